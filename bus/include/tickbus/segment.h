@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* segment.h - a piece of shared memory: an anonymous, sealed memory file, in the largest pages the host gives.
+ *
+ * Pages are tried in this order: 2 MiB from the hugetlb pool, transparent huge pages, 4 KiB; what was got, and why not better, is
+ * kept for the caller to say. All of it is populated at creation, so that no later store can fault or die of SIGBUS; it is
+ * bound to a NUMA node when asked; the file is 0600 and sealed against shrinking and growing. There is no name
+ * in any file system: a segment is handed on as a file descriptor and vanishes with its last user.
+ */
+#ifndef TICKBUS_SEGMENT_H
+#define TICKBUS_SEGMENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <tickbus/error.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum tbus_pages {
+    TBUS_PAGES_AUTO = 0, /* the best there is */
+    TBUS_PAGES_HUGETLB,  /* 2 MiB from the pool, or fail */
+    TBUS_PAGES_THP,      /* transparent huge pages, or fail */
+    TBUS_PAGES_SMALL     /* 4 KiB */
+};
+
+typedef struct tbus_segment {
+    void *base;             /* mapping, page aligned */
+    size_t bytes;           /* mapped length, a multiple of the page size */
+    int fd;                 /* the memory file, close-on-exec; owned by this handle */
+    enum tbus_pages pages;  /* what it got */
+    bool writable;          /* false: an observer's mapping, PROT_READ only */
+    char pages_why[160];    /* "" or why the pages are not the best kind, with what to do about it */
+} tbus_segment_t;
+
+/* Create, populate, seal and map a segment of at least `bytes`. `node`: NUMA node to bind to, or -1. `name` shows in /proc/PID/maps.
+ * -ENOMEM (with needed and free pages in err), -EINVAL. Cold; system calls. */
+int tbus_segment_create(const char *name, size_t bytes, enum tbus_pages want, int node, tbus_segment_t *out_segment,
+                        tbus_error_t *err);
+
+/* Map a segment from a descriptor that somebody handed over. Takes ownership of `fd`, also when it fails. Refuses a file that is not
+ * sealed against shrinking (its owner could kill us by truncating it): -TBUS_EGEOMETRY. */
+int tbus_segment_map(int fd, bool writable, tbus_segment_t *out_segment, tbus_error_t *err);
+
+/* A second descriptor for the same segment, read-only if asked, with an open file description of its own. Negative: -errno. */
+int tbus_segment_reopen(const tbus_segment_t *segment, bool writable);
+
+/* Unmap and close; accepts a handle that is all zeros. */
+void tbus_segment_close(tbus_segment_t *segment);
+
+/* "hugetlb-2M", "thp-2M", "4K". */
+const char *tbus_pages_name(enum tbus_pages pages);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

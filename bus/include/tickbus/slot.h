@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* slot.h - the one slot format that every kind of ring shares.
+ *
+ * A slot is a 64-bit word and its payload, in one cache line when the slot is 64 bytes. The word says in which state the slot is
+ * for which sequence, so that a consumer spins on the line it will read and a crashed peer is known by name:
+ *
+ *     63                          19 18        11 10         3 2     0
+ *    +------------------------------+------------+------------+-------+
+ *    |  sequence, low 45 bits       |  owner     |  length    | state |
+ *    +------------------------------+------------+------------+-------+
+ *
+ *    single publisher:      (anything older) ------------------------------> READY(s) | LONG(s), CONT(s)...
+ *    several, broadcast:    FREE(s) | READY(s - N) | TOMB(s - N) -> CLAIMED(s, owner) -> READY(s)
+ *    several, competing:    FREE(s) -> CLAIMED(s, owner) -> READY(s) -> TAKEN(s, owner) -> FREE(s + N)
+ *    proven death:          CLAIMED(s, dead) -> TOMB(s);  TAKEN(s, dead) -> FREE(s + N), counted in doubt
+ *
+ * with N slots in the ring. Sequences are compared by signed difference modulo 2^45 and so survive the wrap, which at 100 million
+ * messages a second comes after four days. `length` is the payload length in bytes (it stays through TAKEN and FREE, so that a
+ * follower can still read a message that a consumer has released); LENGTH_TOMB marks a slot whose message never was. A message that
+ * does not fit (longer than a slot, or than 254 bytes) has its length in the first 8 payload bytes of a LONG slot and goes on in CONT
+ * slots, all with the sequence of the message; single-publisher rings only.
+ */
+#ifndef TICKBUS_SLOT_H
+#define TICKBUS_SLOT_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <tickbus/atomic.h>
+
+enum tbus_slot_state {
+    TBUS_SLOT_FREE = 0,    /* may be claimed for this sequence */
+    TBUS_SLOT_CLAIMED = 1, /* owner is writing the payload */
+    TBUS_SLOT_READY = 2,   /* payload complete */
+    TBUS_SLOT_TAKEN = 3,   /* competing rings: owner is reading the payload */
+    TBUS_SLOT_TOMB = 4,    /* its claimer died or gave up: no message with this sequence */
+    TBUS_SLOT_LONG = 5,    /* ready; first slot of a message whose length stands in the payload */
+    TBUS_SLOT_CONT = 6,    /* a further slot of a LONG message */
+};
+
+#define TBUS_SEQ_SHIFT       19
+#define TBUS_SEQ_BITS        45
+#define TBUS_SEQ_MASK        ((UINT64_C(1) << TBUS_SEQ_BITS) - 1)
+#define TBUS_SLOT_LENGTH_MAX 254u
+#define TBUS_LENGTH_TOMB     255u
+#define TBUS_OWNERS_MAX      255u
+
+#define TBUS_SLOT_WORD_BYTES 8u
+
+static inline uint64_t tbus_slot_word(uint64_t seq, uint32_t owner, uint32_t length, enum tbus_slot_state state)
+{
+    return (seq << TBUS_SEQ_SHIFT) | ((uint64_t)owner << 11) | ((uint64_t)length << 3) | (uint64_t)state;
+}
+static inline enum tbus_slot_state tbus_slot_state(uint64_t word)
+{
+    return (enum tbus_slot_state)(word & 7);
+}
+static inline uint32_t tbus_slot_length(uint64_t word)
+{
+    return (uint32_t)(word >> 3) & 0xff;
+}
+static inline uint32_t tbus_slot_owner(uint64_t word)
+{
+    return (uint32_t)(word >> 11) & 0xff;
+}
+/* How far the word's sequence is ahead of `seq`: 0 the same, negative older, positive newer. */
+static inline int64_t tbus_slot_ahead(uint64_t word, uint64_t seq)
+{
+    return (int64_t)((word & ~((UINT64_C(1) << TBUS_SEQ_SHIFT) - 1)) - (seq << TBUS_SEQ_SHIFT)) >> TBUS_SEQ_SHIFT;
+}
+
+/* Payloads move as relaxed 8-byte words: an observer may read a slot while it is overwritten, finds out afterwards and throws the
+ * copy away; with words that is no data race. Both buffers are 8-byte aligned on the shared side; `bytes` may be any number, and the
+ * shared side is touched in whole words. */
+static inline void tbus_words_store(void *shared, const void *from, size_t bytes)
+{
+    tbus_atomic_u64_t *to = (tbus_atomic_u64_t *)shared;
+    const unsigned char *src = (const unsigned char *)from;
+    for (; bytes >= 8; bytes -= 8, src += 8, to++) {
+        uint64_t word;
+        memcpy(&word, src, 8);
+        tbus_store_relaxed_u64(to, word);
+    }
+    if (bytes) {
+        uint64_t word = 0;
+        memcpy(&word, src, bytes);
+        tbus_store_relaxed_u64(to, word);
+    }
+}
+static inline void tbus_words_load(void *into, const void *shared, size_t bytes)
+{
+    const tbus_atomic_u64_t *from = (const tbus_atomic_u64_t *)shared;
+    unsigned char *dst = (unsigned char *)into;
+    for (; bytes >= 8; bytes -= 8, dst += 8, from++) {
+        uint64_t word = tbus_load_relaxed_u64(from);
+        memcpy(dst, &word, 8);
+    }
+    if (bytes) {
+        uint64_t word = tbus_load_relaxed_u64(from);
+        memcpy(dst, &word, bytes);
+    }
+}
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tickbus.h - all of libtickbus: a market data bus over rings in shared memory. Start reading at ring.h and bus.h. */
+#ifndef TICKBUS_TICKBUS_H
+#define TICKBUS_TICKBUS_H
+
+#include <tickbus/bus.h>
+#include <tickbus/journal.h>
+#include <tickbus/observer.h>
+#include <tickbus/publisher.h>
+#include <tickbus/stage.h>
+#include <tickbus/subscriber.h>
+#include <tickbus/wait.h>
+
+#endif
