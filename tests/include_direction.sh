@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# include_direction.sh - reads every #include and fails when an arrow points the wrong way:
+#
+#    bus/core, bus/journal, bus/include  <-  bus/msg  <-  bus/market  <-  feedsim | strategy | risk  <-  tools
+#
+# The bus knows nothing of markets, and the applications never include one another. Tests and benches may include everything, and nobody
+# includes them. A quoted include names a file from the top of the tree; JSON, YAML and the like come in at the top only.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+# What a file may include, as a list of path prefixes; <tickbus/...> stands for the public headers.
+allowed()
+{
+    case $1 in
+    bus/include/*) echo "tickbus/" ;;
+    bus/core/*) echo "tickbus/ bus/core/" ;;
+    bus/journal/*) echo "tickbus/ bus/journal/" ;;
+    bus/msg/*) echo "tickbus/ bus/msg/" ;;
+    bus/market/*) echo "tickbus/ bus/msg/ bus/market/" ;;
+    feedsim/*) echo "tickbus/ bus/msg/ bus/market/ feedsim/" ;;
+    strategy/*) echo "tickbus/ bus/msg/ bus/market/ strategy/" ;;
+    risk/*) echo "tickbus/ bus/msg/ bus/market/ risk/" ;;
+    tools/*) echo "tickbus/ bus/msg/ bus/market/ feedsim/ strategy/ risk/ tools/" ;;
+    tests/*) echo "tickbus/ bus/ feedsim/ strategy/ risk/ tools/ tests/" ;;
+    bench/*) echo "tickbus/ bus/ feedsim/ strategy/ risk/ tools/ bench/" ;;
+    esac
+}
+# Foreign libraries below tools/ that a folder may use.
+foreign()
+{
+    case $1 in
+    bus/core/*) echo "numa.h numaif.h" ;;
+    feedsim/*) echo "zlib.h" ;;
+    tools/*) echo "yaml.h jansson.h jemalloc/jemalloc.h liburing.h zlib.h numa.h" ;;
+    esac
+}
+
+files=0
+wrong=0
+complain()
+{
+    echo "$1:$2: $3" >&2
+    wrong=$((wrong + 1))
+}
+
+while IFS= read -r file; do
+    files=$((files + 1))
+    prefixes=$(allowed "$file")
+    while IFS=: read -r line text; do
+        name=$(sed -E 's/^[^"<]*["<]([^">]*)[">].*/\1/' <<<"$text")
+        case $text in
+        *'"'*)
+            [ -f "$name" ] || complain "$file" "$line" "\"$name\" is no file seen from the top of the tree"
+            ;;
+        *"<tickbus/"*)
+            [ -f "bus/include/$name" ] || complain "$file" "$line" "<$name> does not exist"
+            ;;
+        *)
+            case $name in
+            numa.h | numaif.h | zlib.h | yaml.h | jansson.h | jemalloc/* | liburing.h)
+                [[ $file == tests/* || $file == bench/* || " $(foreign "$file") " == *" $name "* ]] ||
+                    complain "$file" "$line" "<$name> has no business here"
+                ;;
+            esac
+            continue
+            ;;
+        esac
+        for prefix in $prefixes; do
+            [[ $name == "$prefix"* ]] && continue 2
+        done
+        complain "$file" "$line" "$name: that arrow points the wrong way (may include: $prefixes)"
+    done < <(grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]*["<]' "$file")
+done < <(find bus feedsim strategy risk tools tests bench -name '*.[ch]' -o -name '*.cc')
+
+[ $files -gt 20 ] || complain . 0 "found only $files source files: wrong directory?"
+[ $wrong -eq 0 ] && echo "$files files, every arrow points the right way"
+exit $((wrong > 0))

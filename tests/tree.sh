@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# tree.sh - the source tree itself: nothing at the top that does not belong there, no market data and nothing else that is large or binary,
+# nothing left open, a licence line in every file. Looks at what git would commit, or at all files where there is no git.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+wrong=0
+complain()
+{
+    echo "$*" >&2
+    wrong=$((wrong + 1))
+}
+
+if git rev-parse --show-toplevel >/dev/null 2>&1; then
+    mapfile -t files < <(git ls-files --cached --others --exclude-standard | while IFS= read -r f; do [ -e "$f" ] && echo "$f"; done)
+else
+    mapfile -t files < <(find . -path ./build -prune -o -path ./.git -prune -o -type f -printf '%P\n')
+fi
+[ ${#files[@]} -gt 40 ] || complain "found only ${#files[@]} files: wrong directory?"
+
+for top in $(printf '%s\n' "${files[@]}" | cut -d/ -f1 | sort -u); do
+    case $top in
+    .* | CMakeLists.txt | CMakePresets.json | LICENSE | README.md | CHANGELOG.md) ;;
+    bus | feedsim | strategy | risk | tools | bench | tests) ;;
+    *) complain "$top: does not belong at the top of the tree" ;;
+    esac
+done
+
+for file in "${files[@]}"; do
+    bytes=$(stat -c %s "$file")
+    [ "$bytes" -le 131072 ] || complain "$file: $bytes bytes; market data and other large files are not committed"
+    case $file in
+    *.itch | *.pcap | *.pcapng | *.gz | *.zst | *.xz | *.zip | *.dbn | *.tbj | *.o | *.a) complain "$file: data and binaries are not committed" ;;
+    *.c | *.h | *.cc | *.sh | *.awk | *CMakeLists.txt | .ci/run)
+        head -n 3 "$file" | grep -q 'SPDX-License-Identifier: Apache-2.0' || complain "$file: no licence line at its top"
+        # (spelt apart, so that this file does not find itself)
+        grep -nE '\b(TO''DO|FIX''ME|XX''X|HA''CK)\b' "$file" /dev/null && complain "$file: something was left open"
+        ;;
+    esac
+done
+[ $wrong -eq 0 ] && echo "${#files[@]} files, all in their place"
+exit $((wrong > 0))

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# setup.sh - what tools/run.sh, tests/run.sh and .ci/run need from the machine, in one place. Sourced, not run.
+#
+# Each step looks first and acts only on what is missing, so that calling it again costs a fraction of a second:
+#
+#    setup_packages LIST...   Debian packages, with apt-get, as root or through sudo
+#    setup_huge_pages         2 MiB pages for the rings; where they may not be had, says so and goes on
+#    setup_build PRESET [TARGET...]
+#
+# Talks on stderr only. The caller stands in the top directory of the source tree.
+
+# To build and run everything: the pipeline, the tests, the benches. (unzip: a test reads LOBSTER's archives.)
+PACKAGES=(gcc g++ cmake ninja-build pkg-config
+    libnuma-dev libjemalloc-dev libyaml-dev libjansson-dev zlib1g-dev liburing-dev
+    libcmocka-dev libbenchmark-dev unzip)
+# What .ci/run needs on top: a second compiler, the formatter, nm.
+PACKAGES_CI=(clang clang-format binutils)
+
+# 2 MiB pages that the pipeline's topics take with the default configuration, rounded up; `busctl start` says what it got.
+HUGE_PAGES_WANTED=32
+
+setup_say()
+{
+    printf 'setup: %s\n' "$*" >&2
+}
+
+# Runs a command as root: as we are, or through sudo. sudo may ask for a password only where somebody can type one and
+# the caller said that it is worth it (`ask`); otherwise it is tried silently.
+setup_as_root()
+{
+    local how=$1
+    shift
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif ! command -v sudo >/dev/null; then
+        return 1
+    elif [ "$how" = ask ] && [ -t 0 ]; then
+        sudo "$@"
+    else
+        sudo -n "$@" 2>/dev/null
+    fi
+}
+
+setup_packages()
+{
+    local package missing=()
+    if ! command -v dpkg-query >/dev/null; then
+        setup_say "no dpkg here: taking it that the equivalents of these are installed: $*"
+        return 0
+    fi
+    for package in "$@"; do
+        [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+    done
+    [ ${#missing[@]} -eq 0 ] && return 0
+
+    setup_say "installing ${missing[*]}"
+    if setup_as_root ask env DEBIAN_FRONTEND=noninteractive apt-get -q update >&2 &&
+        setup_as_root ask env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends \
+            "${missing[@]}" >&2; then
+        return 0
+    fi
+    setup_say "could not install them; as root: apt-get install -y --no-install-recommends ${missing[*]}"
+    return 1
+}
+
+setup_huge_pages()
+{
+    local pool=/proc/sys/vm/nr_hugepages free total now
+    free=$(awk '/^HugePages_Free:/ { free = $2 } /^HugePages_Rsvd:/ { rsvd = $2 } END { print free - rsvd }' /proc/meminfo)
+    if [ ! -e $pool ]; then
+        setup_say "no huge pages on this host: the rings will use small pages"
+        return 0
+    fi
+    [ "$free" -ge $HUGE_PAGES_WANTED ] && return 0
+
+    total=$(($(cat $pool) + HUGE_PAGES_WANTED - free))
+    if setup_as_root quietly sh -c "echo $total >$pool" 2>/dev/null; then
+        now=$(cat $pool)
+        if [ "$now" -ge $total ]; then
+            setup_say "vm.nr_hugepages raised to $now (2 MiB each; back with: sysctl vm.nr_hugepages=$((total - HUGE_PAGES_WANTED + free)))"
+        else
+            setup_say "vm.nr_hugepages raised to $now of the $total asked for: memory is short or scattered; small pages make up the rest"
+        fi
+    else
+        setup_say "may not reserve huge pages here; the rings will use small pages (as root: sysctl vm.nr_hugepages=$total)"
+    fi
+    return 0
+}
+
+setup_build()
+{
+    local preset=$1 target targets=()
+    shift
+    for target in "$@"; do
+        targets+=(--target "$target")
+    done
+    if [ ! -e "build/$preset/build.ninja" ]; then
+        setup_say "configuring build/$preset"
+        cmake --preset "$preset" >&2 || return 1
+    fi
+    setup_say "building build/$preset"
+    cmake --build "build/$preset" --parallel "$(nproc)" "${targets[@]}" >&2
+}
