@@ -4,11 +4,12 @@
  *    on_tick    every message of `md`, after the books took it
  *    on_bbo     the touch of a symbol changed (after on_tick of the same message)
  *    on_report  something became of one of its own orders
- *    on_timer   event time (the feed's clock, never the wall's) has reached the time asked for with strat_timer_at
- *    on_wind_down  the run is ending: cancel what is open; no further new orders are taken
+ *    on_timer   event time (the feed's clock, never the wall's) has reached the time asked for with
+ * strat_timer_at on_wind_down  the run is ending: cancel what is open; no further new orders are taken
  *
- * A strategy sees only what comes through these calls and the strat_ functions below: no clock of the host, no randomness of its own, so
- * that the same inputs give the same orders. Any callback may be NULL. All memory is allocated in `create`.
+ * A strategy sees only what comes through these calls and the strat_ functions below: no clock of the host,
+ * no randomness of its own, so that the same inputs give the same orders. Any callback may be NULL. All
+ * memory is allocated in `create`.
  *
  * Previous on the data path: bus/market/market.h. Next: bus/msg/order.h -> risk/gate.h.
  */
@@ -31,13 +32,13 @@ typedef struct strat_context strat_context_t; /* the stage's side; see strategy/
 /* What the built-in strategies can be told; from the `strategy` section of the configuration. */
 #define STRAT_SYMBOLS_MAX 64
 typedef struct strat_params {
-    uint32_t symbols_count;                 /* 0: the first `symbols_auto` symbols that get a two-sided touch */
-    char symbols[STRAT_SYMBOLS_MAX][9];     /* names without padding, terminated */
+    uint32_t symbols_count;             /* 0: the first `symbols_auto` symbols that get a two-sided touch */
+    char symbols[STRAT_SYMBOLS_MAX][9]; /* names without padding, terminated */
     uint32_t symbols_auto;
-    uint32_t order_qty;                     /* shares per quote */
-    uint32_t position_max;                  /* shares; a side that would go beyond is not quoted */
-    uint64_t requote_ns_min;                /* event time between two quotes of one side of one symbol */
-    uint32_t open_orders_max;               /* in-flight and resting orders at a time: the credit of this strategy */
+    uint32_t order_qty;       /* shares per quote */
+    uint32_t position_max;    /* shares; a side that would go beyond is not quoted */
+    uint64_t requote_ns_min;  /* event time between two quotes of one side of one symbol */
+    uint32_t open_orders_max; /* in-flight and resting orders at a time: the credit of this strategy */
 } strat_params_t;
 
 typedef struct strategy {
@@ -55,11 +56,12 @@ typedef struct strategy {
 
 extern const strategy_t strategy_null;
 extern const strategy_t strategy_quote;
-const strategy_t *strategy_find(const char *name);       /* NULL: none of that name */
-const strategy_t *strategy_at(unsigned index);           /* NULL: past the last */
+const strategy_t *strategy_find(const char *name); /* NULL: none of that name */
+const strategy_t *strategy_at(unsigned index);     /* NULL: past the last */
 
 /* Send a new order: its id, or 0 when it cannot be sent now (credit used up, or winding down). */
-uint64_t strat_send(strat_context_t *ctx, uint16_t locate, uint8_t side, uint32_t qty, uint32_t px_e4, uint8_t tif);
+uint64_t strat_send(strat_context_t *ctx, uint16_t locate, uint8_t side, uint32_t qty, uint32_t px_e4,
+                    uint8_t tif);
 /* Ask to cancel a live order of ours. False: not sent now. */
 bool strat_cancel(strat_context_t *ctx, uint16_t locate, uint64_t order_id);
 /* Have on_timer called once event time reaches `event_ns`; one timer, the latest call wins; 0: off. */

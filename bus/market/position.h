@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* position.h - shares held and money made in one symbol, from executions. Integers only; 128-bit inside where a product needs it.
+/* position.h - shares held and money made in one symbol, from executions. Integers only; 128-bit inside where
+ * a product needs it.
  *
- * Average-cost accounting: an execution that enlarges the position moves the average; one that reduces it realises the difference to the
- * average; one that crosses zero does both. Money is in 1/10000 of the currency, as prices are.
+ * Average-cost accounting: an execution that enlarges the position moves the average; one that reduces it
+ * realises the difference to the average; one that crosses zero does both. Money is in 1/10000 of the
+ * currency, as prices are.
  */
 #ifndef TICKBUS_MARKET_POSITION_H
 #define TICKBUS_MARKET_POSITION_H
@@ -11,10 +13,10 @@
 #include <stdint.h>
 
 typedef struct position {
-    int64_t qty;          /* shares; negative: short */
-    int64_t cost_e4;      /* what the open shares cost: sum of qty x px over them; same sign as qty */
+    int64_t qty;     /* shares; negative: short */
+    int64_t cost_e4; /* what the open shares cost: sum of qty x px over them; same sign as qty */
     int64_t realised_e4;
-    uint64_t bought;      /* shares, ever */
+    uint64_t bought; /* shares, ever */
     uint64_t sold;
 } position_t;
 

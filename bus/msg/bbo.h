@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bbo.h - the best bid and offer of one symbol after a tick changed it, as published on the topic `bbo`.
  *
- * Written by the strategy stage, once for every tick after which the best level of the tick's own stock locate differs
- * from the last one published for it. A side that is empty is all zeros.
+ * Written by the strategy stage, once for every tick after which the best level of the tick's own stock
+ * locate differs from the last one published for it. A side that is empty is all zeros.
  */
 #ifndef TICKBUS_MSG_BBO_H
 #define TICKBUS_MSG_BBO_H
@@ -15,9 +15,9 @@ typedef struct bbo {
     uint64_t intended; /* as in tick_t: intended time of that tick in bits 0-47, stock locate above */
     uint32_t bid_px_e4;
     uint32_t ask_px_e4;
-    uint64_t bid_qty;  /* shares displayed at the best bid, summed over its orders */
+    uint64_t bid_qty; /* shares displayed at the best bid, summed over its orders */
     uint64_t ask_qty;
-    char symbol[8];    /* ASCII, padded with spaces; all spaces while no message has named it */
+    char symbol[8]; /* ASCII, padded with spaces; all spaces while no message has named it */
 } bbo_t;
 
 TICK_ASSERT_(sizeof(bbo_t) == 56, "one line with its slot word");

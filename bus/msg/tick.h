@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tick.h - one market data event, as it travels on the topic `md`.
  *
- * A tick is one ITCH 5.0 message in host byte order: normalised where a book needs it, verbatim elsewhere, and lossless
- * throughout: feedsim/itch.h turns a tick back into the very bytes it came from. It fits the 56 payload bytes of a
- * one-line slot, so that a tick and its slot word share one cache line.
+ * A tick is one ITCH 5.0 message in host byte order: normalised where a book needs it, verbatim elsewhere,
+ * and lossless throughout: feedsim/itch.h turns a tick back into the very bytes it came from. It fits the 56
+ * payload bytes of a one-line slot, so that a tick and its slot word share one cache line.
  *
  *    0        8        16   17   18    19   20    24          32     36      40       48       56
  *    +--------+--------+----+----+-----+----+-----+-----------+------+-------+--------+--------+
- *    |event_ns|intended|type|side|print|aux | qty | order_ref |px_e4 | mpid  | symbol | match  |   touches a book, trades
- *    |tracking| locate |    |    |able |    |     |           |      |       |/new_ref| number |
+ *    |event_ns|intended|type|side|print|aux | qty | order_ref |px_e4 | mpid  | symbol | match  |   touches a
+ * book, trades |tracking| locate |    |    |able |    |     |           |      |       |/new_ref| number |
  *    +--------+--------+----+----+-----+----+-----+-----------+------+-------+--------+--------+
- *    |  same  |  same  |type| body: the ITCH message after its 11-byte header, verbatim ...    |   everything else
+ *    |  same  |  same  |type| body: the ITCH message after its 11-byte header, verbatim ...    |   everything
+ * else
  *    +--------+--------+----+------------------------------------------------------------------+
  *
  * Which fields a type fills (ITCH 5.0, sections 1.2 - 1.7; letters are the ITCH message types):
@@ -21,9 +22,10 @@
  *    X     order_ref qty                                     D   order_ref
  *    U     order_ref (old) new_ref qty px_e4
  *
- * All other types, and types that ITCH 5.0 does not know, carry their bytes after the header in `body`. An unknown
- * message longer than TICK_BODY_MAX bytes makes a tick longer than sizeof(tick_t): the body just goes on, and the
- * length that came with the message (from the ring or the journal) tells where it ends. Unused bytes are zero.
+ * All other types, and types that ITCH 5.0 does not know, carry their bytes after the header in `body`. An
+ * unknown message longer than TICK_BODY_MAX bytes makes a tick longer than sizeof(tick_t): the body just goes
+ * on, and the length that came with the message (from the ring or the journal) tells where it ends. Unused
+ * bytes are zero.
  *
  * Previous on the data path: feedsim/itch.h. Next: bus/market/market.h.
  */
@@ -39,37 +41,39 @@ extern "C" {
 #endif
 
 #define TICK_BODY_OFFSET 17u
-#define TICK_BODY_MAX    39u     /* bytes of `body` inside the fixed 56 */
-#define TICK_ITCH_HEADER 11u     /* type, locate, tracking, timestamp: every ITCH message starts with these */
-#define TICK_LEN_MAX     65568u  /* the longest: TICK_BODY_OFFSET + (65535 - TICK_ITCH_HEADER), rounded up */
+#define TICK_BODY_MAX    39u    /* bytes of `body` inside the fixed 56 */
+#define TICK_ITCH_HEADER 11u    /* type, locate, tracking, timestamp: every ITCH message starts with these */
+#define TICK_LEN_MAX     65568u /* the longest: TICK_BODY_OFFSET + (65535 - TICK_ITCH_HEADER), rounded up */
 #define TICK_NS_MASK     ((UINT64_C(1) << 48) - 1)
 
-/* The feed's own marks, in `type` (ITCH types are printable letters). A mark is a message of its own on `md`. */
-#define TICK_END_MARK    0x01u   /* the file ended with BinaryFILE's zero-length end-of-session marker */
-#define TICK_RUNT        0x02u   /* an unknown message shorter than the ITCH header: body = all its bytes */
+/* The feed's own marks, in `type` (ITCH types are printable letters). A mark is a message of its own on `md`.
+ */
+#define TICK_END_MARK 0x01u /* the file ended with BinaryFILE's zero-length end-of-session marker */
+#define TICK_RUNT     0x02u /* an unknown message shorter than the ITCH header: body = all its bytes */
 
 typedef struct tick {
-    uint64_t event;    /* bits 0-47 exchange time, ns since midnight; bits 48-63 ITCH tracking number */
-    uint64_t intended; /* bits 0-47 when the schedule wanted it sent, ns since the bus epoch; 48-63 stock locate */
-    uint8_t type;      /* ITCH message type letter, or a TICK_ mark */
+    uint64_t event; /* bits 0-47 exchange time, ns since midnight; bits 48-63 ITCH tracking number */
+    uint64_t
+        intended; /* bits 0-47 when the schedule wanted it sent, ns since the bus epoch; 48-63 stock locate */
+    uint8_t type; /* ITCH message type letter, or a TICK_ mark */
     union {
         uint8_t body[TICK_BODY_MAX];
         struct {
-            uint8_t side;        /* 'B' buy, 'S' sell, as received */
-            uint8_t printable;   /* C: 'Y' / 'N', as received */
-            uint8_t aux;         /* Q: cross type */
-            uint32_t qty;        /* shares */
+            uint8_t side;      /* 'B' buy, 'S' sell, as received */
+            uint8_t printable; /* C: 'Y' / 'N', as received */
+            uint8_t aux;       /* Q: cross type */
+            uint32_t qty;      /* shares */
             union {
                 uint64_t order_ref; /* day-unique order reference */
                 uint64_t qty64;     /* Q: shares of a cross */
             };
-            uint32_t px_e4;      /* price in 1/10000 */
-            uint8_t mpid[4];     /* F: attribution, ASCII */
+            uint32_t px_e4;  /* price in 1/10000 */
+            uint8_t mpid[4]; /* F: attribution, ASCII */
             union {
                 char symbol[8];   /* ASCII, padded with spaces */
                 uint64_t new_ref; /* U: the reference that replaces order_ref */
             };
-            uint64_t match;      /* match number */
+            uint64_t match; /* match number */
         } __attribute__((packed));
     };
 } __attribute__((packed, aligned(8))) tick_t;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* atomic.h - the one place that spells memory orders.
  *
- * Shared integers are wrapped in a struct, so that a plain access does not compile; every access names its order. (C11's
- * _Atomic is no choice: the headers compile as C++ as well.) Call sites of acquire and release carry a label and the partner
- * it pairs with, as `R1` / `A1` in ring.h.
+ * Shared integers are wrapped in a struct, so that a plain access does not compile; every access names its
+ * order. (C11's _Atomic is no choice: the headers compile as C++ as well.) Call sites of acquire and release
+ * carry a label and the partner it pairs with, as `R1` / `A1` in ring.h.
  */
 #ifndef TICKBUS_ATOMIC_H
 #define TICKBUS_ATOMIC_H
@@ -19,45 +19,47 @@ typedef struct tbus_atomic_u64 {
     uint64_t tbus_value;
 } tbus_atomic_u64_t;
 
-#define TBUS_ATOMIC_OPS_(bits)                                                                                         \
-    static inline uint##bits##_t tbus_load_relaxed_u##bits(const tbus_atomic_u##bits##_t *p)                           \
-    {                                                                                                                  \
-        return __atomic_load_n(&p->tbus_value, __ATOMIC_RELAXED);                                                      \
-    }                                                                                                                  \
-    static inline uint##bits##_t tbus_load_acquire_u##bits(const tbus_atomic_u##bits##_t *p)                           \
-    {                                                                                                                  \
-        return __atomic_load_n(&p->tbus_value, __ATOMIC_ACQUIRE);                                                      \
-    }                                                                                                                  \
-    static inline void tbus_store_relaxed_u##bits(tbus_atomic_u##bits##_t *p, uint##bits##_t v)                        \
-    {                                                                                                                  \
-        __atomic_store_n(&p->tbus_value, v, __ATOMIC_RELAXED);                                                         \
-    }                                                                                                                  \
-    static inline void tbus_store_release_u##bits(tbus_atomic_u##bits##_t *p, uint##bits##_t v)                        \
-    {                                                                                                                  \
-        __atomic_store_n(&p->tbus_value, v, __ATOMIC_RELEASE);                                                         \
-    }                                                                                                                  \
-    /* Success: acquire and release. Failure: acquire, and *expected is what was there. */                             \
-    static inline bool tbus_cas_u##bits(tbus_atomic_u##bits##_t *p, uint##bits##_t *expected, uint##bits##_t desired)  \
-    {                                                                                                                  \
-        return __atomic_compare_exchange_n(&p->tbus_value, expected, desired, false, __ATOMIC_ACQ_REL,                 \
-                                           __ATOMIC_ACQUIRE);                                                          \
-    }                                                                                                                  \
-    static inline uint##bits##_t tbus_fetch_add_relaxed_u##bits(tbus_atomic_u##bits##_t *p, uint##bits##_t v)          \
-    {                                                                                                                  \
-        return __atomic_fetch_add(&p->tbus_value, v, __ATOMIC_RELAXED);                                                \
-    }                                                                                                                  \
-    static inline uint##bits##_t tbus_fetch_or_u##bits(tbus_atomic_u##bits##_t *p, uint##bits##_t v)                   \
-    {                                                                                                                  \
-        return __atomic_fetch_or(&p->tbus_value, v, __ATOMIC_SEQ_CST);                                                 \
-    }                                                                                                                  \
-    static inline uint##bits##_t tbus_fetch_and_u##bits(tbus_atomic_u##bits##_t *p, uint##bits##_t v)                  \
-    {                                                                                                                  \
-        return __atomic_fetch_and(&p->tbus_value, v, __ATOMIC_SEQ_CST);                                                \
-    }                                                                                                                  \
-    /* For a word with a single writer: no locked instruction. */                                                      \
-    static inline void tbus_add_own_u##bits(tbus_atomic_u##bits##_t *p, uint##bits##_t v)                              \
-    {                                                                                                                  \
-        tbus_store_relaxed_u##bits(p, tbus_load_relaxed_u##bits(p) + v);                                               \
+#define TBUS_ATOMIC_OPS_(bits)                                                                               \
+    static inline uint##bits##_t tbus_load_relaxed_u##bits(const tbus_atomic_u##bits##_t *p)                 \
+    {                                                                                                        \
+        return __atomic_load_n(&p->tbus_value, __ATOMIC_RELAXED);                                            \
+    }                                                                                                        \
+    static inline uint##bits##_t tbus_load_acquire_u##bits(const tbus_atomic_u##bits##_t *p)                 \
+    {                                                                                                        \
+        return __atomic_load_n(&p->tbus_value, __ATOMIC_ACQUIRE);                                            \
+    }                                                                                                        \
+    static inline void tbus_store_relaxed_u##bits(tbus_atomic_u##bits##_t *p, uint##bits##_t v)              \
+    {                                                                                                        \
+        __atomic_store_n(&p->tbus_value, v, __ATOMIC_RELAXED);                                               \
+    }                                                                                                        \
+    static inline void tbus_store_release_u##bits(tbus_atomic_u##bits##_t *p, uint##bits##_t v)              \
+    {                                                                                                        \
+        __atomic_store_n(&p->tbus_value, v, __ATOMIC_RELEASE);                                               \
+    }                                                                                                        \
+    /* Success: acquire and release. Failure: acquire, and *expected is what was there. */                   \
+    static inline bool tbus_cas_u##bits(tbus_atomic_u##bits##_t *p, uint##bits##_t *expected,                \
+                                        uint##bits##_t desired)                                              \
+    {                                                                                                        \
+        return __atomic_compare_exchange_n(&p->tbus_value, expected, desired, false, __ATOMIC_ACQ_REL,       \
+                                           __ATOMIC_ACQUIRE);                                                \
+    }                                                                                                        \
+    static inline uint##bits##_t tbus_fetch_add_relaxed_u##bits(tbus_atomic_u##bits##_t *p,                  \
+                                                                uint##bits##_t v)                            \
+    {                                                                                                        \
+        return __atomic_fetch_add(&p->tbus_value, v, __ATOMIC_RELAXED);                                      \
+    }                                                                                                        \
+    static inline uint##bits##_t tbus_fetch_or_u##bits(tbus_atomic_u##bits##_t *p, uint##bits##_t v)         \
+    {                                                                                                        \
+        return __atomic_fetch_or(&p->tbus_value, v, __ATOMIC_SEQ_CST);                                       \
+    }                                                                                                        \
+    static inline uint##bits##_t tbus_fetch_and_u##bits(tbus_atomic_u##bits##_t *p, uint##bits##_t v)        \
+    {                                                                                                        \
+        return __atomic_fetch_and(&p->tbus_value, v, __ATOMIC_SEQ_CST);                                      \
+    }                                                                                                        \
+    /* For a word with a single writer: no locked instruction. */                                            \
+    static inline void tbus_add_own_u##bits(tbus_atomic_u##bits##_t *p, uint##bits##_t v)                    \
+    {                                                                                                        \
+        tbus_store_relaxed_u##bits(p, tbus_load_relaxed_u##bits(p) + v);                                     \
     }
 
 TBUS_ATOMIC_OPS_(32)
@@ -106,7 +108,9 @@ static inline void tbus_pause(void)
 #if defined(__x86_64__)
     __builtin_ia32_pause();
 #elif defined(__aarch64__)
-    __asm__ __volatile__("isb" ::: "memory"); /* yield is a no-op on most cores; isb costs about as much as PAUSE */
+    __asm__ __volatile__(
+        "isb" ::
+            : "memory"); /* yield is a no-op on most cores; isb costs about as much as PAUSE */
 #endif
 }
 

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bus.h - a running instance: its topics, its participants, its counters, in one directory segment that everybody maps.
+/* bus.h - a running instance: its topics, its participants, its counters, in one directory segment that
+ * everybody maps.
  *
- *    directory segment:  header | participants | topics | counters | histograms          (4 KiB pages are good enough)
- *    one segment per topic: a ring
+ *    directory segment:  header | participants | topics | counters | histograms          (4 KiB pages are
+ * good enough) one segment per topic: a ring
  *
- * The supervisor creates the bus and its topics before it forks the stages, which inherit the mappings; anybody else attaches with the
- * file descriptors that the supervisor hands over its control socket, read-only. Participants are known by a small number, their
- * *owner* number in slot words; each holds an OFD lock on its own byte of the directory file, which the kernel drops when it dies, whatever
- * kills it: that is the proof of death.
+ * The supervisor creates the bus and its topics before it forks the stages, which inherit the mappings;
+ * anybody else attaches with the file descriptors that the supervisor hands over its control socket,
+ * read-only. Participants are known by a small number, their *owner* number in slot words; each holds an OFD
+ * lock on its own byte of the directory file, which the kernel drops when it dies, whatever kills it: that is
+ * the proof of death.
  *
  *    participant:  VACANT -> BOOT -> READY -> RUN -> DONE (a source has no more) -> HALT
  *                              \-------\-------\--------\----> FAIL (reason says why)
  *    command:      HOLD -> RUN -> WIND_DOWN (cancel what is open, take no more from outside) -> STOP
  *
- * Written by: the supervisor (topics, commands, state of the bus) and each participant (its own block, counters, histograms).
+ * Written by: the supervisor (topics, commands, state of the bus) and each participant (its own block,
+ * counters, histograms).
  */
 #ifndef TICKBUS_BUS_H
 #define TICKBUS_BUS_H
@@ -46,29 +49,31 @@ enum tbus_participant_state {
 enum tbus_command { TBUS_CMD_HOLD = 0, TBUS_CMD_RUN = 1, TBUS_CMD_WIND_DOWN = 2, TBUS_CMD_STOP = 3 };
 
 typedef struct tbus_participant {
-    tbus_atomic_u32_t state;      /* enum tbus_participant_state */
-    tbus_atomic_u32_t command;    /* enum tbus_command; written by the supervisor */
-    tbus_atomic_u64_t heartbeat;  /* grows while its loop turns; ns of CLOCK_MONOTONIC of some recent turn */
-    tbus_atomic_u64_t quiet;      /* full passes of its loop that found nothing to do, all flushed: see tbus_bus_quiescent */
-    tbus_atomic_u64_t parks;      /* times its process slept */
+    tbus_atomic_u32_t state;     /* enum tbus_participant_state */
+    tbus_atomic_u32_t command;   /* enum tbus_command; written by the supervisor */
+    tbus_atomic_u64_t heartbeat; /* grows while its loop turns; ns of CLOCK_MONOTONIC of some recent turn */
+    tbus_atomic_u64_t
+        quiet; /* full passes of its loop that found nothing to do, all flushed: see tbus_bus_quiescent */
+    tbus_atomic_u64_t parks;           /* times its process slept */
     tbus_atomic_u64_t hot_allocations; /* bytes its thread allocated while in RUN; must stay 0 */
     uint32_t pid;
-    int32_t cpu;                  /* pinned to, or -1 */
-    uint32_t wait_mode;           /* enum tbus_wait_mode of its process */
-    uint32_t process;             /* which process of the layout it runs in, from 0 */
+    int32_t cpu;        /* pinned to, or -1 */
+    uint32_t wait_mode; /* enum tbus_wait_mode of its process */
+    uint32_t process;   /* which process of the layout it runs in, from 0 */
     char name[TBUS_NAME_MAX];
     uint8_t pad0[48];
-    char reason[240];             /* with FAIL: one sentence */
-    uint8_t pad1[144];
+    char reason[TBUS_ERROR_TEXT_MAX]; /* with FAIL, or with DONE when the source's input was bad: one sentence
+                                       */
+    uint8_t pad1[32];
 } tbus_participant_t;
-TBUS_STATIC_ASSERT(sizeof(tbus_participant_t) == 512);
+TBUS_STATIC_ASSERT(sizeof(tbus_participant_t) == 640);
 
 typedef struct tbus_topic {
     char name[TBUS_NAME_MAX];
-    char type[TBUS_NAME_MAX];  /* message type: "tick", "bbo", "order", "report" */
-    uint32_t kind;             /* enum tbus_ring_kind */
-    uint32_t pages;            /* enum tbus_pages */
-    uint64_t bytes;            /* of the segment */
+    char type[TBUS_NAME_MAX]; /* message type: "tick", "bbo", "order", "report" */
+    uint32_t kind;            /* enum tbus_ring_kind */
+    uint32_t pages;           /* enum tbus_pages */
+    uint64_t bytes;           /* of the segment */
     uint8_t pad[64];
 } tbus_topic_t;
 TBUS_STATIC_ASSERT(sizeof(tbus_topic_t) == 128);
@@ -78,7 +83,7 @@ typedef struct tbus_counter {
     tbus_atomic_u64_t value;
     tbus_atomic_u32_t name_set;
     uint32_t owner;
-    char name[36];             /* dotted: "feed.messages", "risk.rejects.price_collar" */
+    char name[36]; /* dotted: "feed.messages", "risk.rejects.price_collar" */
     char unit[12];
 } tbus_counter_t;
 TBUS_STATIC_ASSERT(sizeof(tbus_counter_t) == 64);
@@ -88,13 +93,13 @@ typedef struct tbus_directory {
     uint32_t abi;
     uint32_t topics_count;
     uint64_t bytes;
-    uint64_t epoch_ns;           /* CLOCK_MONOTONIC at creation: zero of all 48-bit stamps */
+    uint64_t epoch_ns; /* CLOCK_MONOTONIC at creation: zero of all 48-bit stamps */
     uint64_t started_realtime_ns;
     char name[TBUS_NAME_MAX];
     uint32_t supervisor_pid;
-    tbus_atomic_u32_t ended;     /* 1: the run is over, nothing will be published any more */
+    tbus_atomic_u32_t ended; /* 1: the run is over, nothing will be published any more */
     tbus_atomic_u32_t counters_count;
-    tbus_atomic_u32_t halted;    /* 1: kill switch; risk rejects everything */
+    tbus_atomic_u32_t halted; /* 1: kill switch; risk rejects everything */
     uint8_t pad[48];
     tbus_participant_t participants[TBUS_PARTICIPANTS_MAX]; /* participant i has owner number i + 1 */
     tbus_topic_t topics[TBUS_TOPICS_MAX];
@@ -116,12 +121,13 @@ typedef struct tbus_bus {
 /* Create an empty bus. Cold. */
 int tbus_bus_create(const char *name, tbus_bus_t *out_bus, tbus_error_t *err);
 
-/* Add a topic: its segment and its ring. `type`: name of what its messages are. Supervisor only, before anybody joins. Returns its index. */
-int tbus_bus_add_topic(tbus_bus_t *bus, const tbus_ring_spec_t *spec, const char *type, enum tbus_pages pages, int node,
-                       tbus_error_t *err);
+/* Add a topic: its segment and its ring. `type`: name of what its messages are. Supervisor only, before
+ * anybody joins. Returns its index. */
+int tbus_bus_add_topic(tbus_bus_t *bus, const tbus_ring_spec_t *spec, const char *type, enum tbus_pages pages,
+                       int node, tbus_error_t *err);
 
-/* Attach to a bus from descriptors: fds[0] the directory, fds[1..] its topics in order. Read-only. Owns the fds from then on, also when
- * it fails. */
+/* Attach to a bus from descriptors: fds[0] the directory, fds[1..] its topics in order. Read-only. Owns the
+ * fds from then on, also when it fails. */
 int tbus_bus_attach(const int *fds, size_t fds_count, tbus_bus_t *out_bus, tbus_error_t *err);
 
 void tbus_bus_close(tbus_bus_t *bus);
@@ -137,14 +143,15 @@ static inline tbus_participant_t *tbus_participant(tbus_bus_t *bus, uint32_t own
     return &bus->directory->participants[owner - 1];
 }
 
-/* In the participant's own process: take the life lock of `owner`. Returns the descriptor that holds it (keep it open as long as you live;
- * it must not be inherited), -TBUS_EEXISTS when somebody alive holds it. */
+/* In the participant's own process: take the life lock of `owner`. Returns the descriptor that holds it (keep
+ * it open as long as you live; it must not be inherited), -TBUS_EEXISTS when somebody alive holds it. */
 int tbus_participant_live(tbus_bus_t *bus, uint32_t owner, tbus_error_t *err);
 
 /* 1: somebody alive holds its life lock; 0: proven dead, or never joined; negative: -errno. A system call. */
 int tbus_participant_alive(const tbus_bus_t *bus, uint32_t owner);
 
-/* Find or add a counter. Never fails: when the table is full it returns one that nobody sees. Any process; cold, no allocation. */
+/* Find or add a counter. Never fails: when the table is full it returns one that nobody sees. Any process;
+ * cold, no allocation. */
 tbus_atomic_u64_t *tbus_counter(tbus_bus_t *bus, uint32_t owner, const char *name, const char *unit);
 
 /* Value of a counter by name, summed over owners; 0 when there is none. */

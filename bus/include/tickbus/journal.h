@@ -3,25 +3,22 @@
  *
  * A session is a directory that holds one recording:
  *
- *    DIR/00000001.tbj, 00000002.tbj, ...   segments, each of `segment_bytes` while written, cut to what it holds when closed
+ *    DIR/00000001.tbj, 00000002.tbj, ...   segments, each of `segment_bytes` while written, cut to what it
+ * holds when closed
  *
- *    segment:  0  header, 4096 bytes: magic "TBJRNL1\0", abi, segment number, session id (16 random bytes), bus name, start of the session,
- *                 first record's number, the table of topics (name, message type, first sequence)
- *              4096  records, one after another, each 8-byte aligned
+ *    segment:  0  header, 4096 bytes: magic "TBJRNL1\0", abi, segment number, session id (16 random bytes),
+ * bus name, start of the session, first record's number, the table of topics (name, message type, first
+ * sequence) 4096  records, one after another, each 8-byte aligned
  *
- *    record:   0 length u32    of the whole record, padding excluded; stored last, with release order: 0 = nothing here yet
- *              4 crc32c u32    (Castagnoli) over bytes 8 .. length, started with the session id, so that a record of another
- *                              session left in the file is not taken for one of ours
- *              8 seq u64       on its topic
- *             16 time_ns u64   when it was recorded, ns since the bus epoch
- *             24 topic u16     index in the header's table
- *             26 flags u16     0
- *             28 pad u32
- *             32 payload, then zeros up to a multiple of 8
+ *    record:   0 length u32    of the whole record, padding excluded; stored last, with release order: 0 =
+ * nothing here yet 4 crc32c u32    (Castagnoli) over bytes 8 .. length, started with the session id, so that
+ * a record of another session left in the file is not taken for one of ours 8 seq u64       on its topic 16
+ * time_ns u64   when it was recorded, ns since the bus epoch 24 topic u16     index in the header's table 26
+ * flags u16     0 28 pad u32 32 payload, then zeros up to a multiple of 8
  *
- * Little-endian. A reader may follow a live journal: the length tells what is complete. Journal files are versioned by `abi`; a reader
- * refuses what it does not know. The writer preallocates (a full disk is an error at creation or roll, never a SIGBUS) and faults pages in
- * ahead, off the recording thread.
+ * Little-endian. A reader may follow a live journal: the length tells what is complete. Journal files are
+ * versioned by `abi`; a reader refuses what it does not know. The writer preallocates (a full disk is an
+ * error at creation or roll, never a SIGBUS) and faults pages in ahead, off the recording thread.
  *
  * On the data path: every topic -> recorder stage -> journal -> reader -> replay (feedsim), export (tools).
  */
@@ -52,24 +49,27 @@ typedef struct tbus_journal_topic {
 } tbus_journal_topic_t;
 
 typedef struct tbus_journal_spec {
-    const char *directory;   /* created if missing; refused when it holds anything (-TBUS_ENOTEMPTY, nothing is touched) */
+    const char *directory; /* created if missing; refused when it holds anything (-TBUS_ENOTEMPTY, nothing is
+                              touched) */
     const char *bus_name;
     uint64_t started_realtime_ns;
-    uint64_t segment_bytes;  /* 0: default; at least 1 MiB, a multiple of 4096 */
+    uint64_t segment_bytes; /* 0: default; at least 1 MiB, a multiple of 4096 */
     uint32_t topics_count;
     tbus_journal_topic_t topics[TBUS_JOURNAL_TOPICS_MAX];
 } tbus_journal_spec_t;
 
 typedef struct tbus_journal_writer tbus_journal_writer_t;
 
-/* Start a session. Errors name the directory and say what to do: missing parent, read-only, not empty, no space. */
-int tbus_journal_create(const tbus_journal_spec_t *spec, tbus_journal_writer_t **out_writer, tbus_error_t *err);
+/* Start a session. Errors name the directory and say what to do: missing parent, read-only, not empty, no
+ * space. */
+int tbus_journal_create(const tbus_journal_spec_t *spec, tbus_journal_writer_t **out_writer,
+                        tbus_error_t *err);
 
-/* Append a record. Usually a copy into mapped memory and nothing else; at the end of a segment it takes the next one, which a helper
- * thread has made ready. -ENOSPC and the like from making it are returned here, with text from tbus_journal_error. After an
- * error nothing more is recorded; what was, stays. */
-int tbus_journal_append(tbus_journal_writer_t *w, uint16_t topic, uint64_t seq, uint64_t time_ns, const void *payload,
-                        size_t bytes);
+/* Append a record. Usually a copy into mapped memory and nothing else; at the end of a segment it takes the
+ * next one, which a helper thread has made ready. -ENOSPC and the like from making it are returned here, with
+ * text from tbus_journal_error. After an error nothing more is recorded; what was, stays. */
+int tbus_journal_append(tbus_journal_writer_t *w, uint16_t topic, uint64_t seq, uint64_t time_ns,
+                        const void *payload, size_t bytes);
 const tbus_error_t *tbus_journal_error(const tbus_journal_writer_t *w);
 uint64_t tbus_journal_records(const tbus_journal_writer_t *w);
 uint64_t tbus_journal_bytes(const tbus_journal_writer_t *w);
@@ -83,7 +83,7 @@ typedef struct tbus_journal_record {
     uint64_t time_ns;
     const void *payload; /* in the mapping, 8-byte aligned; valid until the next call on this reader */
     size_t bytes;
-    uint32_t segment;    /* where: segment number and offset, for messages */
+    uint32_t segment; /* where: segment number and offset, for messages */
     uint64_t offset;
 } tbus_journal_record_t;
 
@@ -94,18 +94,20 @@ typedef struct tbus_journal_info {
     uint8_t session_id[16];
     uint64_t started_realtime_ns;
     uint32_t segments;
-    uint64_t bytes;          /* of all segment files */
+    uint64_t bytes; /* of all segment files */
     uint32_t topics_count;
     tbus_journal_topic_t topics[TBUS_JOURNAL_TOPICS_MAX];
 } tbus_journal_info_t;
 
-/* Open a session for reading; checks every segment's header, and that none is missing or from another session. */
+/* Open a session for reading; checks every segment's header, and that none is missing or from another
+ * session. */
 int tbus_journal_open(const char *directory, tbus_journal_reader_t **out_reader, tbus_error_t *err);
 const tbus_journal_info_t *tbus_journal_info(const tbus_journal_reader_t *r);
 int tbus_journal_topic(const tbus_journal_reader_t *r, const char *name); /* index, or -TBUS_ENOTFOUND */
 
-/* The next record in the order of recording. 1: got one; 0: end (a torn tail, left by a writer that was killed, ends the journal cleanly:
- * tbus_journal_torn_bytes tells); -TBUS_ECORRUPT: damage in the middle, err names segment and offset. */
+/* The next record in the order of recording. 1: got one; 0: end (a torn tail, left by a writer that was
+ * killed, ends the journal cleanly: tbus_journal_torn_bytes tells); -TBUS_ECORRUPT: damage in the middle, err
+ * names segment and offset. */
 int tbus_journal_next(tbus_journal_reader_t *r, tbus_journal_record_t *out_record, tbus_error_t *err);
 uint64_t tbus_journal_torn_bytes(const tbus_journal_reader_t *r);
 void tbus_journal_reader_close(tbus_journal_reader_t *r);

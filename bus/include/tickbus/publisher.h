@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* publisher.h - putting messages on a ring.
  *
- * `try` never waits and never enters the kernel unless somebody sleeps; it is told FULL and may look again later. The order of things:
+ * `try` never waits and never enters the kernel unless somebody sleeps; it is told FULL and may look again
+ * later. The order of things:
  *
- *    room?  ->  (several publishers: claim the slot by CAS)  ->  payload  ->  R1: slot word READY  ->  anybody asleep? wake
+ *    room?  ->  (several publishers: claim the slot by CAS)  ->  payload  ->  R1: slot word READY  -> anybody
+ * asleep? wake
  *
  * A publisher handle belongs to one thread. Messages are copied; claim/commit writes in place.
  */
@@ -20,28 +22,31 @@ enum tbus_publish { TBUS_PUBLISHED = 0, TBUS_FULL = 1 };
 
 typedef struct tbus_publisher {
     tbus_ring_t ring;
-    uint64_t position;      /* single publisher: next slot */
-    uint64_t seq;           /* single publisher: sequence of the next message */
-    uint64_t room_end;      /* positions below this may be written without looking at anybody */
-    uint64_t claimed_word;  /* several: the word of the claim in hand, 0: none */
-    uint64_t claimed_at;    /* several: its position */
-    uint32_t owner;         /* participant number, 1..255 */
-    bool blocked;           /* the last try was told FULL; the waiter sleeps for room */
-    bool fence;             /* no membarrier(2) on this host: pay a fence per publish instead */
+    uint64_t position;     /* single publisher: next slot */
+    uint64_t seq;          /* single publisher: sequence of the next message */
+    uint64_t room_end;     /* positions below this may be written without looking at anybody */
+    uint64_t claimed_word; /* several: the word of the claim in hand, 0: none */
+    uint64_t claimed_at;   /* several: its position */
+    uint32_t owner;        /* participant number, 1..255 */
+    bool blocked;          /* the last try was told FULL; the waiter sleeps for room */
+    bool fence;            /* no membarrier(2) on this host: pay a fence per publish instead */
 } tbus_publisher_t;
 
-/* `owner`: participant number, 1..255. A second publisher on a single-publisher ring is not detected here: the bus hands the right out
- * once (bus.h). Registers the process with membarrier(2), once. -TBUS_EKIND on a read-only ring. */
-int tbus_publisher_join(const tbus_ring_t *ring, uint32_t owner, tbus_publisher_t *out_publisher, tbus_error_t *err);
+/* `owner`: participant number, 1..255. A second publisher on a single-publisher ring is not detected here:
+ * the bus hands the right out once (bus.h). Registers the process with membarrier(2), once. -TBUS_EKIND on a
+ * read-only ring. */
+int tbus_publisher_join(const tbus_ring_t *ring, uint32_t owner, tbus_publisher_t *out_publisher,
+                        tbus_error_t *err);
 
 /* Publish a copy of `bytes` bytes (0..msg_bytes_max, else asserted). Lock-free. */
 static inline enum tbus_publish tbus_publish_try(tbus_publisher_t *p, const void *message, size_t bytes);
 
-/* Where to write a message of up to one slot's payload in place; NULL: full. Until commit or abort no other claim may be made by
- * this handle. commit takes the true length, at most what was claimed. */
+/* Where to write a message of up to one slot's payload in place; NULL: full. Until commit or abort no other
+ * claim may be made by this handle. commit takes the true length, at most what was claimed. */
 void *tbus_claim_try(tbus_publisher_t *p);
 void tbus_commit(tbus_publisher_t *p, size_t bytes);
-void tbus_abort(tbus_publisher_t *p); /* single publisher: as if never claimed; several: the sequence becomes a tomb */
+void tbus_abort(
+    tbus_publisher_t *p); /* single publisher: as if never claimed; several: the sequence becomes a tomb */
 
 /* Make published counts exact for onlookers. Call when idle; costs a few stores. */
 void tbus_publisher_flush(tbus_publisher_t *p);
@@ -51,14 +56,20 @@ void tbus_publisher_flush(tbus_publisher_t *p);
 bool tbus_publisher_refresh(tbus_publisher_t *p, uint64_t slots);
 enum tbus_publish tbus_publish_long(tbus_publisher_t *p, const void *message, size_t bytes);
 enum tbus_publish tbus_publish_several(tbus_publisher_t *p, const void *message, size_t bytes);
+/* Wake the subscribers whose bits are set; wake publishers that wait for room. */
 void tbus_ring_wake(tbus_ring_shared_t *shared, uint32_t sleepers);
+void tbus_ring_wake_publishers(tbus_ring_shared_t *shared);
+/* Have other processes' membarrier(2) reach this one. False: the kernel has none, and whoever publishes must
+ * pay a fence instead. */
+bool tbus_membarrier_register(void);
 
 static inline void tbus_publisher_wake(tbus_publisher_t *p)
 {
     if (TBUS_UNLIKELY(p->fence))
         tbus_fence_full();
-    /* Store-load order against a sleeper that sets its bit and looks at the slots again: the sleeper's membarrier(2) stands for the
-     * fence that is missing here. Without it: publish unseen, bit unseen, and the sleeper sleeps past a message. */
+    /* Store-load order against a sleeper that sets its bit and looks at the slots again: the sleeper's
+     * membarrier(2) stands for the fence that is missing here. Without it: publish unseen, bit unseen, and
+     * the sleeper sleeps past a message. */
     tbus_compiler_barrier();
     uint32_t sleepers = tbus_load_relaxed_u32(&p->ring.shared->sleepers);
     if (TBUS_UNLIKELY(sleepers))

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ring.h - a ring of slots in shared memory: what it is made of, how it is formatted and joined.
  *
- * One layout serves all kinds (slot.h has the states); what differs is who may claim and how a slot becomes free again:
+ * One layout serves all kinds (slot.h has the states); what differs is who may claim and how a slot becomes
+ * free again:
  *
  *    kind                  publishers  a message goes to          slot is free again when
  *    TBUS_SPSC             1           its one subscriber         the subscriber's progress has passed it
- *    TBUS_BROADCAST        1           every subscriber           every gating subscriber's progress has passed it
- *    TBUS_BROADCAST_MP     several     every subscriber           likewise
- *    TBUS_MPMC             several     one consumer               its consumer has released it, and every follower passed it
+ *    TBUS_BROADCAST        1           every subscriber           every gating subscriber's progress has
+ * passed it TBUS_BROADCAST_MP     several     every subscriber           likewise TBUS_MPMC several     one
+ * consumer               its consumer has released it, and every follower passed it
  *
- * A *subscriber* (sub.h) gates: publishers wait for it. On a TBUS_MPMC ring a subscriber is either a *consumer* (competes for messages)
- * or a *follower* (sees all of them, as a recorder does). An *observer* (observer.h) maps the ring read-only, can hold nobody back, may
- * be lapped, and is then told exactly how many messages it lost.
+ * A *subscriber* (sub.h) gates: publishers wait for it. On a TBUS_MPMC ring a subscriber is either a
+ * *consumer* (competes for messages) or a *follower* (sees all of them, as a recorder does). An *observer*
+ * (observer.h) maps the ring read-only, can hold nobody back, may be lapped, and is then told exactly how
+ * many messages it lost.
  *
  *    0      header: geometry, written once by tbus_ring_format, magic last        \
  *    128    tail:   publishers                                                     |
@@ -21,7 +23,8 @@
  *    4096   subscribers, 32 x 128 bytes: each written by its own subscriber       /
  *    8192   slots
  *
- * On the data path: slot.h -> ring.h -> publisher.h, subscriber.h, observer.h -> wait.h. A ring knows nothing of what its messages mean.
+ * On the data path: slot.h -> ring.h -> publisher.h, subscriber.h, observer.h -> wait.h. A ring knows nothing
+ * of what its messages mean.
  */
 #ifndef TICKBUS_RING_H
 #define TICKBUS_RING_H
@@ -39,23 +42,24 @@ extern "C" {
 
 enum tbus_ring_kind { TBUS_SPSC = 1, TBUS_BROADCAST = 2, TBUS_BROADCAST_MP = 3, TBUS_MPMC = 4 };
 
-#define TBUS_RING_MAGIC      UINT64_C(0x31474e4952425424) /* "$TBRING1" in memory order on a little-endian host */
-#define TBUS_RING_ABI        1u
-#define TBUS_RING_SUBS_MAX   32u
-#define TBUS_NAME_MAX        24u /* names of rings and participants, with the terminating zero */
-#define TBUS_SLOT_BYTES_MIN  64u
-#define TBUS_SLOT_BYTES_MAX  8192u
-#define TBUS_SLOT_COUNT_MIN  16u
-#define TBUS_SLOT_COUNT_MAX  (1u << 24)
-#define TBUS_RING_SLOTS_AT   8192u
+#define TBUS_RING_MAGIC UINT64_C(0x31474e4952425424) /* "$TBRING1" in memory order on a little-endian host   \
+                                                      */
+#define TBUS_RING_ABI       1u
+#define TBUS_RING_SUBS_MAX  32u
+#define TBUS_NAME_MAX       24u /* names of rings and participants, with the terminating zero */
+#define TBUS_SLOT_BYTES_MIN 64u
+#define TBUS_SLOT_BYTES_MAX 8192u
+#define TBUS_SLOT_COUNT_MIN 16u
+#define TBUS_SLOT_COUNT_MAX (1u << 24)
+#define TBUS_RING_SLOTS_AT  8192u
 
 typedef struct tbus_ring_spec {
     char name[TBUS_NAME_MAX];
     enum tbus_ring_kind kind;
     uint32_t slot_bytes;    /* a power of two, 64..8192, the 8-byte slot word included */
     uint32_t slot_count;    /* a power of two, 16..2^24 */
-    uint32_t msg_bytes_max; /* longest message; 0: what fits one slot. More than a slot: single-publisher kinds only, at most a
-                               quarter of the ring */
+    uint32_t msg_bytes_max; /* longest message; 0: what fits one slot. More than a slot: single-publisher
+                               kinds only, at most a quarter of the ring */
     uint64_t first_seq;     /* sequence of the first message, usually 1 */
 } tbus_ring_spec_t;
 
@@ -71,38 +75,40 @@ typedef struct tbus_ring_sub {
     uint32_t role;              /*  28 enum tbus_sub_role */
     uint32_t owner;             /*  32 participant number */
     uint32_t pad0;
-    char name[TBUS_NAME_MAX];   /*  40 */
-    tbus_atomic_u32_t bell;     /*  64 futex: rung by a publisher that saw this subscriber's bit in `sleepers` */
+    char name[TBUS_NAME_MAX]; /*  40 */
+    tbus_atomic_u32_t bell; /*  64 futex: rung by a publisher that saw this subscriber's bit in `sleepers` */
     uint8_t pad1[60];
 } tbus_ring_sub_t;
 
 typedef struct tbus_ring_shared {
     /* written by: tbus_ring_format */
-    uint64_t magic;             /*   0 */
-    uint32_t abi;               /*   8 */
-    uint32_t kind;              /*  12 */
-    uint32_t slot_bytes;        /*  16 */
-    uint32_t slot_count;        /*  20 */
-    uint32_t msg_bytes_max;     /*  24 */
-    uint32_t subs_max;          /*  28 */
-    uint64_t slots_at;          /*  32 offset of the first slot */
-    uint64_t total_bytes;       /*  40 */
-    uint64_t first_seq;         /*  48 */
-    char name[TBUS_NAME_MAX];   /*  56 */
+    uint64_t magic;           /*   0 */
+    uint32_t abi;             /*   8 */
+    uint32_t kind;            /*  12 */
+    uint32_t slot_bytes;      /*  16 */
+    uint32_t slot_count;      /*  20 */
+    uint32_t msg_bytes_max;   /*  24 */
+    uint32_t subs_max;        /*  28 */
+    uint64_t slots_at;        /*  32 offset of the first slot */
+    uint64_t total_bytes;     /*  40 */
+    uint64_t first_seq;       /*  48 */
+    char name[TBUS_NAME_MAX]; /*  56 */
     uint8_t pad0[48];
     /* written by: publishers */
-    tbus_atomic_u64_t tail;     /* 128 several publishers: a hint, where to look for a free slot. One publisher: published up to here */
-    tbus_atomic_u64_t tail_seq; /* 136 one publisher: the sequence that belongs to `tail` */
+    tbus_atomic_u64_t tail; /* 128 several publishers: a hint, where to look for a free slot. One publisher:
+                               published up to here */
+    tbus_atomic_u64_t tail_seq;     /* 136 one publisher: the sequence that belongs to `tail` */
     tbus_atomic_u64_t tail_version; /* 144 one publisher: odd while the pair above changes */
     tbus_atomic_u64_t announce; /* 152 one publisher: no slot at or above this position has been touched */
     uint8_t pad1[96];
     /* written by: consumers */
-    tbus_atomic_u64_t head;     /* 256 a hint: no message below it is left to take */
+    tbus_atomic_u64_t head; /* 256 a hint: no message below it is left to take */
     uint8_t pad2[120];
     /* written by: sleepers and those that wake them */
     tbus_atomic_u32_t sleepers;     /* 384 bit i: subscriber i sleeps, or is about to */
-    tbus_atomic_u32_t pubs_waiting; /* 388 publishers that wait for room */
-    tbus_atomic_u32_t room_bell;    /* 392 futex: rung by a subscriber that made progress while pubs_waiting is not 0 */
+    tbus_atomic_u32_t pubs_waiting; /* 388 not 0: a publisher waits for room */
+    tbus_atomic_u32_t
+        room_bell; /* 392 futex: rung by a subscriber that made progress while pubs_waiting is not 0 */
     uint8_t pad3[116];
     /* written by: repairers */
     tbus_atomic_u64_t tombs;    /* 512 claims that died */
@@ -125,12 +131,12 @@ TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, sleepers) == 384);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, tombs) == 512);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, subs) == 4096);
 
-/* A joined ring: geometry copied out of shared memory once, checked, and never read from there again. Private to the process;
- * may be copied; owns nothing. */
+/* A joined ring: geometry copied out of shared memory once, checked, and never read from there again. Private
+ * to the process; may be copied; owns nothing. */
 typedef struct tbus_ring {
     tbus_ring_shared_t *shared;
     unsigned char *slots;
-    uint64_t mask;          /* slot_count - 1 */
+    uint64_t mask; /* slot_count - 1 */
     uint32_t slot_count;
     uint32_t slot_shift;    /* log2 of slot_bytes */
     uint32_t payload_bytes; /* slot_bytes - 8 */
@@ -145,30 +151,33 @@ typedef struct tbus_ring {
 /* Bytes that a ring of this shape needs; 0: the spec is wrong. */
 size_t tbus_ring_footprint(const tbus_ring_spec_t *spec);
 
-/* Lay a ring out in `memory` (64-byte aligned, at least the footprint). The magic is stored last: a joiner sees a whole ring or none.
- * -TBUS_EGEOMETRY: bad spec or too little memory. */
+/* Lay a ring out in `memory` (64-byte aligned, at least the footprint). The magic is stored last: a joiner
+ * sees a whole ring or none. -TBUS_EGEOMETRY: bad spec or too little memory. */
 int tbus_ring_format(void *memory, size_t bytes, const tbus_ring_spec_t *spec, tbus_error_t *err);
 
-/* Check a ring that somebody formatted and make a handle for it. Every field is checked against every other and against `bytes`
- * before anything is believed. -TBUS_EMAGIC, -TBUS_EABI, -TBUS_EGEOMETRY. */
+/* Check a ring that somebody formatted and make a handle for it. Every field is checked against every other
+ * and against `bytes` before anything is believed. -TBUS_EMAGIC, -TBUS_EABI, -TBUS_EGEOMETRY. */
 int tbus_ring_join(void *memory, size_t bytes, bool writable, tbus_ring_t *out_ring, tbus_error_t *err);
 
-/* Keep a place for a subscriber that will join later: from now on publishers wait for it. Returns its index; -TBUS_EFULL when
- * all places are taken, -TBUS_EEXISTS for a second one of that name or a second subscriber of an SPSC ring that is not a recorder's
- * follower, -TBUS_EKIND for a TBUS_CONSUMER on a ring where nobody competes. Cold; one caller at a time (the supervisor). */
+/* Keep a place for a subscriber that will join later: from now on publishers wait for it. Returns its index;
+ * -TBUS_EFULL when all places are taken, -TBUS_EEXISTS for a second one of that name or a second subscriber
+ * of an SPSC ring that is not a recorder's follower, -TBUS_EKIND for a TBUS_CONSUMER on a ring where nobody
+ * competes. Cold; one caller at a time (the supervisor). */
 int tbus_ring_reserve(tbus_ring_t *ring, const char *name, enum tbus_sub_role role, tbus_error_t *err);
 
 /* Messages published so far, as of the last flush of a single publisher, exact with several. */
 uint64_t tbus_ring_published(const tbus_ring_t *ring);
 
-/* The index of the gating subscriber that is furthest behind, or -1 when there is none. Its name: ring->shared->subs[i].name. */
+/* The index of the gating subscriber that is furthest behind, or -1 when there is none. Its name:
+ * ring->shared->subs[i].name. */
 int tbus_ring_slowest(const tbus_ring_t *ring, uint64_t *out_lag);
 
 /* Ring every sleeper's bell, whatever it waits for. */
 void tbus_ring_nudge(tbus_ring_t *ring);
 
-/* Clean up after a participant that is proven dead: its claims become tombs, what it had taken is freed and counted in doubt.
- * Returns how many slots were repaired. Idempotent; may run beside living participants and may itself be killed at any point. */
+/* Clean up after a participant that is proven dead: its claims become tombs, what it had taken is freed and
+ * counted in doubt. Returns how many slots were repaired. Idempotent; may run beside living participants and
+ * may itself be killed at any point. */
 int tbus_ring_repair(tbus_ring_t *ring, uint32_t dead_owner);
 
 const char *tbus_ring_kind_name(enum tbus_ring_kind kind);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* slot.h - the one slot format that every kind of ring shares.
  *
- * A slot is a 64-bit word and its payload, in one cache line when the slot is 64 bytes. The word says in which state the slot is
- * for which sequence, so that a consumer spins on the line it will read and a crashed peer is known by name:
+ * A slot is a 64-bit word and its payload, in one cache line when the slot is 64 bytes. The word says in
+ * which state the slot is for which sequence, so that a consumer spins on the line it will read and a crashed
+ * peer is known by name:
  *
  *     63                          19 18        11 10         3 2     0
  *    +------------------------------+------------+------------+-------+
@@ -14,11 +15,12 @@
  *    several, competing:    FREE(s) -> CLAIMED(s, owner) -> READY(s) -> TAKEN(s, owner) -> FREE(s + N)
  *    proven death:          CLAIMED(s, dead) -> TOMB(s);  TAKEN(s, dead) -> FREE(s + N), counted in doubt
  *
- * with N slots in the ring. Sequences are compared by signed difference modulo 2^45 and so survive the wrap, which at 100 million
- * messages a second comes after four days. `length` is the payload length in bytes (it stays through TAKEN and FREE, so that a
- * follower can still read a message that a consumer has released); LENGTH_TOMB marks a slot whose message never was. A message that
- * does not fit (longer than a slot, or than 254 bytes) has its length in the first 8 payload bytes of a LONG slot and goes on in CONT
- * slots, all with the sequence of the message; single-publisher rings only.
+ * with N slots in the ring. Sequences are compared by signed difference modulo 2^45 and so survive the wrap,
+ * which at 100 million messages a second comes after four days. `length` is the payload length in bytes (it
+ * stays through TAKEN and FREE, so that a follower can still read a message that a consumer has released);
+ * LENGTH_TOMB marks a slot whose message never was. A message that does not fit (longer than a slot, or than
+ * 254 bytes) has its length in the first 8 payload bytes of a LONG slot and goes on in CONT slots, all with
+ * the sequence of the message; single-publisher rings only.
  */
 #ifndef TICKBUS_SLOT_H
 #define TICKBUS_SLOT_H
@@ -48,7 +50,8 @@ enum tbus_slot_state {
 
 #define TBUS_SLOT_WORD_BYTES 8u
 
-static inline uint64_t tbus_slot_word(uint64_t seq, uint32_t owner, uint32_t length, enum tbus_slot_state state)
+static inline uint64_t tbus_slot_word(uint64_t seq, uint32_t owner, uint32_t length,
+                                      enum tbus_slot_state state)
 {
     return (seq << TBUS_SEQ_SHIFT) | ((uint64_t)owner << 11) | ((uint64_t)length << 3) | (uint64_t)state;
 }
@@ -67,12 +70,13 @@ static inline uint32_t tbus_slot_owner(uint64_t word)
 /* How far the word's sequence is ahead of `seq`: 0 the same, negative older, positive newer. */
 static inline int64_t tbus_slot_ahead(uint64_t word, uint64_t seq)
 {
-    return (int64_t)((word & ~((UINT64_C(1) << TBUS_SEQ_SHIFT) - 1)) - (seq << TBUS_SEQ_SHIFT)) >> TBUS_SEQ_SHIFT;
+    return (int64_t)((word & ~((UINT64_C(1) << TBUS_SEQ_SHIFT) - 1)) - (seq << TBUS_SEQ_SHIFT)) >>
+           TBUS_SEQ_SHIFT;
 }
 
-/* Payloads move as relaxed 8-byte words: an observer may read a slot while it is overwritten, finds out afterwards and throws the
- * copy away; with words that is no data race. Both buffers are 8-byte aligned on the shared side; `bytes` may be any number, and the
- * shared side is touched in whole words. */
+/* Payloads move as relaxed 8-byte words: an observer may read a slot while it is overwritten, finds out
+ * afterwards and throws the copy away; with words that is no data race. Both buffers are 8-byte aligned on
+ * the shared side; `bytes` may be any number, and the shared side is touched in whole words. */
 static inline void tbus_words_store(void *shared, const void *from, size_t bytes)
 {
     tbus_atomic_u64_t *to = (tbus_atomic_u64_t *)shared;

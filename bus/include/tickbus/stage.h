@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* stage.h - a stage is a poll function over its rings; a process runs one or more stages in turn on one CPU.
  *
- * The same stage runs alone in a process of its own or fused with others: the layout is configuration, and a stage cannot tell. A poll
+ * The same stage runs alone in a process of its own or fused with others: the layout is configuration, and a
+ * stage cannot tell. A poll
  *
- *    - takes at most `budget` messages from the stage's driving input (the feed: emits at most that many) and all there is on its others;
+ *    - takes at most `budget` messages from the stage's driving input (the feed: emits at most that many) and
+ * all there is on its others;
  *    - never waits, never enters the kernel on its usual path, never allocates;
- *    - keeps what it could not publish because a ring was FULL, and takes no further input that could add to it;
+ *    - keeps what it could not publish because a ring was FULL, and takes no further input that could add to
+ * it;
  *    - advances over an input only after everything that it caused is published or kept.
  *
- * Fused stages are polled in the order of the data path with a budget of one: one tick goes all the way through before the next.
- * That order, and nothing else, decides what a stage sees when; so a fused run is deterministic.
+ * Fused stages are polled in the order of the data path with a budget of one: one tick goes all the way
+ * through before the next. That order, and nothing else, decides what a stage sees when; so a fused run is
+ * deterministic.
  */
 #ifndef TICKBUS_STAGE_H
 #define TICKBUS_STAGE_H
@@ -21,7 +25,7 @@
 extern "C" {
 #endif
 
-#define TBUS_STAGE_RINGS_MAX 16
+#define TBUS_STAGE_RINGS_MAX   16
 #define TBUS_STAGE_NO_DEADLINE UINT64_MAX
 
 struct tbus_stage;
@@ -29,11 +33,14 @@ struct tbus_stage;
 typedef struct tbus_stage_ops {
     /* Work done (> 0), nothing to do (0), or the stage has failed (< 0, after filling stage->error). */
     int (*poll)(struct tbus_stage *stage, uint32_t budget);
-    /* When poll has work though no message arrives: ns of CLOCK_MONOTONIC, or TBUS_STAGE_NO_DEADLINE. NULL: never. */
+    /* When poll has work though no message arrives: ns of CLOCK_MONOTONIC, or TBUS_STAGE_NO_DEADLINE. NULL:
+     * never. */
     uint64_t (*deadline_ns)(const struct tbus_stage *stage);
-    /* WIND_DOWN: stop taking from outside (feed), cancel what is open (strategy). Called once. May be NULL. */
+    /* WIND_DOWN: stop taking from outside (feed), cancel what is open (strategy). Called once. May be NULL.
+     */
     void (*wind_down)(struct tbus_stage *stage);
-    /* Everything is drained: finish (recorder: sync and close). 0 or a negative error in stage->error. May be NULL. Cold. */
+    /* Everything is drained: finish (recorder: sync and close). 0 or a negative error in stage->error. May be
+     * NULL. Cold. */
     int (*finish)(struct tbus_stage *stage);
     /* Free what the stage owns. Accepts a half-built stage. */
     void (*destroy)(struct tbus_stage *stage);
@@ -43,38 +50,41 @@ typedef struct tbus_stage_ops {
 typedef struct tbus_stage {
     const tbus_stage_ops_t *ops;
     char name[TBUS_NAME_MAX];
-    uint32_t owner;                                      /* participant number */
-    tbus_bus_t *bus;                                     /* not owned */
+    uint32_t owner;  /* participant number */
+    tbus_bus_t *bus; /* not owned */
     uint32_t subscribers_count;
     uint32_t publishers_count;
     tbus_subscriber_t *subscribers[TBUS_STAGE_RINGS_MAX]; /* what its process waits for; owned by the stage */
     tbus_publisher_t *publishers[TBUS_STAGE_RINGS_MAX];
-    bool source_done;                                    /* a source: no more input will come */
-    bool pending;                                        /* output kept because a ring was FULL */
+    bool source_done; /* a source: no more input will come */
+    bool pending;     /* output kept because a ring was FULL */
     tbus_error_t error;
 } tbus_stage_t;
 
-/* For a stage's constructor: join a topic and have the process wait for it. `out` must live as long as the stage. */
-int tbus_stage_subscribe(tbus_stage_t *stage, const char *topic, const char *name, tbus_subscriber_t *out, tbus_error_t *err);
+/* For a stage's constructor: join a topic and have the process wait for it. `out` must live as long as the
+ * stage. */
+int tbus_stage_subscribe(tbus_stage_t *stage, const char *topic, const char *name, tbus_subscriber_t *out,
+                         tbus_error_t *err);
 int tbus_stage_publish(tbus_stage_t *stage, const char *topic, tbus_publisher_t *out, tbus_error_t *err);
 
 typedef struct tbus_loop {
     tbus_bus_t *bus;
     tbus_stage_t **stages; /* in the order of the data path; not owned */
     uint32_t stages_count;
-    uint32_t budget;       /* 1 when stages are fused, else what a batch may be */
+    uint32_t budget; /* 1 when stages are fused, else what a batch may be */
     tbus_waiter_t waiter;
     const tbus_atomic_u32_t *orphaned; /* becomes 1 when the supervisor is gone; may be NULL */
     uint64_t (*allocated_bytes)(void); /* of this thread, ever; NULL: not known */
 } tbus_loop_t;
 
-/* Turn until every stage's command is STOP: sets READY, waits for RUN, polls, winds down, finishes, sets HALT. A stage that fails sets FAIL
- * with its reason and ends the loop. 0, or the negative error of the stage that failed (its participant's reason has the text). */
+/* Turn until every stage's command is STOP: sets READY, waits for RUN, polls, winds down, finishes, sets
+ * HALT. A stage that fails sets FAIL with its reason and ends the loop. 0, or the negative error of the stage
+ * that failed (its participant's reason has the text). */
 int tbus_loop_run(tbus_loop_t *loop);
 
-/* Ask whether the whole bus is drained, without stopping it. The supervisor calls it again and again; `state` starts as all zeros. True when
- * every message published had been taken by every gating subscriber at one look, and every participant made a full quiet pass
- * since, and nothing was published meanwhile. */
+/* Ask whether the whole bus is drained, without stopping it. The supervisor calls it again and again; `state`
+ * starts as all zeros. True when every message published had been taken by every gating subscriber at one
+ * look, and every participant made a full quiet pass since, and nothing was published meanwhile. */
 typedef struct tbus_quiescence {
     uint64_t published_sum;
     uint64_t quiet[TBUS_PARTICIPANTS_MAX];

@@ -4,13 +4,14 @@
  *    peek -> message or NULL   (look at it in place; nothing is given back yet)
  *    advance                   (done with it: the slot may be overwritten once everybody is)
  *
- * On a TBUS_MPMC ring a consumer's peek takes the message out of the competition, and advance releases its slot. A message taken by
- * a consumer that dies before advance is reported in doubt and not delivered again. A handle belongs to one thread.
+ * On a TBUS_MPMC ring a consumer's peek takes the message out of the competition, and advance releases its
+ * slot. A message taken by a consumer that dies before advance is reported in doubt and not delivered again.
+ * A handle belongs to one thread.
  */
 #ifndef TICKBUS_SUBSCRIBER_H
 #define TICKBUS_SUBSCRIBER_H
 
-#include <tickbus/ring.h>
+#include <tickbus/publisher.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -18,39 +19,43 @@ extern "C" {
 
 typedef struct tbus_subscriber {
     tbus_ring_t ring;
-    uint64_t position;      /* next slot */
-    uint64_t seq;           /* sequence of the next message, or of the one in hand between peek and advance */
-    uint64_t published;     /* progress as last published */
-    uint64_t interval;      /* publish progress every so many slots */
-    uint64_t consumed;      /* messages taken */
-    uint64_t taken_word;    /* consumer: the word of the message in hand, 0: none */
-    uint32_t span;          /* slots of the message in hand */
-    uint32_t index;         /* place in ring.shared->subs */
+    uint64_t position;   /* next slot */
+    uint64_t seq;        /* sequence of the next message, or of the one in hand between peek and advance */
+    uint64_t published;  /* progress as last published */
+    uint64_t interval;   /* publish progress every so many slots */
+    uint64_t consumed;   /* messages taken */
+    uint64_t taken_word; /* consumer: the word of the message in hand, 0: none */
+    uint32_t span;       /* slots of the message in hand */
+    uint32_t index;      /* place in ring.shared->subs */
     uint32_t owner;
     bool competing;
-    int error;              /* 0, or -TBUS_ECORRUPT once the ring held what no correct publisher writes; peek is NULL from then on */
+    bool fence; /* as in tbus_publisher_t */
+    int error;  /* 0, or -TBUS_ECORRUPT once the ring held what no correct publisher writes; peek is NULL from
+                   then on */
     unsigned char *scratch; /* LONG messages are put together here; NULL when the ring has none. Owned */
 } tbus_subscriber_t;
 
-/* Take the place that was reserved under `name`. -TBUS_ENOTFOUND, -TBUS_EEXISTS (taken already), -ENOMEM. Cold. */
-int tbus_subscriber_join(const tbus_ring_t *ring, const char *name, uint32_t owner, tbus_subscriber_t *out_subscriber,
-                         tbus_error_t *err);
+/* Take the place that was reserved under `name`. -TBUS_ENOTFOUND, -TBUS_EEXISTS (taken already), -ENOMEM.
+ * Cold. */
+int tbus_subscriber_join(const tbus_ring_t *ring, const char *name, uint32_t owner,
+                         tbus_subscriber_t *out_subscriber, tbus_error_t *err);
 
 /* Give the place up: publishers no longer wait for it. Accepts a handle that is all zeros. */
 void tbus_subscriber_leave(tbus_subscriber_t *s);
 
-/* The next message, 8-byte aligned, or NULL when there is none. It stays valid, and peek returns the same one, until advance. `s->seq`
- * is its sequence. Never waits, never enters the kernel. */
+/* The next message, 8-byte aligned, or NULL when there is none. It stays valid, and peek returns the same
+ * one, until advance. `s->seq` is its sequence. Never waits, never enters the kernel. */
 static inline const void *tbus_peek(tbus_subscriber_t *s, size_t *out_bytes);
 
 /* Done with the message that peek returned (asserted in debug builds: there is one). */
 static inline void tbus_advance(tbus_subscriber_t *s);
 
-/* Publish progress and counts now. Call when idle: without it publishers learn of progress every slot_count/16 messages. */
+/* Publish progress and counts now. Call when idle: without it publishers learn of progress every
+ * slot_count/16 messages. */
 void tbus_subscriber_flush(tbus_subscriber_t *s);
 
-/* Call `handle` for up to `limit` messages; stops early when it returns false (that message is not advanced over). Returns how many were
- * taken. */
+/* Call `handle` for up to `limit` messages; stops early when it returns false (that message is not advanced
+ * over). Returns how many were taken. */
 typedef bool (*tbus_handler_t)(void *context, uint64_t seq, const void *message, size_t bytes);
 static inline uint32_t tbus_poll(tbus_subscriber_t *s, tbus_handler_t handle, void *context, uint32_t limit);
 

@@ -6,14 +6,15 @@
  *    park    spin about as long as a wake-up costs, then sleep on a futex until a publisher rings
  *    auto    spin when every spinning process can have a CPU of its own, else park
  *
- * One waiter watches all rings of a process: subscribers for messages, publishers that were told FULL for room. To park:
+ * One waiter watches all rings of a process: subscribers for messages, publishers that were told FULL for
+ * room. To park:
  *
  *    W1 set our bit in every ring's `sleepers`      W2 membarrier(2)      W3 look at every ring once more
  *    W4 futex_waitv(2) on every bell (always with a timeout)              W5 clear the bits
  *
- * W2 makes every publisher's "store the slot, then look at `sleepers`" behave as if a fence stood between; so either W3 sees the message
- * or the publisher sees the bit. Publishers that are awake pay nothing. Where the kernel lacks futex_waitv, the sleeper waits on the
- * first bell in short turns.
+ * W2 makes every publisher's "store the slot, then look at `sleepers`" behave as if a fence stood between; so
+ * either W3 sees the message or the publisher sees the bit. Publishers that are awake pay nothing. Where the
+ * kernel lacks futex_waitv, the sleeper waits on the first bell in short turns.
  */
 #ifndef TICKBUS_WAIT_H
 #define TICKBUS_WAIT_H
@@ -36,10 +37,10 @@ typedef struct tbus_waiter {
     uint32_t publishers_count;
     tbus_subscriber_t *subscribers[TBUS_WAITER_RINGS_MAX]; /* not owned */
     tbus_publisher_t *publishers[TBUS_WAITER_RINGS_MAX];   /* not owned */
-    uint64_t idle_since_ns; /* 0: the last look found something */
-    uint64_t looks;         /* looks in vain since then */
-    uint64_t parks;         /* times slept */
-    bool no_waitv;          /* futex_waitv is missing, or switched off by a test */
+    uint64_t idle_since_ns;                                /* 0: the last look found something */
+    uint64_t looks;                                        /* looks in vain since then */
+    uint64_t parks;                                        /* times slept */
+    bool no_waitv; /* futex_waitv is missing, or switched off by a test */
 } tbus_waiter_t;
 
 /* `mode` must not be AUTO: tbus_wait_mode_resolve first. */
@@ -47,8 +48,8 @@ void tbus_waiter_init(tbus_waiter_t *w, enum tbus_wait_mode mode);
 int tbus_waiter_watch_subscriber(tbus_waiter_t *w, tbus_subscriber_t *s);
 int tbus_waiter_watch_publisher(tbus_waiter_t *w, tbus_publisher_t *p);
 
-/* Called after a look that found something, and after one that did not. `deadline_ns`: CLOCK_MONOTONIC time at which there is work to do
- * even if nothing arrives; UINT64_MAX: none. */
+/* Called after a look that found something, and after one that did not. `deadline_ns`: CLOCK_MONOTONIC time
+ * at which there is work to do even if nothing arrives; UINT64_MAX: none. */
 static inline void tbus_waiter_found(tbus_waiter_t *w)
 {
     w->idle_since_ns = 0;

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <tickbus/bus.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+const char *tbus_participant_state_name(uint32_t state)
+{
+    static const char *const names[] = {"vacant", "boot", "ready", "run", "done", "halt", "fail"};
+    return state < sizeof names / sizeof *names ? names[state] : "?";
+}
+
+static bool name_fits(const char *name)
+{
+    size_t length = strnlen(name, TBUS_NAME_MAX);
+    return length > 0 && length < TBUS_NAME_MAX;
+}
+
+int tbus_bus_create(const char *name, tbus_bus_t *out_bus, tbus_error_t *err)
+{
+    if (!name_fits(name))
+        return tbus_fail(err, -EINVAL, "bus name '%s' is empty or longer than %u", name, TBUS_NAME_MAX - 1);
+    tbus_bus_t bus = {0};
+    char segment_name[64];
+    snprintf(segment_name, sizeof segment_name, "tickbus:%s", name);
+    /* Counters and heartbeats are no payload: small pages do, and huge ones are left to the rings. */
+    int code = tbus_segment_create(segment_name, sizeof(tbus_directory_t), TBUS_PAGES_SMALL, -1,
+                                   &bus.directory_segment, err);
+    if (code < 0)
+        return code;
+    tbus_directory_t *d = (tbus_directory_t *)bus.directory_segment.base;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    d->abi = TBUS_BUS_ABI;
+    d->bytes = sizeof *d;
+    d->epoch_ns = tbus_clock_ns();
+    d->started_realtime_ns = (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+    memcpy(d->name, name, strlen(name));
+    d->supervisor_pid = (uint32_t)getpid();
+    __atomic_store_n(&d->magic, TBUS_BUS_MAGIC, __ATOMIC_RELEASE); /* D1 pairs D2 (tbus_bus_attach) */
+    bus.directory = d;
+    *out_bus = bus;
+    return 0;
+}
+
+int tbus_bus_add_topic(tbus_bus_t *bus, const tbus_ring_spec_t *spec, const char *type, enum tbus_pages pages,
+                       int node, tbus_error_t *err)
+{
+    tbus_directory_t *d = bus->directory;
+    uint32_t index = d->topics_count;
+    if (!name_fits(spec->name) || !name_fits(type))
+        return tbus_fail(err, -EINVAL, "topic '%s' of type '%s': a name is empty or longer than %u",
+                         spec->name, type, TBUS_NAME_MAX - 1);
+    if (tbus_bus_topic_index(bus, spec->name) >= 0)
+        return tbus_fail(err, -TBUS_EEXISTS, "topic '%s' is there already", spec->name);
+    if (index == TBUS_TOPICS_MAX)
+        return tbus_fail(err, -TBUS_EFULL, "topic '%s': a bus has at most %u topics", spec->name,
+                         TBUS_TOPICS_MAX);
+    size_t bytes = tbus_ring_footprint(spec);
+    if (!bytes) /* format knows the words for what is wrong */
+        return tbus_ring_format(NULL, 0, spec, err);
+
+    char segment_name[64];
+    snprintf(segment_name, sizeof segment_name, "tickbus:%s/%s", d->name, spec->name);
+    tbus_segment_t *segment = &bus->topic_segments[index];
+    int code = tbus_segment_create(segment_name, bytes, pages, node, segment, err);
+    if (code == 0)
+        code = tbus_ring_format(segment->base, segment->bytes, spec, err);
+    if (code == 0)
+        code = tbus_ring_join(segment->base, segment->bytes, true, &bus->rings[index], err);
+    if (code < 0) {
+        tbus_segment_close(segment);
+        return code;
+    }
+    tbus_topic_t *topic = &d->topics[index];
+    memcpy(topic->name, spec->name, TBUS_NAME_MAX - 1);
+    memcpy(topic->type, type, strlen(type));
+    topic->kind = spec->kind;
+    topic->pages = segment->pages;
+    topic->bytes = segment->bytes;
+    d->topics_count = index + 1;
+    return (int)index;
+}
+
+int tbus_bus_attach(const int *fds, size_t fds_count, tbus_bus_t *out_bus, tbus_error_t *err)
+{
+    tbus_bus_t bus = {0};
+    size_t mapped = 0;
+    int code = -EINVAL;
+    if (fds_count < 1 || fds_count > 1 + TBUS_TOPICS_MAX) {
+        code = tbus_fail(err, -EINVAL, "attach: %zu descriptors; a bus has a directory and at most %u topics",
+                         fds_count, TBUS_TOPICS_MAX);
+        goto fail;
+    }
+    code = tbus_segment_map(fds[mapped++], false, &bus.directory_segment, err);
+    if (code < 0)
+        goto fail;
+    tbus_directory_t *d = (tbus_directory_t *)bus.directory_segment.base;
+    if (bus.directory_segment.bytes < sizeof *d ||
+        __atomic_load_n(&d->magic, __ATOMIC_ACQUIRE) != TBUS_BUS_MAGIC /* D2 pairs D1 */) {
+        code = tbus_fail(err, -TBUS_EMAGIC, "attach: the first descriptor is no bus directory");
+        goto fail;
+    }
+    if (d->abi != TBUS_BUS_ABI || d->bytes != sizeof *d) {
+        code = tbus_fail(err, -TBUS_EABI,
+                         "attach: the bus was started by another version of tickbus; use the same busctl");
+        goto fail;
+    }
+    bus.directory = d;
+    if (d->topics_count != fds_count - 1) {
+        code = tbus_fail(err, -TBUS_EGEOMETRY, "attach: the bus has %u topics, %zu were handed over",
+                         d->topics_count, fds_count - 1);
+        goto fail;
+    }
+    for (size_t i = 0; mapped < fds_count; i++) {
+        code = tbus_segment_map(fds[mapped++], false, &bus.topic_segments[i], err);
+        if (code == 0)
+            code = tbus_ring_join(bus.topic_segments[i].base, bus.topic_segments[i].bytes, false,
+                                  &bus.rings[i], err);
+        if (code < 0)
+            goto fail;
+    }
+    *out_bus = bus;
+    return 0;
+fail:
+    for (; mapped < fds_count; mapped++)
+        close(fds[mapped]);
+    tbus_bus_close(&bus);
+    return code;
+}
+
+void tbus_bus_close(tbus_bus_t *bus)
+{
+    for (unsigned i = 0; i < TBUS_TOPICS_MAX; i++)
+        tbus_segment_close(&bus->topic_segments[i]);
+    tbus_segment_close(&bus->directory_segment);
+    *bus = (tbus_bus_t){0};
+}
+
+/* The count comes from shared memory: never believed beyond the table. */
+static uint32_t topics_count(const tbus_bus_t *bus)
+{
+    uint32_t count = bus->directory->topics_count;
+    return count < TBUS_TOPICS_MAX ? count : TBUS_TOPICS_MAX;
+}
+
+int tbus_bus_topic_index(const tbus_bus_t *bus, const char *topic)
+{
+    for (uint32_t i = 0; i < topics_count(bus); i++)
+        if (!strncmp(bus->directory->topics[i].name, topic, TBUS_NAME_MAX))
+            return (int)i;
+    return -TBUS_ENOTFOUND;
+}
+
+tbus_ring_t *tbus_bus_ring(tbus_bus_t *bus, const char *topic)
+{
+    int index = tbus_bus_topic_index(bus, topic);
+    return index < 0 || !bus->rings[index].shared ? NULL : &bus->rings[index];
+}
+
+int tbus_participant_add(tbus_bus_t *bus, const char *name, tbus_error_t *err)
+{
+    if (!name_fits(name))
+        return tbus_fail(err, -EINVAL, "participant name '%s' is empty or longer than %u", name,
+                         TBUS_NAME_MAX - 1);
+    for (uint32_t i = 0; i < TBUS_PARTICIPANTS_MAX; i++) {
+        tbus_participant_t *p = &bus->directory->participants[i];
+        if (tbus_load_relaxed_u32(&p->state) != TBUS_VACANT) {
+            if (!strncmp(p->name, name, TBUS_NAME_MAX))
+                return tbus_fail(err, -TBUS_EEXISTS, "participant '%s' is there already", name);
+            continue;
+        }
+        memcpy(p->name, name, strlen(name));
+        p->cpu = -1;
+        tbus_store_release_u32(&p->state, TBUS_BOOT);
+        return (int)i + 1;
+    }
+    return tbus_fail(err, -TBUS_EFULL, "participant '%s': a bus has at most %u participants", name,
+                     TBUS_PARTICIPANTS_MAX);
+}
+
+int tbus_participant_live(tbus_bus_t *bus, uint32_t owner, tbus_error_t *err)
+{
+    /* A description of its own: an inherited one would be shared with the supervisor and outlive us. */
+    int fd = tbus_segment_reopen(&bus->directory_segment, true);
+    if (fd < 0)
+        return tbus_fail(err, fd,
+                         "participant %u: the directory cannot be opened again (is /proc mounted?): %s",
+                         owner, tbus_strerror(fd));
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = owner, .l_len = 1};
+    if (fcntl(fd, F_OFD_SETLK, &lock) < 0) {
+        int code = errno == EAGAIN || errno == EACCES ? -TBUS_EEXISTS : -errno;
+        close(fd);
+        return tbus_fail(err, code, "participant '%s': %s", tbus_participant(bus, owner)->name,
+                         code == -TBUS_EEXISTS ? "somebody alive has its place" : tbus_strerror(code));
+    }
+    tbus_participant(bus, owner)->pid = (uint32_t)getpid();
+    return fd;
+}
+
+int tbus_participant_alive(const tbus_bus_t *bus, uint32_t owner)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = owner, .l_len = 1};
+    if (fcntl(bus->directory_segment.fd, F_OFD_GETLK, &lock) < 0)
+        return -errno;
+    return lock.l_type != F_UNLCK;
+}
+
+static tbus_counter_t *find_counter(const tbus_directory_t *d, uint32_t owner, const char *name)
+{
+    uint32_t count = tbus_load_acquire_u32(&d->counters_count);
+    if (count > TBUS_COUNTERS_MAX)
+        count = TBUS_COUNTERS_MAX;
+    for (uint32_t i = 0; i < count; i++) {
+        const tbus_counter_t *c = &d->counters[i];
+        if (tbus_load_acquire_u32(&c->name_set) && c->owner == owner &&
+            !strncmp(c->name, name, sizeof c->name))
+            return (tbus_counter_t *)(uintptr_t)c;
+    }
+    return NULL;
+}
+
+tbus_atomic_u64_t *tbus_counter(tbus_bus_t *bus, uint32_t owner, const char *name, const char *unit)
+{
+    static tbus_atomic_u64_t nobody;
+    tbus_directory_t *d = bus->directory;
+    tbus_counter_t *known = find_counter(d, owner, name);
+    if (known)
+        return &known->value;
+    uint32_t index = tbus_load_relaxed_u32(&d->counters_count);
+    do {
+        if (index >= TBUS_COUNTERS_MAX)
+            return &nobody;
+    } while (!tbus_cas_u32(&d->counters_count, &index, index + 1));
+    tbus_counter_t *c = &d->counters[index];
+    c->owner = owner;
+    snprintf(c->name, sizeof c->name, "%s", name);
+    snprintf(c->unit, sizeof c->unit, "%s", unit);
+    tbus_store_release_u32(&c->name_set, 1); /* K1 pairs the acquire in find_counter: the name is whole */
+    return &c->value;
+}
+
+uint64_t tbus_counter_value(const tbus_bus_t *bus, const char *name)
+{
+    const tbus_directory_t *d = bus->directory;
+    uint64_t sum = 0;
+    uint32_t count = tbus_load_acquire_u32(&d->counters_count);
+    for (uint32_t i = 0; i < count && i < TBUS_COUNTERS_MAX; i++)
+        if (tbus_load_acquire_u32(&d->counters[i].name_set) &&
+            !strncmp(d->counters[i].name, name, sizeof d->counters[i].name))
+            sum += tbus_load_relaxed_u64(&d->counters[i].value);
+    return sum;
+}
+
+tbus_histogram_t *tbus_bus_histogram(tbus_bus_t *bus, const char *name)
+{
+    static tbus_histogram_t nobody;
+    tbus_directory_t *d = bus->directory;
+    for (unsigned i = 0; i < TBUS_HISTOGRAMS_MAX; i++) {
+        /* Reserved by whoever stores the first byte of the name; the supervisor adds all of them before it
+         * forks. */
+        if (!d->histograms[i].name[0])
+            snprintf(d->histograms[i].name, TBUS_NAME_MAX, "%s", name);
+        if (!strncmp(d->histograms[i].name, name, TBUS_NAME_MAX))
+            return &d->histograms[i].histogram;
+    }
+    return &nobody;
+}

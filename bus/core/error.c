@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <tickbus/error.h>
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *tbus_strerror(int code)
+{
+    switch (-code) {
+    case 0:
+        return "success";
+#define X(name, value, text)                                                                                 \
+    case name:                                                                                               \
+        return text;
+        TBUS_ERRORS(X)
+#undef X
+    default: {
+        const char *text = strerrordesc_np(-code);
+        return text ? text : "unknown error";
+    }
+    }
+}
+
+int tbus_fail(tbus_error_t *err, int code, const char *format, ...)
+{
+    if (err) {
+        va_list args;
+        va_start(args, format);
+        vsnprintf(err->text, sizeof err->text, format, args);
+        va_end(args);
+        err->code = code;
+    }
+    return code;
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <tickbus/observer.h>
+
+#include <string.h>
+
+/* The newest position and its sequence that belong together. */
+static void tail_pair(const tbus_ring_t *ring, uint64_t *out_position, uint64_t *out_seq)
+{
+    const tbus_ring_shared_t *s = ring->shared;
+    if (ring->several_publishers) {
+        *out_position = *out_seq = tbus_load_acquire_u64(&s->tail);
+        return;
+    }
+    /* The publisher changes the pair every so many messages and takes a few ns for it; bounded all the same,
+     * for a publisher that was killed in between: the position alone is then right, and the sequence within
+     * that step. */
+    for (unsigned turns = 0; turns < 1000; turns++) {
+        uint64_t before = tbus_load_acquire_u64(&s->tail_version); /* T2 pairs T1 (publish_tail) */
+        *out_position = tbus_load_acquire_u64(&s->tail);
+        *out_seq = tbus_load_acquire_u64(&s->tail_seq);
+        tbus_fence_acquire();
+        if (!(before & 1) && tbus_load_relaxed_u64(&s->tail_version) == before)
+            return;
+        tbus_pause();
+    }
+}
+
+/* Positions below this may be overwritten at any moment. */
+static uint64_t safe_from(const tbus_ring_t *ring)
+{
+    const tbus_ring_shared_t *s = ring->shared;
+    uint64_t end = tbus_load_acquire_u64(ring->several_publishers ? &s->tail : &s->announce);
+    return end - ring->slot_count;
+}
+
+/* A slot's own word tells its sequence, so any slot that starts a message is a place to go on from. */
+static void resynchronise(tbus_observer_t *o)
+{
+    uint64_t position = safe_from(&o->ring) + o->ring.slot_count / 16;
+    uint64_t tail, tail_seq;
+    tail_pair(&o->ring, &tail, &tail_seq);
+    for (; (int64_t)(tail - position) > 0; position++) {
+        uint64_t word = tbus_load_acquire_u64(tbus_ring_slot(&o->ring, position));
+        enum tbus_slot_state state = tbus_slot_state(word);
+        int64_t ahead = tbus_slot_ahead(word, tail_seq);
+        bool starts = state == TBUS_SLOT_READY || state == TBUS_SLOT_LONG;
+        if (starts && ahead < 0 && ahead >= -(int64_t)o->ring.slot_count) {
+            o->position = position;
+            o->seq = tail_seq + (uint64_t)ahead;
+            return;
+        }
+    }
+    o->position = tail;
+    o->seq = tail_seq;
+}
+
+int tbus_observer_join(const tbus_ring_t *ring, enum tbus_observe_from from, tbus_observer_t *out_observer,
+                       tbus_error_t *err)
+{
+    (void)err;
+    tbus_observer_t o = {.ring = *ring};
+    tail_pair(ring, &o.position, &o.seq);
+    if (from == TBUS_FROM_OLDEST) {
+        uint64_t tail = o.position;
+        if (tail - ring->first_seq <= ring->slot_count - ring->slot_count / 8) {
+            o.position = o.seq =
+                ring->first_seq; /* nothing has been overwritten yet, nor will be in the next step */
+        } else {
+            resynchronise(&o);
+        }
+    }
+    *out_observer = o;
+    return 0;
+}
+
+static void lapped(tbus_observer_t *o, uint64_t *out_lost)
+{
+    uint64_t expected = o->seq;
+    resynchronise(o);
+    if ((int64_t)(o->seq - expected) > 0) {
+        *out_lost += o->seq - expected;
+        o->lost += o->seq - expected;
+    }
+}
+
+/* Copy the message at the cursor; -1: its length is impossible (lapped, or corrupt). *out_span: its slots. */
+static int copy_message(const tbus_observer_t *o, uint64_t word, void *into, size_t *out_bytes,
+                        uint64_t *out_span)
+{
+    const tbus_ring_t *ring = &o->ring;
+    tbus_atomic_u64_t *slot = tbus_ring_slot(ring, o->position);
+    uint64_t payload = ring->payload_bytes;
+    if (tbus_slot_state(word) != TBUS_SLOT_LONG) {
+        size_t bytes = tbus_slot_length(word);
+        if (bytes > payload)
+            return -1;
+        tbus_words_load(into, slot + 1, bytes);
+        *out_bytes = bytes;
+        *out_span = 1;
+        return 1;
+    }
+    uint64_t bytes = tbus_load_relaxed_u64(slot + 1);
+    if (bytes > ring->msg_bytes_max)
+        return -1;
+    size_t here = bytes < payload - 8 ? bytes : payload - 8;
+    tbus_words_load(into, slot + 2, here);
+    uint64_t span = 1;
+    for (size_t done = here; done < bytes; done += here, span++) {
+        slot = tbus_ring_slot(ring, o->position + span);
+        here = bytes - done < payload ? bytes - done : payload;
+        tbus_words_load((unsigned char *)into + done, slot + 1, here);
+    }
+    *out_bytes = bytes;
+    *out_span = span;
+    return 1;
+}
+
+int tbus_observe(tbus_observer_t *o, void *into, size_t *out_bytes, uint64_t *out_seq, uint64_t *out_lost)
+{
+    const tbus_ring_t *ring = &o->ring;
+    *out_lost = 0;
+    /* Bounded: tombs and laps are passed over, but not for ever in one call. */
+    for (uint32_t turns = 0; turns <= ring->slot_count; turns++) {
+        tbus_atomic_u64_t *slot = tbus_ring_slot(ring, o->position);
+        uint64_t word = tbus_load_acquire_u64(slot); /* A1 */
+        int64_t ahead = tbus_slot_ahead(word, o->seq);
+        enum tbus_slot_state state = tbus_slot_state(word);
+        if (ring->competing && state == TBUS_SLOT_FREE && ahead == (int64_t)ring->slot_count) {
+            ahead = 0; /* a consumer has released it; the payload stays until the next claim */
+            state = tbus_slot_length(word) == TBUS_LENGTH_TOMB ? TBUS_SLOT_TOMB : TBUS_SLOT_READY;
+        }
+        if (ahead > 0) {
+            lapped(o, out_lost);
+            continue;
+        }
+        if (ahead < 0 || state == TBUS_SLOT_FREE || state == TBUS_SLOT_CLAIMED || state == TBUS_SLOT_CONT)
+            return 0;
+        if (state == TBUS_SLOT_TOMB) {
+            o->position++;
+            o->seq++;
+            continue;
+        }
+        uint64_t span = 0;
+        size_t bytes = 0;
+        int copied = copy_message(o, word, into, &bytes, &span);
+        /* N2 pairs N1 (tbus_publisher_refresh), C2 pairs C1 (claim): had any word of the copy been written
+         * for a newer message, then its announcement, or its claim in the slot, is seen here. */
+        tbus_fence_acquire();
+        bool untouched;
+        if (ring->several_publishers) {
+            uint64_t again = tbus_load_acquire_u64(slot);
+            /* READY -> TAKEN -> FREE leave the payload alone; a CLAIMED of the next lap does not. */
+            int64_t moved = tbus_slot_ahead(again, o->seq);
+            untouched = moved == 0 ||
+                        (moved == (int64_t)ring->slot_count && tbus_slot_state(again) == TBUS_SLOT_FREE);
+        } else {
+            untouched = (int64_t)(o->position - safe_from(ring)) >= 0;
+        }
+        if (!untouched) {
+            lapped(o, out_lost);
+            continue;
+        }
+        if (copied < 0)
+            return -TBUS_ECORRUPT;
+        *out_bytes = bytes;
+        *out_seq = o->seq;
+        o->position += span;
+        o->seq++;
+        return 1;
+    }
+    return 0;
+}

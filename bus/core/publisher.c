@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <tickbus/publisher.h>
+
+#include <assert.h>
+#include <errno.h>
+#include <linux/futex.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* The position up to which every gating subscriber leaves room: the slowest one's progress plus the ring's
+ * length. Consumers of a competing ring do not count here; their FREE words do. */
+static uint64_t gate_end(const tbus_ring_t *ring, uint64_t position)
+{
+    const tbus_ring_shared_t *s = ring->shared;
+    uint64_t slowest = position;
+    for (unsigned i = 0; i < TBUS_RING_SUBS_MAX; i++) {
+        const tbus_ring_sub_t *sub = &s->subs[i];
+        /* G2 pairs G1 (tbus_ring_reserve). */
+        if (tbus_load_acquire_u32(&sub->state) == TBUS_SUB_VACANT || sub->role == TBUS_CONSUMER)
+            continue;
+        /* G4 pairs G3 (tbus_subscriber_flush): else a payload is overwritten that a subscriber still reads.
+         */
+        uint64_t progress = tbus_load_acquire_u64(&sub->progress);
+        if ((int64_t)(progress - slowest) < 0)
+            slowest = progress;
+    }
+    return slowest + ring->slot_count;
+}
+
+int tbus_publisher_join(const tbus_ring_t *ring, uint32_t owner, tbus_publisher_t *out_publisher,
+                        tbus_error_t *err)
+{
+    if (!ring->writable)
+        return tbus_fail(err, -TBUS_EKIND, "topic '%s' is mapped read-only: only observing is possible",
+                         ring->shared->name);
+    if (owner == 0 || owner > TBUS_OWNERS_MAX)
+        return tbus_fail(err, -EINVAL, "topic '%s': participant number %u is not in 1..%u",
+                         ring->shared->name, owner, TBUS_OWNERS_MAX);
+    uint64_t tail = tbus_load_acquire_u64(&ring->shared->tail);
+    *out_publisher = (tbus_publisher_t){
+        .ring = *ring,
+        .position = tail,
+        .seq = tbus_load_acquire_u64(&ring->shared->tail_seq),
+        .room_end = tail,
+        .owner = owner,
+        .fence = !tbus_membarrier_register(),
+    };
+    return 0;
+}
+
+/* Tell onlookers how far we are: position and sequence belong together, so a version says when they do.
+ * Single publisher only. */
+static void publish_tail(tbus_publisher_t *p)
+{
+    tbus_ring_shared_t *s = p->ring.shared;
+    if (tbus_load_relaxed_u64(&s->tail) == p->position)
+        return;
+    uint64_t version = tbus_load_relaxed_u64(&s->tail_version);
+    tbus_store_relaxed_u64(&s->tail_version, version + 1);
+    tbus_fence_release(); /* T1 pairs T2 (observer.c): the odd version is seen before either half changes */
+    tbus_store_release_u64(&s->tail, p->position);
+    tbus_store_release_u64(&s->tail_seq, p->seq);
+    tbus_store_release_u64(&s->tail_version, version + 2);
+}
+
+/* Look for room for `slots` more slots. Room is taken in steps of a sixteenth of the ring, and each step is
+ * announced before its first slot is touched: an observer that reads a slot below `announce - slot_count`
+ * knows that it may be overwritten. */
+bool tbus_publisher_refresh(tbus_publisher_t *p, uint64_t slots)
+{
+    tbus_ring_shared_t *s = p->ring.shared;
+    uint64_t step = p->ring.slot_count / 16;
+    uint64_t want = p->position + (slots > step ? slots : step);
+    uint64_t end = gate_end(&p->ring, p->position);
+    if ((int64_t)(end - want) > 0)
+        end = want;
+    publish_tail(p);
+    if ((int64_t)(end - (p->position + slots)) < 0) {
+        p->blocked = true;
+        return false;
+    }
+    p->blocked = false;
+    p->room_end = end;
+    tbus_store_relaxed_u64(&s->announce, end);
+    /* N1 pairs N2 (tbus_observe): else an observer takes a slot for whole that is being overwritten. */
+    tbus_fence_release();
+    return true;
+}
+
+enum tbus_publish tbus_publish_long(tbus_publisher_t *p, const void *message, size_t bytes)
+{
+    assert(bytes <= p->ring.msg_bytes_max);
+    uint64_t payload = p->ring.payload_bytes;
+    uint64_t slots = (bytes + 8 + payload - 1) / payload;
+    if ((int64_t)(p->room_end - (p->position + slots)) < 0 && !tbus_publisher_refresh(p, slots))
+        return TBUS_FULL;
+
+    const unsigned char *from = (const unsigned char *)message;
+    tbus_atomic_u64_t *first = tbus_ring_slot(&p->ring, p->position);
+    tbus_store_relaxed_u64(first + 1, bytes);
+    size_t here = bytes < payload - 8 ? bytes : payload - 8;
+    tbus_words_store(first + 2, from, here);
+    for (uint64_t i = 1; i < slots; i++) {
+        from += here;
+        bytes -= here;
+        here = bytes < payload ? bytes : payload;
+        tbus_atomic_u64_t *slot = tbus_ring_slot(&p->ring, p->position + i);
+        tbus_words_store(slot + 1, from, here);
+        tbus_store_release_u64(slot, tbus_slot_word(p->seq, 0, 0, TBUS_SLOT_CONT));
+    }
+    /* R2 pairs A2 (tbus_peek_slow): the first word is stored last, and with it all slots of the message are
+     * there. */
+    tbus_store_release_u64(first, tbus_slot_word(p->seq, 0, 0, TBUS_SLOT_LONG));
+    p->position += slots;
+    p->seq++;
+    publish_tail(p); /* from here on position and sequence differ by another amount: a late joiner must not
+                        pair old with new */
+    tbus_publisher_wake(p);
+    return TBUS_PUBLISHED;
+}
+
+/* Move a hint forward to at least `to`. A hint: being late costs a look or two, nothing else. */
+static void advance_hint(tbus_atomic_u64_t *hint, uint64_t to)
+{
+    uint64_t seen = tbus_load_relaxed_u64(hint);
+    while ((int64_t)(to - seen) > 0 && !tbus_cas_u64(hint, &seen, to)) {
+    }
+}
+
+/* May the slot that holds `word` be claimed for `position`? Competing rings: only once a consumer has freed
+ * it. Broadcast: once the gate, which the caller looked at, has passed what was there a lap ago. */
+static bool claimable(const tbus_ring_t *ring, uint64_t word, uint64_t position)
+{
+    enum tbus_slot_state state = tbus_slot_state(word);
+    if (state == TBUS_SLOT_FREE)
+        return tbus_slot_ahead(word, position) == 0;
+    if (ring->competing)
+        return false;
+    return (state == TBUS_SLOT_READY || state == TBUS_SLOT_TOMB) &&
+           tbus_slot_ahead(word, position - ring->slot_count) == 0;
+}
+
+/* Claim the next slot, in the slot: whoever dies from here on is known by number. Lock-free: a failed CAS
+ * means another claim succeeded. */
+static bool claim(tbus_publisher_t *p)
+{
+    tbus_ring_t *ring = &p->ring;
+    uint64_t position = tbus_load_acquire_u64(&ring->shared->tail);
+    for (;;) {
+        if ((int64_t)(p->room_end - position) <= 0) {
+            p->room_end = gate_end(ring, position);
+            if ((int64_t)(p->room_end - position) <= 0)
+                break;
+        }
+        tbus_atomic_u64_t *slot = tbus_ring_slot(ring, position);
+        uint64_t word = tbus_load_acquire_u64(slot);
+        if (claimable(ring, word, position)) {
+            uint64_t mine = tbus_slot_word(position, p->owner, 0, TBUS_SLOT_CLAIMED);
+            if (tbus_cas_u64(slot, &word, mine)) {
+                advance_hint(&ring->shared->tail, position + 1);
+                p->claimed_word = mine;
+                p->claimed_at = position;
+                p->blocked = false;
+                /* C1 pairs C2 (tbus_observe): no observer sees our payload under the old word. */
+                tbus_fence_release();
+                return true;
+            }
+            continue; /* look at the same slot again: somebody has it now */
+        }
+        if (tbus_slot_ahead(word, position) < 0)
+            break; /* still holds the message of a lap ago */
+        position++;
+        advance_hint(&ring->shared->tail, position);
+    }
+    p->blocked = true;
+    return false;
+}
+
+/* CAS, not a store: if we were declared dead meanwhile, the slot is a tomb, and what we wrote is not
+ * published. */
+static bool commit_claim(tbus_publisher_t *p, uint32_t length, enum tbus_slot_state state)
+{
+    uint64_t expected = p->claimed_word;
+    uint64_t word = tbus_slot_word(p->claimed_at, 0, length, state);
+    p->claimed_word = 0;
+    /* R3 pairs A1, A3 (tbus_peek, tbus_take). */
+    return tbus_cas_u64(tbus_ring_slot(&p->ring, p->claimed_at), &expected, word);
+}
+
+enum tbus_publish tbus_publish_several(tbus_publisher_t *p, const void *message, size_t bytes)
+{
+    assert(bytes <= p->ring.msg_bytes_max);
+    if (!claim(p))
+        return TBUS_FULL;
+    tbus_words_store(tbus_ring_slot(&p->ring, p->claimed_at) + 1, message, bytes);
+    commit_claim(p, (uint32_t)bytes, TBUS_SLOT_READY);
+    tbus_publisher_wake(p);
+    return TBUS_PUBLISHED;
+}
+
+void *tbus_claim_try(tbus_publisher_t *p)
+{
+    if (p->ring.several_publishers) {
+        assert(!p->claimed_word);
+        return claim(p) ? tbus_ring_slot(&p->ring, p->claimed_at) + 1 : NULL;
+    }
+    if (p->position == p->room_end && !tbus_publisher_refresh(p, 1))
+        return NULL;
+    return tbus_ring_slot(&p->ring, p->position) + 1;
+}
+
+void tbus_commit(tbus_publisher_t *p, size_t bytes)
+{
+    assert(bytes <= p->ring.payload_bytes && bytes <= TBUS_SLOT_LENGTH_MAX);
+    if (p->ring.several_publishers) {
+        commit_claim(p, (uint32_t)bytes, TBUS_SLOT_READY);
+    } else {
+        /* R1 pairs A1 (tbus_peek), as in tbus_publish_try. */
+        tbus_store_release_u64(tbus_ring_slot(&p->ring, p->position),
+                               tbus_slot_word(p->seq, 0, (uint32_t)bytes, TBUS_SLOT_READY));
+        p->position++;
+        p->seq++;
+    }
+    tbus_publisher_wake(p);
+}
+
+void tbus_abort(tbus_publisher_t *p)
+{
+    if (!p->ring.several_publishers)
+        return;
+    if (commit_claim(p, TBUS_LENGTH_TOMB, TBUS_SLOT_TOMB))
+        tbus_fetch_add_relaxed_u64(&p->ring.shared->tombs, 1);
+    tbus_publisher_wake(p);
+}
+
+void tbus_publisher_flush(tbus_publisher_t *p)
+{
+    if (!p->ring.several_publishers)
+        publish_tail(p);
+}
+
+void tbus_ring_wake(tbus_ring_shared_t *shared, uint32_t sleepers)
+{
+    /* Whoever clears a bit rings that bell: between the first ring and the sleeper's waking further publishes
+     * pay nothing. */
+    sleepers &= tbus_fetch_and_u32(&shared->sleepers, ~sleepers);
+    while (sleepers) {
+        unsigned i = (unsigned)__builtin_ctz(sleepers);
+        sleepers &= sleepers - 1;
+        tbus_atomic_u32_t *bell = &shared->subs[i].bell;
+        /* The sleeper compares this word with what it was before it looked at the slots for the last time.
+         * Not PRIVATE: it is another process. */
+        tbus_fetch_add_relaxed_u32(bell, 1);
+        syscall(SYS_futex, bell, FUTEX_WAKE, 1, NULL, NULL, 0);
+    }
+}
+
+void tbus_ring_wake_publishers(tbus_ring_shared_t *shared)
+{
+    if (!tbus_fetch_and_u32(&shared->pubs_waiting, 0))
+        return;
+    tbus_fetch_add_relaxed_u32(&shared->room_bell, 1);
+    syscall(SYS_futex, &shared->room_bell, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
+}
+
+void tbus_ring_nudge(tbus_ring_t *ring)
+{
+    tbus_ring_wake(ring->shared, tbus_load_relaxed_u32(&ring->shared->sleepers));
+    tbus_ring_wake_publishers(ring->shared);
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <tickbus/ring.h>
+
+#include <string.h>
+
+static bool power_of_two(uint32_t n)
+{
+    return n && !(n & (n - 1));
+}
+
+static bool several_publishers(enum tbus_ring_kind kind)
+{
+    return kind == TBUS_BROADCAST_MP || kind == TBUS_MPMC;
+}
+
+const char *tbus_ring_kind_name(enum tbus_ring_kind kind)
+{
+    switch (kind) {
+    case TBUS_SPSC:
+        return "spsc";
+    case TBUS_BROADCAST:
+        return "broadcast";
+    case TBUS_BROADCAST_MP:
+        return "broadcast-mp";
+    case TBUS_MPMC:
+        return "mpmc";
+    }
+    return "?";
+}
+
+/* The one check of a geometry, for specs that come from callers and for headers that come from shared memory.
+ */
+static const char *geometry_fault(uint32_t kind, uint32_t slot_bytes, uint32_t slot_count,
+                                  uint32_t msg_bytes_max)
+{
+    if (kind < TBUS_SPSC || kind > TBUS_MPMC)
+        return "unknown kind of ring";
+    if (!power_of_two(slot_bytes) || slot_bytes < TBUS_SLOT_BYTES_MIN || slot_bytes > TBUS_SLOT_BYTES_MAX)
+        return "slot_bytes must be a power of two from 64 to 8192";
+    if (!power_of_two(slot_count) || slot_count < TBUS_SLOT_COUNT_MIN || slot_count > TBUS_SLOT_COUNT_MAX)
+        return "slot_count must be a power of two from 16 to 16777216";
+    uint32_t payload = slot_bytes - TBUS_SLOT_WORD_BYTES;
+    uint32_t one_slot = payload < TBUS_SLOT_LENGTH_MAX ? payload : TBUS_SLOT_LENGTH_MAX;
+    if (several_publishers((enum tbus_ring_kind)kind)) {
+        if (msg_bytes_max > one_slot)
+            return "with several publishers a message must fit one slot (and 254 bytes)";
+    } else if (msg_bytes_max > (uint64_t)payload * (slot_count / 4) - 8) {
+        return "msg_bytes_max is more than a quarter of the ring";
+    }
+    return NULL;
+}
+
+static uint32_t spec_msg_bytes_max(const tbus_ring_spec_t *spec)
+{
+    if (spec->msg_bytes_max)
+        return spec->msg_bytes_max;
+    uint32_t payload = spec->slot_bytes - TBUS_SLOT_WORD_BYTES;
+    return payload < TBUS_SLOT_LENGTH_MAX ? payload : TBUS_SLOT_LENGTH_MAX;
+}
+
+size_t tbus_ring_footprint(const tbus_ring_spec_t *spec)
+{
+    if (geometry_fault(spec->kind, spec->slot_bytes, spec->slot_count, spec->msg_bytes_max))
+        return 0;
+    return TBUS_RING_SLOTS_AT + (size_t)spec->slot_bytes * spec->slot_count;
+}
+
+int tbus_ring_format(void *memory, size_t bytes, const tbus_ring_spec_t *spec, tbus_error_t *err)
+{
+    const char *fault = geometry_fault(spec->kind, spec->slot_bytes, spec->slot_count, spec->msg_bytes_max);
+    if (fault)
+        return tbus_fail(err, -TBUS_EGEOMETRY, "ring '%s': %s", spec->name, fault);
+    size_t footprint = tbus_ring_footprint(spec);
+    if (bytes < footprint || (uintptr_t)memory % 64)
+        return tbus_fail(err, -TBUS_EGEOMETRY, "ring '%s' needs %zu bytes at a 64-byte boundary, got %zu",
+                         spec->name, footprint, bytes);
+
+    tbus_ring_shared_t *s = (tbus_ring_shared_t *)memory;
+    memset(memory, 0, footprint);
+    s->abi = TBUS_RING_ABI;
+    s->kind = spec->kind;
+    s->slot_bytes = spec->slot_bytes;
+    s->slot_count = spec->slot_count;
+    s->msg_bytes_max = spec_msg_bytes_max(spec);
+    s->subs_max = TBUS_RING_SUBS_MAX;
+    s->slots_at = TBUS_RING_SLOTS_AT;
+    s->total_bytes = footprint;
+    s->first_seq = spec->first_seq;
+    memcpy(s->name, spec->name, TBUS_NAME_MAX - 1);
+    tbus_store_relaxed_u64(&s->tail, spec->first_seq);
+    tbus_store_relaxed_u64(&s->tail_seq, spec->first_seq);
+    tbus_store_relaxed_u64(&s->announce, spec->first_seq);
+    tbus_store_relaxed_u64(&s->head, spec->first_seq);
+    /* Positions start at first_seq, so that position and sequence agree until a LONG message comes. */
+    for (uint64_t i = 0; i < spec->slot_count; i++) {
+        uint64_t position = spec->first_seq + i;
+        tbus_atomic_u64_t *slot =
+            (tbus_atomic_u64_t *)(void *)((unsigned char *)memory + TBUS_RING_SLOTS_AT +
+                                          (position & (spec->slot_count - 1)) * spec->slot_bytes);
+        tbus_store_relaxed_u64(slot, tbus_slot_word(position, 0, 0, TBUS_SLOT_FREE));
+    }
+    /* F1 pairs J1 (tbus_ring_join): else a joiner sees the magic before the ring behind it. */
+    __atomic_store_n(&s->magic, TBUS_RING_MAGIC, __ATOMIC_RELEASE);
+    return 0;
+}
+
+int tbus_ring_join(void *memory, size_t bytes, bool writable, tbus_ring_t *out_ring, tbus_error_t *err)
+{
+    if (bytes < sizeof(tbus_ring_shared_t) || (uintptr_t)memory % 64)
+        return tbus_fail(err, -TBUS_EGEOMETRY, "ring: %zu bytes are too few for a ring's header", bytes);
+    tbus_ring_shared_t *s = (tbus_ring_shared_t *)memory;
+    /* J1 pairs F1 (tbus_ring_format). */
+    if (__atomic_load_n(&s->magic, __ATOMIC_ACQUIRE) != TBUS_RING_MAGIC)
+        return tbus_fail(err, -TBUS_EMAGIC, "ring: the memory holds no ring (wrong magic)");
+    uint32_t abi = s->abi;
+    if (abi != TBUS_RING_ABI)
+        return tbus_fail(
+            err, -TBUS_EABI,
+            "ring: made by version %u of the layout, this program knows %u; restart the bus with "
+            "matching binaries",
+            abi, TBUS_RING_ABI);
+    /* Every field is loaded once, checked, and the copy is used from then on: a hostile peer may change the
+     * original at any time. */
+    uint32_t kind = s->kind;
+    uint32_t slot_bytes = s->slot_bytes;
+    uint32_t slot_count = s->slot_count;
+    uint32_t msg_bytes_max = s->msg_bytes_max;
+    const char *fault = geometry_fault(kind, slot_bytes, slot_count, msg_bytes_max);
+    if (fault)
+        return tbus_fail(err, -TBUS_EGEOMETRY, "ring: %s", fault);
+    uint64_t footprint = TBUS_RING_SLOTS_AT + (uint64_t)slot_bytes * slot_count;
+    if (s->subs_max != TBUS_RING_SUBS_MAX || s->slots_at != TBUS_RING_SLOTS_AT ||
+        s->total_bytes != footprint || footprint > bytes)
+        return tbus_fail(err, -TBUS_EGEOMETRY,
+                         "ring: %u slots of %u bytes do not fit the header or the %zu bytes mapped",
+                         slot_count, slot_bytes, bytes);
+    *out_ring = (tbus_ring_t){
+        .shared = s,
+        .slots = (unsigned char *)memory + TBUS_RING_SLOTS_AT,
+        .mask = slot_count - 1,
+        .slot_count = slot_count,
+        .slot_shift = (uint32_t)__builtin_ctz(slot_bytes),
+        .payload_bytes = slot_bytes - TBUS_SLOT_WORD_BYTES,
+        .msg_bytes_max = msg_bytes_max,
+        .first_seq = s->first_seq,
+        .kind = (enum tbus_ring_kind)kind,
+        .several_publishers = several_publishers((enum tbus_ring_kind)kind),
+        .competing = kind == TBUS_MPMC,
+        .writable = writable,
+    };
+    return 0;
+}
+
+int tbus_ring_reserve(tbus_ring_t *ring, const char *name, enum tbus_sub_role role, tbus_error_t *err)
+{
+    tbus_ring_shared_t *s = ring->shared;
+    if (role == TBUS_CONSUMER && !ring->competing)
+        return tbus_fail(err, -TBUS_EKIND, "topic '%s' is %s: nobody competes for its messages", s->name,
+                         tbus_ring_kind_name(ring->kind));
+    if (!name[0] || strlen(name) >= TBUS_NAME_MAX)
+        return tbus_fail(err, -TBUS_EGEOMETRY, "topic '%s': subscriber name '%s' is empty or longer than %u",
+                         s->name, name, TBUS_NAME_MAX - 1);
+    int vacant = -1;
+    for (int i = (int)TBUS_RING_SUBS_MAX - 1; i >= 0; i--) {
+        if (tbus_load_acquire_u32(&s->subs[i].state) == TBUS_SUB_VACANT)
+            vacant = i;
+        else if (!strncmp(s->subs[i].name, name, TBUS_NAME_MAX))
+            return tbus_fail(err, -TBUS_EEXISTS, "topic '%s' has a subscriber '%s' already", s->name, name);
+    }
+    if (vacant < 0)
+        return tbus_fail(err, -TBUS_EFULL, "topic '%s' has %u subscribers already", s->name,
+                         TBUS_RING_SUBS_MAX);
+    tbus_ring_sub_t *sub = &s->subs[vacant];
+    memset(sub->name, 0, sizeof sub->name);
+    memcpy(sub->name, name, strlen(name));
+    sub->role = role;
+    sub->owner = 0;
+    tbus_store_relaxed_u64(&sub->progress, tbus_load_relaxed_u64(&s->tail));
+    tbus_store_relaxed_u64(&sub->consumed, 0);
+    tbus_store_relaxed_u64(&sub->tombs, 0);
+    /* G1 pairs G2 (gate in publisher.c): else a publisher waits for a subscriber whose progress is not set
+     * yet. */
+    tbus_store_release_u32(&sub->state, TBUS_SUB_RESERVED);
+    return vacant;
+}
+
+uint64_t tbus_ring_published(const tbus_ring_t *ring)
+{
+    const tbus_ring_shared_t *s = ring->shared;
+    return tbus_load_acquire_u64(ring->several_publishers ? &s->tail : &s->tail_seq) - ring->first_seq;
+}
+
+int tbus_ring_slowest(const tbus_ring_t *ring, uint64_t *out_lag)
+{
+    const tbus_ring_shared_t *s = ring->shared;
+    uint64_t published = tbus_ring_published(ring);
+    int slowest = -1;
+    uint64_t lag_max = 0;
+    for (unsigned i = 0; i < TBUS_RING_SUBS_MAX; i++) {
+        if (tbus_load_acquire_u32(&s->subs[i].state) == TBUS_SUB_VACANT)
+            continue;
+        uint64_t done =
+            tbus_load_relaxed_u64(&s->subs[i].consumed) + tbus_load_relaxed_u64(&s->subs[i].tombs);
+        uint64_t lag = published > done ? published - done : 0;
+        if (slowest < 0 || lag > lag_max) {
+            slowest = (int)i;
+            lag_max = lag;
+        }
+    }
+    if (slowest >= 0 && out_lag)
+        *out_lag = lag_max;
+    return slowest;
+}
+
+int tbus_ring_repair(tbus_ring_t *ring, uint32_t dead_owner)
+{
+    int repaired = 0;
+    if (!ring->several_publishers) /* a single publisher leaves nothing half done: its slots go from old to
+                                      READY in one store */
+        return 0;
+    for (uint64_t i = 0; i < ring->slot_count; i++) {
+        tbus_atomic_u64_t *slot = tbus_ring_slot(ring, i);
+        uint64_t word = tbus_load_acquire_u64(slot);
+        if (tbus_slot_owner(word) != dead_owner)
+            continue;
+        uint64_t seq = word >> TBUS_SEQ_SHIFT;
+        uint64_t mended;
+        tbus_atomic_u64_t *count;
+        if (tbus_slot_state(word) == TBUS_SLOT_CLAIMED) {
+            mended = tbus_slot_word(seq, 0, TBUS_LENGTH_TOMB, TBUS_SLOT_TOMB);
+            count = &ring->shared->tombs;
+        } else if (tbus_slot_state(word) == TBUS_SLOT_TAKEN) {
+            mended = tbus_slot_word(seq + ring->slot_count, 0, tbus_slot_length(word), TBUS_SLOT_FREE);
+            count = &ring->shared->in_doubt;
+        } else {
+            continue;
+        }
+        /* The dead write no more, so only another repairer can be faster; it then did the same. */
+        if (tbus_cas_u64(slot, &word, mended)) {
+            tbus_fetch_add_relaxed_u64(count, 1);
+            repaired++;
+        }
+    }
+    if (repaired)
+        tbus_ring_nudge(ring);
+    return repaired;
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <tickbus/subscriber.h>
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int find_place(const tbus_ring_t *ring, const char *name)
+{
+    for (int i = 0; i < (int)TBUS_RING_SUBS_MAX; i++)
+        if (tbus_load_acquire_u32(&ring->shared->subs[i].state) != TBUS_SUB_VACANT &&
+            !strncmp(ring->shared->subs[i].name, name, TBUS_NAME_MAX))
+            return i;
+    return -1;
+}
+
+int tbus_subscriber_join(const tbus_ring_t *ring, const char *name, uint32_t owner,
+                         tbus_subscriber_t *out_subscriber, tbus_error_t *err)
+{
+    const char *topic = ring->shared->name;
+    if (!ring->writable)
+        return tbus_fail(err, -TBUS_EKIND, "topic '%s' is mapped read-only: only observing is possible",
+                         topic);
+    int place = find_place(ring, name);
+    if (place < 0)
+        return tbus_fail(err, -TBUS_ENOTFOUND, "topic '%s' has no place reserved for subscriber '%s'", topic,
+                         name);
+    tbus_ring_sub_t *sub = &ring->shared->subs[place];
+    unsigned char *scratch = NULL;
+    if (ring->msg_bytes_max > ring->payload_bytes || ring->msg_bytes_max > TBUS_SLOT_LENGTH_MAX) {
+        scratch = (unsigned char *)aligned_alloc(64, ((size_t)ring->msg_bytes_max + 63) & ~(size_t)63);
+        if (!scratch)
+            return tbus_fail(err, -ENOMEM, "topic '%s': no memory for messages of %u bytes", topic,
+                             ring->msg_bytes_max);
+    }
+    uint32_t state = TBUS_SUB_RESERVED;
+    if (!tbus_cas_u32(&sub->state, &state, TBUS_SUB_ACTIVE)) {
+        free(scratch);
+        return tbus_fail(err, -TBUS_EEXISTS, "topic '%s': the place of subscriber '%s' is taken", topic,
+                         name);
+    }
+    sub->owner = owner;
+    uint64_t position = tbus_load_relaxed_u64(&sub->progress);
+    *out_subscriber = (tbus_subscriber_t){
+        .ring = *ring,
+        .position = position,
+        /* A place is reserved before the first message, where position and sequence agree. */
+        .seq = position,
+        .published = position,
+        .interval = ring->slot_count / 16,
+        .index = (uint32_t)place,
+        .owner = owner,
+        .competing = sub->role == TBUS_CONSUMER,
+        .fence = !tbus_membarrier_register(),
+        .scratch = scratch,
+    };
+    return 0;
+}
+
+void tbus_subscriber_leave(tbus_subscriber_t *s)
+{
+    if (!s->ring.shared)
+        return;
+    tbus_subscriber_flush(s);
+    tbus_store_release_u32(&s->ring.shared->subs[s->index].state, TBUS_SUB_VACANT);
+    tbus_ring_wake_publishers(s->ring.shared);
+    free(s->scratch);
+    *s = (tbus_subscriber_t){0};
+}
+
+/* Store-load against a publisher that waits for room: as tbus_publisher_wake, with the roles turned round. */
+static void wake_publishers(tbus_subscriber_t *s)
+{
+    if (TBUS_UNLIKELY(s->fence))
+        tbus_fence_full();
+    tbus_compiler_barrier();
+    if (TBUS_UNLIKELY(tbus_load_relaxed_u32(&s->ring.shared->pubs_waiting)))
+        tbus_ring_wake_publishers(s->ring.shared);
+}
+
+void tbus_subscriber_flush(tbus_subscriber_t *s)
+{
+    tbus_ring_sub_t *sub = &s->ring.shared->subs[s->index];
+    if (tbus_load_relaxed_u64(&sub->consumed) != s->consumed)
+        tbus_store_relaxed_u64(&sub->consumed, s->consumed);
+    if (s->published == s->position || s->competing)
+        return;
+    s->published = s->position;
+    /* G3 pairs G4 (gate in publisher.c): our reads of the payload are over before the publisher learns of it.
+     */
+    tbus_store_release_u64(&sub->progress, s->position);
+    wake_publishers(s);
+}
+
+static const void *corrupt(tbus_subscriber_t *s)
+{
+    s->error = -TBUS_ECORRUPT;
+    return NULL;
+}
+
+static void skip_tomb(tbus_subscriber_t *s)
+{
+    tbus_add_own_u64(&s->ring.shared->subs[s->index].tombs, 1);
+    s->position++;
+    s->seq++;
+}
+
+/* A2 pairs R2 (tbus_publish_long): the first word was acquired by the caller; all slots of the message are
+ * there. */
+static const void *assemble(tbus_subscriber_t *s, size_t *out_bytes)
+{
+    const tbus_ring_t *ring = &s->ring;
+    uint64_t payload = ring->payload_bytes;
+    tbus_atomic_u64_t *slot = tbus_ring_slot(ring, s->position);
+    uint64_t bytes = tbus_load_relaxed_u64(slot + 1);
+    if (!s->scratch || bytes > ring->msg_bytes_max)
+        return corrupt(s);
+    size_t here = bytes < payload - 8 ? bytes : payload - 8;
+    tbus_words_load(s->scratch, slot + 2, here);
+    uint32_t span = 1;
+    for (size_t done = here; done < bytes; done += here, span++) {
+        slot = tbus_ring_slot(ring, s->position + span);
+        here = bytes - done < payload ? bytes - done : payload;
+        tbus_words_load(s->scratch + done, slot + 1, here);
+    }
+    s->span = span;
+    *out_bytes = bytes;
+    return s->scratch;
+}
+
+const void *tbus_peek_slow(tbus_subscriber_t *s, uint64_t word, size_t *out_bytes)
+{
+    /* At most one turn per slot of the ring: tombs are skipped, anything else returns. */
+    for (uint32_t turns = 0; turns <= s->ring.slot_count; turns++) {
+        int64_t ahead = tbus_slot_ahead(word, s->seq);
+        enum tbus_slot_state state = tbus_slot_state(word);
+        if (s->error)
+            return NULL;
+        if (s->ring.competing && ahead == (int64_t)s->ring.slot_count && state == TBUS_SLOT_FREE) {
+            /* A follower reads behind the consumers: the slot is free again, but nobody may claim it before
+             * we have passed. */
+            if (tbus_slot_length(word) != TBUS_LENGTH_TOMB)
+                goto one_slot;
+            skip_tomb(s);
+        } else if (ahead > 0) {
+            return corrupt(s); /* publishers wait for us: nothing newer can be here */
+        } else if (ahead < 0 || state == TBUS_SLOT_FREE || state == TBUS_SLOT_CLAIMED ||
+                   state == TBUS_SLOT_TAKEN) {
+            return NULL;
+        } else if (state == TBUS_SLOT_READY) {
+            goto one_slot;
+        } else if (state == TBUS_SLOT_LONG) {
+            return assemble(s, out_bytes);
+        } else if (state == TBUS_SLOT_TOMB) {
+            skip_tomb(s);
+        } else {
+            return corrupt(s);
+        }
+        word = tbus_load_acquire_u64(tbus_ring_slot(&s->ring, s->position)); /* A1 */
+    }
+    return corrupt(s);
+one_slot:
+    if (tbus_slot_length(word) > s->ring.payload_bytes)
+        return corrupt(s);
+    s->span = 1;
+    *out_bytes = tbus_slot_length(word);
+    return tbus_ring_slot(&s->ring, s->position) + 1;
+}
+
+static void advance_head(tbus_ring_shared_t *shared, uint64_t to)
+{
+    uint64_t seen = tbus_load_relaxed_u64(&shared->head);
+    while ((int64_t)(to - seen) > 0 && !tbus_cas_u64(&shared->head, &seen, to)) {
+    }
+}
+
+const void *tbus_take(tbus_subscriber_t *s, size_t *out_bytes)
+{
+    tbus_ring_t *ring = &s->ring;
+    if (s->taken_word) { /* still in hand */
+        *out_bytes = tbus_slot_length(s->taken_word);
+        return tbus_ring_slot(ring, s->position) + 1;
+    }
+    uint64_t position = tbus_load_acquire_u64(&ring->shared->head);
+    /* Bounded: within one lap of the hint there is a slot that is ready, or one that is not yet. */
+    for (uint32_t turns = 0; turns <= 2 * ring->slot_count && !s->error; turns++) {
+        tbus_atomic_u64_t *slot = tbus_ring_slot(ring, position);
+        uint64_t word = tbus_load_acquire_u64(slot); /* A3 pairs R3 (commit_claim) */
+        int64_t ahead = tbus_slot_ahead(word, position);
+        enum tbus_slot_state state = tbus_slot_state(word);
+        if (ahead < 0 || (ahead == 0 && (state == TBUS_SLOT_FREE || state == TBUS_SLOT_CLAIMED)))
+            return NULL;
+        if (ahead == 0 && state == TBUS_SLOT_READY) {
+            if (tbus_slot_length(word) > ring->payload_bytes)
+                return corrupt(s);
+            uint64_t mine = tbus_slot_word(position, s->owner, tbus_slot_length(word), TBUS_SLOT_TAKEN);
+            if (!tbus_cas_u64(slot, &word, mine))
+                continue;
+            advance_head(ring->shared, position + 1);
+            s->taken_word = mine;
+            s->position = position;
+            s->seq = position;
+            *out_bytes = tbus_slot_length(mine);
+            return slot + 1;
+        }
+        if (ahead == 0 && state == TBUS_SLOT_TOMB) {
+            uint64_t free_word =
+                tbus_slot_word(position + ring->slot_count, 0, TBUS_LENGTH_TOMB, TBUS_SLOT_FREE);
+            if (tbus_cas_u64(slot, &word, free_word))
+                tbus_add_own_u64(&ring->shared->subs[s->index].tombs, 1);
+        }
+        position++;
+        advance_head(ring->shared, position);
+    }
+    return NULL;
+}
+
+void tbus_release(tbus_subscriber_t *s)
+{
+    assert(s->taken_word);
+    uint64_t expected = s->taken_word;
+    uint64_t word =
+        tbus_slot_word(s->position + s->ring.slot_count, 0, tbus_slot_length(expected), TBUS_SLOT_FREE);
+    s->taken_word = 0;
+    /* CAS: had we been declared dead, the repairer freed it. R4 pairs the claimer's acquire: our reads are
+     * over before it writes. */
+    tbus_cas_u64(tbus_ring_slot(&s->ring, s->position), &expected, word);
+    wake_publishers(s);
+}

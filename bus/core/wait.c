@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <tickbus/wait.h>
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <linux/membarrier.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <tickbus/clock.h>
+
+#ifndef SYS_futex_waitv
+#define SYS_futex_waitv 449 /* Linux 5.16; the same number on every architecture */
+#endif
+
+/* The kernel's struct futex_waitv (linux/futex.h since 5.16); Debian 12's headers have it, older ones do not.
+ */
+struct wait_entry {
+    uint64_t value;
+    uint64_t address;
+    uint32_t flags;
+    uint32_t reserved;
+};
+#define WAIT_32_SHARED 0x02u
+
+/* Spin about as long as a wake-up across CPUs costs (one way 5-6 us here), then sleep: break-even. */
+#define SPIN_NS        UINT64_C(8000)
+#define LOOKS_PER_TIME 32u /* read the clock only every so many looks */
+#define YIELD_LOOKS    64u
+#define TURN_NS                                                                                              \
+    UINT64_C(1000000) /* without futex_waitv: how long to wait on one bell before looking at all rings */
+
+bool tbus_membarrier_register(void)
+{
+    static tbus_atomic_u32_t
+        state; /* 0 not tried, 1 registered, 2 refused; racing threads come to the same answer */
+    uint32_t known = tbus_load_relaxed_u32(&state);
+    if (!known) {
+        known = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0) == 0 ? 1 : 2;
+        tbus_store_relaxed_u32(&state, known);
+    }
+    return known == 1;
+}
+
+void tbus_waiter_init(tbus_waiter_t *w, enum tbus_wait_mode mode)
+{
+    memset(w, 0, sizeof *w);
+    w->mode = mode;
+}
+
+int tbus_waiter_watch_subscriber(tbus_waiter_t *w, tbus_subscriber_t *s)
+{
+    if (w->subscribers_count == TBUS_WAITER_RINGS_MAX)
+        return -TBUS_EFULL;
+    w->subscribers[w->subscribers_count++] = s;
+    return 0;
+}
+
+int tbus_waiter_watch_publisher(tbus_waiter_t *w, tbus_publisher_t *p)
+{
+    if (w->publishers_count == TBUS_WAITER_RINGS_MAX)
+        return -TBUS_EFULL;
+    w->publishers[w->publishers_count++] = p;
+    return 0;
+}
+
+enum tbus_wait_mode tbus_wait_mode_resolve(enum tbus_wait_mode mode, unsigned processes, unsigned cpus)
+{
+    if (mode != TBUS_WAIT_AUTO)
+        return mode;
+    return processes <= cpus ? TBUS_WAIT_SPIN : TBUS_WAIT_PARK;
+}
+
+const char *tbus_wait_mode_name(enum tbus_wait_mode mode)
+{
+    switch (mode) {
+    case TBUS_WAIT_AUTO:
+        return "auto";
+    case TBUS_WAIT_SPIN:
+        return "spin";
+    case TBUS_WAIT_YIELD:
+        return "yield";
+    case TBUS_WAIT_PARK:
+        return "park";
+    }
+    return "?";
+}
+
+static void futex_wait(const tbus_atomic_u32_t *word, uint32_t value, uint64_t ns)
+{
+    struct timespec timeout = {.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)};
+    syscall(SYS_futex, word, FUTEX_WAIT, value, &timeout, NULL, 0);
+}
+
+/* Sleep on all words at once until one is rung or `until_ns`. */
+static void sleep_on(tbus_waiter_t *w, const struct wait_entry *entries, uint32_t count, uint64_t now_ns,
+                     uint64_t until_ns)
+{
+    if (count > 1 && !w->no_waitv) {
+        struct timespec deadline = {.tv_sec = (time_t)(until_ns / 1000000000),
+                                    .tv_nsec = (long)(until_ns % 1000000000)};
+        if (syscall(SYS_futex_waitv, entries, count, 0, &deadline, CLOCK_MONOTONIC) >= 0 || errno != ENOSYS)
+            return;
+        w->no_waitv = true;
+    }
+    uint64_t ns = until_ns - now_ns;
+    if (count > 1 && ns > TURN_NS)
+        ns = TURN_NS;
+    futex_wait((const tbus_atomic_u32_t *)(uintptr_t)entries[0].address, (uint32_t)entries[0].value, ns);
+}
+
+static uint32_t add_entry(struct wait_entry *entries, uint32_t count, const tbus_atomic_u32_t *word)
+{
+    entries[count] = (struct wait_entry){
+        .value = tbus_load_relaxed_u32(word), .address = (uint64_t)(uintptr_t)word, .flags = WAIT_32_SHARED};
+    return count + 1;
+}
+
+static bool room_again(tbus_publisher_t *p)
+{
+    if (p->ring.several_publishers)
+        return false; /* claiming just to look would leave a tomb; the bounded sleep covers it */
+    return tbus_publisher_refresh(p, 1);
+}
+
+static void park(tbus_waiter_t *w, uint64_t now_ns, uint64_t deadline_ns)
+{
+    struct wait_entry entries[2 * TBUS_WAITER_RINGS_MAX];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < w->subscribers_count; i++) { /* W1 */
+        tbus_subscriber_t *s = w->subscribers[i];
+        count = add_entry(entries, count, &s->ring.shared->subs[s->index].bell);
+        tbus_fetch_or_u32(&s->ring.shared->sleepers, UINT32_C(1) << s->index);
+    }
+    bool waits_for_room = false;
+    for (uint32_t i = 0; i < w->publishers_count; i++)
+        if (w->publishers[i]->blocked) {
+            tbus_ring_shared_t *shared = w->publishers[i]->ring.shared;
+            waits_for_room = true;
+            count = add_entry(entries, count, &shared->room_bell);
+            tbus_fetch_or_u32(&shared->pubs_waiting, 1);
+        }
+    /* W2: pairs with the compiler barriers of tbus_publisher_wake and wake_publishers (subscriber.c). */
+    syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0);
+
+    bool found = false; /* W3 */
+    size_t bytes;
+    for (uint32_t i = 0; i < w->subscribers_count && !found; i++)
+        found = tbus_peek(w->subscribers[i], &bytes) != NULL;
+    for (uint32_t i = 0; i < w->publishers_count && !found; i++)
+        found = w->publishers[i]->blocked && room_again(w->publishers[i]);
+
+    uint64_t until_ns = now_ns + (waits_for_room ? TURN_NS : TBUS_PARK_NS_MAX);
+    if (deadline_ns < until_ns)
+        until_ns = deadline_ns;
+    if (!found && until_ns > now_ns) {
+        w->parks++;
+        if (count)
+            sleep_on(w, entries, count, now_ns, until_ns); /* W4 */
+        else
+            futex_wait(&(tbus_atomic_u32_t){0}, 0, until_ns - now_ns);
+    }
+    for (uint32_t i = 0; i < w->subscribers_count; i++) { /* W5 */
+        tbus_subscriber_t *s = w->subscribers[i];
+        tbus_fetch_and_u32(&s->ring.shared->sleepers, ~(UINT32_C(1) << s->index));
+    }
+}
+
+void tbus_waiter_idle(tbus_waiter_t *w, uint64_t deadline_ns)
+{
+    w->looks++;
+    if (w->mode == TBUS_WAIT_YIELD && w->looks > YIELD_LOOKS) {
+        sched_yield();
+        return;
+    }
+    if (w->mode == TBUS_WAIT_PARK && w->looks % LOOKS_PER_TIME == 0) {
+        uint64_t now_ns = tbus_clock_ns();
+        if (!w->idle_since_ns)
+            w->idle_since_ns = now_ns;
+        if (now_ns - w->idle_since_ns >= SPIN_NS && deadline_ns > now_ns + SPIN_NS) {
+            /* Wake a little before the deadline and spin the rest. */
+            park(w, now_ns, deadline_ns == UINT64_MAX ? UINT64_MAX : deadline_ns - SPIN_NS);
+            w->idle_since_ns = 0;
+            return;
+        }
+    }
+    for (int i = 0; i < 8; i++)
+        tbus_pause();
+}
