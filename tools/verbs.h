@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* verbs.h - what busctl can do, one function a verb, each in a file of its own (verb_NAME.c).
+ *
+ * A verb gets its own command line: argv[0] is "busctl VERB", for messages; its options follow. It parses
+ * them with getopt_long(3), writes its data on stdout and everything else on stderr, and returns the exit
+ * code of the process. `--help` of a verb says what it does and shows an example.
+ */
+#ifndef TICKBUS_TOOLS_VERBS_H
+#define TICKBUS_TOOLS_VERBS_H
+
+enum verb_exit {
+    VERB_OK = 0,
+    VERB_FAILED =
+        1, /* it was understood, and it failed: one sentence on stderr says what, on what, what to do */
+    VERB_USAGE = 2 /* the command line is wrong: what, and where help is */
+};
+
+int verb_start(int argc, char **argv);
+int verb_replay(int argc, char **argv);
+int verb_stop(int argc, char **argv);
+int verb_status(int argc, char **argv);
+int verb_tap(int argc, char **argv);
+int verb_journal(int argc, char **argv);
+int verb_config(int argc, char **argv);
+
+/* A wrong command line: prints "VERB: <what>" and where help is. `verb` is the verb's argv[0]. Returns
+ * VERB_USAGE. */
+int verb_usage(const char *verb, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* A failure: prints "VERB: <what>". Returns VERB_FAILED. */
+int verb_failed(const char *verb, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Print `text` on stdout, as --help does. VERB_OK, or VERB_FAILED when stdout takes no more. */
+int verb_help(const char *verb, const char *text);
+
+#endif
