@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "bus/msg/bbo.h"
+#include "bus/msg/order.h"
+#include "bus/msg/report.h"
+#include "feedsim/itch.h"
+#include "tools/line.h"
+#include "tools/message_text.h"
+
+typedef void (*printer_t)(FILE *out, const char *type, uint64_t seq, const void *message, size_t bytes);
+
+static char *printed(printer_t print, const char *type, uint64_t seq, const void *message, size_t bytes)
+{
+    char *text = NULL;
+    size_t text_bytes = 0;
+    FILE *out = open_memstream(&text, &text_bytes);
+    print(out, type, seq, message, bytes);
+    fclose(out);
+    return text;
+}
+
+static json_t *parsed(const char *type, uint64_t seq, const void *message, size_t bytes)
+{
+    char *text = printed(message_text_json, type, seq, message, bytes);
+    assert_int_equal(text[strlen(text) - 1], '\n');
+    json_error_t error;
+    json_t *object = json_loads(text, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+    if (object == NULL)
+        fail_msg("%s: %s", error.text, text);
+    free(text);
+    return object;
+}
+
+static int64_t number(json_t *object, const char *name)
+{
+    json_t *value = json_object_get(object, name);
+    assert_non_null(value);
+    assert_true(json_is_integer(value));
+    return json_integer_value(value);
+}
+
+static const char *string(json_t *object, const char *name)
+{
+    json_t *value = json_object_get(object, name);
+    assert_non_null(value);
+    return json_string_value(value);
+}
+
+static tick_t add_order(void)
+{
+    tick_t tick = {0};
+    tick.event = tick_pack(UINT64_C(34200000000001), 7);
+    tick.intended = tick_pack(55, 13);
+    tick.type = 'A';
+    tick.side = 'B';
+    tick.qty = 300;
+    tick.order_ref = 17;
+    tick.px_e4 = 3208000;
+    memcpy(tick.symbol, "AAPL    ", 8);
+    return tick;
+}
+
+static void an_add_order_as_json_has_its_fields_and_no_others(void **state)
+{
+    (void)state;
+    tick_t tick = add_order();
+    json_t *object = parsed("tick", 56, &tick, sizeof tick);
+    assert_int_equal(number(object, "seq"), 56);
+    assert_string_equal(string(object, "type"), "A");
+    assert_int_equal(number(object, "locate"), 13);
+    assert_int_equal(number(object, "tracking"), 7);
+    assert_int_equal(number(object, "ts_event_ns"), INT64_C(34200000000001));
+    assert_int_equal(number(object, "intended_ns"), 55);
+    assert_int_equal(number(object, "order_ref"), 17);
+    assert_string_equal(string(object, "side"), "B");
+    assert_int_equal(number(object, "qty"), 300);
+    assert_string_equal(string(object, "symbol"), "AAPL");
+    assert_int_equal(number(object, "px_e4"), 3208000);
+    assert_int_equal(json_object_size(object), 11);
+    json_decref(object);
+}
+
+static void an_add_order_in_words_reads_like_a_blotter(void **state)
+{
+    (void)state;
+    tick_t tick = add_order();
+    char *text = printed(message_text_words, "tick", 56, &tick, sizeof tick);
+    assert_string_equal(text, "56 09:30:00.000000001 A AAPL buy 300 @ 320.8000 ref 17\n");
+    free(text);
+}
+
+static void an_administrative_message_shows_its_symbol_and_only_its_own_body(void **state)
+{
+    (void)state;
+    uint8_t message[25] = "H\0\15\0\0\0\0\0\0\0\0AAPL    T AAAA";
+    tick_t tick;
+    size_t bytes = 0;
+    assert_int_equal(itch_decode(message, sizeof message, &tick, &bytes), 0);
+    json_t *object = parsed("tick", 2, &tick, bytes);
+    assert_string_equal(string(object, "type"), "H");
+    assert_string_equal(string(object, "symbol"), "AAPL");
+    assert_string_equal(string(object, "body"), "4141504c20202020542041414141");
+    json_decref(object);
+}
+
+static void an_unknown_message_longer_than_a_tick_shows_all_its_bytes(void **state)
+{
+    (void)state;
+    static uint8_t message[400] = "z";
+    memset(message + TICK_ITCH_HEADER, 0xab, sizeof message - TICK_ITCH_HEADER);
+    tick_t *tick = aligned_alloc(8, TICK_LEN_MAX);
+    size_t bytes = 0;
+    assert_int_equal(itch_decode(message, sizeof message, tick, &bytes), 0);
+    json_t *object = parsed("tick", 3, tick, bytes);
+    const char *body = string(object, "body");
+    assert_int_equal(strlen(body), 2 * (sizeof message - TICK_ITCH_HEADER));
+    assert_int_equal(strspn(body, "ab"), strlen(body));
+    json_decref(object);
+    free(tick);
+}
+
+static void every_itch_type_prints_as_valid_json(void **state)
+{
+    (void)state;
+    for (unsigned type = 0; type < 256; type++) {
+        uint8_t message[64];
+        memset(message, 0xff, sizeof message);
+        message[0] = (uint8_t)type;
+        size_t message_bytes = itch_length((uint8_t)type) ? itch_length((uint8_t)type) : 30;
+        tick_t tick;
+        size_t bytes = 0;
+        assert_int_equal(itch_decode(message, message_bytes, &tick, &bytes), 0);
+        json_decref(parsed("tick", type, &tick, bytes));
+        free(printed(message_text_words, "tick", type, &tick, bytes));
+    }
+}
+
+static void an_end_mark_is_called_end(void **state)
+{
+    (void)state;
+    tick_t tick;
+    size_t bytes = 0;
+    itch_end_mark(UINT64_C(57600000000000), &tick, &bytes);
+    json_t *object = parsed("tick", 9, &tick, bytes);
+    assert_string_equal(string(object, "type"), "end");
+    json_decref(object);
+    char *text = printed(message_text_words, "tick", 9, &tick, bytes);
+    assert_string_equal(text, "9 16:00:00.000000000 end of session\n");
+    free(text);
+}
+
+static void bbo_order_and_report_print_their_fields(void **state)
+{
+    (void)state;
+    bbo_t bbo = {.md_seq = 56,
+                 .event = tick_pack(5, 0),
+                 .intended = tick_pack(6, 13),
+                 .bid_px_e4 = 10000,
+                 .bid_qty = UINT64_C(5000000000),
+                 .symbol = {'A', ' ', ' ', ' ', ' ', ' ', ' ', ' '}};
+    json_t *object = parsed("bbo", 1, &bbo, sizeof bbo);
+    assert_int_equal(number(object, "md_seq"), 56);
+    assert_int_equal(number(object, "bid_qty"), INT64_C(5000000000));
+    assert_int_equal(number(object, "ask_px_e4"), 0);
+    assert_string_equal(string(object, "symbol"), "A");
+    json_decref(object);
+
+    order_t order = {.order_id = ORDER_ID(2, 3),
+                     .intended = tick_pack(0, 13),
+                     .px_e4 = 15001,
+                     .qty = 10,
+                     .kind = ORDER_NEW,
+                     .side = 'S',
+                     .tif = ORDER_TIF_IOC};
+    object = parsed("order", 1, &order, sizeof order);
+    assert_string_equal(string(object, "kind"), "new");
+    assert_string_equal(string(object, "tif"), "ioc");
+    assert_int_equal(number(object, "strategy"), 2);
+    json_decref(object);
+    char *text = printed(message_text_words, "order", 1, &order, sizeof order);
+    assert_string_equal(text, "1 new #2.3 sell 10 @ 1.5001 ioc locate 13 md 0 report 0\n");
+    free(text);
+
+    report_t report = {.order_id = ORDER_ID(2, 3),
+                       .px_e4 = 15001,
+                       .qty = 10,
+                       .side = 'S',
+                       .kind = REPORT_REJECTED,
+                       .reason = REASON_PRICE_COLLAR};
+    object = parsed("report", 4, &report, sizeof report);
+    assert_string_equal(string(object, "kind"), "rejected");
+    assert_string_equal(string(object, "reason"), "price_collar");
+    json_decref(object);
+}
+
+static void a_message_of_unknown_type_or_wrong_length_shows_as_hex(void **state)
+{
+    (void)state;
+    const uint64_t message[2] = {UINT64_C(0x0807060504030201), 0};
+    const char *types[] = {"bbo", "order", "report", "tick", "something"};
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        json_t *object = parsed(types[i], 1, message, 8);
+        assert_string_equal(string(object, "hex"), "0102030405060708");
+        json_decref(object);
+    }
+    /* A tick that says 'A' and ends before an 'A' does. */
+    tick_t tick = add_order();
+    json_t *object = parsed("tick", 1, &tick, 20);
+    assert_non_null(json_object_get(object, "hex"));
+    json_decref(object);
+}
+
+static void names_from_outside_cannot_break_a_line(void **state)
+{
+    (void)state;
+    tick_t tick = add_order();
+    memcpy(tick.symbol, "\"\\\n,\x80\x01 \0", 8);
+    json_t *object = parsed("tick", 1, &tick, sizeof tick);
+    assert_non_null(json_object_get(object, "symbol"));
+    json_decref(object);
+    char *text = printed(message_text_words, "tick", 1, &tick, sizeof tick);
+    assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
+    free(text);
+}
+
+static void a_csv_field_is_quoted_only_where_it_must_be(void **state)
+{
+    (void)state;
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *out = open_memstream(&text, &bytes);
+    line_t line;
+    line_begin(&line, out);
+    line_csv_chars(&line, "AAPL", 4);
+    line_char(&line, ',');
+    line_csv_chars(&line, "a,\"b", 4);
+    line_end(&line);
+    fclose(out);
+    assert_string_equal(text, "AAPL,\"a,\"\"b\"");
+    free(text);
+}
+
+static void integers_print_like_printf_does(void **state)
+{
+    (void)state;
+    const uint64_t values[] = {0, 1, 9, 10, 99, 1000000007, UINT64_C(9999999999999999999), UINT64_MAX};
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        char *text = NULL;
+        size_t bytes = 0;
+        char expected[64];
+        FILE *out = open_memstream(&text, &bytes);
+        line_t line;
+        line_begin(&line, out);
+        line_u64(&line, values[i]);
+        line_char(&line, ' ');
+        line_u64_wide(&line, values[i], 9);
+        line_end(&line);
+        fclose(out);
+        snprintf(expected, sizeof expected, "%llu %09llu", (unsigned long long)values[i],
+                 (unsigned long long)values[i]);
+        assert_string_equal(text, expected);
+        free(text);
+    }
+}
+
+static void a_line_longer_than_its_buffer_comes_out_whole(void **state)
+{
+    (void)state;
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *out = open_memstream(&text, &bytes);
+    line_t line;
+    line_begin(&line, out);
+    for (unsigned i = 0; i < 1000; i++)
+        line_text(&line, "0123456789");
+    line_end(&line);
+    fclose(out);
+    assert_int_equal(bytes, 10000);
+    for (size_t i = 0; i < bytes; i++)
+        assert_int_equal(text[i], '0' + (int)(i % 10));
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_add_order_as_json_has_its_fields_and_no_others),
+        cmocka_unit_test(an_add_order_in_words_reads_like_a_blotter),
+        cmocka_unit_test(an_administrative_message_shows_its_symbol_and_only_its_own_body),
+        cmocka_unit_test(an_unknown_message_longer_than_a_tick_shows_all_its_bytes),
+        cmocka_unit_test(every_itch_type_prints_as_valid_json),
+        cmocka_unit_test(an_end_mark_is_called_end),
+        cmocka_unit_test(bbo_order_and_report_print_their_fields),
+        cmocka_unit_test(a_message_of_unknown_type_or_wrong_length_shows_as_hex),
+        cmocka_unit_test(names_from_outside_cannot_break_a_line),
+        cmocka_unit_test(a_csv_field_is_quoted_only_where_it_must_be),
+        cmocka_unit_test(integers_print_like_printf_does),
+        cmocka_unit_test(a_line_longer_than_its_buffer_comes_out_whole),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
