@@ -33,6 +33,19 @@ static uint64_t safe_from(const tbus_ring_t *ring)
     return end - ring->slot_count;
 }
 
+/* What a slot holds for somebody who only looks: on a competing ring a message that its consumer has released
+ * is still whole until the slot is claimed again, and its word speaks of the sequence a lap ahead. */
+static enum tbus_slot_state seen_state(const tbus_ring_t *ring, uint64_t word, uint64_t reference,
+                                       int64_t *out_ahead)
+{
+    enum tbus_slot_state state = tbus_slot_state(word);
+    *out_ahead = tbus_slot_ahead(word, reference);
+    if (!ring->competing || state != TBUS_SLOT_FREE)
+        return state;
+    *out_ahead -= (int64_t)ring->slot_count;
+    return tbus_slot_length(word) == TBUS_LENGTH_TOMB ? TBUS_SLOT_TOMB : TBUS_SLOT_READY;
+}
+
 /* A slot's own word tells its sequence, so any slot that starts a message is a place to go on from. */
 static void resynchronise(tbus_observer_t *o)
 {
@@ -40,9 +53,9 @@ static void resynchronise(tbus_observer_t *o)
     uint64_t tail, tail_seq;
     tail_pair(&o->ring, &tail, &tail_seq);
     for (; (int64_t)(tail - position) > 0; position++) {
+        int64_t ahead;
         uint64_t word = tbus_load_acquire_u64(tbus_ring_slot(&o->ring, position));
-        enum tbus_slot_state state = tbus_slot_state(word);
-        int64_t ahead = tbus_slot_ahead(word, tail_seq);
+        enum tbus_slot_state state = seen_state(&o->ring, word, tail_seq, &ahead);
         bool starts = state == TBUS_SLOT_READY || state == TBUS_SLOT_LONG;
         if (starts && ahead < 0 && ahead >= -(int64_t)o->ring.slot_count) {
             o->position = position;
@@ -123,12 +136,8 @@ int tbus_observe(tbus_observer_t *o, void *into, size_t *out_bytes, uint64_t *ou
     for (uint32_t turns = 0; turns <= ring->slot_count; turns++) {
         tbus_atomic_u64_t *slot = tbus_ring_slot(ring, o->position);
         uint64_t word = tbus_load_acquire_u64(slot); /* A1 */
-        int64_t ahead = tbus_slot_ahead(word, o->seq);
-        enum tbus_slot_state state = tbus_slot_state(word);
-        if (ring->competing && state == TBUS_SLOT_FREE && ahead == (int64_t)ring->slot_count) {
-            ahead = 0; /* a consumer has released it; the payload stays until the next claim */
-            state = tbus_slot_length(word) == TBUS_LENGTH_TOMB ? TBUS_SLOT_TOMB : TBUS_SLOT_READY;
-        }
+        int64_t ahead;
+        enum tbus_slot_state state = seen_state(ring, word, o->seq, &ahead);
         if (ahead > 0) {
             lapped(o, out_lost);
             continue;

@@ -97,7 +97,10 @@ int tbus_ring_format(void *memory, size_t bytes, const tbus_ring_spec_t *spec, t
         tbus_atomic_u64_t *slot =
             (tbus_atomic_u64_t *)(void *)((unsigned char *)memory + TBUS_RING_SLOTS_AT +
                                           (position & (spec->slot_count - 1)) * spec->slot_bytes);
-        tbus_store_relaxed_u64(slot, tbus_slot_word(position, 0, 0, TBUS_SLOT_FREE));
+        /* Several publishers claim a slot for its position; a single one never looks, and with LONG messages
+         * its sequences fall behind the positions, so that its slots start out older than anything. */
+        uint64_t seq = several_publishers(spec->kind) ? position : spec->first_seq - 1;
+        tbus_store_relaxed_u64(slot, tbus_slot_word(seq, 0, 0, TBUS_SLOT_FREE));
     }
     /* F1 pairs J1 (tbus_ring_join): else a joiner sees the magic before the ring behind it. */
     __atomic_store_n(&s->magic, TBUS_RING_MAGIC, __ATOMIC_RELEASE);

@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <tickbus/observer.h>
+#include <tickbus/publisher.h>
+#include <tickbus/subscriber.h>
+
+typedef struct bench {
+    void *memory;
+    size_t bytes;
+    tbus_ring_t ring;
+} bench_t;
+
+static bench_t make_ring(enum tbus_ring_kind kind, uint32_t slots, uint32_t slot_bytes, uint32_t msg_max,
+                         uint64_t first_seq)
+{
+    tbus_ring_spec_t spec = {.name = "test",
+                             .kind = kind,
+                             .slot_bytes = slot_bytes,
+                             .slot_count = slots,
+                             .msg_bytes_max = msg_max,
+                             .first_seq = first_seq};
+    bench_t b = {.bytes = tbus_ring_footprint(&spec)};
+    assert_true(b.bytes > 0);
+    b.memory = aligned_alloc(4096, (b.bytes + 4095) & ~(size_t)4095);
+    assert_non_null(b.memory);
+    tbus_error_t err = {0};
+    assert_int_equal(tbus_ring_format(b.memory, b.bytes, &spec, &err), 0);
+    assert_int_equal(tbus_ring_join(b.memory, b.bytes, true, &b.ring, &err), 0);
+    return b;
+}
+
+static tbus_subscriber_t subscriber(bench_t *b, const char *name, enum tbus_sub_role role, uint32_t owner)
+{
+    tbus_subscriber_t s;
+    tbus_error_t err = {0};
+    assert_true(tbus_ring_reserve(&b->ring, name, role, &err) >= 0);
+    assert_int_equal(tbus_subscriber_join(&b->ring, name, owner, &s, &err), 0);
+    return s;
+}
+
+static tbus_publisher_t publisher(bench_t *b, uint32_t owner)
+{
+    tbus_publisher_t p;
+    tbus_error_t err = {0};
+    assert_int_equal(tbus_publisher_join(&b->ring, owner, &p, &err), 0);
+    return p;
+}
+
+typedef struct message {
+    uint64_t number;
+    uint64_t filler[5];
+    uint64_t check;
+} message_t;
+
+static message_t numbered(uint64_t number)
+{
+    message_t m = {.number = number, .check = ~number};
+    for (unsigned i = 0; i < 5; i++)
+        m.filler[i] = number * (i + 3);
+    return m;
+}
+
+static void expect(tbus_subscriber_t *s, uint64_t seq, uint64_t number)
+{
+    size_t bytes = 0;
+    const message_t *m = tbus_peek(s, &bytes);
+    assert_non_null(m);
+    assert_int_equal(bytes, sizeof *m);
+    assert_int_equal(s->seq, seq);
+    message_t want = numbered(number);
+    assert_memory_equal(m, &want, sizeof want);
+    tbus_advance(s);
+}
+
+static void expect_none(tbus_subscriber_t *s)
+{
+    size_t bytes;
+    assert_null(tbus_peek(s, &bytes));
+    assert_int_equal(s->error, 0);
+}
+
+static const uint64_t starts[] = {1,
+                                  (UINT64_C(1) << 32) - 3,
+                                  (UINT64_C(1) << 45) - 3,
+                                  (UINT64_C(1) << 48) - 3,
+                                  (UINT64_C(1) << 63) - 3,
+                                  UINT64_MAX - 2};
+
+static void every_kind_delivers_in_order_and_says_full_across_every_wrap(void **state)
+{
+    (void)state;
+    static const enum tbus_ring_kind kinds[] = {TBUS_SPSC, TBUS_BROADCAST, TBUS_BROADCAST_MP, TBUS_MPMC};
+    for (unsigned k = 0; k < 4; k++)
+        for (unsigned w = 0; w < sizeof starts / sizeof *starts; w++) {
+            bench_t b = make_ring(kinds[k], 16, 64, 0, starts[w]);
+            tbus_subscriber_t s =
+                subscriber(&b, "s", kinds[k] == TBUS_MPMC ? TBUS_CONSUMER : TBUS_SUBSCRIBER, 2);
+            tbus_publisher_t p = publisher(&b, 1);
+            uint64_t sent = 0, taken = 0;
+            for (unsigned round = 0; round < 20; round++) {
+                expect_none(&s);
+                for (unsigned i = 0; i < 16; i++, sent++) {
+                    message_t m = numbered(sent);
+                    assert_int_equal(tbus_publish_try(&p, &m, sizeof m), TBUS_PUBLISHED);
+                }
+                message_t m = numbered(sent);
+                assert_int_equal(tbus_publish_try(&p, &m, sizeof m), TBUS_FULL);
+                for (unsigned i = 0; i < 16; i++, taken++)
+                    expect(&s, starts[w] + taken, taken);
+                tbus_subscriber_flush(&s);
+            }
+            tbus_publisher_flush(&p);
+            assert_int_equal(tbus_ring_published(&b.ring), sent);
+            tbus_subscriber_leave(&s);
+            free(b.memory);
+        }
+}
+
+static void broadcast_waits_for_the_slowest_and_names_it(void **state)
+{
+    (void)state;
+    bench_t b = make_ring(TBUS_BROADCAST, 16, 64, 0, 1);
+    tbus_subscriber_t quick = subscriber(&b, "quick", TBUS_SUBSCRIBER, 2);
+    tbus_subscriber_t slow = subscriber(&b, "slow", TBUS_SUBSCRIBER, 3);
+    tbus_publisher_t p = publisher(&b, 1);
+    for (uint64_t i = 0; i < 16; i++) {
+        message_t m = numbered(i);
+        assert_int_equal(tbus_publish_try(&p, &m, sizeof m), TBUS_PUBLISHED);
+        expect(&quick, i + 1, i);
+    }
+    message_t m = numbered(16);
+    assert_int_equal(tbus_publish_try(&p, &m, sizeof m), TBUS_FULL);
+    assert_true(p.blocked);
+    uint64_t lag = 0;
+    int slowest = tbus_ring_slowest(&b.ring, &lag);
+    assert_true(slowest >= 0);
+    assert_string_equal(b.ring.shared->subs[slowest].name, "slow");
+    assert_int_equal(lag, 16);
+    expect(&slow, 1, 0);
+    tbus_subscriber_flush(&slow);
+    assert_int_equal(tbus_publish_try(&p, &m, sizeof m), TBUS_PUBLISHED);
+    tbus_subscriber_leave(&slow);
+    tbus_subscriber_leave(&quick);
+    free(b.memory);
+}
+
+static void messages_of_every_length_cross_slots_whole(void **state)
+{
+    (void)state;
+    bench_t b = make_ring(TBUS_BROADCAST, 64, 64, 800, 1);
+    tbus_subscriber_t s = subscriber(&b, "s", TBUS_SUBSCRIBER, 2);
+    tbus_publisher_t p = publisher(&b, 1);
+    tbus_observer_t o;
+    assert_int_equal(tbus_observer_join(&b.ring, TBUS_FROM_NOW, &o, NULL), 0);
+    unsigned char message[800], copy[800];
+    uint64_t seq = 1;
+    for (size_t length = 0; length <= sizeof message; length++, seq++) {
+        for (size_t i = 0; i < length; i++)
+            message[i] = (unsigned char)(i * 7 + length);
+        expect_none(&s);
+        assert_int_equal(tbus_publish_try(&p, message, length), TBUS_PUBLISHED);
+        size_t bytes = 0;
+        const void *got = tbus_peek(&s, &bytes);
+        assert_non_null(got);
+        assert_int_equal(bytes, length);
+        assert_int_equal(s.seq, seq); /* one message, one sequence, however many slots */
+        assert_memory_equal(got, message, length);
+        tbus_advance(&s);
+        tbus_subscriber_flush(&s);
+        uint64_t seen = 0, lost = 0;
+        assert_int_equal(tbus_observe(&o, copy, &bytes, &seen, &lost), 1);
+        assert_int_equal(seen, seq);
+        assert_int_equal(lost, 0);
+        assert_int_equal(bytes, length);
+        assert_memory_equal(copy, message, length);
+    }
+    tbus_subscriber_leave(&s);
+    free(b.memory);
+}
+
+static void a_lapped_observer_is_told_exactly_how_many_it_lost(void **state)
+{
+    (void)state;
+    static const enum tbus_ring_kind kinds[] = {TBUS_BROADCAST, TBUS_BROADCAST_MP, TBUS_MPMC};
+    for (unsigned k = 0; k < 3; k++)
+        for (unsigned long_every = 0; long_every <= (kinds[k] == TBUS_BROADCAST ? 5u : 0u); long_every += 5) {
+            bench_t b = make_ring(kinds[k], 64, 64, kinds[k] == TBUS_BROADCAST ? 200 : 0, 1);
+            tbus_subscriber_t s =
+                subscriber(&b, "s", kinds[k] == TBUS_MPMC ? TBUS_CONSUMER : TBUS_SUBSCRIBER, 2);
+            tbus_publisher_t p = publisher(&b, 1);
+            tbus_observer_t o;
+            assert_int_equal(tbus_observer_join(&b.ring, TBUS_FROM_NOW, &o, NULL), 0);
+            uint64_t seen_count = 0, lost_sum = 0, published = 0, last = 0, lost = 0, carried = 0;
+            for (unsigned burst = 1; burst < 300; burst += 7) {
+                for (unsigned i = 0; i < burst; i++) {
+                    unsigned char text[200] = {0};
+                    published++;
+                    memcpy(text, &published, 8);
+                    size_t length = long_every && published % long_every == 0 ? 200 : 16;
+                    assert_int_equal(tbus_publish_try(&p, text, length), TBUS_PUBLISHED);
+                    size_t bytes;
+                    assert_non_null(tbus_peek(&s, &bytes));
+                    tbus_advance(&s);
+                    tbus_subscriber_flush(&s);
+                }
+                unsigned char copy[256];
+                size_t bytes;
+                uint64_t seq;
+                while (tbus_observe(&o, copy, &bytes, &seq, &lost) == 1) {
+                    uint64_t number;
+                    memcpy(&number, copy, 8);
+                    assert_int_equal(number, seq);
+                    assert_int_equal(seq, last + 1 + carried + lost);
+                    last = seq;
+                    seen_count++;
+                    lost_sum += carried + lost;
+                    carried = 0;
+                }
+                carried += lost; /* a lap that ended where nothing new was */
+            }
+            assert_int_equal(last + carried, published);
+            lost_sum += carried;
+            assert_int_equal(seen_count + lost_sum, published);
+            assert_int_equal(o.lost, lost_sum);
+            assert_true(lost_sum > 0);
+            tbus_subscriber_leave(&s);
+            free(b.memory);
+        }
+}
+
+static void consumers_compete_and_a_follower_still_sees_everything(void **state)
+{
+    (void)state;
+    bench_t b = make_ring(TBUS_MPMC, 16, 64, 0, 1);
+    tbus_subscriber_t a = subscriber(&b, "a", TBUS_CONSUMER, 2);
+    tbus_subscriber_t c = subscriber(&b, "c", TBUS_CONSUMER, 3);
+    tbus_subscriber_t recorder = subscriber(&b, "recorder", TBUS_SUBSCRIBER, 4);
+    tbus_publisher_t p = publisher(&b, 1), q = publisher(&b, 5);
+    for (uint64_t i = 0; i < 100; i += 2) {
+        message_t m = numbered(i), n = numbered(i + 1);
+        assert_int_equal(tbus_publish_try(&p, &m, sizeof m), TBUS_PUBLISHED);
+        assert_int_equal(tbus_publish_try(&q, &n, sizeof n), TBUS_PUBLISHED);
+        expect(&a, i + 1, i);
+
+        expect(&c, i + 2, i + 1);
+        expect(&recorder, i + 1, i);
+        expect(&recorder, i + 2, i + 1);
+        tbus_subscriber_flush(&recorder);
+    }
+    /* A follower that stops holds the publishers up: nothing it has not seen is overwritten. */
+    for (uint64_t i = 0; i < 16; i++) {
+        message_t m = numbered(i);
+        assert_int_equal(tbus_publish_try(&p, &m, sizeof m), TBUS_PUBLISHED);
+        expect(&a, 101 + i, i);
+    }
+    message_t m = numbered(0);
+    assert_int_equal(tbus_publish_try(&p, &m, sizeof m), TBUS_FULL);
+    tbus_subscriber_leave(&a);
+    tbus_subscriber_leave(&c);
+    tbus_subscriber_leave(&recorder);
+    free(b.memory);
+}
+
+static void an_aborted_claim_is_a_tomb_that_everybody_passes(void **state)
+{
+    (void)state;
+    for (unsigned k = 0; k < 2; k++) {
+        bench_t b = make_ring(k ? TBUS_MPMC : TBUS_BROADCAST_MP, 16, 64, 0, 1);
+        tbus_subscriber_t s = subscriber(&b, "s", k ? TBUS_CONSUMER : TBUS_SUBSCRIBER, 2);
+        tbus_subscriber_t f = subscriber(&b, "f", TBUS_SUBSCRIBER, 3);
+        tbus_publisher_t p = publisher(&b, 1);
+        for (uint64_t i = 0; i < 40; i++) {
+            assert_non_null(tbus_claim_try(&p));
+            tbus_abort(&p);
+            message_t m = numbered(i);
+            void *place = tbus_claim_try(&p);
+            assert_non_null(place);
+            memcpy(place, &m, sizeof m);
+            tbus_commit(&p, sizeof m);
+            expect(&s, 2 * i + 2, i);
+            expect(&f, 2 * i + 2, i);
+            tbus_subscriber_flush(&s);
+            tbus_subscriber_flush(&f);
+        }
+        assert_int_equal(tbus_load_relaxed_u64(&b.ring.shared->tombs), 40);
+        tbus_subscriber_leave(&s);
+        tbus_subscriber_leave(&f);
+        free(b.memory);
+    }
+}
+
+static void repair_buries_the_claims_of_the_dead_and_frees_what_they_took(void **state)
+{
+    (void)state;
+    bench_t b = make_ring(TBUS_MPMC, 16, 64, 0, 1);
+    tbus_subscriber_t dead = subscriber(&b, "dead", TBUS_CONSUMER, 7);
+    tbus_subscriber_t alive = subscriber(&b, "alive", TBUS_CONSUMER, 8);
+    tbus_publisher_t doomed = publisher(&b, 9), p = publisher(&b, 1);
+    message_t m = numbered(0), n = numbered(1);
+    assert_int_equal(tbus_publish_try(&p, &m, sizeof m), TBUS_PUBLISHED); /* 1: taken by the dead */
+    size_t bytes;
+    assert_non_null(tbus_peek(&dead, &bytes));
+    assert_non_null(tbus_claim_try(&doomed)); /* 2: claimed by the dead */
+    assert_int_equal(tbus_publish_try(&p, &n, sizeof n), TBUS_PUBLISHED);
+    expect_none(&alive); /* what is claimed may still come */
+    assert_int_equal(tbus_ring_repair(&b.ring, 9), 1);
+    assert_int_equal(tbus_ring_repair(&b.ring, 7), 1);
+    assert_int_equal(tbus_ring_repair(&b.ring, 9), 0);
+    expect(&alive, 3, 1);
+    tbus_commit(&doomed, 8); /* a zombie: its slot is a tomb, nothing of it is seen */
+    expect_none(&alive);
+    assert_int_equal(tbus_load_relaxed_u64(&b.ring.shared->tombs), 1);
+    assert_int_equal(tbus_load_relaxed_u64(&b.ring.shared->in_doubt), 1);
+    tbus_subscriber_leave(&dead);
+    tbus_subscriber_leave(&alive);
+    free(b.memory);
+}
+
+static void join_refuses_every_wrong_header_byte(void **state)
+{
+    (void)state;
+    bench_t b = make_ring(TBUS_BROADCAST, 16, 64, 0, 1);
+    unsigned char *header = b.memory;
+    /* magic, abi, kind, slot_bytes, slot_count, subs_max, slots_at, total_bytes; msg_bytes_max and first_seq
+     * may take other values */
+    static const struct {
+        unsigned from, to;
+    } fields[] = {{0, 24}, {28, 48}};
+    for (unsigned f = 0; f < 2; f++)
+        for (unsigned i = fields[f].from; i < fields[f].to; i++) {
+            unsigned char good = header[i];
+            static const unsigned char bad[] = {0x00, 0xff, 0x80, 0x5a};
+            for (unsigned v = 0; v < sizeof bad + 1; v++) {
+                header[i] = v < sizeof bad ? bad[v] : (unsigned char)(good + 1);
+                tbus_ring_t ring;
+                tbus_error_t err = {0};
+                int code = tbus_ring_join(b.memory, b.bytes, true, &ring, &err);
+                if (header[i] == good || (i == 12 && header[i] >= 1 && header[i] <= 4)) {
+                    assert_int_equal(code, 0);
+                } else {
+                    assert_true(code == -TBUS_EMAGIC || code == -TBUS_EABI || code == -TBUS_EGEOMETRY);
+                    assert_true(err.text[0] != 0);
+                }
+            }
+            header[i] = good;
+        }
+    tbus_ring_t ring;
+    assert_int_equal(tbus_ring_join(b.memory, b.bytes - 1, true, &ring, NULL), -TBUS_EGEOMETRY);
+    free(b.memory);
+}
+
+static void impossible_slot_words_end_in_corrupt_not_in_a_crash(void **state)
+{
+    (void)state;
+    bench_t b = make_ring(TBUS_BROADCAST, 16, 64, 200, 1);
+    for (unsigned s = 0; s < 8; s++)
+        for (unsigned length = 0; length < 256; length++) {
+            tbus_error_t err;
+            char name[16];
+            snprintf(name, sizeof name, "s%u", s);
+            if (length == 0)
+                assert_true(tbus_ring_reserve(&b.ring, name, TBUS_SUBSCRIBER, &err) >= 0);
+            tbus_store_relaxed_u32(&b.ring.shared->subs[s].state, TBUS_SUB_RESERVED);
+            tbus_subscriber_t sub;
+            assert_int_equal(tbus_subscriber_join(&b.ring, name, 1, &sub, &err), 0);
+            tbus_atomic_u64_t *slot = tbus_ring_slot(&b.ring, 1);
+            tbus_store_relaxed_u64(slot, tbus_slot_word(1, 0, length, (enum tbus_slot_state)s));
+            tbus_store_relaxed_u64(slot + 1, UINT64_MAX - length); /* an absurd length for LONG */
+            size_t bytes = 0;
+            const void *got = tbus_peek(&sub, &bytes);
+            assert_true(!got || bytes <= 200);
+            tbus_observer_t o;
+            tbus_observer_join(&b.ring, TBUS_FROM_OLDEST, &o, NULL);
+            unsigned char copy[256];
+            uint64_t seq, lost;
+            int code = tbus_observe(&o, copy, &bytes, &seq, &lost);
+            assert_true(code <= 0 || bytes <= 200);
+            free(sub.scratch);
+        }
+    free(b.memory);
+}
+
+static void only_one_may_hold_a_place_and_places_run_out(void **state)
+{
+    (void)state;
+    bench_t b = make_ring(TBUS_BROADCAST, 16, 64, 0, 1);
+    tbus_error_t err = {0};
+    tbus_subscriber_t s, t;
+    assert_int_equal(tbus_subscriber_join(&b.ring, "nobody", 1, &s, &err), -TBUS_ENOTFOUND);
+    assert_true(tbus_ring_reserve(&b.ring, "x", TBUS_SUBSCRIBER, &err) >= 0);
+    assert_int_equal(tbus_ring_reserve(&b.ring, "x", TBUS_SUBSCRIBER, &err), -TBUS_EEXISTS);
+    assert_int_equal(tbus_ring_reserve(&b.ring, "y", TBUS_CONSUMER, &err), -TBUS_EKIND);
+    assert_int_equal(tbus_subscriber_join(&b.ring, "x", 1, &s, &err), 0);
+    assert_int_equal(tbus_subscriber_join(&b.ring, "x", 2, &t, &err), -TBUS_EEXISTS);
+    for (unsigned i = 1; i < TBUS_RING_SUBS_MAX; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "n%u", i);
+        assert_true(tbus_ring_reserve(&b.ring, name, TBUS_SUBSCRIBER, &err) >= 0);
+    }
+    assert_int_equal(tbus_ring_reserve(&b.ring, "late", TBUS_SUBSCRIBER, &err), -TBUS_EFULL);
+    tbus_subscriber_leave(&s);
+    free(b.memory);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_kind_delivers_in_order_and_says_full_across_every_wrap),
+        cmocka_unit_test(broadcast_waits_for_the_slowest_and_names_it),
+        cmocka_unit_test(messages_of_every_length_cross_slots_whole),
+        cmocka_unit_test(a_lapped_observer_is_told_exactly_how_many_it_lost),
+        cmocka_unit_test(consumers_compete_and_a_follower_still_sees_everything),
+        cmocka_unit_test(an_aborted_claim_is_a_tomb_that_everybody_passes),
+        cmocka_unit_test(repair_buries_the_claims_of_the_dead_and_frees_what_they_took),
+        cmocka_unit_test(join_refuses_every_wrong_header_byte),
+        cmocka_unit_test(impossible_slot_words_end_in_corrupt_not_in_a_crash),
+        cmocka_unit_test(only_one_may_hold_a_place_and_places_run_out),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
