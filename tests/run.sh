@@ -18,7 +18,9 @@ if [ "${1:-}" = --preset ]; then
 fi
 
 setup_packages "${PACKAGES[@]}"
-setup_build "$preset" $(if [ "$preset" = tsan ]; then echo tests_threads; fi)
+targets=()
+[ "$preset" = tsan ] && targets=(tests_threads)
+setup_build "$preset" "${targets[@]}"
 setup_huge_pages
 
 # The sanitizers of these compilers expect the mappings where they are without randomisation.

@@ -58,6 +58,6 @@ END {
         print "skipped " skips[i]
     for (i = 1; i <= failed; i++)
         print "FAILED  " fails[i]
-    printf "%s: %d test programs: %d passed, %d failed, %d skipped\n", preset, programs, passed, failed, skipped
+    printf "%s: %d passed, %d failed, %d skipped, in %d test programs\n", preset, passed, failed, skipped, programs
     exit failed > 0
 }
