@@ -20,7 +20,8 @@ typedef struct position {
     uint64_t sold;
 } position_t;
 
-/* False, and nothing changed, when a result would not fit 64 bits. */
+/* Book an execution. False, and nothing changed, when a result would not fit 64 bits, or `side` is neither
+ * 'B' nor 'S'. */
 bool position_apply(position_t *p, uint8_t side, uint32_t qty, uint32_t px_e4);
 
 /* Profit of the open shares at `mark_px_e4`; saturates. */
