@@ -86,6 +86,7 @@ typedef struct market_stats {
     uint64_t trade_shares;         /* P */
     uint64_t cross_shares;         /* Q */
     uint64_t bbo_changes;
+    uint64_t foreign_locates; /* E C X D U under another locate than their order's: the event stays empty */
 } market_stats_t;
 
 /* All memory is allocated and touched here. -ENOMEM, -EINVAL. */

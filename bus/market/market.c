@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The market view: applies ticks to the order table (orders.h) and the books (book.h), and keeps who is who
+ * and who trades. */
+#include "bus/market/market.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "bus/market/book.h"
+#include "bus/market/orders.h"
+
+#define HUGE_PAGE_BYTES ((size_t)2 << 20)
+
+/* Trading state has two sources that do not lift one another: H (regulatory) and, per market, h
+ * (operational). */
+typedef struct trading {
+    uint8_t regulatory; /* enum market_trading, by H */
+    uint8_t markets;    /* bit set: operationally halted there, by h; bits 0-3: Q, B, X, any other */
+} trading_t;
+
+typedef struct locate_book {
+    book_side_t sides[2];
+    market_touch_t kept; /* as of the last tick that looked; what bbo_changed compares with */
+    trading_t trading;
+    uint8_t pad[6];
+} locate_book_t;
+
+_Static_assert(sizeof(locate_book_t) == 64, "one cache line a locate");
+
+struct market {
+    market_event_t event; /* of the last tick */
+    order_table_t orders;
+    level_pool_t levels;
+    locate_book_t *books; /* MARKET_LOCATES */
+    bool failed;          /* a table was full: nothing may be applied any more */
+    uint32_t orders_max;
+    uint32_t levels_max;
+    size_t bytes; /* of the whole mapping, of which this struct is the beginning */
+    market_symbol_t *symbols;
+    market_stats_t stats;
+    char limit_text[200];
+};
+
+/* ---- memory: one mapping holds it all */
+
+static size_t round_up(size_t bytes, size_t unit)
+{
+    return (bytes + unit - 1) / unit * unit;
+}
+
+static void *populate(size_t bytes)
+{
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        return NULL;
+    (void)madvise(memory, bytes, MADV_HUGEPAGE); /* a kernel without it gives small pages */
+#ifdef MADV_POPULATE_WRITE
+    if (madvise(memory, bytes, MADV_POPULATE_WRITE) == 0)
+        return memory;
+    if (errno != EINVAL) { /* EINVAL: a kernel before 5.14 */
+        int failed = errno;
+        munmap(memory, bytes);
+        errno = failed;
+        return NULL;
+    }
+#endif
+    return memset(memory, 0, bytes);
+}
+
+int market_create(const market_limits_t *limits, market_t **out_market, tbus_error_t *err)
+{
+    if (limits->orders_max == 0 || limits->orders_max > ORDERS_LIMIT)
+        return tbus_fail(err, -EINVAL, "books.orders_max is %u; it must be from 1 to %u", limits->orders_max,
+                         ORDERS_LIMIT);
+    if (limits->levels_max == 0 || limits->levels_max > LEVELS_LIMIT)
+        return tbus_fail(err, -EINVAL, "books.levels_max is %u; it must be from 1 to %u", limits->levels_max,
+                         LEVELS_LIMIT);
+
+    size_t books_at = round_up(sizeof(market_t), 64);
+    size_t symbols_at = books_at + MARKET_LOCATES * sizeof(locate_book_t);
+    size_t levels_at = round_up(symbols_at + MARKET_LOCATES * sizeof(market_symbol_t), 64);
+    size_t orders_at = levels_at + levels_footprint(limits->levels_max);
+    size_t bytes = round_up(orders_at + orders_footprint(limits->orders_max), HUGE_PAGE_BYTES);
+    unsigned char *memory = populate(bytes);
+    if (memory == NULL)
+        return tbus_fail(
+            err, -ENOMEM,
+            "cannot get %zu MiB for the books (%u orders, %u levels): %s; lower books.orders_max or "
+            "books.levels_max, or give the process more memory",
+            bytes >> 20, limits->orders_max, limits->levels_max, strerror(errno));
+
+    market_t *m = (market_t *)(void *)memory;
+    m->bytes = bytes;
+    m->orders_max = limits->orders_max;
+    m->levels_max = limits->levels_max;
+    m->books = (locate_book_t *)(void *)(memory + books_at);
+    m->symbols = (market_symbol_t *)(void *)(memory + symbols_at);
+    for (uint32_t i = 0; i < MARKET_LOCATES; i++)
+        memset(m->symbols[i].name, ' ', sizeof m->symbols[i].name);
+    levels_init(&m->levels, memory + levels_at, limits->levels_max);
+    orders_init(&m->orders, memory + orders_at, limits->orders_max);
+    *out_market = m;
+    return 0;
+}
+
+void market_destroy(market_t *m)
+{
+    if (m != NULL)
+        munmap(m, m->bytes);
+}
+
+/* ---- symbols */
+
+static void name_symbol(market_t *m, uint16_t locate, const void *name)
+{
+    market_symbol_t *symbol = &m->symbols[locate];
+    memcpy(symbol->name, name, sizeof symbol->name);
+    if (!symbol->known) {
+        symbol->known = true;
+        m->stats.symbols += locate != 0;
+    }
+}
+
+static void judge_trading(market_t *m, uint16_t locate)
+{
+    const trading_t *t = &m->books[locate].trading;
+    m->symbols[locate].trading = t->markets != 0 ? MARKET_HALTED : t->regulatory;
+}
+
+/* H (ITCH 5.0 section 1.2.2): stock in body 0-7, trading state in body 8. */
+static void apply_trading_action(market_t *m, const tick_t *tick, uint16_t locate)
+{
+    trading_t *t = &m->books[locate].trading;
+    switch (tick->body[8]) {
+    case 'T':
+        t->regulatory = MARKET_TRADING;
+        break;
+    case 'H':
+    case 'P':
+    case 'Q':
+        t->regulatory = MARKET_HALTED;
+        break;
+    default:
+        return;
+    }
+    judge_trading(m, locate);
+}
+
+/* h (ITCH 5.0 section 1.2.8): market code in body 8, action in body 9. */
+static void apply_operational_halt(market_t *m, const tick_t *tick, uint16_t locate)
+{
+    trading_t *t = &m->books[locate].trading;
+    uint8_t code = tick->body[8];
+    uint8_t bit = code == 'Q' ? 1 : code == 'B' ? 2 : code == 'X' ? 4 : 8;
+    if (tick->body[9] == 'H')
+        t->markets |= bit;
+    else if (tick->body[9] == 'T')
+        t->markets &= (uint8_t)~bit;
+    judge_trading(m, locate);
+}
+
+/* ---- limits: once a book would have a hole, it is no book */
+
+static int fail_on_orders(market_t *m)
+{
+    m->failed = true;
+    snprintf(m->limit_text, sizeof m->limit_text,
+             "the order table is full: %u live orders (books.orders_max); raise books.orders_max",
+             m->orders_max);
+    return -TBUS_ELIMIT;
+}
+
+static int fail_on_levels(market_t *m)
+{
+    m->failed = true;
+    snprintf(m->limit_text, sizeof m->limit_text,
+             "the table of price levels is full: %u levels (books.levels_max); raise books.levels_max",
+             m->levels_max);
+    return -TBUS_ELIMIT;
+}
+
+/* ---- what ticks do to orders */
+
+/* Put an order on the book of `locate`, at the back of its level. The reference is free: `entry` is what
+ * orders_place gave. */
+static inline int add_order(market_t *m, order_entry_t *entry, uint64_t ref, uint16_t locate, unsigned which,
+                            uint32_t px_e4, uint32_t qty)
+{
+    uint32_t index = book_level(&m->levels, &m->books[locate].sides[which], locate, which, px_e4);
+    if (TBUS_UNLIKELY(index == 0))
+        return fail_on_levels(m);
+    price_level_t *level = &m->levels.levels[index];
+    level->qty += qty;
+    level->orders++;
+    entry->ref = ref;
+    entry->added_seq = m->event.md_seq;
+    entry->qty = qty;
+    entry->level = index;
+    orders_added(&m->orders);
+    if (m->orders.live > m->stats.live_orders_max)
+        m->stats.live_orders_max = m->orders.live;
+    m->event.added_px_e4 = px_e4;
+    m->event.added_qty = qty;
+    return 0;
+}
+
+/* Take up to `qty` shares off an order; at zero it is gone, and its level when it was the last one there. */
+static inline void take_shares(market_t *m, order_entry_t *entry, uint32_t qty)
+{
+    uint32_t index = entry->level;
+    price_level_t *level = &m->levels.levels[index];
+    if (TBUS_UNLIKELY(qty > entry->qty)) {
+        m->stats.over_reductions++;
+        qty = entry->qty;
+    }
+    m->event.side = level->side == BOOK_BID ? 'B' : 'S';
+    m->event.removed_px_e4 = level->px_e4;
+    m->event.removed_qty = qty;
+    m->event.removed_added_seq = entry->added_seq;
+    level->qty -= qty;
+    if (entry->qty != qty) {
+        entry->qty -= qty;
+        return;
+    }
+    orders_remove(&m->orders, entry);
+    if (--level->orders == 0)
+        book_drop(&m->levels, &m->books[level->locate].sides[level->side], index);
+}
+
+static inline int apply_add(market_t *m, const tick_t *tick, uint16_t locate)
+{
+    if (TBUS_UNLIKELY(!m->symbols[locate].known))
+        name_symbol(m, locate, tick->symbol);
+    if (TBUS_UNLIKELY((tick->side != 'B' && tick->side != 'S') || tick->qty == 0)) {
+        m->stats.malformed++;
+        return 0;
+    }
+    order_entry_t *entry = orders_place(&m->orders, tick->order_ref);
+    if (TBUS_UNLIKELY(entry->qty != 0)) {
+        m->stats.duplicate_adds++;
+        return 0;
+    }
+    if (TBUS_UNLIKELY(m->orders.live == m->orders_max))
+        return fail_on_orders(m);
+    m->event.side = tick->side;
+    return add_order(m, entry, tick->order_ref, locate, tick->side == 'S' ? BOOK_ASK : BOOK_BID, tick->px_e4,
+                     tick->qty);
+}
+
+/* The order that a tick speaks of, or NULL (counted). */
+static inline order_entry_t *referenced(market_t *m, const tick_t *tick)
+{
+    order_entry_t *entry = orders_find(&m->orders, tick->order_ref);
+    if (TBUS_UNLIKELY(entry == NULL)) {
+        m->stats.unknown_order_refs++;
+        m->stats.unknown_by_type[tick->type & 127]++;
+    }
+    return entry;
+}
+
+/* Messages are counted under their own locate; an order belongs to the locate that added it. When the two
+ * differ the book is right, but the outcome must not speak of it as if it were the tick's own. */
+static inline void disown_if_foreign(market_t *m, uint16_t locate, uint16_t of_order)
+{
+    if (TBUS_LIKELY(locate == of_order))
+        return;
+    m->stats.foreign_locates++;
+    m->event = (market_event_t){.md_seq = m->event.md_seq, .locate = locate};
+}
+
+static inline void apply_reduction(market_t *m, const tick_t *tick, uint16_t locate, bool all)
+{
+    order_entry_t *entry = referenced(m, tick);
+    if (entry == NULL)
+        return;
+    uint16_t of_order = m->levels.levels[entry->level].locate;
+    take_shares(m, entry, all ? entry->qty : tick->qty);
+    disown_if_foreign(m, locate, of_order);
+}
+
+/* With the pool used up a replace can still go well: when it frees a level itself, or joins one. */
+static bool replace_has_a_level(const market_t *m, const price_level_t *from, uint32_t px_e4)
+{
+    return m->levels.free != 0 || from->orders == 1 ||
+           book_find(&m->levels, &m->books[from->locate].sides[from->side], book_key(from->side, px_e4)) != 0;
+}
+
+static int apply_replace(market_t *m, const tick_t *tick, uint16_t locate)
+{
+    order_entry_t *entry = referenced(m, tick);
+    if (entry == NULL)
+        return 0;
+    const price_level_t *from = &m->levels.levels[entry->level];
+    uint16_t of_order = from->locate;
+    unsigned which = from->side;
+    if (TBUS_UNLIKELY(!replace_has_a_level(m, from, tick->px_e4)))
+        return fail_on_levels(m);
+    take_shares(m, entry, entry->qty);
+    int rc = 0;
+    if (TBUS_UNLIKELY(tick->qty == 0)) {
+        m->stats.malformed++;
+    } else {
+        entry = orders_place(&m->orders, tick->new_ref);
+        if (TBUS_UNLIKELY(entry->qty != 0))
+            m->stats.duplicate_adds++;
+        else
+            rc = add_order(m, entry, tick->new_ref, of_order, which, tick->px_e4, tick->qty);
+    }
+    disown_if_foreign(m, locate, of_order);
+    return rc;
+}
+
+/* ---- the touch */
+
+static inline market_touch_t touch_of(const market_t *m, const locate_book_t *book)
+{
+    const price_level_t *bid = &m->levels.levels[book->sides[BOOK_BID].best];
+    const price_level_t *ask = &m->levels.levels[book->sides[BOOK_ASK].best];
+    return (market_touch_t){bid->px_e4, ask->px_e4, bid->qty, ask->qty}; /* level 0 is all zeros */
+}
+
+static inline void look_at_touch(market_t *m, uint16_t locate)
+{
+    locate_book_t *book = &m->books[locate];
+    market_touch_t now = touch_of(m, book);
+    m->event.bbo_checked = true;
+    m->event.touch = now;
+    if (((now.bid_px_e4 ^ book->kept.bid_px_e4) | (now.ask_px_e4 ^ book->kept.ask_px_e4) |
+         (now.bid_qty ^ book->kept.bid_qty) | (now.ask_qty ^ book->kept.ask_qty)) == 0)
+        return;
+    book->kept = now;
+    m->event.bbo_changed = true;
+    m->stats.bbo_changes++;
+}
+
+static int apply_tick(market_t *m, const tick_t *tick, uint16_t locate)
+{
+    int rc = 0;
+    switch (tick->type) {
+    case 'A':
+    case 'F':
+        rc = apply_add(m, tick, locate);
+        break;
+    case 'C':
+        if (tick->printable == 'N')
+            m->stats.non_printable_shares += tick->qty;
+        /* fall through */
+    case 'E':
+        m->stats.executed_shares += tick->qty;
+        apply_reduction(m, tick, locate, false);
+        m->event.executed = m->event.removed_qty != 0;
+        break;
+    case 'X':
+        apply_reduction(m, tick, locate, false);
+        break;
+    case 'D':
+        apply_reduction(m, tick, locate, true);
+        break;
+    case 'U':
+        rc = apply_replace(m, tick, locate);
+        break;
+    case 'P':
+        m->stats.trade_shares += tick->qty;
+        return 0;
+    case 'Q':
+        m->stats.cross_shares += tick->qty64;
+        return 0;
+    case 'R': /* ITCH 5.0 section 1.2.1: stock in body 0-7 */
+        name_symbol(m, locate, tick->body);
+        return 0;
+    case 'H':
+        apply_trading_action(m, tick, locate);
+        return 0;
+    case 'h':
+        apply_operational_halt(m, tick, locate);
+        return 0;
+    default:
+        return 0;
+    }
+    m->stats.live_orders = m->orders.live;
+    m->stats.live_levels = m->levels.live;
+    if (TBUS_LIKELY(rc == 0))
+        look_at_touch(m, locate);
+    return rc;
+}
+
+int market_apply(market_t *m, uint64_t md_seq, const tick_t *tick, size_t bytes,
+                 const market_event_t **out_event)
+{
+    if (TBUS_UNLIKELY(m->failed))
+        return -TBUS_ELIMIT;
+    if (md_seq == m->event.md_seq) {
+        *out_event = &m->event;
+        return 0;
+    }
+    assert(md_seq > m->event.md_seq);
+    uint64_t before = m->event.md_seq;
+    if (TBUS_UNLIKELY(bytes < sizeof *tick)) {
+        m->event = (market_event_t){.md_seq = md_seq};
+        m->stats.malformed++;
+    } else {
+        uint16_t locate = tick_locate(tick);
+        m->event = (market_event_t){.md_seq = md_seq, .locate = locate};
+        int rc = apply_tick(m, tick, locate);
+        if (TBUS_UNLIKELY(rc != 0)) {
+            m->event = (market_event_t){.md_seq = before};
+            return rc;
+        }
+    }
+    *out_event = &m->event;
+    return 0;
+}
+
+/* ---- looking */
+
+const char *market_limit_text(const market_t *m)
+{
+    return m->limit_text;
+}
+
+uint64_t market_seq(const market_t *m)
+{
+    return m->event.md_seq;
+}
+
+market_touch_t market_touch(const market_t *m, uint16_t locate)
+{
+    return touch_of(m, &m->books[locate]);
+}
+
+const market_symbol_t *market_symbol(const market_t *m, uint16_t locate)
+{
+    return &m->symbols[locate];
+}
+
+const market_stats_t *market_stats(const market_t *m)
+{
+    return &m->stats;
+}
+
+static inline unsigned which_side(uint8_t side)
+{
+    return side == 'B' ? BOOK_BID : BOOK_ASK;
+}
+
+bool market_level(const market_t *m, uint16_t locate, uint8_t side, uint32_t depth, uint32_t *out_px_e4,
+                  uint64_t *out_qty, uint32_t *out_orders)
+{
+    uint32_t at = m->books[locate].sides[which_side(side)].best;
+    while (at != 0 && depth > 0) {
+        at = m->levels.levels[at].worse;
+        depth--;
+    }
+    if (at == 0)
+        return false;
+    const price_level_t *level = &m->levels.levels[at];
+    *out_px_e4 = level->px_e4;
+    *out_qty = level->qty;
+    if (out_orders != NULL)
+        *out_orders = level->orders;
+    return true;
+}
+
+uint64_t market_qty_at(const market_t *m, uint16_t locate, uint8_t side, uint32_t px_e4)
+{
+    unsigned which = which_side(side);
+    uint32_t at = book_find(&m->levels, &m->books[locate].sides[which], book_key(which, px_e4));
+    return m->levels.levels[at].qty;
+}
