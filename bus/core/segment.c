@@ -156,7 +156,9 @@ static int make_hugetlb(const char *name, size_t bytes, int node, tbus_segment_t
 static int make_thp(const char *name, size_t bytes, int node, tbus_segment_t *out, char *why,
                     size_t why_bytes)
 {
-    int code = make(name, round_up(bytes, HUGE_PAGE), 0, true, node, out);
+    int code = -ENOMEM;
+    if (bytes / 1024 < meminfo_value("MemAvailable"))
+        code = make(name, round_up(bytes, HUGE_PAGE), 0, true, node, out);
     if (code < 0) {
         snprintf(why, why_bytes, "no transparent huge pages: %s", tbus_strerror(code));
         return code;
@@ -193,7 +195,9 @@ int tbus_segment_create(const char *name, size_t bytes, enum tbus_pages want, in
             return tbus_fail(err, code, "segment '%s': %s", name, why_thp);
     }
     if (code < 0) {
-        code = make(name, round_up(bytes, SMALL_PAGE), 0, false, node, &made);
+        code = -ENOMEM;
+        if (bytes / 1024 < meminfo_value("MemAvailable")) /* else populating would wake the OOM killer */
+            code = make(name, round_up(bytes, SMALL_PAGE), 0, false, node, &made);
         if (code < 0)
             return tbus_fail(
                 err, code,

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <tickbus/bus.h>
+#include <tickbus/observer.h>
+#include <tickbus/publisher.h>
+#include <tickbus/subscriber.h>
+
+static const tbus_ring_spec_t md_spec = {
+    .name = "md", .kind = TBUS_BROADCAST, .slot_bytes = 64, .slot_count = 1024, .first_seq = 1};
+
+static void a_segment_is_populated_private_and_sealed(void **state)
+{
+    (void)state;
+    tbus_segment_t s;
+    tbus_error_t err = {0};
+    assert_int_equal(tbus_segment_create("test", 100000, TBUS_PAGES_AUTO, -1, &s, &err), 0);
+    assert_true(s.bytes >= 100000);
+    assert_true(s.pages == TBUS_PAGES_HUGETLB || s.pages == TBUS_PAGES_THP || s.pages == TBUS_PAGES_SMALL);
+    assert_true(s.pages == TBUS_PAGES_HUGETLB || s.pages_why[0] != 0); /* not the best kind: it says why */
+    struct stat st;
+    assert_int_equal(fstat(s.fd, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    assert_int_equal(ftruncate(s.fd, 4096), -1);
+    assert_int_equal(errno, EPERM);
+    assert_int_equal(ftruncate(s.fd, (off_t)s.bytes * 2), -1);
+    memset(s.base, 0x5a, s.bytes);
+    tbus_segment_close(&s);
+    assert_null(s.base);
+}
+
+static void a_read_only_descriptor_cannot_be_mapped_for_writing(void **state)
+{
+    (void)state;
+    tbus_segment_t s, ro;
+    tbus_error_t err = {0};
+    assert_int_equal(tbus_segment_create("test", 4096, TBUS_PAGES_SMALL, -1, &s, &err), 0);
+    int fd = tbus_segment_reopen(&s, false);
+    assert_true(fd >= 0);
+    assert_ptr_equal(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), MAP_FAILED);
+    assert_int_equal(tbus_segment_map(fd, false, &ro, &err), 0);
+    assert_int_equal(mprotect(ro.base, ro.bytes, PROT_READ | PROT_WRITE), -1);
+    ((unsigned char *)s.base)[7] = 42;
+    assert_int_equal(((unsigned char *)ro.base)[7], 42);
+    tbus_segment_close(&ro);
+    tbus_segment_close(&s);
+}
+
+static void an_unsealed_file_is_refused(void **state)
+{
+    (void)state;
+    int fd = memfd_create("unsealed", MFD_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(ftruncate(fd, 8192), 0);
+    tbus_segment_t s;
+    tbus_error_t err = {0};
+    assert_int_equal(tbus_segment_map(fd, false, &s, &err), -TBUS_EGEOMETRY);
+    assert_int_equal(fcntl(fd, F_GETFD), -1); /* map took it and closed it */
+}
+
+static void huge_pages_that_are_not_there_are_named_in_the_error(void **state)
+{
+    (void)state;
+    tbus_segment_t s;
+    tbus_error_t err = {0};
+    /* More than any pool of a test machine has. */
+    int code = tbus_segment_create("test", (size_t)1 << 45, TBUS_PAGES_HUGETLB, -1, &s, &err);
+    assert_true(code < 0);
+    assert_non_null(strstr(err.text, "huge pages"));
+    code = tbus_segment_create("test", (size_t)1 << 45, TBUS_PAGES_SMALL, -1, &s, &err);
+    assert_true(code < 0);
+    assert_non_null(strstr(err.text, "cannot be had"));
+}
+
+static void attach(tbus_bus_t *bus, tbus_bus_t *out)
+{
+    tbus_error_t err = {0};
+    int fds[2] = {tbus_segment_reopen(&bus->directory_segment, false),
+                  tbus_segment_reopen(&bus->topic_segments[0], false)};
+    assert_int_equal(tbus_bus_attach(fds, 2, out, &err), 0);
+}
+
+static void an_attached_observer_reads_but_can_neither_write_nor_subscribe(void **state)
+{
+    (void)state;
+    tbus_bus_t bus, seen;
+    tbus_error_t err = {0};
+    assert_int_equal(tbus_bus_create("t", &bus, &err), 0);
+    assert_int_equal(tbus_bus_add_topic(&bus, &md_spec, "tick", TBUS_PAGES_SMALL, -1, &err), 0);
+    attach(&bus, &seen);
+    tbus_publisher_t p, q;
+    assert_int_equal(tbus_publisher_join(tbus_bus_ring(&bus, "md"), 1, &p, &err), 0);
+    assert_int_equal(tbus_publish_try(&p, "hello", 5), TBUS_PUBLISHED);
+    tbus_observer_t o;
+    assert_int_equal(tbus_observer_join(tbus_bus_ring(&seen, "md"), TBUS_FROM_OLDEST, &o, &err), 0);
+    uint64_t copy[8], seq, lost;
+    size_t bytes;
+    assert_int_equal(tbus_observe(&o, copy, &bytes, &seq, &lost), 1);
+    assert_int_equal(seq, 1);
+    assert_memory_equal(copy, "hello", 5);
+    assert_int_equal(tbus_publisher_join(tbus_bus_ring(&seen, "md"), 1, &q, &err), -TBUS_EKIND);
+    tbus_subscriber_t s;
+    assert_int_equal(tbus_subscriber_join(tbus_bus_ring(&seen, "md"), "x", 1, &s, &err), -TBUS_EKIND);
+    pid_t child = fork();
+    if (child == 0) {
+        signal(SIGSEGV, SIG_DFL); /* also under a sanitizer */
+        *(volatile uint64_t *)seen.topic_segments[0].base = 0;
+        _exit(0);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+    tbus_bus_close(&seen);
+    tbus_bus_close(&bus);
+}
+
+static void attach_refuses_wrong_descriptors_and_closes_them(void **state)
+{
+    (void)state;
+    tbus_bus_t bus, seen;
+    tbus_error_t err = {0};
+    assert_int_equal(tbus_bus_create("t", &bus, &err), 0);
+    assert_int_equal(tbus_bus_add_topic(&bus, &md_spec, "tick", TBUS_PAGES_SMALL, -1, &err), 0);
+    int swapped[2] = {tbus_segment_reopen(&bus.topic_segments[0], false),
+                      tbus_segment_reopen(&bus.directory_segment, false)};
+    assert_int_equal(tbus_bus_attach(swapped, 2, &seen, &err), -TBUS_EMAGIC);
+    assert_int_equal(fcntl(swapped[0], F_GETFD), -1);
+    assert_int_equal(fcntl(swapped[1], F_GETFD), -1);
+    int few[1] = {tbus_segment_reopen(&bus.directory_segment, false)};
+    assert_int_equal(tbus_bus_attach(few, 1, &seen, &err), -TBUS_EGEOMETRY);
+    bus.directory->abi++;
+    int fds[2] = {tbus_segment_reopen(&bus.directory_segment, false),
+                  tbus_segment_reopen(&bus.topic_segments[0], false)};
+    assert_int_equal(tbus_bus_attach(fds, 2, &seen, &err), -TBUS_EABI);
+    tbus_bus_close(&bus);
+}
+
+static void a_killed_participant_is_proven_dead_and_a_stopped_one_is_not(void **state)
+{
+    (void)state;
+    tbus_bus_t bus;
+    tbus_error_t err = {0};
+    assert_int_equal(tbus_bus_create("t", &bus, &err), 0);
+    int owner = tbus_participant_add(&bus, "victim", &err);
+    assert_int_equal(owner, 1);
+    assert_int_equal(tbus_participant_add(&bus, "victim", &err), -TBUS_EEXISTS);
+    assert_int_equal(tbus_participant_alive(&bus, 1), 0);
+    int ready[2];
+    assert_int_equal(pipe(ready), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        int lock = tbus_participant_live(&bus, 1, NULL);
+        char ok = lock >= 0;
+        if (write(ready[1], &ok, 1) != 1)
+            _exit(1);
+        for (;;)
+            pause();
+    }
+    char ok = 0;
+    assert_int_equal(read(ready[0], &ok, 1), 1);
+    assert_int_equal(ok, 1);
+    assert_int_equal(tbus_participant_alive(&bus, 1), 1);
+    assert_int_equal(tbus_participant(&bus, 1)->pid, child);
+    assert_int_equal(tbus_participant_live(&bus, 1, &err), -TBUS_EEXISTS);
+    kill(child, SIGSTOP);
+    assert_int_equal(waitpid(child, NULL, WUNTRACED), child);
+    assert_int_equal(tbus_participant_alive(&bus, 1), 1);
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_int_equal(tbus_participant_alive(&bus, 1), 0);
+    close(ready[0]);
+    close(ready[1]);
+    tbus_bus_close(&bus);
+}
+
+static void counters_are_found_by_name_and_a_full_table_harms_nobody(void **state)
+{
+    (void)state;
+    tbus_bus_t bus;
+    tbus_error_t err = {0};
+    assert_int_equal(tbus_bus_create("t", &bus, &err), 0);
+    tbus_atomic_u64_t *a = tbus_counter(&bus, 1, "x.y", "messages");
+    tbus_atomic_u64_t *b = tbus_counter(&bus, 2, "x.y", "messages");
+    assert_ptr_not_equal(a, b);
+    assert_ptr_equal(tbus_counter(&bus, 1, "x.y", "messages"), a);
+    tbus_add_own_u64(a, 3);
+    tbus_add_own_u64(b, 4);
+    assert_int_equal(tbus_counter_value(&bus, "x.y"), 7);
+    assert_int_equal(tbus_counter_value(&bus, "nothing"), 0);
+    for (unsigned i = 0; i < TBUS_COUNTERS_MAX + 10; i++) {
+        char name[24];
+        snprintf(name, sizeof name, "n%u", i);
+        tbus_add_own_u64(tbus_counter(&bus, 1, name, "n"), 1);
+    }
+    assert_int_equal(tbus_counter_value(&bus, "n5"), 1);
+    assert_int_equal(tbus_counter_value(&bus, "x.y"), 7);
+    tbus_bus_close(&bus);
+}
+
+static void percentiles_are_those_of_the_nearest_rank_within_a_bucket(void **state)
+{
+    (void)state;
+    static tbus_histogram_t h;
+    memset(&h, 0, sizeof h);
+    assert_int_equal(tbus_histogram_percentile(&h, 500000), 0);
+    for (uint64_t ns = 1; ns <= 100000; ns++)
+        tbus_histogram_record(&h, ns);
+    static const uint32_t per_million[] = {1, 10000, 500000, 990000, 999000, 999990, 1000000};
+    for (unsigned i = 0; i < sizeof per_million / sizeof *per_million; i++) {
+        uint64_t exact = (100000ull * per_million[i] + 999999) / 1000000;
+        uint64_t got = tbus_histogram_percentile(&h, per_million[i]);
+        assert_true(got >= exact);
+        assert_true(got <= exact + exact / 31 + 1);
+    }
+    assert_int_equal(tbus_load_relaxed_u64(&h.max), 100000);
+    /* Every value lies in the bucket that claims it, and buckets do not overlap. */
+    for (unsigned power = 0; power < 48; power++)
+        for (uint64_t offset = 0; offset < 3; offset++) {
+            uint64_t ns = (UINT64_C(1) << power) + offset - 1;
+            uint32_t bucket = tbus_histogram_bucket(ns);
+            assert_true(ns <= tbus_histogram_value(bucket));
+            assert_true(bucket == 0 || ns > tbus_histogram_value(bucket - 1));
+        }
+    assert_int_equal(tbus_histogram_bucket(UINT64_MAX), TBUS_HISTOGRAM_BUCKETS - 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_segment_is_populated_private_and_sealed),
+        cmocka_unit_test(a_read_only_descriptor_cannot_be_mapped_for_writing),
+        cmocka_unit_test(an_unsealed_file_is_refused),
+        cmocka_unit_test(huge_pages_that_are_not_there_are_named_in_the_error),
+        cmocka_unit_test(an_attached_observer_reads_but_can_neither_write_nor_subscribe),
+        cmocka_unit_test(attach_refuses_wrong_descriptors_and_closes_them),
+        cmocka_unit_test(a_killed_participant_is_proven_dead_and_a_stopped_one_is_not),
+        cmocka_unit_test(counters_are_found_by_name_and_a_full_table_harms_nobody),
+        cmocka_unit_test(percentiles_are_those_of_the_nearest_rank_within_a_bucket),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
