@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* stage.h - the risk stage: no order reaches the executor but through its gate.
+ *
+ *    md ------- "risk" --> the market view, marks         passed --> approved (byte for byte)
+ *    reports -- "risk" --> positions, open orders         rejected -> reports (REJECTED, CANCEL_REJECTED)
+ *    orders --- "risk" --> judged (competing consumer)
+ *
+ * A poll takes, in this order: all reports; up to `budget` ticks; then orders. An order is judged only after
+ * `md` was taken up to the tick that its strategy had seen, so that it is held against a market at least as
+ * new as the one that it was born of. An order that names a tick that is not there is malformed: whoever can
+ * see the order can see every tick that its strategy saw.
+ *
+ * What an order became is published before the next order is taken; when the ring is FULL it is kept, and
+ * orders wait. Ticks and above all reports do not: risk taking reports at all times is what breaks the circle
+ * strategy -> risk -> executor -> strategy when rings fill up.
+ *
+ * The kill switch is `halted` in the bus directory, looked at on every poll.
+ *
+ * Counters: risk.orders (all taken: new orders and cancels) = risk.passed + the sum of risk.rejects.REASON;
+ * risk.cancels (of risk.orders); risk.report_mismatches (gate.h). They all exist from the start.
+ *
+ * Previous on the data path: strategy/stage.h. Next: risk/executor.h.
+ */
+#ifndef TICKBUS_RISK_STAGE_H
+#define TICKBUS_RISK_STAGE_H
+
+#include <tickbus/stage.h>
+
+#include "bus/market/market.h"
+#include "risk/limits.h"
+
+typedef struct risk_params {
+    risk_limits_t limits;
+} risk_params_t;
+
+/* The places "risk" must have been reserved: as subscriber of `md` and `reports`, as consumer of `orders`.
+ * `market` is borrowed and may be shared with stages of the same process (market.h). The stage is freed by
+ * its ops->destroy. -TBUS_ECONFIG (limits), -ENOMEM, and what the joins return. Cold. */
+int risk_stage_create(tbus_bus_t *bus, uint32_t owner, market_t *market, const risk_params_t *params,
+                      tbus_stage_t **out_stage, tbus_error_t *err);
+
+#endif
