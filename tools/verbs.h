@@ -8,12 +8,9 @@
 #ifndef TICKBUS_TOOLS_VERBS_H
 #define TICKBUS_TOOLS_VERBS_H
 
-enum verb_exit {
-    VERB_OK = 0,
-    VERB_FAILED =
-        1, /* it was understood, and it failed: one sentence on stderr says what, on what, what to do */
-    VERB_USAGE = 2 /* the command line is wrong: what, and where help is */
-};
+/* FAILED: it was understood, and it failed. USAGE: the command line is wrong. Either way stderr says what and
+ * why. */
+enum verb_exit { VERB_OK = 0, VERB_FAILED = 1, VERB_USAGE = 2 };
 
 int verb_start(int argc, char **argv);
 int verb_replay(int argc, char **argv);
