@@ -89,27 +89,33 @@ const char *tbus_wait_mode_name(enum tbus_wait_mode mode)
     return "?";
 }
 
-static void futex_wait(const tbus_atomic_u32_t *word, uint32_t value, uint64_t ns)
+/* True: timed out. */
+static bool futex_wait(const tbus_atomic_u32_t *word, uint32_t value, uint64_t ns)
 {
     struct timespec timeout = {.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)};
-    syscall(SYS_futex, word, FUTEX_WAIT, value, &timeout, NULL, 0);
+    return syscall(SYS_futex, word, FUTEX_WAIT, value, &timeout, NULL, 0) < 0 && errno == ETIMEDOUT;
 }
 
-/* Sleep on all words at once until one is rung or `until_ns`. */
-static void sleep_on(tbus_waiter_t *w, const struct wait_entry *entries, uint32_t count, uint64_t now_ns,
+/* Sleep on all words at once until one is rung or `until_ns`. True: nobody rang, the time was up. */
+static bool sleep_on(tbus_waiter_t *w, const struct wait_entry *entries, uint32_t count, uint64_t now_ns,
                      uint64_t until_ns)
 {
     if (count > 1 && !w->no_waitv) {
         struct timespec deadline = {.tv_sec = (time_t)(until_ns / 1000000000),
                                     .tv_nsec = (long)(until_ns % 1000000000)};
-        if (syscall(SYS_futex_waitv, entries, count, 0, &deadline, CLOCK_MONOTONIC) >= 0 || errno != ENOSYS)
-            return;
+        if (syscall(SYS_futex_waitv, entries, count, 0, &deadline, CLOCK_MONOTONIC) >= 0)
+            return false;
+        if (errno != ENOSYS)
+            return errno == ETIMEDOUT;
         w->no_waitv = true;
     }
     uint64_t ns = until_ns - now_ns;
-    if (count > 1 && ns > TURN_NS)
+    bool in_turns = count > 1;
+    if (in_turns && ns > TURN_NS)
         ns = TURN_NS;
-    futex_wait((const tbus_atomic_u32_t *)(uintptr_t)entries[0].address, (uint32_t)entries[0].value, ns);
+    return futex_wait((const tbus_atomic_u32_t *)(uintptr_t)entries[0].address, (uint32_t)entries[0].value,
+                      ns) &&
+           !in_turns;
 }
 
 static uint32_t add_entry(struct wait_entry *entries, uint32_t count, const tbus_atomic_u32_t *word)
@@ -124,6 +130,15 @@ static bool room_again(tbus_publisher_t *p)
     if (p->ring.several_publishers)
         return false; /* claiming just to look would leave a tomb; the bounded sleep covers it */
     return tbus_publisher_refresh(p, 1);
+}
+
+static bool message_there(tbus_waiter_t *w)
+{
+    size_t bytes;
+    for (uint32_t i = 0; i < w->subscribers_count; i++)
+        if (tbus_peek(w->subscribers[i], &bytes))
+            return true;
+    return false;
 }
 
 static void park(tbus_waiter_t *w, uint64_t now_ns, uint64_t deadline_ns)
@@ -146,10 +161,7 @@ static void park(tbus_waiter_t *w, uint64_t now_ns, uint64_t deadline_ns)
     /* W2: pairs with the compiler barriers of tbus_publisher_wake and wake_publishers (subscriber.c). */
     syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0);
 
-    bool found = false; /* W3 */
-    size_t bytes;
-    for (uint32_t i = 0; i < w->subscribers_count && !found; i++)
-        found = tbus_peek(w->subscribers[i], &bytes) != NULL;
+    bool found = message_there(w); /* W3 */
     for (uint32_t i = 0; i < w->publishers_count && !found; i++)
         found = w->publishers[i]->blocked && room_again(w->publishers[i]);
 
@@ -158,10 +170,10 @@ static void park(tbus_waiter_t *w, uint64_t now_ns, uint64_t deadline_ns)
         until_ns = deadline_ns;
     if (!found && until_ns > now_ns) {
         w->parks++;
-        if (count)
-            sleep_on(w, entries, count, now_ns, until_ns); /* W4 */
-        else
+        if (!count)
             futex_wait(&(tbus_atomic_u32_t){0}, 0, until_ns - now_ns);
+        else if (sleep_on(w, entries, count, now_ns, until_ns) && message_there(w)) /* W4 */
+            w->late++;
     }
     for (uint32_t i = 0; i < w->subscribers_count; i++) { /* W5 */
         tbus_subscriber_t *s = w->subscribers[i];

@@ -387,6 +387,14 @@ static int apply_tick(market_t *m, const tick_t *tick, uint16_t locate)
     return rc;
 }
 
+/* A tick shorter than the fixed 56 bytes is that of a type unknown to ITCH, and no business of ours. */
+static int skip_short(market_t *m, const tick_t *tick, size_t bytes)
+{
+    if (bytes < TICK_BODY_OFFSET || (tick->type != 0 && strchr("AFECXDUPQRHh", tick->type) != NULL))
+        m->stats.malformed++;
+    return 0;
+}
+
 int market_apply(market_t *m, uint64_t md_seq, const tick_t *tick, size_t bytes,
                  const market_event_t **out_event)
 {
@@ -398,17 +406,13 @@ int market_apply(market_t *m, uint64_t md_seq, const tick_t *tick, size_t bytes,
     }
     assert(md_seq > m->event.md_seq);
     uint64_t before = m->event.md_seq;
-    if (TBUS_UNLIKELY(bytes < sizeof *tick)) {
-        m->event = (market_event_t){.md_seq = md_seq};
-        m->stats.malformed++;
-    } else {
-        uint16_t locate = tick_locate(tick);
-        m->event = (market_event_t){.md_seq = md_seq, .locate = locate};
-        int rc = apply_tick(m, tick, locate);
-        if (TBUS_UNLIKELY(rc != 0)) {
-            m->event = (market_event_t){.md_seq = before};
-            return rc;
-        }
+    bool whole = bytes >= sizeof *tick;
+    uint16_t locate = bytes >= TICK_BODY_OFFSET ? tick_locate(tick) : 0;
+    m->event = (market_event_t){.md_seq = md_seq, .locate = locate};
+    int rc = TBUS_LIKELY(whole) ? apply_tick(m, tick, locate) : skip_short(m, tick, bytes);
+    if (TBUS_UNLIKELY(rc != 0)) {
+        m->event = (market_event_t){.md_seq = before};
+        return rc;
     }
     *out_event = &m->event;
     return 0;

@@ -80,7 +80,7 @@ typedef struct market_stats {
     uint64_t unknown_by_type[128]; /* indexed by ITCH type letter */
     uint64_t over_reductions;
     uint64_t duplicate_adds;
-    uint64_t malformed;            /* adds whose side is neither B nor S, or that have no shares */
+    uint64_t malformed;            /* side neither B nor S, an add of no shares, a tick cut short */
     uint64_t executed_shares;      /* sum over E and C, known reference or not */
     uint64_t non_printable_shares; /* of those, C with printable N */
     uint64_t trade_shares;         /* P */

@@ -3,22 +3,44 @@
  *
  * A session is a directory that holds one recording:
  *
- *    DIR/00000001.tbj, 00000002.tbj, ...   segments, each of `segment_bytes` while written, cut to what it
- * holds when closed
+ *    DIR/00000001.tbj, 00000002.tbj, ...   segments: `segment_bytes` each while written, cut when finished
  *
- *    segment:  0  header, 4096 bytes: magic "TBJRNL1\0", abi, segment number, session id (16 random bytes),
- * bus name, start of the session, first record's number, the table of topics (name, message type, first
- * sequence) 4096  records, one after another, each 8-byte aligned
+ *    segment    0  header, 4096 bytes: whose it is, its number, the topics (bus/journal/format.h)
+ *            4096  records, one after another, each 8-byte aligned
  *
- *    record:   0 length u32    of the whole record, padding excluded; stored last, with release order: 0 =
- * nothing here yet 4 crc32c u32    (Castagnoli) over bytes 8 .. length, started with the session id, so that
- * a record of another session left in the file is not taken for one of ours 8 seq u64       on its topic 16
- * time_ns u64   when it was recorded, ns since the bus epoch 24 topic u16     index in the header's table 26
- * flags u16     0 28 pad u32 32 payload, then zeros up to a multiple of 8
+ *    record     0  length u32   of the whole record without padding. Stored last, with release order: 0 means
+ *                               that nothing is here yet
+ *               4  crc32c u32   (Castagnoli) over session id, segment number, place in the segment,
+ *                               length, and all from byte 8 to the end of the padding: a record of another
+ *                               session, or in another place, is not taken for one of ours
+ *               8  seq u64      on its topic
+ *              16  time_ns u64  when it was recorded, ns since the bus epoch
+ *              24  topic u16    index in the header's table
+ *              26  flags u16    0
+ *              28  pad u32      0
+ *              32  payload, then zeros up to a multiple of 8
  *
- * Little-endian. A reader may follow a live journal: the length tells what is complete. Journal files are
- * versioned by `abi`; a reader refuses what it does not know. The writer preallocates (a full disk is an
- * error at creation or roll, never a SIGBUS) and faults pages in ahead, off the recording thread.
+ * Little-endian, versioned by `abi`: a reader refuses what it does not know. The writer allocates a whole
+ * segment before it writes to it (a full disk is an error at creation or roll) and faults its pages in ahead,
+ * off the recording thread.
+ *
+ * How a journal ends, and what is damage:
+ *
+ *    closed    a segment that is finished says in its header how many bytes it holds, and is cut to that
+ *              length. All of it must be readable; what is not is damage.
+ *    torn      the writer was killed. The last segment says nothing, and its records end at the first that
+ *              is not whole. What is left behind it is cut off and counted. The same goes for a last segment
+ *              that is shorter than it says, cut at whatever byte.
+ *    damage    anything else that is not a whole record: with a whole record somewhere behind it, or in a
+ *              segment that has a successor, or in a finished one. Refused, named by segment and offset.
+ *
+ * A process that dies at any instruction leaves all records that append has returned for. A host that loses
+ * power leaves those of the segments that were finished; of the last one perhaps with holes, which show as
+ * damage.
+ *
+ * A reader may follow a journal that is being written. It reads with read(2), not from a mapping: whatever is
+ * done to the files under its hands, it meets an error or an end, never a SIGBUS. The writer does map them: a
+ * segment that somebody else shortens while it is written kills it.
  *
  * On the data path: every topic -> recorder stage -> journal -> reader -> replay (feedsim), export (tools).
  */
@@ -36,11 +58,13 @@
 extern "C" {
 #endif
 
-#define TBUS_JOURNAL_ABI           1u
-#define TBUS_JOURNAL_HEADER_BYTES  4096u
-#define TBUS_JOURNAL_RECORD_HEADER 32u
-#define TBUS_JOURNAL_TOPICS_MAX    16u
-#define TBUS_JOURNAL_SEGMENT_BYTES (UINT64_C(64) << 20) /* default */
+#define TBUS_JOURNAL_ABI               1u
+#define TBUS_JOURNAL_HEADER_BYTES      4096u
+#define TBUS_JOURNAL_RECORD_HEADER     32u
+#define TBUS_JOURNAL_TOPICS_MAX        16u
+#define TBUS_JOURNAL_SEGMENT_BYTES     (UINT64_C(64) << 20) /* default */
+#define TBUS_JOURNAL_SEGMENT_BYTES_MIN (UINT64_C(64) << 10)
+#define TBUS_JOURNAL_SEGMENT_BYTES_MAX (UINT64_C(1) << 30)
 
 typedef struct tbus_journal_topic {
     char name[TBUS_NAME_MAX];
@@ -49,11 +73,11 @@ typedef struct tbus_journal_topic {
 } tbus_journal_topic_t;
 
 typedef struct tbus_journal_spec {
-    const char *directory; /* created if missing; refused when it holds anything (-TBUS_ENOTEMPTY, nothing is
-                              touched) */
+    /* Created if missing; refused when it holds anything (-TBUS_ENOTEMPTY, nothing is touched). */
+    const char *directory;
     const char *bus_name;
     uint64_t started_realtime_ns;
-    uint64_t segment_bytes; /* 0: default; at least 1 MiB, a multiple of 4096 */
+    uint64_t segment_bytes; /* 0: default; else within the limits above, a multiple of 4096 */
     uint32_t topics_count;
     tbus_journal_topic_t topics[TBUS_JOURNAL_TOPICS_MAX];
 } tbus_journal_spec_t;
@@ -61,27 +85,38 @@ typedef struct tbus_journal_spec {
 typedef struct tbus_journal_writer tbus_journal_writer_t;
 
 /* Start a session. Errors name the directory and say what to do: missing parent, read-only, not empty, no
- * space. */
+ * space. What was made is removed again when it fails. Of two writers that start in one empty directory at
+ * the same time, one is refused. Call it in the process that will append, after any fork(2): it starts a
+ * thread, with all signals blocked, which sleeps unless there is something to prepare or to sync. */
 int tbus_journal_create(const tbus_journal_spec_t *spec, tbus_journal_writer_t **out_writer,
                         tbus_error_t *err);
 
-/* Append a record. Usually a copy into mapped memory and nothing else; at the end of a segment it takes the
- * next one, which a helper thread has made ready. -ENOSPC and the like from making it are returned here, with
- * text from tbus_journal_error. After an error nothing more is recorded; what was, stays. */
+/* Append a record. One thread. Usually a copy into mapped memory and nothing else. Every few MiB it asks the
+ * helper thread for more; at the end of a segment it takes the next one, which is usually ready, and waits
+ * for it when it is not. -ENOSPC, -EIO and the like, from making or finishing a segment, and -TBUS_ETOOBIG
+ * for what no segment can hold are returned here, with text from tbus_journal_error. After an error nothing
+ * more is recorded; what was, stays. */
 int tbus_journal_append(tbus_journal_writer_t *w, uint16_t topic, uint64_t seq, uint64_t time_ns,
                         const void *payload, size_t bytes);
+
+/* The error that append returned; code 0: none yet. Same thread. */
 const tbus_error_t *tbus_journal_error(const tbus_journal_writer_t *w);
+
+/* Records appended, and the bytes they take in the segments. Same thread. */
 uint64_t tbus_journal_records(const tbus_journal_writer_t *w);
 uint64_t tbus_journal_bytes(const tbus_journal_writer_t *w);
 
-/* Sync, cut the last segment to what it holds, close and free. 0 or the first error. Accepts NULL. */
+/* Sync, cut the last segment to what it holds, close and free. 0: all of it is on the disk; else the first
+ * error of the session. After a sync that failed no other is tried on that segment, and it does not say that
+ * it is finished. Accepts NULL. */
 int tbus_journal_close(tbus_journal_writer_t *w, tbus_error_t *err);
 
 typedef struct tbus_journal_record {
     uint16_t topic;
     uint64_t seq;
     uint64_t time_ns;
-    const void *payload; /* in the mapping, 8-byte aligned; valid until the next call on this reader */
+    const void
+        *payload; /* in the reader's buffer, 8-byte aligned; valid until the next call on this reader */
     size_t bytes;
     uint32_t segment; /* where: segment number and offset, for messages */
     uint64_t offset;
@@ -93,26 +128,39 @@ typedef struct tbus_journal_info {
     char bus_name[TBUS_NAME_MAX];
     uint8_t session_id[16];
     uint64_t started_realtime_ns;
-    uint32_t segments;
-    uint64_t bytes; /* of all segment files */
+    uint64_t segment_bytes;
+    uint32_t segments; /* as of opening, and of every later one that the reader came to */
+    uint64_t bytes;    /* of these segment files, as of opening */
     uint32_t topics_count;
     tbus_journal_topic_t topics[TBUS_JOURNAL_TOPICS_MAX];
 } tbus_journal_info_t;
 
 /* Open a session for reading; checks every segment's header, and that none is missing or from another
- * session. */
+ * session. -ENOENT, -ENOTDIR, -EACCES; -TBUS_ENOTFOUND: no journal there; -TBUS_EMAGIC, -TBUS_EABI,
+ * -TBUS_ECORRUPT, -TBUS_ETRUNCATED: the first segment is shorter than its header. */
 int tbus_journal_open(const char *directory, tbus_journal_reader_t **out_reader, tbus_error_t *err);
 const tbus_journal_info_t *tbus_journal_info(const tbus_journal_reader_t *r);
 int tbus_journal_topic(const tbus_journal_reader_t *r, const char *name); /* index, or -TBUS_ENOTFOUND */
 
-/* The next record in the order of recording. 1: got one; 0: end (a torn tail, left by a writer that was
- * killed, ends the journal cleanly: tbus_journal_torn_bytes tells); -TBUS_ECORRUPT: damage in the middle, err
- * names segment and offset. */
+/* The next record in the order of recording. 1: got one; 0: there is none (tbus_journal_reader_end says why);
+ * -TBUS_ECORRUPT: damage, err names segment and offset, and every later call says the same; -errno from
+ * reading. */
 int tbus_journal_next(tbus_journal_reader_t *r, tbus_journal_record_t *out_record, tbus_error_t *err);
-uint64_t tbus_journal_torn_bytes(const tbus_journal_reader_t *r);
-void tbus_journal_reader_close(tbus_journal_reader_t *r);
 
-/* CRC-32C (Castagnoli, RFC 3720 appendix B.4), by the CPU's instruction where it has one. */
+/* What the last 0 of tbus_journal_next meant. */
+enum tbus_journal_end {
+    TBUS_JOURNAL_LIVE = 0,   /* its writer is alive: more may come, ask again */
+    TBUS_JOURNAL_CLOSED = 1, /* finished, and read to the end */
+    TBUS_JOURNAL_TORN = 2    /* its writer was killed, or the last segment was cut */
+};
+enum tbus_journal_end tbus_journal_reader_end(const tbus_journal_reader_t *r);
+
+/* With TORN: bytes behind the last whole record that were begun, or that a finished segment is short of. */
+uint64_t tbus_journal_torn_bytes(const tbus_journal_reader_t *r);
+void tbus_journal_reader_close(tbus_journal_reader_t *r); /* accepts NULL */
+
+/* CRC-32C (Castagnoli; RFC 3720, section 12.1 and appendix B.4) of `bytes` bytes, going on from `crc` (0 at
+ * first). By the CPU's instruction where it has one. Any thread. */
 uint32_t tbus_crc32c(uint32_t crc, const void *data, size_t bytes);
 
 #ifdef __cplusplus

@@ -40,6 +40,8 @@ typedef struct tbus_waiter {
     uint64_t idle_since_ns;                                /* 0: the last look found something */
     uint64_t looks;                                        /* looks in vain since then */
     uint64_t parks;                                        /* times slept */
+    uint64_t late; /* sleeps that ran into their timeout although a message was there: lost wake-ups, must
+                      stay 0 */
     bool no_waitv; /* futex_waitv is missing, or switched off by a test */
 } tbus_waiter_t;
 

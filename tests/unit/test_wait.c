@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <tickbus/bus.h>
+#include <tickbus/wait.h>
+
+#define ROUNDS 3000u
+
+static const char *const topics[] = {"ping", "pong", "never"};
+
+/* Two processes toss a number over two rings; each also watches a third ring on which nothing ever comes. */
+static tbus_bus_t make_bus(enum tbus_ring_kind kind)
+{
+    tbus_bus_t bus;
+    tbus_error_t err = {0};
+    assert_int_equal(tbus_bus_create("wait", &bus, &err), 0);
+    for (unsigned i = 0; i < 3; i++) {
+        tbus_ring_spec_t spec = {.kind = kind, .slot_bytes = 64, .slot_count = 16, .first_seq = 1};
+        snprintf(spec.name, sizeof spec.name, "%s", topics[i]);
+        assert_int_equal(tbus_bus_add_topic(&bus, &spec, "number", TBUS_PAGES_SMALL, -1, &err), (int)i);
+        enum tbus_sub_role role = kind == TBUS_MPMC ? TBUS_CONSUMER : TBUS_SUBSCRIBER;
+        assert_true(tbus_ring_reserve(&bus.rings[i], "a", role, &err) >= 0);
+        if (i == 2)
+            assert_true(tbus_ring_reserve(&bus.rings[i], "b", role, &err) >= 0);
+    }
+    return bus;
+}
+
+typedef struct player {
+    tbus_publisher_t out;
+    tbus_subscriber_t in;
+    tbus_subscriber_t never;
+    tbus_waiter_t waiter;
+} player_t;
+
+static int join(tbus_bus_t *bus, player_t *p, bool first, enum tbus_wait_mode mode, bool no_waitv)
+{
+    tbus_error_t err;
+    if (tbus_publisher_join(&bus->rings[first ? 0 : 1], first ? 1 : 2, &p->out, &err) < 0 ||
+        tbus_subscriber_join(&bus->rings[first ? 1 : 0], "a", first ? 1 : 2, &p->in, &err) < 0 ||
+        tbus_subscriber_join(&bus->rings[2], first ? "a" : "b", first ? 1 : 2, &p->never, &err) < 0)
+        return -1;
+    tbus_waiter_init(&p->waiter, mode);
+    p->waiter.no_waitv = no_waitv;
+    tbus_waiter_watch_subscriber(&p->waiter, &p->in);
+    tbus_waiter_watch_subscriber(&p->waiter, &p->never);
+    tbus_waiter_watch_publisher(&p->waiter, &p->out);
+    return 0;
+}
+
+static uint64_t receive(player_t *p)
+{
+    size_t bytes;
+    const void *message;
+    while (!(message = tbus_peek(&p->in, &bytes)))
+        tbus_waiter_idle(&p->waiter, UINT64_MAX);
+    tbus_waiter_found(&p->waiter);
+    uint64_t number;
+    memcpy(&number, message, 8);
+    tbus_advance(&p->in);
+    return number;
+}
+
+static void toss(enum tbus_ring_kind kind, enum tbus_wait_mode mode, bool no_waitv)
+{
+    tbus_bus_t bus = make_bus(kind);
+    pid_t child = fork();
+    if (child == 0) {
+        player_t p;
+        if (join(&bus, &p, false, mode, no_waitv))
+            _exit(2);
+        for (unsigned i = 0; i < ROUNDS; i++) {
+            uint64_t number = receive(&p) + 1;
+            if (i % 50 == 0) /* now and then the other side falls asleep for sure */
+                nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+            while (tbus_publish_try(&p.out, &number, 8) == TBUS_FULL)
+                tbus_waiter_idle(&p.waiter, UINT64_MAX);
+        }
+        _exit(p.waiter.late ? 3 : 0);
+    }
+    player_t p;
+    assert_int_equal(join(&bus, &p, true, mode, no_waitv), 0);
+    for (uint64_t i = 0; i < ROUNDS; i++) {
+        uint64_t number = 2 * i;
+        while (tbus_publish_try(&p.out, &number, 8) == TBUS_FULL)
+            tbus_waiter_idle(&p.waiter, UINT64_MAX);
+        assert_int_equal(receive(&p), 2 * i + 1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    assert_int_equal(p.waiter.late, 0);
+    if (mode == TBUS_WAIT_PARK)
+        assert_true(p.waiter.parks > 0);
+    assert_int_equal(tbus_load_relaxed_u32(&bus.rings[2].shared->sleepers), 0);
+    tbus_subscriber_leave(&p.in);
+    tbus_subscriber_leave(&p.never);
+    tbus_bus_close(&bus);
+}
+
+static void parked_processes_are_woken_by_every_publish(void **state)
+{
+    (void)state;
+    toss(TBUS_BROADCAST, TBUS_WAIT_PARK, false);
+    toss(TBUS_MPMC, TBUS_WAIT_PARK, false);
+}
+
+static void parking_works_without_futex_waitv(void **state)
+{
+    (void)state;
+    toss(TBUS_BROADCAST, TBUS_WAIT_PARK, true);
+}
+
+static void spinning_and_yielding_processes_meet(void **state)
+{
+    (void)state;
+    toss(TBUS_BROADCAST, TBUS_WAIT_YIELD, false);
+    if (sysconf(_SC_NPROCESSORS_ONLN) > 1)
+        toss(TBUS_BROADCAST_MP, TBUS_WAIT_SPIN, false);
+}
+
+static void a_publisher_that_waits_for_room_is_woken_by_progress(void **state)
+{
+    (void)state;
+    tbus_bus_t bus = make_bus(TBUS_BROADCAST);
+    enum { COUNT = 20000 };
+    pid_t child = fork();
+    if (child == 0) {
+        player_t p;
+        if (join(&bus, &p, false, TBUS_WAIT_PARK, false))
+            _exit(2);
+        for (uint64_t i = 0; i < COUNT; i++) {
+            if (receive(&p) != i)
+                _exit(4);
+            if (i % 1000 == 0)
+                nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL); /* the ring fills up */
+        }
+        _exit(0);
+    }
+    player_t p;
+    assert_int_equal(join(&bus, &p, true, TBUS_WAIT_PARK, false), 0);
+    uint64_t told_full = 0;
+    for (uint64_t i = 0; i < COUNT; i++)
+        while (tbus_publish_try(&p.out, &i, 8) == TBUS_FULL) {
+            told_full++;
+            tbus_waiter_idle(&p.waiter, UINT64_MAX);
+        }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_true(told_full > 0);
+    assert_false(p.out.blocked);
+    tbus_subscriber_leave(&p.in);
+    tbus_subscriber_leave(&p.never);
+    tbus_bus_close(&bus);
+}
+
+static void auto_spins_only_when_every_process_has_a_cpu(void **state)
+{
+    (void)state;
+    assert_int_equal(tbus_wait_mode_resolve(TBUS_WAIT_AUTO, 2, 2), TBUS_WAIT_SPIN);
+    assert_int_equal(tbus_wait_mode_resolve(TBUS_WAIT_AUTO, 3, 2), TBUS_WAIT_PARK);
+    assert_int_equal(tbus_wait_mode_resolve(TBUS_WAIT_YIELD, 30, 1), TBUS_WAIT_YIELD);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(parked_processes_are_woken_by_every_publish),
+        cmocka_unit_test(parking_works_without_futex_waitv),
+        cmocka_unit_test(spinning_and_yielding_processes_meet),
+        cmocka_unit_test(a_publisher_that_waits_for_room_is_woken_by_progress),
+        cmocka_unit_test(auto_spins_only_when_every_process_has_a_cpu),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
