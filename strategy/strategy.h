@@ -59,6 +59,9 @@ extern const strategy_t strategy_quote;
 const strategy_t *strategy_find(const char *name); /* NULL: none of that name */
 const strategy_t *strategy_at(unsigned index);     /* NULL: past the last */
 
+/* 4 symbols, 100 shares a quote, 1,000 shares held at most, 1 ms between quotes, 64 orders open at a time. */
+strat_params_t strat_params_defaults(void);
+
 /* Send a new order: its id, or 0 when it cannot be sent now (credit used up, or winding down). */
 uint64_t strat_send(strat_context_t *ctx, uint16_t locate, uint8_t side, uint32_t qty, uint32_t px_e4,
                     uint8_t tif);
