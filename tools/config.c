@@ -50,8 +50,6 @@ static void choices_in_words(const char *choices, char *out_text, size_t bytes)
 
 void config_key_allowed(const config_key_t *key, char *out_text, size_t bytes)
 {
-    const char *unit = key->unit ? key->unit : "";
-    const char *space = key->unit ? " " : "";
     switch (key->type) {
     case CONFIG_CHOICE:
         choices_in_words(key->choices, out_text, bytes);
@@ -60,8 +58,9 @@ void config_key_allowed(const config_key_t *key, char *out_text, size_t bytes)
         snprintf(out_text, bytes, "true or false");
         return;
     case CONFIG_NUMBER:
-        snprintf(out_text, bytes, "a %s from %" PRId64 " to %" PRId64 "%s%s",
-                 key->power_of_two ? "power of two" : "whole number", key->min, key->max, space, unit);
+        snprintf(out_text, bytes, "a %s%s%s from %" PRId64 " to %" PRId64,
+                 key->power_of_two ? "power of two" : "whole number", key->unit ? " of " : "",
+                 key->unit ? key->unit : "", key->min, key->max);
         return;
     case CONFIG_NUMBERS:
         snprintf(out_text, bytes, "a list of up to %zu whole numbers from %" PRId64 " to %" PRId64,

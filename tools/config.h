@@ -21,6 +21,8 @@
 #include <tickbus/ring.h>
 
 #include "bus/market/market.h"
+#include "risk/executor.h"
+#include "risk/stage.h"
 #include "strategy/strategy.h"
 
 #define CONFIG_SOURCE_MAX 512
@@ -49,6 +51,8 @@ typedef struct config {
         char name[TBUS_NAME_MAX];
         strat_params_t params;
     } strategy;
+    risk_params_t risk;
+    executor_params_t executor;
     struct {
         char directory[CONFIG_SOURCE_MAX]; /* "": nothing is recorded */
         uint64_t segment_bytes;
@@ -101,9 +105,9 @@ typedef struct config_key {
     bool may_be_empty;   /* texts */
     const char *choices; /* CONFIG_CHOICE: "auto|split|fused", in the order of the enum */
     int (*check)(const char *text, tbus_error_t *err); /* texts: more than a length; NULL: none */
-    const char *unit;                                  /* numbers: "shares", "bytes"; NULL: none */
-    const char *fallback;                              /* the default, as text */
-    const char *help;                                  /* one or two lines */
+    const char *unit;     /* whole numbers: what of, "shares"; NULL: nothing in particular */
+    const char *fallback; /* the default, as text */
+    const char *help;     /* one or two lines */
 } config_key_t;
 
 typedef struct config_section {
