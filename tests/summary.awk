@@ -8,12 +8,12 @@
 # sanitizer, a timeout) counts as one failure.
 
 FNR == NR {
-    # <testcase name="lint/format" ... status="notrun">: exit code 77
-    if (match($0, /<testcase name="[^"]*"/)) {
+    if (match($0, /<testcase name="[^"]*"/))
         name = substr($0, RSTART + 16, RLENGTH - 17)
-        if ($0 ~ /status="(notrun|disabled)"/)
-            not_run[name] = 1
-    }
+    if ($0 ~ /<skipped message="SKIP_RETURN_CODE/)
+        not_run[name] = "skipped"
+    else if ($0 ~ /<skipped message="/)
+        not_run[name] = "missing"
     next
 }
 
@@ -46,7 +46,9 @@ in_output && !listing && /^\[  FAILED  \] / {
 in_output && !/^-+$/ && !/^\[/ && NF { said = $0 }
 
 /^Test Passed\.$/ {
-    if (program in not_run)
+    if (not_run[program] == "missing")
+        fails[++failed] = program ": not built"
+    else if (not_run[program] == "skipped")
         skips[++skipped] = program (said != "" ? ": " said : "")
     else if (!cases)
         passed++
