@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "feedsim/itch.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 
 #include <tickbus/error.h>
@@ -229,8 +228,7 @@ static bool encode_fields(const tick_t *t, uint8_t *m)
     }
 }
 
-/* Whether a tick of this type can be `bytes` long. */
-static bool length_fits(const tick_t *t, size_t bytes)
+bool itch_tick_valid(const tick_t *t, size_t bytes)
 {
     if (bytes < TICK_BODY_OFFSET)
         return false;
@@ -246,7 +244,7 @@ static bool length_fits(const tick_t *t, size_t bytes)
 
 int itch_encode(const tick_t *t, size_t bytes, uint8_t *m, size_t *out_bytes)
 {
-    if (!length_fits(t, bytes))
+    if (!itch_tick_valid(t, bytes))
         return -TBUS_EFORMAT;
     size_t message_bytes = itch_tick_message_bytes(t, bytes);
     const uint8_t *body = (const uint8_t *)t + TICK_BODY_OFFSET;

@@ -22,6 +22,7 @@
 #ifndef TICKBUS_FEEDSIM_ITCH_H
 #define TICKBUS_FEEDSIM_ITCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -73,6 +74,10 @@ int itch_decode(const uint8_t *message, size_t bytes, tick_t *out, size_t *out_b
  * comes from decode (length does not fit its type). */
 int itch_encode(const tick_t *tick, size_t bytes, uint8_t *out_message, size_t *out_bytes);
 
+/* Whether a tick of these many bytes could come from decode or itch_end_mark, judged by its type and length.
+ */
+bool itch_tick_valid(const tick_t *tick, size_t bytes);
+
 /* The feed's end mark; `event_ns`: time of the last message before it. */
 void itch_end_mark(uint64_t event_ns, tick_t *out, size_t *out_bytes);
 
@@ -83,7 +88,7 @@ uint32_t itch_length(uint8_t type);
 const char *itch_type_name(uint8_t type);
 
 /* The type byte of the message that a tick carries (of a runt: its first byte), and that message's length
- * without framing. An end mark carries none: TICK_END_MARK and 0. Requires a tick that itch_encode accepts.
+ * without framing. An end mark carries none: TICK_END_MARK and 0. Requires a valid tick.
  */
 uint8_t itch_tick_type(const tick_t *tick, size_t bytes);
 size_t itch_tick_message_bytes(const tick_t *tick, size_t bytes);
