@@ -31,7 +31,7 @@ for file in "${files[@]}"; do
     [ "$bytes" -le 131072 ] || complain "$file: $bytes bytes; market data and other large files are not committed"
     case $file in
     *.itch | *.pcap | *.pcapng | *.gz | *.zst | *.xz | *.zip | *.dbn | *.tbj | *.o | *.a) complain "$file: data and binaries are not committed" ;;
-    *.c | *.h | *.cc | *.sh | *.awk | *CMakeLists.txt | .ci/run)
+    *.c | *.h | *.cc | *.sh | *.awk | *.pl | *CMakeLists.txt | .ci/run)
         head -n 3 "$file" | grep -q 'SPDX-License-Identifier: Apache-2.0' || complain "$file: no licence line at its top"
         # (spelt apart, so that this file does not find itself)
         grep -nE '\b(TO''DO|FIX''ME|XX''X|HA''CK)\b' "$file" /dev/null && complain "$file: something was left open"

@@ -1,0 +1,100 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+# hot_calls.pl BUILD_DIR [OBJDUMP] - what can the hot path call? Disassembles the built libraries, follows every call from the functions below,
+# and fails, naming the way there, when one ends in something that allocates, locks, prints or enters the kernel.
+#
+# Calls through pointers cannot be followed: what stands in a table of operations (a stage's poll, a source's next) is a root of its own.
+use strict;
+use warnings;
+
+# Where the hot path begins. The inline part of the rings (tbus_publish_try, tbus_peek, tbus_advance) is in its callers.
+my @roots = qw(
+    tbus_publish_several tbus_publish_long tbus_publisher_refresh tbus_claim_try tbus_commit tbus_abort
+    tbus_peek_slow tbus_take tbus_release tbus_subscriber_flush tbus_observe
+);
+
+# What it may call outside our libraries.
+my %allowed = map { $_ => 1 } qw(
+    memcpy memmove memset memcmp __assert_fail __stack_chk_fail
+    clock_gettime __udivti3 __divti3 __umodti3 __modti3
+);
+
+# Of ours, where following ends, because what lies behind is not the usual path.
+my %ends = (
+    tbus_fail                 => 'an error is being told; the run is about to end',
+    tbus_ring_wake            => 'somebody sleeps: futex(2)',
+    tbus_ring_wake_publishers => 'somebody sleeps: futex(2)',
+);
+
+my ($build, $objdump) = (@ARGV, 'objdump');
+my @archives = glob("$build/libtickbus*.a");
+die "hot_calls: no libtickbus*.a in $build\n" unless @archives;
+
+# %calls: function -> {callee -> 1}. Names of static functions carry their object, two may be called the same.
+my (%calls, %defined, %starts, @pending);
+my ($object, $section, $function) = ('', '', '');
+sub name_of { my ($name) = @_; return $defined{$name} ? $name : "$object:$name" }
+
+for my $archive (@archives) {
+    my $dump = `$objdump -t '$archive' 2>/dev/null`;
+    for (split /\n/, $dump) {
+        $defined{$1} = 1 if /^[0-9a-f]+ g\s+F \.text\S*\s+[0-9a-f]+ (?:\.hidden )?(\S+)$/;
+    }
+}
+for my $archive (@archives) {
+    open my $dump, '-|', $objdump, '-dr', '--no-show-raw-insn', $archive or die "hot_calls: $objdump: $!\n";
+    while (<$dump>) {
+        if (/^(\S+\.o):\s+file format/) {
+            $object = $1;
+        } elsif (/^Disassembly of section (\S+):/) {
+            $section = $1;
+        } elsif (/^([0-9a-f]+) <([^>]+)>:/) {
+            $function = name_of($2);
+            $calls{$function} ||= {};
+            push @{$starts{"$object$section"}}, [hex $1, $function];
+        } elsif (/^\s+[0-9a-f]+:\s+R_\S+\s+(\.text[^+\s-]*)(?:([+-])0x([0-9a-f]+))?/) {
+            # A static function of another section: settled below, when all starts are known. (x86 counts from the next instruction.)
+            my ($where, $sign, $digits) = ($1, $2 || '+', $3 || '0');
+            my $offset = ($sign eq '-' ? -1 : 1) * hex $digits;
+            $offset += 4 if /R_X86_64/;
+            push @pending, [$function, "$object$where", $offset];
+        } elsif (/^\s+[0-9a-f]+:\s+R_\S*?(PLT32|CALL26|JUMP26|GOTPCRELX)\s+([A-Za-z_]\w*)/) {
+            # Through the GOT also go addresses of data; a function of ours whose address is taken may well be called.
+            my ($kind, $callee) = ($1, $2);
+            $calls{$function}{$callee} = 1 if $kind ne 'GOTPCRELX' or $defined{$callee};
+        } elsif (/\s(?:call|jmp|j[a-z]+|bl|b|b\.[a-z]+)\s+[0-9a-f]+ <([^>+]+)>\s*$/) {
+            my $callee = name_of($1);
+            $calls{$function}{$callee} = 1 if $callee ne $function;
+        }
+    }
+    close $dump or die "hot_calls: $objdump failed on $archive\n";
+}
+for (@pending) {
+    my ($caller, $where, $offset) = @$_;
+    my ($callee) = map { $_->[1] } grep { $_->[0] <= $offset } reverse @{$starts{$where} || []};
+    $calls{$caller}{$callee} = 1 if $callee and $callee ne $caller;
+}
+
+my ($wrong, %way) = (0);
+for my $root (@roots) {
+    next if $calls{$root};
+    print STDERR "hot_calls: there is no function $root\n";
+    $wrong++;
+}
+my @open = grep { $calls{$_} } @roots;
+$way{$_} = $_ for @open;
+while (defined(my $caller = shift @open)) {
+    for my $callee (sort keys %{$calls{$caller}}) {
+        next if $way{$callee} or $ends{$callee} or $allowed{$callee};
+        next if $callee =~ /:/ and not $calls{$callee}; # objdump's guess at a call whose relocation told better
+        $way{$callee} = "$way{$caller} -> $callee";
+        if ($calls{$callee}) {
+            push @open, $callee;
+        } else {
+            print STDERR "hot_calls: $way{$callee}\n";
+            $wrong++;
+        }
+    }
+}
+printf "%d functions reached from %d, nothing forbidden\n", scalar(keys %way), scalar(@roots) unless $wrong;
+exit($wrong ? 1 : 0);
