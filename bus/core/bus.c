@@ -20,6 +20,13 @@ static bool name_fits(const char *name)
     return length > 0 && length < TBUS_NAME_MAX;
 }
 
+/* The count comes from shared memory: never believed beyond the table. */
+static uint32_t topics_count(const tbus_bus_t *bus)
+{
+    uint32_t count = bus->directory->topics_count;
+    return count < TBUS_TOPICS_MAX ? count : TBUS_TOPICS_MAX;
+}
+
 int tbus_bus_create(const char *name, tbus_bus_t *out_bus, tbus_error_t *err)
 {
     if (!name_fits(name))
@@ -141,13 +148,6 @@ void tbus_bus_close(tbus_bus_t *bus)
     *bus = (tbus_bus_t){0};
 }
 
-/* The count comes from shared memory: never believed beyond the table. */
-static uint32_t topics_count(const tbus_bus_t *bus)
-{
-    uint32_t count = bus->directory->topics_count;
-    return count < TBUS_TOPICS_MAX ? count : TBUS_TOPICS_MAX;
-}
-
 int tbus_bus_topic_index(const tbus_bus_t *bus, const char *topic)
 {
     for (uint32_t i = 0; i < topics_count(bus); i++)
@@ -198,6 +198,10 @@ int tbus_participant_live(tbus_bus_t *bus, uint32_t owner, tbus_error_t *err)
         return tbus_fail(err, code, "participant '%s': %s", tbus_participant(bus, owner)->name,
                          code == -TBUS_EEXISTS ? "somebody alive has its place" : tbus_strerror(code));
     }
+    /* Nobody else holds the number: whatever a holder before us left claimed or taken belongs to the dead. */
+    for (uint32_t i = 0; i < topics_count(bus); i++)
+        if (bus->rings[i].shared)
+            tbus_ring_repair(&bus->rings[i], owner);
     tbus_participant(bus, owner)->pid = (uint32_t)getpid();
     return fd;
 }

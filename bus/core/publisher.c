@@ -28,6 +28,57 @@ static uint64_t gate_end(const tbus_ring_t *ring, uint64_t position)
     return slowest + ring->slot_count;
 }
 
+/* Tell onlookers how far we are: position and sequence belong together, so a version says when they do.
+ * Single publisher only. An odd version that a dead predecessor left behind is carried on from. */
+static void store_tail(tbus_publisher_t *p)
+{
+    tbus_ring_shared_t *s = p->ring.shared;
+    uint64_t changing = tbus_load_relaxed_u64(&s->tail_version) | 1;
+    tbus_store_relaxed_u64(&s->tail_version, changing);
+    tbus_fence_release(); /* T1 pairs T2 (observer.c): the odd version is seen before either half changes */
+    tbus_store_release_u64(&s->tail, p->position);
+    tbus_store_release_u64(&s->tail_seq, p->seq);
+    tbus_store_release_u64(&s->tail_version, changing + 1);
+}
+
+static void publish_tail(tbus_publisher_t *p)
+{
+    if (tbus_load_relaxed_u64(&p->ring.shared->tail) != p->position)
+        store_tail(p);
+}
+
+/* Where a single publisher goes on: right behind the newest message in the slots. The tail in the header is
+ * only flushed now and then, and a predecessor may have been killed between any two stores; a slot's own word
+ * is all that counts. */
+static void find_end(const tbus_ring_t *ring, uint64_t *out_position, uint64_t *out_seq)
+{
+    uint64_t tail = tbus_load_acquire_u64(&ring->shared->tail);
+    uint64_t position = tail;
+    uint64_t seq = tbus_load_acquire_u64(&ring->shared->tail_seq);
+    int64_t newest = -1;
+    uint64_t reference = seq;
+    for (uint64_t i = 0; i < ring->slot_count; i++) {
+        /* The newest message begins less than half a ring before or behind the tail that was flushed last. */
+        uint64_t at = tail - ring->slot_count / 2 + i;
+        tbus_atomic_u64_t *slot = tbus_ring_slot(ring, at);
+        uint64_t word = tbus_load_acquire_u64(slot);
+        enum tbus_slot_state state = tbus_slot_state(word);
+        int64_t ahead = tbus_slot_ahead(word, reference);
+        if ((state != TBUS_SLOT_READY && state != TBUS_SLOT_LONG) || ahead < newest ||
+            ahead > (int64_t)ring->slot_count)
+            continue;
+        uint64_t bytes = state == TBUS_SLOT_LONG ? tbus_load_relaxed_u64(slot + 1) : 0;
+        uint64_t span = 1;
+        if (state == TBUS_SLOT_LONG && bytes <= ring->msg_bytes_max)
+            span = (bytes + 8 + ring->payload_bytes - 1) / ring->payload_bytes;
+        newest = ahead;
+        position = at + span;
+        seq = reference + (uint64_t)ahead + 1;
+    }
+    *out_position = position;
+    *out_seq = seq;
+}
+
 int tbus_publisher_join(const tbus_ring_t *ring, uint32_t owner, tbus_publisher_t *out_publisher,
                         tbus_error_t *err)
 {
@@ -37,31 +88,16 @@ int tbus_publisher_join(const tbus_ring_t *ring, uint32_t owner, tbus_publisher_
     if (owner == 0 || owner > TBUS_OWNERS_MAX)
         return tbus_fail(err, -EINVAL, "topic '%s': participant number %u is not in 1..%u",
                          ring->shared->name, owner, TBUS_OWNERS_MAX);
-    uint64_t tail = tbus_load_acquire_u64(&ring->shared->tail);
-    *out_publisher = (tbus_publisher_t){
-        .ring = *ring,
-        .position = tail,
-        .seq = tbus_load_acquire_u64(&ring->shared->tail_seq),
-        .room_end = tail,
-        .owner = owner,
-        .fence = !tbus_membarrier_register(),
-    };
+    tbus_publisher_t p = {.ring = *ring, .owner = owner, .fence = !tbus_membarrier_register()};
+    if (ring->several_publishers)
+        p.position = tbus_load_acquire_u64(&ring->shared->tail);
+    else
+        find_end(ring, &p.position, &p.seq);
+    p.room_end = p.position;
+    if (!ring->several_publishers)
+        store_tail(&p);
+    *out_publisher = p;
     return 0;
-}
-
-/* Tell onlookers how far we are: position and sequence belong together, so a version says when they do.
- * Single publisher only. */
-static void publish_tail(tbus_publisher_t *p)
-{
-    tbus_ring_shared_t *s = p->ring.shared;
-    if (tbus_load_relaxed_u64(&s->tail) == p->position)
-        return;
-    uint64_t version = tbus_load_relaxed_u64(&s->tail_version);
-    tbus_store_relaxed_u64(&s->tail_version, version + 1);
-    tbus_fence_release(); /* T1 pairs T2 (observer.c): the odd version is seen before either half changes */
-    tbus_store_release_u64(&s->tail, p->position);
-    tbus_store_release_u64(&s->tail_seq, p->seq);
-    tbus_store_release_u64(&s->tail_version, version + 2);
 }
 
 /* Look for room for `slots` more slots. Room is taken in steps of a sixteenth of the ring, and each step is
@@ -82,7 +118,9 @@ bool tbus_publisher_refresh(tbus_publisher_t *p, uint64_t slots)
     }
     p->blocked = false;
     p->room_end = end;
-    tbus_store_relaxed_u64(&s->announce, end);
+    if ((int64_t)(end - tbus_load_relaxed_u64(&s->announce)) >
+        0) /* never back: a predecessor may have died while writing there */
+        tbus_store_relaxed_u64(&s->announce, end);
     /* N1 pairs N2 (tbus_observe): else an observer takes a slot for whole that is being overwritten. */
     tbus_fence_release();
     return true;

@@ -177,7 +177,7 @@ int tbus_ring_reserve(tbus_ring_t *ring, const char *name, enum tbus_sub_role ro
     memset(sub->name, 0, sizeof sub->name);
     memcpy(sub->name, name, strlen(name));
     sub->role = role;
-    sub->owner = 0;
+    tbus_store_relaxed_u32(&sub->owner, 0);
     tbus_store_relaxed_u64(&sub->progress, tbus_load_relaxed_u64(&s->tail));
     tbus_store_relaxed_u64(&sub->consumed, 0);
     tbus_store_relaxed_u64(&sub->tombs, 0);
@@ -215,35 +215,46 @@ int tbus_ring_slowest(const tbus_ring_t *ring, uint64_t *out_lag)
     return slowest;
 }
 
+/* A claim becomes a tomb; what was taken is freed. True if this call did it. */
+static bool repair_slot(tbus_ring_t *ring, uint64_t index, uint32_t dead_owner)
+{
+    tbus_atomic_u64_t *slot = tbus_ring_slot(ring, index);
+    uint64_t word = tbus_load_acquire_u64(slot);
+    enum tbus_slot_state state = tbus_slot_state(word);
+    if (tbus_slot_owner(word) != dead_owner || (state != TBUS_SLOT_CLAIMED && state != TBUS_SLOT_TAKEN))
+        return false;
+    uint64_t seq = word >> TBUS_SEQ_SHIFT;
+    uint64_t mended = state == TBUS_SLOT_CLAIMED
+                          ? tbus_slot_word(seq, 0, TBUS_LENGTH_TOMB, TBUS_SLOT_TOMB)
+                          : tbus_slot_word(seq + ring->slot_count, 0, tbus_slot_length(word), TBUS_SLOT_FREE);
+    /* The dead write no more, so only another repairer can be faster; it then did the same. */
+    if (!tbus_cas_u64(slot, &word, mended))
+        return false;
+    tbus_fetch_add_relaxed_u64(state == TBUS_SLOT_CLAIMED ? &ring->shared->tombs : &ring->shared->in_doubt,
+                               1);
+    return true;
+}
+
+/* A place whose holder died is given up; one that it was about to take is free to be taken again. */
+static bool repair_place(tbus_ring_sub_t *sub, uint32_t dead_owner)
+{
+    if (tbus_load_acquire_u32(&sub->owner) != dead_owner)
+        return false;
+    uint32_t active = TBUS_SUB_ACTIVE;
+    uint32_t owner = dead_owner;
+    return tbus_cas_u32(&sub->state, &active, TBUS_SUB_VACANT) ||
+           (active == TBUS_SUB_RESERVED && tbus_cas_u32(&sub->owner, &owner, 0));
+}
+
 int tbus_ring_repair(tbus_ring_t *ring, uint32_t dead_owner)
 {
     int repaired = 0;
-    if (!ring->several_publishers) /* a single publisher leaves nothing half done: its slots go from old to
-                                      READY in one store */
-        return 0;
-    for (uint64_t i = 0; i < ring->slot_count; i++) {
-        tbus_atomic_u64_t *slot = tbus_ring_slot(ring, i);
-        uint64_t word = tbus_load_acquire_u64(slot);
-        if (tbus_slot_owner(word) != dead_owner)
-            continue;
-        uint64_t seq = word >> TBUS_SEQ_SHIFT;
-        uint64_t mended;
-        tbus_atomic_u64_t *count;
-        if (tbus_slot_state(word) == TBUS_SLOT_CLAIMED) {
-            mended = tbus_slot_word(seq, 0, TBUS_LENGTH_TOMB, TBUS_SLOT_TOMB);
-            count = &ring->shared->tombs;
-        } else if (tbus_slot_state(word) == TBUS_SLOT_TAKEN) {
-            mended = tbus_slot_word(seq + ring->slot_count, 0, tbus_slot_length(word), TBUS_SLOT_FREE);
-            count = &ring->shared->in_doubt;
-        } else {
-            continue;
-        }
-        /* The dead write no more, so only another repairer can be faster; it then did the same. */
-        if (tbus_cas_u64(slot, &word, mended)) {
-            tbus_fetch_add_relaxed_u64(count, 1);
-            repaired++;
-        }
-    }
+    /* A single publisher leaves nothing half done: a slot goes from old to READY in one store. */
+    if (ring->several_publishers)
+        for (uint64_t i = 0; i < ring->slot_count; i++)
+            repaired += repair_slot(ring, i, dead_owner);
+    for (unsigned i = 0; i < TBUS_RING_SUBS_MAX; i++)
+        repaired += repair_place(&ring->shared->subs[i], dead_owner);
     if (repaired)
         tbus_ring_nudge(ring);
     return repaired;

@@ -34,13 +34,14 @@ int tbus_subscriber_join(const tbus_ring_t *ring, const char *name, uint32_t own
             return tbus_fail(err, -ENOMEM, "topic '%s': no memory for messages of %u bytes", topic,
                              ring->msg_bytes_max);
     }
+    /* The owner first: once the place is ACTIVE, a repairer may ask whose it is. */
+    uint32_t nobody = 0;
     uint32_t state = TBUS_SUB_RESERVED;
-    if (!tbus_cas_u32(&sub->state, &state, TBUS_SUB_ACTIVE)) {
+    if (!tbus_cas_u32(&sub->owner, &nobody, owner) || !tbus_cas_u32(&sub->state, &state, TBUS_SUB_ACTIVE)) {
         free(scratch);
         return tbus_fail(err, -TBUS_EEXISTS, "topic '%s': the place of subscriber '%s' is taken", topic,
                          name);
     }
-    sub->owner = owner;
     uint64_t position = tbus_load_relaxed_u64(&sub->progress);
     *out_subscriber = (tbus_subscriber_t){
         .ring = *ring,

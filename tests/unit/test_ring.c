@@ -315,7 +315,7 @@ static void repair_buries_the_claims_of_the_dead_and_frees_what_they_took(void *
     assert_int_equal(tbus_publish_try(&p, &n, sizeof n), TBUS_PUBLISHED);
     expect_none(&alive); /* what is claimed may still come */
     assert_int_equal(tbus_ring_repair(&b.ring, 9), 1);
-    assert_int_equal(tbus_ring_repair(&b.ring, 7), 1);
+    assert_int_equal(tbus_ring_repair(&b.ring, 7), 2); /* what it took, and its place */
     assert_int_equal(tbus_ring_repair(&b.ring, 9), 0);
     expect(&alive, 3, 1);
     tbus_commit(&doomed, 8); /* a zombie: its slot is a tomb, nothing of it is seen */
@@ -325,6 +325,39 @@ static void repair_buries_the_claims_of_the_dead_and_frees_what_they_took(void *
     tbus_subscriber_leave(&dead);
     tbus_subscriber_leave(&alive);
     free(b.memory);
+}
+
+static void a_publisher_goes_on_where_its_killed_predecessor_stopped(void **state)
+{
+    (void)state;
+    for (unsigned w = 0; w < sizeof starts / sizeof *starts; w++) {
+        bench_t b = make_ring(TBUS_BROADCAST, 64, 64, 200, starts[w]);
+        tbus_subscriber_t s = subscriber(&b, "s", TBUS_SUBSCRIBER, 2);
+        uint64_t seq = starts[w];
+        for (unsigned generation = 0; generation < 40; generation++) {
+            tbus_publisher_t p = publisher(&b, 1); /* the one before has flushed nothing */
+            for (unsigned i = 0; i < generation % 9; i++, seq++) {
+                unsigned char text[200] = {0};
+                memcpy(text, &seq, 8);
+                size_t length = seq % 3 ? 16 : 200;
+                assert_int_equal(tbus_publish_try(&p, text, length), TBUS_PUBLISHED);
+                size_t bytes;
+                const void *got = tbus_peek(&s, &bytes);
+                assert_non_null(got);
+                assert_int_equal(s.seq, seq);
+                assert_int_equal(bytes, length);
+                assert_memory_equal(got, text, length);
+                tbus_advance(&s);
+                tbus_subscriber_flush(&s);
+            }
+            expect_none(&s);
+            if (generation % 4 == 1) /* killed between the two halves of the tail */
+                tbus_store_relaxed_u64(&b.ring.shared->tail_version,
+                                       tbus_load_relaxed_u64(&b.ring.shared->tail_version) | 1);
+        }
+        tbus_subscriber_leave(&s);
+        free(b.memory);
+    }
 }
 
 static void join_refuses_every_wrong_header_byte(void **state)
@@ -372,6 +405,7 @@ static void impossible_slot_words_end_in_corrupt_not_in_a_crash(void **state)
             if (length == 0)
                 assert_true(tbus_ring_reserve(&b.ring, name, TBUS_SUBSCRIBER, &err) >= 0);
             tbus_store_relaxed_u32(&b.ring.shared->subs[s].state, TBUS_SUB_RESERVED);
+            tbus_store_relaxed_u32(&b.ring.shared->subs[s].owner, 0);
             tbus_subscriber_t sub;
             assert_int_equal(tbus_subscriber_join(&b.ring, name, 1, &sub, &err), 0);
             tbus_atomic_u64_t *slot = tbus_ring_slot(&b.ring, 1);
@@ -423,6 +457,7 @@ int main(void)
         cmocka_unit_test(consumers_compete_and_a_follower_still_sees_everything),
         cmocka_unit_test(an_aborted_claim_is_a_tomb_that_everybody_passes),
         cmocka_unit_test(repair_buries_the_claims_of_the_dead_and_frees_what_they_took),
+        cmocka_unit_test(a_publisher_goes_on_where_its_killed_predecessor_stopped),
         cmocka_unit_test(join_refuses_every_wrong_header_byte),
         cmocka_unit_test(impossible_slot_words_end_in_corrupt_not_in_a_crash),
         cmocka_unit_test(only_one_may_hold_a_place_and_places_run_out),

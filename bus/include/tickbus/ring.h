@@ -42,8 +42,9 @@ extern "C" {
 
 enum tbus_ring_kind { TBUS_SPSC = 1, TBUS_BROADCAST = 2, TBUS_BROADCAST_MP = 3, TBUS_MPMC = 4 };
 
-#define TBUS_RING_MAGIC UINT64_C(0x31474e4952425424) /* "$TBRING1" in memory order on a little-endian host   \
-                                                      */
+#define TBUS_RING_MAGIC                                                                                      \
+    UINT64_C(0x31474e4952425424) /* "$TBRING1" in memory order on a little-endian host                       \
+                                  */
 #define TBUS_RING_ABI       1u
 #define TBUS_RING_SUBS_MAX  32u
 #define TBUS_NAME_MAX       24u /* names of rings and participants, with the terminating zero */
@@ -73,7 +74,7 @@ typedef struct tbus_ring_sub {
     tbus_atomic_u64_t tombs;    /*  16 sequences that were no message */
     tbus_atomic_u32_t state;    /*  24 enum tbus_sub_state */
     uint32_t role;              /*  28 enum tbus_sub_role */
-    uint32_t owner;             /*  32 participant number */
+    tbus_atomic_u32_t owner;    /*  32 participant number; 0 while reserved */
     uint32_t pad0;
     char name[TBUS_NAME_MAX]; /*  40 */
     tbus_atomic_u32_t bell; /*  64 futex: rung by a publisher that saw this subscriber's bit in `sleepers` */
