@@ -214,6 +214,22 @@ int tbus_participant_alive(const tbus_bus_t *bus, uint32_t owner)
     return lock.l_type != F_UNLCK;
 }
 
+static bool proven_dead(void *context, uint32_t owner)
+{
+    const tbus_bus_t *bus = (const tbus_bus_t *)context;
+    return owner <= TBUS_PARTICIPANTS_MAX && bus->directory->participants[owner - 1].pid != 0 &&
+           tbus_participant_alive(bus, owner) == 0;
+}
+
+int tbus_bus_heal(tbus_bus_t *bus)
+{
+    int repaired = 0;
+    for (uint32_t i = 0; i < topics_count(bus); i++)
+        if (bus->rings[i].shared && bus->rings[i].writable)
+            repaired += tbus_ring_heal(&bus->rings[i], proven_dead, bus);
+    return repaired;
+}
+
 static tbus_counter_t *find_counter(const tbus_directory_t *d, uint32_t owner, const char *name)
 {
     uint32_t count = tbus_load_acquire_u32(&d->counters_count);

@@ -17,7 +17,8 @@ static uint64_t gate_end(const tbus_ring_t *ring, uint64_t position)
     for (unsigned i = 0; i < TBUS_RING_SUBS_MAX; i++) {
         const tbus_ring_sub_t *sub = &s->subs[i];
         /* G2 pairs G1 (tbus_ring_reserve). */
-        if (tbus_load_acquire_u32(&sub->state) == TBUS_SUB_VACANT || sub->role == TBUS_CONSUMER)
+        uint32_t state = tbus_load_acquire_u32(&sub->state);
+        if (state == TBUS_SUB_VACANT || state == TBUS_SUB_EVICTED || sub->role == TBUS_CONSUMER)
             continue;
         /* G4 pairs G3 (tbus_subscriber_flush): else a payload is overwritten that a subscriber still reads.
          */
@@ -237,6 +238,49 @@ enum tbus_publish tbus_publish_several(tbus_publisher_t *p, const void *message,
     return TBUS_PUBLISHED;
 }
 
+/* Take the place of the gating subscriber that is furthest behind. */
+static bool evict_slowest(tbus_publisher_t *p)
+{
+    tbus_ring_shared_t *s = p->ring.shared;
+    uint64_t behind_max = 0;
+    tbus_ring_sub_t *slowest = NULL;
+    uint64_t tail = p->ring.several_publishers ? tbus_load_acquire_u64(&s->tail) : p->position;
+    for (unsigned i = 0; i < TBUS_RING_SUBS_MAX; i++) {
+        tbus_ring_sub_t *sub = &s->subs[i];
+        uint32_t state = tbus_load_acquire_u32(&sub->state);
+        uint64_t behind = tail - tbus_load_acquire_u64(&sub->progress);
+        if ((state != TBUS_SUB_ACTIVE && state != TBUS_SUB_RESERVED) || sub->role == TBUS_CONSUMER ||
+            behind <= behind_max)
+            continue;
+        behind_max = behind;
+        slowest = sub;
+    }
+    uint32_t active = TBUS_SUB_ACTIVE, reserved = TBUS_SUB_RESERVED;
+    if (!slowest || !(tbus_cas_u32(&slowest->state, &active, TBUS_SUB_EVICTED) ||
+                      tbus_cas_u32(&slowest->state, &reserved, TBUS_SUB_EVICTED)))
+        return false;
+    /* E1 pairs E2 (peek_copy in subscriber.c): the evicted sees that before it could see a newer payload. */
+    tbus_fence_release();
+    tbus_fetch_add_relaxed_u64(&s->evicted, 1);
+    return true;
+}
+
+enum tbus_publish tbus_publish(tbus_publisher_t *p, const void *message, size_t bytes)
+{
+    for (unsigned turns = 0; turns <= TBUS_RING_SUBS_MAX; turns++) {
+        if (tbus_publish_try(p, message, bytes) == TBUS_PUBLISHED)
+            return TBUS_PUBLISHED;
+        if (p->ring.policy == TBUS_DROP_NEWEST) {
+            tbus_fetch_add_relaxed_u64(&p->ring.shared->dropped, 1);
+            p->blocked = false; /* nobody waits for room here */
+            return TBUS_DROPPED;
+        }
+        if (p->ring.policy != TBUS_EVICT_SLOWEST || !evict_slowest(p))
+            break;
+    }
+    return TBUS_FULL;
+}
+
 void *tbus_claim_try(tbus_publisher_t *p)
 {
     if (p->ring.several_publishers) {
@@ -269,6 +313,50 @@ void tbus_abort(tbus_publisher_t *p)
         return;
     if (commit_claim(p, TBUS_LENGTH_TOMB, TBUS_SLOT_TOMB))
         tbus_fetch_add_relaxed_u64(&p->ring.shared->tombs, 1);
+    tbus_publisher_wake(p);
+}
+
+uint32_t tbus_claim_batch(tbus_publisher_t *p, uint32_t want, void **out_places)
+{
+    uint32_t count = 0;
+    assert(!p->batch_count && !p->claimed_word);
+    if (want > TBUS_BATCH_MAX)
+        want = TBUS_BATCH_MAX;
+    for (; count < want; count++) {
+        if (p->ring.several_publishers) {
+            if (!claim(p))
+                break;
+            p->batch_at[count] = p->claimed_at;
+            p->claimed_word = 0;
+        } else {
+            uint64_t position = p->position + count;
+            if (position == p->room_end && !tbus_publisher_refresh(p, count + 1))
+                break;
+            p->batch_at[count] = position;
+        }
+        out_places[count] = tbus_ring_slot(&p->ring, p->batch_at[count]) + 1;
+    }
+    p->batch_count = count;
+    return count;
+}
+
+void tbus_commit_batch(tbus_publisher_t *p, const uint32_t *bytes)
+{
+    for (uint32_t i = 0; i < p->batch_count; i++) {
+        assert(bytes[i] <= p->ring.payload_bytes && bytes[i] <= TBUS_SLOT_LENGTH_MAX);
+        if (p->ring.several_publishers) {
+            p->claimed_at = p->batch_at[i];
+            p->claimed_word = tbus_slot_word(p->claimed_at, p->owner, 0, TBUS_SLOT_CLAIMED);
+            commit_claim(p, bytes[i], TBUS_SLOT_READY);
+        } else {
+            /* R1 pairs A1 (tbus_peek). */
+            tbus_store_release_u64(tbus_ring_slot(&p->ring, p->position),
+                                   tbus_slot_word(p->seq, 0, bytes[i], TBUS_SLOT_READY));
+            p->position++;
+            p->seq++;
+        }
+    }
+    p->batch_count = 0;
     tbus_publisher_wake(p);
 }
 

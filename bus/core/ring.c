@@ -30,11 +30,13 @@ const char *tbus_ring_kind_name(enum tbus_ring_kind kind)
 
 /* The one check of a geometry, for specs that come from callers and for headers that come from shared memory.
  */
-static const char *geometry_fault(uint32_t kind, uint32_t slot_bytes, uint32_t slot_count,
+static const char *geometry_fault(uint32_t kind, uint32_t policy, uint32_t slot_bytes, uint32_t slot_count,
                                   uint32_t msg_bytes_max)
 {
     if (kind < TBUS_SPSC || kind > TBUS_MPMC)
         return "unknown kind of ring";
+    if (policy > TBUS_EVICT_SLOWEST)
+        return "unknown policy";
     if (!power_of_two(slot_bytes) || slot_bytes < TBUS_SLOT_BYTES_MIN || slot_bytes > TBUS_SLOT_BYTES_MAX)
         return "slot_bytes must be a power of two from 64 to 8192";
     if (!power_of_two(slot_count) || slot_count < TBUS_SLOT_COUNT_MIN || slot_count > TBUS_SLOT_COUNT_MAX)
@@ -60,14 +62,15 @@ static uint32_t spec_msg_bytes_max(const tbus_ring_spec_t *spec)
 
 size_t tbus_ring_footprint(const tbus_ring_spec_t *spec)
 {
-    if (geometry_fault(spec->kind, spec->slot_bytes, spec->slot_count, spec->msg_bytes_max))
+    if (geometry_fault(spec->kind, spec->policy, spec->slot_bytes, spec->slot_count, spec->msg_bytes_max))
         return 0;
     return TBUS_RING_SLOTS_AT + (size_t)spec->slot_bytes * spec->slot_count;
 }
 
 int tbus_ring_format(void *memory, size_t bytes, const tbus_ring_spec_t *spec, tbus_error_t *err)
 {
-    const char *fault = geometry_fault(spec->kind, spec->slot_bytes, spec->slot_count, spec->msg_bytes_max);
+    const char *fault =
+        geometry_fault(spec->kind, spec->policy, spec->slot_bytes, spec->slot_count, spec->msg_bytes_max);
     if (fault)
         return tbus_fail(err, -TBUS_EGEOMETRY, "ring '%s': %s", spec->name, fault);
     size_t footprint = tbus_ring_footprint(spec);
@@ -86,6 +89,7 @@ int tbus_ring_format(void *memory, size_t bytes, const tbus_ring_spec_t *spec, t
     s->slots_at = TBUS_RING_SLOTS_AT;
     s->total_bytes = footprint;
     s->first_seq = spec->first_seq;
+    s->policy = spec->policy;
     memcpy(s->name, spec->name, TBUS_NAME_MAX - 1);
     tbus_store_relaxed_u64(&s->tail, spec->first_seq);
     tbus_store_relaxed_u64(&s->tail_seq, spec->first_seq);
@@ -125,10 +129,11 @@ int tbus_ring_join(void *memory, size_t bytes, bool writable, tbus_ring_t *out_r
     /* Every field is loaded once, checked, and the copy is used from then on: a hostile peer may change the
      * original at any time. */
     uint32_t kind = s->kind;
+    uint32_t policy = s->policy;
     uint32_t slot_bytes = s->slot_bytes;
     uint32_t slot_count = s->slot_count;
     uint32_t msg_bytes_max = s->msg_bytes_max;
-    const char *fault = geometry_fault(kind, slot_bytes, slot_count, msg_bytes_max);
+    const char *fault = geometry_fault(kind, policy, slot_bytes, slot_count, msg_bytes_max);
     if (fault)
         return tbus_fail(err, -TBUS_EGEOMETRY, "ring: %s", fault);
     uint64_t footprint = TBUS_RING_SLOTS_AT + (uint64_t)slot_bytes * slot_count;
@@ -147,6 +152,7 @@ int tbus_ring_join(void *memory, size_t bytes, bool writable, tbus_ring_t *out_r
         .msg_bytes_max = msg_bytes_max,
         .first_seq = s->first_seq,
         .kind = (enum tbus_ring_kind)kind,
+        .policy = (enum tbus_policy)policy,
         .several_publishers = several_publishers((enum tbus_ring_kind)kind),
         .competing = kind == TBUS_MPMC,
         .writable = writable,
@@ -240,10 +246,11 @@ static bool repair_place(tbus_ring_sub_t *sub, uint32_t dead_owner)
 {
     if (tbus_load_acquire_u32(&sub->owner) != dead_owner)
         return false;
-    uint32_t active = TBUS_SUB_ACTIVE;
+    uint32_t state = tbus_load_acquire_u32(&sub->state);
     uint32_t owner = dead_owner;
-    return tbus_cas_u32(&sub->state, &active, TBUS_SUB_VACANT) ||
-           (active == TBUS_SUB_RESERVED && tbus_cas_u32(&sub->owner, &owner, 0));
+    if (state == TBUS_SUB_RESERVED)
+        return tbus_cas_u32(&sub->owner, &owner, 0);
+    return state != TBUS_SUB_VACANT && tbus_cas_u32(&sub->state, &state, TBUS_SUB_VACANT);
 }
 
 int tbus_ring_repair(tbus_ring_t *ring, uint32_t dead_owner)
@@ -257,5 +264,33 @@ int tbus_ring_repair(tbus_ring_t *ring, uint32_t dead_owner)
         repaired += repair_place(&ring->shared->subs[i], dead_owner);
     if (repaired)
         tbus_ring_nudge(ring);
+    return repaired;
+}
+
+#define OWNER_WORDS 4 /* a bit for each of the 256 owner numbers */
+
+static void note_owner(uint64_t *owners, uint32_t owner)
+{
+    if (owner)
+        owners[owner / 64] |= UINT64_C(1) << (owner % 64);
+}
+
+int tbus_ring_heal(tbus_ring_t *ring, tbus_dead_t dead, void *context)
+{
+    uint64_t owners[OWNER_WORDS] = {0};
+    if (ring->several_publishers)
+        for (uint64_t i = 0; i < ring->slot_count; i++) {
+            uint64_t word = tbus_load_relaxed_u64(tbus_ring_slot(ring, i));
+            enum tbus_slot_state state = tbus_slot_state(word);
+            if (state == TBUS_SLOT_CLAIMED || state == TBUS_SLOT_TAKEN)
+                note_owner(owners, tbus_slot_owner(word));
+        }
+    for (unsigned i = 0; i < TBUS_RING_SUBS_MAX; i++)
+        if (tbus_load_acquire_u32(&ring->shared->subs[i].state) != TBUS_SUB_VACANT)
+            note_owner(owners, tbus_load_relaxed_u32(&ring->shared->subs[i].owner) & 0xff);
+    int repaired = 0;
+    for (uint32_t owner = 1; owner <= TBUS_OWNERS_MAX; owner++)
+        if (owners[owner / 64] >> (owner % 64) & 1 && dead(context, owner))
+            repaired += tbus_ring_repair(ring, owner);
     return repaired;
 }

@@ -157,8 +157,15 @@ static bool wait_for_start(tbus_loop_t *loop)
     return true;
 }
 
+static void heal_bus(void *context)
+{
+    tbus_bus_heal((tbus_bus_t *)context);
+}
+
 static void watch_rings(tbus_loop_t *loop)
 {
+    loop->waiter.heal = heal_bus;
+    loop->waiter.heal_context = loop->bus;
     for (uint32_t i = 0; i < loop->stages_count; i++) {
         tbus_stage_t *stage = loop->stages[i];
         for (uint32_t k = 0; k < stage->subscribers_count; k++)

@@ -28,7 +28,9 @@ int tbus_subscriber_join(const tbus_ring_t *ring, const char *name, uint32_t own
                          name);
     tbus_ring_sub_t *sub = &ring->shared->subs[place];
     unsigned char *scratch = NULL;
-    if (ring->msg_bytes_max > ring->payload_bytes || ring->msg_bytes_max > TBUS_SLOT_LENGTH_MAX) {
+    bool evictable = ring->policy == TBUS_EVICT_SLOWEST && sub->role != TBUS_CONSUMER;
+    if (ring->msg_bytes_max > ring->payload_bytes || ring->msg_bytes_max > TBUS_SLOT_LENGTH_MAX ||
+        evictable) {
         scratch = (unsigned char *)aligned_alloc(64, ((size_t)ring->msg_bytes_max + 63) & ~(size_t)63);
         if (!scratch)
             return tbus_fail(err, -ENOMEM, "topic '%s': no memory for messages of %u bytes", topic,
@@ -54,6 +56,7 @@ int tbus_subscriber_join(const tbus_ring_t *ring, const char *name, uint32_t own
         .owner = owner,
         .competing = sub->role == TBUS_CONSUMER,
         .fence = !tbus_membarrier_register(),
+        .evictable = evictable,
         .scratch = scratch,
     };
     return 0;
@@ -167,6 +170,30 @@ one_slot:
     s->span = 1;
     *out_bytes = tbus_slot_length(word);
     return tbus_ring_slot(&s->ring, s->position) + 1;
+}
+
+static bool evicted(const tbus_subscriber_t *s)
+{
+    return tbus_load_acquire_u32(&s->ring.shared->subs[s->index].state) != TBUS_SUB_ACTIVE;
+}
+
+/* Publishers may stop waiting for us at any moment. What was copied while the place was still ours is whole.
+ */
+const void *tbus_peek_copy(tbus_subscriber_t *s, size_t *out_bytes)
+{
+    const void *message = NULL;
+    if (!s->error && !evicted(s)) {
+        uint64_t word = tbus_load_acquire_u64(tbus_ring_slot(&s->ring, s->position)); /* A1 */
+        message = tbus_peek_slow(s, word, out_bytes);
+        if (message && message != s->scratch)
+            tbus_words_load(s->scratch, message, *out_bytes);
+    }
+    tbus_fence_acquire(); /* E2 pairs E1 (evict_slowest in publisher.c) */
+    if (evicted(s)) {
+        s->error = -TBUS_EEVICTED;
+        return NULL;
+    }
+    return message ? s->scratch : NULL;
 }
 
 static void advance_head(tbus_ring_shared_t *shared, uint64_t to)

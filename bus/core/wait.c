@@ -30,6 +30,7 @@ struct wait_entry {
 #define SPIN_NS        UINT64_C(8000)
 #define LOOKS_PER_TIME 32u /* read the clock only every so many looks */
 #define YIELD_LOOKS    64u
+#define HEAL_LOOKS     0x4000u /* looks between two searches for the dead: a few ms */
 #define TURN_NS                                                                                              \
     UINT64_C(1000000) /* without futex_waitv: how long to wait on one bell before looking at all rings */
 
@@ -141,6 +142,25 @@ static bool message_there(tbus_waiter_t *w)
     return false;
 }
 
+/* Does somebody else's unfinished business keep us waiting? Then it may be a dead one's. */
+static bool in_the_way(const tbus_waiter_t *w)
+{
+    for (uint32_t i = 0; i < w->subscribers_count; i++) {
+        const tbus_subscriber_t *s = w->subscribers[i];
+        if (!s->ring.several_publishers)
+            continue;
+        uint64_t at = s->competing ? tbus_load_relaxed_u64(&s->ring.shared->head) : s->position;
+        uint64_t word = tbus_load_relaxed_u64(tbus_ring_slot(&s->ring, at));
+        enum tbus_slot_state state = tbus_slot_state(word);
+        if (tbus_slot_ahead(word, at) == 0 && (state == TBUS_SLOT_CLAIMED || state == TBUS_SLOT_TAKEN))
+            return true;
+    }
+    for (uint32_t i = 0; i < w->publishers_count; i++)
+        if (w->publishers[i]->blocked)
+            return true;
+    return false;
+}
+
 static void park(tbus_waiter_t *w, uint64_t now_ns, uint64_t deadline_ns)
 {
     struct wait_entry entries[2 * TBUS_WAITER_RINGS_MAX];
@@ -165,7 +185,8 @@ static void park(tbus_waiter_t *w, uint64_t now_ns, uint64_t deadline_ns)
     for (uint32_t i = 0; i < w->publishers_count && !found; i++)
         found = w->publishers[i]->blocked && room_again(w->publishers[i]);
 
-    uint64_t until_ns = now_ns + (waits_for_room ? TURN_NS : TBUS_PARK_NS_MAX);
+    bool short_sleep = waits_for_room || in_the_way(w);
+    uint64_t until_ns = now_ns + (short_sleep ? TURN_NS : TBUS_PARK_NS_MAX);
     if (deadline_ns < until_ns)
         until_ns = deadline_ns;
     if (!found && until_ns > now_ns) {
@@ -175,6 +196,8 @@ static void park(tbus_waiter_t *w, uint64_t now_ns, uint64_t deadline_ns)
         else if (sleep_on(w, entries, count, now_ns, until_ns) && message_there(w)) /* W4 */
             w->late++;
     }
+    if (!found && short_sleep && w->heal)
+        w->heal(w->heal_context);
     for (uint32_t i = 0; i < w->subscribers_count; i++) { /* W5 */
         tbus_subscriber_t *s = w->subscribers[i];
         tbus_fetch_and_u32(&s->ring.shared->sleepers, ~(UINT32_C(1) << s->index));
@@ -184,6 +207,8 @@ static void park(tbus_waiter_t *w, uint64_t now_ns, uint64_t deadline_ns)
 void tbus_waiter_idle(tbus_waiter_t *w, uint64_t deadline_ns)
 {
     w->looks++;
+    if (w->looks % HEAL_LOOKS == 0 && w->heal && in_the_way(w))
+        w->heal(w->heal_context);
     if (w->mode == TBUS_WAIT_YIELD && w->looks > YIELD_LOOKS) {
         sched_yield();
         return;

@@ -150,6 +150,10 @@ int tbus_participant_live(tbus_bus_t *bus, uint32_t owner, tbus_error_t *err);
 /* 1: somebody alive holds its life lock; 0: proven dead, or never joined; negative: -errno. A system call. */
 int tbus_participant_alive(const tbus_bus_t *bus, uint32_t owner);
 
+/* tbus_ring_heal for every topic, by life locks. Returns how many slots and places were repaired. Cold; needs
+ * no supervisor. */
+int tbus_bus_heal(tbus_bus_t *bus);
+
 /* Find or add a counter. Never fails: when the table is full it returns one that nobody sees. Any process;
  * cold, no allocation. */
 tbus_atomic_u64_t *tbus_counter(tbus_bus_t *bus, uint32_t owner, const char *name, const char *unit);

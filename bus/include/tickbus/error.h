@@ -28,7 +28,8 @@ extern "C" {
     X(TBUS_ELIMIT, 5013, "a configured limit is reached")                                                    \
     X(TBUS_ENOTEMPTY, 5014, "the directory already holds a session")                                         \
     X(TBUS_ESTOPPED, 5015, "the bus has stopped")                                                            \
-    X(TBUS_ECONFIG, 5016, "the configuration is wrong")
+    X(TBUS_ECONFIG, 5016, "the configuration is wrong")                                                      \
+    X(TBUS_EEVICTED, 5017, "the subscriber was too slow and lost its place; join again")
 
 enum {
 #define X(name, value, text) name = value,

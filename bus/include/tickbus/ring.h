@@ -54,6 +54,13 @@ enum tbus_ring_kind { TBUS_SPSC = 1, TBUS_BROADCAST = 2, TBUS_BROADCAST_MP = 3, 
 #define TBUS_SLOT_COUNT_MAX (1u << 24)
 #define TBUS_RING_SLOTS_AT  8192u
 
+/* What tbus_publish does when a subscriber leaves no room. */
+enum tbus_policy {
+    TBUS_BLOCK = 0,         /* say FULL: the publisher waits, nothing is lost */
+    TBUS_DROP_NEWEST = 1,   /* count the message as dropped and go on */
+    TBUS_EVICT_SLOWEST = 2, /* the subscriber furthest behind loses its place and is told why */
+};
+
 typedef struct tbus_ring_spec {
     char name[TBUS_NAME_MAX];
     enum tbus_ring_kind kind;
@@ -62,9 +69,10 @@ typedef struct tbus_ring_spec {
     uint32_t msg_bytes_max; /* longest message; 0: what fits one slot. More than a slot: single-publisher
                                kinds only, at most a quarter of the ring */
     uint64_t first_seq;     /* sequence of the first message, usually 1 */
+    enum tbus_policy policy;
 } tbus_ring_spec_t;
 
-enum tbus_sub_state { TBUS_SUB_VACANT = 0, TBUS_SUB_RESERVED = 1, TBUS_SUB_ACTIVE = 2 };
+enum tbus_sub_state { TBUS_SUB_VACANT = 0, TBUS_SUB_RESERVED = 1, TBUS_SUB_ACTIVE = 2, TBUS_SUB_EVICTED = 3 };
 enum tbus_sub_role { TBUS_SUBSCRIBER = 1, TBUS_CONSUMER = 2 };
 
 /* Written by: its subscriber, but for `bell` (publishers, to wake it). */
@@ -94,7 +102,8 @@ typedef struct tbus_ring_shared {
     uint64_t total_bytes;     /*  40 */
     uint64_t first_seq;       /*  48 */
     char name[TBUS_NAME_MAX]; /*  56 */
-    uint8_t pad0[48];
+    uint32_t policy;          /*  80 enum tbus_policy */
+    uint8_t pad0[44];
     /* written by: publishers */
     tbus_atomic_u64_t tail; /* 128 several publishers: a hint, where to look for a free slot. One publisher:
                                published up to here */
@@ -114,7 +123,10 @@ typedef struct tbus_ring_shared {
     /* written by: repairers */
     tbus_atomic_u64_t tombs;    /* 512 claims that died */
     tbus_atomic_u64_t in_doubt; /* 520 messages whose consumer died holding them */
-    uint8_t pad4[3568];
+    /* written by: publishers, when a policy strikes */
+    tbus_atomic_u64_t dropped; /* 528 messages that found no room */
+    tbus_atomic_u64_t evicted; /* 536 subscribers that were too slow */
+    uint8_t pad4[3552];
     tbus_ring_sub_t subs[TBUS_RING_SUBS_MAX]; /* 4096 */
 } tbus_ring_shared_t;
 
@@ -144,6 +156,7 @@ typedef struct tbus_ring {
     uint32_t msg_bytes_max;
     uint64_t first_seq;
     enum tbus_ring_kind kind;
+    enum tbus_policy policy;
     bool several_publishers;
     bool competing;
     bool writable;
@@ -180,6 +193,13 @@ void tbus_ring_nudge(tbus_ring_t *ring);
  * counted in doubt. Returns how many slots were repaired. Idempotent; may run beside living participants and
  * may itself be killed at any point. */
 int tbus_ring_repair(tbus_ring_t *ring, uint32_t dead_owner);
+
+/* Look for participants that died while others wait for them: owners of claims, of taken messages and of
+ * subscribers' places are asked after with `dead` (true: proven dead, never a guess), and each one that is
+ * gets repaired. Returns how many slots and places were. Anybody who can write may call it, at any time; a
+ * waiter does when something is in its way (wait.h). Cold. */
+typedef bool (*tbus_dead_t)(void *context, uint32_t owner);
+int tbus_ring_heal(tbus_ring_t *ring, tbus_dead_t dead, void *context);
 
 const char *tbus_ring_kind_name(enum tbus_ring_kind kind);
 

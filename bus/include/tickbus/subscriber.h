@@ -29,9 +29,11 @@ typedef struct tbus_subscriber {
     uint32_t index;      /* place in ring.shared->subs */
     uint32_t owner;
     bool competing;
-    bool fence; /* as in tbus_publisher_t */
-    int error;  /* 0, or -TBUS_ECORRUPT once the ring held what no correct publisher writes; peek is NULL from
-                   then on */
+    bool evictable; /* TBUS_EVICT_SLOWEST: messages are copied out and the place checked, as nobody waits for
+                       us for sure */
+    bool fence;     /* as in tbus_publisher_t */
+    int error; /* 0, or -TBUS_ECORRUPT once the ring held what no correct publisher writes; peek is NULL from
+                  then on */
     unsigned char *scratch; /* LONG messages are put together here; NULL when the ring has none. Owned */
 } tbus_subscriber_t;
 
@@ -62,6 +64,7 @@ static inline uint32_t tbus_poll(tbus_subscriber_t *s, tbus_handler_t handle, vo
 /* --- inline hot path; the rest is in bus/core/subscriber.c --- */
 
 const void *tbus_peek_slow(tbus_subscriber_t *s, uint64_t word, size_t *out_bytes);
+const void *tbus_peek_copy(tbus_subscriber_t *s, size_t *out_bytes);
 const void *tbus_take(tbus_subscriber_t *s, size_t *out_bytes);
 void tbus_release(tbus_subscriber_t *s);
 
@@ -69,6 +72,8 @@ static inline const void *tbus_peek(tbus_subscriber_t *s, size_t *out_bytes)
 {
     if (TBUS_UNLIKELY(s->competing))
         return tbus_take(s, out_bytes);
+    if (TBUS_UNLIKELY(s->evictable))
+        return tbus_peek_copy(s, out_bytes);
     tbus_atomic_u64_t *slot = tbus_ring_slot(&s->ring, s->position);
     /* A1 pairs R1 (tbus_publish_try): else the payload may be read from before its message. */
     uint64_t word = tbus_load_acquire_u64(slot);

@@ -42,6 +42,10 @@ typedef struct tbus_waiter {
     uint64_t parks;                                        /* times slept */
     uint64_t late; /* sleeps that ran into their timeout although a message was there: lost wake-ups, must
                       stay 0 */
+    /* Looks for the dead; called every few ms while a claim, a taken message or a full ring is in the way.
+     * May be NULL. */
+    void (*heal)(void *context);
+    void *heal_context;
     bool no_waitv; /* futex_waitv is missing, or switched off by a test */
 } tbus_waiter_t;
 

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <tickbus/bus.h>
+#include <tickbus/publisher.h>
+#include <tickbus/subscriber.h>
+#include <tickbus/wait.h>
+
+static tbus_ring_t make_ring(enum tbus_ring_kind kind, enum tbus_policy policy)
+{
+    tbus_ring_spec_t spec = {
+        .name = "policy", .kind = kind, .slot_bytes = 64, .slot_count = 16, .first_seq = 1, .policy = policy};
+    size_t bytes = tbus_ring_footprint(&spec);
+    void *memory = aligned_alloc(4096, (bytes + 4095) & ~(size_t)4095);
+    tbus_ring_t ring;
+    assert_non_null(memory);
+    assert_int_equal(tbus_ring_format(memory, bytes, &spec, NULL), 0);
+    assert_int_equal(tbus_ring_join(memory, bytes, true, &ring, NULL), 0);
+    return ring;
+}
+
+static tbus_subscriber_t subscriber(tbus_ring_t *ring, const char *name, enum tbus_sub_role role,
+                                    uint32_t owner)
+{
+    tbus_subscriber_t s;
+    assert_true(tbus_ring_reserve(ring, name, role, NULL) >= 0);
+    assert_int_equal(tbus_subscriber_join(ring, name, owner, &s, NULL), 0);
+    return s;
+}
+
+static uint64_t taken(tbus_subscriber_t *s)
+{
+    size_t bytes;
+    const void *message = tbus_peek(s, &bytes);
+    assert_non_null(message);
+    uint64_t number;
+    memcpy(&number, message, 8);
+    tbus_advance(s);
+    return number;
+}
+
+static const enum tbus_ring_kind broadcasts[] = {TBUS_BROADCAST, TBUS_BROADCAST_MP};
+
+static void a_blocking_topic_says_full_and_loses_nothing(void **state)
+{
+    (void)state;
+    tbus_ring_t ring = make_ring(TBUS_BROADCAST, TBUS_BLOCK);
+    tbus_subscriber_t s = subscriber(&ring, "s", TBUS_SUBSCRIBER, 2);
+    tbus_publisher_t p;
+    assert_int_equal(tbus_publisher_join(&ring, 1, &p, NULL), 0);
+    for (uint64_t i = 0; i < 16; i++)
+        assert_int_equal(tbus_publish(&p, &i, 8), TBUS_PUBLISHED);
+    assert_int_equal(tbus_publish(&p, "late", 4), TBUS_FULL);
+    for (uint64_t i = 0; i < 16; i++)
+        assert_int_equal(taken(&s), i);
+    tbus_subscriber_leave(&s);
+    free(ring.shared);
+}
+
+static void a_dropping_topic_loses_the_newest_and_counts_it(void **state)
+{
+    (void)state;
+    for (unsigned k = 0; k < 2; k++) {
+        tbus_ring_t ring = make_ring(broadcasts[k], TBUS_DROP_NEWEST);
+        tbus_subscriber_t s = subscriber(&ring, "s", TBUS_SUBSCRIBER, 2);
+        tbus_publisher_t p;
+        assert_int_equal(tbus_publisher_join(&ring, 1, &p, NULL), 0);
+        for (uint64_t i = 0; i < 20; i++)
+            assert_int_equal(tbus_publish(&p, &i, 8), i < 16 ? TBUS_PUBLISHED : TBUS_DROPPED);
+        assert_int_equal(tbus_load_relaxed_u64(&ring.shared->dropped), 4);
+        for (uint64_t i = 0; i < 16; i++)
+            assert_int_equal(taken(&s), i);
+        tbus_subscriber_flush(&s);
+        assert_int_equal(tbus_publish(&p, &(uint64_t){99}, 8), TBUS_PUBLISHED);
+        assert_int_equal(s.seq, 17); /* what was dropped never had a sequence */
+        assert_int_equal(taken(&s), 99);
+        tbus_subscriber_leave(&s);
+        free(ring.shared);
+    }
+}
+
+static void an_evicting_topic_goes_on_without_the_slowest_and_tells_it_why(void **state)
+{
+    (void)state;
+    for (unsigned k = 0; k < 2; k++) {
+        tbus_ring_t ring = make_ring(broadcasts[k], TBUS_EVICT_SLOWEST);
+        tbus_subscriber_t quick = subscriber(&ring, "quick", TBUS_SUBSCRIBER, 2);
+        tbus_subscriber_t slow = subscriber(&ring, "slow", TBUS_SUBSCRIBER, 3);
+        tbus_publisher_t p;
+        assert_int_equal(tbus_publisher_join(&ring, 1, &p, NULL), 0);
+        for (uint64_t i = 0; i < 100; i++) {
+            assert_int_equal(tbus_publish(&p, &i, 8), TBUS_PUBLISHED);
+            assert_int_equal(taken(&quick), i);
+            tbus_subscriber_flush(&quick);
+            if (i < 3)
+                assert_int_equal(taken(&slow), i);
+        }
+        size_t bytes;
+        assert_null(tbus_peek(&slow, &bytes));
+        assert_int_equal(slow.error, -TBUS_EEVICTED);
+        assert_int_equal(quick.error, 0);
+        assert_int_equal(tbus_load_relaxed_u64(&ring.shared->evicted), 1);
+        tbus_subscriber_leave(&slow);
+        tbus_subscriber_t again = subscriber(&ring, "slow", TBUS_SUBSCRIBER, 3); /* and may come back */
+        assert_int_equal(tbus_publish(&p, &(uint64_t){7}, 8), TBUS_PUBLISHED);
+        tbus_publisher_flush(&p);
+        assert_int_equal(taken(&quick), 7);
+        tbus_subscriber_leave(&again);
+        tbus_subscriber_leave(&quick);
+        free(ring.shared);
+    }
+}
+
+static void a_batch_is_claimed_filled_in_place_and_seen_in_order(void **state)
+{
+    (void)state;
+    static const enum tbus_ring_kind kinds[] = {TBUS_SPSC, TBUS_BROADCAST_MP, TBUS_MPMC};
+    for (unsigned k = 0; k < 3; k++) {
+        tbus_ring_t ring = make_ring(kinds[k], TBUS_BLOCK);
+        tbus_subscriber_t s =
+            subscriber(&ring, "s", kinds[k] == TBUS_MPMC ? TBUS_CONSUMER : TBUS_SUBSCRIBER, 2);
+        tbus_publisher_t p;
+        assert_int_equal(tbus_publisher_join(&ring, 1, &p, NULL), 0);
+        uint64_t next = 0, expected = 0;
+        for (unsigned round = 0; round < 30; round++) {
+            void *places[TBUS_BATCH_MAX];
+            uint32_t bytes[TBUS_BATCH_MAX];
+            uint32_t got = tbus_claim_batch(&p, 1 + round % 24, places);
+            assert_true(got == (1 + round % 24 < 16 ? 1 + round % 24 : 16));
+            size_t none;
+            assert_null(tbus_peek(&s, &none)); /* not before the commit */
+            for (uint32_t i = 0; i < got; i++, next++) {
+                memcpy(places[i], &next, 8);
+                bytes[i] = 8;
+            }
+            tbus_commit_batch(&p, bytes);
+            for (uint32_t i = 0; i < got; i++)
+                assert_int_equal(taken(&s), expected++);
+            tbus_subscriber_flush(&s);
+        }
+        tbus_subscriber_leave(&s);
+        free(ring.shared);
+    }
+}
+
+/* ---- death, noticed by whoever waits; nobody supervises ---- */
+
+static void heal(void *context)
+{
+    tbus_bus_heal(context);
+}
+
+/* A child claims (or takes, or just subscribes) and is killed; the parent, waiting as any participant does,
+ * gets going again by itself. */
+static void wait_behind_the_dead(enum tbus_wait_mode mode, int what)
+{
+    tbus_bus_t bus;
+    tbus_error_t err;
+    assert_int_equal(tbus_bus_create("heal", &bus, &err), 0);
+    tbus_ring_spec_t spec = {.name = "r",
+                             .kind = what == 2 ? TBUS_BROADCAST : TBUS_MPMC,
+                             .slot_bytes = 64,
+                             .slot_count = 16,
+                             .first_seq = 1};
+    assert_int_equal(tbus_bus_add_topic(&bus, &spec, "number", TBUS_PAGES_SMALL, -1, &err), 0);
+    tbus_ring_t *ring = &bus.rings[0];
+    assert_int_equal(tbus_participant_add(&bus, "parent", &err), 1);
+    assert_int_equal(tbus_participant_add(&bus, "child", &err), 2);
+    enum tbus_sub_role role = what == 2 ? TBUS_SUBSCRIBER : TBUS_CONSUMER;
+    assert_true(tbus_ring_reserve(ring, "parent", role, &err) >= 0);
+    assert_true(tbus_ring_reserve(ring, "child", role, &err) >= 0);
+    tbus_publisher_t p;
+    tbus_subscriber_t s;
+    assert_int_equal(tbus_publisher_join(ring, 1, &p, &err), 0);
+    assert_int_equal(tbus_subscriber_join(ring, "parent", 1, &s, &err), 0);
+    int lock = tbus_participant_live(&bus, 1, &err);
+    assert_true(lock >= 0);
+    if (what == 1)
+        assert_int_equal(tbus_publish_try(&p, &(uint64_t){5}, 8), TBUS_PUBLISHED);
+
+    int done[2];
+    assert_int_equal(pipe(done), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        tbus_publisher_t q;
+        tbus_subscriber_t t;
+        size_t bytes;
+        if (tbus_participant_live(&bus, 2, NULL) < 0 ||
+            tbus_subscriber_join(ring, "child", 2, &t, NULL) < 0 ||
+            tbus_publisher_join(ring, 2, &q, NULL) < 0)
+            _exit(1);
+        if (what == 0 && !tbus_claim_try(&q))
+            _exit(2);
+        if (what == 1 && !tbus_peek(&t, &bytes))
+            _exit(3);
+        if (write(done[1], "x", 1) != 1)
+            _exit(4);
+        for (;;)
+            pause();
+    }
+    char x;
+    assert_int_equal(read(done[0], &x, 1), 1);
+    assert_int_equal(tbus_bus_heal(&bus), 0); /* never from the living */
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+
+    tbus_waiter_t waiter;
+    tbus_waiter_init(&waiter, mode);
+    waiter.heal = heal;
+    waiter.heal_context = &bus;
+    tbus_waiter_watch_subscriber(&waiter, &s);
+    tbus_waiter_watch_publisher(&waiter, &p);
+    for (uint64_t i = 0; i < 64; i++) { /* four laps: every slot the dead held has to come free */
+        while (tbus_publish_try(&p, &i, 8) == TBUS_FULL)
+            tbus_waiter_idle(&waiter, UINT64_MAX);
+        size_t bytes;
+        while (!tbus_peek(&s, &bytes))
+            tbus_waiter_idle(&waiter, UINT64_MAX);
+        tbus_waiter_found(&waiter);
+        assert_int_equal(taken(&s), i);
+        tbus_subscriber_flush(&s);
+    }
+    assert_int_equal(tbus_load_relaxed_u64(&ring->shared->tombs), what == 0);
+    assert_int_equal(tbus_load_relaxed_u64(&ring->shared->in_doubt), what == 1);
+    close(lock);
+    close(done[0]);
+    close(done[1]);
+    tbus_subscriber_leave(&s);
+    tbus_bus_close(&bus);
+}
+
+static void whoever_waits_behind_a_dead_publishers_claim_buries_it(void **state)
+{
+    (void)state;
+    wait_behind_the_dead(TBUS_WAIT_SPIN, 0);
+    wait_behind_the_dead(TBUS_WAIT_PARK, 0);
+}
+
+static void whoever_waits_for_a_slot_that_a_dead_consumer_took_frees_it(void **state)
+{
+    (void)state;
+    wait_behind_the_dead(TBUS_WAIT_YIELD, 1);
+    wait_behind_the_dead(TBUS_WAIT_PARK, 1);
+}
+
+static void a_publisher_does_not_wait_for_a_dead_subscriber(void **state)
+{
+    (void)state;
+    wait_behind_the_dead(TBUS_WAIT_SPIN, 2);
+    wait_behind_the_dead(TBUS_WAIT_PARK, 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_blocking_topic_says_full_and_loses_nothing),
+        cmocka_unit_test(a_dropping_topic_loses_the_newest_and_counts_it),
+        cmocka_unit_test(an_evicting_topic_goes_on_without_the_slowest_and_tells_it_why),
+        cmocka_unit_test(a_batch_is_claimed_filled_in_place_and_seen_in_order),
+        cmocka_unit_test(whoever_waits_behind_a_dead_publishers_claim_buries_it),
+        cmocka_unit_test(whoever_waits_for_a_slot_that_a_dead_consumer_took_frees_it),
+        cmocka_unit_test(a_publisher_does_not_wait_for_a_dead_subscriber),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
