@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <tickbus/stage.h>
+
+/* source -> [a] -> relay -> [b] -> sink: three small stages, run fused in one process or split over three. */
+enum { COUNT = 20000, FAIL_AT = 777 };
+
+typedef struct toy {
+    tbus_stage_t stage;
+    tbus_publisher_t out;
+    tbus_subscriber_t in;
+    tbus_atomic_u64_t *counter;
+    uint64_t next;
+    uint64_t limit;
+    bool kept;
+    bool fails;
+} toy_t;
+
+static int source_poll(tbus_stage_t *stage, uint32_t budget)
+{
+    toy_t *t = (toy_t *)stage;
+    int work = 0;
+    while (budget-- && t->next < t->limit) {
+        if (tbus_publish_try(&t->out, &t->next, 8) == TBUS_FULL)
+            return work;
+        t->next++;
+        work++;
+    }
+    if (t->next >= t->limit)
+        stage->source_done = true;
+    return work;
+}
+
+static void source_wind_down(tbus_stage_t *stage)
+{
+    ((toy_t *)stage)->limit = 0;
+}
+
+static int relay_poll(tbus_stage_t *stage, uint32_t budget)
+{
+    toy_t *t = (toy_t *)stage;
+    int work = 0;
+    size_t bytes;
+    const void *message;
+    while (budget-- && (message = tbus_peek(&t->in, &bytes))) {
+        if (t->fails && t->next == FAIL_AT)
+            return tbus_fail(&stage->error, -TBUS_ELIMIT, "relay gives up at %u on purpose", FAIL_AT);
+        if (tbus_publish_try(&t->out, message, bytes) == TBUS_FULL) {
+            stage->pending = true;
+            return work;
+        }
+        stage->pending = false;
+        tbus_advance(&t->in);
+        t->next++;
+        work++;
+    }
+    return work;
+}
+
+static int sink_poll(tbus_stage_t *stage, uint32_t budget)
+{
+    toy_t *t = (toy_t *)stage;
+    int work = 0;
+    size_t bytes;
+    const void *message;
+    while (budget-- && (message = tbus_peek(&t->in, &bytes))) {
+        uint64_t number;
+        memcpy(&number, message, 8);
+        if (number != t->next)
+            return tbus_fail(&stage->error, -TBUS_ECORRUPT, "sink wanted %llu", (unsigned long long)t->next);
+        t->next++;
+        tbus_add_own_u64(t->counter, 1);
+        tbus_advance(&t->in);
+        work++;
+    }
+    return work;
+}
+
+static const tbus_stage_ops_t source_ops = {.poll = source_poll, .wind_down = source_wind_down};
+static const tbus_stage_ops_t relay_ops = {.poll = relay_poll};
+static const tbus_stage_ops_t sink_ops = {.poll = sink_poll};
+
+static void build(toy_t *t, tbus_bus_t *bus, unsigned which, uint64_t limit, bool fails)
+{
+    static const tbus_stage_ops_t *const ops[] = {&source_ops, &relay_ops, &sink_ops};
+    *t =
+        (toy_t){.stage = {.ops = ops[which], .owner = which + 1, .bus = bus}, .limit = limit, .fails = fails};
+    snprintf(t->stage.name, sizeof t->stage.name, "toy%u", which);
+    if (which < 2 && tbus_stage_publish(&t->stage, which ? "b" : "a", &t->out, NULL) < 0)
+        _exit(9);
+    if (which > 0 && tbus_stage_subscribe(&t->stage, which == 1 ? "a" : "b", "s", &t->in, NULL) < 0)
+        _exit(9);
+    t->counter = tbus_counter(bus, which + 1, "taken", "messages");
+}
+
+static void process(tbus_bus_t *bus, unsigned from, unsigned to, uint64_t limit, enum tbus_wait_mode mode,
+                    bool fails)
+{
+    toy_t toys[3];
+    tbus_stage_t *stages[3];
+    tbus_loop_t loop = {
+        .bus = bus, .stages = stages, .stages_count = to - from, .budget = to - from > 1 ? 1 : 64};
+    for (unsigned i = from; i < to; i++) {
+        build(&toys[i], bus, i, limit, fails);
+        stages[i - from] = &toys[i].stage;
+    }
+    tbus_waiter_init(&loop.waiter, mode);
+    _exit(tbus_loop_run(&loop) < 0 ? 1 : 0);
+}
+
+static tbus_bus_t make_bus(void)
+{
+    tbus_bus_t bus;
+    assert_int_equal(tbus_bus_create("stage", &bus, NULL), 0);
+    static const char *const names[] = {"a", "b"};
+    for (unsigned i = 0; i < 2; i++) {
+        tbus_ring_spec_t spec = {
+            .kind = i ? TBUS_BROADCAST_MP : TBUS_SPSC, .slot_bytes = 64, .slot_count = 64, .first_seq = 1};
+        snprintf(spec.name, sizeof spec.name, "%s", names[i]);
+        assert_true(tbus_bus_add_topic(&bus, &spec, "number", TBUS_PAGES_SMALL, -1, NULL) >= 0);
+        assert_true(tbus_ring_reserve(&bus.rings[i], "s", TBUS_SUBSCRIBER, NULL) >= 0);
+    }
+    assert_int_equal(tbus_participant_add(&bus, "source", NULL), 1);
+    assert_int_equal(tbus_participant_add(&bus, "relay", NULL), 2);
+    assert_int_equal(tbus_participant_add(&bus, "sink", NULL), 3);
+    return bus;
+}
+
+static void command(tbus_bus_t *bus, enum tbus_command c)
+{
+    for (uint32_t owner = 1; owner <= 3; owner++)
+        tbus_store_release_u32(&tbus_participant(bus, owner)->command, c);
+}
+
+static void wait_state(tbus_bus_t *bus, uint32_t owner, uint32_t state)
+{
+    while (tbus_load_acquire_u32(&tbus_participant(bus, owner)->state) < state)
+        nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+}
+
+static void drain(tbus_bus_t *bus)
+{
+    tbus_quiescence_t q = {0};
+    while (!tbus_bus_quiescent(bus, &q)) {
+        tbus_ring_nudge(&bus->rings[0]);
+        tbus_ring_nudge(&bus->rings[1]);
+        nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
+    }
+}
+
+static void run_toys(const unsigned *cuts, unsigned processes, uint64_t limit, enum tbus_wait_mode mode)
+{
+    tbus_bus_t bus = make_bus();
+    pid_t children[3];
+    for (unsigned i = 0; i < processes; i++)
+        if ((children[i] = fork()) == 0)
+            process(&bus, cuts[i], cuts[i + 1], limit, mode, false);
+    for (uint32_t owner = 1; owner <= 3; owner++)
+        wait_state(&bus, owner, TBUS_READY);
+    assert_int_equal(tbus_ring_published(&bus.rings[0]), 0); /* nobody runs before the word is given */
+    command(&bus, TBUS_CMD_RUN);
+    if (limit == UINT64_MAX) {
+        while (tbus_counter_value(&bus, "taken") < 1000)
+            nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+        command(&bus, TBUS_CMD_WIND_DOWN);
+    }
+    wait_state(&bus, 1, TBUS_DONE);
+    drain(&bus);
+    assert_int_equal(tbus_counter_value(&bus, "taken"), tbus_ring_published(&bus.rings[0]));
+    assert_int_equal(tbus_ring_published(&bus.rings[0]), tbus_ring_published(&bus.rings[1]));
+    if (limit != UINT64_MAX)
+        assert_int_equal(tbus_counter_value(&bus, "taken"), limit);
+    command(&bus, TBUS_CMD_STOP);
+    for (unsigned i = 0; i < processes; i++) {
+        int status;
+        assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
+    for (uint32_t owner = 1; owner <= 3; owner++)
+        assert_int_equal(tbus_load_relaxed_u32(&tbus_participant(&bus, owner)->state), TBUS_HALT);
+    tbus_bus_close(&bus);
+}
+
+static void stages_give_the_same_result_fused_and_split(void **state)
+{
+    (void)state;
+    static const unsigned fused[] = {0, 3}, two[] = {0, 1, 3}, split[] = {0, 1, 2, 3};
+    run_toys(fused, 1, COUNT, TBUS_WAIT_PARK);
+    run_toys(two, 2, COUNT, TBUS_WAIT_PARK);
+    run_toys(split, 3, COUNT, TBUS_WAIT_PARK);
+    run_toys(split, 3, COUNT, TBUS_WAIT_YIELD);
+}
+
+static void an_endless_source_winds_down_and_everything_in_flight_arrives(void **state)
+{
+    (void)state;
+    static const unsigned split[] = {0, 1, 2, 3}, fused[] = {0, 3};
+    run_toys(split, 3, UINT64_MAX, TBUS_WAIT_PARK);
+    run_toys(fused, 1, UINT64_MAX, TBUS_WAIT_PARK);
+}
+
+static void a_stage_that_fails_says_why_and_a_bus_with_messages_left_is_not_quiescent(void **state)
+{
+    (void)state;
+    tbus_bus_t bus = make_bus();
+    pid_t child = fork();
+    if (child == 0)
+        process(&bus, 0, 3, COUNT, TBUS_WAIT_PARK, true);
+    command(&bus, TBUS_CMD_RUN);
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+    tbus_participant_t *relay = tbus_participant(&bus, 2);
+    assert_int_equal(tbus_load_relaxed_u32(&relay->state), TBUS_FAIL);
+    assert_string_equal(relay->reason, "relay gives up at 777 on purpose");
+    tbus_quiescence_t q = {0};
+    for (unsigned i = 0; i < 5; i++)
+        assert_false(tbus_bus_quiescent(&bus, &q));
+    tbus_bus_close(&bus);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(stages_give_the_same_result_fused_and_split),
+        cmocka_unit_test(an_endless_source_winds_down_and_everything_in_flight_arrives),
+        cmocka_unit_test(a_stage_that_fails_says_why_and_a_bus_with_messages_left_is_not_quiescent),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
