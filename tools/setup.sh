@@ -17,8 +17,8 @@ PACKAGES=(gcc g++ cmake ninja-build pkg-config
 # What .ci/run needs on top: a second compiler, the formatter, nm.
 PACKAGES_CI=(clang clang-format binutils)
 
-# 2 MiB pages that the pipeline's topics take with the default configuration, rounded up; `busctl start` says what it got.
-HUGE_PAGES_WANTED=32
+# 2 MiB pages. A pipeline takes one for each of its five topics (topics.*.slots at their defaults); tests run several pipelines at a time.
+HUGE_PAGES_WANTED=16
 
 setup_say()
 {

@@ -250,7 +250,7 @@ static void stream_gives_its_key(void **state)
     snprintf(again, sizeof again, "%s/again", run.scratch);
 
     run.summary = start(feed, journal, stream->layout, stream->strategy);
-    assert_string_equal(json_string_value(at(run.summary, "layout.mode")), stream->layout);
+    assert_string_equal(json_string_value(at(run.summary, "layout")), stream->layout);
     check_counts(&run);
     check_nothing_lost(run.summary);
     check_bbo_trace(&run, journal);

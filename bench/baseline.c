@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* baseline.c - how fast would one thread be with no bus at all: read the file, decode every message, build every book?
+ *
+ * The same reader, decoder and books as in the pipeline; what pipeline.c compares it with differs only by the bus and the stages.
+ * Prints {"messages", "ns", "bbo_changes"}.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/measure.h"
+#include "bus/market/market.h"
+#include "feedsim/binaryfile.h"
+#include "feedsim/itch.h"
+
+static const char usage[] = "usage: bench_baseline [--cpu N] FILE\n"
+                            "Decode an ITCH 5.0 file and build its books in one thread, without a bus.\n"
+                            "example: bench_baseline --cpu 0 day.itch\n";
+
+static int bad_usage(void)
+{
+    fputs(usage, stderr);
+    return 2;
+}
+
+int main(int argc, char **argv)
+{
+    const char *path = NULL;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0)
+            return fputs(usage, stdout) < 0;
+        if (strcmp(argv[i], "--cpu") == 0 && i + 1 < argc)
+            bench_pin(atoi(argv[++i]));
+        else if (argv[i][0] != '-' && !path)
+            path = argv[i];
+        else
+            return bad_usage();
+    }
+    if (!path)
+        return bad_usage();
+
+    tbus_error_t err;
+    market_t *market;
+    market_limits_t limits = {.orders_max = 1u << 20, .levels_max = 1u << 18};
+    bench_must(market_create(&limits, &market, &err), "books", err.text);
+    tick_t *tick = calloc(1, TICK_LEN_MAX);
+    bench_must(tick ? 0 : -1, "a tick", "out of memory");
+
+    uint64_t messages = 0, began_ns = tbus_clock_ns();
+    binaryfile_t *file;
+    bench_must(binaryfile_open(path, BINARYFILE_ITCH, &file, &err), path, err.text);
+    const uint8_t *message;
+    size_t bytes, tick_bytes;
+    int status;
+    while ((status = binaryfile_next(file, &message, &bytes, &err)) == BINARYFILE_MESSAGE) {
+        const market_event_t *event;
+        bench_must(itch_decode(message, bytes, tick, &tick_bytes), path, "a message that is no ITCH 5.0");
+        bench_must(market_apply(market, ++messages, tick, tick_bytes, &event), path,
+                   market_limit_text(market));
+    }
+    uint64_t took_ns = tbus_clock_ns() - began_ns;
+    bench_must(status, path, err.text);
+
+    printf("{\"messages\": %" PRIu64 ", \"ns\": %" PRIu64 ", \"bbo_changes\": %" PRIu64 "}\n", messages,
+           took_ns, market_stats(market)->bbo_changes);
+    binaryfile_close(file);
+    market_destroy(market);
+    free(tick);
+    return 0;
+}

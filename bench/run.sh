@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# run.sh - builds the benches and runs them all, one after another; a machine that does nothing else gives the better figures.
+#
+#    ./bench/run.sh            some minutes
+#    ./bench/run.sh --quick    seconds: only shows that they work
+set -eu
+cd "$(dirname "$0")/.."
+. tools/setup.sh
+
+quick=()
+min_time=0.5
+if [ "${1:-}" = --quick ]; then
+    quick=(--quick)
+    min_time=0.01
+fi
+
+setup_packages "${PACKAGES[@]}"
+setup_build release benches
+setup_huge_pages
+
+bin=build/release/bench
+"$bin/bench_ring" --benchmark_min_time=$min_time
+echo
+"$bin/bench_pingpong" "${quick[@]}"
+echo
+"$bin/bench_pipeline" "${quick[@]}"
