@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* exposure.h - what we hold and what we would hold in the worst case: positions and open orders, kept from
+ * what the gate let through and from reports.
+ *
+ * From the moment an order is let through until it has ended, all of its open shares count, at its limit
+ * price. A long position is valued at the best bid, a short one at the best ask; at the last there was while
+ * that side is empty, and at its execution price before there was any.
+ *
+ * Sums of money are kept in 128 bits, where they cannot overflow: a position is at most 2^63 shares at below
+ * 2^32, in 2^16 symbols; an open order is below 2^64, and there are at most 2^20 of them.
+ *
+ * Part of the gate. On the data path: risk/gate.h.
+ */
+#ifndef TICKBUS_RISK_EXPOSURE_H
+#define TICKBUS_RISK_EXPOSURE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bus/market/market.h"
+#include "bus/market/position.h"
+#include "bus/msg/order.h"
+#include "bus/msg/report.h"
+#include "risk/id_map.h"
+
+__extension__ typedef unsigned __int128 exposure_money_t;
+
+typedef struct exposure_symbol {
+    position_t position;
+    uint64_t open_qty[2]; /* shares of open orders: buy, sell */
+    uint32_t mark_px_e4;  /* what the position is valued at; 0: no position */
+    uint32_t pad;
+} exposure_symbol_t;
+
+typedef struct exposure_order {
+    uint64_t order_id;
+    uint32_t px_e4;
+    uint32_t leaves;
+    uint32_t next_free;
+    uint16_t locate;
+    uint8_t side;
+    uint8_t pad;
+} exposure_order_t;
+
+/* Private to the gate; its tests look inside. */
+typedef struct exposure {
+    const market_t *market; /* not owned */
+    bool unsound;           /* an execution could not be booked: positions are not known any more */
+    exposure_money_t positions_value;
+    exposure_money_t open_notional;
+    uint64_t report_mismatches;         /* reports that did not fit the order they name */
+    exposure_symbol_t *symbols;         /* owned; by locate */
+    uint64_t held[MARKET_LOCATES / 64]; /* bit set: there is a position */
+    id_map_t open_by_id;                /* order id -> place in `open` */
+    exposure_order_t *open;             /* owned; [0] is not used */
+    uint32_t open_count;
+    uint32_t open_free; /* first free place, 0: none */
+} exposure_t;
+
+/* What an order would bring about. */
+typedef struct exposure_worst {
+    bool computable;  /* false: nothing below is valid */
+    bool only_closes; /* the position shrinks or ends at zero even if every open order of this side fills */
+    int64_t qty;      /* position if every open order of its side and itself fill */
+    exposure_money_t gross; /* value of all positions and open orders, and of this one */
+} exposure_worst_t;
+
+/* False: no memory; what was built is freed by exposure_destroy. */
+bool exposure_create(exposure_t *e, const market_t *market, uint32_t open_orders_max);
+void exposure_destroy(exposure_t *e);
+
+exposure_worst_t exposure_worst(const exposure_t *e, const order_t *order);
+static inline bool exposure_full(const exposure_t *e)
+{
+    return e->open_free == 0;
+}
+
+/* A new order was let through: it is open from now on. Requires room, and that its id is not open. */
+void exposure_open(exposure_t *e, const order_t *order);
+void exposure_on_report(exposure_t *e, const report_t *report);
+void exposure_on_market(exposure_t *e, const market_event_t *event);
+
+/* Value of positions and open orders, saturated. */
+uint64_t exposure_gross_e4(const exposure_t *e);
+
+static inline uint64_t exposure_notional_e4(uint32_t qty, uint32_t px_e4)
+{
+    return (uint64_t)qty * px_e4; /* (2^32 - 1)^2 < 2^64 */
+}
+
+#endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gate.h - decides on every order: let it through, or reject it, and why.
+ *
+ * Pure: no rings, no clock. It is told of every tick and every report, and keeps positions and open orders
+ * from them, so that it can say what the worst would be if an order passed. It fails closed: what cannot be
+ * known or computed is rejected.
+ *
+ * A cancel passes if it is well formed (order_form.h), whatever else holds. A new order is checked in this
+ * order, and the first check that it fails gives the reason:
+ *
+ *     1 MALFORMED       no order at all (order_form.h)
+ *     2 DUPLICATE_ID    not above every id that its strategy has used, in rejected orders as well
+ *     3 KILL_SWITCH     the kill switch is on
+ *     4 UNKNOWN_SYMBOL  neither directory entry nor order seen for its locate
+ *     5 HALTED          the symbol does not trade
+ *     6 MAX_QTY         qty > max_order_qty
+ *     7 MAX_NOTIONAL    qty x limit price > max_order_notional_e4
+ *     8 NO_REFERENCE    no limit price (0), either side of the book empty, or the book locked or crossed
+ *     9 PRICE_COLLAR    limit price further than the collar above or below the best price of its own side
+ *    10 POSITION_LIMIT  position + all open orders of its side + this one beyond position_max
+ *    11 GROSS_NOTIONAL  value of all positions + all open orders + this one > gross_notional_max_e4
+ *    12 RATE            orders_per_second orders have passed within the last second
+ *    13 OPEN_ORDERS     open_orders_max orders are open
+ *       OVERFLOW        10 or 11 cannot be computed in 64 bits; and every order after an execution that could
+ *                       not be booked
+ *
+ * The duplicate check stands before all that depend on the state of the world: so a REJECTED for any other
+ * reason than MALFORMED and DUPLICATE_ID is about the one order that ever had the id, and those two say
+ * nothing about an order of that id that may be live.
+ *
+ * Reference: a buy is measured from the best bid, a sell from the best ask, both ways. A far-away quote on
+ * the other side (a stub) so lends no price respectability; an order that would pay a spread wider than the
+ * collar is rejected.
+ *
+ * Exposure is worst case: every open share counts until its order has ended (exposure.h says at which price).
+ * An order that can only close a position, even if all open orders of its side fill, is not held against the
+ * gross limit: no limit may lock a position in.
+ *
+ * Rate: a sliding window, exact: an order passes if fewer than orders_per_second have passed in the second
+ * that ends with it. The clock is the market's (event time), as it is for strategies: the same inputs give
+ * the same decisions at any pace. A clock that stands still or runs back gives no new room, but for midnight.
+ *
+ * Previous on the data path: bus/msg/order.h. Next: risk/stage.h.
+ */
+#ifndef TICKBUS_RISK_GATE_H
+#define TICKBUS_RISK_GATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <tickbus/error.h>
+
+#include "bus/market/market.h"
+#include "bus/market/position.h"
+#include "bus/msg/order.h"
+#include "bus/msg/report.h"
+#include "risk/limits.h"
+
+typedef struct gate gate_t;
+
+typedef struct gate_exposure {
+    position_t position;
+    uint64_t open_buy_qty; /* shares of open orders */
+    uint64_t open_sell_qty;
+    uint32_t mark_px_e4; /* what the position is valued at; 0: no position */
+} gate_exposure_t;
+
+/* `market` is borrowed, for reading. All memory is allocated and touched here. -TBUS_ECONFIG, -ENOMEM. Cold.
+ */
+int gate_create(const risk_limits_t *limits, const market_t *market, gate_t **out_gate, tbus_error_t *err);
+void gate_destroy(gate_t *g);
+
+/* Kill switch on or off. */
+void gate_kill(gate_t *g, bool killed);
+
+/* Decide on an order against the market as it is now. `now_ns`: event time, ns since midnight. REASON_NONE
+ * lets it through, and a new order counts as open from then on. Hot. */
+uint8_t gate_judge(gate_t *g, const order_t *order, uint64_t now_ns);
+
+/* Take a report, of risk's own as well (they have no effect). An execution is booked even if its order is not
+ * known. Hot. */
+void gate_on_report(gate_t *g, const report_t *report);
+
+/* Take the outcome of the next tick: marks move. Hot; a symbol without a position costs one look at a bit. */
+void gate_on_market(gate_t *g, const market_event_t *event);
+
+gate_exposure_t gate_exposure(const gate_t *g, uint16_t locate);
+/* Value of all positions and open orders, saturated. */
+uint64_t gate_gross_notional_e4(const gate_t *g);
+uint32_t gate_open_orders(const gate_t *g);
+/* Reports that did not fit the order they name: unknown executed order, wrong shares left. Of two figures the
+ * larger exposure was kept. */
+uint64_t gate_report_mismatches(const gate_t *g);
+
+#endif

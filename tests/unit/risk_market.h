@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* risk_market.h - for the tests of risk/: a market fed by hand, one tick a call, and orders and reports made in one line. */
+#ifndef TICKBUS_TESTS_RISK_MARKET_H
+#define TICKBUS_TESTS_RISK_MARKET_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "bus/market/market.h"
+#include "bus/msg/order.h"
+#include "bus/msg/report.h"
+
+#define LOCATE    7u
+#define STRATEGY  3u
+#define SECOND_NS UINT64_C(1000000000)
+
+static inline market_t *risk_market_create(void)
+{
+    market_t *m = NULL;
+    tbus_error_t err = {0};
+    market_limits_t limits = {.orders_max = 4096, .levels_max = 4096};
+    if (market_create(&limits, &m, &err) != 0)
+        fail_msg("%s", err.text);
+    return m;
+}
+
+static inline tick_t tick_of(uint8_t type, uint16_t locate)
+{
+    return (tick_t){.type = type, .intended = tick_pack(0, locate)};
+}
+static inline tick_t tick_add(uint16_t locate, uint64_t ref, uint8_t side, uint32_t qty, uint32_t px_e4)
+{
+    tick_t t = tick_of('A', locate);
+    t.order_ref = ref;
+    t.side = side;
+    t.qty = qty;
+    t.px_e4 = px_e4;
+    memcpy(t.symbol, "TEST    ", 8);
+    return t;
+}
+static inline tick_t tick_execute(uint16_t locate, uint64_t ref, uint32_t qty)
+{
+    tick_t t = tick_of('E', locate);
+    t.order_ref = ref;
+    t.qty = qty;
+    return t;
+}
+static inline tick_t tick_reduce(uint16_t locate, uint64_t ref, uint32_t qty)
+{
+    tick_t t = tick_of('X', locate);
+    t.order_ref = ref;
+    t.qty = qty;
+    return t;
+}
+static inline tick_t tick_delete(uint16_t locate, uint64_t ref)
+{
+    tick_t t = tick_of('D', locate);
+    t.order_ref = ref;
+    return t;
+}
+static inline tick_t tick_replace(uint16_t locate, uint64_t ref, uint64_t new_ref, uint32_t qty,
+                                  uint32_t px_e4)
+{
+    tick_t t = tick_of('U', locate);
+    t.order_ref = ref;
+    t.new_ref = new_ref;
+    t.qty = qty;
+    t.px_e4 = px_e4;
+    return t;
+}
+/* Trading action: 'H' halted, 'T' trading, ... */
+static inline tick_t tick_trading(uint16_t locate, uint8_t trading_state)
+{
+    tick_t t = tick_of('H', locate);
+    memcpy(t.body, "TEST    ", 8);
+    t.body[8] = trading_state;
+    return t;
+}
+
+/* Apply the next tick. */
+static inline const market_event_t *market_next(market_t *m, tick_t tick)
+{
+    const market_event_t *event = NULL;
+    assert_int_equal(market_apply(m, market_seq(m) + 1, &tick, sizeof(tick), &event), 0);
+    return event;
+}
+
+static inline order_t order_new(uint64_t count, uint8_t side, uint32_t qty, uint32_t px_e4, uint8_t tif)
+{
+    return (order_t){
+        .order_id = ORDER_ID(STRATEGY, count),
+        .intended = tick_pack(1000 + count, LOCATE),
+        .sent = tick_pack(0, STRATEGY),
+        .px_e4 = px_e4,
+        .qty = qty,
+        .kind = ORDER_NEW,
+        .side = side,
+        .tif = tif,
+    };
+}
+static inline order_t order_cancel(uint64_t count)
+{
+    return (order_t){
+        .order_id = ORDER_ID(STRATEGY, count),
+        .intended = tick_pack(1000 + count, LOCATE),
+        .sent = tick_pack(0, STRATEGY),
+        .kind = ORDER_CANCEL,
+    };
+}
+
+static inline report_t report_of(const order_t *o, uint8_t kind, uint32_t qty, uint32_t leaves,
+                                 uint32_t px_e4)
+{
+    return (report_t){
+        .order_id = o->order_id,
+        .intended = o->intended,
+        .px_e4 = px_e4,
+        .qty = qty,
+        .leaves = leaves,
+        .kind = kind,
+        .side = o->side,
+    };
+}
+
+/* xorshift64*: the same numbers on every host. */
+static inline uint64_t next_random(uint64_t *state)
+{
+    *state ^= *state >> 12;
+    *state ^= *state << 25;
+    *state ^= *state >> 27;
+    return *state * UINT64_C(2685821657736338717);
+}
+
+#endif
