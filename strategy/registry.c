@@ -5,6 +5,7 @@
 #include "strategy/strategy.h"
 
 static const strategy_t *const strategies[] = {
+    &strategy_quote,
     &strategy_null,
 };
 

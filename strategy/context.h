@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* context.h - the strategy stage from the inside: what stage.c (inputs) and context.c (what a strategy may
+ * call, outputs) share. Private to strategy/. */
+#ifndef TICKBUS_STRATEGY_CONTEXT_H
+#define TICKBUS_STRATEGY_CONTEXT_H
+
+#include <tickbus/stage.h>
+
+#include "strategy/ledger.h"
+#include "strategy/outbox.h"
+#include "strategy/own_orders.h"
+#include "strategy/strategy.h"
+
+typedef struct order_counters {
+    tbus_atomic_u64_t *sent;
+    tbus_atomic_u64_t *cancels_sent;
+    tbus_atomic_u64_t *accepted;
+    tbus_atomic_u64_t *rejected;
+    tbus_atomic_u64_t *partial;
+    tbus_atomic_u64_t *filled;
+    tbus_atomic_u64_t *cancelled;
+    tbus_atomic_u64_t *cancels_rejected;
+    tbus_atomic_u64_t *report_mismatches;
+} order_counters_t;
+
+#define BOOK_COUNTERS_MAX 16
+
+struct strat_context {
+    tbus_stage_t stage; /* first */
+    const strategy_t *strategy;
+    void *self;
+    market_t *market; /* not owned */
+    uint16_t number;
+    bool winding_down;
+
+    tbus_subscriber_t md;
+    tbus_subscriber_t reports;
+    tbus_publisher_t orders_out;
+    tbus_publisher_t bbo_out; /* number 1 only */
+
+    uint64_t md_seq;      /* last tick taken, 0: none */
+    uint64_t report_seq;  /* last report taken */
+    uint64_t intended_ns; /* of the last tick */
+    uint64_t event_ns;    /* likewise */
+    uint64_t timer_ns;    /* event time at which on_timer is due, 0: off */
+
+    own_orders_t own;
+    outbox_t outbox; /* orders that found no room */
+    bool bbo_waits;  /* so did this one: */
+    bbo_t bbo;
+
+    ledger_t ledger;
+    order_counters_t counters;
+    tbus_histogram_t *tick_to_order;
+    tbus_atomic_u64_t *book_counters[BOOK_COUNTERS_MAX];
+    uint32_t unshown; /* ticks and reports since the slow counters were last shown */
+};
+
+/* Publish what waits, as far as there is room, and set stage.pending. Returns how many went out. */
+int context_flush(strat_context_t *ctx);
+
+/* Cancel every open order that has not been asked to be cancelled. Cold. */
+void context_cancel_all(strat_context_t *ctx);
+
+#endif

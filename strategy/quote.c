@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* quote - joins the touch: on each of a few symbols one buy order at the best bid and one sell order at the best ask.
+ *
+ * Each side of a symbol is one of
+ *
+ *    NONE --send--> OPEN --cancel--> LEAVING --cancelled, filled--> NONE
+ *      ^-- rejected --/ \-- filled, cancelled by others --> NONE
+ *
+ * and wants a price: that of its side of the touch, or none at all when the book is one-sided, locked or crossed (a quote would cross), the
+ * symbol is halted, or an execution could take the position beyond its limit. An order whose price is no longer wanted is
+ * cancelled; the next one goes out once the exchange has said that it is gone. Between two new orders of a side at least
+ * requote_ns_min of event time pass, twice as much after every rejection in a row; so a quote follows the touch at that pace, and
+ * one that is not wanted at all leaves at once.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "strategy/strategy.h"
+
+#define BACKOFF_MAX  10u                      /* doublings of requote_ns_min */
+#define PAUSE_NS_MAX UINT64_C(86400000000000) /* a day */
+
+enum quote_state { QUOTE_NONE = 0, QUOTE_OPEN, QUOTE_LEAVING };
+
+typedef struct quote_side {
+    uint8_t state;
+    uint8_t side; /* 'B', 'S' */
+    bool sent_before;
+    uint32_t px_e4;    /* of the order */
+    uint32_t rejected; /* in a row */
+    uint64_t order_id;
+    uint64_t sent_ns; /* event time of the last new order */
+} quote_side_t;
+
+typedef struct quote_symbol {
+    uint16_t locate;
+    quote_side_t sides[2];
+} quote_symbol_t;
+
+typedef struct quote {
+    strat_params_t params;
+    bool winding_down;
+    uint64_t timer_ns; /* asked for, 0: none */
+    uint32_t symbols_count;
+    quote_symbol_t symbols[STRAT_SYMBOLS_MAX];
+    uint8_t place[MARKET_LOCATES]; /* 1 + index in symbols, 0: not quoted */
+} quote_t;
+
+_Static_assert(STRAT_SYMBOLS_MAX < 256, "an index fits `place`");
+
+/* ---- what a side wants */
+
+static bool within_limit(const quote_t *q, const position_t *position, uint8_t side)
+{
+    int64_t worst =
+        side == 'B' ? position->qty + q->params.order_qty : position->qty - (int64_t)q->params.order_qty;
+    return worst <= (int64_t)q->params.position_max && worst >= -(int64_t)q->params.position_max;
+}
+
+/* 0: no quote. An open order counts as part of the limit already. */
+static uint32_t wanted_px(const quote_t *q, const strat_context_t *ctx, uint16_t locate,
+                          const quote_side_t *s)
+{
+    const market_t *market = strat_market(ctx);
+    market_touch_t touch = market_touch(market, locate);
+    if (q->winding_down || touch.bid_qty == 0 || touch.ask_qty == 0 || touch.bid_px_e4 >= touch.ask_px_e4)
+        return 0;
+    if (market_symbol(market, locate)->trading == MARKET_HALTED)
+        return 0;
+    if (s->state == QUOTE_NONE && !within_limit(q, strat_position(ctx, locate), s->side))
+        return 0;
+    return s->side == 'B' ? touch.bid_px_e4 : touch.ask_px_e4;
+}
+
+/* ---- at what pace */
+
+/* Event time from which the side may send again. A clock that ran back (a new day) holds nobody up. */
+static uint64_t due_ns(const quote_t *q, const quote_side_t *s, uint64_t now_ns)
+{
+    if (!s->sent_before || now_ns < s->sent_ns)
+        return now_ns;
+    uint64_t pause_ns = q->params.requote_ns_min << (s->rejected < BACKOFF_MAX ? s->rejected : BACKOFF_MAX);
+    return s->sent_ns + pause_ns;
+}
+
+static void wake_at(quote_t *q, strat_context_t *ctx, uint64_t due)
+{
+    if (q->timer_ns != 0 && q->timer_ns <= due)
+        return;
+    q->timer_ns = due;
+    strat_timer_at(ctx, due);
+}
+
+/* ---- doing it */
+
+static void quote(quote_t *q, strat_context_t *ctx, uint16_t locate, quote_side_t *s)
+{
+    uint32_t px = wanted_px(q, ctx, locate, s);
+    if (s->state == QUOTE_LEAVING || (s->state == QUOTE_NONE && px == 0) ||
+        (s->state == QUOTE_OPEN && s->px_e4 == px))
+        return;
+    uint64_t now_ns = strat_event_ns(ctx);
+    uint64_t due = due_ns(q, s, now_ns);
+    if (px != 0 && due > now_ns) {
+        wake_at(q, ctx, due);
+        return;
+    }
+    if (s->state == QUOTE_OPEN) {
+        if (strat_cancel(ctx, locate, s->order_id))
+            s->state = QUOTE_LEAVING;
+        return;
+    }
+    uint64_t id = strat_send(ctx, locate, s->side, q->params.order_qty, px, ORDER_TIF_DAY);
+    if (id == 0)
+        return; /* no credit; the next change of the touch tries again */
+    s->state = QUOTE_OPEN;
+    s->order_id = id;
+    s->px_e4 = px;
+    s->sent_ns = now_ns;
+    s->sent_before = true;
+}
+
+static void quote_both(quote_t *q, strat_context_t *ctx, quote_symbol_t *symbol)
+{
+    quote(q, ctx, symbol->locate, &symbol->sides[0]);
+    quote(q, ctx, symbol->locate, &symbol->sides[1]);
+}
+
+/* ---- which symbols */
+
+static bool is_configured(const quote_t *q, const char name[8])
+{
+    for (uint32_t i = 0; i < q->params.symbols_count; i++) {
+        char padded[8];
+        memset(padded, ' ', sizeof padded);
+        memcpy(padded, q->params.symbols[i], strnlen(q->params.symbols[i], sizeof padded));
+        if (memcmp(padded, name, sizeof padded) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The symbol of a locate whose touch has changed, chosen now if it is to be; NULL: not quoted. */
+static quote_symbol_t *symbol_of(quote_t *q, const strat_context_t *ctx, uint16_t locate,
+                                 const market_touch_t *touch)
+{
+    if (q->place[locate] != 0)
+        return &q->symbols[q->place[locate] - 1];
+    uint32_t symbols_max = q->params.symbols_count != 0 ? q->params.symbols_count : q->params.symbols_auto;
+    if (q->symbols_count >= symbols_max || touch->bid_qty == 0 || touch->ask_qty == 0)
+        return NULL;
+    if (q->params.symbols_count != 0 && !is_configured(q, market_symbol(strat_market(ctx), locate)->name))
+        return NULL;
+    quote_symbol_t *symbol = &q->symbols[q->symbols_count++];
+    *symbol = (quote_symbol_t){.locate = locate, .sides = {{.side = 'B'}, {.side = 'S'}}};
+    q->place[locate] = (uint8_t)q->symbols_count;
+    return symbol;
+}
+
+/* ---- callbacks */
+
+static int quote_create(strat_context_t *ctx, const strat_params_t *params, void **out_self,
+                        tbus_error_t *err)
+{
+    (void)ctx;
+    if (params->symbols_count > STRAT_SYMBOLS_MAX || params->symbols_auto > STRAT_SYMBOLS_MAX)
+        return tbus_fail(err, -TBUS_ECONFIG,
+                         "quote takes %u symbols at most (strategy.symbols, strategy.symbols_auto)",
+                         STRAT_SYMBOLS_MAX);
+    if (params->order_qty == 0)
+        return tbus_fail(err, -TBUS_ECONFIG, "strategy.order_qty is 0; it must be at least 1");
+    if (params->requote_ns_min > PAUSE_NS_MAX)
+        return tbus_fail(err, -TBUS_ECONFIG, "strategy.requote_ns_min is more than a day");
+    size_t bytes = (sizeof(quote_t) + 63) / 64 * 64;
+    quote_t *q = aligned_alloc(64, bytes);
+    if (q == NULL)
+        return tbus_fail(err, -ENOMEM, "no memory for the strategy 'quote'");
+    memset(q, 0, bytes);
+    q->params = *params;
+    *out_self = q;
+    return 0;
+}
+
+/* A halt changes no touch. */
+static void quote_on_tick(void *self, strat_context_t *ctx, const tick_t *tick, uint64_t md_seq)
+{
+    (void)md_seq;
+    quote_t *q = self;
+    if (tick->type != 'H' && tick->type != 'h')
+        return;
+    uint8_t place = q->place[tick_locate(tick)];
+    if (place != 0)
+        quote_both(q, ctx, &q->symbols[place - 1]);
+}
+
+static void quote_on_bbo(void *self, strat_context_t *ctx, uint16_t locate, const market_touch_t *touch)
+{
+    quote_t *q = self;
+    quote_symbol_t *symbol = symbol_of(q, ctx, locate, touch);
+    if (symbol != NULL)
+        quote_both(q, ctx, symbol);
+}
+
+static void quote_on_report(void *self, strat_context_t *ctx, const report_t *report)
+{
+    quote_t *q = self;
+    uint8_t place = q->place[report_locate(report)];
+    if (place == 0)
+        return;
+    quote_symbol_t *symbol = &q->symbols[place - 1];
+    quote_side_t *s = &symbol->sides[report->side == 'S'];
+    if (s->state == QUOTE_NONE || s->order_id != report->order_id)
+        return;
+    switch (report->kind) {
+    case REPORT_ACCEPTED:
+        s->rejected = 0;
+        break;
+    case REPORT_REJECTED:
+        s->rejected++;
+        s->state = QUOTE_NONE;
+        break;
+    case REPORT_FILLED:
+    case REPORT_CANCELLED:
+        s->state = QUOTE_NONE;
+        break;
+    case REPORT_CANCEL_REJECTED: /* and it is still there: let it be for a while before asking again */
+        s->state = QUOTE_OPEN;
+        s->sent_ns = strat_event_ns(ctx);
+        break;
+    default:
+        break;
+    }
+    quote_both(q, ctx, symbol);
+}
+
+/* One timer for all: whoever is not due yet asks again. */
+static void quote_on_timer(void *self, strat_context_t *ctx, uint64_t event_ns)
+{
+    (void)event_ns;
+    quote_t *q = self;
+    q->timer_ns = 0;
+    for (uint32_t i = 0; i < q->symbols_count; i++)
+        quote_both(q, ctx, &q->symbols[i]);
+}
+
+/* Nothing is wanted any more, and what is not wanted leaves. */
+static void quote_on_wind_down(void *self, strat_context_t *ctx)
+{
+    quote_t *q = self;
+    q->winding_down = true;
+    for (uint32_t i = 0; i < q->symbols_count; i++)
+        quote_both(q, ctx, &q->symbols[i]);
+}
+
+static void quote_destroy(void *self)
+{
+    free(self);
+}
+
+const strategy_t strategy_quote = {
+    .name = "quote",
+    .summary = "joins the best bid and the best ask of a few symbols, within a position limit",
+    .create = quote_create,
+    .on_tick = quote_on_tick,
+    .on_bbo = quote_on_bbo,
+    .on_report = quote_on_report,
+    .on_timer = quote_on_timer,
+    .on_wind_down = quote_on_wind_down,
+    .destroy = quote_destroy,
+};
