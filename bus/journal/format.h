@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* format.h - the bytes of a journal segment, as <tickbus/journal.h> describes them. Private to bus/journal.
+ *
+ * Written by: the recording thread; `closed` by whoever finishes the segment. Read by: any number of readers,
+ * also while it is written. What makes that safe are three words that are stored last, with release order:
+ *
+ *    header.magic    J1: the rest of the header is there      pairs J2, a reader's look at a segment
+ *    record.length   J3: the rest of the record is there      pairs J4, a reader's look at a record
+ *    header.closed   J5: nothing follows, all is on the disk  pairs J6, a reader that found no more
+ *
+ * A segment whose header is all zeros was made ready for later and is not part of the journal yet.
+ */
+#ifndef TICKBUS_JOURNAL_FORMAT_H
+#define TICKBUS_JOURNAL_FORMAT_H
+
+#include <tickbus/atomic.h>
+#include <tickbus/journal.h>
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "journals are little-endian"
+#endif
+
+#define TBUS_JOURNAL_MAGIC UINT64_C(0x00314c4e524a4254) /* "TBJRNL1\0" in memory order */
+
+typedef struct tbus_journal_header {
+    tbus_atomic_u64_t magic;      /*   0 */
+    uint32_t abi;                 /*   8 */
+    uint32_t header_bytes;        /*  12 TBUS_JOURNAL_HEADER_BYTES */
+    uint8_t session_id[16];       /*  16 random; the same in all segments of a session */
+    uint32_t segment;             /*  32 number, from 1; also the name of the file */
+    uint32_t topics_count;        /*  36 */
+    uint64_t first_record;        /*  40 records in all segments before this one */
+    uint64_t segment_bytes;       /*  48 size of the file while it is written */
+    uint64_t started_realtime_ns; /*  56 */
+    char bus_name[TBUS_NAME_MAX]; /*  64 */
+    tbus_atomic_u64_t
+        closed; /*  88 bits 0-31 bytes that it holds, header included; 32-63 their CRC; 0: not finished */
+    uint32_t header_crc32c; /*  96 over this header, with `magic`, `closed` and this taken as 0 */
+    uint8_t pad0[28];
+    tbus_journal_topic_t topics[TBUS_JOURNAL_TOPICS_MAX]; /* 128 */
+    uint8_t pad1[3072];
+} tbus_journal_header_t;
+
+TBUS_STATIC_ASSERT(sizeof(tbus_journal_topic_t) == 56);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_topic_t, type) == 24);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_topic_t, first_seq) == 48);
+TBUS_STATIC_ASSERT(sizeof(tbus_journal_header_t) == 4096);
+TBUS_STATIC_ASSERT(sizeof(tbus_journal_header_t) == TBUS_JOURNAL_HEADER_BYTES);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, magic) == 0);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, abi) == 8);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, header_bytes) == 12);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, session_id) == 16);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, segment) == 32);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, topics_count) == 36);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, first_record) == 40);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, segment_bytes) == 48);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, started_realtime_ns) == 56);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, bus_name) == 64);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, closed) == 88);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, header_crc32c) == 96);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, topics) == 128);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, pad1) == 1024);
+
+typedef struct tbus_journal_record_header {
+    tbus_atomic_u32_t length; /*  0 */
+    uint32_t crc32c;          /*  4 */
+    uint64_t seq;             /*  8 */
+    uint64_t time_ns;         /* 16 */
+    uint16_t topic;           /* 24 */
+    uint16_t flags;           /* 26 */
+    uint32_t pad;             /* 28 */
+} tbus_journal_record_header_t;
+
+TBUS_STATIC_ASSERT(sizeof(tbus_journal_record_header_t) == 32);
+TBUS_STATIC_ASSERT(sizeof(tbus_journal_record_header_t) == TBUS_JOURNAL_RECORD_HEADER);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_record_header_t, length) == 0);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_record_header_t, crc32c) == 4);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_record_header_t, seq) == 8);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_record_header_t, time_ns) == 16);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_record_header_t, topic) == 24);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_record_header_t, flags) == 26);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_record_header_t, pad) == 28);
+/* Sizes and offsets within a segment fit the 32 bits that records and `closed` give them. */
+TBUS_STATIC_ASSERT(TBUS_JOURNAL_SEGMENT_BYTES_MAX <= UINT32_MAX);
+
+#define TBUS_JOURNAL_FILE_NAME_MAX 16u /* "00000001.tbj" */
+#define TBUS_JOURNAL_SEGMENTS_MAX  99999999u
+
+static inline uint64_t tbus_journal_padded(uint64_t bytes)
+{
+    return (bytes + 7) & ~UINT64_C(7);
+}
+
+/* What the CRCs of a segment's records start from. */
+static inline uint32_t tbus_journal_seed(const uint8_t session_id[16], uint32_t segment)
+{
+    return tbus_crc32c(tbus_crc32c(0, session_id, 16), &segment, sizeof segment);
+}
+
+/* The CRC of a record at `offset` of its segment. `length`: as stored, at least the record header's;
+ * `record`: all of it, padding included; its first 8 bytes do not matter. */
+static inline uint32_t tbus_journal_record_crc(uint32_t seed, uint64_t offset, uint32_t length,
+                                               const void *record)
+{
+    uint64_t place = offset << 32 | length;
+    uint32_t crc = tbus_crc32c(seed, &place, sizeof place);
+    return tbus_crc32c(crc, (const unsigned char *)record + 8, tbus_journal_padded(length) - 8);
+}
+
+/* `closed` of a segment that holds `bytes` bytes. Never 0: a segment holds at least its header. */
+static inline uint64_t tbus_journal_closed_word(uint32_t seed, uint32_t bytes)
+{
+    return (uint64_t)tbus_crc32c(seed, &bytes, sizeof bytes) << 32 | bytes;
+}
+
+/* The CRC of a private copy of a header; leaves the three fields that it does not cover at 0. */
+static inline uint32_t tbus_journal_header_crc(tbus_journal_header_t *copy)
+{
+    copy->magic = (tbus_atomic_u64_t){0};
+    copy->closed = (tbus_atomic_u64_t){0};
+    copy->header_crc32c = 0;
+    return tbus_crc32c(0, copy, sizeof *copy);
+}
+
+/* The two ways of tbus_crc32c, for the test that compares them. `_by_cpu` requires `_cpu_has`. */
+uint32_t tbus_crc32c_by_table(uint32_t crc, const void *data, size_t bytes);
+uint32_t tbus_crc32c_by_cpu(uint32_t crc, const void *data, size_t bytes);
+bool tbus_crc32c_cpu_has(void);
+
+#endif

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bus/journal/reader.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BUFFER_BYTES (UINT64_C(256) << 10)
+
+/* Have at least `bytes` bytes from the position on in the buffer, as many as fit if `bytes` is less, fresh
+ * from the file. Returns how many there are; fewer than `bytes` only at the end of the file; or -errno. */
+static int64_t fill(tbus_journal_reader_t *r, uint64_t bytes)
+{
+    if (bytes > r->buffer_capacity) {
+        uint64_t capacity = (bytes + BUFFER_BYTES - 1) / BUFFER_BYTES * BUFFER_BYTES;
+        unsigned char *buffer = aligned_alloc(64, capacity);
+        if (!buffer)
+            return -ENOMEM;
+        free(r->buffer);
+        r->buffer = buffer;
+        r->buffer_capacity = capacity;
+    }
+    r->buffer_bytes = 0;
+    int64_t got = tbus_journal_read(r->fd, r->buffer, r->buffer_capacity, r->position);
+    if (got < 0)
+        return got;
+    r->buffer_at = r->position;
+    r->buffer_bytes = (uint64_t)got;
+    return got;
+}
+
+static uint64_t buffered(const tbus_journal_reader_t *r)
+{
+    uint64_t skipped = r->position - r->buffer_at;
+    return r->buffer_bytes > skipped ? r->buffer_bytes - skipped : 0;
+}
+
+/* Look at the record at the position, in the buffer as far as it goes. */
+static int look_at_record(tbus_journal_reader_t *r, tbus_journal_record_t *out_record)
+{
+    uint64_t have = buffered(r);
+    if (have < TBUS_JOURNAL_RECORD_HEADER) {
+        int64_t got = fill(r, TBUS_JOURNAL_RECORD_HEADER);
+        if (got < 0)
+            return (int)got;
+        have = (uint64_t)got;
+    }
+    if (have < TBUS_JOURNAL_RECORD_HEADER)
+        return have && !tbus_journal_all_zeros(r->buffer, have) ? TBUS_JOURNAL_BAD : TBUS_JOURNAL_NOTHING;
+    const unsigned char *at = r->buffer + (r->position - r->buffer_at);
+    uint32_t length =
+        tbus_load_relaxed_u32(&((const tbus_journal_record_header_t *)(const void *)at)->length);
+    if (length == 0)
+        return TBUS_JOURNAL_NOTHING;
+    uint64_t padded = tbus_journal_padded(length);
+    if (length < TBUS_JOURNAL_RECORD_HEADER || padded > r->info.segment_bytes - r->position)
+        return TBUS_JOURNAL_BAD;
+    if (padded > have) {
+        int64_t got = fill(r, padded);
+        if (got < 0)
+            return (int)got;
+        have = (uint64_t)got;
+        at = r->buffer;
+    }
+    if (!tbus_journal_record_valid(at, have, r->position, r->seed, r->info.topics_count, &padded))
+        return TBUS_JOURNAL_BAD;
+    const tbus_journal_record_header_t *header = (const tbus_journal_record_header_t *)(const void *)at;
+    *out_record = (tbus_journal_record_t){
+        .topic = header->topic,
+        .seq = header->seq,
+        .time_ns = header->time_ns,
+        .payload = header + 1,
+        .bytes = length - TBUS_JOURNAL_RECORD_HEADER,
+        .segment = r->segment,
+        .offset = r->position,
+    };
+    r->position += padded;
+    r->records++;
+    return TBUS_JOURNAL_FOUND;
+}
+
+/* The same, but from what the file holds now. A follower asks this again and again: a look at the length
+ * comes first. */
+static int look_again(tbus_journal_reader_t *r, tbus_journal_record_t *out_record)
+{
+    uint32_t length = 0;
+    int64_t got = tbus_journal_read(r->fd, &length, sizeof length, r->position);
+    if (got < 0)
+        return (int)got;
+    r->buffer_bytes = 0;
+    if (got == sizeof length && length == 0)
+        return TBUS_JOURNAL_NOTHING;
+    /* J4 pairs J3 (tbus_journal_append): a read copies bytes in any order; what was stored before the length
+     * that this one saw is there for the next one. */
+    tbus_fence_acquire();
+    return look_at_record(r, out_record);
+}
+
+/* --- the end --- */
+
+/* A segment's `closed` word: how many bytes it says it holds, 0 while it is written. False: it does not fit
+ * its CRC. */
+static bool closed_bytes_of(const tbus_journal_reader_t *r, const tbus_journal_header_t *h,
+                            uint32_t *out_bytes)
+{
+    uint64_t closed = tbus_load_relaxed_u64(&h->closed);
+    uint32_t bytes = (uint32_t)closed;
+    *out_bytes = bytes;
+    return closed == 0 ||
+           (closed == tbus_journal_closed_word(r->seed, bytes) && bytes >= TBUS_JOURNAL_HEADER_BYTES);
+}
+
+/* Its writer holds the lock; else it is gone. */
+static bool writer_alive(const tbus_journal_reader_t *r)
+{
+    struct flock whole = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+    return fcntl(r->lock_fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
+}
+
+static int fail_damaged(tbus_journal_reader_t *r, const char *what, tbus_error_t *err)
+{
+    int code = tbus_fail(&r->failure, -TBUS_ECORRUPT,
+                         "segment %08u.tbj of the journal in %s is damaged at offset %" PRIu64
+                         ", after %" PRIu64 " records: %s",
+                         r->segment, r->path, r->position, r->records, what);
+    if (err)
+        *err = r->failure;
+    return code;
+}
+
+static int fail_reading(const tbus_journal_reader_t *r, int code, tbus_error_t *err)
+{
+    return tbus_fail(err, code, "cannot read segment %08u.tbj of the journal in %s at offset %" PRIu64 ": %s",
+                     r->segment, r->path, r->position, tbus_strerror(code));
+}
+
+/* Reading has stopped at the position of this segment, which nobody writes any more. `is_last`: no other
+ * comes after it. 0: this is how a segment ends; else the negative error. */
+static int judge_end(tbus_journal_reader_t *r, bool is_last, tbus_error_t *err)
+{
+    tbus_journal_header_t header;
+    tbus_journal_tail_t tail;
+    struct stat file;
+    uint32_t closed_bytes;
+    int64_t got = tbus_journal_read(r->fd, &header, sizeof header, 0);
+    int code = got < 0 ? (int)got : fstat(r->fd, &file) < 0 ? -errno : 0;
+    if (code == 0)
+        code = tbus_journal_tail_judge(r->fd, r->position, r->seed, r->info.topics_count, &tail);
+    if (code < 0)
+        return fail_reading(r, code, err);
+    if (got < (int64_t)sizeof header)
+        return fail_damaged(r, "its header is gone", err);
+    /* J6 pairs J5 (tbus_journal_file_finish), by way of the looks at its successor or its writer's lock
+     * before this read. */
+    if (!closed_bytes_of(r, &header, &closed_bytes))
+        return fail_damaged(r, "its end cannot be told, since its length in the header does not fit its CRC",
+                            err);
+    if (closed_bytes == r->position) {
+        r->end = TBUS_JOURNAL_CLOSED;
+        return 0;
+    }
+    if (tail.record_at)
+        return fail_damaged(r, "what is there is no record, and there are more behind it", err);
+    if (closed_bytes && closed_bytes < r->position)
+        return fail_damaged(r, "it holds more than its header says", err);
+    if (closed_bytes && (!is_last || (uint64_t)file.st_size >= closed_bytes))
+        return fail_damaged(r, "what is there is no record, and the header says that it holds more", err);
+    if (!is_last && tail.bytes)
+        return fail_damaged(r, "what is there is no record, and another segment follows", err);
+    r->end = TBUS_JOURNAL_TORN;
+    r->torn_bytes = closed_bytes ? closed_bytes - r->position : tail.bytes;
+    return 0;
+}
+
+/* This segment has a successor: go there if all is in order. MOVED, or the negative error. */
+static int go_on(tbus_journal_reader_t *r, int next_fd, const tbus_journal_header_t *next, tbus_error_t *err)
+{
+    tbus_journal_header_t identity = tbus_journal_identity(next);
+    int code = judge_end(r, false, err);
+    if (code == 0 && memcmp(&identity, &r->identity, sizeof identity) != 0)
+        code = fail_damaged(r, "the next segment is from another session", err);
+    if (code == 0 && next->first_record != r->records)
+        code = fail_damaged(r, "it ends too early: the next segment goes on with a later record", err);
+    if (code < 0) {
+        close(next_fd);
+        return code;
+    }
+    tbus_journal_segment_enter(r, next_fd, next);
+    return TBUS_JOURNAL_MOVED;
+}
+
+/* Nothing (more) to read at the position, as far as the buffer knew. FOUND after all; MOVED; NOTHING, and
+ * r->end says why; or the negative error. The order matters: whoever was seen dead, or gone to the next
+ * segment, stores no more in this one afterwards. */
+static int after_last(tbus_journal_reader_t *r, tbus_journal_record_t *out_record, tbus_error_t *err)
+{
+    int next_fd = -1;
+    uint64_t cut_bytes;
+    tbus_journal_header_t next;
+    bool alive = writer_alive(r);
+    int successor = tbus_journal_segment_look(r, r->segment + 1, &next_fd, &next, &cut_bytes, err);
+    if (successor < 0)
+        return successor;
+    int look = look_again(r, out_record);
+    if (look < 0 || look == TBUS_JOURNAL_FOUND) {
+        if (successor == TBUS_JOURNAL_FOUND)
+            close(next_fd);
+        return look < 0 ? fail_reading(r, look, err) : look;
+    }
+    if (successor == TBUS_JOURNAL_FOUND)
+        return go_on(r, next_fd, &next, err);
+    if (alive && look == TBUS_JOURNAL_BAD)
+        return fail_damaged(r, "what is there is no record, and its writer is alive", err);
+    if (alive) {
+        r->end = TBUS_JOURNAL_LIVE;
+        r->waiting = true;
+        return TBUS_JOURNAL_NOTHING;
+    }
+    int code = judge_end(r, true, err);
+    if (code < 0)
+        return code;
+    r->ended = true;
+    if (cut_bytes) {
+        r->end = TBUS_JOURNAL_TORN;
+        r->torn_bytes += cut_bytes;
+    }
+    return TBUS_JOURNAL_NOTHING;
+}
+
+int tbus_journal_next(tbus_journal_reader_t *r, tbus_journal_record_t *out_record, tbus_error_t *err)
+{
+    if (r->failure.code && err)
+        *err = r->failure;
+    if (r->failure.code || r->ended)
+        return r->failure.code;
+    for (;;) {
+        int look = r->waiting ? TBUS_JOURNAL_NOTHING : look_at_record(r, out_record);
+        if (TBUS_LIKELY(look == TBUS_JOURNAL_FOUND))
+            return look;
+        if (look < 0)
+            return fail_reading(r, look, err);
+        r->waiting = false;
+        look = after_last(r, out_record, err);
+        if (look != TBUS_JOURNAL_MOVED)
+            return look;
+    }
+}
+
+enum tbus_journal_end tbus_journal_reader_end(const tbus_journal_reader_t *r)
+{
+    return r->end;
+}
+
+uint64_t tbus_journal_torn_bytes(const tbus_journal_reader_t *r)
+{
+    return r->torn_bytes;
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bus/journal/segment_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
+#endif
+
+void tbus_journal_file_name(uint32_t number, char out_name[TBUS_JOURNAL_FILE_NAME_MAX])
+{
+    snprintf(out_name, TBUS_JOURNAL_FILE_NAME_MAX, "%08u.tbj", number % (TBUS_JOURNAL_SEGMENTS_MAX + 1));
+}
+
+/* The reason that people can do something about, in words. */
+static const char *advice(int code)
+{
+    switch (-code) {
+    case ENOSPC:
+        return "make room on that file system, or record somewhere else";
+    case EDQUOT:
+        return "the user's quota is used up: make room, or record somewhere else";
+    case EFBIG:
+        return "raise the file size limit (ulimit -f), or record in smaller segments";
+    case EROFS:
+    case EACCES:
+    case EPERM:
+        return "record in a directory that this user may write to";
+    case EEXIST:
+        return "somebody else records in this directory";
+    default:
+        return "look at the disk and at the kernel's log";
+    }
+}
+
+static int fail_making(tbus_error_t *err, int code, const char *directory, uint32_t number, uint64_t bytes)
+{
+    return tbus_fail(err, code,
+                     "cannot make segment %08u.tbj of %" PRIu64 " bytes in journal directory %s: %s; %s",
+                     number, bytes, directory, tbus_strerror(code), advice(code));
+}
+
+/* Blocks for the whole file. Beyond RLIMIT_FSIZE the kernel would kill us with SIGXFSZ before it returned an
+ * error. */
+static int allocate(int fd, uint64_t bytes)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < bytes)
+        return -EFBIG;
+    int code;
+    do {
+        code = -posix_fallocate(fd, 0, (off_t)bytes);
+    } while (code == -EINTR);
+    return code;
+}
+
+int tbus_journal_file_make(int directory_fd, const char *directory, uint32_t number, uint64_t bytes,
+                           tbus_journal_file_t *out_file, tbus_error_t *err)
+{
+    char name[TBUS_JOURNAL_FILE_NAME_MAX];
+    tbus_journal_file_name(number, name);
+    int fd = openat(directory_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
+    if (fd < 0)
+        return fail_making(err, -errno, directory, number, bytes);
+    int code = allocate(fd, bytes);
+    void *base = MAP_FAILED;
+    if (code == 0) {
+        base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        if (base == MAP_FAILED)
+            code = -errno;
+    }
+    if (code < 0) {
+        unlinkat(directory_fd, name, 0);
+        close(fd);
+        return fail_making(err, code, directory, number, bytes);
+    }
+    *out_file = (tbus_journal_file_t){.base = base, .fd = fd, .number = number, .bytes = bytes};
+    return 0;
+}
+
+/* An atomic "or" of nothing dirties the page and cannot undo a store that the recording thread makes beside
+ * it. Page by page, of the smallest size that there is: a larger page is just touched again. */
+__attribute__((no_sanitize("thread"))) /* which does not see that nothing changes */
+void tbus_journal_file_touch(tbus_journal_file_t *file, uint64_t from, uint64_t to)
+{
+    for (uint64_t at = from; at < to; at += 4096)
+        __atomic_fetch_or((uint64_t *)(void *)(file->base + at), 0, __ATOMIC_RELAXED);
+}
+
+int tbus_journal_file_populate(tbus_journal_file_t *file, uint64_t to, tbus_error_t *err)
+{
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t from = file->populated & ~(page - 1);
+    if (to > file->bytes)
+        to = file->bytes;
+    if (from >= to)
+        return 0;
+    int rc;
+    do {
+        rc = madvise(file->base + from, to - from, MADV_POPULATE_WRITE);
+    } while (rc < 0 && (errno == EINTR || errno == EAGAIN));
+    if (rc < 0 && errno == EINVAL)
+        tbus_journal_file_touch(file, from, to);
+    else if (rc < 0)
+        return tbus_fail(err, -errno, "cannot fault in pages of journal segment %08u.tbj: %s; %s",
+                         file->number, tbus_strerror(-errno), advice(-errno));
+    file->populated = to;
+    return 0;
+}
+
+static int fail_finishing(tbus_error_t *err, const char *what, const char *directory, uint32_t number)
+{
+    int code = -errno;
+    return tbus_fail(err, code, "cannot %s segment %08u.tbj of the journal in %s: %s; %s", what, number,
+                     directory, tbus_strerror(code), advice(code));
+}
+
+static int sync_and_cut(tbus_journal_file_t *file, const char *directory, uint64_t used, tbus_error_t *err)
+{
+    tbus_journal_header_t *header = (tbus_journal_header_t *)(void *)file->base;
+    uint32_t seed = tbus_journal_seed(header->session_id, file->number);
+    if (fdatasync(file->fd) < 0)
+        return fail_finishing(err, "sync", directory, file->number);
+    /* J5 pairs J6 (tbus_journal_next): what a reader has not found by now is not there. Only after the
+     * records are on the disk: a segment that says that it is finished, and has lost some, is refused as
+     * damaged. */
+    tbus_store_release_u64(&header->closed, tbus_journal_closed_word(seed, (uint32_t)used));
+    if (ftruncate(file->fd, (off_t)used) < 0)
+        return fail_finishing(err, "cut", directory, file->number);
+    if (fdatasync(file->fd) < 0)
+        return fail_finishing(err, "sync", directory, file->number);
+    return 0;
+}
+
+static void let_go(tbus_journal_file_t *file)
+{
+    munmap(file->base, file->bytes);
+    close(file->fd);
+    *file = (tbus_journal_file_t){0};
+}
+
+int tbus_journal_file_finish(tbus_journal_file_t *file, const char *directory, uint64_t used,
+                             tbus_error_t *err)
+{
+    int code = sync_and_cut(file, directory, used, err);
+    let_go(file);
+    return code;
+}
+
+void tbus_journal_file_drop(tbus_journal_file_t *file, int directory_fd)
+{
+    if (!file->base)
+        return;
+    char name[TBUS_JOURNAL_FILE_NAME_MAX];
+    tbus_journal_file_name(file->number, name);
+    unlinkat(directory_fd, name, 0);
+    let_go(file);
+}
+
+int tbus_journal_sync_directory(int directory_fd, const char *directory, tbus_error_t *err)
+{
+    if (fsync(directory_fd) == 0 || errno == EINVAL || errno == ENOTSUP)
+        return 0;
+    int code = -errno;
+    return tbus_fail(err, code, "cannot sync the journal directory %s: %s; %s", directory,
+                     tbus_strerror(code), advice(code));
+}

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bus/journal/writer.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#define PIECE_BYTES_MAX (UINT64_C(4) << 20)
+#define PAGE_BYTES      UINT64_C(4096)
+
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* --- the hot path --- */
+
+/* Store the current segment's header, magic last: from here on it is part of the journal. */
+static void begin_segment(tbus_journal_writer_t *w)
+{
+    const tbus_journal_file_t *file = tbus_journal_writer_file(w, w->current);
+    tbus_journal_header_t header = w->header;
+    header.segment = file->number;
+    header.first_record = w->records;
+    header.header_crc32c = tbus_journal_header_crc(&header);
+    memcpy(file->base + sizeof header.magic, (const unsigned char *)&header + sizeof header.magic,
+           sizeof header - sizeof header.magic);
+    /* J1 pairs J2 (tbus_journal_segment_look): else a reader sees a segment and not yet whose it is. */
+    tbus_store_release_u64(&((tbus_journal_header_t *)(void *)file->base)->magic, TBUS_JOURNAL_MAGIC);
+    w->base = file->base;
+    w->position = TBUS_JOURNAL_HEADER_BYTES;
+    w->seed = tbus_journal_seed(w->header.session_id, file->number);
+    w->pages_wanted = 0;
+    w->next_wanted = false;
+}
+
+/* The current segment is full: hand it to the helper and take the next, which is ready. Requires the lock. */
+static void roll(tbus_journal_writer_t *w)
+{
+    w->used[w->current % TBUS_JOURNAL_FILES] = w->position;
+    w->current++;
+    begin_segment(w);
+}
+
+/* Have pages for `end` bytes of the current segment, ask for those that come after. False: not there yet.
+ * Requires the lock. */
+static bool advance_limit(tbus_journal_writer_t *w, uint64_t end)
+{
+    const tbus_journal_file_t *file = tbus_journal_writer_file(w, w->current);
+    uint64_t piece_end = (end + w->piece_bytes - 1) / w->piece_bytes * w->piece_bytes;
+    w->pages_wanted = smaller(file->bytes, piece_end + 2 * w->piece_bytes);
+    w->next_wanted |= w->position >= file->bytes / 4;
+    if (file->populated < end)
+        return false;
+    tbus_store_relaxed_u64(&w->limit, smaller(file->populated, piece_end));
+    return true;
+}
+
+/* Make sure that `need` bytes at the position are there to be stored to; every few MiB, and at the end of a
+ * segment. */
+static int make_room(tbus_journal_writer_t *w, uint64_t need)
+{
+    pthread_mutex_lock(&w->lock);
+    while (!w->failure.code) {
+        bool fits = w->position + need <= w->segment_bytes;
+        if (fits && advance_limit(w, w->position + need))
+            break;
+        if (!fits) {
+            w->next_wanted = true;
+            if (w->prepared > w->current) {
+                roll(w);
+                continue;
+            }
+        }
+        pthread_cond_signal(&w->work);
+        pthread_cond_wait(&w->ready, &w->lock);
+    }
+    pthread_cond_signal(&w->work);
+    w->error = w->failure;
+    pthread_mutex_unlock(&w->lock);
+    return w->error.code;
+}
+
+static int refuse_too_big(tbus_journal_writer_t *w, uint16_t topic, uint64_t seq, size_t bytes)
+{
+    tbus_error_t err;
+    tbus_fail(&err, -TBUS_ETOOBIG,
+              "message %" PRIu64 " of topic '%s' has %zu bytes, and a journal segment of %" PRIu64
+              " bytes has room for %" PRIu64 "; record in larger segments",
+              seq, w->header.topics[topic].name, bytes, w->segment_bytes, w->payload_max);
+    pthread_mutex_lock(&w->lock);
+    tbus_journal_writer_fail(w, &err);
+    w->error = w->failure;
+    pthread_mutex_unlock(&w->lock);
+    return w->error.code;
+}
+
+int tbus_journal_append(tbus_journal_writer_t *w, uint16_t topic, uint64_t seq, uint64_t time_ns,
+                        const void *payload, size_t bytes)
+{
+    assert(topic < w->header.topics_count);
+    if (TBUS_UNLIKELY(bytes > w->payload_max))
+        return refuse_too_big(w, topic, seq, bytes);
+    uint32_t length = TBUS_JOURNAL_RECORD_HEADER + (uint32_t)bytes;
+    uint64_t need = tbus_journal_padded(length);
+    if (TBUS_UNLIKELY(w->position + need > tbus_load_relaxed_u64(&w->limit))) {
+        int code = make_room(w, need);
+        if (code < 0)
+            return code;
+    }
+    tbus_journal_record_header_t *record = (tbus_journal_record_header_t *)(void *)(w->base + w->position);
+    record->seq = seq;
+    record->time_ns = time_ns;
+    record->topic = topic;
+    record->flags = 0;
+    record->pad = 0;
+    memcpy(record + 1, payload, bytes); /* the padding is there: the file was all zeros */
+    record->crc32c = tbus_journal_record_crc(w->seed, w->position, length, record);
+    /* J3 pairs J4 (tbus_journal_next): else a reader, or whoever comes after us when we are killed here, sees
+     * a length and not yet what is so long. */
+    tbus_store_release_u32(&record->length, length);
+    w->position += need;
+    w->records++;
+    w->bytes += need;
+    return 0;
+}
+
+const tbus_error_t *tbus_journal_error(const tbus_journal_writer_t *w)
+{
+    return &w->error;
+}
+
+uint64_t tbus_journal_records(const tbus_journal_writer_t *w)
+{
+    return w->records;
+}
+
+uint64_t tbus_journal_bytes(const tbus_journal_writer_t *w)
+{
+    return w->bytes;
+}
+
+/* --- start and end --- */
+
+static int check_spec(const tbus_journal_spec_t *spec, uint64_t segment_bytes, tbus_error_t *err)
+{
+    if (segment_bytes < TBUS_JOURNAL_SEGMENT_BYTES_MIN || segment_bytes > TBUS_JOURNAL_SEGMENT_BYTES_MAX ||
+        segment_bytes % PAGE_BYTES)
+        return tbus_fail(err, -EINVAL,
+                         "a journal segment of %" PRIu64
+                         " bytes is not possible: choose a multiple of 4096 from %" PRIu64 " to %" PRIu64,
+                         segment_bytes, TBUS_JOURNAL_SEGMENT_BYTES_MIN, TBUS_JOURNAL_SEGMENT_BYTES_MAX);
+    if (spec->topics_count > TBUS_JOURNAL_TOPICS_MAX)
+        return tbus_fail(err, -EINVAL, "a journal has room for %u topics, not %u", TBUS_JOURNAL_TOPICS_MAX,
+                         spec->topics_count);
+    return 0;
+}
+
+static int fill_header(const tbus_journal_spec_t *spec, uint64_t segment_bytes,
+                       tbus_journal_header_t *out_header, tbus_error_t *err)
+{
+    tbus_journal_header_t *h = out_header;
+    *h = (tbus_journal_header_t){
+        .abi = TBUS_JOURNAL_ABI,
+        .header_bytes = TBUS_JOURNAL_HEADER_BYTES,
+        .topics_count = spec->topics_count,
+        .segment_bytes = segment_bytes,
+        .started_realtime_ns = spec->started_realtime_ns,
+    };
+    snprintf(h->bus_name, sizeof h->bus_name, "%s", spec->bus_name ? spec->bus_name : "");
+    for (uint32_t i = 0; i < spec->topics_count; i++) {
+        snprintf(h->topics[i].name, TBUS_NAME_MAX, "%s", spec->topics[i].name);
+        snprintf(h->topics[i].type, TBUS_NAME_MAX, "%s", spec->topics[i].type);
+        h->topics[i].first_seq = spec->topics[i].first_seq;
+    }
+    ssize_t got;
+    do {
+        got = getrandom(h->session_id, sizeof h->session_id, 0);
+    } while (got < 0 && errno == EINTR);
+    if (got != (ssize_t)sizeof h->session_id)
+        return tbus_fail(err, -EIO, "cannot draw a random session id for the journal: %s",
+                         tbus_strerror(-errno));
+    return 0;
+}
+
+/* Hold the whole first segment as long as we live. The lock is the open file description's, which lock_fd
+ * keeps when the segment itself is closed. */
+static int lock_session(tbus_journal_writer_t *w, int fd, tbus_error_t *err)
+{
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (fcntl(fd, F_OFD_SETLK, &whole) < 0)
+        return tbus_fail(err, -errno, "cannot lock segment 00000001.tbj in journal directory %s: %s", w->path,
+                         errno == EAGAIN ? "somebody else records there" : tbus_strerror(-errno));
+    w->lock_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    return w->lock_fd < 0 ? tbus_fail(err, -errno, "cannot keep the lock of journal directory %s: %s",
+                                      w->path, tbus_strerror(-errno))
+                          : 0;
+}
+
+/* The first segment, on this thread: what can be wrong is mostly wrong at once, and to be said before the bus
+ * starts. */
+static int start_first_segment(tbus_journal_writer_t *w, tbus_error_t *err)
+{
+    tbus_journal_file_t *file = tbus_journal_writer_file(w, 1);
+    int code = tbus_journal_file_make(w->directory.fd, w->path, 1, w->segment_bytes, file, err);
+    if (code == -EEXIST) /* it was empty a moment ago */
+        code = -TBUS_ENOTEMPTY;
+    if (code == 0)
+        code = lock_session(w, file->fd, err);
+    if (code == 0)
+        code = tbus_journal_file_populate(file, w->piece_bytes, err);
+    if (code < 0) {
+        if (err)
+            err->code = code;
+        return code;
+    }
+    w->current = 1;
+    w->prepared = 1;
+    begin_segment(w);
+    code = tbus_journal_helper_start(w);
+    return code < 0
+               ? tbus_fail(err, code, "cannot start the journal's helper thread: %s", tbus_strerror(code))
+               : 0;
+}
+
+static void free_writer(tbus_journal_writer_t *w)
+{
+    if (w->lock_fd >= 0)
+        close(w->lock_fd);
+    pthread_cond_destroy(&w->ready);
+    pthread_cond_destroy(&w->work);
+    pthread_mutex_destroy(&w->lock);
+    free(w->path);
+    free(w);
+}
+
+static tbus_journal_writer_t *new_writer(const char *path, uint64_t segment_bytes)
+{
+    tbus_journal_writer_t *w = calloc(1, sizeof *w);
+    char *own_path = strdup(path);
+    if (!w || !own_path) {
+        free(w);
+        free(own_path);
+        return NULL;
+    }
+    w->path = own_path;
+    w->lock_fd = -1;
+    w->segment_bytes = segment_bytes;
+    w->payload_max = segment_bytes - TBUS_JOURNAL_HEADER_BYTES - TBUS_JOURNAL_RECORD_HEADER;
+    /* An eighth of a small segment, so that the next one is ready in time there as well. */
+    w->piece_bytes = smaller(PIECE_BYTES_MAX, segment_bytes / 8 / PAGE_BYTES * PAGE_BYTES);
+    pthread_mutex_init(&w->lock, NULL);
+    pthread_cond_init(&w->work, NULL);
+    pthread_cond_init(&w->ready, NULL);
+    return w;
+}
+
+int tbus_journal_create(const tbus_journal_spec_t *spec, tbus_journal_writer_t **out_writer,
+                        tbus_error_t *err)
+{
+    uint64_t segment_bytes = spec->segment_bytes ? spec->segment_bytes : TBUS_JOURNAL_SEGMENT_BYTES;
+    tbus_journal_header_t header;
+    tbus_journal_directory_t directory;
+    int code = check_spec(spec, segment_bytes, err);
+    if (code == 0)
+        code = fill_header(spec, segment_bytes, &header, err);
+    if (code == 0)
+        code = tbus_journal_directory_claim(spec->directory, &directory, err);
+    if (code < 0)
+        return code;
+    tbus_journal_writer_t *w = new_writer(spec->directory, segment_bytes);
+    if (!w) {
+        tbus_journal_directory_release(&directory, spec->directory);
+        return tbus_fail(err, -ENOMEM, "no memory to record into %s", spec->directory);
+    }
+    w->directory = directory;
+    w->header = header;
+    code = start_first_segment(w, err);
+    if (code < 0) {
+        tbus_journal_file_drop(tbus_journal_writer_file(w, 1), w->directory.fd);
+        tbus_journal_directory_release(&w->directory, w->path);
+        free_writer(w);
+        return code;
+    }
+    *out_writer = w;
+    return 0;
+}
+
+int tbus_journal_close(tbus_journal_writer_t *w, tbus_error_t *err)
+{
+    if (!w)
+        return 0;
+    tbus_journal_helper_stop(w);
+    tbus_error_t first = w->failure;
+    tbus_error_t *slot = first.code ? NULL : &first;
+    if (w->prepared > w->current)
+        tbus_journal_file_drop(tbus_journal_writer_file(w, w->prepared), w->directory.fd);
+    tbus_journal_file_finish(tbus_journal_writer_file(w, w->current), w->path, w->position, slot);
+    tbus_journal_sync_directory(w->directory.fd, w->path, first.code ? NULL : slot);
+    close(w->directory.fd);
+    free_writer(w);
+    if (first.code && err)
+        *err = first;
+    return first.code;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* writer.h - what the recording thread (writer.c) and its helper thread (helper.c) share. Private to
+ * bus/journal.
+ *
+ *    segment numbers:   1 .. finished      synced, cut, closed                          helper
+ *                       finished+1 .. current-1   full, to be finished                  helper
+ *                       current            records are appended here                    recording thread
+ *                       current+1 == prepared     made, allocated, its first pages there; or not yet
+ *
+ * The helper does, in this order: fault pages in ahead of the recording thread, make the next segment, finish
+ * a full one; then it sleeps on `work`. The recording thread comes to `lock` only when it reaches `limit`,
+ * every few MiB; there it says how far ahead pages are wanted, takes what is ready, or waits on `ready`. At
+ * most FILES segments are held at a time: when the disk is too slow to finish them, the recording thread
+ * waits, and so, through its rings, does the feed.
+ */
+#ifndef TICKBUS_JOURNAL_WRITER_H
+#define TICKBUS_JOURNAL_WRITER_H
+
+#include <pthread.h>
+
+#include "bus/journal/directory.h"
+#include "bus/journal/segment_file.h"
+
+#define TBUS_JOURNAL_FILES 4u
+
+struct tbus_journal_writer {
+    /* written by: the recording thread */
+    unsigned char *base;  /* of the current segment */
+    uint64_t position;    /* in it: where the next record goes */
+    uint32_t seed;        /* of its CRCs */
+    uint64_t payload_max; /* what a segment can hold */
+    uint64_t records;
+    uint64_t bytes;
+    tbus_error_t error; /* what append returned */
+
+    /* Records that end at or before this fit, on pages that are there. Written under `lock`, by the helper to
+     * 0 when it has failed; read without it: who reads an old value stores where it may, and hears of the
+     * failure a few records later. */
+    tbus_atomic_u64_t limit;
+
+    /* set by tbus_journal_create */
+    char *path;
+    tbus_journal_directory_t directory;
+    int lock_fd; /* its open file description holds the session's OFD lock */
+    uint64_t segment_bytes;
+    uint64_t piece_bytes; /* pages are faulted in by this much, and the helper is asked as often */
+    tbus_journal_header_t
+        header; /* the first record's number, the segment's and the CRC are set for each one */
+    pthread_t helper;
+
+    pthread_mutex_t lock;
+    pthread_cond_t work;
+    pthread_cond_t ready;
+    /* under `lock`; but a file's mapping is used by its one owner of the moment without it */
+    uint32_t finished;
+    uint32_t current;
+    uint32_t prepared;
+    uint64_t pages_wanted; /* of the current segment, bytes from its start */
+    bool next_wanted;
+    bool stop;                                     /* finish what is full, then end */
+    tbus_error_t failure;                          /* the first one, of whichever thread */
+    tbus_journal_file_t files[TBUS_JOURNAL_FILES]; /* segment n is files[n % FILES] */
+    uint64_t used[TBUS_JOURNAL_FILES];             /* bytes that a full one holds */
+};
+
+static inline tbus_journal_file_t *tbus_journal_writer_file(tbus_journal_writer_t *w, uint32_t number)
+{
+    return &w->files[number % TBUS_JOURNAL_FILES];
+}
+
+/* Keep the first failure and have the recording thread notice. Requires the lock. */
+void tbus_journal_writer_fail(tbus_journal_writer_t *w, const tbus_error_t *failure);
+
+/* Start the helper, with all signals blocked. 0 or -errno. */
+int tbus_journal_helper_start(tbus_journal_writer_t *w);
+/* Have it finish what is full, and wait for its end. */
+void tbus_journal_helper_stop(tbus_journal_writer_t *w);
+
+#endif
