@@ -18,9 +18,7 @@ if [ "${1:-}" = --preset ]; then
 fi
 
 setup_packages "${PACKAGES[@]}"
-targets=()
-[ "$preset" = tsan ] && targets=(tests_threads)
-setup_build "$preset" "${targets[@]}"
+setup_build "$preset"
 setup_huge_pages
 
 # The sanitizers of these compilers expect the mappings where they are without randomisation.
