@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* source.h - where a feed's ticks come from: one interface, three kinds.
+ *
+ *    itch:FILE              a BinaryFILE of ITCH 5.0 messages, plain or gzip; a FIFO too
+ * feedsim/source_itch.c synth[:key=value,...]  an order flow made up from a seed, see feedsim/synth.h
+ * feedsim/source_synth.c journal:DIR            the topic `md` of a recorded session, tick by tick
+ * feedsim/source_journal.c
+ *
+ * A source hands out ticks one by one, in order, each with the time that paces it. What it could read before
+ * an error is handed out before the error is told. A handle belongs to one thread.
+ *
+ * On the data path: feedsim/binaryfile.h -> feedsim/itch.h -> here -> feedsim/pace.h -> feedsim/feed.h.
+ */
+#ifndef TICKBUS_FEEDSIM_SOURCE_H
+#define TICKBUS_FEEDSIM_SOURCE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <tickbus/error.h>
+
+#include "bus/msg/tick.h"
+#include "feedsim/pace.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { FEED_SOURCE_END = 0, FEED_SOURCE_TICK = 1, FEED_SOURCE_LATER = 2 };
+
+typedef struct feed_source feed_source_t;
+
+typedef struct feed_source_ops {
+    /* The next tick into `buffer` (TICK_LEN_MAX bytes), with `intended` holding the locate and time 0.
+     * FEED_SOURCE_TICK; FEED_SOURCE_END; FEED_SOURCE_LATER (a pipe: nothing now); negative: self->error says
+     * what is wrong. The end and errors are final. Enters the kernel only to read on, if at all. */
+    int (*next)(feed_source_t *self, tick_t *buffer, size_t *out_bytes);
+    void (*close)(feed_source_t *self);
+} feed_source_ops_t;
+
+/* The first member of every source's own struct. */
+struct feed_source {
+    const feed_source_ops_t *ops;
+    /* Of the last tick handed out; ns on the source's own clock (exchange time, or time of recording),
+     * FEED_TIME_NONE: it has none. */
+    uint64_t time_ns;
+    uint64_t messages;      /* ITCH messages handed out; an end mark is not one */
+    uint64_t message_bytes; /* of those, without framing */
+    uint64_t by_type[256];  /* of those, by the first byte of the message */
+    tbus_error_t error;
+};
+
+/* Open what `spec` names. -TBUS_ECONFIG: unknown kind or key, bad number; else errors of opening the thing.
+ * Cold. */
+int feed_source_open(const char *spec, feed_source_t **out_source, tbus_error_t *err);
+
+/* Accepts NULL. */
+void feed_source_close(feed_source_t *source);
+
+static inline int feed_source_next(feed_source_t *source, tick_t *buffer, size_t *out_bytes)
+{
+    return source->ops->next(source, buffer, out_bytes);
+}
+
+/* For the kinds of source. */
+int feed_source_open_itch(const char *path, feed_source_t **out_source, tbus_error_t *err);
+int feed_source_open_synth(const char *options, feed_source_t **out_source, tbus_error_t *err);
+int feed_source_open_journal(const char *directory, feed_source_t **out_source, tbus_error_t *err);
+
+/* For the kinds of source: count the message that the tick just made carries. */
+static inline void feed_source_count(feed_source_t *source, uint8_t type, size_t message_bytes)
+{
+    source->messages++;
+    source->message_bytes += message_bytes;
+    source->by_type[type]++;
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif
