@@ -87,7 +87,7 @@ static const config_key_t keys[] = {
      RANGE(0, INT64_C(1000000000000)), .unit = "nanoseconds of market time", .fallback = "1000000",
      .help = "time between two quotes of one side of one symbol"},
     {"strategy.open_orders_max", CONFIG_NUMBER, FIELD(strategy.params.open_orders_max), RANGE(1, 1 << 20),
-     .unit = "orders", .fallback = "1024", .help = "orders on their way or resting at a time"},
+     .unit = "orders", .fallback = "64", .help = "orders on their way or resting at a time"},
 
     {"risk.max_order_qty", CONFIG_NUMBER, FIELD(risk.limits.max_order_qty), RANGE(1, UINT32_MAX),
      .unit = "shares", .fallback = "10000", .help = "of one order"},
@@ -120,8 +120,9 @@ static const config_key_t keys[] = {
 
     {"journal.directory", CONFIG_TEXT, FIELD(journal.directory), .may_be_empty = true, .fallback = "",
      .help = "record every topic there; empty: nothing is recorded"},
-    {"journal.segment_bytes", CONFIG_NUMBER, FIELD(journal.segment_bytes), RANGE(1 << 20, INT64_C(1) << 36),
-     .power_of_two = true, .fallback = "67108864", .help = "size of one file of the journal"},
+    {"journal.segment_bytes", CONFIG_NUMBER, FIELD(journal.segment_bytes),
+     RANGE(TBUS_JOURNAL_SEGMENT_BYTES_MIN, TBUS_JOURNAL_SEGMENT_BYTES_MAX), .power_of_two = true,
+     .fallback = "67108864", .help = "size of one file of the journal"},
 
     SLOTS(md),
     SLOTS(bbo),

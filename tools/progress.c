@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/progress.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define EVERY_NS UINT64_C(200000000)
+
+void progress_init(progress_t *progress)
+{
+    *progress = (progress_t){.on = isatty(STDERR_FILENO) == 1};
+}
+
+/* The gating subscriber that is furthest behind on any topic. */
+static const char *furthest_behind(const tbus_bus_t *bus, uint64_t *out_lag)
+{
+    const char *name = "";
+    *out_lag = 0;
+    for (uint32_t i = 0; i < bus->directory->topics_count; i++) {
+        uint64_t lag = 0;
+        int sub = tbus_ring_slowest(&bus->rings[i], &lag);
+        if (sub >= 0 && lag >= *out_lag) {
+            *out_lag = lag;
+            name = bus->rings[i].shared->subs[sub].name;
+        }
+    }
+    return name;
+}
+
+void progress_show(progress_t *progress, const tbus_bus_t *bus, uint64_t started_ns)
+{
+    uint64_t now_ns = tbus_clock_ns();
+    uint64_t since_ns = now_ns - (progress->at_ns ? progress->at_ns : started_ns);
+    if (!progress->on || since_ns < EVERY_NS)
+        return;
+    uint64_t messages = tbus_counter_value(bus, "feed.messages");
+    uint64_t lag;
+    const char *slowest = furthest_behind(bus, &lag);
+    fprintf(stderr,
+            "\r\033[K%.1f s  %" PRIu64 " messages  %.0f/s  %" PRIu64 " orders  %" PRIu64 " behind (%s)",
+            (double)(now_ns - started_ns) / 1e9, messages,
+            (double)(messages - progress->messages) * 1e9 / (double)since_ns,
+            tbus_counter_value(bus, "orders.sent"), lag, slowest);
+    progress->shown = true;
+    progress->at_ns = now_ns;
+    progress->messages = messages;
+}
+
+void progress_wipe(progress_t *progress)
+{
+    if (progress->shown)
+        fputs("\r\033[K", stderr);
+    progress->shown = false;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* summary.h - what a run has done: one JSON object, and the same for people.
+ *
+ * `busctl start --json` prints the object at the end, `busctl status --json` at any time; without --json both
+ * print it as text. Everything in it comes from the shared memory of the bus, so that it is there whatever
+ * became of the stages.
+ *
+ *    name state source duration_s
+ *    feed        messages bytes by_type.{A,...}
+ *    topics      NAME.{type,kind,slots,published,tombs,in_doubt}
+ *                NAME.subscribers[].{name,role,consumed,lag,lost,tombs}
+ *    orders      sent cancels_sent accepted rejected partial filled cancelled
+ *    books       symbols live_orders live_orders_max unknown_order_refs unknown_order_refs_by_type
+ * executed_shares bbo_changes over_reductions duplicate_adds risk        orders passed rejects.{REASON:
+ * count} executor    orders executions executed_shares open_orders journal     directory records bytes (null
+ * when nothing is recorded) positions   {SYMBOL: shares}        pnl_e4  realised unrealised total latency_ns
+ * {tick_to_order,tick_to_report}.{p50,p99,p99_9,max,count} layout      "split" or "fused"      pages {TOPIC:
+ * "hugetlb-2M"...} processes[] stages pid cpu wait parks stages[]    name process state hot_allocations
+ * reason errors[]    one sentence each; empty: all is well
+ *
+ * `lag` is what a subscriber has not taken yet while the run goes on. `lost` is what it will never take:
+ * known when the run has ended, 0 until then. `tombs` are sequences that were claimed and never became a
+ * message.
+ */
+#ifndef TICKBUS_TOOLS_SUMMARY_H
+#define TICKBUS_TOOLS_SUMMARY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <jansson.h>
+
+#include <tickbus/bus.h>
+
+#include "tools/layout.h"
+
+#define SUMMARY_ERRORS_MAX 8u
+#define SUMMARY_ERROR_MAX  640u
+
+/* What the supervisor knows beside the bus. */
+typedef struct summary_run {
+    const char *state;    /* "starting", "running", "stopping", "ended" */
+    const char *source;   /* feed.source */
+    const char *journal;  /* its directory, "": none */
+    uint64_t duration_ns; /* from the start of the feed until now, or until everything was drained */
+    const layout_t *layout;
+    uint32_t errors_count;
+    char errors[SUMMARY_ERRORS_MAX][SUMMARY_ERROR_MAX];
+} summary_run_t;
+
+/* Keep an error for the summary; more than fit are dropped, the first ones say what happened. */
+void summary_add_error(summary_run_t *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* A new reference, NULL: no memory. */
+json_t *summary_build(const tbus_bus_t *bus, const summary_run_t *run);
+
+/* The object above as text; keys that are missing are left out. */
+void summary_print(const json_t *summary, FILE *out);
+
+#endif

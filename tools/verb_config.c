@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <string.h>
+
+#include "tools/start_options.h"
+#include "tools/verbs.h"
+
+static const char help[] =
+    "usage: busctl config show [OPTION...]\n"
+    "       busctl config check FILE\n"
+    "\n"
+    "show prints the configuration that `busctl start` would run with, given the same options, as YAML: "
+    "every\n"
+    "key with its meaning, range and default. check says what is wrong with a file, and where.\n"
+    "\n"
+    "  --feed SOURCE    itch:FILE, synth[:...], journal:DIR\n" START_OPTIONS_HELP "\n"
+    "example: busctl config show --set risk.max_order_qty=500 > tickbus.yaml && busctl config check "
+    "tickbus.yaml\n";
+
+static int show(int argc, char **argv)
+{
+    start_options_t options;
+    int code = start_options_parse(argc, argv, true, &options);
+    if (code != VERB_OK)
+        return code;
+    if (options.help)
+        return verb_help(argv[0], help);
+    if (options.rest)
+        return verb_usage(argv[0], "'%s': no argument was expected; a file goes with -c", options.rest);
+    if (config_print(&options.config, stdout) < 0 || fflush(stdout) != 0)
+        return verb_failed(argv[0], "cannot write to stdout");
+    return VERB_OK;
+}
+
+static int check(int argc, char **argv)
+{
+    if (argc != 2)
+        return verb_usage(argv[0], argc < 2 ? "a file is missing" : "one file at a time");
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+        return verb_help(argv[0], help);
+    config_t config;
+    tbus_error_t why = {0};
+    config_defaults(&config);
+    if (config_read_file(&config, argv[1], &why) < 0)
+        return verb_failed(argv[0], "%s", why.text);
+    printf("%s: fine\n", argv[1]);
+    return fflush(stdout) == 0 ? VERB_OK : VERB_FAILED;
+}
+
+int verb_config(int argc, char **argv)
+{
+    const char *what = argc > 1 ? argv[1] : "";
+    if (strcmp(what, "--help") == 0 || strcmp(what, "-h") == 0)
+        return verb_help(argv[0], help);
+    argv[1] = argv[0];
+    if (strcmp(what, "show") == 0)
+        return show(argc - 1, argv + 1);
+    if (strcmp(what, "check") == 0)
+        return check(argc - 1, argv + 1);
+    return verb_usage(argv[0], *what ? "'%s': show or check was expected" : "show or check is missing%s",
+                      what);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+
+#include "tools/start_options.h"
+#include "tools/supervisor.h"
+#include "tools/verbs.h"
+
+static const char help[] =
+    "usage: busctl replay DIR [OPTION...]\n"
+    "\n"
+    "Put the market data that was recorded in DIR back on the rings, for the same stages as `busctl start`.\n"
+    "\n" START_OPTIONS_HELP "\n"
+    "example: busctl replay /tmp/session --pace realtime --strategy quote\n";
+
+int verb_replay(int argc, char **argv)
+{
+    start_options_t options;
+    int code = start_options_parse(argc, argv, false, &options);
+    if (code != VERB_OK)
+        return code;
+    if (options.help)
+        return verb_help(argv[0], help);
+    if (!options.rest)
+        return verb_usage(argv[0], "the directory of the journal is missing");
+    char source[CONFIG_SOURCE_MAX + 16];
+    tbus_error_t why = {0};
+    snprintf(source, sizeof source, "journal:%s", options.rest);
+    if (config_set(&options.config, "feed.source", source, &why) < 0)
+        return verb_usage(argv[0], "%s", why.text);
+    supervisor_request_t request = {
+        .verb = argv[0], .config = &options.config, .for_ns = options.for_ns, .json = options.json};
+    return supervisor_run(&request);
+}

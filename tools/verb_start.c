@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/start_options.h"
+#include "tools/supervisor.h"
+#include "tools/verbs.h"
+
+static const char help[] =
+    "usage: busctl start [OPTION...]\n"
+    "\n"
+    "Run the whole pipeline: feed -> strategy -> risk -> executor, and a recorder beside them. It ends when "
+    "the\n"
+    "feed does, after --for, on Ctrl-C, or with `busctl stop`; then a summary is printed.\n"
+    "\n"
+    "  --feed SOURCE    itch:FILE (ITCH 5.0, plain or .gz), synth[:seed=N,symbols=N,messages=N,...] "
+    "(default),\n"
+    "                   journal:DIR\n" START_OPTIONS_HELP "\n"
+    "example: busctl start --feed itch:01302020.NASDAQ_ITCH50.gz --journal /tmp/session --pace 10x\n";
+
+int verb_start(int argc, char **argv)
+{
+    start_options_t options;
+    int code = start_options_parse(argc, argv, true, &options);
+    if (code != VERB_OK)
+        return code;
+    if (options.help)
+        return verb_help(argv[0], help);
+    if (options.rest)
+        return verb_usage(argv[0], "'%s': no argument was expected", options.rest);
+    supervisor_request_t request = {
+        .verb = argv[0], .config = &options.config, .for_ns = options.for_ns, .json = options.json};
+    return supervisor_run(&request);
+}

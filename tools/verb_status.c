@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <getopt.h>
+#include <stdio.h>
+
+#include "tools/client.h"
+#include "tools/control.h"
+#include "tools/summary.h"
+#include "tools/verbs.h"
+
+static const char help[] =
+    "usage: busctl status [--name NAME] [--json]\n"
+    "\n"
+    "What a running pipeline has done so far: the summary that `busctl start` prints at its end.\n"
+    "\n"
+    "  --name NAME      of the bus; may be left out when only one is running\n"
+    "  --json           print it as a JSON object\n"
+    "\n"
+    "example: busctl status --json | jq .feed.messages\n";
+
+static int print_status(const char *verb, const char *name, bool json)
+{
+    client_t client;
+    control_answer_t answer;
+    tbus_error_t why = {0};
+    if (client_open(name, &client, &why) < 0)
+        return verb_failed(verb, "%s", why.text);
+    int code = control_call(client.fd, "status", NULL, CLIENT_TIMEOUT_MS, &answer, &why);
+    client_close(&client);
+    if (code < 0)
+        return verb_failed(verb, "%s", why.text);
+    if (json) {
+        json_dumpf(answer.result, stdout, JSON_INDENT(2));
+        putchar('\n');
+    } else {
+        summary_print(answer.result, stdout);
+    }
+    json_decref(answer.result);
+    return fflush(stdout) == 0 ? VERB_OK : verb_failed(verb, "cannot write to stdout");
+}
+
+int verb_status(int argc, char **argv)
+{
+    static const struct option options[] = {{"name", required_argument, NULL, 'n'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
+    const char *name = NULL;
+    bool json = false;
+    optind = 0;
+    for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
+        if (option == 'h')
+            return verb_help(argv[0], help);
+        if (option == '?')
+            return verb_usage(argv[0], "the command line is wrong");
+        json |= option == 'j';
+        if (option == 'n')
+            name = optarg;
+    }
+    if (optind < argc)
+        return verb_usage(argv[0], "'%s': no argument was expected", argv[optind]);
+    return print_status(argv[0], name, json);
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <tickbus/bus.h>
+#include <tickbus/observer.h>
+
+#include "tools/client.h"
+#include "tools/control.h"
+#include "tools/message_text.h"
+#include "tools/verbs.h"
+
+static const char help[] = "usage: busctl tap TOPIC [--name NAME] [--json] [--count N] [--from now|oldest]\n"
+                           "\n"
+                           "Follow the messages of a topic (md, bbo, orders, approved, reports), one line "
+                           "each, until the bus ends. The\n"
+                           "tap only looks: it holds nobody up. When it is too slow, it says on stderr how "
+                           "many messages it lost (and\n"
+                           "with --json as a line {\"lost\":N} where they are missing).\n"
+                           "\n"
+                           "  --name NAME      of the bus; may be left out when only one is running\n"
+                           "  --json           a JSON object a line\n"
+                           "  --count N        end after N messages\n"
+                           "  --from WHERE     now (default), or oldest: what is still on the ring\n"
+                           "\n"
+                           "example: busctl tap orders --json | jq -r .symbol | sort | uniq -c\n";
+
+#define IDLE_MS 2
+#define BURST   1024u /* messages between two looks at whether anybody still reads */
+
+typedef struct tap {
+    const char *verb;
+    const char *name;
+    const char *topic;
+    bool json;
+    uint64_t count; /* 0: no end */
+    enum tbus_observe_from from;
+} tap_t;
+
+/* Why following ended. */
+enum tap_end { TAP_GOES_ON, TAP_COUNTED, TAP_BUS_ENDED, TAP_BUS_DIED, TAP_NO_READER, TAP_CORRUPT };
+
+typedef struct tapping {
+    const tap_t *tap;
+    tbus_bus_t bus;
+    int control_fd;
+    tbus_observer_t observer;
+    const char *type;
+    void *message; /* room for the longest */
+    uint64_t seen;
+} tapping_t;
+
+static void tell_lost(const tapping_t *t, uint64_t lost)
+{
+    if (t->tap->json)
+        printf("{\"lost\":%" PRIu64 "}\n", lost);
+    fprintf(stderr, "%s: lost %" PRIu64 " messages before %" PRIu64 "\n", t->tap->verb, lost,
+            t->observer.seq);
+}
+
+/* What is there, up to a burst. */
+static enum tap_end print_burst(tapping_t *t, uint32_t *out_printed)
+{
+    for (*out_printed = 0; *out_printed < BURST; ++*out_printed) {
+        size_t bytes;
+        uint64_t seq, lost;
+        int got = tbus_observe(&t->observer, t->message, &bytes, &seq, &lost);
+        if (got < 0)
+            return TAP_CORRUPT;
+        if (lost)
+            tell_lost(t, lost);
+        if (got == 0)
+            return TAP_GOES_ON;
+        if (t->tap->json)
+            message_text_json(stdout, t->type, seq, t->message, bytes);
+        else
+            message_text_words(stdout, t->type, seq, t->message, bytes);
+        if (++t->seen == t->tap->count)
+            return TAP_COUNTED;
+    }
+    return TAP_GOES_ON;
+}
+
+/* A moment's rest, cut short when the bus hangs up or nobody reads our output any more. */
+static enum tap_end rest(const tapping_t *t, bool *bus_gone, int timeout_ms)
+{
+    struct pollfd fds[2] = {{.fd = *bus_gone ? -1 : t->control_fd, .events = POLLIN},
+                            {.fd = STDOUT_FILENO, .events = 0}};
+    poll(fds, 2, timeout_ms);
+    if (fds[1].revents & (POLLERR | POLLNVAL))
+        return TAP_NO_READER;
+    *bus_gone |= (fds[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0;
+    return TAP_GOES_ON;
+}
+
+static enum tap_end follow(tapping_t *t)
+{
+    bool bus_gone = false;
+    for (;;) {
+        /* Looked at before the ring: what is published before the end is then seen. */
+        bool ended = tbus_load_acquire_u32(&t->bus.directory->ended) != 0;
+        bool gone = bus_gone;
+        uint32_t printed;
+        enum tap_end end = print_burst(t, &printed);
+        if (end != TAP_GOES_ON)
+            return end;
+        if (printed == 0 && (ended || gone))
+            return ended ? TAP_BUS_ENDED : TAP_BUS_DIED;
+        if (printed < BURST && fflush(stdout) != 0)
+            return TAP_NO_READER;
+        end = rest(t, &bus_gone, printed ? 0 : IDLE_MS);
+        if (end != TAP_GOES_ON || ferror(stdout))
+            return TAP_NO_READER;
+    }
+}
+
+static int end_of(const tapping_t *t, enum tap_end end)
+{
+    if (end != TAP_NO_READER && fflush(stdout) == 0) {
+        if (end == TAP_BUS_DIED)
+            return verb_failed(t->tap->verb, "the supervisor of the bus is gone; this is all there was");
+        if (end == TAP_CORRUPT)
+            return verb_failed(t->tap->verb,
+                               "topic '%s' holds what no publisher writes; it cannot be followed",
+                               t->tap->topic);
+        return VERB_OK;
+    }
+    /* `busctl tap md | head` is no error. A full disk is. */
+    if (errno == ENOSPC || errno == EIO || errno == EDQUOT)
+        return verb_failed(t->tap->verb, "cannot write to stdout: %s", strerror(errno));
+    return VERB_OK;
+}
+
+static int list_topics(const tapping_t *t)
+{
+    char names[TBUS_TOPICS_MAX * (TBUS_NAME_MAX + 2)] = "";
+    size_t used = 0;
+    for (uint32_t i = 0; i < t->bus.directory->topics_count && i < TBUS_TOPICS_MAX; i++)
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%.*s", i ? ", " : "",
+                                 (int)TBUS_NAME_MAX - 1, t->bus.directory->topics[i].name);
+    return verb_failed(t->tap->verb, "there is no topic '%s'; there are: %s", t->tap->topic, names);
+}
+
+static int tap_bus(tapping_t *t)
+{
+    tbus_error_t why = {0};
+    const tbus_ring_t *ring = tbus_bus_ring(&t->bus, t->tap->topic);
+    if (!ring)
+        return list_topics(t);
+    t->type = t->bus.directory->topics[tbus_bus_topic_index(&t->bus, t->tap->topic)].type;
+    if (tbus_observer_join(ring, t->tap->from, &t->observer, &why) < 0)
+        return verb_failed(t->tap->verb, "%s", why.text);
+    t->message = aligned_alloc(64, (ring->msg_bytes_max + 127u) & ~63u);
+    if (!t->message)
+        return verb_failed(t->tap->verb, "no memory");
+    int code = end_of(t, follow(t));
+    free(t->message);
+    return code;
+}
+
+static int attach_and_tap(const tap_t *tap)
+{
+    client_t client;
+    control_answer_t answer;
+    tbus_error_t why = {0};
+    if (client_open(tap->name, &client, &why) < 0)
+        return verb_failed(tap->verb, "%s", why.text);
+    tapping_t t = {.tap = tap, .control_fd = client.fd};
+    int code = control_call(client.fd, "attach", NULL, CLIENT_TIMEOUT_MS, &answer, &why);
+    if (code == 0) {
+        json_decref(answer.result);
+        code = tbus_bus_attach(answer.fds, answer.fds_count, &t.bus, &why);
+    }
+    if (code < 0) {
+        code = verb_failed(tap->verb, "%s", why.text);
+    } else {
+        code = tap_bus(&t);
+        tbus_bus_close(&t.bus);
+    }
+    client_close(&client);
+    return code;
+}
+
+int verb_tap(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"name", required_argument, NULL, 'n'},  {"json", no_argument, NULL, 'j'},
+        {"count", required_argument, NULL, 'k'}, {"from", required_argument, NULL, 'f'},
+        {"help", no_argument, NULL, 'h'},        {0}};
+    tap_t tap = {.verb = argv[0]};
+    char *end = "";
+    optind = 0;
+    for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
+        if (option == 'h')
+            return verb_help(argv[0], help);
+        if (option == '?')
+            return verb_usage(argv[0], "the command line is wrong");
+        tap.json |= option == 'j';
+        if (option == 'n')
+            tap.name = optarg;
+        if (option == 'k' && ((tap.count = strtoull(optarg, &end, 10)) == 0 || *end || *optarg == '-'))
+            return verb_usage(argv[0], "--count %s: a number from 1 was expected", optarg);
+        if (option == 'f' && strcmp(optarg, "now") != 0 && strcmp(optarg, "oldest") != 0)
+            return verb_usage(argv[0], "--from %s: now or oldest was expected", optarg);
+        if (option == 'f')
+            tap.from = strcmp(optarg, "now") == 0 ? TBUS_FROM_NOW : TBUS_FROM_OLDEST;
+    }
+    if (argc - optind != 1)
+        return verb_usage(argv[0], argc == optind ? "the topic is missing" : "one topic at a time");
+    tap.topic = argv[optind];
+    if (isatty(STDOUT_FILENO))
+        setvbuf(stdout, NULL, _IOLBF, 0);
+    return attach_and_tap(&tap);
+}
