@@ -11,8 +11,10 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#define PIECE_BYTES_MAX (UINT64_C(4) << 20)
-#define PAGE_BYTES      UINT64_C(4096)
+#define PIECE_BYTES_MAX  (UINT64_C(4) << 20)
+#define PIECES_AHEAD_MAX 4u
+#define FIRST_BYTES      (UINT64_C(256) << 10)
+#define PAGE_BYTES       UINT64_C(4096)
 
 static uint64_t smaller(uint64_t a, uint64_t b)
 {
@@ -54,7 +56,10 @@ static bool advance_limit(tbus_journal_writer_t *w, uint64_t end)
 {
     const tbus_journal_file_t *file = tbus_journal_writer_file(w, w->current);
     uint64_t piece_end = (end + w->piece_bytes - 1) / w->piece_bytes * w->piece_bytes;
-    w->pages_wanted = smaller(file->bytes, piece_end + 2 * w->piece_bytes);
+    /* The more was written, the further ahead: a short recording pays for few pages, and a long one has enough of them to go on
+     * while the helper waits for the disk. */
+    uint64_t ahead = smaller(w->bytes + w->piece_bytes, PIECES_AHEAD_MAX * w->piece_bytes);
+    w->pages_wanted = smaller(file->bytes, piece_end + ahead);
     w->next_wanted |= w->position >= file->bytes / 4;
     if (file->populated < end)
         return false;
@@ -214,7 +219,7 @@ static int start_first_segment(tbus_journal_writer_t *w, tbus_error_t *err)
     if (code == 0)
         code = lock_session(w, file->fd, err);
     if (code == 0)
-        code = tbus_journal_file_populate(file, w->piece_bytes, err);
+        code = tbus_journal_file_populate(file, smaller(FIRST_BYTES, w->piece_bytes), err);
     if (code < 0) {
         if (err)
             err->code = code;
@@ -223,6 +228,7 @@ static int start_first_segment(tbus_journal_writer_t *w, tbus_error_t *err)
     w->current = 1;
     w->prepared = 1;
     begin_segment(w);
+    w->pages_wanted = w->piece_bytes; /* the helper begins with them while the bus is still being set up */
     code = tbus_journal_helper_start(w);
     return code < 0
                ? tbus_fail(err, code, "cannot start the journal's helper thread: %s", tbus_strerror(code))

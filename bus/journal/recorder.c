@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bus/journal/recorder.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define BATCH_MIN 64u /* messages of one topic in one poll */
+
+typedef struct recorder {
+    tbus_stage_t stage;
+    tbus_journal_writer_t *journal;
+    uint32_t topics_count;
+    tbus_subscriber_t subscribers[TBUS_TOPICS_MAX]; /* in the order of the bus, which is the journal's */
+    tbus_atomic_u64_t *records;                     /* counters */
+    tbus_atomic_u64_t *bytes;
+} recorder_t;
+
+static int fail_append(recorder_t *r)
+{
+    const tbus_error_t *error = tbus_journal_error(r->journal);
+    return tbus_fail(&r->stage.error, error->code, "the journal cannot go on: %s", error->text);
+}
+
+static int fail_subscriber(recorder_t *r, uint32_t topic)
+{
+    int code = r->subscribers[topic].error;
+    return tbus_fail(&r->stage.error, code, "recorder: topic '%s': %s",
+                     r->stage.bus->directory->topics[topic].name, tbus_strerror(code));
+}
+
+/* Up to `limit` messages of one topic. How many, or the negative error. `*now_ns` is 0 until the first message of a poll. */
+static int record_topic(recorder_t *r, uint32_t topic, uint32_t limit, uint64_t *now_ns)
+{
+    tbus_subscriber_t *s = &r->subscribers[topic];
+    size_t bytes;
+    const void *message;
+    uint32_t taken = 0;
+    while (taken < limit && (message = tbus_peek(s, &bytes)) != NULL) {
+        if (*now_ns == 0)
+            *now_ns = tbus_bus_now_ns(r->stage.bus);
+        if (TBUS_UNLIKELY(tbus_journal_append(r->journal, (uint16_t)topic, s->seq, *now_ns, message, bytes) <
+                          0))
+            return fail_append(r);
+        tbus_advance(s);
+        taken++;
+    }
+    return TBUS_UNLIKELY(s->error) ? fail_subscriber(r, topic) : (int)taken;
+}
+
+static int recorder_poll(tbus_stage_t *stage, uint32_t budget)
+{
+    recorder_t *r = (recorder_t *)stage;
+    uint32_t limit = budget > BATCH_MIN ? budget : BATCH_MIN;
+    uint64_t now_ns = 0;
+    int taken = 0;
+    for (uint32_t topic = 0; topic < r->topics_count; topic++) {
+        int count = record_topic(r, topic, limit, &now_ns);
+        if (TBUS_UNLIKELY(count < 0))
+            return count;
+        taken += count;
+    }
+    if (taken) {
+        tbus_store_relaxed_u64(r->records, tbus_journal_records(r->journal));
+        tbus_store_relaxed_u64(r->bytes, tbus_journal_bytes(r->journal));
+    }
+    return taken;
+}
+
+static int recorder_finish(tbus_stage_t *stage)
+{
+    recorder_t *r = (recorder_t *)stage;
+    int code = tbus_journal_close(r->journal, &stage->error);
+    r->journal = NULL;
+    return code;
+}
+
+static void recorder_destroy(tbus_stage_t *stage)
+{
+    recorder_t *r = (recorder_t *)stage;
+    tbus_journal_close(r->journal, NULL);
+    for (uint32_t topic = 0; topic < r->topics_count; topic++)
+        tbus_subscriber_leave(&r->subscribers[topic]);
+    free(r);
+}
+
+static const tbus_stage_ops_t recorder_ops = {
+    .poll = recorder_poll,
+    .finish = recorder_finish,
+    .destroy = recorder_destroy,
+};
+
+static int create_journal(recorder_t *r, const recorder_params_t *params, tbus_error_t *err)
+{
+    const tbus_directory_t *directory = r->stage.bus->directory;
+    tbus_journal_spec_t spec = {
+        .directory = params->directory,
+        .bus_name = directory->name,
+        .started_realtime_ns = directory->started_realtime_ns,
+        .segment_bytes = params->segment_bytes,
+        .topics_count = r->topics_count,
+    };
+    for (uint32_t topic = 0; topic < r->topics_count; topic++) {
+        snprintf(spec.topics[topic].name, TBUS_NAME_MAX, "%s", directory->topics[topic].name);
+        snprintf(spec.topics[topic].type, TBUS_NAME_MAX, "%s", directory->topics[topic].type);
+        spec.topics[topic].first_seq = r->stage.bus->rings[topic].first_seq;
+    }
+    return tbus_journal_create(&spec, &r->journal, err);
+}
+
+int recorder_stage_create(tbus_bus_t *bus, uint32_t owner, const recorder_params_t *params,
+                          tbus_stage_t **out_stage, tbus_error_t *err)
+{
+    TBUS_STATIC_ASSERT(TBUS_TOPICS_MAX <= TBUS_JOURNAL_TOPICS_MAX);
+    TBUS_STATIC_ASSERT(TBUS_TOPICS_MAX <= TBUS_STAGE_RINGS_MAX);
+    recorder_t *r = calloc(1, sizeof *r);
+    if (!r)
+        return tbus_fail(err, -ENOMEM, "no memory for the recorder");
+    r->stage.ops = &recorder_ops;
+    r->stage.owner = owner;
+    r->stage.bus = bus;
+    snprintf(r->stage.name, sizeof r->stage.name, "%s", TBUS_RECORDER_NAME);
+    uint32_t topics_count = bus->directory->topics_count;
+    int code = 0;
+    for (; code == 0 && r->topics_count < topics_count; r->topics_count += code == 0)
+        code = tbus_stage_subscribe(&r->stage, bus->directory->topics[r->topics_count].name,
+                                    TBUS_RECORDER_NAME, &r->subscribers[r->topics_count], err);
+    if (code == 0)
+        code = create_journal(r, params, err);
+    if (code < 0) {
+        recorder_destroy(&r->stage);
+        return code;
+    }
+    r->records = tbus_counter(bus, owner, "journal.records", "messages");
+    r->bytes = tbus_counter(bus, owner, "journal.bytes", "bytes");
+    *out_stage = &r->stage;
+    return 0;
+}
