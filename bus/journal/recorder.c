@@ -108,8 +108,8 @@ static int create_journal(recorder_t *r, const recorder_params_t *params, tbus_e
     return tbus_journal_create(&spec, &r->journal, err);
 }
 
-int recorder_stage_create(tbus_bus_t *bus, uint32_t owner, const recorder_params_t *params,
-                          tbus_stage_t **out_stage, tbus_error_t *err)
+int tbus_recorder_create(tbus_bus_t *bus, uint32_t owner, const recorder_params_t *params,
+                         tbus_stage_t **out_stage, tbus_error_t *err)
 {
     TBUS_STATIC_ASSERT(TBUS_TOPICS_MAX <= TBUS_JOURNAL_TOPICS_MAX);
     TBUS_STATIC_ASSERT(TBUS_TOPICS_MAX <= TBUS_STAGE_RINGS_MAX);

@@ -33,7 +33,7 @@ typedef struct recorder_params {
  * thread started: call it in the process that will poll the stage. Names of bus and topics, their types and first sequences, and the
  * time of the start come from the bus directory. The stage is freed by its ops->destroy. Errors: those of tbus_journal_create
  * and tbus_stage_subscribe, -ENOMEM; what was made of the journal is removed only by the former. Cold. */
-int recorder_stage_create(tbus_bus_t *bus, uint32_t owner, const recorder_params_t *params,
-                          tbus_stage_t **out_stage, tbus_error_t *err);
+int tbus_recorder_create(tbus_bus_t *bus, uint32_t owner, const recorder_params_t *params,
+                         tbus_stage_t **out_stage, tbus_error_t *err);
 
 #endif
