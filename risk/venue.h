@@ -19,14 +19,18 @@
  * taken; a removal of q shares lowers it by q (the shares that went were those that we had taken, as far as
  * there are); a level that vanishes is forgotten. So what can be taken never grows but by an add.
  *
- * A resting order joins the back of its level: everything displayed there at its arrival is `ahead`. It fills
- * at its own limit (liquidity A) when the market shows that it would have been reached:
- *    - removals of orders that were displayed before it arrived lower `ahead`; nothing fills;
- *    - an execution of an order that joined its level after it: it stood before that one;
- *    - an execution of its own side at a worse price (trade-through): its price came first;
+ * A resting order joins the back of its level: everything displayed there at its arrival is ahead of it, and
+ * removals of what was there, executed or not, are what brings it forward. It fills at its own limit
+ * (liquidity A) when the market shows that it would have been reached:
+ *
+ *    - an execution of an order that joined its level after it, once nothing is ahead any more;
+ *    - an execution of its own side at a worse price (trade-through), whatever is ahead: its price came
+ * first;
  *    - a new displayed order of the opposite side whose price reaches its limit: the two would have met.
+ *
  * Each of these fills at most the shares that the event shows, best price first, then by time of arrival.
- * Shares of a displayed opposite order that fill us count as taken. Own orders never trade with each other.
+ * Shares of a displayed opposite order that fill us count as taken; while the table of taken levels is full,
+ * they do not fill us. Own orders never trade with each other.
  *
  * Every order's shares balance: filled + cancelled + left open = its quantity. Executions are numbered
  * from 1.
@@ -91,6 +95,6 @@ void venue_refuse(venue_t *v, const order_t *order, uint8_t reason);
 /* Cancel everything that rests: CANCELLED with `reason`. */
 void venue_cancel_all(venue_t *v, uint8_t reason);
 
-const venue_stats_t *venue_stats(const venue_t *v);
+venue_stats_t venue_stats(const venue_t *v);
 
 #endif
