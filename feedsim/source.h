@@ -41,12 +41,14 @@ typedef struct feed_source_ops {
 /* The first member of every source's own struct. */
 struct feed_source {
     const feed_source_ops_t *ops;
-    /* Of the last tick handed out; ns on the source's own clock (exchange time, or time of recording),
-     * FEED_TIME_NONE: it has none. */
-    uint64_t time_ns;
-    uint64_t messages;      /* ITCH messages handed out; an end mark is not one */
-    uint64_t message_bytes; /* of those, without framing */
-    uint64_t by_type[256];  /* of those, by the first byte of the message */
+    /* Of the last tick handed out: */
+    uint64_t time_ns; /* on the source's own clock (exchange time, or time of recording), or FEED_TIME_NONE */
+    uint32_t tick_message_bytes; /* of the message that it carries, without framing; 0: a mark, no message */
+    uint8_t tick_type;           /* the first byte of that message */
+    /* Of all handed out so far: */
+    uint64_t messages;      /* an end mark is not one */
+    uint64_t message_bytes; /* without framing */
+    uint64_t by_type[256];  /* messages, by their first byte */
     tbus_error_t error;
 };
 
@@ -67,9 +69,13 @@ int feed_source_open_itch(const char *path, feed_source_t **out_source, tbus_err
 int feed_source_open_synth(const char *options, feed_source_t **out_source, tbus_error_t *err);
 int feed_source_open_journal(const char *directory, feed_source_t **out_source, tbus_error_t *err);
 
-/* For the kinds of source: count the message that the tick just made carries. */
+/* For the kinds of source: keep and count what the tick just made carries; 0 bytes: a mark. */
 static inline void feed_source_count(feed_source_t *source, uint8_t type, size_t message_bytes)
 {
+    source->tick_type = type;
+    source->tick_message_bytes = (uint32_t)message_bytes;
+    if (message_bytes == 0)
+        return;
     source->messages++;
     source->message_bytes += message_bytes;
     source->by_type[type]++;

@@ -31,9 +31,8 @@ static int take(source_journal_t *s, const tbus_journal_record_t *record, tick_t
     buffer->intended = tick_pack(0, tick_locate(buffer));
     *out_bytes = record->bytes;
     s->base.time_ns = record->time_ns;
-    if (buffer->type != TICK_END_MARK)
-        feed_source_count(&s->base, itch_tick_type(buffer, record->bytes),
-                          itch_tick_message_bytes(buffer, record->bytes));
+    feed_source_count(&s->base, itch_tick_type(buffer, record->bytes),
+                      itch_tick_message_bytes(buffer, record->bytes));
     return FEED_SOURCE_TICK;
 }
 

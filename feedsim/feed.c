@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "feedsim/feed.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "feedsim/itch.h"
+#include "feedsim/pace.h"
+#include "feedsim/source.h"
+
+#define CLOCK_BURST 16u               /* messages for one look at the clock */
+#define LATER_NS    UINT64_C(1000000) /* between two looks at a pipe that has nothing */
+#define NEVER_NS    UINT64_MAX
+
+typedef struct feed_stage {
+    tbus_stage_t base;
+    tbus_publisher_t md;
+    feed_source_t *source;
+    feed_pace_t pace;
+    uint64_t for_ns; /* 0: no limit */
+    uint64_t end_ns; /* NEVER_NS: no limit */
+    uint64_t epoch_ns;
+    bool started;
+    uint64_t later_ns; /* the source has nothing before this; 0: it has */
+    uint64_t due_ns;   /* of the tick in hand */
+    size_t bytes;      /* of the tick in hand; 0: there is none */
+    tick_t *tick;      /* TICK_LEN_MAX bytes */
+    tbus_atomic_u64_t *messages;
+    tbus_atomic_u64_t *message_bytes;
+    tbus_atomic_u64_t *errors;
+    tbus_atomic_u64_t *by_type[256]; /* NULL: not seen yet */
+} feed_stage_t;
+
+/* No more input. What is in hand goes only if it was due and `md` had no room. */
+static void stop_reading(feed_stage_t *f)
+{
+    f->base.source_done = true;
+    if (!f->base.pending)
+        f->bytes = 0;
+}
+
+static void fail_source(feed_stage_t *f)
+{
+    tbus_add_own_u64(f->errors, 1);
+    stop_reading(f);
+}
+
+/* Cold: once per type. */
+static tbus_atomic_u64_t *add_type_counter(feed_stage_t *f, uint8_t type)
+{
+    char label[ITCH_LABEL_BYTES], name[sizeof("feed.by_type.") + ITCH_LABEL_BYTES];
+    itch_type_label(type, label);
+    snprintf(name, sizeof(name), "feed.by_type.%s", label);
+    f->by_type[type] = tbus_counter(f->base.bus, f->base.owner, name, "messages");
+    return f->by_type[type];
+}
+
+static void count(feed_stage_t *f)
+{
+    const feed_source_t *source = f->source;
+    if (source->tick_message_bytes == 0) /* a mark */
+        return;
+    tbus_atomic_u64_t *by_type = f->by_type[source->tick_type];
+    tbus_add_own_u64(by_type ? by_type : add_type_counter(f, source->tick_type), 1);
+    tbus_add_own_u64(f->messages, 1);
+    tbus_add_own_u64(f->message_bytes, source->tick_message_bytes);
+}
+
+static bool fits_md(feed_stage_t *f)
+{
+    if (TBUS_LIKELY(f->bytes <= f->md.ring.msg_bytes_max))
+        return true;
+    tbus_fail(&f->base.error, -TBUS_ETOOBIG,
+              "message %" PRIu64
+              " of the feed makes a tick of %zu bytes but the topic md carries at most %" PRIu32
+              "; what came before it was delivered",
+              f->source->messages - 1, f->bytes, f->md.ring.msg_bytes_max);
+    fail_source(f);
+    return false;
+}
+
+/* Take the next tick in hand and put it on the schedule. False: there is none now. */
+static bool take(feed_stage_t *f, uint64_t now_ns)
+{
+    if (f->base.source_done || now_ns < f->later_ns)
+        return false;
+    int rc = feed_source_next(f->source, f->tick, &f->bytes);
+    if (TBUS_LIKELY(rc == FEED_SOURCE_TICK)) {
+        f->later_ns = 0;
+        f->due_ns = feed_pace_next(&f->pace, f->source->time_ns, now_ns);
+        return fits_md(f);
+    }
+    if (rc == FEED_SOURCE_LATER) {
+        f->later_ns = now_ns + LATER_NS;
+    } else if (rc == FEED_SOURCE_END) {
+        stop_reading(f);
+    } else {
+        f->base.error = f->source->error;
+        fail_source(f);
+    }
+    return false;
+}
+
+/* Publish the tick in hand as intended for `due_ns`. False: `md` is full; the tick stays in hand. */
+static bool publish(feed_stage_t *f, uint64_t due_ns)
+{
+    f->tick->intended = tick_pack(due_ns - f->epoch_ns, tick_locate(f->tick));
+    f->base.pending = tbus_publish_try(&f->md, f->tick, f->bytes) == TBUS_FULL;
+    if (f->base.pending)
+        return false;
+    f->bytes = 0;
+    count(f);
+    return true;
+}
+
+static void start(feed_stage_t *f, uint64_t now_ns)
+{
+    f->started = true;
+    f->end_ns = f->for_ns ? now_ns + f->for_ns : NEVER_NS;
+}
+
+static int feed_poll(tbus_stage_t *stage, uint32_t budget)
+{
+    feed_stage_t *f = (feed_stage_t *)stage;
+    if (stage->source_done && f->bytes == 0)
+        return 0;
+    bool at_max = f->pace.kind == FEED_PACE_MAX;
+    uint64_t now_ns = 0;
+    uint32_t done;
+    for (done = 0; done < budget; done++) {
+        if (done % CLOCK_BURST == 0) {
+            now_ns = tbus_clock_ns();
+            if (!f->started)
+                start(f, now_ns);
+            if (now_ns >= f->end_ns)
+                stop_reading(f);
+        }
+        if (f->bytes == 0 && !take(f, now_ns))
+            break;
+        /* At `max` a message is intended when it finds room. */
+        uint64_t due_ns = at_max ? now_ns : f->due_ns;
+        if (due_ns > now_ns || !publish(f, due_ns))
+            break;
+    }
+    return (int)done;
+}
+
+static uint64_t feed_deadline_ns(const tbus_stage_t *stage)
+{
+    const feed_stage_t *f = (const feed_stage_t *)stage;
+    if (stage->pending || stage->source_done) /* the waiter knows when there is room */
+        return TBUS_STAGE_NO_DEADLINE;
+    uint64_t at = f->bytes ? f->due_ns : f->later_ns;
+    return at < f->end_ns || !f->started ? at : f->end_ns;
+}
+
+static void feed_wind_down(tbus_stage_t *stage)
+{
+    stop_reading((feed_stage_t *)stage);
+}
+
+static void feed_destroy(tbus_stage_t *stage)
+{
+    feed_stage_t *f = (feed_stage_t *)stage;
+    feed_source_close(f->source);
+    free(f->tick);
+    free(f);
+}
+
+static const tbus_stage_ops_t ops = {.poll = feed_poll,
+                                     .deadline_ns = feed_deadline_ns,
+                                     .wind_down = feed_wind_down,
+                                     .finish = NULL,
+                                     .destroy = feed_destroy};
+
+static int build(feed_stage_t *f, const feed_params_t *params, tbus_error_t *err)
+{
+    tbus_bus_t *bus = f->base.bus;
+    f->tick = aligned_alloc(64, (TICK_LEN_MAX + 63) / 64 * 64);
+    if (f->tick == NULL)
+        return tbus_fail(err, -ENOMEM, "no memory for the feed");
+    memset(f->tick, 0, TICK_LEN_MAX); /* take its page faults now */
+    int rc = feed_pace_parse(params->pace, &f->pace, err);
+    if (rc == 0)
+        rc = feed_source_open(params->source, &f->source, err);
+    if (rc == 0)
+        rc = tbus_stage_publish(&f->base, "md", &f->md, err);
+    if (rc != 0)
+        return rc;
+    f->for_ns = params->for_ns;
+    f->epoch_ns = bus->directory->epoch_ns;
+    f->messages = tbus_counter(bus, f->base.owner, "feed.messages", "messages");
+    f->message_bytes = tbus_counter(bus, f->base.owner, "feed.bytes", "bytes");
+    f->errors = tbus_counter(bus, f->base.owner, "feed.errors", "errors");
+    return 0;
+}
+
+int feed_stage_create(tbus_bus_t *bus, uint32_t owner, const feed_params_t *params, tbus_stage_t **out_stage,
+                      tbus_error_t *err)
+{
+    feed_stage_t *f = calloc(1, sizeof(*f));
+    if (f == NULL)
+        return tbus_fail(err, -ENOMEM, "no memory for the feed");
+    f->base.ops = &ops;
+    f->base.bus = bus;
+    f->base.owner = owner;
+    snprintf(f->base.name, sizeof(f->base.name), "feed");
+    int rc = build(f, params, err);
+    if (rc != 0) {
+        feed_destroy(&f->base);
+        return rc;
+    }
+    *out_stage = &f->base;
+    return 0;
+}

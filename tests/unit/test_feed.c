@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <tickbus/bus.h>
+#include <tickbus/stage.h>
+#include <tickbus/subscriber.h>
+
+#include "feedsim/binaryfile_writer.h"
+#include "feedsim/feed.h"
+#include "feedsim/itch.h"
+#include "feedsim/source.h"
+#include "tests/market_data.h"
+
+#define FAR_NS UINT64_C(1000000000000) /* a time that no test lives to see */
+
+/* A bus with the topic `md` and one subscriber of it, a feed, and what was fed. */
+typedef struct rig {
+    tbus_bus_t bus;
+    tbus_subscriber_t md;
+    tbus_stage_t *feed;
+    tbus_error_t err;
+    uint32_t owner;
+    uint64_t taken;
+    uint64_t intended_last;
+    char directory[64];
+    char path[96];
+} rig_t;
+
+static int open_rig(void **state)
+{
+    rig_t *r = calloc(1, sizeof(*r));
+    *state = r;
+    strcpy(r->directory, "/tmp/test_feed.XXXXXX");
+    if (mkdtemp(r->directory) == NULL)
+        return -1;
+    snprintf(r->path, sizeof(r->path), "%s/input", r->directory);
+    return 0;
+}
+
+static int close_rig(void **state)
+{
+    rig_t *r = *state;
+    if (r->feed != NULL)
+        r->feed->ops->destroy(r->feed);
+    tbus_subscriber_leave(&r->md);
+    tbus_bus_close(&r->bus);
+    unlink(r->path);
+    rmdir(r->directory);
+    free(r);
+    return 0;
+}
+
+static void must(const rig_t *r, int rc)
+{
+    if (rc < 0)
+        fail_msg("%s", r->err.text);
+}
+
+static void make_bus(rig_t *r, uint32_t slots, uint32_t msg_bytes_max)
+{
+    must(r, tbus_bus_create("test_feed", &r->bus, &r->err));
+    tbus_ring_spec_t spec = {.name = "md",
+                             .kind = TBUS_BROADCAST,
+                             .slot_bytes = 64,
+                             .slot_count = slots,
+                             .msg_bytes_max = msg_bytes_max,
+                             .first_seq = 1};
+    must(r, tbus_bus_add_topic(&r->bus, &spec, "tick", TBUS_PAGES_SMALL, -1, &r->err));
+    int owner = tbus_participant_add(&r->bus, "feed", &r->err);
+    must(r, owner);
+    r->owner = (uint32_t)owner;
+    int other = tbus_participant_add(&r->bus, "reader", &r->err);
+    must(r, other);
+    must(r, tbus_ring_reserve(tbus_bus_ring(&r->bus, "md"), "reader", TBUS_SUBSCRIBER, &r->err));
+    must(r, tbus_subscriber_join(tbus_bus_ring(&r->bus, "md"), "reader", (uint32_t)other, &r->md, &r->err));
+}
+
+static void make_feed(rig_t *r, const char *source, const char *pace, uint64_t for_ns)
+{
+    feed_params_t params = {.source = source, .pace = pace, .for_ns = for_ns};
+    must(r, feed_stage_create(&r->bus, r->owner, &params, &r->feed, &r->err));
+}
+
+static int poll_feed(rig_t *r, uint32_t budget)
+{
+    return r->feed->ops->poll(r->feed, budget);
+}
+
+/* The next tick on md, copied; its bytes, 0: none. Sequences count up from 1. */
+static size_t take(rig_t *r, tick_t *out)
+{
+    size_t bytes = 0;
+    const void *message = tbus_peek(&r->md, &bytes);
+    if (message == NULL)
+        return 0;
+    assert_int_equal(r->md.seq, r->taken + 1);
+    r->taken++;
+    memset(out, 0, sizeof(*out));
+    memcpy(out, message, bytes < sizeof(*out) ? bytes : sizeof(*out));
+    tbus_advance(&r->md);
+    return bytes;
+}
+
+static void assert_says(const tbus_error_t *error, int code, const char *words)
+{
+    assert_int_equal(error->code, code);
+    if (strstr(error->text, words) == NULL)
+        fail_msg("\"%s\" does not say \"%s\"", error->text, words);
+}
+
+static uint64_t value(const rig_t *r, const char *counter)
+{
+    return tbus_counter_value(&r->bus, counter);
+}
+
+static void every_tick_of_the_source_goes_out_once_and_in_order(void **state)
+{
+    rig_t *r = *state;
+    make_bus(r, 256, 0);
+    make_feed(r, "synth:seed=9,messages=20000", "max", 0);
+    feed_source_t *source;
+    must(r, feed_source_open("synth:seed=9,messages=20000", &source, &r->err));
+    tick_t *expected = aligned_alloc(8, TICK_LEN_MAX), tick;
+    size_t expected_bytes, bytes;
+    uint64_t last_ns = 0;
+    while (!r->feed->source_done || r->taken < 20000) {
+        int sent = poll_feed(r, 100);
+        assert_in_range(sent, 0, 100);
+        for (int i = 0; i < sent; i++) {
+            bytes = take(r, &tick);
+            assert_int_equal(feed_source_next(source, expected, &expected_bytes), FEED_SOURCE_TICK);
+            assert_int_equal(bytes, expected_bytes);
+            assert_true(tick_intended_ns(&tick) >= last_ns &&
+                        tick_intended_ns(&tick) <= tbus_bus_now_ns(&r->bus));
+            last_ns = tick_intended_ns(&tick);
+            tick.intended = tick_pack(0, tick_locate(&tick));
+            assert_memory_equal(&tick, expected, bytes);
+        }
+        assert_int_equal(take(r, &tick), 0);
+    }
+    assert_int_equal(r->feed->error.code, 0);
+    assert_int_equal(poll_feed(r, 100), 0);
+    assert_int_equal(value(r, "feed.messages"), 20000);
+    assert_int_equal(value(r, "feed.bytes"), source->message_bytes);
+    assert_int_equal(value(r, "feed.errors"), 0);
+    assert_int_equal(value(r, "feed.by_type.A"), source->by_type['A']);
+    assert_int_equal(value(r, "feed.by_type.R"), 8);
+    feed_source_close(source);
+    free(expected);
+}
+
+static void a_full_ring_keeps_the_tick_and_loses_none(void **state)
+{
+    rig_t *r = *state;
+    make_bus(r, 16, 0);
+    make_feed(r, "synth:messages=1000", "max", 0);
+    int sent = poll_feed(r, 100);
+    assert_in_range(sent, 8, 16);
+    assert_true(r->feed->pending);
+    assert_int_equal(poll_feed(r, 100), 0);
+    assert_true(r->feed->pending);
+    assert_true(r->feed->ops->deadline_ns(r->feed) == TBUS_STAGE_NO_DEADLINE);
+    tick_t tick;
+    while (r->taken < 1000) {
+        while (take(r, &tick) > 0)
+            ;
+        tbus_subscriber_flush(&r->md);
+        poll_feed(r, 100);
+    }
+    while (!r->feed->source_done)
+        poll_feed(r, 1);
+    assert_false(r->feed->pending);
+    assert_int_equal(take(r, &tick), 0);
+    assert_int_equal(value(r, "feed.messages"), 1000);
+}
+
+static void a_rate_gives_each_message_its_own_intended_time_and_a_deadline(void **state)
+{
+    rig_t *r = *state;
+    make_bus(r, 256, 0);
+    make_feed(r, "synth:messages=1000", "1/s", 0);
+    assert_int_equal(poll_feed(r, 100), 1); /* the first is due at once, the second in a second */
+    tick_t tick;
+    assert_int_equal(take(r, &tick), sizeof(tick_t));
+    uint64_t first_ns = r->bus.directory->epoch_ns + tick_intended_ns(&tick);
+    assert_int_equal(r->feed->ops->deadline_ns(r->feed), first_ns + 1000000000);
+    assert_false(r->feed->pending);
+    assert_int_equal(take(r, &tick), 0);
+}
+
+static void messages_that_are_late_keep_the_time_that_they_were_meant_for(void **state)
+{
+    rig_t *r = *state;
+    make_bus(r, 1024, 0);
+    make_feed(r, "synth:messages=500", "100M/s", 0);
+    uint64_t first_ns = 0;
+    tick_t tick;
+    while (r->taken < 500) {
+        poll_feed(r, 7);
+        while (take(r, &tick) > 0) {
+            if (r->taken == 1)
+                first_ns = tick_intended_ns(&tick);
+            assert_int_equal(tick_intended_ns(&tick), first_ns + (r->taken - 1) * 10);
+        }
+    }
+}
+
+static void realtime_schedules_by_event_time(void **state)
+{
+    rig_t *r = *state;
+    make_bus(r, 1024, 0);
+    make_feed(r, "synth:seed=4,messages=600", "1000000x", 0);
+    uint64_t first_intended = 0, first_event = 0;
+    tick_t tick;
+    while (r->taken < 600) {
+        poll_feed(r, 16);
+        while (take(r, &tick) > 0) {
+            if (r->taken == 1) {
+                first_intended = tick_intended_ns(&tick);
+                first_event = tick_event_ns(&tick);
+            }
+            assert_int_equal(tick_intended_ns(&tick) - first_intended,
+                             (tick_event_ns(&tick) - first_event) / 1000000);
+        }
+    }
+}
+
+static void the_time_limit_ends_the_feed_and_drops_what_was_not_due(void **state)
+{
+    rig_t *r = *state;
+    make_bus(r, 256, 0);
+    make_feed(r, "synth:messages=0", "1/s", 1);
+    assert_int_equal(poll_feed(r, 1), 1);
+    while (!r->feed->source_done)
+        assert_int_equal(poll_feed(r, 1), 0);
+    assert_int_equal(r->feed->error.code, 0);
+    assert_int_equal(value(r, "feed.messages"), 1);
+    assert_true(r->feed->ops->deadline_ns(r->feed) == TBUS_STAGE_NO_DEADLINE);
+}
+
+static void winding_down_takes_no_more_but_publishes_what_was_due(void **state)
+{
+    rig_t *r = *state;
+    make_bus(r, 16, 0);
+    make_feed(r, "synth:messages=0", "max", FAR_NS);
+    uint64_t sent = (uint64_t)poll_feed(r, 100);
+    assert_true(r->feed->pending);
+    r->feed->ops->wind_down(r->feed);
+    assert_true(r->feed->source_done);
+    assert_int_equal(poll_feed(r, 100), 0);
+    tick_t tick;
+    while (take(r, &tick) > 0)
+        ;
+    tbus_subscriber_flush(&r->md);
+    assert_int_equal(poll_feed(r, 100), 1);
+    assert_int_equal(poll_feed(r, 100), 0);
+    assert_int_equal(take(r, &tick), sizeof(tick_t));
+    assert_int_equal(r->taken, sent + 1);
+    assert_int_equal(value(r, "feed.messages"), r->taken);
+}
+
+static void write_messages(rig_t *r, const char *types, const size_t *bytes, size_t count)
+{
+    binaryfile_writer_t *w;
+    must(r, binaryfile_writer_open(r->path, &w, &r->err));
+    uint8_t *message = calloc(1, ITCH_MESSAGE_MAX);
+    for (size_t i = 0; i < count; i++) {
+        message[0] = (uint8_t)types[i];
+        must(r, binaryfile_writer_append(w, message, bytes[i], &r->err));
+    }
+    free(message);
+    must(r, binaryfile_writer_close(w, &r->err));
+}
+
+static void make_file_feed(rig_t *r)
+{
+    char spec[128];
+    snprintf(spec, sizeof(spec), "itch:%s", r->path);
+    make_feed(r, spec, "max", 0);
+}
+
+static void bad_input_ends_the_feed_after_what_came_before_and_is_no_failure_of_the_stage(void **state)
+{
+    rig_t *r = *state;
+    make_bus(r, 256, 0);
+    static const size_t bytes[] = {12, 36, 35, 36};
+    write_messages(r, "SAAA", bytes, 4);
+    make_file_feed(r);
+    assert_int_equal(poll_feed(r, 100), 2);
+    assert_true(r->feed->source_done);
+    assert_says(&r->feed->error, -TBUS_EFORMAT, "message 2 at byte 52");
+    assert_int_equal(value(r, "feed.errors"), 1);
+    assert_int_equal(poll_feed(r, 100), 0);
+    assert_int_equal(value(r, "feed.errors"), 1);
+    assert_int_equal(value(r, "feed.messages"), 2);
+    tick_t tick;
+    assert_int_equal(take(r, &tick), sizeof(tick_t));
+    assert_int_equal(take(r, &tick), sizeof(tick_t));
+    assert_int_equal(take(r, &tick), 0);
+}
+
+static void unknown_types_short_and_long_and_the_end_mark_go_through(void **state)
+{
+    rig_t *r = *state;
+    make_bus(r, 8192, TICK_LEN_MAX);
+    static const size_t bytes[] = {12, 5, 36, 65535, 19, 0};
+    write_messages(r,
+                   "SzA\xfe"
+                   "D.",
+                   bytes, 6);
+    make_file_feed(r);
+    assert_int_equal(poll_feed(r, 100), 6);
+    static const size_t expected[] = {56, 22, 56, TICK_BODY_OFFSET + 65524, 56, TICK_BODY_OFFSET};
+    tick_t tick;
+    for (int i = 0; i < 6; i++)
+        assert_int_equal(take(r, &tick), expected[i]);
+    assert_int_equal(tick.type, TICK_END_MARK);
+    while (!r->feed->source_done)
+        poll_feed(r, 1);
+    assert_int_equal(value(r, "feed.messages"), 5);
+    assert_int_equal(value(r, "feed.bytes"), 12 + 5 + 36 + 65535 + 19);
+    assert_int_equal(value(r, "feed.by_type.z"), 1);
+    assert_int_equal(value(r, "feed.by_type.0xFE"), 1);
+    assert_int_equal(value(r, "feed.by_type.A"), 1);
+}
+
+static void a_message_longer_than_md_carries_is_told_not_published(void **state)
+{
+    rig_t *r = *state;
+    make_bus(r, 256, 0);
+    static const size_t bytes[] = {12, 50, 51, 36};
+    write_messages(r, "SzzA", bytes, 2);
+    make_file_feed(r);
+    assert_int_equal(poll_feed(r, 100), 2);
+    assert_int_equal(r->feed->error.code, 0);
+    r->feed->ops->destroy(r->feed);
+    write_messages(r, "SAzA", (const size_t[]){12, 36, 51, 36}, 4);
+    make_file_feed(r);
+    assert_int_equal(poll_feed(r, 100), 2);
+    assert_true(r->feed->source_done);
+    assert_says(&r->feed->error, -TBUS_ETOOBIG, "message 2");
+    assert_int_equal(value(r, "feed.errors"), 1);
+}
+
+static void what_cannot_run_is_refused_at_creation(void **state)
+{
+    rig_t *r = *state;
+    make_bus(r, 256, 0);
+    static const feed_params_t wrong[] = {{.source = "synth", .pace = "fast"},
+                                          {.source = "nonsense", .pace = "max"},
+                                          {.source = "itch:/tmp", .pace = "max"}};
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        assert_true(feed_stage_create(&r->bus, r->owner, &wrong[i], &r->feed, &r->err) < 0);
+    assert_null(r->feed);
+    tbus_bus_t empty;
+    must(r, tbus_bus_create("test_feed_empty", &empty, &r->err));
+    feed_params_t params = {.source = "synth", .pace = "max"};
+    assert_int_equal(feed_stage_create(&empty, 1, &params, &r->feed, &r->err), -TBUS_ENOTFOUND);
+    tbus_bus_close(&empty);
+}
+
+static void a_real_file_goes_through_byte_for_byte(void **state)
+{
+    rig_t *r = *state;
+    char path[MARKET_DATA_PATH_MAX], spec[MARKET_DATA_PATH_MAX + 8];
+    if (!market_data_path("cme_es_mbo_20240508/esm4.itch.gz", path))
+        skip();
+    make_bus(r, 1024, 0);
+    snprintf(spec, sizeof(spec), "itch:%s", path);
+    make_feed(r, spec, "max", 0);
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    tick_t tick;
+    uint8_t message[64];
+    size_t bytes, message_bytes;
+    while (!r->feed->source_done) {
+        poll_feed(r, 64);
+        while ((bytes = take(r, &tick)) > 0) {
+            assert_int_equal(itch_encode(&tick, bytes, message, &message_bytes), 0);
+            for (size_t i = 0; i < message_bytes; i++)
+                hash = (hash ^ message[i]) * UINT64_C(0x100000001b3);
+        }
+    }
+    assert_int_equal(r->taken, 13793);
+    assert_true(hash == UINT64_C(0x9fbc48f18c443f2c)); /* of the key file */
+}
+
+#define CASE(test) cmocka_unit_test_setup_teardown(test, open_rig, close_rig)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(every_tick_of_the_source_goes_out_once_and_in_order),
+        CASE(a_full_ring_keeps_the_tick_and_loses_none),
+        CASE(a_rate_gives_each_message_its_own_intended_time_and_a_deadline),
+        CASE(messages_that_are_late_keep_the_time_that_they_were_meant_for),
+        CASE(realtime_schedules_by_event_time),
+        CASE(the_time_limit_ends_the_feed_and_drops_what_was_not_due),
+        CASE(winding_down_takes_no_more_but_publishes_what_was_due),
+        CASE(bad_input_ends_the_feed_after_what_came_before_and_is_no_failure_of_the_stage),
+        CASE(unknown_types_short_and_long_and_the_end_mark_go_through),
+        CASE(a_message_longer_than_md_carries_is_told_not_published),
+        CASE(what_cannot_run_is_refused_at_creation),
+        CASE(a_real_file_goes_through_byte_for_byte),
+    };
+    return cmocka_run_group_tests_name("feed", tests, NULL, NULL);
+}
