@@ -21,7 +21,7 @@ allowed()
     feedsim/*) echo "tickbus/ bus/msg/ bus/market/ feedsim/" ;;
     strategy/*) echo "tickbus/ bus/msg/ bus/market/ strategy/" ;;
     risk/*) echo "tickbus/ bus/msg/ bus/market/ risk/" ;;
-    tools/*) echo "tickbus/ bus/msg/ bus/market/ feedsim/ strategy/ risk/ tools/" ;;
+    tools/*) echo "tickbus/ bus/journal/ bus/msg/ bus/market/ feedsim/ strategy/ risk/ tools/" ;;
     tests/*) echo "tickbus/ bus/ feedsim/ strategy/ risk/ tools/ tests/" ;;
     bench/*) echo "tickbus/ bus/ feedsim/ strategy/ risk/ tools/ bench/" ;;
     esac

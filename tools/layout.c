@@ -71,6 +71,11 @@ static uint32_t choose_cpus(const layout_request_t *request, uint32_t *out_cpus,
     return count;
 }
 
+static bool decides(enum stage_id stage)
+{
+    return stage == STAGE_STRATEGY || stage == STAGE_RISK || stage == STAGE_EXECUTOR;
+}
+
 static void add_process(layout_t *layout, const enum stage_id *stages, uint32_t count, bool recorder,
                         uint32_t budget)
 {
@@ -79,6 +84,13 @@ static void add_process(layout_t *layout, const enum stage_id *stages, uint32_t 
     for (uint32_t i = 0; i < count; i++)
         if (stages[i] != STAGE_RECORDER || recorder)
             process->stages[process->stages_count++] = stages[i];
+    /* Those that decide follow the market data in step when they share a process. */
+    while (count > 1 && process->step_first < process->stages_count &&
+           !decides(process->stages[process->step_first]))
+        process->step_first++;
+    while (count > 1 && process->step_first + process->step_count < process->stages_count &&
+           decides(process->stages[process->step_first + process->step_count]))
+        process->step_count++;
 }
 
 static void plan_split(const layout_request_t *request, layout_t *layout)

@@ -32,6 +32,8 @@ typedef struct layout_process {
     enum stage_id stages[STAGES_COUNT]; /* in the order of the data path */
     int32_t cpu;                        /* to be pinned to, or -1 */
     uint32_t budget;                    /* of its loop */
+    uint32_t step_first;                /* of its loop: those of its stages that go in step (stage.h) */
+    uint32_t step_count;
 } layout_process_t;
 
 typedef struct layout {

@@ -96,7 +96,7 @@ static int fail_stage(const tbus_loop_t *loop, uint32_t i, int code)
 }
 
 /* One stage's turn: obey, poll. Work done, 0, or the negative error. */
-static int turn(tbus_loop_t *loop, uint32_t i, enum tbus_command *obeyed)
+static int turn(tbus_loop_t *loop, uint32_t i, enum tbus_command *obeyed, uint32_t budget)
 {
     tbus_stage_t *stage = loop->stages[i];
     tbus_participant_t *p = block(loop, i);
@@ -111,11 +111,104 @@ static int turn(tbus_loop_t *loop, uint32_t i, enum tbus_command *obeyed)
         stage->ops->wind_down(stage);
     *obeyed = command;
     bool was_done = stage->source_done;
-    int work = stage->ops->poll(stage, loop->budget);
+    int work = stage->ops->poll(stage, budget);
     if (work >= 0 && stage->source_done && (!was_done || tbus_load_relaxed_u32(&p->state) == TBUS_RUN)) {
         if (stage->error.code)
             keep_reason(p, &stage->error);
         set_state(loop, i, TBUS_DONE);
+    }
+    return work;
+}
+
+/* Where stages that go in step are. */
+typedef struct step {
+    uint32_t at;   /* whose turn it is, counted from step_first */
+    uint32_t took; /* messages of the driving input that it has taken in this turn */
+    uint32_t led;  /* those that the first took: what the others are to take */
+} step_t;
+
+static bool in_step(const tbus_loop_t *loop, uint32_t i)
+{
+    return i >= loop->step_first && i < loop->step_first + loop->step_count;
+}
+
+/* Is it a stage of this very step that leaves no room, by having a whole ring unread? Told from our own handles:
+ * how far other processes are must not matter. */
+static bool waits_for_step(const tbus_loop_t *loop, const tbus_publisher_t *p)
+{
+    uint64_t published =
+        p->ring.several_publishers ? tbus_ring_published(&p->ring) : p->position - p->ring.first_seq;
+    for (uint32_t i = loop->step_first; in_step(loop, i); i++)
+        for (uint32_t k = 0; k < loop->stages[i]->subscribers_count; k++) {
+            const tbus_subscriber_t *s = loop->stages[i]->subscribers[k];
+            if (s->ring.shared == p->ring.shared && published - s->consumed >= p->ring.slot_count)
+                return true;
+        }
+    return false;
+}
+
+/* The stage in turn waits for room. Holding the others still would be for ever if it is one of them that has to
+ * make it: then they take what they have, but nothing new from the driving input. */
+static int let_others_make_room(tbus_loop_t *loop, uint32_t waiting, enum tbus_command *obeyed)
+{
+    const tbus_stage_t *stage = loop->stages[waiting];
+    bool ours = false;
+    int work = 0;
+    for (uint32_t k = 0; k < stage->publishers_count; k++)
+        ours |= waits_for_step(loop, stage->publishers[k]);
+    for (uint32_t i = loop->step_first; ours && in_step(loop, i); i++) {
+        int done = i == waiting ? 0 : turn(loop, i, &obeyed[i], 0);
+        if (done < 0)
+            return fail_stage(loop, i, done);
+        work += done;
+    }
+    return work;
+}
+
+/* Turns of the stages that go in step, until one has to wait or all had one. A turn that waits is taken up again
+ * where it was left, so that it comes to the same as one that did not have to. */
+static int turns_in_step(tbus_loop_t *loop, enum tbus_command *obeyed, step_t *step)
+{
+    int work = 0;
+    for (uint32_t polled = 0; polled < loop->step_count; polled++) {
+        uint32_t i = loop->step_first + step->at;
+        const tbus_subscriber_t *driving = loop->stages[i]->subscribers[0];
+        uint32_t share = step->at == 0 ? loop->budget : step->led;
+        uint64_t before = driving->consumed;
+        int done = turn(loop, i, &obeyed[i], share - step->took);
+        if (done < 0)
+            return fail_stage(loop, i, done);
+        work += done;
+        step->took += (uint32_t)(driving->consumed - before);
+        if (loop->stages[i]->pending || (step->at != 0 && step->took < share)) {
+            done = let_others_make_room(loop, i, obeyed);
+            return done < 0 ? done : work + done;
+        }
+        if (step->at == 0)
+            step->led = step->took;
+        step->took = 0;
+        step->at = (step->at + 1) % loop->step_count;
+    }
+    return work;
+}
+
+/* Every stage's turn once. Work done, 0, or the negative error of the stage that failed. */
+static int pass(tbus_loop_t *loop, enum tbus_command *obeyed, step_t *step)
+{
+    int work = 0;
+    for (uint32_t i = 0; i < loop->stages_count; i++) {
+        int done;
+        if (in_step(loop, i)) {
+            done = turns_in_step(loop, obeyed, step);
+            i += loop->step_count - 1;
+        } else {
+            done = turn(loop, i, &obeyed[i], loop->budget);
+            if (done < 0)
+                fail_stage(loop, i, done);
+        }
+        if (done < 0)
+            return done;
+        work |= done;
     }
     return work;
 }
@@ -195,21 +288,18 @@ static int finish_stages(const tbus_loop_t *loop)
 int tbus_loop_run(tbus_loop_t *loop)
 {
     enum tbus_command obeyed[TBUS_PARTICIPANTS_MAX] = {TBUS_CMD_HOLD};
+    step_t step = {0};
     watch_rings(loop);
     if (!wait_for_start(loop))
         return finish_stages(loop);
     uint64_t allocated_before = loop->allocated_bytes ? loop->allocated_bytes() : 0;
     for (uint32_t turns = 0;; turns++) {
-        bool worked = false;
-        for (uint32_t i = 0; i < loop->stages_count; i++) {
-            int work = turn(loop, i, &obeyed[i]);
-            if (work < 0)
-                return fail_stage(loop, i, work);
-            worked |= work > 0;
-        }
+        int work = pass(loop, obeyed, &step);
+        if (work < 0)
+            return work;
         if (turns % HEARTBEAT_TURNS == 0)
             beat(loop);
-        if (worked) {
+        if (work) {
             tbus_waiter_found(&loop->waiter);
             continue;
         }

@@ -13,7 +13,14 @@
  *
  * Fused stages are polled in the order of the data path with a budget of one: one tick goes all the way
  * through before the next. That order, and nothing else, decides what a stage sees when; so a fused run is
- * deterministic.
+ * deterministic. Stages of one process that follow the same driving input (strategy, risk and executor all
+ * follow `md`, and share one view of the market) go in step for that:
+ *
+ *    first takes a tick -> second takes it, and what the first made of it -> third ... -> reports -> first ...
+ *
+ * Those behind the first take exactly what it took, never more because another tick happened to come in
+ * between; and when one of them cannot put out what it has because a ring is full, the others hold still until
+ * it can, so that a slow reader in another process costs time and changes nothing.
  */
 #ifndef TICKBUS_STAGE_H
 #define TICKBUS_STAGE_H
@@ -72,6 +79,10 @@ typedef struct tbus_loop {
     tbus_stage_t **stages; /* in the order of the data path; not owned */
     uint32_t stages_count;
     uint32_t budget; /* 1 when stages are fused, else what a batch may be */
+    /* Those of `stages` that go in step: from step_first on, step_count of them (0: none). The driving input of
+     * each is what it subscribed first. */
+    uint32_t step_first;
+    uint32_t step_count;
     tbus_waiter_t waiter;
     const tbus_atomic_u32_t *orphaned; /* becomes 1 when the supervisor is gone; may be NULL */
     uint64_t (*allocated_bytes)(void); /* of this thread, ever; NULL: not known */
