@@ -23,8 +23,7 @@ struct binaryfile {
     const uint8_t *at;  /* next frame */
     const uint8_t *end; /* of what the buffer holds */
     uint64_t messages;
-    uint64_t end_offset;   /* of `end` in the uncompressed file */
-    uint64_t frame_offset; /* of the last message handed out */
+    uint64_t end_offset; /* of `end` in the uncompressed file */
     bytestream_t *stream;
     enum binaryfile_expect expect;
     bool looked;      /* at the first frames */
@@ -51,6 +50,7 @@ static int finish(binaryfile_t *f, int code)
 {
     f->over = true;
     f->error.code = code;
+    f->at = f->end; /* binaryfile_next finds no frame and asks want_frame */
     return code;
 }
 
@@ -182,6 +182,18 @@ static int look(binaryfile_t *f)
 
 /* --- message by message --- */
 
+static int refuse_length(binaryfile_t *f, uint64_t index, uint64_t offset, uint8_t type, size_t bytes)
+{
+    char label[ITCH_LABEL_BYTES];
+    itch_type_label(type, label);
+    return finish(f,
+                  tbus_fail(&f->error, -TBUS_EFORMAT,
+                            "%s: message %" PRIu64 " at byte %" PRIu64
+                            " is %zu bytes long but type %s (%s) has %" PRIu32
+                            " in ITCH 5.0; what came before it was delivered",
+                            f->path, index, offset, bytes, label, itch_type_name(type), itch_length(type)));
+}
+
 /* The stream is over and the buffer holds no complete frame. */
 static int tell_end(binaryfile_t *f)
 {
@@ -201,11 +213,15 @@ static int tell_end(binaryfile_t *f)
                                    "%s is cut short: it ends within the length of message %" PRIu64
                                    " at byte %" PRIu64 "; what came before it was delivered",
                                    f->path, f->messages, at));
+    uint32_t bytes = frame_length(f->at);
+    uint32_t expected = left > LENGTH_BYTES ? itch_length(f->at[LENGTH_BYTES]) : 0;
+    if (f->expect == BINARYFILE_ITCH && expected != 0 && expected != bytes)
+        return refuse_length(f, f->messages, at, f->at[LENGTH_BYTES], bytes);
     return finish(f,
                   tbus_fail(&f->error, -TBUS_ETRUNCATED,
                             "%s is cut short: it ends after %zu of the %" PRIu32 " bytes of message %" PRIu64
                             " at byte %" PRIu64 "; what came before it was delivered",
-                            f->path, left - LENGTH_BYTES, frame_length(f->at), f->messages, at));
+                            f->path, left - LENGTH_BYTES, bytes, f->messages, at));
 }
 
 static int refuse_zero_length(binaryfile_t *f)
@@ -262,12 +278,19 @@ int binaryfile_next(binaryfile_t *f, const uint8_t **out_message, size_t *out_by
         at = f->at;
         bytes = frame_length(at);
     }
-    f->frame_offset = offset_of(f, at);
     f->at = at + LENGTH_BYTES + bytes;
     f->messages++;
     *out_message = at + LENGTH_BYTES;
     *out_bytes = bytes;
     return BINARYFILE_MESSAGE;
+}
+
+int binaryfile_refuse_length(binaryfile_t *f, const uint8_t *message, size_t bytes, tbus_error_t *err)
+{
+    int rc = refuse_length(f, f->messages - 1, offset_of(f, message) - LENGTH_BYTES, message[0], bytes);
+    if (err)
+        *err = f->error;
+    return rc;
 }
 
 /* --- life --- */
@@ -327,9 +350,4 @@ bool binaryfile_end_marked(const binaryfile_t *f)
 uint64_t binaryfile_messages(const binaryfile_t *f)
 {
     return f->messages;
-}
-
-uint64_t binaryfile_offset(const binaryfile_t *f)
-{
-    return f->frame_offset;
 }

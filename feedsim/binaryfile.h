@@ -51,12 +51,15 @@ int binaryfile_open(const char *path, enum binaryfile_expect expect, binaryfile_
  * told again by further calls. Never waits. */
 int binaryfile_next(binaryfile_t *f, const uint8_t **out_message, size_t *out_bytes, tbus_error_t *err);
 
+/* For whoever decodes: the message last handed out cannot be one, its type has another length in ITCH 5.0. Ends the file with -TBUS_EFORMAT,
+ * which is returned. */
+int binaryfile_refuse_length(binaryfile_t *f, const uint8_t *message, size_t bytes, tbus_error_t *err);
+
 /* After the end: it was marked by a zero length. */
 bool binaryfile_end_marked(const binaryfile_t *f);
 
-/* Messages handed out so far; and where the last of them starts. */
+/* Messages handed out so far. */
 uint64_t binaryfile_messages(const binaryfile_t *f);
-uint64_t binaryfile_offset(const binaryfile_t *f);
 
 /* Accepts NULL. */
 void binaryfile_close(binaryfile_t *f);

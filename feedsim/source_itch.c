@@ -2,10 +2,8 @@
 #include "feedsim/source.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "feedsim/binaryfile.h"
 #include "feedsim/itch.h"
@@ -13,24 +11,9 @@
 typedef struct source_itch {
     feed_source_t base;
     binaryfile_t *file;
-    char *path;
     uint64_t last_event_ns;
     bool mark_told;
 } source_itch_t;
-
-/* A message that no tick can be made of. Framing is intact, but whoever wrote the file meant another format.
- */
-static int refuse(source_itch_t *s, const uint8_t *message, size_t bytes, int code)
-{
-    char label[ITCH_LABEL_BYTES];
-    itch_type_label(message[0], label);
-    return tbus_fail(&s->base.error, code,
-                     "%s: message %" PRIu64 " at byte %" PRIu64
-                     " is %zu bytes long but type %s (%s) has %" PRIu32
-                     " in ITCH 5.0; what came before it was delivered",
-                     s->path, binaryfile_messages(s->file) - 1, binaryfile_offset(s->file), bytes, label,
-                     itch_type_name(message[0]), itch_length(message[0]));
-}
 
 /* The end of the file: first, once, as a mark if it was marked. */
 static int end(source_itch_t *s, tick_t *buffer, size_t *out_bytes)
@@ -57,9 +40,8 @@ static int next(feed_source_t *self, tick_t *buffer, size_t *out_bytes)
             return FEED_SOURCE_LATER;
         return rc == BINARYFILE_END ? end(s, buffer, out_bytes) : rc;
     }
-    rc = itch_decode(message, bytes, buffer, out_bytes);
-    if (__builtin_expect(rc != 0, 0))
-        return refuse(s, message, bytes, rc);
+    if (__builtin_expect(itch_decode(message, bytes, buffer, out_bytes) != 0, 0))
+        return binaryfile_refuse_length(s->file, message, bytes, &self->error);
     feed_source_count(self, message[0], bytes);
     if (__builtin_expect(buffer->type == TICK_RUNT, 0)) {
         self->time_ns = FEED_TIME_NONE;
@@ -74,7 +56,6 @@ static void close_itch(feed_source_t *self)
 {
     source_itch_t *s = (source_itch_t *)self;
     binaryfile_close(s->file);
-    free(s->path);
     free(s);
 }
 
@@ -83,10 +64,8 @@ static const feed_source_ops_t ops = {.next = next, .close = close_itch};
 int feed_source_open_itch(const char *path, feed_source_t **out_source, tbus_error_t *err)
 {
     source_itch_t *s = calloc(1, sizeof(*s));
-    if (s == NULL || (s->path = strdup(path)) == NULL) {
-        free(s);
+    if (s == NULL)
         return tbus_fail(err, -ENOMEM, "no memory to read %s", path);
-    }
     s->base.ops = &ops;
     int rc = binaryfile_open(path, BINARYFILE_ITCH, &s->file, err);
     if (rc != 0) {

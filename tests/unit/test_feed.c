@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -351,6 +353,33 @@ static void a_message_longer_than_md_carries_is_told_not_published(void **state)
     assert_int_equal(value(r, "feed.errors"), 1);
 }
 
+static void a_pipe_with_nothing_to_say_holds_nobody_up(void **state)
+{
+    rig_t *r = *state;
+    make_bus(r, 256, 0);
+    assert_int_equal(mkfifo(r->path, 0600), 0);
+    make_file_feed(r);
+    assert_int_equal(poll_feed(r, 100), 0); /* nobody writes yet */
+    uint64_t at_ns = r->feed->ops->deadline_ns(r->feed);
+    assert_true(at_ns > 0 && at_ns < tbus_clock_ns() + FAR_NS);
+    int fd = open(r->path, O_WRONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    static const uint8_t message[2 + 12] = {0, 12, 'S'};
+    for (int i = 0; i < 40; i++)
+        assert_int_equal(write(fd, message, sizeof(message)), sizeof(message));
+    tick_t tick;
+    while (r->taken < 40) {
+        poll_feed(r, 100);
+        while (take(r, &tick) > 0)
+            ;
+    }
+    assert_false(r->feed->source_done);
+    close(fd);
+    while (!r->feed->source_done)
+        assert_int_equal(poll_feed(r, 100), 0);
+    assert_int_equal(r->feed->error.code, 0);
+}
+
 static void what_cannot_run_is_refused_at_creation(void **state)
 {
     rig_t *r = *state;
@@ -408,6 +437,7 @@ int main(void)
         CASE(bad_input_ends_the_feed_after_what_came_before_and_is_no_failure_of_the_stage),
         CASE(unknown_types_short_and_long_and_the_end_mark_go_through),
         CASE(a_message_longer_than_md_carries_is_told_not_published),
+        CASE(a_pipe_with_nothing_to_say_holds_nobody_up),
         CASE(what_cannot_run_is_refused_at_creation),
         CASE(a_real_file_goes_through_byte_for_byte),
     };

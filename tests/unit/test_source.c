@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,11 +12,13 @@
 
 #include <cmocka.h>
 #include <jansson.h>
+#include <zlib.h>
 
 #include <tickbus/journal.h>
 
 #include "feedsim/binaryfile_writer.h"
 #include "feedsim/itch.h"
+#include "feedsim/random.h"
 #include "feedsim/source.h"
 #include "tests/market_data.h"
 
@@ -267,6 +270,90 @@ static void unknown_types_are_carried_and_counted_by_their_letter(void **state)
     remove_file(&made);
 }
 
+/* A small synthetic session as a file's bytes. */
+static size_t frame_session(uint8_t *into)
+{
+    feed_source_t *source = open_source("synth:symbols=2,messages=400");
+    size_t at = 0, bytes, message_bytes;
+    while (feed_source_next(source, buffer, &bytes) == FEED_SOURCE_TICK) {
+        assert_int_equal(itch_encode(buffer, bytes, into + at + 2, &message_bytes), 0);
+        into[at] = 0;
+        into[at + 1] = (uint8_t)message_bytes;
+        at += 2 + message_bytes;
+    }
+    feed_source_close(source);
+    return at;
+}
+
+static void save(const char *path, const uint8_t *bytes, size_t count, bool packed)
+{
+    gzFile file = gzopen(path, packed ? "wb1" : "wbT");
+    assert_non_null(file);
+    assert_int_equal(gzwrite(file, bytes, (unsigned)count), count);
+    assert_int_equal(gzclose(file), Z_OK);
+}
+
+static size_t load(const char *path, uint8_t *bytes, size_t room)
+{
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    size_t count = fread(bytes, 1, room, file);
+    fclose(file);
+    return count;
+}
+
+/* Read to the end, whatever that is: 0 in order, 1 with an error, which names the file. */
+static int read_damaged(const char *spec)
+{
+    feed_source_t *source = NULL;
+    tbus_error_t err = {0};
+    uint8_t message[ITCH_MESSAGE_MAX];
+    size_t bytes, message_bytes;
+    int rc = feed_source_open(spec, &source, &err);
+    while (rc >= 0 && (rc = feed_source_next(source, buffer, &bytes)) == FEED_SOURCE_TICK)
+        assert_int_equal(itch_encode(buffer, bytes, message, &message_bytes), 0);
+    if (rc < 0 && source != NULL)
+        err = source->error;
+    feed_source_close(source);
+    if (rc == FEED_SOURCE_END)
+        return 0;
+    assert_true(rc == -TBUS_EFORMAT || rc == -TBUS_ETRUNCATED);
+    assert_int_equal(err.code, rc);
+    assert_non_null(strstr(err.text, strchr(spec, ':') + 1));
+    return 1;
+}
+
+static void files_damaged_at_random_end_in_order_or_with_an_error(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 400, ROOM = 1 << 16 };
+    made_t made = make_file("S", (const size_t[]){12}, 1);
+    uint8_t *session = malloc(ROOM), *good = malloc(ROOM), *bad = malloc(ROOM);
+    size_t session_bytes = frame_session(session);
+    char spec[128];
+    snprintf(spec, sizeof(spec), "itch:%s", made.path);
+    random_state_t dice;
+    random_seed(&dice, 2026);
+    unsigned outcomes[2] = {0, 0};
+    for (unsigned packed = 0; packed < 2; packed++) {
+        save(made.path, session, session_bytes, packed);
+        size_t count = load(made.path, good, ROOM);
+        for (unsigned round = 0; round < ROUNDS; round++) {
+            memcpy(bad, good, count);
+            size_t cut = random_chance(&dice, 1, 4) ? random_below(&dice, (uint32_t)count) : count;
+            for (uint32_t hits = random_below(&dice, 4); hits > 0; hits--)
+                bad[random_below(&dice, (uint32_t)count)] = (uint8_t)random_next(&dice);
+            save(made.path, bad, cut, false);
+            outcomes[read_damaged(spec)]++;
+        }
+    }
+    assert_true(outcomes[0] > ROUNDS / 10 && outcomes[1] > ROUNDS / 10);
+    free(session);
+    free(good);
+    free(bad);
+    remove_file(&made);
+}
+
 /* Record ticks of a synthetic session, an unknown message and an end mark among records of another topic. */
 static void record(const char *directory, tick_t *ticks, size_t *sizes, size_t count)
 {
@@ -356,6 +443,7 @@ int main(void)
         cmocka_unit_test(a_synthetic_source_takes_its_options_and_counts),
         cmocka_unit_test(a_known_type_of_wrong_length_ends_the_source_after_what_came_before),
         cmocka_unit_test(unknown_types_are_carried_and_counted_by_their_letter),
+        cmocka_unit_test(files_damaged_at_random_end_in_order_or_with_an_error),
         cmocka_unit_test(a_journal_gives_back_the_ticks_of_md_without_their_old_schedule),
         cmocka_unit_test(a_record_that_is_no_tick_is_refused_with_its_place),
     };
