@@ -42,38 +42,28 @@ const char *message_text_tif(unsigned tif)
     return tif == ORDER_TIF_DAY ? "day" : tif == ORDER_TIF_IOC ? "ioc" : "?";
 }
 
-/* Which of the normalised fields of a tick its type fills: the table of bus/msg/tick.h. */
-enum {
-    HAS_REF = 1,
-    HAS_SIDE = 2,
-    HAS_QTY = 4,
-    HAS_PX = 8,
-    HAS_SYMBOL = 16,
-    HAS_MATCH = 32,
-    HAS_NEW_REF = 64,
-};
-static unsigned tick_fields(uint8_t type)
+unsigned message_text_tick_fields(uint8_t tick_type)
 {
-    switch (type) {
+    switch (tick_type) {
     case 'A':
     case 'F':
-        return HAS_REF | HAS_SIDE | HAS_QTY | HAS_PX | HAS_SYMBOL;
+        return TICK_HAS_REF | TICK_HAS_SIDE | TICK_HAS_QTY | TICK_HAS_PX | TICK_HAS_SYMBOL;
     case 'P':
-        return HAS_REF | HAS_SIDE | HAS_QTY | HAS_PX | HAS_SYMBOL | HAS_MATCH;
+        return TICK_HAS_REF | TICK_HAS_SIDE | TICK_HAS_QTY | TICK_HAS_PX | TICK_HAS_SYMBOL | TICK_HAS_MATCH;
     case 'E':
-        return HAS_REF | HAS_QTY | HAS_MATCH;
+        return TICK_HAS_REF | TICK_HAS_QTY | TICK_HAS_MATCH;
     case 'C':
-        return HAS_REF | HAS_QTY | HAS_MATCH | HAS_PX;
+        return TICK_HAS_REF | TICK_HAS_QTY | TICK_HAS_MATCH | TICK_HAS_PX;
     case 'X':
-        return HAS_REF | HAS_QTY;
+        return TICK_HAS_REF | TICK_HAS_QTY;
     case 'D':
-        return HAS_REF;
+        return TICK_HAS_REF;
     case 'U':
-        return HAS_REF | HAS_NEW_REF | HAS_QTY | HAS_PX;
+        return TICK_HAS_REF | TICK_HAS_NEW_REF | TICK_HAS_QTY | TICK_HAS_PX;
     case 'Q':
-        return HAS_QTY | HAS_PX | HAS_SYMBOL | HAS_MATCH;
+        return TICK_HAS_QTY | TICK_HAS_PX | TICK_HAS_SYMBOL | TICK_HAS_MATCH;
     case 'B':
-        return HAS_MATCH;
+        return TICK_HAS_MATCH;
     default:
         return 0;
     }
@@ -125,20 +115,20 @@ static void json_hex(line_t *line, const char *name, const void *bytes, size_t c
 /* `body`: all bytes after the type; for a long unknown message they go on past the tick. */
 static void json_tick_body(line_t *line, const tick_t *tick, const unsigned char *body, size_t body_bytes)
 {
-    unsigned has = tick_fields(tick->type);
-    if (has & HAS_REF)
+    unsigned has = message_text_tick_fields(tick->type);
+    if (has & TICK_HAS_REF)
         json_u64(line, "order_ref", tick->order_ref);
-    if (has & HAS_NEW_REF)
+    if (has & TICK_HAS_NEW_REF)
         json_u64(line, "new_ref", tick->new_ref);
-    if (has & HAS_SIDE)
+    if (has & TICK_HAS_SIDE)
         json_char(line, "side", tick->side);
-    if (has & HAS_QTY)
+    if (has & TICK_HAS_QTY)
         json_u64(line, "qty", tick->type == 'Q' ? tick->qty64 : tick->qty);
-    if (has & HAS_SYMBOL)
+    if (has & TICK_HAS_SYMBOL)
         json_symbol(line, tick->symbol);
-    if (has & HAS_PX)
+    if (has & TICK_HAS_PX)
         json_u64(line, "px_e4", tick->px_e4);
-    if (has & HAS_MATCH)
+    if (has & TICK_HAS_MATCH)
         json_u64(line, "match", tick->match);
     if (tick->type == 'F')
         json_chars(line, "mpid", (const char *)tick->mpid, line_unpadded((const char *)tick->mpid, 4));
@@ -254,24 +244,24 @@ static void word_qty_px(line_t *line, uint64_t qty, uint32_t px_e4)
 
 static void words_tick_body(line_t *line, const tick_t *tick, const unsigned char *body, size_t body_bytes)
 {
-    unsigned has = tick_fields(tick->type);
+    unsigned has = message_text_tick_fields(tick->type);
     int symbol_at = has ? -1 : message_text_symbol_at(tick->type);
     uint64_t qty = tick->type == 'Q' ? tick->qty64 : tick->qty;
-    if (has & HAS_SYMBOL)
+    if (has & TICK_HAS_SYMBOL)
         word_chars(line, tick->symbol, 8);
     if (symbol_at >= 0)
         word_chars(line, (const char *)tick->body + symbol_at, 8);
-    if (has & HAS_SIDE)
+    if (has & TICK_HAS_SIDE)
         word_side(line, tick->side);
-    if ((has & HAS_QTY) && (has & HAS_PX))
+    if ((has & TICK_HAS_QTY) && (has & TICK_HAS_PX))
         word_qty_px(line, qty, tick->px_e4);
-    else if (has & HAS_QTY)
+    else if (has & TICK_HAS_QTY)
         word_u64(line, "qty", qty);
-    if (has & HAS_REF)
+    if (has & TICK_HAS_REF)
         word_u64(line, "ref", tick->order_ref);
-    if (has & HAS_NEW_REF)
+    if (has & TICK_HAS_NEW_REF)
         word_u64(line, "new ref", tick->new_ref);
-    if (has & HAS_MATCH)
+    if (has & TICK_HAS_MATCH)
         word_u64(line, "match", tick->match);
     if (!has && body_bytes) {
         line_char(line, ' ');

@@ -31,6 +31,18 @@ void message_text_words(FILE *out, const char *type, uint64_t seq, const void *m
  * starts at 11.) */
 int message_text_symbol_at(uint8_t tick_type);
 
+/* Which of the normalised fields of a tick its type fills: the table of bus/msg/tick.h. 0: none, it has a body. */
+enum message_tick_field {
+    TICK_HAS_REF = 1,
+    TICK_HAS_SIDE = 2,
+    TICK_HAS_QTY = 4, /* type Q: qty64 */
+    TICK_HAS_PX = 8,
+    TICK_HAS_SYMBOL = 16,
+    TICK_HAS_MATCH = 32,
+    TICK_HAS_NEW_REF = 64,
+};
+unsigned message_text_tick_fields(uint8_t tick_type);
+
 /* "new", "cancel"; "day", "ioc"; "?" for a number that is none. */
 const char *message_text_order_kind(unsigned kind);
 const char *message_text_tif(unsigned tif);

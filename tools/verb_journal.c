@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* busctl journal info | export: what a recording holds, and a topic of it in a format that others read. */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "tools/export.h"
+#include "tools/verbs.h"
+
+static const char help_journal[] =
+    "usage: busctl journal info DIR [--json]\n"
+    "       busctl journal export DIR --topic TOPIC [--format itch|csv|jsonl] [-o FILE]\n"
+    "\n"
+    "Look into a journal that `busctl start --journal DIR` recorded.\n"
+    "\n"
+    "  info      session, segments, and what was recorded of each topic\n"
+    "  export    a topic as ITCH 5.0, CSV or JSON lines\n"
+    "\n"
+    "example: busctl journal info ./session1\n";
+
+static const char help_info[] =
+    "usage: busctl journal info DIR [--json]\n"
+    "\n"
+    "What the journal in DIR holds: session, segments, and for each topic its records. Every record is\n"
+    "read and checked. A journal that is being written is shown as far as it has come.\n"
+    "\n"
+    "  --json    one JSON object\n"
+    "\n"
+    "example: busctl journal info ./session1 --json | jq .topics.md.records\n";
+
+static const char help_export[] =
+    "usage: busctl journal export DIR --topic TOPIC [--format itch|csv|jsonl] [-o FILE]\n"
+    "\n"
+    "Write one topic of the journal in DIR to FILE, which appears when it is complete or not at all.\n"
+    "\n"
+    "  --topic TOPIC      md, bbo, orders, approved or reports\n"
+    "  --format FORMAT    itch: ITCH 5.0 in BinaryFILE framing, the very bytes that were fed (md only)\n"
+    "                     csv: a header and a row for each message (default)\n"
+    "                     jsonl: a JSON object a line\n"
+    "  -o FILE            - is stdout (default)\n"
+    "\n"
+    "example: busctl journal export ./session1 --topic md --format itch -o fed.itch\n"
+    "         busctl journal export ./session1 --topic bbo --format csv | head\n";
+
+/* --- info --- */
+
+typedef struct topic_count {
+    uint64_t records;
+    uint64_t first_seq;
+    uint64_t last_seq;
+    uint64_t payload_bytes;
+} topic_count_t;
+
+typedef struct inventory {
+    tbus_journal_reader_t *reader;
+    const tbus_journal_info_t *info;
+    topic_count_t topics[TBUS_JOURNAL_TOPICS_MAX];
+    uint64_t records;
+    const char *end;
+    tbus_error_t error; /* code 0, or what stopped the reading */
+} inventory_t;
+
+static void count_records(inventory_t *in)
+{
+    static const char *const ends[] = {
+        [TBUS_JOURNAL_LIVE] = "live", [TBUS_JOURNAL_CLOSED] = "closed", [TBUS_JOURNAL_TORN] = "torn"};
+    tbus_journal_record_t record;
+    int code;
+    while ((code = tbus_journal_next(in->reader, &record, &in->error)) > 0) {
+        topic_count_t *topic = &in->topics[record.topic];
+        if (topic->records++ == 0)
+            topic->first_seq = record.seq;
+        topic->last_seq = record.seq;
+        topic->payload_bytes += record.bytes;
+        in->records++;
+    }
+    in->end = code < 0 ? "damaged" : ends[tbus_journal_reader_end(in->reader)];
+}
+
+static void print_started(uint64_t realtime_ns)
+{
+    time_t seconds = (time_t)(realtime_ns / UINT64_C(1000000000));
+    char text[32];
+    struct tm parts;
+    if (gmtime_r(&seconds, &parts) && strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts))
+        printf("started   %s.%09" PRIu64 " UTC\n", text, realtime_ns % UINT64_C(1000000000));
+}
+
+static void session_text(const tbus_journal_info_t *info, char out_text[33])
+{
+    for (unsigned i = 0; i < sizeof info->session_id; i++)
+        snprintf(out_text + (size_t)2 * i, 3, "%02x", info->session_id[i]);
+}
+
+static void print_inventory(const inventory_t *in)
+{
+    char session[33];
+    const tbus_journal_info_t *info = in->info;
+    session_text(info, session);
+    printf("session   %s\nbus       %s\n", session, info->bus_name);
+    print_started(info->started_realtime_ns);
+    printf("segments  %" PRIu32 ", %" PRIu64 " bytes\n", info->segments, info->bytes);
+    printf("records   %" PRIu64 "\nend       %s", in->records, in->end);
+    if (strcmp(in->end, "torn") == 0)
+        printf(": its writer was killed; %" PRIu64 " bytes behind the last whole record",
+               tbus_journal_torn_bytes(in->reader));
+    printf("\n\n%-12s %-8s %12s %12s %12s %14s\n", "topic", "type", "records", "first seq", "last seq",
+           "payload bytes");
+    for (uint32_t i = 0; i < info->topics_count; i++) {
+        const topic_count_t *topic = &in->topics[i];
+        printf("%-12s %-8s %12" PRIu64 " %12" PRIu64 " %12" PRIu64 " %14" PRIu64 "\n", info->topics[i].name,
+               info->topics[i].type, topic->records, topic->first_seq, topic->last_seq, topic->payload_bytes);
+    }
+}
+
+static int print_inventory_json(const inventory_t *in)
+{
+    char session[33];
+    const tbus_journal_info_t *info = in->info;
+    session_text(info, session);
+    json_t *topics = json_object();
+    for (uint32_t i = 0; i < info->topics_count; i++)
+        json_object_set_new(topics, info->topics[i].name,
+                            json_pack("{s:s, s:I, s:I, s:I, s:I}", "type", info->topics[i].type, "records",
+                                      (json_int_t)in->topics[i].records, "first_seq",
+                                      (json_int_t)in->topics[i].first_seq, "last_seq",
+                                      (json_int_t)in->topics[i].last_seq, "payload_bytes",
+                                      (json_int_t)in->topics[i].payload_bytes));
+    json_t *object =
+        json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:o}", "session", session, "bus",
+                  info->bus_name, "started_realtime_ns", (json_int_t)info->started_realtime_ns, "segments",
+                  (json_int_t)info->segments, "segment_bytes", (json_int_t)info->segment_bytes, "bytes",
+                  (json_int_t)info->bytes, "records", (json_int_t)in->records, "end", in->end, "torn_bytes",
+                  (json_int_t)tbus_journal_torn_bytes(in->reader), "topics", topics);
+    if (object && in->error.code)
+        json_object_set_new(object, "error", json_string(in->error.text));
+    int code = object ? json_dumpf(object, stdout, JSON_COMPACT) : -1;
+    putchar('\n');
+    json_decref(object);
+    return code;
+}
+
+static int inspect(const char *verb, const char *directory, bool json)
+{
+    inventory_t in = {0};
+    if (tbus_journal_open(directory, &in.reader, &in.error) < 0)
+        return verb_failed(verb, "%s", in.error.text);
+    in.info = tbus_journal_info(in.reader);
+    count_records(&in);
+    if (!json)
+        print_inventory(&in);
+    bool printed = !json || print_inventory_json(&in) == 0;
+    tbus_journal_reader_close(in.reader);
+    if (fflush(stdout) != 0 || !printed)
+        return errno == EPIPE ? VERB_OK : verb_failed(verb, "cannot write to stdout: %s", strerror(errno));
+    return in.error.code ? verb_failed(verb, "%s", in.error.text) : VERB_OK;
+}
+
+static int verb_info(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {0}};
+    bool json = false;
+    optind = 0;
+    for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
+        if (option == 'h')
+            return verb_help(argv[0], help_info);
+        if (option == '?')
+            return verb_usage(argv[0], "the command line is wrong");
+        json = true;
+    }
+    if (argc - optind != 1)
+        return verb_usage(argv[0],
+                          argc == optind ? "the journal's directory is missing" : "one journal at a time");
+    return inspect(argv[0], argv[optind], json);
+}
+
+/* --- export --- */
+
+static bool parse_format(const char *text, enum export_format *out_format)
+{
+    static const char *const names[] = {
+        [EXPORT_ITCH] = "itch", [EXPORT_CSV] = "csv", [EXPORT_JSONL] = "jsonl"};
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(text, names[i]) == 0) {
+            *out_format = (enum export_format)i;
+            return true;
+        }
+    return false;
+}
+
+static int export_and_tell(const char *verb, const export_request_t *request)
+{
+    export_result_t result;
+    tbus_error_t err = {0};
+    int code = export_topic(request, &result, &err);
+    if (code == -EPIPE)
+        return VERB_OK; /* `| head` has seen enough */
+    if (code < 0)
+        return verb_failed(verb, "%s", err.text);
+    if (result.end == TBUS_JOURNAL_TORN)
+        fprintf(stderr,
+                "%s: note: the recorder was killed; this is what it had recorded (%" PRIu64
+                " bytes behind the last whole record were cut off)\n",
+                verb, result.torn_bytes);
+    if (result.end == TBUS_JOURNAL_LIVE)
+        fprintf(stderr, "%s: note: the journal is being written; this is as far as it had come\n", verb);
+    if (strcmp(request->output, "-") != 0)
+        fprintf(stderr, "%s: %" PRIu64 " messages of '%s' in %s\n", verb, result.messages, request->topic,
+                request->output);
+    return VERB_OK;
+}
+
+static int verb_export(int argc, char **argv)
+{
+    static const struct option options[] = {{"topic", required_argument, NULL, 't'},
+                                            {"format", required_argument, NULL, 'f'},
+                                            {"output", required_argument, NULL, 'o'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
+    export_request_t request = {.format = EXPORT_CSV, .output = "-"};
+    optind = 0;
+    for (int option; (option = getopt_long(argc, argv, "ho:", options, NULL)) != -1;) {
+        if (option == 'h')
+            return verb_help(argv[0], help_export);
+        if (option == '?')
+            return verb_usage(argv[0], "the command line is wrong");
+        if (option == 't')
+            request.topic = optarg;
+        if (option == 'o')
+            request.output = optarg;
+        if (option == 'f' && !parse_format(optarg, &request.format))
+            return verb_usage(argv[0], "--format %s: itch, csv or jsonl was expected", optarg);
+    }
+    if (argc - optind != 1)
+        return verb_usage(argv[0],
+                          argc == optind ? "the journal's directory is missing" : "one journal at a time");
+    if (!request.topic)
+        return verb_usage(argv[0], "which topic? Say --topic md, bbo, orders, approved or reports");
+    if (request.format == EXPORT_ITCH && strcmp(request.output, "-") == 0 && isatty(STDOUT_FILENO))
+        return verb_usage(argv[0], "ITCH is binary and no sight for a terminal: say -o FILE");
+    request.directory = argv[optind];
+    return export_and_tell(argv[0], &request);
+}
+
+int verb_journal(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        int (*run)(int argc, char **argv);
+    } verbs[] = {{"info", verb_info}, {"export", verb_export}};
+    if (argc < 2)
+        return verb_usage(argv[0], "what of it? Say info or export");
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+        return verb_help(argv[0], help_journal);
+    for (unsigned i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
+        if (strcmp(argv[1], verbs[i].name) == 0) {
+            char name[64];
+            snprintf(name, sizeof name, "%s %s", argv[0], argv[1]);
+            argv[1] = name; /* for messages */
+            return verbs[i].run(argc - 1, argv + 1);
+        }
+    return verb_usage(argv[0], "%s: info or export was expected", argv[1]);
+}
