@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* quote - joins the touch: on each of a few symbols one buy order at the best bid and one sell order at the best ask.
+/* quote - joins the touch: on each of a few symbols one buy order at the best bid and one sell order at the
+ * best ask.
  *
  * Each side of a symbol is one of
  *
  *    NONE --send--> OPEN --cancel--> LEAVING --cancelled, filled--> NONE
- *      ^-- rejected --/ \-- filled, cancelled by others --> NONE
+ *                    +-- rejected, filled, cancelled by others --> NONE
  *
- * and wants a price: that of its side of the touch, or none at all when the book is one-sided, locked or crossed (a quote would cross), the
- * symbol is halted, or an execution could take the position beyond its limit. An order whose price is no longer wanted is
- * cancelled; the next one goes out once the exchange has said that it is gone. Between two new orders of a side at least
- * requote_ns_min of event time pass, twice as much after every rejection in a row; so a quote follows the touch at that pace, and
- * one that is not wanted at all leaves at once.
+ * and wants a price: that of its side of the touch, or none at all when the book is one-sided, locked or
+ * crossed (a quote would cross), the symbol is halted, or an execution could take the position beyond its
+ * limit. An order whose price is no longer wanted is cancelled; the next one goes out once the exchange has
+ * said that it is gone. Between two new orders of a side at least requote_ns_min of event time pass, twice as
+ * much (and 1 ms at least) after every rejection in a row; so a quote follows the touch at that pace, and one
+ * that is not wanted at all leaves at once.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -18,8 +20,9 @@
 
 #include "strategy/strategy.h"
 
-#define BACKOFF_MAX  10u                      /* doublings of requote_ns_min */
-#define PAUSE_NS_MAX UINT64_C(86400000000000) /* a day */
+#define BACKOFF_MAX     10u                      /* doublings */
+#define PAUSE_NS_MAX    UINT64_C(86400000000000) /* a day */
+#define REJECTED_NS_MIN UINT64_C(1000000)        /* also where quotes need no pause: no storm of orders */
 
 enum quote_state { QUOTE_NONE = 0, QUOTE_OPEN, QUOTE_LEAVING };
 
@@ -80,8 +83,11 @@ static uint64_t due_ns(const quote_t *q, const quote_side_t *s, uint64_t now_ns)
 {
     if (!s->sent_before || now_ns < s->sent_ns)
         return now_ns;
-    uint64_t pause_ns = q->params.requote_ns_min << (s->rejected < BACKOFF_MAX ? s->rejected : BACKOFF_MAX);
-    return s->sent_ns + pause_ns;
+    if (s->rejected == 0)
+        return s->sent_ns + q->params.requote_ns_min;
+    uint64_t pause_ns =
+        q->params.requote_ns_min > REJECTED_NS_MIN ? q->params.requote_ns_min : REJECTED_NS_MIN;
+    return s->sent_ns + (pause_ns << (s->rejected < BACKOFF_MAX ? s->rejected : BACKOFF_MAX));
 }
 
 static void wake_at(quote_t *q, strat_context_t *ctx, uint64_t due)
@@ -224,10 +230,9 @@ static void quote_on_report(void *self, strat_context_t *ctx, const report_t *re
     case REPORT_CANCELLED:
         s->state = QUOTE_NONE;
         break;
-    case REPORT_CANCEL_REJECTED: /* and it is still there: let it be for a while before asking again */
+    case REPORT_CANCEL_REJECTED:
         s->state = QUOTE_OPEN;
-        s->sent_ns = strat_event_ns(ctx);
-        break;
+        return; /* asked again when the market moves, not at once: that could go on for ever */
     default:
         break;
     }

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* strategy_bench.h - a strategy stage on real rings, with the test in the place of its neighbours: it feeds
+ * `md`, takes `orders` and `bbo`, and answers on `reports`. Include after cmocka.h. */
+#ifndef TICKBUS_TESTS_STRATEGY_BENCH_H
+#define TICKBUS_TESTS_STRATEGY_BENCH_H
+
+#include <string.h>
+
+#include "strategy/stage.h"
+
+#define BENCH_LOCATE 7
+#define BENCH_SLOTS  64u
+
+typedef struct strategy_bench {
+    tbus_bus_t bus;
+    market_t *market;
+    tbus_stage_t *stage;
+    tbus_publisher_t md;
+    tbus_publisher_t reports;
+    tbus_subscriber_t orders;
+    tbus_subscriber_t bbo;
+    uint64_t md_seq; /* of the last tick published */
+    uint64_t event_ns;
+    uint64_t exec_id;
+} strategy_bench_t;
+
+static inline void bench_topic(strategy_bench_t *b, const char *name, enum tbus_ring_kind kind,
+                               uint32_t slots)
+{
+    tbus_error_t err = {0};
+    tbus_ring_spec_t spec = {.kind = kind, .slot_bytes = 64, .slot_count = slots, .first_seq = 1};
+    strcpy(spec.name, name);
+    if (tbus_bus_add_topic(&b->bus, &spec, name, TBUS_PAGES_SMALL, -1, &err) < 0)
+        fail_msg("%s", err.text);
+}
+
+static inline void bench_reserve(strategy_bench_t *b, const char *topic, const char *name,
+                                 enum tbus_sub_role role)
+{
+    assert_true(tbus_ring_reserve(tbus_bus_ring(&b->bus, topic), name, role, NULL) >= 0);
+}
+
+/* A bus with the four topics and everybody's place on them, and a market view; no stage yet. */
+static inline void bench_open(strategy_bench_t *b, uint32_t orders_slots, uint32_t bbo_slots)
+{
+    *b = (strategy_bench_t){.event_ns = UINT64_C(34200000000000)};
+    tbus_error_t err = {0};
+    if (tbus_bus_create("bench", &b->bus, &err) < 0)
+        fail_msg("%s", err.text);
+    bench_topic(b, "md", TBUS_BROADCAST, BENCH_SLOTS);
+    bench_topic(b, "bbo", TBUS_BROADCAST, bbo_slots);
+    bench_topic(b, "orders", TBUS_MPMC, orders_slots);
+    bench_topic(b, "reports", TBUS_BROADCAST_MP, BENCH_SLOTS);
+    static const char *const owners[] = {"feed", "strategy", "risk"};
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(tbus_participant_add(&b->bus, owners[i], &err), i + 1);
+    bench_reserve(b, "md", "strategy", TBUS_SUBSCRIBER);
+    bench_reserve(b, "reports", "strategy", TBUS_SUBSCRIBER);
+    bench_reserve(b, "orders", "risk", TBUS_CONSUMER);
+    bench_reserve(b, "bbo", "reader", TBUS_SUBSCRIBER);
+    assert_int_equal(tbus_publisher_join(tbus_bus_ring(&b->bus, "md"), 1, &b->md, &err), 0);
+    assert_int_equal(tbus_publisher_join(tbus_bus_ring(&b->bus, "reports"), 3, &b->reports, &err), 0);
+    assert_int_equal(tbus_subscriber_join(tbus_bus_ring(&b->bus, "orders"), "risk", 3, &b->orders, &err), 0);
+    assert_int_equal(tbus_subscriber_join(tbus_bus_ring(&b->bus, "bbo"), "reader", 3, &b->bbo, &err), 0);
+    assert_int_equal(market_create(&(market_limits_t){64, 64}, &b->market, &err), 0);
+}
+
+static inline void bench_start(strategy_bench_t *b, const strategy_t *strategy, const strat_params_t *params)
+{
+    tbus_error_t err = {0};
+    strategy_stage_params_t p = {.strategy = strategy, .params = *params, .number = 1};
+    if (strategy_stage_create(&b->bus, 2, b->market, &p, &b->stage, &err) != 0)
+        fail_msg("%s", err.text);
+}
+
+static inline void bench_close(strategy_bench_t *b)
+{
+    if (b->stage != NULL)
+        b->stage->ops->destroy(b->stage);
+    tbus_subscriber_leave(&b->orders);
+    tbus_subscriber_leave(&b->bbo);
+    market_destroy(b->market);
+    tbus_bus_close(&b->bus);
+}
+
+/* ---- in */
+
+/* Poll until nothing is left to do; 0, or the stage's error. */
+static inline int bench_settle(strategy_bench_t *b)
+{
+    int work;
+    while ((work = b->stage->ops->poll(b->stage, 1)) > 0)
+        ;
+    return work;
+}
+
+/* Publish only; the stage is not polled. */
+static inline void bench_publish(strategy_bench_t *b, uint16_t locate, tick_t tick)
+{
+    tick.event = tick_pack(b->event_ns, 0);
+    tick.intended = tick_pack(tbus_bus_now_ns(&b->bus), locate);
+    assert_int_equal(tbus_publish_try(&b->md, &tick, sizeof tick), TBUS_PUBLISHED);
+    b->md_seq++;
+}
+
+static inline void bench_tick(strategy_bench_t *b, uint16_t locate, tick_t tick)
+{
+    bench_publish(b, locate, tick);
+    assert_int_equal(bench_settle(b), 0);
+}
+
+static inline tick_t bench_add(uint64_t ref, uint8_t side, uint32_t qty, uint32_t px)
+{
+    tick_t t = {.type = 'A'};
+    t.order_ref = ref;
+    t.side = side;
+    t.qty = qty;
+    t.px_e4 = px;
+    memcpy(t.symbol, "ACME    ", 8);
+    return t;
+}
+
+static inline tick_t bench_delete(uint64_t ref)
+{
+    tick_t t = {.type = 'D'};
+    t.order_ref = ref;
+    return t;
+}
+
+/* ---- out */
+
+static inline bool bench_order(strategy_bench_t *b, order_t *out_order)
+{
+    size_t bytes;
+    const void *message = tbus_peek(&b->orders, &bytes);
+    if (message == NULL)
+        return false;
+    assert_int_equal(bytes, sizeof *out_order);
+    memcpy(out_order, message, sizeof *out_order);
+    tbus_advance(&b->orders);
+    return true;
+}
+
+static inline order_t bench_expect_order(strategy_bench_t *b, uint8_t kind)
+{
+    order_t order = {0};
+    assert_true(bench_order(b, &order));
+    assert_int_equal(order.kind, kind);
+    return order;
+}
+
+static inline void bench_expect_no_order(strategy_bench_t *b)
+{
+    order_t order;
+    assert_false(bench_order(b, &order));
+}
+
+static inline bool bench_bbo(strategy_bench_t *b, bbo_t *out_bbo)
+{
+    size_t bytes;
+    const void *message = tbus_peek(&b->bbo, &bytes);
+    if (message == NULL)
+        return false;
+    assert_int_equal(bytes, sizeof *out_bbo);
+    memcpy(out_bbo, message, sizeof *out_bbo);
+    tbus_advance(&b->bbo);
+    return true;
+}
+
+/* ---- answers */
+
+static inline report_t bench_report(const order_t *order, uint8_t kind, uint8_t reason)
+{
+    return (report_t){.order_id = order->order_id,
+                      .intended = order->intended,
+                      .sent = tick_pack(0, order_strategy(order)),
+                      .px_e4 = order->px_e4,
+                      .qty = order->qty,
+                      .leaves = kind == REPORT_ACCEPTED ? order->qty : 0,
+                      .kind = kind,
+                      .reason = reason,
+                      .side = order->side};
+}
+
+static inline void bench_send_report(strategy_bench_t *b, const report_t *report)
+{
+    assert_int_equal(tbus_publish_try(&b->reports, report, sizeof *report), TBUS_PUBLISHED);
+}
+
+/* ... and let the stage take it */
+static inline void bench_answer(strategy_bench_t *b, const order_t *order, uint8_t kind, uint8_t reason)
+{
+    report_t report = bench_report(order, kind, reason);
+    bench_send_report(b, &report);
+    assert_int_equal(bench_settle(b), 0);
+}
+
+static inline void bench_execute(strategy_bench_t *b, const order_t *order, uint32_t qty, uint32_t px,
+                                 uint32_t leaves)
+{
+    report_t report = bench_report(order, leaves != 0 ? REPORT_PARTIAL : REPORT_FILLED, REASON_NONE);
+    report.exec_id = ++b->exec_id;
+    report.px_e4 = px;
+    report.qty = qty;
+    report.leaves = leaves;
+    report.liquidity = 'A';
+    bench_send_report(b, &report);
+    assert_int_equal(bench_settle(b), 0);
+}
+
+static inline void bench_expect_counter(const strategy_bench_t *b, const char *name, int64_t value)
+{
+    int64_t have = (int64_t)tbus_counter_value(&b->bus, name);
+    if (have != value)
+        fail_msg("%s is %lld, not %lld", name, (long long)have, (long long)value);
+}
+
+#endif

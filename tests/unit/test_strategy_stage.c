@@ -1,0 +1,735 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "tests/strategy_bench.h"
+
+/* A strategy that does what the test says and keeps a log of what it was told: 't' tick, 'b' bbo, 'r' report,
+ * 'T' timer, 'w' wind-down. */
+typedef struct script {
+    char log[256];
+    strat_context_t *ctx;
+    void (*on_tick)(strat_context_t *ctx);
+    void (*on_report)(strat_context_t *ctx, const report_t *report);
+    void (*on_wind_down)(strat_context_t *ctx);
+    uint64_t timer_event_ns;
+    market_touch_t touch;
+    int destroyed;
+} script_t;
+
+static script_t script;
+
+static void note(char what)
+{
+    size_t used = strlen(script.log);
+    assert_true(used < sizeof script.log - 1);
+    script.log[used] = what;
+}
+
+static int script_create(strat_context_t *ctx, const strat_params_t *params, void **out_self,
+                         tbus_error_t *err)
+{
+    if (params->order_qty == 666)
+        return tbus_fail(err, -TBUS_ECONFIG, "not with me");
+    script.ctx = ctx;
+    *out_self = &script;
+    return 0;
+}
+
+static void script_on_tick(void *self, strat_context_t *ctx, const tick_t *tick, uint64_t md_seq)
+{
+    assert_ptr_equal(self, &script);
+    assert_int_equal(market_seq(strat_market(ctx)), md_seq);
+    assert_true(tick->type != 0);
+    note('t');
+    if (script.on_tick != NULL)
+        script.on_tick(ctx);
+}
+
+static void script_on_bbo(void *self, strat_context_t *ctx, uint16_t locate, const market_touch_t *touch)
+{
+    (void)self;
+    market_touch_t now = market_touch(strat_market(ctx), locate);
+    assert_memory_equal(&now, touch, sizeof now);
+    script.touch = *touch;
+    note('b');
+}
+
+static void script_on_report(void *self, strat_context_t *ctx, const report_t *report)
+{
+    (void)self;
+    note('r');
+    if (script.on_report != NULL)
+        script.on_report(ctx, report);
+}
+
+static void script_on_timer(void *self, strat_context_t *ctx, uint64_t event_ns)
+{
+    (void)self;
+    assert_int_equal(event_ns, strat_event_ns(ctx));
+    script.timer_event_ns = event_ns;
+    note('T');
+}
+
+static void script_on_wind_down(void *self, strat_context_t *ctx)
+{
+    (void)self;
+    note('w');
+    if (script.on_wind_down != NULL)
+        script.on_wind_down(ctx);
+}
+
+static void script_destroy(void *self)
+{
+    assert_ptr_equal(self, &script);
+    script.destroyed++;
+}
+
+static const strategy_t scripted = {
+    .name = "scripted",
+    .create = script_create,
+    .on_tick = script_on_tick,
+    .on_bbo = script_on_bbo,
+    .on_report = script_on_report,
+    .on_timer = script_on_timer,
+    .on_wind_down = script_on_wind_down,
+    .destroy = script_destroy,
+};
+
+static void expect_log(const char *log)
+{
+    assert_string_equal(script.log, log);
+    memset(script.log, 0, sizeof script.log);
+}
+
+static void start(strategy_bench_t *b, uint32_t orders_slots, uint32_t bbo_slots, uint32_t credit)
+{
+    bench_open(b, orders_slots, bbo_slots);
+    strat_params_t params = strat_params_defaults();
+    params.open_orders_max = credit;
+    memset(&script, 0, sizeof script);
+    bench_start(b, &scripted, &params);
+}
+
+static int setup(void **state)
+{
+    static strategy_bench_t b;
+    start(&b, BENCH_SLOTS, BENCH_SLOTS, 4);
+    *state = &b;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    bench_close(*state);
+    return 0;
+}
+
+/* A buy of 100 at 5000 on the symbol of the bench. */
+static uint64_t buy(strat_context_t *ctx)
+{
+    return strat_send(ctx, BENCH_LOCATE, 'B', 100, 5000, ORDER_TIF_DAY);
+}
+
+/* ---- ticks and bbo */
+
+static void bbo_is_published_when_the_touch_changes_and_only_then(void **state)
+{
+    strategy_bench_t *b = *state;
+    bench_tick(b, BENCH_LOCATE, bench_add(1, 'B', 100, 5000));
+    b->event_ns += 5;
+    bench_tick(b, BENCH_LOCATE, bench_add(2, 'B', 100, 4900));
+    bench_tick(b, BENCH_LOCATE, bench_add(3, 'S', 70, 5100));
+    expect_log("tbttb");
+    bbo_t bbo;
+    assert_true(bench_bbo(b, &bbo));
+    assert_int_equal(bbo.md_seq, 1);
+    assert_int_equal(bbo_locate(&bbo), BENCH_LOCATE);
+    assert_int_equal(bbo.event & TICK_NS_MASK, b->event_ns - 5);
+    assert_int_equal(bbo.bid_px_e4, 5000);
+    assert_int_equal(bbo.bid_qty, 100);
+    assert_int_equal(bbo.ask_px_e4, 0);
+    assert_int_equal(bbo.ask_qty, 0);
+    assert_memory_equal(bbo.symbol, "ACME    ", 8);
+    assert_true(bench_bbo(b, &bbo));
+    assert_int_equal(bbo.md_seq, 3);
+    assert_int_equal(bbo.ask_qty, 70);
+    assert_false(bench_bbo(b, &bbo));
+    assert_int_equal(script.touch.ask_px_e4, 5100);
+}
+
+static void a_poll_takes_no_more_ticks_than_its_budget(void **state)
+{
+    strategy_bench_t *b = *state;
+    for (uint64_t ref = 1; ref <= 5; ref++)
+        bench_publish(b, BENCH_LOCATE, bench_add(ref, 'B', 100, 5000));
+    assert_int_equal(b->stage->ops->poll(b->stage, 3), 3);
+    assert_int_equal(market_seq(b->market), 3);
+    assert_int_equal(b->stage->ops->poll(b->stage, 3), 2);
+    assert_int_equal(b->stage->ops->poll(b->stage, 3), 0);
+}
+
+static void reports_are_taken_before_ticks(void **state)
+{
+    strategy_bench_t *b = *state;
+    bench_tick(b, BENCH_LOCATE, bench_add(1, 'B', 100, 5000));
+    assert_true(buy(script.ctx) != 0);
+    order_t order = bench_expect_order(b, ORDER_NEW);
+    expect_log("tb");
+    bench_publish(b, BENCH_LOCATE, bench_add(2, 'B', 100, 5000));
+    report_t accepted = bench_report(&order, REPORT_ACCEPTED, REASON_NONE);
+    report_t cancelled = bench_report(&order, REPORT_CANCELLED, REASON_USER_CANCEL);
+    bench_send_report(b, &accepted);
+    bench_send_report(b, &cancelled);
+    assert_int_equal(b->stage->ops->poll(b->stage, 1), 3);
+    expect_log("rrtb");
+}
+
+static void a_timer_fires_once_when_event_time_reaches_it(void **state)
+{
+    strategy_bench_t *b = *state;
+    uint64_t due = b->event_ns + 1000;
+    strat_timer_at(script.ctx, due);
+    b->event_ns += 999;
+    bench_tick(b, BENCH_LOCATE, (tick_t){.type = 'S'});
+    b->event_ns += 2;
+    bench_tick(b, BENCH_LOCATE, bench_add(1, 'B', 1, 5000));
+    bench_tick(b, BENCH_LOCATE, (tick_t){.type = 'S'});
+    expect_log("ttbTt");
+    assert_int_equal(script.timer_event_ns, due + 1);
+    strat_timer_at(script.ctx, due + 5);
+    strat_timer_at(script.ctx, 0);
+    b->event_ns += 1000;
+    bench_tick(b, BENCH_LOCATE, (tick_t){.type = 'S'});
+    expect_log("t");
+}
+
+static void a_message_without_a_time_does_not_turn_the_clock_back(void **state)
+{
+    strategy_bench_t *b = *state;
+    bench_tick(b, BENCH_LOCATE, (tick_t){.type = 'S'});
+    uint64_t now = b->event_ns;
+    b->event_ns = 0;
+    bench_tick(b, 0, (tick_t){.type = TICK_RUNT});
+    assert_int_equal(strat_event_ns(script.ctx), now);
+}
+
+static void a_full_book_table_fails_the_stage_with_the_key_to_raise(void **state)
+{
+    strategy_bench_t *b = *state;
+    for (uint64_t ref = 1; ref <= 64; ref++) {
+        bench_tick(b, BENCH_LOCATE, bench_add(ref, 'B', 100, 5000));
+        bbo_t bbo;
+        assert_true(bench_bbo(b, &bbo));
+    }
+    bench_publish(b, BENCH_LOCATE, bench_add(65, 'B', 100, 5000));
+    assert_int_equal(bench_settle(b), -TBUS_ELIMIT);
+    assert_int_equal(b->stage->error.code, -TBUS_ELIMIT);
+    assert_non_null(strstr(b->stage->error.text, "books.orders_max"));
+    assert_non_null(strstr(b->stage->error.text, "65"));
+}
+
+/* ---- orders */
+
+static void send_one(strat_context_t *ctx)
+{
+    assert_true(buy(ctx) != 0);
+}
+
+static void an_order_names_what_its_strategy_had_seen(void **state)
+{
+    strategy_bench_t *b = *state;
+    bench_tick(b, 9, bench_add(1, 'B', 100, 4000));
+    script.on_tick = send_one;
+    uint64_t before_ns = tbus_bus_now_ns(&b->bus);
+    bench_tick(b, 9, bench_add(2, 'S', 100, 6000));
+    order_t order = bench_expect_order(b, ORDER_NEW);
+    assert_int_equal(order_strategy(&order), 1);
+    assert_int_equal(order.md_seq, 2);
+    assert_int_equal(order.report_seq, 0);
+    assert_int_equal(order_locate(&order), BENCH_LOCATE); /* its own, not the tick's */
+    assert_true((order.intended & TICK_NS_MASK) >= before_ns);
+    assert_true((order.sent & TICK_NS_MASK) >= (order.intended & TICK_NS_MASK));
+    assert_int_equal(order.sent >> 48, 1);
+    assert_int_equal(order.side, 'B');
+    assert_int_equal(order.qty, 100);
+    assert_int_equal(order.px_e4, 5000);
+    assert_int_equal(order.tif, ORDER_TIF_DAY);
+    bench_answer(b, &order, REPORT_ACCEPTED, REASON_NONE);
+    bench_tick(b, 9, (tick_t){.type = 'S'});
+    order_t next = bench_expect_order(b, ORDER_NEW);
+    assert_int_equal(next.report_seq, 1);
+    assert_int_equal(next.md_seq, 3);
+    assert_true(next.order_id > order.order_id);
+    assert_int_equal(tbus_load_relaxed_u64(&tbus_bus_histogram(&b->bus, "tick_to_order")->count), 2);
+    bench_expect_counter(b, "orders.sent", 2);
+    bench_expect_counter(b, "orders.cancels_sent", 0);
+}
+
+static void no_more_orders_are_open_than_the_credit_allows(void **state)
+{
+    strategy_bench_t *b = *state;
+    bench_tick(b, BENCH_LOCATE, (tick_t){.type = 'S'});
+    for (int i = 0; i < 4; i++)
+        assert_true(buy(script.ctx) != 0);
+    assert_int_equal(buy(script.ctx), 0);
+    order_t orders[4];
+    for (int i = 0; i < 4; i++)
+        orders[i] = bench_expect_order(b, ORDER_NEW);
+    bench_expect_no_order(b);
+    bench_answer(b, &orders[0], REPORT_ACCEPTED, REASON_NONE);
+    assert_int_equal(buy(script.ctx), 0);
+    bench_execute(b, &orders[0], 60, 5000, 40);
+    assert_int_equal(buy(script.ctx), 0);
+    bench_execute(b, &orders[0], 40, 5000, 0);
+    assert_true(buy(script.ctx) != 0);
+    assert_int_equal(buy(script.ctx), 0);
+    bench_answer(b, &orders[1], REPORT_REJECTED, REASON_RATE);
+    assert_true(buy(script.ctx) != 0);
+    bench_answer(b, &orders[2], REPORT_CANCELLED, REASON_USER_CANCEL);
+    assert_true(buy(script.ctx) != 0);
+    assert_int_equal(buy(script.ctx), 0);
+    bench_expect_counter(b, "orders.accepted", 1);
+    bench_expect_counter(b, "orders.partial", 1);
+    bench_expect_counter(b, "orders.filled", 1);
+    bench_expect_counter(b, "orders.rejected", 1);
+    bench_expect_counter(b, "orders.cancelled", 1);
+    bench_expect_counter(b, "orders.sent", 7);
+}
+
+static void ids_increase_past_orders_that_stay(void **state)
+{
+    strategy_bench_t *b = *state;
+    bench_tick(b, BENCH_LOCATE, (tick_t){.type = 'S'});
+    uint64_t resting = buy(script.ctx);
+    order_t order = bench_expect_order(b, ORDER_NEW);
+    assert_int_equal(resting, ORDER_ID(1, 1));
+    uint64_t last = resting;
+    for (int i = 0; i < 1000; i++) {
+        uint64_t id = buy(script.ctx);
+        assert_true(id > last);
+        last = id;
+        order = bench_expect_order(b, ORDER_NEW);
+        assert_int_equal(order.order_id, id);
+        bench_answer(b, &order, REPORT_REJECTED, REASON_RATE);
+        script.log[0] = 0;
+    }
+    assert_true(strat_cancel(script.ctx, BENCH_LOCATE, resting));
+    assert_int_equal(bench_expect_order(b, ORDER_CANCEL).order_id, resting);
+    bench_expect_counter(b, "orders.report_mismatches", 0);
+}
+
+static void only_a_live_order_of_ours_is_cancelled_and_once(void **state)
+{
+    strategy_bench_t *b = *state;
+    bench_tick(b, BENCH_LOCATE, (tick_t){.type = 'S'});
+    assert_false(strat_cancel(script.ctx, BENCH_LOCATE, ORDER_ID(1, 1)));
+    assert_false(strat_cancel(script.ctx, BENCH_LOCATE, 0));
+    uint64_t id = buy(script.ctx);
+    assert_false(strat_cancel(script.ctx, BENCH_LOCATE, ORDER_ID(2, 1)));
+    assert_false(strat_cancel(script.ctx, BENCH_LOCATE + 1, id));
+    assert_true(strat_cancel(script.ctx, BENCH_LOCATE, id));
+    assert_false(strat_cancel(script.ctx, BENCH_LOCATE, id));
+    bench_expect_order(b, ORDER_NEW);
+    order_t cancel = bench_expect_order(b, ORDER_CANCEL);
+    bench_expect_no_order(b);
+    assert_int_equal(cancel.order_id, id);
+    assert_int_equal(cancel.px_e4, 0);
+    assert_int_equal(cancel.qty, 0);
+    assert_int_equal(order_locate(&cancel), BENCH_LOCATE);
+    bench_answer(b, &cancel, REPORT_CANCEL_REJECTED, REASON_MALFORMED);
+    assert_true(strat_cancel(script.ctx, BENCH_LOCATE, id));
+    bench_answer(b, &cancel, REPORT_CANCELLED, REASON_USER_CANCEL);
+    assert_false(strat_cancel(script.ctx, BENCH_LOCATE, id));
+    bench_answer(b, &cancel, REPORT_CANCEL_REJECTED, REASON_UNKNOWN_ORDER); /* of the second one */
+    bench_expect_counter(b, "orders.cancels_sent", 2);
+    bench_expect_counter(b, "orders.cancels_rejected", 2);
+    bench_expect_counter(b, "orders.report_mismatches", 0);
+}
+
+/* ---- full rings */
+
+static void buy_twice_and_regret(strat_context_t *ctx)
+{
+    for (int i = 0; i < 2; i++) {
+        uint64_t id = buy(ctx);
+        assert_true(id != 0);
+        assert_true(strat_cancel(ctx, BENCH_LOCATE, id));
+    }
+}
+
+static void what_finds_no_room_is_kept_in_order_and_stops_ticks_but_not_reports(void **state)
+{
+    (void)state;
+    strategy_bench_t b;
+    start(&b, 16, BENCH_SLOTS, 64);
+    bench_tick(&b, BENCH_LOCATE, (tick_t){.type = 'S'});
+    for (int i = 0; i < 14; i++)
+        assert_true(buy(script.ctx) != 0); /* 14 of 16 slots */
+    expect_log("t");
+    script.on_tick = buy_twice_and_regret;
+    bench_publish(&b, BENCH_LOCATE, (tick_t){.type = 'S'});
+    bench_publish(&b, BENCH_LOCATE, (tick_t){.type = 'S'});
+    assert_int_equal(bench_settle(&b), 0);
+    expect_log("t"); /* the first of them only */
+    assert_true(b.stage->pending);
+    bench_expect_counter(&b, "orders.sent", 15);
+    bench_expect_counter(&b, "orders.cancels_sent", 1);
+
+    report_t foreign = {.order_id = ORDER_ID(9, 1), .kind = REPORT_ACCEPTED};
+    for (int i = 0; i < 40; i++)
+        bench_send_report(&b, &foreign);
+    assert_int_equal(bench_settle(&b), 0);
+    size_t bytes;
+    assert_null(tbus_peek((tbus_subscriber_t *)b.stage->subscribers[1], &bytes)); /* all taken */
+    assert_true(b.stage->pending);
+
+    for (uint64_t count = 1; count <= 15; count++)
+        assert_int_equal(bench_expect_order(&b, ORDER_NEW).order_id, ORDER_ID(1, count));
+    assert_int_equal(bench_expect_order(&b, ORDER_CANCEL).order_id, ORDER_ID(1, 15));
+    bench_expect_no_order(&b);
+    script.on_tick = NULL;
+    assert_int_equal(buy(script.ctx), ORDER_ID(1, 17)); /* there is room now, but others wait */
+    assert_int_equal(bench_settle(&b), 0);
+    expect_log("t");
+    assert_false(b.stage->pending);
+    assert_int_equal(bench_expect_order(&b, ORDER_NEW).order_id, ORDER_ID(1, 16));
+    order_t order = bench_expect_order(&b, ORDER_CANCEL);
+    assert_int_equal(order.order_id, ORDER_ID(1, 16));
+    assert_int_equal(order.md_seq, 2); /* what it was caused by, not when it went out */
+    assert_int_equal(bench_expect_order(&b, ORDER_NEW).order_id, ORDER_ID(1, 17));
+    bench_expect_no_order(&b);
+    bench_close(&b);
+}
+
+static void answer_by_one(strat_context_t *ctx, const report_t *report)
+{
+    if (report->kind != REPORT_CANCELLED)
+        return;
+    uint64_t id = buy(ctx);
+    assert_true(id != 0);
+    assert_true(strat_cancel(ctx, BENCH_LOCATE, id));
+}
+
+/* The worst that reports alone can cause while nothing goes out: every credit's cancel, new order and its
+ * cancel. */
+static void the_outbox_holds_the_worst_case(void **state)
+{
+    (void)state;
+    enum { CREDIT = 64 };
+    strategy_bench_t b;
+    start(&b, 16, BENCH_SLOTS, CREDIT);
+    bench_tick(&b, BENCH_LOCATE, (tick_t){.type = 'S'});
+    order_t orders[CREDIT];
+    for (int i = 0; i < CREDIT; i++) {
+        assert_true(buy(script.ctx) != 0);
+        orders[i] = bench_expect_order(&b, ORDER_NEW);
+    }
+    /* Fill the ring with somebody else's orders. */
+    tbus_publisher_t other;
+    assert_int_equal(tbus_publisher_join(tbus_bus_ring(&b.bus, "orders"), 3, &other, NULL), 0);
+    for (int i = 0; i < 16; i++)
+        assert_int_equal(tbus_publish_try(&other, &orders[0], sizeof orders[0]), TBUS_PUBLISHED);
+    for (int i = 0; i < CREDIT; i++)
+        assert_true(strat_cancel(script.ctx, BENCH_LOCATE, orders[i].order_id));
+    script.on_report = answer_by_one;
+    for (int i = 0; i < CREDIT; i++) {
+        bench_answer(&b, &orders[i], REPORT_CANCELLED, REASON_KILL_SWITCH);
+        script.log[0] = 0;
+    }
+    assert_int_equal(buy(script.ctx), 0);
+    for (int i = 0; i < 16; i++)
+        bench_expect_order(&b, ORDER_NEW);
+    for (int i = 0; i < CREDIT; i++) {
+        assert_int_equal(bench_settle(&b), 0);
+        assert_int_equal(bench_expect_order(&b, ORDER_CANCEL).order_id, orders[i].order_id);
+    }
+    for (int i = 0; i < CREDIT; i++) {
+        assert_int_equal(bench_settle(&b), 0);
+        uint64_t id = bench_expect_order(&b, ORDER_NEW).order_id;
+        assert_int_equal(bench_settle(&b), 0);
+        assert_int_equal(bench_expect_order(&b, ORDER_CANCEL).order_id, id);
+    }
+    assert_int_equal(bench_settle(&b), 0);
+    assert_false(b.stage->pending);
+    bench_expect_no_order(&b);
+    bench_close(&b);
+}
+
+static void a_full_bbo_ring_holds_ticks_back_and_loses_nothing(void **state)
+{
+    (void)state;
+    strategy_bench_t b;
+    start(&b, BENCH_SLOTS, 16, 4);
+    for (uint64_t ref = 1; ref <= 40; ref++)
+        bench_publish(&b, BENCH_LOCATE, bench_add(ref, 'B', 1, 5000));
+    assert_int_equal(bench_settle(&b), 0);
+    assert_true(b.stage->pending);
+    assert_int_equal(market_seq(b.market), 17); /* 16 fit, one is kept */
+    uint64_t seq = 0;
+    bbo_t bbo;
+    while (seq < 40) {
+        while (bench_bbo(&b, &bbo)) {
+            assert_int_equal(bbo.md_seq, ++seq);
+            assert_int_equal(bbo.bid_qty, seq);
+        }
+        tbus_subscriber_flush(&b.bbo);
+        assert_int_equal(bench_settle(&b), 0);
+    }
+    assert_false(b.stage->pending);
+    bench_expect_counter(&b, "books.bbo_changes", 40);
+    bench_close(&b);
+}
+
+/* ---- reports */
+
+static void reports_of_other_strategies_are_ignored(void **state)
+{
+    strategy_bench_t *b = *state;
+    report_t report = {
+        .order_id = ORDER_ID(2, 1), .kind = REPORT_FILLED, .side = 'B', .qty = 100, .px_e4 = 5000};
+    bench_send_report(b, &report);
+    assert_int_equal(bench_settle(b), 0);
+    expect_log("");
+    bench_expect_counter(b, "orders.filled", 0);
+    bench_expect_counter(b, "orders.report_mismatches", 0);
+    assert_int_equal(strat_position(script.ctx, 0)->qty, 0);
+}
+
+static void executions_make_positions_and_profit(void **state)
+{
+    strategy_bench_t *b = *state;
+    bench_tick(b, BENCH_LOCATE, bench_add(1, 'B', 100, 5000));
+    bench_tick(b, BENCH_LOCATE, bench_add(2, 'S', 100, 5200));
+    buy(script.ctx);
+    order_t order = bench_expect_order(b, ORDER_NEW);
+    bench_answer(b, &order, REPORT_ACCEPTED, REASON_NONE);
+    bench_execute(b, &order, 60, 5000, 40);
+    assert_int_equal(strat_position(script.ctx, BENCH_LOCATE)->qty, 60);
+    bench_expect_counter(b, "position.ACME", 60);
+    bench_expect_counter(b, "pnl.realised_e4", 0);
+    bench_expect_counter(b, "pnl.unrealised_e4", 60 * 100); /* the middle is 5100 */
+    bench_execute(b, &order, 40, 5000, 0);
+
+    strat_send(script.ctx, BENCH_LOCATE, 'S', 150, 5300, ORDER_TIF_DAY);
+    order = bench_expect_order(b, ORDER_NEW);
+    bench_execute(b, &order, 150, 5300, 0);
+    assert_int_equal(strat_position(script.ctx, BENCH_LOCATE)->qty, -50);
+    bench_expect_counter(b, "position.ACME", -50);
+    bench_expect_counter(b, "pnl.realised_e4", 100 * 300);
+    bench_expect_counter(b, "pnl.unrealised_e4", 50 * 200);
+
+    bench_tick(b, BENCH_LOCATE, bench_delete(1)); /* only an ask is left */
+    bench_expect_counter(b, "pnl.unrealised_e4", 50 * 100);
+    bench_tick(b, BENCH_LOCATE, bench_delete(2)); /* nothing: the last execution */
+    bench_expect_counter(b, "pnl.unrealised_e4", 0);
+}
+
+static void an_execution_of_an_order_that_is_not_open_is_booked_and_counted(void **state)
+{
+    strategy_bench_t *b = *state;
+    bench_tick(b, BENCH_LOCATE, (tick_t){.type = 'S'});
+    order_t order = {
+        .order_id = ORDER_ID(1, 77), .intended = tick_pack(0, 3), .side = 'S', .qty = 10, .px_e4 = 900};
+    bench_execute(b, &order, 10, 900, 0);
+    bench_expect_counter(b, "orders.report_mismatches", 1);
+    bench_expect_counter(b, "position.#3", -10);
+    assert_int_equal(strat_position(script.ctx, 3)->qty, -10);
+    assert_int_equal(tbus_publish_try(&b->reports, "short", 5), TBUS_PUBLISHED);
+    assert_int_equal(bench_settle(b), 0);
+    bench_expect_counter(b, "orders.report_mismatches", 2);
+}
+
+static void a_position_that_does_not_fit_fails_the_stage(void **state)
+{
+    strategy_bench_t *b = *state;
+    report_t report = {.order_id = ORDER_ID(1, 1), .kind = REPORT_PARTIAL, .side = '?', .qty = 1, .px_e4 = 1};
+    bench_send_report(b, &report);
+    assert_int_equal(bench_settle(b), -EOVERFLOW);
+    assert_non_null(strstr(b->stage->error.text, "position"));
+}
+
+/* ---- the end */
+
+static void cancel_the_first(strat_context_t *ctx)
+{
+    assert_true(strat_cancel(ctx, BENCH_LOCATE, ORDER_ID(1, 1)));
+    assert_int_equal(buy(ctx), 0);
+}
+
+static void winding_down_cancels_what_is_open_and_sends_nothing_new(void **state)
+{
+    strategy_bench_t *b = *state;
+    bench_tick(b, BENCH_LOCATE, (tick_t){.type = 'S'});
+    for (int i = 0; i < 3; i++)
+        buy(script.ctx);
+    for (int i = 0; i < 3; i++)
+        bench_expect_order(b, ORDER_NEW);
+    script.on_wind_down = cancel_the_first;
+    b->stage->ops->wind_down(b->stage);
+    expect_log("tw");
+    uint64_t cancelled = 0;
+    for (int i = 0; i < 3; i++) {
+        order_t cancel = bench_expect_order(b, ORDER_CANCEL);
+        cancelled += cancel.order_id - ORDER_ID(1, 0);
+        if (i == 0)
+            assert_int_equal(cancel.order_id, ORDER_ID(1, 1));
+    }
+    assert_int_equal(cancelled, 1 + 2 + 3);
+    bench_expect_no_order(b);
+    assert_int_equal(buy(script.ctx), 0);
+    bench_tick(b, BENCH_LOCATE, bench_add(1, 'B', 1, 5000)); /* ticks are still taken */
+    expect_log("tb");
+}
+
+static void the_books_counters_are_exact_when_the_stage_is_idle(void **state)
+{
+    strategy_bench_t *b = *state;
+    bench_tick(b, BENCH_LOCATE, bench_add(1, 'B', 100, 5000));
+    bench_tick(b, BENCH_LOCATE, bench_add(2, 'S', 100, 5100));
+    bench_tick(b, BENCH_LOCATE, bench_add(2, 'S', 100, 5100));
+    tick_t execution = {.type = 'E'};
+    execution.order_ref = 1;
+    execution.qty = 120;
+    bench_tick(b, BENCH_LOCATE, execution);
+    bench_tick(b, BENCH_LOCATE, bench_delete(99));
+    bench_expect_counter(b, "books.symbols", 1);
+    bench_expect_counter(b, "books.live_orders", 1);
+    bench_expect_counter(b, "books.live_orders_max", 2);
+    bench_expect_counter(b, "books.executed_shares", 120);
+    bench_expect_counter(b, "books.over_reductions", 1);
+    bench_expect_counter(b, "books.duplicate_adds", 1);
+    bench_expect_counter(b, "books.bbo_changes", 3);
+    bench_expect_counter(b, "books.unknown_order_refs", 1);
+    bench_expect_counter(b, "books.unknown_order_refs.D", 1);
+    bench_expect_counter(b, "books.unknown_order_refs.U", 0);
+}
+
+/* ---- making one */
+
+static void a_second_strategy_leaves_the_market_to_the_first(void **state)
+{
+    (void)state;
+    strategy_bench_t b;
+    bench_open(&b, BENCH_SLOTS, BENCH_SLOTS);
+    assert_int_equal(tbus_participant_add(&b.bus, "strategy2", NULL), 4);
+    bench_reserve(&b, "md", "strategy2", TBUS_SUBSCRIBER);
+    bench_reserve(&b, "reports", "strategy2", TBUS_SUBSCRIBER);
+    memset(&script, 0, sizeof script);
+    strategy_stage_params_t p = {.strategy = &scripted, .params = strat_params_defaults(), .number = 2};
+    assert_int_equal(strategy_stage_create(&b.bus, 4, b.market, &p, &b.stage, NULL), 0);
+    assert_string_equal(b.stage->name, "strategy2");
+    bench_tick(&b, BENCH_LOCATE, bench_add(1, 'B', 100, 5000));
+    expect_log("tb");
+    bbo_t bbo;
+    assert_false(bench_bbo(&b, &bbo));
+    bench_expect_counter(&b, "books.bbo_changes", 0);
+    assert_int_equal(buy(script.ctx), ORDER_ID(2, 1));
+    assert_int_equal(order_strategy(&(order_t){.order_id = bench_expect_order(&b, ORDER_NEW).order_id}), 2);
+    bench_close(&b);
+}
+
+static void wrong_parameters_are_refused_and_leave_nothing_behind(void **state)
+{
+    (void)state;
+    strategy_bench_t b;
+    bench_open(&b, BENCH_SLOTS, BENCH_SLOTS);
+    memset(&script, 0, sizeof script);
+    strategy_stage_params_t good = {.strategy = &scripted, .params = strat_params_defaults(), .number = 1};
+    strategy_stage_params_t wrong[] = {good, good, good, good, good};
+    wrong[0].strategy = NULL;
+    wrong[1].number = 0;
+    wrong[2].params.open_orders_max = 0;
+    wrong[3].params.open_orders_max = UINT32_MAX;
+    wrong[4].params.order_qty = 666; /* the strategy itself says no */
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        tbus_error_t err = {0};
+        assert_int_equal(strategy_stage_create(&b.bus, 2, b.market, &wrong[i], &b.stage, &err),
+                         -TBUS_ECONFIG);
+        assert_null(b.stage);
+        assert_true(err.text[0] != 0);
+    }
+    assert_int_equal(script.destroyed, 0);
+    /* The places on the rings are gone with the stage that had them; a supervisor reserves new ones. */
+    bench_close(&b);
+}
+
+static void the_strategy_is_destroyed_with_its_stage(void **state)
+{
+    (void)state;
+    strategy_bench_t b;
+    start(&b, BENCH_SLOTS, BENCH_SLOTS, 4);
+    bench_close(&b);
+    assert_int_equal(script.destroyed, 1);
+}
+
+static void a_strategy_without_callbacks_still_keeps_books_and_bbo(void **state)
+{
+    (void)state;
+    strategy_bench_t b;
+    bench_open(&b, BENCH_SLOTS, BENCH_SLOTS);
+    strat_params_t params = strat_params_defaults();
+    bench_start(&b, strategy_find("null"), &params);
+    bench_tick(&b, BENCH_LOCATE, bench_add(1, 'B', 100, 5000));
+    bbo_t bbo;
+    assert_true(bench_bbo(&b, &bbo));
+    b.stage->ops->wind_down(b.stage);
+    assert_int_equal(b.stage->ops->finish(b.stage), 0);
+    bench_expect_no_order(&b);
+    bench_close(&b);
+}
+
+static void strategies_are_found_by_name(void **state)
+{
+    (void)state;
+    assert_ptr_equal(strategy_find("quote"), &strategy_quote);
+    assert_ptr_equal(strategy_find("null"), &strategy_null);
+    assert_null(strategy_find("nul"));
+    unsigned count = 0;
+    while (strategy_at(count) != NULL) {
+        assert_ptr_equal(strategy_find(strategy_at(count)->name), strategy_at(count));
+        assert_true(strategy_at(count)->summary[0] != 0);
+        count++;
+    }
+    assert_int_equal(count, 2);
+}
+
+#define ON_BENCH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ON_BENCH(bbo_is_published_when_the_touch_changes_and_only_then),
+        ON_BENCH(a_poll_takes_no_more_ticks_than_its_budget),
+        ON_BENCH(reports_are_taken_before_ticks),
+        ON_BENCH(a_timer_fires_once_when_event_time_reaches_it),
+        ON_BENCH(a_message_without_a_time_does_not_turn_the_clock_back),
+        ON_BENCH(a_full_book_table_fails_the_stage_with_the_key_to_raise),
+        ON_BENCH(an_order_names_what_its_strategy_had_seen),
+        ON_BENCH(no_more_orders_are_open_than_the_credit_allows),
+        ON_BENCH(ids_increase_past_orders_that_stay),
+        ON_BENCH(only_a_live_order_of_ours_is_cancelled_and_once),
+        cmocka_unit_test(what_finds_no_room_is_kept_in_order_and_stops_ticks_but_not_reports),
+        cmocka_unit_test(the_outbox_holds_the_worst_case),
+        cmocka_unit_test(a_full_bbo_ring_holds_ticks_back_and_loses_nothing),
+        ON_BENCH(reports_of_other_strategies_are_ignored),
+        ON_BENCH(executions_make_positions_and_profit),
+        ON_BENCH(an_execution_of_an_order_that_is_not_open_is_booked_and_counted),
+        ON_BENCH(a_position_that_does_not_fit_fails_the_stage),
+        ON_BENCH(winding_down_cancels_what_is_open_and_sends_nothing_new),
+        ON_BENCH(the_books_counters_are_exact_when_the_stage_is_idle),
+        cmocka_unit_test(a_second_strategy_leaves_the_market_to_the_first),
+        cmocka_unit_test(wrong_parameters_are_refused_and_leave_nothing_behind),
+        cmocka_unit_test(the_strategy_is_destroyed_with_its_stage),
+        cmocka_unit_test(a_strategy_without_callbacks_still_keeps_books_and_bbo),
+        cmocka_unit_test(strategies_are_found_by_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
