@@ -161,7 +161,7 @@ static bool in_the_way(const tbus_waiter_t *w)
     return false;
 }
 
-static void park(tbus_waiter_t *w, uint64_t now_ns, uint64_t deadline_ns)
+void tbus_waiter_park(tbus_waiter_t *w, uint64_t now_ns, uint64_t deadline_ns)
 {
     struct wait_entry entries[2 * TBUS_WAITER_RINGS_MAX];
     uint32_t count = 0;
@@ -219,7 +219,7 @@ void tbus_waiter_idle(tbus_waiter_t *w, uint64_t deadline_ns)
             w->idle_since_ns = now_ns;
         if (now_ns - w->idle_since_ns >= SPIN_NS && deadline_ns > now_ns + SPIN_NS) {
             /* Wake a little before the deadline and spin the rest. */
-            park(w, now_ns, deadline_ns == UINT64_MAX ? UINT64_MAX : deadline_ns - SPIN_NS);
+            tbus_waiter_park(w, now_ns, deadline_ns == UINT64_MAX ? UINT64_MAX : deadline_ns - SPIN_NS);
             w->idle_since_ns = 0;
             return;
         }

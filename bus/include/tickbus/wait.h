@@ -63,6 +63,10 @@ static inline void tbus_waiter_found(tbus_waiter_t *w)
 }
 void tbus_waiter_idle(tbus_waiter_t *w, uint64_t deadline_ns);
 
+/* W1 - W5 at once, whatever the mode: returns when rung, when there is a message or room after all, at the deadline, or after
+ * TBUS_PARK_NS_MAX. `now_ns`: CLOCK_MONOTONIC. */
+void tbus_waiter_park(tbus_waiter_t *w, uint64_t now_ns, uint64_t deadline_ns);
+
 /* AUTO for a host on which `processes` busy processes share `cpus` CPUs; other modes stay as they are. */
 enum tbus_wait_mode tbus_wait_mode_resolve(enum tbus_wait_mode mode, unsigned processes, unsigned cpus);
 const char *tbus_wait_mode_name(enum tbus_wait_mode mode);
