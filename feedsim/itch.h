@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* itch.h - NASDAQ TotalView-ITCH 5.0 messages to ticks and back, lossless.
  *
- *    message bytes (big endian) --itch_decode--> tick_t (host order, bus/msg/tick.h) --itch_encode--> the
- * very same bytes
+ *    message bytes (big endian)  --itch_decode-->  tick_t (host order, bus/msg/tick.h)
+ *                                <--itch_encode--  the very same bytes
  *
  * Layouts: "Nasdaq TotalView-ITCH 5.0", sections 1.1 (S), 1.2 (R H Y L V W K J h), 1.3 (A F), 1.4 (E C X D
  * U), 1.5 (P Q B), 1.6 (I), 1.7 (N) and 1.8 (O). Every message starts with type 1, stock locate 2, tracking
@@ -13,8 +13,8 @@
  *    one of the 23 types, with its right length      sizeof(tick_t), fields or body as tick.h has it
  *    one of the 23 types, with another length        refused: the stream cannot be trusted from here on
  *    unknown type, header complete                   TICK_BODY_OFFSET + bytes after the header, verbatim
- *    unknown type, shorter than the header, or one   TICK_RUNT: TICK_BODY_OFFSET + all its bytes, verbatim;
- * no time, locate 0 whose type byte is a TICK_ mark
+ *    unknown type, shorter than the header,          TICK_RUNT: TICK_BODY_OFFSET + all its bytes, verbatim;
+ *      or one whose type byte is a TICK_ mark          no time, locate 0
  *
  * Framing (BinaryFILE, MoldUDP64, SoupBinTCP) is not its business. No state, no allocation: any thread.
  * On the data path: feedsim/binaryfile.h -> here -> bus/msg/tick.h.
@@ -74,8 +74,7 @@ int itch_decode(const uint8_t *message, size_t bytes, tick_t *out, size_t *out_b
  * comes from decode (length does not fit its type). */
 int itch_encode(const tick_t *tick, size_t bytes, uint8_t *out_message, size_t *out_bytes);
 
-/* Whether a tick of these many bytes could come from decode or itch_end_mark, judged by its type and length.
- */
+/* Whether a tick of these many bytes could come from decode or itch_end_mark, judged by its type and length. */
 bool itch_tick_valid(const tick_t *tick, size_t bytes);
 
 /* The feed's end mark; `event_ns`: time of the last message before it. */
@@ -88,8 +87,7 @@ uint32_t itch_length(uint8_t type);
 const char *itch_type_name(uint8_t type);
 
 /* The type byte of the message that a tick carries (of a runt: its first byte), and that message's length
- * without framing. An end mark carries none: TICK_END_MARK and 0. Requires a valid tick.
- */
+ * without framing. An end mark carries none: TICK_END_MARK and 0. Requires a valid tick. */
 uint8_t itch_tick_type(const tick_t *tick, size_t bytes);
 size_t itch_tick_message_bytes(const tick_t *tick, size_t bytes);
 

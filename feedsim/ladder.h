@@ -2,9 +2,9 @@
 /* ladder.h - the resting orders of one made-up symbol: a band of price levels, each a queue in time order. It
  * is what lets the synthetic flow trade against the right order and never cross its own book.
  *
- *    level:     0 ............ best_bid   (spread)   best_ask ............ LADDER_LEVELS - 1
- *    bits:      1 0 1 1 1 0 1  1                      1        0 1 1 0 1      one bit set per side and level
- * that has orders queue:     head -> order -> order -> tail        (indices into `orders`)
+ *    level:   0 ........... best_bid    (spread)    best_ask ........... LADDER_LEVELS - 1
+ *    bits:    1 0 1 1 1 0 1 1                       1 0 1 1 0 1      set: this side has orders at that level
+ *    queue:   head -> order -> order -> tail        (indices into `orders`, the oldest first)
  *
  * Everything costs O(1) but finding the next best level, which looks at up to 16 words of bits. Fixed memory,
  * no allocation. Not a book for market data in general: prices outside the band do not exist here

@@ -8,10 +8,7 @@
 #define MILLI       UINT64_C(1000)
 #define NUMBER_MAX  UINT64_C(1000000000)
 #define SCALE_SHIFT 48
-#define PICO_PER_S                                                                                           \
-    UINT64_C(                                                                                                \
-        1000000000000) /* ns per second, in thousandths: the rate is in thousandths too                 \
-                             */
+#define PICO_PER_S  UINT64_C(1000000000000) /* thousandths of a ns, as rates are in thousandths */
 
 static bool ends_with(const char *text, const char *end, size_t *out_length)
 {

@@ -41,7 +41,7 @@ typedef struct feed_pace {
     uint64_t step_ns;   /* rate: whole ns between two messages, */
     uint64_t step_part; /*    and the rest, in 1/divisor ns */
     uint64_t divisor;
-    uint64_t part; /*       rest gathered so far, below divisor */
+    uint64_t part; /*    rest gathered so far, below divisor */
 } feed_pace_t;
 
 /* -TBUS_ECONFIG: not one of the forms above; a rate or factor of 0, above 10^9, or with more than three

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* source.h - where a feed's ticks come from: one interface, three kinds.
  *
- *    itch:FILE              a BinaryFILE of ITCH 5.0 messages, plain or gzip; a FIFO too
- * feedsim/source_itch.c synth[:key=value,...]  an order flow made up from a seed, see feedsim/synth.h
- * feedsim/source_synth.c journal:DIR            the topic `md` of a recorded session, tick by tick
- * feedsim/source_journal.c
+ *    itch:FILE              a BinaryFILE of ITCH 5.0 messages, plain or gzip; a FIFO too  (source_itch.c)
+ *    synth[:key=value,...]  an order flow made up from a seed, see feedsim/synth.h        (source_synth.c)
+ *                           keys: seed, symbols, messages
+ *    journal:DIR            the topic `md` of a recorded session, tick by tick            (source_journal.c)
  *
  * A source hands out ticks one by one, in order, each with the time that paces it. What it could read before
  * an error is handed out before the error is told. A handle belongs to one thread.

@@ -84,7 +84,7 @@ static void make_frame(synth_t *s, synth_symbol_t *symbol, tick_t *out)
         synth_system_event(&all, 'S', out);
         break;
     case OPENING_IMBALANCE:
-        symbol->paired = synth_flow_qty(f) * 100;
+        symbol->paired = synth_flow_qty(f) * UINT64_C(100);
         synth_imbalance(&stamp, px_e4, symbol->paired, 0, 'O', out);
         break;
     case START_OF_MARKET:

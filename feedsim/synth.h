@@ -4,8 +4,9 @@
  *
  *    before the open   S O, V, R H Y for every symbol, S S, I for every symbol, S Q, opening crosses
  *    trading           adds (A, some F) around a fair price that wanders, partial cancels X, deletes D,
- * replaces U, incoming orders that execute against the best level in time order (E, some C), hidden trades P,
- * now and then I N Y L B after the close   S M, closing crosses, S E, S C
+ *                      replaces U, incoming orders that execute against the best level in time order (E,
+ *                      some C), hidden trades P, now and then I N Y L B
+ *    after the close   S M, closing crosses, S E, S C
  *
  * What holds at every message: no book is locked or crossed; every reference is of a live order and the
  * shares taken off it are there; references are never used twice; a symbol has at most SYNTH_ORDERS_MAX live

@@ -27,18 +27,19 @@ typedef struct synth_stamp {
 /* An empty tick of this type; unused bytes zero. */
 void synth_tick(const synth_stamp_t *stamp, uint8_t type, tick_t *out);
 
-void synth_system_event(const synth_stamp_t *stamp, char code, tick_t *out);            /* S */
-void synth_decline_levels(const synth_stamp_t *stamp, tick_t *out);                     /* V */
-void synth_directory(const synth_stamp_t *stamp, tick_t *out);                          /* R */
-void synth_trading_action(const synth_stamp_t *stamp, char trading_state, tick_t *out); /* H */
-void synth_reg_sho(const synth_stamp_t *stamp, char action, tick_t *out);               /* Y */
-void synth_participant(const synth_stamp_t *stamp, tick_t *out);                        /* L */
-void synth_retail_interest(const synth_stamp_t *stamp, char flag, tick_t *out);         /* N */
+/* S V R H Y L N I Q B, in this order. `paired`, `imbalance`: shares; `cross`: 'O' opening, 'C' closing. */
+void synth_system_event(const synth_stamp_t *stamp, char code, tick_t *out);
+void synth_decline_levels(const synth_stamp_t *stamp, tick_t *out);
+void synth_directory(const synth_stamp_t *stamp, tick_t *out);
+void synth_trading_action(const synth_stamp_t *stamp, char trading_state, tick_t *out);
+void synth_reg_sho(const synth_stamp_t *stamp, char action, tick_t *out);
+void synth_participant(const synth_stamp_t *stamp, tick_t *out);
+void synth_retail_interest(const synth_stamp_t *stamp, char flag, tick_t *out);
 void synth_imbalance(const synth_stamp_t *stamp, uint32_t px_e4, uint64_t paired, uint64_t imbalance,
-                     char cross, tick_t *out); /* I */
+                     char cross, tick_t *out);
 void synth_cross(const synth_stamp_t *stamp, uint32_t px_e4, uint64_t shares, uint64_t match, char cross,
-                 tick_t *out);                                              /* Q */
-void synth_broken(const synth_stamp_t *stamp, uint64_t match, tick_t *out); /* B */
+                 tick_t *out);
+void synth_broken(const synth_stamp_t *stamp, uint64_t match, tick_t *out);
 
 #ifdef __cplusplus
 }

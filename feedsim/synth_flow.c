@@ -4,9 +4,8 @@
 #include <stdbool.h>
 
 #define TICK_PX_E4 100u /* one cent */
-#define FAIR_MIN                                                                                             \
-    256 /* the fair price stays in the middle half of the ladder: orders, at most PASSIVE_MAX away, stay in  \
-           it */
+/* The fair price stays in the middle half of the ladder, so that orders, at most PASSIVE_MAX away, stay in it. */
+#define FAIR_MIN        256
 #define FAIR_MAX        768
 #define PASSIVE_MAX     64
 #define SIDE_MIN        8u  /* orders that neither deletes nor executions take from a side */

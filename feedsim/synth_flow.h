@@ -33,7 +33,7 @@ typedef struct synth_symbol {
     uint32_t target;     /* live orders that it tends to */
     int fair;            /* level */
     int trend;           /* -1, +1: where the fair price last went */
-    uint32_t paired;     /* shares for the next cross */
+    uint64_t paired;     /* shares for the next cross */
     ladder_t ladder;
 } synth_symbol_t;
 
