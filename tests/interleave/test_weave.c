@@ -426,10 +426,10 @@ static void weave(weave_case_t c)
         c.actors++;
     if (!c.interesting)
         c.interesting = interesting;
-    /* Every day: all schedules with at most four preemptions, a kill at every step of each. TICKBUS_WEAVE=full: really all of them. */
+    /* Every day: all schedules with at most three preemptions, a kill at every step of each. TICKBUS_WEAVE=full: really all of them. */
     const char *wanted = getenv("TICKBUS_WEAVE");
     if (!c.random_schedules && !(wanted && !strcmp(wanted, "full")))
-        c.preemptions_max = 4;
+        c.preemptions_max = 3;
     const char *fault = weave_run(&c, &result);
     printf("  %-52s %9" PRIu64 " schedules%s, %9" PRIu64 " with a kill, %3u steps, %" PRIu64 " sleeps\n",
            c.name, result.schedules, c.random_schedules ? " at random" : "", result.crashes, result.steps_max,
