@@ -5,6 +5,9 @@
 
 #include <tickbus/journal.h>
 
+#include "feedsim/pace.h"
+#include "feedsim/source.h"
+
 #define FIELD(member) .offset = offsetof(config_t, member), .bytes = sizeof(((config_t *)0)->member)
 #define LIST(member, count)                                                                                  \
     .offset = offsetof(config_t, member), .bytes = sizeof(((config_t *)0)->member[0]),                       \
@@ -34,6 +37,24 @@ static int check_strategy(const char *text, tbus_error_t *err)
     return tbus_fail(err, -TBUS_ECONFIG, "there is no such strategy; there are: %s", names);
 }
 
+/* What can be known without looking at files, which belongs to the run: the kind, and the keys of synth. */
+static int check_source(const char *text, tbus_error_t *err)
+{
+    feed_source_t *source;
+    if (strncmp(text, "itch:", 5) == 0 || strncmp(text, "journal:", 8) == 0 || strcmp(text, "synth") == 0)
+        return 0;
+    int code = feed_source_open(text, &source, err);
+    if (code == 0)
+        feed_source_close(source);
+    return code;
+}
+
+static int check_pace(const char *text, tbus_error_t *err)
+{
+    feed_pace_t pace;
+    return feed_pace_parse(text, &pace, err);
+}
+
 #define SLOTS(topic)                                                                                         \
     {                                                                                                        \
         "topics." #topic ".slots", CONFIG_NUMBER, FIELD(topics.topic##_slots), RANGE(64, 1 << 24),           \
@@ -61,9 +82,9 @@ static const config_key_t keys[] = {
     {"layout.cpus", CONFIG_NUMBERS, LIST(layout.cpus, layout.cpus_count), RANGE(0, 65535), .fallback = "",
      .help = "CPUs to use, in the order in which processes get them; empty: all that busctl itself may use"},
 
-    {"feed.source", CONFIG_TEXT, FIELD(feed.source), .fallback = "synth",
+    {"feed.source", CONFIG_TEXT, FIELD(feed.source), .check = check_source, .fallback = "synth",
      .help = "itch:FILE (ITCH 5.0, plain or .gz), synth[:seed=N,...] (invented), journal:DIR (recorded)"},
-    {"feed.pace", CONFIG_TEXT, FIELD(feed.pace), .fallback = "max",
+    {"feed.pace", CONFIG_TEXT, FIELD(feed.pace), .check = check_pace, .fallback = "max",
      .help = "max, realtime, Nx (N times real time) or RATE/s (messages per second)"},
 
     {"books.orders_max", CONFIG_NUMBER, FIELD(books.orders_max), RANGE(16, 1 << 28), .unit = "orders",
@@ -115,7 +136,7 @@ static const config_key_t keys[] = {
     {"executor.resting_max", CONFIG_NUMBER, FIELD(executor.venue.resting_max), RANGE(1, VENUE_RESTING_LIMIT),
      .unit = "orders", .fallback = "16384", .help = "orders that rest in the venue model at a time"},
     {"executor.taken_max", CONFIG_NUMBER, FIELD(executor.venue.taken_max),
-     RANGE(VENUE_SWEEP_LEVELS, VENUE_TAKEN_LIMIT), .unit = "levels", .fallback = "16384",
+     RANGE(VENUE_SWEEP_LEVELS, VENUE_TAKEN_LIMIT), .unit = "levels", .fallback = "65536",
      .help = "price levels of which the venue model remembers what we took"},
 
     {"journal.directory", CONFIG_TEXT, FIELD(journal.directory), .may_be_empty = true, .fallback = "",

@@ -387,11 +387,19 @@ static void name_the_slowest(supervisor_t *s)
                  seconds);
 }
 
-static bool drain(supervisor_t *s)
+/* Wait until everything is taken and nobody has anything to do. *out_drained_ns: for how long the run had gone on
+ * when the last message was taken; stages that sleep are slower than that to confirm that they have no more. */
+static bool drain(supervisor_t *s, uint64_t *out_drained_ns)
 {
     tbus_quiescence_t quiescence = {0};
+    uint64_t published = 0;
+    uint64_t drained_ns = 0;
     uint64_t deadline_ns = tbus_clock_ns() + DRAIN_NS;
     while (!tbus_bus_quiescent(&s->pipeline.bus, &quiescence)) {
+        if (quiescence.armed && (!drained_ns || quiescence.published_sum != published)) {
+            drained_ns = running_for_ns(s);
+            published = quiescence.published_sum;
+        }
         nudge(s);
         step(s, STEP_MS);
         if (s->broken || s->abort_asked)
@@ -401,6 +409,7 @@ static bool drain(supervisor_t *s)
             return false;
         }
     }
+    *out_drained_ns = drained_ns;
     return true;
 }
 
@@ -439,13 +448,13 @@ static bool stop_in_order(supervisor_t *s)
 
 static bool wind_down(supervisor_t *s)
 {
+    uint64_t cancelled_ns;
     s->run.state = "stopping";
     command(s, STAGE_FEED, TBUS_CMD_WIND_DOWN);
-    if (!drain(s))
+    if (!drain(s, &s->run.duration_ns))
         return false;
-    s->run.duration_ns = running_for_ns(s);
     command(s, STAGE_STRATEGY, TBUS_CMD_WIND_DOWN);
-    return drain(s) && stop_in_order(s);
+    return drain(s, &cancelled_ns) && stop_in_order(s);
 }
 
 static bool recorder_has_all(supervisor_t *s)

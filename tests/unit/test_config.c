@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "risk/executor.h"
+#include "risk/limits.h"
+#include "strategy/strategy.h"
+#include "tools/config.h"
+#include "tools/start_options.h"
+
+static config_t defaults(void)
+{
+    config_t config;
+    config_defaults(&config);
+    return config;
+}
+
+/* The configuration as `config show` prints it; to be freed. */
+static char *printed(const config_t *config, size_t *out_bytes)
+{
+    char *text = NULL;
+    FILE *out = open_memstream(&text, out_bytes);
+    assert_non_null(out);
+    assert_int_equal(config_print(config, out), 0);
+    fclose(out);
+    return text;
+}
+
+static void every_default_is_one_that_its_own_key_allows(void **state)
+{
+    (void)state;
+    const config_key_t *key;
+    size_t count = 0;
+    for (size_t i = 0; (key = config_key_at(i)) != NULL; i++, count++) {
+        config_t config = defaults();
+        tbus_error_t err = {0};
+        if (config_set(&config, key->path, key->fallback, &err) < 0)
+            fail_msg("%s: %s", key->path, err.text);
+        assert_true(config_key_find(key->path) == key);
+        assert_true(strlen(key->help) > 0);
+    }
+    assert_true(count > 30);
+}
+
+static void the_defaults_are_those_of_the_stages(void **state)
+{
+    (void)state;
+    config_t config = defaults();
+    risk_limits_t limits;
+    executor_params_t executor;
+    strat_params_t params = strat_params_defaults();
+    risk_limits_default(&limits);
+    executor_params_default(&executor);
+    assert_memory_equal(&config.risk.limits, &limits, sizeof limits);
+    assert_memory_equal(&config.executor, &executor, sizeof executor);
+    assert_int_equal(config.strategy.params.order_qty, params.order_qty);
+    assert_int_equal(config.strategy.params.position_max, params.position_max);
+    assert_int_equal(config.strategy.params.requote_ns_min, params.requote_ns_min);
+    assert_int_equal(config.strategy.params.open_orders_max, params.open_orders_max);
+    assert_int_equal(config.strategy.params.symbols_auto, params.symbols_auto);
+    assert_int_equal(config.strategy.params.symbols_count, 0);
+    assert_int_equal(risk_limits_check(&config.risk.limits, NULL), 0);
+}
+
+static void what_is_printed_is_read_back_to_the_same(void **state)
+{
+    (void)state;
+    static const char *const settings[][2] = {
+        {"bus.name", "a.b-c_9"},       {"bus.pages", "small"},
+        {"bus.numa_node", "0"},        {"layout.mode", "fused"},
+        {"layout.wait", "yield"},      {"layout.pin", "false"},
+        {"layout.cpus", "3,1,2"},      {"feed.source", "itch:/tmp/a \"b\"\\c#d: {e}\t"},
+        {"feed.pace", "2.5x"},         {"strategy.symbols", "AAPL,BRK.A"},
+        {"journal.directory", "/x y"}, {"topics.reports.slots", "65536"},
+        {"risk.collar_bps", "0"},      {"risk.gross_notional_max_e4", "9223372036854775807"},
+    };
+    config_t config = defaults();
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
+        assert_int_equal(config_set(&config, settings[i][0], settings[i][1], NULL), 0);
+    size_t bytes, again_bytes;
+    char *text = printed(&config, &bytes);
+    config_t read = defaults();
+    tbus_error_t err = {0};
+    if (config_read_text(&read, "shown", text, bytes, &err) < 0)
+        fail_msg("%s", err.text);
+    char *again = printed(&read, &again_bytes);
+    assert_string_equal(text, again);
+    assert_memory_equal(&config, &read, sizeof config);
+    assert_int_equal(read.layout.cpus_count, 3);
+    assert_int_equal(read.layout.cpus[0], 3);
+    assert_string_equal(read.strategy.params.symbols[1], "BRK.A");
+    assert_string_equal(read.feed.source, "itch:/tmp/a \"b\"\\c#d: {e}\t");
+    free(text);
+    free(again);
+}
+
+static void a_file_overrides_only_what_it_names(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "topics:\n  md: {slots: 1_024}\nstrategy:\n  symbols:\n    - AAPL\n    - MSFT\nrisk:\n";
+    config_t config = defaults();
+    config_t expected = config;
+    assert_int_equal(config_set(&expected, "topics.md.slots", "1024", NULL), 0);
+    assert_int_equal(config_set(&expected, "strategy.symbols", "AAPL,MSFT", NULL), 0);
+    assert_int_equal(config_read_text(&config, "t", text, strlen(text), NULL), 0);
+    assert_memory_equal(&config, &expected, sizeof config);
+    assert_int_equal(config_read_text(&config, "t", "", 0, NULL), 0);
+    assert_int_equal(config_read_text(&config, "t", "# nothing\n", 10, NULL), 0);
+    assert_memory_equal(&config, &expected, sizeof config);
+}
+
+static void a_list_in_a_file_replaces_the_one_before(void **state)
+{
+    (void)state;
+    config_t config = defaults();
+    assert_int_equal(config_set(&config, "strategy.symbols", "A,B,C", NULL), 0);
+    assert_int_equal(config_read_text(&config, "t", "strategy: {symbols: [D]}", 24, NULL), 0);
+    assert_int_equal(config.strategy.params.symbols_count, 1);
+    assert_string_equal(config.strategy.params.symbols[0], "D");
+    assert_int_equal(config_set(&config, "strategy.symbols", "", NULL), 0);
+    assert_int_equal(config.strategy.params.symbols_count, 0);
+}
+
+static const struct bad {
+    const char *text;
+    const char *starts; /* FILE:LINE:COLUMN */
+    const char *holds;
+} bad[] = {
+    /* unknown keys */
+    {"bus:\n  nam: x\n", "f:2:3: ", "unknown key 'nam' in bus; allowed: name, pages, numa_node"},
+    {"buss: {}\n",
+     "f:1:1: ", "unknown key 'buss'; allowed: bus, layout, feed, books, strategy, risk, executor,"},
+    {"topics:\n  md:\n    slot: 64\n", "f:3:5: ", "unknown key 'slot' in topics.md; allowed: slots"},
+    {"topics: {mdd: {}}", "f:1:10: ", "allowed: md, bbo, orders, approved, reports"},
+    {"? [a, b]\n: 1\n", "f:1:3: ", "a list stands where the name of a key was expected"},
+    {"bus: &a {name: x, <<: *a}\n", "f:1:19: ", "unknown key '<<'"},
+    /* wrong types */
+    {"topics: 5\n", "f:1:9: ", "topics is a single value; a section was expected, with the keys md, bbo"},
+    {"- bus\n", "f:1:1: ", "the file is a list; a section was expected"},
+    {"bus: [a]\n", "f:1:6: ", "bus is a list"},
+    {"bus:\n  name: [a]\n", "f:2:9: ", "bus.name is a list; allowed: text of 1 to 23 characters"},
+    {"bus:\n  name: {a: b}\n", "f:2:9: ", "bus.name is a section"},
+    {"strategy:\n  symbols: AAPL\n",
+     "f:2:12: ", "strategy.symbols is a single value; allowed: a list of up to 64"},
+    {"strategy:\n  symbols: [A, [B]]\n", "f:2:16: ", "strategy.symbols is a list"},
+    {"topics: {md: {slots: \"64\"}}\n", "f:1:22: ", "is a text in quotes; allowed: a power of two"},
+    {"layout:\n  pin: 'true'\n",
+     "f:2:8: ", "layout.pin is a text in quotes; allowed: true or false, without quotes"},
+    {"layout:\n  pin: yes\n", "f:2:8: ", "layout.pin is 'yes'; allowed: true or false"},
+    {"layout:\n  mode: fuse\n", "f:2:9: ", "layout.mode is 'fuse'; allowed: auto, split or fused"},
+    {"layout:\n  mode: auto|split\n", "f:2:9: ", "allowed: auto, split or fused"},
+    {"layout:\n  mode: ''\n", "f:2:9: ", "is a text in quotes"},
+    {"layout:\n  cpus: [0, a]\n", "f:2:13: ", "layout.cpus is 'a'"},
+    {"feed:\n  source:\n", "f:2:10: ", "feed.source has no value"},
+    {"bus:\n  name: !mine x\n", "f:2:9: ", "has the tag !mine"},
+    {"bus:\n  name: \"a\\0b\"\n", "f:2:9: ", "holds a zero byte"},
+    /* numbers */
+    {"risk:\n  collar_bps: 10001\n",
+     "f:2:15: ", "allowed: a whole number of basis points of the touch from 0 to 10000"},
+    {"risk:\n  max_order_qty: 0\n",
+     "f:2:18: ", "risk.max_order_qty is '0'; allowed: a whole number of shares from 1"},
+    {"risk:\n  max_order_qty: -1\n", "f:2:18: ", "allowed:"},
+    {"risk:\n  max_order_qty: 1.5\n", "f:2:18: ", "allowed:"},
+    {"risk:\n  max_order_qty: 1e3\n", "f:2:18: ", "allowed:"},
+    {"risk:\n  max_order_qty: 0x10\n", "f:2:18: ", "allowed:"},
+    {"risk:\n  max_order_qty: 010\n", "f:2:18: ", "allowed:"},
+    {"risk:\n  max_order_qty: 1__0\n", "f:2:18: ", "allowed:"},
+    {"risk:\n  max_order_qty: 10_\n", "f:2:18: ", "allowed:"},
+    {"risk:\n  max_order_qty: .nan\n", "f:2:18: ", "allowed:"},
+    {"risk:\n  max_order_qty: 4294967296\n", "f:2:18: ", "allowed:"},
+    {"risk:\n  position_max: 9223372036854775808\n", "f:2:17: ", "allowed:"},
+    {"risk:\n  position_max: 99999999999999999999999999\n", "f:2:17: ", "allowed:"},
+    {"bus:\n  numa_node: -2\n", "f:2:14: ", "a whole number from -1 to 1023"},
+    {"topics: {md: {slots: 1000}}\n",
+     "f:1:22: ", "topics.md.slots is '1000'; allowed: a power of two from 64"},
+    {"topics: {md: {slots: 0}}\n", "f:1:22: ", "allowed: a power of two"},
+    /* texts */
+    {"bus:\n  name: ''\n", "f:2:9: ", "bus.name is ''; allowed: text of 1 to 23 characters"},
+    {"bus:\n  name: a/b\n", "f:2:9: ", "a name is made of letters"},
+    {"bus:\n  name: .hidden\n", "f:2:9: ", "a name is made of letters"},
+    {"bus:\n  name: abcdefghijklmnopqrstuvwx\n", "f:2:9: ", "text of 1 to 23 characters"},
+    {"strategy:\n  name: qote\n", "f:2:9: ", "there is no such strategy; there are:"},
+    {"strategy:\n  symbols: [AAPL, TOOLONGNAME]\n", "f:2:19: ", "texts of 1 to 8 characters"},
+    {"feed:\n  pace: fast\n", "f:2:9: ", "feed.pace is 'fast'"},
+    {"feed:\n  source: ouch:x\n", "f:2:11: ", "feed.source is 'ouch:x'"},
+    /* the file as a whole */
+    {"bus: {}\nfeed: {}\nbus: {}\n", "f:3:1: ", "bus is there twice; the first is in line 1"},
+    {"bus:\n  name: a\n  name: b\n", "f:3:3: ", "bus.name is there twice; the first is in line 2"},
+    {"bus: {name: a\n", "f:2:1: ", "not YAML: did not find expected ',' or '}'"},
+    {"bus:\n\tname: a\n", "f:2:1: ", "not YAML: found character that cannot start any token"},
+    {"bus: *nowhere\n", "f:1:6: ", "not YAML: found undefined alias"},
+    {"---\nbus: {}\n---\nfeed: {}\n", "f:4:1: ", "a second document"},
+    {"bus: {}\nfe\xff: 1\n", "f:2:3: ", "the file must be UTF-8 text"},
+    {"a: &x [*x]\n", "f:1:1: ", "unknown key 'a'"},
+    {"strategy: {symbols: &x [*x]}\n", "f:1:21: ", "strategy.symbols is a list"},
+};
+
+static void what_is_wrong_is_said_with_line_and_column(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        config_t config = defaults();
+        config_t before = config;
+        tbus_error_t err = {0};
+        int code = config_read_text(&config, "f", bad[i].text, strlen(bad[i].text), &err);
+        if (code != -TBUS_ECONFIG)
+            fail_msg("accepted (%d): %s", code, bad[i].text);
+        if (strncmp(err.text, bad[i].starts, strlen(bad[i].starts)) != 0 || !strstr(err.text, bad[i].holds))
+            fail_msg("of\n%s\nit says\n%s\nwanted %s...%s", bad[i].text, err.text, bad[i].starts,
+                     bad[i].holds);
+        assert_memory_equal(&config, &before, sizeof config);
+    }
+}
+
+static void a_list_that_is_too_long_is_refused(void **state)
+{
+    (void)state;
+    char text[1024] = "strategy: {symbols: [";
+    for (int i = 0; i <= STRAT_SYMBOLS_MAX; i++)
+        strcat(text, i ? ",A" : "A");
+    strcat(text, "]}");
+    config_t config = defaults();
+    tbus_error_t err = {0};
+    assert_int_equal(config_read_text(&config, "f", text, strlen(text), &err), -TBUS_ECONFIG);
+    assert_non_null(strstr(err.text, "f:1:150: strategy.symbols has more than 64 items"));
+}
+
+static void an_alias_stands_for_what_it_names(void **state)
+{
+    (void)state;
+    static const char text[] = "topics:\n  md: &ring\n    slots: 4096\n  bbo: *ring\n";
+    config_t config = defaults();
+    tbus_error_t err = {0};
+    if (config_read_text(&config, "f", text, strlen(text), &err) < 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(config.topics.md_slots, 4096);
+    assert_int_equal(config.topics.bbo_slots, 4096);
+    assert_int_equal(config.topics.orders_slots, 16384);
+}
+
+static void a_key_on_the_command_line_is_checked_like_one_in_a_file(void **state)
+{
+    (void)state;
+    static const char *const wrong[][3] = {
+        {"topics.md.slots", "100", "topics.md.slots is '100'; allowed: a power of two"},
+        {"topics.md", "1", "topics.md is a section; its keys: slots"},
+        {"nowhere", "1", "there is no key 'nowhere'; sections: bus, layout"},
+        {"layout.cpus", "1,,2", "layout.cpus is ''"},
+        {"bus.name", "", "text of 1 to 23"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        config_t config = defaults();
+        config_t before = config;
+        tbus_error_t err = {0};
+        assert_int_equal(config_set(&config, wrong[i][0], wrong[i][1], &err), -TBUS_ECONFIG);
+        if (!strstr(err.text, wrong[i][2]))
+            fail_msg("%s", err.text);
+        assert_memory_equal(&config, &before, sizeof config);
+    }
+}
+
+static void files_that_are_missing_open_to_all_or_endless_are_refused(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/tickbus-config-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, "bus: {name: mine}\n", 18), 18);
+    config_t config = defaults();
+    tbus_error_t err = {0};
+    assert_int_equal(config_read_file(&config, path, &err), 0);
+    assert_string_equal(config.bus.name, "mine");
+    assert_int_equal(fchmod(fd, 0666), 0);
+    assert_int_equal(config_read_file(&config, path, &err), -TBUS_ECONFIG);
+    assert_non_null(strstr(err.text, "everybody may write to it"));
+    assert_int_equal(fchmod(fd, 0600), 0);
+    assert_int_equal(ftruncate(fd, (off_t)CONFIG_FILE_MAX + 1), 0);
+    assert_int_equal(config_read_file(&config, path, &err), -TBUS_ECONFIG);
+    assert_non_null(strstr(err.text, "longer than"));
+    close(fd);
+    unlink(path);
+    assert_int_equal(config_read_file(&config, path, &err), -ENOENT);
+    assert_non_null(strstr(err.text, path));
+    assert_int_equal(config_read_file(&config, "/", &err), -EISDIR);
+}
+
+static void durations_have_a_unit(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        uint64_t ns;
+    } good[] = {{"10s", 10000000000u},
+                {"500ms", 500000000},
+                {"2m", 120000000000u},
+                {"1h", 3600000000000u},
+                {"1.5s", 1500000000},
+                {"7us", 7000},
+                {"1ns", 1},
+                {"0.5ms", 500000}};
+    static const char *const wrong[] = {"",    "10",  "s",  "-1s", "1 s",  "1.2.3s",
+                                        ".5s", "5.s", "0s", "1d",  "1e3s", "99999h"};
+    uint64_t ns = 0;
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_true(start_options_duration(good[i].text, &ns));
+        assert_int_equal(ns, good[i].ns);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        assert_false(start_options_duration(wrong[i], &ns));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_default_is_one_that_its_own_key_allows),
+        cmocka_unit_test(the_defaults_are_those_of_the_stages),
+        cmocka_unit_test(what_is_printed_is_read_back_to_the_same),
+        cmocka_unit_test(a_file_overrides_only_what_it_names),
+        cmocka_unit_test(a_list_in_a_file_replaces_the_one_before),
+        cmocka_unit_test(what_is_wrong_is_said_with_line_and_column),
+        cmocka_unit_test(a_list_that_is_too_long_is_refused),
+        cmocka_unit_test(an_alias_stands_for_what_it_names),
+        cmocka_unit_test(a_key_on_the_command_line_is_checked_like_one_in_a_file),
+        cmocka_unit_test(files_that_are_missing_open_to_all_or_endless_are_refused),
+        cmocka_unit_test(durations_have_a_unit),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

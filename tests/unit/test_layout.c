@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <sched.h>
+#include <string.h>
+
+#include "tools/layout.h"
+
+static const uint32_t host[] = {2, 3, 5, 7, 8, 9, 10, 11};
+
+/* A plan for the first `cpus` CPUs above, as text. */
+static layout_t plan(enum layout_mode mode, uint32_t cpus, bool recorder, char out_text[400])
+{
+    layout_request_t request = {
+        .mode = mode, .recorder = recorder, .pin = true, .allowed_count = cpus, .allowed = host};
+    layout_t layout;
+    layout_plan(&request, &layout);
+    layout_text(&layout, out_text, 400);
+    return layout;
+}
+
+static void each_host_gets_the_layout_that_suits_it(void **state)
+{
+    (void)state;
+    static const struct {
+        enum layout_mode mode;
+        uint32_t cpus;
+        bool recorder;
+        const char *text;
+    } cases[] = {
+        {LAYOUT_AUTO, 1, false, "fused on 1 CPU: [feed strategy risk executor] cpu 2; waiting: spin"},
+        {LAYOUT_AUTO, 1, true, "fused on 1 CPU: [feed strategy risk executor recorder] cpu 2; waiting: spin"},
+        {LAYOUT_AUTO, 2, false,
+         "fused on 2 CPUs: [feed] cpu 2, [strategy risk executor] cpu 3; waiting: spin"},
+        {LAYOUT_AUTO, 2, true,
+         "fused on 2 CPUs: [feed recorder] cpu 2, [strategy risk executor] cpu 3; waiting: spin"},
+        {LAYOUT_AUTO, 4, false,
+         "fused on 4 CPUs: [feed] cpu 2, [strategy risk executor] cpu 3; waiting: spin"},
+        {LAYOUT_AUTO, 5, false,
+         "split on 5 CPUs: [feed] cpu 2, [strategy] cpu 3, [risk] cpu 5, [executor] cpu 7; waiting: spin"},
+        {LAYOUT_AUTO, 5, true,
+         "fused on 5 CPUs: [feed recorder] cpu 2, [strategy risk executor] cpu 3; waiting: spin"},
+        {LAYOUT_AUTO, 6, true,
+         "split on 6 CPUs: [feed] cpu 2, [strategy] cpu 3, [risk] cpu 5, [executor] cpu 7, [recorder] cpu 8; "
+         "waiting: spin"},
+        {LAYOUT_SPLIT, 2, true,
+         "split on 2 CPUs: [feed], [strategy], [risk], [executor], [recorder]; waiting: park"},
+        {LAYOUT_SPLIT, 4, false,
+         "split on 4 CPUs: [feed] cpu 2, [strategy] cpu 3, [risk] cpu 5, [executor] cpu 7; waiting: spin"},
+        {LAYOUT_FUSED, 8, true,
+         "fused on 8 CPUs: [feed recorder] cpu 2, [strategy risk executor] cpu 3; waiting: spin"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[400];
+        layout_t layout = plan(cases[i].mode, cases[i].cpus, cases[i].recorder, text);
+        assert_string_equal(text, cases[i].text);
+        assert_string_equal(layout.warning, "");
+    }
+}
+
+static void every_stage_runs_in_exactly_one_process(void **state)
+{
+    (void)state;
+    for (uint32_t cpus = 1; cpus <= 8; cpus++)
+        for (int recorder = 0; recorder < 2; recorder++)
+            for (enum layout_mode mode = LAYOUT_AUTO; mode <= LAYOUT_FUSED; mode++) {
+                char text[400];
+                unsigned seen[STAGES_COUNT] = {0};
+                layout_t layout = plan(mode, cpus, recorder != 0, text);
+                for (uint32_t i = 0; i < layout.processes_count; i++)
+                    for (uint32_t k = 0; k < layout.processes[i].stages_count; k++) {
+                        seen[layout.processes[i].stages[k]]++;
+                        assert_true(k == 0 ||
+                                    layout.processes[i].stages[k] > layout.processes[i].stages[k - 1]);
+                    }
+                for (enum stage_id stage = STAGE_FEED; stage < STAGES_COUNT; stage++)
+                    assert_int_equal(seen[stage], stage != STAGE_RECORDER || recorder);
+            }
+}
+
+static void stages_that_decide_take_one_tick_at_a_time_and_go_in_step_when_fused(void **state)
+{
+    (void)state;
+    char text[400];
+    layout_t two = plan(LAYOUT_FUSED, 2, true, text);
+    assert_int_equal(two.processes[0].step_count, 0);
+    assert_true(two.processes[0].budget > 1);
+    assert_int_equal(two.processes[1].budget, 1);
+    assert_int_equal(two.processes[1].step_first, 0);
+    assert_int_equal(two.processes[1].step_count, 3);
+
+    layout_t one = plan(LAYOUT_FUSED, 1, true, text);
+    assert_int_equal(one.processes_count, 1);
+    assert_int_equal(one.processes[0].budget, 1);
+    assert_int_equal(one.processes[0].step_first, 1);
+    assert_int_equal(one.processes[0].step_count, 3);
+
+    layout_t split = plan(LAYOUT_SPLIT, 8, true, text);
+    for (uint32_t i = 0; i < split.processes_count; i++)
+        assert_int_equal(split.processes[i].step_count, 0);
+}
+
+static void wanted_cpus_are_taken_in_the_order_given(void **state)
+{
+    (void)state;
+    static const uint32_t wanted[] = {9, 3, 9};
+    layout_request_t request = {.mode = LAYOUT_FUSED,
+                                .pin = true,
+                                .allowed_count = 8,
+                                .allowed = host,
+                                .wanted_count = 3,
+                                .wanted = wanted};
+    layout_t layout;
+    layout_plan(&request, &layout);
+    assert_int_equal(layout.cpus_count, 2);
+    assert_int_equal(layout.processes[0].cpu, 9);
+    assert_int_equal(layout.processes[1].cpu, 3);
+}
+
+static void cpus_that_may_not_be_used_are_left_out_with_a_warning(void **state)
+{
+    (void)state;
+    static const uint32_t wanted[] = {0, 3};
+    layout_request_t request = {
+        .pin = true, .allowed_count = 8, .allowed = host, .wanted_count = 2, .wanted = wanted};
+    layout_t layout;
+    layout_plan(&request, &layout);
+    assert_int_equal(layout.cpus_count, 1);
+    assert_int_equal(layout.processes[0].cpu, 3);
+    assert_non_null(strstr(layout.warning, "CPU 0"));
+
+    request.wanted_count = 1; /* none of those wanted: all that are allowed */
+    layout_plan(&request, &layout);
+    assert_int_equal(layout.cpus_count, 8);
+    assert_non_null(strstr(layout.warning, "CPU 0"));
+}
+
+static void nobody_is_pinned_when_told_not_to_or_when_it_is_crowded(void **state)
+{
+    (void)state;
+    layout_request_t request = {.mode = LAYOUT_FUSED, .allowed_count = 8, .allowed = host};
+    layout_t layout;
+    layout_plan(&request, &layout);
+    assert_int_equal(layout.processes[0].cpu, -1);
+
+    request = (layout_request_t){
+        .mode = LAYOUT_SPLIT, .wait = TBUS_WAIT_SPIN, .pin = true, .allowed_count = 2, .allowed = host};
+    layout_plan(&request, &layout);
+    for (uint32_t i = 0; i < layout.processes_count; i++)
+        assert_int_equal(layout.processes[i].cpu, -1);
+    assert_int_equal(layout.wait, TBUS_WAIT_SPIN);
+    assert_non_null(strstr(layout.warning, "4 processes spin on 2 CPUs"));
+}
+
+static void the_cpus_of_this_process_are_those_of_its_affinity_mask(void **state)
+{
+    (void)state;
+    cpu_set_t before, one;
+    uint32_t cpus[1024];
+    assert_int_equal(sched_getaffinity(0, sizeof before, &before), 0);
+    assert_int_equal(layout_allowed_cpus(cpus, 1024), CPU_COUNT(&before));
+    for (int i = 0; i < CPU_COUNT(&before); i++)
+        assert_true(CPU_ISSET(cpus[i], &before));
+    CPU_ZERO(&one);
+    CPU_SET(cpus[0], &one);
+    uint32_t first = cpus[0];
+    assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
+    assert_int_equal(layout_allowed_cpus(cpus, 1024), 1);
+    assert_int_equal(cpus[0], first);
+    assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_host_gets_the_layout_that_suits_it),
+        cmocka_unit_test(every_stage_runs_in_exactly_one_process),
+        cmocka_unit_test(stages_that_decide_take_one_tick_at_a_time_and_go_in_step_when_fused),
+        cmocka_unit_test(wanted_cpus_are_taken_in_the_order_given),
+        cmocka_unit_test(cpus_that_may_not_be_used_are_left_out_with_a_warning),
+        cmocka_unit_test(nobody_is_pinned_when_told_not_to_or_when_it_is_crowded),
+        cmocka_unit_test(the_cpus_of_this_process_are_those_of_its_affinity_mask),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
