@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "risk/executor.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "risk/follow.h"
+#include "risk/order_form.h"
+#include "risk/table.h"
+
+typedef struct executor_stage {
+    tbus_stage_t stage;
+    follow_t follow;
+    tbus_subscriber_t approved;
+    tbus_publisher_t reports;
+    venue_t *venue;
+    uint64_t said;    /* reports that the venue made */
+    report_t *outbox; /* owned; what one input caused and a FULL ring did not take */
+    uint32_t outbox_first;
+    uint32_t outbox_end; /* first == end: empty */
+    tbus_histogram_t *tick_to_report;
+    tbus_atomic_u64_t *orders;
+    tbus_atomic_u64_t *cancels;
+    tbus_atomic_u64_t *executions;
+    tbus_atomic_u64_t *executed_shares;
+    tbus_atomic_u64_t *open_orders;
+} executor_stage_t;
+
+void executor_params_default(executor_params_t *out_params)
+{
+    venue_limits_default(&out_params->venue);
+}
+
+/* ---- output */
+
+static bool publish(executor_stage_t *e, report_t *report)
+{
+    uint64_t now_ns = tbus_bus_now_ns(e->stage.bus);
+    report->sent = tick_pack(now_ns, report_strategy(report));
+    if (tbus_publish_try(&e->reports, report, sizeof(*report)) == TBUS_FULL)
+        return false;
+    uint64_t intended_ns = report->intended & TICK_NS_MASK;
+    if ((report->kind == REPORT_ACCEPTED || report->kind == REPORT_REJECTED) && intended_ns != 0)
+        tbus_histogram_record(e->tick_to_report, tick_ns_since(now_ns, intended_ns));
+    return true;
+}
+
+static void on_report(void *context, const report_t *report)
+{
+    executor_stage_t *e = context;
+    e->said++;
+    report_t *slot = &e->outbox[e->outbox_end];
+    *slot = *report;
+    if (e->outbox_first != e->outbox_end || !publish(e, slot))
+        e->outbox_end++;
+}
+
+static uint32_t flush_outbox(executor_stage_t *e)
+{
+    uint32_t sent = 0;
+    while (e->outbox_first != e->outbox_end && publish(e, &e->outbox[e->outbox_first])) {
+        e->outbox_first++;
+        sent++;
+    }
+    if (e->outbox_first == e->outbox_end)
+        e->outbox_first = e->outbox_end = 0;
+    return sent;
+}
+
+static bool blocked(const executor_stage_t *e)
+{
+    return e->outbox_end != 0;
+}
+
+/* ---- input */
+
+static bool halted(const executor_stage_t *e)
+{
+    return tbus_load_relaxed_u32(&e->stage.bus->directory->halted) != 0;
+}
+
+/* Before every input: with the kill switch on, nothing may be resting that it could execute. */
+static bool obey_kill_switch(executor_stage_t *e)
+{
+    if (TBUS_UNLIKELY(halted(e)) && venue_stats(e->venue).open_orders != 0)
+        venue_cancel_all(e->venue, REASON_KILL_SWITCH);
+    return !blocked(e);
+}
+
+static int take_ticks(executor_stage_t *e, uint32_t budget)
+{
+    uint32_t taken = 0;
+    int code = 1;
+    const market_event_t *event;
+    while (taken < budget && obey_kill_switch(e) && (code = follow_next(&e->follow, &e->stage, &event)) > 0) {
+        venue_on_market(e->venue, event);
+        taken++;
+    }
+    return code < 0 ? code : (int)taken;
+}
+
+static void execute(executor_stage_t *e, const order_t *order, bool whole, enum follow_reach reach)
+{
+    if (!whole || reach == FOLLOW_NEVER)
+        venue_refuse(e->venue, order, REASON_MALFORMED);
+    else if (order->kind == ORDER_NEW && halted(e))
+        venue_refuse(e->venue, order, REASON_KILL_SWITCH);
+    else
+        venue_order(e->venue, order);
+}
+
+static uint32_t take_orders(executor_stage_t *e)
+{
+    size_t bytes;
+    const void *message;
+    uint32_t taken = 0;
+    while (taken < e->approved.ring.slot_count && obey_kill_switch(e) &&
+           (message = tbus_peek(&e->approved, &bytes)) != NULL) {
+        order_t order;
+        bool whole = order_copy(&order, message, bytes);
+        enum follow_reach reach = follow_reach(&e->follow, order.md_seq);
+        if (reach == FOLLOW_LATER)
+            break;
+        execute(e, &order, whole, reach);
+        tbus_advance(&e->approved);
+        taken++;
+    }
+    return taken;
+}
+
+static void show(executor_stage_t *e)
+{
+    venue_stats_t stats = venue_stats(e->venue);
+    tbus_store_relaxed_u64(e->orders, stats.orders);
+    tbus_store_relaxed_u64(e->cancels, stats.cancels);
+    tbus_store_relaxed_u64(e->executions, stats.executions);
+    tbus_store_relaxed_u64(e->executed_shares, stats.executed_shares);
+    tbus_store_relaxed_u64(e->open_orders, stats.open_orders);
+}
+
+static int executor_poll(tbus_stage_t *stage, uint32_t budget)
+{
+    executor_stage_t *e = (executor_stage_t *)(void *)stage;
+    uint64_t said_before = e->said;
+    int work = (int)flush_outbox(e);
+    int taken = take_ticks(e, budget);
+    if (taken < 0)
+        return taken;
+    work += taken;
+    work += (int)take_orders(e);
+    stage->pending = blocked(e);
+    if (work == 0 && e->said != said_before)
+        work = 1; /* the kill switch cancels without any input */
+    if (work == 0)
+        return follow_check_rings(stage);
+    show(e);
+    return work;
+}
+
+/* ---- life */
+
+static void executor_destroy(tbus_stage_t *stage)
+{
+    executor_stage_t *e = (executor_stage_t *)(void *)stage;
+    tbus_subscriber_leave(&e->approved);
+    tbus_subscriber_leave(&e->follow.md);
+    venue_destroy(e->venue);
+    free(e->outbox);
+    free(e);
+}
+
+static const tbus_stage_ops_t executor_ops = {.poll = executor_poll, .destroy = executor_destroy};
+
+static void add_counters(executor_stage_t *e)
+{
+    tbus_bus_t *bus = e->stage.bus;
+    uint32_t owner = e->stage.owner;
+    e->tick_to_report = tbus_bus_histogram(bus, "tick_to_report");
+    e->orders = tbus_counter(bus, owner, "executor.orders", "orders");
+    e->cancels = tbus_counter(bus, owner, "executor.cancels", "orders");
+    e->executions = tbus_counter(bus, owner, "executor.executions", "executions");
+    e->executed_shares = tbus_counter(bus, owner, "executor.executed_shares", "shares");
+    e->open_orders = tbus_counter(bus, owner, "executor.open_orders", "orders");
+}
+
+static int build(executor_stage_t *e, market_t *market, const executor_params_t *params, tbus_error_t *err)
+{
+    int code = venue_create(&params->venue, market, on_report, e, &e->venue, err);
+    if (code < 0)
+        return code;
+    e->outbox = table_create((size_t)venue_reports_max(e->venue) + 1, sizeof(*e->outbox));
+    if (e->outbox == NULL)
+        return tbus_fail(err, -ENOMEM, "no memory to keep %u reports; lower executor.resting_max",
+                         venue_reports_max(e->venue));
+    code = tbus_stage_subscribe(&e->stage, "md", "executor", &e->follow.md, err);
+    if (code == 0)
+        code = tbus_stage_subscribe(&e->stage, "approved", "executor", &e->approved, err);
+    if (code == 0)
+        code = tbus_stage_publish(&e->stage, "reports", &e->reports, err);
+    return code;
+}
+
+int executor_stage_create(tbus_bus_t *bus, uint32_t owner, market_t *market, const executor_params_t *params,
+                          tbus_stage_t **out_stage, tbus_error_t *err)
+{
+    executor_stage_t *e = table_create(1, sizeof(*e));
+    if (e == NULL)
+        return tbus_fail(err, -ENOMEM, "no memory for the executor stage");
+    e->stage.ops = &executor_ops;
+    snprintf(e->stage.name, sizeof(e->stage.name), "executor");
+    e->stage.owner = owner;
+    e->stage.bus = bus;
+    e->follow.market = market;
+    int code = build(e, market, params, err);
+    if (code < 0) {
+        executor_destroy(&e->stage);
+        return code;
+    }
+    add_counters(e);
+    *out_stage = &e->stage;
+    return 0;
+}

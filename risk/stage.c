@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "risk/stage.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "risk/follow.h"
+#include "risk/gate.h"
+#include "risk/order_form.h"
+#include "risk/table.h"
+
+/* The one message that a FULL ring kept us from publishing. */
+enum kept { KEPT_NOTHING = 0, KEPT_ORDER, KEPT_REPORT };
+
+typedef struct risk_stage {
+    tbus_stage_t stage;
+    follow_t follow;
+    tbus_subscriber_t reports;
+    tbus_subscriber_t orders;
+    tbus_publisher_t approved;
+    tbus_publisher_t answers;
+    gate_t *gate;
+    enum kept kept;
+    order_t kept_order;
+    report_t kept_report;
+    tbus_atomic_u64_t *taken;
+    tbus_atomic_u64_t *cancels;
+    tbus_atomic_u64_t *passed;
+    tbus_atomic_u64_t *mismatches;
+    tbus_atomic_u64_t *rejects[REASON_COUNT]; /* NULL where the gate never gives that reason */
+} risk_stage_t;
+
+/* ---- output */
+
+static bool flush_kept(risk_stage_t *r)
+{
+    enum tbus_publish told = TBUS_PUBLISHED;
+    if (r->kept == KEPT_ORDER)
+        told = tbus_publish_try(&r->approved, &r->kept_order, sizeof(r->kept_order));
+    else if (r->kept == KEPT_REPORT) {
+        r->kept_report.sent = tick_pack(tbus_bus_now_ns(r->stage.bus), report_strategy(&r->kept_report));
+        told = tbus_publish_try(&r->answers, &r->kept_report, sizeof(r->kept_report));
+    }
+    if (told == TBUS_FULL)
+        return false;
+    r->kept = KEPT_NOTHING;
+    return true;
+}
+
+/* ---- input */
+
+static int take_reports(risk_stage_t *r)
+{
+    size_t bytes;
+    const void *message;
+    uint32_t taken = 0;
+    /* No more than the ring holds: somebody may go on publishing while we look. */
+    while (taken < r->reports.ring.slot_count && (message = tbus_peek(&r->reports, &bytes)) != NULL) {
+        report_t report;
+        if (bytes != sizeof(report))
+            return tbus_fail(&r->stage.error, -TBUS_ECORRUPT,
+                             "stage '%s': message %llu of reports has %zu bytes, a report has %zu",
+                             r->stage.name, (unsigned long long)r->reports.seq, bytes, sizeof(report));
+        memcpy(&report, message, sizeof(report));
+        gate_on_report(r->gate, &report);
+        tbus_advance(&r->reports);
+        taken++;
+    }
+    if (taken > 0)
+        tbus_store_relaxed_u64(r->mismatches, gate_report_mismatches(r->gate));
+    return (int)taken;
+}
+
+static int take_ticks(risk_stage_t *r, uint32_t budget)
+{
+    uint32_t taken = 0;
+    int code = 1;
+    const market_event_t *event;
+    while (taken < budget && (code = follow_next(&r->follow, &r->stage, &event)) > 0) {
+        gate_on_market(r->gate, event);
+        taken++;
+    }
+    return code < 0 ? code : (int)taken;
+}
+
+static void judge(risk_stage_t *r, const order_t *order, bool whole, enum follow_reach reach)
+{
+    uint8_t reason =
+        whole && reach == FOLLOW_REACHED ? gate_judge(r->gate, order, r->follow.event_ns) : REASON_MALFORMED;
+    tbus_add_own_u64(r->taken, 1);
+    tbus_add_own_u64(r->cancels, order->kind == ORDER_CANCEL);
+    if (reason == REASON_NONE) {
+        tbus_add_own_u64(r->passed, 1);
+        r->kept_order = *order;
+        r->kept = KEPT_ORDER;
+    } else {
+        tbus_add_own_u64(r->rejects[reason], 1);
+        r->kept_report = order_refusal(order, reason, r->follow.seq);
+        r->kept = KEPT_REPORT;
+    }
+}
+
+static uint32_t take_orders(risk_stage_t *r)
+{
+    size_t bytes;
+    const void *message;
+    uint32_t taken = 0;
+    while (taken < r->orders.ring.slot_count && r->kept == KEPT_NOTHING &&
+           (message = tbus_peek(&r->orders, &bytes)) != NULL) {
+        order_t order;
+        bool whole = order_copy(&order, message, bytes);
+        enum follow_reach reach = follow_reach(&r->follow, order.md_seq);
+        if (reach == FOLLOW_LATER)
+            break;
+        judge(r, &order, whole, reach);
+        (void)flush_kept(r); /* published or kept: either way it is safe, and the order is done with */
+        tbus_advance(&r->orders);
+        taken++;
+    }
+    return taken;
+}
+
+static int risk_poll(tbus_stage_t *stage, uint32_t budget)
+{
+    risk_stage_t *r = (risk_stage_t *)(void *)stage;
+    int work = 0;
+    int taken = take_reports(r);
+    if (taken < 0)
+        return taken;
+    work += taken;
+    taken = take_ticks(r, budget);
+    if (taken < 0)
+        return taken;
+    work += taken;
+    if (r->kept != KEPT_NOTHING)
+        work += flush_kept(r);
+    gate_kill(r->gate, tbus_load_relaxed_u32(&stage->bus->directory->halted) != 0);
+    work += (int)take_orders(r);
+    stage->pending = r->kept != KEPT_NOTHING;
+    if (work == 0) {
+        int code = follow_check_rings(stage);
+        if (code < 0)
+            return code;
+    }
+    return work;
+}
+
+/* ---- life */
+
+static void risk_destroy(tbus_stage_t *stage)
+{
+    risk_stage_t *r = (risk_stage_t *)(void *)stage;
+    tbus_subscriber_leave(&r->orders);
+    tbus_subscriber_leave(&r->reports);
+    tbus_subscriber_leave(&r->follow.md);
+    gate_destroy(r->gate);
+    free(r);
+}
+
+/* What gate_judge answers with. */
+static const uint8_t gate_reasons[] = {
+    REASON_MALFORMED,    REASON_DUPLICATE_ID,   REASON_KILL_SWITCH,    REASON_UNKNOWN_SYMBOL,
+    REASON_HALTED,       REASON_MAX_QTY,        REASON_MAX_NOTIONAL,   REASON_NO_REFERENCE,
+    REASON_PRICE_COLLAR, REASON_POSITION_LIMIT, REASON_GROSS_NOTIONAL, REASON_RATE,
+    REASON_OPEN_ORDERS,  REASON_OVERFLOW,
+};
+
+static const tbus_stage_ops_t risk_ops = {.poll = risk_poll, .destroy = risk_destroy};
+
+static void add_counters(risk_stage_t *r)
+{
+    tbus_bus_t *bus = r->stage.bus;
+    uint32_t owner = r->stage.owner;
+    r->taken = tbus_counter(bus, owner, "risk.orders", "orders");
+    r->cancels = tbus_counter(bus, owner, "risk.cancels", "orders");
+    r->passed = tbus_counter(bus, owner, "risk.passed", "orders");
+    r->mismatches = tbus_counter(bus, owner, "risk.report_mismatches", "reports");
+    for (unsigned i = 0; i < sizeof(gate_reasons); i++) {
+        char name[sizeof(((tbus_counter_t *)0)->name)];
+        snprintf(name, sizeof(name), "risk.rejects.%s", report_reason_name(gate_reasons[i]));
+        r->rejects[gate_reasons[i]] = tbus_counter(bus, owner, name, "orders");
+    }
+}
+
+static int join(risk_stage_t *r, tbus_error_t *err)
+{
+    tbus_stage_t *stage = &r->stage;
+    int code = tbus_stage_subscribe(stage, "md", "risk", &r->follow.md, err);
+    if (code == 0)
+        code = tbus_stage_subscribe(stage, "reports", "risk", &r->reports, err);
+    if (code == 0)
+        code = tbus_stage_subscribe(stage, "orders", "risk", &r->orders, err);
+    if (code == 0)
+        code = tbus_stage_publish(stage, "approved", &r->approved, err);
+    if (code == 0)
+        code = tbus_stage_publish(stage, "reports", &r->answers, err);
+    return code;
+}
+
+int risk_stage_create(tbus_bus_t *bus, uint32_t owner, market_t *market, const risk_params_t *params,
+                      tbus_stage_t **out_stage, tbus_error_t *err)
+{
+    risk_stage_t *r = table_create(1, sizeof(*r));
+    if (r == NULL)
+        return tbus_fail(err, -ENOMEM, "no memory for the risk stage");
+    r->stage.ops = &risk_ops;
+    snprintf(r->stage.name, sizeof(r->stage.name), "risk");
+    r->stage.owner = owner;
+    r->stage.bus = bus;
+    r->follow.market = market;
+    int code = gate_create(&params->limits, market, &r->gate, err);
+    if (code == 0)
+        code = join(r, err);
+    if (code < 0) {
+        risk_destroy(&r->stage);
+        return code;
+    }
+    add_counters(r);
+    *out_stage = &r->stage;
+    return 0;
+}

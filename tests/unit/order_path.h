@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* order_path.h - for the tests of the risk and executor stages: a bus with the rings of the order path, small enough to fill up, and
+ * the test in the place of feed, strategy and whoever else is there. */
+#ifndef TICKBUS_TESTS_ORDER_PATH_H
+#define TICKBUS_TESTS_ORDER_PATH_H
+
+#include "tests/unit/risk_market.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <tickbus/stage.h>
+
+#include "risk/executor.h"
+#include "risk/stage.h"
+
+#define PATH_SLOTS 16u
+
+enum path_owner { PATH_FEED = 1, PATH_STRATEGY, PATH_RISK, PATH_EXECUTOR };
+
+typedef struct order_path {
+    tbus_bus_t bus;
+    tbus_publisher_t md;
+    tbus_publisher_t orders;
+    tbus_subscriber_t reports; /* "test" */
+    market_t *risk_market;
+    market_t *executor_market;
+    tbus_stage_t *risk;
+    tbus_stage_t *executor;
+    tbus_error_t err;
+} order_path_t;
+
+#define PATH_OK(call)                                                                                        \
+    do {                                                                                                     \
+        if ((call) < 0)                                                                                      \
+            fail_msg("%s: %s", #call, p->err.text);                                                          \
+    } while (0)
+
+static inline void path_topic(order_path_t *p, const char *name, enum tbus_ring_kind kind, uint32_t slots,
+                              const char *type)
+{
+    tbus_ring_spec_t spec = {.kind = kind, .slot_bytes = 64, .slot_count = slots, .first_seq = 1};
+    strcpy(spec.name, name);
+    PATH_OK(tbus_bus_add_topic(&p->bus, &spec, type, TBUS_PAGES_SMALL, -1, &p->err));
+}
+
+static inline void path_reserve(order_path_t *p, const char *topic, const char *name, enum tbus_sub_role role)
+{
+    PATH_OK(tbus_ring_reserve(tbus_bus_ring(&p->bus, topic), name, role, &p->err));
+}
+
+/* The bus alone. Free with path_close. */
+static inline order_path_t *path_open(uint32_t md_slots)
+{
+    order_path_t *p = calloc(1, sizeof(*p));
+    PATH_OK(tbus_bus_create("test", &p->bus, &p->err));
+    path_topic(p, "md", TBUS_BROADCAST, md_slots, "tick");
+    path_topic(p, "orders", TBUS_MPMC, PATH_SLOTS, "order");
+    path_topic(p, "approved", TBUS_SPSC, PATH_SLOTS, "order");
+    path_topic(p, "reports", TBUS_BROADCAST_MP, PATH_SLOTS, "report");
+    path_reserve(p, "orders", "risk", TBUS_CONSUMER);
+    path_reserve(p, "reports", "test", TBUS_SUBSCRIBER);
+    static const char *const names[] = {"feed", "strategy", "risk", "executor"};
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(tbus_participant_add(&p->bus, names[i], &p->err), i + 1);
+    PATH_OK(tbus_publisher_join(tbus_bus_ring(&p->bus, "md"), PATH_FEED, &p->md, &p->err));
+    PATH_OK(tbus_publisher_join(tbus_bus_ring(&p->bus, "orders"), PATH_STRATEGY, &p->orders, &p->err));
+    PATH_OK(
+        tbus_subscriber_join(tbus_bus_ring(&p->bus, "reports"), "test", PATH_STRATEGY, &p->reports, &p->err));
+    return p;
+}
+
+static inline void path_add_risk(order_path_t *p, const risk_limits_t *limits)
+{
+    path_reserve(p, "md", "risk", TBUS_SUBSCRIBER);
+    path_reserve(p, "reports", "risk", TBUS_SUBSCRIBER);
+    p->risk_market = risk_market_create();
+    risk_params_t params = {.limits = *limits};
+    PATH_OK(risk_stage_create(&p->bus, PATH_RISK, p->risk_market, &params, &p->risk, &p->err));
+}
+
+static inline void path_add_executor(order_path_t *p, const executor_params_t *params)
+{
+    path_reserve(p, "md", "executor", TBUS_SUBSCRIBER);
+    path_reserve(p, "approved", "executor", TBUS_SUBSCRIBER);
+    p->executor_market = risk_market_create();
+    PATH_OK(executor_stage_create(&p->bus, PATH_EXECUTOR, p->executor_market, params, &p->executor, &p->err));
+}
+
+static inline void path_close(order_path_t *p)
+{
+    if (p->risk != NULL)
+        p->risk->ops->destroy(p->risk);
+    if (p->executor != NULL)
+        p->executor->ops->destroy(p->executor);
+    tbus_subscriber_leave(&p->reports);
+    market_destroy(p->risk_market);
+    market_destroy(p->executor_market);
+    tbus_bus_close(&p->bus);
+    free(p);
+}
+
+static inline enum tbus_publish path_tick(order_path_t *p, tick_t tick)
+{
+    return tbus_publish_try(&p->md, &tick, sizeof(tick));
+}
+static inline enum tbus_publish path_order(order_path_t *p, order_t order)
+{
+    return tbus_publish_try(&p->orders, &order, sizeof(order));
+}
+
+/* One turn of a stage, then what its process does when idle: tell publishers of progress. */
+static inline int path_poll(tbus_stage_t *stage, uint32_t budget)
+{
+    int work = stage->ops->poll(stage, budget);
+    for (uint32_t i = 0; i < stage->subscribers_count; i++)
+        tbus_subscriber_flush(stage->subscribers[i]);
+    for (uint32_t i = 0; i < stage->publishers_count; i++)
+        tbus_publisher_flush(stage->publishers[i]);
+    return work;
+}
+
+/* The next message of a subscriber of the test, copied. */
+static inline bool path_take(tbus_subscriber_t *s, void *into, size_t bytes)
+{
+    size_t got;
+    const void *message = tbus_peek(s, &got);
+    if (message == NULL)
+        return false;
+    assert_int_equal(got, bytes);
+    memcpy(into, message, bytes);
+    tbus_advance(s);
+    tbus_subscriber_flush(s);
+    return true;
+}
+
+static inline void path_expect_report(order_path_t *p, uint8_t kind, uint64_t count, uint8_t reason)
+{
+    report_t r;
+    assert_true(path_take(&p->reports, &r, sizeof(r)));
+    if (r.kind != kind || r.reason != reason)
+        fail_msg("got %s (%s), wanted %s (%s)", report_kind_name(r.kind), report_reason_name(r.reason),
+                 report_kind_name(kind), report_reason_name(reason));
+    assert_int_equal(r.order_id, ORDER_ID(STRATEGY, count));
+    assert_int_equal(report_strategy(&r), STRATEGY);
+    assert_int_equal(r.sent >> 48, STRATEGY);
+    assert_true((r.sent & TICK_NS_MASK) != 0);
+}
+static inline void path_expect_no_report(order_path_t *p)
+{
+    size_t bytes;
+    assert_null(tbus_peek(&p->reports, &bytes));
+}
+
+static inline uint64_t path_counter(const order_path_t *p, const char *name)
+{
+    return tbus_counter_value(&p->bus, name);
+}
+
+#endif

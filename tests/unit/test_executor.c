@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/order_path.h"
+
+#define PX 1000000u
+
+typedef struct fixture {
+    order_path_t *path;
+    tbus_publisher_t approved;
+} fixture_t;
+
+static fixture_t open_executor(void)
+{
+    fixture_t f = {.path = path_open(1024)};
+    order_path_t *p = f.path;
+    PATH_OK(tbus_publisher_join(tbus_bus_ring(&p->bus, "approved"), PATH_RISK, &f.approved, &p->err));
+    executor_params_t params;
+    executor_params_default(&params);
+    path_add_executor(p, &params);
+    return f;
+}
+
+static void close_executor(fixture_t *f)
+{
+    path_close(f->path);
+}
+
+static enum tbus_publish approve(fixture_t *f, order_t order)
+{
+    return tbus_publish_try(&f->approved, &order, sizeof(order));
+}
+
+static order_t caused_by(order_t order, uint64_t md_seq)
+{
+    order.md_seq = md_seq;
+    return order;
+}
+
+static void executor_reports_what_becomes_of_an_order(void **state)
+{
+    (void)state;
+    fixture_t f = open_executor();
+    order_path_t *p = f.path;
+    path_tick(p, tick_add(LOCATE, 1, 'S', 100, PX));
+    approve(&f, caused_by(order_new(1, 'B', 150, PX, ORDER_TIF_DAY), 1));
+    assert_int_equal(path_poll(p->executor, 8), 2);
+    path_expect_report(p, REPORT_ACCEPTED, 1, REASON_NONE);
+    report_t r;
+    assert_true(path_take(&p->reports, &r, sizeof(r)));
+    assert_int_equal(r.kind, REPORT_PARTIAL);
+    assert_int_equal(r.qty, 100);
+    assert_int_equal(r.leaves, 50);
+    assert_int_equal(r.px_e4, PX);
+    assert_int_equal(r.exec_id, 1);
+    assert_int_equal(r.liquidity, 'R');
+    assert_int_equal(r.md_seq, 1);
+    path_expect_no_report(p);
+    path_tick(p, tick_add(LOCATE, 2, 'S', 50, PX));
+    assert_int_equal(path_poll(p->executor, 8), 1);
+    path_expect_report(p, REPORT_FILLED, 1, REASON_NONE);
+    assert_int_equal(path_poll(p->executor, 8), 0);
+    assert_int_equal(path_counter(p, "executor.orders"), 1);
+    assert_int_equal(path_counter(p, "executor.executions"), 2);
+    assert_int_equal(path_counter(p, "executor.executed_shares"), 150);
+    assert_int_equal(path_counter(p, "executor.open_orders"), 0);
+    close_executor(&f);
+}
+
+static void executor_executes_an_order_only_after_the_tick_that_caused_it(void **state)
+{
+    (void)state;
+    fixture_t f = open_executor();
+    order_path_t *p = f.path;
+    path_tick(p, tick_add(LOCATE, 1, 'S', 100, PX + 100));
+    path_tick(p, tick_add(LOCATE, 2, 'S', 100, PX));
+    path_tick(p, tick_delete(LOCATE, 2));
+    approve(&f, caused_by(order_new(1, 'B', 100, PX + 100, ORDER_TIF_DAY), 2));
+    assert_int_equal(path_poll(p->executor, 0), 0);
+    assert_int_equal(path_poll(p->executor, 1), 1);
+    path_expect_no_report(p);
+    assert_int_equal(path_poll(p->executor, 1), 2);
+    path_expect_report(p, REPORT_ACCEPTED, 1, REASON_NONE);
+    report_t r;
+    assert_true(path_take(&p->reports, &r, sizeof(r)));
+    assert_int_equal(r.px_e4, PX);
+    close_executor(&f);
+}
+
+static void executor_refuses_orders_that_lie_about_their_cause_or_are_none(void **state)
+{
+    (void)state;
+    fixture_t f = open_executor();
+    order_path_t *p = f.path;
+    path_tick(p, tick_add(LOCATE, 1, 'S', 100, PX));
+    order_t order = caused_by(order_new(1, 'B', 100, PX, ORDER_TIF_DAY), 2);
+    approve(&f, order);
+    order = caused_by(order_new(2, 'B', 100, PX, ORDER_TIF_DAY), 1);
+    tbus_publish_try(&f.approved, &order, 40);
+    path_poll(p->executor, 8);
+    path_expect_report(p, REPORT_REJECTED, 1, REASON_MALFORMED);
+    report_t r;
+    assert_true(path_take(&p->reports, &r, sizeof(r)));
+    assert_int_equal(r.kind, REPORT_REJECTED);
+    assert_int_equal(r.reason, REASON_MALFORMED);
+    path_expect_no_report(p);
+    close_executor(&f);
+}
+
+static void executor_refuses_a_replayed_approval(void **state)
+{
+    (void)state;
+    fixture_t f = open_executor();
+    order_path_t *p = f.path;
+    order_t order = order_new(1, 'B', 100, PX, ORDER_TIF_DAY);
+    approve(&f, order);
+    approve(&f, order);
+    path_poll(p->executor, 8);
+    path_expect_report(p, REPORT_ACCEPTED, 1, REASON_NONE);
+    path_expect_report(p, REPORT_REJECTED, 1, REASON_DUPLICATE_ID);
+    assert_int_equal(path_counter(p, "executor.open_orders"), 1);
+    close_executor(&f);
+}
+
+static void executor_keeps_reports_while_the_ring_is_full_and_takes_nothing_more(void **state)
+{
+    (void)state;
+    fixture_t f = open_executor();
+    order_path_t *p = f.path;
+    enum { LEVELS = 40 };
+    for (uint32_t i = 0; i < LEVELS; i++)
+        path_tick(p, tick_add(LOCATE, 1 + i, 'S', 10, PX + i));
+    approve(&f, caused_by(order_new(1, 'B', 10 * LEVELS + 5, PX + LEVELS, ORDER_TIF_IOC), LEVELS));
+    approve(&f, caused_by(order_new(2, 'B', 1, PX, ORDER_TIF_IOC), LEVELS));
+    assert_int_equal(path_poll(p->executor, LEVELS), LEVELS + 1);
+    assert_true(p->executor->pending);
+    path_tick(p, tick_delete(LOCATE, 1));
+    assert_int_equal(path_poll(p->executor, 8), 0); /* neither the tick nor the second order */
+    assert_int_equal(market_seq(p->executor_market), LEVELS);
+
+    path_expect_report(p, REPORT_ACCEPTED, 1, REASON_NONE);
+    for (uint32_t i = 0; i < LEVELS; i++) {
+        path_poll(p->executor, 0);
+        report_t r;
+        assert_true(path_take(&p->reports, &r, sizeof(r)));
+        assert_int_equal(r.kind, REPORT_PARTIAL);
+        assert_int_equal(r.exec_id, i + 1);
+        assert_int_equal(r.px_e4, PX + i);
+        assert_true((r.sent & TICK_NS_MASK) != 0);
+    }
+    path_poll(p->executor, 0);
+    path_expect_report(p, REPORT_CANCELLED, 1, REASON_IOC_UNFILLED);
+    assert_false(p->executor->pending);
+    path_expect_report(p, REPORT_ACCEPTED, 2, REASON_NONE);
+    path_expect_report(p, REPORT_CANCELLED, 2, REASON_IOC_UNFILLED); /* before the tick: a budget of none */
+    path_expect_no_report(p);
+    assert_int_equal(path_poll(p->executor, 8), 1);
+    close_executor(&f);
+}
+
+static void executor_executes_nothing_once_the_bus_is_halted(void **state)
+{
+    (void)state;
+    fixture_t f = open_executor();
+    order_path_t *p = f.path;
+    path_tick(p, tick_add(LOCATE, 1, 'S', 100, PX));
+    approve(&f, caused_by(order_new(1, 'B', 10, PX - 10, ORDER_TIF_DAY), 1));
+    approve(&f, caused_by(order_new(2, 'B', 10, PX - 20, ORDER_TIF_DAY), 1));
+    path_poll(p->executor, 8);
+    path_expect_report(p, REPORT_ACCEPTED, 1, REASON_NONE);
+    path_expect_report(p, REPORT_ACCEPTED, 2, REASON_NONE);
+
+    tbus_store_relaxed_u32(&p->bus.directory->halted, 1);
+    path_tick(p, tick_add(LOCATE, 2, 'S', 100, PX - 50)); /* would fill both */
+    approve(&f, caused_by(order_new(3, 'B', 10, PX, ORDER_TIF_DAY), 1));
+    approve(&f, order_cancel(1));
+    path_poll(p->executor, 8);
+    path_expect_report(p, REPORT_CANCELLED, 1, REASON_KILL_SWITCH);
+    path_expect_report(p, REPORT_CANCELLED, 2, REASON_KILL_SWITCH);
+    path_expect_report(p, REPORT_REJECTED, 3, REASON_KILL_SWITCH);
+    path_expect_report(p, REPORT_CANCEL_REJECTED, 1, REASON_UNKNOWN_ORDER);
+    path_expect_no_report(p);
+    assert_int_equal(path_counter(p, "executor.executions"), 0);
+    assert_int_equal(path_counter(p, "executor.open_orders"), 0);
+    close_executor(&f);
+}
+
+static void executor_cancels_on_halt_before_anything_else_even_without_input(void **state)
+{
+    (void)state;
+    fixture_t f = open_executor();
+    order_path_t *p = f.path;
+    approve(&f, order_new(1, 'B', 10, PX, ORDER_TIF_DAY));
+    path_poll(p->executor, 8);
+    path_expect_report(p, REPORT_ACCEPTED, 1, REASON_NONE);
+    tbus_store_relaxed_u32(&p->bus.directory->halted, 1);
+    assert_true(path_poll(p->executor, 0) > 0);
+    path_expect_report(p, REPORT_CANCELLED, 1, REASON_KILL_SWITCH);
+    assert_int_equal(path_counter(p, "executor.open_orders"), 0);
+    assert_int_equal(path_poll(p->executor, 8), 0);
+    close_executor(&f);
+}
+
+static void executor_times_the_first_report_of_each_order(void **state)
+{
+    (void)state;
+    fixture_t f = open_executor();
+    order_path_t *p = f.path;
+    path_tick(p, tick_add(LOCATE, 1, 'S', 100, PX));
+    uint64_t before_ns = tbus_bus_now_ns(&p->bus);
+    order_t order = caused_by(order_new(1, 'B', 150, PX, ORDER_TIF_IOC), 1);
+    order.intended = tick_pack(1, LOCATE); /* just after the beginning of the bus */
+    approve(&f, order);
+    order = caused_by(order_new(1, 'B', 150, PX, ORDER_TIF_IOC), 1);
+    approve(&f, order); /* rejected: timed as well */
+    order = caused_by(order_new(2, 'B', 150, PX, ORDER_TIF_IOC), 0);
+    order.intended = tick_pack(0, LOCATE); /* no tick caused it */
+    approve(&f, order);
+    approve(&f, order_cancel(9));
+    path_poll(p->executor, 8);
+    uint64_t after_ns = tbus_bus_now_ns(&p->bus);
+    const tbus_histogram_t *h = tbus_bus_histogram(&p->bus, "tick_to_report");
+    assert_int_equal(tbus_load_relaxed_u64(&h->count), 2);
+    assert_in_range(tbus_load_relaxed_u64(&h->max), before_ns - 1, after_ns - 1);
+    close_executor(&f);
+}
+
+static void executor_stops_when_a_table_of_the_market_is_full(void **state)
+{
+    (void)state;
+    fixture_t f = open_executor();
+    order_path_t *p = f.path;
+    int work = 0;
+    for (uint64_t ref = 1; ref <= 5000 && work >= 0; ref++) {
+        path_tick(p, tick_add(LOCATE, ref, 'B', 1, PX));
+        work = path_poll(p->executor, 1);
+    }
+    assert_int_equal(work, -TBUS_ELIMIT);
+    assert_int_equal(p->executor->error.code, -TBUS_ELIMIT);
+    close_executor(&f);
+}
+
+static void executor_is_not_made_without_its_places_or_with_wrong_params(void **state)
+{
+    (void)state;
+    order_path_t *p = path_open(64);
+    market_t *market = risk_market_create();
+    executor_params_t params;
+    executor_params_default(&params);
+    tbus_stage_t *stage = NULL;
+    assert_int_equal(executor_stage_create(&p->bus, PATH_EXECUTOR, market, &params, &stage, &p->err),
+                     -TBUS_ENOTFOUND);
+    params.venue.resting_max = 0;
+    assert_int_equal(executor_stage_create(&p->bus, PATH_EXECUTOR, market, &params, &stage, &p->err),
+                     -TBUS_ECONFIG);
+    assert_null(stage);
+    market_destroy(market);
+    path_close(p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(executor_reports_what_becomes_of_an_order),
+        cmocka_unit_test(executor_executes_an_order_only_after_the_tick_that_caused_it),
+        cmocka_unit_test(executor_refuses_orders_that_lie_about_their_cause_or_are_none),
+        cmocka_unit_test(executor_refuses_a_replayed_approval),
+        cmocka_unit_test(executor_keeps_reports_while_the_ring_is_full_and_takes_nothing_more),
+        cmocka_unit_test(executor_executes_nothing_once_the_bus_is_halted),
+        cmocka_unit_test(executor_cancels_on_halt_before_anything_else_even_without_input),
+        cmocka_unit_test(executor_times_the_first_report_of_each_order),
+        cmocka_unit_test(executor_stops_when_a_table_of_the_market_is_full),
+        cmocka_unit_test(executor_is_not_made_without_its_places_or_with_wrong_params),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/order_path.h"
+
+#define BID 1000000u
+#define ASK 1000200u
+
+typedef struct fixture {
+    order_path_t *path;
+    tbus_subscriber_t approved;
+} fixture_t;
+
+static risk_limits_t small_limits(void)
+{
+    risk_limits_t limits;
+    risk_limits_default(&limits);
+    limits.position_max = 1000;
+    return limits;
+}
+
+static fixture_t open_risk_alone(void)
+{
+    fixture_t f = {.path = path_open(64)};
+    order_path_t *p = f.path;
+    path_reserve(p, "approved", "test", TBUS_SUBSCRIBER);
+    PATH_OK(tbus_subscriber_join(tbus_bus_ring(&p->bus, "approved"), "test", PATH_EXECUTOR, &f.approved,
+                                 &p->err));
+    risk_limits_t limits = small_limits();
+    path_add_risk(p, &limits);
+    return f;
+}
+
+/* ... and two ticks, taken, that make a touch. */
+static fixture_t open_risk(void)
+{
+    fixture_t f = open_risk_alone();
+    path_tick(f.path, tick_add(LOCATE, 1, 'B', 500, BID));
+    path_tick(f.path, tick_add(LOCATE, 2, 'S', 500, ASK));
+    assert_int_equal(path_poll(f.path->risk, 10), 2);
+    return f;
+}
+
+static void close_risk(fixture_t *f)
+{
+    tbus_subscriber_leave(&f->approved);
+    path_close(f->path);
+}
+
+static order_t buy(uint64_t count, uint32_t qty)
+{
+    order_t order = order_new(count, 'B', qty, BID, ORDER_TIF_DAY);
+    order.md_seq = 2;
+    return order;
+}
+
+static void expect_approved(fixture_t *f, const order_t *order)
+{
+    order_t got;
+    assert_true(path_take(&f->approved, &got, sizeof(got)));
+    assert_memory_equal(&got, order, sizeof(got));
+}
+static void expect_none_approved(fixture_t *f)
+{
+    size_t bytes;
+    assert_null(tbus_peek(&f->approved, &bytes));
+}
+
+static void risk_passes_orders_byte_for_byte_and_says_nothing_about_them(void **state)
+{
+    (void)state;
+    fixture_t f = open_risk();
+    order_t order = buy(1, 100);
+    order.report_seq = UINT64_C(0x1122334455667788);
+    order.sent |= 123456789;
+    memset(order.pad, 0xa5, sizeof(order.pad));
+    path_order(f.path, order);
+    assert_int_equal(path_poll(f.path->risk, 1), 1);
+    expect_approved(&f, &order);
+    path_expect_no_report(f.path);
+    assert_int_equal(path_poll(f.path->risk, 1), 0);
+    assert_false(f.path->risk->pending);
+    close_risk(&f);
+}
+
+static void risk_rejects_on_reports_with_the_reason(void **state)
+{
+    (void)state;
+    fixture_t f = open_risk();
+    path_order(f.path, buy(1, 1001));
+    order_t cancel = order_cancel(1);
+    cancel.sent = tick_pack(0, STRATEGY + 1);
+    path_order(f.path, cancel);
+    path_poll(f.path->risk, 1);
+    expect_none_approved(&f);
+    report_t r;
+    assert_true(path_take(&f.path->reports, &r, sizeof(r)));
+    assert_int_equal(r.kind, REPORT_REJECTED);
+    assert_int_equal(r.reason, REASON_POSITION_LIMIT);
+    assert_int_equal(r.order_id, ORDER_ID(STRATEGY, 1));
+    assert_int_equal(r.md_seq, 2);
+    assert_int_equal(r.intended, buy(1, 1).intended);
+    assert_int_equal(r.px_e4, BID);
+    assert_int_equal(r.qty, 1001);
+    assert_int_equal(r.leaves, 0);
+    assert_int_equal(r.side, 'B');
+    path_expect_report(f.path, REPORT_CANCEL_REJECTED, 1, REASON_MALFORMED);
+    close_risk(&f);
+}
+
+static void risk_judges_an_order_only_after_the_tick_that_caused_it(void **state)
+{
+    (void)state;
+    fixture_t f = open_risk_alone();
+    path_tick(f.path, tick_add(LOCATE, 1, 'B', 500, BID));
+    path_tick(f.path, tick_add(LOCATE, 2, 'S', 500, ASK));
+    path_tick(f.path, tick_trading(LOCATE, 'H'));
+    order_t order = buy(1, 100);
+    path_order(f.path, order);
+    assert_int_equal(path_poll(f.path->risk, 0), 0); /* a budget of none: no tick, so no order */
+    assert_int_equal(path_poll(f.path->risk, 1), 1);
+    expect_none_approved(&f);
+    path_expect_no_report(f.path);
+    assert_int_equal(path_poll(f.path->risk, 1), 2); /* the second tick and the order, before the third */
+    expect_approved(&f, &order);
+    close_risk(&f);
+}
+
+static void risk_rejects_an_order_that_names_a_tick_that_is_not_there(void **state)
+{
+    (void)state;
+    fixture_t f = open_risk();
+    order_t order = buy(1, 100);
+    order.md_seq = 3;
+    path_order(f.path, order);
+    order = buy(2, 100);
+    path_order(f.path, order);
+    assert_int_equal(path_poll(f.path->risk, 1), 2);
+    path_expect_report(f.path, REPORT_REJECTED, 1, REASON_MALFORMED);
+    expect_approved(&f, &order);
+    close_risk(&f);
+}
+
+static void risk_rejects_a_message_that_has_not_the_length_of_an_order(void **state)
+{
+    (void)state;
+    fixture_t f = open_risk();
+    order_t order = buy(1, 100);
+    tbus_publish_try(&f.path->orders, &order, 55);
+    tbus_publish_try(&f.path->orders, &order, 0);
+    path_poll(f.path->risk, 1);
+    path_expect_report(f.path, REPORT_REJECTED, 1, REASON_MALFORMED);
+    report_t r;
+    assert_true(path_take(&f.path->reports, &r, sizeof(r)));
+    assert_int_equal(r.kind, REPORT_REJECTED);
+    assert_int_equal(r.order_id, 0);
+    expect_none_approved(&f);
+    close_risk(&f);
+}
+
+static void risk_waits_with_orders_but_not_with_ticks_and_reports_while_approved_is_full(void **state)
+{
+    (void)state;
+    fixture_t f = open_risk();
+    tbus_publisher_t executor;
+    order_path_t *p = f.path;
+    PATH_OK(tbus_publisher_join(tbus_bus_ring(&p->bus, "reports"), PATH_EXECUTOR, &executor, &p->err));
+    uint64_t sent = 0;
+    while (!p->risk->pending) {
+        assert_int_equal(path_order(p, buy(++sent, 1)), TBUS_PUBLISHED);
+        path_poll(p->risk, 1);
+        assert_true(sent <= PATH_SLOTS + 1);
+    }
+    assert_int_equal(sent, PATH_SLOTS + 1);
+    assert_int_equal(path_order(p, buy(++sent, 1)), TBUS_PUBLISHED);
+    path_tick(p, tick_add(LOCATE, 3, 'B', 5, BID - 5));
+    order_t first = buy(1, 1);
+    report_t accepted = report_of(&first, REPORT_ACCEPTED, 1, 1, BID);
+    tbus_publish_try(&executor, &accepted, sizeof(accepted));
+    assert_int_equal(path_poll(p->risk, 1), 2); /* the tick and the report */
+    assert_int_equal(market_seq(p->risk_market), 3);
+    assert_int_equal(path_counter(p, "risk.orders"), PATH_SLOTS + 1);
+    assert_true(p->risk->pending);
+    for (uint64_t count = 1; count <= sent; count++) {
+        order_t order = buy(count, 1);
+        expect_approved(&f, &order);
+        path_poll(p->risk, 1);
+    }
+    assert_false(p->risk->pending);
+    expect_none_approved(&f);
+    close_risk(&f);
+}
+
+static void risk_keeps_a_reject_while_reports_is_full_and_loses_none(void **state)
+{
+    (void)state;
+    fixture_t f = open_risk();
+    order_path_t *p = f.path;
+    uint64_t sent = 0;
+    for (int i = 0; i < 40; i++) {
+        sent += path_order(p, buy(sent + 1, 5000)) == TBUS_PUBLISHED;
+        path_poll(p->risk, 1);
+    }
+    assert_true(p->risk->pending);
+    assert_int_equal(sent, PATH_SLOTS + 1 + PATH_SLOTS); /* published, kept, and as many waiting */
+    for (uint64_t count = 1; count <= sent; count++) {
+        path_expect_report(p, REPORT_REJECTED, count, REASON_POSITION_LIMIT);
+        path_poll(p->risk, 1);
+    }
+    path_expect_no_report(p);
+    assert_false(p->risk->pending);
+    assert_int_equal(path_counter(p, "risk.rejects.position_limit"), sent);
+    close_risk(&f);
+}
+
+static void risk_rejects_new_orders_from_the_moment_the_bus_is_halted(void **state)
+{
+    (void)state;
+    fixture_t f = open_risk();
+    order_t order = buy(1, 100);
+    path_order(f.path, order);
+    path_poll(f.path->risk, 1);
+    expect_approved(&f, &order);
+    tbus_store_relaxed_u32(&f.path->bus.directory->halted, 1);
+    path_order(f.path, buy(2, 100));
+    order_t cancel = order_cancel(1);
+    path_order(f.path, cancel);
+    path_poll(f.path->risk, 1);
+    path_expect_report(f.path, REPORT_REJECTED, 2, REASON_KILL_SWITCH);
+    expect_approved(&f, &cancel);
+    tbus_store_relaxed_u32(&f.path->bus.directory->halted, 0);
+    order = buy(3, 100);
+    path_order(f.path, order);
+    path_poll(f.path->risk, 1);
+    expect_approved(&f, &order);
+    close_risk(&f);
+}
+
+static void risk_takes_its_own_reject_for_nothing_when_the_order_lives(void **state)
+{
+    (void)state;
+    fixture_t f = open_risk();
+    order_t order = buy(1, 1000);
+    path_order(f.path, order);
+    path_order(f.path, order);
+    for (int i = 0; i < 3; i++)
+        path_poll(f.path->risk, 1);
+    expect_approved(&f, &order);
+    path_expect_report(f.path, REPORT_REJECTED, 1, REASON_DUPLICATE_ID);
+    path_order(f.path, buy(2, 1)); /* the first one still fills the limit */
+    path_poll(f.path->risk, 1);
+    path_expect_report(f.path, REPORT_REJECTED, 2, REASON_POSITION_LIMIT);
+    expect_none_approved(&f);
+    close_risk(&f);
+}
+
+static void risk_follows_reports_before_it_judges(void **state)
+{
+    (void)state;
+    fixture_t f = open_risk();
+    order_path_t *p = f.path;
+    tbus_publisher_t executor;
+    PATH_OK(tbus_publisher_join(tbus_bus_ring(&p->bus, "reports"), PATH_EXECUTOR, &executor, &p->err));
+    order_t order = buy(1, 1000);
+    path_order(p, order);
+    path_poll(p->risk, 1);
+    expect_approved(&f, &order);
+    report_t cancelled = report_of(&order, REPORT_CANCELLED, 1000, 0, BID);
+    order = buy(2, 1000);
+    path_order(p, order);
+    tbus_publish_try(&executor, &cancelled, sizeof(cancelled));
+    path_poll(p->risk, 1);
+    expect_approved(&f, &order);
+    assert_int_equal(path_counter(p, "risk.report_mismatches"), 0);
+    close_risk(&f);
+}
+
+static void risk_counts_every_order_as_passed_or_under_one_reason(void **state)
+{
+    (void)state;
+    fixture_t f = open_risk();
+    order_path_t *p = f.path;
+    path_order(p, buy(1, 100));
+    path_order(p, buy(1, 100));
+    path_order(p, buy(2, 5000));
+    path_order(p, order_cancel(1));
+    path_order(p, buy(0, 100));
+    path_poll(p->risk, 1);
+    assert_int_equal(path_counter(p, "risk.orders"), 5);
+    assert_int_equal(path_counter(p, "risk.cancels"), 1);
+    assert_int_equal(path_counter(p, "risk.passed"), 2);
+    uint64_t rejects = 0, named = 0;
+    for (unsigned reason = 0; reason < REASON_COUNT; reason++) {
+        char name[48];
+        snprintf(name, sizeof(name), "risk.rejects.%s", report_reason_name(reason));
+        rejects += path_counter(p, name);
+    }
+    for (uint32_t i = 0; i < tbus_load_acquire_u32(&p->bus.directory->counters_count); i++)
+        named += strncmp(p->bus.directory->counters[i].name, "risk.rejects.", 13) == 0;
+    assert_int_equal(rejects, 3);
+    assert_int_equal(named, 14); /* all reasons of the gate, from the start */
+    assert_int_equal(path_counter(p, "risk.rejects.duplicate_order_id"), 1);
+    assert_int_equal(path_counter(p, "risk.rejects.position_limit"), 1);
+    assert_int_equal(path_counter(p, "risk.rejects.malformed"), 1);
+    close_risk(&f);
+}
+
+static void risk_measures_the_rate_in_market_time(void **state)
+{
+    (void)state;
+    fixture_t f = {.path = path_open(64)};
+    order_path_t *p = f.path;
+    path_reserve(p, "approved", "test", TBUS_SUBSCRIBER);
+    PATH_OK(tbus_subscriber_join(tbus_bus_ring(&p->bus, "approved"), "test", PATH_EXECUTOR, &f.approved,
+                                 &p->err));
+    risk_limits_t limits = small_limits();
+    limits.orders_per_second = 1;
+    path_add_risk(p, &limits);
+    tick_t tick = tick_add(LOCATE, 1, 'B', 500, BID);
+    tick.event = 34200 * SECOND_NS;
+    path_tick(p, tick);
+    tick = tick_add(LOCATE, 2, 'S', 500, ASK);
+    tick.event = 34200 * SECOND_NS;
+    path_tick(p, tick);
+    path_poll(p->risk, 10);
+    path_order(p, buy(1, 1));
+    path_order(p, buy(2, 1));
+    path_poll(p->risk, 10);
+    path_expect_report(p, REPORT_REJECTED, 2, REASON_RATE);
+    path_tick(p, (tick_t){.type = TICK_END_MARK}); /* has no time */
+    tick = tick_trading(LOCATE, 'T');
+    tick.event = 34201 * SECOND_NS;
+    path_tick(p, tick);
+    path_poll(p->risk, 1);
+    path_order(p, buy(3, 1));
+    path_poll(p->risk, 0);
+    path_expect_report(p, REPORT_REJECTED, 3, REASON_RATE);
+    path_poll(p->risk, 1);
+    path_order(p, buy(4, 1));
+    path_poll(p->risk, 1);
+    path_expect_no_report(p);
+    close_risk(&f);
+}
+
+static void risk_stops_when_a_table_of_the_market_is_full(void **state)
+{
+    (void)state;
+    fixture_t f = open_risk_alone();
+    order_path_t *p = f.path;
+    int work = 0;
+    for (uint64_t ref = 1; ref <= 5000 && work >= 0; ref++) {
+        path_tick(p, tick_add(LOCATE, ref, 'B', 1, BID));
+        work = path_poll(p->risk, 1);
+    }
+    assert_int_equal(work, -TBUS_ELIMIT);
+    assert_int_equal(p->risk->error.code, -TBUS_ELIMIT);
+    assert_non_null(strstr(p->risk->error.text, "4097"));
+    close_risk(&f);
+}
+
+static void risk_stops_at_a_report_that_has_not_the_length_of_one(void **state)
+{
+    (void)state;
+    fixture_t f = open_risk();
+    order_path_t *p = f.path;
+    tbus_publisher_t executor;
+    PATH_OK(tbus_publisher_join(tbus_bus_ring(&p->bus, "reports"), PATH_EXECUTOR, &executor, &p->err));
+    tbus_publish_try(&executor, "short", 5);
+    assert_int_equal(path_poll(p->risk, 1), -TBUS_ECORRUPT);
+    assert_int_equal(p->risk->error.code, -TBUS_ECORRUPT);
+    close_risk(&f);
+}
+
+static void risk_is_not_made_without_its_places_or_with_wrong_limits(void **state)
+{
+    (void)state;
+    order_path_t *p = path_open(64);
+    market_t *market = risk_market_create();
+    risk_params_t params;
+    risk_limits_default(&params.limits);
+    tbus_stage_t *stage = NULL;
+    assert_int_equal(risk_stage_create(&p->bus, PATH_RISK, market, &params, &stage, &p->err),
+                     -TBUS_ENOTFOUND);
+    path_reserve(p, "md", "risk", TBUS_SUBSCRIBER);
+    assert_int_equal(risk_stage_create(&p->bus, PATH_RISK, market, &params, &stage, &p->err),
+                     -TBUS_ENOTFOUND);
+    params.limits.max_order_qty = 0;
+    assert_int_equal(risk_stage_create(&p->bus, PATH_RISK, market, &params, &stage, &p->err), -TBUS_ECONFIG);
+    assert_null(stage);
+    market_destroy(market);
+    path_close(p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(risk_passes_orders_byte_for_byte_and_says_nothing_about_them),
+        cmocka_unit_test(risk_rejects_on_reports_with_the_reason),
+        cmocka_unit_test(risk_judges_an_order_only_after_the_tick_that_caused_it),
+        cmocka_unit_test(risk_rejects_an_order_that_names_a_tick_that_is_not_there),
+        cmocka_unit_test(risk_rejects_a_message_that_has_not_the_length_of_an_order),
+        cmocka_unit_test(risk_waits_with_orders_but_not_with_ticks_and_reports_while_approved_is_full),
+        cmocka_unit_test(risk_keeps_a_reject_while_reports_is_full_and_loses_none),
+        cmocka_unit_test(risk_rejects_new_orders_from_the_moment_the_bus_is_halted),
+        cmocka_unit_test(risk_takes_its_own_reject_for_nothing_when_the_order_lives),
+        cmocka_unit_test(risk_follows_reports_before_it_judges),
+        cmocka_unit_test(risk_counts_every_order_as_passed_or_under_one_reason),
+        cmocka_unit_test(risk_measures_the_rate_in_market_time),
+        cmocka_unit_test(risk_stops_when_a_table_of_the_market_is_full),
+        cmocka_unit_test(risk_stops_at_a_report_that_has_not_the_length_of_one),
+        cmocka_unit_test(risk_is_not_made_without_its_places_or_with_wrong_limits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
