@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* busctl - the one command of tickbus. Finds the verb and hands over; see verbs.h. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tools/verbs.h"
+
+typedef struct verb {
+    const char *name;
+    const char *usage;
+    const char *summary;
+    int (*run)(int argc, char **argv);
+} verb_t;
+
+static const verb_t verbs[] = {
+    {"start", "[OPTION...]", "run the whole pipeline: feed, strategy, risk, executor, recorder", verb_start},
+    {"replay", "DIR [OPTION...]", "run it on a journal instead of a feed", verb_replay},
+    {"stop", "[--name NAME]", "drain a running pipeline and stop it", verb_stop},
+    {"status", "[--json]", "what a running pipeline is doing", verb_status},
+    {"tap", "TOPIC [OPTION...]", "follow the messages of a topic, without holding anybody up", verb_tap},
+    {"journal", "export|info DIR", "read what was recorded", verb_journal},
+    {"config", "show|check [FILE]", "print the effective configuration, or check a file", verb_config},
+};
+#define VERBS_COUNT (sizeof verbs / sizeof verbs[0])
+
+static int help(void)
+{
+    printf("busctl - a low-latency market data bus: start it, watch it, record and replay it\n\n"
+           "usage: busctl VERB [OPTION...]\n\n");
+    for (size_t i = 0; i < VERBS_COUNT; i++)
+        printf("  %-8s %-18s %s\n", verbs[i].name, verbs[i].usage, verbs[i].summary);
+    printf("\n  busctl VERB --help    options of a verb, with an example\n"
+           "  busctl --version\n\n"
+           "example: busctl start --feed synth:seed=1,symbols=8 --journal /tmp/session\n\n"
+           "stdout is data, stderr is talk. Exit codes: 0 it worked, 1 it failed, 2 wrong usage.\n");
+    return fflush(stdout) == 0 ? VERB_OK : VERB_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+    signal(SIGPIPE, SIG_IGN); /* a reader that went away is an error of the write, not our death */
+    const char *name = argc > 1 ? argv[1] : NULL;
+    if (!name)
+        return verb_usage("busctl", "a verb is missing");
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)
+        return help();
+    if (strcmp(name, "--version") == 0) {
+        puts("busctl (tickbus) " TICKBUS_VERSION);
+        return fflush(stdout) == 0 ? VERB_OK : VERB_FAILED;
+    }
+    for (size_t i = 0; i < VERBS_COUNT; i++)
+        if (strcmp(name, verbs[i].name) == 0) {
+            char verb[32];
+            snprintf(verb, sizeof verb, "busctl %s", verbs[i].name);
+            argv[1] = verb;
+            return verbs[i].run(argc - 1, argv + 1);
+        }
+    return verb_usage("busctl", "there is no %s '%s'", name[0] == '-' ? "option" : "verb", name);
+}
