@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* measure.h - all mechanisms, side by side: rounds of trials, so that whatever disturbs the machine disturbs every row alike.
+ *
+ *    round 1:  two CPUs: raw, pipe, fifo, ...   one CPU: raw, pipe, fifo, ...      (each: round trips, then streams of three sizes)
+ *    round 2:  the same, starting with another mechanism
+ *    ...
+ *    at the end, once: what each mechanism's survivor sees when its peer is killed
+ *
+ * A row's figures are medians over the rounds; its tail percentiles are those of all round trips of all rounds. Time is shared out over
+ * what is still to do, so that the whole takes about as long as asked for.
+ */
+#ifndef TICKBUS_TOOLS_IPC_MEASURE_H
+#define TICKBUS_TOOLS_IPC_MEASURE_H
+
+#include "tools/ipc/series.h"
+#include "tools/ipc/trial.h"
+
+#define IPC_SIZES_COUNT 3u
+extern const size_t ipc_stream_sizes[IPC_SIZES_COUNT]; /* 64, 1024, 65536 */
+
+enum ipc_placement { IPC_TWO_CPUS = 0, IPC_ONE_CPU = 1, IPC_PLACEMENTS = 2 };
+
+typedef struct ipc_plan {
+    const ipc_mechanism_t *const *mechanisms; /* ended by NULL; not owned */
+    size_t message_bytes;                     /* of the round trips, 8..IPC_MESSAGE_BYTES_MAX */
+    int cpus[2];
+    uint32_t cpus_count;     /* 1: only cpus[0] may be used */
+    const char *one_cpu_why; /* with 1: why there are no rows of two */
+    uint64_t duration_ns;    /* of the whole measurement, roughly */
+    uint32_t rounds;         /* 1..IPC_ROUNDS_MAX */
+} ipc_plan_t;
+
+/* Odd, 5 or more: one for each two seconds. */
+uint32_t ipc_rounds_for(uint64_t duration_ns);
+
+/* What all trials of one kind together needed. */
+typedef struct ipc_usage {
+    uint64_t messages;
+    uint64_t cpu_ns;
+    uint64_t syscalls;
+    uint64_t context_switches;
+} ipc_usage_t;
+
+typedef struct ipc_row {
+    const ipc_mechanism_t *mechanism;
+    enum ipc_placement placement;
+    int cpus[2];
+    uint32_t cpus_count;
+    bool available;
+    bool failed; /* the host has it, and a trial went wrong */
+    char why_not[320];
+    tbus_histogram_t roundtrips; /* of all rounds */
+    ipc_series_t roundtrip_p50_ns;
+    ipc_series_t
+        roundtrip_ratio; /* p50 as a multiple of the raw ping-pong between the two CPUs, in the same round */
+    ipc_series_t rates[IPC_SIZES_COUNT];        /* messages a second, one way */
+    const char *rates_why_not[IPC_SIZES_COUNT]; /* NULL: it was measured */
+    ipc_series_t synchronisations;              /* a second; of mechanisms that transfer no data */
+    ipc_usage_t roundtrip_usage;
+    ipc_usage_t stream_usage; /* of the smallest size */
+    bool death_known;
+    char death_receive[120]; /* what the survivor saw who waited for a message */
+    char death_send[120];    /* and the one who went on sending */
+    char limits[200];
+} ipc_row_t;
+
+typedef struct ipc_measurement {
+    ipc_plan_t plan;
+    uint64_t elapsed_ns;
+    uint32_t rows_count;
+    ipc_row_t *rows; /* owned; per mechanism one for two CPUs, one for one */
+    ipc_row_t raw[IPC_PLACEMENTS];
+} ipc_measurement_t;
+
+/* `done` of `total` trials are behind; the next is this one. */
+typedef void (*ipc_progress_t)(uint32_t done, uint32_t total, const char *mechanism);
+
+/* The caller has SIGINT and SIGTERM blocked. A mechanism that fails is a row that says so; an error is returned only when nothing could be
+ * measured or somebody interrupted (-EINTR). Free the measurement in either case. */
+int ipc_measure(const ipc_plan_t *plan, ipc_leftovers_t *leftovers, ipc_progress_t progress,
+                ipc_measurement_t *out_measurement, tbus_error_t *err);
+void ipc_measurement_free(ipc_measurement_t *m);
+
+double ipc_per_message(const ipc_usage_t *usage, uint64_t what); /* NaN when there were none */
+
+#endif

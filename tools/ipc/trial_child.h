@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* trial_child.h - what the two children of a trial do, and the memory through which they and their parent talk. Private to trial.c. */
+#ifndef TICKBUS_TOOLS_IPC_TRIAL_CHILD_H
+#define TICKBUS_TOOLS_IPC_TRIAL_CHILD_H
+
+#include "tools/ipc/pattern.h"
+#include "tools/ipc/trial.h"
+
+/* In order; a child only moves forward. */
+enum ipc_stage {
+    IPC_STAGE_BOOT = 0,
+    IPC_STAGE_READY = 1, /* has its ends open */
+    IPC_STAGE_WAITING =
+        2, /* DEATH_*: the client is about to call receive, or waits for `killed`; the server waits to be killed */
+    IPC_STAGE_CALLED = 3, /* DEATH_*: what is measured has returned */
+    IPC_STAGE_DONE = 4,   /* its figures are complete */
+    IPC_STAGE_FAILED = 5  /* code and text say why */
+};
+
+/* Written by: its own child. */
+typedef struct ipc_side {
+    tbus_atomic_u32_t stage;
+    int code;
+    tbus_atomic_u64_t taken; /* DEATH_SEND: messages that were sent without an error, live */
+    uint64_t messages;       /* sent by the client */
+    uint64_t syscalls;
+    uint64_t cpu_ns;
+    uint64_t context_switches;
+    uint64_t begin_ns;
+    uint64_t end_ns;
+    char text[256];
+} ipc_side_t;
+
+#define IPC_NOT_YET UINT64_MAX
+
+struct ipc_trial_area {
+    ipc_side_t sides[2] __attribute__((aligned(128)));
+    tbus_atomic_u64_t last
+        __attribute__((aligned(128))); /* client: number of its last message; IPC_NOT_YET before */
+    tbus_atomic_u32_t killed __attribute__((aligned(128))); /* parent: the server is dead */
+    tbus_histogram_t roundtrips __attribute__((aligned(128)));
+    /* written by: the parent, once */
+    unsigned char pattern[IPC_PATTERN_BYTES] __attribute__((aligned(128)));
+    /* each side's receive buffer: here, so that a child allocates nothing */
+    unsigned char buffers[2][IPC_MESSAGE_BYTES_MAX] __attribute__((aligned(128)));
+};
+
+/* So many are sent to somebody dead at most: more than any mechanism can hold. */
+#define IPC_DEATH_SENDS_MAX 100000u
+
+/* The whole life of a child; returns its exit status. */
+int ipc_child_run(const ipc_trial_spec_t *spec, ipc_session_t *session, ipc_trial_area_t *area);
+
+#endif
