@@ -21,6 +21,7 @@ static const verb_t verbs[] = {
     {"tap", "TOPIC [OPTION...]", "follow the messages of a topic, without holding anybody up", verb_tap},
     {"journal", "export|info DIR", "read what was recorded", verb_journal},
     {"config", "show|check [FILE]", "print the effective configuration, or check a file", verb_config},
+    {"ipc", "[OPTION...]", "measure every mechanism of IPC on this machine, side by side", verb_ipc},
 };
 #define VERBS_COUNT (sizeof verbs / sizeof verbs[0])
 

@@ -19,6 +19,7 @@ int verb_status(int argc, char **argv);
 int verb_tap(int argc, char **argv);
 int verb_journal(int argc, char **argv);
 int verb_config(int argc, char **argv);
+int verb_ipc(int argc, char **argv); /* tools/ipc/verb_ipc.c */
 
 /* A wrong command line: prints "VERB: <what>" and where help is. `verb` is the verb's argv[0]. Returns
  * VERB_USAGE. */

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/ipc/advice.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tools/ipc/format.h"
+
+typedef bool (*fits_t)(const ipc_mechanism_t *m);
+
+static bool carries_data(const ipc_mechanism_t *m)
+{
+    return m->transfers_data;
+}
+static bool carries_data_asleep(const ipc_mechanism_t *m)
+{
+    return m->transfers_data && m->sleeps;
+}
+static bool reaches_other_hosts(const ipc_mechanism_t *m)
+{
+    return m->transfers_data && strcmp(m->scope, "network") == 0;
+}
+static bool is_durable(const ipc_mechanism_t *m)
+{
+    return m->transfers_data && m->durable;
+}
+static bool only_signals(const ipc_mechanism_t *m)
+{
+    return !m->transfers_data && m->sleeps;
+}
+
+/* NULL: none that fits was measured. */
+static const ipc_row_t *best(const ipc_measurement_t *m, enum ipc_placement placement, enum ipc_sort sort,
+                             fits_t fits)
+{
+    const ipc_row_t *winner = NULL;
+    for (uint32_t i = 0; i < m->rows_count; i++) {
+        const ipc_row_t *row = &m->rows[i];
+        if (row->placement != placement || !fits(row->mechanism) || isnan(ipc_sort_value(row, sort)))
+            continue;
+        if (!winner || ipc_before(row, winner, sort))
+            winner = row;
+    }
+    return winner;
+}
+
+static void describe(const ipc_row_t *row, char *text, size_t text_bytes)
+{
+    double rate = ipc_sort_value(row, IPC_SORT_THROUGHPUT);
+    double p50_ns = ipc_series_median(&row->roundtrip_p50_ns);
+    snprintf(text, text_bytes, "round trip %s (p99 %s), %s %s/s one way%s", ipc_figure_ns(p50_ns).text,
+             ipc_figure_ns((double)tbus_histogram_percentile(&row->roundtrips, 990000)).text,
+             ipc_figure_rate(rate).text, row->mechanism->transfers_data ? "64-byte messages" : "signals",
+             row->mechanism->sleeps ? "; sleeps while it waits" : "; burns a CPU while it waits");
+}
+
+static uint32_t add(ipc_advice_t *advice, uint32_t count, const char *when, const ipc_row_t *row)
+{
+    if (!row || count == IPC_ADVICE_MAX)
+        return count;
+    advice[count].when = when;
+    advice[count].row = row;
+    describe(row, advice[count].text, sizeof advice[count].text);
+    return count + 1;
+}
+
+uint32_t ipc_advise(const ipc_measurement_t *m, enum ipc_sort sort, ipc_advice_t out_advice[IPC_ADVICE_MAX])
+{
+    enum ipc_placement own = m->plan.cpus_count > 1 ? IPC_TWO_CPUS : IPC_ONE_CPU;
+    const ipc_row_t *mine = best(m, own, sort, own == IPC_TWO_CPUS ? carries_data : carries_data_asleep);
+    const ipc_row_t *asleep = best(m, own, sort, carries_data_asleep);
+    uint32_t count = add(out_advice, 0, "your case", mine);
+    if (asleep != mine)
+        count = add(out_advice, count, "if no CPU may be burnt on waiting", asleep);
+    if (own == IPC_TWO_CPUS)
+        count = add(out_advice, count, "if both sides must share one CPU",
+                    best(m, IPC_ONE_CPU, sort, carries_data_asleep));
+    count = add(out_advice, count, "to reach another host", best(m, own, sort, reaches_other_hosts));
+    count = add(out_advice, count, "if messages must outlive the processes", best(m, own, sort, is_durable));
+    return add(out_advice, count, "only to wake somebody up", best(m, own, sort, only_signals));
+}
+
+/* --- where tickbus is not first --- */
+
+static bool is_tickbus(const ipc_mechanism_t *m)
+{
+    return m->transfers_data && strcmp(m->family, "tickbus") == 0;
+}
+static bool is_rival(const ipc_mechanism_t *m)
+{
+    return m->transfers_data && strcmp(m->family, "tickbus") != 0;
+}
+
+/* Latency, then the rate of each size. */
+#define FIGURES (1 + IPC_SIZES_COUNT)
+
+static const ipc_series_t *figure_of(const ipc_row_t *row, uint32_t figure)
+{
+    return figure == 0 ? &row->roundtrip_p50_ns : &row->rates[figure - 1];
+}
+
+/* How much better a is than b: above 1 it is better. */
+static double advantage(const ipc_row_t *a, const ipc_row_t *b, uint32_t figure)
+{
+    double ratio = ipc_series_median(figure_of(a, figure)) / ipc_series_median(figure_of(b, figure));
+    return figure == 0 ? 1 / ratio : ratio;
+}
+
+static const ipc_row_t *leader(const ipc_measurement_t *m, enum ipc_placement placement, uint32_t figure,
+                               fits_t fits)
+{
+    const ipc_row_t *winner = NULL;
+    for (uint32_t i = 0; i < m->rows_count; i++) {
+        const ipc_row_t *row = &m->rows[i];
+        if (row->available && row->placement == placement && fits(row->mechanism) &&
+            figure_of(row, figure)->count && (!winner || advantage(row, winner, figure) > 1))
+            winner = row;
+    }
+    return winner;
+}
+
+static void write_note(ipc_note_t *note, const ipc_row_t *rival, const ipc_row_t *ours, uint32_t figure,
+                       double ratio)
+{
+    char what[64];
+    if (figure == 0)
+        snprintf(what, sizeof what, "round trips");
+    else
+        snprintf(what, sizeof what, "one way with %s", ipc_figure_bytes(ipc_stream_sizes[figure - 1]).text);
+    snprintf(note->text, sizeof note->text, "%s, %s: %s is %.2f times as fast as %s%s%s", what,
+             rival->placement == IPC_TWO_CPUS ? "two CPUs" : "one CPU", rival->mechanism->name, ratio,
+             ours->mechanism->name, rival->mechanism->why_ahead ? ": " : "",
+             rival->mechanism->why_ahead ? rival->mechanism->why_ahead : "");
+}
+
+uint32_t ipc_beaten(const ipc_measurement_t *m, ipc_note_t out_notes[IPC_NOTES_MAX])
+{
+    uint32_t count = 0;
+    for (int placement = 0; placement < IPC_PLACEMENTS; placement++)
+        for (uint32_t figure = 0; figure < FIGURES && count < IPC_NOTES_MAX; figure++) {
+            const ipc_row_t *ours = leader(m, (enum ipc_placement)placement, figure, is_tickbus);
+            const ipc_row_t *rival = leader(m, (enum ipc_placement)placement, figure, is_rival);
+            if (!ours || !rival)
+                continue;
+            double ratio = advantage(rival, ours, figure);
+            double noise =
+                ipc_series_noise(figure_of(ours, figure)) + ipc_series_noise(figure_of(rival, figure));
+            if (ratio > 1 + noise)
+                write_note(&out_notes[count++], rival, ours, figure, ratio);
+        }
+    return count;
+}

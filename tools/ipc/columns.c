@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/ipc/columns.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+double ipc_row_percentile_ns(const ipc_row_t *row, uint32_t per_million)
+{
+    return tbus_load_relaxed_u64(&row->roundtrips.count)
+               ? (double)tbus_histogram_percentile(&row->roundtrips, per_million)
+               : NAN;
+}
+
+static ipc_figure_t p50(const ipc_row_t *row)
+{
+    return ipc_figure_ns(ipc_series_median(&row->roundtrip_p50_ns));
+}
+static ipc_figure_t p99(const ipc_row_t *row)
+{
+    return ipc_figure_ns(ipc_row_percentile_ns(row, 990000));
+}
+static ipc_figure_t p99_9(const ipc_row_t *row)
+{
+    return ipc_figure_ns(ipc_row_percentile_ns(row, 999000));
+}
+static ipc_figure_t largest(const ipc_row_t *row)
+{
+    return ipc_figure_ns(ipc_row_percentile_ns(row, 1000000));
+}
+static ipc_figure_t ratio(const ipc_row_t *row)
+{
+    return ipc_figure_ratio(ipc_series_median(&row->roundtrip_ratio));
+}
+static ipc_figure_t noise(const ipc_row_t *row)
+{
+    return ipc_figure_percent(ipc_series_noise(&row->roundtrip_p50_ns));
+}
+
+static ipc_figure_t trips(const ipc_row_t *row)
+{
+    uint64_t count = tbus_load_relaxed_u64(&row->roundtrips.count);
+    ipc_figure_t f;
+    if (count >= 1000)
+        return ipc_figure_rate((double)count);
+    snprintf(f.text, sizeof f.text, "%u", (unsigned)count);
+    return f;
+}
+
+/* Mechanisms without data show their signals under the smallest size, marked. */
+static ipc_figure_t rate_64(const ipc_row_t *row)
+{
+    if (row->mechanism->transfers_data || !row->synchronisations.count)
+        return ipc_figure_rate(ipc_series_median(&row->rates[0]));
+    ipc_figure_t f = ipc_figure_rate(ipc_series_median(&row->synchronisations));
+    strncat(f.text, " *", sizeof f.text - strlen(f.text) - 1);
+    return f;
+}
+static ipc_figure_t rate_1k(const ipc_row_t *row)
+{
+    return ipc_figure_rate(ipc_series_median(&row->rates[1]));
+}
+static ipc_figure_t rate_64k(const ipc_row_t *row)
+{
+    return ipc_figure_rate(ipc_series_median(&row->rates[2]));
+}
+
+static ipc_figure_t two_decimals(double value)
+{
+    ipc_figure_t f = {"-"};
+    if (!isnan(value))
+        snprintf(f.text, sizeof f.text, "%.2f", value);
+    return f;
+}
+static ipc_figure_t cpu(const ipc_row_t *row)
+{
+    return ipc_figure_ns(ipc_per_message(&row->roundtrip_usage, row->roundtrip_usage.cpu_ns));
+}
+static ipc_figure_t switches(const ipc_row_t *row)
+{
+    return two_decimals(ipc_per_message(&row->roundtrip_usage, row->roundtrip_usage.context_switches));
+}
+static ipc_figure_t syscalls(const ipc_row_t *row)
+{
+    return two_decimals(ipc_per_message(&row->roundtrip_usage, row->roundtrip_usage.syscalls));
+}
+
+const ipc_column_t ipc_columns[IPC_COLUMNS_COUNT] = {
+    {"p50", "median of the medians of the rounds", 8, p50},
+    {"p99", "of all round trips", 8, p99},
+    {"p99.9", "of all round trips", 8, p99_9},
+    {"max", "of all round trips", 8, largest},
+    {"x raw", "p50 as a multiple of the raw cache-line ping-pong between two CPUs, in the same round", 8,
+     ratio},
+    {"noise", "half of the rounds lie closer to p50 than this", 6, noise},
+    {"trips", "round trips that were timed", 7, trips},
+    {"64 B", "messages a second; *: signals, no data", 9, rate_64},
+    {"1 KiB", "messages a second", 8, rate_1k},
+    {"64 KiB", "messages a second", 8, rate_64k},
+    {"CPU", "time of both processes", 9, cpu},
+    {"switches", "context switches of both processes", 9, switches},
+    {"syscalls", "system calls of both processes", 9, syscalls},
+};
+
+const ipc_column_group_t ipc_column_groups[IPC_COLUMN_GROUPS_COUNT] = {
+    {"round trip", 7}, {"one way, messages/s", 3}, {"a message costs", 3}};

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* columns.h - the columns of the big table, for text and HTML alike. */
+#ifndef TICKBUS_TOOLS_IPC_COLUMNS_H
+#define TICKBUS_TOOLS_IPC_COLUMNS_H
+
+#include "tools/ipc/format.h"
+#include "tools/ipc/measure.h"
+
+typedef struct ipc_column {
+    const char *heading;
+    const char *meaning; /* what stands in it, in a sentence */
+    int width;           /* in characters */
+    ipc_figure_t (*cell)(const ipc_row_t *row);
+} ipc_column_t;
+
+#define IPC_COLUMNS_COUNT 13u
+extern const ipc_column_t ipc_columns[IPC_COLUMNS_COUNT];
+
+/* Neighbouring columns that belong together. */
+typedef struct ipc_column_group {
+    const char *heading;
+    uint32_t columns_count;
+} ipc_column_group_t;
+
+#define IPC_COLUMN_GROUPS_COUNT 3u
+extern const ipc_column_group_t ipc_column_groups[IPC_COLUMN_GROUPS_COUNT];
+
+/* 0..1000000 of the round trips of a row, in ns; NaN: none. */
+double ipc_row_percentile_ns(const ipc_row_t *row, uint32_t per_million);
+
+#endif

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/ipc/columns.h"
+#include "tools/ipc/report.h"
+#include "tools/ipc/report_svg.h"
+
+static const char page_style[] =
+    "*{box-sizing:border-box}\n"
+    "body{margin:0;background:var(--paper);color:var(--ink);font:15px/1.5 system-ui,-apple-system,'Segoe "
+    "UI',Roboto,'DejaVu Sans',"
+    "sans-serif}\n"
+    "main{max-width:1280px;margin:0 auto;padding:36px 24px 80px}\n"
+    "h1{font-size:30px;line-height:1.2;margin:0 0 6px;letter-spacing:-.01em} h2{font-size:20px;margin:52px 0 "
+    "10px}\n"
+    "p,.note{color:var(--soft);margin:0 0 12px;max-width:80ch}\n"
+    ".scroll{overflow-x:auto;border:1px solid var(--line);border-radius:10px}\n"
+    "table{border-collapse:collapse;width:100%;font-size:13px;font-variant-numeric:tabular-nums}\n"
+    "th,td{padding:6px 10px;text-align:left;border-bottom:1px solid var(--line);vertical-align:top}\n"
+    "th{color:var(--soft);font-weight:600;white-space:nowrap} thead tr:first-child "
+    "th{border-bottom:0;padding-bottom:0}\n"
+    "td.n,th.n{text-align:right;white-space:nowrap} tr:last-child td{border-bottom:0} th.g{border-left:1px "
+    "solid var(--line)}\n"
+    "td.name{font-weight:600;white-space:nowrap} tr.tickbus td{background:color-mix(in srgb,var(--two) "
+    "9%,transparent)}\n"
+    "tr.tickbus td.name{color:var(--strong)} tr.raw td{color:var(--soft);font-style:italic} "
+    "td.why{color:var(--soft)}\n"
+    ".cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(290px,1fr));gap:14px;margin:22px 0 "
+    "8px}\n"
+    ".card{border:1px solid var(--line);border-radius:12px;padding:16px 18px} "
+    ".card.first{border-color:var(--two);border-width:2px}\n"
+    ".card .when{color:var(--soft);font-size:12.5px} .card "
+    ".take{font-size:18px;font-weight:700;color:var(--strong);margin:2px 0 4px}\n"
+    ".card .why{font-size:13px} .plot{overflow-x:auto;margin:12px 0 28px} .plot "
+    "svg{display:block;max-width:100%;height:auto}\n"
+    "ul{margin:0;padding-left:20px} li{margin:4px 0}\n";
+
+static void element(FILE *out, const char *tag, const char *class, const char *text)
+{
+    fprintf(out, "<%s%s%s%s>", tag, class ? " class=\"" : "", class ? class : "", class ? "\"" : "");
+    svg_text(out, text);
+    fprintf(out, "</%.*s>", (int)strcspn(tag, " "), tag);
+}
+
+static const char *row_class(const ipc_row_t *row)
+{
+    return row->mechanism == &ipc_raw_line                  ? "raw"
+           : strcmp(row->mechanism->family, "tickbus") == 0 ? "tickbus"
+                                                            : "other";
+}
+
+static void begin_row(FILE *out, const ipc_row_t *row)
+{
+    fprintf(out, "<tr class=\"%s\"><td class=\"name\" title=\"", row_class(row));
+    svg_text(out, row->mechanism->what);
+    fputs("\">", out);
+    svg_text(out, row->mechanism->name);
+    fputs("</td>", out);
+}
+
+static void figures_row(FILE *out, const ipc_row_t *row)
+{
+    begin_row(out, row);
+    if (!row->available) {
+        fprintf(out, "<td class=\"why\" colspan=\"%u\">", IPC_COLUMNS_COUNT);
+        svg_text(out, row->why_not);
+        fputs("</td></tr>\n", out);
+        return;
+    }
+    for (uint32_t i = 0; i < IPC_COLUMNS_COUNT; i++)
+        element(out, "td", "n", ipc_columns[i].cell(row).text);
+    fputs("</tr>\n", out);
+}
+
+static void figures_table(FILE *out, const ipc_measurement_t *m, enum ipc_placement placement,
+                          enum ipc_sort sort)
+{
+    const ipc_row_t *raw = &m->raw[placement];
+    if (placement == IPC_ONE_CPU)
+        fprintf(out, "<h2>On one CPU (%d)</h2>\n", raw->cpus[0]);
+    else
+        fprintf(out, "<h2>On two CPUs (%d and %d)</h2>\n", raw->cpus[0], raw->cpus[1]);
+    fputs("<div class=\"scroll\"><table><thead><tr><th></th>", out);
+    for (uint32_t i = 0; i < IPC_COLUMN_GROUPS_COUNT; i++) {
+        fprintf(out, "<th class=\"g\" colspan=\"%u\">", ipc_column_groups[i].columns_count);
+        svg_text(out, ipc_column_groups[i].heading);
+        fputs("</th>", out);
+    }
+    fputs("</tr><tr><th>mechanism</th>", out);
+    for (uint32_t i = 0; i < IPC_COLUMNS_COUNT; i++) {
+        fputs("<th class=\"n\" title=\"", out);
+        svg_text(out, ipc_columns[i].meaning);
+        fputs("\">", out);
+        svg_text(out, ipc_columns[i].heading);
+        fputs("</th>", out);
+    }
+    fputs("</tr></thead><tbody>\n", out);
+    figures_row(out, raw);
+    const ipc_row_t **rows = (const ipc_row_t **)calloc(m->rows_count + 1, sizeof *rows);
+    uint32_t count = rows ? ipc_ranked(m, placement, sort, rows) : 0;
+    for (uint32_t i = 0; i < count; i++)
+        figures_row(out, rows[i]);
+    free(rows);
+    fputs("</tbody></table></div>\n", out);
+}
+
+/* A table with one row a mechanism: headings, and a function for the cells after the name. */
+static void plain_table(FILE *out, const ipc_measurement_t *m, const char *const *headings,
+                        void (*cells)(FILE *, const ipc_row_t *))
+{
+    fputs("<div class=\"scroll\"><table><thead><tr>", out);
+    for (; *headings; headings++)
+        element(out, "th", NULL, *headings);
+    fputs("</tr></thead><tbody>\n", out);
+    for (uint32_t i = 0; i < m->rows_count; i += IPC_PLACEMENTS) {
+        const ipc_row_t *row = m->rows[i].available ? &m->rows[i] : &m->rows[i + 1];
+        begin_row(out, row);
+        cells(out, row);
+        fputs("</tr>\n", out);
+    }
+    fputs("</tbody></table></div>\n", out);
+}
+
+static void death_cells(FILE *out, const ipc_row_t *row)
+{
+    element(out, "td", NULL, row->death_known ? row->death_receive : row->why_not);
+    element(out, "td", NULL, row->death_send);
+}
+
+static void nature_cells(FILE *out, const ipc_row_t *row)
+{
+    const ipc_mechanism_t *m = row->mechanism;
+    double large = ipc_series_median(&row->rates[IPC_SIZES_COUNT - 1]);
+    char bytes[32] = "-";
+    if (!isnan(large))
+        snprintf(bytes, sizeof bytes, "%.2f GB/s",
+                 large * (double)ipc_stream_sizes[IPC_SIZES_COUNT - 1] / 1e9);
+    element(out, "td", NULL, m->transfers_data ? "yes" : "no");
+    element(out, "td", NULL, !m->synchronises ? "no: poll" : m->sleeps ? "yes" : "yes, spins");
+    element(out, "td", "n", ipc_figure_ns(ipc_sort_value(row, IPC_SORT_LATENCY)).text);
+    element(out, "td", "n", ipc_figure_rate(ipc_sort_value(row, IPC_SORT_THROUGHPUT)).text);
+    element(out, "td", "n", bytes);
+    element(out, "td", NULL, m->scope);
+    element(out, "td", NULL, m->bound ? m->bound : "not bounded");
+    element(out, "td", NULL, m->persistence);
+    element(out, "td", NULL, m->typical_use);
+    element(out, "td", NULL, m->in_tickbus);
+}
+
+static void limits_cells(FILE *out, const ipc_row_t *row)
+{
+    element(out, "td", NULL, row->mechanism->what);
+    element(out, "td", NULL, row->limits[0] ? row->limits : "-");
+}
+
+static void advice_cards(FILE *out, const ipc_measurement_t *m, enum ipc_sort sort)
+{
+    ipc_advice_t advice[IPC_ADVICE_MAX];
+    uint32_t count = ipc_advise(m, sort, advice);
+    fputs("<div class=\"cards\">\n", out);
+    for (uint32_t i = 0; i < count; i++) {
+        fprintf(out, "<div class=\"card%s\">", i == 0 ? " first" : "");
+        element(out, "div", "when", advice[i].when);
+        element(out, "div", "take", advice[i].row->mechanism->name);
+        element(out, "div", "why", advice[i].text);
+        fputs("</div>\n", out);
+    }
+    fputs("</div>\n", out);
+    ipc_note_t notes[IPC_NOTES_MAX];
+    count = ipc_beaten(m, notes);
+    if (!count)
+        return;
+    fputs("<h2>Where tickbus is not first</h2><ul>\n", out);
+    for (uint32_t i = 0; i < count; i++)
+        element(out, "li", NULL, notes[i].text);
+    fputs("</ul>\n", out);
+}
+
+static void charts(FILE *out, const ipc_measurement_t *m)
+{
+    for (int which = 0; which < IPC_CHARTS; which++) {
+        ipc_chart_data_t data;
+        ipc_chart_prepare(m, (enum ipc_chart)which, &data);
+        int height = svg_chart_height(&data.chart);
+        fprintf(out,
+                "<div class=\"plot\"><svg width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" role=\"img\">\n",
+                SVG_WIDTH, height, SVG_WIDTH, height);
+        svg_chart_draw(out, &data.chart, 0);
+        fputs("</svg></div>\n", out);
+    }
+}
+
+static void head(FILE *out, const ipc_measurement_t *m, const ipc_host_t *host)
+{
+    fprintf(out,
+            "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+            "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><meta "
+            "name=\"color-scheme\" content=\"light dark\">"
+            "<title>Inter-process communication, measured</title>\n<style>\n%s%s</style></head><body><main>\n"
+            "<h1>Inter-process communication, measured</h1>\n<p>",
+            svg_style, page_style);
+    svg_text(out, host->cpu);
+    fprintf(out, ", %u CPU%s, ", host->cpus, host->cpus == 1 ? "" : "s");
+    svg_text(out, host->kernel);
+    fprintf(out,
+            ". Round trips of %s between two processes, %u rounds in %.1f s, one mechanism after the other "
+            "in every round; "
+            "every byte compared. By <code>busctl ipc</code>.</p>\n",
+            ipc_figure_bytes(m->plan.message_bytes).text, m->plan.rounds, (double)m->elapsed_ns / 1e9);
+}
+
+void ipc_report_html(FILE *out, const ipc_measurement_t *m, const ipc_host_t *host, enum ipc_sort sort)
+{
+    static const char *const deaths[] = {"mechanism", "whoever waits for a message sees",
+                                         "whoever sends sees", NULL};
+    static const char *const natures[] = {"mechanism",   "data",        "synchronises", "round trip",
+                                          "messages/s",  "bytes/s",     "scope",        "bound",
+                                          "persistence", "typical use", "in tickbus",   NULL};
+    static const char *const limits[] = {"mechanism", "as measured here", "limits of this host", NULL};
+    head(out, m, host);
+    advice_cards(out, m, sort);
+    fputs("<h2>Side by side</h2>\n", out);
+    charts(out, m);
+    for (int placement = 0; placement < IPC_PLACEMENTS; placement++)
+        if (placement == IPC_ONE_CPU || m->plan.cpus_count > 1)
+            figures_table(out, m, (enum ipc_placement)placement, sort);
+        else
+            element(out, "p", NULL, m->plan.one_cpu_why);
+    fputs("<p class=\"note\">p50: median of the rounds; noise: half of the rounds lie closer to it. p99, "
+          "p99.9 and max: of all round "
+          "trips. x raw: against the raw ping-pong of a cache line between two CPUs in the same round. *: "
+          "signals, no data. What a "
+          "message costs is that of both processes together, in round trips.</p>\n",
+          out);
+    fputs("<h2>The classic comparison, with figures</h2>\n", out);
+    plain_table(out, m, natures, nature_cells);
+    fputs("<h2>When the peer is killed</h2>\n<p>Tried out with SIGKILL.</p>\n", out);
+    plain_table(out, m, deaths, death_cells);
+    fputs("<h2>How, and what limits it</h2>\n", out);
+    plain_table(out, m, limits, limits_cells);
+    fputs("</main></body></html>\n", out);
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/ipc/columns.h"
+#include "tools/ipc/report.h"
+
+static void print_row(FILE *out, const ipc_row_t *row)
+{
+    fprintf(out, "%-18s", row->mechanism->name);
+    if (!row->available)
+        fprintf(out, " %s", row->why_not);
+    for (uint32_t i = 0; row->available && i < IPC_COLUMNS_COUNT; i++)
+        fprintf(out, " %*s", ipc_columns[i].width, ipc_columns[i].cell(row).text);
+    fputc('\n', out);
+}
+
+/* A ruler over the columns of each group, with its heading in it. */
+static void print_groups(FILE *out)
+{
+    uint32_t column = 0;
+    for (uint32_t i = 0; i < IPC_COLUMN_GROUPS_COUNT; i++) {
+        int width = -1;
+        for (uint32_t j = 0; j < ipc_column_groups[i].columns_count; j++)
+            width += ipc_columns[column++].width + 1;
+        int dashes = width - (int)strlen(ipc_column_groups[i].heading) - 4;
+        fprintf(out, "  -- %s %.*s", ipc_column_groups[i].heading, dashes > 0 ? dashes - 1 : 0,
+                "------------------------------------------------------------------------");
+    }
+    fputc('\n', out);
+}
+
+static void print_table(FILE *out, const ipc_measurement_t *m, enum ipc_placement placement,
+                        const ipc_row_t **rows, uint32_t count)
+{
+    const ipc_row_t *raw = &m->raw[placement];
+    char where[48];
+    if (placement == IPC_ONE_CPU)
+        snprintf(where, sizeof where, "ONE CPU (%d)", raw->cpus[0]);
+    else
+        snprintf(where, sizeof where, "TWO CPUs (%d, %d)", raw->cpus[0], raw->cpus[1]);
+    fprintf(out, "\n%-18s", where);
+    print_groups(out);
+    fprintf(out, "%-18s", "mechanism");
+    for (uint32_t i = 0; i < IPC_COLUMNS_COUNT; i++)
+        fprintf(out, " %*s", ipc_columns[i].width, ipc_columns[i].heading);
+    fputc('\n', out);
+    print_row(out, raw);
+    for (uint32_t i = 0; i < count; i++)
+        print_row(out, rows[i]);
+}
+
+static void print_why(FILE *out, const ipc_measurement_t *m)
+{
+    for (uint32_t i = 0; i < m->rows_count; i += IPC_PLACEMENTS) {
+        const ipc_row_t *row = &m->rows[i];
+        if (row->mechanism->transfers_data && row->mechanism->message_bytes_max)
+            fprintf(out, "%s: %s\n", row->mechanism->name, row->mechanism->message_bytes_why);
+    }
+}
+
+#define BAR_COLUMNS 64
+
+/* On a logarithmic scale, from the least to the most of all rows. */
+static int bar_length(double value, double least, double most)
+{
+    if (isnan(value))
+        return 0;
+    if (most <= least)
+        return BAR_COLUMNS;
+    return 1 + (int)lround((BAR_COLUMNS - 1) * log(value / least) / log(most / least));
+}
+
+static ipc_figure_t sort_figure(const ipc_row_t *row, enum ipc_sort sort)
+{
+    double value = ipc_sort_value(row, sort);
+    return sort == IPC_SORT_THROUGHPUT ? ipc_figure_rate(value) : ipc_figure_ns(value);
+}
+
+static void print_bar(FILE *out, const char *name, const ipc_row_t *row, enum ipc_sort sort, double least,
+                      double most)
+{
+    char bar[BAR_COLUMNS + 1];
+    int length = bar_length(ipc_sort_value(row, sort), least, most);
+    memset(bar, row->placement == IPC_TWO_CPUS ? '#' : '=', (size_t)length);
+    bar[length] = '\0';
+    fprintf(out, "%-18s %s %s\n", name, bar, row->available ? sort_figure(row, sort).text : "not measured");
+}
+
+static void print_chart(FILE *out, const ipc_measurement_t *m, enum ipc_sort sort, const ipc_row_t **rows,
+                        uint32_t count)
+{
+    static const char *const titles[IPC_SORTS] = {"round trip, p50", "one way, 64-byte messages a second",
+                                                  "CPU time a message, in a round trip"};
+    double least = INFINITY;
+    double most = 0;
+    for (uint32_t i = 0; i < m->rows_count; i++) {
+        double value = ipc_sort_value(&m->rows[i], sort);
+        least = value < least ? value : least;
+        most = value > most ? value : most;
+    }
+    if (most == 0)
+        return;
+    fprintf(out, "\n%s, on a logarithmic scale (# two CPUs, = one CPU)\n", titles[sort]);
+    for (uint32_t i = 0; i < count; i++) {
+        const ipc_row_t *pair = &m->rows[(rows[i] - m->rows) / IPC_PLACEMENTS * IPC_PLACEMENTS];
+        bool two = pair[IPC_TWO_CPUS].available;
+        if (two)
+            print_bar(out, rows[i]->mechanism->name, &pair[IPC_TWO_CPUS], sort, least, most);
+        print_bar(out, two ? "" : rows[i]->mechanism->name, &pair[IPC_ONE_CPU], sort, least, most);
+    }
+}
+
+static void print_deaths(FILE *out, const ipc_measurement_t *m)
+{
+    fprintf(out, "\nWHEN THE PEER IS KILLED (SIGKILL; measured)\n%-18s %-44s %s\n", "mechanism",
+            "whoever waits for a message sees", "whoever sends sees");
+    for (uint32_t i = 0; i < m->rows_count; i += IPC_PLACEMENTS)
+        if (m->rows[i].death_known)
+            fprintf(out, "%-18s %-44s %s\n", m->rows[i].mechanism->name, m->rows[i].death_receive,
+                    m->rows[i].death_send);
+}
+
+static void print_limits(FILE *out, const ipc_measurement_t *m)
+{
+    fprintf(out, "\nLIMITS OF THIS HOST\n");
+    for (uint32_t i = 0; i < m->rows_count; i += IPC_PLACEMENTS)
+        if (m->rows[i].limits[0])
+            fprintf(out, "%-18s %s\n", m->rows[i].mechanism->name, m->rows[i].limits);
+}
+
+static void print_advice(FILE *out, const ipc_measurement_t *m, enum ipc_sort sort)
+{
+    ipc_advice_t advice[IPC_ADVICE_MAX];
+    ipc_note_t notes[IPC_NOTES_MAX];
+    uint32_t count = ipc_advise(m, sort, advice);
+    fprintf(out, "\nWHAT TO TAKE (your case: %s messages, %s, by %s)\n",
+            ipc_figure_bytes(m->plan.message_bytes).text,
+            m->plan.cpus_count > 1 ? "a CPU for each side" : "one CPU for both sides", ipc_sort_name(sort));
+    for (uint32_t i = 0; i < count; i++)
+        fprintf(out, "%-40s %-18s %s\n", advice[i].when, advice[i].row->mechanism->name, advice[i].text);
+    count = ipc_beaten(m, notes);
+    for (uint32_t i = 0; i < count; i++)
+        fprintf(out, "%s%s\n", i ? "" : "\nWHERE TICKBUS IS NOT FIRST\n", notes[i].text);
+}
+
+void ipc_report_text(FILE *out, const ipc_measurement_t *m, const ipc_host_t *host, enum ipc_sort sort)
+{
+    const ipc_row_t **rows = (const ipc_row_t **)calloc(m->rows_count + 1, sizeof *rows);
+    if (!rows)
+        return;
+    fprintf(out, "%s, %u CPU%s, %s\n", host->cpu, host->cpus, host->cpus == 1 ? "" : "s", host->kernel);
+    fprintf(out, "round trips of %s between two processes; %u rounds in %.1f s, every byte compared\n",
+            ipc_figure_bytes(m->plan.message_bytes).text, m->plan.rounds, (double)m->elapsed_ns / 1e9);
+    for (int placement = 0; placement < IPC_PLACEMENTS; placement++) {
+        uint32_t count = ipc_ranked(m, (enum ipc_placement)placement, sort, rows);
+        if (placement == IPC_TWO_CPUS && m->plan.cpus_count < 2)
+            fprintf(out, "\nTWO CPUs: %s\n", m->plan.one_cpu_why);
+        else
+            print_table(out, m, (enum ipc_placement)placement, rows, count);
+    }
+    fprintf(out, "\np50: median of the rounds; noise: half of them lie closer to it; p99, p99.9, max: of all "
+                 "round trips; x raw: against the\n"
+                 "raw ping-pong of a cache line between two CPUs in the same round; *: signals, no data. "
+                 "What a message costs is that of\n"
+                 "both processes together, in round trips.\n");
+    print_why(out, m);
+    uint32_t count = ipc_ranked(m, m->plan.cpus_count > 1 ? IPC_TWO_CPUS : IPC_ONE_CPU, sort, rows);
+    print_chart(out, m, sort, rows, count);
+    print_deaths(out, m);
+    print_limits(out, m);
+    ipc_report_classic(out, m);
+    print_advice(out, m, sort);
+    free(rows);
+}
