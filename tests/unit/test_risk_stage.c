@@ -17,16 +17,21 @@ static risk_limits_t small_limits(void)
     return limits;
 }
 
-static fixture_t open_risk_alone(void)
+/* Risk alone on the bus, the test in the place of the executor. */
+static fixture_t open_risk_with(risk_limits_t limits)
 {
     fixture_t f = {.path = path_open(64)};
     order_path_t *p = f.path;
     path_reserve(p, "approved", "test", TBUS_SUBSCRIBER);
     PATH_OK(tbus_subscriber_join(tbus_bus_ring(&p->bus, "approved"), "test", PATH_EXECUTOR, &f.approved,
                                  &p->err));
-    risk_limits_t limits = small_limits();
     path_add_risk(p, &limits);
     return f;
+}
+
+static fixture_t open_risk_alone(void)
+{
+    return open_risk_with(small_limits());
 }
 
 /* ... and two ticks, taken, that make a touch. */
@@ -306,19 +311,15 @@ static void risk_counts_every_order_as_passed_or_under_one_reason(void **state)
 static void risk_measures_the_rate_in_market_time(void **state)
 {
     (void)state;
-    fixture_t f = {.path = path_open(64)};
-    order_path_t *p = f.path;
-    path_reserve(p, "approved", "test", TBUS_SUBSCRIBER);
-    PATH_OK(tbus_subscriber_join(tbus_bus_ring(&p->bus, "approved"), "test", PATH_EXECUTOR, &f.approved,
-                                 &p->err));
     risk_limits_t limits = small_limits();
     limits.orders_per_second = 1;
-    path_add_risk(p, &limits);
+    fixture_t f = open_risk_with(limits);
+    order_path_t *p = f.path;
     tick_t tick = tick_add(LOCATE, 1, 'B', 500, BID);
-    tick.event = 34200 * SECOND_NS;
+    tick.event = 50400 * SECOND_NS;
     path_tick(p, tick);
     tick = tick_add(LOCATE, 2, 'S', 500, ASK);
-    tick.event = 34200 * SECOND_NS;
+    tick.event = 50400 * SECOND_NS;
     path_tick(p, tick);
     path_poll(p->risk, 10);
     path_order(p, buy(1, 1));
@@ -327,7 +328,7 @@ static void risk_measures_the_rate_in_market_time(void **state)
     path_expect_report(p, REPORT_REJECTED, 2, REASON_RATE);
     path_tick(p, (tick_t){.type = TICK_END_MARK}); /* has no time */
     tick = tick_trading(LOCATE, 'T');
-    tick.event = 34201 * SECOND_NS;
+    tick.event = 50401 * SECOND_NS;
     path_tick(p, tick);
     path_poll(p->risk, 1);
     path_order(p, buy(3, 1));
@@ -337,6 +338,40 @@ static void risk_measures_the_rate_in_market_time(void **state)
     path_order(p, buy(4, 1));
     path_poll(p->risk, 1);
     path_expect_no_report(p);
+    close_risk(&f);
+}
+
+static void risk_values_positions_at_the_touch_of_the_moment(void **state)
+{
+    (void)state;
+    risk_limits_t limits = small_limits();
+    limits.gross_notional_max_e4 = UINT64_C(200) * BID;
+    fixture_t f = open_risk_with(limits);
+    order_path_t *p = f.path;
+    path_tick(p, tick_add(LOCATE, 1, 'B', 500, BID));
+    path_tick(p, tick_add(LOCATE, 2, 'S', 500, 2 * BID));
+    tbus_publisher_t executor;
+    PATH_OK(tbus_publisher_join(tbus_bus_ring(&p->bus, "reports"), PATH_EXECUTOR, &executor, &p->err));
+    path_poll(p->risk, 2);
+    order_t order = buy(1, 100);
+    path_order(p, order);
+    path_poll(p->risk, 1);
+    expect_approved(&f, &order);
+    report_t filled = report_of(&order, REPORT_FILLED, 100, 0, BID);
+    filled.sent = tick_pack(1, STRATEGY);
+    tbus_publish_try(&executor, &filled, sizeof(filled));
+    path_tick(p, tick_add(LOCATE, 3, 'B', 1, BID + 1)); /* the 100 held are worth more now */
+    path_poll(p->risk, 1);
+    path_order(p, buy(2, 100));
+    path_poll(p->risk, 1);
+    path_expect_report(p, REPORT_FILLED, 1, REASON_NONE);
+    path_expect_report(p, REPORT_REJECTED, 2, REASON_GROSS_NOTIONAL);
+    path_tick(p, tick_delete(LOCATE, 3));
+    path_poll(p->risk, 1);
+    order = buy(3, 100);
+    path_order(p, order);
+    path_poll(p->risk, 1);
+    expect_approved(&f, &order);
     close_risk(&f);
 }
 
@@ -404,6 +439,7 @@ int main(void)
         cmocka_unit_test(risk_follows_reports_before_it_judges),
         cmocka_unit_test(risk_counts_every_order_as_passed_or_under_one_reason),
         cmocka_unit_test(risk_measures_the_rate_in_market_time),
+        cmocka_unit_test(risk_values_positions_at_the_touch_of_the_moment),
         cmocka_unit_test(risk_stops_when_a_table_of_the_market_is_full),
         cmocka_unit_test(risk_stops_at_a_report_that_has_not_the_length_of_one),
         cmocka_unit_test(risk_is_not_made_without_its_places_or_with_wrong_limits),
