@@ -54,7 +54,6 @@ uint64_t strat_send(strat_context_t *ctx, uint16_t locate, uint8_t side, uint32_
     uint64_t id = own->id;
     own->locate = locate;
     own->side = side;
-    own->leaves = qty;
     order_t order = make_order(ctx, own, ORDER_NEW);
     order.px_e4 = px_e4;
     order.qty = qty;

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* context.h - the strategy stage from the inside: what stage.c (inputs) and context.c (what a strategy may
- * call, outputs) share. Private to strategy/. */
+/* context.h - the strategy stage from the inside. Private to strategy/.
+ *
+ *    create.c     how it is made          stage.c    reports and ticks in, callbacks called
+ *    counters.c   what it shows           context.c  what a strategy may call, orders out
+ */
 #ifndef TICKBUS_STRATEGY_CONTEXT_H
 #define TICKBUS_STRATEGY_CONTEXT_H
 
@@ -61,5 +64,14 @@ int context_flush(strat_context_t *ctx);
 
 /* Cancel every open order that has not been asked to be cancelled. Cold. */
 void context_cancel_all(strat_context_t *ctx);
+
+/* The stage's poll and wind_down (tbus_stage_ops_t). */
+int context_poll(tbus_stage_t *stage, uint32_t budget);
+void context_wind_down(tbus_stage_t *stage);
+
+/* Find or add all counters and the histogram. Cold. */
+void context_find_counters(strat_context_t *ctx);
+/* Bring those of books and profit up to date. */
+void context_show_counters(strat_context_t *ctx);
 
 #endif

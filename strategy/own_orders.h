@@ -16,8 +16,7 @@
 #define OWN_ORDERS_LIMIT (1u << 20)
 
 typedef struct own_order {
-    uint64_t id;     /* 0: the place is free */
-    uint32_t leaves; /* shares still open */
+    uint64_t id; /* 0: the place is free */
     uint16_t locate;
     uint8_t side;
     bool cancel_asked;

@@ -13,7 +13,6 @@ void levels_init(level_pool_t *pool, void *memory, uint32_t levels_max)
     pool->levels = memory;
     pool->free = 1;
     pool->live = 0;
-    pool->levels_max = levels_max;
     for (uint32_t i = 1; i <= levels_max; i++)
         pool->levels[i].worse = i < levels_max ? i + 1 : 0;
 }

@@ -56,7 +56,6 @@ typedef struct level_pool {
     price_level_t *levels; /* [0] stands for none and is never written; not owned */
     uint32_t free;         /* first free level, 0: none left */
     uint32_t live;
-    uint32_t levels_max;
 } level_pool_t;
 
 typedef struct book_side {

@@ -1,116 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The market view: applies ticks to the order table (orders.h) and the books (book.h), and keeps who is who
  * and who trades. */
-#include "bus/market/market.h"
-
 #include <assert.h>
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 
-#include "bus/market/book.h"
-#include "bus/market/orders.h"
-
-#define HUGE_PAGE_BYTES ((size_t)2 << 20)
-
-/* Trading state has two sources that do not lift one another: H (regulatory) and, per market, h
- * (operational). */
-typedef struct trading {
-    uint8_t regulatory; /* enum market_trading, by H */
-    uint8_t markets;    /* bit set: operationally halted there, by h; bits 0-3: Q, B, X, any other */
-} trading_t;
-
-typedef struct locate_book {
-    book_side_t sides[2];
-    market_touch_t kept; /* as of the last tick that looked; what bbo_changed compares with */
-    trading_t trading;
-    uint8_t pad[6];
-} locate_book_t;
-
-_Static_assert(sizeof(locate_book_t) == 64, "one cache line a locate");
-
-struct market {
-    market_event_t event; /* of the last tick */
-    order_table_t orders;
-    level_pool_t levels;
-    locate_book_t *books; /* MARKET_LOCATES */
-    bool failed;          /* a table was full: nothing may be applied any more */
-    uint32_t orders_max;
-    uint32_t levels_max;
-    size_t bytes; /* of the whole mapping, of which this struct is the beginning */
-    market_symbol_t *symbols;
-    market_stats_t stats;
-    char limit_text[200];
-};
-
-/* ---- memory: one mapping holds it all */
-
-static size_t round_up(size_t bytes, size_t unit)
-{
-    return (bytes + unit - 1) / unit * unit;
-}
-
-static void *populate(size_t bytes)
-{
-    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED)
-        return NULL;
-    (void)madvise(memory, bytes, MADV_HUGEPAGE); /* a kernel without it gives small pages */
-#ifdef MADV_POPULATE_WRITE
-    if (madvise(memory, bytes, MADV_POPULATE_WRITE) == 0)
-        return memory;
-    if (errno != EINVAL) { /* EINVAL: a kernel before 5.14 */
-        int failed = errno;
-        munmap(memory, bytes);
-        errno = failed;
-        return NULL;
-    }
-#endif
-    return memset(memory, 0, bytes);
-}
-
-int market_create(const market_limits_t *limits, market_t **out_market, tbus_error_t *err)
-{
-    if (limits->orders_max == 0 || limits->orders_max > ORDERS_LIMIT)
-        return tbus_fail(err, -EINVAL, "books.orders_max is %u; it must be from 1 to %u", limits->orders_max,
-                         ORDERS_LIMIT);
-    if (limits->levels_max == 0 || limits->levels_max > LEVELS_LIMIT)
-        return tbus_fail(err, -EINVAL, "books.levels_max is %u; it must be from 1 to %u", limits->levels_max,
-                         LEVELS_LIMIT);
-
-    size_t books_at = round_up(sizeof(market_t), 64);
-    size_t symbols_at = books_at + MARKET_LOCATES * sizeof(locate_book_t);
-    size_t levels_at = round_up(symbols_at + MARKET_LOCATES * sizeof(market_symbol_t), 64);
-    size_t orders_at = levels_at + levels_footprint(limits->levels_max);
-    size_t bytes = round_up(orders_at + orders_footprint(limits->orders_max), HUGE_PAGE_BYTES);
-    unsigned char *memory = populate(bytes);
-    if (memory == NULL)
-        return tbus_fail(
-            err, -ENOMEM,
-            "cannot get %zu MiB for the books (%u orders, %u levels): %s; lower books.orders_max or "
-            "books.levels_max, or give the process more memory",
-            bytes >> 20, limits->orders_max, limits->levels_max, strerror(errno));
-
-    market_t *m = (market_t *)(void *)memory;
-    m->bytes = bytes;
-    m->orders_max = limits->orders_max;
-    m->levels_max = limits->levels_max;
-    m->books = (locate_book_t *)(void *)(memory + books_at);
-    m->symbols = (market_symbol_t *)(void *)(memory + symbols_at);
-    for (uint32_t i = 0; i < MARKET_LOCATES; i++)
-        memset(m->symbols[i].name, ' ', sizeof m->symbols[i].name);
-    levels_init(&m->levels, memory + levels_at, limits->levels_max);
-    orders_init(&m->orders, memory + orders_at, limits->orders_max);
-    *out_market = m;
-    return 0;
-}
-
-void market_destroy(market_t *m)
-{
-    if (m != NULL)
-        munmap(m, m->bytes);
-}
+#include "bus/market/view.h"
 
 /* ---- symbols */
 
@@ -164,21 +58,10 @@ static void apply_operational_halt(market_t *m, const tick_t *tick, uint16_t loc
 
 /* ---- limits: once a book would have a hole, it is no book */
 
-static int fail_on_orders(market_t *m)
+static int fail_with(market_t *m, const char *text)
 {
     m->failed = true;
-    snprintf(m->limit_text, sizeof m->limit_text,
-             "the order table is full: %u live orders (books.orders_max); raise books.orders_max",
-             m->orders_max);
-    return -TBUS_ELIMIT;
-}
-
-static int fail_on_levels(market_t *m)
-{
-    m->failed = true;
-    snprintf(m->limit_text, sizeof m->limit_text,
-             "the table of price levels is full: %u levels (books.levels_max); raise books.levels_max",
-             m->levels_max);
+    m->limit_text = text;
     return -TBUS_ELIMIT;
 }
 
@@ -191,7 +74,7 @@ static inline int add_order(market_t *m, order_entry_t *entry, uint64_t ref, uin
 {
     uint32_t index = book_level(&m->levels, &m->books[locate].sides[which], locate, which, px_e4);
     if (TBUS_UNLIKELY(index == 0))
-        return fail_on_levels(m);
+        return fail_with(m, m->levels_text);
     price_level_t *level = &m->levels.levels[index];
     level->qty += qty;
     level->orders++;
@@ -243,8 +126,8 @@ static inline int apply_add(market_t *m, const tick_t *tick, uint16_t locate)
         m->stats.duplicate_adds++;
         return 0;
     }
-    if (TBUS_UNLIKELY(m->orders.live == m->orders_max))
-        return fail_on_orders(m);
+    if (TBUS_UNLIKELY(m->orders.live == m->orders.orders_max))
+        return fail_with(m, m->orders_text);
     m->event.side = tick->side;
     return add_order(m, entry, tick->order_ref, locate, tick->side == 'S' ? BOOK_ASK : BOOK_BID, tick->px_e4,
                      tick->qty);
@@ -297,7 +180,7 @@ static int apply_replace(market_t *m, const tick_t *tick, uint16_t locate)
     uint16_t of_order = from->locate;
     unsigned which = from->side;
     if (TBUS_UNLIKELY(!replace_has_a_level(m, from, tick->px_e4)))
-        return fail_on_levels(m);
+        return fail_with(m, m->levels_text);
     take_shares(m, entry, entry->qty);
     int rc = 0;
     if (TBUS_UNLIKELY(tick->qty == 0)) {
@@ -390,7 +273,7 @@ static int apply_tick(market_t *m, const tick_t *tick, uint16_t locate)
 /* A tick shorter than the fixed 56 bytes is that of a type unknown to ITCH, and no business of ours. */
 static int skip_short(market_t *m, const tick_t *tick, size_t bytes)
 {
-    if (bytes < TICK_BODY_OFFSET || (tick->type != 0 && strchr("AFECXDUPQRHh", tick->type) != NULL))
+    if (bytes < TICK_BODY_OFFSET || memchr("AFECXDUPQRHh", tick->type, 12) != NULL)
         m->stats.malformed++;
     return 0;
 }

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A market view's memory: one mapping holds it all, and every page of it is touched here. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "bus/market/view.h"
+
+#define HUGE_PAGE_BYTES ((size_t)2 << 20)
+
+static size_t round_up(size_t bytes, size_t unit)
+{
+    return (bytes + unit - 1) / unit * unit;
+}
+
+static void *populate(size_t bytes)
+{
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        return NULL;
+    (void)madvise(memory, bytes, MADV_HUGEPAGE); /* a kernel without it gives small pages */
+#ifdef MADV_POPULATE_WRITE
+    if (madvise(memory, bytes, MADV_POPULATE_WRITE) == 0)
+        return memory;
+    if (errno != EINVAL) { /* EINVAL: a kernel before 5.14 */
+        int failed = errno;
+        munmap(memory, bytes);
+        errno = failed;
+        return NULL;
+    }
+#endif
+    return memset(memory, 0, bytes);
+}
+
+int market_create(const market_limits_t *limits, market_t **out_market, tbus_error_t *err)
+{
+    if (limits->orders_max == 0 || limits->orders_max > ORDERS_LIMIT)
+        return tbus_fail(err, -EINVAL, "books.orders_max is %u; it must be from 1 to %u", limits->orders_max,
+                         ORDERS_LIMIT);
+    if (limits->levels_max == 0 || limits->levels_max > LEVELS_LIMIT)
+        return tbus_fail(err, -EINVAL, "books.levels_max is %u; it must be from 1 to %u", limits->levels_max,
+                         LEVELS_LIMIT);
+
+    size_t books_at = round_up(sizeof(market_t), 64);
+    size_t symbols_at = books_at + MARKET_LOCATES * sizeof(locate_book_t);
+    size_t levels_at = round_up(symbols_at + MARKET_LOCATES * sizeof(market_symbol_t), 64);
+    size_t orders_at = levels_at + levels_footprint(limits->levels_max);
+    size_t bytes = round_up(orders_at + orders_footprint(limits->orders_max), HUGE_PAGE_BYTES);
+    unsigned char *memory = populate(bytes);
+    if (memory == NULL)
+        return tbus_fail(
+            err, -ENOMEM,
+            "cannot get %zu MiB for the books (%u orders, %u levels): %s; lower books.orders_max or "
+            "books.levels_max, or give the process more memory",
+            bytes >> 20, limits->orders_max, limits->levels_max, strerror(errno));
+
+    market_t *m = (market_t *)(void *)memory;
+    m->bytes = bytes;
+    m->limit_text = "";
+    snprintf(m->orders_text, sizeof m->orders_text,
+             "the order table is full: %u live orders (books.orders_max); raise books.orders_max",
+             limits->orders_max);
+    snprintf(m->levels_text, sizeof m->levels_text,
+             "the table of price levels is full: %u levels (books.levels_max); raise books.levels_max",
+             limits->levels_max);
+    m->books = (locate_book_t *)(void *)(memory + books_at);
+    m->symbols = (market_symbol_t *)(void *)(memory + symbols_at);
+    for (uint32_t i = 0; i < MARKET_LOCATES; i++)
+        memset(m->symbols[i].name, ' ', sizeof m->symbols[i].name);
+    levels_init(&m->levels, memory + levels_at, limits->levels_max);
+    orders_init(&m->orders, memory + orders_at, limits->orders_max);
+    *out_market = m;
+    return 0;
+}
+
+void market_destroy(market_t *m)
+{
+    if (m != NULL)
+        munmap(m, m->bytes);
+}

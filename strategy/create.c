@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How a strategy stage is made and unmade. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "strategy/context.h"
+#include "strategy/stage.h"
+
+static int strategy_finish(tbus_stage_t *stage)
+{
+    context_show_counters((strat_context_t *)stage);
+    return 0;
+}
+
+static void strategy_destroy(tbus_stage_t *stage)
+{
+    strat_context_t *ctx = (strat_context_t *)stage;
+    if (ctx == NULL)
+        return;
+    if (ctx->strategy != NULL && ctx->strategy->destroy != NULL)
+        ctx->strategy->destroy(ctx->self);
+    tbus_subscriber_leave(&ctx->md);
+    tbus_subscriber_leave(&ctx->reports);
+    ledger_destroy(&ctx->ledger);
+    outbox_destroy(&ctx->outbox);
+    own_orders_destroy(&ctx->own);
+    free(ctx);
+}
+
+static const tbus_stage_ops_t strategy_ops = {
+    .poll = context_poll,
+    .wind_down = context_wind_down,
+    .finish = strategy_finish,
+    .destroy = strategy_destroy,
+};
+
+static int check_params(const strategy_stage_params_t *p, tbus_error_t *err)
+{
+    if (p->strategy == NULL)
+        return tbus_fail(err, -TBUS_ECONFIG, "there is no strategy of that name");
+    if (p->number == 0)
+        return tbus_fail(err, -TBUS_ECONFIG, "strategies are numbered from 1");
+    if (p->params.open_orders_max == 0 || p->params.open_orders_max > OWN_ORDERS_LIMIT)
+        return tbus_fail(err, -TBUS_ECONFIG, "strategy.open_orders_max is %u; it must be from 1 to %u",
+                         p->params.open_orders_max, OWN_ORDERS_LIMIT);
+    return 0;
+}
+
+static int allocate(strat_context_t *ctx, uint32_t credit, tbus_error_t *err)
+{
+    if (own_orders_create(&ctx->own, ctx->number, credit) < 0 || outbox_create(&ctx->outbox, credit) < 0 ||
+        ledger_create(&ctx->ledger, ctx->stage.bus, ctx->stage.owner) < 0)
+        return tbus_fail(err, -ENOMEM,
+                         "no memory for a strategy with %u open orders; lower strategy.open_orders_max",
+                         credit);
+    return 0;
+}
+
+static int join(strat_context_t *ctx, tbus_error_t *err)
+{
+    tbus_stage_t *stage = &ctx->stage;
+    int rc = tbus_stage_subscribe(stage, "md", stage->name, &ctx->md, err);
+    if (rc == 0)
+        rc = tbus_stage_subscribe(stage, "reports", stage->name, &ctx->reports, err);
+    if (rc == 0)
+        rc = tbus_stage_publish(stage, "orders", &ctx->orders_out, err);
+    if (rc == 0 && ctx->number == 1)
+        rc = tbus_stage_publish(stage, "bbo", &ctx->bbo_out, err);
+    return rc;
+}
+
+int strategy_stage_create(tbus_bus_t *bus, uint32_t owner, market_t *market,
+                          const strategy_stage_params_t *params, tbus_stage_t **out_stage, tbus_error_t *err)
+{
+    int rc = check_params(params, err);
+    if (rc < 0)
+        return rc;
+    strat_context_t *ctx = calloc(1, sizeof *ctx);
+    if (ctx == NULL)
+        return tbus_fail(err, -ENOMEM, "no memory for the strategy stage");
+    ctx->stage.ops = &strategy_ops;
+    ctx->stage.owner = owner;
+    ctx->stage.bus = bus;
+    ctx->market = market;
+    ctx->number = params->number;
+    snprintf(ctx->stage.name, sizeof ctx->stage.name, ctx->number == 1 ? "strategy" : "strategy%u",
+             ctx->number);
+    rc = allocate(ctx, params->params.open_orders_max, err);
+    if (rc == 0)
+        rc = join(ctx, err);
+    if (rc == 0) {
+        context_find_counters(ctx);
+        if (params->strategy->create != NULL)
+            rc = params->strategy->create(ctx, &params->params, &ctx->self, err);
+    }
+    if (rc < 0) {
+        strategy_destroy(&ctx->stage);
+        return rc;
+    }
+    ctx->strategy = params->strategy; /* only now: destroy is for what create has made */
+    *out_stage = &ctx->stage;
+    return 0;
+}
