@@ -1,39 +1,68 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
-# hot_calls.pl BUILD_DIR [OBJDUMP] - what can the hot path call? Disassembles the built libraries, follows every call from the functions below,
+# hot_calls.pl BUILD_DIR OBJDUMP COMPILER - what can the hot path call? Disassembles the built libraries, follows every call from the functions below,
 # and fails, naming the way there, when one ends in something that allocates, locks, prints or enters the kernel.
 #
 # Calls through pointers cannot be followed: what stands in a table of operations (a stage's poll, a source's next) is a root of its own.
 use strict;
 use warnings;
 
-# Where the hot path begins. The inline part of the rings (tbus_publish_try, tbus_peek, tbus_advance) is in its callers.
+# Where the hot path begins; OBJECT:NAME for a static function. The inline part of the rings (tbus_publish_try, tbus_peek, tbus_advance)
+# is in its callers.
 my @roots = qw(
     tbus_publish_several tbus_publish_long tbus_publisher_refresh tbus_claim_try tbus_commit tbus_abort
     tbus_peek_slow tbus_take tbus_release tbus_subscriber_flush tbus_observe
+    itch_decode itch_encode market_apply position_apply tbus_journal_append
+    feed.c.o:feed_poll feed.c.o:feed_deadline_ns
+    source_itch.c.o:next source_synth.c.o:next source_journal.c.o:next
+    stage.c.o:strategy_poll
+    quote.c.o:quote_on_tick quote.c.o:quote_on_bbo quote.c.o:quote_on_report quote.c.o:quote_on_timer
+    stage.c.o:risk_poll executor.c.o:executor_poll recorder.c.o:recorder_poll
 );
 
 # What it may call outside our libraries.
 my %allowed = map { $_ => 1 } qw(
-    memcpy memmove memset memcmp __assert_fail __stack_chk_fail
+    memcpy memmove memset memcmp memchr strlen strnlen strncmp
     clock_gettime __udivti3 __divti3 __umodti3 __modti3
+    __assert_fail __stack_chk_fail
 );
 
-# Of ours, where following ends, because what lies behind is not the usual path.
+# Where following ends, because what lies behind is not the usual path: functions, and single calls as CALLER>CALLEE.
 my %ends = (
-    tbus_fail                 => 'an error is being told; the run is about to end',
+    tbus_fail                 => 'an error is told; the run is about to end',
+    tbus_strerror             => 'likewise',
+    tbus_journal_writer_fail  => 'likewise',
+    'market_apply>snprintf'   => 'a table is full; likewise',
+    'market_apply>strchr'     => 'likewise',
+    'writer.c.o:refuse_too_big' => 'likewise',
+    'feed.c.o:feed_poll>snprintf' => 'once for each type of message: its counter gets a name',
+    'feed.c.o:add_type_counter' => 'likewise',
+    itch_type_label           => 'likewise',
     tbus_ring_wake            => 'somebody sleeps: futex(2)',
     tbus_ring_wake_publishers => 'somebody sleeps: futex(2)',
+    bytestream_read           => 'the input of the feed: one read(2) for a quarter of a megabyte',
+    tbus_journal_next         => 'the input of a replay',
+    map { ("tbus_journal_append>pthread_$_" => 'once a segment of the journal: the next one is handed over') }
+        qw(mutex_lock mutex_unlock cond_wait cond_signal)
 );
 
-my ($build, $objdump) = (@ARGV, 'objdump');
+my ($build, $objdump, $compiler) = @ARGV;
+if ($compiler ne 'GNU 12') {
+    print "which function is compiled into which differs: the lists above are for GNU 12, this is $compiler\n";
+    exit 77;
+}
 my @archives = glob("$build/libtickbus*.a");
 die "hot_calls: no libtickbus*.a in $build\n" unless @archives;
 
 # %calls: function -> {callee -> 1}. Names of static functions carry their object, two may be called the same.
 my (%calls, %defined, %starts, @pending);
 my ($object, $section, $function) = ('', '', '');
-sub name_of { my ($name) = @_; return $defined{$name} ? $name : "$object:$name" }
+sub name_of
+{
+    my ($name) = @_;
+    $name =~ s/\.(?:constprop|isra|part|cold)(?:\.\d+)?//g; # parts that the compiler made of one function
+    return $defined{$name} ? $name : "$object:$name";
+}
 
 for my $archive (@archives) {
     my $dump = `$objdump -t '$archive' 2>/dev/null`;
@@ -85,7 +114,7 @@ my @open = grep { $calls{$_} } @roots;
 $way{$_} = $_ for @open;
 while (defined(my $caller = shift @open)) {
     for my $callee (sort keys %{$calls{$caller}}) {
-        next if $way{$callee} or $ends{$callee} or $allowed{$callee};
+        next if $way{$callee} or $allowed{$callee} or $ends{$callee} or $ends{"$caller>$callee"};
         next if $callee =~ /:/ and not $calls{$callee}; # objdump's guess at a call whose relocation told better
         $way{$callee} = "$way{$caller} -> $callee";
         if ($calls{$callee}) {

@@ -13,42 +13,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <tickbus/observer.h>
-#include <tickbus/wait.h>
-
 #include "tests/interleave/weave.h"
+#include "tests/support/ring_world.h"
 
-enum { SLOTS = 16, SUBS_USED = 2, ZERO = 10, ONE = 11, FRESH = 20, DEAD_OWNER = 30 };
-
-typedef struct note {
-    uint64_t number;
-    uint64_t check;
-} note_t;
-
-/* One world, rebuilt before every schedule. */
-static struct {
-    _Alignas(4096) unsigned char memory[TBUS_RING_SLOTS_AT + 64 * SLOTS];
-    tbus_ring_t ring;
-    tbus_publisher_t publisher[2];
-    tbus_subscriber_t reader[2];
-    tbus_observer_t observer;
-    tbus_waiter_t waiter[2];
-    uint64_t filled;   /* messages 0 .. filled - 1 were there before */
-    bool published[2]; /* the message 100 + actor */
-    bool refused[2];   /* told FULL */
-    uint64_t seen[64]; /* numbers that any reader received */
-    unsigned seen_count;
-    const char *fault;
-} world;
+#define SUBS_USED 2u /* places on the ring that any meeting takes */
 
 static bool in_ring(const void *address)
 {
     const unsigned char *a = address;
-    return a >= world.memory && a < world.memory + sizeof world.memory;
+    return a >= world->memory && a < world->memory + sizeof world->memory;
 }
 static size_t place(const void *address)
 {
-    return (size_t)((const unsigned char *)address - world.memory);
+    return (size_t)((const unsigned char *)address - world->memory);
 }
 
 /* Places that nobody took are never written; sleepers' words stay zero in meetings where nobody sleeps. */
@@ -64,194 +41,66 @@ static bool interesting_sleep(const void *address)
     return in_ring(address) && (interesting(address) || (at >= 384 && at < 512));
 }
 
-static void must(bool right)
-{
-    if (!right)
-        abort();
-}
-
-static void build(enum tbus_ring_kind kind)
-{
-    tbus_ring_spec_t spec = {
-        .name = "weave", .kind = kind, .slot_bytes = 64, .slot_count = SLOTS, .first_seq = 1};
-    world.seen_count = 0;
-    world.fault = NULL;
-    world.filled = 0;
-    for (unsigned i = 0; i < 2; i++)
-        world.published[i] = world.refused[i] = false;
-    must(tbus_ring_format(world.memory, sizeof world.memory, &spec, NULL) == 0);
-    must(tbus_ring_join(world.memory, sizeof world.memory, true, &world.ring, NULL) == 0);
-    for (unsigned i = 0; i < (kind == TBUS_MPMC || kind == TBUS_BROADCAST_MP ? 2 : 1); i++)
-        must(tbus_publisher_join(&world.ring, ZERO + i, &world.publisher[i], NULL) == 0);
-}
-
-static tbus_subscriber_t subscribe(const char *name, enum tbus_sub_role role, uint32_t owner)
-{
-    tbus_subscriber_t s;
-    must(tbus_ring_reserve(&world.ring, name, role, NULL) >= 0);
-    must(tbus_subscriber_join(&world.ring, name, owner, &s, NULL) == 0);
-    return s;
-}
-
-static bool publish(unsigned who, uint64_t number)
-{
-    note_t n = {number, ~number};
-    return tbus_publish_try(&world.publisher[who], &n, sizeof n) == TBUS_PUBLISHED;
-}
-
-static void fill(uint64_t count)
-{
-    for (uint64_t i = 0; i < count; i++)
-        must(publish(0, i));
-    world.filled = count;
-}
-
-/* One message if there is one. It is noted before it is given back: from then on it counts as received. */
-static bool receive(tbus_subscriber_t *s)
-{
-    size_t bytes;
-    const note_t *n = tbus_peek(s, &bytes);
-    if (!n) {
-        if (s->error)
-            world.fault = "a reader found the ring corrupt";
-        return false;
-    }
-    note_t copy;
-    tbus_words_load(&copy, n, sizeof copy);
-    if (bytes != sizeof copy || copy.check != ~copy.number)
-        world.fault = "a torn message was delivered";
-    world.seen[world.seen_count++] = copy.number;
-    tbus_advance(s);
-    return true;
-}
-
 /* ---- what actors do ---- */
 
-static void publish_by(unsigned who)
-{
-    world.published[who] = publish(who, 100 + who);
-    world.refused[who] = !world.published[who];
-}
 static void publish_zero(void)
 {
-    publish_by(0);
+    world_publish_by(0);
 }
 static void publish_one(void)
 {
-    publish_by(1);
+    world_publish_by(1);
 }
 static void abort_one(void)
 {
-    if (tbus_claim_try(&world.publisher[1]))
-        tbus_abort(&world.publisher[1]);
-    world.refused[1] = true;
+    if (tbus_claim_try(&world->publisher[1]))
+        tbus_abort(&world->publisher[1]);
+    world->refused[1] = true;
 }
 static void read_zero(void)
 {
-    receive(&world.reader[0]);
+    world_receive(&world->reader[0]);
 }
 static void read_one(void)
 {
-    receive(&world.reader[1]);
+    world_receive(&world->reader[1]);
 }
 static void read_one_and_flush(void)
 {
-    receive(&world.reader[1]);
-    tbus_subscriber_flush(&world.reader[1]);
+    world_receive(&world->reader[1]);
+    tbus_subscriber_flush(&world->reader[1]);
 }
 static void repair_dead(void)
 {
-    tbus_ring_repair(&world.ring, DEAD_OWNER);
-}
-
-/* ---- what must hold in the end ---- */
-
-static unsigned times_seen(uint64_t number)
-{
-    unsigned times = 0;
-    for (unsigned i = 0; i < world.seen_count; i++)
-        times += world.seen[i] == number;
-    return times;
-}
-
-/* Bury whoever died, twice; drain; then the ring must take and give a whole lap. */
-static const char *settle(unsigned dead, tbus_subscriber_t *drain)
-{
-    static const uint32_t owners[2] = {ZERO, ONE};
-    for (unsigned i = 0; i < 2; i++)
-        if (dead >> i & 1) {
-            tbus_ring_repair(&world.ring, owners[i]);
-            if (tbus_ring_repair(&world.ring, owners[i]) != 0)
-                return "a second repair found something left to do";
-        }
-    while (receive(drain))
-        ;
-    tbus_subscriber_flush(drain);
-    unsigned before = world.seen_count;
-    tbus_publisher_t p;
-    must(tbus_publisher_join(&world.ring, FRESH, &p, NULL) == 0);
-    for (uint64_t i = 0; i < SLOTS; i++) {
-        note_t n = {1000 + i, ~(1000 + i)};
-        if (tbus_publish_try(&p, &n, sizeof n) != TBUS_PUBLISHED)
-            return "the ring no longer takes a whole lap";
-    }
-    for (uint64_t i = 0; i < SLOTS; i++)
-        if (!receive(drain) || world.seen[before + i] != 1000 + i)
-            return "the ring no longer gives a whole lap";
-    world.seen_count = before;
-    return world.fault;
-}
-
-/* Exactly once: what was there before and what was committed; at most once: what a killed publisher was about; never: what was refused.
- * A reader that was killed holding a message leaves it in doubt, and no more than that may be missing. */
-static const char *account(unsigned dead)
-{
-    uint64_t missing = 0;
-    for (uint64_t n = 0; n < world.filled; n++) {
-        if (times_seen(n) > 1)
-            return "a message was delivered twice";
-        missing += times_seen(n) == 0;
-    }
-    for (unsigned who = 0; who < 2; who++) {
-        unsigned times = times_seen(100 + who);
-        if (times > 1)
-            return "a message was delivered twice";
-        if (world.refused[who] && times)
-            return "a message that was refused was delivered";
-        missing += world.published[who] && !times;
-    }
-    (void)dead;
-    if (missing > tbus_load_relaxed_u64(&world.ring.shared->in_doubt))
-        return "a committed message was lost";
-    return NULL;
+    tbus_ring_repair(&world->ring, DEAD_OWNER);
 }
 
 static const char *competing_verdict(unsigned dead, bool stuck)
 {
     if (stuck)
         return "somebody sleeps for ever";
-    tbus_subscriber_t fresh = subscribe("fresh", TBUS_CONSUMER, FRESH);
-    const char *fault = settle(dead, &fresh);
-    return fault ? fault : account(dead);
+    tbus_subscriber_t fresh = world_subscribe("fresh", TBUS_CONSUMER, FRESH);
+    const char *fault = world_settle(dead, &fresh);
+    return fault ? fault : world_account();
 }
 
 /* ---- the meetings on a competing ring ---- */
 
 static void mpmc_empty(void)
 {
-    build(TBUS_MPMC);
+    world_build(TBUS_MPMC, 1);
 }
 static void mpmc_one_free(void)
 {
-    build(TBUS_MPMC);
-    fill(SLOTS - 1);
+    world_build(TBUS_MPMC, 1);
+    world_fill(SLOTS - 1);
 }
 static void mpmc_readers(uint64_t count)
 {
-    build(TBUS_MPMC);
-    world.reader[0] = subscribe("zero", TBUS_CONSUMER, ZERO);
-    world.reader[1] = subscribe("one", TBUS_CONSUMER, ONE);
-    fill(count);
+    world_build(TBUS_MPMC, 1);
+    world->reader[0] = world_subscribe("zero", TBUS_CONSUMER, ZERO);
+    world->reader[1] = world_subscribe("one", TBUS_CONSUMER, ONE);
+    world_fill(count);
 }
 static void mpmc_readers_empty(void)
 {
@@ -272,25 +121,25 @@ static void mpmc_readers_full(void)
 /* Somebody died between claim and commit, somebody else holding a message. */
 static void mpmc_with_the_dead(void)
 {
-    build(TBUS_MPMC);
-    world.reader[1] = subscribe("one", TBUS_CONSUMER, ONE);
-    fill(2);
+    world_build(TBUS_MPMC, 1);
+    world->reader[1] = world_subscribe("one", TBUS_CONSUMER, ONE);
+    world_fill(2);
     tbus_publisher_t doomed;
-    must(tbus_publisher_join(&world.ring, DEAD_OWNER, &doomed, NULL) == 0);
+    must(tbus_publisher_join(&world->ring, DEAD_OWNER, &doomed, NULL) == 0);
     must(tbus_claim_try(&doomed) != NULL);
-    tbus_subscriber_t victim = subscribe("victim", TBUS_CONSUMER, DEAD_OWNER);
+    tbus_subscriber_t victim = world_subscribe("victim", TBUS_CONSUMER, DEAD_OWNER);
     size_t bytes;
     must(tbus_peek(&victim, &bytes) != NULL);
 }
 
 static const char *buried_verdict(unsigned dead, bool stuck)
 {
-    tbus_ring_repair(&world.ring, DEAD_OWNER);
+    tbus_ring_repair(&world->ring, DEAD_OWNER);
     const char *fault = competing_verdict(dead, stuck);
     if (fault)
         return fault;
     /* A repairer that was killed between the repair and counting it leaves the count one short. */
-    if (tbus_load_relaxed_u64(&world.ring.shared->tombs) > 1u + (dead & 2 ? 1 : 0))
+    if (tbus_load_relaxed_u64(&world->ring.shared->tombs) > 1u + (dead & 2 ? 1 : 0))
         return "one claim became two tombs";
     return NULL;
 }
@@ -299,47 +148,47 @@ static const char *buried_verdict(unsigned dead, bool stuck)
 
 static void broadcast_mp_full(void)
 {
-    build(TBUS_BROADCAST_MP);
-    world.reader[1] = subscribe("one", TBUS_SUBSCRIBER, ONE);
-    fill(SLOTS);
+    world_build(TBUS_BROADCAST_MP, 1);
+    world->reader[1] = world_subscribe("one", TBUS_SUBSCRIBER, ONE);
+    world_fill(SLOTS);
 }
 static void broadcast_mp_empty(void)
 {
-    build(TBUS_BROADCAST_MP);
-    world.reader[1] = subscribe("one", TBUS_SUBSCRIBER, ONE);
+    world_build(TBUS_BROADCAST_MP, 1);
+    world->reader[1] = world_subscribe("one", TBUS_SUBSCRIBER, ONE);
 }
 static void broadcast_full(void)
 {
-    build(TBUS_BROADCAST);
-    world.reader[1] = subscribe("one", TBUS_SUBSCRIBER, ONE);
-    fill(SLOTS);
+    world_build(TBUS_BROADCAST, 1);
+    world->reader[1] = world_subscribe("one", TBUS_SUBSCRIBER, ONE);
+    world_fill(SLOTS);
 }
 static const char *broadcast_verdict(unsigned dead, bool stuck)
 {
     (void)stuck;
     /* A killed subscriber's place is given up: what it had not seen, nobody else was to see. */
     if (dead & 2)
-        return tbus_ring_repair(&world.ring, ONE) == 1 && tbus_ring_repair(&world.ring, ONE) == 0
-                   ? world.fault
+        return tbus_ring_repair(&world->ring, ONE) == 1 && tbus_ring_repair(&world->ring, ONE) == 0
+                   ? world->fault
                    : "the place of a dead subscriber was not given up once";
-    const char *fault = settle(dead, &world.reader[1]);
-    return fault ? fault : account(dead);
+    const char *fault = world_settle(dead, &world->reader[1]);
+    return fault ? fault : world_account();
 }
 
 /* ---- observers: never a torn message, never a wrong count ---- */
 
 static void observed_full(enum tbus_ring_kind kind)
 {
-    build(kind);
-    world.reader[1] = subscribe("one", TBUS_SUBSCRIBER, ONE);
-    fill(SLOTS);
-    while (receive(&world.reader[1]))
+    world_build(kind, 1);
+    world->reader[1] = world_subscribe("one", TBUS_SUBSCRIBER, ONE);
+    world_fill(SLOTS);
+    while (world_receive(&world->reader[1]))
         ;
-    tbus_subscriber_flush(&world.reader[1]);
-    world.seen_count = 0;
-    world.filled = 0;
-    must(tbus_observer_join(&world.ring, TBUS_FROM_NOW, &world.observer, NULL) == 0);
-    world.observer.position = world.observer.seq = 1; /* the slot that is overwritten next */
+    tbus_subscriber_flush(&world->reader[1]);
+    world->seen_count = 0;
+    world->filled = 0;
+    must(tbus_observer_join(&world->ring, TBUS_FROM_NOW, &world->observer, NULL) == 0);
+    world->observer.position = world->observer.seq = 1; /* the slot that is overwritten next */
 }
 static void observed_broadcast(void)
 {
@@ -356,33 +205,33 @@ static void observe(void)
         note_t n;
         size_t bytes;
         uint64_t seq, lost;
-        int got = tbus_observe(&world.observer, &n, &bytes, &seq, &lost);
+        int got = tbus_observe(&world->observer, &n, &bytes, &seq, &lost);
         if (got < 0)
-            world.fault = "an observer found the ring corrupt";
+            world->fault = "an observer found the ring corrupt";
         expected += lost;
         if (got <= 0)
             return;
         if (seq != expected)
-            world.fault = "an observer miscounted what it lost";
+            world->fault = "an observer miscounted what it lost";
         if (n.check != ~n.number || n.number != (seq <= SLOTS ? seq - 1 : 100))
-            world.fault = "an observer took a torn message for a whole one";
+            world->fault = "an observer took a torn message for a whole one";
         expected++;
     }
 }
 static const char *observed_verdict(unsigned dead, bool stuck)
 {
     (void)dead, (void)stuck;
-    return world.fault;
+    return world->fault;
 }
 
 /* ---- sleeping and waking ---- */
 
 static void sleeper(enum tbus_ring_kind kind)
 {
-    build(kind);
-    world.reader[1] = subscribe("one", kind == TBUS_MPMC ? TBUS_CONSUMER : TBUS_SUBSCRIBER, ONE);
-    tbus_waiter_init(&world.waiter[1], TBUS_WAIT_PARK);
-    tbus_waiter_watch_subscriber(&world.waiter[1], &world.reader[1]);
+    world_build(kind, 1);
+    world->reader[1] = world_subscribe("one", kind == TBUS_MPMC ? TBUS_CONSUMER : TBUS_SUBSCRIBER, ONE);
+    tbus_waiter_init(&world->waiter[1], TBUS_WAIT_PARK);
+    tbus_waiter_watch_subscriber(&world->waiter[1], &world->reader[1]);
 }
 static void sleeper_broadcast(void)
 {
@@ -394,29 +243,29 @@ static void sleeper_mpmc(void)
 }
 static void sleep_until_read(void)
 {
-    while (!receive(&world.reader[1]))
-        tbus_waiter_park(&world.waiter[1], 0, UINT64_MAX);
+    while (!world_receive(&world->reader[1]))
+        tbus_waiter_park(&world->waiter[1], 0, UINT64_MAX);
 }
 static const char *awake_verdict(unsigned dead, bool stuck)
 {
     /* A waker that dies on its way leaves the rest to the sleeper's timeout. */
     if (stuck && !dead)
         return "a wake-up was lost";
-    return world.fault;
+    return world->fault;
 }
 static void sleeper_for_room(void)
 {
-    build(TBUS_BROADCAST);
-    world.reader[1] = subscribe("one", TBUS_SUBSCRIBER, ONE);
-    fill(SLOTS);
-    tbus_waiter_init(&world.waiter[0], TBUS_WAIT_PARK);
-    tbus_waiter_watch_publisher(&world.waiter[0], &world.publisher[0]);
+    world_build(TBUS_BROADCAST, 1);
+    world->reader[1] = world_subscribe("one", TBUS_SUBSCRIBER, ONE);
+    world_fill(SLOTS);
+    tbus_waiter_init(&world->waiter[0], TBUS_WAIT_PARK);
+    tbus_waiter_watch_publisher(&world->waiter[0], &world->publisher[0]);
 }
 static void sleep_until_published(void)
 {
-    while (!publish(0, 100))
-        tbus_waiter_park(&world.waiter[0], 0, UINT64_MAX);
-    world.published[0] = true;
+    while (!world_publish(0, 100))
+        tbus_waiter_park(&world->waiter[0], 0, UINT64_MAX);
+    world->published[0] = true;
 }
 
 static void weave(weave_case_t c)
@@ -596,6 +445,7 @@ static void three_actors_in_random_orders(void **state)
 
 int main(void)
 {
+    world_create();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_publishers_never_lose_or_double_a_message),
         cmocka_unit_test(two_consumers_never_share_a_message),

@@ -1060,8 +1060,9 @@ static void a_record_of_another_session_or_place_is_not_taken_for_one_of_ours(vo
     close(to);
 }
 
-/* Flip every bit of the first segment in turn. Each is noticed: refused, or (only without a mark that the segment
- * is finished, and only behind the last record but one) counted as torn; and what was before it is read. */
+/* Flip every bit of the first segment in turn. Each is noticed: refused, or (only without a mark that the
+ * segment is finished, and only behind the last record but one) counted as torn; and what was before it is
+ * read. */
 static void check_every_flip(const char *directory, bool finished)
 {
     uint64_t offsets[32];

@@ -43,7 +43,8 @@ extern "C" {
 enum tbus_ring_kind { TBUS_SPSC = 1, TBUS_BROADCAST = 2, TBUS_BROADCAST_MP = 3, TBUS_MPMC = 4 };
 
 #define TBUS_RING_MAGIC                                                                                      \
-    UINT64_C(0x31474e4952425424) /* "$TBRING1" in memory order on a little-endian host                       \
+    UINT64_C(                                                                                                \
+        0x31474e4952425424) /* "$TBRING1" in memory order on a little-endian host                       \
                                   */
 #define TBUS_RING_ABI       1u
 #define TBUS_RING_SUBS_MAX  32u
@@ -191,7 +192,7 @@ void tbus_ring_nudge(tbus_ring_t *ring);
 
 /* Clean up after a participant that is proven dead: its claims become tombs, what it had taken is freed and
  * counted in doubt. Returns how many slots were repaired. Idempotent; may run beside living participants and
- * may itself be killed at any point. */
+ * may itself be killed at any point (killed between mending a slot and counting it, it leaves the count one short). */
 int tbus_ring_repair(tbus_ring_t *ring, uint32_t dead_owner);
 
 /* Look for participants that died while others wait for them: owners of claims, of taken messages and of

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/support/ring_world.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+
+ring_world_t *world;
+
+void must(bool right)
+{
+    if (!right)
+        abort();
+}
+
+void world_create(void)
+{
+    if (world)
+        return;
+    world = mmap(NULL, sizeof *world, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    must(world != MAP_FAILED);
+}
+
+void world_build(enum tbus_ring_kind kind, uint64_t first_seq)
+{
+    tbus_ring_spec_t spec = {
+        .name = "world", .kind = kind, .slot_bytes = 64, .slot_count = SLOTS, .first_seq = first_seq};
+    world->seen_count = 0;
+    world->fault = NULL;
+    world->filled = 0;
+    world->uncounted = 0;
+    for (unsigned i = 0; i < 2; i++)
+        world->published[i] = world->refused[i] = false;
+    must(tbus_ring_format(world->memory, sizeof world->memory, &spec, NULL) == 0);
+    must(tbus_ring_join(world->memory, sizeof world->memory, true, &world->ring, NULL) == 0);
+    for (unsigned i = 0; i < (world->ring.several_publishers ? 2u : 1u); i++)
+        must(tbus_publisher_join(&world->ring, ZERO + i, &world->publisher[i], NULL) == 0);
+}
+
+tbus_subscriber_t world_subscribe(const char *name, enum tbus_sub_role role, uint32_t owner)
+{
+    tbus_subscriber_t s;
+    must(tbus_ring_reserve(&world->ring, name, role, NULL) >= 0);
+    must(tbus_subscriber_join(&world->ring, name, owner, &s, NULL) == 0);
+    return s;
+}
+
+bool world_publish(unsigned who, uint64_t number)
+{
+    note_t n = {number, ~number};
+    return tbus_publish_try(&world->publisher[who], &n, sizeof n) == TBUS_PUBLISHED;
+}
+
+void world_fill(uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++)
+        must(world_publish(0, i));
+    world->filled = count;
+}
+
+bool world_receive(tbus_subscriber_t *s)
+{
+    size_t bytes;
+    const note_t *n = tbus_peek(s, &bytes);
+    if (!n) {
+        if (s->error)
+            world->fault = "a reader found the ring corrupt";
+        return false;
+    }
+    note_t copy;
+    tbus_words_load(&copy, n, sizeof copy);
+    if (bytes != sizeof copy || copy.check != ~copy.number)
+        world->fault = "a torn message was delivered";
+    world->seen[world->seen_count] = copy.number;
+    __atomic_store_n(&world->seen_count, world->seen_count + 1,
+                     __ATOMIC_RELEASE); /* the number first: we may be killed */
+    tbus_advance(s);
+    return true;
+}
+
+void world_publish_by(unsigned who)
+{
+    world->published[who] = world_publish(who, 100 + who);
+    world->refused[who] = !world->published[who];
+}
+
+static unsigned times_seen(uint64_t number)
+{
+    unsigned times = 0;
+    for (unsigned i = 0; i < world->seen_count; i++)
+        times += world->seen[i] == number;
+    return times;
+}
+
+const char *world_settle(unsigned dead, tbus_subscriber_t *drain)
+{
+    static const uint32_t owners[2] = {ZERO, ONE};
+    for (unsigned i = 0; i < 2; i++)
+        if (dead >> i & 1) {
+            tbus_ring_repair(&world->ring, owners[i]);
+            if (tbus_ring_repair(&world->ring, owners[i]) != 0)
+                return "a second repair found something left to do";
+        }
+    while (world_receive(drain))
+        ;
+    tbus_subscriber_flush(drain);
+    unsigned before = world->seen_count;
+    tbus_publisher_t p;
+    must(tbus_publisher_join(&world->ring, FRESH, &p, NULL) == 0);
+    for (uint64_t i = 0; i < SLOTS; i++) {
+        note_t n = {1000 + i, ~(1000 + i)};
+        if (tbus_publish_try(&p, &n, sizeof n) != TBUS_PUBLISHED)
+            return "the ring no longer takes a whole lap";
+    }
+    for (uint64_t i = 0; i < SLOTS; i++)
+        if (!world_receive(drain) || world->seen[before + i] != 1000 + i)
+            return "the ring no longer gives a whole lap";
+    world->seen_count = before;
+    return world->fault;
+}
+
+const char *world_account(void)
+{
+    uint64_t missing = 0;
+    for (uint64_t n = 0; n < world->filled; n++) {
+        if (times_seen(n) > 1)
+            return "a message was delivered twice";
+        missing += times_seen(n) == 0;
+    }
+    for (unsigned who = 0; who < 2; who++) {
+        unsigned times = times_seen(100 + who);
+        if (times > 1)
+            return "a message was delivered twice";
+        if (world->refused[who] && times)
+            return "a message that was refused was delivered";
+        missing += world->published[who] && !times;
+    }
+    if (missing > tbus_load_relaxed_u64(&world->ring.shared->in_doubt) + world->uncounted)
+        return "a committed message was lost";
+    return NULL;
+}

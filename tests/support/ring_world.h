@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ring_world.h - one small ring with everybody on it, in memory that a child process shares, and the oracle that says what must hold
+ * once somebody was killed at any point: what the weaver (every order of accesses) and the single-stepper (every instruction) have in
+ * common.
+ *
+ * Messages 0 .. filled - 1 are there before; publisher 0 or 1 may add one message, 100 or 101. A reader notes a message before it gives it
+ * back: from then on it counts as received.
+ */
+#ifndef TICKBUS_TESTS_SUPPORT_RING_WORLD_H
+#define TICKBUS_TESTS_SUPPORT_RING_WORLD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <tickbus/observer.h>
+#include <tickbus/wait.h>
+
+enum { SLOTS = 16, ZERO = 10, ONE = 11, FRESH = 20, DEAD_OWNER = 30 };
+
+typedef struct note {
+    uint64_t number;
+    uint64_t check; /* ~number: a torn one does not add up */
+} note_t;
+
+typedef struct ring_world {
+    _Alignas(4096) unsigned char memory[TBUS_RING_SLOTS_AT + 64 * SLOTS];
+    tbus_ring_t ring;
+    tbus_publisher_t publisher[2]; /* owners ZERO, ONE; the second only on kinds that have several */
+    tbus_subscriber_t reader[2];
+    tbus_observer_t observer;
+    tbus_waiter_t waiter[2];
+    uint64_t filled;
+    bool published[2]; /* its message was published: the call returned */
+    bool refused[2];   /* it was told FULL */
+    uint64_t seen[64]; /* numbers that any reader received */
+    unsigned seen_count;
+    unsigned
+        uncounted; /* messages in doubt that may be missing from the ring's own count: their repairer was killed */
+    const char *fault; /* NULL, or the first thing that was wrong */
+} ring_world_t;
+
+/* Mapped once, shared with children. */
+extern ring_world_t *world;
+void world_create(void);
+
+void must(bool right);
+
+/* A fresh ring of that kind whose first sequence is `first_seq`, and its publishers. */
+void world_build(enum tbus_ring_kind kind, uint64_t first_seq);
+void world_fill(uint64_t count);
+tbus_subscriber_t world_subscribe(const char *name, enum tbus_sub_role role, uint32_t owner);
+
+bool world_publish(unsigned who, uint64_t number);
+bool world_receive(tbus_subscriber_t *s);
+void world_publish_by(unsigned who); /* its one message; notes what became of it */
+
+/* Bury whoever died (bit i: owner ZERO + i), twice; drain with `drain`; then the ring must take and give a whole lap. NULL or the fault. */
+const char *world_settle(unsigned dead, tbus_subscriber_t *drain);
+
+/* Exactly once: what was there before and what was committed; at most once: what a killed publisher was about; never: what was refused. A
+ * reader that was killed holding a message leaves it in doubt, and no more than that may be missing. NULL or the fault. */
+const char *world_account(void);
+
+#endif
