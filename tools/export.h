@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* export.h - one topic of a journal into a file of a format that others read.
  *
- *    itch    ticks: ITCH 5.0 in BinaryFILE framing, byte for byte what was fed (feedsim/itch.h, feedsim/binaryfile.h)
- *    csv     ticks, bbos, orders, reports: message_csv.h
- *    jsonl   any type: one JSON object a line, message_text.h
+ *    itch    ticks: ITCH 5.0 in BinaryFILE framing, byte for byte what was fed (feedsim/itch.h,
+ * feedsim/binaryfile.h) csv     ticks, bbos, orders, reports: message_csv.h jsonl   any type: one JSON object
+ * a line, message_text.h
  *
- * A file appears under its name when it is complete, or not at all: it is written as NAME.part beside it, synced and renamed. What is
- * no regular file (a FIFO, /dev/null) is written to as it is; "-" is stdout.
+ * A file appears under its name when it is complete, or not at all: it is written as NAME.part beside it,
+ * synced and renamed. What is no regular file (a FIFO, /dev/null) is written to as it is; "-" is stdout.
  *
- * A torn tail ends the export like the end of the journal, and is reported. Damage, a sequence that is missing (csv and itch must be whole to
- * be what they say), or a message that is not of its topic's type is an error that names the place.
+ * A torn tail ends the export like the end of the journal, and is reported. Damage, a sequence that is
+ * missing (csv and itch must be whole to be what they say), or a message that is not of its topic's type is
+ * an error that names the place.
  */
 #ifndef TICKBUS_TOOLS_EXPORT_H
 #define TICKBUS_TOOLS_EXPORT_H

@@ -5,15 +5,14 @@
  * "report". A message of another type, or of a length that its type does not have, is shown as hex digits:
  * what comes from a journal or from shared memory is never trusted to be well formed.
  *
- *    {"seq":56,"type":"A","locate":13,"tracking":0,"ts_event_ns":11220000000000,"intended_ns":0,"order_ref":17,
- *     "side":"B","qty":300,"symbol":"AAPL","px_e4":3208000} (one line)
+ *    {"seq":56,"type":"A","locate":13,"tracking":0,"ts_event_ns":11220000000000,"intended_ns":0,
+ *     "order_ref":17,"side":"B","qty":300,"symbol":"AAPL","px_e4":3208000} (in one line)
  *
  *    56 03:07:00.000000000 A AAPL buy 300 @ 320.8000 ref 17
  *
  * Prices in JSON are integers in 1/10000 (`px_e4`), times are ns since midnight (`ts_event_ns`) or since the
- * bus epoch
- * (`intended_ns`, `sent_ns`). Used by `busctl tap` and `busctl journal export`. Errors are the stream's: ask
- * ferror(3).
+ * bus epoch (`intended_ns`, `sent_ns`). Used by `busctl tap` and `busctl journal export`. Errors are the
+ * stream's: ask ferror(3).
  */
 #ifndef TICKBUS_TOOLS_MESSAGE_TEXT_H
 #define TICKBUS_TOOLS_MESSAGE_TEXT_H
@@ -31,7 +30,8 @@ void message_text_words(FILE *out, const char *type, uint64_t seq, const void *m
  * starts at 11.) */
 int message_text_symbol_at(uint8_t tick_type);
 
-/* Which of the normalised fields of a tick its type fills: the table of bus/msg/tick.h. 0: none, it has a body. */
+/* Which of the normalised fields of a tick its type fills: the table of bus/msg/tick.h. 0: none, it has a
+ * body. */
 enum message_tick_field {
     TICK_HAS_REF = 1,
     TICK_HAS_SIDE = 2,

@@ -4,8 +4,8 @@
  *    open -> NAME.part, written to as `stream` -> commit: flushed, synced, renamed to NAME
  *                                              -> abandon: removed
  *
- * A name that leads to something other than a regular file (a FIFO, /dev/null) is written to directly; "-" is stdout. A symbolic
- * link is followed, and its target replaced.
+ * A name that leads to something other than a regular file (a FIFO, /dev/null) is written to directly; "-" is
+ * stdout. A symbolic link is followed, and its target replaced.
  */
 #ifndef TICKBUS_TOOLS_OUTPUT_FILE_H
 #define TICKBUS_TOOLS_OUTPUT_FILE_H

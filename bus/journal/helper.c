@@ -24,7 +24,7 @@ static void populate_ahead(tbus_journal_writer_t *w)
     uint64_t to = w->pages_wanted;
     tbus_error_t err = {0};
     pthread_mutex_unlock(&w->lock);
-    int code = tbus_journal_file_populate(&copy, to, &err);
+    int code = tbus_journal_file_populate(&copy, w->path, to, &err);
     pthread_mutex_lock(&w->lock);
     if (code < 0) {
         tbus_journal_writer_fail(w, &err);
@@ -34,17 +34,18 @@ static void populate_ahead(tbus_journal_writer_t *w)
     pthread_cond_broadcast(&w->ready);
 }
 
-static int make_next(tbus_journal_writer_t *w, uint32_t number, tbus_journal_file_t *out_file,
+/* The next segment, its name on the disk and its first pages there. */
+static int make_next(tbus_journal_writer_t *w, uint32_t number, tbus_journal_file_t *out_file, bool *out_made,
                      tbus_error_t *err)
 {
     tbus_journal_file_t file;
     int code = tbus_journal_file_make(w->directory.fd, w->path, number, w->segment_bytes, &file, err);
-    if (code == 0)
-        code = tbus_journal_sync_directory(w->directory.fd, w->path, err);
-    else
+    *out_made = code == 0;
+    if (code < 0)
         return code;
+    code = tbus_journal_sync_directory(w->directory.fd, w->path, err);
     if (code == 0)
-        code = tbus_journal_file_populate(&file, w->piece_bytes, err);
+        code = tbus_journal_file_populate(&file, w->path, w->piece_bytes, err);
     if (code < 0) {
         tbus_journal_file_drop(&file, w->directory.fd);
         return code;
@@ -56,11 +57,18 @@ static int make_next(tbus_journal_writer_t *w, uint32_t number, tbus_journal_fil
 static void prepare_next(tbus_journal_writer_t *w)
 {
     uint32_t number = w->current + 1;
+    bool made;
     tbus_journal_file_t file;
     tbus_error_t err = {0};
     pthread_mutex_unlock(&w->lock);
-    int code = make_next(w, number, &file, &err);
+    int code = make_next(w, number, &file, &made, &err);
     pthread_mutex_lock(&w->lock);
+    if (code < 0 && !made && !w->roll_waits) {
+        /* No room (or no descriptor) now; there may be when it is needed. The recording thread asks again, a
+         * piece later at the soonest. A sync that failed is another matter. */
+        w->next_wanted = false;
+        return;
+    }
     if (code < 0) {
         tbus_journal_writer_fail(w, &err);
         return;

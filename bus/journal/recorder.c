@@ -29,7 +29,8 @@ static int fail_subscriber(recorder_t *r, uint32_t topic)
                      r->stage.bus->directory->topics[topic].name, tbus_strerror(code));
 }
 
-/* Up to `limit` messages of one topic. How many, or the negative error. `*now_ns` is 0 until the first message of a poll. */
+/* Up to `limit` messages of one topic. How many, or the negative error. `*now_ns` is 0 until the first
+ * message of a poll. */
 static int record_topic(recorder_t *r, uint32_t topic, uint32_t limit, uint64_t *now_ns)
 {
     tbus_subscriber_t *s = &r->subscribers[topic];

@@ -48,6 +48,15 @@ static int fail_making(tbus_error_t *err, int code, const char *directory, uint3
                      number, bytes, directory, tbus_strerror(code), advice(code));
 }
 
+/* What errno says went wrong with a segment that there is. */
+static int fail_on(const tbus_journal_file_t *file, const char *what, const char *directory,
+                   tbus_error_t *err)
+{
+    int code = -errno;
+    return tbus_fail(err, code, "cannot %s segment %08u.tbj of the journal in %s: %s; %s", what, file->number,
+                     directory, tbus_strerror(code), advice(code));
+}
+
 /* Blocks for the whole file. Beyond RLIMIT_FSIZE the kernel would kill us with SIGXFSZ before it returned an
  * error. */
 static int allocate(int fd, uint64_t bytes)
@@ -95,7 +104,8 @@ void tbus_journal_file_touch(tbus_journal_file_t *file, uint64_t from, uint64_t 
         __atomic_fetch_or((uint64_t *)(void *)(file->base + at), 0, __ATOMIC_RELAXED);
 }
 
-int tbus_journal_file_populate(tbus_journal_file_t *file, uint64_t to, tbus_error_t *err)
+int tbus_journal_file_populate(tbus_journal_file_t *file, const char *directory, uint64_t to,
+                               tbus_error_t *err)
 {
     uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
     uint64_t from = file->populated & ~(page - 1);
@@ -110,17 +120,9 @@ int tbus_journal_file_populate(tbus_journal_file_t *file, uint64_t to, tbus_erro
     if (rc < 0 && errno == EINVAL)
         tbus_journal_file_touch(file, from, to);
     else if (rc < 0)
-        return tbus_fail(err, -errno, "cannot fault in pages of journal segment %08u.tbj: %s; %s",
-                         file->number, tbus_strerror(-errno), advice(-errno));
+        return fail_on(file, "fault in pages of", directory, err);
     file->populated = to;
     return 0;
-}
-
-static int fail_finishing(tbus_error_t *err, const char *what, const char *directory, uint32_t number)
-{
-    int code = -errno;
-    return tbus_fail(err, code, "cannot %s segment %08u.tbj of the journal in %s: %s; %s", what, number,
-                     directory, tbus_strerror(code), advice(code));
 }
 
 static int sync_and_cut(tbus_journal_file_t *file, const char *directory, uint64_t used, tbus_error_t *err)
@@ -128,15 +130,15 @@ static int sync_and_cut(tbus_journal_file_t *file, const char *directory, uint64
     tbus_journal_header_t *header = (tbus_journal_header_t *)(void *)file->base;
     uint32_t seed = tbus_journal_seed(header->session_id, file->number);
     if (fdatasync(file->fd) < 0)
-        return fail_finishing(err, "sync", directory, file->number);
+        return fail_on(file, "sync", directory, err);
     /* J5 pairs J6 (tbus_journal_next): what a reader has not found by now is not there. Only after the
      * records are on the disk: a segment that says that it is finished, and has lost some, is refused as
      * damaged. */
     tbus_store_release_u64(&header->closed, tbus_journal_closed_word(seed, (uint32_t)used));
     if (ftruncate(file->fd, (off_t)used) < 0)
-        return fail_finishing(err, "cut", directory, file->number);
+        return fail_on(file, "cut", directory, err);
     if (fdatasync(file->fd) < 0)
-        return fail_finishing(err, "sync", directory, file->number);
+        return fail_on(file, "sync", directory, err);
     return 0;
 }
 

@@ -33,7 +33,8 @@ int tbus_journal_file_make(int directory_fd, const char *directory, uint32_t num
 
 /* Fault pages in up to `to` bytes from the start. Leaves what is stored in them as it is, and may run beside
  * the thread that stores. 0, or -errno: the pages cannot be had, and a store would have been a SIGBUS. */
-int tbus_journal_file_populate(tbus_journal_file_t *file, uint64_t to, tbus_error_t *err);
+int tbus_journal_file_populate(tbus_journal_file_t *file, const char *directory, uint64_t to,
+                               tbus_error_t *err);
 
 /* What populate does on kernels before 5.14, which lack MADV_POPULATE_WRITE: touch every page. `from`: page
  * aligned. */

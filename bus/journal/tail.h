@@ -14,8 +14,7 @@
 #define TBUS_JOURNAL_SEARCH_BYTES_MAX (UINT64_C(4) << 30)
 
 typedef struct tbus_journal_tail {
-    uint64_t
-        bytes; /* from where reading stopped to the last byte that is not zero, or that holds part of it */
+    uint64_t bytes;     /* from where reading stopped to the last byte that is not zero */
     uint64_t record_at; /* offset of a whole record behind that place; 0: there is none */
 } tbus_journal_tail_t;
 

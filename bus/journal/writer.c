@@ -40,6 +40,7 @@ static void begin_segment(tbus_journal_writer_t *w)
     w->seed = tbus_journal_seed(w->header.session_id, file->number);
     w->pages_wanted = 0;
     w->next_wanted = false;
+    w->roll_waits = false;
 }
 
 /* The current segment is full: hand it to the helper and take the next, which is ready. Requires the lock. */
@@ -56,8 +57,8 @@ static bool advance_limit(tbus_journal_writer_t *w, uint64_t end)
 {
     const tbus_journal_file_t *file = tbus_journal_writer_file(w, w->current);
     uint64_t piece_end = (end + w->piece_bytes - 1) / w->piece_bytes * w->piece_bytes;
-    /* The more was written, the further ahead: a short recording pays for few pages, and a long one has enough of them to go on
-     * while the helper waits for the disk. */
+    /* The more was written, the further ahead: a short recording pays for few pages, and a long one has
+     * enough of them to go on while the helper waits for the disk. */
     uint64_t ahead = smaller(w->bytes + w->piece_bytes, PIECES_AHEAD_MAX * w->piece_bytes);
     w->pages_wanted = smaller(file->bytes, piece_end + ahead);
     w->next_wanted |= w->position >= file->bytes / 4;
@@ -78,6 +79,7 @@ static int make_room(tbus_journal_writer_t *w, uint64_t need)
             break;
         if (!fits) {
             w->next_wanted = true;
+            w->roll_waits = true;
             if (w->prepared > w->current) {
                 roll(w);
                 continue;
@@ -219,7 +221,7 @@ static int start_first_segment(tbus_journal_writer_t *w, tbus_error_t *err)
     if (code == 0)
         code = lock_session(w, file->fd, err);
     if (code == 0)
-        code = tbus_journal_file_populate(file, smaller(FIRST_BYTES, w->piece_bytes), err);
+        code = tbus_journal_file_populate(file, w->path, smaller(FIRST_BYTES, w->piece_bytes), err);
     if (code < 0) {
         if (err)
             err->code = code;

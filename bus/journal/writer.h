@@ -2,10 +2,10 @@
 /* writer.h - what the recording thread (writer.c) and its helper thread (helper.c) share. Private to
  * bus/journal.
  *
- *    segment numbers:   1 .. finished      synced, cut, closed                          helper
- *                       finished+1 .. current-1   full, to be finished                  helper
- *                       current            records are appended here                    recording thread
- *                       current+1 == prepared     made, allocated, its first pages there; or not yet
+ *    segments   1 .. finished              synced, cut, closed                     helper
+ *               finished+1 .. current-1    full, to be finished                    helper
+ *               current                    records are appended here               recording thread
+ *               current+1 == prepared      allocated, its first pages there        helper
  *
  * The helper does, in this order: fault pages in ahead of the recording thread, make the next segment, finish
  * a full one; then it sleeps on `work`. The recording thread comes to `lock` only when it reaches `limit`,
@@ -44,8 +44,7 @@ struct tbus_journal_writer {
     int lock_fd; /* its open file description holds the session's OFD lock */
     uint64_t segment_bytes;
     uint64_t piece_bytes; /* pages are faulted in by this much, and the helper is asked as often */
-    tbus_journal_header_t
-        header; /* the first record's number, the segment's and the CRC are set for each one */
+    tbus_journal_header_t header; /* of all segments; number, first record and CRC are each one's own */
     pthread_t helper;
 
     pthread_mutex_t lock;
@@ -57,8 +56,9 @@ struct tbus_journal_writer {
     uint32_t prepared;
     uint64_t pages_wanted; /* of the current segment, bytes from its start */
     bool next_wanted;
-    bool stop;                                     /* finish what is full, then end */
-    tbus_error_t failure;                          /* the first one, of whichever thread */
+    bool roll_waits;      /* the recording thread cannot go on without the next segment */
+    bool stop;            /* finish what is full, then end */
+    tbus_error_t failure; /* the first one, of whichever thread */
     tbus_journal_file_t files[TBUS_JOURNAL_FILES]; /* segment n is files[n % FILES] */
     uint64_t used[TBUS_JOURNAL_FILES];             /* bytes that a full one holds */
 };

@@ -93,9 +93,10 @@ int tbus_journal_create(const tbus_journal_spec_t *spec, tbus_journal_writer_t *
 
 /* Append a record. One thread. Usually a copy into mapped memory and nothing else. Every few MiB it asks the
  * helper thread for more; at the end of a segment it takes the next one, which is usually ready, and waits
- * for it when it is not. -ENOSPC, -EIO and the like, from making or finishing a segment, and -TBUS_ETOOBIG
- * for what no segment can hold are returned here, with text from tbus_journal_error. After an error nothing
- * more is recorded; what was, stays. */
+ * for it when it is not. Errors of the helper are returned here, with text from tbus_journal_error: -ENOSPC
+ * and the like when the next segment is needed and cannot be made (an attempt that fails before it is needed
+ * is made again), -EIO and the like from a sync at the next record; and -TBUS_ETOOBIG for what no segment can
+ * hold. After an error nothing more is recorded; what was, stays. */
 int tbus_journal_append(tbus_journal_writer_t *w, uint16_t topic, uint64_t seq, uint64_t time_ns,
                         const void *payload, size_t bytes);
 

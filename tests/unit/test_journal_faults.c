@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every system call of the journal's writer that can fail on a bad day, failed once at each place where it is
+ * made: the error is reported, what append had returned for is in the journal, and nothing leaks.
+ *
+ * The calls are intercepted by definitions of the same names in this program, which the static library is
+ * linked against. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <tickbus/atomic.h>
+#include <tickbus/journal.h>
+
+/* --- injection --- */
+
+enum call { ALLOCATE, POPULATE, FDATASYNC, FSYNC, CUT, CALLS };
+static const char *const call_names[CALLS] = {"posix_fallocate", "madvise", "fdatasync", "fsync",
+                                              "ftruncate"};
+
+static tbus_atomic_u32_t calls[CALLS]; /* made so far; by two threads */
+static enum call failing;
+static uint32_t fail_at;  /* which of them, from 1; 0: none */
+static bool fail_onwards; /* and all that come after it */
+static int fail_with;
+static tbus_atomic_u32_t hits;
+
+static bool fails(enum call call)
+{
+    uint32_t number = tbus_fetch_add_relaxed_u32(&calls[call], 1) + 1;
+    if (call != failing || fail_at == 0 || number < fail_at || (number > fail_at && !fail_onwards))
+        return false;
+    tbus_fetch_add_relaxed_u32(&hits, 1);
+    return true;
+}
+
+static void inject(enum call call, uint32_t at, bool onwards, int with)
+{
+    for (unsigned i = 0; i < CALLS; i++)
+        tbus_store_relaxed_u32(&calls[i], 0);
+    tbus_store_relaxed_u32(&hits, 0);
+    failing = call;
+    fail_at = at;
+    fail_with = with;
+    fail_onwards = onwards;
+}
+
+static int result_of(bool failed, long result)
+{
+    if (failed)
+        errno = fail_with;
+    return failed ? -1 : (int)result;
+}
+
+int posix_fallocate(int fd, off_t offset, off_t bytes)
+{
+    if (fails(ALLOCATE))
+        return fail_with;
+    return syscall(SYS_fallocate, fd, 0, offset, bytes) == 0 ? 0 : errno;
+}
+
+int madvise(void *address, size_t bytes, int advice)
+{
+    bool failed = advice == 23 && fails(POPULATE); /* MADV_POPULATE_WRITE; allocators have other advice */
+    return result_of(failed, failed ? 0 : syscall(SYS_madvise, address, bytes, advice));
+}
+
+int fdatasync(int fd)
+{
+    bool failed = fails(FDATASYNC);
+    return result_of(failed, failed ? 0 : syscall(SYS_fdatasync, fd));
+}
+
+int fsync(int fd)
+{
+    bool failed = fails(FSYNC);
+    return result_of(failed, failed ? 0 : syscall(SYS_fsync, fd));
+}
+
+int ftruncate(int fd, off_t bytes)
+{
+    bool failed = fails(CUT);
+    return result_of(failed, failed ? 0 : syscall(SYS_ftruncate, fd, bytes));
+}
+
+/* --- sessions --- */
+
+#define SEGMENT_BYTES (64u << 10)
+#define RECORDS       1500u /* about four segments */
+
+typedef struct scratch {
+    char root[64];
+    char journal[128];
+} scratch_t;
+
+static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)
+{
+    (void)info;
+    (void)kind;
+    (void)where;
+    return remove(path);
+}
+
+static int make_scratch(void **state)
+{
+    scratch_t *s = calloc(1, sizeof *s);
+    *state = s;
+    strcpy(s->root, "/tmp/tickbus-faults-XXXXXX");
+    if (mkdtemp(s->root) == NULL)
+        return -1;
+    snprintf(s->journal, sizeof s->journal, "%s/journal", s->root);
+    return 0;
+}
+
+static int remove_scratch(void **state)
+{
+    scratch_t *s = *state;
+    inject(CALLS, 0, false, 0);
+    nftw(s->root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    free(s);
+    return 0;
+}
+
+static unsigned count_entries(const char *path)
+{
+    unsigned count = 0;
+    DIR *stream = opendir(path);
+    while (readdir(stream))
+        count++;
+    closedir(stream);
+    return count;
+}
+
+typedef struct session {
+    int created;
+    int appended; /* the first error of append */
+    int closed;
+    uint64_t records; /* that append returned 0 for */
+    tbus_error_t err;
+} session_t;
+
+static void fill(uint64_t seq, uint8_t payload[128])
+{
+    memset(payload, (int)(seq % 251), 128);
+    memcpy(payload, &seq, sizeof seq);
+}
+
+static session_t record_session(const char *directory)
+{
+    session_t session = {0};
+    tbus_journal_spec_t spec = {.directory = directory,
+                                .bus_name = "faults",
+                                .segment_bytes = SEGMENT_BYTES,
+                                .topics_count = 1,
+                                .topics = {{"md", "tick", 1}}};
+    tbus_journal_writer_t *w = NULL;
+    session.created = tbus_journal_create(&spec, &w, &session.err);
+    if (session.created < 0)
+        return session;
+    for (uint64_t seq = 1; seq <= RECORDS && session.appended == 0; seq++) {
+        uint8_t payload[128];
+        fill(seq, payload);
+        session.appended = tbus_journal_append(w, 0, seq, 0, payload, sizeof payload);
+        session.records += session.appended == 0;
+    }
+    if (session.appended < 0)
+        assert_int_equal(tbus_journal_error(w)->code, session.appended);
+    session.closed = tbus_journal_close(w, &session.err);
+    return session;
+}
+
+/* Exactly what append returned for is there. */
+static void check_records(const scratch_t *s, uint64_t expected, const char *when)
+{
+    tbus_journal_reader_t *r = NULL;
+    tbus_journal_record_t record;
+    tbus_error_t err = {0};
+    uint64_t seq = 0;
+    int code;
+    if (tbus_journal_open(s->journal, &r, &err) < 0)
+        fail_msg("%s: %s", when, err.text);
+    while ((code = tbus_journal_next(r, &record, &err)) == 1) {
+        uint8_t payload[128];
+        fill(++seq, payload);
+        assert_int_equal(record.seq, seq);
+        assert_int_equal(record.bytes, sizeof payload);
+        assert_memory_equal(record.payload, payload, sizeof payload);
+    }
+    if (code < 0)
+        fail_msg("%s: %s", when, err.text);
+    assert_int_equal(seq, expected);
+    assert_true(tbus_journal_reader_end(r) != TBUS_JOURNAL_LIVE);
+    tbus_journal_reader_close(r);
+}
+
+/* Fail the first, the second, ... call of this kind until there are no more. */
+static void sweep(const scratch_t *s, enum call call, bool onwards, int with)
+{
+    unsigned descriptors = count_entries("/proc/self/fd");
+    uint32_t at = 0;
+    for (;;) {
+        char when[64];
+        inject(call, ++at, onwards, with);
+        session_t session = record_session(s->journal);
+        bool hit = tbus_load_relaxed_u32(&hits) > 0;
+        inject(CALLS, 0, false, 0);
+        snprintf(when, sizeof when, "%s number %u failed", call_names[call], at);
+        if (session.created < 0) {
+            assert_true(hit);
+            assert_int_equal(session.created, -with);
+            assert_int_equal(access(s->journal, F_OK), -1); /* as if it had never been tried */
+        } else {
+            check_records(s, session.records, when);
+            nftw(s->journal, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        }
+        if (session.created < 0 || session.closed < 0)
+            assert_non_null(strstr(session.err.text, s->journal));
+        assert_int_equal(count_entries("/proc/self/fd"), descriptors);
+        if (!hit) {
+            assert_int_equal(session.records, RECORDS);
+            assert_int_equal(session.closed, 0);
+            break;
+        }
+        /* It was said, by whichever call, and close says it again; unless it was a segment that was made at
+         * the second attempt, or was never needed. */
+        bool said = session.created == -with || session.closed == -with;
+        assert_true(said || (call == ALLOCATE && session.closed == 0 && session.records == RECORDS));
+        assert_true(session.appended == 0 || session.appended == -with);
+        assert_true(!onwards || at > 3 || said);
+    }
+    printf("%s: %u places\n", call_names[call], at - 1);
+    assert_true(at > 3);
+}
+
+static void a_disk_that_fills_up_is_an_error_wherever_a_segment_is_allocated(void **state)
+{
+    sweep(*state, ALLOCATE, true, ENOSPC);
+}
+
+static void room_that_comes_back_in_time_is_no_error(void **state)
+{
+    sweep(*state, ALLOCATE, false, ENOSPC);
+}
+
+static void pages_that_cannot_be_had_are_an_error_wherever_they_are_asked_for(void **state)
+{
+    sweep(*state, POPULATE, false, EFAULT);
+}
+
+static void a_sync_that_fails_is_an_error_wherever_a_segment_is_finished(void **state)
+{
+    sweep(*state, FDATASYNC, false, EIO);
+}
+
+static void a_sync_of_the_directory_that_fails_is_an_error(void **state)
+{
+    sweep(*state, FSYNC, false, EIO);
+}
+
+static void a_cut_that_fails_is_an_error(void **state)
+{
+    sweep(*state, CUT, false, EIO);
+}
+
+static void without_madv_populate_write_pages_are_touched_instead(void **state)
+{
+    scratch_t *s = *state;
+    inject(POPULATE, 1, true, EINVAL); /* a kernel before 5.14 */
+    session_t session = record_session(s->journal);
+    assert_true(tbus_load_relaxed_u32(&hits) > 3);
+    assert_int_equal(session.created, 0);
+    assert_int_equal(session.closed, 0);
+    check_records(s, RECORDS, "on an old kernel");
+}
+
+static void after_a_sync_that_failed_the_segment_is_not_synced_again_and_never_called_finished(void **state)
+{
+    scratch_t *s = *state;
+    inject(FDATASYNC, 1, false, EIO);
+    tbus_journal_spec_t spec = {.directory = s->journal, .segment_bytes = SEGMENT_BYTES, .topics_count = 1};
+    tbus_journal_writer_t *w;
+    tbus_error_t err;
+    assert_int_equal(tbus_journal_create(&spec, &w, NULL), 0);
+    assert_int_equal(tbus_journal_append(w, 0, 1, 0, "", 0), 0);
+    assert_int_equal(tbus_journal_close(w, &err), -EIO);
+    assert_int_equal(tbus_load_relaxed_u32(&calls[FDATASYNC]), 1);
+    assert_int_equal(tbus_load_relaxed_u32(&calls[CUT]), 0);
+    tbus_journal_reader_t *r;
+    tbus_journal_record_t record;
+    assert_int_equal(tbus_journal_open(s->journal, &r, NULL), 0);
+    assert_int_equal(tbus_journal_next(r, &record, NULL), 1);
+    assert_int_equal(tbus_journal_next(r, &record, NULL), 0);
+    assert_int_equal(tbus_journal_reader_end(r), TBUS_JOURNAL_TORN);
+    tbus_journal_reader_close(r);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make_scratch, remove_scratch)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_disk_that_fills_up_is_an_error_wherever_a_segment_is_allocated),
+        TEST(room_that_comes_back_in_time_is_no_error),
+        TEST(pages_that_cannot_be_had_are_an_error_wherever_they_are_asked_for),
+        TEST(a_sync_that_fails_is_an_error_wherever_a_segment_is_finished),
+        TEST(a_sync_of_the_directory_that_fails_is_an_error),
+        TEST(a_cut_that_fails_is_an_error),
+        TEST(without_madv_populate_write_pages_are_touched_instead),
+        TEST(after_a_sync_that_failed_the_segment_is_not_synced_again_and_never_called_finished),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
