@@ -43,7 +43,7 @@ struct tbus_journal_writer {
     tbus_journal_directory_t directory;
     int lock_fd; /* its open file description holds the session's OFD lock */
     uint64_t segment_bytes;
-    uint64_t piece_bytes; /* pages are faulted in by this much, and the helper is asked as often */
+    uint64_t piece_bytes;         /* pages are faulted in by this much, and the helper is asked as often */
     tbus_journal_header_t header; /* of all segments; number, first record and CRC are each one's own */
     pthread_t helper;
 
