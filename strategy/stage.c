@@ -93,9 +93,9 @@ static int take_reports(strat_context_t *ctx)
         if (rc < 0)
             return rc;
         tbus_advance(&ctx->reports);
+        ctx->unshown++;
         taken++;
     }
-    ctx->unshown += taken;
     return (int)taken;
 }
 
@@ -160,9 +160,9 @@ static int take_ticks(strat_context_t *ctx, uint32_t budget)
         if (rc < 0)
             return rc;
         tbus_advance(&ctx->md);
+        ctx->unshown++;
         taken++;
     }
-    ctx->unshown += taken;
     return (int)taken;
 }
 
@@ -176,10 +176,9 @@ static int input_error(strat_context_t *ctx, const tbus_subscriber_t *input, con
                      (unsigned long long)input->seq, tbus_strerror(input->error));
 }
 
-int context_poll(tbus_stage_t *stage, uint32_t budget)
+static int take_inputs(strat_context_t *ctx, uint32_t budget)
 {
-    strat_context_t *ctx = (strat_context_t *)stage;
-    int flushed = stage->pending ? context_flush(ctx) : 0;
+    int flushed = ctx->stage.pending ? context_flush(ctx) : 0;
     int reports = take_reports(ctx);
     if (reports < 0)
         return reports;
@@ -187,12 +186,19 @@ int context_poll(tbus_stage_t *stage, uint32_t budget)
     if (ticks < 0)
         return ticks;
     int work = flushed + reports + ticks;
-    if (ctx->unshown > (work == 0 ? 0 : SHOW_EVERY))
-        context_show_counters(ctx);
     if (work > 0)
         return work;
     int rc = input_error(ctx, &ctx->md, "md");
     return rc < 0 ? rc : input_error(ctx, &ctx->reports, "reports");
+}
+
+int context_poll(tbus_stage_t *stage, uint32_t budget)
+{
+    strat_context_t *ctx = (strat_context_t *)stage;
+    int work = take_inputs(ctx, budget);
+    if (ctx->unshown > (work > 0 ? SHOW_EVERY : 0))
+        context_show_counters(ctx);
+    return work;
 }
 
 void context_wind_down(tbus_stage_t *stage)

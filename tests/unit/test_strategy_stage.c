@@ -224,13 +224,15 @@ static void a_message_without_a_time_does_not_turn_the_clock_back(void **state)
 static void a_full_book_table_fails_the_stage_with_the_key_to_raise(void **state)
 {
     strategy_bench_t *b = *state;
-    for (uint64_t ref = 1; ref <= 64; ref++) {
+    for (uint64_t ref = 1; ref <= 62; ref++) {
         bench_tick(b, BENCH_LOCATE, bench_add(ref, 'B', 100, 5000));
         bbo_t bbo;
         assert_true(bench_bbo(b, &bbo));
     }
-    bench_publish(b, BENCH_LOCATE, bench_add(65, 'B', 100, 5000));
-    assert_int_equal(bench_settle(b), -TBUS_ELIMIT);
+    for (uint64_t ref = 63; ref <= 65; ref++)
+        bench_publish(b, BENCH_LOCATE, bench_add(ref, 'B', 100, 5000));
+    assert_int_equal(b->stage->ops->poll(b->stage, 64), -TBUS_ELIMIT);
+    bench_expect_counter(b, "books.live_orders", 64);
     assert_int_equal(b->stage->error.code, -TBUS_ELIMIT);
     assert_non_null(strstr(b->stage->error.text, "books.orders_max"));
     assert_non_null(strstr(b->stage->error.text, "65"));
