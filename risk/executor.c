@@ -88,18 +88,6 @@ static bool obey_kill_switch(executor_stage_t *e)
     return !blocked(e);
 }
 
-static int take_ticks(executor_stage_t *e, uint32_t budget)
-{
-    uint32_t taken = 0;
-    int code = 1;
-    const market_event_t *event;
-    while (taken < budget && obey_kill_switch(e) && (code = follow_next(&e->follow, &e->stage, &event)) > 0) {
-        venue_on_market(e->venue, event);
-        taken++;
-    }
-    return code < 0 ? code : (int)taken;
-}
-
 static void execute(executor_stage_t *e, const order_t *order, bool whole, enum follow_reach reach)
 {
     if (!whole || reach == FOLLOW_NEVER)
@@ -110,13 +98,13 @@ static void execute(executor_stage_t *e, const order_t *order, bool whole, enum 
         venue_order(e->venue, order);
 }
 
-static uint32_t take_orders(executor_stage_t *e)
+/* Those that may be executed by now; *left: how many more this poll may take. */
+static int take_orders(executor_stage_t *e, uint32_t *left)
 {
     size_t bytes;
     const void *message;
-    uint32_t taken = 0;
-    while (taken < e->approved.ring.slot_count && obey_kill_switch(e) &&
-           (message = tbus_peek(&e->approved, &bytes)) != NULL) {
+    int taken = 0;
+    while (*left > 0 && obey_kill_switch(e) && (message = tbus_peek(&e->approved, &bytes)) != NULL) {
         order_t order;
         bool whole = order_copy(&order, message, bytes);
         enum follow_reach reach = follow_reach(&e->follow, order.md_seq);
@@ -125,8 +113,25 @@ static uint32_t take_orders(executor_stage_t *e)
         execute(e, &order, whole, reach);
         tbus_advance(&e->approved);
         taken++;
+        --*left;
     }
     return taken;
+}
+
+/* Tick by tick, and before each the orders that were waiting for no more than the last. */
+static int take_orders_and_ticks(executor_stage_t *e, uint32_t budget)
+{
+    uint32_t left = e->approved.ring.slot_count;
+    int work = take_orders(e, &left);
+    for (uint32_t ticks = 0; ticks < budget && obey_kill_switch(e); ticks++) {
+        const market_event_t *event;
+        int code = follow_next(&e->follow, &e->stage, &event);
+        if (code <= 0)
+            return code < 0 ? code : work;
+        venue_on_market(e->venue, event);
+        work += 1 + take_orders(e, &left);
+    }
+    return work;
 }
 
 static void show(executor_stage_t *e)
@@ -144,11 +149,10 @@ static int executor_poll(tbus_stage_t *stage, uint32_t budget)
     executor_stage_t *e = (executor_stage_t *)(void *)stage;
     uint64_t said_before = e->said;
     int work = (int)flush_outbox(e);
-    int taken = take_ticks(e, budget);
+    int taken = take_orders_and_ticks(e, budget);
     if (taken < 0)
         return taken;
     work += taken;
-    work += (int)take_orders(e);
     stage->pending = blocked(e);
     if (work == 0 && e->said != said_before)
         work = 1; /* the kill switch cancels without any input */

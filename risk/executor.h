@@ -4,9 +4,10 @@
  *    md -------- "executor" --> market view --> venue (venue.h) --+--> reports
  *    approved -- "executor" --------------------> venue ----------+
  *
- * A poll takes up to `budget` ticks, each of which may fill resting orders, then approved orders; an order is
- * executed only after `md` was taken up to the tick that its strategy had seen. When `reports` is FULL, what
- * one input caused is kept, and no further input is taken until it is out.
+ * A poll takes up to `budget` ticks, each of which may fill resting orders, and before each tick and after the
+ * last the approved orders that wait for no later one: an order is executed once `md` was taken up to the tick
+ * that its strategy had seen. When `reports` is FULL, what one input caused is kept, and no further input is
+ * taken until it is out.
  *
  * Once `halted` is set in the bus directory nothing is executed any more: resting orders are cancelled, new
  * ones rejected, both with reason KILL_SWITCH; cancels still work.

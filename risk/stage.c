@@ -73,20 +73,9 @@ static int take_reports(risk_stage_t *r)
     return (int)taken;
 }
 
-static int take_ticks(risk_stage_t *r, uint32_t budget)
-{
-    uint32_t taken = 0;
-    int code = 1;
-    const market_event_t *event;
-    while (taken < budget && (code = follow_next(&r->follow, &r->stage, &event)) > 0) {
-        gate_on_market(r->gate, event);
-        taken++;
-    }
-    return code < 0 ? code : (int)taken;
-}
-
 static void judge(risk_stage_t *r, const order_t *order, bool whole, enum follow_reach reach)
 {
+    gate_kill(r->gate, tbus_load_relaxed_u32(&r->stage.bus->directory->halted) != 0);
     uint8_t reason =
         whole && reach == FOLLOW_REACHED ? gate_judge(r->gate, order, r->follow.event_ns) : REASON_MALFORMED;
     tbus_add_own_u64(r->taken, 1);
@@ -102,13 +91,13 @@ static void judge(risk_stage_t *r, const order_t *order, bool whole, enum follow
     }
 }
 
-static uint32_t take_orders(risk_stage_t *r)
+/* Those that may be judged by now; *left: how many more this poll may take. */
+static int take_orders(risk_stage_t *r, uint32_t *left)
 {
     size_t bytes;
     const void *message;
-    uint32_t taken = 0;
-    while (taken < r->orders.ring.slot_count && r->kept == KEPT_NOTHING &&
-           (message = tbus_peek(&r->orders, &bytes)) != NULL) {
+    int taken = 0;
+    while (*left > 0 && r->kept == KEPT_NOTHING && (message = tbus_peek(&r->orders, &bytes)) != NULL) {
         order_t order;
         bool whole = order_copy(&order, message, bytes);
         enum follow_reach reach = follow_reach(&r->follow, order.md_seq);
@@ -118,33 +107,40 @@ static uint32_t take_orders(risk_stage_t *r)
         (void)flush_kept(r); /* published or kept: either way it is safe, and the order is done with */
         tbus_advance(&r->orders);
         taken++;
+        --*left;
     }
     return taken;
+}
+
+/* Tick by tick, and before each the orders that were waiting for no more than the last. */
+static int take_orders_and_ticks(risk_stage_t *r, uint32_t budget)
+{
+    uint32_t left = r->orders.ring.slot_count;
+    int work = take_orders(r, &left);
+    for (uint32_t ticks = 0; ticks < budget; ticks++) {
+        const market_event_t *event;
+        int code = follow_next(&r->follow, &r->stage, &event);
+        if (code <= 0)
+            return code < 0 ? code : work;
+        gate_on_market(r->gate, event);
+        work += 1 + take_orders(r, &left);
+    }
+    return work;
 }
 
 static int risk_poll(tbus_stage_t *stage, uint32_t budget)
 {
     risk_stage_t *r = (risk_stage_t *)(void *)stage;
-    int work = 0;
-    int taken = take_reports(r);
+    int reports = take_reports(r);
+    if (reports < 0)
+        return reports;
+    int flushed = r->kept != KEPT_NOTHING && flush_kept(r);
+    int taken = take_orders_and_ticks(r, budget);
     if (taken < 0)
         return taken;
-    work += taken;
-    taken = take_ticks(r, budget);
-    if (taken < 0)
-        return taken;
-    work += taken;
-    if (r->kept != KEPT_NOTHING)
-        work += flush_kept(r);
-    gate_kill(r->gate, tbus_load_relaxed_u32(&stage->bus->directory->halted) != 0);
-    work += (int)take_orders(r);
     stage->pending = r->kept != KEPT_NOTHING;
-    if (work == 0) {
-        int code = follow_check_rings(stage);
-        if (code < 0)
-            return code;
-    }
-    return work;
+    int work = reports + flushed + taken;
+    return work > 0 ? work : follow_check_rings(stage);
 }
 
 /* ---- life */

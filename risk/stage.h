@@ -5,10 +5,11 @@
  *    reports -- "risk" --> positions, open orders         rejected -> reports (REJECTED, CANCEL_REJECTED)
  *    orders --- "risk" --> judged (competing consumer)
  *
- * A poll takes, in this order: all reports; up to `budget` ticks; then orders. An order is judged only after
- * `md` was taken up to the tick that its strategy had seen, so that it is held against a market at least as
- * new as the one that it was born of. An order that names a tick that is not there is malformed: whoever can
- * see the order can see every tick that its strategy saw.
+ * A poll takes all reports, then up to `budget` ticks, and before each tick and after the last the orders
+ * that wait for no later one. An order is judged only after `md` was taken up to the tick that its strategy had
+ * seen, so that it is held against a market at least as new as the one that it was born of, and, if it is there
+ * by then, against that very market. An order that names a tick that is not there is malformed: whoever can see
+ * the order can see every tick that its strategy saw.
  *
  * What an order became is published before the next order is taken; when the ring is FULL it is kept, and
  * orders wait. Ticks and above all reports do not: risk taking reports at all times is what breaks the circle

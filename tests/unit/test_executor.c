@@ -85,6 +85,26 @@ static void executor_executes_an_order_only_after_the_tick_that_caused_it(void *
     close_executor(&f);
 }
 
+static void executor_executes_an_order_before_it_takes_a_later_tick(void **state)
+{
+    (void)state;
+    fixture_t f = open_executor();
+    order_path_t *p = f.path;
+    path_tick(p, tick_add(LOCATE, 1, 'S', 100, PX));
+    path_tick(p, tick_delete(LOCATE, 1));
+    approve(&f, caused_by(order_new(1, 'B', 40, PX, ORDER_TIF_IOC), 1));
+    approve(&f, caused_by(order_new(2, 'B', 40, PX, ORDER_TIF_IOC), 1));
+    approve(&f, caused_by(order_new(3, 'B', 40, PX, ORDER_TIF_IOC), 2));
+    assert_int_equal(path_poll(p->executor, 100), 5);
+    path_expect_report(p, REPORT_ACCEPTED, 1, REASON_NONE);
+    path_expect_report(p, REPORT_FILLED, 1, REASON_NONE);
+    path_expect_report(p, REPORT_ACCEPTED, 2, REASON_NONE);
+    path_expect_report(p, REPORT_FILLED, 2, REASON_NONE);
+    path_expect_report(p, REPORT_ACCEPTED, 3, REASON_NONE);
+    path_expect_report(p, REPORT_CANCELLED, 3, REASON_IOC_UNFILLED);
+    close_executor(&f);
+}
+
 static void executor_refuses_orders_that_lie_about_their_cause_or_are_none(void **state)
 {
     (void)state;
@@ -261,6 +281,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(executor_reports_what_becomes_of_an_order),
         cmocka_unit_test(executor_executes_an_order_only_after_the_tick_that_caused_it),
+        cmocka_unit_test(executor_executes_an_order_before_it_takes_a_later_tick),
         cmocka_unit_test(executor_refuses_orders_that_lie_about_their_cause_or_are_none),
         cmocka_unit_test(executor_refuses_a_replayed_approval),
         cmocka_unit_test(executor_keeps_reports_while_the_ring_is_full_and_takes_nothing_more),

@@ -129,6 +129,33 @@ static void risk_judges_an_order_only_after_the_tick_that_caused_it(void **state
     close_risk(&f);
 }
 
+static void risk_judges_an_order_before_it_takes_a_later_tick(void **state)
+{
+    (void)state;
+    fixture_t f = open_risk_alone();
+    path_tick(f.path, tick_add(LOCATE, 1, 'B', 500, BID));
+    path_tick(f.path, tick_add(LOCATE, 2, 'S', 500, ASK));
+    path_tick(f.path, tick_trading(LOCATE, 'H'));
+    order_t order = buy(1, 100);
+    path_order(f.path, order);
+    path_order(f.path, buy(2, 100));
+    order_t late = buy(3, 100);
+    late.md_seq = 3;
+    path_order(f.path, late);
+    assert_int_equal(path_poll(f.path->risk, 100), 6);
+    expect_approved(&f, &order);
+    order = buy(2, 100);
+    expect_approved(&f, &order);
+    path_expect_report(f.path, REPORT_REJECTED, 3, REASON_HALTED);
+    path_tick(f.path, tick_trading(LOCATE, 'T'));
+    late = buy(4, 100);
+    late.md_seq = 3;
+    path_order(f.path, late);                          /* waits for nothing: the market is where it was */
+    assert_int_equal(path_poll(f.path->risk, 100), 3); /* with the report */
+    path_expect_report(f.path, REPORT_REJECTED, 4, REASON_HALTED);
+    close_risk(&f);
+}
+
 static void risk_rejects_an_order_that_names_a_tick_that_is_not_there(void **state)
 {
     (void)state;
@@ -430,6 +457,7 @@ int main(void)
         cmocka_unit_test(risk_passes_orders_byte_for_byte_and_says_nothing_about_them),
         cmocka_unit_test(risk_rejects_on_reports_with_the_reason),
         cmocka_unit_test(risk_judges_an_order_only_after_the_tick_that_caused_it),
+        cmocka_unit_test(risk_judges_an_order_before_it_takes_a_later_tick),
         cmocka_unit_test(risk_rejects_an_order_that_names_a_tick_that_is_not_there),
         cmocka_unit_test(risk_rejects_a_message_that_has_not_the_length_of_an_order),
         cmocka_unit_test(risk_waits_with_orders_but_not_with_ticks_and_reports_while_approved_is_full),
