@@ -1060,7 +1060,7 @@ static void a_record_of_another_session_or_place_is_not_taken_for_one_of_ours(vo
     close(to);
 }
 
-/* Flip every bit of the first segment in turn. Each is noticed: refused, or (only without a mark that the
+/* Flip the bits of the first segment in turn. Each is noticed: refused, or (only without a mark that the
  * segment is finished, and only behind the last record but one) counted as torn; and what was before it is
  * read. */
 static void check_every_flip(const char *directory, bool finished)
@@ -1072,8 +1072,11 @@ static void check_every_flip(const char *directory, bool finished)
     assert_int_equal(truncate(path, (off_t)offsets[count]), 0); /* an unfinished one: not all those zeros */
     unsigned refused_flips = 0;
     unsigned torn_flips = 0;
-    /* Headers are the same in both: once is enough. */
-    for (uint64_t bit = finished ? 0 : 8 * TBUS_JOURNAL_HEADER_BYTES; bit < 8 * offsets[count]; bit++) {
+    /* Headers are the same in both: once is enough, and of their padding every 61st. */
+    uint64_t padding = 8 * offsetof(tbus_journal_header_t, pad1);
+    uint64_t bit = finished ? 0 : 8 * TBUS_JOURNAL_HEADER_BYTES;
+    for (; bit < 8 * offsets[count];
+         bit += bit >= padding && bit + 61 < 8 * TBUS_JOURNAL_HEADER_BYTES ? 61 : 1) {
         flip(path, bit);
         outcome_t o = read_journal(directory);
         unsigned damaged = 0; /* the record that the bit is in */
