@@ -7,17 +7,17 @@
 use strict;
 use warnings;
 
-# Where the hot path begins; OBJECT:NAME for a static function. The inline part of the rings (tbus_publish_try, tbus_peek, tbus_advance)
+# Where the hot path begins; FOLDER/FILE:NAME for a static function. The inline part of the rings (tbus_publish_try, tbus_peek, tbus_advance)
 # is in its callers.
 my @roots = qw(
     tbus_publish_several tbus_publish_long tbus_publisher_refresh tbus_claim_try tbus_commit tbus_abort
     tbus_peek_slow tbus_take tbus_release tbus_subscriber_flush tbus_observe
     itch_decode itch_encode market_apply position_apply tbus_journal_append
-    feed.c.o:feed_poll feed.c.o:feed_deadline_ns
-    source_itch.c.o:next source_synth.c.o:next source_journal.c.o:next
-    stage.c.o:strategy_poll
-    quote.c.o:quote_on_tick quote.c.o:quote_on_bbo quote.c.o:quote_on_report quote.c.o:quote_on_timer
-    stage.c.o:risk_poll executor.c.o:executor_poll recorder.c.o:recorder_poll
+    feedsim/feed.c:feed_poll feedsim/feed.c:feed_deadline_ns
+    feedsim/source_itch.c:next feedsim/source_synth.c:next feedsim/source_journal.c:next
+    context_poll strategy/quote.c:quote_on_tick strategy/quote.c:quote_on_bbo strategy/quote.c:quote_on_report
+    strategy/quote.c:quote_on_timer
+    risk/stage.c:risk_poll risk/executor.c:executor_poll bus/recorder.c:recorder_poll
 );
 
 # What it may call outside our libraries.
@@ -34,9 +34,9 @@ my %ends = (
     tbus_journal_writer_fail  => 'likewise',
     'market_apply>snprintf'   => 'a table is full; likewise',
     'market_apply>strchr'     => 'likewise',
-    'writer.c.o:refuse_too_big' => 'likewise',
+    'bus/writer.c:refuse_too_big' => 'likewise',
     tbus_counter              => 'a counter appears: once for each type of message, once for each symbol traded',
-    'feed.c.o:feed_poll>snprintf' => 'its name',
+    'feedsim/feed.c:feed_poll>snprintf' => 'its name',
     itch_type_label           => 'its name',
     'ledger_execute>snprintf' => 'its name',
     tbus_ring_wake            => 'somebody sleeps: futex(2)',
@@ -55,7 +55,7 @@ if ($compiler ne 'GNU 12') {
 my @archives = glob("$build/libtickbus*.a");
 die "hot_calls: no libtickbus*.a in $build\n" unless @archives;
 
-# %calls: function -> {callee -> 1}. Names of static functions carry their object, two may be called the same.
+# %calls: function -> {callee -> 1}. Names of static functions carry their file, two may be called the same.
 my (%calls, %defined, %starts, @pending);
 my ($object, $section, $function) = ('', '', '');
 sub name_of
@@ -72,10 +72,12 @@ for my $archive (@archives) {
     }
 }
 for my $archive (@archives) {
+    my ($folder) = $archive =~ /libtickbus_?(\w*)\.a$/;
+    $folder ||= 'bus';
     open my $dump, '-|', $objdump, '-dr', '--no-show-raw-insn', $archive or die "hot_calls: $objdump: $!\n";
     while (<$dump>) {
-        if (/^(\S+\.o):\s+file format/) {
-            $object = $1;
+        if (/^(\S+)\.o:\s+file format/) {
+            $object = "$folder/$1";
         } elsif (/^Disassembly of section (\S+):/) {
             $section = $1;
         } elsif (/^([0-9a-f]+) <([^>]+)>:/) {

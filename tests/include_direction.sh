@@ -48,7 +48,8 @@ while IFS= read -r file; do
     files=$((files + 1))
     prefixes=$(allowed "$file")
     while IFS=: read -r line text; do
-        name=$(sed -E 's/^[^"<]*["<]([^">]*)[">].*/\1/' <<<"$text")
+        [[ $text =~ [\"\<]([^\"\>]*)[\"\>] ]]
+        name=${BASH_REMATCH[1]}
         case $text in
         *'"'*)
             [ -f "$name" ] || complain "$file" "$line" "\"$name\" is no file seen from the top of the tree"

@@ -191,6 +191,16 @@ static void check_nothing_lost(json_t *summary)
     assert_true(subscribers >= 5); /* md alone has strategy, risk, executor and recorder */
 }
 
+/* Between RUN and the end no stage allocated anything (jemalloc's own count; a sanitizer's allocator counts nothing). */
+static void check_nothing_allocated(json_t *summary)
+{
+    json_t *stage;
+    size_t i;
+    json_array_foreach(at(summary, "stages"), i, stage)
+        assert_int_equal(count_at(stage, "hot_allocations"), 0);
+    assert_true(i >= 5);
+}
+
 static uint64_t fnv1a(uint64_t hash, const char *bytes, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -260,6 +270,7 @@ static void stream_gives_its_key(void **state)
     assert_string_equal(json_string_value(at(run->summary, "layout")), stream->layout);
     check_counts(run);
     check_nothing_lost(run->summary);
+    check_nothing_allocated(run->summary);
     check_bbo_trace(run, journal);
     check_md_export(run, journal);
 
