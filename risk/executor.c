@@ -148,14 +148,13 @@ static int executor_poll(tbus_stage_t *stage, uint32_t budget)
 {
     executor_stage_t *e = (executor_stage_t *)(void *)stage;
     uint64_t said_before = e->said;
-    int work = (int)flush_outbox(e);
+    int flushed = (int)flush_outbox(e);
     int taken = take_orders_and_ticks(e, budget);
     if (taken < 0)
         return taken;
-    work += taken;
     stage->pending = blocked(e);
-    if (work == 0 && e->said != said_before)
-        work = 1; /* the kill switch cancels without any input */
+    /* What the venue said counts as well: a tick may cause it, or nothing but the kill switch. */
+    int work = flushed + taken + (int)(e->said - said_before);
     if (work == 0)
         return follow_check_rings(stage);
     show(e);

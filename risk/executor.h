@@ -9,6 +9,9 @@
  * that its strategy had seen. When `reports` is FULL, what one input caused is kept, and no further input is
  * taken until it is out.
  *
+ * What poll returns counts the messages taken and the reports made, so that a tick that filled an order can be
+ * told from one that did nothing.
+ *
  * Once `halted` is set in the bus directory nothing is executed any more: resting orders are cancelled, new
  * ones rejected, both with reason KILL_SWITCH; cancels still work.
  *
