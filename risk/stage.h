@@ -15,7 +15,7 @@
  * orders wait. Ticks and above all reports do not: risk taking reports at all times is what breaks the circle
  * strategy -> risk -> executor -> strategy when rings fill up.
  *
- * The kill switch is `halted` in the bus directory, looked at on every poll.
+ * The kill switch is `halted` in the bus directory, looked at with every order.
  *
  * Counters: risk.orders (all taken: new orders and cancels) = risk.passed + the sum of risk.rejects.REASON;
  * risk.cancels (of risk.orders); risk.report_mismatches (gate.h). They all exist from the start.

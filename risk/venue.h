@@ -6,18 +6,21 @@
  * only remembers what we took.
  *
  * An order that arrives
- *    - is ACCEPTED first, or REJECTED: MALFORMED; DUPLICATE_ID (its id is not above the last of its strategy:
- * a replayed or reordered approval); HALTED; VENUE_FULL (no room to let it rest, or to remember what it may
- *      take);
+ *
+ *    - is ACCEPTED first, or REJECTED: MALFORMED; DUPLICATE_ID (its id is not above the last of its strategy,
+ *      as in a replayed or reordered approval); HALTED; VENUE_FULL (no room to let it rest, or to remember
+ *      what it may take);
  *    - if marketable, fills level by level against the displayed opposite side, best price first, up to its
  *      limit and at the levels' prices, at most VENUE_SWEEP_LEVELS levels deep (liquidity R);
- *    - what is left rests when DAY, and is CANCELLED (IOC_UNFILLED) when IOC. A DAY order that met the end of
- * the sweep with displayed shares still within its limit is treated as IOC: it must not rest inside the book.
+ *    - what is left rests when DAY, and is CANCELLED (IOC_UNFILLED) when IOC. A DAY order that met the end
+ *      of the sweep with displayed shares still within its limit is treated as IOC: it must not rest inside
+ *      the book.
  *
  * Taken shares. The same displayed shares are never filled twice: what we took from a level (locate, side,
  * price) counts as gone. An add to that level leaves the count as it is, so that only the new shares can be
  * taken; a removal of q shares lowers it by q (the shares that went were those that we had taken, as far as
- * there are); a level that vanishes is forgotten. So what can be taken never grows but by an add.
+ * there are); a level that vanishes is forgotten. So what can be taken never grows but by an add (a replace is
+ * a removal and an add).
  *
  * A resting order joins the back of its level: everything displayed there at its arrival is ahead of it, and
  * removals of what was there, executed or not, are what brings it forward. It fills at its own limit
@@ -25,7 +28,7 @@
  *
  *    - an execution of an order that joined its level after it, once nothing is ahead any more;
  *    - an execution of its own side at a worse price (trade-through), whatever is ahead: its price came
- * first;
+ *      first;
  *    - a new displayed order of the opposite side whose price reaches its limit: the two would have met.
  *
  * Each of these fills at most the shares that the event shows, best price first, then by time of arrival.
