@@ -9,14 +9,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BUFFER_BYTES (UINT64_C(256) << 10)
-
 /* Have at least `bytes` bytes from the position on in the buffer, as many as fit if `bytes` is less, fresh
  * from the file. Returns how many there are; fewer than `bytes` only at the end of the file; or -errno. */
 static int64_t fill(tbus_journal_reader_t *r, uint64_t bytes)
 {
     if (bytes > r->buffer_capacity) {
-        uint64_t capacity = (bytes + BUFFER_BYTES - 1) / BUFFER_BYTES * BUFFER_BYTES;
+        uint64_t capacity =
+            (bytes + TBUS_JOURNAL_BUFFER_BYTES - 1) / TBUS_JOURNAL_BUFFER_BYTES * TBUS_JOURNAL_BUFFER_BYTES;
         unsigned char *buffer = aligned_alloc(64, capacity);
         if (!buffer)
             return -ENOMEM;

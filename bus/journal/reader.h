@@ -12,6 +12,9 @@
 #include "bus/journal/segment_file.h"
 #include "bus/journal/tail.h"
 
+/* What the buffer has from the start: reading allocates only for a record that is longer. A multiple of 64. */
+#define TBUS_JOURNAL_BUFFER_BYTES (UINT64_C(256) << 10)
+
 struct tbus_journal_reader {
     char *path;
     int directory_fd;

@@ -206,13 +206,20 @@ int tbus_journal_open(const char *directory, tbus_journal_reader_t **out_reader,
         return code;
     tbus_journal_reader_t *r = calloc(1, sizeof *r);
     char *path = strdup(directory);
-    if (!r || !path) {
+    unsigned char *buffer = aligned_alloc(64, TBUS_JOURNAL_BUFFER_BYTES);
+    if (!r || !path || !buffer) {
         free(r);
         free(path);
+        free(buffer);
         close(directory_fd);
         return tbus_fail(err, -ENOMEM, "no memory to read the journal in %s", directory);
     }
-    *r = (tbus_journal_reader_t){.path = path, .directory_fd = directory_fd, .lock_fd = -1, .fd = -1};
+    *r = (tbus_journal_reader_t){.path = path,
+                                 .directory_fd = directory_fd,
+                                 .lock_fd = -1,
+                                 .fd = -1,
+                                 .buffer = buffer,
+                                 .buffer_capacity = TBUS_JOURNAL_BUFFER_BYTES};
     code = enter_first(r, err);
     for (uint32_t number = 1; code == 0 && number <= segments; number++)
         code = check_segment(r, number, number == segments, err);

@@ -2,12 +2,12 @@
 #include "bus/journal/tail.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define CHUNK_BYTES (UINT64_C(1) << 18)
+#define CHUNK_BYTES                                                                                          \
+    (UINT64_C(1) << 16) /* on the stack: a replay allocates nothing while it runs, its end included */
 
 int64_t tbus_journal_read(int fd, void *into, uint64_t bytes, uint64_t offset)
 {
@@ -91,13 +91,10 @@ static uint64_t find_record(const unsigned char *area, uint64_t area_bytes, uint
 int tbus_journal_tail_judge(int fd, uint64_t from, uint32_t seed, uint32_t topics_count,
                             tbus_journal_tail_t *out_tail)
 {
-    unsigned char *chunk = malloc(CHUNK_BYTES);
-    if (!chunk)
-        return -ENOMEM;
+    unsigned char chunk[CHUNK_BYTES];
     uint64_t data_end = from;
     uint64_t file_end = from;
     int code = find_ends(fd, from, chunk, &data_end, &file_end);
-    free(chunk);
     if (code < 0)
         return code;
     tbus_journal_tail_t tail = {.bytes = data_end - from};
