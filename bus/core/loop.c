@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bus/core/loop.h"
+
+#include <stdio.h>
+
+/* Turns between two heartbeats of a busy loop; an idle one beats whenever it has slept. */
+#define HEARTBEAT_TURNS 1024u
+
+static tbus_participant_t *block(const tbus_loop_t *loop, uint32_t i)
+{
+    return tbus_participant(loop->bus, loop->stages[i]->owner);
+}
+
+static void set_state(const tbus_loop_t *loop, uint32_t i, enum tbus_participant_state state)
+{
+    tbus_store_release_u32(&block(loop, i)->state, state);
+}
+
+static void keep_reason(tbus_participant_t *p, const tbus_error_t *error)
+{
+    snprintf(p->reason, sizeof p->reason, "%s", error->text);
+}
+
+static bool orphaned(const tbus_loop_t *loop)
+{
+    return loop->orphaned && tbus_load_relaxed_u32(loop->orphaned);
+}
+
+static void beat(const tbus_loop_t *loop)
+{
+    uint64_t now_ns = tbus_clock_ns();
+    for (uint32_t i = 0; i < loop->stages_count; i++) {
+        tbus_store_relaxed_u64(&block(loop, i)->heartbeat, now_ns);
+        tbus_store_relaxed_u64(&block(loop, i)->parks, loop->waiter.parks);
+    }
+}
+
+/* Nothing to do in a whole pass: make everything exact for onlookers, then count the pass (tbus_bus_quiescent
+ * reads in that order). */
+static void rest(const tbus_loop_t *loop)
+{
+    for (uint32_t i = 0; i < loop->stages_count; i++) {
+        tbus_stage_t *stage = loop->stages[i];
+        for (uint32_t k = 0; k < stage->publishers_count; k++)
+            tbus_publisher_flush(stage->publishers[k]);
+        for (uint32_t k = 0; k < stage->subscribers_count; k++)
+            tbus_subscriber_flush(stage->subscribers[k]);
+    }
+    for (uint32_t i = 0; i < loop->stages_count; i++)
+        if (!loop->stages[i]->pending) {
+            tbus_participant_t *p = block(loop, i);
+            /* Q1 pairs Q2 (tbus_bus_quiescent). */
+            tbus_store_release_u64(&p->quiet, tbus_load_relaxed_u64(&p->quiet) + 1);
+        }
+}
+
+static int fail_stage(const tbus_loop_t *loop, uint32_t i, int code)
+{
+    tbus_stage_t *stage = loop->stages[i];
+    if (!stage->error.code)
+        tbus_fail(&stage->error, code, "stage '%s': %s", stage->name, tbus_strerror(code));
+    keep_reason(block(loop, i), &stage->error);
+    set_state(loop, i, TBUS_FAIL);
+    return code;
+}
+
+int tbus_loop_turn(tbus_loop_t *loop, uint32_t i, enum tbus_command *obeyed, uint32_t budget)
+{
+    tbus_stage_t *stage = loop->stages[i];
+    tbus_participant_t *p = block(loop, i);
+    enum tbus_command command = (enum tbus_command)tbus_load_acquire_u32(&p->command);
+    if (orphaned(loop) && command < TBUS_CMD_WIND_DOWN) {
+        /* Nobody supervises any more: no order is to pass, no input to be taken; what is in flight is drained
+         * and recorded. */
+        tbus_store_relaxed_u32(&loop->bus->directory->halted, 1);
+        command = TBUS_CMD_WIND_DOWN;
+    }
+    if (command >= TBUS_CMD_WIND_DOWN && *obeyed < TBUS_CMD_WIND_DOWN && stage->ops->wind_down)
+        stage->ops->wind_down(stage);
+    *obeyed = command;
+    bool was_done = stage->source_done;
+    int work = stage->ops->poll(stage, budget);
+    if (work < 0)
+        return fail_stage(loop, i, work);
+    if (stage->source_done && (!was_done || tbus_load_relaxed_u32(&p->state) == TBUS_RUN)) {
+        if (stage->error.code)
+            keep_reason(p, &stage->error);
+        set_state(loop, i, TBUS_DONE);
+    }
+    return work;
+}
+
+/* Every stage's turn once. Work done, 0, or the negative error of the stage that failed. */
+static int pass(tbus_loop_t *loop, enum tbus_command *obeyed, tbus_step_t *step)
+{
+    int work = 0;
+    for (uint32_t i = 0; i < loop->stages_count; i++) {
+        int done;
+        if (tbus_loop_in_step(loop, i)) {
+            done = tbus_loop_turns_in_step(loop, obeyed, step);
+            i += loop->step_count - 1;
+        } else {
+            done = tbus_loop_turn(loop, i, &obeyed[i], loop->budget);
+        }
+        if (done < 0)
+            return done;
+        work |= done;
+    }
+    return work;
+}
+
+static uint64_t next_deadline_ns(const tbus_loop_t *loop)
+{
+    uint64_t next = TBUS_STAGE_NO_DEADLINE;
+    for (uint32_t i = 0; i < loop->stages_count; i++) {
+        const tbus_stage_t *stage = loop->stages[i];
+        uint64_t at = stage->ops->deadline_ns ? stage->ops->deadline_ns(stage) : TBUS_STAGE_NO_DEADLINE;
+        if (at < next)
+            next = at;
+    }
+    return next;
+}
+
+static bool all_told(const tbus_loop_t *loop, enum tbus_command command)
+{
+    for (uint32_t i = 0; i < loop->stages_count; i++)
+        if (tbus_load_acquire_u32(&block(loop, i)->command) < (uint32_t)command)
+            return false;
+    return true;
+}
+
+/* READY, then hold still until every stage of this process may run. False: told to stop before that. */
+static bool wait_for_start(tbus_loop_t *loop)
+{
+    for (uint32_t i = 0; i < loop->stages_count; i++)
+        set_state(loop, i, TBUS_READY);
+    while (!all_told(loop, TBUS_CMD_RUN)) {
+        if (orphaned(loop))
+            return false;
+        nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
+    }
+    if (all_told(loop, TBUS_CMD_STOP))
+        return false;
+    for (uint32_t i = 0; i < loop->stages_count; i++)
+        set_state(loop, i, TBUS_RUN);
+    return true;
+}
+
+static void heal_bus(void *context)
+{
+    tbus_bus_heal((tbus_bus_t *)context);
+}
+
+static void watch_rings(tbus_loop_t *loop)
+{
+    loop->waiter.heal = heal_bus;
+    loop->waiter.heal_context = loop->bus;
+    for (uint32_t i = 0; i < loop->stages_count; i++) {
+        tbus_stage_t *stage = loop->stages[i];
+        for (uint32_t k = 0; k < stage->subscribers_count; k++)
+            tbus_waiter_watch_subscriber(&loop->waiter, stage->subscribers[k]);
+        for (uint32_t k = 0; k < stage->publishers_count; k++)
+            tbus_waiter_watch_publisher(&loop->waiter, stage->publishers[k]);
+    }
+}
+
+static int finish_stages(const tbus_loop_t *loop)
+{
+    int first_error = 0;
+    rest(loop);
+    for (uint32_t i = 0; i < loop->stages_count; i++) {
+        tbus_stage_t *stage = loop->stages[i];
+        int code = stage->ops->finish ? stage->ops->finish(stage) : 0;
+        if (code < 0) {
+            fail_stage(loop, i, code);
+            first_error = first_error ? first_error : code;
+        } else {
+            set_state(loop, i, TBUS_HALT);
+        }
+    }
+    return first_error;
+}
+
+int tbus_loop_run(tbus_loop_t *loop)
+{
+    enum tbus_command obeyed[TBUS_PARTICIPANTS_MAX] = {TBUS_CMD_HOLD};
+    tbus_step_t step = {0};
+    watch_rings(loop);
+    if (!wait_for_start(loop))
+        return finish_stages(loop);
+    uint64_t allocated_before = loop->allocated_bytes ? loop->allocated_bytes() : 0;
+    for (uint32_t turns = 0;; turns++) {
+        int work = pass(loop, obeyed, &step);
+        if (work < 0)
+            return work;
+        if (turns % HEARTBEAT_TURNS == 0)
+            beat(loop);
+        if (work) {
+            tbus_waiter_found(&loop->waiter);
+            continue;
+        }
+        rest(loop);
+        if (all_told(loop, TBUS_CMD_STOP) || orphaned(loop))
+            break;
+        uint64_t parks = loop->waiter.parks;
+        tbus_waiter_idle(&loop->waiter, next_deadline_ns(loop));
+        if (loop->waiter.parks != parks)
+            beat(loop);
+    }
+    if (loop->allocated_bytes)
+        for (uint32_t i = 0; i < loop->stages_count; i++)
+            tbus_store_relaxed_u64(&block(loop, i)->hot_allocations,
+                                   loop->allocated_bytes() - allocated_before);
+    beat(loop);
+    return finish_stages(loop);
+}

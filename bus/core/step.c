@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bus/core/loop.h"
+
+/* A strategy that answers every report with another order would never settle: then the next tick comes all the same, after as many rounds in
+ * every run. */
+#define SETTLING_ROUNDS_MAX 64u
+
+/* Is it a stage of this very step that leaves no room, by having a whole ring unread? Told from our own handles: how far other processes
+ * are must not matter. */
+static bool waits_for_step(const tbus_loop_t *loop, const tbus_publisher_t *p)
+{
+    uint64_t published =
+        p->ring.several_publishers ? tbus_ring_published(&p->ring) : p->position - p->ring.first_seq;
+    for (uint32_t i = loop->step_first; tbus_loop_in_step(loop, i); i++)
+        for (uint32_t k = 0; k < loop->stages[i]->subscribers_count; k++) {
+            const tbus_subscriber_t *s = loop->stages[i]->subscribers[k];
+            if (s->ring.shared == p->ring.shared && published - s->consumed >= p->ring.slot_count)
+                return true;
+        }
+    return false;
+}
+
+/* The stage in turn waits for room. Holding the others still would be for ever if it is one of them that has to make it: then they take
+ * what they have, but nothing new from the driving input. */
+static int let_others_make_room(tbus_loop_t *loop, uint32_t waiting, enum tbus_command *obeyed)
+{
+    const tbus_stage_t *stage = loop->stages[waiting];
+    bool ours = false;
+    int work = 0;
+    for (uint32_t k = 0; k < stage->publishers_count; k++)
+        ours |= waits_for_step(loop, stage->publishers[k]);
+    for (uint32_t i = loop->step_first; ours && tbus_loop_in_step(loop, i); i++) {
+        int done = i == waiting ? 0 : tbus_loop_turn(loop, i, &obeyed[i], 0);
+        if (done < 0)
+            return done;
+        work += done;
+    }
+    return work;
+}
+
+/* All had their turn. */
+static void end_round(tbus_step_t *step)
+{
+    step->settling = step->moved && step->settled < SETTLING_ROUNDS_MAX;
+    step->settled = step->settling ? step->settled + 1 : 0;
+    step->moved = false;
+}
+
+int tbus_loop_turns_in_step(tbus_loop_t *loop, enum tbus_command *obeyed, tbus_step_t *step)
+{
+    int work = 0;
+    for (uint32_t polled = 0; polled < loop->step_count; polled++) {
+        uint32_t i = loop->step_first + step->at;
+        const tbus_subscriber_t *driving = loop->stages[i]->subscribers[0];
+        uint32_t leads = step->settling ? 0 : loop->budget;
+        uint32_t share = step->at == 0 ? leads : step->led;
+        uint64_t before = driving->consumed;
+        int done = tbus_loop_turn(loop, i, &obeyed[i], share - step->took);
+        if (done < 0)
+            return done;
+        uint32_t ticks = (uint32_t)(driving->consumed - before);
+        work += done;
+        step->took += ticks;
+        step->moved |= (uint32_t)done > ticks;
+        if (loop->stages[i]->pending || (step->at != 0 && step->took < share)) {
+            done = let_others_make_room(loop, i, obeyed);
+            return done < 0 ? done : work + done;
+        }
+        if (step->at == 0)
+            step->led = step->took;
+        step->took = 0;
+        step->at = (step->at + 1) % loop->step_count;
+        if (step->at == 0)
+            end_round(step);
+    }
+    return work;
+}
