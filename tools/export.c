@@ -67,7 +67,8 @@ static int put_record(exporter_t *x, const tbus_journal_record_t *record, tbus_e
     case EXPORT_ITCH:
         return put_itch(x, record, err);
     case EXPORT_CSV:
-        if (!message_csv_row(x->out, x->topic->type, record->seq, record->payload, record->bytes))
+        if (!message_csv_row(x->out, x->topic->type, record->seq, record->payload, record->bytes,
+                             x->request->stamps))
             return fail_record(x, record, "does not have the length of its type", err);
         return 0;
     default:
@@ -81,7 +82,7 @@ static int put_all(exporter_t *x, tbus_error_t *err)
     tbus_journal_record_t record;
     int code = 0;
     if (x->request->format == EXPORT_CSV)
-        fprintf(x->out, "%s\n", message_csv_columns(x->topic->type));
+        fprintf(x->out, "%s\n", message_csv_columns(x->topic->type, x->request->stamps));
     errno = 0;
     while (code == 0 && (code = tbus_journal_next(x->reader, &record, err)) > 0) {
         code = record.topic == x->topic_index ? put_record(x, &record, err) : 0;
@@ -117,7 +118,7 @@ static int choose_topic(exporter_t *x, tbus_error_t *err)
         return tbus_fail(err, -TBUS_EFORMAT,
                          "topic '%s' carries messages of type '%s', and only ticks can be ITCH",
                          x->topic->name, x->topic->type);
-    if (x->request->format == EXPORT_CSV && !message_csv_columns(x->topic->type))
+    if (x->request->format == EXPORT_CSV && !message_csv_columns(x->topic->type, x->request->stamps))
         return tbus_fail(err, -TBUS_EFORMAT,
                          "topic '%s' carries messages of type '%s', which have no CSV; try jsonl",
                          x->topic->name, x->topic->type);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* export.h - one topic of a journal into a file of a format that others read.
  *
- *    itch    ticks: ITCH 5.0 in BinaryFILE framing, byte for byte what was fed (feedsim/itch.h,
- * feedsim/binaryfile.h) csv     ticks, bbos, orders, reports: message_csv.h jsonl   any type: one JSON object
- * a line, message_text.h
+ *    itch    ticks: ITCH 5.0 in BinaryFILE framing, byte for byte what was fed (feedsim/itch.h)
+ *    csv     ticks, bbos, orders, reports: message_csv.h
+ *    jsonl   any type: one JSON object a line, message_text.h
  *
  * A file appears under its name when it is complete, or not at all: it is written as NAME.part beside it,
  * synced and renamed. What is no regular file (a FIFO, /dev/null) is written to as it is; "-" is stdout.
@@ -28,6 +28,7 @@ typedef struct export_request {
     const char *topic;
     enum export_format format;
     const char *output; /* file name, or "-" */
+    bool stamps;        /* csv: the host's clock as well (message_csv.h) */
 } export_request_t;
 
 typedef struct export_result {

@@ -11,6 +11,11 @@
 #include "tools/message_text.h"
 
 /* Every field but the first comes after a comma. */
+#define TICK_COLUMNS  "seq,type,locate,tracking,symbol,ts_event_ns,side,order_ref,new_ref,qty,px_e4,match"
+#define ORDER_COLUMNS "seq,order_id,strategy,kind,locate,side,qty,px_e4,tif,md_seq,report_seq"
+#define REPORT_COLUMNS                                                                                       \
+    "seq,order_id,strategy,kind,reason,locate,side,qty,px_e4,leaves,liquidity,exec_id,md_seq"
+
 static void field_u64(line_t *line, uint64_t value)
 {
     line_char(line, ',');
@@ -70,7 +75,7 @@ static void field_tick_type(line_t *line, const tick_t *tick)
         field_chars(line, &type, 1);
 }
 
-static void row_tick(line_t *line, uint64_t seq, const tick_t *tick)
+static void row_tick(line_t *line, uint64_t seq, const tick_t *tick, bool stamps)
 {
     unsigned has = message_text_tick_fields(tick->type);
     char side = (char)tick->side;
@@ -80,16 +85,17 @@ static void row_tick(line_t *line, uint64_t seq, const tick_t *tick)
     field_u64(line, tick_tracking(tick));
     field_tick_symbol(line, tick, has);
     field_u64(line, tick_event_ns(tick));
-    field_u64(line, tick_intended_ns(tick));
     field_chars(line, &side, has & TICK_HAS_SIDE ? 1 : 0);
     field_u64_if(line, has & TICK_HAS_REF, tick->order_ref);
     field_u64_if(line, has & TICK_HAS_NEW_REF, tick->new_ref);
     field_u64_if(line, has & TICK_HAS_QTY, tick->type == 'Q' ? tick->qty64 : tick->qty);
     field_u64_if(line, has & TICK_HAS_PX, tick->px_e4);
     field_u64_if(line, has & TICK_HAS_MATCH, tick->match);
+    if (stamps)
+        field_u64(line, tick_intended_ns(tick));
 }
 
-static void row_order(line_t *line, uint64_t seq, const order_t *order)
+static void row_order(line_t *line, uint64_t seq, const order_t *order, bool stamps)
 {
     char side = (char)order->side;
     line_u64(line, seq);
@@ -103,11 +109,13 @@ static void row_order(line_t *line, uint64_t seq, const order_t *order)
     field_text(line, message_text_tif(order->tif));
     field_u64(line, order->md_seq);
     field_u64(line, order->report_seq);
-    field_u64(line, order->intended & TICK_NS_MASK);
-    field_u64(line, order->sent & TICK_NS_MASK);
+    if (stamps) {
+        field_u64(line, order->intended & TICK_NS_MASK);
+        field_u64(line, order->sent & TICK_NS_MASK);
+    }
 }
 
-static void row_report(line_t *line, uint64_t seq, const report_t *report)
+static void row_report(line_t *line, uint64_t seq, const report_t *report, bool stamps)
 {
     char side = (char)report->side;
     char liquidity = (char)report->liquidity;
@@ -124,27 +132,27 @@ static void row_report(line_t *line, uint64_t seq, const report_t *report)
     field_chars(line, &liquidity, 1);
     field_u64(line, report->exec_id);
     field_u64(line, report->md_seq);
-    field_u64(line, report->intended & TICK_NS_MASK);
-    field_u64(line, report->sent & TICK_NS_MASK);
+    if (stamps) {
+        field_u64(line, report->intended & TICK_NS_MASK);
+        field_u64(line, report->sent & TICK_NS_MASK);
+    }
 }
 
-const char *message_csv_columns(const char *type)
+const char *message_csv_columns(const char *type, bool stamps)
 {
     if (strcmp(type, "bbo") == 0)
         return "md_seq,locate,symbol,ts_event_ns,bid_px_e4,bid_qty,ask_px_e4,ask_qty";
     if (strcmp(type, "tick") == 0)
-        return "seq,type,locate,tracking,symbol,ts_event_ns,intended_ns,side,order_ref,new_ref,qty,px_e4,"
-               "match";
+        return stamps ? TICK_COLUMNS ",intended_ns" : TICK_COLUMNS;
     if (strcmp(type, "order") == 0)
-        return "seq,order_id,strategy,kind,locate,side,qty,px_e4,tif,md_seq,report_seq,intended_ns,sent_ns";
+        return stamps ? ORDER_COLUMNS ",intended_ns,sent_ns" : ORDER_COLUMNS;
     if (strcmp(type, "report") == 0)
-        return "seq,order_id,strategy,kind,reason,locate,side,qty,px_e4,leaves,liquidity,exec_id,md_seq,"
-               "intended_ns,"
-               "sent_ns";
+        return stamps ? REPORT_COLUMNS ",intended_ns,sent_ns" : REPORT_COLUMNS;
     return NULL;
 }
 
-bool message_csv_row(FILE *out, const char *type, uint64_t seq, const void *message, size_t bytes)
+bool message_csv_row(FILE *out, const char *type, uint64_t seq, const void *message, size_t bytes,
+                     bool stamps)
 {
     line_t line;
     line_begin(&line, out);
@@ -153,11 +161,11 @@ bool message_csv_row(FILE *out, const char *type, uint64_t seq, const void *mess
     } else if (strcmp(type, "tick") == 0 && bytes >= TICK_BODY_OFFSET) {
         tick_t tick = {0}; /* a body may be shorter than a tick's, or longer */
         memcpy(&tick, message, bytes < sizeof tick ? bytes : sizeof tick);
-        row_tick(&line, seq, &tick);
+        row_tick(&line, seq, &tick, stamps);
     } else if (strcmp(type, "order") == 0 && bytes == sizeof(order_t)) {
-        row_order(&line, seq, message);
+        row_order(&line, seq, message, stamps);
     } else if (strcmp(type, "report") == 0 && bytes == sizeof(report_t)) {
-        row_report(&line, seq, message);
+        row_report(&line, seq, message, stamps);
     } else {
         return false;
     }

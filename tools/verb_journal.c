@@ -36,7 +36,7 @@ static const char help_info[] =
     "example: busctl journal info ./session1 --json | jq .topics.md.records\n";
 
 static const char help_export[] =
-    "usage: busctl journal export DIR --topic TOPIC [--format itch|csv|jsonl] [-o FILE]\n"
+    "usage: busctl journal export DIR --topic TOPIC [--format itch|csv|jsonl] [--stamps] [-o FILE]\n"
     "\n"
     "Write one topic of the journal in DIR to FILE, which appears when it is complete or not at all.\n"
     "\n"
@@ -44,6 +44,8 @@ static const char help_export[] =
     "  --format FORMAT    itch: ITCH 5.0 in BinaryFILE framing, the very bytes that were fed (md only)\n"
     "                     csv: a header and a row for each message (default)\n"
     "                     jsonl: a JSON object a line\n"
+    "  --stamps           csv: the host's own clock as well (intended_ns, sent_ns); without, two runs that\n"
+    "                     did the same give the same file\n"
     "  -o FILE            - is stdout (default)\n"
     "\n"
     "example: busctl journal export ./session1 --topic md --format itch -o fed.itch\n"
@@ -220,11 +222,10 @@ static int export_and_tell(const char *verb, const export_request_t *request)
 
 static int verb_export(int argc, char **argv)
 {
-    static const struct option options[] = {{"topic", required_argument, NULL, 't'},
-                                            {"format", required_argument, NULL, 'f'},
-                                            {"output", required_argument, NULL, 'o'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {0}};
+    static const struct option options[] = {
+        {"topic", required_argument, NULL, 't'},  {"format", required_argument, NULL, 'f'},
+        {"output", required_argument, NULL, 'o'}, {"stamps", no_argument, NULL, 's'},
+        {"help", no_argument, NULL, 'h'},         {0}};
     export_request_t request = {.format = EXPORT_CSV, .output = "-"};
     optind = 0;
     for (int option; (option = getopt_long(argc, argv, "ho:", options, NULL)) != -1;) {
@@ -236,6 +237,8 @@ static int verb_export(int argc, char **argv)
             request.topic = optarg;
         if (option == 'o')
             request.output = optarg;
+        if (option == 's')
+            request.stamps = true;
         if (option == 'f' && !parse_format(optarg, &request.format))
             return verb_usage(argv[0], "--format %s: itch, csv or jsonl was expected", optarg);
     }

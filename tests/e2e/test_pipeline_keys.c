@@ -284,39 +284,6 @@ static void stream_gives_its_key(void **state)
 
 /* ---- determinism */
 
-/* The rows of a CSV export without the columns that tell the host's own time. */
-static char *without_host_time(char *csv)
-{
-    static const char *const of_the_host[] = {"intended_ns", "sent_ns"};
-    bool drop[64] = {false};
-    char *rows = malloc(strlen(csv) + 1), *to = rows;
-    assert_non_null(rows);
-    unsigned column = 0, dropped = 0, header = 1;
-    for (char *from = csv; *from;) {
-        size_t bytes = strcspn(from, ",\n");
-        assert_true(column < 64);
-        if (header)
-            for (unsigned i = 0; i < sizeof of_the_host / sizeof *of_the_host; i++)
-                if (strlen(of_the_host[i]) == bytes && strncmp(from, of_the_host[i], bytes) == 0)
-                    drop[column] = true, dropped++;
-        if (!drop[column]) {
-            memcpy(to, from, bytes);
-            to += bytes;
-            *to++ = ',';
-        }
-        column++;
-        if (from[bytes] == '\n') {
-            to[-1] = '\n';
-            column = header = 0;
-        }
-        from += bytes + (from[bytes] != 0);
-    }
-    *to = 0;
-    assert_int_equal(dropped, sizeof of_the_host / sizeof *of_the_host);
-    free(csv);
-    return rows;
-}
-
 static char *orders_of_a_seeded_run(const run_t *run, const char *directory, uint64_t *out_orders)
 {
     char journal[PATH_BYTES], path[PATH_BYTES];
@@ -326,7 +293,7 @@ static char *orders_of_a_seeded_run(const run_t *run, const char *directory, uin
     json_decref(summary);
     char *csv = file_read(export(run, journal, "orders", "csv", path), NULL);
     assert_non_null(csv);
-    return without_host_time(csv);
+    return csv;
 }
 
 static void same_seed_gives_the_same_orders_twice_when_fused(void **state)

@@ -127,6 +127,19 @@ static void check_text(const fixture_t *f, const char *topic, enum export_format
     free(text);
 }
 
+static void check_stamped(const fixture_t *f, const char *topic, const char *expected)
+{
+    export_result_t result;
+    tbus_error_t err = {0};
+    export_request_t request = {
+        .directory = f->journal, .topic = topic, .format = EXPORT_CSV, .output = f->output, .stamps = true};
+    if (export_topic(&request, &result, &err) != 0)
+        fail_msg("%s", err.text);
+    char *text = contents(f->output, NULL);
+    assert_string_equal(text, expected);
+    free(text);
+}
+
 /* --- ITCH --- */
 
 static const uint8_t types[] = {
@@ -309,13 +322,12 @@ static void ticks_have_rows_with_the_fields_of_their_type(void **state)
     itch_end_mark(101, &tick, &bytes);
     append(f, MD, 4, &tick, bytes);
     finish(f);
-    check_text(
-        f, "md", EXPORT_CSV,
-        "seq,type,locate,tracking,symbol,ts_event_ns,intended_ns,side,order_ref,new_ref,qty,px_e4,match\n"
-        "1,D,13,1,,99,7,,5,,,,\n"
-        "2,A,13,2,MSFT,100,8,S,6,,10,12345,\n"
-        "3,H,13,0,AAPL,1,0,,,,,,\n"
-        "4,end,0,0,,101,0,,,,,,\n");
+    check_text(f, "md", EXPORT_CSV,
+               "seq,type,locate,tracking,symbol,ts_event_ns,side,order_ref,new_ref,qty,px_e4,match\n"
+               "1,D,13,1,,99,,5,,,,\n"
+               "2,A,13,2,MSFT,100,S,6,,10,12345,\n"
+               "3,H,13,0,AAPL,1,,,,,,\n"
+               "4,end,0,0,,101,,,,,,\n");
 }
 
 static void orders_and_reports_have_rows(void **state)
@@ -350,15 +362,46 @@ static void orders_and_reports_have_rows(void **state)
     append(f, REPORTS, 2, &report, sizeof report);
     finish(f);
     check_text(f, "orders", EXPORT_CSV,
-               "seq,order_id,strategy,kind,locate,side,qty,px_e4,tif,md_seq,report_seq,intended_ns,sent_ns\n"
-               "1,281474976710660,1,new,13,B,100,3208000,day,56,2,10,20\n"
-               "3,281474976710660,1,new,13,B,100,3208000,day,56,2,10,20\n");
-    check_text(
-        f, "reports", EXPORT_CSV,
-        "seq,order_id,strategy,kind,reason,locate,side,qty,px_e4,leaves,liquidity,exec_id,md_seq,intended_ns,"
-        "sent_ns\n"
-        "1,281474976710660,1,partially_filled,none,13,B,40,3207900,60,R,7,60,10,30\n"
-        "2,281474976710661,1,rejected,halted,0,S,0,0,0,,0,0,0,0\n");
+               "seq,order_id,strategy,kind,locate,side,qty,px_e4,tif,md_seq,report_seq\n"
+               "1,281474976710660,1,new,13,B,100,3208000,day,56,2\n"
+               "3,281474976710660,1,new,13,B,100,3208000,day,56,2\n");
+    check_text(f, "reports", EXPORT_CSV,
+               "seq,order_id,strategy,kind,reason,locate,side,qty,px_e4,leaves,liquidity,exec_id,md_seq\n"
+               "1,281474976710660,1,partially_filled,none,13,B,40,3207900,60,R,7,60\n"
+               "2,281474976710661,1,rejected,halted,0,S,0,0,0,,0,0\n");
+}
+
+static void the_hosts_clock_is_exported_only_on_request(void **state)
+{
+    fixture_t *f = *state;
+    tick_t add = {.event = tick_pack(100, 2), .intended = tick_pack(8, 13), .type = 'A', .side = 'S'};
+    memcpy(add.symbol, "MSFT    ", 8);
+    append(f, MD, 1, &add, sizeof add);
+    order_t order = {.order_id = ORDER_ID(1, 4),
+                     .intended = tick_pack(10, 13),
+                     .sent = tick_pack(20, 1),
+                     .side = 'B',
+                     .kind = ORDER_NEW};
+    append(f, ORDERS, 1, &order, sizeof order);
+    report_t report = {.order_id = ORDER_ID(1, 4),
+                       .intended = tick_pack(10, 13),
+                       .sent = tick_pack(30, 1),
+                       .kind = REPORT_ACCEPTED,
+                       .side = 'B'};
+    append(f, REPORTS, 1, &report, sizeof report);
+    finish(f);
+    check_stamped(
+        f, "md",
+        "seq,type,locate,tracking,symbol,ts_event_ns,side,order_ref,new_ref,qty,px_e4,match,intended_ns\n"
+        "1,A,13,2,MSFT,100,S,0,,0,0,,8\n");
+    check_stamped(
+        f, "orders",
+        "seq,order_id,strategy,kind,locate,side,qty,px_e4,tif,md_seq,report_seq,intended_ns,sent_ns\n"
+        "1,281474976710660,1,new,13,B,0,0,day,0,0,10,20\n");
+    check_stamped(f, "reports",
+                  "seq,order_id,strategy,kind,reason,locate,side,qty,px_e4,leaves,liquidity,exec_id,md_seq,"
+                  "intended_ns,sent_ns\n"
+                  "1,281474976710660,1,accepted,none,13,B,0,0,0,,0,0,10,30\n");
 }
 
 static void json_lines_come_from_any_topic(void **state)
@@ -616,6 +659,7 @@ int main(void)
         TEST(a_topic_without_messages_is_a_header),
         TEST(ticks_have_rows_with_the_fields_of_their_type),
         TEST(orders_and_reports_have_rows),
+        TEST(the_hosts_clock_is_exported_only_on_request),
         TEST(json_lines_come_from_any_topic),
         TEST(a_format_that_does_not_fit_the_topic_is_refused),
         TEST(an_export_that_fails_leaves_the_file_that_was_there),
