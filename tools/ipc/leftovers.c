@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,6 +18,13 @@ static const char *base_directory(void)
 {
     const char *base = getenv("TMPDIR");
     return base && base[0] == '/' && strlen(base) < IPC_DIRECTORY_MAX / 2 ? base : "/tmp";
+}
+
+/* A lock of the process, which its children do not share: it is free the moment the run is dead, whatever they are at. */
+static bool lock(int fd)
+{
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    return fcntl(fd, F_SETLK, &whole) == 0;
 }
 
 /* Unlink everything in a flat directory. The list goes last: should we be killed on the way, the next run still finds it. */
@@ -74,7 +80,7 @@ static int sweep_directory(int base_fd, const char *name, ipc_remover_t remove_o
     int swept = 0;
     if (fstat(directory_fd, &status) == 0 && status.st_uid == geteuid()) {
         objects_fd = openat(directory_fd, OBJECTS, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-        if (objects_fd < 0 || flock(objects_fd, LOCK_EX | LOCK_NB) == 0) {
+        if (objects_fd < 0 || lock(objects_fd)) {
             if (objects_fd >= 0) {
                 remove_objects(objects_fd, remove_object);
                 empty_directory(directory_fd);
@@ -116,8 +122,7 @@ static int create(ipc_leftovers_t *l)
     if (l->objects_fd < 0)
         return errno == ENOENT ? -EAGAIN : -errno;
     struct stat status;
-    if (flock(l->objects_fd, LOCK_EX | LOCK_NB) == 0 && fstat(l->objects_fd, &status) == 0 &&
-        status.st_nlink == 1)
+    if (lock(l->objects_fd) && fstat(l->objects_fd, &status) == 0 && status.st_nlink == 1)
         return 0;
     close(l->objects_fd);
     return -EAGAIN;

@@ -2,7 +2,7 @@
 /* leftovers.h - nothing stays behind, not even after kill -9: what a run creates is written down before it is created.
  *
  *    $TMPDIR/busctl-ipc.XXXXXX/      one directory per run: FIFOs, sockets and files of the mechanisms live in it
- *        objects                     "MECHANISM OBJECT" a line, for what lives elsewhere (queue names, System V keys); locked (flock(2))
+ *        objects                     "MECHANISM OBJECT" a line, for what lives elsewhere (queue names, System V keys); locked (fcntl(2))
  *                                    as long as the run lives
  *
  * A run that finds a directory of ours whose lock is free removes all that is written there: its owner was killed. Directories of other
@@ -26,7 +26,8 @@ typedef struct ipc_leftovers {
 /* Remove one object of a mechanism, by the names it was recorded under. True: it was there. */
 typedef bool (*ipc_remover_t)(const char *mechanism, const char *object);
 
-/* Remove what killed runs left. Returns how many runs left something, or a negative error. */
+/* Remove what killed runs left. Returns how many runs left something, or a negative error. Before
+ * ipc_leftovers_open: a process does not see its own lock. */
 int ipc_leftovers_sweep(ipc_remover_t remove_object, tbus_error_t *err);
 
 int ipc_leftovers_open(ipc_leftovers_t *out_leftovers, tbus_error_t *err);

@@ -147,17 +147,26 @@ static int child_error(const pair_t *pair, int role, tbus_error_t *err)
     return 0;
 }
 
+/* The error of whoever failed first: what happened to the other may only be the consequence. */
+static int first_error(const pair_t *pair, tbus_error_t *err)
+{
+    const ipc_side_t *sides = pair->area->sides;
+    bool both = tbus_load_acquire_u32(&sides[0].stage) == IPC_STAGE_FAILED &&
+                tbus_load_acquire_u32(&sides[1].stage) == IPC_STAGE_FAILED;
+    int first = both && sides[1].end_ns < sides[0].end_ns;
+    int code = child_error(pair, first, err);
+    return code < 0 ? code : child_error(pair, !first, err);
+}
+
 static int await_end(pair_t *pair, tbus_error_t *err)
 {
     uint64_t overdue_ns = tbus_clock_ns() + pair->spec->duration_ns * 2 + GRACE_NS;
     while (pair->pids[0] || pair->pids[1]) {
         if (sleep_until(pair, overdue_ns) < 0)
             return tbus_fail(err, -EINTR, "interrupted");
-        for (int role = 0; role < 2; role++) {
-            int code = child_error(pair, role, err);
-            if (code < 0)
-                return code;
-        }
+        int code = first_error(pair, err);
+        if (code < 0)
+            return code;
         if ((pair->pids[0] || pair->pids[1]) && tbus_clock_ns() >= overdue_ns)
             return tbus_fail(err, -ETIMEDOUT, "%s: hung, messages of %zu bytes", pair->spec->mechanism->name,
                              pair->spec->message_bytes);

@@ -47,6 +47,7 @@ __attribute__((format(printf, 3, 4))) static int failed(child_t *c, int code, co
     vsnprintf(c->mine->text, sizeof c->mine->text, format, arguments);
     va_end(arguments);
     c->mine->code = code;
+    c->mine->end_ns = tbus_clock_ns();
     enter(c->mine, IPC_STAGE_FAILED);
     return code;
 }

@@ -27,7 +27,7 @@ typedef struct ipc_side {
     uint64_t cpu_ns;
     uint64_t context_switches;
     uint64_t begin_ns;
-    uint64_t end_ns;
+    uint64_t end_ns; /* or when it failed */
     char text[256];
 } ipc_side_t;
 

@@ -15,13 +15,12 @@
 
 #include "tools/ipc/mechanism.h"
 
-#define RING_BYTES        (2u << 20) /* of rings for long messages */
-#define SLOTS_SHORT       8192u
-#define LOOKS_PER_LIFE    4096u /* spinning: ask whether the peer lives about once a millisecond */
-#define LOOKS_PER_CLOCK   32u
-#define NAP_NS            UINT64_C(2000000) /* parked: likewise, at least so often */
-#define NAPS_PER_LIFE     2u                /* one nap is an ordinary wait */
-#define SYSCALLS_PER_PARK 3u                /* membarrier and futex wait here, the wake there */
+#define RING_BYTES      (2u << 20) /* of rings for long messages */
+#define SLOTS_SHORT     8192u
+#define LOOKS_PER_LIFE  4096u /* spinning: ask whether the peer lives about once a millisecond */
+#define LOOKS_PER_CLOCK 32u
+#define NAP_NS          UINT64_C(2000000) /* parked: likewise, at least so often */
+#define NAPS_PER_LIFE   2u                /* one nap is an ordinary wait */
 
 typedef struct rings {
     tbus_bus_t bus;
@@ -131,27 +130,32 @@ static bool shares_its_cpu(rings_t *m)
     return tbus_participant(&m->bus, m->owners[0])->cpu == tbus_participant(&m->bus, m->owners[1])->cpu;
 }
 
-static void wait_a_little(rings_t *m)
+/* True: it tried to sleep. */
+static bool wait_a_little(rings_t *m)
 {
-    if (m->wait == TBUS_WAIT_PARK) {
-        if (m->looks % LOOKS_PER_CLOCK == 0)
-            m->now_ns = tbus_clock_ns();
-        if (shares_its_cpu(m)) {
-            tbus_waiter_park(&m->waiter, m->now_ns, m->now_ns + NAP_NS);
-            return;
-        }
+    if (m->wait != TBUS_WAIT_PARK) {
+        tbus_waiter_idle(&m->waiter, UINT64_MAX);
+        return false;
     }
+    if (m->looks % LOOKS_PER_CLOCK == 0)
+        m->now_ns = tbus_clock_ns();
+    if (shares_its_cpu(m)) {
+        tbus_waiter_park(&m->waiter, m->now_ns, m->now_ns + NAP_NS);
+        return true;
+    }
+    bool spun = m->waiter.idle_since_ns != 0;
     tbus_waiter_idle(&m->waiter, m->now_ns + NAP_NS);
+    return spun && m->waiter.idle_since_ns == 0;
 }
 
 /* A look found nothing. -EOWNERDEAD: and nothing will come, the peer is dead. */
 static int idle(ipc_session_t *s, rings_t *m)
 {
     uint64_t parks = m->waiter.parks;
-    wait_a_little(m);
+    s->syscalls += wait_a_little(m); /* membarrier(2) */
     m->looks++;
     if (m->waiter.parks != parks) {
-        s->syscalls += SYSCALLS_PER_PARK;
+        s->syscalls++; /* it slept */
         m->looks = 0;
         if (++m->naps % NAPS_PER_LIFE)
             return 0;
@@ -160,6 +164,13 @@ static int idle(ipc_session_t *s, rings_t *m)
     }
     s->syscalls++;
     return tbus_participant_alive(&m->bus, m->owners[!s->role]) == 0 ? -EOWNERDEAD : 0;
+}
+
+/* Publishing enters the kernel only for a subscriber that sleeps. */
+static enum tbus_publish publish(ipc_session_t *s, rings_t *m, const void *message)
+{
+    s->syscalls += tbus_load_relaxed_u32(&m->out.ring.shared->sleepers) != 0;
+    return tbus_publish_try(&m->out, message, s->message_bytes);
 }
 
 static void found(rings_t *m)
@@ -172,13 +183,13 @@ static void found(rings_t *m)
 static int rings_send(ipc_session_t *s, const void *message)
 {
     rings_t *m = (rings_t *)s->state;
-    if (TBUS_LIKELY(tbus_publish_try(&m->out, message, s->message_bytes) == TBUS_PUBLISHED))
+    if (TBUS_LIKELY(publish(s, m, message) == TBUS_PUBLISHED))
         return 0;
     do {
         int code = idle(s, m);
         if (code < 0)
             return code;
-    } while (tbus_publish_try(&m->out, message, s->message_bytes) == TBUS_FULL);
+    } while (publish(s, m, message) == TBUS_FULL);
     found(m);
     return 0;
 }
