@@ -274,6 +274,13 @@ void config_defaults(config_t *out_config)
     }
 }
 
+const char *config_pace(const config_t *config)
+{
+    if (strcmp(config->feed.pace, "auto") != 0)
+        return config->feed.pace;
+    return strncmp(config->feed.source, "synth", 5) == 0 ? "250k/s" : "max";
+}
+
 int config_set(config_t *config, const char *path, const char *text, tbus_error_t *err)
 {
     const config_key_t *key = config_key_find(path);

@@ -78,6 +78,10 @@ int config_read_text(config_t *config, const char *name, const char *text, size_
 /* Set one key from text, as a flag does; lists are comma separated. */
 int config_set(config_t *config, const char *path, const char *text, tbus_error_t *err);
 
+/* feed.pace with `auto` resolved: what is made up comes at a rate that leaves the pipeline time, so that latencies are its own;
+ * everything else comes as fast as it is taken. */
+const char *config_pace(const config_t *config);
+
 /* Print all of it as YAML with comments, which config_read_text reads back to the same. 0 or -errno. */
 int config_print(const config_t *config, FILE *out);
 

@@ -52,6 +52,8 @@ static int check_source(const char *text, tbus_error_t *err)
 static int check_pace(const char *text, tbus_error_t *err)
 {
     feed_pace_t pace;
+    if (strcmp(text, "auto") == 0)
+        return 0;
     return feed_pace_parse(text, &pace, err);
 }
 
@@ -84,8 +86,9 @@ static const config_key_t keys[] = {
 
     {"feed.source", CONFIG_TEXT, FIELD(feed.source), .check = check_source, .fallback = "synth",
      .help = "itch:FILE (ITCH 5.0, plain or .gz), synth[:seed=N,...] (invented), journal:DIR (recorded)"},
-    {"feed.pace", CONFIG_TEXT, FIELD(feed.pace), .check = check_pace, .fallback = "max",
-     .help = "max, realtime, Nx (N times real time) or RATE/s (messages per second)"},
+    {"feed.pace", CONFIG_TEXT, FIELD(feed.pace), .check = check_pace, .fallback = "auto",
+     .help =
+         "max, realtime, Nx (times real time), RATE/s (messages a second); auto: 250k/s for synth, else max"},
 
     {"books.orders_max", CONFIG_NUMBER, FIELD(books.orders_max), RANGE(16, 1 << 28), .unit = "orders",
      .fallback = "1048576",

@@ -205,7 +205,7 @@ static int make_feed(crew_t *crew, uint32_t owner, tbus_stage_t **out_stage)
 {
     const config_t *config = crew->pipeline->config;
     feed_params_t params = {
-        .source = config->feed.source, .pace = config->feed.pace, .for_ns = crew->pipeline->for_ns};
+        .source = config->feed.source, .pace = config_pace(config), .for_ns = crew->pipeline->for_ns};
     return feed_stage_create(&crew->pipeline->bus, owner, &params, out_stage, &crew->error);
 }
 

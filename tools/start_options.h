@@ -14,7 +14,9 @@
 
 /* For the help of both verbs. */
 #define START_OPTIONS_HELP                                                                                   \
-    "  --pace PACE      max (default), realtime, Nx (N times real time), RATE/s (messages a second)\n"       \
+    "  --pace PACE      max, realtime, Nx (N times real time), RATE/s (messages a second); default: 250k/s " \
+    "for\n"                                                                                                  \
+    "                   synth, else max\n"                                                                   \
     "  --journal DIR    record every topic in DIR, which must be new or empty\n"                             \
     "  --strategy NAME  quote (default) or null (sends nothing, for measuring)\n"                            \
     "  --layout MODE    split (a process a stage), fused (few processes), auto (default: by the CPUs)\n"     \

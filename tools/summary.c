@@ -14,6 +14,22 @@ void summary_add_error(summary_run_t *run, const char *format, ...)
     va_end(arguments);
 }
 
+/* Text from outside. jansson takes UTF-8 alone, and a file name in a message may be anything: then what is not ASCII shows
+ * as '?'. */
+static json_t *text(const char *from, size_t bytes_max)
+{
+    char ascii[SUMMARY_ERROR_MAX];
+    size_t bytes = strnlen(from, bytes_max);
+    json_t *string = json_stringn(from, bytes);
+    if (string)
+        return string;
+    if (bytes > sizeof ascii)
+        bytes = sizeof ascii;
+    for (size_t i = 0; i < bytes; i++)
+        ascii[i] = (unsigned char)from[i] < 0x80 ? from[i] : '?';
+    return json_stringn(ascii, bytes);
+}
+
 static json_t *count(uint64_t value)
 {
     return json_integer((json_int_t)value);
@@ -40,17 +56,18 @@ static json_t *counters(const tbus_bus_t *bus, const char *prefix, const char *c
 static json_t *counters_below(const tbus_bus_t *bus, const char *prefix)
 {
     const tbus_directory_t *d = bus->directory;
+    size_t skip = strlen(prefix);
     json_t *object = json_object();
     uint32_t used = tbus_load_acquire_u32(&d->counters_count);
     for (uint32_t i = 0; i < used && i < TBUS_COUNTERS_MAX; i++) {
         const tbus_counter_t *c = &d->counters[i];
-        if (!tbus_load_acquire_u32(&c->name_set) || strncmp(c->name, prefix, strlen(prefix)) != 0)
+        if (!tbus_load_acquire_u32(&c->name_set) || strncmp(c->name, prefix, skip) != 0)
             continue;
-        char name[sizeof c->name + 1];
-        snprintf(name, sizeof name, "%.*s", (int)sizeof c->name, c->name);
-        const char *rest = name + strlen(prefix);
-        json_int_t sum = json_integer_value(json_object_get(object, rest));
-        json_object_set_new(object, rest, json_integer(sum + (json_int_t)tbus_load_relaxed_u64(&c->value)));
+        json_t *rest = text(c->name + skip, sizeof c->name - skip);
+        const char *key = json_string_value(rest);
+        json_int_t sum = json_integer_value(json_object_get(object, key));
+        json_object_set_new(object, key, json_integer(sum + (json_int_t)tbus_load_relaxed_u64(&c->value)));
+        json_decref(rest);
     }
     return object;
 }
@@ -70,41 +87,46 @@ static uint64_t taken_by_consumers(const tbus_ring_t *ring)
     return sum;
 }
 
-static json_t *subscribers(const tbus_ring_t *ring, uint64_t published, bool ended)
+static json_t *subscriber(const tbus_ring_t *ring, const tbus_ring_sub_t *sub, uint64_t published, bool ended)
 {
+    bool competes = sub->role == TBUS_CONSUMER;
+    uint64_t done = competes ? taken_by_consumers(ring) : taken(sub);
+    uint64_t open = published > done ? published - done : 0;
+    json_t *object = json_object();
+    json_object_set_new(object, "name", text(sub->name, sizeof sub->name));
+    json_object_set_new(object, "role", json_string(competes ? "consumer" : "subscriber"));
+    json_object_set_new(object, "consumed", count(tbus_load_relaxed_u64(&sub->consumed)));
+    json_object_set_new(object, "lag", count(ended ? 0 : open));
+    json_object_set_new(object, "lost", count(ended ? open : 0));
+    json_object_set_new(object, "tombs", count(tbus_load_relaxed_u64(&sub->tombs)));
+    return object;
+}
+
+static json_t *topic(const tbus_topic_t *known, const tbus_ring_t *ring, bool ended)
+{
+    uint64_t published = tbus_ring_published(ring);
     json_t *list = json_array();
-    for (uint32_t i = 0; i < TBUS_RING_SUBS_MAX; i++) {
-        const tbus_ring_sub_t *sub = &ring->shared->subs[i];
-        if (!sub->name[0]) /* its name stays when it leaves: what it took still counts */
-            continue;
-        bool competes = sub->role == TBUS_CONSUMER;
-        uint64_t done = competes ? taken_by_consumers(ring) : taken(sub);
-        uint64_t open = published > done ? published - done : 0;
-        json_array_append_new(list, json_pack("{s:s#, s:s, s:o, s:o, s:o, s:o}", "name", sub->name,
-                                              (int)strnlen(sub->name, sizeof sub->name), "role",
-                                              competes ? "consumer" : "subscriber", "consumed",
-                                              count(tbus_load_relaxed_u64(&sub->consumed)), "lag",
-                                              count(ended ? 0 : open), "lost", count(ended ? open : 0),
-                                              "tombs", count(tbus_load_relaxed_u64(&sub->tombs))));
-    }
-    return list;
+    for (uint32_t i = 0; i < TBUS_RING_SUBS_MAX; i++)
+        if (ring->shared->subs[i]
+                .name[0]) /* it stays when the subscriber leaves: what was taken still counts */
+            json_array_append_new(list, subscriber(ring, &ring->shared->subs[i], published, ended));
+    json_t *object = json_object();
+    json_object_set_new(object, "type", text(known->type, sizeof known->type));
+    json_object_set_new(object, "kind", json_string(tbus_ring_kind_name(ring->kind)));
+    json_object_set_new(object, "slots", count(ring->slot_count));
+    json_object_set_new(object, "published", count(published));
+    json_object_set_new(object, "tombs", count(tbus_load_relaxed_u64(&ring->shared->tombs)));
+    json_object_set_new(object, "in_doubt", count(tbus_load_relaxed_u64(&ring->shared->in_doubt)));
+    json_object_set_new(object, "subscribers", list);
+    return object;
 }
 
 static json_t *topics(const tbus_bus_t *bus, bool ended)
 {
     json_t *object = json_object();
-    for (uint32_t i = 0; i < bus->directory->topics_count; i++) {
-        const tbus_topic_t *topic = &bus->directory->topics[i];
-        const tbus_ring_t *ring = &bus->rings[i];
-        uint64_t published = tbus_ring_published(ring);
-        json_object_set_new(object, topic->name,
-                            json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "type", topic->type, "kind",
-                                      tbus_ring_kind_name(ring->kind), "slots", count(ring->slot_count),
-                                      "published", count(published), "tombs",
-                                      count(tbus_load_relaxed_u64(&ring->shared->tombs)), "in_doubt",
-                                      count(tbus_load_relaxed_u64(&ring->shared->in_doubt)), "subscribers",
-                                      subscribers(ring, published, ended)));
-    }
+    for (uint32_t i = 0; i < bus->directory->topics_count; i++)
+        json_object_set_new(object, bus->directory->topics[i].name,
+                            topic(&bus->directory->topics[i], &bus->rings[i], ended));
     return object;
 }
 
@@ -161,7 +183,7 @@ static json_t *journal(const tbus_bus_t *bus, const char *directory)
     if (!*directory)
         return json_null();
     json_t *object = counters(bus, "journal", names);
-    json_object_set_new(object, "directory", json_string(directory));
+    json_object_set_new(object, "directory", text(directory, SUMMARY_ERROR_MAX));
     return object;
 }
 
@@ -170,24 +192,28 @@ static json_t *pnl(const tbus_bus_t *bus)
     /* Signed values travel as their 64 bits. */
     int64_t realised = (int64_t)tbus_counter_value(bus, "pnl.realised_e4");
     int64_t unrealised = (int64_t)tbus_counter_value(bus, "pnl.unrealised_e4");
-    return json_pack("{s:I, s:I, s:I}", "realised", (json_int_t)realised, "unrealised",
-                     (json_int_t)unrealised, "total",
-                     (json_int_t)((uint64_t)realised + (uint64_t)unrealised));
+    json_t *object = json_object();
+    json_object_set_new(object, "realised", json_integer(realised));
+    json_object_set_new(object, "unrealised", json_integer(unrealised));
+    json_object_set_new(object, "total",
+                        json_integer((json_int_t)((uint64_t)realised + (uint64_t)unrealised)));
+    return object;
 }
 
 static json_t *latency(const tbus_bus_t *bus, const char *name)
 {
-    const tbus_directory_t *d = bus->directory;
-    const tbus_histogram_t *h = NULL;
-    for (unsigned i = 0; i < TBUS_HISTOGRAMS_MAX && !h; i++)
-        if (strncmp(d->histograms[i].name, name, TBUS_NAME_MAX) == 0)
-            h = &d->histograms[i].histogram;
-    if (!h)
-        return json_pack("{s:i, s:i, s:i, s:i, s:i}", "p50", 0, "p99", 0, "p99_9", 0, "max", 0, "count", 0);
-    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "p50", count(tbus_histogram_percentile(h, 500000)), "p99",
-                     count(tbus_histogram_percentile(h, 990000)), "p99_9",
-                     count(tbus_histogram_percentile(h, 999000)), "max",
-                     count(tbus_load_relaxed_u64(&h->max)), "count", count(tbus_load_relaxed_u64(&h->count)));
+    static const tbus_histogram_t empty;
+    const tbus_histogram_t *h = &empty;
+    for (unsigned i = 0; i < TBUS_HISTOGRAMS_MAX; i++)
+        if (strncmp(bus->directory->histograms[i].name, name, TBUS_NAME_MAX) == 0)
+            h = &bus->directory->histograms[i].histogram;
+    json_t *object = json_object();
+    json_object_set_new(object, "p50", count(tbus_histogram_percentile(h, 500000)));
+    json_object_set_new(object, "p99", count(tbus_histogram_percentile(h, 990000)));
+    json_object_set_new(object, "p99_9", count(tbus_histogram_percentile(h, 999000)));
+    json_object_set_new(object, "max", count(tbus_load_relaxed_u64(&h->max)));
+    json_object_set_new(object, "count", count(tbus_load_relaxed_u64(&h->count)));
+    return object;
 }
 
 static const tbus_participant_t *find_participant(const tbus_bus_t *bus, const char *name)
@@ -198,71 +224,90 @@ static const tbus_participant_t *find_participant(const tbus_bus_t *bus, const c
     return NULL;
 }
 
+static json_t *process(const tbus_bus_t *bus, const layout_process_t *plan, enum tbus_wait_mode wait)
+{
+    /* Stages of a process share its figures: those of the last one are as good as any. */
+    const tbus_participant_t *p = NULL;
+    json_t *names = json_array();
+    for (uint32_t i = 0; i < plan->stages_count; i++) {
+        json_array_append_new(names, json_string(layout_stage_name(plan->stages[i])));
+        p = find_participant(bus, layout_stage_name(plan->stages[i]));
+    }
+    json_t *object = json_object();
+    json_object_set_new(object, "stages", names);
+    json_object_set_new(object, "pid", json_integer(p ? p->pid : 0));
+    json_object_set_new(object, "cpu", json_integer(p ? p->cpu : -1));
+    json_object_set_new(object, "wait", json_string(tbus_wait_mode_name(wait)));
+    json_object_set_new(object, "parks", count(p ? tbus_load_relaxed_u64(&p->parks) : 0));
+    return object;
+}
+
 static json_t *processes(const tbus_bus_t *bus, const layout_t *layout)
 {
     json_t *list = json_array();
-    for (uint32_t i = 0; i < layout->processes_count; i++) {
-        const layout_process_t *process = &layout->processes[i];
-        json_t *names = json_array();
-        const tbus_participant_t *p = NULL;
-        for (uint32_t k = 0; k < process->stages_count; k++) {
-            json_array_append_new(names, json_string(layout_stage_name(process->stages[k])));
-            p = find_participant(bus, layout_stage_name(process->stages[k]));
-        }
-        json_array_append_new(list, json_pack("{s:o, s:i, s:i, s:s, s:o}", "stages", names, "pid",
-                                              p ? (int)p->pid : 0, "cpu", p ? (int)p->cpu : -1, "wait",
-                                              tbus_wait_mode_name(layout->wait), "parks",
-                                              count(p ? tbus_load_relaxed_u64(&p->parks) : 0)));
-    }
+    for (uint32_t i = 0; i < layout->processes_count; i++)
+        json_array_append_new(list, process(bus, &layout->processes[i], layout->wait));
     return list;
+}
+
+static json_t *stage(const tbus_participant_t *p)
+{
+    json_t *object = json_object();
+    json_object_set_new(object, "name", text(p->name, sizeof p->name));
+    json_object_set_new(object, "process", json_integer(p->process));
+    json_object_set_new(object, "state",
+                        json_string(tbus_participant_state_name(tbus_load_acquire_u32(&p->state))));
+    json_object_set_new(object, "hot_allocations", count(tbus_load_relaxed_u64(&p->hot_allocations)));
+    json_object_set_new(object, "reason", text(p->reason, sizeof p->reason));
+    return object;
 }
 
 static json_t *stages(const tbus_bus_t *bus)
 {
     json_t *list = json_array();
-    for (uint32_t i = 0; i < TBUS_PARTICIPANTS_MAX; i++) {
-        const tbus_participant_t *p = &bus->directory->participants[i];
-        uint32_t state = tbus_load_acquire_u32(&p->state);
-        if (state == TBUS_VACANT)
-            continue;
-        json_array_append_new(list,
-                              json_pack("{s:s#, s:i, s:s, s:o, s:s#}", "name", p->name,
-                                        (int)strnlen(p->name, sizeof p->name), "process", (int)p->process,
-                                        "state", tbus_participant_state_name(state), "hot_allocations",
-                                        count(tbus_load_relaxed_u64(&p->hot_allocations)), "reason",
-                                        p->reason, (int)strnlen(p->reason, sizeof p->reason)));
-    }
+    for (uint32_t i = 0; i < TBUS_PARTICIPANTS_MAX; i++)
+        if (tbus_load_acquire_u32(&bus->directory->participants[i].state) != TBUS_VACANT)
+            json_array_append_new(list, stage(&bus->directory->participants[i]));
     return list;
 }
 
 static json_t *errors(const summary_run_t *run)
 {
     json_t *list = json_array();
-    for (uint32_t i = 0; i < run->errors_count; i++) {
-        json_t *text = json_string(run->errors[i]);
-        /* jansson takes UTF-8 alone, and a file name in a message may be anything. */
-        json_array_append_new(list,
-                              text ? text : json_string("an error whose text is not UTF-8; see stderr"));
-    }
+    for (uint32_t i = 0; i < run->errors_count; i++)
+        json_array_append_new(list, text(run->errors[i], sizeof run->errors[i]));
     return list;
 }
 
 json_t *summary_build(const tbus_bus_t *bus, const summary_run_t *run)
 {
-    bool ended = strcmp(run->state, "ended") == 0;
-    json_t *feed = json_pack("{s:o, s:o, s:o}", "messages", counter(bus, "feed.messages"), "bytes",
-                             counter(bus, "feed.bytes"), "by_type", counters_below(bus, "feed.by_type."));
-    json_t *latencies = json_pack("{s:o, s:o}", "tick_to_order", latency(bus, "tick_to_order"),
-                                  "tick_to_report", latency(bus, "tick_to_report"));
-    json_t *summary = json_pack(
-        "{s:s, s:s, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "name",
-        bus->directory->name, "state", run->state, "duration_s", (double)run->duration_ns / 1e9, "feed", feed,
-        "topics", topics(bus, ended), "orders", orders(bus), "books", books(bus), "risk", risk(bus),
-        "executor", executor(bus), "journal", journal(bus, run->journal), "positions",
-        counters_below(bus, "position."), "pnl_e4", pnl(bus), "latency_ns", latencies, "layout",
-        layout_mode_name(run->layout->mode), "pages", pages(bus), "processes", processes(bus, run->layout),
-        "stages", stages(bus), "errors", errors(run));
-    json_t *source = json_string(run->source);
-    json_object_set_new(summary, "source", source ? source : json_null());
+    static const char *const feed_names[] = {"messages", "bytes", "errors", NULL};
+    json_t *feed = counters(bus, "feed", feed_names);
+    json_object_set_new(feed, "by_type", counters_below(bus, "feed.by_type."));
+    json_t *latencies = json_object();
+    json_object_set_new(latencies, "tick_to_order", latency(bus, "tick_to_order"));
+    json_object_set_new(latencies, "tick_to_report", latency(bus, "tick_to_report"));
+
+    json_t *summary = json_object();
+    json_object_set_new(summary, "name", text(bus->directory->name, sizeof bus->directory->name));
+    json_object_set_new(summary, "state", json_string(run->state));
+    json_object_set_new(summary, "source", text(run->source, SUMMARY_ERROR_MAX));
+    json_object_set_new(summary, "pace", text(run->pace, SUMMARY_ERROR_MAX));
+    json_object_set_new(summary, "duration_s", json_real((double)run->duration_ns / 1e9));
+    json_object_set_new(summary, "feed", feed);
+    json_object_set_new(summary, "topics", topics(bus, strcmp(run->state, "ended") == 0));
+    json_object_set_new(summary, "orders", orders(bus));
+    json_object_set_new(summary, "books", books(bus));
+    json_object_set_new(summary, "risk", risk(bus));
+    json_object_set_new(summary, "executor", executor(bus));
+    json_object_set_new(summary, "journal", journal(bus, run->journal));
+    json_object_set_new(summary, "positions", counters_below(bus, "position."));
+    json_object_set_new(summary, "pnl_e4", pnl(bus));
+    json_object_set_new(summary, "latency_ns", latencies);
+    json_object_set_new(summary, "layout", json_string(layout_mode_name(run->layout->mode)));
+    json_object_set_new(summary, "pages", pages(bus));
+    json_object_set_new(summary, "processes", processes(bus, run->layout));
+    json_object_set_new(summary, "stages", stages(bus));
+    json_object_set_new(summary, "errors", errors(run));
     return summary;
 }

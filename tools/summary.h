@@ -5,8 +5,8 @@
  * print it as text. Everything in it comes from the shared memory of the bus, so that it is there whatever
  * became of the stages.
  *
- *    name state source duration_s
- *    feed        messages bytes by_type.{A,...}
+ *    name state source pace duration_s
+ *    feed        messages bytes errors by_type.{A,...}
  *    topics      NAME.{type,kind,slots,published,tombs,in_doubt}
  *                NAME.subscribers[].{name,role,consumed,lag,lost,tombs}
  *    orders      sent cancels_sent accepted rejected partial filled cancelled
@@ -40,8 +40,9 @@
 
 /* What the supervisor knows beside the bus. */
 typedef struct summary_run {
-    const char *state;    /* "starting", "running", "stopping", "ended" */
-    const char *source;   /* feed.source */
+    const char *state;  /* "starting", "running", "stopping", "ended" */
+    const char *source; /* feed.source */
+    const char *pace;
     const char *journal;  /* its directory, "": none */
     uint64_t duration_ns; /* from the start of the feed until now, or until everything was drained */
     const layout_t *layout;

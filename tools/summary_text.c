@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tools/summary.h"
 
 #define NUMBER_MAX 32
+#define PAIRS_MAX  256
 
 static int64_t integer(const json_t *object, const char *key)
 {
@@ -79,25 +81,38 @@ static void print_counts(FILE *out, const json_t *object, const char *const *key
     }
 }
 
-/* "A 12, D 10": all that is not zero, most first is the caller's business. Nothing when there is nothing. */
-static bool print_pairs(FILE *out, const json_t *object, const char *name)
+typedef struct pair {
+    const char *name;
+    int64_t value;
+} pair_t;
+
+static int larger_first(const void *a, const void *b)
 {
-    bool any = false;
+    int64_t x = ((const pair_t *)a)->value, y = ((const pair_t *)b)->value;
+    return (x < y) - (x > y);
+}
+
+/* "A 12, D 10": all that is not zero, the largest first. Nothing when there is nothing. */
+static void print_pairs(FILE *out, const json_t *object, const char *name)
+{
+    pair_t pairs[PAIRS_MAX];
+    size_t count = 0;
     const char *key;
     json_t *value;
     json_object_foreach((json_t *)(uintptr_t)object, key, value)
     {
-        char number[NUMBER_MAX];
-        if (!json_integer_value(value))
-            continue;
-        if (!any)
-            label(out, name);
-        fprintf(out, "%s%s %s", any ? ", " : "", key, grouped((int64_t)json_integer_value(value), number));
-        any = true;
+        if (json_integer_value(value) && count < PAIRS_MAX)
+            pairs[count++] = (pair_t){key, (int64_t)json_integer_value(value)};
     }
-    if (any)
-        fputc('\n', out);
-    return any;
+    if (!count)
+        return;
+    qsort(pairs, count, sizeof *pairs, larger_first);
+    label(out, name);
+    for (size_t i = 0; i < count; i++) {
+        char number[NUMBER_MAX];
+        fprintf(out, "%s%s %s", i ? ", " : "", pairs[i].name, grouped(pairs[i].value, number));
+    }
+    fputc('\n', out);
 }
 
 static void print_head(FILE *out, const json_t *summary)
@@ -120,7 +135,7 @@ static void print_feed(FILE *out, const json_t *summary)
     fprintf(out, "%s messages, %s bytes", grouped(messages, number), grouped(integer(feed, "bytes"), bytes));
     if (seconds > 0)
         fprintf(out, ", %s messages/s", grouped((int64_t)((double)messages / seconds), rate));
-    fprintf(out, " from %s\n", text_of(summary, "source"));
+    fprintf(out, " from %s at %s\n", text_of(summary, "source"), text_of(summary, "pace"));
     print_pairs(out, json_object_get(feed, "by_type"), "");
 }
 
@@ -174,6 +189,10 @@ static void print_latency(FILE *out, const json_t *summary)
             fprintf(out, " %10s", duration(integer(latency, columns[i]), value));
         fprintf(out, " %12s\n", grouped(integer(latency, "count"), value));
     }
+    if (strcmp(text_of(summary, "pace"), "max") == 0)
+        fputs("  (at pace max every message waits for those before it: --pace 100k/s, say, shows the "
+              "pipeline's own)\n",
+              out);
 }
 
 /* How far each subscriber is: nothing to say when it has all. */
@@ -181,6 +200,8 @@ static void print_subscribers(FILE *out, const json_t *list)
 {
     size_t i;
     json_t *subscriber;
+    if (json_array_size(list) == 0)
+        fputc('-', out);
     json_array_foreach(list, i, subscriber)
     {
         char number[NUMBER_MAX];

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <tickbus/bus.h>
+#include <tickbus/publisher.h>
+#include <tickbus/subscriber.h>
+
+#include "tools/summary.h"
+
+/* A bus with one topic and two participants, by hand: what a summary says must not need any stage to be alive. */
+typedef struct fixture {
+    tbus_bus_t bus;
+    layout_t layout;
+    summary_run_t run;
+    json_t *summary;
+} fixture_t;
+
+static int set_up(void **state)
+{
+    static const uint32_t cpus[] = {4, 6};
+    fixture_t *f = calloc(1, sizeof *f);
+    layout_plan(&(layout_request_t){.mode = LAYOUT_FUSED, .pin = true, .allowed_count = 2, .allowed = cpus},
+                &f->layout);
+    f->run = (summary_run_t){.state = "running",
+                             .source = "synth",
+                             .pace = "max",
+                             .journal = "",
+                             .duration_ns = 2500000000u,
+                             .layout = &f->layout};
+    if (tbus_bus_create("sum", &f->bus, NULL) < 0)
+        return -1;
+    tbus_ring_spec_t spec = {
+        .name = "orders", .kind = TBUS_MPMC, .slot_bytes = 64, .slot_count = 64, .first_seq = 1};
+    if (tbus_bus_add_topic(&f->bus, &spec, "order", TBUS_PAGES_SMALL, -1, NULL) < 0 ||
+        tbus_ring_reserve(&f->bus.rings[0], "risk", TBUS_CONSUMER, NULL) < 0 ||
+        tbus_ring_reserve(&f->bus.rings[0], "recorder", TBUS_SUBSCRIBER, NULL) < 0 ||
+        tbus_participant_add(&f->bus, "feed", NULL) != 1 ||
+        tbus_participant_add(&f->bus, "executor", NULL) != 2)
+        return -1;
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    fixture_t *f = *state;
+    json_decref(f->summary);
+    tbus_bus_close(&f->bus);
+    free(f);
+    return 0;
+}
+
+static void count(fixture_t *f, uint32_t owner, const char *name, int64_t value)
+{
+    tbus_store_relaxed_u64(tbus_counter(&f->bus, owner, name, "things"), (uint64_t)value);
+}
+
+/* The value at a path such as "topics.orders.published"; numbers stand for items of lists. */
+static const json_t *at(fixture_t *f, const char *path)
+{
+    if (!f->summary)
+        f->summary = summary_build(&f->bus, &f->run);
+    char copy[128];
+    snprintf(copy, sizeof copy, "%s", path);
+    const json_t *value = f->summary;
+    for (char *part = strtok(copy, "."); part; part = strtok(NULL, "."))
+        value = json_is_array(value) ? json_array_get(value, strtoul(part, NULL, 10))
+                                     : json_object_get(value, part);
+    if (!value)
+        fail_msg("there is no %s", path);
+    return value;
+}
+
+static void assert_number(fixture_t *f, const char *path, int64_t value)
+{
+    if (json_integer_value(at(f, path)) != value)
+        fail_msg("%s is %lld", path, (long long)json_integer_value(at(f, path)));
+}
+
+static void counters_find_their_places_and_add_up_over_their_owners(void **state)
+{
+    fixture_t *f = *state;
+    count(f, 1, "feed.messages", 1234567);
+    count(f, 1, "feed.by_type.A", 1000000);
+    count(f, 1, "feed.by_type.0x9C", 7);
+    count(f, 1, "risk.rejects.price_collar", 2);
+    count(f, 2, "risk.rejects.price_collar", 3);
+    count(f, 2, "books.unknown_order_refs", 5);
+    count(f, 2, "books.unknown_order_refs.E", 5);
+    count(f, 2, "position.AAPL", -300);
+    count(f, 2, "pnl.realised_e4", -50000);
+    count(f, 2, "pnl.unrealised_e4", 20000);
+    assert_number(f, "feed.messages", 1234567);
+    assert_number(f, "feed.by_type.A", 1000000);
+    assert_number(f, "feed.by_type.0x9C", 7);
+    assert_number(f, "risk.rejects.price_collar", 5);
+    assert_number(f, "books.unknown_order_refs", 5);
+    assert_number(f, "books.unknown_order_refs_by_type.E", 5);
+    assert_number(f, "positions.AAPL", -300);
+    assert_number(f, "pnl_e4.realised", -50000);
+    assert_number(f, "pnl_e4.total", -30000);
+    assert_number(f, "orders.sent", 0); /* what nobody counts is 0, not missing */
+}
+
+static void latencies_are_those_of_the_histograms(void **state)
+{
+    fixture_t *f = *state;
+    tbus_histogram_t *h = tbus_bus_histogram(&f->bus, "tick_to_order");
+    for (unsigned i = 0; i < 99; i++)
+        tbus_histogram_record(h, 10);
+    tbus_histogram_record(h, 1000);
+    assert_number(f, "latency_ns.tick_to_order.p50", 10);
+    assert_number(f, "latency_ns.tick_to_order.p99", 10);
+    assert_number(f, "latency_ns.tick_to_order.p99_9", 1000);
+    assert_number(f, "latency_ns.tick_to_order.max", 1000);
+    assert_number(f, "latency_ns.tick_to_order.count", 100);
+    assert_number(f, "latency_ns.tick_to_report.count", 0);
+}
+
+static void what_is_not_taken_is_behind_while_it_runs_and_lost_when_it_has_ended(void **state)
+{
+    fixture_t *f = *state;
+    tbus_publisher_t out;
+    tbus_subscriber_t risk;
+    size_t bytes;
+    assert_int_equal(tbus_publisher_join(&f->bus.rings[0], 1, &out, NULL), 0);
+    assert_int_equal(tbus_subscriber_join(&f->bus.rings[0], "risk", 2, &risk, NULL), 0);
+    for (unsigned i = 0; i < 5; i++)
+        assert_int_equal(tbus_publish_try(&out, &i, sizeof i), TBUS_PUBLISHED);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_non_null(tbus_peek(&risk, &bytes));
+        tbus_advance(&risk);
+    }
+    tbus_subscriber_leave(&risk);
+    for (int ended = 0; ended < 2; ended++) {
+        assert_number(f, "topics.orders.published", 5);
+        for (unsigned i = 0; i < 2; i++) {
+            char path[64];
+            snprintf(path, sizeof path, "topics.orders.subscribers.%u.name", i);
+            bool is_risk = strcmp(json_string_value(at(f, path)), "risk") == 0;
+            snprintf(path, sizeof path, "topics.orders.subscribers.%u.consumed", i);
+            assert_number(f, path, is_risk ? 3 : 0);
+            snprintf(path, sizeof path, "topics.orders.subscribers.%u.%s", i, ended ? "lost" : "lag");
+            assert_number(f, path, is_risk ? 2 : 5);
+            snprintf(path, sizeof path, "topics.orders.subscribers.%u.%s", i, ended ? "lag" : "lost");
+            assert_number(f, path, 0);
+        }
+        json_decref(f->summary);
+        f->summary = NULL;
+        f->run.state = "ended";
+    }
+}
+
+static void processes_stages_and_errors_are_told(void **state)
+{
+    fixture_t *f = *state;
+    tbus_participant_t *p = tbus_participant(&f->bus, 2);
+    p->pid = 4711;
+    p->cpu = 6;
+    p->process = 1;
+    tbus_store_relaxed_u64(&p->parks, 9);
+    tbus_store_relaxed_u32(&p->state, TBUS_FAIL);
+    snprintf(p->reason, sizeof p->reason, "cannot open /tmp/\xff\xfe: \"gone\"");
+    summary_add_error(&f->run, "stage '%s' failed: %s", "executor", p->reason);
+    assert_string_equal(json_string_value(at(f, "layout")), "fused");
+    assert_string_equal(json_string_value(at(f, "processes.1.stages.2")), "executor");
+    assert_number(f, "processes.1.pid", 4711);
+    assert_number(f, "processes.1.cpu", 6);
+    assert_number(f, "processes.1.parks", 9);
+    assert_string_equal(json_string_value(at(f, "processes.1.wait")), "spin");
+    assert_string_equal(json_string_value(at(f, "stages.1.state")), "fail");
+    assert_string_equal(json_string_value(at(f, "stages.1.reason")), "cannot open /tmp/??: \"gone\"");
+    assert_string_equal(json_string_value(at(f, "errors.0")),
+                        "stage 'executor' failed: cannot open /tmp/??: \"gone\"");
+    assert_string_equal(json_string_value(at(f, "pages.orders")), "4K");
+    assert_true(json_is_null(at(f, "journal")));
+    for (unsigned i = 0; i < 2 * SUMMARY_ERRORS_MAX; i++)
+        summary_add_error(&f->run, "another");
+    assert_int_equal(f->run.errors_count, SUMMARY_ERRORS_MAX);
+}
+
+static void people_get_numbers_that_they_can_read(void **state)
+{
+    fixture_t *f = *state;
+    count(f, 1, "feed.messages", 1234567);
+    count(f, 1, "feed.by_type.D", 3);
+    count(f, 1, "feed.by_type.A", 4000);
+    count(f, 2, "executor.executions", 1);
+    count(f, 2, "position.AAPL", -1300);
+    count(f, 2, "position.MSFT", 0);
+    count(f, 2, "pnl.realised_e4", -123456789);
+    count(f, 2, "orders.sent", 12);
+    tbus_histogram_t *h = tbus_bus_histogram(&f->bus, "tick_to_order");
+    tbus_histogram_record(h, 31);
+    tbus_histogram_record(h, 2000000);
+    (void)at(f, "name");
+    char *text = NULL;
+    size_t bytes;
+    FILE *out = open_memstream(&text, &bytes);
+    summary_print(f->summary, out);
+    fclose(out);
+    static const char *const parts[] = {"bus 'sum', running for 2.50 s",
+                                        "1,234,567 messages, 0 bytes, 493,826 messages/s from synth at max",
+                                        "A 4,000, D 3",
+                                        "positions  AAPL -1,300\n",
+                                        "-12,345.68 realised",
+                                        "31 ns",
+                                        "2.00 ms",
+                                        "[feed] spin",
+                                        "at pace max"};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (!strstr(text, parts[i]))
+            fail_msg("\"%s\" is not in:\n%s", parts[i], text);
+    free(text);
+
+    out = open_memstream(&text, &bytes); /* an answer that is not a summary at all */
+    json_t *empty = json_object();
+    summary_print(empty, out);
+    json_decref(empty);
+    fclose(out);
+    assert_true(bytes > 0);
+    free(text);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(counters_find_their_places_and_add_up_over_their_owners),
+        TEST(latencies_are_those_of_the_histograms),
+        TEST(what_is_not_taken_is_behind_while_it_runs_and_lost_when_it_has_ended),
+        TEST(processes_stages_and_errors_are_told),
+        TEST(people_get_numbers_that_they_can_read),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* supervisor_parts.h - the supervisor's own state, shared by the files that it is made of and by nobody else.
+ *
+ *    supervisor.c          up, down, and what is reported
+ *    supervisor_watch.c    one turn of waiting: signals, processes that end, clients; commands to stages
+ *    supervisor_control.c  what clients are answered
+ */
+#ifndef TICKBUS_TOOLS_SUPERVISOR_PARTS_H
+#define TICKBUS_TOOLS_SUPERVISOR_PARTS_H
+
+#include "tools/control.h"
+#include "tools/layout.h"
+#include "tools/pipeline.h"
+#include "tools/process.h"
+#include "tools/progress.h"
+#include "tools/rundir.h"
+#include "tools/summary.h"
+#include "tools/supervisor.h"
+
+typedef struct supervisor {
+    const supervisor_request_t *request;
+    rundir_t dir;
+    int lock_fd;
+    layout_t layout;
+    pipeline_t pipeline;
+    process_t processes[STAGES_COUNT];
+    control_server_t *control;
+    int signal_fd;
+    uint64_t running_since_ns; /* 0: not yet */
+    bool stop_asked;           /* by a signal or `busctl stop` */
+    bool abort_asked;          /* by a second signal */
+    unsigned signals;          /* to stop, so far */
+    bool broken;               /* a stage has failed or a process has died */
+    progress_t progress;
+    summary_run_t run;
+} supervisor_t;
+
+/* One line on stderr. */
+void supervisor_say(supervisor_t *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Something went wrong: said at once, and again in the summary. */
+void supervisor_complain(supervisor_t *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Since the stages were told to run; 0: they were not yet. */
+uint64_t supervisor_running_ns(const supervisor_t *s);
+
+/* The summary as of now. */
+json_t *supervisor_summary(const supervisor_t *s);
+
+/* The block of a stage in the bus directory; NULL: the layout has no such stage. */
+tbus_participant_t *supervisor_participant(supervisor_t *s, enum stage_id stage);
+/* Tell a stage, if there is one, and wake whoever sleeps. */
+void supervisor_command(supervisor_t *s, enum stage_id stage, enum tbus_command what);
+void supervisor_nudge(supervisor_t *s);
+/* Were all stages of this process told to stop? */
+bool supervisor_told_to_stop(supervisor_t *s, uint32_t process);
+bool supervisor_all_ended(const supervisor_t *s);
+
+/* Wait for something to happen, `timeout_ms` at most, and deal with it. */
+void supervisor_step(supervisor_t *s, int timeout_ms);
+
+/* The method of the control socket (control.h); `context`: the supervisor. */
+void supervisor_answer(void *context, const char *method, const json_t *params, control_reply_t *reply);
+
+#endif
