@@ -183,20 +183,49 @@ int tbus_participant_add(tbus_bus_t *bus, const char *name, tbus_error_t *err)
                      TBUS_PARTICIPANTS_MAX);
 }
 
+/* On byte `owner` of the directory file a lock for writing is a life, and a lock for reading a burial: whoever repairs what the dead left
+ * holds it, so that nobody can take up the number, and claim under it, before that is over. Every process that the supervisor forked
+ * shares its open file description; a lock of one's own needs a description of one's own. */
+static struct flock owner_lock(short type, uint32_t owner)
+{
+    return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = owner, .l_len = 1};
+}
+
+#define BURIAL_TURNS 10000
+#define BURIAL_TURN_NS                                                                                       \
+    100000 /* in all a second: who buries is done in microseconds, unless it is stopped in the middle */
+
+static int take_life_lock(const tbus_bus_t *bus, int fd, uint32_t owner)
+{
+    struct flock life = owner_lock(F_WRLCK, owner);
+    for (unsigned turns = 0; turns < BURIAL_TURNS; turns++) {
+        if (fcntl(fd, F_OFD_SETLK, &life) == 0)
+            return 0;
+        if (errno != EAGAIN && errno != EACCES)
+            return -errno;
+        int alive = tbus_participant_alive(bus, owner);
+        if (alive != 0)
+            return alive < 0 ? alive : -TBUS_EEXISTS;
+        nanosleep(&(struct timespec){.tv_nsec = BURIAL_TURN_NS}, NULL);
+    }
+    return -EAGAIN;
+}
+
 int tbus_participant_live(tbus_bus_t *bus, uint32_t owner, tbus_error_t *err)
 {
-    /* A description of its own: an inherited one would be shared with the supervisor and outlive us. */
     int fd = tbus_segment_reopen(&bus->directory_segment, true);
     if (fd < 0)
         return tbus_fail(err, fd,
                          "participant %u: the directory cannot be opened again (is /proc mounted?): %s",
                          owner, tbus_strerror(fd));
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = owner, .l_len = 1};
-    if (fcntl(fd, F_OFD_SETLK, &lock) < 0) {
-        int code = errno == EAGAIN || errno == EACCES ? -TBUS_EEXISTS : -errno;
+    int code = take_life_lock(bus, fd, owner);
+    if (code < 0) {
         close(fd);
         return tbus_fail(err, code, "participant '%s': %s", tbus_participant(bus, owner)->name,
-                         code == -TBUS_EEXISTS ? "somebody alive has its place" : tbus_strerror(code));
+                         code == -TBUS_EEXISTS ? "somebody alive has its place"
+                         : code == -EAGAIN ? "its predecessor is being buried by somebody who does not get "
+                                             "on with it (stopped?); try again"
+                                           : tbus_strerror(code));
     }
     /* Nobody else holds the number: whatever a holder before us left claimed or taken belongs to the dead. */
     for (uint32_t i = 0; i < topics_count(bus); i++)
@@ -208,25 +237,39 @@ int tbus_participant_live(tbus_bus_t *bus, uint32_t owner, tbus_error_t *err)
 
 int tbus_participant_alive(const tbus_bus_t *bus, uint32_t owner)
 {
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = owner, .l_len = 1};
-    if (fcntl(bus->directory_segment.fd, F_OFD_GETLK, &lock) < 0)
+    struct flock question = owner_lock(F_RDLCK, owner); /* burials are in nobody's way, a life is */
+    if (fcntl(bus->directory_segment.fd, F_OFD_GETLK, &question) < 0)
         return -errno;
-    return lock.l_type != F_UNLCK;
+    return question.l_type != F_UNLCK;
 }
 
+typedef struct burial {
+    const tbus_bus_t *bus;
+    int fd; /* holds the locks of those that are being buried; -1: nobody yet */
+} burial_t;
+
+/* Dead, and so it stays while the burial's descriptor is open. */
 static bool proven_dead(void *context, uint32_t owner)
 {
-    const tbus_bus_t *bus = (const tbus_bus_t *)context;
-    return owner <= TBUS_PARTICIPANTS_MAX && bus->directory->participants[owner - 1].pid != 0 &&
-           tbus_participant_alive(bus, owner) == 0;
+    burial_t *b = (burial_t *)context;
+    if (owner > TBUS_PARTICIPANTS_MAX || b->bus->directory->participants[owner - 1].pid == 0 ||
+        tbus_participant_alive(b->bus, owner) != 0)
+        return false;
+    if (b->fd < 0)
+        b->fd = tbus_segment_reopen(&b->bus->directory_segment, false);
+    struct flock burial = owner_lock(F_RDLCK, owner);
+    return b->fd >= 0 && fcntl(b->fd, F_OFD_SETLK, &burial) == 0;
 }
 
 int tbus_bus_heal(tbus_bus_t *bus)
 {
+    burial_t burial = {.bus = bus, .fd = -1};
     int repaired = 0;
     for (uint32_t i = 0; i < topics_count(bus); i++)
         if (bus->rings[i].shared && bus->rings[i].writable)
-            repaired += tbus_ring_heal(&bus->rings[i], proven_dead, bus);
+            repaired += tbus_ring_heal(&bus->rings[i], proven_dead, &burial);
+    if (burial.fd >= 0)
+        close(burial.fd);
     return repaired;
 }
 

@@ -143,15 +143,16 @@ static inline tbus_participant_t *tbus_participant(tbus_bus_t *bus, uint32_t own
     return &bus->directory->participants[owner - 1];
 }
 
-/* In the participant's own process: take the life lock of `owner`. Returns the descriptor that holds it (keep
- * it open as long as you live; it must not be inherited), -TBUS_EEXISTS when somebody alive holds it. */
+/* In the participant's own process: take the life lock of `owner`, and repair what a holder before left behind. Returns the descriptor
+ * that holds it (keep it open as long as you live; it must not be inherited), -TBUS_EEXISTS when somebody alive holds it, -EAGAIN when
+ * somebody is still burying the holder before and does not get on with it. Cold; may wait up to a second for such a burial. */
 int tbus_participant_live(tbus_bus_t *bus, uint32_t owner, tbus_error_t *err);
 
 /* 1: somebody alive holds its life lock; 0: proven dead, or never joined; negative: -errno. A system call. */
 int tbus_participant_alive(const tbus_bus_t *bus, uint32_t owner);
 
-/* tbus_ring_heal for every topic, by life locks. Returns how many slots and places were repaired. Cold; needs
- * no supervisor. */
+/* tbus_ring_heal for every topic, by life locks. Nobody can take up the number of a dead participant while it is
+ * being buried. Returns how many slots and places were repaired. Cold; needs no supervisor. */
 int tbus_bus_heal(tbus_bus_t *bus);
 
 /* Find or add a counter. Never fails: when the table is full it returns one that nobody sees. Any process;

@@ -195,10 +195,11 @@ void tbus_ring_nudge(tbus_ring_t *ring);
  * may itself be killed at any point (killed between mending a slot and counting it, it leaves the count one short). */
 int tbus_ring_repair(tbus_ring_t *ring, uint32_t dead_owner);
 
-/* Look for participants that died while others wait for them: owners of claims, of taken messages and of
- * subscribers' places are asked after with `dead` (true: proven dead, never a guess), and each one that is
- * gets repaired. Returns how many slots and places were. Anybody who can write may call it, at any time; a
- * waiter does when something is in its way (wait.h). Cold. */
+/* Look for participants that died while others wait for them: owners of claims, of taken messages and of subscribers' places are asked
+ * after with `dead`, and each one that is gets repaired. `dead` answers true only with proof, never by a guess, and sees to it that the
+ * number is not taken up again before heal returns: else the successor's first claim would be buried as the dead one's. Returns how many
+ * slots and places were repaired. Anybody who can write may call it, at any time; a waiter does when something is in its way (wait.h).
+ * Cold. */
 typedef bool (*tbus_dead_t)(void *context, uint32_t owner);
 int tbus_ring_heal(tbus_ring_t *ring, tbus_dead_t dead, void *context);
 
