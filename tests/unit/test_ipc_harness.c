@@ -19,6 +19,7 @@
 #include "tests/support/program.h"
 #include "tools/ipc/columns.h"
 #include "tools/ipc/death.h"
+#include "tools/ipc/percentile.h"
 #include "tools/ipc/report.h"
 
 #define MS UINT64_C(1000000)
@@ -61,24 +62,20 @@ static void a_series_holds_no_more_rounds_than_it_has_room_for(void **state)
     assert_int_equal(s.count, IPC_ROUNDS_MAX);
 }
 
-static void percentiles_are_of_the_nearest_rank(void **state)
+static void percentiles_are_finer_than_the_buckets(void **state)
 {
     (void)state;
-    static ipc_row_t row;
-    memset(&row, 0, sizeof row);
-    assert_true(isnan(ipc_row_percentile_ns(&row, 500000)));
+    static tbus_histogram_t h;
+    assert_true(isnan(ipc_percentile_ns(&h, 500000)));
     for (uint64_t ns = 1; ns <= 10000; ns++)
-        tbus_histogram_record(&row.roundtrips, ns);
-    /* A value is reported as the highest of its bucket: up to 1/32 too much, never too little. */
+        tbus_histogram_record(&h, ns);
     const struct {
         uint32_t per_million;
         double exact;
     } ranks[] = {{500000, 5000}, {990000, 9900}, {999000, 9990}, {1000000, 10000}};
-    for (size_t i = 0; i < sizeof ranks / sizeof *ranks; i++) {
-        double found = ipc_row_percentile_ns(&row, ranks[i].per_million);
-        assert_true(found >= ranks[i].exact && found <= ranks[i].exact * (1 + 1.0 / 32));
-    }
-    assert_true(ipc_row_percentile_ns(&row, 1000000) == 10000); /* the maximum is exact */
+    for (size_t i = 0; i < sizeof ranks / sizeof *ranks; i++)
+        assert_true(fabs(ipc_percentile_ns(&h, ranks[i].per_million) - ranks[i].exact) <= 1);
+    assert_true(ipc_percentile_ns(&h, 1000000) == 10000); /* the maximum is exact */
 }
 
 static void figures_have_three_digits_and_a_unit(void **state)
@@ -143,13 +140,16 @@ static void make_row(ipc_row_t *row, const ipc_mechanism_t *m, enum ipc_placemen
         return;
     }
     for (int round = -1; round <= 1; round++) {
-        ipc_series_add(&row->roundtrip_p50_ns, p50_ns + round);
-        ipc_series_add(&row->roundtrip_ratio, (p50_ns + round) / 100);
+        ipc_series_add(&row->p50_ns, p50_ns + round);
+        ipc_series_add(&row->p99_ns, p50_ns * 2);
+        ipc_series_add(&row->p99_9_ns, p50_ns * 3);
+        ipc_series_add(&row->max_ns, p50_ns * 4);
+        ipc_series_add(&row->ratio, (p50_ns + round) / 100);
         ipc_series_add(m->transfers_data ? &row->rates[0] : &row->synchronisations, rate);
     }
     row->roundtrip_usage =
         (ipc_usage_t){.messages = 10, .cpu_ns = cpu_ns * 10, .syscalls = 20, .context_switches = 5};
-    tbus_histogram_record(&row->roundtrips, (uint64_t)p50_ns);
+    row->roundtrips_count = 3;
 }
 
 static ipc_row_t made_rows[MADE * IPC_PLACEMENTS];
@@ -526,7 +526,7 @@ int main(void)
         cmocka_unit_test(a_median_is_the_middle_value_or_the_mean_of_two),
         cmocka_unit_test(noise_is_the_median_deviation_and_not_moved_by_one_outlier),
         cmocka_unit_test(a_series_holds_no_more_rounds_than_it_has_room_for),
-        cmocka_unit_test(percentiles_are_of_the_nearest_rank),
+        cmocka_unit_test(percentiles_are_finer_than_the_buckets),
         cmocka_unit_test(figures_have_three_digits_and_a_unit),
         cmocka_unit_test(rounds_are_odd_and_at_least_five),
         cmocka_unit_test(rows_are_sorted_by_what_is_asked_for_and_those_without_figures_come_last),

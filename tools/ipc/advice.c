@@ -25,6 +25,10 @@ static bool is_durable(const ipc_mechanism_t *m)
 {
     return m->transfers_data && m->durable;
 }
+static bool is_tickbus(const ipc_mechanism_t *m)
+{
+    return m->transfers_data && strcmp(m->family, "tickbus") == 0;
+}
 static bool only_signals(const ipc_mechanism_t *m)
 {
     return !m->transfers_data && m->sleeps;
@@ -48,10 +52,10 @@ static const ipc_row_t *best(const ipc_measurement_t *m, enum ipc_placement plac
 static void describe(const ipc_row_t *row, char *text, size_t text_bytes)
 {
     double rate = ipc_sort_value(row, IPC_SORT_THROUGHPUT);
-    double p50_ns = ipc_series_median(&row->roundtrip_p50_ns);
+    double p50_ns = ipc_series_median(&row->p50_ns);
     snprintf(text, text_bytes, "round trip %s (p99 %s), %s %s/s one way%s", ipc_figure_ns(p50_ns).text,
-             ipc_figure_ns((double)tbus_histogram_percentile(&row->roundtrips, 990000)).text,
-             ipc_figure_rate(rate).text, row->mechanism->transfers_data ? "64-byte messages" : "signals",
+             ipc_figure_ns(ipc_series_median(&row->p99_ns)).text, ipc_figure_rate(rate).text,
+             row->mechanism->transfers_data ? "64-byte messages" : "signals",
              row->mechanism->sleeps ? "; sleeps while it waits" : "; burns a CPU while it waits");
 }
 
@@ -65,12 +69,29 @@ static uint32_t add(ipc_advice_t *advice, uint32_t count, const char *when, cons
     return count + 1;
 }
 
+/* Is the winner ahead because it leaves something out? Then say what, and what comes next that does not. */
+static void qualify(const ipc_measurement_t *m, ipc_advice_t *advice, enum ipc_sort sort)
+{
+    const ipc_row_t *row = advice->row;
+    const ipc_row_t *whole = best(m, row->placement, sort, is_tickbus);
+    size_t used = strlen(advice->text);
+    if (!row->mechanism->why_ahead || !whole)
+        return;
+    double value = ipc_sort_value(whole, sort);
+    snprintf(advice->text + used, sizeof advice->text - used, "; it is %s. With all of that: %s, %s%s",
+             row->mechanism->why_ahead, whole->mechanism->name,
+             sort == IPC_SORT_THROUGHPUT ? ipc_figure_rate(value).text : ipc_figure_ns(value).text,
+             sort == IPC_SORT_THROUGHPUT ? "/s" : "");
+}
+
 uint32_t ipc_advise(const ipc_measurement_t *m, enum ipc_sort sort, ipc_advice_t out_advice[IPC_ADVICE_MAX])
 {
     enum ipc_placement own = m->plan.cpus_count > 1 ? IPC_TWO_CPUS : IPC_ONE_CPU;
     const ipc_row_t *mine = best(m, own, sort, own == IPC_TWO_CPUS ? carries_data : carries_data_asleep);
     const ipc_row_t *asleep = best(m, own, sort, carries_data_asleep);
     uint32_t count = add(out_advice, 0, "your case", mine);
+    if (count)
+        qualify(m, &out_advice[0], sort);
     if (asleep != mine)
         count = add(out_advice, count, "if no CPU may be burnt on waiting", asleep);
     if (own == IPC_TWO_CPUS)
@@ -83,10 +104,6 @@ uint32_t ipc_advise(const ipc_measurement_t *m, enum ipc_sort sort, ipc_advice_t
 
 /* --- where tickbus is not first --- */
 
-static bool is_tickbus(const ipc_mechanism_t *m)
-{
-    return m->transfers_data && strcmp(m->family, "tickbus") == 0;
-}
 static bool is_rival(const ipc_mechanism_t *m)
 {
     return m->transfers_data && strcmp(m->family, "tickbus") != 0;
@@ -97,7 +114,7 @@ static bool is_rival(const ipc_mechanism_t *m)
 
 static const ipc_series_t *figure_of(const ipc_row_t *row, uint32_t figure)
 {
-    return figure == 0 ? &row->roundtrip_p50_ns : &row->rates[figure - 1];
+    return figure == 0 ? &row->p50_ns : &row->rates[figure - 1];
 }
 
 /* How much better a is than b: above 1 it is better. */
@@ -120,18 +137,26 @@ static const ipc_row_t *leader(const ipc_measurement_t *m, enum ipc_placement pl
     return winner;
 }
 
+/* Why the rival is ahead: what it leaves out, or what tickbus does with messages that are longer than a slot. */
+static const char *reason(const ipc_row_t *rival, uint32_t figure)
+{
+    if (rival->mechanism->why_ahead)
+        return rival->mechanism->why_ahead;
+    return figure > 1 ? "a ring's slots are written and read in words, so that observers may look on, and a "
+                        "message that spans slots is put "
+                        "together once more for its reader"
+                      : "no reason is known: worth a look";
+}
+
 static void write_note(ipc_note_t *note, const ipc_row_t *rival, const ipc_row_t *ours, uint32_t figure,
                        double ratio)
 {
-    char what[64];
-    if (figure == 0)
-        snprintf(what, sizeof what, "round trips");
-    else
+    char what[64] = "round trips";
+    if (figure > 0)
         snprintf(what, sizeof what, "one way with %s", ipc_figure_bytes(ipc_stream_sizes[figure - 1]).text);
-    snprintf(note->text, sizeof note->text, "%s, %s: %s is %.2f times as fast as %s%s%s", what,
+    snprintf(note->text, sizeof note->text, "%s, %s: %s is %.2f times as fast as %s: %s", what,
              rival->placement == IPC_TWO_CPUS ? "two CPUs" : "one CPU", rival->mechanism->name, ratio,
-             ours->mechanism->name, rival->mechanism->why_ahead ? ": " : "",
-             rival->mechanism->why_ahead ? rival->mechanism->why_ahead : "");
+             ours->mechanism->name, reason(rival, figure));
 }
 
 uint32_t ipc_beaten(const ipc_measurement_t *m, ipc_note_t out_notes[IPC_NOTES_MAX])

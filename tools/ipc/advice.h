@@ -11,7 +11,7 @@
 typedef struct ipc_advice {
     const char *when;     /* "your case", "to another host", ... */
     const ipc_row_t *row; /* what to take */
-    char text[320];       /* why: its figures, and what it costs */
+    char text[560];       /* why: its figures, and what it costs */
 } ipc_advice_t;
 
 /* For the user's case (message size, CPUs, what it sorts by) first, then for the usual others. Returns how many. */

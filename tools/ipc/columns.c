@@ -5,41 +5,34 @@
 #include <stdio.h>
 #include <string.h>
 
-double ipc_row_percentile_ns(const ipc_row_t *row, uint32_t per_million)
-{
-    return tbus_load_relaxed_u64(&row->roundtrips.count)
-               ? (double)tbus_histogram_percentile(&row->roundtrips, per_million)
-               : NAN;
-}
-
 static ipc_figure_t p50(const ipc_row_t *row)
 {
-    return ipc_figure_ns(ipc_series_median(&row->roundtrip_p50_ns));
+    return ipc_figure_ns(ipc_series_median(&row->p50_ns));
 }
 static ipc_figure_t p99(const ipc_row_t *row)
 {
-    return ipc_figure_ns(ipc_row_percentile_ns(row, 990000));
+    return ipc_figure_ns(ipc_series_median(&row->p99_ns));
 }
 static ipc_figure_t p99_9(const ipc_row_t *row)
 {
-    return ipc_figure_ns(ipc_row_percentile_ns(row, 999000));
+    return ipc_figure_ns(ipc_series_median(&row->p99_9_ns));
 }
 static ipc_figure_t largest(const ipc_row_t *row)
 {
-    return ipc_figure_ns(ipc_row_percentile_ns(row, 1000000));
+    return ipc_figure_ns(ipc_series_max(&row->max_ns));
 }
 static ipc_figure_t ratio(const ipc_row_t *row)
 {
-    return ipc_figure_ratio(ipc_series_median(&row->roundtrip_ratio));
+    return ipc_figure_ratio(ipc_series_median(&row->ratio));
 }
 static ipc_figure_t noise(const ipc_row_t *row)
 {
-    return ipc_figure_percent(ipc_series_noise(&row->roundtrip_p50_ns));
+    return ipc_figure_percent(ipc_series_noise(&row->p50_ns));
 }
 
 static ipc_figure_t trips(const ipc_row_t *row)
 {
-    uint64_t count = tbus_load_relaxed_u64(&row->roundtrips.count);
+    uint64_t count = row->roundtrips_count;
     ipc_figure_t f;
     if (count >= 1000)
         return ipc_figure_rate((double)count);
@@ -86,10 +79,10 @@ static ipc_figure_t syscalls(const ipc_row_t *row)
 }
 
 const ipc_column_t ipc_columns[IPC_COLUMNS_COUNT] = {
-    {"p50", "median of the medians of the rounds", 8, p50},
-    {"p99", "of all round trips", 8, p99},
-    {"p99.9", "of all round trips", 8, p99_9},
-    {"max", "of all round trips", 8, largest},
+    {"p50", "the median; as all figures, the median of the rounds", 8, p50},
+    {"p99", "99 of 100 round trips are faster", 8, p99},
+    {"p99.9", "999 of 1000 are faster", 8, p99_9},
+    {"max", "the slowest of all rounds", 8, largest},
     {"x raw", "p50 as a multiple of the raw cache-line ping-pong between two CPUs, in the same round", 8,
      ratio},
     {"noise", "half of the rounds lie closer to p50 than this", 6, noise},

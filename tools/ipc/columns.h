@@ -25,7 +25,4 @@ typedef struct ipc_column_group {
 #define IPC_COLUMN_GROUPS_COUNT 3u
 extern const ipc_column_group_t ipc_column_groups[IPC_COLUMN_GROUPS_COUNT];
 
-/* 0..1000000 of the round trips of a row, in ns; NaN: none. */
-double ipc_row_percentile_ns(const ipc_row_t *row, uint32_t per_million);
-
 #endif

@@ -3,6 +3,7 @@
 
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 
@@ -35,7 +36,14 @@ void ipc_host_read(ipc_host_t *out_host)
         snprintf(out_host->kernel, sizeof out_host->kernel, "%.20s %.50s %.20s", name.sysname, name.release,
                  name.machine);
     read_cpu_model(out_host->cpu, sizeof out_host->cpu);
+    if (getloadavg(&out_host->load, 1) != 1)
+        out_host->load = -1;
     out_host->cpus = sched_getaffinity(0, sizeof set, &set) == 0 ? (uint32_t)CPU_COUNT(&set) : 1;
+}
+
+bool ipc_host_is_busy(const ipc_host_t *host)
+{
+    return host->load > host->cpus / 2.0;
 }
 
 static long long core_of(int cpu)

@@ -10,7 +10,11 @@ typedef struct ipc_host {
     char kernel[96]; /* "Linux 6.18.0 x86_64" */
     char cpu[96];    /* model, or "unknown CPU" */
     uint32_t cpus;   /* that this process may use */
+    double load;     /* processes that ran or wanted to in the last minute, on average; -1: not known */
 } ipc_host_t;
+
+/* Did others keep more than half of its CPUs busy? Then figures are slow and noisy. */
+bool ipc_host_is_busy(const ipc_host_t *host);
 
 void ipc_host_read(ipc_host_t *out_host);
 

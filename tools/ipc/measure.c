@@ -10,6 +10,7 @@
 #include <tickbus/clock.h>
 
 #include "tools/ipc/death.h"
+#include "tools/ipc/percentile.h"
 
 const size_t ipc_stream_sizes[IPC_SIZES_COUNT] = {64, 1024, 65536};
 
@@ -101,16 +102,6 @@ static void add_usage(ipc_usage_t *usage, const ipc_trial_result_t *r)
     usage->context_switches += r->context_switches;
 }
 
-static void add_histogram(tbus_histogram_t *sum, const tbus_histogram_t *h)
-{
-    for (uint32_t i = 0; i < TBUS_HISTOGRAM_BUCKETS; i++)
-        tbus_add_own_u64(&sum->buckets[i], tbus_load_relaxed_u64(&h->buckets[i]));
-    tbus_add_own_u64(&sum->count, tbus_load_relaxed_u64(&h->count));
-    tbus_add_own_u64(&sum->sum, tbus_load_relaxed_u64(&h->sum));
-    if (tbus_load_relaxed_u64(&h->max) > tbus_load_relaxed_u64(&sum->max))
-        tbus_store_relaxed_u64(&sum->max, tbus_load_relaxed_u64(&h->max));
-}
-
 /* One trial of a row. A failure is noted in the row, and its further trials are left out; only -EINTR is returned. */
 static int one_trial(run_t *run, ipc_row_t *row, enum ipc_trial_kind kind, size_t bytes, uint32_t weight,
                      ipc_trial_result_t *result)
@@ -147,14 +138,17 @@ static int roundtrip(run_t *run, ipc_row_t *row)
     int code = one_trial(run, row, IPC_ROUNDTRIP, run->out->plan.message_bytes, ROUNDTRIP_WEIGHT, &result);
     if (code < 0 || !row->available)
         return code;
-    double p50_ns = (double)tbus_histogram_percentile(&result.roundtrips, 500000);
-    ipc_series_add(&row->roundtrip_p50_ns, p50_ns);
-    add_histogram(&row->roundtrips, &result.roundtrips);
+    double p50_ns = ipc_percentile_ns(&result.roundtrips, 500000);
+    ipc_series_add(&row->p50_ns, p50_ns);
+    ipc_series_add(&row->p99_ns, ipc_percentile_ns(&result.roundtrips, 990000));
+    ipc_series_add(&row->p99_9_ns, ipc_percentile_ns(&result.roundtrips, 999000));
+    ipc_series_add(&row->max_ns, ipc_percentile_ns(&result.roundtrips, 1000000));
+    row->roundtrips_count += tbus_load_relaxed_u64(&result.roundtrips.count);
     add_usage(&row->roundtrip_usage, &result);
     if (row->mechanism == &ipc_raw_line && row->placement == IPC_TWO_CPUS)
         run->raw_p50_ns = p50_ns;
     if (!isnan(run->raw_p50_ns))
-        ipc_series_add(&row->roundtrip_ratio, p50_ns / run->raw_p50_ns);
+        ipc_series_add(&row->ratio, p50_ns / run->raw_p50_ns);
     return 0;
 }
 

@@ -6,7 +6,7 @@
  *    ...
  *    at the end, once: what each mechanism's survivor sees when its peer is killed
  *
- * A row's figures are medians over the rounds; its tail percentiles are those of all round trips of all rounds. Time is shared out over
+ * A row's figures are medians over the rounds, percentiles too; only the maximum is that of all round trips. Time is shared out over
  * what is still to do, so that the whole takes about as long as asked for.
  */
 #ifndef TICKBUS_TOOLS_IPC_MEASURE_H
@@ -49,10 +49,13 @@ typedef struct ipc_row {
     bool available;
     bool failed; /* the host has it, and a trial went wrong */
     char why_not[320];
-    tbus_histogram_t roundtrips; /* of all rounds */
-    ipc_series_t roundtrip_p50_ns;
-    ipc_series_t
-        roundtrip_ratio; /* p50 as a multiple of the raw ping-pong between the two CPUs, in the same round */
+    /* of the round trips, by round */
+    ipc_series_t p50_ns;
+    ipc_series_t p99_ns;
+    ipc_series_t p99_9_ns;
+    ipc_series_t max_ns;
+    ipc_series_t ratio; /* p50 as a multiple of the raw ping-pong between the two CPUs, in the same round */
+    uint64_t roundtrips_count;
     ipc_series_t rates[IPC_SIZES_COUNT];        /* messages a second, one way */
     const char *rates_why_not[IPC_SIZES_COUNT]; /* NULL: it was measured */
     ipc_series_t synchronisations;              /* a second; of mechanisms that transfer no data */

@@ -32,7 +32,7 @@ double ipc_sort_value(const ipc_row_t *row, enum ipc_sort sort)
     case IPC_SORTS:
         break;
     }
-    return ipc_series_median(&row->roundtrip_p50_ns);
+    return ipc_series_median(&row->p50_ns);
 }
 
 bool ipc_before(const ipc_row_t *a, const ipc_row_t *b, enum ipc_sort sort)

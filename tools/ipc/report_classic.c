@@ -33,8 +33,8 @@ void ipc_report_classic(FILE *out, const ipc_measurement_t *m)
         char roundtrip[64];
         char bytes[32] = "-";
         snprintf(roundtrip, sizeof roundtrip, "%s / %s",
-                 ipc_figure_ns(ipc_series_median(&pair[0].roundtrip_p50_ns)).text,
-                 ipc_figure_ns(ipc_series_median(&pair[1].roundtrip_p50_ns)).text);
+                 ipc_figure_ns(ipc_series_median(&pair[0].p50_ns)).text,
+                 ipc_figure_ns(ipc_series_median(&pair[1].p50_ns)).text);
         double large = ipc_series_median(&row->rates[IPC_SIZES_COUNT - 1]);
         if (!isnan(large))
             snprintf(bytes, sizeof bytes, "%.2f GB/s",

@@ -220,6 +220,11 @@ void ipc_report_html(FILE *out, const ipc_measurement_t *m, const ipc_host_t *ho
                                           "persistence", "typical use", "in tickbus",   NULL};
     static const char *const limits[] = {"mechanism", "as measured here", "limits of this host", NULL};
     head(out, m, host);
+    if (ipc_host_is_busy(host))
+        fprintf(out,
+                "<p><b>The machine was busy (load %.1f): figures are slower than they could be, and "
+                "noisy.</b></p>\n",
+                host->load);
     advice_cards(out, m, sort);
     fputs("<h2>Side by side</h2>\n", out);
     charts(out, m);
@@ -228,11 +233,11 @@ void ipc_report_html(FILE *out, const ipc_measurement_t *m, const ipc_host_t *ho
             figures_table(out, m, (enum ipc_placement)placement, sort);
         else
             element(out, "p", NULL, m->plan.one_cpu_why);
-    fputs("<p class=\"note\">p50: median of the rounds; noise: half of the rounds lie closer to it. p99, "
-          "p99.9 and max: of all round "
-          "trips. x raw: against the raw ping-pong of a cache line between two CPUs in the same round. *: "
-          "signals, no data. What a "
-          "message costs is that of both processes together, in round trips.</p>\n",
+    fputs("<p class=\"note\">Figures are medians of the rounds (max: of all); noise: half of the rounds lie "
+          "closer to p50 than this. x raw: "
+          "against the raw ping-pong of a cache line between two CPUs in the same round. *: signals, no "
+          "data. What a message costs is that "
+          "of both processes together, in round trips.</p>\n",
           out);
     fputs("<h2>The classic comparison, with figures</h2>\n", out);
     plain_table(out, m, natures, nature_cells);

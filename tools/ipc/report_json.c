@@ -15,28 +15,19 @@ static json_t *text(const char *string)
     return string && string[0] ? json_string(string) : json_null();
 }
 
-static json_t *percentile(const ipc_row_t *row, uint32_t per_million)
-{
-    bool any = tbus_load_relaxed_u64(&row->roundtrips.count) > 0;
-    return any ? json_integer((json_int_t)tbus_histogram_percentile(&row->roundtrips, per_million))
-               : json_null();
-}
-
 static json_t *roundtrip(const ipc_row_t *row)
 {
     json_t *o = json_object();
-    uint64_t count = tbus_load_relaxed_u64(&row->roundtrips.count);
-    json_object_set_new(o, "p50", number(ipc_series_median(&row->roundtrip_p50_ns)));
-    json_object_set_new(o, "p99", percentile(row, 990000));
-    json_object_set_new(o, "p99_9", percentile(row, 999000));
-    json_object_set_new(o, "max",
-                        count ? json_integer((json_int_t)tbus_load_relaxed_u64(&row->roundtrips.max))
-                              : json_null());
+    uint64_t count = row->roundtrips_count;
+    json_object_set_new(o, "p50", number(ipc_series_median(&row->p50_ns)));
+    json_object_set_new(o, "p99", number(ipc_series_median(&row->p99_ns)));
+    json_object_set_new(o, "p99_9", number(ipc_series_median(&row->p99_9_ns)));
+    json_object_set_new(o, "max", number(ipc_series_max(&row->max_ns)));
     json_object_set_new(o, "count", json_integer((json_int_t)count));
-    json_object_set_new(o, "p50_rounds_min", number(ipc_series_min(&row->roundtrip_p50_ns)));
-    json_object_set_new(o, "p50_rounds_max", number(ipc_series_max(&row->roundtrip_p50_ns)));
-    json_object_set_new(o, "p50_noise", number(ipc_series_noise(&row->roundtrip_p50_ns)));
-    json_object_set_new(o, "ratio_to_raw", number(ipc_series_median(&row->roundtrip_ratio)));
+    json_object_set_new(o, "p50_rounds_min", number(ipc_series_min(&row->p50_ns)));
+    json_object_set_new(o, "p50_rounds_max", number(ipc_series_max(&row->p50_ns)));
+    json_object_set_new(o, "p50_noise", number(ipc_series_noise(&row->p50_ns)));
+    json_object_set_new(o, "ratio_to_raw", number(ipc_series_median(&row->ratio)));
     return o;
 }
 
@@ -156,9 +147,9 @@ json_t *ipc_report_json(const ipc_measurement_t *m, const ipc_host_t *host, enum
             raw, json_pack("{s:s, s:o, s:b, s:o}", "name", m->raw[placement].mechanism->name, "cpus",
                            cpus_of(&m->raw[placement]), "available", m->raw[placement].available,
                            "roundtrip_ns", roundtrip(&m->raw[placement])));
-    return json_pack("{s:o, s:o, s:o, s:o, s:{s:s, s:s, s:i}, s:I, s:s, s:i, s:f}", "mechanisms",
+    return json_pack("{s:o, s:o, s:o, s:o, s:{s:s, s:s, s:i, s:f}, s:I, s:s, s:i, s:f}", "mechanisms",
                      entries(m, sort), "raw", raw, "advice", advice_of(m, sort), "notes", notes_of(m), "host",
-                     "kernel", host->kernel, "cpu", host->cpu, "cpus", (int)host->cpus, "size",
-                     (json_int_t)m->plan.message_bytes, "sort", ipc_sort_name(sort), "rounds",
+                     "kernel", host->kernel, "cpu", host->cpu, "cpus", (int)host->cpus, "load", host->load,
+                     "size", (json_int_t)m->plan.message_bytes, "sort", ipc_sort_name(sort), "rounds",
                      (int)m->plan.rounds, "elapsed_s", (double)m->elapsed_ns / 1e9);
 }

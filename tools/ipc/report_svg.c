@@ -27,9 +27,7 @@ static double value_of(const ipc_row_t *row, enum ipc_chart which)
 
 static double reach_of(const ipc_row_t *row, enum ipc_chart which)
 {
-    return which == IPC_CHART_LATENCY && row->available && tbus_load_relaxed_u64(&row->roundtrips.count)
-               ? (double)tbus_histogram_percentile(&row->roundtrips, 990000)
-               : NAN;
+    return which == IPC_CHART_LATENCY && row->available ? ipc_series_median(&row->p99_ns) : NAN;
 }
 
 static ipc_figure_t bytes_figure(double bytes_per_s)

@@ -153,6 +153,9 @@ void ipc_report_text(FILE *out, const ipc_measurement_t *m, const ipc_host_t *ho
     fprintf(out, "%s, %u CPU%s, %s\n", host->cpu, host->cpus, host->cpus == 1 ? "" : "s", host->kernel);
     fprintf(out, "round trips of %s between two processes; %u rounds in %.1f s, every byte compared\n",
             ipc_figure_bytes(m->plan.message_bytes).text, m->plan.rounds, (double)m->elapsed_ns / 1e9);
+    if (ipc_host_is_busy(host))
+        fprintf(out, "THE MACHINE WAS BUSY (load %.1f): figures are slower than they could be, and noisy\n",
+                host->load);
     for (int placement = 0; placement < IPC_PLACEMENTS; placement++) {
         uint32_t count = ipc_ranked(m, (enum ipc_placement)placement, sort, rows);
         if (placement == IPC_TWO_CPUS && m->plan.cpus_count < 2)
@@ -160,8 +163,8 @@ void ipc_report_text(FILE *out, const ipc_measurement_t *m, const ipc_host_t *ho
         else
             print_table(out, m, (enum ipc_placement)placement, rows, count);
     }
-    fprintf(out, "\np50: median of the rounds; noise: half of them lie closer to it; p99, p99.9, max: of all "
-                 "round trips; x raw: against the\n"
+    fprintf(out, "\nFigures are medians of the rounds (max: of all); noise: half of the rounds lie closer to "
+                 "p50 than this; x raw: against the\n"
                  "raw ping-pong of a cache line between two CPUs in the same round; *: signals, no data. "
                  "What a message costs is that of\n"
                  "both processes together, in round trips.\n");

@@ -52,23 +52,21 @@ static int write_file(const ipc_options_t *o, const char *name, const ipc_measur
     return VERB_OK;
 }
 
-static int report(const ipc_options_t *o, const ipc_measurement_t *m)
+static int report(const ipc_options_t *o, const ipc_measurement_t *m, const ipc_host_t *host)
 {
-    ipc_host_t host;
-    ipc_host_read(&host);
     static const char *const files[] = {"ipc.html", "ipc.svg", "ipc.json"};
     for (size_t i = 0; o->directory && i < sizeof files / sizeof *files; i++)
-        if (write_file(o, files[i], m, &host) != VERB_OK)
+        if (write_file(o, files[i], m, host) != VERB_OK)
             return VERB_FAILED;
     if (o->json) {
-        json_t *object = ipc_report_json(m, &host, o->sort);
+        json_t *object = ipc_report_json(m, host, o->sort);
         if (!object)
             return verb_failed(o->verb, "no memory for the result");
         json_dumpf(object, stdout, JSON_INDENT(2));
         fputc('\n', stdout);
         json_decref(object);
     } else {
-        ipc_report_text(stdout, m, &host, o->sort);
+        ipc_report_text(stdout, m, host, o->sort);
     }
     if (fflush(stdout) != 0 && errno != EPIPE)
         return verb_failed(o->verb, "cannot write to stdout: %s", strerror(errno));
@@ -123,6 +121,8 @@ static int measure(const ipc_options_t *o)
     tbus_error_t err = {0};
     ipc_leftovers_t leftovers;
     ipc_measurement_t m = {0};
+    ipc_host_t host;
+    ipc_host_read(&host); /* before: its load is to be that of others */
     int swept = ipc_leftovers_sweep(remove_object, &err);
     if (swept < 0 || ipc_leftovers_open(&leftovers, &err) < 0)
         return verb_failed(o->verb, "%s", err.text);
@@ -134,7 +134,7 @@ static int measure(const ipc_options_t *o)
     ipc_leftovers_close(&leftovers);
     if (terminal)
         fprintf(stderr, "\r%-28s\r", "");
-    code = code < 0 ? verb_failed(o->verb, "%s", err.text) : report(o, &m);
+    code = code < 0 ? verb_failed(o->verb, "%s", err.text) : report(o, &m, &host);
     ipc_measurement_free(&m);
     return code;
 }

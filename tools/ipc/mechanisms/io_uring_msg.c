@@ -187,6 +187,7 @@ const ipc_mechanism_t ipc_io_uring_msg = {
     .persistence = "gone with its ring",
     .typical_use = "handing work between event loops",
     .in_tickbus = "the gateway's io_uring loop; messages go by ring",
+    .why_ahead = "a bare buffer: nobody notices a death, one consumer, one size of message, read in place",
     .transfers_data = true,
     .sleeps = true,
     .synchronises = true,

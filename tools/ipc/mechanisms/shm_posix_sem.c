@@ -140,8 +140,7 @@ const ipc_mechanism_t ipc_shm_posix_sem = {
     .persistence = "with its last mapping, or a name in /dev/shm",
     .typical_use = "producer and consumer that may sleep",
     .in_tickbus = "its idea: credits for orders in flight; its means: futex",
-    .why_ahead = "an atomic read-modify-write a message, on both sides, tells whether anybody sleeps; on one "
-                 "CPU that is cheaper than tickbus's membarrier on the sleeper's side",
+    .why_ahead = "a bare buffer: nobody notices a death, one consumer, one size of message, read in place",
     .transfers_data = true,
     .sleeps = true,
     .synchronises = true,

@@ -18,6 +18,7 @@
 #define RING_BYTES      (2u << 20) /* of rings for long messages */
 #define SLOTS_SHORT     8192u
 #define LOOKS_PER_LIFE  4096u /* spinning: ask whether the peer lives about once a millisecond */
+#define YIELDS          16u   /* on one CPU, before sleeping: a switch costs half of a futex's */
 #define LOOKS_PER_CLOCK 32u
 #define NAP_NS          UINT64_C(2000000) /* parked: likewise, at least so often */
 #define NAPS_PER_LIFE   2u                /* one nap is an ordinary wait */
@@ -124,14 +125,14 @@ static int rings_open(ipc_session_t *s, tbus_error_t *err)
     return tbus_waiter_watch_subscriber(&m->waiter, &m->in);
 }
 
-/* Where both sides run on one CPU, looking again is in vain until the other one has had it: sleep at once. */
+/* Where both sides run on one CPU, looking again is in vain until the other one has had it: hand it over. */
 static bool shares_its_cpu(rings_t *m)
 {
     return tbus_participant(&m->bus, m->owners[0])->cpu == tbus_participant(&m->bus, m->owners[1])->cpu;
 }
 
 /* True: it tried to sleep. */
-static bool wait_a_little(rings_t *m)
+static bool wait_a_little(ipc_session_t *s, rings_t *m)
 {
     if (m->wait != TBUS_WAIT_PARK) {
         tbus_waiter_idle(&m->waiter, UINT64_MAX);
@@ -139,6 +140,11 @@ static bool wait_a_little(rings_t *m)
     }
     if (m->looks % LOOKS_PER_CLOCK == 0)
         m->now_ns = tbus_clock_ns();
+    if (shares_its_cpu(m) && m->looks < YIELDS) {
+        s->syscalls++;
+        sched_yield();
+        return false;
+    }
     if (shares_its_cpu(m)) {
         tbus_waiter_park(&m->waiter, m->now_ns, m->now_ns + NAP_NS);
         return true;
@@ -152,7 +158,7 @@ static bool wait_a_little(rings_t *m)
 static int idle(ipc_session_t *s, rings_t *m)
 {
     uint64_t parks = m->waiter.parks;
-    s->syscalls += wait_a_little(m); /* membarrier(2) */
+    s->syscalls += wait_a_little(s, m); /* membarrier(2) */
     m->looks++;
     if (m->waiter.parks != parks) {
         s->syscalls++; /* it slept */
