@@ -34,6 +34,7 @@ typedef struct config {
         char name[TBUS_NAME_MAX];
         uint32_t pages; /* enum tbus_pages */
         int32_t numa_node;
+        uint32_t drain_s_max;
     } bus;
     struct {
         uint32_t mode; /* enum layout_mode */

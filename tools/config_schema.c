@@ -72,6 +72,10 @@ static const config_key_t keys[] = {
              "there is"},
     {"bus.numa_node", CONFIG_NUMBER, FIELD(bus.numa_node), RANGE(-1, 1023), .fallback = "-1",
      .help = "NUMA node for the rings; -1 leaves it to the kernel"},
+    {"bus.drain_s_max", CONFIG_NUMBER, FIELD(bus.drain_s_max), RANGE(1, 86400), .unit = "seconds",
+     .fallback = "30",
+     .help =
+         "at the end: how long the stages may take for what is on the rings, and to stop when it went wrong"},
 
     {"layout.mode", CONFIG_CHOICE, FIELD(layout.mode), .choices = "auto|split|fused", .fallback = "auto",
      .help =

@@ -37,11 +37,12 @@ void progress_show(progress_t *progress, const tbus_bus_t *bus, uint64_t started
     uint64_t messages = tbus_counter_value(bus, "feed.messages");
     uint64_t lag;
     const char *slowest = furthest_behind(bus, &lag);
-    fprintf(stderr,
-            "\r\033[K%.1f s  %" PRIu64 " messages  %.0f/s  %" PRIu64 " orders  %" PRIu64 " behind (%s)",
+    fprintf(stderr, "\r\033[K%.1f s  %" PRIu64 " messages  %.0f/s  %" PRIu64 " orders",
             (double)(now_ns - started_ns) / 1e9, messages,
             (double)(messages - progress->messages) * 1e9 / (double)since_ns,
-            tbus_counter_value(bus, "orders.sent"), lag, slowest);
+            tbus_counter_value(bus, "orders.sent"));
+    if (lag)
+        fprintf(stderr, "  %s is %" PRIu64 " behind", slowest, lag);
     progress->shown = true;
     progress->at_ns = now_ns;
     progress->messages = messages;

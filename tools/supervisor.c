@@ -12,7 +12,6 @@
 
 #define SECOND_NS  UINT64_C(1000000000)
 #define READY_NS   (60 * SECOND_NS) /* to make all stages: memory for large books takes a while to touch */
-#define DRAIN_NS   (30 * SECOND_NS) /* to take what is on the rings, which is done in milliseconds */
 #define END_NS     (60 * SECOND_NS) /* to end when told: the recorder syncs its journal to the disk */
 #define SALVAGE_NS (2 * SECOND_NS)  /* for the recorder to save what there is when another stage has died */
 #define STEP_MS    1
@@ -118,13 +117,18 @@ static void name_the_slowest(supervisor_t *s)
         topic = bus->directory->topics[i].name;
         subscriber = bus->rings[i].shared->subs[slowest].name;
     }
-    unsigned seconds = (unsigned)(DRAIN_NS / SECOND_NS);
+    unsigned seconds = s->request->config->bus.drain_s_max;
     if (topic)
         supervisor_complain(s, "not drained after %u s: '%s' is %llu messages behind on topic '%s'", seconds,
                             subscriber, (unsigned long long)lag_max, topic);
     else
         supervisor_complain(
             s, "not drained after %u s: everything is taken, but the stages do not come to rest", seconds);
+}
+
+static uint64_t drain_ns(const supervisor_t *s)
+{
+    return s->request->config->bus.drain_s_max * SECOND_NS;
 }
 
 /* Wait until everything is taken and nobody has anything to do. *out_drained_ns: for how long the run had gone on
@@ -134,7 +138,7 @@ static bool drain(supervisor_t *s, uint64_t *out_drained_ns)
     tbus_quiescence_t quiescence = {0};
     uint64_t published = 0;
     uint64_t drained_ns = 0;
-    uint64_t deadline_ns = tbus_clock_ns() + DRAIN_NS;
+    uint64_t deadline_ns = tbus_clock_ns() + drain_ns(s);
     while (!tbus_bus_quiescent(&s->pipeline.bus, &quiescence)) {
         if (quiescence.armed && (!drained_ns || quiescence.published_sum != published)) {
             drained_ns = supervisor_running_ns(s);
@@ -227,7 +231,7 @@ static void give_up(supervisor_t *s)
     }
     for (enum stage_id stage = STAGE_FEED; stage < STAGES_COUNT; stage++)
         supervisor_command(s, stage, TBUS_CMD_STOP);
-    deadline_ns = tbus_clock_ns() + (s->abort_asked ? 0 : END_NS);
+    deadline_ns = tbus_clock_ns() + (s->abort_asked ? 0 : drain_ns(s));
     while (!supervisor_all_ended(s) && !s->abort_asked && tbus_clock_ns() < deadline_ns) {
         supervisor_nudge(s);
         supervisor_step(s, STEP_MS);

@@ -144,14 +144,9 @@ static uint64_t number(const json_t *summary, const char *section, const char *k
     return (uint64_t)json_integer_value(json_object_get(json_object_get(summary, section), key));
 }
 
-/* Start in the background and wait until `messages` have gone through. */
-static json_t *begin(fixture_t *f, unsigned messages, ...)
+/* Wait until `messages` have gone through, and say how the bus is then. To be json_decref'ed. */
+static json_t *wait_for(fixture_t *f, unsigned messages)
 {
-    va_list arguments;
-    va_start(arguments, messages);
-    prepare(f, "start", arguments);
-    va_end(arguments);
-    assert_true(program_start(&f->start));
     for (;;) {
         json_t *summary = ask(f, "status", NULL);
         const char *state = json_string_value(json_object_get(summary, "state"));
@@ -162,6 +157,17 @@ static json_t *begin(fixture_t *f, unsigned messages, ...)
             fail_msg("it ended early: %s", f->start.err);
         nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
     }
+}
+
+/* Start in the background and wait until `messages` have gone through. */
+static json_t *begin(fixture_t *f, unsigned messages, ...)
+{
+    va_list arguments;
+    va_start(arguments, messages);
+    prepare(f, "start", arguments);
+    va_end(arguments);
+    assert_true(program_start(&f->start));
+    return wait_for(f, messages);
 }
 
 static pid_t process_of(const json_t *summary, const char *stage)
@@ -469,6 +475,20 @@ static void a_stage_that_fails_says_why(void **state)
     assert_text_holds(f->start.err, "orders_max");
 }
 
+static void a_stage_that_hangs_is_named_when_the_run_cannot_be_drained(void **state)
+{
+    fixture_t *f = *state;
+    json_t *summary = begin(f, 1000, ENDLESS_FEED, "--layout", "split", "--set", "bus.drain_s_max=1", NULL);
+    kill(process_of(summary, "executor"), SIGSTOP);
+    /* Until there is something that it has not taken. */
+    json_decref(wait_for(f, (unsigned)number(summary, "feed", "messages") + 1000));
+    json_decref(summary);
+    kill(f->start.pid, SIGINT);
+    assert_ended_with(f, 1);
+    assert_text_holds(f->start.err, "not drained after 1 s: 'executor' is ");
+    assert_text_holds(f->start.err, "messages behind on topic ");
+}
+
 static void a_feed_that_cannot_be_opened_leaves_no_journal(void **state)
 {
     fixture_t *f = *state;
@@ -772,6 +792,7 @@ int main(void)
         TEST(a_stage_that_is_killed_ends_the_run_with_its_name),
         TEST(a_process_of_several_stages_is_named_with_all_of_them),
         TEST(a_stage_that_fails_says_why),
+        TEST(a_stage_that_hangs_is_named_when_the_run_cannot_be_drained),
         TEST(a_feed_that_cannot_be_opened_leaves_no_journal),
         TEST(when_the_supervisor_is_killed_the_stages_go_and_the_journal_is_whole),
         TEST(status_shows_a_running_bus),
