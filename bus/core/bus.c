@@ -5,31 +5,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
-const char *tbus_participant_state_name(uint32_t state)
-{
-    static const char *const names[] = {"vacant", "boot", "ready", "run", "done", "halt", "fail"};
-    return state < sizeof names / sizeof *names ? names[state] : "?";
-}
-
-static bool name_fits(const char *name)
-{
-    size_t length = strnlen(name, TBUS_NAME_MAX);
-    return length > 0 && length < TBUS_NAME_MAX;
-}
-
-/* The count comes from shared memory: never believed beyond the table. */
-static uint32_t topics_count(const tbus_bus_t *bus)
-{
-    uint32_t count = bus->directory->topics_count;
-    return count < TBUS_TOPICS_MAX ? count : TBUS_TOPICS_MAX;
-}
-
 int tbus_bus_create(const char *name, tbus_bus_t *out_bus, tbus_error_t *err)
 {
-    if (!name_fits(name))
+    if (!tbus_name_fits(name))
         return tbus_fail(err, -EINVAL, "bus name '%s' is empty or longer than %u", name, TBUS_NAME_MAX - 1);
     tbus_bus_t bus = {0};
     char segment_name[64];
@@ -58,8 +40,8 @@ int tbus_bus_add_topic(tbus_bus_t *bus, const tbus_ring_spec_t *spec, const char
                        int node, tbus_error_t *err)
 {
     tbus_directory_t *d = bus->directory;
-    uint32_t index = d->topics_count;
-    if (!name_fits(spec->name) || !name_fits(type))
+    uint32_t index = bus->topics_count;
+    if (!tbus_name_fits(spec->name) || !tbus_name_fits(type))
         return tbus_fail(err, -EINVAL, "topic '%s' of type '%s': a name is empty or longer than %u",
                          spec->name, type, TBUS_NAME_MAX - 1);
     if (tbus_bus_topic_index(bus, spec->name) >= 0)
@@ -89,8 +71,16 @@ int tbus_bus_add_topic(tbus_bus_t *bus, const tbus_ring_spec_t *spec, const char
     topic->kind = spec->kind;
     topic->pages = segment->pages;
     topic->bytes = segment->bytes;
-    d->topics_count = index + 1;
+    d->topics_count = bus->topics_count = index + 1;
     return (int)index;
+}
+
+/* A child that the client forks has no business here: what it touches of the bus is not there. */
+static void detach_children(const tbus_bus_t *bus)
+{
+    madvise(bus->directory_segment.base, bus->directory_segment.bytes, MADV_DONTFORK);
+    for (uint32_t i = 0; i < bus->topics_count; i++)
+        madvise(bus->topic_segments[i].base, bus->topic_segments[i].bytes, MADV_DONTFORK);
 }
 
 int tbus_bus_attach(const int *fds, size_t fds_count, tbus_bus_t *out_bus, tbus_error_t *err)
@@ -118,9 +108,11 @@ int tbus_bus_attach(const int *fds, size_t fds_count, tbus_bus_t *out_bus, tbus_
         goto fail;
     }
     bus.directory = d;
-    if (d->topics_count != fds_count - 1) {
-        code = tbus_fail(err, -TBUS_EGEOMETRY, "attach: the bus has %u topics, %zu were handed over",
-                         d->topics_count, fds_count - 1);
+    bus.topics_count = (uint32_t)fds_count - 1; /* from here on nobody can change it */
+    if (d->topics_count != bus.topics_count) {
+        code = tbus_fail(err, -TBUS_EGEOMETRY,
+                         "attach: the bus has another number of topics than the %u handed over",
+                         bus.topics_count);
         goto fail;
     }
     for (size_t i = 0; mapped < fds_count; i++) {
@@ -131,6 +123,7 @@ int tbus_bus_attach(const int *fds, size_t fds_count, tbus_bus_t *out_bus, tbus_
         if (code < 0)
             goto fail;
     }
+    detach_children(&bus);
     *out_bus = bus;
     return 0;
 fail:
@@ -150,7 +143,7 @@ void tbus_bus_close(tbus_bus_t *bus)
 
 int tbus_bus_topic_index(const tbus_bus_t *bus, const char *topic)
 {
-    for (uint32_t i = 0; i < topics_count(bus); i++)
+    for (uint32_t i = 0; i < bus->topics_count; i++)
         if (!strncmp(bus->directory->topics[i].name, topic, TBUS_NAME_MAX))
             return (int)i;
     return -TBUS_ENOTFOUND;
@@ -160,117 +153,6 @@ tbus_ring_t *tbus_bus_ring(tbus_bus_t *bus, const char *topic)
 {
     int index = tbus_bus_topic_index(bus, topic);
     return index < 0 || !bus->rings[index].shared ? NULL : &bus->rings[index];
-}
-
-int tbus_participant_add(tbus_bus_t *bus, const char *name, tbus_error_t *err)
-{
-    if (!name_fits(name))
-        return tbus_fail(err, -EINVAL, "participant name '%s' is empty or longer than %u", name,
-                         TBUS_NAME_MAX - 1);
-    for (uint32_t i = 0; i < TBUS_PARTICIPANTS_MAX; i++) {
-        tbus_participant_t *p = &bus->directory->participants[i];
-        if (tbus_load_relaxed_u32(&p->state) != TBUS_VACANT) {
-            if (!strncmp(p->name, name, TBUS_NAME_MAX))
-                return tbus_fail(err, -TBUS_EEXISTS, "participant '%s' is there already", name);
-            continue;
-        }
-        memcpy(p->name, name, strlen(name));
-        p->cpu = -1;
-        tbus_store_release_u32(&p->state, TBUS_BOOT);
-        return (int)i + 1;
-    }
-    return tbus_fail(err, -TBUS_EFULL, "participant '%s': a bus has at most %u participants", name,
-                     TBUS_PARTICIPANTS_MAX);
-}
-
-/* On byte `owner` of the directory file a lock for writing is a life, and a lock for reading a burial: whoever repairs what the dead left
- * holds it, so that nobody can take up the number, and claim under it, before that is over. Every process that the supervisor forked
- * shares its open file description; a lock of one's own needs a description of one's own. */
-static struct flock owner_lock(short type, uint32_t owner)
-{
-    return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = owner, .l_len = 1};
-}
-
-#define BURIAL_TURNS 10000
-#define BURIAL_TURN_NS                                                                                       \
-    100000 /* in all a second: who buries is done in microseconds, unless it is stopped in the middle */
-
-static int take_life_lock(const tbus_bus_t *bus, int fd, uint32_t owner)
-{
-    struct flock life = owner_lock(F_WRLCK, owner);
-    for (unsigned turns = 0; turns < BURIAL_TURNS; turns++) {
-        if (fcntl(fd, F_OFD_SETLK, &life) == 0)
-            return 0;
-        if (errno != EAGAIN && errno != EACCES)
-            return -errno;
-        int alive = tbus_participant_alive(bus, owner);
-        if (alive != 0)
-            return alive < 0 ? alive : -TBUS_EEXISTS;
-        nanosleep(&(struct timespec){.tv_nsec = BURIAL_TURN_NS}, NULL);
-    }
-    return -EAGAIN;
-}
-
-int tbus_participant_live(tbus_bus_t *bus, uint32_t owner, tbus_error_t *err)
-{
-    int fd = tbus_segment_reopen(&bus->directory_segment, true);
-    if (fd < 0)
-        return tbus_fail(err, fd,
-                         "participant %u: the directory cannot be opened again (is /proc mounted?): %s",
-                         owner, tbus_strerror(fd));
-    int code = take_life_lock(bus, fd, owner);
-    if (code < 0) {
-        close(fd);
-        return tbus_fail(err, code, "participant '%s': %s", tbus_participant(bus, owner)->name,
-                         code == -TBUS_EEXISTS ? "somebody alive has its place"
-                         : code == -EAGAIN ? "its predecessor is being buried by somebody who does not get "
-                                             "on with it (stopped?); try again"
-                                           : tbus_strerror(code));
-    }
-    /* Nobody else holds the number: whatever a holder before us left claimed or taken belongs to the dead. */
-    for (uint32_t i = 0; i < topics_count(bus); i++)
-        if (bus->rings[i].shared)
-            tbus_ring_repair(&bus->rings[i], owner);
-    tbus_participant(bus, owner)->pid = (uint32_t)getpid();
-    return fd;
-}
-
-int tbus_participant_alive(const tbus_bus_t *bus, uint32_t owner)
-{
-    struct flock question = owner_lock(F_RDLCK, owner); /* burials are in nobody's way, a life is */
-    if (fcntl(bus->directory_segment.fd, F_OFD_GETLK, &question) < 0)
-        return -errno;
-    return question.l_type != F_UNLCK;
-}
-
-typedef struct burial {
-    const tbus_bus_t *bus;
-    int fd; /* holds the locks of those that are being buried; -1: nobody yet */
-} burial_t;
-
-/* Dead, and so it stays while the burial's descriptor is open. */
-static bool proven_dead(void *context, uint32_t owner)
-{
-    burial_t *b = (burial_t *)context;
-    if (owner > TBUS_PARTICIPANTS_MAX || b->bus->directory->participants[owner - 1].pid == 0 ||
-        tbus_participant_alive(b->bus, owner) != 0)
-        return false;
-    if (b->fd < 0)
-        b->fd = tbus_segment_reopen(&b->bus->directory_segment, false);
-    struct flock burial = owner_lock(F_RDLCK, owner);
-    return b->fd >= 0 && fcntl(b->fd, F_OFD_SETLK, &burial) == 0;
-}
-
-int tbus_bus_heal(tbus_bus_t *bus)
-{
-    burial_t burial = {.bus = bus, .fd = -1};
-    int repaired = 0;
-    for (uint32_t i = 0; i < topics_count(bus); i++)
-        if (bus->rings[i].shared && bus->rings[i].writable)
-            repaired += tbus_ring_heal(&bus->rings[i], proven_dead, &burial);
-    if (burial.fd >= 0)
-        close(burial.fd);
-    return repaired;
 }
 
 static tbus_counter_t *find_counter(const tbus_directory_t *d, uint32_t owner, const char *name)

@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <tickbus/stage.h>
 
-static uint32_t topics_count(const tbus_bus_t *bus)
-{
-    return bus->directory->topics_count;
-}
-
 /* Everything published was taken by every gating subscriber, as last flushed. *out_sum: messages published on
  * all topics. */
 static bool all_taken(tbus_bus_t *bus, uint64_t *out_sum)
 {
     uint64_t sum = 0;
-    for (uint32_t t = 0; t < topics_count(bus); t++) {
+    for (uint32_t t = 0; t < bus->topics_count; t++) {
         const tbus_ring_t *ring = &bus->rings[t];
         uint64_t published = tbus_ring_published(ring);
         sum += published;

@@ -166,7 +166,7 @@ int tbus_ring_reserve(tbus_ring_t *ring, const char *name, enum tbus_sub_role ro
     if (role == TBUS_CONSUMER && !ring->competing)
         return tbus_fail(err, -TBUS_EKIND, "topic '%s' is %s: nobody competes for its messages", s->name,
                          tbus_ring_kind_name(ring->kind));
-    if (!name[0] || strlen(name) >= TBUS_NAME_MAX)
+    if (!tbus_name_fits(name))
         return tbus_fail(err, -TBUS_EGEOMETRY, "topic '%s': subscriber name '%s' is empty or longer than %u",
                          s->name, name, TBUS_NAME_MAX - 1);
     int vacant = -1;

@@ -110,10 +110,13 @@ typedef struct tbus_directory {
     } histograms[TBUS_HISTOGRAMS_MAX];
 } tbus_directory_t;
 
-/* Local handle. Private to the process, survives fork(2) (the mappings are shared). */
+/* Local handle. Private to the process. That of the creator survives fork(2), so that the stages inherit it; that of an attached client
+ * does not: in its children the mappings are missing. */
 typedef struct tbus_bus {
     tbus_segment_t directory_segment;
     tbus_directory_t *directory;
+    uint32_t
+        topics_count; /* ours; the one in the directory may be overwritten by anybody who can write there */
     tbus_segment_t topic_segments[TBUS_TOPICS_MAX];
     tbus_ring_t rings[TBUS_TOPICS_MAX];
 } tbus_bus_t;
@@ -126,8 +129,8 @@ int tbus_bus_create(const char *name, tbus_bus_t *out_bus, tbus_error_t *err);
 int tbus_bus_add_topic(tbus_bus_t *bus, const tbus_ring_spec_t *spec, const char *type, enum tbus_pages pages,
                        int node, tbus_error_t *err);
 
-/* Attach to a bus from descriptors: fds[0] the directory, fds[1..] its topics in order. Read-only. Owns the
- * fds from then on, also when it fails. */
+/* Attach to a bus from descriptors: fds[0] the directory, fds[1..] its topics in order. Read-only. Owns the fds from then on, also when
+ * it fails. -TBUS_EMAGIC, -TBUS_EABI, -TBUS_EGEOMETRY, -errno. */
 int tbus_bus_attach(const int *fds, size_t fds_count, tbus_bus_t *out_bus, tbus_error_t *err);
 
 void tbus_bus_close(tbus_bus_t *bus);
@@ -144,7 +147,8 @@ static inline tbus_participant_t *tbus_participant(tbus_bus_t *bus, uint32_t own
 }
 
 /* In the participant's own process: take the life lock of `owner`, and repair what a holder before left behind. Returns the descriptor
- * that holds it (keep it open as long as you live; it must not be inherited), -TBUS_EEXISTS when somebody alive holds it, -EAGAIN when
+ * that holds it (keep it open as long as you live; children made by fork(3) have it closed first of all, as they would keep a dead
+ * parent alive), -TBUS_EEXISTS when somebody alive holds it, -EAGAIN when
  * somebody is still burying the holder before and does not get on with it. Cold; may wait up to a second for such a burial. */
 int tbus_participant_live(tbus_bus_t *bus, uint32_t owner, tbus_error_t *err);
 

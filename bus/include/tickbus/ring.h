@@ -205,6 +205,13 @@ int tbus_ring_heal(tbus_ring_t *ring, tbus_dead_t dead, void *context);
 
 const char *tbus_ring_kind_name(enum tbus_ring_kind kind);
 
+/* Is it a name for a ring, a subscriber, a participant: not empty, and short enough? */
+static inline bool tbus_name_fits(const char *name)
+{
+    size_t length = strnlen(name, TBUS_NAME_MAX);
+    return length > 0 && length < TBUS_NAME_MAX;
+}
+
 static inline tbus_atomic_u64_t *tbus_ring_slot(const tbus_ring_t *ring, uint64_t position)
 {
     return (tbus_atomic_u64_t *)(void *)(ring->slots + ((position & ring->mask) << ring->slot_shift));
