@@ -17,10 +17,8 @@
 
 #include "tools/ipc/trial_child.h"
 
-#define GRACE_NS                                                                                             \
-    UINT64_C(                                                                                                \
-        3000000000) /* a trial is overdue so long after its time: even then it ends by itself on a busy host */
-#define MS UINT64_C(1000000)
+#define GRACE_NS UINT64_C(20000000000)
+#define MS       UINT64_C(1000000)
 
 typedef struct pair {
     const ipc_trial_spec_t *spec;
@@ -29,6 +27,11 @@ typedef struct pair {
     int fds[2];    /* pidfds, or -1 */
     int status[2];
 } pair_t;
+
+static uint64_t grace_ns(const pair_t *pair)
+{
+    return pair->spec->grace_ns ? pair->spec->grace_ns : GRACE_NS;
+}
 
 ipc_trial_area_t *ipc_trial_area_new(void)
 {
@@ -160,7 +163,7 @@ static int first_error(const pair_t *pair, tbus_error_t *err)
 
 static int await_end(pair_t *pair, tbus_error_t *err)
 {
-    uint64_t overdue_ns = tbus_clock_ns() + pair->spec->duration_ns * 2 + GRACE_NS;
+    uint64_t overdue_ns = tbus_clock_ns() + pair->spec->duration_ns + grace_ns(pair);
     while (pair->pids[0] || pair->pids[1]) {
         if (sleep_until(pair, overdue_ns) < 0)
             return tbus_fail(err, -EINTR, "interrupted");
@@ -249,7 +252,7 @@ static int watch_client(pair_t *pair, ipc_trial_result_t *out, tbus_error_t *err
 /* Kill the server when both are where they should be, and see what the client makes of it. */
 static int watch_death(pair_t *pair, ipc_trial_result_t *out, tbus_error_t *err)
 {
-    uint64_t start_ns = tbus_clock_ns() + GRACE_NS;
+    uint64_t start_ns = tbus_clock_ns() + grace_ns(pair);
     for (int role = 0; role < 2; role++) {
         int there = await_stage(pair, role, IPC_STAGE_WAITING, start_ns, err);
         if (there < 0)

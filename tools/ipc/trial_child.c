@@ -223,11 +223,19 @@ static int pin(child_t *c)
                : failed(c, -errno, "cannot run on CPU %d: %s", cpu, strerror(errno));
 }
 
+#define YIELDS       64
+#define SHORT_NAP_NS 50000
+
 /* The parent ends this if the peer never comes. */
 static void await_peer(const child_t *c, enum ipc_stage stage)
 {
-    while (tbus_load_acquire_u32(&c->peers->stage) < stage)
-        sched_yield();
+    const struct timespec nap = {.tv_nsec = SHORT_NAP_NS};
+    for (int looks = 0; tbus_load_acquire_u32(&c->peers->stage) < stage; looks++) {
+        if (looks < YIELDS)
+            sched_yield();
+        else
+            nanosleep(&nap, NULL); /* it is busy: let it */
+    }
 }
 
 int ipc_child_run(const ipc_trial_spec_t *spec, ipc_session_t *session, ipc_trial_area_t *area)
