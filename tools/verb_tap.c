@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <tickbus/bus.h>
@@ -16,20 +18,23 @@
 #include "tools/message_text.h"
 #include "tools/verbs.h"
 
-static const char help[] = "usage: busctl tap TOPIC [--name NAME] [--json] [--count N] [--from now|oldest]\n"
-                           "\n"
-                           "Follow the messages of a topic (md, bbo, orders, approved, reports), one line "
-                           "each, until the bus ends. The\n"
-                           "tap only looks: it holds nobody up. When it is too slow, it says on stderr how "
-                           "many messages it lost (and\n"
-                           "with --json as a line {\"lost\":N} where they are missing).\n"
-                           "\n"
-                           "  --name NAME      of the bus; may be left out when only one is running\n"
-                           "  --json           a JSON object a line\n"
-                           "  --count N        end after N messages\n"
-                           "  --from WHERE     now (default), or oldest: what is still on the ring\n"
-                           "\n"
-                           "example: busctl tap orders --json | jq -r .symbol | sort | uniq -c\n";
+static const char help[] =
+    "usage: busctl tap TOPIC [--name NAME] [--json] [--count N] [--from now|oldest] [--fifo PATH]\n"
+    "\n"
+    "Follow the messages of a topic (md, bbo, orders, approved, reports), one line "
+    "each, until the bus ends. The\n"
+    "tap only looks: it holds nobody up. When it is too slow, it says on stderr how "
+    "many messages it lost (and\n"
+    "with --json as a line {\"lost\":N} where they are missing).\n"
+    "\n"
+    "  --name NAME      of the bus; may be left out when only one is running\n"
+    "  --json           a JSON object a line\n"
+    "  --count N        end after N messages\n"
+    "  --from WHERE     now (default), or oldest: what is still on the ring\n"
+    "  --fifo PATH      write to the named pipe PATH, which is made if it is not there, once somebody reads "
+    "it\n"
+    "\n"
+    "example: busctl tap orders --json | jq -r .symbol | sort | uniq -c\n";
 
 #define IDLE_MS 2
 #define BURST   1024u /* messages between two looks at whether anybody still reads */
@@ -39,7 +44,8 @@ typedef struct tap {
     const char *name;
     const char *topic;
     bool json;
-    uint64_t count; /* 0: no end */
+    uint64_t count;   /* 0: no end */
+    const char *fifo; /* NULL: stdout */
     enum tbus_observe_from from;
 } tap_t;
 
@@ -187,12 +193,45 @@ static int attach_and_tap(const tap_t *tap)
     return code;
 }
 
+/* stdout becomes the named pipe. Waits for a reader. *out_made: it was not there before. */
+static int open_fifo(const tap_t *tap, bool *out_made)
+{
+    struct stat st;
+    *out_made = mkfifo(tap->fifo, 0600) == 0;
+    if (!*out_made && errno != EEXIST)
+        return verb_failed(tap->verb, "cannot make the named pipe %s: %s", tap->fifo, strerror(errno));
+    int fd = open(tap->fifo, O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode)) {
+        int code = verb_failed(tap->verb, "%s: %s", tap->fifo, fd < 0 ? strerror(errno) : "not a named pipe");
+        if (fd >= 0)
+            close(fd);
+        return code;
+    }
+    dup2(fd, STDOUT_FILENO);
+    close(fd);
+    return VERB_OK;
+}
+
+static int tap_into_fifo(const tap_t *tap)
+{
+    bool made;
+    int code = open_fifo(tap, &made);
+    if (code == VERB_OK)
+        code = attach_and_tap(tap);
+    if (made)
+        unlink(tap->fifo);
+    return code;
+}
+
 int verb_tap(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"name", required_argument, NULL, 'n'},  {"json", no_argument, NULL, 'j'},
-        {"count", required_argument, NULL, 'k'}, {"from", required_argument, NULL, 'f'},
-        {"help", no_argument, NULL, 'h'},        {0}};
+    static const struct option options[] = {{"name", required_argument, NULL, 'n'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {"count", required_argument, NULL, 'k'},
+                                            {"fifo", required_argument, NULL, 'p'},
+                                            {"from", required_argument, NULL, 'f'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
     tap_t tap = {.verb = argv[0]};
     char *end = "";
     optind = 0;
@@ -204,6 +243,8 @@ int verb_tap(int argc, char **argv)
         tap.json |= option == 'j';
         if (option == 'n')
             tap.name = optarg;
+        if (option == 'p')
+            tap.fifo = optarg;
         if (option == 'k' && ((tap.count = strtoull(optarg, &end, 10)) == 0 || *end || *optarg == '-'))
             return verb_usage(argv[0], "--count %s: a number from 1 was expected", optarg);
         if (option == 'f' && strcmp(optarg, "now") != 0 && strcmp(optarg, "oldest") != 0)
@@ -216,5 +257,5 @@ int verb_tap(int argc, char **argv)
     tap.topic = argv[optind];
     if (isatty(STDOUT_FILENO))
         setvbuf(stdout, NULL, _IOLBF, 0);
-    return attach_and_tap(&tap);
+    return tap.fifo ? tap_into_fifo(&tap) : attach_and_tap(&tap);
 }

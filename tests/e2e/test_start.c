@@ -661,6 +661,41 @@ static void tap_ends_with_the_bus_and_holds_nobody_up(void **state)
     program_clear(&held);
 }
 
+static void tap_writes_to_a_named_pipe_and_takes_it_away_again(void **state)
+{
+    fixture_t *f = *state;
+    char path[128];
+    struct stat st;
+    snprintf(path, sizeof path, "%s/pipe", f->runtime);
+    json_decref(begin(f, 1000, ENDLESS_FEED, NULL));
+    const char *const tap_argv[] = {TICKBUS_BUSCTL, "tap", "md",     "--fifo", path,
+                                    "--count",      "20",  "--from", "oldest", NULL};
+    const char *const cat_argv[] = {"bash", "-c", "until [ -p \"$0\" ]; do :; done; wc -l <\"$0\"", path,
+                                    NULL};
+    program_t tap = {.argv = tap_argv};
+    program_t cat = {.argv = cat_argv};
+    assert_true(program_start(&tap) && program_start(&cat));
+    program_wait(&tap);
+    program_wait(&cat);
+    assert_int_equal(tap.exit_code, 0);
+    assert_string_equal(cat.out, "20\n");
+    assert_true(stat(path, &st) < 0 && errno == ENOENT);
+    program_clear(&tap);
+    program_clear(&cat);
+
+    assert_true(file_write(path, "a file", 6));
+    tap = (program_t){.argv = tap_argv};
+    assert_int_equal(program_run(&tap), 1);
+    assert_text_holds(tap.err, "not a named pipe");
+    program_clear(&tap);
+    size_t bytes;
+    char *kept = file_read(path, &bytes);
+    assert_string_equal(kept, "a file");
+    free(kept);
+    kill(f->start.pid, SIGINT);
+    assert_ended_with(f, 0);
+}
+
 static void tap_ends_quietly_when_nobody_reads_it(void **state)
 {
     fixture_t *f = *state;
@@ -723,8 +758,8 @@ static void what_cannot_be_understood_is_a_usage_error_with_a_hint(void **state)
 static void every_verb_has_help_with_an_example(void **state)
 {
     (void)state;
-    static const char *const verbs[] = {"start", "replay",  "stop",   "status",
-                                        "tap",   "journal", "config", NULL};
+    static const char *const verbs[] = {"start",   "replay", "stop", "status", "tap",
+                                        "journal", "config", "ipc",  NULL};
     for (size_t i = 0; verbs[i]; i++) {
         const char *const argv[] = {TICKBUS_BUSCTL, verbs[i], "--help", NULL};
         program_t p = {.argv = argv};
@@ -800,6 +835,7 @@ int main(void)
         TEST(the_kill_switch_stops_orders_and_nothing_else),
         TEST(tap_prints_as_many_messages_as_it_is_told),
         TEST(tap_ends_with_the_bus_and_holds_nobody_up),
+        TEST(tap_writes_to_a_named_pipe_and_takes_it_away_again),
         TEST(tap_ends_quietly_when_nobody_reads_it),
         TEST(what_cannot_be_understood_is_a_usage_error_with_a_hint),
         TEST(every_verb_has_help_with_an_example),
