@@ -39,10 +39,9 @@ typedef struct ipc_session {
     enum ipc_role role;         /* set before open */
     bool one_way;               /* the client only sends, the server only receives */
     ipc_leftovers_t *leftovers; /* parent only; not owned */
-    unsigned char
-        *buffer; /* message_bytes, 64-byte aligned: where receive may put a message; owned by the harness */
-    uint64_t syscalls; /* made by this side since open, but for those of open itself */
-    void *state;       /* the mechanism's own: made by setup, freed by cleanup */
+    unsigned char *buffer;      /* message_bytes, 64-byte aligned, for receive; owned by the harness */
+    uint64_t syscalls;          /* made by this side since open, but for those of open itself */
+    void *state;                /* the mechanism's own: made by setup, freed by cleanup */
 } ipc_session_t;
 
 /* Count a system call on the way: `n = ipc_call(s, read(fd, ...))`. Leaves errno alone. */
@@ -63,11 +62,10 @@ typedef struct ipc_mechanism {
     const char *in_tickbus; /* where the product itself uses it */
     /* Should it be faster than tickbus somewhere: what it leaves out. NULL: nothing to say. */
     const char *why_ahead;
-    bool transfers_data; /* false: it tells that something happened, and carries no payload */
-    bool
-        synchronises; /* a receiver can wait by its own means, without polling memory of the caller's design */
-    bool sleeps;      /* whoever waits uses no CPU */
-    bool durable;     /* messages are in a file */
+    bool transfers_data;           /* false: it tells that something happened, and carries no payload */
+    bool synchronises;             /* a receiver can wait by its own means, not by polling memory */
+    bool sleeps;                   /* whoever waits uses no CPU */
+    bool durable;                  /* messages are in a file */
     size_t message_bytes_max;      /* longest message; 0: any */
     const char *message_bytes_why; /* why not longer */
 

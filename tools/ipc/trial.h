@@ -25,8 +25,8 @@ typedef struct ipc_trial_spec {
     size_t message_bytes;
     int cpus[2]; /* of the client, of the server; may be the same */
     uint64_t duration_ns;
-    uint64_t
-        grace_ns; /* it hangs when it is not over so long after its time; 0: 20 s, for hosts that are very busy */
+    /* It hangs when it is not over so long after its time; 0: 20 s, for hosts that are very busy. */
+    uint64_t grace_ns;
 } ipc_trial_spec_t;
 
 /* Both sides together, from the first message (warm-up included) to the last. */
