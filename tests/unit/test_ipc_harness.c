@@ -159,7 +159,8 @@ static ipc_measurement_t make_measurement(void)
     static const double p50_ns[MADE] = {9000, 200, 700, 0, 300};
     static const double rates[MADE] = {1e5, 5e7, 9e8, 0, 6e7};
     static const uint64_t cpu_ns[MADE] = {50, 400, 60, 0, 300};
-    ipc_measurement_t m = {.plan = {.message_bytes = 64, .cpus_count = 2, .rounds = 3}, .rows = made_rows};
+    ipc_measurement_t m = {
+        .plan = {.message_bytes = 64, .cpus_count = 2, .rounds = 3}, .rounds = 3, .rows = made_rows};
     for (int i = 0; i < MADE; i++)
         for (int placement = 0; placement < IPC_PLACEMENTS; placement++)
             make_row(&made_rows[m.rows_count++], &made[i], (enum ipc_placement)placement, p50_ns[i], rates[i],

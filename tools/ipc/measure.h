@@ -70,6 +70,7 @@ typedef struct ipc_row {
 typedef struct ipc_measurement {
     ipc_plan_t plan;
     uint64_t elapsed_ns;
+    uint32_t rounds; /* that were made: fewer than planned on a machine so busy that time ran out */
     uint32_t rows_count;
     ipc_row_t *rows; /* owned; per mechanism one for two CPUs, one for one */
     ipc_row_t raw[IPC_PLACEMENTS];

@@ -208,7 +208,7 @@ static void head(FILE *out, const ipc_measurement_t *m, const ipc_host_t *host)
             ". Round trips of %s between two processes, %u rounds in %.1f s, one mechanism after the other "
             "in every round; "
             "every byte compared. By <code>busctl ipc</code>.</p>\n",
-            ipc_figure_bytes(m->plan.message_bytes).text, m->plan.rounds, (double)m->elapsed_ns / 1e9);
+            ipc_figure_bytes(m->plan.message_bytes).text, m->rounds, (double)m->elapsed_ns / 1e9);
 }
 
 void ipc_report_html(FILE *out, const ipc_measurement_t *m, const ipc_host_t *host, enum ipc_sort sort)

@@ -151,5 +151,5 @@ json_t *ipc_report_json(const ipc_measurement_t *m, const ipc_host_t *host, enum
                      entries(m, sort), "raw", raw, "advice", advice_of(m, sort), "notes", notes_of(m), "host",
                      "kernel", host->kernel, "cpu", host->cpu, "cpus", (int)host->cpus, "load", host->load,
                      "size", (json_int_t)m->plan.message_bytes, "sort", ipc_sort_name(sort), "rounds",
-                     (int)m->plan.rounds, "elapsed_s", (double)m->elapsed_ns / 1e9);
+                     (int)m->rounds, "elapsed_s", (double)m->elapsed_ns / 1e9);
 }

@@ -152,7 +152,7 @@ void ipc_report_text(FILE *out, const ipc_measurement_t *m, const ipc_host_t *ho
         return;
     fprintf(out, "%s, %u CPU%s, %s\n", host->cpu, host->cpus, host->cpus == 1 ? "" : "s", host->kernel);
     fprintf(out, "round trips of %s between two processes; %u rounds in %.1f s, every byte compared\n",
-            ipc_figure_bytes(m->plan.message_bytes).text, m->plan.rounds, (double)m->elapsed_ns / 1e9);
+            ipc_figure_bytes(m->plan.message_bytes).text, m->rounds, (double)m->elapsed_ns / 1e9);
     if (ipc_host_is_busy(host))
         fprintf(out, "THE MACHINE WAS BUSY (load %.1f): figures are slower than they could be, and noisy\n",
                 host->load);
