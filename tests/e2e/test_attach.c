@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Asking and watching a bus while it runs. */
+#include "tests/e2e/running_bus.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+/* --- while it runs */
+
+static void status_shows_a_running_bus(void **state)
+{
+    fixture_t *f = *state;
+    json_decref(begin(f, 1000, ENDLESS_FEED, NULL));
+    const char *const json_argv[] = {TICKBUS_BUSCTL, "status", "--json", "--name", f->bus, NULL};
+    const char *const text_argv[] = {TICKBUS_BUSCTL, "status", NULL};
+    program_t status = {.argv = json_argv};
+    assert_int_equal(program_run(&status), 0);
+    json_t *summary = json_loads(status.out, 0, NULL);
+    assert_string_equal(json_string_value(json_object_get(summary, "state")), "running");
+    assert_string_equal(json_string_value(json_object_get(summary, "name")), f->bus);
+    assert_true(number(summary, "feed", "messages") >= 1000);
+    json_decref(summary);
+    program_clear(&status);
+    status = (program_t){.argv = text_argv};
+    assert_int_equal(program_run(&status), 0);
+    assert_text_holds(status.out, "running for");
+    program_clear(&status);
+
+    kill(f->start.pid, SIGUSR1); /* the same on stderr */
+    kill(f->start.pid, SIGINT);
+    assert_ended_with(f, 0);
+    assert_text_holds(f->start.err, "messages/s from synth");
+
+    status = (program_t){.argv = text_argv};
+    assert_int_equal(program_run(&status), 1);
+    assert_text_holds(status.err, "no bus is running");
+    program_clear(&status);
+}
+
+static void buses_of_different_names_run_side_by_side(void **state)
+{
+    fixture_t *f = *state;
+    fixture_t other = *f;
+    snprintf(other.bus, sizeof other.bus, "%.20s-2", f->bus);
+    json_decref(begin(f, 100, ENDLESS_FEED, NULL));
+    json_decref(begin(&other, 100, ENDLESS_FEED, NULL));
+    const char *const argv[] = {TICKBUS_BUSCTL, "stop", NULL};
+    program_t stop = {.argv = argv};
+    assert_int_equal(program_run(&stop), 1);
+    assert_text_holds(stop.err, "2 buses are running");
+    assert_text_holds(stop.err, "--name");
+    program_clear(&stop);
+    kill(f->start.pid, SIGTERM);
+    assert_ended_with(f, 0);
+    json_t *summary = ask(&other, "status", NULL);
+    assert_string_equal(json_string_value(json_object_get(summary, "state")), "running");
+    json_decref(summary);
+    kill(other.start.pid, SIGTERM);
+    assert_ended_with(&other, 0);
+    program_clear(&other.start);
+}
+
+static void the_kill_switch_stops_orders_and_nothing_else(void **state)
+{
+    fixture_t *f = *state;
+    json_decref(begin(f, 5000, ENDLESS_FEED, "--json", NULL));
+    assert_null(ask(f, "risk.halt", NULL)); /* not without a reason */
+    json_t *answer = ask(f, "risk.halt", json_pack("{s:s}", "reason", "a test wants it"));
+    assert_true(json_is_true(json_object_get(answer, "halted")));
+    json_decref(answer);
+    for (;;) {
+        json_t *summary = ask(f, "status", NULL);
+        uint64_t refused = number(json_object_get(summary, "risk"), "rejects", "kill_switch");
+        json_decref(summary);
+        if (refused)
+            break;
+        nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+    }
+    kill(f->start.pid, SIGINT);
+    assert_ended_with(f, 0);
+    assert_text_holds(f->start.err, "risk halted: a test wants it");
+    json_t *summary = final_object(f);
+    assert_complete(summary);
+    assert_int_equal(number(summary, "executor", "open_orders"), 0);
+    json_decref(summary);
+}
+
+/* --- tap */
+
+static void tap_prints_as_many_messages_as_it_is_told(void **state)
+{
+    fixture_t *f = *state;
+    json_decref(begin(f, 1000, ENDLESS_FEED, NULL));
+    const char *const argv[] = {TICKBUS_BUSCTL, "tap",    "md",     "--json", "--count",
+                                "50",           "--from", "oldest", NULL};
+    program_t tap = {.argv = argv};
+    assert_int_equal(program_run(&tap), 0);
+    unsigned lines = 0;
+    json_int_t seq = 0;
+    for (char *line = strtok(tap.out, "\n"); line; line = strtok(NULL, "\n"), lines++) {
+        json_t *message = json_loads(line, 0, NULL);
+        assert_non_null(message);
+        assert_int_equal(json_integer_value(json_object_get(message, "seq")), ++seq);
+        json_decref(message);
+    }
+    assert_int_equal(lines, 50);
+    program_clear(&tap);
+    const char *const wrong[] = {TICKBUS_BUSCTL, "tap", "nothing", NULL};
+    tap = (program_t){.argv = wrong};
+    assert_int_equal(program_run(&tap), 1);
+    assert_text_holds(tap.err, "there is no topic 'nothing'; there are: md, bbo, orders, approved, reports");
+    program_clear(&tap);
+    kill(f->start.pid, SIGINT);
+    assert_ended_with(f, 0);
+}
+
+static void tap_ends_with_the_bus_and_holds_nobody_up(void **state)
+{
+    fixture_t *f = *state;
+    json_decref(begin(f, 1000, ENDLESS_FEED, NULL));
+    const char *const argv[] = {TICKBUS_BUSCTL, "tap", "bbo", "--from", "oldest", NULL};
+    program_t tap = {.argv = argv};
+    program_t held = {.argv = argv}; /* one that hangs */
+    assert_true(program_start(&tap) && program_start(&held));
+    kill(held.pid, SIGSTOP);
+    kill(f->start.pid, SIGINT);
+    assert_ended_with(f, 0);
+    program_wait(&tap);
+    if (tap.exit_code != 0) /* it came too late to attach */
+        assert_text_holds(tap.err, "no bus");
+    else
+        assert_true(tap.out_bytes > 0);
+    program_clear(&tap);
+    program_clear(&held);
+}
+
+static void tap_writes_to_a_named_pipe_and_takes_it_away_again(void **state)
+{
+    fixture_t *f = *state;
+    char path[128];
+    struct stat st;
+    snprintf(path, sizeof path, "%s/pipe", f->runtime);
+    json_decref(begin(f, 1000, ENDLESS_FEED, NULL));
+    const char *const tap_argv[] = {TICKBUS_BUSCTL, "tap", "md",     "--fifo", path,
+                                    "--count",      "20",  "--from", "oldest", NULL};
+    const char *const cat_argv[] = {"bash", "-c", "until [ -p \"$0\" ]; do :; done; wc -l <\"$0\"", path,
+                                    NULL};
+    program_t tap = {.argv = tap_argv};
+    program_t cat = {.argv = cat_argv};
+    assert_true(program_start(&tap) && program_start(&cat));
+    program_wait(&tap);
+    program_wait(&cat);
+    assert_int_equal(tap.exit_code, 0);
+    assert_string_equal(cat.out, "20\n");
+    assert_true(stat(path, &st) < 0 && errno == ENOENT);
+    program_clear(&tap);
+    program_clear(&cat);
+
+    assert_true(file_write(path, "a file", 6));
+    tap = (program_t){.argv = tap_argv};
+    assert_int_equal(program_run(&tap), 1);
+    assert_text_holds(tap.err, "not a named pipe");
+    program_clear(&tap);
+    size_t bytes;
+    char *kept = file_read(path, &bytes);
+    assert_string_equal(kept, "a file");
+    free(kept);
+    kill(f->start.pid, SIGINT);
+    assert_ended_with(f, 0);
+}
+
+static void tap_ends_quietly_when_nobody_reads_it(void **state)
+{
+    fixture_t *f = *state;
+    char script[400];
+    json_decref(begin(f, 1000, ENDLESS_FEED, NULL));
+    snprintf(script, sizeof script, "set -o pipefail; '%s' tap md --from oldest | head -n 3", TICKBUS_BUSCTL);
+    const char *const argv[] = {"bash", "-c", script, NULL};
+    program_t p = {.argv = argv};
+    assert_int_equal(program_run(&p), 0);
+    assert_string_equal(p.err, "");
+    program_clear(&p);
+    kill(f->start.pid, SIGINT);
+    assert_ended_with(f, 0);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(status_shows_a_running_bus),
+        TEST(buses_of_different_names_run_side_by_side),
+        TEST(the_kill_switch_stops_orders_and_nothing_else),
+        TEST(tap_prints_as_many_messages_as_it_is_told),
+        TEST(tap_ends_with_the_bus_and_holds_nobody_up),
+        TEST(tap_writes_to_a_named_pipe_and_takes_it_away_again),
+        TEST(tap_ends_quietly_when_nobody_reads_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

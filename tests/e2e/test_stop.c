@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What ends a run, in order or otherwise, and what is left when it has. */
+#include "tests/e2e/running_bus.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <tickbus/journal.h>
+
+static void stopped_by(fixture_t *f, int signal_number, const char *layout)
+{
+    json_decref(begin(f, 1000, ENDLESS_FEED, "--json", "--layout", layout, NULL));
+    kill(f->start.pid, signal_number);
+    assert_ended_with(f, 0);
+    json_t *summary = final_object(f);
+    assert_complete(summary);
+    assert_true(number(summary, "feed", "messages") >= 1000);
+    assert_text_holds(f->start.err, "draining");
+    json_decref(summary);
+}
+
+static void a_signal_drains_and_ends_well(void **state)
+{
+    fixture_t *f = *state;
+    stopped_by(f, SIGINT, "fused");
+    stopped_by(f, SIGTERM, "split");
+    stopped_by(f, SIGHUP, "fused");
+}
+
+static void a_signal_to_the_whole_group_reaches_the_supervisor_alone(void **state)
+{
+    fixture_t *f = *state;
+    json_t *summary = begin(f, 1000, ENDLESS_FEED, "--layout", "split", NULL);
+    static const char *const stages[] = {"feed", "strategy", "risk", "executor"};
+    for (int i = 0; i < 4; i++) {
+        pid_t pid = process_of(summary, stages[i]);
+        assert_int_equal(getpgid(pid), pid);
+        kill(pid, SIGINT);
+        kill(pid, SIGTERM);
+        kill(pid, SIGHUP);
+    }
+    json_decref(summary);
+    summary = ask(f, "status", NULL);
+    assert_string_equal(json_string_value(json_object_get(summary, "state")), "running");
+    json_decref(summary);
+    kill(f->start.pid, SIGINT);
+    assert_ended_with(f, 0);
+}
+
+static void stop_returns_when_the_run_has_ended(void **state)
+{
+    fixture_t *f = *state;
+    json_decref(begin(f, 1000, ENDLESS_FEED, NULL));
+    const char *const argv[] = {TICKBUS_BUSCTL, "stop", NULL}; /* the only bus that is running */
+    program_t stop = {.argv = argv};
+    assert_int_equal(program_run(&stop), 0);
+    assert_int_equal(files_in_run_directory(f), 0);
+    program_clear(&stop);
+    assert_ended_with(f, 0);
+    assert_text_holds(f->start.out, "ran for");
+}
+
+static void a_second_signal_ends_it_at_once(void **state)
+{
+    fixture_t *f = *state;
+    json_t *summary = begin(f, 1000, ENDLESS_FEED, "--layout", "split", NULL);
+    kill(process_of(summary, "risk"), SIGSTOP); /* so that it cannot be drained */
+    json_decref(summary);
+    kill(f->start.pid, SIGINT);
+    for (;;) {
+        summary = ask(f, "status", NULL);
+        bool stopping = strcmp(json_string_value(json_object_get(summary, "state")), "stopping") == 0;
+        json_decref(summary);
+        if (stopping)
+            break;
+    }
+    kill(f->start.pid, SIGINT);
+    assert_ended_with(f, 1);
+    assert_text_holds(f->start.err, "stopped at once");
+}
+
+static void a_stage_that_is_killed_ends_the_run_with_its_name(void **state)
+{
+    fixture_t *f = *state;
+    static const char *const stages[] = {"feed", "strategy", "risk", "executor", "recorder"};
+    for (int i = 0; i < 5; i++) {
+        char journal[128], says[64];
+        snprintf(journal, sizeof journal, "%s/journal-%d", f->runtime, i);
+        snprintf(says, sizeof says, "stage '%s' (process ", stages[i]);
+        json_t *summary =
+            begin(f, 1000, ENDLESS_FEED, "--layout", "split", "--json", "--journal", journal, NULL);
+        kill(process_of(summary, stages[i]), SIGKILL);
+        json_decref(summary);
+        assert_ended_with(f, 1);
+        assert_text_holds(f->start.err, says);
+        assert_text_holds(f->start.err, "was killed by SIGKILL");
+        summary = final_object(f);
+        assert_text_holds(json_string_value(json_array_get(json_object_get(summary, "errors"), 0)), says);
+        if (i < 4) /* the recorder has saved all that was on the way */
+            assert_true(number(summary, "journal", "records") >=
+                        number(json_object_get(summary, "topics"), "md", "published"));
+        json_decref(summary);
+        assert_int_equal(processes_of(f->bus), 0);
+    }
+}
+
+static void a_process_of_several_stages_is_named_with_all_of_them(void **state)
+{
+    fixture_t *f = *state;
+    json_t *summary = begin(f, 1000, ENDLESS_FEED, "--layout", "fused", "--set", "layout.pin=false", NULL);
+    kill(process_of(summary, "executor"), SIGABRT);
+    json_decref(summary);
+    assert_ended_with(f, 1);
+    assert_text_holds(f->start.err, "executor' (process ");
+    assert_text_holds(f->start.err, "was killed by SIGABRT");
+}
+
+static void a_stage_that_fails_says_why(void **state)
+{
+    fixture_t *f = *state;
+    assert_int_equal(run(f, "start", SHORT_FEED, "--set", "books.orders_max=16", "--layout", "split", NULL),
+                     1);
+    assert_text_holds(f->start.err, "failed: ");
+    assert_text_holds(f->start.err, "orders_max");
+}
+
+static void a_stage_that_hangs_is_named_when_the_run_cannot_be_drained(void **state)
+{
+    fixture_t *f = *state;
+    json_t *summary = begin(f, 1000, ENDLESS_FEED, "--layout", "split", "--set", "bus.drain_s_max=1", NULL);
+    kill(process_of(summary, "executor"), SIGSTOP);
+    /* Until there is something that it has not taken. */
+    json_decref(wait_for(f, (unsigned)number(summary, "feed", "messages") + 1000));
+    json_decref(summary);
+    kill(f->start.pid, SIGINT);
+    assert_ended_with(f, 1);
+    assert_text_holds(f->start.err, "not drained after 1 s: 'executor' is ");
+    assert_text_holds(f->start.err, "messages behind on topic ");
+}
+
+static void a_feed_that_cannot_be_opened_leaves_no_journal(void **state)
+{
+    fixture_t *f = *state;
+    char journal[128];
+    struct stat st;
+    snprintf(journal, sizeof journal, "%s/journal", f->runtime);
+    for (int split = 0; split < 2; split++) {
+        assert_int_equal(run(f, "start", "--feed", "itch:/nowhere/at.all", "--journal", journal, "--layout",
+                             split ? "split" : "fused", NULL),
+                         1);
+        assert_text_holds(f->start.err, "stage 'feed' failed: ");
+        assert_text_holds(f->start.err, "/nowhere/at.all");
+        assert_string_equal(f->start.out, "");
+        assert_true(stat(journal, &st) < 0 && errno == ENOENT);
+    }
+}
+
+static void when_the_supervisor_is_killed_the_stages_go_and_the_journal_is_whole(void **state)
+{
+    fixture_t *f = *state;
+    char journal[128];
+    snprintf(journal, sizeof journal, "%s/journal", f->runtime);
+    json_decref(begin(f, 1000, ENDLESS_FEED, "--layout", "split", "--journal", journal, NULL));
+    kill(f->start.pid, SIGKILL);
+    program_wait(&f->start);
+    while (processes_of(f->bus))
+        nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+    tbus_journal_reader_t *reader;
+    tbus_journal_record_t record;
+    uint64_t records = 0;
+    int code;
+    assert_int_equal(tbus_journal_open(journal, &reader, NULL), 0);
+    while ((code = tbus_journal_next(reader, &record, NULL)) == 1)
+        records++;
+    assert_int_equal(code, 0);
+    assert_int_equal(tbus_journal_reader_end(reader), TBUS_JOURNAL_CLOSED);
+    assert_true(records >= 1000);
+    tbus_journal_reader_close(reader);
+
+    assert_int_equal(files_in_run_directory(f), 2); /* what it could not tidy up, the next one does */
+    assert_int_equal(run(f, "start", SHORT_FEED, NULL), 0);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(a_signal_drains_and_ends_well),
+        TEST(a_signal_to_the_whole_group_reaches_the_supervisor_alone),
+        TEST(stop_returns_when_the_run_has_ended),
+        TEST(a_second_signal_ends_it_at_once),
+        TEST(a_stage_that_is_killed_ends_the_run_with_its_name),
+        TEST(a_process_of_several_stages_is_named_with_all_of_them),
+        TEST(a_stage_that_fails_says_why),
+        TEST(a_stage_that_hangs_is_named_when_the_run_cannot_be_drained),
+        TEST(a_feed_that_cannot_be_opened_leaves_no_journal),
+        TEST(when_the_supervisor_is_killed_the_stages_go_and_the_journal_is_whole),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
