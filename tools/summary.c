@@ -82,14 +82,14 @@ static uint64_t taken_by_consumers(const tbus_ring_t *ring)
 {
     uint64_t sum = 0;
     for (uint32_t i = 0; i < TBUS_RING_SUBS_MAX; i++)
-        if (ring->shared->subs[i].role == TBUS_CONSUMER)
+        if (tbus_load_relaxed_u32(&ring->shared->subs[i].role) == TBUS_CONSUMER)
             sum += taken(&ring->shared->subs[i]);
     return sum;
 }
 
 static json_t *subscriber(const tbus_ring_t *ring, const tbus_ring_sub_t *sub, uint64_t published, bool ended)
 {
-    bool competes = sub->role == TBUS_CONSUMER;
+    bool competes = tbus_load_relaxed_u32(&sub->role) == TBUS_CONSUMER;
     uint64_t done = competes ? taken_by_consumers(ring) : taken(sub);
     uint64_t open = published > done ? published - done : 0;
     json_t *object = json_object();

@@ -3,28 +3,6 @@
 
 #include <string.h>
 
-/* The newest position and its sequence that belong together. */
-static void tail_pair(const tbus_ring_t *ring, uint64_t *out_position, uint64_t *out_seq)
-{
-    const tbus_ring_shared_t *s = ring->shared;
-    if (ring->several_publishers) {
-        *out_position = *out_seq = tbus_load_acquire_u64(&s->tail);
-        return;
-    }
-    /* The publisher changes the pair every so many messages and takes a few ns for it; bounded all the same,
-     * for a publisher that was killed in between: the position alone is then right, and the sequence within
-     * that step. */
-    for (unsigned turns = 0; turns < 1000; turns++) {
-        uint64_t before = tbus_load_acquire_u64(&s->tail_version); /* T2 pairs T1 (publish_tail) */
-        *out_position = tbus_load_acquire_u64(&s->tail);
-        *out_seq = tbus_load_acquire_u64(&s->tail_seq);
-        tbus_fence_acquire();
-        if (!(before & 1) && tbus_load_relaxed_u64(&s->tail_version) == before)
-            return;
-        tbus_pause();
-    }
-}
-
 /* Positions below this may be overwritten at any moment. */
 static uint64_t safe_from(const tbus_ring_t *ring)
 {
@@ -51,7 +29,7 @@ static void resynchronise(tbus_observer_t *o)
 {
     uint64_t position = safe_from(&o->ring) + o->ring.slot_count / 16;
     uint64_t tail, tail_seq;
-    tail_pair(&o->ring, &tail, &tail_seq);
+    tbus_ring_end(&o->ring, &tail, &tail_seq);
     for (; (int64_t)(tail - position) > 0; position++) {
         int64_t ahead;
         uint64_t word = tbus_load_acquire_u64(tbus_ring_slot(&o->ring, position));
@@ -72,7 +50,7 @@ int tbus_observer_join(const tbus_ring_t *ring, enum tbus_observe_from from, tbu
 {
     (void)err;
     tbus_observer_t o = {.ring = *ring};
-    tail_pair(ring, &o.position, &o.seq);
+    tbus_ring_end(ring, &o.position, &o.seq);
     if (from == TBUS_FROM_OLDEST) {
         uint64_t tail = o.position;
         if (tail - ring->first_seq <= ring->slot_count - ring->slot_count / 8) {

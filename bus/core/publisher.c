@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <tickbus/publisher.h>
 
+#include "bus/core/place.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <linux/futex.h>
@@ -16,9 +18,10 @@ static uint64_t gate_end(const tbus_ring_t *ring, uint64_t position)
     uint64_t slowest = position;
     for (unsigned i = 0; i < TBUS_RING_SUBS_MAX; i++) {
         const tbus_ring_sub_t *sub = &s->subs[i];
-        /* G2 pairs G1 (tbus_ring_reserve). */
+        /* G2 pairs G1 (open_gate in place.c). */
         uint32_t state = tbus_load_acquire_u32(&sub->state);
-        if (state == TBUS_SUB_VACANT || state == TBUS_SUB_EVICTED || sub->role == TBUS_CONSUMER)
+        if (state == TBUS_SUB_VACANT || state == TBUS_SUB_EVICTED ||
+            tbus_load_relaxed_u32(&sub->role) == TBUS_CONSUMER)
             continue;
         /* G4 pairs G3 (tbus_subscriber_flush): else a payload is overwritten that a subscriber still reads.
          */
@@ -109,6 +112,8 @@ bool tbus_publisher_refresh(tbus_publisher_t *p, uint64_t slots)
     tbus_ring_shared_t *s = p->ring.shared;
     uint64_t step = p->ring.slot_count / 16;
     uint64_t want = p->position + (slots > step ? slots : step);
+    if (p->fence)
+        tbus_fence_full(); /* pairs open_gate in place.c: the tail was stored last time, the gate is looked at now */
     uint64_t end = gate_end(&p->ring, p->position);
     if ((int64_t)(end - want) > 0)
         end = want;
@@ -243,21 +248,22 @@ static bool evict_slowest(tbus_publisher_t *p)
 {
     tbus_ring_shared_t *s = p->ring.shared;
     uint64_t behind_max = 0;
+    uint64_t slowest_word = 0;
     tbus_ring_sub_t *slowest = NULL;
     uint64_t tail = p->ring.several_publishers ? tbus_load_acquire_u64(&s->tail) : p->position;
     for (unsigned i = 0; i < TBUS_RING_SUBS_MAX; i++) {
         tbus_ring_sub_t *sub = &s->subs[i];
-        uint32_t state = tbus_load_acquire_u32(&sub->state);
+        uint64_t word = tbus_place_load(sub);
+        uint32_t state = (uint32_t)word;
         uint64_t behind = tail - tbus_load_acquire_u64(&sub->progress);
-        if ((state != TBUS_SUB_ACTIVE && state != TBUS_SUB_RESERVED) || sub->role == TBUS_CONSUMER ||
-            behind <= behind_max)
+        if ((state != TBUS_SUB_ACTIVE && state != TBUS_SUB_RESERVED) ||
+            tbus_load_relaxed_u32(&sub->role) == TBUS_CONSUMER || behind <= behind_max)
             continue;
         behind_max = behind;
+        slowest_word = word;
         slowest = sub;
     }
-    uint32_t active = TBUS_SUB_ACTIVE, reserved = TBUS_SUB_RESERVED;
-    if (!slowest || !(tbus_cas_u32(&slowest->state, &active, TBUS_SUB_EVICTED) ||
-                      tbus_cas_u32(&slowest->state, &reserved, TBUS_SUB_EVICTED)))
+    if (!slowest || !tbus_place_evict(slowest, slowest_word))
         return false;
     /* E1 pairs E2 (peek_copy in subscriber.c): the evicted sees that before it could see a newer payload. */
     tbus_fence_release();

@@ -17,7 +17,7 @@ static bool all_taken(tbus_bus_t *bus, uint64_t *out_sum)
             if (tbus_load_acquire_u32(&sub->state) == TBUS_SUB_VACANT)
                 continue;
             uint64_t taken = tbus_load_relaxed_u64(&sub->consumed) + tbus_load_relaxed_u64(&sub->tombs);
-            if (sub->role == TBUS_CONSUMER) {
+            if (tbus_load_relaxed_u32(&sub->role) == TBUS_CONSUMER) {
                 by_consumers += taken;
                 competing = true;
             } else if (taken != published) {

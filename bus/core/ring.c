@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <tickbus/ring.h>
+#include "bus/core/place.h"
 
 #include <string.h>
 
@@ -160,43 +160,31 @@ int tbus_ring_join(void *memory, size_t bytes, bool writable, tbus_ring_t *out_r
     return 0;
 }
 
-int tbus_ring_reserve(tbus_ring_t *ring, const char *name, enum tbus_sub_role role, tbus_error_t *err)
-{
-    tbus_ring_shared_t *s = ring->shared;
-    if (role == TBUS_CONSUMER && !ring->competing)
-        return tbus_fail(err, -TBUS_EKIND, "topic '%s' is %s: nobody competes for its messages", s->name,
-                         tbus_ring_kind_name(ring->kind));
-    if (!tbus_name_fits(name))
-        return tbus_fail(err, -TBUS_EGEOMETRY, "topic '%s': subscriber name '%s' is empty or longer than %u",
-                         s->name, name, TBUS_NAME_MAX - 1);
-    int vacant = -1;
-    for (int i = (int)TBUS_RING_SUBS_MAX - 1; i >= 0; i--) {
-        if (tbus_load_acquire_u32(&s->subs[i].state) == TBUS_SUB_VACANT)
-            vacant = i;
-        else if (!strncmp(s->subs[i].name, name, TBUS_NAME_MAX))
-            return tbus_fail(err, -TBUS_EEXISTS, "topic '%s' has a subscriber '%s' already", s->name, name);
-    }
-    if (vacant < 0)
-        return tbus_fail(err, -TBUS_EFULL, "topic '%s' has %u subscribers already", s->name,
-                         TBUS_RING_SUBS_MAX);
-    tbus_ring_sub_t *sub = &s->subs[vacant];
-    memset(sub->name, 0, sizeof sub->name);
-    memcpy(sub->name, name, strlen(name));
-    sub->role = role;
-    tbus_store_relaxed_u32(&sub->owner, 0);
-    tbus_store_relaxed_u64(&sub->progress, tbus_load_relaxed_u64(&s->tail));
-    tbus_store_relaxed_u64(&sub->consumed, 0);
-    tbus_store_relaxed_u64(&sub->tombs, 0);
-    /* G1 pairs G2 (gate in publisher.c): else a publisher waits for a subscriber whose progress is not set
-     * yet. */
-    tbus_store_release_u32(&sub->state, TBUS_SUB_RESERVED);
-    return vacant;
-}
-
 uint64_t tbus_ring_published(const tbus_ring_t *ring)
 {
     const tbus_ring_shared_t *s = ring->shared;
     return tbus_load_acquire_u64(ring->several_publishers ? &s->tail : &s->tail_seq) - ring->first_seq;
+}
+
+bool tbus_ring_end(const tbus_ring_t *ring, uint64_t *out_position, uint64_t *out_seq)
+{
+    const tbus_ring_shared_t *s = ring->shared;
+    if (ring->several_publishers) {
+        *out_position = *out_seq = tbus_load_acquire_u64(&s->tail);
+        return true;
+    }
+    /* The publisher changes the pair every so many messages and takes a few ns for it. */
+    for (unsigned turns = 0; turns < 1000; turns++) {
+        uint64_t before =
+            tbus_load_acquire_u64(&s->tail_version); /* T2 pairs T1 (store_tail in publisher.c) */
+        *out_position = tbus_load_acquire_u64(&s->tail);
+        *out_seq = tbus_load_acquire_u64(&s->tail_seq);
+        tbus_fence_acquire();
+        if (!(before & 1) && tbus_load_relaxed_u64(&s->tail_version) == before)
+            return true;
+        tbus_pause();
+    }
+    return false;
 }
 
 int tbus_ring_slowest(const tbus_ring_t *ring, uint64_t *out_lag)
@@ -241,18 +229,6 @@ static bool repair_slot(tbus_ring_t *ring, uint64_t index, uint32_t dead_owner)
     return true;
 }
 
-/* A place whose holder died is given up; one that it was about to take is free to be taken again. */
-static bool repair_place(tbus_ring_sub_t *sub, uint32_t dead_owner)
-{
-    if (tbus_load_acquire_u32(&sub->owner) != dead_owner)
-        return false;
-    uint32_t state = tbus_load_acquire_u32(&sub->state);
-    uint32_t owner = dead_owner;
-    if (state == TBUS_SUB_RESERVED)
-        return tbus_cas_u32(&sub->owner, &owner, 0);
-    return state != TBUS_SUB_VACANT && tbus_cas_u32(&sub->state, &state, TBUS_SUB_VACANT);
-}
-
 int tbus_ring_repair(tbus_ring_t *ring, uint32_t dead_owner)
 {
     int repaired = 0;
@@ -261,7 +237,7 @@ int tbus_ring_repair(tbus_ring_t *ring, uint32_t dead_owner)
         for (uint64_t i = 0; i < ring->slot_count; i++)
             repaired += repair_slot(ring, i, dead_owner);
     for (unsigned i = 0; i < TBUS_RING_SUBS_MAX; i++)
-        repaired += repair_place(&ring->shared->subs[i], dead_owner);
+        repaired += tbus_place_repair(&ring->shared->subs[i], dead_owner);
     if (repaired)
         tbus_ring_nudge(ring);
     return repaired;
@@ -271,7 +247,7 @@ int tbus_ring_repair(tbus_ring_t *ring, uint32_t dead_owner)
 
 static void note_owner(uint64_t *owners, uint32_t owner)
 {
-    if (owner)
+    if (owner && owner <= TBUS_OWNERS_MAX)
         owners[owner / 64] |= UINT64_C(1) << (owner % 64);
 }
 
@@ -286,8 +262,7 @@ int tbus_ring_heal(tbus_ring_t *ring, tbus_dead_t dead, void *context)
                 note_owner(owners, tbus_slot_owner(word));
         }
     for (unsigned i = 0; i < TBUS_RING_SUBS_MAX; i++)
-        if (tbus_load_acquire_u32(&ring->shared->subs[i].state) != TBUS_SUB_VACANT)
-            note_owner(owners, tbus_load_relaxed_u32(&ring->shared->subs[i].owner) & 0xff);
+        note_owner(owners, tbus_load_relaxed_u32(&ring->shared->subs[i].owner));
     int repaired = 0;
     for (uint32_t owner = 1; owner <= TBUS_OWNERS_MAX; owner++)
         if (owners[owner / 64] >> (owner % 64) & 1 && dead(context, owner))

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <tickbus/subscriber.h>
 
+#include "bus/core/place.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -10,9 +12,52 @@ static int find_place(const tbus_ring_t *ring, const char *name)
 {
     for (int i = 0; i < (int)TBUS_RING_SUBS_MAX; i++)
         if (tbus_load_acquire_u32(&ring->shared->subs[i].state) != TBUS_SUB_VACANT &&
-            !strncmp(ring->shared->subs[i].name, name, TBUS_NAME_MAX))
+            tbus_place_is(&ring->shared->subs[i], name))
             return i;
     return -1;
+}
+
+/* What a handle needs of the heap. */
+static int make_scratch(const tbus_ring_t *ring, enum tbus_sub_role role, unsigned char **out_scratch,
+                        tbus_error_t *err)
+{
+    bool evictable = ring->policy == TBUS_EVICT_SLOWEST && role != TBUS_CONSUMER;
+    *out_scratch = NULL;
+    if (ring->msg_bytes_max <= ring->payload_bytes && ring->msg_bytes_max <= TBUS_SLOT_LENGTH_MAX &&
+        !evictable)
+        return 0;
+    *out_scratch = (unsigned char *)aligned_alloc(64, ((size_t)ring->msg_bytes_max + 63) & ~(size_t)63);
+    return *out_scratch ? 0
+                        : tbus_fail(err, -ENOMEM, "topic '%s': no memory for messages of %u bytes",
+                                    ring->shared->name, ring->msg_bytes_max);
+}
+
+static void make_handle(const tbus_ring_t *ring, int place, uint32_t owner, unsigned char *scratch,
+                        tbus_subscriber_t *out_subscriber)
+{
+    const tbus_ring_sub_t *sub = &ring->shared->subs[place];
+    uint64_t position = tbus_load_relaxed_u64(&sub->progress);
+    uint32_t role = tbus_load_relaxed_u32(&sub->role);
+    *out_subscriber = (tbus_subscriber_t){
+        .ring = *ring,
+        .position = position,
+        .seq = tbus_load_relaxed_u64(&sub->first_seq),
+        .published = position,
+        .interval = ring->slot_count / 16,
+        .consumed = tbus_load_relaxed_u64(&sub->consumed),
+        .index = (uint32_t)place,
+        .owner = owner,
+        .competing = role == TBUS_CONSUMER,
+        .fence = !tbus_membarrier_register(),
+        .evictable = ring->policy == TBUS_EVICT_SLOWEST && role != TBUS_CONSUMER,
+        .scratch = scratch,
+    };
+}
+
+static int refuse_read_only(const tbus_ring_t *ring, tbus_error_t *err)
+{
+    return tbus_fail(err, -TBUS_EKIND, "topic '%s' is mapped read-only: only observing is possible",
+                     ring->shared->name);
 }
 
 int tbus_subscriber_join(const tbus_ring_t *ring, const char *name, uint32_t owner,
@@ -20,45 +65,47 @@ int tbus_subscriber_join(const tbus_ring_t *ring, const char *name, uint32_t own
 {
     const char *topic = ring->shared->name;
     if (!ring->writable)
-        return tbus_fail(err, -TBUS_EKIND, "topic '%s' is mapped read-only: only observing is possible",
-                         topic);
+        return refuse_read_only(ring, err);
     int place = find_place(ring, name);
     if (place < 0)
         return tbus_fail(err, -TBUS_ENOTFOUND, "topic '%s' has no place reserved for subscriber '%s'", topic,
                          name);
     tbus_ring_sub_t *sub = &ring->shared->subs[place];
-    unsigned char *scratch = NULL;
-    bool evictable = ring->policy == TBUS_EVICT_SLOWEST && sub->role != TBUS_CONSUMER;
-    if (ring->msg_bytes_max > ring->payload_bytes || ring->msg_bytes_max > TBUS_SLOT_LENGTH_MAX ||
-        evictable) {
-        scratch = (unsigned char *)aligned_alloc(64, ((size_t)ring->msg_bytes_max + 63) & ~(size_t)63);
-        if (!scratch)
-            return tbus_fail(err, -ENOMEM, "topic '%s': no memory for messages of %u bytes", topic,
-                             ring->msg_bytes_max);
-    }
-    /* The owner first: once the place is ACTIVE, a repairer may ask whose it is. */
-    uint32_t nobody = 0;
-    uint32_t state = TBUS_SUB_RESERVED;
-    if (!tbus_cas_u32(&sub->owner, &nobody, owner) || !tbus_cas_u32(&sub->state, &state, TBUS_SUB_ACTIVE)) {
+    unsigned char *scratch;
+    int code = make_scratch(ring, (enum tbus_sub_role)tbus_load_relaxed_u32(&sub->role), &scratch, err);
+    if (code < 0)
+        return code;
+    code = tbus_place_take(sub, owner);
+    if (code < 0) {
         free(scratch);
-        return tbus_fail(err, -TBUS_EEXISTS, "topic '%s': the place of subscriber '%s' is taken", topic,
-                         name);
+        return tbus_fail(err, code,
+                         code == -TBUS_EEVICTED
+                             ? "topic '%s': subscriber '%s' was too slow to come and lost its place"
+                             : "topic '%s': the place of subscriber '%s' is taken",
+                         topic, name);
     }
-    uint64_t position = tbus_load_relaxed_u64(&sub->progress);
-    *out_subscriber = (tbus_subscriber_t){
-        .ring = *ring,
-        .position = position,
-        /* A place is reserved before the first message, where position and sequence agree. */
-        .seq = position,
-        .published = position,
-        .interval = ring->slot_count / 16,
-        .index = (uint32_t)place,
-        .owner = owner,
-        .competing = sub->role == TBUS_CONSUMER,
-        .fence = !tbus_membarrier_register(),
-        .evictable = evictable,
-        .scratch = scratch,
-    };
+    make_handle(ring, place, owner, scratch, out_subscriber);
+    return 0;
+}
+
+int tbus_subscriber_join_late(const tbus_ring_t *ring, const char *name, enum tbus_sub_role role,
+                              uint32_t owner, tbus_subscriber_t *out_subscriber, tbus_error_t *err)
+{
+    if (!ring->writable)
+        return refuse_read_only(ring, err);
+    if (owner == 0 || owner > TBUS_OWNERS_MAX)
+        return tbus_fail(err, -EINVAL, "topic '%s': participant number %u is not in 1..%u",
+                         ring->shared->name, owner, TBUS_OWNERS_MAX);
+    unsigned char *scratch;
+    int code = make_scratch(ring, role, &scratch, err);
+    if (code < 0)
+        return code;
+    int place = tbus_place_open(ring, name, role, TBUS_SUB_ACTIVE, owner, err);
+    if (place < 0) {
+        free(scratch);
+        return place;
+    }
+    make_handle(ring, place, owner, scratch, out_subscriber);
     return 0;
 }
 
@@ -67,7 +114,7 @@ void tbus_subscriber_leave(tbus_subscriber_t *s)
     if (!s->ring.shared)
         return;
     tbus_subscriber_flush(s);
-    tbus_store_release_u32(&s->ring.shared->subs[s->index].state, TBUS_SUB_VACANT);
+    tbus_place_leave(&s->ring.shared->subs[s->index], s->owner);
     tbus_ring_wake_publishers(s->ring.shared);
     free(s->scratch);
     *s = (tbus_subscriber_t){0};

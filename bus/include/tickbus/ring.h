@@ -76,18 +76,21 @@ typedef struct tbus_ring_spec {
 enum tbus_sub_state { TBUS_SUB_VACANT = 0, TBUS_SUB_RESERVED = 1, TBUS_SUB_ACTIVE = 2, TBUS_SUB_EVICTED = 3 };
 enum tbus_sub_role { TBUS_SUBSCRIBER = 1, TBUS_CONSUMER = 2 };
 
-/* Written by: its subscriber, but for `bell` (publishers, to wake it). */
+/* Written by: its subscriber; `state` also by publishers (to evict it) and repairers, `bell` by publishers (to wake it). */
 typedef struct tbus_ring_sub {
     tbus_atomic_u64_t progress; /*   0 slots below this position are done with */
-    tbus_atomic_u64_t consumed; /*   8 messages taken, for people to read */
-    tbus_atomic_u64_t tombs;    /*  16 sequences that were no message */
-    tbus_atomic_u32_t state;    /*  24 enum tbus_sub_state */
-    uint32_t role;              /*  28 enum tbus_sub_role */
-    tbus_atomic_u32_t owner;    /*  32 participant number; 0 while reserved */
+    tbus_atomic_u64_t
+        consumed; /*   8 messages taken, for people to read; those before a late comer count as taken */
+    tbus_atomic_u64_t tombs; /*  16 sequences that were no message */
+    tbus_atomic_u32_t state; /*  24 enum tbus_sub_state; changes together with `owner` */
+    tbus_atomic_u32_t owner; /*  28 participant number; 0: nobody's yet */
+    tbus_atomic_u32_t role;  /*  32 enum tbus_sub_role */
     uint32_t pad0;
     char name[TBUS_NAME_MAX]; /*  40 */
     tbus_atomic_u32_t bell; /*  64 futex: rung by a publisher that saw this subscriber's bit in `sleepers` */
-    uint8_t pad1[60];
+    uint32_t pad1;
+    tbus_atomic_u64_t first_seq; /*  72 sequence of the message at `progress` when the place was set up */
+    uint8_t pad2[48];
 } tbus_ring_sub_t;
 
 typedef struct tbus_ring_shared {
@@ -137,7 +140,10 @@ typedef struct tbus_ring_shared {
 #define TBUS_STATIC_ASSERT(c) _Static_assert(c, #c)
 #endif
 TBUS_STATIC_ASSERT(sizeof(tbus_ring_sub_t) == 128);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_sub_t, state) == 24);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_sub_t, owner) == 28);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_sub_t, bell) == 64);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_sub_t, first_seq) == 72);
 TBUS_STATIC_ASSERT(sizeof(tbus_ring_shared_t) == TBUS_RING_SLOTS_AT);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, tail) == 128);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, head) == 256);
@@ -174,14 +180,17 @@ int tbus_ring_format(void *memory, size_t bytes, const tbus_ring_spec_t *spec, t
  * and against `bytes` before anything is believed. -TBUS_EMAGIC, -TBUS_EABI, -TBUS_EGEOMETRY. */
 int tbus_ring_join(void *memory, size_t bytes, bool writable, tbus_ring_t *out_ring, tbus_error_t *err);
 
-/* Keep a place for a subscriber that will join later: from now on publishers wait for it. Returns its index;
- * -TBUS_EFULL when all places are taken, -TBUS_EEXISTS for a second one of that name or a second subscriber
- * of an SPSC ring that is not a recorder's follower, -TBUS_EKIND for a TBUS_CONSUMER on a ring where nobody
- * competes. Cold; one caller at a time (the supervisor). */
+/* Keep a place for a subscriber that will join later: from now on publishers wait for it. Returns its index; -TBUS_EFULL when all places
+ * are taken, -TBUS_EEXISTS for a second one of that name, -TBUS_EKIND for a TBUS_CONSUMER on a ring where nobody competes, -EAGAIN as
+ * tbus_subscriber_join_late. Publishers may be at work. Cold; one caller at a time (the supervisor). */
 int tbus_ring_reserve(tbus_ring_t *ring, const char *name, enum tbus_sub_role role, tbus_error_t *err);
 
 /* Messages published so far, as of the last flush of a single publisher, exact with several. */
 uint64_t tbus_ring_published(const tbus_ring_t *ring);
+
+/* Behind the newest message: the position there, and the sequence that the next one will have; of a single publisher, as of its last
+ * flush. False: the publisher was stopped or killed while it stored them, they may not belong together. */
+bool tbus_ring_end(const tbus_ring_t *ring, uint64_t *out_position, uint64_t *out_seq);
 
 /* The index of the gating subscriber that is furthest behind, or -1 when there is none. Its name:
  * ring->shared->subs[i].name. */

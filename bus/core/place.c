@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bus/core/place.h"
+
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define NOBODY    0u
+#define RESERVING 256u /* no participant's number: a place that is being reserved */
+
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_sub_t, state) % 8 == 0);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_sub_t, owner) == offsetof(tbus_ring_sub_t, state) + 4);
+TBUS_STATIC_ASSERT(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
+
+/* A vacant place, ours from now on. */
+static tbus_ring_sub_t *take_vacant(const tbus_ring_t *ring, uint32_t owner)
+{
+    for (unsigned i = 0; i < TBUS_RING_SUBS_MAX; i++)
+        if (tbus_place_cas(&ring->shared->subs[i], tbus_place_word(TBUS_SUB_VACANT, NOBODY),
+                           tbus_place_word(TBUS_SUB_VACANT, owner)))
+            return &ring->shared->subs[i];
+    return NULL;
+}
+
+bool tbus_place_is(const tbus_ring_sub_t *place, const char *name)
+{
+    char held[TBUS_NAME_MAX];
+    tbus_words_load(held, place->name, sizeof held);
+    return !strncmp(held, name, sizeof held);
+}
+
+static bool is_taken(const tbus_ring_t *ring, const char *name)
+{
+    for (unsigned i = 0; i < TBUS_RING_SUBS_MAX; i++)
+        if (tbus_load_acquire_u32(&ring->shared->subs[i].state) != TBUS_SUB_VACANT &&
+            tbus_place_is(&ring->shared->subs[i], name))
+            return true;
+    return false;
+}
+
+/* The end of the ring, for a place from which nothing may be missing. */
+static bool find_end(const tbus_ring_t *ring, uint64_t *out_position, uint64_t *out_seq)
+{
+    for (unsigned turns = 0; turns < 100; turns++) {
+        if (tbus_ring_end(ring, out_position, out_seq))
+            return true;
+        sched_yield();
+    }
+    return false;
+}
+
+static void set_start(const tbus_ring_t *ring, tbus_ring_sub_t *place, uint64_t position, uint64_t seq)
+{
+    tbus_store_relaxed_u64(&place->progress, position);
+    tbus_store_relaxed_u64(&place->first_seq, seq);
+    /* A consumer counts what it took itself; for others everything before them counts as done. */
+    tbus_store_relaxed_u64(&place->consumed,
+                           tbus_load_relaxed_u32(&place->role) == TBUS_CONSUMER ? 0 : seq - ring->first_seq);
+    tbus_store_relaxed_u64(&place->tombs, 0);
+}
+
+/* Publishers take room in steps without looking at the gate again, and one may be about to store its tail: so the end is looked up once
+ * more after every publisher is sure to see us at its next look. What a publisher may still write without having seen us is less than half
+ * a ring further on: two steps of room, or two of the longest messages. */
+static bool open_gate(const tbus_ring_t *ring, tbus_ring_sub_t *place, enum tbus_sub_state state,
+                      uint32_t owner)
+{
+    uint64_t position, seq;
+    if (!find_end(ring, &position, &seq))
+        return false;
+    set_start(ring, place, position, seq);
+    /* G1 pairs G2 (gate_end in publisher.c): else a publisher waits for a subscriber whose progress is not set yet. */
+    tbus_place_cas(place, tbus_place_word(TBUS_SUB_VACANT, owner), tbus_place_word(state, owner));
+    /* Pairs with the order "store the tail, then look at the gate" of tbus_publisher_refresh: either it sees us at this look, or we see
+     * the tail that it stored before. */
+    tbus_fence_full();
+    syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0);
+    if (!find_end(ring, &position, &seq))
+        return false;
+    set_start(ring, place, position, seq);
+    return true;
+}
+
+int tbus_place_open(const tbus_ring_t *ring, const char *name, enum tbus_sub_role role,
+                    enum tbus_sub_state state, uint32_t owner, tbus_error_t *err)
+{
+    const char *topic = ring->shared->name;
+    if (role == TBUS_CONSUMER && !ring->competing)
+        return tbus_fail(err, -TBUS_EKIND, "topic '%s' is %s: nobody competes for its messages", topic,
+                         tbus_ring_kind_name(ring->kind));
+    if (!tbus_name_fits(name))
+        return tbus_fail(err, -TBUS_EGEOMETRY, "topic '%s': subscriber name '%s' is empty or longer than %u",
+                         topic, name, TBUS_NAME_MAX - 1);
+    if (is_taken(ring, name))
+        return tbus_fail(err, -TBUS_EEXISTS, "topic '%s' has a subscriber '%s' already", topic, name);
+    uint32_t holder = owner ? owner : RESERVING;
+    tbus_ring_sub_t *place = take_vacant(ring, holder);
+    if (!place)
+        return tbus_fail(err, -TBUS_EFULL, "topic '%s' has %u subscribers already", topic,
+                         TBUS_RING_SUBS_MAX);
+    char padded[TBUS_NAME_MAX] = {0};
+    memcpy(padded, name, strlen(name));
+    tbus_words_store(place->name, padded, sizeof padded);
+    tbus_store_relaxed_u32(&place->role, role);
+    if (!open_gate(ring, place, state, holder)) {
+        tbus_place_leave(place, holder);
+        return tbus_fail(
+            err, -EAGAIN,
+            "topic '%s': its publisher died or was stopped in the middle of saying how far it is; "
+            "try again when it goes on or has a successor",
+            topic);
+    }
+    if (!owner) /* from now on whoever has the name may take it */
+        tbus_place_cas(place, tbus_place_word(state, RESERVING), tbus_place_word(state, NOBODY));
+    return (int)(place - ring->shared->subs);
+}
+
+int tbus_ring_reserve(tbus_ring_t *ring, const char *name, enum tbus_sub_role role, tbus_error_t *err)
+{
+    return tbus_place_open(ring, name, role, TBUS_SUB_RESERVED, NOBODY, err);
+}
+
+int tbus_place_take(tbus_ring_sub_t *place, uint32_t owner)
+{
+    if (tbus_place_cas(place, tbus_place_word(TBUS_SUB_RESERVED, NOBODY),
+                       tbus_place_word(TBUS_SUB_ACTIVE, owner)))
+        return 0;
+    bool evicted = tbus_place_cas(place, tbus_place_word(TBUS_SUB_EVICTED, NOBODY),
+                                  tbus_place_word(TBUS_SUB_VACANT, NOBODY));
+    return evicted ? -TBUS_EEVICTED : -TBUS_EEXISTS;
+}
+
+bool tbus_place_evict(tbus_ring_sub_t *place, uint64_t word)
+{
+    uint32_t state = (uint32_t)word;
+    return (state == TBUS_SUB_ACTIVE || state == TBUS_SUB_RESERVED) &&
+           tbus_place_cas(place, word, tbus_place_word(TBUS_SUB_EVICTED, (uint32_t)(word >> 32)));
+}
+
+void tbus_place_leave(tbus_ring_sub_t *place, uint32_t owner)
+{
+    uint64_t word = tbus_place_load(place);
+    /* A publisher may evict us at this very moment; nobody else changes what is ours. */
+    while (word >> 32 == owner && !tbus_place_cas(place, word, tbus_place_word(TBUS_SUB_VACANT, NOBODY)))
+        word = tbus_place_load(place);
+}
+
+bool tbus_place_repair(tbus_ring_sub_t *place, uint32_t dead_owner)
+{
+    uint64_t word = tbus_place_load(place);
+    while (word >> 32 == dead_owner) {
+        uint32_t state = (uint32_t)word == TBUS_SUB_RESERVED ? TBUS_SUB_RESERVED : TBUS_SUB_VACANT;
+        if (tbus_place_cas(place, word, tbus_place_word(state, NOBODY)))
+            return true;
+        word = tbus_place_load(place);
+    }
+    return false;
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Places of subscribers: late comers, those that come too late, and places that change hands while somebody looks at them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bus/core/place.h"
+
+#include <tickbus/publisher.h>
+#include <tickbus/subscriber.h>
+
+static tbus_ring_t make_ring(enum tbus_ring_kind kind, enum tbus_policy policy, uint64_t first_seq)
+{
+    tbus_ring_spec_t spec = {.name = "place",
+                             .kind = kind,
+                             .slot_bytes = 64,
+                             .slot_count = 64,
+                             .msg_bytes_max = kind == TBUS_BROADCAST ? 300 : 0,
+                             .first_seq = first_seq,
+                             .policy = policy};
+    size_t bytes = tbus_ring_footprint(&spec);
+    void *memory = aligned_alloc(4096, (bytes + 4095) & ~(size_t)4095);
+    tbus_ring_t ring;
+    assert_non_null(memory);
+    assert_int_equal(tbus_ring_format(memory, bytes, &spec, NULL), 0);
+    assert_int_equal(tbus_ring_join(memory, bytes, true, &ring, NULL), 0);
+    return ring;
+}
+
+static tbus_publisher_t publisher(tbus_ring_t *ring)
+{
+    tbus_publisher_t p;
+    assert_int_equal(tbus_publisher_join(ring, 1, &p, NULL), 0);
+    return p;
+}
+
+/* Message `number`, every third over several slots where the ring has such. */
+static enum tbus_publish publish(tbus_publisher_t *p, uint64_t number)
+{
+    unsigned char text[300] = {0};
+    memcpy(text, &number, 8);
+    size_t bytes = p->ring.msg_bytes_max == sizeof text && number % 3 == 0 ? sizeof text : 8;
+    return tbus_publish_try(p, text, bytes);
+}
+
+static bool receive(tbus_subscriber_t *s, uint64_t *out_number)
+{
+    size_t bytes;
+    const void *message = tbus_peek(s, &bytes);
+    assert_int_equal(s->error, 0);
+    if (!message)
+        return false;
+    memcpy(out_number, message, 8);
+    tbus_advance(s);
+    return true;
+}
+
+static const enum tbus_ring_kind kinds[] = {TBUS_SPSC, TBUS_BROADCAST, TBUS_BROADCAST_MP, TBUS_MPMC};
+static const uint64_t starts[] = {1,
+                                  (UINT64_C(1) << 32) - 3,
+                                  (UINT64_C(1) << 45) - 3,
+                                  (UINT64_C(1) << 48) - 3,
+                                  (UINT64_C(1) << 63) - 3,
+                                  UINT64_MAX - 2};
+
+static void a_late_comer_starts_where_the_ring_is_and_misses_nothing_from_there(void **state)
+{
+    (void)state;
+    for (unsigned k = 0; k < 4; k++)
+        for (unsigned w = 0; w < sizeof starts / sizeof *starts; w++) {
+            tbus_ring_t ring = make_ring(kinds[k], TBUS_BLOCK, starts[w]);
+            tbus_publisher_t p = publisher(&ring);
+            tbus_subscriber_t consumer = {0};
+            if (ring.competing)
+                assert_int_equal(
+                    tbus_subscriber_join_late(&ring, "consumer", TBUS_CONSUMER, 3, &consumer, NULL), 0);
+            uint64_t number = 0, got;
+            for (unsigned before = 0; before < 150; before += 7) {
+                for (unsigned i = 0; i < before; i++, number++) {
+                    assert_int_equal(publish(&p, number), TBUS_PUBLISHED);
+                    if (ring.competing)
+                        assert_true(receive(&consumer, &got));
+                }
+                tbus_subscriber_t late;
+                assert_int_equal(tbus_subscriber_join_late(&ring, "late", TBUS_SUBSCRIBER, 2, &late, NULL),
+                                 0);
+                uint64_t lag = 1000;
+                tbus_publisher_flush(&p);
+                assert_true(tbus_ring_slowest(&ring, &lag) >= 0);
+                assert_true(lag <= ring.slot_count / 16 ||
+                            ring.competing); /* not blamed for what was before it */
+                /* At most what a single publisher had not yet told of. */
+                uint64_t first = number;
+                if (receive(&late, &first))
+                    assert_true(number - first <= ring.slot_count / 16);
+                uint64_t expected = first == number ? number : first + 1;
+                for (unsigned i = 0; i < 9; i++, number++) {
+                    assert_int_equal(publish(&p, number), TBUS_PUBLISHED);
+                    if (ring.competing)
+                        assert_true(receive(&consumer, &got));
+                }
+                while (receive(&late, &got))
+                    assert_int_equal(got, expected++);
+                assert_int_equal(expected, number);
+                assert_int_equal(late.seq, starts[w] + number);
+                tbus_subscriber_leave(&late);
+            }
+            tbus_subscriber_leave(&consumer);
+            free(ring.shared);
+        }
+}
+
+static void publishers_wait_for_a_late_comer_as_for_anybody(void **state)
+{
+    (void)state;
+    for (unsigned k = 0; k < 3; k++) {
+        tbus_ring_t ring = make_ring(kinds[k], TBUS_BLOCK, 1);
+        tbus_publisher_t p = publisher(&ring);
+        for (uint64_t i = 0; i < 1000; i++)
+            assert_int_equal(publish(&p, 1), TBUS_PUBLISHED); /* nobody is there to wait for */
+        tbus_subscriber_t late;
+        assert_int_equal(tbus_subscriber_join_late(&ring, "late", TBUS_SUBSCRIBER, 2, &late, NULL), 0);
+        unsigned room = 0;
+        while (publish(&p, 1) == TBUS_PUBLISHED)
+            room++;
+        assert_true(room >= ring.slot_count - ring.slot_count / 16 && room <= ring.slot_count);
+        assert_true(p.blocked);
+        tbus_subscriber_leave(&late);
+        assert_int_equal(publish(&p, 1), TBUS_PUBLISHED);
+        free(ring.shared);
+    }
+}
+
+static void a_late_comer_is_refused_what_it_cannot_have(void **state)
+{
+    (void)state;
+    tbus_ring_t ring = make_ring(TBUS_BROADCAST, TBUS_BLOCK, 1);
+    tbus_error_t err = {0};
+    tbus_subscriber_t s, t;
+    assert_int_equal(tbus_subscriber_join_late(&ring, "c", TBUS_CONSUMER, 2, &s, &err), -TBUS_EKIND);
+    assert_int_equal(tbus_subscriber_join_late(&ring, "", TBUS_SUBSCRIBER, 2, &s, &err), -TBUS_EGEOMETRY);
+    assert_int_equal(
+        tbus_subscriber_join_late(&ring, "a name that is too long", TBUS_SUBSCRIBER, 2, &s, &err), 0);
+    assert_int_equal(
+        tbus_subscriber_join_late(&ring, "a name that is too long!", TBUS_SUBSCRIBER, 2, &t, &err),
+        -TBUS_EGEOMETRY);
+    assert_int_equal(
+        tbus_subscriber_join_late(&ring, "a name that is too long", TBUS_SUBSCRIBER, 3, &t, &err),
+        -TBUS_EEXISTS);
+    assert_int_equal(tbus_subscriber_join_late(&ring, "s", TBUS_SUBSCRIBER, 0, &t, &err), -EINVAL);
+    assert_int_equal(tbus_subscriber_join_late(&ring, "s", TBUS_SUBSCRIBER, 256, &t, &err), -EINVAL);
+    for (unsigned i = 1; i < TBUS_RING_SUBS_MAX; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "n%u", i);
+        assert_true(tbus_ring_reserve(&ring, name, TBUS_SUBSCRIBER, &err) >= 0);
+    }
+    assert_int_equal(tbus_subscriber_join_late(&ring, "s", TBUS_SUBSCRIBER, 3, &t, &err), -TBUS_EFULL);
+    /* A publisher that died between the two halves of its tail: what belongs together is not known until somebody goes on for it. */
+    tbus_subscriber_leave(&s);
+    tbus_store_relaxed_u64(&ring.shared->tail_version, 1);
+    assert_int_equal(tbus_subscriber_join_late(&ring, "s", TBUS_SUBSCRIBER, 3, &t, &err), -EAGAIN);
+    publisher(&ring);
+    assert_int_equal(tbus_subscriber_join_late(&ring, "s", TBUS_SUBSCRIBER, 3, &t, &err), 0);
+    tbus_subscriber_leave(&t);
+    ring.writable = false;
+    assert_int_equal(tbus_subscriber_join_late(&ring, "s", TBUS_SUBSCRIBER, 3, &t, &err), -TBUS_EKIND);
+    free(ring.shared);
+}
+
+static void the_dead_give_their_places_up_and_only_theirs(void **state)
+{
+    (void)state;
+    tbus_ring_t ring = make_ring(TBUS_BROADCAST, TBUS_BLOCK, 1);
+    tbus_subscriber_t dead, alive, next;
+    assert_int_equal(tbus_subscriber_join_late(&ring, "dead", TBUS_SUBSCRIBER, 7, &dead, NULL), 0);
+    assert_int_equal(tbus_subscriber_join_late(&ring, "alive", TBUS_SUBSCRIBER, 8, &alive, NULL), 0);
+    tbus_ring_sub_t *place = &ring.shared->subs[dead.index];
+    assert_int_equal(tbus_ring_repair(&ring, 7), 1);
+    assert_int_equal(tbus_ring_repair(&ring, 7), 0);
+    assert_int_equal(tbus_place_load(place), tbus_place_word(TBUS_SUB_VACANT, 0));
+    assert_int_equal(tbus_place_load(&ring.shared->subs[alive.index]), tbus_place_word(TBUS_SUB_ACTIVE, 8));
+    /* Killed while setting a place up: nobody was kept waiting, and the place is free again. */
+    tbus_place_cas(place, tbus_place_word(TBUS_SUB_VACANT, 0), tbus_place_word(TBUS_SUB_VACANT, 7));
+    assert_int_equal(tbus_ring_repair(&ring, 7), 1);
+    assert_int_equal(tbus_subscriber_join_late(&ring, "next", TBUS_SUBSCRIBER, 9, &next, NULL), 0);
+    assert_int_equal(next.index, dead.index);
+    free(dead.scratch);
+    tbus_subscriber_leave(&alive);
+    tbus_subscriber_leave(&next);
+    free(ring.shared);
+}
+
+/* Whoever looked at a place before it changed hands must not take it from the next holder. */
+static void a_place_that_changed_hands_is_not_taken_by_mistake(void **state)
+{
+    (void)state;
+    tbus_ring_t ring = make_ring(TBUS_BROADCAST, TBUS_EVICT_SLOWEST, 1);
+    tbus_subscriber_t first, second;
+    assert_int_equal(tbus_subscriber_join_late(&ring, "first", TBUS_SUBSCRIBER, 7, &first, NULL), 0);
+    tbus_ring_sub_t *place = &ring.shared->subs[first.index];
+    uint64_t seen = tbus_place_load(place);
+    tbus_subscriber_leave(&first);
+    assert_int_equal(tbus_subscriber_join_late(&ring, "second", TBUS_SUBSCRIBER, 8, &second, NULL), 0);
+    assert_ptr_equal(&ring.shared->subs[second.index], place);
+    assert_false(tbus_place_evict(place, seen));
+    assert_false(tbus_place_repair(place, 7));
+    tbus_place_leave(place, 7);
+    assert_int_equal(tbus_place_load(place), tbus_place_word(TBUS_SUB_ACTIVE, 8));
+    tbus_subscriber_leave(&second);
+    free(ring.shared);
+}
+
+static void who_comes_too_late_for_an_impatient_topic_is_told_why(void **state)
+{
+    (void)state;
+    tbus_ring_t ring = make_ring(TBUS_BROADCAST_MP, TBUS_EVICT_SLOWEST, 1);
+    tbus_error_t err = {0};
+    assert_true(tbus_ring_reserve(&ring, "slow", TBUS_SUBSCRIBER, &err) >= 0);
+    tbus_publisher_t p = publisher(&ring);
+    for (uint64_t i = 0; i < 100; i++)
+        assert_int_equal(tbus_publish(&p, &i, 8), TBUS_PUBLISHED);
+    tbus_subscriber_t s;
+    assert_int_equal(tbus_subscriber_join(&ring, "slow", 2, &s, &err), -TBUS_EEVICTED);
+    assert_int_equal(tbus_subscriber_join(&ring, "slow", 2, &s, &err), -TBUS_ENOTFOUND);
+    assert_int_equal(tbus_subscriber_join_late(&ring, "slow", TBUS_SUBSCRIBER, 2, &s, &err), 0);
+    assert_int_equal(tbus_publish(&p, &(uint64_t){5}, 8), TBUS_PUBLISHED);
+    uint64_t got = 0;
+    assert_true(receive(&s, &got));
+    assert_int_equal(got, 5);
+    tbus_subscriber_leave(&s);
+    free(ring.shared);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_late_comer_starts_where_the_ring_is_and_misses_nothing_from_there),
+        cmocka_unit_test(publishers_wait_for_a_late_comer_as_for_anybody),
+        cmocka_unit_test(a_late_comer_is_refused_what_it_cannot_have),
+        cmocka_unit_test(the_dead_give_their_places_up_and_only_theirs),
+        cmocka_unit_test(a_place_that_changed_hands_is_not_taken_by_mistake),
+        cmocka_unit_test(who_comes_too_late_for_an_impatient_topic_is_told_why),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
