@@ -2,8 +2,9 @@
 /* ledger.h - one strategy's positions and profit by symbol, and the counters that show them. Private to
  * strategy/.
  *
- * Counters (signed values travel as their 64 bits): position.SYMBOL (position.#LOCATE while nameless) in shares, there from the symbol's first
- * execution on; pnl.realised_e4 and pnl.unrealised_e4 over all symbols, in 1/10000 of the currency.
+ * Counters (signed values travel as their 64 bits): position.SYMBOL (position.#LOCATE while nameless) in
+ * shares, there from the symbol's first execution on; pnl.realised_e4 and pnl.unrealised_e4 over all symbols,
+ * in 1/10000 of the currency.
  */
 #ifndef TICKBUS_STRATEGY_LEDGER_H
 #define TICKBUS_STRATEGY_LEDGER_H

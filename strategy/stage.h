@@ -23,15 +23,22 @@
  * "strategy2", "strategy3".. .
  *
  * Counters:
- *    orders.sent, orders.cancels_sent     published on `orders`: their sum is what this strategy put there
- *    orders.accepted .rejected .partial .filled .cancelled .cancels_rejected     of reports about its own
- * orders orders.report_mismatches             reports about an order of its number that is not open, or that
- * are no reports position.SYMBOL, pnl.*               ledger.h books.symbols .live_orders .live_orders_max
- * .executed_shares .bbo_changes .over_reductions .duplicate_adds .malformed books.unknown_order_refs and, by
- * message type, books.unknown_order_refs.E .C .X .D .U Those of books and pnl are exact when the stage is
- * idle or has finished, and else a few thousand ticks old. Histogram "tick_to_order"
- * ("tick_to_order.2"..): from the intended time of the tick taken last to the moment a new order is
- * published.
+ *    orders.sent .cancels_sent            published on `orders`: their sum is what this strategy put there
+ *    orders.accepted .rejected .partial   reports about its own orders
+ *          .filled .cancelled
+ *          .cancels_rejected
+ *    orders.report_mismatches             reports about an order of its number that is not open, or that are
+ *                                         no reports
+ *    position.SYMBOL, pnl.*               ledger.h
+ *    books.symbols .live_orders           market_stats_t of market.h
+ *         .live_orders_max
+ *         .executed_shares .bbo_changes
+ *         .over_reductions .malformed
+ *         .duplicate_adds
+ *         .unknown_order_refs             all, and by message type: books.unknown_order_refs.E .C .X .D .U
+ * Those of books and pnl are exact when the stage is idle, has finished or has failed, and else a few thousand
+ * ticks old. Histogram "tick_to_order" ("tick_to_order.2"..): from the intended time of the tick taken last to
+ * the moment a new order is published.
  *
  * Previous on the data path: bus/market/market.h. Next: risk/stage.h.
  */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* strategy.h - what a strategy is: a few callbacks, called one at a time, in the order of events.
  *
- *    on_tick    every message of `md`, after the books took it
- *    on_bbo     the touch of a symbol changed (after on_tick of the same message)
- *    on_report  something became of one of its own orders
- *    on_timer   event time (the feed's clock, never the wall's) has reached the time asked for with
- * strat_timer_at on_wind_down  the run is ending: cancel what is open; no further new orders are taken
+ *    on_tick       every message of `md`, after the books took it
+ *    on_bbo        the touch of a symbol changed (after on_tick of the same message)
+ *    on_report     something became of one of its own orders
+ *    on_timer      event time (the feed's clock, never the wall's) has reached what strat_timer_at asked for
+ *    on_wind_down  the run is ending: cancel what is open; no further new orders are taken
  *
  * A strategy sees only what comes through these calls and the strat_ functions below: no clock of the host,
  * no randomness of its own, so that the same inputs give the same orders. Any callback may be NULL. All

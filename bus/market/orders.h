@@ -9,8 +9,7 @@
  *
  *    memory:   | 4096 | 8192 | 16384 | ... | at least 2 x orders_max |        all of it reserved at creation
  *                         |       |
- *                       before   now       `before` is emptied from the left while `now` takes every new
- * order
+ *                       before   now       `before` is emptied from the left; `now` takes every new order
  *
  * Measured (AAPL order flow, a thousand live orders of a million allowed): 32 ns a message in all, against
  * 67 ns when the same orders are strewn over the largest table from the start.

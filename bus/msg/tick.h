@@ -7,11 +7,10 @@
  *
  *    0        8        16   17   18    19   20    24          32     36      40       48       56
  *    +--------+--------+----+----+-----+----+-----+-----------+------+-------+--------+--------+
- *    |event_ns|intended|type|side|print|aux | qty | order_ref |px_e4 | mpid  | symbol | match  |   touches a
- * book, trades |tracking| locate |    |    |able |    |     |           |      |       |/new_ref| number |
+ *    |event_ns|intended|type|side|print|aux | qty | order_ref |px_e4 | mpid  | symbol | match  |  books
+ *    |tracking| locate |    |    |able |    |     |           |      |       |/new_ref| number |  and trades
  *    +--------+--------+----+----+-----+----+-----+-----------+------+-------+--------+--------+
- *    |  same  |  same  |type| body: the ITCH message after its 11-byte header, verbatim ...    |   everything
- * else
+ *    |  same  |  same  |type| body: the ITCH message after its 11-byte header, verbatim ...    |  all else
  *    +--------+--------+----+------------------------------------------------------------------+
  *
  * Which fields a type fills (ITCH 5.0, sections 1.2 - 1.7; letters are the ITCH message types):

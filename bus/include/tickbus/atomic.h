@@ -3,7 +3,7 @@
  *
  * Shared integers are wrapped in a struct, so that a plain access does not compile; every access names its
  * order. (C11's _Atomic is no choice: the headers compile as C++ as well.) Call sites of acquire and release
- * carry a label and the partner it pairs with, as `R1` / `A1` in ring.h.
+ * carry a label and the partner it pairs with, as R1 in publisher.h and A1 in subscriber.h.
  */
 #ifndef TICKBUS_ATOMIC_H
 #define TICKBUS_ATOMIC_H

@@ -2,8 +2,8 @@
 /* bus.h - a running instance: its topics, its participants, its counters, in one directory segment that
  * everybody maps.
  *
- *    directory segment:  header | participants | topics | counters | histograms          (4 KiB pages are
- * good enough) one segment per topic: a ring
+ *    directory segment:      header | participants | topics | counters | histograms    (4 KiB pages will do)
+ *    one segment per topic:  a ring
  *
  * The supervisor creates the bus and its topics before it forks the stages, which inherit the mappings;
  * anybody else attaches with the file descriptors that the supervisor hands over its control socket,

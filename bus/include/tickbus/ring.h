@@ -6,11 +6,12 @@
  *
  *    kind                  publishers  a message goes to          slot is free again when
  *    TBUS_SPSC             1           its one subscriber         the subscriber's progress has passed it
- *    TBUS_BROADCAST        1           every subscriber           every gating subscriber's progress has
- * passed it TBUS_BROADCAST_MP     several     every subscriber           likewise TBUS_MPMC several     one
- * consumer               its consumer has released it, and every follower passed it
+ *    TBUS_BROADCAST        1           every subscriber           every subscriber's progress has passed it
+ *    TBUS_BROADCAST_MP     several     every subscriber           likewise
+ *    TBUS_MPMC             several     one consumer               its consumer has released it, and every
+ *                                                                 follower's progress has passed it
  *
- * A *subscriber* (sub.h) gates: publishers wait for it. On a TBUS_MPMC ring a subscriber is either a
+ * A *subscriber* (subscriber.h) gates: publishers wait for it. On a TBUS_MPMC ring a subscriber is either a
  * *consumer* (competes for messages) or a *follower* (sees all of them, as a recorder does). An *observer*
  * (observer.h) maps the ring read-only, can hold nobody back, may be lapped, and is then told exactly how
  * many messages it lost.
@@ -42,10 +43,8 @@ extern "C" {
 
 enum tbus_ring_kind { TBUS_SPSC = 1, TBUS_BROADCAST = 2, TBUS_BROADCAST_MP = 3, TBUS_MPMC = 4 };
 
-#define TBUS_RING_MAGIC                                                                                      \
-    UINT64_C(                                                                                                \
-        0x31474e4952425424) /* "$TBRING1" in memory order on a little-endian host                       \
-                                  */
+/* "$TBRING1" in memory order on a little-endian host */
+#define TBUS_RING_MAGIC     UINT64_C(0x31474e4952425424)
 #define TBUS_RING_ABI       1u
 #define TBUS_RING_SUBS_MAX  32u
 #define TBUS_NAME_MAX       24u /* names of rings and participants, with the terminating zero */

@@ -5,10 +5,10 @@
  * stage cannot tell. A poll
  *
  *    - takes at most `budget` messages from the stage's driving input (the feed: emits at most that many) and
- * all there is on its others;
+ *      all there is on its others;
  *    - never waits, never enters the kernel on its usual path, never allocates;
  *    - keeps what it could not publish because a ring was FULL, and takes no further input that could add to
- * it;
+ *      it;
  *    - advances over an input only after everything that it caused is published or kept.
  *
  * Fused stages are polled in the order of the data path with a budget of one: one tick goes all the way
