@@ -29,7 +29,7 @@ typedef struct supervisor {
     uint64_t running_since_ns; /* 0: not yet */
     bool stop_asked;           /* by a signal or `busctl stop` */
     bool abort_asked;          /* by a second signal */
-    unsigned signals;          /* to stop, so far */
+    uint64_t signalled_ns;     /* when the first signal to stop came; 0: none yet */
     bool broken;               /* a stage has failed or a process has died */
     progress_t progress;
     summary_run_t run;
