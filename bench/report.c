@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* report.c - how far is tickbus from what the hardware can do, and how far ahead of what a user would pick instead?
+ *
+ * Every experiment (rows.c) is run by everybody in turn - the bare cache line or futex, tickbus, its peers - and then again,
+ * repetition after repetition, so that a slow minute of the machine is a slow minute for all. Figures are medians over the
+ * repetitions, ratios are between figures of one run. The script bench/report builds this and runs it.
+ */
+#include "bench/rows.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <tickbus/segment.h>
+
+#include "bench/recovery.h"
+
+/* Not SCHED_FIFO: a spinning side of a trial can then keep the CPU from a task whose lock its own process waits
+ * for in the kernel (seen: waitpid, in the dentries of /proc), and both stand still. */
+#define HIGHEST_NICE   (-20)
+#define TRIAL_SECONDS  8u
+#define ONE_LINE_SLOTS 8192u
+#define RING_BYTES     (1u << 20) /* longer messages: fewer slots, so that caches play the same part */
+
+typedef struct options {
+    report_t report;
+    uint32_t round_trips, messages;
+    unsigned recoveries;
+    const char *json;
+} options_t;
+
+static const char usage[] =
+    "usage: bench_report [--quick] [--json FILE] [--cpus A,B[,C,D]] [--repetitions "
+    "N] [--only NAME[,NAME...]]\n"
+    "tickbus beside the bare hardware and beside other queues, in one run.\n"
+    "  --quick          less than a minute: 5 repetitions of short trials\n"
+    "  --json FILE      the same as JSON\n"
+    "  --cpus A,B       where to run (default: the first two)\n"
+    "  --repetitions N  interleaved repetitions of everything, 1..101 (default 9)\n"
+    "  --only NAMES     only experiments whose name contains one of these\n"
+    "  --nice           nice -20: other work on these CPUs has to make do with little\n"
+    "  --list           the names\n"
+    "example: bench_report --quick --json report.json\n"
+    "         bench_report --only round-trip,mpmc\n";
+
+static void bad_usage(void)
+{
+    fputs(usage, stderr);
+    exit(2);
+}
+
+static void choose(report_t *report, char *names)
+{
+    bool any = false;
+    memset(report->wanted, 0, sizeof report->wanted);
+    for (char *name = strtok(names, ","); name; name = strtok(NULL, ","))
+        for (unsigned i = 0; i < EXPERIMENTS_COUNT; i++)
+            if (strstr(experiments[i].name, name))
+                any = report->wanted[i] = true;
+    if (!any)
+        bad_usage();
+}
+
+static void list(void)
+{
+    for (unsigned i = 0; i < EXPERIMENTS_COUNT; i++)
+        puts(experiments[i].name);
+    exit(0);
+}
+
+static unsigned parse_cpus(const char *text, int *out_cpus)
+{
+    unsigned count = 0;
+    for (char *end; count < CONTEST_SIDES_MAX; text = end + 1) {
+        out_cpus[count++] = (int)strtol(text, &end, 10);
+        if (end == text || (*end && *end != ','))
+            bad_usage();
+        if (!*end)
+            return count;
+    }
+    bad_usage();
+    return 0;
+}
+
+static unsigned number(const char *text, unsigned highest)
+{
+    char *end;
+    unsigned long value = strtoul(text, &end, 10);
+    if (*end || value == 0 || value > highest)
+        bad_usage();
+    return (unsigned)value;
+}
+
+static void parse(int argc, char **argv, options_t *options)
+{
+    static const struct option names[] = {{"quick", no_argument, NULL, 'q'},
+                                          {"json", required_argument, NULL, 'j'},
+                                          {"cpus", required_argument, NULL, 'c'},
+                                          {"repetitions", required_argument, NULL, 'r'},
+                                          {"only", required_argument, NULL, 'o'},
+                                          {"list", no_argument, NULL, 'l'},
+                                          {"nice", no_argument, NULL, 'n'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {0}};
+    report_t *report = &options->report;
+    *options = (options_t){.round_trips = 50 << 10, .messages = 1 << 20, .recoveries = 300};
+    report->repetitions = 9;
+    report->cpus_count = bench_cpus(report->cpus, 2) < 2 ? 1 : 2;
+    memset(report->wanted, 1, sizeof report->wanted);
+    unsigned repetitions = 0;
+    bool nice = false;
+    int option;
+    while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
+        switch (option) {
+        case 'q':
+            options->round_trips = 10 << 10, options->messages = 256 << 10, options->recoveries = 100;
+            report->repetitions = 5;
+            break;
+        case 'j':
+            options->json = optarg;
+            break;
+        case 'c':
+            report->cpus_count = parse_cpus(optarg, report->cpus);
+            break;
+        case 'r':
+            repetitions = number(optarg, REPETITIONS_MAX);
+            break;
+        case 'o':
+            choose(report, optarg);
+            break;
+        case 'n':
+            nice = true;
+            break;
+        case 'l':
+            list();
+            break;
+        case 'h':
+            fputs(usage, stdout);
+            exit(0);
+        default:
+            bad_usage();
+        }
+    }
+    if (optind != argc)
+        bad_usage();
+    report->nice = nice && setpriority(PRIO_PROCESS, 0, HIGHEST_NICE) == 0;
+    if (repetitions)
+        report->repetitions = repetitions;
+}
+
+/* Senders from the front, takers from the back; with fewer CPUs than sides they share. */
+static void place(contest_trial_t *trial, const experiment_t *e, const report_t *report)
+{
+    unsigned n = report->cpus_count;
+    for (unsigned i = 0; i < e->senders; i++)
+        trial->cpus[i] = report->cpus[i % n];
+    for (unsigned i = 0; i < e->takers; i++)
+        trial->cpus[e->senders + i] =
+            report->cpus[n > e->senders ? n - 1 - i % (n - e->senders) : (i + 1) % n];
+    if (e->one_cpu)
+        for (unsigned i = 0; i < CONTEST_SIDES_MAX; i++)
+            trial->cpus[i] = report->cpus[0];
+}
+
+static void prepare(contest_trial_t *trial, const experiment_t *e, const contest_peer_t *peer,
+                    const options_t *options, unsigned repetition)
+{
+    bool stream = e->task == CONTEST_STREAM;
+    trial->task = e->task;
+    trial->kind = peer == e->raw ? e->raw_kind : e->kind;
+    trial->bytes = e->bytes;
+    trial->burst = e->burst;
+    trial->senders = e->senders;
+    trial->takers = e->takers;
+    trial->repetition = repetition;
+    trial->slots = ONE_LINE_SLOTS;
+    while (e->bytes > 64 && trial->slots > RING_BYTES / e->bytes)
+        trial->slots /= 2;
+    uint32_t count = (stream ? options->messages : options->round_trips) / peer->slowness;
+    if (stream && e->bytes > 64)
+        count /= e->bytes / 64 < 8 ? e->bytes / 64 : 8;
+    if (e->task == CONTEST_PUBLISH)
+        count = options->round_trips / 8;
+    /* Whole bursts, also of what comes before. */
+    trial->count = count < 1024 ? (stream ? 1024 : count) : count / 1024 * 1024;
+    trial->warm_up = trial->count < 1024 ? trial->count / 16 : trial->count / 16 / 32 * 32;
+    place(trial, e, &options->report);
+}
+
+static double rate(const contest_trial_t *trial)
+{
+    uint64_t began_ns = UINT64_MAX, ended_ns = 0;
+    for (unsigned i = 0; i < trial->takers; i++) {
+        uint64_t began = trial->sides[trial->senders + i].began_ns,
+                 ended = trial->sides[trial->senders + i].ended_ns;
+        began_ns = began < began_ns ? began : began_ns;
+        ended_ns = ended > ended_ns ? ended : ended_ns;
+    }
+    uint64_t messages = (uint64_t)trial->count * (trial->kind == CONTEST_COMPETING ? trial->takers : 1);
+    return (double)messages * 1e3 / (double)(ended_ns - began_ns);
+}
+
+static void keep(result_t *result, contest_trial_t *trial, unsigned way)
+{
+    unsigned at = result->repetitions[way]++;
+    if (trial->task == CONTEST_STREAM) {
+        result->rate[at] = rate(trial);
+        return;
+    }
+    double scale = bench_ticks_per_ns() * (trial->task == CONTEST_PUBLISH ? 64 : 1);
+    result->p50[way][at] = bench_rank_u32(trial->ticks, trial->count, 500) / scale;
+    result->p99[way][at] = bench_rank_u32(trial->ticks, trial->count, 990) / scale;
+}
+
+/* One repetition of one contestant; round trips that do not sleep in the kernel under both ways of polling. */
+static void run(const experiment_t *e, result_t *result, contest_trial_t *trial, const options_t *options,
+                unsigned repetition)
+{
+    const contest_peer_t *peer = result->peer;
+    prepare(trial, e, peer, options, repetition);
+    bool crowded = options->report.cpus_count < trial->senders + trial->takers;
+    bool both = e->task == CONTEST_ROUND_TRIP && !e->sleeping && !peer->kernel && !crowded;
+    for (unsigned way = 0; way <= both; way++) {
+        trial->poll = e->sleeping ? CONTEST_SLEEPING
+                      : crowded   ? CONTEST_YIELDING
+                      : way       ? CONTEST_NAKED
+                                  : CONTEST_PAUSED;
+        const char *why;
+        if (!peer->can(trial))
+            return;
+        if (contest_run(peer, trial, TRIAL_SECONDS, &why))
+            keep(result, trial, way);
+        else
+            result->failed = why;
+    }
+}
+
+/* Who takes part: ours, raw, and the peers that were built, can do it, and for sleeping: sleep. */
+static void enter(const experiment_t *e, result_t *results, bool no_iceoryx)
+{
+    unsigned count = 2;
+    results[0].peer = e->ours;
+    results[1].peer = e->raw;
+    if (e->task == CONTEST_PUBLISH)
+        return;
+    for (unsigned i = 0; peers[i]; i++)
+        if (peers[i]->can && (!e->sleeping || peers[i]->kernel) && !(no_iceoryx && peers[i] == &peer_iceoryx))
+            results[count++].peer = peers[i];
+}
+
+static void progress(const experiment_t *e, unsigned repetition, const options_t *options)
+{
+    if (isatty(STDERR_FILENO))
+        fprintf(stderr, "\r\033[K%u/%u %s", repetition + 1, options->report.repetitions, e ? e->name : "");
+}
+
+static void recover(options_t *options)
+{
+    report_t *report = &options->report;
+    double *us = calloc(options->recoveries, sizeof *us);
+    bench_must(us ? 0 : -1, "samples", "out of memory");
+    int two[2] = {report->cpus[0], report->cpus[report->cpus_count - 1]};
+    recovery_run(two, options->recoveries, us);
+    report->recovery_p50_ms = bench_median(us, options->recoveries) / 1e3;
+    report->recovery_p99_ms = us[(options->recoveries - 1) * 99 / 100] / 1e3; /* sorted by now */
+    report->recovery_rounds = options->recoveries;
+    free(us);
+}
+
+/* iceoryx works through a daemon: ours for this run, unless one runs already or there is none. */
+static pid_t start_roudi(void)
+{
+    int said[2];
+    if (!peer_iceoryx.can || pipe(said) != 0)
+        return 0;
+    pid_t roudi = fork();
+    if (roudi == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGTERM);
+        dup2(said[1], STDOUT_FILENO);
+        dup2(said[1], STDERR_FILENO);
+        execlp("iox-roudi", "iox-roudi", (char *)NULL);
+        _exit(127);
+    }
+    close(said[1]);
+    /* It says that it is ready, or it ends. */
+    char text[4096];
+    size_t length = 0;
+    ssize_t got;
+    while (length < sizeof text - 1 && (got = read(said[0], text + length, sizeof text - 1 - length)) > 0) {
+        text[length += (size_t)got] = '\0';
+        if (strstr(text, "ready"))
+            return roudi; /* said[0] stays open: it may go on talking */
+    }
+    close(said[0]);
+    waitpid(roudi, NULL, 0);
+    return -1;
+}
+
+static void run_all(options_t *options, contest_trial_t *trial)
+{
+    report_t *report = &options->report;
+    for (unsigned i = 0; i < RECOVERY; i++)
+        if (report->wanted[i])
+            enter(&experiments[i], report->results[i], report->no_iceoryx);
+    for (unsigned repetition = 0; repetition < report->repetitions; repetition++)
+        for (unsigned i = 0; i < RECOVERY; i++) {
+            result_t *results = report->results[i];
+            if (report->wanted[i])
+                progress(&experiments[i], repetition, options);
+            for (unsigned k = 0; report->wanted[i] && (k < 2 || results[k].peer); k++)
+                if (results[k].peer)
+                    run(&experiments[i], &results[k], trial, options, repetition);
+        }
+    if (report->wanted[RECOVERY])
+        recover(options);
+    if (isatty(STDERR_FILENO))
+        fputs("\r\033[K", stderr);
+}
+
+static void say_who_is_missing(pid_t roudi)
+{
+    for (unsigned i = 0; peers[i]; i++)
+        if (!peers[i]->can)
+            fprintf(stderr, "bench: skipped: %s was not built; Debian package: %s\n", peers[i]->name,
+                    peers[i]->package);
+    if (roudi < 0)
+        fprintf(stderr, "bench: skipped: iceoryx has no daemon here (iox-roudi); Debian package: iceoryx\n");
+}
+
+int main(int argc, char **argv)
+{
+    static options_t options;
+    parse(argc, argv, &options);
+    report_t *report = &options.report;
+    tbus_error_t err;
+    tbus_segment_t segment;
+    bench_must(tbus_segment_create("bench", CONTEST_MEMORY_BYTES, TBUS_PAGES_AUTO, -1, &segment, &err),
+               "memory", err.text);
+    report->pages = tbus_pages_name(segment.pages);
+    report->results = calloc(EXPERIMENTS_COUNT, sizeof *report->results);
+    contest_trial_t *trial =
+        mmap(NULL, sizeof *trial, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    bench_must(report->results && trial != MAP_FAILED ? 0 : -1, "results", "out of memory");
+    trial->memory = segment.base;
+    snprintf(trial->directory, sizeof trial->directory, "/tmp/tickbus-bench-XXXXXX");
+    bench_must(mkdtemp(trial->directory) ? 0 : -1, trial->directory, strerror(errno));
+
+    pid_t roudi = start_roudi();
+    report->no_iceoryx = roudi < 0;
+    say_who_is_missing(roudi);
+    bench_ticks_per_ns();
+    run_all(&options, trial);
+    if (roudi > 0) {
+        kill(roudi, SIGTERM);
+        waitpid(roudi, NULL, 0);
+    }
+
+    printf("two processes on CPUs %d and %d, %s pages%s%s; medians of %u interleaved repetitions\n\n",
+           report->cpus[0], report->cpus[report->cpus_count - 1], report->pages,
+           segment.pages_why[0] ? ": " : "", segment.pages_why, report->repetitions);
+    rows_print(report);
+    if (options.json)
+        rows_write_json(report, options.json);
+    char name[96];
+    snprintf(name, sizeof name, "%s/zmq", trial->directory);
+    unlink(name);
+    snprintf(name, sizeof name, "%s/nng", trial->directory);
+    unlink(name);
+    rmdir(trial->directory);
+    free(report->results);
+    tbus_segment_close(&segment);
+    return 0;
+}
