@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* busctl - the one command of tickbus. Finds the verb and hands over; see verbs.h. */
+#include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tools/verbs.h"
 
@@ -38,8 +41,20 @@ static int help(void)
     return fflush(stdout) == 0 ? VERB_OK : VERB_FAILED;
 }
 
+/* Whoever starts us with a standard stream closed: else the next file that is opened, a ring's memory perhaps,
+ * would be in its place. Open for reading only, so that writing to it is still an error. */
+static bool fill_standard_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != fd)
+            return false;
+    return true;
+}
+
 int main(int argc, char **argv)
 {
+    if (!fill_standard_streams())
+        return VERB_FAILED;
     signal(SIGPIPE, SIG_IGN); /* a reader that went away is an error of the write, not our death */
     const char *name = argc > 1 ? argv[1] : NULL;
     if (!name)

@@ -133,6 +133,32 @@ static void a_replay_of_a_fused_run_sends_the_same_orders(void **state)
     json_decref(again);
 }
 
+static void close_standard_streams(void)
+{
+    for (int fd = 0; fd < 3; fd++)
+        close(fd);
+}
+
+static void with_its_standard_streams_closed_it_runs_and_writes_to_nobody_elses_file(void **state)
+{
+    fixture_t *f = *state;
+    char journal[128];
+    snprintf(journal, sizeof journal, "%s/journal", f->runtime);
+    const char *const start[] = {TICKBUS_BUSCTL, "start", SHORT_FEED, "--name",           f->bus,
+                                 "--journal",    journal, "--set",    "layout.pin=false", NULL};
+    program_t p = {.argv = start, .in_child = close_standard_streams};
+    assert_int_equal(program_run(&p), 1); /* for want of a place to write the summary to */
+    program_clear(&p);
+    const char *const info[] = {TICKBUS_BUSCTL, "journal", "info", journal, "--json", NULL};
+    p = (program_t){.argv = info};
+    assert_int_equal(program_run(&p), 0);
+    json_t *inventory = json_loads(p.out, 0, NULL);
+    assert_string_equal(json_string_value(json_object_get(inventory, "end")), "closed");
+    assert_int_equal(number(json_object_get(inventory, "topics"), "md", "records"), 20000);
+    json_decref(inventory);
+    program_clear(&p);
+}
+
 /* --- the command line */
 
 static void what_cannot_be_understood_is_a_usage_error_with_a_hint(void **state)
@@ -242,6 +268,7 @@ int main(void)
         TEST(the_smallest_rings_change_nothing_in_what_is_decided),
         TEST(for_ends_a_feed_that_would_go_on),
         TEST(a_replay_of_a_fused_run_sends_the_same_orders),
+        TEST(with_its_standard_streams_closed_it_runs_and_writes_to_nobody_elses_file),
         TEST(what_cannot_be_understood_is_a_usage_error_with_a_hint),
         TEST(every_verb_has_help_with_an_example),
         TEST(the_configuration_shown_can_be_run),
