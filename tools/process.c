@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -44,14 +45,32 @@ static int ascending(const void *a, const void *b)
     return *(const int *)a - *(const int *)b;
 }
 
-/* Everything but the standard streams and the memory of the bus: a lock or socket of the supervisor's that
- * lived on here would keep the name taken. */
-static void close_others(const tbus_bus_t *bus)
+/* The descriptor that we were started with and that the feed's source names, as `<(zcat FILE)` does in bash;
+ * -1: it names none. Those that the supervisor has opened itself are all close-on-exec. */
+static int source_descriptor(const char *source)
 {
-    int keep[2 + TBUS_TOPICS_MAX];
+    static const char *const names[] = {"itch:/dev/fd/", "itch:/proc/self/fd/"};
+    char *end = NULL;
+    long fd = strcmp(source, "itch:/dev/stdin") == 0 ? STDIN_FILENO : -1;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strncmp(source, names[i], strlen(names[i])) == 0)
+            fd = strtol(source + strlen(names[i]), &end, 10);
+    if (fd < 0 || fd > INT_MAX || (end && *end))
+        return -1;
+    int flags = fcntl((int)fd, F_GETFD);
+    return flags >= 0 && !(flags & FD_CLOEXEC) ? (int)fd : -1;
+}
+
+/* Everything but the standard streams, the memory of the bus and what the feed reads from: a lock or socket of
+ * the supervisor's that lived on here would keep the name taken. */
+static void close_others(const tbus_bus_t *bus, int source_fd)
+{
+    int keep[3 + TBUS_TOPICS_MAX];
     size_t count = 0;
     keep[count++] = STDERR_FILENO;
     keep[count++] = bus->directory_segment.fd;
+    if (source_fd > STDERR_FILENO)
+        keep[count++] = source_fd;
     for (unsigned i = 0; i < TBUS_TOPICS_MAX; i++)
         if (bus->topic_segments[i].base)
             keep[count++] = bus->topic_segments[i].fd;
@@ -64,10 +83,10 @@ static void close_others(const tbus_bus_t *bus)
     }
 }
 
-static void redirect_streams(int log_fd)
+static void redirect_streams(int log_fd, int source_fd)
 {
     int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (null_fd >= 0)
+    if (null_fd >= 0 && source_fd != STDIN_FILENO)
         dup2(null_fd, STDIN_FILENO);
     dup2(log_fd, STDOUT_FILENO);
     dup2(log_fd, STDERR_FILENO);
@@ -105,8 +124,9 @@ static _Noreturn void be_the_child(pipeline_t *pipeline, uint32_t index, const c
     prctl(PR_SET_PDEATHSIG, SUPERVISOR_DIED);
     if (getppid() != supervisor)
         _exit(1); /* it died before we could ask to be told */
-    redirect_streams(log_fd);
-    close_others(&pipeline->bus);
+    int source_fd = source_descriptor(pipeline->config->feed.source);
+    redirect_streams(log_fd, source_fd);
+    close_others(&pipeline->bus, source_fd);
     pin(pipeline, index);
     _exit(pipeline_run_process(pipeline, index, &orphaned) < 0);
 }

@@ -10,9 +10,8 @@ static const char help[] =
     "the\n"
     "feed does, after --for, on Ctrl-C, or with `busctl stop`; then a summary is printed.\n"
     "\n"
-    "  --feed SOURCE    itch:FILE (ITCH 5.0, plain or .gz), synth[:seed=N,symbols=N,messages=N,...] "
-    "(default),\n"
-    "                   journal:DIR\n" START_OPTIONS_HELP "\n"
+    "  --feed SOURCE    itch:FILE (ITCH 5.0, plain or .gz; a FIFO or /dev/stdin too), journal:DIR,\n"
+    "                   synth[:seed=N,symbols=N,messages=N] (default)\n" START_OPTIONS_HELP "\n"
     "example: busctl start --feed itch:01302020.NASDAQ_ITCH50.gz --journal /tmp/session --pace 10x\n";
 
 int verb_start(int argc, char **argv)

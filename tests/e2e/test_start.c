@@ -133,6 +133,44 @@ static void a_replay_of_a_fused_run_sends_the_same_orders(void **state)
     json_decref(again);
 }
 
+static char fed[SCRATCH_PATH_MAX + 16]; /* file for the child to open as */
+static int fed_as;
+
+static void open_fed(void)
+{
+    dup2(open(fed, O_RDONLY), fed_as);
+}
+
+static void the_feed_may_be_a_descriptor_that_we_were_started_with(void **state)
+{
+    static const struct {
+        const char *source;
+        int fd;
+    } ways[] = {{"itch:/dev/stdin", 0}, {"itch:/dev/fd/0", 0}, {"itch:/dev/fd/63", 63}};
+    fixture_t *f = *state;
+    char journal[128];
+    snprintf(journal, sizeof journal, "%s/journal", f->runtime);
+    snprintf(fed, sizeof fed, "%s/fed.itch", f->runtime);
+    assert_int_equal(run(f, "start", SHORT_FEED, "--journal", journal, NULL), 0);
+    const char *const make[] = {TICKBUS_BUSCTL, "journal", "export", journal, "--topic", "md",
+                                "--format",     "itch",    "-o",     fed,     NULL};
+    program_t p = {.argv = make};
+    assert_int_equal(program_run(&p), 0);
+    program_clear(&p);
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        fed_as = ways[i].fd;
+        const char *const start[] = {TICKBUS_BUSCTL, "start",  "--name", f->bus,         "--wait",
+                                     "park",         "--json", "--feed", ways[i].source, NULL};
+        p = (program_t){.argv = start, .in_child = open_fed};
+        if (program_run(&p) != 0)
+            fail_msg("%s: %s", ways[i].source, p.err);
+        json_t *summary = json_loads(p.out, 0, NULL);
+        assert_int_equal(number(summary, "feed", "messages"), 20000);
+        json_decref(summary);
+        program_clear(&p);
+    }
+}
+
 static void close_standard_streams(void)
 {
     for (int fd = 0; fd < 3; fd++)
@@ -268,6 +306,7 @@ int main(void)
         TEST(the_smallest_rings_change_nothing_in_what_is_decided),
         TEST(for_ends_a_feed_that_would_go_on),
         TEST(a_replay_of_a_fused_run_sends_the_same_orders),
+        TEST(the_feed_may_be_a_descriptor_that_we_were_started_with),
         TEST(with_its_standard_streams_closed_it_runs_and_writes_to_nobody_elses_file),
         TEST(what_cannot_be_understood_is_a_usage_error_with_a_hint),
         TEST(every_verb_has_help_with_an_example),
