@@ -164,6 +164,22 @@ static void watch_rings(tbus_loop_t *loop)
     }
 }
 
+/* Somebody declared a participant of this process dead, while it was stopped: what it published since is not there, and nothing more will
+ * be. */
+static int find_stale(const tbus_loop_t *loop)
+{
+    for (uint32_t i = 0; i < loop->stages_count; i++)
+        for (uint32_t k = 0; k < loop->stages[i]->publishers_count; k++) {
+            const tbus_publisher_t *p = loop->stages[i]->publishers[k];
+            if (TBUS_UNLIKELY(p->error != 0)) {
+                tbus_fail(&loop->stages[i]->error, p->error, "stage '%s', topic '%s': %s",
+                          loop->stages[i]->name, p->ring.shared->name, tbus_strerror(p->error));
+                return fail_stage(loop, i, p->error);
+            }
+        }
+    return 0;
+}
+
 static int finish_stages(const tbus_loop_t *loop)
 {
     int first_error = 0;
@@ -195,6 +211,11 @@ int tbus_loop_run(tbus_loop_t *loop)
             return work;
         if (turns % HEARTBEAT_TURNS == 0)
             beat(loop);
+        if (turns % HEARTBEAT_TURNS == 0 || !work) {
+            int stale = find_stale(loop);
+            if (stale < 0)
+                return stale;
+        }
         if (work) {
             tbus_waiter_found(&loop->waiter);
             continue;

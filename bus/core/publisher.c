@@ -193,6 +193,8 @@ static bool claim(tbus_publisher_t *p)
     uint64_t position = tbus_load_acquire_u64(&ring->shared->tail);
     for (;;) {
         if ((int64_t)(p->room_end - position) <= 0) {
+            if (p->error)
+                return false;
             p->room_end = gate_end(ring, position);
             if ((int64_t)(p->room_end - position) <= 0)
                 break;
@@ -221,24 +223,29 @@ static bool claim(tbus_publisher_t *p)
     return false;
 }
 
-/* CAS, not a store: if we were declared dead meanwhile, the slot is a tomb, and what we wrote is not
- * published. */
+/* CAS, not a store: if we were declared dead meanwhile, the slot is a tomb, and what we wrote is not published. Then no other claim is made
+ * with this handle: without room the next one looks at the error first. */
 static bool commit_claim(tbus_publisher_t *p, uint32_t length, enum tbus_slot_state state)
 {
     uint64_t expected = p->claimed_word;
     uint64_t word = tbus_slot_word(p->claimed_at, 0, length, state);
     p->claimed_word = 0;
     /* R3 pairs A1, A3 (tbus_peek, tbus_take). */
-    return tbus_cas_u64(tbus_ring_slot(&p->ring, p->claimed_at), &expected, word);
+    if (TBUS_LIKELY(tbus_cas_u64(tbus_ring_slot(&p->ring, p->claimed_at), &expected, word)))
+        return true;
+    p->error = -TBUS_ESTALE;
+    p->room_end = p->claimed_at;
+    return false;
 }
 
 enum tbus_publish tbus_publish_several(tbus_publisher_t *p, const void *message, size_t bytes)
 {
     assert(bytes <= p->ring.msg_bytes_max);
     if (!claim(p))
-        return TBUS_FULL;
+        return p->error ? TBUS_STALE : TBUS_FULL;
     tbus_words_store(tbus_ring_slot(&p->ring, p->claimed_at) + 1, message, bytes);
-    commit_claim(p, (uint32_t)bytes, TBUS_SLOT_READY);
+    if (!commit_claim(p, (uint32_t)bytes, TBUS_SLOT_READY))
+        return TBUS_STALE;
     tbus_publisher_wake(p);
     return TBUS_PUBLISHED;
 }
@@ -274,8 +281,9 @@ static bool evict_slowest(tbus_publisher_t *p)
 enum tbus_publish tbus_publish(tbus_publisher_t *p, const void *message, size_t bytes)
 {
     for (unsigned turns = 0; turns <= TBUS_RING_SUBS_MAX; turns++) {
-        if (tbus_publish_try(p, message, bytes) == TBUS_PUBLISHED)
-            return TBUS_PUBLISHED;
+        enum tbus_publish told = tbus_publish_try(p, message, bytes);
+        if (told != TBUS_FULL)
+            return told;
         if (p->ring.policy == TBUS_DROP_NEWEST) {
             tbus_fetch_add_relaxed_u64(&p->ring.shared->dropped, 1);
             p->blocked = false; /* nobody waits for room here */

@@ -130,9 +130,21 @@ static void wake_publishers(tbus_subscriber_t *s)
         tbus_ring_wake_publishers(s->ring.shared);
 }
 
+/* Whoever declared us dead gave our place up: it may be another's by now. */
+static bool is_ours(tbus_subscriber_t *s)
+{
+    if (TBUS_LIKELY(tbus_load_relaxed_u32(&s->ring.shared->subs[s->index].owner) == s->owner))
+        return true;
+    if (!s->error)
+        s->error = -TBUS_ESTALE;
+    return false;
+}
+
 void tbus_subscriber_flush(tbus_subscriber_t *s)
 {
     tbus_ring_sub_t *sub = &s->ring.shared->subs[s->index];
+    if (TBUS_UNLIKELY(!is_ours(s)))
+        return;
     if (tbus_load_relaxed_u64(&sub->consumed) != s->consumed)
         tbus_store_relaxed_u64(&sub->consumed, s->consumed);
     if (s->published == s->position || s->competing)
@@ -146,7 +158,8 @@ void tbus_subscriber_flush(tbus_subscriber_t *s)
 
 static const void *corrupt(tbus_subscriber_t *s)
 {
-    s->error = -TBUS_ECORRUPT;
+    if (is_ours(s)) /* else publishers did not have to wait for us */
+        s->error = -TBUS_ECORRUPT;
     return NULL;
 }
 
@@ -300,6 +313,7 @@ void tbus_release(tbus_subscriber_t *s)
     s->taken_word = 0;
     /* CAS: had we been declared dead, the repairer freed it. R4 pairs the claimer's acquire: our reads are
      * over before it writes. */
-    tbus_cas_u64(tbus_ring_slot(&s->ring, s->position), &expected, word);
+    if (TBUS_UNLIKELY(!tbus_cas_u64(tbus_ring_slot(&s->ring, s->position), &expected, word)))
+        s->error = -TBUS_ESTALE;
     wake_publishers(s);
 }

@@ -71,6 +71,11 @@ static void repair(void)
 {
     tbus_ring_repair(&world->ring, DEAD_OWNER);
 }
+static void join_late(void)
+{
+    tbus_subscriber_t late;
+    must(tbus_subscriber_join_late(&world->ring, "late", TBUS_SUBSCRIBER, ZERO, &late, NULL) == 0);
+}
 static void leave(void)
 {
     tbus_subscriber_leave(&world->reader[0]);
@@ -256,6 +261,8 @@ static void a_reader_killed_at_any_instruction_loses_at_most_what_it_held(void *
     in_all_states("poll, flush", TBUS_BROADCAST, NULL, poll_and_flush);
     in_all_states("take, release", TBUS_MPMC, NULL, take_and_release);
     kill_everywhere("leave", TBUS_BROADCAST, &states[3], NULL, leave);
+    kill_everywhere("join late", TBUS_BROADCAST, &states[4], NULL, join_late);
+    kill_everywhere("join late", TBUS_MPMC, &states[1], NULL, join_late);
 }
 
 static void survivor_sleeps(void)

@@ -180,12 +180,12 @@ static void wait_behind_the_dead(enum tbus_wait_mode mode, int what)
     enum tbus_sub_role role = what == 2 ? TBUS_SUBSCRIBER : TBUS_CONSUMER;
     assert_true(tbus_ring_reserve(ring, "parent", role, &err) >= 0);
     assert_true(tbus_ring_reserve(ring, "child", role, &err) >= 0);
+    int lock = tbus_participant_live(&bus, 1, &err);
+    assert_true(lock >= 0);
     tbus_publisher_t p;
     tbus_subscriber_t s;
     assert_int_equal(tbus_publisher_join(ring, 1, &p, &err), 0);
     assert_int_equal(tbus_subscriber_join(ring, "parent", 1, &s, &err), 0);
-    int lock = tbus_participant_live(&bus, 1, &err);
-    assert_true(lock >= 0);
     if (what == 1)
         assert_int_equal(tbus_publish_try(&p, &(uint64_t){5}, 8), TBUS_PUBLISHED);
 

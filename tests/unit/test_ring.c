@@ -320,6 +320,13 @@ static void repair_buries_the_claims_of_the_dead_and_frees_what_they_took(void *
     expect(&alive, 3, 1);
     tbus_commit(&doomed, 8); /* a zombie: its slot is a tomb, nothing of it is seen */
     expect_none(&alive);
+    assert_int_equal(doomed.error, -TBUS_ESTALE); /* and it is told, and can do no more */
+    assert_int_equal(tbus_publish_try(&doomed, &m, sizeof m), TBUS_STALE);
+    assert_int_equal(tbus_publish(&doomed, &m, sizeof m), TBUS_STALE);
+    assert_null(tbus_claim_try(&doomed));
+    tbus_advance(&dead); /* likewise a consumer that gives back what is no longer its own */
+    assert_int_equal(dead.error, -TBUS_ESTALE);
+    assert_null(tbus_peek(&dead, &bytes));
     assert_int_equal(tbus_load_relaxed_u64(&b.ring.shared->tombs), 1);
     assert_int_equal(tbus_load_relaxed_u64(&b.ring.shared->in_doubt), 1);
     tbus_subscriber_leave(&dead);

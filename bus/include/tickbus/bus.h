@@ -146,9 +146,9 @@ static inline tbus_participant_t *tbus_participant(tbus_bus_t *bus, uint32_t own
     return &bus->directory->participants[owner - 1];
 }
 
-/* In the participant's own process: take the life lock of `owner`, and repair what a holder before left behind. Returns the descriptor
- * that holds it (keep it open as long as you live; children made by fork(3) have it closed first of all, as they would keep a dead
- * parent alive), -TBUS_EEXISTS when somebody alive holds it, -EAGAIN when
+/* In the participant's own process: take the life lock of `owner`, before it joins any topic: whatever bears its number by then was left
+ * behind by a holder before, and is repaired. Returns the descriptor that holds the lock: keep it open as long as you live. (Children made
+ * by fork(3) have it closed first of all, as they would keep a dead parent alive.) -TBUS_EEXISTS when somebody alive holds it; -EAGAIN when
  * somebody is still burying the holder before and does not get on with it. Cold; may wait up to a second for such a burial. */
 int tbus_participant_live(tbus_bus_t *bus, uint32_t owner, tbus_error_t *err);
 

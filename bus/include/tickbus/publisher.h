@@ -20,20 +20,26 @@ extern "C" {
 
 #define TBUS_PREFETCH_SLOTS 16u
 
-enum tbus_publish { TBUS_PUBLISHED = 0, TBUS_FULL = 1, TBUS_DROPPED = 2 };
+enum tbus_publish {
+    TBUS_PUBLISHED = 0,
+    TBUS_FULL = 1,
+    TBUS_DROPPED = 2,
+    TBUS_STALE = 3, /* we were declared dead: not published, nor will be anything else; p->error says so */
+};
 
 #define TBUS_BATCH_MAX 64u /* messages claimed at once */
 
 typedef struct tbus_publisher {
     tbus_ring_t ring;
-    uint64_t position;                 /* single publisher: next slot */
-    uint64_t seq;                      /* single publisher: sequence of the next message */
-    uint64_t room_end;                 /* positions below this may be written without looking at anybody */
-    uint64_t claimed_word;             /* several: the word of the claim in hand, 0: none */
-    uint64_t claimed_at;               /* several: its position */
-    uint32_t owner;                    /* participant number, 1..255 */
-    bool blocked;                      /* the last try was told FULL; the waiter sleeps for room */
-    bool fence;                        /* no membarrier(2) on this host: pay a fence per publish instead */
+    uint64_t position;     /* single publisher: next slot */
+    uint64_t seq;          /* single publisher: sequence of the next message */
+    uint64_t room_end;     /* positions below this may be written without looking at anybody */
+    uint64_t claimed_word; /* several: the word of the claim in hand, 0: none */
+    uint64_t claimed_at;   /* several: its position */
+    uint32_t owner;        /* participant number, 1..255 */
+    bool blocked;          /* the last try was told FULL; the waiter sleeps for room */
+    bool fence;            /* no membarrier(2) on this host: pay a fence per publish instead */
+    int error; /* several: 0, or -TBUS_ESTALE once a claim of ours was found buried; join again, under a number of our own */
     uint32_t batch_count;              /* messages claimed by tbus_claim_batch */
     uint64_t batch_at[TBUS_BATCH_MAX]; /* their positions */
 } tbus_publisher_t;
@@ -44,7 +50,7 @@ typedef struct tbus_publisher {
 int tbus_publisher_join(const tbus_ring_t *ring, uint32_t owner, tbus_publisher_t *out_publisher,
                         tbus_error_t *err);
 
-/* Publish a copy of `bytes` bytes (0..msg_bytes_max, else asserted). Lock-free. */
+/* Publish a copy of `bytes` bytes (0..msg_bytes_max, else asserted): TBUS_PUBLISHED, TBUS_FULL or TBUS_STALE. Lock-free. */
 static inline enum tbus_publish tbus_publish_try(tbus_publisher_t *p, const void *message, size_t bytes);
 
 /* Publish by the topic's policy: FULL only on a TBUS_BLOCK ring; DROPPED (and counted) on a TBUS_DROP_NEWEST
@@ -58,8 +64,9 @@ enum tbus_publish tbus_publish(tbus_publisher_t *p, const void *message, size_t 
 uint32_t tbus_claim_batch(tbus_publisher_t *p, uint32_t want, void **out_places);
 void tbus_commit_batch(tbus_publisher_t *p, const uint32_t *bytes);
 
-/* Where to write a message of up to one slot's payload in place; NULL: full. Until commit or abort no other
- * claim may be made by this handle. commit takes the true length, at most what was claimed. */
+/* Where to write a message of up to one slot's payload in place; NULL: full, or p->error. Until commit or abort no other claim may be made
+ * by this handle. commit takes the true length, at most what was claimed; it publishes nothing and sets p->error when somebody declared us
+ * dead and buried the claim. */
 void *tbus_claim_try(tbus_publisher_t *p);
 void tbus_commit(tbus_publisher_t *p, size_t bytes);
 void tbus_abort(

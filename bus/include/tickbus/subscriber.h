@@ -32,8 +32,8 @@ typedef struct tbus_subscriber {
     bool evictable; /* TBUS_EVICT_SLOWEST: messages are copied out and the place checked, as nobody waits for
                        us for sure */
     bool fence;     /* as in tbus_publisher_t */
-    int error; /* 0, or -TBUS_ECORRUPT once the ring held what no correct publisher writes; peek is NULL from
-                  then on */
+    int error; /* 0; or -TBUS_ECORRUPT once the ring held what no correct publisher writes, -TBUS_EEVICTED, -TBUS_ESTALE (we were declared
+                  dead, what was in hand is in doubt): peek is NULL from then on */
     unsigned char *scratch; /* LONG messages are put together here; NULL when the ring has none. Owned */
 } tbus_subscriber_t;
 
