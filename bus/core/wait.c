@@ -30,7 +30,6 @@ struct wait_entry {
 #define SPIN_NS        UINT64_C(8000)
 #define LOOKS_PER_TIME 32u /* read the clock only every so many looks */
 #define YIELD_LOOKS    64u
-#define HEAL_LOOKS     0x4000u /* looks between two searches for the dead: a few ms */
 #define TURN_NS                                                                                              \
     UINT64_C(1000000) /* without futex_waitv: how long to wait on one bell before looking at all rings */
 
@@ -161,6 +160,12 @@ static bool in_the_way(const tbus_waiter_t *w)
     return false;
 }
 
+void tbus_waiter_heal(tbus_waiter_t *w)
+{
+    if (w->heal && in_the_way(w))
+        w->heal(w->heal_context);
+}
+
 void tbus_waiter_park(tbus_waiter_t *w, uint64_t now_ns, uint64_t deadline_ns)
 {
     struct wait_entry entries[2 * TBUS_WAITER_RINGS_MAX];
@@ -207,8 +212,8 @@ void tbus_waiter_park(tbus_waiter_t *w, uint64_t now_ns, uint64_t deadline_ns)
 void tbus_waiter_idle(tbus_waiter_t *w, uint64_t deadline_ns)
 {
     w->looks++;
-    if (w->looks % HEAL_LOOKS == 0 && w->heal && in_the_way(w))
-        w->heal(w->heal_context);
+    if (++w->turns % TBUS_HEAL_TURNS == 0)
+        tbus_waiter_heal(w);
     if (w->mode == TBUS_WAIT_YIELD && w->looks > YIELD_LOOKS) {
         sched_yield();
         return;

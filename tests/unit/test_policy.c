@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -261,6 +262,61 @@ static void a_publisher_does_not_wait_for_a_dead_subscriber(void **state)
     wait_behind_the_dead(TBUS_WAIT_PARK, 2);
 }
 
+/* One ring always has something new; a claim on the other one is a dead child's. Whoever is never idle must bury it all the same. */
+static void a_process_that_is_never_idle_buries_the_dead_as_well(void **state)
+{
+    (void)state;
+    tbus_bus_t bus;
+    tbus_error_t err;
+    assert_int_equal(tbus_bus_create("busy", &bus, &err), 0);
+    tbus_ring_spec_t spec = {.kind = TBUS_MPMC, .slot_bytes = 64, .slot_count = 16, .first_seq = 1};
+    tbus_publisher_t p[2];
+    tbus_subscriber_t s[2];
+    assert_int_equal(tbus_participant_add(&bus, "parent", &err), 1);
+    assert_int_equal(tbus_participant_add(&bus, "child", &err), 2);
+    int lock = tbus_participant_live(&bus, 1, &err);
+    assert_true(lock >= 0);
+    tbus_waiter_t waiter;
+    tbus_waiter_init(&waiter, TBUS_WAIT_SPIN);
+    waiter.heal = heal;
+    waiter.heal_context = &bus;
+    for (unsigned i = 0; i < 2; i++) {
+        snprintf(spec.name, sizeof spec.name, "r%u", i);
+        assert_int_equal(tbus_bus_add_topic(&bus, &spec, "number", TBUS_PAGES_SMALL, -1, &err), (int)i);
+        assert_int_equal(tbus_publisher_join(&bus.rings[i], 1, &p[i], &err), 0);
+        assert_int_equal(tbus_subscriber_join_late(&bus.rings[i], "parent", TBUS_CONSUMER, 1, &s[i], &err),
+                         0);
+        tbus_waiter_watch_subscriber(&waiter, &s[i]);
+    }
+    pid_t child = fork();
+    if (child == 0) {
+        tbus_publisher_t q;
+        if (tbus_participant_live(&bus, 2, NULL) < 0 || tbus_publisher_join(&bus.rings[1], 2, &q, NULL) < 0 ||
+            !tbus_claim_try(&q))
+            _exit(1);
+        raise(SIGKILL);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
+
+    uint64_t five = 5;
+    size_t bytes;
+    unsigned turns = 0;
+    assert_int_equal(tbus_publish_try(&p[1], &five, sizeof five), TBUS_PUBLISHED);
+    for (; !tbus_peek(&s[1], &bytes) && turns < 10 * TBUS_HEAL_TURNS; turns++) {
+        assert_int_equal(tbus_publish_try(&p[0], &five, sizeof five), TBUS_PUBLISHED);
+        assert_int_equal(taken(&s[0]), five);
+        tbus_waiter_found(&waiter);
+    }
+    assert_true(turns < 10 * TBUS_HEAL_TURNS);
+    assert_int_equal(taken(&s[1]), five);
+    for (unsigned i = 0; i < 2; i++)
+        tbus_subscriber_leave(&s[i]);
+    close(lock);
+    tbus_bus_close(&bus);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -271,6 +327,7 @@ int main(void)
         cmocka_unit_test(whoever_waits_behind_a_dead_publishers_claim_buries_it),
         cmocka_unit_test(whoever_waits_for_a_slot_that_a_dead_consumer_took_frees_it),
         cmocka_unit_test(a_publisher_does_not_wait_for_a_dead_subscriber),
+        cmocka_unit_test(a_process_that_is_never_idle_buries_the_dead_as_well),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,6 +30,7 @@ enum tbus_wait_mode { TBUS_WAIT_AUTO = 0, TBUS_WAIT_SPIN, TBUS_WAIT_YIELD, TBUS_
 
 #define TBUS_WAITER_RINGS_MAX 48
 #define TBUS_PARK_NS_MAX      UINT64_C(50000000) /* no sleep is longer: belt and braces */
+#define TBUS_HEAL_TURNS       0x4000u            /* looks between two searches for the dead: a few ms */
 
 typedef struct tbus_waiter {
     enum tbus_wait_mode mode; /* never AUTO */
@@ -39,11 +40,12 @@ typedef struct tbus_waiter {
     tbus_publisher_t *publishers[TBUS_WAITER_RINGS_MAX];   /* not owned */
     uint64_t idle_since_ns;                                /* 0: the last look found something */
     uint64_t looks;                                        /* looks in vain since then */
+    uint32_t turns;                                        /* looks of either kind, ever */
     uint64_t parks;                                        /* times slept */
     uint64_t late; /* sleeps that ran into their timeout although a message was there: lost wake-ups, must
                       stay 0 */
-    /* Looks for the dead; called every few ms while a claim, a taken message or a full ring is in the way.
-     * May be NULL. */
+    /* Looks for the dead; called every few ms while a claim, a taken message or a full ring is in the way, however busy the process is with
+     * its other rings. May be NULL. */
     void (*heal)(void *context);
     void *heal_context;
     bool no_waitv; /* futex_waitv is missing, or switched off by a test */
@@ -54,12 +56,17 @@ void tbus_waiter_init(tbus_waiter_t *w, enum tbus_wait_mode mode);
 int tbus_waiter_watch_subscriber(tbus_waiter_t *w, tbus_subscriber_t *s);
 int tbus_waiter_watch_publisher(tbus_waiter_t *w, tbus_publisher_t *p);
 
+/* Look for the dead if something is in the way. */
+void tbus_waiter_heal(tbus_waiter_t *w);
+
 /* Called after a look that found something, and after one that did not. `deadline_ns`: CLOCK_MONOTONIC time
  * at which there is work to do even if nothing arrives; UINT64_MAX: none. */
 static inline void tbus_waiter_found(tbus_waiter_t *w)
 {
     w->idle_since_ns = 0;
     w->looks = 0;
+    if (TBUS_UNLIKELY(++w->turns % TBUS_HEAL_TURNS == 0))
+        tbus_waiter_heal(w);
 }
 void tbus_waiter_idle(tbus_waiter_t *w, uint64_t deadline_ns);
 
