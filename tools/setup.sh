@@ -13,7 +13,7 @@
 # To build and run everything: the pipeline, the tests, the benches. (unzip: a test reads LOBSTER's archives.)
 PACKAGES=(gcc g++ cmake ninja-build pkg-config
     libnuma-dev libjemalloc-dev libyaml-dev libjansson-dev zlib1g-dev liburing-dev
-    libcmocka-dev libbenchmark-dev unzip)
+    libcmocka-dev libbenchmark-dev unzip spin)
 # What .ci/run needs on top: a second compiler, the formatter, nm.
 PACKAGES_CI=(clang clang-format binutils)
 

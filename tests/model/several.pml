@@ -1,0 +1,720 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* several.pml - what rings with several publishers have in common: the publisher, the subscriber, the observer, the repairer.
+ * Included by slot.pml (TBUS_MPMC) and broadcast_mp.pml (TBUS_BROADCAST_MP), which say what must hold.
+ *
+ * Every label is a step: at most one access to shared memory, under the name of the C function that makes it, with the access
+ * as the code spells it beside it (bus/core/publisher.c, subscriber.c, observer.c, ring.c). Between two steps anybody else may
+ * run, and before any step its process may be killed (DIES). Labels that begin with end_ are where a process may be left when
+ * all is done. Left out, because nobody's next step depends on it: the counters, the turn limits of loops, waking
+ * (sleep.pml).
+ *
+ * Two things are folded, for nobody can tell from outside. advance_hint and advance_head are a load and a CAS repeated until
+ * it succeeds: an atomic maximum. A process that was told FULL or NULL looks again when what it gave up on has changed, not
+ * in between; so whoever is stuck shows as a state where nobody can move.
+ *
+ * Parameters
+ *    SLOTS, PUBLISHERS (1, 2), MESSAGES (of publisher 1), MESSAGES_2 (of publisher 2), SUBSCRIBERS (0..2; on a competing ring:
+ *    followers), LATE (subscribers join while publishers are at work), OBSERVERS (0, 1), CRASHES (of participants), REPAIRERS (1, 2), REPAIR_CRASHES; REUSE: a killed publisher's
+ *    number is taken by a new process.
+ * Memory
+ *    sequentially consistent by default. TSO: plain stores go through a FIFO buffer per process, and a CAS waits until it is
+ *    empty. WEAK: through a buffer per process and address, so that they become visible in any order, and only a release waits.
+ */
+#ifndef SLOTS
+#define SLOTS 2
+#endif
+#ifndef PUBLISHERS
+#define PUBLISHERS 2
+#endif
+#ifndef MESSAGES
+#define MESSAGES 1
+#endif
+#ifndef MESSAGES_2
+#define MESSAGES_2 MESSAGES
+#endif
+#ifndef SUBSCRIBERS
+#define SUBSCRIBERS 0
+#endif
+#ifndef OBSERVERS
+#define OBSERVERS 0
+#endif
+#ifndef CRASHES
+#define CRASHES 1
+#endif
+#ifndef REPAIRERS
+#define REPAIRERS 1
+#endif
+#ifndef REPAIR_CRASHES
+#define REPAIR_CRASHES 1
+#endif
+
+/* The slot word of slot.h. Of `length` only the one value counts that says: no message. */
+#define FREE 0
+#define CLAIMED 1
+#define READY 2
+#define TAKEN 3
+#define TOMB 4
+#define SLOT_WORD(seq, owner, tomb, state) (((seq) << 7) | ((owner) << 4) | ((tomb) << 3) | (state))
+#define SLOT_STATE(word) ((word) & 7)
+#define LENGTH_TOMB(word) (((word) >> 3) & 1)
+#define SLOT_OWNER(word) (((word) >> 4) & 7)
+#define SLOT_SEQ(word) ((word) >> 7)
+#define SLOT(position) slot[(position) % SLOTS]
+
+/* Participant numbers. 0 is nobody. */
+#define FIRST_CONSUMER (PUBLISHERS + 1)
+#define FIRST_SUBSCRIBER (PUBLISHERS + CONSUMERS + 1)
+#define SPARE (PUBLISHERS + CONSUMERS + SUBSCRIBERS + 1)
+#define OWNERS (PUBLISHERS + CONSUMERS + SUBSCRIBERS + 2)
+
+/* --- shared memory --- */
+short slot[SLOTS];
+byte payload[2 * SLOTS]; /* two words a slot: a torn or overwritten copy shows */
+byte tail;
+byte head;
+#if SUBSCRIBERS > 0
+byte progress[SUBSCRIBERS];
+bool vacant[SUBSCRIBERS]; /* the place's state is VACANT: nobody waits for it */
+#ifdef LATE
+byte start[SUBSCRIBERS];  /* where a late comer began */
+#define START(i) start[i]
+#else
+#define START(i) 0
+#endif
+#endif
+
+/* --- the kernel's part: who is proven dead, who holds which life lock --- */
+bool dead[OWNERS];
+bool mended[OWNERS]; /* some repairer came to its end for this owner */
+byte crashes;
+byte repair_crashes;
+#ifdef REUSE
+byte buriers[OWNERS]; /* locks for reading on a dead one's number: somebody repairs what it left */
+#endif
+
+/* --- what really happened, for the properties; bit i stands for sequence i --- */
+short committed;
+short in_doubt;
+bit published[PUBLISHERS + 1]; /* publisher i has done all that it had to do, or is dead */
+bool over;                     /* the judge is at work: nobody wakes up for what it does to the ring */
+#if SUBSCRIBERS > 0
+short received[SUBSCRIBERS];
+#endif
+#if OBSERVERS > 0
+short observed;
+byte observer_seq; /* o->seq */
+#endif
+
+#define BIT(position) (1 << (position))
+#define VALUE(position) ((position) + 1)
+
+#define DIES atomic { crashes < CRASHES -> crashes++; goto dies }
+
+/* --- store buffers --- */
+#if defined(TSO)
+chan buffer[PUBLISHERS + 1] = [2] of { byte, byte };
+#define STORE(me, half, at, value) buffer[me] ! at, value
+#define DRAINED(me) empty(buffer[me])
+#define BECOMES_VISIBLE(i) atomic { buffer[i] ? at, value -> payload[at] = value; at = 0; value = 0 }
+#elif defined(WEAK)
+chan buffer[2 * PUBLISHERS + 2] = [1] of { byte, byte };
+#define STORE(me, half, at, value) buffer[2 * (me) + (half)] ! at, value
+#define DRAINED(me) (empty(buffer[2 * (me)]) && empty(buffer[2 * (me) + 1]))
+#define BECOMES_VISIBLE(i) atomic { buffer[i] ? at, value -> payload[at] = value; at = 0; value = 0 }
+#else
+#define STORE(me, half, at, value) payload[at] = value
+#define DRAINED(me) true
+#endif
+
+#if defined(TSO) || defined(WEAK)
+active proctype store_buffers()
+{
+	byte at, value;
+end_quiet:
+	do
+#if defined(TSO)
+	:: BECOMES_VISIBLE(1)
+#if PUBLISHERS > 1
+	:: BECOMES_VISIBLE(2)
+#endif
+#else
+	:: BECOMES_VISIBLE(2)
+	:: BECOMES_VISIBLE(3)
+#if PUBLISHERS > 1
+	:: BECOMES_VISIBLE(4)
+	:: BECOMES_VISIBLE(5)
+#endif
+#endif
+	od
+}
+#endif
+
+/* The commit CAS is a release: the payload is visible before it. */
+#ifdef MUTATE_RELAXED_COMMIT
+#define RELEASED(me) true
+#else
+#define RELEASED(me) DRAINED(me)
+#endif
+
+/* Where a number may be taken again, repairers hold a lock for reading on it: a successor has to wait (bus/core/participant.c;
+ * MUTATE_REPAIR_UNLOCKED: they do not). */
+#if defined(REUSE) && !defined(MUTATE_REPAIR_UNLOCKED)
+#define BURY(owner) buriers[owner]++
+#define BURIED(owner) buriers[owner]--
+#define NOT_BURIED_NOW(owner) buriers[owner] == 0
+#else
+#define BURY(owner) skip
+#define BURIED(owner) skip
+#define NOT_BURIED_NOW(owner) true
+#endif
+
+/* --- bus/core/publisher.c --- */
+
+/* What gate_end() would say now. */
+#define BEHIND(i, position) (!vacant[i] && progress[i] < (position))
+#if SUBSCRIBERS == 0 || defined(MUTATE_IGNORE_GATE)
+#define GATE_OPEN(position) true
+#elif SUBSCRIBERS == 1
+#define GATE_OPEN(position) (vacant[0] || progress[0] + SLOTS > (position))
+#else
+#define GATE_OPEN(position) \
+	((vacant[0] || progress[0] + SLOTS > (position)) && (vacant[1] || progress[1] + SLOTS > (position)))
+#endif
+
+/* advance_hint, advance_head: an atomic maximum. */
+#define ADVANCE(hint, to) hint = ((to) > hint -> (to) : hint)
+
+/* claimable(): a competing ring's slot once a consumer has freed it; a broadcast's once the gate has passed it. */
+#define CLAIMABLE_FREE(word, position) (SLOT_STATE(word) == FREE && SLOT_SEQ(word) == (position))
+#if COMPETING
+#define CLAIMABLE(word, position) CLAIMABLE_FREE(word, position)
+#elif defined(MUTATE_CLAIM_OVER_CLAIMED) /* the claim of a lap ago counts as done */
+#define CLAIMABLE(word, position) \
+	(CLAIMABLE_FREE(word, position) || (SLOT_STATE(word) != FREE && SLOT_SEQ(word) + SLOTS == (position)))
+#else
+#define CLAIMABLE(word, position) \
+	(CLAIMABLE_FREE(word, position) || \
+	 ((SLOT_STATE(word) == READY || SLOT_STATE(word) == TOMB) && SLOT_SEQ(word) + SLOTS == (position)))
+#endif
+
+proctype publisher(byte me; byte messages)
+{
+	byte position, claimed_at;
+	short word;
+#if SUBSCRIBERS > 0 && !defined(MUTATE_IGNORE_GATE)
+	byte room_end, slowest, i;
+#endif
+
+next_message:
+	if
+	:: messages == 0 -> goto done
+	:: else
+	fi;
+claim_load_tail: /* tbus_load_acquire_u64(&ring->shared->tail) */
+	if
+	:: position = tail
+	:: DIES
+	fi;
+claim_room:
+#if SUBSCRIBERS > 0 && !defined(MUTATE_IGNORE_GATE)
+	/* room_end is our own: the gate is looked at only where it ends */
+	if
+	:: room_end > position -> goto claim_load_slot
+	:: else -> slowest = position
+	fi;
+gate_end: /* G4 tbus_load_acquire_u64(&sub->progress), one subscriber after the other */
+	if
+	:: atomic {
+		slowest = (BEHIND(i, slowest) -> progress[i] : slowest);
+		i++;
+		if
+		:: i < SUBSCRIBERS -> goto gate_end
+		:: else
+		fi;
+		room_end = slowest + SLOTS;
+		i = 0; slowest = 0;
+		if
+		:: room_end <= position -> room_end = 0; goto full_gate
+		:: else
+		fi }
+	:: DIES
+	fi;
+#endif
+claim_load_slot: /* tbus_load_acquire_u64(slot), claimable() */
+	if
+	:: atomic {
+		word = SLOT(position);
+		if
+		:: CLAIMABLE(word, position)
+		:: else ->
+			if
+			:: SLOT_SEQ(word) < position -> goto full_slot
+			:: else -> word = 0; goto claim_advance_hint_past
+			fi
+		fi }
+	:: DIES
+	fi;
+claim_cas: /* tbus_cas_u64(slot, &word, CLAIMED) */
+	if
+	:: atomic {
+		DRAINED(me) ->
+		if
+		:: SLOT(position) == word ->
+			SLOT(position) = SLOT_WORD(position, me, 0, CLAIMED);
+			claimed_at = position; word = 0
+		:: else -> word = 0; goto claim_room /* somebody has it now: look at it again */
+		fi }
+	:: DIES
+	fi;
+claim_advance_hint: /* advance_hint(&ring->shared->tail, position + 1) */
+	if
+	:: atomic { ADVANCE(tail, position + 1); position = 0 }
+	:: DIES
+	fi;
+#ifdef MUTATE_READY_FIRST /* the word before the payload */
+	goto commit_claim;
+#endif
+tbus_words_store_0: /* the payload; with tbus_claim_try and tbus_commit the caller writes it in place */
+	if
+	:: STORE(me, 0, 2 * (claimed_at % SLOTS), VALUE(claimed_at))
+	:: DIES
+	fi;
+tbus_words_store_1:
+	if
+	:: STORE(me, 1, 2 * (claimed_at % SLOTS) + 1, VALUE(claimed_at))
+	:: DIES
+	fi;
+#ifdef MUTATE_READY_FIRST
+	goto one_published;
+#endif
+commit_claim: /* R3 tbus_cas_u64(slot, &claimed_word, READY) */
+	if
+	:: atomic {
+		RELEASED(me) ->
+#ifdef MUTATE_COMMIT_STORE /* a store where the CAS stands, and a repairer that buries the claims of the living */
+		SLOT(claimed_at) = SLOT_WORD(claimed_at, 0, 0, READY);
+#else
+		/* Fails only for somebody who was declared dead, and such a one is not here to find out. */
+		assert(SLOT(claimed_at) == SLOT_WORD(claimed_at, me, 0, CLAIMED));
+		SLOT(claimed_at) = SLOT_WORD(claimed_at, 0, 0, READY);
+#endif
+		assert(!(committed & BIT(claimed_at)));
+		committed = committed | BIT(claimed_at) }
+	:: DIES
+	fi;
+#ifdef MUTATE_READY_FIRST
+	goto tbus_words_store_0;
+#endif
+one_published:
+	atomic { messages--; claimed_at = 0; goto next_message }
+
+claim_advance_hint_past: /* position++; advance_hint(&ring->shared->tail, position) */
+	if
+	:: atomic { position++; ADVANCE(tail, position); goto claim_room }
+	:: DIES
+	fi;
+full_slot: /* TBUS_FULL: the slot still holds the message of a lap ago */
+	atomic { !over && SLOT(position) != word -> word = 0; position = 0; goto claim_load_tail }
+#if SUBSCRIBERS > 0 && !defined(MUTATE_IGNORE_GATE)
+full_gate: /* TBUS_FULL: some subscriber has not passed yet */
+#ifdef MUTATE_POLL /* looks again at once: it may do so for ever */
+#undef GATE_OPEN
+#define GATE_OPEN(position) true
+#endif
+	atomic { !over && GATE_OPEN(position) -> position = 0; goto claim_load_tail }
+#endif
+
+dies: /* The kernel proves a death only after everything that the process had stored is in memory. */
+	atomic {
+	DRAINED(me) ->
+	position = 0; claimed_at = 0; word = 0; messages = 0;
+#if SUBSCRIBERS > 0 && !defined(MUTATE_IGNORE_GATE)
+	room_end = 0; slowest = 0; i = 0;
+#endif
+	dead[me] = true
+	}
+done:
+	published[me] = true
+}
+
+#if SUBSCRIBERS > 0
+/* --- bus/include/tickbus/subscriber.h: a subscriber that publishers wait for; on a competing ring a follower, which reads
+ * behind the consumers --- */
+proctype subscriber(byte me)
+{
+	byte position;
+	short word;
+#define PLACE (me - FIRST_SUBSCRIBER)
+
+#ifdef LATE /* bus/core/place.c, open_gate() */
+find_end: /* tbus_load_acquire_u64(&s->tail) */
+	if
+	:: position = tail
+	:: DIES
+	fi;
+set_start: /* tbus_store_relaxed_u64(&place->progress) */
+	if
+	:: progress[PLACE] = position
+	:: DIES
+	fi;
+tbus_place_cas: /* from now on, whoever looks at the gate sees us */
+	if
+	:: vacant[PLACE] = false
+	:: DIES
+	fi;
+#ifndef MUTATE_JOIN_ONE_LOOK
+find_end_again: /* and this is behind whatever was claimed by a publisher that has not looked since */
+	if
+	:: position = tail
+	:: DIES
+	fi;
+#endif
+set_start_again:
+	if
+	:: atomic { progress[PLACE] = position; start[PLACE] = position }
+	:: DIES
+	fi;
+#endif
+tbus_peek: /* A1 tbus_load_acquire_u64(slot), here and in tbus_peek_slow */
+	if
+	:: atomic {
+		word = SLOT(position);
+		if
+		:: SLOT_SEQ(word) == position && SLOT_STATE(word) == READY
+		:: SLOT_SEQ(word) == position && SLOT_STATE(word) == TOMB -> goto skip_tomb
+#if COMPETING
+		:: SLOT_SEQ(word) == position + SLOTS && SLOT_STATE(word) == FREE ->
+			if
+			:: LENGTH_TOMB(word) -> goto skip_tomb
+			:: else
+			fi
+#endif
+		:: else ->
+			/* Publishers wait for us: nothing newer can be here (peek_slow says corrupt). */
+			assert(SLOT_SEQ(word) <= position);
+			goto tbus_subscriber_flush_idle
+		fi;
+		word = 0;
+		assert(committed & BIT(position));
+		assert(!(received[PLACE] & BIT(position))) }
+	:: DIES
+	fi;
+#ifdef MUTATE_PROGRESS_EARLY /* progress before the payload was read */
+	progress[PLACE] = position + 1;
+#endif
+message_0: /* the caller reads the payload in place */
+	if
+	:: assert(payload[2 * (position % SLOTS)] == VALUE(position))
+	:: DIES
+	fi;
+message_1:
+	if
+	:: assert(payload[2 * (position % SLOTS) + 1] == VALUE(position))
+	:: DIES
+	fi;
+tbus_subscriber_flush: /* G3 tbus_store_release_u64(&sub->progress); the interval, slot_count / 16, is 1 here */
+	if
+	:: atomic {
+		received[PLACE] = received[PLACE] | BIT(position);
+		position++;
+		progress[PLACE] = position;
+		goto tbus_peek }
+	:: DIES
+	fi;
+skip_tomb: /* for a tomb alone no progress is published */
+	atomic { word = 0; assert(!(committed & BIT(position))); position++; goto tbus_peek }
+tbus_subscriber_flush_idle:
+	if
+	:: progress[PLACE] = position
+	:: DIES
+	fi;
+end_tbus_peek_null:
+	atomic { !over && SLOT(position) != word -> word = 0; goto tbus_peek }
+
+dies:
+	atomic { position = 0; word = 0; dead[me] = true }
+}
+#endif
+
+#if OBSERVERS > 0
+/* --- bus/core/observer.c: somebody who only looks. Position and sequence are the same with several publishers, but for whole
+ * laps, which the slot's index does not see. --- */
+
+/* seen_state(): a released message of a competing ring is still there to be seen. */
+#if COMPETING
+#define SEEN_SEQ(word) (SLOT_SEQ(word) - (SLOT_STATE(word) == FREE -> SLOTS : 0))
+#define SEEN_STATE(word) (SLOT_STATE(word) != FREE -> SLOT_STATE(word) : (LENGTH_TOMB(word) -> TOMB : READY))
+#else
+#define SEEN_SEQ(word) SLOT_SEQ(word)
+#define SEEN_STATE(word) SLOT_STATE(word)
+#endif
+#ifdef MUTATE_NO_SECOND_LOOK /* the copy is believed as it is */
+#define UNTOUCHED(again, seq) true
+#else
+#define UNTOUCHED(again, seq) \
+	(SLOT_SEQ(again) == (seq) || (SLOT_SEQ(again) == (seq) + SLOTS && SLOT_STATE(again) == FREE))
+#endif
+
+proctype observer()
+{
+	short seq, word, expected, newest;
+	byte copy_0, copy_1;
+
+tbus_observe: /* A1 tbus_load_acquire_u64(slot) */
+	atomic {
+	word = SLOT(seq);
+	if
+	:: SEEN_SEQ(word) > seq -> goto lapped
+	:: SEEN_SEQ(word) < seq || (SEEN_SEQ(word) == seq && (SEEN_STATE(word) == FREE || SEEN_STATE(word) == CLAIMED)) -> goto end_tbus_observe_none
+	:: SEEN_SEQ(word) == seq && SEEN_STATE(word) == TOMB ->
+		assert(!(committed & BIT(seq)));
+		seq++; observer_seq = seq; word = 0; goto tbus_observe
+	:: else -> word = 0
+	fi };
+copy_message_0: /* tbus_words_load */
+	copy_0 = payload[2 * (seq % SLOTS)];
+copy_message_1:
+	copy_1 = payload[2 * (seq % SLOTS) + 1];
+observe_again: /* C2 tbus_load_acquire_u64(slot) */
+	atomic {
+	word = SLOT(seq);
+	if
+	:: UNTOUCHED(word, seq) ->
+		assert(committed & BIT(seq));
+		assert(!(observed & BIT(seq)));
+		assert(copy_0 == VALUE(seq) && copy_1 == VALUE(seq)); /* never torn, never another message */
+		observed = observed | BIT(seq);
+		copy_0 = 0; copy_1 = 0; word = 0;
+		seq++; observer_seq = seq; goto tbus_observe
+	:: else -> copy_0 = 0; copy_1 = 0; goto lapped
+	fi };
+
+lapped:
+	atomic { expected = seq; word = 0 };
+safe_from: /* tbus_load_acquire_u64(&s->tail); a sixteenth of the ring beyond it, at least one slot */
+	seq = tail - SLOTS + 1;
+tbus_ring_end: /* tbus_load_acquire_u64(&s->tail) */
+	newest = tail;
+resynchronise: /* tbus_load_acquire_u64(slot), one after the other up to the tail */
+	atomic {
+	if
+	:: seq < newest ->
+		word = SLOT(seq);
+		if
+		:: SEEN_STATE(word) == READY && SEEN_SEQ(word) < newest && SEEN_SEQ(word) >= newest - SLOTS -> seq = SEEN_SEQ(word)
+		:: else -> word = 0; seq++; goto resynchronise
+		fi
+	:: else
+	fi;
+	/* What lies between is lost, and counted. It must be gone, then, and nothing may come twice. */
+	assert(seq > expected);
+	word = 0; expected = 0; newest = 0; observer_seq = seq;
+	goto tbus_observe };
+end_tbus_observe_none:
+	atomic { !over && SLOT(seq) != word -> word = 0; goto tbus_observe }
+}
+#endif
+
+/* --- bus/core/ring.c: tbus_ring_repair --- */
+
+/* A process is declared dead when it is dead. The mutations rob the living, as if a stopped process were a dead one. */
+#if defined(MUTATE_REPAIR_LIVING_PUBLISHER)
+#define PROVEN(owner) (dead[owner] || (owner) <= PUBLISHERS)
+#elif defined(MUTATE_REPAIR_LIVING_CONSUMER)
+#define PROVEN(owner) (dead[owner] || (owner) >= FIRST_CONSUMER)
+#else
+#define PROVEN(owner) dead[owner]
+#endif
+#define TO_MEND(number) atomic { PROVEN(number) && !mended[number] -> owner = number; BURY(number) }
+
+/* The two halves of repair_slot(): what the word must become (-1: it is none of ours), and the CAS. */
+inline what_to_mend(index, owner, word, mend)
+{
+	word = slot[index];
+	if
+	:: SLOT_OWNER(word) == owner && SLOT_STATE(word) == CLAIMED -> mend = SLOT_WORD(SLOT_SEQ(word), 0, 1, TOMB)
+	:: SLOT_OWNER(word) == owner && SLOT_STATE(word) == TAKEN -> mend = SLOT_WORD(SLOT_SEQ(word) + SLOTS, 0, 0, FREE)
+	:: else -> word = 0; mend = -1
+	fi
+}
+inline mend_slot(index, word, mend)
+{
+	if
+#ifdef MUTATE_REPAIR_STORE /* a store where the CAS stands: another repairer was faster, and the slot has moved on */
+	:: true ->
+#else
+	:: slot[index] == word ->
+#endif
+		slot[index] = mend;
+		if
+		:: SLOT_STATE(word) == TAKEN ->
+			assert(!(in_doubt & BIT(SLOT_SEQ(word))));
+			in_doubt = in_doubt | BIT(SLOT_SEQ(word))
+		:: else
+		fi
+	:: else
+	fi;
+	word = 0;
+	mend = 0
+}
+
+/* A look at a slot that is not the dead one's changes nothing and will find the same later, for the dead claim and take no
+ * more. So several such looks are one step - but where the number may be taken again. */
+#ifdef REUSE
+#define NEXT_LOOK goto repair_slot_load
+#else
+#define NEXT_LOOK skip
+#endif
+
+/* Killed, it is run again from the start, by somebody who knows nothing of how far it had come. */
+#define REPAIRER_DIES atomic { repair_crashes < REPAIR_CRASHES -> repair_crashes++; goto rerun }
+
+proctype repairer()
+{
+	byte owner, index;
+	short word, mend;
+
+end_nobody_to_mend:
+	if
+	:: TO_MEND(1)
+#if PUBLISHERS > 1
+	:: TO_MEND(2)
+#endif
+#if CONSUMERS > 0 && !defined(MUTATE_REPAIR_NO_CONSUMER) /* what a dead consumer had taken stays taken */
+	:: TO_MEND(FIRST_CONSUMER)
+	:: TO_MEND(SPARE)
+#endif
+#if CONSUMERS > 1 && !defined(MUTATE_REPAIR_NO_CONSUMER)
+	:: TO_MEND(FIRST_CONSUMER + 1)
+#endif
+#if SUBSCRIBERS > 0
+	:: TO_MEND(FIRST_SUBSCRIBER)
+#endif
+#if SUBSCRIBERS > 1
+	:: TO_MEND(FIRST_SUBSCRIBER + 1)
+#endif
+	fi;
+repair_slot_load: /* tbus_load_acquire_u64(slot) */
+	if
+	:: atomic {
+		do
+		:: index < SLOTS ->
+			what_to_mend(index, owner, word, mend);
+			if
+			:: mend == -1 -> mend = 0; index++; NEXT_LOOK
+			:: else -> break
+			fi
+		:: else -> goto repair_place
+		od }
+	:: REPAIRER_DIES
+	fi;
+repair_slot_cas: /* tbus_cas_u64(slot, &word, mended) */
+	if
+	:: atomic { mend_slot(index, word, mend); index++; goto repair_slot_load }
+	:: REPAIRER_DIES
+	fi;
+repair_place: /* a dead subscriber's place is given up: publishers no longer wait for it */
+	if
+	:: atomic {
+#if SUBSCRIBERS > 0
+		if
+		:: owner >= FIRST_SUBSCRIBER && owner < SPARE -> vacant[owner - FIRST_SUBSCRIBER] = true
+		:: else
+		fi;
+#endif
+		mended[owner] = true; BURIED(owner);
+		index = 0; owner = 0; goto end_nobody_to_mend }
+	:: REPAIRER_DIES
+	fi;
+rerun:
+	atomic { BURIED(owner); owner = 0; index = 0; word = 0; mend = 0; goto end_nobody_to_mend }
+}
+
+#ifdef REUSE
+/* A new process with the number of dead publisher 1 (tbus_participant_live): takes the life lock, which it gets only when nobody
+ * buries its predecessor; mends what that one left, all the same; publishes one message. */
+proctype successor()
+{
+	byte index;
+	short word, mend;
+
+end_nobody_died:
+	atomic { dead[1] && NOT_BURIED_NOW(1) -> dead[1] = false };
+repair_slot_load:
+	atomic {
+		if
+		:: index < SLOTS ->
+			what_to_mend(index, 1, word, mend);
+			if
+			:: mend == -1 -> mend = 0; index++; goto repair_slot_load
+			:: else
+			fi
+		:: else -> goto repaired
+		fi };
+repair_slot_cas:
+	atomic { mend_slot(index, word, mend); index++; goto repair_slot_load };
+repaired:
+	atomic { index = 0; mended[1] = false; published[1] = false; run publisher(1, 1) }
+}
+#endif
+
+/* --- for the judges, when nobody can move any more --- */
+
+/* Nobody is stuck: subscribers, consumers, observers and repairers rest in their end_ labels, which Spin checks, and every
+ * publisher has done its part. */
+inline judge_publishers(i)
+{
+	i = 1;
+	do
+	:: i <= PUBLISHERS -> assert(published[i]); i++
+	:: else -> break
+	od
+}
+/* Subscribers that live have received all messages and no tomb; observers have seen or counted everything. */
+inline judge_readers(i, end)
+{
+#if SUBSCRIBERS > 0
+	i = 0;
+	do
+	:: i < SUBSCRIBERS ->
+		assert(vacant[i] || (received[i] == (committed & ~(BIT(START(i)) - 1)) && progress[i] == end));
+		i++
+	:: else -> break
+	od;
+#endif
+#if OBSERVERS > 0
+	assert(observer_seq == end);
+	assert((observed & ~committed) == 0);
+#endif
+	skip
+}
+inline run_the_rest()
+{
+#if defined(LATE) && SUBSCRIBERS > 0
+	vacant[0] = true;
+#if SUBSCRIBERS > 1
+	vacant[1] = true;
+#endif
+#endif
+	run publisher(1, MESSAGES);
+#if PUBLISHERS > 1
+	run publisher(2, MESSAGES_2);
+#endif
+#if SUBSCRIBERS > 0
+	run subscriber(FIRST_SUBSCRIBER);
+#endif
+#if SUBSCRIBERS > 1
+	run subscriber(FIRST_SUBSCRIBER + 1);
+#endif
+#if OBSERVERS > 0
+	run observer();
+#endif
+#ifdef REUSE
+	run successor();
+#endif
+	run repairer();
+#if REPAIRERS > 1
+	run repairer();
+#endif
+	run judge()
+}
