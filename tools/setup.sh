@@ -14,8 +14,8 @@
 PACKAGES=(gcc g++ cmake ninja-build pkg-config
     libnuma-dev libjemalloc-dev libyaml-dev libjansson-dev zlib1g-dev liburing-dev
     libcmocka-dev libbenchmark-dev unzip spin)
-# What .ci/run needs on top: a second compiler, the formatter, nm.
-PACKAGES_CI=(clang clang-format binutils)
+# What .ci/run needs on top: a second compiler, the formatter, strace for the tests that count system calls.
+PACKAGES_CI=(clang clang-format strace)
 
 # 2 MiB pages. A pipeline takes one for each of its five topics (topics.*.slots at their defaults); tests run several pipelines at a time.
 HUGE_PAGES_WANTED=16
