@@ -8,8 +8,9 @@
  *    status      -                   the summary so far (summary.h)
  *    stop        -                   {"stopping":true}; the connection is closed when the run has ended
  *    attach      -                   {"name","topics":[{"name","type"},...]} and, as SCM_RIGHTS with the
- * first byte, read-only descriptors of the bus directory and of the topics in that order risk.halt
- * {"reason":"..."}    {"halted":true}: risk rejects everything from now on
+ *                                    first byte, read-only descriptors of the bus directory and of the topics
+ *                                    in that order
+ *    risk.halt   {"reason":"..."}    {"halted":true}: risk rejects everything from now on
  *
  * The server belongs to the supervisor and never makes it wait: nothing here blocks, a request has a longest
  * length, connections a largest number, and a client that does not read its answer is not listened to. Only

@@ -11,12 +11,18 @@
  *                NAME.subscribers[].{name,role,consumed,lag,lost,tombs}
  *    orders      sent cancels_sent accepted rejected partial filled cancelled
  *    books       symbols live_orders live_orders_max unknown_order_refs unknown_order_refs_by_type
- * executed_shares bbo_changes over_reductions duplicate_adds risk        orders passed rejects.{REASON:
- * count} executor    orders executions executed_shares open_orders journal     directory records bytes (null
- * when nothing is recorded) positions   {SYMBOL: shares}        pnl_e4  realised unrealised total latency_ns
- * {tick_to_order,tick_to_report}.{p50,p99,p99_9,max,count} layout      "split" or "fused"      pages {TOPIC:
- * "hugetlb-2M"...} processes[] stages pid cpu wait parks stages[]    name process state hot_allocations
- * reason errors[]    one sentence each; empty: all is well
+ *                executed_shares bbo_changes over_reductions duplicate_adds
+ *    risk        orders passed rejects.{REASON: count}
+ *    executor    orders executions executed_shares open_orders
+ *    journal     directory records bytes (null when nothing is recorded)
+ *    positions   {SYMBOL: shares}
+ *    pnl_e4      realised unrealised total
+ *    latency_ns  {tick_to_order,tick_to_report}.{p50,p99,p99_9,max,count}
+ *    layout      "split" or "fused"
+ *    pages       {TOPIC: "hugetlb-2M"...}
+ *    processes[] stages pid cpu wait parks
+ *    stages[]    name process state hot_allocations reason
+ *    errors[]    one sentence each; empty: all is well
  *
  * `lag` is what a subscriber has not taken yet while the run goes on. `lost` is what it will never take:
  * known when the run has ended, 0 until then. `tombs` are sequences that were claimed and never became a
