@@ -149,7 +149,7 @@ int start_options_parse(int argc, char **argv, bool feed_flag, start_options_t *
         return code;
     config_defaults(&out_options->config);
     if (line.file && config_read_file(&out_options->config, line.file, &why) < 0)
-        return verb_failed(argv[0], "%s", why.text);
+        return verb_refused(argv[0], out_options->json, why.text);
     for (unsigned i = 0; i < line.flags_count; i++)
         if (config_set(&out_options->config, line.flags[i].key, line.flags[i].value, &why) < 0)
             return verb_usage(argv[0], "%s", why.text);

@@ -30,6 +30,14 @@ static json_t *text(const char *from, size_t bytes_max)
     return json_stringn(ascii, bytes);
 }
 
+void summary_print_refusal(const char *why, FILE *out)
+{
+    json_t *object = json_pack("{s:s, s:[o]}", "state", "refused", "errors", text(why, SUMMARY_ERROR_MAX));
+    json_dumpf(object, out, JSON_INDENT(2));
+    fputc('\n', out);
+    json_decref(object);
+}
+
 static json_t *count(uint64_t value)
 {
     return json_integer((json_int_t)value);

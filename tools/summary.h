@@ -62,6 +62,9 @@ void summary_add_error(summary_run_t *run, const char *format, ...) __attribute_
 /* A new reference, NULL: no memory. */
 json_t *summary_build(const tbus_bus_t *bus, const summary_run_t *run);
 
+/* All that there is to say, as an object, when there was no bus to run: {"state":"refused","errors":["..."]}. */
+void summary_print_refusal(const char *why, FILE *out);
+
 /* The object above as text; keys that are missing are left out. */
 void summary_print(const json_t *summary, FILE *out);
 

@@ -355,7 +355,7 @@ int supervisor_run(const supervisor_request_t *request)
     progress_init(&s.progress);
     plan(&s);
     if (rundir_open(true, &s.dir, &why) < 0)
-        return verb_failed(request->verb, "%s", why.text);
+        return verb_refused(request->verb, request->json, why.text);
     s.lock_fd = rundir_lock(&s.dir, config->bus.name, &why);
     if (s.lock_fd < 0)
         goto no_lock;
@@ -377,7 +377,5 @@ no_pipeline:
     rundir_unlock(&s.dir, config->bus.name, s.lock_fd);
 no_lock:
     rundir_close(&s.dir);
-    if (why.code)
-        verb_failed(request->verb, "%s", why.text);
-    return code;
+    return why.code ? verb_refused(request->verb, request->json, why.text) : code;
 }

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tools/summary.h"
+
 static void say(const char *verb, const char *format, va_list arguments)
 {
     fprintf(stderr, "%s: ", verb);
@@ -30,6 +32,13 @@ int verb_failed(const char *verb, const char *format, ...)
     say(verb, format, arguments);
     va_end(arguments);
     return VERB_FAILED;
+}
+
+int verb_refused(const char *verb, bool json, const char *why)
+{
+    if (json)
+        summary_print_refusal(why, stdout);
+    return verb_failed(verb, "%s", why);
 }
 
 int verb_help(const char *verb, const char *text)

@@ -8,6 +8,8 @@
 #ifndef TICKBUS_TOOLS_VERBS_H
 #define TICKBUS_TOOLS_VERBS_H
 
+#include <stdbool.h>
+
 /* FAILED: it was understood, and it failed. USAGE: the command line is wrong. Either way stderr says what and
  * why. */
 enum verb_exit { VERB_OK = 0, VERB_FAILED = 1, VERB_USAGE = 2 };
@@ -27,6 +29,9 @@ int verb_usage(const char *verb, const char *format, ...) __attribute__((format(
 
 /* A failure: prints "VERB: <what>". Returns VERB_FAILED. */
 int verb_failed(const char *verb, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The same for a run that never began; with `json` also as an object on stdout (summary_print_refusal). */
+int verb_refused(const char *verb, bool json, const char *why);
 
 /* Print `text` on stdout, as --help does. VERB_OK, or VERB_FAILED when stdout takes no more. */
 int verb_help(const char *verb, const char *text);

@@ -492,6 +492,8 @@ static void a_second_start_under_the_same_name_is_refused_and_the_first_goes_on(
     put_add_orders(&f->file, 20);
     assert_int_equal(start_on_file(f), 1);
     assert_says(f, f->name);
+    assert_string_equal(json_string_value(json_object_get(f->summary, "state")), "refused");
+    assert_int_equal(json_array_size(json_object_get(f->summary, "errors")), 1);
     assert_int_not_equal(access(f->journal, F_OK), 0);
     assert_true(is_running(f));
 
