@@ -45,10 +45,7 @@ struct feed_source {
     uint64_t time_ns; /* on the source's own clock (exchange time, or time of recording), or FEED_TIME_NONE */
     uint32_t tick_message_bytes; /* of the message that it carries, without framing; 0: a mark, no message */
     uint8_t tick_type;           /* the first byte of that message */
-    /* Of all handed out so far: */
-    uint64_t messages;      /* an end mark is not one */
-    uint64_t message_bytes; /* without framing */
-    uint64_t by_type[256];  /* messages, by their first byte */
+    uint64_t messages;           /* handed out so far; an end mark is not one */
     tbus_error_t error;
 };
 
@@ -74,11 +71,7 @@ static inline void feed_source_count(feed_source_t *source, uint8_t type, size_t
 {
     source->tick_type = type;
     source->tick_message_bytes = (uint32_t)message_bytes;
-    if (message_bytes == 0)
-        return;
-    source->messages++;
-    source->message_bytes += message_bytes;
-    source->by_type[type]++;
+    source->messages += message_bytes != 0;
 }
 
 #ifdef __cplusplus
