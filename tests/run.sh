@@ -17,7 +17,7 @@ if [ "${1:-}" = --preset ]; then
     shift 2
 fi
 
-setup_packages "${PACKAGES[@]}"
+setup_packages "${PACKAGES[@]}" "${PACKAGES_TESTS[@]}" || setup_packages "${PACKAGES[@]}"
 setup_build "$preset"
 setup_huge_pages
 

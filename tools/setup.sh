@@ -10,12 +10,14 @@
 #
 # Talks on stderr only. The caller stands in the top directory of the source tree.
 
-# To build and run everything: the pipeline, the tests, the benches. (unzip: a test reads LOBSTER's archives.)
+# To configure and build everything: the pipeline, the tests, the benches.
 PACKAGES=(gcc g++ cmake ninja-build pkg-config
     libnuma-dev libjemalloc-dev libyaml-dev libjansson-dev zlib1g-dev liburing-dev
-    libcmocka-dev libbenchmark-dev unzip spin)
-# What .ci/run needs on top: a second compiler, the formatter, strace for the tests that count system calls.
-PACKAGES_CI=(clang clang-format strace)
+    libcmocka-dev libbenchmark-dev)
+# Tools that single tests use; a test that misses its tool says so and is skipped.
+PACKAGES_TESTS=(unzip strace spin clang-format)
+# What .ci/run needs on top.
+PACKAGES_CI=(clang)
 
 # 2 MiB pages. A pipeline takes one for each of its five topics (topics.*.slots at their defaults); tests run several pipelines at a time.
 HUGE_PAGES_WANTED=16
