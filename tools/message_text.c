@@ -9,27 +9,17 @@
 #include "bus/msg/report.h"
 #include "bus/msg/tick.h"
 #include "feedsim/itch.h"
+#include "feedsim/itch_body.h"
 #include "tools/line.h"
 
 int message_text_symbol_at(uint8_t tick_type)
 {
-    switch (tick_type) {
-    case 'R':
-    case 'H':
-    case 'Y':
-    case 'K':
-    case 'J':
-    case 'h':
-    case 'N':
-    case 'O':
-        return 11 - (int)TICK_ITCH_HEADER;
-    case 'L':
-        return 15 - (int)TICK_ITCH_HEADER;
-    case 'I':
-        return 28 - (int)TICK_ITCH_HEADER;
-    default:
-        return -1;
-    }
+    unsigned count;
+    const itch_body_field_t *field = itch_body_fields(tick_type, &count);
+    for (; count > 0; field++, count--)
+        if (field->kind == ITCH_BODY_SYMBOL)
+            return field->at;
+    return -1;
 }
 
 const char *message_text_order_kind(unsigned kind)
@@ -112,6 +102,21 @@ static void json_hex(line_t *line, const char *name, const void *bytes, size_t c
     line_char(line, '"');
 }
 
+/* A message whose fields are all in its body. False: none of those. */
+static bool json_body_fields(line_t *line, const tick_t *tick)
+{
+    unsigned count;
+    const itch_body_field_t *field = itch_body_fields(tick->type, &count);
+    for (unsigned i = 0; i < count; i++, field++) {
+        const char *chars = (const char *)tick->body + field->at;
+        if (field->kind == ITCH_BODY_NUMBER)
+            json_u64(line, field->name, itch_body_number(field, tick));
+        else
+            json_chars(line, field->name, chars, line_unpadded(chars, field->bytes));
+    }
+    return count > 0;
+}
+
 /* `body`: all bytes after the type; for a long unknown message they go on past the tick. */
 static void json_tick_body(line_t *line, const tick_t *tick, const unsigned char *body, size_t body_bytes)
 {
@@ -136,12 +141,8 @@ static void json_tick_body(line_t *line, const tick_t *tick, const unsigned char
         json_char(line, "printable", tick->printable);
     if (tick->type == 'Q')
         json_char(line, "cross_type", tick->aux);
-    if (has)
-        return;
-    int symbol_at = message_text_symbol_at(tick->type);
-    if (symbol_at >= 0)
-        json_symbol(line, (const char *)tick->body + symbol_at);
-    json_hex(line, "body", body, body_bytes);
+    if (!has && !json_body_fields(line, tick))
+        json_hex(line, "body", body, body_bytes);
 }
 
 static void json_tick(line_t *line, const tick_t *tick, const unsigned char *body, size_t body_bytes)
@@ -242,15 +243,34 @@ static void word_qty_px(line_t *line, uint64_t qty, uint32_t px_e4)
     line_px(line, px_e4);
 }
 
+/* The symbol first, as with all others. False: none of those. */
+static bool words_body_fields(line_t *line, const tick_t *tick)
+{
+    unsigned count;
+    const itch_body_field_t *field = itch_body_fields(tick->type, &count);
+    int symbol_at = message_text_symbol_at(tick->type);
+    if (symbol_at >= 0)
+        word_chars(line, (const char *)tick->body + symbol_at, 8);
+    for (unsigned i = 0; i < count; i++, field++) {
+        if (field->kind == ITCH_BODY_SYMBOL)
+            continue;
+        if (field->kind == ITCH_BODY_NUMBER) {
+            word_u64(line, field->name, itch_body_number(field, tick));
+        } else {
+            line_char(line, ' ');
+            line_text(line, field->name);
+            word_chars(line, (const char *)tick->body + field->at, field->bytes);
+        }
+    }
+    return count > 0;
+}
+
 static void words_tick_body(line_t *line, const tick_t *tick, const unsigned char *body, size_t body_bytes)
 {
     unsigned has = message_text_tick_fields(tick->type);
-    int symbol_at = has ? -1 : message_text_symbol_at(tick->type);
     uint64_t qty = tick->type == 'Q' ? tick->qty64 : tick->qty;
     if (has & TICK_HAS_SYMBOL)
         word_chars(line, tick->symbol, 8);
-    if (symbol_at >= 0)
-        word_chars(line, (const char *)tick->body + symbol_at, 8);
     if (has & TICK_HAS_SIDE)
         word_side(line, tick->side);
     if ((has & TICK_HAS_QTY) && (has & TICK_HAS_PX))
@@ -263,7 +283,7 @@ static void words_tick_body(line_t *line, const tick_t *tick, const unsigned cha
         word_u64(line, "new ref", tick->new_ref);
     if (has & TICK_HAS_MATCH)
         word_u64(line, "match", tick->match);
-    if (!has && body_bytes) {
+    if (!has && !words_body_fields(line, tick) && body_bytes) {
         line_char(line, ' ');
         line_hex(line, body, body_bytes);
     }

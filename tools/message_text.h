@@ -10,6 +10,9 @@
  *
  *    56 03:07:00.000000000 A AAPL buy 300 @ 320.8000 ref 17
  *
+ * A tick shows all fields of its message under the names of tick.h or itch_body.h; a type that ITCH 5.0 does
+ * not know shows its body as hex digits.
+ *
  * Prices in JSON are integers in 1/10000 (`px_e4`), times are ns since midnight (`ts_event_ns`) or since the
  * bus epoch (`intended_ns`, `sent_ns`). Used by `busctl tap` and `busctl journal export`. Errors are the
  * stream's: ask ferror(3).
@@ -26,8 +29,7 @@ void message_text_json(FILE *out, const char *type, uint64_t seq, const void *me
 void message_text_words(FILE *out, const char *type, uint64_t seq, const void *message, size_t bytes);
 
 /* The stock that an administrative ITCH message names: where its 8 characters are in tick_t.body, or -1 when
- * messages of this type have none there. (ITCH 5.0: R H Y K J h N O at offset 11, L at 15, I at 28; the body
- * starts at 11.) */
+ * messages of this type have none there. */
 int message_text_symbol_at(uint8_t tick_type);
 
 /* Which of the normalised fields of a tick its type fills: the table of bus/msg/tick.h. 0: none, it has a

@@ -14,6 +14,8 @@
 #include "bus/msg/order.h"
 #include "bus/msg/report.h"
 #include "feedsim/itch.h"
+#include "feedsim/itch_body.h"
+#include "tests/market_data.h"
 #include "tools/line.h"
 #include "tools/message_text.h"
 
@@ -99,7 +101,7 @@ static void an_add_order_in_words_reads_like_a_blotter(void **state)
     free(text);
 }
 
-static void an_administrative_message_shows_its_symbol_and_only_its_own_body(void **state)
+static void an_administrative_message_shows_its_fields(void **state)
 {
     (void)state;
     uint8_t message[25] = "H\0\15\0\0\0\0\0\0\0\0AAPL    T AAAA";
@@ -109,8 +111,82 @@ static void an_administrative_message_shows_its_symbol_and_only_its_own_body(voi
     json_t *object = parsed("tick", 2, &tick, bytes);
     assert_string_equal(string(object, "type"), "H");
     assert_string_equal(string(object, "symbol"), "AAPL");
-    assert_string_equal(string(object, "body"), "4141504c20202020542041414141");
+    assert_string_equal(string(object, "trading_state"), "T");
+    assert_string_equal(string(object, "reserved"), "");
+    assert_string_equal(string(object, "reason"), "AAAA");
+    assert_null(json_object_get(object, "body"));
     json_decref(object);
+    char *text = printed(message_text_words, "tick", 2, &tick, bytes);
+    assert_string_equal(text, "2 00:00:00.000000000 H AAPL trading_state T reserved - reason AAAA\n");
+    free(text);
+}
+
+static void administrative_fields_fill_their_message_without_a_gap(void **state)
+{
+    (void)state;
+    static const char types[] = "SRHYLVWKJhINO";
+    for (const char *type = types; *type; type++) {
+        unsigned count, at = 0;
+        const itch_body_field_t *field = itch_body_fields((uint8_t)*type, &count);
+        assert_true(count > 0);
+        for (unsigned i = 0; i < count; i++, field++) {
+            assert_int_equal(field->type, *type);
+            assert_int_equal(field->at, at);
+            assert_true(field->kind != ITCH_BODY_NUMBER || field->bytes == 4 || field->bytes == 8);
+            assert_true(field->kind != ITCH_BODY_SYMBOL || field->bytes == 8);
+            at += field->bytes;
+        }
+        assert_int_equal(at + TICK_ITCH_HEADER, itch_length((uint8_t)*type));
+    }
+    for (unsigned type = 0; type < 256; type++) {
+        unsigned count;
+        assert_true(itch_body_fields((uint8_t)type, &count) != NULL ? memchr(types, (int)type, 13) != NULL
+                                                                    : count == 0);
+    }
+}
+
+/* The hand-made vectors: each administrative message, and what its fields are. */
+static void administrative_fields_are_those_of_the_vectors(void **state)
+{
+    (void)state;
+    char path[MARKET_DATA_PATH_MAX];
+    if (!market_data_path("vectors/itch50.json", path))
+        skip();
+    json_t *vectors = json_load_file(path, 0, NULL), *vector;
+    assert_non_null(vectors);
+    size_t index;
+    unsigned compared = 0;
+    json_array_foreach(vectors, index, vector)
+    {
+        uint8_t message[64];
+        const char *hex = string(vector, "hex");
+        size_t message_bytes = strlen(hex) / 2, bytes;
+        for (size_t i = 0; i < message_bytes; i++)
+            assert_int_equal(sscanf(hex + 2 * i, "%2hhx", &message[i]), 1);
+        tick_t tick;
+        unsigned count;
+        assert_int_equal(itch_decode(message, message_bytes, &tick, &bytes), 0);
+        const itch_body_field_t *field = itch_body_fields(tick.type, &count);
+        json_t *object = parsed("tick", 1, &tick, bytes), *expected;
+        const char *name;
+        unsigned place = 0;
+        json_object_foreach(json_object_get(vector, "fields"), name, expected)
+        {
+            if (place++ < 4 || count == 0) /* the header's, or fields of the tick itself */
+                continue;
+            const json_t *shown = json_object_get(object, field->name);
+            if (field->kind == ITCH_BODY_NUMBER)
+                assert_int_equal(json_integer_value(shown), json_integer_value(expected));
+            else
+                assert_memory_equal(json_string_value(shown), json_string_value(expected),
+                                    json_string_length(shown));
+            field++;
+            compared++;
+        }
+        json_decref(object);
+    }
+    assert_int_equal(compared, 61);
+    json_decref(vectors);
 }
 
 static void an_unknown_message_longer_than_a_tick_shows_all_its_bytes(void **state)
@@ -296,7 +372,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_add_order_as_json_has_its_fields_and_no_others),
         cmocka_unit_test(an_add_order_in_words_reads_like_a_blotter),
-        cmocka_unit_test(an_administrative_message_shows_its_symbol_and_only_its_own_body),
+        cmocka_unit_test(an_administrative_message_shows_its_fields),
+        cmocka_unit_test(administrative_fields_fill_their_message_without_a_gap),
+        cmocka_unit_test(administrative_fields_are_those_of_the_vectors),
         cmocka_unit_test(an_unknown_message_longer_than_a_tick_shows_all_its_bytes),
         cmocka_unit_test(every_itch_type_prints_as_valid_json),
         cmocka_unit_test(an_end_mark_is_called_end),
