@@ -35,6 +35,7 @@ extern "C" {
 #define CONTEST_BYTES_MAX    4096u
 #define CONTEST_MEMORY_BYTES (size_t)(8u << 20)
 #define CONTEST_SAMPLES_MAX  200000u
+#define CONTEST_PARTS        16u
 #define CONTEST_BURST        32u
 
 enum contest_task { CONTEST_ROUND_TRIP, CONTEST_STREAM, CONTEST_PUBLISH };
@@ -66,7 +67,8 @@ typedef struct contest_trial {
     tbus_atomic_u32_t met; /* sides that have come to a meeting, all meetings together */
     struct {
         uint64_t began_ns, ended_ns, sum;
-    } sides[CONTEST_SIDES_MAX]; /* senders first */
+        uint64_t part_ticks[CONTEST_PARTS]; /* what each part of a taker's stream took */
+    } sides[CONTEST_SIDES_MAX];             /* senders first */
     uint32_t ticks[CONTEST_SAMPLES_MAX];
 } contest_trial_t;
 
@@ -235,8 +237,12 @@ CONTEST_INLINE void contest_take(contest_trial_t *t, unsigned index, void *side,
     for (uint64_t n = t->warm_up; n; n--)
         sum += contest_take_one(t, side, bytes, get, done);
     t->sides[index].began_ns = tbus_clock_ns();
-    for (uint64_t n = t->count; n; n--)
-        sum += contest_take_one(t, side, bytes, get, done);
+    for (unsigned part = 0; part < CONTEST_PARTS; part++) {
+        uint64_t began = bench_ticks();
+        for (uint64_t n = t->count / CONTEST_PARTS; n; n--)
+            sum += contest_take_one(t, side, bytes, get, done);
+        t->sides[index].part_ticks[part] = bench_ticks() - began;
+    }
     t->sides[index].ended_ns = tbus_clock_ns();
     t->sides[index].sum = sum;
 }

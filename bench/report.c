@@ -194,9 +194,17 @@ static void prepare(contest_trial_t *trial, const experiment_t *e, const contest
     place(trial, e, &options->report);
 }
 
+/* One taker: the rate of the median part, so that a part in which some other program had the CPU does not count. Several: all
+ * of it, as they may take turns on one CPU. */
 static double rate(const contest_trial_t *trial)
 {
     uint64_t began_ns = UINT64_MAX, ended_ns = 0;
+    if (trial->takers == 1) {
+        double parts[CONTEST_PARTS];
+        for (unsigned i = 0; i < CONTEST_PARTS; i++)
+            parts[i] = (double)trial->sides[trial->senders].part_ticks[i];
+        return trial->count / CONTEST_PARTS * 1e3 * bench_ticks_per_ns() / bench_median(parts, CONTEST_PARTS);
+    }
     for (unsigned i = 0; i < trial->takers; i++) {
         uint64_t began = trial->sides[trial->senders + i].began_ns,
                  ended = trial->sides[trial->senders + i].ended_ns;
