@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define LAPS_MAX 4u /* in one call; each costs a look at every slot */
+
 /* Positions below this may be overwritten at any moment. */
 static uint64_t safe_from(const tbus_ring_t *ring)
 {
@@ -24,25 +26,32 @@ static enum tbus_slot_state seen_state(const tbus_ring_t *ring, uint64_t word, u
     return tbus_slot_length(word) == TBUS_LENGTH_TOMB ? TBUS_SLOT_TOMB : TBUS_SLOT_READY;
 }
 
-/* A slot's own word tells its sequence, so any slot that starts a message is a place to go on from. */
-static void resynchronise(tbus_observer_t *o)
+/* A slot's own word tells its sequence, so any slot that starts a message is a place to go on from; never behind `from_seq`: what was there
+ * has been seen, or counted as lost. At most one look at each slot, whatever the header says. */
+static void resynchronise(tbus_observer_t *o, uint64_t from_seq)
 {
-    uint64_t position = safe_from(&o->ring) + o->ring.slot_count / 16;
+    uint64_t slots = o->ring.slot_count;
+    uint64_t position = safe_from(&o->ring) + slots / 16;
     uint64_t tail, tail_seq;
-    tbus_ring_end(&o->ring, &tail, &tail_seq);
-    for (; (int64_t)(tail - position) > 0; position++) {
+    bool paired = tbus_ring_end(&o->ring, &tail, &tail_seq);
+    if (tail - position > slots)
+        position = tail - slots; /* publishers went on while we looked */
+    for (; position != tail; position++) {
         int64_t ahead;
         uint64_t word = tbus_load_acquire_u64(tbus_ring_slot(&o->ring, position));
         enum tbus_slot_state state = seen_state(&o->ring, word, tail_seq, &ahead);
+        uint64_t seq = tail_seq + (uint64_t)ahead;
         bool starts = state == TBUS_SLOT_READY || state == TBUS_SLOT_LONG;
-        if (starts && ahead < 0 && ahead >= -(int64_t)o->ring.slot_count) {
+        if (starts && ahead < 0 && ahead >= -(int64_t)slots && (int64_t)(seq - from_seq) >= 0) {
             o->position = position;
-            o->seq = tail_seq + (uint64_t)ahead;
+            o->seq = seq;
             return;
         }
     }
-    o->position = tail;
-    o->seq = tail_seq;
+    if (paired && (int64_t)(tail_seq - from_seq) >= 0) {
+        o->position = tail;
+        o->seq = tail_seq;
+    }
 }
 
 int tbus_observer_join(const tbus_ring_t *ring, enum tbus_observe_from from, tbus_observer_t *out_observer,
@@ -57,7 +66,7 @@ int tbus_observer_join(const tbus_ring_t *ring, enum tbus_observe_from from, tbu
             o.position = o.seq =
                 ring->first_seq; /* nothing has been overwritten yet, nor will be in the next step */
         } else {
-            resynchronise(&o);
+            resynchronise(&o, o.seq - ring->slot_count);
         }
     }
     *out_observer = o;
@@ -67,11 +76,9 @@ int tbus_observer_join(const tbus_ring_t *ring, enum tbus_observe_from from, tbu
 static void lapped(tbus_observer_t *o, uint64_t *out_lost)
 {
     uint64_t expected = o->seq;
-    resynchronise(o);
-    if ((int64_t)(o->seq - expected) > 0) {
-        *out_lost += o->seq - expected;
-        o->lost += o->seq - expected;
-    }
+    resynchronise(o, expected);
+    *out_lost += o->seq - expected;
+    o->lost += o->seq - expected;
 }
 
 /* Copy the message at the cursor; -1: its length is impossible (lapped, or corrupt). *out_span: its slots. */
@@ -111,13 +118,15 @@ int tbus_observe(tbus_observer_t *o, void *into, size_t *out_bytes, uint64_t *ou
     const tbus_ring_t *ring = &o->ring;
     *out_lost = 0;
     /* Bounded: tombs and laps are passed over, but not for ever in one call. */
-    for (uint32_t turns = 0; turns <= ring->slot_count; turns++) {
+    unsigned laps = 0;
+    for (uint32_t turns = 0; turns <= ring->slot_count && laps < LAPS_MAX; turns++) {
         tbus_atomic_u64_t *slot = tbus_ring_slot(ring, o->position);
         uint64_t word = tbus_load_acquire_u64(slot); /* A1 */
         int64_t ahead;
         enum tbus_slot_state state = seen_state(ring, word, o->seq, &ahead);
         if (ahead > 0) {
             lapped(o, out_lost);
+            laps++;
             continue;
         }
         if (ahead < 0 || state == TBUS_SLOT_FREE || state == TBUS_SLOT_CLAIMED || state == TBUS_SLOT_CONT)
@@ -145,6 +154,7 @@ int tbus_observe(tbus_observer_t *o, void *into, size_t *out_bytes, uint64_t *ou
         }
         if (!untouched) {
             lapped(o, out_lost);
+            laps++;
             continue;
         }
         if (copied < 0)

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Observers where the header does not tell the whole truth: a publisher that died in the middle of storing its tail, and peers that lie. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <tickbus/observer.h>
+#include <tickbus/publisher.h>
+
+enum { SLOTS = 64 };
+
+static tbus_ring_t make_ring(enum tbus_ring_kind kind)
+{
+    tbus_ring_spec_t spec = {
+        .name = "observed", .kind = kind, .slot_bytes = 64, .slot_count = SLOTS, .first_seq = 1};
+    size_t bytes = tbus_ring_footprint(&spec);
+    void *memory = aligned_alloc(4096, (bytes + 4095) & ~(size_t)4095);
+    tbus_ring_t ring;
+    assert_non_null(memory);
+    assert_int_equal(tbus_ring_format(memory, bytes, &spec, NULL), 0);
+    assert_int_equal(tbus_ring_join(memory, bytes, true, &ring, NULL), 0);
+    return ring;
+}
+
+/* Publish the sequence itself. */
+static void publish(tbus_publisher_t *p, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        assert_int_equal(tbus_publish_try(p, &p->seq, 8), TBUS_PUBLISHED);
+}
+
+static void an_observer_never_goes_back_behind_where_it_was(void **state)
+{
+    (void)state;
+    for (unsigned published = 1; published < 4 * SLOTS; published++)
+        for (unsigned unflushed = 0; unflushed < SLOTS / 16; unflushed++) {
+            tbus_ring_t ring = make_ring(TBUS_BROADCAST);
+            tbus_publisher_t p;
+            assert_int_equal(tbus_publisher_join(&ring, 1, &p, NULL), 0);
+            publish(&p, published);
+            tbus_publisher_flush(&p);
+            uint64_t seq_before = p.seq;
+            publish(&p, unflushed);
+            /* Killed between the two halves: the position is new, the sequence still old. */
+            tbus_store_relaxed_u64(&ring.shared->tail_version,
+                                   tbus_load_relaxed_u64(&ring.shared->tail_version) | 1);
+            tbus_store_relaxed_u64(&ring.shared->tail, p.position);
+            tbus_store_relaxed_u64(&ring.shared->tail_seq, seq_before);
+
+            tbus_observer_t o;
+            assert_int_equal(tbus_observer_join(&ring, TBUS_FROM_NOW, &o, NULL), 0);
+            uint64_t expected = o.seq;
+            assert_true(tbus_publisher_join(&ring, 1, &p, NULL) == 0);
+            publish(&p, 3);
+            uint64_t copy[8], seq, lost;
+            size_t bytes;
+            while (tbus_observe(&o, copy, &bytes, &seq, &lost) == 1) {
+                assert_int_equal(seq, expected + lost);
+                assert_int_equal(copy[0], seq);
+                expected = seq + 1;
+            }
+            assert_int_equal(expected, p.seq);
+            free(ring.shared);
+        }
+}
+
+/* Whatever stands in the words that say where the ring is, each call looks at every slot a few times at most. (A call that does not comes to
+ * no end: the counts in question are near 2^63.) */
+static void lies_about_where_the_ring_is_cost_a_bounded_time(void **state)
+{
+    (void)state;
+    static const uint64_t lies[] = {0,
+                                    1,
+                                    SLOTS - 1,
+                                    UINT64_C(1) << 32,
+                                    (UINT64_C(1) << 63) - 1,
+                                    UINT64_C(1) << 63,
+                                    UINT64_MAX - SLOTS,
+                                    UINT64_MAX};
+    static const enum tbus_ring_kind kinds[] = {TBUS_SPSC, TBUS_BROADCAST, TBUS_BROADCAST_MP, TBUS_MPMC};
+    enum { LIES = sizeof lies / sizeof *lies };
+    for (unsigned k = 0; k < 4; k++)
+        for (unsigned a = 0; a < LIES; a++)
+            for (unsigned b = 0; b < LIES; b++)
+                for (unsigned c = 0; c < LIES; c++) {
+                    tbus_ring_t ring = make_ring(kinds[k]);
+                    tbus_observer_t before, after;
+                    tbus_observer_join(&ring, TBUS_FROM_NOW, &before, NULL);
+                    tbus_store_relaxed_u64(&ring.shared->tail, lies[a]);
+                    tbus_store_relaxed_u64(&ring.shared->tail_seq, lies[b]);
+                    tbus_store_relaxed_u64(&ring.shared->announce, lies[c]);
+                    tbus_observer_join(&ring, TBUS_FROM_OLDEST, &after, NULL);
+                    uint64_t copy[8], seq, lost;
+                    size_t bytes;
+                    for (unsigned i = 0; i < 3; i++) {
+                        tbus_observe(&before, copy, &bytes, &seq, &lost);
+                        tbus_observe(&after, copy, &bytes, &seq, &lost);
+                    }
+                    free(ring.shared);
+                }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_observer_never_goes_back_behind_where_it_was),
+        cmocka_unit_test(lies_about_where_the_ring_is_cost_a_bounded_time),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
