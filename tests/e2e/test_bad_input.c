@@ -505,6 +505,7 @@ static void a_second_start_under_the_same_name_is_refused_and_the_first_goes_on(
     program_wait(&f->other);
     if (f->other.exit_code != 0)
         fail_msg("the first ended with exit code %d: %s", f->other.exit_code, f->other.err);
+    json_decref(f->summary);
     f->summary = json_loads(f->other.out, 0, NULL);
     assert_non_null(f->summary);
     assert_int_equal(json_array_size(json_object_get(f->summary, "errors")), 0);

@@ -43,18 +43,20 @@ static int run_trial(const char *name, const char *kind)
     return 0;
 }
 
-/* Which calls a mechanism makes, and by how much the count may be wrong: those that the C library or tickbus makes on the mechanism's
- * behalf are inferred. */
+/* Which calls a mechanism makes, and by how much the count may be wrong. Those that the C library or tickbus makes on the mechanism's behalf
+ * are inferred from who slept: with one message in flight that comes out, in a stream, whether the sleeper was still asleep when
+ * it was woken, nobody can tell. */
 static const struct {
     const char *name;
     const char *calls; /* between spaces */
     double tolerance;
+    bool inferred;
 } mechanisms[] = {
     {"pipe", " read write ", 0.01},
     {"fifo", " read write ", 0.01},
     {"posix_mq", " mq_timedsend mq_timedreceive ", 0.01},
     {"sysv_mq", " msgsnd msgrcv ", 0.01},
-    {"shm_posix_sem", " futex ", 0.25},
+    {"shm_posix_sem", " futex ", 0.25, .inferred = true},
     {"shm_futex", " futex ", 0.01},
     {"sysv_sem", " semop semtimedop ", 0.01},
     {"unix_stream", " read write ", 0.01},
@@ -66,7 +68,7 @@ static const struct {
     {"signal", " rt_sigqueueinfo rt_sigtimedwait ", 0.01},
     {"rpc_unix", " read write ", 0.01},
     {"io_uring_msg", " io_uring_enter ", 0.02},
-    {"tickbus_spsc_park", " futex futex_waitv membarrier fcntl ", 0.15},
+    {"tickbus_spsc_park", " futex futex_waitv membarrier fcntl ", 0.15, .inferred = true},
 };
 #define OTHERS                                                                                               \
     20 /* as much may the calls at the start of the three processes differ from one trial to the next */
@@ -156,7 +158,8 @@ static void mechanisms_count_the_system_calls_that_the_kernel_sees(void **state)
             continue;
         }
         check(i, "roundtrip", idle_table);
-        check(i, "stream", idle_table);
+        if (!mechanisms[i].inferred)
+            check(i, "stream", idle_table);
     }
     free(idle_table);
     scratch_remove(scratch);
