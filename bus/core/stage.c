@@ -27,7 +27,7 @@ static int find_ring(const tbus_stage_t *stage, const char *topic, uint32_t join
 int tbus_stage_subscribe(tbus_stage_t *stage, const char *topic, const char *name, tbus_subscriber_t *out,
                          tbus_error_t *err)
 {
-    tbus_ring_t *ring;
+    tbus_ring_t *ring = NULL;
     int code = find_ring(stage, topic, stage->subscribers_count, &ring, err);
     if (code == 0)
         code = tbus_subscriber_join(ring, name, stage->owner, out, err);
@@ -38,7 +38,7 @@ int tbus_stage_subscribe(tbus_stage_t *stage, const char *topic, const char *nam
 
 int tbus_stage_publish(tbus_stage_t *stage, const char *topic, tbus_publisher_t *out, tbus_error_t *err)
 {
-    tbus_ring_t *ring;
+    tbus_ring_t *ring = NULL;
     int code = find_ring(stage, topic, stage->publishers_count, &ring, err);
     if (code == 0)
         code = tbus_publisher_join(ring, stage->owner, out, err);
