@@ -65,9 +65,17 @@ static int populate(void *base, size_t bytes)
     return -errno; /* EINVAL on kernels before 5.14 is handled by the caller's fallocate */
 }
 
+/* May we have memory of this node? Without NUMA there is one, number 0. */
+static bool node_is_there(int node)
+{
+    if (numa_available() < 0)
+        return node == 0;
+    return node <= numa_max_node() && numa_bitmask_isbitset(numa_all_nodes_ptr, (unsigned)node);
+}
+
 static void bind_to_node(void *base, size_t bytes, int node)
 {
-    if (node < 0 || numa_available() < 0 || node > numa_max_node())
+    if (node < 0 || numa_available() < 0)
         return;
     struct bitmask *mask = numa_allocate_nodemask();
     numa_bitmask_setbit(mask, (unsigned)node);
@@ -179,6 +187,11 @@ int tbus_segment_create(const char *name, size_t bytes, enum tbus_pages want, in
 {
     if (!bytes)
         return tbus_fail(err, -EINVAL, "segment '%s': a segment of 0 bytes was asked for", name);
+    if (node >= 0 && !node_is_there(node))
+        return tbus_fail(err, -EINVAL,
+                         "segment '%s': there is no NUMA node %d that this process may use "
+                         "(`numactl --show` lists those); -1 leaves it to the kernel",
+                         name, node);
     tbus_segment_t made;
     char why_hugetlb[sizeof made.pages_why] = "";
     char why_thp[sizeof made.pages_why] = "";

@@ -88,6 +88,17 @@ static void huge_pages_that_are_not_there_are_named_in_the_error(void **state)
     assert_non_null(strstr(err.text, "cannot be had"));
 }
 
+static void a_numa_node_that_is_not_there_is_refused(void **state)
+{
+    (void)state;
+    tbus_segment_t s;
+    tbus_error_t err = {0};
+    assert_int_equal(tbus_segment_create("test", 4096, TBUS_PAGES_SMALL, 1023, &s, &err), -EINVAL);
+    assert_non_null(strstr(err.text, "no NUMA node 1023"));
+    assert_int_equal(tbus_segment_create("test", 4096, TBUS_PAGES_SMALL, 0, &s, &err), 0);
+    tbus_segment_close(&s);
+}
+
 static void attach(tbus_bus_t *bus, tbus_bus_t *out)
 {
     tbus_error_t err = {0};
@@ -247,6 +258,7 @@ int main(void)
         cmocka_unit_test(a_read_only_descriptor_cannot_be_mapped_for_writing),
         cmocka_unit_test(an_unsealed_file_is_refused),
         cmocka_unit_test(huge_pages_that_are_not_there_are_named_in_the_error),
+        cmocka_unit_test(a_numa_node_that_is_not_there_is_refused),
         cmocka_unit_test(an_attached_observer_reads_but_can_neither_write_nor_subscribe),
         cmocka_unit_test(attach_refuses_wrong_descriptors_and_closes_them),
         cmocka_unit_test(a_killed_participant_is_proven_dead_and_a_stopped_one_is_not),
