@@ -79,13 +79,19 @@ static uint32_t tick_bytes_max(uint32_t slot_bytes, uint32_t slot_count)
     return quarter < TICK_LEN_MAX ? (uint32_t)quarter : TICK_LEN_MAX;
 }
 
-static int add_topic(pipeline_t *p, const topic_plan_t *plan, tbus_error_t *err)
+static tbus_ring_spec_t ring_spec(const config_t *config, const topic_plan_t *plan)
 {
     tbus_ring_spec_t spec = {.kind = plan->kind, .slot_bytes = TBUS_SLOT_BYTES_MIN, .first_seq = 1};
     snprintf(spec.name, sizeof spec.name, "%s", plan->name);
-    memcpy(&spec.slot_count, (const char *)p->config + plan->slots_offset, sizeof spec.slot_count);
+    memcpy(&spec.slot_count, (const char *)config + plan->slots_offset, sizeof spec.slot_count);
     if (strcmp(plan->type, "tick") == 0)
         spec.msg_bytes_max = tick_bytes_max(spec.slot_bytes, spec.slot_count);
+    return spec;
+}
+
+static int add_topic(pipeline_t *p, const topic_plan_t *plan, tbus_error_t *err)
+{
+    tbus_ring_spec_t spec = ring_spec(p->config, plan);
     int index = tbus_bus_add_topic(&p->bus, &spec, plan->type, (enum tbus_pages)p->config->bus.pages,
                                    p->config->bus.numa_node, err);
     for (uint32_t i = 0; index >= 0 && i < plan->readers_count; i++) {
@@ -116,6 +122,45 @@ static int add_participants(pipeline_t *p, tbus_error_t *err)
     return 0;
 }
 
+static uint64_t meminfo_pages(const char *key)
+{
+    FILE *f = fopen("/proc/meminfo", "re");
+    char line[128];
+    unsigned long long value = 0;
+    while (f && fgets(line, sizeof line, f))
+        if (strncmp(line, key, strlen(key)) == 0 && sscanf(line + strlen(key), " %llu", &value) == 1)
+            break;
+    if (f)
+        fclose(f);
+    return value;
+}
+
+/* In the pool, and promised to nobody. */
+static uint64_t free_huge_pages(void)
+{
+    uint64_t free_pages = meminfo_pages("HugePages_Free:");
+    uint64_t promised = meminfo_pages("HugePages_Rsvd:");
+    return free_pages > promised ? free_pages - promised : 0;
+}
+
+/* What all rings take when they insist on huge pages: the one at which the pool ran dry is no help. Says nothing
+ * new when there are enough of them and something else is wrong. */
+static void tell_huge_pages_needed(const config_t *config, tbus_error_t *err)
+{
+    uint64_t needed = 0;
+    for (size_t i = 0; i < TOPICS_COUNT; i++) {
+        tbus_ring_spec_t spec = ring_spec(config, &topics[i]);
+        needed += (tbus_ring_footprint(&spec) + HUGE_PAGE_BYTES - 1) / HUGE_PAGE_BYTES;
+    }
+    uint64_t free_pages = free_huge_pages();
+    if (free_pages < needed)
+        tbus_fail(err, err->code,
+                  "the rings need %llu huge pages of 2 MiB and %llu are free: sysctl vm.nr_hugepages=%llu, "
+                  "or do with smaller pages (--pages auto)",
+                  (unsigned long long)needed, (unsigned long long)free_pages,
+                  (unsigned long long)(meminfo_pages("HugePages_Total:") + needed - free_pages));
+}
+
 int pipeline_create(const config_t *config, const layout_t *layout, uint64_t for_ns, pipeline_t *out_pipeline,
                     tbus_error_t *err)
 {
@@ -128,6 +173,8 @@ int pipeline_create(const config_t *config, const layout_t *layout, uint64_t for
         code = add_topic(&p, &topics[i], err);
     if (code < 0) {
         pipeline_close(&p);
+        if (config->bus.pages == TBUS_PAGES_HUGETLB)
+            tell_huge_pages_needed(config, err);
         return code;
     }
     /* Before the fork: two processes that add one each at the same time would get in each other's way. */
@@ -143,19 +190,6 @@ void pipeline_close(pipeline_t *pipeline)
 }
 
 /* --- what the rings are made of */
-
-static uint64_t meminfo_pages(const char *key)
-{
-    FILE *f = fopen("/proc/meminfo", "re");
-    char line[128];
-    unsigned long long value = 0;
-    while (f && fgets(line, sizeof line, f))
-        if (strncmp(line, key, strlen(key)) == 0 && sscanf(line + strlen(key), " %llu", &value) == 1)
-            break;
-    if (f)
-        fclose(f);
-    return value;
-}
 
 void pipeline_pages_text(const pipeline_t *pipeline, char *out_text, size_t bytes)
 {
@@ -180,7 +214,7 @@ void pipeline_pages_text(const pipeline_t *pipeline, char *out_text, size_t byte
         return;
     out_text[--used] = 0; /* the last semicolon */
     if (missing && pipeline->config->bus.pages == TBUS_PAGES_AUTO) {
-        uint64_t total = meminfo_pages("HugePages_Total:") + missing - meminfo_pages("HugePages_Free:");
+        uint64_t total = meminfo_pages("HugePages_Total:") + missing - free_huge_pages();
         snprintf(out_text + used, bytes - used, "; for huge pages: sysctl vm.nr_hugepages=%llu",
                  (unsigned long long)total);
     }

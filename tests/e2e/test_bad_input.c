@@ -124,7 +124,7 @@ static int teardown(void **state)
 
 /* `busctl start` on `feed`, with small books and parked waiting: there are many of these runs, and spinning would only get in the way of
  * whatever else runs on this machine. What it printed and its summary, if any, stay in the fixture. Returns the exit code. */
-static int start(fixture_t *f, const char *feed, void (*in_child)(void))
+static int start_with(fixture_t *f, const char *feed, const char *setting, void (*in_child)(void))
 {
     const char *const argv[] = {TICKBUS_BUSCTL,
                                 "start",
@@ -145,6 +145,8 @@ static int start(fixture_t *f, const char *feed, void (*in_child)(void))
                                 "books.orders_max=4096",
                                 "--set",
                                 "books.levels_max=4096",
+                                "--set",
+                                setting,
                                 NULL};
     program_clear(&f->program);
     json_decref(f->summary);
@@ -153,6 +155,11 @@ static int start(fixture_t *f, const char *feed, void (*in_child)(void))
     f->program.argv = NULL;
     f->summary = json_loads(f->program.out, 0, NULL);
     return f->program.exit_code;
+}
+
+static int start(fixture_t *f, const char *feed, void (*in_child)(void))
+{
+    return start_with(f, feed, "bus.pages=auto", in_child);
 }
 
 static int start_on_file(fixture_t *f)
@@ -391,6 +398,34 @@ static void without_huge_pages_it_runs_on_small_ones_and_says_so(void **state)
     assert_says(f, "huge pages");
 }
 
+static void huge_pages_insisted_on_are_counted_for_all_rings(void **state)
+{
+    fixture_t *f = *state;
+    if (meminfo("HugePages_Free:") > 0) {
+        print_message(
+            "somebody uses huge pages here, or they may not be taken away: the pool stays as it is\n");
+        skip();
+    }
+    put_add_orders(&f->file, 20);
+    assert_true(file_write(f->input, f->file.bytes, f->file.count));
+    assert_int_equal(start_with(f, f->feed, "bus.pages=hugetlb", NULL), 1);
+    assert_says(f, "need 5 huge pages of 2 MiB and 0 are free"); /* one for each topic */
+    assert_says(f, "sysctl vm.nr_hugepages=5");
+    assert_says(f, "--pages auto");
+    assert_int_equal(json_array_size(json_object_get(f->summary, "errors")), 1);
+    assert_int_not_equal(access(f->journal, F_OK), 0);
+}
+
+static void a_numa_node_that_is_not_there_is_refused(void **state)
+{
+    fixture_t *f = *state;
+    put_add_orders(&f->file, 20);
+    assert_true(file_write(f->input, f->file.bytes, f->file.count));
+    assert_int_equal(start_with(f, f->feed, "bus.numa_node=1023", NULL), 1);
+    assert_says(f, "no NUMA node 1023");
+    assert_int_equal(json_array_size(json_object_get(f->summary, "errors")), 1);
+}
+
 static void keep_one_cpu(void)
 {
     cpu_set_t all, one;
@@ -529,6 +564,9 @@ int main(void)
         TEST(a_file_of_zero_length_prefixes_is_refused_as_itch),
         cmocka_unit_test_setup_teardown(without_huge_pages_it_runs_on_small_ones_and_says_so,
                                         setup_without_huge_pages, teardown_without_huge_pages),
+        cmocka_unit_test_setup_teardown(huge_pages_insisted_on_are_counted_for_all_rings,
+                                        setup_without_huge_pages, teardown_without_huge_pages),
+        TEST(a_numa_node_that_is_not_there_is_refused),
         TEST(one_cpu_is_enough),
         TEST(a_journal_below_a_read_only_directory_is_refused_by_name),
         TEST(a_journal_that_holds_another_session_is_refused_and_left_alone),
