@@ -132,11 +132,18 @@ bool tbus_publisher_refresh(tbus_publisher_t *p, uint64_t slots)
     return true;
 }
 
+/* How many slots a message takes. */
+static uint64_t slots_of(const tbus_ring_t *ring, size_t bytes)
+{
+    uint64_t payload = ring->payload_bytes;
+    return bytes <= payload && bytes <= TBUS_SLOT_LENGTH_MAX ? 1 : (bytes + 8 + payload - 1) / payload;
+}
+
 enum tbus_publish tbus_publish_long(tbus_publisher_t *p, const void *message, size_t bytes)
 {
     assert(bytes <= p->ring.msg_bytes_max);
     uint64_t payload = p->ring.payload_bytes;
-    uint64_t slots = (bytes + 8 + payload - 1) / payload;
+    uint64_t slots = slots_of(&p->ring, bytes);
     if ((int64_t)(p->room_end - (p->position + slots)) < 0 && !tbus_publisher_refresh(p, slots))
         return TBUS_FULL;
 
@@ -250,11 +257,13 @@ enum tbus_publish tbus_publish_several(tbus_publisher_t *p, const void *message,
     return TBUS_PUBLISHED;
 }
 
-/* Take the place of the gating subscriber that is furthest behind. */
-static bool evict_slowest(tbus_publisher_t *p)
+/* Take the place of the gating subscriber that is furthest behind, of those that leave no room for `slots` more: whoever made room meanwhile,
+ * or is ahead of the tail that we saw, holds nobody up; nor does any follower when it is consumers that have not given back what they took.
+ */
+static bool evict_slowest(tbus_publisher_t *p, uint64_t slots)
 {
     tbus_ring_shared_t *s = p->ring.shared;
-    uint64_t behind_max = 0;
+    int64_t behind_max = (int64_t)(p->ring.slot_count - slots);
     uint64_t slowest_word = 0;
     tbus_ring_sub_t *slowest = NULL;
     uint64_t tail = p->ring.several_publishers ? tbus_load_acquire_u64(&s->tail) : p->position;
@@ -262,7 +271,7 @@ static bool evict_slowest(tbus_publisher_t *p)
         tbus_ring_sub_t *sub = &s->subs[i];
         uint64_t word = tbus_place_load(sub);
         uint32_t state = (uint32_t)word;
-        uint64_t behind = tail - tbus_load_acquire_u64(&sub->progress);
+        int64_t behind = (int64_t)(tail - tbus_load_acquire_u64(&sub->progress));
         if ((state != TBUS_SUB_ACTIVE && state != TBUS_SUB_RESERVED) ||
             tbus_load_relaxed_u32(&sub->role) == TBUS_CONSUMER || behind <= behind_max)
             continue;
@@ -280,7 +289,8 @@ static bool evict_slowest(tbus_publisher_t *p)
 
 enum tbus_publish tbus_publish(tbus_publisher_t *p, const void *message, size_t bytes)
 {
-    for (unsigned turns = 0; turns <= TBUS_RING_SUBS_MAX; turns++) {
+    bool again = true; /* room may come between the look at the ring and that at the places: so look twice */
+    for (unsigned turns = 0; turns <= 2 * TBUS_RING_SUBS_MAX; turns++) {
         enum tbus_publish told = tbus_publish_try(p, message, bytes);
         if (told != TBUS_FULL)
             return told;
@@ -289,8 +299,12 @@ enum tbus_publish tbus_publish(tbus_publisher_t *p, const void *message, size_t 
             p->blocked = false; /* nobody waits for room here */
             return TBUS_DROPPED;
         }
-        if (p->ring.policy != TBUS_EVICT_SLOWEST || !evict_slowest(p))
+        if (p->ring.policy != TBUS_EVICT_SLOWEST)
             break;
+        bool evicted = evict_slowest(p, slots_of(&p->ring, bytes));
+        if (!evicted && !again)
+            break;
+        again = evicted;
     }
     return TBUS_FULL;
 }

@@ -123,6 +123,85 @@ static void an_evicting_topic_goes_on_without_the_slowest_and_tells_it_why(void 
     }
 }
 
+static void nobody_is_evicted_who_does_not_hold_the_ring_up(void **state)
+{
+    (void)state;
+    tbus_ring_t ring = make_ring(TBUS_MPMC, TBUS_EVICT_SLOWEST);
+    tbus_subscriber_t consumer = subscriber(&ring, "consumer", TBUS_CONSUMER, 2);
+    tbus_subscriber_t follower = subscriber(&ring, "follower", TBUS_SUBSCRIBER, 3);
+    tbus_publisher_t p;
+    assert_int_equal(tbus_publisher_join(&ring, 1, &p, NULL), 0);
+    for (uint64_t i = 0; i < 16; i++) {
+        assert_int_equal(tbus_publish(&p, &i, 8), TBUS_PUBLISHED);
+        if (i < 8)
+            assert_int_equal(taken(&follower), i);
+    }
+    tbus_subscriber_flush(&follower);
+    size_t bytes;
+    assert_non_null(tbus_peek(&consumer, &bytes)); /* in hand: the ring waits for it, not for the follower */
+    assert_int_equal(tbus_publish(&p, "late", 4), TBUS_FULL);
+    assert_int_equal(tbus_load_relaxed_u64(&ring.shared->evicted), 0);
+    assert_int_equal(taken(&follower), 8);
+    tbus_subscriber_leave(&follower);
+    tbus_subscriber_leave(&consumer);
+    free(ring.shared);
+}
+
+/* Others publish, and it takes, while a publisher that found the ring full looks who is to blame. */
+static void a_subscriber_ahead_of_the_tail_that_a_publisher_saw_is_not_the_slowest(void **state)
+{
+    (void)state;
+    tbus_ring_t ring = make_ring(TBUS_BROADCAST_MP, TBUS_EVICT_SLOWEST);
+    tbus_subscriber_t quick = subscriber(&ring, "quick", TBUS_SUBSCRIBER, 2);
+    tbus_subscriber_t slow = subscriber(&ring, "slow", TBUS_SUBSCRIBER, 3);
+    tbus_publisher_t p;
+    assert_int_equal(tbus_publisher_join(&ring, 1, &p, NULL), 0);
+    for (uint64_t i = 0; i < 16; i++) {
+        assert_int_equal(tbus_publish(&p, &i, 8), TBUS_PUBLISHED);
+        assert_int_equal(taken(&quick), i);
+    }
+    tbus_store_relaxed_u64(&ring.shared->subs[quick.index].progress,
+                           tbus_load_relaxed_u64(&ring.shared->tail) + 1);
+    assert_int_equal(tbus_publish(&p, &(uint64_t){16}, 8), TBUS_PUBLISHED);
+    size_t bytes;
+    assert_int_equal(taken(&quick), 16);
+    assert_null(tbus_peek(&slow, &bytes));
+    assert_int_equal(slow.error, -TBUS_EEVICTED);
+    tbus_subscriber_leave(&slow);
+    tbus_subscriber_leave(&quick);
+    free(ring.shared);
+}
+
+static void whoever_has_room_for_one_slot_but_not_for_a_long_message_holds_it_up(void **state)
+{
+    (void)state;
+    tbus_ring_spec_t spec = {.name = "policy",
+                             .kind = TBUS_BROADCAST,
+                             .slot_bytes = 64,
+                             .slot_count = 16,
+                             .msg_bytes_max = 200,
+                             .first_seq = 1,
+                             .policy = TBUS_EVICT_SLOWEST};
+    size_t footprint = tbus_ring_footprint(&spec);
+    void *memory = aligned_alloc(4096, (footprint + 4095) & ~(size_t)4095);
+    tbus_ring_t ring;
+    assert_non_null(memory);
+    assert_int_equal(tbus_ring_format(memory, footprint, &spec, NULL), 0);
+    assert_int_equal(tbus_ring_join(memory, footprint, true, &ring, NULL), 0);
+    tbus_subscriber_t slow = subscriber(&ring, "slow", TBUS_SUBSCRIBER, 3);
+    tbus_publisher_t p;
+    assert_int_equal(tbus_publisher_join(&ring, 1, &p, NULL), 0);
+    for (uint64_t i = 0; i < 14; i++)
+        assert_int_equal(tbus_publish(&p, &i, 8), TBUS_PUBLISHED);
+    char message[200] = "takes four slots";
+    assert_int_equal(tbus_publish(&p, message, sizeof message), TBUS_PUBLISHED);
+    size_t bytes;
+    assert_null(tbus_peek(&slow, &bytes));
+    assert_int_equal(slow.error, -TBUS_EEVICTED);
+    tbus_subscriber_leave(&slow);
+    free(memory);
+}
+
 static void a_batch_is_claimed_filled_in_place_and_seen_in_order(void **state)
 {
     (void)state;
@@ -323,6 +402,9 @@ int main(void)
         cmocka_unit_test(a_blocking_topic_says_full_and_loses_nothing),
         cmocka_unit_test(a_dropping_topic_loses_the_newest_and_counts_it),
         cmocka_unit_test(an_evicting_topic_goes_on_without_the_slowest_and_tells_it_why),
+        cmocka_unit_test(nobody_is_evicted_who_does_not_hold_the_ring_up),
+        cmocka_unit_test(a_subscriber_ahead_of_the_tail_that_a_publisher_saw_is_not_the_slowest),
+        cmocka_unit_test(whoever_has_room_for_one_slot_but_not_for_a_long_message_holds_it_up),
         cmocka_unit_test(a_batch_is_claimed_filled_in_place_and_seen_in_order),
         cmocka_unit_test(whoever_waits_behind_a_dead_publishers_claim_buries_it),
         cmocka_unit_test(whoever_waits_for_a_slot_that_a_dead_consumer_took_frees_it),
