@@ -3,7 +3,7 @@
 # run.sh - checks the models of the lock-free protocol with Spin: every instance over its whole state space, and then every mutation,
 # which is a mistake planted in the model and must be found.
 #
-#    tests/model/run.sh                   the small instances; half a minute on one core
+#    tests/model/run.sh                   the small instances; a minute on one core
 #    tests/model/run.sh --full            the large ones as well: a quarter of an hour, up to 8 GiB of memory
 #    tests/model/run.sh --only REGEX      those whose line matches
 #    tests/model/run.sh --trail REGEX     the same, and of the first one with an error the whole sequence of steps
@@ -134,7 +134,9 @@ instance holds medium broadcast_mp MESSAGES=2 SUBSCRIBERS=1
 instance holds small broadcast_mp MESSAGES=2 MESSAGES_2=1 OBSERVERS=1
 instance holds small broadcast_mp MESSAGES=2 MESSAGES_2=1 SUBSCRIBERS=1 LATE CRASHES=0
 instance ends small broadcast_mp MESSAGES=2 MESSAGES_2=1 SUBSCRIBERS=1 CRASHES=0
+instance holds small broadcast_mp MESSAGES=2 MESSAGES_2=1 SUBSCRIBERS=1 EVICT CRASHES=0
 instance holds large broadcast_mp MESSAGES=2 SUBSCRIBERS=2
+instance holds large broadcast_mp MESSAGES=2 MESSAGES_2=1 SUBSCRIBERS=2 EVICT
 instance holds large broadcast_mp MESSAGES=3 MESSAGES_2=2 SUBSCRIBERS=1 CRASHES=2 TSO
 instance holds large broadcast_mp MESSAGES=3 MESSAGES_2=2 OBSERVERS=1
 instance holds large broadcast_mp MESSAGES=2 SUBSCRIBERS=1 OBSERVERS=1
@@ -191,6 +193,8 @@ instance caught extra broadcast_mp MESSAGES=2 SUBSCRIBERS=1 CRASHES=0 MUTATE_PRO
 instance caught small broadcast_mp MESSAGES=2 SUBSCRIBERS=1 CRASHES=0 LATE MUTATE_JOIN_ONE_LOOK
 instance caught small broadcast_mp MESSAGES=2 OBSERVERS=1 CRASHES=0 MUTATE_NO_SECOND_LOOK
 instance caught small broadcast_mp MESSAGES=2 CRASHES=0 MUTATE_CLAIM_OVER_CLAIMED
+instance caught small broadcast_mp MESSAGES=2 MESSAGES_2=1 SUBSCRIBERS=1 EVICT CRASHES=0 MUTATE_NO_SECOND_LOOK
+instance caught small broadcast_mp MESSAGES=2 SUBSCRIBERS=2 EVICT CRASHES=0 MUTATE_EVICT_ANYBODY
 instance loops small broadcast_mp MESSAGES=2 SUBSCRIBERS=1 CRASHES=0 MUTATE_POLL
 instance caught small broadcast MUTATE_IGNORE_GATE
 instance caught small broadcast MUTATE_PROGRESS_EARLY

@@ -14,7 +14,8 @@
  *
  * Parameters
  *    SLOTS, PUBLISHERS (1, 2), MESSAGES (of publisher 1), MESSAGES_2 (of publisher 2), SUBSCRIBERS (0..2; on a competing ring:
- *    followers), LATE (subscribers join while publishers are at work), OBSERVERS (0, 1), CRASHES (of participants), REPAIRERS (1, 2), REPAIR_CRASHES; REUSE: a killed publisher's
+ *    followers), LATE (subscribers join while publishers are at work), EVICT (the topic's policy is TBUS_EVICT_SLOWEST),
+ *    OBSERVERS (0, 1), CRASHES (of participants), REPAIRERS (1, 2), REPAIR_CRASHES; REUSE: a killed publisher's
  *    number is taken by a new process.
  * Memory
  *    sequentially consistent by default. TSO: plain stores go through a FIFO buffer per process, and a CAS waits until it is
@@ -197,12 +198,22 @@ end_quiet:
 	 ((SLOT_STATE(word) == READY || SLOT_STATE(word) == TOMB) && SLOT_SEQ(word) + SLOTS == (position)))
 #endif
 
+/* evict_slowest() looks for whoever is furthest behind, among those that a whole ring is not enough for. */
+#ifdef MUTATE_EVICT_ANYBODY
+#define HOLDS_US_UP(newest, progress) true
+#else
+#define HOLDS_US_UP(newest, progress) ((newest) - (progress) >= SLOTS)
+#endif
+
 proctype publisher(byte me; byte messages)
 {
 	byte position, claimed_at;
 	short word;
 #if SUBSCRIBERS > 0 && !defined(MUTATE_IGNORE_GATE)
 	byte room_end, slowest, i;
+#endif
+#ifdef EVICT
+	byte newest, evicted;
 #endif
 
 next_message:
@@ -317,11 +328,48 @@ full_slot: /* TBUS_FULL: the slot still holds the message of a lap ago */
 	atomic { !over && SLOT(position) != word -> word = 0; position = 0; goto claim_load_tail }
 #if SUBSCRIBERS > 0 && !defined(MUTATE_IGNORE_GATE)
 full_gate: /* TBUS_FULL: some subscriber has not passed yet */
+#ifdef EVICT /* bus/core/publisher.c, evict_slowest() */
+evict_load_tail: /* tbus_load_acquire_u64(&s->tail) */
+	if
+	:: atomic { newest = tail; position = 0 }
+	:: DIES
+	fi;
+evict_load_place: /* its state and progress, one subscriber after the other */
+	if
+	:: atomic {
+		if
+		:: !vacant[i] && newest >= progress[i] && newest - progress[i] > slowest && HOLDS_US_UP(newest, progress[i]) ->
+			slowest = newest - progress[i];
+			evicted = i + 1
+		:: else
+		fi;
+		i++;
+		if
+		:: i < SUBSCRIBERS -> goto evict_load_place
+		:: else -> i = 0
+		fi;
+		/* Nobody loses its place who did not hold the ring up. */
+		assert(evicted == 0 || slowest >= SLOTS);
+		slowest = 0; newest = 0 }
+	:: DIES
+	fi;
+tbus_place_evict: /* E1 tbus_place_cas(ACTIVE -> EVICTED) */
+	if
+	:: atomic {
+		if
+		:: evicted != 0 -> vacant[evicted - 1] = true; evicted = 0
+		:: else
+		fi;
+		goto claim_load_tail }
+	:: DIES
+	fi;
+#else
 #ifdef MUTATE_POLL /* looks again at once: it may do so for ever */
 #undef GATE_OPEN
 #define GATE_OPEN(position) true
 #endif
 	atomic { !over && GATE_OPEN(position) -> position = 0; goto claim_load_tail }
+#endif
 #endif
 
 dies: /* The kernel proves a death only after everything that the process had stored is in memory. */
@@ -330,6 +378,9 @@ dies: /* The kernel proves a death only after everything that the process had st
 	position = 0; claimed_at = 0; word = 0; messages = 0;
 #if SUBSCRIBERS > 0 && !defined(MUTATE_IGNORE_GATE)
 	room_end = 0; slowest = 0; i = 0;
+#endif
+#ifdef EVICT
+	newest = 0; evicted = 0;
 #endif
 	dead[me] = true
 	}
@@ -345,6 +396,14 @@ proctype subscriber(byte me)
 	byte position;
 	short word;
 #define PLACE (me - FIRST_SUBSCRIBER)
+#ifdef EVICT
+	bool copied;
+#ifdef MUTATE_NO_SECOND_LOOK
+#define IS_OURS true
+#else
+#define IS_OURS !vacant[PLACE]
+#endif
+#endif
 
 #ifdef LATE /* bus/core/place.c, open_gate() */
 find_end: /* tbus_load_acquire_u64(&s->tail) */
@@ -376,10 +435,23 @@ set_start_again:
 	fi;
 #endif
 tbus_peek: /* A1 tbus_load_acquire_u64(slot), here and in tbus_peek_slow */
+#ifdef EVICT /* tbus_peek_copy(): is the place ours? */
+	if
+	:: vacant[PLACE] -> goto evicted
+	:: !vacant[PLACE]
+	:: DIES
+	fi;
+#endif
 	if
 	:: atomic {
 		word = SLOT(position);
 		if
+#ifdef EVICT /* a newer message: publishers did not wait, and the second look at the place will say so */
+		:: SLOT_SEQ(word) > position && !(COMPETING && SLOT_SEQ(word) == position + SLOTS && SLOT_STATE(word) == FREE) ->
+			word = 0;
+			assert(vacant[PLACE]);
+			goto evicted
+#endif
 		:: SLOT_SEQ(word) == position && SLOT_STATE(word) == READY
 		:: SLOT_SEQ(word) == position && SLOT_STATE(word) == TOMB -> goto skip_tomb
 #if COMPETING
@@ -395,10 +467,31 @@ tbus_peek: /* A1 tbus_load_acquire_u64(slot), here and in tbus_peek_slow */
 			goto tbus_subscriber_flush_idle
 		fi;
 		word = 0;
-		assert(committed & BIT(position));
 		assert(!(received[PLACE] & BIT(position))) }
 	:: DIES
 	fi;
+#ifdef EVICT
+copy_0: /* tbus_words_load */
+	if
+	:: copied = payload[2 * (position % SLOTS)] == VALUE(position)
+	:: DIES
+	fi;
+copy_1:
+	if
+	:: copied = copied && payload[2 * (position % SLOTS) + 1] == VALUE(position)
+	:: DIES
+	fi;
+peek_copy_again: /* E2: what was copied while the place was ours is whole */
+	if
+#ifndef MUTATE_NO_SECOND_LOOK
+	:: vacant[PLACE] -> goto evicted
+#endif
+	:: atomic { IS_OURS -> assert(copied && (committed & BIT(position))); copied = false; goto tbus_subscriber_flush }
+	:: DIES
+	fi;
+#else
+	assert(committed & BIT(position));
+#endif
 #ifdef MUTATE_PROGRESS_EARLY /* progress before the payload was read */
 	progress[PLACE] = position + 1;
 #endif
@@ -431,8 +524,14 @@ tbus_subscriber_flush_idle:
 end_tbus_peek_null:
 	atomic { !over && SLOT(position) != word -> word = 0; goto tbus_peek }
 
+#ifdef EVICT
+evicted:
+	atomic { position = 0; word = 0; copied = false; goto done };
+#endif
 dies:
-	atomic { position = 0; word = 0; dead[me] = true }
+	atomic { position = 0; word = 0; dead[me] = true };
+done:
+	skip
 }
 #endif
 
@@ -582,7 +681,6 @@ end_nobody_to_mend:
 #endif
 #if CONSUMERS > 0 && !defined(MUTATE_REPAIR_NO_CONSUMER) /* what a dead consumer had taken stays taken */
 	:: TO_MEND(FIRST_CONSUMER)
-	:: TO_MEND(SPARE)
 #endif
 #if CONSUMERS > 1 && !defined(MUTATE_REPAIR_NO_CONSUMER)
 	:: TO_MEND(FIRST_CONSUMER + 1)

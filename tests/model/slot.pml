@@ -24,6 +24,7 @@ short released;
 byte consumers_left = CONSUMERS;
 
 /* --- bus/core/subscriber.c --- */
+#define TAKER_DIES atomic { me != SPARE && crashes < CRASHES -> crashes++; goto dies } /* somebody is left to take */
 proctype consumer(byte me)
 {
 	byte position;
@@ -37,7 +38,7 @@ end_not_needed:
 tbus_take_load_head: /* tbus_load_acquire_u64(&ring->shared->head) */
 	if
 	:: position = head
-	:: DIES
+	:: TAKER_DIES
 	fi;
 tbus_take_load_slot: /* A3 tbus_load_acquire_u64(slot) */
 	if
@@ -57,7 +58,7 @@ tbus_take_load_slot: /* A3 tbus_load_acquire_u64(slot) */
 		:: SLOT_SEQ(word) == position && SLOT_STATE(word) == TOMB -> goto tbus_take_tomb_cas
 		:: else -> word = 0; goto tbus_take_advance_head_past /* taken, or a lap ahead */
 		fi }
-	:: DIES
+	:: TAKER_DIES
 	fi;
 tbus_take_cas: /* tbus_cas_u64(slot, &word, TAKEN) */
 	if
@@ -74,22 +75,22 @@ tbus_take_cas: /* tbus_cas_u64(slot, &word, TAKEN) */
 			handed = handed | BIT(position); word = 0
 		:: else -> word = 0; goto tbus_take_load_slot
 		fi }
-	:: DIES
+	:: TAKER_DIES
 	fi;
 tbus_take_advance_head: /* advance_head(ring->shared, position + 1) */
 	if
 	:: ADVANCE(head, position + 1)
-	:: DIES
+	:: TAKER_DIES
 	fi;
 message_0: /* the caller reads the payload in place */
 	if
 	:: assert(payload[2 * (position % SLOTS)] == VALUE(position))
-	:: DIES
+	:: TAKER_DIES
 	fi;
 message_1:
 	if
 	:: assert(payload[2 * (position % SLOTS) + 1] == VALUE(position))
-	:: DIES
+	:: TAKER_DIES
 	fi;
 tbus_release: /* R4 tbus_cas_u64(slot, &taken_word, FREE of the next lap) */
 	if
@@ -102,7 +103,7 @@ tbus_release: /* R4 tbus_cas_u64(slot, &taken_word, FREE of the next lap) */
 #endif
 		released = released | BIT(position);
 		position = 0; goto tbus_take_load_head }
-	:: DIES
+	:: TAKER_DIES
 	fi;
 tbus_take_tomb_cas: /* tbus_cas_u64(slot, &word, FREE of the next lap, still marked as no message) */
 	if
@@ -112,12 +113,12 @@ tbus_take_tomb_cas: /* tbus_cas_u64(slot, &word, FREE of the next lap, still mar
 		:: else
 		fi;
 		word = 0 }
-	:: DIES
+	:: TAKER_DIES
 	fi;
 tbus_take_advance_head_past: /* position++; advance_head(ring->shared, position) */
 	if
 	:: atomic { position++; ADVANCE(head, position); goto tbus_take_load_slot }
-	:: DIES
+	:: TAKER_DIES
 	fi;
 end_tbus_take_null: /* the next look finds the same until this slot changes */
 	atomic { !over && SLOT(position) != word -> word = 0; position = 0; goto tbus_take_load_head }
