@@ -96,6 +96,7 @@ static bool take(feed_stage_t *f, uint64_t now_ns)
     if (rc == FEED_SOURCE_LATER) {
         f->later_ns = now_ns + LATER_NS;
     } else if (rc == FEED_SOURCE_END) {
+        f->base.error = f->source->note;
         stop_reading(f);
     } else {
         f->base.error = f->source->error;

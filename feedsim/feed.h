@@ -10,7 +10,8 @@
  * The first message on `md` is that of the file; a tick's sequence on `md` is the index of its message in the
  * file plus one. When the source ends, so does the feed (source_done). When it fails, what came before is
  * published, then the feed ends the same way, with stage->error holding what was wrong and the counter
- * feed.errors at 1: bad input never takes the pipeline down.
+ * feed.errors at 1: bad input never takes the pipeline down. With feed.errors at 0 what stage->error holds is a
+ * note: the source ended in order, and there is something to know about it (a journal that was torn).
  *
  * Counters: feed.messages and feed.bytes (of messages, without framing), feed.by_type.X for each type X seen,
  * by its ITCH letter or as 0xNN, feed.errors.

@@ -47,6 +47,8 @@ struct feed_source {
     uint8_t tick_type;           /* the first byte of that message */
     uint64_t messages;           /* handed out so far; an end mark is not one */
     tbus_error_t error;
+    tbus_error_t
+        note; /* with FEED_SOURCE_END: code 0, or why there is no more than that, which is no error */
 };
 
 /* Open what `spec` names. -TBUS_ECONFIG: unknown kind or key, bad number; else errors of opening the thing.

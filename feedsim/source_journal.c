@@ -36,6 +36,20 @@ static int take(source_journal_t *s, const tbus_journal_record_t *record, tick_t
     return FEED_SOURCE_TICK;
 }
 
+/* That this is not all there was, or will be. */
+static void note_end(source_journal_t *s)
+{
+    enum tbus_journal_end end = tbus_journal_reader_end(s->reader);
+    if (end == TBUS_JOURNAL_TORN)
+        tbus_fail(&s->base.note, -TBUS_ETRUNCATED,
+                  "the journal in %s is torn: its recorder was killed, and what it had recorded was replayed "
+                  "(%" PRIu64 " bytes behind the last whole record were cut off)",
+                  s->directory, tbus_journal_torn_bytes(s->reader));
+    else if (end == TBUS_JOURNAL_LIVE)
+        tbus_fail(&s->base.note, -EAGAIN,
+                  "the journal in %s is being written; it was replayed as far as it had come", s->directory);
+}
+
 static int next(feed_source_t *self, tick_t *buffer, size_t *out_bytes)
 {
     source_journal_t *s = (source_journal_t *)self;
@@ -47,9 +61,12 @@ static int next(feed_source_t *self, tick_t *buffer, size_t *out_bytes)
     while ((rc = tbus_journal_next(s->reader, &record, &self->error)) > 0)
         if (record.topic == s->topic)
             return take(s, &record, buffer, out_bytes);
-    if (rc < 0)
+    if (rc < 0) {
         self->error.code = rc;
-    return rc < 0 ? rc : FEED_SOURCE_END;
+        return rc;
+    }
+    note_end(s);
+    return FEED_SOURCE_END;
 }
 
 static void close_journal(feed_source_t *self)

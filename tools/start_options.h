@@ -26,7 +26,7 @@
     "  --for DURATION   end after 10s, 500ms, 2m ..., default: when the source ends\n"                       \
     "  -c, --config FILE  read a configuration; `busctl config show` prints one\n"                           \
     "  --set KEY=VALUE  set any key of the configuration, as in --set topics.md.slots=65536\n"               \
-    "  --json           print the summary as a JSON object\n"
+    "  --json           print the summary as a JSON object (feed.bytes: of messages, without framing)\n"
 
 typedef struct start_options {
     config_t config;

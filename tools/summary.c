@@ -1,17 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/summary.h"
 
-#include <stdarg.h>
 #include <string.h>
 
-void summary_add_error(summary_run_t *run, const char *format, ...)
+/* A duration to the microsecond, over any run there is; what a double has beyond that is noise. */
+#define REAL_DIGITS 12
+
+void summary_add_error(summary_run_t *run, const char *text)
 {
-    if (run->errors_count == SUMMARY_ERRORS_MAX)
-        return;
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(run->errors[run->errors_count++], SUMMARY_ERROR_MAX, format, arguments);
-    va_end(arguments);
+    if (run->errors_count < SUMMARY_ERRORS_MAX)
+        snprintf(run->errors[run->errors_count++], SUMMARY_ERROR_MAX, "%s", text);
+}
+
+void summary_add_note(summary_run_t *run, const char *text)
+{
+    if (run->notes_count < SUMMARY_NOTES_MAX)
+        snprintf(run->notes[run->notes_count++], SUMMARY_ERROR_MAX, "%s", text);
+}
+
+int summary_print_json(const json_t *summary, FILE *out)
+{
+    if (json_dumpf(summary, out, JSON_INDENT(2) | JSON_REAL_PRECISION(REAL_DIGITS)) < 0)
+        return -1;
+    return fputc('\n', out) == '\n' ? 0 : -1;
 }
 
 /* Text from outside. jansson takes UTF-8 alone, and a file name in a message may be anything: then what is not ASCII shows
@@ -33,8 +44,7 @@ static json_t *text(const char *from, size_t bytes_max)
 void summary_print_refusal(const char *why, FILE *out)
 {
     json_t *object = json_pack("{s:s, s:[o]}", "state", "refused", "errors", text(why, SUMMARY_ERROR_MAX));
-    json_dumpf(object, out, JSON_INDENT(2));
-    fputc('\n', out);
+    summary_print_json(object, out);
     json_decref(object);
 }
 
@@ -173,7 +183,7 @@ static json_t *orders(const tbus_bus_t *bus)
 
 static json_t *risk(const tbus_bus_t *bus)
 {
-    static const char *const names[] = {"orders", "passed", NULL};
+    static const char *const names[] = {"orders", "cancels", "passed", "report_mismatches", NULL};
     json_t *object = counters(bus, "risk", names);
     json_object_set_new(object, "rejects", counters_below(bus, "risk.rejects."));
     return object;
@@ -279,11 +289,11 @@ static json_t *stages(const tbus_bus_t *bus)
     return list;
 }
 
-static json_t *errors(const summary_run_t *run)
+static json_t *sentences(const char (*said)[SUMMARY_ERROR_MAX], uint32_t said_count)
 {
     json_t *list = json_array();
-    for (uint32_t i = 0; i < run->errors_count; i++)
-        json_array_append_new(list, text(run->errors[i], sizeof run->errors[i]));
+    for (uint32_t i = 0; i < said_count; i++)
+        json_array_append_new(list, text(said[i], SUMMARY_ERROR_MAX));
     return list;
 }
 
@@ -301,7 +311,7 @@ json_t *summary_build(const tbus_bus_t *bus, const summary_run_t *run)
     json_object_set_new(summary, "state", json_string(run->state));
     json_object_set_new(summary, "source", text(run->source, SUMMARY_ERROR_MAX));
     json_object_set_new(summary, "pace", text(run->pace, SUMMARY_ERROR_MAX));
-    json_object_set_new(summary, "duration_s", json_real((double)run->duration_ns / 1e9));
+    json_object_set_new(summary, "duration_s", json_real((double)(run->duration_ns / 1000) / 1e6));
     json_object_set_new(summary, "feed", feed);
     json_object_set_new(summary, "topics", topics(bus, strcmp(run->state, "ended") == 0));
     json_object_set_new(summary, "orders", orders(bus));
@@ -316,6 +326,7 @@ json_t *summary_build(const tbus_bus_t *bus, const summary_run_t *run)
     json_object_set_new(summary, "pages", pages(bus));
     json_object_set_new(summary, "processes", processes(bus, run->layout));
     json_object_set_new(summary, "stages", stages(bus));
-    json_object_set_new(summary, "errors", errors(run));
+    json_object_set_new(summary, "notes", sentences(run->notes, run->notes_count));
+    json_object_set_new(summary, "errors", sentences(run->errors, run->errors_count));
     return summary;
 }

@@ -6,13 +6,14 @@
  * became of the stages.
  *
  *    name state source pace duration_s
- *    feed        messages bytes errors by_type.{A,...}
+ *    feed        messages bytes errors by_type.{A,...}; `bytes` are the messages' own: the two bytes of length that
+ *                BinaryFILE puts before each are not among them
  *    topics      NAME.{type,kind,slots,published,tombs,in_doubt}
  *                NAME.subscribers[].{name,role,consumed,lag,lost,tombs}
  *    orders      sent cancels_sent accepted rejected partial filled cancelled
  *    books       symbols live_orders live_orders_max unknown_order_refs unknown_order_refs_by_type
  *                executed_shares bbo_changes over_reductions duplicate_adds
- *    risk        orders passed rejects.{REASON: count}
+ *    risk        orders cancels passed rejects.{REASON: count} report_mismatches
  *    executor    orders executions executed_shares open_orders
  *    journal     directory records bytes (null when nothing is recorded)
  *    positions   {SYMBOL: shares}
@@ -22,6 +23,7 @@
  *    pages       {TOPIC: "hugetlb-2M"...}
  *    processes[] stages pid cpu wait parks
  *    stages[]    name process state hot_allocations reason
+ *    notes[]     one sentence each: what is no error and should be known, as that a replayed journal was torn
  *    errors[]    one sentence each; empty: all is well
  *
  * `lag` is what a subscriber has not taken yet while the run goes on. `lost` is what it will never take:
@@ -42,6 +44,7 @@
 #include "tools/layout.h"
 
 #define SUMMARY_ERRORS_MAX 8u
+#define SUMMARY_NOTES_MAX  8u
 #define SUMMARY_ERROR_MAX  640u
 
 /* What the supervisor knows beside the bus. */
@@ -54,16 +57,22 @@ typedef struct summary_run {
     const layout_t *layout;
     uint32_t errors_count;
     char errors[SUMMARY_ERRORS_MAX][SUMMARY_ERROR_MAX];
+    uint32_t notes_count;
+    char notes[SUMMARY_NOTES_MAX][SUMMARY_ERROR_MAX];
 } summary_run_t;
 
-/* Keep an error for the summary; more than fit are dropped, the first ones say what happened. */
-void summary_add_error(summary_run_t *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Keep an error or a note for the summary; more than fit are dropped, the first ones say what happened. */
+void summary_add_error(summary_run_t *run, const char *text);
+void summary_add_note(summary_run_t *run, const char *text);
 
 /* A new reference, NULL: no memory. */
 json_t *summary_build(const tbus_bus_t *bus, const summary_run_t *run);
 
 /* All that there is to say, as an object, when there was no bus to run: {"state":"refused","errors":["..."]}. */
 void summary_print_refusal(const char *why, FILE *out);
+
+/* The object as JSON, over several lines. 0, or -1: the stream takes no more. */
+int summary_print_json(const json_t *summary, FILE *out);
 
 /* The object above as text; keys that are missing are left out. */
 void summary_print(const json_t *summary, FILE *out);

@@ -164,6 +164,12 @@ static void print_orders(FILE *out, const json_t *summary)
     print_counts(out, json_object_get(summary, "orders"), keys, words);
     fputc('\n', out);
     print_pairs(out, json_object_get(json_object_get(summary, "risk"), "rejects"), "rejects");
+    if (integer(json_object_get(summary, "risk"), "report_mismatches")) {
+        char number[NUMBER_MAX];
+        label(out, "");
+        fprintf(out, "%s reports did not fit the order that they name\n",
+                grouped(integer(json_object_get(summary, "risk"), "report_mismatches"), number));
+    }
     print_pairs(out, json_object_get(summary, "positions"), "positions");
     if (integer(json_object_get(summary, "executor"), "executions") == 0)
         return;
@@ -260,14 +266,14 @@ static void print_processes(FILE *out, const json_t *summary)
     fputc('\n', out);
 }
 
-static void print_errors(FILE *out, const json_t *summary)
+static void print_sentences(FILE *out, const json_t *summary, const char *key)
 {
     size_t i;
-    json_t *error;
-    json_array_foreach(json_object_get(summary, "errors"), i, error)
+    json_t *sentence;
+    json_array_foreach(json_object_get(summary, key), i, sentence)
     {
-        label(out, i ? "" : "errors");
-        fprintf(out, "%s\n", json_string_value(error));
+        label(out, i ? "" : key);
+        fprintf(out, "%s\n", json_string_value(sentence));
     }
 }
 
@@ -281,5 +287,6 @@ void summary_print(const json_t *summary, FILE *out)
     print_topics(out, summary);
     print_journal(out, summary);
     print_processes(out, summary);
-    print_errors(out, summary);
+    print_sentences(out, summary, "notes");
+    print_sentences(out, summary, "errors");
 }

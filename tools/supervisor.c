@@ -295,6 +295,18 @@ static int open_control(supervisor_t *s, tbus_error_t *err)
     return fd < 0 ? fd : control_server_open(fd, supervisor_answer, s, &s->control, err);
 }
 
+/* What the feed has to say about its input, which is an error only if it counted one. */
+static void tell_feeds_word(supervisor_t *s)
+{
+    const tbus_participant_t *feed = supervisor_participant(s, STAGE_FEED);
+    if (tbus_load_acquire_u32(&feed->state) == TBUS_FAIL || !feed->reason[0])
+        return;
+    if (tbus_counter_value(&s->pipeline.bus, "feed.errors"))
+        supervisor_complain(s, "feed: %s", feed->reason);
+    else
+        supervisor_note(s, "%s", feed->reason);
+}
+
 /* From the first fork to the last process that ended. */
 static void run_pipeline(supervisor_t *s)
 {
@@ -311,9 +323,7 @@ static void run_pipeline(supervisor_t *s)
         give_up(s);
     }
     progress_wipe(&s->progress);
-    const tbus_participant_t *feed = supervisor_participant(s, STAGE_FEED);
-    if (tbus_load_acquire_u32(&feed->state) != TBUS_FAIL && feed->reason[0])
-        supervisor_complain(s, "feed: %s", feed->reason);
+    tell_feeds_word(s);
     if (!s->running_since_ns && !s->run.errors_count)
         supervisor_complain(s, "stopped before it had begun");
     if (s->abort_asked)
@@ -329,8 +339,7 @@ static int report(supervisor_t *s)
         return code; /* nothing ran: the error on stderr is all there is to say */
     json_t *summary = supervisor_summary(s);
     if (s->request->json) {
-        json_dumpf(summary, stdout, JSON_INDENT(2));
-        fputc('\n', stdout);
+        summary_print_json(summary, stdout);
     } else {
         summary_print(summary, stdout);
     }

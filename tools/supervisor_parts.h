@@ -39,6 +39,8 @@ typedef struct supervisor {
 void supervisor_say(supervisor_t *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Something went wrong: said at once, and again in the summary. */
 void supervisor_complain(supervisor_t *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same for what is no error. */
+void supervisor_note(supervisor_t *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Since the stages were told to run; 0: they were not yet. */
 uint64_t supervisor_running_ns(const supervisor_t *s);

@@ -31,7 +31,18 @@ void supervisor_complain(supervisor_t *s, const char *format, ...)
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     supervisor_say(s, "%s", text);
-    summary_add_error(&s->run, "%s", text);
+    summary_add_error(&s->run, text);
+}
+
+void supervisor_note(supervisor_t *s, const char *format, ...)
+{
+    char text[SUMMARY_ERROR_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    supervisor_say(s, "note: %s", text);
+    summary_add_note(&s->run, text);
 }
 
 uint64_t supervisor_running_ns(const supervisor_t *s)

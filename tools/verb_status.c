@@ -29,8 +29,7 @@ static int print_status(const char *verb, const char *name, bool json)
     if (code < 0)
         return verb_failed(verb, "%s", why.text);
     if (json) {
-        json_dumpf(answer.result, stdout, JSON_INDENT(2));
-        putchar('\n');
+        summary_print_json(answer.result, stdout);
     } else {
         summary_print(answer.result, stdout);
     }

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <jansson.h>
 
@@ -197,6 +199,34 @@ static void with_its_standard_streams_closed_it_runs_and_writes_to_nobody_elses_
     program_clear(&p);
 }
 
+static void a_replay_of_a_torn_journal_says_that_it_was_torn(void **state)
+{
+    fixture_t *f = *state;
+    char journal[128], segment[160];
+    snprintf(journal, sizeof journal, "%s/journal", f->runtime);
+    snprintf(segment, sizeof segment, "%s/00000001.tbj", journal);
+    assert_int_equal(run(f, "start", SHORT_FEED, "--journal", journal, NULL), 0);
+    assert_int_equal(run(f, "replay", journal, "--json", NULL), 0);
+    json_t *whole = final_object(f);
+    assert_int_equal(json_array_size(json_object_get(whole, "notes")), 0);
+    json_decref(whole);
+
+    struct stat is;
+    assert_int_equal(stat(segment, &is), 0);
+    assert_int_equal(truncate(segment, is.st_size - 3), 0);
+    assert_int_equal(run(f, "replay", journal, "--json", NULL), 0);
+    json_t *torn = final_object(f);
+    assert_complete(torn);
+    const char *note = json_string_value(json_array_get(json_object_get(torn, "notes"), 0));
+    assert_non_null(note);
+    assert_text_holds(note, "is torn");
+    assert_text_holds(note, journal);
+    json_decref(torn);
+    assert_int_equal(run(f, "replay", journal, NULL), 0);
+    assert_text_holds(f->start.err, "note: the journal in ");
+    assert_text_holds(f->start.out, "  notes      the journal in ");
+}
+
 /* --- the command line */
 
 static void what_cannot_be_understood_is_a_usage_error_with_a_hint(void **state)
@@ -306,6 +336,7 @@ int main(void)
         TEST(the_smallest_rings_change_nothing_in_what_is_decided),
         TEST(for_ends_a_feed_that_would_go_on),
         TEST(a_replay_of_a_fused_run_sends_the_same_orders),
+        TEST(a_replay_of_a_torn_journal_says_that_it_was_torn),
         TEST(the_feed_may_be_a_descriptor_that_we_were_started_with),
         TEST(with_its_standard_streams_closed_it_runs_and_writes_to_nobody_elses_file),
         TEST(what_cannot_be_understood_is_a_usage_error_with_a_hint),

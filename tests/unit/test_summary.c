@@ -94,6 +94,8 @@ static void counters_find_their_places_and_add_up_over_their_owners(void **state
     count(f, 1, "feed.by_type.0x9C", 7);
     count(f, 1, "risk.rejects.price_collar", 2);
     count(f, 2, "risk.rejects.price_collar", 3);
+    count(f, 2, "risk.cancels", 4);
+    count(f, 2, "risk.report_mismatches", 11);
     count(f, 2, "books.unknown_order_refs", 5);
     count(f, 2, "books.unknown_order_refs.E", 5);
     count(f, 2, "position.AAPL", -300);
@@ -103,6 +105,8 @@ static void counters_find_their_places_and_add_up_over_their_owners(void **state
     assert_number(f, "feed.by_type.A", 1000000);
     assert_number(f, "feed.by_type.0x9C", 7);
     assert_number(f, "risk.rejects.price_collar", 5);
+    assert_number(f, "risk.cancels", 4);
+    assert_number(f, "risk.report_mismatches", 11);
     assert_number(f, "books.unknown_order_refs", 5);
     assert_number(f, "books.unknown_order_refs_by_type.E", 5);
     assert_number(f, "positions.AAPL", -300);
@@ -170,7 +174,8 @@ static void processes_stages_and_errors_are_told(void **state)
     tbus_store_relaxed_u64(&p->parks, 9);
     tbus_store_relaxed_u32(&p->state, TBUS_FAIL);
     snprintf(p->reason, sizeof p->reason, "cannot open /tmp/\xff\xfe: \"gone\"");
-    summary_add_error(&f->run, "stage '%s' failed: %s", "executor", p->reason);
+    summary_add_error(&f->run, "stage 'executor' failed: cannot open /tmp/\xff\xfe: \"gone\"");
+    summary_add_note(&f->run, "half of it is missing");
     assert_string_equal(json_string_value(at(f, "layout")), "fused");
     assert_string_equal(json_string_value(at(f, "processes.1.stages.2")), "executor");
     assert_number(f, "processes.1.pid", 4711);
@@ -181,11 +186,34 @@ static void processes_stages_and_errors_are_told(void **state)
     assert_string_equal(json_string_value(at(f, "stages.1.reason")), "cannot open /tmp/??: \"gone\"");
     assert_string_equal(json_string_value(at(f, "errors.0")),
                         "stage 'executor' failed: cannot open /tmp/??: \"gone\"");
+    assert_string_equal(json_string_value(at(f, "notes.0")), "half of it is missing");
     assert_string_equal(json_string_value(at(f, "pages.orders")), "4K");
     assert_true(json_is_null(at(f, "journal")));
     for (unsigned i = 0; i < 2 * SUMMARY_ERRORS_MAX; i++)
         summary_add_error(&f->run, "another");
+    for (unsigned i = 0; i < 2 * SUMMARY_NOTES_MAX; i++)
+        summary_add_note(&f->run, "another");
     assert_int_equal(f->run.errors_count, SUMMARY_ERRORS_MAX);
+    assert_int_equal(f->run.notes_count, SUMMARY_NOTES_MAX);
+}
+
+static void a_duration_has_no_more_digits_than_it_means(void **state)
+{
+    fixture_t *f = *state;
+    f->run.duration_ns = UINT64_C(12345678901234); /* its nearest double prints as 12345.678900999999 */
+    (void)at(f, "name");
+    char *text = NULL;
+    size_t bytes;
+    FILE *out = open_memstream(&text, &bytes);
+    assert_int_equal(summary_print_json(f->summary, out), 0);
+    fclose(out);
+    if (!strstr(text, "\"duration_s\": 12345.678901,"))
+        fail_msg("%s", text);
+    free(text);
+    out = fopen("/dev/full", "we");
+    setvbuf(out, NULL, _IONBF, 0);
+    assert_int_equal(summary_print_json(f->summary, out), -1);
+    fclose(out);
 }
 
 static void people_get_numbers_that_they_can_read(void **state)
@@ -199,6 +227,8 @@ static void people_get_numbers_that_they_can_read(void **state)
     count(f, 2, "position.MSFT", 0);
     count(f, 2, "pnl.realised_e4", -123456789);
     count(f, 2, "orders.sent", 12);
+    count(f, 2, "risk.report_mismatches", 7);
+    summary_add_note(&f->run, "half of it is missing");
     tbus_histogram_t *h = tbus_bus_histogram(&f->bus, "tick_to_order");
     tbus_histogram_record(h, 31);
     tbus_histogram_record(h, 2000000);
@@ -216,6 +246,8 @@ static void people_get_numbers_that_they_can_read(void **state)
                                         "31 ns",
                                         "2.00 ms",
                                         "[feed] spin",
+                                        "7 reports did not fit the order",
+                                        "notes      half of it is missing\n",
                                         "at pace max"};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (!strstr(text, parts[i]))
@@ -239,6 +271,7 @@ int main(void)
         TEST(latencies_are_those_of_the_histograms),
         TEST(what_is_not_taken_is_behind_while_it_runs_and_lost_when_it_has_ended),
         TEST(processes_stages_and_errors_are_told),
+        TEST(a_duration_has_no_more_digits_than_it_means),
         TEST(people_get_numbers_that_they_can_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

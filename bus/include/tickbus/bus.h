@@ -62,8 +62,9 @@ typedef struct tbus_participant {
     uint32_t process;   /* which process of the layout it runs in, from 0 */
     char name[TBUS_NAME_MAX];
     uint8_t pad0[48];
-    char reason[TBUS_ERROR_TEXT_MAX]; /* with FAIL, or with DONE when the source's input was bad: one sentence
-                                       */
+    char reason
+        [TBUS_ERROR_TEXT_MAX]; /* with FAIL, or with DONE when there is something to say about the source's
+                                         input: one sentence */
     uint8_t pad1[32];
 } tbus_participant_t;
 TBUS_STATIC_ASSERT(sizeof(tbus_participant_t) == 640);
