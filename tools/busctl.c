@@ -38,7 +38,7 @@ static int help(void)
            "  busctl --version\n\n"
            "example: busctl start --feed synth:seed=1,symbols=8 --journal /tmp/session\n\n"
            "stdout is data, stderr is talk. Exit codes: 0 it worked, 1 it failed, 2 wrong usage.\n");
-    return fflush(stdout) == 0 ? VERB_OK : VERB_FAILED;
+    return verb_printed("busctl");
 }
 
 /* Whoever starts us with a standard stream closed: else the next file that is opened, a ring's memory perhaps,
@@ -63,7 +63,7 @@ int main(int argc, char **argv)
         return help();
     if (strcmp(name, "--version") == 0) {
         puts("busctl (tickbus) " TICKBUS_VERSION);
-        return fflush(stdout) == 0 ? VERB_OK : VERB_FAILED;
+        return verb_printed("busctl");
     }
     for (size_t i = 0; i < VERBS_COUNT; i++)
         if (strcmp(name, verbs[i].name) == 0) {

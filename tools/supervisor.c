@@ -344,10 +344,8 @@ static int report(supervisor_t *s)
         summary_print(summary, stdout);
     }
     json_decref(summary);
-    if (fflush(stdout) == 0)
-        return code;
-    supervisor_say(s, "cannot write the summary: %s", strerror(errno));
-    return VERB_FAILED;
+    int printed = verb_printed(s->request->verb);
+    return printed == VERB_OK ? code : printed;
 }
 
 int supervisor_run(const supervisor_request_t *request)

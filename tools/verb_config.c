@@ -27,9 +27,8 @@ static int show(int argc, char **argv)
         return verb_help(argv[0], help);
     if (options.rest)
         return verb_usage(argv[0], "'%s': no argument was expected; a file goes with -c", options.rest);
-    if (config_print(&options.config, stdout) < 0 || fflush(stdout) != 0)
-        return verb_failed(argv[0], "cannot write to stdout");
-    return VERB_OK;
+    config_print(&options.config, stdout);
+    return verb_printed(argv[0]);
 }
 
 static int check(int argc, char **argv)
@@ -44,7 +43,7 @@ static int check(int argc, char **argv)
     if (config_read_file(&config, argv[1], &why) < 0)
         return verb_failed(argv[0], "%s", why.text);
     printf("%s: fine\n", argv[1]);
-    return fflush(stdout) == 0 ? VERB_OK : VERB_FAILED;
+    return verb_printed(argv[0]);
 }
 
 int verb_config(int argc, char **argv)

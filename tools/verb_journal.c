@@ -122,7 +122,7 @@ static void print_inventory(const inventory_t *in)
     }
 }
 
-static int print_inventory_json(const inventory_t *in)
+static void print_inventory_json(const inventory_t *in)
 {
     char session[33];
     const tbus_journal_info_t *info = in->info;
@@ -143,10 +143,9 @@ static int print_inventory_json(const inventory_t *in)
                   (json_int_t)tbus_journal_torn_bytes(in->reader), "topics", topics);
     if (object && in->error.code)
         json_object_set_new(object, "error", json_string(in->error.text));
-    int code = object ? json_dumpf(object, stdout, JSON_COMPACT) : -1;
+    json_dumpf(object, stdout, JSON_COMPACT);
     putchar('\n');
     json_decref(object);
-    return code;
 }
 
 static int inspect(const char *verb, const char *directory, bool json)
@@ -158,11 +157,11 @@ static int inspect(const char *verb, const char *directory, bool json)
     count_records(&in);
     if (!json)
         print_inventory(&in);
-    bool printed = !json || print_inventory_json(&in) == 0;
+    else
+        print_inventory_json(&in);
     tbus_journal_reader_close(in.reader);
-    if (fflush(stdout) != 0 || !printed)
-        return errno == EPIPE ? VERB_OK : verb_failed(verb, "cannot write to stdout: %s", strerror(errno));
-    return in.error.code ? verb_failed(verb, "%s", in.error.text) : VERB_OK;
+    int code = verb_printed(verb);
+    return in.error.code ? verb_failed(verb, "%s", in.error.text) : code;
 }
 
 static int verb_info(int argc, char **argv)

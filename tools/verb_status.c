@@ -34,7 +34,7 @@ static int print_status(const char *verb, const char *name, bool json)
         summary_print(answer.result, stdout);
     }
     json_decref(answer.result);
-    return fflush(stdout) == 0 ? VERB_OK : verb_failed(verb, "cannot write to stdout");
+    return verb_printed(verb);
 }
 
 int verb_status(int argc, char **argv)

@@ -50,7 +50,7 @@ typedef struct tap {
 } tap_t;
 
 /* Why following ended. */
-enum tap_end { TAP_GOES_ON, TAP_COUNTED, TAP_BUS_ENDED, TAP_BUS_DIED, TAP_NO_READER, TAP_CORRUPT };
+enum tap_end { TAP_GOES_ON, TAP_COUNTED, TAP_BUS_ENDED, TAP_BUS_DIED, TAP_OUTPUT_ENDED, TAP_CORRUPT };
 
 typedef struct tapping {
     const tap_t *tap;
@@ -100,7 +100,7 @@ static enum tap_end rest(const tapping_t *t, bool *bus_gone, int timeout_ms)
                             {.fd = STDOUT_FILENO, .events = 0}};
     poll(fds, 2, timeout_ms);
     if (fds[1].revents & (POLLERR | POLLNVAL))
-        return TAP_NO_READER;
+        return TAP_OUTPUT_ENDED;
     *bus_gone |= (fds[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0;
     return TAP_GOES_ON;
 }
@@ -118,29 +118,23 @@ static enum tap_end follow(tapping_t *t)
             return end;
         if (printed == 0 && (ended || gone))
             return ended ? TAP_BUS_ENDED : TAP_BUS_DIED;
-        if (printed < BURST && fflush(stdout) != 0)
-            return TAP_NO_READER;
+        if ((printed < BURST && fflush(stdout) != 0) || ferror(stdout))
+            return TAP_OUTPUT_ENDED;
         end = rest(t, &bus_gone, printed ? 0 : IDLE_MS);
-        if (end != TAP_GOES_ON || ferror(stdout))
-            return TAP_NO_READER;
+        if (end != TAP_GOES_ON)
+            return end;
     }
 }
 
 static int end_of(const tapping_t *t, enum tap_end end)
 {
-    if (end != TAP_NO_READER && fflush(stdout) == 0) {
-        if (end == TAP_BUS_DIED)
-            return verb_failed(t->tap->verb, "the supervisor of the bus is gone; this is all there was");
-        if (end == TAP_CORRUPT)
-            return verb_failed(t->tap->verb,
-                               "topic '%s' holds what no publisher writes; it cannot be followed",
-                               t->tap->topic);
-        return VERB_OK;
-    }
-    /* `busctl tap md | head` is no error. A full disk is. */
-    if (errno == ENOSPC || errno == EIO || errno == EDQUOT)
-        return verb_failed(t->tap->verb, "cannot write to stdout: %s", strerror(errno));
-    return VERB_OK;
+    int code = verb_printed(t->tap->verb);
+    if (end == TAP_BUS_DIED)
+        return verb_failed(t->tap->verb, "the supervisor of the bus is gone; this is all there was");
+    if (end == TAP_CORRUPT)
+        return verb_failed(t->tap->verb, "topic '%s' holds what no publisher writes; it cannot be followed",
+                           t->tap->topic);
+    return code;
 }
 
 static int list_topics(const tapping_t *t)

@@ -2,9 +2,11 @@
 #include "tools/verbs.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tools/summary.h"
 
@@ -41,9 +43,27 @@ int verb_refused(const char *verb, bool json, const char *why)
     return verb_failed(verb, "%s", why);
 }
 
+/* Asked of the pipe itself: errno may be from anything since the write that failed. */
+static bool reader_has_gone(void)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO, .events = 0};
+    return poll(&out, 1, 0) > 0 && (out.revents & POLLERR);
+}
+
+int verb_printed(const char *verb)
+{
+    int why = ferror(stdout) ? errno : 0; /* of the write that failed, if nobody has touched it since */
+    if (fflush(stdout) != 0)
+        why = errno;
+    else if (!ferror(stdout))
+        return VERB_OK;
+    if (why == EPIPE || reader_has_gone())
+        return VERB_OK;
+    return verb_failed(verb, "cannot write to stdout: %s", strerror(why ? why : EIO));
+}
+
 int verb_help(const char *verb, const char *text)
 {
-    if (fputs(text, stdout) >= 0 && fflush(stdout) == 0)
-        return VERB_OK;
-    return errno == EPIPE ? VERB_OK : verb_failed(verb, "cannot write to stdout: %s", strerror(errno));
+    fputs(text, stdout);
+    return verb_printed(verb);
 }

@@ -33,7 +33,11 @@ int verb_failed(const char *verb, const char *format, ...) __attribute__((format
 /* The same for a run that never began; with `json` also as an object on stdout (summary_print_refusal). */
 int verb_refused(const char *verb, bool json, const char *why);
 
-/* Print `text` on stdout, as --help does. VERB_OK, or VERB_FAILED when stdout takes no more. */
+/* All data is on stdout: flush it. VERB_OK, also when its reader has gone, as in `busctl tap md | head`; VERB_FAILED and a
+ * sentence when it could not be written. */
+int verb_printed(const char *verb);
+
+/* Print `text` on stdout, as --help does, and verb_printed. */
 int verb_help(const char *verb, const char *text);
 
 #endif

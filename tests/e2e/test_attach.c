@@ -188,6 +188,42 @@ static void tap_ends_quietly_when_nobody_reads_it(void **state)
     assert_ended_with(f, 0);
 }
 
+static void close_stdout(void)
+{
+    close(STDOUT_FILENO);
+}
+
+static void write_to_a_full_device(void)
+{
+    dup2(open("/dev/full", O_WRONLY | O_CLOEXEC), STDOUT_FILENO);
+}
+
+static void fail_to_print(const char *const *argv, void (*in_child)(void), const char *why)
+{
+    char says[120];
+    program_t p = {.argv = argv, .in_child = in_child};
+    snprintf(says, sizeof says, "busctl %s: cannot write to stdout: %s\n", argv[1], why);
+    assert_int_equal(program_run(&p), 1);
+    assert_string_equal(p.err, says);
+    program_clear(&p);
+}
+
+static void what_cannot_be_written_is_a_failure_in_one_sentence(void **state)
+{
+    fixture_t *f = *state;
+    json_decref(begin(f, 1000, ENDLESS_FEED, NULL));
+    const char *const follow[] = {TICKBUS_BUSCTL, "tap", "md", "--from", "oldest", NULL};
+    const char *const few[] = {TICKBUS_BUSCTL, "tap", "md", "--from", "oldest", "--count", "3", NULL};
+    const char *const status[] = {TICKBUS_BUSCTL, "status", "--json", NULL};
+    const char *const *const lines[] = {follow, few, status};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        fail_to_print(lines[i], close_stdout, "Bad file descriptor");
+        fail_to_print(lines[i], write_to_a_full_device, "No space left on device");
+    }
+    kill(f->start.pid, SIGINT);
+    assert_ended_with(f, 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -199,6 +235,7 @@ int main(void)
         TEST(tap_ends_with_the_bus_and_holds_nobody_up),
         TEST(tap_writes_to_a_named_pipe_and_takes_it_away_again),
         TEST(tap_ends_quietly_when_nobody_reads_it),
+        TEST(what_cannot_be_written_is_a_failure_in_one_sentence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
