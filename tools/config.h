@@ -4,6 +4,7 @@
  *    config_schema.c   the table: path, type, where it is kept, range, default, what it means
  *    config.c          one value as text <-> its field, checked against the table
  *    config_yaml.c     a YAML file <-> the whole configuration, errors as file:line:column
+ *    config_json.c     the whole configuration -> JSON
  *
  * Every key has a default; a file overrides defaults, flags override the file. A key is known by its path,
  * "topics.md.slots": in YAML the parts are nested mappings, `--set` takes the path as it is. To add a key,
@@ -27,7 +28,9 @@
 
 #define CONFIG_SOURCE_MAX 512
 #define CONFIG_CPUS_MAX   256
-#define CONFIG_FILE_MAX   (1u << 20) /* bytes; a longer file is no configuration */
+#define CONFIG_FILE_MAX                                                                                      \
+    (64u << 10) /* bytes; a longer file is no configuration: all keys with their comments take 10 KiB */
+#define CONFIG_DEPTH_MAX 16u /* lists and sections within one another */
 
 typedef struct config {
     struct {
@@ -85,6 +88,9 @@ const char *config_pace(const config_t *config);
 
 /* Print all of it as YAML with comments, which config_read_text reads back to the same. 0 or -errno. */
 int config_print(const config_t *config, FILE *out);
+
+/* Print all of it as a JSON object, sections as objects within: numbers as numbers, lists as lists. 0 or -1. */
+int config_print_json(const config_t *config, FILE *out);
 
 /* --- the table, for config.c and config_yaml.c */
 

@@ -203,6 +203,32 @@ static int syntax_error(const reading_t *r, const yaml_parser_t *parser)
     return wrong(r, parser->problem_mark, "not YAML: %s", problem);
 }
 
+/* Is anything nested deeper than a configuration can be? Looked at event by event, before libyaml loads all of it: the time which
+ * that takes grows with the square of the depth. What is no YAML is left for the loading to complain of. */
+static int check_depth(const reading_t *r)
+{
+    yaml_parser_t parser;
+    if (!yaml_parser_initialize(&parser))
+        return tbus_fail(r->err, -ENOMEM, "%s: no memory to read it", r->name);
+    yaml_parser_set_input_string(&parser, (const unsigned char *)r->text, r->bytes);
+    int code = 0;
+    unsigned depth = 0;
+    for (bool more = true; more && code == 0;) {
+        yaml_event_t event;
+        if (!yaml_parser_parse(&parser, &event))
+            break;
+        more = event.type != YAML_STREAM_END_EVENT;
+        depth += event.type == YAML_SEQUENCE_START_EVENT || event.type == YAML_MAPPING_START_EVENT;
+        depth -= event.type == YAML_SEQUENCE_END_EVENT || event.type == YAML_MAPPING_END_EVENT;
+        if (depth > CONFIG_DEPTH_MAX)
+            code =
+                wrong(r, event.start_mark, "nested more than %u deep; no configuration is", CONFIG_DEPTH_MAX);
+        yaml_event_delete(&event);
+    }
+    yaml_parser_delete(&parser);
+    return code;
+}
+
 static int read_document(reading_t *r, yaml_parser_t *parser)
 {
     if (!yaml_parser_load(parser, &r->document))
@@ -223,19 +249,25 @@ static int read_document(reading_t *r, yaml_parser_t *parser)
 
 int config_read_text(config_t *config, const char *name, const char *text, size_t bytes, tbus_error_t *err)
 {
+    reading_t r = {.name = name, .text = text, .bytes = bytes, .config = *config, .err = err};
+    if (bytes > CONFIG_FILE_MAX)
+        return wrong(&r, mark_of(&r, CONFIG_FILE_MAX), "longer than %u bytes: no configuration is",
+                     CONFIG_FILE_MAX);
+    int code = check_depth(&r);
+    if (code < 0)
+        return code;
     yaml_parser_t parser;
     if (!yaml_parser_initialize(&parser))
         return tbus_fail(err, -ENOMEM, "%s: no memory to read it", name);
     yaml_parser_set_input_string(&parser, (const unsigned char *)text, bytes);
-    reading_t r = {.name = name, .text = text, .bytes = bytes, .config = *config, .err = err};
-    int code = read_document(&r, &parser);
+    code = read_document(&r, &parser);
     yaml_parser_delete(&parser);
     if (code == 0)
         *config = r.config;
     return code;
 }
 
-/* The bytes of a file, up to CONFIG_FILE_MAX; a count, or a negative error. */
+/* The bytes of a file, up to one more than it may have; a count, or a negative error. */
 static ssize_t read_whole(int fd, const char *path, char *into, tbus_error_t *err)
 {
     size_t used = 0;
@@ -250,8 +282,7 @@ static ssize_t read_whole(int fd, const char *path, char *into, tbus_error_t *er
             return (ssize_t)used;
         used += (size_t)got;
         if (used > CONFIG_FILE_MAX)
-            return tbus_fail(err, -TBUS_ECONFIG, "%s: longer than %u bytes: no configuration", path,
-                             CONFIG_FILE_MAX);
+            return (ssize_t)used;
     }
 }
 

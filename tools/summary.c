@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "tools/json_text.h"
+
 /* A duration to the microsecond, over any run there is; what a double has beyond that is noise. */
 #define REAL_DIGITS 12
 
@@ -25,25 +27,10 @@ int summary_print_json(const json_t *summary, FILE *out)
     return fputc('\n', out) == '\n' ? 0 : -1;
 }
 
-/* Text from outside. jansson takes UTF-8 alone, and a file name in a message may be anything: then what is not ASCII shows
- * as '?'. */
-static json_t *text(const char *from, size_t bytes_max)
-{
-    char ascii[SUMMARY_ERROR_MAX];
-    size_t bytes = strnlen(from, bytes_max);
-    json_t *string = json_stringn(from, bytes);
-    if (string)
-        return string;
-    if (bytes > sizeof ascii)
-        bytes = sizeof ascii;
-    for (size_t i = 0; i < bytes; i++)
-        ascii[i] = (unsigned char)from[i] < 0x80 ? from[i] : '?';
-    return json_stringn(ascii, bytes);
-}
-
 void summary_print_refusal(const char *why, FILE *out)
 {
-    json_t *object = json_pack("{s:s, s:[o]}", "state", "refused", "errors", text(why, SUMMARY_ERROR_MAX));
+    json_t *object =
+        json_pack("{s:s, s:[o]}", "state", "refused", "errors", json_text(why, SUMMARY_ERROR_MAX));
     summary_print_json(object, out);
     json_decref(object);
 }
@@ -81,7 +68,7 @@ static json_t *counters_below(const tbus_bus_t *bus, const char *prefix)
         const tbus_counter_t *c = &d->counters[i];
         if (!tbus_load_acquire_u32(&c->name_set) || strncmp(c->name, prefix, skip) != 0)
             continue;
-        json_t *rest = text(c->name + skip, sizeof c->name - skip);
+        json_t *rest = json_text(c->name + skip, sizeof c->name - skip);
         const char *key = json_string_value(rest);
         json_int_t sum = json_integer_value(json_object_get(object, key));
         json_object_set_new(object, key, json_integer(sum + (json_int_t)tbus_load_relaxed_u64(&c->value)));
@@ -111,7 +98,7 @@ static json_t *subscriber(const tbus_ring_t *ring, const tbus_ring_sub_t *sub, u
     uint64_t done = competes ? taken_by_consumers(ring) : taken(sub);
     uint64_t open = published > done ? published - done : 0;
     json_t *object = json_object();
-    json_object_set_new(object, "name", text(sub->name, sizeof sub->name));
+    json_object_set_new(object, "name", json_text(sub->name, sizeof sub->name));
     json_object_set_new(object, "role", json_string(competes ? "consumer" : "subscriber"));
     json_object_set_new(object, "consumed", count(tbus_load_relaxed_u64(&sub->consumed)));
     json_object_set_new(object, "lag", count(ended ? 0 : open));
@@ -129,7 +116,7 @@ static json_t *topic(const tbus_topic_t *known, const tbus_ring_t *ring, bool en
                 .name[0]) /* it stays when the subscriber leaves: what was taken still counts */
             json_array_append_new(list, subscriber(ring, &ring->shared->subs[i], published, ended));
     json_t *object = json_object();
-    json_object_set_new(object, "type", text(known->type, sizeof known->type));
+    json_object_set_new(object, "type", json_text(known->type, sizeof known->type));
     json_object_set_new(object, "kind", json_string(tbus_ring_kind_name(ring->kind)));
     json_object_set_new(object, "slots", count(ring->slot_count));
     json_object_set_new(object, "published", count(published));
@@ -201,7 +188,7 @@ static json_t *journal(const tbus_bus_t *bus, const char *directory)
     if (!*directory)
         return json_null();
     json_t *object = counters(bus, "journal", names);
-    json_object_set_new(object, "directory", text(directory, SUMMARY_ERROR_MAX));
+    json_object_set_new(object, "directory", json_text(directory, SUMMARY_ERROR_MAX));
     return object;
 }
 
@@ -271,12 +258,12 @@ static json_t *processes(const tbus_bus_t *bus, const layout_t *layout)
 static json_t *stage(const tbus_participant_t *p)
 {
     json_t *object = json_object();
-    json_object_set_new(object, "name", text(p->name, sizeof p->name));
+    json_object_set_new(object, "name", json_text(p->name, sizeof p->name));
     json_object_set_new(object, "process", json_integer(p->process));
     json_object_set_new(object, "state",
                         json_string(tbus_participant_state_name(tbus_load_acquire_u32(&p->state))));
     json_object_set_new(object, "hot_allocations", count(tbus_load_relaxed_u64(&p->hot_allocations)));
-    json_object_set_new(object, "reason", text(p->reason, sizeof p->reason));
+    json_object_set_new(object, "reason", json_text(p->reason, sizeof p->reason));
     return object;
 }
 
@@ -293,7 +280,7 @@ static json_t *sentences(const char (*said)[SUMMARY_ERROR_MAX], uint32_t said_co
 {
     json_t *list = json_array();
     for (uint32_t i = 0; i < said_count; i++)
-        json_array_append_new(list, text(said[i], SUMMARY_ERROR_MAX));
+        json_array_append_new(list, json_text(said[i], SUMMARY_ERROR_MAX));
     return list;
 }
 
@@ -307,10 +294,10 @@ json_t *summary_build(const tbus_bus_t *bus, const summary_run_t *run)
     json_object_set_new(latencies, "tick_to_report", latency(bus, "tick_to_report"));
 
     json_t *summary = json_object();
-    json_object_set_new(summary, "name", text(bus->directory->name, sizeof bus->directory->name));
+    json_object_set_new(summary, "name", json_text(bus->directory->name, sizeof bus->directory->name));
     json_object_set_new(summary, "state", json_string(run->state));
-    json_object_set_new(summary, "source", text(run->source, SUMMARY_ERROR_MAX));
-    json_object_set_new(summary, "pace", text(run->pace, SUMMARY_ERROR_MAX));
+    json_object_set_new(summary, "source", json_text(run->source, SUMMARY_ERROR_MAX));
+    json_object_set_new(summary, "pace", json_text(run->pace, SUMMARY_ERROR_MAX));
     json_object_set_new(summary, "duration_s", json_real((double)(run->duration_ns / 1000) / 1e6));
     json_object_set_new(summary, "feed", feed);
     json_object_set_new(summary, "topics", topics(bus, strcmp(run->state, "ended") == 0));

@@ -6,14 +6,16 @@
 #include "tools/verbs.h"
 
 static const char help[] =
-    "usage: busctl config show [OPTION...]\n"
+    "usage: busctl config show [--json] [OPTION...]\n"
     "       busctl config check FILE\n"
     "\n"
     "show prints the configuration that `busctl start` would run with, given the same options, as YAML: "
     "every\n"
     "key with its meaning, range and default. check says what is wrong with a file, and where.\n"
     "\n"
-    "  --feed SOURCE    itch:FILE, synth[:...], journal:DIR\n" START_OPTIONS_HELP "\n"
+    "  --json           print it as a JSON object instead\n"
+    "  OPTION           those of `busctl start`; see `busctl start --help`\n"
+    "\n"
     "example: busctl config show --set risk.max_order_qty=500 > tickbus.yaml && busctl config check "
     "tickbus.yaml\n";
 
@@ -27,7 +29,10 @@ static int show(int argc, char **argv)
         return verb_help(argv[0], help);
     if (options.rest)
         return verb_usage(argv[0], "'%s': no argument was expected; a file goes with -c", options.rest);
-    config_print(&options.config, stdout);
+    if (options.json)
+        config_print_json(&options.config, stdout);
+    else
+        config_print(&options.config, stdout);
     return verb_printed(argv[0]);
 }
 

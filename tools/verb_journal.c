@@ -12,6 +12,7 @@
 #include <jansson.h>
 
 #include "tools/export.h"
+#include "tools/json_text.h"
 #include "tools/verbs.h"
 
 static const char help_journal[] =
@@ -130,19 +131,20 @@ static void print_inventory_json(const inventory_t *in)
     json_t *topics = json_object();
     for (uint32_t i = 0; i < info->topics_count; i++)
         json_object_set_new(topics, info->topics[i].name,
-                            json_pack("{s:s, s:I, s:I, s:I, s:I}", "type", info->topics[i].type, "records",
+                            json_pack("{s:o, s:I, s:I, s:I, s:I}", "type",
+                                      json_text(info->topics[i].type, sizeof info->topics[i].type), "records",
                                       (json_int_t)in->topics[i].records, "first_seq",
                                       (json_int_t)in->topics[i].first_seq, "last_seq",
                                       (json_int_t)in->topics[i].last_seq, "payload_bytes",
                                       (json_int_t)in->topics[i].payload_bytes));
-    json_t *object =
-        json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:o}", "session", session, "bus",
-                  info->bus_name, "started_realtime_ns", (json_int_t)info->started_realtime_ns, "segments",
-                  (json_int_t)info->segments, "segment_bytes", (json_int_t)info->segment_bytes, "bytes",
-                  (json_int_t)info->bytes, "records", (json_int_t)in->records, "end", in->end, "torn_bytes",
-                  (json_int_t)tbus_journal_torn_bytes(in->reader), "topics", topics);
+    json_t *object = json_pack(
+        "{s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:o}", "session", session, "bus",
+        json_text(info->bus_name, sizeof info->bus_name), "started_realtime_ns",
+        (json_int_t)info->started_realtime_ns, "segments", (json_int_t)info->segments, "segment_bytes",
+        (json_int_t)info->segment_bytes, "bytes", (json_int_t)info->bytes, "records", (json_int_t)in->records,
+        "end", in->end, "torn_bytes", (json_int_t)tbus_journal_torn_bytes(in->reader), "topics", topics);
     if (object && in->error.code)
-        json_object_set_new(object, "error", json_string(in->error.text));
+        json_object_set_new(object, "error", json_text(in->error.text, sizeof in->error.text));
     json_dumpf(object, stdout, JSON_COMPACT);
     putchar('\n');
     json_decref(object);

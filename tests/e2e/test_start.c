@@ -320,6 +320,14 @@ static void the_configuration_shown_can_be_run(void **state)
     json_decref(summary);
     program_clear(&p);
 
+    const char *const show_json[] = {TICKBUS_BUSCTL, "config", "show", "--json", "-c", path, NULL};
+    p = (program_t){.argv = show_json};
+    assert_int_equal(program_run(&p), 0);
+    json_t *shown = json_loads(p.out, 0, NULL);
+    assert_string_equal(json_string_value(json_object_get(json_object_get(shown, "bus"), "name")), f->bus);
+    json_decref(shown);
+    program_clear(&p);
+
     assert_true(file_write(path, "bus:\n  name: 5 5\n", 17));
     p = (program_t){.argv = start};
     assert_int_equal(program_run(&p), 1);

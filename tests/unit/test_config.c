@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <jansson.h>
+
 #include "risk/executor.h"
 #include "risk/limits.h"
 #include "strategy/strategy.h"
@@ -237,6 +239,71 @@ static void a_list_that_is_too_long_is_refused(void **state)
     assert_non_null(strstr(err.text, "f:1:150: strategy.symbols has more than 64 items"));
 }
 
+/* A megabyte of brackets took libyaml twenty seconds; now it is the limits that refuse it, and they name the place. */
+static void what_is_too_long_or_too_deep_is_refused_with_its_place(void **state)
+{
+    (void)state;
+    static const char *const openings[] = {"[", "{", "- ", "? "};
+    char *text = malloc(CONFIG_FILE_MAX + 1);
+    config_t config = defaults();
+    tbus_error_t err = {0};
+    memset(text, '\n', CONFIG_FILE_MAX + 1);
+    assert_int_equal(config_read_text(&config, "f.yaml", text, CONFIG_FILE_MAX, &err), 0);
+    assert_int_equal(config_read_text(&config, "f.yaml", text, CONFIG_FILE_MAX + 1, &err), -TBUS_ECONFIG);
+    assert_string_equal(err.text, "f.yaml:65537:1: longer than 65536 bytes: no configuration is");
+    for (size_t i = 0; i < sizeof openings / sizeof *openings; i++) {
+        char place[32];
+        size_t length = strlen(openings[i]);
+        for (size_t at = 0; at + length <= CONFIG_FILE_MAX; at += length)
+            memcpy(text + at, openings[i], length);
+        assert_int_equal(config_read_text(&config, "f.yaml", text, CONFIG_FILE_MAX, &err), -TBUS_ECONFIG);
+        snprintf(place, sizeof place, "f.yaml:1:%zu: nested", CONFIG_DEPTH_MAX * length + 1);
+        if (!strstr(err.text, place))
+            fail_msg("%s: %s", openings[i], err.text);
+    }
+    free(text);
+}
+
+static void as_json_every_value_has_its_type(void **state)
+{
+    (void)state;
+    config_t config = defaults();
+    assert_int_equal(config_set(&config, "layout.cpus", "3,5", NULL), 0);
+    assert_int_equal(config_set(&config, "strategy.symbols", "AAPL,MSFT", NULL), 0);
+    assert_int_equal(config_set(&config, "journal.directory", "/tmp/\xff\"", NULL), 0);
+    assert_int_equal(config_set(&config, "risk.position_max", "9223372036854775807", NULL), 0);
+    char *text = NULL;
+    size_t bytes;
+    FILE *out = open_memstream(&text, &bytes);
+    assert_int_equal(config_print_json(&config, out), 0);
+    fclose(out);
+    json_error_t why;
+    json_t *all = json_loads(text, JSON_REJECT_DUPLICATES, &why);
+    if (!all)
+        fail_msg("%s: %s", why.text, text);
+    const char *name, *directory, *symbols[2];
+    int pin, slots, node, cpus[2];
+    json_int_t position_max;
+    assert_int_equal(json_unpack_ex(all, &why, 0, "{s:{s:s, s:i}, s:{s:b, s:[ii!]}, s:{s:[ss!]}}", "bus",
+                                    "name", &name, "numa_node", &node, "layout", "pin", &pin, "cpus",
+                                    &cpus[0], &cpus[1], "strategy", "symbols", &symbols[0], &symbols[1]),
+                     0);
+    assert_int_equal(json_unpack_ex(all, &why, 0, "{s:{s:I}, s:{s:s}, s:{s:{s:i}}}", "risk", "position_max",
+                                    &position_max, "journal", "directory", &directory, "topics", "md",
+                                    "slots", &slots),
+                     0);
+    assert_string_equal(name, "tickbus");
+    assert_int_equal(node, -1);
+    assert_true(pin);
+    assert_int_equal(cpus[1], 5);
+    assert_string_equal(symbols[1], "MSFT");
+    assert_true(position_max == INT64_MAX);
+    assert_string_equal(directory, "/tmp/?\"");
+    assert_int_equal(slots, 16384);
+    json_decref(all);
+    free(text);
+}
+
 static void an_alias_stands_for_what_it_names(void **state)
 {
     (void)state;
@@ -331,6 +398,8 @@ int main(void)
         cmocka_unit_test(a_list_in_a_file_replaces_the_one_before),
         cmocka_unit_test(what_is_wrong_is_said_with_line_and_column),
         cmocka_unit_test(a_list_that_is_too_long_is_refused),
+        cmocka_unit_test(what_is_too_long_or_too_deep_is_refused_with_its_place),
+        cmocka_unit_test(as_json_every_value_has_its_type),
         cmocka_unit_test(an_alias_stands_for_what_it_names),
         cmocka_unit_test(a_key_on_the_command_line_is_checked_like_one_in_a_file),
         cmocka_unit_test(files_that_are_missing_open_to_all_or_endless_are_refused),
