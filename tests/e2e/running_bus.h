@@ -45,8 +45,7 @@ static inline int set_up(void **state)
     fixture_t *f = calloc(1, sizeof *f);
     if (!f || !TICKBUS_BUSCTL[0])
         return -1;
-    scratch_create(f->runtime);
-    setenv("XDG_RUNTIME_DIR", f->runtime, 1);
+    scratch_create_runtime(f->runtime);
     snprintf(f->bus, sizeof f->bus, "e2e-%d-%u", (int)getpid(), number++);
     *state = f;
     return 0;
@@ -88,10 +87,9 @@ static inline int tear_down(void **state)
     fixture_t *f = *state;
     program_clear(&f->start);
     unsigned left = processes_of(f->bus);
-    unsigned files = files_in_run_directory(f);
+    unsigned files = scratch_remove_runtime(f->runtime);
     if (left || files)
         print_error("left behind: %u processes, %u files\n", left, files);
-    scratch_remove(f->runtime);
     free(f);
     return left || files ? -1 : 0;
 }

@@ -101,7 +101,7 @@ static int setup(void **state)
 {
     fixture_t *f = calloc(1, sizeof *f);
     assert_non_null(f);
-    scratch_create(f->scratch);
+    scratch_create_runtime(f->scratch);
     snprintf(f->input, sizeof f->input, "%s/input.itch", f->scratch);
     snprintf(f->feed, sizeof f->feed, "itch:%s", f->input);
     snprintf(f->journal, sizeof f->journal, "%s/journal", f->scratch);
@@ -117,9 +117,11 @@ static int teardown(void **state)
     program_clear(&f->other);
     json_decref(f->summary);
     chmod(f->journal, 0700);
-    scratch_remove(f->scratch);
+    unsigned left = scratch_remove_runtime(f->scratch);
     free(f);
-    return 0;
+    if (left)
+        print_error("left behind in the run directory: %u files\n", left);
+    return left ? -1 : 0;
 }
 
 /* `busctl start` on `feed`, with small books and parked waiting: there are many of these runs, and spinning would only get in the way of

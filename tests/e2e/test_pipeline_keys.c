@@ -42,7 +42,7 @@ static int setup(void **state)
     run_t *run = calloc(1, sizeof *run);
     assert_non_null(run);
     run->stream = *state;
-    scratch_create(run->scratch);
+    scratch_create_runtime(run->scratch);
     *state = run;
     return 0;
 }
@@ -52,9 +52,11 @@ static int teardown(void **state)
     run_t *run = *state;
     json_decref(run->key);
     json_decref(run->summary);
-    scratch_remove(run->scratch);
+    unsigned left = scratch_remove_runtime(run->scratch);
     free(run);
-    return 0;
+    if (left)
+        print_error("left behind in the run directory: %u files\n", left);
+    return left ? -1 : 0;
 }
 
 /* ---- JSON by dotted path; an absent number is a failure of the test */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/support/program.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -121,6 +122,27 @@ static int remove_one(const char *path, const struct stat *is, int kind, struct 
 void scratch_remove(const char *path)
 {
     nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+void scratch_create_runtime(char out_path[SCRATCH_PATH_MAX])
+{
+    scratch_create(out_path);
+    setenv("XDG_RUNTIME_DIR", out_path, 1);
+}
+
+unsigned scratch_remove_runtime(const char *path)
+{
+    char run_directory[SCRATCH_PATH_MAX + 16];
+    unsigned count = 0;
+    snprintf(run_directory, sizeof run_directory, "%s/tickbus", path);
+    DIR *list = opendir(run_directory);
+    for (struct dirent *entry; list && (entry = readdir(list)) != NULL;)
+        count += entry->d_name[0] != '.';
+    if (list)
+        closedir(list);
+    scratch_remove(path);
+    unsetenv("XDG_RUNTIME_DIR");
+    return count;
 }
 
 char *file_read(const char *path, size_t *out_bytes)

@@ -43,6 +43,11 @@ void program_clear(program_t *p);
 void scratch_create(char out_path[SCRATCH_PATH_MAX]);
 void scratch_remove(const char *path);
 
+/* A scratch directory in which buses keep their run directory from now on, this process's and its children's: whatever becomes of the
+ * test, nothing of it is left in the user's own. `scratch_remove_runtime` removes it, and returns how many files a bus had left there. */
+void scratch_create_runtime(char out_path[SCRATCH_PATH_MAX]);
+unsigned scratch_remove_runtime(const char *path);
+
 /* The whole file, terminated; the caller frees. NULL: there is none. */
 char *file_read(const char *path, size_t *out_bytes);
 bool file_write(const char *path, const void *bytes, size_t count);
