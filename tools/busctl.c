@@ -21,6 +21,8 @@ static const verb_t verbs[] = {
     {"replay", "DIR [OPTION...]", "run it on a journal instead of a feed", verb_replay},
     {"stop", "[--name NAME]", "drain a running pipeline and stop it", verb_stop},
     {"status", "[--json]", "what a running pipeline is doing", verb_status},
+    {"halt", "--reason TEXT", "the kill switch: no order passes any more", verb_halt},
+    {"resume", "--reason TEXT", "orders pass again", verb_resume},
     {"tap", "TOPIC [OPTION...]", "follow the messages of a topic, without holding anybody up", verb_tap},
     {"journal", "export|info DIR", "read what was recorded", verb_journal},
     {"config", "show|check [FILE]", "print the effective configuration, or check a file", verb_config},

@@ -10,7 +10,9 @@
  *    attach      -                   {"name","topics":[{"name","type"},...]} and, as SCM_RIGHTS with the
  *                                    first byte, read-only descriptors of the bus directory and of the topics
  *                                    in that order
- *    risk.halt   {"reason":"..."}    {"halted":true}: risk rejects everything from now on
+ *    risk.halt   {"reason":"..."}    {"halted":true}: risk rejects everything from now on. Again: a new reason
+ *    risk.resume {"reason":"..."}    {"halted":false}: it does no more. An error when it is not halted, or the run is
+ *                                    about to end
  *
  * The server belongs to the supervisor and never makes it wait: nothing here blocks, a request has a longest
  * length, connections a largest number, and a client that does not read its answer is not listened to. Only
@@ -32,6 +34,7 @@
 #define CONTROL_ANSWER_MAX      (4u << 20)
 #define CONTROL_CONNECTIONS_MAX 16u /* one more, and the one that has been silent longest is closed */
 #define CONTROL_BATCH_MAX       16u
+#define CONTROL_REASON_MAX      200u /* bytes of a reason */
 #define CONTROL_FDS_MAX         (1 + TBUS_TOPICS_MAX)
 
 /* Error codes of the specification, section 5.1. */
@@ -74,6 +77,9 @@ typedef struct control_answer {
     size_t fds_count;
     int fds[CONTROL_FDS_MAX]; /* close-on-exec; the caller's */
 } control_answer_t;
+
+/* Is it a reason: not empty, not too long, and nothing in it that would make a terminal do things? */
+bool control_reason_fits(const char *reason);
 
 /* Ask over a connected socket and wait for the answer. `params` is taken over, NULL: none. -ETIMEDOUT,
  * -ECONNRESET (the bus went away), -EPROTO (no JSON-RPC), -TBUS_ESTOPPED (the bus answered with an error,

@@ -10,6 +10,15 @@
 
 #include <tickbus/clock.h>
 
+bool control_reason_fits(const char *reason)
+{
+    size_t bytes = strnlen(reason, CONTROL_REASON_MAX + 1);
+    for (size_t i = 0; i < bytes; i++)
+        if ((unsigned char)reason[i] < 0x20 || reason[i] == 0x7f)
+            return false;
+    return bytes > 0 && bytes <= CONTROL_REASON_MAX;
+}
+
 static void drop(control_answer_t *answer)
 {
     json_decref(answer->result);

@@ -168,11 +168,14 @@ static json_t *orders(const tbus_bus_t *bus)
     return counters(bus, "orders", names);
 }
 
-static json_t *risk(const tbus_bus_t *bus)
+static json_t *risk(const tbus_bus_t *bus, const char *halt_reason)
 {
     static const char *const names[] = {"orders", "cancels", "passed", "report_mismatches", NULL};
     json_t *object = counters(bus, "risk", names);
     json_object_set_new(object, "rejects", counters_below(bus, "risk.rejects."));
+    json_object_set_new(object, "halted", json_boolean(tbus_load_relaxed_u32(&bus->directory->halted)));
+    json_object_set_new(object, "halt_reason",
+                        *halt_reason ? json_text(halt_reason, SUMMARY_ERROR_MAX) : json_null());
     return object;
 }
 
@@ -303,7 +306,7 @@ json_t *summary_build(const tbus_bus_t *bus, const summary_run_t *run)
     json_object_set_new(summary, "topics", topics(bus, strcmp(run->state, "ended") == 0));
     json_object_set_new(summary, "orders", orders(bus));
     json_object_set_new(summary, "books", books(bus));
-    json_object_set_new(summary, "risk", risk(bus));
+    json_object_set_new(summary, "risk", risk(bus, run->halt_reason));
     json_object_set_new(summary, "executor", executor(bus));
     json_object_set_new(summary, "journal", journal(bus, run->journal));
     json_object_set_new(summary, "positions", counters_below(bus, "position."));

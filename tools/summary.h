@@ -14,6 +14,7 @@
  *    books       symbols live_orders live_orders_max unknown_order_refs unknown_order_refs_by_type
  *                executed_shares bbo_changes over_reductions duplicate_adds
  *    risk        orders cancels passed rejects.{REASON: count} report_mismatches
+ *                halted (is the kill switch thrown?) halt_reason (null: there is none)
  *    executor    orders executions executed_shares open_orders
  *    journal     directory records bytes (null when nothing is recorded)
  *    positions   {SYMBOL: shares}
@@ -55,6 +56,7 @@ typedef struct summary_run {
     const char *journal;  /* its directory, "": none */
     uint64_t duration_ns; /* from the start of the feed until now, or until everything was drained */
     const layout_t *layout;
+    char halt_reason[SUMMARY_ERROR_MAX]; /* of the kill switch; "": not thrown, or by nobody who gave one */
     uint32_t errors_count;
     char errors[SUMMARY_ERRORS_MAX][SUMMARY_ERROR_MAX];
     uint32_t notes_count;

@@ -152,6 +152,22 @@ static void print_books(FILE *out, const json_t *summary)
     fputc('\n', out);
 }
 
+static void print_risk(FILE *out, const json_t *risk)
+{
+    if (json_is_true(json_object_get(risk, "halted"))) {
+        const char *reason = text_of(risk, "halt_reason");
+        label(out, "HALTED");
+        fprintf(out, "no order passes risk%s%s\n", *reason ? ": " : "", reason);
+    }
+    print_pairs(out, json_object_get(risk, "rejects"), "rejects");
+    if (integer(risk, "report_mismatches")) {
+        char number[NUMBER_MAX];
+        label(out, "");
+        fprintf(out, "%s reports did not fit the order that they name\n",
+                grouped(integer(risk, "report_mismatches"), number));
+    }
+}
+
 static void print_orders(FILE *out, const json_t *summary)
 {
     static const char *const keys[] = {"sent",   "cancels_sent", "accepted", "rejected",
@@ -163,13 +179,7 @@ static void print_orders(FILE *out, const json_t *summary)
     label(out, "orders");
     print_counts(out, json_object_get(summary, "orders"), keys, words);
     fputc('\n', out);
-    print_pairs(out, json_object_get(json_object_get(summary, "risk"), "rejects"), "rejects");
-    if (integer(json_object_get(summary, "risk"), "report_mismatches")) {
-        char number[NUMBER_MAX];
-        label(out, "");
-        fprintf(out, "%s reports did not fit the order that they name\n",
-                grouped(integer(json_object_get(summary, "risk"), "report_mismatches"), number));
-    }
+    print_risk(out, json_object_get(summary, "risk"));
     print_pairs(out, json_object_get(summary, "positions"), "positions");
     if (integer(json_object_get(summary, "executor"), "executions") == 0)
         return;

@@ -34,17 +34,47 @@ static void answer_attach(supervisor_t *s, control_reply_t *reply)
     fail_reply(reply, CONTROL_FAILED, tbus_strerror(fd));
 }
 
-static void answer_halt(supervisor_t *s, const json_t *params, control_reply_t *reply)
+/* NULL, with the reply filled in: there is none, or none that fits. */
+static const char *reason_of(const json_t *params, control_reply_t *reply)
 {
     const char *reason = json_string_value(json_object_get(params, "reason"));
-    if (!reason || !*reason || strlen(reason) > 200) {
-        fail_reply(reply, CONTROL_INVALID_PARAMS, "params must be {\"reason\": TEXT of 1 to 200 bytes}");
+    if (reason && control_reason_fits(reason))
+        return reason;
+    fail_reply(reply, CONTROL_INVALID_PARAMS,
+               "params must be {\"reason\": TEXT of 1 to 200 bytes on one line}");
+    return NULL;
+}
+
+static void answer_halt(supervisor_t *s, const json_t *params, control_reply_t *reply)
+{
+    const char *reason = reason_of(params, reply);
+    if (!reason)
         return;
-    }
     tbus_store_release_u32(&s->pipeline.bus.directory->halted, 1);
     supervisor_nudge(s);
-    supervisor_say(s, "risk halted: %s", reason);
+    snprintf(s->run.halt_reason, sizeof s->run.halt_reason, "%s", reason);
+    supervisor_note(s, "risk halted: %s", reason);
     reply->result = json_pack("{s:b}", "halted", 1);
+}
+
+/* Not once it has begun to end: what halted it then was no operator. */
+static void answer_resume(supervisor_t *s, const json_t *params, control_reply_t *reply)
+{
+    const char *reason = reason_of(params, reply);
+    if (!reason)
+        return;
+    if (s->broken || s->stop_asked || strcmp(s->run.state, "running") != 0) {
+        fail_reply(reply, CONTROL_FAILED, "the run is about to end; nothing is resumed");
+        return;
+    }
+    if (!tbus_load_relaxed_u32(&s->pipeline.bus.directory->halted)) {
+        fail_reply(reply, CONTROL_FAILED, "risk is not halted");
+        return;
+    }
+    tbus_store_release_u32(&s->pipeline.bus.directory->halted, 0);
+    s->run.halt_reason[0] = 0;
+    supervisor_note(s, "risk resumed: %s", reason);
+    reply->result = json_pack("{s:b}", "halted", 0);
 }
 
 void supervisor_answer(void *context, const char *method, const json_t *params, control_reply_t *reply)
@@ -61,8 +91,10 @@ void supervisor_answer(void *context, const char *method, const json_t *params, 
         answer_attach(s, reply);
     } else if (strcmp(method, "risk.halt") == 0) {
         answer_halt(s, params, reply);
+    } else if (strcmp(method, "risk.resume") == 0) {
+        answer_resume(s, params, reply);
     } else {
         fail_reply(reply, CONTROL_UNKNOWN_METHOD,
-                   "there is no such method; there are status, stop, attach, risk.halt");
+                   "there is no such method; there are status, stop, attach, risk.halt, risk.resume");
     }
 }

@@ -17,6 +17,8 @@ enum verb_exit { VERB_OK = 0, VERB_FAILED = 1, VERB_USAGE = 2 };
 int verb_start(int argc, char **argv);
 int verb_replay(int argc, char **argv);
 int verb_stop(int argc, char **argv);
+int verb_halt(int argc, char **argv);
+int verb_resume(int argc, char **argv); /* verb_halt.c */
 int verb_status(int argc, char **argv);
 int verb_tap(int argc, char **argv);
 int verb_journal(int argc, char **argv);

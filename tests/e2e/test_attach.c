@@ -64,28 +64,74 @@ static void buses_of_different_names_run_side_by_side(void **state)
     program_clear(&other.start);
 }
 
+/* busctl VERB --reason REASON: its exit code, and that it says `says` if that is not NULL. */
+static int turn(const char *verb, const char *reason, const char *says)
+{
+    const char *const argv[] = {TICKBUS_BUSCTL, verb, "--reason", reason, NULL};
+    program_t p = {.argv = argv};
+    int code = program_run(&p);
+    if (says)
+        assert_text_holds(p.err, says);
+    else
+        assert_string_equal(p.err, "");
+    program_clear(&p);
+    return code;
+}
+
+static uint64_t refused_by_the_kill_switch(const json_t *summary)
+{
+    return number(json_object_get(summary, "risk"), "rejects", "kill_switch");
+}
+
+/* Wait until `more` is beyond what it was. */
+static void wait_until_more(const fixture_t *f, uint64_t (*more)(const json_t *summary))
+{
+    uint64_t before = 0;
+    for (bool first = true;; first = false) {
+        json_t *summary = ask(f, "status", NULL);
+        uint64_t now = more(summary);
+        json_decref(summary);
+        if (first)
+            before = now;
+        else if (now > before)
+            return;
+        nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+    }
+}
+
+static uint64_t passed_by_risk(const json_t *summary)
+{
+    return number(summary, "risk", "passed");
+}
+
 static void the_kill_switch_stops_orders_and_nothing_else(void **state)
 {
     fixture_t *f = *state;
     json_decref(begin(f, 5000, ENDLESS_FEED, "--json", NULL));
     assert_null(ask(f, "risk.halt", NULL)); /* not without a reason */
-    json_t *answer = ask(f, "risk.halt", json_pack("{s:s}", "reason", "a test wants it"));
+    assert_null(ask(f, "risk.halt", json_pack("{s:s}", "reason", "\033[2J")));
+    assert_int_equal(turn("resume", "too early", "risk is not halted"), 1);
+    assert_int_equal(turn("halt", "a test wants it", NULL), 0);
+    wait_until_more(f, refused_by_the_kill_switch);
+    json_t *halted = ask(f, "status", NULL);
+    const json_t *risk = json_object_get(halted, "risk");
+    assert_true(json_is_true(json_object_get(risk, "halted")));
+    assert_string_equal(json_string_value(json_object_get(risk, "halt_reason")), "a test wants it");
+    json_decref(halted);
+    assert_int_equal(turn("resume", "it has seen enough", NULL), 0);
+    wait_until_more(f, passed_by_risk);
+    json_t *answer = ask(f, "risk.halt", json_pack("{s:s}", "reason", "for good"));
     assert_true(json_is_true(json_object_get(answer, "halted")));
     json_decref(answer);
-    for (;;) {
-        json_t *summary = ask(f, "status", NULL);
-        uint64_t refused = number(json_object_get(summary, "risk"), "rejects", "kill_switch");
-        json_decref(summary);
-        if (refused)
-            break;
-        nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
-    }
+    wait_until_more(f, refused_by_the_kill_switch);
     kill(f->start.pid, SIGINT);
     assert_ended_with(f, 0);
     assert_text_holds(f->start.err, "risk halted: a test wants it");
+    assert_text_holds(f->start.err, "risk resumed: it has seen enough");
     json_t *summary = final_object(f);
     assert_complete(summary);
     assert_int_equal(number(summary, "executor", "open_orders"), 0);
+    assert_int_equal(json_array_size(json_object_get(summary, "notes")), 3);
     json_decref(summary);
 }
 

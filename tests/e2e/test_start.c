@@ -254,6 +254,12 @@ static void what_cannot_be_understood_is_a_usage_error_with_a_hint(void **state)
         {"tap", "md", "--from", "then", NULL},
         {"stop", "now", NULL},
         {"status", "--jason", NULL},
+        {"halt", NULL},
+        {"halt", "for", "lunch", NULL},
+        {"halt", "--reason", "", NULL},
+        {"halt", "--reason", "two\nlines", NULL},
+        {"resume", NULL},
+        {"resume", "--reason", "\xff", NULL},
         {"config", NULL},
         {"config", "show", "x", NULL},
         {"config", "check", NULL},
@@ -274,8 +280,8 @@ static void what_cannot_be_understood_is_a_usage_error_with_a_hint(void **state)
 static void every_verb_has_help_with_an_example(void **state)
 {
     (void)state;
-    static const char *const verbs[] = {"start",   "replay", "stop", "status", "tap",
-                                        "journal", "config", "ipc",  NULL};
+    static const char *const verbs[] = {"start", "replay",  "stop",   "status", "halt", "resume",
+                                        "tap",   "journal", "config", "ipc",    NULL};
     for (size_t i = 0; verbs[i]; i++) {
         const char *const argv[] = {TICKBUS_BUSCTL, verbs[i], "--help", NULL};
         program_t p = {.argv = argv};
