@@ -14,6 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <tickbus/journal.h>
+
 #define SUPERVISOR_DIED SIGUSR2
 
 static tbus_atomic_u32_t orphaned; /* in the child: its supervisor is gone */
@@ -26,8 +28,17 @@ static void on_supervisor_died(int signal_number)
     tbus_store_relaxed_u32(&orphaned, 1);
 }
 
+/* A segment of the journal that somebody has cut fails its recorder in order. Else the access is repeated, and kills. */
+static void on_bus_error(int signal_number, siginfo_t *info, void *context)
+{
+    (void)context;
+    if (!tbus_journal_on_sigbus(info->si_addr))
+        signal(signal_number, SIG_DFL);
+}
+
 static void take_signals(void)
 {
+    struct sigaction bus_error = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO};
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     struct sigaction died = {.sa_handler = on_supervisor_died};
     sigaction(SIGINT, &ignore, NULL);
@@ -35,6 +46,7 @@ static void take_signals(void)
     sigaction(SIGHUP, &ignore, NULL);
     sigaction(SIGPIPE, &ignore, NULL);
     sigaction(SUPERVISOR_DIED, &died, NULL);
+    sigaction(SIGBUS, &bus_error, NULL);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);

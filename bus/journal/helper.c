@@ -39,7 +39,8 @@ static int make_next(tbus_journal_writer_t *w, uint32_t number, tbus_journal_fil
                      tbus_error_t *err)
 {
     tbus_journal_file_t file;
-    int code = tbus_journal_file_make(w->directory.fd, w->path, number, w->segment_bytes, &file, err);
+    int code =
+        tbus_journal_file_make(w->directory.fd, w->path, number, w->segment_bytes, &w->limit, &file, err);
     *out_made = code == 0;
     if (code < 0)
         return code;
@@ -144,6 +145,7 @@ int tbus_journal_helper_start(tbus_journal_writer_t *w)
     sigset_t before;
     pthread_attr_t attributes;
     sigfillset(&all);
+    sigdelset(&all, SIGBUS); /* of a store of its own (guard.h): blocked, it kills */
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, STACK_BYTES);
     pthread_sigmask(SIG_SETMASK, &all, &before);

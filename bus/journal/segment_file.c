@@ -72,7 +72,7 @@ static int allocate(int fd, uint64_t bytes)
 }
 
 int tbus_journal_file_make(int directory_fd, const char *directory, uint32_t number, uint64_t bytes,
-                           tbus_journal_file_t *out_file, tbus_error_t *err)
+                           tbus_atomic_u64_t *limit, tbus_journal_file_t *out_file, tbus_error_t *err)
 {
     char name[TBUS_JOURNAL_FILE_NAME_MAX];
     tbus_journal_file_name(number, name);
@@ -91,7 +91,28 @@ int tbus_journal_file_make(int directory_fd, const char *directory, uint32_t num
         close(fd);
         return fail_making(err, code, directory, number, bytes);
     }
-    *out_file = (tbus_journal_file_t){.base = base, .fd = fd, .number = number, .bytes = bytes};
+    *out_file = (tbus_journal_file_t){.base = base,
+                                      .fd = fd,
+                                      .number = number,
+                                      .bytes = bytes,
+                                      .guard = tbus_journal_guard_take(base, bytes, limit)};
+    return 0;
+}
+
+int tbus_journal_file_check(const tbus_journal_file_t *file, const char *directory, tbus_error_t *err)
+{
+    struct stat is;
+    if (fstat(file->fd, &is) < 0)
+        return fail_on(file, "look at", directory, err);
+    if ((uint64_t)is.st_size < file->bytes)
+        return tbus_fail(
+            err, -TBUS_ECORRUPT,
+            "segment %08u.tbj of the journal in %s was cut to %lld bytes by somebody else while it was "
+            "written; what lies before that can be read",
+            file->number, directory, (long long)is.st_size);
+    if (tbus_journal_guard_lost(file->guard))
+        return tbus_fail(err, -EIO, "segment %08u.tbj of the journal in %s cannot be stored to (SIGBUS); %s",
+                         file->number, directory, advice(-EIO));
     return 0;
 }
 
@@ -119,8 +140,12 @@ int tbus_journal_file_populate(tbus_journal_file_t *file, const char *directory,
     } while (rc < 0 && (errno == EINTR || errno == EAGAIN));
     if (rc < 0 && errno == EINVAL)
         tbus_journal_file_touch(file, from, to);
-    else if (rc < 0)
-        return fail_on(file, "fault in pages of", directory, err);
+    else if (rc < 0) {
+        int code = -errno;
+        int cut = tbus_journal_file_check(file, directory, err);
+        errno = -code;
+        return cut < 0 ? cut : fail_on(file, "fault in pages of", directory, err);
+    }
     file->populated = to;
     return 0;
 }
@@ -131,10 +156,15 @@ static int sync_and_cut(tbus_journal_file_t *file, const char *directory, uint64
     uint32_t seed = tbus_journal_seed(header->session_id, file->number);
     if (fdatasync(file->fd) < 0)
         return fail_on(file, "sync", directory, err);
+    int code = tbus_journal_file_check(file, directory, err);
+    if (code < 0)
+        return code;
     /* J5 pairs J6 (tbus_journal_next): what a reader has not found by now is not there. Only after the
      * records are on the disk: a segment that says that it is finished, and has lost some, is refused as
      * damaged. */
     tbus_store_release_u64(&header->closed, tbus_journal_closed_word(seed, (uint32_t)used));
+    if (tbus_journal_guard_lost(file->guard)) /* just now: ftruncate would make it long again */
+        return tbus_journal_file_check(file, directory, err);
     if (ftruncate(file->fd, (off_t)used) < 0)
         return fail_on(file, "cut", directory, err);
     if (fdatasync(file->fd) < 0)
@@ -144,6 +174,7 @@ static int sync_and_cut(tbus_journal_file_t *file, const char *directory, uint64
 
 static void let_go(tbus_journal_file_t *file)
 {
+    tbus_journal_guard_release(file->guard);
     munmap(file->base, file->bytes);
     close(file->fd);
     *file = (tbus_journal_file_t){0};

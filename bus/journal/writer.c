@@ -68,12 +68,25 @@ static bool advance_limit(tbus_journal_writer_t *w, uint64_t end)
     return true;
 }
 
+/* Requires the lock. */
+static void fail_if_lost(tbus_journal_writer_t *w)
+{
+    const tbus_journal_file_t *file = tbus_journal_writer_file(w, w->current);
+    tbus_error_t err;
+    if (TBUS_UNLIKELY(tbus_journal_guard_lost(file->guard)) &&
+        tbus_journal_file_check(file, w->path, &err) < 0)
+        tbus_journal_writer_fail(w, &err);
+}
+
 /* Make sure that `need` bytes at the position are there to be stored to; every few MiB, and at the end of a
  * segment. */
 static int make_room(tbus_journal_writer_t *w, uint64_t need)
 {
     pthread_mutex_lock(&w->lock);
-    while (!w->failure.code) {
+    for (;;) {
+        fail_if_lost(w);
+        if (w->failure.code)
+            break;
         bool fits = w->position + need <= w->segment_bytes;
         if (fits && advance_limit(w, w->position + need))
             break;
@@ -215,7 +228,7 @@ static int lock_session(tbus_journal_writer_t *w, int fd, tbus_error_t *err)
 static int start_first_segment(tbus_journal_writer_t *w, tbus_error_t *err)
 {
     tbus_journal_file_t *file = tbus_journal_writer_file(w, 1);
-    int code = tbus_journal_file_make(w->directory.fd, w->path, 1, w->segment_bytes, file, err);
+    int code = tbus_journal_file_make(w->directory.fd, w->path, 1, w->segment_bytes, &w->limit, file, err);
     if (code == -EEXIST) /* it was empty a moment ago */
         code = -TBUS_ENOTEMPTY;
     if (code == 0)

@@ -71,7 +71,7 @@ static inline tbus_journal_file_t *tbus_journal_writer_file(tbus_journal_writer_
 /* Keep the first failure and have the recording thread notice. Requires the lock. */
 void tbus_journal_writer_fail(tbus_journal_writer_t *w, const tbus_error_t *failure);
 
-/* Start the helper, with all signals blocked. 0 or -errno. */
+/* Start the helper, with all signals blocked but SIGBUS. 0 or -errno. */
 int tbus_journal_helper_start(tbus_journal_writer_t *w);
 /* Have it finish what is full, and wait for its end. */
 void tbus_journal_helper_stop(tbus_journal_writer_t *w);

@@ -118,6 +118,34 @@ static void a_stage_that_is_killed_ends_the_run_with_its_name(void **state)
     }
 }
 
+static void a_journal_that_is_cut_under_its_recorder_ends_the_run_with_its_name(void **state)
+{
+    fixture_t *f = *state;
+    for (int split = 0; split < 2; split++) {
+        char journal[128], segment[160];
+        snprintf(journal, sizeof journal, "%s/journal-%d", f->runtime, split);
+        snprintf(segment, sizeof segment, "%s/00000001.tbj", journal);
+        json_decref(begin(f, 5000, ENDLESS_FEED, "--layout", split ? "split" : "fused", "--json", "--journal",
+                          journal, NULL));
+        assert_int_equal(truncate(segment, 100000), 0);
+        assert_ended_with(f, 1);
+        assert_text_holds(f->start.err, "segment 00000001.tbj of the journal in ");
+        assert_text_holds(f->start.err, "was cut to 100000 bytes by somebody else");
+        assert_null(strstr(f->start.err, "SIGBUS"));
+        json_t *summary = final_object(f);
+        assert_true(json_array_size(json_object_get(summary, "errors")) > 0);
+        json_decref(summary);
+        const char *const info[] = {TICKBUS_BUSCTL, "journal", "info", journal, "--json", NULL};
+        program_t p = {.argv = info};
+        assert_int_equal(program_run(&p), 0);
+        json_t *inventory = json_loads(p.out, 0, NULL);
+        assert_string_equal(json_string_value(json_object_get(inventory, "end")), "torn");
+        assert_true(json_integer_value(json_object_get(inventory, "records")) > 500);
+        json_decref(inventory);
+        program_clear(&p);
+    }
+}
+
 static void a_process_of_several_stages_is_named_with_all_of_them(void **state)
 {
     fixture_t *f = *state;
@@ -205,6 +233,7 @@ int main(void)
         TEST(two_signals_in_one_breath_are_one),
         TEST(a_later_signal_ends_it_at_once),
         TEST(a_stage_that_is_killed_ends_the_run_with_its_name),
+        TEST(a_journal_that_is_cut_under_its_recorder_ends_the_run_with_its_name),
         TEST(a_process_of_several_stages_is_named_with_all_of_them),
         TEST(a_stage_that_fails_says_why),
         TEST(a_stage_that_hangs_is_named_when_the_run_cannot_be_drained),

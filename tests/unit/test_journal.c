@@ -638,8 +638,9 @@ static void touching_pages_leaves_what_is_on_them(void **state)
     mkdir(s->journal, 0755);
     int directory = open(s->journal, O_RDONLY | O_DIRECTORY);
     tbus_journal_file_t file;
+    tbus_atomic_u64_t limit;
     tbus_error_t err;
-    assert_int_equal(tbus_journal_file_make(directory, s->journal, 1, SMALL_SEGMENT, &file, &err), 0);
+    assert_int_equal(tbus_journal_file_make(directory, s->journal, 1, SMALL_SEGMENT, &limit, &file, &err), 0);
     for (uint64_t at = 0; at < file.bytes; at++)
         file.base[at] = (uint8_t)(at * 13);
     tbus_journal_file_touch(&file, 0, file.bytes);

@@ -18,6 +18,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <sched.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -308,6 +310,98 @@ static void after_a_sync_that_failed_the_segment_is_not_synced_again_and_never_c
     tbus_journal_reader_close(r);
 }
 
+/* --- segments that somebody else cuts while they are written --- */
+
+static void on_sigbus(int number, siginfo_t *info, void *context)
+{
+    (void)context;
+    if (!tbus_journal_on_sigbus(info->si_addr))
+        signal(number, SIG_DFL);
+}
+
+/* Cut a segment to `bytes` once `after` records are there, append until an error or until there are enough, close. */
+static session_t record_and_cut(const scratch_t *s, uint32_t segment, uint64_t after, off_t bytes)
+{
+    session_t session = {0};
+    char name[160];
+    struct sigaction ours = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO}, before;
+    tbus_journal_spec_t spec = {.directory = s->journal,
+                                .bus_name = "faults",
+                                .segment_bytes = SEGMENT_BYTES,
+                                .topics_count = 1,
+                                .topics = {{"md", "tick", 1}}};
+    tbus_journal_writer_t *w = NULL;
+    snprintf(name, sizeof name, "%s/%08u.tbj", s->journal, segment);
+    sigaction(SIGBUS, &ours, &before);
+    assert_int_equal(tbus_journal_create(&spec, &w, NULL), 0);
+    for (uint64_t seq = 1; seq <= RECORDS && session.appended == 0; seq++) {
+        uint8_t payload[128];
+        fill(seq, payload);
+        session.appended = tbus_journal_append(w, 0, seq, 0, payload, sizeof payload);
+        session.records += session.appended == 0;
+        if (seq == after) {
+            struct stat is;
+            while (stat(name, &is) < 0 ||
+                   is.st_size < (off_t)SEGMENT_BYTES) /* the helper is about to make it */
+                sched_yield();
+            assert_int_equal(truncate(name, bytes), 0);
+        }
+    }
+    session.closed = tbus_journal_close(w, &session.err);
+    sigaction(SIGBUS, &before, NULL);
+    return session;
+}
+
+#define RECORD_BYTES 160 /* as they stand in a segment */
+#define HEADER_BYTES 4096
+
+static void a_segment_that_is_cut_from_outside_is_an_error_and_what_lies_before_can_be_read(void **state)
+{
+    const scratch_t *s = *state;
+    unsigned descriptors = count_entries("/proc/self/fd");
+    static const off_t cuts[] = {
+        0, 100, HEADER_BYTES, HEADER_BYTES + 3 * RECORD_BYTES + 7, 5 * HEADER_BYTES, 9 * HEADER_BYTES};
+    for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++) {
+        session_t session = record_and_cut(s, 1, 200, cuts[i]);
+        assert_int_equal(session.appended, -TBUS_ECORRUPT);
+        assert_int_equal(session.closed, -TBUS_ECORRUPT);
+        assert_true(session.records >= 200 && session.records < RECORDS);
+        assert_non_null(strstr(session.err.text, "segment 00000001.tbj of the journal in "));
+        assert_non_null(strstr(session.err.text, " by somebody else"));
+        uint64_t fit = cuts[i] < HEADER_BYTES ? 0 : (uint64_t)(cuts[i] - HEADER_BYTES) / RECORD_BYTES;
+        if (cuts[i] >= HEADER_BYTES)
+            check_records(s, fit < session.records ? fit : session.records, "cut");
+        nftw(s->journal, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        assert_int_equal(count_entries("/proc/self/fd"), descriptors);
+    }
+}
+
+static void a_cut_that_no_store_comes_upon_is_found_at_the_end(void **state)
+{
+    const scratch_t *s = *state;
+    session_t session = record_and_cut(s, 4, RECORDS, HEADER_BYTES + 10 * RECORD_BYTES);
+    assert_int_equal(session.appended, 0);
+    assert_int_equal(session.closed, -TBUS_ECORRUPT);
+    assert_non_null(strstr(session.err.text, "segment 00000004.tbj"));
+    check_records(s, 3 * ((SEGMENT_BYTES - HEADER_BYTES) / RECORD_BYTES) + 10, "cut at the end");
+}
+
+static void a_next_segment_that_is_cut_before_it_is_begun_is_an_error(void **state)
+{
+    const scratch_t *s = *state;
+    session_t session = record_and_cut(s, 2, (SEGMENT_BYTES - HEADER_BYTES) / RECORD_BYTES, 0);
+    assert_int_equal(session.closed, -TBUS_ECORRUPT);
+    assert_non_null(strstr(session.err.text, "segment 00000002.tbj"));
+    assert_true(session.records < RECORDS);
+}
+
+static void a_sigbus_that_is_none_of_the_journals_is_left_alone(void **state)
+{
+    (void)state;
+    assert_false(tbus_journal_on_sigbus(&state));
+    assert_false(tbus_journal_on_sigbus(NULL));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_scratch, remove_scratch)
 
 int main(void)
@@ -321,6 +415,10 @@ int main(void)
         TEST(a_cut_that_fails_is_an_error),
         TEST(without_madv_populate_write_pages_are_touched_instead),
         TEST(after_a_sync_that_failed_the_segment_is_not_synced_again_and_never_called_finished),
+        TEST(a_segment_that_is_cut_from_outside_is_an_error_and_what_lies_before_can_be_read),
+        TEST(a_cut_that_no_store_comes_upon_is_found_at_the_end),
+        TEST(a_next_segment_that_is_cut_before_it_is_begun_is_an_error),
+        TEST(a_sigbus_that_is_none_of_the_journals_is_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -39,8 +39,9 @@
  * damage.
  *
  * A reader may follow a journal that is being written. It reads with read(2), not from a mapping: whatever is
- * done to the files under its hands, it meets an error or an end, never a SIGBUS. The writer does map them: a
- * segment that somebody else shortens while it is written kills it.
+ * done to the files under its hands, it meets an error or an end, never a SIGBUS. The writer does map them: when
+ * somebody else shortens a segment while it is written, a store raises SIGBUS, and a process whose handler asks
+ * tbus_journal_on_sigbus gets an error from append instead of dying.
  *
  * On the data path: every topic -> recorder stage -> journal -> reader -> replay (feedsim), export (tools).
  */
@@ -87,7 +88,7 @@ typedef struct tbus_journal_writer tbus_journal_writer_t;
 /* Start a session. Errors name the directory and say what to do: missing parent, read-only, not empty, no
  * space. What was made is removed again when it fails. Of two writers that start in one empty directory at
  * the same time, one is refused. Call it in the process that will append, after any fork(2): it starts a
- * thread, with all signals blocked, which sleeps unless there is something to prepare or to sync. */
+ * thread, with all signals but SIGBUS blocked, which sleeps unless there is something to prepare or to sync. */
 int tbus_journal_create(const tbus_journal_spec_t *spec, tbus_journal_writer_t **out_writer,
                         tbus_error_t *err);
 
@@ -99,6 +100,13 @@ int tbus_journal_create(const tbus_journal_spec_t *spec, tbus_journal_writer_t *
  * hold. After an error nothing more is recorded; what was, stays. */
 int tbus_journal_append(tbus_journal_writer_t *w, uint16_t topic, uint64_t seq, uint64_t time_ns,
                         const void *payload, size_t bytes);
+
+/* For the process's handler of SIGBUS, with its si_addr: was that a store to a segment that is being written? Then it can be
+ * repeated: return from the handler, and the next append fails with an error that names the segment
+ * (-TBUS_ECORRUPT: somebody else has cut it; -EIO: its pages cannot be had). Records in the segment behind the cut are
+ * lost, also those that append has returned for; what lies before it can be read. False: not ours, or no help;
+ * repeated, the store would fail again. Async-signal-safe; any thread. */
+bool tbus_journal_on_sigbus(void *address);
 
 /* The error that append returned; code 0: none yet. Same thread. */
 const tbus_error_t *tbus_journal_error(const tbus_journal_writer_t *w);
