@@ -130,7 +130,9 @@ static bool publish_batch(actor_t *a, unsigned topic)
     void *places[STORM_BATCH_MAX];
     uint32_t bytes[STORM_BATCH_MAX];
     uint64_t n = a->number[topic];
-    uint32_t got = tbus_claim_batch(p, 2 + below(a, STORM_BATCH_MAX - 1), places);
+    uint32_t want = 2 + below(a, STORM_BATCH_MAX - 1);
+    count(&life->out[topic].begun, n + want); /* who joins from here on may have come too late for them */
+    uint32_t got = tbus_claim_batch(p, want, places);
     for (uint32_t i = 0; i < got; i++) {
         storm_message_t m;
         bytes[i] = (uint32_t)storm_compose(&m, false, a->life_number, n + i);
