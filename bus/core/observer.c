@@ -90,7 +90,7 @@ static int copy_message(const tbus_observer_t *o, uint64_t word, void *into, siz
     uint64_t payload = ring->payload_bytes;
     if (tbus_slot_state(word) != TBUS_SLOT_LONG) {
         size_t bytes = tbus_slot_length(word);
-        if (bytes > payload)
+        if (bytes > ring->slot_msg_bytes_max)
             return -1;
         tbus_words_load(into, slot + 1, bytes);
         *out_bytes = bytes;

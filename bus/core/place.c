@@ -89,17 +89,20 @@ int tbus_place_open(const tbus_ring_t *ring, const char *name, enum tbus_sub_rol
 {
     const char *topic = ring->shared->name;
     if (role == TBUS_CONSUMER && !ring->competing)
-        return tbus_fail(err, -TBUS_EKIND, "topic '%s' is %s: nobody competes for its messages", topic,
+        return tbus_fail(err, -TBUS_EKIND,
+                         "topic '" TBUS_NAME_TEXT "' is %s: nobody competes for its messages", topic,
                          tbus_ring_kind_name(ring->kind));
     if (!tbus_name_fits(name))
-        return tbus_fail(err, -TBUS_EGEOMETRY, "topic '%s': subscriber name '%s' is empty or longer than %u",
-                         topic, name, TBUS_NAME_MAX - 1);
+        return tbus_fail(err, -TBUS_EGEOMETRY,
+                         "topic '" TBUS_NAME_TEXT "': subscriber name '%s' is empty or longer than %u", topic,
+                         name, TBUS_NAME_MAX - 1);
     if (is_taken(ring, name))
-        return tbus_fail(err, -TBUS_EEXISTS, "topic '%s' has a subscriber '%s' already", topic, name);
+        return tbus_fail(err, -TBUS_EEXISTS, "topic '" TBUS_NAME_TEXT "' has a subscriber '%s' already",
+                         topic, name);
     uint32_t holder = owner ? owner : RESERVING;
     tbus_ring_sub_t *place = take_vacant(ring, holder);
     if (!place)
-        return tbus_fail(err, -TBUS_EFULL, "topic '%s' has %u subscribers already", topic,
+        return tbus_fail(err, -TBUS_EFULL, "topic '" TBUS_NAME_TEXT "' has %u subscribers already", topic,
                          TBUS_RING_SUBS_MAX);
     char padded[TBUS_NAME_MAX] = {0};
     memcpy(padded, name, strlen(name));
@@ -107,11 +110,11 @@ int tbus_place_open(const tbus_ring_t *ring, const char *name, enum tbus_sub_rol
     tbus_store_relaxed_u32(&place->role, role);
     if (!open_gate(ring, place, state, holder)) {
         tbus_place_leave(place, holder);
-        return tbus_fail(
-            err, -EAGAIN,
-            "topic '%s': its publisher died or was stopped in the middle of saying how far it is; "
-            "try again when it goes on or has a successor",
-            topic);
+        return tbus_fail(err, -EAGAIN,
+                         "topic '" TBUS_NAME_TEXT
+                         "': its publisher died or was stopped in the middle of saying how far it is; "
+                         "try again when it goes on or has a successor",
+                         topic);
     }
     if (!owner) /* from now on whoever has the name may take it */
         tbus_place_cas(place, tbus_place_word(state, RESERVING), tbus_place_word(state, NOBODY));
@@ -144,14 +147,17 @@ void tbus_place_leave(tbus_ring_sub_t *place, uint32_t owner)
 {
     uint64_t word = tbus_place_load(place);
     /* A publisher may evict us at this very moment; nobody else changes what is ours. */
-    while (word >> 32 == owner && !tbus_place_cas(place, word, tbus_place_word(TBUS_SUB_VACANT, NOBODY)))
+    for (unsigned turns = 0; turns < TBUS_CAS_TURNS && word >> 32 == owner; turns++) {
+        if (tbus_place_cas(place, word, tbus_place_word(TBUS_SUB_VACANT, NOBODY)))
+            return;
         word = tbus_place_load(place);
+    }
 }
 
 bool tbus_place_repair(tbus_ring_sub_t *place, uint32_t dead_owner)
 {
     uint64_t word = tbus_place_load(place);
-    while (word >> 32 == dead_owner) {
+    for (unsigned turns = 0; turns < TBUS_CAS_TURNS && word >> 32 == dead_owner; turns++) {
         uint32_t state = (uint32_t)word == TBUS_SUB_RESERVED ? TBUS_SUB_RESERVED : TBUS_SUB_VACANT;
         if (tbus_place_cas(place, word, tbus_place_word(state, NOBODY)))
             return true;

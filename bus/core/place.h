@@ -26,6 +26,9 @@ static inline bool tbus_place_cas(tbus_ring_sub_t *place, uint64_t word, uint64_
     return tbus_cas_u64((tbus_atomic_u64_t *)(void *)&place->state, &word, desired);
 }
 
+/* Others may win a CAS on the same word some times in a row; this often only somebody does who scribbles. */
+#define TBUS_CAS_TURNS 1000u
+
 /* Set up a place in `state` (RESERVED, for nobody yet, or ACTIVE, for `owner`): from now on publishers wait for it. Its progress is where
  * the ring ended last, and cannot have been overwritten. The index; -TBUS_EKIND, -TBUS_EGEOMETRY, -TBUS_EEXISTS, -TBUS_EFULL; -EAGAIN when
  * a single publisher died, or was stopped, while it stored its tail. */

@@ -87,10 +87,11 @@ int tbus_publisher_join(const tbus_ring_t *ring, uint32_t owner, tbus_publisher_
                         tbus_error_t *err)
 {
     if (!ring->writable)
-        return tbus_fail(err, -TBUS_EKIND, "topic '%s' is mapped read-only: only observing is possible",
+        return tbus_fail(err, -TBUS_EKIND,
+                         "topic '" TBUS_NAME_TEXT "' is mapped read-only: only observing is possible",
                          ring->shared->name);
     if (owner == 0 || owner > TBUS_OWNERS_MAX)
-        return tbus_fail(err, -EINVAL, "topic '%s': participant number %u is not in 1..%u",
+        return tbus_fail(err, -EINVAL, "topic '" TBUS_NAME_TEXT "': participant number %u is not in 1..%u",
                          ring->shared->name, owner, TBUS_OWNERS_MAX);
     tbus_publisher_t p = {.ring = *ring, .owner = owner, .fence = !tbus_membarrier_register()};
     if (ring->several_publishers)
@@ -136,7 +137,7 @@ bool tbus_publisher_refresh(tbus_publisher_t *p, uint64_t slots)
 static uint64_t slots_of(const tbus_ring_t *ring, size_t bytes)
 {
     uint64_t payload = ring->payload_bytes;
-    return bytes <= payload && bytes <= TBUS_SLOT_LENGTH_MAX ? 1 : (bytes + 8 + payload - 1) / payload;
+    return bytes <= ring->slot_msg_bytes_max ? 1 : (bytes + 8 + payload - 1) / payload;
 }
 
 enum tbus_publish tbus_publish_long(tbus_publisher_t *p, const void *message, size_t bytes)
@@ -171,12 +172,15 @@ enum tbus_publish tbus_publish_long(tbus_publisher_t *p, const void *message, si
     return TBUS_PUBLISHED;
 }
 
-/* Move a hint forward to at least `to`. A hint: being late costs a look or two, nothing else. */
-static void advance_hint(tbus_atomic_u64_t *hint, uint64_t to)
+/* Move a hint forward to at least `to`; returns where it is. A hint: being late costs a look or two, nothing else. Each turn in vain is
+ * somebody else's success. */
+static uint64_t advance_hint(tbus_atomic_u64_t *hint, uint64_t to)
 {
     uint64_t seen = tbus_load_relaxed_u64(hint);
-    while ((int64_t)(to - seen) > 0 && !tbus_cas_u64(hint, &seen, to)) {
-    }
+    for (unsigned turns = 0; turns < TBUS_CAS_TURNS && (int64_t)(to - seen) > 0; turns++)
+        if (tbus_cas_u64(hint, &seen, to))
+            return to;
+    return seen;
 }
 
 /* May the slot that holds `word` be claimed for `position`? Competing rings: only once a consumer has freed
@@ -198,7 +202,8 @@ static bool claim(tbus_publisher_t *p)
 {
     tbus_ring_t *ring = &p->ring;
     uint64_t position = tbus_load_acquire_u64(&ring->shared->tail);
-    for (;;) {
+    /* Two laps are further than the tail can be behind, unless somebody scribbles: then each slot may claim to be further on, for ever. */
+    for (uint64_t turns = 0; turns < 2 * (uint64_t)ring->slot_count; turns++) {
         if ((int64_t)(p->room_end - position) <= 0) {
             if (p->error)
                 return false;
@@ -223,8 +228,7 @@ static bool claim(tbus_publisher_t *p)
         }
         if (tbus_slot_ahead(word, position) < 0)
             break; /* still holds the message of a lap ago */
-        position++;
-        advance_hint(&ring->shared->tail, position);
+        position = advance_hint(&ring->shared->tail, position + 1);
     }
     p->blocked = true;
     return false;
@@ -322,7 +326,7 @@ void *tbus_claim_try(tbus_publisher_t *p)
 
 void tbus_commit(tbus_publisher_t *p, size_t bytes)
 {
-    assert(bytes <= p->ring.payload_bytes && bytes <= TBUS_SLOT_LENGTH_MAX);
+    assert(bytes <= p->ring.slot_msg_bytes_max);
     if (p->ring.several_publishers) {
         commit_claim(p, (uint32_t)bytes, TBUS_SLOT_READY);
     } else {
@@ -371,7 +375,7 @@ uint32_t tbus_claim_batch(tbus_publisher_t *p, uint32_t want, void **out_places)
 void tbus_commit_batch(tbus_publisher_t *p, const uint32_t *bytes)
 {
     for (uint32_t i = 0; i < p->batch_count; i++) {
-        assert(bytes[i] <= p->ring.payload_bytes && bytes[i] <= TBUS_SLOT_LENGTH_MAX);
+        assert(bytes[i] <= p->ring.slot_msg_bytes_max);
         if (p->ring.several_publishers) {
             p->claimed_at = p->batch_at[i];
             p->claimed_word = tbus_slot_word(p->claimed_at, p->owner, 0, TBUS_SLOT_CLAIMED);

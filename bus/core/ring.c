@@ -52,12 +52,13 @@ static const char *geometry_fault(uint32_t kind, uint32_t policy, uint32_t slot_
     return NULL;
 }
 
-static uint32_t spec_msg_bytes_max(const tbus_ring_spec_t *spec)
+/* The longest message in one slot, when none may be longer than `msg_bytes_max` (0: whatever fits). */
+static uint32_t slot_msg_bytes_max(uint32_t slot_bytes, uint32_t msg_bytes_max)
 {
-    if (spec->msg_bytes_max)
-        return spec->msg_bytes_max;
-    uint32_t payload = spec->slot_bytes - TBUS_SLOT_WORD_BYTES;
-    return payload < TBUS_SLOT_LENGTH_MAX ? payload : TBUS_SLOT_LENGTH_MAX;
+    uint32_t longest = slot_bytes - TBUS_SLOT_WORD_BYTES;
+    if (longest > TBUS_SLOT_LENGTH_MAX)
+        longest = TBUS_SLOT_LENGTH_MAX;
+    return msg_bytes_max && msg_bytes_max < longest ? msg_bytes_max : longest;
 }
 
 size_t tbus_ring_footprint(const tbus_ring_spec_t *spec)
@@ -84,7 +85,7 @@ int tbus_ring_format(void *memory, size_t bytes, const tbus_ring_spec_t *spec, t
     s->kind = spec->kind;
     s->slot_bytes = spec->slot_bytes;
     s->slot_count = spec->slot_count;
-    s->msg_bytes_max = spec_msg_bytes_max(spec);
+    s->msg_bytes_max = spec->msg_bytes_max ? spec->msg_bytes_max : slot_msg_bytes_max(spec->slot_bytes, 0);
     s->subs_max = TBUS_RING_SUBS_MAX;
     s->slots_at = TBUS_RING_SLOTS_AT;
     s->total_bytes = footprint;
@@ -134,6 +135,8 @@ int tbus_ring_join(void *memory, size_t bytes, bool writable, tbus_ring_t *out_r
     uint32_t slot_count = s->slot_count;
     uint32_t msg_bytes_max = s->msg_bytes_max;
     const char *fault = geometry_fault(kind, policy, slot_bytes, slot_count, msg_bytes_max);
+    if (!fault && !msg_bytes_max)
+        fault = "msg_bytes_max is 0";
     if (fault)
         return tbus_fail(err, -TBUS_EGEOMETRY, "ring: %s", fault);
     uint64_t footprint = TBUS_RING_SLOTS_AT + (uint64_t)slot_bytes * slot_count;
@@ -153,6 +156,7 @@ int tbus_ring_join(void *memory, size_t bytes, bool writable, tbus_ring_t *out_r
         .first_seq = s->first_seq,
         .kind = (enum tbus_ring_kind)kind,
         .policy = (enum tbus_policy)policy,
+        .slot_msg_bytes_max = slot_msg_bytes_max(slot_bytes, msg_bytes_max),
         .several_publishers = several_publishers((enum tbus_ring_kind)kind),
         .competing = kind == TBUS_MPMC,
         .writable = writable,

@@ -23,21 +23,21 @@ static int make_scratch(const tbus_ring_t *ring, enum tbus_sub_role role, unsign
 {
     bool evictable = ring->policy == TBUS_EVICT_SLOWEST && role != TBUS_CONSUMER;
     *out_scratch = NULL;
-    if (ring->msg_bytes_max <= ring->payload_bytes && ring->msg_bytes_max <= TBUS_SLOT_LENGTH_MAX &&
-        !evictable)
+    if (ring->msg_bytes_max <= ring->slot_msg_bytes_max && !evictable)
         return 0;
     *out_scratch = (unsigned char *)aligned_alloc(64, ((size_t)ring->msg_bytes_max + 63) & ~(size_t)63);
-    return *out_scratch ? 0
-                        : tbus_fail(err, -ENOMEM, "topic '%s': no memory for messages of %u bytes",
-                                    ring->shared->name, ring->msg_bytes_max);
+    return *out_scratch
+               ? 0
+               : tbus_fail(err, -ENOMEM, "topic '" TBUS_NAME_TEXT "': no memory for messages of %u bytes",
+                           ring->shared->name, ring->msg_bytes_max);
 }
 
-static void make_handle(const tbus_ring_t *ring, int place, uint32_t owner, unsigned char *scratch,
-                        tbus_subscriber_t *out_subscriber)
+/* `role` as the scratch was made for it: the place's own may be another by now, if somebody scribbles. */
+static void make_handle(const tbus_ring_t *ring, int place, enum tbus_sub_role role, uint32_t owner,
+                        unsigned char *scratch, tbus_subscriber_t *out_subscriber)
 {
     const tbus_ring_sub_t *sub = &ring->shared->subs[place];
     uint64_t position = tbus_load_relaxed_u64(&sub->progress);
-    uint32_t role = tbus_load_relaxed_u32(&sub->role);
     *out_subscriber = (tbus_subscriber_t){
         .ring = *ring,
         .position = position,
@@ -56,7 +56,8 @@ static void make_handle(const tbus_ring_t *ring, int place, uint32_t owner, unsi
 
 static int refuse_read_only(const tbus_ring_t *ring, tbus_error_t *err)
 {
-    return tbus_fail(err, -TBUS_EKIND, "topic '%s' is mapped read-only: only observing is possible",
+    return tbus_fail(err, -TBUS_EKIND,
+                     "topic '" TBUS_NAME_TEXT "' is mapped read-only: only observing is possible",
                      ring->shared->name);
 }
 
@@ -68,23 +69,26 @@ int tbus_subscriber_join(const tbus_ring_t *ring, const char *name, uint32_t own
         return refuse_read_only(ring, err);
     int place = find_place(ring, name);
     if (place < 0)
-        return tbus_fail(err, -TBUS_ENOTFOUND, "topic '%s' has no place reserved for subscriber '%s'", topic,
-                         name);
+        return tbus_fail(err, -TBUS_ENOTFOUND,
+                         "topic '" TBUS_NAME_TEXT "' has no place reserved for subscriber '%s'", topic, name);
     tbus_ring_sub_t *sub = &ring->shared->subs[place];
     unsigned char *scratch;
-    int code = make_scratch(ring, (enum tbus_sub_role)tbus_load_relaxed_u32(&sub->role), &scratch, err);
+    enum tbus_sub_role role =
+        tbus_load_relaxed_u32(&sub->role) == TBUS_CONSUMER ? TBUS_CONSUMER : TBUS_SUBSCRIBER;
+    int code = make_scratch(ring, role, &scratch, err);
     if (code < 0)
         return code;
     code = tbus_place_take(sub, owner);
     if (code < 0) {
         free(scratch);
         return tbus_fail(err, code,
-                         code == -TBUS_EEVICTED
-                             ? "topic '%s': subscriber '%s' was too slow to come and lost its place"
-                             : "topic '%s': the place of subscriber '%s' is taken",
+                         code == -TBUS_EEVICTED ? "topic '" TBUS_NAME_TEXT
+                                                  "': subscriber '%s' was too slow to come and lost its place"
+                                                : "topic '" TBUS_NAME_TEXT
+                                                  "': the place of subscriber '%s' is taken",
                          topic, name);
     }
-    make_handle(ring, place, owner, scratch, out_subscriber);
+    make_handle(ring, place, role, owner, scratch, out_subscriber);
     return 0;
 }
 
@@ -94,7 +98,7 @@ int tbus_subscriber_join_late(const tbus_ring_t *ring, const char *name, enum tb
     if (!ring->writable)
         return refuse_read_only(ring, err);
     if (owner == 0 || owner > TBUS_OWNERS_MAX)
-        return tbus_fail(err, -EINVAL, "topic '%s': participant number %u is not in 1..%u",
+        return tbus_fail(err, -EINVAL, "topic '" TBUS_NAME_TEXT "': participant number %u is not in 1..%u",
                          ring->shared->name, owner, TBUS_OWNERS_MAX);
     unsigned char *scratch;
     int code = make_scratch(ring, role, &scratch, err);
@@ -105,7 +109,7 @@ int tbus_subscriber_join_late(const tbus_ring_t *ring, const char *name, enum tb
         free(scratch);
         return place;
     }
-    make_handle(ring, place, owner, scratch, out_subscriber);
+    make_handle(ring, place, role, owner, scratch, out_subscriber);
     return 0;
 }
 
@@ -225,7 +229,7 @@ const void *tbus_peek_slow(tbus_subscriber_t *s, uint64_t word, size_t *out_byte
     }
     return corrupt(s);
 one_slot:
-    if (tbus_slot_length(word) > s->ring.payload_bytes)
+    if (tbus_slot_length(word) > s->ring.slot_msg_bytes_max)
         return corrupt(s);
     s->span = 1;
     *out_bytes = tbus_slot_length(word);
@@ -256,11 +260,13 @@ const void *tbus_peek_copy(tbus_subscriber_t *s, size_t *out_bytes)
     return message ? s->scratch : NULL;
 }
 
+/* As advance_hint in publisher.c. */
 static void advance_head(tbus_ring_shared_t *shared, uint64_t to)
 {
     uint64_t seen = tbus_load_relaxed_u64(&shared->head);
-    while ((int64_t)(to - seen) > 0 && !tbus_cas_u64(&shared->head, &seen, to)) {
-    }
+    for (unsigned turns = 0; turns < TBUS_CAS_TURNS && (int64_t)(to - seen) > 0; turns++)
+        if (tbus_cas_u64(&shared->head, &seen, to))
+            break;
 }
 
 const void *tbus_take(tbus_subscriber_t *s, size_t *out_bytes)
@@ -280,7 +286,7 @@ const void *tbus_take(tbus_subscriber_t *s, size_t *out_bytes)
         if (ahead < 0 || (ahead == 0 && (state == TBUS_SLOT_FREE || state == TBUS_SLOT_CLAIMED)))
             return NULL;
         if (ahead == 0 && state == TBUS_SLOT_READY) {
-            if (tbus_slot_length(word) > ring->payload_bytes)
+            if (tbus_slot_length(word) > ring->slot_msg_bytes_max)
                 return corrupt(s);
             uint64_t mine = tbus_slot_word(position, s->owner, tbus_slot_length(word), TBUS_SLOT_TAKEN);
             if (!tbus_cas_u64(slot, &word, mine))

@@ -65,7 +65,7 @@ uint32_t tbus_claim_batch(tbus_publisher_t *p, uint32_t want, void **out_places)
 void tbus_commit_batch(tbus_publisher_t *p, const uint32_t *bytes);
 
 /* Where to write a message of up to one slot's payload in place; NULL: full, or p->error. Until commit or abort no other claim may be made
- * by this handle. commit takes the true length, at most what was claimed; it publishes nothing and sets p->error when somebody declared us
+ * by this handle. commit takes the true length, at most slot_msg_bytes_max of the ring; it publishes nothing and sets p->error when somebody declared us
  * dead and buried the claim. */
 void *tbus_claim_try(tbus_publisher_t *p);
 void tbus_commit(tbus_publisher_t *p, size_t bytes);
@@ -104,7 +104,7 @@ static inline enum tbus_publish tbus_publish_try(tbus_publisher_t *p, const void
 {
     if (TBUS_UNLIKELY(p->ring.several_publishers))
         return tbus_publish_several(p, message, bytes);
-    if (TBUS_UNLIKELY(bytes > p->ring.payload_bytes || bytes > TBUS_SLOT_LENGTH_MAX))
+    if (TBUS_UNLIKELY(bytes > p->ring.slot_msg_bytes_max))
         return tbus_publish_long(p, message, bytes);
     if (TBUS_UNLIKELY(p->position == p->room_end) && !tbus_publisher_refresh(p, 1))
         return TBUS_FULL;

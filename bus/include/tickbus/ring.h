@@ -47,7 +47,8 @@ enum tbus_ring_kind { TBUS_SPSC = 1, TBUS_BROADCAST = 2, TBUS_BROADCAST_MP = 3, 
 #define TBUS_RING_MAGIC     UINT64_C(0x31474e4952425424)
 #define TBUS_RING_ABI       1u
 #define TBUS_RING_SUBS_MAX  32u
-#define TBUS_NAME_MAX       24u /* names of rings and participants, with the terminating zero */
+#define TBUS_NAME_MAX       24u     /* names of rings and participants, with the terminating zero */
+#define TBUS_NAME_TEXT      "%.23s" /* prints a name in shared memory: a peer may have overwritten its zero */
 #define TBUS_SLOT_BYTES_MIN 64u
 #define TBUS_SLOT_BYTES_MAX 8192u
 #define TBUS_SLOT_COUNT_MIN 16u
@@ -163,6 +164,7 @@ typedef struct tbus_ring {
     uint64_t first_seq;
     enum tbus_ring_kind kind;
     enum tbus_policy policy;
+    uint32_t slot_msg_bytes_max; /* longest message that goes into one slot */
     bool several_publishers;
     bool competing;
     bool writable;

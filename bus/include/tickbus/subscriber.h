@@ -88,7 +88,7 @@ static inline const void *tbus_peek(tbus_subscriber_t *s, size_t *out_bytes)
     if (TBUS_UNLIKELY(tbus_slot_ahead(word, s->seq) != 0 || tbus_slot_state(word) != TBUS_SLOT_READY))
         return tbus_peek_slow(s, word, out_bytes);
     uint32_t bytes = tbus_slot_length(word);
-    if (TBUS_UNLIKELY(bytes > s->ring.payload_bytes))
+    if (TBUS_UNLIKELY(bytes > s->ring.slot_msg_bytes_max))
         return tbus_peek_slow(s, word, out_bytes);
     s->span = 1;
     *out_bytes = bytes;
