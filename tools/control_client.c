@@ -110,7 +110,7 @@ static int read_answer(const char *line, size_t bytes, const char *method, contr
     json_t *result = json_object_get(object, "result");
     int code = 0;
     if (error)
-        code = tbus_fail(err, -TBUS_ESTOPPED, "%s: %s", method, text ? text : "the bus refused");
+        code = tbus_fail(err, -TBUS_ESTOPPED, "%s", text ? text : "the bus refused");
     else if (!result)
         code = tbus_fail(err, -EPROTO, "%s: the answer is no JSON-RPC: %s", method, why.text);
     else

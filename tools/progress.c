@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/progress.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
+
+#include "tools/grouped.h"
 
 #define EVERY_NS UINT64_C(200000000)
 
@@ -37,12 +38,13 @@ void progress_show(progress_t *progress, const tbus_bus_t *bus, uint64_t started
     uint64_t messages = tbus_counter_value(bus, "feed.messages");
     uint64_t lag;
     const char *slowest = furthest_behind(bus, &lag);
-    fprintf(stderr, "\r\033[K%.1f s  %" PRIu64 " messages  %.0f/s  %" PRIu64 " orders",
-            (double)(now_ns - started_ns) / 1e9, messages,
-            (double)(messages - progress->messages) * 1e9 / (double)since_ns,
-            tbus_counter_value(bus, "orders.sent"));
+    double rate = (double)(messages - progress->messages) * 1e9 / (double)since_ns;
+    char texts[4][GROUPED_MAX];
+    fprintf(stderr, "\r\033[K%.1f s  %s messages  %s/s  %s orders", (double)(now_ns - started_ns) / 1e9,
+            grouped((int64_t)messages, texts[0]), grouped((int64_t)(rate + 0.5), texts[1]),
+            grouped((int64_t)tbus_counter_value(bus, "orders.sent"), texts[2]));
     if (lag)
-        fprintf(stderr, "  %s is %" PRIu64 " behind", slowest, lag);
+        fprintf(stderr, "  %s is %s behind", slowest, grouped((int64_t)lag, texts[3]));
     progress->shown = true;
     progress->at_ns = now_ns;
     progress->messages = messages;

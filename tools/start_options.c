@@ -111,7 +111,7 @@ static int read_line(int argc, char **argv, bool feed_flag, line_options_t *line
         const char *key = key_of(option);
         const char *value = optarg;
         if (option == '?')
-            return verb_usage(verb, "the command line is wrong");
+            return verb_hint(verb);
         if (option == 'h') {
             out->help = true;
             return VERB_OK;

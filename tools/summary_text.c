@@ -3,10 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/grouped.h"
 #include "tools/summary.h"
 
-#define NUMBER_MAX 32
-#define PAIRS_MAX  256
+#define NUMBER_MAX  GROUPED_MAX
+#define PAIRS_MAX   256
+#define LABEL_WIDTH 13
+#define WIDTH_MAX   100 /* of a line; what is longer goes on below */
 
 static int64_t integer(const json_t *object, const char *key)
 {
@@ -17,23 +20,6 @@ static const char *text_of(const json_t *object, const char *key)
 {
     const char *text = json_string_value(json_object_get(object, key));
     return text ? text : "";
-}
-
-/* 1234567 -> "1,234,567" */
-static const char *grouped(int64_t value, char out_text[NUMBER_MAX])
-{
-    char digits[NUMBER_MAX];
-    int length = snprintf(digits, sizeof digits, "%" PRIu64, value < 0 ? -(uint64_t)value : (uint64_t)value);
-    char *to = out_text;
-    if (value < 0)
-        *to++ = '-';
-    for (int i = 0; i < length; i++) {
-        if (i && (length - i) % 3 == 0)
-            *to++ = ',';
-        *to++ = digits[i];
-    }
-    *to = 0;
-    return out_text;
 }
 
 /* Three significant digits or so, in the unit that suits: "870 ns", "12.4 us", "3.10 ms". */
@@ -64,7 +50,7 @@ static const char *money(int64_t e4, char out_text[NUMBER_MAX])
 
 static void label(FILE *out, const char *name)
 {
-    fprintf(out, "  %-10s ", name);
+    fprintf(out, "  %-*s ", LABEL_WIDTH - 3, name);
 }
 
 /* "sent 12, accepted 10" of the keys given; ends with NULL. Zeros are left out but for the first. */
@@ -108,9 +94,20 @@ static void print_pairs(FILE *out, const json_t *object, const char *name)
         return;
     qsort(pairs, count, sizeof *pairs, larger_first);
     label(out, name);
+    size_t column = LABEL_WIDTH;
     for (size_t i = 0; i < count; i++) {
         char number[NUMBER_MAX];
-        fprintf(out, "%s%s %s", i ? ", " : "", pairs[i].name, grouped(pairs[i].value, number));
+        grouped(pairs[i].value, number);
+        size_t width = strlen(pairs[i].name) + 1 + strlen(number) + 2; /* with ", " before or "," behind */
+        if (i && column + width > WIDTH_MAX) {
+            fputs(",\n", out);
+            label(out, "");
+            column = LABEL_WIDTH;
+        } else if (i) {
+            fputs(", ", out);
+        }
+        fprintf(out, "%s %s", pairs[i].name, number);
+        column += width;
     }
     fputc('\n', out);
 }

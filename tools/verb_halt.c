@@ -62,7 +62,7 @@ static int turn(int argc, char **argv, const char *method, const char *help)
         if (option == 'h')
             return verb_help(argv[0], help);
         if (option == '?')
-            return verb_usage(argv[0], "the command line is wrong");
+            return verb_hint(argv[0]);
         if (option == 'n')
             name = optarg;
         if (option == 'r')

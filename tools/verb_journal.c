@@ -12,6 +12,7 @@
 #include <jansson.h>
 
 #include "tools/export.h"
+#include "tools/grouped.h"
 #include "tools/json_text.h"
 #include "tools/verbs.h"
 
@@ -109,17 +110,19 @@ static void print_inventory(const inventory_t *in)
     session_text(info, session);
     printf("session   %s\nbus       %s\n", session, info->bus_name);
     print_started(info->started_realtime_ns);
-    printf("segments  %" PRIu32 ", %" PRIu64 " bytes\n", info->segments, info->bytes);
-    printf("records   %" PRIu64 "\nend       %s", in->records, in->end);
+    char texts[4][GROUPED_MAX];
+    printf("segments  %" PRIu32 ", %s bytes\n", info->segments, grouped((int64_t)info->bytes, texts[0]));
+    printf("records   %s\nend       %s", grouped((int64_t)in->records, texts[0]), in->end);
     if (strcmp(in->end, "torn") == 0)
-        printf(": its writer was killed; %" PRIu64 " bytes behind the last whole record",
-               tbus_journal_torn_bytes(in->reader));
-    printf("\n\n%-12s %-8s %12s %12s %12s %14s\n", "topic", "type", "records", "first seq", "last seq",
+        printf(": its writer was killed; %s bytes behind the last whole record",
+               grouped((int64_t)tbus_journal_torn_bytes(in->reader), texts[0]));
+    printf("\n\n%-12s %-8s %14s %14s %14s %17s\n", "topic", "type", "records", "first seq", "last seq",
            "payload bytes");
     for (uint32_t i = 0; i < info->topics_count; i++) {
         const topic_count_t *topic = &in->topics[i];
-        printf("%-12s %-8s %12" PRIu64 " %12" PRIu64 " %12" PRIu64 " %14" PRIu64 "\n", info->topics[i].name,
-               info->topics[i].type, topic->records, topic->first_seq, topic->last_seq, topic->payload_bytes);
+        printf("%-12s %-8s %14s %14s %14s %17s\n", info->topics[i].name, info->topics[i].type,
+               grouped((int64_t)topic->records, texts[0]), grouped((int64_t)topic->first_seq, texts[1]),
+               grouped((int64_t)topic->last_seq, texts[2]), grouped((int64_t)topic->payload_bytes, texts[3]));
     }
 }
 
@@ -176,7 +179,7 @@ static int verb_info(int argc, char **argv)
         if (option == 'h')
             return verb_help(argv[0], help_info);
         if (option == '?')
-            return verb_usage(argv[0], "the command line is wrong");
+            return verb_hint(argv[0]);
         json = true;
     }
     if (argc - optind != 1)
@@ -202,6 +205,7 @@ static bool parse_format(const char *text, enum export_format *out_format)
 static int export_and_tell(const char *verb, const export_request_t *request)
 {
     export_result_t result;
+    char number[GROUPED_MAX];
     tbus_error_t err = {0};
     int code = export_topic(request, &result, &err);
     if (code == -EPIPE)
@@ -216,8 +220,8 @@ static int export_and_tell(const char *verb, const export_request_t *request)
     if (result.end == TBUS_JOURNAL_LIVE)
         fprintf(stderr, "%s: note: the journal is being written; this is as far as it had come\n", verb);
     if (strcmp(request->output, "-") != 0)
-        fprintf(stderr, "%s: %" PRIu64 " messages of '%s' in %s\n", verb, result.messages, request->topic,
-                request->output);
+        fprintf(stderr, "%s: %s messages of '%s' in %s\n", verb, grouped((int64_t)result.messages, number),
+                request->topic, request->output);
     return VERB_OK;
 }
 
@@ -233,7 +237,7 @@ static int verb_export(int argc, char **argv)
         if (option == 'h')
             return verb_help(argv[0], help_export);
         if (option == '?')
-            return verb_usage(argv[0], "the command line is wrong");
+            return verb_hint(argv[0]);
         if (option == 't')
             request.topic = optarg;
         if (option == 'o')

@@ -50,7 +50,7 @@ int verb_status(int argc, char **argv)
         if (option == 'h')
             return verb_help(argv[0], help);
         if (option == '?')
-            return verb_usage(argv[0], "the command line is wrong");
+            return verb_hint(argv[0]);
         json |= option == 'j';
         if (option == 'n')
             name = optarg;

@@ -74,7 +74,7 @@ int verb_stop(int argc, char **argv)
         if (option == 'h')
             return verb_help(argv[0], help);
         if (option == '?')
-            return verb_usage(argv[0], "the command line is wrong");
+            return verb_hint(argv[0]);
         if (option == 'n')
             name = optarg;
         if (option == 't' && !start_options_duration(optarg, &timeout_ns))

@@ -233,7 +233,7 @@ int verb_tap(int argc, char **argv)
         if (option == 'h')
             return verb_help(argv[0], help);
         if (option == '?')
-            return verb_usage(argv[0], "the command line is wrong");
+            return verb_hint(argv[0]);
         tap.json |= option == 'j';
         if (option == 'n')
             tap.name = optarg;

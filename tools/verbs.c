@@ -23,6 +23,11 @@ int verb_usage(const char *verb, const char *format, ...)
     va_start(arguments, format);
     say(verb, format, arguments);
     va_end(arguments);
+    return verb_hint(verb);
+}
+
+int verb_hint(const char *verb)
+{
     fprintf(stderr, "`%s --help` shows how it is used.\n", verb);
     return VERB_USAGE;
 }

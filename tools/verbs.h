@@ -29,6 +29,9 @@ int verb_ipc(int argc, char **argv); /* tools/ipc/verb_ipc.c */
  * VERB_USAGE. */
 int verb_usage(const char *verb, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The same when getopt_long(3) has said what: where help is. */
+int verb_hint(const char *verb);
+
 /* A failure: prints "VERB: <what>". Returns VERB_FAILED. */
 int verb_failed(const char *verb, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

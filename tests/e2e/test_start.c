@@ -272,6 +272,8 @@ static void what_cannot_be_understood_is_a_usage_error_with_a_hint(void **state)
         if (program_run(&p) != 2)
             fail_msg("busctl %s %s: %d %s", argv[1], argv[1] ? argv[2] : "", p.exit_code, p.err);
         assert_text_holds(p.err, "--help");
+        const char *first_end = strchr(p.err, '\n'); /* what is wrong, and where help is */
+        assert_true(first_end && strchr(first_end + 1, '\n') == p.err + strlen(p.err) - 1);
         assert_string_equal(p.out, "");
         program_clear(&p);
     }

@@ -263,6 +263,32 @@ static void people_get_numbers_that_they_can_read(void **state)
     free(text);
 }
 
+static void a_long_list_goes_on_in_the_next_line(void **state)
+{
+    fixture_t *f = *state;
+    for (char type = 'A'; type <= 'Z'; type++) {
+        char name[] = "feed.by_type.?";
+        name[sizeof name - 2] = type;
+        count(f, 1, name, 1234567);
+    }
+    (void)at(f, "name");
+    char *text = NULL;
+    size_t bytes;
+    FILE *out = open_memstream(&text, &bytes);
+    summary_print(f->summary, out);
+    fclose(out);
+    unsigned types = 0;
+    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+        bool list = strncmp(line, "             ", 13) == 0;
+        for (const char *number = line; list && (number = strstr(number, " 1,234,567")) != NULL; number++)
+            types++;
+        if (strlen(line) > 100)
+            fail_msg("%zu characters: %s", strlen(line), line);
+    }
+    assert_int_equal(types, 26);
+    free(text);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -273,6 +299,7 @@ int main(void)
         TEST(processes_stages_and_errors_are_told),
         TEST(a_duration_has_no_more_digits_than_it_means),
         TEST(people_get_numbers_that_they_can_read),
+        TEST(a_long_list_goes_on_in_the_next_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
