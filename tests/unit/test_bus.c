@@ -62,6 +62,35 @@ static void a_read_only_descriptor_cannot_be_mapped_for_writing(void **state)
     tbus_segment_close(&s);
 }
 
+/* Truncating would kill all others with SIGBUS. Who may write can also punch holes: they read as zeros, which is no ring. */
+static void nobody_can_take_the_memory_away_from_under_the_others(void **state)
+{
+    (void)state;
+    enum { PAGES = 16, PAGE = 4096 };
+    tbus_segment_t s;
+    tbus_ring_t ring;
+    assert_int_equal(tbus_segment_create("test", PAGES * PAGE, TBUS_PAGES_SMALL, -1, &s, NULL), 0);
+    tbus_ring_spec_t spec = {
+        .name = "r", .kind = TBUS_SPSC, .slot_bytes = 64, .slot_count = 64, .first_seq = 1};
+    assert_int_equal(tbus_ring_format(s.base, s.bytes, &spec, NULL), 0);
+    for (int writable = 0; writable < 2; writable++) {
+        int fd = tbus_segment_reopen(&s, writable);
+        assert_true(fd >= 0);
+        for (off_t bytes = 0; bytes <= 2 * PAGES * PAGE; bytes += PAGES * PAGE)
+            assert_true(ftruncate(fd, bytes) < 0 || bytes == PAGES * PAGE);
+        assert_int_equal(fallocate(fd, 0, 0, 2 * PAGES * PAGE), -1);
+        assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), -1);
+        assert_int_equal(tbus_ring_join(s.base, s.bytes, true, &ring, NULL), 0);
+        int holes = fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, PAGES * PAGE);
+        assert_int_equal(holes, writable ? 0 : -1);
+        close(fd);
+    }
+    for (size_t i = 0; i < s.bytes; i++)
+        assert_int_equal(((unsigned char *)s.base)[i], 0);
+    assert_int_equal(tbus_ring_join(s.base, s.bytes, true, &ring, NULL), -TBUS_EMAGIC);
+    tbus_segment_close(&s);
+}
+
 static void an_unsealed_file_is_refused(void **state)
 {
     (void)state;
@@ -162,6 +191,59 @@ static void attach_refuses_wrong_descriptors_and_closes_them(void **state)
     tbus_bus_close(&bus);
 }
 
+/* magic, abi, topics_count and bytes stand at the very beginning. */
+static void attach_refuses_every_wrong_byte_of_the_directorys_header(void **state)
+{
+    (void)state;
+    tbus_bus_t bus, seen;
+    tbus_error_t err = {0};
+    assert_int_equal(tbus_bus_create("t", &bus, &err), 0);
+    assert_int_equal(tbus_bus_add_topic(&bus, &md_spec, "tick", TBUS_PAGES_SMALL, -1, &err), 0);
+    unsigned char *header = bus.directory_segment.base;
+    for (size_t at = 0; at < offsetof(tbus_directory_t, epoch_ns); at++) {
+        unsigned char good = header[at];
+        static const unsigned char changes[] = {1, 0x80, 0xff, 0x5a};
+        for (size_t i = 0; i < sizeof changes; i++) {
+            header[at] = good ^ changes[i];
+            int fds[2] = {tbus_segment_reopen(&bus.directory_segment, false),
+                          tbus_segment_reopen(&bus.topic_segments[0], false)};
+            int refusal = at < 8 ? -TBUS_EMAGIC : at >= 12 && at < 16 ? -TBUS_EGEOMETRY : -TBUS_EABI;
+            assert_int_equal(tbus_bus_attach(fds, 2, &seen, &err), refusal);
+            assert_int_equal(fcntl(fds[1], F_GETFD), -1);
+        }
+        header[at] = good;
+    }
+    attach(&bus, &seen);
+    tbus_bus_close(&seen);
+    tbus_bus_close(&bus);
+}
+
+/* Numbers of processes are used again. What counts is the lock, and that nobody inherits. */
+static void a_living_process_with_the_pid_of_the_dead_is_not_taken_for_it(void **state)
+{
+    (void)state;
+    tbus_bus_t bus;
+    tbus_publisher_t p;
+    tbus_error_t err = {0};
+    tbus_ring_spec_t spec = md_spec;
+    spec.kind = TBUS_MPMC;
+    assert_int_equal(tbus_bus_create("t", &bus, &err), 0);
+    assert_int_equal(tbus_bus_add_topic(&bus, &spec, "tick", TBUS_PAGES_SMALL, -1, &err), 0);
+    assert_int_equal(tbus_participant_add(&bus, "victim", &err), 1);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(tbus_participant_live(&bus, 1, NULL) < 0 ||
+              tbus_publisher_join(&bus.rings[0], 1, &p, NULL) < 0 || !tbus_claim_try(&p));
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    tbus_participant(&bus, 1)->pid = (uint32_t)getpid(); /* as if we had been given its number */
+    assert_int_equal(tbus_participant_alive(&bus, 1), 0);
+    assert_int_equal(tbus_bus_heal(&bus), 1);
+    assert_int_equal(tbus_load_relaxed_u64(&bus.rings[0].shared->tombs), 1);
+    tbus_bus_close(&bus);
+}
+
 static void a_killed_participant_is_proven_dead_and_a_stopped_one_is_not(void **state)
 {
     (void)state;
@@ -256,11 +338,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_segment_is_populated_private_and_sealed),
         cmocka_unit_test(a_read_only_descriptor_cannot_be_mapped_for_writing),
+        cmocka_unit_test(nobody_can_take_the_memory_away_from_under_the_others),
         cmocka_unit_test(an_unsealed_file_is_refused),
         cmocka_unit_test(huge_pages_that_are_not_there_are_named_in_the_error),
         cmocka_unit_test(a_numa_node_that_is_not_there_is_refused),
         cmocka_unit_test(an_attached_observer_reads_but_can_neither_write_nor_subscribe),
         cmocka_unit_test(attach_refuses_wrong_descriptors_and_closes_them),
+        cmocka_unit_test(attach_refuses_every_wrong_byte_of_the_directorys_header),
+        cmocka_unit_test(a_living_process_with_the_pid_of_the_dead_is_not_taken_for_it),
         cmocka_unit_test(a_killed_participant_is_proven_dead_and_a_stopped_one_is_not),
         cmocka_unit_test(counters_are_found_by_name_and_a_full_table_harms_nobody),
         cmocka_unit_test(percentiles_are_those_of_the_nearest_rank_within_a_bucket),
