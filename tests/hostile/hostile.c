@@ -481,6 +481,37 @@ unsigned char *hostile_ring(const uint8_t shape[2], size_t *out_bytes)
     return memory;
 }
 
+const char *hostile_use(const tbus_ring_t *ring)
+{
+    tbus_publisher_t p;
+    tbus_subscriber_t s;
+    tbus_observer_t o;
+    tbus_error_t err;
+    uint64_t seq, lost;
+    size_t bytes;
+    const char *wrong = NULL;
+    bool reads = tbus_subscriber_join_late(ring, "s", TBUS_SUBSCRIBER, 2, &s, &err) == 0;
+    unsigned char *message = calloc(1, (ring->msg_bytes_max + 7) & ~(size_t)7);
+    if (!message || tbus_publisher_join(ring, 1, &p, &err) < 0)
+        abort();
+    tbus_observer_join(ring, TBUS_FROM_OLDEST, &o, &err);
+    for (unsigned i = 0; i < 3 * ring->slot_count; i++) {
+        tbus_publish(&p, message, i % (ring->msg_bytes_max + 1));
+        if (reads && tbus_peek(&s, &bytes)) {
+            if (bytes > ring->msg_bytes_max)
+                wrong = "a message is longer than messages may be";
+            tbus_advance(&s);
+        }
+        if (tbus_observe(&o, message, &bytes, &seq, &lost) == 1 && bytes > ring->msg_bytes_max)
+            wrong = "an observer is shown more than a message may have";
+    }
+    if (reads)
+        tbus_subscriber_leave(&s);
+    tbus_subscriber_join(ring, "not there", 2, &s, &err); /* its words quote the name of the ring */
+    free(message);
+    return wrong;
+}
+
 void hostile_lay(uint32_t accesses, size_t at, uint64_t value)
 {
     static hostile_outcome_t nobody;

@@ -17,6 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <tickbus/ring.h>
+
 /* A join beside a publisher that seems to be storing its tail for ever looks most often: 3 times 100 x 1000 looks of 4 words each. Whatever
  * depends on a count that came from the ring would need 2^32 and more. */
 #define HOSTILE_LOOKS_MAX 2000000u
@@ -34,6 +36,9 @@ void hostile_begin(void);
 
 /* A fresh ring of the shape that the first two bytes of a script say; NULL: cannot be. Valid until the next one. */
 unsigned char *hostile_ring(const uint8_t shape[2], size_t *out_bytes);
+
+/* Whoever believed a header does everything with the ring: publishes, subscribes, observes. NULL or the fault. */
+const char *hostile_use(const tbus_ring_t *ring);
 
 /* Just before the n-th access from now on, the word at that offset of the ring becomes `value`; 0: no more of that. */
 void hostile_lay(uint32_t accesses, size_t at, uint64_t value);

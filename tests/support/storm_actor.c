@@ -240,8 +240,19 @@ static bool observe_one(actor_t *a, unsigned topic)
         return false;
     uint32_t life;
     uint64_t number;
-    if (!storm_whole(copy, bytes, long_ones(topic), &life, &number))
-        fail(a, topic, "an observer was shown a torn message", 0);
+    if (!storm_whole(copy, bytes, long_ones(topic), &life, &number)) {
+        uint64_t words[6] = {0};
+        memcpy(words, copy, bytes < sizeof words ? bytes : sizeof words);
+        storm_fault(
+            a->ledger,
+            "observer, topic %u: was shown a torn message: first+%lld, told of %llu losses, %zu bytes, "
+            "life %llu, number %llu, then %llx %llx %llx %llx; its slot says %llx",
+            topic, (long long)(seq - a->ledger->first_seq[topic]), (unsigned long long)lost, bytes,
+            (unsigned long long)words[0], (unsigned long long)words[1], (unsigned long long)words[2],
+            (unsigned long long)words[3], (unsigned long long)words[4], (unsigned long long)words[5],
+            (unsigned long long)tbus_load_relaxed_u64(tbus_ring_slot(&a->eye[topic].ring, seq)));
+        _exit(1);
+    }
     uint64_t skipped = seq - a->expected[topic];
     if (skipped < a->carried[topic] || skipped > STORM_RECORDS_MAX) {
         storm_fault(a->ledger,
