@@ -66,7 +66,9 @@ int tbus_observer_join(const tbus_ring_t *ring, enum tbus_observe_from from, tbu
             o.position = o.seq =
                 ring->first_seq; /* nothing has been overwritten yet, nor will be in the next step */
         } else {
-            resynchronise(&o, o.seq - ring->slot_count);
+            /* Never before the first: a competing ring's slots are free from the start as if a message of the lap before had been there. */
+            uint64_t from_seq = o.seq - ring->slot_count;
+            resynchronise(&o, (int64_t)(from_seq - ring->first_seq) < 0 ? ring->first_seq : from_seq);
         }
     }
     *out_observer = o;

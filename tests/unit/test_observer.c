@@ -12,6 +12,7 @@
 
 #include <tickbus/observer.h>
 #include <tickbus/publisher.h>
+#include <tickbus/subscriber.h>
 
 enum { SLOTS = 64 };
 
@@ -70,6 +71,45 @@ static void an_observer_never_goes_back_behind_where_it_was(void **state)
         }
 }
 
+/* Around one lap of the ring, where some slots have never been used, above all. */
+static void the_oldest_message_is_one_however_far_the_ring_is(void **state)
+{
+    (void)state;
+    static const enum tbus_ring_kind kinds[] = {TBUS_SPSC, TBUS_BROADCAST, TBUS_BROADCAST_MP, TBUS_MPMC};
+    for (unsigned k = 0; k < 4; k++)
+        for (uint64_t published = 0; published < 3 * SLOTS; published++) {
+            tbus_ring_t ring = make_ring(kinds[k]);
+            tbus_publisher_t p;
+            tbus_subscriber_t s;
+            tbus_observer_t o;
+            enum tbus_sub_role role = kinds[k] == TBUS_MPMC ? TBUS_CONSUMER : TBUS_SUBSCRIBER;
+            uint64_t copy[8], seq, lost;
+            size_t bytes;
+            assert_int_equal(tbus_publisher_join(&ring, 1, &p, NULL), 0);
+            assert_int_equal(tbus_subscriber_join_late(&ring, "s", role, 2, &s, NULL), 0);
+            for (uint64_t i = 1; i <= published; i++) {
+                assert_int_equal(tbus_publish_try(&p, &i, 8), TBUS_PUBLISHED);
+                assert_non_null(tbus_peek(&s, &bytes));
+                tbus_advance(&s);
+                tbus_subscriber_flush(&s);
+            }
+            tbus_publisher_flush(&p);
+            assert_int_equal(tbus_observer_join(&ring, TBUS_FROM_OLDEST, &o, NULL), 0);
+            uint64_t expected = o.seq;
+            assert_true(expected >= 1 && published + 1 - expected < SLOTS);
+            assert_true(published < SLOTS / 2 ? expected == 1 : published - expected > SLOTS / 2 - 2);
+            while (tbus_observe(&o, copy, &bytes, &seq, &lost) == 1) {
+                assert_int_equal(lost, 0);
+                assert_int_equal(bytes, 8);
+                assert_int_equal(seq, expected++);
+                assert_int_equal(copy[0], seq);
+            }
+            assert_int_equal(expected, published + 1);
+            tbus_subscriber_leave(&s);
+            free(ring.shared);
+        }
+}
+
 /* Whatever stands in the words that say where the ring is, each call looks at every slot a few times at most. (A call that does not comes to
  * no end: the counts in question are near 2^63.) */
 static void lies_about_where_the_ring_is_cost_a_bounded_time(void **state)
@@ -110,6 +150,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_observer_never_goes_back_behind_where_it_was),
+        cmocka_unit_test(the_oldest_message_is_one_however_far_the_ring_is),
         cmocka_unit_test(lies_about_where_the_ring_is_cost_a_bounded_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
