@@ -14,12 +14,14 @@
 
 struct gate {
     risk_limits_t limits;
-    const market_t *market; /* not owned */
+    risk_limits_t first_limits; /* what memory was taken for */
+    const market_t *market;     /* not owned */
     bool killed;
     uint64_t *last_count; /* by strategy: highest order_count seen */
-    uint64_t *passed_at;  /* ring: event time of the last orders_per_second orders let through */
+    uint64_t *
+        passed_at; /* ring: event time of the last orders let through, as many as orders_per_second was at first */
     uint32_t passed_next;
-    bool passed_wrapped; /* the ring is full: passed_next is the oldest */
+    uint32_t passed_count; /* in the ring */
     exposure_t exposure;
 };
 
@@ -32,6 +34,7 @@ int gate_create(const risk_limits_t *limits, const market_t *market, gate_t **ou
     if (g == NULL)
         return tbus_fail(err, -ENOMEM, "no memory for the risk gate");
     g->limits = *limits;
+    g->first_limits = *limits;
     g->market = market;
     g->last_count = table_create(STRATEGIES, sizeof(*g->last_count));
     g->passed_at = table_create(limits->orders_per_second, sizeof(*g->passed_at));
@@ -55,6 +58,14 @@ void gate_destroy(gate_t *g)
     free(g->passed_at);
     free(g->last_count);
     free(g);
+}
+
+bool gate_set_limits(gate_t *g, const risk_limits_t *limits)
+{
+    if (risk_limits_check_change(&g->first_limits, limits, NULL) < 0)
+        return false;
+    g->limits = *limits;
+    return true;
 }
 
 void gate_kill(gate_t *g, bool killed)
@@ -125,23 +136,26 @@ static uint8_t check_exposure(const gate_t *g, const order_t *o)
 
 static uint8_t check_room(const gate_t *g, uint64_t now_ns)
 {
-    if (g->passed_wrapped) {
-        int64_t elapsed_ns = (int64_t)(now_ns - g->passed_at[g->passed_next]);
+    uint32_t window = g->limits.orders_per_second;
+    if (g->passed_count >= window) {
+        uint32_t ring = g->first_limits.orders_per_second;
+        uint32_t oldest = g->passed_next >= window ? g->passed_next - window : g->passed_next + ring - window;
+        int64_t elapsed_ns = (int64_t)(now_ns - g->passed_at[oldest]);
         if (elapsed_ns < -DAY_NS / 2)
             elapsed_ns += DAY_NS; /* midnight lies between */
         if (elapsed_ns < SECOND_NS)
             return REASON_RATE;
     }
-    return exposure_full(&g->exposure) ? REASON_OPEN_ORDERS : REASON_NONE;
+    bool full = exposure_full(&g->exposure) || g->exposure.open_count >= g->limits.open_orders_max;
+    return full ? REASON_OPEN_ORDERS : REASON_NONE;
 }
 
 static void let_through(gate_t *g, const order_t *o, uint64_t now_ns)
 {
     g->passed_at[g->passed_next] = now_ns;
-    if (++g->passed_next == g->limits.orders_per_second) {
-        g->passed_next = 0;
-        g->passed_wrapped = true;
-    }
+    uint32_t ring = g->first_limits.orders_per_second;
+    g->passed_next = g->passed_next + 1 == ring ? 0 : g->passed_next + 1;
+    g->passed_count += g->passed_count < ring;
     exposure_open(&g->exposure, o);
 }
 

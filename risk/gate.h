@@ -70,6 +70,10 @@ typedef struct gate_exposure {
 int gate_create(const risk_limits_t *limits, const market_t *market, gate_t **out_gate, tbus_error_t *err);
 void gate_destroy(gate_t *g);
 
+/* Other limits from the next order on; what has passed, counts on against them. False: risk_limits_check_change refuses them, and
+ * those before stay. Hot. */
+bool gate_set_limits(gate_t *g, const risk_limits_t *limits);
+
 /* Kill switch on or off. */
 void gate_kill(gate_t *g, bool killed);
 

@@ -52,3 +52,23 @@ int risk_limits_check(const risk_limits_t *limits, tbus_error_t *err)
     }
     return 0;
 }
+
+static int check_growth(const char *field, uint32_t first, uint32_t value, tbus_error_t *err)
+{
+    if (value <= first)
+        return 0;
+    return tbus_fail(err, -TBUS_ECONFIG,
+                     "risk.%s cannot become %" PRIu32 " while orders pass: memory for %" PRIu32
+                     " was taken at the start; start again for more",
+                     field, value, first);
+}
+
+int risk_limits_check_change(const risk_limits_t *first, const risk_limits_t *limits, tbus_error_t *err)
+{
+    int code = risk_limits_check(limits, err);
+    if (code == 0)
+        code = check_growth("orders_per_second", first->orders_per_second, limits->orders_per_second, err);
+    if (code == 0)
+        code = check_growth("open_orders_max", first->open_orders_max, limits->open_orders_max, err);
+    return code;
+}

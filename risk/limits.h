@@ -38,4 +38,8 @@ void risk_limits_default(risk_limits_t *out_limits);
 /* 0, or -TBUS_ECONFIG and a sentence that names the first field that is out of its range. */
 int risk_limits_check(const risk_limits_t *limits, tbus_error_t *err);
 
+/* The same for limits that are to take the place of those that a gate was created with (`first`): memory is taken once, so
+ * orders_per_second and open_orders_max cannot become more than they were then. */
+int risk_limits_check_change(const risk_limits_t *first, const risk_limits_t *limits, tbus_error_t *err);
+
 #endif

@@ -22,6 +22,8 @@ typedef struct risk_stage {
     tbus_publisher_t approved;
     tbus_publisher_t answers;
     gate_t *gate;
+    const limits_box_t *limits_box; /* not owned; NULL: none */
+    uint64_t limits_seen;
     enum kept kept;
     order_t kept_order;
     report_t kept_report;
@@ -29,6 +31,7 @@ typedef struct risk_stage {
     tbus_atomic_u64_t *cancels;
     tbus_atomic_u64_t *passed;
     tbus_atomic_u64_t *mismatches;
+    tbus_atomic_u64_t *limits_changes;
     tbus_atomic_u64_t *rejects[REASON_COUNT]; /* NULL where the gate never gives that reason */
 } risk_stage_t;
 
@@ -73,8 +76,18 @@ static int take_reports(risk_stage_t *r)
     return (int)taken;
 }
 
+static void take_limits(risk_stage_t *r)
+{
+    risk_limits_t limits;
+    if (TBUS_UNLIKELY(limits_box_take(r->limits_box, &r->limits_seen, &limits)) &&
+        gate_set_limits(r->gate, &limits))
+        tbus_add_own_u64(r->limits_changes, 1);
+}
+
 static void judge(risk_stage_t *r, const order_t *order, bool whole, enum follow_reach reach)
 {
+    if (r->limits_box)
+        take_limits(r);
     gate_kill(r->gate, tbus_load_relaxed_u32(&r->stage.bus->directory->halted) != 0);
     uint8_t reason =
         whole && reach == FOLLOW_REACHED ? gate_judge(r->gate, order, r->follow.event_ns) : REASON_MALFORMED;
@@ -173,6 +186,7 @@ static void add_counters(risk_stage_t *r)
     r->cancels = tbus_counter(bus, owner, "risk.cancels", "orders");
     r->passed = tbus_counter(bus, owner, "risk.passed", "orders");
     r->mismatches = tbus_counter(bus, owner, "risk.report_mismatches", "reports");
+    r->limits_changes = tbus_counter(bus, owner, "risk.limits_changes", "changes");
     for (unsigned i = 0; i < sizeof(gate_reasons); i++) {
         char name[sizeof(((tbus_counter_t *)0)->name)];
         snprintf(name, sizeof(name), "risk.rejects.%s", report_reason_name(gate_reasons[i]));
@@ -206,6 +220,7 @@ int risk_stage_create(tbus_bus_t *bus, uint32_t owner, market_t *market, const r
     r->stage.owner = owner;
     r->stage.bus = bus;
     r->follow.market = market;
+    r->limits_box = params->limits_box;
     int code = gate_create(&params->limits, market, &r->gate, err);
     if (code == 0)
         code = join(r, err);

@@ -15,10 +15,12 @@
  * orders wait. Ticks and above all reports do not: risk taking reports at all times is what breaks the circle
  * strategy -> risk -> executor -> strategy when rings fill up.
  *
- * The kill switch is `halted` in the bus directory, looked at with every order.
+ * The kill switch is `halted` in the bus directory, looked at with every order; so is the box of new limits: an order is held against
+ * one set of them, never against parts of two.
  *
  * Counters: risk.orders (all taken: new orders and cancels) = risk.passed + the sum of risk.rejects.REASON;
- * risk.cancels (of risk.orders); risk.report_mismatches (gate.h). They all exist from the start.
+ * risk.cancels (of risk.orders); risk.report_mismatches (gate.h); risk.limits_changes (sets of limits taken over from the box).
+ * They all exist from the start.
  *
  * Previous on the data path: strategy/stage.h. Next: risk/executor.h.
  */
@@ -29,9 +31,11 @@
 
 #include "bus/market/market.h"
 #include "risk/limits.h"
+#include "risk/limits_box.h"
 
 typedef struct risk_params {
     risk_limits_t limits;
+    const limits_box_t *limits_box; /* where others come from while it runs; borrowed. NULL: from nowhere */
 } risk_params_t;
 
 /* The places "risk" must have been reserved: as subscriber of `md` and `reports`, as consumer of `orders`.

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <tickbus/stage.h>
@@ -161,6 +162,15 @@ static void tell_huge_pages_needed(const config_t *config, tbus_error_t *err)
                   (unsigned long long)(meminfo_pages("HugePages_Total:") + needed - free_pages));
 }
 
+static int make_limits_box(pipeline_t *p, tbus_error_t *err)
+{
+    void *box = mmap(NULL, sizeof *p->limits_box, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (box == MAP_FAILED)
+        return tbus_fail(err, -errno, "no memory for the risk limits: %s", tbus_strerror(-errno));
+    p->limits_box = box;
+    return 0;
+}
+
 int pipeline_create(const config_t *config, const layout_t *layout, uint64_t for_ns, pipeline_t *out_pipeline,
                     tbus_error_t *err)
 {
@@ -168,7 +178,9 @@ int pipeline_create(const config_t *config, const layout_t *layout, uint64_t for
     int code = tbus_bus_create(config->bus.name, &p.bus, err);
     if (code < 0)
         return code;
-    code = add_participants(&p, err);
+    code = make_limits_box(&p, err);
+    if (code == 0)
+        code = add_participants(&p, err);
     for (size_t i = 0; code == 0 && i < TOPICS_COUNT; i++)
         code = add_topic(&p, &topics[i], err);
     if (code < 0) {
@@ -187,6 +199,8 @@ int pipeline_create(const config_t *config, const layout_t *layout, uint64_t for
 void pipeline_close(pipeline_t *pipeline)
 {
     tbus_bus_close(&pipeline->bus);
+    if (pipeline->limits_box)
+        munmap(pipeline->limits_box, sizeof *pipeline->limits_box);
 }
 
 /* --- what the rings are made of */
@@ -256,10 +270,12 @@ static int make_strategy(crew_t *crew, uint32_t owner, tbus_stage_t **out_stage)
 
 static int make_risk(crew_t *crew, uint32_t owner, tbus_stage_t **out_stage)
 {
+    risk_params_t params = crew->pipeline->config->risk;
+    params.limits_box = crew->pipeline->limits_box;
     int code = make_market(crew);
     return code ? code
-                : risk_stage_create(&crew->pipeline->bus, owner, crew->market, &crew->pipeline->config->risk,
-                                    out_stage, &crew->error);
+                : risk_stage_create(&crew->pipeline->bus, owner, crew->market, &params, out_stage,
+                                    &crew->error);
 }
 
 static int make_executor(crew_t *crew, uint32_t owner, tbus_stage_t **out_stage)

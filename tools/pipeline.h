@@ -28,6 +28,7 @@ typedef struct pipeline {
     const layout_t *layout; /* not owned */
     uint64_t for_ns;        /* the feed ends after this long; 0: when its source does */
     tbus_bus_t bus;
+    limits_box_t *limits_box;      /* owned; shared with the processes that are forked */
     uint32_t owners[STAGES_COUNT]; /* participant numbers; 0: no such stage in this layout */
 } pipeline_t;
 

@@ -7,8 +7,7 @@
 
 #include "tools/verbs.h"
 
-#define FLAGS_MAX 64
-#define YEAR_NS   (UINT64_C(366) * 24 * 3600 * 1000000000)
+#define YEAR_NS (UINT64_C(366) * 24 * 3600 * 1000000000)
 
 enum {
     OPT_FEED = 256,
@@ -81,16 +80,6 @@ bool start_options_duration(const char *text, uint64_t *out_ns)
     return false;
 }
 
-/* What the line says, in its order, before any of it is applied. */
-typedef struct line {
-    const char *file;
-    unsigned flags_count;
-    struct {
-        const char *key;
-        const char *value;
-    } flags[FLAGS_MAX];
-} line_options_t;
-
 /* KEY=VALUE, split in place. */
 static bool split_setting(char *text, const char **out_key, const char **out_value)
 {
@@ -103,7 +92,7 @@ static bool split_setting(char *text, const char **out_key, const char **out_val
     return true;
 }
 
-static int read_line(int argc, char **argv, bool feed_flag, line_options_t *line, start_options_t *out)
+static int read_line(int argc, char **argv, bool feed_flag, start_options_t *out)
 {
     const char *verb = argv[0];
     optind = 0;
@@ -122,15 +111,15 @@ static int read_line(int argc, char **argv, bool feed_flag, line_options_t *line
             return verb_usage(verb, "--set %s: KEY=VALUE was expected", optarg);
         if (option == OPT_FOR && !start_options_duration(optarg, &out->for_ns))
             return verb_usage(verb, "--for %s: a duration was expected, as 10s, 500ms or 2m", optarg);
-        if (key && line->flags_count == FLAGS_MAX)
+        if (key && out->settings_count == START_FLAGS_MAX)
             return verb_usage(verb, "more than %d options; put them into a file and give it with -c",
-                              FLAGS_MAX);
+                              START_FLAGS_MAX);
         out->json |= option == OPT_JSON;
         if (option == 'c')
-            line->file = optarg;
+            out->file = optarg;
         if (key) {
-            line->flags[line->flags_count].key = key;
-            line->flags[line->flags_count++].value = value;
+            out->settings[out->settings_count].key = key;
+            out->settings[out->settings_count++].value = value;
         }
     }
     if (argc - optind > 1)
@@ -139,19 +128,41 @@ static int read_line(int argc, char **argv, bool feed_flag, line_options_t *line
     return VERB_OK;
 }
 
+int start_options_set(start_options_t *given, const char *key, const char *value, tbus_error_t *err)
+{
+    int code = config_set(&given->config, key, value, err);
+    if (code < 0)
+        return code;
+    given->settings[given->settings_count].key = key;
+    given->settings[given->settings_count++].value = value;
+    return 0;
+}
+
+int start_options_reload(const start_options_t *given, config_t *out_config, tbus_error_t *err)
+{
+    config_t config;
+    config_defaults(&config);
+    int code = given->file ? config_read_file(&config, given->file, err) : 0;
+    for (unsigned i = 0; code == 0 && i < given->settings_count; i++)
+        code = config_set(&config, given->settings[i].key, given->settings[i].value, err);
+    if (code == 0)
+        *out_config = config;
+    return code;
+}
+
 int start_options_parse(int argc, char **argv, bool feed_flag, start_options_t *out_options)
 {
-    line_options_t line = {0};
     tbus_error_t why = {0};
     *out_options = (start_options_t){0};
-    int code = read_line(argc, argv, feed_flag, &line, out_options);
+    int code = read_line(argc, argv, feed_flag, out_options);
     if (code != VERB_OK || out_options->help)
         return code;
     config_defaults(&out_options->config);
-    if (line.file && config_read_file(&out_options->config, line.file, &why) < 0)
+    if (out_options->file && config_read_file(&out_options->config, out_options->file, &why) < 0)
         return verb_refused(argv[0], out_options->json, why.text);
-    for (unsigned i = 0; i < line.flags_count; i++)
-        if (config_set(&out_options->config, line.flags[i].key, line.flags[i].value, &why) < 0)
+    for (unsigned i = 0; i < out_options->settings_count; i++)
+        if (config_set(&out_options->config, out_options->settings[i].key, out_options->settings[i].value,
+                       &why) < 0)
             return verb_usage(argv[0], "%s", why.text);
     return VERB_OK;
 }

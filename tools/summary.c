@@ -170,7 +170,8 @@ static json_t *orders(const tbus_bus_t *bus)
 
 static json_t *risk(const tbus_bus_t *bus, const char *halt_reason)
 {
-    static const char *const names[] = {"orders", "cancels", "passed", "report_mismatches", NULL};
+    static const char *const names[] = {"orders",         "cancels", "passed", "report_mismatches",
+                                        "limits_changes", NULL};
     json_t *object = counters(bus, "risk", names);
     json_object_set_new(object, "rejects", counters_below(bus, "risk.rejects."));
     json_object_set_new(object, "halted", json_boolean(tbus_load_relaxed_u32(&bus->directory->halted)));

@@ -13,7 +13,7 @@
  *    orders      sent cancels_sent accepted rejected partial filled cancelled
  *    books       symbols live_orders live_orders_max unknown_order_refs unknown_order_refs_by_type
  *                executed_shares bbo_changes over_reductions duplicate_adds
- *    risk        orders cancels passed rejects.{REASON: count} report_mismatches
+ *    risk        orders cancels passed rejects.{REASON: count} report_mismatches limits_changes
  *                halted (is the kill switch thrown?) halt_reason (null: there is none)
  *    executor    orders executions executed_shares open_orders
  *    journal     directory records bytes (null when nothing is recorded)

@@ -117,7 +117,7 @@ static void name_the_slowest(supervisor_t *s)
         topic = bus->directory->topics[i].name;
         subscriber = bus->rings[i].shared->subs[slowest].name;
     }
-    unsigned seconds = s->request->config->bus.drain_s_max;
+    unsigned seconds = s->request->options->config.bus.drain_s_max;
     if (topic)
         supervisor_complain(s, "not drained after %u s: '%s' is %llu messages behind on topic '%s'", seconds,
                             subscriber, (unsigned long long)lag_max, topic);
@@ -128,7 +128,7 @@ static void name_the_slowest(supervisor_t *s)
 
 static uint64_t drain_ns(const supervisor_t *s)
 {
-    return s->request->config->bus.drain_s_max * SECOND_NS;
+    return s->request->options->config.bus.drain_s_max * SECOND_NS;
 }
 
 /* Wait until everything is taken and nobody has anything to do. *out_drained_ns: for how long the run had gone on
@@ -246,7 +246,7 @@ static void give_up(supervisor_t *s)
 static void say_layout(supervisor_t *s)
 {
     char text[400];
-    const config_t *config = s->request->config;
+    const config_t *config = &s->request->options->config;
     supervisor_say(s, "bus '%s': %s at pace %s, strategy %s, %s%s", config->bus.name, config->feed.source,
                    config_pace(config), config->strategy.name,
                    *config->journal.directory ? "recorded in " : "not recorded (--journal DIR)",
@@ -262,7 +262,7 @@ static void say_layout(supervisor_t *s)
 static void plan(supervisor_t *s)
 {
     uint32_t allowed[1024];
-    const config_t *config = s->request->config;
+    const config_t *config = &s->request->options->config;
     layout_request_t request = {
         .mode = (enum layout_mode)config->layout.mode,
         .wait = (enum tbus_wait_mode)config->layout.wait,
@@ -282,7 +282,7 @@ static int open_signals(tbus_error_t *err)
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGHUP); /* the terminal is gone */
+    sigaddset(&signals, SIGHUP);
     sigaddset(&signals, SIGUSR1);
     sigprocmask(SIG_BLOCK, &signals, NULL);
     int fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -291,7 +291,7 @@ static int open_signals(tbus_error_t *err)
 
 static int open_control(supervisor_t *s, tbus_error_t *err)
 {
-    int fd = rundir_listen(&s->dir, s->request->config->bus.name, err);
+    int fd = rundir_listen(&s->dir, s->request->options->config.bus.name, err);
     return fd < 0 ? fd : control_server_open(fd, supervisor_answer, s, &s->control, err);
 }
 
@@ -335,10 +335,10 @@ static void run_pipeline(supervisor_t *s)
 static int report(supervisor_t *s)
 {
     int code = s->run.errors_count ? VERB_FAILED : VERB_OK;
-    if (!s->request->json && !s->running_since_ns)
+    if (!s->request->options->json && !s->running_since_ns)
         return code; /* nothing ran: the error on stderr is all there is to say */
     json_t *summary = supervisor_summary(s);
-    if (s->request->json) {
+    if (s->request->options->json) {
         summary_print_json(summary, stdout);
     } else {
         summary_print(summary, stdout);
@@ -350,7 +350,7 @@ static int report(supervisor_t *s)
 
 int supervisor_run(const supervisor_request_t *request)
 {
-    const config_t *config = request->config;
+    const config_t *config = &request->options->config;
     supervisor_t s = {.request = request,
                       .run = {.state = "starting",
                               .source = config->feed.source,
@@ -359,14 +359,16 @@ int supervisor_run(const supervisor_request_t *request)
     tbus_error_t why = {0};
     int code = VERB_FAILED;
     s.run.layout = &s.layout;
+    s.in_force = *config;
+    supervisor_know_terminals(&s);
     progress_init(&s.progress);
     plan(&s);
     if (rundir_open(true, &s.dir, &why) < 0)
-        return verb_refused(request->verb, request->json, why.text);
+        return verb_refused(request->verb, request->options->json, why.text);
     s.lock_fd = rundir_lock(&s.dir, config->bus.name, &why);
     if (s.lock_fd < 0)
         goto no_lock;
-    if (pipeline_create(config, &s.layout, request->for_ns, &s.pipeline, &why) < 0)
+    if (pipeline_create(config, &s.layout, request->options->for_ns, &s.pipeline, &why) < 0)
         goto no_pipeline;
     s.signal_fd = open_signals(&why);
     if (s.signal_fd < 0)
@@ -384,5 +386,5 @@ no_pipeline:
     rundir_unlock(&s.dir, config->bus.name, s.lock_fd);
 no_lock:
     rundir_close(&s.dir);
-    return why.code ? verb_refused(request->verb, request->json, why.text) : code;
+    return why.code ? verb_refused(request->verb, request->options->json, why.text) : code;
 }

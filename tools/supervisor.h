@@ -7,7 +7,8 @@
  *         -> STOP: feed, strategy, risk, executor, recorder -> summary
  *
  * One thread and one poll(2) for signals, the ends of processes (pidfds), what they write, and the control socket. A second SIGINT or
- * SIGTERM kills everything at once. A stage that ends unasked, or fails, ends the run: the kill switch is set, the feed stops, the
+ * SIGTERM kills everything at once. SIGHUP reads the file of -c again and puts its risk limits in force (supervisor_reload.c); when it
+ * is the terminal that has gone, it drains. A stage that ends unasked, or fails, ends the run: the kill switch is set, the feed stops, the
  * recorder drains what it can, and the error names the stage and what became of it. The supervisor never leaves anything behind: no
  * process, no file, no memory; when it is killed itself, the processes wind down alone and the next start takes the name over.
  */
@@ -17,13 +18,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "tools/config.h"
+#include "tools/start_options.h"
 
 typedef struct supervisor_request {
     const char *verb; /* for messages: "busctl start" */
-    const config_t *config;
-    uint64_t for_ns; /* 0: until the source ends */
-    bool json;       /* the summary on stdout as JSON, else as text */
+    const start_options_t *options;
 } supervisor_request_t;
 
 /* Run all of the above. Returns the exit code of the process (verbs.h). */

@@ -4,6 +4,7 @@
  *    supervisor.c          up, down, and what is reported
  *    supervisor_watch.c    one turn of waiting: signals, processes that end, clients; commands to stages
  *    supervisor_control.c  what clients are answered
+ *    supervisor_reload.c   SIGHUP
  */
 #ifndef TICKBUS_TOOLS_SUPERVISOR_PARTS_H
 #define TICKBUS_TOOLS_SUPERVISOR_PARTS_H
@@ -17,8 +18,12 @@
 #include "tools/summary.h"
 #include "tools/supervisor.h"
 
+#define STANDARD_STREAMS 3
+
 typedef struct supervisor {
     const supervisor_request_t *request;
+    config_t in_force;                /* as it was given, with the risk limits of now */
+    bool terminals[STANDARD_STREAMS]; /* which of our standard streams were one at the start */
     rundir_t dir;
     int lock_fd;
     layout_t layout;
@@ -56,6 +61,13 @@ void supervisor_nudge(supervisor_t *s);
 /* Were all stages of this process told to stop? */
 bool supervisor_told_to_stop(supervisor_t *s, uint32_t process);
 bool supervisor_all_ended(const supervisor_t *s);
+
+/* Read the configuration again, and have its risk limits hold from the next order on. What is wrong with it is said, and nothing
+ * changes. */
+void supervisor_reload(supervisor_t *s);
+/* Which of our streams are terminals, once; and whether one of them has hung up since. */
+void supervisor_know_terminals(supervisor_t *s);
+bool supervisor_terminal_gone(const supervisor_t *s);
 
 /* Wait for something to happen, `timeout_ms` at most, and deal with it. */
 void supervisor_step(supervisor_t *s, int timeout_ms);

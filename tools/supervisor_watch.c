@@ -163,6 +163,12 @@ static void take_signal(supervisor_t *s)
         json_decref(summary);
         return;
     }
+    /* The kernel sends it when the terminal goes; a shell that goes with it sends it to its jobs. */
+    bool terminal_gone = info.ssi_code == SI_KERNEL || supervisor_terminal_gone(s);
+    if (info.ssi_signo == SIGHUP && !terminal_gone) {
+        supervisor_reload(s);
+        return;
+    }
     s->stop_asked = true;
     uint64_t now_ns = tbus_clock_ns();
     if (!s->signalled_ns) {

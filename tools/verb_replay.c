@@ -25,9 +25,8 @@ int verb_replay(int argc, char **argv)
     char source[CONFIG_SOURCE_MAX + 16];
     tbus_error_t why = {0};
     snprintf(source, sizeof source, "journal:%s", options.rest);
-    if (config_set(&options.config, "feed.source", source, &why) < 0)
+    if (start_options_set(&options, "feed.source", source, &why) < 0)
         return verb_usage(argv[0], "%s", why.text);
-    supervisor_request_t request = {
-        .verb = argv[0], .config = &options.config, .for_ns = options.for_ns, .json = options.json};
+    supervisor_request_t request = {.verb = argv[0], .options = &options};
     return supervisor_run(&request);
 }

@@ -8,7 +8,9 @@ static const char help[] =
     "\n"
     "Run the whole pipeline: feed -> strategy -> risk -> executor, and a recorder beside them. It ends when "
     "the\n"
-    "feed does, after --for, on Ctrl-C, or with `busctl stop`; then a summary is printed.\n"
+    "feed does, after --for, on Ctrl-C, or with `busctl stop`; then a summary is printed. SIGHUP reads the "
+    "file of\n"
+    "-c again and puts its risk limits in force; SIGUSR1 prints the summary so far.\n"
     "\n"
     "  --feed SOURCE    itch:FILE (ITCH 5.0, plain or .gz; a FIFO or /dev/stdin too), journal:DIR,\n"
     "                   synth[:seed=N,symbols=N,messages=N] (default)\n" START_OPTIONS_HELP "\n"
@@ -24,7 +26,6 @@ int verb_start(int argc, char **argv)
         return verb_help(argv[0], help);
     if (options.rest)
         return verb_usage(argv[0], "'%s': no argument was expected", options.rest);
-    supervisor_request_t request = {
-        .verb = argv[0], .config = &options.config, .for_ns = options.for_ns, .json = options.json};
+    supervisor_request_t request = {.verb = argv[0], .options = &options};
     return supervisor_run(&request);
 }

@@ -135,6 +135,81 @@ static void the_kill_switch_stops_orders_and_nothing_else(void **state)
     json_decref(summary);
 }
 
+/* --- limits, read again at SIGHUP */
+
+static uint64_t refused_for_their_quantity(const json_t *summary)
+{
+    return number(json_object_get(summary, "risk"), "rejects", "max_order_qty");
+}
+
+static uint64_t changes_of_limits(const json_t *summary)
+{
+    return number(summary, "risk", "limits_changes");
+}
+
+/* SIGHUP, with `text` in the file; then wait for the sentence that stderr ends with, which must hold `says`. */
+static void reload(fixture_t *f, const char *path, const char *text, const char *says)
+{
+    char *said = NULL;
+    assert_true(file_write(path, text, strlen(text)));
+    kill(f->start.pid, SIGHUP);
+    for (bool heard = false; !heard;) {
+        char at[64];
+        free(said);
+        snprintf(at, sizeof at, "/proc/self/fd/%d", f->start.err_fd);
+        said = file_read(at, NULL);
+        heard = said && strstr(said, says);
+        if (!heard && program_ended(&f->start))
+            fail_msg("it ended: %s", f->start.err);
+        nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+    }
+    free(said);
+}
+
+static void a_hangup_puts_new_risk_limits_in_force_if_the_whole_file_is_right(void **state)
+{
+    fixture_t *f = *state;
+    char path[128], place[200];
+    snprintf(path, sizeof path, "%s/limits.yaml", f->runtime);
+    assert_true(file_write(path, "risk:\n  max_order_qty: 5000\n", 28));
+    json_decref(begin(f, 3000, ENDLESS_FEED, "--json", "-c", path, "--set", "risk.collar_e4=700", NULL));
+
+    snprintf(place, sizeof place, "risk limits stay as they are: %s:3:17: ", path);
+    reload(f, path, "risk:\n  max_order_qty: 10\n  position_max: -1\n", place);
+    reload(f, path, "risk: {max_order_qty: 10, open_orders_max: 20000}\n",
+           "risk.open_orders_max cannot become 20000");
+    reload(f, path, "risk: {max_order_qty: 5000}\n", "no risk limit has changed");
+    wait_until_more(f, passed_by_risk);
+    json_t *summary = ask(f, "status", NULL);
+    assert_int_equal(changes_of_limits(summary), 0);
+    assert_int_equal(refused_for_their_quantity(summary), 0);
+    json_decref(summary);
+
+    reload(f, path, "risk: {max_order_qty: 10}\nbooks: {orders_max: 2000000}\n",
+           "risk limits changed: risk.max_order_qty from 5000 to 10\n"); /* the collar of the flag stays */
+    wait_until_more(f, refused_for_their_quantity);
+    reload(f, path, "{}\n", "risk limits changed: risk.max_order_qty from 10 to 10000\n");
+    wait_until_more(f, passed_by_risk);
+    kill(f->start.pid, SIGINT);
+    assert_ended_with(f, 0);
+    assert_text_holds(f->start.err, "not what else has changed: books.orders_max\n");
+    summary = final_object(f);
+    assert_complete(summary);
+    assert_int_equal(changes_of_limits(summary), 2);
+    json_decref(summary);
+}
+
+static void a_hangup_without_a_file_changes_nothing(void **state)
+{
+    fixture_t *f = *state;
+    json_decref(begin(f, 100, ENDLESS_FEED, "--json", NULL));
+    kill(f->start.pid, SIGHUP);
+    wait_until_more(f, passed_by_risk);
+    kill(f->start.pid, SIGINT);
+    assert_ended_with(f, 0);
+    assert_text_holds(f->start.err, "nothing is changed");
+}
+
 /* --- tap */
 
 static void tap_prints_as_many_messages_as_it_is_told(void **state)
@@ -277,6 +352,8 @@ int main(void)
         TEST(status_shows_a_running_bus),
         TEST(buses_of_different_names_run_side_by_side),
         TEST(the_kill_switch_stops_orders_and_nothing_else),
+        TEST(a_hangup_puts_new_risk_limits_in_force_if_the_whole_file_is_right),
+        TEST(a_hangup_without_a_file_changes_nothing),
         TEST(tap_prints_as_many_messages_as_it_is_told),
         TEST(tap_ends_with_the_bus_and_holds_nobody_up),
         TEST(tap_writes_to_a_named_pipe_and_takes_it_away_again),

@@ -3,8 +3,11 @@
 #include "tests/e2e/running_bus.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,7 +31,34 @@ static void a_signal_drains_and_ends_well(void **state)
     fixture_t *f = *state;
     stopped_by(f, SIGINT, "fused");
     stopped_by(f, SIGTERM, "split");
-    stopped_by(f, SIGHUP, "fused");
+}
+
+/* A session of its own on a new terminal, so that the kernel tells it when that goes. */
+static char terminal_name[64];
+static void take_the_terminal(void)
+{
+    setsid();
+    int fd = open(terminal_name, O_RDWR);
+    ioctl(fd, TIOCSCTTY, 0);
+    dup2(fd, STDIN_FILENO);
+}
+
+static void a_terminal_that_goes_away_drains(void **state)
+{
+    fixture_t *f = *state;
+    int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    assert_true(terminal >= 0 && grantpt(terminal) == 0 && unlockpt(terminal) == 0);
+    assert_int_equal(ptsname_r(terminal, terminal_name, sizeof terminal_name), 0);
+    const char *const argv[] = {TICKBUS_BUSCTL, "start", ENDLESS_FEED, "--json", "--name", f->bus, NULL};
+    f->start = (program_t){.argv = argv, .in_child = take_the_terminal};
+    assert_true(program_start(&f->start));
+    json_decref(wait_for(f, 1000));
+    close(terminal);
+    assert_ended_with(f, 0);
+    assert_text_holds(f->start.err, "draining");
+    json_t *summary = final_object(f);
+    assert_complete(summary);
+    json_decref(summary);
 }
 
 static void a_signal_to_the_whole_group_reaches_the_supervisor_alone(void **state)
@@ -228,6 +258,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(a_signal_drains_and_ends_well),
+        TEST(a_terminal_that_goes_away_drains),
         TEST(a_signal_to_the_whole_group_reaches_the_supervisor_alone),
         TEST(stop_returns_when_the_run_has_ended),
         TEST(two_signals_in_one_breath_are_one),

@@ -311,6 +311,84 @@ static void gate_rate_goes_on_over_midnight(void **state)
     close_gate(&f);
 }
 
+static void gate_holds_the_next_order_against_the_limits_that_it_was_given_last(void **state)
+{
+    (void)state;
+    risk_limits_t limits = wide(), other = wide();
+    limits.orders_per_second = 3;
+    limits.open_orders_max = 4;
+    fixture_t f = quoted_gate(limits);
+    other = limits;
+    other.max_order_qty = 10;
+    assert_true(gate_set_limits(f.gate, &other));
+    assert_int_equal(judge_new(&f, 'B', 11, BID), REASON_MAX_QTY);
+    assert_int_equal(judge_new(&f, 'B', 10, BID), REASON_NONE);
+
+    other = limits;
+    other.position_max = 15; /* ten are open */
+    assert_true(gate_set_limits(f.gate, &other));
+    assert_int_equal(judge_new(&f, 'B', 6, BID), REASON_POSITION_LIMIT);
+    assert_int_equal(judge_new(&f, 'B', 5, BID), REASON_NONE);
+
+    other = limits;
+    other.open_orders_max = 2; /* which are open */
+    assert_true(gate_set_limits(f.gate, &other));
+    assert_int_equal(judge_new(&f, 'B', 1, BID), REASON_OPEN_ORDERS);
+    assert_true(gate_set_limits(f.gate, &limits));
+    assert_int_equal(judge_new(&f, 'B', 1, BID), REASON_NONE);
+
+    /* What is wrong, or needs more memory than there is, is refused, and those before stay. */
+    other.max_order_qty = 0;
+    assert_false(gate_set_limits(f.gate, &other));
+    other = limits;
+    other.orders_per_second = 4;
+    assert_false(gate_set_limits(f.gate, &other));
+    other = limits;
+    other.open_orders_max = 5;
+    assert_false(gate_set_limits(f.gate, &other));
+    assert_int_equal(judge_new(&f, 'B', 1, BID), REASON_RATE);
+    close_gate(&f);
+}
+
+/* Whatever the limit was when they passed. */
+static void gate_counts_what_has_passed_against_a_new_rate(void **state)
+{
+    (void)state;
+    risk_limits_t limits = wide();
+    limits.orders_per_second = 4;
+    fixture_t f = quoted_gate(limits);
+    const struct {
+        uint32_t limit;
+        uint64_t at;
+        uint8_t reason;
+    } steps[] = {
+        {4, 100, REASON_NONE},
+        {4, 200, REASON_NONE},
+        {4, 300, REASON_NONE},
+        {2, 400, REASON_RATE},
+        {2, 200 + SECOND_NS - 1, REASON_RATE},
+        {2, 200 + SECOND_NS, REASON_NONE},
+        {2, 300 + SECOND_NS - 1, REASON_RATE},
+        {1, 300 + SECOND_NS, REASON_RATE}, /* the last passed at 200 of this second */
+        {4, 300 + SECOND_NS, REASON_NONE}, /* of the four before, two are a second old */
+        {4, 300 + SECOND_NS, REASON_NONE},
+        {4, 300 + SECOND_NS, REASON_NONE},
+        {4, 300 + SECOND_NS, REASON_RATE},
+        {1, 300 + 2 * SECOND_NS, REASON_NONE},
+        {1, 300 + 2 * SECOND_NS, REASON_RATE},
+        {4, 300 + 2 * SECOND_NS, REASON_NONE},
+    };
+    for (unsigned i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        limits.orders_per_second = steps[i].limit;
+        assert_true(gate_set_limits(f.gate, &limits));
+        order_t order = fresh(&f, 'B', 1, BID);
+        uint8_t reason = gate_judge(f.gate, &order, steps[i].at);
+        if (reason != steps[i].reason)
+            fail_msg("step %u: %u", i, reason);
+    }
+    close_gate(&f);
+}
+
 static void gate_rejects_when_its_table_of_open_orders_is_full(void **state)
 {
     (void)state;
@@ -454,6 +532,8 @@ int main(void)
         cmocka_unit_test(gate_sums_gross_notional_over_symbols_and_both_directions),
         cmocka_unit_test(gate_rejects_the_order_that_is_one_too_many_in_a_second),
         cmocka_unit_test(gate_rate_goes_on_over_midnight),
+        cmocka_unit_test(gate_holds_the_next_order_against_the_limits_that_it_was_given_last),
+        cmocka_unit_test(gate_counts_what_has_passed_against_a_new_rate),
         cmocka_unit_test(gate_rejects_when_its_table_of_open_orders_is_full),
         cmocka_unit_test(gate_rejects_a_gross_notional_that_does_not_fit),
         cmocka_unit_test(gate_rejects_everything_after_an_execution_that_cannot_be_booked),

@@ -436,7 +436,7 @@ static void risk_is_not_made_without_its_places_or_with_wrong_limits(void **stat
     (void)state;
     order_path_t *p = path_open(64);
     market_t *market = risk_market_create();
-    risk_params_t params;
+    risk_params_t params = {0};
     risk_limits_default(&params.limits);
     tbus_stage_t *stage = NULL;
     assert_int_equal(risk_stage_create(&p->bus, PATH_RISK, market, &params, &stage, &p->err),
