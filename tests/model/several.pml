@@ -319,9 +319,9 @@ commit_claim: /* R3 tbus_cas_u64(slot, &claimed_word, READY) */
 one_published:
 	atomic { messages--; claimed_at = 0; goto next_message }
 
-claim_advance_hint_past: /* position++; advance_hint(&ring->shared->tail, position) */
+claim_advance_hint_past: /* position = advance_hint(&ring->shared->tail, position + 1) */
 	if
-	:: atomic { position++; ADVANCE(tail, position); goto claim_room }
+	:: atomic { ADVANCE(tail, position + 1); position = tail; goto claim_room }
 	:: DIES
 	fi;
 full_slot: /* TBUS_FULL: the slot still holds the message of a lap ago */
