@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A thousand kills in a whole bus under load (tests/support/storm.h). TICKBUS_STORM_SEED repeats one; `storm` runs more of them. */
+/* A thousand kills in a whole bus under load (tests/support/storm.h). TICKBUS_SEED repeats one; `storm` runs more of them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@
 static void a_thousand_kills_under_load_lose_double_and_stop_nothing(void **state)
 {
     (void)state;
-    const char *seed = getenv("TICKBUS_STORM_SEED");
+    const char *seed = getenv("TICKBUS_SEED");
     storm_options_t options = {.seed = seed ? strtoull(seed, NULL, 0) : 1,
                                .kills = 1000,
                                .kills_per_world = 125,
