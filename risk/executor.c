@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <tickbus/glance.h>
+
 #include "risk/follow.h"
 #include "risk/order_form.h"
 #include "risk/table.h"
@@ -81,7 +83,7 @@ static bool halted(const executor_stage_t *e)
 }
 
 /* Before every input: with the kill switch on, nothing may be resting that it could execute. */
-static bool obey_kill_switch(executor_stage_t *e)
+static inline bool obey_kill_switch(executor_stage_t *e)
 {
     if (TBUS_UNLIKELY(halted(e)) && venue_stats(e->venue).open_orders != 0)
         venue_cancel_all(e->venue, REASON_KILL_SWITCH);
@@ -98,17 +100,20 @@ static void execute(executor_stage_t *e, const order_t *order, bool whole, enum 
         venue_order(e->venue, order);
 }
 
-/* Those that may be executed by now; *left: how many more this poll may take. */
-static int take_orders(executor_stage_t *e, uint32_t *left)
+/* Those that may be executed by now; *left: how many more this poll may take; *later: the next one waits for
+ * a later tick. */
+static int take_orders(executor_stage_t *e, uint32_t *left, bool *later)
 {
     size_t bytes;
     const void *message;
     int taken = 0;
+    *later = false;
     while (*left > 0 && obey_kill_switch(e) && (message = tbus_peek(&e->approved, &bytes)) != NULL) {
         order_t order;
         bool whole = order_copy(&order, message, bytes);
         enum follow_reach reach = follow_reach(&e->follow, order.md_seq);
-        if (reach == FOLLOW_LATER)
+        *later = reach == FOLLOW_LATER;
+        if (*later)
             break;
         execute(e, &order, whole, reach);
         tbus_advance(&e->approved);
@@ -118,18 +123,22 @@ static int take_orders(executor_stage_t *e, uint32_t *left)
     return taken;
 }
 
-/* Tick by tick, and before each the orders that were waiting for no more than the last. */
+/* Tick by tick, and before each the orders that were waiting for no more than the last; after the last one
+ * only if one waits for it. */
 static int take_orders_and_ticks(executor_stage_t *e, uint32_t budget)
 {
     uint32_t left = e->approved.ring.slot_count;
-    int work = take_orders(e, &left);
-    for (uint32_t ticks = 0; ticks < budget && obey_kill_switch(e); ticks++) {
+    bool later = false;
+    int work = tbus_glance(&e->approved) ? take_orders(e, &left, &later) : 0;
+    for (uint32_t ticks = 0; obey_kill_switch(e) && ticks < budget; ticks++) {
         const market_event_t *event;
         int code = follow_next(&e->follow, &e->stage, &event);
         if (code <= 0)
             return code < 0 ? code : work;
         venue_on_market(e->venue, event);
-        work += 1 + take_orders(e, &left);
+        work++;
+        if (later || (ticks + 1 < budget && tbus_glance(&e->approved)))
+            work += take_orders(e, &left, &later);
     }
     return work;
 }
@@ -148,17 +157,17 @@ static int executor_poll(tbus_stage_t *stage, uint32_t budget)
 {
     executor_stage_t *e = (executor_stage_t *)(void *)stage;
     uint64_t said_before = e->said;
-    int flushed = (int)flush_outbox(e);
+    int flushed = blocked(e) ? (int)flush_outbox(e) : 0;
     int taken = take_orders_and_ticks(e, budget);
     if (taken < 0)
         return taken;
     stage->pending = blocked(e);
     /* What the venue said counts as well: a tick may cause it, or nothing but the kill switch. */
-    int work = flushed + taken + (int)(e->said - said_before);
-    if (work == 0)
-        return follow_check_rings(stage);
-    show(e);
-    return work;
+    int said = (int)(e->said - said_before);
+    if (said != 0) /* nothing that is shown changes without a report */
+        show(e);
+    int work = flushed + taken + said;
+    return work > 0 ? work : follow_check_rings(stage);
 }
 
 /* ---- life */

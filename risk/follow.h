@@ -30,9 +30,33 @@ enum follow_reach {
     FOLLOW_NEVER    /* it is not there */
 };
 
+/* Not for callers: fill stage->error. Returns `code`. */
+int follow_fail(const follow_t *f, tbus_stage_t *stage, int code);
+
+/* The feed's own marks (tick.h) have no exchange time. */
+static inline bool follow_has_time(const tick_t *tick, size_t bytes)
+{
+    return bytes >= TICK_BODY_OFFSET && tick->type != TICK_END_MARK && tick->type != TICK_RUNT;
+}
+
 /* Take the next tick and apply it. 1: *out_event is what it did, valid until the next call; 0: none there;
- * negative: the market cannot go on (stage->error says why). */
-int follow_next(follow_t *f, tbus_stage_t *stage, const market_event_t **out_event);
+ * negative: the market cannot go on (stage->error says why). Inline: it is most of what a stage does with most
+ * ticks. */
+static inline int follow_next(follow_t *f, tbus_stage_t *stage, const market_event_t **out_event)
+{
+    size_t bytes;
+    const tick_t *tick = (const tick_t *)tbus_peek(&f->md, &bytes);
+    if (tick == NULL)
+        return 0;
+    int code = market_apply(f->market, f->md.seq, tick, bytes, out_event);
+    if (TBUS_UNLIKELY(code < 0))
+        return follow_fail(f, stage, code);
+    if (TBUS_LIKELY(follow_has_time(tick, bytes)))
+        f->event_ns = tick_event_ns(tick);
+    f->seq = f->md.seq;
+    tbus_advance(&f->md);
+    return 1;
+}
 
 /* Whether `md_seq` was taken. To be asked when the order that names it is in hand. */
 enum follow_reach follow_reach(follow_t *f, uint64_t md_seq);

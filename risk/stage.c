@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <tickbus/glance.h>
+
 #include "risk/follow.h"
 #include "risk/gate.h"
 #include "risk/order_form.h"
@@ -104,17 +106,20 @@ static void judge(risk_stage_t *r, const order_t *order, bool whole, enum follow
     }
 }
 
-/* Those that may be judged by now; *left: how many more this poll may take. */
-static int take_orders(risk_stage_t *r, uint32_t *left)
+/* Those that may be judged by now; *left: how many more this poll may take; *later: the next one waits for a
+ * later tick. */
+static int take_orders(risk_stage_t *r, uint32_t *left, bool *later)
 {
     size_t bytes;
     const void *message;
     int taken = 0;
+    *later = false;
     while (*left > 0 && r->kept == KEPT_NOTHING && (message = tbus_peek(&r->orders, &bytes)) != NULL) {
         order_t order;
         bool whole = order_copy(&order, message, bytes);
         enum follow_reach reach = follow_reach(&r->follow, order.md_seq);
-        if (reach == FOLLOW_LATER)
+        *later = reach == FOLLOW_LATER;
+        if (*later)
             break;
         judge(r, &order, whole, reach);
         (void)flush_kept(r); /* published or kept: either way it is safe, and the order is done with */
@@ -125,18 +130,22 @@ static int take_orders(risk_stage_t *r, uint32_t *left)
     return taken;
 }
 
-/* Tick by tick, and before each the orders that were waiting for no more than the last. */
+/* Tick by tick, and before each the orders that were waiting for no more than the last; after the last one
+ * only if one waits for it. */
 static int take_orders_and_ticks(risk_stage_t *r, uint32_t budget)
 {
     uint32_t left = r->orders.ring.slot_count;
-    int work = take_orders(r, &left);
+    bool later = false;
+    int work = tbus_glance(&r->orders) ? take_orders(r, &left, &later) : 0;
     for (uint32_t ticks = 0; ticks < budget; ticks++) {
         const market_event_t *event;
         int code = follow_next(&r->follow, &r->stage, &event);
         if (code <= 0)
             return code < 0 ? code : work;
         gate_on_market(r->gate, event);
-        work += 1 + take_orders(r, &left);
+        work++;
+        if (later || (ticks + 1 < budget && tbus_glance(&r->orders)))
+            work += take_orders(r, &left, &later);
     }
     return work;
 }
@@ -144,7 +153,7 @@ static int take_orders_and_ticks(risk_stage_t *r, uint32_t budget)
 static int risk_poll(tbus_stage_t *stage, uint32_t budget)
 {
     risk_stage_t *r = (risk_stage_t *)(void *)stage;
-    int reports = take_reports(r);
+    int reports = tbus_glance(&r->reports) ? take_reports(r) : 0;
     if (reports < 0)
         return reports;
     int flushed = r->kept != KEPT_NOTHING && flush_kept(r);

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include <tickbus/glance.h>
+
 #include "strategy/context.h"
 
 #define SHOW_EVERY 8192u /* ticks between two updates of the slow counters while busy */
@@ -179,7 +181,7 @@ static int input_error(strat_context_t *ctx, const tbus_subscriber_t *input, con
 static int take_inputs(strat_context_t *ctx, uint32_t budget)
 {
     int flushed = ctx->stage.pending ? context_flush(ctx) : 0;
-    int reports = take_reports(ctx);
+    int reports = tbus_glance(&ctx->reports) ? take_reports(ctx) : 0;
     if (reports < 0)
         return reports;
     int ticks = take_ticks(ctx, budget);

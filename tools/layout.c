@@ -76,11 +76,10 @@ static bool decides(enum stage_id stage)
     return stage == STAGE_STRATEGY || stage == STAGE_RISK || stage == STAGE_EXECUTOR;
 }
 
-static void add_process(layout_t *layout, const enum stage_id *stages, uint32_t count, bool recorder,
-                        uint32_t budget)
+static void add_process(layout_t *layout, const enum stage_id *stages, uint32_t count, bool recorder)
 {
     layout_process_t *process = &layout->processes[layout->processes_count++];
-    *process = (layout_process_t){.cpu = -1, .budget = budget};
+    *process = (layout_process_t){.cpu = -1};
     for (uint32_t i = 0; i < count; i++)
         if (stages[i] != STAGE_RECORDER || recorder)
             process->stages[process->stages_count++] = stages[i];
@@ -97,7 +96,7 @@ static void plan_split(const layout_request_t *request, layout_t *layout)
 {
     for (enum stage_id stage = STAGE_FEED; stage < STAGES_COUNT; stage++)
         if (stage != STAGE_RECORDER || request->recorder)
-            add_process(layout, &stage, 1, request->recorder, LAYOUT_BATCH);
+            add_process(layout, &stage, 1, request->recorder);
 }
 
 static void plan_fused(const layout_request_t *request, layout_t *layout)
@@ -107,11 +106,11 @@ static void plan_fused(const layout_request_t *request, layout_t *layout)
     static const enum stage_id all[] = {STAGE_FEED, STAGE_STRATEGY, STAGE_RISK, STAGE_EXECUTOR,
                                         STAGE_RECORDER};
     if (layout->cpus_count == 1) {
-        add_process(layout, all, STAGES_COUNT, request->recorder, 1);
+        add_process(layout, all, STAGES_COUNT, request->recorder);
         return;
     }
-    add_process(layout, edge, 2, request->recorder, LAYOUT_BATCH);
-    add_process(layout, decide, 3, request->recorder, 1);
+    add_process(layout, edge, 2, request->recorder);
+    add_process(layout, decide, 3, request->recorder);
 }
 
 void layout_plan(const layout_request_t *request, layout_t *out_layout)

@@ -25,13 +25,12 @@ enum stage_id { STAGE_FEED, STAGE_STRATEGY, STAGE_RISK, STAGE_EXECUTOR, STAGE_RE
 /* In the order of the configuration's choices. */
 enum layout_mode { LAYOUT_AUTO, LAYOUT_SPLIT, LAYOUT_FUSED };
 
-#define LAYOUT_BATCH 64u /* messages a turn where nothing has to be taken one by one */
+#define LAYOUT_BATCH 64u /* the budget of every loop: messages a turn, or a tick a turn and so many turns */
 
 typedef struct layout_process {
     uint32_t stages_count;
     enum stage_id stages[STAGES_COUNT]; /* in the order of the data path */
     int32_t cpu;                        /* to be pinned to, or -1 */
-    uint32_t budget;                    /* of its loop */
     uint32_t step_first;                /* of its loop: those of its stages that go in step (stage.h) */
     uint32_t step_count;
 } layout_process_t;

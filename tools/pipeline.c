@@ -328,7 +328,7 @@ int pipeline_run_process(pipeline_t *pipeline, uint32_t index, const tbus_atomic
         tbus_loop_t loop = {.bus = &pipeline->bus,
                             .stages = crew.stages,
                             .stages_count = crew.stages_count,
-                            .budget = plan->budget,
+                            .budget = LAYOUT_BATCH,
                             .step_first = plan->step_first,
                             .step_count = plan->step_count,
                             .orphaned = orphaned,

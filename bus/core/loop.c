@@ -64,11 +64,10 @@ static int fail_stage(const tbus_loop_t *loop, uint32_t i, int code)
     return code;
 }
 
-int tbus_loop_turn(tbus_loop_t *loop, uint32_t i, enum tbus_command *obeyed, uint32_t budget)
+void tbus_loop_obey(tbus_loop_t *loop, uint32_t i, enum tbus_command *obeyed)
 {
     tbus_stage_t *stage = loop->stages[i];
-    tbus_participant_t *p = block(loop, i);
-    enum tbus_command command = (enum tbus_command)tbus_load_acquire_u32(&p->command);
+    enum tbus_command command = (enum tbus_command)tbus_load_acquire_u32(&block(loop, i)->command);
     if (orphaned(loop) && command < TBUS_CMD_WIND_DOWN) {
         /* Nobody supervises any more: no order is to pass, no input to be taken; what is in flight is drained
          * and recorded. */
@@ -78,11 +77,15 @@ int tbus_loop_turn(tbus_loop_t *loop, uint32_t i, enum tbus_command *obeyed, uin
     if (command >= TBUS_CMD_WIND_DOWN && *obeyed < TBUS_CMD_WIND_DOWN && stage->ops->wind_down)
         stage->ops->wind_down(stage);
     *obeyed = command;
-    bool was_done = stage->source_done;
-    int work = stage->ops->poll(stage, budget);
+}
+
+int tbus_loop_end(tbus_loop_t *loop, uint32_t i, int work)
+{
+    const tbus_stage_t *stage = loop->stages[i];
+    tbus_participant_t *p = block(loop, i);
     if (work < 0)
         return fail_stage(loop, i, work);
-    if (stage->source_done && (!was_done || tbus_load_relaxed_u32(&p->state) == TBUS_RUN)) {
+    if (tbus_load_relaxed_u32(&p->state) == TBUS_RUN) {
         if (stage->error.code)
             keep_reason(p, &stage->error);
         set_state(loop, i, TBUS_DONE);
@@ -100,7 +103,8 @@ static int pass(tbus_loop_t *loop, enum tbus_command *obeyed, tbus_step_t *step)
             done = tbus_loop_turns_in_step(loop, obeyed, step);
             i += loop->step_count - 1;
         } else {
-            done = tbus_loop_turn(loop, i, &obeyed[i], loop->budget);
+            tbus_loop_obey(loop, i, &obeyed[i]);
+            done = tbus_loop_poll(loop, i, loop->budget);
         }
         if (done < 0)
             return done;

@@ -22,7 +22,7 @@ static bool waits_for_step(const tbus_loop_t *loop, const tbus_publisher_t *p)
 
 /* The stage in turn waits for room. Holding the others still would be for ever if it is one of them that has to make it: then they take
  * what they have, but nothing new from the driving input. */
-static int let_others_make_room(tbus_loop_t *loop, uint32_t waiting, enum tbus_command *obeyed)
+static int let_others_make_room(tbus_loop_t *loop, uint32_t waiting)
 {
     const tbus_stage_t *stage = loop->stages[waiting];
     bool ours = false;
@@ -30,7 +30,7 @@ static int let_others_make_room(tbus_loop_t *loop, uint32_t waiting, enum tbus_c
     for (uint32_t k = 0; k < stage->publishers_count; k++)
         ours |= waits_for_step(loop, stage->publishers[k]);
     for (uint32_t i = loop->step_first; ours && tbus_loop_in_step(loop, i); i++) {
-        int done = i == waiting ? 0 : tbus_loop_turn(loop, i, &obeyed[i], 0);
+        int done = i == waiting ? 0 : tbus_loop_poll(loop, i, 0);
         if (done < 0)
             return done;
         work += done;
@@ -49,29 +49,35 @@ static void end_round(tbus_step_t *step)
 int tbus_loop_turns_in_step(tbus_loop_t *loop, enum tbus_command *obeyed, tbus_step_t *step)
 {
     int work = 0;
-    for (uint32_t polled = 0; polled < loop->step_count; polled++) {
-        uint32_t i = loop->step_first + step->at;
-        const tbus_subscriber_t *driving = loop->stages[i]->subscribers[0];
-        uint32_t leads = step->settling ? 0 : loop->budget;
-        uint32_t share = step->at == 0 ? leads : step->led;
-        uint64_t before = driving->consumed;
-        int done = tbus_loop_turn(loop, i, &obeyed[i], share - step->took);
-        if (done < 0)
-            return done;
-        uint32_t ticks = (uint32_t)(driving->consumed - before);
-        work += done;
-        step->took += ticks;
-        step->moved |= (uint32_t)done > ticks;
-        if (loop->stages[i]->pending || (step->at != 0 && step->took < share)) {
-            done = let_others_make_room(loop, i, obeyed);
-            return done < 0 ? done : work + done;
+    for (uint32_t i = loop->step_first; tbus_loop_in_step(loop, i); i++)
+        tbus_loop_obey(loop, i, &obeyed[i]);
+    for (uint32_t round = 0; round < loop->budget; round++) {
+        int work_before = work;
+        for (; step->at < loop->step_count; step->at++) {
+            uint32_t i = loop->step_first + step->at;
+            const tbus_stage_t *stage = loop->stages[i];
+            const tbus_subscriber_t *driving = stage->subscribers[0];
+            uint32_t share = (step->at != 0 ? step->led : !step->settling) - step->took;
+            uint64_t before = driving->consumed;
+            int done = tbus_loop_poll(loop, i, share);
+            if (TBUS_UNLIKELY(done < 0))
+                return done;
+            uint32_t ticks = (uint32_t)(driving->consumed - before);
+            work += done;
+            step->moved |= (uint32_t)done > ticks;
+            if (TBUS_UNLIKELY(stage->pending || (step->at != 0 && ticks < share))) {
+                step->took += ticks;
+                done = let_others_make_room(loop, i);
+                return done < 0 ? done : work + done;
+            }
+            if (step->at == 0)
+                step->led = step->took + ticks;
+            step->took = 0;
         }
-        if (step->at == 0)
-            step->led = step->took;
-        step->took = 0;
-        step->at = (step->at + 1) % loop->step_count;
-        if (step->at == 0)
-            end_round(step);
+        step->at = 0;
+        end_round(step);
+        if (work == work_before)
+            break;
     }
     return work;
 }

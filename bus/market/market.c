@@ -278,15 +278,10 @@ static int skip_short(market_t *m, const tick_t *tick, size_t bytes)
     return 0;
 }
 
-int market_apply(market_t *m, uint64_t md_seq, const tick_t *tick, size_t bytes,
-                 const market_event_t **out_event)
+static int apply_next(market_t *m, uint64_t md_seq, const tick_t *tick, size_t bytes)
 {
     if (TBUS_UNLIKELY(m->failed))
         return -TBUS_ELIMIT;
-    if (md_seq == m->event.md_seq) {
-        *out_event = &m->event;
-        return 0;
-    }
     assert(md_seq > m->event.md_seq);
     uint64_t before = m->event.md_seq;
     bool whole = bytes >= sizeof *tick;
@@ -297,8 +292,14 @@ int market_apply(market_t *m, uint64_t md_seq, const tick_t *tick, size_t bytes,
         m->event = (market_event_t){.md_seq = before};
         return rc;
     }
-    *out_event = &m->event;
     return 0;
+}
+
+int market_apply(market_t *m, uint64_t md_seq, const tick_t *tick, size_t bytes,
+                 const market_event_t **out_event)
+{
+    *out_event = &m->event;
+    return md_seq == m->event.md_seq && !m->failed ? 0 : apply_next(m, md_seq, tick, bytes);
 }
 
 /* ---- looking */

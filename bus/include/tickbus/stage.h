@@ -11,10 +11,10 @@
  *      it;
  *    - advances over an input only after everything that it caused is published or kept.
  *
- * Fused stages are polled in the order of the data path with a budget of one: one tick goes all the way
- * through before the next. That order, and nothing else, decides what a stage sees when; so a fused run is
- * deterministic. Stages of one process that follow the same driving input (strategy, risk and executor all
- * follow `md`, and share one view of the market) go in step for that:
+ * Stages of one process are polled in the order of the data path. Those that follow the same driving input
+ * (strategy, risk and executor all follow `md`, and share one view of the market) go in step: with a budget of
+ * one, so that one tick goes all the way through before the next. That order, and nothing else, decides what
+ * a stage sees when; so a fused run is deterministic:
  *
  *    first takes a tick -> second takes it, and what the first made of it -> third ... -> reports -> first ...
  *
@@ -79,7 +79,7 @@ typedef struct tbus_loop {
     tbus_bus_t *bus;
     tbus_stage_t **stages; /* in the order of the data path; not owned */
     uint32_t stages_count;
-    uint32_t budget; /* 1 when stages are fused, else what a batch may be */
+    uint32_t budget; /* messages a stage may take at a turn; those in step: one, and so many turns in a row */
     /* Those of `stages` that go in step: from step_first on, step_count of them (0: none). The driving input of
      * each is what it subscribed first. */
     uint32_t step_first;

@@ -5,6 +5,7 @@
 #define TICKBUS_TICKBUS_H
 
 #include <tickbus/bus.h>
+#include <tickbus/glance.h>
 #include <tickbus/journal.h>
 #include <tickbus/observer.h>
 #include <tickbus/publisher.h>
