@@ -48,36 +48,39 @@ static void end_round(tbus_step_t *step)
 
 int tbus_loop_turns_in_step(tbus_loop_t *loop, enum tbus_command *obeyed, tbus_step_t *step)
 {
+    uint32_t first = loop->step_first, count = loop->step_count;
+    tbus_step_t now = *step; /* a copy that stays in registers */
     int work = 0;
-    for (uint32_t i = loop->step_first; tbus_loop_in_step(loop, i); i++)
+    for (uint32_t i = first; i < first + count; i++)
         tbus_loop_obey(loop, i, &obeyed[i]);
-    for (uint32_t round = 0; round < loop->budget; round++) {
+    for (uint32_t rounds = loop->budget; rounds > 0; rounds--) {
         int work_before = work;
-        for (; step->at < loop->step_count; step->at++) {
-            uint32_t i = loop->step_first + step->at;
-            const tbus_stage_t *stage = loop->stages[i];
+        for (; now.at < count; now.at++) {
+            const tbus_stage_t *stage = loop->stages[first + now.at];
             const tbus_subscriber_t *driving = stage->subscribers[0];
-            uint32_t share = (step->at != 0 ? step->led : !step->settling) - step->took;
+            uint32_t share = (now.at != 0 ? now.led : !now.settling) - now.took;
             uint64_t before = driving->consumed;
-            int done = tbus_loop_poll(loop, i, share);
+            int done = tbus_loop_poll(loop, first + now.at, share);
             if (TBUS_UNLIKELY(done < 0))
                 return done;
             uint32_t ticks = (uint32_t)(driving->consumed - before);
             work += done;
-            step->moved |= (uint32_t)done > ticks;
-            if (TBUS_UNLIKELY(stage->pending || (step->at != 0 && ticks < share))) {
-                step->took += ticks;
-                done = let_others_make_room(loop, i);
+            now.moved |= (uint32_t)done > ticks;
+            if (TBUS_UNLIKELY(stage->pending || (now.at != 0 && ticks < share))) {
+                now.took += ticks;
+                *step = now;
+                done = let_others_make_room(loop, first + now.at);
                 return done < 0 ? done : work + done;
             }
-            if (step->at == 0)
-                step->led = step->took + ticks;
-            step->took = 0;
+            if (now.at == 0)
+                now.led = now.took + ticks;
+            now.took = 0;
         }
-        step->at = 0;
-        end_round(step);
+        now.at = 0;
+        end_round(&now);
         if (work == work_before)
             break;
     }
+    *step = now;
     return work;
 }

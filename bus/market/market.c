@@ -302,6 +302,33 @@ int market_apply(market_t *m, uint64_t md_seq, const tick_t *tick, size_t bytes,
     return md_seq == m->event.md_seq && !m->failed ? 0 : apply_next(m, md_seq, tick, bytes);
 }
 
+/* ---- fetching ahead: a day's orders are no longer in the cache when they are spoken of again */
+
+static bool speaks_of_an_order(const tick_t *tick, size_t bytes)
+{
+    return bytes >= sizeof *tick && (tick->type == 'D' || tick->type == 'E' || tick->type == 'U' ||
+                                     tick->type == 'X' || tick->type == 'C');
+}
+
+void market_fetch_far(const market_t *m, const tick_t *tick, size_t bytes)
+{
+    if (bytes < sizeof *tick)
+        return;
+    const order_slots_t *s = &m->orders.now;
+    __builtin_prefetch(&s->entries[orders_home(s, tick->order_ref)], 1, 3);
+    if (tick->type == 'U')
+        __builtin_prefetch(&s->entries[orders_home(s, tick->new_ref)], 1, 3);
+    __builtin_prefetch(&m->books[tick_locate(tick)], 1, 3);
+}
+
+void market_fetch_near(const market_t *m, const tick_t *tick, size_t bytes)
+{
+    if (!speaks_of_an_order(tick, bytes))
+        return;
+    const order_entry_t *entry = &m->orders.now.entries[orders_home(&m->orders.now, tick->order_ref)];
+    __builtin_prefetch(&m->levels.levels[entry->level], 1, 3);
+}
+
 /* ---- looking */
 
 const char *market_limit_text(const market_t *m)

@@ -101,6 +101,11 @@ int market_apply(market_t *m, uint64_t md_seq, const tick_t *tick, size_t bytes,
                  const market_event_t **out_event);
 const char *market_limit_text(const market_t *m);
 
+/* Fetch what a tick that is still to come will touch: far ahead the order's entry, near ahead, when that is there,
+ * its level. Changes nothing and may be left out; a guess that turns out wrong costs a line. Hot. */
+void market_fetch_far(const market_t *m, const tick_t *tick, size_t bytes);
+void market_fetch_near(const market_t *m, const tick_t *tick, size_t bytes);
+
 uint64_t market_seq(const market_t *m); /* last applied, 0: none */
 market_touch_t market_touch(const market_t *m, uint16_t locate);
 const market_symbol_t *market_symbol(const market_t *m, uint16_t locate);

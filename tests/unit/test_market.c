@@ -688,9 +688,31 @@ static void impossible_limits_are_refused(void **state)
 
 #define WITH_MARKET(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
+static void fetching_ahead_changes_nothing_whatever_it_is_given(void **state)
+{
+    (void)state;
+    static const char types[] = "AFECXDUPQRHh\1\2z";
+    market_t *m;
+    market_limits_t limits = {.orders_max = 100, .levels_max = 100};
+    assert_int_equal(market_create(&limits, &m, NULL), 0);
+    market_stats_t before = *market_stats(m);
+    for (size_t i = 0; i < sizeof types; i++)
+        for (size_t bytes = 0; bytes <= sizeof(tick_t); bytes++) {
+            tick_t tick;
+            memset(&tick, 0xff, sizeof tick);
+            tick.type = (uint8_t)types[i];
+            market_fetch_far(m, &tick, bytes);
+            market_fetch_near(m, &tick, bytes);
+        }
+    assert_int_equal(market_seq(m), 0);
+    assert_memory_equal(&before, market_stats(m), sizeof before);
+    market_destroy(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fetching_ahead_changes_nothing_whatever_it_is_given),
         WITH_MARKET(a_level_is_the_sum_of_its_orders),
         WITH_MARKET(an_attributed_add_is_an_add),
         WITH_MARKET(an_add_under_a_live_reference_is_counted_and_ignored),
