@@ -2,8 +2,10 @@
 /* pipeline.c - what does the bus cost? Messages a second through the whole pipeline, `busctl start --pace max --strategy null`, fused and
  * split, as a ratio to one thread that decodes the same file and builds the same books with no bus at all (baseline.c).
  *
- * The three take turns, repetition after repetition; figures are medians. The pipeline's time runs from the first message until everything
- * is drained, as its own summary tells it.
+ * The three take turns, repetition after repetition; figures are medians, and a ratio is one of the same repetition. The pipeline's time
+ * runs from the first message until everything is drained, as its own summary tells it: in steps of 1 ms, so that the flow must last much
+ * longer. A file that is too short is repeated: each lap comes under stock locates and order references of its own, so that every book
+ * starts empty, as it did in the first.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -19,7 +21,10 @@
 #include "feedsim/synth.h"
 
 #define REPETITIONS_MAX 101u
+#define SYNTH_SEED      1u
 #define SYNTH_SYMBOLS   64u
+#define LOCATES         65536u
+#define LAP_SHIFT       48 /* of an order reference: the lap stands above */
 #define REAL_FLOW       "lobster_aapl_20120621_l1/aapl_l1.itch.gz"
 #define PATH_BYTES      1024u
 
@@ -29,7 +34,7 @@ static const char *const names[CONTENDERS] = {"baseline", "fused", "split"};
 typedef struct options {
     const char *file; /* NULL: the built-in inputs */
     unsigned repetitions;
-    uint64_t synth_messages;
+    uint64_t messages; /* at least, of any input */
     bool json;
 } options_t;
 
@@ -39,7 +44,7 @@ static const char usage[] =
     "  --file FILE      an ITCH 5.0 file (default: a synthetic one, and one of real order flow where it is "
     "found)\n"
     "  --repetitions N  interleaved repetitions, 1..101 (default 5)\n"
-    "  --messages N     of the synthetic file (default 3000000)\n"
+    "  --messages N     of the synthetic file; a file with fewer is repeated (default 3000000)\n"
     "  --quick          a smoke test: 1 repetition, 100000 messages\n"
     "example: bench_pipeline --file day.itch --json\n";
 
@@ -60,7 +65,7 @@ static uint64_t number(const char *text, uint64_t highest)
 
 static options_t parse(int argc, char **argv)
 {
-    options_t options = {.repetitions = 5, .synth_messages = 3000000};
+    options_t options = {.repetitions = 5, .messages = 3000000};
     static const struct option long_options[] = {{"file", required_argument, NULL, 'f'},
                                                  {"repetitions", required_argument, NULL, 'r'},
                                                  {"messages", required_argument, NULL, 'm'},
@@ -78,10 +83,10 @@ static options_t parse(int argc, char **argv)
             options.repetitions = (unsigned)number(optarg, REPETITIONS_MAX);
             break;
         case 'm':
-            options.synth_messages = number(optarg, 1000000000);
+            options.messages = number(optarg, 1000000000);
             break;
         case 'q':
-            options.repetitions = 1, options.synth_messages = 100000;
+            options.repetitions = 1, options.messages = 100000;
             break;
         case 'j':
             options.json = true;
@@ -102,10 +107,12 @@ static options_t parse(int argc, char **argv)
 
 static char scratch[] = "/tmp/tickbus-bench-XXXXXX";
 static char input_path[sizeof scratch + 16];
+static char talk_path[sizeof scratch + 16]; /* what the contender of the moment says on stderr */
 
 static void remove_scratch(void)
 {
     unlink(input_path);
+    unlink(talk_path);
     rmdir(scratch);
 }
 
@@ -113,6 +120,7 @@ static void create_scratch(void)
 {
     bench_must(mkdtemp(scratch) ? 0 : -1, scratch, strerror(errno));
     snprintf(input_path, sizeof input_path, "%s/input.itch", scratch);
+    snprintf(talk_path, sizeof talk_path, "%s/talk", scratch);
     atexit(remove_scratch);
 }
 
@@ -121,7 +129,7 @@ static void write_synthetic(const char *path, uint64_t messages)
     tbus_error_t err;
     synth_t *synth;
     binaryfile_writer_t *writer;
-    synth_params_t params = {.seed = 1, .symbols = SYNTH_SYMBOLS, .messages = messages};
+    synth_params_t params = {.seed = SYNTH_SEED, .symbols = SYNTH_SYMBOLS, .messages = messages};
     bench_must(synth_create(&params, &synth, &err), "synthetic flow", err.text);
     bench_must(binaryfile_writer_open(path, &writer, &err), path, err.text);
     static uint8_t message[ITCH_MESSAGE_MAX];
@@ -135,33 +143,79 @@ static void write_synthetic(const char *path, uint64_t messages)
     synth_destroy(synth);
 }
 
-static void unpack(const char *from, const char *to)
+/* One lap of a file, every locate raised by `locate_base` and every reference marked with the lap. Returns its messages. */
+static uint64_t append_lap(const char *from, binaryfile_writer_t *writer, uint64_t lap, uint32_t locate_base,
+                           uint32_t *out_locate_max)
 {
+    static uint8_t message[ITCH_MESSAGE_MAX];
+    static union {
+        tick_t tick;
+        uint8_t bytes[TICK_LEN_MAX];
+    } buffer;
+    tick_t *tick = &buffer.tick;
     tbus_error_t err;
     binaryfile_t *file;
-    binaryfile_writer_t *writer;
-    const uint8_t *message;
-    size_t bytes;
+    const uint8_t *original;
+    size_t bytes, tick_bytes;
     int status;
     bench_must(binaryfile_open(from, BINARYFILE_ITCH, &file, &err), from, err.text);
-    bench_must(binaryfile_writer_open(to, &writer, &err), to, err.text);
-    while ((status = binaryfile_next(file, &message, &bytes, &err)) == BINARYFILE_MESSAGE)
-        bench_must(binaryfile_writer_append(writer, message, bytes, &err), to, err.text);
+    while ((status = binaryfile_next(file, &original, &bytes, &err)) == BINARYFILE_MESSAGE) {
+        bench_must(itch_decode(original, bytes, tick, &tick_bytes), from, "a message that is no ITCH 5.0");
+        uint32_t locate = tick_locate(tick);
+        if (locate > *out_locate_max)
+            *out_locate_max = locate;
+        tick->intended = tick_pack(0, (uint16_t)(locate + locate_base));
+        if (strchr("AFECXDU", tick->type))
+            tick->order_ref ^= lap << LAP_SHIFT;
+        if (tick->type == 'U')
+            tick->new_ref ^= lap << LAP_SHIFT;
+        bench_must(itch_encode(tick, tick_bytes, message, &bytes), from, "a tick that is no message");
+        bench_must(binaryfile_writer_append(writer, message, bytes, &err), input_path, err.text);
+    }
     bench_must(status, from, err.text);
-    bench_must(binaryfile_writer_close(writer, &err), to, err.text);
+    uint64_t messages = binaryfile_messages(file);
     binaryfile_close(file);
+    return messages;
+}
+
+/* The file, unpacked, and again until it has `messages_min` messages or the locates are used up. Returns how many it has. */
+static uint64_t write_laps(const char *from, uint64_t messages_min)
+{
+    tbus_error_t err;
+    binaryfile_writer_t *writer;
+    uint32_t locate_max = 0;
+    bench_must(binaryfile_writer_open(input_path, &writer, &err), input_path, err.text);
+    uint64_t messages = append_lap(from, writer, 0, 0, &locate_max);
+    uint32_t laps_max = LOCATES / (locate_max + 1);
+    for (uint32_t lap = 1; messages != 0 && messages < messages_min && lap < laps_max; lap++)
+        messages += append_lap(from, writer, lap, lap * (locate_max + 1), &(uint32_t){0});
+    bench_must(binaryfile_writer_close(writer, &err), input_path, err.text);
+    return messages;
 }
 
 /* ---- one repetition of one contender */
 
-static json_t *output_of(const char *command)
+static void show_talk(void)
 {
+    char line[PATH_BYTES];
+    FILE *talk = fopen(talk_path, "r");
+    while (talk && fgets(line, sizeof line, talk))
+        fputs(line, stderr);
+    if (talk)
+        fclose(talk);
+}
+
+static json_t *output_of(const char *contender)
+{
+    char command[5 * PATH_BYTES];
+    snprintf(command, sizeof command, "%s 2>'%s'", contender, talk_path);
     FILE *pipe = popen(command, "r");
     bench_must(pipe ? 0 : -1, command, strerror(errno));
     json_error_t err;
     json_t *object = json_loadf(pipe, 0, &err);
     int status = pclose(pipe);
     if (!object || status != 0) {
+        show_talk();
         fprintf(stderr, "bench: %s: exit status %d, %s\n", command, status, object ? "see above" : err.text);
         exit(1);
     }
@@ -196,6 +250,7 @@ static json_t *measure(const char *what, const char *path, const options_t *opti
     int cpu;
     bench_cpus(&cpu, 1);
     double rates[CONTENDERS][REPETITIONS_MAX], ratios[CONTENDERS][REPETITIONS_MAX];
+    run(BASELINE, path, cpu); /* the file is in the page cache from now on */
     for (unsigned i = 0; i < options->repetitions; i++)
         for (unsigned c = 0; c < CONTENDERS; c++) {
             rates[c][i] = run((enum contender)c, path, cpu);
@@ -203,28 +258,45 @@ static json_t *measure(const char *what, const char *path, const options_t *opti
         }
     json_t *rows = json_array();
     for (unsigned c = 0; c < CONTENDERS; c++) {
-        double rate = bench_median(rates[c], options->repetitions);
-        json_array_append_new(rows,
-                              json_pack("{s:s, s:s, s:f, s:f, s:f, s:f}", "input", what, "layout", names[c],
-                                        "messages_per_s", rate, "lowest", rates[c][0], "highest",
-                                        rates[c][options->repetitions - 1], "ratio_to_baseline",
-                                        bench_median(ratios[c], options->repetitions)));
+        double rate = bench_median(rates[c], options->repetitions); /* which sorts them */
+        double ratio = bench_median(ratios[c], options->repetitions);
+        unsigned last = options->repetitions - 1;
+        json_array_append_new(rows, json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:f}", "input", what,
+                                              "layout", names[c], "strategy", "null", "messages_per_s", rate,
+                                              "lowest", rates[c][0], "highest", rates[c][last],
+                                              "ratio_to_baseline", ratio, "ratio_lowest", ratios[c][0],
+                                              "ratio_highest", ratios[c][last]));
     }
     return rows;
 }
 
-static void print_rows(json_t *rows)
+static double value(const json_t *row, const char *key)
+{
+    return json_number_value(json_object_get(row, key));
+}
+
+static void print_rows(json_t *rows, unsigned repetitions)
 {
     size_t i;
     json_t *row;
-    printf("%-34s %-10s %12s %14s  %s\n", "input", "", "M messages/s", "x one thread", "min..max");
-    json_array_foreach(rows, i, row)
-        printf("%-34s %-10s %12.2f %14.2f  %.2f..%.2f\n", json_string_value(json_object_get(row, "input")),
-               json_string_value(json_object_get(row, "layout")),
-               json_number_value(json_object_get(row, "messages_per_s")) / 1e6,
-               json_number_value(json_object_get(row, "ratio_to_baseline")),
-               json_number_value(json_object_get(row, "lowest")) / 1e6,
-               json_number_value(json_object_get(row, "highest")) / 1e6);
+    printf("pace max, strategy null, not recorded; medians of %u interleaved repetitions\n", repetitions);
+    printf("%-52s %-9s %12s %-13s %12s %s\n", "input", "layout", "M messages/s", "(min..max)", "x one thread",
+           "(min..max)");
+    json_array_foreach(rows, i, row) printf(
+        "%-52s %-9s %12.2f (%5.2f..%5.2f) %12.2f (%.2f..%.2f)\n",
+        json_string_value(json_object_get(row, "input")), json_string_value(json_object_get(row, "layout")),
+        value(row, "messages_per_s") / 1e6, value(row, "lowest") / 1e6, value(row, "highest") / 1e6,
+        value(row, "ratio_to_baseline"), value(row, "ratio_lowest"), value(row, "ratio_highest"));
+}
+
+/* Measure what input_path holds. */
+static void add_rows(json_t *rows, const char *name, uint64_t messages, const options_t *options)
+{
+    char what[PATH_BYTES + 32];
+    snprintf(what, sizeof what, "%s, %llu messages", name, (unsigned long long)messages);
+    json_t *some = measure(what, input_path, options);
+    json_array_extend(rows, some);
+    json_decref(some);
 }
 
 int main(int argc, char **argv)
@@ -234,24 +306,16 @@ int main(int argc, char **argv)
 
     json_t *rows = json_array();
     if (options.file) {
-        unpack(options.file, input_path);
-        json_t *some = measure(options.file, input_path, &options);
-        json_array_extend(rows, some);
-        json_decref(some);
+        add_rows(rows, options.file, write_laps(options.file, options.messages), &options);
     } else {
-        char real[PATH_BYTES], what[64];
+        char real[PATH_BYTES], synthetic[64];
         const char *shared = getenv("TICKBUS_SHARED");
-        snprintf(what, sizeof what, "synthetic, %llu messages", (unsigned long long)options.synth_messages);
-        write_synthetic(input_path, options.synth_messages);
-        json_t *some = measure(what, input_path, &options);
-        json_array_extend(rows, some);
-        json_decref(some);
+        snprintf(synthetic, sizeof synthetic, "synthetic, seed %u, %u symbols", SYNTH_SEED, SYNTH_SYMBOLS);
+        write_synthetic(input_path, options.messages);
+        add_rows(rows, synthetic, options.messages, &options);
         snprintf(real, sizeof real, "%s/data/" REAL_FLOW, shared ? shared : TICKBUS_SOURCE_DIR "/../shared");
         if (access(real, R_OK) == 0) {
-            unpack(real, input_path);
-            some = measure("LOBSTER AAPL 2012-06-21", input_path, &options);
-            json_array_extend(rows, some);
-            json_decref(some);
+            add_rows(rows, "LOBSTER AAPL 2012-06-21, in laps", write_laps(real, options.messages), &options);
         } else {
             fprintf(stderr, "bench: no real order flow here (%s): synthetic only\n", real);
         }
@@ -264,7 +328,7 @@ int main(int argc, char **argv)
         putchar('\n');
         json_decref(all);
     } else {
-        print_rows(rows);
+        print_rows(rows, options.repetitions);
     }
     json_decref(rows);
     return 0;
