@@ -212,7 +212,7 @@ void pipeline_pages_text(const pipeline_t *pipeline, char *out_text, size_t byte
     uint64_t missing = 0; /* huge pages that would hold what is in smaller ones */
     for (enum tbus_pages pages = TBUS_PAGES_HUGETLB; pages <= TBUS_PAGES_SMALL; pages++) {
         bool any = false;
-        for (uint32_t i = 0; i < d->topics_count && used < bytes; i++) {
+        for (uint32_t i = 0; i < pipeline->bus.topics_count && used < bytes; i++) {
             if (d->topics[i].pages != (uint32_t)pages)
                 continue;
             used +=

@@ -18,7 +18,7 @@ static const char *furthest_behind(const tbus_bus_t *bus, uint64_t *out_lag)
 {
     const char *name = "";
     *out_lag = 0;
-    for (uint32_t i = 0; i < bus->directory->topics_count; i++) {
+    for (uint32_t i = 0; i < bus->topics_count; i++) {
         uint64_t lag = 0;
         int sub = tbus_ring_slowest(&bus->rings[i], &lag);
         if (sub >= 0 && lag >= *out_lag) {

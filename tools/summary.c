@@ -129,7 +129,7 @@ static json_t *topic(const tbus_topic_t *known, const tbus_ring_t *ring, bool en
 static json_t *topics(const tbus_bus_t *bus, bool ended)
 {
     json_t *object = json_object();
-    for (uint32_t i = 0; i < bus->directory->topics_count; i++)
+    for (uint32_t i = 0; i < bus->topics_count; i++)
         json_object_set_new(object, bus->directory->topics[i].name,
                             topic(&bus->directory->topics[i], &bus->rings[i], ended));
     return object;
@@ -138,7 +138,7 @@ static json_t *topics(const tbus_bus_t *bus, bool ended)
 static json_t *pages(const tbus_bus_t *bus)
 {
     json_t *object = json_object();
-    for (uint32_t i = 0; i < bus->directory->topics_count; i++)
+    for (uint32_t i = 0; i < bus->topics_count; i++)
         json_object_set_new(object, bus->directory->topics[i].name,
                             json_string(tbus_pages_name((enum tbus_pages)bus->directory->topics[i].pages)));
     return object;

@@ -108,7 +108,7 @@ static void name_the_slowest(supervisor_t *s)
     uint64_t lag_max = 0;
     const char *topic = NULL;
     const char *subscriber = NULL;
-    for (uint32_t i = 0; i < bus->directory->topics_count; i++) {
+    for (uint32_t i = 0; i < bus->topics_count; i++) {
         uint64_t lag = 0;
         int slowest = tbus_ring_slowest(&bus->rings[i], &lag);
         if (slowest < 0 || lag <= lag_max)
@@ -119,8 +119,10 @@ static void name_the_slowest(supervisor_t *s)
     }
     unsigned seconds = s->request->options->config.bus.drain_s_max;
     if (topic)
-        supervisor_complain(s, "not drained after %u s: '%s' is %llu messages behind on topic '%s'", seconds,
-                            subscriber, (unsigned long long)lag_max, topic);
+        supervisor_complain(s,
+                            "not drained after %u s: '" TBUS_NAME_TEXT
+                            "' is %llu messages behind on topic '" TBUS_NAME_TEXT "'",
+                            seconds, subscriber, (unsigned long long)lag_max, topic);
     else
         supervisor_complain(
             s, "not drained after %u s: everything is taken, but the stages do not come to rest", seconds);
@@ -203,7 +205,7 @@ static bool wind_down(supervisor_t *s)
 
 static bool recorder_has_all(supervisor_t *s)
 {
-    for (uint32_t t = 0; t < s->pipeline.bus.directory->topics_count; t++) {
+    for (uint32_t t = 0; t < s->pipeline.bus.topics_count; t++) {
         const tbus_ring_t *ring = &s->pipeline.bus.rings[t];
         for (uint32_t i = 0; i < TBUS_RING_SUBS_MAX; i++) {
             const tbus_ring_sub_t *sub = &ring->shared->subs[i];
@@ -302,9 +304,9 @@ static void tell_feeds_word(supervisor_t *s)
     if (tbus_load_acquire_u32(&feed->state) == TBUS_FAIL || !feed->reason[0])
         return;
     if (tbus_counter_value(&s->pipeline.bus, "feed.errors"))
-        supervisor_complain(s, "feed: %s", feed->reason);
+        supervisor_complain(s, "feed: %.*s", (int)sizeof feed->reason - 1, feed->reason);
     else
-        supervisor_note(s, "%s", feed->reason);
+        supervisor_note(s, "%.*s", (int)sizeof feed->reason - 1, feed->reason);
 }
 
 /* From the first fork to the last process that ended. */

@@ -18,7 +18,7 @@ static void answer_attach(supervisor_t *s, control_reply_t *reply)
     int fd = tbus_segment_reopen(&bus->directory_segment, false);
     for (uint32_t i = 0; fd >= 0; i++) {
         reply->fds[reply->fds_count++] = fd;
-        if (i == bus->directory->topics_count)
+        if (i == bus->topics_count)
             break;
         json_array_append_new(topics, json_pack("{s:s, s:s}", "name", bus->directory->topics[i].name, "type",
                                                 bus->directory->topics[i].type));

@@ -67,7 +67,7 @@ tbus_participant_t *supervisor_participant(supervisor_t *s, enum stage_id stage)
 
 void supervisor_nudge(supervisor_t *s)
 {
-    for (uint32_t i = 0; i < s->pipeline.bus.directory->topics_count; i++)
+    for (uint32_t i = 0; i < s->pipeline.bus.topics_count; i++)
         tbus_ring_nudge(&s->pipeline.bus.rings[i]);
 }
 
@@ -99,7 +99,8 @@ static void blame(supervisor_t *s, uint32_t index)
         const tbus_participant_t *p = supervisor_participant(s, plan->stages[i]);
         if (tbus_load_acquire_u32(&p->state) != TBUS_FAIL)
             continue;
-        supervisor_complain(s, "stage '%s' failed: %s", layout_stage_name(plan->stages[i]), p->reason);
+        supervisor_complain(s, "stage '%s' failed: %.*s", layout_stage_name(plan->stages[i]),
+                            (int)sizeof p->reason - 1, p->reason);
         explained = true;
     }
     if (explained)
@@ -115,7 +116,7 @@ static void bury(supervisor_t *s, uint32_t index)
 {
     const layout_process_t *plan = &s->layout.processes[index];
     for (uint32_t i = 0; i < plan->stages_count; i++)
-        for (uint32_t t = 0; t < s->pipeline.bus.directory->topics_count; t++)
+        for (uint32_t t = 0; t < s->pipeline.bus.topics_count; t++)
             tbus_ring_repair(&s->pipeline.bus.rings[t], s->pipeline.owners[plan->stages[i]]);
 }
 

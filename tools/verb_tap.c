@@ -141,7 +141,7 @@ static int list_topics(const tapping_t *t)
 {
     char names[TBUS_TOPICS_MAX * (TBUS_NAME_MAX + 2)] = "";
     size_t used = 0;
-    for (uint32_t i = 0; i < t->bus.directory->topics_count && i < TBUS_TOPICS_MAX; i++)
+    for (uint32_t i = 0; i < t->bus.topics_count; i++)
         used += (size_t)snprintf(names + used, sizeof names - used, "%s%.*s", i ? ", " : "",
                                  (int)TBUS_NAME_MAX - 1, t->bus.directory->topics[i].name);
     return verb_failed(t->tap->verb, "there is no topic '%s'; there are: %s", t->tap->topic, names);

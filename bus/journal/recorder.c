@@ -121,7 +121,7 @@ int tbus_recorder_create(tbus_bus_t *bus, uint32_t owner, const recorder_params_
     r->stage.owner = owner;
     r->stage.bus = bus;
     snprintf(r->stage.name, sizeof r->stage.name, "%s", TBUS_RECORDER_NAME);
-    uint32_t topics_count = bus->directory->topics_count;
+    uint32_t topics_count = bus->topics_count;
     int code = 0;
     for (; code == 0 && r->topics_count < topics_count; r->topics_count += code == 0)
         code = tbus_stage_subscribe(&r->stage, bus->directory->topics[r->topics_count].name,

@@ -289,11 +289,25 @@ static void a_long_list_goes_on_in_the_next_line(void **state)
     free(text);
 }
 
+/* Every stage can write to the directory. */
+static void a_directory_that_a_stage_scribbled_over_is_not_read_beyond_its_ends(void **state)
+{
+    fixture_t *f = *state;
+    tbus_directory_t *d = f->bus.directory;
+    d->topics_count = UINT32_MAX;
+    tbus_store_relaxed_u32(&d->counters_count, UINT32_MAX);
+    memset(d->participants[0].name, 'n', sizeof d->participants[0].name);
+    memset(d->participants[0].reason, 'r', sizeof d->participants[0].reason);
+    memset(f->bus.rings[0].shared->subs[0].name, 's', TBUS_NAME_MAX);
+    assert_int_equal(json_object_size(at(f, "topics")), 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(counters_find_their_places_and_add_up_over_their_owners),
+        TEST(a_directory_that_a_stage_scribbled_over_is_not_read_beyond_its_ends),
         TEST(latencies_are_those_of_the_histograms),
         TEST(what_is_not_taken_is_behind_while_it_runs_and_lost_when_it_has_ended),
         TEST(processes_stages_and_errors_are_told),
