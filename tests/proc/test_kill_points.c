@@ -34,6 +34,23 @@ static void publish(void)
 {
     world_publish_by(0);
 }
+static void publish_long(void)
+{
+    world->published[0] = world_publish_long(0, 100);
+    world->refused[0] = !world->published[0];
+}
+static void publish_batch(void)
+{
+    void *places[2];
+    uint32_t got = tbus_claim_batch(&world->publisher[0], 2, places);
+    for (uint64_t i = 0; i < got; i++)
+        *(note_t *)places[i] = (note_t){100 + i, ~(100 + i)};
+    tbus_commit_batch(&world->publisher[0], (uint32_t[2]){sizeof(note_t), sizeof(note_t)});
+    for (uint32_t i = 0; i < 2; i++) {
+        world->published[i] = i < got;
+        world->refused[i] = i >= got;
+    }
+}
 static void claim_and_commit(void)
 {
     note_t *place = tbus_claim_try(&world->publisher[0]);
@@ -171,6 +188,7 @@ static const char *verdict(void)
         return fault;
     fault = world_account();
     tbus_subscriber_leave(&world->reader[1]);
+    free(world->reader[0].scratch);
     return fault;
 }
 
@@ -251,6 +269,12 @@ static void a_publisher_killed_at_any_instruction_leaves_whole_messages_or_none(
     in_all_states("claim, commit", TBUS_MPMC, NULL, claim_and_commit);
     kill_everywhere("claim, commit", TBUS_SPSC, &states[4], NULL, claim_and_commit);
     kill_everywhere("claim, abort", TBUS_MPMC, &states[1], NULL, claim_and_abort);
+    kill_everywhere("claim batch, commit", TBUS_MPMC, &states[2], NULL, publish_batch);
+    world_msg_bytes_max = sizeof(long_note_t);
+    kill_everywhere("publish long", TBUS_SPSC, &states[1], NULL, publish_long);
+    kill_everywhere("publish long", TBUS_SPSC, &states[2], NULL, publish_long);
+    kill_everywhere("publish long", TBUS_BROADCAST, &states[4], NULL, publish_long);
+    world_msg_bytes_max = 0;
 }
 
 static void a_reader_killed_at_any_instruction_loses_at_most_what_it_held(void **state)

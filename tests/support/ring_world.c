@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 ring_world_t *world;
+uint32_t world_msg_bytes_max;
 
 void must(bool right)
 {
@@ -22,8 +23,12 @@ void world_create(void)
 
 void world_build(enum tbus_ring_kind kind, uint64_t first_seq)
 {
-    tbus_ring_spec_t spec = {
-        .name = "world", .kind = kind, .slot_bytes = 64, .slot_count = SLOTS, .first_seq = first_seq};
+    tbus_ring_spec_t spec = {.name = "world",
+                             .kind = kind,
+                             .slot_bytes = 64,
+                             .slot_count = SLOTS,
+                             .msg_bytes_max = world_msg_bytes_max,
+                             .first_seq = first_seq};
     world->seen_count = 0;
     world->fault = NULL;
     world->filled = 0;
@@ -50,6 +55,27 @@ bool world_publish(unsigned who, uint64_t number)
     return tbus_publish_try(&world->publisher[who], &n, sizeof n) == TBUS_PUBLISHED;
 }
 
+bool world_publish_long(unsigned who, uint64_t number)
+{
+    long_note_t n = {.note = {number, ~number}};
+    for (uint64_t i = 0; i < sizeof n.rest / 8; i++)
+        n.rest[i] = number + 1 + i;
+    return tbus_publish_try(&world->publisher[who], &n, sizeof n) == TBUS_PUBLISHED;
+}
+
+static bool whole(const note_t *copy, const void *message, size_t bytes)
+{
+    if (copy->check != ~copy->number)
+        return false;
+    if (bytes == sizeof *copy)
+        return true;
+    const long_note_t *n = message;
+    for (uint64_t i = 0; bytes == sizeof *n && i < sizeof n->rest / 8; i++)
+        if (n->rest[i] != copy->number + 1 + i)
+            return false;
+    return bytes == sizeof *n;
+}
+
 void world_fill(uint64_t count)
 {
     for (uint64_t i = 0; i < count; i++)
@@ -68,7 +94,7 @@ bool world_receive(tbus_subscriber_t *s)
     }
     note_t copy;
     tbus_words_load(&copy, n, sizeof copy);
-    if (bytes != sizeof copy || copy.check != ~copy.number)
+    if (!whole(&copy, n, bytes))
         world->fault = "a torn message was delivered";
     world->seen[world->seen_count] = copy.number;
     __atomic_store_n(&world->seen_count, world->seen_count + 1,

@@ -23,6 +23,12 @@ typedef struct note {
     uint64_t check; /* ~number: a torn one does not add up */
 } note_t;
 
+/* A message of four slots, on rings of a single publisher that take them. */
+typedef struct long_note {
+    note_t note;
+    uint64_t rest[20]; /* number + 1, number + 2, ... */
+} long_note_t;
+
 typedef struct ring_world {
     _Alignas(4096) unsigned char memory[TBUS_RING_SLOTS_AT + 64 * SLOTS];
     tbus_ring_t ring;
@@ -44,6 +50,8 @@ typedef struct ring_world {
 extern ring_world_t *world;
 void world_create(void);
 
+extern uint32_t world_msg_bytes_max; /* of the rings that are built from now on; 0: one slot */
+
 void must(bool right);
 
 /* A fresh ring of that kind whose first sequence is `first_seq`, and its publishers. */
@@ -52,6 +60,7 @@ void world_fill(uint64_t count);
 tbus_subscriber_t world_subscribe(const char *name, enum tbus_sub_role role, uint32_t owner);
 
 bool world_publish(unsigned who, uint64_t number);
+bool world_publish_long(unsigned who, uint64_t number);
 bool world_receive(tbus_subscriber_t *s);
 void world_publish_by(unsigned who); /* its one message; notes what became of it */
 
