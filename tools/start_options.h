@@ -12,11 +12,8 @@
 
 #include "tools/config.h"
 
-/* For the help of both verbs. */
+/* For the help of both verbs; --pace, which they default differently, is in their own. */
 #define START_OPTIONS_HELP                                                                                   \
-    "  --pace PACE      max, realtime, Nx (N times real time), RATE/s (messages a second); default: 250k/s " \
-    "for\n"                                                                                                  \
-    "                   synth, else max\n"                                                                   \
     "  --journal DIR    record every topic in DIR, which must be new or empty\n"                             \
     "  --strategy NAME  quote (default) or null (sends nothing, for measuring)\n"                            \
     "  --layout MODE    split (a process a stage), fused (few processes), auto (default: by the CPUs)\n"     \

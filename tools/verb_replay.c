@@ -9,7 +9,9 @@ static const char help[] =
     "usage: busctl replay DIR [OPTION...]\n"
     "\n"
     "Put the market data that was recorded in DIR back on the rings, for the same stages as `busctl start`.\n"
-    "\n" START_OPTIONS_HELP "\n"
+    "\n"
+    "  --pace PACE      max (default), realtime, Nx (N times real time), RATE/s (messages a "
+    "second)\n" START_OPTIONS_HELP "\n"
     "example: busctl replay /tmp/session --pace realtime --strategy quote\n";
 
 int verb_replay(int argc, char **argv)

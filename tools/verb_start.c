@@ -13,7 +13,9 @@ static const char help[] =
     "-c again and puts its risk limits in force; SIGUSR1 prints the summary so far.\n"
     "\n"
     "  --feed SOURCE    itch:FILE (ITCH 5.0, plain or .gz; a FIFO or /dev/stdin too), journal:DIR,\n"
-    "                   synth[:seed=N,symbols=N,messages=N] (default)\n" START_OPTIONS_HELP "\n"
+    "                   synth[:seed=N,symbols=N,messages=N] (default)\n"
+    "  --pace PACE      max, realtime, Nx (N times real time), RATE/s (messages a second); default: 250k/s\n"
+    "                   for synth, else max\n" START_OPTIONS_HELP "\n"
     "example: busctl start --feed itch:01302020.NASDAQ_ITCH50.gz --journal /tmp/session --pace 10x\n";
 
 int verb_start(int argc, char **argv)

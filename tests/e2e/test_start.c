@@ -289,6 +289,8 @@ static void every_verb_has_help_with_an_example(void **state)
         program_t p = {.argv = argv};
         assert_int_equal(program_run(&p), 0);
         assert_text_holds(p.out, "example: busctl ");
+        if (strcmp(verbs[i], "replay") == 0) /* it takes no made up feed, nor the pace of one */
+            assert_null(strstr(p.out, "synth"));
         assert_string_equal(p.err, "");
         program_clear(&p);
     }
