@@ -23,7 +23,7 @@ clang -fsanitize=fuzzer,address "$probe/probe.c" -o "$probe/probe" 2>"$probe/log
 
 build=${TICKBUS_FUZZ_BUILD:-build/fuzz}
 cmake --preset fuzz -B "$build" >/dev/null
-ninja -C "$build" fuzz_targets
+ninja --quiet -C "$build" fuzz_targets
 mkdir -p "$build/found"
 status=0
 for program in "$build"/tests/fuzz_*; do
