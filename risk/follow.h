@@ -15,6 +15,7 @@
 
 #include <tickbus/stage.h>
 
+#include "bus/market/fetch.h"
 #include "bus/market/market.h"
 
 typedef struct follow {
@@ -48,6 +49,8 @@ static inline int follow_next(follow_t *f, tbus_stage_t *stage, const market_eve
     const tick_t *tick = (const tick_t *)tbus_peek(&f->md, &bytes);
     if (tick == NULL)
         return 0;
+    if (market_seq(f->market) != f->md.seq) /* nobody shares the view, or we are first */
+        market_fetch_ahead(f->market, &f->md);
     int code = market_apply(f->market, f->md.seq, tick, bytes, out_event);
     if (TBUS_UNLIKELY(code < 0))
         return follow_fail(f, stage, code);

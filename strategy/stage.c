@@ -5,6 +5,7 @@
 
 #include <tickbus/glance.h>
 
+#include "bus/market/fetch.h"
 #include "strategy/context.h"
 
 #define SHOW_EVERY 8192u /* ticks between two updates of the slow counters while busy */
@@ -151,23 +152,6 @@ static int take_tick(strat_context_t *ctx, const tick_t *tick, size_t bytes)
     return 0;
 }
 
-/* Messages ahead of the one taken: their slots were written by another CPU, what they speak of was last touched
- * long ago. Each step has the next one's address from what the step before fetched. */
-#define FETCH_SLOT  24u
-#define FETCH_ORDER 8u
-#define FETCH_LEVEL 4u
-
-static inline void fetch_ahead(strat_context_t *ctx)
-{
-    size_t bytes;
-    const tick_t *tick;
-    tbus_fetch_ahead(&ctx->md, FETCH_SLOT);
-    if ((tick = tbus_peek_ahead(&ctx->md, FETCH_ORDER, &bytes)) != NULL)
-        market_fetch_far(ctx->market, tick, bytes);
-    if ((tick = tbus_peek_ahead(&ctx->md, FETCH_LEVEL, &bytes)) != NULL)
-        market_fetch_near(ctx->market, tick, bytes);
-}
-
 /* Up to `budget`, and none while something waits for room: their number, or an error. */
 static int take_ticks(strat_context_t *ctx, uint32_t budget)
 {
@@ -175,7 +159,7 @@ static int take_ticks(strat_context_t *ctx, uint32_t budget)
     size_t bytes;
     const tick_t *tick;
     while (taken < budget && !ctx->stage.pending && (tick = tbus_peek(&ctx->md, &bytes)) != NULL) {
-        fetch_ahead(ctx);
+        market_fetch_ahead(ctx->market, &ctx->md);
         int rc = take_tick(ctx, tick, bytes);
         if (rc < 0)
             return rc;
