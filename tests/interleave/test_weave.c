@@ -175,6 +175,53 @@ static const char *broadcast_verdict(unsigned dead, bool stuck)
     return fault ? fault : world_account();
 }
 
+/* ---- a topic that evicts: what is handed out is whole, and who gets nothing is told ---- */
+
+static void evicting_full(enum tbus_ring_kind kind)
+{
+    free(world->reader[1].scratch);
+    world_policy = TBUS_EVICT_SLOWEST;
+    world_build(kind, 1);
+    world_policy = TBUS_BLOCK;
+    world->reader[1] = world_subscribe("one", TBUS_SUBSCRIBER, ONE);
+    world_fill(SLOTS);
+}
+static void evicting_broadcast(void)
+{
+    evicting_full(TBUS_BROADCAST);
+}
+static void evicting_broadcast_mp(void)
+{
+    evicting_full(TBUS_BROADCAST_MP);
+}
+static void publish_by_policy(void)
+{
+    note_t n = {100, ~UINT64_C(100)};
+    world->published[0] = tbus_publish(&world->publisher[0], &n, sizeof n) == TBUS_PUBLISHED;
+}
+static void read_or_be_told(void)
+{
+    tbus_subscriber_t *s = &world->reader[1];
+    size_t bytes;
+    const note_t *n = tbus_peek(s, &bytes);
+    if (n && (bytes != sizeof *n || n->number != 0 || n->check != ~UINT64_C(0)))
+        world->fault = "an evictable subscriber was handed what it was not sent";
+    if (!n && s->error != -TBUS_EEVICTED)
+        world->fault = "a subscriber got nothing, and was not told that it was evicted";
+    if (n)
+        tbus_advance(s);
+}
+static const char *evicting_verdict(unsigned dead, bool stuck)
+{
+    (void)stuck;
+    uint64_t evicted = tbus_load_relaxed_u64(&world->ring.shared->evicted);
+    if (!(dead & 1) && !world->published[0])
+        return "a topic that evicts was full";
+    if (!(dead & 1) && (evicted > 1 || (world->reader[1].error && !evicted)))
+        return "an eviction was not counted once";
+    return world->fault;
+}
+
 /* ---- observers: never a torn message, never a wrong count ---- */
 
 static void observed_full(enum tbus_ring_kind kind)
@@ -389,6 +436,23 @@ static void broadcast_publishers_respect_the_gate(void **state)
                          .may_crash = BOTH});
 }
 
+static void who_is_evicted_while_it_reads_is_told_or_has_a_whole_message(void **state)
+{
+    (void)state;
+    weave((weave_case_t){.name = "a publisher that evicts, broadcast",
+                         .prepare = evicting_broadcast,
+                         .actor = {publish_by_policy, read_or_be_told},
+                         .verdict = evicting_verdict,
+                         .may_crash = BOTH});
+    weave((weave_case_t){.name = "a publisher that evicts, broadcast-mp",
+                         .prepare = evicting_broadcast_mp,
+                         .actor = {publish_by_policy, read_or_be_told},
+                         .verdict = evicting_verdict,
+                         .may_crash = BOTH});
+    free(world->reader[1].scratch);
+    world->reader[1].scratch = NULL;
+}
+
 static void an_observer_is_never_shown_a_torn_message(void **state)
 {
     (void)state;
@@ -452,6 +516,7 @@ int main(void)
         cmocka_unit_test(a_publisher_and_a_consumer_meet_on_every_filling),
         cmocka_unit_test(repair_beside_the_living_and_beside_another_repairer),
         cmocka_unit_test(broadcast_publishers_respect_the_gate),
+        cmocka_unit_test(who_is_evicted_while_it_reads_is_told_or_has_a_whole_message),
         cmocka_unit_test(an_observer_is_never_shown_a_torn_message),
         cmocka_unit_test(no_wake_up_is_lost),
         cmocka_unit_test(three_actors_in_random_orders),

@@ -6,6 +6,7 @@
 
 ring_world_t *world;
 uint32_t world_msg_bytes_max;
+enum tbus_policy world_policy;
 
 void must(bool right)
 {
@@ -28,7 +29,8 @@ void world_build(enum tbus_ring_kind kind, uint64_t first_seq)
                              .slot_bytes = 64,
                              .slot_count = SLOTS,
                              .msg_bytes_max = world_msg_bytes_max,
-                             .first_seq = first_seq};
+                             .first_seq = first_seq,
+                             .policy = world_policy};
     world->seen_count = 0;
     world->fault = NULL;
     world->filled = 0;

@@ -50,7 +50,9 @@ typedef struct ring_world {
 extern ring_world_t *world;
 void world_create(void);
 
-extern uint32_t world_msg_bytes_max; /* of the rings that are built from now on; 0: one slot */
+/* Of the rings that are built from now on: */
+extern uint32_t world_msg_bytes_max; /* 0: one slot */
+extern enum tbus_policy world_policy;
 
 void must(bool right);
 
