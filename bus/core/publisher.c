@@ -40,14 +40,14 @@ static void store_tail(tbus_publisher_t *p)
     uint64_t changing = tbus_load_relaxed_u64(&s->tail_version) | 1;
     tbus_store_relaxed_u64(&s->tail_version, changing);
     tbus_fence_release(); /* T1 pairs T2 (observer.c): the odd version is seen before either half changes */
-    tbus_store_release_u64(&s->tail, p->position);
+    tbus_store_release_u64(&s->tail, tbus_publisher_position(p));
     tbus_store_release_u64(&s->tail_seq, p->seq);
     tbus_store_release_u64(&s->tail_version, changing + 1);
 }
 
 static void publish_tail(tbus_publisher_t *p)
 {
-    if (tbus_load_relaxed_u64(&p->ring.shared->tail) != p->position)
+    if (tbus_load_relaxed_u64(&p->ring.shared->tail) != tbus_publisher_position(p))
         store_tail(p);
 }
 
@@ -83,6 +83,15 @@ static void find_end(const tbus_ring_t *ring, uint64_t *out_position, uint64_t *
     *out_seq = seq;
 }
 
+/* The longest message that fits one slot: beyond what the word can tell, its length takes 8 bytes. */
+static uint32_t plain_bytes_max(const tbus_ring_t *ring)
+{
+    uint32_t with_length = ring->payload_bytes - 8;
+    if (with_length > ring->msg_bytes_max)
+        with_length = ring->msg_bytes_max;
+    return with_length > ring->slot_msg_bytes_max ? with_length : ring->slot_msg_bytes_max;
+}
+
 int tbus_publisher_join(const tbus_ring_t *ring, uint32_t owner, tbus_publisher_t *out_publisher,
                         tbus_error_t *err)
 {
@@ -94,37 +103,47 @@ int tbus_publisher_join(const tbus_ring_t *ring, uint32_t owner, tbus_publisher_
         return tbus_fail(err, -EINVAL, "topic '" TBUS_NAME_TEXT "': participant number %u is not in 1..%u",
                          ring->shared->name, owner, TBUS_OWNERS_MAX);
     tbus_publisher_t p = {.ring = *ring, .owner = owner, .fence = !tbus_membarrier_register()};
-    if (ring->several_publishers)
-        p.position = tbus_load_acquire_u64(&ring->shared->tail);
-    else
-        find_end(ring, &p.position, &p.seq);
-    p.room_end = p.position;
-    if (!ring->several_publishers)
+    if (ring->several_publishers) {
+        p.plain_bytes_max = -1;
+        p.room_seq = tbus_load_acquire_u64(&ring->shared->tail);
+    } else {
+        uint64_t position;
+        find_end(ring, &position, &p.seq);
+        p.skew = position - p.seq;
+        p.plain_bytes_max = plain_bytes_max(ring);
+        p.room_seq = p.seq;
+        p.gate = position;
         store_tail(&p);
+    }
     *out_publisher = p;
     return 0;
 }
 
 /* Look for room for `slots` more slots. Room is taken in steps of a sixteenth of the ring, and each step is
  * announced before its first slot is touched: an observer that reads a slot below `announce - slot_count`
- * knows that it may be overwritten. */
+ * knows that it may be overwritten. Subscribers are looked at only when what they were known to leave is used up: as long as nobody reads their
+ * progress, telling it costs them nothing. */
 bool tbus_publisher_refresh(tbus_publisher_t *p, uint64_t slots)
 {
     tbus_ring_shared_t *s = p->ring.shared;
     uint64_t step = p->ring.slot_count / 16;
-    uint64_t want = p->position + (slots > step ? slots : step);
-    if (p->fence)
-        tbus_fence_full(); /* pairs open_gate in place.c: the tail was stored last time, the gate is looked at now */
-    uint64_t end = gate_end(&p->ring, p->position);
-    if ((int64_t)(end - want) > 0)
-        end = want;
+    uint64_t position = tbus_publisher_position(p);
+    uint64_t want = position + (slots > step ? slots : step);
     publish_tail(p);
-    if ((int64_t)(end - (p->position + slots)) < 0) {
+    if ((int64_t)(p->gate - want) < 0) {
+        /* Pairs open_gate in place.c: a subscriber that this look misses starts at the tail that was just stored, or further on. */
+        if (p->fence)
+            tbus_fence_full();
+        tbus_compiler_barrier();
+        p->gate = gate_end(&p->ring, position);
+    }
+    uint64_t end = (int64_t)(p->gate - want) > 0 ? want : p->gate;
+    if ((int64_t)(end - (position + slots)) < 0) {
         p->blocked = true;
         return false;
     }
     p->blocked = false;
-    p->room_end = end;
+    p->room_seq = end - p->skew;
     if ((int64_t)(end - tbus_load_relaxed_u64(&s->announce)) >
         0) /* never back: a predecessor may have died while writing there */
         tbus_store_relaxed_u64(&s->announce, end);
@@ -145,11 +164,12 @@ enum tbus_publish tbus_publish_long(tbus_publisher_t *p, const void *message, si
     assert(bytes <= p->ring.msg_bytes_max);
     uint64_t payload = p->ring.payload_bytes;
     uint64_t slots = slots_of(&p->ring, bytes);
-    if ((int64_t)(p->room_end - (p->position + slots)) < 0 && !tbus_publisher_refresh(p, slots))
+    if ((int64_t)(p->room_seq - (p->seq + slots)) < 0 && !tbus_publisher_refresh(p, slots))
         return TBUS_FULL;
 
     const unsigned char *from = (const unsigned char *)message;
-    tbus_atomic_u64_t *first = tbus_ring_slot(&p->ring, p->position);
+    uint64_t position = tbus_publisher_position(p);
+    tbus_atomic_u64_t *first = tbus_ring_slot(&p->ring, position);
     tbus_store_relaxed_u64(first + 1, bytes);
     size_t here = bytes < payload - 8 ? bytes : payload - 8;
     tbus_words_store(first + 2, from, here);
@@ -157,17 +177,21 @@ enum tbus_publish tbus_publish_long(tbus_publisher_t *p, const void *message, si
         from += here;
         bytes -= here;
         here = bytes < payload ? bytes : payload;
-        tbus_atomic_u64_t *slot = tbus_ring_slot(&p->ring, p->position + i);
+        tbus_atomic_u64_t *slot = tbus_ring_slot(&p->ring, position + i);
         tbus_words_store(slot + 1, from, here);
         tbus_store_release_u64(slot, tbus_slot_word(p->seq, 0, 0, TBUS_SLOT_CONT));
     }
     /* R2 pairs A2 (tbus_peek_slow): the first word is stored last, and with it all slots of the message are
      * there. */
     tbus_store_release_u64(first, tbus_slot_word(p->seq, 0, 0, TBUS_SLOT_LONG));
-    p->position += slots;
     p->seq++;
-    publish_tail(p); /* from here on position and sequence differ by another amount: a late joiner must not
-                        pair old with new */
+    if (slots > 1) {
+        p->skew += slots - 1;
+        p->room_seq -= slots - 1;
+        publish_tail(
+            p); /* from here on position and sequence differ by another amount: a late joiner must not
+                            pair old with new */
+    }
     tbus_publisher_wake(p);
     return TBUS_PUBLISHED;
 }
@@ -204,11 +228,11 @@ static bool claim(tbus_publisher_t *p)
     uint64_t position = tbus_load_acquire_u64(&ring->shared->tail);
     /* Two laps are further than the tail can be behind, unless somebody scribbles: then each slot may claim to be further on, for ever. */
     for (uint64_t turns = 0; turns < 2 * (uint64_t)ring->slot_count; turns++) {
-        if ((int64_t)(p->room_end - position) <= 0) {
+        if ((int64_t)(p->room_seq - position) <= 0) {
             if (p->error)
                 return false;
-            p->room_end = gate_end(ring, position);
-            if ((int64_t)(p->room_end - position) <= 0)
+            p->room_seq = gate_end(ring, position);
+            if ((int64_t)(p->room_seq - position) <= 0)
                 break;
         }
         tbus_atomic_u64_t *slot = tbus_ring_slot(ring, position);
@@ -245,7 +269,7 @@ static bool commit_claim(tbus_publisher_t *p, uint32_t length, enum tbus_slot_st
     if (TBUS_LIKELY(tbus_cas_u64(tbus_ring_slot(&p->ring, p->claimed_at), &expected, word)))
         return true;
     p->error = -TBUS_ESTALE;
-    p->room_end = p->claimed_at;
+    p->room_seq = p->claimed_at;
     return false;
 }
 
@@ -261,6 +285,12 @@ enum tbus_publish tbus_publish_several(tbus_publisher_t *p, const void *message,
     return TBUS_PUBLISHED;
 }
 
+enum tbus_publish tbus_publish_other(tbus_publisher_t *p, const void *message, size_t bytes)
+{
+    return p->ring.several_publishers ? tbus_publish_several(p, message, bytes)
+                                      : tbus_publish_long(p, message, bytes);
+}
+
 /* Take the place of the gating subscriber that is furthest behind, of those that leave no room for `slots` more: whoever made room meanwhile,
  * or is ahead of the tail that we saw, holds nobody up; nor does any follower when it is consumers that have not given back what they took.
  */
@@ -270,7 +300,7 @@ static bool evict_slowest(tbus_publisher_t *p, uint64_t slots)
     int64_t behind_max = (int64_t)(p->ring.slot_count - slots);
     uint64_t slowest_word = 0;
     tbus_ring_sub_t *slowest = NULL;
-    uint64_t tail = p->ring.several_publishers ? tbus_load_acquire_u64(&s->tail) : p->position;
+    uint64_t tail = p->ring.several_publishers ? tbus_load_acquire_u64(&s->tail) : tbus_publisher_position(p);
     for (unsigned i = 0; i < TBUS_RING_SUBS_MAX; i++) {
         tbus_ring_sub_t *sub = &s->subs[i];
         uint64_t word = tbus_place_load(sub);
@@ -319,9 +349,9 @@ void *tbus_claim_try(tbus_publisher_t *p)
         assert(!p->claimed_word);
         return claim(p) ? tbus_ring_slot(&p->ring, p->claimed_at) + 1 : NULL;
     }
-    if (p->position == p->room_end && !tbus_publisher_refresh(p, 1))
+    if (p->seq == p->room_seq && !tbus_publisher_refresh(p, 1))
         return NULL;
-    return tbus_ring_slot(&p->ring, p->position) + 1;
+    return tbus_ring_slot(&p->ring, tbus_publisher_position(p)) + 1;
 }
 
 void tbus_commit(tbus_publisher_t *p, size_t bytes)
@@ -331,9 +361,8 @@ void tbus_commit(tbus_publisher_t *p, size_t bytes)
         commit_claim(p, (uint32_t)bytes, TBUS_SLOT_READY);
     } else {
         /* R1 pairs A1 (tbus_peek), as in tbus_publish_try. */
-        tbus_store_release_u64(tbus_ring_slot(&p->ring, p->position),
+        tbus_store_release_u64(tbus_ring_slot(&p->ring, tbus_publisher_position(p)),
                                tbus_slot_word(p->seq, 0, (uint32_t)bytes, TBUS_SLOT_READY));
-        p->position++;
         p->seq++;
     }
     tbus_publisher_wake(p);
@@ -361,12 +390,13 @@ uint32_t tbus_claim_batch(tbus_publisher_t *p, uint32_t want, void **out_places)
             p->batch_at[count] = p->claimed_at;
             p->claimed_word = 0;
         } else {
-            uint64_t position = p->position + count;
-            if (position == p->room_end && !tbus_publisher_refresh(p, count + 1))
+            if (p->seq + count == p->room_seq && !tbus_publisher_refresh(p, count + 1))
                 break;
-            p->batch_at[count] = position;
+            p->batch_at[count] = tbus_publisher_position(p) + count;
         }
-        out_places[count] = tbus_ring_slot(&p->ring, p->batch_at[count]) + 1;
+        tbus_atomic_u64_t *slot = tbus_ring_slot(&p->ring, p->batch_at[count]);
+        tbus_prefetch_for_write(slot);
+        out_places[count] = slot + 1;
     }
     p->batch_count = count;
     return count;
@@ -382,9 +412,8 @@ void tbus_commit_batch(tbus_publisher_t *p, const uint32_t *bytes)
             commit_claim(p, bytes[i], TBUS_SLOT_READY);
         } else {
             /* R1 pairs A1 (tbus_peek). */
-            tbus_store_release_u64(tbus_ring_slot(&p->ring, p->position),
+            tbus_store_release_u64(tbus_ring_slot(&p->ring, tbus_publisher_position(p)),
                                    tbus_slot_word(p->seq, 0, bytes[i], TBUS_SLOT_READY));
-            p->position++;
             p->seq++;
         }
     }

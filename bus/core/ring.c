@@ -37,8 +37,8 @@ static const char *geometry_fault(uint32_t kind, uint32_t policy, uint32_t slot_
         return "unknown kind of ring";
     if (policy > TBUS_EVICT_SLOWEST)
         return "unknown policy";
-    if (!power_of_two(slot_bytes) || slot_bytes < TBUS_SLOT_BYTES_MIN || slot_bytes > TBUS_SLOT_BYTES_MAX)
-        return "slot_bytes must be a power of two from 64 to 8192";
+    if (slot_bytes % 64 || slot_bytes < TBUS_SLOT_BYTES_MIN || slot_bytes > TBUS_SLOT_BYTES_MAX)
+        return "slot_bytes must be a multiple of 64 from 64 to 8192";
     if (!power_of_two(slot_count) || slot_count < TBUS_SLOT_COUNT_MIN || slot_count > TBUS_SLOT_COUNT_MAX)
         return "slot_count must be a power of two from 16 to 16777216";
     uint32_t payload = slot_bytes - TBUS_SLOT_WORD_BYTES;
@@ -150,7 +150,7 @@ int tbus_ring_join(void *memory, size_t bytes, bool writable, tbus_ring_t *out_r
         .slots = (unsigned char *)memory + TBUS_RING_SLOTS_AT,
         .mask = slot_count - 1,
         .slot_count = slot_count,
-        .slot_shift = (uint32_t)__builtin_ctz(slot_bytes),
+        .slot_bytes = slot_bytes,
         .payload_bytes = slot_bytes - TBUS_SLOT_WORD_BYTES,
         .msg_bytes_max = msg_bytes_max,
         .first_seq = s->first_seq,

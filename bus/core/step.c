@@ -9,12 +9,13 @@
  * are must not matter. */
 static bool waits_for_step(const tbus_loop_t *loop, const tbus_publisher_t *p)
 {
-    uint64_t published =
-        p->ring.several_publishers ? tbus_ring_published(&p->ring) : p->position - p->ring.first_seq;
+    uint64_t end = p->ring.several_publishers ? tbus_load_relaxed_u64(&p->ring.shared->tail)
+                                              : tbus_publisher_position(p);
     for (uint32_t i = loop->step_first; tbus_loop_in_step(loop, i); i++)
         for (uint32_t k = 0; k < loop->stages[i]->subscribers_count; k++) {
             const tbus_subscriber_t *s = loop->stages[i]->subscribers[k];
-            if (s->ring.shared == p->ring.shared && published - s->consumed >= p->ring.slot_count)
+            if (s->ring.shared == p->ring.shared &&
+                (int64_t)(end - tbus_subscriber_position(s)) >= (int64_t)p->ring.slot_count)
                 return true;
         }
     return false;
@@ -59,11 +60,11 @@ int tbus_loop_turns_in_step(tbus_loop_t *loop, enum tbus_command *obeyed, tbus_s
             const tbus_stage_t *stage = loop->stages[first + now.at];
             const tbus_subscriber_t *driving = stage->subscribers[0];
             uint32_t share = (now.at != 0 ? now.led : !now.settling) - now.took;
-            uint64_t before = driving->consumed;
+            uint64_t before = tbus_subscriber_consumed(driving);
             int done = tbus_loop_poll(loop, first + now.at, share);
             if (TBUS_UNLIKELY(done < 0))
                 return done;
-            uint32_t ticks = (uint32_t)(driving->consumed - before);
+            uint32_t ticks = (uint32_t)(tbus_subscriber_consumed(driving) - before);
             work += done;
             now.moved |= (uint32_t)done > ticks;
             if (TBUS_UNLIKELY(stage->pending || (now.at != 0 && ticks < share))) {

@@ -23,7 +23,8 @@ static int make_scratch(const tbus_ring_t *ring, enum tbus_sub_role role, unsign
 {
     bool evictable = ring->policy == TBUS_EVICT_SLOWEST && role != TBUS_CONSUMER;
     *out_scratch = NULL;
-    if (ring->msg_bytes_max <= ring->slot_msg_bytes_max && !evictable)
+    if ((ring->msg_bytes_max <= ring->slot_msg_bytes_max || ring->msg_bytes_max + 8 <= ring->payload_bytes) &&
+        !evictable)
         return 0;
     *out_scratch = (unsigned char *)aligned_alloc(64, ((size_t)ring->msg_bytes_max + 63) & ~(size_t)63);
     return *out_scratch
@@ -38,18 +39,25 @@ static void make_handle(const tbus_ring_t *ring, int place, enum tbus_sub_role r
 {
     const tbus_ring_sub_t *sub = &ring->shared->subs[place];
     uint64_t position = tbus_load_relaxed_u64(&sub->progress);
+    uint64_t seq = tbus_load_relaxed_u64(&sub->first_seq);
+    uint64_t interval = ring->slot_count / 16;
+    bool competing = role == TBUS_CONSUMER;
+    bool evictable = ring->policy == TBUS_EVICT_SLOWEST && !competing;
     *out_subscriber = (tbus_subscriber_t){
         .ring = *ring,
-        .position = position,
-        .seq = tbus_load_relaxed_u64(&sub->first_seq),
+        .seq = seq,
+        .skew = position - seq,
+        .flush_at = seq + interval,
+        .span = competing ? 0 : 1,
+        .plain = !competing && !evictable,
+        .competing = competing,
+        .evictable = evictable,
+        .fence = !tbus_membarrier_register(),
         .published = position,
-        .interval = ring->slot_count / 16,
-        .consumed = tbus_load_relaxed_u64(&sub->consumed),
+        .interval = interval,
+        .uncounted = seq - tbus_load_relaxed_u64(&sub->consumed),
         .index = (uint32_t)place,
         .owner = owner,
-        .competing = role == TBUS_CONSUMER,
-        .fence = !tbus_membarrier_register(),
-        .evictable = ring->policy == TBUS_EVICT_SLOWEST && role != TBUS_CONSUMER,
         .scratch = scratch,
     };
 }
@@ -149,14 +157,17 @@ void tbus_subscriber_flush(tbus_subscriber_t *s)
     tbus_ring_sub_t *sub = &s->ring.shared->subs[s->index];
     if (TBUS_UNLIKELY(!is_ours(s)))
         return;
-    if (tbus_load_relaxed_u64(&sub->consumed) != s->consumed)
-        tbus_store_relaxed_u64(&sub->consumed, s->consumed);
-    if (s->published == s->position || s->competing)
+    uint64_t consumed = tbus_subscriber_consumed(s);
+    if (tbus_load_relaxed_u64(&sub->consumed) != consumed)
+        tbus_store_relaxed_u64(&sub->consumed, consumed);
+    uint64_t position = tbus_subscriber_position(s);
+    s->flush_at = s->seq + s->interval;
+    if (s->published == position || s->competing)
         return;
-    s->published = s->position;
+    s->published = position;
     /* G3 pairs G4 (gate in publisher.c): our reads of the payload are over before the publisher learns of it.
      */
-    tbus_store_release_u64(&sub->progress, s->position);
+    tbus_store_release_u64(&sub->progress, position);
     wake_publishers(s);
 }
 
@@ -170,30 +181,34 @@ static const void *corrupt(tbus_subscriber_t *s)
 static void skip_tomb(tbus_subscriber_t *s)
 {
     tbus_add_own_u64(&s->ring.shared->subs[s->index].tombs, 1);
-    s->position++;
     s->seq++;
+    s->uncounted++;
 }
 
-/* A2 pairs R2 (tbus_publish_long): the first word was acquired by the caller; all slots of the message are
- * there. */
-static const void *assemble(tbus_subscriber_t *s, size_t *out_bytes)
+/* A2 pairs R2 (tbus_publish_long): the first word was acquired by the caller; all slots of the message are there. */
+static const void *peek_long(tbus_subscriber_t *s, size_t *out_bytes)
 {
     const tbus_ring_t *ring = &s->ring;
     uint64_t payload = ring->payload_bytes;
-    tbus_atomic_u64_t *slot = tbus_ring_slot(ring, s->position);
+    uint64_t position = tbus_subscriber_position(s);
+    tbus_atomic_u64_t *slot = tbus_ring_slot(ring, position);
     uint64_t bytes = tbus_load_relaxed_u64(slot + 1);
-    if (!s->scratch || bytes > ring->msg_bytes_max)
+    if (bytes > ring->msg_bytes_max)
         return corrupt(s);
-    size_t here = bytes < payload - 8 ? bytes : payload - 8;
+    *out_bytes = bytes;
+    if (bytes <= payload - 8)
+        return slot + 2; /* only its length did not fit the word */
+    if (!s->scratch)
+        return corrupt(s);
+    size_t here = payload - 8;
     tbus_words_load(s->scratch, slot + 2, here);
     uint32_t span = 1;
     for (size_t done = here; done < bytes; done += here, span++) {
-        slot = tbus_ring_slot(ring, s->position + span);
+        slot = tbus_ring_slot(ring, position + span);
         here = bytes - done < payload ? bytes - done : payload;
         tbus_words_load(s->scratch + done, slot + 1, here);
     }
     s->span = span;
-    *out_bytes = bytes;
     return s->scratch;
 }
 
@@ -219,21 +234,20 @@ const void *tbus_peek_slow(tbus_subscriber_t *s, uint64_t word, size_t *out_byte
         } else if (state == TBUS_SLOT_READY) {
             goto one_slot;
         } else if (state == TBUS_SLOT_LONG) {
-            return assemble(s, out_bytes);
+            return peek_long(s, out_bytes);
         } else if (state == TBUS_SLOT_TOMB) {
             skip_tomb(s);
         } else {
             return corrupt(s);
         }
-        word = tbus_load_acquire_u64(tbus_ring_slot(&s->ring, s->position)); /* A1 */
+        word = tbus_load_acquire_u64(tbus_ring_slot(&s->ring, tbus_subscriber_position(s))); /* A1 */
     }
     return corrupt(s);
 one_slot:
     if (tbus_slot_length(word) > s->ring.slot_msg_bytes_max)
         return corrupt(s);
-    s->span = 1;
     *out_bytes = tbus_slot_length(word);
-    return tbus_ring_slot(&s->ring, s->position) + 1;
+    return tbus_ring_slot(&s->ring, tbus_subscriber_position(s)) + 1;
 }
 
 static bool evicted(const tbus_subscriber_t *s)
@@ -247,7 +261,7 @@ const void *tbus_peek_copy(tbus_subscriber_t *s, size_t *out_bytes)
 {
     const void *message = NULL;
     if (!s->error && !evicted(s)) {
-        uint64_t word = tbus_load_acquire_u64(tbus_ring_slot(&s->ring, s->position)); /* A1 */
+        uint64_t word = tbus_load_acquire_u64(tbus_ring_slot(&s->ring, tbus_subscriber_position(s))); /* A1 */
         message = tbus_peek_slow(s, word, out_bytes);
         if (message && message != s->scratch)
             tbus_words_load(s->scratch, message, *out_bytes);
@@ -274,7 +288,7 @@ const void *tbus_take(tbus_subscriber_t *s, size_t *out_bytes)
     tbus_ring_t *ring = &s->ring;
     if (s->taken_word) { /* still in hand */
         *out_bytes = tbus_slot_length(s->taken_word);
-        return tbus_ring_slot(ring, s->position) + 1;
+        return tbus_ring_slot(ring, s->seq) + 1;
     }
     uint64_t position = tbus_load_acquire_u64(&ring->shared->head);
     /* Bounded: within one lap of the hint there is a slot that is ready, or one that is not yet. */
@@ -293,7 +307,7 @@ const void *tbus_take(tbus_subscriber_t *s, size_t *out_bytes)
                 continue;
             advance_head(ring->shared, position + 1);
             s->taken_word = mine;
-            s->position = position;
+            s->uncounted += position - s->seq;
             s->seq = position;
             *out_bytes = tbus_slot_length(mine);
             return slot + 1;
@@ -315,11 +329,31 @@ void tbus_release(tbus_subscriber_t *s)
     assert(s->taken_word);
     uint64_t expected = s->taken_word;
     uint64_t word =
-        tbus_slot_word(s->position + s->ring.slot_count, 0, tbus_slot_length(expected), TBUS_SLOT_FREE);
+        tbus_slot_word(s->seq + s->ring.slot_count, 0, tbus_slot_length(expected), TBUS_SLOT_FREE);
     s->taken_word = 0;
     /* CAS: had we been declared dead, the repairer freed it. R4 pairs the claimer's acquire: our reads are
      * over before it writes. */
-    if (TBUS_UNLIKELY(!tbus_cas_u64(tbus_ring_slot(&s->ring, s->position), &expected, word)))
+    if (TBUS_UNLIKELY(!tbus_cas_u64(tbus_ring_slot(&s->ring, s->seq), &expected, word)))
         s->error = -TBUS_ESTALE;
+    s->seq++;
     wake_publishers(s);
+}
+
+const void *tbus_peek_other(tbus_subscriber_t *s, size_t *out_bytes)
+{
+    return s->competing ? tbus_take(s, out_bytes) : tbus_peek_copy(s, out_bytes);
+}
+
+void tbus_advance_other(tbus_subscriber_t *s)
+{
+    if (s->competing) {
+        tbus_release(s);
+        return;
+    }
+    s->seq++;
+    s->skew += s->span - 1;
+    s->flush_at -= s->span - 1;
+    s->span = 1;
+    if ((int64_t)(s->seq - s->flush_at) >= 0)
+        tbus_subscriber_flush(s);
 }

@@ -148,7 +148,8 @@ static bool in_the_way(const tbus_waiter_t *w)
         const tbus_subscriber_t *s = w->subscribers[i];
         if (!s->ring.several_publishers)
             continue;
-        uint64_t at = s->competing ? tbus_load_relaxed_u64(&s->ring.shared->head) : s->position;
+        uint64_t at =
+            s->competing ? tbus_load_relaxed_u64(&s->ring.shared->head) : tbus_subscriber_position(s);
         uint64_t word = tbus_load_relaxed_u64(tbus_ring_slot(&s->ring, at));
         enum tbus_slot_state state = tbus_slot_state(word);
         if (tbus_slot_ahead(word, at) == 0 && (state == TBUS_SLOT_CLAIMED || state == TBUS_SLOT_TAKEN))

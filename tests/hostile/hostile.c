@@ -359,8 +359,8 @@ static void join_again(void)
     count_refusal(code < 0);
     if (code < 0)
         return;
-    if (TBUS_RING_SLOTS_AT + ((size_t)ring.slot_count << ring.slot_shift) > footprint ||
-        ring.mask != ring.slot_count - 1 || ring.payload_bytes + 8 != 1u << ring.slot_shift)
+    if (TBUS_RING_SLOTS_AT + ring.slot_count * ring.slot_bytes > footprint ||
+        ring.mask != ring.slot_count - 1 || ring.payload_bytes + 8 != ring.slot_bytes)
         fault("a geometry was believed that does not fit");
     tbus_observer_t o;
     tbus_observer_join(&ring, next() & 1 ? TBUS_FROM_OLDEST : TBUS_FROM_NOW, &o, &err);

@@ -101,10 +101,18 @@ end_quiet:
 #define GATE_END(position) ((position) + SLOTS)
 #endif
 
+/* How far tbus_publisher_refresh() would like to go; and its look at the gate. */
+#define WANT (position + (slots > STEP -> slots : STEP))
+#define LOOK_AT_GATE \
+	if \
+	:: gate < WANT -> gate = GATE_END(position) \
+	:: else \
+	fi
+
 /* --- bus/core/publisher.c, and tbus_publish_try of publisher.h --- */
 proctype publisher()
 {
-	byte position, seq, room_end, slots;
+	byte position, seq, room_end, gate, slots;
 	byte tail, version, announce; /* what is in memory of these: nobody else writes them */
 	byte i, newest;
 	bool blocked;
@@ -133,7 +141,7 @@ tbus_publisher_join: /* find_end(): one step, since nothing moves while no publi
 	od;
 #endif
 	newest = 0; i = 0;
-	room_end = position;
+	room_end = position; gate = position;
 	version = memory[TAIL_VERSION] | 1
 	};
 join_store_tail_version: /* store_tail() */
@@ -173,14 +181,10 @@ next_message:
 	:: room_end >= position + slots -> goto write
 	:: else
 	fi };
-tbus_publisher_refresh: /* G4 tbus_load_acquire_u64(&sub->progress) */
-	if
-	:: atomic {
-		room_end = GATE_END(position);
-		room_end = (room_end > position + (slots > STEP -> slots : STEP) -> position + (slots > STEP -> slots : STEP) : room_end);
-		blocked = room_end < position + slots }
-	:: DIES
-	fi;
+	/* tbus_publisher_refresh(): the tail first, then the gate, and that only when what it was known to leave is used up */
+#ifdef MUTATE_GATE_BEFORE_TAIL
+	LOOK_AT_GATE;
+#endif
 tbus_publisher_flush: /* publish_tail() */
 	if
 	:: tail == position -> goto tail_published
@@ -210,7 +214,20 @@ tail_published:
 	if
 	:: seq == FIRST + MESSAGES -> goto done
 	:: seq != FIRST + MESSAGES && slots == 0 -> goto next_message /* after a long message */
-	:: seq != FIRST + MESSAGES && slots != 0 && blocked -> goto full_gate
+	:: else
+	fi;
+tbus_publisher_refresh: /* G4 tbus_load_acquire_u64(&sub->progress) */
+	if
+	:: atomic {
+#ifndef MUTATE_GATE_BEFORE_TAIL
+		LOOK_AT_GATE;
+#endif
+		room_end = (gate > WANT -> WANT : gate);
+		blocked = room_end < position + slots }
+	:: DIES
+	fi;
+	if
+	:: blocked -> goto full_gate
 	:: else
 	fi;
 store_announce: /* N1 tbus_store_relaxed_u64(&s->announce), never back */
@@ -305,7 +322,7 @@ full_gate: /* TBUS_FULL */
 dies: /* Death is proven after everything that was stored is in memory; another publisher joins. */
 	atomic {
 	DRAINED ->
-	position = 0; seq = 0; room_end = 0; slots = 0; tail = 0; version = 0; announce = 0; blocked = false;
+	position = 0; seq = 0; room_end = 0; gate = 0; slots = 0; tail = 0; version = 0; announce = 0; blocked = false;
 	gone = true };
 	atomic { gone = false; goto tbus_publisher_join }
 done:

@@ -144,7 +144,7 @@ instance holds large broadcast_mp MESSAGES=2 SUBSCRIBERS=1 LATE
 
 # --- broadcast with one publisher: announcements, long messages, observers, a successor ---
 instance holds small broadcast OBSERVER=0 CRASHES=2 TSO=3
-instance holds small broadcast OBSERVER=0 LATE
+instance holds small broadcast OBSERVER=0 LATE MESSAGES=8
 instance holds small broadcast OBSERVER=0 LONG=1 SLOTS=8 MESSAGES=4 CRASHES=1
 instance holds medium broadcast SUBSCRIBER=0 CRASHES=1
 instance holds extra broadcast SUBSCRIBER=0 TSO=2
@@ -200,6 +200,7 @@ instance caught small broadcast MUTATE_IGNORE_GATE
 instance caught small broadcast MUTATE_PROGRESS_EARLY
 instance caught small broadcast CRASHES=1 MUTATE_JOIN_AT_TAIL
 instance caught extra broadcast OBSERVER=0 LATE MUTATE_JOIN_ONE_LOOK
+instance caught small broadcast OBSERVER=0 LATE MESSAGES=8 MUTATE_GATE_BEFORE_TAIL
 instance caught small broadcast SUBSCRIBER=0 MUTATE_ANNOUNCE_LATE
 instance caught extra broadcast SUBSCRIBER=0 MUTATE_NO_SECOND_LOOK
 instance caught small broadcast SUBSCRIBER=0 MUTATE_NO_TAIL_VERSION

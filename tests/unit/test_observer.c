@@ -51,7 +51,7 @@ static void an_observer_never_goes_back_behind_where_it_was(void **state)
             /* Killed between the two halves: the position is new, the sequence still old. */
             tbus_store_relaxed_u64(&ring.shared->tail_version,
                                    tbus_load_relaxed_u64(&ring.shared->tail_version) | 1);
-            tbus_store_relaxed_u64(&ring.shared->tail, p.position);
+            tbus_store_relaxed_u64(&ring.shared->tail, tbus_publisher_position(&p));
             tbus_store_relaxed_u64(&ring.shared->tail_seq, seq_before);
 
             tbus_observer_t o;

@@ -91,7 +91,7 @@ static int actor_poll(tbus_stage_t *stage, uint32_t ticks_max)
         put_out(a);
         tbus_advance(&a->md);
     }
-    if (a->number == STAGES - 1 && a->md.consumed == a->world->last && !a->owed)
+    if (a->number == STAGES - 1 && tbus_subscriber_consumed(&a->md) == a->world->last && !a->owed)
         for (uint32_t owner = 1; owner <= STAGES; owner++)
             tbus_store_release_u32(&tbus_participant(&a->world->bus, owner)->command, TBUS_CMD_STOP);
     return work;

@@ -133,6 +133,19 @@ static inline void tbus_pause(void)
 #endif
 }
 
+static inline void tbus_prefetch_for_write(const void *line)
+{
+#if defined(                                                                                                 \
+    __x86_64__) /* __builtin_prefetch asks for a line that may be written only where the build is told that there is such a thing */
+    __asm__ __volatile__("prefetchw %0" ::"m"(*(const char *)line));
+#else
+    __builtin_prefetch(line, 1, 3);
+#endif
+}
+
+/* The few functions that a message passes through: out of line, a copy of known size becomes a loop. */
+#define TBUS_HOT static inline __attribute__((always_inline))
+
 #define TBUS_LIKELY(x)   __builtin_expect(!!(x), 1)
 #define TBUS_UNLIKELY(x) __builtin_expect(!!(x), 0)
 

@@ -19,7 +19,7 @@ static inline bool tbus_glance(const tbus_subscriber_t *s)
 {
     if (TBUS_UNLIKELY(s->evictable || s->taken_word != 0))
         return true;
-    uint64_t at = s->position;
+    uint64_t at = tbus_subscriber_position(s);
     uint64_t seq = s->seq;
     if (s->competing)
         at = seq = tbus_load_relaxed_u64(&s->ring.shared->head);
@@ -35,7 +35,7 @@ static inline const void *tbus_peek_ahead(const tbus_subscriber_t *s, uint32_t d
 {
     if (TBUS_UNLIKELY(s->competing || s->evictable))
         return NULL;
-    tbus_atomic_u64_t *slot = tbus_ring_slot(&s->ring, s->position + distance);
+    tbus_atomic_u64_t *slot = tbus_ring_slot(&s->ring, tbus_subscriber_position(s) + distance);
     uint64_t word = tbus_load_acquire_u64(slot); /* A1 pairs R1, as in tbus_peek */
     uint32_t bytes = tbus_slot_length(word);
     if (tbus_slot_ahead(word, s->seq + distance) != 0 || tbus_slot_state(word) != TBUS_SLOT_READY ||
@@ -48,7 +48,7 @@ static inline const void *tbus_peek_ahead(const tbus_subscriber_t *s, uint32_t d
 /* Have the line of the slot that lies `distance` slots behind the next one fetched. Its publisher wrote it on another CPU. */
 static inline void tbus_fetch_ahead(const tbus_subscriber_t *s, uint32_t distance)
 {
-    __builtin_prefetch(tbus_ring_slot(&s->ring, s->position + distance), 0, 3);
+    __builtin_prefetch(tbus_ring_slot(&s->ring, tbus_subscriber_position(s) + distance), 0, 3);
 }
 
 #ifdef __cplusplus

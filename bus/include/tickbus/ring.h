@@ -65,7 +65,7 @@ enum tbus_policy {
 typedef struct tbus_ring_spec {
     char name[TBUS_NAME_MAX];
     enum tbus_ring_kind kind;
-    uint32_t slot_bytes;    /* a power of two, 64..8192, the 8-byte slot word included */
+    uint32_t slot_bytes;    /* whole cache lines: a multiple of 64, 64..8192, the 8-byte slot word included */
     uint32_t slot_count;    /* a power of two, 16..2^24 */
     uint32_t msg_bytes_max; /* longest message; 0: what fits one slot. More than a slot: single-publisher
                                kinds only, at most a quarter of the ring */
@@ -158,7 +158,7 @@ typedef struct tbus_ring {
     unsigned char *slots;
     uint64_t mask; /* slot_count - 1 */
     uint32_t slot_count;
-    uint32_t slot_shift;    /* log2 of slot_bytes */
+    uint64_t slot_bytes;
     uint32_t payload_bytes; /* slot_bytes - 8 */
     uint32_t msg_bytes_max;
     uint64_t first_seq;
@@ -224,7 +224,8 @@ static inline bool tbus_name_fits(const char *name)
 
 static inline tbus_atomic_u64_t *tbus_ring_slot(const tbus_ring_t *ring, uint64_t position)
 {
-    return (tbus_atomic_u64_t *)(void *)(ring->slots + ((position & ring->mask) << ring->slot_shift));
+    void *slot = ring->slots + (position & ring->mask) * ring->slot_bytes;
+    return (tbus_atomic_u64_t *)__builtin_assume_aligned(slot, 64);
 }
 
 #ifdef __cplusplus

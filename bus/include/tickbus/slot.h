@@ -76,21 +76,62 @@ static inline int64_t tbus_slot_ahead(uint64_t word, uint64_t seq)
 
 /* Payloads move as relaxed 8-byte words: an observer may read a slot while it is overwritten, finds out
  * afterwards and throws the copy away; with words that is no data race. Both buffers are 8-byte aligned on
- * the shared side; `bytes` may be any number, and the shared side is touched in whole words. */
-static inline void tbus_words_store(void *shared, const void *from, size_t bytes)
+ * the shared side; `bytes` may be any number, and the shared side is touched in whole words.
+ *
+ * Where the build allows it words are stored in pairs: a line takes four stores instead of seven, so that more lines are on their way at a
+ * time (one to one, 105 -> 150 M messages/s). Either half of an aligned pair is an access of its own, or both are one: never less than a
+ * word, on x86-64 as on aarch64. The first 64 bytes are read one by one, through registers: they have often just been written, and a wide
+ * load of what is still on its way in small stores waits until those are done. */
+#if !TBUS_TSAN && !defined(TBUS_HOOKS) && (defined(__x86_64__) || defined(__aarch64__))
+#define TBUS_WORD_PAIRS 1
+typedef uint64_t tbus_word_pair_t __attribute__((vector_size(16), may_alias));
+TBUS_HOT void tbus_word_pair_store(tbus_atomic_u64_t *to, const unsigned char *from)
+{
+    uint64_t low, high;
+    memcpy(&low, from, 8);
+    memcpy(&high, from + 8, 8);
+    __asm__("" : "+r"(low), "+r"(high));
+    tbus_word_pair_t pair = {low, high};
+    *(volatile tbus_word_pair_t *)(void *)to = pair;
+}
+/* What is no longer fresh, probably. */
+TBUS_HOT void tbus_word_pair_copy(tbus_atomic_u64_t *to, const unsigned char *from)
+{
+    tbus_word_pair_t pair;
+    memcpy(&pair, from, 16);
+    *(volatile tbus_word_pair_t *)(void *)to = pair;
+}
+#else
+#define TBUS_WORD_PAIRS 0
+#endif
+
+TBUS_HOT void tbus_word_store(tbus_atomic_u64_t *to, const unsigned char *from, size_t bytes)
+{
+    uint64_t word = 0;
+    memcpy(&word, from, bytes);
+    tbus_store_relaxed_u64(to, word);
+}
+TBUS_HOT void tbus_words_store(void *shared, const void *from, size_t bytes)
 {
     tbus_atomic_u64_t *to = (tbus_atomic_u64_t *)shared;
     const unsigned char *src = (const unsigned char *)from;
-    for (; bytes >= 8; bytes -= 8, src += 8, to++) {
-        uint64_t word;
-        memcpy(&word, src, 8);
-        tbus_store_relaxed_u64(to, word);
+    size_t words = bytes / 8;
+#if TBUS_WORD_PAIRS
+    if (((uintptr_t)to & 8) && words) {
+        tbus_word_store(to, src, 8);
+        words--, to++, src += 8;
     }
-    if (bytes) {
-        uint64_t word = 0;
-        memcpy(&word, src, bytes);
-        tbus_store_relaxed_u64(to, word);
-    }
+#pragma GCC unroll 4
+    for (unsigned i = 0; i < 4 && words >= 2; i++, words -= 2, to += 2, src += 16)
+        tbus_word_pair_store(to, src);
+#pragma GCC unroll 8
+    for (; words >= 2; words -= 2, to += 2, src += 16)
+        tbus_word_pair_copy(to, src);
+#endif
+    for (; words; words--, to++, src += 8)
+        tbus_word_store(to, src, 8);
+    if (bytes % 8)
+        tbus_word_store(to, src, bytes % 8);
 }
 static inline void tbus_words_load(void *into, const void *shared, size_t bytes)
 {

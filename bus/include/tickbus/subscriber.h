@@ -19,22 +19,28 @@ extern "C" {
 
 typedef struct tbus_subscriber {
     tbus_ring_t ring;
-    uint64_t position;   /* next slot */
-    uint64_t seq;        /* sequence of the next message, or of the one in hand between peek and advance */
-    uint64_t published;  /* progress as last published */
-    uint64_t interval;   /* publish progress every so many slots */
-    uint64_t consumed;   /* messages taken */
-    uint64_t taken_word; /* consumer: the word of the message in hand, 0: none */
-    uint32_t span;       /* slots of the message in hand */
-    uint32_t index;      /* place in ring.shared->subs */
-    uint32_t owner;
+    /* What changes with every message is one word: its neighbours stay as they are until progress is told, or a message took more than a
+     * slot. */
+    uint64_t seq;      /* sequence of the next message, or of the one in hand between peek and advance */
+    uint64_t skew;     /* its position less its sequence; 0 where there are no long messages */
+    uint64_t flush_at; /* sequence at which progress is told next */
+    uint32_t span; /* slots of the message in hand; a consumer's is 0: what it has in hand is in taken_word */
+    bool plain;    /* neither competing nor evictable: messages are read where they are, and that is all */
     bool competing;
     bool evictable; /* TBUS_EVICT_SLOWEST: messages are copied out and the place checked, as nobody waits for
                        us for sure */
     bool fence;     /* as in tbus_publisher_t */
     int error; /* 0; or -TBUS_ECORRUPT once the ring held what no correct publisher writes, -TBUS_EEVICTED, -TBUS_ESTALE (we were declared
                   dead, what was in hand is in doubt): peek is NULL from then on */
-    unsigned char *scratch; /* LONG messages are put together here; NULL when the ring has none. Owned */
+    uint64_t published; /* progress as last told */
+    uint64_t interval;  /* tell progress every so many slots */
+    uint64_t
+        uncounted; /* sequences so far that were no message for us: before we came, tombs; a consumer: another's */
+    uint64_t taken_word; /* consumer: the word of the message in hand, 0: none */
+    uint32_t index;      /* place in ring.shared->subs */
+    uint32_t owner;
+    unsigned char
+        *scratch; /* messages of several slots are put together here; NULL when the ring has none. Owned */
 } tbus_subscriber_t;
 
 /* Take the place that was reserved under `name`. -TBUS_ENOTFOUND, -TBUS_EEXISTS (taken already), -TBUS_EEVICTED (came too late for an
@@ -55,10 +61,10 @@ void tbus_subscriber_leave(tbus_subscriber_t *s);
 
 /* The next message, 8-byte aligned, or NULL when there is none. It stays valid, and peek returns the same
  * one, until advance. `s->seq` is its sequence. Never waits, never enters the kernel. */
-static inline const void *tbus_peek(tbus_subscriber_t *s, size_t *out_bytes);
+TBUS_HOT const void *tbus_peek(tbus_subscriber_t *s, size_t *out_bytes);
 
 /* Done with the message that peek returned (asserted in debug builds: there is one). */
-static inline void tbus_advance(tbus_subscriber_t *s);
+TBUS_HOT void tbus_advance(tbus_subscriber_t *s);
 
 /* Publish progress and counts now. Call when idle: without it publishers learn of progress every
  * slot_count/16 messages. */
@@ -72,39 +78,48 @@ static inline uint32_t tbus_poll(tbus_subscriber_t *s, tbus_handler_t handle, vo
 /* --- inline hot path; the rest is in bus/core/subscriber.c --- */
 
 const void *tbus_peek_slow(tbus_subscriber_t *s, uint64_t word, size_t *out_bytes);
+const void *tbus_peek_other(tbus_subscriber_t *s, size_t *out_bytes);
 const void *tbus_peek_copy(tbus_subscriber_t *s, size_t *out_bytes);
 const void *tbus_take(tbus_subscriber_t *s, size_t *out_bytes);
 void tbus_release(tbus_subscriber_t *s);
+void tbus_advance_other(tbus_subscriber_t *s);
 
-static inline const void *tbus_peek(tbus_subscriber_t *s, size_t *out_bytes)
+/* Where the next message is looked for. */
+static inline uint64_t tbus_subscriber_position(const tbus_subscriber_t *s)
 {
-    if (TBUS_UNLIKELY(s->competing))
-        return tbus_take(s, out_bytes);
-    if (TBUS_UNLIKELY(s->evictable))
-        return tbus_peek_copy(s, out_bytes);
-    tbus_atomic_u64_t *slot = tbus_ring_slot(&s->ring, s->position);
+    return s->seq + s->skew;
+}
+/* Messages taken; those before a late comer count as taken. */
+static inline uint64_t tbus_subscriber_consumed(const tbus_subscriber_t *s)
+{
+    return s->seq - s->uncounted;
+}
+
+TBUS_HOT const void *tbus_peek(tbus_subscriber_t *s, size_t *out_bytes)
+{
+    if (TBUS_UNLIKELY(!s->plain))
+        return tbus_peek_other(s, out_bytes);
+    uint64_t seq = s->seq;
+    tbus_atomic_u64_t *slot = tbus_ring_slot(&s->ring, seq + s->skew);
     /* A1 pairs R1 (tbus_publish_try): else the payload may be read from before its message. */
     uint64_t word = tbus_load_acquire_u64(slot);
-    if (TBUS_UNLIKELY(tbus_slot_ahead(word, s->seq) != 0 || tbus_slot_state(word) != TBUS_SLOT_READY))
-        return tbus_peek_slow(s, word, out_bytes);
     uint32_t bytes = tbus_slot_length(word);
-    if (TBUS_UNLIKELY(bytes > s->ring.slot_msg_bytes_max))
+    if (TBUS_UNLIKELY(word != tbus_slot_word(seq, 0, bytes, TBUS_SLOT_READY) ||
+                      bytes > s->ring.slot_msg_bytes_max))
         return tbus_peek_slow(s, word, out_bytes);
-    s->span = 1;
     *out_bytes = bytes;
     return slot + 1;
 }
 
-static inline void tbus_advance(tbus_subscriber_t *s)
+TBUS_HOT void tbus_advance(tbus_subscriber_t *s)
 {
-    s->consumed++;
-    if (TBUS_UNLIKELY(s->competing)) {
-        tbus_release(s);
+    if (TBUS_UNLIKELY(s->span != 1)) {
+        tbus_advance_other(s);
         return;
     }
-    s->position += s->span;
-    s->seq++;
-    if (TBUS_UNLIKELY(s->position - s->published >= s->interval))
+    uint64_t seq = s->seq + 1;
+    s->seq = seq;
+    if (TBUS_UNLIKELY((int64_t)(seq - s->flush_at) >= 0))
         tbus_subscriber_flush(s);
 }
 
