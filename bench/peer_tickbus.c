@@ -51,8 +51,7 @@ static void *open_rings(contest_trial_t *t)
     tbus_ring_spec_t spec = {
         .name = "bench", .kind = kinds[t->kind], .slot_bytes = 64, .slot_count = t->slots, .first_seq = 1};
     /* A slot has its word, and where the length does not fit that, the length. */
-    while (spec.slot_bytes < t->bytes + (t->bytes > TBUS_SLOT_LENGTH_MAX ? 16 : 8))
-        spec.slot_bytes *= 2;
+    spec.slot_bytes = (t->bytes + (t->bytes > TBUS_SLOT_LENGTH_MAX ? 16 : 8) + 63) / 64 * 64;
     if (t->bytes > TBUS_SLOT_LENGTH_MAX)
         spec.msg_bytes_max = t->bytes;
     bool both_ways = t->task == CONTEST_ROUND_TRIP;
@@ -122,7 +121,7 @@ CONTEST_INLINE bool put_burst(void *context, const void *message, size_t bytes)
     tick_side_t *side = context;
     if (!side->claimed && !(side->claimed = tbus_claim_batch(&side->publisher, CONTEST_BURST, side->places)))
         return false;
-    memcpy(side->places[side->filled], message, bytes);
+    tbus_words_store(side->places[side->filled], message, bytes);
     side->lengths[side->filled++] = (uint32_t)bytes;
     if (side->filled == side->claimed) {
         tbus_commit_batch(&side->publisher, side->lengths);
