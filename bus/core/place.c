@@ -41,6 +41,19 @@ static bool is_taken(const tbus_ring_t *ring, const char *name)
     return false;
 }
 
+/* Whom the messages are for, where that can be one only: somebody else, if there is one. Of two that come at the same time both may find
+ * the other. */
+static const tbus_ring_sub_t *find_other_subscriber(const tbus_ring_t *ring, const tbus_ring_sub_t *mine)
+{
+    for (unsigned i = 0; i < TBUS_RING_SUBS_MAX; i++) {
+        const tbus_ring_sub_t *place = &ring->shared->subs[i];
+        if (place != mine && tbus_place_load(place) != tbus_place_word(TBUS_SUB_VACANT, NOBODY) &&
+            tbus_load_relaxed_u32(&place->role) == TBUS_SUBSCRIBER)
+            return place;
+    }
+    return NULL;
+}
+
 /* The end of the ring, for a place from which nothing may be missing. */
 static bool find_end(const tbus_ring_t *ring, uint64_t *out_position, uint64_t *out_seq)
 {
@@ -108,6 +121,17 @@ int tbus_place_open(const tbus_ring_t *ring, const char *name, enum tbus_sub_rol
     memcpy(padded, name, strlen(name));
     tbus_words_store(place->name, padded, sizeof padded);
     tbus_store_relaxed_u32(&place->role, role);
+    tbus_fence_full(); /* of two that come at the same time at least one sees the other */
+    const tbus_ring_sub_t *other = NULL;
+    if (role == TBUS_SUBSCRIBER && (ring->kind == TBUS_SPSC || ring->kind == TBUS_MPSC))
+        other = find_other_subscriber(ring, place);
+    if (other) {
+        tbus_place_leave(place, holder);
+        return tbus_fail(err, -TBUS_EKIND,
+                         "topic '" TBUS_NAME_TEXT "' is %s and has its one subscriber, '" TBUS_NAME_TEXT
+                         "': '%s' can follow it only",
+                         topic, tbus_ring_kind_name(ring->kind), other->name, name);
+    }
     if (!open_gate(ring, place, state, holder)) {
         tbus_place_leave(place, holder);
         return tbus_fail(err, -EAGAIN,

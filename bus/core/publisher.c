@@ -140,6 +140,7 @@ bool tbus_publisher_refresh(tbus_publisher_t *p, uint64_t slots)
     uint64_t end = (int64_t)(p->gate - want) > 0 ? want : p->gate;
     if ((int64_t)(end - (position + slots)) < 0) {
         p->blocked = true;
+        p->slots_wanted = (uint32_t)slots;
         return false;
     }
     p->blocked = false;

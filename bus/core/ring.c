@@ -10,7 +10,7 @@ static bool power_of_two(uint32_t n)
 
 static bool several_publishers(enum tbus_ring_kind kind)
 {
-    return kind == TBUS_BROADCAST_MP || kind == TBUS_MPMC;
+    return kind == TBUS_BROADCAST_MP || kind == TBUS_MPMC || kind == TBUS_MPSC;
 }
 
 const char *tbus_ring_kind_name(enum tbus_ring_kind kind)
@@ -24,6 +24,8 @@ const char *tbus_ring_kind_name(enum tbus_ring_kind kind)
         return "broadcast-mp";
     case TBUS_MPMC:
         return "mpmc";
+    case TBUS_MPSC:
+        return "mpsc";
     }
     return "?";
 }
@@ -33,7 +35,7 @@ const char *tbus_ring_kind_name(enum tbus_ring_kind kind)
 static const char *geometry_fault(uint32_t kind, uint32_t policy, uint32_t slot_bytes, uint32_t slot_count,
                                   uint32_t msg_bytes_max)
 {
-    if (kind < TBUS_SPSC || kind > TBUS_MPMC)
+    if (kind < TBUS_SPSC || kind > TBUS_MPSC)
         return "unknown kind of ring";
     if (policy > TBUS_EVICT_SLOWEST)
         return "unknown policy";

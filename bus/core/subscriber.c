@@ -81,8 +81,9 @@ int tbus_subscriber_join(const tbus_ring_t *ring, const char *name, uint32_t own
                          "topic '" TBUS_NAME_TEXT "' has no place reserved for subscriber '%s'", topic, name);
     tbus_ring_sub_t *sub = &ring->shared->subs[place];
     unsigned char *scratch;
-    enum tbus_sub_role role =
-        tbus_load_relaxed_u32(&sub->role) == TBUS_CONSUMER ? TBUS_CONSUMER : TBUS_SUBSCRIBER;
+    enum tbus_sub_role role = tbus_load_relaxed_u32(&sub->role) == TBUS_CONSUMER
+                                  ? TBUS_CONSUMER
+                                  : TBUS_SUBSCRIBER; /* or a follower: no difference here */
     int code = make_scratch(ring, role, &scratch, err);
     if (code < 0)
         return code;

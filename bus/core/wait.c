@@ -129,7 +129,7 @@ static bool room_again(tbus_publisher_t *p)
 {
     if (p->ring.several_publishers)
         return false; /* claiming just to look would leave a tomb; the bounded sleep covers it */
-    return tbus_publisher_refresh(p, 1);
+    return tbus_publisher_refresh(p, p->slots_wanted);
 }
 
 static bool message_there(tbus_waiter_t *w)

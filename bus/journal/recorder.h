@@ -30,7 +30,7 @@ typedef struct recorder_params {
     uint64_t segment_bytes; /* 0: the default */
 } recorder_params_t;
 
-/* A place must have been reserved for TBUS_RECORDER_NAME on every topic, as TBUS_SUBSCRIBER. The journal is
+/* A place must have been reserved for TBUS_RECORDER_NAME on every topic, as TBUS_FOLLOWER. The journal is
  * created here, and a helper thread started: call it in the process that will poll the stage. Names of bus
  * and topics, their types and first sequences, and the time of the start come from the bus directory. The
  * stage is freed by its ops->destroy. Errors: -ENOMEM, those of tbus_stage_subscribe, tbus_journal_create;

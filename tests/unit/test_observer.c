@@ -75,8 +75,9 @@ static void an_observer_never_goes_back_behind_where_it_was(void **state)
 static void the_oldest_message_is_one_however_far_the_ring_is(void **state)
 {
     (void)state;
-    static const enum tbus_ring_kind kinds[] = {TBUS_SPSC, TBUS_BROADCAST, TBUS_BROADCAST_MP, TBUS_MPMC};
-    for (unsigned k = 0; k < 4; k++)
+    static const enum tbus_ring_kind kinds[] = {TBUS_SPSC, TBUS_BROADCAST, TBUS_BROADCAST_MP, TBUS_MPMC,
+                                                TBUS_MPSC};
+    for (unsigned k = 0; k < sizeof kinds / sizeof *kinds; k++)
         for (uint64_t published = 0; published < 3 * SLOTS; published++) {
             tbus_ring_t ring = make_ring(kinds[k]);
             tbus_publisher_t p;
@@ -123,9 +124,10 @@ static void lies_about_where_the_ring_is_cost_a_bounded_time(void **state)
                                     UINT64_C(1) << 63,
                                     UINT64_MAX - SLOTS,
                                     UINT64_MAX};
-    static const enum tbus_ring_kind kinds[] = {TBUS_SPSC, TBUS_BROADCAST, TBUS_BROADCAST_MP, TBUS_MPMC};
+    static const enum tbus_ring_kind kinds[] = {TBUS_SPSC, TBUS_BROADCAST, TBUS_BROADCAST_MP, TBUS_MPMC,
+                                                TBUS_MPSC};
     enum { LIES = sizeof lies / sizeof *lies };
-    for (unsigned k = 0; k < 4; k++)
+    for (unsigned k = 0; k < sizeof kinds / sizeof *kinds; k++)
         for (unsigned a = 0; a < LIES; a++)
             for (unsigned b = 0; b < LIES; b++)
                 for (unsigned c = 0; c < LIES; c++) {

@@ -63,7 +63,8 @@ static bool receive(tbus_subscriber_t *s, uint64_t *out_number)
     return true;
 }
 
-static const enum tbus_ring_kind kinds[] = {TBUS_SPSC, TBUS_BROADCAST, TBUS_BROADCAST_MP, TBUS_MPMC};
+static const enum tbus_ring_kind kinds[] = {TBUS_SPSC, TBUS_BROADCAST, TBUS_BROADCAST_MP, TBUS_MPMC,
+                                            TBUS_MPSC};
 static const uint64_t starts[] = {1,
                                   (UINT64_C(1) << 32) - 3,
                                   (UINT64_C(1) << 45) - 3,
@@ -74,7 +75,7 @@ static const uint64_t starts[] = {1,
 static void a_late_comer_starts_where_the_ring_is_and_misses_nothing_from_there(void **state)
 {
     (void)state;
-    for (unsigned k = 0; k < 4; k++)
+    for (unsigned k = 0; k < sizeof kinds / sizeof *kinds; k++)
         for (unsigned w = 0; w < sizeof starts / sizeof *starts; w++) {
             tbus_ring_t ring = make_ring(kinds[k], TBUS_BLOCK, starts[w]);
             tbus_publisher_t p = publisher(&ring);
@@ -239,9 +240,43 @@ static void who_comes_too_late_for_an_impatient_topic_is_told_why(void **state)
     free(ring.shared);
 }
 
+static void only_one_can_be_the_subscriber_where_there_is_one_and_others_follow(void **state)
+{
+    (void)state;
+    static const enum tbus_ring_kind single[] = {TBUS_SPSC, TBUS_MPSC};
+    for (unsigned k = 0; k < 2; k++) {
+        tbus_ring_t ring = make_ring(single[k], TBUS_BLOCK, 1);
+        tbus_subscriber_t one, other, recorder;
+        tbus_error_t err = {0};
+        assert_true(tbus_ring_reserve(&ring, "one", TBUS_SUBSCRIBER, &err) >= 0);
+        assert_int_equal(tbus_ring_reserve(&ring, "other", TBUS_SUBSCRIBER, &err), -TBUS_EKIND);
+        assert_non_null(strstr(err.text, "'one'"));
+        assert_int_equal(tbus_subscriber_join(&ring, "one", 2, &one, NULL), 0);
+        assert_int_equal(tbus_subscriber_join_late(&ring, "other", TBUS_SUBSCRIBER, 3, &other, NULL),
+                         -TBUS_EKIND);
+        assert_int_equal(tbus_subscriber_join_late(&ring, "recorder", TBUS_FOLLOWER, 4, &recorder, NULL), 0);
+
+        tbus_publisher_t p = publisher(&ring);
+        uint64_t got;
+        assert_int_equal(publish(&p, 7), TBUS_PUBLISHED);
+        assert_true(receive(&one, &got) && got == 7);
+        assert_true(receive(&recorder, &got) && got == 7);
+
+        /* The place of whoever leaves, or dies, is free for a successor. */
+        tbus_subscriber_leave(&one);
+        assert_int_equal(tbus_subscriber_join_late(&ring, "other", TBUS_SUBSCRIBER, 3, &other, NULL), 0);
+        assert_int_equal(tbus_ring_repair(&ring, 3), 1);
+        assert_int_equal(tbus_subscriber_join_late(&ring, "one", TBUS_SUBSCRIBER, 2, &one, NULL), 0);
+        tbus_subscriber_leave(&one);
+        tbus_subscriber_leave(&recorder);
+        free(ring.shared);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_one_can_be_the_subscriber_where_there_is_one_and_others_follow),
         cmocka_unit_test(a_late_comer_starts_where_the_ring_is_and_misses_nothing_from_there),
         cmocka_unit_test(publishers_wait_for_a_late_comer_as_for_anybody),
         cmocka_unit_test(a_late_comer_is_refused_what_it_cannot_have),

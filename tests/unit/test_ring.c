@@ -100,8 +100,9 @@ static const uint64_t starts[] = {1,
 static void every_kind_delivers_in_order_and_says_full_across_every_wrap(void **state)
 {
     (void)state;
-    static const enum tbus_ring_kind kinds[] = {TBUS_SPSC, TBUS_BROADCAST, TBUS_BROADCAST_MP, TBUS_MPMC};
-    for (unsigned k = 0; k < 4; k++)
+    static const enum tbus_ring_kind kinds[] = {TBUS_SPSC, TBUS_BROADCAST, TBUS_BROADCAST_MP, TBUS_MPMC,
+                                                TBUS_MPSC};
+    for (unsigned k = 0; k < sizeof kinds / sizeof *kinds; k++)
         for (unsigned w = 0; w < sizeof starts / sizeof *starts; w++) {
             bench_t b = make_ring(kinds[k], 16, 64, 0, starts[w]);
             tbus_subscriber_t s =

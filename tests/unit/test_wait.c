@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include <tickbus/bus.h>
+#include <tickbus/clock.h>
 #include <tickbus/wait.h>
 
 #define ROUNDS 3000u
@@ -34,7 +35,8 @@ static tbus_bus_t make_bus(enum tbus_ring_kind kind)
         enum tbus_sub_role role = kind == TBUS_MPMC ? TBUS_CONSUMER : TBUS_SUBSCRIBER;
         assert_true(tbus_ring_reserve(&bus.rings[i], "a", role, &err) >= 0);
         if (i == 2)
-            assert_true(tbus_ring_reserve(&bus.rings[i], "b", role, &err) >= 0);
+            assert_true(
+                tbus_ring_reserve(&bus.rings[i], "b", kind == TBUS_SPSC ? TBUS_FOLLOWER : role, &err) >= 0);
     }
     return bus;
 }
@@ -169,6 +171,37 @@ static void a_publisher_that_waits_for_room_is_woken_by_progress(void **state)
     tbus_bus_close(&bus);
 }
 
+static void a_publisher_sleeps_for_as_many_slots_as_its_message_takes(void **state)
+{
+    (void)state;
+    tbus_bus_t bus;
+    tbus_error_t err = {0};
+    assert_int_equal(tbus_bus_create("wait", &bus, &err), 0);
+    tbus_ring_spec_t spec = {.name = "long",
+                             .kind = TBUS_SPSC,
+                             .slot_bytes = 64,
+                             .slot_count = 16,
+                             .msg_bytes_max = 200,
+                             .first_seq = 1};
+    assert_int_equal(tbus_bus_add_topic(&bus, &spec, "number", TBUS_PAGES_SMALL, -1, &err), 0);
+    assert_true(tbus_ring_reserve(&bus.rings[0], "a", TBUS_SUBSCRIBER, &err) >= 0);
+    tbus_publisher_t p;
+    assert_int_equal(tbus_publisher_join(&bus.rings[0], 1, &p, &err), 0);
+    unsigned char text[200] = {0};
+    for (unsigned i = 0; i < 15; i++)
+        assert_int_equal(tbus_publish_try(&p, text, 8), TBUS_PUBLISHED);
+    assert_int_equal(tbus_publish_try(&p, text, sizeof text), TBUS_FULL); /* takes four, and one is left */
+
+    tbus_waiter_t waiter;
+    tbus_waiter_init(&waiter, TBUS_WAIT_PARK);
+    assert_int_equal(tbus_waiter_watch_publisher(&waiter, &p), 0);
+    uint64_t now_ns = tbus_clock_ns();
+    tbus_waiter_park(&waiter, now_ns, now_ns + 1000000);
+    assert_int_equal(waiter.parks, 1);
+    assert_int_equal(tbus_publish_try(&p, text, 8), TBUS_PUBLISHED);
+    tbus_bus_close(&bus);
+}
+
 static void auto_spins_only_when_every_process_has_a_cpu(void **state)
 {
     (void)state;
@@ -184,6 +217,7 @@ int main(void)
         cmocka_unit_test(parking_works_without_futex_waitv),
         cmocka_unit_test(spinning_and_yielding_processes_meet),
         cmocka_unit_test(a_publisher_that_waits_for_room_is_woken_by_progress),
+        cmocka_unit_test(a_publisher_sleeps_for_as_many_slots_as_its_message_takes),
         cmocka_unit_test(auto_spins_only_when_every_process_has_a_cpu),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,6 +46,7 @@ typedef struct tbus_publisher {
     uint64_t claimed_at;   /* several: its position */
     uint32_t owner;        /* participant number, 1..255 */
     bool blocked;          /* the last try was told FULL; the waiter sleeps for room */
+    uint32_t slots_wanted; /* blocked: for so many slots; single publisher */
     bool fence;            /* no membarrier(2) on this host: pay a fence per publish instead */
     int error; /* several: 0, or -TBUS_ESTALE once a claim of ours was found buried; join again, under a number of our own */
     uint32_t batch_count;              /* messages claimed by tbus_claim_batch */

@@ -6,6 +6,7 @@
  *
  *    kind                  publishers  a message goes to          slot is free again when
  *    TBUS_SPSC             1           its one subscriber         the subscriber's progress has passed it
+ *    TBUS_MPSC             several     its one subscriber         likewise
  *    TBUS_BROADCAST        1           every subscriber           every subscriber's progress has passed it
  *    TBUS_BROADCAST_MP     several     every subscriber           likewise
  *    TBUS_MPMC             several     one consumer               its consumer has released it, and every
@@ -41,7 +42,13 @@
 extern "C" {
 #endif
 
-enum tbus_ring_kind { TBUS_SPSC = 1, TBUS_BROADCAST = 2, TBUS_BROADCAST_MP = 3, TBUS_MPMC = 4 };
+enum tbus_ring_kind {
+    TBUS_SPSC = 1,
+    TBUS_BROADCAST = 2,
+    TBUS_BROADCAST_MP = 3,
+    TBUS_MPMC = 4,
+    TBUS_MPSC = 5
+};
 
 /* "$TBRING1" in memory order on a little-endian host */
 #define TBUS_RING_MAGIC     UINT64_C(0x31474e4952425424)
@@ -74,7 +81,13 @@ typedef struct tbus_ring_spec {
 } tbus_ring_spec_t;
 
 enum tbus_sub_state { TBUS_SUB_VACANT = 0, TBUS_SUB_RESERVED = 1, TBUS_SUB_ACTIVE = 2, TBUS_SUB_EVICTED = 3 };
-enum tbus_sub_role { TBUS_SUBSCRIBER = 1, TBUS_CONSUMER = 2 };
+enum tbus_sub_role {
+    TBUS_SUBSCRIBER =
+        1, /* whom the messages are for: one on TBUS_SPSC and TBUS_MPSC, any number on broadcast rings */
+    TBUS_CONSUMER = 2, /* TBUS_MPMC: competes for them */
+    TBUS_FOLLOWER =
+        3, /* sees all of them beside those, on any ring; a subscriber on a TBUS_MPMC ring is one as well */
+};
 
 /* Written by: its subscriber; `state` also by publishers (to evict it) and repairers, `bell` by publishers (to wake it). */
 typedef struct tbus_ring_sub {
@@ -182,8 +195,8 @@ int tbus_ring_format(void *memory, size_t bytes, const tbus_ring_spec_t *spec, t
 int tbus_ring_join(void *memory, size_t bytes, bool writable, tbus_ring_t *out_ring, tbus_error_t *err);
 
 /* Keep a place for a subscriber that will join later: from now on publishers wait for it. Returns its index; -TBUS_EFULL when all places
- * are taken, -TBUS_EEXISTS for a second one of that name, -TBUS_EKIND for a TBUS_CONSUMER on a ring where nobody competes, -EAGAIN as
- * tbus_subscriber_join_late. Publishers may be at work. Cold; one caller at a time (the supervisor). */
+ * are taken, -TBUS_EEXISTS for a second one of that name, -TBUS_EKIND for a TBUS_CONSUMER on a ring where nobody competes and for a second TBUS_SUBSCRIBER
+ * where there is one only, -EAGAIN as tbus_subscriber_join_late. Publishers may be at work. Cold; one caller at a time (the supervisor). */
 int tbus_ring_reserve(tbus_ring_t *ring, const char *name, enum tbus_sub_role role, tbus_error_t *err);
 
 /* Messages published so far, as of the last flush of a single publisher, exact with several. */

@@ -51,7 +51,7 @@ int tbus_subscriber_join(const tbus_ring_t *ring, const char *name, uint32_t own
 /* Take a place that nobody reserved, on a ring that is in use: messages from about now on (of a single publisher: from its last flush on,
  * at most slot_count/16 slots ago), and none of those is lost. For successors of the dead and for late comers; any number of them at a time,
  * each with a name of its own. Dies its holder, the place is given up as any other. -TBUS_EEXISTS (that name is there), -TBUS_EFULL,
- * -TBUS_EKIND, -TBUS_EGEOMETRY (bad name), -EINVAL (bad owner), -ENOMEM; -EAGAIN: the single publisher was stopped or killed in the middle
+ * -TBUS_EKIND (read-only; nobody competes here; another is the one subscriber), -TBUS_EGEOMETRY (bad name), -EINVAL (bad owner), -ENOMEM; -EAGAIN: the single publisher was stopped or killed in the middle
  * of storing where it is, try again when it goes on or has a successor. Cold; system calls. */
 int tbus_subscriber_join_late(const tbus_ring_t *ring, const char *name, enum tbus_sub_role role,
                               uint32_t owner, tbus_subscriber_t *out_subscriber, tbus_error_t *err);
