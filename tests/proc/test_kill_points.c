@@ -91,7 +91,7 @@ static void repair(void)
 static void join_late(void)
 {
     tbus_subscriber_t late;
-    must(tbus_subscriber_join_late(&world->ring, "late", TBUS_SUBSCRIBER, ZERO, &late, NULL) == 0);
+    must(tbus_subscriber_join_late(&world->ring, "late", TBUS_FOLLOWER, ZERO, &late, NULL) == 0);
 }
 static void leave(void)
 {
@@ -132,7 +132,7 @@ static void prepare(enum tbus_ring_kind kind, const state_t *state)
     world_build(kind, state->wrapped ? (UINT64_C(1) << 45) - SLOTS : 1);
     enum tbus_sub_role role = kind == TBUS_MPMC ? TBUS_CONSUMER : TBUS_SUBSCRIBER;
     world->reader[0] = world_subscribe("victim", role, ZERO);
-    world->reader[1] = world_subscribe("survivor", role, ONE);
+    world->reader[1] = world_subscribe("survivor", kind == TBUS_MPMC ? role : TBUS_FOLLOWER, ONE);
     tbus_waiter_init(&world->waiter[0], TBUS_WAIT_PARK);
     tbus_waiter_watch_subscriber(&world->waiter[0], &world->reader[0]);
     if (state->wrapped)

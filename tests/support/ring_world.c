@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/support/ring_world.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -8,10 +9,12 @@ ring_world_t *world;
 uint32_t world_msg_bytes_max;
 enum tbus_policy world_policy;
 
-void must(bool right)
+void must_at(bool right, const char *what, const char *file, int line)
 {
-    if (!right)
-        abort();
+    if (right)
+        return;
+    fprintf(stderr, "%s:%d: not so: %s\n", file, line, what);
+    abort();
 }
 
 void world_create(void)

@@ -54,7 +54,8 @@ void world_create(void);
 extern uint32_t world_msg_bytes_max; /* 0: one slot */
 extern enum tbus_policy world_policy;
 
-void must(bool right);
+#define must(right) must_at(right, #right, __FILE__, __LINE__)
+void must_at(bool right, const char *what, const char *file, int line);
 
 /* A fresh ring of that kind whose first sequence is `first_seq`, and its publishers. */
 void world_build(enum tbus_ring_kind kind, uint64_t first_seq);
