@@ -49,6 +49,12 @@ static const ipc_row_t *best(const ipc_measurement_t *m, enum ipc_placement plac
     return winner;
 }
 
+/* Who may sleep and did not was answered while it still looked: its waits were too short. */
+static bool seldom_slept(const ipc_row_t *row)
+{
+    return ipc_per_message(&row->roundtrip_usage, row->roundtrip_usage.context_switches) < 0.5;
+}
+
 static void describe(const ipc_row_t *row, char *text, size_t text_bytes)
 {
     double rate = ipc_sort_value(row, IPC_SORT_THROUGHPUT);
@@ -56,7 +62,9 @@ static void describe(const ipc_row_t *row, char *text, size_t text_bytes)
     snprintf(text, text_bytes, "round trip %s (p99 %s), %s %s/s one way%s", ipc_figure_ns(p50_ns).text,
              ipc_figure_ns(ipc_series_median(&row->p99_ns)).text, ipc_figure_rate(rate).text,
              row->mechanism->transfers_data ? "64-byte messages" : "signals",
-             row->mechanism->sleeps ? "; sleeps while it waits" : "; burns a CPU while it waits");
+             !row->mechanism->sleeps ? "; burns a CPU while it waits"
+             : seldom_slept(row)     ? "; sleeps when it waits for long, which it seldom had to here"
+                                     : "; sleeps while it waits");
 }
 
 static uint32_t add(ipc_advice_t *advice, uint32_t count, const char *when, const ipc_row_t *row)

@@ -70,3 +70,11 @@ ipc_figure_t ipc_figure_bytes(size_t bytes)
         snprintf(f.text, sizeof f.text, "%zu B", bytes);
     return f;
 }
+
+ipc_figure_t ipc_figure_byte_rate(double bytes_per_s)
+{
+    if (isnan(bytes_per_s))
+        return none;
+    return bytes_per_s < 999.5e6 ? with_unit(bytes_per_s / 1e6, " MB/s")
+                                 : with_unit(bytes_per_s / 1e9, " GB/s");
+}

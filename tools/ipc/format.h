@@ -12,10 +12,11 @@ typedef struct ipc_figure {
 } ipc_figure_t;
 
 /* NaN is "-" in all of them. */
-ipc_figure_t ipc_figure_ns(double ns);        /* "359 ns", "12.7 us", "4.02 ms" */
-ipc_figure_t ipc_figure_rate(double per_s);   /* "84.1 M", "612 k", "35.0" */
-ipc_figure_t ipc_figure_ratio(double ratio);  /* "0.97", "12.4", "2,210" */
-ipc_figure_t ipc_figure_percent(double part); /* "3 %" */
-ipc_figure_t ipc_figure_bytes(size_t bytes);  /* "64 B", "1 KiB" */
+ipc_figure_t ipc_figure_ns(double ns);                 /* "359 ns", "12.7 us", "4.02 ms" */
+ipc_figure_t ipc_figure_rate(double per_s);            /* "84.1 M", "612 k", "35.0" */
+ipc_figure_t ipc_figure_ratio(double ratio);           /* "0.97", "12.4", "2,210" */
+ipc_figure_t ipc_figure_percent(double part);          /* "3 %" */
+ipc_figure_t ipc_figure_bytes(size_t bytes);           /* "64 B", "1 KiB" */
+ipc_figure_t ipc_figure_byte_rate(double bytes_per_s); /* "14.1 MB/s", "2.41 GB/s" */
 
 #endif

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of the articles (mechanism, data transfer, synchronisation, speed, scope, typical use), with figures in place of "fast". */
-#include <math.h>
-
 #include "tools/ipc/format.h"
 #include "tools/ipc/report.h"
 
@@ -31,17 +29,14 @@ void ipc_report_classic(FILE *out, const ipc_measurement_t *m)
             continue;
         }
         char roundtrip[64];
-        char bytes[32] = "-";
         snprintf(roundtrip, sizeof roundtrip, "%s / %s",
                  ipc_figure_ns(ipc_series_median(&pair[0].p50_ns)).text,
                  ipc_figure_ns(ipc_series_median(&pair[1].p50_ns)).text);
         double large = ipc_series_median(&row->rates[IPC_SIZES_COUNT - 1]);
-        if (!isnan(large))
-            snprintf(bytes, sizeof bytes, "%.2f GB/s",
-                     large * (double)ipc_stream_sizes[IPC_SIZES_COUNT - 1] / 1e9);
+        double bytes_per_s = large * (double)ipc_stream_sizes[IPC_SIZES_COUNT - 1];
         fprintf(out, "%-18s %-5s %-10s %-21s %-9s %-10s %-17s %s\n", mechanism->name,
                 mechanism->transfers_data ? "yes" : "no", synchronisation(mechanism), roundtrip,
-                ipc_figure_rate(ipc_sort_value(row, IPC_SORT_THROUGHPUT)).text, bytes, mechanism->scope,
-                mechanism->typical_use);
+                ipc_figure_rate(ipc_sort_value(row, IPC_SORT_THROUGHPUT)).text,
+                ipc_figure_byte_rate(bytes_per_s).text, mechanism->scope, mechanism->typical_use);
     }
 }

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,11 +14,11 @@ static const char page_style[] =
     "main{max-width:1280px;margin:0 auto;padding:36px 24px 80px}\n"
     "h1{font-size:30px;line-height:1.2;margin:0 0 6px;letter-spacing:-.01em} h2{font-size:20px;margin:52px 0 "
     "10px}\n"
-    "p,.note{color:var(--soft);margin:0 0 12px;max-width:80ch}\n"
+    "p,.note{color:var(--soft);margin:0 0 12px;max-width:110ch} code{white-space:nowrap}\n"
     ".scroll{overflow-x:auto;border:1px solid var(--line);border-radius:10px}\n"
     "table{border-collapse:collapse;width:100%;font-size:13px;font-variant-numeric:tabular-nums}\n"
     "th,td{padding:6px 10px;text-align:left;border-bottom:1px solid var(--line);vertical-align:top}\n"
-    "th{color:var(--soft);font-weight:600;white-space:nowrap} thead tr:first-child "
+    "th{color:var(--soft);font-weight:600;white-space:nowrap} thead tr:not(:last-child) "
     "th{border-bottom:0;padding-bottom:0}\n"
     "td.n,th.n{text-align:right;white-space:nowrap} tr:last-child td{border-bottom:0} th.g{border-left:1px "
     "solid var(--line)}\n"
@@ -42,6 +41,24 @@ static void element(FILE *out, const char *tag, const char *class, const char *t
     fprintf(out, "<%s%s%s%s>", tag, class ? " class=\"" : "", class ? class : "", class ? "\"" : "");
     svg_text(out, text);
     fprintf(out, "</%.*s>", (int)strcspn(tag, " "), tag);
+}
+
+/* Text in which `backquotes` enclose what is to be typed. */
+static void prose_cell(FILE *out, const char *text)
+{
+    fputs("<td>", out);
+    for (bool code = false; *text; code = !code) {
+        char part[256];
+        size_t bytes = strcspn(text, "`");
+        snprintf(part, sizeof part, "%.*s", (int)bytes, text);
+        svg_text(out, part);
+        text += bytes;
+        if (*text == '`') {
+            fputs(code ? "</code>" : "<code>", out);
+            text++;
+        }
+    }
+    fputs("</td>", out);
 }
 
 static const char *row_class(const ipc_row_t *row)
@@ -133,20 +150,17 @@ static void nature_cells(FILE *out, const ipc_row_t *row)
 {
     const ipc_mechanism_t *m = row->mechanism;
     double large = ipc_series_median(&row->rates[IPC_SIZES_COUNT - 1]);
-    char bytes[32] = "-";
-    if (!isnan(large))
-        snprintf(bytes, sizeof bytes, "%.2f GB/s",
-                 large * (double)ipc_stream_sizes[IPC_SIZES_COUNT - 1] / 1e9);
+    double bytes_per_s = large * (double)ipc_stream_sizes[IPC_SIZES_COUNT - 1];
     element(out, "td", NULL, m->transfers_data ? "yes" : "no");
     element(out, "td", NULL, !m->synchronises ? "no: poll" : m->sleeps ? "yes" : "yes, spins");
     element(out, "td", "n", ipc_figure_ns(ipc_sort_value(row, IPC_SORT_LATENCY)).text);
     element(out, "td", "n", ipc_figure_rate(ipc_sort_value(row, IPC_SORT_THROUGHPUT)).text);
-    element(out, "td", "n", bytes);
+    element(out, "td", "n", ipc_figure_byte_rate(bytes_per_s).text);
     element(out, "td", NULL, m->scope);
     element(out, "td", NULL, m->bound ? m->bound : "not bounded");
     element(out, "td", NULL, m->persistence);
     element(out, "td", NULL, m->typical_use);
-    element(out, "td", NULL, m->in_tickbus);
+    prose_cell(out, m->in_tickbus);
 }
 
 static void limits_cells(FILE *out, const ipc_row_t *row)

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "tools/ipc/report.h"
 
-/* JSON has no NaN: null. */
+/* Rounded to six digits: no figure here is known better. JSON has no NaN: null. */
 static json_t *number(double value)
 {
-    return isfinite(value) ? json_real(value) : json_null();
+    char digits[32];
+    if (!isfinite(value))
+        return json_null();
+    snprintf(digits, sizeof digits, "%.6g", value);
+    return json_real(strtod(digits, NULL));
 }
 
 static json_t *text(const char *string)
@@ -147,9 +152,10 @@ json_t *ipc_report_json(const ipc_measurement_t *m, const ipc_host_t *host, enum
             raw, json_pack("{s:s, s:o, s:b, s:o}", "name", m->raw[placement].mechanism->name, "cpus",
                            cpus_of(&m->raw[placement]), "available", m->raw[placement].available,
                            "roundtrip_ns", roundtrip(&m->raw[placement])));
-    return json_pack("{s:o, s:o, s:o, s:o, s:{s:s, s:s, s:i, s:f}, s:I, s:s, s:i, s:f}", "mechanisms",
+    return json_pack("{s:o, s:o, s:o, s:o, s:{s:s, s:s, s:i, s:o}, s:I, s:s, s:i, s:o}", "mechanisms",
                      entries(m, sort), "raw", raw, "advice", advice_of(m, sort), "notes", notes_of(m), "host",
-                     "kernel", host->kernel, "cpu", host->cpu, "cpus", (int)host->cpus, "load", host->load,
-                     "size", (json_int_t)m->plan.message_bytes, "sort", ipc_sort_name(sort), "rounds",
-                     (int)m->rounds, "elapsed_s", (double)m->elapsed_ns / 1e9);
+                     "kernel", host->kernel, "cpu", host->cpu, "cpus", (int)host->cpus, "load",
+                     number(host->load), "size", (json_int_t)m->plan.message_bytes, "sort",
+                     ipc_sort_name(sort), "rounds", (int)m->rounds, "elapsed_s",
+                     number((double)m->elapsed_ns / 1e9));
 }

@@ -30,17 +30,6 @@ static double reach_of(const ipc_row_t *row, enum ipc_chart which)
     return which == IPC_CHART_LATENCY && row->available ? ipc_series_median(&row->p99_ns) : NAN;
 }
 
-static ipc_figure_t bytes_figure(double bytes_per_s)
-{
-    ipc_figure_t f;
-    snprintf(f.text, sizeof f.text,
-             bytes_per_s < 9.995e6   ? "%.1f MB/s"
-             : bytes_per_s < 999.5e6 ? "%.0f MB/s"
-                                     : "%.2f GB/s",
-             bytes_per_s / (bytes_per_s < 999.5e6 ? 1e6 : 1e9));
-    return f;
-}
-
 /* Best first, by the first bar: that of two CPUs, where there are two. */
 static void sort_rows(ipc_chart_data_t *d, bool more_is_better)
 {
@@ -91,7 +80,7 @@ void ipc_chart_prepare(const ipc_measurement_t *m, enum ipc_chart which, ipc_cha
                                      .subtitle = subtitles[which],
                                      .legend = {both ? "two CPUs" : "one CPU", both ? "one CPU" : NULL},
                                      .figure = which == IPC_CHART_MESSAGES ? ipc_figure_rate
-                                               : which == IPC_CHART_BYTES  ? bytes_figure
+                                               : which == IPC_CHART_BYTES  ? ipc_figure_byte_rate
                                                                            : ipc_figure_ns}};
     out_data->chart.rows = out_data->rows;
     if (which == IPC_CHART_LATENCY || which == IPC_CHART_CPU)

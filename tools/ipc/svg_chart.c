@@ -12,6 +12,7 @@ const char svg_style[] = ":root{--ink:#1c2430;--soft:#5d6878;--line:#dde2ea;--pa
                          "Sans',sans-serif;fill:var(--ink)}\n"
                          ".chart .title{font-size:17px;font-weight:650}\n"
                          ".chart .soft{fill:var(--soft);font-size:11px}\n"
+                         ".chart .figure{paint-order:stroke;stroke:var(--paper);stroke-width:3px}\n"
                          ".chart .strong{font-weight:700;fill:var(--strong)}\n"
                          ".chart .grid{stroke:var(--line);stroke-width:1}\n"
                          ".chart .bar0{fill:var(--two)} .chart .bar1{fill:var(--one)}\n"
@@ -22,8 +23,8 @@ const char svg_style[] = ":root{--ink:#1c2430;--soft:#5d6878;--line:#dde2ea;--pa
 #define RIGHT       800
 #define HEAD_HEIGHT 66
 #define FOOT_HEIGHT 28
-#define BAR_HEIGHT  9
-#define ROW_GAP     9
+#define BAR_HEIGHT  11
+#define ROW_GAP     10
 
 typedef struct axis {
     double least; /* powers of ten */
@@ -134,7 +135,8 @@ static void draw_bar(FILE *out, const svg_chart_t *chart, const axis_t *axis, co
         snprintf(text, sizeof text, "%s (p99 %s)", chart->figure(b->value).text,
                  chart->figure(b->reach).text);
     }
-    fprintf(out, "<text class=\"soft\" x=\"%.1f\" y=\"%d\">%s</text>\n", end + 6, y + BAR_HEIGHT, text);
+    fprintf(out, "<text class=\"soft figure\" x=\"%.1f\" y=\"%d\">%s</text>\n", end + 6, y + BAR_HEIGHT - 1,
+            text);
 }
 
 static void draw_row(FILE *out, const svg_chart_t *chart, const axis_t *axis, const svg_row_t *row, int y)

@@ -10,6 +10,9 @@
 #include "tools/ipc/report.h"
 #include "tools/verbs.h"
 
+/* The figures are rounded; seventeen digits would only show how a double stores that. */
+#define JSON_FLAGS (JSON_INDENT(2) | JSON_REAL_PRECISION(12))
+
 static int list_names(const char *verb)
 {
     for (const ipc_mechanism_t *const *m = ipc_mechanisms; *m; m++)
@@ -43,7 +46,7 @@ static int write_file(const ipc_options_t *o, const char *name, const ipc_measur
         ipc_report_html(file, m, host, o->sort);
     } else {
         json_t *object = ipc_report_json(m, host, o->sort);
-        code = object ? json_dumpf(object, file, JSON_INDENT(2)) : -1;
+        code = object ? json_dumpf(object, file, JSON_FLAGS) : -1;
         json_decref(object);
     }
     bool written = code == 0 && !ferror(file);
@@ -62,7 +65,7 @@ static int report(const ipc_options_t *o, const ipc_measurement_t *m, const ipc_
         json_t *object = ipc_report_json(m, host, o->sort);
         if (!object)
             return verb_failed(o->verb, "no memory for the result");
-        json_dumpf(object, stdout, JSON_INDENT(2));
+        json_dumpf(object, stdout, JSON_FLAGS);
         fputc('\n', stdout);
         json_decref(object);
     } else {
