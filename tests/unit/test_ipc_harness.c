@@ -10,10 +10,12 @@
 
 #include <errno.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/support/program.h"
@@ -93,6 +95,9 @@ static void figures_have_three_digits_and_a_unit(void **state)
     assert_string_equal(ipc_figure_ratio(2210).text, "2,210");
     assert_string_equal(ipc_figure_bytes(64).text, "64 B");
     assert_string_equal(ipc_figure_bytes(65536).text, "64 KiB");
+    assert_string_equal(ipc_figure_byte_rate(14.09e6).text, "14.1 MB/s");
+    assert_string_equal(ipc_figure_byte_rate(2.414e9).text, "2.41 GB/s");
+    assert_string_equal(ipc_figure_byte_rate(NAN).text, "-");
 }
 
 static void rounds_are_odd_and_at_least_five(void **state)
@@ -275,6 +280,25 @@ static void json_has_an_entry_for_every_mechanism_and_placement(void **state)
     json_decref(o);
 }
 
+static void json_figures_have_no_more_digits_than_they_are_worth(void **state)
+{
+    (void)state;
+    ipc_measurement_t m = make_measurement();
+    m.elapsed_ns = UINT64_C(10123456789);
+    for (uint32_t i = 0; i < m.rows[FAST * 2].p50_ns.count; i++)
+        m.rows[FAST * 2].p50_ns.values[i] = 1000.0 / 3;
+    ipc_host_t host;
+    ipc_host_read(&host);
+    json_t *o = ipc_report_json(&m, &host, IPC_SORT_LATENCY);
+    assert_true(json_number_value(member(o, "elapsed_s")) == 10.1235);
+    const json_t *fast = NULL;
+    for (size_t i = 0; !fast || strcmp(json_string_value(member(fast, "name")), "fast") != 0; i++)
+        fast = json_array_get(member(o, "mechanisms"), i);
+    assert_string_equal(json_string_value(member(fast, "name")), "fast");
+    assert_true(json_number_value(member(member(fast, "roundtrip_ns"), "p50")) == 333.333);
+    json_decref(o);
+}
+
 /* ---- trials */
 
 static char scratch[SCRATCH_PATH_MAX];
@@ -448,6 +472,66 @@ static void the_survivor_of_a_pipe_sees_end_of_file_and_epipe(void **state)
     assert_string_equal(text, "EPIPE");
 }
 
+/* Ends with the server, holding nothing of it: then lets the client stand still for three watches more. */
+static void continue_later(pid_t client, int server_ends)
+{
+    char byte;
+    const struct timespec three_watches = {.tv_nsec = 3 * (long)IPC_DEATH_WATCH_NS};
+    while (read(server_ends, &byte, 1) < 0 && errno == EINTR) {
+    }
+    nanosleep(&three_watches, NULL);
+    kill(client, SIGCONT);
+    _exit(0);
+}
+
+static int server_life[2]; /* a pipe whose writing end only the server holds */
+
+static int open_with_life(ipc_session_t *s, tbus_error_t *err)
+{
+    if (s->role == IPC_CLIENT)
+        close(server_life[1]);
+    return ipc_mechanism_find("pipe")->open(s, err);
+}
+
+static void release_with_life(ipc_session_t *s)
+{
+    close(server_life[1]);
+    ipc_mechanism_find("pipe")->release(s);
+}
+
+/* The client's second receive, at which it is to see the death, gets no CPU for a while: it is stopped, as a machine that is very busy
+ * might stop it. */
+static int receive_starved(ipc_session_t *s, const void **out_message)
+{
+    static unsigned receives;
+    if (s->role == IPC_CLIENT && ++receives == 2) {
+        pid_t client = getpid();
+        pid_t waker = fork();
+        if (waker == 0)
+            continue_later(client, server_life[0]);
+        if (waker < 0)
+            return -errno;
+        raise(SIGSTOP);
+    }
+    return ipc_mechanism_find("pipe")->receive(s, out_message);
+}
+
+static void a_survivor_that_gets_no_cpu_is_not_taken_for_one_that_waits(void **state)
+{
+    (void)state;
+    ipc_trial_result_t r;
+    tbus_error_t err = {0};
+    ipc_mechanism_t starved = *ipc_mechanism_find("pipe");
+    starved.open = open_with_life;
+    starved.release = release_with_life;
+    starved.receive = receive_starved;
+    assert_int_equal(pipe(server_life), 0);
+    assert_int_equal(one_trial(&starved, IPC_DEATH_RECEIVE, &r, &err), 0);
+    close(server_life[0]);
+    assert_true(r.death_returned);
+    assert_int_equal(r.death_code, IPC_END_OF_FILE);
+}
+
 static void the_survivor_of_a_queue_waits_for_ever(void **state)
 {
     (void)state;
@@ -539,6 +623,7 @@ int main(void)
         cmocka_unit_test(advice_takes_the_best_that_can_do_what_the_case_needs),
         cmocka_unit_test(a_faster_rival_of_tickbus_is_named_with_ratio_and_reason),
         cmocka_unit_test(json_has_an_entry_for_every_mechanism_and_placement),
+        cmocka_unit_test(json_figures_have_no_more_digits_than_they_are_worth),
         cmocka_unit_test_setup_teardown(a_round_trip_is_two_messages_and_at_least_one_is_timed, enter_scratch,
                                         leave_scratch),
         cmocka_unit_test_setup_teardown(one_wrong_bit_one_lost_and_one_doubled_message_are_noticed,
@@ -549,6 +634,8 @@ int main(void)
                                         leave_scratch),
         cmocka_unit_test_setup_teardown(the_survivor_of_a_pipe_sees_end_of_file_and_epipe, enter_scratch,
                                         leave_scratch),
+        cmocka_unit_test_setup_teardown(a_survivor_that_gets_no_cpu_is_not_taken_for_one_that_waits,
+                                        enter_scratch, leave_scratch),
         cmocka_unit_test_setup_teardown(the_survivor_of_a_queue_waits_for_ever, enter_scratch, leave_scratch),
         cmocka_unit_test_setup_teardown(the_survivor_of_a_tickbus_ring_is_told_of_the_death, enter_scratch,
                                         leave_scratch),

@@ -15,6 +15,7 @@
 
 #include <tickbus/clock.h>
 
+#include "tools/ipc/process_state.h"
 #include "tools/ipc/trial_child.h"
 
 #define GRACE_NS UINT64_C(20000000000)
@@ -227,23 +228,27 @@ static uint64_t cpu_time_of_ns(pid_t pid)
 
 #define WATCHES_MAX 40 /* a sender that is never refused gets through IPC_DEATH_SENDS_MAX long before */
 
-/* Watch the client until its call returns, or it has done nothing for a while, or nothing but burn its CPU. 1: it returned. */
+/* Watch the client until its call returns, or it has slept for a while, or done nothing but burn its CPU. 1: it returned. A watch in which
+ * it could have run and got no CPU says nothing, and does not count. */
 static int watch_client(pair_t *pair, ipc_trial_result_t *out, tbus_error_t *err)
 {
     const ipc_side_t *client = &pair->area->sides[IPC_CLIENT];
     uint64_t burnt_ns = 0; /* since the last message was taken */
     uint64_t cpu_ns = cpu_time_of_ns(pair->pids[IPC_CLIENT]);
     uint64_t taken = tbus_load_relaxed_u64(&client->taken);
+    uint64_t overdue_ns = tbus_clock_ns() + grace_ns(pair);
     int returned = 0;
-    for (int i = 0; i < WATCHES_MAX && !returned; i++) {
+    for (int i = 0; i < WATCHES_MAX && !returned && tbus_clock_ns() < overdue_ns;) {
         returned = await_stage(pair, IPC_CLIENT, IPC_STAGE_CALLED, tbus_clock_ns() + IPC_DEATH_WATCH_NS, err);
         uint64_t cpu_before_ns = cpu_ns;
         uint64_t taken_before = taken;
         cpu_ns = cpu_time_of_ns(pair->pids[IPC_CLIENT]);
         taken = tbus_load_relaxed_u64(&client->taken);
         burnt_ns = taken == taken_before ? burnt_ns + cpu_ns - cpu_before_ns : 0;
-        if (cpu_ns == cpu_before_ns || burnt_ns >= IPC_DEATH_WATCH_NS)
+        bool ran = cpu_ns != cpu_before_ns;
+        if ((!ran && ipc_process_sleeps(pair->pids[IPC_CLIENT])) || burnt_ns >= IPC_DEATH_WATCH_NS)
             break;
+        i += ran;
     }
     out->death_spun = burnt_ns >= IPC_DEATH_WATCH_NS / 2;
     return returned;

@@ -55,7 +55,8 @@ void ipc_trial_area_free(ipc_trial_area_t *area);
 int ipc_trial_run(const ipc_trial_spec_t *spec, ipc_leftovers_t *leftovers, ipc_trial_area_t *area,
                   ipc_trial_result_t *out_result, tbus_error_t *err);
 
-/* How long DEATH_* watches a call that does not return; with a sender, since the last message that was taken. */
+/* How long DEATH_* watches a call that does not return; with a sender, since the last message that was taken. Time in
+ * which the survivor wants to run and gets no CPU is not counted. */
 #define IPC_DEATH_WATCH_NS UINT64_C(30000000)
 
 #endif
