@@ -83,15 +83,6 @@ static void find_end(const tbus_ring_t *ring, uint64_t *out_position, uint64_t *
     *out_seq = seq;
 }
 
-/* The longest message that fits one slot: beyond what the word can tell, its length takes 8 bytes. */
-static uint32_t plain_bytes_max(const tbus_ring_t *ring)
-{
-    uint32_t with_length = ring->payload_bytes - 8;
-    if (with_length > ring->msg_bytes_max)
-        with_length = ring->msg_bytes_max;
-    return with_length > ring->slot_msg_bytes_max ? with_length : ring->slot_msg_bytes_max;
-}
-
 int tbus_publisher_join(const tbus_ring_t *ring, uint32_t owner, tbus_publisher_t *out_publisher,
                         tbus_error_t *err)
 {
@@ -104,13 +95,16 @@ int tbus_publisher_join(const tbus_ring_t *ring, uint32_t owner, tbus_publisher_
                          ring->shared->name, owner, TBUS_OWNERS_MAX);
     tbus_publisher_t p = {.ring = *ring, .owner = owner, .fence = !tbus_membarrier_register()};
     if (ring->several_publishers) {
-        p.plain_bytes_max = -1;
+        p.plain_bytes_max = p.one_slot_bytes_max = -1;
         p.room_seq = tbus_load_acquire_u64(&ring->shared->tail);
     } else {
         uint64_t position;
         find_end(ring, &position, &p.seq);
         p.skew = position - p.seq;
-        p.plain_bytes_max = plain_bytes_max(ring);
+        p.plain_bytes_max = ring->slot_msg_bytes_max;
+        p.one_slot_bytes_max = (int64_t)ring->payload_bytes - 8;
+        if (p.one_slot_bytes_max > ring->msg_bytes_max)
+            p.one_slot_bytes_max = ring->msg_bytes_max;
         p.room_seq = p.seq;
         p.gate = position;
         store_tail(&p);

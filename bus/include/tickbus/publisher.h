@@ -33,21 +33,20 @@ enum tbus_publish {
 
 typedef struct tbus_publisher {
     tbus_ring_t ring;
-    /* What changes with every message is one word: its neighbours stay as they are until there is no more room, or a long message. */
-    uint64_t seq; /* single publisher: sequence of the next message */
-    uint64_t
-        skew; /* single publisher: its position less its sequence; long messages take more positions than one */
-    uint64_t room_seq; /* sequences below this may be written without looking at anybody */
-    int64_t
-        plain_bytes_max; /* single publisher: longer messages need more than a slot; several: -1, claims are always needed */
-    uint64_t
-        gate; /* single publisher: positions below this were free of every subscriber when last looked at */
-    uint64_t claimed_word; /* several: the word of the claim in hand, 0: none */
-    uint64_t claimed_at;   /* several: its position */
-    uint32_t owner;        /* participant number, 1..255 */
-    bool blocked;          /* the last try was told FULL; the waiter sleeps for room */
-    uint32_t slots_wanted; /* blocked: for so many slots; single publisher */
-    bool fence;            /* no membarrier(2) on this host: pay a fence per publish instead */
+    /* What changes with every message is one word, seq: its neighbours stay as they are until there is no more
+     * room, or a long message. Single publisher, where nothing else is said. */
+    uint64_t seq;            /* sequence of the next message */
+    uint64_t skew;           /* its position less its sequence: long messages take more positions than one */
+    uint64_t room_seq;       /* any: sequences below this may be written without looking at anybody */
+    int64_t plain_bytes_max; /* what fits a slot, with its length in the slot's word; several: -1 */
+    int64_t one_slot_bytes_max; /* what fits a slot together with its length; several: -1 */
+    uint64_t gate;              /* positions below this were free of every subscriber when last looked at */
+    uint64_t claimed_word;      /* several: the word of the claim in hand, 0: none */
+    uint64_t claimed_at;        /* several: its position */
+    uint32_t owner;             /* participant number, 1..255 */
+    bool blocked;               /* the last try was told FULL; the waiter sleeps for room */
+    uint32_t slots_wanted;      /* blocked: for so many slots; single publisher */
+    bool fence;                 /* no membarrier(2) on this host: pay a fence per publish instead */
     int error; /* several: 0, or -TBUS_ESTALE once a claim of ours was found buried; join again, under a number of our own */
     uint32_t batch_count;              /* messages claimed by tbus_claim_batch */
     uint64_t batch_at[TBUS_BATCH_MAX]; /* their positions */
@@ -118,7 +117,8 @@ TBUS_HOT void tbus_publisher_wake(tbus_publisher_t *p)
 
 TBUS_HOT enum tbus_publish tbus_publish_try(tbus_publisher_t *p, const void *message, size_t bytes)
 {
-    if (TBUS_UNLIKELY((int64_t)bytes > p->plain_bytes_max))
+    bool lengthy = __builtin_constant_p(bytes) && bytes > TBUS_SLOT_LENGTH_MAX; /* and known to be */
+    if (TBUS_UNLIKELY((int64_t)bytes > (lengthy ? p->one_slot_bytes_max : p->plain_bytes_max)))
         return tbus_publish_other(p, message, bytes);
     uint64_t seq = p->seq;
     if (TBUS_UNLIKELY(seq == p->room_seq) && !tbus_publisher_refresh(p, 1))
@@ -130,15 +130,15 @@ TBUS_HOT enum tbus_publish tbus_publish_try(tbus_publisher_t *p, const void *mes
     const char *soon = (const char *)tbus_ring_slot(&p->ring, position + TBUS_PREFETCH_SLOTS);
     tbus_prefetch_for_write(soon);
     uint64_t word;
-    if (bytes <= TBUS_SLOT_LENGTH_MAX) {
+    if (lengthy) {
+        tbus_store_relaxed_u64(slot + 1, bytes);
+        tbus_words_store(slot + 2, message, bytes);
+        word = tbus_slot_word(seq, 0, 0, TBUS_SLOT_LONG);
+    } else {
         if (bytes > 64 - TBUS_SLOT_WORD_BYTES)
             tbus_prefetch_for_write(soon + 64);
         tbus_words_store(slot + 1, message, bytes);
         word = tbus_slot_word(seq, 0, (uint32_t)bytes, TBUS_SLOT_READY);
-    } else {
-        tbus_store_relaxed_u64(slot + 1, bytes);
-        tbus_words_store(slot + 2, message, bytes);
-        word = tbus_slot_word(seq, 0, 0, TBUS_SLOT_LONG);
     }
     /* R1 pairs A1 (tbus_peek): else a subscriber sees the word before the payload. */
     tbus_store_release_u64(slot, word);

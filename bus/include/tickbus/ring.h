@@ -92,12 +92,11 @@ enum tbus_sub_role {
 /* Written by: its subscriber; `state` also by publishers (to evict it) and repairers, `bell` by publishers (to wake it). */
 typedef struct tbus_ring_sub {
     tbus_atomic_u64_t progress; /*   0 slots below this position are done with */
-    tbus_atomic_u64_t
-        consumed; /*   8 messages taken, for people to read; those before a late comer count as taken */
-    tbus_atomic_u64_t tombs; /*  16 sequences that were no message */
-    tbus_atomic_u32_t state; /*  24 enum tbus_sub_state; changes together with `owner` */
-    tbus_atomic_u32_t owner; /*  28 participant number; 0: nobody's yet */
-    tbus_atomic_u32_t role;  /*  32 enum tbus_sub_role */
+    tbus_atomic_u64_t consumed; /*   8 messages taken, for people; those before a late comer count as taken */
+    tbus_atomic_u64_t tombs;    /*  16 sequences that were no message */
+    tbus_atomic_u32_t state;    /*  24 enum tbus_sub_state; changes together with `owner` */
+    tbus_atomic_u32_t owner;    /*  28 participant number; 0: nobody's yet */
+    tbus_atomic_u32_t role;     /*  32 enum tbus_sub_role */
     uint32_t pad0;
     char name[TBUS_NAME_MAX]; /*  40 */
     tbus_atomic_u32_t bell; /*  64 futex: rung by a publisher that saw this subscriber's bit in `sleepers` */
@@ -134,8 +133,7 @@ typedef struct tbus_ring_shared {
     /* written by: sleepers and those that wake them */
     tbus_atomic_u32_t sleepers;     /* 384 bit i: subscriber i sleeps, or is about to */
     tbus_atomic_u32_t pubs_waiting; /* 388 not 0: a publisher waits for room */
-    tbus_atomic_u32_t
-        room_bell; /* 392 futex: rung by a subscriber that made progress while pubs_waiting is not 0 */
+    tbus_atomic_u32_t room_bell;    /* 392 futex: rung by progress while pubs_waiting is not 0 */
     uint8_t pad3[116];
     /* written by: repairers */
     tbus_atomic_u64_t tombs;    /* 512 claims that died */
