@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #define CALIBRATION_NS UINT64_C(50000000)
 
@@ -94,7 +95,6 @@ json_t *bench_host(void)
     uname(&names);
     char model[128];
     cpu_model(model, sizeof model);
-    int cpus[CPU_SETSIZE];
     return json_pack("{s:s, s:i, s:s, s:s}", "cpu", model, "cpus", (int)bench_cpus(cpus, CPU_SETSIZE),
                      "kernel", names.release, "machine", names.machine);
 }
