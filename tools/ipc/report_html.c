@@ -14,7 +14,7 @@ static const char page_style[] =
     "main{max-width:1280px;margin:0 auto;padding:36px 24px 80px}\n"
     "h1{font-size:30px;line-height:1.2;margin:0 0 6px;letter-spacing:-.01em} h2{font-size:20px;margin:52px 0 "
     "10px}\n"
-    "p,.note{color:var(--soft);margin:0 0 12px;max-width:110ch} code{white-space:nowrap}\n"
+    "p,.note{color:var(--soft);margin:0 0 12px;max-width:110ch} p code{white-space:nowrap}\n"
     ".scroll{overflow-x:auto;border:1px solid var(--line);border-radius:10px}\n"
     "table{border-collapse:collapse;width:100%;font-size:13px;font-variant-numeric:tabular-nums}\n"
     "th,td{padding:6px 10px;text-align:left;border-bottom:1px solid var(--line);vertical-align:top}\n"
