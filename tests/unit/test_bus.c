@@ -207,7 +207,10 @@ static void attach_refuses_every_wrong_byte_of_the_directorys_header(void **stat
             header[at] = good ^ changes[i];
             int fds[2] = {tbus_segment_reopen(&bus.directory_segment, false),
                           tbus_segment_reopen(&bus.topic_segments[0], false)};
-            int refusal = at < 8 ? -TBUS_EMAGIC : at >= 12 && at < 16 ? -TBUS_EGEOMETRY : -TBUS_EABI;
+            int refusal = at < offsetof(tbus_directory_t, abi)      ? -TBUS_EMAGIC
+                          : at >= offsetof(tbus_directory_t, build) ? -TBUS_EBUILD
+                          : at >= 12 && at < 16                     ? -TBUS_EGEOMETRY
+                                                                    : -TBUS_EABI;
             assert_int_equal(tbus_bus_attach(fds, 2, &seen, &err), refusal);
             assert_int_equal(fcntl(fds[1], F_GETFD), -1);
         }

@@ -94,6 +94,8 @@ typedef struct tbus_directory {
     uint32_t abi;
     uint32_t topics_count;
     uint64_t bytes;
+    uint64_t
+        build; /* digest of the headers that say what lies in shared memory: bus/include/tickbus, bus/msg */
     uint64_t epoch_ns; /* CLOCK_MONOTONIC at creation: zero of all 48-bit stamps */
     uint64_t started_realtime_ns;
     char name[TBUS_NAME_MAX];
@@ -101,7 +103,7 @@ typedef struct tbus_directory {
     tbus_atomic_u32_t ended; /* 1: the run is over, nothing will be published any more */
     tbus_atomic_u32_t counters_count;
     tbus_atomic_u32_t halted; /* 1: kill switch; risk rejects everything */
-    uint8_t pad[48];
+    uint8_t pad[40];
     tbus_participant_t participants[TBUS_PARTICIPANTS_MAX]; /* participant i has owner number i + 1 */
     tbus_topic_t topics[TBUS_TOPICS_MAX];
     tbus_counter_t counters[TBUS_COUNTERS_MAX];

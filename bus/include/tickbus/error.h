@@ -29,7 +29,8 @@ extern "C" {
     X(TBUS_ENOTEMPTY, 5014, "the directory already holds a session")                                         \
     X(TBUS_ESTOPPED, 5015, "the bus has stopped")                                                            \
     X(TBUS_ECONFIG, 5016, "the configuration is wrong")                                                      \
-    X(TBUS_EEVICTED, 5017, "the subscriber was too slow and lost its place; join again")
+    X(TBUS_EEVICTED, 5017, "the subscriber was too slow and lost its place; join again")                     \
+    X(TBUS_EBUILD, 5018, "made by another build of tickbus")
 
 enum {
 #define X(name, value, text) name = value,
