@@ -47,8 +47,9 @@ static const tbus_ring_sub_t *find_other_subscriber(const tbus_ring_t *ring, con
 {
     for (unsigned i = 0; i < TBUS_RING_SUBS_MAX; i++) {
         const tbus_ring_sub_t *place = &ring->shared->subs[i];
-        if (place != mine && tbus_place_load(place) != tbus_place_word(TBUS_SUB_VACANT, NOBODY) &&
-            tbus_load_relaxed_u32(&place->role) == TBUS_SUBSCRIBER)
+        uint64_t word = tbus_place_load(place);
+        if (place != mine && word != tbus_place_word(TBUS_SUB_VACANT, NOBODY) &&
+            (uint32_t)word != TBUS_SUB_EVICTED && tbus_load_relaxed_u32(&place->role) == TBUS_SUBSCRIBER)
             return place;
     }
     return NULL;
@@ -76,8 +77,8 @@ static void set_start(const tbus_ring_t *ring, tbus_ring_sub_t *place, uint64_t 
 }
 
 /* Publishers take room in steps without looking at the gate again, and one may be about to store its tail: so the end is looked up once
- * more after every publisher is sure to see us at its next look. What a publisher may still write without having seen us is less than half
- * a ring further on: two steps of room, or two of the longest messages. */
+ * more after every publisher is sure to see us at its next look. What a publisher may still write without having seen us ends a ring's
+ * length behind the tail that it stored before it looked last, and we start at that tail or further on. */
 static bool open_gate(const tbus_ring_t *ring, tbus_ring_sub_t *place, enum tbus_sub_state state,
                       uint32_t owner)
 {
@@ -125,6 +126,12 @@ int tbus_place_open(const tbus_ring_t *ring, const char *name, enum tbus_sub_rol
     const tbus_ring_sub_t *other = NULL;
     if (role == TBUS_SUBSCRIBER && (ring->kind == TBUS_SPSC || ring->kind == TBUS_MPSC))
         other = find_other_subscriber(ring, place);
+    if (other && (uint32_t)tbus_place_load(other) == TBUS_SUB_VACANT) {
+        tbus_place_leave(place, holder);
+        return tbus_fail(err, -EAGAIN,
+                         "topic '" TBUS_NAME_TEXT "': somebody else is just taking a place; try again",
+                         topic);
+    }
     if (other) {
         tbus_place_leave(place, holder);
         return tbus_fail(err, -TBUS_EKIND,

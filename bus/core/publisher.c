@@ -176,7 +176,7 @@ enum tbus_publish tbus_publish_long(tbus_publisher_t *p, const void *message, si
         tbus_words_store(slot + 1, from, here);
         tbus_store_release_u64(slot, tbus_slot_word(p->seq, 0, 0, TBUS_SLOT_CONT));
     }
-    /* R2 pairs A2 (tbus_peek_slow): the first word is stored last, and with it all slots of the message are
+    /* R2 pairs A2 (peek_long): the first word is stored last, and with it all slots of the message are
      * there. */
     tbus_store_release_u64(first, tbus_slot_word(p->seq, 0, 0, TBUS_SLOT_LONG));
     p->seq++;
@@ -378,6 +378,8 @@ uint32_t tbus_claim_batch(tbus_publisher_t *p, uint32_t want, void **out_places)
     assert(!p->batch_count && !p->claimed_word);
     if (want > TBUS_BATCH_MAX)
         want = TBUS_BATCH_MAX;
+    if (!p->ring.several_publishers && want > p->ring.slot_count / 2)
+        want = p->ring.slot_count / 2; /* a successor looks for the end that near to the tail (find_end) */
     for (; count < want; count++) {
         if (p->ring.several_publishers) {
             if (!claim(p))
@@ -385,8 +387,11 @@ uint32_t tbus_claim_batch(tbus_publisher_t *p, uint32_t want, void **out_places)
             p->batch_at[count] = p->claimed_at;
             p->claimed_word = 0;
         } else {
-            if (p->seq + count == p->room_seq && !tbus_publisher_refresh(p, count + 1))
+            if (p->seq + count == p->room_seq && !tbus_publisher_refresh(p, count + 1)) {
+                p->blocked = count == 0;
+                p->slots_wanted = 1;
                 break;
+            }
             p->batch_at[count] = tbus_publisher_position(p) + count;
         }
         tbus_atomic_u64_t *slot = tbus_ring_slot(&p->ring, p->batch_at[count]);

@@ -23,7 +23,8 @@ static int make_scratch(const tbus_ring_t *ring, enum tbus_sub_role role, unsign
 {
     bool evictable = ring->policy == TBUS_EVICT_SLOWEST && role != TBUS_CONSUMER;
     *out_scratch = NULL;
-    if ((ring->msg_bytes_max <= ring->slot_msg_bytes_max || ring->msg_bytes_max + 8 <= ring->payload_bytes) &&
+    if ((ring->msg_bytes_max <= ring->slot_msg_bytes_max ||
+         (uint64_t)ring->msg_bytes_max + 8 <= ring->payload_bytes) &&
         !evictable)
         return 0;
     *out_scratch = (unsigned char *)aligned_alloc(64, ((size_t)ring->msg_bytes_max + 63) & ~(size_t)63);
@@ -126,6 +127,12 @@ void tbus_subscriber_leave(tbus_subscriber_t *s)
 {
     if (!s->ring.shared)
         return;
+    if (s->taken_word) { /* nobody else would give it back while this process lives */
+        tbus_release(s);
+        s->uncounted++;
+        if (!s->error)
+            tbus_fetch_add_relaxed_u64(&s->ring.shared->in_doubt, 1);
+    }
     tbus_subscriber_flush(s);
     tbus_place_leave(&s->ring.shared->subs[s->index], s->owner);
     tbus_ring_wake_publishers(s->ring.shared);
@@ -150,6 +157,7 @@ static bool is_ours(tbus_subscriber_t *s)
         return true;
     if (!s->error)
         s->error = -TBUS_ESTALE;
+    s->plain = false; /* nothing is read in place any more: tbus_peek_other sees the error */
     return false;
 }
 
@@ -166,7 +174,7 @@ void tbus_subscriber_flush(tbus_subscriber_t *s)
     if (s->published == position || s->competing)
         return;
     s->published = position;
-    /* G3 pairs G4 (gate in publisher.c): our reads of the payload are over before the publisher learns of it.
+    /* G3 pairs G4 (gate_end in publisher.c): our reads of the payload are over before the publisher learns of it.
      */
     tbus_store_release_u64(&sub->progress, position);
     wake_publishers(s);
@@ -176,6 +184,7 @@ static const void *corrupt(tbus_subscriber_t *s)
 {
     if (is_ours(s)) /* else publishers did not have to wait for us */
         s->error = -TBUS_ECORRUPT;
+    s->plain = false;
     return NULL;
 }
 
@@ -197,6 +206,7 @@ static const void *peek_long(tbus_subscriber_t *s, size_t *out_bytes)
     if (bytes > ring->msg_bytes_max)
         return corrupt(s);
     *out_bytes = bytes;
+    s->span = 1;
     if (bytes <= payload - 8)
         return slot + 2; /* only its length did not fit the word */
     if (!s->scratch)
@@ -342,6 +352,8 @@ void tbus_release(tbus_subscriber_t *s)
 
 const void *tbus_peek_other(tbus_subscriber_t *s, size_t *out_bytes)
 {
+    if (s->error)
+        return NULL;
     return s->competing ? tbus_take(s, out_bytes) : tbus_peek_copy(s, out_bytes);
 }
 

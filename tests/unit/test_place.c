@@ -273,9 +273,53 @@ static void only_one_can_be_the_subscriber_where_there_is_one_and_others_follow(
     }
 }
 
+static void what_a_consumer_that_leaves_had_in_hand_is_given_back_and_in_doubt(void **state)
+{
+    (void)state;
+    tbus_ring_t ring = make_ring(TBUS_MPMC, TBUS_BLOCK, 1);
+    tbus_subscriber_t one, other;
+    assert_int_equal(tbus_subscriber_join_late(&ring, "one", TBUS_CONSUMER, 2, &one, NULL), 0);
+    tbus_publisher_t p = publisher(&ring);
+    size_t bytes;
+    uint64_t got;
+    assert_int_equal(publish(&p, 0), TBUS_PUBLISHED);
+    assert_non_null(tbus_peek(&one, &bytes));
+    tbus_subscriber_leave(&one);
+    assert_int_equal(tbus_load_relaxed_u64(&ring.shared->in_doubt), 1);
+    assert_int_equal(tbus_subscriber_join_late(&ring, "other", TBUS_CONSUMER, 3, &other, NULL), 0);
+    for (uint64_t number = 1; number < 3 * (uint64_t)ring.slot_count; number++) {
+        assert_int_equal(publish(&p, number), TBUS_PUBLISHED);
+        assert_true(receive(&other, &got) && got == number);
+    }
+    tbus_subscriber_leave(&other);
+    free(ring.shared);
+}
+
+static void nothing_is_read_after_a_place_was_lost(void **state)
+{
+    (void)state;
+    tbus_ring_t ring = make_ring(TBUS_BROADCAST, TBUS_BLOCK, 1);
+    tbus_subscriber_t s;
+    size_t bytes;
+    assert_int_equal(tbus_subscriber_join_late(&ring, "s", TBUS_SUBSCRIBER, 2, &s, NULL), 0);
+    tbus_publisher_t p = publisher(&ring);
+    assert_int_equal(publish(&p, 1), TBUS_PUBLISHED);
+    assert_int_equal(publish(&p, 2), TBUS_PUBLISHED);
+    assert_non_null(tbus_peek(&s, &bytes));
+    assert_int_equal(tbus_ring_repair(&ring, 2), 1); /* declared dead, wrongly */
+    tbus_advance(&s);
+    tbus_subscriber_flush(&s);
+    assert_int_equal(s.error, -TBUS_ESTALE);
+    assert_null(tbus_peek(&s, &bytes));
+    tbus_subscriber_leave(&s);
+    free(ring.shared);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_a_consumer_that_leaves_had_in_hand_is_given_back_and_in_doubt),
+        cmocka_unit_test(nothing_is_read_after_a_place_was_lost),
         cmocka_unit_test(only_one_can_be_the_subscriber_where_there_is_one_and_others_follow),
         cmocka_unit_test(a_late_comer_starts_where_the_ring_is_and_misses_nothing_from_there),
         cmocka_unit_test(publishers_wait_for_a_late_comer_as_for_anybody),

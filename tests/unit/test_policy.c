@@ -216,8 +216,10 @@ static void a_batch_is_claimed_filled_in_place_and_seen_in_order(void **state)
         for (unsigned round = 0; round < 30; round++) {
             void *places[TBUS_BATCH_MAX];
             uint32_t bytes[TBUS_BATCH_MAX];
+            /* A successor finds the newest message of a batch half a ring behind the tail, not further. */
+            uint32_t most = ring.several_publishers ? 16 : 8; /* of a ring of 16 */
             uint32_t got = tbus_claim_batch(&p, 1 + round % 24, places);
-            assert_true(got == (1 + round % 24 < 16 ? 1 + round % 24 : 16));
+            assert_int_equal(got, 1 + round % 24 < most ? 1 + round % 24 : most);
             size_t none;
             assert_null(tbus_peek(&s, &none)); /* not before the commit */
             for (uint32_t i = 0; i < got; i++, next++) {

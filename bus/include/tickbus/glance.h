@@ -33,7 +33,7 @@ static inline bool tbus_glance(const tbus_subscriber_t *s)
  * before it; else NULL. Valid until the handle has advanced over it. Not for competing and evictable places: NULL. */
 static inline const void *tbus_peek_ahead(const tbus_subscriber_t *s, uint32_t distance, size_t *out_bytes)
 {
-    if (TBUS_UNLIKELY(s->competing || s->evictable))
+    if (TBUS_UNLIKELY(!s->plain))
         return NULL;
     tbus_atomic_u64_t *slot = tbus_ring_slot(&s->ring, tbus_subscriber_position(s) + distance);
     uint64_t word = tbus_load_acquire_u64(slot); /* A1 pairs R1, as in tbus_peek */

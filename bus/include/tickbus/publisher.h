@@ -66,7 +66,7 @@ TBUS_HOT enum tbus_publish tbus_publish_try(tbus_publisher_t *p, const void *mes
  * is left for consumers that hold messages in hand. */
 enum tbus_publish tbus_publish(tbus_publisher_t *p, const void *message, size_t bytes);
 
-/* Claim up to `want` (at most TBUS_BATCH_MAX) messages of one slot each: returns how many, and where to write
+/* Claim up to `want` (at most TBUS_BATCH_MAX, and of a single publisher half a ring) messages of one slot each: returns how many, and where to write
  * each. All of them are committed together: a single publisher's become visible first to last, with one look
  * for sleepers. */
 uint32_t tbus_claim_batch(tbus_publisher_t *p, uint32_t want, void **out_places);

@@ -35,7 +35,7 @@ typedef struct tbus_subscriber {
     uint64_t published; /* progress as last told */
     uint64_t interval;  /* tell progress every so many slots */
     uint64_t
-        uncounted; /* sequences so far that were no message for us: before we came, tombs; a consumer: another's */
+        uncounted; /* sequences so far that count as no message of ours: tombs; a consumer: others', too */
     uint64_t taken_word; /* consumer: the word of the message in hand, 0: none */
     uint32_t index;      /* place in ring.shared->subs */
     uint32_t owner;
