@@ -47,6 +47,9 @@ typedef struct config {
         uint32_t cpus[CONFIG_CPUS_MAX];
     } layout;
     struct {
+        uint32_t stall_ms_max; /* 0: nobody is killed */
+    } supervisor;
+    struct {
         char source[CONFIG_SOURCE_MAX];
         char pace[32];
     } feed;

@@ -88,6 +88,10 @@ static const config_key_t keys[] = {
     {"layout.cpus", CONFIG_NUMBERS, LIST(layout.cpus, layout.cpus_count), RANGE(0, 65535), .fallback = "",
      .help = "CPUs to use, in the order in which processes get them; empty: all that busctl itself may use"},
 
+    {"supervisor.stall_ms_max", CONFIG_NUMBER, FIELD(supervisor.stall_ms_max), RANGE(0, 86400000),
+     .unit = "milliseconds", .fallback = "0",
+     .help = "kill a stage that has stood still for so long; 0: never, somebody may have it in a debugger"},
+
     {"feed.source", CONFIG_TEXT, FIELD(feed.source), .check = check_source, .fallback = "synth",
      .help = "itch:FILE (ITCH 5.0, plain or .gz), synth[:seed=N,...] (invented), journal:DIR (recorded)"},
     {"feed.pace", CONFIG_TEXT, FIELD(feed.pace), .check = check_pace, .fallback = "auto",
@@ -163,6 +167,7 @@ static const config_key_t keys[] = {
 static const config_section_t sections[] = {
     {"bus", "The bus: its name and its memory."},
     {"layout", "Which stage runs in which process, on which CPU."},
+    {"supervisor", "What to do about a stage that is stopped or hangs, beside saying so."},
     {"feed", "Where the market data comes from, and how fast."},
     {"books",
      "Limits of the order books. Reaching one ends the run with an error: a book with a hole is no book."},

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "tools/backlog.h"
 #include "tools/json_text.h"
 
 /* A duration to the microsecond, over any run there is; what a double has beyond that is noise. */
@@ -77,26 +78,10 @@ static json_t *counters_below(const tbus_bus_t *bus, const char *prefix)
     return object;
 }
 
-static uint64_t taken(const tbus_ring_sub_t *sub)
-{
-    return tbus_load_relaxed_u64(&sub->consumed) + tbus_load_relaxed_u64(&sub->tombs);
-}
-
-/* Consumers share a topic's messages, so what one of them has still to take is what all of them have. */
-static uint64_t taken_by_consumers(const tbus_ring_t *ring)
-{
-    uint64_t sum = 0;
-    for (uint32_t i = 0; i < TBUS_RING_SUBS_MAX; i++)
-        if (tbus_load_relaxed_u32(&ring->shared->subs[i].role) == TBUS_CONSUMER)
-            sum += taken(&ring->shared->subs[i]);
-    return sum;
-}
-
-static json_t *subscriber(const tbus_ring_t *ring, const tbus_ring_sub_t *sub, uint64_t published, bool ended)
+static json_t *subscriber(const tbus_ring_t *ring, const tbus_ring_sub_t *sub, bool ended)
 {
     bool competes = tbus_load_relaxed_u32(&sub->role) == TBUS_CONSUMER;
-    uint64_t done = competes ? taken_by_consumers(ring) : taken(sub);
-    uint64_t open = published > done ? published - done : 0;
+    uint64_t open = backlog_of(ring, sub);
     json_t *object = json_object();
     json_object_set_new(object, "name", json_text(sub->name, sizeof sub->name));
     json_object_set_new(object, "role", json_string(competes ? "consumer" : "subscriber"));
@@ -109,17 +94,16 @@ static json_t *subscriber(const tbus_ring_t *ring, const tbus_ring_sub_t *sub, u
 
 static json_t *topic(const tbus_topic_t *known, const tbus_ring_t *ring, bool ended)
 {
-    uint64_t published = tbus_ring_published(ring);
     json_t *list = json_array();
     for (uint32_t i = 0; i < TBUS_RING_SUBS_MAX; i++)
         if (ring->shared->subs[i]
                 .name[0]) /* it stays when the subscriber leaves: what was taken still counts */
-            json_array_append_new(list, subscriber(ring, &ring->shared->subs[i], published, ended));
+            json_array_append_new(list, subscriber(ring, &ring->shared->subs[i], ended));
     json_t *object = json_object();
     json_object_set_new(object, "type", json_text(known->type, sizeof known->type));
     json_object_set_new(object, "kind", json_string(tbus_ring_kind_name(ring->kind)));
     json_object_set_new(object, "slots", count(ring->slot_count));
-    json_object_set_new(object, "published", count(published));
+    json_object_set_new(object, "published", count(tbus_ring_published(ring)));
     json_object_set_new(object, "tombs", count(tbus_load_relaxed_u64(&ring->shared->tombs)));
     json_object_set_new(object, "in_doubt", count(tbus_load_relaxed_u64(&ring->shared->in_doubt)));
     json_object_set_new(object, "subscribers", list);
@@ -233,8 +217,33 @@ static const tbus_participant_t *find_participant(const tbus_bus_t *bus, const c
     return NULL;
 }
 
-static json_t *process(const tbus_bus_t *bus, const layout_process_t *plan, enum tbus_wait_mode wait)
+static json_t *stalled(const tbus_bus_t *bus, uint32_t index, const summary_stall_t *stall)
 {
+    if (stall->how == STALL_NONE)
+        return json_null();
+    backlog_t held[BACKLOG_MAX];
+    uint32_t held_count = backlog_held_by(bus, index, held);
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < held_count; i++) {
+        bool behind = held[i].subscriber[0] != 0;
+        json_t *item = json_object();
+        json_object_set_new(item, "topic", json_text(held[i].topic, sizeof held[i].topic));
+        if (behind)
+            json_object_set_new(item, "subscriber", json_text(held[i].subscriber, sizeof held[i].subscriber));
+        json_object_set_new(item, behind ? "behind" : "claimed", count(held[i].messages));
+        json_array_append_new(list, item);
+    }
+    json_t *object = json_object();
+    json_object_set_new(object, "how", json_string(stall_how_name(stall->how)));
+    json_object_set_new(object, "for_s",
+                        json_real((double)((tbus_clock_ns() - stall->since_ns) / 1000) / 1e6));
+    json_object_set_new(object, "holds_up", list);
+    return object;
+}
+
+static json_t *process(const tbus_bus_t *bus, const summary_run_t *run, uint32_t index)
+{
+    const layout_process_t *plan = &run->layout->processes[index];
     /* Stages of a process share its figures: those of the last one are as good as any. */
     const tbus_participant_t *p = NULL;
     json_t *names = json_array();
@@ -246,16 +255,17 @@ static json_t *process(const tbus_bus_t *bus, const layout_process_t *plan, enum
     json_object_set_new(object, "stages", names);
     json_object_set_new(object, "pid", json_integer(p ? p->pid : 0));
     json_object_set_new(object, "cpu", json_integer(p ? p->cpu : -1));
-    json_object_set_new(object, "wait", json_string(tbus_wait_mode_name(wait)));
+    json_object_set_new(object, "wait", json_string(tbus_wait_mode_name(run->layout->wait)));
     json_object_set_new(object, "parks", count(p ? tbus_load_relaxed_u64(&p->parks) : 0));
+    json_object_set_new(object, "stalled", stalled(bus, index, &run->stalls[index]));
     return object;
 }
 
-static json_t *processes(const tbus_bus_t *bus, const layout_t *layout)
+static json_t *processes(const tbus_bus_t *bus, const summary_run_t *run)
 {
     json_t *list = json_array();
-    for (uint32_t i = 0; i < layout->processes_count; i++)
-        json_array_append_new(list, process(bus, &layout->processes[i], layout->wait));
+    for (uint32_t i = 0; i < run->layout->processes_count; i++)
+        json_array_append_new(list, process(bus, run, i));
     return list;
 }
 
@@ -315,7 +325,7 @@ json_t *summary_build(const tbus_bus_t *bus, const summary_run_t *run)
     json_object_set_new(summary, "latency_ns", latencies);
     json_object_set_new(summary, "layout", json_string(layout_mode_name(run->layout->mode)));
     json_object_set_new(summary, "pages", pages(bus));
-    json_object_set_new(summary, "processes", processes(bus, run->layout));
+    json_object_set_new(summary, "processes", processes(bus, run));
     json_object_set_new(summary, "stages", stages(bus));
     json_object_set_new(summary, "notes", sentences(run->notes, run->notes_count));
     json_object_set_new(summary, "errors", sentences(run->errors, run->errors_count));

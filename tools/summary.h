@@ -23,6 +23,8 @@
  *    layout      "split" or "fused"
  *    pages       {TOPIC: "hugetlb-2M"...}
  *    processes[] stages pid cpu wait parks
+ *                stalled: null, or of a process that stands still {how,for_s,holds_up[]}, where how is stopped, asleep or busy (stall.h)
+ *                and holds_up is what waits for it: {topic,subscriber,behind}, or {topic,claimed} for messages claimed and not committed
  *    stages[]    name process state hot_allocations reason
  *    notes[]     one sentence each: what is no error and should be known, as that a replayed journal was torn
  *    errors[]    one sentence each; empty: all is well
@@ -43,10 +45,17 @@
 #include <tickbus/bus.h>
 
 #include "tools/layout.h"
+#include "tools/stall.h"
 
 #define SUMMARY_ERRORS_MAX 8u
 #define SUMMARY_NOTES_MAX  8u
 #define SUMMARY_ERROR_MAX  640u
+
+/* A process that stands still. */
+typedef struct summary_stall {
+    enum stall_how how; /* STALL_NONE: it does not */
+    uint64_t since_ns;  /* CLOCK_MONOTONIC */
+} summary_stall_t;
 
 /* What the supervisor knows beside the bus. */
 typedef struct summary_run {
@@ -56,7 +65,8 @@ typedef struct summary_run {
     const char *journal;  /* its directory, "": none */
     uint64_t duration_ns; /* from the start of the feed until now, or until everything was drained */
     const layout_t *layout;
-    char halt_reason[SUMMARY_ERROR_MAX]; /* of the kill switch; "": not thrown, or by nobody who gave one */
+    summary_stall_t stalls[STAGES_COUNT]; /* of the layout's processes */
+    char halt_reason[SUMMARY_ERROR_MAX];  /* of the kill switch; "": not thrown, or by nobody who gave one */
     uint32_t errors_count;
     char errors[SUMMARY_ERRORS_MAX][SUMMARY_ERROR_MAX];
     uint32_t notes_count;

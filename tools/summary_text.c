@@ -273,6 +273,34 @@ static void print_processes(FILE *out, const json_t *summary)
     fputc('\n', out);
 }
 
+/* "STALLED    [executor] stopped for 1.20 s: md 5,123 behind, reports 1 claimed" */
+static void print_stalls(FILE *out, const json_t *summary)
+{
+    size_t i, k;
+    json_t *process, *item;
+    json_array_foreach(json_object_get(summary, "processes"), i, process)
+    {
+        const json_t *stalled = json_object_get(process, "stalled");
+        char time[NUMBER_MAX], number[NUMBER_MAX];
+        if (!json_is_object(stalled))
+            continue;
+        label(out, "STALLED");
+        json_array_foreach(json_object_get(process, "stages"), k, item)
+            fprintf(out, "%s%s", k ? " " : "[", json_string_value(item));
+        fprintf(out, "] %s for %s: ", text_of(stalled, "how"),
+                duration((int64_t)(json_real_value(json_object_get(stalled, "for_s")) * 1e9), time));
+        if (!json_array_size(json_object_get(stalled, "holds_up")))
+            fputs("nothing waits for it yet", out);
+        json_array_foreach(json_object_get(stalled, "holds_up"), k, item)
+        {
+            const char *what = json_object_get(item, "claimed") ? "claimed" : "behind";
+            fprintf(out, "%s%s %s %s", k ? ", " : "", text_of(item, "topic"),
+                    grouped(integer(item, what), number), what);
+        }
+        fputc('\n', out);
+    }
+}
+
 static void print_sentences(FILE *out, const json_t *summary, const char *key)
 {
     size_t i;
@@ -294,6 +322,7 @@ void summary_print(const json_t *summary, FILE *out)
     print_topics(out, summary);
     print_journal(out, summary);
     print_processes(out, summary);
+    print_stalls(out, summary);
     print_sentences(out, summary, "notes");
     print_sentences(out, summary, "errors");
 }

@@ -3,18 +3,21 @@
  *
  *    supervisor.c          up, down, and what is reported
  *    supervisor_watch.c    one turn of waiting: signals, processes that end, clients; commands to stages
+ *    supervisor_stall.c    stages that stand still: the alarm, and what the user wants done about them
  *    supervisor_control.c  what clients are answered
  *    supervisor_reload.c   SIGHUP
  */
 #ifndef TICKBUS_TOOLS_SUPERVISOR_PARTS_H
 #define TICKBUS_TOOLS_SUPERVISOR_PARTS_H
 
+#include "tools/backlog.h"
 #include "tools/control.h"
 #include "tools/layout.h"
 #include "tools/pipeline.h"
 #include "tools/process.h"
 #include "tools/progress.h"
 #include "tools/rundir.h"
+#include "tools/stall.h"
 #include "tools/summary.h"
 #include "tools/supervisor.h"
 
@@ -29,6 +32,9 @@ typedef struct supervisor {
     layout_t layout;
     pipeline_t pipeline;
     process_t processes[STAGES_COUNT];
+    stall_t stalls[STAGES_COUNT]; /* of the processes */
+    bool stall_killed[STAGES_COUNT];
+    uint64_t stalls_looked_ns;
     control_server_t *control;
     int signal_fd;
     uint64_t running_since_ns; /* 0: not yet */
@@ -68,6 +74,9 @@ void supervisor_reload(supervisor_t *s);
 /* Which of our streams are terminals, once; and whether one of them has hung up since. */
 void supervisor_know_terminals(supervisor_t *s);
 bool supervisor_terminal_gone(const supervisor_t *s);
+
+/* Look whether a process stands still, at most every STALL_LOOK_NS. */
+void supervisor_watch_stalls(supervisor_t *s);
 
 /* Wait for something to happen, `timeout_ms` at most, and deal with it. */
 void supervisor_step(supervisor_t *s, int timeout_ms);

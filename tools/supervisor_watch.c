@@ -202,6 +202,7 @@ void supervisor_step(supervisor_t *s, int timeout_ms)
             if (s->processes[i].pid)
                 look_after(s, i);
     }
+    supervisor_watch_stalls(s);
     if (s->running_since_ns)
         progress_show(&s->progress, &s->pipeline.bus, s->running_since_ns);
 }

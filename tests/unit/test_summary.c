@@ -14,6 +14,7 @@
 #include <tickbus/publisher.h>
 #include <tickbus/subscriber.h>
 
+#include "tools/backlog.h"
 #include "tools/summary.h"
 
 /* A bus with one topic and two participants, by hand: what a summary says must not need any stage to be alive. */
@@ -197,6 +198,45 @@ static void processes_stages_and_errors_are_told(void **state)
     assert_int_equal(f->run.notes_count, SUMMARY_NOTES_MAX);
 }
 
+static void a_process_that_stands_still_is_told_with_what_waits_for_it(void **state)
+{
+    fixture_t *f = *state;
+    tbus_publisher_t feed, executor;
+    tbus_subscriber_t risk;
+    assert_int_equal(tbus_publisher_join(&f->bus.rings[0], 1, &feed, NULL), 0);
+    assert_int_equal(tbus_publisher_join(&f->bus.rings[0], 2, &executor, NULL), 0);
+    assert_int_equal(tbus_subscriber_join(&f->bus.rings[0], "risk", 2, &risk, NULL), 0);
+    tbus_participant(&f->bus, 2)->process = 1;
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(tbus_publish_try(&feed, &i, sizeof i), TBUS_PUBLISHED);
+    assert_non_null(tbus_claim_try(&executor));
+    f->run.stalls[1] = (summary_stall_t){STALL_STOPPED, tbus_clock_ns() - UINT64_C(2500000000)};
+    assert_true(json_is_null(at(f, "processes.0.stalled")));
+    assert_string_equal(json_string_value(at(f, "processes.1.stalled.how")), "stopped");
+    assert_true(json_real_value(at(f, "processes.1.stalled.for_s")) >= 2.5);
+    assert_string_equal(json_string_value(at(f, "processes.1.stalled.holds_up.0.topic")), "orders");
+    assert_string_equal(json_string_value(at(f, "processes.1.stalled.holds_up.0.subscriber")), "risk");
+    assert_number(f, "processes.1.stalled.holds_up.0.behind", 4);
+    assert_number(f, "processes.1.stalled.holds_up.1.claimed", 1);
+    char *text = NULL;
+    size_t bytes;
+    FILE *out = open_memstream(&text, &bytes);
+    summary_print(f->summary, out);
+    fclose(out);
+    if (!strstr(text, "  STALLED    [strategy risk executor] stopped for 2.5") ||
+        !strstr(text, ": orders 4 behind, orders 1 claimed\n"))
+        fail_msg("STALLED is not as it should be in:\n%s", text);
+    free(text);
+
+    /* What it publishes and takes is nobody else's fault. */
+    backlog_t held[BACKLOG_MAX];
+    assert_int_equal(backlog_held_by(&f->bus, 0, held), 0);
+    tbus_commit(&executor, 4);
+    assert_int_equal(backlog_held_by(&f->bus, 1, held), 1);
+    tbus_subscriber_leave(&risk);
+    assert_int_equal(backlog_held_by(&f->bus, 1, held), 0);
+}
+
 static void a_duration_has_no_more_digits_than_it_means(void **state)
 {
     fixture_t *f = *state;
@@ -311,6 +351,7 @@ int main(void)
         TEST(latencies_are_those_of_the_histograms),
         TEST(what_is_not_taken_is_behind_while_it_runs_and_lost_when_it_has_ended),
         TEST(processes_stages_and_errors_are_told),
+        TEST(a_process_that_stands_still_is_told_with_what_waits_for_it),
         TEST(a_duration_has_no_more_digits_than_it_means),
         TEST(people_get_numbers_that_they_can_read),
         TEST(a_long_list_goes_on_in_the_next_line),
