@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <tickbus/bus.h>
 
+#include "bus/core/place.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -162,6 +164,32 @@ static bool proven_dead(void *context, uint32_t owner)
         b->fd = tbus_segment_reopen(&b->bus->directory_segment, false);
     struct flock burial = owner_lock(F_RDLCK, owner);
     return b->fd >= 0 && fcntl(b->fd, F_OFD_SETLK, &burial) == 0;
+}
+
+int tbus_participant_take_topic(tbus_bus_t *bus, uint32_t owner, uint32_t index, tbus_error_t *err)
+{
+    tbus_atomic_u32_t *publisher = &bus->directory->topics[index].publisher;
+    burial_t burial = {.bus = bus, .fd = -1};
+    uint32_t holder = 0;
+    bool ours = bus->rings[index].several_publishers;
+    /* The holder is replaced while its burial goes on: nobody can come back to life under its number, and publish, in between. Of two that
+     * replace it one finds the other. */
+    for (unsigned turns = 0; turns < TBUS_CAS_TURNS && !ours; turns++) {
+        ours = tbus_cas_u32(publisher, &holder, owner) || holder == owner;
+        if (!ours && !proven_dead(&burial, holder))
+            break;
+    }
+    if (burial.fd >= 0)
+        close(burial.fd);
+    if (ours)
+        return 0;
+    bool known = holder >= 1 && holder <= TBUS_PARTICIPANTS_MAX;
+    return tbus_fail(err, -EBUSY,
+                     "topic '" TBUS_NAME_TEXT
+                     "' is %s and has its one publisher, participant '" TBUS_NAME_TEXT
+                     "': nobody else can publish there before that has ended",
+                     bus->directory->topics[index].name, tbus_ring_kind_name(bus->rings[index].kind),
+                     known ? tbus_participant(bus, holder)->name : "?");
 }
 
 int tbus_bus_heal(tbus_bus_t *bus)

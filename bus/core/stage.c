@@ -41,6 +41,9 @@ int tbus_stage_publish(tbus_stage_t *stage, const char *topic, tbus_publisher_t 
     tbus_ring_t *ring = NULL;
     int code = find_ring(stage, topic, stage->publishers_count, &ring, err);
     if (code == 0)
+        code =
+            tbus_participant_take_topic(stage->bus, stage->owner, (uint32_t)(ring - stage->bus->rings), err);
+    if (code == 0)
         code = tbus_publisher_join(ring, stage->owner, out, err);
     if (code == 0)
         stage->publishers[stage->publishers_count++] = out;

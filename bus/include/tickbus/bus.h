@@ -16,7 +16,7 @@
  *    command:      HOLD -> RUN -> WIND_DOWN (cancel what is open, take no more from outside) -> STOP
  *
  * Written by: the supervisor (topics, commands, state of the bus) and each participant (its own block,
- * counters, histograms).
+ * counters, histograms; who publishes on a topic).
  */
 #ifndef TICKBUS_BUS_H
 #define TICKBUS_BUS_H
@@ -75,7 +75,9 @@ typedef struct tbus_topic {
     uint32_t kind;            /* enum tbus_ring_kind */
     uint32_t pages;           /* enum tbus_pages */
     uint64_t bytes;           /* of the segment */
-    uint8_t pad[64];
+    tbus_atomic_u32_t
+        publisher; /* where there is one only: who has the right to publish; 0: nobody had it yet */
+    uint8_t pad[60];
 } tbus_topic_t;
 TBUS_STATIC_ASSERT(sizeof(tbus_topic_t) == 128);
 
@@ -157,6 +159,12 @@ int tbus_participant_live(tbus_bus_t *bus, uint32_t owner, tbus_error_t *err);
 
 /* 1: somebody alive holds its life lock; 0: proven dead, or never joined; negative: -errno. A system call. */
 int tbus_participant_alive(const tbus_bus_t *bus, uint32_t owner);
+
+/* The right to publish on topic `index`, where one participant at a time has it: `owner`, who holds its life lock, has it from now on and
+ * for as long as it lives. Nobody need give it up: that of a dead holder passes on to whoever asks first, and goes on where the dead one
+ * stopped. -EBUSY: somebody else has it, and is not proven dead; err names it. Topics of several publishers are everybody's. For
+ * tbus_publisher_join, which looks at the ring alone and cannot ask who lives; tbus_stage_publish does both. Cold. */
+int tbus_participant_take_topic(tbus_bus_t *bus, uint32_t owner, uint32_t index, tbus_error_t *err);
 
 /* tbus_ring_heal for every topic, by life locks. Nobody can take up the number of a dead participant while it is
  * being buried. Returns how many slots and places were repaired. Cold; needs no supervisor. */

@@ -69,8 +69,8 @@ typedef struct tbus_stage {
 } tbus_stage_t;
 
 /* For a stage's constructor: join a topic and have the process wait for it. `out` must live as long as the stage. -TBUS_ENOTFOUND,
- * -TBUS_EFULL, -TBUS_ESTALE when the stage's participant lives in another process (this is its child), and what the joins of
- * subscriber.h and publisher.h return. */
+ * -TBUS_EFULL, -TBUS_ESTALE when the stage's participant lives in another process (this is its child), -EBUSY when the topic has its one
+ * publisher, and what the joins of subscriber.h and publisher.h return. */
 int tbus_stage_subscribe(tbus_stage_t *stage, const char *topic, const char *name, tbus_subscriber_t *out,
                          tbus_error_t *err);
 int tbus_stage_publish(tbus_stage_t *stage, const char *topic, tbus_publisher_t *out, tbus_error_t *err);
