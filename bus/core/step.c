@@ -5,17 +5,18 @@
  * every run. */
 #define SETTLING_ROUNDS_MAX 64u
 
-/* Is it a stage of this very step that leaves no room, by having a whole ring unread? Told from our own handles: how far other processes
- * are must not matter. */
+/* Is it a stage of this very step that leaves no room for what the publisher wants to put out, by having too much unread? Told from our own
+ * handles: how far other processes are must not matter. */
 static bool waits_for_step(const tbus_loop_t *loop, const tbus_publisher_t *p)
 {
     uint64_t end = p->ring.several_publishers ? tbus_load_relaxed_u64(&p->ring.shared->tail)
                                               : tbus_publisher_position(p);
+    uint32_t wanted = p->blocked && p->slots_wanted > 1 ? p->slots_wanted : 1;
     for (uint32_t i = loop->step_first; tbus_loop_in_step(loop, i); i++)
         for (uint32_t k = 0; k < loop->stages[i]->subscribers_count; k++) {
             const tbus_subscriber_t *s = loop->stages[i]->subscribers[k];
             if (s->ring.shared == p->ring.shared &&
-                (int64_t)(end - tbus_subscriber_position(s)) >= (int64_t)p->ring.slot_count)
+                (int64_t)(end + wanted - tbus_subscriber_position(s)) > (int64_t)p->ring.slot_count)
                 return true;
         }
     return false;

@@ -13,10 +13,14 @@
 
 #include <tickbus/stage.h>
 
-enum { STAGES = 3, RING = 16, LOG_MAX = 4096 };
+enum { STAGES = 3, RING = 16, LOG_MAX = 4096, POLLS_MAX = 1000000 };
 
 /* Of the loop: how many rounds it may have in a row. The tests hold for any. */
 static uint32_t budget;
+
+/* Of what the stages put out: what fits a slot, or takes several; those only one of them can put out. */
+static uint32_t message_bytes = sizeof(uint64_t);
+enum { LONG_BYTES = 130 }; /* three slots */
 
 typedef struct world world_t;
 
@@ -54,8 +58,8 @@ static void note(world_t *w, const char *format, unsigned who, unsigned long lon
 
 static void put_out(actor_t *a)
 {
-    uint64_t message = a->number;
-    while (a->owed && tbus_publish_try(&a->out, &message, sizeof message) == TBUS_PUBLISHED)
+    const unsigned char message[LONG_BYTES] = {0};
+    while (a->owed && tbus_publish_try(&a->out, message, message_bytes) == TBUS_PUBLISHED)
         a->owed--;
     a->stage.pending = a->owed != 0;
 }
@@ -67,6 +71,7 @@ static void others_go_on(world_t *w, unsigned stage)
     if (stage == w->fed_by && w->to_feed &&
         tbus_publish_try(&w->source, &message, sizeof message) == TBUS_PUBLISHED)
         w->to_feed--;
+    assert_true(w->polls < POLLS_MAX); /* else they wait for one another */
     if (++w->polls % w->outsider_every == 0 && tbus_peek(&w->outsider, &bytes)) {
         tbus_advance(&w->outsider);
         tbus_subscriber_flush(&w->outsider);
@@ -102,6 +107,8 @@ static const tbus_stage_ops_t actor_ops = {.poll = actor_poll};
 static void add_topic(tbus_bus_t *bus, const char *name, enum tbus_ring_kind kind, const char *const *readers)
 {
     tbus_ring_spec_t spec = {.kind = kind, .slot_bytes = 64, .slot_count = RING, .first_seq = 1};
+    if (message_bytes == LONG_BYTES && kind == TBUS_BROADCAST)
+        spec.msg_bytes_max = LONG_BYTES;
     snprintf(spec.name, sizeof spec.name, "%s", name);
     int index = tbus_bus_add_topic(bus, &spec, "number", TBUS_PAGES_SMALL, -1, NULL);
     assert_true(index >= 0);
@@ -120,7 +127,8 @@ static void run(world_t *w, unsigned messages, unsigned burst, unsigned fed_by, 
     w->outsider_every = outsider_every;
     assert_int_equal(tbus_bus_create("step", &w->bus, NULL), 0);
     add_topic(&w->bus, "md", TBUS_BROADCAST, md_readers);
-    add_topic(&w->bus, "back", TBUS_BROADCAST_MP, back_readers);
+    bool lengthy = message_bytes == LONG_BYTES;
+    add_topic(&w->bus, "back", lengthy ? TBUS_BROADCAST : TBUS_BROADCAST_MP, back_readers);
     tbus_stage_t *stages[STAGES];
     for (unsigned i = 0; i < STAGES; i++) {
         actor_t *a = &w->actors[i];
@@ -135,7 +143,7 @@ static void run(world_t *w, unsigned messages, unsigned burst, unsigned fed_by, 
         assert_int_equal(tbus_stage_subscribe(&a->stage, "md", name, &a->md, NULL), 0);
         if (i == 0)
             assert_int_equal(tbus_stage_subscribe(&a->stage, "back", name, &a->back, NULL), 0);
-        else
+        else if (i == 1 || !lengthy)
             assert_int_equal(tbus_stage_publish(&a->stage, "back", &a->out, NULL), 0);
         tbus_store_relaxed_u32(&tbus_participant(&w->bus, a->stage.owner)->command, TBUS_CMD_RUN);
         stages[i] = &a->stage;
@@ -178,9 +186,8 @@ static void a_slow_reader_elsewhere_changes_nothing_in_what_is_seen_when(void **
     assert_int_equal(strncmp(fast.log, "0:1 1:1 2:1 0<1 0<2 0<3 0<4 0<5 0:2 ", 36), 0);
 }
 
-static void stages_that_fill_their_own_ring_make_room_and_do_not_wait_for_ever(void **state)
+static void fill_their_own_ring(void)
 {
-    (void)state;
     world_t w;
     run(&w, 3, 3 * RING, 0, 1);
     unsigned read = 0;
@@ -195,12 +202,34 @@ static void stages_that_fill_their_own_ring_make_room_and_do_not_wait_for_ever(v
     }
 }
 
+static void stages_that_fill_their_own_ring_make_room_and_do_not_wait_for_ever(void **state)
+{
+    (void)state;
+    fill_their_own_ring();
+}
+
+/* A slot may be free, and be too little. */
+static void so_they_do_when_a_message_takes_several_slots(void **state)
+{
+    (void)state;
+    message_bytes = LONG_BYTES;
+    fill_their_own_ring();
+}
+
+static int short_messages_again(void **state)
+{
+    (void)state;
+    message_bytes = sizeof(uint64_t);
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_tick_that_comes_in_between_waits_for_the_first_stage),
         cmocka_unit_test(a_slow_reader_elsewhere_changes_nothing_in_what_is_seen_when),
         cmocka_unit_test(stages_that_fill_their_own_ring_make_room_and_do_not_wait_for_ever),
+        cmocka_unit_test_teardown(so_they_do_when_a_message_takes_several_slots, short_messages_again),
     };
     static const uint32_t budgets[] = {1, 7, 64};
     int failed = 0;
