@@ -147,8 +147,14 @@ int tbus_place_open(const tbus_ring_t *ring, const char *name, enum tbus_sub_rol
                          "try again when it goes on or has a successor",
                          topic);
     }
-    if (!owner) /* from now on whoever has the name may take it */
-        tbus_place_cas(place, tbus_place_word(state, RESERVING), tbus_place_word(state, NOBODY));
+    /* From now on whoever has the name may take it. Publishers saw it as soon as the gate was open: an impatient one may have evicted it. */
+    if (!owner && !tbus_place_cas(place, tbus_place_word(state, RESERVING), tbus_place_word(state, NOBODY))) {
+        tbus_place_leave(place, RESERVING);
+        return tbus_fail(err, -EAGAIN,
+                         "topic '" TBUS_NAME_TEXT
+                         "': publishers evicted '%s' while its place was being reserved; try again",
+                         topic, name);
+    }
     return (int)(place - ring->shared->subs);
 }
 

@@ -31,7 +31,8 @@ static inline bool tbus_place_cas(tbus_ring_sub_t *place, uint64_t word, uint64_
 
 /* Set up a place in `state` (RESERVED, for nobody yet, or ACTIVE, for `owner`): from now on publishers wait for it. Its progress is where
  * the ring ended last, and cannot have been overwritten. The index; -TBUS_EKIND, -TBUS_EGEOMETRY, -TBUS_EEXISTS, -TBUS_EFULL; -EAGAIN when
- * a single publisher died, or was stopped, while it stored its tail. */
+ * a single publisher died, or was stopped, while it stored its tail, and when publishers evicted the place before it was RESERVED for
+ * anybody. */
 int tbus_place_open(const tbus_ring_t *ring, const char *name, enum tbus_sub_role role,
                     enum tbus_sub_state state, uint32_t owner, tbus_error_t *err);
 

@@ -17,6 +17,19 @@
 #include <tickbus/publisher.h>
 #include <tickbus/subscriber.h>
 
+/* What an impatient publisher does while a place is set up: it takes place 0 at the second look at the ring's end (place.c: open_gate). */
+bool __real_tbus_ring_end(const tbus_ring_t *ring, uint64_t *out_position, uint64_t *out_seq);
+bool __wrap_tbus_ring_end(const tbus_ring_t *ring, uint64_t *out_position, uint64_t *out_seq);
+static unsigned looks_until_eviction; /* 0: it is in no hurry */
+
+bool __wrap_tbus_ring_end(const tbus_ring_t *ring, uint64_t *out_position, uint64_t *out_seq)
+{
+    tbus_ring_sub_t *place = &ring->shared->subs[0];
+    if (looks_until_eviction && --looks_until_eviction == 0)
+        assert_true(tbus_place_evict(place, tbus_place_load(place)));
+    return __real_tbus_ring_end(ring, out_position, out_seq);
+}
+
 static tbus_ring_t make_ring(enum tbus_ring_kind kind, enum tbus_policy policy, uint64_t first_seq)
 {
     tbus_ring_spec_t spec = {.name = "place",
@@ -240,6 +253,32 @@ static void who_comes_too_late_for_an_impatient_topic_is_told_why(void **state)
     free(ring.shared);
 }
 
+static void who_is_evicted_while_it_joins_is_told_and_keeps_nothing(void **state)
+{
+    (void)state;
+    tbus_ring_t ring = make_ring(TBUS_BROADCAST, TBUS_EVICT_SLOWEST, 1);
+    const tbus_ring_sub_t *place = &ring.shared->subs[0];
+    tbus_error_t err = {0};
+    looks_until_eviction = 2;
+    assert_int_equal(tbus_ring_reserve(&ring, "slow", TBUS_SUBSCRIBER, &err), -EAGAIN);
+    assert_int_equal(tbus_place_load(place), tbus_place_word(TBUS_SUB_VACANT, 0));
+    assert_int_equal(tbus_ring_reserve(&ring, "slow", TBUS_SUBSCRIBER, &err), 0); /* its name is free */
+    assert_int_equal(tbus_place_load(place), tbus_place_word(TBUS_SUB_RESERVED, 0));
+    tbus_subscriber_t s;
+    size_t bytes;
+    assert_int_equal(tbus_subscriber_join(&ring, "slow", 2, &s, &err), 0);
+    tbus_subscriber_leave(&s);
+    looks_until_eviction = 2; /* who joins itself sees it at its first look */
+    assert_int_equal(tbus_subscriber_join_late(&ring, "slow", TBUS_SUBSCRIBER, 2, &s, &err), 0);
+    tbus_publisher_t p = publisher(&ring);
+    assert_int_equal(publish(&p, 1), TBUS_PUBLISHED);
+    assert_null(tbus_peek(&s, &bytes));
+    assert_int_equal(s.error, -TBUS_EEVICTED);
+    tbus_subscriber_leave(&s);
+    assert_int_equal(tbus_place_load(place), tbus_place_word(TBUS_SUB_VACANT, 0));
+    free(ring.shared);
+}
+
 static void only_one_can_be_the_subscriber_where_there_is_one_and_others_follow(void **state)
 {
     (void)state;
@@ -326,6 +365,7 @@ int main(void)
         cmocka_unit_test(a_late_comer_is_refused_what_it_cannot_have),
         cmocka_unit_test(the_dead_give_their_places_up_and_only_theirs),
         cmocka_unit_test(a_place_that_changed_hands_is_not_taken_by_mistake),
+        cmocka_unit_test(who_is_evicted_while_it_joins_is_told_and_keeps_nothing),
         cmocka_unit_test(who_comes_too_late_for_an_impatient_topic_is_told_why),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
