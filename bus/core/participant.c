@@ -172,6 +172,10 @@ int tbus_participant_take_topic(tbus_bus_t *bus, uint32_t owner, uint32_t index,
     burial_t burial = {.bus = bus, .fd = -1};
     uint32_t holder = 0;
     bool ours = bus->rings[index].several_publishers;
+    if (!bus->rings[index].writable)
+        return tbus_fail(err, -TBUS_EKIND,
+                         "topic '" TBUS_NAME_TEXT "' is mapped read-only: only observing is possible",
+                         bus->directory->topics[index].name);
     /* The holder is replaced while its burial goes on: nobody can come back to life under its number, and publish, in between. Of two that
      * replace it one finds the other. */
     for (unsigned turns = 0; turns < TBUS_CAS_TURNS && !ours; turns++) {

@@ -27,7 +27,7 @@ static void make_bus(enum tbus_ring_kind kind)
     assert_int_equal(tbus_bus_create("one-publisher", &bus, NULL), 0);
     assert_int_equal(tbus_bus_add_topic(&bus, &spec, "number", TBUS_PAGES_SMALL, -1, NULL), 0);
     for (int i = 1; i <= HEIRS + 1; i++) {
-        char name[8];
+        char name[TBUS_NAME_MAX];
         snprintf(name, sizeof name, "p%d", i);
         assert_int_equal(tbus_participant_add(&bus, name, NULL), i);
     }

@@ -20,6 +20,7 @@
 #include <tickbus/bus.h>
 #include <tickbus/observer.h>
 #include <tickbus/publisher.h>
+#include <tickbus/stage.h>
 #include <tickbus/subscriber.h>
 
 static const tbus_ring_spec_t md_spec = {
@@ -155,6 +156,8 @@ static void an_attached_observer_reads_but_can_neither_write_nor_subscribe(void 
     assert_int_equal(seq, 1);
     assert_memory_equal(copy, "hello", 5);
     assert_int_equal(tbus_publisher_join(tbus_bus_ring(&seen, "md"), 1, &q, &err), -TBUS_EKIND);
+    tbus_stage_t stage = {.owner = 1, .bus = &seen, .name = "s"};
+    assert_int_equal(tbus_stage_publish(&stage, "md", &q, &err), -TBUS_EKIND);
     tbus_subscriber_t s;
     assert_int_equal(tbus_subscriber_join(tbus_bus_ring(&seen, "md"), "x", 1, &s, &err), -TBUS_EKIND);
     pid_t child = fork();

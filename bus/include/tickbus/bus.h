@@ -162,8 +162,9 @@ int tbus_participant_alive(const tbus_bus_t *bus, uint32_t owner);
 
 /* The right to publish on topic `index`, where one participant at a time has it: `owner`, who holds its life lock, has it from now on and
  * for as long as it lives. Nobody need give it up: that of a dead holder passes on to whoever asks first, and goes on where the dead one
- * stopped. -EBUSY: somebody else has it, and is not proven dead; err names it. Topics of several publishers are everybody's. For
- * tbus_publisher_join, which looks at the ring alone and cannot ask who lives; tbus_stage_publish does both. Cold. */
+ * stopped. -EBUSY: somebody else has it, and is not proven dead; err names it. -TBUS_EKIND: it is mapped read-only.
+ * Topics of several publishers are everybody's. To be asked before tbus_publisher_join, which looks at the ring alone and cannot know who
+ * lives; tbus_stage_publish does both. Cold. */
 int tbus_participant_take_topic(tbus_bus_t *bus, uint32_t owner, uint32_t index, tbus_error_t *err);
 
 /* tbus_ring_heal for every topic, by life locks. Nobody can take up the number of a dead participant while it is
