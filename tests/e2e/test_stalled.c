@@ -2,8 +2,12 @@
 /* A stage that stands still while the others wait for it: it is named, with what it holds up; and killed only if that is what was asked for. */
 #include "tests/e2e/running_bus.h"
 
+#include <elf.h>
+#include <errno.h>
 #include <signal.h>
 #include <sys/ptrace.h>
+#include <sys/uio.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 
 /* What `busctl status` says of the process of a stage: NULL (of no interest), null, or an object. Lives as long as the summary. */
@@ -89,21 +93,33 @@ static void a_stopped_stage_is_named_with_what_it_holds_up_and_left_alive(void *
     json_decref(summary);
 }
 
+/* Have it stopped by us, as by a debugger. False: nobody may be traced here. */
+static bool trace(pid_t pid)
+{
+    if (ptrace(PTRACE_SEIZE, pid, NULL, NULL) < 0)
+        return false;
+    int status;
+    assert_int_equal(ptrace(PTRACE_INTERRUPT, pid, NULL, NULL), 0);
+    assert_int_equal(waitpid(pid, &status, __WALL), pid);
+    return true;
+}
+
+static void skip_tracing(fixture_t *f)
+{
+    print_message("skipped: nobody may be traced here, or the architecture is not known\n");
+    kill(f->start.pid, SIGINT);
+    assert_ended_with(f, 0);
+    skip();
+}
+
 static void a_stage_in_a_debugger_is_named_and_left_alive(void **state)
 {
     fixture_t *f = *state;
     json_t *summary = begin(f, 1000, ENDLESS_FEED, "--layout", "fused", "--set", "layout.pin=false", NULL);
     pid_t strategy = process_of(summary, "strategy");
     json_decref(summary);
-    if (ptrace(PTRACE_SEIZE, strategy, NULL, NULL) < 0) {
-        print_message("skipped: nobody may be traced here\n");
-        kill(f->start.pid, SIGINT);
-        assert_ended_with(f, 0);
-        skip();
-    }
-    int status;
-    assert_int_equal(ptrace(PTRACE_INTERRUPT, strategy, NULL, NULL), 0);
-    assert_int_equal(waitpid(strategy, &status, __WALL), strategy);
+    if (!trace(strategy))
+        skip_tracing(f);
     summary = wait_for_alarm(f, "strategy", true, 1);
     assert_string_equal(json_string_value(json_object_get(stalled(summary, "strategy"), "how")), "stopped");
     json_decref(summary);
@@ -142,6 +158,54 @@ static void past_the_deadline_a_stopped_stage_is_killed_and_the_run_ends_with_it
     }
 }
 
+/* What it executes next becomes a jump to itself. False: not on this architecture. */
+static bool make_it_turn_for_ever(pid_t pid)
+{
+#if defined(__x86_64__) || defined(__aarch64__)
+    struct user_regs_struct registers;
+    struct iovec area = {.iov_base = &registers, .iov_len = sizeof registers};
+    assert_int_equal(ptrace(PTRACE_GETREGSET, pid, (void *)(uintptr_t)NT_PRSTATUS, &area), 0);
+#ifdef __x86_64__
+    uintptr_t next = registers.rip;
+    static const unsigned char jump[] = {0xeb, 0xfe};
+#else
+    uintptr_t next = registers.pc;
+    static const unsigned char jump[] = {0x00, 0x00, 0x00, 0x14};
+#endif
+    errno = 0;
+    long word = ptrace(PTRACE_PEEKTEXT, pid, (void *)next, NULL);
+    assert_int_equal(errno, 0);
+    memcpy(&word, jump, sizeof jump);
+    assert_int_equal(ptrace(PTRACE_POKETEXT, pid, (void *)next, (void *)word), 0);
+    return true;
+#else
+    (void)pid;
+    return false;
+#endif
+}
+
+static void a_stage_that_turns_for_ever_is_named_and_past_the_deadline_killed(void **state)
+{
+    fixture_t *f = *state;
+    json_t *summary = begin(f, 1000, ENDLESS_FEED, "--layout", "split", "--json", "--set",
+                            "supervisor.stall_ms_max=1500", NULL);
+    pid_t executor = process_of(summary, "executor");
+    json_decref(summary);
+    if (!trace(executor))
+        skip_tracing(f);
+    bool turns = make_it_turn_for_ever(executor);
+    assert_int_equal(ptrace(PTRACE_DETACH, executor, NULL, NULL), 0);
+    if (!turns)
+        skip_tracing(f);
+    summary = wait_for_alarm(f, "executor", true, 1000);
+    assert_string_equal(json_string_value(json_object_get(stalled(summary, "executor"), "how")), "busy");
+    json_decref(summary);
+    assert_ended_with(f, 1);
+    assert_text_holds(f->start.err, "is busy with something that does not end, for ");
+    assert_text_holds(f->start.err, "has stood still for 1500 ms");
+    assert_text_holds(f->start.err, "was killed by SIGKILL");
+}
+
 /* Every process sleeps nearly all the time, some for as long as they may. */
 static void who_has_nothing_to_do_is_left_in_peace(void **state)
 {
@@ -178,6 +242,7 @@ int main(void)
         TEST(a_stopped_stage_is_named_with_what_it_holds_up_and_left_alive),
         TEST(a_stage_in_a_debugger_is_named_and_left_alive),
         TEST(past_the_deadline_a_stopped_stage_is_killed_and_the_run_ends_with_its_name),
+        TEST(a_stage_that_turns_for_ever_is_named_and_past_the_deadline_killed),
         TEST(who_has_nothing_to_do_is_left_in_peace),
         TEST(who_waits_for_a_cpu_is_left_in_peace),
     };
