@@ -53,8 +53,8 @@ typedef struct tbus_publisher {
 } tbus_publisher_t;
 
 /* `owner`: participant number, 1..255. A second publisher on a single-publisher ring is not detected here: the
- * bus, which can tell who lives, gives the right to one (tbus_participant_take_topic in bus.h). Registers the process with membarrier(2), once. -TBUS_EKIND on a
- * read-only ring. */
+ * bus, which can tell who lives, gives the right to one (tbus_participant_take_topic in bus.h). Registers the
+ * process with membarrier(2), once. -TBUS_EKIND on a read-only ring. */
 int tbus_publisher_join(const tbus_ring_t *ring, uint32_t owner, tbus_publisher_t *out_publisher,
                         tbus_error_t *err);
 
