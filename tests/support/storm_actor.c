@@ -20,9 +20,9 @@ const storm_role_t storm_roles[] = {
     {.name = "gamma", .publishes = {[STORM_ORDERS] = true, [STORM_REPORTS] = true}},
     {.name = "one",
      .publishes = {[STORM_REPORTS] = true},
-     .joins = {[STORM_ORDERS] = STORM_COMPETES, [STORM_LANE] = STORM_FOLLOWS}},
-    {.name = "two", .joins = {[STORM_ORDERS] = STORM_COMPETES, [STORM_MD] = STORM_FOLLOWS}},
-    {.name = "three", .joins = {[STORM_REPORTS] = STORM_FOLLOWS, [STORM_MD] = STORM_FOLLOWS}},
+     .joins = {[STORM_ORDERS] = STORM_COMPETES, [STORM_LANE] = STORM_SUBSCRIBES}},
+    {.name = "two", .joins = {[STORM_ORDERS] = STORM_COMPETES, [STORM_MD] = STORM_SUBSCRIBES}},
+    {.name = "three", .joins = {[STORM_REPORTS] = STORM_SUBSCRIBES, [STORM_MD] = STORM_SUBSCRIBES}},
     {.name = "recorder",
      .joins = {[STORM_ORDERS] = STORM_FOLLOWS, [STORM_REPORTS] = STORM_FOLLOWS, [STORM_MD] = STORM_FOLLOWS}},
     {.name = "observer", .observes = true},
@@ -310,9 +310,8 @@ static void join_as_participant(actor_t *a)
         if (a->role->joins[t] == STORM_NOT)
             continue;
         while ((code = tbus_subscriber_join_late(&a->bus->rings[t], a->role->name,
-                                                 a->role->joins[t] == STORM_COMPETES ? TBUS_CONSUMER
-                                                                                     : TBUS_SUBSCRIBER,
-                                                 a->owner, &a->in[t], &err)) == -EAGAIN)
+                                                 (enum tbus_sub_role)a->role->joins[t], a->owner, &a->in[t],
+                                                 &err)) == -EAGAIN)
             nap(); /* the publisher died in the middle of its tail: its successor is about to come */
         if (code < 0)
             fail(a, t, err.text, 0);
