@@ -70,6 +70,17 @@ static uint64_t read_caches(const char *directory)
     return total ? total : own;
 }
 
+/* Of a path that is too long, the end says more. */
+static void keep_path(tbus_cgroup_room_t *room, const char *directory, const char *name)
+{
+    char path[2 * PATH_MAX + 64];
+    int length = snprintf(path, sizeof path, "%s/%s", directory, name);
+    size_t over = (size_t)length < sizeof room->limit ? 0 : (size_t)length - sizeof room->limit + 1;
+    memcpy(room->limit, path + over, (size_t)length - over + 1);
+    if (over)
+        memcpy(room->limit, "...", 3);
+}
+
 static void look_at(const char *directory, const controller_t *c, const file_pair_t *files,
                     tbus_cgroup_room_t *room)
 {
@@ -83,7 +94,7 @@ static void look_at(const char *directory, const controller_t *c, const file_pai
     if (left >= room->bytes)
         return;
     room->bytes = left;
-    snprintf(room->limit, sizeof room->limit, "%s/%s", directory, files->limit);
+    keep_path(room, directory, files->limit);
 }
 
 /* The group and all that it is in, up to the one that is mounted. */

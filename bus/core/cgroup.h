@@ -13,8 +13,9 @@
 #define TBUS_CGROUP_ANY UINT64_MAX
 
 typedef struct tbus_cgroup_room {
-    uint64_t bytes;  /* TBUS_CGROUP_ANY: no group sets a limit */
-    char limit[128]; /* the file with the limit that leaves the least; "" without one */
+    uint64_t bytes; /* TBUS_CGROUP_ANY: no group sets a limit */
+    char limit
+        [128]; /* the file with the limit that leaves the least, or the end of its path; "" without one */
 } tbus_cgroup_room_t;
 
 /* `proc_self`: "/proc/self", or another directory with files `cgroup` and `mountinfo`. What could be had by dropping file caches counts as

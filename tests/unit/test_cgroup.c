@@ -174,6 +174,24 @@ static void in_a_container_groups_are_found_from_where_they_are_mounted(void **s
     expect(false, 900, "memory.max");
 }
 
+static void of_a_long_path_the_end_is_told(void **state)
+{
+    (void)state;
+    char group[256], text[300], path[300];
+    memset(group, 'x', sizeof group);
+    memcpy(group + 100, "/", 1);
+    group[200] = 0;
+    snprintf(text, sizeof text, "0::/%s\n", group);
+    put_mount(text, "/", "cgroup2", "rw");
+    snprintf(path, sizeof path, "mnt/%s/memory.max", group);
+    put(path, "5\n");
+    tbus_cgroup_room_t room = ask(false);
+    assert_int_equal(room.bytes, 5);
+    assert_int_equal(strlen(room.limit), sizeof room.limit - 1);
+    assert_memory_equal(room.limit, "...", 3);
+    assert_string_equal(room.limit + 3, path + strlen(path) - (sizeof room.limit - 4));
+}
+
 static void huge_pages_are_limited_when_touched_or_when_mapped(void **state)
 {
     (void)state;
@@ -409,6 +427,7 @@ int main(void)
         IN_SCRATCH(file_caches_count_as_left),
         IN_SCRATCH(a_hierarchy_of_one_controller_is_found_by_its_name),
         IN_SCRATCH(in_a_container_groups_are_found_from_where_they_are_mounted),
+        IN_SCRATCH(of_a_long_path_the_end_is_told),
         IN_SCRATCH(huge_pages_are_limited_when_touched_or_when_mapped),
         cmocka_unit_test(more_memory_than_the_control_group_leaves_is_refused_before_it_is_touched),
         cmocka_unit_test_setup_teardown(more_huge_pages_than_the_control_group_leaves_are_refused_in_words,
