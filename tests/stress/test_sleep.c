@@ -28,7 +28,7 @@
 #include <tickbus/subscriber.h>
 #include <tickbus/wait.h>
 
-#define SLEEPS        30000u
+#define SLEEPS        15000u
 #define WORLDS        10u /* every kind, on one bell and on several */
 #define DITHER_SCALES 14u
 #define TOPICS        2u /* the second is one on which nothing ever comes */
