@@ -25,6 +25,7 @@
 
 #include "bus/core/cgroup.h"
 #include "tests/support/program.h"
+#include "tools/pipeline.h"
 
 #include <tickbus/segment.h>
 
@@ -406,6 +407,36 @@ static int take_huge_pages_in_a_small_group(void)
     return DONE;
 }
 
+/* A pool with enough in it is not what must grow. */
+static int start_a_pipeline_in_a_small_group(void)
+{
+    config_t config;
+    layout_t layout;
+    pipeline_t pipeline;
+    tbus_error_t err = {0};
+    config_defaults(&config);
+    layout_plan(&(layout_request_t){.mode = LAYOUT_FUSED}, &layout);
+    if (!new_group[0] || !pool_has_four() || !write_in(new_group, limit_file, "2097152") ||
+        !write_in(new_group, "cgroup.procs", "0"))
+        return MISSING;
+    must(pipeline_create(&config, &layout, UINT64_MAX, &pipeline, &err) == 0, "no pipeline", &err);
+    pipeline_pages_text(&pipeline, err.text, sizeof err.text);
+    if (!pool_has_four())
+        return MISSING;
+    must(strstr(err.text, "the control group leaves ") != NULL && !strstr(err.text, "sysctl"),
+         "the reason is another", &err);
+    pipeline_close(&pipeline);
+    return DONE;
+}
+
+static void a_pipeline_names_the_control_group_and_not_the_pool(void **state)
+{
+    (void)state;
+    limit_file = "hugetlb.2MB.max";
+    in_a_child(start_a_pipeline_in_a_small_group,
+               "no four huge pages free, or no control group of our own with a limit on them");
+}
+
 static void more_huge_pages_than_the_control_group_leaves_are_refused_in_words(void **state)
 {
     (void)state;
@@ -432,6 +463,8 @@ int main(void)
         cmocka_unit_test(more_memory_than_the_control_group_leaves_is_refused_before_it_is_touched),
         cmocka_unit_test_setup_teardown(more_huge_pages_than_the_control_group_leaves_are_refused_in_words,
                                         make_group, remove_group),
+        cmocka_unit_test_setup_teardown(a_pipeline_names_the_control_group_and_not_the_pool, make_group,
+                                        remove_group),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
