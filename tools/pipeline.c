@@ -205,6 +205,15 @@ void pipeline_close(pipeline_t *pipeline)
 
 /* --- what the rings are made of */
 
+/* What the first ring in smaller pages was told. */
+static const char *why_pages_are_no_better(const tbus_bus_t *bus)
+{
+    for (uint32_t i = 0; i < bus->topics_count; i++)
+        if (bus->topic_segments[i].pages_why[0])
+            return bus->topic_segments[i].pages_why;
+    return "";
+}
+
 void pipeline_pages_text(const pipeline_t *pipeline, char *out_text, size_t bytes)
 {
     const tbus_directory_t *d = pipeline->bus.directory;
@@ -227,11 +236,14 @@ void pipeline_pages_text(const pipeline_t *pipeline, char *out_text, size_t byte
     if (used >= bytes)
         return;
     out_text[--used] = 0; /* the last semicolon */
-    if (missing && pipeline->config->bus.pages == TBUS_PAGES_AUTO) {
-        uint64_t total = meminfo_pages("HugePages_Total:") + missing - free_huge_pages();
+    if (!missing || pipeline->config->bus.pages != TBUS_PAGES_AUTO)
+        return;
+    uint64_t free_pages = free_huge_pages();
+    if (free_pages < missing)
         snprintf(out_text + used, bytes - used, "; for huge pages: sysctl vm.nr_hugepages=%llu",
-                 (unsigned long long)total);
-    }
+                 (unsigned long long)(meminfo_pages("HugePages_Total:") + missing - free_pages));
+    else /* there are enough; a larger pool would not help */
+        snprintf(out_text + used, bytes - used, "; %s", why_pages_are_no_better(&pipeline->bus));
 }
 
 /* --- one process */

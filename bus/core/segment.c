@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <tickbus/segment.h>
 
+#include "bus/core/cgroup.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/memfd.h>
@@ -55,6 +57,23 @@ static unsigned long long meminfo_value(const char *key)
         }
     fclose(f);
     return value;
+}
+
+/* Populating more than the host has, or than our control group may have, would wake the OOM killer. False: `why` says what is missing. */
+static bool memory_is_there(size_t bytes, char *why, size_t why_bytes)
+{
+    unsigned long long host_kib = meminfo_value("MemAvailable");
+    if (bytes / 1024 >= host_kib) {
+        snprintf(why, why_bytes, "%llu KiB are available", host_kib);
+        return false;
+    }
+    /* Page tables and the file's index are charged to the group, too: each about 1/500 of 4 KiB pages. */
+    tbus_cgroup_room_t group = tbus_cgroup_memory("/proc/self");
+    if (bytes + bytes / 128 < group.bytes)
+        return true;
+    snprintf(why, why_bytes, "the control group leaves %llu KiB (%s)",
+             (unsigned long long)(group.bytes / 1024), group.limit);
+    return false;
 }
 
 /* Memory that cannot be had must be an error here and now, not a SIGBUS later. */
@@ -153,20 +172,29 @@ static int make_hugetlb(const char *name, size_t bytes, int node, tbus_segment_t
     unsigned long long free_pages = meminfo_value("HugePages_Free");
     unsigned long long total_pages = meminfo_value("HugePages_Total");
     unsigned long long needed = rounded / HUGE_PAGE;
-    if (free_pages < needed)
+    tbus_cgroup_room_t group = tbus_cgroup_huge_pages("/proc/self");
+    if (free_pages < needed) {
         snprintf(why, why_bytes, "needs %llu huge pages, %llu free: sysctl vm.nr_hugepages=%llu", needed,
                  free_pages, total_pages + needed - free_pages);
-    else
+    } else if (group.bytes < rounded) {
+        code = -ENOMEM; /* the kernel says EFAULT where a store would have been SIGBUS */
+        snprintf(why, why_bytes, "needs %llu huge pages, the control group leaves %llu: raise %s", needed,
+                 (unsigned long long)(group.bytes / HUGE_PAGE), group.limit);
+    } else {
         snprintf(why, why_bytes, "no huge pages: %s", tbus_strerror(code));
+    }
     return code;
 }
 
 static int make_thp(const char *name, size_t bytes, int node, tbus_segment_t *out, char *why,
                     size_t why_bytes)
 {
-    int code = -ENOMEM;
-    if (bytes / 1024 < meminfo_value("MemAvailable"))
-        code = make(name, round_up(bytes, HUGE_PAGE), 0, true, node, out);
+    char missing[192];
+    if (!memory_is_there(bytes, missing, sizeof missing)) {
+        snprintf(why, why_bytes, "%zu bytes of shared memory cannot be had: %s", bytes, missing);
+        return -ENOMEM;
+    }
+    int code = make(name, round_up(bytes, HUGE_PAGE), 0, true, node, out);
     if (code < 0) {
         snprintf(why, why_bytes, "no transparent huge pages: %s", tbus_strerror(code));
         return code;
@@ -208,14 +236,15 @@ int tbus_segment_create(const char *name, size_t bytes, enum tbus_pages want, in
             return tbus_fail(err, code, "segment '%s': %s", name, why_thp);
     }
     if (code < 0) {
+        char why_none[sizeof made.pages_why] = "";
         code = -ENOMEM;
-        if (bytes / 1024 < meminfo_value("MemAvailable")) /* else populating would wake the OOM killer */
+        if (memory_is_there(bytes, why_none, sizeof why_none)) {
             code = make(name, round_up(bytes, SMALL_PAGE), 0, false, node, &made);
+            snprintf(why_none, sizeof why_none, "%s", tbus_strerror(code));
+        }
         if (code < 0)
-            return tbus_fail(
-                err, code,
-                "segment '%s': %zu bytes of shared memory cannot be had: %s; %llu KiB are available", name,
-                bytes, tbus_strerror(code), meminfo_value("MemAvailable"));
+            return tbus_fail(err, code, "segment '%s': %zu bytes of shared memory cannot be had: %s", name,
+                             bytes, why_none);
         made.pages = TBUS_PAGES_SMALL;
     }
     memcpy(made.pages_why, why_hugetlb, sizeof made.pages_why);

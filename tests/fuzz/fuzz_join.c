@@ -39,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t bytes)
 void fuzz_seeds(fuzz_take_t take)
 {
     hostile_begin();
-    for (uint8_t shape = 0; shape < 12; shape++) {
+    for (uint8_t shape = 0; shape < HOSTILE_SHAPES; shape++) {
         uint8_t seed[SHAPE_BYTES + HEADER_SEED] = {shape, (uint8_t)(shape * 7)};
         size_t bytes;
         unsigned char *memory = hostile_ring(seed, &bytes);

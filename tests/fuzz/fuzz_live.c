@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t bytes)
 void fuzz_seeds(fuzz_take_t take)
 {
     uint64_t random = 1;
-    for (uint8_t shape = 0; shape < 24; shape++) {
+    for (uint8_t shape = 0; shape < 2 * HOSTILE_SHAPES; shape++) {
         uint8_t script[300];
         for (size_t i = 0; i < sizeof script; i++)
             script[i] = (uint8_t)(hostile_random(&random) >> 32);

@@ -321,7 +321,9 @@ static void come_or_go(unsigned who)
     uint32_t how = next();
     uint32_t owner = 4 + who;
     tbus_error_t err;
-    enum tbus_sub_role role = h.ring.competing && (how & 2) ? TBUS_CONSUMER : TBUS_SUBSCRIBER;
+    enum tbus_sub_role role = h.ring.competing && (how & 2) ? TBUS_CONSUMER
+                              : how & 4                     ? TBUS_FOLLOWER
+                                                            : TBUS_SUBSCRIBER;
     int code;
     if (h.reads[who]) {
         tbus_subscriber_leave(&h.reader[who]);
@@ -336,6 +338,7 @@ static void come_or_go(unsigned who)
             code = tbus_subscriber_join_late(&h.ring, names[who], role, owner, &h.reader[who], &err);
         }
         h.reads[who] = code == 0;
+        h.outcome->joined[h.ring.kind][role] += h.reads[who];
         count_refusal(code < 0);
     }
     watch();
@@ -446,8 +449,8 @@ static bool make_ring(void)
     static const uint64_t firsts[] = {1, (UINT64_C(1) << 32) - 3, (UINT64_C(1) << 45) - 3, UINT64_MAX - 2};
     uint32_t shape = next(), sizes = next();
     tbus_ring_spec_t spec = {.name = "hostile",
-                             .kind = TBUS_SPSC + shape % 4,
-                             .policy = (enum tbus_policy)(shape / 4 % 3),
+                             .kind = TBUS_SPSC + shape % 5,
+                             .policy = (enum tbus_policy)(shape / 5 % 3),
                              .slot_bytes = sizes & 1 ? 256 : 64,
                              .slot_count = 16u << (sizes / 2 % 2),
                              .first_seq = firsts[sizes / 4 % 4]};
@@ -484,30 +487,36 @@ unsigned char *hostile_ring(const uint8_t shape[2], size_t *out_bytes)
 const char *hostile_use(const tbus_ring_t *ring)
 {
     tbus_publisher_t p;
-    tbus_subscriber_t s;
+    static const enum tbus_sub_role roles[] = {TBUS_SUBSCRIBER, TBUS_FOLLOWER};
+    static const char *const names[] = {"s", "f"};
+    tbus_subscriber_t readers[2];
+    bool reads[2];
     tbus_observer_t o;
     tbus_error_t err;
     uint64_t seq, lost;
     size_t bytes;
     const char *wrong = NULL;
-    bool reads = tbus_subscriber_join_late(ring, "s", TBUS_SUBSCRIBER, 2, &s, &err) == 0;
+    for (unsigned r = 0; r < 2; r++)
+        reads[r] = tbus_subscriber_join_late(ring, names[r], roles[r], 2 + r, &readers[r], &err) == 0;
     unsigned char *message = calloc(1, (ring->msg_bytes_max + 7) & ~(size_t)7);
     if (!message || tbus_publisher_join(ring, 1, &p, &err) < 0)
         abort();
     tbus_observer_join(ring, TBUS_FROM_OLDEST, &o, &err);
     for (unsigned i = 0; i < 3 * ring->slot_count; i++) {
         tbus_publish(&p, message, i % (ring->msg_bytes_max + 1));
-        if (reads && tbus_peek(&s, &bytes)) {
-            if (bytes > ring->msg_bytes_max)
-                wrong = "a message is longer than messages may be";
-            tbus_advance(&s);
-        }
+        for (unsigned r = 0; r < 2; r++)
+            if (reads[r] && tbus_peek(&readers[r], &bytes)) {
+                if (bytes > ring->msg_bytes_max)
+                    wrong = "a message is longer than messages may be";
+                tbus_advance(&readers[r]);
+            }
         if (tbus_observe(&o, message, &bytes, &seq, &lost) == 1 && bytes > ring->msg_bytes_max)
             wrong = "an observer is shown more than a message may have";
     }
-    if (reads)
-        tbus_subscriber_leave(&s);
-    tbus_subscriber_join(ring, "not there", 2, &s, &err); /* its words quote the name of the ring */
+    for (unsigned r = 0; r < 2; r++)
+        if (reads[r])
+            tbus_subscriber_leave(&readers[r]);
+    tbus_subscriber_join(ring, "not there", 2, &readers[0], &err); /* its words quote the name of the ring */
     free(message);
     return wrong;
 }

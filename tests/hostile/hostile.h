@@ -3,7 +3,7 @@
  *
  *      no access | canary | header, places, slots | no access        the ring ends where the mapping ends
  *
- * A *script* is a string of bytes: which kind of ring, then one operation after the other - publish, claim, commit, take, peek, observe,
+ * A *script* is a string of bytes: which kind of ring and which policy, then one operation after the other - publish, claim, commit, take, peek, observe,
  * follow, park, repair, join, leave - and corruptions, of any word, at once or just before the n-th access to shared memory that comes. The
  * ring's own code is built with TBUS_HOOKS, so that it stops before each access: there the corruption strikes, and there looks are counted.
  * The same bytes do the same, always. A random generator makes scripts every day (test_hostile.c), a fuzzer makes better ones (fuzz_live).
@@ -23,12 +23,20 @@
  * depends on a count that came from the ring would need 2^32 and more. */
 #define HOSTILE_LOOKS_MAX 2000000u
 
+/* The first byte of a script: every kind with every policy; bytes from there on mean the same again. */
+#define HOSTILE_SHAPES 15u
+static inline uint8_t hostile_shape(enum tbus_ring_kind kind, enum tbus_policy policy)
+{
+    return (uint8_t)(kind - TBUS_SPSC + 5 * policy);
+}
+
 typedef struct hostile_outcome {
     uint64_t operations;
     uint64_t corruptions;
     uint64_t refusals;  /* calls that said no: corrupt, stale, evicted, wrong geometry, ... */
     uint64_t looks_max; /* of one call */
-    char fault[160];    /* "" or what went wrong */
+    uint64_t joined[TBUS_MPSC + 1][TBUS_FOLLOWER + 1]; /* places taken: kind of the ring, role asked for */
+    char fault[160];                                   /* "" or what went wrong */
 } hostile_outcome_t;
 
 /* Maps the ring, once. */

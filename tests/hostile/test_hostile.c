@@ -50,11 +50,12 @@ static void every_byte_of_the_header_is_refused_or_harmless(void **state)
 {
     (void)state;
     uint64_t random = 1, refused = 0, harmless = 0;
-    for (uint8_t kind = 0; kind < 4; kind++)
+    for (enum tbus_ring_kind kind = TBUS_SPSC; kind <= TBUS_MPSC; kind++)
         for (size_t at = 0; at < 128; at++)
             for (unsigned v = 0; v < 8; v++) {
                 size_t bytes;
-                unsigned char *ring_bytes = hostile_ring((const uint8_t[2]){kind, 0}, &bytes);
+                unsigned char *ring_bytes =
+                    hostile_ring((const uint8_t[2]){hostile_shape(kind, TBUS_BLOCK), 0}, &bytes);
                 assert_non_null(ring_bytes);
                 unsigned char good = ring_bytes[at];
                 unsigned char bad = v == 0   ? 0
@@ -86,7 +87,8 @@ static void a_name_without_an_end_is_not_read_beyond_its_field(void **state)
 {
     (void)state;
     size_t bytes;
-    unsigned char *ring_bytes = hostile_ring((const uint8_t[2]){TBUS_BROADCAST - 1, 0}, &bytes);
+    unsigned char *ring_bytes =
+        hostile_ring((const uint8_t[2]){hostile_shape(TBUS_BROADCAST, TBUS_BLOCK), 0}, &bytes);
     tbus_ring_t ring;
     assert_int_equal(tbus_ring_join(ring_bytes, bytes, true, &ring, NULL), 0);
     memset(ring_bytes + offsetof(tbus_ring_shared_t, name), 'x', bytes - offsetof(tbus_ring_shared_t, name));
@@ -101,33 +103,45 @@ static void a_name_without_an_end_is_not_read_beyond_its_field(void **state)
 }
 
 /* What a joiner reserves memory for must be what it then believes, whenever the place changes its role. */
+static void join_while_the_role_changes(enum tbus_sub_role asked, uint32_t becomes, uint32_t looks, bool late)
+{
+    const uint8_t evicting[2] = {hostile_shape(TBUS_MPMC, TBUS_EVICT_SLOWEST), 0};
+    size_t bytes;
+    unsigned char *ring_bytes = hostile_ring(evicting, &bytes);
+    tbus_ring_t ring;
+    tbus_publisher_t p;
+    tbus_subscriber_t s;
+    assert_int_equal(tbus_ring_join(ring_bytes, bytes, true, &ring, NULL), 0);
+    assert_int_equal(tbus_publisher_join(&ring, 1, &p, NULL), 0);
+    if (!late)
+        assert_int_equal(tbus_ring_reserve(&ring, "s", asked, NULL), 0);
+    hostile_lay(looks, offsetof(tbus_ring_shared_t, subs) + offsetof(tbus_ring_sub_t, role), becomes);
+    int code = late ? tbus_subscriber_join_late(&ring, "s", asked, 2, &s, NULL)
+                    : tbus_subscriber_join(&ring, "s", 2, &s, NULL);
+    assert_int_equal(code, 0);
+    assert_int_equal(tbus_publish(&p, "message", 7), TBUS_PUBLISHED);
+    const void *message = tbus_peek(&s, &bytes);
+    hostile_lay(0, 0, 0);
+    assert_true(!message || bytes == 7);
+    tbus_subscriber_leave(&s);
+}
+
 static void a_place_that_changes_its_role_while_it_is_joined_is_no_trap(void **state)
 {
     (void)state;
     enum { LOOKS = 400 };
-    static const uint8_t evicting_mpmc[2] = {TBUS_MPMC - 1 + 4 * TBUS_EVICT_SLOWEST, 0};
-    for (uint32_t looks = 1; looks < LOOKS; looks++)
-        for (unsigned late = 0; late < 2; late++) {
-            size_t bytes;
-            unsigned char *ring_bytes = hostile_ring(evicting_mpmc, &bytes);
-            tbus_ring_t ring;
-            tbus_publisher_t p;
-            tbus_subscriber_t s;
-            assert_int_equal(tbus_ring_join(ring_bytes, bytes, true, &ring, NULL), 0);
-            assert_int_equal(tbus_publisher_join(&ring, 1, &p, NULL), 0);
-            if (!late)
-                assert_int_equal(tbus_ring_reserve(&ring, "s", TBUS_CONSUMER, NULL), 0);
-            hostile_lay(looks, offsetof(tbus_ring_shared_t, subs) + offsetof(tbus_ring_sub_t, role),
-                        TBUS_SUBSCRIBER);
-            int code = late ? tbus_subscriber_join_late(&ring, "s", TBUS_CONSUMER, 2, &s, NULL)
-                            : tbus_subscriber_join(&ring, "s", 2, &s, NULL);
-            assert_int_equal(code, 0);
-            assert_int_equal(tbus_publish(&p, "message", 7), TBUS_PUBLISHED);
-            const void *message = tbus_peek(&s, &bytes);
-            hostile_lay(0, 0, 0);
-            assert_true(!message || bytes == 7);
-            tbus_subscriber_leave(&s);
-        }
+    static const struct {
+        enum tbus_sub_role asked;
+        uint32_t becomes;
+    } roles[] = {{TBUS_CONSUMER, TBUS_SUBSCRIBER},
+                 {TBUS_CONSUMER, TBUS_FOLLOWER},
+                 {TBUS_FOLLOWER, TBUS_CONSUMER},
+                 {TBUS_SUBSCRIBER, TBUS_CONSUMER},
+                 {TBUS_FOLLOWER, UINT32_MAX}};
+    for (size_t r = 0; r < sizeof roles / sizeof *roles; r++)
+        for (uint32_t looks = 1; looks < LOOKS; looks++)
+            for (unsigned late = 0; late < 2; late++)
+                join_while_the_role_changes(roles[r].asked, roles[r].becomes, looks, late);
 }
 
 /* ---- live corruption ---- */
@@ -138,6 +152,13 @@ typedef struct report {
     hostile_outcome_t outcome;
 } report_t;
 
+/* Sizes and first sequences, so that all of them occur among the shapes. */
+static uint8_t sizes_of(int shape)
+{
+    return (uint8_t)(shape * 23);
+}
+
+/* `shape`: of all of their rings, or -1: as the seeds will have it. */
 static void run_scripts(report_t *r, uint64_t first_seed, uint64_t count, int shape)
 {
     uint8_t script[SCRIPT_BYTES];
@@ -147,11 +168,24 @@ static void run_scripts(report_t *r, uint64_t first_seed, uint64_t count, int sh
             script[b] = (uint8_t)(hostile_random(&random) >> 32);
         if (shape >= 0) {
             script[0] = (uint8_t)shape;
-            script[1] = (uint8_t)(shape / 12);
+            script[1] = sizes_of(shape);
         }
         hostile_run(script, sizeof script, &r->outcome);
         r->scripts++;
     }
+}
+
+static pid_t scribbler = -1;
+
+static int stop_scribbling(void **state)
+{
+    (void)state;
+    if (scribbler > 0) {
+        kill(scribbler, SIGKILL);
+        waitpid(scribbler, NULL, 0);
+    }
+    scribbler = -1;
+    return 0;
 }
 
 static report_t *reports(void)
@@ -161,8 +195,18 @@ static report_t *reports(void)
     return shared;
 }
 
-static void must_be_well(const report_t *r, int status)
+/* In a child, so that a crash is told with the seed of its script. */
+static void run_scripts_apart(report_t *r, uint64_t first_seed, uint64_t count, int shape)
 {
+    int status;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        run_scripts(r, first_seed, count, shape);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
     if (r->outcome.fault[0] || status)
         fail_msg("seed %llu: %s%s, status 0x%x", (unsigned long long)r->seed,
                  status ? "the process died (an access outside? an assertion?) " : "", r->outcome.fault,
@@ -174,16 +218,7 @@ static void corruption_at_any_access_harms_nobody_beside_the_ring(void **state)
     (void)state;
     uint64_t seed = number_from("TICKBUS_SEED", 1), scripts = number_from("TICKBUS_HOSTILE_SCRIPTS", SCRIPTS);
     report_t *r = reports();
-    int status;
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        run_scripts(r, seed, scripts, -1);
-        _exit(0);
-    }
-    assert_int_equal(waitpid(child, &status, 0), child);
-    must_be_well(r, status);
+    run_scripts_apart(r, seed, scripts, -1);
     print_message(
         "  seeds %llu..%llu: %llu operations, %llu corruptions, %llu refusals; at most %llu looks in "
         "one call\n",
@@ -191,8 +226,29 @@ static void corruption_at_any_access_harms_nobody_beside_the_ring(void **state)
         (unsigned long long)r->outcome.corruptions, (unsigned long long)r->outcome.refusals,
         (unsigned long long)r->outcome.looks_max);
     assert_int_equal(r->scripts, scripts);
-    assert_true(scripts < SCRIPTS || (r->outcome.corruptions > scripts && r->outcome.refusals > scripts));
+    if (scripts >= SCRIPTS) { /* enough of them for everything to have happened */
+        assert_true(r->outcome.corruptions > scripts && r->outcome.refusals > scripts);
+        for (enum tbus_ring_kind kind = TBUS_SPSC; kind <= TBUS_MPSC; kind++) {
+            assert_true(r->outcome.joined[kind][TBUS_SUBSCRIBER] > SCRIPTS / 20);
+            assert_true(r->outcome.joined[kind][TBUS_FOLLOWER] > SCRIPTS / 20);
+        }
+        assert_true(r->outcome.joined[TBUS_MPMC][TBUS_CONSUMER] > SCRIPTS / 20);
+    }
     munmap(r, sizeof *r);
+}
+
+/* Else a seed that is printed would be of no use. */
+static void a_seed_does_the_same_again(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 5 * HOSTILE_SHAPES; seed++) {
+        report_t *once = reports(), *again = reports();
+        run_scripts_apart(once, seed, 1, -1);
+        run_scripts_apart(again, seed, 1, -1);
+        assert_memory_equal(once, again, sizeof *once);
+        munmap(once, sizeof *once);
+        munmap(again, sizeof *again);
+    }
 }
 
 /* The same with a process that scribbles all the time, instead of corruptions at chosen accesses. */
@@ -200,27 +256,17 @@ static void a_process_that_scribbles_harms_nobody_beside_the_ring(void **state)
 {
     (void)state;
     report_t *r = reports();
-    for (int shape = 0; shape < 48; shape += 5) {
-        int status;
+    for (int shape = 0; shape < (int)HOSTILE_SHAPES; shape++) {
         size_t bytes;
-        assert_non_null(hostile_ring((const uint8_t[2]){(uint8_t)shape, (uint8_t)(shape / 12)}, &bytes));
-        pid_t scribbler = fork();
+        assert_non_null(hostile_ring((const uint8_t[2]){(uint8_t)shape, sizes_of(shape)}, &bytes));
+        scribbler = fork();
         assert_true(scribbler >= 0);
         if (scribbler == 0) {
             prctl(PR_SET_PDEATHSIG, SIGKILL);
             hostile_scribble((uint64_t)shape);
         }
-        pid_t child = fork();
-        if (child == 0) {
-            prctl(PR_SET_PDEATHSIG, SIGKILL);
-            run_scripts(r, 1000 * (uint64_t)shape, 100, shape);
-            _exit(0);
-        }
-        waitpid(child, &status, 0);
-        kill(scribbler, SIGKILL);
-        waitpid(scribbler, NULL, 0);
-        assert_true(child > 0);
-        must_be_well(r, status);
+        run_scripts_apart(r, 1000 * (uint64_t)shape, 100, shape);
+        stop_scribbling(NULL);
     }
     print_message("  %llu operations, %llu refusals; at most %llu looks in one call\n",
                   (unsigned long long)r->outcome.operations, (unsigned long long)r->outcome.refusals,
@@ -235,7 +281,8 @@ int main(void)
         cmocka_unit_test(a_name_without_an_end_is_not_read_beyond_its_field),
         cmocka_unit_test(a_place_that_changes_its_role_while_it_is_joined_is_no_trap),
         cmocka_unit_test(corruption_at_any_access_harms_nobody_beside_the_ring),
-        cmocka_unit_test(a_process_that_scribbles_harms_nobody_beside_the_ring),
+        cmocka_unit_test(a_seed_does_the_same_again),
+        cmocka_unit_test_teardown(a_process_that_scribbles_harms_nobody_beside_the_ring, stop_scribbling),
     };
     hostile_begin();
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -135,12 +135,12 @@ static int claim_stop_commit(pair_t *p)
                : WRONG;
 }
 
-static const enum tbus_ring_kind several[] = {TBUS_BROADCAST_MP, TBUS_MPMC};
+static const enum tbus_ring_kind several[] = {TBUS_BROADCAST_MP, TBUS_MPMC, TBUS_MPSC};
 
 static void a_claim_is_not_taken_from_a_stopped_publisher(void **state)
 {
     (void)state;
-    for (unsigned k = 0; k < 2; k++) {
+    for (unsigned k = 0; k < sizeof several / sizeof *several; k++) {
         pair_t p;
         set_up(&p, several[k], TBUS_BLOCK);
         start_child(&p, claim_stop_commit);
@@ -162,7 +162,7 @@ static void a_claim_is_not_taken_from_a_stopped_publisher(void **state)
 static void once_it_is_killed_the_others_go_on(void **state)
 {
     (void)state;
-    for (unsigned k = 0; k < 2; k++) {
+    for (unsigned k = 0; k < sizeof several / sizeof *several; k++) {
         pair_t p;
         set_up(&p, several[k], TBUS_BLOCK);
         start_child(&p, claim_stop_commit);
@@ -178,7 +178,7 @@ static void once_it_is_killed_the_others_go_on(void **state)
 static void whoever_was_declared_dead_by_mistake_is_told_and_publishes_nothing(void **state)
 {
     (void)state;
-    for (unsigned k = 0; k < 2; k++) {
+    for (unsigned k = 0; k < sizeof several / sizeof *several; k++) {
         pair_t p;
         set_up(&p, several[k], TBUS_BLOCK);
         start_child(&p, claim_stop_commit);
@@ -352,6 +352,54 @@ static void an_evicting_topic_goes_on_and_the_stopped_one_is_told(void **state)
     }
 }
 
+/* Stopped behind W1 of wait.h: its bit says that it sleeps. */
+static int fall_asleep_stop_read(pair_t *p)
+{
+    tbus_subscriber_t mine;
+    uint64_t got;
+    if (tbus_subscriber_join_late(p->ring, "child", TBUS_FOLLOWER, CHILD, &mine, NULL) < 0)
+        return WRONG;
+    tbus_fetch_or_u32(&p->ring->shared->sleepers, UINT32_C(1) << mine.index);
+    raise(SIGSTOP);
+    if (receive(&mine, &got))
+        return WRONG;
+    return mine.error == -TBUS_EEVICTED ? TOLD : WRONG;
+}
+
+static const tbus_ring_sub_t *place_of(const tbus_ring_t *ring, const char *name)
+{
+    for (unsigned i = 0; i < TBUS_RING_SUBS_MAX; i++)
+        if (!strcmp(ring->shared->subs[i].name, name))
+            return &ring->shared->subs[i];
+    return NULL;
+}
+
+/* A bell is a system call: were it rung at each message, a stopped sleeper would slow all others down for as long as it stands still. */
+static void a_stopped_sleepers_bell_is_rung_once_however_many_messages_follow(void **state)
+{
+    (void)state;
+    static const enum tbus_ring_kind kinds[] = {TBUS_SPSC, TBUS_MPSC, TBUS_BROADCAST, TBUS_BROADCAST_MP,
+                                                TBUS_MPMC};
+    for (unsigned k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        pair_t p;
+        set_up(&p, kinds[k], TBUS_EVICT_SLOWEST);
+        start_child(&p, fall_asleep_stop_read);
+        const tbus_ring_sub_t *child = place_of(p.ring, "child");
+        assert_non_null(child);
+        uint32_t sleeps = UINT32_C(1) << (child - p.ring->shared->subs);
+        uint32_t rung = tbus_load_relaxed_u32(&child->bell);
+        for (uint64_t next = 0; next < 100 * SLOTS; next++) {
+            publish(&p, next);
+            expect(&p, next);
+        }
+        assert_int_equal(tbus_load_relaxed_u32(&child->bell) - rung, 1);
+        assert_false(tbus_load_relaxed_u32(&p.ring->shared->sleepers) & sleeps);
+        assert_int_equal(tbus_load_relaxed_u64(&p.ring->shared->evicted), 1);
+        assert_int_equal(ended(&p), TOLD);
+        tear_down(&p);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -363,6 +411,7 @@ int main(void)
         cmocka_unit_test(a_blocking_topic_waits_for_a_stopped_subscriber_and_names_it),
         cmocka_unit_test(a_dropping_topic_goes_on_for_nobody_while_a_subscriber_is_stopped),
         cmocka_unit_test(an_evicting_topic_goes_on_and_the_stopped_one_is_told),
+        cmocka_unit_test(a_stopped_sleepers_bell_is_rung_once_however_many_messages_follow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -154,6 +154,14 @@ static void *observe(void *argument)
     }
 }
 
+/* Whom the messages are for; the last one follows, beside them. */
+static enum tbus_sub_role role_of(enum tbus_ring_kind kind, unsigned reader, unsigned readers)
+{
+    if (reader > 0 && reader + 1 == readers)
+        return TBUS_FOLLOWER;
+    return kind == TBUS_MPMC ? TBUS_CONSUMER : TBUS_SUBSCRIBER;
+}
+
 static void stress(run_t run)
 {
     tbus_ring_spec_t spec = {.name = "stress",
@@ -173,8 +181,7 @@ static void stress(run_t run)
     pthread_t threads[PUBLISHERS_MAX + READERS_MAX + 2];
     unsigned started = 0;
     for (unsigned i = 0; i < run.readers; i++) {
-        enum tbus_sub_role role =
-            run.kind == TBUS_MPMC && i + 1 < run.readers ? TBUS_CONSUMER : TBUS_SUBSCRIBER;
+        enum tbus_sub_role role = role_of(run.kind, i, run.readers);
         assert_true(tbus_ring_reserve(&run.ring, names[i], role, NULL) >= 0);
         readers[i].run = &run;
         assert_int_equal(tbus_subscriber_join(&run.ring, names[i], 10 + i, &readers[i].subscriber, NULL), 0);
@@ -238,6 +245,13 @@ static void several_publishers_broadcast_without_loss(void **state)
                    .slots = 32});
 }
 
+static void several_publishers_reach_their_one_subscriber_and_a_follower(void **state)
+{
+    (void)state;
+    stress((run_t){
+        .kind = TBUS_MPSC, .publishers = 3, .readers = 2, .observers = 1, .count = 60000, .slots = 32});
+}
+
 static void competing_consumers_share_every_message_once_and_a_follower_sees_all(void **state)
 {
     (void)state;
@@ -251,6 +265,7 @@ int main(void)
         cmocka_unit_test(one_publisher_two_subscribers_and_lapped_observers_agree),
         cmocka_unit_test(messages_longer_than_a_slot_are_never_torn),
         cmocka_unit_test(several_publishers_broadcast_without_loss),
+        cmocka_unit_test(several_publishers_reach_their_one_subscriber_and_a_follower),
         cmocka_unit_test(competing_consumers_share_every_message_once_and_a_follower_sees_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -70,7 +70,8 @@ static const struct {
 } topics[STORM_TOPICS] = {[STORM_ORDERS] = {"orders", TBUS_MPMC},
                           [STORM_REPORTS] = {"reports", TBUS_BROADCAST_MP},
                           [STORM_MD] = {"md", TBUS_BROADCAST},
-                          [STORM_LANE] = {"lane", TBUS_SPSC}};
+                          [STORM_LANE] = {"lane", TBUS_SPSC},
+                          [STORM_INBOX] = {"inbox", TBUS_MPSC}};
 
 /* Mostly just below a wrap of something. */
 static uint64_t first_seq(world_t *w)

@@ -2,12 +2,13 @@
 /* storm.h - a whole bus under load, its participants killed at random, again and again, and every message accounted for.
  *
  *    topic     kind           publishers               subscribers
- *    orders    MPMC           alpha, beta, gamma       one, two (consumers), recorder (follower)
- *    reports   BROADCAST_MP   beta, gamma, one         three, recorder
- *    md        BROADCAST      alpha (short and long)   two, three, recorder
+ *    orders    MPMC           alpha, beta, gamma       one, two (consumers)
+ *    reports   BROADCAST_MP   beta, gamma, one         three
+ *    md        BROADCAST      alpha (short and long)   two, three
  *    lane      SPSC           beta                     one
+ *    inbox     MPSC           alpha, gamma             two
  *
- * and an observer of all four, attached from descriptors. Each participant is a process. Whoever is killed (kill -9, without warning, now
+ * a recorder that follows, and an observer of all five, attached from descriptors. Each participant is a process. Whoever is killed (kill -9, without warning, now
  * and then after it was stopped for a while) has a successor some time later, with the same participant number; nobody repairs anything but
  * the participants themselves, while they wait or when they take over a number. The driver only kills, stops, lets go on and starts.
  *

@@ -15,16 +15,22 @@
 #include <tickbus/wait.h>
 
 const storm_role_t storm_roles[] = {
-    {.name = "alpha", .publishes = {[STORM_ORDERS] = true, [STORM_MD] = true}},
+    {.name = "alpha", .publishes = {[STORM_ORDERS] = true, [STORM_MD] = true, [STORM_INBOX] = true}},
     {.name = "beta", .publishes = {[STORM_ORDERS] = true, [STORM_REPORTS] = true, [STORM_LANE] = true}},
-    {.name = "gamma", .publishes = {[STORM_ORDERS] = true, [STORM_REPORTS] = true}},
+    {.name = "gamma", .publishes = {[STORM_ORDERS] = true, [STORM_REPORTS] = true, [STORM_INBOX] = true}},
     {.name = "one",
      .publishes = {[STORM_REPORTS] = true},
-     .joins = {[STORM_ORDERS] = STORM_COMPETES, [STORM_LANE] = STORM_FOLLOWS}},
-    {.name = "two", .joins = {[STORM_ORDERS] = STORM_COMPETES, [STORM_MD] = STORM_FOLLOWS}},
-    {.name = "three", .joins = {[STORM_REPORTS] = STORM_FOLLOWS, [STORM_MD] = STORM_FOLLOWS}},
+     .joins = {[STORM_ORDERS] = STORM_COMPETES, [STORM_LANE] = STORM_SUBSCRIBES}},
+    {.name = "two",
+     .joins =
+         {[STORM_ORDERS] = STORM_COMPETES, [STORM_MD] = STORM_SUBSCRIBES, [STORM_INBOX] = STORM_SUBSCRIBES}},
+    {.name = "three", .joins = {[STORM_REPORTS] = STORM_SUBSCRIBES, [STORM_MD] = STORM_SUBSCRIBES}},
     {.name = "recorder",
-     .joins = {[STORM_ORDERS] = STORM_FOLLOWS, [STORM_REPORTS] = STORM_FOLLOWS, [STORM_MD] = STORM_FOLLOWS}},
+     .joins = {[STORM_ORDERS] = STORM_FOLLOWS,
+               [STORM_REPORTS] = STORM_FOLLOWS,
+               [STORM_MD] = STORM_FOLLOWS,
+               [STORM_LANE] = STORM_FOLLOWS,
+               [STORM_INBOX] = STORM_FOLLOWS}},
     {.name = "observer", .observes = true},
 };
 const unsigned storm_roles_count = sizeof storm_roles / sizeof *storm_roles;
@@ -310,9 +316,8 @@ static void join_as_participant(actor_t *a)
         if (a->role->joins[t] == STORM_NOT)
             continue;
         while ((code = tbus_subscriber_join_late(&a->bus->rings[t], a->role->name,
-                                                 a->role->joins[t] == STORM_COMPETES ? TBUS_CONSUMER
-                                                                                     : TBUS_SUBSCRIBER,
-                                                 a->owner, &a->in[t], &err)) == -EAGAIN)
+                                                 (enum tbus_sub_role)a->role->joins[t], a->owner, &a->in[t],
+                                                 &err)) == -EAGAIN)
             nap(); /* the publisher died in the middle of its tail: its successor is about to come */
         if (code < 0)
             fail(a, t, err.text, 0);

@@ -5,7 +5,12 @@
 
 #include "tests/support/storm_ledger.h"
 
-enum storm_joins { STORM_NOT = 0, STORM_FOLLOWS, STORM_COMPETES };
+enum storm_joins {
+    STORM_NOT = 0,
+    STORM_SUBSCRIBES = TBUS_SUBSCRIBER,
+    STORM_COMPETES = TBUS_CONSUMER,
+    STORM_FOLLOWS = TBUS_FOLLOWER
+};
 
 typedef struct storm_role {
     const char *name;

@@ -17,7 +17,7 @@
 
 #include <tickbus/bus.h>
 
-enum { STORM_ORDERS, STORM_REPORTS, STORM_MD, STORM_LANE, STORM_TOPICS };
+enum { STORM_ORDERS, STORM_REPORTS, STORM_MD, STORM_LANE, STORM_INBOX, STORM_TOPICS };
 
 #define STORM_LIVES_MAX   1024u
 #define STORM_RECORDS_MAX (1u << 19) /* sequences of a topic in one world */

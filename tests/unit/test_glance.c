@@ -64,10 +64,10 @@ static uint64_t take(world_t *w)
 static const struct {
     enum tbus_ring_kind kind;
     enum tbus_sub_role role;
-} places[] = {{TBUS_SPSC, TBUS_SUBSCRIBER},
-              {TBUS_BROADCAST, TBUS_SUBSCRIBER},
-              {TBUS_BROADCAST_MP, TBUS_SUBSCRIBER},
-              {TBUS_MPMC, TBUS_CONSUMER}};
+} places[] = {
+    {TBUS_SPSC, TBUS_SUBSCRIBER},         {TBUS_SPSC, TBUS_FOLLOWER},         {TBUS_MPSC, TBUS_SUBSCRIBER},
+    {TBUS_MPSC, TBUS_FOLLOWER},           {TBUS_BROADCAST, TBUS_SUBSCRIBER},  {TBUS_BROADCAST, TBUS_FOLLOWER},
+    {TBUS_BROADCAST_MP, TBUS_SUBSCRIBER}, {TBUS_BROADCAST_MP, TBUS_FOLLOWER}, {TBUS_MPMC, TBUS_CONSUMER}};
 
 static void a_glance_tells_what_a_peek_would(void **state)
 {
@@ -89,7 +89,7 @@ static void a_glance_tells_what_a_peek_would(void **state)
 static void a_follower_sees_what_the_consumers_have_freed(void **state)
 {
     (void)state;
-    world_t w = make(TBUS_MPMC, TBUS_SUBSCRIBER, 1);
+    world_t w = make(TBUS_MPMC, TBUS_FOLLOWER, 1);
     tbus_subscriber_t consumer;
     assert_true(tbus_ring_reserve(&w.ring, "them", TBUS_CONSUMER, NULL) >= 0);
     assert_int_equal(tbus_subscriber_join(&w.ring, "them", THEM, &consumer, NULL), 0);

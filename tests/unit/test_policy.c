@@ -128,7 +128,7 @@ static void nobody_is_evicted_who_does_not_hold_the_ring_up(void **state)
     (void)state;
     tbus_ring_t ring = make_ring(TBUS_MPMC, TBUS_EVICT_SLOWEST);
     tbus_subscriber_t consumer = subscriber(&ring, "consumer", TBUS_CONSUMER, 2);
-    tbus_subscriber_t follower = subscriber(&ring, "follower", TBUS_SUBSCRIBER, 3);
+    tbus_subscriber_t follower = subscriber(&ring, "follower", TBUS_FOLLOWER, 3);
     tbus_publisher_t p;
     assert_int_equal(tbus_publisher_join(&ring, 1, &p, NULL), 0);
     for (uint64_t i = 0; i < 16; i++) {

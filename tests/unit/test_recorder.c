@@ -75,7 +75,7 @@ static int set_up(void **state)
     for (unsigned i = 0; code == 0 && i < TOPICS; i++) {
         int index = tbus_bus_add_topic(&f->bus, &topics[i].spec, topics[i].type, TBUS_PAGES_SMALL, -1, NULL);
         if (index != (int)i ||
-            tbus_ring_reserve(&f->bus.rings[i], TBUS_RECORDER_NAME, TBUS_SUBSCRIBER, NULL) < 0)
+            tbus_ring_reserve(&f->bus.rings[i], TBUS_RECORDER_NAME, TBUS_FOLLOWER, NULL) < 0)
             return -1;
         code = tbus_publisher_join(&f->bus.rings[i], 7, &f->out[i], NULL);
     }

@@ -246,7 +246,7 @@ static void consumers_compete_and_a_follower_still_sees_everything(void **state)
     bench_t b = make_ring(TBUS_MPMC, 16, 64, 0, 1);
     tbus_subscriber_t a = subscriber(&b, "a", TBUS_CONSUMER, 2);
     tbus_subscriber_t c = subscriber(&b, "c", TBUS_CONSUMER, 3);
-    tbus_subscriber_t recorder = subscriber(&b, "recorder", TBUS_SUBSCRIBER, 4);
+    tbus_subscriber_t recorder = subscriber(&b, "recorder", TBUS_FOLLOWER, 4);
     tbus_publisher_t p = publisher(&b, 1), q = publisher(&b, 5);
     for (uint64_t i = 0; i < 100; i += 2) {
         message_t m = numbered(i), n = numbered(i + 1);
@@ -279,7 +279,7 @@ static void an_aborted_claim_is_a_tomb_that_everybody_passes(void **state)
     for (unsigned k = 0; k < 2; k++) {
         bench_t b = make_ring(k ? TBUS_MPMC : TBUS_BROADCAST_MP, 16, 64, 0, 1);
         tbus_subscriber_t s = subscriber(&b, "s", k ? TBUS_CONSUMER : TBUS_SUBSCRIBER, 2);
-        tbus_subscriber_t f = subscriber(&b, "f", TBUS_SUBSCRIBER, 3);
+        tbus_subscriber_t f = subscriber(&b, "f", TBUS_FOLLOWER, 3);
         tbus_publisher_t p = publisher(&b, 1);
         for (uint64_t i = 0; i < 40; i++) {
             assert_non_null(tbus_claim_try(&p));

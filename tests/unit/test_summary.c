@@ -43,7 +43,7 @@ static int set_up(void **state)
         .name = "orders", .kind = TBUS_MPMC, .slot_bytes = 64, .slot_count = 64, .first_seq = 1};
     if (tbus_bus_add_topic(&f->bus, &spec, "order", TBUS_PAGES_SMALL, -1, NULL) < 0 ||
         tbus_ring_reserve(&f->bus.rings[0], "risk", TBUS_CONSUMER, NULL) < 0 ||
-        tbus_ring_reserve(&f->bus.rings[0], "recorder", TBUS_SUBSCRIBER, NULL) < 0 ||
+        tbus_ring_reserve(&f->bus.rings[0], "recorder", TBUS_FOLLOWER, NULL) < 0 ||
         tbus_participant_add(&f->bus, "feed", NULL) != 1 ||
         tbus_participant_add(&f->bus, "executor", NULL) != 2)
         return -1;

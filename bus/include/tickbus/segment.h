@@ -4,7 +4,8 @@
  *
  * Pages are tried in this order: 2 MiB from the hugetlb pool, transparent huge pages, 4 KiB; what was got,
  * and why not better, is kept for the caller to say. All of it is populated at creation, so that no later
- * store can fault or die of SIGBUS; it is taken from a NUMA node when asked; the file is 0600 and sealed
+ * store can fault or die of SIGBUS; what the host or our control group would have to kill somebody for is refused
+ * before; it is taken from a NUMA node when asked; the file is 0600 and sealed
  * against shrinking and growing. There is no name in any file system: a segment is handed on as a file
  * descriptor and vanishes with its last user.
  */
@@ -34,12 +35,12 @@ typedef struct tbus_segment {
     int fd;                /* the memory file, close-on-exec; owned by this handle */
     enum tbus_pages pages; /* what it got */
     bool writable;         /* false: an observer's mapping, PROT_READ only */
-    char pages_why[160];   /* "" or why the pages are not the best kind, with what to do about it */
+    char pages_why[256];   /* "" or why the pages are not the best kind, with what to do about it */
 } tbus_segment_t;
 
 /* Create, populate, seal and map a segment of at least `bytes`. `node`: NUMA node that the memory
  * should come from (when that is full it comes from another), or -1. `name` shows in /proc/PID/maps. -ENOMEM
- * (with needed and free pages in err), -EINVAL: 0 bytes, no such node. Cold; system calls. */
+ * (with needed and free pages, or what the control group leaves, in err), -EINVAL: 0 bytes, no such node. Cold; system calls. */
 int tbus_segment_create(const char *name, size_t bytes, enum tbus_pages want, int node,
                         tbus_segment_t *out_segment, tbus_error_t *err);
 
