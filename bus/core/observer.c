@@ -9,7 +9,7 @@
 static uint64_t safe_from(const tbus_ring_t *ring)
 {
     const tbus_ring_shared_t *s = ring->shared;
-    uint64_t end = tbus_load_acquire_u64(ring->several_publishers ? &s->tail : &s->announce);
+    uint64_t end = ring->several_publishers ? tbus_ring_claimed(ring) : tbus_load_acquire_u64(&s->announce);
     return end - ring->slot_count;
 }
 
@@ -142,18 +142,9 @@ int tbus_observe(tbus_observer_t *o, void *into, size_t *out_bytes, uint64_t *ou
         size_t bytes = 0;
         int copied = copy_message(o, word, into, &bytes, &span);
         /* N2 pairs N1 (tbus_publisher_refresh), C2 pairs C1 (claim): had any word of the copy been written
-         * for a newer message, then its announcement, or its claim in the slot, is seen here. */
+         * for a newer message, then its announcement, or its claim, is seen here. */
         tbus_fence_acquire();
-        bool untouched;
-        if (ring->several_publishers) {
-            uint64_t again = tbus_load_acquire_u64(slot);
-            /* READY -> TAKEN -> FREE leave the payload alone; a CLAIMED of the next lap does not. */
-            int64_t moved = tbus_slot_ahead(again, o->seq);
-            untouched = moved == 0 ||
-                        (moved == (int64_t)ring->slot_count && tbus_slot_state(again) == TBUS_SLOT_FREE);
-        } else {
-            untouched = (int64_t)(o->position - safe_from(ring)) >= 0;
-        }
+        bool untouched = (int64_t)(o->position - safe_from(ring)) >= 0;
         if (!untouched) {
             lapped(o, out_lost);
             laps++;

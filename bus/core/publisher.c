@@ -2,6 +2,7 @@
 #include <tickbus/publisher.h>
 
 #include "bus/core/place.h"
+#include "bus/core/ticket.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -96,7 +97,8 @@ int tbus_publisher_join(const tbus_ring_t *ring, uint32_t owner, tbus_publisher_
     tbus_publisher_t p = {.ring = *ring, .owner = owner, .fence = !tbus_membarrier_register()};
     if (ring->several_publishers) {
         p.plain_bytes_max = p.one_slot_bytes_max = -1;
-        p.room_seq = tbus_load_acquire_u64(&ring->shared->tail);
+        p.room_seq = p.claimed_at = tbus_ring_claimed(ring);
+        p.settled[0] = p.settled[1] = p.claimed_at - 3; /* long settled */
     } else {
         uint64_t position;
         find_end(ring, &position, &p.seq);
@@ -154,7 +156,7 @@ static uint64_t slots_of(const tbus_ring_t *ring, size_t bytes)
     return bytes <= ring->slot_msg_bytes_max ? 1 : (bytes + 8 + payload - 1) / payload;
 }
 
-enum tbus_publish tbus_publish_long(tbus_publisher_t *p, const void *message, size_t bytes)
+static enum tbus_publish publish_long(tbus_publisher_t *p, const void *message, size_t bytes)
 {
     assert(bytes <= p->ring.msg_bytes_max);
     uint64_t payload = p->ring.payload_bytes;
@@ -191,63 +193,54 @@ enum tbus_publish tbus_publish_long(tbus_publisher_t *p, const void *message, si
     return TBUS_PUBLISHED;
 }
 
-/* Move a hint forward to at least `to`; returns where it is. A hint: being late costs a look or two, nothing else. Each turn in vain is
- * somebody else's success. */
-static uint64_t advance_hint(tbus_atomic_u64_t *hint, uint64_t to)
+/* The handle knows of these two that they are settled (ticket.h) without a look at their slots. */
+static void note_settled(tbus_publisher_t *p, uint64_t position)
 {
-    uint64_t seen = tbus_load_relaxed_u64(hint);
-    for (unsigned turns = 0; turns < TBUS_CAS_TURNS && (int64_t)(to - seen) > 0; turns++)
-        if (tbus_cas_u64(hint, &seen, to))
-            return to;
-    return seen;
+    p->settled[1] = p->settled[0];
+    p->settled[0] = position;
 }
 
-/* May the slot that holds `word` be claimed for `position`? Competing rings: only once a consumer has freed
- * it. Broadcast: once the gate, which the caller looked at, has passed what was there a lap ago. */
-static bool claimable(const tbus_ring_t *ring, uint64_t word, uint64_t position)
-{
-    enum tbus_slot_state state = tbus_slot_state(word);
-    if (state == TBUS_SLOT_FREE)
-        return tbus_slot_ahead(word, position) == 0;
-    if (ring->competing)
-        return false;
-    return (state == TBUS_SLOT_READY || state == TBUS_SLOT_TOMB) &&
-           tbus_slot_ahead(word, position - ring->slot_count) == 0;
-}
-
-/* Claim the next slot, in the slot: whoever dies from here on is known by number. Lock-free: a failed CAS
- * means another claim succeeded. */
+/* Claim the next sequence: from the CAS on, whoever dies is known by number. Lock-free: a failed CAS means another claim succeeded. */
 static bool claim(tbus_publisher_t *p)
 {
     tbus_ring_t *ring = &p->ring;
-    uint64_t position = tbus_load_acquire_u64(&ring->shared->tail);
-    /* Two laps are further than the tail can be behind, unless somebody scribbles: then each slot may claim to be further on, for ever. */
-    for (uint64_t turns = 0; turns < 2 * (uint64_t)ring->slot_count; turns++) {
+    tbus_ring_shared_t *shared = ring->shared;
+    /* A ticket that is history shows in the slot; a lap of it in one call means that somebody scribbles. */
+    for (uint64_t turns = 0; turns < ring->slot_count; turns++) {
+        /* K2 pairs K1: what the ticket forgot is settled. */
+        uint64_t ticket = tbus_load_acquire_u64(&shared->claims);
+        uint64_t position = tbus_ticket_position(ticket, p->claimed_at);
         if ((int64_t)(p->room_seq - position) <= 0) {
             if (p->error)
                 return false;
+            if (p->fence) /* as in tbus_publisher_refresh */
+                tbus_fence_full();
+            tbus_compiler_barrier();
             p->room_seq = gate_end(ring, position);
             if ((int64_t)(p->room_seq - position) <= 0)
                 break;
         }
         tbus_atomic_u64_t *slot = tbus_ring_slot(ring, position);
         uint64_t word = tbus_load_acquire_u64(slot);
-        if (claimable(ring, word, position)) {
-            uint64_t mine = tbus_slot_word(position, p->owner, 0, TBUS_SLOT_CLAIMED);
-            if (tbus_cas_u64(slot, &word, mine)) {
-                advance_hint(&ring->shared->tail, position + 1);
-                p->claimed_word = mine;
-                p->claimed_at = position;
-                p->blocked = false;
-                /* C1 pairs C2 (tbus_observe): no observer sees our payload under the old word. */
-                tbus_fence_release();
-                return true;
-            }
-            continue; /* look at the same slot again: somebody has it now */
+        if (!tbus_claimable(ring, word, position)) {
+            if (tbus_slot_ahead(word, position) < 0)
+                break; /* still holds the message of a lap ago */
+            continue;  /* somebody has it already */
         }
-        if (tbus_slot_ahead(word, position) < 0)
-            break; /* still holds the message of a lap ago */
-        position = advance_hint(&ring->shared->tail, position + 1);
+        if (position - 2 != p->settled[0] && position - 2 != p->settled[1])
+            tbus_settle_claim(ring, position - 2, tbus_ticket_before(ticket));
+        /* K1 pairs K2. */
+        if (!tbus_cas_u64(&shared->claims, &ticket,
+                          tbus_ticket(position + 1, p->owner, tbus_ticket_last(ticket))))
+            continue;
+        tbus_store_relaxed_u64(&shared->tail, position + 1);
+        tbus_prefetch_for_write(tbus_ring_slot(ring, position + TBUS_PREFETCH_CLAIMS));
+        p->claimed_word = word;
+        p->claimed_at = position;
+        p->blocked = false;
+        /* C1 pairs C2 (tbus_observe): whoever sees any of our payload sees that this slot has been claimed. */
+        tbus_fence_release();
+        return true;
     }
     p->blocked = true;
     return false;
@@ -257,18 +250,23 @@ static bool claim(tbus_publisher_t *p)
  * with this handle: without room the next one looks at the error first. */
 static bool commit_claim(tbus_publisher_t *p, uint32_t length, enum tbus_slot_state state)
 {
-    uint64_t expected = p->claimed_word;
+    tbus_atomic_u64_t *slot = tbus_ring_slot(&p->ring, p->claimed_at);
+    uint64_t seen = p->claimed_word;
+    uint64_t settled = tbus_slot_word(p->claimed_at, p->owner, 0, TBUS_SLOT_CLAIMED);
     uint64_t word = tbus_slot_word(p->claimed_at, 0, length, state);
-    p->claimed_word = 0;
-    /* R3 pairs A1, A3 (tbus_peek, tbus_take). */
-    if (TBUS_LIKELY(tbus_cas_u64(tbus_ring_slot(&p->ring, p->claimed_at), &expected, word)))
+    p->in_hand = false;
+    note_settled(p, p->claimed_at);
+    /* R3 pairs A1, A3 (tbus_peek, take). */
+    if (TBUS_LIKELY(tbus_cas_u64(slot, &seen, word)))
+        return true;
+    if (seen == settled && tbus_cas_u64(slot, &seen, word))
         return true;
     p->error = -TBUS_ESTALE;
     p->room_seq = p->claimed_at;
     return false;
 }
 
-enum tbus_publish tbus_publish_several(tbus_publisher_t *p, const void *message, size_t bytes)
+static enum tbus_publish publish_claimed(tbus_publisher_t *p, const void *message, size_t bytes)
 {
     assert(bytes <= p->ring.msg_bytes_max);
     if (!claim(p))
@@ -282,8 +280,7 @@ enum tbus_publish tbus_publish_several(tbus_publisher_t *p, const void *message,
 
 enum tbus_publish tbus_publish_other(tbus_publisher_t *p, const void *message, size_t bytes)
 {
-    return p->ring.several_publishers ? tbus_publish_several(p, message, bytes)
-                                      : tbus_publish_long(p, message, bytes);
+    return p->ring.several_publishers ? publish_claimed(p, message, bytes) : publish_long(p, message, bytes);
 }
 
 /* Take the place of the gating subscriber that is furthest behind, of those that leave no room for `slots` more: whoever made room meanwhile,
@@ -295,7 +292,7 @@ static bool evict_slowest(tbus_publisher_t *p, uint64_t slots)
     int64_t behind_max = (int64_t)(p->ring.slot_count - slots);
     uint64_t slowest_word = 0;
     tbus_ring_sub_t *slowest = NULL;
-    uint64_t tail = p->ring.several_publishers ? tbus_load_acquire_u64(&s->tail) : tbus_publisher_position(p);
+    uint64_t tail = p->ring.several_publishers ? tbus_ring_claimed(&p->ring) : tbus_publisher_position(p);
     for (unsigned i = 0; i < TBUS_RING_SUBS_MAX; i++) {
         tbus_ring_sub_t *sub = &s->subs[i];
         uint64_t word = tbus_place_load(sub);
@@ -341,8 +338,9 @@ enum tbus_publish tbus_publish(tbus_publisher_t *p, const void *message, size_t 
 void *tbus_claim_try(tbus_publisher_t *p)
 {
     if (p->ring.several_publishers) {
-        assert(!p->claimed_word);
-        return claim(p) ? tbus_ring_slot(&p->ring, p->claimed_at) + 1 : NULL;
+        assert(!p->in_hand);
+        p->in_hand = claim(p);
+        return p->in_hand ? tbus_ring_slot(&p->ring, p->claimed_at) + 1 : NULL;
     }
     if (p->seq == p->room_seq && !tbus_publisher_refresh(p, 1))
         return NULL;
@@ -375,7 +373,7 @@ void tbus_abort(tbus_publisher_t *p)
 uint32_t tbus_claim_batch(tbus_publisher_t *p, uint32_t want, void **out_places)
 {
     uint32_t count = 0;
-    assert(!p->batch_count && !p->claimed_word);
+    assert(!p->batch_count && !p->in_hand);
     if (want > TBUS_BATCH_MAX)
         want = TBUS_BATCH_MAX;
     if (!p->ring.several_publishers && want > p->ring.slot_count / 2)
@@ -385,7 +383,8 @@ uint32_t tbus_claim_batch(tbus_publisher_t *p, uint32_t want, void **out_places)
             if (!claim(p))
                 break;
             p->batch_at[count] = p->claimed_at;
-            p->claimed_word = 0;
+            tbus_settle_claim(&p->ring, p->claimed_at, p->owner); /* the ticket can name two of ours only */
+            note_settled(p, p->claimed_at);
         } else {
             if (p->seq + count == p->room_seq && !tbus_publisher_refresh(p, count + 1)) {
                 p->blocked = count == 0;

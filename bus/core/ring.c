@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bus/core/place.h"
+#include "bus/core/ticket.h"
 
 #include <string.h>
 
@@ -98,6 +99,8 @@ int tbus_ring_format(void *memory, size_t bytes, const tbus_ring_spec_t *spec, t
     tbus_store_relaxed_u64(&s->tail_seq, spec->first_seq);
     tbus_store_relaxed_u64(&s->announce, spec->first_seq);
     tbus_store_relaxed_u64(&s->head, spec->first_seq);
+    tbus_store_relaxed_u64(&s->claims, tbus_ticket(spec->first_seq, 0, 0));
+    tbus_store_relaxed_u64(&s->takes, tbus_ticket(spec->first_seq, 0, 0));
     /* Positions start at first_seq, so that position and sequence agree until a LONG message comes. */
     for (uint64_t i = 0; i < spec->slot_count; i++) {
         uint64_t position = spec->first_seq + i;
@@ -169,14 +172,14 @@ int tbus_ring_join(void *memory, size_t bytes, bool writable, tbus_ring_t *out_r
 uint64_t tbus_ring_published(const tbus_ring_t *ring)
 {
     const tbus_ring_shared_t *s = ring->shared;
-    return tbus_load_acquire_u64(ring->several_publishers ? &s->tail : &s->tail_seq) - ring->first_seq;
+    return (ring->several_publishers ? tbus_ring_claimed(ring) : tbus_load_acquire_u64(&s->tail_seq)) - ring->first_seq;
 }
 
 bool tbus_ring_end(const tbus_ring_t *ring, uint64_t *out_position, uint64_t *out_seq)
 {
     const tbus_ring_shared_t *s = ring->shared;
     if (ring->several_publishers) {
-        *out_position = *out_seq = tbus_load_acquire_u64(&s->tail);
+        *out_position = *out_seq = tbus_ring_claimed(ring);
         return true;
     }
     /* The publisher changes the pair every so many messages and takes a few ns for it. */
@@ -239,9 +242,11 @@ int tbus_ring_repair(tbus_ring_t *ring, uint32_t dead_owner)
 {
     int repaired = 0;
     /* A single publisher leaves nothing half done: a slot goes from old to READY in one store. */
-    if (ring->several_publishers)
+    if (ring->several_publishers) {
+        tbus_settle_all(ring);
         for (uint64_t i = 0; i < ring->slot_count; i++)
             repaired += repair_slot(ring, i, dead_owner);
+    }
     for (unsigned i = 0; i < TBUS_RING_SUBS_MAX; i++)
         repaired += tbus_place_repair(&ring->shared->subs[i], dead_owner);
     if (repaired)
@@ -256,10 +261,17 @@ static void note_owner(uint64_t *owners, uint32_t owner)
     if (owner && owner <= TBUS_OWNERS_MAX)
         owners[owner / 64] |= UINT64_C(1) << (owner % 64);
 }
+static void note_ticket(uint64_t *owners, uint64_t ticket)
+{
+    note_owner(owners, tbus_ticket_last(ticket));
+    note_owner(owners, tbus_ticket_before(ticket));
+}
 
 int tbus_ring_heal(tbus_ring_t *ring, tbus_dead_t dead, void *context)
 {
     uint64_t owners[OWNER_WORDS] = {0};
+    note_ticket(owners, tbus_load_relaxed_u64(&ring->shared->claims));
+    note_ticket(owners, tbus_load_relaxed_u64(&ring->shared->takes));
     if (ring->several_publishers)
         for (uint64_t i = 0; i < ring->slot_count; i++) {
             uint64_t word = tbus_load_relaxed_u64(tbus_ring_slot(ring, i));

@@ -9,7 +9,7 @@
  * handles: how far other processes are must not matter. */
 static bool waits_for_step(const tbus_loop_t *loop, const tbus_publisher_t *p)
 {
-    uint64_t end = p->ring.several_publishers ? tbus_load_relaxed_u64(&p->ring.shared->tail)
+    uint64_t end = p->ring.several_publishers ? tbus_ring_claimed(&p->ring)
                                               : tbus_publisher_position(p);
     uint32_t wanted = p->blocked && p->slots_wanted > 1 ? p->slots_wanted : 1;
     for (uint32_t i = loop->step_first; tbus_loop_in_step(loop, i); i++)

@@ -2,6 +2,7 @@
 #include <tickbus/subscriber.h>
 
 #include "bus/core/place.h"
+#include "bus/core/ticket.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -44,6 +45,7 @@ static void make_handle(const tbus_ring_t *ring, int place, enum tbus_sub_role r
     uint64_t interval = ring->slot_count / 16;
     bool competing = role == TBUS_CONSUMER;
     bool evictable = ring->policy == TBUS_EVICT_SLOWEST && !competing;
+    uint64_t long_settled = competing ? tbus_ring_taken(ring) - 3 : 0;
     *out_subscriber = (tbus_subscriber_t){
         .ring = *ring,
         .seq = seq,
@@ -56,6 +58,7 @@ static void make_handle(const tbus_ring_t *ring, int place, enum tbus_sub_role r
         .fence = !tbus_membarrier_register(),
         .published = position,
         .interval = interval,
+        .settled = {long_settled, long_settled},
         .uncounted = seq - tbus_load_relaxed_u64(&sub->consumed),
         .index = (uint32_t)place,
         .owner = owner,
@@ -121,23 +124,6 @@ int tbus_subscriber_join_late(const tbus_ring_t *ring, const char *name, enum tb
     }
     make_handle(ring, place, role, owner, scratch, out_subscriber);
     return 0;
-}
-
-void tbus_subscriber_leave(tbus_subscriber_t *s)
-{
-    if (!s->ring.shared)
-        return;
-    if (s->taken_word) { /* nobody else would give it back while this process lives */
-        tbus_release(s);
-        s->uncounted++;
-        if (!s->error)
-            tbus_fetch_add_relaxed_u64(&s->ring.shared->in_doubt, 1);
-    }
-    tbus_subscriber_flush(s);
-    tbus_place_leave(&s->ring.shared->subs[s->index], s->owner);
-    tbus_ring_wake_publishers(s->ring.shared);
-    free(s->scratch);
-    *s = (tbus_subscriber_t){0};
 }
 
 /* Store-load against a publisher that waits for room: as tbus_publisher_wake, with the roles turned round. */
@@ -268,7 +254,7 @@ static bool evicted(const tbus_subscriber_t *s)
 
 /* Publishers may stop waiting for us at any moment. What was copied while the place was still ours is whole.
  */
-const void *tbus_peek_copy(tbus_subscriber_t *s, size_t *out_bytes)
+static const void *peek_copy(tbus_subscriber_t *s, size_t *out_bytes)
 {
     const void *message = NULL;
     if (!s->error && !evicted(s)) {
@@ -285,25 +271,38 @@ const void *tbus_peek_copy(tbus_subscriber_t *s, size_t *out_bytes)
     return message ? s->scratch : NULL;
 }
 
-/* As advance_hint in publisher.c. */
-static void advance_head(tbus_ring_shared_t *shared, uint64_t to)
+/* The handle knows of these two that they are settled (ticket.h) without a look at their slots. */
+static void note_settled(tbus_subscriber_t *s, uint64_t position)
 {
-    uint64_t seen = tbus_load_relaxed_u64(&shared->head);
-    for (unsigned turns = 0; turns < TBUS_CAS_TURNS && (int64_t)(to - seen) > 0; turns++)
-        if (tbus_cas_u64(&shared->head, &seen, to))
-            break;
+    s->settled[1] = s->settled[0];
+    s->settled[0] = position;
 }
 
-const void *tbus_take(tbus_subscriber_t *s, size_t *out_bytes)
+/* Move the ticket on, in our name or nobody's. */
+static bool move_takes(tbus_subscriber_t *s, uint64_t ticket, uint64_t position, uint32_t owner)
+{
+    tbus_ring_shared_t *shared = s->ring.shared;
+    if (position - 2 != s->settled[0] && position - 2 != s->settled[1])
+        tbus_settle_take(&s->ring, position - 2, tbus_ticket_before(ticket));
+    /* K3 pairs K4: what the ticket forgets is settled. */
+    if (!tbus_cas_u64(&shared->takes, &ticket, tbus_ticket(position + 1, owner, tbus_ticket_last(ticket))))
+        return false;
+    tbus_store_relaxed_u64(&shared->head, position + 1);
+    return true;
+}
+
+/* The next message that is there: taken out of the competition, and in hand until release. */
+static const void *take(tbus_subscriber_t *s, size_t *out_bytes)
 {
     tbus_ring_t *ring = &s->ring;
     if (s->taken_word) { /* still in hand */
         *out_bytes = tbus_slot_length(s->taken_word);
         return tbus_ring_slot(ring, s->seq) + 1;
     }
-    uint64_t position = tbus_load_acquire_u64(&ring->shared->head);
-    /* Bounded: within one lap of the hint there is a slot that is ready, or one that is not yet. */
+    /* Bounded: within one lap there is a slot that is not ready yet, or one that is; or somebody scribbles. */
     for (uint32_t turns = 0; turns <= 2 * ring->slot_count && !s->error; turns++) {
+        uint64_t ticket = tbus_load_acquire_u64(&ring->shared->takes); /* K4 pairs K3 */
+        uint64_t position = tbus_ticket_position(ticket, s->seq);
         tbus_atomic_u64_t *slot = tbus_ring_slot(ring, position);
         uint64_t word = tbus_load_acquire_u64(slot); /* A3 pairs R3 (commit_claim) */
         int64_t ahead = tbus_slot_ahead(word, position);
@@ -313,14 +312,12 @@ const void *tbus_take(tbus_subscriber_t *s, size_t *out_bytes)
         if (ahead == 0 && state == TBUS_SLOT_READY) {
             if (tbus_slot_length(word) > ring->slot_msg_bytes_max)
                 return corrupt(s);
-            uint64_t mine = tbus_slot_word(position, s->owner, tbus_slot_length(word), TBUS_SLOT_TAKEN);
-            if (!tbus_cas_u64(slot, &word, mine))
+            if (!move_takes(s, ticket, position, s->owner))
                 continue;
-            advance_head(ring->shared, position + 1);
-            s->taken_word = mine;
+            s->taken_word = word;
             s->uncounted += position - s->seq;
             s->seq = position;
-            *out_bytes = tbus_slot_length(mine);
+            *out_bytes = tbus_slot_length(word);
             return slot + 1;
         }
         if (ahead == 0 && state == TBUS_SLOT_TOMB) {
@@ -329,38 +326,59 @@ const void *tbus_take(tbus_subscriber_t *s, size_t *out_bytes)
             if (tbus_cas_u64(slot, &word, free_word))
                 tbus_add_own_u64(&ring->shared->subs[s->index].tombs, 1);
         }
-        position++;
-        advance_head(ring->shared, position);
+        /* A tomb that is free again, or the ticket is history; then this fails. */
+        move_takes(s, ticket, position, 0);
     }
     return NULL;
 }
 
-void tbus_release(tbus_subscriber_t *s)
+static void release(tbus_subscriber_t *s)
 {
     assert(s->taken_word);
-    uint64_t expected = s->taken_word;
-    uint64_t word =
-        tbus_slot_word(s->seq + s->ring.slot_count, 0, tbus_slot_length(expected), TBUS_SLOT_FREE);
+    tbus_atomic_u64_t *slot = tbus_ring_slot(&s->ring, s->seq);
+    uint64_t seen = s->taken_word;
+    uint32_t length = tbus_slot_length(seen);
+    uint64_t settled = tbus_slot_word(s->seq, s->owner, length, TBUS_SLOT_TAKEN);
+    uint64_t word = tbus_slot_word(s->seq + s->ring.slot_count, 0, length, TBUS_SLOT_FREE);
     s->taken_word = 0;
+    note_settled(s, s->seq);
     /* CAS: had we been declared dead, the repairer freed it. R4 pairs the claimer's acquire: our reads are
      * over before it writes. */
-    if (TBUS_UNLIKELY(!tbus_cas_u64(tbus_ring_slot(&s->ring, s->seq), &expected, word)))
+    if (TBUS_UNLIKELY(!tbus_cas_u64(slot, &seen, word)) &&
+        !(seen == settled && tbus_cas_u64(slot, &seen, word)))
         s->error = -TBUS_ESTALE;
     s->seq++;
     wake_publishers(s);
+}
+
+void tbus_subscriber_leave(tbus_subscriber_t *s)
+{
+    if (!s->ring.shared)
+        return;
+    if (s->taken_word) { /* nobody else would give it back while this process lives */
+        release(s);
+        s->uncounted++;
+        if (!s->error)
+            tbus_fetch_add_relaxed_u64(&s->ring.shared->in_doubt, 1);
+    }
+    tbus_subscriber_flush(s);
+    tbus_place_leave(&s->ring.shared->subs[s->index], s->owner);
+    tbus_ring_wake_publishers(s->ring.shared);
+    free(s->scratch);
+    *s = (tbus_subscriber_t){0};
 }
 
 const void *tbus_peek_other(tbus_subscriber_t *s, size_t *out_bytes)
 {
     if (s->error)
         return NULL;
-    return s->competing ? tbus_take(s, out_bytes) : tbus_peek_copy(s, out_bytes);
+    return s->competing ? take(s, out_bytes) : peek_copy(s, out_bytes);
 }
 
 void tbus_advance_other(tbus_subscriber_t *s)
 {
     if (s->competing) {
-        tbus_release(s);
+        release(s);
         return;
     }
     s->seq++;

@@ -148,11 +148,8 @@ static bool in_the_way(const tbus_waiter_t *w)
         const tbus_subscriber_t *s = w->subscribers[i];
         if (!s->ring.several_publishers)
             continue;
-        uint64_t at =
-            s->competing ? tbus_load_relaxed_u64(&s->ring.shared->head) : tbus_subscriber_position(s);
-        uint64_t word = tbus_load_relaxed_u64(tbus_ring_slot(&s->ring, at));
-        enum tbus_slot_state state = tbus_slot_state(word);
-        if (tbus_slot_ahead(word, at) == 0 && (state == TBUS_SLOT_CLAIMED || state == TBUS_SLOT_TAKEN))
+        uint64_t at = s->competing ? tbus_ring_taken(&s->ring) : tbus_subscriber_position(s);
+        if ((int64_t)(tbus_ring_claimed(&s->ring) - at) > 0) /* claimed, and not there yet */
             return true;
     }
     for (uint32_t i = 0; i < w->publishers_count; i++)

@@ -170,7 +170,7 @@ static void claim_and_abort(actor_t *a, unsigned topic)
 static unsigned publish_some(actor_t *a, unsigned topic)
 {
     tbus_publisher_t *p = &a->out[topic];
-    uint64_t used = (p->ring.several_publishers ? tbus_load_relaxed_u64(&p->ring.shared->tail) : p->seq) -
+    uint64_t used = (p->ring.several_publishers ? tbus_ring_claimed(&p->ring) : p->seq) -
                     a->ledger->first_seq[topic];
     if (used >= tbus_load_relaxed_u64(&a->ledger->allowed[topic]))
         return 0;
@@ -361,7 +361,7 @@ static void flush(actor_t *a)
 static bool at_the_end(const actor_t *a, unsigned topic)
 {
     const tbus_subscriber_t *s = &a->in[topic];
-    uint64_t at = s->competing ? tbus_load_acquire_u64(&s->ring.shared->head) : s->seq;
+    uint64_t at = s->competing ? tbus_ring_taken(&s->ring) : s->seq;
     return (int64_t)(at - tbus_load_relaxed_u64(&a->ledger->end[topic])) >= 0;
 }
 

@@ -135,6 +135,8 @@ static void lies_about_where_the_ring_is_cost_a_bounded_time(void **state)
                     tbus_observer_t before, after;
                     tbus_observer_join(&ring, TBUS_FROM_NOW, &before, NULL);
                     tbus_store_relaxed_u64(&ring.shared->tail, lies[a]);
+                    tbus_store_relaxed_u64(&ring.shared->claims, lies[b]);
+                    tbus_store_relaxed_u64(&ring.shared->takes, lies[c]);
                     tbus_store_relaxed_u64(&ring.shared->tail_seq, lies[b]);
                     tbus_store_relaxed_u64(&ring.shared->announce, lies[c]);
                     tbus_observer_join(&ring, TBUS_FROM_OLDEST, &after, NULL);

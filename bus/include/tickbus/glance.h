@@ -22,7 +22,7 @@ static inline bool tbus_glance(const tbus_subscriber_t *s)
     uint64_t at = tbus_subscriber_position(s);
     uint64_t seq = s->seq;
     if (s->competing)
-        at = seq = tbus_load_relaxed_u64(&s->ring.shared->head);
+        at = seq = tbus_ring_taken(&s->ring);
     /* Relaxed: nothing is read on the strength of it, peek looks again (A1, A3). */
     uint64_t word = tbus_load_relaxed_u64(tbus_ring_slot(&s->ring, at));
     int64_t ahead = tbus_slot_ahead(word, seq);

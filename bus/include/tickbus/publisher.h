@@ -4,8 +4,7 @@
  * `try` never waits and never enters the kernel unless somebody sleeps; it is told FULL and may look again
  * later. The order of things:
  *
- *    room?  ->  (several publishers: claim the slot by CAS)  ->  payload  ->  R1: slot word READY  -> anybody
- * asleep? wake
+ *    room?  ->  (several publishers: claim)  ->  payload  ->  R1: slot word READY  ->  anybody asleep? wake
  *
  * A publisher handle belongs to one thread. Messages are copied; claim/commit writes in place.
  */
@@ -21,6 +20,7 @@ extern "C" {
 #ifndef TBUS_PREFETCH_SLOTS
 #define TBUS_PREFETCH_SLOTS 16u
 #endif
+#define TBUS_PREFETCH_CLAIMS 8u
 
 enum tbus_publish {
     TBUS_PUBLISHED = 0,
@@ -41,12 +41,14 @@ typedef struct tbus_publisher {
     int64_t plain_bytes_max; /* what fits a slot, with its length in the slot's word; several: -1 */
     int64_t one_slot_bytes_max; /* what fits a slot together with its length; several: -1 */
     uint64_t gate;              /* positions below this were free of every subscriber when last looked at */
-    uint64_t claimed_word;      /* several: the word of the claim in hand, 0: none */
-    uint64_t claimed_at;        /* several: its position */
+    uint64_t claimed_at;        /* several: position of the last claim */
+    uint64_t claimed_word;      /* several: what its slot held */
+    uint64_t settled[2];        /* several: positions that need no settling (bus/core/ticket.h) */
     uint32_t owner;             /* participant number, 1..255 */
     bool blocked;               /* the last try was told FULL; the waiter sleeps for room */
     uint32_t slots_wanted;      /* blocked: for so many slots; single publisher */
     bool fence;                 /* no membarrier(2) on this host: pay a fence per publish instead */
+    bool in_hand;               /* several: tbus_claim_try was not followed by commit or abort yet */
     int error; /* several: 0, or -TBUS_ESTALE once a claim of ours was found buried; join again, under a number of our own */
     uint32_t batch_count;              /* messages claimed by tbus_claim_batch */
     uint64_t batch_at[TBUS_BATCH_MAX]; /* their positions */
@@ -87,8 +89,6 @@ void tbus_publisher_flush(tbus_publisher_t *p);
 
 bool tbus_publisher_refresh(tbus_publisher_t *p, uint64_t slots);
 enum tbus_publish tbus_publish_other(tbus_publisher_t *p, const void *message, size_t bytes);
-enum tbus_publish tbus_publish_long(tbus_publisher_t *p, const void *message, size_t bytes);
-enum tbus_publish tbus_publish_several(tbus_publisher_t *p, const void *message, size_t bytes);
 /* Wake the subscribers whose bits are set; wake publishers that wait for room. */
 void tbus_ring_wake(tbus_ring_shared_t *shared, uint32_t sleepers);
 void tbus_ring_wake_publishers(tbus_ring_shared_t *shared);

@@ -52,7 +52,7 @@ enum tbus_ring_kind {
 
 /* "$TBRING1" in memory order on a little-endian host */
 #define TBUS_RING_MAGIC     UINT64_C(0x31474e4952425424)
-#define TBUS_RING_ABI       1u
+#define TBUS_RING_ABI       2u
 #define TBUS_RING_SUBS_MAX  32u
 #define TBUS_NAME_MAX       24u     /* names of rings and participants, with the terminating zero */
 #define TBUS_NAME_TEXT      "%.23s" /* prints a name in shared memory: a peer may have overwritten its zero */
@@ -121,15 +121,16 @@ typedef struct tbus_ring_shared {
     uint32_t policy;          /*  80 enum tbus_policy */
     uint8_t pad0[44];
     /* written by: publishers */
-    tbus_atomic_u64_t tail; /* 128 several publishers: a hint, where to look for a free slot. One publisher:
-                               published up to here */
+    tbus_atomic_u64_t tail; /* 128 one publisher: published up to here. Several: about here is claimed; `claims` knows */
     tbus_atomic_u64_t tail_seq;     /* 136 one publisher: the sequence that belongs to `tail` */
     tbus_atomic_u64_t tail_version; /* 144 one publisher: odd while the pair above changes */
     tbus_atomic_u64_t announce; /* 152 one publisher: no slot at or above this position has been touched */
-    uint8_t pad1[96];
+    tbus_atomic_u64_t claims;   /* 160 several publishers, a ticket: the next position to be claimed; no slot at or above it has been touched */
+    uint8_t pad1[88];
     /* written by: consumers */
-    tbus_atomic_u64_t head; /* 256 a hint: no message below it is left to take */
-    uint8_t pad2[120];
+    tbus_atomic_u64_t head;  /* 256 about here is taken; `takes` knows */
+    tbus_atomic_u64_t takes; /* 264 competing rings, a ticket: the next position to be taken */
+    uint8_t pad2[112];
     /* written by: sleepers and those that wake them */
     tbus_atomic_u32_t sleepers;     /* 384 bit i: subscriber i sleeps, or is about to */
     tbus_atomic_u32_t pubs_waiting; /* 388 not 0: a publisher waits for room */
@@ -157,7 +158,9 @@ TBUS_STATIC_ASSERT(offsetof(tbus_ring_sub_t, bell) == 64);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_sub_t, first_seq) == 72);
 TBUS_STATIC_ASSERT(sizeof(tbus_ring_shared_t) == TBUS_RING_SLOTS_AT);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, tail) == 128);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, claims) == 160);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, head) == 256);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, takes) == 264);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, sleepers) == 384);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, tombs) == 512);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, subs) == 4096);
@@ -197,7 +200,7 @@ int tbus_ring_join(void *memory, size_t bytes, bool writable, tbus_ring_t *out_r
  * where there is one only, -EAGAIN as tbus_subscriber_join_late. Publishers may be at work. Cold; one caller at a time (the supervisor). */
 int tbus_ring_reserve(tbus_ring_t *ring, const char *name, enum tbus_sub_role role, tbus_error_t *err);
 
-/* Messages published so far, as of the last flush of a single publisher, exact with several. */
+/* Messages published so far, as of the last flush of a single publisher; with several, exactly as many as were claimed. */
 uint64_t tbus_ring_published(const tbus_ring_t *ring);
 
 /* Behind the newest message: the position there, and the sequence that the next one will have; of a single publisher, as of its last
@@ -231,6 +234,19 @@ static inline bool tbus_name_fits(const char *name)
 {
     size_t length = strnlen(name, TBUS_NAME_MAX);
     return length > 0 && length < TBUS_NAME_MAX;
+}
+
+/* Several publishers: the next position to be claimed. Competing rings: the next one to be taken. Exact, and may be history by the time it
+ * is looked at. */
+static inline uint64_t tbus_ring_claimed(const tbus_ring_t *ring)
+{
+    const tbus_ring_shared_t *s = ring->shared;
+    return tbus_ticket_position(tbus_load_acquire_u64(&s->claims), tbus_load_relaxed_u64(&s->tail));
+}
+static inline uint64_t tbus_ring_taken(const tbus_ring_t *ring)
+{
+    const tbus_ring_shared_t *s = ring->shared;
+    return tbus_ticket_position(tbus_load_acquire_u64(&s->takes), tbus_load_relaxed_u64(&s->head));
 }
 
 static inline tbus_atomic_u64_t *tbus_ring_slot(const tbus_ring_t *ring, uint64_t position)

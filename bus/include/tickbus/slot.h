@@ -11,11 +11,12 @@
  *    +------------------------------+------------+------------+-------+
  *
  *    single publisher:      (anything older) ------------------------------> READY(s) | LONG(s), CONT(s)...
- *    several, broadcast:    FREE(s) | READY(s - N) | TOMB(s - N) -> CLAIMED(s, owner) -> READY(s)
- *    several, competing:    FREE(s) -> CLAIMED(s, owner) -> READY(s) -> TAKEN(s, owner) -> FREE(s + N)
+ *    several, broadcast:    FREE(s) | READY(s - N) | TOMB(s - N) [-> CLAIMED(s, owner)] -> READY(s)
+ *    several, competing:    FREE(s) [-> CLAIMED(s, owner)] -> READY(s) [-> TAKEN(s, owner)] -> FREE(s + N)
  *    proven death:          CLAIMED(s, dead) -> TOMB(s);  TAKEN(s, dead) -> FREE(s + N), counted in doubt
  *
- * with N slots in the ring. Sequences are compared by signed difference modulo 2^45 and so survive the wrap,
+ * with N slots in the ring. Who has claimed or taken the last two sequences stands in a word of the ring, a ticket (below); what stands in
+ * brackets is written only when that word is about to forget an owner that is not done yet, by whoever moves it on. Sequences are compared by signed difference modulo 2^45 and so survive the wrap,
  * which at 100 million messages a second comes after four days. `length` is the payload length in bytes (it
  * stays through TAKEN and FREE, so that a follower can still read a message that a consumer has released);
  * LENGTH_TOMB marks a slot whose message never was. A message that does not fit (longer than a slot, or than
@@ -72,6 +73,33 @@ static inline int64_t tbus_slot_ahead(uint64_t word, uint64_t seq)
 {
     return (int64_t)((word & ~((UINT64_C(1) << TBUS_SEQ_SHIFT) - 1)) - (seq << TBUS_SEQ_SHIFT)) >>
            TBUS_SEQ_SHIFT;
+}
+
+/* A ticket: the next sequence to be claimed (or taken), and who had the one before it, and the one before that; 0: nobody.
+ *
+ *     63                          19 18        11 10         3 2     0
+ *    +------------------------------+------------+------------+-------+
+ *    |  next sequence, low 45 bits  |  last      |  before    |  0    |
+ *    +------------------------------+------------+------------+-------+
+ *
+ * It moves by CAS, one sequence at a time (bus/core/ticket.h).
+ */
+static inline uint64_t tbus_ticket(uint64_t next, uint32_t last, uint32_t before)
+{
+    return tbus_slot_word(next, last, before, TBUS_SLOT_FREE);
+}
+static inline uint32_t tbus_ticket_last(uint64_t ticket)
+{
+    return tbus_slot_owner(ticket);
+}
+static inline uint32_t tbus_ticket_before(uint64_t ticket)
+{
+    return tbus_slot_length(ticket);
+}
+/* All 64 bits of its sequence, given a sequence that is not 2^44 away. */
+static inline uint64_t tbus_ticket_position(uint64_t ticket, uint64_t near)
+{
+    return near + (uint64_t)tbus_slot_ahead(ticket, near);
 }
 
 /* Payloads move as relaxed 8-byte words: an observer may read a slot while it is overwritten, finds out

@@ -36,7 +36,8 @@ typedef struct tbus_subscriber {
     uint64_t interval;  /* tell progress every so many slots */
     uint64_t
         uncounted; /* sequences so far that count as no message of ours: tombs; a consumer: others', too */
-    uint64_t taken_word; /* consumer: the word of the message in hand, 0: none */
+    uint64_t taken_word; /* consumer: the word of the message in hand as it was found, 0: none */
+    uint64_t settled[2]; /* consumer: positions that need no settling (bus/core/ticket.h) */
     uint32_t index;      /* place in ring.shared->subs */
     uint32_t owner;
     unsigned char
@@ -79,9 +80,6 @@ static inline uint32_t tbus_poll(tbus_subscriber_t *s, tbus_handler_t handle, vo
 
 const void *tbus_peek_slow(tbus_subscriber_t *s, uint64_t word, size_t *out_bytes);
 const void *tbus_peek_other(tbus_subscriber_t *s, size_t *out_bytes);
-const void *tbus_peek_copy(tbus_subscriber_t *s, size_t *out_bytes);
-const void *tbus_take(tbus_subscriber_t *s, size_t *out_bytes);
-void tbus_release(tbus_subscriber_t *s);
 void tbus_advance_other(tbus_subscriber_t *s);
 
 /* Where the next message is looked for. */

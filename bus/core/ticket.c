@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bus/core/ticket.h"
+
+bool tbus_claimable(const tbus_ring_t *ring, uint64_t word, uint64_t position)
+{
+    enum tbus_slot_state state = tbus_slot_state(word);
+    if (state == TBUS_SLOT_FREE)
+        return tbus_slot_ahead(word, position) == 0;
+    if (ring->competing)
+        return false;
+    return (state == TBUS_SLOT_READY || state == TBUS_SLOT_TOMB) &&
+           tbus_slot_ahead(word, position - ring->slot_count) == 0;
+}
+
+void tbus_settle_claim(const tbus_ring_t *ring, uint64_t position, uint32_t owner)
+{
+    if (!owner)
+        return;
+    tbus_atomic_u64_t *slot = tbus_ring_slot(ring, position);
+    uint64_t word = tbus_load_acquire_u64(slot);
+    if (tbus_claimable(ring, word, position))
+        tbus_cas_u64(slot, &word, tbus_slot_word(position, owner, 0, TBUS_SLOT_CLAIMED));
+}
+
+void tbus_settle_take(const tbus_ring_t *ring, uint64_t position, uint32_t owner)
+{
+    if (!owner)
+        return;
+    tbus_atomic_u64_t *slot = tbus_ring_slot(ring, position);
+    uint64_t word = tbus_load_acquire_u64(slot);
+    if (tbus_slot_ahead(word, position) == 0 && tbus_slot_state(word) == TBUS_SLOT_READY)
+        tbus_cas_u64(slot, &word, tbus_slot_word(position, owner, tbus_slot_length(word), TBUS_SLOT_TAKEN));
+}
+
+void tbus_settle_all(const tbus_ring_t *ring)
+{
+    const tbus_ring_shared_t *s = ring->shared;
+    if (ring->several_publishers) {
+        uint64_t ticket = tbus_load_acquire_u64(&s->claims); /* K2 pairs K1 (claim in publisher.c) */
+        uint64_t position = tbus_ticket_position(ticket, tbus_load_relaxed_u64(&s->tail));
+        tbus_settle_claim(ring, position - 1, tbus_ticket_last(ticket));
+        tbus_settle_claim(ring, position - 2, tbus_ticket_before(ticket));
+    }
+    if (ring->competing) {
+        uint64_t ticket = tbus_load_acquire_u64(&s->takes);
+        uint64_t position = tbus_ticket_position(ticket, tbus_load_relaxed_u64(&s->head));
+        tbus_settle_take(ring, position - 1, tbus_ticket_last(ticket));
+        tbus_settle_take(ring, position - 2, tbus_ticket_before(ticket));
+    }
+}

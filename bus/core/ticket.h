@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ticket.h - the two words of a ring that say whose turn it was: `claims` of rings with several publishers, `takes` of
+ * competing ones (ring.h has their layout).
+ *
+ * Whoever claims or takes a sequence moves the word on by one and writes its own number into it, in one CAS; the slot
+ * itself is not touched before the payload is there, so that its line is not pulled from under the consumer that
+ * waits for it. The word has room for the last two names only. So before somebody moves it on, the sequence whose name
+ * falls out is *settled*: unless that claim is over already its slot is made to name its owner, CLAIMED or TAKEN.
+ * Whoever is killed at whatever instruction is thus known by number, from a slot or from the word.
+ *
+ * Internal to bus/core: publisher.c, subscriber.c, ring.c.
+ */
+#ifndef TICKBUS_CORE_TICKET_H
+#define TICKBUS_CORE_TICKET_H
+
+#include <tickbus/ring.h>
+
+/* May the slot that holds `word` be claimed for `position`, or has it been and nobody can tell from the slot yet?
+ * Competing rings: once a consumer has freed it. Broadcast: it still has what was there a lap ago, and the gate, which the
+ * caller looks at, has passed that. */
+bool tbus_claimable(const tbus_ring_t *ring, uint64_t word, uint64_t position);
+
+/* `position` was claimed (taken) by `owner`, as the word told: see to it that its slot says so, or says that it is over. Lock-free:
+ * one CAS, which fails only if another did the same or the owner was faster. Nobody's (0): nothing to do. */
+void tbus_settle_claim(const tbus_ring_t *ring, uint64_t position, uint32_t owner);
+void tbus_settle_take(const tbus_ring_t *ring, uint64_t position, uint32_t owner);
+
+/* Everything that only the words know is in the slots from here on. */
+void tbus_settle_all(const tbus_ring_t *ring);
+
+#endif
