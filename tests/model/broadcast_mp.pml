@@ -33,18 +33,14 @@ proctype judge()
 		i++
 	:: else -> break
 	od;
-	assert(tail <= end);
+	assert(NEXT_POSITION(claims) == end);
 	judge_readers(i, end);
-	/* It takes a full ring of new messages, by the steps of claim() from the hint on. */
+	/* It takes a full ring of new messages. */
 	i = 0;
-	position = tail;
 	do
 	:: i < SLOTS ->
-		do
-		:: CLAIMABLE(SLOT(position), position) -> break
-		:: else -> assert(SLOT_SEQ(SLOT(position)) >= position); position++
-		od;
-		assert(position == end + i && GATE_OPEN(position));
+		position = end + i;
+		assert(CLAIMABLE(SLOT(position), position) && GATE_OPEN(position));
 		SLOT(position) = SLOT_WORD(position, 0, 0, READY);
 		i++
 	:: else -> break

@@ -106,41 +106,70 @@ instance()
     fi
 }
 
-# --- competing rings: claim, commit, take, release, repair ---
-instance holds medium slot MESSAGES=1
+# --- competing rings: claim, commit, take, release, settle, repair ---
+instance holds medium slot MESSAGES=1 REPAIR_CRASHES=0
 instance holds small slot MESSAGES=2 MESSAGES_2=1 CRASHES=0
-instance holds medium slot MESSAGES=2 MESSAGES_2=1 CONSUMERS=1 REPAIRERS=2 REPAIR_CRASHES=0
-instance holds medium slot PUBLISHERS=1 CONSUMERS=1 SUBSCRIBERS=1 MESSAGES=3
-instance holds small slot PUBLISHERS=1 CONSUMERS=1 OBSERVERS=1 MESSAGES=3 REPAIR_CRASHES=0
+instance holds small slot PUBLISHERS=1 CONSUMERS=1 MESSAGES=2 REPAIRERS=2 REPAIR_CRASHES=0
+instance holds small slot CONSUMERS=1 MESSAGES=1 HEAL
+instance holds small slot CONSUMERS=1 MESSAGES=1 ABORT REPAIR_CRASHES=0
+instance holds small slot CONSUMERS=1 MESSAGES=1 REUSE REPAIR_CRASHES=0
+instance holds medium slot CONSUMERS=1 SLOTS=3 MESSAGES=1 MESSAGES_2=2 REPAIR_CRASHES=0
+instance holds medium slot CONSUMERS=1 MESSAGES=2 MESSAGES_2=1 BATCH REPAIR_CRASHES=0
+instance holds extra slot CONSUMERS=1 SLOTS=3 MESSAGES=2 MESSAGES_2=1 BATCH REPAIR_CRASHES=0
+instance holds small slot CONSUMERS=1 SLOTS=3 MESSAGES=2 MESSAGES_2=3 CRASHES=0
+instance holds small slot PUBLISHERS=3 CONSUMERS=1 SLOTS=3 CRASHES=0
+instance holds small slot PUBLISHERS=1 CONSUMERS=3 SLOTS=3 MESSAGES=3 CRASHES=0
+instance holds small slot PUBLISHERS=1 SLOTS=3 MESSAGES=3 REPAIR_CRASHES=0
+instance holds medium slot PUBLISHERS=1 CONSUMERS=1 SUBSCRIBERS=1 MESSAGES=3 REPAIR_CRASHES=0
+instance holds small slot PUBLISHERS=1 CONSUMERS=1 SUBSCRIBERS=1 SLOTS=3 MESSAGES=4 EVICT CRASHES=0
+instance holds extra slot PUBLISHERS=1 CONSUMERS=1 OBSERVERS=1 MESSAGES=3 REPAIR_CRASHES=0
+instance holds small slot PUBLISHERS=1 CONSUMERS=1 OBSERVERS=1 SLOTS=3 MESSAGES=5 CRASHES=0
+instance holds small slot PUBLISHERS=1 MESSAGES=3 WEAK REPAIR_CRASHES=0
+instance ends small slot CONSUMERS=1 MESSAGES=1 CRASHES=0
 instance holds extra slot PUBLISHERS=1 MESSAGES=3 TSO
-instance holds small slot PUBLISHERS=1 MESSAGES=3 WEAK
-instance holds small slot CONSUMERS=1 MESSAGES=1 REUSE
-instance ends small slot CONSUMERS=1 MESSAGES=1
-instance holds large slot MESSAGES=2
-instance holds large slot MESSAGES=3 MESSAGES_2=1 SLOTS=4
-instance holds large slot MESSAGES=2 MESSAGES_2=1 CRASHES=2
-instance holds large slot MESSAGES=1 CRASHES=2 REPAIRERS=2
-instance holds large slot MESSAGES=1 CRASHES=4 REPAIR_CRASHES=2
-instance holds large slot MESSAGES=2 MESSAGES_2=1 TSO
-instance holds large slot MESSAGES=2 MESSAGES_2=1 WEAK
-instance holds large slot MESSAGES=1 SUBSCRIBERS=1
-instance holds large slot CONSUMERS=1 MESSAGES=2 MESSAGES_2=1 OBSERVERS=1
-instance holds large slot CONSUMERS=1 MESSAGES=2 MESSAGES_2=1 SUBSCRIBERS=1 LATE
-instance holds large slot MESSAGES=1 REUSE CRASHES=2
-instance ends large slot MESSAGES=1
+instance holds extra slot PUBLISHERS=1 MESSAGES=3 WEAK
+instance ends large slot CONSUMERS=1 MESSAGES=1
+instance ends large slot CONSUMERS=1 SLOTS=3 MESSAGES=1 MESSAGES_2=2 REPAIR_CRASHES=0
+instance ends large slot PUBLISHERS=1 SLOTS=3 MESSAGES=3 REPAIR_CRASHES=0
+instance holds large slot MESSAGES=1
+instance holds large slot MESSAGES=2 REPAIR_CRASHES=0
+instance holds large slot MESSAGES=2 MESSAGES_2=1 CONSUMERS=1 REPAIRERS=2 REPAIR_CRASHES=0
+instance holds large slot MESSAGES=2 MESSAGES_2=1 SLOTS=3 REPAIR_CRASHES=0
+instance holds large slot MESSAGES=2 MESSAGES_2=3 SLOTS=3 CRASHES=0
+instance holds large slot CONSUMERS=1 MESSAGES=2 MESSAGES_2=3 SLOTS=3 REPAIR_CRASHES=0
+instance holds large slot CONSUMERS=1 MESSAGES=1 MESSAGES_2=2 SLOTS=3 CRASHES=2 REPAIR_CRASHES=0
+instance holds large slot CONSUMERS=1 MESSAGES=1 MESSAGES_2=2 SLOTS=3 REUSE REPAIR_CRASHES=0
+instance holds large slot PUBLISHERS=3 CONSUMERS=1 SLOTS=3 REPAIR_CRASHES=0
+instance holds large slot PUBLISHERS=1 CONSUMERS=3 SLOTS=3 MESSAGES=3 REPAIR_CRASHES=0
+instance holds large slot PUBLISHERS=1 SLOTS=3 MESSAGES=3 REPAIRERS=2 REPAIR_CRASHES=0
+instance holds large slot PUBLISHERS=1 SLOTS=3 MESSAGES=4 ABORT CRASHES=2 REPAIR_CRASHES=0
+instance holds large slot MESSAGES=1 CRASHES=2 REPAIR_CRASHES=0
+instance holds large slot MESSAGES=1 CRASHES=4 REPAIR_CRASHES=0
+instance holds large slot MESSAGES=1 TSO
+instance holds large slot MESSAGES=1 WEAK
+instance holds large slot MESSAGES=1 SUBSCRIBERS=1 REPAIR_CRASHES=0
+instance holds large slot CONSUMERS=1 MESSAGES=2 MESSAGES_2=1 OBSERVERS=1 REPAIR_CRASHES=0
+instance holds large slot CONSUMERS=1 MESSAGES=2 MESSAGES_2=1 SUBSCRIBERS=1 LATE REPAIR_CRASHES=0
+instance holds large slot PUBLISHERS=1 CONSUMERS=1 SUBSCRIBERS=1 MESSAGES=3 EVICT
 
 # --- broadcast with several publishers: the gate, progress, observers ---
-instance holds medium broadcast_mp MESSAGES=2 SUBSCRIBERS=1
-instance holds small broadcast_mp MESSAGES=2 MESSAGES_2=1 OBSERVERS=1
+instance holds extra broadcast_mp MESSAGES=2 SUBSCRIBERS=1 REPAIR_CRASHES=0
+instance holds small broadcast_mp SLOTS=3 MESSAGES=2 SUBSCRIBERS=1 REPAIR_CRASHES=0
+instance holds small broadcast_mp SLOTS=3 MESSAGES=3 MESSAGES_2=2 SUBSCRIBERS=1 CRASHES=0
+instance holds extra broadcast_mp MESSAGES=2 MESSAGES_2=1 OBSERVERS=1
+instance holds small broadcast_mp SLOTS=3 MESSAGES=2 OBSERVERS=1 REPAIR_CRASHES=0
 instance holds small broadcast_mp MESSAGES=2 MESSAGES_2=1 SUBSCRIBERS=1 LATE CRASHES=0
 instance ends small broadcast_mp MESSAGES=2 MESSAGES_2=1 SUBSCRIBERS=1 CRASHES=0
 instance holds small broadcast_mp MESSAGES=2 MESSAGES_2=1 SUBSCRIBERS=1 EVICT CRASHES=0
-instance holds large broadcast_mp MESSAGES=2 SUBSCRIBERS=2
-instance holds large broadcast_mp MESSAGES=2 MESSAGES_2=1 SUBSCRIBERS=2 EVICT
-instance holds large broadcast_mp MESSAGES=3 MESSAGES_2=2 SUBSCRIBERS=1 CRASHES=2 TSO
-instance holds large broadcast_mp MESSAGES=3 MESSAGES_2=2 OBSERVERS=1
-instance holds large broadcast_mp MESSAGES=2 SUBSCRIBERS=1 OBSERVERS=1
-instance holds large broadcast_mp MESSAGES=2 SUBSCRIBERS=1 LATE
+instance holds large broadcast_mp MESSAGES=2 SUBSCRIBERS=1
+instance holds large broadcast_mp MESSAGES=2 SUBSCRIBERS=2 REPAIR_CRASHES=0
+instance holds large broadcast_mp MESSAGES=2 MESSAGES_2=1 SUBSCRIBERS=2 EVICT REPAIR_CRASHES=0
+instance holds large broadcast_mp SLOTS=3 MESSAGES=3 MESSAGES_2=2 SUBSCRIBERS=1 BATCH REPAIR_CRASHES=0
+instance holds large broadcast_mp MESSAGES=3 MESSAGES_2=2 SUBSCRIBERS=1 CRASHES=2 TSO REPAIR_CRASHES=0
+instance holds large broadcast_mp SLOTS=3 MESSAGES=3 MESSAGES_2=2 OBSERVERS=1
+instance holds large broadcast_mp PUBLISHERS=3 SLOTS=3 MESSAGES=2 MESSAGES_2=1 SUBSCRIBERS=1 CRASHES=2 REPAIR_CRASHES=0
+instance holds large broadcast_mp MESSAGES=2 SUBSCRIBERS=1 OBSERVERS=1 REPAIR_CRASHES=0
+instance holds large broadcast_mp SLOTS=3 MESSAGES=2 SUBSCRIBERS=1 LATE REPAIR_CRASHES=0
 
 # --- broadcast with one publisher: announcements, long messages, observers, a successor ---
 instance holds small broadcast OBSERVER=0 CRASHES=2 TSO=3
@@ -177,22 +206,33 @@ instance caught small sleep CAPACITY=1
 # --- mistakes that must be found ---
 instance caught small slot MESSAGES=2 MUTATE_READY_FIRST
 instance caught small slot MESSAGES=2 MUTATE_RELAXED_COMMIT WEAK
+instance caught small slot CONSUMERS=1 MESSAGES=1 CRASHES=0 MUTATE_CLAIM_STORE
 instance caught small slot MESSAGES=2 MUTATE_TAKE_STORE
-instance caught small slot MESSAGES=2 MUTATE_RELEASE_SAME_LAP
+instance caught extra slot MESSAGES=2 MUTATE_RELEASE_SAME_LAP
 instance caught small slot MESSAGES=2 MUTATE_SKIP_CLAIMED
-instance caught small slot CONSUMERS=1 MESSAGES=1 CRASHES=0 REPAIR_CRASHES=0 MUTATE_REPAIR_LIVING_PUBLISHER
-instance caught small slot PUBLISHERS=1 MESSAGES=2 CRASHES=0 REPAIR_CRASHES=0 MUTATE_REPAIR_LIVING_CONSUMER
+instance caught small slot CONSUMERS=1 SLOTS=3 MESSAGES=1 MESSAGES_2=2 REPAIR_CRASHES=0 MUTATE_NO_SETTLE
+instance caught small slot PUBLISHERS=1 SLOTS=3 MESSAGES=3 REPAIR_CRASHES=0 MUTATE_NO_SETTLE_TAKE
+instance caught small slot PUBLISHERS=3 CONSUMERS=1 SLOTS=3 CRASHES=0 MUTATE_SETTLE_WRONG_ONE
+instance caught extra slot PUBLISHERS=1 CONSUMERS=3 SLOTS=3 MESSAGES=3 CRASHES=0 MUTATE_SETTLE_WRONG_ONE
+instance caught small slot PUBLISHERS=1 MESSAGES=1 ABORT MUTATE_PASS_FIRST
+instance caught small slot CONSUMERS=1 MESSAGES=1 MUTATE_REPAIR_NO_SETTLE
+instance caught small slot CONSUMERS=1 MESSAGES=1 HEAL MUTATE_HEAL_SLOTS_ONLY
+instance caught extra slot CONSUMERS=1 MESSAGES=1 CRASHES=0 REPAIR_CRASHES=0 MUTATE_REPAIR_LIVING_PUBLISHER
+instance caught extra slot PUBLISHERS=1 MESSAGES=2 CRASHES=0 REPAIR_CRASHES=0 MUTATE_REPAIR_LIVING_CONSUMER
 instance caught small slot CONSUMERS=1 MESSAGES=1 CRASHES=0 REPAIR_CRASHES=0 MUTATE_REPAIR_LIVING_PUBLISHER MUTATE_COMMIT_STORE
+instance caught small slot PUBLISHERS=1 MESSAGES=2 CRASHES=0 REPAIR_CRASHES=0 MUTATE_REPAIR_LIVING_CONSUMER MUTATE_RELEASE_STORE
 instance caught small slot MESSAGES=2 MUTATE_REPAIR_STORE REPAIRERS=2
 instance caught extra slot MESSAGES=2 MUTATE_REPAIR_NO_CONSUMER
 instance caught small slot CONSUMERS=1 MESSAGES=1 REUSE MUTATE_REPAIR_UNLOCKED
 instance caught small slot PUBLISHERS=1 CONSUMERS=1 SUBSCRIBERS=1 MESSAGES=3 CRASHES=0 MUTATE_IGNORE_GATE
 instance caught extra slot PUBLISHERS=1 CONSUMERS=1 OBSERVERS=1 MESSAGES=3 CRASHES=0 MUTATE_NO_SECOND_LOOK
+instance caught extra slot PUBLISHERS=1 CONSUMERS=1 OBSERVERS=1 MESSAGES=3 CRASHES=0 MUTATE_OBSERVE_WORD
 instance caught extra broadcast_mp MESSAGES=2 SUBSCRIBERS=1 CRASHES=0 MUTATE_IGNORE_GATE
 instance caught extra broadcast_mp MESSAGES=2 SUBSCRIBERS=1 CRASHES=0 MUTATE_PROGRESS_EARLY
 instance caught small broadcast_mp MESSAGES=2 SUBSCRIBERS=1 CRASHES=0 LATE MUTATE_JOIN_ONE_LOOK
-instance caught small broadcast_mp MESSAGES=2 OBSERVERS=1 CRASHES=0 MUTATE_NO_SECOND_LOOK
-instance caught small broadcast_mp MESSAGES=2 CRASHES=0 MUTATE_CLAIM_OVER_CLAIMED
+instance caught extra broadcast_mp MESSAGES=2 OBSERVERS=1 CRASHES=0 MUTATE_NO_SECOND_LOOK
+instance caught small broadcast_mp MESSAGES=2 OBSERVERS=1 CRASHES=0 MUTATE_OBSERVE_WORD
+instance caught small broadcast_mp SLOTS=3 MESSAGES=1 MESSAGES_2=3 CRASHES=0 MUTATE_CLAIM_OVER_CLAIMED
 instance caught small broadcast_mp MESSAGES=2 MESSAGES_2=1 SUBSCRIBERS=1 EVICT CRASHES=0 MUTATE_NO_SECOND_LOOK
 instance caught small broadcast_mp MESSAGES=2 SUBSCRIBERS=2 EVICT CRASHES=0 MUTATE_EVICT_ANYBODY
 instance loops small broadcast_mp MESSAGES=2 SUBSCRIBERS=1 CRASHES=0 MUTATE_POLL

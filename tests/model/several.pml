@@ -8,15 +8,19 @@
  * all is done. Left out, because nobody's next step depends on it: the counters, the turn limits of loops, waking
  * (sleep.pml).
  *
- * Two things are folded, for nobody can tell from outside. advance_hint and advance_head are a load and a CAS repeated until
- * it succeeds: an atomic maximum. A process that was told FULL or NULL looks again when what it gave up on has changed, not
- * in between; so whoever is stuck shows as a state where nobody can move.
+ * Left out as well is the tail, which is only there to make 64 bits of the 45 of a position. And one thing is folded, for nobody can
+ * tell from outside: a process that was told FULL or NULL looks again when what it gave up on has changed, not in between; so whoever is
+ * stuck shows as a state where nobody can move.
  *
  * Parameters
- *    SLOTS, PUBLISHERS (1, 2), MESSAGES (of publisher 1), MESSAGES_2 (of publisher 2), SUBSCRIBERS (0..2; on a competing ring:
+ *    SLOTS, PUBLISHERS (1..3), MESSAGES (of publisher 1), MESSAGES_2, MESSAGES_3 (of the others), SUBSCRIBERS (0..2; on a competing ring:
  *    followers), LATE (subscribers join while publishers are at work), EVICT (the topic's policy is TBUS_EVICT_SLOWEST),
  *    OBSERVERS (0, 1), CRASHES (of participants), REPAIRERS (1, 2), REPAIR_CRASHES; REUSE: a killed publisher's
- *    number is taken by a new process.
+ *    number is taken by a new process; HEAL (2, 3 slots): repair is for those only whose name is found in the ring; ABORT: publisher 1 may
+ *    give up what it claimed; BATCH: publisher 1 claims two slots at a time.
+ *    With 2 slots position and position - 2 are one slot, which was free to be claimed when somebody came to settle it: claimers and
+ *    takers settle nothing there, only repairers do. With 3 nothing is special any more: position - 2 must be settled before
+ *    position + 1, the next one in that slot, can be claimed.
  * Memory
  *    sequentially consistent by default. TSO: plain stores go through a FIFO buffer per process, and a CAS waits until it is
  *    empty. WEAK: through a buffer per process and address, so that they become visible in any order, and only a release waits.
@@ -32,6 +36,9 @@
 #endif
 #ifndef MESSAGES_2
 #define MESSAGES_2 MESSAGES
+#endif
+#ifndef MESSAGES_3
+#define MESSAGES_3 1
 #endif
 #ifndef SUBSCRIBERS
 #define SUBSCRIBERS 0
@@ -62,6 +69,12 @@
 #define SLOT_SEQ(word) ((word) >> 7)
 #define SLOT(position) slot[(position) % SLOTS]
 
+/* The words of claims and takes: the next position, who has the one before it, and who the one before that. */
+#define NEXT_WORD(position, last, before) (((position) << 6) | ((last) << 3) | (before))
+#define NEXT_POSITION(word) ((word) >> 6)
+#define NEXT_LAST(word) (((word) >> 3) & 7)
+#define NEXT_BEFORE(word) ((word) & 7)
+
 /* Participant numbers. 0 is nobody. */
 #define FIRST_CONSUMER (PUBLISHERS + 1)
 #define FIRST_SUBSCRIBER (PUBLISHERS + CONSUMERS + 1)
@@ -71,8 +84,10 @@
 /* --- shared memory --- */
 short slot[SLOTS];
 byte payload[2 * SLOTS]; /* two words a slot: a torn or overwritten copy shows */
-byte tail;
-byte head;
+short claims;
+#if COMPETING
+short takes;
+#endif
 #if SUBSCRIBERS > 0
 byte progress[SUBSCRIBERS];
 bool vacant[SUBSCRIBERS]; /* the place's state is VACANT: nobody waits for it */
@@ -138,12 +153,19 @@ end_quiet:
 #if PUBLISHERS > 1
 	:: BECOMES_VISIBLE(2)
 #endif
+#if PUBLISHERS > 2
+	:: BECOMES_VISIBLE(3)
+#endif
 #else
 	:: BECOMES_VISIBLE(2)
 	:: BECOMES_VISIBLE(3)
 #if PUBLISHERS > 1
 	:: BECOMES_VISIBLE(4)
 	:: BECOMES_VISIBLE(5)
+#endif
+#if PUBLISHERS > 2
+	:: BECOMES_VISIBLE(6)
+	:: BECOMES_VISIBLE(7)
 #endif
 #endif
 	od
@@ -182,9 +204,6 @@ end_quiet:
 	((vacant[0] || progress[0] + SLOTS > (position)) && (vacant[1] || progress[1] + SLOTS > (position)))
 #endif
 
-/* advance_hint, advance_head: an atomic maximum. */
-#define ADVANCE(hint, to) hint = ((to) > hint -> (to) : hint)
-
 /* claimable(): a competing ring's slot once a consumer has freed it; a broadcast's once the gate has passed it. */
 #define CLAIMABLE_FREE(word, position) (SLOT_STATE(word) == FREE && SLOT_SEQ(word) == (position))
 #if COMPETING
@@ -205,10 +224,65 @@ end_quiet:
 #define HOLDS_US_UP(newest, progress) ((newest) - (progress) >= SLOTS)
 #endif
 
+/* settle(): a claim that is still under way gets its claimer's name into its slot. By whoever claims two positions on, or by a repairer. What
+ * was seen is kept, for the CAS. */
+#define NOTHING (-1) /* to settle */
+#define UNDER_WAY(word, position) (CLAIMABLE(word, position) -> word : NOTHING)
+inline settle(at, found, name)
+{
+	if
+	:: SLOT(at) == found -> SLOT(at) = SLOT_WORD(at, name, 0, CLAIMED)
+	:: else /* its claimer was faster, or somebody who settled it as well */
+	fi;
+	found = 0
+}
+#ifdef MUTATE_SETTLE_WRONG_ONE /* position - 1 under the name of whoever has position - 2 */
+#define SETTLED(position) ((position) - 1)
+#else
+#define SETTLED(position) ((position) - 2)
+#endif
+/* Nobody needs to settle what nobody claimed, nor what this handle itself has done with: it claims one at a time, and in a batch it settles
+ * as it goes. */
+#ifdef MUTATE_NO_SETTLE
+#define MUST_SETTLE(owner, me) false
+#else
+#define MUST_SETTLE(owner, me) ((owner) != 0 && (owner) != (me))
+#endif
+
+#ifdef ABORT
+#define COMMIT_STATE(commits) (commits -> SLOT_WORD(0, 0, 0, READY) : SLOT_WORD(0, 0, 1, TOMB))
+#else
+#define COMMIT_STATE(commits) SLOT_WORD(0, 0, 0, READY)
+#endif
+#ifdef MUTATE_READY_FIRST
+#define AFTER_COMMIT tbus_words_store_0
+#else
+#define AFTER_COMMIT one_published
+#endif
+inline committing(position, commits)
+{
+	SLOT(position) = SLOT_WORD(position, 0, 0, 0) | COMMIT_STATE(commits);
+	assert(!(committed & BIT(position)));
+	committed = committed | (commits -> BIT(position) : 0)
+}
+
 proctype publisher(byte me; byte messages)
 {
-	byte position, claimed_at;
-	short word;
+	byte position; /* what claims said; and then ours, until the commit */
+	short seen;    /* of claims */
+	short word;    /* what the slot held before our claim, and holds until the commit, unless somebody settles it */
+	short other;   /* what was seen of a claim that is to be settled */
+#ifdef ABORT
+	bool abort;
+#define COMMITS !abort
+#else
+#define COMMITS true
+#endif
+#ifdef BATCH
+	byte first, first_state; /* of a batch: what is committed after the one that was claimed last; 0: none, 1: claimed, 2: on its way */
+/* It was settled, and so its slot holds nothing that was there before the claim. */
+#define REST_OF_BATCH position = first; first = 0; first_state = 2; word = -1; goto tbus_words_store_0
+#endif
 #if SUBSCRIBERS > 0 && !defined(MUTATE_IGNORE_GATE)
 	byte room_end, slowest, i;
 #endif
@@ -221,12 +295,11 @@ next_message:
 	:: messages == 0 -> goto done
 	:: else
 	fi;
-claim_load_tail: /* tbus_load_acquire_u64(&ring->shared->tail) */
+claim_load_claims: /* tbus_load_acquire_u64(&ring->shared->claims) */
 	if
-	:: position = tail
+	:: atomic { seen = claims; position = NEXT_POSITION(seen) }
 	:: DIES
 	fi;
-claim_room:
 #if SUBSCRIBERS > 0 && !defined(MUTATE_IGNORE_GATE)
 	/* room_end is our own: the gate is looked at only where it ends */
 	if
@@ -245,7 +318,7 @@ gate_end: /* G4 tbus_load_acquire_u64(&sub->progress), one subscriber after the 
 		room_end = slowest + SLOTS;
 		i = 0; slowest = 0;
 		if
-		:: room_end <= position -> room_end = 0; goto full_gate
+		:: room_end <= position -> room_end = 0; seen = 0; goto full_gate
 		:: else
 		fi }
 	:: DIES
@@ -256,82 +329,146 @@ claim_load_slot: /* tbus_load_acquire_u64(slot), claimable() */
 	:: atomic {
 		word = SLOT(position);
 		if
-		:: CLAIMABLE(word, position)
+		:: CLAIMABLE(word, position) ->
+			if
+			:: MUST_SETTLE(NEXT_BEFORE(seen), me)
+			:: else -> goto claim_cas
+			fi
 		:: else ->
 			if
-			:: SLOT_SEQ(word) < position -> goto full_slot
-			:: else -> word = 0; goto claim_advance_hint_past
+			:: SLOT_SEQ(word) < position -> seen = 0; goto full_slot
+			:: else -> word = 0; seen = 0; position = 0; goto claim_load_claims /* ours is out of date */
 			fi
 		fi }
 	:: DIES
 	fi;
-claim_cas: /* tbus_cas_u64(slot, &word, CLAIMED) */
+settle_load: /* tbus_load_acquire_u64(slot of position - 2) */
+	if
+	:: atomic {
+		other = UNDER_WAY(SLOT(SETTLED(position)), SETTLED(position));
+		if
+		:: other == NOTHING -> other = 0; goto claim_cas
+		:: else
+		fi }
+	:: DIES
+	fi;
+settle_cas: /* tbus_cas_u64(slot of position - 2, &other, CLAIMED by whoever claims names) */
+	if
+	:: atomic { settle(SETTLED(position), other, NEXT_BEFORE(seen)) }
+	:: atomic { crashes < CRASHES -> crashes++; other = 0; goto dies }
+	fi;
+claim_cas: /* tbus_cas_u64(&ring->shared->claims, &seen, position + 1, ours) */
 	if
 	:: atomic {
 		DRAINED(me) ->
 		if
-		:: SLOT(position) == word ->
-			SLOT(position) = SLOT_WORD(position, me, 0, CLAIMED);
-			claimed_at = position; word = 0
-		:: else -> word = 0; goto claim_room /* somebody has it now: look at it again */
-		fi }
-	:: DIES
-	fi;
-claim_advance_hint: /* advance_hint(&ring->shared->tail, position + 1) */
-	if
-	:: atomic { ADVANCE(tail, position + 1); position = 0 }
+#ifdef MUTATE_CLAIM_STORE /* a store where the CAS stands */
+		:: true ->
+#else
+		:: claims == seen ->
+#endif
+			claims = NEXT_WORD(position + 1, me, NEXT_LAST(seen));
+			seen = 0
+		:: else -> word = 0; seen = 0; position = 0; goto claim_load_claims
+		fi;
+#ifdef BATCH
+		if
+		:: me == 1 && messages > 1 && first_state == 0 -> goto settle_own
+		:: else
+		fi
+#endif
+		}
 	:: DIES
 	fi;
 #ifdef MUTATE_READY_FIRST /* the word before the payload */
-	goto commit_claim;
+	goto commit_cas;
 #endif
 tbus_words_store_0: /* the payload; with tbus_claim_try and tbus_commit the caller writes it in place */
 	if
-	:: STORE(me, 0, 2 * (claimed_at % SLOTS), VALUE(claimed_at))
+	:: STORE(me, 0, 2 * (position % SLOTS), VALUE(position))
 	:: DIES
 	fi;
 tbus_words_store_1:
 	if
-	:: STORE(me, 1, 2 * (claimed_at % SLOTS) + 1, VALUE(claimed_at))
+	:: STORE(me, 1, 2 * (position % SLOTS) + 1, VALUE(position))
 	:: DIES
 	fi;
 #ifdef MUTATE_READY_FIRST
 	goto one_published;
 #endif
-commit_claim: /* R3 tbus_cas_u64(slot, &claimed_word, READY) */
+#ifdef ABORT
+	if
+	:: true
+	:: me == 1 -> abort = true /* tbus_abort: a tomb, by the same steps */
+	fi;
+#endif
+commit_cas: /* R3 tbus_cas_u64(slot, &old_word, READY) */
 	if
 	:: atomic {
 		RELEASED(me) ->
+		if
 #ifdef MUTATE_COMMIT_STORE /* a store where the CAS stands, and a repairer that buries the claims of the living */
-		SLOT(claimed_at) = SLOT_WORD(claimed_at, 0, 0, READY);
+		:: true ->
 #else
-		/* Fails only for somebody who was declared dead, and such a one is not here to find out. */
-		assert(SLOT(claimed_at) == SLOT_WORD(claimed_at, me, 0, CLAIMED));
-		SLOT(claimed_at) = SLOT_WORD(claimed_at, 0, 0, READY);
+		:: SLOT(position) == word ->
 #endif
-		assert(!(committed & BIT(claimed_at)));
-		committed = committed | BIT(claimed_at) }
+			committing(position, COMMITS)
+		:: else -> goto commit_cas_settled
+		fi;
+		goto AFTER_COMMIT }
 	:: DIES
 	fi;
-#ifdef MUTATE_READY_FIRST
-	goto tbus_words_store_0;
-#endif
-one_published:
-	atomic { messages--; claimed_at = 0; goto next_message }
-
-claim_advance_hint_past: /* position = advance_hint(&ring->shared->tail, position + 1) */
+commit_cas_settled: /* R3 tbus_cas_u64(slot, &claimed_word, READY) */
 	if
-	:: atomic { ADVANCE(tail, position + 1); position = tail; goto claim_room }
+	:: atomic {
+		/* Fails only for somebody who was declared dead, and such a one is not here to find out. */
+		assert(SLOT(position) == SLOT_WORD(position, me, 0, CLAIMED));
+		committing(position, COMMITS);
+		goto AFTER_COMMIT }
 	:: DIES
 	fi;
+one_published:
+	atomic {
+	messages--; word = 0;
+#ifdef ABORT
+	abort = false;
+#endif
+#ifdef BATCH
+	if
+	:: first_state == 1 -> REST_OF_BATCH
+	:: else -> first_state = 0
+	fi;
+#endif
+	position = 0;
+	goto next_message }
+
+#ifdef BATCH
+settle_own: /* tbus_cas_u64(slot, &old_word, CLAIMED by us): before the next one of the batch is claimed */
+	if
+	:: atomic { settle(position, word, me); first = position; first_state = 1; position = 0; goto claim_load_claims }
+	:: DIES
+	fi;
+#endif
 full_slot: /* TBUS_FULL: the slot still holds the message of a lap ago */
-	atomic { !over && SLOT(position) != word -> word = 0; position = 0; goto claim_load_tail }
+#ifdef BATCH
+	if
+	:: first_state == 1 -> atomic { REST_OF_BATCH } /* a shorter batch */
+	:: else
+	fi;
+#endif
+	atomic { !over && SLOT(position) != word -> word = 0; position = 0; goto claim_load_claims }
 #if SUBSCRIBERS > 0 && !defined(MUTATE_IGNORE_GATE)
 full_gate: /* TBUS_FULL: some subscriber has not passed yet */
-#ifdef EVICT /* bus/core/publisher.c, evict_slowest() */
-evict_load_tail: /* tbus_load_acquire_u64(&s->tail) */
+#ifdef BATCH
 	if
-	:: atomic { newest = tail; position = 0 }
+	:: first_state == 1 -> atomic { REST_OF_BATCH }
+	:: else
+	fi;
+#endif
+#ifdef EVICT /* bus/core/publisher.c, evict_slowest() */
+evict_load_claims: /* tbus_load_acquire_u64(&s->claims) */
+	if
+	:: atomic { newest = NEXT_POSITION(claims); position = 0 }
 	:: DIES
 	fi;
 evict_load_place: /* its state and progress, one subscriber after the other */
@@ -360,7 +497,7 @@ tbus_place_evict: /* E1 tbus_place_cas(ACTIVE -> EVICTED) */
 		:: evicted != 0 -> vacant[evicted - 1] = true; evicted = 0
 		:: else
 		fi;
-		goto claim_load_tail }
+		goto claim_load_claims }
 	:: DIES
 	fi;
 #else
@@ -368,14 +505,20 @@ tbus_place_evict: /* E1 tbus_place_cas(ACTIVE -> EVICTED) */
 #undef GATE_OPEN
 #define GATE_OPEN(position) true
 #endif
-	atomic { !over && GATE_OPEN(position) -> position = 0; goto claim_load_tail }
+	atomic { !over && GATE_OPEN(position) -> position = 0; goto claim_load_claims }
 #endif
 #endif
 
 dies: /* The kernel proves a death only after everything that the process had stored is in memory. */
 	atomic {
 	DRAINED(me) ->
-	position = 0; claimed_at = 0; word = 0; messages = 0;
+	position = 0; seen = 0; word = 0; messages = 0;
+#ifdef ABORT
+	abort = false;
+#endif
+#ifdef BATCH
+	first = 0; first_state = 0;
+#endif
 #if SUBSCRIBERS > 0 && !defined(MUTATE_IGNORE_GATE)
 	room_end = 0; slowest = 0; i = 0;
 #endif
@@ -406,9 +549,9 @@ proctype subscriber(byte me)
 #endif
 
 #ifdef LATE /* bus/core/place.c, open_gate() */
-find_end: /* tbus_load_acquire_u64(&s->tail) */
+find_end: /* tbus_load_acquire_u64(&s->claims) */
 	if
-	:: position = tail
+	:: position = NEXT_POSITION(claims)
 	:: DIES
 	fi;
 set_start: /* tbus_store_relaxed_u64(&place->progress) */
@@ -424,7 +567,7 @@ tbus_place_cas: /* from now on, whoever looks at the gate sees us */
 #ifndef MUTATE_JOIN_ONE_LOOK
 find_end_again: /* and this is behind whatever was claimed by a publisher that has not looked since */
 	if
-	:: position = tail
+	:: position = NEXT_POSITION(claims)
 	:: DIES
 	fi;
 #endif
@@ -547,13 +690,6 @@ done:
 #define SEEN_SEQ(word) SLOT_SEQ(word)
 #define SEEN_STATE(word) SLOT_STATE(word)
 #endif
-#ifdef MUTATE_NO_SECOND_LOOK /* the copy is believed as it is */
-#define UNTOUCHED(again, seq) true
-#else
-#define UNTOUCHED(again, seq) \
-	(SLOT_SEQ(again) == (seq) || (SLOT_SEQ(again) == (seq) + SLOTS && SLOT_STATE(again) == FREE))
-#endif
-
 proctype observer()
 {
 	short seq, word, expected, newest;
@@ -574,27 +710,39 @@ copy_message_0: /* tbus_words_load */
 	copy_0 = payload[2 * (seq % SLOTS)];
 copy_message_1:
 	copy_1 = payload[2 * (seq % SLOTS) + 1];
-observe_again: /* C2 tbus_load_acquire_u64(slot) */
+observe_again: /* C2 tbus_load_acquire_u64(&s->claims): the slot itself does not tell that somebody writes there already */
+#if defined(MUTATE_NO_SECOND_LOOK) /* the copy is believed as it is */
+	skip;
+#elif defined(MUTATE_OBSERVE_WORD) /* the slot is asked: nothing newer is there, and READY -> TAKEN -> FREE leave the payload alone */
 	atomic {
 	word = SLOT(seq);
 	if
-	:: UNTOUCHED(word, seq) ->
-		assert(committed & BIT(seq));
-		assert(!(observed & BIT(seq)));
-		assert(copy_0 == VALUE(seq) && copy_1 == VALUE(seq)); /* never torn, never another message */
-		observed = observed | BIT(seq);
-		copy_0 = 0; copy_1 = 0; word = 0;
-		seq++; observer_seq = seq; goto tbus_observe
+	:: SEEN_SEQ(word) == seq -> word = 0
 	:: else -> copy_0 = 0; copy_1 = 0; goto lapped
 	fi };
+#else
+	atomic {
+	if
+	:: NEXT_POSITION(claims) <= seq + SLOTS
+	:: else -> copy_0 = 0; copy_1 = 0; goto lapped
+	fi };
+#endif
+copy_is_good:
+	atomic {
+	assert(committed & BIT(seq));
+	assert(!(observed & BIT(seq)));
+	assert(copy_0 == VALUE(seq) && copy_1 == VALUE(seq)); /* never torn, never another message */
+	observed = observed | BIT(seq);
+	copy_0 = 0; copy_1 = 0;
+	seq++; observer_seq = seq; goto tbus_observe };
 
 lapped:
 	atomic { expected = seq; word = 0 };
-safe_from: /* tbus_load_acquire_u64(&s->tail); a sixteenth of the ring beyond it, at least one slot */
-	seq = tail - SLOTS + 1;
-tbus_ring_end: /* tbus_load_acquire_u64(&s->tail) */
-	newest = tail;
-resynchronise: /* tbus_load_acquire_u64(slot), one after the other up to the tail */
+safe_from: /* tbus_load_acquire_u64(&s->claims); a sixteenth of the ring beyond it, at least one slot */
+	seq = NEXT_POSITION(claims) - SLOTS + 1;
+tbus_ring_end: /* tbus_load_acquire_u64(&s->claims) */
+	newest = NEXT_POSITION(claims);
+resynchronise: /* tbus_load_acquire_u64(slot), one after the other up to the end */
 	atomic {
 	if
 	:: seq < newest ->
@@ -624,7 +772,26 @@ end_tbus_observe_none:
 #else
 #define PROVEN(owner) dead[owner]
 #endif
-#define TO_MEND(number) atomic { PROVEN(number) && !mended[number] -> owner = number; BURY(number) }
+#ifdef HEAL /* as tbus_ring_heal: only who is named somewhere is asked for */
+#define NAMED_IN_SLOT(number, i) (SLOT_OWNER(slot[i]) == (number))
+#if SLOTS == 2
+#define NAMED_IN_SLOTS(number) (NAMED_IN_SLOT(number, 0) || NAMED_IN_SLOT(number, 1))
+#else
+#define NAMED_IN_SLOTS(number) (NAMED_IN_SLOT(number, 0) || NAMED_IN_SLOT(number, 1) || NAMED_IN_SLOT(number, 2))
+#endif
+#define NAMED_IN_WORD(next, number) (NEXT_LAST(next) == (number) || NEXT_BEFORE(next) == (number))
+#if defined(MUTATE_HEAL_SLOTS_ONLY) /* whoever claimed or took last shows in no slot */
+#define IS_NAMED(number) NAMED_IN_SLOTS(number)
+#elif COMPETING
+#define IS_NAMED(number) (NAMED_IN_SLOTS(number) || NAMED_IN_WORD(claims, number) || NAMED_IN_WORD(takes, number))
+#else
+#define IS_NAMED(number) (NAMED_IN_SLOTS(number) || NAMED_IN_WORD(claims, number))
+#endif
+#else
+#define IS_NAMED(number) true
+#endif
+#define TO_MEND(number) atomic { PROVEN(number) && !mended[number] && IS_NAMED(number) -> owner = number; BURY(number) }
+#define TO_MEND_PLACE(number) atomic { PROVEN(number) && !mended[number] -> owner = number; BURY(number) }
 
 /* The two halves of repair_slot(): what the word must become (-1: it is none of ours), and the CAS. */
 inline what_to_mend(index, owner, word, mend)
@@ -665,13 +832,29 @@ inline mend_slot(index, word, mend)
 #define NEXT_LOOK skip
 #endif
 
+#if COMPETING
+/* settle_take(): a message that is being read gets its reader's name into its slot. */
+inline settle_take(at, found, name)
+{
+	if
+	:: SLOT(at) == found -> SLOT(at) = SLOT_WORD(at, name, 0, TAKEN)
+	:: else
+	fi;
+	found = 0
+}
+#define BEING_READ(word, position) (SLOT_STATE(word) == READY && SLOT_SEQ(word) == (position) -> word : NOTHING)
+#endif
+
+/* The two newest claims, and then the two newest takes: whoever has the last is asked for first. `back` is 1, and then 2. */
+#define NAMED(next, back) ((back) == 1 -> NEXT_LAST(next) : NEXT_BEFORE(next))
+
 /* Killed, it is run again from the start, by somebody who knows nothing of how far it had come. */
 #define REPAIRER_DIES atomic { repair_crashes < REPAIR_CRASHES -> repair_crashes++; goto rerun }
 
 proctype repairer()
 {
-	byte owner, index;
-	short word, mend;
+	byte owner, index, back, named;
+	short word, mend, seen;
 
 end_nobody_to_mend:
 	if
@@ -679,19 +862,98 @@ end_nobody_to_mend:
 #if PUBLISHERS > 1
 	:: TO_MEND(2)
 #endif
+#if PUBLISHERS > 2
+	:: TO_MEND(3)
+#endif
 #if CONSUMERS > 0 && !defined(MUTATE_REPAIR_NO_CONSUMER) /* what a dead consumer had taken stays taken */
 	:: TO_MEND(FIRST_CONSUMER)
 #endif
 #if CONSUMERS > 1 && !defined(MUTATE_REPAIR_NO_CONSUMER)
 	:: TO_MEND(FIRST_CONSUMER + 1)
 #endif
+#if CONSUMERS > 2 && !defined(MUTATE_REPAIR_NO_CONSUMER)
+	:: TO_MEND(FIRST_CONSUMER + 2)
+#endif
 #if SUBSCRIBERS > 0
-	:: TO_MEND(FIRST_SUBSCRIBER)
+	:: TO_MEND_PLACE(FIRST_SUBSCRIBER)
 #endif
 #if SUBSCRIBERS > 1
-	:: TO_MEND(FIRST_SUBSCRIBER + 1)
+	:: TO_MEND_PLACE(FIRST_SUBSCRIBER + 1)
 #endif
 	fi;
+#ifndef MUTATE_REPAIR_NO_SETTLE
+repair_load_claims: /* tbus_load_acquire_u64(&ring->shared->claims) */
+	if
+	:: atomic { seen = claims; back = 1 }
+	:: REPAIRER_DIES
+	fi;
+settle_load: /* tbus_load_acquire_u64(slot), of the last one and the one before it */
+	if
+	:: atomic {
+		do
+		:: back <= 2 && NAMED(seen, back) != 0 ->
+			word = UNDER_WAY(SLOT(NEXT_POSITION(seen) - back), NEXT_POSITION(seen) - back);
+			if
+			:: word != NOTHING -> goto settle_cas
+			:: else -> word = 0; back++
+			fi
+		:: back <= 2 && NAMED(seen, back) == 0 -> back++
+		:: back > 2 -> goto settled_claims
+		od }
+	:: REPAIRER_DIES
+	fi;
+settle_cas: /* tbus_cas_u64(slot, &word, CLAIMED by whoever claims names) */
+	if
+	:: atomic {
+		named = NAMED(seen, back);
+		settle(NEXT_POSITION(seen) - back, word, named);
+		named = 0;
+		back++;
+		if
+		:: back <= 2 -> goto settle_load
+		:: else -> goto settled_claims
+		fi }
+	:: REPAIRER_DIES
+	fi;
+settled_claims:
+#if COMPETING
+repair_load_takes: /* tbus_load_acquire_u64(&ring->shared->takes) */
+	if
+	:: atomic { seen = takes; back = 1 }
+	:: REPAIRER_DIES
+	fi;
+settle_take_load: /* tbus_load_acquire_u64(slot), of the last one and the one before it */
+	if
+	:: atomic {
+		do
+		:: back <= 2 && NAMED(seen, back) != 0 ->
+			word = BEING_READ(SLOT(NEXT_POSITION(seen) - back), NEXT_POSITION(seen) - back);
+			if
+			:: word != NOTHING -> goto settle_take_cas
+			:: else -> word = 0; back++
+			fi
+		:: back <= 2 && NAMED(seen, back) == 0 -> back++
+		:: back > 2 -> goto settled_takes
+		od }
+	:: REPAIRER_DIES
+	fi;
+settle_take_cas: /* tbus_cas_u64(slot, &word, TAKEN by whoever takes names) */
+	if
+	:: atomic {
+		named = NAMED(seen, back);
+		settle_take(NEXT_POSITION(seen) - back, word, named);
+		named = 0;
+		back++;
+		if
+		:: back <= 2 -> goto settle_take_load
+		:: else -> goto settled_takes
+		fi }
+	:: REPAIRER_DIES
+	fi;
+settled_takes:
+#endif
+	atomic { seen = 0; back = 0 };
+#endif
 repair_slot_load: /* tbus_load_acquire_u64(slot) */
 	if
 	:: atomic {
@@ -725,7 +987,7 @@ repair_place: /* a dead subscriber's place is given up: publishers no longer wai
 	:: REPAIRER_DIES
 	fi;
 rerun:
-	atomic { BURIED(owner); owner = 0; index = 0; word = 0; mend = 0; goto end_nobody_to_mend }
+	atomic { BURIED(owner); owner = 0; index = 0; back = 0; word = 0; mend = 0; seen = 0; goto end_nobody_to_mend }
 }
 
 #ifdef REUSE
@@ -733,11 +995,32 @@ rerun:
  * buries its predecessor; mends what that one left, all the same; publishes one message. */
 proctype successor()
 {
-	byte index;
-	short word, mend;
+	byte index, back, named;
+	short word, mend, seen;
 
 end_nobody_died:
 	atomic { dead[1] && NOT_BURIED_NOW(1) -> dead[1] = false };
+repair_load_claims:
+	atomic { seen = claims; back = 1 };
+settle_load: /* it took nothing, and so the takes need no look */
+	atomic {
+		do
+		:: back <= 2 && NAMED(seen, back) != 0 ->
+			word = UNDER_WAY(SLOT(NEXT_POSITION(seen) - back), NEXT_POSITION(seen) - back);
+			if
+			:: word != NOTHING -> goto settle_cas
+			:: else -> word = 0; back++
+			fi
+		:: back <= 2 && NAMED(seen, back) == 0 -> back++
+		:: back > 2 -> goto settled
+		od };
+settle_cas:
+	atomic {
+		named = NAMED(seen, back);
+		settle(NEXT_POSITION(seen) - back, word, named);
+		named = 0; back++; goto settle_load };
+settled:
+	atomic { seen = 0; back = 0 };
 repair_slot_load:
 	atomic {
 		if
@@ -797,6 +1080,9 @@ inline run_the_rest()
 	run publisher(1, MESSAGES);
 #if PUBLISHERS > 1
 	run publisher(2, MESSAGES_2);
+#endif
+#if PUBLISHERS > 2
+	run publisher(3, MESSAGES_3);
 #endif
 #if SUBSCRIBERS > 0
 	run subscriber(FIRST_SUBSCRIBER);
