@@ -4,7 +4,7 @@
 # which is a mistake planted in the model and must be found.
 #
 #    tests/model/run.sh                   the small instances; a minute on one core
-#    tests/model/run.sh --full            the large ones as well: a quarter of an hour, up to 8 GiB of memory
+#    tests/model/run.sh --full            the large ones as well: half an hour or more, up to 8 GiB of memory
 #    tests/model/run.sh --only REGEX      those whose line matches
 #    tests/model/run.sh --trail REGEX     the same, and of the first one with an error the whole sequence of steps
 #
@@ -142,7 +142,7 @@ instance holds large slot CONSUMERS=1 MESSAGES=1 MESSAGES_2=2 SLOTS=3 REUSE REPA
 instance holds large slot PUBLISHERS=3 CONSUMERS=1 SLOTS=3 REPAIR_CRASHES=0
 instance holds large slot PUBLISHERS=1 CONSUMERS=3 SLOTS=3 MESSAGES=3 REPAIR_CRASHES=0
 instance holds large slot PUBLISHERS=1 SLOTS=3 MESSAGES=3 REPAIRERS=2 REPAIR_CRASHES=0
-instance holds large slot PUBLISHERS=1 SLOTS=3 MESSAGES=4 ABORT CRASHES=2 REPAIR_CRASHES=0
+instance holds large slot PUBLISHERS=1 SLOTS=3 MESSAGES=4 ABORT REPAIR_CRASHES=0
 instance holds large slot MESSAGES=1 CRASHES=2 REPAIR_CRASHES=0
 instance holds large slot MESSAGES=1 CRASHES=4 REPAIR_CRASHES=0
 instance holds large slot MESSAGES=1 TSO
@@ -167,7 +167,7 @@ instance holds large broadcast_mp MESSAGES=2 MESSAGES_2=1 SUBSCRIBERS=2 EVICT RE
 instance holds large broadcast_mp SLOTS=3 MESSAGES=3 MESSAGES_2=2 SUBSCRIBERS=1 BATCH REPAIR_CRASHES=0
 instance holds large broadcast_mp MESSAGES=3 MESSAGES_2=2 SUBSCRIBERS=1 CRASHES=2 TSO REPAIR_CRASHES=0
 instance holds large broadcast_mp SLOTS=3 MESSAGES=3 MESSAGES_2=2 OBSERVERS=1
-instance holds large broadcast_mp PUBLISHERS=3 SLOTS=3 MESSAGES=2 MESSAGES_2=1 SUBSCRIBERS=1 CRASHES=2 REPAIR_CRASHES=0
+instance holds large broadcast_mp PUBLISHERS=3 SLOTS=3 MESSAGES=1 SUBSCRIBERS=1 REPAIR_CRASHES=0
 instance holds large broadcast_mp MESSAGES=2 SUBSCRIBERS=1 OBSERVERS=1 REPAIR_CRASHES=0
 instance holds large broadcast_mp SLOTS=3 MESSAGES=2 SUBSCRIBERS=1 LATE REPAIR_CRASHES=0
 
