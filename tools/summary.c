@@ -106,6 +106,7 @@ static json_t *topic(const tbus_topic_t *known, const tbus_ring_t *ring, bool en
     json_object_set_new(object, "published", count(tbus_ring_published(ring)));
     json_object_set_new(object, "tombs", count(tbus_load_relaxed_u64(&ring->shared->tombs)));
     json_object_set_new(object, "in_doubt", count(tbus_load_relaxed_u64(&ring->shared->in_doubt)));
+    json_object_set_new(object, "redelivered", count(tbus_load_relaxed_u64(&ring->shared->redelivered)));
     json_object_set_new(object, "subscribers", list);
     return object;
 }

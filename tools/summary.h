@@ -8,7 +8,7 @@
  *    name state source pace duration_s
  *    feed        messages bytes errors by_type.{A,...}; `bytes` are the messages' own: the two bytes of length that
  *                BinaryFILE puts before each are not among them
- *    topics      NAME.{type,kind,slots,published,tombs,in_doubt}
+ *    topics      NAME.{type,kind,slots,published,tombs,in_doubt,redelivered}
  *                NAME.subscribers[].{name,role,consumed,lag,lost,tombs}
  *    orders      sent cancels_sent accepted rejected partial filled cancelled
  *    books       symbols live_orders live_orders_max unknown_order_refs unknown_order_refs_by_type

@@ -13,14 +13,19 @@ static uint64_t safe_from(const tbus_ring_t *ring)
     return end - ring->slot_count;
 }
 
-/* What a slot holds for somebody who only looks: on a competing ring a message that its consumer has released
- * is still whole until the slot is claimed again, and its word speaks of the sequence a lap ahead. */
+/* What a slot holds for somebody who only looks: on a competing ring a message that its consumer has taken, or that
+ * waits to be taken again, is one like any other; one that was released is still whole until the slot is claimed again, and its word speaks
+ * of the sequence a lap ahead. */
 static enum tbus_slot_state seen_state(const tbus_ring_t *ring, uint64_t word, uint64_t reference,
                                        int64_t *out_ahead)
 {
     enum tbus_slot_state state = tbus_slot_state(word);
     *out_ahead = tbus_slot_ahead(word, reference);
-    if (!ring->competing || state != TBUS_SLOT_FREE)
+    if (!ring->competing)
+        return state;
+    if (state == TBUS_SLOT_TAKEN || state == TBUS_SLOT_AGAIN)
+        return TBUS_SLOT_READY;
+    if (state != TBUS_SLOT_FREE)
         return state;
     *out_ahead -= (int64_t)ring->slot_count;
     return tbus_slot_length(word) == TBUS_LENGTH_TOMB ? TBUS_SLOT_TOMB : TBUS_SLOT_READY;

@@ -33,13 +33,17 @@ const char *tbus_ring_kind_name(enum tbus_ring_kind kind)
 
 /* The one check of a geometry, for specs that come from callers and for headers that come from shared memory.
  */
-static const char *geometry_fault(uint32_t kind, uint32_t policy, uint32_t slot_bytes, uint32_t slot_count,
-                                  uint32_t msg_bytes_max)
+static const char *geometry_fault(uint32_t kind, uint32_t policy, uint32_t promise, uint32_t slot_bytes,
+                                  uint32_t slot_count, uint32_t msg_bytes_max)
 {
     if (kind < TBUS_SPSC || kind > TBUS_MPSC)
         return "unknown kind of ring";
     if (policy > TBUS_EVICT_SLOWEST)
         return "unknown policy";
+    if (promise > TBUS_AT_LEAST_ONCE)
+        return "unknown promise";
+    if (promise == TBUS_AT_LEAST_ONCE && kind != TBUS_MPMC)
+        return "at least once can be promised only where consumers compete (mpmc)";
     if (slot_bytes % 64 || slot_bytes < TBUS_SLOT_BYTES_MIN || slot_bytes > TBUS_SLOT_BYTES_MAX)
         return "slot_bytes must be a multiple of 64 from 64 to 8192";
     if (!power_of_two(slot_count) || slot_count < TBUS_SLOT_COUNT_MIN || slot_count > TBUS_SLOT_COUNT_MAX)
@@ -64,17 +68,22 @@ static uint32_t slot_msg_bytes_max(uint32_t slot_bytes, uint32_t msg_bytes_max)
     return msg_bytes_max && msg_bytes_max < longest ? msg_bytes_max : longest;
 }
 
+static const char *spec_fault(const tbus_ring_spec_t *spec)
+{
+    return geometry_fault(spec->kind, spec->policy, spec->promise, spec->slot_bytes, spec->slot_count,
+                          spec->msg_bytes_max);
+}
+
 size_t tbus_ring_footprint(const tbus_ring_spec_t *spec)
 {
-    if (geometry_fault(spec->kind, spec->policy, spec->slot_bytes, spec->slot_count, spec->msg_bytes_max))
+    if (spec_fault(spec))
         return 0;
     return TBUS_RING_SLOTS_AT + (size_t)spec->slot_bytes * spec->slot_count;
 }
 
 int tbus_ring_format(void *memory, size_t bytes, const tbus_ring_spec_t *spec, tbus_error_t *err)
 {
-    const char *fault =
-        geometry_fault(spec->kind, spec->policy, spec->slot_bytes, spec->slot_count, spec->msg_bytes_max);
+    const char *fault = spec_fault(spec);
     if (fault)
         return tbus_fail(err, -TBUS_EGEOMETRY, "ring '%s': %s", spec->name, fault);
     size_t footprint = tbus_ring_footprint(spec);
@@ -94,6 +103,7 @@ int tbus_ring_format(void *memory, size_t bytes, const tbus_ring_spec_t *spec, t
     s->total_bytes = footprint;
     s->first_seq = spec->first_seq;
     s->policy = spec->policy;
+    s->promise = spec->promise;
     memcpy(s->name, spec->name, TBUS_NAME_MAX - 1);
     tbus_store_relaxed_u64(&s->tail, spec->first_seq);
     tbus_store_relaxed_u64(&s->tail_seq, spec->first_seq);
@@ -136,10 +146,11 @@ int tbus_ring_join(void *memory, size_t bytes, bool writable, tbus_ring_t *out_r
      * original at any time. */
     uint32_t kind = s->kind;
     uint32_t policy = s->policy;
+    uint32_t promise = s->promise;
     uint32_t slot_bytes = s->slot_bytes;
     uint32_t slot_count = s->slot_count;
     uint32_t msg_bytes_max = s->msg_bytes_max;
-    const char *fault = geometry_fault(kind, policy, slot_bytes, slot_count, msg_bytes_max);
+    const char *fault = geometry_fault(kind, policy, promise, slot_bytes, slot_count, msg_bytes_max);
     if (!fault && !msg_bytes_max)
         fault = "msg_bytes_max is 0";
     if (fault)
@@ -164,6 +175,7 @@ int tbus_ring_join(void *memory, size_t bytes, bool writable, tbus_ring_t *out_r
         .slot_msg_bytes_max = slot_msg_bytes_max(slot_bytes, msg_bytes_max),
         .several_publishers = several_publishers((enum tbus_ring_kind)kind),
         .competing = kind == TBUS_MPMC,
+        .redelivers = promise == TBUS_AT_LEAST_ONCE,
         .writable = writable,
     };
     return 0;
@@ -218,7 +230,14 @@ int tbus_ring_slowest(const tbus_ring_t *ring, uint64_t *out_lag)
     return slowest;
 }
 
-/* A claim becomes a tomb; what was taken is freed. True if this call did it. */
+/* What becomes of a message that was taken by the dead. */
+static uint64_t taken_mended(const tbus_ring_t *ring, uint64_t seq, uint32_t length)
+{
+    return ring->redelivers ? tbus_slot_word(seq, 0, length, TBUS_SLOT_AGAIN)
+                            : tbus_slot_word(seq + ring->slot_count, 0, length, TBUS_SLOT_FREE);
+}
+
+/* A claim becomes a tomb; what was taken is freed, or waits for the next consumer. True if this call did it. */
 static bool repair_slot(tbus_ring_t *ring, uint64_t index, uint32_t dead_owner)
 {
     tbus_atomic_u64_t *slot = tbus_ring_slot(ring, index);
@@ -227,15 +246,30 @@ static bool repair_slot(tbus_ring_t *ring, uint64_t index, uint32_t dead_owner)
     if (tbus_slot_owner(word) != dead_owner || (state != TBUS_SLOT_CLAIMED && state != TBUS_SLOT_TAKEN))
         return false;
     uint64_t seq = word >> TBUS_SEQ_SHIFT;
-    uint64_t mended = state == TBUS_SLOT_CLAIMED
-                          ? tbus_slot_word(seq, 0, TBUS_LENGTH_TOMB, TBUS_SLOT_TOMB)
-                          : tbus_slot_word(seq + ring->slot_count, 0, tbus_slot_length(word), TBUS_SLOT_FREE);
+    uint64_t mended = state == TBUS_SLOT_CLAIMED ? tbus_slot_word(seq, 0, TBUS_LENGTH_TOMB, TBUS_SLOT_TOMB)
+                                                 : taken_mended(ring, seq, tbus_slot_length(word));
     /* The dead write no more, so only another repairer can be faster; it then did the same. */
     if (!tbus_cas_u64(slot, &word, mended))
         return false;
-    tbus_fetch_add_relaxed_u64(state == TBUS_SLOT_CLAIMED ? &ring->shared->tombs : &ring->shared->in_doubt,
+    tbus_ring_shared_t *s = ring->shared;
+    tbus_fetch_add_relaxed_u64(state == TBUS_SLOT_CLAIMED ? &s->tombs
+                               : ring->redelivers         ? &s->redelivered
+                                                          : &s->in_doubt,
                                1);
     return true;
+}
+
+void tbus_call_again(tbus_ring_t *ring)
+{
+    for (uint64_t i = 0; ring->redelivers && i < ring->slot_count; i++) {
+        if (tbus_slot_state(tbus_load_acquire_u64(tbus_ring_slot(ring, i))) != TBUS_SLOT_AGAIN)
+            continue;
+        tbus_fence_release(); /* L1 pairs L2 (take_again in subscriber.c): whoever sees the call sees the slot */
+        tbus_fetch_add_relaxed_u64(&ring->shared->again, 1);
+        tbus_fence_full(); /* then the sleepers: the last look of one that is not among them sees the call */
+        tbus_ring_nudge(ring);
+        return;
+    }
 }
 
 int tbus_ring_repair(tbus_ring_t *ring, uint32_t dead_owner)
@@ -251,6 +285,7 @@ int tbus_ring_repair(tbus_ring_t *ring, uint32_t dead_owner)
         repaired += tbus_place_repair(&ring->shared->subs[i], dead_owner);
     if (repaired)
         tbus_ring_nudge(ring);
+    tbus_call_again(ring);
     return repaired;
 }
 
@@ -285,5 +320,6 @@ int tbus_ring_heal(tbus_ring_t *ring, tbus_dead_t dead, void *context)
     for (uint32_t owner = 1; owner <= TBUS_OWNERS_MAX; owner++)
         if (owners[owner / 64] >> (owner % 64) & 1 && dead(context, owner))
             repaired += tbus_ring_repair(ring, owner);
+    tbus_call_again(ring);
     return repaired;
 }

@@ -59,6 +59,8 @@ static void make_handle(const tbus_ring_t *ring, int place, enum tbus_sub_role r
         .published = position,
         .interval = interval,
         .settled = {long_settled, long_settled},
+        .again_seen = tbus_load_relaxed_u64(&ring->shared->again) - 1, /* some may be waiting for us */
+        .returned = long_settled - ring->slot_count,
         .uncounted = seq - tbus_load_relaxed_u64(&sub->consumed),
         .index = (uint32_t)place,
         .owner = owner,
@@ -225,10 +227,10 @@ const void *tbus_peek_slow(tbus_subscriber_t *s, uint64_t word, size_t *out_byte
             skip_tomb(s);
         } else if (ahead > 0) {
             return corrupt(s); /* publishers wait for us: nothing newer can be here */
-        } else if (ahead < 0 || state == TBUS_SLOT_FREE || state == TBUS_SLOT_CLAIMED ||
-                   state == TBUS_SLOT_TAKEN) {
+        } else if (ahead < 0 || state == TBUS_SLOT_FREE || state == TBUS_SLOT_CLAIMED) {
             return NULL;
-        } else if (state == TBUS_SLOT_READY) {
+        } else if (state == TBUS_SLOT_READY ||
+                   (s->ring.competing && (state == TBUS_SLOT_TAKEN || state == TBUS_SLOT_AGAIN))) {
             goto one_slot;
         } else if (state == TBUS_SLOT_LONG) {
             return peek_long(s, out_bytes);
@@ -291,6 +293,40 @@ static bool move_takes(tbus_subscriber_t *s, uint64_t ticket, uint64_t position,
     return true;
 }
 
+/* This one is ours until release. */
+TBUS_HOT const void *hold(tbus_subscriber_t *s, uint64_t position, uint64_t word, size_t *out_bytes)
+{
+    s->taken_word = word;
+    s->uncounted += position - s->seq;
+    s->seq = position;
+    *out_bytes = tbus_slot_length(word);
+    return tbus_ring_slot(&s->ring, position) + 1;
+}
+
+/* Somebody called out that messages wait to be taken again: the oldest of them that nobody else is faster to take, or NULL. They lie behind
+ * `takes`, so each is taken in its slot, which names us at once. Until a look finds none we come back. */
+static __attribute__((noinline)) const void *take_again(tbus_subscriber_t *s, size_t *out_bytes)
+{
+    tbus_ring_t *ring = &s->ring;
+    uint64_t again = tbus_load_acquire_u64(&ring->shared->again); /* L2 pairs L1 (tbus_call_again) */
+    /* Publishers cannot go past it, so it is within a lap. */
+    uint64_t end = tbus_ticket_position(tbus_load_acquire_u64(&ring->shared->takes), s->seq);
+    for (uint64_t position = end - ring->slot_count; position != end; position++) {
+        tbus_atomic_u64_t *slot = tbus_ring_slot(ring, position);
+        uint64_t word = tbus_load_acquire_u64(slot); /* A3, as passed on by whoever took it before */
+        if (tbus_slot_state(word) != TBUS_SLOT_AGAIN || tbus_slot_ahead(word, position) != 0)
+            continue;
+        uint32_t length = tbus_slot_length(word);
+        if (length > ring->slot_msg_bytes_max)
+            return corrupt(s);
+        uint64_t mine = tbus_slot_word(position, s->owner, length, TBUS_SLOT_TAKEN);
+        if (tbus_cas_u64(slot, &word, mine))
+            return hold(s, position, mine, out_bytes);
+    }
+    s->again_seen = again;
+    return NULL;
+}
+
 /* The next message that is there: taken out of the competition, and in hand until release. */
 static const void *take(tbus_subscriber_t *s, size_t *out_bytes)
 {
@@ -298,6 +334,11 @@ static const void *take(tbus_subscriber_t *s, size_t *out_bytes)
     if (s->taken_word) { /* still in hand */
         *out_bytes = tbus_slot_length(s->taken_word);
         return tbus_ring_slot(ring, s->seq) + 1;
+    }
+    if (ring->redelivers && TBUS_UNLIKELY(tbus_load_relaxed_u64(&ring->shared->again) != s->again_seen)) {
+        const void *message = take_again(s, out_bytes);
+        if (message)
+            return message;
     }
     /* Bounded: within one lap there is a slot that is not ready yet, or one that is; or somebody scribbles. */
     for (uint32_t turns = 0; turns <= 2 * ring->slot_count && !s->error; turns++) {
@@ -314,11 +355,7 @@ static const void *take(tbus_subscriber_t *s, size_t *out_bytes)
                 return corrupt(s);
             if (!move_takes(s, ticket, position, s->owner))
                 continue;
-            s->taken_word = word;
-            s->uncounted += position - s->seq;
-            s->seq = position;
-            *out_bytes = tbus_slot_length(word);
-            return slot + 1;
+            return hold(s, position, word, out_bytes);
         }
         if (ahead == 0 && state == TBUS_SLOT_TOMB) {
             uint64_t free_word =
@@ -332,35 +369,53 @@ static const void *take(tbus_subscriber_t *s, size_t *out_bytes)
     return NULL;
 }
 
-static void release(tbus_subscriber_t *s)
+/* The slot of what is in hand becomes `word`. */
+TBUS_HOT void give_back(tbus_subscriber_t *s, uint64_t word)
 {
-    assert(s->taken_word);
     tbus_atomic_u64_t *slot = tbus_ring_slot(&s->ring, s->seq);
     uint64_t seen = s->taken_word;
-    uint32_t length = tbus_slot_length(seen);
-    uint64_t settled = tbus_slot_word(s->seq, s->owner, length, TBUS_SLOT_TAKEN);
-    uint64_t word = tbus_slot_word(s->seq + s->ring.slot_count, 0, length, TBUS_SLOT_FREE);
+    uint64_t settled = tbus_slot_word(s->seq, s->owner, tbus_slot_length(seen), TBUS_SLOT_TAKEN);
     s->taken_word = 0;
     note_settled(s, s->seq);
-    /* CAS: had we been declared dead, the repairer freed it. R4 pairs the claimer's acquire: our reads are
+    /* CAS: had we been declared dead, the repairer freed it, or another has it now. R4 pairs the claimer's acquire: our reads are
      * over before it writes. */
     if (TBUS_UNLIKELY(!tbus_cas_u64(slot, &seen, word)) &&
         !(seen == settled && tbus_cas_u64(slot, &seen, word)))
         s->error = -TBUS_ESTALE;
+}
+
+static uint64_t free_again(const tbus_subscriber_t *s)
+{
+    return tbus_slot_word(s->seq + s->ring.slot_count, 0, tbus_slot_length(s->taken_word), TBUS_SLOT_FREE);
+}
+
+static void release(tbus_subscriber_t *s)
+{
+    assert(s->taken_word);
+    give_back(s, free_again(s));
     s->seq++;
     wake_publishers(s);
+}
+
+/* What a consumer that leaves has in hand: nobody else would give it back while this process lives. */
+static void leave_behind(tbus_subscriber_t *s)
+{
+    tbus_ring_shared_t *shared = s->ring.shared;
+    bool again = s->ring.redelivers;
+    uint64_t waits = tbus_slot_word(s->seq, 0, tbus_slot_length(s->taken_word), TBUS_SLOT_AGAIN);
+    give_back(s, again ? waits : free_again(s));
+    if (s->error)
+        return;
+    tbus_fetch_add_relaxed_u64(again ? &shared->redelivered : &shared->in_doubt, 1);
+    tbus_call_again(&s->ring);
 }
 
 void tbus_subscriber_leave(tbus_subscriber_t *s)
 {
     if (!s->ring.shared)
         return;
-    if (s->taken_word) { /* nobody else would give it back while this process lives */
-        release(s);
-        s->uncounted++;
-        if (!s->error)
-            tbus_fetch_add_relaxed_u64(&s->ring.shared->in_doubt, 1);
-    }
+    if (s->taken_word)
+        leave_behind(s);
     tbus_subscriber_flush(s);
     tbus_place_leave(&s->ring.shared->subs[s->index], s->owner);
     tbus_ring_wake_publishers(s->ring.shared);

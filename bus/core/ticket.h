@@ -25,6 +25,9 @@ bool tbus_claimable(const tbus_ring_t *ring, uint64_t word, uint64_t position);
 void tbus_settle_claim(const tbus_ring_t *ring, uint64_t position, uint32_t owner);
 void tbus_settle_take(const tbus_ring_t *ring, uint64_t position, uint32_t owner);
 
+/* At least once: if messages wait to be taken again every consumer looks for them, now or when it wakes. Cold. */
+void tbus_call_again(tbus_ring_t *ring);
+
 /* Everything that only the words know is in the slots from here on. */
 void tbus_settle_all(const tbus_ring_t *ring);
 

@@ -141,15 +141,30 @@ static bool message_there(tbus_waiter_t *w)
     return false;
 }
 
+/* Was anything taken and not given back? Nobody is kept waiting by that; but where its holder is dead it may be for us. */
+static bool something_is_out(tbus_subscriber_t *s)
+{
+    const tbus_ring_t *ring = &s->ring;
+    uint64_t taken = tbus_ring_taken(ring);
+    if (taken - s->returned > ring->slot_count)
+        s->returned = taken - ring->slot_count; /* publishers have claimed what is older */
+    for (; s->returned != taken; s->returned++)
+        if (tbus_slot_ahead(tbus_load_relaxed_u64(tbus_ring_slot(ring, s->returned)), s->returned) <= 0)
+            return true;
+    return false;
+}
+
 /* Does somebody else's unfinished business keep us waiting? Then it may be a dead one's. */
 static bool in_the_way(const tbus_waiter_t *w)
 {
     for (uint32_t i = 0; i < w->subscribers_count; i++) {
-        const tbus_subscriber_t *s = w->subscribers[i];
+        tbus_subscriber_t *s = w->subscribers[i];
         if (!s->ring.several_publishers)
             continue;
         uint64_t at = s->competing ? tbus_ring_taken(&s->ring) : tbus_subscriber_position(s);
         if ((int64_t)(tbus_ring_claimed(&s->ring) - at) > 0) /* claimed, and not there yet */
+            return true;
+        if (s->competing && s->ring.redelivers && something_is_out(s))
             return true;
     }
     for (uint32_t i = 0; i < w->publishers_count; i++)

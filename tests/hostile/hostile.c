@@ -89,7 +89,7 @@ static void store(size_t at, uint64_t value)
 /* A word of the ring; slots and places are where it hurts. */
 static size_t pick_place(uint32_t region, uint32_t index)
 {
-    static const size_t hints[] = {128, 136, 144, 152, 256, 384, 392, 512, 520, 528, 536};
+    static const size_t hints[] = {128, 136, 144, 152, 160, 256, 264, 272, 384, 392, 512, 520, 528, 536, 544};
     size_t slots = (footprint - TBUS_RING_SLOTS_AT) / slot_bytes;
     switch (region % 6) {
     case 0:
@@ -454,6 +454,8 @@ static bool make_ring(void)
                              .slot_bytes = sizes & 1 ? 256 : 64,
                              .slot_count = 16u << (sizes / 2 % 2),
                              .first_seq = firsts[sizes / 4 % 4]};
+    if (spec.kind == TBUS_MPMC && sizes & 64)
+        spec.promise = TBUS_AT_LEAST_ONCE;
     static const uint32_t longest[] = {0, 16, 1, 200};
     spec.msg_bytes_max = longest[sizes / 16 % 4];
     if (spec.msg_bytes_max == 200 && spec.kind >= TBUS_BROADCAST_MP && spec.slot_bytes == 64)

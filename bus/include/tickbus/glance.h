@@ -13,16 +13,19 @@
 extern "C" {
 #endif
 
-/* False: a peek would tell NULL now. True: it is worth a peek, which may still find a tomb or an error. One
- * load of the next slot's word, no call: for inputs that are nearly always empty. */
+/* False: a peek would tell NULL now. True: it is worth a peek, which may still find a tomb or an error, or nothing where
+ * messages may be delivered again. One load of the next slot's word, no call: for inputs that are nearly always empty. */
 static inline bool tbus_glance(const tbus_subscriber_t *s)
 {
     if (TBUS_UNLIKELY(s->evictable || s->taken_word != 0))
         return true;
     uint64_t at = tbus_subscriber_position(s);
     uint64_t seq = s->seq;
-    if (s->competing)
+    if (s->competing) {
+        if (s->ring.redelivers && tbus_load_relaxed_u64(&s->ring.shared->again) != s->again_seen)
+            return true;
         at = seq = tbus_ring_taken(&s->ring);
+    }
     /* Relaxed: nothing is read on the strength of it, peek looks again (A1, A3). */
     uint64_t word = tbus_load_relaxed_u64(tbus_ring_slot(&s->ring, at));
     int64_t ahead = tbus_slot_ahead(word, seq);

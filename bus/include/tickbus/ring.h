@@ -52,7 +52,7 @@ enum tbus_ring_kind {
 
 /* "$TBRING1" in memory order on a little-endian host */
 #define TBUS_RING_MAGIC     UINT64_C(0x31474e4952425424)
-#define TBUS_RING_ABI       2u
+#define TBUS_RING_ABI       3u
 #define TBUS_RING_SUBS_MAX  32u
 #define TBUS_NAME_MAX       24u     /* names of rings and participants, with the terminating zero */
 #define TBUS_NAME_TEXT      "%.23s" /* prints a name in shared memory: a peer may have overwritten its zero */
@@ -69,6 +69,14 @@ enum tbus_policy {
     TBUS_EVICT_SLOWEST = 2, /* the subscriber furthest behind loses its place and is told why */
 };
 
+/* What becomes of a message whose consumer dies between peek and advance, when nobody can tell how much of its work was
+ * done. Orders go at most once: a doubt can be looked into, an order that is sent twice is filled twice. At least once is for work that
+ * does no harm when it is done again, and for TBUS_MPMC only. */
+enum tbus_promise {
+    TBUS_AT_MOST_ONCE = 0,  /* it is counted in doubt, and delivered to nobody else */
+    TBUS_AT_LEAST_ONCE = 1, /* another consumer has it: the same bytes, under the same sequence */
+};
+
 typedef struct tbus_ring_spec {
     char name[TBUS_NAME_MAX];
     enum tbus_ring_kind kind;
@@ -78,6 +86,7 @@ typedef struct tbus_ring_spec {
                                kinds only, at most a quarter of the ring */
     uint64_t first_seq;     /* sequence of the first message, usually 1 */
     enum tbus_policy policy;
+    enum tbus_promise promise;
 } tbus_ring_spec_t;
 
 enum tbus_sub_state { TBUS_SUB_VACANT = 0, TBUS_SUB_RESERVED = 1, TBUS_SUB_ACTIVE = 2, TBUS_SUB_EVICTED = 3 };
@@ -119,7 +128,8 @@ typedef struct tbus_ring_shared {
     uint64_t first_seq;       /*  48 */
     char name[TBUS_NAME_MAX]; /*  56 */
     uint32_t policy;          /*  80 enum tbus_policy */
-    uint8_t pad0[44];
+    uint32_t promise;         /*  84 enum tbus_promise */
+    uint8_t pad0[40];
     /* written by: publishers */
     tbus_atomic_u64_t tail; /* 128 one publisher: published up to here. Several: about here is claimed; `claims` knows */
     tbus_atomic_u64_t tail_seq;     /* 136 one publisher: the sequence that belongs to `tail` */
@@ -130,7 +140,9 @@ typedef struct tbus_ring_shared {
     /* written by: consumers */
     tbus_atomic_u64_t head;  /* 256 about here is taken; `takes` knows */
     tbus_atomic_u64_t takes; /* 264 competing rings, a ticket: the next position to be taken */
-    uint8_t pad2[112];
+    /* written by: repairers, and consumers that leave */
+    tbus_atomic_u64_t again; /* 272 at least once: grows when messages wait to be taken again */
+    uint8_t pad2[104];
     /* written by: sleepers and those that wake them */
     tbus_atomic_u32_t sleepers;     /* 384 bit i: subscriber i sleeps, or is about to */
     tbus_atomic_u32_t pubs_waiting; /* 388 not 0: a publisher waits for room */
@@ -138,11 +150,13 @@ typedef struct tbus_ring_shared {
     uint8_t pad3[116];
     /* written by: repairers */
     tbus_atomic_u64_t tombs;    /* 512 claims that died */
-    tbus_atomic_u64_t in_doubt; /* 520 messages whose consumer died holding them */
+    tbus_atomic_u64_t in_doubt; /* 520 at most once: messages whose consumer died holding them */
     /* written by: publishers, when a policy strikes */
     tbus_atomic_u64_t dropped; /* 528 messages that found no room */
     tbus_atomic_u64_t evicted; /* 536 subscribers that were too slow */
-    uint8_t pad4[3552];
+    /* written by: repairers */
+    tbus_atomic_u64_t redelivered; /* 544 at least once: messages that their consumer left to the next */
+    uint8_t pad4[3544];
     tbus_ring_sub_t subs[TBUS_RING_SUBS_MAX]; /* 4096 */
 } tbus_ring_shared_t;
 
@@ -161,6 +175,7 @@ TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, tail) == 128);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, claims) == 160);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, head) == 256);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, takes) == 264);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, again) == 272);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, sleepers) == 384);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, tombs) == 512);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, subs) == 4096);
@@ -181,6 +196,7 @@ typedef struct tbus_ring {
     uint32_t slot_msg_bytes_max; /* longest message that goes into one slot */
     bool several_publishers;
     bool competing;
+    bool redelivers; /* TBUS_AT_LEAST_ONCE */
     bool writable;
 } tbus_ring_t;
 
@@ -215,13 +231,14 @@ int tbus_ring_slowest(const tbus_ring_t *ring, uint64_t *out_lag);
 void tbus_ring_nudge(tbus_ring_t *ring);
 
 /* Clean up after a participant that is proven dead: its claims become tombs, what it had taken is freed and
- * counted in doubt. Returns how many slots were repaired. Idempotent; may run beside living participants and
- * may itself be killed at any point (killed between mending a slot and counting it, it leaves the count one short). */
+ * counted in doubt, or, where the promise is TBUS_AT_LEAST_ONCE, waits to be taken again. Returns how many slots were
+ * repaired. Idempotent; may run beside living participants and may itself be killed at any point (killed between mending a slot and counting it, it leaves the count one short). */
 int tbus_ring_repair(tbus_ring_t *ring, uint32_t dead_owner);
 
 /* Look for participants that died while others wait for them: owners of claims, of taken messages and of subscribers' places are asked
  * after with `dead`, and each one that is gets repaired. `dead` answers true only with proof, never by a guess, and sees to it that the
- * number is not taken up again before heal returns: else the successor's first claim would be buried as the dead one's. Returns how many
+ * number is not taken up again before heal returns: else the successor's first claim would be buried as the dead one's. Messages that wait
+ * to be taken again are called out once more, as whoever left them there may have died before it did. Returns how many
  * slots and places were repaired. Anybody who can write may call it, at any time; a waiter does when something is in its way (wait.h).
  * Cold. */
 typedef bool (*tbus_dead_t)(void *context, uint32_t owner);

@@ -5,7 +5,10 @@
  *    advance                   (done with it: the slot may be overwritten once everybody is)
  *
  * On a TBUS_MPMC ring a consumer's peek takes the message out of the competition, and advance releases its
- * slot. A message taken by a consumer that dies before advance is reported in doubt and not delivered again.
+ * slot. A message taken by a consumer that dies (or leaves) before advance is reported in doubt and not delivered again; unless the ring
+ * promises TBUS_AT_LEAST_ONCE. Then the next consumer that peeks has it, before newer ones, under the sequence that it had: a consumer's
+ * sequences no longer only grow, and what the dead one had done before it died is done once more. Other messages do not wait for it, until
+ * publishers come round to its slot.
  * A handle belongs to one thread.
  */
 #ifndef TICKBUS_SUBSCRIBER_H
@@ -31,13 +34,15 @@ typedef struct tbus_subscriber {
                        us for sure */
     bool fence;     /* as in tbus_publisher_t */
     int error; /* 0; or -TBUS_ECORRUPT once the ring held what no correct publisher writes, -TBUS_EEVICTED, -TBUS_ESTALE (we were declared
-                  dead, what was in hand is in doubt): peek is NULL from then on */
+                  dead, what was in hand is in doubt, or another's): peek is NULL from then on */
     uint64_t published; /* progress as last told */
     uint64_t interval;  /* tell progress every so many slots */
     uint64_t
         uncounted; /* sequences so far that count as no message of ours: tombs; a consumer: others', too */
     uint64_t taken_word; /* consumer: the word of the message in hand as it was found, 0: none */
     uint64_t settled[2]; /* consumer: positions that need no settling (bus/core/ticket.h) */
+    uint64_t again_seen; /* consumer: the ring's `again` when the look for such messages found none */
+    uint64_t returned;   /* consumer: everything below was given back when a waiter last looked */
     uint32_t index;      /* place in ring.shared->subs */
     uint32_t owner;
     unsigned char

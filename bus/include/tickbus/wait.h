@@ -44,7 +44,8 @@ typedef struct tbus_waiter {
     uint64_t parks;                                        /* times slept */
     uint64_t late; /* sleeps that ran into their timeout although a message was there: lost wake-ups, must
                       stay 0 */
-    /* Looks for the dead; called every few ms while a claim, a taken message or a full ring is in the way, however busy the process is with
+    /* Looks for the dead; called every few ms while a claim, a taken message or a full ring is in the way, or a consumer has
+     * taken what may have to be delivered again, however busy the process is with
      * its other rings. May be NULL. */
     void (*heal)(void *context);
     void *heal_context;
