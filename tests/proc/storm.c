@@ -94,11 +94,12 @@ int main(int argc, char **argv)
     if (options.progress)
         fputc('\n', stderr);
     printf("seed %llu: %u kills (%u in the act) and %llu stops in %u worlds; %llu messages published, %llu "
-           "received, %llu tombs, %llu in doubt, %llu open, %llu lost by observers and told, %llu repairs by "
+           "received, %llu tombs, %llu in doubt, %llu delivered again, %llu open, %llu lost by observers and "
+           "told, %llu repairs by "
            "participants\n",
            (unsigned long long)options.seed, r.kills, r.in_the_act, (unsigned long long)r.stops, r.worlds,
            (unsigned long long)r.published, (unsigned long long)r.delivered, (unsigned long long)r.tombs,
-           (unsigned long long)r.in_doubt, (unsigned long long)r.open,
+           (unsigned long long)r.in_doubt, (unsigned long long)r.redelivered, (unsigned long long)r.open,
            (unsigned long long)r.lost_by_observers, (unsigned long long)r.heals);
     if (!fine)
         printf("FAILED: %s\n", r.fault);

@@ -3,7 +3,7 @@
  * waits to be taken again, of leaving with a message in hand. After each kill somebody who is left must receive everything that
  * the victim had not noted, nothing twice but what it held, and the ring must go on.
  *
- * Every day a quarter of the kill points, from an offset that changes with TICKBUS_SEED; TICKBUS_KILL_POINTS=all takes all. */
+ * Every day one in sixteen of the kill points, from an offset that changes with TICKBUS_SEED; TICKBUS_KILL_POINTS=all takes all. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -32,7 +32,7 @@ static struct world {
     unsigned seen[MESSAGES];           /* by the survivor */
 } * world;
 
-static uint64_t stride = 4;
+static uint64_t stride = 16;
 static uint64_t offset;
 
 static bool the_dead_are(void *context, uint32_t owner)
@@ -173,8 +173,10 @@ static void kill_everywhere(const char *name, uint64_t taken, bool victim_holds,
 {
     static const uint64_t starts[] = {1, (UINT64_C(1) << 45) - 2};
     uint64_t kills = 0;
+    uint64_t step =
+        stride > 1 && operation == heal ? 4 * stride : stride; /* it is as long as all others together */
     for (unsigned i = 0; i < sizeof starts / sizeof *starts; i++)
-        for (uint64_t k = offset % stride;; k += stride) {
+        for (uint64_t k = (offset + 7 * i) % step;; k += step) {
             prepare(starts[i], taken, victim_holds);
             if (dress)
                 dress();

@@ -22,16 +22,17 @@ static void a_thousand_kills_under_load_lose_double_and_stop_nothing(void **stat
     storm_result_t r;
     bool fine = storm_run(&options, &r);
     print_message("  seed %llu: %u kills, %u of them in the act, %llu stops, %llu messages, %llu tombs, %llu "
-                  "in doubt, %llu repairs\n",
+                  "in doubt, %llu delivered again, %llu repairs\n",
                   (unsigned long long)options.seed, r.kills, r.in_the_act, (unsigned long long)r.stops,
                   (unsigned long long)r.published, (unsigned long long)r.tombs,
-                  (unsigned long long)r.in_doubt, (unsigned long long)r.heals);
+                  (unsigned long long)r.in_doubt, (unsigned long long)r.redelivered,
+                  (unsigned long long)r.heals);
     if (!fine)
         fail_msg("%s", r.fault);
     assert_true(r.kills >= options.kills);
     assert_true(r.in_the_act > 0);
     assert_true(r.published > 100 * (uint64_t)r.kills); /* it was under load */
-    assert_true(r.tombs > 0 && r.in_doubt > 0);
+    assert_true(r.tombs > 0 && r.in_doubt > 0 && r.redelivered > 0);
 }
 
 int main(void)

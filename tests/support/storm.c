@@ -94,6 +94,8 @@ static bool make_bus(world_t *w)
                                  .slot_count = (t == STORM_MD ? 64u : 16u) << below(w, 6),
                                  .msg_bytes_max = t == STORM_MD ? STORM_MESSAGE_MAX : 0,
                                  .first_seq = first_seq(w)};
+        if (t == STORM_ORDERS && w->index % 2)
+            spec.promise = TBUS_AT_LEAST_ONCE;
         snprintf(spec.name, sizeof spec.name, "%s", topics[t].name);
         w->ledger->first_seq[t] = spec.first_seq;
         code = tbus_bus_add_topic(&w->bus, &spec, "storm", w->options->pages, -1, &err);
@@ -347,9 +349,12 @@ static bool nothing_is_held(world_t *w)
         for (uint64_t i = 0; i < w->bus.rings[t].slot_count; i++) {
             uint64_t word = tbus_load_acquire_u64(tbus_ring_slot(&w->bus.rings[t], i));
             enum tbus_slot_state state = tbus_slot_state(word);
-            if (state == TBUS_SLOT_CLAIMED || state == TBUS_SLOT_TAKEN)
+            if (state == TBUS_SLOT_CLAIMED || state == TBUS_SLOT_TAKEN || state == TBUS_SLOT_AGAIN)
                 storm_fault(w->ledger, "%s: a slot is still %s by %u, though all are gone", topics[t].name,
-                            state == TBUS_SLOT_TAKEN ? "taken" : "claimed", tbus_slot_owner(word));
+                            state == TBUS_SLOT_CLAIMED ? "claimed"
+                            : state == TBUS_SLOT_TAKEN ? "taken"
+                                                       : "to be taken again",
+                            tbus_slot_owner(word));
         }
     return !faulty(w);
 }
@@ -394,6 +399,7 @@ static void make_up_the_books(world_t *w)
     w->result->delivered += sums.delivered;
     w->result->tombs += sums.tombs;
     w->result->in_doubt += sums.in_doubt;
+    w->result->redelivered += sums.redelivered;
     w->result->open += sums.open;
     for (uint32_t i = 0; i < tbus_load_relaxed_u32(&w->ledger->lives_count); i++) {
         w->result->in_the_act += storm_killed_in_the_act(&w->ledger->lives[i]);

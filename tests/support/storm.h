@@ -2,7 +2,7 @@
 /* storm.h - a whole bus under load, its participants killed at random, again and again, and every message accounted for.
  *
  *    topic     kind           publishers               subscribers
- *    orders    MPMC           alpha, beta, gamma       one, two (consumers)
+ *    orders    MPMC           alpha, beta, gamma       one, two (consumers); at least once in every second world
  *    reports   BROADCAST_MP   beta, gamma, one         three
  *    md        BROADCAST      alpha (short and long)   two, three
  *    lane      SPSC           beta                     one
@@ -45,6 +45,7 @@ typedef struct storm_result {
     uint64_t delivered; /* to consumers, subscribers and observers */
     uint64_t tombs;
     uint64_t in_doubt;
+    uint64_t redelivered;
     uint64_t
         open; /* of the killed publishers' last messages, those whose fate nobody can tell: nobody was there to see */
     uint64_t lost_by_observers; /* told so */

@@ -215,7 +215,7 @@ static bool receive_one(actor_t *a, unsigned topic)
         fail(a, topic, "a torn message", 0);
     dawdle(a);
     if (s->competing) {
-        storm_note_delivered(a->ledger, s->seq, life, number);
+        storm_note_delivered(a->ledger, s->seq, life, number, s->ring.redelivers);
         count(&a->life->holds, tbus_load_relaxed_u64(&a->life->holds) + 1);
         dawdle(a);
         tbus_advance(s);
@@ -357,12 +357,23 @@ static void flush(actor_t *a)
     }
 }
 
+/* Has everything that was taken been given back? What the dead hold is still to be delivered where that is promised. */
+static bool nothing_is_out(const tbus_ring_t *ring, uint64_t end)
+{
+    for (uint64_t position = end - ring->slot_count; position != end; position++)
+        if (tbus_slot_ahead(tbus_load_acquire_u64(tbus_ring_slot(ring, position)), position) <= 0)
+            return false;
+    return true;
+}
+
 /* Everything that was published has come, or was said to be a tomb. */
 static bool at_the_end(const actor_t *a, unsigned topic)
 {
     const tbus_subscriber_t *s = &a->in[topic];
     uint64_t at = s->competing ? tbus_ring_taken(&s->ring) : s->seq;
-    return (int64_t)(at - tbus_load_relaxed_u64(&a->ledger->end[topic])) >= 0;
+    uint64_t end = tbus_load_relaxed_u64(&a->ledger->end[topic]);
+    return (int64_t)(at - end) >= 0 &&
+           (!s->competing || !s->ring.redelivers || nothing_is_out(&s->ring, end));
 }
 
 /* Who stayed to the end has everything that was published for certain since it joined. */

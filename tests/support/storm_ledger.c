@@ -96,11 +96,15 @@ void storm_note_seen(storm_ledger_t *l, unsigned topic, uint64_t seq, uint32_t l
                 entry_life(before), (unsigned long long)number, life);
 }
 
-void storm_note_delivered(storm_ledger_t *l, uint64_t seq, uint32_t life, uint64_t number)
+void storm_note_delivered(storm_ledger_t *l, uint64_t seq, uint32_t life, uint64_t number, bool again)
 {
     uint64_t index = seq - l->first_seq[STORM_ORDERS];
     uint64_t before = 0;
-    if (in_books(l, STORM_ORDERS, index) && !tbus_cas_u64(&l->delivered[index], &before, entry(life, number)))
+    if (!in_books(l, STORM_ORDERS, index) || tbus_cas_u64(&l->delivered[index], &before, entry(life, number)))
+        return;
+    if (again && before == entry(life, number))
+        tbus_fetch_add_relaxed_u64(&l->doubled, 1);
+    else
         storm_fault(l, "orders: sequence first+%llu was delivered twice: message %llu of life %u, %llu of %u",
                     (unsigned long long)index, (unsigned long long)entry_number(before), entry_life(before),
                     (unsigned long long)number, life);
@@ -212,19 +216,30 @@ bool storm_account(storm_ledger_t *l, unsigned topic, const tbus_ring_t *ring, s
     }
     uint64_t tombs = tbus_load_relaxed_u64(&ring->shared->tombs);
     uint64_t in_doubt = tbus_load_relaxed_u64(&ring->shared->in_doubt);
+    uint64_t redelivered = tbus_load_relaxed_u64(&ring->shared->redelivered);
     uncounted += aborts_begun - aborts_done; /* killed between making a tomb and counting it */
     sums->published += done;
     sums->delivered += c.known;
     sums->tombs += tombs;
     sums->in_doubt += in_doubt;
+    sums->redelivered += redelivered;
     sums->open += c.unknown;
+
+    if (holders > in_doubt + uncounted)
+        holders = in_doubt + uncounted;
+    if (ring->redelivers)
+        holders = 0; /* what they held was delivered to somebody else */
 
     return adds_up(l, topic, "messages published that nobody received", 0, c.missing, c.unknown) &&
            adds_up(l, topic, "sequences less tombs", done, used - tombs, begun + uncounted) &&
            adds_up(l, topic, "tombs", aborts_done > uncounted ? aborts_done - uncounted : 0, tombs,
                    ring->several_publishers ? aborts_begun + killed * STORM_BATCH_MAX : 0) &&
-           adds_up(l, topic, "messages in doubt", 0, in_doubt, ring->competing ? killed : 0) &&
+           adds_up(l, topic, "messages in doubt", 0, in_doubt,
+                   ring->competing && !ring->redelivers ? killed : 0) &&
+           adds_up(l, topic, "messages delivered again", 0, redelivered, ring->redelivers ? killed : 0) &&
            (topic != STORM_ORDERS ||
-            adds_up(l, topic, "orders that no consumer received", tombs, c.undelivered,
-                    tombs + (holders < in_doubt + uncounted ? holders : in_doubt + uncounted) + uncounted));
+            (adds_up(l, topic, "orders received twice", 0, tbus_load_relaxed_u64(&l->doubled),
+                     redelivered + (ring->redelivers ? uncounted : 0)) &&
+             adds_up(l, topic, "orders that no consumer received", tombs, c.undelivered,
+                     tombs + holders + uncounted)));
 }

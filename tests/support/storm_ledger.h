@@ -6,7 +6,7 @@
  *
  *    publisher     begun = n + 1 -> the ring is asked -> done = n + 1       killed in between: nobody knows, at most that one (or batch)
  *    subscriber    seen[seq] = (life, number), the same for all who see it; tomb[seq] for a sequence that it was told is none
- *    consumer      delivered[seq] = (life, number), once; then it gives the message back
+ *    consumer      delivered[seq] = (life, number), once, or where that is promised at least once; then it gives the message back
  */
 #ifndef TICKBUS_TESTS_SUPPORT_STORM_LEDGER_H
 #define TICKBUS_TESTS_SUPPORT_STORM_LEDGER_H
@@ -56,6 +56,7 @@ typedef struct storm_ledger {
     storm_life_t lives[STORM_LIVES_MAX];
     tbus_atomic_u64_t seen[STORM_TOPICS][STORM_RECORDS_MAX];
     tbus_atomic_u64_t delivered[STORM_RECORDS_MAX]; /* orders only */
+    tbus_atomic_u64_t doubled;                      /* orders, at least once: delivered more than once */
     uint8_t tomb[STORM_TOPICS][STORM_RECORDS_MAX];
 } storm_ledger_t;
 
@@ -67,11 +68,11 @@ void storm_fault(storm_ledger_t *l, const char *format, ...) __attribute__((form
 
 /* Which life is so-and-so; sequences count from the ring's first. */
 void storm_note_seen(storm_ledger_t *l, unsigned topic, uint64_t seq, uint32_t life, uint64_t number);
-void storm_note_delivered(storm_ledger_t *l, uint64_t seq, uint32_t life, uint64_t number);
+void storm_note_delivered(storm_ledger_t *l, uint64_t seq, uint32_t life, uint64_t number, bool again);
 void storm_note_tombs(storm_ledger_t *l, unsigned topic, uint64_t from_seq, uint64_t to_seq);
 
 typedef struct storm_sums {
-    uint64_t published, delivered, tombs, in_doubt, open, lost_by_observers, heals;
+    uint64_t published, delivered, tombs, in_doubt, redelivered, open, lost_by_observers, heals;
 } storm_sums_t;
 
 /* Did death find it with something begun and not done? */
