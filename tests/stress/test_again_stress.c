@@ -126,7 +126,7 @@ static void what_is_left_behind_is_handled_by_somebody_else(void **state)
         }
         for (unsigned i = 0; i < PUBLISHERS + CONSUMERS; i++)
             pthread_join(workers[i].thread, NULL);
-        assert_int_equal(w.wrong, 0);
+        assert_int_equal(tbus_load_relaxed_u32(&w.wrong), 0);
         for (uint64_t n = 0; n < PUBLISHERS * w.messages; n++)
             assert_int_equal(tbus_load_relaxed_u32(&w.handled[n]), 1);
         uint64_t redelivered = tbus_load_relaxed_u64(&w.ring.shared->redelivered);
