@@ -430,7 +430,7 @@ static void one_that_nobody_called_out_is_found_by_the_next_heal_or_by_a_newcome
     (void)state;
     world_t w = make(TBUS_AT_LEAST_ONCE, 1);
     tbus_subscriber_t alive = join(&w, TBUS_CONSUMER, ALIVE);
-    see_nothing(&alive) /* its first look is over */;
+    see_nothing(&alive); /* its first look is over */
     publish_many(&w, 0, 2);
     die_with(&w, DEAD, 0);
     die_with(&w, DEAD + 1, 1);
