@@ -3,7 +3,7 @@
  * waits to be taken again, of leaving with a message in hand. After each kill somebody who is left must receive everything that
  * the victim had not noted, nothing twice but what it held, and the ring must go on.
  *
- * Every day one in sixteen of the kill points, from an offset that changes with TICKBUS_SEED; TICKBUS_KILL_POINTS=all takes all. */
+ * Every day one in thirty-two of the kill points, from an offset that changes with TICKBUS_SEED; TICKBUS_KILL_POINTS=all takes all. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -32,7 +32,7 @@ static struct world {
     unsigned seen[MESSAGES];           /* by the survivor */
 } * world;
 
-static uint64_t stride = 16;
+static uint64_t stride = 32;
 static uint64_t offset;
 
 static bool the_dead_are(void *context, uint32_t owner)

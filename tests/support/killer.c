@@ -26,7 +26,7 @@ bool killer_ready(void)
     pid_t child = fork();
     if (child == 0)
         _exit(ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0 ? 1 : 0);
-    int status;
+    int status = 0;
     must(child > 0 && waitpid(child, &status, 0) == child);
     must(syscall(SYS_getpid) == getpid()); /* binds syscall(2), for the children */
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
