@@ -45,17 +45,60 @@ static bool interesting_sleep(const void *address)
 
 static void publish_zero(void)
 {
-    world_publish_by(0);
+    world_publish_by(0, 0);
 }
 static void publish_one(void)
 {
-    world_publish_by(1);
+    world_publish_by(1, 0);
+}
+static void publish_two(void)
+{
+    world_publish_by(2, 0);
+}
+/* As many as push another's name out of the ring's ticket, and one more. */
+static void publish_four_by_one(void)
+{
+    world_publish_some(1, 4);
+}
+static void publish_two_each_zero(void)
+{
+    world_publish_some(0, 2);
+}
+static void publish_two_each_one(void)
+{
+    world_publish_some(1, 2);
+}
+static void publish_two_each_two(void)
+{
+    world_publish_some(2, 2);
+}
+static void abort_by(unsigned who)
+{
+    if (tbus_claim_try(&world->publisher[who]))
+        tbus_abort(&world->publisher[who]);
+    world->refused[10 * who] = true;
+}
+static void abort_zero(void)
+{
+    abort_by(0);
 }
 static void abort_one(void)
 {
-    if (tbus_claim_try(&world->publisher[1]))
-        tbus_abort(&world->publisher[1]);
-    world->refused[1] = true;
+    abort_by(1);
+}
+#define BATCH 3u
+static void batch_zero(void)
+{
+    static const uint32_t bytes[BATCH] = {sizeof(note_t), sizeof(note_t), sizeof(note_t)};
+    void *places[BATCH];
+    uint32_t got = tbus_claim_batch(&world->publisher[0], BATCH, places);
+    for (uint64_t i = 0; i < got; i++)
+        tbus_words_store(places[i], &(note_t){100 + i, ~(100 + i)}, sizeof(note_t));
+    tbus_commit_batch(&world->publisher[0], bytes);
+    for (uint32_t i = 0; i < BATCH; i++) {
+        world->published[i] = i < got;
+        world->refused[i] = i >= got;
+    }
 }
 static void read_zero(void)
 {
@@ -64,6 +107,16 @@ static void read_zero(void)
 static void read_one(void)
 {
     world_receive(&world->reader[1]);
+}
+static void read_four_by_one(void)
+{
+    for (unsigned i = 0; i < 4; i++)
+        world_receive(&world->reader[1]);
+}
+static void read_two_by_zero(void)
+{
+    for (unsigned i = 0; i < 2; i++)
+        world_receive(&world->reader[0]);
 }
 static void read_one_and_flush(void)
 {
@@ -75,13 +128,33 @@ static void repair_dead(void)
     tbus_ring_repair(&world->ring, DEAD_OWNER);
 }
 
-static const char *competing_verdict(unsigned dead, bool stuck)
+static const char *account_competing(unsigned dead)
 {
-    if (stuck)
-        return "somebody sleeps for ever";
+    tbus_ring_repair(&world->ring, DEAD_OWNER); /* in meetings with a repairer it may have died over him */
     tbus_subscriber_t fresh = world_subscribe("fresh", TBUS_CONSUMER, FRESH);
     const char *fault = world_settle(dead, &fresh);
     return fault ? fault : world_account();
+}
+static const char *account_broadcast(unsigned dead)
+{
+    const char *fault = world_settle(dead, &world->reader[1]);
+    return fault ? fault : world_account();
+}
+/* Whoever died is buried at once, or after the living went on: both must come out right. */
+static const char *both_ways(unsigned dead, const char *(*account)(unsigned dead))
+{
+    static ring_world_t as_it_was;
+    memcpy(&as_it_was, world, sizeof as_it_was);
+    const char *fault = account(dead);
+    if (fault || !dead)
+        return fault;
+    memcpy(world, &as_it_was, sizeof as_it_was);
+    world_carry_on(dead);
+    return account(dead);
+}
+static const char *competing_verdict(unsigned dead, bool stuck)
+{
+    return stuck ? "somebody sleeps for ever" : both_ways(dead, account_competing);
 }
 
 /* ---- the meetings on a competing ring ---- */
@@ -114,6 +187,18 @@ static void mpmc_readers_two(void)
 {
     mpmc_readers(2);
 }
+static void mpmc_readers_six(void)
+{
+    mpmc_readers(6);
+}
+/* A message, two tombs, three messages. */
+static void mpmc_tombs(void)
+{
+    mpmc_readers(1);
+    abort_one();
+    abort_zero();
+    world_publish_some(2, 3);
+}
 static void mpmc_readers_full(void)
 {
     mpmc_readers(SLOTS);
@@ -134,7 +219,6 @@ static void mpmc_with_the_dead(void)
 
 static const char *buried_verdict(unsigned dead, bool stuck)
 {
-    tbus_ring_repair(&world->ring, DEAD_OWNER);
     const char *fault = competing_verdict(dead, stuck);
     if (fault)
         return fault;
@@ -152,11 +236,31 @@ static void broadcast_mp_full(void)
     world->reader[1] = world_subscribe("one", TBUS_SUBSCRIBER, ONE);
     world_fill(SLOTS);
 }
+/* The subscriber is nobody who is killed. */
+static void subscribed_empty(enum tbus_ring_kind kind)
+{
+    world_build(kind, 1);
+    world->reader[1] = world_subscribe("one", TBUS_SUBSCRIBER, FRESH);
+}
 static void broadcast_mp_empty(void)
 {
-    world_build(TBUS_BROADCAST_MP, 1);
-    world->reader[1] = world_subscribe("one", TBUS_SUBSCRIBER, ONE);
+    subscribed_empty(TBUS_BROADCAST_MP);
 }
+static void mpsc_empty(void)
+{
+    subscribed_empty(TBUS_MPSC);
+}
+static void mpsc_full(void)
+{
+    world_build(TBUS_MPSC, 1);
+    world->reader[1] = world_subscribe("one", TBUS_SUBSCRIBER, ONE);
+    world_fill(SLOTS);
+}
+static const char *published_verdict(unsigned dead, bool stuck)
+{
+    return stuck ? "somebody sleeps for ever" : both_ways(dead, account_broadcast);
+}
+
 static void broadcast_full(void)
 {
     world_build(TBUS_BROADCAST, 1);
@@ -171,8 +275,7 @@ static const char *broadcast_verdict(unsigned dead, bool stuck)
         return tbus_ring_repair(&world->ring, ONE) == 1 && tbus_ring_repair(&world->ring, ONE) == 0
                    ? world->fault
                    : "the place of a dead subscriber was not given up once";
-    const char *fault = world_settle(dead, &world->reader[1]);
-    return fault ? fault : world_account();
+    return both_ways(dead, account_broadcast);
 }
 
 /* ---- a topic that evicts: what is handed out is whole, and who gets nothing is told ---- */
@@ -227,7 +330,7 @@ static const char *evicting_verdict(unsigned dead, bool stuck)
 static void observed_full(enum tbus_ring_kind kind)
 {
     world_build(kind, 1);
-    world->reader[1] = world_subscribe("one", TBUS_SUBSCRIBER, ONE);
+    world->reader[1] = world_subscribe("one", kind == TBUS_MPMC ? TBUS_CONSUMER : TBUS_SUBSCRIBER, ONE);
     world_fill(SLOTS);
     while (world_receive(&world->reader[1]))
         ;
@@ -244,6 +347,14 @@ static void observed_broadcast(void)
 static void observed_broadcast_mp(void)
 {
     observed_full(TBUS_BROADCAST_MP);
+}
+static void observed_mpmc(void)
+{
+    observed_full(TBUS_MPMC);
+}
+static void observed_mpsc(void)
+{
+    observed_full(TBUS_MPSC);
 }
 static void observe(void)
 {
@@ -322,10 +433,10 @@ static void weave(weave_case_t c)
         c.actors++;
     if (!c.interesting)
         c.interesting = interesting;
-    /* Every day: all schedules with at most three preemptions, a kill at every step of each. TICKBUS_WEAVE=full: really all of them. */
+    /* Every day: all schedules with at most three preemptions, or as many as the meeting says, a kill at every step of each. TICKBUS_WEAVE=full: really all of them. */
     const char *wanted = getenv("TICKBUS_WEAVE");
     if (!c.random_schedules && !(wanted && !strcmp(wanted, "full")))
-        c.preemptions_max = 3;
+        c.preemptions_max = c.preemptions_max ? c.preemptions_max : 3;
     const char *fault = weave_run(&c, &result);
     printf("  %-52s %9" PRIu64 " schedules%s, %9" PRIu64 " with a kill, %3u steps, %" PRIu64 " sleeps\n",
            c.name, result.schedules, c.random_schedules ? " at random" : "", result.crashes, result.steps_max,
@@ -354,6 +465,70 @@ static void two_publishers_never_lose_or_double_a_message(void **state)
                          .actor = {publish_zero, abort_one},
                          .verdict = competing_verdict,
                          .may_crash = BOTH});
+}
+
+/* The settling of ticket.h: one is overtaken, or killed, and so many others come by that the ticket has no room for its name. */
+static void who_is_overtaken_or_killed_in_a_claim_is_not_forgotten(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *kind;
+        void (*prepare)(void);
+        const char *(*verdict)(unsigned dead, bool stuck);
+    } rings[] = {{"mpmc", mpmc_empty, competing_verdict},
+                 {"broadcast-mp", broadcast_mp_empty, published_verdict},
+                 {"mpsc", mpsc_empty, published_verdict}};
+    for (unsigned i = 0; i < sizeof rings / sizeof *rings; i++) {
+        char name[64];
+        weave_case_t c = {.name = name,
+                          .prepare = rings[i].prepare,
+                          .verdict = rings[i].verdict,
+                          .may_crash = BOTH,
+                          .preemptions_max = 2};
+        snprintf(name, sizeof name, "%s, four overtake a publisher", rings[i].kind);
+        c.actor[0] = publish_zero;
+        c.actor[1] = publish_four_by_one;
+        weave(c);
+        snprintf(name, sizeof name, "%s, four overtake one that gives up", rings[i].kind);
+        c.actor[0] = abort_zero;
+        weave(c);
+        snprintf(name, sizeof name, "%s, four overtake a batch", rings[i].kind);
+        c.actor[0] = batch_zero;
+        weave(c);
+    }
+}
+
+static void three_publishers_in_turn(void **state)
+{
+    (void)state;
+    weave((weave_case_t){.name = "three publishers, mpmc",
+                         .prepare = mpmc_empty,
+                         .actor = {publish_zero, publish_one, publish_two},
+                         .verdict = competing_verdict,
+                         .may_crash = BOTH | 4,
+                         .preemptions_max = 2});
+    weave((weave_case_t){.name = "three publishers, two messages each, mpmc",
+                         .prepare = mpmc_empty,
+                         .actor = {publish_two_each_zero, publish_two_each_one, publish_two_each_two},
+                         .verdict = competing_verdict,
+                         .may_crash = 1,
+                         .preemptions_max = 2});
+}
+
+static void who_is_overtaken_or_killed_with_a_message_in_hand_is_not_forgotten(void **state)
+{
+    (void)state;
+    weave((weave_case_t){.name = "four overtake a consumer",
+                         .prepare = mpmc_readers_six,
+                         .actor = {read_zero, read_four_by_one},
+                         .verdict = competing_verdict,
+                         .may_crash = BOTH});
+    weave((weave_case_t){.name = "two consumers pass tombs",
+                         .prepare = mpmc_tombs,
+                         .actor = {read_two_by_zero, read_four_by_one},
+                         .verdict = competing_verdict,
+                         .may_crash = BOTH,
+                         .preemptions_max = 2});
 }
 
 static void two_consumers_never_share_a_message(void **state)
@@ -414,6 +589,18 @@ static void repair_beside_the_living_and_beside_another_repairer(void **state)
                          .actor = {repair_dead, publish_one},
                          .verdict = buried_verdict,
                          .may_crash = BOTH});
+    weave((weave_case_t){.name = "a repairer, and a publisher that goes on",
+                         .prepare = mpmc_with_the_dead,
+                         .actor = {repair_dead, publish_four_by_one},
+                         .verdict = buried_verdict,
+                         .may_crash = BOTH,
+                         .preemptions_max = 2});
+    weave((weave_case_t){.name = "a repairer, and a consumer that goes on",
+                         .prepare = mpmc_with_the_dead,
+                         .actor = {repair_dead, read_four_by_one},
+                         .verdict = buried_verdict,
+                         .may_crash = BOTH,
+                         .preemptions_max = 2});
 }
 
 static void broadcast_publishers_respect_the_gate(void **state)
@@ -422,10 +609,15 @@ static void broadcast_publishers_respect_the_gate(void **state)
     weave((weave_case_t){.name = "broadcast, two publishers, empty ring",
                          .prepare = broadcast_mp_empty,
                          .actor = {publish_zero, publish_one},
-                         .verdict = broadcast_verdict,
+                         .verdict = published_verdict,
                          .may_crash = 1});
     weave((weave_case_t){.name = "broadcast-mp, publisher and subscriber, full ring",
                          .prepare = broadcast_mp_full,
+                         .actor = {publish_zero, read_one_and_flush},
+                         .verdict = broadcast_verdict,
+                         .may_crash = BOTH});
+    weave((weave_case_t){.name = "mpsc, publisher and subscriber, full ring",
+                         .prepare = mpsc_full,
                          .actor = {publish_zero, read_one_and_flush},
                          .verdict = broadcast_verdict,
                          .may_crash = BOTH});
@@ -463,6 +655,16 @@ static void an_observer_is_never_shown_a_torn_message(void **state)
                          .may_crash = 1});
     weave((weave_case_t){.name = "broadcast-mp, publisher laps an observer",
                          .prepare = observed_broadcast_mp,
+                         .actor = {publish_zero, observe},
+                         .verdict = observed_verdict,
+                         .may_crash = 1});
+    weave((weave_case_t){.name = "mpmc, publisher laps an observer",
+                         .prepare = observed_mpmc,
+                         .actor = {publish_zero, observe},
+                         .verdict = observed_verdict,
+                         .may_crash = 1});
+    weave((weave_case_t){.name = "mpsc, publisher laps an observer",
+                         .prepare = observed_mpsc,
                          .actor = {publish_zero, observe},
                          .verdict = observed_verdict,
                          .may_crash = 1});
@@ -512,6 +714,9 @@ int main(void)
     world_create();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_publishers_never_lose_or_double_a_message),
+        cmocka_unit_test(who_is_overtaken_or_killed_in_a_claim_is_not_forgotten),
+        cmocka_unit_test(three_publishers_in_turn),
+        cmocka_unit_test(who_is_overtaken_or_killed_with_a_message_in_hand_is_not_forgotten),
         cmocka_unit_test(two_consumers_never_share_a_message),
         cmocka_unit_test(a_publisher_and_a_consumer_meet_on_every_filling),
         cmocka_unit_test(repair_beside_the_living_and_beside_another_repairer),

@@ -25,6 +25,11 @@ void world_create(void)
     must(world != MAP_FAILED);
 }
 
+static unsigned publishers(void)
+{
+    return world->ring.several_publishers ? PUBLISHERS : 1;
+}
+
 void world_build(enum tbus_ring_kind kind, uint64_t first_seq)
 {
     tbus_ring_spec_t spec = {.name = "world",
@@ -38,11 +43,13 @@ void world_build(enum tbus_ring_kind kind, uint64_t first_seq)
     world->fault = NULL;
     world->filled = 0;
     world->uncounted = 0;
-    for (unsigned i = 0; i < 2; i++)
+    for (unsigned i = 0; i < ADDED_MAX; i++)
         world->published[i] = world->refused[i] = false;
+    for (unsigned i = 0; i < READERS; i++)
+        world->reader[i] = (tbus_subscriber_t){0};
     must(tbus_ring_format(world->memory, sizeof world->memory, &spec, NULL) == 0);
     must(tbus_ring_join(world->memory, sizeof world->memory, true, &world->ring, NULL) == 0);
-    for (unsigned i = 0; i < (world->ring.several_publishers ? 2u : 1u); i++)
+    for (unsigned i = 0; i < publishers(); i++)
         must(tbus_publisher_join(&world->ring, ZERO + i, &world->publisher[i], NULL) == 0);
 }
 
@@ -84,7 +91,7 @@ static bool whole(const note_t *copy, const void *message, size_t bytes)
 void world_fill(uint64_t count)
 {
     for (uint64_t i = 0; i < count; i++)
-        must(world_publish(0, i));
+        must(world_publish((unsigned)i % publishers(), i));
     world->filled = count;
 }
 
@@ -101,6 +108,7 @@ bool world_receive(tbus_subscriber_t *s)
     tbus_words_load(&copy, n, sizeof copy);
     if (!whole(&copy, n, bytes))
         world->fault = "a torn message was delivered";
+    must(world->seen_count < sizeof world->seen / sizeof *world->seen);
     world->seen[world->seen_count] = copy.number;
     __atomic_store_n(&world->seen_count, world->seen_count + 1,
                      __ATOMIC_RELEASE); /* the number first: we may be killed */
@@ -108,10 +116,31 @@ bool world_receive(tbus_subscriber_t *s)
     return true;
 }
 
-void world_publish_by(unsigned who)
+void world_publish_by(unsigned who, unsigned which)
 {
-    world->published[who] = world_publish(who, 100 + who);
-    world->refused[who] = !world->published[who];
+    unsigned i = 10 * who + which;
+    world->published[i] = world_publish(who, 100 + i);
+    world->refused[i] = !world->published[i];
+}
+
+void world_publish_some(unsigned who, unsigned count)
+{
+    for (unsigned which = 0; which < count; which++)
+        world_publish_by(who, which);
+}
+
+void world_carry_on(unsigned dead)
+{
+    for (unsigned turn = 0; turn < 3; turn++) {
+        for (unsigned who = 0; who < publishers(); who++)
+            if (!(dead >> who & 1))
+                world_publish_by(who, 5 + turn);
+        for (unsigned who = 0; who < READERS; who++) {
+            tbus_subscriber_t *s = &world->reader[who];
+            if (s->ring.shared && !(dead >> who & 1) && world_receive(s))
+                tbus_subscriber_flush(s);
+        }
+    }
 }
 
 static unsigned times_seen(uint64_t number)
@@ -124,12 +153,13 @@ static unsigned times_seen(uint64_t number)
 
 const char *world_settle(unsigned dead, tbus_subscriber_t *drain)
 {
-    static const uint32_t owners[2] = {ZERO, ONE};
-    for (unsigned i = 0; i < 2; i++)
+    for (unsigned i = 0; i < PUBLISHERS; i++)
         if (dead >> i & 1) {
-            tbus_ring_repair(&world->ring, owners[i]);
-            if (tbus_ring_repair(&world->ring, owners[i]) != 0)
+            tbus_ring_repair(&world->ring, ZERO + i);
+            if (tbus_ring_repair(&world->ring, ZERO + i) != 0)
                 return "a second repair found something left to do";
+        } else if (i < publishers() && world->publisher[i].error) {
+            return "a living publisher was declared dead";
         }
     while (world_receive(drain))
         ;
@@ -157,13 +187,13 @@ const char *world_account(void)
             return "a message was delivered twice";
         missing += times_seen(n) == 0;
     }
-    for (unsigned who = 0; who < 2; who++) {
-        unsigned times = times_seen(100 + who);
+    for (unsigned i = 0; i < ADDED_MAX; i++) {
+        unsigned times = times_seen(100 + i);
         if (times > 1)
             return "a message was delivered twice";
-        if (world->refused[who] && times)
+        if (world->refused[i] && times)
             return "a message that was refused was delivered";
-        missing += world->published[who] && !times;
+        missing += world->published[i] && !times;
     }
     if (missing > tbus_load_relaxed_u64(&world->ring.shared->in_doubt) + world->uncounted)
         return "a committed message was lost";

@@ -3,8 +3,8 @@
  * once somebody was killed at any point: what the weaver (every order of accesses) and the single-stepper (every instruction) have in
  * common.
  *
- * Messages 0 .. filled - 1 are there before; publisher 0 or 1 may add one message, 100 or 101. A reader notes a message before it gives it
- * back: from then on it counts as received.
+ * Messages 0 .. filled - 1 are there before; publisher `who` may add messages 100 + 10 * who and up. A reader notes a message before it
+ * gives it back: from then on it counts as received.
  */
 #ifndef TICKBUS_TESTS_SUPPORT_RING_WORLD_H
 #define TICKBUS_TESTS_SUPPORT_RING_WORLD_H
@@ -16,7 +16,8 @@
 #include <tickbus/observer.h>
 #include <tickbus/wait.h>
 
-enum { SLOTS = 16, ZERO = 10, ONE = 11, FRESH = 20, DEAD_OWNER = 30 };
+enum { SLOTS = 16, ZERO = 10, ONE = 11, TWO = 12, FRESH = 20, DEAD_OWNER = 30 };
+enum { PUBLISHERS = 3, READERS = 2, ADDED_MAX = 10 * PUBLISHERS };
 
 typedef struct note {
     uint64_t number;
@@ -32,14 +33,15 @@ typedef struct long_note {
 typedef struct ring_world {
     _Alignas(4096) unsigned char memory[TBUS_RING_SLOTS_AT + 64 * SLOTS];
     tbus_ring_t ring;
-    tbus_publisher_t publisher[2]; /* owners ZERO, ONE; the second only on kinds that have several */
-    tbus_subscriber_t reader[2];
+    tbus_publisher_t
+        publisher[PUBLISHERS]; /* owners ZERO, ONE, TWO; all but the first only on kinds that have several */
+    tbus_subscriber_t reader[READERS];
     tbus_observer_t observer;
     tbus_waiter_t waiter[2];
     uint64_t filled;
-    bool published[2]; /* its message was published: the call returned */
-    bool refused[2];   /* it was told FULL */
-    uint64_t seen[64]; /* numbers that any reader received */
+    bool published[ADDED_MAX]; /* message 100 + i was published: the call returned */
+    bool refused[ADDED_MAX];   /* it was given up, or found no room */
+    uint64_t seen[64];         /* numbers that any reader received */
     unsigned seen_count;
     unsigned
         uncounted; /* messages in doubt that may be missing from the ring's own count: their repairer was killed */
@@ -57,7 +59,8 @@ extern enum tbus_policy world_policy;
 #define must(right) must_at(right, #right, __FILE__, __LINE__)
 void must_at(bool right, const char *what, const char *file, int line);
 
-/* A fresh ring of that kind whose first sequence is `first_seq`, and its publishers. */
+/* A fresh ring of that kind whose first sequence is `first_seq`, and its publishers; no readers. Of several publishers all have their
+ * turn at filling it. */
 void world_build(enum tbus_ring_kind kind, uint64_t first_seq);
 void world_fill(uint64_t count);
 tbus_subscriber_t world_subscribe(const char *name, enum tbus_sub_role role, uint32_t owner);
@@ -65,7 +68,13 @@ tbus_subscriber_t world_subscribe(const char *name, enum tbus_sub_role role, uin
 bool world_publish(unsigned who, uint64_t number);
 bool world_publish_long(unsigned who, uint64_t number);
 bool world_receive(tbus_subscriber_t *s);
-void world_publish_by(unsigned who); /* its one message; notes what became of it */
+void world_publish_by(unsigned who,
+                      unsigned which); /* its message 100 + 10 * who + which; notes what became of it */
+void world_publish_some(unsigned who, unsigned count);
+
+/* Before anybody is buried the living go on (`dead`: bit i: owner ZERO + i), in turn, with more messages than the ring's tickets have
+ * names: who is dead stands in none of them any more. As far as there is room, and messages. */
+void world_carry_on(unsigned dead);
 
 /* Bury whoever died (bit i: owner ZERO + i), twice; drain with `drain`; then the ring must take and give a whole lap. NULL or the fault. */
 const char *world_settle(unsigned dead, tbus_subscriber_t *drain);
