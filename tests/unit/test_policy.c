@@ -51,29 +51,33 @@ static uint64_t taken(tbus_subscriber_t *s)
     return number;
 }
 
-static const enum tbus_ring_kind broadcasts[] = {TBUS_BROADCAST, TBUS_BROADCAST_MP};
+/* Rings whose subscribers see every message. */
+static const enum tbus_ring_kind gated[] = {TBUS_BROADCAST, TBUS_BROADCAST_MP, TBUS_MPSC};
+#define GATED (sizeof gated / sizeof *gated)
 
 static void a_blocking_topic_says_full_and_loses_nothing(void **state)
 {
     (void)state;
-    tbus_ring_t ring = make_ring(TBUS_BROADCAST, TBUS_BLOCK);
-    tbus_subscriber_t s = subscriber(&ring, "s", TBUS_SUBSCRIBER, 2);
-    tbus_publisher_t p;
-    assert_int_equal(tbus_publisher_join(&ring, 1, &p, NULL), 0);
-    for (uint64_t i = 0; i < 16; i++)
-        assert_int_equal(tbus_publish(&p, &i, 8), TBUS_PUBLISHED);
-    assert_int_equal(tbus_publish(&p, "late", 4), TBUS_FULL);
-    for (uint64_t i = 0; i < 16; i++)
-        assert_int_equal(taken(&s), i);
-    tbus_subscriber_leave(&s);
-    free(ring.shared);
+    for (unsigned k = 0; k < GATED; k++) {
+        tbus_ring_t ring = make_ring(gated[k], TBUS_BLOCK);
+        tbus_subscriber_t s = subscriber(&ring, "s", TBUS_SUBSCRIBER, 2);
+        tbus_publisher_t p;
+        assert_int_equal(tbus_publisher_join(&ring, 1, &p, NULL), 0);
+        for (uint64_t i = 0; i < 16; i++)
+            assert_int_equal(tbus_publish(&p, &i, 8), TBUS_PUBLISHED);
+        assert_int_equal(tbus_publish(&p, "late", 4), TBUS_FULL);
+        for (uint64_t i = 0; i < 16; i++)
+            assert_int_equal(taken(&s), i);
+        tbus_subscriber_leave(&s);
+        free(ring.shared);
+    }
 }
 
 static void a_dropping_topic_loses_the_newest_and_counts_it(void **state)
 {
     (void)state;
-    for (unsigned k = 0; k < 2; k++) {
-        tbus_ring_t ring = make_ring(broadcasts[k], TBUS_DROP_NEWEST);
+    for (unsigned k = 0; k < GATED; k++) {
+        tbus_ring_t ring = make_ring(gated[k], TBUS_DROP_NEWEST);
         tbus_subscriber_t s = subscriber(&ring, "s", TBUS_SUBSCRIBER, 2);
         tbus_publisher_t p;
         assert_int_equal(tbus_publisher_join(&ring, 1, &p, NULL), 0);
@@ -94,10 +98,12 @@ static void a_dropping_topic_loses_the_newest_and_counts_it(void **state)
 static void an_evicting_topic_goes_on_without_the_slowest_and_tells_it_why(void **state)
 {
     (void)state;
-    for (unsigned k = 0; k < 2; k++) {
-        tbus_ring_t ring = make_ring(broadcasts[k], TBUS_EVICT_SLOWEST);
+    for (unsigned k = 0; k < GATED; k++) {
+        tbus_ring_t ring = make_ring(gated[k], TBUS_EVICT_SLOWEST);
         tbus_subscriber_t quick = subscriber(&ring, "quick", TBUS_SUBSCRIBER, 2);
-        tbus_subscriber_t slow = subscriber(&ring, "slow", TBUS_SUBSCRIBER, 3);
+        /* Of an mpsc ring there is one subscriber; others follow. */
+        enum tbus_sub_role second = gated[k] == TBUS_MPSC ? TBUS_FOLLOWER : TBUS_SUBSCRIBER;
+        tbus_subscriber_t slow = subscriber(&ring, "slow", second, 3);
         tbus_publisher_t p;
         assert_int_equal(tbus_publisher_join(&ring, 1, &p, NULL), 0);
         for (uint64_t i = 0; i < 100; i++) {
@@ -113,7 +119,7 @@ static void an_evicting_topic_goes_on_without_the_slowest_and_tells_it_why(void 
         assert_int_equal(quick.error, 0);
         assert_int_equal(tbus_load_relaxed_u64(&ring.shared->evicted), 1);
         tbus_subscriber_leave(&slow);
-        tbus_subscriber_t again = subscriber(&ring, "slow", TBUS_SUBSCRIBER, 3); /* and may come back */
+        tbus_subscriber_t again = subscriber(&ring, "slow", second, 3); /* and may come back */
         assert_int_equal(tbus_publish(&p, &(uint64_t){7}, 8), TBUS_PUBLISHED);
         tbus_publisher_flush(&p);
         assert_int_equal(taken(&quick), 7);
@@ -205,8 +211,8 @@ static void whoever_has_room_for_one_slot_but_not_for_a_long_message_holds_it_up
 static void a_batch_is_claimed_filled_in_place_and_seen_in_order(void **state)
 {
     (void)state;
-    static const enum tbus_ring_kind kinds[] = {TBUS_SPSC, TBUS_BROADCAST_MP, TBUS_MPMC};
-    for (unsigned k = 0; k < 3; k++) {
+    static const enum tbus_ring_kind kinds[] = {TBUS_SPSC, TBUS_BROADCAST_MP, TBUS_MPMC, TBUS_MPSC};
+    for (unsigned k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         tbus_ring_t ring = make_ring(kinds[k], TBUS_BLOCK);
         tbus_subscriber_t s =
             subscriber(&ring, "s", kinds[k] == TBUS_MPMC ? TBUS_CONSUMER : TBUS_SUBSCRIBER, 2);

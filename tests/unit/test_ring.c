@@ -193,8 +193,8 @@ static void messages_of_every_length_cross_slots_whole(void **state)
 static void a_lapped_observer_is_told_exactly_how_many_it_lost(void **state)
 {
     (void)state;
-    static const enum tbus_ring_kind kinds[] = {TBUS_BROADCAST, TBUS_BROADCAST_MP, TBUS_MPMC};
-    for (unsigned k = 0; k < 3; k++)
+    static const enum tbus_ring_kind kinds[] = {TBUS_BROADCAST, TBUS_BROADCAST_MP, TBUS_MPMC, TBUS_MPSC};
+    for (unsigned k = 0; k < sizeof kinds / sizeof *kinds; k++)
         for (unsigned long_every = 0; long_every <= (kinds[k] == TBUS_BROADCAST ? 5u : 0u); long_every += 5) {
             bench_t b = make_ring(kinds[k], 64, 64, kinds[k] == TBUS_BROADCAST ? 200 : 0, 1);
             tbus_subscriber_t s =
@@ -276,9 +276,11 @@ static void consumers_compete_and_a_follower_still_sees_everything(void **state)
 static void an_aborted_claim_is_a_tomb_that_everybody_passes(void **state)
 {
     (void)state;
-    for (unsigned k = 0; k < 2; k++) {
-        bench_t b = make_ring(k ? TBUS_MPMC : TBUS_BROADCAST_MP, 16, 64, 0, 1);
-        tbus_subscriber_t s = subscriber(&b, "s", k ? TBUS_CONSUMER : TBUS_SUBSCRIBER, 2);
+    static const enum tbus_ring_kind kinds[] = {TBUS_BROADCAST_MP, TBUS_MPMC, TBUS_MPSC};
+    for (unsigned k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        bench_t b = make_ring(kinds[k], 16, 64, 0, 1);
+        tbus_subscriber_t s =
+            subscriber(&b, "s", kinds[k] == TBUS_MPMC ? TBUS_CONSUMER : TBUS_SUBSCRIBER, 2);
         tbus_subscriber_t f = subscriber(&b, "f", TBUS_FOLLOWER, 3);
         tbus_publisher_t p = publisher(&b, 1);
         for (uint64_t i = 0; i < 40; i++) {
