@@ -373,13 +373,17 @@ static void a_publisher_killed_at_any_instruction_leaves_whole_messages_or_none(
     kill_everywhere("claim, commit", TBUS_SPSC, &states[4], NULL, claim_and_commit);
     for (unsigned i = 0; i < SEVERAL; i++) {
         in_all_states("publish", several[i], NULL, publish);
-        in_all_states("claim, commit", several[i], NULL, claim_and_commit);
-        in_all_states("claim, abort", several[i], NULL, claim_and_abort);
-        in_all_states("claim batch, commit", several[i], NULL, publish_batch);
+        kill_everywhere("claim, commit", several[i], &states[1], NULL, claim_and_commit);
+        kill_everywhere("claim, abort", several[i], &states[1], NULL, claim_and_abort);
+        kill_everywhere("claim, abort", several[i], &states[4], NULL, claim_and_abort);
+        kill_everywhere("claim batch, commit", several[i], &states[2], NULL, publish_batch);
+        kill_everywhere("claim batch, commit", several[i], &states[4], NULL, publish_batch);
         kill_everywhere("commit, settled by others", several[i], &states[1], claimed_and_settled, commit);
         kill_everywhere("commit, settled by others", several[i], &states[4], claimed_and_settled, commit);
         kill_everywhere("abort, settled by others", several[i], &states[1], claimed_and_settled, abandon);
     }
+    in_all_states("claim, commit", TBUS_MPMC, NULL, claim_and_commit);
+    in_all_states("claim, abort", TBUS_MPMC, NULL, claim_and_abort);
     world_msg_bytes_max = sizeof(long_note_t);
     kill_everywhere("publish long", TBUS_SPSC, &states[1], NULL, publish_long);
     kill_everywhere("publish long", TBUS_SPSC, &states[2], NULL, publish_long);
