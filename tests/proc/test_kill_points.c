@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kill -9 at every instruction: a child is single-stepped (ptrace) through one operation on a shared ring, in several states of the ring.
  * After each instruction it is as good as dead: what it has done to the shared memory is there, nothing else is. So there the oracle of
- * ring_world.h is asked, in two ways: the dead one is buried at once, twice; or the living go on first, until the ring has forgotten
- * whose turn it was. Then the memory is put back as it was, and the child does its next instruction. Where an instruction has left the
+ * ring_world.h is asked, in three ways: the dead one is buried at once, twice; or the living go on first, with one message, or with so many
+ * that the ring has forgotten whose turn it was. Then the memory is put back, and the child does its next instruction. Where one has left the
  * memory alone, nobody could tell a kill before it from one behind it, and the oracle is not asked again.
  *
  * And it is killed for real: after every 64th instruction from an offset that changes with TICKBUS_SEED; TICKBUS_KILL_POINTS=all kills after
@@ -238,10 +238,9 @@ static void kill_child(pid_t child)
 }
 
 /* The victim is gone, killed or at its end; so is whoever died before it, and a repairer may have died over him. */
-static const char *verdict(bool carry_on)
+static const char *verdict(unsigned carry_on)
 {
-    if (carry_on)
-        world_carry_on(1);
+    world_carry_on(1, carry_on);
     tbus_ring_repair(&world->ring, DEAD_OWNER);
     /* On a competing ring the survivor would do, but a newcomer proves more. */
     tbus_subscriber_t fresh;
@@ -267,15 +266,16 @@ static void judge(const victim_t *v, uint64_t instruction, pid_t child)
 {
     static ring_world_t as_it_was;
     memcpy(&as_it_was, world, sizeof as_it_was);
-    for (unsigned way = 0; way < 2; way++) {
-        const char *fault = verdict(way != 0);
+    static const unsigned messages[] = {0, 1, SOME};
+    for (unsigned way = 0; way < sizeof messages / sizeof *messages; way++) {
+        const char *fault = verdict(messages[way]);
         memcpy(world, &as_it_was, sizeof as_it_was);
         if (fault && child)
             kill_child(child);
         if (fault)
-            fail_msg("%s, %s ring, %s: killed after instruction %llu, %s: %s", v->name,
+            fail_msg("%s, %s ring, %s: killed after instruction %llu, buried %u messages later: %s", v->name,
                      tbus_ring_kind_name(v->kind), v->state->name, (unsigned long long)instruction,
-                     way ? "buried after others went on" : "buried at once", fault);
+                     messages[way], fault);
     }
 }
 

@@ -129,18 +129,31 @@ void world_publish_some(unsigned who, unsigned count)
         world_publish_by(who, which);
 }
 
-void world_carry_on(unsigned dead)
+static void publish_later(unsigned dead, unsigned count)
 {
-    for (unsigned turn = 0; turn < 3; turn++) {
-        for (unsigned who = 0; who < publishers(); who++)
-            if (!(dead >> who & 1))
-                world_publish_by(who, 5 + turn);
-        for (unsigned who = 0; who < READERS; who++) {
-            tbus_subscriber_t *s = &world->reader[who];
-            if (s->ring.shared && !(dead >> who & 1) && world_receive(s))
-                tbus_subscriber_flush(s);
-        }
+    for (unsigned turn = 0; count && turn < 5 * publishers(); turn++) {
+        unsigned who = turn % publishers();
+        if (dead >> who & 1)
+            continue;
+        world_publish_by(who, 5 + turn / publishers());
+        count--;
     }
+}
+
+static void receive_later(unsigned dead, unsigned count)
+{
+    for (unsigned turn = 0; count && turn < 2 * count; turn++) {
+        tbus_subscriber_t *s = &world->reader[turn % READERS];
+        if (s->ring.shared && !(dead >> turn % READERS & 1) && world_receive(s))
+            tbus_subscriber_flush(s);
+    }
+}
+
+void world_carry_on(unsigned dead, unsigned count)
+{
+    receive_later(dead, count);
+    publish_later(dead, count);
+    receive_later(dead, count);
 }
 
 static unsigned times_seen(uint64_t number)

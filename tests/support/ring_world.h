@@ -72,9 +72,10 @@ void world_publish_by(unsigned who,
                       unsigned which); /* its message 100 + 10 * who + which; notes what became of it */
 void world_publish_some(unsigned who, unsigned count);
 
-/* Before anybody is buried the living go on (`dead`: bit i: owner ZERO + i), in turn, with more messages than the ring's tickets have
- * names: who is dead stands in none of them any more. As far as there is room, and messages. */
-void world_carry_on(unsigned dead);
+/* Before anybody is buried the living go on (`dead`: bit i: owner ZERO + i), in turn, with `count` messages to publish and as many to take,
+ * as far as there is room and there are messages. After one a ticket still has the name of who died last; after SOME no longer. */
+#define SOME 6u
+void world_carry_on(unsigned dead, unsigned count);
 
 /* Bury whoever died (bit i: owner ZERO + i), twice; drain with `drain`; then the ring must take and give a whole lap. NULL or the fault. */
 const char *world_settle(unsigned dead, tbus_subscriber_t *drain);
