@@ -279,8 +279,7 @@ static void an_aborted_claim_is_a_tomb_that_everybody_passes(void **state)
     static const enum tbus_ring_kind kinds[] = {TBUS_BROADCAST_MP, TBUS_MPMC, TBUS_MPSC};
     for (unsigned k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         bench_t b = make_ring(kinds[k], 16, 64, 0, 1);
-        tbus_subscriber_t s =
-            subscriber(&b, "s", kinds[k] == TBUS_MPMC ? TBUS_CONSUMER : TBUS_SUBSCRIBER, 2);
+        tbus_subscriber_t s = subscriber(&b, "s", kinds[k] == TBUS_MPMC ? TBUS_CONSUMER : TBUS_SUBSCRIBER, 2);
         tbus_subscriber_t f = subscriber(&b, "f", TBUS_FOLLOWER, 3);
         tbus_publisher_t p = publisher(&b, 1);
         for (uint64_t i = 0; i < 40; i++) {
