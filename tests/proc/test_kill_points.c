@@ -305,7 +305,7 @@ static uint64_t stop_everywhere(const victim_t *v)
     return k;
 }
 
-/* A look at the clock, as who parks takes one, has not always as many instructions: it may be over before. */
+/* False: it was over before. Around a system call not every run counts as many instructions. */
 static bool kill_really(const victim_t *v, uint64_t instruction)
 {
     pid_t child = start(v->kind, v->state, v->dress, v->operation);
