@@ -234,7 +234,6 @@ static bool claim(tbus_publisher_t *p)
                           tbus_ticket(position + 1, p->owner, tbus_ticket_last(ticket))))
             continue;
         tbus_store_relaxed_u64(&shared->tail, position + 1);
-        tbus_prefetch_for_write(tbus_ring_slot(ring, position + TBUS_PREFETCH_CLAIMS));
         p->claimed_word = word;
         p->claimed_at = position;
         p->blocked = false;

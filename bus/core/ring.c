@@ -184,7 +184,8 @@ int tbus_ring_join(void *memory, size_t bytes, bool writable, tbus_ring_t *out_r
 uint64_t tbus_ring_published(const tbus_ring_t *ring)
 {
     const tbus_ring_shared_t *s = ring->shared;
-    return (ring->several_publishers ? tbus_ring_claimed(ring) : tbus_load_acquire_u64(&s->tail_seq)) - ring->first_seq;
+    return (ring->several_publishers ? tbus_ring_claimed(ring) : tbus_load_acquire_u64(&s->tail_seq)) -
+           ring->first_seq;
 }
 
 bool tbus_ring_end(const tbus_ring_t *ring, uint64_t *out_position, uint64_t *out_seq)
@@ -305,8 +306,9 @@ static void note_ticket(uint64_t *owners, uint64_t ticket)
 int tbus_ring_heal(tbus_ring_t *ring, tbus_dead_t dead, void *context)
 {
     uint64_t owners[OWNER_WORDS] = {0};
-    note_ticket(owners, tbus_load_relaxed_u64(&ring->shared->claims));
-    note_ticket(owners, tbus_load_relaxed_u64(&ring->shared->takes));
+    note_ticket(owners, tbus_load_acquire_u64(
+                            &ring->shared->claims)); /* before the slots: what it forgot meanwhile is there */
+    note_ticket(owners, tbus_load_acquire_u64(&ring->shared->takes));
     if (ring->several_publishers)
         for (uint64_t i = 0; i < ring->slot_count; i++) {
             uint64_t word = tbus_load_relaxed_u64(tbus_ring_slot(ring, i));

@@ -9,8 +9,7 @@
  * handles: how far other processes are must not matter. */
 static bool waits_for_step(const tbus_loop_t *loop, const tbus_publisher_t *p)
 {
-    uint64_t end = p->ring.several_publishers ? tbus_ring_claimed(&p->ring)
-                                              : tbus_publisher_position(p);
+    uint64_t end = p->ring.several_publishers ? tbus_ring_claimed(&p->ring) : tbus_publisher_position(p);
     uint32_t wanted = p->blocked && p->slots_wanted > 1 ? p->slots_wanted : 1;
     for (uint32_t i = loop->step_first; tbus_loop_in_step(loop, i); i++)
         for (uint32_t k = 0; k < loop->stages[i]->subscribers_count; k++) {

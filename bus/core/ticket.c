@@ -32,6 +32,18 @@ void tbus_settle_take(const tbus_ring_t *ring, uint64_t position, uint32_t owner
         tbus_cas_u64(slot, &word, tbus_slot_word(position, owner, tbus_slot_length(word), TBUS_SLOT_TAKEN));
 }
 
+uint32_t tbus_ring_claimer(const tbus_ring_t *ring, uint64_t position)
+{
+    uint64_t ticket = tbus_load_acquire_u64(&ring->shared->claims);
+    uint64_t word = tbus_load_acquire_u64(tbus_ring_slot(ring, position));
+    if (tbus_slot_state(word) == TBUS_SLOT_CLAIMED && tbus_slot_ahead(word, position) == 0)
+        return tbus_slot_owner(word);
+    if (!tbus_claimable(ring, word, position))
+        return 0;
+    int64_t behind = tbus_slot_ahead(ticket, position);
+    return behind == 1 ? tbus_ticket_last(ticket) : behind == 2 ? tbus_ticket_before(ticket) : 0;
+}
+
 void tbus_settle_all(const tbus_ring_t *ring)
 {
     const tbus_ring_shared_t *s = ring->shared;

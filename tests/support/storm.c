@@ -300,11 +300,13 @@ static void tell_who_is_stuck(world_t *w)
     for (unsigned t = 0; t < STORM_TOPICS && used < sizeof text; t++) {
         const tbus_ring_t *ring = &w->bus.rings[t];
         uint64_t first = ring->first_seq;
-        used += (size_t)snprintf(text + used, sizeof text - used, "; %s: tail %llu, head %llu, end %llu",
-                                 topics[t].name,
-                                 (unsigned long long)((ring->several_publishers ? tbus_ring_claimed(ring) : tbus_load_relaxed_u64(&ring->shared->tail)) - first),
-                                 (unsigned long long)(tbus_ring_taken(ring) - first),
-                                 (unsigned long long)(tbus_load_relaxed_u64(&w->ledger->end[t]) - first));
+        used += (size_t)snprintf(
+            text + used, sizeof text - used, "; %s: tail %llu, head %llu, end %llu", topics[t].name,
+            (unsigned long long)((ring->several_publishers ? tbus_ring_claimed(ring)
+                                                           : tbus_load_relaxed_u64(&ring->shared->tail)) -
+                                 first),
+            (unsigned long long)(tbus_ring_taken(ring) - first),
+            (unsigned long long)(tbus_load_relaxed_u64(&w->ledger->end[t]) - first));
     }
     storm_fault(w->ledger, "never drained, stuck:%s", text);
 }

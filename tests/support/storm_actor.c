@@ -170,8 +170,8 @@ static void claim_and_abort(actor_t *a, unsigned topic)
 static unsigned publish_some(actor_t *a, unsigned topic)
 {
     tbus_publisher_t *p = &a->out[topic];
-    uint64_t used = (p->ring.several_publishers ? tbus_ring_claimed(&p->ring) : p->seq) -
-                    a->ledger->first_seq[topic];
+    uint64_t used =
+        (p->ring.several_publishers ? tbus_ring_claimed(&p->ring) : p->seq) - a->ledger->first_seq[topic];
     if (used >= tbus_load_relaxed_u64(&a->ledger->allowed[topic]))
         return 0;
     unsigned published = 0;

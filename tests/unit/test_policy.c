@@ -166,8 +166,7 @@ static void a_subscriber_ahead_of_the_tail_that_a_publisher_saw_is_not_the_slowe
         assert_int_equal(tbus_publish(&p, &i, 8), TBUS_PUBLISHED);
         assert_int_equal(taken(&quick), i);
     }
-    tbus_store_relaxed_u64(&ring.shared->subs[quick.index].progress,
-                           tbus_ring_claimed(&ring) + 1);
+    tbus_store_relaxed_u64(&ring.shared->subs[quick.index].progress, tbus_ring_claimed(&ring) + 1);
     assert_int_equal(tbus_publish(&p, &(uint64_t){16}, 8), TBUS_PUBLISHED);
     size_t bytes;
     assert_int_equal(taken(&quick), 16);

@@ -20,7 +20,6 @@ extern "C" {
 #ifndef TBUS_PREFETCH_SLOTS
 #define TBUS_PREFETCH_SLOTS 16u
 #endif
-#define TBUS_PREFETCH_CLAIMS 8u
 
 enum tbus_publish {
     TBUS_PUBLISHED = 0,

@@ -131,11 +131,13 @@ typedef struct tbus_ring_shared {
     uint32_t promise;         /*  84 enum tbus_promise */
     uint8_t pad0[40];
     /* written by: publishers */
-    tbus_atomic_u64_t tail; /* 128 one publisher: published up to here. Several: about here is claimed; `claims` knows */
+    tbus_atomic_u64_t
+        tail; /* 128 one publisher: published up to here. Several: about here is claimed; `claims` knows */
     tbus_atomic_u64_t tail_seq;     /* 136 one publisher: the sequence that belongs to `tail` */
     tbus_atomic_u64_t tail_version; /* 144 one publisher: odd while the pair above changes */
     tbus_atomic_u64_t announce; /* 152 one publisher: no slot at or above this position has been touched */
-    tbus_atomic_u64_t claims;   /* 160 several publishers, a ticket: the next position to be claimed; no slot at or above it has been touched */
+    tbus_atomic_u64_t
+        claims; /* 160 several publishers, a ticket: the next position to be claimed; no slot at or above it has been touched */
     uint8_t pad1[88];
     /* written by: consumers */
     tbus_atomic_u64_t head;  /* 256 about here is taken; `takes` knows */
@@ -222,6 +224,9 @@ uint64_t tbus_ring_published(const tbus_ring_t *ring);
 /* Behind the newest message: the position there, and the sequence that the next one will have; of a single publisher, as of its last
  * flush. False: the publisher was stopped or killed while it stored them, they may not belong together. */
 bool tbus_ring_end(const tbus_ring_t *ring, uint64_t *out_position, uint64_t *out_seq);
+
+/* Several publishers: who has claimed `position`, of the last lap, and has neither committed nor aborted; 0: nobody, or it is history by now. */
+uint32_t tbus_ring_claimer(const tbus_ring_t *ring, uint64_t position);
 
 /* The index of the gating subscriber that is furthest behind, or -1 when there is none. Its name:
  * ring->shared->subs[i].name. */

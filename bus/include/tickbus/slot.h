@@ -17,10 +17,11 @@
  *      at least once:       TAKEN(s, dead) -> AGAIN(s) -> TAKEN(s, owner), ... as often as somebody dies -> FREE(s + N)
  *
  * with N slots in the ring. Who has claimed or taken the last two sequences stands in a word of the ring, a ticket (below); what stands in
- * brackets is written only when that word is about to forget an owner that is not done yet, by whoever moves it on. Sequences are compared by signed difference modulo 2^45 and so survive the wrap,
- * which at 100 million messages a second comes after four days. `length` is the payload length in bytes (it
- * stays through TAKEN, AGAIN and FREE, so that a follower can still read a message that a consumer has released);
- * LENGTH_TOMB marks a slot whose message never was. A message that does not fit (longer than a slot, or than
+ * brackets is written only when that word is about to forget an owner that is not done yet, by whoever moves it on.
+ *
+ * Sequences are compared by signed difference modulo 2^45 and so survive the wrap, which at 100 million messages a second comes after four
+ * days. `length` is the payload length in bytes (it stays through TAKEN, AGAIN and FREE, so that a follower can still read a message that a
+ * consumer has released); LENGTH_TOMB marks a slot whose message never was. A message that does not fit (longer than a slot, or than
  * 254 bytes) has its length in the first 8 payload bytes of a LONG slot and goes on in CONT slots, all with
  * the sequence of the message; single-publisher rings only.
  */
