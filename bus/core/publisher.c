@@ -205,11 +205,11 @@ static bool claim(tbus_publisher_t *p)
 {
     tbus_ring_t *ring = &p->ring;
     tbus_ring_shared_t *shared = ring->shared;
-    /* A ticket that is history shows in the slot; a lap of it in one call means that somebody scribbles. */
-    for (uint64_t turns = 0; turns < ring->slot_count; turns++) {
+    /* Each turn in vain is somebody else's claim, or somebody scribbles. */
+    for (uint64_t turns = 0; turns < ring->slot_count + TBUS_CAS_TURNS; turns++) {
         /* K2 pairs K1: what the ticket forgot is settled. */
         uint64_t ticket = tbus_load_acquire_u64(&shared->claims);
-        uint64_t position = tbus_ticket_position(ticket, p->claimed_at);
+        uint64_t position = tbus_ticket_position(ticket, tbus_load_relaxed_u64(&shared->tail));
         if ((int64_t)(p->room_seq - position) <= 0) {
             if (p->error)
                 return false;
@@ -379,8 +379,10 @@ uint32_t tbus_claim_batch(tbus_publisher_t *p, uint32_t want, void **out_places)
         want = p->ring.slot_count / 2; /* a successor looks for the end that near to the tail (find_end) */
     for (; count < want; count++) {
         if (p->ring.several_publishers) {
-            if (!claim(p))
+            if (!claim(p)) {
+                p->blocked = count == 0;
                 break;
+            }
             p->batch_at[count] = p->claimed_at;
             tbus_settle_claim(&p->ring, p->claimed_at, p->owner); /* the ticket can name two of ours only */
             note_settled(p, p->claimed_at);

@@ -249,7 +249,7 @@ static bool repair_slot(tbus_ring_t *ring, uint64_t index, uint32_t dead_owner)
     uint64_t seq = word >> TBUS_SEQ_SHIFT;
     uint64_t mended = state == TBUS_SLOT_CLAIMED ? tbus_slot_word(seq, 0, TBUS_LENGTH_TOMB, TBUS_SLOT_TOMB)
                                                  : taken_mended(ring, seq, tbus_slot_length(word));
-    /* The dead write no more, so only another repairer can be faster; it then did the same. */
+    /* The dead write no more, and nobody has the number (ring.h): only another repairer can be faster; it then did the same. */
     if (!tbus_cas_u64(slot, &word, mended))
         return false;
     tbus_ring_shared_t *s = ring->shared;
@@ -276,6 +276,8 @@ void tbus_call_again(tbus_ring_t *ring)
 int tbus_ring_repair(tbus_ring_t *ring, uint32_t dead_owner)
 {
     int repaired = 0;
+    if (!ring->writable)
+        return 0;
     /* A single publisher leaves nothing half done: a slot goes from old to READY in one store. */
     if (ring->several_publishers) {
         tbus_settle_all(ring);
@@ -284,8 +286,10 @@ int tbus_ring_repair(tbus_ring_t *ring, uint32_t dead_owner)
     }
     for (unsigned i = 0; i < TBUS_RING_SUBS_MAX; i++)
         repaired += tbus_place_repair(&ring->shared->subs[i], dead_owner);
-    if (repaired)
+    if (repaired) {
+        tbus_fence_full(); /* the last look of a sleeper that is not seen here sees the slots */
         tbus_ring_nudge(ring);
+    }
     tbus_call_again(ring);
     return repaired;
 }

@@ -310,7 +310,7 @@ static __attribute__((noinline)) const void *take_again(tbus_subscriber_t *s, si
     tbus_ring_t *ring = &s->ring;
     uint64_t again = tbus_load_acquire_u64(&ring->shared->again); /* L2 pairs L1 (tbus_call_again) */
     /* Publishers cannot go past it, so it is within a lap. */
-    uint64_t end = tbus_ticket_position(tbus_load_acquire_u64(&ring->shared->takes), s->seq);
+    uint64_t end = tbus_ring_taken(ring);
     for (uint64_t position = end - ring->slot_count; position != end; position++) {
         tbus_atomic_u64_t *slot = tbus_ring_slot(ring, position);
         uint64_t word = tbus_load_acquire_u64(slot); /* A3, as passed on by whoever took it before */
@@ -343,7 +343,7 @@ static const void *take(tbus_subscriber_t *s, size_t *out_bytes)
     /* Bounded: within one lap there is a slot that is not ready yet, or one that is; or somebody scribbles. */
     for (uint32_t turns = 0; turns <= 2 * ring->slot_count && !s->error; turns++) {
         uint64_t ticket = tbus_load_acquire_u64(&ring->shared->takes); /* K4 pairs K3 */
-        uint64_t position = tbus_ticket_position(ticket, s->seq);
+        uint64_t position = tbus_ticket_position(ticket, tbus_load_relaxed_u64(&ring->shared->head));
         tbus_atomic_u64_t *slot = tbus_ring_slot(ring, position);
         uint64_t word = tbus_load_acquire_u64(slot); /* A3 pairs R3 (commit_claim) */
         int64_t ahead = tbus_slot_ahead(word, position);

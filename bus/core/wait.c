@@ -198,6 +198,7 @@ void tbus_waiter_park(tbus_waiter_t *w, uint64_t now_ns, uint64_t deadline_ns)
         }
     /* W2: pairs with the compiler barriers of tbus_publisher_wake and wake_publishers (subscriber.c). */
     syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0);
+    tbus_fence_full(); /* where the kernel has none, publishers pay a fence, and so do we */
 
     bool found = message_there(w); /* W3 */
     for (uint32_t i = 0; i < w->publishers_count && !found; i++)

@@ -308,9 +308,50 @@ static void an_observer_takes_nothing_from_a_slot_that_is_being_overwritten(void
     }
 }
 
+/* Others claimed and took so much meanwhile that 45 bits tell it wrong to whoever goes by what it saw last. */
+static void whoever_idled_for_half_the_wrap_finds_its_place_again(void **state)
+{
+    (void)state;
+    world_t w = make(TBUS_MPMC, 1);
+    tbus_ring_shared_t *s = w.ring.shared;
+    uint64_t far = (UINT64_C(1) << 44) + 33;
+    for (uint64_t i = far; i < far + SLOTS; i++)
+        tbus_store_relaxed_u64(tbus_ring_slot(&w.ring, i), tbus_slot_word(i, 0, 0, TBUS_SLOT_FREE));
+    tbus_store_relaxed_u64(&s->claims, tbus_ticket(far, 0, 0));
+    tbus_store_relaxed_u64(&s->takes, tbus_ticket(far, 0, 0));
+    tbus_store_relaxed_u64(&s->tail, far);
+    tbus_store_relaxed_u64(&s->head, far);
+    uint64_t message = 7;
+    size_t bytes;
+    assert_int_equal(tbus_publish_try(&w.publisher[0], &message, 8), TBUS_PUBLISHED);
+    assert_int_equal(w.publisher[0].claimed_at, far);
+    assert_int_equal(tbus_ring_claimed(&w.ring), far + 1);
+    assert_non_null(tbus_peek(&w.reader[0], &bytes));
+    assert_int_equal(w.reader[0].seq, far);
+    tbus_advance(&w.reader[0]);
+    assert_int_equal(tbus_ring_taken(&w.ring), far + 1);
+    finish(&w);
+}
+
+static void a_batch_that_got_some_room_does_not_wait_for_more(void **state)
+{
+    (void)state;
+    world_t w = make(TBUS_BROADCAST_MP, 1);
+    void *places[2 * SLOTS];
+    uint32_t bytes[2 * SLOTS] = {0};
+    assert_int_equal(tbus_claim_batch(&w.publisher[0], 2 * SLOTS, places), SLOTS);
+    assert_false(w.publisher[0].blocked);
+    tbus_commit_batch(&w.publisher[0], bytes);
+    assert_int_equal(tbus_claim_batch(&w.publisher[0], 1, places), 0);
+    assert_true(w.publisher[0].blocked);
+    finish(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(whoever_idled_for_half_the_wrap_finds_its_place_again),
+        cmocka_unit_test(a_batch_that_got_some_room_does_not_wait_for_more),
         cmocka_unit_test(the_ticket_names_the_last_two_and_the_slots_the_others),
         cmocka_unit_test(who_is_overtaken_in_a_claim_commits_all_the_same),
         cmocka_unit_test(who_died_in_a_claim_is_buried_whoever_came_after_it),

@@ -14,7 +14,8 @@ extern "C" {
 #endif
 
 /* False: a peek would tell NULL now. True: it is worth a peek, which may still find a tomb or an error, or nothing where
- * messages may be delivered again. One load of the next slot's word, no call: for inputs that are nearly always empty. */
+ * messages may be delivered again. A look at the next slot's word, and of a competing place at
+ * where it is; no call: for inputs that are nearly always empty. */
 static inline bool tbus_glance(const tbus_subscriber_t *s)
 {
     if (TBUS_UNLIKELY(s->evictable || s->taken_word != 0))

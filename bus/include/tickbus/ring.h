@@ -151,8 +151,8 @@ typedef struct tbus_ring_shared {
     tbus_atomic_u32_t room_bell;    /* 392 futex: rung by progress while pubs_waiting is not 0 */
     uint8_t pad3[116];
     /* written by: repairers */
-    tbus_atomic_u64_t tombs;    /* 512 claims that died */
-    tbus_atomic_u64_t in_doubt; /* 520 at most once: messages whose consumer died holding them */
+    tbus_atomic_u64_t tombs;    /* 512 claims that died, or were given up (by their publisher) */
+    tbus_atomic_u64_t in_doubt; /* 520 at most once: messages whose consumer died, or left, holding them */
     /* written by: publishers, when a policy strikes */
     tbus_atomic_u64_t dropped; /* 528 messages that found no room */
     tbus_atomic_u64_t evicted; /* 536 subscribers that were too slow */
@@ -237,7 +237,7 @@ void tbus_ring_nudge(tbus_ring_t *ring);
 
 /* Clean up after a participant that is proven dead: its claims become tombs, what it had taken is freed and
  * counted in doubt, or, where the promise is TBUS_AT_LEAST_ONCE, waits to be taken again. Returns how many slots were
- * repaired. Idempotent; may run beside living participants and may itself be killed at any point (killed between mending a slot and counting it, it leaves the count one short). */
+ * repaired. Nobody may take the number up before it returns, as with tbus_ring_heal. Idempotent; may run beside living participants and may itself be killed at any point (killed between mending a slot and counting it, it leaves the count one short). */
 int tbus_ring_repair(tbus_ring_t *ring, uint32_t dead_owner);
 
 /* Look for participants that died while others wait for them: owners of claims, of taken messages and of subscribers' places are asked
