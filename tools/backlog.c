@@ -40,9 +40,11 @@ static bool is_of(const tbus_bus_t *bus, uint32_t owner, uint32_t process)
 
 static uint64_t claimed_by(const tbus_bus_t *bus, const tbus_ring_t *ring, uint32_t process)
 {
+    if (!ring->several_publishers)
+        return 0;
     uint64_t count = 0;
-    uint64_t end = ring->several_publishers ? tbus_ring_claimed(ring) : 0;
-    for (uint64_t i = 0; ring->several_publishers && i < ring->slot_count; i++)
+    uint64_t end = tbus_ring_claimed(ring);
+    for (uint64_t i = 0; i < ring->slot_count; i++)
         count += is_of(bus, tbus_ring_claimer(ring, end - 1 - i), process);
     return count;
 }

@@ -33,6 +33,16 @@ static uint64_t gate_end(const tbus_ring_t *ring, uint64_t position)
     return slowest + ring->slot_count;
 }
 
+/* After the tail was stored, or the ticket loaded. Pairs open_gate in place.c: a subscriber that this look misses starts there, or further
+ * on. */
+static uint64_t look_at_gate(const tbus_publisher_t *p, uint64_t position)
+{
+    if (p->fence)
+        tbus_fence_full();
+    tbus_compiler_barrier();
+    return gate_end(&p->ring, position);
+}
+
 /* Tell onlookers how far we are: position and sequence belong together, so a version says when they do.
  * Single publisher only. An odd version that a dead predecessor left behind is carried on from. */
 static void store_tail(tbus_publisher_t *p)
@@ -127,11 +137,7 @@ bool tbus_publisher_refresh(tbus_publisher_t *p, uint64_t slots)
     uint64_t want = position + (slots > step ? slots : step);
     publish_tail(p);
     if ((int64_t)(p->gate - want) < 0) {
-        /* Pairs open_gate in place.c: a subscriber that this look misses starts at the tail that was just stored, or further on. */
-        if (p->fence)
-            tbus_fence_full();
-        tbus_compiler_barrier();
-        p->gate = gate_end(&p->ring, position);
+        p->gate = look_at_gate(p, position);
     }
     uint64_t end = (int64_t)(p->gate - want) > 0 ? want : p->gate;
     if ((int64_t)(end - (position + slots)) < 0) {
@@ -193,13 +199,6 @@ static enum tbus_publish publish_long(tbus_publisher_t *p, const void *message, 
     return TBUS_PUBLISHED;
 }
 
-/* The handle knows of these two that they are settled (ticket.h) without a look at their slots. */
-static void note_settled(tbus_publisher_t *p, uint64_t position)
-{
-    p->settled[1] = p->settled[0];
-    p->settled[0] = position;
-}
-
 /* Claim the next sequence: from the CAS on, whoever dies is known by number. Lock-free: a failed CAS means another claim succeeded. */
 static bool claim(tbus_publisher_t *p)
 {
@@ -213,10 +212,7 @@ static bool claim(tbus_publisher_t *p)
         if ((int64_t)(p->room_seq - position) <= 0) {
             if (p->error)
                 return false;
-            if (p->fence) /* as in tbus_publisher_refresh */
-                tbus_fence_full();
-            tbus_compiler_barrier();
-            p->room_seq = gate_end(ring, position);
+            p->room_seq = look_at_gate(p, position);
             if ((int64_t)(p->room_seq - position) <= 0)
                 break;
         }
@@ -227,7 +223,7 @@ static bool claim(tbus_publisher_t *p)
                 break; /* still holds the message of a lap ago */
             continue;  /* somebody has it already */
         }
-        if (position - 2 != p->settled[0] && position - 2 != p->settled[1])
+        if (!tbus_is_settled(p->settled, position - 2))
             tbus_settle_claim(ring, position - 2, tbus_ticket_before(ticket));
         /* K1 pairs K2. */
         if (!tbus_cas_u64(&shared->claims, &ticket,
@@ -249,16 +245,12 @@ static bool claim(tbus_publisher_t *p)
  * with this handle: without room the next one looks at the error first. */
 static bool commit_claim(tbus_publisher_t *p, uint32_t length, enum tbus_slot_state state)
 {
-    tbus_atomic_u64_t *slot = tbus_ring_slot(&p->ring, p->claimed_at);
-    uint64_t seen = p->claimed_word;
-    uint64_t settled = tbus_slot_word(p->claimed_at, p->owner, 0, TBUS_SLOT_CLAIMED);
-    uint64_t word = tbus_slot_word(p->claimed_at, 0, length, state);
+    uint64_t named = tbus_slot_word(p->claimed_at, p->owner, 0, TBUS_SLOT_CLAIMED);
     p->in_hand = false;
-    note_settled(p, p->claimed_at);
+    tbus_note_settled(p->settled, p->claimed_at);
     /* R3 pairs A1, A3 (tbus_peek, take). */
-    if (TBUS_LIKELY(tbus_cas_u64(slot, &seen, word)))
-        return true;
-    if (seen == settled && tbus_cas_u64(slot, &seen, word))
+    if (tbus_slot_finish(tbus_ring_slot(&p->ring, p->claimed_at), p->claimed_word, named,
+                         tbus_slot_word(p->claimed_at, 0, length, state)))
         return true;
     p->error = -TBUS_ESTALE;
     p->room_seq = p->claimed_at;
@@ -385,7 +377,7 @@ uint32_t tbus_claim_batch(tbus_publisher_t *p, uint32_t want, void **out_places)
             }
             p->batch_at[count] = p->claimed_at;
             tbus_settle_claim(&p->ring, p->claimed_at, p->owner); /* the ticket can name two of ours only */
-            note_settled(p, p->claimed_at);
+            tbus_note_settled(p->settled, p->claimed_at);
         } else {
             if (p->seq + count == p->room_seq && !tbus_publisher_refresh(p, count + 1)) {
                 p->blocked = count == 0;

@@ -231,13 +231,6 @@ int tbus_ring_slowest(const tbus_ring_t *ring, uint64_t *out_lag)
     return slowest;
 }
 
-/* What becomes of a message that was taken by the dead. */
-static uint64_t taken_mended(const tbus_ring_t *ring, uint64_t seq, uint32_t length)
-{
-    return ring->redelivers ? tbus_slot_word(seq, 0, length, TBUS_SLOT_AGAIN)
-                            : tbus_slot_word(seq + ring->slot_count, 0, length, TBUS_SLOT_FREE);
-}
-
 /* A claim becomes a tomb; what was taken is freed, or waits for the next consumer. True if this call did it. */
 static bool repair_slot(tbus_ring_t *ring, uint64_t index, uint32_t dead_owner)
 {
@@ -248,15 +241,11 @@ static bool repair_slot(tbus_ring_t *ring, uint64_t index, uint32_t dead_owner)
         return false;
     uint64_t seq = word >> TBUS_SEQ_SHIFT;
     uint64_t mended = state == TBUS_SLOT_CLAIMED ? tbus_slot_word(seq, 0, TBUS_LENGTH_TOMB, TBUS_SLOT_TOMB)
-                                                 : taken_mended(ring, seq, tbus_slot_length(word));
+                                                 : tbus_slot_left(ring, seq, tbus_slot_length(word));
     /* The dead write no more, and nobody has the number (ring.h): only another repairer can be faster; it then did the same. */
     if (!tbus_cas_u64(slot, &word, mended))
         return false;
-    tbus_ring_shared_t *s = ring->shared;
-    tbus_fetch_add_relaxed_u64(state == TBUS_SLOT_CLAIMED ? &s->tombs
-                               : ring->redelivers         ? &s->redelivered
-                                                          : &s->in_doubt,
-                               1);
+    tbus_fetch_add_relaxed_u64(state == TBUS_SLOT_CLAIMED ? &ring->shared->tombs : tbus_count_left(ring), 1);
     return true;
 }
 

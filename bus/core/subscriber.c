@@ -273,18 +273,11 @@ static const void *peek_copy(tbus_subscriber_t *s, size_t *out_bytes)
     return message ? s->scratch : NULL;
 }
 
-/* The handle knows of these two that they are settled (ticket.h) without a look at their slots. */
-static void note_settled(tbus_subscriber_t *s, uint64_t position)
-{
-    s->settled[1] = s->settled[0];
-    s->settled[0] = position;
-}
-
 /* Move the ticket on, in our name or nobody's. */
 static bool move_takes(tbus_subscriber_t *s, uint64_t ticket, uint64_t position, uint32_t owner)
 {
     tbus_ring_shared_t *shared = s->ring.shared;
-    if (position - 2 != s->settled[0] && position - 2 != s->settled[1])
+    if (!tbus_is_settled(s->settled, position - 2))
         tbus_settle_take(&s->ring, position - 2, tbus_ticket_before(ticket));
     /* K3 pairs K4: what the ticket forgets is settled. */
     if (!tbus_cas_u64(&shared->takes, &ticket, tbus_ticket(position + 1, owner, tbus_ticket_last(ticket))))
@@ -372,27 +365,21 @@ static const void *take(tbus_subscriber_t *s, size_t *out_bytes)
 /* The slot of what is in hand becomes `word`. */
 TBUS_HOT void give_back(tbus_subscriber_t *s, uint64_t word)
 {
-    tbus_atomic_u64_t *slot = tbus_ring_slot(&s->ring, s->seq);
-    uint64_t seen = s->taken_word;
-    uint64_t settled = tbus_slot_word(s->seq, s->owner, tbus_slot_length(seen), TBUS_SLOT_TAKEN);
+    uint64_t found = s->taken_word;
+    uint64_t named = tbus_slot_word(s->seq, s->owner, tbus_slot_length(found), TBUS_SLOT_TAKEN);
     s->taken_word = 0;
-    note_settled(s, s->seq);
+    tbus_note_settled(s->settled, s->seq);
     /* CAS: had we been declared dead, the repairer freed it, or another has it now. R4 pairs the claimer's acquire: our reads are
      * over before it writes. */
-    if (TBUS_UNLIKELY(!tbus_cas_u64(slot, &seen, word)) &&
-        !(seen == settled && tbus_cas_u64(slot, &seen, word)))
+    if (TBUS_UNLIKELY(!tbus_slot_finish(tbus_ring_slot(&s->ring, s->seq), found, named, word)))
         s->error = -TBUS_ESTALE;
-}
-
-static uint64_t free_again(const tbus_subscriber_t *s)
-{
-    return tbus_slot_word(s->seq + s->ring.slot_count, 0, tbus_slot_length(s->taken_word), TBUS_SLOT_FREE);
 }
 
 static void release(tbus_subscriber_t *s)
 {
     assert(s->taken_word);
-    give_back(s, free_again(s));
+    give_back(
+        s, tbus_slot_word(s->seq + s->ring.slot_count, 0, tbus_slot_length(s->taken_word), TBUS_SLOT_FREE));
     s->seq++;
     wake_publishers(s);
 }
@@ -400,13 +387,10 @@ static void release(tbus_subscriber_t *s)
 /* What a consumer that leaves has in hand: nobody else would give it back while this process lives. */
 static void leave_behind(tbus_subscriber_t *s)
 {
-    tbus_ring_shared_t *shared = s->ring.shared;
-    bool again = s->ring.redelivers;
-    uint64_t waits = tbus_slot_word(s->seq, 0, tbus_slot_length(s->taken_word), TBUS_SLOT_AGAIN);
-    give_back(s, again ? waits : free_again(s));
+    give_back(s, tbus_slot_left(&s->ring, s->seq, tbus_slot_length(s->taken_word)));
     if (s->error)
         return;
-    tbus_fetch_add_relaxed_u64(again ? &shared->redelivered : &shared->in_doubt, 1);
+    tbus_fetch_add_relaxed_u64(tbus_count_left(&s->ring), 1);
     tbus_call_again(&s->ring);
 }
 

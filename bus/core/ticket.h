@@ -30,6 +30,36 @@ void tbus_settle_take(const tbus_ring_t *ring, uint64_t position, uint32_t owner
 /* At least once: if messages wait to be taken again every consumer looks for them, now or when it wakes. Cold. */
 void tbus_call_again(tbus_ring_t *ring);
 
+/* A handle remembers the two positions that it settled last, and needs no look at their slots. */
+static inline bool tbus_is_settled(const uint64_t settled[2], uint64_t position)
+{
+    return position == settled[0] || position == settled[1];
+}
+static inline void tbus_note_settled(uint64_t settled[2], uint64_t position)
+{
+    settled[1] = settled[0];
+    settled[0] = position;
+}
+
+/* The owner is done with its slot, which becomes `word`: it holds what it did when it was claimed (taken), `found`, or, if somebody
+ * settled it meanwhile, `named`. False: we were declared dead, and the slot is not ours any more. */
+static inline bool tbus_slot_finish(tbus_atomic_u64_t *slot, uint64_t found, uint64_t named, uint64_t word)
+{
+    return TBUS_LIKELY(tbus_cas_u64(slot, &found, word)) ||
+           (found == named && tbus_cas_u64(slot, &found, word));
+}
+
+/* What the slot of a message becomes whose consumer died or left holding it, and the count of those. */
+static inline uint64_t tbus_slot_left(const tbus_ring_t *ring, uint64_t seq, uint32_t length)
+{
+    return ring->redelivers ? tbus_slot_word(seq, 0, length, TBUS_SLOT_AGAIN)
+                            : tbus_slot_word(seq + ring->slot_count, 0, length, TBUS_SLOT_FREE);
+}
+static inline tbus_atomic_u64_t *tbus_count_left(const tbus_ring_t *ring)
+{
+    return ring->redelivers ? &ring->shared->redelivered : &ring->shared->in_doubt;
+}
+
 /* Everything that only the words know is in the slots from here on. */
 void tbus_settle_all(const tbus_ring_t *ring);
 

@@ -14,16 +14,12 @@
 
 #include <cmocka.h>
 
-#include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ptrace.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/support/killer.h"
 #include "tests/support/ring_world.h"
 
 static uint64_t stops_total, kills_total;
@@ -190,51 +186,13 @@ static void two_tombs(void)
 
 /* ---- one kill ---- */
 
-/* Stops and exits by bare system calls (their wrapper is bound already): next to every instruction that is stepped through is one of
- * the operation's. */
-static void be_the_victim(void (*operation)(void))
-{
-    if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0)
-        _exit(3);
-    syscall(SYS_kill, syscall(SYS_getpid), SIGSTOP);
-    operation();
-    syscall(SYS_exit_group, 0);
-}
-
 static pid_t start(enum tbus_ring_kind kind, const state_t *state, void (*dress)(void),
                    void (*operation)(void))
 {
-    int status;
     prepare(kind, state);
     if (dress)
         dress();
-    fflush(stdout);
-    pid_t child = fork();
-    must(child >= 0);
-    if (child == 0)
-        be_the_victim(operation);
-    must(waitpid(child, &status, 0) == child && WIFSTOPPED(status));
-    return child;
-}
-
-/* One instruction further. False: the operation is over. */
-static bool step(pid_t child)
-{
-    int status;
-    must(ptrace(PTRACE_SINGLESTEP, child, NULL, NULL) == 0);
-    must(waitpid(child, &status, 0) == child);
-    if (WIFSTOPPED(status))
-        return true;
-    must(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    return false;
-}
-
-static void kill_child(pid_t child)
-{
-    int status;
-    kill(child, SIGKILL);
-    must(waitpid(child, &status, 0) == child);
-    must(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    return killer_start(operation);
 }
 
 /* The victim is gone, killed or at its end; so is whoever died before it, and a repairer may have died over him. */
@@ -271,7 +229,7 @@ static void judge(const victim_t *v, uint64_t instruction, pid_t child)
         const char *fault = verdict(messages[way]);
         memcpy(world, &as_it_was, sizeof as_it_was);
         if (fault && child)
-            kill_child(child);
+            killer_end(child);
         if (fault)
             fail_msg("%s, %s ring, %s: killed after instruction %llu, buried %u messages later: %s", v->name,
                      tbus_ring_kind_name(v->kind), v->state->name, (unsigned long long)instruction,
@@ -299,7 +257,7 @@ static uint64_t stop_everywhere(const victim_t *v)
             judge(v, k, child);
         }
         k++;
-    } while (step(child));
+    } while (killer_step(child));
     judge(v, k, 0);
     free_scratch(scratch);
     return k;
@@ -312,9 +270,9 @@ static bool kill_really(const victim_t *v, uint64_t instruction)
     const unsigned char *const scratch[READERS] = {world->reader[0].scratch, world->reader[1].scratch};
     bool lives = true;
     for (uint64_t i = 0; i < instruction && lives; i++)
-        lives = step(child);
+        lives = killer_step(child);
     if (lives)
-        kill_child(child);
+        killer_end(child);
     judge(v, instruction, 0);
     free_scratch(scratch);
     return lives;
@@ -342,12 +300,7 @@ static void in_all_states(const char *name, enum tbus_ring_kind kind, void (*dre
 
 static bool can_trace(void)
 {
-    pid_t child = fork();
-    if (child == 0)
-        _exit(ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0 ? 1 : 0);
-    int status;
-    must(waitpid(child, &status, 0) == child);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+    if (killer_ready())
         return true;
     print_message("skipped: ptrace(2) is not allowed here\n");
     return false;
@@ -356,12 +309,6 @@ static bool can_trace(void)
 static int setup(void **state)
 {
     (void)state;
-    must(syscall(SYS_getpid) == getpid());
-    /* Stepper and stepped on one CPU: handing over to another costs several times as much. */
-    cpu_set_t here;
-    CPU_ZERO(&here);
-    CPU_SET(sched_getcpu(), &here);
-    sched_setaffinity(0, sizeof here, &here);
     world_create();
     const char *wanted = getenv("TICKBUS_KILL_POINTS");
     const char *seed = getenv("TICKBUS_SEED");

@@ -43,7 +43,7 @@ static _Noreturn void be_the_victim(void (*operation)(void))
     abort();
 }
 
-bool killer_kill(void (*operation)(void), uint64_t instructions)
+pid_t killer_start(void (*operation)(void))
 {
     fflush(stdout);
     pid_t child = fork();
@@ -52,16 +52,34 @@ bool killer_kill(void (*operation)(void), uint64_t instructions)
         be_the_victim(operation);
     int status;
     must(waitpid(child, &status, 0) == child && WIFSTOPPED(status));
-    for (uint64_t i = 0; i < instructions; i++) {
-        must(ptrace(PTRACE_SINGLESTEP, child, NULL, NULL) == 0);
-        must(waitpid(child, &status, 0) == child);
-        if (!WIFSTOPPED(status)) {
-            must(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-            return false;
-        }
-    }
+    return child;
+}
+
+bool killer_step(pid_t child)
+{
+    int status;
+    must(ptrace(PTRACE_SINGLESTEP, child, NULL, NULL) == 0);
+    must(waitpid(child, &status, 0) == child);
+    if (WIFSTOPPED(status))
+        return true;
+    must(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    return false;
+}
+
+void killer_end(pid_t child)
+{
+    int status;
     kill(child, SIGKILL);
     must(waitpid(child, &status, 0) == child);
     must(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+bool killer_kill(void (*operation)(void), uint64_t instructions)
+{
+    pid_t child = killer_start(operation);
+    for (uint64_t i = 0; i < instructions; i++)
+        if (!killer_step(child))
+            return false;
+    killer_end(child);
     return true;
 }

@@ -5,13 +5,23 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* Stepper and stepped share the caller's CPU from here on: handing over to another one costs several times as much. False: ptrace(2) is
  * not allowed here. */
 bool killer_ready(void);
 
-/* A child does `operation` on what it shares with the caller, and is killed after that many instructions. False: it was over before.
- * Aborts when the child ends otherwise. */
+/* A child that is about to do `operation` on what it shares with the caller, and stands before its first instruction. These abort when
+ * the child ends otherwise than they say. */
+pid_t killer_start(void (*operation)(void));
+
+/* One instruction further. False: the operation is over, and the child gone. */
+bool killer_step(pid_t child);
+
+/* kill -9, here and now. */
+void killer_end(pid_t child);
+
+/* All of it: killed after that many instructions. False: it was over before. */
 bool killer_kill(void (*operation)(void), uint64_t instructions);
 
 #endif

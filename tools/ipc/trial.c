@@ -15,8 +15,8 @@
 
 #include <tickbus/clock.h>
 
-#include "tools/ipc/process_state.h"
 #include "tools/ipc/trial_child.h"
+#include "tools/process_state.h"
 
 #define GRACE_NS UINT64_C(20000000000)
 #define MS       UINT64_C(1000000)
@@ -217,6 +217,14 @@ static int await_stage(pair_t *pair, int role, enum ipc_stage stage, uint64_t un
     }
 }
 
+/* False: it runs, could run, is stopped or is gone; its CPU time may stand still in all of them, when it does not get a CPU. */
+static bool sleeps(pid_t pid)
+{
+    char state;
+    uint64_t cpu_ns;
+    return process_state(pid, &state, &cpu_ns) && state == 'S';
+}
+
 static uint64_t cpu_time_of_ns(pid_t pid)
 {
     clockid_t clock;
@@ -246,7 +254,7 @@ static int watch_client(pair_t *pair, ipc_trial_result_t *out, tbus_error_t *err
         taken = tbus_load_relaxed_u64(&client->taken);
         burnt_ns = taken == taken_before ? burnt_ns + cpu_ns - cpu_before_ns : 0;
         bool ran = cpu_ns != cpu_before_ns;
-        if ((!ran && ipc_process_sleeps(pair->pids[IPC_CLIENT])) || burnt_ns >= IPC_DEATH_WATCH_NS)
+        if ((!ran && sleeps(pair->pids[IPC_CLIENT])) || burnt_ns >= IPC_DEATH_WATCH_NS)
             break;
         i += ran;
     }
