@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <tickbus/repair.h>
+
 #include "tools/supervisor_parts.h"
 
 #include <poll.h>

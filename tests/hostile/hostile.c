@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include <tickbus/observer.h>
+#include <tickbus/repair.h>
 #include <tickbus/wait.h>
 
 void (*tbus_hook)(enum tbus_access access, const void *address);

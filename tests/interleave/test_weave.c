@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <tickbus/repair.h>
+
 #include "tests/interleave/weave.h"
 #include "tests/support/ring_world.h"
 

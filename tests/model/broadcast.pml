@@ -4,7 +4,7 @@
  * another one that goes on where it stopped.
  *
  * Every label is a step: at most one access to shared memory, under the name of the C function that makes it
- * (bus/core/publisher.c, subscriber.c, observer.c, bus/include/tickbus/publisher.h, subscriber.h). Before any step of the
+ * (bus/ring/publisher.c, subscriber.c, observer.c, bus/include/tickbus/publisher.h, subscriber.h). Before any step of the
  * publisher it may be killed (DIES). Whoever was told FULL, or that there is nothing, looks again when what it gave up on
  * has changed; so whoever is stuck shows as a state where nobody can move.
  *
@@ -109,7 +109,7 @@ end_quiet:
 	:: else \
 	fi
 
-/* --- bus/core/publisher.c, and tbus_publish_try of publisher.h --- */
+/* --- bus/ring/publisher.c, and tbus_publish_try of publisher.h --- */
 proctype publisher()
 {
 	byte position, seq, room_end, gate, slots;
@@ -330,12 +330,12 @@ done:
 }
 
 #if SUBSCRIBER
-/* --- bus/include/tickbus/subscriber.h, bus/core/subscriber.c --- */
+/* --- bus/include/tickbus/subscriber.h, bus/ring/subscriber.c --- */
 proctype subscriber()
 {
 	byte position = FIRST, seq = FIRST, word;
 
-#ifdef LATE /* bus/core/place.c, open_gate(): the end of the ring, twice */
+#ifdef LATE /* bus/ring/place.c, open_gate(): the end of the ring, twice */
 	byte version;
 	bool seen;
 
@@ -412,7 +412,7 @@ end_tbus_peek_null:
 #endif
 
 #if OBSERVER
-/* --- bus/core/observer.c --- */
+/* --- bus/ring/observer.c --- */
 proctype observer()
 {
 	short position = FIRST;

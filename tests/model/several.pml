@@ -3,7 +3,7 @@
  * Included by slot.pml (TBUS_MPMC) and broadcast_mp.pml (TBUS_BROADCAST_MP), which say what must hold.
  *
  * Every label is a step: at most one access to shared memory, under the name of the C function that makes it, with the access
- * as the code spells it beside it (bus/core/publisher.c, subscriber.c, observer.c, ring.c). Between two steps anybody else may
+ * as the code spells it beside it (bus/ring/publisher.c, subscriber.c, observer.c, ring.c). Between two steps anybody else may
  * run, and before any step its process may be killed (DIES). Labels that begin with end_ are where a process may be left when
  * all is done. Left out, because nobody's next step depends on it: the counters, the turn limits of loops, waking
  * (sleep.pml).
@@ -179,7 +179,7 @@ end_quiet:
 #define RELEASED(me) DRAINED(me)
 #endif
 
-/* Where a number may be taken again, repairers hold a lock for reading on it: a successor has to wait (bus/core/participant.c;
+/* Where a number may be taken again, repairers hold a lock for reading on it: a successor has to wait (bus/run/participant.c;
  * MUTATE_REPAIR_UNLOCKED: they do not). */
 #if defined(REUSE) && !defined(MUTATE_REPAIR_UNLOCKED)
 #define BURY(owner) buriers[owner]++
@@ -191,7 +191,7 @@ end_quiet:
 #define NOT_BURIED_NOW(owner) true
 #endif
 
-/* --- bus/core/publisher.c --- */
+/* --- bus/ring/publisher.c --- */
 
 /* What gate_end() would say now. */
 #define BEHIND(i, position) (!vacant[i] && progress[i] < (position))
@@ -465,7 +465,7 @@ full_gate: /* TBUS_FULL: some subscriber has not passed yet */
 	:: else
 	fi;
 #endif
-#ifdef EVICT /* bus/core/publisher.c, evict_slowest() */
+#ifdef EVICT /* bus/ring/publisher.c, evict_slowest() */
 evict_load_claims: /* tbus_load_acquire_u64(&s->claims) */
 	if
 	:: atomic { newest = NEXT_POSITION(claims); position = 0 }
@@ -548,7 +548,7 @@ proctype subscriber(byte me)
 #endif
 #endif
 
-#ifdef LATE /* bus/core/place.c, open_gate() */
+#ifdef LATE /* bus/ring/place.c, open_gate() */
 find_end: /* tbus_load_acquire_u64(&s->claims) */
 	if
 	:: position = NEXT_POSITION(claims)
@@ -679,7 +679,7 @@ done:
 #endif
 
 #if OBSERVERS > 0
-/* --- bus/core/observer.c: somebody who only looks. Position and sequence are the same with several publishers, but for whole
+/* --- bus/ring/observer.c: somebody who only looks. Position and sequence are the same with several publishers, but for whole
  * laps, which the slot's index does not see. --- */
 
 /* seen_state(): a released message of a competing ring is still there to be seen. */
@@ -762,7 +762,7 @@ end_tbus_observe_none:
 }
 #endif
 
-/* --- bus/core/ring.c: tbus_ring_repair --- */
+/* --- bus/ring/ring.c: tbus_ring_repair --- */
 
 /* A process is declared dead when it is dead. The mutations rob the living, as if a stopped process were a dead one. */
 #if defined(MUTATE_REPAIR_LIVING_PUBLISHER)

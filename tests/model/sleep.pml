@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sleep.pml - going to sleep and being woken: a subscriber that waits for messages on all its rings, a publisher that waits for
- * room, and those that wake them (bus/core/wait.c tbus_waiter_park; bus/include/tickbus/publisher.h tbus_publisher_wake;
- * bus/core/publisher.c tbus_ring_wake, tbus_ring_wake_publishers; bus/core/subscriber.c wake_publishers).
+ * room, and those that wake them (bus/ring/wait.c tbus_waiter_park; bus/include/tickbus/publisher.h tbus_publisher_wake;
+ * bus/ring/publisher.c tbus_ring_wake, tbus_ring_wake_publishers; bus/ring/subscriber.c wake_publishers).
  *
  * Every label is a step: at most one access to shared memory, or one system call. Plain stores go through a FIFO buffer per
  * process and reach memory some time later: a publisher's "store the slot, look at `sleepers`" has no fence in between. Locked

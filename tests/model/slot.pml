@@ -23,7 +23,7 @@ short handed;
 short released;
 byte consumers_left = CONSUMERS;
 
-/* --- bus/core/subscriber.c --- */
+/* --- bus/ring/subscriber.c --- */
 #ifdef MUTATE_NO_SETTLE_TAKE
 #define MUST_SETTLE_TAKE(owner, me) false
 #else

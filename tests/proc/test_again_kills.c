@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include <tickbus/repair.h>
 #include <tickbus/subscriber.h>
 
 #include "tests/support/killer.h"

@@ -19,6 +19,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <tickbus/repair.h>
+
 #include "tests/support/killer.h"
 #include "tests/support/ring_world.h"
 

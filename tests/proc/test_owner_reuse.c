@@ -16,6 +16,7 @@
 
 #include <tickbus/bus.h>
 #include <tickbus/publisher.h>
+#include <tickbus/repair.h>
 #include <tickbus/subscriber.h>
 
 enum { READER = 1, VICTIM = 2 };

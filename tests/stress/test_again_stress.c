@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include <tickbus/publisher.h>
+#include <tickbus/repair.h>
 #include <tickbus/subscriber.h>
 
 enum { PUBLISHERS = 2, CONSUMERS = 3, LIVES_MAX = 60 };

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <tickbus/repair.h>
+
 #include "tests/support/ring_world.h"
 
 #include <stdio.h>

@@ -13,6 +13,7 @@
 #include <tickbus/clock.h>
 #include <tickbus/glance.h>
 #include <tickbus/observer.h>
+#include <tickbus/repair.h>
 #include <tickbus/wait.h>
 
 enum { SLOTS = 16, PUBLISHER = 1, ALIVE = 2, OTHER = 3, RECORDER = 4, DEAD = 10 /* and above */ };

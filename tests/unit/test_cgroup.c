@@ -23,7 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "bus/core/cgroup.h"
+#include "bus/run/cgroup.h"
 #include "tests/support/program.h"
 #include "tools/pipeline.h"
 

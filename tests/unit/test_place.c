@@ -12,9 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bus/core/place.h"
+#include "bus/ring/place.h"
 
 #include <tickbus/publisher.h>
+#include <tickbus/repair.h>
 #include <tickbus/subscriber.h>
 
 /* What an impatient publisher does while a place is set up: it takes place 0 at the second look at the ring's end (place.c: open_gate). */

@@ -13,6 +13,7 @@
 
 #include <tickbus/observer.h>
 #include <tickbus/publisher.h>
+#include <tickbus/repair.h>
 #include <tickbus/subscriber.h>
 
 typedef struct bench {

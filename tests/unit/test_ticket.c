@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tickets (bus/core/ticket.h): who claimed or took the last two sequences stands in a word of the ring, and in the slots of those before
+/* Tickets (bus/ring/ticket.h): who claimed or took the last two sequences stands in a word of the ring, and in the slots of those before
  * that are not done. One after the other here; every order of steps and every kill is the business of interleave and proc. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +13,7 @@
 
 #include <tickbus/observer.h>
 #include <tickbus/publisher.h>
+#include <tickbus/repair.h>
 #include <tickbus/subscriber.h>
 
 enum { SLOTS = 16, PUBLISHERS = 3, READER = 9 };

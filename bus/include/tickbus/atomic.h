@@ -85,6 +85,10 @@ TBUS_ATOMIC_OPS_(32)
 TBUS_ATOMIC_OPS_(64)
 #undef TBUS_ATOMIC_OPS_
 
+/* A loop around a CAS ends after so many turns: others may win on the same word some times in a row, but so
+ * often only somebody who scribbles on it does. */
+#define TBUS_CAS_TURNS 1000u
+
 /* ThreadSanitizer does not model fences: code that needs one has a second form for it, chosen by this. */
 #if defined(__SANITIZE_THREAD__)
 #define TBUS_TSAN 1

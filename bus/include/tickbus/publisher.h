@@ -12,6 +12,7 @@
 #define TICKBUS_PUBLISHER_H
 
 #include <tickbus/ring.h>
+#include <tickbus/wake.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -42,7 +43,7 @@ typedef struct tbus_publisher {
     uint64_t gate;              /* positions below this were free of every subscriber when last looked at */
     uint64_t claimed_at;        /* several: position of the last claim */
     uint64_t claimed_word;      /* several: what its slot held */
-    uint64_t settled[2];        /* several: positions that need no settling (bus/core/ticket.h) */
+    uint64_t settled[2];        /* several: positions that need no settling (bus/ring/ticket.h) */
     uint32_t owner;             /* participant number, 1..255 */
     bool blocked;               /* the last try was told FULL; the waiter sleeps for room */
     uint32_t slots_wanted;      /* blocked: for so many slots; single publisher */
@@ -84,17 +85,10 @@ void tbus_abort(
 /* Make published counts exact for onlookers. Call when idle; costs a few stores. */
 void tbus_publisher_flush(tbus_publisher_t *p);
 
-/* --- inline hot path; the rest is in bus/core/publisher.c --- */
+/* --- inline hot path; the rest is in bus/ring/publisher.c --- */
 
 bool tbus_publisher_refresh(tbus_publisher_t *p, uint64_t slots);
 enum tbus_publish tbus_publish_other(tbus_publisher_t *p, const void *message, size_t bytes);
-/* Wake the subscribers whose bits are set; wake publishers that wait for room. */
-void tbus_ring_wake(tbus_ring_shared_t *shared, uint32_t sleepers);
-void tbus_ring_wake_publishers(tbus_ring_shared_t *shared);
-/* Have other processes' membarrier(2) reach this one. False: the kernel has none, and whoever publishes must
- * pay a fence instead. */
-bool tbus_membarrier_register(void);
-
 /* Single publisher: where the next message goes. */
 static inline uint64_t tbus_publisher_position(const tbus_publisher_t *p)
 {

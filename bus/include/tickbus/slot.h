@@ -85,7 +85,7 @@ static inline int64_t tbus_slot_ahead(uint64_t word, uint64_t seq)
  *    |  next sequence, low 45 bits  |  last      |  before    |  0    |
  *    +------------------------------+------------+------------+-------+
  *
- * It moves by CAS, one sequence at a time (bus/core/ticket.h).
+ * It moves by CAS, one sequence at a time (bus/ring/ticket.h).
  */
 static inline uint64_t tbus_ticket(uint64_t next, uint32_t last, uint32_t before)
 {

@@ -40,7 +40,7 @@ typedef struct tbus_subscriber {
     uint64_t
         uncounted; /* sequences so far that count as no message of ours: tombs; a consumer: others', too */
     uint64_t taken_word; /* consumer: the word of the message in hand as it was found, 0: none */
-    uint64_t settled[2]; /* consumer: positions that need no settling (bus/core/ticket.h) */
+    uint64_t settled[2]; /* consumer: positions that need no settling (bus/ring/ticket.h) */
     uint64_t again_seen; /* consumer: the ring's `again` when the look for such messages found none */
     uint64_t returned;   /* consumer: everything below was given back when a waiter last looked */
     uint32_t index;      /* place in ring.shared->subs */
@@ -81,7 +81,7 @@ void tbus_subscriber_flush(tbus_subscriber_t *s);
 typedef bool (*tbus_handler_t)(void *context, uint64_t seq, const void *message, size_t bytes);
 static inline uint32_t tbus_poll(tbus_subscriber_t *s, tbus_handler_t handle, void *context, uint32_t limit);
 
-/* --- inline hot path; the rest is in bus/core/subscriber.c --- */
+/* --- inline hot path; the rest is in bus/ring/subscriber.c --- */
 
 const void *tbus_peek_slow(tbus_subscriber_t *s, uint64_t word, size_t *out_bytes);
 const void *tbus_peek_other(tbus_subscriber_t *s, size_t *out_bytes);

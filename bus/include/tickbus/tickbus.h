@@ -9,8 +9,10 @@
 #include <tickbus/journal.h>
 #include <tickbus/observer.h>
 #include <tickbus/publisher.h>
+#include <tickbus/repair.h>
 #include <tickbus/stage.h>
 #include <tickbus/subscriber.h>
 #include <tickbus/wait.h>
+#include <tickbus/wake.h>
 
 #endif

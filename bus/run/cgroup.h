@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cgroup.h - how much memory the control groups leave that this process is in: a group's own limit, and those of the groups around it, in
- * the unified hierarchy (version 2) and in those of one controller each (version 1). Internal to bus/core.
+ * the unified hierarchy (version 2) and in those of one controller each (version 1). Internal to bus/run.
  *
  * Whoever populates more than is left is killed by the kernel's OOM killer (memory), or told EFAULT (huge pages), which says nothing. So
  * segment.c asks here before, to say it in words. What cannot be found out - no /proc, no cgroup file system mounted, a path with a blank -
  * counts as no limit; the answer may be old when it is used. Cold: reads a dozen small files. */
-#ifndef TICKBUS_CORE_CGROUP_H
-#define TICKBUS_CORE_CGROUP_H
+#ifndef TICKBUS_BUS_RUN_CGROUP_H
+#define TICKBUS_BUS_RUN_CGROUP_H
 
 #include <stdint.h>
 

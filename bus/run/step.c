@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "bus/core/loop.h"
+#include "bus/run/loop.h"
 
 /* A strategy that answers every report with another order would never settle: then the next tick comes all the same, after as many rounds in
  * every run. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "bus/core/loop.h"
+#include "bus/run/loop.h"
 
 #include <stdio.h>
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <tickbus/subscriber.h>
 
-#include "bus/core/place.h"
-#include "bus/core/ticket.h"
+#include "bus/ring/again.h"
+#include "bus/ring/place.h"
+#include "bus/ring/ticket.h"
 
 #include <assert.h>
 #include <errno.h>

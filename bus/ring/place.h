@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* place.h - places of subscribers on a ring: how one is taken, on which side of the publishers' gate, and how it is given up. Internal to
- * bus/core.
+ * bus/ring.
  *
  * State and owner change together, in one 64-bit word, so that nobody can mistake the next holder for the last one:
  *
@@ -8,8 +8,8 @@
  *    VACANT, X       X is setting it up                   ACTIVE, X      publishers wait for X
  *    RESERVED, 256   is being reserved                    EVICTED, X     X has lost it and does not know yet
  */
-#ifndef TICKBUS_CORE_PLACE_H
-#define TICKBUS_CORE_PLACE_H
+#ifndef TICKBUS_BUS_RING_PLACE_H
+#define TICKBUS_BUS_RING_PLACE_H
 
 #include <tickbus/ring.h>
 
@@ -25,9 +25,6 @@ static inline bool tbus_place_cas(tbus_ring_sub_t *place, uint64_t word, uint64_
 {
     return tbus_cas_u64((tbus_atomic_u64_t *)(void *)&place->state, &word, desired);
 }
-
-/* Others may win a CAS on the same word some times in a row; this often only somebody does who scribbles. */
-#define TBUS_CAS_TURNS 1000u
 
 /* Set up a place in `state` (RESERVED, for nobody yet, or ACTIVE, for `owner`): from now on publishers wait for it. Its progress is where
  * the ring ended last, and cannot have been overwritten. The index; -TBUS_EKIND, -TBUS_EGEOMETRY, -TBUS_EEXISTS, -TBUS_EFULL; -EAGAIN when

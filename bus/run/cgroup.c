@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "bus/core/cgroup.h"
+#include "bus/run/cgroup.h"
 
 #include <inttypes.h>
 #include <limits.h>

@@ -33,18 +33,6 @@ struct wait_entry {
 #define TURN_NS                                                                                              \
     UINT64_C(1000000) /* without futex_waitv: how long to wait on one bell before looking at all rings */
 
-bool tbus_membarrier_register(void)
-{
-    static tbus_atomic_u32_t
-        state; /* 0 not tried, 1 registered, 2 refused; racing threads come to the same answer */
-    uint32_t known = tbus_load_relaxed_u32(&state);
-    if (!known) {
-        known = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0) == 0 ? 1 : 2;
-        tbus_store_relaxed_u32(&state, known);
-    }
-    return known == 1;
-}
-
 void tbus_waiter_init(tbus_waiter_t *w, enum tbus_wait_mode mode)
 {
     memset(w, 0, sizeof *w);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "bus/core/place.h"
+#include "bus/ring/place.h"
 
 #include <errno.h>
 #include <linux/membarrier.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <tickbus/segment.h>
 
-#include "bus/core/cgroup.h"
+#include "bus/run/cgroup.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -10,10 +10,10 @@
  *
  * Measured beside a claim by CAS in the slot, in turn: round trip 290 -> 230 ns (bare line 145), two to two 10 -> 14 M messages/s.
  *
- * Internal to bus/core: publisher.c, subscriber.c, ring.c.
+ * Internal to bus/ring: publisher.c, subscriber.c, repair.c.
  */
-#ifndef TICKBUS_CORE_TICKET_H
-#define TICKBUS_CORE_TICKET_H
+#ifndef TICKBUS_BUS_RING_TICKET_H
+#define TICKBUS_BUS_RING_TICKET_H
 
 #include <tickbus/ring.h>
 
@@ -26,9 +26,6 @@ bool tbus_claimable(const tbus_ring_t *ring, uint64_t word, uint64_t position);
  * one CAS, which fails only if another did the same or the owner was faster. Nobody's (0): nothing to do. */
 void tbus_settle_claim(const tbus_ring_t *ring, uint64_t position, uint32_t owner);
 void tbus_settle_take(const tbus_ring_t *ring, uint64_t position, uint32_t owner);
-
-/* At least once: if messages wait to be taken again every consumer looks for them, now or when it wakes. Cold. */
-void tbus_call_again(tbus_ring_t *ring);
 
 /* A handle remembers the two positions that it settled last, and needs no look at their slots. */
 static inline bool tbus_is_settled(const uint64_t settled[2], uint64_t position)

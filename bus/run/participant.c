@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <tickbus/bus.h>
-
-#include "bus/core/place.h"
+#include <tickbus/repair.h>
 
 #include <errno.h>
 #include <fcntl.h>

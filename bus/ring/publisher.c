@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <tickbus/publisher.h>
 
-#include "bus/core/place.h"
-#include "bus/core/ticket.h"
+#include "bus/ring/place.h"
+#include "bus/ring/ticket.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <linux/futex.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 /* The position up to which every gating subscriber leaves room: the slowest one's progress plus the ring's
  * length. Consumers of a competing ring do not count here; their FREE words do. */
@@ -417,34 +414,4 @@ void tbus_publisher_flush(tbus_publisher_t *p)
 {
     if (!p->ring.several_publishers)
         publish_tail(p);
-}
-
-void tbus_ring_wake(tbus_ring_shared_t *shared, uint32_t sleepers)
-{
-    /* Whoever clears a bit rings that bell: between the first ring and the sleeper's waking further publishes
-     * pay nothing. */
-    sleepers &= tbus_fetch_and_u32(&shared->sleepers, ~sleepers);
-    while (sleepers) {
-        unsigned i = (unsigned)__builtin_ctz(sleepers);
-        sleepers &= sleepers - 1;
-        tbus_atomic_u32_t *bell = &shared->subs[i].bell;
-        /* The sleeper compares this word with what it was before it looked at the slots for the last time.
-         * Not PRIVATE: it is another process. */
-        tbus_fetch_add_relaxed_u32(bell, 1);
-        syscall(SYS_futex, bell, FUTEX_WAKE, 1, NULL, NULL, 0);
-    }
-}
-
-void tbus_ring_wake_publishers(tbus_ring_shared_t *shared)
-{
-    if (!tbus_fetch_and_u32(&shared->pubs_waiting, 0))
-        return;
-    tbus_fetch_add_relaxed_u32(&shared->room_bell, 1);
-    syscall(SYS_futex, &shared->room_bell, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
-}
-
-void tbus_ring_nudge(tbus_ring_t *ring)
-{
-    tbus_ring_wake(ring->shared, tbus_load_relaxed_u32(&ring->shared->sleepers));
-    tbus_ring_wake_publishers(ring->shared);
 }

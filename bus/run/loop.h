@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* loop.h - what the loop of a process and the stages that go in step share. Private to bus/core.
+/* loop.h - what the loop of a process and the stages that go in step share. Private to bus/run.
  *
  * Stages in step follow the same driving input, their first subscriber. They go through it together, tick by tick: the first takes one, each
  * behind it takes that one too if the first did; then, if that caused anything (an order, a report), they have further turns without a
  * new tick until nothing moves any more. So what a stage has seen when it takes a tick depends on the ticks
  * before it and on nothing else: not on how fast the feed is, nor on the other processes. That is what makes a fused run repeatable.
  */
-#ifndef TICKBUS_CORE_LOOP_H
-#define TICKBUS_CORE_LOOP_H
+#ifndef TICKBUS_BUS_RUN_LOOP_H
+#define TICKBUS_BUS_RUN_LOOP_H
 
 #include <tickbus/stage.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "bus/core/ticket.h"
+#include "bus/ring/ticket.h"
 
 bool tbus_claimable(const tbus_ring_t *ring, uint64_t word, uint64_t position)
 {
