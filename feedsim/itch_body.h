@@ -6,7 +6,7 @@
  * The fields of a type follow one another without a gap and fill its body. Names are the specification's, with
  * the unit behind: _e4 and _e8 are prices with 4 and 8 decimals, _ns and _s times since midnight.
  *
- * Nothing on the data path needs them: they are for people and for exports. Used by tools/message_text.h.
+ * Nothing on the data path needs them: they are for people and for exports. Used by tools/show/message_text.h.
  */
 #ifndef TICKBUS_FEEDSIM_ITCH_BODY_H
 #define TICKBUS_FEEDSIM_ITCH_BODY_H

@@ -3,6 +3,7 @@
 # include_direction.sh - reads every #include and fails when an arrow points the wrong way:
 #
 #    bus/ring  <-  bus/run  <-  bus/journal  <-  bus/msg  <-  bus/market  <-  feedsim | strategy | risk  <-  tools
+#    and in tools:  show  <-  measure | control | config  <-  run | ipc  <-  verb_*.c, which nobody includes
 #
 # The bus knows nothing of markets, and the applications never include one another. Tests and benches may include everything, and nobody
 # includes them. A quoted include names a file from the top of the tree; JSON, YAML and the like come in at the top only.
@@ -21,6 +22,9 @@ public()
     esac
 }
 
+# Everything that the tools may stand on.
+below_tools="tickbus/ bus/journal/ bus/msg/ bus/market/ feedsim/ strategy/ risk/"
+
 # What a file may include, as a list of path prefixes; <tickbus/...> stands for the public headers.
 allowed()
 {
@@ -34,7 +38,14 @@ allowed()
     feedsim/*) echo "tickbus/ bus/msg/ bus/market/ feedsim/" ;;
     strategy/*) echo "tickbus/ bus/msg/ bus/market/ strategy/" ;;
     risk/*) echo "tickbus/ bus/msg/ bus/market/ risk/" ;;
-    tools/*) echo "tickbus/ bus/journal/ bus/msg/ bus/market/ feedsim/ strategy/ risk/ tools/" ;;
+    tools/show/*) echo "$below_tools tools/show/" ;;
+    tools/measure/*) echo "tickbus/ tools/show/ tools/measure/" ;;
+    tools/control/*) echo "tickbus/ tools/show/ tools/control/" ;;
+    tools/config/*) echo "$below_tools tools/show/ tools/config/" ;;
+    tools/ipc/*) echo "tickbus/ tools/show/ tools/measure/ tools/control/ tools/config/ tools/ipc/" ;;
+    tools/run/*) echo "$below_tools tools/show/ tools/measure/ tools/control/ tools/config/ tools/run/" ;;
+    tools/verb*.c) echo "$below_tools tools/show/ tools/measure/ tools/control/ tools/config/ tools/ipc/ tools/run/ tools/verbs.h" ;;
+    tools/*) echo "tickbus/ tools/show/ tools/verbs.h" ;;
     tests/*) echo "tickbus/ bus/ feedsim/ strategy/ risk/ tools/ tests/" ;;
     bench/*) echo "tickbus/ bus/ feedsim/ strategy/ risk/ tools/ bench/" ;;
     esac

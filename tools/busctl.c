@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tools/show/outcome.h"
 #include "tools/verbs.h"
 
 typedef struct verb {
@@ -40,7 +41,7 @@ static int help(void)
            "  busctl --version\n\n"
            "example: busctl start --feed synth:seed=1,symbols=8 --journal /tmp/session\n\n"
            "stdout is data, stderr is talk. Exit codes: 0 it worked, 1 it failed, 2 wrong usage.\n");
-    return verb_printed("busctl");
+    return outcome_printed("busctl");
 }
 
 /* Whoever starts us with a standard stream closed: else the next file that is opened, a ring's memory perhaps,
@@ -56,16 +57,16 @@ static bool fill_standard_streams(void)
 int main(int argc, char **argv)
 {
     if (!fill_standard_streams())
-        return VERB_FAILED;
+        return OUTCOME_FAILED;
     signal(SIGPIPE, SIG_IGN); /* a reader that went away is an error of the write, not our death */
     const char *name = argc > 1 ? argv[1] : NULL;
     if (!name)
-        return verb_usage("busctl", "a verb is missing");
+        return outcome_usage("busctl", "a verb is missing");
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)
         return help();
     if (strcmp(name, "--version") == 0) {
         puts("busctl (tickbus) " TICKBUS_VERSION);
-        return verb_printed("busctl");
+        return outcome_printed("busctl");
     }
     for (size_t i = 0; i < VERBS_COUNT; i++)
         if (strcmp(name, verbs[i].name) == 0) {
@@ -74,5 +75,5 @@ int main(int argc, char **argv)
             argv[1] = verb;
             return verbs[i].run(argc - 1, argv + 1);
         }
-    return verb_usage("busctl", "there is no %s '%s'", name[0] == '-' ? "option" : "verb", name);
+    return outcome_usage("busctl", "there is no %s '%s'", name[0] == '-' ? "option" : "verb", name);
 }

@@ -2,7 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tools/start_options.h"
+#include "tools/config/start_options.h"
+#include "tools/show/outcome.h"
 #include "tools/verbs.h"
 
 static const char help[] =
@@ -23,44 +24,44 @@ static int show(int argc, char **argv)
 {
     start_options_t options;
     int code = start_options_parse(argc, argv, true, &options);
-    if (code != VERB_OK)
+    if (code != OUTCOME_OK)
         return code;
     if (options.help)
-        return verb_help(argv[0], help);
+        return outcome_help(argv[0], help);
     if (options.rest)
-        return verb_usage(argv[0], "'%s': no argument was expected; a file goes with -c", options.rest);
+        return outcome_usage(argv[0], "'%s': no argument was expected; a file goes with -c", options.rest);
     if (options.json)
         config_print_json(&options.config, stdout);
     else
         config_print(&options.config, stdout);
-    return verb_printed(argv[0]);
+    return outcome_printed(argv[0]);
 }
 
 static int check(int argc, char **argv)
 {
     if (argc != 2)
-        return verb_usage(argv[0], argc < 2 ? "a file is missing" : "one file at a time");
+        return outcome_usage(argv[0], argc < 2 ? "a file is missing" : "one file at a time");
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
-        return verb_help(argv[0], help);
+        return outcome_help(argv[0], help);
     config_t config;
     tbus_error_t why = {0};
     config_defaults(&config);
     if (config_read_file(&config, argv[1], &why) < 0)
-        return verb_failed(argv[0], "%s", why.text);
+        return outcome_failed(argv[0], "%s", why.text);
     printf("%s: fine\n", argv[1]);
-    return verb_printed(argv[0]);
+    return outcome_printed(argv[0]);
 }
 
 int verb_config(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "";
     if (strcmp(what, "--help") == 0 || strcmp(what, "-h") == 0)
-        return verb_help(argv[0], help);
+        return outcome_help(argv[0], help);
     argv[1] = argv[0];
     if (strcmp(what, "show") == 0)
         return show(argc - 1, argv + 1);
     if (strcmp(what, "check") == 0)
         return check(argc - 1, argv + 1);
-    return verb_usage(argv[0], *what ? "'%s': show or check was expected" : "show or check is missing%s",
-                      what);
+    return outcome_usage(argv[0], *what ? "'%s': show or check was expected" : "show or check is missing%s",
+                         what);
 }

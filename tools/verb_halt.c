@@ -3,8 +3,9 @@
 #include <getopt.h>
 #include <stddef.h>
 
-#include "tools/client.h"
-#include "tools/control.h"
+#include "tools/control/client.h"
+#include "tools/control/protocol.h"
+#include "tools/show/outcome.h"
 #include "tools/verbs.h"
 
 static const char help_halt[] =
@@ -36,17 +37,17 @@ static int ask(const char *verb, const char *method, const char *name, const cha
     tbus_error_t why = {0};
     json_t *params = json_pack("{s:s}", "reason", reason);
     if (!params)
-        return verb_usage(verb, "--reason: UTF-8 text was expected");
+        return outcome_usage(verb, "--reason: UTF-8 text was expected");
     if (client_open(name, &client, &why) < 0) {
         json_decref(params);
-        return verb_failed(verb, "%s", why.text);
+        return outcome_failed(verb, "%s", why.text);
     }
     int code = control_call(client.fd, method, params, CLIENT_TIMEOUT_MS, &answer, &why);
     client_close(&client);
     if (code < 0)
-        return verb_failed(verb, "%s", why.text);
+        return outcome_failed(verb, "%s", why.text);
     json_decref(answer.result);
-    return VERB_OK;
+    return OUTCOME_OK;
 }
 
 static int turn(int argc, char **argv, const char *method, const char *help)
@@ -60,21 +61,22 @@ static int turn(int argc, char **argv, const char *method, const char *help)
     optind = 0;
     for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
         if (option == 'h')
-            return verb_help(argv[0], help);
+            return outcome_help(argv[0], help);
         if (option == '?')
-            return verb_hint(argv[0]);
+            return outcome_hint(argv[0]);
         if (option == 'n')
             name = optarg;
         if (option == 'r')
             reason = optarg;
     }
     if (optind < argc)
-        return verb_usage(argv[0], "'%s': no argument was expected; a reason goes with --reason",
-                          argv[optind]);
+        return outcome_usage(argv[0], "'%s': no argument was expected; a reason goes with --reason",
+                             argv[optind]);
     if (!reason)
-        return verb_usage(argv[0], "the reason is missing: --reason TEXT");
+        return outcome_usage(argv[0], "the reason is missing: --reason TEXT");
     if (!control_reason_fits(reason))
-        return verb_usage(argv[0], "--reason: 1 to %u bytes on one line were expected", CONTROL_REASON_MAX);
+        return outcome_usage(argv[0], "--reason: 1 to %u bytes on one line were expected",
+                             CONTROL_REASON_MAX);
     return ask(argv[0], method, name, reason);
 }
 

@@ -11,9 +11,10 @@
 
 #include <jansson.h>
 
-#include "tools/export.h"
-#include "tools/grouped.h"
-#include "tools/json_text.h"
+#include "tools/show/export.h"
+#include "tools/show/grouped.h"
+#include "tools/show/json_text.h"
+#include "tools/show/outcome.h"
 #include "tools/verbs.h"
 
 static const char help_journal[] =
@@ -157,7 +158,7 @@ static int inspect(const char *verb, const char *directory, bool json)
 {
     inventory_t in = {0};
     if (tbus_journal_open(directory, &in.reader, &in.error) < 0)
-        return verb_failed(verb, "%s", in.error.text);
+        return outcome_failed(verb, "%s", in.error.text);
     in.info = tbus_journal_info(in.reader);
     count_records(&in);
     if (!json)
@@ -165,8 +166,8 @@ static int inspect(const char *verb, const char *directory, bool json)
     else
         print_inventory_json(&in);
     tbus_journal_reader_close(in.reader);
-    int code = verb_printed(verb);
-    return in.error.code ? verb_failed(verb, "%s", in.error.text) : code;
+    int code = outcome_printed(verb);
+    return in.error.code ? outcome_failed(verb, "%s", in.error.text) : code;
 }
 
 static int verb_info(int argc, char **argv)
@@ -177,14 +178,14 @@ static int verb_info(int argc, char **argv)
     optind = 0;
     for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
         if (option == 'h')
-            return verb_help(argv[0], help_info);
+            return outcome_help(argv[0], help_info);
         if (option == '?')
-            return verb_hint(argv[0]);
+            return outcome_hint(argv[0]);
         json = true;
     }
     if (argc - optind != 1)
-        return verb_usage(argv[0],
-                          argc == optind ? "the journal's directory is missing" : "one journal at a time");
+        return outcome_usage(argv[0],
+                             argc == optind ? "the journal's directory is missing" : "one journal at a time");
     return inspect(argv[0], argv[optind], json);
 }
 
@@ -209,9 +210,9 @@ static int export_and_tell(const char *verb, const export_request_t *request)
     tbus_error_t err = {0};
     int code = export_topic(request, &result, &err);
     if (code == -EPIPE)
-        return VERB_OK; /* `| head` has seen enough */
+        return OUTCOME_OK; /* `| head` has seen enough */
     if (code < 0)
-        return verb_failed(verb, "%s", err.text);
+        return outcome_failed(verb, "%s", err.text);
     if (result.end == TBUS_JOURNAL_TORN)
         fprintf(stderr,
                 "%s: note: the recorder was killed; this is what it had recorded (%" PRIu64
@@ -222,7 +223,7 @@ static int export_and_tell(const char *verb, const export_request_t *request)
     if (strcmp(request->output, "-") != 0)
         fprintf(stderr, "%s: %s messages of '%s' in %s\n", verb, grouped((int64_t)result.messages, number),
                 request->topic, request->output);
-    return VERB_OK;
+    return OUTCOME_OK;
 }
 
 static int verb_export(int argc, char **argv)
@@ -235,9 +236,9 @@ static int verb_export(int argc, char **argv)
     optind = 0;
     for (int option; (option = getopt_long(argc, argv, "ho:", options, NULL)) != -1;) {
         if (option == 'h')
-            return verb_help(argv[0], help_export);
+            return outcome_help(argv[0], help_export);
         if (option == '?')
-            return verb_hint(argv[0]);
+            return outcome_hint(argv[0]);
         if (option == 't')
             request.topic = optarg;
         if (option == 'o')
@@ -245,15 +246,15 @@ static int verb_export(int argc, char **argv)
         if (option == 's')
             request.stamps = true;
         if (option == 'f' && !parse_format(optarg, &request.format))
-            return verb_usage(argv[0], "--format %s: itch, csv or jsonl was expected", optarg);
+            return outcome_usage(argv[0], "--format %s: itch, csv or jsonl was expected", optarg);
     }
     if (argc - optind != 1)
-        return verb_usage(argv[0],
-                          argc == optind ? "the journal's directory is missing" : "one journal at a time");
+        return outcome_usage(argv[0],
+                             argc == optind ? "the journal's directory is missing" : "one journal at a time");
     if (!request.topic)
-        return verb_usage(argv[0], "which topic? Say --topic md, bbo, orders, approved or reports");
+        return outcome_usage(argv[0], "which topic? Say --topic md, bbo, orders, approved or reports");
     if (request.format == EXPORT_ITCH && strcmp(request.output, "-") == 0 && isatty(STDOUT_FILENO))
-        return verb_usage(argv[0], "ITCH is binary and no sight for a terminal: say -o FILE");
+        return outcome_usage(argv[0], "ITCH is binary and no sight for a terminal: say -o FILE");
     request.directory = argv[optind];
     return export_and_tell(argv[0], &request);
 }
@@ -265,9 +266,9 @@ int verb_journal(int argc, char **argv)
         int (*run)(int argc, char **argv);
     } verbs[] = {{"info", verb_info}, {"export", verb_export}};
     if (argc < 2)
-        return verb_usage(argv[0], "what of it? Say info or export");
+        return outcome_usage(argv[0], "what of it? Say info or export");
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
-        return verb_help(argv[0], help_journal);
+        return outcome_help(argv[0], help_journal);
     for (unsigned i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
         if (strcmp(argv[1], verbs[i].name) == 0) {
             char name[64];
@@ -275,5 +276,5 @@ int verb_journal(int argc, char **argv)
             argv[1] = name; /* for messages */
             return verbs[i].run(argc - 1, argv + 1);
         }
-    return verb_usage(argv[0], "%s: info or export was expected", argv[1]);
+    return outcome_usage(argv[0], "%s: info or export was expected", argv[1]);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
-#include "tools/start_options.h"
-#include "tools/supervisor.h"
+#include "tools/config/start_options.h"
+#include "tools/run/supervisor.h"
+#include "tools/show/outcome.h"
 #include "tools/verbs.h"
 
 static const char help[] =
@@ -18,17 +19,17 @@ int verb_replay(int argc, char **argv)
 {
     start_options_t options;
     int code = start_options_parse(argc, argv, false, &options);
-    if (code != VERB_OK)
+    if (code != OUTCOME_OK)
         return code;
     if (options.help)
-        return verb_help(argv[0], help);
+        return outcome_help(argv[0], help);
     if (!options.rest)
-        return verb_usage(argv[0], "the directory of the journal is missing");
+        return outcome_usage(argv[0], "the directory of the journal is missing");
     char source[CONFIG_SOURCE_MAX + 16];
     tbus_error_t why = {0};
     snprintf(source, sizeof source, "journal:%s", options.rest);
     if (start_options_set(&options, "feed.source", source, &why) < 0)
-        return verb_usage(argv[0], "%s", why.text);
+        return outcome_usage(argv[0], "%s", why.text);
     supervisor_request_t request = {.verb = argv[0], .options = &options};
     return supervisor_run(&request);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tools/start_options.h"
-#include "tools/supervisor.h"
+#include "tools/config/start_options.h"
+#include "tools/run/supervisor.h"
+#include "tools/show/outcome.h"
 #include "tools/verbs.h"
 
 static const char help[] =
@@ -22,12 +23,12 @@ int verb_start(int argc, char **argv)
 {
     start_options_t options;
     int code = start_options_parse(argc, argv, true, &options);
-    if (code != VERB_OK)
+    if (code != OUTCOME_OK)
         return code;
     if (options.help)
-        return verb_help(argv[0], help);
+        return outcome_help(argv[0], help);
     if (options.rest)
-        return verb_usage(argv[0], "'%s': no argument was expected", options.rest);
+        return outcome_usage(argv[0], "'%s': no argument was expected", options.rest);
     supervisor_request_t request = {.verb = argv[0], .options = &options};
     return supervisor_run(&request);
 }

@@ -2,9 +2,10 @@
 #include <getopt.h>
 #include <stdio.h>
 
-#include "tools/client.h"
-#include "tools/control.h"
-#include "tools/summary.h"
+#include "tools/control/client.h"
+#include "tools/control/protocol.h"
+#include "tools/run/summary.h"
+#include "tools/show/outcome.h"
 #include "tools/verbs.h"
 
 static const char help[] =
@@ -23,18 +24,18 @@ static int print_status(const char *verb, const char *name, bool json)
     control_answer_t answer;
     tbus_error_t why = {0};
     if (client_open(name, &client, &why) < 0)
-        return verb_failed(verb, "%s", why.text);
+        return outcome_failed(verb, "%s", why.text);
     int code = control_call(client.fd, "status", NULL, CLIENT_TIMEOUT_MS, &answer, &why);
     client_close(&client);
     if (code < 0)
-        return verb_failed(verb, "%s", why.text);
+        return outcome_failed(verb, "%s", why.text);
     if (json) {
         summary_print_json(answer.result, stdout);
     } else {
         summary_print(answer.result, stdout);
     }
     json_decref(answer.result);
-    return verb_printed(verb);
+    return outcome_printed(verb);
 }
 
 int verb_status(int argc, char **argv)
@@ -48,14 +49,14 @@ int verb_status(int argc, char **argv)
     optind = 0;
     for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
         if (option == 'h')
-            return verb_help(argv[0], help);
+            return outcome_help(argv[0], help);
         if (option == '?')
-            return verb_hint(argv[0]);
+            return outcome_hint(argv[0]);
         json |= option == 'j';
         if (option == 'n')
             name = optarg;
     }
     if (optind < argc)
-        return verb_usage(argv[0], "'%s': no argument was expected", argv[optind]);
+        return outcome_usage(argv[0], "'%s': no argument was expected", argv[optind]);
     return print_status(argv[0], name, json);
 }

@@ -7,9 +7,10 @@
 
 #include <tickbus/clock.h>
 
-#include "tools/client.h"
-#include "tools/control.h"
-#include "tools/start_options.h"
+#include "tools/control/client.h"
+#include "tools/control/protocol.h"
+#include "tools/config/start_options.h"
+#include "tools/show/outcome.h"
 #include "tools/verbs.h"
 
 static const char help[] =
@@ -47,15 +48,15 @@ static int stop(const char *verb, const char *name, uint64_t timeout_ns)
     control_answer_t answer;
     tbus_error_t why = {0};
     if (client_open(name, &client, &why) < 0)
-        return verb_failed(verb, "%s", why.text);
+        return outcome_failed(verb, "%s", why.text);
     int code = control_call(client.fd, "stop", NULL, CLIENT_TIMEOUT_MS, &answer, &why);
     if (code < 0) {
-        code = verb_failed(verb, "%s", why.text);
+        code = outcome_failed(verb, "%s", why.text);
     } else {
         json_decref(answer.result);
         code = wait_for_end(&client, timeout_ns)
-                   ? VERB_OK
-                   : verb_failed(verb, "bus '%s' has not ended yet; it goes on draining", client.name);
+                   ? OUTCOME_OK
+                   : outcome_failed(verb, "bus '%s' has not ended yet; it goes on draining", client.name);
     }
     client_close(&client);
     return code;
@@ -72,15 +73,15 @@ int verb_stop(int argc, char **argv)
     optind = 0;
     for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
         if (option == 'h')
-            return verb_help(argv[0], help);
+            return outcome_help(argv[0], help);
         if (option == '?')
-            return verb_hint(argv[0]);
+            return outcome_hint(argv[0]);
         if (option == 'n')
             name = optarg;
         if (option == 't' && !start_options_duration(optarg, &timeout_ns))
-            return verb_usage(argv[0], "--timeout %s: a duration was expected, as 10s or 500ms", optarg);
+            return outcome_usage(argv[0], "--timeout %s: a duration was expected, as 10s or 500ms", optarg);
     }
     if (optind < argc)
-        return verb_usage(argv[0], "'%s': no argument was expected", argv[optind]);
+        return outcome_usage(argv[0], "'%s': no argument was expected", argv[optind]);
     return stop(argv[0], name, timeout_ns);
 }

@@ -13,9 +13,10 @@
 #include <tickbus/bus.h>
 #include <tickbus/observer.h>
 
-#include "tools/client.h"
-#include "tools/control.h"
-#include "tools/message_text.h"
+#include "tools/control/client.h"
+#include "tools/control/protocol.h"
+#include "tools/show/message_text.h"
+#include "tools/show/outcome.h"
 #include "tools/verbs.h"
 
 static const char help[] =
@@ -128,12 +129,12 @@ static enum tap_end follow(tapping_t *t)
 
 static int end_of(const tapping_t *t, enum tap_end end)
 {
-    int code = verb_printed(t->tap->verb);
+    int code = outcome_printed(t->tap->verb);
     if (end == TAP_BUS_DIED)
-        return verb_failed(t->tap->verb, "the supervisor of the bus is gone; this is all there was");
+        return outcome_failed(t->tap->verb, "the supervisor of the bus is gone; this is all there was");
     if (end == TAP_CORRUPT)
-        return verb_failed(t->tap->verb, "topic '%s' holds what no publisher writes; it cannot be followed",
-                           t->tap->topic);
+        return outcome_failed(
+            t->tap->verb, "topic '%s' holds what no publisher writes; it cannot be followed", t->tap->topic);
     return code;
 }
 
@@ -144,7 +145,7 @@ static int list_topics(const tapping_t *t)
     for (uint32_t i = 0; i < t->bus.topics_count; i++)
         used += (size_t)snprintf(names + used, sizeof names - used, "%s%.*s", i ? ", " : "",
                                  (int)TBUS_NAME_MAX - 1, t->bus.directory->topics[i].name);
-    return verb_failed(t->tap->verb, "there is no topic '%s'; there are: %s", t->tap->topic, names);
+    return outcome_failed(t->tap->verb, "there is no topic '%s'; there are: %s", t->tap->topic, names);
 }
 
 static int tap_bus(tapping_t *t)
@@ -155,10 +156,10 @@ static int tap_bus(tapping_t *t)
         return list_topics(t);
     t->type = t->bus.directory->topics[tbus_bus_topic_index(&t->bus, t->tap->topic)].type;
     if (tbus_observer_join(ring, t->tap->from, &t->observer, &why) < 0)
-        return verb_failed(t->tap->verb, "%s", why.text);
+        return outcome_failed(t->tap->verb, "%s", why.text);
     t->message = aligned_alloc(64, (ring->msg_bytes_max + 127u) & ~63u);
     if (!t->message)
-        return verb_failed(t->tap->verb, "no memory");
+        return outcome_failed(t->tap->verb, "no memory");
     int code = end_of(t, follow(t));
     free(t->message);
     return code;
@@ -170,7 +171,7 @@ static int attach_and_tap(const tap_t *tap)
     control_answer_t answer;
     tbus_error_t why = {0};
     if (client_open(tap->name, &client, &why) < 0)
-        return verb_failed(tap->verb, "%s", why.text);
+        return outcome_failed(tap->verb, "%s", why.text);
     tapping_t t = {.tap = tap, .control_fd = client.fd};
     int code = control_call(client.fd, "attach", NULL, CLIENT_TIMEOUT_MS, &answer, &why);
     if (code == 0) {
@@ -178,7 +179,7 @@ static int attach_and_tap(const tap_t *tap)
         code = tbus_bus_attach(answer.fds, answer.fds_count, &t.bus, &why);
     }
     if (code < 0) {
-        code = verb_failed(tap->verb, "%s", why.text);
+        code = outcome_failed(tap->verb, "%s", why.text);
     } else {
         code = tap_bus(&t);
         tbus_bus_close(&t.bus);
@@ -193,24 +194,25 @@ static int open_fifo(const tap_t *tap, bool *out_made)
     struct stat st;
     *out_made = mkfifo(tap->fifo, 0600) == 0;
     if (!*out_made && errno != EEXIST)
-        return verb_failed(tap->verb, "cannot make the named pipe %s: %s", tap->fifo, strerror(errno));
+        return outcome_failed(tap->verb, "cannot make the named pipe %s: %s", tap->fifo, strerror(errno));
     int fd = open(tap->fifo, O_WRONLY | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode)) {
-        int code = verb_failed(tap->verb, "%s: %s", tap->fifo, fd < 0 ? strerror(errno) : "not a named pipe");
+        int code =
+            outcome_failed(tap->verb, "%s: %s", tap->fifo, fd < 0 ? strerror(errno) : "not a named pipe");
         if (fd >= 0)
             close(fd);
         return code;
     }
     dup2(fd, STDOUT_FILENO);
     close(fd);
-    return VERB_OK;
+    return OUTCOME_OK;
 }
 
 static int tap_into_fifo(const tap_t *tap)
 {
     bool made;
     int code = open_fifo(tap, &made);
-    if (code == VERB_OK)
+    if (code == OUTCOME_OK)
         code = attach_and_tap(tap);
     if (made)
         unlink(tap->fifo);
@@ -231,23 +233,23 @@ int verb_tap(int argc, char **argv)
     optind = 0;
     for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
         if (option == 'h')
-            return verb_help(argv[0], help);
+            return outcome_help(argv[0], help);
         if (option == '?')
-            return verb_hint(argv[0]);
+            return outcome_hint(argv[0]);
         tap.json |= option == 'j';
         if (option == 'n')
             tap.name = optarg;
         if (option == 'p')
             tap.fifo = optarg;
         if (option == 'k' && ((tap.count = strtoull(optarg, &end, 10)) == 0 || *end || *optarg == '-'))
-            return verb_usage(argv[0], "--count %s: a number from 1 was expected", optarg);
+            return outcome_usage(argv[0], "--count %s: a number from 1 was expected", optarg);
         if (option == 'f' && strcmp(optarg, "now") != 0 && strcmp(optarg, "oldest") != 0)
-            return verb_usage(argv[0], "--from %s: now or oldest was expected", optarg);
+            return outcome_usage(argv[0], "--from %s: now or oldest was expected", optarg);
         if (option == 'f')
             tap.from = strcmp(optarg, "now") == 0 ? TBUS_FROM_NOW : TBUS_FROM_OLDEST;
     }
     if (argc - optind != 1)
-        return verb_usage(argv[0], argc == optind ? "the topic is missing" : "one topic at a time");
+        return outcome_usage(argv[0], argc == optind ? "the topic is missing" : "one topic at a time");
     tap.topic = argv[optind];
     if (isatty(STDOUT_FILENO))
         setvbuf(stdout, NULL, _IOLBF, 0);

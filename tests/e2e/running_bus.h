@@ -23,8 +23,8 @@
 #include <jansson.h>
 
 #include "tests/support/program.h"
-#include "tools/control.h"
-#include "tools/rundir.h"
+#include "tools/control/protocol.h"
+#include "tools/control/rundir.h"
 
 #define ARGS_MAX 24
 

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "tests/support/program.h"
-#include "tools/ipc/host.h"
+#include "tools/measure/host.h"
 #include "tools/ipc/trial.h"
 
 #define TRIAL_NS UINT64_C(100000000)

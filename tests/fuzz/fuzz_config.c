@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "tests/fuzz/fuzz.h"
-#include "tools/config.h"
+#include "tools/config/config.h"
 
 static char *print(const config_t *config, size_t *out_bytes)
 {

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "tests/fuzz/fuzz.h"
-#include "tools/control.h"
+#include "tools/control/protocol.h"
 
 static const char greeting[] = "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"status\"}\n";
 

@@ -25,7 +25,7 @@
 
 #include "bus/run/cgroup.h"
 #include "tests/support/program.h"
-#include "tools/pipeline.h"
+#include "tools/run/pipeline.h"
 
 #include <tickbus/segment.h>
 

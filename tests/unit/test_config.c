@@ -18,8 +18,8 @@
 #include "risk/executor.h"
 #include "risk/limits.h"
 #include "strategy/strategy.h"
-#include "tools/config.h"
-#include "tools/start_options.h"
+#include "tools/config/config.h"
+#include "tools/config/start_options.h"
 
 static config_t defaults(void)
 {

@@ -19,8 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tools/control.h"
-#include "tools/rundir.h"
+#include "tools/control/protocol.h"
+#include "tools/control/rundir.h"
 
 /* A server whose method "echo" gives its params back, "big" something large, "fds" two descriptors of /dev/null. */
 typedef struct fixture {

@@ -22,7 +22,8 @@
 #include "bus/msg/report.h"
 #include "feedsim/itch.h"
 #include "tests/market_data.h"
-#include "tools/export.h"
+#include "tools/show/export.h"
+#include "tools/show/outcome.h"
 #include "tools/verbs.h"
 
 typedef struct fixture {
@@ -542,10 +543,10 @@ static void the_verb_exports_to_stdout_and_to_a_file(void **state)
     char *text;
     const char *expected =
         "md_seq,locate,symbol,ts_event_ns,bid_px_e4,bid_qty,ask_px_e4,ask_qty\n3,0,A,0,0,0,0,0\n";
-    assert_int_equal(RUN(f, &text, "export", f->journal, "--topic", "bbo", "--format", "csv"), VERB_OK);
+    assert_int_equal(RUN(f, &text, "export", f->journal, "--topic", "bbo", "--format", "csv"), OUTCOME_OK);
     assert_string_equal(text, expected);
     free(text);
-    assert_int_equal(RUN(f, &text, "export", "--topic", "bbo", f->journal, "-o", f->output), VERB_OK);
+    assert_int_equal(RUN(f, &text, "export", "--topic", "bbo", f->journal, "-o", f->output), OUTCOME_OK);
     assert_string_equal(text, "");
     free(text);
     text = contents(f->output, NULL);
@@ -558,28 +559,28 @@ static void the_verb_tells_usage_from_failure(void **state)
     fixture_t *f = *state;
     finish(f);
     char *help;
-    assert_int_equal(RUN(f, &help, "--help"), VERB_OK);
+    assert_int_equal(RUN(f, &help, "--help"), OUTCOME_OK);
     assert_non_null(strstr(help, "example:"));
     free(help);
-    assert_int_equal(RUN(f, &help, "info", "--help"), VERB_OK);
+    assert_int_equal(RUN(f, &help, "info", "--help"), OUTCOME_OK);
     assert_non_null(strstr(help, "example:"));
     free(help);
-    assert_int_equal(RUN(f, &help, "export", "--help"), VERB_OK);
+    assert_int_equal(RUN(f, &help, "export", "--help"), OUTCOME_OK);
     assert_non_null(strstr(help, "example:"));
     free(help);
-    assert_int_equal(run(f, (char *[]){NULL}, NULL), VERB_USAGE);
-    assert_int_equal(RUN(f, NULL, "nothing"), VERB_USAGE);
-    assert_int_equal(RUN(f, NULL, "info"), VERB_USAGE);
-    assert_int_equal(RUN(f, NULL, "info", f->journal, f->journal), VERB_USAGE);
-    assert_int_equal(RUN(f, NULL, "info", f->journal, "--nothing"), VERB_USAGE);
-    assert_int_equal(RUN(f, NULL, "export", f->journal), VERB_USAGE);
-    assert_int_equal(RUN(f, NULL, "export", f->journal, "--topic", "md", "--format", "xml"), VERB_USAGE);
-    assert_int_equal(RUN(f, NULL, "info", f->root), VERB_FAILED);
-    assert_int_equal(RUN(f, NULL, "export", f->root, "--topic", "md"), VERB_FAILED);
-    assert_int_equal(RUN(f, NULL, "export", f->journal, "--topic", "nothing"), VERB_FAILED);
+    assert_int_equal(run(f, (char *[]){NULL}, NULL), OUTCOME_USAGE);
+    assert_int_equal(RUN(f, NULL, "nothing"), OUTCOME_USAGE);
+    assert_int_equal(RUN(f, NULL, "info"), OUTCOME_USAGE);
+    assert_int_equal(RUN(f, NULL, "info", f->journal, f->journal), OUTCOME_USAGE);
+    assert_int_equal(RUN(f, NULL, "info", f->journal, "--nothing"), OUTCOME_USAGE);
+    assert_int_equal(RUN(f, NULL, "export", f->journal), OUTCOME_USAGE);
+    assert_int_equal(RUN(f, NULL, "export", f->journal, "--topic", "md", "--format", "xml"), OUTCOME_USAGE);
+    assert_int_equal(RUN(f, NULL, "info", f->root), OUTCOME_FAILED);
+    assert_int_equal(RUN(f, NULL, "export", f->root, "--topic", "md"), OUTCOME_FAILED);
+    assert_int_equal(RUN(f, NULL, "export", f->journal, "--topic", "nothing"), OUTCOME_FAILED);
     assert_int_equal(RUN(f, NULL, "export", f->journal, "--topic", "md", "-o", "/nowhere/at/all"),
-                     VERB_FAILED);
-    assert_int_equal(RUN(f, NULL, "export", f->journal, "--topic", "md", "-o", "/dev/full"), VERB_FAILED);
+                     OUTCOME_FAILED);
+    assert_int_equal(RUN(f, NULL, "export", f->journal, "--topic", "md", "-o", "/dev/full"), OUTCOME_FAILED);
 }
 
 static void info_counts_what_was_recorded(void **state)
@@ -590,14 +591,14 @@ static void info_counts_what_was_recorded(void **state)
         append(f, MD, seq, &tick, sizeof tick);
     append(f, REPORTS, 4, "x", 1);
     char *text;
-    assert_int_equal(RUN(f, &text, "info", f->journal, "--json"), VERB_OK);
+    assert_int_equal(RUN(f, &text, "info", f->journal, "--json"), OUTCOME_OK);
     json_t *info = json_loads(text, 0, NULL);
     assert_string_equal(json_string_value(json_object_get(info, "end")), "live");
     json_decref(info);
     free(text);
     finish(f);
 
-    assert_int_equal(RUN(f, &text, "info", f->journal, "--json"), VERB_OK);
+    assert_int_equal(RUN(f, &text, "info", f->journal, "--json"), OUTCOME_OK);
     info = json_loads(text, 0, NULL);
     assert_non_null(info);
     assert_string_equal(json_string_value(json_object_get(info, "bus")), "hand");
@@ -619,7 +620,7 @@ static void info_counts_what_was_recorded(void **state)
     json_decref(info);
     free(text);
 
-    assert_int_equal(RUN(f, &text, "info", f->journal), VERB_OK);
+    assert_int_equal(RUN(f, &text, "info", f->journal), OUTCOME_OK);
     assert_non_null(strstr(text, "2023-11-14 22:13:20.123456789 UTC"));
     free(text);
 }
@@ -637,7 +638,7 @@ static void info_of_a_damaged_journal_fails_and_shows_what_it_could_read(void **
     assert_int_equal(pwrite(fd, "x", 1, 4096 + 4 * 88 + 40), 1);
     close(fd);
     char *text;
-    assert_int_equal(RUN(f, &text, "info", f->journal, "--json"), VERB_FAILED);
+    assert_int_equal(RUN(f, &text, "info", f->journal, "--json"), OUTCOME_FAILED);
     json_t *info = json_loads(text, 0, NULL);
     assert_string_equal(json_string_value(json_object_get(info, "end")), "damaged");
     assert_non_null(strstr(json_string_value(json_object_get(info, "error")), "offset 4448"));

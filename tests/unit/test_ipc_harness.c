@@ -21,7 +21,7 @@
 #include "tests/support/program.h"
 #include "tools/ipc/columns.h"
 #include "tools/ipc/death.h"
-#include "tools/ipc/percentile.h"
+#include "tools/measure/percentile.h"
 #include "tools/ipc/report.h"
 
 #define MS UINT64_C(1000000)

@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #include "tests/support/program.h"
-#include "tools/ipc/host.h"
+#include "tools/measure/host.h"
 #include "tools/ipc/measure.h"
 
 #define MS UINT64_C(1000000)

@@ -9,7 +9,7 @@
 #include <sched.h>
 #include <string.h>
 
-#include "tools/layout.h"
+#include "tools/run/layout.h"
 
 static const uint32_t host[] = {2, 3, 5, 7, 8, 9, 10, 11};
 

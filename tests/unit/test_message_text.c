@@ -16,8 +16,8 @@
 #include "feedsim/itch.h"
 #include "feedsim/itch_body.h"
 #include "tests/market_data.h"
-#include "tools/line.h"
-#include "tools/message_text.h"
+#include "tools/show/line.h"
+#include "tools/show/message_text.h"
 
 typedef void (*printer_t)(FILE *out, const char *type, uint64_t seq, const void *message, size_t bytes);
 

@@ -15,7 +15,7 @@
 
 #include <tickbus/clock.h>
 
-#include "tools/stall.h"
+#include "tools/run/stall.h"
 
 #define MS UINT64_C(1000000)
 

@@ -14,8 +14,8 @@
 #include <tickbus/publisher.h>
 #include <tickbus/subscriber.h>
 
-#include "tools/backlog.h"
-#include "tools/summary.h"
+#include "tools/run/backlog.h"
+#include "tools/run/summary.h"
 
 /* A bus with one topic and two participants, by hand: what a summary says must not need any stage to be alive. */
 typedef struct fixture {

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tools/ipc/format.h"
+#include "tools/measure/format.h"
 
 typedef bool (*fits_t)(const ipc_mechanism_t *m);
 

@@ -3,7 +3,7 @@
 #ifndef TICKBUS_TOOLS_IPC_COLUMNS_H
 #define TICKBUS_TOOLS_IPC_COLUMNS_H
 
-#include "tools/ipc/format.h"
+#include "tools/measure/format.h"
 #include "tools/ipc/measure.h"
 
 typedef struct ipc_column {

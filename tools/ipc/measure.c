@@ -10,7 +10,7 @@
 #include <tickbus/clock.h>
 
 #include "tools/ipc/death.h"
-#include "tools/ipc/percentile.h"
+#include "tools/measure/percentile.h"
 
 const size_t ipc_stream_sizes[IPC_SIZES_COUNT] = {64, 1024, 65536};
 

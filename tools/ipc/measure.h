@@ -12,7 +12,7 @@
 #ifndef TICKBUS_TOOLS_IPC_MEASURE_H
 #define TICKBUS_TOOLS_IPC_MEASURE_H
 
-#include "tools/ipc/series.h"
+#include "tools/measure/series.h"
 #include "tools/ipc/trial.h"
 
 #define IPC_SIZES_COUNT 3u

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/ipc/host.h"
+#include "tools/measure/host.h"
 #include "tools/ipc/pattern.h"
-#include "tools/verbs.h"
+#include "tools/show/outcome.h"
 
 static const char help[] =
     "usage: busctl ipc [OPTION...]\n\n"
@@ -37,10 +37,10 @@ static int parse_size(ipc_options_t *o, const char *text)
     char *end;
     unsigned long bytes = strtoul(text, &end, 10);
     if (end == text || *end || bytes < 8 || bytes > IPC_MESSAGE_BYTES_MAX)
-        return verb_usage(o->verb, "--size %s: not a number of bytes from 8 to %u", text,
-                          IPC_MESSAGE_BYTES_MAX);
+        return outcome_usage(o->verb, "--size %s: not a number of bytes from 8 to %u", text,
+                             IPC_MESSAGE_BYTES_MAX);
     o->message_bytes = bytes;
-    return VERB_OK;
+    return OUTCOME_OK;
 }
 
 static int parse_duration(ipc_options_t *o, const char *text)
@@ -56,10 +56,10 @@ static int parse_duration(ipc_options_t *o, const char *text)
         if (strcmp(end, units[i].unit) == 0 && ns >= (double)DURATION_NS_MIN &&
             ns <= (double)DURATION_NS_MAX) {
             o->duration_ns = (uint64_t)ns;
-            return VERB_OK;
+            return OUTCOME_OK;
         }
     }
-    return verb_usage(o->verb, "--for %s: not a time from 200ms to 24h", text);
+    return outcome_usage(o->verb, "--for %s: not a time from 200ms to 24h", text);
 }
 
 static int parse_cpus(ipc_options_t *o, const char *text)
@@ -76,12 +76,12 @@ static int parse_cpus(ipc_options_t *o, const char *text)
             end = (char *)(uintptr_t)text;
     }
     if (end == text || *end || (o->cpus_count == 2 && o->cpus[0] == o->cpus[1]))
-        return verb_usage(o->verb, "--cpus %s: not two different CPUs, as in 0,1, nor one", text);
+        return outcome_usage(o->verb, "--cpus %s: not two different CPUs, as in 0,1, nor one", text);
     for (uint32_t i = 0; i < o->cpus_count; i++)
         if (!ipc_host_may_use(o->cpus[i]))
-            return verb_usage(o->verb, "--cpus %s: CPU %d is not one that this process may use", text,
-                              o->cpus[i]);
-    return VERB_OK;
+            return outcome_usage(o->verb, "--cpus %s: CPU %d is not one that this process may use", text,
+                                 o->cpus[i]);
+    return OUTCOME_OK;
 }
 
 static int parse_only(ipc_options_t *o, const char *text)
@@ -90,33 +90,34 @@ static int parse_only(ipc_options_t *o, const char *text)
     char *rest = NULL;
     if (strcmp(text, "list") == 0) {
         o->list = true;
-        return VERB_OK;
+        return OUTCOME_OK;
     }
     if (strlen(text) >= sizeof names)
-        return verb_usage(o->verb, "--only: the list is too long");
+        return outcome_usage(o->verb, "--only: the list is too long");
     strcpy(names, text);
     o->only_count = 0;
     for (char *name = strtok_r(names, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
         const ipc_mechanism_t *m = ipc_mechanism_find(name);
         if (!m || m == &ipc_raw_line)
-            return verb_usage(o->verb, "--only: there is no mechanism '%s'; `--only list` prints them", name);
+            return outcome_usage(o->verb, "--only: there is no mechanism '%s'; `--only list` prints them",
+                                 name);
         for (uint32_t i = 0; i < o->only_count; i++)
             if (o->only[i] == m)
-                return verb_usage(o->verb, "--only: %s is there twice", name);
+                return outcome_usage(o->verb, "--only: %s is there twice", name);
         if (o->only_count < IPC_MECHANISMS_MAX)
             o->only[o->only_count++] = m;
     }
     o->only[o->only_count] = NULL;
-    return o->only_count ? VERB_OK : verb_usage(o->verb, "--only: the list is empty");
+    return o->only_count ? OUTCOME_OK : outcome_usage(o->verb, "--only: the list is empty");
 }
 
 static int parse_sort(ipc_options_t *o, const char *text)
 {
     int sort = ipc_sort_find(text);
     if (sort < 0)
-        return verb_usage(o->verb, "--sort %s: not latency, throughput or cpu", text);
+        return outcome_usage(o->verb, "--sort %s: not latency, throughput or cpu", text);
     o->sort = (enum ipc_sort)sort;
-    return VERB_OK;
+    return OUTCOME_OK;
 }
 
 void ipc_options_default(const char *verb, ipc_options_t *out_options)
@@ -137,9 +138,9 @@ int ipc_options_parse(int argc, char **argv, ipc_options_t *o)
                                           {"out", required_argument, NULL, OUT},
                                           {"help", no_argument, NULL, HELP},
                                           {NULL, 0, NULL, 0}};
-    int code = VERB_OK;
+    int code = OUTCOME_OK;
     optind = 1;
-    for (int option; code == VERB_OK && (option = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
+    for (int option; code == OUTCOME_OK && (option = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         switch (option) {
         case SIZE:
             code = parse_size(o, optarg);
@@ -163,12 +164,12 @@ int ipc_options_parse(int argc, char **argv, ipc_options_t *o)
             o->directory = optarg;
             break;
         case HELP:
-            return verb_help(o->verb, help);
+            return outcome_help(o->verb, help);
         default:
-            return verb_usage(o->verb, "see the line above");
+            return outcome_usage(o->verb, "see the line above");
         }
     }
-    if (code == VERB_OK && optind < argc)
-        return verb_usage(o->verb, "'%s' is one argument too many", argv[optind]);
-    return code == VERB_OK ? -1 : code;
+    if (code == OUTCOME_OK && optind < argc)
+        return outcome_usage(o->verb, "'%s' is one argument too many", argv[optind]);
+    return code == OUTCOME_OK ? -1 : code;
 }

@@ -8,7 +8,7 @@
 #include <jansson.h>
 
 #include "tools/ipc/advice.h"
-#include "tools/ipc/host.h"
+#include "tools/measure/host.h"
 
 /* The tables, a bar chart, the classic comparison with measured figures, and advice, as text. (report_text.c, report_classic.c) */
 void ipc_report_text(FILE *out, const ipc_measurement_t *m, const ipc_host_t *host, enum ipc_sort sort);

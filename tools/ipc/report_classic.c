@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of the articles (mechanism, data transfer, synchronisation, speed, scope, typical use), with figures in place of "fast". */
-#include "tools/ipc/format.h"
+#include "tools/measure/format.h"
 #include "tools/ipc/report.h"
 
 static const ipc_row_t *first_measured(const ipc_row_t *pair)

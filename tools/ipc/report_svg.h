@@ -4,7 +4,7 @@
 #define TICKBUS_TOOLS_IPC_REPORT_SVG_H
 
 #include "tools/ipc/ranking.h"
-#include "tools/ipc/svg_chart.h"
+#include "tools/measure/svg_chart.h"
 
 enum ipc_chart { IPC_CHART_LATENCY = 0, IPC_CHART_MESSAGES, IPC_CHART_BYTES, IPC_CHART_CPU, IPC_CHARTS };
 

@@ -8,7 +8,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "tools/ipc/proc_value.h"
+#include "tools/measure/proc_value.h"
 
 #define HUGE_BYTES ((size_t)2 << 20)
 

@@ -16,7 +16,7 @@
 #include <tickbus/clock.h>
 
 #include "tools/ipc/trial_child.h"
-#include "tools/process_state.h"
+#include "tools/measure/process_state.h"
 
 #define GRACE_NS UINT64_C(20000000000)
 #define MS       UINT64_C(1000000)

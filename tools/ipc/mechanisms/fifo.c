@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "tools/ipc/byte_stream.h"
-#include "tools/ipc/proc_value.h"
+#include "tools/measure/proc_value.h"
 
 /* By the direction's reader. */
 static const char *const names[2] = {"fifo-to-client", "fifo-to-server"};

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tools/ipc/proc_value.h"
+#include "tools/measure/proc_value.h"
 #include "tools/ipc/shared_block.h"
 
 #define WINDOW       64u

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "tools/ipc/mechanism.h"
-#include "tools/ipc/proc_value.h"
+#include "tools/measure/proc_value.h"
 #include "tools/ipc/stamp_ring.h"
 
 #define FILE_NAME "mapped-file"

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "tools/ipc/byte_stream.h"
-#include "tools/ipc/proc_value.h"
+#include "tools/measure/proc_value.h"
 
 static int pipe_setup(ipc_session_t *s, tbus_error_t *err)
 {

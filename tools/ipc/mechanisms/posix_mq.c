@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tools/ipc/proc_value.h"
+#include "tools/measure/proc_value.h"
 #include "tools/ipc/mechanism.h"
 
 #define MSG_MAX     "/proc/sys/fs/mqueue/msg_max"

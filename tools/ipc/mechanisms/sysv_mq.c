@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/msg.h>
 
-#include "tools/ipc/proc_value.h"
+#include "tools/measure/proc_value.h"
 #include "tools/ipc/sysv_key.h"
 
 #define CHUNK_MAX 8192 /* the default of MSGMAX */

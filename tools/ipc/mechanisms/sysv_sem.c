@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/sem.h>
 
-#include "tools/ipc/proc_value.h"
+#include "tools/measure/proc_value.h"
 #include "tools/ipc/sysv_key.h"
 
 #define ROOM 32000 /* below SEMVMX, 32767 */

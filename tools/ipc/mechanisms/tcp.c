@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "tools/ipc/byte_stream.h"
-#include "tools/ipc/proc_value.h"
+#include "tools/measure/proc_value.h"
 
 typedef struct tcp {
     ipc_byte_stream_t stream; /* first: byte_stream.h wants it there */

@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "tools/ipc/proc_value.h"
+#include "tools/measure/proc_value.h"
 #include "tools/ipc/mechanism.h"
 
 /* Small datagrams occupy 768 B of socket buffer each, whatever they carry: 64 of them fit the default buffer of 208 KiB many times. */

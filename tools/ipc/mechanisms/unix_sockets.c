@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "tools/ipc/byte_stream.h"
-#include "tools/ipc/proc_value.h"
+#include "tools/measure/proc_value.h"
 
 static int unix_setup(ipc_session_t *s, int type, tbus_error_t *err)
 {

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/control/protocol.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <tickbus/clock.h>
+
+bool control_reason_fits(const char *reason)
+{
+    size_t bytes = strnlen(reason, CONTROL_REASON_MAX + 1);
+    for (size_t i = 0; i < bytes; i++)
+        if ((unsigned char)reason[i] < 0x20 || reason[i] == 0x7f)
+            return false;
+    return bytes > 0 && bytes <= CONTROL_REASON_MAX;
+}
+
+static void drop(control_answer_t *answer)
+{
+    json_decref(answer->result);
+    for (size_t i = 0; i < answer->fds_count; i++)
+        close(answer->fds[i]);
+    *answer = (control_answer_t){0};
+}
+
+static int send_request(int fd, const char *method, json_t *params, tbus_error_t *err)
+{
+    json_t *request =
+        json_pack("{s:s, s:i, s:s, s:o*}", "jsonrpc", "2.0", "id", 1, "method", method, "params", params);
+    char *line = request ? json_dumps(request, JSON_COMPACT) : NULL;
+    json_decref(request);
+    if (!line)
+        return tbus_fail(err, -ENOMEM, "no memory for a request");
+    size_t bytes = strlen(line);
+    line[bytes++] = '\n';
+    int code = 0;
+    for (size_t sent = 0; sent < bytes && code == 0;) {
+        ssize_t now = send(fd, line + sent, bytes - sent, MSG_NOSIGNAL);
+        if (now >= 0)
+            sent += (size_t)now;
+        else if (errno != EINTR)
+            code = tbus_fail(err, -errno, "the bus does not listen: %s", tbus_strerror(-errno));
+    }
+    free(line);
+    return code;
+}
+
+/* Keep the descriptors that came along; false: some were lost on the way. */
+static bool keep_fds(struct msghdr *message, control_answer_t *answer)
+{
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header; header = CMSG_NXTHDR(message, header)) {
+        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
+            continue;
+        size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t i = 0; i < count; i++) {
+            int fd;
+            memcpy(&fd, CMSG_DATA(header) + i * sizeof fd, sizeof fd);
+            if (answer->fds_count < CONTROL_FDS_MAX)
+                answer->fds[answer->fds_count++] = fd;
+            else
+                close(fd);
+        }
+    }
+    return !(message->msg_flags & MSG_CTRUNC);
+}
+
+/* One line into `line`, of CONTROL_ANSWER_MAX bytes; its length, or a negative error. */
+static ssize_t receive_line(int fd, char *line, int timeout_ms, control_answer_t *answer, tbus_error_t *err)
+{
+    uint64_t deadline_ns = tbus_clock_ns() + (uint64_t)timeout_ms * 1000000u;
+    size_t used = 0;
+    while (used < CONTROL_ANSWER_MAX) {
+        uint64_t now_ns = tbus_clock_ns();
+        struct pollfd ready = {.fd = fd, .events = POLLIN};
+        int left_ms = now_ns < deadline_ns ? (int)((deadline_ns - now_ns) / 1000000u) + 1 : 0;
+        int polled = poll(&ready, 1, left_ms);
+        if (polled < 0 && errno == EINTR)
+            continue;
+        if (polled == 0)
+            return tbus_fail(err, -ETIMEDOUT, "the bus did not answer within %d ms", timeout_ms);
+        struct iovec bytes = {line + used, CONTROL_ANSWER_MAX - used};
+        _Alignas(struct cmsghdr) char rights[CMSG_SPACE(sizeof answer->fds)];
+        struct msghdr message = {
+            .msg_iov = &bytes, .msg_iovlen = 1, .msg_control = rights, .msg_controllen = sizeof rights};
+        ssize_t got = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return tbus_fail(err, -ECONNRESET, "the bus went away before it had answered");
+        if (!keep_fds(&message, answer))
+            return tbus_fail(err, -EMFILE, "no room for the descriptors of the bus; raise ulimit -n");
+        used += (size_t)got;
+        if (line[used - 1] == '\n')
+            return (ssize_t)used;
+    }
+    return tbus_fail(err, -EPROTO, "the answer is longer than %u bytes", CONTROL_ANSWER_MAX);
+}
+
+static int read_answer(const char *line, size_t bytes, const char *method, control_answer_t *answer,
+                       tbus_error_t *err)
+{
+    json_error_t why;
+    json_t *object = json_loadb(line, bytes, 0, &why);
+    const json_t *error = json_object_get(object, "error");
+    const char *text = json_string_value(json_object_get(error, "message"));
+    json_t *result = json_object_get(object, "result");
+    int code = 0;
+    if (error)
+        code = tbus_fail(err, -TBUS_ESTOPPED, "%s", text ? text : "the bus refused");
+    else if (!result)
+        code = tbus_fail(err, -EPROTO, "%s: the answer is no JSON-RPC: %s", method, why.text);
+    else
+        answer->result = json_incref(result);
+    json_decref(object);
+    return code;
+}
+
+int control_call(int fd, const char *method, json_t *params, int timeout_ms, control_answer_t *out_answer,
+                 tbus_error_t *err)
+{
+    int code = send_request(fd, method, params, err);
+    if (code < 0)
+        return code;
+    char *line = malloc(CONTROL_ANSWER_MAX);
+    if (!line)
+        return tbus_fail(err, -ENOMEM, "no memory for an answer");
+    control_answer_t answer = {0};
+    ssize_t bytes = receive_line(fd, line, timeout_ms, &answer, err);
+    code = bytes < 0 ? (int)bytes : read_answer(line, (size_t)bytes, method, &answer, err);
+    free(line);
+    if (code < 0)
+        drop(&answer);
+    else
+        *out_answer = answer;
+    return code;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/control/client.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+int client_open(const char *name, client_t *out_client, tbus_error_t *err)
+{
+    client_t client = {.fd = -1};
+    if (name && (strlen(name) >= sizeof client.name || strchr(name, '/')))
+        return tbus_fail(err, -EINVAL, "'%.40s' is no name of a bus", name);
+    int code = rundir_open(false, &client.dir, err);
+    if (code == -ENOENT) /* nobody has ever run one */
+        return tbus_fail(err, -TBUS_ENOTFOUND, "no bus is running");
+    if (code < 0)
+        return code;
+    if (name)
+        memcpy(client.name, name, strlen(name) + 1);
+    else
+        code = rundir_only(&client.dir, client.name, err);
+    if (code == 0)
+        code = client.fd = rundir_connect(&client.dir, client.name, err);
+    if (code < 0) {
+        rundir_close(&client.dir);
+        return code;
+    }
+    *out_client = client;
+    return 0;
+}
+
+void client_close(client_t *client)
+{
+    close(client->fd);
+    rundir_close(&client->dir);
+}

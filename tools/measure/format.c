@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/measure/format.h"
+
+#include <math.h>
+#include <stdio.h>
+
+/* Three significant digits. */
+static int decimals(double value)
+{
+    return value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
+}
+
+static const ipc_figure_t none = {"-"};
+
+static ipc_figure_t with_unit(double value, const char *unit)
+{
+    ipc_figure_t f;
+    snprintf(f.text, sizeof f.text, "%.*f%s", decimals(value), value, unit);
+    return f;
+}
+
+ipc_figure_t ipc_figure_ns(double ns)
+{
+    if (isnan(ns))
+        return none;
+    if (ns < 999.5) {
+        ipc_figure_t f;
+        snprintf(f.text, sizeof f.text, "%.0f ns", ns);
+        return f;
+    }
+    return ns < 999.5e3   ? with_unit(ns / 1e3, " us")
+           : ns < 999.5e6 ? with_unit(ns / 1e6, " ms")
+                          : with_unit(ns / 1e9, " s");
+}
+
+ipc_figure_t ipc_figure_rate(double per_s)
+{
+    if (isnan(per_s))
+        return none;
+    return per_s < 999.5     ? with_unit(per_s, "")
+           : per_s < 999.5e3 ? with_unit(per_s / 1e3, " k")
+                             : with_unit(per_s / 1e6, " M");
+}
+
+ipc_figure_t ipc_figure_ratio(double ratio)
+{
+    ipc_figure_t f = none;
+    if (isnan(ratio))
+        return f;
+    if (ratio < 999.5)
+        return with_unit(ratio, "");
+    snprintf(f.text, sizeof f.text, "%.0f,%03.0f", floor(round(ratio) / 1000), fmod(round(ratio), 1000));
+    return f;
+}
+
+ipc_figure_t ipc_figure_percent(double part)
+{
+    ipc_figure_t f = none;
+    if (!isnan(part))
+        snprintf(f.text, sizeof f.text, "%.0f %%", part * 100);
+    return f;
+}
+
+ipc_figure_t ipc_figure_bytes(size_t bytes)
+{
+    ipc_figure_t f;
+    if (bytes >= 1024 && bytes % 1024 == 0)
+        snprintf(f.text, sizeof f.text, "%zu KiB", bytes / 1024);
+    else
+        snprintf(f.text, sizeof f.text, "%zu B", bytes);
+    return f;
+}
+
+ipc_figure_t ipc_figure_byte_rate(double bytes_per_s)
+{
+    if (isnan(bytes_per_s))
+        return none;
+    return bytes_per_s < 999.5e6 ? with_unit(bytes_per_s / 1e6, " MB/s")
+                                 : with_unit(bytes_per_s / 1e9, " GB/s");
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/measure/series.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+void ipc_series_add(ipc_series_t *s, double value)
+{
+    if (s->count < IPC_ROUNDS_MAX)
+        s->values[s->count++] = value;
+}
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a;
+    double y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Sorts `values`. */
+static double median_of(double *values, uint32_t count)
+{
+    if (!count)
+        return NAN;
+    qsort(values, count, sizeof *values, compare);
+    return (values[(count - 1) / 2] + values[count / 2]) / 2;
+}
+
+double ipc_series_median(const ipc_series_t *s)
+{
+    double sorted[IPC_ROUNDS_MAX];
+    memcpy(sorted, s->values, s->count * sizeof *sorted);
+    return median_of(sorted, s->count);
+}
+
+double ipc_series_min(const ipc_series_t *s)
+{
+    double least = s->count ? s->values[0] : NAN;
+    for (uint32_t i = 1; i < s->count; i++)
+        least = s->values[i] < least ? s->values[i] : least;
+    return least;
+}
+
+double ipc_series_max(const ipc_series_t *s)
+{
+    double most = s->count ? s->values[0] : NAN;
+    for (uint32_t i = 1; i < s->count; i++)
+        most = s->values[i] > most ? s->values[i] : most;
+    return most;
+}
+
+double ipc_series_noise(const ipc_series_t *s)
+{
+    double deviations[IPC_ROUNDS_MAX];
+    double median = ipc_series_median(s);
+    for (uint32_t i = 0; i < s->count; i++)
+        deviations[i] = fabs(s->values[i] - median);
+    return median_of(deviations, s->count) / median;
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/run/layout.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+
+#define CPUS_MAX 1024u
+
+const char *layout_mode_name(enum layout_mode mode)
+{
+    static const char *const names[] = {"auto", "split", "fused"};
+    return names[mode];
+}
+
+const char *layout_stage_name(enum stage_id stage)
+{
+    static const char *const names[STAGES_COUNT] = {"feed", "strategy", "risk", "executor", "recorder"};
+    return names[stage];
+}
+
+uint32_t layout_allowed_cpus(uint32_t *out_cpus, uint32_t cpus_max)
+{
+    uint32_t count = 0;
+    /* The kernel refuses a mask that is smaller than its own: grow until it fits. */
+    for (unsigned bits = 1024; bits <= 1u << 16; bits *= 2) {
+        cpu_set_t *set = CPU_ALLOC(bits);
+        size_t bytes = CPU_ALLOC_SIZE(bits);
+        int code = set ? sched_getaffinity(0, bytes, set) : -1;
+        for (uint32_t cpu = 0; code == 0 && cpu < bits && count < cpus_max; cpu++)
+            if (CPU_ISSET_S(cpu, bytes, set))
+                out_cpus[count++] = cpu;
+        CPU_FREE(set);
+        if (code == 0 || errno != EINVAL)
+            break;
+    }
+    if (!count)
+        out_cpus[count++] = 0;
+    return count;
+}
+
+static bool contains(const uint32_t *cpus, uint32_t count, uint32_t cpu)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (cpus[i] == cpu)
+            return true;
+    return false;
+}
+
+/* The wanted CPUs that are allowed, in the order wanted; all that are allowed when none of them is. */
+static uint32_t choose_cpus(const layout_request_t *request, uint32_t *out_cpus, layout_t *layout)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < request->wanted_count && count < CPUS_MAX; i++) {
+        uint32_t cpu = request->wanted[i];
+        if (contains(out_cpus, count, cpu))
+            continue;
+        if (contains(request->allowed, request->allowed_count, cpu))
+            out_cpus[count++] = cpu;
+        else
+            snprintf(
+                layout->warning, sizeof layout->warning,
+                "CPU %u is not among those that this process may use; it is left out (see taskset -p $$)",
+                cpu);
+    }
+    if (count)
+        return count;
+    count = request->allowed_count < CPUS_MAX ? request->allowed_count : CPUS_MAX;
+    memcpy(out_cpus, request->allowed, count * sizeof *out_cpus);
+    return count;
+}
+
+static bool decides(enum stage_id stage)
+{
+    return stage == STAGE_STRATEGY || stage == STAGE_RISK || stage == STAGE_EXECUTOR;
+}
+
+static void add_process(layout_t *layout, const enum stage_id *stages, uint32_t count, bool recorder)
+{
+    layout_process_t *process = &layout->processes[layout->processes_count++];
+    *process = (layout_process_t){.cpu = -1};
+    for (uint32_t i = 0; i < count; i++)
+        if (stages[i] != STAGE_RECORDER || recorder)
+            process->stages[process->stages_count++] = stages[i];
+    /* Those that decide follow the market data in step when they share a process. */
+    while (count > 1 && process->step_first < process->stages_count &&
+           !decides(process->stages[process->step_first]))
+        process->step_first++;
+    while (count > 1 && process->step_first + process->step_count < process->stages_count &&
+           decides(process->stages[process->step_first + process->step_count]))
+        process->step_count++;
+}
+
+static void plan_split(const layout_request_t *request, layout_t *layout)
+{
+    for (enum stage_id stage = STAGE_FEED; stage < STAGES_COUNT; stage++)
+        if (stage != STAGE_RECORDER || request->recorder)
+            add_process(layout, &stage, 1, request->recorder);
+}
+
+static void plan_fused(const layout_request_t *request, layout_t *layout)
+{
+    static const enum stage_id edge[] = {STAGE_FEED, STAGE_RECORDER};
+    static const enum stage_id decide[] = {STAGE_STRATEGY, STAGE_RISK, STAGE_EXECUTOR};
+    static const enum stage_id all[] = {STAGE_FEED, STAGE_STRATEGY, STAGE_RISK, STAGE_EXECUTOR,
+                                        STAGE_RECORDER};
+    if (layout->cpus_count == 1) {
+        add_process(layout, all, STAGES_COUNT, request->recorder);
+        return;
+    }
+    add_process(layout, edge, 2, request->recorder);
+    add_process(layout, decide, 3, request->recorder);
+}
+
+void layout_plan(const layout_request_t *request, layout_t *out_layout)
+{
+    uint32_t cpus[CPUS_MAX];
+    layout_t layout = {.mode = request->mode};
+    layout.cpus_count = choose_cpus(request, cpus, &layout);
+    uint32_t stages = request->recorder ? STAGES_COUNT : STAGES_COUNT - 1;
+    if (layout.mode == LAYOUT_AUTO)
+        layout.mode = layout.cpus_count > stages ? LAYOUT_SPLIT : LAYOUT_FUSED;
+    if (layout.mode == LAYOUT_SPLIT)
+        plan_split(request, &layout);
+    else
+        plan_fused(request, &layout);
+
+    bool crowded = layout.processes_count > layout.cpus_count;
+    layout.wait = tbus_wait_mode_resolve(request->wait, layout.processes_count, layout.cpus_count);
+    if (crowded && layout.wait == TBUS_WAIT_SPIN && !layout.warning[0])
+        snprintf(
+            layout.warning, sizeof layout.warning,
+            "%u processes spin on %u CPUs: each waits for the others' time slices; `park` is made for this",
+            layout.processes_count, layout.cpus_count);
+    /* Processes that outnumber the CPUs are better moved about by the scheduler, which sees who sleeps. */
+    for (uint32_t i = 0; request->pin && !crowded && i < layout.processes_count; i++)
+        layout.processes[i].cpu = (int32_t)cpus[i];
+    *out_layout = layout;
+}
+
+static void join_names(const layout_process_t *process, const char *between, char *out_text, size_t bytes)
+{
+    size_t used = 0;
+    out_text[0] = 0;
+    for (uint32_t i = 0; i < process->stages_count && used < bytes; i++)
+        used += (size_t)snprintf(out_text + used, bytes - used, "%s%s", i ? between : "",
+                                 layout_stage_name(process->stages[i]));
+}
+
+void layout_process_name(const layout_process_t *process, char *out_text, size_t bytes)
+{
+    join_names(process, "+", out_text, bytes);
+}
+
+void layout_text(const layout_t *layout, char *out_text, size_t bytes)
+{
+    size_t used = (size_t)snprintf(out_text, bytes, "%s on %u CPU%s:", layout_mode_name(layout->mode),
+                                   layout->cpus_count, layout->cpus_count == 1 ? "" : "s");
+    for (uint32_t i = 0; i < layout->processes_count && used < bytes; i++) {
+        char names[80];
+        join_names(&layout->processes[i], " ", names, sizeof names);
+        used += (size_t)snprintf(out_text + used, bytes - used, "%s [%s]", i ? "," : "", names);
+        if (layout->processes[i].cpu >= 0 && used < bytes)
+            used += (size_t)snprintf(out_text + used, bytes - used, " cpu %d", (int)layout->processes[i].cpu);
+    }
+    if (used < bytes)
+        snprintf(out_text + used, bytes - used, "; waiting: %s", tbus_wait_mode_name(layout->wait));
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* layout.h - which stages run in which process, on which CPU, and how a process waits.
+ *
+ *    split                                 fused, two CPUs or more               fused, one CPU
+ *    [feed]     [strategy]  [risk]         [feed, recorder]                      [feed, strategy, risk,
+ *    [executor] [recorder]                 [strategy, risk, executor]             executor, recorder]
+ *
+ * The stages of a process take turns in the order of the data path. Those that decide something (strategy,
+ * risk, executor) share a process when fused and take one tick at a time, so that nothing but the order of
+ * `md` decides what they do: a fused run is deterministic. `auto` takes split where every process can have a
+ * CPU and one is left for the rest of the host.
+ *
+ * Pure: what the host has comes in as arguments.
+ */
+#ifndef TICKBUS_TOOLS_RUN_LAYOUT_H
+#define TICKBUS_TOOLS_RUN_LAYOUT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <tickbus/wait.h>
+
+enum stage_id { STAGE_FEED, STAGE_STRATEGY, STAGE_RISK, STAGE_EXECUTOR, STAGE_RECORDER, STAGES_COUNT };
+
+/* In the order of the configuration's choices. */
+enum layout_mode { LAYOUT_AUTO, LAYOUT_SPLIT, LAYOUT_FUSED };
+
+#define LAYOUT_BATCH 64u /* the budget of every loop: messages a turn, or a tick a turn and so many turns */
+
+typedef struct layout_process {
+    uint32_t stages_count;
+    enum stage_id stages[STAGES_COUNT]; /* in the order of the data path */
+    int32_t cpu;                        /* to be pinned to, or -1 */
+    uint32_t step_first;                /* of its loop: those of its stages that go in step (stage.h) */
+    uint32_t step_count;
+} layout_process_t;
+
+typedef struct layout {
+    enum layout_mode mode;    /* never AUTO */
+    enum tbus_wait_mode wait; /* never AUTO */
+    uint32_t cpus_count;      /* CPUs that the choice was made for */
+    uint32_t processes_count;
+    layout_process_t processes[STAGES_COUNT];
+    char warning[200]; /* "" or what was asked for and cannot be had */
+} layout_t;
+
+typedef struct layout_request {
+    enum layout_mode mode;
+    enum tbus_wait_mode wait;
+    bool recorder; /* is there a recorder stage? */
+    bool pin;
+    uint32_t allowed_count; /* CPUs that this process may use, ascending */
+    const uint32_t *allowed;
+    uint32_t wanted_count; /* 0: all of those */
+    const uint32_t *wanted;
+} layout_request_t;
+
+void layout_plan(const layout_request_t *request, layout_t *out_layout);
+
+/* CPUs that the calling process may use (its affinity mask), ascending; at least one. Returns how many. */
+uint32_t layout_allowed_cpus(uint32_t *out_cpus, uint32_t cpus_max);
+
+/* "split", "fused". */
+const char *layout_mode_name(enum layout_mode mode);
+/* "feed", ... : names of stages, participants and subscribers. */
+const char *layout_stage_name(enum stage_id stage);
+/* "feed+recorder": the names of a process's stages. */
+void layout_process_name(const layout_process_t *process, char *out_text, size_t bytes);
+/* "fused on 2 CPUs: [feed recorder] cpu 0, [strategy risk executor] cpu 1; waiting: spin". */
+void layout_text(const layout_t *layout, char *out_text, size_t bytes);
+
+#endif

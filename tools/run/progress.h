@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* progress.h - one line on the terminal while a run goes on; nothing at all where stderr is no terminal. */
+#ifndef TICKBUS_TOOLS_RUN_PROGRESS_H
+#define TICKBUS_TOOLS_RUN_PROGRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <tickbus/bus.h>
+
+typedef struct progress {
+    bool on;           /* stderr is a terminal */
+    bool shown;        /* the line stands there and must be wiped before anything else is written */
+    uint64_t at_ns;    /* when it was last written, */
+    uint64_t messages; /* and how many there were then */
+} progress_t;
+
+void progress_init(progress_t *progress);
+
+/* Write the line anew if it is time. `started_ns`: CLOCK_MONOTONIC of the start. */
+void progress_show(progress_t *progress, const tbus_bus_t *bus, uint64_t started_ns);
+
+/* Wipe the line: call before anything else goes to stderr, and at the end. */
+void progress_wipe(progress_t *progress);
+
+#endif

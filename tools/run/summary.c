@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/run/summary.h"
+
+#include <string.h>
+
+#include "tools/run/backlog.h"
+#include "tools/show/json_text.h"
+
+/* A duration to the microsecond, over any run there is; what a double has beyond that is noise. */
+#define REAL_DIGITS 12
+
+void summary_add_error(summary_run_t *run, const char *text)
+{
+    if (run->errors_count < SUMMARY_ERRORS_MAX)
+        snprintf(run->errors[run->errors_count++], SUMMARY_ERROR_MAX, "%s", text);
+}
+
+void summary_add_note(summary_run_t *run, const char *text)
+{
+    if (run->notes_count < SUMMARY_NOTES_MAX)
+        snprintf(run->notes[run->notes_count++], SUMMARY_ERROR_MAX, "%s", text);
+}
+
+int summary_print_json(const json_t *summary, FILE *out)
+{
+    if (json_dumpf(summary, out, JSON_INDENT(2) | JSON_REAL_PRECISION(REAL_DIGITS)) < 0)
+        return -1;
+    return fputc('\n', out) == '\n' ? 0 : -1;
+}
+
+static json_t *count(uint64_t value)
+{
+    return json_integer((json_int_t)value);
+}
+
+static json_t *counter(const tbus_bus_t *bus, const char *name)
+{
+    return count(tbus_counter_value(bus, name));
+}
+
+/* {"sent": ..., ...} of the counters "PREFIX.sent", ...; names end with NULL. */
+static json_t *counters(const tbus_bus_t *bus, const char *prefix, const char *const *names)
+{
+    json_t *object = json_object();
+    for (; *names; names++) {
+        char name[sizeof((tbus_counter_t *)0)->name + 1];
+        snprintf(name, sizeof name, "%s.%s", prefix, *names);
+        json_object_set_new(object, *names, counter(bus, name));
+    }
+    return object;
+}
+
+/* All counters whose name begins with `prefix`, by the rest of their names, summed over owners. */
+static json_t *counters_below(const tbus_bus_t *bus, const char *prefix)
+{
+    const tbus_directory_t *d = bus->directory;
+    size_t skip = strlen(prefix);
+    json_t *object = json_object();
+    uint32_t used = tbus_load_acquire_u32(&d->counters_count);
+    for (uint32_t i = 0; i < used && i < TBUS_COUNTERS_MAX; i++) {
+        const tbus_counter_t *c = &d->counters[i];
+        if (!tbus_load_acquire_u32(&c->name_set) || strncmp(c->name, prefix, skip) != 0)
+            continue;
+        json_t *rest = json_text(c->name + skip, sizeof c->name - skip);
+        const char *key = json_string_value(rest);
+        json_int_t sum = json_integer_value(json_object_get(object, key));
+        json_object_set_new(object, key, json_integer(sum + (json_int_t)tbus_load_relaxed_u64(&c->value)));
+        json_decref(rest);
+    }
+    return object;
+}
+
+static json_t *subscriber(const tbus_ring_t *ring, const tbus_ring_sub_t *sub, bool ended)
+{
+    bool competes = tbus_load_relaxed_u32(&sub->role) == TBUS_CONSUMER;
+    uint64_t open = backlog_of(ring, sub);
+    json_t *object = json_object();
+    json_object_set_new(object, "name", json_text(sub->name, sizeof sub->name));
+    json_object_set_new(object, "role", json_string(competes ? "consumer" : "subscriber"));
+    json_object_set_new(object, "consumed", count(tbus_load_relaxed_u64(&sub->consumed)));
+    json_object_set_new(object, "lag", count(ended ? 0 : open));
+    json_object_set_new(object, "lost", count(ended ? open : 0));
+    json_object_set_new(object, "tombs", count(tbus_load_relaxed_u64(&sub->tombs)));
+    return object;
+}
+
+static json_t *topic(const tbus_topic_t *known, const tbus_ring_t *ring, bool ended)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < TBUS_RING_SUBS_MAX; i++)
+        if (ring->shared->subs[i]
+                .name[0]) /* it stays when the subscriber leaves: what was taken still counts */
+            json_array_append_new(list, subscriber(ring, &ring->shared->subs[i], ended));
+    json_t *object = json_object();
+    json_object_set_new(object, "type", json_text(known->type, sizeof known->type));
+    json_object_set_new(object, "kind", json_string(tbus_ring_kind_name(ring->kind)));
+    json_object_set_new(object, "slots", count(ring->slot_count));
+    json_object_set_new(object, "published", count(tbus_ring_published(ring)));
+    json_object_set_new(object, "tombs", count(tbus_load_relaxed_u64(&ring->shared->tombs)));
+    json_object_set_new(object, "in_doubt", count(tbus_load_relaxed_u64(&ring->shared->in_doubt)));
+    json_object_set_new(object, "redelivered", count(tbus_load_relaxed_u64(&ring->shared->redelivered)));
+    json_object_set_new(object, "subscribers", list);
+    return object;
+}
+
+static json_t *topics(const tbus_bus_t *bus, bool ended)
+{
+    json_t *object = json_object();
+    for (uint32_t i = 0; i < bus->topics_count; i++)
+        json_object_set_new(object, bus->directory->topics[i].name,
+                            topic(&bus->directory->topics[i], &bus->rings[i], ended));
+    return object;
+}
+
+static json_t *pages(const tbus_bus_t *bus)
+{
+    json_t *object = json_object();
+    for (uint32_t i = 0; i < bus->topics_count; i++)
+        json_object_set_new(object, bus->directory->topics[i].name,
+                            json_string(tbus_pages_name((enum tbus_pages)bus->directory->topics[i].pages)));
+    return object;
+}
+
+static json_t *books(const tbus_bus_t *bus)
+{
+    static const char *const names[] = {"symbols",
+                                        "live_orders",
+                                        "live_orders_max",
+                                        "unknown_order_refs",
+                                        "executed_shares",
+                                        "bbo_changes",
+                                        "over_reductions",
+                                        "duplicate_adds",
+                                        NULL};
+    json_t *object = counters(bus, "books", names);
+    json_object_set_new(object, "unknown_order_refs_by_type",
+                        counters_below(bus, "books.unknown_order_refs."));
+    return object;
+}
+
+static json_t *orders(const tbus_bus_t *bus)
+{
+    static const char *const names[] = {"sent",    "cancels_sent", "accepted",  "rejected",
+                                        "partial", "filled",       "cancelled", NULL};
+    return counters(bus, "orders", names);
+}
+
+static json_t *risk(const tbus_bus_t *bus, const char *halt_reason)
+{
+    static const char *const names[] = {"orders",         "cancels", "passed", "report_mismatches",
+                                        "limits_changes", NULL};
+    json_t *object = counters(bus, "risk", names);
+    json_object_set_new(object, "rejects", counters_below(bus, "risk.rejects."));
+    json_object_set_new(object, "halted", json_boolean(tbus_load_relaxed_u32(&bus->directory->halted)));
+    json_object_set_new(object, "halt_reason",
+                        *halt_reason ? json_text(halt_reason, SUMMARY_ERROR_MAX) : json_null());
+    return object;
+}
+
+static json_t *executor(const tbus_bus_t *bus)
+{
+    static const char *const names[] = {"orders", "executions", "executed_shares", "open_orders", NULL};
+    return counters(bus, "executor", names);
+}
+
+static json_t *journal(const tbus_bus_t *bus, const char *directory)
+{
+    static const char *const names[] = {"records", "bytes", NULL};
+    if (!*directory)
+        return json_null();
+    json_t *object = counters(bus, "journal", names);
+    json_object_set_new(object, "directory", json_text(directory, SUMMARY_ERROR_MAX));
+    return object;
+}
+
+static json_t *pnl(const tbus_bus_t *bus)
+{
+    /* Signed values travel as their 64 bits. */
+    int64_t realised = (int64_t)tbus_counter_value(bus, "pnl.realised_e4");
+    int64_t unrealised = (int64_t)tbus_counter_value(bus, "pnl.unrealised_e4");
+    json_t *object = json_object();
+    json_object_set_new(object, "realised", json_integer(realised));
+    json_object_set_new(object, "unrealised", json_integer(unrealised));
+    json_object_set_new(object, "total",
+                        json_integer((json_int_t)((uint64_t)realised + (uint64_t)unrealised)));
+    return object;
+}
+
+static json_t *latency(const tbus_bus_t *bus, const char *name)
+{
+    static const tbus_histogram_t empty;
+    const tbus_histogram_t *h = &empty;
+    for (unsigned i = 0; i < TBUS_HISTOGRAMS_MAX; i++)
+        if (strncmp(bus->directory->histograms[i].name, name, TBUS_NAME_MAX) == 0)
+            h = &bus->directory->histograms[i].histogram;
+    json_t *object = json_object();
+    json_object_set_new(object, "p50", count(tbus_histogram_percentile(h, 500000)));
+    json_object_set_new(object, "p99", count(tbus_histogram_percentile(h, 990000)));
+    json_object_set_new(object, "p99_9", count(tbus_histogram_percentile(h, 999000)));
+    json_object_set_new(object, "max", count(tbus_load_relaxed_u64(&h->max)));
+    json_object_set_new(object, "count", count(tbus_load_relaxed_u64(&h->count)));
+    return object;
+}
+
+static const tbus_participant_t *find_participant(const tbus_bus_t *bus, const char *name)
+{
+    for (uint32_t i = 0; i < TBUS_PARTICIPANTS_MAX; i++)
+        if (strncmp(bus->directory->participants[i].name, name, TBUS_NAME_MAX) == 0)
+            return &bus->directory->participants[i];
+    return NULL;
+}
+
+static json_t *stalled(const tbus_bus_t *bus, uint32_t index, const summary_stall_t *stall)
+{
+    if (stall->how == STALL_NONE)
+        return json_null();
+    backlog_t held[BACKLOG_MAX];
+    uint32_t held_count = backlog_held_by(bus, index, held);
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < held_count; i++) {
+        bool behind = held[i].subscriber[0] != 0;
+        json_t *item = json_object();
+        json_object_set_new(item, "topic", json_text(held[i].topic, sizeof held[i].topic));
+        if (behind)
+            json_object_set_new(item, "subscriber", json_text(held[i].subscriber, sizeof held[i].subscriber));
+        json_object_set_new(item, behind ? "behind" : "claimed", count(held[i].messages));
+        json_array_append_new(list, item);
+    }
+    json_t *object = json_object();
+    json_object_set_new(object, "how", json_string(stall_how_name(stall->how)));
+    json_object_set_new(object, "for_s",
+                        json_real((double)((tbus_clock_ns() - stall->since_ns) / 1000) / 1e6));
+    json_object_set_new(object, "holds_up", list);
+    return object;
+}
+
+static json_t *process(const tbus_bus_t *bus, const summary_run_t *run, uint32_t index)
+{
+    const layout_process_t *plan = &run->layout->processes[index];
+    /* Stages of a process share its figures: those of the last one are as good as any. */
+    const tbus_participant_t *p = NULL;
+    json_t *names = json_array();
+    for (uint32_t i = 0; i < plan->stages_count; i++) {
+        json_array_append_new(names, json_string(layout_stage_name(plan->stages[i])));
+        p = find_participant(bus, layout_stage_name(plan->stages[i]));
+    }
+    json_t *object = json_object();
+    json_object_set_new(object, "stages", names);
+    json_object_set_new(object, "pid", json_integer(p ? p->pid : 0));
+    json_object_set_new(object, "cpu", json_integer(p ? p->cpu : -1));
+    json_object_set_new(object, "wait", json_string(tbus_wait_mode_name(run->layout->wait)));
+    json_object_set_new(object, "parks", count(p ? tbus_load_relaxed_u64(&p->parks) : 0));
+    json_object_set_new(object, "stalled", stalled(bus, index, &run->stalls[index]));
+    return object;
+}
+
+static json_t *processes(const tbus_bus_t *bus, const summary_run_t *run)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < run->layout->processes_count; i++)
+        json_array_append_new(list, process(bus, run, i));
+    return list;
+}
+
+static json_t *stage(const tbus_participant_t *p)
+{
+    json_t *object = json_object();
+    json_object_set_new(object, "name", json_text(p->name, sizeof p->name));
+    json_object_set_new(object, "process", json_integer(p->process));
+    json_object_set_new(object, "state",
+                        json_string(tbus_participant_state_name(tbus_load_acquire_u32(&p->state))));
+    json_object_set_new(object, "hot_allocations", count(tbus_load_relaxed_u64(&p->hot_allocations)));
+    json_object_set_new(object, "reason", json_text(p->reason, sizeof p->reason));
+    return object;
+}
+
+static json_t *stages(const tbus_bus_t *bus)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < TBUS_PARTICIPANTS_MAX; i++)
+        if (tbus_load_acquire_u32(&bus->directory->participants[i].state) != TBUS_VACANT)
+            json_array_append_new(list, stage(&bus->directory->participants[i]));
+    return list;
+}
+
+static json_t *sentences(const char (*said)[SUMMARY_ERROR_MAX], uint32_t said_count)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < said_count; i++)
+        json_array_append_new(list, json_text(said[i], SUMMARY_ERROR_MAX));
+    return list;
+}
+
+json_t *summary_build(const tbus_bus_t *bus, const summary_run_t *run)
+{
+    static const char *const feed_names[] = {"messages", "bytes", "errors", NULL};
+    json_t *feed = counters(bus, "feed", feed_names);
+    json_object_set_new(feed, "by_type", counters_below(bus, "feed.by_type."));
+    json_t *latencies = json_object();
+    json_object_set_new(latencies, "tick_to_order", latency(bus, "tick_to_order"));
+    json_object_set_new(latencies, "tick_to_report", latency(bus, "tick_to_report"));
+
+    json_t *summary = json_object();
+    json_object_set_new(summary, "name", json_text(bus->directory->name, sizeof bus->directory->name));
+    json_object_set_new(summary, "state", json_string(run->state));
+    json_object_set_new(summary, "source", json_text(run->source, SUMMARY_ERROR_MAX));
+    json_object_set_new(summary, "pace", json_text(run->pace, SUMMARY_ERROR_MAX));
+    json_object_set_new(summary, "duration_s", json_real((double)(run->duration_ns / 1000) / 1e6));
+    json_object_set_new(summary, "feed", feed);
+    json_object_set_new(summary, "topics", topics(bus, strcmp(run->state, "ended") == 0));
+    json_object_set_new(summary, "orders", orders(bus));
+    json_object_set_new(summary, "books", books(bus));
+    json_object_set_new(summary, "risk", risk(bus, run->halt_reason));
+    json_object_set_new(summary, "executor", executor(bus));
+    json_object_set_new(summary, "journal", journal(bus, run->journal));
+    json_object_set_new(summary, "positions", counters_below(bus, "position."));
+    json_object_set_new(summary, "pnl_e4", pnl(bus));
+    json_object_set_new(summary, "latency_ns", latencies);
+    json_object_set_new(summary, "layout", json_string(layout_mode_name(run->layout->mode)));
+    json_object_set_new(summary, "pages", pages(bus));
+    json_object_set_new(summary, "processes", processes(bus, run));
+    json_object_set_new(summary, "stages", stages(bus));
+    json_object_set_new(summary, "notes", sentences(run->notes, run->notes_count));
+    json_object_set_new(summary, "errors", sentences(run->errors, run->errors_count));
+    return summary;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* summary.h - what a run has done: one JSON object, and the same for people.
+ *
+ * `busctl start --json` prints the object at the end, `busctl status --json` at any time; without --json both
+ * print it as text. Everything in it comes from the shared memory of the bus, so that it is there whatever
+ * became of the stages.
+ *
+ *    name state source pace duration_s
+ *    feed        messages bytes errors by_type.{A,...}; `bytes` are the messages' own: the two bytes of length that
+ *                BinaryFILE puts before each are not among them
+ *    topics      NAME.{type,kind,slots,published,tombs,in_doubt,redelivered}
+ *                NAME.subscribers[].{name,role,consumed,lag,lost,tombs}
+ *    orders      sent cancels_sent accepted rejected partial filled cancelled
+ *    books       symbols live_orders live_orders_max unknown_order_refs unknown_order_refs_by_type
+ *                executed_shares bbo_changes over_reductions duplicate_adds
+ *    risk        orders cancels passed rejects.{REASON: count} report_mismatches limits_changes
+ *                halted (is the kill switch thrown?) halt_reason (null: there is none)
+ *    executor    orders executions executed_shares open_orders
+ *    journal     directory records bytes (null when nothing is recorded)
+ *    positions   {SYMBOL: shares}
+ *    pnl_e4      realised unrealised total
+ *    latency_ns  {tick_to_order,tick_to_report}.{p50,p99,p99_9,max,count}
+ *    layout      "split" or "fused"
+ *    pages       {TOPIC: "hugetlb-2M"...}
+ *    processes[] stages pid cpu wait parks
+ *                stalled: null, or of a process that stands still {how,for_s,holds_up[]}, where how is stopped, asleep or busy (stall.h)
+ *                and holds_up is what waits for it: {topic,subscriber,behind}, or {topic,claimed} for messages claimed and not committed
+ *    stages[]    name process state hot_allocations reason
+ *    notes[]     one sentence each: what is no error and should be known, as that a replayed journal was torn
+ *    errors[]    one sentence each; empty: all is well
+ *
+ * `lag` is what a subscriber has not taken yet while the run goes on. `lost` is what it will never take:
+ * known when the run has ended, 0 until then. `tombs` are sequences that were claimed and never became a
+ * message.
+ */
+#ifndef TICKBUS_TOOLS_RUN_SUMMARY_H
+#define TICKBUS_TOOLS_RUN_SUMMARY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <jansson.h>
+
+#include <tickbus/bus.h>
+
+#include "tools/run/layout.h"
+#include "tools/run/stall.h"
+
+#define SUMMARY_ERRORS_MAX 8u
+#define SUMMARY_NOTES_MAX  8u
+#define SUMMARY_ERROR_MAX  640u
+
+/* A process that stands still. */
+typedef struct summary_stall {
+    enum stall_how how; /* STALL_NONE: it does not */
+    uint64_t since_ns;  /* CLOCK_MONOTONIC */
+} summary_stall_t;
+
+/* What the supervisor knows beside the bus. */
+typedef struct summary_run {
+    const char *state;  /* "starting", "running", "stopping", "ended" */
+    const char *source; /* feed.source */
+    const char *pace;
+    const char *journal;  /* its directory, "": none */
+    uint64_t duration_ns; /* from the start of the feed until now, or until everything was drained */
+    const layout_t *layout;
+    summary_stall_t stalls[STAGES_COUNT]; /* of the layout's processes */
+    char halt_reason[SUMMARY_ERROR_MAX];  /* of the kill switch; "": not thrown, or by nobody who gave one */
+    uint32_t errors_count;
+    char errors[SUMMARY_ERRORS_MAX][SUMMARY_ERROR_MAX];
+    uint32_t notes_count;
+    char notes[SUMMARY_NOTES_MAX][SUMMARY_ERROR_MAX];
+} summary_run_t;
+
+/* Keep an error or a note for the summary; more than fit are dropped, the first ones say what happened. */
+void summary_add_error(summary_run_t *run, const char *text);
+void summary_add_note(summary_run_t *run, const char *text);
+
+/* A new reference, NULL: no memory. */
+json_t *summary_build(const tbus_bus_t *bus, const summary_run_t *run);
+
+/* The object as JSON, over several lines. 0, or -1: the stream takes no more. */
+int summary_print_json(const json_t *summary, FILE *out);
+
+/* The object above as text; keys that are missing are left out. */
+void summary_print(const json_t *summary, FILE *out);
+
+#endif

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/show/grouped.h"
+#include "tools/run/summary.h"
+
+#define NUMBER_MAX  GROUPED_MAX
+#define PAIRS_MAX   256
+#define LABEL_WIDTH 13
+#define WIDTH_MAX   100 /* of a line; what is longer goes on below */
+
+static int64_t integer(const json_t *object, const char *key)
+{
+    return (int64_t)json_integer_value(json_object_get(object, key));
+}
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
+}
+
+/* Three significant digits or so, in the unit that suits: "870 ns", "12.4 us", "3.10 ms". */
+static const char *duration(int64_t ns, char out_text[NUMBER_MAX])
+{
+    static const char *const units[] = {"ns", "us", "ms", "s"};
+    double value = (double)ns;
+    unsigned unit = 0;
+    for (; value >= 999.5 && unit + 1 < sizeof units / sizeof *units; unit++)
+        value /= 1000;
+    snprintf(out_text, NUMBER_MAX, "%.*f %s",
+             unit == 0 || value >= 99.95 ? 0
+             : value >= 9.995            ? 1
+                                         : 2,
+             value, units[unit]);
+    return out_text;
+}
+
+/* 123456 in 1/10000 -> "+12.35" */
+static const char *money(int64_t e4, char out_text[NUMBER_MAX])
+{
+    uint64_t cents = ((e4 < 0 ? -(uint64_t)e4 : (uint64_t)e4) + 50) / 100;
+    char whole[NUMBER_MAX];
+    snprintf(out_text, NUMBER_MAX, "%c%s.%02u", e4 < 0 ? '-' : '+', grouped((int64_t)(cents / 100), whole),
+             (unsigned)(cents % 100));
+    return out_text;
+}
+
+static void label(FILE *out, const char *name)
+{
+    fprintf(out, "  %-*s ", LABEL_WIDTH - 3, name);
+}
+
+/* "sent 12, accepted 10" of the keys given; ends with NULL. Zeros are left out but for the first. */
+static void print_counts(FILE *out, const json_t *object, const char *const *keys, const char *const *words)
+{
+    bool first = true;
+    for (unsigned i = 0; keys[i]; i++) {
+        char number[NUMBER_MAX];
+        int64_t value = integer(object, keys[i]);
+        if (!value && i)
+            continue;
+        fprintf(out, "%s%s %s", first ? "" : ", ", grouped(value, number), words[i]);
+        first = false;
+    }
+}
+
+typedef struct pair {
+    const char *name;
+    int64_t value;
+} pair_t;
+
+static int larger_first(const void *a, const void *b)
+{
+    int64_t x = ((const pair_t *)a)->value, y = ((const pair_t *)b)->value;
+    return (x < y) - (x > y);
+}
+
+/* "A 12, D 10": all that is not zero, the largest first. Nothing when there is nothing. */
+static void print_pairs(FILE *out, const json_t *object, const char *name)
+{
+    pair_t pairs[PAIRS_MAX];
+    size_t count = 0;
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)object, key, value)
+    {
+        if (json_integer_value(value) && count < PAIRS_MAX)
+            pairs[count++] = (pair_t){key, (int64_t)json_integer_value(value)};
+    }
+    if (!count)
+        return;
+    qsort(pairs, count, sizeof *pairs, larger_first);
+    label(out, name);
+    size_t column = LABEL_WIDTH;
+    for (size_t i = 0; i < count; i++) {
+        char number[NUMBER_MAX];
+        grouped(pairs[i].value, number);
+        size_t width = strlen(pairs[i].name) + 1 + strlen(number) + 2; /* with ", " before or "," behind */
+        if (i && column + width > WIDTH_MAX) {
+            fputs(",\n", out);
+            label(out, "");
+            column = LABEL_WIDTH;
+        } else if (i) {
+            fputs(", ", out);
+        }
+        fprintf(out, "%s %s", pairs[i].name, number);
+        column += width;
+    }
+    fputc('\n', out);
+}
+
+static void print_head(FILE *out, const json_t *summary)
+{
+    double seconds = json_real_value(json_object_get(summary, "duration_s"));
+    char time[NUMBER_MAX];
+    const char *state = text_of(summary, "state");
+    bool ended = strcmp(state, "ended") == 0;
+    fprintf(out, "bus '%s', %s%s %s\n\n", text_of(summary, "name"), ended ? "ran for" : state,
+            ended ? "" : " for", duration((int64_t)(seconds * 1e9), time));
+}
+
+static void print_feed(FILE *out, const json_t *summary)
+{
+    const json_t *feed = json_object_get(summary, "feed");
+    double seconds = json_real_value(json_object_get(summary, "duration_s"));
+    int64_t messages = integer(feed, "messages");
+    char number[NUMBER_MAX], bytes[NUMBER_MAX], rate[NUMBER_MAX];
+    label(out, "feed");
+    fprintf(out, "%s messages, %s bytes", grouped(messages, number), grouped(integer(feed, "bytes"), bytes));
+    if (seconds > 0)
+        fprintf(out, ", %s messages/s", grouped((int64_t)((double)messages / seconds), rate));
+    fprintf(out, " from %s at %s\n", text_of(summary, "source"), text_of(summary, "pace"));
+    print_pairs(out, json_object_get(feed, "by_type"), "");
+}
+
+static void print_books(FILE *out, const json_t *summary)
+{
+    static const char *const keys[] = {"symbols",         "live_orders",     "live_orders_max",
+                                       "bbo_changes",     "executed_shares", "unknown_order_refs",
+                                       "over_reductions", "duplicate_adds",  NULL};
+    static const char *const words[] = {
+        "symbols",         "live orders",        "at most",         "changes of the best",
+        "shares executed", "unknown references", "over-reductions", "duplicate adds"};
+    label(out, "books");
+    print_counts(out, json_object_get(summary, "books"), keys, words);
+    fputc('\n', out);
+}
+
+static void print_risk(FILE *out, const json_t *risk)
+{
+    if (json_is_true(json_object_get(risk, "halted"))) {
+        const char *reason = text_of(risk, "halt_reason");
+        label(out, "HALTED");
+        fprintf(out, "no order passes risk%s%s\n", *reason ? ": " : "", reason);
+    }
+    print_pairs(out, json_object_get(risk, "rejects"), "rejects");
+    if (integer(risk, "report_mismatches")) {
+        char number[NUMBER_MAX];
+        label(out, "");
+        fprintf(out, "%s reports did not fit the order that they name\n",
+                grouped(integer(risk, "report_mismatches"), number));
+    }
+}
+
+static void print_orders(FILE *out, const json_t *summary)
+{
+    static const char *const keys[] = {"sent",   "cancels_sent", "accepted", "rejected",
+                                       "filled", "cancelled",    "partial",  NULL};
+    static const char *const words[] = {"sent",   "cancels",   "accepted",     "rejected",
+                                        "filled", "cancelled", "partial fills"};
+    const json_t *pnl = json_object_get(summary, "pnl_e4");
+    char realised[NUMBER_MAX], unrealised[NUMBER_MAX], total[NUMBER_MAX];
+    label(out, "orders");
+    print_counts(out, json_object_get(summary, "orders"), keys, words);
+    fputc('\n', out);
+    print_risk(out, json_object_get(summary, "risk"));
+    print_pairs(out, json_object_get(summary, "positions"), "positions");
+    if (integer(json_object_get(summary, "executor"), "executions") == 0)
+        return;
+    label(out, "profit");
+    fprintf(out, "%s: %s realised, %s unrealised\n", money(integer(pnl, "total"), total),
+            money(integer(pnl, "realised"), realised), money(integer(pnl, "unrealised"), unrealised));
+}
+
+static void print_latency(FILE *out, const json_t *summary)
+{
+    static const char *const rows[][2] = {{"tick_to_order", "tick to order"},
+                                          {"tick_to_report", "tick to report"}};
+    static const char *const columns[] = {"p50", "p99", "p99_9", "max"};
+    const json_t *all = json_object_get(summary, "latency_ns");
+    if (integer(json_object_get(all, rows[0][0]), "count") == 0)
+        return;
+    fprintf(out, "\n  %-14s %10s %10s %10s %10s %12s\n", "latency", "p50", "p99", "p99.9", "max", "count");
+    for (unsigned row = 0; row < 2; row++) {
+        const json_t *latency = json_object_get(all, rows[row][0]);
+        char value[NUMBER_MAX];
+        fprintf(out, "  %-14s", rows[row][1]);
+        for (unsigned i = 0; i < sizeof columns / sizeof *columns; i++)
+            fprintf(out, " %10s", duration(integer(latency, columns[i]), value));
+        fprintf(out, " %12s\n", grouped(integer(latency, "count"), value));
+    }
+    if (strcmp(text_of(summary, "pace"), "max") == 0)
+        fputs("  (at pace max every message waits for those before it: --pace 100k/s, say, shows the "
+              "pipeline's own)\n",
+              out);
+}
+
+/* How far each subscriber is: nothing to say when it has all. */
+static void print_subscribers(FILE *out, const json_t *list)
+{
+    size_t i;
+    json_t *subscriber;
+    if (json_array_size(list) == 0)
+        fputc('-', out);
+    json_array_foreach(list, i, subscriber)
+    {
+        char number[NUMBER_MAX];
+        fprintf(out, "%s%s", i ? ", " : "", text_of(subscriber, "name"));
+        if (integer(subscriber, "lost"))
+            fprintf(out, " lost %s", grouped(integer(subscriber, "lost"), number));
+        else if (integer(subscriber, "lag"))
+            fprintf(out, " %s behind", grouped(integer(subscriber, "lag"), number));
+    }
+}
+
+static void print_topics(FILE *out, const json_t *summary)
+{
+    const char *name;
+    json_t *topic;
+    fprintf(out, "\n  %-10s %12s  %-12s %-10s %s\n", "topic", "messages", "ring", "pages", "read by");
+    json_object_foreach(json_object_get(summary, "topics"), name, topic)
+    {
+        char number[NUMBER_MAX];
+        fprintf(out, "  %-10s %12s  %-12s %-10s ", name, grouped(integer(topic, "published"), number),
+                text_of(topic, "kind"), text_of(json_object_get(summary, "pages"), name));
+        print_subscribers(out, json_object_get(topic, "subscribers"));
+        fputc('\n', out);
+    }
+}
+
+static void print_journal(FILE *out, const json_t *summary)
+{
+    const json_t *journal = json_object_get(summary, "journal");
+    char records[NUMBER_MAX], bytes[NUMBER_MAX];
+    if (!json_is_object(journal))
+        return;
+    fputc('\n', out);
+    label(out, "journal");
+    fprintf(out, "%s records, %s bytes in %s\n", grouped(integer(journal, "records"), records),
+            grouped(integer(journal, "bytes"), bytes), text_of(journal, "directory"));
+}
+
+static void print_processes(FILE *out, const json_t *summary)
+{
+    size_t i, k;
+    json_t *process, *stage;
+    fputc('\n', out);
+    label(out, "layout");
+    fputs(text_of(summary, "layout"), out);
+    json_array_foreach(json_object_get(summary, "processes"), i, process)
+    {
+        fputs(i ? ", [" : ": [", out);
+        json_array_foreach(json_object_get(process, "stages"), k, stage)
+            fprintf(out, "%s%s", k ? " " : "", json_string_value(stage));
+        fputc(']', out);
+        if (integer(process, "cpu") >= 0)
+            fprintf(out, " cpu %d", (int)integer(process, "cpu"));
+        fprintf(out, " %s", text_of(process, "wait"));
+    }
+    fputc('\n', out);
+}
+
+/* "STALLED    [executor] stopped for 1.20 s: md 5,123 behind, reports 1 claimed" */
+static void print_stalls(FILE *out, const json_t *summary)
+{
+    size_t i, k;
+    json_t *process, *item;
+    json_array_foreach(json_object_get(summary, "processes"), i, process)
+    {
+        const json_t *stalled = json_object_get(process, "stalled");
+        char time[NUMBER_MAX], number[NUMBER_MAX];
+        if (!json_is_object(stalled))
+            continue;
+        label(out, "STALLED");
+        json_array_foreach(json_object_get(process, "stages"), k, item)
+            fprintf(out, "%s%s", k ? " " : "[", json_string_value(item));
+        fprintf(out, "] %s for %s: ", text_of(stalled, "how"),
+                duration((int64_t)(json_real_value(json_object_get(stalled, "for_s")) * 1e9), time));
+        if (!json_array_size(json_object_get(stalled, "holds_up")))
+            fputs("nothing waits for it yet", out);
+        json_array_foreach(json_object_get(stalled, "holds_up"), k, item)
+        {
+            const char *what = json_object_get(item, "claimed") ? "claimed" : "behind";
+            fprintf(out, "%s%s %s %s", k ? ", " : "", text_of(item, "topic"),
+                    grouped(integer(item, what), number), what);
+        }
+        fputc('\n', out);
+    }
+}
+
+static void print_sentences(FILE *out, const json_t *summary, const char *key)
+{
+    size_t i;
+    json_t *sentence;
+    json_array_foreach(json_object_get(summary, key), i, sentence)
+    {
+        label(out, i ? "" : key);
+        fprintf(out, "%s\n", json_string_value(sentence));
+    }
+}
+
+void summary_print(const json_t *summary, FILE *out)
+{
+    print_head(out, summary);
+    print_feed(out, summary);
+    print_books(out, summary);
+    print_orders(out, summary);
+    print_latency(out, summary);
+    print_topics(out, summary);
+    print_journal(out, summary);
+    print_processes(out, summary);
+    print_stalls(out, summary);
+    print_sentences(out, summary, "notes");
+    print_sentences(out, summary, "errors");
+}

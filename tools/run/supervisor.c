@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/run/supervisor_parts.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "tools/show/outcome.h"
+
+#define SECOND_NS  UINT64_C(1000000000)
+#define READY_NS   (60 * SECOND_NS) /* to make all stages: memory for large books takes a while to touch */
+#define END_NS     (60 * SECOND_NS) /* to end when told: the recorder syncs its journal to the disk */
+#define SALVAGE_NS (2 * SECOND_NS)  /* for the recorder to save what there is when another stage has died */
+#define STEP_MS    1
+#define STEP_MS_MAX                                                                                          \
+    50 /* between two looks at a long run: each costs a spinning stage some microseconds of its CPU */
+
+/* --- up */
+
+static bool has_recorder(const layout_process_t *process)
+{
+    return process->stages[process->stages_count - 1] == STAGE_RECORDER;
+}
+
+static bool all_ready(supervisor_t *s, char *out_missing, size_t bytes)
+{
+    size_t used = 0;
+    out_missing[0] = 0;
+    for (uint32_t i = 0; i < s->layout.processes_count; i++)
+        for (uint32_t k = 0; s->processes[i].pid && k < s->layout.processes[i].stages_count; k++) {
+            enum stage_id stage = s->layout.processes[i].stages[k];
+            if (tbus_load_acquire_u32(&supervisor_participant(s, stage)->state) < TBUS_READY && used < bytes)
+                used += (size_t)snprintf(out_missing + used, bytes - used, "%s%s", used ? ", " : "",
+                                         layout_stage_name(stage));
+        }
+    return used == 0;
+}
+
+static bool wait_ready(supervisor_t *s)
+{
+    char missing[100];
+    uint64_t deadline_ns = tbus_clock_ns() + READY_NS;
+    while (!all_ready(s, missing, sizeof missing)) {
+        supervisor_step(s, STEP_MS);
+        if (s->broken || s->stop_asked)
+            return false;
+        if (tbus_clock_ns() > deadline_ns) {
+            supervisor_complain(s, "%s: not ready after %u s; smaller books.orders_max?", missing,
+                                (unsigned)(READY_NS / SECOND_NS));
+            return false;
+        }
+    }
+    return !s->broken;
+}
+
+/* The process of the recorder comes last: when any other stage cannot be made, no journal has been begun. */
+static bool start_processes(supervisor_t *s)
+{
+    for (int wave = 0; wave < 2; wave++) {
+        for (uint32_t i = 0; i < s->layout.processes_count; i++) {
+            tbus_error_t why = {0};
+            if (has_recorder(&s->layout.processes[i]) != (wave == 1))
+                continue;
+            if (process_start(&s->pipeline, i, &s->processes[i], &why) < 0) {
+                supervisor_complain(s, "%s", why.text);
+                return false;
+            }
+        }
+        if (!wait_ready(s))
+            return false;
+    }
+    return true;
+}
+
+static void let_run(supervisor_t *s)
+{
+    s->run.state = "running";
+    s->running_since_ns = tbus_clock_ns();
+    for (enum stage_id stage = STAGES_COUNT;
+         stage-- > STAGE_FEED;) /* the feed last: everybody else is there by then */
+        supervisor_command(s, stage, TBUS_CMD_RUN);
+}
+
+static bool source_is_done(supervisor_t *s)
+{
+    return tbus_load_acquire_u32(&supervisor_participant(s, STAGE_FEED)->state) == TBUS_DONE;
+}
+
+/* Looks become rarer as the run goes on, so that its length is known to a per cent. */
+static void run_until_done(supervisor_t *s)
+{
+    while (!source_is_done(s) && !s->stop_asked && !s->broken) {
+        uint64_t per_cent_ms = supervisor_running_ns(s) / (SECOND_NS / 10);
+        supervisor_step(s, per_cent_ms < STEP_MS       ? STEP_MS
+                           : per_cent_ms > STEP_MS_MAX ? STEP_MS_MAX
+                                                       : (int)per_cent_ms);
+    }
+}
+
+/* --- down */
+
+static void name_the_slowest(supervisor_t *s)
+{
+    const tbus_bus_t *bus = &s->pipeline.bus;
+    uint64_t lag_max = 0;
+    const char *topic = NULL;
+    const char *subscriber = NULL;
+    for (uint32_t i = 0; i < bus->topics_count; i++) {
+        uint64_t lag = 0;
+        int slowest = tbus_ring_slowest(&bus->rings[i], &lag);
+        if (slowest < 0 || lag <= lag_max)
+            continue;
+        lag_max = lag;
+        topic = bus->directory->topics[i].name;
+        subscriber = bus->rings[i].shared->subs[slowest].name;
+    }
+    unsigned seconds = s->request->options->config.bus.drain_s_max;
+    if (topic)
+        supervisor_complain(s,
+                            "not drained after %u s: '" TBUS_NAME_TEXT
+                            "' is %llu messages behind on topic '" TBUS_NAME_TEXT "'",
+                            seconds, subscriber, (unsigned long long)lag_max, topic);
+    else
+        supervisor_complain(
+            s, "not drained after %u s: everything is taken, but the stages do not come to rest", seconds);
+}
+
+static uint64_t drain_ns(const supervisor_t *s)
+{
+    return s->request->options->config.bus.drain_s_max * SECOND_NS;
+}
+
+/* Wait until everything is taken and nobody has anything to do. *out_drained_ns: for how long the run had gone on
+ * when the last message was taken; stages that sleep are slower than that to confirm that they have no more. */
+static bool drain(supervisor_t *s, uint64_t *out_drained_ns)
+{
+    tbus_quiescence_t quiescence = {0};
+    uint64_t published = 0;
+    uint64_t drained_ns = 0;
+    uint64_t deadline_ns = tbus_clock_ns() + drain_ns(s);
+    while (!tbus_bus_quiescent(&s->pipeline.bus, &quiescence)) {
+        if (quiescence.armed && (!drained_ns || quiescence.published_sum != published)) {
+            drained_ns = supervisor_running_ns(s);
+            published = quiescence.published_sum;
+        }
+        supervisor_nudge(s);
+        supervisor_step(s, STEP_MS);
+        if (s->broken || s->abort_asked)
+            return false;
+        if (tbus_clock_ns() > deadline_ns) {
+            name_the_slowest(s);
+            return false;
+        }
+    }
+    *out_drained_ns = drained_ns;
+    return true;
+}
+
+static bool wait_ended(supervisor_t *s, uint32_t index, uint64_t limit_ns)
+{
+    uint64_t deadline_ns = tbus_clock_ns() + limit_ns;
+    while (s->processes[index].pid && !s->processes[index].ended) {
+        supervisor_nudge(s);
+        supervisor_step(s, STEP_MS);
+        if (s->abort_asked)
+            return false;
+        if (tbus_clock_ns() > deadline_ns) {
+            supervisor_complain(s, "%s (process %d) did not end within %u s of being told; it is killed",
+                                s->processes[index].name, (int)s->processes[index].pid,
+                                (unsigned)(limit_ns / SECOND_NS));
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Each process goes when the last of its stages has been told. */
+static bool stop_in_order(supervisor_t *s)
+{
+    bool fine = true;
+    for (enum stage_id stage = STAGE_FEED; stage < STAGES_COUNT; stage++) {
+        tbus_participant_t *p = supervisor_participant(s, stage);
+        if (!p)
+            continue;
+        supervisor_command(s, stage, TBUS_CMD_STOP);
+        if (supervisor_told_to_stop(s, p->process))
+            fine &= wait_ended(s, p->process, END_NS);
+    }
+    return fine;
+}
+
+static bool wind_down(supervisor_t *s)
+{
+    uint64_t cancelled_ns;
+    s->run.state = "stopping";
+    supervisor_command(s, STAGE_FEED, TBUS_CMD_WIND_DOWN);
+    if (!drain(s, &s->run.duration_ns))
+        return false;
+    supervisor_command(s, STAGE_STRATEGY, TBUS_CMD_WIND_DOWN);
+    return drain(s, &cancelled_ns) && stop_in_order(s);
+}
+
+static bool recorder_has_all(supervisor_t *s)
+{
+    for (uint32_t t = 0; t < s->pipeline.bus.topics_count; t++) {
+        const tbus_ring_t *ring = &s->pipeline.bus.rings[t];
+        for (uint32_t i = 0; i < TBUS_RING_SUBS_MAX; i++) {
+            const tbus_ring_sub_t *sub = &ring->shared->subs[i];
+            if (tbus_load_acquire_u32(&sub->state) == TBUS_SUB_ACTIVE &&
+                strncmp(sub->name, layout_stage_name(STAGE_RECORDER), sizeof sub->name) == 0 &&
+                tbus_load_relaxed_u64(&sub->consumed) + tbus_load_relaxed_u64(&sub->tombs) <
+                    tbus_ring_published(ring))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* The run cannot be finished as it should. No order passes any more, no input is taken; what is on the rings is recorded as far as the
+ * recorder lives; then everybody goes, whoever cannot is killed. */
+static void give_up(supervisor_t *s)
+{
+    s->run.state = "stopping";
+    tbus_store_release_u32(&s->pipeline.bus.directory->halted, 1);
+    supervisor_command(s, STAGE_FEED, TBUS_CMD_WIND_DOWN);
+    uint64_t deadline_ns = tbus_clock_ns() + SALVAGE_NS;
+    while (s->running_since_ns && !s->abort_asked && !recorder_has_all(s) && tbus_clock_ns() < deadline_ns) {
+        supervisor_nudge(s);
+        supervisor_step(s, STEP_MS);
+    }
+    for (enum stage_id stage = STAGE_FEED; stage < STAGES_COUNT; stage++)
+        supervisor_command(s, stage, TBUS_CMD_STOP);
+    deadline_ns = tbus_clock_ns() + (s->abort_asked ? 0 : drain_ns(s));
+    while (!supervisor_all_ended(s) && !s->abort_asked && tbus_clock_ns() < deadline_ns) {
+        supervisor_nudge(s);
+        supervisor_step(s, STEP_MS);
+    }
+    for (uint32_t i = 0; i < s->layout.processes_count; i++)
+        process_kill(&s->processes[i]);
+    supervisor_step(s, 0); /* their last words */
+}
+
+/* --- all of it */
+
+static void say_layout(supervisor_t *s)
+{
+    char text[400];
+    const config_t *config = &s->request->options->config;
+    supervisor_say(s, "bus '%s': %s at pace %s, strategy %s, %s%s", config->bus.name, config->feed.source,
+                   config_pace(config), config->strategy.name,
+                   *config->journal.directory ? "recorded in " : "not recorded (--journal DIR)",
+                   config->journal.directory);
+    layout_text(&s->layout, text, sizeof text);
+    supervisor_say(s, "%s", text);
+    if (s->layout.warning[0])
+        supervisor_say(s, "%s", s->layout.warning);
+    pipeline_pages_text(&s->pipeline, text, sizeof text);
+    supervisor_say(s, "%s", text);
+}
+
+static void plan(supervisor_t *s)
+{
+    uint32_t allowed[1024];
+    const config_t *config = &s->request->options->config;
+    layout_request_t request = {
+        .mode = (enum layout_mode)config->layout.mode,
+        .wait = (enum tbus_wait_mode)config->layout.wait,
+        .recorder = config->journal.directory[0] != 0,
+        .pin = config->layout.pin,
+        .allowed_count = layout_allowed_cpus(allowed, 1024),
+        .allowed = allowed,
+        .wanted_count = config->layout.cpus_count,
+        .wanted = config->layout.cpus,
+    };
+    layout_plan(&request, &s->layout);
+}
+
+static int open_signals(tbus_error_t *err)
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGHUP);
+    sigaddset(&signals, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &signals, NULL);
+    int fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    return fd >= 0 ? fd : tbus_fail(err, -errno, "no signalfd: %s", tbus_strerror(-errno));
+}
+
+static int open_control(supervisor_t *s, tbus_error_t *err)
+{
+    int fd = rundir_listen(&s->dir, s->request->options->config.bus.name, err);
+    return fd < 0 ? fd : control_server_open(fd, supervisor_answer, s, &s->control, err);
+}
+
+/* What the feed has to say about its input, which is an error only if it counted one. */
+static void tell_feeds_word(supervisor_t *s)
+{
+    const tbus_participant_t *feed = supervisor_participant(s, STAGE_FEED);
+    if (tbus_load_acquire_u32(&feed->state) == TBUS_FAIL || !feed->reason[0])
+        return;
+    if (tbus_counter_value(&s->pipeline.bus, "feed.errors"))
+        supervisor_complain(s, "feed: %.*s", (int)sizeof feed->reason - 1, feed->reason);
+    else
+        supervisor_note(s, "%.*s", (int)sizeof feed->reason - 1, feed->reason);
+}
+
+/* From the first fork to the last process that ended. */
+static void run_pipeline(supervisor_t *s)
+{
+    say_layout(s);
+    bool fine = start_processes(s);
+    if (fine) {
+        let_run(s);
+        run_until_done(s);
+        fine = !s->broken && wind_down(s);
+    }
+    if (!fine) {
+        if (!s->run.duration_ns)
+            s->run.duration_ns = supervisor_running_ns(s);
+        give_up(s);
+    }
+    progress_wipe(&s->progress);
+    tell_feeds_word(s);
+    if (!s->running_since_ns && !s->run.errors_count)
+        supervisor_complain(s, "stopped before it had begun");
+    if (s->abort_asked)
+        supervisor_complain(s, "stopped at once, as asked: what was on its way is lost");
+    tbus_store_release_u32(&s->pipeline.bus.directory->ended, 1);
+    s->run.state = "ended";
+}
+
+static int report(supervisor_t *s)
+{
+    int code = s->run.errors_count ? OUTCOME_FAILED : OUTCOME_OK;
+    if (!s->request->options->json && !s->running_since_ns)
+        return code; /* nothing ran: the error on stderr is all there is to say */
+    json_t *summary = supervisor_summary(s);
+    if (s->request->options->json) {
+        summary_print_json(summary, stdout);
+    } else {
+        summary_print(summary, stdout);
+    }
+    json_decref(summary);
+    int printed = outcome_printed(s->request->verb);
+    return printed == OUTCOME_OK ? code : printed;
+}
+
+int supervisor_run(const supervisor_request_t *request)
+{
+    const config_t *config = &request->options->config;
+    supervisor_t s = {.request = request,
+                      .run = {.state = "starting",
+                              .source = config->feed.source,
+                              .pace = config_pace(config),
+                              .journal = config->journal.directory}};
+    tbus_error_t why = {0};
+    int code = OUTCOME_FAILED;
+    s.run.layout = &s.layout;
+    s.in_force = *config;
+    supervisor_know_terminals(&s);
+    progress_init(&s.progress);
+    plan(&s);
+    if (rundir_open(true, &s.dir, &why) < 0)
+        return outcome_refused(request->verb, request->options->json, why.text);
+    s.lock_fd = rundir_lock(&s.dir, config->bus.name, &why);
+    if (s.lock_fd < 0)
+        goto no_lock;
+    if (pipeline_create(config, &s.layout, request->options->for_ns, &s.pipeline, &why) < 0)
+        goto no_pipeline;
+    s.signal_fd = open_signals(&why);
+    if (s.signal_fd < 0)
+        goto no_signals;
+    if (open_control(&s, &why) < 0)
+        goto no_control;
+    run_pipeline(&s);
+    code = report(&s);
+    control_server_close(s.control);
+no_control:
+    close(s.signal_fd);
+no_signals:
+    pipeline_close(&s.pipeline);
+no_pipeline:
+    rundir_unlock(&s.dir, config->bus.name, s.lock_fd);
+no_lock:
+    rundir_close(&s.dir);
+    return why.code ? outcome_refused(request->verb, request->options->json, why.text) : code;
+}

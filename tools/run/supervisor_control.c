@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/run/supervisor_parts.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static void fail_reply(control_reply_t *reply, int code, const char *text)
+{
+    reply->error = code;
+    snprintf(reply->error_text, sizeof reply->error_text, "%s", text);
+}
+
+static void answer_attach(supervisor_t *s, control_reply_t *reply)
+{
+    const tbus_bus_t *bus = &s->pipeline.bus;
+    json_t *topics = json_array();
+    int fd = tbus_segment_reopen(&bus->directory_segment, false);
+    for (uint32_t i = 0; fd >= 0; i++) {
+        reply->fds[reply->fds_count++] = fd;
+        if (i == bus->topics_count)
+            break;
+        json_array_append_new(topics, json_pack("{s:s, s:s}", "name", bus->directory->topics[i].name, "type",
+                                                bus->directory->topics[i].type));
+        fd = tbus_segment_reopen(&bus->topic_segments[i], false);
+    }
+    if (fd >= 0) {
+        reply->result = json_pack("{s:s, s:o}", "name", bus->directory->name, "topics", topics);
+        return;
+    }
+    while (reply->fds_count)
+        close(reply->fds[--reply->fds_count]);
+    json_decref(topics);
+    fail_reply(reply, CONTROL_FAILED, tbus_strerror(fd));
+}
+
+/* NULL, with the reply filled in: there is none, or none that fits. */
+static const char *reason_of(const json_t *params, control_reply_t *reply)
+{
+    const char *reason = json_string_value(json_object_get(params, "reason"));
+    if (reason && control_reason_fits(reason))
+        return reason;
+    fail_reply(reply, CONTROL_INVALID_PARAMS,
+               "params must be {\"reason\": TEXT of 1 to 200 bytes on one line}");
+    return NULL;
+}
+
+static void answer_halt(supervisor_t *s, const json_t *params, control_reply_t *reply)
+{
+    const char *reason = reason_of(params, reply);
+    if (!reason)
+        return;
+    tbus_store_release_u32(&s->pipeline.bus.directory->halted, 1);
+    supervisor_nudge(s);
+    snprintf(s->run.halt_reason, sizeof s->run.halt_reason, "%s", reason);
+    supervisor_note(s, "risk halted: %s", reason);
+    reply->result = json_pack("{s:b}", "halted", 1);
+}
+
+/* Not once it has begun to end: what halted it then was no operator. */
+static void answer_resume(supervisor_t *s, const json_t *params, control_reply_t *reply)
+{
+    const char *reason = reason_of(params, reply);
+    if (!reason)
+        return;
+    if (s->broken || s->stop_asked || strcmp(s->run.state, "running") != 0) {
+        fail_reply(reply, CONTROL_FAILED, "the run is about to end; nothing is resumed");
+        return;
+    }
+    if (!tbus_load_relaxed_u32(&s->pipeline.bus.directory->halted)) {
+        fail_reply(reply, CONTROL_FAILED, "risk is not halted");
+        return;
+    }
+    tbus_store_release_u32(&s->pipeline.bus.directory->halted, 0);
+    s->run.halt_reason[0] = 0;
+    supervisor_note(s, "risk resumed: %s", reason);
+    reply->result = json_pack("{s:b}", "halted", 0);
+}
+
+void supervisor_answer(void *context, const char *method, const json_t *params, control_reply_t *reply)
+{
+    supervisor_t *s = context;
+    if (strcmp(method, "status") == 0) {
+        reply->result = supervisor_summary(s);
+    } else if (strcmp(method, "stop") == 0) {
+        if (!s->stop_asked)
+            supervisor_say(s, "draining, as `busctl stop` asked");
+        s->stop_asked = true;
+        reply->result = json_pack("{s:b}", "stopping", 1);
+    } else if (strcmp(method, "attach") == 0) {
+        answer_attach(s, reply);
+    } else if (strcmp(method, "risk.halt") == 0) {
+        answer_halt(s, params, reply);
+    } else if (strcmp(method, "risk.resume") == 0) {
+        answer_resume(s, params, reply);
+    } else {
+        fail_reply(reply, CONTROL_UNKNOWN_METHOD,
+                   "there is no such method; there are status, stop, attach, risk.halt, risk.resume");
+    }
+}

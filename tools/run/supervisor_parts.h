@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* supervisor_parts.h - the supervisor's own state, shared by the files that it is made of and by nobody else.
+ *
+ *    supervisor.c          up, down, and what is reported
+ *    supervisor_watch.c    one turn of waiting: signals, processes that end, clients; commands to stages
+ *    supervisor_stall.c    stages that stand still: the alarm, and what the user wants done about them
+ *    supervisor_control.c  what clients are answered
+ *    supervisor_reload.c   SIGHUP
+ */
+#ifndef TICKBUS_TOOLS_RUN_SUPERVISOR_PARTS_H
+#define TICKBUS_TOOLS_RUN_SUPERVISOR_PARTS_H
+
+#include "tools/run/backlog.h"
+#include "tools/control/protocol.h"
+#include "tools/run/layout.h"
+#include "tools/run/pipeline.h"
+#include "tools/run/process.h"
+#include "tools/run/progress.h"
+#include "tools/control/rundir.h"
+#include "tools/run/stall.h"
+#include "tools/run/summary.h"
+#include "tools/run/supervisor.h"
+
+#define STANDARD_STREAMS 3
+
+typedef struct supervisor {
+    const supervisor_request_t *request;
+    config_t in_force;                /* as it was given, with the risk limits of now */
+    bool terminals[STANDARD_STREAMS]; /* which of our standard streams were one at the start */
+    rundir_t dir;
+    int lock_fd;
+    layout_t layout;
+    pipeline_t pipeline;
+    process_t processes[STAGES_COUNT];
+    stall_t stalls[STAGES_COUNT]; /* of the processes */
+    bool stall_killed[STAGES_COUNT];
+    uint64_t stalls_looked_ns;
+    control_server_t *control;
+    int signal_fd;
+    uint64_t running_since_ns; /* 0: not yet */
+    bool stop_asked;           /* by a signal or `busctl stop` */
+    bool abort_asked;          /* by a second signal */
+    uint64_t signalled_ns;     /* when the first signal to stop came; 0: none yet */
+    bool broken;               /* a stage has failed or a process has died */
+    progress_t progress;
+    summary_run_t run;
+} supervisor_t;
+
+/* One line on stderr. */
+void supervisor_say(supervisor_t *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Something went wrong: said at once, and again in the summary. */
+void supervisor_complain(supervisor_t *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same for what is no error. */
+void supervisor_note(supervisor_t *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Since the stages were told to run; 0: they were not yet. */
+uint64_t supervisor_running_ns(const supervisor_t *s);
+
+/* The summary as of now. */
+json_t *supervisor_summary(const supervisor_t *s);
+
+/* The block of a stage in the bus directory; NULL: the layout has no such stage. */
+tbus_participant_t *supervisor_participant(supervisor_t *s, enum stage_id stage);
+/* Tell a stage, if there is one, and wake whoever sleeps. */
+void supervisor_command(supervisor_t *s, enum stage_id stage, enum tbus_command what);
+void supervisor_nudge(supervisor_t *s);
+/* Were all stages of this process told to stop? */
+bool supervisor_told_to_stop(supervisor_t *s, uint32_t process);
+bool supervisor_all_ended(const supervisor_t *s);
+
+/* Read the configuration again, and have its risk limits hold from the next order on. What is wrong with it is said, and nothing
+ * changes. */
+void supervisor_reload(supervisor_t *s);
+/* Which of our streams are terminals, once; and whether one of them has hung up since. */
+void supervisor_know_terminals(supervisor_t *s);
+bool supervisor_terminal_gone(const supervisor_t *s);
+
+/* Look whether a process stands still, at most every STALL_LOOK_NS. */
+void supervisor_watch_stalls(supervisor_t *s);
+
+/* Wait for something to happen, `timeout_ms` at most, and deal with it. */
+void supervisor_step(supervisor_t *s, int timeout_ms);
+
+/* The method of the control socket (control.h); `context`: the supervisor. */
+void supervisor_answer(void *context, const char *method, const json_t *params, control_reply_t *reply);
+
+#endif

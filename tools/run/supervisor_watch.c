@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <tickbus/repair.h>
+
+#include "tools/run/supervisor_parts.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+/* A second signal so soon is the first one's echo: timeout(1) signals its child, and then the group that the
+ * child is in. Nobody presses Ctrl-C twice that fast. */
+#define ECHO_NS UINT64_C(200000000)
+
+void supervisor_say(supervisor_t *s, const char *format, ...)
+{
+    progress_wipe(&s->progress);
+    fprintf(stderr, "%s: ", s->request->verb);
+    va_list arguments;
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+}
+
+void supervisor_complain(supervisor_t *s, const char *format, ...)
+{
+    char text[SUMMARY_ERROR_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    supervisor_say(s, "%s", text);
+    summary_add_error(&s->run, text);
+}
+
+void supervisor_note(supervisor_t *s, const char *format, ...)
+{
+    char text[SUMMARY_ERROR_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    supervisor_say(s, "note: %s", text);
+    summary_add_note(&s->run, text);
+}
+
+uint64_t supervisor_running_ns(const supervisor_t *s)
+{
+    return s->running_since_ns ? tbus_clock_ns() - s->running_since_ns : 0;
+}
+
+json_t *supervisor_summary(const supervisor_t *s)
+{
+    summary_run_t run = s->run;
+    if (!run.duration_ns) /* not drained yet */
+        run.duration_ns = supervisor_running_ns(s);
+    return summary_build(&s->pipeline.bus, &run);
+}
+
+/* --- commands to stages */
+
+tbus_participant_t *supervisor_participant(supervisor_t *s, enum stage_id stage)
+{
+    return s->pipeline.owners[stage] ? tbus_participant(&s->pipeline.bus, s->pipeline.owners[stage]) : NULL;
+}
+
+void supervisor_nudge(supervisor_t *s)
+{
+    for (uint32_t i = 0; i < s->pipeline.bus.topics_count; i++)
+        tbus_ring_nudge(&s->pipeline.bus.rings[i]);
+}
+
+void supervisor_command(supervisor_t *s, enum stage_id stage, enum tbus_command what)
+{
+    tbus_participant_t *p = supervisor_participant(s, stage);
+    if (p)
+        tbus_store_release_u32(&p->command, what);
+    supervisor_nudge(s);
+}
+
+bool supervisor_told_to_stop(supervisor_t *s, uint32_t process)
+{
+    const layout_process_t *plan = &s->layout.processes[process];
+    for (uint32_t i = 0; i < plan->stages_count; i++)
+        if (tbus_load_relaxed_u32(&supervisor_participant(s, plan->stages[i])->command) != TBUS_CMD_STOP)
+            return false;
+    return true;
+}
+
+/* --- processes that end */
+
+/* Why: the stage's own word, else how the process ended. */
+static void blame(supervisor_t *s, uint32_t index)
+{
+    const layout_process_t *plan = &s->layout.processes[index];
+    bool explained = false;
+    for (uint32_t i = 0; i < plan->stages_count; i++) {
+        const tbus_participant_t *p = supervisor_participant(s, plan->stages[i]);
+        if (tbus_load_acquire_u32(&p->state) != TBUS_FAIL)
+            continue;
+        supervisor_complain(s, "stage '%s' failed: %.*s", layout_stage_name(plan->stages[i]),
+                            (int)sizeof p->reason - 1, p->reason);
+        explained = true;
+    }
+    if (explained)
+        return;
+    char how[80];
+    process_end_text(&s->processes[index], how, sizeof how);
+    supervisor_complain(s, "stage%s '%s' (process %d) %s", plan->stages_count > 1 ? "s" : "",
+                        s->processes[index].name, (int)s->processes[index].pid, how);
+}
+
+/* Its claims become tombs and its places are given up, so that nobody waits for it. */
+static void bury(supervisor_t *s, uint32_t index)
+{
+    const layout_process_t *plan = &s->layout.processes[index];
+    for (uint32_t i = 0; i < plan->stages_count; i++)
+        for (uint32_t t = 0; t < s->pipeline.bus.topics_count; t++)
+            tbus_ring_repair(&s->pipeline.bus.rings[t], s->pipeline.owners[plan->stages[i]]);
+}
+
+static void show_log_line(void *context, const char *name, const char *text)
+{
+    supervisor_t *s = context;
+    progress_wipe(&s->progress);
+    fprintf(stderr, "%s: %s\n", name, text);
+}
+
+static void look_after(supervisor_t *s, uint32_t index)
+{
+    process_t *process = &s->processes[index];
+    bool ended_before = process->ended;
+    bool ended = process_reap(process);
+    process_read_log(process, show_log_line, s);
+    if (!ended || ended_before)
+        return;
+    if (supervisor_told_to_stop(s, index) && process->status == 0)
+        return;
+    s->broken = true;
+    blame(s, index);
+    bury(s, index);
+}
+
+bool supervisor_all_ended(const supervisor_t *s)
+{
+    for (uint32_t i = 0; i < s->layout.processes_count; i++)
+        if (s->processes[i].pid && !s->processes[i].ended)
+            return false;
+    return true;
+}
+
+/* --- one turn of waiting: signals, processes, clients */
+
+static void take_signal(supervisor_t *s)
+{
+    struct signalfd_siginfo info;
+    if (read(s->signal_fd, &info, sizeof info) != sizeof info)
+        return;
+    if (info.ssi_signo == SIGUSR1) {
+        json_t *summary = supervisor_summary(s);
+        progress_wipe(&s->progress);
+        summary_print(summary, stderr);
+        json_decref(summary);
+        return;
+    }
+    /* The kernel sends it when the terminal goes; a shell that goes with it sends it to its jobs. */
+    bool terminal_gone = info.ssi_code == SI_KERNEL || supervisor_terminal_gone(s);
+    if (info.ssi_signo == SIGHUP && !terminal_gone) {
+        supervisor_reload(s);
+        return;
+    }
+    s->stop_asked = true;
+    uint64_t now_ns = tbus_clock_ns();
+    if (!s->signalled_ns) {
+        s->signalled_ns = now_ns;
+        supervisor_say(s, "draining; again to stop at once");
+    } else if (now_ns - s->signalled_ns >= ECHO_NS) {
+        s->abort_asked = true;
+    }
+}
+
+void supervisor_step(supervisor_t *s, int timeout_ms)
+{
+    struct pollfd fds[2 + 2 * STAGES_COUNT];
+    nfds_t count = 0;
+    fds[count++] = (struct pollfd){.fd = s->signal_fd, .events = POLLIN};
+    fds[count++] = (struct pollfd){.fd = control_server_fd(s->control), .events = POLLIN};
+    for (uint32_t i = 0; i < s->layout.processes_count; i++) {
+        if (!s->processes[i].pid)
+            continue;
+        fds[count++] =
+            (struct pollfd){.fd = s->processes[i].pidfd, .events = POLLIN}; /* -1 is left out by poll */
+        fds[count++] = (struct pollfd){.fd = s->processes[i].log_fd, .events = POLLIN};
+    }
+    if (poll(fds, count, timeout_ms) > 0) {
+        if (fds[0].revents)
+            take_signal(s);
+        if (fds[1].revents)
+            control_server_serve(s->control);
+        for (uint32_t i = 0; i < s->layout.processes_count; i++)
+            if (s->processes[i].pid)
+                look_after(s, i);
+    }
+    supervisor_watch_stalls(s);
+    if (s->running_since_ns)
+        progress_show(&s->progress, &s->pipeline.bus, s->running_since_ns);
+}

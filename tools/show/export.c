@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/show/export.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "feedsim/itch.h"
+#include "tools/show/message_csv.h"
+#include "tools/show/message_text.h"
+#include "tools/show/output_file.h"
+
+typedef struct exporter {
+    const export_request_t *request;
+    tbus_journal_reader_t *reader;
+    const tbus_journal_topic_t *topic;
+    int topic_index;
+    FILE *out;
+    uint64_t next_seq; /* that a whole topic goes on with */
+    uint64_t messages;
+    bool ordered;     /* one publisher: no sequence may be missing */
+    uint8_t *message; /* itch: ITCH_MESSAGE_MAX bytes */
+    tick_t *tick;     /* itch: a tick that is shorter than tick_t, with zeros behind it */
+} exporter_t;
+
+static int fail_record(const exporter_t *x, const tbus_journal_record_t *record, const char *what,
+                       tbus_error_t *err)
+{
+    return tbus_fail(err, -TBUS_ECORRUPT,
+                     "message %" PRIu64 " of topic '%s' (segment %08u.tbj, offset %" PRIu64 " in %s) %s",
+                     record->seq, x->topic->name, record->segment, record->offset, x->request->directory,
+                     what);
+}
+
+/* BinaryFILE: a 2-byte big-endian length, then the message; an end mark is the length 0 alone. */
+static int put_itch(exporter_t *x, const tbus_journal_record_t *record, tbus_error_t *err)
+{
+    const tick_t *tick = record->payload;
+    size_t bytes;
+    if (record->bytes < sizeof *tick) {
+        memset(x->tick, 0, sizeof *x->tick);
+        memcpy(x->tick, record->payload, record->bytes);
+        tick = x->tick;
+    }
+    if (record->bytes < TICK_BODY_OFFSET || record->bytes > TICK_LEN_MAX ||
+        itch_encode(tick, record->bytes, x->message, &bytes) < 0)
+        return fail_record(x, record, "is no tick that a feed publishes", err);
+    const uint8_t length[2] = {(uint8_t)(bytes >> 8), (uint8_t)bytes};
+    fwrite_unlocked(length, 1, sizeof length, x->out);
+    fwrite_unlocked(x->message, 1, bytes, x->out);
+    return 0;
+}
+
+static int put_record(exporter_t *x, const tbus_journal_record_t *record, tbus_error_t *err)
+{
+    if (record->seq != x->next_seq && x->ordered && x->request->format != EXPORT_JSONL) {
+        char what[96];
+        snprintf(what, sizeof what, "comes where %" PRIu64 " was expected: those between were not recorded",
+                 x->next_seq);
+        return fail_record(x, record, what, err);
+    }
+    x->next_seq = record->seq + 1;
+    x->messages++;
+    switch (x->request->format) {
+    case EXPORT_ITCH:
+        return put_itch(x, record, err);
+    case EXPORT_CSV:
+        if (!message_csv_row(x->out, x->topic->type, record->seq, record->payload, record->bytes,
+                             x->request->stamps))
+            return fail_record(x, record, "does not have the length of its type", err);
+        return 0;
+    default:
+        message_text_json(x->out, x->topic->type, record->seq, record->payload, record->bytes);
+        return 0;
+    }
+}
+
+static int put_all(exporter_t *x, tbus_error_t *err)
+{
+    tbus_journal_record_t record;
+    int code = 0;
+    if (x->request->format == EXPORT_CSV)
+        fprintf(x->out, "%s\n", message_csv_columns(x->topic->type, x->request->stamps));
+    errno = 0;
+    while (code == 0 && (code = tbus_journal_next(x->reader, &record, err)) > 0) {
+        code = record.topic == x->topic_index ? put_record(x, &record, err) : 0;
+        if (code == 0 && ferror_unlocked(x->out))
+            code = tbus_fail(err, errno ? -errno : -EIO, "cannot write %s: %s", x->request->output,
+                             tbus_strerror(errno ? -errno : -EIO));
+    }
+    return code;
+}
+
+static int fail_topic(const exporter_t *x, tbus_error_t *err)
+{
+    const tbus_journal_info_t *info = tbus_journal_info(x->reader);
+    char names[TBUS_JOURNAL_TOPICS_MAX * (TBUS_NAME_MAX + 2)] = "";
+    size_t used = 0;
+    for (uint32_t i = 0; i < info->topics_count; i++)
+        used +=
+            (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", info->topics[i].name);
+    return tbus_fail(err, -TBUS_ENOTFOUND, "the journal in %s has no topic '%s'; it has: %s",
+                     x->request->directory, x->request->topic, names);
+}
+
+/* Whether the topic can be had in that format. */
+static int choose_topic(exporter_t *x, tbus_error_t *err)
+{
+    x->topic_index = tbus_journal_topic(x->reader, x->request->topic);
+    if (x->topic_index < 0)
+        return fail_topic(x, err);
+    x->topic = &tbus_journal_info(x->reader)->topics[x->topic_index];
+    x->next_seq = x->topic->first_seq;
+    x->ordered = strcmp(x->topic->type, "tick") == 0 || strcmp(x->topic->type, "bbo") == 0;
+    if (x->request->format == EXPORT_ITCH && strcmp(x->topic->type, "tick") != 0)
+        return tbus_fail(err, -TBUS_EFORMAT,
+                         "topic '%s' carries messages of type '%s', and only ticks can be ITCH",
+                         x->topic->name, x->topic->type);
+    if (x->request->format == EXPORT_CSV && !message_csv_columns(x->topic->type, x->request->stamps))
+        return tbus_fail(err, -TBUS_EFORMAT,
+                         "topic '%s' carries messages of type '%s', which have no CSV; try jsonl",
+                         x->topic->name, x->topic->type);
+    return 0;
+}
+
+static int write_output(exporter_t *x, tbus_error_t *err)
+{
+    output_file_t output;
+    int code = output_file_open(x->request->output, &output, err);
+    if (code < 0)
+        return code;
+    x->out = output.stream;
+    code = put_all(x, err);
+    if (code == 0)
+        return output_file_commit(&output, err);
+    output_file_abandon(&output);
+    return code;
+}
+
+int export_topic(const export_request_t *request, export_result_t *out_result, tbus_error_t *err)
+{
+    exporter_t x = {.request = request};
+    int code = tbus_journal_open(request->directory, &x.reader, err);
+    if (code < 0)
+        return code;
+    code = choose_topic(&x, err);
+    if (code == 0) {
+        x.message = malloc(ITCH_MESSAGE_MAX);
+        x.tick = malloc(sizeof *x.tick);
+        code = x.message && x.tick ? write_output(&x, err) : tbus_fail(err, -ENOMEM, "no memory");
+    }
+    if (code == 0)
+        *out_result = (export_result_t){.messages = x.messages,
+                                        .end = tbus_journal_reader_end(x.reader),
+                                        .torn_bytes = tbus_journal_torn_bytes(x.reader)};
+    free(x.message);
+    free(x.tick);
+    tbus_journal_reader_close(x.reader);
+    return code;
+}

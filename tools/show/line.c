@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/show/line.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#define NS_PER_SECOND UINT64_C(1000000000)
+
+void line_begin(line_t *line, FILE *out)
+{
+    line->out = out;
+    line->used = 0;
+}
+
+void line_end(line_t *line)
+{
+    /* One thread writes the stream: its lock is not needed, and costs as much as the line. */
+    if (line->used)
+        fwrite_unlocked(line->bytes, 1, line->used, line->out);
+    line->used = 0;
+}
+
+void line_char(line_t *line, char c)
+{
+    if (line->used == sizeof line->bytes)
+        line_end(line);
+    line->bytes[line->used++] = c;
+}
+
+void line_chars(line_t *line, const char *chars, size_t count)
+{
+    while (count) {
+        if (line->used == sizeof line->bytes)
+            line_end(line);
+        size_t room = sizeof line->bytes - line->used;
+        size_t part = count < room ? count : room;
+        memcpy(line->bytes + line->used, chars, part);
+        line->used += part;
+        chars += part;
+        count -= part;
+    }
+}
+
+void line_text(line_t *line, const char *text)
+{
+    line_chars(line, text, strlen(text));
+}
+
+void line_u64_wide(line_t *line, uint64_t value, unsigned digits)
+{
+    char text[20]; /* 2^64 - 1 has 20 digits */
+    size_t at = sizeof text;
+    if (digits > sizeof text)
+        digits = sizeof text;
+    while (value || sizeof text - at < digits) {
+        text[--at] = (char)('0' + value % 10);
+        value /= 10;
+    }
+    line_chars(line, text + at, sizeof text - at);
+}
+
+void line_u64(line_t *line, uint64_t value)
+{
+    line_u64_wide(line, value, 1);
+}
+
+void line_hex(line_t *line, const void *bytes, size_t count)
+{
+    const unsigned char *from = bytes;
+    for (size_t i = 0; i < count; i++) {
+        line_char(line, "0123456789abcdef"[from[i] >> 4]);
+        line_char(line, "0123456789abcdef"[from[i] & 15]);
+    }
+}
+
+void line_px(line_t *line, uint32_t px_e4)
+{
+    line_u64(line, px_e4 / 10000);
+    line_char(line, '.');
+    line_u64_wide(line, px_e4 % 10000, 4);
+}
+
+void line_time_of_day(line_t *line, uint64_t ns_since_midnight)
+{
+    uint64_t seconds = ns_since_midnight / NS_PER_SECOND;
+    line_u64_wide(line, seconds / 3600, 2);
+    line_char(line, ':');
+    line_u64_wide(line, seconds / 60 % 60, 2);
+    line_char(line, ':');
+    line_u64_wide(line, seconds % 60, 2);
+    line_char(line, '.');
+    line_u64_wide(line, ns_since_midnight % NS_PER_SECOND, 9);
+}
+
+void line_json_chars(line_t *line, const char *chars, size_t count)
+{
+    line_char(line, '"');
+    for (size_t i = 0; i < count; i++) {
+        unsigned char c = (unsigned char)chars[i];
+        if (c < 0x20 || c > 0x7e) {
+            line_text(line, "\\u00");
+            line_hex(line, &c, 1);
+            continue;
+        }
+        if (c == '"' || c == '\\')
+            line_char(line, '\\');
+        line_char(line, (char)c);
+    }
+    line_char(line, '"');
+}
+
+void line_csv_chars(line_t *line, const char *chars, size_t count)
+{
+    bool quoted = false;
+    for (size_t i = 0; i < count; i++)
+        quoted |= chars[i] == ',' || chars[i] == '"' || chars[i] == '\n' || chars[i] == '\r';
+    if (!quoted) {
+        line_chars(line, chars, count);
+        return;
+    }
+    line_char(line, '"');
+    for (size_t i = 0; i < count; i++) {
+        if (chars[i] == '"')
+            line_char(line, '"');
+        line_char(line, chars[i]);
+    }
+    line_char(line, '"');
+}
+
+size_t line_unpadded(const char *chars, size_t count)
+{
+    while (count && (chars[count - 1] == ' ' || chars[count - 1] == '\0'))
+        count--;
+    return count;
+}

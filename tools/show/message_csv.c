@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/show/message_csv.h"
+
+#include <string.h>
+
+#include "bus/msg/bbo.h"
+#include "bus/msg/order.h"
+#include "bus/msg/report.h"
+#include "bus/msg/tick.h"
+#include "tools/show/line.h"
+#include "tools/show/message_text.h"
+
+/* Every field but the first comes after a comma. */
+#define TICK_COLUMNS  "seq,type,locate,tracking,symbol,ts_event_ns,side,order_ref,new_ref,qty,px_e4,match"
+#define ORDER_COLUMNS "seq,order_id,strategy,kind,locate,side,qty,px_e4,tif,md_seq,report_seq"
+#define REPORT_COLUMNS                                                                                       \
+    "seq,order_id,strategy,kind,reason,locate,side,qty,px_e4,leaves,liquidity,exec_id,md_seq"
+
+static void field_u64(line_t *line, uint64_t value)
+{
+    line_char(line, ',');
+    line_u64(line, value);
+}
+
+static void field_u64_if(line_t *line, bool has, uint64_t value)
+{
+    line_char(line, ',');
+    if (has)
+        line_u64(line, value);
+}
+
+static void field_chars(line_t *line, const char *chars, size_t count)
+{
+    line_char(line, ',');
+    line_csv_chars(line, chars, line_unpadded(chars, count));
+}
+
+static void field_text(line_t *line, const char *text)
+{
+    line_char(line, ',');
+    line_text(line, text);
+}
+
+static void row_bbo(line_t *line, const bbo_t *bbo)
+{
+    line_u64(line, bbo->md_seq);
+    field_u64(line, bbo_locate(bbo));
+    field_chars(line, bbo->symbol, sizeof bbo->symbol);
+    field_u64(line, bbo->event & TICK_NS_MASK);
+    field_u64(line, bbo->bid_px_e4);
+    field_u64(line, bbo->bid_qty);
+    field_u64(line, bbo->ask_px_e4);
+    field_u64(line, bbo->ask_qty);
+}
+
+static void field_tick_symbol(line_t *line, const tick_t *tick, unsigned has)
+{
+    int body_at = has ? -1 : message_text_symbol_at(tick->type);
+    if (has & TICK_HAS_SYMBOL)
+        field_chars(line, tick->symbol, sizeof tick->symbol);
+    else if (body_at >= 0)
+        field_chars(line, (const char *)tick->body + body_at, sizeof tick->symbol);
+    else
+        line_char(line, ',');
+}
+
+static void field_tick_type(line_t *line, const tick_t *tick)
+{
+    char type = (char)tick->type;
+    if (tick->type == TICK_END_MARK)
+        field_text(line, "end");
+    else if (tick->type == TICK_RUNT)
+        field_text(line, "runt");
+    else
+        field_chars(line, &type, 1);
+}
+
+static void row_tick(line_t *line, uint64_t seq, const tick_t *tick, bool stamps)
+{
+    unsigned has = message_text_tick_fields(tick->type);
+    char side = (char)tick->side;
+    line_u64(line, seq);
+    field_tick_type(line, tick);
+    field_u64(line, tick_locate(tick));
+    field_u64(line, tick_tracking(tick));
+    field_tick_symbol(line, tick, has);
+    field_u64(line, tick_event_ns(tick));
+    field_chars(line, &side, has & TICK_HAS_SIDE ? 1 : 0);
+    field_u64_if(line, has & TICK_HAS_REF, tick->order_ref);
+    field_u64_if(line, has & TICK_HAS_NEW_REF, tick->new_ref);
+    field_u64_if(line, has & TICK_HAS_QTY, tick->type == 'Q' ? tick->qty64 : tick->qty);
+    field_u64_if(line, has & TICK_HAS_PX, tick->px_e4);
+    field_u64_if(line, has & TICK_HAS_MATCH, tick->match);
+    if (stamps)
+        field_u64(line, tick_intended_ns(tick));
+}
+
+static void row_order(line_t *line, uint64_t seq, const order_t *order, bool stamps)
+{
+    char side = (char)order->side;
+    line_u64(line, seq);
+    field_u64(line, order->order_id);
+    field_u64(line, order_strategy(order));
+    field_text(line, message_text_order_kind(order->kind));
+    field_u64(line, order_locate(order));
+    field_chars(line, &side, 1);
+    field_u64(line, order->qty);
+    field_u64(line, order->px_e4);
+    field_text(line, message_text_tif(order->tif));
+    field_u64(line, order->md_seq);
+    field_u64(line, order->report_seq);
+    if (stamps) {
+        field_u64(line, order->intended & TICK_NS_MASK);
+        field_u64(line, order->sent & TICK_NS_MASK);
+    }
+}
+
+static void row_report(line_t *line, uint64_t seq, const report_t *report, bool stamps)
+{
+    char side = (char)report->side;
+    char liquidity = (char)report->liquidity;
+    line_u64(line, seq);
+    field_u64(line, report->order_id);
+    field_u64(line, report_strategy(report));
+    field_text(line, report_kind_name(report->kind));
+    field_text(line, report_reason_name(report->reason));
+    field_u64(line, report_locate(report));
+    field_chars(line, &side, 1);
+    field_u64(line, report->qty);
+    field_u64(line, report->px_e4);
+    field_u64(line, report->leaves);
+    field_chars(line, &liquidity, 1);
+    field_u64(line, report->exec_id);
+    field_u64(line, report->md_seq);
+    if (stamps) {
+        field_u64(line, report->intended & TICK_NS_MASK);
+        field_u64(line, report->sent & TICK_NS_MASK);
+    }
+}
+
+const char *message_csv_columns(const char *type, bool stamps)
+{
+    if (strcmp(type, "bbo") == 0)
+        return "md_seq,locate,symbol,ts_event_ns,bid_px_e4,bid_qty,ask_px_e4,ask_qty";
+    if (strcmp(type, "tick") == 0)
+        return stamps ? TICK_COLUMNS ",intended_ns" : TICK_COLUMNS;
+    if (strcmp(type, "order") == 0)
+        return stamps ? ORDER_COLUMNS ",intended_ns,sent_ns" : ORDER_COLUMNS;
+    if (strcmp(type, "report") == 0)
+        return stamps ? REPORT_COLUMNS ",intended_ns,sent_ns" : REPORT_COLUMNS;
+    return NULL;
+}
+
+bool message_csv_row(FILE *out, const char *type, uint64_t seq, const void *message, size_t bytes,
+                     bool stamps)
+{
+    line_t line;
+    line_begin(&line, out);
+    if (strcmp(type, "bbo") == 0 && bytes == sizeof(bbo_t)) {
+        row_bbo(&line, message);
+    } else if (strcmp(type, "tick") == 0 && bytes >= TICK_BODY_OFFSET) {
+        tick_t tick = {0}; /* a body may be shorter than a tick's, or longer */
+        memcpy(&tick, message, bytes < sizeof tick ? bytes : sizeof tick);
+        row_tick(&line, seq, &tick, stamps);
+    } else if (strcmp(type, "order") == 0 && bytes == sizeof(order_t)) {
+        row_order(&line, seq, message, stamps);
+    } else if (strcmp(type, "report") == 0 && bytes == sizeof(report_t)) {
+        row_report(&line, seq, message, stamps);
+    } else {
+        return false;
+    }
+    line_char(&line, '\n');
+    line_end(&line);
+    return true;
+}

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/show/message_text.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "bus/msg/bbo.h"
+#include "bus/msg/order.h"
+#include "bus/msg/report.h"
+#include "bus/msg/tick.h"
+#include "feedsim/itch.h"
+#include "feedsim/itch_body.h"
+#include "tools/show/line.h"
+
+int message_text_symbol_at(uint8_t tick_type)
+{
+    unsigned count;
+    const itch_body_field_t *field = itch_body_fields(tick_type, &count);
+    for (; count > 0; field++, count--)
+        if (field->kind == ITCH_BODY_SYMBOL)
+            return field->at;
+    return -1;
+}
+
+const char *message_text_order_kind(unsigned kind)
+{
+    return kind == ORDER_NEW ? "new" : kind == ORDER_CANCEL ? "cancel" : "?";
+}
+
+const char *message_text_tif(unsigned tif)
+{
+    return tif == ORDER_TIF_DAY ? "day" : tif == ORDER_TIF_IOC ? "ioc" : "?";
+}
+
+unsigned message_text_tick_fields(uint8_t tick_type)
+{
+    switch (tick_type) {
+    case 'A':
+    case 'F':
+        return TICK_HAS_REF | TICK_HAS_SIDE | TICK_HAS_QTY | TICK_HAS_PX | TICK_HAS_SYMBOL;
+    case 'P':
+        return TICK_HAS_REF | TICK_HAS_SIDE | TICK_HAS_QTY | TICK_HAS_PX | TICK_HAS_SYMBOL | TICK_HAS_MATCH;
+    case 'E':
+        return TICK_HAS_REF | TICK_HAS_QTY | TICK_HAS_MATCH;
+    case 'C':
+        return TICK_HAS_REF | TICK_HAS_QTY | TICK_HAS_MATCH | TICK_HAS_PX;
+    case 'X':
+        return TICK_HAS_REF | TICK_HAS_QTY;
+    case 'D':
+        return TICK_HAS_REF;
+    case 'U':
+        return TICK_HAS_REF | TICK_HAS_NEW_REF | TICK_HAS_QTY | TICK_HAS_PX;
+    case 'Q':
+        return TICK_HAS_QTY | TICK_HAS_PX | TICK_HAS_SYMBOL | TICK_HAS_MATCH;
+    case 'B':
+        return TICK_HAS_MATCH;
+    default:
+        return 0;
+    }
+}
+
+/* --- JSON --- */
+
+static void json_u64(line_t *line, const char *name, uint64_t value)
+{
+    line_text(line, ",\"");
+    line_text(line, name);
+    line_text(line, "\":");
+    line_u64(line, value);
+}
+
+static void json_chars(line_t *line, const char *name, const char *chars, size_t count)
+{
+    line_text(line, ",\"");
+    line_text(line, name);
+    line_text(line, "\":");
+    line_json_chars(line, chars, count);
+}
+
+static void json_char(line_t *line, const char *name, uint8_t c)
+{
+    char one = (char)c;
+    json_chars(line, name, &one, 1);
+}
+
+static void json_text(line_t *line, const char *name, const char *text)
+{
+    json_chars(line, name, text, strlen(text));
+}
+
+static void json_symbol(line_t *line, const char *symbol)
+{
+    json_chars(line, "symbol", symbol, line_unpadded(symbol, 8));
+}
+
+static void json_hex(line_t *line, const char *name, const void *bytes, size_t count)
+{
+    line_text(line, ",\"");
+    line_text(line, name);
+    line_text(line, "\":\"");
+    line_hex(line, bytes, count);
+    line_char(line, '"');
+}
+
+/* A message whose fields are all in its body. False: none of those. */
+static bool json_body_fields(line_t *line, const tick_t *tick)
+{
+    unsigned count;
+    const itch_body_field_t *field = itch_body_fields(tick->type, &count);
+    for (unsigned i = 0; i < count; i++, field++) {
+        const char *chars = (const char *)tick->body + field->at;
+        if (field->kind == ITCH_BODY_NUMBER)
+            json_u64(line, field->name, itch_body_number(field, tick));
+        else
+            json_chars(line, field->name, chars, line_unpadded(chars, field->bytes));
+    }
+    return count > 0;
+}
+
+/* `body`: all bytes after the type; for a long unknown message they go on past the tick. */
+static void json_tick_body(line_t *line, const tick_t *tick, const unsigned char *body, size_t body_bytes)
+{
+    unsigned has = message_text_tick_fields(tick->type);
+    if (has & TICK_HAS_REF)
+        json_u64(line, "order_ref", tick->order_ref);
+    if (has & TICK_HAS_NEW_REF)
+        json_u64(line, "new_ref", tick->new_ref);
+    if (has & TICK_HAS_SIDE)
+        json_char(line, "side", tick->side);
+    if (has & TICK_HAS_QTY)
+        json_u64(line, "qty", tick->type == 'Q' ? tick->qty64 : tick->qty);
+    if (has & TICK_HAS_SYMBOL)
+        json_symbol(line, tick->symbol);
+    if (has & TICK_HAS_PX)
+        json_u64(line, "px_e4", tick->px_e4);
+    if (has & TICK_HAS_MATCH)
+        json_u64(line, "match", tick->match);
+    if (tick->type == 'F')
+        json_chars(line, "mpid", (const char *)tick->mpid, line_unpadded((const char *)tick->mpid, 4));
+    if (tick->type == 'C')
+        json_char(line, "printable", tick->printable);
+    if (tick->type == 'Q')
+        json_char(line, "cross_type", tick->aux);
+    if (!has && !json_body_fields(line, tick))
+        json_hex(line, "body", body, body_bytes);
+}
+
+static void json_tick(line_t *line, const tick_t *tick, const unsigned char *body, size_t body_bytes)
+{
+    if (tick->type == TICK_END_MARK)
+        json_text(line, "type", "end");
+    else if (tick->type == TICK_RUNT)
+        json_text(line, "type", "runt");
+    else
+        json_char(line, "type", tick->type);
+    json_u64(line, "locate", tick_locate(tick));
+    json_u64(line, "tracking", tick_tracking(tick));
+    json_u64(line, "ts_event_ns", tick_event_ns(tick));
+    json_u64(line, "intended_ns", tick_intended_ns(tick));
+    if (tick->type != TICK_END_MARK)
+        json_tick_body(line, tick, body, body_bytes);
+}
+
+static void json_bbo(line_t *line, const bbo_t *bbo)
+{
+    json_u64(line, "md_seq", bbo->md_seq);
+    json_u64(line, "locate", bbo_locate(bbo));
+    json_symbol(line, bbo->symbol);
+    json_u64(line, "ts_event_ns", bbo->event & TICK_NS_MASK);
+    json_u64(line, "intended_ns", bbo->intended & TICK_NS_MASK);
+    json_u64(line, "bid_px_e4", bbo->bid_px_e4);
+    json_u64(line, "bid_qty", bbo->bid_qty);
+    json_u64(line, "ask_px_e4", bbo->ask_px_e4);
+    json_u64(line, "ask_qty", bbo->ask_qty);
+}
+
+static void json_order(line_t *line, const order_t *order)
+{
+    json_u64(line, "order_id", order->order_id);
+    json_u64(line, "strategy", order_strategy(order));
+    json_text(line, "kind", message_text_order_kind(order->kind));
+    json_u64(line, "locate", order_locate(order));
+    json_char(line, "side", order->side);
+    json_u64(line, "qty", order->qty);
+    json_u64(line, "px_e4", order->px_e4);
+    json_text(line, "tif", message_text_tif(order->tif));
+    json_u64(line, "md_seq", order->md_seq);
+    json_u64(line, "report_seq", order->report_seq);
+    json_u64(line, "intended_ns", order->intended & TICK_NS_MASK);
+    json_u64(line, "sent_ns", order->sent & TICK_NS_MASK);
+}
+
+static void json_report(line_t *line, const report_t *report)
+{
+    json_u64(line, "order_id", report->order_id);
+    json_u64(line, "strategy", report_strategy(report));
+    json_text(line, "kind", report_kind_name(report->kind));
+    json_text(line, "reason", report_reason_name(report->reason));
+    json_u64(line, "locate", report_locate(report));
+    json_char(line, "side", report->side);
+    json_u64(line, "qty", report->qty);
+    json_u64(line, "px_e4", report->px_e4);
+    json_u64(line, "leaves", report->leaves);
+    json_u64(line, "exec_id", report->exec_id);
+    if (report->liquidity)
+        json_char(line, "liquidity", report->liquidity);
+    json_u64(line, "md_seq", report->md_seq);
+    json_u64(line, "intended_ns", report->intended & TICK_NS_MASK);
+    json_u64(line, "sent_ns", report->sent & TICK_NS_MASK);
+}
+
+/* --- words --- */
+
+static void word_u64(line_t *line, const char *name, uint64_t value)
+{
+    line_char(line, ' ');
+    line_text(line, name);
+    line_char(line, ' ');
+    line_u64(line, value);
+}
+
+/* Names from outside may hold anything: what is no printable ASCII shows as '?'. */
+static void word_chars(line_t *line, const char *chars, size_t count)
+{
+    line_char(line, ' ');
+    count = line_unpadded(chars, count);
+    if (count == 0)
+        line_char(line, '-');
+    for (size_t i = 0; i < count; i++)
+        line_char(line, chars[i] >= 0x20 && chars[i] <= 0x7e ? chars[i] : '?');
+}
+
+static void word_side(line_t *line, uint8_t side)
+{
+    line_text(line, side == 'B' ? " buy" : side == 'S' ? " sell" : " side?");
+}
+
+static void word_qty_px(line_t *line, uint64_t qty, uint32_t px_e4)
+{
+    line_char(line, ' ');
+    line_u64(line, qty);
+    line_text(line, " @ ");
+    line_px(line, px_e4);
+}
+
+/* The symbol first, as with all others. False: none of those. */
+static bool words_body_fields(line_t *line, const tick_t *tick)
+{
+    unsigned count;
+    const itch_body_field_t *field = itch_body_fields(tick->type, &count);
+    int symbol_at = message_text_symbol_at(tick->type);
+    if (symbol_at >= 0)
+        word_chars(line, (const char *)tick->body + symbol_at, 8);
+    for (unsigned i = 0; i < count; i++, field++) {
+        if (field->kind == ITCH_BODY_SYMBOL)
+            continue;
+        if (field->kind == ITCH_BODY_NUMBER) {
+            word_u64(line, field->name, itch_body_number(field, tick));
+        } else {
+            line_char(line, ' ');
+            line_text(line, field->name);
+            word_chars(line, (const char *)tick->body + field->at, field->bytes);
+        }
+    }
+    return count > 0;
+}
+
+static void words_tick_body(line_t *line, const tick_t *tick, const unsigned char *body, size_t body_bytes)
+{
+    unsigned has = message_text_tick_fields(tick->type);
+    uint64_t qty = tick->type == 'Q' ? tick->qty64 : tick->qty;
+    if (has & TICK_HAS_SYMBOL)
+        word_chars(line, tick->symbol, 8);
+    if (has & TICK_HAS_SIDE)
+        word_side(line, tick->side);
+    if ((has & TICK_HAS_QTY) && (has & TICK_HAS_PX))
+        word_qty_px(line, qty, tick->px_e4);
+    else if (has & TICK_HAS_QTY)
+        word_u64(line, "qty", qty);
+    if (has & TICK_HAS_REF)
+        word_u64(line, "ref", tick->order_ref);
+    if (has & TICK_HAS_NEW_REF)
+        word_u64(line, "new ref", tick->new_ref);
+    if (has & TICK_HAS_MATCH)
+        word_u64(line, "match", tick->match);
+    if (!has && !words_body_fields(line, tick) && body_bytes) {
+        line_char(line, ' ');
+        line_hex(line, body, body_bytes);
+    }
+}
+
+static void words_tick(line_t *line, const tick_t *tick, const unsigned char *body, size_t body_bytes)
+{
+    line_char(line, ' ');
+    line_time_of_day(line, tick_event_ns(tick));
+    if (tick->type == TICK_END_MARK) {
+        line_text(line, " end of session");
+        return;
+    }
+    if (tick->type == TICK_RUNT)
+        line_text(line, " runt");
+    else
+        word_chars(line, (const char *)&tick->type, 1);
+    words_tick_body(line, tick, body, body_bytes);
+}
+
+static void words_bbo(line_t *line, const bbo_t *bbo)
+{
+    line_char(line, ' ');
+    line_time_of_day(line, bbo->event & TICK_NS_MASK);
+    word_chars(line, bbo->symbol, 8);
+    word_qty_px(line, bbo->bid_qty, bbo->bid_px_e4);
+    line_text(line, " |");
+    word_qty_px(line, bbo->ask_qty, bbo->ask_px_e4);
+    word_u64(line, "md", bbo->md_seq);
+}
+
+/* An order id as people say it: strategy and count. */
+static void word_order_id(line_t *line, uint64_t order_id)
+{
+    line_text(line, " #");
+    line_u64(line, order_id >> 48);
+    line_char(line, '.');
+    line_u64(line, order_id & TICK_NS_MASK);
+}
+
+static void words_order(line_t *line, const order_t *order)
+{
+    line_char(line, ' ');
+    line_text(line, message_text_order_kind(order->kind));
+    word_order_id(line, order->order_id);
+    if (order->kind != ORDER_CANCEL) {
+        word_side(line, order->side);
+        word_qty_px(line, order->qty, order->px_e4);
+        line_char(line, ' ');
+        line_text(line, message_text_tif(order->tif));
+    }
+    word_u64(line, "locate", order_locate(order));
+    word_u64(line, "md", order->md_seq);
+    word_u64(line, "report", order->report_seq);
+}
+
+static void words_report(line_t *line, const report_t *report)
+{
+    line_char(line, ' ');
+    line_text(line, report_kind_name(report->kind));
+    word_order_id(line, report->order_id);
+    word_side(line, report->side);
+    word_qty_px(line, report->qty, report->px_e4);
+    word_u64(line, "leaves", report->leaves);
+    if (report->reason != REASON_NONE) {
+        line_text(line, " because ");
+        line_text(line, report_reason_name(report->reason));
+    }
+    word_u64(line, "locate", report_locate(report));
+    word_u64(line, "md", report->md_seq);
+}
+
+/* --- either --- */
+
+typedef struct dialect {
+    void (*tick)(line_t *line, const tick_t *tick, const unsigned char *body, size_t body_bytes);
+    void (*bbo)(line_t *line, const bbo_t *bbo);
+    void (*order)(line_t *line, const order_t *order);
+    void (*report)(line_t *line, const report_t *report);
+} dialect_t;
+
+static const dialect_t json = {json_tick, json_bbo, json_order, json_report};
+static const dialect_t words = {words_tick, words_bbo, words_order, words_report};
+
+/* False: not of a type, or not of a length, that we know. */
+static bool put_message(line_t *line, const dialect_t *dialect, const char *type, const void *message,
+                        size_t bytes)
+{
+    if (strcmp(type, "tick") == 0 && bytes >= TICK_BODY_OFFSET) {
+        tick_t tick = {0};
+        memcpy(&tick, message, bytes < sizeof tick ? bytes : sizeof tick);
+        size_t body_bytes = bytes - TICK_BODY_OFFSET;
+        if (itch_length(tick.type)) /* of a known type: the rest of the tick is padding */
+            body_bytes = itch_length(tick.type) - TICK_ITCH_HEADER;
+        if (body_bytes > bytes - TICK_BODY_OFFSET)
+            return false;
+        dialect->tick(line, &tick, (const unsigned char *)message + TICK_BODY_OFFSET, body_bytes);
+    } else if (strcmp(type, "bbo") == 0 && bytes == sizeof(bbo_t)) {
+        dialect->bbo(line, message);
+    } else if (strcmp(type, "order") == 0 && bytes == sizeof(order_t)) {
+        dialect->order(line, message);
+    } else if (strcmp(type, "report") == 0 && bytes == sizeof(report_t)) {
+        dialect->report(line, message);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+void message_text_json(FILE *out, const char *type, uint64_t seq, const void *message, size_t bytes)
+{
+    line_t line;
+    line_begin(&line, out);
+    line_text(&line, "{\"seq\":");
+    line_u64(&line, seq);
+    if (!put_message(&line, &json, type, message, bytes))
+        json_hex(&line, "hex", message, bytes);
+    line_text(&line, "}\n");
+    line_end(&line);
+}
+
+void message_text_words(FILE *out, const char *type, uint64_t seq, const void *message, size_t bytes)
+{
+    line_t line;
+    line_begin(&line, out);
+    line_u64(&line, seq);
+    if (!put_message(&line, &words, type, message, bytes)) {
+        line_char(&line, ' ');
+        line_hex(&line, message, bytes);
+    }
+    line_char(&line, '\n');
+    line_end(&line);
+}
