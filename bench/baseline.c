@@ -11,8 +11,8 @@
 
 #include "bench/measure.h"
 #include "bus/market/market.h"
-#include "feedsim/binaryfile.h"
-#include "feedsim/itch.h"
+#include "feedsim/itch/binaryfile.h"
+#include "feedsim/itch/itch.h"
 
 static const char usage[] = "usage: bench_baseline [--cpu N] FILE\n"
                             "Decode an ITCH 5.0 file and build its books in one thread, without a bus.\n"

@@ -12,8 +12,8 @@
 
 #include "bench/kernel.h"
 #include "bus/market/market.h"
-#include "feedsim/itch.h"
-#include "feedsim/synth.h"
+#include "feedsim/itch/itch.h"
+#include "feedsim/synth/synth.h"
 
 #define MESSAGES          65536u
 #define SYMBOLS           16u

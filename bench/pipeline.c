@@ -15,10 +15,10 @@
 #include <unistd.h>
 
 #include "bench/measure.h"
-#include "feedsim/binaryfile.h"
-#include "feedsim/binaryfile_writer.h"
-#include "feedsim/itch.h"
-#include "feedsim/synth.h"
+#include "feedsim/itch/binaryfile.h"
+#include "feedsim/itch/binaryfile_writer.h"
+#include "feedsim/itch/itch.h"
+#include "feedsim/synth/synth.h"
 
 #define REPETITIONS_MAX 101u
 #define SYNTH_SEED      1u

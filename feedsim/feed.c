@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "feedsim/itch.h"
+#include "feedsim/itch/itch.h"
 #include "feedsim/pace.h"
-#include "feedsim/source.h"
+#include "feedsim/source/source.h"
 
 #define CLOCK_BURST 16u               /* messages for one look at the clock */
 #define LATER_NS    UINT64_C(1000000) /* between two looks at a pipe that has nothing */

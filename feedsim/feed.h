@@ -16,7 +16,7 @@
  * Counters: feed.messages and feed.bytes (of messages, without framing), feed.by_type.X for each type X seen,
  * by its ITCH letter or as 0xNN, feed.errors.
  *
- * Previous on the data path: feedsim/source.h, feedsim/pace.h. Next: the ring `md`, then strategy/stage.c.
+ * Previous on the data path: feedsim/source/source.h, feedsim/pace.h. Next: the ring `md`, then strategy/stage.c.
  */
 #ifndef TICKBUS_FEEDSIM_FEED_H
 #define TICKBUS_FEEDSIM_FEED_H

@@ -11,7 +11,7 @@
  * time is due with the one before it. All times in ns; the schedule is on the caller's clock
  * (CLOCK_MONOTONIC), message times on whatever clock they were made with.
  *
- * On the data path: feedsim/source.h -> here -> feedsim/feed.h.
+ * On the data path: feedsim/source/source.h -> here -> feedsim/feed.h.
  */
 #ifndef TICKBUS_FEEDSIM_PACE_H
 #define TICKBUS_FEEDSIM_PACE_H

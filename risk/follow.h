@@ -6,7 +6,7 @@
  * subscriber.h carry it over): the answer to "not taken yet" is to take more ticks, and if there are none,
  * the order lies.
  *
- * Part of both stages. On the data path: risk/stage.h, risk/executor.h.
+ * Part of both stages. On the data path: risk/stage.h, risk/venue/executor.h.
  */
 #ifndef TICKBUS_RISK_FOLLOW_H
 #define TICKBUS_RISK_FOLLOW_H

@@ -22,7 +22,7 @@
  * risk.cancels (of risk.orders); risk.report_mismatches (gate.h); risk.limits_changes (sets of limits taken over from the box).
  * They all exist from the start.
  *
- * Previous on the data path: strategy/stage.h. Next: risk/executor.h.
+ * Previous on the data path: strategy/stage.h. Next: risk/venue/executor.h.
  */
 #ifndef TICKBUS_RISK_STAGE_H
 #define TICKBUS_RISK_STAGE_H

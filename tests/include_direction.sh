@@ -35,6 +35,8 @@ allowed()
     bus/journal/*) echo "tickbus/ bus/journal/" ;;
     bus/msg/*) echo "tickbus/ bus/msg/" ;;
     bus/market/*) echo "tickbus/ bus/msg/ bus/market/" ;;
+    feedsim/itch/*) echo "tickbus/ bus/msg/ feedsim/itch/" ;;
+    feedsim/synth/*) echo "tickbus/ bus/msg/ feedsim/synth/" ;;
     feedsim/*) echo "tickbus/ bus/msg/ bus/market/ feedsim/" ;;
     strategy/*) echo "tickbus/ bus/msg/ bus/market/ strategy/" ;;
     risk/*) echo "tickbus/ bus/msg/ bus/market/ risk/" ;;

@@ -2,7 +2,7 @@
 /* tick.h - one market data event, as it travels on the topic `md`.
  *
  * A tick is one ITCH 5.0 message in host byte order: normalised where a book needs it, verbatim elsewhere,
- * and lossless throughout: feedsim/itch.h turns a tick back into the very bytes it came from. It fits the 56
+ * and lossless throughout: feedsim/itch/itch.h turns a tick back into the very bytes it came from. It fits the 56
  * payload bytes of a one-line slot, so that a tick and its slot word share one cache line.
  *
  *    0        8        16   17   18    19   20    24          32     36      40       48       56
@@ -26,7 +26,7 @@
  * on, and the length that came with the message (from the ring or the journal) tells where it ends. Unused
  * bytes are zero.
  *
- * Previous on the data path: feedsim/itch.h. Next: bus/market/market.h.
+ * Previous on the data path: feedsim/itch/itch.h. Next: bus/market/market.h.
  */
 #ifndef TICKBUS_MSG_TICK_H
 #define TICKBUS_MSG_TICK_H

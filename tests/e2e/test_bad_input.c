@@ -29,7 +29,7 @@
 #define FILE_BYTES_MAX 65536u
 
 /* ---- a BinaryFILE of ITCH messages, built by hand (ITCH 5.0 section 1.3; protocols of the framing in
- * feedsim/binaryfile.h) */
+ * feedsim/itch/binaryfile.h) */
 
 typedef struct file {
     uint8_t bytes[FILE_BYTES_MAX];

@@ -7,8 +7,8 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "feedsim/binaryfile.h"
-#include "feedsim/itch.h"
+#include "feedsim/itch/binaryfile.h"
+#include "feedsim/itch/itch.h"
 #include "tests/fuzz/fuzz.h"
 
 #define FILE_MAX 4096u

@@ -11,7 +11,7 @@
 
 #include <tickbus/stage.h>
 
-#include "risk/executor.h"
+#include "risk/venue/executor.h"
 #include "risk/stage.h"
 
 #define PATH_SLOTS 16u

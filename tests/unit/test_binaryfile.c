@@ -14,8 +14,8 @@
 #include <jansson.h>
 #include <zlib.h>
 
-#include "feedsim/binaryfile.h"
-#include "feedsim/binaryfile_writer.h"
+#include "feedsim/itch/binaryfile.h"
+#include "feedsim/itch/binaryfile_writer.h"
 #include "tests/market_data.h"
 
 #define BIG (8u << 20)

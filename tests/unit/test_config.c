@@ -15,7 +15,7 @@
 
 #include <jansson.h>
 
-#include "risk/executor.h"
+#include "risk/venue/executor.h"
 #include "risk/limits.h"
 #include "strategy/strategy.h"
 #include "tools/config/config.h"

@@ -20,7 +20,7 @@
 #include "bus/msg/bbo.h"
 #include "bus/msg/order.h"
 #include "bus/msg/report.h"
-#include "feedsim/itch.h"
+#include "feedsim/itch/itch.h"
 #include "tests/market_data.h"
 #include "tools/show/export.h"
 #include "tools/show/outcome.h"

@@ -16,10 +16,10 @@
 #include <tickbus/stage.h>
 #include <tickbus/subscriber.h>
 
-#include "feedsim/binaryfile_writer.h"
+#include "feedsim/itch/binaryfile_writer.h"
 #include "feedsim/feed.h"
-#include "feedsim/itch.h"
-#include "feedsim/source.h"
+#include "feedsim/itch/itch.h"
+#include "feedsim/source/source.h"
 #include "tests/market_data.h"
 
 #define FAR_NS UINT64_C(1000000000000) /* a time that no test lives to see */

@@ -11,7 +11,7 @@
 
 #include <tickbus/error.h>
 
-#include "feedsim/itch.h"
+#include "feedsim/itch/itch.h"
 #include "tests/market_data.h"
 
 static const uint8_t types[] = {

@@ -15,8 +15,8 @@
 #include <string.h>
 
 #include "bus/market/market.h"
-#include "feedsim/binaryfile.h"
-#include "feedsim/itch.h"
+#include "feedsim/itch/binaryfile.h"
+#include "feedsim/itch/itch.h"
 #include "tests/market_data.h"
 
 typedef struct stream {

@@ -16,10 +16,10 @@
 
 #include <tickbus/journal.h>
 
-#include "feedsim/binaryfile_writer.h"
-#include "feedsim/itch.h"
-#include "feedsim/random.h"
-#include "feedsim/source.h"
+#include "feedsim/itch/binaryfile_writer.h"
+#include "feedsim/itch/itch.h"
+#include "feedsim/synth/random.h"
+#include "feedsim/source/source.h"
 #include "tests/market_data.h"
 
 static tick_t *buffer; /* TICK_LEN_MAX bytes */

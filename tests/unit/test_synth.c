@@ -10,10 +10,10 @@
 
 #include <cmocka.h>
 
-#include "feedsim/itch.h"
-#include "feedsim/ladder.h"
-#include "feedsim/synth.h"
-#include "feedsim/synth_flow.h"
+#include "feedsim/itch/itch.h"
+#include "feedsim/synth/ladder.h"
+#include "feedsim/synth/synth.h"
+#include "feedsim/synth/synth_flow.h"
 
 #define SYMBOLS  5u
 #define MESSAGES 200000u

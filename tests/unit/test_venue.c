@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "risk/venue.h"
+#include "risk/venue/venue.h"
 
 #define REPORTS_MAX 2048u
 

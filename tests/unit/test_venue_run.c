@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-#include "risk/venue.h"
+#include "risk/venue/venue.h"
 
 enum { STEPS = 300000, OURS_MAX = 120000, REFS = 400, PRICES = 64, PX_BASE = 10000, RESTING = 200 };
 

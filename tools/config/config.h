@@ -22,7 +22,7 @@
 #include <tickbus/ring.h>
 
 #include "bus/market/market.h"
-#include "risk/executor.h"
+#include "risk/venue/executor.h"
 #include "risk/stage.h"
 #include "strategy/strategy.h"
 

@@ -6,7 +6,7 @@
 #include <tickbus/journal.h>
 
 #include "feedsim/pace.h"
-#include "feedsim/source.h"
+#include "feedsim/source/source.h"
 
 #define FIELD(member) .offset = offsetof(config_t, member), .bytes = sizeof(((config_t *)0)->member)
 #define LIST(member, count)                                                                                  \

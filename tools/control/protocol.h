@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* control.h - asking a running bus: JSON-RPC 2.0 (jsonrpc.org/specification) over a Unix stream socket, a
+/* protocol.h - asking a running bus: JSON-RPC 2.0 (jsonrpc.org/specification) over a Unix stream socket, a
  * line for each message.
  *
  *    {"jsonrpc":"2.0","id":1,"method":"status"}  ->  {"jsonrpc":"2.0","id":1,"result":{...}}

@@ -4,7 +4,7 @@
  *
  *    $XDG_RUNTIME_DIR/tickbus   or   /run/tickbus (root)   or   /tmp/tickbus-UID     mode 0700, ours, no link
  *        NAME.lock    locked by the supervisor while it lives; holds its process id as text
- *        NAME.sock    the control socket (control.h)
+ *        NAME.sock    the control socket (protocol.h)
  *
  * Memory is not here: it goes from hand to hand over the socket. What a supervisor that was killed leaves
  * behind is two small files whose lock is free: the next start under that name takes them over.

@@ -12,7 +12,7 @@
 #include "bus/journal/recorder.h"
 #include "bus/market/market.h"
 #include "feedsim/feed.h"
-#include "risk/executor.h"
+#include "risk/venue/executor.h"
 #include "risk/stage.h"
 #include "strategy/stage.h"
 #include "tools/run/allocation.h"

@@ -81,7 +81,7 @@ void supervisor_watch_stalls(supervisor_t *s);
 /* Wait for something to happen, `timeout_ms` at most, and deal with it. */
 void supervisor_step(supervisor_t *s, int timeout_ms);
 
-/* The method of the control socket (control.h); `context`: the supervisor. */
+/* The method of the control socket (protocol.h); `context`: the supervisor. */
 void supervisor_answer(void *context, const char *method, const json_t *params, control_reply_t *reply);
 
 #endif

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "feedsim/itch.h"
+#include "feedsim/itch/itch.h"
 #include "tools/show/message_csv.h"
 #include "tools/show/message_text.h"
 #include "tools/show/output_file.h"

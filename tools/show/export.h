@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* export.h - one topic of a journal into a file of a format that others read.
  *
- *    itch    ticks: ITCH 5.0 in BinaryFILE framing, byte for byte what was fed (feedsim/itch.h)
+ *    itch    ticks: ITCH 5.0 in BinaryFILE framing, byte for byte what was fed (feedsim/itch/itch.h)
  *    csv     ticks, bbos, orders, reports: message_csv.h
  *    jsonl   any type: one JSON object a line, message_text.h
  *

@@ -8,8 +8,8 @@
 #include "bus/msg/order.h"
 #include "bus/msg/report.h"
 #include "bus/msg/tick.h"
-#include "feedsim/itch.h"
-#include "feedsim/itch_body.h"
+#include "feedsim/itch/itch.h"
+#include "feedsim/itch/itch_body.h"
 #include "tools/show/line.h"
 
 int message_text_symbol_at(uint8_t tick_type)

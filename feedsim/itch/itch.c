@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "feedsim/itch/itch.h"
+
+#include <stdio.h>
+
+#include <tickbus/error.h>
+
+/* Ticks are put together as seven 64-bit words and stored word by word: the publisher reads them back as
+ * words at once, which the store buffer forwards only to loads that a single earlier store covers. */
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "fields of a tick are packed into words, low byte first");
+
+#define TICK_WORDS (sizeof(tick_t) / 8)
+
+static const uint8_t lengths[256] = {
+#define X(letter, bytes, name) [letter] = bytes,
+    ITCH_TYPES(X)
+#undef X
+};
+
+#define X(letter, bytes, name) +1
+_Static_assert(ITCH_TYPES_COUNT == 0 ITCH_TYPES(X), "the count goes with the list");
+#undef X
+
+static inline uint16_t load_be16(const uint8_t *p)
+{
+    uint16_t v;
+    memcpy(&v, p, sizeof(v));
+    return __builtin_bswap16(v);
+}
+
+static inline uint32_t load_be32(const uint8_t *p)
+{
+    uint32_t v;
+    memcpy(&v, p, sizeof(v));
+    return __builtin_bswap32(v);
+}
+
+static inline uint64_t load_be64(const uint8_t *p)
+{
+    uint64_t v;
+    memcpy(&v, p, sizeof(v));
+    return __builtin_bswap64(v);
+}
+
+static inline uint64_t load_text8(const uint8_t *p)
+{
+    uint64_t v;
+    memcpy(&v, p, sizeof(v));
+    return v;
+}
+
+static inline void store_be32(uint8_t *p, uint32_t v)
+{
+    v = __builtin_bswap32(v);
+    memcpy(p, &v, sizeof(v));
+}
+
+static inline void store_be64(uint8_t *p, uint64_t v)
+{
+    v = __builtin_bswap64(v);
+    memcpy(p, &v, sizeof(v));
+}
+
+static inline bool is_mark(uint8_t type)
+{
+    return type == TICK_END_MARK || type == TICK_RUNT;
+}
+
+static inline uint64_t *tick_words(tick_t *t)
+{
+    return (uint64_t *)(void *)t;
+}
+
+/* Word 2: type, side, printable, aux, qty. */
+static inline uint64_t word2(uint8_t type, uint8_t side, uint8_t printable, uint8_t aux, uint32_t qty)
+{
+    return (uint64_t)type | (uint64_t)side << 8 | (uint64_t)printable << 16 | (uint64_t)aux << 24 |
+           (uint64_t)qty << 32;
+}
+
+static inline void put_fields(tick_t *out, uint64_t two, uint64_t order_ref, uint64_t px_mpid,
+                              uint64_t symbol, uint64_t match)
+{
+    uint64_t *w = tick_words(out);
+    w[2] = two;
+    w[3] = order_ref;
+    w[4] = px_mpid;
+    w[5] = symbol;
+    w[6] = match;
+}
+
+/* Bytes 3..10 of every message are tracking number and time: as one big-endian word, just what tick->event
+ * holds. */
+static inline void put_header(tick_t *out, const uint8_t *m)
+{
+    uint64_t *w = tick_words(out);
+    w[0] = load_be64(m + 3);
+    w[1] = (uint64_t)load_be16(m + 1) << 48;
+}
+
+static inline void put_body(tick_t *out, uint8_t type, const uint8_t *body, size_t bytes)
+{
+    put_fields(out, type, 0, 0, 0, 0);
+    /* Through a plain pointer: an unknown message may go on past the member. */
+    memcpy((uint8_t *)out + TICK_BODY_OFFSET, body, bytes);
+}
+
+static int decode_unknown(const uint8_t *m, size_t bytes, tick_t *out, size_t *out_bytes)
+{
+    if (bytes == 0 || lengths[m[0]] != 0)
+        return -TBUS_EFORMAT;
+    if (bytes > ITCH_MESSAGE_MAX)
+        return -TBUS_ETOOBIG;
+    if (bytes < TICK_ITCH_HEADER || is_mark(m[0])) {
+        tick_words(out)[0] = 0;
+        tick_words(out)[1] = 0;
+        put_body(out, TICK_RUNT, m, bytes);
+        *out_bytes = TICK_BODY_OFFSET + bytes;
+        return 0;
+    }
+    put_header(out, m);
+    put_body(out, m[0], m + TICK_ITCH_HEADER, bytes - TICK_ITCH_HEADER);
+    *out_bytes = TICK_BODY_OFFSET + bytes - TICK_ITCH_HEADER;
+    return 0;
+}
+
+int itch_decode(const uint8_t *m, size_t bytes, tick_t *out, size_t *out_bytes)
+{
+    if (__builtin_expect(bytes == 0 || bytes != lengths[m[0]], 0))
+        return decode_unknown(m, bytes, out, out_bytes);
+    put_header(out, m);
+    *out_bytes = sizeof(tick_t);
+    switch (m[0]) {
+    case 'A':
+        put_fields(out, word2('A', m[19], 0, 0, load_be32(m + 20)), load_be64(m + 11), load_be32(m + 32),
+                   load_text8(m + 24), 0);
+        return 0;
+    case 'D':
+        put_fields(out, 'D', load_be64(m + 11), 0, 0, 0);
+        return 0;
+    case 'U':
+        put_fields(out, word2('U', 0, 0, 0, load_be32(m + 27)), load_be64(m + 11), load_be32(m + 31),
+                   load_be64(m + 19), 0);
+        return 0;
+    case 'E':
+        put_fields(out, word2('E', 0, 0, 0, load_be32(m + 19)), load_be64(m + 11), 0, 0, load_be64(m + 23));
+        return 0;
+    case 'X':
+        put_fields(out, word2('X', 0, 0, 0, load_be32(m + 19)), load_be64(m + 11), 0, 0, 0);
+        return 0;
+    case 'F': {
+        uint32_t mpid;
+        memcpy(&mpid, m + 36, sizeof(mpid));
+        put_fields(out, word2('F', m[19], 0, 0, load_be32(m + 20)), load_be64(m + 11),
+                   (uint64_t)mpid << 32 | load_be32(m + 32), load_text8(m + 24), 0);
+        return 0;
+    }
+    case 'P':
+        put_fields(out, word2('P', m[19], 0, 0, load_be32(m + 20)), load_be64(m + 11), load_be32(m + 32),
+                   load_text8(m + 24), load_be64(m + 36));
+        return 0;
+    case 'C':
+        put_fields(out, word2('C', 0, m[31], 0, load_be32(m + 19)), load_be64(m + 11), load_be32(m + 32), 0,
+                   load_be64(m + 23));
+        return 0;
+    case 'Q':
+        put_fields(out, word2('Q', 0, 0, m[39], 0), load_be64(m + 11), load_be32(m + 27), load_text8(m + 19),
+                   load_be64(m + 31));
+        return 0;
+    case 'B':
+        put_fields(out, 'B', 0, 0, 0, load_be64(m + 11));
+        return 0;
+    default:
+        put_body(out, m[0], m + TICK_ITCH_HEADER, bytes - TICK_ITCH_HEADER);
+        return 0;
+    }
+}
+
+/* The fields of the types that decode takes apart; false: a type that it carries verbatim. */
+static bool encode_fields(const tick_t *t, uint8_t *m)
+{
+    switch (t->type) {
+    case 'F':
+        memcpy(m + 36, t->mpid, sizeof(t->mpid));
+        /* fall through */
+    case 'A':
+    case 'P':
+        store_be64(m + 11, t->order_ref);
+        m[19] = t->side;
+        store_be32(m + 20, t->qty);
+        memcpy(m + 24, t->symbol, sizeof(t->symbol));
+        store_be32(m + 32, t->px_e4);
+        if (t->type == 'P')
+            store_be64(m + 36, t->match);
+        return true;
+    case 'C':
+        m[31] = t->printable;
+        store_be32(m + 32, t->px_e4);
+        /* fall through */
+    case 'E':
+        store_be64(m + 23, t->match);
+        /* fall through */
+    case 'X':
+        store_be32(m + 19, t->qty);
+        /* fall through */
+    case 'D':
+        store_be64(m + 11, t->order_ref);
+        return true;
+    case 'U':
+        store_be64(m + 11, t->order_ref);
+        store_be64(m + 19, t->new_ref);
+        store_be32(m + 27, t->qty);
+        store_be32(m + 31, t->px_e4);
+        return true;
+    case 'Q':
+        store_be64(m + 11, t->qty64);
+        memcpy(m + 19, t->symbol, sizeof(t->symbol));
+        store_be32(m + 27, t->px_e4);
+        store_be64(m + 31, t->match);
+        m[39] = t->aux;
+        return true;
+    case 'B':
+        store_be64(m + 11, t->match);
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool itch_tick_valid(const tick_t *t, size_t bytes)
+{
+    if (bytes < TICK_BODY_OFFSET)
+        return false;
+    size_t body = bytes - TICK_BODY_OFFSET;
+    if (lengths[t->type] != 0)
+        return bytes == sizeof(tick_t);
+    if (t->type == TICK_END_MARK)
+        return body == 0;
+    if (t->type == TICK_RUNT)
+        return body >= 1 && body <= ITCH_MESSAGE_MAX;
+    return body <= ITCH_MESSAGE_MAX - TICK_ITCH_HEADER;
+}
+
+int itch_encode(const tick_t *t, size_t bytes, uint8_t *m, size_t *out_bytes)
+{
+    if (!itch_tick_valid(t, bytes))
+        return -TBUS_EFORMAT;
+    size_t message_bytes = itch_tick_message_bytes(t, bytes);
+    const uint8_t *body = (const uint8_t *)t + TICK_BODY_OFFSET;
+    *out_bytes = message_bytes;
+    if (is_mark(t->type)) {
+        memcpy(m, body, message_bytes);
+        return 0;
+    }
+    m[0] = t->type;
+    uint16_t locate = __builtin_bswap16(tick_locate(t));
+    memcpy(m + 1, &locate, sizeof(locate));
+    store_be64(m + 3, t->event);
+    if (!encode_fields(t, m))
+        memcpy(m + TICK_ITCH_HEADER, body, message_bytes - TICK_ITCH_HEADER);
+    return 0;
+}
+
+void itch_end_mark(uint64_t event_ns, tick_t *out, size_t *out_bytes)
+{
+    memset(out, 0, sizeof(*out));
+    out->event = tick_pack(event_ns, 0);
+    out->type = TICK_END_MARK;
+    *out_bytes = TICK_BODY_OFFSET;
+}
+
+uint32_t itch_length(uint8_t type)
+{
+    return lengths[type];
+}
+
+const char *itch_type_name(uint8_t type)
+{
+    switch (type) {
+#define X(letter, bytes, name)                                                                               \
+    case letter:                                                                                             \
+        return name;
+        ITCH_TYPES(X)
+#undef X
+    default:
+        return NULL;
+    }
+}
+
+uint8_t itch_tick_type(const tick_t *t, size_t bytes)
+{
+    return t->type == TICK_RUNT && bytes > TICK_BODY_OFFSET ? t->body[0] : t->type;
+}
+
+size_t itch_tick_message_bytes(const tick_t *t, size_t bytes)
+{
+    if (lengths[t->type] != 0)
+        return lengths[t->type];
+    size_t body = bytes - TICK_BODY_OFFSET;
+    return is_mark(t->type) ? body : body + TICK_ITCH_HEADER;
+}
+
+void itch_type_label(uint8_t type, char out_label[ITCH_LABEL_BYTES])
+{
+    bool printable = type > ' ' && type < 0x7f;
+    snprintf(out_label, ITCH_LABEL_BYTES, printable ? "%c" : "0x%02X", type);
+}

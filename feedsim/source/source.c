@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "feedsim/source/source.h"
+
+#include <string.h>
+
+/* What follows "NAME:" in a spec, "" when the spec is just the name; NULL: another name. */
+static const char *after_scheme(const char *spec, const char *name)
+{
+    size_t length = strlen(name);
+    if (strncmp(spec, name, length) != 0)
+        return NULL;
+    if (spec[length] == ':')
+        return spec + length + 1;
+    return spec[length] == '\0' ? spec + length : NULL;
+}
+
+int feed_source_open(const char *spec, feed_source_t **out_source, tbus_error_t *err)
+{
+    const char *rest;
+    if ((rest = after_scheme(spec, "synth")) != NULL)
+        return feed_source_open_synth(rest, out_source, err);
+    if ((rest = after_scheme(spec, "itch")) != NULL) {
+        if (*rest == '\0')
+            return tbus_fail(err, -TBUS_ECONFIG, "the feed \"%s\" names no file: write itch:FILE", spec);
+        return feed_source_open_itch(rest, out_source, err);
+    }
+    if ((rest = after_scheme(spec, "journal")) != NULL) {
+        if (*rest == '\0')
+            return tbus_fail(err, -TBUS_ECONFIG, "the feed \"%s\" names no directory: write journal:DIR",
+                             spec);
+        return feed_source_open_journal(rest, out_source, err);
+    }
+    return tbus_fail(
+        err, -TBUS_ECONFIG,
+        "the feed \"%s\" is of no known kind: write itch:FILE, synth[:key=value,...] or journal:DIR", spec);
+}
+
+void feed_source_close(feed_source_t *source)
+{
+    if (source != NULL)
+        source->ops->close(source);
+}

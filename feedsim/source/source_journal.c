@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "feedsim/source/source.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <tickbus/journal.h>
+
+#include "feedsim/itch/itch.h"
+
+typedef struct source_journal {
+    feed_source_t base;
+    tbus_journal_reader_t *reader;
+    char *directory;
+    uint16_t topic;
+} source_journal_t;
+
+/* A record is bytes from outside: take it only if it is a tick that a feed could have published. The message
+ * itself is not needed, so its length is all that is checked. */
+static int take(source_journal_t *s, const tbus_journal_record_t *record, tick_t *buffer, size_t *out_bytes)
+{
+    if (record->bytes > TICK_LEN_MAX || !itch_tick_valid(record->payload, record->bytes))
+        return tbus_fail(&s->base.error, -TBUS_ECORRUPT,
+                         "%s: the record of md %" PRIu64 " in segment %" PRIu32 " at byte %" PRIu64
+                         " is no tick; what came before it was delivered",
+                         s->directory, record->seq, record->segment, record->offset);
+    memset(buffer, 0, sizeof(*buffer));
+    memcpy(buffer, record->payload, record->bytes);
+    buffer->intended = tick_pack(0, tick_locate(buffer));
+    *out_bytes = record->bytes;
+    s->base.time_ns = record->time_ns;
+    feed_source_count(&s->base, itch_tick_type(buffer, record->bytes),
+                      itch_tick_message_bytes(buffer, record->bytes));
+    return FEED_SOURCE_TICK;
+}
+
+/* That this is not all there was, or will be. */
+static void note_end(source_journal_t *s)
+{
+    enum tbus_journal_end end = tbus_journal_reader_end(s->reader);
+    if (end == TBUS_JOURNAL_TORN)
+        tbus_fail(&s->base.note, -TBUS_ETRUNCATED,
+                  "the journal in %s is torn: its recorder was killed, and what it had recorded was replayed "
+                  "(%" PRIu64 " bytes behind the last whole record were cut off)",
+                  s->directory, tbus_journal_torn_bytes(s->reader));
+    else if (end == TBUS_JOURNAL_LIVE)
+        tbus_fail(&s->base.note, -EAGAIN,
+                  "the journal in %s is being written; it was replayed as far as it had come", s->directory);
+}
+
+static int next(feed_source_t *self, tick_t *buffer, size_t *out_bytes)
+{
+    source_journal_t *s = (source_journal_t *)self;
+    if (self->error.code != 0)
+        return self->error.code;
+    tbus_journal_record_t record;
+    int rc;
+    /* Bounded by the journal: records of other topics in between are skipped. */
+    while ((rc = tbus_journal_next(s->reader, &record, &self->error)) > 0)
+        if (record.topic == s->topic)
+            return take(s, &record, buffer, out_bytes);
+    if (rc < 0) {
+        self->error.code = rc;
+        return rc;
+    }
+    note_end(s);
+    return FEED_SOURCE_END;
+}
+
+static void close_journal(feed_source_t *self)
+{
+    source_journal_t *s = (source_journal_t *)self;
+    if (s->reader != NULL)
+        tbus_journal_reader_close(s->reader);
+    free(s->directory);
+    free(s);
+}
+
+static const feed_source_ops_t ops = {.next = next, .close = close_journal};
+
+static int open_md(source_journal_t *s, tbus_error_t *err)
+{
+    int rc = tbus_journal_open(s->directory, &s->reader, err);
+    if (rc != 0)
+        return rc;
+    int topic = tbus_journal_topic(s->reader, "md");
+    if (topic < 0)
+        return tbus_fail(err, -TBUS_ENOTFOUND,
+                         "the session in %s has no topic md: there is nothing to replay", s->directory);
+    s->topic = (uint16_t)topic;
+    return 0;
+}
+
+int feed_source_open_journal(const char *directory, feed_source_t **out_source, tbus_error_t *err)
+{
+    source_journal_t *s = calloc(1, sizeof(*s));
+    if (s == NULL || (s->directory = strdup(directory)) == NULL) {
+        free(s);
+        return tbus_fail(err, -ENOMEM, "no memory to replay %s", directory);
+    }
+    s->base.ops = &ops;
+    int rc = open_md(s, err);
+    if (rc != 0) {
+        close_journal(&s->base);
+        return rc;
+    }
+    *out_source = &s->base;
+    return 0;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "feedsim/source/source.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "feedsim/itch/itch.h"
+#include "feedsim/number.h"
+#include "feedsim/synth/synth.h"
+
+typedef struct source_synth {
+    feed_source_t base;
+    synth_t *synth;
+} source_synth_t;
+
+static int next(feed_source_t *self, tick_t *buffer, size_t *out_bytes)
+{
+    source_synth_t *s = (source_synth_t *)self;
+    if (synth_next(s->synth, buffer) == 0)
+        return FEED_SOURCE_END;
+    *out_bytes = sizeof(*buffer);
+    self->time_ns = tick_event_ns(buffer);
+    feed_source_count(self, buffer->type, itch_length(buffer->type));
+    return FEED_SOURCE_TICK;
+}
+
+static void close_synth(feed_source_t *self)
+{
+    source_synth_t *s = (source_synth_t *)self;
+    synth_destroy(s->synth);
+    free(s);
+}
+
+static const feed_source_ops_t ops = {.next = next, .close = close_synth};
+
+/* One "key=value" of `length` bytes. */
+static int set_option(synth_params_t *p, const char *option, size_t length, tbus_error_t *err)
+{
+    const char *equals = memchr(option, '=', length);
+    size_t key_length = equals ? (size_t)(equals - option) : length;
+    bool seed = key_length == 4 && memcmp(option, "seed", 4) == 0;
+    bool symbols = key_length == 7 && memcmp(option, "symbols", 7) == 0;
+    bool messages = key_length == 8 && memcmp(option, "messages", 8) == 0;
+    if (!seed && !symbols && !messages)
+        return tbus_fail(err, -TBUS_ECONFIG,
+                         "synth: unknown key \"%.*s\": there are seed, symbols and messages", (int)key_length,
+                         option);
+    uint64_t milli;
+    if (equals == NULL || !number_parse_milli(equals + 1, length - key_length - 1, &milli) ||
+        milli % 1000 != 0)
+        return tbus_fail(err, -TBUS_ECONFIG, "synth: \"%.*s\" needs a whole number, as in %.*s=8",
+                         (int)length, option, (int)key_length, option);
+    uint64_t value = milli / 1000;
+    if (symbols && value > SYNTH_SYMBOLS_MAX)
+        return tbus_fail(err, -TBUS_ECONFIG, "synth: symbols=%" PRIu64 " is out of range: 1 to %u", value,
+                         SYNTH_SYMBOLS_MAX);
+    if (seed)
+        p->seed = value;
+    else if (symbols)
+        p->symbols = (uint32_t)value;
+    else
+        p->messages = value;
+    return 0;
+}
+
+static int parse(const char *options, synth_params_t *out_params, tbus_error_t *err)
+{
+    while (*options != '\0') {
+        size_t length = strcspn(options, ",");
+        int rc = set_option(out_params, options, length, err);
+        if (rc != 0)
+            return rc;
+        options += length;
+        if (*options == ',' && *++options == '\0')
+            return tbus_fail(err, -TBUS_ECONFIG,
+                             "synth: the options end with a comma: key=value is missing after it");
+    }
+    return 0;
+}
+
+int feed_source_open_synth(const char *options, feed_source_t **out_source, tbus_error_t *err)
+{
+    synth_params_t params = {
+        .seed = SYNTH_SEED_DEFAULT, .symbols = SYNTH_SYMBOLS_DEFAULT, .messages = SYNTH_MESSAGES_DEFAULT};
+    int rc = parse(options, &params, err);
+    if (rc != 0)
+        return rc;
+    source_synth_t *s = calloc(1, sizeof(*s));
+    if (s == NULL)
+        return tbus_fail(err, -ENOMEM, "no memory for a synthetic feed");
+    s->base.ops = &ops;
+    rc = synth_create(&params, &s->synth, err);
+    if (rc != 0) {
+        free(s);
+        return rc;
+    }
+    *out_source = &s->base;
+    return 0;
+}

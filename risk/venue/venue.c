@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "risk/venue/venue.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <tickbus/atomic.h>
+
+#include "risk/order_form.h"
+#include "risk/venue/resting.h"
+#include "risk/table.h"
+#include "risk/venue/taken.h"
+
+#define STRATEGIES 65536u
+
+struct venue {
+    const market_t *market; /* not owned */
+    venue_emit_t emit;
+    void *emit_context;
+    uint64_t md_seq; /* last tick taken */
+    uint64_t exec_id;
+    venue_stats_t stats;
+    uint64_t concerned[MARKET_LOCATES / 64]; /* bit set: there may be own orders or taken levels */
+    uint64_t *last_count;                    /* by strategy: highest order_count seen */
+    resting_t resting;
+    taken_t taken;
+};
+
+void venue_limits_default(venue_limits_t *out_limits)
+{
+    *out_limits = (venue_limits_t){.resting_max = 16384, .taken_max = 65536};
+}
+
+int venue_create(const venue_limits_t *limits, const market_t *market, venue_emit_t emit, void *emit_context,
+                 venue_t **out_venue, tbus_error_t *err)
+{
+    if (limits->resting_max == 0 || limits->resting_max > VENUE_RESTING_LIMIT)
+        return tbus_fail(err, -TBUS_ECONFIG, "executor.resting_max is %u; set it from 1 to %u",
+                         limits->resting_max, VENUE_RESTING_LIMIT);
+    if (limits->taken_max < VENUE_SWEEP_LEVELS || limits->taken_max > VENUE_TAKEN_LIMIT)
+        return tbus_fail(err, -TBUS_ECONFIG, "executor.taken_max is %u; set it from %u to %u",
+                         limits->taken_max, VENUE_SWEEP_LEVELS, VENUE_TAKEN_LIMIT);
+    venue_t *v = table_create(1, sizeof(*v));
+    if (v == NULL)
+        return tbus_fail(err, -ENOMEM, "no memory for the venue model");
+    v->market = market;
+    v->emit = emit;
+    v->emit_context = emit_context;
+    v->last_count = table_create(STRATEGIES, sizeof(*v->last_count));
+    if (!resting_create(&v->resting, limits->resting_max) || !taken_create(&v->taken, limits->taken_max) ||
+        v->last_count == NULL) {
+        venue_destroy(v);
+        return tbus_fail(err, -ENOMEM,
+                         "no memory for the tables of the venue model; lower executor.resting_max (%u) or "
+                         "executor.taken_max (%u)",
+                         limits->resting_max, limits->taken_max);
+    }
+    *out_venue = v;
+    return 0;
+}
+
+void venue_destroy(venue_t *v)
+{
+    if (v == NULL)
+        return;
+    resting_destroy(&v->resting);
+    taken_destroy(&v->taken);
+    free(v->last_count);
+    free(v);
+}
+
+uint32_t venue_reports_max(const venue_t *v)
+{
+    uint32_t sweep = VENUE_SWEEP_LEVELS + 2; /* ACCEPTED first, CANCELLED last */
+    return v->resting.orders_max > sweep ? v->resting.orders_max : sweep;
+}
+
+venue_stats_t venue_stats(const venue_t *v)
+{
+    venue_stats_t stats = v->stats;
+    stats.open_orders = v->resting.count;
+    return stats;
+}
+
+static void concern(venue_t *v, uint16_t locate)
+{
+    v->concerned[locate / 64] |= UINT64_C(1) << (locate % 64);
+}
+
+static void say(venue_t *v, const report_t *report)
+{
+    v->emit(v->emit_context, report);
+}
+
+/* ---- executions */
+
+/* `qty` of the shares that an order has left are executed. */
+static void say_execution(venue_t *v, const resting_order_t *o, uint32_t qty, uint32_t px_e4,
+                          uint8_t liquidity)
+{
+    v->stats.executions++;
+    v->stats.executed_shares += qty;
+    uint32_t leaves = o->leaves - qty;
+    say(v, &(report_t){
+               .order_id = o->order_id,
+               .md_seq = v->md_seq,
+               .intended = o->intended,
+               .sent = tick_pack(0, (uint16_t)(o->order_id >> 48)),
+               .exec_id = ++v->exec_id,
+               .px_e4 = px_e4,
+               .qty = qty,
+               .leaves = leaves,
+               .kind = leaves == 0 ? REPORT_FILLED : REPORT_PARTIAL,
+               .side = o->side,
+               .liquidity = liquidity,
+           });
+}
+
+static void say_cancelled(venue_t *v, const resting_order_t *o, uint8_t reason)
+{
+    say(v, &(report_t){
+               .order_id = o->order_id,
+               .md_seq = v->md_seq,
+               .intended = o->intended,
+               .sent = tick_pack(0, (uint16_t)(o->order_id >> 48)),
+               .px_e4 = o->px_e4,
+               .qty = o->leaves,
+               .kind = REPORT_CANCELLED,
+               .reason = reason,
+               .side = o->side,
+           });
+}
+
+static void cancel_resting(venue_t *v, uint32_t place, uint8_t reason)
+{
+    resting_order_t gone = v->resting.orders[place];
+    resting_remove(&v->resting, place);
+    say_cancelled(v, &gone, reason);
+}
+
+/* A resting order fills at its limit, by at most `pool` shares. Returns how many it took. */
+static uint32_t fill_resting(venue_t *v, uint32_t place, uint32_t pool)
+{
+    resting_order_t filled = v->resting.orders[place];
+    uint32_t qty = filled.leaves < pool ? filled.leaves : pool;
+    if (qty == 0)
+        return 0;
+    if (qty == filled.leaves)
+        resting_remove(&v->resting, place);
+    else
+        v->resting.orders[place].leaves -= qty;
+    say_execution(v, &filled, qty, filled.px_e4, 'A');
+    return qty;
+}
+
+/* ---- what the market does to us */
+
+/* Displayed shares of `side` at a price are gone, executed or not. */
+static void on_removed(venue_t *v, const market_event_t *e)
+{
+    taken_reduce(&v->taken, e->locate, e->side, e->removed_px_e4, e->removed_qty);
+    uint32_t pool = e->executed ? e->removed_qty : 0;
+    uint32_t next;
+    for (uint32_t at = resting_best(&v->resting, e->locate, e->side); at != 0; at = next) {
+        resting_order_t *o = &v->resting.orders[at];
+        next = o->worse;
+        if (resting_better(e->side, e->removed_px_e4, o->px_e4))
+            return;
+        bool at_level = o->px_e4 == e->removed_px_e4;
+        if (at_level && e->removed_added_seq <= o->arrival_seq)
+            o->ahead -= o->ahead < e->removed_qty ? o->ahead : e->removed_qty;
+        else if (!at_level || o->ahead == 0)
+            pool -= fill_resting(v, at, pool);
+    }
+}
+
+/* A displayed order of one side fills what of ours its price reaches on the other. */
+static void on_added(venue_t *v, const market_event_t *e)
+{
+    uint8_t our_side = e->side == 'B' ? 'S' : 'B';
+    uint32_t pool = e->added_qty;
+    uint32_t at = resting_best(&v->resting, e->locate, our_side);
+    if (at == 0)
+        return;
+    bool remembered = v->taken.free_count > 0 || taken_qty(&v->taken, e->locate, e->side, e->added_px_e4) > 0;
+    while (at != 0 && pool > 0 && remembered &&
+           !resting_better(our_side, e->added_px_e4, v->resting.orders[at].px_e4)) {
+        uint32_t next = v->resting.orders[at].worse;
+        pool -= fill_resting(v, at, pool);
+        at = next;
+    }
+    if (pool < e->added_qty)
+        taken_add(&v->taken, e->locate, e->side, e->added_px_e4, e->added_qty - pool);
+}
+
+void venue_on_market(venue_t *v, const market_event_t *e)
+{
+    v->md_seq = e->md_seq;
+    uint16_t locate = e->locate;
+    uint64_t bit = UINT64_C(1) << (locate % 64);
+    if (TBUS_LIKELY((v->concerned[locate / 64] & bit) == 0) || e->side == 0)
+        return;
+    if (e->removed_qty != 0)
+        on_removed(v, e);
+    if (e->added_qty != 0)
+        on_added(v, e);
+    if (v->resting.best[locate][0] == 0 && v->resting.best[locate][1] == 0 && v->taken.first[locate] == 0)
+        v->concerned[locate / 64] &= ~bit;
+}
+
+/* ---- orders */
+
+void venue_refuse(venue_t *v, const order_t *o, uint8_t reason)
+{
+    v->stats.orders += o->kind != ORDER_CANCEL;
+    v->stats.cancels += o->kind == ORDER_CANCEL;
+    report_t refusal = order_refusal(o, reason, v->md_seq);
+    say(v, &refusal);
+}
+
+static void cancel(venue_t *v, const order_t *o)
+{
+    uint32_t place = order_well_formed(o) ? resting_find(&v->resting, o->order_id) : 0;
+    if (place == 0) {
+        venue_refuse(v, o, order_well_formed(o) ? REASON_UNKNOWN_ORDER : REASON_MALFORMED);
+        return;
+    }
+    v->stats.cancels++;
+    cancel_resting(v, place, REASON_USER_CANCEL);
+}
+
+static bool reaches(const order_t *o, uint32_t displayed_px_e4)
+{
+    return o->side == 'B' ? displayed_px_e4 <= o->px_e4 : displayed_px_e4 >= o->px_e4;
+}
+
+static bool marketable(const venue_t *v, const order_t *o, uint8_t against)
+{
+    uint32_t px_e4;
+    uint64_t qty;
+    return market_level(v->market, order_locate(o), against, 0, &px_e4, &qty, NULL) && reaches(o, px_e4);
+}
+
+/* Why a new order is not accepted; REASON_NONE: it is. */
+static uint8_t judge_arrival(venue_t *v, const order_t *o, uint8_t against)
+{
+    if (!order_well_formed(o) || o->px_e4 == 0)
+        return REASON_MALFORMED;
+    uint64_t *last = &v->last_count[order_strategy(o)];
+    if (order_count(o) <= *last)
+        return REASON_DUPLICATE_ID;
+    *last = order_count(o);
+    if (market_symbol(v->market, order_locate(o))->trading == MARKET_HALTED)
+        return REASON_HALTED;
+    if (o->tif == ORDER_TIF_DAY && resting_full(&v->resting))
+        return REASON_VENUE_FULL;
+    if (v->taken.free_count < VENUE_SWEEP_LEVELS && marketable(v, o, against))
+        return REASON_VENUE_FULL;
+    return REASON_NONE;
+}
+
+/* Fill against displayed levels. False: the sweep ended with shares within the limit still displayed. */
+static bool sweep(venue_t *v, resting_order_t *arriving, const order_t *o, uint8_t against)
+{
+    uint16_t locate = order_locate(o);
+    uint32_t px_e4;
+    uint64_t displayed;
+    for (uint32_t depth = 0; arriving->leaves > 0; depth++) {
+        if (!market_level(v->market, locate, against, depth, &px_e4, &displayed, NULL) || !reaches(o, px_e4))
+            return true;
+        if (depth == VENUE_SWEEP_LEVELS)
+            return false;
+        uint64_t taken = taken_qty(&v->taken, locate, against, px_e4);
+        uint64_t there = displayed > taken ? displayed - taken : 0;
+        uint32_t qty = there < arriving->leaves ? (uint32_t)there : arriving->leaves;
+        if (qty == 0)
+            continue;
+        taken_add(&v->taken, locate, against, px_e4, qty);
+        say_execution(v, arriving, qty, px_e4, 'R');
+        arriving->leaves -= qty;
+    }
+    return true;
+}
+
+static void accept_order(venue_t *v, const order_t *o, uint8_t against)
+{
+    report_t accepted = order_answer(o, REPORT_ACCEPTED, REASON_NONE, v->md_seq);
+    say(v, &accepted);
+    concern(v, order_locate(o));
+    resting_order_t arriving = {
+        .order_id = o->order_id,
+        .intended = o->intended,
+        .arrival_seq = v->md_seq,
+        .ahead = market_qty_at(v->market, order_locate(o), o->side, o->px_e4),
+        .px_e4 = o->px_e4,
+        .leaves = o->qty,
+        .locate = order_locate(o),
+        .side = o->side,
+    };
+    bool may_rest = sweep(v, &arriving, o, against) && o->tif == ORDER_TIF_DAY;
+    if (arriving.leaves == 0)
+        return;
+    if (may_rest)
+        resting_add(&v->resting, &arriving);
+    else
+        say_cancelled(v, &arriving, REASON_IOC_UNFILLED);
+}
+
+void venue_order(venue_t *v, const order_t *o)
+{
+    if (o->kind == ORDER_CANCEL) {
+        cancel(v, o);
+        return;
+    }
+    uint8_t against = o->side == 'B' ? 'S' : 'B';
+    uint8_t reason = judge_arrival(v, o, against);
+    if (reason != REASON_NONE) {
+        venue_refuse(v, o, reason);
+        return;
+    }
+    v->stats.orders++;
+    accept_order(v, o, against);
+}
+
+void venue_cancel_all(venue_t *v, uint8_t reason)
+{
+    for (uint32_t place = 1; place <= v->resting.orders_max && v->resting.count > 0; place++)
+        if (v->resting.orders[place].order_id != 0)
+            cancel_resting(v, place, reason);
+}

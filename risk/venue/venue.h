@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* venue.h - a model of the exchange: what would have become of our orders in the market that the ticks show.
+ *
+ * Pure: no rings, no clock. It is driven by the outcome of every tick (market.h) and by orders, and calls
+ * `emit` with each report. The displayed book is other people's and does not change because of us; the model
+ * only remembers what we took.
+ *
+ * An order that arrives
+ *
+ *    - is ACCEPTED first, or REJECTED: MALFORMED; DUPLICATE_ID (its id is not above the last of its strategy,
+ *      as in a replayed or reordered approval); HALTED; VENUE_FULL (no room to let it rest, or to remember
+ *      what it may take);
+ *    - if marketable, fills level by level against the displayed opposite side, best price first, up to its
+ *      limit and at the levels' prices, at most VENUE_SWEEP_LEVELS levels deep (liquidity R);
+ *    - what is left rests when DAY, and is CANCELLED (IOC_UNFILLED) when IOC. A DAY order that met the end
+ *      of the sweep with displayed shares still within its limit is treated as IOC: it must not rest inside
+ *      the book.
+ *
+ * Taken shares. The same displayed shares are never filled twice: what we took from a level (locate, side,
+ * price) counts as gone. An add to that level leaves the count as it is, so that only the new shares can be
+ * taken; a removal of q shares lowers it by q (the shares that went were those that we had taken, as far as
+ * there are); a level that vanishes is forgotten. So what can be taken never grows but by an add (a replace is
+ * a removal and an add).
+ *
+ * A resting order joins the back of its level: everything displayed there at its arrival is ahead of it, and
+ * removals of what was there, executed or not, are what brings it forward. It fills at its own limit
+ * (liquidity A) when the market shows that it would have been reached:
+ *
+ *    - an execution of an order that joined its level after it, once nothing is ahead any more;
+ *    - an execution of its own side at a worse price (trade-through), whatever is ahead: its price came
+ *      first;
+ *    - a new displayed order of the opposite side whose price reaches its limit: the two would have met.
+ *
+ * Each of these fills at most the shares that the event shows, best price first, then by time of arrival.
+ * Shares of a displayed opposite order that fill us count as taken; while the table of taken levels is full,
+ * they do not fill us. Own orders never trade with each other.
+ *
+ * Every order's shares balance: filled + cancelled + left open = its quantity. Executions are numbered
+ * from 1.
+ *
+ * Previous on the data path: risk/gate.h. Next: risk/venue/executor.h.
+ */
+#ifndef TICKBUS_RISK_VENUE_VENUE_H
+#define TICKBUS_RISK_VENUE_VENUE_H
+
+#include <stdint.h>
+
+#include <tickbus/error.h>
+
+#include "bus/market/market.h"
+#include "bus/msg/order.h"
+#include "bus/msg/report.h"
+
+#define VENUE_SWEEP_LEVELS  256u     /* levels that one order may fill against */
+#define VENUE_RESTING_LIMIT 1048576u /* largest resting_max */
+#define VENUE_TAKEN_LIMIT   1048576u /* largest taken_max */
+
+typedef struct venue_limits {
+    uint32_t resting_max; /* resting orders at a time, 1..1048576 */
+    uint32_t taken_max;   /* levels from which something was taken at a time, VENUE_SWEEP_LEVELS..1048576 */
+} venue_limits_t;
+
+typedef struct venue venue_t;
+
+/* Gets each report in order; `sent` has the strategy number and no time. May not call the venue. */
+typedef void (*venue_emit_t)(void *context, const report_t *report);
+
+typedef struct venue_stats {
+    uint64_t orders;  /* new orders taken */
+    uint64_t cancels; /* cancels taken */
+    uint64_t executions;
+    uint64_t executed_shares;
+    uint64_t open_orders; /* resting now */
+} venue_stats_t;
+
+void venue_limits_default(venue_limits_t *out_limits);
+
+/* `market` is borrowed; it must have taken the tick of every event given to venue_on_market, and no further
+ * one. All memory is allocated and touched here. -TBUS_ECONFIG, -ENOMEM. */
+int venue_create(const venue_limits_t *limits, const market_t *market, venue_emit_t emit, void *emit_context,
+                 venue_t **out_venue, tbus_error_t *err);
+void venue_destroy(venue_t *v);
+
+/* The most reports that one call of venue_order, venue_on_market or venue_cancel_all can cause. */
+uint32_t venue_reports_max(const venue_t *v);
+
+/* A new order or a cancel, arriving after the last tick given to venue_on_market. A cancel ends in CANCELLED
+ * (USER_CANCEL), or in CANCEL_REJECTED (UNKNOWN_ORDER) when no resting order has its id. Hot; cost grows with
+ * the levels swept and with the own orders of its side and symbol that come before it. */
+void venue_order(venue_t *v, const order_t *order);
+
+/* The outcome of the next tick. Hot; a symbol without own orders and taken levels costs one look at a bit. */
+void venue_on_market(venue_t *v, const market_event_t *event);
+
+/* Answer a new order without executing it: REJECTED with `reason`. */
+void venue_refuse(venue_t *v, const order_t *order, uint8_t reason);
+
+/* Cancel everything that rests: CANCELLED with `reason`. */
+void venue_cancel_all(venue_t *v, uint8_t reason);
+
+venue_stats_t venue_stats(const venue_t *v);
+
+#endif
