@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "bench/measure.h"
-#include "bus/market/market.h"
+#include <tickbus/market/market.h>
 #include "feedsim/itch/binaryfile.h"
 #include "feedsim/itch/itch.h"
 

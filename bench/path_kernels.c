@@ -11,7 +11,7 @@
 #include <tickbus/journal.h>
 
 #include "bench/kernel.h"
-#include "bus/market/market.h"
+#include <tickbus/market/market.h>
 #include "feedsim/itch/itch.h"
 #include "feedsim/synth/synth.h"
 

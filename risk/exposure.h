@@ -17,10 +17,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "bus/market/market.h"
-#include "bus/market/position.h"
-#include "bus/msg/order.h"
-#include "bus/msg/report.h"
+#include <tickbus/market/market.h>
+#include <tickbus/market/position.h>
+#include <tickbus/msg/order.h>
+#include <tickbus/msg/report.h>
 #include "risk/id_map.h"
 
 __extension__ typedef unsigned __int128 exposure_money_t;

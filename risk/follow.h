@@ -16,7 +16,7 @@
 #include <tickbus/stage.h>
 
 #include "bus/market/fetch.h"
-#include "bus/market/market.h"
+#include <tickbus/market/market.h>
 
 typedef struct follow {
     tbus_subscriber_t md;

@@ -40,7 +40,7 @@
  * that ends with it. The clock is the market's (event time), as it is for strategies: the same inputs give
  * the same decisions at any pace. A clock that stands still or runs back gives no new room, but for midnight.
  *
- * Previous on the data path: bus/msg/order.h. Next: risk/stage.h.
+ * Previous on the data path: tickbus/msg/order.h. Next: risk/stage.h.
  */
 #ifndef TICKBUS_RISK_GATE_H
 #define TICKBUS_RISK_GATE_H
@@ -50,10 +50,10 @@
 
 #include <tickbus/error.h>
 
-#include "bus/market/market.h"
-#include "bus/market/position.h"
-#include "bus/msg/order.h"
-#include "bus/msg/report.h"
+#include <tickbus/market/market.h>
+#include <tickbus/market/position.h>
+#include <tickbus/msg/order.h>
+#include <tickbus/msg/report.h>
 #include "risk/limits.h"
 
 typedef struct gate gate_t;

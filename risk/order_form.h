@@ -10,8 +10,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "bus/msg/order.h"
-#include "bus/msg/report.h"
+#include <tickbus/msg/order.h>
+#include <tickbus/msg/report.h>
 
 /* The count within its strategy: the id without the strategy number. */
 static inline uint64_t order_count(const order_t *o)

@@ -29,7 +29,7 @@
 
 #include <tickbus/stage.h>
 
-#include "bus/market/market.h"
+#include <tickbus/market/market.h>
 #include "risk/limits.h"
 #include "risk/limits_box.h"
 

@@ -12,7 +12,7 @@
 #include "strategy/ledger.h"
 #include "strategy/outbox.h"
 #include "strategy/own_orders.h"
-#include "strategy/strategy.h"
+#include <tickbus/strategy.h>
 
 typedef struct order_counters {
     tbus_atomic_u64_t *sent;

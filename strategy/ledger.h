@@ -14,8 +14,8 @@
 
 #include <tickbus/bus.h>
 
-#include "bus/market/market.h"
-#include "bus/market/position.h"
+#include <tickbus/market/market.h>
+#include <tickbus/market/position.h>
 
 typedef struct ledger_entry {
     position_t position;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* null - the strategy that does nothing: what is left is the cost of the pipeline itself. */
-#include "strategy/strategy.h"
+#include <tickbus/strategy.h>
 
 static int null_create(strat_context_t *ctx, const strat_params_t *params, void **out_self, tbus_error_t *err)
 {

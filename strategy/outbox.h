@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "bus/msg/order.h"
+#include <tickbus/msg/order.h>
 
 #define OUTBOX_PER_CREDIT 3u
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bus/msg/order.h"
+#include <tickbus/msg/order.h>
 
 int own_orders_create(own_orders_t *out_orders, uint16_t strategy, uint32_t open_max)
 {

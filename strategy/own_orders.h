@@ -4,7 +4,7 @@
  *
  * There are at most `open_max` of them: the strategy's credit. Ids count upwards, and an order's place in the
  * table is the low bits of its id; a number whose place is taken by an order that still rests is left out. So
- * an id is found with one look, and ids strictly increase as bus/msg/order.h wants it.
+ * an id is found with one look, and ids strictly increase as tickbus/msg/order.h wants it.
  */
 #ifndef TICKBUS_STRATEGY_OWN_ORDERS_H
 #define TICKBUS_STRATEGY_OWN_ORDERS_H

@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "strategy/strategy.h"
+#include <tickbus/strategy.h>
 
 #define BACKOFF_MAX     10u                      /* doublings */
 #define PAUSE_NS_MAX    UINT64_C(86400000000000) /* a day */

@@ -2,7 +2,7 @@
 /* The strategies that are built in, by name. A new one is one file and one line here. */
 #include <string.h>
 
-#include "strategy/strategy.h"
+#include <tickbus/strategy.h>
 
 static const strategy_t *const strategies[] = {
     &strategy_quote,

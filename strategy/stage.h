@@ -40,15 +40,15 @@
  * ticks old. Histogram "tick_to_order" ("tick_to_order.2"..): from the intended time of the tick taken last to
  * the moment a new order is published.
  *
- * Previous on the data path: bus/market/market.h. Next: risk/stage.h.
+ * Previous on the data path: tickbus/market/market.h. Next: risk/stage.h.
  */
 #ifndef TICKBUS_STRATEGY_STAGE_H
 #define TICKBUS_STRATEGY_STAGE_H
 
 #include <tickbus/stage.h>
 
-#include "bus/market/market.h"
-#include "strategy/strategy.h"
+#include <tickbus/market/market.h>
+#include <tickbus/strategy.h>
 
 typedef struct strategy_stage_params {
     const strategy_t *strategy; /* strategy_find(name); not owned, outlives the stage */

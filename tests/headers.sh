@@ -5,7 +5,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 cc=${1:-cc} cxx=${2:-c++}
-flags=(-I bus/include -I . -D_GNU_SOURCE -Wall -Wextra -Werror -Wundef -fsyntax-only)
+flags=(-I bus/include -I strategy/include -I . -D_GNU_SOURCE -Wall -Wextra -Werror -Wundef -fsyntax-only)
 wrong=0
 count=0
 alone()
@@ -14,7 +14,7 @@ alone()
     shift 3
     count=$((count + 1))
     case $header in
-    bus/include/*) name="<${header#bus/include/}>" ;;
+    */include/*) name="<${header#*/include/}>" ;;
     *) name="\"$header\"" ;;
     esac
     # Twice: the guard must hold.
@@ -24,7 +24,7 @@ alone()
     }
 }
 
-for header in bus/include/tickbus/*.h bus/msg/*.h; do
+for header in bus/include/tickbus/*.h bus/include/tickbus/*/*.h strategy/include/tickbus/*.h; do
     alone c gnu17 "$header" "$cc" -Wshadow
     alone c++ c++17 "$header" "$cxx"
 done

@@ -14,11 +14,20 @@ cd "$(dirname "$0")/.." || exit 1
 ring_headers="tickbus/atomic.h tickbus/clock.h tickbus/error.h tickbus/glance.h tickbus/observer.h tickbus/publisher.h"
 ring_headers+=" tickbus/repair.h tickbus/ring.h tickbus/slot.h tickbus/subscriber.h tickbus/wait.h tickbus/wake.h"
 run_headers="tickbus/bus.h tickbus/histogram.h tickbus/segment.h tickbus/stage.h"
+bus_headers="$ring_headers $run_headers tickbus/journal.h tickbus/tickbus.h"
+messages="tickbus/msg/ bus/msg/"
+market="tickbus/market/ bus/market/"
 public()
 {
-    case " $ring_headers " in
-    *" tickbus/$1 "*) echo "$ring_headers" ;;
-    *) echo "tickbus/" ;;
+    case $1 in
+    msg/*) echo "tickbus/error.h tickbus/msg/" ;;
+    market/*) echo "$bus_headers tickbus/msg/ tickbus/market/" ;;
+    *)
+        case " $ring_headers " in
+        *" tickbus/$1 "*) echo "$ring_headers" ;;
+        *) echo "$bus_headers" ;;
+        esac
+        ;;
     esac
 }
 
@@ -29,17 +38,17 @@ below_tools="tickbus/ bus/journal/ bus/msg/ bus/market/ feedsim/ strategy/ risk/
 allowed()
 {
     case $1 in
-    bus/include/*) public "${1##*/}" ;;
+    bus/include/tickbus/*) public "${1#bus/include/tickbus/}" ;;
     bus/ring/*) echo "$ring_headers bus/ring/" ;;
     bus/run/*) echo "$ring_headers $run_headers bus/run/" ;;
-    bus/journal/*) echo "tickbus/ bus/journal/" ;;
-    bus/msg/*) echo "tickbus/ bus/msg/" ;;
-    bus/market/*) echo "tickbus/ bus/msg/ bus/market/" ;;
-    feedsim/itch/*) echo "tickbus/ bus/msg/ feedsim/itch/" ;;
-    feedsim/synth/*) echo "tickbus/ bus/msg/ feedsim/synth/" ;;
-    feedsim/*) echo "tickbus/ bus/msg/ bus/market/ feedsim/" ;;
-    strategy/*) echo "tickbus/ bus/msg/ bus/market/ strategy/" ;;
-    risk/*) echo "tickbus/ bus/msg/ bus/market/ risk/" ;;
+    bus/journal/*) echo "$bus_headers bus/journal/" ;;
+    bus/msg/*) echo "tickbus/error.h $messages" ;;
+    bus/market/*) echo "$bus_headers $messages $market" ;;
+    feedsim/itch/*) echo "$bus_headers $messages feedsim/itch/" ;;
+    feedsim/synth/*) echo "$bus_headers $messages feedsim/synth/" ;;
+    feedsim/*) echo "$bus_headers $messages $market feedsim/" ;;
+    strategy/*) echo "$bus_headers $messages $market strategy/ tickbus/strategy.h" ;;
+    risk/*) echo "$bus_headers $messages $market risk/" ;;
     tools/show/*) echo "$below_tools tools/show/" ;;
     tools/measure/*) echo "tickbus/ tools/show/ tools/measure/" ;;
     tools/control/*) echo "tickbus/ tools/show/ tools/control/" ;;
@@ -81,7 +90,7 @@ while IFS= read -r file; do
             [ -f "$name" ] || complain "$file" "$line" "\"$name\" is no file seen from the top of the tree"
             ;;
         *"<tickbus/"*)
-            [ -f "bus/include/$name" ] || complain "$file" "$line" "<$name> does not exist"
+            [ -f "bus/include/$name" ] || [ -f "strategy/include/$name" ] || complain "$file" "$line" "<$name> does not exist"
             ;;
         *)
             case $name in

@@ -14,7 +14,7 @@
 
 #include <tickbus/glance.h>
 
-#include "bus/market/market.h"
+#include <tickbus/market/market.h>
 
 #define MARKET_FETCH_SLOT  24u
 #define MARKET_FETCH_ORDER 8u

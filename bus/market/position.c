@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Products of shares and prices are taken in 128 bits and then must fit 64; nothing is stored before all of
  * it does. */
-#include "bus/market/position.h"
+#include <tickbus/market/position.h>
 
 static bool fits_int64(__int128 value)
 {

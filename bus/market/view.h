@@ -5,7 +5,7 @@
 #define TICKBUS_MARKET_VIEW_H
 
 #include "bus/market/book.h"
-#include "bus/market/market.h"
+#include <tickbus/market/market.h>
 #include "bus/market/orders.h"
 
 /* Trading state has two sources that do not lift one another: H (regulatory) and, per market, h

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* itch.h - NASDAQ TotalView-ITCH 5.0 messages to ticks and back, lossless.
  *
- *    message bytes (big endian)  --itch_decode-->  tick_t (host order, bus/msg/tick.h)
+ *    message bytes (big endian)  --itch_decode-->  tick_t (host order, tickbus/msg/tick.h)
  *                                <--itch_encode--  the very same bytes
  *
  * Layouts: "Nasdaq TotalView-ITCH 5.0", sections 1.1 (S), 1.2 (R H Y L V W K J h), 1.3 (A F), 1.4 (E C X D
@@ -17,7 +17,7 @@
  *      or one whose type byte is a TICK_ mark          no time, locate 0
  *
  * Framing (BinaryFILE, MoldUDP64, SoupBinTCP) is not its business. No state, no allocation: any thread.
- * On the data path: feedsim/itch/binaryfile.h -> here -> bus/msg/tick.h.
+ * On the data path: feedsim/itch/binaryfile.h -> here -> tickbus/msg/tick.h.
  */
 #ifndef TICKBUS_FEEDSIM_ITCH_ITCH_H
 #define TICKBUS_FEEDSIM_ITCH_ITCH_H
@@ -26,7 +26,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "bus/msg/tick.h"
+#include <tickbus/msg/tick.h>
 
 #ifdef __cplusplus
 extern "C" {

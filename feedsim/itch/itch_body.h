@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-#include "bus/msg/tick.h"
+#include <tickbus/msg/tick.h>
 
 #ifdef __cplusplus
 extern "C" {

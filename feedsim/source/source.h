@@ -19,7 +19,7 @@
 
 #include <tickbus/error.h>
 
-#include "bus/msg/tick.h"
+#include <tickbus/msg/tick.h>
 #include "feedsim/pace.h"
 
 #ifdef __cplusplus

@@ -8,7 +8,7 @@
  *
  * Everything costs O(1) but finding the next best level, which looks at up to 16 words of bits. Fixed memory,
  * no allocation. Not a book for market data in general: prices outside the band do not exist here
- * (bus/market/market.h has the real one).
+ * (tickbus/market/market.h has the real one).
  */
 #ifndef TICKBUS_FEEDSIM_SYNTH_LADDER_H
 #define TICKBUS_FEEDSIM_SYNTH_LADDER_H

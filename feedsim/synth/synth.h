@@ -24,7 +24,7 @@
 
 #include <tickbus/error.h>
 
-#include "bus/msg/tick.h"
+#include <tickbus/msg/tick.h>
 
 #ifdef __cplusplus
 extern "C" {

@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#include "bus/msg/tick.h"
+#include <tickbus/msg/tick.h>
 
 #ifdef __cplusplus
 extern "C" {

@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-#include "bus/msg/tick.h"
+#include <tickbus/msg/tick.h>
 #include "feedsim/synth/ladder.h"
 #include "feedsim/synth/random.h"
 #include "feedsim/synth/synth_admin.h"

@@ -19,14 +19,14 @@
  * executor.executed_shares, executor.open_orders (a gauge). Histogram "tick_to_report": for each order's
  * first report, from the intended time of the tick that caused the order to the moment of publishing.
  *
- * Previous on the data path: risk/stage.h. Next: bus/msg/report.h -> strategy, risk, journal.
+ * Previous on the data path: risk/stage.h. Next: tickbus/msg/report.h -> strategy, risk, journal.
  */
 #ifndef TICKBUS_RISK_VENUE_EXECUTOR_H
 #define TICKBUS_RISK_VENUE_EXECUTOR_H
 
 #include <tickbus/stage.h>
 
-#include "bus/market/market.h"
+#include <tickbus/market/market.h>
 #include "risk/venue/venue.h"
 
 typedef struct executor_params {

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "bus/market/market.h"
+#include <tickbus/market/market.h>
 #include "risk/table.h"
 
 bool resting_create(resting_t *r, uint32_t orders_max)

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "bus/market/market.h"
+#include <tickbus/market/market.h>
 #include "risk/table.h"
 
 bool taken_create(taken_t *t, uint32_t levels_max)

@@ -47,9 +47,9 @@
 
 #include <tickbus/error.h>
 
-#include "bus/market/market.h"
-#include "bus/msg/order.h"
-#include "bus/msg/report.h"
+#include <tickbus/market/market.h>
+#include <tickbus/msg/order.h>
+#include <tickbus/msg/report.h>
 
 #define VENUE_SWEEP_LEVELS  256u     /* levels that one order may fill against */
 #define VENUE_RESTING_LIMIT 1048576u /* largest resting_max */

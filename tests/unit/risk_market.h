@@ -11,9 +11,9 @@
 
 #include <string.h>
 
-#include "bus/market/market.h"
-#include "bus/msg/order.h"
-#include "bus/msg/report.h"
+#include <tickbus/market/market.h>
+#include <tickbus/msg/order.h>
+#include <tickbus/msg/report.h>
 
 #define LOCATE    7u
 #define STRATEGY  3u

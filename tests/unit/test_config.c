@@ -17,7 +17,7 @@
 
 #include "risk/venue/executor.h"
 #include "risk/limits.h"
-#include "strategy/strategy.h"
+#include <tickbus/strategy.h>
 #include "tools/config/config.h"
 #include "tools/config/start_options.h"
 

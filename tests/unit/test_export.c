@@ -17,9 +17,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "bus/msg/bbo.h"
-#include "bus/msg/order.h"
-#include "bus/msg/report.h"
+#include <tickbus/msg/bbo.h>
+#include <tickbus/msg/order.h>
+#include <tickbus/msg/report.h>
 #include "feedsim/itch/itch.h"
 #include "tests/market_data.h"
 #include "tools/show/export.h"

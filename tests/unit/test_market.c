@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "bus/market/market.h"
+#include <tickbus/market/market.h>
 
 #define LOCATE 7
 

@@ -14,7 +14,7 @@
 #include <jansson.h>
 #include <string.h>
 
-#include "bus/market/market.h"
+#include <tickbus/market/market.h>
 #include "feedsim/itch/binaryfile.h"
 #include "feedsim/itch/itch.h"
 #include "tests/market_data.h"

@@ -10,9 +10,9 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "bus/msg/bbo.h"
-#include "bus/msg/order.h"
-#include "bus/msg/report.h"
+#include <tickbus/msg/bbo.h>
+#include <tickbus/msg/order.h>
+#include <tickbus/msg/report.h>
 #include "feedsim/itch/itch.h"
 #include "feedsim/itch/itch_body.h"
 #include "tests/market_data.h"

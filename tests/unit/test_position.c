@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "bus/market/position.h"
+#include <tickbus/market/position.h>
 
 static void assert_position(const position_t *p, int64_t qty, int64_t cost_e4, int64_t realised_e4)
 {

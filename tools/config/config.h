@@ -21,10 +21,10 @@
 #include <tickbus/error.h>
 #include <tickbus/ring.h>
 
-#include "bus/market/market.h"
+#include <tickbus/market/market.h>
 #include "risk/venue/executor.h"
 #include "risk/stage.h"
-#include "strategy/strategy.h"
+#include <tickbus/strategy.h>
 
 #define CONFIG_SOURCE_MAX 512
 #define CONFIG_CPUS_MAX   256

@@ -10,7 +10,7 @@
 #include <tickbus/stage.h>
 
 #include "bus/journal/recorder.h"
-#include "bus/market/market.h"
+#include <tickbus/market/market.h>
 #include "feedsim/feed.h"
 #include "risk/venue/executor.h"
 #include "risk/stage.h"

@@ -3,10 +3,10 @@
 
 #include <string.h>
 
-#include "bus/msg/bbo.h"
-#include "bus/msg/order.h"
-#include "bus/msg/report.h"
-#include "bus/msg/tick.h"
+#include <tickbus/msg/bbo.h>
+#include <tickbus/msg/order.h>
+#include <tickbus/msg/report.h>
+#include <tickbus/msg/tick.h>
 #include "tools/show/line.h"
 #include "tools/show/message_text.h"
 

@@ -4,10 +4,10 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "bus/msg/bbo.h"
-#include "bus/msg/order.h"
-#include "bus/msg/report.h"
-#include "bus/msg/tick.h"
+#include <tickbus/msg/bbo.h>
+#include <tickbus/msg/order.h>
+#include <tickbus/msg/report.h>
+#include <tickbus/msg/tick.h>
 #include "feedsim/itch/itch.h"
 #include "feedsim/itch/itch_body.h"
 #include "tools/show/line.h"

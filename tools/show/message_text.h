@@ -32,7 +32,7 @@ void message_text_words(FILE *out, const char *type, uint64_t seq, const void *m
  * messages of this type have none there. */
 int message_text_symbol_at(uint8_t tick_type);
 
-/* Which of the normalised fields of a tick its type fills: the table of bus/msg/tick.h. 0: none, it has a
+/* Which of the normalised fields of a tick its type fills: the table of tickbus/msg/tick.h. 0: none, it has a
  * body. */
 enum message_tick_field {
     TICK_HAS_REF = 1,

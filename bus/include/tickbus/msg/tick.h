@@ -26,7 +26,7 @@
  * on, and the length that came with the message (from the ring or the journal) tells where it ends. Unused
  * bytes are zero.
  *
- * Previous on the data path: feedsim/itch/itch.h. Next: bus/market/market.h.
+ * Previous on the data path: feedsim/itch/itch.h. Next: tickbus/market/market.h.
  */
 #ifndef TICKBUS_MSG_TICK_H
 #define TICKBUS_MSG_TICK_H

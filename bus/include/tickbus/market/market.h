@@ -12,7 +12,7 @@
  * has takes what there is and is counted; an add under a live reference is counted and ignored. A level's
  * quantity is the sum over its orders; empty levels vanish.
  *
- * Previous on the data path: bus/msg/tick.h. Next: strategy/strategy.h, risk/gate.h, risk/venue/venue.h.
+ * Previous on the data path: tickbus/msg/tick.h. Next: tickbus/strategy.h, risk/gate.h, risk/venue/venue.h.
  */
 #ifndef TICKBUS_MARKET_MARKET_H
 #define TICKBUS_MARKET_MARKET_H
@@ -23,7 +23,7 @@
 
 #include <tickbus/error.h>
 
-#include "bus/msg/tick.h"
+#include <tickbus/msg/tick.h>
 
 #define MARKET_LOCATES 65536u
 

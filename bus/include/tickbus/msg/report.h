@@ -9,7 +9,7 @@
 #ifndef TICKBUS_MSG_REPORT_H
 #define TICKBUS_MSG_REPORT_H
 
-#include "bus/msg/tick.h"
+#include <tickbus/msg/tick.h>
 
 #define REPORT_KINDS(X)                                                                                      \
     X(ACCEPTED, 1, "accepted")                                                                               \

@@ -7,7 +7,7 @@
 #ifndef TICKBUS_MSG_BBO_H
 #define TICKBUS_MSG_BBO_H
 
-#include "bus/msg/tick.h"
+#include <tickbus/msg/tick.h>
 
 typedef struct bbo {
     uint64_t md_seq;   /* sequence on `md` of the tick that changed it */

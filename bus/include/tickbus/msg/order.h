@@ -8,7 +8,7 @@
 #ifndef TICKBUS_MSG_ORDER_H
 #define TICKBUS_MSG_ORDER_H
 
-#include "bus/msg/tick.h"
+#include <tickbus/msg/tick.h>
 
 enum {
     ORDER_NEW = 1,    /* px, qty, side, tif are those of a new order */

@@ -11,21 +11,21 @@
  * no randomness of its own, so that the same inputs give the same orders. Any callback may be NULL. All
  * memory is allocated in `create`.
  *
- * Previous on the data path: bus/market/market.h. Next: bus/msg/order.h -> risk/gate.h.
+ * Previous on the data path: tickbus/market/market.h. Next: tickbus/msg/order.h -> risk/gate.h.
  */
-#ifndef TICKBUS_STRATEGY_STRATEGY_H
-#define TICKBUS_STRATEGY_STRATEGY_H
+#ifndef TICKBUS_STRATEGY_H
+#define TICKBUS_STRATEGY_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include <tickbus/error.h>
 
-#include "bus/market/market.h"
-#include "bus/market/position.h"
-#include "bus/msg/bbo.h"
-#include "bus/msg/order.h"
-#include "bus/msg/report.h"
+#include <tickbus/market/market.h>
+#include <tickbus/market/position.h>
+#include <tickbus/msg/bbo.h>
+#include <tickbus/msg/order.h>
+#include <tickbus/msg/report.h>
 
 typedef struct strat_context strat_context_t; /* the stage's side; see strategy/stage.c */
 
