@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* baseline.c - how fast would one thread be with no bus at all: read the file, decode every message, build every book?
+/* baseline.c - how fast would one thread be with no bus at all: read the file, decode every
+ * message, build every book?
  *
- * The same reader, decoder and books as in the pipeline; what pipeline.c compares it with differs only by the bus and the stages.
- * Prints {"messages", "ns", "bbo_changes"}.
+ * The same reader, decoder and books as in the pipeline; what pipeline.c compares it with differs
+ * only by the bus and the stages. Prints {"messages", "ns", "bbo_changes"}.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,9 +15,10 @@
 #include "feedsim/itch/binaryfile.h"
 #include "feedsim/itch/itch.h"
 
-static const char usage[] = "usage: bench_baseline [--cpu N] FILE\n"
-                            "Decode an ITCH 5.0 file and build its books in one thread, without a bus.\n"
-                            "example: bench_baseline --cpu 0 day.itch\n";
+static const char usage[] =
+    "usage: bench_baseline [--cpu N] FILE\n"
+    "Decode an ITCH 5.0 file and build its books in one thread, without a bus.\n"
+    "example: bench_baseline --cpu 0 day.itch\n";
 
 static int bad_usage(void)
 {
@@ -55,15 +57,16 @@ int main(int argc, char **argv)
     int status;
     while ((status = binaryfile_next(file, &message, &bytes, &err)) == BINARYFILE_MESSAGE) {
         const market_event_t *event;
-        bench_must(itch_decode(message, bytes, tick, &tick_bytes), path, "a message that is no ITCH 5.0");
+        bench_must(itch_decode(message, bytes, tick, &tick_bytes), path,
+                   "a message that is no ITCH 5.0");
         bench_must(market_apply(market, ++messages, tick, tick_bytes, &event), path,
                    market_limit_text(market));
     }
     uint64_t took_ns = tbus_clock_ns() - began_ns;
     bench_must(status, path, err.text);
 
-    printf("{\"messages\": %" PRIu64 ", \"ns\": %" PRIu64 ", \"bbo_changes\": %" PRIu64 "}\n", messages,
-           took_ns, market_stats(market)->bbo_changes);
+    printf("{\"messages\": %" PRIu64 ", \"ns\": %" PRIu64 ", \"bbo_changes\": %" PRIu64 "}\n",
+           messages, took_ns, market_stats(market)->bbo_changes);
     binaryfile_close(file);
     market_destroy(market);
     free(tick);

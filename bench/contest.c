@@ -90,7 +90,8 @@ static bool sums_agree(const contest_trial_t *trial)
         expected += contest_sum_of(trial->bytes, n);
     for (unsigned i = 0; i < trial->takers; i++)
         sum += trial->sides[trial->senders + i].sum;
-    /* Competing: as many messages in all, each sender numbering its own; senders and takers are equally many. */
+    /* Competing: as many messages in all, each sender numbering its own; senders and takers are
+     * equally many. */
     return sum == expected * trial->takers;
 }
 
@@ -110,7 +111,8 @@ static void host(const contest_peer_t *peer, contest_trial_t *trial, unsigned se
         contest_fail(peer->name, "messages were lost, doubled or damaged");
 }
 
-bool contest_run(const contest_peer_t *peer, contest_trial_t *trial, unsigned seconds, const char **out_why)
+bool contest_run(const contest_peer_t *peer, contest_trial_t *trial, unsigned seconds,
+                 const char **out_why)
 {
     tbus_store_relaxed_u32(&trial->met, 0);
     memset(trial->sides, 0, sizeof trial->sides);

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* contest.h - one task, done by tickbus, by the bare hardware and by its peers under the same rules.
+/* contest.h - one task, done by tickbus, by the bare hardware and by its peers under the same
+ * rules.
  *
  *    round trip   side 0 sends, side 1 answers, one message in flight
  *    stream       senders send without a pause, takers take; kinds: one to one, each message to one of several
  *                 takers, each message to every taker
  *
- * A contestant is one struct of functions in a file of its own (peer_*.c, peer_*.cc). A trial is one repetition
- * of one contestant: its sides run as pinned processes, or as pinned threads of one process where a queue
- * cannot live in shared memory. The loops below are the same for all: a contestant brings `put`, `get` and
- * `done`, and they are inlined, so that nothing stands between a queue and its messages.
+ * A contestant is one struct of functions in a file of its own (peer_*.c, peer_*.cc). A trial is
+ * one repetition of one contestant: its sides run as pinned processes, or as pinned threads of one
+ * process where a queue cannot live in shared memory. The loops below are the same for all: a
+ * contestant brings `put`, `get` and `done`, and they are inlined, so that nothing stands between a
+ * queue and its messages.
  *
- * A message of number n begins with up to seven fresh words n, n + 1 .. (a tick that has just been decoded);
- * what follows is old. Its taker reads and adds up every word, and the sums are checked.
+ * A message of number n begins with up to seven fresh words n, n + 1 .. (a tick that has just been
+ * decoded); what follows is old. Its taker reads and adds up every word, and the sums are checked.
  */
 #ifndef TICKBUS_BENCH_CONTEST_H
 #define TICKBUS_BENCH_CONTEST_H
@@ -59,9 +61,9 @@ typedef struct contest_trial {
     uint32_t warm_up; /* round trips, or messages of each taker, before the measured ones */
     uint32_t count;   /* round trips, or messages of each taker */
     int cpus[CONTEST_SIDES_MAX];
-    unsigned
-        repetition; /* raw lines move on with it: a line's address makes up to a fifth of the difference */
-    void *memory;   /* CONTEST_MEMORY_BYTES, shared, in the best pages there are */
+    /* raw lines move on with it: a line's address makes up to a fifth of the difference */
+    unsigned repetition;
+    void *memory;       /* CONTEST_MEMORY_BYTES, shared, in the best pages there are */
     char directory[64]; /* private; for what needs a name in the file system */
 
     tbus_atomic_u32_t met; /* sides that have come to a meeting, all meetings together */
@@ -99,10 +101,11 @@ extern const contest_peer_t peer_iceoryx;                                  /* pe
 extern const contest_peer_t peer_pipe, peer_unix_socket, peer_posix_queue; /* peer_kernel.c */
 
 /* Run one trial. False: it failed or took longer than `seconds`; *out_why then says how. */
-bool contest_run(const contest_peer_t *peer, contest_trial_t *trial, unsigned seconds, const char **out_why);
+bool contest_run(const contest_peer_t *peer, contest_trial_t *trial, unsigned seconds,
+                 const char **out_why);
 
-/* All sides meet here before the first message; a contestant whose messages would vanish with their sender has
- * its sides meet once more after the last. */
+/* All sides meet here before the first message; a contestant whose messages would vanish with their
+ * sender has its sides meet once more after the last. */
 void contest_meet(contest_trial_t *trial);
 
 /* A contestant that cannot go on: says why and ends the process, so that the trial has failed. */
@@ -114,7 +117,8 @@ void contest_fail(const char *what, const char *why) __attribute__((noreturn));
 
 typedef bool (*contest_put_t)(void *side, const void *message, size_t bytes); /* false: full */
 typedef const void *(*contest_get_t)(void *side, size_t bytes);               /* NULL: empty */
-typedef void (*contest_done_t)(void *side);                                   /* with what get returned */
+/* with what get returned */
+typedef void (*contest_done_t)(void *side);
 
 typedef struct contest_message {
     uint64_t words[CONTEST_BYTES_MAX / 8];
@@ -175,8 +179,9 @@ CONTEST_INLINE void contest_wait(enum contest_poll poll, uint32_t *looks)
         sched_yield();
 }
 
-CONTEST_INLINE void contest_send_one(const contest_trial_t *t, void *side, contest_message_t *message,
-                                     size_t bytes, uint64_t n, contest_put_t put)
+CONTEST_INLINE void contest_send_one(const contest_trial_t *t, void *side,
+                                     contest_message_t *message, size_t bytes, uint64_t n,
+                                     contest_put_t put)
 {
     uint32_t looks = 0;
     contest_fill(message, bytes, n);
@@ -195,8 +200,9 @@ CONTEST_INLINE uint64_t contest_take_one(const contest_trial_t *t, void *side, s
     return sum;
 }
 
-CONTEST_INLINE void contest_ping(contest_trial_t *t, void *side, contest_message_t *message, size_t bytes,
-                                 contest_put_t put, contest_get_t get, contest_done_t done)
+CONTEST_INLINE void contest_ping(contest_trial_t *t, void *side, contest_message_t *message,
+                                 size_t bytes, contest_put_t put, contest_get_t get,
+                                 contest_done_t done)
 {
     uint64_t before = bench_ticks(), wrong = 0;
     for (uint64_t n = 1; n <= (uint64_t)t->warm_up + t->count; n++) {
@@ -204,14 +210,16 @@ CONTEST_INLINE void contest_ping(contest_trial_t *t, void *side, contest_message
         wrong |= contest_take_one(t, side, bytes, get, done) ^ contest_sum_of(bytes, n);
         uint64_t now = bench_ticks();
         if (n > t->warm_up)
-            t->ticks[n - t->warm_up - 1] = now - before > UINT32_MAX ? UINT32_MAX : (uint32_t)(now - before);
+            t->ticks[n - t->warm_up - 1] =
+                now - before > UINT32_MAX ? UINT32_MAX : (uint32_t)(now - before);
         before = now;
     }
     if (wrong)
         contest_fail("round trip", "a message arrived damaged");
 }
-CONTEST_INLINE void contest_pong(contest_trial_t *t, void *side, contest_message_t *message, size_t bytes,
-                                 contest_put_t put, contest_get_t get, contest_done_t done)
+CONTEST_INLINE void contest_pong(contest_trial_t *t, void *side, contest_message_t *message,
+                                 size_t bytes, contest_put_t put, contest_get_t get,
+                                 contest_done_t done)
 {
     uint64_t wrong = 0;
     for (uint64_t n = 1; n <= (uint64_t)t->warm_up + t->count; n++) {
@@ -221,8 +229,8 @@ CONTEST_INLINE void contest_pong(contest_trial_t *t, void *side, contest_message
     if (wrong)
         contest_fail("round trip", "a message arrived damaged");
 }
-CONTEST_INLINE void contest_send(contest_trial_t *t, void *side, contest_message_t *message, size_t bytes,
-                                 contest_put_t put)
+CONTEST_INLINE void contest_send(contest_trial_t *t, void *side, contest_message_t *message,
+                                 size_t bytes, contest_put_t put)
 {
     uint64_t total = (uint64_t)t->warm_up + t->count;
     if (t->kind == CONTEST_COMPETING)
@@ -247,8 +255,9 @@ CONTEST_INLINE void contest_take(contest_trial_t *t, unsigned index, void *side,
     t->sides[index].sum = sum;
 }
 
-CONTEST_INLINE void contest_loops_sized(contest_trial_t *t, unsigned index, void *side, size_t bytes,
-                                        contest_put_t put, contest_get_t get, contest_done_t done)
+CONTEST_INLINE void contest_loops_sized(contest_trial_t *t, unsigned index, void *side,
+                                        size_t bytes, contest_put_t put, contest_get_t get,
+                                        contest_done_t done)
 {
     contest_message_t message;
     contest_prefill(&message);
@@ -263,8 +272,8 @@ CONTEST_INLINE void contest_loops_sized(contest_trial_t *t, unsigned index, void
         contest_take(t, index, side, bytes, get, done);
 }
 
-/* What a contestant's side calls once it is connected. The size of a message is a constant to the compiler, as
- * it would be to a user. */
+/* What a contestant's side calls once it is connected. The size of a message is a constant to the
+ * compiler, as it would be to a user. */
 CONTEST_INLINE void contest_loops(contest_trial_t *t, unsigned index, void *side, contest_put_t put,
                                   contest_get_t get, contest_done_t done)
 {

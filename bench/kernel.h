@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kernel.h - a piece of the hot path, written in C, in a shape that Google Benchmark (ring_bench.cc, C++) can
- * run.
+/* kernel.h - a piece of the hot path, written in C, in a shape that Google Benchmark
+ * (ring_bench.cc, C++) can run.
  *
- * A kernel works in one thread: it shows what the instructions cost, not what moving a cache line to another
- * CPU costs (pingpong.c does that). It times its own part of the work, so that filling a ring in order to
- * empty it is not counted.
+ * A kernel works in one thread: it shows what the instructions cost, not what moving a cache line
+ * to another CPU costs (pingpong.c does that). It times its own part of the work, so that filling a
+ * ring in order to empty it is not counted.
  */
 #ifndef TICKBUS_BENCH_KERNEL_H
 #define TICKBUS_BENCH_KERNEL_H

@@ -62,7 +62,8 @@ typedef struct raw_pair {
 
 static void raw_prepare(void *memory, unsigned repetition)
 {
-    /* Steps of an odd number of lines: another set in every cache, another slice of the last one. */
+    /* Steps of an odd number of lines: another set in every cache, another slice of the last
+     * one. */
     ((raw_pair_t *)memory)->at = 64 + repetition * 1237 % 16000;
 }
 INLINE raw_line_t *raw_there(void *memory)
@@ -128,7 +129,8 @@ static void raw_paused_far(void *memory, uint32_t count)
     raw_pong(memory, count, false);
 }
 
-/* ---- raw stream: lines stored whole, the stamp last; the receiver's progress every sixteenth ---- */
+/* ---- raw stream: lines stored whole, the stamp last; the receiver's progress every sixteenth
+ * ---- */
 
 typedef struct raw_stream {
     tbus_atomic_u64_t progress;
@@ -137,7 +139,8 @@ typedef struct raw_stream {
 } raw_stream_t;
 TBUS_STATIC_ASSERT(sizeof(raw_stream_t) <= LANE_MEMORY_BYTES);
 
-/* Half a line at a time from registers: nothing faster is known for filling a line that another CPU has. */
+/* Half a line at a time from registers: nothing faster is known for filling a line that another CPU
+ * has. */
 typedef uint64_t half_line_t __attribute__((vector_size(32)));
 
 static void stream_prepare(void *memory, unsigned repetition)
@@ -341,9 +344,11 @@ static void ring_send(void *memory, uint32_t count)
 
 static const lane_t lanes[] = {
     {"raw_naked", "raw line each way", false, true, raw_prepare, raw_naked_near, raw_naked_far},
-    {"raw_paused", "raw line each way, 8 x PAUSE", false, true, raw_prepare, raw_paused_near, raw_paused_far},
+    {"raw_paused", "raw line each way, 8 x PAUSE", false, true, raw_prepare, raw_paused_near,
+     raw_paused_far},
     {"spsc_naked", "tickbus SPSC", false, false, spsc_prepare, ring_naked_near, ring_naked_far},
-    {"spsc", "tickbus SPSC, 8 x PAUSE", false, false, spsc_prepare, ring_paused_near, ring_paused_far},
+    {"spsc", "tickbus SPSC, 8 x PAUSE", false, false, spsc_prepare, ring_paused_near,
+     ring_paused_far},
     {"broadcast_naked", "tickbus broadcast", false, false, broadcast_prepare, ring_naked_near,
      ring_naked_far},
     {"broadcast", "tickbus broadcast, 8 x PAUSE", false, false, broadcast_prepare, ring_paused_near,
@@ -351,7 +356,8 @@ static const lane_t lanes[] = {
     {"mpmc_naked", "tickbus MPMC", false, false, mpmc_prepare, ring_naked_near, ring_naked_far},
     {"raw_stream", "raw lines, stored whole", true, true, stream_prepare, stream_near, stream_far},
     {"spsc_stream", "tickbus SPSC", true, false, spsc_prepare, ring_receive, ring_send},
-    {"broadcast_stream", "tickbus broadcast", true, false, broadcast_prepare, ring_receive, ring_send},
+    {"broadcast_stream", "tickbus broadcast", true, false, broadcast_prepare, ring_receive,
+     ring_send},
     {"mpmc_stream", "tickbus MPMC", true, false, mpmc_prepare, ring_receive, ring_send},
 };
 

@@ -95,8 +95,9 @@ json_t *bench_host(void)
     uname(&names);
     char model[128];
     cpu_model(model, sizeof model);
-    return json_pack("{s:s, s:i, s:s, s:s}", "cpu", model, "cpus", (int)sysconf(_SC_NPROCESSORS_ONLN),
-                     "kernel", names.release, "machine", names.machine);
+    return json_pack("{s:s, s:i, s:s, s:s}", "cpu", model, "cpus",
+                     (int)sysconf(_SC_NPROCESSORS_ONLN), "kernel", names.release, "machine",
+                     names.machine);
 }
 
 int bench_must(int status, const char *what, const char *why)

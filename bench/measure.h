@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* measure.h - what the benches share: a CPU to stand on, a cheap clock, order statistics, and what to say
- * about the host.
+/* measure.h - what the benches share: a CPU to stand on, a cheap clock, order statistics, and what
+ * to say about the host.
  *
- * Benches are programs of their own, not part of the library: they print and exit where something fails.
+ * Benches are programs of their own, not part of the library: they print and exit where something
+ * fails.
  */
 #ifndef TICKBUS_BENCH_MEASURE_H
 #define TICKBUS_BENCH_MEASURE_H
@@ -17,12 +18,12 @@
 /* Pin the calling thread to one CPU. Exits when there is no such CPU. */
 void bench_pin(int cpu);
 
-/* The first CPUs that this process may run on: out_cpus[0..count). With fewer, they repeat; returns how many
- * there are. */
+/* The first CPUs that this process may run on: out_cpus[0..count). With fewer, they repeat; returns
+ * how many there are. */
 unsigned bench_cpus(int *out_cpus, unsigned count);
 
-/* The CPU's own counter, about 16 ns a look where CLOCK_MONOTONIC costs 30 to 70. Compare only looks of one
- * CPU. */
+/* The CPU's own counter, about 16 ns a look where CLOCK_MONOTONIC costs 30 to 70. Compare only
+ * looks of one CPU. */
 static inline uint64_t bench_ticks(void)
 {
 #if defined(__x86_64__)

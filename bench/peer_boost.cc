@@ -51,7 +51,8 @@ void start(contest_trial_t *t)
 // ---- spsc_queue ----
 
 template <size_t N>
-using spsc = boost::lockfree::spsc_queue<message<N>, boost::lockfree::allocator<trial_allocator<message<N>>>>;
+using spsc = boost::lockfree::spsc_queue<message<N>,
+                                         boost::lockfree::allocator<trial_allocator<message<N>>>>;
 
 template <size_t N> struct spsc_side {
     message<N> burst[CONTEST_BURST] __attribute__((aligned(64)));
@@ -135,7 +136,8 @@ template <size_t N> void spsc_side_sized(contest_trial_t *t, void *shared, unsig
             side.in = queues[index - t->senders];
     }
     if (t->burst > 1) {
-        contest_loops_sized(t, index, &side, N, spsc_put_burst<N>, spsc_get_burst<N>, spsc_done_burst<N>);
+        contest_loops_sized(t, index, &side, N, spsc_put_burst<N>, spsc_get_burst<N>,
+                            spsc_done_burst<N>);
         while (index < t->senders && side.filled && !spsc_flush(&side))
             tbus_pause();
     } else {
@@ -145,8 +147,8 @@ template <size_t N> void spsc_side_sized(contest_trial_t *t, void *shared, unsig
 
 bool spsc_can(const contest_trial_t *t)
 {
-    return t->kind != CONTEST_COMPETING && t->poll != CONTEST_SLEEPING && t->task != CONTEST_PUBLISH &&
-           (t->burst == 1 || t->kind == CONTEST_PAIR);
+    return t->kind != CONTEST_COMPETING && t->poll != CONTEST_SLEEPING &&
+           t->task != CONTEST_PUBLISH && (t->burst == 1 || t->kind == CONTEST_PAIR);
 }
 void *spsc_open(contest_trial_t *t)
 {

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* peer_ck.c - Concurrency Kit's ring, messages stored by value (CK_RING_PROTOTYPE): SPSC one to one, MPMC
- * competing; for broadcast a ring for each taker. */
+/* peer_ck.c - Concurrency Kit's ring, messages stored by value (CK_RING_PROTOTYPE): SPSC one to
+ * one, MPMC competing; for broadcast a ring for each taker. */
 #include "bench/contest.h"
 
 #if BENCH_HAS_CK
 #include <ck_ring.h>
 
-#define SIZED(n)                                                                                             \
-    struct ck_message_##n {                                                                                  \
-        unsigned char bytes[n];                                                                              \
-    };                                                                                                       \
+#define SIZED(n)                                                                                   \
+    struct ck_message_##n {                                                                        \
+        unsigned char bytes[n];                                                                    \
+    };                                                                                             \
     CK_RING_PROTOTYPE(m##n, ck_message_##n)
 SIZED(32)
 SIZED(56)
@@ -49,22 +49,22 @@ static void *open_rings(contest_trial_t *t)
     return lanes;
 }
 
-#define ENQUEUE(kind, n)                                                                                     \
-    case n:                                                                                                  \
-        return ck_ring_enqueue_##kind##_m##n(&lane->ring, lane->buffer,                                      \
+#define ENQUEUE(kind, n)                                                                           \
+    case n:                                                                                        \
+        return ck_ring_enqueue_##kind##_m##n(&lane->ring, lane->buffer,                            \
                                              (struct ck_message_##n *)(uintptr_t)message)
-#define DEQUEUE(kind, n)                                                                                     \
-    case n:                                                                                                  \
+#define DEQUEUE(kind, n)                                                                           \
+    case n:                                                                                        \
         return ck_ring_dequeue_##kind##_m##n(&lane->ring, lane->buffer, message)
-#define ALL_SIZES(what, kind)                                                                                \
-    switch (bytes) {                                                                                         \
-        what(kind, 32);                                                                                      \
-        what(kind, 56);                                                                                      \
-        what(kind, 64);                                                                                      \
-        what(kind, 256);                                                                                     \
-        what(kind, 1024);                                                                                    \
-        what(kind, 4096);                                                                                    \
-    }                                                                                                        \
+#define ALL_SIZES(what, kind)                                                                      \
+    switch (bytes) {                                                                               \
+        what(kind, 32);                                                                            \
+        what(kind, 56);                                                                            \
+        what(kind, 64);                                                                            \
+        what(kind, 256);                                                                           \
+        what(kind, 1024);                                                                          \
+        what(kind, 4096);                                                                          \
+    }                                                                                              \
     return false
 
 CONTEST_INLINE bool enqueue_single(lane_t *lane, const void *message, size_t bytes)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* peer_iceoryx.c - Eclipse iceoryx through its C binding, polling, with publishers that wait for their subscribers. Needs its
- * daemon: the program starts iox-roudi for its own run (report.c). */
+/* peer_iceoryx.c - Eclipse iceoryx through its C binding, polling, with publishers that wait for
+ * their subscribers. Needs its daemon: the program starts iox-roudi for its own run (report.c). */
 #include <stdio.h>
 #include <unistd.h>
 
@@ -25,8 +25,8 @@ typedef struct ice_side {
 
 static bool can(const contest_trial_t *t)
 {
-    return t->kind != CONTEST_COMPETING && t->burst == 1 && t->bytes == 56 && t->task != CONTEST_PUBLISH &&
-           t->poll != CONTEST_SLEEPING;
+    return t->kind != CONTEST_COMPETING && t->burst == 1 && t->bytes == 56 &&
+           t->task != CONTEST_PUBLISH && t->poll != CONTEST_SLEEPING;
 }
 
 static void *open_nothing(contest_trial_t *t)
@@ -48,8 +48,9 @@ CONTEST_INLINE const void *get(void *context, size_t bytes)
 {
     (void)bytes;
     ice_side_t *side = context;
-    return iox_sub_take_chunk(side->subscriber, &side->chunk) == ChunkReceiveResult_SUCCESS ? side->chunk
-                                                                                            : NULL;
+    return iox_sub_take_chunk(side->subscriber, &side->chunk) == ChunkReceiveResult_SUCCESS
+               ? side->chunk
+               : NULL;
 }
 CONTEST_INLINE void done(void *context)
 {
@@ -71,8 +72,8 @@ static void run_side(contest_trial_t *t, void *shared, unsigned index)
         iox_pub_options_t options;
         iox_pub_options_init(&options);
         options.subscriberTooSlowPolicy = ConsumerTooSlowPolicy_WAIT_FOR_CONSUMER;
-        side.publisher =
-            iox_pub_init(&side.publisher_storage, "bench", instance, index == 0 ? "there" : "back", &options);
+        side.publisher = iox_pub_init(&side.publisher_storage, "bench", instance,
+                                      index == 0 ? "there" : "back", &options);
     }
     if (both_ways || index >= t->senders) {
         iox_sub_options_t options;
@@ -100,5 +101,6 @@ const contest_peer_t peer_iceoryx = {.name = "iceoryx",
                                      .open = open_nothing,
                                      .side = run_side};
 #else
-const contest_peer_t peer_iceoryx = {.name = "iceoryx", .package = "libiceoryx-binding-c-dev, iceoryx"};
+const contest_peer_t peer_iceoryx = {.name = "iceoryx",
+                                     .package = "libiceoryx-binding-c-dev, iceoryx"};
 #endif

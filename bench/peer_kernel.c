@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* peer_kernel.c - the kernel's own: a pipe, a Unix stream socket, a POSIX message queue; one system call to send and one to
- * take, which sleeps. */
+/* peer_kernel.c - the kernel's own: a pipe, a Unix stream socket, a POSIX message queue; one system
+ * call to send and one to take, which sleeps. */
 #include <errno.h>
 #include <fcntl.h>
 #include <mqueue.h>
@@ -116,8 +116,12 @@ static void queue_side(contest_trial_t *t, void *shared, unsigned index)
     contest_loops(t, index, &side, put_message, get_message, contest_done_nothing);
 }
 
-const contest_peer_t peer_pipe = {
-    .name = "pipe", .kernel = true, .slowness = 20, .can = can, .open = open_pipes, .side = stream_side};
+const contest_peer_t peer_pipe = {.name = "pipe",
+                                  .kernel = true,
+                                  .slowness = 20,
+                                  .can = can,
+                                  .open = open_pipes,
+                                  .side = stream_side};
 const contest_peer_t peer_unix_socket = {.name = "Unix socket",
                                          .kernel = true,
                                          .slowness = 20,

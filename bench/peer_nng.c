@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* peer_nng.c - nng over ipc: pair one to one. (Its pub drops what a subscriber does not take in time, so it takes no part in
- * broadcasts.) */
+/* peer_nng.c - nng over ipc: pair one to one. (Its pub drops what a subscriber does not take in
+ * time, so it takes no part in broadcasts.) */
 #include <stdio.h>
 #include <unistd.h>
 

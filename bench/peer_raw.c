@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* peer_raw.c - the bounds: what the cache line and the futex themselves can do, with nothing else around them.
+/* peer_raw.c - the bounds: what the cache line and the futex themselves can do, with nothing else
+ * around them.
  *
  *    round trip   a stamp and the message on as few lines as hold them, one place in each direction
  *    stream       places stored whole from registers, the stamp last; takers tell their progress every sixteenth
@@ -42,14 +43,17 @@ static bool raw_can(const contest_trial_t *t)
 static void *raw_open(contest_trial_t *t)
 {
     size_t stride = (t->bytes + 8 + LINE - 1) / LINE * LINE;
-    memset(t->memory, 0, t->task == CONTEST_STREAM ? sizeof(raw_head_t) + stride * t->slots : 1u << 20);
+    memset(t->memory, 0,
+           t->task == CONTEST_STREAM ? sizeof(raw_head_t) + stride * t->slots : 1u << 20);
     return t->memory;
 }
 
-/* The first 56 bytes of a message are fresh and come from registers; the rest is old and moves in vectors. */
+/* The first 56 bytes of a message are fresh and come from registers; the rest is old and moves in
+ * vectors. */
 typedef uint64_t half_line_t __attribute__((vector_size(32), may_alias, aligned(8)));
 
-CONTEST_INLINE void raw_store(unsigned char *place, const void *message, size_t bytes, uint64_t stamp)
+CONTEST_INLINE void raw_store(unsigned char *place, const void *message, size_t bytes,
+                              uint64_t stamp)
 {
     const uint64_t *w = (const uint64_t *)message;
     half_line_t *to = (half_line_t *)(void *)place;
@@ -111,10 +115,14 @@ CONTEST_INLINE void raw_loops(contest_trial_t *t, void *shared, unsigned index)
 {
     size_t stride = (t->bytes + 8 + LINE - 1) / LINE * LINE;
     unsigned char *memory = shared;
-    raw_side_t side = {
-        .head = shared, .stride = stride, .takers = t->takers, .room_end = UINT64_MAX, .each = UINT64_MAX};
+    raw_side_t side = {.head = shared,
+                       .stride = stride,
+                       .takers = t->takers,
+                       .room_end = UINT64_MAX,
+                       .each = UINT64_MAX};
     if (t->task == CONTEST_ROUND_TRIP) {
-        /* Steps of an odd number of lines: another set in every cache, another slice of the last one. */
+        /* Steps of an odd number of lines: another set in every cache, another slice of the last
+         * one. */
         unsigned char *there = memory + ROUND_TRIP_AT + t->repetition * 1237u % 8000u * LINE;
         unsigned char *back = there + stride + 4 * LINE;
         side.out = index == 0 ? there : back;

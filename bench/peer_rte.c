@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* peer_rte.c - DPDK's rte_ring, messages by value (the _elem calls), laid out in plain memory without EAL: SP/SC
- * one to one, alone or in bursts; HTS competing, the mode that DPDK advises where threads can be preempted. */
+/* peer_rte.c - DPDK's rte_ring, messages by value (the _elem calls), laid out in plain memory
+ * without EAL: SP/SC one to one, alone or in bursts; HTS competing, the mode that DPDK advises
+ * where threads can be preempted. */
 #include "bench/contest.h"
 
 #if BENCH_HAS_RTE
@@ -37,10 +38,11 @@ static struct rte_ring *ring_at(contest_trial_t *t, unsigned i)
 
 static void *open_rings(contest_trial_t *t)
 {
-    unsigned flags =
-        t->kind == CONTEST_COMPETING ? RING_F_MP_HTS_ENQ | RING_F_MC_HTS_DEQ : RING_F_SP_ENQ | RING_F_SC_DEQ;
+    unsigned flags = t->kind == CONTEST_COMPETING ? RING_F_MP_HTS_ENQ | RING_F_MC_HTS_DEQ
+                                                  : RING_F_SP_ENQ | RING_F_SC_DEQ;
     for (unsigned i = 0; i < CONTEST_SIDES_MAX && ring_at(t, i); i++)
-        bench_must(rte_ring_init(ring_at(t, i), "bench", t->slots, flags), "rte_ring_init", "refused");
+        bench_must(rte_ring_init(ring_at(t, i), "bench", t->slots, flags), "rte_ring_init",
+                   "refused");
     return t->memory;
 }
 
@@ -48,7 +50,8 @@ CONTEST_INLINE bool put_single(void *side, const void *message, size_t bytes)
 {
     rte_side_t *s = side;
     for (; s->next < s->outs; s->next++)
-        if (rte_ring_sp_enqueue_elem(s->out[s->next], (void *)(uintptr_t)message, (unsigned)bytes) != 0)
+        if (rte_ring_sp_enqueue_elem(s->out[s->next], (void *)(uintptr_t)message,
+                                     (unsigned)bytes) != 0)
             return false;
     s->next = 0;
     return true;
@@ -66,8 +69,9 @@ CONTEST_INLINE bool put_several(void *side, const void *message, size_t bytes)
 CONTEST_INLINE const void *get_several(void *side, size_t bytes)
 {
     rte_side_t *s = side;
-    return rte_ring_mc_hts_dequeue_bulk_elem(s->in, &s->message, (unsigned)bytes, 1, NULL) == 1 ? &s->message
-                                                                                                : NULL;
+    return rte_ring_mc_hts_dequeue_bulk_elem(s->in, &s->message, (unsigned)bytes, 1, NULL) == 1
+               ? &s->message
+               : NULL;
 }
 
 /* A burst goes out when it is full; the number of messages is a multiple of it. True: it went. */
@@ -93,7 +97,8 @@ CONTEST_INLINE const void *get_burst(void *side, size_t bytes)
     rte_side_t *s = side;
     if (s->at == s->filled) {
         s->at = 0;
-        s->filled = rte_ring_sc_dequeue_burst_elem(s->in, s->burst, (unsigned)bytes, CONTEST_BURST, NULL);
+        s->filled =
+            rte_ring_sc_dequeue_burst_elem(s->in, s->burst, (unsigned)bytes, CONTEST_BURST, NULL);
         if (!s->filled)
             return NULL;
     }

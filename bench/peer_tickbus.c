@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* peer_tickbus.c - ours: a ring for each direction, in the memory of the trial.
  *
- * One to one: an SPSC ring; competing: MPMC; broadcast: one publisher, every taker a gating subscriber. The
- * messages are copied in with tbus_publish_try, in bursts written in place, and read in place.
+ * One to one: an SPSC ring; competing: MPMC; broadcast: one publisher, every taker a gating
+ * subscriber. The messages are copied in with tbus_publish_try, in bursts written in place, and
+ * read in place.
  */
 #include <tickbus/publisher.h>
 #include <tickbus/subscriber.h>
@@ -10,7 +11,7 @@
 
 #include "bench/contest.h"
 
-#define PUBLISHES_TIMED 64u   /* timed as one: one publish is too short for the clock */
+#define PUBLISHES_TIMED 64u /* timed as one: one publish is too short for the clock */
 #define REST_NS         2500u /* between two of them: the subscriber catches up, and does not fall asleep */
 
 typedef struct tick_side {
@@ -30,7 +31,8 @@ static bool can(const contest_trial_t *t)
 }
 static bool can_park(const contest_trial_t *t)
 {
-    return t->kind != CONTEST_COMPETING && (t->poll == CONTEST_SLEEPING || t->task == CONTEST_PUBLISH);
+    return t->kind != CONTEST_COMPETING &&
+           (t->poll == CONTEST_SLEEPING || t->task == CONTEST_PUBLISH);
 }
 
 static const char *taker_name(unsigned taker)
@@ -48,8 +50,11 @@ static void *open_rings(contest_trial_t *t)
 {
     static const enum tbus_ring_kind kinds[] = {TBUS_SPSC, TBUS_MPMC, TBUS_BROADCAST};
     tbus_error_t err;
-    tbus_ring_spec_t spec = {
-        .name = "bench", .kind = kinds[t->kind], .slot_bytes = 64, .slot_count = t->slots, .first_seq = 1};
+    tbus_ring_spec_t spec = {.name = "bench",
+                             .kind = kinds[t->kind],
+                             .slot_bytes = 64,
+                             .slot_count = t->slots,
+                             .first_seq = 1};
     /* A slot has its word, and where the length does not fit that, the length. */
     spec.slot_bytes = (t->bytes + (t->bytes > TBUS_SLOT_LENGTH_MAX ? 16 : 8) + 63) / 64 * 64;
     if (t->bytes > TBUS_SLOT_LENGTH_MAX)
@@ -73,18 +78,20 @@ static tbus_ring_t join(contest_trial_t *t, unsigned direction)
 {
     tbus_error_t err;
     tbus_ring_t ring;
-    bench_must(tbus_ring_join(ring_at(t, direction), CONTEST_MEMORY_BYTES / 2, true, &ring, &err), "join",
-               err.text);
+    bench_must(tbus_ring_join(ring_at(t, direction), CONTEST_MEMORY_BYTES / 2, true, &ring, &err),
+               "join", err.text);
     return ring;
 }
-static void connect_publisher(contest_trial_t *t, tick_side_t *side, unsigned direction, unsigned index)
+static void connect_publisher(contest_trial_t *t, tick_side_t *side, unsigned direction,
+                              unsigned index)
 {
     tbus_error_t err;
     tbus_ring_t ring = join(t, direction);
-    bench_must(tbus_publisher_join(&ring, 1 + index, &side->publisher, &err), "publisher", err.text);
+    bench_must(tbus_publisher_join(&ring, 1 + index, &side->publisher, &err), "publisher",
+               err.text);
 }
-static void connect_subscriber(contest_trial_t *t, tick_side_t *side, unsigned direction, unsigned taker,
-                               unsigned index)
+static void connect_subscriber(contest_trial_t *t, tick_side_t *side, unsigned direction,
+                               unsigned taker, unsigned index)
 {
     tbus_error_t err;
     tbus_ring_t ring = join(t, direction);
@@ -119,7 +126,8 @@ CONTEST_INLINE void done(void *side)
 CONTEST_INLINE bool put_burst(void *context, const void *message, size_t bytes)
 {
     tick_side_t *side = context;
-    if (!side->claimed && !(side->claimed = tbus_claim_batch(&side->publisher, CONTEST_BURST, side->places)))
+    if (!side->claimed &&
+        !(side->claimed = tbus_claim_batch(&side->publisher, CONTEST_BURST, side->places)))
         return false;
     tbus_words_store(side->places[side->filled], message, bytes);
     side->lengths[side->filled++] = (uint32_t)bytes;
@@ -131,7 +139,8 @@ CONTEST_INLINE bool put_burst(void *context, const void *message, size_t bytes)
 }
 
 static void spin_side(contest_trial_t *t, void *shared, unsigned index);
-static void publish_cost(contest_trial_t *t, tick_side_t *side, unsigned index, enum tbus_wait_mode mode);
+static void publish_cost(contest_trial_t *t, tick_side_t *side, unsigned index,
+                         enum tbus_wait_mode mode);
 
 static void spin_side(contest_trial_t *t, void *shared, unsigned index)
 {
@@ -173,8 +182,10 @@ static void park_side(contest_trial_t *t, void *shared, unsigned index)
     tbus_subscriber_leave(&side.subscriber);
 }
 
-/* What a publish costs the publisher, with a subscriber that is awake: PUBLISHES_TIMED at a time. */
-static void publish_cost(contest_trial_t *t, tick_side_t *side, unsigned index, enum tbus_wait_mode mode)
+/* What a publish costs the publisher, with a subscriber that is awake: PUBLISHES_TIMED at a
+ * time. */
+static void publish_cost(contest_trial_t *t, tick_side_t *side, unsigned index,
+                         enum tbus_wait_mode mode)
 {
     uint64_t total = (uint64_t)t->warm_up + t->count;
     contest_message_t message;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* peer_zmq.c - ZeroMQ over ipc: PAIR one to one, XPUB that blocks instead of dropping (ZMQ_XPUB_NODROP) to each of its SUBs. */
+/* peer_zmq.c - ZeroMQ over ipc: PAIR one to one, XPUB that blocks instead of dropping
+ * (ZMQ_XPUB_NODROP) to each of its SUBs. */
 #include <stdio.h>
 #include <unistd.h>
 
@@ -15,7 +16,8 @@ typedef struct zmq_side {
 
 static bool can(const contest_trial_t *t)
 {
-    return t->kind != CONTEST_COMPETING && t->burst == 1 && t->bytes == 56 && t->task != CONTEST_PUBLISH;
+    return t->kind != CONTEST_COMPETING && t->burst == 1 && t->bytes == 56 &&
+           t->task != CONTEST_PUBLISH;
 }
 
 static void must(int status, const char *what)
@@ -63,7 +65,8 @@ static void run_side(contest_trial_t *t, void *shared, unsigned index)
         if (broadcast) {
             must(zmq_setsockopt(side.socket, ZMQ_XPUB_NODROP, &yes, sizeof yes), "ZMQ_XPUB_NODROP");
             /* Tell us of every subscriber, not just of every new subscription. */
-            must(zmq_setsockopt(side.socket, ZMQ_XPUB_VERBOSE, &yes, sizeof yes), "ZMQ_XPUB_VERBOSE");
+            must(zmq_setsockopt(side.socket, ZMQ_XPUB_VERBOSE, &yes, sizeof yes),
+                 "ZMQ_XPUB_VERBOSE");
         }
         unlink(name + strlen("ipc://"));
         must(zmq_bind(side.socket, name), "zmq_bind");

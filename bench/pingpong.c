@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pingpong.c - how close does a ring come to the cache line itself, there and back, and one way at full
- * speed?
+/* pingpong.c - how close does a ring come to the cache line itself, there and back, and one way at
+ * full speed?
  *
- * Two processes on two CPUs. All lanes (lanes.h) take turns, repetition after repetition, so that a slow
- * minute of the machine is a slow minute for all of them; each figure is the median over the repetitions,
- * each ratio is to the better raw lane of the same run.
+ * Two processes on two CPUs. All lanes (lanes.h) take turns, repetition after repetition, so that a
+ * slow minute of the machine is a slow minute for all of them; each figure is the median over the
+ * repetitions, each ratio is to the better raw lane of the same run.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -31,8 +31,8 @@ typedef struct options {
     bool json;
 } options_t;
 
-/* Of one lane: per repetition, then their medians. Nanoseconds of a round trip; million messages a second of
- * a stream. */
+/* Of one lane: per repetition, then their medians. Nanoseconds of a round trip; million messages a
+ * second of a stream. */
 typedef struct figures {
     double value[REPETITIONS_MAX]; /* p50 of the repetition, or throughput */
     double p99[REPETITIONS_MAX];
@@ -40,9 +40,11 @@ typedef struct figures {
 } figures_t;
 
 static const char usage[] =
-    "usage: bench_pingpong [--cpus A,B] [--repetitions N] [--round-trips N] [--messages N] [--quick] "
+    "usage: bench_pingpong [--cpus A,B] [--repetitions N] [--round-trips N] [--messages N] "
+    "[--quick] "
     "[--json]\n"
-    "Round trips and one-way throughput of 56-byte messages between two processes: raw cache lines, and "
+    "Round trips and one-way throughput of 56-byte messages between two processes: raw cache "
+    "lines, and "
     "tickbus.\n"
     "  --cpus A,B       the two CPUs (default: the first two)\n"
     "  --repetitions N  interleaved repetitions of every lane, 1..101 (default 7)\n"
@@ -135,17 +137,20 @@ static void run(const lane_t *lane, const options_t *options, unsigned repetitio
     }
 }
 
-static void keep(const lane_t *lane, const options_t *options, unsigned repetition, const uint64_t *ticks,
-                 uint32_t *scratch, figures_t *figures)
+static void keep(const lane_t *lane, const options_t *options, unsigned repetition,
+                 const uint64_t *ticks, uint32_t *scratch, figures_t *figures)
 {
     if (lane->stream) {
-        figures->value[repetition] = options->messages * 1e3 * bench_ticks_per_ns() / (double)ticks[0];
+        figures->value[repetition] =
+            options->messages * 1e3 * bench_ticks_per_ns() / (double)ticks[0];
         return;
     }
     for (uint32_t i = 0; i < options->round_trips; i++)
         scratch[i] = ticks[i] > UINT32_MAX ? UINT32_MAX : (uint32_t)ticks[i];
-    figures->value[repetition] = bench_rank_u32(scratch, options->round_trips, 500) / bench_ticks_per_ns();
-    figures->p99[repetition] = bench_rank_u32(scratch, options->round_trips, 990) / bench_ticks_per_ns();
+    figures->value[repetition] =
+        bench_rank_u32(scratch, options->round_trips, 500) / bench_ticks_per_ns();
+    figures->p99[repetition] =
+        bench_rank_u32(scratch, options->round_trips, 990) / bench_ticks_per_ns();
 }
 
 static void conclude(figures_t *figures, unsigned repetitions)
@@ -161,7 +166,8 @@ static const figures_t *bound(const figures_t *figures, bool stream)
 {
     const figures_t *best = NULL;
     for (unsigned i = 0; lane_at(i); i++)
-        if (lane_at(i)->raw && lane_at(i)->stream == stream && (!best || figures[i].median < best->median))
+        if (lane_at(i)->raw && lane_at(i)->stream == stream &&
+            (!best || figures[i].median < best->median))
             best = &figures[i];
     return best;
 }
@@ -174,38 +180,39 @@ static json_t *as_json(const figures_t *figures, const options_t *options, const
         const figures_t *f = &figures[i], *raw = bound(figures, lane->stream);
         json_t *row = json_pack("{s:s, s:s, s:f, s:f, s:f, s:f}", "lane", lane->name, "unit",
                                 lane->stream ? "M messages/s" : "ns round trip",
-                                lane->stream ? "median" : "p50", f->median, "lowest", f->lowest, "highest",
-                                f->highest, "ratio_to_raw", f->median / raw->median);
+                                lane->stream ? "median" : "p50", f->median, "lowest", f->lowest,
+                                "highest", f->highest, "ratio_to_raw", f->median / raw->median);
         if (!lane->stream) {
             json_object_set_new(row, "p99", json_real(f->median_p99));
-            json_object_set_new(row, "p99_ratio_to_raw", json_real(f->median_p99 / raw->median_p99));
+            json_object_set_new(row, "p99_ratio_to_raw",
+                                json_real(f->median_p99 / raw->median_p99));
         }
         json_array_append_new(rows, row);
     }
-    return json_pack("{s:o, s:[i,i], s:s, s:i, s:o}", "host", bench_host(), "cpus", options->cpus[0],
-                     options->cpus[1], "pages", pages, "repetitions", (int)options->repetitions, "rows",
-                     rows);
+    return json_pack("{s:o, s:[i,i], s:s, s:i, s:o}", "host", bench_host(), "cpus",
+                     options->cpus[0], options->cpus[1], "pages", pages, "repetitions",
+                     (int)options->repetitions, "rows", rows);
 }
 
 static void print_table(const figures_t *figures, const options_t *options, const char *pages)
 {
-    printf(
-        "56-byte messages, two processes on CPUs %d and %d, %s pages, median of %u interleaved repetitions\n",
-        options->cpus[0], options->cpus[1], pages, options->repetitions);
-    printf("\n%-38s %8s %8s %10s %10s  %s\n", "round trip, ns", "p50", "p99", "p50 x raw", "p99 x raw",
-           "p50 min..max");
+    printf("56-byte messages, two processes on CPUs %d and %d, %s pages, median of %u interleaved "
+           "repetitions\n",
+           options->cpus[0], options->cpus[1], pages, options->repetitions);
+    printf("\n%-38s %8s %8s %10s %10s  %s\n", "round trip, ns", "p50", "p99", "p50 x raw",
+           "p99 x raw", "p50 min..max");
     for (unsigned i = 0; lane_at(i); i++) {
         const figures_t *f = &figures[i], *raw = bound(figures, lane_at(i)->stream);
         if (lane_at(i)->stream && i > 0 && !lane_at(i - 1)->stream)
-            printf("\n%-38s %8s %8s %10s %10s  %s\n", "one way, M messages/s", "median", "", "x raw", "",
-                   "min..max");
+            printf("\n%-38s %8s %8s %10s %10s  %s\n", "one way, M messages/s", "median", "",
+                   "x raw", "", "min..max");
         if (lane_at(i)->stream)
             printf("%-38s %8.1f %8s %10.2f %10s  %.1f..%.1f\n", lane_at(i)->what, f->median, "",
                    f->median / raw->median, "", f->lowest, f->highest);
         else
             printf("%-38s %8.0f %8.0f %10.2f %10.2f  %.0f..%.0f\n", lane_at(i)->what, f->median,
-                   f->median_p99, f->median / raw->median, f->median_p99 / raw->median_p99, f->lowest,
-                   f->highest);
+                   f->median_p99, f->median / raw->median, f->median_p99 / raw->median_p99,
+                   f->lowest, f->highest);
     }
 }
 
@@ -214,12 +221,13 @@ int main(int argc, char **argv)
     options_t options = parse(argc, argv);
     tbus_error_t err;
     tbus_segment_t segment;
-    bench_must(tbus_segment_create("bench", LANE_MEMORY_BYTES, TBUS_PAGES_AUTO, -1, &segment, &err), "memory",
-               err.text);
+    bench_must(tbus_segment_create("bench", LANE_MEMORY_BYTES, TBUS_PAGES_AUTO, -1, &segment, &err),
+               "memory", err.text);
     if (options.cpus[0] == options.cpus[1])
-        fprintf(stderr,
-                "bench: both sides on CPU %d: spinning lanes will show the scheduler, not the lanes\n",
-                options.cpus[0]);
+        fprintf(
+            stderr,
+            "bench: both sides on CPU %d: spinning lanes will show the scheduler, not the lanes\n",
+            options.cpus[0]);
 
     uint64_t *ticks = calloc(options.round_trips, sizeof *ticks);
     uint32_t *scratch = calloc(options.round_trips, sizeof *scratch);

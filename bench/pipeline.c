@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pipeline.c - what does the bus cost? Messages a second through the whole pipeline, `busctl start --pace max --strategy null`, fused and
- * split, as a ratio to one thread that decodes the same file and builds the same books with no bus at all (baseline.c).
+/* pipeline.c - what does the bus cost? Messages a second through the whole pipeline, `busctl start
+ * --pace max --strategy null`, fused and split, as a ratio to one thread that decodes the same file
+ * and builds the same books with no bus at all (baseline.c).
  *
- * The three take turns, repetition after repetition; figures are medians, and a ratio is one of the same repetition. The pipeline's time
- * runs from the first message until everything is drained, as its own summary tells it: in steps of 1 ms, so that the flow must last much
- * longer. A file that is too short is repeated: each lap comes under stock locates and order references of its own, so that every book
- * starts empty, as it did in the first.
+ * The three take turns, repetition after repetition; figures are medians, and a ratio is one of the
+ * same repetition. The pipeline's time runs from the first message until everything is drained, as
+ * its own summary tells it: in steps of 1 ms, so that the flow must last much longer. A file that
+ * is too short is repeated: each lap comes under stock locates and order references of its own, so
+ * that every book starts empty, as it did in the first.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -41,7 +43,8 @@ typedef struct options {
 static const char usage[] =
     "usage: bench_pipeline [--file FILE] [--repetitions N] [--messages N] [--quick] [--json]\n"
     "Throughput of the whole pipeline, as a ratio to one thread without a bus.\n"
-    "  --file FILE      an ITCH 5.0 file (default: a synthetic one, and one of real order flow where it is "
+    "  --file FILE      an ITCH 5.0 file (default: a synthetic one, and one of real order flow "
+    "where it is "
     "found)\n"
     "  --repetitions N  interleaved repetitions, 1..101 (default 5)\n"
     "  --messages N     of the synthetic file; a file with fewer is repeated (default 3000000)\n"
@@ -136,16 +139,18 @@ static void write_synthetic(const char *path, uint64_t messages)
     tick_t tick;
     size_t bytes;
     while (synth_next(synth, &tick) == 1) {
-        bench_must(itch_encode(&tick, sizeof tick, message, &bytes), path, "a tick that is no message");
+        bench_must(itch_encode(&tick, sizeof tick, message, &bytes), path,
+                   "a tick that is no message");
         bench_must(binaryfile_writer_append(writer, message, bytes, &err), path, err.text);
     }
     bench_must(binaryfile_writer_close(writer, &err), path, err.text);
     synth_destroy(synth);
 }
 
-/* One lap of a file, every locate raised by `locate_base` and every reference marked with the lap. Returns its messages. */
-static uint64_t append_lap(const char *from, binaryfile_writer_t *writer, uint64_t lap, uint32_t locate_base,
-                           uint32_t *out_locate_max)
+/* One lap of a file, every locate raised by `locate_base` and every reference marked with the lap.
+ * Returns its messages. */
+static uint64_t append_lap(const char *from, binaryfile_writer_t *writer, uint64_t lap,
+                           uint32_t locate_base, uint32_t *out_locate_max)
 {
     static uint8_t message[ITCH_MESSAGE_MAX];
     static union {
@@ -160,7 +165,8 @@ static uint64_t append_lap(const char *from, binaryfile_writer_t *writer, uint64
     int status;
     bench_must(binaryfile_open(from, BINARYFILE_ITCH, &file, &err), from, err.text);
     while ((status = binaryfile_next(file, &original, &bytes, &err)) == BINARYFILE_MESSAGE) {
-        bench_must(itch_decode(original, bytes, tick, &tick_bytes), from, "a message that is no ITCH 5.0");
+        bench_must(itch_decode(original, bytes, tick, &tick_bytes), from,
+                   "a message that is no ITCH 5.0");
         uint32_t locate = tick_locate(tick);
         if (locate > *out_locate_max)
             *out_locate_max = locate;
@@ -169,7 +175,8 @@ static uint64_t append_lap(const char *from, binaryfile_writer_t *writer, uint64
             tick->order_ref ^= lap << LAP_SHIFT;
         if (tick->type == 'U')
             tick->new_ref ^= lap << LAP_SHIFT;
-        bench_must(itch_encode(tick, tick_bytes, message, &bytes), from, "a tick that is no message");
+        bench_must(itch_encode(tick, tick_bytes, message, &bytes), from,
+                   "a tick that is no message");
         bench_must(binaryfile_writer_append(writer, message, bytes, &err), input_path, err.text);
     }
     bench_must(status, from, err.text);
@@ -178,7 +185,8 @@ static uint64_t append_lap(const char *from, binaryfile_writer_t *writer, uint64
     return messages;
 }
 
-/* The file, unpacked, and again until it has `messages_min` messages or the locates are used up. Returns how many it has. */
+/* The file, unpacked, and again until it has `messages_min` messages or the locates are used up.
+ * Returns how many it has. */
 static uint64_t write_laps(const char *from, uint64_t messages_min)
 {
     tbus_error_t err;
@@ -216,7 +224,8 @@ static json_t *output_of(const char *contender)
     int status = pclose(pipe);
     if (!object || status != 0) {
         show_talk();
-        fprintf(stderr, "bench: %s: exit status %d, %s\n", command, status, object ? "see above" : err.text);
+        fprintf(stderr, "bench: %s: exit status %d, %s\n", command, status,
+                object ? "see above" : err.text);
         exit(1);
     }
     return object;
@@ -235,7 +244,8 @@ static double run(enum contender contender, const char *path, int cpu)
         json_decref(result);
     } else {
         snprintf(command, sizeof command,
-                 "'%s' start --name bench-%d --feed 'itch:%s' --pace max --strategy null --layout %s --json",
+                 "'%s' start --name bench-%d --feed 'itch:%s' --pace max --strategy null --layout "
+                 "%s --json",
                  TICKBUS_BUSCTL, (int)getpid(), path, names[contender]);
         json_t *result = output_of(command);
         rate = json_number_value(json_object_get(json_object_get(result, "feed"), "messages")) /
@@ -261,11 +271,11 @@ static json_t *measure(const char *what, const char *path, const options_t *opti
         double rate = bench_median(rates[c], options->repetitions); /* which sorts them */
         double ratio = bench_median(ratios[c], options->repetitions);
         unsigned last = options->repetitions - 1;
-        json_array_append_new(rows, json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:f}", "input", what,
-                                              "layout", names[c], "strategy", "null", "messages_per_s", rate,
-                                              "lowest", rates[c][0], "highest", rates[c][last],
-                                              "ratio_to_baseline", ratio, "ratio_lowest", ratios[c][0],
-                                              "ratio_highest", ratios[c][last]));
+        json_array_append_new(
+            rows, json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:f}", "input", what,
+                            "layout", names[c], "strategy", "null", "messages_per_s", rate,
+                            "lowest", rates[c][0], "highest", rates[c][last], "ratio_to_baseline",
+                            ratio, "ratio_lowest", ratios[c][0], "ratio_highest", ratios[c][last]));
     }
     return rows;
 }
@@ -279,14 +289,16 @@ static void print_rows(json_t *rows, unsigned repetitions)
 {
     size_t i;
     json_t *row;
-    printf("pace max, strategy null, not recorded; medians of %u interleaved repetitions\n", repetitions);
-    printf("%-52s %-9s %12s %-13s %12s %s\n", "input", "layout", "M messages/s", "(min..max)", "x one thread",
-           "(min..max)");
+    printf("pace max, strategy null, not recorded; medians of %u interleaved repetitions\n",
+           repetitions);
+    printf("%-52s %-9s %12s %-13s %12s %s\n", "input", "layout", "M messages/s", "(min..max)",
+           "x one thread", "(min..max)");
     json_array_foreach(rows, i, row) printf(
         "%-52s %-9s %12.2f (%5.2f..%5.2f) %12.2f (%.2f..%.2f)\n",
-        json_string_value(json_object_get(row, "input")), json_string_value(json_object_get(row, "layout")),
-        value(row, "messages_per_s") / 1e6, value(row, "lowest") / 1e6, value(row, "highest") / 1e6,
-        value(row, "ratio_to_baseline"), value(row, "ratio_lowest"), value(row, "ratio_highest"));
+        json_string_value(json_object_get(row, "input")),
+        json_string_value(json_object_get(row, "layout")), value(row, "messages_per_s") / 1e6,
+        value(row, "lowest") / 1e6, value(row, "highest") / 1e6, value(row, "ratio_to_baseline"),
+        value(row, "ratio_lowest"), value(row, "ratio_highest"));
 }
 
 /* Measure what input_path holds. */
@@ -310,12 +322,15 @@ int main(int argc, char **argv)
     } else {
         char real[PATH_BYTES], synthetic[64];
         const char *shared = getenv("TICKBUS_SHARED");
-        snprintf(synthetic, sizeof synthetic, "synthetic, seed %u, %u symbols", SYNTH_SEED, SYNTH_SYMBOLS);
+        snprintf(synthetic, sizeof synthetic, "synthetic, seed %u, %u symbols", SYNTH_SEED,
+                 SYNTH_SYMBOLS);
         write_synthetic(input_path, options.messages);
         add_rows(rows, synthetic, options.messages, &options);
-        snprintf(real, sizeof real, "%s/data/" REAL_FLOW, shared ? shared : TICKBUS_SOURCE_DIR "/../shared");
+        snprintf(real, sizeof real, "%s/data/" REAL_FLOW,
+                 shared ? shared : TICKBUS_SOURCE_DIR "/../shared");
         if (access(real, R_OK) == 0) {
-            add_rows(rows, "LOBSTER AAPL 2012-06-21, in laps", write_laps(real, options.messages), &options);
+            add_rows(rows, "LOBSTER AAPL 2012-06-21, in laps", write_laps(real, options.messages),
+                     &options);
         } else {
             fprintf(stderr, "bench: no real order flow here (%s): synthetic only\n", real);
         }

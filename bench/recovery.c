@@ -30,7 +30,8 @@ static void be_the_victim(tbus_bus_t *bus, int cpu, int tell)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     bench_pin(cpu);
     bench_must(tbus_participant_live(bus, VICTIM, &err), "life lock", err.text);
-    bench_must(tbus_publisher_join(&bus->rings[0], VICTIM, &publisher, &err), "publisher", err.text);
+    bench_must(tbus_publisher_join(&bus->rings[0], VICTIM, &publisher, &err), "publisher",
+               err.text);
     bench_must(tbus_claim_try(&publisher) && write(tell, "x", 1) == 1 ? 0 : -1, "claim", "no room");
     for (;;)
         pause();
@@ -47,7 +48,8 @@ static double one_round(tbus_bus_t *bus, const int cpus[2], tbus_publisher_t *pu
     if (victim == 0)
         be_the_victim(bus, cpus[1], claimed[1]);
     bench_must(read(claimed[0], &byte, 1) == 1 ? 0 : -1, "victim", "it died too early");
-    bench_must(tbus_publish_try(publisher, "behind", 6) == TBUS_PUBLISHED ? 0 : -1, "publish", "no room");
+    bench_must(tbus_publish_try(publisher, "behind", 6) == TBUS_PUBLISHED ? 0 : -1, "publish",
+               "no room");
 
     tbus_waiter_t waiter;
     tbus_waiter_init(&waiter, mode);
@@ -78,17 +80,21 @@ void recovery_run(const int cpus[2], unsigned rounds, double *out_us)
     tbus_ring_spec_t spec = {
         .name = "orders", .kind = TBUS_MPMC, .slot_bytes = 64, .slot_count = 8192, .first_seq = 1};
     bench_must(tbus_bus_create("recovery", &bus, &err), "bus", err.text);
-    bench_must(tbus_bus_add_topic(&bus, &spec, "bytes", TBUS_PAGES_AUTO, -1, &err), "topic", err.text);
+    bench_must(tbus_bus_add_topic(&bus, &spec, "bytes", TBUS_PAGES_AUTO, -1, &err), "topic",
+               err.text);
     bench_must(tbus_participant_add(&bus, "consumer", &err), "participant", err.text);
     bench_must(tbus_participant_add(&bus, "victim", &err), "participant", err.text);
-    bench_must(tbus_ring_reserve(&bus.rings[0], "consumer", TBUS_CONSUMER, &err), "reserve", err.text);
-    int life = bench_must(tbus_participant_live(&bus, CONSUMER, &err), "life lock", err.text);
-    bench_must(tbus_publisher_join(&bus.rings[0], CONSUMER, &publisher, &err), "publisher", err.text);
-    bench_must(tbus_subscriber_join(&bus.rings[0], "consumer", CONSUMER, &subscriber, &err), "subscriber",
+    bench_must(tbus_ring_reserve(&bus.rings[0], "consumer", TBUS_CONSUMER, &err), "reserve",
                err.text);
+    int life = bench_must(tbus_participant_live(&bus, CONSUMER, &err), "life lock", err.text);
+    bench_must(tbus_publisher_join(&bus.rings[0], CONSUMER, &publisher, &err), "publisher",
+               err.text);
+    bench_must(tbus_subscriber_join(&bus.rings[0], "consumer", CONSUMER, &subscriber, &err),
+               "subscriber", err.text);
     bench_pin(cpus[0]);
     for (unsigned i = 0; i < rounds; i++)
-        out_us[i] = one_round(&bus, cpus, &publisher, &subscriber, i % 2 ? TBUS_WAIT_PARK : TBUS_WAIT_SPIN);
+        out_us[i] =
+            one_round(&bus, cpus, &publisher, &subscriber, i % 2 ? TBUS_WAIT_PARK : TBUS_WAIT_SPIN);
     tbus_subscriber_leave(&subscriber);
     close(life);
     tbus_bus_close(&bus);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* report.c - how far is tickbus from what the hardware can do, and how far ahead of what a user would pick instead?
+/* report.c - how far is tickbus from what the hardware can do, and how far ahead of what a user
+ * would pick instead?
  *
- * Every experiment (rows.c) is run by everybody in turn - the bare cache line or futex, tickbus, its peers - and then again,
- * repetition after repetition, so that a slow minute of the machine is a slow minute for all. Figures are medians over the
- * repetitions, ratios are between figures of one run. The script bench/report builds this and runs it.
+ * Every experiment (rows.c) is run by everybody in turn - the bare cache line or futex, tickbus,
+ * its peers - and then again, repetition after repetition, so that a slow minute of the machine is
+ * a slow minute for all. Figures are medians over the repetitions, ratios are between figures of
+ * one run. The script bench/report builds this and runs it.
  */
 #include "bench/rows.h"
 
@@ -22,8 +24,9 @@
 
 #include "bench/recovery.h"
 
-/* Not SCHED_FIFO: a spinning side of a trial can then keep the CPU from a task whose lock its own process waits
- * for in the kernel (seen: waitpid, in the dentries of /proc), and both stand still. */
+/* Not SCHED_FIFO: a spinning side of a trial can then keep the CPU from a task whose lock its own
+ * process waits for in the kernel (seen: waitpid, in the dentries of /proc), and both stand
+ * still. */
 #define HIGHEST_NICE   (-20)
 #define TRIAL_SECONDS  8u
 #define ONE_LINE_SLOTS 8192u
@@ -120,7 +123,8 @@ static void parse(int argc, char **argv, options_t *options)
     while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
         switch (option) {
         case 'q':
-            options->round_trips = 10 << 10, options->messages = 256 << 10, options->recoveries = 100;
+            options->round_trips = 10 << 10, options->messages = 256 << 10,
+            options->recoveries = 100;
             report->repetitions = 5;
             break;
         case 'j':
@@ -194,8 +198,8 @@ static void prepare(contest_trial_t *trial, const experiment_t *e, const contest
     place(trial, e, &options->report);
 }
 
-/* One taker: the rate of the median part, so that a part in which some other program had the CPU does not count. Several: all
- * of it, as they may take turns on one CPU. */
+/* One taker: the rate of the median part, so that a part in which some other program had the CPU
+ * does not count. Several: all of it, as they may take turns on one CPU. */
 static double rate(const contest_trial_t *trial)
 {
     uint64_t began_ns = UINT64_MAX, ended_ns = 0;
@@ -203,7 +207,8 @@ static double rate(const contest_trial_t *trial)
         double parts[CONTEST_PARTS];
         for (unsigned i = 0; i < CONTEST_PARTS; i++)
             parts[i] = (double)trial->sides[trial->senders].part_ticks[i];
-        return trial->count / CONTEST_PARTS * 1e3 * bench_ticks_per_ns() / bench_median(parts, CONTEST_PARTS);
+        return trial->count / CONTEST_PARTS * 1e3 * bench_ticks_per_ns() /
+               bench_median(parts, CONTEST_PARTS);
     }
     for (unsigned i = 0; i < trial->takers; i++) {
         uint64_t began = trial->sides[trial->senders + i].began_ns,
@@ -211,7 +216,8 @@ static double rate(const contest_trial_t *trial)
         began_ns = began < began_ns ? began : began_ns;
         ended_ns = ended > ended_ns ? ended : ended_ns;
     }
-    uint64_t messages = (uint64_t)trial->count * (trial->kind == CONTEST_COMPETING ? trial->takers : 1);
+    uint64_t messages =
+        (uint64_t)trial->count * (trial->kind == CONTEST_COMPETING ? trial->takers : 1);
     return (double)messages * 1e3 / (double)(ended_ns - began_ns);
 }
 
@@ -227,9 +233,10 @@ static void keep(result_t *result, contest_trial_t *trial, unsigned way)
     result->p99[way][at] = bench_rank_u32(trial->ticks, trial->count, 990) / scale;
 }
 
-/* One repetition of one contestant; round trips that do not sleep in the kernel under both ways of polling. */
-static void run(const experiment_t *e, result_t *result, contest_trial_t *trial, const options_t *options,
-                unsigned repetition)
+/* One repetition of one contestant; round trips that do not sleep in the kernel under both ways of
+ * polling. */
+static void run(const experiment_t *e, result_t *result, contest_trial_t *trial,
+                const options_t *options, unsigned repetition)
 {
     const contest_peer_t *peer = result->peer;
     prepare(trial, e, peer, options, repetition);
@@ -259,14 +266,16 @@ static void enter(const experiment_t *e, result_t *results, bool no_iceoryx)
     if (e->task == CONTEST_PUBLISH)
         return;
     for (unsigned i = 0; peers[i]; i++)
-        if (peers[i]->can && (!e->sleeping || peers[i]->kernel) && !(no_iceoryx && peers[i] == &peer_iceoryx))
+        if (peers[i]->can && (!e->sleeping || peers[i]->kernel) &&
+            !(no_iceoryx && peers[i] == &peer_iceoryx))
             results[count++].peer = peers[i];
 }
 
 static void progress(const experiment_t *e, unsigned repetition, const options_t *options)
 {
     if (isatty(STDERR_FILENO))
-        fprintf(stderr, "\r\033[K%u/%u %s", repetition + 1, options->report.repetitions, e ? e->name : "");
+        fprintf(stderr, "\r\033[K%u/%u %s", repetition + 1, options->report.repetitions,
+                e ? e->name : "");
 }
 
 static void recover(options_t *options)
@@ -301,7 +310,8 @@ static pid_t start_roudi(void)
     char text[4096];
     size_t length = 0;
     ssize_t got;
-    while (length < sizeof text - 1 && (got = read(said[0], text + length, sizeof text - 1 - length)) > 0) {
+    while (length < sizeof text - 1 &&
+           (got = read(said[0], text + length, sizeof text - 1 - length)) > 0) {
         text[length += (size_t)got] = '\0';
         if (strstr(text, "ready"))
             return roudi; /* said[0] stays open: it may go on talking */
@@ -336,10 +346,12 @@ static void say_who_is_missing(pid_t roudi)
 {
     for (unsigned i = 0; peers[i]; i++)
         if (!peers[i]->can)
-            fprintf(stderr, "bench: skipped: %s was not built; Debian package: %s\n", peers[i]->name,
-                    peers[i]->package);
+            fprintf(stderr, "bench: skipped: %s was not built; Debian package: %s\n",
+                    peers[i]->name, peers[i]->package);
     if (roudi < 0)
-        fprintf(stderr, "bench: skipped: iceoryx has no daemon here (iox-roudi); Debian package: iceoryx\n");
+        fprintf(
+            stderr,
+            "bench: skipped: iceoryx has no daemon here (iox-roudi); Debian package: iceoryx\n");
 }
 
 int main(int argc, char **argv)
@@ -349,12 +361,13 @@ int main(int argc, char **argv)
     report_t *report = &options.report;
     tbus_error_t err;
     tbus_segment_t segment;
-    bench_must(tbus_segment_create("bench", CONTEST_MEMORY_BYTES, TBUS_PAGES_AUTO, -1, &segment, &err),
-               "memory", err.text);
+    bench_must(
+        tbus_segment_create("bench", CONTEST_MEMORY_BYTES, TBUS_PAGES_AUTO, -1, &segment, &err),
+        "memory", err.text);
     report->pages = tbus_pages_name(segment.pages);
     report->results = calloc(EXPERIMENTS_COUNT, sizeof *report->results);
-    contest_trial_t *trial =
-        mmap(NULL, sizeof *trial, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    contest_trial_t *trial = mmap(NULL, sizeof *trial, PROT_READ | PROT_WRITE,
+                                  MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
     bench_must(report->results && trial != MAP_FAILED ? 0 : -1, "results", "out of memory");
     trial->memory = segment.base;
     snprintf(trial->directory, sizeof trial->directory, "/tmp/tickbus-bench-XXXXXX");
@@ -370,9 +383,10 @@ int main(int argc, char **argv)
         waitpid(roudi, NULL, 0);
     }
 
-    printf("two processes on CPUs %d and %d, %s pages%s%s; medians of %u interleaved repetitions\n\n",
-           report->cpus[0], report->cpus[report->cpus_count - 1], report->pages,
-           segment.pages_why[0] ? ": " : "", segment.pages_why, report->repetitions);
+    printf(
+        "two processes on CPUs %d and %d, %s pages%s%s; medians of %u interleaved repetitions\n\n",
+        report->cpus[0], report->cpus[report->cpus_count - 1], report->pages,
+        segment.pages_why[0] ? ": " : "", segment.pages_why, report->repetitions);
     rows_print(report);
     if (options.json)
         rows_write_json(report, options.json);

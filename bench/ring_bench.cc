@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ring_bench.cc - what does each step of the path cost, in one thread, with nobody to wait for? Google
- * Benchmark around C kernels. */
+/* ring_bench.cc - what does each step of the path cost, in one thread, with nobody to wait for?
+ * Google Benchmark around C kernels. */
 #include <benchmark/benchmark.h>
 
 #include "bench/kernel.h"

@@ -10,22 +10,22 @@ const contest_peer_t *const peers[] = {
     &peer_ck,  &peer_rte, &peer_boost_spsc, &peer_boost_queue, &peer_moodycamel,  &peer_iceoryx,
     &peer_zmq, &peer_nng, &peer_pipe,       &peer_unix_socket, &peer_posix_queue, NULL};
 
-#define ROUND_TRIP(n, k)                                                                                     \
-    {                                                                                                        \
-        .name = n, .task = CONTEST_ROUND_TRIP, .kind = k, .bytes = 56, .burst = 1, .senders = 1,             \
-        .takers = 1, .ours = &peer_tickbus, .raw = &peer_raw, .raw_kind = CONTEST_PAIR                       \
+#define ROUND_TRIP(n, k)                                                                           \
+    {                                                                                              \
+        .name = n, .task = CONTEST_ROUND_TRIP, .kind = k, .bytes = 56, .burst = 1, .senders = 1,   \
+        .takers = 1, .ours = &peer_tickbus, .raw = &peer_raw, .raw_kind = CONTEST_PAIR             \
     }
-#define STREAM(n, k, b, at_once, from, to, bound)                                                            \
-    {                                                                                                        \
-        .name = n, .task = CONTEST_STREAM, .kind = k, .bytes = b, .burst = at_once, .senders = from,         \
-        .takers = to, .ours = &peer_tickbus, .raw = bound,                                                   \
-        .raw_kind = (k) == CONTEST_BROADCAST ? CONTEST_BROADCAST : CONTEST_PAIR                              \
+#define STREAM(n, k, b, at_once, from, to, bound)                                                  \
+    {                                                                                              \
+        .name = n, .task = CONTEST_STREAM, .kind = k, .bytes = b, .burst = at_once,                \
+        .senders = from, .takers = to, .ours = &peer_tickbus, .raw = bound,                        \
+        .raw_kind = (k) == CONTEST_BROADCAST ? CONTEST_BROADCAST : CONTEST_PAIR                    \
     }
-#define WAKE(n, one)                                                                                         \
-    {                                                                                                        \
-        .name = n, .task = CONTEST_ROUND_TRIP, .kind = CONTEST_PAIR, .bytes = 56, .burst = 1, .senders = 1,  \
-        .takers = 1, .sleeping = true, .one_cpu = one, .ours = &peer_tickbus_park, .raw = &peer_raw_futex,   \
-        .raw_kind = CONTEST_PAIR                                                                             \
+#define WAKE(n, one)                                                                               \
+    {                                                                                              \
+        .name = n, .task = CONTEST_ROUND_TRIP, .kind = CONTEST_PAIR, .bytes = 56, .burst = 1,      \
+        .senders = 1, .takers = 1, .sleeping = true, .one_cpu = one, .ours = &peer_tickbus_park,   \
+        .raw = &peer_raw_futex, .raw_kind = CONTEST_PAIR                                           \
     }
 
 const experiment_t experiments[EXPERIMENTS_COUNT] = {
@@ -71,7 +71,8 @@ static row_t rows[] = {
     {"broadcast_round_trip_p50", NS, ROUND_TRIP_BROADCAST, P50, .goal_raw = 1.05},
     {"broadcast_round_trip_p99", NS, ROUND_TRIP_BROADCAST, P99, .goal_raw = 1.05},
     {"spsc_throughput_56B", RATE_UNIT, STREAM_SPSC, RATE, .goal_raw = 0.9, .goal_peer = AHEAD},
-    {"broadcast_throughput_56B", RATE_UNIT, STREAM_BROADCAST, RATE, .goal_raw = 0.9, .goal_peer = AHEAD},
+    {"broadcast_throughput_56B", RATE_UNIT, STREAM_BROADCAST, RATE, .goal_raw = 0.9,
+     .goal_peer = AHEAD},
     {"spsc_throughput_32B", RATE_UNIT, STREAM_32, RATE, .goal_raw = 0.9, .goal_peer = 1},
     {"spsc_throughput_64B", RATE_UNIT, STREAM_64, RATE, .goal_raw = 0.9, .goal_peer = 1},
     {"spsc_throughput_256B", RATE_UNIT, STREAM_256, RATE, .goal_raw = 0.9, .goal_peer = 1},
@@ -103,7 +104,8 @@ static double median_of(const double *values, unsigned count)
     return bench_median(sorted, count);
 }
 
-/* NaN: never ran. Round trips were run under both ways of polling: the better one counts, for everybody. */
+/* NaN: never ran. Round trips were run under both ways of polling: the better one counts, for
+ * everybody. */
 static double value_of(const result_t *result, enum statistic statistic)
 {
     double best = NAN;
@@ -131,7 +133,8 @@ static bool met(const row_t *row)
         return false;
     if (row->goal_raw > 0 && !reaches(row, row->ours / row->raw, row->goal_raw))
         return false;
-    return row->goal_peer <= 0 || isnan(row->best) || reaches(row, row->ours / row->best, row->goal_peer);
+    return row->goal_peer <= 0 || isnan(row->best) ||
+           reaches(row, row->ours / row->best, row->goal_peer);
 }
 
 static void conclude(row_t *row, const report_t *report)
@@ -165,7 +168,8 @@ static void goal_text(const row_t *row, char *out_text, size_t bytes)
     if (row->goal_raw > 0)
         at += snprintf(out_text + at, bytes - (size_t)at, "%s %.2f x raw", sign, row->goal_raw);
     if (row->goal_peer > 0)
-        snprintf(out_text + at, bytes - (size_t)at, "%s%s %.2f x peer", at ? ", " : "", sign, row->goal_peer);
+        snprintf(out_text + at, bytes - (size_t)at, "%s%s %.2f x peer", at ? ", " : "", sign,
+                 row->goal_peer);
 }
 
 /* ---- the table ---- */
@@ -205,8 +209,8 @@ static void print_peers(const row_t *row, const report_t *report)
 void rows_print(report_t *report)
 {
     unsigned goals = 0, reached = 0;
-    printf("%-34s %-12s %9s %9s %6s  %-16s %9s %6s  %-30s %s\n", "measure", "unit", "ours", "raw", "x raw",
-           "best peer", "value", "x peer", "goal", "met");
+    printf("%-34s %-12s %9s %9s %6s  %-16s %9s %6s  %-30s %s\n", "measure", "unit", "ours", "raw",
+           "x raw", "best peer", "value", "x peer", "goal", "met");
     for (unsigned i = 0; i < ROWS_COUNT; i++) {
         row_t *row = &rows[i];
         if (!report->wanted[row->experiment])
@@ -230,8 +234,9 @@ void rows_print(report_t *report)
         if (report->wanted[rows[i].experiment] && rows[i].experiment != RECOVERY)
             print_peers(&rows[i], report);
     if (report->wanted[RECOVERY])
-        printf("  %-34s p50 %.2f ms, p99 %.2f ms of %u kills; none of the peers recovers\n", "recovery",
-               report->recovery_p50_ms, report->recovery_p99_ms, report->recovery_rounds);
+        printf("  %-34s p50 %.2f ms, p99 %.2f ms of %u kills; none of the peers recovers\n",
+               "recovery", report->recovery_p50_ms, report->recovery_p99_ms,
+               report->recovery_rounds);
 }
 
 /* ---- JSON ---- */
@@ -253,19 +258,19 @@ static json_t *row_as_json(const row_t *row, const report_t *report)
                             isnan(value) && results[i].failed ? json_string(results[i].failed)
                                                               : number(value));
     }
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:s?, s:o, s:o, s:s, s:b, s:o}", "measure", row->measure,
-                     "unit", row->unit, "ours", number(row->ours), "raw", number(row->raw), "ratio_to_raw",
-                     number(row->ours / row->raw), "best_peer", row->best_peer, "best_peer_value",
-                     number(row->best), "ratio_to_best_peer", number(row->ours / row->best), "goal", goal,
-                     "met", met(row), "peers", values);
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:s?, s:o, s:o, s:s, s:b, s:o}", "measure",
+                     row->measure, "unit", row->unit, "ours", number(row->ours), "raw",
+                     number(row->raw), "ratio_to_raw", number(row->ours / row->raw), "best_peer",
+                     row->best_peer, "best_peer_value", number(row->best), "ratio_to_best_peer",
+                     number(row->ours / row->best), "goal", goal, "met", met(row), "peers", values);
 }
 
 /* The commit that the sources are at, "-dirty" when they differ from it. */
 static void find_commit(char *out_commit, size_t bytes)
 {
     snprintf(out_commit, bytes, "unknown");
-    FILE *git =
-        popen("git -C '" TICKBUS_SOURCE_DIR "' describe --always --dirty --abbrev=12 2>/dev/null", "re");
+    FILE *git = popen(
+        "git -C '" TICKBUS_SOURCE_DIR "' describe --always --dirty --abbrev=12 2>/dev/null", "re");
     if (!git)
         return;
     char line[64];
@@ -284,19 +289,19 @@ void rows_write_json(report_t *report, const char *path)
             json_array_append_new(all, row_as_json(&rows[i], report));
     for (unsigned i = 0; peers[i]; i++)
         if (!peers[i]->can)
-            json_array_append_new(
-                missing, json_pack("{s:s, s:s}", "peer", peers[i]->name, "package", peers[i]->package));
+            json_array_append_new(missing, json_pack("{s:s, s:s}", "peer", peers[i]->name,
+                                                     "package", peers[i]->package));
     for (unsigned i = 0; i < report->cpus_count; i++)
         json_array_append_new(cpus, json_integer(report->cpus[i]));
     char commit[64];
     find_commit(commit, sizeof commit);
     json_t *host = bench_host();
     json_t *kernel = json_incref(json_object_get(host, "kernel"));
-    json_t *whole =
-        json_pack("{s:o, s:o, s:s, s:o, s:s, s:s, s:i, s:o, s:o, s:o}", "host", host, "kernel", kernel,
-                  "pages", report->pages, "pinning", cpus, "scheduling", report->nice ? "nice -20" : "nice 0",
-                  "commit", commit, "repetitions", (int)report->repetitions, "load_average", number(load),
-                  "peers_missing", missing, "rows", all);
+    json_t *whole = json_pack("{s:o, s:o, s:s, s:o, s:s, s:s, s:i, s:o, s:o, s:o}", "host", host,
+                              "kernel", kernel, "pages", report->pages, "pinning", cpus,
+                              "scheduling", report->nice ? "nice -20" : "nice 0", "commit", commit,
+                              "repetitions", (int)report->repetitions, "load_average", number(load),
+                              "peers_missing", missing, "rows", all);
     if (!whole || json_dump_file(whole, path, JSON_INDENT(1) | JSON_REAL_PRECISION(6)) != 0) {
         fprintf(stderr, "bench: %s: %s\n", path, strerror(errno));
         exit(1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rows.h - the measures of the report: what is run for each, what is read off it, which goal it has; and how they look as a
- * table and as JSON. */
+/* rows.h - the measures of the report: what is run for each, what is read off it, which goal it
+ * has; and how they look as a table and as JSON. */
 #ifndef TICKBUS_BENCH_ROWS_H
 #define TICKBUS_BENCH_ROWS_H
 
@@ -83,7 +83,8 @@ typedef struct report {
     unsigned recovery_rounds;
 } report_t;
 
-/* Medians, best peers and goals, from the results; prints the table on stdout; JSON into `path` unless NULL. */
+/* Medians, best peers and goals, from the results; prints the table on stdout; JSON into `path`
+ * unless NULL. */
 void rows_print(report_t *report);
 void rows_write_json(report_t *report, const char *path);
 

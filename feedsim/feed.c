@@ -105,7 +105,8 @@ static bool take(feed_stage_t *f, uint64_t now_ns)
     return false;
 }
 
-/* Publish the tick in hand as intended for `due_ns`. False: `md` is full; the tick stays in hand. */
+/* Publish the tick in hand as intended for `due_ns`. False: `md` is full; the tick stays in
+ * hand. */
 static bool publish(feed_stage_t *f, uint64_t due_ns)
 {
     f->tick->intended = tick_pack(due_ns - f->epoch_ns, tick_locate(f->tick));
@@ -199,8 +200,8 @@ static int build(feed_stage_t *f, const feed_params_t *params, tbus_error_t *err
     return 0;
 }
 
-int feed_stage_create(tbus_bus_t *bus, uint32_t owner, const feed_params_t *params, tbus_stage_t **out_stage,
-                      tbus_error_t *err)
+int feed_stage_create(tbus_bus_t *bus, uint32_t owner, const feed_params_t *params,
+                      tbus_stage_t **out_stage, tbus_error_t *err)
 {
     feed_stage_t *f = calloc(1, sizeof(*f));
     if (f == NULL)

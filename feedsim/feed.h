@@ -3,20 +3,22 @@
  *
  *    source --tick, time--> pace --intended time--> md
  *
- * The schedule is open-loop: when a message should go out depends on the pace alone, never on how fast the
- * pipeline is. A message that cannot go out in time because `md` is full keeps its intended time, and what is
- * measured from there shows the delay.
+ * The schedule is open-loop: when a message should go out depends on the pace alone, never on how
+ * fast the pipeline is. A message that cannot go out in time because `md` is full keeps its
+ * intended time, and what is measured from there shows the delay.
  *
- * The first message on `md` is that of the file; a tick's sequence on `md` is the index of its message in the
- * file plus one. When the source ends, so does the feed (source_done). When it fails, what came before is
- * published, then the feed ends the same way, with stage->error holding what was wrong and the counter
- * feed.errors at 1: bad input never takes the pipeline down. With feed.errors at 0 what stage->error holds is a
- * note: the source ended in order, and there is something to know about it (a journal that was torn).
+ * The first message on `md` is that of the file; a tick's sequence on `md` is the index of its
+ * message in the file plus one. When the source ends, so does the feed (source_done). When it
+ * fails, what came before is published, then the feed ends the same way, with stage->error holding
+ * what was wrong and the counter feed.errors at 1: bad input never takes the pipeline down. With
+ * feed.errors at 0 what stage->error holds is a note: the source ended in order, and there is
+ * something to know about it (a journal that was torn).
  *
- * Counters: feed.messages and feed.bytes (of messages, without framing), feed.by_type.X for each type X seen,
- * by its ITCH letter or as 0xNN, feed.errors.
+ * Counters: feed.messages and feed.bytes (of messages, without framing), feed.by_type.X for each
+ * type X seen, by its ITCH letter or as 0xNN, feed.errors.
  *
- * Previous on the data path: feedsim/source/source.h, feedsim/pace.h. Next: the ring `md`, then strategy/stage.c.
+ * Previous on the data path: feedsim/source/source.h, feedsim/pace.h. Next: the ring `md`, then
+ * strategy/stage.c.
  */
 #ifndef TICKBUS_FEEDSIM_FEED_H
 #define TICKBUS_FEEDSIM_FEED_H
@@ -30,16 +32,17 @@ extern "C" {
 #endif
 
 typedef struct feed_params {
-    const char *source; /* as feed_source_open takes it: "itch:FILE", "synth:seed=7", "journal:DIR" */
-    const char *pace;   /* as feed_pace_parse takes it: "max", "realtime", "10x", "200k/s" */
-    uint64_t for_ns;    /* end this long after the first poll; 0: when the source ends */
+    /* as feed_source_open takes it: "itch:FILE", "synth:seed=7", "journal:DIR" */
+    const char *source;
+    const char *pace; /* as feed_pace_parse takes it: "max", "realtime", "10x", "200k/s" */
+    uint64_t for_ns;  /* end this long after the first poll; 0: when the source ends */
 } feed_params_t;
 
-/* Open the source, parse the pace, join `md` as its publisher. Nothing in `params` is needed afterwards.
- * Errors: of feed_source_open and feed_pace_parse, -TBUS_ENOTFOUND without a topic `md`, -ENOMEM. Cold. The
- * stage is freed by its ops->destroy. */
-int feed_stage_create(tbus_bus_t *bus, uint32_t owner, const feed_params_t *params, tbus_stage_t **out_stage,
-                      tbus_error_t *err);
+/* Open the source, parse the pace, join `md` as its publisher. Nothing in `params` is needed
+ * afterwards. Errors: of feed_source_open and feed_pace_parse, -TBUS_ENOTFOUND without a topic
+ * `md`, -ENOMEM. Cold. The stage is freed by its ops->destroy. */
+int feed_stage_create(tbus_bus_t *bus, uint32_t owner, const feed_params_t *params,
+                      tbus_stage_t **out_stage, tbus_error_t *err);
 
 #ifdef __cplusplus
 }

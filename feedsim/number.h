@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* number.h - numbers as people write them in a feed's options: 250, 1.5M, 200k. Exact, to a thousandth. */
+/* number.h - numbers as people write them in a feed's options: 250, 1.5M, 200k. Exact, to a
+ * thousandth. */
 #ifndef TICKBUS_FEEDSIM_NUMBER_H
 #define TICKBUS_FEEDSIM_NUMBER_H
 
@@ -11,9 +12,9 @@
 extern "C" {
 #endif
 
-/* The first `length` bytes of `text`: digits, optionally a point and digits, optionally k, M or G (10^3,
- * 10^6, 10^9). The value in thousandths. False: anything else, no exact number of thousandths, or more than
- * 64 bits hold. */
+/* The first `length` bytes of `text`: digits, optionally a point and digits, optionally k, M or G
+ * (10^3, 10^6, 10^9). The value in thousandths. False: anything else, no exact number of
+ * thousandths, or more than 64 bits hold. */
 bool number_parse_milli(const char *text, size_t length, uint64_t *out_milli);
 
 #ifdef __cplusplus

@@ -47,17 +47,18 @@ int feed_pace_parse(const char *text, feed_pace_t *out_pace, tbus_error_t *err)
         p.step_ns = PICO_PER_S / milli;
         p.step_part = PICO_PER_S % milli;
     } else {
-        return tbus_fail(err, -TBUS_ECONFIG,
-                         "the pace \"%s\" is not understood: write max, realtime, a factor such as 10x, or a "
-                         "rate such as 200k/s",
-                         text);
+        return tbus_fail(
+            err, -TBUS_ECONFIG,
+            "the pace \"%s\" is not understood: write max, realtime, a factor such as 10x, or a "
+            "rate such as 200k/s",
+            text);
     }
     *out_pace = p;
     return 0;
 }
 
-/* The scale is rounded down by less than 2^-48, so that over the 2^48 ns that a time can span the schedule is
- * off by less than 1 ns. */
+/* The scale is rounded down by less than 2^-48, so that over the 2^48 ns that a time can span the
+ * schedule is off by less than 1 ns. */
 static uint64_t next_timed(feed_pace_t *p, uint64_t time_ns)
 {
     if (time_ns == FEED_TIME_NONE)
@@ -70,7 +71,8 @@ static uint64_t next_timed(feed_pace_t *p, uint64_t time_ns)
     if (time_ns <= p->latest_ns)
         return p->due_ns;
     p->latest_ns = time_ns;
-    return p->anchor_ns + (uint64_t)(((unsigned __int128)(time_ns - p->first_ns) * p->scale) >> SCALE_SHIFT);
+    return p->anchor_ns +
+           (uint64_t)(((unsigned __int128)(time_ns - p->first_ns) * p->scale) >> SCALE_SHIFT);
 }
 
 static uint64_t next_at_rate(feed_pace_t *p)

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pace.h - when each message should go out: an open-loop schedule, as plain arithmetic on times that the
- * caller hands in.
+/* pace.h - when each message should go out: an open-loop schedule, as plain arithmetic on times
+ * that the caller hands in.
  *
  *    max        now: as fast as the pipeline takes them
  *    realtime   as far apart as the times that the messages carry
  *    Nx         the same, N times as fast: 10x, 0.5x
  *    RATE/s     evenly: message k at start + k / RATE; 50000/s, 200k/s, 1.5M/s
  *
- * The first message is due at once. Times that go backwards never move the schedule back; a message without a
- * time is due with the one before it. All times in ns; the schedule is on the caller's clock
- * (CLOCK_MONOTONIC), message times on whatever clock they were made with.
+ * The first message is due at once. Times that go backwards never move the schedule back; a message
+ * without a time is due with the one before it. All times in ns; the schedule is on the caller's
+ * clock (CLOCK_MONOTONIC), message times on whatever clock they were made with.
  *
  * On the data path: feedsim/source/source.h -> here -> feedsim/feed.h.
  */
@@ -44,12 +44,12 @@ typedef struct feed_pace {
     uint64_t part; /*    rest gathered so far, below divisor */
 } feed_pace_t;
 
-/* -TBUS_ECONFIG: not one of the forms above; a rate or factor of 0, above 10^9, or with more than three
- * decimals. */
+/* -TBUS_ECONFIG: not one of the forms above; a rate or factor of 0, above 10^9, or with more than
+ * three decimals. */
 int feed_pace_parse(const char *text, feed_pace_t *out_pace, tbus_error_t *err);
 
-/* When the next message is due. Call once per message, in order. `time_ns`: the one that it carries, or
- * FEED_TIME_NONE; `now_ns`: the clock, used for the first message and at `max`. */
+/* When the next message is due. Call once per message, in order. `time_ns`: the one that it
+ * carries, or FEED_TIME_NONE; `now_ns`: the clock, used for the first message and at `max`. */
 uint64_t feed_pace_next(feed_pace_t *p, uint64_t time_ns, uint64_t now_ns);
 
 #ifdef __cplusplus

@@ -121,14 +121,15 @@ static void close_order(exposure_t *e, uint32_t place)
     e->open_count--;
 }
 
-/* An execution takes its shares off the open order. Where the report and our own count of what is left
- * disagree, the larger one stays until the order ends. */
+/* An execution takes its shares off the open order. Where the report and our own count of what is
+ * left disagree, the larger one stays until the order ends. */
 static void execute(exposure_t *e, uint32_t place, const report_t *r)
 {
     exposure_order_t *open = &e->open[place];
     uint32_t left = open->leaves > r->qty ? open->leaves - r->qty : 0;
-    bool fits = open->leaves >= r->qty && left == r->leaves && (left == 0) == (r->kind == REPORT_FILLED) &&
-                open->locate == report_locate(r) && open->side == r->side;
+    bool fits = open->leaves >= r->qty && left == r->leaves &&
+                (left == 0) == (r->kind == REPORT_FILLED) && open->locate == report_locate(r) &&
+                open->side == r->side;
     e->report_mismatches += !fits;
     if (r->kind == REPORT_FILLED) {
         close_order(e, place);
@@ -177,7 +178,8 @@ exposure_worst_t exposure_worst(const exposure_t *e, const order_t *o)
     exposure_worst_t worst = {0};
     const exposure_symbol_t *s = &e->symbols[order_locate(o)];
     bool buys = o->side == 'B';
-    int64_t add = (int64_t)s->open_qty[side_index(o->side)] + o->qty; /* at most 2^20 orders below 2^32 */
+    /* at most 2^20 orders below 2^32 */
+    int64_t add = (int64_t)s->open_qty[side_index(o->side)] + o->qty;
     if (e->unsound || (buys ? __builtin_add_overflow(s->position.qty, add, &worst.qty)
                             : __builtin_sub_overflow(s->position.qty, add, &worst.qty)))
         return worst;

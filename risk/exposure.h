@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* exposure.h - what we hold and what we would hold in the worst case: positions and open orders, kept from
- * what the gate let through and from reports.
+/* exposure.h - what we hold and what we would hold in the worst case: positions and open orders,
+ * kept from what the gate let through and from reports.
  *
- * From the moment an order is let through until it has ended, all of its open shares count, at its limit
- * price. A long position is valued at the best bid, a short one at the best ask; at the last there was while
- * that side is empty, and at its execution price before there was any.
+ * From the moment an order is let through until it has ended, all of its open shares count, at its
+ * limit price. A long position is valued at the best bid, a short one at the best ask; at the last
+ * there was while that side is empty, and at its execution price before there was any.
  *
- * Sums of money are kept in 128 bits, where they cannot overflow: a position is at most 2^63 shares at below
- * 2^32, in 2^16 symbols; an open order is below 2^64, and there are at most 2^20 of them.
+ * Sums of money are kept in 128 bits, where they cannot overflow: a position is at most 2^63 shares
+ * at below 2^32, in 2^16 symbols; an open order is below 2^64, and there are at most 2^20 of them.
  *
  * Part of the gate. On the data path: risk/gate.h.
  */
@@ -59,9 +59,10 @@ typedef struct exposure {
 
 /* What an order would bring about. */
 typedef struct exposure_worst {
-    bool computable;  /* false: nothing below is valid */
-    bool only_closes; /* the position shrinks or ends at zero even if every open order of this side fills */
-    int64_t qty;      /* position if every open order of its side and itself fill */
+    bool computable; /* false: nothing below is valid */
+    /* the position shrinks or ends at zero even if every open order of this side fills */
+    bool only_closes;
+    int64_t qty;            /* position if every open order of its side and itself fill */
     exposure_money_t gross; /* value of all positions and open orders, and of this one */
 } exposure_worst_t;
 
@@ -75,7 +76,8 @@ static inline bool exposure_full(const exposure_t *e)
     return e->open_free == 0;
 }
 
-/* A new order was let through: it is open from now on. Requires room, and that its id is not open. */
+/* A new order was let through: it is open from now on. Requires room, and that its id is not
+ * open. */
 void exposure_open(exposure_t *e, const order_t *order);
 void exposure_on_report(exposure_t *e, const report_t *report);
 void exposure_on_market(exposure_t *e, const market_event_t *event);

@@ -3,8 +3,8 @@
 
 int follow_fail(const follow_t *f, tbus_stage_t *stage, int code)
 {
-    return tbus_fail(&stage->error, code, "stage '%s' stopped at message %llu of md: %s", stage->name,
-                     (unsigned long long)f->md.seq, market_limit_text(f->market));
+    return tbus_fail(&stage->error, code, "stage '%s' stopped at message %llu of md: %s",
+                     stage->name, (unsigned long long)f->md.seq, market_limit_text(f->market));
 }
 
 enum follow_reach follow_reach(follow_t *f, uint64_t md_seq)

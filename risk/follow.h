@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* follow.h - taking `md` into the market view, and knowing whether an order may be looked at yet.
  *
- * An order names the last tick that its strategy had taken. Its strategy took that tick before it sent the
- * order, so whoever has taken the order finds the tick on the ring already (A1/R1 in publisher.h and
- * subscriber.h carry it over): the answer to "not taken yet" is to take more ticks, and if there are none,
- * the order lies.
+ * An order names the last tick that its strategy had taken. Its strategy took that tick before it
+ * sent the order, so whoever has taken the order finds the tick on the ring already (A1/R1 in
+ * publisher.h and subscriber.h carry it over): the answer to "not taken yet" is to take more ticks,
+ * and if there are none, the order lies.
  *
  * Part of both stages. On the data path: risk/stage.h, risk/venue/executor.h.
  */
@@ -40,9 +40,9 @@ static inline bool follow_has_time(const tick_t *tick, size_t bytes)
     return bytes >= TICK_BODY_OFFSET && tick->type != TICK_END_MARK && tick->type != TICK_RUNT;
 }
 
-/* Take the next tick and apply it. 1: *out_event is what it did, valid until the next call; 0: none there;
- * negative: the market cannot go on (stage->error says why). Inline: it is most of what a stage does with most
- * ticks. */
+/* Take the next tick and apply it. 1: *out_event is what it did, valid until the next call; 0: none
+ * there; negative: the market cannot go on (stage->error says why). Inline: it is most of what a
+ * stage does with most ticks. */
 static inline int follow_next(follow_t *f, tbus_stage_t *stage, const market_event_t **out_event)
 {
     size_t bytes;

@@ -18,14 +18,15 @@ struct gate {
     const market_t *market;     /* not owned */
     bool killed;
     uint64_t *last_count; /* by strategy: highest order_count seen */
-    uint64_t *
-        passed_at; /* ring: event time of the last orders let through, as many as orders_per_second was at first */
+    /* ring: event time of the last orders let through, as many as orders_per_second was at first */
+    uint64_t *passed_at;
     uint32_t passed_next;
     uint32_t passed_count; /* in the ring */
     exposure_t exposure;
 };
 
-int gate_create(const risk_limits_t *limits, const market_t *market, gate_t **out_gate, tbus_error_t *err)
+int gate_create(const risk_limits_t *limits, const market_t *market, gate_t **out_gate,
+                tbus_error_t *err)
 {
     int code = risk_limits_check(limits, err);
     if (code != 0)
@@ -41,10 +42,11 @@ int gate_create(const risk_limits_t *limits, const market_t *market, gate_t **ou
     if (!exposure_create(&g->exposure, market, limits->open_orders_max) || g->last_count == NULL ||
         g->passed_at == NULL) {
         gate_destroy(g);
-        return tbus_fail(err, -ENOMEM,
-                         "no memory for the tables of the risk gate; lower risk.open_orders_max (%u) or "
-                         "risk.orders_per_second (%u)",
-                         limits->open_orders_max, limits->orders_per_second);
+        return tbus_fail(
+            err, -ENOMEM,
+            "no memory for the tables of the risk gate; lower risk.open_orders_max (%u) or "
+            "risk.orders_per_second (%u)",
+            limits->open_orders_max, limits->orders_per_second);
     }
     *out_gate = g;
     return 0;
@@ -113,7 +115,8 @@ static uint8_t check_size(const gate_t *g, const order_t *o)
 static uint8_t check_price(const gate_t *g, const order_t *o)
 {
     market_touch_t touch = market_touch(g->market, order_locate(o));
-    if (o->px_e4 == 0 || touch.bid_qty == 0 || touch.ask_qty == 0 || touch.bid_px_e4 >= touch.ask_px_e4)
+    if (o->px_e4 == 0 || touch.bid_qty == 0 || touch.ask_qty == 0 ||
+        touch.bid_px_e4 >= touch.ask_px_e4)
         return REASON_NO_REFERENCE;
     uint32_t reference = o->side == 'B' ? touch.bid_px_e4 : touch.ask_px_e4;
     uint32_t distance = o->px_e4 > reference ? o->px_e4 - reference : reference - o->px_e4;
@@ -139,7 +142,8 @@ static uint8_t check_room(const gate_t *g, uint64_t now_ns)
     uint32_t window = g->limits.orders_per_second;
     if (g->passed_count >= window) {
         uint32_t ring = g->first_limits.orders_per_second;
-        uint32_t oldest = g->passed_next >= window ? g->passed_next - window : g->passed_next + ring - window;
+        uint32_t oldest =
+            g->passed_next >= window ? g->passed_next - window : g->passed_next + ring - window;
         int64_t elapsed_ns = (int64_t)(now_ns - g->passed_at[oldest]);
         if (elapsed_ns < -DAY_NS / 2)
             elapsed_ns += DAY_NS; /* midnight lies between */

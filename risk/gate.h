@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* gate.h - decides on every order: let it through, or reject it, and why.
  *
- * Pure: no rings, no clock. It is told of every tick and every report, and keeps positions and open orders
- * from them, so that it can say what the worst would be if an order passed. It fails closed: what cannot be
- * known or computed is rejected.
+ * Pure: no rings, no clock. It is told of every tick and every report, and keeps positions and open
+ * orders from them, so that it can say what the worst would be if an order passed. It fails closed:
+ * what cannot be known or computed is rejected.
  *
- * A cancel passes if it is well formed (order_form.h), whatever else holds. A new order is checked in this
- * order, and the first check that it fails gives the reason:
+ * A cancel passes if it is well formed (order_form.h), whatever else holds. A new order is checked
+ * in this order, and the first check that it fails gives the reason:
  *
  *     1 MALFORMED       no order at all (order_form.h)
  *     2 DUPLICATE_ID    not above every id that its strategy has used, in rejected orders as well
@@ -24,21 +24,22 @@
  *       OVERFLOW        10 or 11 cannot be computed in 64 bits; and every order after an execution that could
  *                       not be booked
  *
- * The duplicate check stands before all that depend on the state of the world: so a REJECTED for any other
- * reason than MALFORMED and DUPLICATE_ID is about the one order that ever had the id, and those two say
- * nothing about an order of that id that may be live.
+ * The duplicate check stands before all that depend on the state of the world: so a REJECTED for
+ * any other reason than MALFORMED and DUPLICATE_ID is about the one order that ever had the id, and
+ * those two say nothing about an order of that id that may be live.
  *
- * Reference: a buy is measured from the best bid, a sell from the best ask, both ways. A far-away quote on
- * the other side (a stub) so lends no price respectability; an order that would pay a spread wider than the
- * collar is rejected.
+ * Reference: a buy is measured from the best bid, a sell from the best ask, both ways. A far-away
+ * quote on the other side (a stub) so lends no price respectability; an order that would pay a
+ * spread wider than the collar is rejected.
  *
- * Exposure is worst case: every open share counts until its order has ended (exposure.h says at which price).
- * An order that can only close a position, even if all open orders of its side fill, is not held against the
- * gross limit: no limit may lock a position in.
+ * Exposure is worst case: every open share counts until its order has ended (exposure.h says at
+ * which price). An order that can only close a position, even if all open orders of its side fill,
+ * is not held against the gross limit: no limit may lock a position in.
  *
- * Rate: a sliding window, exact: an order passes if fewer than orders_per_second have passed in the second
- * that ends with it. The clock is the market's (event time), as it is for strategies: the same inputs give
- * the same decisions at any pace. A clock that stands still or runs back gives no new room, but for midnight.
+ * Rate: a sliding window, exact: an order passes if fewer than orders_per_second have passed in the
+ * second that ends with it. The clock is the market's (event time), as it is for strategies: the
+ * same inputs give the same decisions at any pace. A clock that stands still or runs back gives no
+ * new room, but for midnight.
  *
  * Previous on the data path: tickbus/msg/order.h. Next: risk/stage.h.
  */
@@ -65,35 +66,37 @@ typedef struct gate_exposure {
     uint32_t mark_px_e4; /* what the position is valued at; 0: no position */
 } gate_exposure_t;
 
-/* `market` is borrowed, for reading. All memory is allocated and touched here. -TBUS_ECONFIG, -ENOMEM. Cold.
- */
-int gate_create(const risk_limits_t *limits, const market_t *market, gate_t **out_gate, tbus_error_t *err);
+/* `market` is borrowed, for reading. All memory is allocated and touched here. -TBUS_ECONFIG,
+ * -ENOMEM. Cold. */
+int gate_create(const risk_limits_t *limits, const market_t *market, gate_t **out_gate,
+                tbus_error_t *err);
 void gate_destroy(gate_t *g);
 
-/* Other limits from the next order on; what has passed, counts on against them. False: risk_limits_check_change refuses them, and
- * those before stay. Hot. */
+/* Other limits from the next order on; what has passed, counts on against them. False:
+ * risk_limits_check_change refuses them, and those before stay. Hot. */
 bool gate_set_limits(gate_t *g, const risk_limits_t *limits);
 
 /* Kill switch on or off. */
 void gate_kill(gate_t *g, bool killed);
 
-/* Decide on an order against the market as it is now. `now_ns`: event time, ns since midnight. REASON_NONE
- * lets it through, and a new order counts as open from then on. Hot. */
+/* Decide on an order against the market as it is now. `now_ns`: event time, ns since midnight.
+ * REASON_NONE lets it through, and a new order counts as open from then on. Hot. */
 uint8_t gate_judge(gate_t *g, const order_t *order, uint64_t now_ns);
 
-/* Take a report, of risk's own as well (they have no effect). An execution is booked even if its order is not
- * known. Hot. */
+/* Take a report, of risk's own as well (they have no effect). An execution is booked even if its
+ * order is not known. Hot. */
 void gate_on_report(gate_t *g, const report_t *report);
 
-/* Take the outcome of the next tick: marks move. Hot; a symbol without a position costs one look at a bit. */
+/* Take the outcome of the next tick: marks move. Hot; a symbol without a position costs one look at
+ * a bit. */
 void gate_on_market(gate_t *g, const market_event_t *event);
 
 gate_exposure_t gate_exposure(const gate_t *g, uint16_t locate);
 /* Value of all positions and open orders, saturated. */
 uint64_t gate_gross_notional_e4(const gate_t *g);
 uint32_t gate_open_orders(const gate_t *g);
-/* Reports that did not fit the order they name: unknown executed order, wrong shares left. Of two figures the
- * larger exposure was kept. */
+/* Reports that did not fit the order they name: unknown executed order, wrong shares left. Of two
+ * figures the larger exposure was kept. */
 uint64_t gate_report_mismatches(const gate_t *g);
 
 #endif

@@ -54,7 +54,8 @@ void id_map_remove(id_map_t *map, uint64_t id)
     uint32_t hole = probe(map, id);
     if (map->entries[hole].id == 0)
         return;
-    /* Move up what a later probe would miss because of the hole: entries whose home is not behind it. */
+    /* Move up what a later probe would miss because of the hole: entries whose home is not behind
+     * it. */
     uint32_t at = hole;
     for (;;) {
         at = (at + 1) & map->mask;

@@ -17,17 +17,19 @@ void risk_limits_default(risk_limits_t *out_limits)
     };
 }
 
-static int check_range(const char *field, uint64_t value, uint64_t min, uint64_t max, tbus_error_t *err)
+static int check_range(const char *field, uint64_t value, uint64_t min, uint64_t max,
+                       tbus_error_t *err)
 {
     if (value >= min && value <= max)
         return 0;
     if (value == 0)
         return tbus_fail(err, -TBUS_ECONFIG,
-                         "risk.%s is 0, which would reject every order; set it from %" PRIu64 " to %" PRIu64
-                         ", or use the kill switch to stop trading",
+                         "risk.%s is 0, which would reject every order; set it from %" PRIu64
+                         " to %" PRIu64 ", or use the kill switch to stop trading",
                          field, min, max);
-    return tbus_fail(err, -TBUS_ECONFIG, "risk.%s is %" PRIu64 "; set it from %" PRIu64 " to %" PRIu64, field,
-                     value, min, max);
+    return tbus_fail(err, -TBUS_ECONFIG,
+                     "risk.%s is %" PRIu64 "; set it from %" PRIu64 " to %" PRIu64, field, value,
+                     min, max);
 }
 
 int risk_limits_check(const risk_limits_t *limits, tbus_error_t *err)
@@ -63,12 +65,15 @@ static int check_growth(const char *field, uint32_t first, uint32_t value, tbus_
                      field, value, first);
 }
 
-int risk_limits_check_change(const risk_limits_t *first, const risk_limits_t *limits, tbus_error_t *err)
+int risk_limits_check_change(const risk_limits_t *first, const risk_limits_t *limits,
+                             tbus_error_t *err)
 {
     int code = risk_limits_check(limits, err);
     if (code == 0)
-        code = check_growth("orders_per_second", first->orders_per_second, limits->orders_per_second, err);
+        code = check_growth("orders_per_second", first->orders_per_second,
+                            limits->orders_per_second, err);
     if (code == 0)
-        code = check_growth("open_orders_max", first->open_orders_max, limits->open_orders_max, err);
+        code =
+            check_growth("open_orders_max", first->open_orders_max, limits->open_orders_max, err);
     return code;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* limits.h - how much a strategy may ask for: the figures that the gate holds every order against.
  *
- * No limit can be switched off and 0 never stands for "unlimited": where 0 would reject every order the whole
- * set is refused, and where it has a meaning (the two parts of the collar) it is the strictest value. Money
- * is in 1/10000 of the currency, as prices are. Limits hold for all strategies of a bus together.
+ * No limit can be switched off and 0 never stands for "unlimited": where 0 would reject every order
+ * the whole set is refused, and where it has a meaning (the two parts of the collar) it is the
+ * strictest value. Money is in 1/10000 of the currency, as prices are. Limits hold for all
+ * strategies of a bus together.
  *
  * Next on the data path: risk/gate.h.
  */
@@ -21,25 +22,31 @@
 typedef struct risk_limits {
     uint32_t max_order_qty;         /* shares of one order, 1.. */
     uint64_t max_order_notional_e4; /* qty x limit price of one order, 1.. */
-    uint32_t collar_bps;   /* how far a limit price may be from the touch, in 1/100 % of it: 0..10000 */
-    uint32_t collar_e4;    /* ... or in 1/10000 of the currency; the wider of the two holds. 0 and 0: at
-                              the touch only */
-    uint64_t position_max; /* shares long or short in one symbol, should all its open orders fill, 1.. */
-    uint64_t gross_notional_max_e4; /* sum over all symbols of |position| x mark, and over all open orders of
-                                       shares left x limit price, 1.. */
-    uint32_t orders_per_second;     /* new orders let through in any one second of market time, 1..1000000 */
-    uint32_t open_orders_max;       /* orders let through and not yet ended at a time, 1..1048576 */
+    /* how far a limit price may be from the touch, in 1/100 % of it: 0..10000 */
+    uint32_t collar_bps;
+    /* ... or in 1/10000 of the currency; the wider of the two holds. 0 and 0: at the touch only */
+    uint32_t collar_e4;
+    /* shares long or short in one symbol, should all its open orders fill, 1.. */
+    uint64_t position_max;
+    /* sum over all symbols of |position| x mark, and over all open orders of shares left x limit
+     * price, 1.. */
+    uint64_t gross_notional_max_e4;
+    /* new orders let through in any one second of market time, 1..1000000 */
+    uint32_t orders_per_second;
+    uint32_t open_orders_max; /* orders let through and not yet ended at a time, 1..1048576 */
 } risk_limits_t;
 
-/* 10,000 shares and 2 million of an order, 5 % or 5 cents from the touch, 50,000 shares a symbol, 100 million
- * in all, 10,000 orders a second, 16,384 open at a time. */
+/* 10,000 shares and 2 million of an order, 5 % or 5 cents from the touch, 50,000 shares a symbol,
+ * 100 million in all, 10,000 orders a second, 16,384 open at a time. */
 void risk_limits_default(risk_limits_t *out_limits);
 
 /* 0, or -TBUS_ECONFIG and a sentence that names the first field that is out of its range. */
 int risk_limits_check(const risk_limits_t *limits, tbus_error_t *err);
 
-/* The same for limits that are to take the place of those that a gate was created with (`first`): memory is taken once, so
- * orders_per_second and open_orders_max cannot become more than they were then. */
-int risk_limits_check_change(const risk_limits_t *first, const risk_limits_t *limits, tbus_error_t *err);
+/* The same for limits that are to take the place of those that a gate was created with (`first`):
+ * memory is taken once, so orders_per_second and open_orders_max cannot become more than they were
+ * then. */
+int risk_limits_check_change(const risk_limits_t *first, const risk_limits_t *limits,
+                             tbus_error_t *err);
 
 #endif

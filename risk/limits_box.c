@@ -11,9 +11,11 @@ void limits_box_put(limits_box_t *box, const risk_limits_t *limits)
     uint64_t version = tbus_load_relaxed_u64(&box->version);
     tbus_store_relaxed_u64(&box->version, version + 1);
     for (unsigned i = 0; i < LIMITS_BOX_WORDS; i++)
-        /* B1 pairs B2: else a reader has a new figure, and not yet seen that the set is being written. */
+        /* B1 pairs B2: else a reader has a new figure, and not yet seen that the set is being
+         * written. */
         tbus_store_release_u64(&box->words[i], words[i]);
-    /* B3 pairs B4: else a reader sees the set complete, and has some of its figures still to come. */
+    /* B3 pairs B4: else a reader sees the set complete, and has some of its figures still to
+     * come. */
     tbus_store_release_u64(&box->version, version + 2);
 }
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* limits_box.h - new limits for a risk stage that is running: put in by whoever may change them, taken out by the stage between two
- * orders, all of them at once or none.
+/* limits_box.h - new limits for a risk stage that is running: put in by whoever may change them,
+ * taken out by the stage between two orders, all of them at once or none.
  *
  *    version   0: nothing was ever put in; even: words hold a set of limits; odd: they are being written
  *    words     the eight figures of risk_limits_t
  *
- * Lies in memory that both sides share, all zeros at first. One writer. The reader looks at one word before every order, never waits,
- * and takes a set that is just being written with the order after.
+ * Lies in memory that both sides share, all zeros at first. One writer. The reader looks at one
+ * word before every order, never waits, and takes a set that is just being written with the order
+ * after.
  */
 #ifndef TICKBUS_RISK_LIMITS_BOX_H
 #define TICKBUS_RISK_LIMITS_BOX_H
@@ -27,7 +28,8 @@ typedef struct limits_box {
 /* Put in a set, whatever was in it. One thread of one process. */
 void limits_box_put(limits_box_t *box, const risk_limits_t *limits);
 
-/* Is there a set that was put in after the one of *seen (0 at first)? Then it is in *out_limits, and *seen is its version. Hot. */
+/* Is there a set that was put in after the one of *seen (0 at first)? Then it is in *out_limits,
+ * and *seen is its version. Hot. */
 bool limits_box_take(const limits_box_t *box, uint64_t *seen, risk_limits_t *out_limits);
 
 #endif

@@ -19,9 +19,10 @@ static inline uint64_t order_count(const order_t *o)
     return o->order_id & TICK_NS_MASK;
 }
 
-/* An id that counts from 1, sent by the strategy that the id belongs to (so that nobody cancels another's
- * orders), and for a new order a side, a time in force and a quantity that exist. px, qty, side and tif of a
- * cancel are not looked at: taking an order off must not fail for want of form. */
+/* An id that counts from 1, sent by the strategy that the id belongs to (so that nobody cancels
+ * another's orders), and for a new order a side, a time in force and a quantity that exist. px,
+ * qty, side and tif of a cancel are not looked at: taking an order off must not fail for want of
+ * form. */
 static inline bool order_well_formed(const order_t *o)
 {
     if (order_count(o) == 0 || (uint16_t)(o->sent >> 48) != order_strategy(o))
@@ -32,7 +33,8 @@ static inline bool order_well_formed(const order_t *o)
            (o->tif == ORDER_TIF_DAY || o->tif == ORDER_TIF_IOC) && o->qty != 0;
 }
 
-/* Copy a message of `bytes` bytes; false when it has not the length of an order (what is missing is zero). */
+/* Copy a message of `bytes` bytes; false when it has not the length of an order (what is missing is
+ * zero). */
 static inline bool order_copy(order_t *out_order, const void *message, size_t bytes)
 {
     memset(out_order, 0, sizeof(*out_order));
@@ -60,8 +62,8 @@ static inline report_t order_answer(const order_t *o, uint8_t kind, uint8_t reas
 /* The answer to an order that is not let through: REJECTED, or CANCEL_REJECTED for a cancel. */
 static inline report_t order_refusal(const order_t *o, uint8_t reason, uint64_t md_seq)
 {
-    return order_answer(o, o->kind == ORDER_CANCEL ? REPORT_CANCEL_REJECTED : REPORT_REJECTED, reason,
-                        md_seq);
+    return order_answer(o, o->kind == ORDER_CANCEL ? REPORT_CANCEL_REJECTED : REPORT_REJECTED,
+                        reason, md_seq);
 }
 
 #endif

@@ -45,7 +45,8 @@ static bool flush_kept(risk_stage_t *r)
     if (r->kept == KEPT_ORDER)
         told = tbus_publish_try(&r->approved, &r->kept_order, sizeof(r->kept_order));
     else if (r->kept == KEPT_REPORT) {
-        r->kept_report.sent = tick_pack(tbus_bus_now_ns(r->stage.bus), report_strategy(&r->kept_report));
+        r->kept_report.sent =
+            tick_pack(tbus_bus_now_ns(r->stage.bus), report_strategy(&r->kept_report));
         told = tbus_publish_try(&r->answers, &r->kept_report, sizeof(r->kept_report));
     }
     if (told == TBUS_FULL)
@@ -62,12 +63,14 @@ static int take_reports(risk_stage_t *r)
     const void *message;
     uint32_t taken = 0;
     /* No more than the ring holds: somebody may go on publishing while we look. */
-    while (taken < r->reports.ring.slot_count && (message = tbus_peek(&r->reports, &bytes)) != NULL) {
+    while (taken < r->reports.ring.slot_count &&
+           (message = tbus_peek(&r->reports, &bytes)) != NULL) {
         report_t report;
         if (bytes != sizeof(report))
             return tbus_fail(&r->stage.error, -TBUS_ECORRUPT,
                              "stage '%s': message %llu of reports has %zu bytes, a report has %zu",
-                             r->stage.name, (unsigned long long)r->reports.seq, bytes, sizeof(report));
+                             r->stage.name, (unsigned long long)r->reports.seq, bytes,
+                             sizeof(report));
         memcpy(&report, message, sizeof(report));
         gate_on_report(r->gate, &report);
         tbus_advance(&r->reports);
@@ -91,8 +94,9 @@ static void judge(risk_stage_t *r, const order_t *order, bool whole, enum follow
     if (r->limits_box)
         take_limits(r);
     gate_kill(r->gate, tbus_load_relaxed_u32(&r->stage.bus->directory->halted) != 0);
-    uint8_t reason =
-        whole && reach == FOLLOW_REACHED ? gate_judge(r->gate, order, r->follow.event_ns) : REASON_MALFORMED;
+    uint8_t reason = whole && reach == FOLLOW_REACHED
+                         ? gate_judge(r->gate, order, r->follow.event_ns)
+                         : REASON_MALFORMED;
     tbus_add_own_u64(r->taken, 1);
     tbus_add_own_u64(r->cancels, order->kind == ORDER_CANCEL);
     if (reason == REASON_NONE) {
@@ -106,15 +110,16 @@ static void judge(risk_stage_t *r, const order_t *order, bool whole, enum follow
     }
 }
 
-/* Those that may be judged by now; *left: how many more this poll may take; *later: the next one waits for a
- * later tick. */
+/* Those that may be judged by now; *left: how many more this poll may take; *later: the next one
+ * waits for a later tick. */
 static int take_orders(risk_stage_t *r, uint32_t *left, bool *later)
 {
     size_t bytes;
     const void *message;
     int taken = 0;
     *later = false;
-    while (*left > 0 && r->kept == KEPT_NOTHING && (message = tbus_peek(&r->orders, &bytes)) != NULL) {
+    while (*left > 0 && r->kept == KEPT_NOTHING &&
+           (message = tbus_peek(&r->orders, &bytes)) != NULL) {
         order_t order;
         bool whole = order_copy(&order, message, bytes);
         enum follow_reach reach = follow_reach(&r->follow, order.md_seq);
@@ -122,7 +127,8 @@ static int take_orders(risk_stage_t *r, uint32_t *left, bool *later)
         if (*later)
             break;
         judge(r, &order, whole, reach);
-        (void)flush_kept(r); /* published or kept: either way it is safe, and the order is done with */
+        /* published or kept: either way it is safe, and the order is done with */
+        (void)flush_kept(r);
         tbus_advance(&r->orders);
         taken++;
         --*left;
@@ -130,8 +136,8 @@ static int take_orders(risk_stage_t *r, uint32_t *left, bool *later)
     return taken;
 }
 
-/* Tick by tick, and before each the orders that were waiting for no more than the last; after the last one
- * only if one waits for it. */
+/* Tick by tick, and before each the orders that were waiting for no more than the last; after the
+ * last one only if one waits for it. */
 static int take_orders_and_ticks(risk_stage_t *r, uint32_t budget)
 {
     uint32_t left = r->orders.ring.slot_count;
@@ -218,8 +224,8 @@ static int join(risk_stage_t *r, tbus_error_t *err)
     return code;
 }
 
-int risk_stage_create(tbus_bus_t *bus, uint32_t owner, market_t *market, const risk_params_t *params,
-                      tbus_stage_t **out_stage, tbus_error_t *err)
+int risk_stage_create(tbus_bus_t *bus, uint32_t owner, market_t *market,
+                      const risk_params_t *params, tbus_stage_t **out_stage, tbus_error_t *err)
 {
     risk_stage_t *r = table_create(1, sizeof(*r));
     if (r == NULL)

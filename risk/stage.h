@@ -5,22 +5,23 @@
  *    reports -- "risk" --> positions, open orders         rejected -> reports (REJECTED, CANCEL_REJECTED)
  *    orders --- "risk" --> judged (competing consumer)
  *
- * A poll takes all reports, then up to `budget` ticks, and before each tick and after the last the orders
- * that wait for no later one. An order is judged only after `md` was taken up to the tick that its strategy had
- * seen, so that it is held against a market at least as new as the one that it was born of, and, if it is there
- * by then, against that very market. An order that names a tick that is not there is malformed: whoever can see
- * the order can see every tick that its strategy saw.
+ * A poll takes all reports, then up to `budget` ticks, and before each tick and after the last the
+ * orders that wait for no later one. An order is judged only after `md` was taken up to the tick
+ * that its strategy had seen, so that it is held against a market at least as new as the one that
+ * it was born of, and, if it is there by then, against that very market. An order that names a tick
+ * that is not there is malformed: whoever can see the order can see every tick that its strategy
+ * saw.
  *
- * What an order became is published before the next order is taken; when the ring is FULL it is kept, and
- * orders wait. Ticks and above all reports do not: risk taking reports at all times is what breaks the circle
- * strategy -> risk -> executor -> strategy when rings fill up.
+ * What an order became is published before the next order is taken; when the ring is FULL it is
+ * kept, and orders wait. Ticks and above all reports do not: risk taking reports at all times is
+ * what breaks the circle strategy -> risk -> executor -> strategy when rings fill up.
  *
- * The kill switch is `halted` in the bus directory, looked at with every order; so is the box of new limits: an order is held against
- * one set of them, never against parts of two.
+ * The kill switch is `halted` in the bus directory, looked at with every order; so is the box of
+ * new limits: an order is held against one set of them, never against parts of two.
  *
- * Counters: risk.orders (all taken: new orders and cancels) = risk.passed + the sum of risk.rejects.REASON;
- * risk.cancels (of risk.orders); risk.report_mismatches (gate.h); risk.limits_changes (sets of limits taken over from the box).
- * They all exist from the start.
+ * Counters: risk.orders (all taken: new orders and cancels) = risk.passed + the sum of
+ * risk.rejects.REASON; risk.cancels (of risk.orders); risk.report_mismatches (gate.h);
+ * risk.limits_changes (sets of limits taken over from the box). They all exist from the start.
  *
  * Previous on the data path: strategy/stage.h. Next: risk/venue/executor.h.
  */
@@ -35,13 +36,15 @@
 
 typedef struct risk_params {
     risk_limits_t limits;
-    const limits_box_t *limits_box; /* where others come from while it runs; borrowed. NULL: from nowhere */
+    /* where others come from while it runs; borrowed. NULL: from nowhere */
+    const limits_box_t *limits_box;
 } risk_params_t;
 
-/* The places "risk" must have been reserved: as subscriber of `md` and `reports`, as consumer of `orders`.
- * `market` is borrowed and may be shared with stages of the same process (market.h). The stage is freed by
- * its ops->destroy. -TBUS_ECONFIG (limits), -ENOMEM, and what the joins return. Cold. */
-int risk_stage_create(tbus_bus_t *bus, uint32_t owner, market_t *market, const risk_params_t *params,
-                      tbus_stage_t **out_stage, tbus_error_t *err);
+/* The places "risk" must have been reserved: as subscriber of `md` and `reports`, as consumer of
+ * `orders`. `market` is borrowed and may be shared with stages of the same process (market.h). The
+ * stage is freed by its ops->destroy. -TBUS_ECONFIG (limits), -ENOMEM, and what the joins return.
+ * Cold. */
+int risk_stage_create(tbus_bus_t *bus, uint32_t owner, market_t *market,
+                      const risk_params_t *params, tbus_stage_t **out_stage, tbus_error_t *err);
 
 #endif

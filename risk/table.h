@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* table.h - memory for tables of fixed size: zeroed, aligned to a cache line, and every page written once, so
- * that the hot path meets no page fault. */
+/* table.h - memory for tables of fixed size: zeroed, aligned to a cache line, and every page
+ * written once, so that the hot path meets no page fault. */
 #ifndef TICKBUS_RISK_TABLE_H
 #define TICKBUS_RISK_TABLE_H
 

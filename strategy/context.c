@@ -45,8 +45,8 @@ static void send_cancel(strat_context_t *ctx, own_order_t *own)
     send_order(ctx, &order);
 }
 
-uint64_t strat_send(strat_context_t *ctx, uint16_t locate, uint8_t side, uint32_t qty, uint32_t px_e4,
-                    uint8_t tif)
+uint64_t strat_send(strat_context_t *ctx, uint16_t locate, uint8_t side, uint32_t qty,
+                    uint32_t px_e4, uint8_t tif)
 {
     own_order_t *own = ctx->winding_down ? NULL : own_orders_open(&ctx->own);
     if (own == NULL)
@@ -94,7 +94,8 @@ const position_t *strat_position(const strat_context_t *ctx, uint16_t locate)
 int context_flush(strat_context_t *ctx)
 {
     int flushed = 0;
-    if (ctx->bbo_waits && tbus_publish_try(&ctx->bbo_out, &ctx->bbo, sizeof ctx->bbo) == TBUS_PUBLISHED) {
+    if (ctx->bbo_waits &&
+        tbus_publish_try(&ctx->bbo_out, &ctx->bbo, sizeof ctx->bbo) == TBUS_PUBLISHED) {
         ctx->bbo_waits = false;
         flushed++;
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The strategy stage's counters (stage.h lists them). Those of orders are counted as things happen, in
- * context.c and stage.c; those of the books and of profit are copied out now and then. */
+/* The strategy stage's counters (stage.h lists them). Those of orders are counted as things happen,
+ * in context.c and stage.c; those of the books and of profit are copied out now and then. */
 #include <stdio.h>
 #include <string.h>
 
@@ -63,5 +63,6 @@ void context_find_counters(strat_context_t *ctx)
         snprintf(name, sizeof name, "tick_to_order.%u", ctx->number);
     ctx->tick_to_order = tbus_bus_histogram(bus, name);
     for (size_t i = 0; i < BOOK_COUNTERS && ctx->number == 1; i++)
-        ctx->book_counters[i] = tbus_counter(bus, owner, book_counters[i].name, book_counters[i].unit);
+        ctx->book_counters[i] =
+            tbus_counter(bus, owner, book_counters[i].name, book_counters[i].unit);
 }

@@ -42,18 +42,20 @@ static int check_params(const strategy_stage_params_t *p, tbus_error_t *err)
     if (p->number == 0)
         return tbus_fail(err, -TBUS_ECONFIG, "strategies are numbered from 1");
     if (p->params.open_orders_max == 0 || p->params.open_orders_max > OWN_ORDERS_LIMIT)
-        return tbus_fail(err, -TBUS_ECONFIG, "strategy.open_orders_max is %u; it must be from 1 to %u",
+        return tbus_fail(err, -TBUS_ECONFIG,
+                         "strategy.open_orders_max is %u; it must be from 1 to %u",
                          p->params.open_orders_max, OWN_ORDERS_LIMIT);
     return 0;
 }
 
 static int allocate(strat_context_t *ctx, uint32_t credit, tbus_error_t *err)
 {
-    if (own_orders_create(&ctx->own, ctx->number, credit) < 0 || outbox_create(&ctx->outbox, credit) < 0 ||
+    if (own_orders_create(&ctx->own, ctx->number, credit) < 0 ||
+        outbox_create(&ctx->outbox, credit) < 0 ||
         ledger_create(&ctx->ledger, ctx->stage.bus, ctx->stage.owner) < 0)
-        return tbus_fail(err, -ENOMEM,
-                         "no memory for a strategy with %u open orders; lower strategy.open_orders_max",
-                         credit);
+        return tbus_fail(
+            err, -ENOMEM,
+            "no memory for a strategy with %u open orders; lower strategy.open_orders_max", credit);
     return 0;
 }
 
@@ -71,7 +73,8 @@ static int join(strat_context_t *ctx, tbus_error_t *err)
 }
 
 int strategy_stage_create(tbus_bus_t *bus, uint32_t owner, market_t *market,
-                          const strategy_stage_params_t *params, tbus_stage_t **out_stage, tbus_error_t *err)
+                          const strategy_stage_params_t *params, tbus_stage_t **out_stage,
+                          tbus_error_t *err)
 {
     int rc = check_params(params, err);
     if (rc < 0)

@@ -34,9 +34,10 @@ void ledger_destroy(ledger_t *ledger)
     ledger->traded = NULL;
 }
 
-/* "position.AAPL"; the name comes off the wire: what is no printable character becomes '?', no name at all
- * "#LOCATE". */
-static tbus_atomic_u64_t *shares_counter(const ledger_t *ledger, uint16_t locate, const char name[8])
+/* "position.AAPL"; the name comes off the wire: what is no printable character becomes '?', no name
+ * at all "#LOCATE". */
+static tbus_atomic_u64_t *shares_counter(const ledger_t *ledger, uint16_t locate,
+                                         const char name[8])
 {
     char text[sizeof "position." + 8];
     int used = snprintf(text, sizeof text, "position.");
@@ -51,8 +52,8 @@ static tbus_atomic_u64_t *shares_counter(const ledger_t *ledger, uint16_t locate
     return tbus_counter(ledger->bus, ledger->owner, text, "shares");
 }
 
-bool ledger_execute(ledger_t *ledger, uint16_t locate, const char name[8], uint8_t side, uint32_t qty,
-                    uint32_t px_e4)
+bool ledger_execute(ledger_t *ledger, uint16_t locate, const char name[8], uint8_t side,
+                    uint32_t qty, uint32_t px_e4)
 {
     ledger_entry_t *entry = &ledger->entries[locate];
     if (!position_apply(&entry->position, side, qty, px_e4))

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ledger.h - one strategy's positions and profit by symbol, and the counters that show them. Private to
- * strategy/.
+/* ledger.h - one strategy's positions and profit by symbol, and the counters that show them.
+ * Private to strategy/.
  *
- * Counters (signed values travel as their 64 bits): position.SYMBOL (position.#LOCATE while nameless) in
- * shares, there from the symbol's first execution on; pnl.realised_e4 and pnl.unrealised_e4 over all symbols,
- * in 1/10000 of the currency.
+ * Counters (signed values travel as their 64 bits): position.SYMBOL (position.#LOCATE while
+ * nameless) in shares, there from the symbol's first execution on; pnl.realised_e4 and
+ * pnl.unrealised_e4 over all symbols, in 1/10000 of the currency.
  */
 #ifndef TICKBUS_STRATEGY_LEDGER_H
 #define TICKBUS_STRATEGY_LEDGER_H
@@ -37,14 +37,15 @@ typedef struct ledger {
 int ledger_create(ledger_t *out_ledger, tbus_bus_t *bus, uint32_t owner);
 void ledger_destroy(ledger_t *ledger);
 
-/* Book an execution; `name`: 8 characters padded with spaces. False: it does not fit 64 bits, or has no side;
- * nothing is booked. The first one of a symbol looks its counter up (some microseconds), all others are a few
- * stores. */
-bool ledger_execute(ledger_t *ledger, uint16_t locate, const char name[8], uint8_t side, uint32_t qty,
-                    uint32_t px_e4);
+/* Book an execution; `name`: 8 characters padded with spaces. False: it does not fit 64 bits, or
+ * has no side; nothing is booked. The first one of a symbol looks its counter up (some
+ * microseconds), all others are a few stores. */
+bool ledger_execute(ledger_t *ledger, uint16_t locate, const char name[8], uint8_t side,
+                    uint32_t qty, uint32_t px_e4);
 
-/* Show profit. Open shares are valued at the middle of the touch, at its one side when there is but one, at
- * the symbol's last execution when there is none. Costs a look at every symbol that ever executed. */
+/* Show profit. Open shares are valued at the middle of the touch, at its one side when there is but
+ * one, at the symbol's last execution when there is none. Costs a look at every symbol that ever
+ * executed. */
 void ledger_publish(const ledger_t *ledger, const market_t *market);
 
 #endif

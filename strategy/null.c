@@ -2,7 +2,8 @@
 /* null - the strategy that does nothing: what is left is the cost of the pipeline itself. */
 #include <tickbus/strategy.h>
 
-static int null_create(strat_context_t *ctx, const strat_params_t *params, void **out_self, tbus_error_t *err)
+static int null_create(strat_context_t *ctx, const strat_params_t *params, void **out_self,
+                       tbus_error_t *err)
 {
     (void)ctx;
     (void)params;

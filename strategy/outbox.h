@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* outbox.h - orders that wait for room on the ring `orders`, first in first out. Private to strategy/.
+/* outbox.h - orders that wait for room on the ring `orders`, first in first out. Private to
+ * strategy/.
  *
- * How many there can be: no tick is taken while one waits, but reports are, and each may give a credit back
- * and cause another order. An order in the outbox cannot end before it is published. So what waits is, at
- * most, for each credit: a cancel of an order published earlier, a new order, and the cancel of that: three
- * times the credit.
+ * How many there can be: no tick is taken while one waits, but reports are, and each may give a
+ * credit back and cause another order. An order in the outbox cannot end before it is published. So
+ * what waits is, at most, for each credit: a cancel of an order published earlier, a new order, and
+ * the cancel of that: three times the credit.
  */
 #ifndef TICKBUS_STRATEGY_OUTBOX_H
 #define TICKBUS_STRATEGY_OUTBOX_H

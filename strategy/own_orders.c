@@ -16,8 +16,8 @@ int own_orders_create(own_orders_t *out_orders, uint16_t strategy, uint32_t open
     if (places == NULL)
         return -ENOMEM;
     memset(places, 0, count * sizeof *places);
-    *out_orders =
-        (own_orders_t){.places = places, .mask = count - 1, .strategy = strategy, .open_max = open_max};
+    *out_orders = (own_orders_t){
+        .places = places, .mask = count - 1, .strategy = strategy, .open_max = open_max};
     return 0;
 }
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* own_orders.h - which orders of one strategy are open: sent, and not yet rejected, filled or cancelled.
- * Private to strategy/.
+/* own_orders.h - which orders of one strategy are open: sent, and not yet rejected, filled or
+ * cancelled. Private to strategy/.
  *
- * There are at most `open_max` of them: the strategy's credit. Ids count upwards, and an order's place in the
- * table is the low bits of its id; a number whose place is taken by an order that still rests is left out. So
- * an id is found with one look, and ids strictly increase as tickbus/msg/order.h wants it.
+ * There are at most `open_max` of them: the strategy's credit. Ids count upwards, and an order's
+ * place in the table is the low bits of its id; a number whose place is taken by an order that
+ * still rests is left out. So an id is found with one look, and ids strictly increase as
+ * tickbus/msg/order.h wants it.
  */
 #ifndef TICKBUS_STRATEGY_OWN_ORDERS_H
 #define TICKBUS_STRATEGY_OWN_ORDERS_H

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* quote - joins the touch: on each of a few symbols one buy order at the best bid and one sell order at the
- * best ask.
+/* quote - joins the touch: on each of a few symbols one buy order at the best bid and one sell
+ * order at the best ask.
  *
  * Each side of a symbol is one of
  *
  *    NONE --send--> OPEN --cancel--> LEAVING --cancelled, filled--> NONE
  *                    +-- rejected, filled, cancelled by others --> NONE
  *
- * and wants a price: that of its side of the touch, or none at all when the book is one-sided, locked or
- * crossed (a quote would cross), the symbol is halted, or an execution could take the position beyond its
- * limit. An order whose price is no longer wanted is cancelled; the next one goes out once the exchange has
- * said that it is gone. Between two new orders of a side at least requote_ns_min of event time pass, twice as
- * much (and 1 ms at least) after every rejection in a row; so a quote follows the touch at that pace, and one
- * that is not wanted at all leaves at once.
+ * and wants a price: that of its side of the touch, or none at all when the book is one-sided,
+ * locked or crossed (a quote would cross), the symbol is halted, or an execution could take the
+ * position beyond its limit. An order whose price is no longer wanted is cancelled; the next one
+ * goes out once the exchange has said that it is gone. Between two new orders of a side at least
+ * requote_ns_min of event time pass, twice as much (and 1 ms at least) after every rejection in a
+ * row; so a quote follows the touch at that pace, and one that is not wanted at all leaves at once.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -22,7 +22,7 @@
 
 #define BACKOFF_MAX     10u                      /* doublings */
 #define PAUSE_NS_MAX    UINT64_C(86400000000000) /* a day */
-#define REJECTED_NS_MIN UINT64_C(1000000)        /* also where quotes need no pause: no storm of orders */
+#define REJECTED_NS_MIN UINT64_C(1000000) /* also where quotes need no pause: no storm of orders */
 
 enum quote_state { QUOTE_NONE = 0, QUOTE_OPEN, QUOTE_LEAVING };
 
@@ -56,8 +56,8 @@ _Static_assert(STRAT_SYMBOLS_MAX < 256, "an index fits `place`");
 
 static bool within_limit(const quote_t *q, const position_t *position, uint8_t side)
 {
-    int64_t worst =
-        side == 'B' ? position->qty + q->params.order_qty : position->qty - (int64_t)q->params.order_qty;
+    int64_t worst = side == 'B' ? position->qty + q->params.order_qty
+                                : position->qty - (int64_t)q->params.order_qty;
     return worst <= (int64_t)q->params.position_max && worst >= -(int64_t)q->params.position_max;
 }
 
@@ -67,7 +67,8 @@ static uint32_t wanted_px(const quote_t *q, const strat_context_t *ctx, uint16_t
 {
     const market_t *market = strat_market(ctx);
     market_touch_t touch = market_touch(market, locate);
-    if (q->winding_down || touch.bid_qty == 0 || touch.ask_qty == 0 || touch.bid_px_e4 >= touch.ask_px_e4)
+    if (q->winding_down || touch.bid_qty == 0 || touch.ask_qty == 0 ||
+        touch.bid_px_e4 >= touch.ask_px_e4)
         return 0;
     if (market_symbol(market, locate)->trading == MARKET_HALTED)
         return 0;
@@ -78,7 +79,8 @@ static uint32_t wanted_px(const quote_t *q, const strat_context_t *ctx, uint16_t
 
 /* ---- at what pace */
 
-/* Event time from which the side may send again. A clock that ran back (a new day) holds nobody up. */
+/* Event time from which the side may send again. A clock that ran back (a new day) holds nobody
+ * up. */
 static uint64_t due_ns(const quote_t *q, const quote_side_t *s, uint64_t now_ns)
 {
     if (!s->sent_before || now_ns < s->sent_ns)
@@ -153,10 +155,12 @@ static quote_symbol_t *symbol_of(quote_t *q, const strat_context_t *ctx, uint16_
 {
     if (q->place[locate] != 0)
         return &q->symbols[q->place[locate] - 1];
-    uint32_t symbols_max = q->params.symbols_count != 0 ? q->params.symbols_count : q->params.symbols_auto;
+    uint32_t symbols_max =
+        q->params.symbols_count != 0 ? q->params.symbols_count : q->params.symbols_auto;
     if (q->symbols_count >= symbols_max || touch->bid_qty == 0 || touch->ask_qty == 0)
         return NULL;
-    if (q->params.symbols_count != 0 && !is_configured(q, market_symbol(strat_market(ctx), locate)->name))
+    if (q->params.symbols_count != 0 &&
+        !is_configured(q, market_symbol(strat_market(ctx), locate)->name))
         return NULL;
     quote_symbol_t *symbol = &q->symbols[q->symbols_count++];
     *symbol = (quote_symbol_t){.locate = locate, .sides = {{.side = 'B'}, {.side = 'S'}}};
@@ -200,7 +204,8 @@ static void quote_on_tick(void *self, strat_context_t *ctx, const tick_t *tick, 
         quote_both(q, ctx, &q->symbols[place - 1]);
 }
 
-static void quote_on_bbo(void *self, strat_context_t *ctx, uint16_t locate, const market_touch_t *touch)
+static void quote_on_bbo(void *self, strat_context_t *ctx, uint16_t locate,
+                         const market_touch_t *touch)
 {
     quote_t *q = self;
     quote_symbol_t *symbol = symbol_of(q, ctx, locate, touch);

@@ -18,9 +18,10 @@ static int book_execution(strat_context_t *ctx, const report_t *report)
     uint16_t locate = own != NULL ? own->locate : report_locate(report);
     const char *name = market_symbol(ctx->market, locate)->name;
     if (!ledger_execute(&ctx->ledger, locate, name, report->side, report->qty, report->px_e4))
-        return tbus_fail(&ctx->stage.error, -EOVERFLOW,
-                         "the position in %.8s (locate %u) cannot take execution %llu: %u shares at %u", name,
-                         locate, (unsigned long long)report->exec_id, report->qty, report->px_e4);
+        return tbus_fail(
+            &ctx->stage.error, -EOVERFLOW,
+            "the position in %.8s (locate %u) cannot take execution %llu: %u shares at %u", name,
+            locate, (unsigned long long)report->exec_id, report->qty, report->px_e4);
     return 0;
 }
 
@@ -84,14 +85,15 @@ static int take_report(strat_context_t *ctx, const report_t *report, size_t byte
     return 0;
 }
 
-/* All there are (a ring's worth at most, should they come as fast as they are taken): their number, or an
- * error. */
+/* All there are (a ring's worth at most, should they come as fast as they are taken): their number,
+ * or an error. */
 static int take_reports(strat_context_t *ctx)
 {
     uint32_t taken = 0;
     size_t bytes;
     const report_t *report;
-    while (taken < ctx->reports.ring.slot_count && (report = tbus_peek(&ctx->reports, &bytes)) != NULL) {
+    while (taken < ctx->reports.ring.slot_count &&
+           (report = tbus_peek(&ctx->reports, &bytes)) != NULL) {
         int rc = take_report(ctx, report, bytes);
         if (rc < 0)
             return rc;
@@ -176,8 +178,8 @@ static int input_error(strat_context_t *ctx, const tbus_subscriber_t *input, con
 {
     if (TBUS_LIKELY(input->error == 0))
         return 0;
-    return tbus_fail(&ctx->stage.error, input->error, "strategy: topic '%s', message %llu: %s", topic,
-                     (unsigned long long)input->seq, tbus_strerror(input->error));
+    return tbus_fail(&ctx->stage.error, input->error, "strategy: topic '%s', message %llu: %s",
+                     topic, (unsigned long long)input->seq, tbus_strerror(input->error));
 }
 
 static int take_inputs(strat_context_t *ctx, uint32_t budget)

@@ -6,21 +6,23 @@
  *                                   |
  *    reports -- "strategy" --> strategy's callbacks --> orders
  *
- * A poll takes all reports there are, then up to `budget` ticks. A tick is applied to the books; bbo is
- * published when the touch of the tick's own stock locate changed; then come on_tick, on_bbo, and on_timer
- * when the event time asked for is reached. Orders go out from within the callback that sends them.
+ * A poll takes all reports there are, then up to `budget` ticks. A tick is applied to the books;
+ * bbo is published when the touch of the tick's own stock locate changed; then come on_tick,
+ * on_bbo, and on_timer when the event time asked for is reached. Orders go out from within the
+ * callback that sends them.
  *
- * What finds no room on a ring is kept, in its order, and no further tick is taken until it is out. Reports
- * are taken at all times: were they not, then with all rings full the strategy would wait for risk, risk for
- * the executor, and the executor, which cannot report, for the strategy. What can be kept is bounded
- * (outbox.h), since at most `open_orders_max` orders are open at a time; strat_send refuses more.
+ * What finds no room on a ring is kept, in its order, and no further tick is taken until it is out.
+ * Reports are taken at all times: were they not, then with all rings full the strategy would wait
+ * for risk, risk for the executor, and the executor, which cannot report, for the strategy. What
+ * can be kept is bounded (outbox.h), since at most `open_orders_max` orders are open at a time;
+ * strat_send refuses more.
  *
- * At WIND_DOWN the strategy is told, new orders are refused from then on, and the stage cancels what the
- * strategy has not.
+ * At WIND_DOWN the strategy is told, new orders are refused from then on, and the stage cancels
+ * what the strategy has not.
  *
- * Several strategies, each with a stage, number and process of its own: number 1 alone speaks for the market;
- * it publishes `bbo` and the books' counters, and its places on the rings are called "strategy", the others'
- * "strategy2", "strategy3".. .
+ * Several strategies, each with a stage, number and process of its own: number 1 alone speaks for
+ * the market; it publishes `bbo` and the books' counters, and its places on the rings are called
+ * "strategy", the others' "strategy2", "strategy3".. .
  *
  * Counters:
  *    orders.sent .cancels_sent            published on `orders`: their sum is what this strategy put there
@@ -36,9 +38,9 @@
  *         .over_reductions .malformed
  *         .duplicate_adds
  *         .unknown_order_refs             all, and by message type: books.unknown_order_refs.E .C .X .D .U
- * Those of books and pnl are exact when the stage is idle, has finished or has failed, and else a few thousand
- * ticks old. Histogram "tick_to_order" ("tick_to_order.2"..): from the intended time of the tick taken last to
- * the moment a new order is published.
+ * Those of books and pnl are exact when the stage is idle, has finished or has failed, and else a
+ * few thousand ticks old. Histogram "tick_to_order" ("tick_to_order.2"..): from the intended time
+ * of the tick taken last to the moment a new order is published.
  *
  * Previous on the data path: tickbus/market/market.h. Next: risk/stage.h.
  */
@@ -56,10 +58,12 @@ typedef struct strategy_stage_params {
     uint16_t number;            /* from 1, one's own: the high bits of order ids */
 } strategy_stage_params_t;
 
-/* The places of this strategy must have been reserved on `md` and `reports`. `market` is borrowed and may be
- * shared with stages of the same process (market.h). The stage is freed by its ops->destroy. -TBUS_ECONFIG
- * (params), -ENOMEM, what the joins and the strategy's own create return. Cold. */
+/* The places of this strategy must have been reserved on `md` and `reports`. `market` is borrowed
+ * and may be shared with stages of the same process (market.h). The stage is freed by its
+ * ops->destroy. -TBUS_ECONFIG (params), -ENOMEM, what the joins and the strategy's own create
+ * return. Cold. */
 int strategy_stage_create(tbus_bus_t *bus, uint32_t owner, market_t *market,
-                          const strategy_stage_params_t *params, tbus_stage_t **out_stage, tbus_error_t *err);
+                          const strategy_stage_params_t *params, tbus_stage_t **out_stage,
+                          tbus_error_t *err);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* market_data.h - where tests find recorded market data, which is no part of the repository.
  *
- * $TICKBUS_SHARED/data, else ../shared/data beside the source tree. A test that needs it and finds none says
- * so and skips.
+ * $TICKBUS_SHARED/data, else ../shared/data beside the source tree. A test that needs it and finds
+ * none says so and skips.
  */
 #ifndef TICKBUS_TESTS_MARKET_DATA_H
 #define TICKBUS_TESTS_MARKET_DATA_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* strategy_bench.h - a strategy stage on real rings, with the test in the place of its neighbours: it feeds
- * `md`, takes `orders` and `bbo`, and answers on `reports`. Include after cmocka.h. */
+/* strategy_bench.h - a strategy stage on real rings, with the test in the place of its neighbours:
+ * it feeds `md`, takes `orders` and `bbo`, and answers on `reports`. Include after cmocka.h. */
 #ifndef TICKBUS_TESTS_STRATEGY_BENCH_H
 #define TICKBUS_TESTS_STRATEGY_BENCH_H
 
@@ -59,13 +59,17 @@ static inline void bench_open(strategy_bench_t *b, uint32_t orders_slots, uint32
     bench_reserve(b, "orders", "risk", TBUS_CONSUMER);
     bench_reserve(b, "bbo", "reader", TBUS_SUBSCRIBER);
     assert_int_equal(tbus_publisher_join(tbus_bus_ring(&b->bus, "md"), 1, &b->md, &err), 0);
-    assert_int_equal(tbus_publisher_join(tbus_bus_ring(&b->bus, "reports"), 3, &b->reports, &err), 0);
-    assert_int_equal(tbus_subscriber_join(tbus_bus_ring(&b->bus, "orders"), "risk", 3, &b->orders, &err), 0);
-    assert_int_equal(tbus_subscriber_join(tbus_bus_ring(&b->bus, "bbo"), "reader", 3, &b->bbo, &err), 0);
+    assert_int_equal(tbus_publisher_join(tbus_bus_ring(&b->bus, "reports"), 3, &b->reports, &err),
+                     0);
+    assert_int_equal(
+        tbus_subscriber_join(tbus_bus_ring(&b->bus, "orders"), "risk", 3, &b->orders, &err), 0);
+    assert_int_equal(
+        tbus_subscriber_join(tbus_bus_ring(&b->bus, "bbo"), "reader", 3, &b->bbo, &err), 0);
     assert_int_equal(market_create(&(market_limits_t){64, 64}, &b->market, &err), 0);
 }
 
-static inline void bench_start(strategy_bench_t *b, const strategy_t *strategy, const strat_params_t *params)
+static inline void bench_start(strategy_bench_t *b, const strategy_t *strategy,
+                               const strat_params_t *params)
 {
     tbus_error_t err = {0};
     strategy_stage_params_t p = {.strategy = strategy, .params = *params, .number = 1};
@@ -188,17 +192,19 @@ static inline void bench_send_report(strategy_bench_t *b, const report_t *report
 }
 
 /* ... and let the stage take it */
-static inline void bench_answer(strategy_bench_t *b, const order_t *order, uint8_t kind, uint8_t reason)
+static inline void bench_answer(strategy_bench_t *b, const order_t *order, uint8_t kind,
+                                uint8_t reason)
 {
     report_t report = bench_report(order, kind, reason);
     bench_send_report(b, &report);
     assert_int_equal(bench_settle(b), 0);
 }
 
-static inline void bench_execute(strategy_bench_t *b, const order_t *order, uint32_t qty, uint32_t px,
-                                 uint32_t leaves)
+static inline void bench_execute(strategy_bench_t *b, const order_t *order, uint32_t qty,
+                                 uint32_t px, uint32_t leaves)
 {
-    report_t report = bench_report(order, leaves != 0 ? REPORT_PARTIAL : REPORT_FILLED, REASON_NONE);
+    report_t report =
+        bench_report(order, leaves != 0 ? REPORT_PARTIAL : REPORT_FILLED, REASON_NONE);
     report.exec_id = ++b->exec_id;
     report.px_e4 = px;
     report.qty = qty;

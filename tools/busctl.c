@@ -18,16 +18,20 @@ typedef struct verb {
 } verb_t;
 
 static const verb_t verbs[] = {
-    {"start", "[OPTION...]", "run the whole pipeline: feed, strategy, risk, executor, recorder", verb_start},
+    {"start", "[OPTION...]", "run the whole pipeline: feed, strategy, risk, executor, recorder",
+     verb_start},
     {"replay", "DIR [OPTION...]", "run it on a journal instead of a feed", verb_replay},
     {"stop", "[--name NAME]", "drain a running pipeline and stop it", verb_stop},
     {"status", "[--json]", "what a running pipeline is doing", verb_status},
     {"halt", "--reason TEXT", "the kill switch: no order passes any more", verb_halt},
     {"resume", "--reason TEXT", "orders pass again", verb_resume},
-    {"tap", "TOPIC [OPTION...]", "follow the messages of a topic, without holding anybody up", verb_tap},
+    {"tap", "TOPIC [OPTION...]", "follow the messages of a topic, without holding anybody up",
+     verb_tap},
     {"journal", "export|info DIR", "read what was recorded", verb_journal},
-    {"config", "show|check [FILE]", "print the effective configuration, or check a file", verb_config},
-    {"ipc", "[OPTION...]", "measure every mechanism of IPC on this machine, side by side", verb_ipc},
+    {"config", "show|check [FILE]", "print the effective configuration, or check a file",
+     verb_config},
+    {"ipc", "[OPTION...]", "measure every mechanism of IPC on this machine, side by side",
+     verb_ipc},
 };
 #define VERBS_COUNT (sizeof verbs / sizeof verbs[0])
 
@@ -37,15 +41,17 @@ static int help(void)
            "usage: busctl VERB [OPTION...]\n\n");
     for (size_t i = 0; i < VERBS_COUNT; i++)
         printf("  %-8s %-18s %s\n", verbs[i].name, verbs[i].usage, verbs[i].summary);
-    printf("\n  busctl VERB --help    options of a verb, with an example\n"
-           "  busctl --version\n\n"
-           "example: busctl start --feed synth:seed=1,symbols=8 --journal /tmp/session\n\n"
-           "stdout is data, stderr is talk. Exit codes: 0 it worked, 1 it failed, 2 wrong usage.\n");
+    printf(
+        "\n  busctl VERB --help    options of a verb, with an example\n"
+        "  busctl --version\n\n"
+        "example: busctl start --feed synth:seed=1,symbols=8 --journal /tmp/session\n\n"
+        "stdout is data, stderr is talk. Exit codes: 0 it worked, 1 it failed, 2 wrong usage.\n");
     return outcome_printed("busctl");
 }
 
-/* Whoever starts us with a standard stream closed: else the next file that is opened, a ring's memory perhaps,
- * would be in its place. Open for reading only, so that writing to it is still an error. */
+/* Whoever starts us with a standard stream closed: else the next file that is opened, a ring's
+ * memory perhaps, would be in its place. Open for reading only, so that writing to it is still an
+ * error. */
 static bool fill_standard_streams(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)

@@ -10,14 +10,16 @@ static const char help[] =
     "usage: busctl config show [--json] [OPTION...]\n"
     "       busctl config check FILE\n"
     "\n"
-    "show prints the configuration that `busctl start` would run with, given the same options, as YAML: "
+    "show prints the configuration that `busctl start` would run with, given the same options, as "
+    "YAML: "
     "every\n"
     "key with its meaning, range and default. check says what is wrong with a file, and where.\n"
     "\n"
     "  --json           print it as a JSON object instead\n"
     "  OPTION           those of `busctl start`; see `busctl start --help`\n"
     "\n"
-    "example: busctl config show --set risk.max_order_qty=500 > tickbus.yaml && busctl config check "
+    "example: busctl config show --set risk.max_order_qty=500 > tickbus.yaml && busctl config "
+    "check "
     "tickbus.yaml\n";
 
 static int show(int argc, char **argv)
@@ -29,7 +31,8 @@ static int show(int argc, char **argv)
     if (options.help)
         return outcome_help(argv[0], help);
     if (options.rest)
-        return outcome_usage(argv[0], "'%s': no argument was expected; a file goes with -c", options.rest);
+        return outcome_usage(argv[0], "'%s': no argument was expected; a file goes with -c",
+                             options.rest);
     if (options.json)
         config_print_json(&options.config, stdout);
     else
@@ -62,6 +65,6 @@ int verb_config(int argc, char **argv)
         return show(argc - 1, argv + 1);
     if (strcmp(what, "check") == 0)
         return check(argc - 1, argv + 1);
-    return outcome_usage(argv[0], *what ? "'%s': show or check was expected" : "show or check is missing%s",
-                         what);
+    return outcome_usage(
+        argv[0], *what ? "'%s': show or check was expected" : "show or check is missing%s", what);
 }

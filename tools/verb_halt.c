@@ -11,9 +11,11 @@
 static const char help_halt[] =
     "usage: busctl halt --reason TEXT [--name NAME]\n"
     "\n"
-    "Throw the kill switch: risk rejects every new order from now on, orders that rest are cancelled. Market "
+    "Throw the kill switch: risk rejects every new order from now on, orders that rest are "
+    "cancelled. Market "
     "data\n"
-    "goes on, and so does the recording. It stays like that until `busctl resume` or the end of the run.\n"
+    "goes on, and so does the recording. It stays like that until `busctl resume` or the end of "
+    "the run.\n"
     "\n"
     "  --reason TEXT    why, for the log and the summary: 1 to 200 bytes on one line\n"
     "  --name NAME      of the bus; may be left out when only one is running\n"

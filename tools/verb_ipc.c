@@ -18,8 +18,9 @@ static int list_names(const char *verb)
 {
     for (const ipc_mechanism_t *const *m = ipc_mechanisms; *m; m++)
         printf("%-18s %s\n", (*m)->name, (*m)->what);
-    return fflush(stdout) == 0 ? OUTCOME_OK
-                               : outcome_failed(verb, "cannot write to stdout: %s", strerror(errno));
+    return fflush(stdout) == 0
+               ? OUTCOME_OK
+               : outcome_failed(verb, "cannot write to stdout: %s", strerror(errno));
 }
 
 static void show_progress(uint32_t done, uint32_t total, const char *mechanism)
@@ -82,7 +83,8 @@ static int report(const ipc_options_t *o, const ipc_measurement_t *m, const ipc_
     return code;
 }
 
-/* SIGINT and SIGTERM end a trial, not us: the children are killed and the objects removed before we go. */
+/* SIGINT and SIGTERM end a trial, not us: the children are killed and the objects removed before we
+ * go. */
 static void note_signal(int signal_number)
 {
     (void)signal_number;
@@ -154,7 +156,8 @@ int verb_ipc(int argc, char **argv)
     if (o.list)
         return list_names(o.verb);
     if (o.directory && mkdir(o.directory, 0777) < 0 && errno != EEXIST)
-        return outcome_failed(o.verb, "cannot make the directory %s: %s", o.directory, strerror(errno));
+        return outcome_failed(o.verb, "cannot make the directory %s: %s", o.directory,
+                              strerror(errno));
     signals_t before;
     hold_signals(&before);
     code = measure(&o);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* busctl journal info | export: what a recording holds, and a topic of it in a format that others read. */
+/* busctl journal info | export: what a recording holds, and a topic of it in a format that others
+ * read. */
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -31,7 +32,8 @@ static const char help_journal[] =
 static const char help_info[] =
     "usage: busctl journal info DIR [--json]\n"
     "\n"
-    "What the journal in DIR holds: session, segments, and for each topic its records. Every record is\n"
+    "What the journal in DIR holds: session, segments, and for each topic its records. Every "
+    "record is\n"
     "read and checked. A journal that is being written is shown as far as it has come.\n"
     "\n"
     "  --json    one JSON object\n"
@@ -39,15 +41,19 @@ static const char help_info[] =
     "example: busctl journal info ./session1 --json | jq .topics.md.records\n";
 
 static const char help_export[] =
-    "usage: busctl journal export DIR --topic TOPIC [--format itch|csv|jsonl] [--stamps] [-o FILE]\n"
+    "usage: busctl journal export DIR --topic TOPIC [--format itch|csv|jsonl] [--stamps] [-o "
+    "FILE]\n"
     "\n"
-    "Write one topic of the journal in DIR to FILE, which appears when it is complete or not at all.\n"
+    "Write one topic of the journal in DIR to FILE, which appears when it is complete or not at "
+    "all.\n"
     "\n"
     "  --topic TOPIC      md, bbo, orders, approved or reports\n"
-    "  --format FORMAT    itch: ITCH 5.0 in BinaryFILE framing, the very bytes that were fed (md only)\n"
+    "  --format FORMAT    itch: ITCH 5.0 in BinaryFILE framing, the very bytes that were fed (md "
+    "only)\n"
     "                     csv: a header and a row for each message (default)\n"
     "                     jsonl: a JSON object a line\n"
-    "  --stamps           csv: the host's own clock as well (intended_ns, sent_ns); without, two runs that\n"
+    "  --stamps           csv: the host's own clock as well (intended_ns, sent_ns); without, two "
+    "runs that\n"
     "                     did the same give the same file\n"
     "  -o FILE            - is stdout (default)\n"
     "\n"
@@ -74,8 +80,9 @@ typedef struct inventory {
 
 static void count_records(inventory_t *in)
 {
-    static const char *const ends[] = {
-        [TBUS_JOURNAL_LIVE] = "live", [TBUS_JOURNAL_CLOSED] = "closed", [TBUS_JOURNAL_TORN] = "torn"};
+    static const char *const ends[] = {[TBUS_JOURNAL_LIVE] = "live",
+                                       [TBUS_JOURNAL_CLOSED] = "closed",
+                                       [TBUS_JOURNAL_TORN] = "torn"};
     tbus_journal_record_t record;
     int code;
     while ((code = tbus_journal_next(in->reader, &record, &in->error)) > 0) {
@@ -112,18 +119,21 @@ static void print_inventory(const inventory_t *in)
     printf("session   %s\nbus       %s\n", session, info->bus_name);
     print_started(info->started_realtime_ns);
     char texts[4][GROUPED_MAX];
-    printf("segments  %" PRIu32 ", %s bytes\n", info->segments, grouped((int64_t)info->bytes, texts[0]));
+    printf("segments  %" PRIu32 ", %s bytes\n", info->segments,
+           grouped((int64_t)info->bytes, texts[0]));
     printf("records   %s\nend       %s", grouped((int64_t)in->records, texts[0]), in->end);
     if (strcmp(in->end, "torn") == 0)
         printf(": its writer was killed; %s bytes behind the last whole record",
                grouped((int64_t)tbus_journal_torn_bytes(in->reader), texts[0]));
-    printf("\n\n%-12s %-8s %14s %14s %14s %17s\n", "topic", "type", "records", "first seq", "last seq",
-           "payload bytes");
+    printf("\n\n%-12s %-8s %14s %14s %14s %17s\n", "topic", "type", "records", "first seq",
+           "last seq", "payload bytes");
     for (uint32_t i = 0; i < info->topics_count; i++) {
         const topic_count_t *topic = &in->topics[i];
         printf("%-12s %-8s %14s %14s %14s %17s\n", info->topics[i].name, info->topics[i].type,
-               grouped((int64_t)topic->records, texts[0]), grouped((int64_t)topic->first_seq, texts[1]),
-               grouped((int64_t)topic->last_seq, texts[2]), grouped((int64_t)topic->payload_bytes, texts[3]));
+               grouped((int64_t)topic->records, texts[0]),
+               grouped((int64_t)topic->first_seq, texts[1]),
+               grouped((int64_t)topic->last_seq, texts[2]),
+               grouped((int64_t)topic->payload_bytes, texts[3]));
     }
 }
 
@@ -136,17 +146,18 @@ static void print_inventory_json(const inventory_t *in)
     for (uint32_t i = 0; i < info->topics_count; i++)
         json_object_set_new(topics, info->topics[i].name,
                             json_pack("{s:o, s:I, s:I, s:I, s:I}", "type",
-                                      json_text(info->topics[i].type, sizeof info->topics[i].type), "records",
-                                      (json_int_t)in->topics[i].records, "first_seq",
+                                      json_text(info->topics[i].type, sizeof info->topics[i].type),
+                                      "records", (json_int_t)in->topics[i].records, "first_seq",
                                       (json_int_t)in->topics[i].first_seq, "last_seq",
                                       (json_int_t)in->topics[i].last_seq, "payload_bytes",
                                       (json_int_t)in->topics[i].payload_bytes));
-    json_t *object = json_pack(
-        "{s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:o}", "session", session, "bus",
-        json_text(info->bus_name, sizeof info->bus_name), "started_realtime_ns",
-        (json_int_t)info->started_realtime_ns, "segments", (json_int_t)info->segments, "segment_bytes",
-        (json_int_t)info->segment_bytes, "bytes", (json_int_t)info->bytes, "records", (json_int_t)in->records,
-        "end", in->end, "torn_bytes", (json_int_t)tbus_journal_torn_bytes(in->reader), "topics", topics);
+    json_t *object =
+        json_pack("{s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:o}", "session", session, "bus",
+                  json_text(info->bus_name, sizeof info->bus_name), "started_realtime_ns",
+                  (json_int_t)info->started_realtime_ns, "segments", (json_int_t)info->segments,
+                  "segment_bytes", (json_int_t)info->segment_bytes, "bytes",
+                  (json_int_t)info->bytes, "records", (json_int_t)in->records, "end", in->end,
+                  "torn_bytes", (json_int_t)tbus_journal_torn_bytes(in->reader), "topics", topics);
     if (object && in->error.code)
         json_object_set_new(object, "error", json_text(in->error.text, sizeof in->error.text));
     json_dumpf(object, stdout, JSON_COMPACT);
@@ -184,8 +195,8 @@ static int verb_info(int argc, char **argv)
         json = true;
     }
     if (argc - optind != 1)
-        return outcome_usage(argv[0],
-                             argc == optind ? "the journal's directory is missing" : "one journal at a time");
+        return outcome_usage(argv[0], argc == optind ? "the journal's directory is missing"
+                                                     : "one journal at a time");
     return inspect(argv[0], argv[optind], json);
 }
 
@@ -219,10 +230,11 @@ static int export_and_tell(const char *verb, const export_request_t *request)
                 " bytes behind the last whole record were cut off)\n",
                 verb, result.torn_bytes);
     if (result.end == TBUS_JOURNAL_LIVE)
-        fprintf(stderr, "%s: note: the journal is being written; this is as far as it had come\n", verb);
+        fprintf(stderr, "%s: note: the journal is being written; this is as far as it had come\n",
+                verb);
     if (strcmp(request->output, "-") != 0)
-        fprintf(stderr, "%s: %s messages of '%s' in %s\n", verb, grouped((int64_t)result.messages, number),
-                request->topic, request->output);
+        fprintf(stderr, "%s: %s messages of '%s' in %s\n", verb,
+                grouped((int64_t)result.messages, number), request->topic, request->output);
     return OUTCOME_OK;
 }
 
@@ -249,10 +261,11 @@ static int verb_export(int argc, char **argv)
             return outcome_usage(argv[0], "--format %s: itch, csv or jsonl was expected", optarg);
     }
     if (argc - optind != 1)
-        return outcome_usage(argv[0],
-                             argc == optind ? "the journal's directory is missing" : "one journal at a time");
+        return outcome_usage(argv[0], argc == optind ? "the journal's directory is missing"
+                                                     : "one journal at a time");
     if (!request.topic)
-        return outcome_usage(argv[0], "which topic? Say --topic md, bbo, orders, approved or reports");
+        return outcome_usage(argv[0],
+                             "which topic? Say --topic md, bbo, orders, approved or reports");
     if (request.format == EXPORT_ITCH && strcmp(request.output, "-") == 0 && isatty(STDOUT_FILENO))
         return outcome_usage(argv[0], "ITCH is binary and no sight for a terminal: say -o FILE");
     request.directory = argv[optind];

@@ -9,7 +9,8 @@
 static const char help[] =
     "usage: busctl replay DIR [OPTION...]\n"
     "\n"
-    "Put the market data that was recorded in DIR back on the rings, for the same stages as `busctl start`.\n"
+    "Put the market data that was recorded in DIR back on the rings, for the same stages as "
+    "`busctl start`.\n"
     "\n"
     "  --pace PACE      max (default), realtime, Nx (N times real time), RATE/s (messages a "
     "second)\n" START_OPTIONS_HELP "\n"

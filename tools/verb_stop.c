@@ -16,11 +16,13 @@
 static const char help[] =
     "usage: busctl stop [--name NAME] [--timeout DURATION]\n"
     "\n"
-    "Drain a running pipeline and stop it: the feed reads no more, open orders are cancelled, everything\n"
+    "Drain a running pipeline and stop it: the feed reads no more, open orders are cancelled, "
+    "everything\n"
     "that is on its way is taken and recorded. Returns when the run has ended.\n"
     "\n"
     "  --name NAME          of the bus; may be left out when only one is running\n"
-    "  --timeout DURATION   how long to wait for the end, default 60s; it goes on stopping after that\n"
+    "  --timeout DURATION   how long to wait for the end, default 60s; it goes on stopping after "
+    "that\n"
     "\n"
     "example: busctl stop --name replay-7 --timeout 10s\n";
 
@@ -35,7 +37,8 @@ static bool wait_for_end(const client_t *client, uint64_t timeout_ns)
         if (tbus_clock_ns() >= deadline_ns)
             return false;
         char ignored[64];
-        /* Once it has hung up there is nothing left to poll for: only the lock, released a moment later. */
+        /* Once it has hung up there is nothing left to poll for: only the lock, released a moment
+         * later. */
         if (poll(&hung_up, 1, LOOK_MS) > 0 && read(client->fd, ignored, sizeof ignored) <= 0)
             hung_up.fd = -1;
     }
@@ -56,7 +59,8 @@ static int stop(const char *verb, const char *name, uint64_t timeout_ns)
         json_decref(answer.result);
         code = wait_for_end(&client, timeout_ns)
                    ? OUTCOME_OK
-                   : outcome_failed(verb, "bus '%s' has not ended yet; it goes on draining", client.name);
+                   : outcome_failed(verb, "bus '%s' has not ended yet; it goes on draining",
+                                    client.name);
     }
     client_close(&client);
     return code;
@@ -79,7 +83,8 @@ int verb_stop(int argc, char **argv)
         if (option == 'n')
             name = optarg;
         if (option == 't' && !start_options_duration(optarg, &timeout_ns))
-            return outcome_usage(argv[0], "--timeout %s: a duration was expected, as 10s or 500ms", optarg);
+            return outcome_usage(argv[0], "--timeout %s: a duration was expected, as 10s or 500ms",
+                                 optarg);
     }
     if (optind < argc)
         return outcome_usage(argv[0], "'%s': no argument was expected", argv[optind]);

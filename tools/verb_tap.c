@@ -32,7 +32,8 @@ static const char help[] =
     "  --json           a JSON object a line\n"
     "  --count N        end after N messages\n"
     "  --from WHERE     now (default), or oldest: what is still on the ring\n"
-    "  --fifo PATH      write to the named pipe PATH, which is made if it is not there, once somebody reads "
+    "  --fifo PATH      write to the named pipe PATH, which is made if it is not there, once "
+    "somebody reads "
     "it\n"
     "\n"
     "example: busctl tap orders --json | jq -r .symbol | sort | uniq -c\n";
@@ -51,7 +52,14 @@ typedef struct tap {
 } tap_t;
 
 /* Why following ended. */
-enum tap_end { TAP_GOES_ON, TAP_COUNTED, TAP_BUS_ENDED, TAP_BUS_DIED, TAP_OUTPUT_ENDED, TAP_CORRUPT };
+enum tap_end {
+    TAP_GOES_ON,
+    TAP_COUNTED,
+    TAP_BUS_ENDED,
+    TAP_BUS_DIED,
+    TAP_OUTPUT_ENDED,
+    TAP_CORRUPT
+};
 
 typedef struct tapping {
     const tap_t *tap;
@@ -131,10 +139,12 @@ static int end_of(const tapping_t *t, enum tap_end end)
 {
     int code = outcome_printed(t->tap->verb);
     if (end == TAP_BUS_DIED)
-        return outcome_failed(t->tap->verb, "the supervisor of the bus is gone; this is all there was");
+        return outcome_failed(t->tap->verb,
+                              "the supervisor of the bus is gone; this is all there was");
     if (end == TAP_CORRUPT)
-        return outcome_failed(
-            t->tap->verb, "topic '%s' holds what no publisher writes; it cannot be followed", t->tap->topic);
+        return outcome_failed(t->tap->verb,
+                              "topic '%s' holds what no publisher writes; it cannot be followed",
+                              t->tap->topic);
     return code;
 }
 
@@ -145,7 +155,8 @@ static int list_topics(const tapping_t *t)
     for (uint32_t i = 0; i < t->bus.topics_count; i++)
         used += (size_t)snprintf(names + used, sizeof names - used, "%s%.*s", i ? ", " : "",
                                  (int)TBUS_NAME_MAX - 1, t->bus.directory->topics[i].name);
-    return outcome_failed(t->tap->verb, "there is no topic '%s'; there are: %s", t->tap->topic, names);
+    return outcome_failed(t->tap->verb, "there is no topic '%s'; there are: %s", t->tap->topic,
+                          names);
 }
 
 static int tap_bus(tapping_t *t)
@@ -194,11 +205,12 @@ static int open_fifo(const tap_t *tap, bool *out_made)
     struct stat st;
     *out_made = mkfifo(tap->fifo, 0600) == 0;
     if (!*out_made && errno != EEXIST)
-        return outcome_failed(tap->verb, "cannot make the named pipe %s: %s", tap->fifo, strerror(errno));
+        return outcome_failed(tap->verb, "cannot make the named pipe %s: %s", tap->fifo,
+                              strerror(errno));
     int fd = open(tap->fifo, O_WRONLY | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode)) {
-        int code =
-            outcome_failed(tap->verb, "%s: %s", tap->fifo, fd < 0 ? strerror(errno) : "not a named pipe");
+        int code = outcome_failed(tap->verb, "%s: %s", tap->fifo,
+                                  fd < 0 ? strerror(errno) : "not a named pipe");
         if (fd >= 0)
             close(fd);
         return code;
@@ -241,7 +253,8 @@ int verb_tap(int argc, char **argv)
             tap.name = optarg;
         if (option == 'p')
             tap.fifo = optarg;
-        if (option == 'k' && ((tap.count = strtoull(optarg, &end, 10)) == 0 || *end || *optarg == '-'))
+        if (option == 'k' &&
+            ((tap.count = strtoull(optarg, &end, 10)) == 0 || *end || *optarg == '-'))
             return outcome_usage(argv[0], "--count %s: a number from 1 was expected", optarg);
         if (option == 'f' && strcmp(optarg, "now") != 0 && strcmp(optarg, "oldest") != 0)
             return outcome_usage(argv[0], "--from %s: now or oldest was expected", optarg);
@@ -249,7 +262,8 @@ int verb_tap(int argc, char **argv)
             tap.from = strcmp(optarg, "now") == 0 ? TBUS_FROM_NOW : TBUS_FROM_OLDEST;
     }
     if (argc - optind != 1)
-        return outcome_usage(argv[0], argc == optind ? "the topic is missing" : "one topic at a time");
+        return outcome_usage(argv[0],
+                             argc == optind ? "the topic is missing" : "one topic at a time");
     tap.topic = argv[optind];
     if (isatty(STDOUT_FILENO))
         setvbuf(stdout, NULL, _IOLBF, 0);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* verbs.h - what busctl can do, one function a verb, each in a file of its own (verb_NAME.c).
  *
- * A verb gets its own command line: argv[0] is "busctl VERB", for messages; its options follow. It parses
- * them with getopt_long(3), writes its data on stdout and everything else on stderr, and returns the exit
- * code of the process. `--help` of a verb says what it does and shows an example.
+ * A verb gets its own command line: argv[0] is "busctl VERB", for messages; its options follow. It
+ * parses them with getopt_long(3), writes its data on stdout and everything else on stderr, and
+ * returns the exit code of the process. `--help` of a verb says what it does and shows an example.
  */
 #ifndef TICKBUS_TOOLS_VERBS_H
 #define TICKBUS_TOOLS_VERBS_H

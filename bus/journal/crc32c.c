@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CRC-32C with the reflected polynomial 0x82f63b78: by the CRC32 instruction of SSE 4.2 or ARMv8, eight bytes
- * at a time, else by a table, one byte at a time. Which, is asked of the CPU at the first call. */
+/* CRC-32C with the reflected polynomial 0x82f63b78: by the CRC32 instruction of SSE 4.2 or ARMv8,
+ * eight bytes at a time, else by a table, one byte at a time. Which, is asked of the CPU at the
+ * first call. */
 #include "bus/journal/format.h"
 
 #include <string.h>

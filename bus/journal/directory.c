@@ -16,22 +16,25 @@ static int fail_claim(tbus_error_t *err, int code, const char *path)
 {
     switch (-code) {
     case ENOENT:
+        return tbus_fail(err, code,
+                         "cannot make journal directory %s: its parent directory does not exist; "
+                         "make that first",
+                         path);
+    case ENOTDIR:
         return tbus_fail(
             err, code,
-            "cannot make journal directory %s: its parent directory does not exist; make that first", path);
-    case ENOTDIR:
-        return tbus_fail(err, code,
-                         "cannot record into %s: it is, or leads through, something that is not a directory",
-                         path);
+            "cannot record into %s: it is, or leads through, something that is not a directory",
+            path);
     case EROFS:
-        return tbus_fail(err, code,
-                         "cannot record into %s: it is on a read-only file system; choose another directory",
-                         path);
+        return tbus_fail(
+            err, code,
+            "cannot record into %s: it is on a read-only file system; choose another directory",
+            path);
     case EACCES:
     case EPERM:
-        return tbus_fail(err, code,
-                         "cannot record into %s: this user may not write there; choose another directory",
-                         path);
+        return tbus_fail(
+            err, code,
+            "cannot record into %s: this user may not write there; choose another directory", path);
     default:
         return tbus_fail(err, code, "cannot record into %s: %s", path, tbus_strerror(code));
     }
@@ -56,22 +59,24 @@ static int refuse_unless_empty(int fd, const char *path, tbus_error_t *err)
     const struct dirent *entry;
     while (code == 0 && (entry = readdir(stream)) != NULL)
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            code = tbus_fail(err, -TBUS_ENOTEMPTY,
-                             "will not record into %s: it already holds %s (a session is never overwritten); "
-                             "choose a new or empty "
-                             "directory",
-                             path, entry->d_name);
+            code = tbus_fail(
+                err, -TBUS_ENOTEMPTY,
+                "will not record into %s: it already holds %s (a session is never overwritten); "
+                "choose a new or empty "
+                "directory",
+                path, entry->d_name);
     closedir(stream);
     return code;
 }
 
-int tbus_journal_directory_claim(const char *path, tbus_journal_directory_t *out_directory, tbus_error_t *err)
+int tbus_journal_directory_claim(const char *path, tbus_journal_directory_t *out_directory,
+                                 tbus_error_t *err)
 {
     if (!path || !path[0])
         return tbus_fail(err, -EINVAL, "no journal directory is named");
     bool created = mkdir(path, 0750) == 0;
-    /* A file system that is read-only says so even where the directory exists; what counts then is the next
-     * step. */
+    /* A file system that is read-only says so even where the directory exists; what counts then is
+     * the next step. */
     if (!created && errno != EEXIST && errno != EROFS)
         return fail_claim(err, -errno, path);
     int refused = created ? 0 : -errno;
@@ -112,7 +117,8 @@ static int count_segments(int fd, const char *path, uint32_t *out_segments, tbus
 {
     DIR *stream = list(fd);
     if (!stream)
-        return tbus_fail(err, -errno, "cannot list journal directory %s: %s", path, tbus_strerror(-errno));
+        return tbus_fail(err, -errno, "cannot list journal directory %s: %s", path,
+                         tbus_strerror(-errno));
     uint32_t count = 0;
     uint32_t highest = 0;
     const struct dirent *entry;
@@ -123,27 +129,29 @@ static int count_segments(int fd, const char *path, uint32_t *out_segments, tbus
     }
     closedir(stream);
     if (count == 0)
-        return tbus_fail(err, -TBUS_ENOTFOUND, "there is no journal in %s: it holds no file 00000001.tbj",
-                         path);
+        return tbus_fail(err, -TBUS_ENOTFOUND,
+                         "there is no journal in %s: it holds no file 00000001.tbj", path);
     char name[TBUS_JOURNAL_FILE_NAME_MAX];
     for (uint32_t number = 1; count < highest && number < highest; number++) {
         tbus_journal_file_name(number, name);
         if (faccessat(fd, name, F_OK, 0) < 0)
-            return tbus_fail(
-                err, -TBUS_ECORRUPT,
-                "segment %s of the journal in %s is missing (there are %u, up to number %u); put it back",
-                name, path, count, highest);
+            return tbus_fail(err, -TBUS_ECORRUPT,
+                             "segment %s of the journal in %s is missing (there are %u, up to "
+                             "number %u); put it back",
+                             name, path, count, highest);
     }
     *out_segments = highest;
     return 0;
 }
 
-int tbus_journal_directory_open(const char *path, int *out_fd, uint32_t *out_segments, tbus_error_t *err)
+int tbus_journal_directory_open(const char *path, int *out_fd, uint32_t *out_segments,
+                                tbus_error_t *err)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) {
         int code = -errno;
-        return tbus_fail(err, code, "cannot open journal directory %s: %s", path, tbus_strerror(code));
+        return tbus_fail(err, code, "cannot open journal directory %s: %s", path,
+                         tbus_strerror(code));
     }
     int code = count_segments(fd, path, out_segments, err);
     if (code < 0) {

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* format.h - the bytes of a journal segment, as <tickbus/journal.h> describes them. Private to bus/journal.
+/* format.h - the bytes of a journal segment, as <tickbus/journal.h> describes them. Private to
+ * bus/journal.
  *
- * Written by: the recording thread; `closed` by whoever finishes the segment. Read by: any number of readers,
- * also while it is written. What makes that safe are three words that are stored last, with release order:
+ * Written by: the recording thread; `closed` by whoever finishes the segment. Read by: any number
+ * of readers, also while it is written. What makes that safe are three words that are stored last,
+ * with release order:
  *
  *    header.magic    J1: the rest of the header is there      pairs J2, a reader's look at a segment
  *    record.length   J3: the rest of the record is there      pairs J4, a reader's look at a record
@@ -33,8 +35,8 @@ typedef struct tbus_journal_header {
     uint64_t segment_bytes;       /*  48 size of the file while it is written */
     uint64_t started_realtime_ns; /*  56 */
     char bus_name[TBUS_NAME_MAX]; /*  64 */
-    tbus_atomic_u64_t
-        closed; /*  88 bits 0-31 bytes that it holds, header included; 32-63 their CRC; 0: not finished */
+    /* 88 bits 0-31 bytes that it holds, header included; 32-63 their CRC; 0: not finished */
+    tbus_atomic_u64_t closed;
     uint32_t header_crc32c; /*  96 over this header, with `magic`, `closed` and this taken as 0 */
     uint8_t pad0[28];
     tbus_journal_topic_t topics[TBUS_JOURNAL_TOPICS_MAX]; /* 128 */
@@ -97,8 +99,8 @@ static inline uint32_t tbus_journal_seed(const uint8_t session_id[16], uint32_t 
     return tbus_crc32c(tbus_crc32c(0, session_id, 16), &segment, sizeof segment);
 }
 
-/* The CRC of a record at `offset` of its segment. `length`: as stored, at least the record header's;
- * `record`: all of it, padding included; its first 8 bytes do not matter. */
+/* The CRC of a record at `offset` of its segment. `length`: as stored, at least the record
+ * header's; `record`: all of it, padding included; its first 8 bytes do not matter. */
 static inline uint32_t tbus_journal_record_crc(uint32_t seed, uint64_t offset, uint32_t length,
                                                const void *record)
 {

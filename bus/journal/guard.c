@@ -8,14 +8,15 @@
 #include <tickbus/journal.h>
 
 #define GUARDS_MAX 32u
-#define PAGE_BYTES                                                                                           \
-    UINT64_C(                                                                                                \
+#define PAGE_BYTES                                                                                 \
+    UINT64_C(                                                                                      \
         4096) /* the smallest there is: a larger one is mapped over whole, as its base is aligned to it */
 
 /* Of the process, as its signal handlers are. */
 static tbus_journal_guard_t guards[GUARDS_MAX];
 
-tbus_journal_guard_t *tbus_journal_guard_take(const void *base, uint64_t bytes, tbus_atomic_u64_t *limit)
+tbus_journal_guard_t *tbus_journal_guard_take(const void *base, uint64_t bytes,
+                                              tbus_atomic_u64_t *limit)
 {
     for (unsigned i = 0; i < GUARDS_MAX; i++) {
         tbus_journal_guard_t *guard = &guards[i];
@@ -25,7 +26,8 @@ tbus_journal_guard_t *tbus_journal_guard_take(const void *base, uint64_t bytes, 
         guard->limit = limit;
         tbus_store_relaxed_u32(&guard->lost, 0);
         tbus_store_relaxed_u64(&guard->end, (uint64_t)(uintptr_t)base + bytes);
-        /* G1 pairs G2 (find): else a handler on another thread finds the mapping, and not yet its end and limit. */
+        /* G1 pairs G2 (find): else a handler on another thread finds the mapping, and not yet its
+         * end and limit. */
         tbus_store_release_u64(&guard->begin, (uint64_t)(uintptr_t)base);
         return guard;
     }

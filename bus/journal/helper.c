@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The journal writer's helper thread: whatever may enter the kernel, so that the recording thread need not.
+/* The journal writer's helper thread: whatever may enter the kernel, so that the recording thread
+ * need not.
  */
 #include "bus/journal/writer.h"
 
@@ -35,12 +36,12 @@ static void populate_ahead(tbus_journal_writer_t *w)
 }
 
 /* The next segment, its name on the disk and its first pages there. */
-static int make_next(tbus_journal_writer_t *w, uint32_t number, tbus_journal_file_t *out_file, bool *out_made,
-                     tbus_error_t *err)
+static int make_next(tbus_journal_writer_t *w, uint32_t number, tbus_journal_file_t *out_file,
+                     bool *out_made, tbus_error_t *err)
 {
     tbus_journal_file_t file;
-    int code =
-        tbus_journal_file_make(w->directory.fd, w->path, number, w->segment_bytes, &w->limit, &file, err);
+    int code = tbus_journal_file_make(w->directory.fd, w->path, number, w->segment_bytes, &w->limit,
+                                      &file, err);
     *out_made = code == 0;
     if (code < 0)
         return code;
@@ -65,8 +66,8 @@ static void prepare_next(tbus_journal_writer_t *w)
     int code = make_next(w, number, &file, &made, &err);
     pthread_mutex_lock(&w->lock);
     if (code < 0 && !made && !w->roll_waits) {
-        /* No room (or no descriptor) now; there may be when it is needed. The recording thread asks again, a
-         * piece later at the soonest. A sync that failed is another matter. */
+        /* No room (or no descriptor) now; there may be when it is needed. The recording thread asks
+         * again, a piece later at the soonest. A sync that failed is another matter. */
         w->next_wanted = false;
         return;
     }
@@ -114,7 +115,8 @@ static bool pages_missing(tbus_journal_writer_t *w)
 
 static bool next_missing(const tbus_journal_writer_t *w)
 {
-    return w->next_wanted && w->prepared == w->current && w->prepared + 1 - w->finished <= TBUS_JOURNAL_FILES;
+    return w->next_wanted && w->prepared == w->current &&
+           w->prepared + 1 - w->finished <= TBUS_JOURNAL_FILES;
 }
 
 static void *help(void *context)

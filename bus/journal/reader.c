@@ -9,13 +9,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Have at least `bytes` bytes from the position on in the buffer, as many as fit if `bytes` is less, fresh
- * from the file. Returns how many there are; fewer than `bytes` only at the end of the file; or -errno. */
+/* Have at least `bytes` bytes from the position on in the buffer, as many as fit if `bytes` is
+ * less, fresh from the file. Returns how many there are; fewer than `bytes` only at the end of the
+ * file; or -errno. */
 static int64_t fill(tbus_journal_reader_t *r, uint64_t bytes)
 {
     if (bytes > r->buffer_capacity) {
-        uint64_t capacity =
-            (bytes + TBUS_JOURNAL_BUFFER_BYTES - 1) / TBUS_JOURNAL_BUFFER_BYTES * TBUS_JOURNAL_BUFFER_BYTES;
+        uint64_t capacity = (bytes + TBUS_JOURNAL_BUFFER_BYTES - 1) / TBUS_JOURNAL_BUFFER_BYTES *
+                            TBUS_JOURNAL_BUFFER_BYTES;
         unsigned char *buffer = aligned_alloc(64, capacity);
         if (!buffer)
             return -ENOMEM;
@@ -49,7 +50,8 @@ static int look_at_record(tbus_journal_reader_t *r, tbus_journal_record_t *out_r
         have = (uint64_t)got;
     }
     if (have < TBUS_JOURNAL_RECORD_HEADER)
-        return have && !tbus_journal_all_zeros(r->buffer, have) ? TBUS_JOURNAL_BAD : TBUS_JOURNAL_NOTHING;
+        return have && !tbus_journal_all_zeros(r->buffer, have) ? TBUS_JOURNAL_BAD
+                                                                : TBUS_JOURNAL_NOTHING;
     const unsigned char *at = r->buffer + (r->position - r->buffer_at);
     uint32_t length =
         tbus_load_relaxed_u32(&((const tbus_journal_record_header_t *)(const void *)at)->length);
@@ -67,7 +69,8 @@ static int look_at_record(tbus_journal_reader_t *r, tbus_journal_record_t *out_r
     }
     if (!tbus_journal_record_valid(at, have, r->position, r->seed, r->info.topics_count, &padded))
         return TBUS_JOURNAL_BAD;
-    const tbus_journal_record_header_t *header = (const tbus_journal_record_header_t *)(const void *)at;
+    const tbus_journal_record_header_t *header =
+        (const tbus_journal_record_header_t *)(const void *)at;
     *out_record = (tbus_journal_record_t){
         .topic = header->topic,
         .seq = header->seq,
@@ -82,8 +85,8 @@ static int look_at_record(tbus_journal_reader_t *r, tbus_journal_record_t *out_r
     return TBUS_JOURNAL_FOUND;
 }
 
-/* The same, but from what the file holds now. A follower asks this again and again: a look at the length
- * comes first. */
+/* The same, but from what the file holds now. A follower asks this again and again: a look at the
+ * length comes first. */
 static int look_again(tbus_journal_reader_t *r, tbus_journal_record_t *out_record)
 {
     uint32_t length = 0;
@@ -93,24 +96,24 @@ static int look_again(tbus_journal_reader_t *r, tbus_journal_record_t *out_recor
     r->buffer_bytes = 0;
     if (got == sizeof length && length == 0)
         return TBUS_JOURNAL_NOTHING;
-    /* J4 pairs J3 (tbus_journal_append): a read copies bytes in any order; what was stored before the length
-     * that this one saw is there for the next one. */
+    /* J4 pairs J3 (tbus_journal_append): a read copies bytes in any order; what was stored before
+     * the length that this one saw is there for the next one. */
     tbus_fence_acquire();
     return look_at_record(r, out_record);
 }
 
 /* --- the end --- */
 
-/* A segment's `closed` word: how many bytes it says it holds, 0 while it is written. False: it does not fit
- * its CRC. */
+/* A segment's `closed` word: how many bytes it says it holds, 0 while it is written. False: it does
+ * not fit its CRC. */
 static bool closed_bytes_of(const tbus_journal_reader_t *r, const tbus_journal_header_t *h,
                             uint32_t *out_bytes)
 {
     uint64_t closed = tbus_load_relaxed_u64(&h->closed);
     uint32_t bytes = (uint32_t)closed;
     *out_bytes = bytes;
-    return closed == 0 ||
-           (closed == tbus_journal_closed_word(r->seed, bytes) && bytes >= TBUS_JOURNAL_HEADER_BYTES);
+    return closed == 0 || (closed == tbus_journal_closed_word(r->seed, bytes) &&
+                           bytes >= TBUS_JOURNAL_HEADER_BYTES);
 }
 
 /* Its writer holds the lock; else it is gone. */
@@ -133,12 +136,13 @@ static int fail_damaged(tbus_journal_reader_t *r, const char *what, tbus_error_t
 
 static int fail_reading(const tbus_journal_reader_t *r, int code, tbus_error_t *err)
 {
-    return tbus_fail(err, code, "cannot read segment %08u.tbj of the journal in %s at offset %" PRIu64 ": %s",
+    return tbus_fail(err, code,
+                     "cannot read segment %08u.tbj of the journal in %s at offset %" PRIu64 ": %s",
                      r->segment, r->path, r->position, tbus_strerror(code));
 }
 
-/* Reading has stopped at the position of this segment, which nobody writes any more. `is_last`: no other
- * comes after it. 0: this is how a segment ends; else the negative error. */
+/* Reading has stopped at the position of this segment, which nobody writes any more. `is_last`: no
+ * other comes after it. 0: this is how a segment ends; else the negative error. */
 static int judge_end(tbus_journal_reader_t *r, bool is_last, tbus_error_t *err)
 {
     tbus_journal_header_t header;
@@ -153,11 +157,11 @@ static int judge_end(tbus_journal_reader_t *r, bool is_last, tbus_error_t *err)
         return fail_reading(r, code, err);
     if (got < (int64_t)sizeof header)
         return fail_damaged(r, "its header is gone", err);
-    /* J6 pairs J5 (tbus_journal_file_finish), by way of the looks at its successor or its writer's lock
-     * before this read. */
+    /* J6 pairs J5 (tbus_journal_file_finish), by way of the looks at its successor or its writer's
+     * lock before this read. */
     if (!closed_bytes_of(r, &header, &closed_bytes))
-        return fail_damaged(r, "its end cannot be told, since its length in the header does not fit its CRC",
-                            err);
+        return fail_damaged(
+            r, "its end cannot be told, since its length in the header does not fit its CRC", err);
     if (closed_bytes == r->position) {
         r->end = TBUS_JOURNAL_CLOSED;
         return 0;
@@ -167,7 +171,8 @@ static int judge_end(tbus_journal_reader_t *r, bool is_last, tbus_error_t *err)
     if (closed_bytes && closed_bytes < r->position)
         return fail_damaged(r, "it holds more than its header says", err);
     if (closed_bytes && (!is_last || (uint64_t)file.st_size >= closed_bytes))
-        return fail_damaged(r, "what is there is no record, and the header says that it holds more", err);
+        return fail_damaged(r, "what is there is no record, and the header says that it holds more",
+                            err);
     if (!is_last && tail.bytes)
         return fail_damaged(r, "what is there is no record, and another segment follows", err);
     r->end = TBUS_JOURNAL_TORN;
@@ -176,14 +181,16 @@ static int judge_end(tbus_journal_reader_t *r, bool is_last, tbus_error_t *err)
 }
 
 /* This segment has a successor: go there if all is in order. MOVED, or the negative error. */
-static int go_on(tbus_journal_reader_t *r, int next_fd, const tbus_journal_header_t *next, tbus_error_t *err)
+static int go_on(tbus_journal_reader_t *r, int next_fd, const tbus_journal_header_t *next,
+                 tbus_error_t *err)
 {
     tbus_journal_header_t identity = tbus_journal_identity(next);
     int code = judge_end(r, false, err);
     if (code == 0 && memcmp(&identity, &r->identity, sizeof identity) != 0)
         code = fail_damaged(r, "the next segment is from another session", err);
     if (code == 0 && next->first_record != r->records)
-        code = fail_damaged(r, "it ends too early: the next segment goes on with a later record", err);
+        code =
+            fail_damaged(r, "it ends too early: the next segment goes on with a later record", err);
     if (code < 0) {
         close(next_fd);
         return code;
@@ -192,10 +199,11 @@ static int go_on(tbus_journal_reader_t *r, int next_fd, const tbus_journal_heade
     return TBUS_JOURNAL_MOVED;
 }
 
-/* Nothing (more) to read at the position, as far as the buffer knew. FOUND after all; MOVED; NOTHING, and
- * r->end says why; or the negative error. The order matters: whoever was seen dead, or gone to the next
- * segment, stores no more in this one afterwards. */
-static int after_last(tbus_journal_reader_t *r, tbus_journal_record_t *out_record, tbus_error_t *err)
+/* Nothing (more) to read at the position, as far as the buffer knew. FOUND after all; MOVED;
+ * NOTHING, and r->end says why; or the negative error. The order matters: whoever was seen dead, or
+ * gone to the next segment, stores no more in this one afterwards. */
+static int after_last(tbus_journal_reader_t *r, tbus_journal_record_t *out_record,
+                      tbus_error_t *err)
 {
     int next_fd = -1;
     uint64_t cut_bytes;
@@ -230,7 +238,8 @@ static int after_last(tbus_journal_reader_t *r, tbus_journal_record_t *out_recor
     return TBUS_JOURNAL_NOTHING;
 }
 
-int tbus_journal_next(tbus_journal_reader_t *r, tbus_journal_record_t *out_record, tbus_error_t *err)
+int tbus_journal_next(tbus_journal_reader_t *r, tbus_journal_record_t *out_record,
+                      tbus_error_t *err)
 {
     if (r->failure.code && err)
         *err = r->failure;

@@ -16,32 +16,32 @@ static int fail_segment(const tbus_journal_reader_t *r, uint32_t number, int cod
 
 static int fail_system(const tbus_journal_reader_t *r, uint32_t number, int code, tbus_error_t *err)
 {
-    return tbus_fail(err, code, "cannot read segment %08u.tbj of the journal in %s: %s", number, r->path,
-                     tbus_strerror(code));
+    return tbus_fail(err, code, "cannot read segment %08u.tbj of the journal in %s: %s", number,
+                     r->path, tbus_strerror(code));
 }
 
 static bool names_end(const tbus_journal_header_t *h)
 {
     bool end = memchr(h->bus_name, 0, sizeof h->bus_name) != NULL;
     for (uint32_t i = 0; i < TBUS_JOURNAL_TOPICS_MAX; i++)
-        end =
-            end && memchr(h->topics[i].name, 0, TBUS_NAME_MAX) && memchr(h->topics[i].type, 0, TBUS_NAME_MAX);
+        end = end && memchr(h->topics[i].name, 0, TBUS_NAME_MAX) &&
+              memchr(h->topics[i].type, 0, TBUS_NAME_MAX);
     return end;
 }
 
 /* Check a header that says that it is one, field by field. `h` is a private copy. */
-static int check_header(const tbus_journal_reader_t *r, uint32_t number, const tbus_journal_header_t *h,
-                        tbus_error_t *err)
+static int check_header(const tbus_journal_reader_t *r, uint32_t number,
+                        const tbus_journal_header_t *h, tbus_error_t *err)
 {
     tbus_journal_header_t copy = *h;
     if (tbus_load_relaxed_u64(&h->magic) != TBUS_JOURNAL_MAGIC)
-        return fail_segment(r, number, -TBUS_EMAGIC, "is no journal segment: it does not begin with TBJRNL1",
-                            err);
+        return fail_segment(r, number, -TBUS_EMAGIC,
+                            "is no journal segment: it does not begin with TBJRNL1", err);
     if (h->abi != TBUS_JOURNAL_ABI)
         return tbus_fail(
             err, -TBUS_EABI,
-            "segment %08u.tbj of the journal in %s has format %u, and this tickbus reads format %u", number,
-            r->path, h->abi, TBUS_JOURNAL_ABI);
+            "segment %08u.tbj of the journal in %s has format %u, and this tickbus reads format %u",
+            number, r->path, h->abi, TBUS_JOURNAL_ABI);
     if (tbus_journal_header_crc(&copy) != h->header_crc32c)
         return fail_segment(r, number, -TBUS_ECORRUPT,
                             "is damaged: the CRC of its header does not fit (offset 0)", err);
@@ -50,9 +50,10 @@ static int check_header(const tbus_journal_reader_t *r, uint32_t number, const t
         h->segment_bytes > TBUS_JOURNAL_SEGMENT_BYTES_MAX)
         return fail_segment(r, number, -TBUS_ECORRUPT, "has a header that no writer makes", err);
     if (h->segment != number)
-        return tbus_fail(err, -TBUS_ECORRUPT,
-                         "segment %08u.tbj of the journal in %s is number %u by its header: it was renamed",
-                         number, r->path, h->segment);
+        return tbus_fail(
+            err, -TBUS_ECORRUPT,
+            "segment %08u.tbj of the journal in %s is number %u by its header: it was renamed",
+            number, r->path, h->segment);
     return 0;
 }
 
@@ -72,7 +73,8 @@ bool tbus_journal_all_zeros(const void *bytes, uint64_t count)
 }
 
 static int look_at_file(const tbus_journal_reader_t *r, uint32_t number, int fd,
-                        tbus_journal_header_t *out_header, uint64_t *out_cut_bytes, tbus_error_t *err)
+                        tbus_journal_header_t *out_header, uint64_t *out_cut_bytes,
+                        tbus_error_t *err)
 {
     uint64_t first_record = 0;
     int64_t got = tbus_journal_read(fd, out_header, sizeof *out_header, 0);
@@ -83,15 +85,16 @@ static int look_at_file(const tbus_journal_reader_t *r, uint32_t number, int fd,
         return TBUS_JOURNAL_NOTHING;
     }
     if (tbus_load_relaxed_u64(&out_header->magic) == 0) {
-        /* Never begun, or a crash came between its first word and its last; but then it has no records. */
+        /* Never begun, or a crash came between its first word and its last; but then it has no
+         * records. */
         got = tbus_journal_read(fd, &first_record, sizeof first_record, TBUS_JOURNAL_HEADER_BYTES);
         if (got < 0)
             return fail_system(r, number, (int)got, err);
         if (first_record == 0)
             return TBUS_JOURNAL_NOTHING;
     }
-    /* J2 pairs J1 (begin_segment): the first read saw the magic, or a record behind it; this one has all that
-     * was stored before. */
+    /* J2 pairs J1 (begin_segment): the first read saw the magic, or a record behind it; this one
+     * has all that was stored before. */
     tbus_fence_acquire();
     got = tbus_journal_read(fd, out_header, sizeof *out_header, 0);
     if (got < 0)
@@ -106,7 +109,8 @@ static int look_at_file(const tbus_journal_reader_t *r, uint32_t number, int fd,
 }
 
 int tbus_journal_segment_look(const tbus_journal_reader_t *r, uint32_t number, int *out_fd,
-                              tbus_journal_header_t *out_header, uint64_t *out_cut_bytes, tbus_error_t *err)
+                              tbus_journal_header_t *out_header, uint64_t *out_cut_bytes,
+                              tbus_error_t *err)
 {
     char name[TBUS_JOURNAL_FILE_NAME_MAX];
     tbus_journal_header_t header;
@@ -125,7 +129,8 @@ int tbus_journal_segment_look(const tbus_journal_reader_t *r, uint32_t number, i
     return look;
 }
 
-void tbus_journal_segment_enter(tbus_journal_reader_t *r, int fd, const tbus_journal_header_t *header)
+void tbus_journal_segment_enter(tbus_journal_reader_t *r, int fd,
+                                const tbus_journal_header_t *header)
 {
     if (r->fd >= 0)
         close(r->fd);
@@ -180,13 +185,14 @@ static int check_segment(tbus_journal_reader_t *r, uint32_t number, bool is_last
     if (look < 0)
         return look;
     if (look == TBUS_JOURNAL_NOTHING)
-        return is_last
-                   ? 0
-                   : fail_segment(r, number, -TBUS_ECORRUPT, "holds no header, and others follow it", err);
+        return is_last ? 0
+                       : fail_segment(r, number, -TBUS_ECORRUPT,
+                                      "holds no header, and others follow it", err);
     tbus_journal_header_t identity = tbus_journal_identity(&header);
     int code = 0;
     if (memcmp(&identity, &r->identity, sizeof identity) != 0)
-        code = fail_segment(r, number, -TBUS_ECORRUPT, "is from another session than the first one", err);
+        code = fail_segment(r, number, -TBUS_ECORRUPT, "is from another session than the first one",
+                            err);
     else if (fstat(fd, &file) < 0)
         code = fail_system(r, number, -errno, err);
     close(fd);

@@ -11,8 +11,9 @@ typedef struct recorder {
     tbus_stage_t stage;
     tbus_journal_writer_t *journal;
     uint32_t topics_count;
-    tbus_subscriber_t subscribers[TBUS_TOPICS_MAX]; /* in the order of the bus, which is the journal's */
-    tbus_atomic_u64_t *records;                     /* counters */
+    /* in the order of the bus, which is the journal's */
+    tbus_subscriber_t subscribers[TBUS_TOPICS_MAX];
+    tbus_atomic_u64_t *records; /* counters */
     tbus_atomic_u64_t *bytes;
 } recorder_t;
 
@@ -29,8 +30,8 @@ static int fail_subscriber(recorder_t *r, uint32_t topic)
                      r->stage.bus->directory->topics[topic].name, tbus_strerror(code));
 }
 
-/* Up to `limit` messages of one topic. How many, or the negative error. `*now_ns` is 0 until the first
- * message of a poll. */
+/* Up to `limit` messages of one topic. How many, or the negative error. `*now_ns` is 0 until the
+ * first message of a poll. */
 static int record_topic(recorder_t *r, uint32_t topic, uint32_t limit, uint64_t *now_ns)
 {
     tbus_subscriber_t *s = &r->subscribers[topic];
@@ -40,8 +41,8 @@ static int record_topic(recorder_t *r, uint32_t topic, uint32_t limit, uint64_t 
     while (taken < limit && (message = tbus_peek(s, &bytes)) != NULL) {
         if (*now_ns == 0)
             *now_ns = tbus_bus_now_ns(r->stage.bus);
-        if (TBUS_UNLIKELY(tbus_journal_append(r->journal, (uint16_t)topic, s->seq, *now_ns, message, bytes) <
-                          0))
+        if (TBUS_UNLIKELY(tbus_journal_append(r->journal, (uint16_t)topic, s->seq, *now_ns, message,
+                                              bytes) < 0))
             return fail_append(r);
         tbus_advance(s);
         taken++;

@@ -3,15 +3,16 @@
  *
  *    every topic -- "recorder" --> journal
  *
- * It follows every topic of the bus as a gating subscriber (on a ring with competing consumers as a follower,
- * who takes nothing away from them), so nothing is lost: when the disk is slower than the feed, the feed
- * waits. A poll takes from each topic in turn what is there, up to a limit, and appends it; all that one poll
- * takes is recorded under one time. Within a topic the journal has the order of the topic; between topics it
- * has the order in which they were looked at. It publishes nothing and drives nothing, so its batches are
- * larger than the budget of a fused process.
+ * It follows every topic of the bus as a gating subscriber (on a ring with competing consumers as a
+ * follower, who takes nothing away from them), so nothing is lost: when the disk is slower than the
+ * feed, the feed waits. A poll takes from each topic in turn what is there, up to a limit, and
+ * appends it; all that one poll takes is recorded under one time. Within a topic the journal has
+ * the order of the topic; between topics it has the order in which they were looked at. It
+ * publishes nothing and drives nothing, so its batches are larger than the budget of a fused
+ * process.
  *
- * A journal that cannot be written fails the stage, and with that the run. finish syncs and closes it; so
- * does destroy when the run ended otherwise.
+ * A journal that cannot be written fails the stage, and with that the run. finish syncs and closes
+ * it; so does destroy when the run ended otherwise.
  *
  * Counters: journal.records, journal.bytes (in the segments, headers of records included).
  *
@@ -30,11 +31,11 @@ typedef struct recorder_params {
     uint64_t segment_bytes; /* 0: the default */
 } recorder_params_t;
 
-/* A place must have been reserved for TBUS_RECORDER_NAME on every topic, as TBUS_FOLLOWER. The journal is
- * created here, and a helper thread started: call it in the process that will poll the stage. Names of bus
- * and topics, their types and first sequences, and the time of the start come from the bus directory. The
- * stage is freed by its ops->destroy. Errors: -ENOMEM, those of tbus_stage_subscribe, tbus_journal_create;
- * no journal is then left behind. Cold. */
+/* A place must have been reserved for TBUS_RECORDER_NAME on every topic, as TBUS_FOLLOWER. The
+ * journal is created here, and a helper thread started: call it in the process that will poll the
+ * stage. Names of bus and topics, their types and first sequences, and the time of the start come
+ * from the bus directory. The stage is freed by its ops->destroy. Errors: -ENOMEM, those of
+ * tbus_stage_subscribe, tbus_journal_create; no journal is then left behind. Cold. */
 int tbus_recorder_create(tbus_bus_t *bus, uint32_t owner, const recorder_params_t *params,
                          tbus_stage_t **out_stage, tbus_error_t *err);
 

@@ -17,7 +17,8 @@
 
 void tbus_journal_file_name(uint32_t number, char out_name[TBUS_JOURNAL_FILE_NAME_MAX])
 {
-    snprintf(out_name, TBUS_JOURNAL_FILE_NAME_MAX, "%08u.tbj", number % (TBUS_JOURNAL_SEGMENTS_MAX + 1));
+    snprintf(out_name, TBUS_JOURNAL_FILE_NAME_MAX, "%08u.tbj",
+             number % (TBUS_JOURNAL_SEGMENTS_MAX + 1));
 }
 
 /* The reason that people can do something about, in words. */
@@ -41,10 +42,12 @@ static const char *advice(int code)
     }
 }
 
-static int fail_making(tbus_error_t *err, int code, const char *directory, uint32_t number, uint64_t bytes)
+static int fail_making(tbus_error_t *err, int code, const char *directory, uint32_t number,
+                       uint64_t bytes)
 {
     return tbus_fail(err, code,
-                     "cannot make segment %08u.tbj of %" PRIu64 " bytes in journal directory %s: %s; %s",
+                     "cannot make segment %08u.tbj of %" PRIu64
+                     " bytes in journal directory %s: %s; %s",
                      number, bytes, directory, tbus_strerror(code), advice(code));
 }
 
@@ -53,16 +56,17 @@ static int fail_on(const tbus_journal_file_t *file, const char *what, const char
                    tbus_error_t *err)
 {
     int code = -errno;
-    return tbus_fail(err, code, "cannot %s segment %08u.tbj of the journal in %s: %s; %s", what, file->number,
-                     directory, tbus_strerror(code), advice(code));
+    return tbus_fail(err, code, "cannot %s segment %08u.tbj of the journal in %s: %s; %s", what,
+                     file->number, directory, tbus_strerror(code), advice(code));
 }
 
-/* Blocks for the whole file. Beyond RLIMIT_FSIZE the kernel would kill us with SIGXFSZ before it returned an
- * error. */
+/* Blocks for the whole file. Beyond RLIMIT_FSIZE the kernel would kill us with SIGXFSZ before it
+ * returned an error. */
 static int allocate(int fd, uint64_t bytes)
 {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < bytes)
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+        limit.rlim_cur < bytes)
         return -EFBIG;
     int code;
     do {
@@ -72,7 +76,8 @@ static int allocate(int fd, uint64_t bytes)
 }
 
 int tbus_journal_file_make(int directory_fd, const char *directory, uint32_t number, uint64_t bytes,
-                           tbus_atomic_u64_t *limit, tbus_journal_file_t *out_file, tbus_error_t *err)
+                           tbus_atomic_u64_t *limit, tbus_journal_file_t *out_file,
+                           tbus_error_t *err)
 {
     char name[TBUS_JOURNAL_FILE_NAME_MAX];
     tbus_journal_file_name(number, name);
@@ -99,25 +104,28 @@ int tbus_journal_file_make(int directory_fd, const char *directory, uint32_t num
     return 0;
 }
 
-int tbus_journal_file_check(const tbus_journal_file_t *file, const char *directory, tbus_error_t *err)
+int tbus_journal_file_check(const tbus_journal_file_t *file, const char *directory,
+                            tbus_error_t *err)
 {
     struct stat is;
     if (fstat(file->fd, &is) < 0)
         return fail_on(file, "look at", directory, err);
     if ((uint64_t)is.st_size < file->bytes)
-        return tbus_fail(
-            err, -TBUS_ECORRUPT,
-            "segment %08u.tbj of the journal in %s was cut to %lld bytes by somebody else while it was "
-            "written; what lies before that can be read",
-            file->number, directory, (long long)is.st_size);
+        return tbus_fail(err, -TBUS_ECORRUPT,
+                         "segment %08u.tbj of the journal in %s was cut to %lld bytes by somebody "
+                         "else while it was "
+                         "written; what lies before that can be read",
+                         file->number, directory, (long long)is.st_size);
     if (tbus_journal_guard_lost(file->guard))
-        return tbus_fail(err, -EIO, "segment %08u.tbj of the journal in %s cannot be stored to (SIGBUS); %s",
+        return tbus_fail(err, -EIO,
+                         "segment %08u.tbj of the journal in %s cannot be stored to (SIGBUS); %s",
                          file->number, directory, advice(-EIO));
     return 0;
 }
 
-/* An atomic "or" of nothing dirties the page and cannot undo a store that the recording thread makes beside
- * it. Page by page, of the smallest size that there is: a larger page is just touched again. */
+/* An atomic "or" of nothing dirties the page and cannot undo a store that the recording thread
+ * makes beside it. Page by page, of the smallest size that there is: a larger page is just touched
+ * again. */
 __attribute__((no_sanitize("thread"))) /* which does not see that nothing changes */
 void tbus_journal_file_touch(tbus_journal_file_t *file, uint64_t from, uint64_t to)
 {
@@ -150,7 +158,8 @@ int tbus_journal_file_populate(tbus_journal_file_t *file, const char *directory,
     return 0;
 }
 
-static int sync_and_cut(tbus_journal_file_t *file, const char *directory, uint64_t used, tbus_error_t *err)
+static int sync_and_cut(tbus_journal_file_t *file, const char *directory, uint64_t used,
+                        tbus_error_t *err)
 {
     tbus_journal_header_t *header = (tbus_journal_header_t *)(void *)file->base;
     uint32_t seed = tbus_journal_seed(header->session_id, file->number);
@@ -159,9 +168,9 @@ static int sync_and_cut(tbus_journal_file_t *file, const char *directory, uint64
     int code = tbus_journal_file_check(file, directory, err);
     if (code < 0)
         return code;
-    /* J5 pairs J6 (tbus_journal_next): what a reader has not found by now is not there. Only after the
-     * records are on the disk: a segment that says that it is finished, and has lost some, is refused as
-     * damaged. */
+    /* J5 pairs J6 (tbus_journal_next): what a reader has not found by now is not there. Only after
+     * the records are on the disk: a segment that says that it is finished, and has lost some, is
+     * refused as damaged. */
     tbus_store_release_u64(&header->closed, tbus_journal_closed_word(seed, (uint32_t)used));
     if (tbus_journal_guard_lost(file->guard)) /* just now: ftruncate would make it long again */
         return tbus_journal_file_check(file, directory, err);

@@ -6,8 +6,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define CHUNK_BYTES                                                                                          \
-    (UINT64_C(1) << 16) /* on the stack: a replay allocates nothing while it runs, its end included */
+/* on the stack: a replay allocates nothing while it runs, its end included */
+#define CHUNK_BYTES (UINT64_C(1) << 16)
 
 int64_t tbus_journal_read(int fd, void *into, uint64_t bytes, uint64_t offset)
 {
@@ -68,11 +68,12 @@ static int find_ends(int fd, uint64_t from, unsigned char *chunk, uint64_t *out_
 }
 
 /* `area`: the file from `from` on, zeros behind the data. */
-static uint64_t find_record(const unsigned char *area, uint64_t area_bytes, uint64_t from, uint64_t data_end,
-                            uint32_t seed, uint32_t topics_count)
+static uint64_t find_record(const unsigned char *area, uint64_t area_bytes, uint64_t from,
+                            uint64_t data_end, uint32_t seed, uint32_t topics_count)
 {
     uint64_t work = 0;
-    for (uint64_t at = 8; from + at < data_end && at + TBUS_JOURNAL_RECORD_HEADER <= area_bytes; at += 8) {
+    for (uint64_t at = 8; from + at < data_end && at + TBUS_JOURNAL_RECORD_HEADER <= area_bytes;
+         at += 8) {
         const tbus_journal_record_header_t *header =
             (const tbus_journal_record_header_t *)(const void *)(area + at);
         uint64_t room = area_bytes - at;
@@ -99,8 +100,8 @@ int tbus_journal_tail_judge(int fd, uint64_t from, uint32_t seed, uint32_t topic
         return code;
     tbus_journal_tail_t tail = {.bytes = data_end - from};
     if (tail.bytes) {
-        /* A payload may end in zeros, so a record may reach behind the data. Fresh memory is zeros, and costs
-         * nothing there. */
+        /* A payload may end in zeros, so a record may reach behind the data. Fresh memory is zeros,
+         * and costs nothing there. */
         uint64_t area_bytes = file_end - from;
         unsigned char *area = mmap(NULL, area_bytes, PROT_READ | PROT_WRITE,
                                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

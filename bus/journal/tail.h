@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tail.h - what is left in a segment behind its last whole record: nothing, a torn tail, or damage. Private
- * to bus/journal.
+/* tail.h - what is left in a segment behind its last whole record: nothing, a torn tail, or damage.
+ * Private to bus/journal.
  *
- * Cold: looked at once, when a journal whose writer is gone has no more records. A record is looked for at
- * every multiple of 8 behind the place where reading stopped. The work is bounded: what would take more than
- * TBUS_JOURNAL_SEARCH_BYTES_MAX of CRCs to tell, which no crash leaves behind, counts as damage.
+ * Cold: looked at once, when a journal whose writer is gone has no more records. A record is looked
+ * for at every multiple of 8 behind the place where reading stopped. The work is bounded: what
+ * would take more than TBUS_JOURNAL_SEARCH_BYTES_MAX of CRCs to tell, which no crash leaves behind,
+ * counts as damage.
  */
 #ifndef TICKBUS_JOURNAL_TAIL_H
 #define TICKBUS_JOURNAL_TAIL_H
@@ -18,18 +19,18 @@ typedef struct tbus_journal_tail {
     uint64_t record_at; /* offset of a whole record behind that place; 0: there is none */
 } tbus_journal_tail_t;
 
-/* `from`: where reading stopped, a multiple of 8. `seed`: of the segment's CRCs. 0, or -errno from reading.
- */
+/* `from`: where reading stopped, a multiple of 8. `seed`: of the segment's CRCs. 0, or -errno from
+ * reading. */
 int tbus_journal_tail_judge(int fd, uint64_t from, uint32_t seed, uint32_t topics_count,
                             tbus_journal_tail_t *out_tail);
 
-/* Whether these bytes are a whole record: `record` is 8-byte aligned, `bytes` of it (at least 32) are there.
- * If so *out_padded_bytes is what it takes. `offset`: in its segment. */
+/* Whether these bytes are a whole record: `record` is 8-byte aligned, `bytes` of it (at least 32)
+ * are there. If so *out_padded_bytes is what it takes. `offset`: in its segment. */
 bool tbus_journal_record_valid(const void *record, uint64_t bytes, uint64_t offset, uint32_t seed,
                                uint32_t topics_count, uint64_t *out_padded_bytes);
 
-/* As pread(2), but all that there is up to `bytes`: fewer only at the end of the file. Bytes read, or -errno.
- */
+/* As pread(2), but all that there is up to `bytes`: fewer only at the end of the file. Bytes read,
+ * or -errno. */
 int64_t tbus_journal_read(int fd, void *into, uint64_t bytes, uint64_t offset);
 
 #endif

@@ -33,8 +33,10 @@ static void begin_segment(tbus_journal_writer_t *w)
     header.header_crc32c = tbus_journal_header_crc(&header);
     memcpy(file->base + sizeof header.magic, (const unsigned char *)&header + sizeof header.magic,
            sizeof header - sizeof header.magic);
-    /* J1 pairs J2 (tbus_journal_segment_look): else a reader sees a segment and not yet whose it is. */
-    tbus_store_release_u64(&((tbus_journal_header_t *)(void *)file->base)->magic, TBUS_JOURNAL_MAGIC);
+    /* J1 pairs J2 (tbus_journal_segment_look): else a reader sees a segment and not yet whose it
+     * is. */
+    tbus_store_release_u64(&((tbus_journal_header_t *)(void *)file->base)->magic,
+                           TBUS_JOURNAL_MAGIC);
     w->base = file->base;
     w->position = TBUS_JOURNAL_HEADER_BYTES;
     w->seed = tbus_journal_seed(w->header.session_id, file->number);
@@ -43,7 +45,8 @@ static void begin_segment(tbus_journal_writer_t *w)
     w->roll_waits = false;
 }
 
-/* The current segment is full: hand it to the helper and take the next, which is ready. Requires the lock. */
+/* The current segment is full: hand it to the helper and take the next, which is ready. Requires
+ * the lock. */
 static void roll(tbus_journal_writer_t *w)
 {
     w->used[w->current % TBUS_JOURNAL_FILES] = w->position;
@@ -51,14 +54,14 @@ static void roll(tbus_journal_writer_t *w)
     begin_segment(w);
 }
 
-/* Have pages for `end` bytes of the current segment, ask for those that come after. False: not there yet.
- * Requires the lock. */
+/* Have pages for `end` bytes of the current segment, ask for those that come after. False: not
+ * there yet. Requires the lock. */
 static bool advance_limit(tbus_journal_writer_t *w, uint64_t end)
 {
     const tbus_journal_file_t *file = tbus_journal_writer_file(w, w->current);
     uint64_t piece_end = (end + w->piece_bytes - 1) / w->piece_bytes * w->piece_bytes;
-    /* The more was written, the further ahead: a short recording pays for few pages, and a long one has
-     * enough of them to go on while the helper waits for the disk. */
+    /* The more was written, the further ahead: a short recording pays for few pages, and a long one
+     * has enough of them to go on while the helper waits for the disk. */
     uint64_t ahead = smaller(w->bytes + w->piece_bytes, PIECES_AHEAD_MAX * w->piece_bytes);
     w->pages_wanted = smaller(file->bytes, piece_end + ahead);
     w->next_wanted |= w->position >= file->bytes / 4;
@@ -78,8 +81,8 @@ static void fail_if_lost(tbus_journal_writer_t *w)
         tbus_journal_writer_fail(w, &err);
 }
 
-/* Make sure that `need` bytes at the position are there to be stored to; every few MiB, and at the end of a
- * segment. */
+/* Make sure that `need` bytes at the position are there to be stored to; every few MiB, and at the
+ * end of a segment. */
 static int make_room(tbus_journal_writer_t *w, uint64_t need)
 {
     pthread_mutex_lock(&w->lock);
@@ -134,7 +137,8 @@ int tbus_journal_append(tbus_journal_writer_t *w, uint16_t topic, uint64_t seq, 
         if (code < 0)
             return code;
     }
-    tbus_journal_record_header_t *record = (tbus_journal_record_header_t *)(void *)(w->base + w->position);
+    tbus_journal_record_header_t *record =
+        (tbus_journal_record_header_t *)(void *)(w->base + w->position);
     record->seq = seq;
     record->time_ns = time_ns;
     record->topic = topic;
@@ -142,8 +146,8 @@ int tbus_journal_append(tbus_journal_writer_t *w, uint16_t topic, uint64_t seq, 
     record->pad = 0;
     memcpy(record + 1, payload, bytes); /* the padding is there: the file was all zeros */
     record->crc32c = tbus_journal_record_crc(w->seed, w->position, length, record);
-    /* J3 pairs J4 (tbus_journal_next): else a reader, or whoever comes after us when we are killed here, sees
-     * a length and not yet what is so long. */
+    /* J3 pairs J4 (tbus_journal_next): else a reader, or whoever comes after us when we are killed
+     * here, sees a length and not yet what is so long. */
     tbus_store_release_u32(&record->length, length);
     w->position += need;
     w->records++;
@@ -170,15 +174,16 @@ uint64_t tbus_journal_bytes(const tbus_journal_writer_t *w)
 
 static int check_spec(const tbus_journal_spec_t *spec, uint64_t segment_bytes, tbus_error_t *err)
 {
-    if (segment_bytes < TBUS_JOURNAL_SEGMENT_BYTES_MIN || segment_bytes > TBUS_JOURNAL_SEGMENT_BYTES_MAX ||
-        segment_bytes % PAGE_BYTES)
-        return tbus_fail(err, -EINVAL,
-                         "a journal segment of %" PRIu64
-                         " bytes is not possible: choose a multiple of 4096 from %" PRIu64 " to %" PRIu64,
-                         segment_bytes, TBUS_JOURNAL_SEGMENT_BYTES_MIN, TBUS_JOURNAL_SEGMENT_BYTES_MAX);
+    if (segment_bytes < TBUS_JOURNAL_SEGMENT_BYTES_MIN ||
+        segment_bytes > TBUS_JOURNAL_SEGMENT_BYTES_MAX || segment_bytes % PAGE_BYTES)
+        return tbus_fail(
+            err, -EINVAL,
+            "a journal segment of %" PRIu64
+            " bytes is not possible: choose a multiple of 4096 from %" PRIu64 " to %" PRIu64,
+            segment_bytes, TBUS_JOURNAL_SEGMENT_BYTES_MIN, TBUS_JOURNAL_SEGMENT_BYTES_MAX);
     if (spec->topics_count > TBUS_JOURNAL_TOPICS_MAX)
-        return tbus_fail(err, -EINVAL, "a journal has room for %u topics, not %u", TBUS_JOURNAL_TOPICS_MAX,
-                         spec->topics_count);
+        return tbus_fail(err, -EINVAL, "a journal has room for %u topics, not %u",
+                         TBUS_JOURNAL_TOPICS_MAX, spec->topics_count);
     return 0;
 }
 
@@ -209,26 +214,29 @@ static int fill_header(const tbus_journal_spec_t *spec, uint64_t segment_bytes,
     return 0;
 }
 
-/* Hold the whole first segment as long as we live. The lock is the open file description's, which lock_fd
- * keeps when the segment itself is closed. */
+/* Hold the whole first segment as long as we live. The lock is the open file description's, which
+ * lock_fd keeps when the segment itself is closed. */
 static int lock_session(tbus_journal_writer_t *w, int fd, tbus_error_t *err)
 {
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     if (fcntl(fd, F_OFD_SETLK, &whole) < 0)
-        return tbus_fail(err, -errno, "cannot lock segment 00000001.tbj in journal directory %s: %s", w->path,
+        return tbus_fail(err, -errno,
+                         "cannot lock segment 00000001.tbj in journal directory %s: %s", w->path,
                          errno == EAGAIN ? "somebody else records there" : tbus_strerror(-errno));
     w->lock_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    return w->lock_fd < 0 ? tbus_fail(err, -errno, "cannot keep the lock of journal directory %s: %s",
-                                      w->path, tbus_strerror(-errno))
-                          : 0;
+    return w->lock_fd < 0
+               ? tbus_fail(err, -errno, "cannot keep the lock of journal directory %s: %s", w->path,
+                           tbus_strerror(-errno))
+               : 0;
 }
 
-/* The first segment, on this thread: what can be wrong is mostly wrong at once, and to be said before the bus
- * starts. */
+/* The first segment, on this thread: what can be wrong is mostly wrong at once, and to be said
+ * before the bus starts. */
 static int start_first_segment(tbus_journal_writer_t *w, tbus_error_t *err)
 {
     tbus_journal_file_t *file = tbus_journal_writer_file(w, 1);
-    int code = tbus_journal_file_make(w->directory.fd, w->path, 1, w->segment_bytes, &w->limit, file, err);
+    int code =
+        tbus_journal_file_make(w->directory.fd, w->path, 1, w->segment_bytes, &w->limit, file, err);
     if (code == -EEXIST) /* it was empty a moment ago */
         code = -TBUS_ENOTEMPTY;
     if (code == 0)
@@ -243,11 +251,12 @@ static int start_first_segment(tbus_journal_writer_t *w, tbus_error_t *err)
     w->current = 1;
     w->prepared = 1;
     begin_segment(w);
-    w->pages_wanted = w->piece_bytes; /* the helper begins with them while the bus is still being set up */
+    /* the helper begins with them while the bus is still being set up */
+    w->pages_wanted = w->piece_bytes;
     code = tbus_journal_helper_start(w);
-    return code < 0
-               ? tbus_fail(err, code, "cannot start the journal's helper thread: %s", tbus_strerror(code))
-               : 0;
+    return code < 0 ? tbus_fail(err, code, "cannot start the journal's helper thread: %s",
+                                tbus_strerror(code))
+                    : 0;
 }
 
 static void free_writer(tbus_journal_writer_t *w)

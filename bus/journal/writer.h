@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* writer.h - what the recording thread (writer.c) and its helper thread (helper.c) share. Private to
- * bus/journal.
+/* writer.h - what the recording thread (writer.c) and its helper thread (helper.c) share. Private
+ * to bus/journal.
  *
  *    segments   1 .. finished              synced, cut, closed                     helper
  *               finished+1 .. current-1    full, to be finished                    helper
  *               current                    records are appended here               recording thread
  *               current+1 == prepared      allocated, its first pages there        helper
  *
- * The helper does, in this order: fault pages in ahead of the recording thread, make the next segment, finish
- * a full one; then it sleeps on `work`. The recording thread comes to `lock` only when it reaches `limit`,
- * every few MiB; there it says how far ahead pages are wanted, takes what is ready, or waits on `ready`. At
- * most FILES segments are held at a time: when the disk is too slow to finish them, the recording thread
- * waits, and so, through its rings, does the feed.
+ * The helper does, in this order: fault pages in ahead of the recording thread, make the next
+ * segment, finish a full one; then it sleeps on `work`. The recording thread comes to `lock` only
+ * when it reaches `limit`, every few MiB; there it says how far ahead pages are wanted, takes what
+ * is ready, or waits on `ready`. At most FILES segments are held at a time: when the disk is too
+ * slow to finish them, the recording thread waits, and so, through its rings, does the feed.
  */
 #ifndef TICKBUS_JOURNAL_WRITER_H
 #define TICKBUS_JOURNAL_WRITER_H
@@ -33,9 +33,9 @@ struct tbus_journal_writer {
     uint64_t bytes;
     tbus_error_t error; /* what append returned */
 
-    /* Records that end at or before this fit, on pages that are there. Written under `lock`, by the helper to
-     * 0 when it has failed; read without it: who reads an old value stores where it may, and hears of the
-     * failure a few records later. */
+    /* Records that end at or before this fit, on pages that are there. Written under `lock`, by the
+     * helper to 0 when it has failed; read without it: who reads an old value stores where it may,
+     * and hears of the failure a few records later. */
     tbus_atomic_u64_t limit;
 
     /* set by tbus_journal_create */
@@ -43,8 +43,10 @@ struct tbus_journal_writer {
     tbus_journal_directory_t directory;
     int lock_fd; /* its open file description holds the session's OFD lock */
     uint64_t segment_bytes;
-    uint64_t piece_bytes;         /* pages are faulted in by this much, and the helper is asked as often */
-    tbus_journal_header_t header; /* of all segments; number, first record and CRC are each one's own */
+    /* pages are faulted in by this much, and the helper is asked as often */
+    uint64_t piece_bytes;
+    /* of all segments; number, first record and CRC are each one's own */
+    tbus_journal_header_t header;
     pthread_t helper;
 
     pthread_mutex_t lock;
@@ -63,7 +65,8 @@ struct tbus_journal_writer {
     uint64_t used[TBUS_JOURNAL_FILES];             /* bytes that a full one holds */
 };
 
-static inline tbus_journal_file_t *tbus_journal_writer_file(tbus_journal_writer_t *w, uint32_t number)
+static inline tbus_journal_file_t *tbus_journal_writer_file(tbus_journal_writer_t *w,
+                                                            uint32_t number)
 {
     return &w->files[number % TBUS_JOURNAL_FILES];
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The deep part of a side: a treap over the levels away from the touch, which are in the list of book.h as
- * well. */
+/* The deep part of a side: a treap over the levels away from the touch, which are in the list of
+ * book.h as well. */
 #include "bus/market/book.h"
 
 size_t levels_footprint(uint32_t levels_max)
@@ -17,7 +17,8 @@ void levels_init(level_pool_t *pool, void *memory, uint32_t levels_max)
         pool->levels[i].worse = i < levels_max ? i + 1 : 0;
 }
 
-/* Never 0; prices are multiples of round numbers, so every bit of the key must reach the high bits. */
+/* Never 0; prices are multiples of round numbers, so every bit of the key must reach the high
+ * bits. */
 static uint32_t book_priority(uint32_t key)
 {
     uint64_t x = ((uint64_t)key + 1) * UINT64_C(0x9e3779b97f4a7c15);
@@ -64,8 +65,8 @@ book_spot_t book_tree_find(const level_pool_t *pool, const book_side_t *side, ui
 {
     const price_level_t *levels = pool->levels;
     uint32_t at = side->tree_best;
-    /* The best level is at the end of the tree's edge: all above it on the way to the root are worse than
-     * what hangs below them. */
+    /* The best level is at the end of the tree's edge: all above it on the way to the root are
+     * worse than what hangs below them. */
     while (levels[at].up != 0 && key <= levels[levels[at].up].key)
         at = levels[at].up;
     for (;;) {
@@ -79,7 +80,8 @@ book_spot_t book_tree_find(const level_pool_t *pool, const book_side_t *side, ui
     }
 }
 
-void book_tree_insert(level_pool_t *pool, book_side_t *side, uint32_t level, uint32_t parent, bool higher)
+void book_tree_insert(level_pool_t *pool, book_side_t *side, uint32_t level, uint32_t parent,
+                      bool higher)
 {
     price_level_t *levels = pool->levels;
     price_level_t *node = &levels[level];
@@ -107,7 +109,8 @@ void book_tree_remove(level_pool_t *pool, book_side_t *side, uint32_t level)
     }
     tree_relink(levels, side, node->up, level, node->lower != 0 ? node->lower : node->higher);
     if (side->tree_best == level)
-        side->tree_best = node->worse; /* all that are worse than a level of the tree are in the tree */
+        side->tree_best =
+            node->worse; /* all that are worse than a level of the tree are in the tree */
 }
 
 void book_tighten(level_pool_t *pool, book_side_t *side)

@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* book.h - the price levels of one side of one symbol, best first. Private to bus/market.
  *
- * Nearly everything happens within a few levels of the touch, but books are a thousand levels deep, and the
- * whole of a book is rebuilt when a feed starts in mid-day. So the levels form one list, and only those away
- * from the touch are in a search tree as well:
+ * Nearly everything happens within a few levels of the touch, but books are a thousand levels deep,
+ * and the whole of a book is rebuilt when a feed starts in mid-day. So the levels form one list,
+ * and only those away from the touch are in a search tree as well:
  *
  *    best -> o -> o -> o -> o -> tree_best -> o -> o -> o -> worst          list by `worse`, back by `better`
  *            \_ loose, <= 16 _/  \_____ in the treap _____/
  *
- * A price is looked for along the loose levels and then in the tree, climbing from its best level. When more
- * than 16 are loose the worse half of them goes into the tree; nothing ever comes back, the list just runs on
- * into it. Work is bounded by 16 steps plus the logarithm of the side's depth; there is no array to shift,
- * and every level is one node of a pool of fixed size, so that `levels_max` is exact. Measured against sorted
- * arrays (search from the end, memmove): as fast within 3 % on AAPL's flow, where arrays need memory that is
- * bounded only in the average. A treap alone: 12 % slower.
+ * A price is looked for along the loose levels and then in the tree, climbing from its best level.
+ * When more than 16 are loose the worse half of them goes into the tree; nothing ever comes back,
+ * the list just runs on into it. Work is bounded by 16 steps plus the logarithm of the side's
+ * depth; there is no array to shift, and every level is one node of a pool of fixed size, so that
+ * `levels_max` is exact. Measured against sorted arrays (search from the end, memmove): as fast
+ * within 3 % on AAPL's flow, where arrays need memory that is bounded only in the average. A treap
+ * alone: 12 % slower.
  *
- * Both sides use one code: a *key* orders prices so that better is greater, px for bids and ~px for asks. A
- * treap node's priority is a hash of its key, so the tree's shape depends on the prices in it and on nothing
- * else. Level 0 of the pool means "none".
+ * Both sides use one code: a *key* orders prices so that better is greater, px for bids and ~px for
+ * asks. A treap node's priority is a hash of its key, so the tree's shape depends on the prices in
+ * it and on nothing else. Level 0 of the pool means "none".
  */
 #ifndef TICKBUS_MARKET_BOOK_H
 #define TICKBUS_MARKET_BOOK_H
@@ -72,7 +73,8 @@ static inline uint32_t book_key(unsigned side, uint32_t px_e4)
 
 /* Bytes for `levels_max` levels (1..LEVELS_LIMIT). */
 size_t levels_footprint(uint32_t levels_max);
-/* `memory`: 64-byte aligned, zeroed, levels_footprint bytes; it must outlive the pool. Touches all of it. */
+/* `memory`: 64-byte aligned, zeroed, levels_footprint bytes; it must outlive the pool. Touches all
+ * of it. */
 void levels_init(level_pool_t *pool, void *memory, uint32_t levels_max);
 
 /* Where a key is in the tree, or would be. */
@@ -82,19 +84,21 @@ typedef struct book_spot {
     bool higher;     /* on this side */
 } book_spot_t;
 
-/* Not for callers: what happens beyond the loose levels. The tree must not be empty where it is searched. */
+/* Not for callers: what happens beyond the loose levels. The tree must not be empty where it is
+ * searched. */
 book_spot_t book_tree_find(const level_pool_t *pool, const book_side_t *side, uint32_t key);
-void book_tree_insert(level_pool_t *pool, book_side_t *side, uint32_t level, uint32_t parent, bool higher);
+void book_tree_insert(level_pool_t *pool, book_side_t *side, uint32_t level, uint32_t parent,
+                      bool higher);
 void book_tree_remove(level_pool_t *pool, book_side_t *side, uint32_t level);
 void book_tighten(level_pool_t *pool, book_side_t *side);
 
 /* The level of `key`, or 0. */
 uint32_t book_find(const level_pool_t *pool, const book_side_t *side, uint32_t key);
 
-/* The level of a price, made (empty) if there is none. 0: it would have to be made and the pool is used up.
- */
-static inline uint32_t book_level(level_pool_t *pool, book_side_t *side, uint16_t locate, unsigned which,
-                                  uint32_t px_e4)
+/* The level of a price, made (empty) if there is none. 0: it would have to be made and the pool is
+ * used up. */
+static inline uint32_t book_level(level_pool_t *pool, book_side_t *side, uint16_t locate,
+                                  unsigned which, uint32_t px_e4)
 {
     price_level_t *levels = pool->levels;
     uint32_t key = book_key(which, px_e4);

@@ -36,11 +36,11 @@ static void *populate(size_t bytes)
 int market_create(const market_limits_t *limits, market_t **out_market, tbus_error_t *err)
 {
     if (limits->orders_max == 0 || limits->orders_max > ORDERS_LIMIT)
-        return tbus_fail(err, -EINVAL, "books.orders_max is %u; it must be from 1 to %u", limits->orders_max,
-                         ORDERS_LIMIT);
+        return tbus_fail(err, -EINVAL, "books.orders_max is %u; it must be from 1 to %u",
+                         limits->orders_max, ORDERS_LIMIT);
     if (limits->levels_max == 0 || limits->levels_max > LEVELS_LIMIT)
-        return tbus_fail(err, -EINVAL, "books.levels_max is %u; it must be from 1 to %u", limits->levels_max,
-                         LEVELS_LIMIT);
+        return tbus_fail(err, -EINVAL, "books.levels_max is %u; it must be from 1 to %u",
+                         limits->levels_max, LEVELS_LIMIT);
 
     size_t books_at = round_up(sizeof(market_t), 64);
     size_t symbols_at = books_at + MARKET_LOCATES * sizeof(locate_book_t);
@@ -49,11 +49,11 @@ int market_create(const market_limits_t *limits, market_t **out_market, tbus_err
     size_t bytes = round_up(orders_at + orders_footprint(limits->orders_max), HUGE_PAGE_BYTES);
     unsigned char *memory = populate(bytes);
     if (memory == NULL)
-        return tbus_fail(
-            err, -ENOMEM,
-            "cannot get %zu MiB for the books (%u orders, %u levels): %s; lower books.orders_max or "
-            "books.levels_max, or give the process more memory",
-            bytes >> 20, limits->orders_max, limits->levels_max, strerror(errno));
+        return tbus_fail(err, -ENOMEM,
+                         "cannot get %zu MiB for the books (%u orders, %u levels): %s; lower "
+                         "books.orders_max or "
+                         "books.levels_max, or give the process more memory",
+                         bytes >> 20, limits->orders_max, limits->levels_max, strerror(errno));
 
     market_t *m = (market_t *)(void *)memory;
     m->bytes = bytes;
@@ -61,9 +61,10 @@ int market_create(const market_limits_t *limits, market_t **out_market, tbus_err
     snprintf(m->orders_text, sizeof m->orders_text,
              "the order table is full: %u live orders (books.orders_max); raise books.orders_max",
              limits->orders_max);
-    snprintf(m->levels_text, sizeof m->levels_text,
-             "the table of price levels is full: %u levels (books.levels_max); raise books.levels_max",
-             limits->levels_max);
+    snprintf(
+        m->levels_text, sizeof m->levels_text,
+        "the table of price levels is full: %u levels (books.levels_max); raise books.levels_max",
+        limits->levels_max);
     m->books = (locate_book_t *)(void *)(memory + books_at);
     m->symbols = (market_symbol_t *)(void *)(memory + symbols_at);
     for (uint32_t i = 0; i < MARKET_LOCATES; i++)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The market view: applies ticks to the order table (orders.h) and the books (book.h), and keeps who is who
- * and who trades. */
+/* The market view: applies ticks to the order table (orders.h) and the books (book.h), and keeps
+ * who is who and who trades. */
 #include <assert.h>
 #include <string.h>
 
@@ -67,10 +67,10 @@ static int fail_with(market_t *m, const char *text)
 
 /* ---- what ticks do to orders */
 
-/* Put an order on the book of `locate`, at the back of its level. The reference is free: `entry` is what
- * orders_place gave. */
-static inline int add_order(market_t *m, order_entry_t *entry, uint64_t ref, uint16_t locate, unsigned which,
-                            uint32_t px_e4, uint32_t qty)
+/* Put an order on the book of `locate`, at the back of its level. The reference is free: `entry` is
+ * what orders_place gave. */
+static inline int add_order(market_t *m, order_entry_t *entry, uint64_t ref, uint16_t locate,
+                            unsigned which, uint32_t px_e4, uint32_t qty)
 {
     uint32_t index = book_level(&m->levels, &m->books[locate].sides[which], locate, which, px_e4);
     if (TBUS_UNLIKELY(index == 0))
@@ -90,7 +90,8 @@ static inline int add_order(market_t *m, order_entry_t *entry, uint64_t ref, uin
     return 0;
 }
 
-/* Take up to `qty` shares off an order; at zero it is gone, and its level when it was the last one there. */
+/* Take up to `qty` shares off an order; at zero it is gone, and its level when it was the last one
+ * there. */
 static inline void take_shares(market_t *m, order_entry_t *entry, uint32_t qty)
 {
     uint32_t index = entry->level;
@@ -129,8 +130,8 @@ static inline int apply_add(market_t *m, const tick_t *tick, uint16_t locate)
     if (TBUS_UNLIKELY(m->orders.live == m->orders.orders_max))
         return fail_with(m, m->orders_text);
     m->event.side = tick->side;
-    return add_order(m, entry, tick->order_ref, locate, tick->side == 'S' ? BOOK_ASK : BOOK_BID, tick->px_e4,
-                     tick->qty);
+    return add_order(m, entry, tick->order_ref, locate, tick->side == 'S' ? BOOK_ASK : BOOK_BID,
+                     tick->px_e4, tick->qty);
 }
 
 /* The order that a tick speaks of, or NULL (counted). */
@@ -144,8 +145,9 @@ static inline order_entry_t *referenced(market_t *m, const tick_t *tick)
     return entry;
 }
 
-/* Messages are counted under their own locate; an order belongs to the locate that added it. When the two
- * differ the book is right, but the outcome must not speak of it as if it were the tick's own. */
+/* Messages are counted under their own locate; an order belongs to the locate that added it. When
+ * the two differ the book is right, but the outcome must not speak of it as if it were the tick's
+ * own. */
 static inline void disown_if_foreign(market_t *m, uint16_t locate, uint16_t of_order)
 {
     if (TBUS_LIKELY(locate == of_order))
@@ -168,7 +170,8 @@ static inline void apply_reduction(market_t *m, const tick_t *tick, uint16_t loc
 static bool replace_has_a_level(const market_t *m, const price_level_t *from, uint32_t px_e4)
 {
     return m->levels.free != 0 || from->orders == 1 ||
-           book_find(&m->levels, &m->books[from->locate].sides[from->side], book_key(from->side, px_e4)) != 0;
+           book_find(&m->levels, &m->books[from->locate].sides[from->side],
+                     book_key(from->side, px_e4)) != 0;
 }
 
 static int apply_replace(market_t *m, const tick_t *tick, uint16_t locate)
@@ -270,7 +273,8 @@ static int apply_tick(market_t *m, const tick_t *tick, uint16_t locate)
     return rc;
 }
 
-/* A tick shorter than the fixed 56 bytes is that of a type unknown to ITCH, and no business of ours. */
+/* A tick shorter than the fixed 56 bytes is that of a type unknown to ITCH, and no business of
+ * ours. */
 static int skip_short(market_t *m, const tick_t *tick, size_t bytes)
 {
     if (bytes < TICK_BODY_OFFSET || memchr("AFECXDUPQRHh", tick->type, 12) != NULL)
@@ -327,7 +331,8 @@ void market_fetch_near(const market_t *m, const tick_t *tick, size_t bytes)
 {
     if (!speaks_of_an_order(tick, bytes))
         return;
-    const order_entry_t *entry = &m->orders.now.entries[orders_home(&m->orders.now, tick->order_ref)];
+    const order_entry_t *entry =
+        &m->orders.now.entries[orders_home(&m->orders.now, tick->order_ref)];
     __builtin_prefetch(&m->levels.levels[entry->level], 1, 3);
 }
 
@@ -363,8 +368,8 @@ static inline unsigned which_side(uint8_t side)
     return side == 'B' ? BOOK_BID : BOOK_ASK;
 }
 
-bool market_level(const market_t *m, uint16_t locate, uint8_t side, uint32_t depth, uint32_t *out_px_e4,
-                  uint64_t *out_qty, uint32_t *out_orders)
+bool market_level(const market_t *m, uint16_t locate, uint8_t side, uint32_t depth,
+                  uint32_t *out_px_e4, uint64_t *out_qty, uint32_t *out_orders)
 {
     uint32_t at = m->books[locate].sides[which_side(side)].best;
     while (at != 0 && depth > 0) {

@@ -42,9 +42,9 @@ void orders_init(order_table_t *t, void *memory, uint32_t orders_max)
     orders_use(t, ORDERS_BITS_MIN);
 }
 
-/* A table of S slots grows at S/4 live orders, the next one at S/2: at least S/4 adds lie between, each of
- * which empties 8 slots. So `before` is empty long before the next growth, and two tables are all there ever
- * are. */
+/* A table of S slots grows at S/4 live orders, the next one at S/2: at least S/4 adds lie between,
+ * each of which empties 8 slots. So `before` is empty long before the next growth, and two tables
+ * are all there ever are. */
 void orders_grow(order_table_t *t)
 {
     assert(t->before.entries == NULL && t->bits < t->bits_max);

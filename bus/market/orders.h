@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* orders.h - the live orders of all symbols, found by order reference. Private to bus/market.
  *
- * Open addressing with linear probing; a removal shifts its followers back, so there are no tombstones and a
- * look-up never passes over the dead. What decides the speed of such a table is not its probe length but how
- * much memory its live entries are strewn over: a day has millions of orders, a quiet hour a thousand. So the
- * table works in the smallest of a series of sizes and moves to the next one, a few entries with every add,
- * when it gets a quarter full:
+ * Open addressing with linear probing; a removal shifts its followers back, so there are no
+ * tombstones and a look-up never passes over the dead. What decides the speed of such a table is
+ * not its probe length but how much memory its live entries are strewn over: a day has millions of
+ * orders, a quiet hour a thousand. So the table works in the smallest of a series of sizes and
+ * moves to the next one, a few entries with every add, when it gets a quarter full:
  *
  *    memory:   | 4096 | 8192 | 16384 | ... | at least 2 x orders_max |        all of it reserved at creation
  *                         |       |
  *                       before   now       `before` is emptied from the left; `now` takes every new order
  *
- * Measured (AAPL order flow, a thousand live orders of a million allowed): 32 ns a message in all, against
- * 67 ns when the same orders are strewn over the largest table from the start.
+ * Measured (AAPL order flow, a thousand live orders of a million allowed): 32 ns a message in all,
+ * against 67 ns when the same orders are strewn over the largest table from the start.
  *
  * The pointer to an entry is good until the next add or removal.
  */
@@ -27,15 +27,16 @@
 
 #define ORDERS_BITS_MIN 12u
 #define ORDERS_LIMIT    (1u << 28)
-#define ORDERS_MOVED_PER_ADD                                                                                 \
+#define ORDERS_MOVED_PER_ADD                                                                       \
     8u /* slots of `before` emptied with every add; 4 would be just enough, see orders_grow */
 
 typedef struct order_entry {
     uint64_t ref;
-    uint64_t added_seq; /* md sequence of the tick that added it: its place in the queue of its level */
-    uint32_t qty;       /* 0: the entry is free */
-    uint32_t level;     /* index of its price level */
-    uint64_t pad;       /* two entries a cache line, none across two */
+    /* md sequence of the tick that added it: its place in the queue of its level */
+    uint64_t added_seq;
+    uint32_t qty;   /* 0: the entry is free */
+    uint32_t level; /* index of its price level */
+    uint64_t pad;   /* two entries a cache line, none across two */
 } order_entry_t;
 
 _Static_assert(sizeof(order_entry_t) == 32, "two entries share a cache line");
@@ -75,7 +76,8 @@ static inline uint32_t orders_home(const order_slots_t *s, uint64_t ref)
     return (uint32_t)((ref * UINT64_C(0x9e3779b97f4a7c15)) >> s->shift);
 }
 
-/* The live entry of `ref`, or the free entry where it belongs. Ends: at least half of the slots are free. */
+/* The live entry of `ref`, or the free entry where it belongs. Ends: at least half of the slots are
+ * free. */
 static inline order_entry_t *orders_probe(const order_slots_t *s, uint64_t ref)
 {
     uint32_t at = orders_home(s, ref);
@@ -112,8 +114,8 @@ static inline order_entry_t *orders_find(order_table_t *t, uint64_t ref)
     return NULL;
 }
 
-/* For an add: the live entry of `ref` (qty not 0), or the free entry to fill, to be followed by orders_added.
- */
+/* For an add: the live entry of `ref` (qty not 0), or the free entry to fill, to be followed by
+ * orders_added. */
 static inline order_entry_t *orders_place(order_table_t *t, uint64_t ref)
 {
     if (TBUS_UNLIKELY(t->before.entries != NULL)) {

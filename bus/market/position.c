@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Products of shares and prices are taken in 128 bits and then must fit 64; nothing is stored before all of
- * it does. */
+/* Products of shares and prices are taken in 128 bits and then must fit 64; nothing is stored
+ * before all of it does. */
 #include <tickbus/market/position.h>
 
 static bool fits_int64(__int128 value)
@@ -25,9 +25,9 @@ bool position_apply(position_t *p, uint8_t side, uint32_t qty, uint32_t px_e4)
         closed = closes_all ? -p->qty : change;
     }
 
-    /* The cost that the closed shares take with them: their part of the sum, rounded towards zero; the
-     * remainder of the division stays with the shares that stay. What one close rounds away, a later one
-     * pays: the sum is kept. */
+    /* The cost that the closed shares take with them: their part of the sum, rounded towards zero;
+     * the remainder of the division stays with the shares that stay. What one close rounds away, a
+     * later one pays: the sum is kept. */
     __int128 released = closed == 0 ? 0 : (__int128)p->cost_e4 * -closed / p->qty;
     __int128 realised = (__int128)p->realised_e4 + (__int128)-closed * px_e4 - released;
     __int128 cost = (__int128)p->cost_e4 - released + (__int128)(change - closed) * px_e4;

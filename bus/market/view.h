@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* view.h - what a market view is made of: shared by market.c, which applies ticks to it, and create.c. Private
- * to bus/market. */
+/* view.h - what a market view is made of: shared by market.c, which applies ticks to it, and
+ * create.c. Private to bus/market. */
 #ifndef TICKBUS_MARKET_VIEW_H
 #define TICKBUS_MARKET_VIEW_H
 
@@ -12,7 +12,8 @@
  * (operational). */
 typedef struct trading {
     uint8_t regulatory; /* enum market_trading, by H */
-    uint8_t markets;    /* bit set: operationally halted there, by h; bits 0-3: Q, B, X, any other */
+    /* bit set: operationally halted there, by h; bits 0-3: Q, B, X, any other */
+    uint8_t markets;
 } trading_t;
 
 typedef struct locate_book {

@@ -10,8 +10,8 @@ const char *tbus_strerror(int code)
     switch (-code) {
     case 0:
         return "success";
-#define X(name, value, text)                                                                                 \
-    case name:                                                                                               \
+#define X(name, value, text)                                                                       \
+    case name:                                                                                     \
         return text;
         TBUS_ERRORS(X)
 #undef X

@@ -9,13 +9,14 @@
 static uint64_t safe_from(const tbus_ring_t *ring)
 {
     const tbus_ring_shared_t *s = ring->shared;
-    uint64_t end = ring->several_publishers ? tbus_ring_claimed(ring) : tbus_load_acquire_u64(&s->announce);
+    uint64_t end =
+        ring->several_publishers ? tbus_ring_claimed(ring) : tbus_load_acquire_u64(&s->announce);
     return end - ring->slot_count;
 }
 
-/* What a slot holds for somebody who only looks: on a competing ring a message that its consumer has taken, or that
- * waits to be taken again, is one like any other; one that was released is still whole until the slot is claimed again, and its word speaks
- * of the sequence a lap ahead. */
+/* What a slot holds for somebody who only looks: on a competing ring a message that its consumer
+ * has taken, or that waits to be taken again, is one like any other; one that was released is still
+ * whole until the slot is claimed again, and its word speaks of the sequence a lap ahead. */
 static enum tbus_slot_state seen_state(const tbus_ring_t *ring, uint64_t word, uint64_t reference,
                                        int64_t *out_ahead)
 {
@@ -31,8 +32,9 @@ static enum tbus_slot_state seen_state(const tbus_ring_t *ring, uint64_t word, u
     return tbus_slot_length(word) == TBUS_LENGTH_TOMB ? TBUS_SLOT_TOMB : TBUS_SLOT_READY;
 }
 
-/* A slot's own word tells its sequence, so any slot that starts a message is a place to go on from; never behind `from_seq`: what was there
- * has been seen, or counted as lost. At most one look at each slot, whatever the header says. */
+/* A slot's own word tells its sequence, so any slot that starts a message is a place to go on from;
+ * never behind `from_seq`: what was there has been seen, or counted as lost. At most one look at
+ * each slot, whatever the header says. */
 static void resynchronise(tbus_observer_t *o, uint64_t from_seq)
 {
     uint64_t slots = o->ring.slot_count;
@@ -59,8 +61,8 @@ static void resynchronise(tbus_observer_t *o, uint64_t from_seq)
     }
 }
 
-int tbus_observer_join(const tbus_ring_t *ring, enum tbus_observe_from from, tbus_observer_t *out_observer,
-                       tbus_error_t *err)
+int tbus_observer_join(const tbus_ring_t *ring, enum tbus_observe_from from,
+                       tbus_observer_t *out_observer, tbus_error_t *err)
 {
     (void)err;
     tbus_observer_t o = {.ring = *ring};
@@ -71,9 +73,11 @@ int tbus_observer_join(const tbus_ring_t *ring, enum tbus_observe_from from, tbu
             o.position = o.seq =
                 ring->first_seq; /* nothing has been overwritten yet, nor will be in the next step */
         } else {
-            /* Never before the first: a competing ring's slots are free from the start as if a message of the lap before had been there. */
+            /* Never before the first: a competing ring's slots are free from the start as if a
+             * message of the lap before had been there. */
             uint64_t from_seq = o.seq - ring->slot_count;
-            resynchronise(&o, (int64_t)(from_seq - ring->first_seq) < 0 ? ring->first_seq : from_seq);
+            resynchronise(&o,
+                          (int64_t)(from_seq - ring->first_seq) < 0 ? ring->first_seq : from_seq);
         }
     }
     *out_observer = o;
@@ -88,7 +92,8 @@ static void lapped(tbus_observer_t *o, uint64_t *out_lost)
     o->lost += o->seq - expected;
 }
 
-/* Copy the message at the cursor; -1: its length is impossible (lapped, or corrupt). *out_span: its slots. */
+/* Copy the message at the cursor; -1: its length is impossible (lapped, or corrupt). *out_span: its
+ * slots. */
 static int copy_message(const tbus_observer_t *o, uint64_t word, void *into, size_t *out_bytes,
                         uint64_t *out_span)
 {
@@ -120,7 +125,8 @@ static int copy_message(const tbus_observer_t *o, uint64_t word, void *into, siz
     return 1;
 }
 
-int tbus_observe(tbus_observer_t *o, void *into, size_t *out_bytes, uint64_t *out_seq, uint64_t *out_lost)
+int tbus_observe(tbus_observer_t *o, void *into, size_t *out_bytes, uint64_t *out_seq,
+                 uint64_t *out_lost)
 {
     const tbus_ring_t *ring = &o->ring;
     *out_lost = 0;
@@ -136,7 +142,8 @@ int tbus_observe(tbus_observer_t *o, void *into, size_t *out_bytes, uint64_t *ou
             laps++;
             continue;
         }
-        if (ahead < 0 || state == TBUS_SLOT_FREE || state == TBUS_SLOT_CLAIMED || state == TBUS_SLOT_CONT)
+        if (ahead < 0 || state == TBUS_SLOT_FREE || state == TBUS_SLOT_CLAIMED ||
+            state == TBUS_SLOT_CONT)
             return 0;
         if (state == TBUS_SLOT_TOMB) {
             o->position++;
@@ -146,8 +153,8 @@ int tbus_observe(tbus_observer_t *o, void *into, size_t *out_bytes, uint64_t *ou
         uint64_t span = 0;
         size_t bytes = 0;
         int copied = copy_message(o, word, into, &bytes, &span);
-        /* N2 pairs N1 (tbus_publisher_refresh), C2 pairs C1 (claim): had any word of the copy been written
-         * for a newer message, then its announcement, or its claim, is seen here. */
+        /* N2 pairs N1 (tbus_publisher_refresh), C2 pairs C1 (claim): had any word of the copy been
+         * written for a newer message, then its announcement, or its claim, is seen here. */
         tbus_fence_acquire();
         bool untouched = (int64_t)(o->position - safe_from(ring)) >= 0;
         if (!untouched) {

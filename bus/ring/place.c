@@ -41,15 +41,17 @@ static bool is_taken(const tbus_ring_t *ring, const char *name)
     return false;
 }
 
-/* Whom the messages are for, where that can be one only: somebody else, if there is one. Of two that come at the same time both may find
- * the other. */
-static const tbus_ring_sub_t *find_other_subscriber(const tbus_ring_t *ring, const tbus_ring_sub_t *mine)
+/* Whom the messages are for, where that can be one only: somebody else, if there is one. Of two
+ * that come at the same time both may find the other. */
+static const tbus_ring_sub_t *find_other_subscriber(const tbus_ring_t *ring,
+                                                    const tbus_ring_sub_t *mine)
 {
     for (unsigned i = 0; i < TBUS_RING_SUBS_MAX; i++) {
         const tbus_ring_sub_t *place = &ring->shared->subs[i];
         uint64_t word = tbus_place_load(place);
         if (place != mine && word != tbus_place_word(TBUS_SUB_VACANT, NOBODY) &&
-            (uint32_t)word != TBUS_SUB_EVICTED && tbus_load_relaxed_u32(&place->role) == TBUS_SUBSCRIBER)
+            (uint32_t)word != TBUS_SUB_EVICTED &&
+            tbus_load_relaxed_u32(&place->role) == TBUS_SUBSCRIBER)
             return place;
     }
     return NULL;
@@ -66,19 +68,22 @@ static bool find_end(const tbus_ring_t *ring, uint64_t *out_position, uint64_t *
     return false;
 }
 
-static void set_start(const tbus_ring_t *ring, tbus_ring_sub_t *place, uint64_t position, uint64_t seq)
+static void set_start(const tbus_ring_t *ring, tbus_ring_sub_t *place, uint64_t position,
+                      uint64_t seq)
 {
     tbus_store_relaxed_u64(&place->progress, position);
     tbus_store_relaxed_u64(&place->first_seq, seq);
     /* A consumer counts what it took itself; for others everything before them counts as done. */
-    tbus_store_relaxed_u64(&place->consumed,
-                           tbus_load_relaxed_u32(&place->role) == TBUS_CONSUMER ? 0 : seq - ring->first_seq);
+    tbus_store_relaxed_u64(&place->consumed, tbus_load_relaxed_u32(&place->role) == TBUS_CONSUMER
+                                                 ? 0
+                                                 : seq - ring->first_seq);
     tbus_store_relaxed_u64(&place->tombs, 0);
 }
 
-/* Publishers take room in steps without looking at the gate again, and one may be about to store its tail: so the end is looked up once
- * more after every publisher is sure to see us at its next look. What a publisher may still write without having seen us ends a ring's
- * length behind the tail that it stored before it looked last, and we start at that tail or further on. */
+/* Publishers take room in steps without looking at the gate again, and one may be about to store
+ * its tail: so the end is looked up once more after every publisher is sure to see us at its next
+ * look. What a publisher may still write without having seen us ends a ring's length behind the
+ * tail that it stored before it looked last, and we start at that tail or further on. */
 static bool open_gate(const tbus_ring_t *ring, tbus_ring_sub_t *place, enum tbus_sub_state state,
                       uint32_t owner)
 {
@@ -86,10 +91,11 @@ static bool open_gate(const tbus_ring_t *ring, tbus_ring_sub_t *place, enum tbus
     if (!find_end(ring, &position, &seq))
         return false;
     set_start(ring, place, position, seq);
-    /* G1 pairs G2 (gate_end in publisher.c): else a publisher waits for a subscriber whose progress is not set yet. */
+    /* G1 pairs G2 (gate_end in publisher.c): else a publisher waits for a subscriber whose progress
+     * is not set yet. */
     tbus_place_cas(place, tbus_place_word(TBUS_SUB_VACANT, owner), tbus_place_word(state, owner));
-    /* Pairs with the order "store the tail, then look at the gate" of tbus_publisher_refresh: either it sees us at this look, or we see
-     * the tail that it stored before. */
+    /* Pairs with the order "store the tail, then look at the gate" of tbus_publisher_refresh:
+     * either it sees us at this look, or we see the tail that it stored before. */
     tbus_fence_full();
     syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0);
     if (!find_end(ring, &position, &seq))
@@ -104,20 +110,21 @@ int tbus_place_open(const tbus_ring_t *ring, const char *name, enum tbus_sub_rol
     const char *topic = ring->shared->name;
     if (role == TBUS_CONSUMER && !ring->competing)
         return tbus_fail(err, -TBUS_EKIND,
-                         "topic '" TBUS_NAME_TEXT "' is %s: nobody competes for its messages", topic,
-                         tbus_ring_kind_name(ring->kind));
+                         "topic '" TBUS_NAME_TEXT "' is %s: nobody competes for its messages",
+                         topic, tbus_ring_kind_name(ring->kind));
     if (!tbus_name_fits(name))
         return tbus_fail(err, -TBUS_EGEOMETRY,
-                         "topic '" TBUS_NAME_TEXT "': subscriber name '%s' is empty or longer than %u", topic,
-                         name, TBUS_NAME_MAX - 1);
+                         "topic '" TBUS_NAME_TEXT
+                         "': subscriber name '%s' is empty or longer than %u",
+                         topic, name, TBUS_NAME_MAX - 1);
     if (is_taken(ring, name))
-        return tbus_fail(err, -TBUS_EEXISTS, "topic '" TBUS_NAME_TEXT "' has a subscriber '%s' already",
-                         topic, name);
+        return tbus_fail(err, -TBUS_EEXISTS,
+                         "topic '" TBUS_NAME_TEXT "' has a subscriber '%s' already", topic, name);
     uint32_t holder = owner ? owner : RESERVING;
     tbus_ring_sub_t *place = take_vacant(ring, holder);
     if (!place)
-        return tbus_fail(err, -TBUS_EFULL, "topic '" TBUS_NAME_TEXT "' has %u subscribers already", topic,
-                         TBUS_RING_SUBS_MAX);
+        return tbus_fail(err, -TBUS_EFULL, "topic '" TBUS_NAME_TEXT "' has %u subscribers already",
+                         topic, TBUS_RING_SUBS_MAX);
     char padded[TBUS_NAME_MAX] = {0};
     memcpy(padded, name, strlen(name));
     tbus_words_store(place->name, padded, sizeof padded);
@@ -128,27 +135,31 @@ int tbus_place_open(const tbus_ring_t *ring, const char *name, enum tbus_sub_rol
         other = find_other_subscriber(ring, place);
     if (other && (uint32_t)tbus_place_load(other) == TBUS_SUB_VACANT) {
         tbus_place_leave(place, holder);
-        return tbus_fail(err, -EAGAIN,
-                         "topic '" TBUS_NAME_TEXT "': somebody else is just taking a place; try again",
-                         topic);
+        return tbus_fail(
+            err, -EAGAIN,
+            "topic '" TBUS_NAME_TEXT "': somebody else is just taking a place; try again", topic);
     }
     if (other) {
         tbus_place_leave(place, holder);
         return tbus_fail(err, -TBUS_EKIND,
-                         "topic '" TBUS_NAME_TEXT "' is %s and has its one subscriber, '" TBUS_NAME_TEXT
+                         "topic '" TBUS_NAME_TEXT
+                         "' is %s and has its one subscriber, '" TBUS_NAME_TEXT
                          "': '%s' can follow it only",
                          topic, tbus_ring_kind_name(ring->kind), other->name, name);
     }
     if (!open_gate(ring, place, state, holder)) {
         tbus_place_leave(place, holder);
-        return tbus_fail(err, -EAGAIN,
-                         "topic '" TBUS_NAME_TEXT
-                         "': its publisher died or was stopped in the middle of saying how far it is; "
-                         "try again when it goes on or has a successor",
-                         topic);
+        return tbus_fail(
+            err, -EAGAIN,
+            "topic '" TBUS_NAME_TEXT
+            "': its publisher died or was stopped in the middle of saying how far it is; "
+            "try again when it goes on or has a successor",
+            topic);
     }
-    /* From now on whoever has the name may take it. Publishers saw it as soon as the gate was open: an impatient one may have evicted it. */
-    if (!owner && !tbus_place_cas(place, tbus_place_word(state, RESERVING), tbus_place_word(state, NOBODY))) {
+    /* From now on whoever has the name may take it. Publishers saw it as soon as the gate was open:
+     * an impatient one may have evicted it. */
+    if (!owner &&
+        !tbus_place_cas(place, tbus_place_word(state, RESERVING), tbus_place_word(state, NOBODY))) {
         tbus_place_leave(place, RESERVING);
         return tbus_fail(err, -EAGAIN,
                          "topic '" TBUS_NAME_TEXT
@@ -158,7 +169,8 @@ int tbus_place_open(const tbus_ring_t *ring, const char *name, enum tbus_sub_rol
     return (int)(place - ring->shared->subs);
 }
 
-int tbus_ring_reserve(tbus_ring_t *ring, const char *name, enum tbus_sub_role role, tbus_error_t *err)
+int tbus_ring_reserve(tbus_ring_t *ring, const char *name, enum tbus_sub_role role,
+                      tbus_error_t *err)
 {
     return tbus_place_open(ring, name, role, TBUS_SUB_RESERVED, NOBODY, err);
 }

@@ -8,8 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
-/* The position up to which every gating subscriber leaves room: the slowest one's progress plus the ring's
- * length. Consumers of a competing ring do not count here; their FREE words do. */
+/* The position up to which every gating subscriber leaves room: the slowest one's progress plus the
+ * ring's length. Consumers of a competing ring do not count here; their FREE words do. */
 static uint64_t gate_end(const tbus_ring_t *ring, uint64_t position)
 {
     const tbus_ring_shared_t *s = ring->shared;
@@ -21,8 +21,8 @@ static uint64_t gate_end(const tbus_ring_t *ring, uint64_t position)
         if (state == TBUS_SUB_VACANT || state == TBUS_SUB_EVICTED ||
             tbus_load_relaxed_u32(&sub->role) == TBUS_CONSUMER)
             continue;
-        /* G4 pairs G3 (tbus_subscriber_flush): else a payload is overwritten that a subscriber still reads.
-         */
+        /* G4 pairs G3 (tbus_subscriber_flush): else a payload is overwritten that a subscriber
+         * still reads. */
         uint64_t progress = tbus_load_acquire_u64(&sub->progress);
         if ((int64_t)(progress - slowest) < 0)
             slowest = progress;
@@ -30,8 +30,8 @@ static uint64_t gate_end(const tbus_ring_t *ring, uint64_t position)
     return slowest + ring->slot_count;
 }
 
-/* After the tail was stored, or the ticket loaded. Pairs open_gate in place.c: a subscriber that this look misses starts there, or further
- * on. */
+/* After the tail was stored, or the ticket loaded. Pairs open_gate in place.c: a subscriber that
+ * this look misses starts there, or further on. */
 static uint64_t look_at_gate(const tbus_publisher_t *p, uint64_t position)
 {
     if (p->fence)
@@ -40,14 +40,16 @@ static uint64_t look_at_gate(const tbus_publisher_t *p, uint64_t position)
     return gate_end(&p->ring, position);
 }
 
-/* Tell onlookers how far we are: position and sequence belong together, so a version says when they do.
- * Single publisher only. An odd version that a dead predecessor left behind is carried on from. */
+/* Tell onlookers how far we are: position and sequence belong together, so a version says when they
+ * do. Single publisher only. An odd version that a dead predecessor left behind is carried on
+ * from. */
 static void store_tail(tbus_publisher_t *p)
 {
     tbus_ring_shared_t *s = p->ring.shared;
     uint64_t changing = tbus_load_relaxed_u64(&s->tail_version) | 1;
     tbus_store_relaxed_u64(&s->tail_version, changing);
-    tbus_fence_release(); /* T1 pairs T2 (observer.c): the odd version is seen before either half changes */
+    /* T1 pairs T2 (observer.c): the odd version is seen before either half changes */
+    tbus_fence_release();
     tbus_store_release_u64(&s->tail, tbus_publisher_position(p));
     tbus_store_release_u64(&s->tail_seq, p->seq);
     tbus_store_release_u64(&s->tail_version, changing + 1);
@@ -59,9 +61,9 @@ static void publish_tail(tbus_publisher_t *p)
         store_tail(p);
 }
 
-/* Where a single publisher goes on: right behind the newest message in the slots. The tail in the header is
- * only flushed now and then, and a predecessor may have been killed between any two stores; a slot's own word
- * is all that counts. */
+/* Where a single publisher goes on: right behind the newest message in the slots. The tail in the
+ * header is only flushed now and then, and a predecessor may have been killed between any two
+ * stores; a slot's own word is all that counts. */
 static void find_end(const tbus_ring_t *ring, uint64_t *out_position, uint64_t *out_seq)
 {
     uint64_t tail = tbus_load_acquire_u64(&ring->shared->tail);
@@ -70,7 +72,8 @@ static void find_end(const tbus_ring_t *ring, uint64_t *out_position, uint64_t *
     int64_t newest = -1;
     uint64_t reference = seq;
     for (uint64_t i = 0; i < ring->slot_count; i++) {
-        /* The newest message begins less than half a ring before or behind the tail that was flushed last. */
+        /* The newest message begins less than half a ring before or behind the tail that was
+         * flushed last. */
         uint64_t at = tail - ring->slot_count / 2 + i;
         tbus_atomic_u64_t *slot = tbus_ring_slot(ring, at);
         uint64_t word = tbus_load_acquire_u64(slot);
@@ -96,10 +99,12 @@ int tbus_publisher_join(const tbus_ring_t *ring, uint32_t owner, tbus_publisher_
 {
     if (!ring->writable)
         return tbus_fail(err, -TBUS_EKIND,
-                         "topic '" TBUS_NAME_TEXT "' is mapped read-only: only observing is possible",
+                         "topic '" TBUS_NAME_TEXT
+                         "' is mapped read-only: only observing is possible",
                          ring->shared->name);
     if (owner == 0 || owner > TBUS_OWNERS_MAX)
-        return tbus_fail(err, -EINVAL, "topic '" TBUS_NAME_TEXT "': participant number %u is not in 1..%u",
+        return tbus_fail(err, -EINVAL,
+                         "topic '" TBUS_NAME_TEXT "': participant number %u is not in 1..%u",
                          ring->shared->name, owner, TBUS_OWNERS_MAX);
     tbus_publisher_t p = {.ring = *ring, .owner = owner, .fence = !tbus_membarrier_register()};
     if (ring->several_publishers) {
@@ -122,10 +127,11 @@ int tbus_publisher_join(const tbus_ring_t *ring, uint32_t owner, tbus_publisher_
     return 0;
 }
 
-/* Look for room for `slots` more slots. Room is taken in steps of a sixteenth of the ring, and each step is
- * announced before its first slot is touched: an observer that reads a slot below `announce - slot_count`
- * knows that it may be overwritten. Subscribers are looked at only when what they were known to leave is used up: as long as nobody reads their
- * progress, telling it costs them nothing. */
+/* Look for room for `slots` more slots. Room is taken in steps of a sixteenth of the ring, and each
+ * step is announced before its first slot is touched: an observer that reads a slot below `announce
+ * - slot_count` knows that it may be overwritten. Subscribers are looked at only when what they
+ * were known to leave is used up: as long as nobody reads their progress, telling it costs them
+ * nothing. */
 bool tbus_publisher_refresh(tbus_publisher_t *p, uint64_t slots)
 {
     tbus_ring_shared_t *s = p->ring.shared;
@@ -147,7 +153,8 @@ bool tbus_publisher_refresh(tbus_publisher_t *p, uint64_t slots)
     if ((int64_t)(end - tbus_load_relaxed_u64(&s->announce)) >
         0) /* never back: a predecessor may have died while writing there */
         tbus_store_relaxed_u64(&s->announce, end);
-    /* N1 pairs N2 (tbus_observe): else an observer takes a slot for whole that is being overwritten. */
+    /* N1 pairs N2 (tbus_observe): else an observer takes a slot for whole that is being
+     * overwritten. */
     tbus_fence_release();
     return true;
 }
@@ -181,8 +188,8 @@ static enum tbus_publish publish_long(tbus_publisher_t *p, const void *message, 
         tbus_words_store(slot + 1, from, here);
         tbus_store_release_u64(slot, tbus_slot_word(p->seq, 0, 0, TBUS_SLOT_CONT));
     }
-    /* R2 pairs A2 (peek_long): the first word is stored last, and with it all slots of the message are
-     * there. */
+    /* R2 pairs A2 (peek_long): the first word is stored last, and with it all slots of the message
+     * are there. */
     tbus_store_release_u64(first, tbus_slot_word(p->seq, 0, 0, TBUS_SLOT_LONG));
     p->seq++;
     if (slots > 1) {
@@ -196,7 +203,8 @@ static enum tbus_publish publish_long(tbus_publisher_t *p, const void *message, 
     return TBUS_PUBLISHED;
 }
 
-/* Claim the next sequence: from the CAS on, whoever dies is known by number. Lock-free: a failed CAS means another claim succeeded. */
+/* Claim the next sequence: from the CAS on, whoever dies is known by number. Lock-free: a failed
+ * CAS means another claim succeeded. */
 static bool claim(tbus_publisher_t *p)
 {
     tbus_ring_t *ring = &p->ring;
@@ -230,7 +238,8 @@ static bool claim(tbus_publisher_t *p)
         p->claimed_word = word;
         p->claimed_at = position;
         p->blocked = false;
-        /* C1 pairs C2 (tbus_observe): whoever sees any of our payload sees that this slot has been claimed. */
+        /* C1 pairs C2 (tbus_observe): whoever sees any of our payload sees that this slot has been
+         * claimed. */
         tbus_fence_release();
         return true;
     }
@@ -238,8 +247,9 @@ static bool claim(tbus_publisher_t *p)
     return false;
 }
 
-/* CAS, not a store: if we were declared dead meanwhile, the slot is a tomb, and what we wrote is not published. Then no other claim is made
- * with this handle: without room the next one looks at the error first. */
+/* CAS, not a store: if we were declared dead meanwhile, the slot is a tomb, and what we wrote is
+ * not published. Then no other claim is made with this handle: without room the next one looks at
+ * the error first. */
 static bool commit_claim(tbus_publisher_t *p, uint32_t length, enum tbus_slot_state state)
 {
     uint64_t named = tbus_slot_word(p->claimed_at, p->owner, 0, TBUS_SLOT_CLAIMED);
@@ -268,19 +278,21 @@ static enum tbus_publish publish_claimed(tbus_publisher_t *p, const void *messag
 
 enum tbus_publish tbus_publish_other(tbus_publisher_t *p, const void *message, size_t bytes)
 {
-    return p->ring.several_publishers ? publish_claimed(p, message, bytes) : publish_long(p, message, bytes);
+    return p->ring.several_publishers ? publish_claimed(p, message, bytes)
+                                      : publish_long(p, message, bytes);
 }
 
-/* Take the place of the gating subscriber that is furthest behind, of those that leave no room for `slots` more: whoever made room meanwhile,
- * or is ahead of the tail that we saw, holds nobody up; nor does any follower when it is consumers that have not given back what they took.
- */
+/* Take the place of the gating subscriber that is furthest behind, of those that leave no room for
+ * `slots` more: whoever made room meanwhile, or is ahead of the tail that we saw, holds nobody up;
+ * nor does any follower when it is consumers that have not given back what they took. */
 static bool evict_slowest(tbus_publisher_t *p, uint64_t slots)
 {
     tbus_ring_shared_t *s = p->ring.shared;
     int64_t behind_max = (int64_t)(p->ring.slot_count - slots);
     uint64_t slowest_word = 0;
     tbus_ring_sub_t *slowest = NULL;
-    uint64_t tail = p->ring.several_publishers ? tbus_ring_claimed(&p->ring) : tbus_publisher_position(p);
+    uint64_t tail =
+        p->ring.several_publishers ? tbus_ring_claimed(&p->ring) : tbus_publisher_position(p);
     for (unsigned i = 0; i < TBUS_RING_SUBS_MAX; i++) {
         tbus_ring_sub_t *sub = &s->subs[i];
         uint64_t word = tbus_place_load(sub);
@@ -295,7 +307,8 @@ static bool evict_slowest(tbus_publisher_t *p, uint64_t slots)
     }
     if (!slowest || !tbus_place_evict(slowest, slowest_word))
         return false;
-    /* E1 pairs E2 (peek_copy in subscriber.c): the evicted sees that before it could see a newer payload. */
+    /* E1 pairs E2 (peek_copy in subscriber.c): the evicted sees that before it could see a newer
+     * payload. */
     tbus_fence_release();
     tbus_fetch_add_relaxed_u64(&s->evicted, 1);
     return true;
@@ -303,7 +316,8 @@ static bool evict_slowest(tbus_publisher_t *p, uint64_t slots)
 
 enum tbus_publish tbus_publish(tbus_publisher_t *p, const void *message, size_t bytes)
 {
-    bool again = true; /* room may come between the look at the ring and that at the places: so look twice */
+    /* room may come between the look at the ring and that at the places: so look twice */
+    bool again = true;
     for (unsigned turns = 0; turns <= 2 * TBUS_RING_SUBS_MAX; turns++) {
         enum tbus_publish told = tbus_publish_try(p, message, bytes);
         if (told != TBUS_FULL)
@@ -365,7 +379,8 @@ uint32_t tbus_claim_batch(tbus_publisher_t *p, uint32_t want, void **out_places)
     if (want > TBUS_BATCH_MAX)
         want = TBUS_BATCH_MAX;
     if (!p->ring.several_publishers && want > p->ring.slot_count / 2)
-        want = p->ring.slot_count / 2; /* a successor looks for the end that near to the tail (find_end) */
+        want = p->ring.slot_count /
+               2; /* a successor looks for the end that near to the tail (find_end) */
     for (; count < want; count++) {
         if (p->ring.several_publishers) {
             if (!claim(p)) {
@@ -373,7 +388,8 @@ uint32_t tbus_claim_batch(tbus_publisher_t *p, uint32_t want, void **out_places)
                 break;
             }
             p->batch_at[count] = p->claimed_at;
-            tbus_settle_claim(&p->ring, p->claimed_at, p->owner); /* the ticket can name two of ours only */
+            /* the ticket can name two of ours only */
+            tbus_settle_claim(&p->ring, p->claimed_at, p->owner);
             tbus_note_settled(p->settled, p->claimed_at);
         } else {
             if (p->seq + count == p->room_seq && !tbus_publisher_refresh(p, count + 1)) {

@@ -6,21 +6,26 @@
 #include "bus/ring/ticket.h"
 #include <tickbus/wake.h>
 
-/* A claim becomes a tomb; what was taken is freed, or waits for the next consumer. True if this call did it. */
+/* A claim becomes a tomb; what was taken is freed, or waits for the next consumer. True if this
+ * call did it. */
 static bool repair_slot(tbus_ring_t *ring, uint64_t index, uint32_t dead_owner)
 {
     tbus_atomic_u64_t *slot = tbus_ring_slot(ring, index);
     uint64_t word = tbus_load_acquire_u64(slot);
     enum tbus_slot_state state = tbus_slot_state(word);
-    if (tbus_slot_owner(word) != dead_owner || (state != TBUS_SLOT_CLAIMED && state != TBUS_SLOT_TAKEN))
+    if (tbus_slot_owner(word) != dead_owner ||
+        (state != TBUS_SLOT_CLAIMED && state != TBUS_SLOT_TAKEN))
         return false;
     uint64_t seq = word >> TBUS_SEQ_SHIFT;
-    uint64_t mended = state == TBUS_SLOT_CLAIMED ? tbus_slot_word(seq, 0, TBUS_LENGTH_TOMB, TBUS_SLOT_TOMB)
-                                                 : tbus_slot_left(ring, seq, tbus_slot_length(word));
-    /* The dead write no more, and nobody has the number (ring.h): only another repairer can be faster; it then did the same. */
+    uint64_t mended = state == TBUS_SLOT_CLAIMED
+                          ? tbus_slot_word(seq, 0, TBUS_LENGTH_TOMB, TBUS_SLOT_TOMB)
+                          : tbus_slot_left(ring, seq, tbus_slot_length(word));
+    /* The dead write no more, and nobody has the number (ring.h): only another repairer can be
+     * faster; it then did the same. */
     if (!tbus_cas_u64(slot, &word, mended))
         return false;
-    tbus_fetch_add_relaxed_u64(state == TBUS_SLOT_CLAIMED ? &ring->shared->tombs : tbus_count_left(ring), 1);
+    tbus_fetch_add_relaxed_u64(
+        state == TBUS_SLOT_CLAIMED ? &ring->shared->tombs : tbus_count_left(ring), 1);
     return true;
 }
 
@@ -29,9 +34,11 @@ void tbus_call_again(tbus_ring_t *ring)
     for (uint64_t i = 0; ring->redelivers && i < ring->slot_count; i++) {
         if (tbus_slot_state(tbus_load_acquire_u64(tbus_ring_slot(ring, i))) != TBUS_SLOT_AGAIN)
             continue;
-        tbus_fence_release(); /* L1 pairs L2 (take_again in subscriber.c): whoever sees the call sees the slot */
+        /* L1 pairs L2 (take_again in subscriber.c): whoever sees the call sees the slot */
+        tbus_fence_release();
         tbus_fetch_add_relaxed_u64(&ring->shared->again, 1);
-        tbus_fence_full(); /* then the sleepers: the last look of one that is not among them sees the call */
+        /* then the sleepers: the last look of one that is not among them sees the call */
+        tbus_fence_full();
         tbus_ring_nudge(ring);
         return;
     }
@@ -74,8 +81,10 @@ static void note_ticket(uint64_t *owners, uint64_t ticket)
 int tbus_ring_heal(tbus_ring_t *ring, tbus_dead_t dead, void *context)
 {
     uint64_t owners[OWNER_WORDS] = {0};
-    note_ticket(owners, tbus_load_acquire_u64(
-                            &ring->shared->claims)); /* before the slots: what it forgot meanwhile is there */
+    note_ticket(
+        owners,
+        tbus_load_acquire_u64(
+            &ring->shared->claims)); /* before the slots: what it forgot meanwhile is there */
     note_ticket(owners, tbus_load_acquire_u64(&ring->shared->takes));
     if (ring->several_publishers)
         for (uint64_t i = 0; i < ring->slot_count; i++) {

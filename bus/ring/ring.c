@@ -30,10 +30,10 @@ const char *tbus_ring_kind_name(enum tbus_ring_kind kind)
     return "?";
 }
 
-/* The one check of a geometry, for specs that come from callers and for headers that come from shared memory.
- */
-static const char *geometry_fault(uint32_t kind, uint32_t policy, uint32_t promise, uint32_t slot_bytes,
-                                  uint32_t slot_count, uint32_t msg_bytes_max)
+/* The one check of a geometry, for specs that come from callers and for headers that come from
+ * shared memory. */
+static const char *geometry_fault(uint32_t kind, uint32_t policy, uint32_t promise,
+                                  uint32_t slot_bytes, uint32_t slot_count, uint32_t msg_bytes_max)
 {
     if (kind < TBUS_SPSC || kind > TBUS_MPSC)
         return "unknown kind of ring";
@@ -45,7 +45,8 @@ static const char *geometry_fault(uint32_t kind, uint32_t policy, uint32_t promi
         return "at least once can be promised only where consumers compete (mpmc)";
     if (slot_bytes % 64 || slot_bytes < TBUS_SLOT_BYTES_MIN || slot_bytes > TBUS_SLOT_BYTES_MAX)
         return "slot_bytes must be a multiple of 64 from 64 to 8192";
-    if (!power_of_two(slot_count) || slot_count < TBUS_SLOT_COUNT_MIN || slot_count > TBUS_SLOT_COUNT_MAX)
+    if (!power_of_two(slot_count) || slot_count < TBUS_SLOT_COUNT_MIN ||
+        slot_count > TBUS_SLOT_COUNT_MAX)
         return "slot_count must be a power of two from 16 to 16777216";
     uint32_t payload = slot_bytes - TBUS_SLOT_WORD_BYTES;
     uint32_t one_slot = payload < TBUS_SLOT_LENGTH_MAX ? payload : TBUS_SLOT_LENGTH_MAX;
@@ -58,7 +59,8 @@ static const char *geometry_fault(uint32_t kind, uint32_t policy, uint32_t promi
     return NULL;
 }
 
-/* The longest message in one slot, when none may be longer than `msg_bytes_max` (0: whatever fits). */
+/* The longest message in one slot, when none may be longer than `msg_bytes_max` (0: whatever
+ * fits). */
 static uint32_t slot_msg_bytes_max(uint32_t slot_bytes, uint32_t msg_bytes_max)
 {
     uint32_t longest = slot_bytes - TBUS_SLOT_WORD_BYTES;
@@ -69,8 +71,8 @@ static uint32_t slot_msg_bytes_max(uint32_t slot_bytes, uint32_t msg_bytes_max)
 
 static const char *spec_fault(const tbus_ring_spec_t *spec)
 {
-    return geometry_fault(spec->kind, spec->policy, spec->promise, spec->slot_bytes, spec->slot_count,
-                          spec->msg_bytes_max);
+    return geometry_fault(spec->kind, spec->policy, spec->promise, spec->slot_bytes,
+                          spec->slot_count, spec->msg_bytes_max);
 }
 
 size_t tbus_ring_footprint(const tbus_ring_spec_t *spec)
@@ -87,8 +89,9 @@ int tbus_ring_format(void *memory, size_t bytes, const tbus_ring_spec_t *spec, t
         return tbus_fail(err, -TBUS_EGEOMETRY, "ring '%s': %s", spec->name, fault);
     size_t footprint = tbus_ring_footprint(spec);
     if (bytes < footprint || (uintptr_t)memory % 64)
-        return tbus_fail(err, -TBUS_EGEOMETRY, "ring '%s' needs %zu bytes at a 64-byte boundary, got %zu",
-                         spec->name, footprint, bytes);
+        return tbus_fail(err, -TBUS_EGEOMETRY,
+                         "ring '%s' needs %zu bytes at a 64-byte boundary, got %zu", spec->name,
+                         footprint, bytes);
 
     tbus_ring_shared_t *s = (tbus_ring_shared_t *)memory;
     memset(memory, 0, footprint);
@@ -96,7 +99,8 @@ int tbus_ring_format(void *memory, size_t bytes, const tbus_ring_spec_t *spec, t
     s->kind = spec->kind;
     s->slot_bytes = spec->slot_bytes;
     s->slot_count = spec->slot_count;
-    s->msg_bytes_max = spec->msg_bytes_max ? spec->msg_bytes_max : slot_msg_bytes_max(spec->slot_bytes, 0);
+    s->msg_bytes_max =
+        spec->msg_bytes_max ? spec->msg_bytes_max : slot_msg_bytes_max(spec->slot_bytes, 0);
     s->subs_max = TBUS_RING_SUBS_MAX;
     s->slots_at = TBUS_RING_SLOTS_AT;
     s->total_bytes = footprint;
@@ -110,14 +114,16 @@ int tbus_ring_format(void *memory, size_t bytes, const tbus_ring_spec_t *spec, t
     tbus_store_relaxed_u64(&s->head, spec->first_seq);
     tbus_store_relaxed_u64(&s->claims, tbus_ticket(spec->first_seq, 0, 0));
     tbus_store_relaxed_u64(&s->takes, tbus_ticket(spec->first_seq, 0, 0));
-    /* Positions start at first_seq, so that position and sequence agree until a LONG message comes. */
+    /* Positions start at first_seq, so that position and sequence agree until a LONG message
+     * comes. */
     for (uint64_t i = 0; i < spec->slot_count; i++) {
         uint64_t position = spec->first_seq + i;
         tbus_atomic_u64_t *slot =
             (tbus_atomic_u64_t *)(void *)((unsigned char *)memory + TBUS_RING_SLOTS_AT +
                                           (position & (spec->slot_count - 1)) * spec->slot_bytes);
-        /* Several publishers claim a slot for its position; a single one never looks, and with LONG messages
-         * its sequences fall behind the positions, so that its slots start out older than anything. */
+        /* Several publishers claim a slot for its position; a single one never looks, and with LONG
+         * messages its sequences fall behind the positions, so that its slots start out older than
+         * anything. */
         uint64_t seq = several_publishers(spec->kind) ? position : spec->first_seq - 1;
         tbus_store_relaxed_u64(slot, tbus_slot_word(seq, 0, 0, TBUS_SLOT_FREE));
     }
@@ -126,10 +132,12 @@ int tbus_ring_format(void *memory, size_t bytes, const tbus_ring_spec_t *spec, t
     return 0;
 }
 
-int tbus_ring_join(void *memory, size_t bytes, bool writable, tbus_ring_t *out_ring, tbus_error_t *err)
+int tbus_ring_join(void *memory, size_t bytes, bool writable, tbus_ring_t *out_ring,
+                   tbus_error_t *err)
 {
     if (bytes < sizeof(tbus_ring_shared_t) || (uintptr_t)memory % 64)
-        return tbus_fail(err, -TBUS_EGEOMETRY, "ring: %zu bytes are too few for a ring's header", bytes);
+        return tbus_fail(err, -TBUS_EGEOMETRY, "ring: %zu bytes are too few for a ring's header",
+                         bytes);
     tbus_ring_shared_t *s = (tbus_ring_shared_t *)memory;
     /* J1 pairs F1 (tbus_ring_format). */
     if (__atomic_load_n(&s->magic, __ATOMIC_ACQUIRE) != TBUS_RING_MAGIC)
@@ -141,15 +149,16 @@ int tbus_ring_join(void *memory, size_t bytes, bool writable, tbus_ring_t *out_r
             "ring: made by version %u of the layout, this program knows %u; restart the bus with "
             "matching binaries",
             abi, TBUS_RING_ABI);
-    /* Every field is loaded once, checked, and the copy is used from then on: a hostile peer may change the
-     * original at any time. */
+    /* Every field is loaded once, checked, and the copy is used from then on: a hostile peer may
+     * change the original at any time. */
     uint32_t kind = s->kind;
     uint32_t policy = s->policy;
     uint32_t promise = s->promise;
     uint32_t slot_bytes = s->slot_bytes;
     uint32_t slot_count = s->slot_count;
     uint32_t msg_bytes_max = s->msg_bytes_max;
-    const char *fault = geometry_fault(kind, policy, promise, slot_bytes, slot_count, msg_bytes_max);
+    const char *fault =
+        geometry_fault(kind, policy, promise, slot_bytes, slot_count, msg_bytes_max);
     if (!fault && !msg_bytes_max)
         fault = "msg_bytes_max is 0";
     if (fault)
@@ -183,7 +192,8 @@ int tbus_ring_join(void *memory, size_t bytes, bool writable, tbus_ring_t *out_r
 uint64_t tbus_ring_published(const tbus_ring_t *ring)
 {
     const tbus_ring_shared_t *s = ring->shared;
-    return (ring->several_publishers ? tbus_ring_claimed(ring) : tbus_load_acquire_u64(&s->tail_seq)) -
+    return (ring->several_publishers ? tbus_ring_claimed(ring)
+                                     : tbus_load_acquire_u64(&s->tail_seq)) -
            ring->first_seq;
 }
 

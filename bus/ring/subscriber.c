@@ -20,8 +20,8 @@ static int find_place(const tbus_ring_t *ring, const char *name)
 }
 
 /* What a handle needs of the heap. */
-static int make_scratch(const tbus_ring_t *ring, enum tbus_sub_role role, unsigned char **out_scratch,
-                        tbus_error_t *err)
+static int make_scratch(const tbus_ring_t *ring, enum tbus_sub_role role,
+                        unsigned char **out_scratch, tbus_error_t *err)
 {
     bool evictable = ring->policy == TBUS_EVICT_SLOWEST && role != TBUS_CONSUMER;
     *out_scratch = NULL;
@@ -29,14 +29,17 @@ static int make_scratch(const tbus_ring_t *ring, enum tbus_sub_role role, unsign
          (uint64_t)ring->msg_bytes_max + 8 <= ring->payload_bytes) &&
         !evictable)
         return 0;
-    *out_scratch = (unsigned char *)aligned_alloc(64, ((size_t)ring->msg_bytes_max + 63) & ~(size_t)63);
+    *out_scratch =
+        (unsigned char *)aligned_alloc(64, ((size_t)ring->msg_bytes_max + 63) & ~(size_t)63);
     return *out_scratch
                ? 0
-               : tbus_fail(err, -ENOMEM, "topic '" TBUS_NAME_TEXT "': no memory for messages of %u bytes",
+               : tbus_fail(err, -ENOMEM,
+                           "topic '" TBUS_NAME_TEXT "': no memory for messages of %u bytes",
                            ring->shared->name, ring->msg_bytes_max);
 }
 
-/* `role` as the scratch was made for it: the place's own may be another by now, if somebody scribbles. */
+/* `role` as the scratch was made for it: the place's own may be another by now, if somebody
+ * scribbles. */
 static void make_handle(const tbus_ring_t *ring, int place, enum tbus_sub_role role, uint32_t owner,
                         unsigned char *scratch, tbus_subscriber_t *out_subscriber)
 {
@@ -60,7 +63,8 @@ static void make_handle(const tbus_ring_t *ring, int place, enum tbus_sub_role r
         .published = position,
         .interval = interval,
         .settled = {long_settled, long_settled},
-        .again_seen = tbus_load_relaxed_u64(&ring->shared->again) - 1, /* some may be waiting for us */
+        /* some may be waiting for us */
+        .again_seen = tbus_load_relaxed_u64(&ring->shared->again) - 1,
         .returned = long_settled - ring->slot_count,
         .uncounted = seq - tbus_load_relaxed_u64(&sub->consumed),
         .index = (uint32_t)place,
@@ -85,7 +89,8 @@ int tbus_subscriber_join(const tbus_ring_t *ring, const char *name, uint32_t own
     int place = find_place(ring, name);
     if (place < 0)
         return tbus_fail(err, -TBUS_ENOTFOUND,
-                         "topic '" TBUS_NAME_TEXT "' has no place reserved for subscriber '%s'", topic, name);
+                         "topic '" TBUS_NAME_TEXT "' has no place reserved for subscriber '%s'",
+                         topic, name);
     tbus_ring_sub_t *sub = &ring->shared->subs[place];
     unsigned char *scratch;
     enum tbus_sub_role role = tbus_load_relaxed_u32(&sub->role) == TBUS_CONSUMER
@@ -98,10 +103,10 @@ int tbus_subscriber_join(const tbus_ring_t *ring, const char *name, uint32_t own
     if (code < 0) {
         free(scratch);
         return tbus_fail(err, code,
-                         code == -TBUS_EEVICTED ? "topic '" TBUS_NAME_TEXT
-                                                  "': subscriber '%s' was too slow to come and lost its place"
-                                                : "topic '" TBUS_NAME_TEXT
-                                                  "': the place of subscriber '%s' is taken",
+                         code == -TBUS_EEVICTED
+                             ? "topic '" TBUS_NAME_TEXT
+                               "': subscriber '%s' was too slow to come and lost its place"
+                             : "topic '" TBUS_NAME_TEXT "': the place of subscriber '%s' is taken",
                          topic, name);
     }
     make_handle(ring, place, role, owner, scratch, out_subscriber);
@@ -114,7 +119,8 @@ int tbus_subscriber_join_late(const tbus_ring_t *ring, const char *name, enum tb
     if (!ring->writable)
         return refuse_read_only(ring, err);
     if (owner == 0 || owner > TBUS_OWNERS_MAX)
-        return tbus_fail(err, -EINVAL, "topic '" TBUS_NAME_TEXT "': participant number %u is not in 1..%u",
+        return tbus_fail(err, -EINVAL,
+                         "topic '" TBUS_NAME_TEXT "': participant number %u is not in 1..%u",
                          ring->shared->name, owner, TBUS_OWNERS_MAX);
     unsigned char *scratch;
     int code = make_scratch(ring, role, &scratch, err);
@@ -129,7 +135,8 @@ int tbus_subscriber_join_late(const tbus_ring_t *ring, const char *name, enum tb
     return 0;
 }
 
-/* Store-load against a publisher that waits for room: as tbus_publisher_wake, with the roles turned round. */
+/* Store-load against a publisher that waits for room: as tbus_publisher_wake, with the roles turned
+ * round. */
 static void wake_publishers(tbus_subscriber_t *s)
 {
     if (TBUS_UNLIKELY(s->fence))
@@ -163,8 +170,8 @@ void tbus_subscriber_flush(tbus_subscriber_t *s)
     if (s->published == position || s->competing)
         return;
     s->published = position;
-    /* G3 pairs G4 (gate_end in publisher.c): our reads of the payload are over before the publisher learns of it.
-     */
+    /* G3 pairs G4 (gate_end in publisher.c): our reads of the payload are over before the publisher
+     * learns of it. */
     tbus_store_release_u64(&sub->progress, position);
     wake_publishers(s);
 }
@@ -184,7 +191,8 @@ static void skip_tomb(tbus_subscriber_t *s)
     s->uncounted++;
 }
 
-/* A2 pairs R2 (tbus_publish_long): the first word was acquired by the caller; all slots of the message are there. */
+/* A2 pairs R2 (tbus_publish_long): the first word was acquired by the caller; all slots of the
+ * message are there. */
 static const void *peek_long(tbus_subscriber_t *s, size_t *out_bytes)
 {
     const tbus_ring_t *ring = &s->ring;
@@ -221,8 +229,8 @@ const void *tbus_peek_slow(tbus_subscriber_t *s, uint64_t word, size_t *out_byte
         if (s->error)
             return NULL;
         if (s->ring.competing && ahead == (int64_t)s->ring.slot_count && state == TBUS_SLOT_FREE) {
-            /* A follower reads behind the consumers: the slot is free again, but nobody may claim it before
-             * we have passed. */
+            /* A follower reads behind the consumers: the slot is free again, but nobody may claim
+             * it before we have passed. */
             if (tbus_slot_length(word) != TBUS_LENGTH_TOMB)
                 goto one_slot;
             skip_tomb(s);
@@ -240,7 +248,8 @@ const void *tbus_peek_slow(tbus_subscriber_t *s, uint64_t word, size_t *out_byte
         } else {
             return corrupt(s);
         }
-        word = tbus_load_acquire_u64(tbus_ring_slot(&s->ring, tbus_subscriber_position(s))); /* A1 */
+        /* A1 */
+        word = tbus_load_acquire_u64(tbus_ring_slot(&s->ring, tbus_subscriber_position(s)));
     }
     return corrupt(s);
 one_slot:
@@ -255,13 +264,15 @@ static bool evicted(const tbus_subscriber_t *s)
     return tbus_load_acquire_u32(&s->ring.shared->subs[s->index].state) != TBUS_SUB_ACTIVE;
 }
 
-/* Publishers may stop waiting for us at any moment. What was copied while the place was still ours is whole.
- */
+/* Publishers may stop waiting for us at any moment. What was copied while the place was still ours
+ * is whole. */
 static const void *peek_copy(tbus_subscriber_t *s, size_t *out_bytes)
 {
     const void *message = NULL;
     if (!s->error && !evicted(s)) {
-        uint64_t word = tbus_load_acquire_u64(tbus_ring_slot(&s->ring, tbus_subscriber_position(s))); /* A1 */
+        /* A1 */
+        uint64_t word =
+            tbus_load_acquire_u64(tbus_ring_slot(&s->ring, tbus_subscriber_position(s)));
         message = tbus_peek_slow(s, word, out_bytes);
         if (message && message != s->scratch)
             tbus_words_load(s->scratch, message, *out_bytes);
@@ -281,7 +292,8 @@ static bool move_takes(tbus_subscriber_t *s, uint64_t ticket, uint64_t position,
     if (!tbus_is_settled(s->settled, position - 2))
         tbus_settle_take(&s->ring, position - 2, tbus_ticket_before(ticket));
     /* K3 pairs K4: what the ticket forgets is settled. */
-    if (!tbus_cas_u64(&shared->takes, &ticket, tbus_ticket(position + 1, owner, tbus_ticket_last(ticket))))
+    if (!tbus_cas_u64(&shared->takes, &ticket,
+                      tbus_ticket(position + 1, owner, tbus_ticket_last(ticket))))
         return false;
     tbus_store_relaxed_u64(&shared->head, position + 1);
     return true;
@@ -297,17 +309,20 @@ TBUS_HOT const void *hold(tbus_subscriber_t *s, uint64_t position, uint64_t word
     return tbus_ring_slot(&s->ring, position) + 1;
 }
 
-/* Somebody called out that messages wait to be taken again: the oldest of them that nobody else is faster to take, or NULL. They lie behind
- * `takes`, so each is taken in its slot, which names us at once. Until a look finds none we come back. */
+/* Somebody called out that messages wait to be taken again: the oldest of them that nobody else is
+ * faster to take, or NULL. They lie behind `takes`, so each is taken in its slot, which names us at
+ * once. Until a look finds none we come back. */
 static __attribute__((noinline)) const void *take_again(tbus_subscriber_t *s, size_t *out_bytes)
 {
     tbus_ring_t *ring = &s->ring;
-    uint64_t again = tbus_load_acquire_u64(&ring->shared->again); /* L2 pairs L1 (tbus_call_again) */
+    /* L2 pairs L1 (tbus_call_again) */
+    uint64_t again = tbus_load_acquire_u64(&ring->shared->again);
     /* Publishers cannot go past it, so it is within a lap. */
     uint64_t end = tbus_ring_taken(ring);
     for (uint64_t position = end - ring->slot_count; position != end; position++) {
         tbus_atomic_u64_t *slot = tbus_ring_slot(ring, position);
-        uint64_t word = tbus_load_acquire_u64(slot); /* A3, as passed on by whoever took it before */
+        /* A3, as passed on by whoever took it before */
+        uint64_t word = tbus_load_acquire_u64(slot);
         if (tbus_slot_state(word) != TBUS_SLOT_AGAIN || tbus_slot_ahead(word, position) != 0)
             continue;
         uint32_t length = tbus_slot_length(word);
@@ -329,15 +344,18 @@ static const void *take(tbus_subscriber_t *s, size_t *out_bytes)
         *out_bytes = tbus_slot_length(s->taken_word);
         return tbus_ring_slot(ring, s->seq) + 1;
     }
-    if (ring->redelivers && TBUS_UNLIKELY(tbus_load_relaxed_u64(&ring->shared->again) != s->again_seen)) {
+    if (ring->redelivers &&
+        TBUS_UNLIKELY(tbus_load_relaxed_u64(&ring->shared->again) != s->again_seen)) {
         const void *message = take_again(s, out_bytes);
         if (message)
             return message;
     }
-    /* Bounded: within one lap there is a slot that is not ready yet, or one that is; or somebody scribbles. */
+    /* Bounded: within one lap there is a slot that is not ready yet, or one that is; or somebody
+     * scribbles. */
     for (uint32_t turns = 0; turns <= 2 * ring->slot_count && !s->error; turns++) {
         uint64_t ticket = tbus_load_acquire_u64(&ring->shared->takes); /* K4 pairs K3 */
-        uint64_t position = tbus_ticket_position(ticket, tbus_load_relaxed_u64(&ring->shared->head));
+        uint64_t position =
+            tbus_ticket_position(ticket, tbus_load_relaxed_u64(&ring->shared->head));
         tbus_atomic_u64_t *slot = tbus_ring_slot(ring, position);
         uint64_t word = tbus_load_acquire_u64(slot); /* A3 pairs R3 (commit_claim) */
         int64_t ahead = tbus_slot_ahead(word, position);
@@ -370,8 +388,8 @@ TBUS_HOT void give_back(tbus_subscriber_t *s, uint64_t word)
     uint64_t named = tbus_slot_word(s->seq, s->owner, tbus_slot_length(found), TBUS_SLOT_TAKEN);
     s->taken_word = 0;
     tbus_note_settled(s->settled, s->seq);
-    /* CAS: had we been declared dead, the repairer freed it, or another has it now. R4 pairs the claimer's acquire: our reads are
-     * over before it writes. */
+    /* CAS: had we been declared dead, the repairer freed it, or another has it now. R4 pairs the
+     * claimer's acquire: our reads are over before it writes. */
     if (TBUS_UNLIKELY(!tbus_slot_finish(tbus_ring_slot(&s->ring, s->seq), found, named, word)))
         s->error = -TBUS_ESTALE;
 }
@@ -379,13 +397,14 @@ TBUS_HOT void give_back(tbus_subscriber_t *s, uint64_t word)
 static void release(tbus_subscriber_t *s)
 {
     assert(s->taken_word);
-    give_back(
-        s, tbus_slot_word(s->seq + s->ring.slot_count, 0, tbus_slot_length(s->taken_word), TBUS_SLOT_FREE));
+    give_back(s, tbus_slot_word(s->seq + s->ring.slot_count, 0, tbus_slot_length(s->taken_word),
+                                TBUS_SLOT_FREE));
     s->seq++;
     wake_publishers(s);
 }
 
-/* What a consumer that leaves has in hand: nobody else would give it back while this process lives. */
+/* What a consumer that leaves has in hand: nobody else would give it back while this process
+ * lives. */
 static void leave_behind(tbus_subscriber_t *s)
 {
     give_back(s, tbus_slot_left(&s->ring, s->seq, tbus_slot_length(s->taken_word)));

@@ -29,7 +29,8 @@ void tbus_settle_take(const tbus_ring_t *ring, uint64_t position, uint32_t owner
     tbus_atomic_u64_t *slot = tbus_ring_slot(ring, position);
     uint64_t word = tbus_load_acquire_u64(slot);
     if (tbus_slot_ahead(word, position) == 0 && tbus_slot_state(word) == TBUS_SLOT_READY)
-        tbus_cas_u64(slot, &word, tbus_slot_word(position, owner, tbus_slot_length(word), TBUS_SLOT_TAKEN));
+        tbus_cas_u64(slot, &word,
+                     tbus_slot_word(position, owner, tbus_slot_length(word), TBUS_SLOT_TAKEN));
 }
 
 uint32_t tbus_ring_claimer(const tbus_ring_t *ring, uint64_t position)
@@ -48,7 +49,8 @@ void tbus_settle_all(const tbus_ring_t *ring)
 {
     const tbus_ring_shared_t *s = ring->shared;
     if (ring->several_publishers) {
-        uint64_t ticket = tbus_load_acquire_u64(&s->claims); /* K2 pairs K1 (claim in publisher.c) */
+        /* K2 pairs K1 (claim in publisher.c) */
+        uint64_t ticket = tbus_load_acquire_u64(&s->claims);
         uint64_t position = tbus_ticket_position(ticket, tbus_load_relaxed_u64(&s->tail));
         tbus_settle_claim(ring, position - 1, tbus_ticket_last(ticket));
         tbus_settle_claim(ring, position - 2, tbus_ticket_before(ticket));

@@ -16,8 +16,8 @@
 #define SYS_futex_waitv 449 /* Linux 5.16; the same number on every architecture */
 #endif
 
-/* The kernel's struct futex_waitv (linux/futex.h since 5.16); Debian 12's headers have it, older ones do not.
- */
+/* The kernel's struct futex_waitv (linux/futex.h since 5.16); Debian 12's headers have it, older
+ * ones do not. */
 struct wait_entry {
     uint64_t value;
     uint64_t address;
@@ -26,12 +26,13 @@ struct wait_entry {
 };
 #define WAIT_32_SHARED 0x02u
 
-/* Spin about as long as a wake-up across CPUs costs (one way 5-6 us here), then sleep: break-even. */
+/* Spin about as long as a wake-up across CPUs costs (one way 5-6 us here), then sleep:
+ * break-even. */
 #define SPIN_NS        UINT64_C(8000)
 #define LOOKS_PER_TIME 32u /* read the clock only every so many looks */
 #define YIELD_LOOKS    64u
-#define TURN_NS                                                                                              \
-    UINT64_C(1000000) /* without futex_waitv: how long to wait on one bell before looking at all rings */
+/* without futex_waitv: how long to wait on one bell before looking at all rings */
+#define TURN_NS UINT64_C(1000000)
 
 void tbus_waiter_init(tbus_waiter_t *w, enum tbus_wait_mode mode)
 {
@@ -55,7 +56,8 @@ int tbus_waiter_watch_publisher(tbus_waiter_t *w, tbus_publisher_t *p)
     return 0;
 }
 
-enum tbus_wait_mode tbus_wait_mode_resolve(enum tbus_wait_mode mode, unsigned processes, unsigned cpus)
+enum tbus_wait_mode tbus_wait_mode_resolve(enum tbus_wait_mode mode, unsigned processes,
+                                           unsigned cpus)
 {
     if (mode != TBUS_WAIT_AUTO)
         return mode;
@@ -80,13 +82,15 @@ const char *tbus_wait_mode_name(enum tbus_wait_mode mode)
 /* True: timed out. */
 static bool futex_wait(const tbus_atomic_u32_t *word, uint32_t value, uint64_t ns)
 {
-    struct timespec timeout = {.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)};
+    struct timespec timeout = {.tv_sec = (time_t)(ns / 1000000000),
+                               .tv_nsec = (long)(ns % 1000000000)};
     return syscall(SYS_futex, word, FUTEX_WAIT, value, &timeout, NULL, 0) < 0 && errno == ETIMEDOUT;
 }
 
-/* Sleep on all words at once until one is rung or `until_ns`. True: nobody rang, the time was up. */
-static bool sleep_on(tbus_waiter_t *w, const struct wait_entry *entries, uint32_t count, uint64_t now_ns,
-                     uint64_t until_ns)
+/* Sleep on all words at once until one is rung or `until_ns`. True: nobody rang, the time was
+ * up. */
+static bool sleep_on(tbus_waiter_t *w, const struct wait_entry *entries, uint32_t count,
+                     uint64_t now_ns, uint64_t until_ns)
 {
     if (count > 1 && !w->no_waitv) {
         struct timespec deadline = {.tv_sec = (time_t)(until_ns / 1000000000),
@@ -101,15 +105,16 @@ static bool sleep_on(tbus_waiter_t *w, const struct wait_entry *entries, uint32_
     bool in_turns = count > 1;
     if (in_turns && ns > TURN_NS)
         ns = TURN_NS;
-    return futex_wait((const tbus_atomic_u32_t *)(uintptr_t)entries[0].address, (uint32_t)entries[0].value,
-                      ns) &&
+    return futex_wait((const tbus_atomic_u32_t *)(uintptr_t)entries[0].address,
+                      (uint32_t)entries[0].value, ns) &&
            !in_turns;
 }
 
 static uint32_t add_entry(struct wait_entry *entries, uint32_t count, const tbus_atomic_u32_t *word)
 {
-    entries[count] = (struct wait_entry){
-        .value = tbus_load_relaxed_u32(word), .address = (uint64_t)(uintptr_t)word, .flags = WAIT_32_SHARED};
+    entries[count] = (struct wait_entry){.value = tbus_load_relaxed_u32(word),
+                                         .address = (uint64_t)(uintptr_t)word,
+                                         .flags = WAIT_32_SHARED};
     return count + 1;
 }
 
@@ -129,7 +134,8 @@ static bool message_there(tbus_waiter_t *w)
     return false;
 }
 
-/* Was anything taken and not given back? Nobody is kept waiting by that; but where its holder is dead it may be for us. */
+/* Was anything taken and not given back? Nobody is kept waiting by that; but where its holder is
+ * dead it may be for us. */
 static bool something_is_out(tbus_subscriber_t *s)
 {
     const tbus_ring_t *ring = &s->ring;
@@ -137,7 +143,8 @@ static bool something_is_out(tbus_subscriber_t *s)
     if (taken - s->returned > ring->slot_count)
         s->returned = taken - ring->slot_count; /* publishers have claimed what is older */
     for (; s->returned != taken; s->returned++)
-        if (tbus_slot_ahead(tbus_load_relaxed_u64(tbus_ring_slot(ring, s->returned)), s->returned) <= 0)
+        if (tbus_slot_ahead(tbus_load_relaxed_u64(tbus_ring_slot(ring, s->returned)),
+                            s->returned) <= 0)
             return true;
     return false;
 }
@@ -184,7 +191,8 @@ void tbus_waiter_park(tbus_waiter_t *w, uint64_t now_ns, uint64_t deadline_ns)
             count = add_entry(entries, count, &shared->room_bell);
             tbus_fetch_or_u32(&shared->pubs_waiting, 1);
         }
-    /* W2: pairs with the compiler barriers of tbus_publisher_wake and wake_publishers (subscriber.c). */
+    /* W2: pairs with the compiler barriers of tbus_publisher_wake and wake_publishers
+     * (subscriber.c). */
     syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0);
     tbus_fence_full(); /* where the kernel has none, publishers pay a fence, and so do we */
 
@@ -226,7 +234,8 @@ void tbus_waiter_idle(tbus_waiter_t *w, uint64_t deadline_ns)
             w->idle_since_ns = now_ns;
         if (now_ns - w->idle_since_ns >= SPIN_NS && deadline_ns > now_ns + SPIN_NS) {
             /* Wake a little before the deadline and spin the rest. */
-            tbus_waiter_park(w, now_ns, deadline_ns == UINT64_MAX ? UINT64_MAX : deadline_ns - SPIN_NS);
+            tbus_waiter_park(w, now_ns,
+                             deadline_ns == UINT64_MAX ? UINT64_MAX : deadline_ns - SPIN_NS);
             w->idle_since_ns = 0;
             return;
         }

@@ -12,7 +12,8 @@ bool tbus_membarrier_register(void)
         state; /* 0 not tried, 1 registered, 2 refused; racing threads come to the same answer */
     uint32_t known = tbus_load_relaxed_u32(&state);
     if (!known) {
-        known = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0) == 0 ? 1 : 2;
+        known =
+            syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0) == 0 ? 1 : 2;
         tbus_store_relaxed_u32(&state, known);
     }
     return known == 1;
@@ -20,15 +21,15 @@ bool tbus_membarrier_register(void)
 
 void tbus_ring_wake(tbus_ring_shared_t *shared, uint32_t sleepers)
 {
-    /* Whoever clears a bit rings that bell: between the first ring and the sleeper's waking further publishes
-     * pay nothing. */
+    /* Whoever clears a bit rings that bell: between the first ring and the sleeper's waking further
+     * publishes pay nothing. */
     sleepers &= tbus_fetch_and_u32(&shared->sleepers, ~sleepers);
     while (sleepers) {
         unsigned i = (unsigned)__builtin_ctz(sleepers);
         sleepers &= sleepers - 1;
         tbus_atomic_u32_t *bell = &shared->subs[i].bell;
-        /* The sleeper compares this word with what it was before it looked at the slots for the last time.
-         * Not PRIVATE: it is another process. */
+        /* The sleeper compares this word with what it was before it looked at the slots for the
+         * last time. Not PRIVATE: it is another process. */
         tbus_fetch_add_relaxed_u32(bell, 1);
         syscall(SYS_futex, bell, FUTEX_WAKE, 1, NULL, NULL, 0);
     }

@@ -12,11 +12,13 @@
 int tbus_bus_create(const char *name, tbus_bus_t *out_bus, tbus_error_t *err)
 {
     if (!tbus_name_fits(name))
-        return tbus_fail(err, -EINVAL, "bus name '%s' is empty or longer than %u", name, TBUS_NAME_MAX - 1);
+        return tbus_fail(err, -EINVAL, "bus name '%s' is empty or longer than %u", name,
+                         TBUS_NAME_MAX - 1);
     tbus_bus_t bus = {0};
     char segment_name[64];
     snprintf(segment_name, sizeof segment_name, "tickbus:%s", name);
-    /* Counters and heartbeats are no payload: small pages do, and huge ones are left to the rings. */
+    /* Counters and heartbeats are no payload: small pages do, and huge ones are left to the
+     * rings. */
     int code = tbus_segment_create(segment_name, sizeof(tbus_directory_t), TBUS_PAGES_SMALL, -1,
                                    &bus.directory_segment, err);
     if (code < 0)
@@ -31,14 +33,15 @@ int tbus_bus_create(const char *name, tbus_bus_t *out_bus, tbus_error_t *err)
     d->started_realtime_ns = (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
     memcpy(d->name, name, strlen(name));
     d->supervisor_pid = (uint32_t)getpid();
-    __atomic_store_n(&d->magic, TBUS_BUS_MAGIC, __ATOMIC_RELEASE); /* D1 pairs D2 (tbus_bus_attach) */
+    /* D1 pairs D2 (tbus_bus_attach) */
+    __atomic_store_n(&d->magic, TBUS_BUS_MAGIC, __ATOMIC_RELEASE);
     bus.directory = d;
     *out_bus = bus;
     return 0;
 }
 
-int tbus_bus_add_topic(tbus_bus_t *bus, const tbus_ring_spec_t *spec, const char *type, enum tbus_pages pages,
-                       int node, tbus_error_t *err)
+int tbus_bus_add_topic(tbus_bus_t *bus, const tbus_ring_spec_t *spec, const char *type,
+                       enum tbus_pages pages, int node, tbus_error_t *err)
 {
     tbus_directory_t *d = bus->directory;
     uint32_t index = bus->topics_count;
@@ -90,7 +93,8 @@ int tbus_bus_attach(const int *fds, size_t fds_count, tbus_bus_t *out_bus, tbus_
     size_t mapped = 0;
     int code = -EINVAL;
     if (fds_count < 1 || fds_count > 1 + TBUS_TOPICS_MAX) {
-        code = tbus_fail(err, -EINVAL, "attach: %zu descriptors; a bus has a directory and at most %u topics",
+        code = tbus_fail(err, -EINVAL,
+                         "attach: %zu descriptors; a bus has a directory and at most %u topics",
                          fds_count, TBUS_TOPICS_MAX);
         goto fail;
     }
@@ -104,16 +108,17 @@ int tbus_bus_attach(const int *fds, size_t fds_count, tbus_bus_t *out_bus, tbus_
         goto fail;
     }
     if (d->abi != TBUS_BUS_ABI || d->bytes != sizeof *d) {
-        code = tbus_fail(err, -TBUS_EABI,
-                         "attach: the bus was started by another version of tickbus; use the same busctl");
+        code = tbus_fail(
+            err, -TBUS_EABI,
+            "attach: the bus was started by another version of tickbus; use the same busctl");
         goto fail;
     }
     if (d->build != TICKBUS_BUILD) {
-        code =
-            tbus_fail(err, -TBUS_EBUILD,
-                      "attach: the bus was started by another build of tickbus, with other message layouts "
-                      "(%016llx, ours %016llx); use the same busctl",
-                      (unsigned long long)d->build, (unsigned long long)TICKBUS_BUILD);
+        code = tbus_fail(
+            err, -TBUS_EBUILD,
+            "attach: the bus was started by another build of tickbus, with other message layouts "
+            "(%016llx, ours %016llx); use the same busctl",
+            (unsigned long long)d->build, (unsigned long long)TICKBUS_BUILD);
         goto fail;
     }
     bus.directory = d;
@@ -194,7 +199,8 @@ tbus_atomic_u64_t *tbus_counter(tbus_bus_t *bus, uint32_t owner, const char *nam
     c->owner = owner;
     snprintf(c->name, sizeof c->name, "%s", name);
     snprintf(c->unit, sizeof c->unit, "%s", unit);
-    tbus_store_release_u32(&c->name_set, 1); /* K1 pairs the acquire in find_counter: the name is whole */
+    /* K1 pairs the acquire in find_counter: the name is whole */
+    tbus_store_release_u32(&c->name_set, 1);
     return &c->value;
 }
 
@@ -215,8 +221,8 @@ tbus_histogram_t *tbus_bus_histogram(tbus_bus_t *bus, const char *name)
     static tbus_histogram_t nobody;
     tbus_directory_t *d = bus->directory;
     for (unsigned i = 0; i < TBUS_HISTOGRAMS_MAX; i++) {
-        /* Reserved by whoever stores the first byte of the name; the supervisor adds all of them before it
-         * forks. */
+        /* Reserved by whoever stores the first byte of the name; the supervisor adds all of them
+         * before it forks. */
         if (!d->histograms[i].name[0])
             snprintf(d->histograms[i].name, TBUS_NAME_MAX, "%s", name);
         if (!strncmp(d->histograms[i].name, name, TBUS_NAME_MAX))

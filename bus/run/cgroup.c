@@ -29,7 +29,8 @@ static const controller_t huge_pages = {
     false,
     {{{"hugetlb.2MB.limit_in_bytes", "hugetlb.2MB.usage_in_bytes"},
       {"hugetlb.2MB.rsvd.limit_in_bytes", "hugetlb.2MB.rsvd.usage_in_bytes"}},
-     {{"hugetlb.2MB.max", "hugetlb.2MB.current"}, {"hugetlb.2MB.rsvd.max", "hugetlb.2MB.rsvd.current"}}}};
+     {{"hugetlb.2MB.max", "hugetlb.2MB.current"},
+      {"hugetlb.2MB.rsvd.max", "hugetlb.2MB.rsvd.current"}}}};
 
 typedef struct place {
     char root[PATH_MAX];  /* the group that is mounted */
@@ -103,9 +104,10 @@ static void look_up_from(const place_t *place, const char *group, const controll
 {
     char directory[2 * PATH_MAX];
     size_t root = strcmp(place->root, "/") ? strlen(place->root) : 0;
-    bool below =
-        !strncmp(group, place->root, root) && (!group[root] || group[root] == '/') && !strstr(group, "/..");
-    /* A group from beside what is mounted here: its own files are out of sight, those around it are not. */
+    bool below = !strncmp(group, place->root, root) && (!group[root] || group[root] == '/') &&
+                 !strstr(group, "/..");
+    /* A group from beside what is mounted here: its own files are out of sight, those around it are
+     * not. */
     snprintf(directory, sizeof directory, "%s%s", place->point, below ? group + root : "");
     size_t top = strlen(place->point);
     for (size_t end = strlen(directory); end >= top; end--) {
@@ -124,7 +126,8 @@ static bool has_word(const char *list, const char *word)
 {
     size_t length = strlen(word);
     for (const char *at = list; (at = strstr(at, word)) != NULL; at += length)
-        if ((at == list || at[-1] == ',') && (!at[length] || at[length] == ',' || at[length] == '\n'))
+        if ((at == list || at[-1] == ',') &&
+            (!at[length] || at[length] == ',' || at[length] == '\n'))
             return true;
     return false;
 }
@@ -140,11 +143,12 @@ static bool find_mount(const char *proc_self, const char *controller, place_t *o
         /* 36 35 98:0 ROOT POINT options [tags] - TYPE source SUPER-OPTIONS */
         const char *rest = strstr(line, " - ");
         char type[32], super[512];
-        if (!rest || strlen(line) >= PATH_MAX || sscanf(rest, " - %31s %*s %511s", type, super) != 2 ||
+        if (!rest || strlen(line) >= PATH_MAX ||
+            sscanf(rest, " - %31s %*s %511s", type, super) != 2 ||
             sscanf(line, "%*s %*s %*s %s %s", out_place->root, out_place->point) != 2)
             continue;
-        found =
-            *controller ? !strcmp(type, "cgroup") && has_word(super, controller) : !strcmp(type, "cgroup2");
+        found = *controller ? !strcmp(type, "cgroup") && has_word(super, controller)
+                            : !strcmp(type, "cgroup2");
     }
     free(line);
     if (f)
@@ -159,7 +163,8 @@ static tbus_cgroup_room_t ask(const char *proc_self, const controller_t *c)
     char *line = NULL;
     size_t line_bytes = 0;
     place_t place;
-    while (f && getline(&line, &line_bytes, f) > 0) { /* NUMBER:CONTROLLERS:GROUP, unified: 0::GROUP */
+    while (f &&
+           getline(&line, &line_bytes, f) > 0) { /* NUMBER:CONTROLLERS:GROUP, unified: 0::GROUP */
         char *list = strchr(line, ':');
         char *group = list ? strchr(list + 1, ':') : NULL;
         if (!group || strlen(group) >= PATH_MAX)
@@ -167,7 +172,8 @@ static tbus_cgroup_room_t ask(const char *proc_self, const controller_t *c)
         *group++ = 0;
         group[strcspn(group, "\n")] = 0;
         bool unified = !*++list;
-        if ((unified || has_word(list, c->name)) && find_mount(proc_self, unified ? "" : c->name, &place))
+        if ((unified || has_word(list, c->name)) &&
+            find_mount(proc_self, unified ? "" : c->name, &place))
             look_up_from(&place, group, c, c->files[unified], &room);
     }
     free(line);

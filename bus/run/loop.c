@@ -35,8 +35,8 @@ static void beat(const tbus_loop_t *loop)
     }
 }
 
-/* Nothing to do in a whole pass: make everything exact for onlookers, then count the pass (tbus_bus_quiescent
- * reads in that order). */
+/* Nothing to do in a whole pass: make everything exact for onlookers, then count the pass
+ * (tbus_bus_quiescent reads in that order). */
 static void rest(const tbus_loop_t *loop)
 {
     for (uint32_t i = 0; i < loop->stages_count; i++) {
@@ -69,8 +69,8 @@ void tbus_loop_obey(tbus_loop_t *loop, uint32_t i, enum tbus_command *obeyed)
     tbus_stage_t *stage = loop->stages[i];
     enum tbus_command command = (enum tbus_command)tbus_load_acquire_u32(&block(loop, i)->command);
     if (orphaned(loop) && command < TBUS_CMD_WIND_DOWN) {
-        /* Nobody supervises any more: no order is to pass, no input to be taken; what is in flight is drained
-         * and recorded. */
+        /* Nobody supervises any more: no order is to pass, no input to be taken; what is in flight
+         * is drained and recorded. */
         tbus_store_relaxed_u32(&loop->bus->directory->halted, 1);
         command = TBUS_CMD_WIND_DOWN;
     }
@@ -118,7 +118,8 @@ static uint64_t next_deadline_ns(const tbus_loop_t *loop)
     uint64_t next = TBUS_STAGE_NO_DEADLINE;
     for (uint32_t i = 0; i < loop->stages_count; i++) {
         const tbus_stage_t *stage = loop->stages[i];
-        uint64_t at = stage->ops->deadline_ns ? stage->ops->deadline_ns(stage) : TBUS_STAGE_NO_DEADLINE;
+        uint64_t at =
+            stage->ops->deadline_ns ? stage->ops->deadline_ns(stage) : TBUS_STAGE_NO_DEADLINE;
         if (at < next)
             next = at;
     }
@@ -133,7 +134,8 @@ static bool all_told(const tbus_loop_t *loop, enum tbus_command command)
     return true;
 }
 
-/* READY, then hold still until every stage of this process may run. False: told to stop before that. */
+/* READY, then hold still until every stage of this process may run. False: told to stop before
+ * that. */
 static bool wait_for_start(tbus_loop_t *loop)
 {
     for (uint32_t i = 0; i < loop->stages_count; i++)
@@ -168,8 +170,8 @@ static void watch_rings(tbus_loop_t *loop)
     }
 }
 
-/* Somebody declared a participant of this process dead, while it was stopped: what it published since is not there, and nothing more will
- * be. */
+/* Somebody declared a participant of this process dead, while it was stopped: what it published
+ * since is not there, and nothing more will be. */
 static int find_stale(const tbus_loop_t *loop)
 {
     for (uint32_t i = 0; i < loop->stages_count; i++)

@@ -37,17 +37,18 @@ int tbus_participant_add(tbus_bus_t *bus, const char *name, tbus_error_t *err)
                      TBUS_PARTICIPANTS_MAX);
 }
 
-/* On byte `owner` of the directory file a lock for writing is a life, and a lock for reading a burial: whoever repairs what the dead left
- * holds it, so that nobody can take up the number, and claim under it, before that is over. Every process that the supervisor forked
- * shares its open file description; a lock of one's own needs a description of one's own. */
+/* On byte `owner` of the directory file a lock for writing is a life, and a lock for reading a
+ * burial: whoever repairs what the dead left holds it, so that nobody can take up the number, and
+ * claim under it, before that is over. Every process that the supervisor forked shares its open
+ * file description; a lock of one's own needs a description of one's own. */
 static struct flock owner_lock(short type, uint32_t owner)
 {
     return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = owner, .l_len = 1};
 }
 
 #define BURIAL_TURNS 10000
-#define BURIAL_TURN_NS                                                                                       \
-    100000 /* in all a second: who buries is done in microseconds, unless it is stopped in the middle */
+/* in all a second: who buries is done in microseconds, unless it is stopped in the middle */
+#define BURIAL_TURN_NS 100000
 
 static int take_life_lock(const tbus_bus_t *bus, int fd, uint32_t owner)
 {
@@ -65,7 +66,8 @@ static int take_life_lock(const tbus_bus_t *bus, int fd, uint32_t owner)
     return -EAGAIN;
 }
 
-/* fork(2) gives the child the description that holds the lock: it would keep a dead parent alive. So the child closes it first of all. */
+/* fork(2) gives the child the description that holds the lock: it would keep a dead parent alive.
+ * So the child closes it first of all. */
 static struct life {
     int fd; /* 0: none; what is on descriptor 0 is nobody's life */
     dev_t device;
@@ -77,7 +79,8 @@ static pthread_mutex_t lives_mutex = PTHREAD_MUTEX_INITIALIZER;
 static bool still_open(const struct life *life)
 {
     struct stat now;
-    return life->fd && fstat(life->fd, &now) == 0 && now.st_dev == life->device && now.st_ino == life->inode;
+    return life->fd && fstat(life->fd, &now) == 0 && now.st_dev == life->device &&
+           now.st_ino == life->inode;
 }
 
 static void give_up_lives_of_parent(void)
@@ -117,9 +120,9 @@ int tbus_participant_live(tbus_bus_t *bus, uint32_t owner, tbus_error_t *err)
 {
     int fd = tbus_segment_reopen(&bus->directory_segment, true);
     if (fd < 0)
-        return tbus_fail(err, fd,
-                         "participant %u: the directory cannot be opened again (is /proc mounted?): %s",
-                         owner, tbus_strerror(fd));
+        return tbus_fail(
+            err, fd, "participant %u: the directory cannot be opened again (is /proc mounted?): %s",
+            owner, tbus_strerror(fd));
     int code = take_life_lock(bus, fd, owner);
     if (code == 0)
         code = note_life(fd);
@@ -127,11 +130,13 @@ int tbus_participant_live(tbus_bus_t *bus, uint32_t owner, tbus_error_t *err)
         close(fd);
         return tbus_fail(err, code, "participant '%s': %s", tbus_participant(bus, owner)->name,
                          code == -TBUS_EEXISTS ? "somebody alive has its place"
-                         : code == -EAGAIN ? "its predecessor is being buried by somebody who does not get "
-                                             "on with it (stopped?); try again"
-                                           : tbus_strerror(code));
+                         : code == -EAGAIN
+                             ? "its predecessor is being buried by somebody who does not get "
+                               "on with it (stopped?); try again"
+                             : tbus_strerror(code));
     }
-    /* Nobody else holds the number: whatever a holder before us left claimed or taken belongs to the dead. */
+    /* Nobody else holds the number: whatever a holder before us left claimed or taken belongs to
+     * the dead. */
     for (uint32_t i = 0; i < bus->topics_count; i++)
         if (bus->rings[i].shared)
             tbus_ring_repair(&bus->rings[i], owner);
@@ -173,10 +178,11 @@ int tbus_participant_take_topic(tbus_bus_t *bus, uint32_t owner, uint32_t index,
     bool ours = bus->rings[index].several_publishers;
     if (!bus->rings[index].writable)
         return tbus_fail(err, -TBUS_EKIND,
-                         "topic '" TBUS_NAME_TEXT "' is mapped read-only: only observing is possible",
+                         "topic '" TBUS_NAME_TEXT
+                         "' is mapped read-only: only observing is possible",
                          bus->directory->topics[index].name);
-    /* The holder is replaced while its burial goes on: nobody can come back to life under its number, and publish, in between. Of two that
-     * replace it one finds the other. */
+    /* The holder is replaced while its burial goes on: nobody can come back to life under its
+     * number, and publish, in between. Of two that replace it one finds the other. */
     for (unsigned turns = 0; turns < TBUS_CAS_TURNS && !ours; turns++) {
         ours = tbus_cas_u32(publisher, &holder, owner) || holder == owner;
         if (!ours && !proven_dead(&burial, holder))
@@ -187,12 +193,12 @@ int tbus_participant_take_topic(tbus_bus_t *bus, uint32_t owner, uint32_t index,
     if (ours)
         return 0;
     bool known = holder >= 1 && holder <= TBUS_PARTICIPANTS_MAX;
-    return tbus_fail(err, -EBUSY,
-                     "topic '" TBUS_NAME_TEXT
-                     "' is %s and has its one publisher, participant '" TBUS_NAME_TEXT
-                     "': nobody else can publish there before that has ended",
-                     bus->directory->topics[index].name, tbus_ring_kind_name(bus->rings[index].kind),
-                     known ? tbus_participant(bus, holder)->name : "?");
+    return tbus_fail(
+        err, -EBUSY,
+        "topic '" TBUS_NAME_TEXT "' is %s and has its one publisher, participant '" TBUS_NAME_TEXT
+        "': nobody else can publish there before that has ended",
+        bus->directory->topics[index].name, tbus_ring_kind_name(bus->rings[index].kind),
+        known ? tbus_participant(bus, holder)->name : "?");
 }
 
 int tbus_bus_heal(tbus_bus_t *bus)

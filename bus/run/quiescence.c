@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <tickbus/stage.h>
 
-/* Everything published was taken by every gating subscriber, as last flushed. *out_sum: messages published on
- * all topics. */
+/* Everything published was taken by every gating subscriber, as last flushed. *out_sum: messages
+ * published on all topics. */
 static bool all_taken(tbus_bus_t *bus, uint64_t *out_sum)
 {
     uint64_t sum = 0;
@@ -16,7 +16,8 @@ static bool all_taken(tbus_bus_t *bus, uint64_t *out_sum)
             const tbus_ring_sub_t *sub = &ring->shared->subs[i];
             if (tbus_load_acquire_u32(&sub->state) == TBUS_SUB_VACANT)
                 continue;
-            uint64_t taken = tbus_load_relaxed_u64(&sub->consumed) + tbus_load_relaxed_u64(&sub->tombs);
+            uint64_t taken =
+                tbus_load_relaxed_u64(&sub->consumed) + tbus_load_relaxed_u64(&sub->tombs);
             if (tbus_load_relaxed_u32(&sub->role) == TBUS_CONSUMER) {
                 by_consumers += taken;
                 competing = true;
@@ -44,7 +45,8 @@ bool tbus_bus_quiescent(tbus_bus_t *bus, tbus_quiescence_t *state)
             const tbus_participant_t *p = &bus->directory->participants[i];
             if (!counts_quiet(tbus_load_relaxed_u32(&p->state)))
                 continue;
-            /* Q2 pairs Q1 (rest in loop.c). Two more: the first may have begun before the earlier look. */
+            /* Q2 pairs Q1 (rest in loop.c). Two more: the first may have begun before the earlier
+             * look. */
             if (tbus_load_acquire_u64(&p->quiet) < state->quiet[i] + 2)
                 return false;
         }

@@ -59,7 +59,8 @@ static unsigned long long meminfo_value(const char *key)
     return value;
 }
 
-/* Populating more than the host has, or than our control group may have, would wake the OOM killer. False: `why` says what is missing. */
+/* Populating more than the host has, or than our control group may have, would wake the OOM killer.
+ * False: `why` says what is missing. */
 static bool memory_is_there(size_t bytes, char *why, size_t why_bytes)
 {
     unsigned long long host_kib = meminfo_value("MemAvailable");
@@ -67,7 +68,8 @@ static bool memory_is_there(size_t bytes, char *why, size_t why_bytes)
         snprintf(why, why_bytes, "%llu KiB are available", host_kib);
         return false;
     }
-    /* Page tables and the file's index are charged to the group, too: each about 1/500 of 4 KiB pages. */
+    /* Page tables and the file's index are charged to the group, too: each about 1/500 of 4 KiB
+     * pages. */
     tbus_cgroup_room_t group = tbus_cgroup_memory("/proc/self");
     if (bytes + bytes / 128 < group.bytes)
         return true;
@@ -142,8 +144,9 @@ static int make(const char *name, size_t bytes, unsigned memfd_flags, bool ask_t
     if (ask_thp)
         madvise(base, bytes, MADV_HUGEPAGE);
     code = populate(base, bytes);
-    if (code == -EINVAL) /* no MADV_POPULATE_WRITE: allocate the file instead; the first touch of each page
-                            then cannot fail */
+    /* no MADV_POPULATE_WRITE: allocate the file instead; the first touch of each page then cannot
+     * fail */
+    if (code == -EINVAL)
         code = fallocate(fd, 0, 0, (off_t)bytes) < 0 ? -errno : 0;
     if (code < 0)
         goto fail;
@@ -174,12 +177,12 @@ static int make_hugetlb(const char *name, size_t bytes, int node, tbus_segment_t
     unsigned long long needed = rounded / HUGE_PAGE;
     tbus_cgroup_room_t group = tbus_cgroup_huge_pages("/proc/self");
     if (free_pages < needed) {
-        snprintf(why, why_bytes, "needs %llu huge pages, %llu free: sysctl vm.nr_hugepages=%llu", needed,
-                 free_pages, total_pages + needed - free_pages);
+        snprintf(why, why_bytes, "needs %llu huge pages, %llu free: sysctl vm.nr_hugepages=%llu",
+                 needed, free_pages, total_pages + needed - free_pages);
     } else if (group.bytes < rounded) {
         code = -ENOMEM; /* the kernel says EFAULT where a store would have been SIGBUS */
-        snprintf(why, why_bytes, "needs %llu huge pages, the control group leaves %llu: raise %s", needed,
-                 (unsigned long long)(group.bytes / HUGE_PAGE), group.limit);
+        snprintf(why, why_bytes, "needs %llu huge pages, the control group leaves %llu: raise %s",
+                 needed, (unsigned long long)(group.bytes / HUGE_PAGE), group.limit);
     } else {
         snprintf(why, why_bytes, "no huge pages: %s", tbus_strerror(code));
     }
@@ -243,7 +246,8 @@ int tbus_segment_create(const char *name, size_t bytes, enum tbus_pages want, in
             snprintf(why_none, sizeof why_none, "%s", tbus_strerror(code));
         }
         if (code < 0)
-            return tbus_fail(err, code, "segment '%s': %zu bytes of shared memory cannot be had: %s", name,
+            return tbus_fail(err, code,
+                             "segment '%s': %zu bytes of shared memory cannot be had: %s", name,
                              bytes, why_none);
         made.pages = TBUS_PAGES_SMALL;
     }
@@ -263,20 +267,22 @@ int tbus_segment_map(int fd, bool writable, tbus_segment_t *out_segment, tbus_er
     struct stat st;
     int code;
     if (fstat(fd, &st) < 0) {
-        code = tbus_fail(err, -errno, "segment: descriptor %d cannot be used: %s", fd, tbus_strerror(-errno));
+        code = tbus_fail(err, -errno, "segment: descriptor %d cannot be used: %s", fd,
+                         tbus_strerror(-errno));
         goto fail;
     }
     int seals = fcntl(fd, F_GET_SEALS);
     if (seals < 0 || !(seals & F_SEAL_SHRINK) || st.st_size <= 0) {
-        code =
-            tbus_fail(err, -TBUS_EGEOMETRY,
-                      "segment: descriptor %d is no sealed memory file; it could be truncated under us", fd);
+        code = tbus_fail(
+            err, -TBUS_EGEOMETRY,
+            "segment: descriptor %d is no sealed memory file; it could be truncated under us", fd);
         goto fail;
     }
-    void *base = mmap(NULL, (size_t)st.st_size, PROT_READ | (writable ? PROT_WRITE : 0), MAP_SHARED, fd, 0);
+    void *base =
+        mmap(NULL, (size_t)st.st_size, PROT_READ | (writable ? PROT_WRITE : 0), MAP_SHARED, fd, 0);
     if (base == MAP_FAILED) {
-        code = tbus_fail(err, -errno, "segment: mapping %lld bytes failed: %s", (long long)st.st_size,
-                         tbus_strerror(-errno));
+        code = tbus_fail(err, -errno, "segment: mapping %lld bytes failed: %s",
+                         (long long)st.st_size, tbus_strerror(-errno));
         goto fail;
     }
     *out_segment = (tbus_segment_t){.base = base,

@@ -3,29 +3,32 @@
 
 #include <unistd.h>
 
-/* What a stage needs to join `topic`. A child that a participant forked is not that participant: its life lock stays with the parent, so
- * what the child claims would never be repaired, or be repaired under its hands. */
-static int find_ring(const tbus_stage_t *stage, const char *topic, uint32_t joined, tbus_ring_t **out_ring,
-                     tbus_error_t *err)
+/* What a stage needs to join `topic`. A child that a participant forked is not that participant:
+ * its life lock stays with the parent, so what the child claims would never be repaired, or be
+ * repaired under its hands. */
+static int find_ring(const tbus_stage_t *stage, const char *topic, uint32_t joined,
+                     tbus_ring_t **out_ring, tbus_error_t *err)
 {
     tbus_ring_t *ring = tbus_bus_ring(stage->bus, topic);
     if (!ring)
-        return tbus_fail(err, -TBUS_ENOTFOUND, "stage '%s': the bus has no topic '%s'", stage->name, topic);
+        return tbus_fail(err, -TBUS_ENOTFOUND, "stage '%s': the bus has no topic '%s'", stage->name,
+                         topic);
     if (joined == TBUS_STAGE_RINGS_MAX)
         return tbus_fail(err, -TBUS_EFULL, "stage '%s' joins more than %u topics", stage->name,
                          TBUS_STAGE_RINGS_MAX);
     uint32_t pid = stage->owner ? tbus_participant(stage->bus, stage->owner)->pid : 0;
     if (pid && pid != (uint32_t)getpid())
-        return tbus_fail(err, -TBUS_ESTALE,
-                         "stage '%s': its participant lives in process %u, this is a child or a stranger; "
-                         "tbus_participant_live comes first",
-                         stage->name, pid);
+        return tbus_fail(
+            err, -TBUS_ESTALE,
+            "stage '%s': its participant lives in process %u, this is a child or a stranger; "
+            "tbus_participant_live comes first",
+            stage->name, pid);
     *out_ring = ring;
     return 0;
 }
 
-int tbus_stage_subscribe(tbus_stage_t *stage, const char *topic, const char *name, tbus_subscriber_t *out,
-                         tbus_error_t *err)
+int tbus_stage_subscribe(tbus_stage_t *stage, const char *topic, const char *name,
+                         tbus_subscriber_t *out, tbus_error_t *err)
 {
     tbus_ring_t *ring = NULL;
     int code = find_ring(stage, topic, stage->subscribers_count, &ring, err);
@@ -36,13 +39,14 @@ int tbus_stage_subscribe(tbus_stage_t *stage, const char *topic, const char *nam
     return code;
 }
 
-int tbus_stage_publish(tbus_stage_t *stage, const char *topic, tbus_publisher_t *out, tbus_error_t *err)
+int tbus_stage_publish(tbus_stage_t *stage, const char *topic, tbus_publisher_t *out,
+                       tbus_error_t *err)
 {
     tbus_ring_t *ring = NULL;
     int code = find_ring(stage, topic, stage->publishers_count, &ring, err);
     if (code == 0)
-        code =
-            tbus_participant_take_topic(stage->bus, stage->owner, (uint32_t)(ring - stage->bus->rings), err);
+        code = tbus_participant_take_topic(stage->bus, stage->owner,
+                                           (uint32_t)(ring - stage->bus->rings), err);
     if (code == 0)
         code = tbus_publisher_join(ring, stage->owner, out, err);
     if (code == 0)

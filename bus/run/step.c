@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bus/run/loop.h"
 
-/* A strategy that answers every report with another order would never settle: then the next tick comes all the same, after as many rounds in
- * every run. */
+/* A strategy that answers every report with another order would never settle: then the next tick
+ * comes all the same, after as many rounds in every run. */
 #define SETTLING_ROUNDS_MAX 64u
 
-/* Is it a stage of this very step that leaves no room for what the publisher wants to put out, by having too much unread? Told from our own
- * handles: how far other processes are must not matter. */
+/* Is it a stage of this very step that leaves no room for what the publisher wants to put out, by
+ * having too much unread? Told from our own handles: how far other processes are must not
+ * matter. */
 static bool waits_for_step(const tbus_loop_t *loop, const tbus_publisher_t *p)
 {
-    uint64_t end = p->ring.several_publishers ? tbus_ring_claimed(&p->ring) : tbus_publisher_position(p);
+    uint64_t end =
+        p->ring.several_publishers ? tbus_ring_claimed(&p->ring) : tbus_publisher_position(p);
     uint32_t wanted = p->blocked && p->slots_wanted > 1 ? p->slots_wanted : 1;
     for (uint32_t i = loop->step_first; tbus_loop_in_step(loop, i); i++)
         for (uint32_t k = 0; k < loop->stages[i]->subscribers_count; k++) {
@@ -21,8 +23,8 @@ static bool waits_for_step(const tbus_loop_t *loop, const tbus_publisher_t *p)
     return false;
 }
 
-/* The stage in turn waits for room. Holding the others still would be for ever if it is one of them that has to make it: then they take
- * what they have, but nothing new from the driving input. */
+/* The stage in turn waits for room. Holding the others still would be for ever if it is one of them
+ * that has to make it: then they take what they have, but nothing new from the driving input. */
 static int let_others_make_room(tbus_loop_t *loop, uint32_t waiting)
 {
     const tbus_stage_t *stage = loop->stages[waiting];

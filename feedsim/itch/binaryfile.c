@@ -104,7 +104,8 @@ static look_t look_at_frames(const binaryfile_t *f)
             look.end = LOOK_INCOMPLETE;
             break;
         }
-        uint32_t expected = f->expect == BINARYFILE_ITCH ? itch_length(look.at[LENGTH_BYTES]) : bytes;
+        uint32_t expected =
+            f->expect == BINARYFILE_ITCH ? itch_length(look.at[LENGTH_BYTES]) : bytes;
         if (expected != 0 && expected != bytes) {
             look.end = LOOK_WRONG_LENGTH;
             break;
@@ -123,19 +124,20 @@ static int judge_first_frame(binaryfile_t *f, const look_t *look)
     if (look->end == LOOK_ZERO && left == LENGTH_BYTES)
         return 0; /* an end marker and no message */
     if (look->end == LOOK_ZERO)
-        return tbus_fail(&f->error, -TBUS_EFORMAT,
-                         "%s is not BinaryFILE: message 0 at byte 0 has zero length and more bytes follow",
-                         f->path);
+        return tbus_fail(
+            &f->error, -TBUS_EFORMAT,
+            "%s is not BinaryFILE: message 0 at byte 0 has zero length and more bytes follow",
+            f->path);
     uint32_t bytes = left >= LENGTH_BYTES ? frame_length(f->at) : 0;
-    if (f->expect == BINARYFILE_ANY || left <= LENGTH_BYTES || itch_length(f->at[LENGTH_BYTES]) == bytes)
+    if (f->expect == BINARYFILE_ANY || left <= LENGTH_BYTES ||
+        itch_length(f->at[LENGTH_BYTES]) == bytes)
         return 0; /* cut short: binaryfile_next will say so */
     char label[ITCH_LABEL_BYTES];
     itch_type_label(f->at[LENGTH_BYTES], label);
-    return tbus_fail(
-        &f->error, -TBUS_EFORMAT,
-        "%s is not BinaryFILE with ITCH 5.0 messages: message 0 at byte 0 would be of type %s and %" PRIu32
-        " bytes long",
-        f->path, label, bytes);
+    return tbus_fail(&f->error, -TBUS_EFORMAT,
+                     "%s is not BinaryFILE with ITCH 5.0 messages: message 0 at byte 0 would be of "
+                     "type %s and %" PRIu32 " bytes long",
+                     f->path, label, bytes);
 }
 
 static int judge(binaryfile_t *f, const look_t *look)
@@ -143,12 +145,14 @@ static int judge(binaryfile_t *f, const look_t *look)
     size_t left = (size_t)(f->end - f->at);
     if (left == 0 && f->stream_rc == 0)
         return tbus_fail(&f->error, -TBUS_EFORMAT,
-                         "%s is empty: name a BinaryFILE of ITCH 5.0 messages, plain or gzip", f->path);
-    const char *foreign =
-        f->expect == BINARYFILE_ITCH ? foreign_format(f->at, left < LOOK_BYTES ? left : LOOK_BYTES) : NULL;
+                         "%s is empty: name a BinaryFILE of ITCH 5.0 messages, plain or gzip",
+                         f->path);
+    const char *foreign = f->expect == BINARYFILE_ITCH
+                              ? foreign_format(f->at, left < LOOK_BYTES ? left : LOOK_BYTES)
+                              : NULL;
     if (foreign)
-        return tbus_fail(&f->error, -TBUS_EFORMAT, "%s is not BinaryFILE with ITCH 5.0 messages: it is %s",
-                         f->path, foreign);
+        return tbus_fail(&f->error, -TBUS_EFORMAT,
+                         "%s is not BinaryFILE with ITCH 5.0 messages: it is %s", f->path, foreign);
     if (look->frames == 0)
         return judge_first_frame(f, look);
     if (2 * look->known < look->frames)
@@ -165,8 +169,8 @@ static int look(binaryfile_t *f)
     look_t seen;
     for (;;) {
         seen = look_at_frames(f);
-        bool zero_at_end =
-            seen.end == LOOK_ZERO && seen.at + LENGTH_BYTES == f->end; /* does anything follow it? */
+        bool zero_at_end = seen.end == LOOK_ZERO &&
+                           seen.at + LENGTH_BYTES == f->end; /* does anything follow it? */
         if (seen.end != LOOK_INCOMPLETE && !zero_at_end)
             break;
         int rc = fill(f);
@@ -182,16 +186,17 @@ static int look(binaryfile_t *f)
 
 /* --- message by message --- */
 
-static int refuse_length(binaryfile_t *f, uint64_t index, uint64_t offset, uint8_t type, size_t bytes)
+static int refuse_length(binaryfile_t *f, uint64_t index, uint64_t offset, uint8_t type,
+                         size_t bytes)
 {
     char label[ITCH_LABEL_BYTES];
     itch_type_label(type, label);
-    return finish(f,
-                  tbus_fail(&f->error, -TBUS_EFORMAT,
-                            "%s: message %" PRIu64 " at byte %" PRIu64
-                            " is %zu bytes long but type %s (%s) has %" PRIu32
-                            " in ITCH 5.0; what came before it was delivered",
-                            f->path, index, offset, bytes, label, itch_type_name(type), itch_length(type)));
+    return finish(f, tbus_fail(&f->error, -TBUS_EFORMAT,
+                               "%s: message %" PRIu64 " at byte %" PRIu64
+                               " is %zu bytes long but type %s (%s) has %" PRIu32
+                               " in ITCH 5.0; what came before it was delivered",
+                               f->path, index, offset, bytes, label, itch_type_name(type),
+                               itch_length(type)));
 }
 
 /* The stream is over and the buffer holds no complete frame. */
@@ -217,19 +222,20 @@ static int tell_end(binaryfile_t *f)
     uint32_t expected = left > LENGTH_BYTES ? itch_length(f->at[LENGTH_BYTES]) : 0;
     if (f->expect == BINARYFILE_ITCH && expected != 0 && expected != bytes)
         return refuse_length(f, f->messages, at, f->at[LENGTH_BYTES], bytes);
-    return finish(f,
-                  tbus_fail(&f->error, -TBUS_ETRUNCATED,
-                            "%s is cut short: it ends after %zu of the %" PRIu32 " bytes of message %" PRIu64
-                            " at byte %" PRIu64 "; what came before it was delivered",
-                            f->path, left - LENGTH_BYTES, bytes, f->messages, at));
+    return finish(f, tbus_fail(&f->error, -TBUS_ETRUNCATED,
+                               "%s is cut short: it ends after %zu of the %" PRIu32
+                               " bytes of message %" PRIu64 " at byte %" PRIu64
+                               "; what came before it was delivered",
+                               f->path, left - LENGTH_BYTES, bytes, f->messages, at));
 }
 
 static int refuse_zero_length(binaryfile_t *f)
 {
-    return finish(f, tbus_fail(&f->error, -TBUS_EFORMAT,
-                               "%s is not BinaryFILE: message %" PRIu64 " at byte %" PRIu64
-                               " has zero length and more bytes follow; what came before it was delivered",
-                               f->path, f->messages, offset_of(f, f->at)));
+    return finish(
+        f, tbus_fail(&f->error, -TBUS_EFORMAT,
+                     "%s is not BinaryFILE: message %" PRIu64 " at byte %" PRIu64
+                     " has zero length and more bytes follow; what came before it was delivered",
+                     f->path, f->messages, offset_of(f, f->at)));
 }
 
 /* Get a whole frame into the buffer: BINARYFILE_MESSAGE, or what to return instead. */
@@ -263,7 +269,8 @@ static int want_frame(binaryfile_t *f)
     }
 }
 
-int binaryfile_next(binaryfile_t *f, const uint8_t **out_message, size_t *out_bytes, tbus_error_t *err)
+int binaryfile_next(binaryfile_t *f, const uint8_t **out_message, size_t *out_bytes,
+                    tbus_error_t *err)
 {
     const uint8_t *at = f->at;
     size_t left = (size_t)(f->end - at);
@@ -285,9 +292,11 @@ int binaryfile_next(binaryfile_t *f, const uint8_t **out_message, size_t *out_by
     return BINARYFILE_MESSAGE;
 }
 
-int binaryfile_refuse_length(binaryfile_t *f, const uint8_t *message, size_t bytes, tbus_error_t *err)
+int binaryfile_refuse_length(binaryfile_t *f, const uint8_t *message, size_t bytes,
+                             tbus_error_t *err)
 {
-    int rc = refuse_length(f, f->messages - 1, offset_of(f, message) - LENGTH_BYTES, message[0], bytes);
+    int rc =
+        refuse_length(f, f->messages - 1, offset_of(f, message) - LENGTH_BYTES, message[0], bytes);
     if (err)
         *err = f->error;
     return rc;

@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* binaryfile.h - reading BinaryFILE, the framing of the files that NASDAQ publishes: for each message a
- * 2-byte big-endian length, then the message; no file header. Plain or gzip.
+/* binaryfile.h - reading BinaryFILE, the framing of the files that NASDAQ publishes: for each
+ * message a 2-byte big-endian length, then the message; no file header. Plain or gzip.
  *
  *    bytestream  --> [ 1 MiB buffer: length message length message ... ] --> message, in place
  *
- * A length of zero at the very end of the file is the end-of-session marker; anywhere else it proves that the
- * file is something else. A file may end without the marker, and NASDAQ's own do, but not within a length or
- * a message.
+ * A length of zero at the very end of the file is the end-of-session marker; anywhere else it
+ * proves that the file is something else. A file may end without the marker, and NASDAQ's own do,
+ * but not within a length or a message.
  *
- * Before the first message is handed out, the first frames are looked at (32, or as many as there are): a
- * capture, an archive, text, or anything else that does not look like the messages expected is refused by
- * name rather than delivered as rubbish. A file that is cut short or goes wrong further in is delivered up to
- * there.
+ * Before the first message is handed out, the first frames are looked at (32, or as many as there
+ * are): a capture, an archive, text, or anything else that does not look like the messages expected
+ * is refused by name rather than delivered as rubbish. A file that is cut short or goes wrong
+ * further in is delivered up to there.
  *
- * Positions in errors: `byte` counts from 0 in the uncompressed file and is where the frame (its length)
- * starts; `message` counts from 0.
+ * Positions in errors: `byte` counts from 0 in the uncompressed file and is where the frame (its
+ * length) starts; `message` counts from 0.
  *
- * On the data path: feedsim/itch/bytestream.h -> here -> feedsim/itch/itch.h. A handle belongs to one thread.
+ * On the data path: feedsim/itch/bytestream.h -> here -> feedsim/itch/itch.h. A handle belongs to
+ * one thread.
  */
 #ifndef TICKBUS_FEEDSIM_ITCH_BINARYFILE_H
 #define TICKBUS_FEEDSIM_ITCH_BINARYFILE_H
@@ -35,25 +36,30 @@ extern "C" {
 
 typedef struct binaryfile binaryfile_t;
 
-enum binaryfile_expect { BINARYFILE_ANY = 0 /* only the framing is checked */, BINARYFILE_ITCH = 1 };
+enum binaryfile_expect {
+    BINARYFILE_ANY = 0 /* only the framing is checked */,
+    BINARYFILE_ITCH = 1
+};
 
 enum { BINARYFILE_END = 0, BINARYFILE_MESSAGE = 1, BINARYFILE_LATER = 2 };
 
 /* Open and, unless it is a pipe, look at the first frames. `expect`: what messages. Errors of
- * bytestream_open, of binaryfile_next before the first message, and -TBUS_EFORMAT: empty, or not this format.
- * Cold. */
+ * bytestream_open, of binaryfile_next before the first message, and -TBUS_EFORMAT: empty, or not
+ * this format. Cold. */
 int binaryfile_open(const char *path, enum binaryfile_expect expect, binaryfile_t **out_file,
                     tbus_error_t *err);
 
-/* The next message, in place, valid until the next call. BINARYFILE_MESSAGE; BINARYFILE_END; BINARYFILE_LATER
- * (a pipe: nothing now); -TBUS_ETRUNCATED: the file or its gzip data ends within a message; -TBUS_EFORMAT:
- * zero length before the end, damaged gzip data, not this format; -errno. The end and errors are final and
- * told again by further calls. Never waits. */
-int binaryfile_next(binaryfile_t *f, const uint8_t **out_message, size_t *out_bytes, tbus_error_t *err);
+/* The next message, in place, valid until the next call. BINARYFILE_MESSAGE; BINARYFILE_END;
+ * BINARYFILE_LATER (a pipe: nothing now); -TBUS_ETRUNCATED: the file or its gzip data ends within a
+ * message; -TBUS_EFORMAT: zero length before the end, damaged gzip data, not this format; -errno.
+ * The end and errors are final and told again by further calls. Never waits. */
+int binaryfile_next(binaryfile_t *f, const uint8_t **out_message, size_t *out_bytes,
+                    tbus_error_t *err);
 
-/* For whoever decodes: the message last handed out cannot be one, its type has another length in ITCH 5.0. Ends the file with -TBUS_EFORMAT,
- * which is returned. */
-int binaryfile_refuse_length(binaryfile_t *f, const uint8_t *message, size_t bytes, tbus_error_t *err);
+/* For whoever decodes: the message last handed out cannot be one, its type has another length in
+ * ITCH 5.0. Ends the file with -TBUS_EFORMAT, which is returned. */
+int binaryfile_refuse_length(binaryfile_t *f, const uint8_t *message, size_t bytes,
+                             tbus_error_t *err);
 
 /* After the end: it was marked by a zero length. */
 bool binaryfile_end_marked(const binaryfile_t *f);

@@ -45,12 +45,13 @@ static int fail_write(binaryfile_writer_t *w, tbus_error_t *err)
     return tbus_fail(err, w->failed, "cannot write %s: %s", w->path, strerror(-w->failed));
 }
 
-int binaryfile_writer_append(binaryfile_writer_t *w, const uint8_t *message, size_t bytes, tbus_error_t *err)
+int binaryfile_writer_append(binaryfile_writer_t *w, const uint8_t *message, size_t bytes,
+                             tbus_error_t *err)
 {
     if (bytes > BINARYFILE_MESSAGE_MAX)
         return tbus_fail(err, -TBUS_ETOOBIG,
-                         "cannot write %s: a message of %zu bytes does not fit a 2-byte length", w->path,
-                         bytes);
+                         "cannot write %s: a message of %zu bytes does not fit a 2-byte length",
+                         w->path, bytes);
     const uint8_t length[2] = {(uint8_t)(bytes >> 8), (uint8_t)bytes};
     errno = 0;
     if (fwrite(length, 1, sizeof(length), w->file) != sizeof(length) ||

@@ -35,8 +35,8 @@ struct bytestream {
 
 static int open_checked(const char *path, bool *out_is_pipe, tbus_error_t *err)
 {
-    /* Without O_NONBLOCK a FIFO that nobody writes to yet would hold up the whole process; on a file it has
-     * no effect. */
+    /* Without O_NONBLOCK a FIFO that nobody writes to yet would hold up the whole process; on a
+     * file it has no effect. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0) {
         int code = -errno;
@@ -100,12 +100,13 @@ bool bytestream_is_pipe(const bytestream_t *s)
 static int fail(bytestream_t *s, int code, const char *text, const char *detail)
 {
     s->fault = code;
-    snprintf(s->fault_text, sizeof(s->fault_text), "%s%s%s", text, detail ? ": " : "", detail ? detail : "");
+    snprintf(s->fault_text, sizeof(s->fault_text), "%s%s%s", text, detail ? ": " : "",
+             detail ? detail : "");
     return code;
 }
 
-/* A pipe that is empty and has no writer has ended only if it ever had one (POLLHUP); else its writer is
- * still to come. */
+/* A pipe that is empty and has no writer has ended only if it ever had one (POLLHUP); else its
+ * writer is still to come. */
 static bool pipe_has_ended(const bytestream_t *s)
 {
     struct pollfd pfd = {.fd = s->fd, .events = POLLIN};
@@ -179,8 +180,8 @@ static int64_t want_input(bytestream_t *s)
     return read_more_input(s);
 }
 
-/* Between members: another one may follow, or zeros that pad the file to some block size (as tar and tapes
- * leave). */
+/* Between members: another one may follow, or zeros that pad the file to some block size (as tar
+ * and tapes leave). */
 static int start_member(bytestream_t *s)
 {
     if (s->input[s->input_at] == 0) {

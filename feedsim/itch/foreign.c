@@ -33,7 +33,8 @@ static const magic_t magics[] = {
 static bool is_text(const uint8_t *bytes, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if ((bytes[i] < ' ' && bytes[i] != '\t' && bytes[i] != '\n' && bytes[i] != '\r') || bytes[i] == 0x7f)
+        if ((bytes[i] < ' ' && bytes[i] != '\t' && bytes[i] != '\n' && bytes[i] != '\r') ||
+            bytes[i] == 0x7f)
             return false;
     return count > 0;
 }

@@ -5,8 +5,9 @@
 
 #include <tickbus/error.h>
 
-/* Ticks are put together as seven 64-bit words and stored word by word: the publisher reads them back as
- * words at once, which the store buffer forwards only to loads that a single earlier store covers. */
+/* Ticks are put together as seven 64-bit words and stored word by word: the publisher reads them
+ * back as words at once, which the store buffer forwards only to loads that a single earlier store
+ * covers. */
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "fields of a tick are packed into words, low byte first");
 
@@ -73,7 +74,8 @@ static inline uint64_t *tick_words(tick_t *t)
 }
 
 /* Word 2: type, side, printable, aux, qty. */
-static inline uint64_t word2(uint8_t type, uint8_t side, uint8_t printable, uint8_t aux, uint32_t qty)
+static inline uint64_t word2(uint8_t type, uint8_t side, uint8_t printable, uint8_t aux,
+                             uint32_t qty)
 {
     return (uint64_t)type | (uint64_t)side << 8 | (uint64_t)printable << 16 | (uint64_t)aux << 24 |
            (uint64_t)qty << 32;
@@ -90,8 +92,8 @@ static inline void put_fields(tick_t *out, uint64_t two, uint64_t order_ref, uin
     w[6] = match;
 }
 
-/* Bytes 3..10 of every message are tracking number and time: as one big-endian word, just what tick->event
- * holds. */
+/* Bytes 3..10 of every message are tracking number and time: as one big-endian word, just what
+ * tick->event holds. */
 static inline void put_header(tick_t *out, const uint8_t *m)
 {
     uint64_t *w = tick_words(out);
@@ -133,18 +135,19 @@ int itch_decode(const uint8_t *m, size_t bytes, tick_t *out, size_t *out_bytes)
     *out_bytes = sizeof(tick_t);
     switch (m[0]) {
     case 'A':
-        put_fields(out, word2('A', m[19], 0, 0, load_be32(m + 20)), load_be64(m + 11), load_be32(m + 32),
-                   load_text8(m + 24), 0);
+        put_fields(out, word2('A', m[19], 0, 0, load_be32(m + 20)), load_be64(m + 11),
+                   load_be32(m + 32), load_text8(m + 24), 0);
         return 0;
     case 'D':
         put_fields(out, 'D', load_be64(m + 11), 0, 0, 0);
         return 0;
     case 'U':
-        put_fields(out, word2('U', 0, 0, 0, load_be32(m + 27)), load_be64(m + 11), load_be32(m + 31),
-                   load_be64(m + 19), 0);
+        put_fields(out, word2('U', 0, 0, 0, load_be32(m + 27)), load_be64(m + 11),
+                   load_be32(m + 31), load_be64(m + 19), 0);
         return 0;
     case 'E':
-        put_fields(out, word2('E', 0, 0, 0, load_be32(m + 19)), load_be64(m + 11), 0, 0, load_be64(m + 23));
+        put_fields(out, word2('E', 0, 0, 0, load_be32(m + 19)), load_be64(m + 11), 0, 0,
+                   load_be64(m + 23));
         return 0;
     case 'X':
         put_fields(out, word2('X', 0, 0, 0, load_be32(m + 19)), load_be64(m + 11), 0, 0, 0);
@@ -157,16 +160,16 @@ int itch_decode(const uint8_t *m, size_t bytes, tick_t *out, size_t *out_bytes)
         return 0;
     }
     case 'P':
-        put_fields(out, word2('P', m[19], 0, 0, load_be32(m + 20)), load_be64(m + 11), load_be32(m + 32),
-                   load_text8(m + 24), load_be64(m + 36));
+        put_fields(out, word2('P', m[19], 0, 0, load_be32(m + 20)), load_be64(m + 11),
+                   load_be32(m + 32), load_text8(m + 24), load_be64(m + 36));
         return 0;
     case 'C':
-        put_fields(out, word2('C', 0, m[31], 0, load_be32(m + 19)), load_be64(m + 11), load_be32(m + 32), 0,
-                   load_be64(m + 23));
+        put_fields(out, word2('C', 0, m[31], 0, load_be32(m + 19)), load_be64(m + 11),
+                   load_be32(m + 32), 0, load_be64(m + 23));
         return 0;
     case 'Q':
-        put_fields(out, word2('Q', 0, 0, m[39], 0), load_be64(m + 11), load_be32(m + 27), load_text8(m + 19),
-                   load_be64(m + 31));
+        put_fields(out, word2('Q', 0, 0, m[39], 0), load_be64(m + 11), load_be32(m + 27),
+                   load_text8(m + 19), load_be64(m + 31));
         return 0;
     case 'B':
         put_fields(out, 'B', 0, 0, 0, load_be64(m + 11));
@@ -278,8 +281,8 @@ uint32_t itch_length(uint8_t type)
 const char *itch_type_name(uint8_t type)
 {
     switch (type) {
-#define X(letter, bytes, name)                                                                               \
-    case letter:                                                                                             \
+#define X(letter, bytes, name)                                                                     \
+    case letter:                                                                                   \
         return name;
         ITCH_TYPES(X)
 #undef X

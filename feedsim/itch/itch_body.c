@@ -4,9 +4,9 @@
 #include <stddef.h>
 
 /* Offsets are those of the specification, which counts from the start of the message. */
-#define FIELD(type, offset, bytes, kind, name)                                                               \
-    {                                                                                                        \
-        name, type, (offset)-TICK_ITCH_HEADER, bytes, ITCH_BODY_##kind                                       \
+#define FIELD(type, offset, bytes, kind, name)                                                     \
+    {                                                                                              \
+        name, type, (offset)-TICK_ITCH_HEADER, bytes, ITCH_BODY_##kind                             \
     }
 
 static const itch_body_field_t fields[] = {

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* itch_body.h - what the messages say that a tick carries verbatim, field by field: the 13 types of ITCH 5.0
- * that touch neither order nor trade (S R H Y L V W K J h I N O).
+/* itch_body.h - what the messages say that a tick carries verbatim, field by field: the 13 types of
+ * ITCH 5.0 that touch neither order nor trade (S R H Y L V W K J h I N O).
  *
- * Layouts: "Nasdaq TotalView-ITCH 5.0", sections 1.1 (S), 1.2 (R H Y L V W K J h), 1.6 (I), 1.7 (N), 1.8 (O).
- * The fields of a type follow one another without a gap and fill its body. Names are the specification's, with
- * the unit behind: _e4 and _e8 are prices with 4 and 8 decimals, _ns and _s times since midnight.
+ * Layouts: "Nasdaq TotalView-ITCH 5.0", sections 1.1 (S), 1.2 (R H Y L V W K J h), 1.6 (I), 1.7
+ * (N), 1.8 (O). The fields of a type follow one another without a gap and fill its body. Names are
+ * the specification's, with the unit behind: _e4 and _e8 are prices with 4 and 8 decimals, _ns and
+ * _s times since midnight.
  *
- * Nothing on the data path needs them: they are for people and for exports. Used by tools/show/message_text.h.
+ * Nothing on the data path needs them: they are for people and for exports. Used by
+ * tools/show/message_text.h.
  */
 #ifndef TICKBUS_FEEDSIM_ITCH_ITCH_BODY_H
 #define TICKBUS_FEEDSIM_ITCH_ITCH_BODY_H
@@ -33,8 +35,8 @@ typedef struct itch_body_field {
     uint8_t kind;  /* enum itch_body_kind */
 } itch_body_field_t;
 
-/* The fields of a type in their order; NULL and 0: a type that has fields of its own in a tick, or is not one
- * of ITCH 5.0. */
+/* The fields of a type in their order; NULL and 0: a type that has fields of its own in a tick, or
+ * is not one of ITCH 5.0. */
 const itch_body_field_t *itch_body_fields(uint8_t type, unsigned *out_count);
 
 /* The value of a field of kind ITCH_BODY_NUMBER. */

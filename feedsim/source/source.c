@@ -21,18 +21,20 @@ int feed_source_open(const char *spec, feed_source_t **out_source, tbus_error_t 
         return feed_source_open_synth(rest, out_source, err);
     if ((rest = after_scheme(spec, "itch")) != NULL) {
         if (*rest == '\0')
-            return tbus_fail(err, -TBUS_ECONFIG, "the feed \"%s\" names no file: write itch:FILE", spec);
+            return tbus_fail(err, -TBUS_ECONFIG, "the feed \"%s\" names no file: write itch:FILE",
+                             spec);
         return feed_source_open_itch(rest, out_source, err);
     }
     if ((rest = after_scheme(spec, "journal")) != NULL) {
         if (*rest == '\0')
-            return tbus_fail(err, -TBUS_ECONFIG, "the feed \"%s\" names no directory: write journal:DIR",
-                             spec);
+            return tbus_fail(err, -TBUS_ECONFIG,
+                             "the feed \"%s\" names no directory: write journal:DIR", spec);
         return feed_source_open_journal(rest, out_source, err);
     }
-    return tbus_fail(
-        err, -TBUS_ECONFIG,
-        "the feed \"%s\" is of no known kind: write itch:FILE, synth[:key=value,...] or journal:DIR", spec);
+    return tbus_fail(err, -TBUS_ECONFIG,
+                     "the feed \"%s\" is of no known kind: write itch:FILE, synth[:key=value,...] "
+                     "or journal:DIR",
+                     spec);
 }
 
 void feed_source_close(feed_source_t *source)

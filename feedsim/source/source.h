@@ -6,10 +6,11 @@
  *                           keys: seed, symbols, messages
  *    journal:DIR            the topic `md` of a recorded session, tick by tick            (source_journal.c)
  *
- * A source hands out ticks one by one, in order, each with the time that paces it. What it could read before
- * an error is handed out before the error is told. A handle belongs to one thread.
+ * A source hands out ticks one by one, in order, each with the time that paces it. What it could
+ * read before an error is handed out before the error is told. A handle belongs to one thread.
  *
- * On the data path: feedsim/itch/binaryfile.h -> feedsim/itch/itch.h -> here -> feedsim/pace.h -> feedsim/feed.h.
+ * On the data path: feedsim/itch/binaryfile.h -> feedsim/itch/itch.h -> here -> feedsim/pace.h ->
+ * feedsim/feed.h.
  */
 #ifndef TICKBUS_FEEDSIM_SOURCE_SOURCE_H
 #define TICKBUS_FEEDSIM_SOURCE_SOURCE_H
@@ -31,9 +32,10 @@ enum { FEED_SOURCE_END = 0, FEED_SOURCE_TICK = 1, FEED_SOURCE_LATER = 2 };
 typedef struct feed_source feed_source_t;
 
 typedef struct feed_source_ops {
-    /* The next tick into `buffer` (TICK_LEN_MAX bytes), with `intended` holding the locate and time 0.
-     * FEED_SOURCE_TICK; FEED_SOURCE_END; FEED_SOURCE_LATER (a pipe: nothing now); negative: self->error says
-     * what is wrong. The end and errors are final. Enters the kernel only to read on, if at all. */
+    /* The next tick into `buffer` (TICK_LEN_MAX bytes), with `intended` holding the locate and time
+     * 0. FEED_SOURCE_TICK; FEED_SOURCE_END; FEED_SOURCE_LATER (a pipe: nothing now); negative:
+     * self->error says what is wrong. The end and errors are final. Enters the kernel only to read
+     * on, if at all. */
     int (*next)(feed_source_t *self, tick_t *buffer, size_t *out_bytes);
     void (*close)(feed_source_t *self);
 } feed_source_ops_t;
@@ -42,17 +44,19 @@ typedef struct feed_source_ops {
 struct feed_source {
     const feed_source_ops_t *ops;
     /* Of the last tick handed out: */
-    uint64_t time_ns; /* on the source's own clock (exchange time, or time of recording), or FEED_TIME_NONE */
-    uint32_t tick_message_bytes; /* of the message that it carries, without framing; 0: a mark, no message */
-    uint8_t tick_type;           /* the first byte of that message */
-    uint64_t messages;           /* handed out so far; an end mark is not one */
+    /* on the source's own clock (exchange time, or time of recording), or FEED_TIME_NONE */
+    uint64_t time_ns;
+    /* of the message that it carries, without framing; 0: a mark, no message */
+    uint32_t tick_message_bytes;
+    uint8_t tick_type; /* the first byte of that message */
+    uint64_t messages; /* handed out so far; an end mark is not one */
     tbus_error_t error;
-    tbus_error_t
-        note; /* with FEED_SOURCE_END: code 0, or why there is no more than that, which is no error */
+    /* with FEED_SOURCE_END: code 0, or why there is no more than that, which is no error */
+    tbus_error_t note;
 };
 
-/* Open what `spec` names. -TBUS_ECONFIG: unknown kind or key, bad number; else errors of opening the thing.
- * Cold. */
+/* Open what `spec` names. -TBUS_ECONFIG: unknown kind or key, bad number; else errors of opening
+ * the thing. Cold. */
 int feed_source_open(const char *spec, feed_source_t **out_source, tbus_error_t *err);
 
 /* Accepts NULL. */

@@ -17,9 +17,10 @@ typedef struct source_journal {
     uint16_t topic;
 } source_journal_t;
 
-/* A record is bytes from outside: take it only if it is a tick that a feed could have published. The message
- * itself is not needed, so its length is all that is checked. */
-static int take(source_journal_t *s, const tbus_journal_record_t *record, tick_t *buffer, size_t *out_bytes)
+/* A record is bytes from outside: take it only if it is a tick that a feed could have published.
+ * The message itself is not needed, so its length is all that is checked. */
+static int take(source_journal_t *s, const tbus_journal_record_t *record, tick_t *buffer,
+                size_t *out_bytes)
 {
     if (record->bytes > TICK_LEN_MAX || !itch_tick_valid(record->payload, record->bytes))
         return tbus_fail(&s->base.error, -TBUS_ECORRUPT,
@@ -42,12 +43,14 @@ static void note_end(source_journal_t *s)
     enum tbus_journal_end end = tbus_journal_reader_end(s->reader);
     if (end == TBUS_JOURNAL_TORN)
         tbus_fail(&s->base.note, -TBUS_ETRUNCATED,
-                  "the journal in %s is torn: its recorder was killed, and what it had recorded was replayed "
+                  "the journal in %s is torn: its recorder was killed, and what it had recorded "
+                  "was replayed "
                   "(%" PRIu64 " bytes behind the last whole record were cut off)",
                   s->directory, tbus_journal_torn_bytes(s->reader));
     else if (end == TBUS_JOURNAL_LIVE)
         tbus_fail(&s->base.note, -EAGAIN,
-                  "the journal in %s is being written; it was replayed as far as it had come", s->directory);
+                  "the journal in %s is being written; it was replayed as far as it had come",
+                  s->directory);
 }
 
 static int next(feed_source_t *self, tick_t *buffer, size_t *out_bytes)
@@ -88,7 +91,8 @@ static int open_md(source_journal_t *s, tbus_error_t *err)
     int topic = tbus_journal_topic(s->reader, "md");
     if (topic < 0)
         return tbus_fail(err, -TBUS_ENOTFOUND,
-                         "the session in %s has no topic md: there is nothing to replay", s->directory);
+                         "the session in %s has no topic md: there is nothing to replay",
+                         s->directory);
     s->topic = (uint16_t)topic;
     return 0;
 }

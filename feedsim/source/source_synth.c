@@ -45,8 +45,8 @@ static int set_option(synth_params_t *p, const char *option, size_t length, tbus
     bool messages = key_length == 8 && memcmp(option, "messages", 8) == 0;
     if (!seed && !symbols && !messages)
         return tbus_fail(err, -TBUS_ECONFIG,
-                         "synth: unknown key \"%.*s\": there are seed, symbols and messages", (int)key_length,
-                         option);
+                         "synth: unknown key \"%.*s\": there are seed, symbols and messages",
+                         (int)key_length, option);
     uint64_t milli;
     if (equals == NULL || !number_parse_milli(equals + 1, length - key_length - 1, &milli) ||
         milli % 1000 != 0)
@@ -54,8 +54,8 @@ static int set_option(synth_params_t *p, const char *option, size_t length, tbus
                          (int)length, option, (int)key_length, option);
     uint64_t value = milli / 1000;
     if (symbols && value > SYNTH_SYMBOLS_MAX)
-        return tbus_fail(err, -TBUS_ECONFIG, "synth: symbols=%" PRIu64 " is out of range: 1 to %u", value,
-                         SYNTH_SYMBOLS_MAX);
+        return tbus_fail(err, -TBUS_ECONFIG, "synth: symbols=%" PRIu64 " is out of range: 1 to %u",
+                         value, SYNTH_SYMBOLS_MAX);
     if (seed)
         p->seed = value;
     else if (symbols)
@@ -82,8 +82,9 @@ static int parse(const char *options, synth_params_t *out_params, tbus_error_t *
 
 int feed_source_open_synth(const char *options, feed_source_t **out_source, tbus_error_t *err)
 {
-    synth_params_t params = {
-        .seed = SYNTH_SEED_DEFAULT, .symbols = SYNTH_SYMBOLS_DEFAULT, .messages = SYNTH_MESSAGES_DEFAULT};
+    synth_params_t params = {.seed = SYNTH_SEED_DEFAULT,
+                             .symbols = SYNTH_SYMBOLS_DEFAULT,
+                             .messages = SYNTH_MESSAGES_DEFAULT};
     int rc = parse(options, &params, err);
     if (rc != 0)
         return rc;

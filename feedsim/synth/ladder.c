@@ -64,8 +64,8 @@ static void empty_level(ladder_t *l, int side, int level)
 {
     l->bits[side][level / 64] &= ~(UINT64_C(1) << (level % 64));
     if (level == l->best[side])
-        l->best[side] =
-            side == LADDER_BID ? highest_bid(l->bits[side], level) : lowest_ask(l->bits[side], level);
+        l->best[side] = side == LADDER_BID ? highest_bid(l->bits[side], level)
+                                           : lowest_ask(l->bits[side], level);
 }
 
 void ladder_remove(ladder_t *l, uint16_t index)

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ladder.h - the resting orders of one made-up symbol: a band of price levels, each a queue in time order. It
- * is what lets the synthetic flow trade against the right order and never cross its own book.
+/* ladder.h - the resting orders of one made-up symbol: a band of price levels, each a queue in time
+ * order. It is what lets the synthetic flow trade against the right order and never cross its own
+ * book.
  *
  *    level:   0 ........... best_bid    (spread)    best_ask ........... LADDER_LEVELS - 1
  *    bits:    1 0 1 1 1 0 1 1                       1 0 1 1 0 1      set: this side has orders at that level
  *    queue:   head -> order -> order -> tail        (indices into `orders`, the oldest first)
  *
- * Everything costs O(1) but finding the next best level, which looks at up to 16 words of bits. Fixed memory,
- * no allocation. Not a book for market data in general: prices outside the band do not exist here
- * (tickbus/market/market.h has the real one).
+ * Everything costs O(1) but finding the next best level, which looks at up to 16 words of bits.
+ * Fixed memory, no allocation. Not a book for market data in general: prices outside the band do
+ * not exist here (tickbus/market/market.h has the real one).
  */
 #ifndef TICKBUS_FEEDSIM_SYNTH_LADDER_H
 #define TICKBUS_FEEDSIM_SYNTH_LADDER_H
@@ -49,15 +50,16 @@ typedef struct ladder {
     uint32_t live;     /* orders on both sides */
     uint64_t bits[2][LADDER_LEVELS / 64];
     ladder_queue_t queues[LADDER_LEVELS];
-    uint16_t places[LADDER_ORDERS_MAX]; /* the first `live`: indices of live orders, in no order; then: of
-                                           free ones */
+    /* the first `live`: indices of live orders, in no order; then: of free ones */
+    uint16_t places[LADDER_ORDERS_MAX];
     ladder_order_t orders[LADDER_ORDERS_MAX];
 } ladder_t;
 
 void ladder_init(ladder_t *l);
 
-/* Put an order at the back of its level's queue and return its index. Requires live < LADDER_ORDERS_MAX, a
- * level in the band that does not lock or cross the other side, and a quantity above zero (all asserted). */
+/* Put an order at the back of its level's queue and return its index. Requires live <
+ * LADDER_ORDERS_MAX, a level in the band that does not lock or cross the other side, and a quantity
+ * above zero (all asserted). */
 uint16_t ladder_add(ladder_t *l, enum ladder_side side, int level, uint64_t ref, uint32_t qty);
 
 /* Take shares off an order; at zero it is gone. Requires no more than it has (asserted). */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* random.h - numbers that look random and are the same for the same seed on every host: xoshiro256++ 1.0, its
- * state filled by splitmix64 (prng.di.unimi.it describes both). Integers only, no floating point. Not for
- * secrets.
+/* random.h - numbers that look random and are the same for the same seed on every host:
+ * xoshiro256++ 1.0, its state filled by splitmix64 (prng.di.unimi.it describes both). Integers
+ * only, no floating point. Not for secrets.
  */
 #ifndef TICKBUS_FEEDSIM_SYNTH_RANDOM_H
 #define TICKBUS_FEEDSIM_SYNTH_RANDOM_H

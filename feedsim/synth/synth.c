@@ -92,7 +92,8 @@ static void make_frame(synth_t *s, synth_symbol_t *symbol, tick_t *out)
         break;
     case OPENING_CROSS:
     case CLOSING_CROSS:
-        synth_cross(&stamp, px_e4, symbol->paired, ++f->match, s->phase == OPENING_CROSS ? 'O' : 'C', out);
+        synth_cross(&stamp, px_e4, symbol->paired, ++f->match,
+                    s->phase == OPENING_CROSS ? 'O' : 'C', out);
         symbol->paired = 0;
         break;
     case END_OF_MARKET:
@@ -158,10 +159,12 @@ int synth_create(const synth_params_t *params, synth_t **out_synth, tbus_error_t
         return rc;
     synth_t *s = calloc(1, sizeof(*s) + params->symbols * sizeof(s->symbols[0]));
     if (s == NULL)
-        return tbus_fail(err, -ENOMEM, "no memory for %" PRIu32 " synthetic symbols", params->symbols);
+        return tbus_fail(err, -ENOMEM, "no memory for %" PRIu32 " synthetic symbols",
+                         params->symbols);
     synth_flow_init(&s->flow, params->seed);
     s->symbols_count = params->symbols;
-    s->trading = params->messages == 0 ? UINT64_MAX : params->messages - synth_messages_min(params->symbols);
+    s->trading =
+        params->messages == 0 ? UINT64_MAX : params->messages - synth_messages_min(params->symbols);
     s->left = fixed_messages(START_OF_MESSAGES, params->symbols);
     for (uint32_t i = 0; i < params->symbols; i++)
         synth_symbol_init(&s->symbols[i], &s->flow, (uint16_t)(i + 1));

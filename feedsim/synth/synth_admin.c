@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "feedsim/synth/synth_admin.h"
 
-/* Where the field at an offset of the ITCH message stands in a tick that carries its body verbatim. */
+/* Where the field at an offset of the ITCH message stands in a tick that carries its body
+ * verbatim. */
 static uint8_t *field(tick_t *t, unsigned offset)
 {
     return t->body + offset - TICK_ITCH_HEADER;
@@ -41,7 +42,8 @@ void synth_system_event(const synth_stamp_t *stamp, char code, tick_t *out)
 void synth_decline_levels(const synth_stamp_t *stamp, tick_t *out)
 {
     synth_tick(stamp, 'V', out);
-    put_be64(out, 11, UINT64_C(465000000000)); /* 7, 13 and 20 % below an index of 5000; 8 decimals */
+    /* 7, 13 and 20 % below an index of 5000; 8 decimals */
+    put_be64(out, 11, UINT64_C(465000000000));
     put_be64(out, 19, UINT64_C(435000000000));
     put_be64(out, 27, UINT64_C(400000000000));
 }
@@ -98,8 +100,8 @@ void synth_retail_interest(const synth_stamp_t *stamp, char flag, tick_t *out)
     *field(out, 19) = (uint8_t)flag;
 }
 
-void synth_imbalance(const synth_stamp_t *stamp, uint32_t px_e4, uint64_t paired, uint64_t imbalance,
-                     char cross, tick_t *out)
+void synth_imbalance(const synth_stamp_t *stamp, uint32_t px_e4, uint64_t paired,
+                     uint64_t imbalance, char cross, tick_t *out)
 {
     synth_tick(stamp, 'I', out);
     put_be64(out, 11, paired);
@@ -113,8 +115,8 @@ void synth_imbalance(const synth_stamp_t *stamp, uint32_t px_e4, uint64_t paired
     *field(out, 49) = 'L'; /* price variation: below 1 % */
 }
 
-void synth_cross(const synth_stamp_t *stamp, uint32_t px_e4, uint64_t shares, uint64_t match, char cross,
-                 tick_t *out)
+void synth_cross(const synth_stamp_t *stamp, uint32_t px_e4, uint64_t shares, uint64_t match,
+                 char cross, tick_t *out)
 {
     synth_tick(stamp, 'Q', out);
     out->qty64 = shares;

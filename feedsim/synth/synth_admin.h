@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* synth_admin.h - the messages of a session that touch no order, made as ticks: system events, directory,
- * states, crosses, imbalances.
+/* synth_admin.h - the messages of a session that touch no order, made as ticks: system events,
+ * directory, states, crosses, imbalances.
  *
- * Layouts: ITCH 5.0, sections 1.1 (S), 1.2 (V R H Y L), 1.5 (Q B), 1.6 (I), 1.7 (N). Used by feedsim/synth/synth.c
- * alone.
+ * Layouts: ITCH 5.0, sections 1.1 (S), 1.2 (V R H Y L), 1.5 (Q B), 1.6 (I), 1.7 (N). Used by
+ * feedsim/synth/synth.c alone.
  */
 #ifndef TICKBUS_FEEDSIM_SYNTH_SYNTH_ADMIN_H
 #define TICKBUS_FEEDSIM_SYNTH_SYNTH_ADMIN_H
@@ -27,7 +27,8 @@ typedef struct synth_stamp {
 /* An empty tick of this type; unused bytes zero. */
 void synth_tick(const synth_stamp_t *stamp, uint8_t type, tick_t *out);
 
-/* S V R H Y L N I Q B, in this order. `paired`, `imbalance`: shares; `cross`: 'O' opening, 'C' closing. */
+/* S V R H Y L N I Q B, in this order. `paired`, `imbalance`: shares; `cross`: 'O' opening, 'C'
+ * closing. */
 void synth_system_event(const synth_stamp_t *stamp, char code, tick_t *out);
 void synth_decline_levels(const synth_stamp_t *stamp, tick_t *out);
 void synth_directory(const synth_stamp_t *stamp, tick_t *out);
@@ -35,10 +36,10 @@ void synth_trading_action(const synth_stamp_t *stamp, char trading_state, tick_t
 void synth_reg_sho(const synth_stamp_t *stamp, char action, tick_t *out);
 void synth_participant(const synth_stamp_t *stamp, tick_t *out);
 void synth_retail_interest(const synth_stamp_t *stamp, char flag, tick_t *out);
-void synth_imbalance(const synth_stamp_t *stamp, uint32_t px_e4, uint64_t paired, uint64_t imbalance,
-                     char cross, tick_t *out);
-void synth_cross(const synth_stamp_t *stamp, uint32_t px_e4, uint64_t shares, uint64_t match, char cross,
-                 tick_t *out);
+void synth_imbalance(const synth_stamp_t *stamp, uint32_t px_e4, uint64_t paired,
+                     uint64_t imbalance, char cross, tick_t *out);
+void synth_cross(const synth_stamp_t *stamp, uint32_t px_e4, uint64_t shares, uint64_t match,
+                 char cross, tick_t *out);
 void synth_broken(const synth_stamp_t *stamp, uint64_t match, tick_t *out);
 
 #ifdef __cplusplus

@@ -4,7 +4,8 @@
 #include <stdbool.h>
 
 #define TICK_PX_E4 100u /* one cent */
-/* The fair price stays in the middle half of the ladder, so that orders, at most PASSIVE_MAX away, stay in it. */
+/* The fair price stays in the middle half of the ladder, so that orders, at most PASSIVE_MAX away,
+ * stay in it. */
 #define FAIR_MIN        256
 #define FAIR_MAX        768
 #define PASSIVE_MAX     64
@@ -63,11 +64,12 @@ uint32_t synth_flow_qty(synth_flow_t *f)
 
 /* --- orders --- */
 
-/* Where a new order of this side would rest: near the fair price, more likely the nearer, and never at or
- * through the other side. */
+/* Where a new order of this side would rest: near the fair price, more likely the nearer, and never
+ * at or through the other side. */
 static int draw_level(synth_flow_t *f, const synth_symbol_t *symbol, enum ladder_side side)
 {
-    uint32_t a = random_below(&f->random, 32); /* one draw a statement: else the compiler picks their order */
+    /* one draw a statement: else the compiler picks their order */
+    uint32_t a = random_below(&f->random, 32);
     uint32_t b = random_below(&f->random, PASSIVE_MAX);
     int distance = (int)(a * b / 32);
     int limit = symbol->ladder.best[!side];
@@ -141,12 +143,13 @@ static void replace(synth_flow_t *f, synth_symbol_t *symbol, uint16_t index, tic
 static bool sweep_goes_on(const synth_sweep_t *w)
 {
     const ladder_t *l = &w->symbol->ladder;
-    bool in_limit = w->side == LADDER_ASK ? l->best[LADDER_ASK] <= w->limit : l->best[LADDER_BID] >= w->limit;
+    bool in_limit =
+        w->side == LADDER_ASK ? l->best[LADDER_ASK] <= w->limit : l->best[LADDER_BID] >= w->limit;
     return w->qty > 0 && w->fills > 0 && in_limit && l->count[w->side] > SIDE_MIN;
 }
 
-/* One fill of the sweep under way: the oldest order of the best level, at its price; now and then at a better
- * one (C). */
+/* One fill of the sweep under way: the oldest order of the best level, at its price; now and then
+ * at a better one (C). */
 static void fill(synth_flow_t *f, tick_t *out)
 {
     synth_sweep_t *w = &f->sweep;
@@ -194,8 +197,9 @@ static void hidden_trade(synth_flow_t *f, synth_symbol_t *symbol, tick_t *out)
     begin(f, symbol, 'P', out);
     out->side = 'B'; /* section 1.5.1: always, since 2014 */
     out->qty = synth_flow_qty(f);
-    out->px_e4 =
-        (synth_symbol_px(symbol, l->best[LADDER_BID]) + synth_symbol_px(symbol, l->best[LADDER_ASK])) / 2;
+    out->px_e4 = (synth_symbol_px(symbol, l->best[LADDER_BID]) +
+                  synth_symbol_px(symbol, l->best[LADDER_ASK])) /
+                 2;
     memcpy(out->symbol, symbol->name, sizeof(out->symbol));
     out->match = ++f->match;
 }
@@ -207,8 +211,8 @@ static void notice(synth_flow_t *f, synth_symbol_t *symbol, tick_t *out)
     synth_stamp_t stamp = synth_flow_stamp(f, symbol);
     switch (random_below(&f->random, 5)) {
     case 0:
-        synth_imbalance(&stamp, synth_symbol_px(symbol, symbol->fair), symbol->paired, synth_flow_qty(f), 'C',
-                        out);
+        synth_imbalance(&stamp, synth_symbol_px(symbol, symbol->fair), symbol->paired,
+                        synth_flow_qty(f), 'C', out);
         break;
     case 1:
         synth_retail_interest(&stamp, "BSAN"[random_below(&f->random, 4)], out);
@@ -237,8 +241,8 @@ static void move_fair(synth_flow_t *f, synth_symbol_t *symbol)
     symbol->fair += symbol->trend;
 }
 
-/* The side whose best order is priced worse than fair for its owner; -1: none. Owners pull such orders,
- * others take them. */
+/* The side whose best order is priced worse than fair for its owner; -1: none. Owners pull such
+ * orders, others take them. */
 static int stale_side(const synth_symbol_t *symbol)
 {
     if (symbol->ladder.best[LADDER_ASK] <= symbol->fair)
@@ -280,7 +284,8 @@ static void trade_symbol(synth_flow_t *f, synth_symbol_t *symbol, tick_t *out)
             delete_order(f, symbol, ladder_first(l, (enum ladder_side)stale), out);
         return;
     }
-    /* Of 1024: what does not change the number of orders first, then adds and deletes around the target. */
+    /* Of 1024: what does not change the number of orders first, then adds and deletes around the
+     * target. */
     uint32_t dice = random_below(&f->random, 1024);
     uint32_t adds = l->live < symbol->target ? 560 : 330;
     if (dice < 3)

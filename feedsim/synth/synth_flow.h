@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* synth_flow.h - trading in made-up symbols, one message at a time.
  *
- * Each symbol has a fair price that wanders, one cent at a time, within a band. Owners put orders around it,
- * and pull, cut and replace them; incoming orders execute against the best level of the other side, oldest
- * order first, one fill a message. When the fair price has passed the best level of a side, that level is
- * pulled or taken: so the touch follows it.
+ * Each symbol has a fair price that wanders, one cent at a time, within a band. Owners put orders
+ * around it, and pull, cut and replace them; incoming orders execute against the best level of the
+ * other side, oldest order first, one fill a message. When the fair price has passed the best level
+ * of a side, that level is pulled or taken: so the touch follows it.
  *
  * What synth.h promises of books and references is kept here. Used by feedsim/synth/synth.c alone.
  */
@@ -65,7 +65,8 @@ void synth_flow_advance(synth_flow_t *f);
 /* The next message of trading. Between two calls no book may be changed. */
 void synth_flow_trade(synth_flow_t *f, synth_symbol_t *symbols, uint32_t count, tick_t *out);
 
-/* For messages beside trading: stamp (NULL: about no stock), price of a level, a plausible quantity. */
+/* For messages beside trading: stamp (NULL: about no stock), price of a level, a plausible
+ * quantity. */
 synth_stamp_t synth_flow_stamp(const synth_flow_t *f, const synth_symbol_t *symbol);
 uint32_t synth_symbol_px(const synth_symbol_t *symbol, int level);
 uint32_t synth_flow_qty(synth_flow_t *f);

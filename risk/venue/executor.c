@@ -100,15 +100,16 @@ static void execute(executor_stage_t *e, const order_t *order, bool whole, enum 
         venue_order(e->venue, order);
 }
 
-/* Those that may be executed by now; *left: how many more this poll may take; *later: the next one waits for
- * a later tick. */
+/* Those that may be executed by now; *left: how many more this poll may take; *later: the next one
+ * waits for a later tick. */
 static int take_orders(executor_stage_t *e, uint32_t *left, bool *later)
 {
     size_t bytes;
     const void *message;
     int taken = 0;
     *later = false;
-    while (*left > 0 && obey_kill_switch(e) && (message = tbus_peek(&e->approved, &bytes)) != NULL) {
+    while (*left > 0 && obey_kill_switch(e) &&
+           (message = tbus_peek(&e->approved, &bytes)) != NULL) {
         order_t order;
         bool whole = order_copy(&order, message, bytes);
         enum follow_reach reach = follow_reach(&e->follow, order.md_seq);
@@ -123,8 +124,8 @@ static int take_orders(executor_stage_t *e, uint32_t *left, bool *later)
     return taken;
 }
 
-/* Tick by tick, and before each the orders that were waiting for no more than the last; after the last one
- * only if one waits for it. */
+/* Tick by tick, and before each the orders that were waiting for no more than the last; after the
+ * last one only if one waits for it. */
 static int take_orders_and_ticks(executor_stage_t *e, uint32_t budget)
 {
     uint32_t left = e->approved.ring.slot_count;
@@ -196,7 +197,8 @@ static void add_counters(executor_stage_t *e)
     e->open_orders = tbus_counter(bus, owner, "executor.open_orders", "orders");
 }
 
-static int build(executor_stage_t *e, market_t *market, const executor_params_t *params, tbus_error_t *err)
+static int build(executor_stage_t *e, market_t *market, const executor_params_t *params,
+                 tbus_error_t *err)
 {
     int code = venue_create(&params->venue, market, on_report, e, &e->venue, err);
     if (code < 0)
@@ -213,8 +215,9 @@ static int build(executor_stage_t *e, market_t *market, const executor_params_t 
     return code;
 }
 
-int executor_stage_create(tbus_bus_t *bus, uint32_t owner, market_t *market, const executor_params_t *params,
-                          tbus_stage_t **out_stage, tbus_error_t *err)
+int executor_stage_create(tbus_bus_t *bus, uint32_t owner, market_t *market,
+                          const executor_params_t *params, tbus_stage_t **out_stage,
+                          tbus_error_t *err)
 {
     executor_stage_t *e = table_create(1, sizeof(*e));
     if (e == NULL)

@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* executor.h - the executor stage: takes approved orders to the venue model and reports what becomes of them.
+/* executor.h - the executor stage: takes approved orders to the venue model and reports what
+ * becomes of them.
  *
  *    md -------- "executor" --> market view --> venue (venue.h) --+--> reports
  *    approved -- "executor" --------------------> venue ----------+
  *
- * A poll takes up to `budget` ticks, each of which may fill resting orders, and before each tick and after the
- * last the approved orders that wait for no later one: an order is executed once `md` was taken up to the tick
- * that its strategy had seen. When `reports` is FULL, what one input caused is kept, and no further input is
- * taken until it is out.
+ * A poll takes up to `budget` ticks, each of which may fill resting orders, and before each tick
+ * and after the last the approved orders that wait for no later one: an order is executed once `md`
+ * was taken up to the tick that its strategy had seen. When `reports` is FULL, what one input
+ * caused is kept, and no further input is taken until it is out.
  *
- * What poll returns counts the messages taken and the reports made, so that a tick that filled an order can be
- * told from one that did nothing.
+ * What poll returns counts the messages taken and the reports made, so that a tick that filled an
+ * order can be told from one that did nothing.
  *
- * Once `halted` is set in the bus directory nothing is executed any more: resting orders are cancelled, new
- * ones rejected, both with reason KILL_SWITCH; cancels still work.
+ * Once `halted` is set in the bus directory nothing is executed any more: resting orders are
+ * cancelled, new ones rejected, both with reason KILL_SWITCH; cancels still work.
  *
  * Counters: executor.orders (new orders taken), executor.cancels, executor.executions,
- * executor.executed_shares, executor.open_orders (a gauge). Histogram "tick_to_report": for each order's
- * first report, from the intended time of the tick that caused the order to the moment of publishing.
+ * executor.executed_shares, executor.open_orders (a gauge). Histogram "tick_to_report": for each
+ * order's first report, from the intended time of the tick that caused the order to the moment of
+ * publishing.
  *
  * Previous on the data path: risk/stage.h. Next: tickbus/msg/report.h -> strategy, risk, journal.
  */
@@ -35,10 +37,11 @@ typedef struct executor_params {
 
 void executor_params_default(executor_params_t *out_params);
 
-/* The places "executor" must have been reserved on `md` and `approved`. `market` is borrowed and may be
- * shared with stages of the same process (market.h). The stage is freed by its ops->destroy. -TBUS_ECONFIG
- * (params), -ENOMEM, and what the joins return. Cold. */
-int executor_stage_create(tbus_bus_t *bus, uint32_t owner, market_t *market, const executor_params_t *params,
-                          tbus_stage_t **out_stage, tbus_error_t *err);
+/* The places "executor" must have been reserved on `md` and `approved`. `market` is borrowed and
+ * may be shared with stages of the same process (market.h). The stage is freed by its ops->destroy.
+ * -TBUS_ECONFIG (params), -ENOMEM, and what the joins return. Cold. */
+int executor_stage_create(tbus_bus_t *bus, uint32_t owner, market_t *market,
+                          const executor_params_t *params, tbus_stage_t **out_stage,
+                          tbus_error_t *err);
 
 #endif

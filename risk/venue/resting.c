@@ -55,7 +55,8 @@ void resting_add(resting_t *r, const resting_order_t *order)
 void resting_remove(resting_t *r, uint32_t place)
 {
     resting_order_t *o = &r->orders[place];
-    *(o->better != 0 ? &r->orders[o->better].worse : &r->best[o->locate][resting_side(o->side)]) = o->worse;
+    *(o->better != 0 ? &r->orders[o->better].worse : &r->best[o->locate][resting_side(o->side)]) =
+        o->worse;
     if (o->worse != 0)
         r->orders[o->worse].better = o->better;
     id_map_remove(&r->by_id, o->order_id);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* resting.h - our own resting orders: a table of fixed size, found by id, and per stock locate and side in
- * the order in which they would fill: best price first, then by time of arrival. */
+/* resting.h - our own resting orders: a table of fixed size, found by id, and per stock locate and
+ * side in the order in which they would fill: best price first, then by time of arrival. */
 #ifndef TICKBUS_RISK_VENUE_RESTING_H
 #define TICKBUS_RISK_VENUE_RESTING_H
 
@@ -57,8 +57,8 @@ static inline uint32_t resting_best(const resting_t *r, uint16_t locate, uint8_t
     return r->best[locate][resting_side(side)];
 }
 
-/* A copy of `order` joins, behind all of its side at its price or better. Requires room. Cost: own orders of
- * that side and symbol that are worse. Its neighbours are set here. */
+/* A copy of `order` joins, behind all of its side at its price or better. Requires room. Cost: own
+ * orders of that side and symbol that are worse. Its neighbours are set here. */
 void resting_add(resting_t *r, const resting_order_t *order);
 void resting_remove(resting_t *r, uint32_t place);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* taken.h - what we took from displayed levels: venue.h has the rule. A table of fixed size, a list per stock
- * locate. */
+/* taken.h - what we took from displayed levels: venue.h has the rule. A table of fixed size, a list
+ * per stock locate. */
 #ifndef TICKBUS_RISK_VENUE_TAKEN_H
 #define TICKBUS_RISK_VENUE_TAKEN_H
 

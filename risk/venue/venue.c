@@ -31,8 +31,8 @@ void venue_limits_default(venue_limits_t *out_limits)
     *out_limits = (venue_limits_t){.resting_max = 16384, .taken_max = 65536};
 }
 
-int venue_create(const venue_limits_t *limits, const market_t *market, venue_emit_t emit, void *emit_context,
-                 venue_t **out_venue, tbus_error_t *err)
+int venue_create(const venue_limits_t *limits, const market_t *market, venue_emit_t emit,
+                 void *emit_context, venue_t **out_venue, tbus_error_t *err)
 {
     if (limits->resting_max == 0 || limits->resting_max > VENUE_RESTING_LIMIT)
         return tbus_fail(err, -TBUS_ECONFIG, "executor.resting_max is %u; set it from 1 to %u",
@@ -47,13 +47,14 @@ int venue_create(const venue_limits_t *limits, const market_t *market, venue_emi
     v->emit = emit;
     v->emit_context = emit_context;
     v->last_count = table_create(STRATEGIES, sizeof(*v->last_count));
-    if (!resting_create(&v->resting, limits->resting_max) || !taken_create(&v->taken, limits->taken_max) ||
-        v->last_count == NULL) {
+    if (!resting_create(&v->resting, limits->resting_max) ||
+        !taken_create(&v->taken, limits->taken_max) || v->last_count == NULL) {
         venue_destroy(v);
-        return tbus_fail(err, -ENOMEM,
-                         "no memory for the tables of the venue model; lower executor.resting_max (%u) or "
-                         "executor.taken_max (%u)",
-                         limits->resting_max, limits->taken_max);
+        return tbus_fail(
+            err, -ENOMEM,
+            "no memory for the tables of the venue model; lower executor.resting_max (%u) or "
+            "executor.taken_max (%u)",
+            limits->resting_max, limits->taken_max);
     }
     *out_venue = v;
     return 0;
@@ -182,7 +183,8 @@ static void on_added(venue_t *v, const market_event_t *e)
     uint32_t at = resting_best(&v->resting, e->locate, our_side);
     if (at == 0)
         return;
-    bool remembered = v->taken.free_count > 0 || taken_qty(&v->taken, e->locate, e->side, e->added_px_e4) > 0;
+    bool remembered =
+        v->taken.free_count > 0 || taken_qty(&v->taken, e->locate, e->side, e->added_px_e4) > 0;
     while (at != 0 && pool > 0 && remembered &&
            !resting_better(our_side, e->added_px_e4, v->resting.orders[at].px_e4)) {
         uint32_t next = v->resting.orders[at].worse;
@@ -204,7 +206,8 @@ void venue_on_market(venue_t *v, const market_event_t *e)
         on_removed(v, e);
     if (e->added_qty != 0)
         on_added(v, e);
-    if (v->resting.best[locate][0] == 0 && v->resting.best[locate][1] == 0 && v->taken.first[locate] == 0)
+    if (v->resting.best[locate][0] == 0 && v->resting.best[locate][1] == 0 &&
+        v->taken.first[locate] == 0)
         v->concerned[locate / 64] &= ~bit;
 }
 
@@ -238,7 +241,8 @@ static bool marketable(const venue_t *v, const order_t *o, uint8_t against)
 {
     uint32_t px_e4;
     uint64_t qty;
-    return market_level(v->market, order_locate(o), against, 0, &px_e4, &qty, NULL) && reaches(o, px_e4);
+    return market_level(v->market, order_locate(o), against, 0, &px_e4, &qty, NULL) &&
+           reaches(o, px_e4);
 }
 
 /* Why a new order is not accepted; REASON_NONE: it is. */
@@ -259,14 +263,16 @@ static uint8_t judge_arrival(venue_t *v, const order_t *o, uint8_t against)
     return REASON_NONE;
 }
 
-/* Fill against displayed levels. False: the sweep ended with shares within the limit still displayed. */
+/* Fill against displayed levels. False: the sweep ended with shares within the limit still
+ * displayed. */
 static bool sweep(venue_t *v, resting_order_t *arriving, const order_t *o, uint8_t against)
 {
     uint16_t locate = order_locate(o);
     uint32_t px_e4;
     uint64_t displayed;
     for (uint32_t depth = 0; arriving->leaves > 0; depth++) {
-        if (!market_level(v->market, locate, against, depth, &px_e4, &displayed, NULL) || !reaches(o, px_e4))
+        if (!market_level(v->market, locate, against, depth, &px_e4, &displayed, NULL) ||
+            !reaches(o, px_e4))
             return true;
         if (depth == VENUE_SWEEP_LEVELS)
             return false;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* venue.h - a model of the exchange: what would have become of our orders in the market that the ticks show.
+/* venue.h - a model of the exchange: what would have become of our orders in the market that the
+ * ticks show.
  *
- * Pure: no rings, no clock. It is driven by the outcome of every tick (market.h) and by orders, and calls
- * `emit` with each report. The displayed book is other people's and does not change because of us; the model
- * only remembers what we took.
+ * Pure: no rings, no clock. It is driven by the outcome of every tick (market.h) and by orders, and
+ * calls `emit` with each report. The displayed book is other people's and does not change because
+ * of us; the model only remembers what we took.
  *
  * An order that arrives
  *
@@ -16,27 +17,27 @@
  *      of the sweep with displayed shares still within its limit is treated as IOC: it must not rest inside
  *      the book.
  *
- * Taken shares. The same displayed shares are never filled twice: what we took from a level (locate, side,
- * price) counts as gone. An add to that level leaves the count as it is, so that only the new shares can be
- * taken; a removal of q shares lowers it by q (the shares that went were those that we had taken, as far as
- * there are); a level that vanishes is forgotten. So what can be taken never grows but by an add (a replace is
- * a removal and an add).
+ * Taken shares. The same displayed shares are never filled twice: what we took from a level
+ * (locate, side, price) counts as gone. An add to that level leaves the count as it is, so that
+ * only the new shares can be taken; a removal of q shares lowers it by q (the shares that went were
+ * those that we had taken, as far as there are); a level that vanishes is forgotten. So what can be
+ * taken never grows but by an add (a replace is a removal and an add).
  *
- * A resting order joins the back of its level: everything displayed there at its arrival is ahead of it, and
- * removals of what was there, executed or not, are what brings it forward. It fills at its own limit
- * (liquidity A) when the market shows that it would have been reached:
+ * A resting order joins the back of its level: everything displayed there at its arrival is ahead
+ * of it, and removals of what was there, executed or not, are what brings it forward. It fills at
+ * its own limit (liquidity A) when the market shows that it would have been reached:
  *
  *    - an execution of an order that joined its level after it, once nothing is ahead any more;
  *    - an execution of its own side at a worse price (trade-through), whatever is ahead: its price came
  *      first;
  *    - a new displayed order of the opposite side whose price reaches its limit: the two would have met.
  *
- * Each of these fills at most the shares that the event shows, best price first, then by time of arrival.
- * Shares of a displayed opposite order that fill us count as taken; while the table of taken levels is full,
- * they do not fill us. Own orders never trade with each other.
+ * Each of these fills at most the shares that the event shows, best price first, then by time of
+ * arrival. Shares of a displayed opposite order that fill us count as taken; while the table of
+ * taken levels is full, they do not fill us. Own orders never trade with each other.
  *
- * Every order's shares balance: filled + cancelled + left open = its quantity. Executions are numbered
- * from 1.
+ * Every order's shares balance: filled + cancelled + left open = its quantity. Executions are
+ * numbered from 1.
  *
  * Previous on the data path: risk/gate.h. Next: risk/venue/executor.h.
  */
@@ -57,7 +58,8 @@
 
 typedef struct venue_limits {
     uint32_t resting_max; /* resting orders at a time, 1..1048576 */
-    uint32_t taken_max;   /* levels from which something was taken at a time, VENUE_SWEEP_LEVELS..1048576 */
+    /* levels from which something was taken at a time, VENUE_SWEEP_LEVELS..1048576 */
+    uint32_t taken_max;
 } venue_limits_t;
 
 typedef struct venue venue_t;
@@ -75,21 +77,23 @@ typedef struct venue_stats {
 
 void venue_limits_default(venue_limits_t *out_limits);
 
-/* `market` is borrowed; it must have taken the tick of every event given to venue_on_market, and no further
- * one. All memory is allocated and touched here. -TBUS_ECONFIG, -ENOMEM. */
-int venue_create(const venue_limits_t *limits, const market_t *market, venue_emit_t emit, void *emit_context,
-                 venue_t **out_venue, tbus_error_t *err);
+/* `market` is borrowed; it must have taken the tick of every event given to venue_on_market, and no
+ * further one. All memory is allocated and touched here. -TBUS_ECONFIG, -ENOMEM. */
+int venue_create(const venue_limits_t *limits, const market_t *market, venue_emit_t emit,
+                 void *emit_context, venue_t **out_venue, tbus_error_t *err);
 void venue_destroy(venue_t *v);
 
 /* The most reports that one call of venue_order, venue_on_market or venue_cancel_all can cause. */
 uint32_t venue_reports_max(const venue_t *v);
 
-/* A new order or a cancel, arriving after the last tick given to venue_on_market. A cancel ends in CANCELLED
- * (USER_CANCEL), or in CANCEL_REJECTED (UNKNOWN_ORDER) when no resting order has its id. Hot; cost grows with
- * the levels swept and with the own orders of its side and symbol that come before it. */
+/* A new order or a cancel, arriving after the last tick given to venue_on_market. A cancel ends in
+ * CANCELLED (USER_CANCEL), or in CANCEL_REJECTED (UNKNOWN_ORDER) when no resting order has its id.
+ * Hot; cost grows with the levels swept and with the own orders of its side and symbol that come
+ * before it. */
 void venue_order(venue_t *v, const order_t *order);
 
-/* The outcome of the next tick. Hot; a symbol without own orders and taken levels costs one look at a bit. */
+/* The outcome of the next tick. Hot; a symbol without own orders and taken levels costs one look at
+ * a bit. */
 void venue_on_market(venue_t *v, const market_event_t *event);
 
 /* Answer a new order without executing it: REJECTED with `reason`. */

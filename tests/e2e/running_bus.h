@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* running_bus.h - a bus in a directory of its own, started, asked and stopped through the built busctl, for the tests that look at it
- * from outside. Taking it down checks that nothing is left behind: no process, no file.
+/* running_bus.h - a bus in a directory of its own, started, asked and stopped through the built
+ * busctl, for the tests that look at it from outside. Taking it down checks that nothing is left
+ * behind: no process, no file.
  */
 #ifndef TICKBUS_TESTS_RUNNING_BUS_H
 #define TICKBUS_TESTS_RUNNING_BUS_H
@@ -28,9 +29,11 @@
 
 #define ARGS_MAX 24
 
-/* A feed that ends by itself at once, and one that goes on for hours. Nobody spins: the CPUs are shared with other tests. */
-#define SHORT_FEED   "--feed", "synth:seed=3,messages=20000", "--wait", "park"
-#define ENDLESS_FEED "--feed", "synth:seed=3,messages=100000000", "--pace", "20000/s", "--wait", "park"
+/* A feed that ends by itself at once, and one that goes on for hours. Nobody spins: the CPUs are
+ * shared with other tests. */
+#define SHORT_FEED "--feed", "synth:seed=3,messages=20000", "--wait", "park"
+#define ENDLESS_FEED                                                                               \
+    "--feed", "synth:seed=3,messages=100000000", "--pace", "20000/s", "--wait", "park"
 
 typedef struct fixture {
     char runtime[SCRATCH_PATH_MAX];
@@ -59,7 +62,9 @@ static inline unsigned processes_of(const char *bus)
     for (struct dirent *entry; (entry = readdir(list)) != NULL;) {
         char path[300], line[4096];
         snprintf(path, sizeof path, "/proc/%s/cmdline", entry->d_name);
-        int fd = entry->d_name[0] >= '1' && entry->d_name[0] <= '9' ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+        int fd = entry->d_name[0] >= '1' && entry->d_name[0] <= '9'
+                     ? open(path, O_RDONLY | O_CLOEXEC)
+                     : -1;
         ssize_t bytes = fd < 0 ? 0 : read(fd, line, sizeof line);
         count += bytes > 0 && memmem(line, (size_t)bytes, bus, strlen(bus) + 1) != NULL;
         if (fd >= 0)
@@ -147,7 +152,8 @@ static inline json_t *wait_for(fixture_t *f, unsigned messages)
     for (;;) {
         json_t *summary = ask(f, "status", NULL);
         const char *state = json_string_value(json_object_get(summary, "state"));
-        if (state && strcmp(state, "running") == 0 && number(summary, "feed", "messages") >= messages)
+        if (state && strcmp(state, "running") == 0 &&
+            number(summary, "feed", "messages") >= messages)
             return summary;
         json_decref(summary);
         if (program_ended(&f->start))
@@ -204,7 +210,8 @@ static inline json_t *final_object(const fixture_t *f)
     return summary;
 }
 
-/* Everything published was taken by everybody, every stage came to its end, nothing was allocated on the way. */
+/* Everything published was taken by everybody, every stage came to its end, nothing was allocated
+ * on the way. */
 static inline void assert_complete(const json_t *summary)
 {
     const char *topic;
@@ -216,7 +223,8 @@ static inline void assert_complete(const json_t *summary)
         json_array_foreach(json_object_get(ring, "subscribers"), i, subscriber)
         {
             assert_int_equal(json_integer_value(json_object_get(subscriber, "lost")), 0);
-            assert_int_equal(json_integer_value(json_object_get(subscriber, "consumed")), published);
+            assert_int_equal(json_integer_value(json_object_get(subscriber, "consumed")),
+                             published);
         }
     }
     json_array_foreach(json_object_get(summary, "stages"), i, stage)

@@ -147,7 +147,8 @@ static uint64_t changes_of_limits(const json_t *summary)
     return number(summary, "risk", "limits_changes");
 }
 
-/* SIGHUP, with `text` in the file; then wait for the sentence that stderr ends with, which must hold `says`. */
+/* SIGHUP, with `text` in the file; then wait for the sentence that stderr ends with, which must
+ * hold `says`. */
 static void reload(fixture_t *f, const char *path, const char *text, const char *says)
 {
     char *said = NULL;
@@ -172,7 +173,8 @@ static void a_hangup_puts_new_risk_limits_in_force_if_the_whole_file_is_right(vo
     char path[128], place[200];
     snprintf(path, sizeof path, "%s/limits.yaml", f->runtime);
     assert_true(file_write(path, "risk:\n  max_order_qty: 5000\n", 28));
-    json_decref(begin(f, 3000, ENDLESS_FEED, "--json", "-c", path, "--set", "risk.collar_e4=700", NULL));
+    json_decref(
+        begin(f, 3000, ENDLESS_FEED, "--json", "-c", path, "--set", "risk.collar_e4=700", NULL));
 
     snprintf(place, sizeof place, "risk limits stay as they are: %s:3:17: ", path);
     reload(f, path, "risk:\n  max_order_qty: 10\n  position_max: -1\n", place);
@@ -185,8 +187,9 @@ static void a_hangup_puts_new_risk_limits_in_force_if_the_whole_file_is_right(vo
     assert_int_equal(refused_for_their_quantity(summary), 0);
     json_decref(summary);
 
-    reload(f, path, "risk: {max_order_qty: 10}\nbooks: {orders_max: 2000000}\n",
-           "risk limits changed: risk.max_order_qty from 5000 to 10\n"); /* the collar of the flag stays */
+    reload(
+        f, path, "risk: {max_order_qty: 10}\nbooks: {orders_max: 2000000}\n",
+        "risk limits changed: risk.max_order_qty from 5000 to 10\n"); /* the collar of the flag stays */
     wait_until_more(f, refused_for_their_quantity);
     reload(f, path, "{}\n", "risk limits changed: risk.max_order_qty from 10 to 10000\n");
     wait_until_more(f, passed_by_risk);
@@ -233,7 +236,8 @@ static void tap_prints_as_many_messages_as_it_is_told(void **state)
     const char *const wrong[] = {TICKBUS_BUSCTL, "tap", "nothing", NULL};
     tap = (program_t){.argv = wrong};
     assert_int_equal(program_run(&tap), 1);
-    assert_text_holds(tap.err, "there is no topic 'nothing'; there are: md, bbo, orders, approved, reports");
+    assert_text_holds(tap.err,
+                      "there is no topic 'nothing'; there are: md, bbo, orders, approved, reports");
     program_clear(&tap);
     kill(f->start.pid, SIGINT);
     assert_ended_with(f, 0);
@@ -268,8 +272,8 @@ static void tap_writes_to_a_named_pipe_and_takes_it_away_again(void **state)
     json_decref(begin(f, 1000, ENDLESS_FEED, NULL));
     const char *const tap_argv[] = {TICKBUS_BUSCTL, "tap", "md",     "--fifo", path,
                                     "--count",      "20",  "--from", "oldest", NULL};
-    const char *const cat_argv[] = {"bash", "-c", "until [ -p \"$0\" ]; do :; done; wc -l <\"$0\"", path,
-                                    NULL};
+    const char *const cat_argv[] = {"bash", "-c", "until [ -p \"$0\" ]; do :; done; wc -l <\"$0\"",
+                                    path, NULL};
     program_t tap = {.argv = tap_argv};
     program_t cat = {.argv = cat_argv};
     assert_true(program_start(&tap) && program_start(&cat));
@@ -299,7 +303,8 @@ static void tap_ends_quietly_when_nobody_reads_it(void **state)
     fixture_t *f = *state;
     char script[400];
     json_decref(begin(f, 1000, ENDLESS_FEED, NULL));
-    snprintf(script, sizeof script, "set -o pipefail; '%s' tap md --from oldest | head -n 3", TICKBUS_BUSCTL);
+    snprintf(script, sizeof script, "set -o pipefail; '%s' tap md --from oldest | head -n 3",
+             TICKBUS_BUSCTL);
     const char *const argv[] = {"bash", "-c", script, NULL};
     program_t p = {.argv = argv};
     assert_int_equal(program_run(&p), 0);
@@ -334,7 +339,8 @@ static void what_cannot_be_written_is_a_failure_in_one_sentence(void **state)
     fixture_t *f = *state;
     json_decref(begin(f, 1000, ENDLESS_FEED, NULL));
     const char *const follow[] = {TICKBUS_BUSCTL, "tap", "md", "--from", "oldest", NULL};
-    const char *const few[] = {TICKBUS_BUSCTL, "tap", "md", "--from", "oldest", "--count", "3", NULL};
+    const char *const few[] = {TICKBUS_BUSCTL, "tap",     "md", "--from",
+                               "oldest",       "--count", "3",  NULL};
     const char *const status[] = {TICKBUS_BUSCTL, "status", "--json", NULL};
     const char *const *const lines[] = {follow, few, status};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a user can get wrong, and what a host can lack, through busctl: each refused or survived in the way
- * that the message says. The ITCH files are made here; recorded data is needed only where a real file of
- * another protocol must be refused.
+/* What a user can get wrong, and what a host can lack, through busctl: each refused or survived in
+ * the way that the message says. The ITCH files are made here; recorded data is needed only where a
+ * real file of another protocol must be refused.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,8 +28,8 @@
 #define PATH_BYTES     (SCRATCH_PATH_MAX + 32)
 #define FILE_BYTES_MAX 65536u
 
-/* ---- a BinaryFILE of ITCH messages, built by hand (ITCH 5.0 section 1.3; protocols of the framing in
- * feedsim/itch/binaryfile.h) */
+/* ---- a BinaryFILE of ITCH messages, built by hand (ITCH 5.0 section 1.3; protocols of the framing
+ * in feedsim/itch/binaryfile.h) */
 
 typedef struct file {
     uint8_t bytes[FILE_BYTES_MAX];
@@ -124,8 +124,9 @@ static int teardown(void **state)
     return left ? -1 : 0;
 }
 
-/* `busctl start` on `feed`, with small books and parked waiting: there are many of these runs, and spinning would only get in the way of
- * whatever else runs on this machine. What it printed and its summary, if any, stay in the fixture. Returns the exit code. */
+/* `busctl start` on `feed`, with small books and parked waiting: there are many of these runs, and
+ * spinning would only get in the way of whatever else runs on this machine. What it printed and its
+ * summary, if any, stay in the fixture. Returns the exit code. */
 static int start_with(fixture_t *f, const char *feed, const char *setting, void (*in_child)(void))
 {
     const char *const argv[] = {TICKBUS_BUSCTL,
@@ -187,7 +188,8 @@ static void assert_says_number(const fixture_t *f, const char *before, unsigned 
 
 static uint64_t delivered(const fixture_t *f)
 {
-    return (uint64_t)json_integer_value(json_object_get(json_object_get(f->summary, "feed"), "messages"));
+    return (uint64_t)json_integer_value(
+        json_object_get(json_object_get(f->summary, "feed"), "messages"));
 }
 
 /* The journal gives back the first `bytes` bytes of the input. */
@@ -316,7 +318,8 @@ static void an_end_of_session_marker_is_given_back_too(void **state)
 static void text_is_refused_as_itch(void **state)
 {
     fixture_t *f = *state;
-    static const char text[] = "time,price,size\n34200.000000001,5859400,18\n34200.000000002,5859300,20\n";
+    static const char text[] =
+        "time,price,size\n34200.000000001,5859400,18\n34200.000000002,5859300,20\n";
     assert_true(file_write(f->input, text, sizeof text - 1));
     assert_refused(f, f->feed, "text");
 }
@@ -386,8 +389,8 @@ static void without_huge_pages_it_runs_on_small_ones_and_says_so(void **state)
 {
     fixture_t *f = *state;
     if (meminfo("HugePages_Free:") > 0) {
-        print_message(
-            "somebody uses huge pages here, or they may not be taken away: the pool stays as it is\n");
+        print_message("somebody uses huge pages here, or they may not be taken away: the pool "
+                      "stays as it is\n");
         skip();
     }
     put_add_orders(&f->file, 20);
@@ -404,8 +407,8 @@ static void huge_pages_insisted_on_are_counted_for_all_rings(void **state)
 {
     fixture_t *f = *state;
     if (meminfo("HugePages_Free:") > 0) {
-        print_message(
-            "somebody uses huge pages here, or they may not be taken away: the pool stays as it is\n");
+        print_message("somebody uses huge pages here, or they may not be taken away: the pool "
+                      "stays as it is\n");
         skip();
     }
     put_add_orders(&f->file, 20);
@@ -472,7 +475,8 @@ static char *fingerprint(const char *directory)
 {
     char command[PATH_BYTES + 128];
     snprintf(command, sizeof command,
-             "cd %s && find . -printf '%%p %%s %%m %%T@\\n' | sort && find . -type f -exec sha256sum {} +",
+             "cd %s && find . -printf '%%p %%s %%m %%T@\\n' | sort && find . -type f -exec "
+             "sha256sum {} +",
              directory);
     const char *const argv[] = {"sh", "-c", command, NULL};
     program_t p = {.argv = argv};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* busctl ipc, as a user runs it: every mechanism for a moment, every byte verified (a wrong one fails the run), nothing left behind; what is
- * wrong on the command line; one CPU; a run that is interrupted, and one that is killed. */
+/* busctl ipc, as a user runs it: every mechanism for a moment, every byte verified (a wrong one
+ * fails the run), nothing left behind; what is wrong on the command line; one CPU; a run that is
+ * interrupted, and one that is killed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -73,15 +74,18 @@ static void listing(const char *command, char *out)
     pclose(p);
 }
 
-/* System V objects (key and id: the first two columns), POSIX shared memory, the runs' directories. */
+/* System V objects (key and id: the first two columns), POSIX shared memory, the runs'
+ * directories. */
 static const char everything[] =
     "cut -c1-21 /proc/sysvipc/msg /proc/sysvipc/sem /proc/sysvipc/shm; ls -A /dev/shm $TMPDIR";
 
-/* POSIX queues can be listed only where their file system is mounted: it is mounted for this look, where we may. */
+/* POSIX queues can be listed only where their file system is mounted: it is mounted for this look,
+ * where we may. */
 static bool list_queues(char *out)
 {
     listing("ls /dev/mqueue 2>/dev/null && exit; "
-            "unshare -m sh -c \"mount -t mqueue none /mnt && echo mounted && ls /mnt | grep ^busctl-ipc\" "
+            "unshare -m sh -c \"mount -t mqueue none /mnt && echo mounted && ls /mnt | grep "
+            "^busctl-ipc\" "
             "2>/dev/null",
             out);
     return out[0] != '\0';
@@ -119,9 +123,10 @@ static const json_t *find_entry(const json_t *o, const char *name, size_t cpus)
 {
     size_t i;
     const json_t *entry;
-    json_array_foreach(json_object_get(o, "mechanisms"), i,
-                       entry) if (strcmp(json_string_value(json_object_get(entry, "name")), name) == 0 &&
-                                  json_array_size(json_object_get(entry, "cpus")) == cpus) return entry;
+    json_array_foreach(
+        json_object_get(o, "mechanisms"), i,
+        entry) if (strcmp(json_string_value(json_object_get(entry, "name")), name) == 0 &&
+                   json_array_size(json_object_get(entry, "cpus")) == cpus) return entry;
     fail_msg("no row of %s on %zu CPUs", name, cpus);
     return NULL;
 }
@@ -171,7 +176,8 @@ static void every_mechanism_runs_and_leaves_nothing_behind(void **state)
     (void)state;
     program_t p;
     listing(everything, before);
-    json_t *o = run_json((const char *const[]){TICKBUS_BUSCTL, "ipc", "--for", "500ms", "--json", NULL}, &p);
+    json_t *o = run_json(
+        (const char *const[]){TICKBUS_BUSCTL, "ipc", "--for", "500ms", "--json", NULL}, &p);
     check_nothing_is_left();
     assert_int_equal(json_array_size(json_object_get(o, "mechanisms")), 2 * NAMES_COUNT);
     for (size_t i = 0; i < NAMES_COUNT; i++)
@@ -213,12 +219,12 @@ static void a_message_that_a_mechanism_cannot_carry_is_a_row_without_figures(voi
 {
     (void)state;
     program_t p;
-    json_t *o = run_json((const char *const[]){TICKBUS_BUSCTL, "ipc", "--only", "udp,pipe", "--size", "65536",
-                                               "--for", "200ms", "--json", NULL},
+    json_t *o = run_json((const char *const[]){TICKBUS_BUSCTL, "ipc", "--only", "udp,pipe",
+                                               "--size", "65536", "--for", "200ms", "--json", NULL},
                          &p);
     assert_true(number(find_entry(o, "pipe", 1), "roundtrip_ns", "p50") > 0);
-    assert_true(
-        json_is_null(json_object_get(json_object_get(find_entry(o, "udp", 1), "roundtrip_ns"), "p50")));
+    assert_true(json_is_null(
+        json_object_get(json_object_get(find_entry(o, "udp", 1), "roundtrip_ns"), "p50")));
     assert_true(number(find_entry(o, "udp", 1), "messages_per_s", "64") > 0);
     json_decref(o);
     program_clear(&p);
@@ -232,9 +238,10 @@ static void the_tables_the_chart_and_the_advice_are_printed_and_written(void **s
     char directory[SCRATCH_PATH_MAX + 8];
     char path[SCRATCH_PATH_MAX + 24];
     snprintf(directory, sizeof directory, "%s/out", scratch);
-    const char *const argv[] = {TICKBUS_BUSCTL, "ipc",     "--only", "pipe,eventfd,tickbus_spsc_spin",
-                                "--for",        "200ms",   "--sort", "throughput",
-                                "--out",        directory, NULL};
+    const char *const argv[] = {
+        TICKBUS_BUSCTL, "ipc",     "--only", "pipe,eventfd,tickbus_spsc_spin",
+        "--for",        "200ms",   "--sort", "throughput",
+        "--out",        directory, NULL};
     program_t p = {.argv = argv};
     assert_int_equal(program_run(&p), 0);
     static const char *const parts[] = {"x raw",          "ONE CPU",      "logarithmic",
@@ -285,13 +292,15 @@ static bool run_has_begun(void)
 {
     char command[SCRATCH_PATH_MAX + 64];
     static char found[LISTING_MAX];
-    snprintf(command, sizeof command, "grep -c posix_mq %s/busctl-ipc.*/objects 2>/dev/null", scratch);
+    snprintf(command, sizeof command, "grep -c posix_mq %s/busctl-ipc.*/objects 2>/dev/null",
+             scratch);
     listing(command, found);
     return atoi(found) > 0;
 }
 
 static const char *const long_run[] = {
-    TICKBUS_BUSCTL, "ipc", "--only", "posix_mq,sysv_mq,sysv_sem,fifo,mmap_file", "--for", "1h", NULL};
+    TICKBUS_BUSCTL, "ipc", "--only", "posix_mq,sysv_mq,sysv_sem,fifo,mmap_file",
+    "--for",        "1h",  NULL};
 
 static void after_ctrl_c_nothing_is_left(void **state)
 {
@@ -336,17 +345,19 @@ static void after_kill_9_the_next_run_removes_what_was_left(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(every_mechanism_runs_and_leaves_nothing_behind, enter_scratch,
-                                        leave_scratch),
-        cmocka_unit_test_setup_teardown(with_one_cpu_the_rows_of_two_say_so, enter_scratch, leave_scratch),
-        cmocka_unit_test_setup_teardown(a_message_that_a_mechanism_cannot_carry_is_a_row_without_figures,
+        cmocka_unit_test_setup_teardown(every_mechanism_runs_and_leaves_nothing_behind,
                                         enter_scratch, leave_scratch),
+        cmocka_unit_test_setup_teardown(with_one_cpu_the_rows_of_two_say_so, enter_scratch,
+                                        leave_scratch),
+        cmocka_unit_test_setup_teardown(
+            a_message_that_a_mechanism_cannot_carry_is_a_row_without_figures, enter_scratch,
+            leave_scratch),
         cmocka_unit_test_setup_teardown(the_tables_the_chart_and_the_advice_are_printed_and_written,
                                         enter_scratch, leave_scratch),
         cmocka_unit_test(a_wrong_command_line_is_refused),
         cmocka_unit_test_setup_teardown(after_ctrl_c_nothing_is_left, enter_scratch, leave_scratch),
-        cmocka_unit_test_setup_teardown(after_kill_9_the_next_run_removes_what_was_left, enter_scratch,
-                                        leave_scratch),
+        cmocka_unit_test_setup_teardown(after_kill_9_the_next_run_removes_what_was_left,
+                                        enter_scratch, leave_scratch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

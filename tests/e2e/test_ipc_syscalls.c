@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Are the system calls that busctl ipc reports those that the kernel saw? Each mechanism counts its own; strace(1) counts them again.
+/* Are the system calls that busctl ipc reports those that the kernel saw? Each mechanism counts its
+ * own; strace(1) counts them again.
  *
- * The program runs itself: as `test_ipc_syscalls --trial NAME` it makes one trial and prints what the mechanism counted. */
+ * The program runs itself: as `test_ipc_syscalls --trial NAME` it makes one trial and prints what
+ * the mechanism counted. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -43,9 +45,10 @@ static int run_trial(const char *name, const char *kind)
     return 0;
 }
 
-/* Which calls a mechanism makes, and by how much the count may be wrong. Those that the C library or tickbus makes on the mechanism's behalf
- * are inferred from who slept: with one message in flight that comes out, in a stream, whether the sleeper was still asleep when
- * it was woken, nobody can tell. */
+/* Which calls a mechanism makes, and by how much the count may be wrong. Those that the C library
+ * or tickbus makes on the mechanism's behalf are inferred from who slept: with one message in
+ * flight that comes out, in a stream, whether the sleeper was still asleep when it was woken,
+ * nobody can tell. */
 static const struct {
     const char *name;
     const char *calls; /* between spaces */
@@ -70,8 +73,8 @@ static const struct {
     {"io_uring_msg", " io_uring_enter ", 0.02, false},
     {"tickbus_spsc_park", " futex futex_waitv membarrier fcntl ", 0.15, true},
 };
-#define OTHERS                                                                                               \
-    20 /* as much may the calls at the start of the three processes differ from one trial to the next */
+/* as much may the calls at the start of the three processes differ from one trial to the next */
+#define OTHERS 20
 
 /* Sum up what strace counted: "% time  seconds  usecs/call  calls  [errors]  name". */
 static double seen_by_strace(const char *table, const char *calls)
@@ -80,8 +83,8 @@ static double seen_by_strace(const char *table, const char *calls)
     for (const char *line = table; line && *line; line = strchr(line, '\n'), line += line ? 1 : 0) {
         char fields[6][32];
         char wanted[40];
-        int count = sscanf(line, "%31s %31s %31s %31s %31s %31s", fields[0], fields[1], fields[2], fields[3],
-                           fields[4], fields[5]);
+        int count = sscanf(line, "%31s %31s %31s %31s %31s %31s", fields[0], fields[1], fields[2],
+                           fields[3], fields[4], fields[5]);
         const char *end = strchr(line, '\n');
         if (count < 5 || !end)
             continue;
@@ -102,7 +105,8 @@ static char *trace(const char *name, const char *kind, double *out_counted)
 {
     char path[SCRATCH_PATH_MAX + 8];
     snprintf(path, sizeof path, "%s/counts", scratch);
-    const char *const argv[] = {"strace", "-f", "-c", "-o", path, self, "--trial", name, kind, NULL};
+    const char *const argv[] = {"strace", "-f",      "-c", "-o", path,
+                                self,     "--trial", name, kind, NULL};
     program_t p = {.argv = argv};
     if (program_run(&p) != 0)
         fail_msg("%s: %s", name, p.err);
@@ -120,8 +124,8 @@ static void check(size_t i, const char *kind, const char *idle_table)
     double others = seen_by_strace(idle_table, mechanisms[i].calls);
     double seen = seen_by_strace(table, mechanisms[i].calls) - others;
     free(table);
-    print_message("%-18s %-9s counted %8.0f, strace saw %8.0f and %.0f at the start\n", mechanisms[i].name,
-                  kind, counted, seen, others);
+    print_message("%-18s %-9s counted %8.0f, strace saw %8.0f and %.0f at the start\n",
+                  mechanisms[i].name, kind, counted, seen, others);
     double wrong = seen > counted ? seen - counted : counted - seen;
     if (wrong > OTHERS + mechanisms[i].tolerance * seen)
         fail_msg("%s, %s: counted %.0f, strace saw %.0f", mechanisms[i].name, kind, counted, seen);

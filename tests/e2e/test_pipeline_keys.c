@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The whole pipeline, through busctl, on every recorded ITCH stream that has an answer key: what it counted,
- * what it recorded, what it gives back, in both layouts. The keys were computed by others; how is told in the
- * README beside each (FNV-1a, BBO trace, executed shares).
+/* The whole pipeline, through busctl, on every recorded ITCH stream that has an answer key: what it
+ * counted, what it recorded, what it gives back, in both layouts. The keys were computed by others;
+ * how is told in the README beside each (FNV-1a, BBO trace, executed shares).
  *
  * A stream is not part of the repository: without it its test skips.
  */
@@ -113,7 +113,8 @@ static json_t *summary_of(char *text)
     return summary;
 }
 
-static json_t *start(const char *feed, const char *journal, const char *layout, const char *strategy)
+static json_t *start(const char *feed, const char *journal, const char *layout,
+                     const char *strategy)
 {
     char name[32];
     snprintf(name, sizeof name, "keys-%d", (int)getpid());
@@ -123,7 +124,8 @@ static json_t *start(const char *feed, const char *journal, const char *layout, 
     return summary_of(busctl(argv, NULL));
 }
 
-static json_t *replay(const char *from, const char *journal, const char *layout, const char *strategy)
+static json_t *replay(const char *from, const char *journal, const char *layout,
+                      const char *strategy)
 {
     char name[32];
     snprintf(name, sizeof name, "keys-%d", (int)getpid());
@@ -134,8 +136,8 @@ static json_t *replay(const char *from, const char *journal, const char *layout,
 }
 
 /* `journal export` to a file: the path of it. */
-static const char *export(const run_t *run, const char *journal, const char *topic, const char *format,
-                          char path[PATH_BYTES])
+static const char *export(const run_t *run, const char *journal, const char *topic,
+                          const char *format, char path[PATH_BYTES])
 {
     snprintf(path, PATH_BYTES, "%s/%s.%s", run->scratch, topic, format);
     remove(path);
@@ -184,7 +186,8 @@ static void check_nothing_lost(json_t *summary)
         json_array_foreach(at(figures, "subscribers"), i, subscriber)
         {
             if (count_at(subscriber, "lost") != 0) {
-                print_error("%s: %s lost messages\n", topic, json_string_value(at(subscriber, "name")));
+                print_error("%s: %s lost messages\n", topic,
+                            json_string_value(at(subscriber, "name")));
                 fail();
             }
             subscribers++;
@@ -193,7 +196,8 @@ static void check_nothing_lost(json_t *summary)
     assert_true(subscribers >= 5); /* md alone has strategy, risk, executor and recorder */
 }
 
-/* Between RUN and the end no stage allocated anything (jemalloc's own count; a sanitizer's allocator counts nothing). */
+/* Between RUN and the end no stage allocated anything (jemalloc's own count; a sanitizer's
+ * allocator counts nothing). */
 static void check_nothing_allocated(json_t *summary)
 {
     json_t *stage;
@@ -226,15 +230,15 @@ static void check_bbo_trace(const run_t *run, const char *journal)
         *end = 0;
         unsigned long long md_seq, bid_px, bid_qty, ask_px, ask_qty;
         unsigned locate;
-        int fields = sscanf(line, "%llu,%u,%*[^,],%*u,%llu,%llu,%llu,%llu", &md_seq, &locate, &bid_px,
-                            &bid_qty, &ask_px, &ask_qty);
+        int fields = sscanf(line, "%llu,%u,%*[^,],%*u,%llu,%llu,%llu,%llu", &md_seq, &locate,
+                            &bid_px, &bid_qty, &ask_px, &ask_qty);
         if (fields != 6) {
             print_error("no row of a bbo export: %s\n", line);
             fail();
         }
         char text[160];
-        int bytes = snprintf(text, sizeof text, "%llu,%u,%llu,%llu,%llu,%llu\n", md_seq - 1, locate, bid_px,
-                             bid_qty, ask_px, ask_qty);
+        int bytes = snprintf(text, sizeof text, "%llu,%u,%llu,%llu,%llu,%llu\n", md_seq - 1, locate,
+                             bid_px, bid_qty, ask_px, ask_qty);
         hash = fnv1a(hash, text, (size_t)bytes);
         rows++;
     }
@@ -311,11 +315,11 @@ static void same_seed_gives_the_same_orders_twice_when_fused(void **state)
 }
 
 static stream_t streams[] = {
-#define STREAM(folder, name, file, layout, strategy)                                                         \
-    {                                                                                                        \
-        folder "/" file, folder "/" name ".itch.key.json", layout, strategy                                  \
+#define STREAM(folder, name, file, layout, strategy)                                               \
+    {                                                                                              \
+        folder "/" file, folder "/" name ".itch.key.json", layout, strategy                        \
     }
-#define BOTH_LAYOUTS(folder, name, file)                                                                     \
+#define BOTH_LAYOUTS(folder, name, file)                                                           \
     STREAM(folder, name, file, "split", "null"), STREAM(folder, name, file, "fused", "quote")
     BOTH_LAYOUTS("itch_aapl_20200130_5k", "aapl_5k", "aapl_5k.itch"),
     BOTH_LAYOUTS("itch_day_start_1k", "day_start_1k", "day_start_1k.itch"),
@@ -333,8 +337,10 @@ int main(void)
     char names[STREAMS][96];
     for (size_t i = 0; i < STREAMS; i++) {
         snprintf(names[i], sizeof names[i], "%.*s_gives_its_key_in_%s_layout_with_strategy_%s",
-                 (int)strcspn(streams[i].file, "/"), streams[i].file, streams[i].layout, streams[i].strategy);
-        tests[i] = (struct CMUnitTest){names[i], stream_gives_its_key, setup, teardown, &streams[i]};
+                 (int)strcspn(streams[i].file, "/"), streams[i].file, streams[i].layout,
+                 streams[i].strategy);
+        tests[i] =
+            (struct CMUnitTest){names[i], stream_gives_its_key, setup, teardown, &streams[i]};
     }
     tests[STREAMS] = (struct CMUnitTest)cmocka_unit_test_setup_teardown(
         same_seed_gives_the_same_orders_twice_when_fused, setup, teardown);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A stage that stands still while the others wait for it: it is named, with what it holds up; and killed only if that is what was asked for. */
+/* A stage that stands still while the others wait for it: it is named, with what it holds up; and
+ * killed only if that is what was asked for. */
 #include "tests/e2e/running_bus.h"
 
 #include <elf.h>
@@ -10,7 +11,8 @@
 #include <sys/user.h>
 #include <sys/wait.h>
 
-/* What `busctl status` says of the process of a stage: NULL (of no interest), null, or an object. Lives as long as the summary. */
+/* What `busctl status` says of the process of a stage: NULL (of no interest), null, or an object.
+ * Lives as long as the summary. */
 static const json_t *stalled(const json_t *summary, const char *stage)
 {
     size_t i, k;
@@ -40,13 +42,15 @@ static json_int_t held_up(const json_t *alarm, const char *topic, const char *wh
     return 0;
 }
 
-/* Ask until the stage is, or is not, said to stand still, with so many messages of md waiting for it. To be json_decref'ed. */
+/* Ask until the stage is, or is not, said to stand still, with so many messages of md waiting for
+ * it. To be json_decref'ed. */
 static json_t *wait_for_alarm(fixture_t *f, const char *stage, bool wanted, json_int_t behind_min)
 {
     for (;;) {
         json_t *summary = ask(f, "status", NULL);
         const json_t *alarm = stalled(summary, stage);
-        if (json_is_object(alarm) == wanted && (!wanted || held_up(alarm, "md", "behind") >= behind_min))
+        if (json_is_object(alarm) == wanted &&
+            (!wanted || held_up(alarm, "md", "behind") >= behind_min))
             return summary;
         json_decref(summary);
         if (program_ended(&f->start))
@@ -81,7 +85,8 @@ static void a_stopped_stage_is_named_with_what_it_holds_up_and_left_alive(void *
     kill(f->start.pid, SIGINT);
     assert_ended_with(f, 0);
     char says[100];
-    snprintf(says, sizeof says, "stage 'executor' (process %d) is stopped, by SIGSTOP or a debugger, for 0.",
+    snprintf(says, sizeof says,
+             "stage 'executor' (process %d) is stopped, by SIGSTOP or a debugger, for 0.",
              (int)executor);
     assert_text_holds(f->start.err, says);
     assert_text_holds(f->start.err, "it holds up: md ");
@@ -89,7 +94,8 @@ static void a_stopped_stage_is_named_with_what_it_holds_up_and_left_alive(void *
     assert_text_holds(f->start.err, says);
     summary = final_object(f);
     assert_complete(summary);
-    assert_text_holds(json_string_value(json_array_get(json_object_get(summary, "notes"), 0)), "'executor'");
+    assert_text_holds(json_string_value(json_array_get(json_object_get(summary, "notes"), 0)),
+                      "'executor'");
     json_decref(summary);
 }
 
@@ -115,13 +121,15 @@ static void skip_tracing(fixture_t *f)
 static void a_stage_in_a_debugger_is_named_and_left_alive(void **state)
 {
     fixture_t *f = *state;
-    json_t *summary = begin(f, 1000, ENDLESS_FEED, "--layout", "fused", "--set", "layout.pin=false", NULL);
+    json_t *summary =
+        begin(f, 1000, ENDLESS_FEED, "--layout", "fused", "--set", "layout.pin=false", NULL);
     pid_t strategy = process_of(summary, "strategy");
     json_decref(summary);
     if (!trace(strategy))
         skip_tracing(f);
     summary = wait_for_alarm(f, "strategy", true, 1);
-    assert_string_equal(json_string_value(json_object_get(stalled(summary, "strategy"), "how")), "stopped");
+    assert_string_equal(json_string_value(json_object_get(stalled(summary, "strategy"), "how")),
+                        "stopped");
     json_decref(summary);
     assert_int_equal(ptrace(PTRACE_DETACH, strategy, NULL, NULL), 0);
     json_decref(wait_for_alarm(f, "strategy", false, 0));
@@ -136,19 +144,21 @@ static void past_the_deadline_a_stopped_stage_is_killed_and_the_run_ends_with_it
     for (int i = 0; i < 4; i++) {
         char says[100], journal[128];
         snprintf(journal, sizeof journal, "%s/journal-%d", f->runtime, i);
-        json_t *summary = begin(f, 1000, ENDLESS_FEED, "--layout", "split", "--json", "--journal", journal,
-                                "--set", "supervisor.stall_ms_max=300", NULL);
+        json_t *summary = begin(f, 1000, ENDLESS_FEED, "--layout", "split", "--json", "--journal",
+                                journal, "--set", "supervisor.stall_ms_max=300", NULL);
         pid_t pid = process_of(summary, stages[i]);
         json_decref(summary);
         kill(pid, SIGSTOP);
         assert_ended_with(f, 1);
         snprintf(says, sizeof says, "stage '%s' (process %d) is stopped", stages[i], (int)pid);
         assert_text_holds(f->start.err, says);
-        snprintf(says, sizeof says, "'%s' (process %d) has stood still for 300 ms", stages[i], (int)pid);
+        snprintf(says, sizeof says, "'%s' (process %d) has stood still for 300 ms", stages[i],
+                 (int)pid);
         summary = final_object(f);
         const json_t *errors = json_object_get(summary, "errors");
         assert_text_holds(json_string_value(json_array_get(errors, 0)), says);
-        snprintf(says, sizeof says, "stage '%s' (process %d) was killed by SIGKILL", stages[i], (int)pid);
+        snprintf(says, sizeof says, "stage '%s' (process %d) was killed by SIGKILL", stages[i],
+                 (int)pid);
         assert_text_holds(json_string_value(json_array_get(errors, 1)), says);
         /* The others were let go on: the recorder has saved all that was on the way. */
         assert_true(number(summary, "journal", "records") >=
@@ -198,7 +208,8 @@ static void a_stage_that_turns_for_ever_is_named_and_past_the_deadline_killed(vo
     if (!turns)
         skip_tracing(f);
     summary = wait_for_alarm(f, "executor", true, 1000);
-    assert_string_equal(json_string_value(json_object_get(stalled(summary, "executor"), "how")), "busy");
+    assert_string_equal(json_string_value(json_object_get(stalled(summary, "executor"), "how")),
+                        "busy");
     json_decref(summary);
     assert_ended_with(f, 1);
     assert_text_holds(f->start.err, "is busy with something that does not end, for ");
@@ -220,8 +231,9 @@ static void assert_interrupted_without_a_note(fixture_t *f)
 static void who_has_nothing_to_do_is_left_in_peace(void **state)
 {
     fixture_t *f = *state;
-    json_decref(begin(f, 5, "--feed", "synth:seed=3,messages=100000", "--pace", "4/s", "--wait", "park",
-                      "--layout", "split", "--json", "--set", "supervisor.stall_ms_max=100", NULL));
+    json_decref(begin(f, 5, "--feed", "synth:seed=3,messages=100000", "--pace", "4/s", "--wait",
+                      "park", "--layout", "split", "--json", "--set", "supervisor.stall_ms_max=100",
+                      NULL));
     assert_interrupted_without_a_note(f);
 }
 
@@ -229,9 +241,9 @@ static void who_has_nothing_to_do_is_left_in_peace(void **state)
 static void who_waits_for_a_cpu_is_left_in_peace(void **state)
 {
     fixture_t *f = *state;
-    json_decref(begin(f, 20000, "--feed", "synth:seed=3,messages=100000000", "--pace", "20000/s", "--wait",
-                      "spin", "--layout", "split", "--json", "--set", "layout.cpus=0", "--set",
-                      "supervisor.stall_ms_max=100", NULL));
+    json_decref(begin(f, 20000, "--feed", "synth:seed=3,messages=100000000", "--pace", "20000/s",
+                      "--wait", "spin", "--layout", "split", "--json", "--set", "layout.cpus=0",
+                      "--set", "supervisor.stall_ms_max=100", NULL));
     assert_interrupted_without_a_note(f);
 }
 

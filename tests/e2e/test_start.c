@@ -37,25 +37,29 @@ static void both_layouts_give_a_complete_summary(void **state)
 {
     fixture_t *f = *state;
     static const char *const keys[] = {
-        "name",    "source", "duration_s", "feed",  "topics",     "orders", "books",     "risk",   "executor",
-        "journal", "pnl_e4", "positions",  "pages", "latency_ns", "layout", "processes", "stages", "errors"};
+        "name",  "source",     "duration_s", "feed",      "topics", "orders",
+        "books", "risk",       "executor",   "journal",   "pnl_e4", "positions",
+        "pages", "latency_ns", "layout",     "processes", "stages", "errors"};
     static const char *const orders[] = {"sent", "accepted", "rejected", "filled", "cancelled"};
-    static const char *const books[] = {"symbols", "live_orders", "unknown_order_refs", "executed_shares",
-                                        "bbo_changes"};
+    static const char *const books[] = {"symbols", "live_orders", "unknown_order_refs",
+                                        "executed_shares", "bbo_changes"};
     static const char *const ranks[] = {"p50", "p99", "p99_9", "max", "count"};
     for (int split = 0; split < 2; split++) {
         const char *layout = split ? "split" : "fused";
         char journal[128];
         snprintf(journal, sizeof journal, "%s/%s", f->runtime, layout);
         assert_int_equal(
-            run(f, "start", SHORT_FEED, "--json", "--layout", layout, "--journal", journal, NULL), 0);
+            run(f, "start", SHORT_FEED, "--json", "--layout", layout, "--journal", journal, NULL),
+            0);
         json_t *summary = final_object(f);
         for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
             if (!json_object_get(summary, keys[i]))
                 fail_msg("no %s", keys[i]);
         for (size_t i = 0; i < 5; i++) {
-            assert_true(json_is_integer(json_object_get(json_object_get(summary, "orders"), orders[i])));
-            assert_true(json_is_integer(json_object_get(json_object_get(summary, "books"), books[i])));
+            assert_true(
+                json_is_integer(json_object_get(json_object_get(summary, "orders"), orders[i])));
+            assert_true(
+                json_is_integer(json_object_get(json_object_get(summary, "books"), books[i])));
             const json_t *latency = json_object_get(summary, "latency_ns");
             assert_true(number(latency, "tick_to_order", ranks[i]) > 0);
             assert_true(number(latency, "tick_to_report", ranks[i]) > 0);
@@ -66,14 +70,17 @@ static void both_layouts_give_a_complete_summary(void **state)
         assert_int_equal(number(summary, "feed", "messages"), 20000);
         assert_true(number(summary, "orders", "sent") > 0);
         assert_int_equal(number(summary, "orders", "sent"),
-                         number(summary, "orders", "accepted") + number(summary, "orders", "rejected"));
+                         number(summary, "orders", "accepted") +
+                             number(summary, "orders", "rejected"));
         assert_int_equal(number(summary, "orders", "accepted"),
-                         number(summary, "orders", "filled") + number(summary, "orders", "cancelled"));
+                         number(summary, "orders", "filled") +
+                             number(summary, "orders", "cancelled"));
         const json_t *topics = json_object_get(summary, "topics");
         assert_int_equal(number(topics, "md", "published"), 20000);
         assert_int_equal(number(summary, "journal", "records"),
                          number(topics, "md", "published") + number(topics, "bbo", "published") +
-                             number(topics, "orders", "published") + number(topics, "approved", "published") +
+                             number(topics, "orders", "published") +
+                             number(topics, "approved", "published") +
                              number(topics, "reports", "published"));
         json_decref(summary);
     }
@@ -91,13 +98,14 @@ static void the_smallest_rings_change_nothing_in_what_is_decided(void **state)
         static const char *const topics[] = {"md", "bbo", "orders", "approved", "reports"};
         for (int i = 0; i < 5; i++)
             snprintf(set[i], sizeof set[i], "topics.%s.slots=%s", topics[i], slots);
-        assert_int_equal(run(f, "start", SHORT_FEED, "--json", "--layout", "fused", "--journal", journal,
-                             "--set", set[0], "--set", set[1], "--set", set[2], "--set", set[3], "--set",
-                             set[4], NULL),
+        assert_int_equal(run(f, "start", SHORT_FEED, "--json", "--layout", "fused", "--journal",
+                             journal, "--set", set[0], "--set", set[1], "--set", set[2], "--set",
+                             set[3], "--set", set[4], NULL),
                          0);
         json_t *summary = final_object(f);
         assert_complete(summary);
-        char *decided = json_dumps(json_object_get(summary, "orders"), JSON_COMPACT | JSON_SORT_KEYS);
+        char *decided =
+            json_dumps(json_object_get(summary, "orders"), JSON_COMPACT | JSON_SORT_KEYS);
         if (small)
             assert_string_equal(decided, first);
         snprintf(first, sizeof first, "%s", decided);
@@ -122,15 +130,16 @@ static void a_replay_of_a_fused_run_sends_the_same_orders(void **state)
     fixture_t *f = *state;
     char journal[128];
     snprintf(journal, sizeof journal, "%s/journal", f->runtime);
-    assert_int_equal(run(f, "start", SHORT_FEED, "--layout", "fused", "--json", "--journal", journal, NULL),
-                     0);
+    assert_int_equal(
+        run(f, "start", SHORT_FEED, "--layout", "fused", "--json", "--journal", journal, NULL), 0);
     json_t *live = final_object(f);
     assert_int_equal(run(f, "replay", journal, "--layout", "fused", "--json", NULL), 0);
     json_t *again = final_object(f);
     assert_complete(again);
     assert_true(json_equal(json_object_get(live, "orders"), json_object_get(again, "orders")));
     assert_true(json_equal(json_object_get(live, "books"), json_object_get(again, "books")));
-    assert_true(json_equal(json_object_get(live, "positions"), json_object_get(again, "positions")));
+    assert_true(
+        json_equal(json_object_get(live, "positions"), json_object_get(again, "positions")));
     json_decref(live);
     json_decref(again);
 }
@@ -312,7 +321,8 @@ static void the_configuration_shown_can_be_run(void **state)
     fixture_t *f = *state;
     char path[128];
     snprintf(path, sizeof path, "%s/tickbus.yaml", f->runtime);
-    const char *const show[] = {TICKBUS_BUSCTL, "config", "show", SHORT_FEED, "--name", f->bus, NULL};
+    const char *const show[] = {TICKBUS_BUSCTL, "config", "show", SHORT_FEED,
+                                "--name",       f->bus,   NULL};
     program_t p = {.argv = show};
     assert_int_equal(program_run(&p), 0);
     assert_true(file_write(path, p.out, p.out_bytes));
@@ -334,7 +344,8 @@ static void the_configuration_shown_can_be_run(void **state)
     p = (program_t){.argv = show_json};
     assert_int_equal(program_run(&p), 0);
     json_t *shown = json_loads(p.out, 0, NULL);
-    assert_string_equal(json_string_value(json_object_get(json_object_get(shown, "bus"), "name")), f->bus);
+    assert_string_equal(json_string_value(json_object_get(json_object_get(shown, "bus"), "name")),
+                        f->bus);
     json_decref(shown);
     program_clear(&p);
 

@@ -49,7 +49,8 @@ static void a_terminal_that_goes_away_drains(void **state)
     int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
     assert_true(terminal >= 0 && grantpt(terminal) == 0 && unlockpt(terminal) == 0);
     assert_int_equal(ptsname_r(terminal, terminal_name, sizeof terminal_name), 0);
-    const char *const argv[] = {TICKBUS_BUSCTL, "start", ENDLESS_FEED, "--json", "--name", f->bus, NULL};
+    const char *const argv[] = {TICKBUS_BUSCTL, "start", ENDLESS_FEED, "--json",
+                                "--name",       f->bus,  NULL};
     f->start = (program_t){.argv = argv, .in_child = take_the_terminal};
     assert_true(program_start(&f->start));
     json_decref(wait_for(f, 1000));
@@ -139,7 +140,8 @@ static void a_stage_that_is_killed_ends_the_run_with_its_name(void **state)
         assert_text_holds(f->start.err, says);
         assert_text_holds(f->start.err, "was killed by SIGKILL");
         summary = final_object(f);
-        assert_text_holds(json_string_value(json_array_get(json_object_get(summary, "errors"), 0)), says);
+        assert_text_holds(json_string_value(json_array_get(json_object_get(summary, "errors"), 0)),
+                          says);
         if (i < 4) /* the recorder has saved all that was on the way */
             assert_true(number(summary, "journal", "records") >=
                         number(json_object_get(summary, "topics"), "md", "published"));
@@ -155,8 +157,8 @@ static void a_journal_that_is_cut_under_its_recorder_ends_the_run_with_its_name(
         char journal[128], segment[160];
         snprintf(journal, sizeof journal, "%s/journal-%d", f->runtime, split);
         snprintf(segment, sizeof segment, "%s/00000001.tbj", journal);
-        json_decref(begin(f, 5000, ENDLESS_FEED, "--layout", split ? "split" : "fused", "--json", "--journal",
-                          journal, NULL));
+        json_decref(begin(f, 5000, ENDLESS_FEED, "--layout", split ? "split" : "fused", "--json",
+                          "--journal", journal, NULL));
         assert_int_equal(truncate(segment, 100000), 0);
         assert_ended_with(f, 1);
         assert_text_holds(f->start.err, "segment 00000001.tbj of the journal in ");
@@ -179,7 +181,8 @@ static void a_journal_that_is_cut_under_its_recorder_ends_the_run_with_its_name(
 static void a_process_of_several_stages_is_named_with_all_of_them(void **state)
 {
     fixture_t *f = *state;
-    json_t *summary = begin(f, 1000, ENDLESS_FEED, "--layout", "fused", "--set", "layout.pin=false", NULL);
+    json_t *summary =
+        begin(f, 1000, ENDLESS_FEED, "--layout", "fused", "--set", "layout.pin=false", NULL);
     kill(process_of(summary, "executor"), SIGABRT);
     json_decref(summary);
     assert_ended_with(f, 1);
@@ -190,8 +193,8 @@ static void a_process_of_several_stages_is_named_with_all_of_them(void **state)
 static void a_stage_that_fails_says_why(void **state)
 {
     fixture_t *f = *state;
-    assert_int_equal(run(f, "start", SHORT_FEED, "--set", "books.orders_max=16", "--layout", "split", NULL),
-                     1);
+    assert_int_equal(
+        run(f, "start", SHORT_FEED, "--set", "books.orders_max=16", "--layout", "split", NULL), 1);
     assert_text_holds(f->start.err, "failed: ");
     assert_text_holds(f->start.err, "orders_max");
 }
@@ -199,7 +202,8 @@ static void a_stage_that_fails_says_why(void **state)
 static void a_stage_that_hangs_is_named_when_the_run_cannot_be_drained(void **state)
 {
     fixture_t *f = *state;
-    json_t *summary = begin(f, 1000, ENDLESS_FEED, "--layout", "split", "--set", "bus.drain_s_max=1", NULL);
+    json_t *summary =
+        begin(f, 1000, ENDLESS_FEED, "--layout", "split", "--set", "bus.drain_s_max=1", NULL);
     kill(process_of(summary, "executor"), SIGSTOP);
     /* Until there is something that it has not taken. */
     json_decref(wait_for(f, (unsigned)number(summary, "feed", "messages") + 1000));
@@ -217,8 +221,8 @@ static void a_feed_that_cannot_be_opened_leaves_no_journal(void **state)
     struct stat st;
     snprintf(journal, sizeof journal, "%s/journal", f->runtime);
     for (int split = 0; split < 2; split++) {
-        assert_int_equal(run(f, "start", "--feed", "itch:/nowhere/at.all", "--journal", journal, "--layout",
-                             split ? "split" : "fused", NULL),
+        assert_int_equal(run(f, "start", "--feed", "itch:/nowhere/at.all", "--journal", journal,
+                             "--layout", split ? "split" : "fused", NULL),
                          1);
         assert_text_holds(f->start.err, "stage 'feed' failed: ");
         assert_text_holds(f->start.err, "/nowhere/at.all");
@@ -249,7 +253,8 @@ static void when_the_supervisor_is_killed_the_stages_go_and_the_journal_is_whole
     assert_true(records >= 1000);
     tbus_journal_reader_close(reader);
 
-    assert_int_equal(files_in_run_directory(f), 2); /* what it could not tidy up, the next one does */
+    /* what it could not tidy up, the next one does */
+    assert_int_equal(files_in_run_directory(f), 2);
     assert_int_equal(run(f, "start", SHORT_FEED, NULL), 0);
 }
 

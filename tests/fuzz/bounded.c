@@ -6,7 +6,8 @@
  *    test_fuzz_X --file FILE...    inputs from files: what libFuzzer left behind
  *    test_fuzz_X --seeds DIR       write the seeds there, a corpus for libFuzzer to begin with
  *
- * The inputs are run in a child, so that the number of one that crashes is told. Exit code 0: nothing found. */
+ * The inputs are run in a child, so that the number of one that crashes is told. Exit code 0:
+ * nothing found. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -115,7 +116,8 @@ static void run_one(uint64_t number, uint64_t seed)
 
 static int run_bounded(const char *program, uint64_t first, uint64_t count, uint64_t seed)
 {
-    uint64_t *at = mmap(NULL, sizeof *at, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    uint64_t *at =
+        mmap(NULL, sizeof *at, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     int status = -1;
     pid_t child = at == MAP_FAILED ? -1 : fork();
     if (child == 0) {
@@ -125,13 +127,15 @@ static int run_bounded(const char *program, uint64_t first, uint64_t count, uint
         exit(0);
     }
     if (child < 0 || waitpid(child, &status, 0) < 0 || status) {
-        fprintf(stderr, "%s: input %llu of TICKBUS_SEED=%llu failed (status 0x%x); again: %s --input %llu\n",
-                program, child < 0 ? 0ull : (unsigned long long)*at, (unsigned long long)seed,
-                (unsigned)status, program, child < 0 ? 0ull : (unsigned long long)*at);
+        fprintf(
+            stderr,
+            "%s: input %llu of TICKBUS_SEED=%llu failed (status 0x%x); again: %s --input %llu\n",
+            program, child < 0 ? 0ull : (unsigned long long)*at, (unsigned long long)seed,
+            (unsigned)status, program, child < 0 ? 0ull : (unsigned long long)*at);
         return 1;
     }
-    printf("%llu inputs, %zu of them seeds, TICKBUS_SEED=%llu: nothing found\n", (unsigned long long)count,
-           seeds_count, (unsigned long long)seed);
+    printf("%llu inputs, %zu of them seeds, TICKBUS_SEED=%llu: nothing found\n",
+           (unsigned long long)count, seeds_count, (unsigned long long)seed);
     return 0;
 }
 
@@ -155,7 +159,8 @@ static int write_seeds(const char *directory)
         char path[512];
         snprintf(path, sizeof path, "%s/seed-%02zu", directory, i);
         FILE *f = fopen(path, "we");
-        if (!f || fwrite(seeds[i].bytes, 1, seeds[i].count, f) != seeds[i].count || fclose(f) != 0) {
+        if (!f || fwrite(seeds[i].bytes, 1, seeds[i].count, f) != seeds[i].count ||
+            fclose(f) != 0) {
             perror(path);
             return 1;
         }
@@ -177,7 +182,8 @@ int main(int argc, char **argv)
         for (int i = 2; i < argc; i++)
             code |= run_file(argv[i]);
     else
-        code = run_bounded(argv[0], 0, seeds_count + (argc > 1 ? strtoull(argv[1], NULL, 0) : INPUTS), seed);
+        code = run_bounded(argv[0], 0,
+                           seeds_count + (argc > 1 ? strtoull(argv[1], NULL, 0) : INPUTS), seed);
     for (size_t i = 0; i < seeds_count; i++)
         free(seeds[i].bytes);
     return code;

@@ -8,9 +8,10 @@
  *    fuzz_config       a configuration in YAML
  *    fuzz_control      what a client sends to the control socket
  *
- * and is built twice: as test_fuzz_X, a plain program (bounded.c) that feeds it its seeds and mutations of them from a fixed random seed,
- * every day, under every compiler and sanitizer; and with -DTICKBUS_FUZZ=ON as fuzz_X for libFuzzer, which tests/fuzz/run.sh runs for as
- * long as one likes. A target that finds something wrong calls abort; the sanitizers do the rest. */
+ * and is built twice: as test_fuzz_X, a plain program (bounded.c) that feeds it its seeds and
+ * mutations of them from a fixed random seed, every day, under every compiler and sanitizer; and
+ * with -DTICKBUS_FUZZ=ON as fuzz_X for libFuzzer, which tests/fuzz/run.sh runs for as long as one
+ * likes. A target that finds something wrong calls abort; the sanitizers do the rest. */
 #ifndef TICKBUS_TESTS_FUZZ_H
 #define TICKBUS_TESTS_FUZZ_H
 

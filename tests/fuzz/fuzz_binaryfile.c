@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Input: one byte (bit 0: only the framing is checked), then a feed file. Whatever decodes must encode to the very same bytes. */
+/* Input: one byte (bit 0: only the framing is checked), then a feed file. Whatever decodes must
+ * encode to the very same bytes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,9 +22,10 @@ static void there_and_back(const uint8_t *message, size_t bytes)
     if (itch_decode(message, bytes, (tick_t *)(void *)tick, &tick_bytes) < 0)
         return;
     if (!itch_tick_valid((tick_t *)(void *)tick, tick_bytes) ||
-        itch_encode((tick_t *)(void *)tick, tick_bytes, again, &again_bytes) < 0 || again_bytes != bytes ||
-        memcmp(message, again, bytes)) {
-        fprintf(stderr, "a message of type '%c' and %zu bytes is not what it was\n", message[0], bytes);
+        itch_encode((tick_t *)(void *)tick, tick_bytes, again, &again_bytes) < 0 ||
+        again_bytes != bytes || memcmp(message, again, bytes)) {
+        fprintf(stderr, "a message of type '%c' and %zu bytes is not what it was\n", message[0],
+                bytes);
         abort();
     }
 }
@@ -36,7 +38,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t bytes)
         return 0;
     if (fd < 0)
         fd = memfd_create("fuzz", MFD_CLOEXEC);
-    if (fd < 0 || ftruncate(fd, 0) < 0 || pwrite(fd, input + 1, bytes - 1, 0) != (ssize_t)(bytes - 1))
+    if (fd < 0 || ftruncate(fd, 0) < 0 ||
+        pwrite(fd, input + 1, bytes - 1, 0) != (ssize_t)(bytes - 1))
         abort();
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     binaryfile_t *file;
@@ -86,8 +89,10 @@ void fuzz_seeds(fuzz_take_t take)
     used += add_message(file + used, '!', 3, 7);
     take(file, used);
     uint8_t packed[FILE_MAX];
-    z_stream z = {
-        .next_in = file + 1, .avail_in = (uInt)used - 1, .next_out = packed + 1, .avail_out = FILE_MAX - 1};
+    z_stream z = {.next_in = file + 1,
+                  .avail_in = (uInt)used - 1,
+                  .next_out = packed + 1,
+                  .avail_out = FILE_MAX - 1};
     if (deflateInit2(&z, 6, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY) != Z_OK ||
         deflate(&z, Z_FINISH) != Z_STREAM_END)
         abort();

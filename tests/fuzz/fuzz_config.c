@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Input: a configuration file. Refused, it must leave everything as it was; read, it must print as one that reads back to the same. */
+/* Input: a configuration file. Refused, it must leave everything as it was; read, it must print as
+ * one that reads back to the same. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

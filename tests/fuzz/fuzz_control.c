@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Input: what a client sends over the control socket, in pieces: a byte says how long the next one is, 0 closes the connection and opens
- * another. The server must answer, refuse or hang up, and be there for the next client. */
+/* Input: what a client sends over the control socket, in pieces: a byte says how long the next one
+ * is, 0 closes the connection and opens another. The server must answer, refuse or hang up, and be
+ * there for the next client. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,8 +39,8 @@ static void start(void)
 {
     tbus_error_t err;
     address.sun_family = AF_UNIX;
-    int length =
-        snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "tickbus-fuzz-%d", (int)getpid());
+    int length = snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "tickbus-fuzz-%d",
+                          (int)getpid());
     address_bytes = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0 || bind(fd, (struct sockaddr *)&address, address_bytes) < 0 || listen(fd, 8) < 0 ||
@@ -136,8 +137,10 @@ void fuzz_seeds(fuzz_take_t take)
     static const char *const lines[] = {
         "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"status\"}\n",
         "{\"jsonrpc\":\"2.0\",\"id\":\"a\",\"method\":\"echo\",\"params\":{\"reason\":\"x\"}}\n",
-        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"attach\"}\n{\"jsonrpc\":\"2.0\",\"method\":\"status\"}\n",
-        "[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"status\"},{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":"
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"attach\"}\n{\"jsonrpc\":\"2.0\",\"method\":"
+        "\"status\"}\n",
+        "[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"status\"},{\"jsonrpc\":\"2.0\",\"id\":2,"
+        "\"method\":"
         "\"no\"}]\n",
         "[]\n{}\n1\nnull\n\"\"\n",
         "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\n",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Input: two bytes for the ring's shape, then what overwrites its first bytes: header, hints, places. */
+/* Input: two bytes for the ring's shape, then what overwrites its first bytes: header, hints,
+ * places. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Input: one byte, then a segment. Bit 0: the header's checksum is put right, bit 1: that of each record, bit 2: the word that says that the
- * segment is finished; else hardly anything would get past them. */
+/* Input: one byte, then a segment. Bit 0: the header's checksum is put right, bit 1: that of each
+ * record, bit 2: the word that says that the segment is finished; else hardly anything would get
+ * past them. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,14 +79,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t bytes)
     int code;
     while ((code = tbus_journal_next(r, &record, &err)) == 1) {
         const uint8_t *payload = record.payload;
-        if (record.offset < before || record.offset + TBUS_JOURNAL_RECORD_HEADER + record.bytes > bytes ||
+        if (record.offset < before ||
+            record.offset + TBUS_JOURNAL_RECORD_HEADER + record.bytes > bytes ||
             record.topic >= tbus_journal_info(r)->topics_count)
             abort();
         before = record.offset + 1;
         for (size_t i = 0; i < record.bytes; i++)
             sum += payload[i];
     }
-    if (tbus_journal_next(r, &record, &err) != code || sum == 0xdeadbeef) /* the end is final, damage too */
+    /* the end is final, damage too */
+    if (tbus_journal_next(r, &record, &err) != code || sum == 0xdeadbeef)
         abort();
     tbus_journal_reader_close(r);
     return 0;
@@ -120,7 +123,8 @@ void fuzz_seeds(fuzz_take_t take)
         take(seed, 1 + bytes);
         take(seed, 1 + bytes - 21);
     }
-    memset(seed + 1 + offsetof(tbus_journal_header_t, closed), 0, 8); /* not finished, and space behind */
+    /* not finished, and space behind */
+    memset(seed + 1 + offsetof(tbus_journal_header_t, closed), 0, 8);
     seed[0] = 3;
     take(seed, 1 + bytes + 512);
     free(file);

@@ -50,7 +50,8 @@ static struct {
 
 static _Noreturn void fault(const char *what)
 {
-    snprintf(h.outcome->fault, sizeof h.outcome->fault, "%s, at byte %zu of the script", what, h.at);
+    snprintf(h.outcome->fault, sizeof h.outcome->fault, "%s, at byte %zu of the script", what,
+             h.at);
     siglongjmp(h.out, 1);
 }
 
@@ -76,7 +77,8 @@ static uint64_t next_word(void)
     return word;
 }
 
-/* ---- the scribbler: everything by plain stores, as somebody would who knows nothing of orders ---- */
+/* ---- the scribbler: everything by plain stores, as somebody would who knows nothing of orders
+ * ---- */
 
 static uint64_t load(size_t at)
 {
@@ -90,7 +92,8 @@ static void store(size_t at, uint64_t value)
 /* A word of the ring; slots and places are where it hurts. */
 static size_t pick_place(uint32_t region, uint32_t index)
 {
-    static const size_t hints[] = {128, 136, 144, 152, 160, 256, 264, 272, 384, 392, 512, 520, 528, 536, 544};
+    static const size_t hints[] = {128, 136, 144, 152, 160, 256, 264, 272,
+                                   384, 392, 512, 520, 528, 536, 544};
     size_t slots = (footprint - TBUS_RING_SLOTS_AT) / slot_bytes;
     switch (region % 6) {
     case 0:
@@ -99,7 +102,8 @@ static size_t pick_place(uint32_t region, uint32_t index)
         return hints[index % (sizeof hints / sizeof *hints)];
     case 2:
     case 3:
-        return offsetof(tbus_ring_shared_t, subs) + index % 5 * sizeof(tbus_ring_sub_t) + index / 5 % 10 * 8;
+        return offsetof(tbus_ring_shared_t, subs) + index % 5 * sizeof(tbus_ring_sub_t) +
+               index / 5 % 10 * 8;
     case 4:
         return TBUS_RING_SLOTS_AT + index % slots * slot_bytes;
     default:
@@ -107,7 +111,8 @@ static size_t pick_place(uint32_t region, uint32_t index)
     }
 }
 
-static uint64_t pick_value(uint32_t how, uint32_t shape, uint64_t wild, uint64_t before, uint64_t near)
+static uint64_t pick_value(uint32_t how, uint32_t shape, uint64_t wild, uint64_t before,
+                           uint64_t near)
 {
     switch (how % 8) {
     case 0:
@@ -125,8 +130,9 @@ static uint64_t pick_value(uint32_t how, uint32_t shape, uint64_t wild, uint64_t
     case 6:
         return near + (uint64_t)(int64_t)(int8_t)shape;
     default:
-        return tbus_slot_word(near + (uint64_t)((int64_t)(wild >> 8 & 63) - 32), (uint32_t)(wild >> 16) % 16,
-                              (uint32_t)(wild >> 24), (enum tbus_slot_state)(shape % 8));
+        return tbus_slot_word(near + (uint64_t)((int64_t)(wild >> 8 & 63) - 32),
+                              (uint32_t)(wild >> 16) % 16, (uint32_t)(wild >> 24),
+                              (enum tbus_slot_state)(shape % 8));
     }
 }
 
@@ -140,8 +146,8 @@ _Noreturn void hostile_scribble(uint64_t seed)
     for (;;) {
         uint64_t r = hostile_random(&seed);
         size_t at = pick_place((uint32_t)r % 64, (uint32_t)(r >> 6) & 255);
-        store(at, pick_value((uint32_t)(r >> 14) & 255, (uint32_t)(r >> 22) & 255, hostile_random(&seed),
-                             load(at), near_end()));
+        store(at, pick_value((uint32_t)(r >> 14) & 255, (uint32_t)(r >> 22) & 255,
+                             hostile_random(&seed), load(at), near_end()));
     }
 }
 
@@ -149,8 +155,8 @@ static void lay_mine(uint32_t accesses)
 {
     uint32_t region = next(), index = next(), how = next(), shape = next();
     size_t at = pick_place(region, index);
-    uint64_t value =
-        pick_value(how, shape, how % 8 == 2 || how % 8 == 7 ? next_word() : 0, load(at), near_end());
+    uint64_t value = pick_value(how, shape, how % 8 == 2 || how % 8 == 7 ? next_word() : 0,
+                                load(at), near_end());
     h.outcome->corruptions++;
     if (!accesses) {
         store(at, value);
@@ -217,13 +223,15 @@ static void publish(unsigned who)
     if (!h.writes[who] || h.claimed[who])
         return;
     size_t bytes = size % 4 == 0 ? h.ring.msg_bytes_max : size % (h.ring.msg_bytes_max + 1);
-    enum tbus_publish told = size & 1 ? tbus_publish(p, message, bytes) : tbus_publish_try(p, message, bytes);
+    enum tbus_publish told =
+        size & 1 ? tbus_publish(p, message, bytes) : tbus_publish_try(p, message, bytes);
     count_refusal(told == TBUS_STALE);
 }
 
 static size_t one_slot(void)
 {
-    size_t bytes = h.ring.payload_bytes < TBUS_SLOT_LENGTH_MAX ? h.ring.payload_bytes : TBUS_SLOT_LENGTH_MAX;
+    size_t bytes =
+        h.ring.payload_bytes < TBUS_SLOT_LENGTH_MAX ? h.ring.payload_bytes : TBUS_SLOT_LENGTH_MAX;
     return bytes < h.ring.msg_bytes_max ? bytes : h.ring.msg_bytes_max;
 }
 
@@ -336,7 +344,8 @@ static void come_or_go(unsigned who)
             begin_call();
             code = tbus_subscriber_join(&h.ring, names[who], owner, &h.reader[who], &err);
         } else {
-            code = tbus_subscriber_join_late(&h.ring, names[who], role, owner, &h.reader[who], &err);
+            code =
+                tbus_subscriber_join_late(&h.ring, names[who], role, owner, &h.reader[who], &err);
         }
         h.reads[who] = code == 0;
         h.outcome->joined[h.ring.kind][role] += h.reads[who];
@@ -447,7 +456,8 @@ void hostile_begin(void)
 
 static bool make_ring(void)
 {
-    static const uint64_t firsts[] = {1, (UINT64_C(1) << 32) - 3, (UINT64_C(1) << 45) - 3, UINT64_MAX - 2};
+    static const uint64_t firsts[] = {1, (UINT64_C(1) << 32) - 3, (UINT64_C(1) << 45) - 3,
+                                      UINT64_MAX - 2};
     uint32_t shape = next(), sizes = next();
     tbus_ring_spec_t spec = {.name = "hostile",
                              .kind = TBUS_SPSC + shape % 5,
@@ -500,7 +510,8 @@ const char *hostile_use(const tbus_ring_t *ring)
     size_t bytes;
     const char *wrong = NULL;
     for (unsigned r = 0; r < 2; r++)
-        reads[r] = tbus_subscriber_join_late(ring, names[r], roles[r], 2 + r, &readers[r], &err) == 0;
+        reads[r] =
+            tbus_subscriber_join_late(ring, names[r], roles[r], 2 + r, &readers[r], &err) == 0;
     unsigned char *message = calloc(1, (ring->msg_bytes_max + 7) & ~(size_t)7);
     if (!message || tbus_publisher_join(ring, 1, &p, &err) < 0)
         abort();
@@ -519,7 +530,8 @@ const char *hostile_use(const tbus_ring_t *ring)
     for (unsigned r = 0; r < 2; r++)
         if (reads[r])
             tbus_subscriber_leave(&readers[r]);
-    tbus_subscriber_join(ring, "not there", 2, &readers[0], &err); /* its words quote the name of the ring */
+    tbus_subscriber_join(ring, "not there", 2, &readers[0],
+                         &err); /* its words quote the name of the ring */
     free(message);
     return wrong;
 }
@@ -545,7 +557,8 @@ bool hostile_run(const uint8_t *script, size_t bytes, hostile_outcome_t *outcome
         snprintf(outcome->fault, sizeof outcome->fault, "the ring of this script cannot be made");
         return false;
     }
-    if (tbus_ring_join(memory, footprint, true, &h.ring, NULL) < 0) { /* a scribbler was at it already */
+    if (tbus_ring_join(memory, footprint, true, &h.ring, NULL) <
+        0) { /* a scribbler was at it already */
         outcome->refusals++;
         return true;
     }
@@ -564,6 +577,7 @@ bool hostile_run(const uint8_t *script, size_t bytes, hostile_outcome_t *outcome
         if (h.reads[i])
             tbus_subscriber_leave(&h.reader[i]);
     if (!outcome->fault[0] && !canary_lives())
-        snprintf(outcome->fault, sizeof outcome->fault, "something was written in front of the ring");
+        snprintf(outcome->fault, sizeof outcome->fault,
+                 "something was written in front of the ring");
     return !outcome->fault[0];
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whatever stands in a ring (hostile.h): nobody crashes, nobody reads or writes beside it, nobody looks for ever.
+/* Whatever stands in a ring (hostile.h): nobody crashes, nobody reads or writes beside it, nobody
+ * looks for ever.
  *
- * Scripts are made from a seed, 1 unless TICKBUS_SEED says otherwise; TICKBUS_HOSTILE_SCRIPTS=N runs as many as one likes. They run in a
- * child, so that a crash is told with the seed of its script; TICKBUS_SEED=that TICKBUS_HOSTILE_SCRIPTS=1 runs it again. */
+ * Scripts are made from a seed, 1 unless TICKBUS_SEED says otherwise; TICKBUS_HOSTILE_SCRIPTS=N
+ * runs as many as one likes. They run in a child, so that a crash is told with the seed of its
+ * script; TICKBUS_SEED=that TICKBUS_HOSTILE_SCRIPTS=1 runs it again. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -35,7 +37,8 @@ static uint64_t number_from(const char *variable, uint64_t otherwise)
 
 /* ---- the header, when it is joined ---- */
 
-/* Fields that may hold another value and still make sense: kind, msg_bytes_max, first_seq, name, policy and the padding behind. */
+/* Fields that may hold another value and still make sense: kind, msg_bytes_max, first_seq, name,
+ * policy and the padding behind. */
 static bool may_change(size_t at)
 {
     return (at >= 12 && at < 16) || (at >= 24 && at < 28) || at >= 48;
@@ -91,7 +94,8 @@ static void a_name_without_an_end_is_not_read_beyond_its_field(void **state)
         hostile_ring((const uint8_t[2]){hostile_shape(TBUS_BROADCAST, TBUS_BLOCK), 0}, &bytes);
     tbus_ring_t ring;
     assert_int_equal(tbus_ring_join(ring_bytes, bytes, true, &ring, NULL), 0);
-    memset(ring_bytes + offsetof(tbus_ring_shared_t, name), 'x', bytes - offsetof(tbus_ring_shared_t, name));
+    memset(ring_bytes + offsetof(tbus_ring_shared_t, name), 'x',
+           bytes - offsetof(tbus_ring_shared_t, name));
     tbus_error_t err;
     tbus_subscriber_t s;
     tbus_publisher_t p;
@@ -102,8 +106,10 @@ static void a_name_without_an_end_is_not_read_beyond_its_field(void **state)
     assert_true(tbus_publisher_join(&ring, 0, &p, &err) < 0);
 }
 
-/* What a joiner reserves memory for must be what it then believes, whenever the place changes its role. */
-static void join_while_the_role_changes(enum tbus_sub_role asked, uint32_t becomes, uint32_t looks, bool late)
+/* What a joiner reserves memory for must be what it then believes, whenever the place changes its
+ * role. */
+static void join_while_the_role_changes(enum tbus_sub_role asked, uint32_t becomes, uint32_t looks,
+                                        bool late)
 {
     const uint8_t evicting[2] = {hostile_shape(TBUS_MPMC, TBUS_EVICT_SLOWEST), 0};
     size_t bytes;
@@ -115,7 +121,8 @@ static void join_while_the_role_changes(enum tbus_sub_role asked, uint32_t becom
     assert_int_equal(tbus_publisher_join(&ring, 1, &p, NULL), 0);
     if (!late)
         assert_int_equal(tbus_ring_reserve(&ring, "s", asked, NULL), 0);
-    hostile_lay(looks, offsetof(tbus_ring_shared_t, subs) + offsetof(tbus_ring_sub_t, role), becomes);
+    hostile_lay(looks, offsetof(tbus_ring_shared_t, subs) + offsetof(tbus_ring_sub_t, role),
+                becomes);
     int code = late ? tbus_subscriber_join_late(&ring, "s", asked, 2, &s, NULL)
                     : tbus_subscriber_join(&ring, "s", 2, &s, NULL);
     assert_int_equal(code, 0);
@@ -190,7 +197,8 @@ static int stop_scribbling(void **state)
 
 static report_t *reports(void)
 {
-    void *shared = mmap(NULL, sizeof(report_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void *shared =
+        mmap(NULL, sizeof(report_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_ptr_not_equal(shared, MAP_FAILED);
     return shared;
 }
@@ -209,22 +217,24 @@ static void run_scripts_apart(report_t *r, uint64_t first_seed, uint64_t count, 
     assert_int_equal(waitpid(child, &status, 0), child);
     if (r->outcome.fault[0] || status)
         fail_msg("seed %llu: %s%s, status 0x%x", (unsigned long long)r->seed,
-                 status ? "the process died (an access outside? an assertion?) " : "", r->outcome.fault,
-                 (unsigned)status);
+                 status ? "the process died (an access outside? an assertion?) " : "",
+                 r->outcome.fault, (unsigned)status);
 }
 
 static void corruption_at_any_access_harms_nobody_beside_the_ring(void **state)
 {
     (void)state;
-    uint64_t seed = number_from("TICKBUS_SEED", 1), scripts = number_from("TICKBUS_HOSTILE_SCRIPTS", SCRIPTS);
+    uint64_t seed = number_from("TICKBUS_SEED", 1),
+             scripts = number_from("TICKBUS_HOSTILE_SCRIPTS", SCRIPTS);
     report_t *r = reports();
     run_scripts_apart(r, seed, scripts, -1);
     print_message(
-        "  seeds %llu..%llu: %llu operations, %llu corruptions, %llu refusals; at most %llu looks in "
+        "  seeds %llu..%llu: %llu operations, %llu corruptions, %llu refusals; at most %llu looks "
+        "in "
         "one call\n",
-        (unsigned long long)seed, (unsigned long long)r->seed, (unsigned long long)r->outcome.operations,
-        (unsigned long long)r->outcome.corruptions, (unsigned long long)r->outcome.refusals,
-        (unsigned long long)r->outcome.looks_max);
+        (unsigned long long)seed, (unsigned long long)r->seed,
+        (unsigned long long)r->outcome.operations, (unsigned long long)r->outcome.corruptions,
+        (unsigned long long)r->outcome.refusals, (unsigned long long)r->outcome.looks_max);
     assert_int_equal(r->scripts, scripts);
     if (scripts >= SCRIPTS) { /* enough of them for everything to have happened */
         assert_true(r->outcome.corruptions > scripts && r->outcome.refusals > scripts);
@@ -251,7 +261,8 @@ static void a_seed_does_the_same_again(void **state)
     }
 }
 
-/* The same with a process that scribbles all the time, instead of corruptions at chosen accesses. */
+/* The same with a process that scribbles all the time, instead of corruptions at chosen
+ * accesses. */
 static void a_process_that_scribbles_harms_nobody_beside_the_ring(void **state)
 {
     (void)state;
@@ -269,7 +280,8 @@ static void a_process_that_scribbles_harms_nobody_beside_the_ring(void **state)
         stop_scribbling(NULL);
     }
     print_message("  %llu operations, %llu refusals; at most %llu looks in one call\n",
-                  (unsigned long long)r->outcome.operations, (unsigned long long)r->outcome.refusals,
+                  (unsigned long long)r->outcome.operations,
+                  (unsigned long long)r->outcome.refusals,
                   (unsigned long long)r->outcome.looks_max);
     munmap(r, sizeof *r);
 }
@@ -282,7 +294,8 @@ int main(void)
         cmocka_unit_test(a_place_that_changes_its_role_while_it_is_joined_is_no_trap),
         cmocka_unit_test(corruption_at_any_access_harms_nobody_beside_the_ring),
         cmocka_unit_test(a_seed_does_the_same_again),
-        cmocka_unit_test_teardown(a_process_that_scribbles_harms_nobody_beside_the_ring, stop_scribbling),
+        cmocka_unit_test_teardown(a_process_that_scribbles_harms_nobody_beside_the_ring,
+                                  stop_scribbling),
     };
     hostile_begin();
     return cmocka_run_group_tests(tests, NULL, NULL);

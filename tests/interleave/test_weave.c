@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The ring's own code, in every order of two actors' accesses, with a kill at every step. Each test is one meeting: what the actors do,
- * in which state of the ring, and what must hold afterwards whatever happened. */
+/* The ring's own code, in every order of two actors' accesses, with a kill at every step. Each test
+ * is one meeting: what the actors do, in which state of the ring, and what must hold afterwards
+ * whatever happened. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -30,7 +31,8 @@ static size_t place(const void *address)
     return (size_t)((const unsigned char *)address - world->memory);
 }
 
-/* Places that nobody took are never written; sleepers' words stay zero in meetings where nobody sleeps. */
+/* Places that nobody took are never written; sleepers' words stay zero in meetings where nobody
+ * sleeps. */
 static bool interesting(const void *address)
 {
     size_t at = place(address);
@@ -128,7 +130,8 @@ static void repair_dead(void)
 
 static const char *account_competing(unsigned dead)
 {
-    tbus_ring_repair(&world->ring, DEAD_OWNER); /* in meetings with a repairer it may have died over him */
+    /* in meetings with a repairer it may have died over him */
+    tbus_ring_repair(&world->ring, DEAD_OWNER);
     tbus_subscriber_t fresh = world_subscribe("fresh", TBUS_CONSUMER, FRESH);
     const char *fault = world_settle(dead, &fresh);
     return fault ? fault : world_account();
@@ -331,7 +334,8 @@ static const char *evicting_verdict(unsigned dead, bool stuck)
 static void observed_full(enum tbus_ring_kind kind)
 {
     world_build(kind, 1);
-    world->reader[1] = world_subscribe("one", kind == TBUS_MPMC ? TBUS_CONSUMER : TBUS_SUBSCRIBER, ONE);
+    world->reader[1] =
+        world_subscribe("one", kind == TBUS_MPMC ? TBUS_CONSUMER : TBUS_SUBSCRIBER, ONE);
     world_fill(SLOTS);
     while (world_receive(&world->reader[1]))
         ;
@@ -388,7 +392,8 @@ static const char *observed_verdict(unsigned dead, bool stuck)
 static void sleeper(enum tbus_ring_kind kind)
 {
     world_build(kind, 1);
-    world->reader[1] = world_subscribe("one", kind == TBUS_MPMC ? TBUS_CONSUMER : TBUS_SUBSCRIBER, ONE);
+    world->reader[1] =
+        world_subscribe("one", kind == TBUS_MPMC ? TBUS_CONSUMER : TBUS_SUBSCRIBER, ONE);
     tbus_waiter_init(&world->waiter[1], TBUS_WAIT_PARK);
     tbus_waiter_watch_subscriber(&world->waiter[1], &world->reader[1]);
 }
@@ -434,8 +439,9 @@ static void weave(weave_case_t c)
         c.actors++;
     if (!c.interesting)
         c.interesting = interesting;
-    /* Every day: all schedules with at most three preemptions, or as many as the meeting says, a kill at every step of each.
-     * TICKBUS_WEAVE=full: really all of them; of meetings that say a number, those with one more. */
+    /* Every day: all schedules with at most three preemptions, or as many as the meeting says, a
+     * kill at every step of each. TICKBUS_WEAVE=full: really all of them; of meetings that say a
+     * number, those with one more. */
     const char *wanted = getenv("TICKBUS_WEAVE");
     bool full = wanted && !strcmp(wanted, "full");
     if (c.preemptions_max)
@@ -443,9 +449,10 @@ static void weave(weave_case_t c)
     else if (!c.random_schedules && !full)
         c.preemptions_max = 3;
     const char *fault = weave_run(&c, &result);
-    printf("  %-52s %9" PRIu64 " schedules%s, %9" PRIu64 " with a kill, %3u steps, %" PRIu64 " sleeps\n",
-           c.name, result.schedules, c.random_schedules ? " at random" : "", result.crashes, result.steps_max,
-           result.sleeps);
+    printf("  %-52s %9" PRIu64 " schedules%s, %9" PRIu64 " with a kill, %3u steps, %" PRIu64
+           " sleeps\n",
+           c.name, result.schedules, c.random_schedules ? " at random" : "", result.crashes,
+           result.steps_max, result.sleeps);
     if (fault)
         fail_msg("%s", fault);
 }
@@ -472,7 +479,8 @@ static void two_publishers_never_lose_or_double_a_message(void **state)
                          .may_crash = BOTH});
 }
 
-/* The settling of ticket.h: one is overtaken, or killed, and so many others come by that the ticket has no room for its name. */
+/* The settling of ticket.h: one is overtaken, or killed, and so many others come by that the ticket
+ * has no room for its name. */
 static void who_is_overtaken_or_killed_in_a_claim_is_not_forgotten(void **state)
 {
     (void)state;

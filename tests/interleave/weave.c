@@ -139,7 +139,8 @@ static void run_until_next_access(unsigned i)
     weave.running = -1;
 }
 
-/* `last`: who ran before, -1 at the start; `may_preempt`: whether another may run although that one could go on. */
+/* `last`: who ran before, -1 at the start; `may_preempt`: whether another may run although that one
+ * could go on. */
 static unsigned list_choices(bool crashed, int last, bool may_preempt, uint8_t *choices)
 {
     unsigned count = 0;
@@ -162,7 +163,8 @@ static bool anybody_eligible(void)
     return false;
 }
 
-/* Replay the prefix, then take first choices (or random ones) to the end. Returns the number of steps; *out_dead, *out_stuck. */
+/* Replay the prefix, then take first choices (or random ones) to the end. Returns the number of
+ * steps; *out_dead, *out_stuck. */
 static uint32_t run_schedule(unsigned *out_dead, bool *out_stuck)
 {
     const weave_case_t *c = weave.current;
@@ -207,12 +209,13 @@ static const char *describe(const char *fault, uint32_t steps)
     int at = snprintf(text, sizeof text, "%s: %s; seed %llu, schedule ", weave.current->name, fault,
                       (unsigned long long)weave.current->seed);
     for (uint32_t i = 0; i < steps && at < (int)sizeof text - 4; i++)
-        at += snprintf(text + at, sizeof text - (size_t)at, "%s%u", weave.choice[i] & CRASH ? "x" : "",
-                       weave.choice[i] & ~CRASH);
+        at += snprintf(text + at, sizeof text - (size_t)at, "%s%u",
+                       weave.choice[i] & CRASH ? "x" : "", weave.choice[i] & ~CRASH);
     return text;
 }
 
-/* The next schedule in depth-first order: the last step that has another choice takes it. False: all were run. */
+/* The next schedule in depth-first order: the last step that has another choice takes it. False:
+ * all were run. */
 static bool next_prefix(uint32_t steps)
 {
     while (steps && weave.picked[steps - 1] + 1u == weave.options[steps - 1])

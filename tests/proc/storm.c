@@ -16,9 +16,10 @@
 
 static int usage(FILE *out, int code)
 {
-    fprintf(out, "usage: storm [--rounds KILLS] [--seed N] [--per-world KILLS] [--world FIRST] [--pages "
-                 "small|thp|hugetlb]\n"
-                 "example: storm --rounds 100000 --seed 7\n");
+    fprintf(out,
+            "usage: storm [--rounds KILLS] [--seed N] [--per-world KILLS] [--world FIRST] [--pages "
+            "small|thp|hugetlb]\n"
+            "example: storm --rounds 100000 --seed 7\n");
     return code;
 }
 
@@ -27,7 +28,8 @@ static bool parse_pages(const char *text, enum tbus_pages *out_pages)
     static const struct {
         const char *name;
         enum tbus_pages pages;
-    } known[] = {{"small", TBUS_PAGES_SMALL}, {"thp", TBUS_PAGES_THP}, {"hugetlb", TBUS_PAGES_HUGETLB}};
+    } known[] = {
+        {"small", TBUS_PAGES_SMALL}, {"thp", TBUS_PAGES_THP}, {"hugetlb", TBUS_PAGES_HUGETLB}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (!strcmp(text, known[i].name)) {
             *out_pages = known[i].pages;
@@ -74,7 +76,8 @@ static bool parse(int argc, char **argv, storm_options_t *options, bool *out_hel
             return false;
         }
     }
-    return optind == argc && options->kills_per_world >= 1 && options->kills_per_world <= STORM_KILLS_MAX;
+    return optind == argc && options->kills_per_world >= 1 &&
+           options->kills_per_world <= STORM_KILLS_MAX;
 }
 
 int main(int argc, char **argv)
@@ -93,13 +96,16 @@ int main(int argc, char **argv)
     bool fine = storm_run(&options, &r);
     if (options.progress)
         fputc('\n', stderr);
-    printf("seed %llu: %u kills (%u in the act) and %llu stops in %u worlds; %llu messages published, %llu "
-           "received, %llu tombs, %llu in doubt, %llu delivered again, %llu open, %llu lost by observers and "
+    printf("seed %llu: %u kills (%u in the act) and %llu stops in %u worlds; %llu messages "
+           "published, %llu "
+           "received, %llu tombs, %llu in doubt, %llu delivered again, %llu open, %llu lost by "
+           "observers and "
            "told, %llu repairs by "
            "participants\n",
-           (unsigned long long)options.seed, r.kills, r.in_the_act, (unsigned long long)r.stops, r.worlds,
-           (unsigned long long)r.published, (unsigned long long)r.delivered, (unsigned long long)r.tombs,
-           (unsigned long long)r.in_doubt, (unsigned long long)r.redelivered, (unsigned long long)r.open,
+           (unsigned long long)options.seed, r.kills, r.in_the_act, (unsigned long long)r.stops,
+           r.worlds, (unsigned long long)r.published, (unsigned long long)r.delivered,
+           (unsigned long long)r.tombs, (unsigned long long)r.in_doubt,
+           (unsigned long long)r.redelivered, (unsigned long long)r.open,
            (unsigned long long)r.lost_by_observers, (unsigned long long)r.heals);
     if (!fine)
         printf("FAILED: %s\n", r.fault);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kill -9 at every instruction of handing a message on, where a ring promises at least once: of the repair of a consumer that died, of taking what
- * waits to be taken again, of leaving with a message in hand. After each kill somebody who is left must receive everything that
- * the victim had not noted, nothing twice but what it held, and the ring must go on.
+/* kill -9 at every instruction of handing a message on, where a ring promises at least once: of the
+ * repair of a consumer that died, of taking what waits to be taken again, of leaving with a message
+ * in hand. After each kill somebody who is left must receive everything that the victim had not
+ * noted, nothing twice but what it held, and the ring must go on.
  *
- * Every day one in thirty-two of the kill points, from an offset that changes with TICKBUS_SEED; TICKBUS_KILL_POINTS=all takes all. */
+ * Every day one in thirty-two of the kill points, from an offset that changes with TICKBUS_SEED;
+ * TICKBUS_KILL_POINTS=all takes all. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -45,7 +47,8 @@ static bool the_dead_are(void *context, uint32_t owner)
 static tbus_subscriber_t join(const char *name, uint32_t owner)
 {
     tbus_subscriber_t s;
-    assert_int_equal(tbus_subscriber_join_late(&world->ring, name, TBUS_CONSUMER, owner, &s, NULL), 0);
+    assert_int_equal(tbus_subscriber_join_late(&world->ring, name, TBUS_CONSUMER, owner, &s, NULL),
+                     0);
     return s;
 }
 
@@ -70,7 +73,8 @@ static bool receive(tbus_subscriber_t *s, uint64_t *out_number)
 
 /* ---- in which state of the ring ---- */
 
-/* `taken` messages were taken by others that have given them back; one is in the hands of the dead before that, one in the victim's after. */
+/* `taken` messages were taken by others that have given them back; one is in the hands of the dead
+ * before that, one in the victim's after. */
 static void prepare(uint64_t first_seq, uint64_t taken, bool victim_holds)
 {
     tbus_ring_spec_t spec = {.name = "again",
@@ -83,12 +87,13 @@ static void prepare(uint64_t first_seq, uint64_t taken, bool victim_holds)
     size_t bytes;
     memset(world, 0, sizeof *world);
     assert_int_equal(tbus_ring_format(world->memory, sizeof world->memory, &spec, NULL), 0);
-    assert_int_equal(tbus_ring_join(world->memory, sizeof world->memory, true, &world->ring, NULL), 0);
+    assert_int_equal(tbus_ring_join(world->memory, sizeof world->memory, true, &world->ring, NULL),
+                     0);
     assert_int_equal(tbus_publisher_join(&world->ring, PUBLISHER, &world->publisher, NULL), 0);
     world->victim = join("victim", VICTIM);
     world->survivor = join("survivor", SURVIVOR);
-    assert_false(
-        receive(&world->survivor, &number)); /* the look of a newcomer is behind it: it has to be called */
+    assert_false(receive(&world->survivor,
+                         &number)); /* the look of a newcomer is behind it: it has to be called */
     assert_false(receive(&world->victim, &number));
     tbus_subscriber_t dead = join("dead", DEAD);
     for (uint64_t n = 0; n < MESSAGES; n++)
@@ -169,13 +174,14 @@ static const char *verdict(void)
     return NULL;
 }
 
-static void kill_everywhere(const char *name, uint64_t taken, bool victim_holds, void (*dress)(void),
-                            void (*operation)(void))
+static void kill_everywhere(const char *name, uint64_t taken, bool victim_holds,
+                            void (*dress)(void), void (*operation)(void))
 {
     static const uint64_t starts[] = {1, (UINT64_C(1) << 45) - 2};
     uint64_t kills = 0;
-    uint64_t step =
-        stride > 1 && operation == heal ? 4 * stride : stride; /* it is as long as all others together */
+    uint64_t step = stride > 1 && operation == heal
+                        ? 4 * stride
+                        : stride; /* it is as long as all others together */
     for (unsigned i = 0; i < sizeof starts / sizeof *starts; i++)
         for (uint64_t k = (offset + 7 * i) % step;; k += step) {
             prepare(starts[i], taken, victim_holds);
@@ -184,7 +190,8 @@ static void kill_everywhere(const char *name, uint64_t taken, bool victim_holds,
             bool killed = killer_kill(operation, k);
             const char *fault = verdict();
             if (fault)
-                fail_msg("%s, killed after instruction %llu: %s", name, (unsigned long long)k, fault);
+                fail_msg("%s, killed after instruction %llu: %s", name, (unsigned long long)k,
+                         fault);
             if (!killed)
                 break;
             kills++;
@@ -216,7 +223,8 @@ static void a_consumer_killed_with_what_was_delivered_again_leaves_it_to_the_nex
 {
     (void)state;
     skip_without_ptrace();
-    kill_everywhere("take again, release; known from the ticket", 0, false, repair, take_and_release);
+    kill_everywhere("take again, release; known from the ticket", 0, false, repair,
+                    take_and_release);
     kill_everywhere("take again, release; known from the slot", 4, false, repair, take_and_release);
     kill_everywhere("take again, then a new one", 2, false, repair, take_two);
     kill_everywhere("take, release", 2, false, NULL, take_and_release);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What fork(2) must not do: let a child keep its dead parent alive, take part in its parent's name, or hold an observer's mappings. */
+/* What fork(2) must not do: let a child keep its dead parent alive, take part in its parent's name,
+ * or hold an observer's mappings. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kill -9 at every instruction: a child is single-stepped (ptrace) through one operation on a shared ring, in several states of the ring.
- * After each instruction it is as good as dead: what it has done to the shared memory is there, nothing else is. So there the oracle of
- * ring_world.h is asked, in three ways: the dead one is buried at once, twice; or the living go on first, with one message, or with so many
- * that the ring has forgotten whose turn it was. Then the memory is put back, and the child does its next instruction. Where one has left the
- * memory alone, nobody could tell a kill before it from one behind it, and the oracle is not asked again.
+/* kill -9 at every instruction: a child is single-stepped (ptrace) through one operation on a
+ * shared ring, in several states of the ring. After each instruction it is as good as dead: what it
+ * has done to the shared memory is there, nothing else is. So there the oracle of ring_world.h is
+ * asked, in three ways: the dead one is buried at once, twice; or the living go on first, with one
+ * message, or with so many that the ring has forgotten whose turn it was. Then the memory is put
+ * back, and the child does its next instruction. Where one has left the memory alone, nobody could
+ * tell a kill before it from one behind it, and the oracle is not asked again.
  *
- * And it is killed for real: after every 64th instruction from an offset that changes with TICKBUS_SEED; TICKBUS_KILL_POINTS=all kills after
- * every one, which costs minutes, as each takes a child that is stepped from the start. */
+ * And it is killed for real: after every 64th instruction from an offset that changes with
+ * TICKBUS_SEED; TICKBUS_KILL_POINTS=all kills after every one, which costs minutes, as each takes a
+ * child that is stepped from the start. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -42,7 +45,8 @@ static void publish_long(void)
 #define BATCH 4u /* more than the ticket has names */
 static void publish_batch(void)
 {
-    static const uint32_t bytes[BATCH] = {sizeof(note_t), sizeof(note_t), sizeof(note_t), sizeof(note_t)};
+    static const uint32_t bytes[BATCH] = {sizeof(note_t), sizeof(note_t), sizeof(note_t),
+                                          sizeof(note_t)};
     void *places[BATCH];
     uint32_t got = tbus_claim_batch(&world->publisher[0], BATCH, places);
     for (uint64_t i = 0; i < got; i++)
@@ -98,7 +102,8 @@ static void park(void)
 {
     tbus_waiter_park(&world->waiter[0], 0, 1000);
 }
-/* Killed between freeing a slot and counting it, a repairer leaves the count one short; the slots are right all the same. */
+/* Killed between freeing a slot and counting it, a repairer leaves the count one short; the slots
+ * are right all the same. */
 static void repair(void)
 {
     tbus_ring_repair(&world->ring, DEAD_OWNER);
@@ -115,7 +120,8 @@ static void leave(void)
 
 /* ---- in which state of the ring ---- */
 
-/* Go round the ring one and a half times, across the wrap of the slot word's 45 bits when the first sequence is near it. */
+/* Go round the ring one and a half times, across the wrap of the slot word's 45 bits when the first
+ * sequence is near it. */
 static void wrap(void)
 {
     tbus_subscriber_t *s = &world->reader[world->ring.competing ? 0 : 1];
@@ -197,7 +203,8 @@ static pid_t start(enum tbus_ring_kind kind, const state_t *state, void (*dress)
     return killer_start(operation);
 }
 
-/* The victim is gone, killed or at its end; so is whoever died before it, and a repairer may have died over him. */
+/* The victim is gone, killed or at its end; so is whoever died before it, and a repairer may have
+ * died over him. */
 static const char *verdict(unsigned carry_on)
 {
     world_carry_on(1, carry_on);
@@ -233,9 +240,9 @@ static void judge(const victim_t *v, uint64_t instruction, pid_t child)
         if (fault && child)
             killer_end(child);
         if (fault)
-            fail_msg("%s, %s ring, %s: killed after instruction %llu, buried %u messages later: %s", v->name,
-                     tbus_ring_kind_name(v->kind), v->state->name, (unsigned long long)instruction,
-                     messages[way], fault);
+            fail_msg("%s, %s ring, %s: killed after instruction %llu, buried %u messages later: %s",
+                     v->name, tbus_ring_kind_name(v->kind), v->state->name,
+                     (unsigned long long)instruction, messages[way], fault);
     }
 }
 
@@ -252,7 +259,8 @@ static uint64_t stop_everywhere(const victim_t *v)
     static ring_world_t judged;
     uint64_t k = 0;
     pid_t child = start(v->kind, v->state, v->dress, v->operation);
-    const unsigned char *const scratch[READERS] = {world->reader[0].scratch, world->reader[1].scratch};
+    const unsigned char *const scratch[READERS] = {world->reader[0].scratch,
+                                                   world->reader[1].scratch};
     do {
         if (k == 0 || memcmp(&judged, world, sizeof judged)) {
             memcpy(&judged, world, sizeof judged);
@@ -269,7 +277,8 @@ static uint64_t stop_everywhere(const victim_t *v)
 static bool kill_really(const victim_t *v, uint64_t instruction)
 {
     pid_t child = start(v->kind, v->state, v->dress, v->operation);
-    const unsigned char *const scratch[READERS] = {world->reader[0].scratch, world->reader[1].scratch};
+    const unsigned char *const scratch[READERS] = {world->reader[0].scratch,
+                                                   world->reader[1].scratch};
     bool lives = true;
     for (uint64_t i = 0; i < instruction && lives; i++)
         lives = killer_step(child);
@@ -287,8 +296,9 @@ static void kill_everywhere(const char *name, enum tbus_ring_kind kind, const st
     uint64_t stops = stop_everywhere(&v), kills = 0;
     for (uint64_t k = offset % stride; k < stops; k += stride)
         kills += kill_really(&v, k);
-    printf("  %-28s %-13s %-8s %5llu kill points, %4llu real kills\n", name, tbus_ring_kind_name(kind),
-           state->name, (unsigned long long)stops, (unsigned long long)kills);
+    printf("  %-28s %-13s %-8s %5llu kill points, %4llu real kills\n", name,
+           tbus_ring_kind_name(kind), state->name, (unsigned long long)stops,
+           (unsigned long long)kills);
     stops_total += stops;
     kills_total += kills;
 }
@@ -334,9 +344,12 @@ static void a_publisher_killed_at_any_instruction_leaves_whole_messages_or_none(
         kill_everywhere("claim, abort", several[i], &states[4], NULL, claim_and_abort);
         kill_everywhere("claim batch, commit", several[i], &states[2], NULL, publish_batch);
         kill_everywhere("claim batch, commit", several[i], &states[4], NULL, publish_batch);
-        kill_everywhere("commit, settled by others", several[i], &states[1], claimed_and_settled, commit);
-        kill_everywhere("commit, settled by others", several[i], &states[4], claimed_and_settled, commit);
-        kill_everywhere("abort, settled by others", several[i], &states[1], claimed_and_settled, abandon);
+        kill_everywhere("commit, settled by others", several[i], &states[1], claimed_and_settled,
+                        commit);
+        kill_everywhere("commit, settled by others", several[i], &states[4], claimed_and_settled,
+                        commit);
+        kill_everywhere("abort, settled by others", several[i], &states[1], claimed_and_settled,
+                        abandon);
     }
     in_all_states("claim, commit", TBUS_MPMC, NULL, claim_and_commit);
     in_all_states("claim, abort", TBUS_MPMC, NULL, claim_and_abort);
@@ -354,9 +367,12 @@ static void a_reader_killed_at_any_instruction_loses_at_most_what_it_held(void *
         skip();
     in_all_states("poll, flush", TBUS_BROADCAST, NULL, poll_and_flush);
     in_all_states("take, release", TBUS_MPMC, NULL, take_and_release);
-    kill_everywhere("release, settled by others", TBUS_MPMC, &states[2], taken_and_settled, take_and_release);
-    kill_everywhere("release, settled by others", TBUS_MPMC, &states[3], taken_and_settled, take_and_release);
-    kill_everywhere("pass tombs, take, release", TBUS_MPMC, &states[0], two_tombs, take_and_release);
+    kill_everywhere("release, settled by others", TBUS_MPMC, &states[2], taken_and_settled,
+                    take_and_release);
+    kill_everywhere("release, settled by others", TBUS_MPMC, &states[3], taken_and_settled,
+                    take_and_release);
+    kill_everywhere("pass tombs, take, release", TBUS_MPMC, &states[0], two_tombs,
+                    take_and_release);
     in_all_states("poll, flush", TBUS_MPSC, NULL, poll_and_flush);
     kill_everywhere("poll, flush", TBUS_BROADCAST_MP, &states[0], two_tombs, poll_and_flush);
     kill_everywhere("leave with one in hand", TBUS_MPMC, &states[3], leaves_with_one, leave);
@@ -407,7 +423,8 @@ static int count_them(void **state)
     (void)state;
     printf("  %llu kill points survived, %llu real kills%s\n", (unsigned long long)stops_total,
            (unsigned long long)kills_total,
-           stride > 1 ? " (after every 64th instruction; TICKBUS_KILL_POINTS=all: after each)" : "");
+           stride > 1 ? " (after every 64th instruction; TICKBUS_KILL_POINTS=all: after each)"
+                      : "");
     return 0;
 }
 

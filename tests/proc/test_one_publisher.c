@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Topics of one publisher: a second one is refused while the first lives, stopped or not; a dead one has a successor, and only one. */
+/* Topics of one publisher: a second one is refused while the first lives, stopped or not; a dead
+ * one has a successor, and only one. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,7 +24,8 @@ static tbus_bus_t bus;
 
 static void make_bus(enum tbus_ring_kind kind)
 {
-    tbus_ring_spec_t spec = {.name = "t", .kind = kind, .slot_bytes = 64, .slot_count = 64, .first_seq = 1};
+    tbus_ring_spec_t spec = {
+        .name = "t", .kind = kind, .slot_bytes = 64, .slot_count = 64, .first_seq = 1};
     assert_int_equal(tbus_bus_create("one-publisher", &bus, NULL), 0);
     assert_int_equal(tbus_bus_add_topic(&bus, &spec, "number", TBUS_PAGES_SMALL, -1, NULL), 0);
     for (int i = 1; i <= HEIRS + 1; i++) {
@@ -71,7 +73,8 @@ static void end(pid_t child)
 static const enum tbus_ring_kind single[] = {TBUS_SPSC, TBUS_BROADCAST};
 static const enum tbus_ring_kind several[] = {TBUS_MPSC, TBUS_BROADCAST_MP, TBUS_MPMC};
 
-static void a_second_publisher_is_refused_while_the_first_lives_and_goes_on_for_the_dead(void **state)
+static void
+a_second_publisher_is_refused_while_the_first_lives_and_goes_on_for_the_dead(void **state)
 {
     (void)state;
     for (unsigned k = 0; k < 2; k++) {
@@ -96,7 +99,8 @@ static void a_second_publisher_is_refused_while_the_first_lives_and_goes_on_for_
         /* Who comes back under the old number is the second one now. */
         pid_t back = fork();
         if (back == 0)
-            _exit(tbus_participant_live(&bus, FIRST, NULL) >= 0 && publish_as(FIRST, &p, NULL) == -EBUSY
+            _exit(tbus_participant_live(&bus, FIRST, NULL) >= 0 &&
+                          publish_as(FIRST, &p, NULL) == -EBUSY
                       ? REFUSED
                       : IN);
         int status;
@@ -194,7 +198,8 @@ static void of_many_that_want_to_succeed_the_dead_one_does(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_second_publisher_is_refused_while_the_first_lives_and_goes_on_for_the_dead),
+        cmocka_unit_test(
+            a_second_publisher_is_refused_while_the_first_lives_and_goes_on_for_the_dead),
         cmocka_unit_test(a_successor_under_the_same_number_goes_on),
         cmocka_unit_test(topics_of_several_publishers_are_everybodys),
         cmocka_unit_test(of_many_that_want_to_succeed_the_dead_one_does),

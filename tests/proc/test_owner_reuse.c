@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An owner number goes from a dead participant to its successor; whatever is still going on about the dead must not touch the living.
- * tbus_ring_heal is wrapped by the linker, so that a healer can be held between the proof of death and the repair. */
+/* An owner number goes from a dead participant to its successor; whatever is still going on about
+ * the dead must not touch the living. tbus_ring_heal is wrapped by the linker, so that a healer can
+ * be held between the proof of death and the repair. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Processes that are stopped (SIGSTOP) at the worst moment and go on later: nothing is stolen from them while they live; and one that lost
- * its place or its claim meanwhile is told so, and does no harm. */
+/* Processes that are stopped (SIGSTOP) at the worst moment and go on later: nothing is stolen from
+ * them while they live; and one that lost its place or its claim meanwhile is told so, and does no
+ * harm. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -40,8 +41,12 @@ static void heal(void *context)
 static void set_up(pair_t *p, enum tbus_ring_kind kind, enum tbus_policy policy)
 {
     tbus_error_t err = {0};
-    tbus_ring_spec_t spec = {
-        .name = "t", .kind = kind, .slot_bytes = 64, .slot_count = SLOTS, .first_seq = 1, .policy = policy};
+    tbus_ring_spec_t spec = {.name = "t",
+                             .kind = kind,
+                             .slot_bytes = 64,
+                             .slot_count = SLOTS,
+                             .first_seq = 1,
+                             .policy = policy};
     enum tbus_sub_role role = kind == TBUS_MPMC ? TBUS_CONSUMER : TBUS_SUBSCRIBER;
     memset(p, 0, sizeof *p);
     assert_int_equal(tbus_bus_create("stopped", &p->bus, &err), 0);
@@ -68,7 +73,8 @@ static void tear_down(pair_t *p)
     tbus_bus_close(&p->bus);
 }
 
-/* A child that stops itself somewhere in `does`; returns once it stands still. What `does` returns is its exit code. */
+/* A child that stops itself somewhere in `does`; returns once it stands still. What `does` returns
+ * is its exit code. */
 static void start_child(pair_t *p, int (*does)(pair_t *))
 {
     p->child = fork();
@@ -147,7 +153,8 @@ static void a_claim_is_not_taken_from_a_stopped_publisher(void **state)
         start_child(&p, claim_stop_commit);
         publish(&p, 78);
         uint64_t got;
-        for (unsigned turns = 0; turns < 50; turns++) { /* everybody waits, and looks for the dead */
+        for (unsigned turns = 0; turns < 50;
+             turns++) { /* everybody waits, and looks for the dead */
             assert_false(receive(&p.subscriber, &got));
             tbus_waiter_park(&p.waiter, tbus_clock_ns(), UINT64_MAX);
             assert_int_equal(tbus_bus_heal(&p.bus), 0);
@@ -276,7 +283,8 @@ static int read_stop_read(pair_t *p)
     return mine.error == -TBUS_EEVICTED ? TOLD : mine.error ? WRONG : WHOLE;
 }
 
-/* The child has read FIRST_READ messages of a whole lap and stands still; the parent has read all. */
+/* The child has read FIRST_READ messages of a whole lap and stands still; the parent has read
+ * all. */
 static void stop_a_reader(pair_t *p, enum tbus_ring_kind kind, enum tbus_policy policy)
 {
     set_up(p, kind, policy);
@@ -375,12 +383,13 @@ static const tbus_ring_sub_t *place_of(const tbus_ring_t *ring, const char *name
     return NULL;
 }
 
-/* A bell is a system call: were it rung at each message, a stopped sleeper would slow all others down for as long as it stands still. */
+/* A bell is a system call: were it rung at each message, a stopped sleeper would slow all others
+ * down for as long as it stands still. */
 static void a_stopped_sleepers_bell_is_rung_once_however_many_messages_follow(void **state)
 {
     (void)state;
-    static const enum tbus_ring_kind kinds[] = {TBUS_SPSC, TBUS_MPSC, TBUS_BROADCAST, TBUS_BROADCAST_MP,
-                                                TBUS_MPMC};
+    static const enum tbus_ring_kind kinds[] = {TBUS_SPSC, TBUS_MPSC, TBUS_BROADCAST,
+                                                TBUS_BROADCAST_MP, TBUS_MPMC};
     for (unsigned k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         pair_t p;
         set_up(&p, kinds[k], TBUS_EVICT_SLOWEST);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A thousand kills in a whole bus under load (tests/support/storm.h). TICKBUS_SEED repeats one; `storm` runs more of them. */
+/* A thousand kills in a whole bus under load (tests/support/storm.h). TICKBUS_SEED repeats one;
+ * `storm` runs more of them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,12 +22,13 @@ static void a_thousand_kills_under_load_lose_double_and_stop_nothing(void **stat
                                .pages = TBUS_PAGES_SMALL};
     storm_result_t r;
     bool fine = storm_run(&options, &r);
-    print_message("  seed %llu: %u kills, %u of them in the act, %llu stops, %llu messages, %llu tombs, %llu "
-                  "in doubt, %llu delivered again, %llu repairs\n",
-                  (unsigned long long)options.seed, r.kills, r.in_the_act, (unsigned long long)r.stops,
-                  (unsigned long long)r.published, (unsigned long long)r.tombs,
-                  (unsigned long long)r.in_doubt, (unsigned long long)r.redelivered,
-                  (unsigned long long)r.heals);
+    print_message(
+        "  seed %llu: %u kills, %u of them in the act, %llu stops, %llu messages, %llu tombs, %llu "
+        "in doubt, %llu delivered again, %llu repairs\n",
+        (unsigned long long)options.seed, r.kills, r.in_the_act, (unsigned long long)r.stops,
+        (unsigned long long)r.published, (unsigned long long)r.tombs,
+        (unsigned long long)r.in_doubt, (unsigned long long)r.redelivered,
+        (unsigned long long)r.heals);
     if (!fine)
         fail_msg("%s", r.fault);
     assert_true(r.kills >= options.kills);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* At least once, under load: consumers leave with a message in hand, or are declared dead, again and again, while publishers and the others go on.
- * Every message is handled, and handled once, as whoever leaves or dies has not begun. TICKBUS_MESSAGES makes it longer. */
+/* At least once, under load: consumers leave with a message in hand, or are declared dead, again
+ * and again, while publishers and the others go on. Every message is handled, and handled once, as
+ * whoever leaves or dies has not begun. TICKBUS_MESSAGES makes it longer. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -52,14 +53,15 @@ static void *publish(void *argument)
 static tbus_subscriber_t join(world_t *w, uint32_t owner)
 {
     tbus_subscriber_t s;
-    char name[] = {'c', (char)('0' + owner / 100), (char)('0' + owner / 10 % 10), (char)('0' + owner % 10),
-                   0};
+    char name[] = {'c', (char)('0' + owner / 100), (char)('0' + owner / 10 % 10),
+                   (char)('0' + owner % 10), 0};
     if (tbus_subscriber_join_late(&w->ring, name, TBUS_CONSUMER, owner, &s, NULL) < 0)
         abort();
     return s;
 }
 
-/* Each life has a number of its own; it ends in one of two ways with a message in hand that was not handled. */
+/* Each life has a number of its own; it ends in one of two ways with a message in hand that was not
+ * handled. */
 static void *consume(void *argument)
 {
     worker_t *me = argument;
@@ -122,8 +124,9 @@ static void what_is_left_behind_is_handled_by_somebody_else(void **state)
         worker_t workers[PUBLISHERS + CONSUMERS];
         for (uint32_t i = 0; i < PUBLISHERS + CONSUMERS; i++) {
             workers[i] = (worker_t){.world = &w, .number = i < CONSUMERS ? i : i - CONSUMERS};
-            assert_int_equal(
-                pthread_create(&workers[i].thread, NULL, i < CONSUMERS ? consume : publish, &workers[i]), 0);
+            assert_int_equal(pthread_create(&workers[i].thread, NULL,
+                                            i < CONSUMERS ? consume : publish, &workers[i]),
+                             0);
         }
         for (unsigned i = 0; i < PUBLISHERS + CONSUMERS; i++)
             pthread_join(workers[i].thread, NULL);
@@ -141,6 +144,7 @@ static void what_is_left_behind_is_handled_by_somebody_else(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(what_is_left_behind_is_handled_by_somebody_else)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_left_behind_is_handled_by_somebody_else)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Observers of publishers that wait for nobody, lapped all the time: what they are shown is whole, and the messages that they lost are
- * counted to the last one. Every kind of ring, threads, meant for ThreadSanitizer.
+/* Observers of publishers that wait for nobody, lapped all the time: what they are shown is whole,
+ * and the messages that they lost are counted to the last one. Every kind of ring, threads, meant
+ * for ThreadSanitizer.
  *
- * An observer is lapped by itself where the ring is short, and on purpose every few laps, when it stands still until the ring has turned
- * twice. TICKBUS_COPIES=N checks as many copies in all as one likes. */
+ * An observer is lapped by itself where the ring is short, and on purpose every few laps, when it
+ * stands still until the ring has turned twice. TICKBUS_COPIES=N checks as many copies in all as
+ * one likes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -56,7 +58,8 @@ static uint64_t word_of(uint64_t name, uint32_t i)
 }
 static uint32_t words_of(const world_t *w, uint64_t number)
 {
-    return w->words > 7 && number % 3 ? w->words - (uint32_t)(number % 5) : 2 + (uint32_t)(number % 6);
+    return w->words > 7 && number % 3 ? w->words - (uint32_t)(number % 5)
+                                      : 2 + (uint32_t)(number % 6);
 }
 static uint64_t name_of(uint64_t index, uint64_t number)
 {
@@ -83,8 +86,9 @@ static bool whole(const world_t *w, const uint64_t *message, size_t bytes)
     return true;
 }
 
-/* Publishers without a pause would lap everybody at every step. Returns how many messages to publish until the next breath: up to a lap and
- * a half, so that some are seen, and some are overtaken at any point. */
+/* Publishers without a pause would lap everybody at every step. Returns how many messages to
+ * publish until the next breath: up to a lap and a half, so that some are seen, and some are
+ * overtaken at any point. */
 static uint64_t take_breath(uint64_t *random, uint32_t slots)
 {
     *random = *random * UINT64_C(6364136223846793005) + 1442695040888963407;
@@ -111,7 +115,8 @@ static void *publish(void *argument)
     for (uint64_t number = 0, rest = 0; fine && !tbus_load_relaxed_u32(&run->over);) {
         if (number >= rest)
             rest = number + take_breath(&random, run->world.slots);
-        if (tbus_publish_try(&p, message, compose(&run->world, message, a->index, number)) == TBUS_PUBLISHED)
+        if (tbus_publish_try(&p, message, compose(&run->world, message, a->index, number)) ==
+            TBUS_PUBLISHED)
             number++;
         else
             sched_yield();
@@ -163,7 +168,8 @@ static const char *observe(run_t *run, uint64_t copies, tally_t *t)
             return "a torn message was shown";
         if (seq != expected)
             return "the number of messages lost is wrong";
-        if (run->world.publishers == 1 ? number != seq - FIRST_SEQ : last[index] && number <= last[index])
+        if (run->world.publishers == 1 ? number != seq - FIRST_SEQ
+                                       : last[index] && number <= last[index])
             return "another message was shown than the one of that sequence";
         last[index] = number;
         expected++;
@@ -199,12 +205,13 @@ static void lap(world_t world, uint64_t copies)
     tbus_fetch_add_relaxed_u32(&run.over, 1);
     for (uint32_t i = 0; i < world.publishers; i++)
         pthread_join(threads[i], NULL);
-    print_message("  %s, %u slots, messages of up to %u bytes: %llu copies whole, lapped %llu times (%llu "
-                  "standstills), "
-                  "%llu messages lost; %.2f million copies a second\n",
-                  tbus_ring_kind_name(world.kind), world.slots, world.words * 8, (unsigned long long)t.copies,
-                  (unsigned long long)t.laps, (unsigned long long)t.standstills, (unsigned long long)t.lost,
-                  (double)t.copies / s / 1e6);
+    print_message(
+        "  %s, %u slots, messages of up to %u bytes: %llu copies whole, lapped %llu times (%llu "
+        "standstills), "
+        "%llu messages lost; %.2f million copies a second\n",
+        tbus_ring_kind_name(world.kind), world.slots, world.words * 8, (unsigned long long)t.copies,
+        (unsigned long long)t.laps, (unsigned long long)t.standstills, (unsigned long long)t.lost,
+        (double)t.copies / s / 1e6);
     free(memory);
     if (wrong)
         fail_msg("%s", wrong);
@@ -216,7 +223,8 @@ static uint64_t copies_for_each(unsigned worlds)
     return (text ? strtoull(text, NULL, 0) : COPIES) / worlds;
 }
 
-static void a_lapped_observer_of_one_publisher_is_shown_whole_messages_and_the_exact_loss(void **state)
+static void
+a_lapped_observer_of_one_publisher_is_shown_whole_messages_and_the_exact_loss(void **state)
 {
     (void)state;
     static const world_t worlds[] = {
@@ -227,7 +235,8 @@ static void a_lapped_observer_of_one_publisher_is_shown_whole_messages_and_the_e
         lap(worlds[i], copies_for_each(10));
 }
 
-static void a_lapped_observer_of_several_publishers_is_shown_whole_messages_and_the_exact_loss(void **state)
+static void
+a_lapped_observer_of_several_publishers_is_shown_whole_messages_and_the_exact_loss(void **state)
 {
     (void)state;
     static const world_t worlds[] = {
@@ -241,8 +250,10 @@ static void a_lapped_observer_of_several_publishers_is_shown_whole_messages_and_
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_lapped_observer_of_one_publisher_is_shown_whole_messages_and_the_exact_loss),
-        cmocka_unit_test(a_lapped_observer_of_several_publishers_is_shown_whole_messages_and_the_exact_loss),
+        cmocka_unit_test(
+            a_lapped_observer_of_one_publisher_is_shown_whole_messages_and_the_exact_loss),
+        cmocka_unit_test(
+            a_lapped_observer_of_several_publishers_is_shown_whole_messages_and_the_exact_loss),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

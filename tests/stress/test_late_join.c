@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Subscribers come and go beside publishers at full speed, meant for ThreadSanitizer: whatever a late comer gets is whole and without a gap
- * from its first message on, and nothing is overwritten under its eyes. */
+/* Subscribers come and go beside publishers at full speed, meant for ThreadSanitizer: whatever a
+ * late comer gets is whole and without a gap from its first message on, and nothing is overwritten
+ * under its eyes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -56,7 +57,8 @@ static void *publish(void *argument)
     if (tbus_publisher_join(&a->run->ring, a->owner, &p, NULL) < 0)
         tbus_fetch_add_relaxed_u32(&a->run->faults, 1);
     for (uint64_t number = 0; tbus_load_acquire_u32(&a->run->visiting);) {
-        if (tbus_publish_try(&p, &t, compose(&a->run->ring, &t, a->owner, number)) == TBUS_PUBLISHED)
+        if (tbus_publish_try(&p, &t, compose(&a->run->ring, &t, a->owner, number)) ==
+            TBUS_PUBLISHED)
             number++;
         else
             sched_yield();
@@ -113,7 +115,8 @@ static void *visit(void *argument)
     name[8] = (char)('0' + a->owner % 10);
     for (unsigned i = 0; i < VISITS; i++) {
         tbus_subscriber_t s;
-        if (tbus_subscriber_join_late(&a->run->ring, name, TBUS_SUBSCRIBER, a->owner, &s, NULL) < 0 ||
+        if (tbus_subscriber_join_late(&a->run->ring, name, TBUS_SUBSCRIBER, a->owner, &s, NULL) <
+                0 ||
             !stay(&a->run->ring, &s)) {
             tbus_fetch_add_relaxed_u32(&a->run->faults, 1);
             break;

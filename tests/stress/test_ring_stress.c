@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Threads on one ring, meant for ThreadSanitizer: one body, every kind of ring. Each message carries a
- * checksum of itself; consumers prove order and completeness, observers are lapped on purpose and must never
- * see a torn message. */
+/* Threads on one ring, meant for ThreadSanitizer: one body, every kind of ring. Each message
+ * carries a checksum of itself; consumers prove order and completeness, observers are lapped on
+ * purpose and must never see a torn message. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -184,7 +184,8 @@ static void stress(run_t run)
         enum tbus_sub_role role = role_of(run.kind, i, run.readers);
         assert_true(tbus_ring_reserve(&run.ring, names[i], role, NULL) >= 0);
         readers[i].run = &run;
-        assert_int_equal(tbus_subscriber_join(&run.ring, names[i], 10 + i, &readers[i].subscriber, NULL), 0);
+        assert_int_equal(
+            tbus_subscriber_join(&run.ring, names[i], 10 + i, &readers[i].subscriber, NULL), 0);
     }
     for (unsigned i = 0; i < run.readers; i++)
         assert_int_equal(pthread_create(&threads[started++], NULL, subscribe, &readers[i]), 0);
@@ -218,8 +219,12 @@ static void stress(run_t run)
 static void one_publisher_two_subscribers_and_lapped_observers_agree(void **state)
 {
     (void)state;
-    stress((run_t){
-        .kind = TBUS_BROADCAST, .publishers = 1, .readers = 2, .observers = 2, .count = 240000, .slots = 64});
+    stress((run_t){.kind = TBUS_BROADCAST,
+                   .publishers = 1,
+                   .readers = 2,
+                   .observers = 2,
+                   .count = 240000,
+                   .slots = 64});
 }
 
 static void messages_longer_than_a_slot_are_never_torn(void **state)
@@ -248,15 +253,23 @@ static void several_publishers_broadcast_without_loss(void **state)
 static void several_publishers_reach_their_one_subscriber_and_a_follower(void **state)
 {
     (void)state;
-    stress((run_t){
-        .kind = TBUS_MPSC, .publishers = 3, .readers = 2, .observers = 1, .count = 60000, .slots = 32});
+    stress((run_t){.kind = TBUS_MPSC,
+                   .publishers = 3,
+                   .readers = 2,
+                   .observers = 1,
+                   .count = 60000,
+                   .slots = 32});
 }
 
 static void competing_consumers_share_every_message_once_and_a_follower_sees_all(void **state)
 {
     (void)state;
-    stress((run_t){
-        .kind = TBUS_MPMC, .publishers = 2, .readers = 3, .observers = 1, .count = 60000, .slots = 32});
+    stress((run_t){.kind = TBUS_MPMC,
+                   .publishers = 2,
+                   .readers = 3,
+                   .observers = 1,
+                   .count = 60000,
+                   .slots = 32});
 }
 
 int main(void)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A message that comes while somebody is falling asleep: it wakes up, always. Two processes; the publisher sends the next message some
- * moments after it heard that the last one was taken, so that it falls before, between and behind every step of the sleeper's
- * (W1 - W4 of wait.h), and sends no other that could make up for a bell that was not rung. A sleep that ends with its timeout although a
- * message was there is a lost wake-up; none is allowed.
+/* A message that comes while somebody is falling asleep: it wakes up, always. Two processes; the
+ * publisher sends the next message some moments after it heard that the last one was taken, so that
+ * it falls before, between and behind every step of the sleeper's (W1 - W4 of wait.h), and sends no
+ * other that could make up for a bell that was not rung. A sleep that ends with its timeout
+ * although a message was there is a lost wake-up; none is allowed.
  *
  * TICKBUS_SLEEPS=N sleeps as often, in all, as one likes. */
 #include <setjmp.h>
@@ -56,15 +57,18 @@ static tbus_bus_t make_bus(enum tbus_ring_kind kind)
     for (unsigned i = 0; i < TOPICS; i++) {
         tbus_ring_spec_t spec = {.kind = kind, .slot_bytes = 64, .slot_count = 16, .first_seq = 1};
         snprintf(spec.name, sizeof spec.name, "%s", names[i]);
-        assert_int_equal(tbus_bus_add_topic(&bus, &spec, "number", TBUS_PAGES_SMALL, -1, &err), (int)i);
+        assert_int_equal(tbus_bus_add_topic(&bus, &spec, "number", TBUS_PAGES_SMALL, -1, &err),
+                         (int)i);
         assert_true(tbus_ring_reserve(&bus.rings[i], "sleeper",
-                                      kind == TBUS_MPMC ? TBUS_CONSUMER : TBUS_SUBSCRIBER, &err) >= 0);
+                                      kind == TBUS_MPMC ? TBUS_CONSUMER : TBUS_SUBSCRIBER,
+                                      &err) >= 0);
     }
     return bus;
 }
 
-/* From nothing to some ten microseconds, as long as it takes to fall asleep where membarrier(2) interrupts a virtual CPU. Every other time
- * short ones are as likely as long ones, in steps of a cycle or so: what is looked for may be no wider than a store on its way to memory. */
+/* From nothing to some ten microseconds, as long as it takes to fall asleep where membarrier(2)
+ * interrupts a virtual CPU. Every other time short ones are as likely as long ones, in steps of a
+ * cycle or so: what is looked for may be no wider than a store on its way to memory. */
 static void dither(uint64_t *random)
 {
     *random = *random * UINT64_C(6364136223846793005) + 1442695040888963407;
@@ -74,7 +78,8 @@ static void dither(uint64_t *random)
         tbus_compiler_barrier();
 }
 
-/* On the n-th CPU that we may use: the two must not take turns on one, or the caller never calls while the other falls asleep. */
+/* On the n-th CPU that we may use: the two must not take turns on one, or the caller never calls
+ * while the other falls asleep. */
 static void go_to_cpu(int nth)
 {
     static cpu_set_t allowed;
@@ -131,8 +136,9 @@ static uint64_t sleeps_for_each(void)
     return (text ? strtoull(text, NULL, 0) : SLEEPS) / WORLDS;
 }
 
-/* The next message, slept for. True: the sleep ran into its timeout although the message had been there before. (One that comes when the
- * time is up and the sleeper on its way is nobody's fault.) */
+/* The next message, slept for. True: the sleep ran into its timeout although the message had been
+ * there before. (One that comes when the time is up and the sleeper on its way is nobody's
+ * fault.) */
 static bool receive(tbus_subscriber_t *s, tbus_waiter_t *waiter, message_t *out_message)
 {
     size_t bytes;
@@ -159,7 +165,8 @@ static void sleep_and_be_called(enum tbus_ring_kind kind, unsigned bells)
     uint64_t sleeps = sleeps_for_each(), number = 0, lost = 0;
     tbus_waiter_init(&waiter, TBUS_WAIT_PARK);
     for (unsigned i = 0; i < TOPICS; i++) {
-        assert_int_equal(tbus_subscriber_join(&bus.rings[i], "sleeper", SLEEPER, &sleeper[i], NULL), 0);
+        assert_int_equal(tbus_subscriber_join(&bus.rings[i], "sleeper", SLEEPER, &sleeper[i], NULL),
+                         0);
         if (i < bells)
             tbus_waiter_watch_subscriber(&waiter, &sleeper[i]);
     }
@@ -183,10 +190,10 @@ static void sleep_and_be_called(enum tbus_ring_kind kind, unsigned bells)
     assert_int_equal(waitpid(caller, &status, 0), caller);
     caller = 0;
     assert_int_equal(status, 0);
-    print_message(
-        "  %s, %u bells: slept %llu times over %llu messages, %llu lost wake-ups; %.0f sleeps a second\n",
-        tbus_ring_kind_name(kind), bells, (unsigned long long)waiter.parks, (unsigned long long)number,
-        (unsigned long long)lost, (double)waiter.parks / s);
+    print_message("  %s, %u bells: slept %llu times over %llu messages, %llu lost wake-ups; %.0f "
+                  "sleeps a second\n",
+                  tbus_ring_kind_name(kind), bells, (unsigned long long)waiter.parks,
+                  (unsigned long long)number, (unsigned long long)lost, (double)waiter.parks / s);
     assert_int_equal(lost, 0);
     for (unsigned i = 0; i < TOPICS; i++)
         tbus_subscriber_leave(&sleeper[i]);
@@ -204,7 +211,8 @@ static void no_sleep_runs_into_its_timeout_while_a_message_is_there(void **state
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(no_sleep_runs_into_its_timeout_while_a_message_is_there, no_more_calls),
+        cmocka_unit_test_teardown(no_sleep_runs_into_its_timeout_while_a_message_is_there,
+                                  no_more_calls),
     };
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     return shared == MAP_FAILED ? 1 : cmocka_run_group_tests(tests, NULL, NULL);

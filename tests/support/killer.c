@@ -32,7 +32,8 @@ bool killer_ready(void)
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-/* Stops and exits by bare system calls: next to every instruction that is stepped through is one of the operation's. */
+/* Stops and exits by bare system calls: next to every instruction that is stepped through is one of
+ * the operation's. */
 static _Noreturn void be_the_victim(void (*operation)(void))
 {
     if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0)

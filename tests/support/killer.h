@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* killer.h - kill -9 after the k-th instruction of an operation: a child is single-stepped (ptrace) through it and killed for real. */
+/* killer.h - kill -9 after the k-th instruction of an operation: a child is single-stepped (ptrace)
+ * through it and killed for real. */
 #ifndef TICKBUS_TESTS_SUPPORT_KILLER_H
 #define TICKBUS_TESTS_SUPPORT_KILLER_H
 
@@ -7,12 +8,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Stepper and stepped share the caller's CPU from here on: handing over to another one costs several times as much. False: ptrace(2) is
- * not allowed here. */
+/* Stepper and stepped share the caller's CPU from here on: handing over to another one costs
+ * several times as much. False: ptrace(2) is not allowed here. */
 bool killer_ready(void);
 
-/* A child that is about to do `operation` on what it shares with the caller, and stands before its first instruction. These abort when
- * the child ends otherwise than they say. */
+/* A child that is about to do `operation` on what it shares with the caller, and stands before its
+ * first instruction. These abort when the child ends otherwise than they say. */
 pid_t killer_start(void (*operation)(void));
 
 /* One instruction further. False: the operation is over, and the child gone. */

@@ -51,7 +51,8 @@ static char *read_fd(int fd, size_t *out_bytes)
         return NULL;
     size_t got = 0;
     ssize_t n;
-    while (got < (size_t)is.st_size && (n = pread(fd, text + got, (size_t)is.st_size - got, (off_t)got)) > 0)
+    while (got < (size_t)is.st_size &&
+           (n = pread(fd, text + got, (size_t)is.st_size - got, (off_t)got)) > 0)
         got += (size_t)n;
     text[got] = 0;
     if (out_bytes)

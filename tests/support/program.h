@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* program.h - running a program from a test: what it printed, how it ended; and a directory for what it
- * leaves behind. */
+/* program.h - running a program from a test: what it printed, how it ended; and a directory for
+ * what it leaves behind. */
 #ifndef TICKBUS_TESTS_PROGRAM_H
 #define TICKBUS_TESTS_PROGRAM_H
 
@@ -43,8 +43,9 @@ void program_clear(program_t *p);
 void scratch_create(char out_path[SCRATCH_PATH_MAX]);
 void scratch_remove(const char *path);
 
-/* A scratch directory in which buses keep their run directory from now on, this process's and its children's: whatever becomes of the
- * test, nothing of it is left in the user's own. `scratch_remove_runtime` removes it, and returns how many files a bus had left there. */
+/* A scratch directory in which buses keep their run directory from now on, this process's and its
+ * children's: whatever becomes of the test, nothing of it is left in the user's own.
+ * `scratch_remove_runtime` removes it, and returns how many files a bus had left there. */
 void scratch_create_runtime(char out_path[SCRATCH_PATH_MAX]);
 unsigned scratch_remove_runtime(const char *path);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ring_world.h - one small ring with everybody on it, in memory that a child process shares, and the oracle that says what must hold
- * once somebody was killed at any point: what the weaver (every order of accesses) and the single-stepper (every instruction) have in
- * common.
+/* ring_world.h - one small ring with everybody on it, in memory that a child process shares, and
+ * the oracle that says what must hold once somebody was killed at any point: what the weaver (every
+ * order of accesses) and the single-stepper (every instruction) have in common.
  *
- * Messages 0 .. filled - 1 are there before; publisher `who` may add messages 100 + 10 * who and up. A reader notes a message before it
- * gives it back: from then on it counts as received.
+ * Messages 0 .. filled - 1 are there before; publisher `who` may add messages 100 + 10 * who and
+ * up. A reader notes a message before it gives it back: from then on it counts as received.
  */
 #ifndef TICKBUS_TESTS_SUPPORT_RING_WORLD_H
 #define TICKBUS_TESTS_SUPPORT_RING_WORLD_H
@@ -33,8 +33,8 @@ typedef struct long_note {
 typedef struct ring_world {
     _Alignas(4096) unsigned char memory[TBUS_RING_SLOTS_AT + 64 * SLOTS];
     tbus_ring_t ring;
-    tbus_publisher_t
-        publisher[PUBLISHERS]; /* owners ZERO, ONE, TWO; all but the first only on kinds that have several */
+    /* owners ZERO, ONE, TWO; all but the first only on kinds that have several */
+    tbus_publisher_t publisher[PUBLISHERS];
     tbus_subscriber_t reader[READERS];
     tbus_observer_t observer;
     tbus_waiter_t waiter[2];
@@ -43,8 +43,8 @@ typedef struct ring_world {
     bool refused[ADDED_MAX];   /* it was given up, or found no room */
     uint64_t seen[64];         /* numbers that any reader received */
     unsigned seen_count;
-    unsigned
-        uncounted; /* messages in doubt that may be missing from the ring's own count: their repairer was killed */
+    /* messages in doubt that may be missing from the ring's own count: their repairer was killed */
+    unsigned uncounted;
     const char *fault; /* NULL, or the first thing that was wrong */
 } ring_world_t;
 
@@ -59,8 +59,8 @@ extern enum tbus_policy world_policy;
 #define must(right) must_at(right, #right, __FILE__, __LINE__)
 void must_at(bool right, const char *what, const char *file, int line);
 
-/* A fresh ring of that kind whose first sequence is `first_seq`, and its publishers; no readers. Of several publishers all have their
- * turn at filling it. */
+/* A fresh ring of that kind whose first sequence is `first_seq`, and its publishers; no readers. Of
+ * several publishers all have their turn at filling it. */
 void world_build(enum tbus_ring_kind kind, uint64_t first_seq);
 void world_fill(uint64_t count);
 tbus_subscriber_t world_subscribe(const char *name, enum tbus_sub_role role, uint32_t owner);
@@ -69,19 +69,23 @@ bool world_publish(unsigned who, uint64_t number);
 bool world_publish_long(unsigned who, uint64_t number);
 bool world_receive(tbus_subscriber_t *s);
 void world_publish_by(unsigned who,
-                      unsigned which); /* its message 100 + 10 * who + which; notes what became of it */
+                      /* its message 100 + 10 * who + which; notes what became of it */
+                      unsigned which);
 void world_publish_some(unsigned who, unsigned count);
 
-/* Before anybody is buried the living go on (`dead`: bit i: owner ZERO + i), in turn, with `count` messages to publish and as many to take,
- * as far as there is room and there are messages. After one a ticket still has the name of who died last; after SOME no longer. */
+/* Before anybody is buried the living go on (`dead`: bit i: owner ZERO + i), in turn, with `count`
+ * messages to publish and as many to take, as far as there is room and there are messages. After
+ * one a ticket still has the name of who died last; after SOME no longer. */
 #define SOME 6u
 void world_carry_on(unsigned dead, unsigned count);
 
-/* Bury whoever died (bit i: owner ZERO + i), twice; drain with `drain`; then the ring must take and give a whole lap. NULL or the fault. */
+/* Bury whoever died (bit i: owner ZERO + i), twice; drain with `drain`; then the ring must take and
+ * give a whole lap. NULL or the fault. */
 const char *world_settle(unsigned dead, tbus_subscriber_t *drain);
 
-/* Exactly once: what was there before and what was committed; at most once: what a killed publisher was about; never: what was refused. A
- * reader that was killed holding a message leaves it in doubt, and no more than that may be missing. NULL or the fault. */
+/* Exactly once: what was there before and what was committed; at most once: what a killed publisher
+ * was about; never: what was refused. A reader that was killed holding a message leaves it in
+ * doubt, and no more than that may be missing. NULL or the fault. */
 const char *world_account(void);
 
 #endif

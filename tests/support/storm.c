@@ -140,8 +140,8 @@ static void bring_to_death(world_t *w, unsigned i)
     while (waitpid(m->pid, &status, 0) < 0 && errno == EINTR) {
     }
     if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
-        storm_fault(w->ledger, "%s: ended by itself before it was killed, status 0x%x", storm_roles[i].name,
-                    (unsigned)status);
+        storm_fault(w->ledger, "%s: ended by itself before it was killed, status 0x%x",
+                    storm_roles[i].name, (unsigned)status);
     w->ledger->lives[m->life].killed = 1;
     m->pid = 0;
     m->stopped_until_ns = m->doomed_at_ns = 0;
@@ -216,7 +216,8 @@ static bool holds_another(const world_t *w)
     return false;
 }
 
-/* Nobody ends by itself, and whoever is not stopped turns; while one is stopped with a claim in hand, others may wait for it, but they turn. */
+/* Nobody ends by itself, and whoever is not stopped turns; while one is stopped with a claim in
+ * hand, others may wait for it, but they turn. */
 static bool all_well(world_t *w)
 {
     for (unsigned i = 0; i < storm_roles_count; i++) {
@@ -226,7 +227,8 @@ static bool all_well(world_t *w)
             continue;
         if (waitpid(m->pid, &status, WNOHANG) == m->pid) {
             m->pid = 0;
-            storm_fault(w->ledger, "%s: ended by itself, status 0x%x", storm_roles[i].name, (unsigned)status);
+            storm_fault(w->ledger, "%s: ended by itself, status 0x%x", storm_roles[i].name,
+                        (unsigned)status);
             return false;
         }
         uint64_t beat = tbus_load_relaxed_u64(&w->ledger->lives[m->life].heartbeat);
@@ -270,11 +272,13 @@ static bool wait_for_all(world_t *w, tbus_atomic_u32_t *(*flag)(storm_life_t *),
     for (uint64_t from_ns = now_ns(); all_well(w); nap_ns(MS / 5)) {
         unsigned there = 0;
         for (unsigned i = 0; i < storm_roles_count; i++)
-            there += w->members[i].pid && tbus_load_acquire_u32(flag(&w->ledger->lives[w->members[i].life]));
+            there += w->members[i].pid &&
+                     tbus_load_acquire_u32(flag(&w->ledger->lives[w->members[i].life]));
         if (there == storm_roles_count)
             return true;
         if (now_ns() - from_ns > PATIENCE_NS)
-            storm_fault(w->ledger, "not all are %s, though nobody is dead or stopped any more", what);
+            storm_fault(w->ledger, "not all are %s, though nobody is dead or stopped any more",
+                        what);
         keep_time(w);
     }
     return false;
@@ -302,8 +306,9 @@ static void tell_who_is_stuck(world_t *w)
         uint64_t first = ring->first_seq;
         used += (size_t)snprintf(
             text + used, sizeof text - used, "; %s: tail %llu, head %llu, end %llu", topics[t].name,
-            (unsigned long long)((ring->several_publishers ? tbus_ring_claimed(ring)
-                                                           : tbus_load_relaxed_u64(&ring->shared->tail)) -
+            (unsigned long long)((ring->several_publishers
+                                      ? tbus_ring_claimed(ring)
+                                      : tbus_load_relaxed_u64(&ring->shared->tail)) -
                                  first),
             (unsigned long long)(tbus_ring_taken(ring) - first),
             (unsigned long long)(tbus_load_relaxed_u64(&w->ledger->end[t]) - first));
@@ -319,7 +324,8 @@ static bool drain(world_t *w)
     for (unsigned t = 0; t < STORM_TOPICS; t++) {
         uint64_t position, seq;
         if (!tbus_ring_end(&w->bus.rings[t], &position, &seq))
-            storm_fault(w->ledger, "%s: its end is not known though its publisher lives", topics[t].name);
+            storm_fault(w->ledger, "%s: its end is not known though its publisher lives",
+                        topics[t].name);
         tbus_store_relaxed_u64(&w->ledger->end[t], seq);
     }
     tbus_store_release_u32(&w->ledger->draining, 1);
@@ -352,7 +358,8 @@ static bool nothing_is_held(world_t *w)
             uint64_t word = tbus_load_acquire_u64(tbus_ring_slot(&w->bus.rings[t], i));
             enum tbus_slot_state state = tbus_slot_state(word);
             if (state == TBUS_SLOT_CLAIMED || state == TBUS_SLOT_TAKEN || state == TBUS_SLOT_AGAIN)
-                storm_fault(w->ledger, "%s: a slot is still %s by %u, though all are gone", topics[t].name,
+                storm_fault(w->ledger, "%s: a slot is still %s by %u, though all are gone",
+                            topics[t].name,
                             state == TBUS_SLOT_CLAIMED ? "claimed"
                             : state == TBUS_SLOT_TAKEN ? "taken"
                                                        : "to be taken again",
@@ -378,11 +385,13 @@ static bool one_more_lap(world_t *w)
         size_t bytes;
         while (tbus_publish_try(&p, &sent, sizeof sent) == TBUS_PUBLISHED)
             sent++;
-        for (const void *m; (m = tbus_peek(&s, &bytes)) != NULL && !memcmp(m, &got, sizeof got); got++)
+        for (const void *m; (m = tbus_peek(&s, &bytes)) != NULL && !memcmp(m, &got, sizeof got);
+             got++)
             tbus_advance(&s);
         if (sent != p.ring.slot_count || got != sent || s.error)
             storm_fault(w->ledger, "%s: after all it takes %llu and gives %llu messages of %u",
-                        topics[t].name, (unsigned long long)sent, (unsigned long long)got, p.ring.slot_count);
+                        topics[t].name, (unsigned long long)sent, (unsigned long long)got,
+                        p.ring.slot_count);
         tbus_subscriber_leave(&s);
     }
     if (life < 0 || err.code)
@@ -473,9 +482,11 @@ static belongings_t take_stock(enum tbus_pages pages)
     return (belongings_t){
         .descriptors = open_descriptors(),
         .mappings = value_of("/proc/self/maps", "memfd:", true),
-        /* The pool is everybody's: only where the storm takes from it is it looked at, and it must have the machine to itself. */
-        .huge_pages_free =
-            pages == TBUS_PAGES_HUGETLB ? value_of("/proc/meminfo", "HugePages_Free: %lu", false) : 0};
+        /* The pool is everybody's: only where the storm takes from it is it looked at, and it must
+         * have the machine to itself. */
+        .huge_pages_free = pages == TBUS_PAGES_HUGETLB
+                               ? value_of("/proc/meminfo", "HugePages_Free: %lu", false)
+                               : 0};
 }
 
 static void compare(storm_ledger_t *l, belongings_t before, belongings_t now)
@@ -484,9 +495,10 @@ static void compare(storm_ledger_t *l, belongings_t before, belongings_t now)
         storm_fault(l, "there are children left");
     if (before.descriptors != now.descriptors || before.mappings != now.mappings ||
         before.huge_pages_free != now.huge_pages_free)
-        storm_fault(l, "left behind: descriptors %u -> %u, mappings %lu -> %lu, free huge pages %lu -> %lu",
-                    before.descriptors, now.descriptors, before.mappings, now.mappings,
-                    before.huge_pages_free, now.huge_pages_free);
+        storm_fault(
+            l, "left behind: descriptors %u -> %u, mappings %lu -> %lu, free huge pages %lu -> %lu",
+            before.descriptors, now.descriptors, before.mappings, now.mappings,
+            before.huge_pages_free, now.huge_pages_free);
 }
 
 bool storm_run(const storm_options_t *options, storm_result_t *out_result)
@@ -507,15 +519,15 @@ bool storm_run(const storm_options_t *options, storm_result_t *out_result)
         compare(world.ledger, before, take_stock(options->pages));
         bool fault = faulty(&world);
         if (fault)
-            snprintf(out_result->fault, sizeof out_result->fault, "world %u of seed %llu: %s", index,
-                     (unsigned long long)options->seed, world.ledger->fault);
+            snprintf(out_result->fault, sizeof out_result->fault, "world %u of seed %llu: %s",
+                     index, (unsigned long long)options->seed, world.ledger->fault);
         storm_ledger_destroy(world.ledger);
         if (fault)
             return false;
         out_result->worlds++;
         if (options->progress)
-            fprintf(stderr, "\r%u worlds, %u kills, %llu messages ", out_result->worlds, out_result->kills,
-                    (unsigned long long)out_result->published);
+            fprintf(stderr, "\r%u worlds, %u kills, %llu messages ", out_result->worlds,
+                    out_result->kills, (unsigned long long)out_result->published);
     }
     return true;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* storm.h - a whole bus under load, its participants killed at random, again and again, and every message accounted for.
+/* storm.h - a whole bus under load, its participants killed at random, again and again, and every
+ * message accounted for.
  *
  *    topic     kind           publishers               subscribers
  *    orders    MPMC           alpha, beta, gamma       one, two (consumers); at least once in every second world
@@ -8,13 +9,17 @@
  *    lane      SPSC           beta                     one
  *    inbox     MPSC           alpha, gamma             two
  *
- * a recorder that follows, and an observer of all five, attached from descriptors. Each participant is a process. Whoever is killed (kill -9, without warning, now
- * and then after it was stopped for a while) has a successor some time later, with the same participant number; nobody repairs anything but
- * the participants themselves, while they wait or when they take over a number. The driver only kills, stops, lets go on and starts.
+ * a recorder that follows, and an observer of all five, attached from descriptors. Each participant
+ * is a process. Whoever is killed (kill -9, without warning, now and then after it was stopped for
+ * a while) has a successor some time later, with the same participant number; nobody repairs
+ * anything but the participants themselves, while they wait or when they take over a number. The
+ * driver only kills, stops, lets go on and starts.
  *
- * A world is one bus and some hundred kills; then everything is drained and the books are made up (storm_ledger.h). A storm is as many
- * worlds as it takes; sizes of rings, first sequences (near every wrap), pages, wait modes, victims and pauses follow from its seed;
- * at which instruction a blow meets its victim is for the scheduler to say, so a world that failed may have to be run some times.
+ * A world is one bus and some hundred kills; then everything is drained and the books are made up
+ * (storm_ledger.h). A storm is as many worlds as it takes; sizes of rings, first sequences (near
+ * every wrap), pages, wait modes, victims and pauses follow from its seed; at which instruction a
+ * blow meets its victim is for the scheduler to say, so a world that failed may have to be run some
+ * times.
  */
 #ifndef TICKBUS_TESTS_SUPPORT_STORM_H
 #define TICKBUS_TESTS_SUPPORT_STORM_H
@@ -38,16 +43,18 @@ typedef struct storm_options {
 typedef struct storm_result {
     uint32_t kills;
     uint32_t worlds;
-    uint32_t
-        in_the_act; /* kills that came in the middle of publishing, of giving up a claim, of holding a message, of repairing */
+    /* kills that came in the middle of publishing, of giving up a claim, of holding a message, of
+     * repairing */
+    uint32_t in_the_act;
     uint64_t stops;
     uint64_t published; /* messages, for certain */
     uint64_t delivered; /* to consumers, subscribers and observers */
     uint64_t tombs;
     uint64_t in_doubt;
     uint64_t redelivered;
-    uint64_t
-        open; /* of the killed publishers' last messages, those whose fate nobody can tell: nobody was there to see */
+    /* of the killed publishers' last messages, those whose fate nobody can tell: nobody was there
+     * to see */
+    uint64_t open;
     uint64_t lost_by_observers; /* told so */
     uint64_t heals;             /* calls that repaired something */
     char fault[600];            /* "" or what went wrong, in which world */

@@ -15,15 +15,19 @@
 #include <tickbus/wait.h>
 
 const storm_role_t storm_roles[] = {
-    {.name = "alpha", .publishes = {[STORM_ORDERS] = true, [STORM_MD] = true, [STORM_INBOX] = true}},
-    {.name = "beta", .publishes = {[STORM_ORDERS] = true, [STORM_REPORTS] = true, [STORM_LANE] = true}},
-    {.name = "gamma", .publishes = {[STORM_ORDERS] = true, [STORM_REPORTS] = true, [STORM_INBOX] = true}},
+    {.name = "alpha",
+     .publishes = {[STORM_ORDERS] = true, [STORM_MD] = true, [STORM_INBOX] = true}},
+    {.name = "beta",
+     .publishes = {[STORM_ORDERS] = true, [STORM_REPORTS] = true, [STORM_LANE] = true}},
+    {.name = "gamma",
+     .publishes = {[STORM_ORDERS] = true, [STORM_REPORTS] = true, [STORM_INBOX] = true}},
     {.name = "one",
      .publishes = {[STORM_REPORTS] = true},
      .joins = {[STORM_ORDERS] = STORM_COMPETES, [STORM_LANE] = STORM_SUBSCRIBES}},
     {.name = "two",
-     .joins =
-         {[STORM_ORDERS] = STORM_COMPETES, [STORM_MD] = STORM_SUBSCRIBES, [STORM_INBOX] = STORM_SUBSCRIBES}},
+     .joins = {[STORM_ORDERS] = STORM_COMPETES,
+               [STORM_MD] = STORM_SUBSCRIBES,
+               [STORM_INBOX] = STORM_SUBSCRIBES}},
     {.name = "three", .joins = {[STORM_REPORTS] = STORM_SUBSCRIBES, [STORM_MD] = STORM_SUBSCRIBES}},
     {.name = "recorder",
      .joins = {[STORM_ORDERS] = STORM_FOLLOWS,
@@ -50,9 +54,11 @@ typedef struct actor {
     tbus_publisher_t out[STORM_TOPICS];
     uint64_t number[STORM_TOPICS]; /* of the next message */
     tbus_subscriber_t in[STORM_TOPICS];
-    uint64_t expected[STORM_TOPICS];                   /* next sequence */
-    uint64_t next[STORM_TOPICS][STORM_LIVES_MAX];      /* next number of each life, + 1; 0: none seen yet */
-    uint64_t before_us[STORM_TOPICS][STORM_LIVES_MAX]; /* `begun` of each life just after we had joined */
+    uint64_t expected[STORM_TOPICS]; /* next sequence */
+    /* next number of each life, + 1; 0: none seen yet */
+    uint64_t next[STORM_TOPICS][STORM_LIVES_MAX];
+    /* `begun` of each life just after we had joined */
+    uint64_t before_us[STORM_TOPICS][STORM_LIVES_MAX];
     tbus_observer_t eye[STORM_TOPICS];
     uint64_t carried[STORM_TOPICS]; /* observer: lost since the last message */
     tbus_waiter_t waiter;
@@ -137,7 +143,8 @@ static bool publish_batch(actor_t *a, unsigned topic)
     uint32_t bytes[STORM_BATCH_MAX];
     uint64_t n = a->number[topic];
     uint32_t want = 2 + below(a, STORM_BATCH_MAX - 1);
-    count(&life->out[topic].begun, n + want); /* who joins from here on may have come too late for them */
+    /* who joins from here on may have come too late for them */
+    count(&life->out[topic].begun, n + want);
     uint32_t got = tbus_claim_batch(p, want, places);
     for (uint32_t i = 0; i < got; i++) {
         storm_message_t m;
@@ -170,8 +177,8 @@ static void claim_and_abort(actor_t *a, unsigned topic)
 static unsigned publish_some(actor_t *a, unsigned topic)
 {
     tbus_publisher_t *p = &a->out[topic];
-    uint64_t used =
-        (p->ring.several_publishers ? tbus_ring_claimed(&p->ring) : p->seq) - a->ledger->first_seq[topic];
+    uint64_t used = (p->ring.several_publishers ? tbus_ring_claimed(&p->ring) : p->seq) -
+                    a->ledger->first_seq[topic];
     if (used >= tbus_load_relaxed_u64(&a->ledger->allowed[topic]))
         return 0;
     unsigned published = 0;
@@ -180,14 +187,16 @@ static unsigned publish_some(actor_t *a, unsigned topic)
         uint32_t how = below(a, 16);
         if (p->ring.several_publishers && how == 0)
             claim_and_abort(a, topic);
-        room = how < 3 && !long_ones(topic) ? publish_batch(a, topic) : publish_one(a, topic, how < 8);
+        room =
+            how < 3 && !long_ones(topic) ? publish_batch(a, topic) : publish_one(a, topic, how < 8);
     }
     return published;
 }
 
 /* ---- receiving ---- */
 
-/* Within one life and topic numbers follow on each other, and begin with 0 for whoever was there from the first on. */
+/* Within one life and topic numbers follow on each other, and begin with 0 for whoever was there
+ * from the first on. */
 static void check_number(actor_t *a, unsigned topic, uint32_t life, uint64_t number)
 {
     uint64_t next = a->next[topic][life];
@@ -251,20 +260,23 @@ static bool observe_one(actor_t *a, unsigned topic)
         memcpy(words, copy, bytes < sizeof words ? bytes : sizeof words);
         storm_fault(
             a->ledger,
-            "observer, topic %u: was shown a torn message: first+%lld, told of %llu losses, %zu bytes, "
+            "observer, topic %u: was shown a torn message: first+%lld, told of %llu losses, %zu "
+            "bytes, "
             "life %llu, number %llu, then %llx %llx %llx %llx; its slot says %llx",
             topic, (long long)(seq - a->ledger->first_seq[topic]), (unsigned long long)lost, bytes,
-            (unsigned long long)words[0], (unsigned long long)words[1], (unsigned long long)words[2],
-            (unsigned long long)words[3], (unsigned long long)words[4], (unsigned long long)words[5],
+            (unsigned long long)words[0], (unsigned long long)words[1],
+            (unsigned long long)words[2], (unsigned long long)words[3],
+            (unsigned long long)words[4], (unsigned long long)words[5],
             (unsigned long long)tbus_load_relaxed_u64(tbus_ring_slot(&a->eye[topic].ring, seq)));
         _exit(1);
     }
     uint64_t skipped = seq - a->expected[topic];
     if (skipped < a->carried[topic] || skipped > STORM_RECORDS_MAX) {
-        storm_fault(a->ledger,
-                    "observer, topic %u: after first+%lld came first+%lld, and it was told of %llu losses",
-                    topic, (long long)(a->expected[topic] - 1 - a->ledger->first_seq[topic]),
-                    (long long)(seq - a->ledger->first_seq[topic]), (unsigned long long)a->carried[topic]);
+        storm_fault(
+            a->ledger,
+            "observer, topic %u: after first+%lld came first+%lld, and it was told of %llu losses",
+            topic, (long long)(a->expected[topic] - 1 - a->ledger->first_seq[topic]),
+            (long long)(seq - a->ledger->first_seq[topic]), (unsigned long long)a->carried[topic]);
         _exit(1);
     }
     if (!a->carried[topic])
@@ -316,8 +328,8 @@ static void join_as_participant(actor_t *a)
         if (a->role->joins[t] == STORM_NOT)
             continue;
         while ((code = tbus_subscriber_join_late(&a->bus->rings[t], a->role->name,
-                                                 (enum tbus_sub_role)a->role->joins[t], a->owner, &a->in[t],
-                                                 &err)) == -EAGAIN)
+                                                 (enum tbus_sub_role)a->role->joins[t], a->owner,
+                                                 &a->in[t], &err)) == -EAGAIN)
             nap(); /* the publisher died in the middle of its tail: its successor is about to come */
         if (code < 0)
             fail(a, t, err.text, 0);
@@ -357,7 +369,8 @@ static void flush(actor_t *a)
     }
 }
 
-/* Has everything that was taken been given back? What the dead hold is still to be delivered where that is promised. */
+/* Has everything that was taken been given back? What the dead hold is still to be delivered where
+ * that is promised. */
 static bool nothing_is_out(const tbus_ring_t *ring, uint64_t end)
 {
     for (uint64_t position = end - ring->slot_count; position != end; position++)
@@ -404,7 +417,8 @@ static unsigned turn(actor_t *a, bool closing)
     for (unsigned t = 0; t < STORM_TOPICS; t++) {
         if (a->role->publishes[t] && !closing)
             work += publish_some(a, t);
-        for (unsigned i = 0; a->role->joins[t] != STORM_NOT && i < TAKE_TURN && receive_one(a, t); i++)
+        for (unsigned i = 0; a->role->joins[t] != STORM_NOT && i < TAKE_TURN && receive_one(a, t);
+             i++)
             work++;
         for (unsigned i = 0; a->role->observes && i < TAKE_TURN && observe_one(a, t); i++)
             work++;

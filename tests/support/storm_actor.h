@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* storm_actor.h - what a participant of a storm does, from its birth to its death or to the end of the world. */
+/* storm_actor.h - what a participant of a storm does, from its birth to its death or to the end of
+ * the world. */
 #ifndef TICKBUS_TESTS_SUPPORT_STORM_ACTOR_H
 #define TICKBUS_TESTS_SUPPORT_STORM_ACTOR_H
 
@@ -22,7 +23,8 @@ typedef struct storm_role {
 extern const storm_role_t storm_roles[];
 extern const unsigned storm_roles_count;
 
-/* In the child: live as participant `owner` (role owner - 1), and exit: 0 at the end of the world, 1 after a fault. */
+/* In the child: live as participant `owner` (role owner - 1), and exit: 0 at the end of the world,
+ * 1 after a fault. */
 _Noreturn void storm_live(tbus_bus_t *bus, storm_ledger_t *ledger, uint32_t life, uint32_t owner,
                           uint64_t seed);
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* storm_ledger.h - the books of a storm, in memory of their own that all processes share: who was about to publish what, who got what under
- * which sequence. Written before and after each operation, so that for a process killed at any point it is known what may have happened.
+/* storm_ledger.h - the books of a storm, in memory of their own that all processes share: who was
+ * about to publish what, who got what under which sequence. Written before and after each
+ * operation, so that for a process killed at any point it is known what may have happened.
  *
- * A *life* is one process from its start to its death. A message is (life, number), numbers counting from 0 for each life and topic.
+ * A *life* is one process from its start to its death. A message is (life, number), numbers
+ * counting from 0 for each life and topic.
  *
  *    publisher     begun = n + 1 -> the ring is asked -> done = n + 1       killed in between: nobody knows, at most that one (or batch)
  *    subscriber    seen[seq] = (life, number), the same for all who see it; tomb[seq] for a sequence that it was told is none
@@ -25,14 +27,16 @@ enum { STORM_ORDERS, STORM_REPORTS, STORM_MD, STORM_LANE, STORM_INBOX, STORM_TOP
 
 typedef struct storm_life {
     uint32_t actor;
-    tbus_atomic_u32_t running;   /* 1: has joined everything */
-    tbus_atomic_u32_t silent;    /* 1: will publish no more, all is flushed */
-    tbus_atomic_u32_t burying;   /* 1: is repairing what others left; killed now, a count may be one short */
+    tbus_atomic_u32_t running; /* 1: has joined everything */
+    tbus_atomic_u32_t silent;  /* 1: will publish no more, all is flushed */
+    /* 1: is repairing what others left; killed now, a count may be one short */
+    tbus_atomic_u32_t burying;
     tbus_atomic_u64_t heartbeat; /* turns of its loop */
     tbus_atomic_u64_t heals;     /* calls that repaired something */
     tbus_atomic_u64_t received;
-    tbus_atomic_u64_t lost;  /* observer: told so */
-    tbus_atomic_u64_t holds; /* consumer: messages that it has noted, and those that it has given back: */
+    tbus_atomic_u64_t lost; /* observer: told so */
+    /* consumer: messages that it has noted, and those that it has given back: */
+    tbus_atomic_u64_t holds;
     tbus_atomic_u64_t returned;
     uint32_t killed; /* written by the driver, once it is dead */
     uint32_t pad;
@@ -56,7 +60,8 @@ typedef struct storm_ledger {
     storm_life_t lives[STORM_LIVES_MAX];
     tbus_atomic_u64_t seen[STORM_TOPICS][STORM_RECORDS_MAX];
     tbus_atomic_u64_t delivered[STORM_RECORDS_MAX]; /* orders only */
-    tbus_atomic_u64_t doubled;                      /* orders, at least once: delivered more than once */
+    /* orders, at least once: delivered more than once */
+    tbus_atomic_u64_t doubled;
     uint8_t tomb[STORM_TOPICS][STORM_RECORDS_MAX];
 } storm_ledger_t;
 
@@ -67,8 +72,10 @@ void storm_ledger_destroy(storm_ledger_t *l);
 void storm_fault(storm_ledger_t *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Which life is so-and-so; sequences count from the ring's first. */
-void storm_note_seen(storm_ledger_t *l, unsigned topic, uint64_t seq, uint32_t life, uint64_t number);
-void storm_note_delivered(storm_ledger_t *l, uint64_t seq, uint32_t life, uint64_t number, bool again);
+void storm_note_seen(storm_ledger_t *l, unsigned topic, uint64_t seq, uint32_t life,
+                     uint64_t number);
+void storm_note_delivered(storm_ledger_t *l, uint64_t seq, uint32_t life, uint64_t number,
+                          bool again);
 void storm_note_tombs(storm_ledger_t *l, unsigned topic, uint64_t from_seq, uint64_t to_seq);
 
 typedef struct storm_sums {
@@ -78,7 +85,8 @@ typedef struct storm_sums {
 /* Did death find it with something begun and not done? */
 bool storm_killed_in_the_act(const storm_life_t *life);
 
-/* All processes have ended; `end` is final. Checks one topic; false: fault says what does not add up. */
+/* All processes have ended; `end` is final. Checks one topic; false: fault says what does not add
+ * up. */
 bool storm_account(storm_ledger_t *l, unsigned topic, const tbus_ring_t *ring, storm_sums_t *sums);
 
 /* ---- what a message looks like ---- */
@@ -93,6 +101,7 @@ typedef struct storm_message {
 
 /* Its length follows from (life, number) and from whether the topic has long ones. */
 size_t storm_compose(storm_message_t *m, bool long_ones, uint32_t life, uint64_t number);
-bool storm_whole(const void *bytes, size_t count, bool long_ones, uint32_t *out_life, uint64_t *out_number);
+bool storm_whole(const void *bytes, size_t count, bool long_ones, uint32_t *out_life,
+                 uint64_t *out_number);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gate_fixture.h - for the tests of the gate and its exposure: a gate over a market with one quoted symbol. */
+/* gate_fixture.h - for the tests of the gate and its exposure: a gate over a market with one quoted
+ * symbol. */
 #ifndef TICKBUS_TESTS_GATE_FIXTURE_H
 #define TICKBUS_TESTS_GATE_FIXTURE_H
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* order_path.h - for the tests of the risk and executor stages: a bus with the rings of the order path, small enough to fill up, and
- * the test in the place of feed, strategy and whoever else is there. */
+/* order_path.h - for the tests of the risk and executor stages: a bus with the rings of the order
+ * path, small enough to fill up, and the test in the place of feed, strategy and whoever else is
+ * there. */
 #ifndef TICKBUS_TESTS_ORDER_PATH_H
 #define TICKBUS_TESTS_ORDER_PATH_H
 
@@ -30,21 +31,22 @@ typedef struct order_path {
     tbus_error_t err;
 } order_path_t;
 
-#define PATH_OK(call)                                                                                        \
-    do {                                                                                                     \
-        if ((call) < 0)                                                                                      \
-            fail_msg("%s: %s", #call, p->err.text);                                                          \
+#define PATH_OK(call)                                                                              \
+    do {                                                                                           \
+        if ((call) < 0)                                                                            \
+            fail_msg("%s: %s", #call, p->err.text);                                                \
     } while (0)
 
-static inline void path_topic(order_path_t *p, const char *name, enum tbus_ring_kind kind, uint32_t slots,
-                              const char *type)
+static inline void path_topic(order_path_t *p, const char *name, enum tbus_ring_kind kind,
+                              uint32_t slots, const char *type)
 {
     tbus_ring_spec_t spec = {.kind = kind, .slot_bytes = 64, .slot_count = slots, .first_seq = 1};
     strcpy(spec.name, name);
     PATH_OK(tbus_bus_add_topic(&p->bus, &spec, type, TBUS_PAGES_SMALL, -1, &p->err));
 }
 
-static inline void path_reserve(order_path_t *p, const char *topic, const char *name, enum tbus_sub_role role)
+static inline void path_reserve(order_path_t *p, const char *topic, const char *name,
+                                enum tbus_sub_role role)
 {
     PATH_OK(tbus_ring_reserve(tbus_bus_ring(&p->bus, topic), name, role, &p->err));
 }
@@ -64,9 +66,10 @@ static inline order_path_t *path_open(uint32_t md_slots)
     for (int i = 0; i < 4; i++)
         assert_int_equal(tbus_participant_add(&p->bus, names[i], &p->err), i + 1);
     PATH_OK(tbus_publisher_join(tbus_bus_ring(&p->bus, "md"), PATH_FEED, &p->md, &p->err));
-    PATH_OK(tbus_publisher_join(tbus_bus_ring(&p->bus, "orders"), PATH_STRATEGY, &p->orders, &p->err));
     PATH_OK(
-        tbus_subscriber_join(tbus_bus_ring(&p->bus, "reports"), "test", PATH_STRATEGY, &p->reports, &p->err));
+        tbus_publisher_join(tbus_bus_ring(&p->bus, "orders"), PATH_STRATEGY, &p->orders, &p->err));
+    PATH_OK(tbus_subscriber_join(tbus_bus_ring(&p->bus, "reports"), "test", PATH_STRATEGY,
+                                 &p->reports, &p->err));
     return p;
 }
 
@@ -84,7 +87,8 @@ static inline void path_add_executor(order_path_t *p, const executor_params_t *p
     path_reserve(p, "md", "executor", TBUS_SUBSCRIBER);
     path_reserve(p, "approved", "executor", TBUS_SUBSCRIBER);
     p->executor_market = risk_market_create();
-    PATH_OK(executor_stage_create(&p->bus, PATH_EXECUTOR, p->executor_market, params, &p->executor, &p->err));
+    PATH_OK(executor_stage_create(&p->bus, PATH_EXECUTOR, p->executor_market, params, &p->executor,
+                                  &p->err));
 }
 
 static inline void path_close(order_path_t *p)
@@ -139,8 +143,8 @@ static inline void path_expect_report(order_path_t *p, uint8_t kind, uint64_t co
     report_t r;
     assert_true(path_take(&p->reports, &r, sizeof(r)));
     if (r.kind != kind || r.reason != reason)
-        fail_msg("got %s (%s), wanted %s (%s)", report_kind_name(r.kind), report_reason_name(r.reason),
-                 report_kind_name(kind), report_reason_name(reason));
+        fail_msg("got %s (%s), wanted %s (%s)", report_kind_name(r.kind),
+                 report_reason_name(r.reason), report_kind_name(kind), report_reason_name(reason));
     assert_int_equal(r.order_id, ORDER_ID(STRATEGY, count));
     assert_int_equal(report_strategy(&r), STRATEGY);
     assert_int_equal(r.sent >> 48, STRATEGY);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* risk_market.h - for the tests of risk/: a market fed by hand, one tick a call, and orders and reports made in one line. */
+/* risk_market.h - for the tests of risk/: a market fed by hand, one tick a call, and orders and
+ * reports made in one line. */
 #ifndef TICKBUS_TESTS_RISK_MARKET_H
 #define TICKBUS_TESTS_RISK_MARKET_H
 
@@ -33,7 +34,8 @@ static inline tick_t tick_of(uint8_t type, uint16_t locate)
 {
     return (tick_t){.type = type, .intended = tick_pack(0, locate)};
 }
-static inline tick_t tick_add(uint16_t locate, uint64_t ref, uint8_t side, uint32_t qty, uint32_t px_e4)
+static inline tick_t tick_add(uint16_t locate, uint64_t ref, uint8_t side, uint32_t qty,
+                              uint32_t px_e4)
 {
     tick_t t = tick_of('A', locate);
     t.order_ref = ref;
@@ -90,7 +92,8 @@ static inline const market_event_t *market_next(market_t *m, tick_t tick)
     return event;
 }
 
-static inline order_t order_new(uint64_t count, uint8_t side, uint32_t qty, uint32_t px_e4, uint8_t tif)
+static inline order_t order_new(uint64_t count, uint8_t side, uint32_t qty, uint32_t px_e4,
+                                uint8_t tif)
 {
     return (order_t){
         .order_id = ORDER_ID(STRATEGY, count),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Competing rings that promise at least once: what a consumer that died had in hand goes to the next one. */
+/* Competing rings that promise at least once: what a consumer that died had in hand goes to the
+ * next one. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -71,7 +72,8 @@ static void publish_many(world_t *w, uint64_t from, uint64_t to)
         assert_int_equal(publish(w, number), TBUS_PUBLISHED);
 }
 
-/* Message `number` is the next one, under its own sequence; and it is still the next one at the second look. */
+/* Message `number` is the next one, under its own sequence; and it is still the next one at the
+ * second look. */
 static void see(world_t *w, tbus_subscriber_t *s, uint64_t number)
 {
     size_t bytes;
@@ -123,7 +125,8 @@ static void expect_slot(world_t *w, uint64_t number, enum tbus_slot_state state,
     assert_int_equal(tbus_slot_ahead(word, seq), state == TBUS_SLOT_FREE ? SLOTS : 0);
 }
 
-static const uint64_t starts[] = {1, (UINT64_C(1) << 32) - 5, (UINT64_C(1) << 45) - 5, UINT64_MAX - 5};
+static const uint64_t starts[] = {1, (UINT64_C(1) << 32) - 5, (UINT64_C(1) << 45) - 5,
+                                  UINT64_MAX - 5};
 #define STARTS (sizeof starts / sizeof *starts)
 
 static void what_a_dead_consumer_held_goes_to_the_next_before_newer_ones(void **state)
@@ -200,7 +203,8 @@ static void of_several_the_oldest_comes_first_and_none_is_forgotten(void **state
     (void)state;
     for (unsigned i = 0; i < STARTS; i++) {
         world_t w = make(TBUS_AT_LEAST_ONCE, starts[i]);
-        tbus_subscriber_t alive = join(&w, TBUS_CONSUMER, ALIVE), other = join(&w, TBUS_CONSUMER, OTHER);
+        tbus_subscriber_t alive = join(&w, TBUS_CONSUMER, ALIVE),
+                          other = join(&w, TBUS_CONSUMER, OTHER);
         publish_many(&w, 0, 8);
         for (uint32_t k = 0; k < 4; k++)
             die_with(&w, DEAD + k, k);
@@ -313,8 +317,8 @@ static void followers_and_observers_see_it_once_and_do_not_wait_for_it(void **st
             tbus_ring_repair(&w.ring, DEAD);
         if (stage > 2)
             see(&w, &alive, 0);
-        static const enum tbus_slot_state found[] = {TBUS_SLOT_READY, TBUS_SLOT_TAKEN, TBUS_SLOT_AGAIN,
-                                                     TBUS_SLOT_TAKEN};
+        static const enum tbus_slot_state found[] = {TBUS_SLOT_READY, TBUS_SLOT_TAKEN,
+                                                     TBUS_SLOT_AGAIN, TBUS_SLOT_TAKEN};
         expect_slot(&w, 0, found[stage], (uint32_t[]){0, DEAD, 0, ALIVE}[stage]);
         for (uint64_t number = 0; number < 5; number++) {
             uint64_t copy, seq, lost;
@@ -359,9 +363,11 @@ static void an_observer_that_was_lapped_goes_on_from_one_that_waits(void **state
 static void who_was_declared_dead_by_mistake_is_told_whatever_became_of_its_message(void **state)
 {
     (void)state;
-    for (unsigned stage = 0; stage < 3; stage++) { /* it waits, another has it, another has given it back */
+    for (unsigned stage = 0; stage < 3;
+         stage++) { /* it waits, another has it, another has given it back */
         world_t w = make(TBUS_AT_LEAST_ONCE, 1);
-        tbus_subscriber_t alive = join(&w, TBUS_CONSUMER, ALIVE), zombie = join(&w, TBUS_CONSUMER, OTHER);
+        tbus_subscriber_t alive = join(&w, TBUS_CONSUMER, ALIVE),
+                          zombie = join(&w, TBUS_CONSUMER, OTHER);
         size_t bytes;
         publish_many(&w, 0, 2);
         see(&w, &zombie, 0);
@@ -389,7 +395,8 @@ static void who_leaves_with_a_message_in_hand_leaves_it_to_the_next(void **state
     (void)state;
     for (unsigned settled = 0; settled < 2; settled++) {
         world_t w = make(TBUS_AT_LEAST_ONCE, 1);
-        tbus_subscriber_t leaves = join(&w, TBUS_CONSUMER, OTHER), alive = join(&w, TBUS_CONSUMER, ALIVE);
+        tbus_subscriber_t leaves = join(&w, TBUS_CONSUMER, OTHER),
+                          alive = join(&w, TBUS_CONSUMER, ALIVE);
         publish_many(&w, 0, 5);
         see(&w, &leaves, 0);
         for (uint64_t number = 1; number <= 3 * settled; number++)
@@ -483,7 +490,8 @@ static void an_idle_consumer_looks_for_the_dead_while_anything_is_out(void **sta
     for (unsigned i = 0; i < STARTS; i++)
         for (unsigned silent = 0; silent < 2; silent++) {
             world_t w = make(TBUS_AT_LEAST_ONCE, starts[i]);
-            tbus_subscriber_t alive = join(&w, TBUS_CONSUMER, ALIVE), slow = join(&w, TBUS_CONSUMER, OTHER);
+            tbus_subscriber_t alive = join(&w, TBUS_CONSUMER, ALIVE),
+                              slow = join(&w, TBUS_CONSUMER, OTHER);
             tbus_waiter_t waiter;
             tbus_waiter_init(&waiter, TBUS_WAIT_PARK);
             waiter.heal = heal;
@@ -525,9 +533,11 @@ static void an_idle_consumer_looks_for_the_dead_while_anything_is_out(void **sta
 static void sleepers_are_woken_for_it(void **state)
 {
     (void)state;
-    for (unsigned how = 0; how < 3; how++) { /* by a repair, by a heal that finds it, by one that leaves */
+    for (unsigned how = 0; how < 3;
+         how++) { /* by a repair, by a heal that finds it, by one that leaves */
         world_t w = make(TBUS_AT_LEAST_ONCE, 1);
-        tbus_subscriber_t sleeper = join(&w, TBUS_CONSUMER, ALIVE), leaves = join(&w, TBUS_CONSUMER, OTHER);
+        tbus_subscriber_t sleeper = join(&w, TBUS_CONSUMER, ALIVE),
+                          leaves = join(&w, TBUS_CONSUMER, OTHER);
         publish_many(&w, 0, 1);
         if (how == 2)
             see(&w, &leaves, 0);
@@ -582,7 +592,8 @@ static void only_a_competing_ring_can_promise_it(void **state)
             tbus_ring_spec_t spec = spec_of((enum tbus_promise)promise, 1);
             tbus_error_t err = {0};
             tbus_ring_t ring;
-            bool fine = promise == TBUS_AT_MOST_ONCE || (promise == TBUS_AT_LEAST_ONCE && kind == TBUS_MPMC);
+            bool fine = promise == TBUS_AT_MOST_ONCE ||
+                        (promise == TBUS_AT_LEAST_ONCE && kind == TBUS_MPMC);
             spec.kind = kind;
             int code = tbus_ring_format(memory, sizeof memory, &spec, &err);
             assert_int_equal(code, fine ? 0 : -TBUS_EGEOMETRY);
@@ -598,7 +609,8 @@ static void only_a_competing_ring_can_promise_it(void **state)
         }
 }
 
-/* Words that no correct repairer leaves, called out: passed over, or corrupt where they would be handed out. */
+/* Words that no correct repairer leaves, called out: passed over, or corrupt where they would be
+ * handed out. */
 static void impossible_words_are_not_handed_out(void **state)
 {
     (void)state;
@@ -610,7 +622,8 @@ static void impossible_words_are_not_handed_out(void **state)
             receive(&w, &alive, number);
         uint64_t seq = what < 2 ? 2 : what == 2 ? 2 + SLOTS : 2 - SLOTS;
         uint32_t length = what == 0 ? 57 : what == 1 ? TBUS_LENGTH_TOMB : 8;
-        tbus_store_relaxed_u64(tbus_ring_slot(&w.ring, 2), tbus_slot_word(seq, 0, length, TBUS_SLOT_AGAIN));
+        tbus_store_relaxed_u64(tbus_ring_slot(&w.ring, 2),
+                               tbus_slot_word(seq, 0, length, TBUS_SLOT_AGAIN));
         assert_int_equal(tbus_ring_heal(&w.ring, nobody_is_dead, NULL), 0);
         size_t bytes;
         assert_null(tbus_peek(&alive, &bytes));

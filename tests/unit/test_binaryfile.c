@@ -247,7 +247,8 @@ static void real_files_of_other_formats_are_refused(void **state)
         {"cme_es_mbo_20240508/orderbooks_20240508.mbo.dbn.zst", "Zstandard"},
         {"mold_aapl_5k/clean.us_le.pcap", "it is a pcap capture"},
         {"mold_aapl_5k/clean.ns_le.pcap", "it is a pcap capture"},
-        {"lobster_aapl_20120621_l1/LOBSTER_SampleFile_AAPL_2012-06-21_1.zip", "it is a zip archive"},
+        {"lobster_aapl_20120621_l1/LOBSTER_SampleFile_AAPL_2012-06-21_1.zip",
+         "it is a zip archive"},
         {"itch_aapl_20200130_5k/aapl_5k.itch.bbo.csv", "it is text"},
         {"soup_session_nassau/server_to_client.bin", "not BinaryFILE"},
         {"binance_spot_btcusdt_20240809/binance_spot_btcusdt_20240809.gz", "it is text"},
@@ -427,7 +428,8 @@ static void a_pipe_is_read_as_it_fills_and_never_waited_for(void **state)
     const uint8_t *message;
     size_t bytes;
     assert_int_equal(binaryfile_open(s->file, BINARYFILE_ITCH, &f, &err), 0);
-    assert_int_equal(binaryfile_next(f, &message, &bytes, &err), BINARYFILE_LATER); /* nobody writes yet */
+    /* nobody writes yet */
+    assert_int_equal(binaryfile_next(f, &message, &bytes, &err), BINARYFILE_LATER);
     int fd = open(s->file, O_WRONLY | O_CLOEXEC);
     assert_true(fd >= 0);
     uint64_t offset = 0, messages = 0;

@@ -43,8 +43,10 @@ static uint32_t find(bench_t *b, uint32_t px)
     return book_find(&b->pool, &b->side, book_key(b->which, px));
 }
 
-/* Nodes below `at`, with the order of keys, the heap of priorities and the links upwards checked. */
-static uint32_t check_tree(const bench_t *b, uint32_t at, uint32_t up, uint64_t above, int64_t below)
+/* Nodes below `at`, with the order of keys, the heap of priorities and the links upwards
+ * checked. */
+static uint32_t check_tree(const bench_t *b, uint32_t at, uint32_t up, uint64_t above,
+                           int64_t below)
 {
     if (at == 0)
         return 0;
@@ -172,8 +174,8 @@ static uint64_t next_random(uint64_t *state)
     return *state;
 }
 
-/* Prices crowd around a touch that wanders, as real ones do, with some far away; the model is a bit per
- * price. */
+/* Prices crowd around a touch that wanders, as real ones do, with some far away; the model is a bit
+ * per price. */
 static void random_levels_agree_with_a_set(void **state)
 {
     bench_t b = make(4000, *(unsigned *)*state);
@@ -186,7 +188,8 @@ static void random_levels_agree_with_a_set(void **state)
     for (uint32_t step = 0; step < 60000; step++) {
         uint64_t r = next_random(&seed);
         touch = (touch + (uint32_t)(r >> 60) + PRICES - 7) % PRICES;
-        uint32_t px = (r & 3) == 0 ? (uint32_t)(r >> 20) % PRICES : (touch + ((r >> 20) & 31)) % PRICES;
+        uint32_t px =
+            (r & 3) == 0 ? (uint32_t)(r >> 20) % PRICES : (touch + ((r >> 20) & 31)) % PRICES;
         uint32_t at = find(&b, px);
         assert_int_equal(at != 0, model[px]);
         if (at != 0 && (r & 16)) {
@@ -216,7 +219,8 @@ static uint32_t height(const bench_t *b, uint32_t at)
     return 1 + (lower > higher ? lower : higher);
 }
 
-/* Prices come in steps of 1, 100 or 2,500; a hash that lets a step show would make a chain of the tree. */
+/* Prices come in steps of 1, 100 or 2,500; a hash that lets a step show would make a chain of the
+ * tree. */
 static void the_tree_stays_shallow_for_evenly_spaced_prices(void **state)
 {
     (void)state;

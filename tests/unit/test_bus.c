@@ -33,8 +33,10 @@ static void a_segment_is_populated_private_and_sealed(void **state)
     tbus_error_t err = {0};
     assert_int_equal(tbus_segment_create("test", 100000, TBUS_PAGES_AUTO, -1, &s, &err), 0);
     assert_true(s.bytes >= 100000);
-    assert_true(s.pages == TBUS_PAGES_HUGETLB || s.pages == TBUS_PAGES_THP || s.pages == TBUS_PAGES_SMALL);
-    assert_true(s.pages == TBUS_PAGES_HUGETLB || s.pages_why[0] != 0); /* not the best kind: it says why */
+    assert_true(s.pages == TBUS_PAGES_HUGETLB || s.pages == TBUS_PAGES_THP ||
+                s.pages == TBUS_PAGES_SMALL);
+    /* not the best kind: it says why */
+    assert_true(s.pages == TBUS_PAGES_HUGETLB || s.pages_why[0] != 0);
     struct stat st;
     assert_int_equal(fstat(s.fd, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600);
@@ -63,7 +65,8 @@ static void a_read_only_descriptor_cannot_be_mapped_for_writing(void **state)
     tbus_segment_close(&s);
 }
 
-/* Truncating would kill all others with SIGBUS. Who may write can also punch holes: they read as zeros, which is no ring. */
+/* Truncating would kill all others with SIGBUS. Who may write can also punch holes: they read as
+ * zeros, which is no ring. */
 static void nobody_can_take_the_memory_away_from_under_the_others(void **state)
 {
     (void)state;
@@ -159,7 +162,8 @@ static void an_attached_observer_reads_but_can_neither_write_nor_subscribe(void 
     tbus_stage_t stage = {.owner = 1, .bus = &seen, .name = "s"};
     assert_int_equal(tbus_stage_publish(&stage, "md", &q, &err), -TBUS_EKIND);
     tbus_subscriber_t s;
-    assert_int_equal(tbus_subscriber_join(tbus_bus_ring(&seen, "md"), "x", 1, &s, &err), -TBUS_EKIND);
+    assert_int_equal(tbus_subscriber_join(tbus_bus_ring(&seen, "md"), "x", 1, &s, &err),
+                     -TBUS_EKIND);
     pid_t child = fork();
     if (child == 0) {
         signal(SIGSEGV, SIG_DFL); /* also under a sanitizer */

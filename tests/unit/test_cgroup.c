@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What control groups leave: read from made-up hierarchies; and what a segment makes of it, in a group of our own with a real limit on
- * huge pages, and behind made-up limits on memory that only a child of ours sees. What this host does not let us set up is skipped. */
+/* What control groups leave: read from made-up hierarchies; and what a segment makes of it, in a
+ * group of our own with a real limit on huge pages, and behind made-up limits on memory that only a
+ * child of ours sees. What this host does not let us set up is skipped. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -138,7 +139,8 @@ static void file_caches_count_as_left(void **state)
     put_mount("0::/a\n", "/", "cgroup2", "rw");
     put("mnt/a/memory.max", "10000\n");
     put("mnt/a/memory.current", "9000\n");
-    put("mnt/a/memory.stat", "anon 100\nfile 8000\nshmem 5000\ninactive_file 1000\nactive_file 2000\n");
+    put("mnt/a/memory.stat",
+        "anon 100\nfile 8000\nshmem 5000\ninactive_file 1000\nactive_file 2000\n");
     expect(false, 4000, "a/memory.max");
     put("mnt/a/memory.stat", "inactive_file 10000\nactive_file 2000\n"); /* read a moment later */
     expect(false, 10000, "a/memory.max");
@@ -209,7 +211,8 @@ static void huge_pages_are_limited_when_touched_or_when_mapped(void **state)
 
 enum { DONE = 0, MISSING = 77 }; /* 1 is how a sanitizer ends a process */
 
-/* In a child, whose control groups, mounts and end are its own: an assertion that fails, or SIGBUS, is its exit code. */
+/* In a child, whose control groups, mounts and end are its own: an assertion that fails, or SIGBUS,
+ * is its exit code. */
 static void in_a_child(int (*does)(void), const char *what_is_missing)
 {
     int status;
@@ -248,7 +251,8 @@ static void read_text(const char *path, char out_text[TEXT_MAX])
         fclose(f);
 }
 
-/* Hides /sys/fs/cgroup behind files of our own: 16 MiB for each group that we are in, 10 of them used. */
+/* Hides /sys/fs/cgroup behind files of our own: 16 MiB for each group that we are in, 10 of them
+ * used. */
 static bool make_up_a_memory_limit(void)
 {
     static const char *const points[] = {"", "/unified", "/memory"};
@@ -281,14 +285,16 @@ static int take_memory_in_a_small_group(void)
     if (!make_up_a_memory_limit())
         return MISSING;
     for (unsigned i = 0; i < 2; i++) {
-        must(tbus_segment_create("big", 6 * MIB, pages[i], -1, &s, &err) == -ENOMEM, "too much was had",
-             &err);
-        must(strstr(err.text,
-                    "6291456 bytes of shared memory cannot be had: the control group leaves 6144 KiB "
-                    "(/sys/fs/cgroup") != NULL,
+        must(tbus_segment_create("big", 6 * MIB, pages[i], -1, &s, &err) == -ENOMEM,
+             "too much was had", &err);
+        must(strstr(
+                 err.text,
+                 "6291456 bytes of shared memory cannot be had: the control group leaves 6144 KiB "
+                 "(/sys/fs/cgroup") != NULL,
              "it is not said what is missing", &err);
     }
-    must(tbus_segment_create("small", 4 * MIB, TBUS_PAGES_SMALL, -1, &s, &err) == 0, "nothing was had", &err);
+    must(tbus_segment_create("small", 4 * MIB, TBUS_PAGES_SMALL, -1, &s, &err) == 0,
+         "nothing was had", &err);
     tbus_segment_close(&s);
     return DONE;
 }
@@ -296,7 +302,8 @@ static int take_memory_in_a_small_group(void)
 static void more_memory_than_the_control_group_leaves_is_refused_before_it_is_touched(void **state)
 {
     (void)state;
-    in_a_child(take_memory_in_a_small_group, "no control groups here, or no mount namespaces for us");
+    in_a_child(take_memory_in_a_small_group,
+               "no control groups here, or no mount namespaces for us");
 }
 
 /* A group below ours, with a limit on huge pages. Groups are the host's: one test at a time. */
@@ -393,8 +400,8 @@ static int take_huge_pages_in_a_small_group(void)
     must(strstr(err.text, "needs 3 huge pages, the control group leaves 2: raise ") != NULL &&
              strstr(err.text, limit_file) != NULL,
          "it is not said what is missing", &err);
-    must(tbus_segment_create("big", 3 * HUGE_PAGE, TBUS_PAGES_AUTO, -1, &s, &err) == 0, "no other pages",
-         &err);
+    must(tbus_segment_create("big", 3 * HUGE_PAGE, TBUS_PAGES_AUTO, -1, &s, &err) == 0,
+         "no other pages", &err);
     snprintf(err.text, sizeof err.text, "%s", s.pages_why);
     must(s.pages != TBUS_PAGES_HUGETLB && strstr(s.pages_why, "the control group leaves 2") != NULL,
          "it is not said why the pages are no better", &err);
@@ -415,8 +422,9 @@ static int start_a_pipeline_in_a_small_group(void)
     pipeline_t pipeline;
     tbus_error_t err = {0};
     config_defaults(&config);
-    layout_plan(&(layout_request_t){.mode = LAYOUT_FUSED, .allowed_count = 1, .allowed = &(uint32_t){0}},
-                &layout);
+    layout_plan(
+        &(layout_request_t){.mode = LAYOUT_FUSED, .allowed_count = 1, .allowed = &(uint32_t){0}},
+        &layout);
     if (!new_group[0] || !pool_has_four() || !write_in(new_group, limit_file, "2097152") ||
         !write_in(new_group, "cgroup.procs", "0"))
         return MISSING;
@@ -462,10 +470,11 @@ int main(void)
         IN_SCRATCH(of_a_long_path_the_end_is_told),
         IN_SCRATCH(huge_pages_are_limited_when_touched_or_when_mapped),
         cmocka_unit_test(more_memory_than_the_control_group_leaves_is_refused_before_it_is_touched),
-        cmocka_unit_test_setup_teardown(more_huge_pages_than_the_control_group_leaves_are_refused_in_words,
+        cmocka_unit_test_setup_teardown(
+            more_huge_pages_than_the_control_group_leaves_are_refused_in_words, make_group,
+            remove_group),
+        cmocka_unit_test_setup_teardown(a_pipeline_names_the_control_group_and_not_the_pool,
                                         make_group, remove_group),
-        cmocka_unit_test_setup_teardown(a_pipeline_names_the_control_group_and_not_the_pool, make_group,
-                                        remove_group),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -150,14 +150,16 @@ static const struct bad {
 } bad[] = {
     /* unknown keys */
     {"bus:\n  nam: x\n", "f:2:3: ", "unknown key 'nam' in bus; allowed: name, pages, numa_node"},
-    {"buss: {}\n",
-     "f:1:1: ", "unknown key 'buss'; allowed: bus, layout, supervisor, feed, books, strategy, risk,"},
-    {"topics:\n  md:\n    slot: 64\n", "f:3:5: ", "unknown key 'slot' in topics.md; allowed: slots"},
+    {"buss: {}\n", "f:1:1: ",
+     "unknown key 'buss'; allowed: bus, layout, supervisor, feed, books, strategy, risk,"},
+    {"topics:\n  md:\n    slot: 64\n",
+     "f:3:5: ", "unknown key 'slot' in topics.md; allowed: slots"},
     {"topics: {mdd: {}}", "f:1:10: ", "allowed: md, bbo, orders, approved, reports"},
     {"? [a, b]\n: 1\n", "f:1:3: ", "a list stands where the name of a key was expected"},
     {"bus: &a {name: x, <<: *a}\n", "f:1:19: ", "unknown key '<<'"},
     /* wrong types */
-    {"topics: 5\n", "f:1:9: ", "topics is a single value; a section was expected, with the keys md, bbo"},
+    {"topics: 5\n",
+     "f:1:9: ", "topics is a single value; a section was expected, with the keys md, bbo"},
     {"- bus\n", "f:1:1: ", "the file is a list; a section was expected"},
     {"bus: [a]\n", "f:1:6: ", "bus is a list"},
     {"bus:\n  name: [a]\n", "f:2:9: ", "bus.name is a list; allowed: text of 1 to 23 characters"},
@@ -227,7 +229,8 @@ static void what_is_wrong_is_said_with_line_and_column(void **state)
         int code = config_read_text(&config, "f", bad[i].text, strlen(bad[i].text), &err);
         if (code != -TBUS_ECONFIG)
             fail_msg("accepted (%d): %s", code, bad[i].text);
-        if (strncmp(err.text, bad[i].starts, strlen(bad[i].starts)) != 0 || !strstr(err.text, bad[i].holds))
+        if (strncmp(err.text, bad[i].starts, strlen(bad[i].starts)) != 0 ||
+            !strstr(err.text, bad[i].holds))
             fail_msg("of\n%s\nit says\n%s\nwanted %s...%s", bad[i].text, err.text, bad[i].starts,
                      bad[i].holds);
         assert_memory_equal(&config, &before, sizeof config);
@@ -247,7 +250,8 @@ static void a_list_that_is_too_long_is_refused(void **state)
     assert_non_null(strstr(err.text, "f:1:150: strategy.symbols has more than 64 items"));
 }
 
-/* A megabyte of brackets took libyaml twenty seconds; now it is the limits that refuse it, and they name the place. */
+/* A megabyte of brackets took libyaml twenty seconds; now it is the limits that refuse it, and they
+ * name the place. */
 static void what_is_too_long_or_too_deep_is_refused_with_its_place(void **state)
 {
     (void)state;
@@ -257,14 +261,16 @@ static void what_is_too_long_or_too_deep_is_refused_with_its_place(void **state)
     tbus_error_t err = {0};
     memset(text, '\n', CONFIG_FILE_MAX + 1);
     assert_int_equal(config_read_text(&config, "f.yaml", text, CONFIG_FILE_MAX, &err), 0);
-    assert_int_equal(config_read_text(&config, "f.yaml", text, CONFIG_FILE_MAX + 1, &err), -TBUS_ECONFIG);
+    assert_int_equal(config_read_text(&config, "f.yaml", text, CONFIG_FILE_MAX + 1, &err),
+                     -TBUS_ECONFIG);
     assert_string_equal(err.text, "f.yaml:65537:1: longer than 65536 bytes: no configuration is");
     for (size_t i = 0; i < sizeof openings / sizeof *openings; i++) {
         char place[32];
         size_t length = strlen(openings[i]);
         for (size_t at = 0; at + length <= CONFIG_FILE_MAX; at += length)
             memcpy(text + at, openings[i], length);
-        assert_int_equal(config_read_text(&config, "f.yaml", text, CONFIG_FILE_MAX, &err), -TBUS_ECONFIG);
+        assert_int_equal(config_read_text(&config, "f.yaml", text, CONFIG_FILE_MAX, &err),
+                         -TBUS_ECONFIG);
         snprintf(place, sizeof place, "f.yaml:1:%zu: nested", CONFIG_DEPTH_MAX * length + 1);
         if (!strstr(err.text, place))
             fail_msg("%s: %s", openings[i], err.text);
@@ -292,13 +298,14 @@ static void as_json_every_value_has_its_type(void **state)
     const char *name, *directory, *symbols[2];
     int pin, slots, node, cpus[2];
     json_int_t position_max;
-    assert_int_equal(json_unpack_ex(all, &why, 0, "{s:{s:s, s:i}, s:{s:b, s:[ii!]}, s:{s:[ss!]}}", "bus",
-                                    "name", &name, "numa_node", &node, "layout", "pin", &pin, "cpus",
-                                    &cpus[0], &cpus[1], "strategy", "symbols", &symbols[0], &symbols[1]),
+    assert_int_equal(json_unpack_ex(all, &why, 0, "{s:{s:s, s:i}, s:{s:b, s:[ii!]}, s:{s:[ss!]}}",
+                                    "bus", "name", &name, "numa_node", &node, "layout", "pin", &pin,
+                                    "cpus", &cpus[0], &cpus[1], "strategy", "symbols", &symbols[0],
+                                    &symbols[1]),
                      0);
-    assert_int_equal(json_unpack_ex(all, &why, 0, "{s:{s:I}, s:{s:s}, s:{s:{s:i}}}", "risk", "position_max",
-                                    &position_max, "journal", "directory", &directory, "topics", "md",
-                                    "slots", &slots),
+    assert_int_equal(json_unpack_ex(all, &why, 0, "{s:{s:I}, s:{s:s}, s:{s:{s:i}}}", "risk",
+                                    "position_max", &position_max, "journal", "directory",
+                                    &directory, "topics", "md", "slots", &slots),
                      0);
     assert_string_equal(name, "tickbus");
     assert_int_equal(node, -1);

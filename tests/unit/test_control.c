@@ -22,7 +22,8 @@
 #include "tools/control/protocol.h"
 #include "tools/control/rundir.h"
 
-/* A server whose method "echo" gives its params back, "big" something large, "fds" two descriptors of /dev/null. */
+/* A server whose method "echo" gives its params back, "big" something large, "fds" two descriptors
+ * of /dev/null. */
 typedef struct fixture {
     char runtime[64];
     rundir_t dir;
@@ -149,14 +150,16 @@ static void what_is_no_request_gets_the_error_of_the_specification(void **state)
         const char *line;
         const char *holds;
     } cases[] = {
-        {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"nope\"}\n", "\"id\":1,\"error\":{\"code\":-32601,"},
+        {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"nope\"}\n",
+         "\"id\":1,\"error\":{\"code\":-32601,"},
         {"{nonsense\n", "\"id\":null,\"error\":{\"code\":-32700,"},
         {"\x01\x02\xff\n", "\"code\":-32700,"},
         {"1\n", "\"code\":-32700,"},
         {"{}\n", "\"id\":null,\"error\":{\"code\":-32600,"},
         {"{\"jsonrpc\":\"1.0\",\"id\":1,\"method\":\"echo\"}\n", "\"code\":-32600,"},
         {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":5}\n", "\"code\":-32600,"},
-        {"{\"jsonrpc\":\"2.0\",\"id\":[1],\"method\":\"echo\"}\n", "\"id\":null,\"error\":{\"code\":-32600,"},
+        {"{\"jsonrpc\":\"2.0\",\"id\":[1],\"method\":\"echo\"}\n",
+         "\"id\":null,\"error\":{\"code\":-32600,"},
         {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"echo\",\"params\":5}\n", "\"code\":-32600,"},
         {"{\"jsonrpc\":\"2.0\",\"id\":1,\"id\":2,\"method\":\"echo\"}\n", "\"code\":-32700,"},
         {"[]\n", "\"code\":-32600,"},
@@ -177,7 +180,8 @@ static void what_is_no_request_gets_the_error_of_the_specification(void **state)
     close(fd);
 }
 
-static void notifications_are_obeyed_and_not_answered_and_batches_are_answered_together(void **state)
+static void
+notifications_are_obeyed_and_not_answered_and_batches_are_answered_together(void **state)
 {
     fixture_t *f = *state;
     int fd = connected(f);
@@ -185,7 +189,8 @@ static void notifications_are_obeyed_and_not_answered_and_batches_are_answered_t
     serve(f);
     assert_string_equal(got(fd), "");
     assert_int_equal(f->calls, 1);
-    put(fd, "[{\"jsonrpc\":\"2.0\",\"method\":\"echo\"},{\"jsonrpc\":\"2.0\",\"method\":\"echo\",\"id\":1},"
+    put(fd, "[{\"jsonrpc\":\"2.0\",\"method\":\"echo\"},{\"jsonrpc\":\"2.0\",\"method\":\"echo\","
+            "\"id\":1},"
             "{\"jsonrpc\":\"2.0\",\"method\":\"nope\",\"id\":2}]\n");
     serve(f);
     const char *text = got(fd);
@@ -216,7 +221,8 @@ static void a_request_may_come_byte_by_byte_and_several_at_once(void **state)
         serve(f);
     }
     assert_non_null(strstr(got(fd), "\"result\""));
-    put(fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"echo\"}\n{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":"
+    put(fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"echo\"}\n{\"jsonrpc\":\"2.0\",\"id\":2,"
+            "\"method\":"
             "\"echo\"}\n{\"json");
     serve(f);
     assert_string_equal(got(fd), "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":\"nothing\"}\n"
@@ -269,7 +275,8 @@ static void a_client_that_does_not_read_is_not_listened_to_and_delays_nobody(voi
         put(deaf, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"big\"}\n");
     serve(f);
     assert_int_equal(f->calls,
-                     1); /* the answer to the first does not go out, so the second is not looked at */
+                     /* the answer to the first does not go out, so the second is not looked at */
+                     1);
     put(good, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"echo\"}\n");
     serve(f);
     assert_non_null(strstr(got(good), "\"result\""));
@@ -377,7 +384,8 @@ static void a_call_that_fails_says_why(void **state)
     tbus_error_t err = {0};
     control_answer_t nothing;
     int fd = connected(f);
-    assert_int_equal(control_call(fd, "echo", NULL, 20, &nothing, &err), -ETIMEDOUT); /* nobody serves */
+    assert_int_equal(control_call(fd, "echo", NULL, 20, &nothing, &err),
+                     -ETIMEDOUT); /* nobody serves */
     close(fd);
 
     int pair[2];

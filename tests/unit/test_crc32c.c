@@ -27,9 +27,10 @@ static void check_rfc_3720_vectors(crc_t crc)
     for (unsigned i = 0; i < 32; i++)
         data[i] = (uint8_t)(31 - i);
     assert_int_equal(crc(0, data, 32), 0x113fdb5c);
-    static const uint8_t iscsi_read[48] = {0x01, 0xc0, 0, 0, 0, 0, 0,    0, 0,    0, 0, 0,    0, 0, 0, 0,
-                                           0x14, 0,    0, 0, 0, 0, 0x04, 0, 0,    0, 0, 0x14, 0, 0, 0, 0x18,
-                                           0x28, 0,    0, 0, 0, 0, 0,    0, 0x02, 0, 0, 0,    0, 0, 0, 0};
+    static const uint8_t iscsi_read[48] = {0x01, 0xc0, 0, 0,    0,    0, 0, 0,    0,    0, 0,    0,
+                                           0,    0,    0, 0,    0x14, 0, 0, 0,    0,    0, 0x04, 0,
+                                           0,    0,    0, 0x14, 0,    0, 0, 0x18, 0x28, 0, 0,    0,
+                                           0,    0,    0, 0,    0x02, 0, 0, 0,    0,    0, 0,    0};
     assert_int_equal(crc(0, iscsi_read, 48), 0xd9963a56);
     assert_int_equal(crc(0, "123456789", 9), 0xe3069283);
 }
@@ -90,7 +91,8 @@ static void crc32c_goes_on_where_it_left_off(void **state)
     const char text[] = "a record is checked in pieces";
     uint32_t whole = tbus_crc32c(0, text, sizeof text);
     for (size_t cut = 0; cut <= sizeof text; cut++)
-        assert_int_equal(tbus_crc32c(tbus_crc32c(0, text, cut), text + cut, sizeof text - cut), whole);
+        assert_int_equal(tbus_crc32c(tbus_crc32c(0, text, cut), text + cut, sizeof text - cut),
+                         whole);
 }
 
 int main(void)

@@ -12,7 +12,8 @@ static fixture_t open_executor(void)
 {
     fixture_t f = {.path = path_open(1024)};
     order_path_t *p = f.path;
-    PATH_OK(tbus_publisher_join(tbus_bus_ring(&p->bus, "approved"), PATH_RISK, &f.approved, &p->err));
+    PATH_OK(
+        tbus_publisher_join(tbus_bus_ring(&p->bus, "approved"), PATH_RISK, &f.approved, &p->err));
     executor_params_t params;
     executor_params_default(&params);
     path_add_executor(p, &params);
@@ -170,7 +171,8 @@ static void executor_keeps_reports_while_the_ring_is_full_and_takes_nothing_more
     path_expect_report(p, REPORT_CANCELLED, 1, REASON_IOC_UNFILLED);
     assert_false(p->executor->pending);
     path_expect_report(p, REPORT_ACCEPTED, 2, REASON_NONE);
-    path_expect_report(p, REPORT_CANCELLED, 2, REASON_IOC_UNFILLED); /* before the tick: a budget of none */
+    /* before the tick: a budget of none */
+    path_expect_report(p, REPORT_CANCELLED, 2, REASON_IOC_UNFILLED);
     path_expect_no_report(p);
     assert_int_equal(path_poll(p->executor, 8), 1);
     close_executor(&f);
@@ -266,11 +268,13 @@ static void executor_is_not_made_without_its_places_or_with_wrong_params(void **
     executor_params_t params;
     executor_params_default(&params);
     tbus_stage_t *stage = NULL;
-    assert_int_equal(executor_stage_create(&p->bus, PATH_EXECUTOR, market, &params, &stage, &p->err),
-                     -TBUS_ENOTFOUND);
+    assert_int_equal(
+        executor_stage_create(&p->bus, PATH_EXECUTOR, market, &params, &stage, &p->err),
+        -TBUS_ENOTFOUND);
     params.venue.resting_max = 0;
-    assert_int_equal(executor_stage_create(&p->bus, PATH_EXECUTOR, market, &params, &stage, &p->err),
-                     -TBUS_ECONFIG);
+    assert_int_equal(
+        executor_stage_create(&p->bus, PATH_EXECUTOR, market, &params, &stage, &p->err),
+        -TBUS_ECONFIG);
     assert_null(stage);
     market_destroy(market);
     path_close(p);

@@ -117,7 +117,8 @@ static int export_to(const fixture_t *f, const char *topic, enum export_format f
     return export_topic(&request, out_result, err);
 }
 
-static void check_text(const fixture_t *f, const char *topic, enum export_format format, const char *expected)
+static void check_text(const fixture_t *f, const char *topic, enum export_format format,
+                       const char *expected)
 {
     export_result_t result;
     tbus_error_t err;
@@ -132,8 +133,11 @@ static void check_stamped(const fixture_t *f, const char *topic, const char *exp
 {
     export_result_t result;
     tbus_error_t err = {0};
-    export_request_t request = {
-        .directory = f->journal, .topic = topic, .format = EXPORT_CSV, .output = f->output, .stamps = true};
+    export_request_t request = {.directory = f->journal,
+                                .topic = topic,
+                                .format = EXPORT_CSV,
+                                .output = f->output,
+                                .stamps = true};
     if (export_topic(&request, &result, &err) != 0)
         fail_msg("%s", err.text);
     char *text = contents(f->output, NULL);
@@ -194,7 +198,8 @@ static void every_kind_of_message_comes_back_as_the_itch_bytes_that_were_fed(voi
         /* Messages of other topics in between are no concern. */
         append(f, ODD, seq, "x", 1);
     }
-    /* Unknown types of all lengths: runts, shorter than a tick, longer than one, as long as can be. */
+    /* Unknown types of all lengths: runts, shorter than a tick, longer than one, as long as can
+     * be. */
     const size_t lengths[] = {1, 5, 10, 11, 12, 30, 50, 51, 400, ITCH_MESSAGE_MAX};
     for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
         message[0] = 'z';
@@ -224,7 +229,8 @@ static void real_itch_comes_back_byte_for_byte(void **state)
     tick_t *tick = aligned_alloc(8, TICK_LEN_MAX);
     uint64_t seq = 0;
     for (size_t at = 0; at < bytes;)
-        at = feed_one(f, again, at, ++seq, file + at + 2, (size_t)file[at] << 8 | file[at + 1], tick);
+        at = feed_one(f, again, at, ++seq, file + at + 2, (size_t)file[at] << 8 | file[at + 1],
+                      tick);
     finish(f);
     assert_int_equal(seq, 5000);
     check_itch(f, file, bytes, seq);
@@ -323,12 +329,13 @@ static void ticks_have_rows_with_the_fields_of_their_type(void **state)
     itch_end_mark(101, &tick, &bytes);
     append(f, MD, 4, &tick, bytes);
     finish(f);
-    check_text(f, "md", EXPORT_CSV,
-               "seq,type,locate,tracking,symbol,ts_event_ns,side,order_ref,new_ref,qty,px_e4,match\n"
-               "1,D,13,1,,99,,5,,,,\n"
-               "2,A,13,2,MSFT,100,S,6,,10,12345,\n"
-               "3,H,13,0,AAPL,1,,,,,,\n"
-               "4,end,0,0,,101,,,,,,\n");
+    check_text(
+        f, "md", EXPORT_CSV,
+        "seq,type,locate,tracking,symbol,ts_event_ns,side,order_ref,new_ref,qty,px_e4,match\n"
+        "1,D,13,1,,99,,5,,,,\n"
+        "2,A,13,2,MSFT,100,S,6,,10,12345,\n"
+        "3,H,13,0,AAPL,1,,,,,,\n"
+        "4,end,0,0,,101,,,,,,\n");
 }
 
 static void orders_and_reports_have_rows(void **state)
@@ -358,24 +365,26 @@ static void orders_and_reports_have_rows(void **state)
                        .side = 'B',
                        .liquidity = 'R'};
     append(f, REPORTS, 1, &report, sizeof report);
-    report =
-        (report_t){.order_id = ORDER_ID(1, 5), .kind = REPORT_REJECTED, .reason = REASON_HALTED, .side = 'S'};
+    report = (report_t){
+        .order_id = ORDER_ID(1, 5), .kind = REPORT_REJECTED, .reason = REASON_HALTED, .side = 'S'};
     append(f, REPORTS, 2, &report, sizeof report);
     finish(f);
     check_text(f, "orders", EXPORT_CSV,
                "seq,order_id,strategy,kind,locate,side,qty,px_e4,tif,md_seq,report_seq\n"
                "1,281474976710660,1,new,13,B,100,3208000,day,56,2\n"
                "3,281474976710660,1,new,13,B,100,3208000,day,56,2\n");
-    check_text(f, "reports", EXPORT_CSV,
-               "seq,order_id,strategy,kind,reason,locate,side,qty,px_e4,leaves,liquidity,exec_id,md_seq\n"
-               "1,281474976710660,1,partially_filled,none,13,B,40,3207900,60,R,7,60\n"
-               "2,281474976710661,1,rejected,halted,0,S,0,0,0,,0,0\n");
+    check_text(
+        f, "reports", EXPORT_CSV,
+        "seq,order_id,strategy,kind,reason,locate,side,qty,px_e4,leaves,liquidity,exec_id,md_seq\n"
+        "1,281474976710660,1,partially_filled,none,13,B,40,3207900,60,R,7,60\n"
+        "2,281474976710661,1,rejected,halted,0,S,0,0,0,,0,0\n");
 }
 
 static void the_hosts_clock_is_exported_only_on_request(void **state)
 {
     fixture_t *f = *state;
-    tick_t add = {.event = tick_pack(100, 2), .intended = tick_pack(8, 13), .type = 'A', .side = 'S'};
+    tick_t add = {
+        .event = tick_pack(100, 2), .intended = tick_pack(8, 13), .type = 'A', .side = 'S'};
     memcpy(add.symbol, "MSFT    ", 8);
     append(f, MD, 1, &add, sizeof add);
     order_t order = {.order_id = ORDER_ID(1, 4),
@@ -391,18 +400,19 @@ static void the_hosts_clock_is_exported_only_on_request(void **state)
                        .side = 'B'};
     append(f, REPORTS, 1, &report, sizeof report);
     finish(f);
+    check_stamped(f, "md",
+                  "seq,type,locate,tracking,symbol,ts_event_ns,side,order_ref,new_ref,qty,px_e4,"
+                  "match,intended_ns\n"
+                  "1,A,13,2,MSFT,100,S,0,,0,0,,8\n");
+    check_stamped(f, "orders",
+                  "seq,order_id,strategy,kind,locate,side,qty,px_e4,tif,md_seq,report_seq,intended_"
+                  "ns,sent_ns\n"
+                  "1,281474976710660,1,new,13,B,0,0,day,0,0,10,20\n");
     check_stamped(
-        f, "md",
-        "seq,type,locate,tracking,symbol,ts_event_ns,side,order_ref,new_ref,qty,px_e4,match,intended_ns\n"
-        "1,A,13,2,MSFT,100,S,0,,0,0,,8\n");
-    check_stamped(
-        f, "orders",
-        "seq,order_id,strategy,kind,locate,side,qty,px_e4,tif,md_seq,report_seq,intended_ns,sent_ns\n"
-        "1,281474976710660,1,new,13,B,0,0,day,0,0,10,20\n");
-    check_stamped(f, "reports",
-                  "seq,order_id,strategy,kind,reason,locate,side,qty,px_e4,leaves,liquidity,exec_id,md_seq,"
-                  "intended_ns,sent_ns\n"
-                  "1,281474976710660,1,accepted,none,13,B,0,0,0,,0,0,10,30\n");
+        f, "reports",
+        "seq,order_id,strategy,kind,reason,locate,side,qty,px_e4,leaves,liquidity,exec_id,md_seq,"
+        "intended_ns,sent_ns\n"
+        "1,281474976710660,1,accepted,none,13,B,0,0,0,,0,0,10,30\n");
 }
 
 static void json_lines_come_from_any_topic(void **state)
@@ -543,10 +553,12 @@ static void the_verb_exports_to_stdout_and_to_a_file(void **state)
     char *text;
     const char *expected =
         "md_seq,locate,symbol,ts_event_ns,bid_px_e4,bid_qty,ask_px_e4,ask_qty\n3,0,A,0,0,0,0,0\n";
-    assert_int_equal(RUN(f, &text, "export", f->journal, "--topic", "bbo", "--format", "csv"), OUTCOME_OK);
+    assert_int_equal(RUN(f, &text, "export", f->journal, "--topic", "bbo", "--format", "csv"),
+                     OUTCOME_OK);
     assert_string_equal(text, expected);
     free(text);
-    assert_int_equal(RUN(f, &text, "export", "--topic", "bbo", f->journal, "-o", f->output), OUTCOME_OK);
+    assert_int_equal(RUN(f, &text, "export", "--topic", "bbo", f->journal, "-o", f->output),
+                     OUTCOME_OK);
     assert_string_equal(text, "");
     free(text);
     text = contents(f->output, NULL);
@@ -574,13 +586,15 @@ static void the_verb_tells_usage_from_failure(void **state)
     assert_int_equal(RUN(f, NULL, "info", f->journal, f->journal), OUTCOME_USAGE);
     assert_int_equal(RUN(f, NULL, "info", f->journal, "--nothing"), OUTCOME_USAGE);
     assert_int_equal(RUN(f, NULL, "export", f->journal), OUTCOME_USAGE);
-    assert_int_equal(RUN(f, NULL, "export", f->journal, "--topic", "md", "--format", "xml"), OUTCOME_USAGE);
+    assert_int_equal(RUN(f, NULL, "export", f->journal, "--topic", "md", "--format", "xml"),
+                     OUTCOME_USAGE);
     assert_int_equal(RUN(f, NULL, "info", f->root), OUTCOME_FAILED);
     assert_int_equal(RUN(f, NULL, "export", f->root, "--topic", "md"), OUTCOME_FAILED);
     assert_int_equal(RUN(f, NULL, "export", f->journal, "--topic", "nothing"), OUTCOME_FAILED);
     assert_int_equal(RUN(f, NULL, "export", f->journal, "--topic", "md", "-o", "/nowhere/at/all"),
                      OUTCOME_FAILED);
-    assert_int_equal(RUN(f, NULL, "export", f->journal, "--topic", "md", "-o", "/dev/full"), OUTCOME_FAILED);
+    assert_int_equal(RUN(f, NULL, "export", f->journal, "--topic", "md", "-o", "/dev/full"),
+                     OUTCOME_FAILED);
 }
 
 static void info_counts_what_was_recorded(void **state)

@@ -5,8 +5,8 @@
 
 #include "risk/exposure.h"
 
-static void assert_exposure(const fixture_t *f, int64_t position, uint64_t open_buy, uint64_t open_sell,
-                            uint64_t gross_e4)
+static void assert_exposure(const fixture_t *f, int64_t position, uint64_t open_buy,
+                            uint64_t open_sell, uint64_t gross_e4)
 {
     gate_exposure_t e = gate_exposure(f->gate, LOCATE);
     assert_int_equal(e.position.qty, position);
@@ -98,7 +98,8 @@ static void exposure_keeps_the_larger_exposure_when_a_report_does_not_fit(void *
     say(&f, report_of(&buy, REPORT_PARTIAL, 30, 10, BID)); /* 50 would be right */
     assert_exposure(&f, 60, 50, 0, UINT64_C(110) * BID);
     say(&f,
-        report_of(&buy, REPORT_PARTIAL, 60, 60, BID)); /* more than there were, more left than there were */
+        /* more than there were, more left than there were */
+        report_of(&buy, REPORT_PARTIAL, 60, 60, BID));
     assert_exposure(&f, 120, 50, 0, UINT64_C(170) * BID);
     assert_int_equal(gate_report_mismatches(f.gate), 3);
     say(&f, report_of(&buy, REPORT_CANCELLED, 50, 0, BID));
@@ -158,8 +159,8 @@ static void exposure_sums_stay_exact_over_a_random_run(void **state)
             uint32_t qty = (uint32_t)(r >> 16) % live[at].leaves + 1;
             live[at].leaves -= qty;
             position += live[at].order.side == 'B' ? (int64_t)qty : -(int64_t)qty;
-            say(&f, report_of(&live[at].order, live[at].leaves ? REPORT_PARTIAL : REPORT_FILLED, qty,
-                              live[at].leaves, live[at].order.px_e4));
+            say(&f, report_of(&live[at].order, live[at].leaves ? REPORT_PARTIAL : REPORT_FILLED,
+                              qty, live[at].leaves, live[at].order.px_e4));
         } else {
             say(&f, report_of(&live[at].order, REPORT_CANCELLED, live[at].leaves, 0, 0));
             live[at].leaves = 0;

@@ -83,7 +83,8 @@ static void make_bus(rig_t *r, uint32_t slots, uint32_t msg_bytes_max)
     int other = tbus_participant_add(&r->bus, "reader", &r->err);
     must(r, other);
     must(r, tbus_ring_reserve(tbus_bus_ring(&r->bus, "md"), "reader", TBUS_SUBSCRIBER, &r->err));
-    must(r, tbus_subscriber_join(tbus_bus_ring(&r->bus, "md"), "reader", (uint32_t)other, &r->md, &r->err));
+    must(r, tbus_subscriber_join(tbus_bus_ring(&r->bus, "md"), "reader", (uint32_t)other, &r->md,
+                                 &r->err));
 }
 
 static void make_feed(rig_t *r, const char *source, const char *pace, uint64_t for_ns)
@@ -292,7 +293,8 @@ static void make_file_feed(rig_t *r)
     make_feed(r, spec, "max", 0);
 }
 
-static void bad_input_ends_the_feed_after_what_came_before_and_is_no_failure_of_the_stage(void **state)
+static void
+bad_input_ends_the_feed_after_what_came_before_and_is_no_failure_of_the_stage(void **state)
 {
     rig_t *r = *state;
     make_bus(r, 256, 0);

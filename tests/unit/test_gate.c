@@ -222,7 +222,8 @@ static void gate_lets_a_position_beyond_its_limit_shrink(void **state)
     assert_int_equal(judge_new(&f, 'B', 1, BID), REASON_POSITION_LIMIT);
     assert_int_equal(judge_new(&f, 'S', 2000, ASK), REASON_NONE);
     assert_int_equal(judge_new(&f, 'S', 3000, ASK), REASON_NONE);
-    assert_int_equal(judge_new(&f, 'S', 1, ASK), REASON_GROSS_NOTIONAL); /* would open a short one */
+    /* would open a short one */
+    assert_int_equal(judge_new(&f, 'S', 1, ASK), REASON_GROSS_NOTIONAL);
     close_gate(&f);
     f = quoted_gate(limits);
     hold(&f, 'S', 5000, ASK);

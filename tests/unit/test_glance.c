@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Looking at an input without taking from it (glance.h): it must never hide what a peek would tell. */
+/* Looking at an input without taking from it (glance.h): it must never hide what a peek would tell.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,7 +25,8 @@ typedef struct world {
 static world_t make(enum tbus_ring_kind kind, enum tbus_sub_role role, uint64_t first_seq)
 {
     world_t w = {0};
-    tbus_ring_spec_t spec = {.kind = kind, .slot_bytes = 64, .slot_count = SLOTS, .first_seq = first_seq};
+    tbus_ring_spec_t spec = {
+        .kind = kind, .slot_bytes = 64, .slot_count = SLOTS, .first_seq = first_seq};
     strcpy(spec.name, "glance");
     if (kind == TBUS_BROADCAST)
         spec.msg_bytes_max = 120;
@@ -64,10 +66,15 @@ static uint64_t take(world_t *w)
 static const struct {
     enum tbus_ring_kind kind;
     enum tbus_sub_role role;
-} places[] = {
-    {TBUS_SPSC, TBUS_SUBSCRIBER},         {TBUS_SPSC, TBUS_FOLLOWER},         {TBUS_MPSC, TBUS_SUBSCRIBER},
-    {TBUS_MPSC, TBUS_FOLLOWER},           {TBUS_BROADCAST, TBUS_SUBSCRIBER},  {TBUS_BROADCAST, TBUS_FOLLOWER},
-    {TBUS_BROADCAST_MP, TBUS_SUBSCRIBER}, {TBUS_BROADCAST_MP, TBUS_FOLLOWER}, {TBUS_MPMC, TBUS_CONSUMER}};
+} places[] = {{TBUS_SPSC, TBUS_SUBSCRIBER},
+              {TBUS_SPSC, TBUS_FOLLOWER},
+              {TBUS_MPSC, TBUS_SUBSCRIBER},
+              {TBUS_MPSC, TBUS_FOLLOWER},
+              {TBUS_BROADCAST, TBUS_SUBSCRIBER},
+              {TBUS_BROADCAST, TBUS_FOLLOWER},
+              {TBUS_BROADCAST_MP, TBUS_SUBSCRIBER},
+              {TBUS_BROADCAST_MP, TBUS_FOLLOWER},
+              {TBUS_MPMC, TBUS_CONSUMER}};
 
 static void a_glance_tells_what_a_peek_would(void **state)
 {

@@ -52,7 +52,8 @@ static void id_map_agrees_with_a_plain_array_over_a_random_run(void **state)
             count++;
         }
         uint32_t look = (uint32_t)(r >> 32) % IDS;
-        assert_int_equal(id_map_find(&map, (uint64_t)(look + 1) * UINT64_C(0x100000001)), truth[look]);
+        assert_int_equal(id_map_find(&map, (uint64_t)(look + 1) * UINT64_C(0x100000001)),
+                         truth[look]);
     }
     for (uint32_t id = 0; id < IDS; id++)
         assert_int_equal(id_map_find(&map, (uint64_t)(id + 1) * UINT64_C(0x100000001)), truth[id]);

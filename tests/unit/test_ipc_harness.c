@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The harness of busctl ipc: its arithmetic, its order and advice, and what it makes of mechanisms that are wrong and of peers that die.
- * Mechanisms that misbehave on purpose stand here; the real ones are run by e2e/test_ipc_smoke.c. */
+/* The harness of busctl ipc: its arithmetic, its order and advice, and what it makes of mechanisms
+ * that are wrong and of peers that die. Mechanisms that misbehave on purpose stand here; the real
+ * ones are run by e2e/test_ipc_smoke.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -52,7 +53,8 @@ static void noise_is_the_median_deviation_and_not_moved_by_one_outlier(void **st
     const double values[5] = {100, 102, 98, 101, 5000};
     for (int i = 0; i < 5; i++)
         ipc_series_add(&s, values[i]);
-    assert_true(fabs(ipc_series_noise(&s) - 1.0 / 101) < 1e-9); /* deviations 1, 1, 3, 0, 4899 from 101 */
+    /* deviations 1, 1, 3, 0, 4899 from 101 */
+    assert_true(fabs(ipc_series_noise(&s) - 1.0 / 101) < 1e-9);
 }
 
 static void a_series_holds_no_more_rounds_than_it_has_room_for(void **state)
@@ -125,14 +127,18 @@ static const ipc_mechanism_t made[MADE] = {
               .scope = "host",
               .transfers_data = true,
               .why_ahead = "it cuts corners"},
-    [BLIND] = {.name = "blind", .family = "x", .scope = "host", .synchronises = true, .sleeps = true},
+    [BLIND] =
+        {.name = "blind", .family = "x", .scope = "host", .synchronises = true, .sleeps = true},
     [ABSENT] = {.name = "absent", .family = "x", .scope = "host", .transfers_data = true},
-    [RING] =
-        {.name = "ring", .family = "tickbus", .scope = "host", .transfers_data = true, .synchronises = true},
+    [RING] = {.name = "ring",
+              .family = "tickbus",
+              .scope = "host",
+              .transfers_data = true,
+              .synchronises = true},
 };
 
-static void make_row(ipc_row_t *row, const ipc_mechanism_t *m, enum ipc_placement placement, double p50_ns,
-                     double rate, uint64_t cpu_ns)
+static void make_row(ipc_row_t *row, const ipc_mechanism_t *m, enum ipc_placement placement,
+                     double p50_ns, double rate, uint64_t cpu_ns)
 {
     memset(row, 0, sizeof *row);
     row->mechanism = m;
@@ -164,12 +170,13 @@ static ipc_measurement_t make_measurement(void)
     static const double p50_ns[MADE] = {9000, 200, 700, 0, 300};
     static const double rates[MADE] = {1e5, 5e7, 9e8, 0, 6e7};
     static const uint64_t cpu_ns[MADE] = {50, 400, 60, 0, 300};
-    ipc_measurement_t m = {
-        .plan = {.message_bytes = 64, .cpus_count = 2, .rounds = 3}, .rounds = 3, .rows = made_rows};
+    ipc_measurement_t m = {.plan = {.message_bytes = 64, .cpus_count = 2, .rounds = 3},
+                           .rounds = 3,
+                           .rows = made_rows};
     for (int i = 0; i < MADE; i++)
         for (int placement = 0; placement < IPC_PLACEMENTS; placement++)
-            make_row(&made_rows[m.rows_count++], &made[i], (enum ipc_placement)placement, p50_ns[i], rates[i],
-                     cpu_ns[i]);
+            make_row(&made_rows[m.rows_count++], &made[i], (enum ipc_placement)placement, p50_ns[i],
+                     rates[i], cpu_ns[i]);
     for (int placement = 0; placement < IPC_PLACEMENTS; placement++)
         make_row(&m.raw[placement], &ipc_raw_line, (enum ipc_placement)placement, 100, 1, 100);
     return m;
@@ -251,7 +258,8 @@ static void check_entry(const json_t *entry)
     assert_int_equal(json_is_null(member(entry, "why_not")), available);
     assert_in_range(json_array_size(member(entry, "cpus")), 1, 2);
     for (size_t i = 0; i < 4; i++)
-        assert_int_equal(json_is_number(member(member(entry, "roundtrip_ns"), percentiles[i])), available);
+        assert_int_equal(json_is_number(member(member(entry, "roundtrip_ns"), percentiles[i])),
+                         available);
     bool any = false;
     for (size_t i = 0; i < 3; i++)
         any = json_is_number(member(member(entry, "messages_per_s"), sizes[i])) || any;
@@ -407,10 +415,12 @@ static int send_failing(ipc_session_t *s, const void *message)
 
 static int open_failing(ipc_session_t *s, tbus_error_t *err)
 {
-    return s->role == IPC_SERVER ? tbus_fail(err, -EMFILE, "no more descriptors, says the test") : 0;
+    return s->role == IPC_SERVER ? tbus_fail(err, -EMFILE, "no more descriptors, says the test")
+                                 : 0;
 }
 
-static void expect_failure(ipc_mechanism_t broken, enum ipc_trial_kind kind, int expected, const char *text)
+static void expect_failure(ipc_mechanism_t broken, enum ipc_trial_kind kind, int expected,
+                           const char *text)
 {
     ipc_trial_result_t r;
     tbus_error_t err = {0};
@@ -472,7 +482,8 @@ static void the_survivor_of_a_pipe_sees_end_of_file_and_epipe(void **state)
     assert_string_equal(text, "EPIPE");
 }
 
-/* Ends with the server, holding nothing of it: then lets the client stand still for three watches more. */
+/* Ends with the server, holding nothing of it: then lets the client stand still for three watches
+ * more. */
 static void continue_later(pid_t client, int server_ends)
 {
     char byte;
@@ -499,8 +510,8 @@ static void release_with_life(ipc_session_t *s)
     ipc_mechanism_find("pipe")->release(s);
 }
 
-/* The client's second receive, at which it is to see the death, gets no CPU for a while: it is stopped, as a machine that is very busy
- * might stop it. */
+/* The client's second receive, at which it is to see the death, gets no CPU for a while: it is
+ * stopped, as a machine that is very busy might stop it. */
 static int receive_starved(ipc_session_t *s, const void **out_message)
 {
     static unsigned receives;
@@ -566,8 +577,8 @@ static bool never(char *why_not, size_t why_not_bytes)
     return false;
 }
 
-static int measure(const ipc_mechanism_t *const *mechanisms, uint32_t cpus_count, uint64_t duration_ns,
-                   ipc_measurement_t *out)
+static int measure(const ipc_mechanism_t *const *mechanisms, uint32_t cpus_count,
+                   uint64_t duration_ns, ipc_measurement_t *out)
 {
     ipc_plan_t plan = {.mechanisms = mechanisms,
                        .message_bytes = 64,
@@ -624,21 +635,22 @@ int main(void)
         cmocka_unit_test(a_faster_rival_of_tickbus_is_named_with_ratio_and_reason),
         cmocka_unit_test(json_has_an_entry_for_every_mechanism_and_placement),
         cmocka_unit_test(json_figures_have_no_more_digits_than_they_are_worth),
-        cmocka_unit_test_setup_teardown(a_round_trip_is_two_messages_and_at_least_one_is_timed, enter_scratch,
-                                        leave_scratch),
+        cmocka_unit_test_setup_teardown(a_round_trip_is_two_messages_and_at_least_one_is_timed,
+                                        enter_scratch, leave_scratch),
         cmocka_unit_test_setup_teardown(one_wrong_bit_one_lost_and_one_doubled_message_are_noticed,
                                         enter_scratch, leave_scratch),
-        cmocka_unit_test_setup_teardown(a_mechanism_that_fails_is_told_with_side_and_reason, enter_scratch,
-                                        leave_scratch),
-        cmocka_unit_test_setup_teardown(a_mechanism_that_hangs_is_killed_when_it_is_overdue, enter_scratch,
-                                        leave_scratch),
-        cmocka_unit_test_setup_teardown(the_survivor_of_a_pipe_sees_end_of_file_and_epipe, enter_scratch,
-                                        leave_scratch),
+        cmocka_unit_test_setup_teardown(a_mechanism_that_fails_is_told_with_side_and_reason,
+                                        enter_scratch, leave_scratch),
+        cmocka_unit_test_setup_teardown(a_mechanism_that_hangs_is_killed_when_it_is_overdue,
+                                        enter_scratch, leave_scratch),
+        cmocka_unit_test_setup_teardown(the_survivor_of_a_pipe_sees_end_of_file_and_epipe,
+                                        enter_scratch, leave_scratch),
         cmocka_unit_test_setup_teardown(a_survivor_that_gets_no_cpu_is_not_taken_for_one_that_waits,
                                         enter_scratch, leave_scratch),
-        cmocka_unit_test_setup_teardown(the_survivor_of_a_queue_waits_for_ever, enter_scratch, leave_scratch),
-        cmocka_unit_test_setup_teardown(the_survivor_of_a_tickbus_ring_is_told_of_the_death, enter_scratch,
+        cmocka_unit_test_setup_teardown(the_survivor_of_a_queue_waits_for_ever, enter_scratch,
                                         leave_scratch),
+        cmocka_unit_test_setup_teardown(the_survivor_of_a_tickbus_ring_is_told_of_the_death,
+                                        enter_scratch, leave_scratch),
         cmocka_unit_test_setup_teardown(what_the_host_lacks_and_what_fails_are_rows_that_say_so,
                                         enter_scratch, leave_scratch),
     };

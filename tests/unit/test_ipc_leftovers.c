@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What busctl ipc leaves behind when it is interrupted or killed: nothing, at the latest after its next run. */
+/* What busctl ipc leaves behind when it is interrupted or killed: nothing, at the latest after its
+ * next run. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -65,7 +66,8 @@ static void note_signal(int signal_number)
 static void a_signal_ends_the_measurement_and_nothing_is_left(void **state)
 {
     (void)state;
-    const ipc_mechanism_t *mechanisms[] = {ipc_mechanism_find("posix_mq"), ipc_mechanism_find("fifo"), NULL};
+    const ipc_mechanism_t *mechanisms[] = {ipc_mechanism_find("posix_mq"),
+                                           ipc_mechanism_find("fifo"), NULL};
     struct sigaction before;
     struct sigaction noted = {.sa_handler = note_signal};
     sigset_t mask;
@@ -146,7 +148,8 @@ static bool object_exists(const char *mechanism, const char *object)
     return queue != (mqd_t)-1;
 }
 
-/* The objects that runs in the scratch directory have written down: how many there are; the last one's name. */
+/* The objects that runs in the scratch directory have written down: how many there are; the last
+ * one's name. */
 static int recorded_objects(const char *mechanism, char *out_object, size_t bytes)
 {
     char command[128];
@@ -180,11 +183,13 @@ static void what_a_killed_run_left_is_removed_by_the_next(void **state)
         while (recorded_objects(kinds[i].name, object, sizeof object) < kinds[i].objects ||
                !object_exists(kinds[i].name, object))
             assert_int_equal(waitpid(run, NULL, WNOHANG), 0);
-        assert_int_equal(ipc_leftovers_sweep(remove_object, NULL), 0); /* it lives: not ours to remove */
+        /* it lives: not ours to remove */
+        assert_int_equal(ipc_leftovers_sweep(remove_object, NULL), 0);
         assert_true(object_exists(kinds[i].name, object));
 
         kill(run, SIGKILL);
-        while (waitpid(-1, NULL, 0) > 0) { /* the run, and the two that it started: they die with it */
+        while (waitpid(-1, NULL, 0) >
+               0) { /* the run, and the two that it started: they die with it */
         }
         assert_true(object_exists(kinds[i].name, object));
         assert_int_equal(ipc_leftovers_sweep(remove_object, NULL), 1);
@@ -210,12 +215,13 @@ static void a_list_that_ends_in_half_a_line_and_an_unknown_name_do_no_harm(void 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_signal_ends_the_measurement_and_nothing_is_left, enter_scratch,
-                                        leave_scratch),
-        cmocka_unit_test_setup_teardown(what_a_killed_run_left_is_removed_by_the_next, enter_scratch,
-                                        leave_scratch),
-        cmocka_unit_test_setup_teardown(a_list_that_ends_in_half_a_line_and_an_unknown_name_do_no_harm,
+        cmocka_unit_test_setup_teardown(a_signal_ends_the_measurement_and_nothing_is_left,
                                         enter_scratch, leave_scratch),
+        cmocka_unit_test_setup_teardown(what_a_killed_run_left_is_removed_by_the_next,
+                                        enter_scratch, leave_scratch),
+        cmocka_unit_test_setup_teardown(
+            a_list_that_ends_in_half_a_line_and_an_unknown_name_do_no_harm, enter_scratch,
+            leave_scratch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,7 +20,8 @@ static const uint8_t types[] = {
 #undef X
 };
 
-/* Buffers of exactly the size that the functions ask for, so that the sanitizer sees a byte too much. */
+/* Buffers of exactly the size that the functions ask for, so that the sanitizer sees a byte too
+ * much. */
 typedef struct buffers {
     tick_t *tick;
     uint8_t *message;
@@ -59,8 +60,8 @@ static void fill(uint8_t *bytes, size_t count, uint64_t *seed)
         bytes[i] = (uint8_t)draw(seed);
 }
 
-/* Decode a copy of the message that ends where the heap block ends, encode, compare. Returns the bytes of the
- * tick. */
+/* Decode a copy of the message that ends where the heap block ends, encode, compare. Returns the
+ * bytes of the tick. */
 static size_t assert_lossless(buffers_t *b, const uint8_t *message, size_t bytes)
 {
     uint8_t *exact = malloc(bytes);
@@ -192,7 +193,8 @@ static void every_vector_decodes_to_its_fields_and_back_to_its_bytes(void **stat
         assert_int_equal(itch_length(message[0]), bytes);
         assert_int_equal(assert_lossless(b, message, bytes), sizeof(tick_t));
         const json_t *fields = json_object_get(vector, "fields");
-        assert_int_equal(b->tick->type, (uint8_t)json_string_value(json_object_get(vector, "type"))[0]);
+        assert_int_equal(b->tick->type,
+                         (uint8_t)json_string_value(json_object_get(vector, "type"))[0]);
         assert_int_equal(tick_event_ns(b->tick), number(fields, "timestamp"));
         assert_int_equal(tick_tracking(b->tick), number(fields, "tracking_number"));
         assert_int_equal(tick_locate(b->tick), number(fields, "stock_locate"));
@@ -234,14 +236,16 @@ static void no_bytes_and_too_many_bytes_are_refused(void **state)
     uint8_t *message = calloc(1, ITCH_MESSAGE_MAX + 1);
     message[0] = 'z';
     assert_int_equal(itch_decode(message, 0, b->tick, &tick_bytes), -TBUS_EFORMAT);
-    assert_int_equal(itch_decode(message, ITCH_MESSAGE_MAX + 1, b->tick, &tick_bytes), -TBUS_ETOOBIG);
+    assert_int_equal(itch_decode(message, ITCH_MESSAGE_MAX + 1, b->tick, &tick_bytes),
+                     -TBUS_ETOOBIG);
     free(message);
 }
 
 static void unknown_types_of_any_length_are_carried_verbatim(void **state)
 {
     buffers_t *b = *state;
-    static const size_t sizes[] = {1, 2, 5, 10, 11, 12, 17, 40, 49, 50, 51, 200, 4096, 65534, 65535};
+    static const size_t sizes[] = {1,  2,  5,  10,  11,   12,    17,   40,
+                                   49, 50, 51, 200, 4096, 65534, 65535};
     uint8_t *message = malloc(ITCH_MESSAGE_MAX);
     uint64_t seed = 7;
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {

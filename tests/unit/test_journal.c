@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The journal's writer and reader against each other: what was appended, and nothing else, is read, whatever
- * happened to writer and files in between. */
+/* The journal's writer and reader against each other: what was appended, and nothing else, is read,
+ * whatever happened to writer and files in between. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -126,8 +126,10 @@ typedef struct message {
 /* The i-th message, i from 0: always the same one. */
 static message_t message_of(uint64_t i)
 {
-    message_t m = {
-        .topic = (uint16_t)(i % TOPICS), .seq = i / TOPICS + 1, .time_ns = i * 10, .bytes = i * 7919 % 301};
+    message_t m = {.topic = (uint16_t)(i % TOPICS),
+                   .seq = i / TOPICS + 1,
+                   .time_ns = i * 10,
+                   .bytes = i * 7919 % 301};
     for (size_t k = 0; k < m.bytes; k++)
         m.payload[k] = (uint8_t)(i * 31 + k * 7 + 1);
     return m;
@@ -236,7 +238,8 @@ static void a_session_reads_back_as_it_was_written_over_several_segments(void **
     assert_true(size_of(path) <= SMALL_SEGMENT);
 }
 
-static void a_session_of_default_segments_reads_back_and_takes_no_more_room_than_it_needs(void **state)
+static void
+a_session_of_default_segments_reads_back_and_takes_no_more_room_than_it_needs(void **state)
 {
     scratch_t *s = *state;
     write_journal(s->journal, 0, 1000);
@@ -507,9 +510,11 @@ static void a_directory_without_permission_is_refused(void **state)
     assert_int_equal(count_entries(s->other), 2);
 }
 
-/* --- file systems that are full or read-only: mounts of our own, in a mount namespace of our own --- */
+/* --- file systems that are full or read-only: mounts of our own, in a mount namespace of our own
+ * --- */
 
-/* Runs in a child with a tmpfs of these options on `where`. Returns 0: all right; else a line number. */
+/* Runs in a child with a tmpfs of these options on `where`. Returns 0: all right; else a line
+ * number. */
 typedef int (*in_mount_t)(const char *where);
 
 static void with_tmpfs(const char *where, unsigned long flags, const char *options, in_mount_t body)
@@ -535,10 +540,10 @@ static void with_tmpfs(const char *where, unsigned long flags, const char *optio
     assert_int_equal(status, 0);
 }
 
-#define HOLDS(condition)                                                                                     \
-    do {                                                                                                     \
-        if (!(condition))                                                                                    \
-            return __LINE__;                                                                                 \
+#define HOLDS(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            return __LINE__;                                                                       \
     } while (0)
 
 static int on_a_read_only_file_system(const char *where)
@@ -640,7 +645,8 @@ static void touching_pages_leaves_what_is_on_them(void **state)
     tbus_journal_file_t file;
     tbus_atomic_u64_t limit;
     tbus_error_t err;
-    assert_int_equal(tbus_journal_file_make(directory, s->journal, 1, SMALL_SEGMENT, &limit, &file, &err), 0);
+    assert_int_equal(
+        tbus_journal_file_make(directory, s->journal, 1, SMALL_SEGMENT, &limit, &file, &err), 0);
     for (uint64_t at = 0; at < file.bytes; at++)
         file.base[at] = (uint8_t)(at * 13);
     tbus_journal_file_touch(&file, 0, file.bytes);
@@ -732,7 +738,8 @@ static void a_missing_a_renamed_and_a_foreign_segment_are_told_apart(void **stat
 
 /* --- torn tails --- */
 
-/* Where each record of the first segment begins, and where the last one ends. Returns how many there are. */
+/* Where each record of the first segment begins, and where the last one ends. Returns how many
+ * there are. */
 static unsigned record_offsets(const char *directory, uint64_t *offsets, unsigned limit)
 {
     tbus_journal_reader_t *r = NULL;
@@ -750,9 +757,10 @@ static unsigned record_offsets(const char *directory, uint64_t *offsets, unsigne
     return count;
 }
 
-/* Cut at every byte from `from` on: whole records are read, the rest is counted, nothing is an error. */
-static void check_every_cut(const char *directory, const uint64_t *offsets, unsigned count, uint64_t from,
-                            bool closed)
+/* Cut at every byte from `from` on: whole records are read, the rest is counted, nothing is an
+ * error. */
+static void check_every_cut(const char *directory, const uint64_t *offsets, unsigned count,
+                            uint64_t from, bool closed)
 {
     char path[PATH_BYTES + 16];
     segment_path(directory, 1, path);
@@ -773,7 +781,8 @@ static void check_every_cut(const char *directory, const uint64_t *offsets, unsi
     }
 }
 
-static void a_finished_segment_cut_at_any_byte_gives_its_whole_records_and_counts_the_rest(void **state)
+static void
+a_finished_segment_cut_at_any_byte_gives_its_whole_records_and_counts_the_rest(void **state)
 {
     scratch_t *s = *state;
     uint64_t offsets[32];
@@ -826,11 +835,13 @@ static void a_killed_writer_leaves_all_that_it_appended(void **state)
     assert_int_equal(o.torn_bytes, 0);
 }
 
-/* Killed at random points under way, helper thread at work: whatever append has returned for is there. */
+/* Killed at random points under way, helper thread at work: whatever append has returned for is
+ * there. */
 static void a_writer_killed_under_way_leaves_a_prefix_with_all_that_it_appended(void **state)
 {
     scratch_t *s = *state;
-    tbus_atomic_u64_t *appended = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    tbus_atomic_u64_t *appended =
+        mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     for (unsigned round = 0; round < 40; round++) {
         tbus_store_relaxed_u64(appended, 0);
         pid_t pid = fork();
@@ -863,7 +874,8 @@ static void a_writer_killed_under_way_leaves_a_prefix_with_all_that_it_appended(
     munmap(appended, 4096);
 }
 
-/* The child appends one record and is killed after `steps` instructions of it. False: it was done before. */
+/* The child appends one record and is killed after `steps` instructions of it. False: it was done
+ * before. */
 static bool append_for_steps(tbus_journal_writer_t *w, uint64_t i, unsigned steps)
 {
     int status = 0;
@@ -1017,8 +1029,9 @@ static void whole_records_gone_from_an_unfinished_segment_with_a_successor_are_m
     segment_path(s->journal, 1, path);
     int fd = open(path, O_RDWR);
     /* As if the host had lost its power before that page and the header's mark were written. */
-    assert_int_equal(pwrite(fd, zeros, offsets[count] - offsets[count - 1], (off_t)offsets[count - 1]),
-                     offsets[count] - offsets[count - 1]);
+    assert_int_equal(
+        pwrite(fd, zeros, offsets[count] - offsets[count - 1], (off_t)offsets[count - 1]),
+        offsets[count] - offsets[count - 1]);
     assert_int_equal(pwrite(fd, zeros, 8, offsetof(tbus_journal_header_t, closed)), 8);
     close(fd);
     outcome_t o = read_journal(s->journal);
@@ -1061,16 +1074,17 @@ static void a_record_of_another_session_or_place_is_not_taken_for_one_of_ours(vo
     close(to);
 }
 
-/* Flip the bits of the first segment in turn. Each is noticed: refused, or (only without a mark that the
- * segment is finished, and only behind the last record but one) counted as torn; and what was before it is
- * read. */
+/* Flip the bits of the first segment in turn. Each is noticed: refused, or (only without a mark
+ * that the segment is finished, and only behind the last record but one) counted as torn; and what
+ * was before it is read. */
 static void check_every_flip(const char *directory, bool finished)
 {
     uint64_t offsets[32];
     char path[PATH_BYTES + 16];
     unsigned count = record_offsets(directory, offsets, 31);
     segment_path(directory, 1, path);
-    assert_int_equal(truncate(path, (off_t)offsets[count]), 0); /* an unfinished one: not all those zeros */
+    /* an unfinished one: not all those zeros */
+    assert_int_equal(truncate(path, (off_t)offsets[count]), 0);
     unsigned refused_flips = 0;
     unsigned torn_flips = 0;
     /* Headers are the same in both: once is enough, and of their padding every 61st. */

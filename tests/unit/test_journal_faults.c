@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every system call of the journal's writer that can fail on a bad day, failed once at each place where it is
- * made: the error is reported, what append had returned for is in the journal, and nothing leaks.
+/* Every system call of the journal's writer that can fail on a bad day, failed once at each place
+ * where it is made: the error is reported, what append had returned for is in the journal, and
+ * nothing leaks.
  *
- * The calls are intercepted by definitions of the same names in this program, which the static library is
- * linked against. */
+ * The calls are intercepted by definitions of the same names in this program, which the static
+ * library is linked against. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -77,7 +78,8 @@ int posix_fallocate(int fd, off_t offset, off_t bytes)
 
 int madvise(void *address, size_t bytes, int advice)
 {
-    bool failed = advice == 23 && fails(POPULATE); /* MADV_POPULATE_WRITE; allocators have other advice */
+    /* MADV_POPULATE_WRITE; allocators have other advice */
+    bool failed = advice == 23 && fails(POPULATE);
     return result_of(failed, failed ? 0 : syscall(SYS_madvise, address, bytes, advice));
 }
 
@@ -237,10 +239,11 @@ static void sweep(const scratch_t *s, enum call call, bool onwards, int with)
             assert_int_equal(session.closed, 0);
             break;
         }
-        /* It was said, by whichever call, and close says it again; unless it was a segment that was made at
-         * the second attempt, or was never needed. */
+        /* It was said, by whichever call, and close says it again; unless it was a segment that was
+         * made at the second attempt, or was never needed. */
         bool said = session.created == -with || session.closed == -with;
-        assert_true(said || (call == ALLOCATE && session.closed == 0 && session.records == RECORDS));
+        assert_true(said ||
+                    (call == ALLOCATE && session.closed == 0 && session.records == RECORDS));
         assert_true(session.appended == 0 || session.appended == -with);
         assert_true(!onwards || at > 3 || said);
     }
@@ -289,11 +292,13 @@ static void without_madv_populate_write_pages_are_touched_instead(void **state)
     check_records(s, RECORDS, "on an old kernel");
 }
 
-static void after_a_sync_that_failed_the_segment_is_not_synced_again_and_never_called_finished(void **state)
+static void
+after_a_sync_that_failed_the_segment_is_not_synced_again_and_never_called_finished(void **state)
 {
     scratch_t *s = *state;
     inject(FDATASYNC, 1, false, EIO);
-    tbus_journal_spec_t spec = {.directory = s->journal, .segment_bytes = SEGMENT_BYTES, .topics_count = 1};
+    tbus_journal_spec_t spec = {
+        .directory = s->journal, .segment_bytes = SEGMENT_BYTES, .topics_count = 1};
     tbus_journal_writer_t *w;
     tbus_error_t err;
     assert_int_equal(tbus_journal_create(&spec, &w, NULL), 0);
@@ -319,7 +324,8 @@ static void on_sigbus(int number, siginfo_t *info, void *context)
         signal(number, SIG_DFL);
 }
 
-/* Cut a segment to `bytes` once `after` records are there, append until an error or until there are enough, close. */
+/* Cut a segment to `bytes` once `after` records are there, append until an error or until there are
+ * enough, close. */
 static session_t record_and_cut(const scratch_t *s, uint32_t segment, uint64_t after, off_t bytes)
 {
     session_t session = {0};
@@ -355,12 +361,17 @@ static session_t record_and_cut(const scratch_t *s, uint32_t segment, uint64_t a
 #define RECORD_BYTES 160 /* as they stand in a segment */
 #define HEADER_BYTES 4096
 
-static void a_segment_that_is_cut_from_outside_is_an_error_and_what_lies_before_can_be_read(void **state)
+static void
+a_segment_that_is_cut_from_outside_is_an_error_and_what_lies_before_can_be_read(void **state)
 {
     const scratch_t *s = *state;
     unsigned descriptors = count_entries("/proc/self/fd");
-    static const off_t cuts[] = {
-        0, 100, HEADER_BYTES, HEADER_BYTES + 3 * RECORD_BYTES + 7, 5 * HEADER_BYTES, 9 * HEADER_BYTES};
+    static const off_t cuts[] = {0,
+                                 100,
+                                 HEADER_BYTES,
+                                 HEADER_BYTES + 3 * RECORD_BYTES + 7,
+                                 5 * HEADER_BYTES,
+                                 9 * HEADER_BYTES};
     for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++) {
         session_t session = record_and_cut(s, 1, 200, cuts[i]);
         assert_int_equal(session.appended, -TBUS_ECORRUPT);
@@ -368,7 +379,8 @@ static void a_segment_that_is_cut_from_outside_is_an_error_and_what_lies_before_
         assert_true(session.records >= 200 && session.records < RECORDS);
         assert_non_null(strstr(session.err.text, "segment 00000001.tbj of the journal in "));
         assert_non_null(strstr(session.err.text, " by somebody else"));
-        uint64_t fit = cuts[i] < HEADER_BYTES ? 0 : (uint64_t)(cuts[i] - HEADER_BYTES) / RECORD_BYTES;
+        uint64_t fit =
+            cuts[i] < HEADER_BYTES ? 0 : (uint64_t)(cuts[i] - HEADER_BYTES) / RECORD_BYTES;
         if (cuts[i] >= HEADER_BYTES)
             check_records(s, fit < session.records ? fit : session.records, "cut");
         nftw(s->journal, remove_one, 16, FTW_DEPTH | FTW_PHYS);

@@ -33,8 +33,10 @@ static void each_host_gets_the_layout_that_suits_it(void **state)
         bool recorder;
         const char *text;
     } cases[] = {
-        {LAYOUT_AUTO, 1, false, "fused on 1 CPU: [feed strategy risk executor] cpu 2; waiting: spin"},
-        {LAYOUT_AUTO, 1, true, "fused on 1 CPU: [feed strategy risk executor recorder] cpu 2; waiting: spin"},
+        {LAYOUT_AUTO, 1, false,
+         "fused on 1 CPU: [feed strategy risk executor] cpu 2; waiting: spin"},
+        {LAYOUT_AUTO, 1, true,
+         "fused on 1 CPU: [feed strategy risk executor recorder] cpu 2; waiting: spin"},
         {LAYOUT_AUTO, 2, false,
          "fused on 2 CPUs: [feed] cpu 2, [strategy risk executor] cpu 3; waiting: spin"},
         {LAYOUT_AUTO, 2, true,
@@ -42,16 +44,19 @@ static void each_host_gets_the_layout_that_suits_it(void **state)
         {LAYOUT_AUTO, 4, false,
          "fused on 4 CPUs: [feed] cpu 2, [strategy risk executor] cpu 3; waiting: spin"},
         {LAYOUT_AUTO, 5, false,
-         "split on 5 CPUs: [feed] cpu 2, [strategy] cpu 3, [risk] cpu 5, [executor] cpu 7; waiting: spin"},
+         "split on 5 CPUs: [feed] cpu 2, [strategy] cpu 3, [risk] cpu 5, [executor] cpu 7; "
+         "waiting: spin"},
         {LAYOUT_AUTO, 5, true,
          "fused on 5 CPUs: [feed recorder] cpu 2, [strategy risk executor] cpu 3; waiting: spin"},
         {LAYOUT_AUTO, 6, true,
-         "split on 6 CPUs: [feed] cpu 2, [strategy] cpu 3, [risk] cpu 5, [executor] cpu 7, [recorder] cpu 8; "
+         "split on 6 CPUs: [feed] cpu 2, [strategy] cpu 3, [risk] cpu 5, [executor] cpu 7, "
+         "[recorder] cpu 8; "
          "waiting: spin"},
         {LAYOUT_SPLIT, 2, true,
          "split on 2 CPUs: [feed], [strategy], [risk], [executor], [recorder]; waiting: park"},
         {LAYOUT_SPLIT, 4, false,
-         "split on 4 CPUs: [feed] cpu 2, [strategy] cpu 3, [risk] cpu 5, [executor] cpu 7; waiting: spin"},
+         "split on 4 CPUs: [feed] cpu 2, [strategy] cpu 3, [risk] cpu 5, [executor] cpu 7; "
+         "waiting: spin"},
         {LAYOUT_FUSED, 8, true,
          "fused on 8 CPUs: [feed recorder] cpu 2, [strategy risk executor] cpu 3; waiting: spin"},
     };
@@ -75,8 +80,8 @@ static void every_stage_runs_in_exactly_one_process(void **state)
                 for (uint32_t i = 0; i < layout.processes_count; i++)
                     for (uint32_t k = 0; k < layout.processes[i].stages_count; k++) {
                         seen[layout.processes[i].stages[k]]++;
-                        assert_true(k == 0 ||
-                                    layout.processes[i].stages[k] > layout.processes[i].stages[k - 1]);
+                        assert_true(k == 0 || layout.processes[i].stages[k] >
+                                                  layout.processes[i].stages[k - 1]);
                     }
                 for (enum stage_id stage = STAGE_FEED; stage < STAGES_COUNT; stage++)
                     assert_int_equal(seen[stage], stage != STAGE_RECORDER || recorder);
@@ -145,8 +150,11 @@ static void nobody_is_pinned_when_told_not_to_or_when_it_is_crowded(void **state
     layout_plan(&request, &layout);
     assert_int_equal(layout.processes[0].cpu, -1);
 
-    request = (layout_request_t){
-        .mode = LAYOUT_SPLIT, .wait = TBUS_WAIT_SPIN, .pin = true, .allowed_count = 2, .allowed = host};
+    request = (layout_request_t){.mode = LAYOUT_SPLIT,
+                                 .wait = TBUS_WAIT_SPIN,
+                                 .pin = true,
+                                 .allowed_count = 2,
+                                 .allowed = host};
     layout_plan(&request, &layout);
     for (uint32_t i = 0; i < layout.processes_count; i++)
         assert_int_equal(layout.processes[i].cpu, -1);

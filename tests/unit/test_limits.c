@@ -29,12 +29,12 @@ static void assert_wrong(risk_limits_t limits, const char *field)
         fail_msg("'%s' does not name %s", err.text, field);
 }
 
-#define WITH(field, value)                                                                                   \
-    ({                                                                                                       \
-        risk_limits_t with;                                                                                  \
-        risk_limits_default(&with);                                                                          \
-        with.field = (value);                                                                                \
-        with;                                                                                                \
+#define WITH(field, value)                                                                         \
+    ({                                                                                             \
+        risk_limits_t with;                                                                        \
+        risk_limits_default(&with);                                                                \
+        with.field = (value);                                                                      \
+        with;                                                                                      \
     })
 
 static void limits_of_zero_that_would_reject_everything_are_refused_by_name(void **state)

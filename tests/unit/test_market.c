@@ -24,7 +24,8 @@ static void setup_limits(bench_t *b, uint32_t orders_max, uint32_t levels_max)
 {
     *b = (bench_t){0};
     tbus_error_t err = {0};
-    assert_int_equal(market_create(&(market_limits_t){orders_max, levels_max}, &b->market, &err), 0);
+    assert_int_equal(market_create(&(market_limits_t){orders_max, levels_max}, &b->market, &err),
+                     0);
 }
 
 static int setup(void **state)

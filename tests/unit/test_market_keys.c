@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Real order flow against answers that others computed: every ITCH stream of the market data set that has a
- * *.key.json beside it, LOBSTER's order-book files row by row, and the checkpoints of a second book builder.
+/* Real order flow against answers that others computed: every ITCH stream of the market data set
+ * that has a *.key.json beside it, LOBSTER's order-book files row by row, and the checkpoints of a
+ * second book builder.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -131,9 +132,11 @@ static uint64_t depth_hash(const market_t *market, uint64_t *out_levels)
             uint64_t qty;
             uint32_t orders;
             for (uint32_t depth = 0;
-                 market_level(market, (uint16_t)locate, (uint8_t)*side, depth, &px, &qty, &orders); depth++) {
+                 market_level(market, (uint16_t)locate, (uint8_t)*side, depth, &px, &qty, &orders);
+                 depth++) {
                 char line[80];
-                snprintf(line, sizeof line, "%u,%c,%u,%" PRIu64 ",%u\n", locate, *side, px, qty, orders);
+                snprintf(line, sizeof line, "%u,%c,%u,%" PRIu64 ",%u\n", locate, *side, px, qty,
+                         orders);
                 fnv_text(&hash, line);
                 ++*out_levels;
             }
@@ -228,16 +231,18 @@ static void every_stream_gives_the_books_of_its_key(void **state)
 
 #define LOBSTER_NONE INT64_C(9999999999)
 
-static void expect_lobster_level(const stream_t *s, uint64_t row, uint8_t side, uint32_t depth, int64_t px,
-                                 int64_t qty)
+static void expect_lobster_level(const stream_t *s, uint64_t row, uint8_t side, uint32_t depth,
+                                 int64_t px, int64_t qty)
 {
     uint32_t have_px = 0;
     uint64_t have_qty = 0;
-    bool have = market_level(s->market, tick_locate(&s->tick), side, depth, &have_px, &have_qty, NULL);
+    bool have =
+        market_level(s->market, tick_locate(&s->tick), side, depth, &have_px, &have_qty, NULL);
     bool expected = px != LOBSTER_NONE && px != -LOBSTER_NONE;
     if (have != expected || (have && (have_px != px || have_qty != (uint64_t)qty)))
-        fail_msg("row %" PRIu64 ", %c level %u: %u x %" PRIu64 ", LOBSTER says %" PRId64 " x %" PRId64, row,
-                 side, depth, have_px, have_qty, px, qty);
+        fail_msg("row %" PRIu64 ", %c level %u: %u x %" PRIu64 ", LOBSTER says %" PRId64
+                 " x %" PRId64,
+                 row, side, depth, have_px, have_qty, px, qty);
 }
 
 /* Ask price, ask size, bid price, bid size, best level first. */
@@ -303,7 +308,8 @@ static void after_every_lobster_row_the_best_levels_are_those_of_its_order_book(
     for_each_file("lobster_*/*.zip", check_lobster);
 }
 
-/* ---- CME: touch and number of orders, straight from the exchange's own format by another builder */
+/* ---- CME: touch and number of orders, straight from the exchange's own format by another
+ * builder */
 
 static void the_esm4_book_equals_every_checkpoint(void **state)
 {
@@ -321,8 +327,8 @@ static void the_esm4_book_equals_every_checkpoint(void **state)
     uint64_t checked = 0;
     while (fgets(line, sizeof line, rows) != NULL) {
         unsigned long long record, applied, bid_px, bid_qty, ask_px, ask_qty, live;
-        assert_int_equal(sscanf(line, "%llu,%llu,%llu,%llu,%llu,%llu,%llu", &record, &applied, &bid_px,
-                                &bid_qty, &ask_px, &ask_qty, &live),
+        assert_int_equal(sscanf(line, "%llu,%llu,%llu,%llu,%llu,%llu,%llu", &record, &applied,
+                                &bid_px, &bid_qty, &ask_px, &ask_qty, &live),
                          7);
         while (s.index + 1 < applied)
             assert_true(stream_next(&s));
@@ -375,7 +381,8 @@ static void a_feed_with_holes_leaves_the_orders_that_the_key_says(void **state)
         if (is_missing(json_object_get(faulty, "missing"), s.index + 1))
             missing++;
         else
-            assert_int_equal(market_apply(s.market, s.index + 1, &s.tick, sizeof s.tick, &s.event), 0);
+            assert_int_equal(market_apply(s.market, s.index + 1, &s.tick, sizeof s.tick, &s.event),
+                             0);
     }
     expect_number(faulty, "messages_missing", missing);
     expect_unknown(json_object_get(book, "unknown_order_refs"), market_stats(s.market));

@@ -19,9 +19,11 @@
 #include "tools/show/line.h"
 #include "tools/show/message_text.h"
 
-typedef void (*printer_t)(FILE *out, const char *type, uint64_t seq, const void *message, size_t bytes);
+typedef void (*printer_t)(FILE *out, const char *type, uint64_t seq, const void *message,
+                          size_t bytes);
 
-static char *printed(printer_t print, const char *type, uint64_t seq, const void *message, size_t bytes)
+static char *printed(printer_t print, const char *type, uint64_t seq, const void *message,
+                     size_t bytes)
 {
     char *text = NULL;
     size_t text_bytes = 0;
@@ -117,7 +119,8 @@ static void an_administrative_message_shows_its_fields(void **state)
     assert_null(json_object_get(object, "body"));
     json_decref(object);
     char *text = printed(message_text_words, "tick", 2, &tick, bytes);
-    assert_string_equal(text, "2 00:00:00.000000000 H AAPL trading_state T reserved - reason AAAA\n");
+    assert_string_equal(text,
+                        "2 00:00:00.000000000 H AAPL trading_state T reserved - reason AAAA\n");
     free(text);
 }
 
@@ -140,8 +143,9 @@ static void administrative_fields_fill_their_message_without_a_gap(void **state)
     }
     for (unsigned type = 0; type < 256; type++) {
         unsigned count;
-        assert_true(itch_body_fields((uint8_t)type, &count) != NULL ? memchr(types, (int)type, 13) != NULL
-                                                                    : count == 0);
+        assert_true(itch_body_fields((uint8_t)type, &count) != NULL
+                        ? memchr(types, (int)type, 13) != NULL
+                        : count == 0);
     }
 }
 
@@ -329,7 +333,8 @@ static void a_csv_field_is_quoted_only_where_it_must_be(void **state)
 static void integers_print_like_printf_does(void **state)
 {
     (void)state;
-    const uint64_t values[] = {0, 1, 9, 10, 99, 1000000007, UINT64_C(9999999999999999999), UINT64_MAX};
+    const uint64_t values[] = {0,         1, 9, 10, 99, 1000000007, UINT64_C(9999999999999999999),
+                               UINT64_MAX};
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
         char *text = NULL;
         size_t bytes = 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Observers where the header does not tell the whole truth: a publisher that died in the middle of storing its tail, and peers that lie. */
+/* Observers where the header does not tell the whole truth: a publisher that died in the middle of
+ * storing its tail, and peers that lie. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -75,8 +76,8 @@ static void an_observer_never_goes_back_behind_where_it_was(void **state)
 static void the_oldest_message_is_one_however_far_the_ring_is(void **state)
 {
     (void)state;
-    static const enum tbus_ring_kind kinds[] = {TBUS_SPSC, TBUS_BROADCAST, TBUS_BROADCAST_MP, TBUS_MPMC,
-                                                TBUS_MPSC};
+    static const enum tbus_ring_kind kinds[] = {TBUS_SPSC, TBUS_BROADCAST, TBUS_BROADCAST_MP,
+                                                TBUS_MPMC, TBUS_MPSC};
     for (unsigned k = 0; k < sizeof kinds / sizeof *kinds; k++)
         for (uint64_t published = 0; published < 3 * SLOTS; published++) {
             tbus_ring_t ring = make_ring(kinds[k]);
@@ -98,7 +99,8 @@ static void the_oldest_message_is_one_however_far_the_ring_is(void **state)
             assert_int_equal(tbus_observer_join(&ring, TBUS_FROM_OLDEST, &o, NULL), 0);
             uint64_t expected = o.seq;
             assert_true(expected >= 1 && published + 1 - expected < SLOTS);
-            assert_true(published < SLOTS / 2 ? expected == 1 : published - expected > SLOTS / 2 - 2);
+            assert_true(published < SLOTS / 2 ? expected == 1
+                                              : published - expected > SLOTS / 2 - 2);
             while (tbus_observe(&o, copy, &bytes, &seq, &lost) == 1) {
                 assert_int_equal(lost, 0);
                 assert_int_equal(bytes, 8);
@@ -111,8 +113,8 @@ static void the_oldest_message_is_one_however_far_the_ring_is(void **state)
         }
 }
 
-/* Whatever stands in the words that say where the ring is, each call looks at every slot a few times at most. (A call that does not comes to
- * no end: the counts in question are near 2^63.) */
+/* Whatever stands in the words that say where the ring is, each call looks at every slot a few
+ * times at most. (A call that does not comes to no end: the counts in question are near 2^63.) */
 static void lies_about_where_the_ring_is_cost_a_bounded_time(void **state)
 {
     (void)state;
@@ -124,8 +126,8 @@ static void lies_about_where_the_ring_is_cost_a_bounded_time(void **state)
                                     UINT64_C(1) << 63,
                                     UINT64_MAX - SLOTS,
                                     UINT64_MAX};
-    static const enum tbus_ring_kind kinds[] = {TBUS_SPSC, TBUS_BROADCAST, TBUS_BROADCAST_MP, TBUS_MPMC,
-                                                TBUS_MPSC};
+    static const enum tbus_ring_kind kinds[] = {TBUS_SPSC, TBUS_BROADCAST, TBUS_BROADCAST_MP,
+                                                TBUS_MPMC, TBUS_MPSC};
     enum { LIES = sizeof lies / sizeof *lies };
     for (unsigned k = 0; k < sizeof kinds / sizeof *kinds; k++)
         for (unsigned a = 0; a < LIES; a++)

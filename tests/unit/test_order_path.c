@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Risk and executor together on rings that are full half of the time, polled in random order, with the test as feed and strategy. What must
- * come out: every order has its answer and its one end, shares balance, and risk and executor agree on all of it. */
+/* Risk and executor together on rings that are full half of the time, polled in random order, with
+ * the test as feed and strategy. What must come out: every order has its answer and its one end,
+ * shares balance, and risk and executor agree on all of it. */
 #include "tests/unit/order_path.h"
 
 enum { STEPS = 60000, OURS_MAX = 30000, REFS = 100 };
@@ -56,11 +57,13 @@ static void trade(run_t *run, uint64_t md_seq)
     uint64_t r = next_random(&run->seed);
     order_t order;
     if (r % 4 == 0 && run->ours_count > 0) {
-        order = order_cancel(run->ours_count - (r >> 20) % (run->ours_count < 40 ? run->ours_count : 40));
+        order = order_cancel(run->ours_count -
+                             (r >> 20) % (run->ours_count < 40 ? run->ours_count : 40));
     } else {
         uint8_t side = r & 1024 ? 'B' : 'S';
-        order = order_new(run->ours_count + 1, side, (uint32_t)(r >> 40) % 120 + 1,
-                          10000 + (uint32_t)(r >> 20) % 26, r & 2048 ? ORDER_TIF_IOC : ORDER_TIF_DAY);
+        order =
+            order_new(run->ours_count + 1, side, (uint32_t)(r >> 40) % 120 + 1,
+                      10000 + (uint32_t)(r >> 20) % 26, r & 2048 ? ORDER_TIF_IOC : ORDER_TIF_DAY);
     }
     order.md_seq = md_seq;
     if (path_order(run->path, order) == TBUS_FULL)
@@ -187,10 +190,11 @@ static void order_path_balances_over_full_rings_in_any_order_of_polls(void **sta
     assert_int_equal(path_counter(p, "risk.report_mismatches"), 0);
     assert_int_equal(path_counter(p, "executor.executions"), run->executions);
     assert_int_equal(path_counter(p, "executor.open_orders"), 0);
-    print_message("%llu orders, %llu cancels, %llu rejected, %llu executions, %llu steps with a full ring\n",
-                  (unsigned long long)run->ours_count, (unsigned long long)cancels,
-                  (unsigned long long)run->rejected, (unsigned long long)run->executions,
-                  (unsigned long long)full);
+    print_message(
+        "%llu orders, %llu cancels, %llu rejected, %llu executions, %llu steps with a full ring\n",
+        (unsigned long long)run->ours_count, (unsigned long long)cancels,
+        (unsigned long long)run->rejected, (unsigned long long)run->executions,
+        (unsigned long long)full);
     /* The run has met what it is about. */
     assert_true(full > 1000 && run->executions > 1000 && run->rejected > 1000 && cancels > 1000);
     free(run->ours);

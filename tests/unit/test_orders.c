@@ -87,7 +87,8 @@ static void any_64_bit_number_may_be_a_reference(void **state)
     free(b.memory);
 }
 
-/* References that share one home slot, some at the very end of the table, so that runs go around its end. */
+/* References that share one home slot, some at the very end of the table, so that runs go around
+ * its end. */
 static void removals_from_a_run_that_wraps_keep_the_rest_reachable(void **state)
 {
     (void)state;
@@ -103,7 +104,8 @@ static void removals_from_a_run_that_wraps_keep_the_rest_reachable(void **state)
             assert_true(add(&b, refs[i], i + 1));
         assert_true(b.table.now.entries[0].qty != 0);
         for (uint32_t gone = 0; gone < RUN; gone++) {
-            uint32_t victim = (first + gone * 7) % RUN; /* 7 and 24 have no common divisor: each one once */
+            /* 7 and 24 have no common divisor: each one once */
+            uint32_t victim = (first + gone * 7) % RUN;
             orders_remove(&b.table, orders_find(&b.table, refs[victim]));
             check(&b, refs[victim], 0);
             for (uint32_t later = gone + 1; later < RUN; later++)
@@ -114,8 +116,8 @@ static void removals_from_a_run_that_wraps_keep_the_rest_reachable(void **state)
     free(b.memory);
 }
 
-/* Against a plain array of quantities by reference, through every size and with removals in the midst of each
- * move. */
+/* Against a plain array of quantities by reference, through every size and with removals in the
+ * midst of each move. */
 static void a_growing_table_agrees_with_an_array(void **state)
 {
     (void)state;

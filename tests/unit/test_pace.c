@@ -121,16 +121,18 @@ static void max_is_due_now(void **state)
 static void a_rate_is_kept_exactly_however_late_the_caller_asks(void **state)
 {
     (void)state;
-    static const char *const rates[] = {"1/s", "3/s", "7k/s", "333333/s", "1.5M/s", "999999999/s", "0.7/s"};
+    static const char *const rates[] = {"1/s",    "3/s",         "7k/s", "333333/s",
+                                        "1.5M/s", "999999999/s", "0.7/s"};
     static const uint64_t milli[] = {
         1000, 3000, 7000000, 333333000, UINT64_C(1500000000), UINT64_C(999999999000), 700};
     for (size_t r = 0; r < sizeof(rates) / sizeof(rates[0]); r++) {
         feed_pace_t p = pace(rates[r]);
         uint64_t start = UINT64_C(123456789012345);
         for (uint64_t k = 0; k < 100000; k++) {
-            uint64_t due =
-                feed_pace_next(&p, k * 17, start + k * k); /* neither the clock nor message times matter */
-            uint64_t exact = start + (uint64_t)((unsigned __int128)k * UINT64_C(1000000000000) / milli[r]);
+            uint64_t due = feed_pace_next(
+                &p, k * 17, start + k * k); /* neither the clock nor message times matter */
+            uint64_t exact =
+                start + (uint64_t)((unsigned __int128)k * UINT64_C(1000000000000) / milli[r]);
             if (due != exact)
                 fail_msg("%s: message %llu", rates[r], (unsigned long long)k);
         }

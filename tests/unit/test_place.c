@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Places of subscribers: late comers, those that come too late, and places that change hands while somebody looks at them. */
+/* Places of subscribers: late comers, those that come too late, and places that change hands while
+ * somebody looks at them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +19,8 @@
 #include <tickbus/repair.h>
 #include <tickbus/subscriber.h>
 
-/* What an impatient publisher does while a place is set up: it takes place 0 at the second look at the ring's end (place.c: open_gate). */
+/* What an impatient publisher does while a place is set up: it takes place 0 at the second look at
+ * the ring's end (place.c: open_gate). */
 bool __real_tbus_ring_end(const tbus_ring_t *ring, uint64_t *out_position, uint64_t *out_seq);
 bool __wrap_tbus_ring_end(const tbus_ring_t *ring, uint64_t *out_position, uint64_t *out_seq);
 static unsigned looks_until_eviction; /* 0: it is in no hurry */
@@ -96,7 +98,8 @@ static void a_late_comer_starts_where_the_ring_is_and_misses_nothing_from_there(
             tbus_subscriber_t consumer = {0};
             if (ring.competing)
                 assert_int_equal(
-                    tbus_subscriber_join_late(&ring, "consumer", TBUS_CONSUMER, 3, &consumer, NULL), 0);
+                    tbus_subscriber_join_late(&ring, "consumer", TBUS_CONSUMER, 3, &consumer, NULL),
+                    0);
             uint64_t number = 0, got;
             for (unsigned before = 0; before < 150; before += 7) {
                 for (unsigned i = 0; i < before; i++, number++) {
@@ -105,8 +108,8 @@ static void a_late_comer_starts_where_the_ring_is_and_misses_nothing_from_there(
                         assert_true(receive(&consumer, &got));
                 }
                 tbus_subscriber_t late;
-                assert_int_equal(tbus_subscriber_join_late(&ring, "late", TBUS_SUBSCRIBER, 2, &late, NULL),
-                                 0);
+                assert_int_equal(
+                    tbus_subscriber_join_late(&ring, "late", TBUS_SUBSCRIBER, 2, &late, NULL), 0);
                 uint64_t lag = 1000;
                 tbus_publisher_flush(&p);
                 assert_true(tbus_ring_slowest(&ring, &lag) >= 0);
@@ -142,7 +145,8 @@ static void publishers_wait_for_a_late_comer_as_for_anybody(void **state)
         for (uint64_t i = 0; i < 1000; i++)
             assert_int_equal(publish(&p, 1), TBUS_PUBLISHED); /* nobody is there to wait for */
         tbus_subscriber_t late;
-        assert_int_equal(tbus_subscriber_join_late(&ring, "late", TBUS_SUBSCRIBER, 2, &late, NULL), 0);
+        assert_int_equal(tbus_subscriber_join_late(&ring, "late", TBUS_SUBSCRIBER, 2, &late, NULL),
+                         0);
         unsigned room = 0;
         while (publish(&p, 1) == TBUS_PUBLISHED)
             room++;
@@ -160,10 +164,13 @@ static void a_late_comer_is_refused_what_it_cannot_have(void **state)
     tbus_ring_t ring = make_ring(TBUS_BROADCAST, TBUS_BLOCK, 1);
     tbus_error_t err = {0};
     tbus_subscriber_t s, t;
-    assert_int_equal(tbus_subscriber_join_late(&ring, "c", TBUS_CONSUMER, 2, &s, &err), -TBUS_EKIND);
-    assert_int_equal(tbus_subscriber_join_late(&ring, "", TBUS_SUBSCRIBER, 2, &s, &err), -TBUS_EGEOMETRY);
+    assert_int_equal(tbus_subscriber_join_late(&ring, "c", TBUS_CONSUMER, 2, &s, &err),
+                     -TBUS_EKIND);
+    assert_int_equal(tbus_subscriber_join_late(&ring, "", TBUS_SUBSCRIBER, 2, &s, &err),
+                     -TBUS_EGEOMETRY);
     assert_int_equal(
-        tbus_subscriber_join_late(&ring, "a name that is too long", TBUS_SUBSCRIBER, 2, &s, &err), 0);
+        tbus_subscriber_join_late(&ring, "a name that is too long", TBUS_SUBSCRIBER, 2, &s, &err),
+        0);
     assert_int_equal(
         tbus_subscriber_join_late(&ring, "a name that is too long!", TBUS_SUBSCRIBER, 2, &t, &err),
         -TBUS_EGEOMETRY);
@@ -171,14 +178,17 @@ static void a_late_comer_is_refused_what_it_cannot_have(void **state)
         tbus_subscriber_join_late(&ring, "a name that is too long", TBUS_SUBSCRIBER, 3, &t, &err),
         -TBUS_EEXISTS);
     assert_int_equal(tbus_subscriber_join_late(&ring, "s", TBUS_SUBSCRIBER, 0, &t, &err), -EINVAL);
-    assert_int_equal(tbus_subscriber_join_late(&ring, "s", TBUS_SUBSCRIBER, 256, &t, &err), -EINVAL);
+    assert_int_equal(tbus_subscriber_join_late(&ring, "s", TBUS_SUBSCRIBER, 256, &t, &err),
+                     -EINVAL);
     for (unsigned i = 1; i < TBUS_RING_SUBS_MAX; i++) {
         char name[8];
         snprintf(name, sizeof name, "n%u", i);
         assert_true(tbus_ring_reserve(&ring, name, TBUS_SUBSCRIBER, &err) >= 0);
     }
-    assert_int_equal(tbus_subscriber_join_late(&ring, "s", TBUS_SUBSCRIBER, 3, &t, &err), -TBUS_EFULL);
-    /* A publisher that died between the two halves of its tail: what belongs together is not known until somebody goes on for it. */
+    assert_int_equal(tbus_subscriber_join_late(&ring, "s", TBUS_SUBSCRIBER, 3, &t, &err),
+                     -TBUS_EFULL);
+    /* A publisher that died between the two halves of its tail: what belongs together is not known
+     * until somebody goes on for it. */
     tbus_subscriber_leave(&s);
     tbus_store_relaxed_u64(&ring.shared->tail_version, 1);
     assert_int_equal(tbus_subscriber_join_late(&ring, "s", TBUS_SUBSCRIBER, 3, &t, &err), -EAGAIN);
@@ -186,7 +196,8 @@ static void a_late_comer_is_refused_what_it_cannot_have(void **state)
     assert_int_equal(tbus_subscriber_join_late(&ring, "s", TBUS_SUBSCRIBER, 3, &t, &err), 0);
     tbus_subscriber_leave(&t);
     ring.writable = false;
-    assert_int_equal(tbus_subscriber_join_late(&ring, "s", TBUS_SUBSCRIBER, 3, &t, &err), -TBUS_EKIND);
+    assert_int_equal(tbus_subscriber_join_late(&ring, "s", TBUS_SUBSCRIBER, 3, &t, &err),
+                     -TBUS_EKIND);
     free(ring.shared);
 }
 
@@ -196,12 +207,14 @@ static void the_dead_give_their_places_up_and_only_theirs(void **state)
     tbus_ring_t ring = make_ring(TBUS_BROADCAST, TBUS_BLOCK, 1);
     tbus_subscriber_t dead, alive, next;
     assert_int_equal(tbus_subscriber_join_late(&ring, "dead", TBUS_SUBSCRIBER, 7, &dead, NULL), 0);
-    assert_int_equal(tbus_subscriber_join_late(&ring, "alive", TBUS_SUBSCRIBER, 8, &alive, NULL), 0);
+    assert_int_equal(tbus_subscriber_join_late(&ring, "alive", TBUS_SUBSCRIBER, 8, &alive, NULL),
+                     0);
     tbus_ring_sub_t *place = &ring.shared->subs[dead.index];
     assert_int_equal(tbus_ring_repair(&ring, 7), 1);
     assert_int_equal(tbus_ring_repair(&ring, 7), 0);
     assert_int_equal(tbus_place_load(place), tbus_place_word(TBUS_SUB_VACANT, 0));
-    assert_int_equal(tbus_place_load(&ring.shared->subs[alive.index]), tbus_place_word(TBUS_SUB_ACTIVE, 8));
+    assert_int_equal(tbus_place_load(&ring.shared->subs[alive.index]),
+                     tbus_place_word(TBUS_SUB_ACTIVE, 8));
     /* Killed while setting a place up: nobody was kept waiting, and the place is free again. */
     tbus_place_cas(place, tbus_place_word(TBUS_SUB_VACANT, 0), tbus_place_word(TBUS_SUB_VACANT, 7));
     assert_int_equal(tbus_ring_repair(&ring, 7), 1);
@@ -219,11 +232,13 @@ static void a_place_that_changed_hands_is_not_taken_by_mistake(void **state)
     (void)state;
     tbus_ring_t ring = make_ring(TBUS_BROADCAST, TBUS_EVICT_SLOWEST, 1);
     tbus_subscriber_t first, second;
-    assert_int_equal(tbus_subscriber_join_late(&ring, "first", TBUS_SUBSCRIBER, 7, &first, NULL), 0);
+    assert_int_equal(tbus_subscriber_join_late(&ring, "first", TBUS_SUBSCRIBER, 7, &first, NULL),
+                     0);
     tbus_ring_sub_t *place = &ring.shared->subs[first.index];
     uint64_t seen = tbus_place_load(place);
     tbus_subscriber_leave(&first);
-    assert_int_equal(tbus_subscriber_join_late(&ring, "second", TBUS_SUBSCRIBER, 8, &second, NULL), 0);
+    assert_int_equal(tbus_subscriber_join_late(&ring, "second", TBUS_SUBSCRIBER, 8, &second, NULL),
+                     0);
     assert_ptr_equal(&ring.shared->subs[second.index], place);
     assert_false(tbus_place_evict(place, seen));
     assert_false(tbus_place_repair(place, 7));
@@ -263,7 +278,8 @@ static void who_is_evicted_while_it_joins_is_told_and_keeps_nothing(void **state
     looks_until_eviction = 2;
     assert_int_equal(tbus_ring_reserve(&ring, "slow", TBUS_SUBSCRIBER, &err), -EAGAIN);
     assert_int_equal(tbus_place_load(place), tbus_place_word(TBUS_SUB_VACANT, 0));
-    assert_int_equal(tbus_ring_reserve(&ring, "slow", TBUS_SUBSCRIBER, &err), 0); /* its name is free */
+    assert_int_equal(tbus_ring_reserve(&ring, "slow", TBUS_SUBSCRIBER, &err),
+                     0); /* its name is free */
     assert_int_equal(tbus_place_load(place), tbus_place_word(TBUS_SUB_RESERVED, 0));
     tbus_subscriber_t s;
     size_t bytes;
@@ -292,9 +308,11 @@ static void only_one_can_be_the_subscriber_where_there_is_one_and_others_follow(
         assert_int_equal(tbus_ring_reserve(&ring, "other", TBUS_SUBSCRIBER, &err), -TBUS_EKIND);
         assert_non_null(strstr(err.text, "'one'"));
         assert_int_equal(tbus_subscriber_join(&ring, "one", 2, &one, NULL), 0);
-        assert_int_equal(tbus_subscriber_join_late(&ring, "other", TBUS_SUBSCRIBER, 3, &other, NULL),
-                         -TBUS_EKIND);
-        assert_int_equal(tbus_subscriber_join_late(&ring, "recorder", TBUS_FOLLOWER, 4, &recorder, NULL), 0);
+        assert_int_equal(
+            tbus_subscriber_join_late(&ring, "other", TBUS_SUBSCRIBER, 3, &other, NULL),
+            -TBUS_EKIND);
+        assert_int_equal(
+            tbus_subscriber_join_late(&ring, "recorder", TBUS_FOLLOWER, 4, &recorder, NULL), 0);
 
         tbus_publisher_t p = publisher(&ring);
         uint64_t got;
@@ -304,9 +322,11 @@ static void only_one_can_be_the_subscriber_where_there_is_one_and_others_follow(
 
         /* The place of whoever leaves, or dies, is free for a successor. */
         tbus_subscriber_leave(&one);
-        assert_int_equal(tbus_subscriber_join_late(&ring, "other", TBUS_SUBSCRIBER, 3, &other, NULL), 0);
+        assert_int_equal(
+            tbus_subscriber_join_late(&ring, "other", TBUS_SUBSCRIBER, 3, &other, NULL), 0);
         assert_int_equal(tbus_ring_repair(&ring, 3), 1);
-        assert_int_equal(tbus_subscriber_join_late(&ring, "one", TBUS_SUBSCRIBER, 2, &one, NULL), 0);
+        assert_int_equal(tbus_subscriber_join_late(&ring, "one", TBUS_SUBSCRIBER, 2, &one, NULL),
+                         0);
         tbus_subscriber_leave(&one);
         tbus_subscriber_leave(&recorder);
         free(ring.shared);

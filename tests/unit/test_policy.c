@@ -20,8 +20,12 @@
 
 static tbus_ring_t make_ring(enum tbus_ring_kind kind, enum tbus_policy policy)
 {
-    tbus_ring_spec_t spec = {
-        .name = "policy", .kind = kind, .slot_bytes = 64, .slot_count = 16, .first_seq = 1, .policy = policy};
+    tbus_ring_spec_t spec = {.name = "policy",
+                             .kind = kind,
+                             .slot_bytes = 64,
+                             .slot_count = 16,
+                             .first_seq = 1,
+                             .policy = policy};
     size_t bytes = tbus_ring_footprint(&spec);
     void *memory = aligned_alloc(4096, (bytes + 4095) & ~(size_t)4095);
     tbus_ring_t ring;
@@ -144,7 +148,8 @@ static void nobody_is_evicted_who_does_not_hold_the_ring_up(void **state)
     }
     tbus_subscriber_flush(&follower);
     size_t bytes;
-    assert_non_null(tbus_peek(&consumer, &bytes)); /* in hand: the ring waits for it, not for the follower */
+    /* in hand: the ring waits for it, not for the follower */
+    assert_non_null(tbus_peek(&consumer, &bytes));
     assert_int_equal(tbus_publish(&p, "late", 4), TBUS_FULL);
     assert_int_equal(tbus_load_relaxed_u64(&ring.shared->evicted), 0);
     assert_int_equal(taken(&follower), 8);
@@ -153,7 +158,8 @@ static void nobody_is_evicted_who_does_not_hold_the_ring_up(void **state)
     free(ring.shared);
 }
 
-/* Others publish, and it takes, while a publisher that found the ring full looks who is to blame. */
+/* Others publish, and it takes, while a publisher that found the ring full looks who is to
+ * blame. */
 static void a_subscriber_ahead_of_the_tail_that_a_publisher_saw_is_not_the_slowest(void **state)
 {
     (void)state;
@@ -221,7 +227,8 @@ static void a_batch_is_claimed_filled_in_place_and_seen_in_order(void **state)
         for (unsigned round = 0; round < 30; round++) {
             void *places[TBUS_BATCH_MAX];
             uint32_t bytes[TBUS_BATCH_MAX];
-            /* A successor finds the newest message of a batch half a ring behind the tail, not further. */
+            /* A successor finds the newest message of a batch half a ring behind the tail, not
+             * further. */
             uint32_t most = ring.several_publishers ? 16 : 8; /* of a ring of 16 */
             uint32_t got = tbus_claim_batch(&p, 1 + round % 24, places);
             assert_int_equal(got, 1 + round % 24 < most ? 1 + round % 24 : most);
@@ -248,8 +255,8 @@ static void heal(void *context)
     tbus_bus_heal(context);
 }
 
-/* A child claims (or takes, or just subscribes) and is killed; the parent, waiting as any participant does,
- * gets going again by itself. */
+/* A child claims (or takes, or just subscribes) and is killed; the parent, waiting as any
+ * participant does, gets going again by itself. */
 static void wait_behind_the_dead(enum tbus_wait_mode mode, int what)
 {
     tbus_bus_t bus;
@@ -348,7 +355,8 @@ static void a_publisher_does_not_wait_for_a_dead_subscriber(void **state)
     wait_behind_the_dead(TBUS_WAIT_PARK, 2);
 }
 
-/* One ring always has something new; a claim on the other one is a dead child's. Whoever is never idle must bury it all the same. */
+/* One ring always has something new; a claim on the other one is a dead child's. Whoever is never
+ * idle must bury it all the same. */
 static void a_process_that_is_never_idle_buries_the_dead_as_well(void **state)
 {
     (void)state;
@@ -368,17 +376,18 @@ static void a_process_that_is_never_idle_buries_the_dead_as_well(void **state)
     waiter.heal_context = &bus;
     for (unsigned i = 0; i < 2; i++) {
         snprintf(spec.name, sizeof spec.name, "r%u", i);
-        assert_int_equal(tbus_bus_add_topic(&bus, &spec, "number", TBUS_PAGES_SMALL, -1, &err), (int)i);
+        assert_int_equal(tbus_bus_add_topic(&bus, &spec, "number", TBUS_PAGES_SMALL, -1, &err),
+                         (int)i);
         assert_int_equal(tbus_publisher_join(&bus.rings[i], 1, &p[i], &err), 0);
-        assert_int_equal(tbus_subscriber_join_late(&bus.rings[i], "parent", TBUS_CONSUMER, 1, &s[i], &err),
-                         0);
+        assert_int_equal(
+            tbus_subscriber_join_late(&bus.rings[i], "parent", TBUS_CONSUMER, 1, &s[i], &err), 0);
         tbus_waiter_watch_subscriber(&waiter, &s[i]);
     }
     pid_t child = fork();
     if (child == 0) {
         tbus_publisher_t q;
-        if (tbus_participant_live(&bus, 2, NULL) < 0 || tbus_publisher_join(&bus.rings[1], 2, &q, NULL) < 0 ||
-            !tbus_claim_try(&q))
+        if (tbus_participant_live(&bus, 2, NULL) < 0 ||
+            tbus_publisher_join(&bus.rings[1], 2, &q, NULL) < 0 || !tbus_claim_try(&q))
             _exit(1);
         raise(SIGKILL);
     }

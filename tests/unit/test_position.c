@@ -130,7 +130,8 @@ static void position_refuses_what_would_not_fit_and_changes_nothing(void **state
     assert_refused(&(position_t){.qty = 1, .cost_e4 = INT64_MAX - 9}, 'B', 1, 10);
     assert_refused(&(position_t){.qty = -1, .cost_e4 = INT64_MIN + 9}, 'S', 1, 10);
     assert_refused(&(position_t){.qty = 1, .cost_e4 = 0, .realised_e4 = INT64_MAX - 9}, 'S', 1, 10);
-    assert_refused(&(position_t){.qty = -1, .cost_e4 = 0, .realised_e4 = INT64_MIN + 9}, 'B', 1, 10);
+    assert_refused(&(position_t){.qty = -1, .cost_e4 = 0, .realised_e4 = INT64_MIN + 9}, 'B', 1,
+                   10);
     assert_refused(&(position_t){.bought = UINT64_MAX - 9}, 'B', 10, 1);
     assert_refused(&(position_t){.sold = UINT64_MAX - 9}, 'S', 10, 1);
 }

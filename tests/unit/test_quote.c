@@ -121,7 +121,8 @@ static void a_quote_filled_while_leaving_is_sent_anew(void **state)
     bench_expect_order(b, ORDER_CANCEL);
     bench_execute(b, &q.buy, 100, 5000, 0);
     assert_int_equal(bench_expect_order(b, ORDER_NEW).px_e4, 5020);
-    bench_answer(b, &q.buy, REPORT_CANCEL_REJECTED, REASON_UNKNOWN_ORDER); /* comes too late to matter */
+    /* comes too late to matter */
+    bench_answer(b, &q.buy, REPORT_CANCEL_REJECTED, REASON_UNKNOWN_ORDER);
     bench_expect_no_order(b);
 }
 
@@ -381,7 +382,8 @@ static void winding_down_cancels_every_quote(void **state)
     bench_expect_no_order(b);
 }
 
-/* A walk of the touch, answered by a venue that fills every third quote: it must come out the same twice. */
+/* A walk of the touch, answered by a venue that fills every third quote: it must come out the same
+ * twice. */
 static uint64_t run_walk(uint64_t *out_orders)
 {
     strategy_bench_t b;
@@ -398,7 +400,8 @@ static uint64_t run_walk(uint64_t *out_orders)
             tick(&b, bench_delete(resting[side]));
         resting[side] = ref;
         b.event_ns += (random >> 45) % MS;
-        tick(&b, bench_add(ref, side ? 'S' : 'B', 10, (side ? 5100 : 5000) + 10 * ((random >> 50) % 5)));
+        tick(&b, bench_add(ref, side ? 'S' : 'B', 10,
+                           (side ? 5100 : 5000) + 10 * ((random >> 50) % 5)));
         order_t order;
         while (bench_order(&b, &order)) {
             ++*out_orders;

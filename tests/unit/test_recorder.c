@@ -36,16 +36,27 @@ static const struct {
     tbus_ring_spec_t spec;
     const char *type;
 } topics[TOPICS] = {
-    [MD] = {{.name = "md", .kind = TBUS_BROADCAST, .slot_bytes = 64, .slot_count = MD_SLOTS, .first_seq = 1},
+    [MD] = {{.name = "md",
+             .kind = TBUS_BROADCAST,
+             .slot_bytes = 64,
+             .slot_count = MD_SLOTS,
+             .first_seq = 1},
             "tick"},
-    [ORDERS] = {{.name = "orders", .kind = TBUS_MPMC, .slot_bytes = 64, .slot_count = 256, .first_seq = 1},
-                "order"},
-    [APPROVED] =
-        {{.name = "approved", .kind = TBUS_SPSC, .slot_bytes = 64, .slot_count = 256, .first_seq = 1},
+    [ORDERS] =
+        {{.name = "orders", .kind = TBUS_MPMC, .slot_bytes = 64, .slot_count = 256, .first_seq = 1},
          "order"},
-    [REPORTS] =
-        {{.name = "reports", .kind = TBUS_BROADCAST_MP, .slot_bytes = 64, .slot_count = 256, .first_seq = 5},
-         "report"},
+    [APPROVED] = {{.name = "approved",
+                   .kind = TBUS_SPSC,
+                   .slot_bytes = 64,
+                   .slot_count = 256,
+                   .first_seq = 1},
+                  "order"},
+    [REPORTS] = {{.name = "reports",
+                  .kind = TBUS_BROADCAST_MP,
+                  .slot_bytes = 64,
+                  .slot_count = 256,
+                  .first_seq = 5},
+                 "report"},
     [LONG] = {{.name = "long",
                .kind = TBUS_BROADCAST,
                .slot_bytes = 64,
@@ -73,7 +84,8 @@ static int set_up(void **state)
     snprintf(f->journal, sizeof f->journal, "%s/journal", f->root);
     int code = tbus_bus_create("recorded", &f->bus, NULL);
     for (unsigned i = 0; code == 0 && i < TOPICS; i++) {
-        int index = tbus_bus_add_topic(&f->bus, &topics[i].spec, topics[i].type, TBUS_PAGES_SMALL, -1, NULL);
+        int index = tbus_bus_add_topic(&f->bus, &topics[i].spec, topics[i].type, TBUS_PAGES_SMALL,
+                                       -1, NULL);
         if (index != (int)i ||
             tbus_ring_reserve(&f->bus.rings[i], TBUS_RECORDER_NAME, TBUS_FOLLOWER, NULL) < 0)
             return -1;
@@ -149,7 +161,8 @@ static void everything_on_every_topic_is_recorded_in_its_order(void **state)
             for (unsigned k = 0; k < (round + topic) % 3; k++)
                 publish(f, topic, published[topic]++);
         recorded += poll_all(f, 1);
-        /* The follower takes nothing away from who competes, but both have to be done with a slot. */
+        /* The follower takes nothing away from who competes, but both have to be done with a
+         * slot. */
         size_t bytes;
         while (tbus_peek(&f->consumer, &bytes))
             tbus_advance(&f->consumer);
@@ -279,13 +292,15 @@ static void a_directory_that_is_in_use_is_refused_with_its_name(void **state)
     fclose(fopen(path, "w"));
     recorder_params_t params = {.directory = f->journal};
     tbus_error_t err = {0};
-    assert_int_equal(tbus_recorder_create(&f->bus, f->owner, &params, &f->stage, &err), -TBUS_ENOTEMPTY);
+    assert_int_equal(tbus_recorder_create(&f->bus, f->owner, &params, &f->stage, &err),
+                     -TBUS_ENOTEMPTY);
     assert_null(f->stage);
     assert_non_null(strstr(err.text, "precious"));
     assert_int_equal(access(path, F_OK), 0);
 }
 
-static void a_topic_without_a_place_for_the_recorder_is_refused_before_anything_is_made(void **state)
+static void
+a_topic_without_a_place_for_the_recorder_is_refused_before_anything_is_made(void **state)
 {
     fixture_t *f = *state;
     tbus_ring_spec_t spec = {
@@ -293,7 +308,8 @@ static void a_topic_without_a_place_for_the_recorder_is_refused_before_anything_
     assert_int_equal(tbus_bus_add_topic(&f->bus, &spec, "bbo", TBUS_PAGES_SMALL, -1, NULL), TOPICS);
     recorder_params_t params = {.directory = f->journal};
     tbus_error_t err = {0};
-    assert_int_equal(tbus_recorder_create(&f->bus, f->owner, &params, &f->stage, &err), -TBUS_ENOTFOUND);
+    assert_int_equal(tbus_recorder_create(&f->bus, f->owner, &params, &f->stage, &err),
+                     -TBUS_ENOTFOUND);
     assert_non_null(strstr(err.text, "bbo"));
     assert_int_equal(access(f->journal, F_OK), -1);
 }

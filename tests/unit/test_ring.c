@@ -22,8 +22,8 @@ typedef struct bench {
     tbus_ring_t ring;
 } bench_t;
 
-static bench_t make_ring(enum tbus_ring_kind kind, uint32_t slots, uint32_t slot_bytes, uint32_t msg_max,
-                         uint64_t first_seq)
+static bench_t make_ring(enum tbus_ring_kind kind, uint32_t slots, uint32_t slot_bytes,
+                         uint32_t msg_max, uint64_t first_seq)
 {
     tbus_ring_spec_t spec = {.name = "test",
                              .kind = kind,
@@ -41,7 +41,8 @@ static bench_t make_ring(enum tbus_ring_kind kind, uint32_t slots, uint32_t slot
     return b;
 }
 
-static tbus_subscriber_t subscriber(bench_t *b, const char *name, enum tbus_sub_role role, uint32_t owner)
+static tbus_subscriber_t subscriber(bench_t *b, const char *name, enum tbus_sub_role role,
+                                    uint32_t owner)
 {
     tbus_subscriber_t s;
     tbus_error_t err = {0};
@@ -101,8 +102,8 @@ static const uint64_t starts[] = {1,
 static void every_kind_delivers_in_order_and_says_full_across_every_wrap(void **state)
 {
     (void)state;
-    static const enum tbus_ring_kind kinds[] = {TBUS_SPSC, TBUS_BROADCAST, TBUS_BROADCAST_MP, TBUS_MPMC,
-                                                TBUS_MPSC};
+    static const enum tbus_ring_kind kinds[] = {TBUS_SPSC, TBUS_BROADCAST, TBUS_BROADCAST_MP,
+                                                TBUS_MPMC, TBUS_MPSC};
     for (unsigned k = 0; k < sizeof kinds / sizeof *kinds; k++)
         for (unsigned w = 0; w < sizeof starts / sizeof *starts; w++) {
             bench_t b = make_ring(kinds[k], 16, 64, 0, starts[w]);
@@ -194,9 +195,11 @@ static void messages_of_every_length_cross_slots_whole(void **state)
 static void a_lapped_observer_is_told_exactly_how_many_it_lost(void **state)
 {
     (void)state;
-    static const enum tbus_ring_kind kinds[] = {TBUS_BROADCAST, TBUS_BROADCAST_MP, TBUS_MPMC, TBUS_MPSC};
+    static const enum tbus_ring_kind kinds[] = {TBUS_BROADCAST, TBUS_BROADCAST_MP, TBUS_MPMC,
+                                                TBUS_MPSC};
     for (unsigned k = 0; k < sizeof kinds / sizeof *kinds; k++)
-        for (unsigned long_every = 0; long_every <= (kinds[k] == TBUS_BROADCAST ? 5u : 0u); long_every += 5) {
+        for (unsigned long_every = 0; long_every <= (kinds[k] == TBUS_BROADCAST ? 5u : 0u);
+             long_every += 5) {
             bench_t b = make_ring(kinds[k], 64, 64, kinds[k] == TBUS_BROADCAST ? 200 : 0, 1);
             tbus_subscriber_t s =
                 subscriber(&b, "s", kinds[k] == TBUS_MPMC ? TBUS_CONSUMER : TBUS_SUBSCRIBER, 2);
@@ -280,7 +283,8 @@ static void an_aborted_claim_is_a_tomb_that_everybody_passes(void **state)
     static const enum tbus_ring_kind kinds[] = {TBUS_BROADCAST_MP, TBUS_MPMC, TBUS_MPSC};
     for (unsigned k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         bench_t b = make_ring(kinds[k], 16, 64, 0, 1);
-        tbus_subscriber_t s = subscriber(&b, "s", kinds[k] == TBUS_MPMC ? TBUS_CONSUMER : TBUS_SUBSCRIBER, 2);
+        tbus_subscriber_t s =
+            subscriber(&b, "s", kinds[k] == TBUS_MPMC ? TBUS_CONSUMER : TBUS_SUBSCRIBER, 2);
         tbus_subscriber_t f = subscriber(&b, "f", TBUS_FOLLOWER, 3);
         tbus_publisher_t p = publisher(&b, 1);
         for (uint64_t i = 0; i < 40; i++) {
@@ -375,8 +379,8 @@ static void join_refuses_every_wrong_header_byte(void **state)
     (void)state;
     bench_t b = make_ring(TBUS_BROADCAST, 16, 64, 0, 1);
     unsigned char *header = b.memory;
-    /* magic, abi, kind, slot_bytes, slot_count, subs_max, slots_at, total_bytes; msg_bytes_max and first_seq
-     * may take other values */
+    /* magic, abi, kind, slot_bytes, slot_count, subs_max, slots_at, total_bytes; msg_bytes_max and
+     * first_seq may take other values */
     static const struct {
         unsigned from, to;
     } fields[] = {{0, 24}, {28, 48}};
@@ -392,7 +396,8 @@ static void join_refuses_every_wrong_header_byte(void **state)
                 if (header[i] == good || (i == 12 && header[i] >= 1 && header[i] <= 4)) {
                     assert_int_equal(code, 0);
                 } else {
-                    assert_true(code == -TBUS_EMAGIC || code == -TBUS_EABI || code == -TBUS_EGEOMETRY);
+                    assert_true(code == -TBUS_EMAGIC || code == -TBUS_EABI ||
+                                code == -TBUS_EGEOMETRY);
                     assert_true(err.text[0] != 0);
                 }
             }

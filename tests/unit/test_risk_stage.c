@@ -23,8 +23,8 @@ static fixture_t open_risk_with(risk_limits_t limits)
     fixture_t f = {.path = path_open(64)};
     order_path_t *p = f.path;
     path_reserve(p, "approved", "test", TBUS_SUBSCRIBER);
-    PATH_OK(tbus_subscriber_join(tbus_bus_ring(&p->bus, "approved"), "test", PATH_EXECUTOR, &f.approved,
-                                 &p->err));
+    PATH_OK(tbus_subscriber_join(tbus_bus_ring(&p->bus, "approved"), "test", PATH_EXECUTOR,
+                                 &f.approved, &p->err));
     path_add_risk(p, &limits);
     return f;
 }
@@ -124,7 +124,8 @@ static void risk_judges_an_order_only_after_the_tick_that_caused_it(void **state
     assert_int_equal(path_poll(f.path->risk, 1), 1);
     expect_none_approved(&f);
     path_expect_no_report(f.path);
-    assert_int_equal(path_poll(f.path->risk, 1), 2); /* the second tick and the order, before the third */
+    /* the second tick and the order, before the third */
+    assert_int_equal(path_poll(f.path->risk, 1), 2);
     expect_approved(&f, &order);
     close_risk(&f);
 }
@@ -150,7 +151,8 @@ static void risk_judges_an_order_before_it_takes_a_later_tick(void **state)
     path_tick(f.path, tick_trading(LOCATE, 'T'));
     late = buy(4, 100);
     late.md_seq = 3;
-    path_order(f.path, late);                          /* waits for nothing: the market is where it was */
+    /* waits for nothing: the market is where it was */
+    path_order(f.path, late);
     assert_int_equal(path_poll(f.path->risk, 100), 3); /* with the report */
     path_expect_report(f.path, REPORT_REJECTED, 4, REASON_HALTED);
     close_risk(&f);
@@ -188,13 +190,15 @@ static void risk_rejects_a_message_that_has_not_the_length_of_an_order(void **st
     close_risk(&f);
 }
 
-static void risk_waits_with_orders_but_not_with_ticks_and_reports_while_approved_is_full(void **state)
+static void
+risk_waits_with_orders_but_not_with_ticks_and_reports_while_approved_is_full(void **state)
 {
     (void)state;
     fixture_t f = open_risk();
     tbus_publisher_t executor;
     order_path_t *p = f.path;
-    PATH_OK(tbus_publisher_join(tbus_bus_ring(&p->bus, "reports"), PATH_EXECUTOR, &executor, &p->err));
+    PATH_OK(
+        tbus_publisher_join(tbus_bus_ring(&p->bus, "reports"), PATH_EXECUTOR, &executor, &p->err));
     uint64_t sent = 0;
     while (!p->risk->pending) {
         assert_int_equal(path_order(p, buy(++sent, 1)), TBUS_PUBLISHED);
@@ -290,7 +294,8 @@ static void risk_follows_reports_before_it_judges(void **state)
     fixture_t f = open_risk();
     order_path_t *p = f.path;
     tbus_publisher_t executor;
-    PATH_OK(tbus_publisher_join(tbus_bus_ring(&p->bus, "reports"), PATH_EXECUTOR, &executor, &p->err));
+    PATH_OK(
+        tbus_publisher_join(tbus_bus_ring(&p->bus, "reports"), PATH_EXECUTOR, &executor, &p->err));
     order_t order = buy(1, 1000);
     path_order(p, order);
     path_poll(p->risk, 1);
@@ -378,7 +383,8 @@ static void risk_values_positions_at_the_touch_of_the_moment(void **state)
     path_tick(p, tick_add(LOCATE, 1, 'B', 500, BID));
     path_tick(p, tick_add(LOCATE, 2, 'S', 500, 2 * BID));
     tbus_publisher_t executor;
-    PATH_OK(tbus_publisher_join(tbus_bus_ring(&p->bus, "reports"), PATH_EXECUTOR, &executor, &p->err));
+    PATH_OK(
+        tbus_publisher_join(tbus_bus_ring(&p->bus, "reports"), PATH_EXECUTOR, &executor, &p->err));
     path_poll(p->risk, 2);
     order_t order = buy(1, 100);
     path_order(p, order);
@@ -424,7 +430,8 @@ static void risk_stops_at_a_report_that_has_not_the_length_of_one(void **state)
     fixture_t f = open_risk();
     order_path_t *p = f.path;
     tbus_publisher_t executor;
-    PATH_OK(tbus_publisher_join(tbus_bus_ring(&p->bus, "reports"), PATH_EXECUTOR, &executor, &p->err));
+    PATH_OK(
+        tbus_publisher_join(tbus_bus_ring(&p->bus, "reports"), PATH_EXECUTOR, &executor, &p->err));
     tbus_publish_try(&executor, "short", 5);
     assert_int_equal(path_poll(p->risk, 1), -TBUS_ECORRUPT);
     assert_int_equal(p->risk->error.code, -TBUS_ECORRUPT);
@@ -445,7 +452,8 @@ static void risk_is_not_made_without_its_places_or_with_wrong_limits(void **stat
     assert_int_equal(risk_stage_create(&p->bus, PATH_RISK, market, &params, &stage, &p->err),
                      -TBUS_ENOTFOUND);
     params.limits.max_order_qty = 0;
-    assert_int_equal(risk_stage_create(&p->bus, PATH_RISK, market, &params, &stage, &p->err), -TBUS_ECONFIG);
+    assert_int_equal(risk_stage_create(&p->bus, PATH_RISK, market, &params, &stage, &p->err),
+                     -TBUS_ECONFIG);
     assert_null(stage);
     market_destroy(market);
     path_close(p);
@@ -460,7 +468,8 @@ int main(void)
         cmocka_unit_test(risk_judges_an_order_before_it_takes_a_later_tick),
         cmocka_unit_test(risk_rejects_an_order_that_names_a_tick_that_is_not_there),
         cmocka_unit_test(risk_rejects_a_message_that_has_not_the_length_of_an_order),
-        cmocka_unit_test(risk_waits_with_orders_but_not_with_ticks_and_reports_while_approved_is_full),
+        cmocka_unit_test(
+            risk_waits_with_orders_but_not_with_ticks_and_reports_while_approved_is_full),
         cmocka_unit_test(risk_keeps_a_reject_while_reports_is_full_and_loses_none),
         cmocka_unit_test(risk_rejects_new_orders_from_the_moment_the_bus_is_halted),
         cmocka_unit_test(risk_takes_its_own_reject_for_nothing_when_the_order_lives),

@@ -101,7 +101,8 @@ static void assert_stream_is_as_its_key_says(const char *stream, const char *key
     }
     assert_int_equal(rc, FEED_SOURCE_END);
     assert_int_equal(source->messages, integer(key, "messages"));
-    assert_int_equal(handed_out.bytes, integer(key, "uncompressed_bytes") - 2 * integer(key, "messages"));
+    assert_int_equal(handed_out.bytes,
+                     integer(key, "uncompressed_bytes") - 2 * integer(key, "messages"));
     assert_int_equal(latest, integer(key, "last_timestamp_ns"));
     assert_int_equal(backwards, integer(key, "timestamps_backwards"));
     for (unsigned type = 0; type < 256; type++) {
@@ -116,9 +117,9 @@ static void assert_stream_is_as_its_key_says(const char *stream, const char *key
     json_decref(key);
 }
 
-#define STREAM(folder, file)                                                                                 \
+#define STREAM(folder, file)                                                                       \
     assert_stream_is_as_its_key_says(folder "/" file ".itch", folder "/" file ".itch.key.json")
-#define STREAM_GZ(folder, file)                                                                              \
+#define STREAM_GZ(folder, file)                                                                    \
     assert_stream_is_as_its_key_says(folder "/" file ".itch.gz", folder "/" file ".itch.key.json")
 
 static void every_recorded_stream_has_the_messages_that_its_key_counts(void **state)
@@ -234,8 +235,9 @@ static void a_known_type_of_wrong_length_ends_the_source_after_what_came_before(
     for (int i = 0; i < 2; i++) {
         assert_int_equal(next_tick(source, buffer, &got), -TBUS_EFORMAT);
         assert_int_equal(source->error.code, -TBUS_EFORMAT);
-        assert_non_null(strstr(source->error.text,
-                               "message 3 at byte 73 is 35 bytes long but type A (Add Order) has 36"));
+        assert_non_null(
+            strstr(source->error.text,
+                   "message 3 at byte 73 is 35 bytes long but type A (Add Order) has 36"));
     }
     assert_int_equal(source->messages, 3);
     feed_source_close(source);
@@ -369,7 +371,8 @@ static void files_damaged_at_random_end_in_order_or_with_an_error(void **state)
     remove_file(&made);
 }
 
-/* Record ticks of a synthetic session, an unknown message and an end mark among records of another topic. */
+/* Record ticks of a synthetic session, an unknown message and an end mark among records of another
+ * topic. */
 static void record(const char *directory, tick_t *ticks, size_t *sizes, size_t count)
 {
     tbus_journal_spec_t spec = {.directory = directory, .bus_name = "test", .topics_count = 2};
@@ -408,7 +411,8 @@ static void a_journal_gives_back_the_ticks_of_md_without_their_old_schedule(void
         assert_int_equal(next_tick(source, &ticks[i], &sizes[i]), FEED_SOURCE_TICK);
     feed_source_close(source);
     assert_int_equal(
-        itch_decode((const uint8_t *)"zabcdefghijklmn", 15, &ticks[COUNT - 2], &sizes[COUNT - 2]), 0);
+        itch_decode((const uint8_t *)"zabcdefghijklmn", 15, &ticks[COUNT - 2], &sizes[COUNT - 2]),
+        0);
     itch_end_mark(77, &ticks[COUNT - 1], &sizes[COUNT - 1]);
     char directory[] = "/tmp/test_source.XXXXXX";
     assert_non_null(mkdtemp(directory));

@@ -14,7 +14,8 @@
 
 #include <tickbus/stage.h>
 
-/* source -> [a] -> relay -> [b] -> sink: three small stages, run fused in one process or split over three. */
+/* source -> [a] -> relay -> [b] -> sink: three small stages, run fused in one process or split over
+ * three. */
 enum { COUNT = 20000, FAIL_AT = 777 };
 
 typedef struct toy {
@@ -56,7 +57,8 @@ static int relay_poll(tbus_stage_t *stage, uint32_t budget)
     const void *message;
     while (budget-- && (message = tbus_peek(&t->in, &bytes))) {
         if (t->fails && t->next == FAIL_AT)
-            return tbus_fail(&stage->error, -TBUS_ELIMIT, "relay gives up at %u on purpose", FAIL_AT);
+            return tbus_fail(&stage->error, -TBUS_ELIMIT, "relay gives up at %u on purpose",
+                             FAIL_AT);
         if (tbus_publish_try(&t->out, message, bytes) == TBUS_FULL) {
             stage->pending = true;
             return work;
@@ -79,7 +81,8 @@ static int sink_poll(tbus_stage_t *stage, uint32_t budget)
         uint64_t number;
         memcpy(&number, message, 8);
         if (number != t->next)
-            return tbus_fail(&stage->error, -TBUS_ECORRUPT, "sink wanted %llu", (unsigned long long)t->next);
+            return tbus_fail(&stage->error, -TBUS_ECORRUPT, "sink wanted %llu",
+                             (unsigned long long)t->next);
         t->next++;
         tbus_add_own_u64(t->counter, 1);
         tbus_advance(&t->in);
@@ -95,8 +98,9 @@ static const tbus_stage_ops_t sink_ops = {.poll = sink_poll};
 static void build(toy_t *t, tbus_bus_t *bus, unsigned which, uint64_t limit, bool fails)
 {
     static const tbus_stage_ops_t *const ops[] = {&source_ops, &relay_ops, &sink_ops};
-    *t =
-        (toy_t){.stage = {.ops = ops[which], .owner = which + 1, .bus = bus}, .limit = limit, .fails = fails};
+    *t = (toy_t){.stage = {.ops = ops[which], .owner = which + 1, .bus = bus},
+                 .limit = limit,
+                 .fails = fails};
     snprintf(t->stage.name, sizeof t->stage.name, "toy%u", which);
     if (which < 2 && tbus_stage_publish(&t->stage, which ? "b" : "a", &t->out, NULL) < 0)
         _exit(9);
@@ -105,8 +109,8 @@ static void build(toy_t *t, tbus_bus_t *bus, unsigned which, uint64_t limit, boo
     t->counter = tbus_counter(bus, which + 1, "taken", "messages");
 }
 
-static void process(tbus_bus_t *bus, unsigned from, unsigned to, uint64_t limit, enum tbus_wait_mode mode,
-                    bool fails)
+static void process(tbus_bus_t *bus, unsigned from, unsigned to, uint64_t limit,
+                    enum tbus_wait_mode mode, bool fails)
 {
     toy_t toys[3];
     tbus_stage_t *stages[3];
@@ -126,8 +130,10 @@ static tbus_bus_t make_bus(void)
     assert_int_equal(tbus_bus_create("stage", &bus, NULL), 0);
     static const char *const names[] = {"a", "b"};
     for (unsigned i = 0; i < 2; i++) {
-        tbus_ring_spec_t spec = {
-            .kind = i ? TBUS_BROADCAST_MP : TBUS_SPSC, .slot_bytes = 64, .slot_count = 64, .first_seq = 1};
+        tbus_ring_spec_t spec = {.kind = i ? TBUS_BROADCAST_MP : TBUS_SPSC,
+                                 .slot_bytes = 64,
+                                 .slot_count = 64,
+                                 .first_seq = 1};
         snprintf(spec.name, sizeof spec.name, "%s", names[i]);
         assert_true(tbus_bus_add_topic(&bus, &spec, "number", TBUS_PAGES_SMALL, -1, NULL) >= 0);
         assert_true(tbus_ring_reserve(&bus.rings[i], "s", TBUS_SUBSCRIBER, NULL) >= 0);
@@ -160,7 +166,8 @@ static void drain(tbus_bus_t *bus)
     }
 }
 
-static void run_toys(const unsigned *cuts, unsigned processes, uint64_t limit, enum tbus_wait_mode mode)
+static void run_toys(const unsigned *cuts, unsigned processes, uint64_t limit,
+                     enum tbus_wait_mode mode)
 {
     tbus_bus_t bus = make_bus();
     pid_t children[3];
@@ -169,7 +176,8 @@ static void run_toys(const unsigned *cuts, unsigned processes, uint64_t limit, e
             process(&bus, cuts[i], cuts[i + 1], limit, mode, false);
     for (uint32_t owner = 1; owner <= 3; owner++)
         wait_state(&bus, owner, TBUS_READY);
-    assert_int_equal(tbus_ring_published(&bus.rings[0]), 0); /* nobody runs before the word is given */
+    /* nobody runs before the word is given */
+    assert_int_equal(tbus_ring_published(&bus.rings[0]), 0);
     command(&bus, TBUS_CMD_RUN);
     if (limit == UINT64_MAX) {
         while (tbus_counter_value(&bus, "taken") < 1000)

@@ -21,7 +21,8 @@
 
 static const char seen_states[] = {'R', 'S', 'D', 'T', 't'};
 
-/* Looks every `every_ms` at a thread that is in `state`, for `for_ms`; of the time between two looks it has the CPU for `cpu_ms`. */
+/* Looks every `every_ms` at a thread that is in `state`, for `for_ms`; of the time between two
+ * looks it has the CPU for `cpu_ms`. */
 static void see_for(stall_t *stall, char state, uint64_t for_ms, uint64_t every_ms, uint64_t cpu_ms)
 {
     for (uint64_t passed = 0; passed < for_ms; passed += every_ms) {

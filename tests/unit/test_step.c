@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stages of one process that go in step (stage.h): whatever else happens meanwhile, each takes what the first
- * took, in turn. Everything happens in this one thread: other processes are played by the stages' own polls. */
+/* Stages of one process that go in step (stage.h): whatever else happens meanwhile, each takes what
+ * the first took, in turn. Everything happens in this one thread: other processes are played by the
+ * stages' own polls. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +19,8 @@ enum { STAGES = 3, RING = 16, LOG_MAX = 4096, POLLS_MAX = 1000000 };
 /* Of the loop: how many rounds it may have in a row. The tests hold for any. */
 static uint32_t budget;
 
-/* Of what the stages put out: what fits a slot, or takes several; those only one of them can put out. */
+/* Of what the stages put out: what fits a slot, or takes several; those only one of them can put
+ * out. */
 static uint32_t message_bytes = sizeof(uint64_t);
 enum { LONG_BYTES = 130 }; /* three slots */
 
@@ -98,13 +100,15 @@ static int actor_poll(tbus_stage_t *stage, uint32_t ticks_max)
     }
     if (a->number == STAGES - 1 && tbus_subscriber_consumed(&a->md) == a->world->last && !a->owed)
         for (uint32_t owner = 1; owner <= STAGES; owner++)
-            tbus_store_release_u32(&tbus_participant(&a->world->bus, owner)->command, TBUS_CMD_STOP);
+            tbus_store_release_u32(&tbus_participant(&a->world->bus, owner)->command,
+                                   TBUS_CMD_STOP);
     return work;
 }
 
 static const tbus_stage_ops_t actor_ops = {.poll = actor_poll};
 
-static void add_topic(tbus_bus_t *bus, const char *name, enum tbus_ring_kind kind, const char *const *readers)
+static void add_topic(tbus_bus_t *bus, const char *name, enum tbus_ring_kind kind,
+                      const char *const *readers)
 {
     tbus_ring_spec_t spec = {.kind = kind, .slot_bytes = 64, .slot_count = RING, .first_seq = 1};
     if (message_bytes == LONG_BYTES && kind == TBUS_BROADCAST)
@@ -116,8 +120,10 @@ static void add_topic(tbus_bus_t *bus, const char *name, enum tbus_ring_kind kin
         assert_true(tbus_ring_reserve(&bus->rings[index], *readers, TBUS_SUBSCRIBER, NULL) >= 0);
 }
 
-/* Run three stages over `messages` of md; the second puts out `burst` for each. The log goes to out_log. */
-static void run(world_t *w, unsigned messages, unsigned burst, unsigned fed_by, unsigned outsider_every)
+/* Run three stages over `messages` of md; the second puts out `burst` for each. The log goes to
+ * out_log. */
+static void run(world_t *w, unsigned messages, unsigned burst, unsigned fed_by,
+                unsigned outsider_every)
 {
     static const char *const md_readers[] = {"0", "1", "2", NULL};
     static const char *const back_readers[] = {"0", "outsider", NULL};
@@ -149,10 +155,13 @@ static void run(world_t *w, unsigned messages, unsigned burst, unsigned fed_by, 
         stages[i] = &a->stage;
     }
     assert_int_equal(tbus_publisher_join(tbus_bus_ring(&w->bus, "md"), 9, &w->source, NULL), 0);
-    assert_int_equal(tbus_subscriber_join(tbus_bus_ring(&w->bus, "back"), "outsider", 9, &w->outsider, NULL),
-                     0);
-    tbus_loop_t loop = {
-        .bus = &w->bus, .stages = stages, .stages_count = STAGES, .budget = budget, .step_count = STAGES};
+    assert_int_equal(
+        tbus_subscriber_join(tbus_bus_ring(&w->bus, "back"), "outsider", 9, &w->outsider, NULL), 0);
+    tbus_loop_t loop = {.bus = &w->bus,
+                        .stages = stages,
+                        .stages_count = STAGES,
+                        .budget = budget,
+                        .step_count = STAGES};
     tbus_waiter_init(&loop.waiter, TBUS_WAIT_SPIN);
     assert_int_equal(tbus_loop_run(&loop), 0);
     for (unsigned i = 0; i < STAGES; i++) {
@@ -182,7 +191,8 @@ static void a_slow_reader_elsewhere_changes_nothing_in_what_is_seen_when(void **
         run(&slow, 12, 5, 0, every);
         assert_string_equal(slow.log, fast.log);
     }
-    /* Five messages of the second stage before the third has its turn, and the first reads them in the next step. */
+    /* Five messages of the second stage before the third has its turn, and the first reads them in
+     * the next step. */
     assert_int_equal(strncmp(fast.log, "0:1 1:1 2:1 0<1 0<2 0<3 0<4 0<5 0:2 ", 36), 0);
 }
 
@@ -229,7 +239,8 @@ int main(void)
         cmocka_unit_test(a_tick_that_comes_in_between_waits_for_the_first_stage),
         cmocka_unit_test(a_slow_reader_elsewhere_changes_nothing_in_what_is_seen_when),
         cmocka_unit_test(stages_that_fill_their_own_ring_make_room_and_do_not_wait_for_ever),
-        cmocka_unit_test_teardown(so_they_do_when_a_message_takes_several_slots, short_messages_again),
+        cmocka_unit_test_teardown(so_they_do_when_a_message_takes_several_slots,
+                                  short_messages_again),
     };
     static const uint32_t budgets[] = {1, 7, 64};
     int failed = 0;

@@ -11,8 +11,8 @@
 
 #include "tests/strategy_bench.h"
 
-/* A strategy that does what the test says and keeps a log of what it was told: 't' tick, 'b' bbo, 'r' report,
- * 'T' timer, 'w' wind-down. */
+/* A strategy that does what the test says and keeps a log of what it was told: 't' tick, 'b' bbo,
+ * 'r' report, 'T' timer, 'w' wind-down. */
 typedef struct script {
     char log[256];
     strat_context_t *ctx;
@@ -53,7 +53,8 @@ static void script_on_tick(void *self, strat_context_t *ctx, const tick_t *tick,
         script.on_tick(ctx);
 }
 
-static void script_on_bbo(void *self, strat_context_t *ctx, uint16_t locate, const market_touch_t *touch)
+static void script_on_bbo(void *self, strat_context_t *ctx, uint16_t locate,
+                          const market_touch_t *touch)
 {
     (void)self;
     market_touch_t now = market_touch(strat_market(ctx), locate);
@@ -270,7 +271,8 @@ static void an_order_names_what_its_strategy_had_seen(void **state)
     assert_int_equal(next.report_seq, 1);
     assert_int_equal(next.md_seq, 3);
     assert_true(next.order_id > order.order_id);
-    assert_int_equal(tbus_load_relaxed_u64(&tbus_bus_histogram(&b->bus, "tick_to_order")->count), 2);
+    assert_int_equal(tbus_load_relaxed_u64(&tbus_bus_histogram(&b->bus, "tick_to_order")->count),
+                     2);
     bench_expect_counter(b, "orders.sent", 2);
     bench_expect_counter(b, "orders.cancels_sent", 0);
 }
@@ -420,8 +422,8 @@ static void answer_by_one(strat_context_t *ctx, const report_t *report)
     assert_true(strat_cancel(ctx, BENCH_LOCATE, id));
 }
 
-/* The worst that reports alone can cause while nothing goes out: every credit's cancel, new order and its
- * cancel. */
+/* The worst that reports alone can cause while nothing goes out: every credit's cancel, new order
+ * and its cancel. */
 static void the_outbox_holds_the_worst_case(void **state)
 {
     (void)state;
@@ -538,8 +540,11 @@ static void an_execution_of_an_order_that_is_not_open_is_booked_and_counted(void
 {
     strategy_bench_t *b = *state;
     bench_tick(b, BENCH_LOCATE, (tick_t){.type = 'S'});
-    order_t order = {
-        .order_id = ORDER_ID(1, 77), .intended = tick_pack(0, 3), .side = 'S', .qty = 10, .px_e4 = 900};
+    order_t order = {.order_id = ORDER_ID(1, 77),
+                     .intended = tick_pack(0, 3),
+                     .side = 'S',
+                     .qty = 10,
+                     .px_e4 = 900};
     bench_execute(b, &order, 10, 900, 0);
     bench_expect_counter(b, "orders.report_mismatches", 1);
     bench_expect_counter(b, "position.#3", -10);
@@ -552,7 +557,8 @@ static void an_execution_of_an_order_that_is_not_open_is_booked_and_counted(void
 static void a_position_that_does_not_fit_fails_the_stage(void **state)
 {
     strategy_bench_t *b = *state;
-    report_t report = {.order_id = ORDER_ID(1, 1), .kind = REPORT_PARTIAL, .side = '?', .qty = 1, .px_e4 = 1};
+    report_t report = {
+        .order_id = ORDER_ID(1, 1), .kind = REPORT_PARTIAL, .side = '?', .qty = 1, .px_e4 = 1};
     bench_send_report(b, &report);
     assert_int_equal(bench_settle(b), -EOVERFLOW);
     assert_non_null(strstr(b->stage->error.text, "position"));
@@ -625,7 +631,8 @@ static void a_second_strategy_leaves_the_market_to_the_first(void **state)
     bench_reserve(&b, "md", "strategy2", TBUS_SUBSCRIBER);
     bench_reserve(&b, "reports", "strategy2", TBUS_SUBSCRIBER);
     memset(&script, 0, sizeof script);
-    strategy_stage_params_t p = {.strategy = &scripted, .params = strat_params_defaults(), .number = 2};
+    strategy_stage_params_t p = {
+        .strategy = &scripted, .params = strat_params_defaults(), .number = 2};
     assert_int_equal(strategy_stage_create(&b.bus, 4, b.market, &p, &b.stage, NULL), 0);
     assert_string_equal(b.stage->name, "strategy2");
     bench_tick(&b, BENCH_LOCATE, bench_add(1, 'B', 100, 5000));
@@ -634,7 +641,8 @@ static void a_second_strategy_leaves_the_market_to_the_first(void **state)
     assert_false(bench_bbo(&b, &bbo));
     bench_expect_counter(&b, "books.bbo_changes", 0);
     assert_int_equal(buy(script.ctx), ORDER_ID(2, 1));
-    assert_int_equal(order_strategy(&(order_t){.order_id = bench_expect_order(&b, ORDER_NEW).order_id}), 2);
+    assert_int_equal(
+        order_strategy(&(order_t){.order_id = bench_expect_order(&b, ORDER_NEW).order_id}), 2);
     bench_close(&b);
 }
 
@@ -644,7 +652,8 @@ static void wrong_parameters_are_refused_and_leave_nothing_behind(void **state)
     strategy_bench_t b;
     bench_open(&b, BENCH_SLOTS, BENCH_SLOTS);
     memset(&script, 0, sizeof script);
-    strategy_stage_params_t good = {.strategy = &scripted, .params = strat_params_defaults(), .number = 1};
+    strategy_stage_params_t good = {
+        .strategy = &scripted, .params = strat_params_defaults(), .number = 1};
     strategy_stage_params_t wrong[] = {good, good, good, good, good};
     wrong[0].strategy = NULL;
     wrong[1].number = 0;
@@ -659,7 +668,8 @@ static void wrong_parameters_are_refused_and_leave_nothing_behind(void **state)
         assert_true(err.text[0] != 0);
     }
     assert_int_equal(script.destroyed, 0);
-    /* The places on the rings are gone with the stage that had them; a supervisor reserves new ones. */
+    /* The places on the rings are gone with the stage that had them; a supervisor reserves new
+     * ones. */
     bench_close(&b);
 }
 

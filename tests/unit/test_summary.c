@@ -17,7 +17,8 @@
 #include "tools/run/backlog.h"
 #include "tools/run/summary.h"
 
-/* A bus with one topic and two participants, by hand: what a summary says must not need any stage to be alive. */
+/* A bus with one topic and two participants, by hand: what a summary says must not need any stage
+ * to be alive. */
 typedef struct fixture {
     tbus_bus_t bus;
     layout_t layout;
@@ -29,8 +30,9 @@ static int set_up(void **state)
 {
     static const uint32_t cpus[] = {4, 6};
     fixture_t *f = calloc(1, sizeof *f);
-    layout_plan(&(layout_request_t){.mode = LAYOUT_FUSED, .pin = true, .allowed_count = 2, .allowed = cpus},
-                &f->layout);
+    layout_plan(
+        &(layout_request_t){.mode = LAYOUT_FUSED, .pin = true, .allowed_count = 2, .allowed = cpus},
+        &f->layout);
     f->run = (summary_run_t){.state = "running",
                              .source = "synth",
                              .pace = "max",
@@ -154,9 +156,11 @@ static void what_is_not_taken_is_behind_while_it_runs_and_lost_when_it_has_ended
             bool is_risk = strcmp(json_string_value(at(f, path)), "risk") == 0;
             snprintf(path, sizeof path, "topics.orders.subscribers.%u.consumed", i);
             assert_number(f, path, is_risk ? 3 : 0);
-            snprintf(path, sizeof path, "topics.orders.subscribers.%u.%s", i, ended ? "lost" : "lag");
+            snprintf(path, sizeof path, "topics.orders.subscribers.%u.%s", i,
+                     ended ? "lost" : "lag");
             assert_number(f, path, is_risk ? 2 : 5);
-            snprintf(path, sizeof path, "topics.orders.subscribers.%u.%s", i, ended ? "lag" : "lost");
+            snprintf(path, sizeof path, "topics.orders.subscribers.%u.%s", i,
+                     ended ? "lag" : "lost");
             assert_number(f, path, 0);
         }
         json_decref(f->summary);
@@ -184,7 +188,8 @@ static void processes_stages_and_errors_are_told(void **state)
     assert_number(f, "processes.1.parks", 9);
     assert_string_equal(json_string_value(at(f, "processes.1.wait")), "spin");
     assert_string_equal(json_string_value(at(f, "stages.1.state")), "fail");
-    assert_string_equal(json_string_value(at(f, "stages.1.reason")), "cannot open /tmp/??: \"gone\"");
+    assert_string_equal(json_string_value(at(f, "stages.1.reason")),
+                        "cannot open /tmp/??: \"gone\"");
     assert_string_equal(json_string_value(at(f, "errors.0")),
                         "stage 'executor' failed: cannot open /tmp/??: \"gone\"");
     assert_string_equal(json_string_value(at(f, "notes.0")), "half of it is missing");
@@ -215,7 +220,8 @@ static void a_process_that_stands_still_is_told_with_what_waits_for_it(void **st
     assert_string_equal(json_string_value(at(f, "processes.1.stalled.how")), "stopped");
     assert_true(json_real_value(at(f, "processes.1.stalled.for_s")) >= 2.5);
     assert_string_equal(json_string_value(at(f, "processes.1.stalled.holds_up.0.topic")), "orders");
-    assert_string_equal(json_string_value(at(f, "processes.1.stalled.holds_up.0.subscriber")), "risk");
+    assert_string_equal(json_string_value(at(f, "processes.1.stalled.holds_up.0.subscriber")),
+                        "risk");
     assert_number(f, "processes.1.stalled.holds_up.0.behind", 4);
     assert_number(f, "processes.1.stalled.holds_up.1.claimed", 1);
     char *text = NULL;
@@ -240,7 +246,8 @@ static void a_process_that_stands_still_is_told_with_what_waits_for_it(void **st
 static void a_duration_has_no_more_digits_than_it_means(void **state)
 {
     fixture_t *f = *state;
-    f->run.duration_ns = UINT64_C(12345678901234); /* its nearest double prints as 12345.678900999999 */
+    /* its nearest double prints as 12345.678900999999 */
+    f->run.duration_ns = UINT64_C(12345678901234);
     (void)at(f, "name");
     char *text = NULL;
     size_t bytes;
@@ -278,17 +285,18 @@ static void people_get_numbers_that_they_can_read(void **state)
     FILE *out = open_memstream(&text, &bytes);
     summary_print(f->summary, out);
     fclose(out);
-    static const char *const parts[] = {"bus 'sum', running for 2.50 s",
-                                        "1,234,567 messages, 0 bytes, 493,826 messages/s from synth at max",
-                                        "A 4,000, D 3",
-                                        "positions  AAPL -1,300\n",
-                                        "-12,345.68 realised",
-                                        "31 ns",
-                                        "2.00 ms",
-                                        "[feed] spin",
-                                        "7 reports did not fit the order",
-                                        "notes      half of it is missing\n",
-                                        "at pace max"};
+    static const char *const parts[] = {
+        "bus 'sum', running for 2.50 s",
+        "1,234,567 messages, 0 bytes, 493,826 messages/s from synth at max",
+        "A 4,000, D 3",
+        "positions  AAPL -1,300\n",
+        "-12,345.68 realised",
+        "31 ns",
+        "2.00 ms",
+        "[feed] spin",
+        "7 reports did not fit the order",
+        "notes      half of it is missing\n",
+        "at pace max"};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (!strstr(text, parts[i]))
             fail_msg("\"%s\" is not in:\n%s", parts[i], text);
@@ -320,7 +328,8 @@ static void a_long_list_goes_on_in_the_next_line(void **state)
     unsigned types = 0;
     for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
         bool list = strncmp(line, "             ", 13) == 0;
-        for (const char *number = line; list && (number = strstr(number, " 1,234,567")) != NULL; number++)
+        for (const char *number = line; list && (number = strstr(number, " 1,234,567")) != NULL;
+             number++)
             types++;
         if (strlen(line) > 100)
             fail_msg("%zu characters: %s", strlen(line), line);

@@ -20,7 +20,8 @@
 #define REFS     (MESSAGES * 9u)
 #define CENTS    40000u
 
-/* A book as plain as can be, sharing no code with the ladder: orders by reference, and a list of the live ones per symbol. */
+/* A book as plain as can be, sharing no code with the ladder: orders by reference, and a list of
+ * the live ones per symbol. */
 typedef struct order {
     uint32_t qty; /* 0: never seen or gone */
     uint32_t cents;
@@ -73,7 +74,8 @@ static order_t *live_order(model_t *m, uint64_t ref, uint16_t locate)
     return o;
 }
 
-static void model_add(model_t *m, uint64_t ref, uint16_t locate, uint8_t side, uint32_t qty, uint32_t px_e4)
+static void model_add(model_t *m, uint64_t ref, uint16_t locate, uint8_t side, uint32_t qty,
+                      uint32_t px_e4)
 {
     assert_in_range(ref, 1, REFS - 1);
     assert_in_range(px_e4, 100, (CENTS - 1) * 100);
@@ -81,8 +83,12 @@ static void model_add(model_t *m, uint64_t ref, uint16_t locate, uint8_t side, u
     assert_in_range(qty, 1, 1000000);
     order_t *o = &m->orders[ref];
     assert_false(o->used);
-    *o = (order_t){
-        .qty = qty, .cents = px_e4 / 100, .locate = locate, .side = side, .used = true, .since = m->messages};
+    *o = (order_t){.qty = qty,
+                   .cents = px_e4 / 100,
+                   .locate = locate,
+                   .side = side,
+                   .used = true,
+                   .since = m->messages};
     book_t *b = &m->books[locate];
     assert_true(b->live_count < SYNTH_ORDERS_MAX);
     b->live[b->live_count++] = (uint32_t)ref;
@@ -191,7 +197,8 @@ static void model_apply(model_t *m, const tick_t *t)
     }
     case 'P':
         assert_named(t);
-        assert_in_range(t->px_e4, m->books[locate].touch[0] * 100 + 1, m->books[locate].touch[1] * 100 - 1);
+        assert_in_range(t->px_e4, m->books[locate].touch[0] * 100 + 1,
+                        m->books[locate].touch[1] * 100 - 1);
         return;
     default:
         return;
@@ -269,7 +276,8 @@ static void the_same_seed_gives_the_same_bytes_and_another_one_others(void **sta
     synth_destroy(c);
 }
 
-/* The bytes of seed 1, as of the first version: whatever compiler, host or later change must not alter them unnoticed. */
+/* The bytes of seed 1, as of the first version: whatever compiler, host or later change must not
+ * alter them unnoticed. */
 static void seed_one_gives_the_bytes_that_it_always_gave(void **state)
 {
     (void)state;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tickets (bus/ring/ticket.h): who claimed or took the last two sequences stands in a word of the ring, and in the slots of those before
- * that are not done. One after the other here; every order of steps and every kill is the business of interleave and proc. */
+/* Tickets (bus/ring/ticket.h): who claimed or took the last two sequences stands in a word of the
+ * ring, and in the slots of those before that are not done. One after the other here; every order
+ * of steps and every kill is the business of interleave and proc. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,7 +29,8 @@ typedef struct world {
     void *memory;
     tbus_ring_t ring;
     tbus_publisher_t publisher[PUBLISHERS]; /* owners 1, 2, 3 */
-    tbus_subscriber_t reader[2]; /* owners READER, READER + 1; the second on a competing ring only */
+    /* owners READER, READER + 1; the second on a competing ring only */
+    tbus_subscriber_t reader[2];
     uint64_t first;
     uint64_t published;
 } world_t;
@@ -46,10 +48,11 @@ static world_t make(enum tbus_ring_kind kind, uint64_t first)
     for (uint32_t i = 0; i < PUBLISHERS; i++)
         assert_int_equal(tbus_publisher_join(&w.ring, i + 1, &w.publisher[i], NULL), 0);
     for (uint32_t i = 0; i < (kind == TBUS_MPMC ? 2u : 1u); i++)
-        assert_int_equal(tbus_subscriber_join_late(&w.ring, i ? "b" : "a",
-                                                   kind == TBUS_MPMC ? TBUS_CONSUMER : TBUS_SUBSCRIBER,
-                                                   READER + i, &w.reader[i], NULL),
-                         0);
+        assert_int_equal(
+            tbus_subscriber_join_late(&w.ring, i ? "b" : "a",
+                                      kind == TBUS_MPMC ? TBUS_CONSUMER : TBUS_SUBSCRIBER,
+                                      READER + i, &w.reader[i], NULL),
+            0);
     return w;
 }
 
@@ -84,7 +87,8 @@ static void expect_none(world_t *w, unsigned reader)
     assert_int_equal(w->reader[reader].error, 0);
 }
 
-static void expect_slot(const world_t *w, uint64_t number, enum tbus_slot_state state, uint32_t owner)
+static void expect_slot(const world_t *w, uint64_t number, enum tbus_slot_state state,
+                        uint32_t owner)
 {
     uint64_t word = tbus_load_relaxed_u64(tbus_ring_slot(&w->ring, w->first + number));
     assert_int_equal(tbus_slot_state(word), state);
@@ -225,7 +229,8 @@ static void who_is_overtaken_with_a_message_in_hand_gives_it_back_all_the_same(v
         expect(&w, 1, 1);
         expect_slot(&w, 0, TBUS_SLOT_READY, 0); /* the ticket knows */
         expect(&w, 1, 2);
-        expect_ticket(tbus_load_relaxed_u64(&w.ring.shared->takes), w.first + 3, READER + 1, READER + 1);
+        expect_ticket(tbus_load_relaxed_u64(&w.ring.shared->takes), w.first + 3, READER + 1,
+                      READER + 1);
         expect_slot(&w, 0, TBUS_SLOT_TAKEN, READER);
         tbus_advance(&w.reader[0]);
         assert_int_equal(w.reader[0].error, 0);
@@ -262,7 +267,8 @@ static void who_died_with_a_message_in_hand_is_buried_whoever_came_after_it(void
     }
 }
 
-/* Killed between freeing a tomb and moving the ticket past it; even a lap later the next one passes it. */
+/* Killed between freeing a tomb and moving the ticket past it; even a lap later the next one passes
+ * it. */
 static void a_tomb_that_is_free_again_is_passed(void **state)
 {
     (void)state;
@@ -273,8 +279,9 @@ static void a_tomb_that_is_free_again_is_passed(void **state)
         w.published++;
         for (unsigned i = 1; i < SLOTS; i++)
             publish(&w, i % PUBLISHERS);
-        tbus_store_relaxed_u64(tbus_ring_slot(&w.ring, w.first),
-                               tbus_slot_word(w.first + SLOTS, 0, TBUS_LENGTH_TOMB, TBUS_SLOT_FREE));
+        tbus_store_relaxed_u64(
+            tbus_ring_slot(&w.ring, w.first),
+            tbus_slot_word(w.first + SLOTS, 0, TBUS_LENGTH_TOMB, TBUS_SLOT_FREE));
         if (reused)
             publish(&w, 2);
         take(&w, 1, 1);
@@ -309,7 +316,8 @@ static void an_observer_takes_nothing_from_a_slot_that_is_being_overwritten(void
     }
 }
 
-/* Others claimed and took so much meanwhile that 45 bits tell it wrong to whoever goes by what it saw last. */
+/* Others claimed and took so much meanwhile that 45 bits tell it wrong to whoever goes by what it
+ * saw last. */
 static void whoever_idled_for_half_the_wrap_finds_its_place_again(void **state)
 {
     (void)state;

@@ -55,7 +55,8 @@ static void next(fixture_t *f, tick_t tick)
     venue_on_market(f->venue, market_next(f->market, tick));
 }
 
-static void send(fixture_t *f, uint64_t count, uint8_t side, uint32_t qty, uint32_t px_e4, uint8_t tif)
+static void send(fixture_t *f, uint64_t count, uint8_t side, uint32_t qty, uint32_t px_e4,
+                 uint8_t tif)
 {
     order_t order = order_new(count, side, qty, px_e4, tif);
     venue_order(f->venue, &order);
@@ -70,7 +71,8 @@ static void send_cancel(fixture_t *f, uint64_t count)
     venue_order(f->venue, &order);
 }
 
-static const report_t *expect(fixture_t *f, uint8_t kind, uint64_t count, uint32_t qty, uint32_t leaves)
+static const report_t *expect(fixture_t *f, uint8_t kind, uint64_t count, uint32_t qty,
+                              uint32_t leaves)
 {
     assert_true(f->checked < f->count);
     const report_t *r = &f->reports[f->checked++];
@@ -500,7 +502,8 @@ static void venue_refuses_new_orders_of_a_halted_symbol_and_cancels_in_it(void *
 static void venue_refuses_a_day_order_when_its_table_is_full(void **state)
 {
     (void)state;
-    fixture_t *f = open_venue_of((venue_limits_t){.resting_max = 2, .taken_max = VENUE_SWEEP_LEVELS});
+    fixture_t *f =
+        open_venue_of((venue_limits_t){.resting_max = 2, .taken_max = VENUE_SWEEP_LEVELS});
     send_day(f, 1, 'B', 10, 1000);
     send_day(f, 2, 'B', 10, 1000);
     expect_accepted(f, 1, 10);
@@ -520,7 +523,8 @@ static void venue_refuses_a_day_order_when_its_table_is_full(void **state)
 static void venue_takes_nothing_that_it_could_not_remember(void **state)
 {
     (void)state;
-    fixture_t *f = open_venue_of((venue_limits_t){.resting_max = 16, .taken_max = VENUE_SWEEP_LEVELS});
+    fixture_t *f =
+        open_venue_of((venue_limits_t){.resting_max = 16, .taken_max = VENUE_SWEEP_LEVELS});
     for (uint32_t i = 0; i < VENUE_SWEEP_LEVELS; i++)
         next(f, tick_add(LOCATE, 1 + i, 'S', 10, 1000 + i));
     send(f, 1, 'B', 10, 1000, ORDER_TIF_IOC);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A long random run of market and orders against the venue model, checked by what must hold whatever happens:
+/* A long random run of market and orders against the venue model, checked by what must hold
+ * whatever happens:
  *
  *    - an order is answered first, by ACCEPTED; it ends once, in FILLED or CANCELLED; filled + cancelled + left open = its quantity
  *    - no execution is worse than the limit; what rested fills at its limit; executions are numbered 1, 2, 3, ...
@@ -180,7 +181,8 @@ static void random_tick(run_t *run)
         break;
     default:
         run->refs[at].ref = ++run->last_ref;
-        run->refs[at].px_e4 = r & 8192 ? run->refs[at].px_e4 : random_price(run, run->refs[at].side);
+        run->refs[at].px_e4 =
+            r & 8192 ? run->refs[at].px_e4 : random_price(run, run->refs[at].side);
         run->refs[at].qty = part;
         tick(run, tick_replace(LOCATE, ref, run->last_ref, part, run->refs[at].px_e4));
     }
@@ -201,8 +203,9 @@ static void random_order(run_t *run)
     }
     uint8_t side = r & 1024 ? 'B' : 'S';
     uint64_t count = ++run->ours_count;
-    run->ours[count].order = order_new(count, side, (uint32_t)(r >> 40) % 300 + 1, random_price(run, side),
-                                       r & 2048 && r & 4096 ? ORDER_TIF_IOC : ORDER_TIF_DAY);
+    run->ours[count].order =
+        order_new(count, side, (uint32_t)(r >> 40) % 300 + 1, random_price(run, side),
+                  r & 2048 && r & 4096 ? ORDER_TIF_IOC : ORDER_TIF_DAY);
     venue_order(run->venue, &run->ours[count].order);
     assert_true(run->ours[count].order.tif == ORDER_TIF_DAY || !run->ours[count].accepted ||
                 run->ours[count].ended);

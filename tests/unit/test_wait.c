@@ -22,7 +22,8 @@
 
 static const char *const topics[] = {"ping", "pong", "never"};
 
-/* Two processes toss a number over two rings; each also watches a third ring on which nothing ever comes. */
+/* Two processes toss a number over two rings; each also watches a third ring on which nothing ever
+ * comes. */
 static tbus_bus_t make_bus(enum tbus_ring_kind kind)
 {
     tbus_bus_t bus;
@@ -31,12 +32,13 @@ static tbus_bus_t make_bus(enum tbus_ring_kind kind)
     for (unsigned i = 0; i < 3; i++) {
         tbus_ring_spec_t spec = {.kind = kind, .slot_bytes = 64, .slot_count = 16, .first_seq = 1};
         snprintf(spec.name, sizeof spec.name, "%s", topics[i]);
-        assert_int_equal(tbus_bus_add_topic(&bus, &spec, "number", TBUS_PAGES_SMALL, -1, &err), (int)i);
+        assert_int_equal(tbus_bus_add_topic(&bus, &spec, "number", TBUS_PAGES_SMALL, -1, &err),
+                         (int)i);
         enum tbus_sub_role role = kind == TBUS_MPMC ? TBUS_CONSUMER : TBUS_SUBSCRIBER;
         assert_true(tbus_ring_reserve(&bus.rings[i], "a", role, &err) >= 0);
         if (i == 2)
-            assert_true(
-                tbus_ring_reserve(&bus.rings[i], "b", kind == TBUS_SPSC ? TBUS_FOLLOWER : role, &err) >= 0);
+            assert_true(tbus_ring_reserve(&bus.rings[i], "b",
+                                          kind == TBUS_SPSC ? TBUS_FOLLOWER : role, &err) >= 0);
     }
     return bus;
 }
@@ -190,7 +192,8 @@ static void a_publisher_sleeps_for_as_many_slots_as_its_message_takes(void **sta
     unsigned char text[200] = {0};
     for (unsigned i = 0; i < 15; i++)
         assert_int_equal(tbus_publish_try(&p, text, 8), TBUS_PUBLISHED);
-    assert_int_equal(tbus_publish_try(&p, text, sizeof text), TBUS_FULL); /* takes four, and one is left */
+    /* takes four, and one is left */
+    assert_int_equal(tbus_publish_try(&p, text, sizeof text), TBUS_FULL);
 
     tbus_waiter_t waiter;
     tbus_waiter_init(&waiter, TBUS_WAIT_PARK);

@@ -43,7 +43,8 @@ static void choices_in_words(const char *choices, char *out_text, size_t bytes)
         if (*at != '|')
             out_text[used++] = *at;
         else
-            used += (size_t)snprintf(out_text + used, bytes - used, strchr(at + 1, '|') ? ", " : " or ");
+            used += (size_t)snprintf(out_text + used, bytes - used,
+                                     strchr(at + 1, '|') ? ", " : " or ");
     }
     out_text[used < bytes ? used : bytes - 1] = 0;
 }
@@ -67,11 +68,12 @@ void config_key_allowed(const config_key_t *key, char *out_text, size_t bytes)
                  key->items_max, key->min, key->max);
         return;
     case CONFIG_TEXT:
-        snprintf(out_text, bytes, "text of %d to %zu characters", key->may_be_empty ? 0 : 1, key->bytes - 1);
+        snprintf(out_text, bytes, "text of %d to %zu characters", key->may_be_empty ? 0 : 1,
+                 key->bytes - 1);
         return;
     case CONFIG_TEXTS:
-        snprintf(out_text, bytes, "a list of up to %zu texts of 1 to %zu characters", key->items_max,
-                 key->bytes - 1);
+        snprintf(out_text, bytes, "a list of up to %zu texts of 1 to %zu characters",
+                 key->items_max, key->bytes - 1);
         return;
     }
 }
@@ -83,8 +85,8 @@ static int refuse(const config_key_t *key, const char *text, tbus_error_t *err)
     return tbus_fail(err, -TBUS_ECONFIG, "%s is '%.60s'; allowed: %s", key->path, text, allowed);
 }
 
-/* Decimal digits, which single underscores may group; no leading zeros (YAML 1.1 would read those as octal).
- */
+/* Decimal digits, which single underscores may group; no leading zeros (YAML 1.1 would read those
+ * as octal). */
 static bool parse_number(const char *text, int64_t *out_value)
 {
     bool negative = *text == '-';
@@ -116,8 +118,8 @@ static int store_number(config_t *config, const config_key_t *key, uint32_t item
     if (key->bytes == sizeof(uint64_t)) {
         memcpy(field(config, key, item), &value, sizeof value);
     } else {
-        uint32_t narrow =
-            (uint32_t)value; /* two's complement: right for int32_t as well, whose range min and max keep */
+        uint32_t narrow = (uint32_t)
+            value; /* two's complement: right for int32_t as well, whose range min and max keep */
         memcpy(field(config, key, item), &narrow, sizeof narrow);
     }
     return 0;
@@ -133,14 +135,16 @@ static int store_text(config_t *config, const config_key_t *key, uint32_t item, 
         tbus_error_t why = {0};
         int code = key->check(text, &why);
         if (code < 0)
-            return tbus_fail(err, -TBUS_ECONFIG, "%s is '%.60s': %.300s", key->path, text, why.text);
+            return tbus_fail(err, -TBUS_ECONFIG, "%s is '%.60s': %.300s", key->path, text,
+                             why.text);
     }
     memset(field(config, key, item), 0, key->bytes);
     memcpy(field(config, key, item), text, length);
     return 0;
 }
 
-static int store_choice(config_t *config, const config_key_t *key, const char *text, tbus_error_t *err)
+static int store_choice(config_t *config, const config_key_t *key, const char *text,
+                        tbus_error_t *err)
 {
     size_t length = strlen(text);
     uint32_t index = 0;
@@ -156,7 +160,8 @@ static int store_choice(config_t *config, const config_key_t *key, const char *t
     return refuse(key, text, err);
 }
 
-static int store_bool(config_t *config, const config_key_t *key, const char *text, tbus_error_t *err)
+static int store_bool(config_t *config, const config_key_t *key, const char *text,
+                      tbus_error_t *err)
 {
     bool value = strcmp(text, "true") == 0;
     if (!value && strcmp(text, "false") != 0)
@@ -170,7 +175,8 @@ void config_key_clear(config_t *config, const config_key_t *key)
     *count_of(config, key) = 0;
 }
 
-int config_key_append(config_t *config, const config_key_t *key, const char *text, tbus_error_t *err)
+int config_key_append(config_t *config, const config_key_t *key, const char *text,
+                      tbus_error_t *err)
 {
     uint32_t *count = count_of(config, key);
     if (*count == key->items_max) {
@@ -289,7 +295,8 @@ int config_set(config_t *config, const char *path, const char *text, tbus_error_
         char children[400];
         config_children(section ? path : "", children, sizeof children);
         return tbus_fail(err, -TBUS_ECONFIG,
-                         section ? "%s is a section; its keys: %s" : "there is no key '%.60s'; sections: %s",
+                         section ? "%s is a section; its keys: %s"
+                                 : "there is no key '%.60s'; sections: %s",
                          path, children);
     }
     return config_key_set(config, key, text, err);

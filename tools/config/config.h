@@ -6,9 +6,10 @@
  *    config_yaml.c     a YAML file <-> the whole configuration, errors as file:line:column
  *    config_json.c     the whole configuration -> JSON
  *
- * Every key has a default; a file overrides defaults, flags override the file. A key is known by its path,
- * "topics.md.slots": in YAML the parts are nested mappings, `--set` takes the path as it is. To add a key,
- * add a field and a line to the table: parsing, checks, --set, `config show` and its comments follow.
+ * Every key has a default; a file overrides defaults, flags override the file. A key is known by
+ * its path, "topics.md.slots": in YAML the parts are nested mappings, `--set` takes the path as it
+ * is. To add a key, add a field and a line to the table: parsing, checks, --set, `config show` and
+ * its comments follow.
  */
 #ifndef TICKBUS_TOOLS_CONFIG_CONFIG_H
 #define TICKBUS_TOOLS_CONFIG_CONFIG_H
@@ -28,8 +29,8 @@
 
 #define CONFIG_SOURCE_MAX 512
 #define CONFIG_CPUS_MAX   256
-#define CONFIG_FILE_MAX                                                                                      \
-    (64u << 10) /* bytes; a longer file is no configuration: all keys with their comments take 10 KiB */
+/* bytes; a longer file is no configuration: all keys with their comments take 10 KiB */
+#define CONFIG_FILE_MAX  (64u << 10)
 #define CONFIG_DEPTH_MAX 16u /* lists and sections within one another */
 
 typedef struct config {
@@ -80,19 +81,22 @@ void config_defaults(config_t *out_config);
  * "FILE:LINE:COLUMN: what is wrong; what is allowed". */
 int config_read_file(config_t *config, const char *path, tbus_error_t *err);
 /* The same for text in memory; `name` stands for the file in messages. */
-int config_read_text(config_t *config, const char *name, const char *text, size_t bytes, tbus_error_t *err);
+int config_read_text(config_t *config, const char *name, const char *text, size_t bytes,
+                     tbus_error_t *err);
 
 /* Set one key from text, as a flag does; lists are comma separated. */
 int config_set(config_t *config, const char *path, const char *text, tbus_error_t *err);
 
-/* feed.pace with `auto` resolved: what is made up comes at a rate that leaves the pipeline time, so that latencies are its own;
- * everything else comes as fast as it is taken. */
+/* feed.pace with `auto` resolved: what is made up comes at a rate that leaves the pipeline time, so
+ * that latencies are its own; everything else comes as fast as it is taken. */
 const char *config_pace(const config_t *config);
 
-/* Print all of it as YAML with comments, which config_read_text reads back to the same. 0 or -errno. */
+/* Print all of it as YAML with comments, which config_read_text reads back to the same. 0 or
+ * -errno. */
 int config_print(const config_t *config, FILE *out);
 
-/* Print all of it as a JSON object, sections as objects within: numbers as numbers, lists as lists. 0 or -1. */
+/* Print all of it as a JSON object, sections as objects within: numbers as numbers, lists as lists.
+ * 0 or -1. */
 int config_print_json(const config_t *config, FILE *out);
 
 /* --- the table, for config.c and config_yaml.c */
@@ -129,17 +133,20 @@ typedef struct config_section {
     const char *help;
 } config_section_t;
 
-/* Keys in the order in which `config show` prints them, those of a section together. NULL: past the last. */
+/* Keys in the order in which `config show` prints them, those of a section together. NULL: past the
+ * last. */
 const config_key_t *config_key_at(size_t index);
 const config_key_t *config_key_find(const char *path);
 const config_section_t *config_section_find(const char *path);
 /* Names that may stand directly below `section` ("": at the top), as "bus, layout, feed". */
 void config_children(const char *section, char *out_text, size_t bytes);
 
-/* Check and store one value; for a list: empty it, or add an item. On an error nothing is stored. */
+/* Check and store one value; for a list: empty it, or add an item. On an error nothing is
+ * stored. */
 int config_key_set(config_t *config, const config_key_t *key, const char *text, tbus_error_t *err);
 void config_key_clear(config_t *config, const config_key_t *key);
-int config_key_append(config_t *config, const config_key_t *key, const char *text, tbus_error_t *err);
+int config_key_append(config_t *config, const config_key_t *key, const char *text,
+                      tbus_error_t *err);
 /* The value, or item `item` of a list, as text that the above read back. */
 void config_key_text(const config_t *config, const config_key_t *key, uint32_t item, char *out_text,
                      size_t bytes);

@@ -35,7 +35,8 @@ static json_t *value_json(const config_t *config, const config_key_t *key)
     return list;
 }
 
-/* The object of the section that `path` is in, made where it is not there yet; *out_name is the rest of the path. */
+/* The object of the section that `path` is in, made where it is not there yet; *out_name is the
+ * rest of the path. */
 static json_t *section_of(json_t *all, const char *path, const char **out_name)
 {
     json_t *section = all;

@@ -33,7 +33,8 @@ static int wrong(const reading_t *r, yaml_mark_t mark, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
-    return tbus_fail(r->err, -TBUS_ECONFIG, "%s:%zu:%zu: %s", r->name, mark.line + 1, mark.column + 1, what);
+    return tbus_fail(r->err, -TBUS_ECONFIG, "%s:%zu:%zu: %s", r->name, mark.line + 1,
+                     mark.column + 1, what);
 }
 
 static const char *node_kind(const yaml_node_t *node)
@@ -63,7 +64,8 @@ static bool is_blank(const yaml_node_t *node)
            node->data.scalar.length == 0;
 }
 
-/* The text of a scalar that may be the value of `key`, or NULL and an error. A number in quotes is a text. */
+/* The text of a scalar that may be the value of `key`, or NULL and an error. A number in quotes is
+ * a text. */
 static const char *value_text(const reading_t *r, const config_key_t *key, const yaml_node_t *node)
 {
     char allowed[200];
@@ -76,10 +78,11 @@ static const char *value_text(const reading_t *r, const config_key_t *key, const
     } else if (is_blank(node)) {
         wrong(r, node->start_mark, "%s has no value; allowed: %s", key->path, allowed);
     } else if (strncmp((const char *)node->tag, "tag:yaml.org,2002:", 18) != 0) {
-        wrong(r, node->start_mark, "%s has the tag %.40s, which means nothing here; allowed: %s", key->path,
-              (const char *)node->tag, allowed);
+        wrong(r, node->start_mark, "%s has the tag %.40s, which means nothing here; allowed: %s",
+              key->path, (const char *)node->tag, allowed);
     } else if (!is_text && node->data.scalar.style != YAML_PLAIN_SCALAR_STYLE) {
-        wrong(r, node->start_mark, "%s is a text in quotes; allowed: %s, without quotes", key->path, allowed);
+        wrong(r, node->start_mark, "%s is a text in quotes; allowed: %s, without quotes", key->path,
+              allowed);
     } else {
         return scalar(node);
     }
@@ -97,8 +100,8 @@ static int read_list(reading_t *r, const config_key_t *key, const yaml_node_t *n
     if (node->type != YAML_SEQUENCE_NODE) {
         char allowed[200];
         config_key_allowed(key, allowed, sizeof allowed);
-        return wrong(r, node->start_mark, "%s is %s; allowed: %s, as [a, b]", key->path, node_kind(node),
-                     allowed);
+        return wrong(r, node->start_mark, "%s is %s; allowed: %s, as [a, b]", key->path,
+                     node_kind(node), allowed);
     }
     config_key_clear(&r->config, key);
     const yaml_node_item_t *items = node->data.sequence.items.start;
@@ -139,14 +142,15 @@ static int refuse_duplicate(reading_t *r, const yaml_node_t *mapping, size_t pai
     for (size_t i = 0; i < pair; i++) {
         const yaml_node_t *earlier = pair_key(r, mapping, i);
         if (strcmp(scalar(earlier), scalar(key)) == 0)
-            return wrong(r, key->start_mark, "%s is there twice; the first is in line %zu, keep one", path,
+            return wrong(r, key->start_mark,
+                         "%s is there twice; the first is in line %zu, keep one", path,
                          earlier->start_mark.line + 1);
     }
     return 0;
 }
 
-/* A section and what is below it. The table knows no sections but its own, so the depth is that of the table,
- * also when an alias points back at its own anchor. */
+/* A section and what is below it. The table knows no sections but its own, so the depth is that of
+ * the table, also when an alias points back at its own anchor. */
 static int read_section(reading_t *r, const char *section, const yaml_node_t *node)
 {
     char children[400];
@@ -165,11 +169,12 @@ static int read_section(reading_t *r, const char *section, const yaml_node_t *no
             return wrong(r, name->start_mark, "%s stands where the name of a key was expected: %s",
                          node_kind(name), children);
         char path[PATH_MAX_BYTES];
-        snprintf(path, sizeof path, "%s%s%.*s", section, *section ? "." : "", NAME_SHOWN, scalar(name));
+        snprintf(path, sizeof path, "%s%s%.*s", section, *section ? "." : "", NAME_SHOWN,
+                 scalar(name));
         const config_key_t *key = config_key_find(path);
         if (!key && !config_section_find(path))
-            return wrong(r, name->start_mark, "unknown key '%.*s'%s%s; allowed: %s", NAME_SHOWN, scalar(name),
-                         *section ? " in " : "", section, children);
+            return wrong(r, name->start_mark, "unknown key '%.*s'%s%s; allowed: %s", NAME_SHOWN,
+                         scalar(name), *section ? " in " : "", section, children);
         int code = refuse_duplicate(r, node, i, path);
         if (code == 0)
             code = key ? read_value(r, key, value) : read_section(r, path, value);
@@ -195,7 +200,8 @@ static int syntax_error(const reading_t *r, const yaml_parser_t *parser)
 {
     const char *problem = parser->problem ? parser->problem : "not YAML";
     if (parser->error == YAML_READER_ERROR)
-        return wrong(r, mark_of(r, parser->problem_offset), "%s; the file must be UTF-8 text", problem);
+        return wrong(r, mark_of(r, parser->problem_offset), "%s; the file must be UTF-8 text",
+                     problem);
     if (parser->error == YAML_MEMORY_ERROR)
         return tbus_fail(r->err, -ENOMEM, "%s: no memory to read it", r->name);
     if (parser->context)
@@ -203,8 +209,9 @@ static int syntax_error(const reading_t *r, const yaml_parser_t *parser)
     return wrong(r, parser->problem_mark, "not YAML: %s", problem);
 }
 
-/* Is anything nested deeper than a configuration can be? Looked at event by event, before libyaml loads all of it: the time which
- * that takes grows with the square of the depth. What is no YAML is left for the loading to complain of. */
+/* Is anything nested deeper than a configuration can be? Looked at event by event, before libyaml
+ * loads all of it: the time which that takes grows with the square of the depth. What is no YAML is
+ * left for the loading to complain of. */
 static int check_depth(const reading_t *r)
 {
     yaml_parser_t parser;
@@ -221,8 +228,8 @@ static int check_depth(const reading_t *r)
         depth += event.type == YAML_SEQUENCE_START_EVENT || event.type == YAML_MAPPING_START_EVENT;
         depth -= event.type == YAML_SEQUENCE_END_EVENT || event.type == YAML_MAPPING_END_EVENT;
         if (depth > CONFIG_DEPTH_MAX)
-            code =
-                wrong(r, event.start_mark, "nested more than %u deep; no configuration is", CONFIG_DEPTH_MAX);
+            code = wrong(r, event.start_mark, "nested more than %u deep; no configuration is",
+                         CONFIG_DEPTH_MAX);
         yaml_event_delete(&event);
     }
     yaml_parser_delete(&parser);
@@ -247,7 +254,8 @@ static int read_document(reading_t *r, yaml_parser_t *parser)
     return code;
 }
 
-int config_read_text(config_t *config, const char *name, const char *text, size_t bytes, tbus_error_t *err)
+int config_read_text(config_t *config, const char *name, const char *text, size_t bytes,
+                     tbus_error_t *err)
 {
     reading_t r = {.name = name, .text = text, .bytes = bytes, .config = *config, .err = err};
     if (bytes > CONFIG_FILE_MAX)
@@ -290,14 +298,15 @@ int config_read_file(config_t *config, const char *path, tbus_error_t *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0)
-        return tbus_fail(err, -errno, "%s: cannot open the configuration: %s", path, tbus_strerror(-errno));
+        return tbus_fail(err, -errno, "%s: cannot open the configuration: %s", path,
+                         tbus_strerror(-errno));
     struct stat st;
     char *text = NULL;
     ssize_t bytes;
     if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & S_IWOTH)) {
         /* Limits that anybody may change are no limits. */
-        bytes = tbus_fail(err, -TBUS_ECONFIG, "%s: everybody may write to it; mend with: chmod o-w '%s'",
-                          path, path);
+        bytes = tbus_fail(err, -TBUS_ECONFIG,
+                          "%s: everybody may write to it; mend with: chmod o-w '%s'", path, path);
     } else if (!(text = malloc(CONFIG_FILE_MAX + 1))) {
         bytes = tbus_fail(err, -ENOMEM, "%s: no memory to read it", path);
     } else {
@@ -341,7 +350,8 @@ static void print_key(FILE *out, const config_t *config, const config_key_t *key
     char allowed[200];
     config_key_allowed(key, allowed, sizeof allowed);
     fprintf(out, "%*s# %s\n", indent, "", key->help);
-    fprintf(out, "%*s# %s; default: %s\n", indent, "", allowed, *key->fallback ? key->fallback : "none");
+    fprintf(out, "%*s# %s; default: %s\n", indent, "", allowed,
+            *key->fallback ? key->fallback : "none");
     fprintf(out, "%*s%s: ", indent, "", strrchr(key->path, '.') + 1);
     if (key->type != CONFIG_NUMBERS && key->type != CONFIG_TEXTS) {
         print_item(out, config, key, 0);
@@ -356,7 +366,8 @@ static void print_key(FILE *out, const config_t *config, const config_key_t *key
     fputc('\n', out);
 }
 
-/* Headers of the sections that `path` is in and `before` was not. Returns the indent of the key itself. */
+/* Headers of the sections that `path` is in and `before` was not. Returns the indent of the key
+ * itself. */
 static int print_sections(FILE *out, const char *path, const char *before)
 {
     int depth = 0;

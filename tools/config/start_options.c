@@ -106,13 +106,16 @@ static int read_line(int argc, char **argv, bool feed_flag, start_options_t *out
             return OUTCOME_OK;
         }
         if (option == OPT_FEED && !feed_flag)
-            return outcome_usage(verb, "the feed is the journal; --feed is an option of `busctl start`");
+            return outcome_usage(verb,
+                                 "the feed is the journal; --feed is an option of `busctl start`");
         if (option == OPT_SET && !split_setting(optarg, &key, &value))
             return outcome_usage(verb, "--set %s: KEY=VALUE was expected", optarg);
         if (option == OPT_FOR && !start_options_duration(optarg, &out->for_ns))
-            return outcome_usage(verb, "--for %s: a duration was expected, as 10s, 500ms or 2m", optarg);
+            return outcome_usage(verb, "--for %s: a duration was expected, as 10s, 500ms or 2m",
+                                 optarg);
         if (key && out->settings_count == START_FLAGS_MAX)
-            return outcome_usage(verb, "more than %d options; put them into a file and give it with -c",
+            return outcome_usage(verb,
+                                 "more than %d options; put them into a file and give it with -c",
                                  START_FLAGS_MAX);
         out->json |= option == OPT_JSON;
         if (option == 'c')
@@ -161,8 +164,8 @@ int start_options_parse(int argc, char **argv, bool feed_flag, start_options_t *
     if (out_options->file && config_read_file(&out_options->config, out_options->file, &why) < 0)
         return outcome_refused(argv[0], out_options->json, why.text);
     for (unsigned i = 0; i < out_options->settings_count; i++)
-        if (config_set(&out_options->config, out_options->settings[i].key, out_options->settings[i].value,
-                       &why) < 0)
+        if (config_set(&out_options->config, out_options->settings[i].key,
+                       out_options->settings[i].value, &why) < 0)
             return outcome_usage(argv[0], "%s", why.text);
     return OUTCOME_OK;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* start_options.h - the command line of `busctl start` and `busctl replay`, made into a configuration.
+/* start_options.h - the command line of `busctl start` and `busctl replay`, made into a
+ * configuration.
  *
- * Defaults, then the file of -c, then the flags, whatever their order on the line. Most flags are short names of configuration keys;
- * --set reaches all of them.
+ * Defaults, then the file of -c, then the flags, whatever their order on the line. Most flags are
+ * short names of configuration keys; --set reaches all of them.
  */
 #ifndef TICKBUS_TOOLS_CONFIG_START_OPTIONS_H
 #define TICKBUS_TOOLS_CONFIG_START_OPTIONS_H
@@ -13,17 +14,19 @@
 #include "tools/config/config.h"
 
 /* For the help of both verbs; --pace, which they default differently, is in their own. */
-#define START_OPTIONS_HELP                                                                                   \
-    "  --journal DIR    record every topic in DIR, which must be new or empty\n"                             \
-    "  --strategy NAME  quote (default) or null (sends nothing, for measuring)\n"                            \
-    "  --layout MODE    split (a process a stage), fused (few processes), auto (default: by the CPUs)\n"     \
-    "  --wait MODE      spin, yield, park, auto (default: by the CPUs)\n"                                    \
-    "  --pages KIND     hugetlb, thp, small, auto (default: the best there is)\n"                            \
-    "  --name NAME      of the bus, default tickbus; buses of different names run side by side\n"            \
-    "  --for DURATION   end after 10s, 500ms, 2m ..., default: when the source ends\n"                       \
-    "  -c, --config FILE  read a configuration; `busctl config show` prints one\n"                           \
-    "  --set KEY=VALUE  set any key of the configuration, as in --set topics.md.slots=65536\n"               \
-    "  --json           print the summary as a JSON object (feed.bytes: of messages, without framing)\n"
+#define START_OPTIONS_HELP                                                                         \
+    "  --journal DIR    record every topic in DIR, which must be new or empty\n"                   \
+    "  --strategy NAME  quote (default) or null (sends nothing, for measuring)\n"                  \
+    "  --layout MODE    split (a process a stage), fused (few processes), auto (default: by the "  \
+    "CPUs)\n"                                                                                      \
+    "  --wait MODE      spin, yield, park, auto (default: by the CPUs)\n"                          \
+    "  --pages KIND     hugetlb, thp, small, auto (default: the best there is)\n"                  \
+    "  --name NAME      of the bus, default tickbus; buses of different names run side by side\n"  \
+    "  --for DURATION   end after 10s, 500ms, 2m ..., default: when the source ends\n"             \
+    "  -c, --config FILE  read a configuration; `busctl config show` prints one\n"                 \
+    "  --set KEY=VALUE  set any key of the configuration, as in --set topics.md.slots=65536\n"     \
+    "  --json           print the summary as a JSON object (feed.bytes: of messages, without "     \
+    "framing)\n"
 
 #define START_FLAGS_MAX 64
 
@@ -41,18 +44,20 @@ typedef struct start_options {
     const char *rest; /* the argument that is no option, or NULL */
 } start_options_t;
 
-/* Parse; messages go to stderr. `feed_flag`: is --feed one of the options? Returns OUTCOME_OK, OUTCOME_USAGE, or OUTCOME_FAILED (the file
- * of -c). */
+/* Parse; messages go to stderr. `feed_flag`: is --feed one of the options? Returns OUTCOME_OK,
+ * OUTCOME_USAGE, or OUTCOME_FAILED (the file of -c). */
 int start_options_parse(int argc, char **argv, bool feed_flag, start_options_t *out_options);
 
 /* Set a key as a flag does that comes last. `key` and `value` must live as long as the options. */
-int start_options_set(start_options_t *given, const char *key, const char *value, tbus_error_t *err);
+int start_options_set(start_options_t *given, const char *key, const char *value,
+                      tbus_error_t *err);
 
-/* The configuration anew: the file as it is now, and the same flags over it. Errors are those of config_read_file and config_set;
- * then *out_config is untouched. */
+/* The configuration anew: the file as it is now, and the same flags over it. Errors are those of
+ * config_read_file and config_set; then *out_config is untouched. */
 int start_options_reload(const start_options_t *given, config_t *out_config, tbus_error_t *err);
 
-/* "10s", "1.5s", "500ms", "2m", "1h" in nanoseconds; false: not a duration, or 0, or more than a year. */
+/* "10s", "1.5s", "500ms", "2m", "1h" in nanoseconds; false: not a duration, or 0, or more than a
+ * year. */
 bool start_options_duration(const char *text, uint64_t *out_ns);
 
 #endif

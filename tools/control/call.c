@@ -29,8 +29,8 @@ static void drop(control_answer_t *answer)
 
 static int send_request(int fd, const char *method, json_t *params, tbus_error_t *err)
 {
-    json_t *request =
-        json_pack("{s:s, s:i, s:s, s:o*}", "jsonrpc", "2.0", "id", 1, "method", method, "params", params);
+    json_t *request = json_pack("{s:s, s:i, s:s, s:o*}", "jsonrpc", "2.0", "id", 1, "method",
+                                method, "params", params);
     char *line = request ? json_dumps(request, JSON_COMPACT) : NULL;
     json_decref(request);
     if (!line)
@@ -52,7 +52,8 @@ static int send_request(int fd, const char *method, json_t *params, tbus_error_t
 /* Keep the descriptors that came along; false: some were lost on the way. */
 static bool keep_fds(struct msghdr *message, control_answer_t *answer)
 {
-    for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header; header = CMSG_NXTHDR(message, header)) {
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header;
+         header = CMSG_NXTHDR(message, header)) {
         if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
             continue;
         size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
@@ -69,7 +70,8 @@ static bool keep_fds(struct msghdr *message, control_answer_t *answer)
 }
 
 /* One line into `line`, of CONTROL_ANSWER_MAX bytes; its length, or a negative error. */
-static ssize_t receive_line(int fd, char *line, int timeout_ms, control_answer_t *answer, tbus_error_t *err)
+static ssize_t receive_line(int fd, char *line, int timeout_ms, control_answer_t *answer,
+                            tbus_error_t *err)
 {
     uint64_t deadline_ns = tbus_clock_ns() + (uint64_t)timeout_ms * 1000000u;
     size_t used = 0;
@@ -84,15 +86,18 @@ static ssize_t receive_line(int fd, char *line, int timeout_ms, control_answer_t
             return tbus_fail(err, -ETIMEDOUT, "the bus did not answer within %d ms", timeout_ms);
         struct iovec bytes = {line + used, CONTROL_ANSWER_MAX - used};
         _Alignas(struct cmsghdr) char rights[CMSG_SPACE(sizeof answer->fds)];
-        struct msghdr message = {
-            .msg_iov = &bytes, .msg_iovlen = 1, .msg_control = rights, .msg_controllen = sizeof rights};
+        struct msghdr message = {.msg_iov = &bytes,
+                                 .msg_iovlen = 1,
+                                 .msg_control = rights,
+                                 .msg_controllen = sizeof rights};
         ssize_t got = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
             return tbus_fail(err, -ECONNRESET, "the bus went away before it had answered");
         if (!keep_fds(&message, answer))
-            return tbus_fail(err, -EMFILE, "no room for the descriptors of the bus; raise ulimit -n");
+            return tbus_fail(err, -EMFILE,
+                             "no room for the descriptors of the bus; raise ulimit -n");
         used += (size_t)got;
         if (line[used - 1] == '\n')
             return (ssize_t)used;
@@ -119,8 +124,8 @@ static int read_answer(const char *line, size_t bytes, const char *method, contr
     return code;
 }
 
-int control_call(int fd, const char *method, json_t *params, int timeout_ms, control_answer_t *out_answer,
-                 tbus_error_t *err)
+int control_call(int fd, const char *method, json_t *params, int timeout_ms,
+                 control_answer_t *out_answer, tbus_error_t *err)
 {
     int code = send_request(fd, method, params, err);
     if (code < 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* client.h - how a verb finds the bus that it is to ask: by --name, or the only one that is running. */
+/* client.h - how a verb finds the bus that it is to ask: by --name, or the only one that is
+ * running. */
 #ifndef TICKBUS_TOOLS_CONTROL_CLIENT_H
 #define TICKBUS_TOOLS_CONTROL_CLIENT_H
 
@@ -14,7 +15,8 @@ typedef struct client {
     int fd; /* connected to the control socket */
 } client_t;
 
-/* `name`: of the bus, or NULL: the only one. -TBUS_ENOTFOUND: none is running under that name, or at all, or several are. */
+/* `name`: of the bus, or NULL: the only one. -TBUS_ENOTFOUND: none is running under that name, or
+ * at all, or several are. */
 int client_open(const char *name, client_t *out_client, tbus_error_t *err);
 void client_close(client_t *client);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* protocol.h - asking a running bus: JSON-RPC 2.0 (jsonrpc.org/specification) over a Unix stream socket, a
- * line for each message.
+/* protocol.h - asking a running bus: JSON-RPC 2.0 (jsonrpc.org/specification) over a Unix stream
+ * socket, a line for each message.
  *
  *    {"jsonrpc":"2.0","id":1,"method":"status"}  ->  {"jsonrpc":"2.0","id":1,"result":{...}}
  *
@@ -14,10 +14,10 @@
  *    risk.resume {"reason":"..."}    {"halted":false}: it does no more. An error when it is not halted, or the run is
  *                                    about to end
  *
- * The server belongs to the supervisor and never makes it wait: nothing here blocks, a request has a longest
- * length, connections a largest number, and a client that does not read its answer is not listened to. Only
- * our own user and root may ask (SO_PEERCRED). Descriptors that a client sends along are closed by the
- * kernel.
+ * The server belongs to the supervisor and never makes it wait: nothing here blocks, a request has
+ * a longest length, connections a largest number, and a client that does not read its answer is not
+ * listened to. Only our own user and root may ask (SO_PEERCRED). Descriptors that a client sends
+ * along are closed by the kernel.
  */
 #ifndef TICKBUS_TOOLS_CONTROL_PROTOCOL_H
 #define TICKBUS_TOOLS_CONTROL_PROTOCOL_H
@@ -30,12 +30,13 @@
 #include <tickbus/bus.h>
 #include <tickbus/error.h>
 
-#define CONTROL_REQUEST_MAX     65536u /* bytes of a line */
-#define CONTROL_ANSWER_MAX      (4u << 20)
-#define CONTROL_CONNECTIONS_MAX 16u /* one more, and the one that has been silent longest is closed */
-#define CONTROL_BATCH_MAX       16u
-#define CONTROL_REASON_MAX      200u /* bytes of a reason */
-#define CONTROL_FDS_MAX         (1 + TBUS_TOPICS_MAX)
+#define CONTROL_REQUEST_MAX 65536u /* bytes of a line */
+#define CONTROL_ANSWER_MAX  (4u << 20)
+#define CONTROL_CONNECTIONS_MAX                                                                    \
+    16u /* one more, and the one that has been silent longest is closed */
+#define CONTROL_BATCH_MAX  16u
+#define CONTROL_REASON_MAX 200u /* bytes of a reason */
+#define CONTROL_FDS_MAX    (1 + TBUS_TOPICS_MAX)
 
 /* Error codes of the specification, section 5.1. */
 enum {
@@ -46,8 +47,8 @@ enum {
     CONTROL_FAILED = -32000 /* ours: understood, and it failed */
 };
 
-/* What a method answers: a result, or an error code and text. The server takes over result and descriptors.
- */
+/* What a method answers: a result, or an error code and text. The server takes over result and
+ * descriptors. */
 typedef struct control_reply {
     json_t *result;
     int error; /* 0: none */
@@ -63,8 +64,8 @@ typedef void (*control_method_t)(void *context, const char *method, const json_t
 typedef struct control_server control_server_t;
 
 /* Serve on a listening socket (rundir_listen), which is owned from then on, also when it fails. */
-int control_server_open(int listen_fd, control_method_t method, void *context, control_server_t **out_server,
-                        tbus_error_t *err);
+int control_server_open(int listen_fd, control_method_t method, void *context,
+                        control_server_t **out_server, tbus_error_t *err);
 /* Readable when there is something to serve. */
 int control_server_fd(const control_server_t *server);
 /* Serve what there is, at most one read and one write a connection. Never waits. */
@@ -78,13 +79,14 @@ typedef struct control_answer {
     int fds[CONTROL_FDS_MAX]; /* close-on-exec; the caller's */
 } control_answer_t;
 
-/* Is it a reason: not empty, not too long, and nothing in it that would make a terminal do things? */
+/* Is it a reason: not empty, not too long, and nothing in it that would make a terminal do
+ * things? */
 bool control_reason_fits(const char *reason);
 
-/* Ask over a connected socket and wait for the answer. `params` is taken over, NULL: none. -ETIMEDOUT,
- * -ECONNRESET (the bus went away), -EPROTO (no JSON-RPC), -TBUS_ESTOPPED (the bus answered with an error,
- * whose text is in err). */
-int control_call(int fd, const char *method, json_t *params, int timeout_ms, control_answer_t *out_answer,
-                 tbus_error_t *err);
+/* Ask over a connected socket and wait for the answer. `params` is taken over, NULL: none.
+ * -ETIMEDOUT, -ECONNRESET (the bus went away), -EPROTO (no JSON-RPC), -TBUS_ESTOPPED (the bus
+ * answered with an error, whose text is in err). */
+int control_call(int fd, const char *method, json_t *params, int timeout_ms,
+                 control_answer_t *out_answer, tbus_error_t *err);
 
 #endif

@@ -35,13 +35,13 @@ static int check_directory(int fd, const char *path, tbus_error_t *err)
     if (fstat(fd, &st) < 0)
         return tbus_fail(err, -errno, "run directory %s: %s", path, tbus_strerror(-errno));
     if (st.st_uid != geteuid())
-        return tbus_fail(
-            err, -EPERM,
-            "run directory %s belongs to user %u, not to us; set XDG_RUNTIME_DIR to a directory of your own",
-            path, (unsigned)st.st_uid);
+        return tbus_fail(err, -EPERM,
+                         "run directory %s belongs to user %u, not to us; set XDG_RUNTIME_DIR to a "
+                         "directory of your own",
+                         path, (unsigned)st.st_uid);
     if (st.st_mode & 077)
-        return tbus_fail(err, -EPERM, "run directory %s is open to others; mend with: chmod 700 %s", path,
-                         path);
+        return tbus_fail(err, -EPERM, "run directory %s is open to others; mend with: chmod 700 %s",
+                         path, path);
     return 0;
 }
 
@@ -50,10 +50,11 @@ int rundir_open(bool create, rundir_t *out_dir, tbus_error_t *err)
     rundir_t dir;
     choose_path(dir.path, sizeof dir.path);
     if (strlen(dir.path) >= sizeof dir.path - 1)
-        return tbus_fail(err, -ENAMETOOLONG, "run directory %.60s...: the path is too long", dir.path);
+        return tbus_fail(err, -ENAMETOOLONG, "run directory %.60s...: the path is too long",
+                         dir.path);
     if (create && mkdir(dir.path, 0700) < 0 && errno != EEXIST)
-        return tbus_fail(err, -errno, "cannot make the run directory %s: %s; set XDG_RUNTIME_DIR", dir.path,
-                         tbus_strerror(-errno));
+        return tbus_fail(err, -errno, "cannot make the run directory %s: %s; set XDG_RUNTIME_DIR",
+                         dir.path, tbus_strerror(-errno));
     dir.fd = open(dir.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (dir.fd < 0)
         return tbus_fail(err, -errno, "run directory %s: %s", dir.path,
@@ -79,8 +80,8 @@ static void file_name(const char *name, const char *suffix, char out_file[FILE_M
     snprintf(out_file, FILE_MAX, "%.*s%s", (int)TBUS_NAME_MAX - 1, name, suffix);
 }
 
-/* An open file description lock: dropped by the kernel when its holder dies, and asked about without taking
- * it. */
+/* An open file description lock: dropped by the kernel when its holder dies, and asked about
+ * without taking it. */
 static struct flock whole_file(short type)
 {
     return (struct flock){.l_type = type, .l_whence = SEEK_SET};
@@ -93,8 +94,8 @@ static pid_t read_pid(int fd)
     return bytes > 0 ? (pid_t)strtol(text, NULL, 10) : 0;
 }
 
-/* Whoever held the lock may have removed the file between our open and our lock: then we hold nothing that
- * anybody else would find. */
+/* Whoever held the lock may have removed the file between our open and our lock: then we hold
+ * nothing that anybody else would find. */
 static bool still_there(const rundir_t *dir, const char *file, int fd)
 {
     struct stat ours, named;
@@ -117,11 +118,11 @@ int rundir_lock(const rundir_t *dir, const char *name, tbus_error_t *err)
             close(fd);
             if (code != -TBUS_EEXISTS)
                 return tbus_fail(err, code, "%s/%s: %s", dir->path, file, tbus_strerror(code));
-            return tbus_fail(
-                err, code,
-                "a bus '%s' is running already (process %d); stop it with `busctl stop --name %s`, or "
-                "start this one under another --name",
-                name, pid, name);
+            return tbus_fail(err, code,
+                             "a bus '%s' is running already (process %d); stop it with `busctl "
+                             "stop --name %s`, or "
+                             "start this one under another --name",
+                             name, pid, name);
         }
         if (!still_there(dir, file, fd)) {
             close(fd);
@@ -132,7 +133,8 @@ int rundir_lock(const rundir_t *dir, const char *name, tbus_error_t *err)
         if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)length, 0) != length) {
             int code = errno ? -errno : -EIO;
             close(fd);
-            return tbus_fail(err, code, "%s/%s: cannot write: %s", dir->path, file, tbus_strerror(code));
+            return tbus_fail(err, code, "%s/%s: cannot write: %s", dir->path, file,
+                             tbus_strerror(code));
         }
         return fd;
     }
@@ -163,14 +165,15 @@ bool rundir_is_live(const rundir_t *dir, const char *name, pid_t *out_pid)
     return live;
 }
 
-/* The socket's address by way of the open directory: short enough for sun_path whatever the directory is
- * called, and the directory that was checked, whatever has been put in its place. */
+/* The socket's address by way of the open directory: short enough for sun_path whatever the
+ * directory is called, and the directory that was checked, whatever has been put in its place. */
 static void socket_address(const rundir_t *dir, const char *name, struct sockaddr_un *out_address)
 {
     char file[FILE_MAX];
     file_name(name, SOCK_SUFFIX, file);
     *out_address = (struct sockaddr_un){.sun_family = AF_UNIX};
-    snprintf(out_address->sun_path, sizeof out_address->sun_path, "/proc/self/fd/%d/%s", dir->fd, file);
+    snprintf(out_address->sun_path, sizeof out_address->sun_path, "/proc/self/fd/%d/%s", dir->fd,
+             file);
 }
 
 int rundir_listen(const rundir_t *dir, const char *name, tbus_error_t *err)
@@ -204,8 +207,8 @@ int rundir_connect(const rundir_t *dir, const char *name, tbus_error_t *err)
     close(fd);
     if (code == -TBUS_ENOTFOUND)
         return tbus_fail(err, code, "no bus '%s' is running (looked in %s)", name, dir->path);
-    return tbus_fail(err, code, "bus '%s': cannot connect to %s/%s%s: %s", name, dir->path, name, SOCK_SUFFIX,
-                     tbus_strerror(code));
+    return tbus_fail(err, code, "bus '%s': cannot connect to %s/%s%s: %s", name, dir->path, name,
+                     SOCK_SUFFIX, tbus_strerror(code));
 }
 
 /* "NAME.lock" -> NAME */
@@ -238,7 +241,8 @@ int rundir_only(const rundir_t *dir, char out_name[TBUS_NAME_MAX], tbus_error_t 
         if (!lock_file_name(entry->d_name, name) || !rundir_is_live(dir, name, NULL))
             continue;
         if (used < sizeof names)
-            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", found ? ", " : "", name);
+            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", found ? ", " : "",
+                                     name);
         if (++found == 1)
             memcpy(out_name, name, sizeof name);
     }
@@ -247,5 +251,6 @@ int rundir_only(const rundir_t *dir, char out_name[TBUS_NAME_MAX], tbus_error_t 
         return 0;
     if (!found)
         return tbus_fail(err, -TBUS_ENOTFOUND, "no bus is running (looked in %s)", dir->path);
-    return tbus_fail(err, -TBUS_ENOTFOUND, "%u buses are running: %s; say which with --name", found, names);
+    return tbus_fail(err, -TBUS_ENOTFOUND, "%u buses are running: %s; say which with --name", found,
+                     names);
 }

@@ -30,8 +30,8 @@ struct control_server {
     connection_t connections[CONTROL_CONNECTIONS_MAX];
 };
 
-int control_server_open(int listen_fd, control_method_t method, void *context, control_server_t **out_server,
-                        tbus_error_t *err)
+int control_server_open(int listen_fd, control_method_t method, void *context,
+                        control_server_t **out_server, tbus_error_t *err)
 {
     control_server_t *server = calloc(1, sizeof *server);
     int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -141,8 +141,8 @@ static void accept_one(control_server_t *server)
 static json_t *error_object(const json_t *id, int code, const char *text)
 {
     json_t *identity = id ? json_incref((json_t *)(uintptr_t)id) : json_null();
-    return json_pack("{s:s, s:o, s:{s:i, s:s}}", "jsonrpc", "2.0", "id", identity, "error", "code", code,
-                     "message", text);
+    return json_pack("{s:s, s:o, s:{s:i, s:s}}", "jsonrpc", "2.0", "id", identity, "error", "code",
+                     code, "message", text);
 }
 
 /* The answer to one request; NULL: it was a notification, which gets none. */
@@ -154,7 +154,8 @@ static json_t *answer_one(control_server_t *server, connection_t *c, const json_
     const char *method = json_string_value(json_object_get(request, "method"));
     bool id_fits = !id || json_is_string(id) || json_is_number(id) || json_is_null(id);
     if (!version || strcmp(version, "2.0") != 0 || !method || !id_fits)
-        return error_object(id_fits ? id : NULL, CONTROL_INVALID_REQUEST, "not a JSON-RPC 2.0 request");
+        return error_object(id_fits ? id : NULL, CONTROL_INVALID_REQUEST,
+                            "not a JSON-RPC 2.0 request");
     if (params && !json_is_object(params) && !json_is_array(params))
         return error_object(id, CONTROL_INVALID_REQUEST, "params must be an object or an array");
 
@@ -252,7 +253,8 @@ static bool send_some(connection_t *c)
     return true;
 }
 
-/* Answer whole lines, one at a time: the next is not looked at before the answer to this one is out. */
+/* Answer whole lines, one at a time: the next is not looked at before the answer to this one is
+ * out. */
 static bool answer_lines(control_server_t *server, connection_t *c)
 {
     while (!c->answer && c->in_used) {

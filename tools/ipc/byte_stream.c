@@ -39,7 +39,8 @@ int ipc_byte_stream_write(ipc_session_t *s, int fd, const void *bytes, size_t co
 
 int ipc_byte_stream_send(ipc_session_t *s, const void *message)
 {
-    return ipc_byte_stream_write(s, ((ipc_byte_stream_t *)s->state)->out_fd, message, s->message_bytes);
+    return ipc_byte_stream_write(s, ((ipc_byte_stream_t *)s->state)->out_fd, message,
+                                 s->message_bytes);
 }
 
 /* Read at most `room` bytes. */

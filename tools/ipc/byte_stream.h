@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* byte_stream.h - messages of one size over a pair of descriptors that carry bytes: pipes, FIFOs, stream sockets.
+/* byte_stream.h - messages of one size over a pair of descriptors that carry bytes: pipes, FIFOs,
+ * stream sockets.
  *
- * Written with one write(2) a message (more when the kernel takes only a part), read through a buffer of 64 KiB, so that one read(2) may
- * fetch many small messages; large ones are read straight into place. For mechanisms whose state starts with this struct.
+ * Written with one write(2) a message (more when the kernel takes only a part), read through a
+ * buffer of 64 KiB, so that one read(2) may fetch many small messages; large ones are read straight
+ * into place. For mechanisms whose state starts with this struct.
  */
 #ifndef TICKBUS_TOOLS_IPC_BYTE_STREAM_H
 #define TICKBUS_TOOLS_IPC_BYTE_STREAM_H
@@ -29,7 +31,8 @@ int ipc_byte_stream_receive(ipc_session_t *s, const void **out_message);
 /* All of `bytes`, for those that frame by themselves. */
 int ipc_byte_stream_write(ipc_session_t *s, int fd, const void *bytes, size_t count);
 
-/* Two pairs of descriptors that setup made: the client reads and writes [CLIENT], the server [SERVER]. */
+/* Two pairs of descriptors that setup made: the client reads and writes [CLIENT], the server
+ * [SERVER]. */
 typedef struct ipc_stream_ends {
     ipc_byte_stream_t stream; /* first: what send and receive work on */
     int in_fds[2];            /* by role */
@@ -39,7 +42,8 @@ typedef struct ipc_stream_ends {
 /* A new one with no descriptors; NULL: no memory. */
 ipc_stream_ends_t *ipc_stream_ends_new(void);
 int ipc_stream_ends_open(ipc_session_t *s, tbus_error_t *err); /* take our ends, close the peer's */
-void ipc_stream_ends_close(ipc_session_t *s);                  /* in the parent: close all that is open */
-void ipc_stream_ends_cleanup(ipc_session_t *s);                /* and free */
+/* in the parent: close all that is open */
+void ipc_stream_ends_close(ipc_session_t *s);
+void ipc_stream_ends_cleanup(ipc_session_t *s); /* and free */
 
 #endif

@@ -71,7 +71,8 @@ static ipc_figure_t cpu(const ipc_row_t *row)
 }
 static ipc_figure_t switches(const ipc_row_t *row)
 {
-    return two_decimals(ipc_per_message(&row->roundtrip_usage, row->roundtrip_usage.context_switches));
+    return two_decimals(
+        ipc_per_message(&row->roundtrip_usage, row->roundtrip_usage.context_switches));
 }
 static ipc_figure_t syscalls(const ipc_row_t *row)
 {
@@ -83,7 +84,8 @@ const ipc_column_t ipc_columns[IPC_COLUMNS_COUNT] = {
     {"p99", "99 of 100 round trips are faster", 8, p99},
     {"p99.9", "999 of 1000 are faster", 8, p99_9},
     {"max", "the slowest of all rounds", 8, largest},
-    {"x raw", "p50 as a multiple of the raw cache-line ping-pong between two CPUs, in the same round", 8,
+    {"x raw",
+     "p50 as a multiple of the raw cache-line ping-pong between two CPUs, in the same round", 8,
      ratio},
     {"noise", "half of the rounds lie closer to p50 than this", 6, noise},
     {"trips", "round trips that were timed", 7, trips},

@@ -20,8 +20,8 @@ void ipc_death_describe(enum ipc_trial_kind kind, const ipc_trial_result_t *r, c
 {
     char sent[48] = "";
     if (kind == IPC_DEATH_SEND && r->death_accepted)
-        snprintf(sent, sizeof sent, "takes %llu message%s, then ", (unsigned long long)r->death_accepted,
-                 r->death_accepted == 1 ? "" : "s");
+        snprintf(sent, sizeof sent, "takes %llu message%s, then ",
+                 (unsigned long long)r->death_accepted, r->death_accepted == 1 ? "" : "s");
     if (!r->death_returned)
         snprintf(out_text, text_bytes, "%s%s for ever (watched for %d ms)", sent,
                  r->death_spun ? "spins" : "waits", (int)(IPC_DEATH_WATCH_NS / 1000000));
@@ -37,7 +37,8 @@ void ipc_death_describe(enum ipc_trial_kind kind, const ipc_trial_result_t *r, c
                  (double)r->death_ns / 1000);
 }
 
-int ipc_death_measure(ipc_row_t *row, ipc_leftovers_t *leftovers, ipc_trial_area_t *area, tbus_error_t *err)
+int ipc_death_measure(ipc_row_t *row, ipc_leftovers_t *leftovers, ipc_trial_area_t *area,
+                      tbus_error_t *err)
 {
     static const enum ipc_trial_kind kinds[2] = {IPC_DEATH_RECEIVE, IPC_DEATH_SEND};
     char *const texts[2] = {row->death_receive, row->death_send};

@@ -5,9 +5,11 @@
 
 #include "tools/ipc/measure.h"
 
-/* Kill the server twice, once while the client waits for a message and once before it sends, and write what it saw into the row. A trial
- * that goes wrong says so there; only -EINTR is returned. */
-int ipc_death_measure(ipc_row_t *row, ipc_leftovers_t *leftovers, ipc_trial_area_t *area, tbus_error_t *err);
+/* Kill the server twice, once while the client waits for a message and once before it sends, and
+ * write what it saw into the row. A trial that goes wrong says so there; only -EINTR is
+ * returned. */
+int ipc_death_measure(ipc_row_t *row, ipc_leftovers_t *leftovers, ipc_trial_area_t *area,
+                      tbus_error_t *err);
 
 /* In words: "end of file after 52 us", "EPIPE at once", "waits for ever (watched for 30 ms)". */
 void ipc_death_describe(enum ipc_trial_kind kind, const ipc_trial_result_t *result, char *out_text,

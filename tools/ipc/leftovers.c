@@ -20,14 +20,16 @@ static const char *base_directory(void)
     return base && base[0] == '/' && strlen(base) < IPC_DIRECTORY_MAX / 2 ? base : "/tmp";
 }
 
-/* A lock of the process, which its children do not share: it is free the moment the run is dead, whatever they are at. */
+/* A lock of the process, which its children do not share: it is free the moment the run is dead,
+ * whatever they are at. */
 static bool lock(int fd)
 {
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     return fcntl(fd, F_SETLK, &whole) == 0;
 }
 
-/* Unlink everything in a flat directory. The list goes last: should we be killed on the way, the next run still finds it. */
+/* Unlink everything in a flat directory. The list goes last: should we be killed on the way, the
+ * next run still finds it. */
 static void empty_directory(int directory_fd)
 {
     int fd = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -38,7 +40,8 @@ static void empty_directory(int directory_fd)
         return;
     }
     for (struct dirent *e = readdir(entries); e; e = readdir(entries))
-        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 && strcmp(e->d_name, OBJECTS) != 0)
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
+            strcmp(e->d_name, OBJECTS) != 0)
             unlinkat(directory_fd, e->d_name, 0);
     closedir(entries);
     unlinkat(directory_fd, OBJECTS, 0);
@@ -85,7 +88,8 @@ static int sweep_directory(int base_fd, const char *name, ipc_remover_t remove_o
                 remove_objects(objects_fd, remove_object);
                 empty_directory(directory_fd);
             }
-            /* Without a list of objects it is empty: killed just after creating it, or just being created; its owner copes. */
+            /* Without a list of objects it is empty: killed just after creating it, or just being
+             * created; its owner copes. */
             swept = unlinkat(base_fd, name, AT_REMOVEDIR) == 0;
         }
     }
@@ -100,8 +104,8 @@ int ipc_leftovers_sweep(ipc_remover_t remove_object, tbus_error_t *err)
     const char *base = base_directory();
     DIR *entries = opendir(base);
     if (!entries)
-        return tbus_fail(err, -errno, "cannot read %s to look for leftovers of killed runs: %s", base,
-                         strerror(errno));
+        return tbus_fail(err, -errno, "cannot read %s to look for leftovers of killed runs: %s",
+                         base, strerror(errno));
     int runs = 0;
     for (struct dirent *e = readdir(entries); e; e = readdir(entries))
         if (strncmp(e->d_name, PREFIX, strlen(PREFIX)) == 0)
@@ -110,7 +114,8 @@ int ipc_leftovers_sweep(ipc_remover_t remove_object, tbus_error_t *err)
     return runs;
 }
 
-/* The directory and its locked list. -EAGAIN: somebody's sweep took it for a dead one before it was locked. */
+/* The directory and its locked list. -EAGAIN: somebody's sweep took it for a dead one before it was
+ * locked. */
 static int create(ipc_leftovers_t *l)
 {
     snprintf(l->directory, sizeof l->directory, "%s/" PREFIX "XXXXXX", base_directory());
@@ -135,13 +140,15 @@ int ipc_leftovers_open(ipc_leftovers_t *out_leftovers, tbus_error_t *err)
     for (int i = 0; i < TRIES && code == -EAGAIN; i++)
         code = create(&l);
     if (code < 0)
-        return tbus_fail(err, code, "cannot make a directory like %s: %s; set TMPDIR to one that is writable",
+        return tbus_fail(err, code,
+                         "cannot make a directory like %s: %s; set TMPDIR to one that is writable",
                          l.directory, strerror(-code));
     *out_leftovers = l;
     return 0;
 }
 
-int ipc_leftovers_record(ipc_leftovers_t *l, const char *mechanism, const char *object, tbus_error_t *err)
+int ipc_leftovers_record(ipc_leftovers_t *l, const char *mechanism, const char *object,
+                         tbus_error_t *err)
 {
     char line[256];
     int bytes = snprintf(line, sizeof line, "%s %s\n", mechanism, object);
@@ -149,11 +156,13 @@ int ipc_leftovers_record(ipc_leftovers_t *l, const char *mechanism, const char *
         return tbus_fail(err, -ENAMETOOLONG, "%s: '%s' is too long a name", mechanism, object);
     /* One write: after kill -9 the line is there, whole, or it is not. */
     if (write(l->objects_fd, line, (size_t)bytes) != bytes)
-        return tbus_fail(err, -errno, "cannot write to %s/" OBJECTS ": %s", l->directory, strerror(errno));
+        return tbus_fail(err, -errno, "cannot write to %s/" OBJECTS ": %s", l->directory,
+                         strerror(errno));
     return 0;
 }
 
-bool ipc_leftovers_path(const ipc_leftovers_t *l, const char *name, char *out_path, size_t path_bytes)
+bool ipc_leftovers_path(const ipc_leftovers_t *l, const char *name, char *out_path,
+                        size_t path_bytes)
 {
     int bytes = snprintf(out_path, path_bytes, "%s/%s", l->directory, name);
     return bytes > 0 && (size_t)bytes < path_bytes;

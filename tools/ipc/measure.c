@@ -62,7 +62,8 @@ static bool has_stream(const ipc_row_t *row, uint32_t size)
 {
     if (row->mechanism == &ipc_raw_line)
         return false;
-    return row->mechanism->transfers_data ? !too_long(row->mechanism, ipc_stream_sizes[size]) : size == 0;
+    return row->mechanism->transfers_data ? !too_long(row->mechanism, ipc_stream_sizes[size])
+                                          : size == 0;
 }
 
 static bool has_roundtrip(const run_t *run, const ipc_row_t *row)
@@ -91,7 +92,8 @@ static uint64_t share_ns(const run_t *run, uint32_t weight)
 {
     uint64_t now_ns = tbus_clock_ns();
     double left_ns = run->end_ns > now_ns ? (double)(run->end_ns - now_ns) : 0;
-    double share = run->weight_left ? left_ns * weight / (double)run->weight_left - run->overhead_ns : 0;
+    double share =
+        run->weight_left ? left_ns * weight / (double)run->weight_left - run->overhead_ns : 0;
     return share > (double)TRIAL_NS_MIN ? (uint64_t)share : TRIAL_NS_MIN;
 }
 
@@ -103,9 +105,10 @@ static void add_usage(ipc_usage_t *usage, const ipc_trial_result_t *r)
     usage->context_switches += r->context_switches;
 }
 
-/* One trial of a row. A failure is noted in the row, and its further trials are left out; only -EINTR is returned. */
-static int one_trial(run_t *run, ipc_row_t *row, enum ipc_trial_kind kind, size_t bytes, uint32_t weight,
-                     ipc_trial_result_t *result)
+/* One trial of a row. A failure is noted in the row, and its further trials are left out; only
+ * -EINTR is returned. */
+static int one_trial(run_t *run, ipc_row_t *row, enum ipc_trial_kind kind, size_t bytes,
+                     uint32_t weight, ipc_trial_result_t *result)
 {
     if (run->progress)
         run->progress(run->trials_done, run->trials_total, row->mechanism->name);
@@ -136,7 +139,8 @@ static int roundtrip(run_t *run, ipc_row_t *row)
     run->trials_done++;
     if (!row->available)
         return 0;
-    int code = one_trial(run, row, IPC_ROUNDTRIP, run->out->plan.message_bytes, ROUNDTRIP_WEIGHT, &result);
+    int code =
+        one_trial(run, row, IPC_ROUNDTRIP, run->out->plan.message_bytes, ROUNDTRIP_WEIGHT, &result);
     if (code < 0 || !row->available)
         return code;
     double p50_ns = ipc_percentile_ns(&result.roundtrips, 500000);
@@ -164,7 +168,8 @@ static int stream(run_t *run, ipc_row_t *row, uint32_t size)
     if (code < 0 || !row->available)
         return code;
     double rate = (double)result.messages * 1e9 / (double)result.elapsed_ns;
-    ipc_series_add(row->mechanism->transfers_data ? &row->rates[size] : &row->synchronisations, rate);
+    ipc_series_add(row->mechanism->transfers_data ? &row->rates[size] : &row->synchronisations,
+                   rate);
     if (size == 0)
         add_usage(&row->stream_usage, &result);
     return 0;
@@ -196,14 +201,16 @@ static int measure_round(run_t *run, uint32_t round)
     for (uint32_t placement = 0; placement < IPC_PLACEMENTS; placement++) {
         int code = measure_row(run, &out->raw[placement]);
         for (uint32_t i = 0; i < mechanisms && code == 0; i++)
-            code = measure_row(run, &out->rows[(i + round) % mechanisms * IPC_PLACEMENTS + placement]);
+            code =
+                measure_row(run, &out->rows[(i + round) % mechanisms * IPC_PLACEMENTS + placement]);
         if (code < 0)
             return code;
     }
     return 0;
 }
 
-/* What happens when the peer is killed does not depend on the CPUs: once a mechanism, on as many CPUs as there are. */
+/* What happens when the peer is killed does not depend on the CPUs: once a mechanism, on as many
+ * CPUs as there are. */
 static int measure_deaths(run_t *run)
 {
     ipc_measurement_t *out = run->out;

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* measure.h - all mechanisms, side by side: rounds of trials, so that whatever disturbs the machine disturbs every row alike.
+/* measure.h - all mechanisms, side by side: rounds of trials, so that whatever disturbs the machine
+ * disturbs every row alike.
  *
  *    round 1:  two CPUs: raw, pipe, fifo, ...   one CPU: raw, pipe, fifo, ...      (each: round trips, then streams of three sizes)
  *    round 2:  the same, starting with another mechanism
  *    ...
  *    at the end, once: what each mechanism's survivor sees when its peer is killed
  *
- * A row's figures are medians over the rounds, percentiles too; only the maximum is that of all round trips. Time is shared out over
- * what is still to do, so that the whole takes about as long as asked for.
+ * A row's figures are medians over the rounds, percentiles too; only the maximum is that of all
+ * round trips. Time is shared out over what is still to do, so that the whole takes about as long
+ * as asked for.
  */
 #ifndef TICKBUS_TOOLS_IPC_MEASURE_H
 #define TICKBUS_TOOLS_IPC_MEASURE_H
@@ -54,7 +56,8 @@ typedef struct ipc_row {
     ipc_series_t p99_ns;
     ipc_series_t p99_9_ns;
     ipc_series_t max_ns;
-    ipc_series_t ratio; /* p50 as a multiple of the raw ping-pong between the two CPUs, in the same round */
+    /* p50 as a multiple of the raw ping-pong between the two CPUs, in the same round */
+    ipc_series_t ratio;
     uint64_t roundtrips_count;
     ipc_series_t rates[IPC_SIZES_COUNT];        /* messages a second, one way */
     const char *rates_why_not[IPC_SIZES_COUNT]; /* NULL: it was measured */
@@ -79,8 +82,9 @@ typedef struct ipc_measurement {
 /* `done` of `total` trials are behind; the next is this one. */
 typedef void (*ipc_progress_t)(uint32_t done, uint32_t total, const char *mechanism);
 
-/* The caller has SIGINT and SIGTERM blocked. A mechanism that fails is a row that says so; an error is returned only when nothing could be
- * measured or somebody interrupted (-EINTR). Free the measurement in either case. */
+/* The caller has SIGINT and SIGTERM blocked. A mechanism that fails is a row that says so; an error
+ * is returned only when nothing could be measured or somebody interrupted (-EINTR). Free the
+ * measurement in either case. */
 int ipc_measure(const ipc_plan_t *plan, ipc_leftovers_t *leftovers, ipc_progress_t progress,
                 ipc_measurement_t *out_measurement, tbus_error_t *err);
 void ipc_measurement_free(ipc_measurement_t *m);

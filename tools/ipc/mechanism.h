@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mechanism.h - what a mechanism of inter-process communication must be able to do to be measured.
  *
- * The harness knows nothing of any of them: a mechanism is one file in mechanisms/ with one struct of this type, and one line in
- * mechanisms.c. For every trial the harness does, in three processes,
+ * The harness knows nothing of any of them: a mechanism is one file in mechanisms/ with one struct
+ * of this type, and one line in mechanisms.c. For every trial the harness does, in three processes,
  *
  *    parent                          client (forked)              server (forked)
  *    setup     objects, by name      open   its ends              open   its ends
@@ -11,9 +11,10 @@
  *      children need
  *    cleanup   (both are gone)
  *
- * and kills either child whenever it likes; cleanup must leave nothing behind even so. All messages of a session have the same size.
- * Whatever has a name outside this process (a queue, a key) is recorded in the leftovers *before* it is made, so that the next run can
- * remove it should this one be killed; files go into the directory of the leftovers and need no record.
+ * and kills either child whenever it likes; cleanup must leave nothing behind even so. All messages
+ * of a session have the same size. Whatever has a name outside this process (a queue, a key) is
+ * recorded in the leftovers *before* it is made, so that the next run can remove it should this one
+ * be killed; files go into the directory of the leftovers and need no record.
  *
  * Read next: trial.h (who calls all this), mechanisms/pipe.c (the simplest one).
  */
@@ -39,9 +40,10 @@ typedef struct ipc_session {
     enum ipc_role role;         /* set before open */
     bool one_way;               /* the client only sends, the server only receives */
     ipc_leftovers_t *leftovers; /* parent only; not owned */
-    unsigned char *buffer;      /* message_bytes, 64-byte aligned, for receive; owned by the harness */
-    uint64_t syscalls;          /* made by this side since open, but for those of open itself */
-    void *state;                /* the mechanism's own: made by setup, freed by cleanup */
+    /* message_bytes, 64-byte aligned, for receive; owned by the harness */
+    unsigned char *buffer;
+    uint64_t syscalls; /* made by this side since open, but for those of open itself */
+    void *state;       /* the mechanism's own: made by setup, freed by cleanup */
 } ipc_session_t;
 
 /* Count a system call on the way: `n = ipc_call(s, read(fd, ...))`. Leaves errno alone. */
@@ -62,7 +64,8 @@ typedef struct ipc_mechanism {
     const char *in_tickbus; /* where the product itself uses it */
     /* Should it be faster than tickbus somewhere: what it leaves out. NULL: nothing to say. */
     const char *why_ahead;
-    bool transfers_data;           /* false: it tells that something happened, and carries no payload */
+    /* false: it tells that something happened, and carries no payload */
+    bool transfers_data;
     bool synchronises;             /* a receiver can wait by its own means, not by polling memory */
     bool sleeps;                   /* whoever waits uses no CPU */
     bool durable;                  /* messages are in a file */
@@ -72,18 +75,21 @@ typedef struct ipc_mechanism {
     /* Does the host have it? If not, says why in `why_not`. NULL: every Linux does. */
     bool (*available)(char *why_not, size_t why_not_bytes);
 
-    /* Make the objects and `state`. On failure `cleanup` follows, and must cope with what is half made (state may be NULL). */
+    /* Make the objects and `state`. On failure `cleanup` follows, and must cope with what is half
+     * made (state may be NULL). */
     int (*setup)(ipc_session_t *s, tbus_error_t *err);
 
-    /* In a child: take this role's ends, give up the other's (else nobody would notice that the peer is gone). May wait for the peer. */
+    /* In a child: take this role's ends, give up the other's (else nobody would notice that the
+     * peer is gone). May wait for the peer. */
     int (*open)(ipc_session_t *s, tbus_error_t *err);
 
     /* In the parent, after the forks: give up both roles' ends. NULL: nothing to give up. */
     void (*release)(ipc_session_t *s);
 
-    /* Send or receive one message of s->message_bytes. Both wait as long as it takes. 0, or -errno, or IPC_END_OF_FILE. `*out_message`
-     * stays valid until the next call on the session; it may point into shared memory. Mechanisms that transfer no data ignore the
-     * message, and leave *out_message alone. */
+    /* Send or receive one message of s->message_bytes. Both wait as long as it takes. 0, or -errno,
+     * or IPC_END_OF_FILE. `*out_message` stays valid until the next call on the session; it may
+     * point into shared memory. Mechanisms that transfer no data ignore the message, and leave
+     * *out_message alone. */
     int (*send)(ipc_session_t *s, const void *message);
     int (*receive)(ipc_session_t *s, const void **out_message);
 
@@ -93,14 +99,16 @@ typedef struct ipc_mechanism {
     /* In the parent, when both children are gone: remove every object, free the state. */
     void (*cleanup)(ipc_session_t *s);
 
-    /* Remove an object that a killed run recorded. True: it was there. NULL: this mechanism records none. */
+    /* Remove an object that a killed run recorded. True: it was there. NULL: this mechanism records
+     * none. */
     bool (*remove_leftover)(const char *object);
 
     /* One line: the limits that this host sets. NULL: none to speak of. */
     void (*limits)(char *text, size_t text_bytes);
 } ipc_mechanism_t;
 
-/* All of them, in the order of the classic textbooks, ended by NULL; and the yardstick that everything is compared with. */
+/* All of them, in the order of the classic textbooks, ended by NULL; and the yardstick that
+ * everything is compared with. */
 extern const ipc_mechanism_t *const ipc_mechanisms[];
 extern const ipc_mechanism_t ipc_raw_line;
 

@@ -4,29 +4,29 @@
 
 #include <string.h>
 
-#define MECHANISMS(X)                                                                                        \
-    X(pipe)                                                                                                  \
-    X(fifo)                                                                                                  \
-    X(posix_mq)                                                                                              \
-    X(sysv_mq)                                                                                               \
-    X(shm_spin)                                                                                              \
-    X(shm_posix_sem)                                                                                         \
-    X(shm_futex)                                                                                             \
-    X(sysv_sem)                                                                                              \
-    X(unix_stream)                                                                                           \
-    X(unix_dgram)                                                                                            \
-    X(unix_seqpacket)                                                                                        \
-    X(tcp)                                                                                                   \
-    X(tcp_nodelay)                                                                                           \
-    X(udp)                                                                                                   \
-    X(eventfd)                                                                                               \
-    X(signal)                                                                                                \
-    X(mmap_file)                                                                                             \
-    X(rpc_unix)                                                                                              \
-    X(io_uring_msg)                                                                                          \
-    X(tickbus_spsc_spin)                                                                                     \
-    X(tickbus_spsc_park)                                                                                     \
-    X(tickbus_broadcast)                                                                                     \
+#define MECHANISMS(X)                                                                              \
+    X(pipe)                                                                                        \
+    X(fifo)                                                                                        \
+    X(posix_mq)                                                                                    \
+    X(sysv_mq)                                                                                     \
+    X(shm_spin)                                                                                    \
+    X(shm_posix_sem)                                                                               \
+    X(shm_futex)                                                                                   \
+    X(sysv_sem)                                                                                    \
+    X(unix_stream)                                                                                 \
+    X(unix_dgram)                                                                                  \
+    X(unix_seqpacket)                                                                              \
+    X(tcp)                                                                                         \
+    X(tcp_nodelay)                                                                                 \
+    X(udp)                                                                                         \
+    X(eventfd)                                                                                     \
+    X(signal)                                                                                      \
+    X(mmap_file)                                                                                   \
+    X(rpc_unix)                                                                                    \
+    X(io_uring_msg)                                                                                \
+    X(tickbus_spsc_spin)                                                                           \
+    X(tickbus_spsc_park)                                                                           \
+    X(tickbus_broadcast)                                                                           \
     X(tickbus_mpmc)
 
 #define X(name) extern const ipc_mechanism_t ipc_##name;

@@ -12,19 +12,24 @@
 
 static const char help[] =
     "usage: busctl ipc [OPTION...]\n\n"
-    "Measure every mechanism of inter-process communication on this machine, side by side: pipes, queues, "
+    "Measure every mechanism of inter-process communication on this machine, side by side: pipes, "
+    "queues, "
     "shared\n"
-    "memory, semaphores, sockets, signals, files, RPC, io_uring, and the rings of tickbus. Two processes, on "
+    "memory, semaphores, sockets, signals, files, RPC, io_uring, and the rings of tickbus. Two "
+    "processes, on "
     "two CPUs\n"
-    "and on one; every byte is compared; what a killed peer looks like is tried out. Ends with what to "
+    "and on one; every byte is compared; what a killed peer looks like is tried out. Ends with "
+    "what to "
     "take.\n\n"
     "  --size BYTES      of a message in the round trips, 8..65536 (default 64)\n"
-    "  --cpus A,B        the two CPUs; A alone: one CPU only (default: two cores of those that may be used)\n"
+    "  --cpus A,B        the two CPUs; A alone: one CPU only (default: two cores of those that may "
+    "be used)\n"
     "  --for TIME        how long to measure, roughly: 2s, 500ms, 1m (default 10s)\n"
     "  --only A,B,...    these mechanisms only; `--only list` prints their names\n"
     "  --sort WHAT       latency, throughput or cpu (default latency)\n"
     "  --json            one JSON object on stdout instead of tables\n"
-    "  --out DIR         also write ipc.html, ipc.svg and ipc.json there (DIR is made if it is missing)\n"
+    "  --out DIR         also write ipc.html, ipc.svg and ipc.json there (DIR is made if it is "
+    "missing)\n"
     "  --help\n\n"
     "example: busctl ipc --only pipe,unix_stream,tickbus_spsc_spin --for 5s\n"
     "         busctl ipc --json | jq '.mechanisms[] | {name, cpus, p50: .roundtrip_ns.p50}'\n";
@@ -76,11 +81,12 @@ static int parse_cpus(ipc_options_t *o, const char *text)
             end = (char *)(uintptr_t)text;
     }
     if (end == text || *end || (o->cpus_count == 2 && o->cpus[0] == o->cpus[1]))
-        return outcome_usage(o->verb, "--cpus %s: not two different CPUs, as in 0,1, nor one", text);
+        return outcome_usage(o->verb, "--cpus %s: not two different CPUs, as in 0,1, nor one",
+                             text);
     for (uint32_t i = 0; i < o->cpus_count; i++)
         if (!ipc_host_may_use(o->cpus[i]))
-            return outcome_usage(o->verb, "--cpus %s: CPU %d is not one that this process may use", text,
-                                 o->cpus[i]);
+            return outcome_usage(o->verb, "--cpus %s: CPU %d is not one that this process may use",
+                                 text, o->cpus[i]);
     return OUTCOME_OK;
 }
 
@@ -99,8 +105,8 @@ static int parse_only(ipc_options_t *o, const char *text)
     for (char *name = strtok_r(names, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
         const ipc_mechanism_t *m = ipc_mechanism_find(name);
         if (!m || m == &ipc_raw_line)
-            return outcome_usage(o->verb, "--only: there is no mechanism '%s'; `--only list` prints them",
-                                 name);
+            return outcome_usage(
+                o->verb, "--only: there is no mechanism '%s'; `--only list` prints them", name);
         for (uint32_t i = 0; i < o->only_count; i++)
             if (o->only[i] == m)
                 return outcome_usage(o->verb, "--only: %s is there twice", name);
@@ -122,7 +128,8 @@ static int parse_sort(ipc_options_t *o, const char *text)
 
 void ipc_options_default(const char *verb, ipc_options_t *out_options)
 {
-    *out_options = (ipc_options_t){.verb = verb, .message_bytes = 64, .duration_ns = UINT64_C(10000000000)};
+    *out_options =
+        (ipc_options_t){.verb = verb, .message_bytes = 64, .duration_ns = UINT64_C(10000000000)};
     out_options->cpus_count = ipc_host_pick_cpus(out_options->cpus, &out_options->one_cpu_why);
 }
 
@@ -140,7 +147,8 @@ int ipc_options_parse(int argc, char **argv, ipc_options_t *o)
                                           {NULL, 0, NULL, 0}};
     int code = OUTCOME_OK;
     optind = 1;
-    for (int option; code == OUTCOME_OK && (option = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
+    for (int option;
+         code == OUTCOME_OK && (option = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         switch (option) {
         case SIZE:
             code = parse_size(o, optarg);

@@ -25,7 +25,8 @@ typedef struct ipc_options {
 /* What no option says: 64 bytes, ten seconds, two CPUs of those that may be used. */
 void ipc_options_default(const char *verb, ipc_options_t *out_options);
 
-/* An exit code of verbs.h when there is nothing more to do (help was printed, or the command line is wrong, which was said), else -1. */
+/* An exit code of verbs.h when there is nothing more to do (help was printed, or the command line
+ * is wrong, which was said), else -1. */
 int ipc_options_parse(int argc, char **argv, ipc_options_t *options);
 
 #endif

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pattern.h - what the messages of a trial contain, so that the receiver can tell that every byte arrived, in order.
+/* pattern.h - what the messages of a trial contain, so that the receiver can tell that every byte
+ * arrived, in order.
  *
- * Message i is a window into one table of random words, 8 bytes further on than message i - 1 and back at the start after a prime number
- * of them. Sending costs nothing to prepare; the receiver compares every byte. A lost, doubled, swapped, stale or torn message differs;
- * losing exactly a multiple of the period is caught by the count.
+ * Message i is a window into one table of random words, 8 bytes further on than message i - 1 and
+ * back at the start after a prime number of them. Sending costs nothing to prepare; the receiver
+ * compares every byte. A lost, doubled, swapped, stale or torn message differs; losing exactly a
+ * multiple of the period is caught by the count.
  */
 #ifndef TICKBUS_TOOLS_IPC_PATTERN_H
 #define TICKBUS_TOOLS_IPC_PATTERN_H

@@ -25,7 +25,8 @@ double ipc_sort_value(const ipc_row_t *row, enum ipc_sort sort)
         return NAN;
     switch (sort) {
     case IPC_SORT_THROUGHPUT:
-        return ipc_series_median(row->mechanism->transfers_data ? &row->rates[0] : &row->synchronisations);
+        return ipc_series_median(row->mechanism->transfers_data ? &row->rates[0]
+                                                                : &row->synchronisations);
     case IPC_SORT_CPU:
         return ipc_per_message(&row->roundtrip_usage, row->roundtrip_usage.cpu_ns);
     case IPC_SORT_LATENCY:
@@ -43,8 +44,9 @@ bool ipc_before(const ipc_row_t *a, const ipc_row_t *b, enum ipc_sort sort)
         return !isnan(x);
     if (sort != IPC_SORT_THROUGHPUT)
         return x < y;
-    return a->mechanism->transfers_data != b->mechanism->transfers_data ? a->mechanism->transfers_data
-                                                                        : x > y;
+    return a->mechanism->transfers_data != b->mechanism->transfers_data
+               ? a->mechanism->transfers_data
+               : x > y;
 }
 
 uint32_t ipc_ranked(const ipc_measurement_t *m, enum ipc_placement placement, enum ipc_sort sort,

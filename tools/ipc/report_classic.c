@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of the articles (mechanism, data transfer, synchronisation, speed, scope, typical use), with figures in place of "fast". */
+/* The table of the articles (mechanism, data transfer, synchronisation, speed, scope, typical use),
+ * with figures in place of "fast". */
 #include "tools/measure/format.h"
 #include "tools/ipc/report.h"
 
@@ -16,10 +17,12 @@ static const char *synchronisation(const ipc_mechanism_t *m)
 void ipc_report_classic(FILE *out, const ipc_measurement_t *m)
 {
     fprintf(out,
-            "\nTHE CLASSIC COMPARISON, MEASURED HERE (round trip two CPUs / one CPU; one way at 64 B and 64 "
+            "\nTHE CLASSIC COMPARISON, MEASURED HERE (round trip two CPUs / one CPU; one way at 64 "
+            "B and 64 "
             "KiB)\n"
             "%-18s %-5s %-10s %-21s %-9s %-10s %-17s %s\n",
-            "mechanism", "data", "synchron.", "round trip", "messages", "bytes", "scope", "typical use");
+            "mechanism", "data", "synchron.", "round trip", "messages", "bytes", "scope",
+            "typical use");
     for (uint32_t i = 0; i < m->rows_count; i += IPC_PLACEMENTS) {
         const ipc_row_t *pair = &m->rows[i];
         const ipc_row_t *row = first_measured(pair);

@@ -8,25 +8,31 @@
 
 static const char page_style[] =
     "*{box-sizing:border-box}\n"
-    "body{margin:0;background:var(--paper);color:var(--ink);font:15px/1.5 system-ui,-apple-system,'Segoe "
+    "body{margin:0;background:var(--paper);color:var(--ink);font:15px/1.5 "
+    "system-ui,-apple-system,'Segoe "
     "UI',Roboto,'DejaVu Sans',"
     "sans-serif}\n"
     "main{max-width:1280px;margin:0 auto;padding:36px 24px 80px}\n"
-    "h1{font-size:30px;line-height:1.2;margin:0 0 6px;letter-spacing:-.01em} h2{font-size:20px;margin:52px 0 "
+    "h1{font-size:30px;line-height:1.2;margin:0 0 6px;letter-spacing:-.01em} "
+    "h2{font-size:20px;margin:52px 0 "
     "10px}\n"
     "p,.note{color:var(--soft);margin:0 0 12px;max-width:110ch} p code{white-space:nowrap}\n"
     ".scroll{overflow-x:auto;border:1px solid var(--line);border-radius:10px}\n"
     "table{border-collapse:collapse;width:100%;font-size:13px;font-variant-numeric:tabular-nums}\n"
-    "th,td{padding:6px 10px;text-align:left;border-bottom:1px solid var(--line);vertical-align:top}\n"
+    "th,td{padding:6px 10px;text-align:left;border-bottom:1px solid "
+    "var(--line);vertical-align:top}\n"
     "th{color:var(--soft);font-weight:600;white-space:nowrap} thead tr:not(:last-child) "
     "th{border-bottom:0;padding-bottom:0}\n"
-    "td.n,th.n{text-align:right;white-space:nowrap} tr:last-child td{border-bottom:0} th.g{border-left:1px "
+    "td.n,th.n{text-align:right;white-space:nowrap} tr:last-child td{border-bottom:0} "
+    "th.g{border-left:1px "
     "solid var(--line)}\n"
-    "td.name{font-weight:600;white-space:nowrap} tr.tickbus td{background:color-mix(in srgb,var(--two) "
+    "td.name{font-weight:600;white-space:nowrap} tr.tickbus td{background:color-mix(in "
+    "srgb,var(--two) "
     "9%,transparent)}\n"
     "tr.tickbus td.name{color:var(--strong)} tr.raw td{color:var(--soft);font-style:italic} "
     "td.why{color:var(--soft)}\n"
-    ".cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(290px,1fr));gap:14px;margin:22px 0 "
+    ".cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(290px,1fr));gap:14px;margin:"
+    "22px 0 "
     "8px}\n"
     ".card{border:1px solid var(--line);border-radius:12px;padding:16px 18px} "
     ".card.first{border-color:var(--two);border-width:2px}\n"
@@ -38,7 +44,8 @@ static const char page_style[] =
 
 static void element(FILE *out, const char *tag, const char *class, const char *text)
 {
-    fprintf(out, "<%s%s%s%s>", tag, class ? " class=\"" : "", class ? class : "", class ? "\"" : "");
+    fprintf(out, "<%s%s%s%s>", tag, class ? " class=\"" : "", class ? class : "",
+            class ? "\"" : "");
     svg_text(out, text);
     fprintf(out, "</%.*s>", (int)strcspn(tag, " "), tag);
 }
@@ -199,7 +206,8 @@ static void charts(FILE *out, const ipc_measurement_t *m)
         ipc_chart_prepare(m, (enum ipc_chart)which, &data);
         int height = svg_chart_height(&data.chart);
         fprintf(out,
-                "<div class=\"plot\"><svg width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" role=\"img\">\n",
+                "<div class=\"plot\"><svg width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" "
+                "role=\"img\">\n",
                 SVG_WIDTH, height, SVG_WIDTH, height);
         svg_chart_draw(out, &data.chart, 0);
         fputs("</svg></div>\n", out);
@@ -212,33 +220,38 @@ static void head(FILE *out, const ipc_measurement_t *m, const ipc_host_t *host)
             "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
             "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><meta "
             "name=\"color-scheme\" content=\"light dark\">"
-            "<title>Inter-process communication, measured</title>\n<style>\n%s%s</style></head><body><main>\n"
+            "<title>Inter-process communication, "
+            "measured</title>\n<style>\n%s%s</style></head><body><main>\n"
             "<h1>Inter-process communication, measured</h1>\n<p>",
             svg_style, page_style);
     svg_text(out, host->cpu);
     fprintf(out, ", %u CPU%s, ", host->cpus, host->cpus == 1 ? "" : "s");
     svg_text(out, host->kernel);
     fprintf(out,
-            ". Round trips of %s between two processes, %u rounds in %.1f s, one mechanism after the other "
+            ". Round trips of %s between two processes, %u rounds in %.1f s, one mechanism after "
+            "the other "
             "in every round; "
             "every byte compared. By <code>busctl ipc</code>.</p>\n",
             ipc_figure_bytes(m->plan.message_bytes).text, m->rounds, (double)m->elapsed_ns / 1e9);
 }
 
-void ipc_report_html(FILE *out, const ipc_measurement_t *m, const ipc_host_t *host, enum ipc_sort sort)
+void ipc_report_html(FILE *out, const ipc_measurement_t *m, const ipc_host_t *host,
+                     enum ipc_sort sort)
 {
     static const char *const deaths[] = {"mechanism", "whoever waits for a message sees",
                                          "whoever sends sees", NULL};
-    static const char *const natures[] = {"mechanism",   "data",        "synchronises", "round trip",
-                                          "messages/s",  "bytes/s",     "scope",        "bound",
-                                          "persistence", "typical use", "in tickbus",   NULL};
-    static const char *const limits[] = {"mechanism", "as measured here", "limits of this host", NULL};
+    static const char *const natures[] = {
+        "mechanism", "data",  "synchronises", "round trip",  "messages/s", "bytes/s",
+        "scope",     "bound", "persistence",  "typical use", "in tickbus", NULL};
+    static const char *const limits[] = {"mechanism", "as measured here", "limits of this host",
+                                         NULL};
     head(out, m, host);
     if (ipc_host_is_busy(host))
-        fprintf(out,
-                "<p><b>The machine was busy (load %.1f): figures are slower than they could be, and "
-                "noisy.</b></p>\n",
-                host->load);
+        fprintf(
+            out,
+            "<p><b>The machine was busy (load %.1f): figures are slower than they could be, and "
+            "noisy.</b></p>\n",
+            host->load);
     advice_cards(out, m, sort);
     fputs("<h2>Side by side</h2>\n", out);
     charts(out, m);
@@ -247,9 +260,11 @@ void ipc_report_html(FILE *out, const ipc_measurement_t *m, const ipc_host_t *ho
             figures_table(out, m, (enum ipc_placement)placement, sort);
         else
             element(out, "p", NULL, m->plan.one_cpu_why);
-    fputs("<p class=\"note\">Figures are medians of the rounds (max: of all); noise: half of the rounds lie "
+    fputs("<p class=\"note\">Figures are medians of the rounds (max: of all); noise: half of the "
+          "rounds lie "
           "closer to p50 than this. x raw: "
-          "against the raw ping-pong of a cache line between two CPUs in the same round. *: signals, no "
+          "against the raw ping-pong of a cache line between two CPUs in the same round. *: "
+          "signals, no "
           "data. What a message costs is that "
           "of both processes together, in round trips.</p>\n",
           out);

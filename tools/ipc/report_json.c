@@ -52,7 +52,8 @@ static void set_rates(json_t *entry, const ipc_row_t *row)
     json_object_set_new(entry, "messages_per_s", rates);
     json_object_set_new(entry, "messages_per_s_noise", noise);
     json_object_set_new(entry, "messages_per_s_why", why);
-    json_object_set_new(entry, "synchronisations_per_s", number(ipc_series_median(&row->synchronisations)));
+    json_object_set_new(entry, "synchronisations_per_s",
+                        number(ipc_series_median(&row->synchronisations)));
 }
 
 static void set_usage(json_t *o, const ipc_usage_t *usage)
@@ -128,9 +129,9 @@ static json_t *advice_of(const ipc_measurement_t *m, enum ipc_sort sort)
     uint32_t count = ipc_advise(m, sort, advice);
     json_t *list = json_array();
     for (uint32_t i = 0; i < count; i++)
-        json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:s}", "when", advice[i].when, "take",
-                                              advice[i].row->mechanism->name, "cpus", cpus_of(advice[i].row),
-                                              "why", advice[i].text));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:s}", "when", advice[i].when,
+                                              "take", advice[i].row->mechanism->name, "cpus",
+                                              cpus_of(advice[i].row), "why", advice[i].text));
     return list;
 }
 
@@ -148,14 +149,15 @@ json_t *ipc_report_json(const ipc_measurement_t *m, const ipc_host_t *host, enum
 {
     json_t *raw = json_array();
     for (int placement = 0; placement < IPC_PLACEMENTS; placement++)
-        json_array_append_new(
-            raw, json_pack("{s:s, s:o, s:b, s:o}", "name", m->raw[placement].mechanism->name, "cpus",
-                           cpus_of(&m->raw[placement]), "available", m->raw[placement].available,
-                           "roundtrip_ns", roundtrip(&m->raw[placement])));
-    return json_pack("{s:o, s:o, s:o, s:o, s:{s:s, s:s, s:i, s:o}, s:I, s:s, s:i, s:o}", "mechanisms",
-                     entries(m, sort), "raw", raw, "advice", advice_of(m, sort), "notes", notes_of(m), "host",
-                     "kernel", host->kernel, "cpu", host->cpu, "cpus", (int)host->cpus, "load",
-                     number(host->load), "size", (json_int_t)m->plan.message_bytes, "sort",
-                     ipc_sort_name(sort), "rounds", (int)m->rounds, "elapsed_s",
-                     number((double)m->elapsed_ns / 1e9));
+        json_array_append_new(raw, json_pack("{s:s, s:o, s:b, s:o}", "name",
+                                             m->raw[placement].mechanism->name, "cpus",
+                                             cpus_of(&m->raw[placement]), "available",
+                                             m->raw[placement].available, "roundtrip_ns",
+                                             roundtrip(&m->raw[placement])));
+    return json_pack("{s:o, s:o, s:o, s:o, s:{s:s, s:s, s:i, s:o}, s:I, s:s, s:i, s:o}",
+                     "mechanisms", entries(m, sort), "raw", raw, "advice", advice_of(m, sort),
+                     "notes", notes_of(m), "host", "kernel", host->kernel, "cpu", host->cpu, "cpus",
+                     (int)host->cpus, "load", number(host->load), "size",
+                     (json_int_t)m->plan.message_bytes, "sort", ipc_sort_name(sort), "rounds",
+                     (int)m->rounds, "elapsed_s", number((double)m->elapsed_ns / 1e9));
 }

@@ -49,8 +49,8 @@ static void sort_rows(ipc_chart_data_t *d, bool more_is_better)
     }
 }
 
-static void add_row(ipc_chart_data_t *d, const ipc_row_t *two, const ipc_row_t *one, enum ipc_chart which,
-                    bool both)
+static void add_row(ipc_chart_data_t *d, const ipc_row_t *two, const ipc_row_t *one,
+                    enum ipc_chart which, bool both)
 {
     if (d->chart.rows_count == IPC_CHART_ROWS_MAX)
         return;
@@ -59,8 +59,9 @@ static void add_row(ipc_chart_data_t *d, const ipc_row_t *two, const ipc_row_t *
                        .emphasised = strcmp(one->mechanism->family, "tickbus") == 0};
     const ipc_row_t *sides[SVG_BARS_MAX] = {both ? two : one, both ? one : NULL};
     for (int bar = 0; bar < SVG_BARS_MAX; bar++)
-        row->bars[bar] = sides[bar] ? (svg_bar_t){value_of(sides[bar], which), reach_of(sides[bar], which)}
-                                    : (svg_bar_t){NAN, NAN};
+        row->bars[bar] = sides[bar]
+                             ? (svg_bar_t){value_of(sides[bar], which), reach_of(sides[bar], which)}
+                             : (svg_bar_t){NAN, NAN};
     if (!one->available)
         row->missing = one->why_not;
     else if (which == IPC_CHART_MESSAGES || which == IPC_CHART_BYTES)
@@ -72,16 +73,17 @@ void ipc_chart_prepare(const ipc_measurement_t *m, enum ipc_chart which, ipc_cha
     static const char *const titles[IPC_CHARTS] = {"Round trip", "Messages a second, one way",
                                                    "Bytes a second, one way", "CPU time a message"};
     static const char *const subtitles[IPC_CHARTS] = {
-        "median, and on to the 99th percentile; shorter is better", "64-byte messages; longer is better",
-        "64 KiB messages; longer is better", "both processes together, in round trips; shorter is better"};
+        "median, and on to the 99th percentile; shorter is better",
+        "64-byte messages; longer is better", "64 KiB messages; longer is better",
+        "both processes together, in round trips; shorter is better"};
     bool both = m->plan.cpus_count > 1;
-    *out_data =
-        (ipc_chart_data_t){.chart = {.title = titles[which],
-                                     .subtitle = subtitles[which],
-                                     .legend = {both ? "two CPUs" : "one CPU", both ? "one CPU" : NULL},
-                                     .figure = which == IPC_CHART_MESSAGES ? ipc_figure_rate
-                                               : which == IPC_CHART_BYTES  ? ipc_figure_byte_rate
-                                                                           : ipc_figure_ns}};
+    *out_data = (ipc_chart_data_t){
+        .chart = {.title = titles[which],
+                  .subtitle = subtitles[which],
+                  .legend = {both ? "two CPUs" : "one CPU", both ? "one CPU" : NULL},
+                  .figure = which == IPC_CHART_MESSAGES ? ipc_figure_rate
+                            : which == IPC_CHART_BYTES  ? ipc_figure_byte_rate
+                                                        : ipc_figure_ns}};
     out_data->chart.rows = out_data->rows;
     if (which == IPC_CHART_LATENCY || which == IPC_CHART_CPU)
         add_row(out_data, &m->raw[IPC_TWO_CPUS], &m->raw[IPC_ONE_CPU], which, both);
@@ -98,12 +100,14 @@ void ipc_report_svg(FILE *out, const ipc_measurement_t *m)
         ipc_chart_prepare(m, (enum ipc_chart)which, &data);
         height += svg_chart_height(&data.chart) + 20;
     }
-    fprintf(out,
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" "
-            "role=\"img\">\n"
-            "<title>Inter-process communication, measured by busctl ipc</title>\n<style>\n%s</style>\n"
-            "<rect width=\"100%%\" height=\"100%%\" style=\"fill:var(--paper)\"/>\n",
-            SVG_WIDTH, height, SVG_WIDTH, height, svg_style);
+    fprintf(
+        out,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d "
+        "%d\" "
+        "role=\"img\">\n"
+        "<title>Inter-process communication, measured by busctl ipc</title>\n<style>\n%s</style>\n"
+        "<rect width=\"100%%\" height=\"100%%\" style=\"fill:var(--paper)\"/>\n",
+        SVG_WIDTH, height, SVG_WIDTH, height, svg_style);
     int top = 10;
     for (int which = 0; which < IPC_CHARTS; which++) {
         ipc_chart_data_t data;

@@ -78,20 +78,22 @@ static ipc_figure_t sort_figure(const ipc_row_t *row, enum ipc_sort sort)
     return sort == IPC_SORT_THROUGHPUT ? ipc_figure_rate(value) : ipc_figure_ns(value);
 }
 
-static void print_bar(FILE *out, const char *name, const ipc_row_t *row, enum ipc_sort sort, double least,
-                      double most)
+static void print_bar(FILE *out, const char *name, const ipc_row_t *row, enum ipc_sort sort,
+                      double least, double most)
 {
     char bar[BAR_COLUMNS + 1];
     int length = bar_length(ipc_sort_value(row, sort), least, most);
     memset(bar, row->placement == IPC_TWO_CPUS ? '#' : '=', (size_t)length);
     bar[length] = '\0';
-    fprintf(out, "%-18s %s %s\n", name, bar, row->available ? sort_figure(row, sort).text : "not measured");
+    fprintf(out, "%-18s %s %s\n", name, bar,
+            row->available ? sort_figure(row, sort).text : "not measured");
 }
 
-static void print_chart(FILE *out, const ipc_measurement_t *m, enum ipc_sort sort, const ipc_row_t **rows,
-                        uint32_t count)
+static void print_chart(FILE *out, const ipc_measurement_t *m, enum ipc_sort sort,
+                        const ipc_row_t **rows, uint32_t count)
 {
-    static const char *const titles[IPC_SORTS] = {"round trip, p50", "one way, 64-byte messages a second",
+    static const char *const titles[IPC_SORTS] = {"round trip, p50",
+                                                  "one way, 64-byte messages a second",
                                                   "CPU time a message, in a round trip"};
     double least = INFINITY;
     double most = 0;
@@ -137,25 +139,32 @@ static void print_advice(FILE *out, const ipc_measurement_t *m, enum ipc_sort so
     uint32_t count = ipc_advise(m, sort, advice);
     fprintf(out, "\nWHAT TO TAKE (your case: %s messages, %s, by %s)\n",
             ipc_figure_bytes(m->plan.message_bytes).text,
-            m->plan.cpus_count > 1 ? "a CPU for each side" : "one CPU for both sides", ipc_sort_name(sort));
+            m->plan.cpus_count > 1 ? "a CPU for each side" : "one CPU for both sides",
+            ipc_sort_name(sort));
     for (uint32_t i = 0; i < count; i++)
-        fprintf(out, "%-40s %-18s %s\n", advice[i].when, advice[i].row->mechanism->name, advice[i].text);
+        fprintf(out, "%-40s %-18s %s\n", advice[i].when, advice[i].row->mechanism->name,
+                advice[i].text);
     count = ipc_beaten(m, notes);
     for (uint32_t i = 0; i < count; i++)
         fprintf(out, "%s%s\n", i ? "" : "\nWHERE TICKBUS IS NOT FIRST\n", notes[i].text);
 }
 
-void ipc_report_text(FILE *out, const ipc_measurement_t *m, const ipc_host_t *host, enum ipc_sort sort)
+void ipc_report_text(FILE *out, const ipc_measurement_t *m, const ipc_host_t *host,
+                     enum ipc_sort sort)
 {
     const ipc_row_t **rows = (const ipc_row_t **)calloc(m->rows_count + 1, sizeof *rows);
     if (!rows)
         return;
-    fprintf(out, "%s, %u CPU%s, %s\n", host->cpu, host->cpus, host->cpus == 1 ? "" : "s", host->kernel);
-    fprintf(out, "round trips of %s between two processes; %u rounds in %.1f s, every byte compared\n",
+    fprintf(out, "%s, %u CPU%s, %s\n", host->cpu, host->cpus, host->cpus == 1 ? "" : "s",
+            host->kernel);
+    fprintf(out,
+            "round trips of %s between two processes; %u rounds in %.1f s, every byte compared\n",
             ipc_figure_bytes(m->plan.message_bytes).text, m->rounds, (double)m->elapsed_ns / 1e9);
     if (ipc_host_is_busy(host))
-        fprintf(out, "THE MACHINE WAS BUSY (load %.1f): figures are slower than they could be, and noisy\n",
-                host->load);
+        fprintf(
+            out,
+            "THE MACHINE WAS BUSY (load %.1f): figures are slower than they could be, and noisy\n",
+            host->load);
     for (int placement = 0; placement < IPC_PLACEMENTS; placement++) {
         uint32_t count = ipc_ranked(m, (enum ipc_placement)placement, sort, rows);
         if (placement == IPC_TWO_CPUS && m->plan.cpus_count < 2)
@@ -163,11 +172,14 @@ void ipc_report_text(FILE *out, const ipc_measurement_t *m, const ipc_host_t *ho
         else
             print_table(out, m, (enum ipc_placement)placement, rows, count);
     }
-    fprintf(out, "\nFigures are medians of the rounds (max: of all); noise: half of the rounds lie closer to "
-                 "p50 than this; x raw: against the\n"
-                 "raw ping-pong of a cache line between two CPUs in the same round; *: signals, no data. "
-                 "What a message costs is that of\n"
-                 "both processes together, in round trips.\n");
+    fprintf(
+        out,
+        "\nFigures are medians of the rounds (max: of all); noise: half of the rounds lie closer "
+        "to "
+        "p50 than this; x raw: against the\n"
+        "raw ping-pong of a cache line between two CPUs in the same round; *: signals, no data. "
+        "What a message costs is that of\n"
+        "both processes together, in round trips.\n");
     print_why(out, m);
     uint32_t count = ipc_ranked(m, m->plan.cpus_count > 1 ? IPC_TWO_CPUS : IPC_ONE_CPU, sort, rows);
     print_chart(out, m, sort, rows, count);

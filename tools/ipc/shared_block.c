@@ -38,7 +38,8 @@ void *ipc_shared_block_new(const char *mechanism, size_t bytes, tbus_error_t *er
     if (block == MAP_FAILED) /* small, or the pool is empty */
         block = map(mechanism, mapped, 0);
     if (block == MAP_FAILED) {
-        tbus_fail(err, -errno, "%s: no shared memory of %zu bytes: %s", mechanism, bytes, strerror(errno));
+        tbus_fail(err, -errno, "%s: no shared memory of %zu bytes: %s", mechanism, bytes,
+                  strerror(errno));
         return NULL;
     }
     return block;
@@ -53,19 +54,23 @@ void ipc_shared_block_free(void *block, size_t bytes)
 void ipc_shared_block_touch(void *block, size_t bytes)
 {
     madvise(block, mapped_bytes(bytes),
-            MADV_POPULATE_WRITE); /* since Linux 5.14; without it pages come when they are touched */
+            /* since Linux 5.14; without it pages come when they are touched */
+            MADV_POPULATE_WRITE);
 }
 
 void ipc_shared_block_limits(char *text, size_t text_bytes)
 {
     struct statvfs shm;
-    double shm_mib =
-        statvfs("/dev/shm", &shm) == 0 ? (double)shm.f_blocks * (double)shm.f_frsize / (1 << 20) : -1;
+    double shm_mib = statvfs("/dev/shm", &shm) == 0
+                         ? (double)shm.f_blocks * (double)shm.f_frsize / (1 << 20)
+                         : -1;
     long long shmmax = ipc_proc_value("/proc/sys/kernel/shmmax", 0);
     if (shmmax >= INT64_MAX / 2)
-        snprintf(text, text_bytes, "/dev/shm %.0f MiB, SHMMAX without limit, %lld System V segments (SHMMNI)",
+        snprintf(text, text_bytes,
+                 "/dev/shm %.0f MiB, SHMMAX without limit, %lld System V segments (SHMMNI)",
                  shm_mib, ipc_proc_value("/proc/sys/kernel/shmmni", 0));
     else
-        snprintf(text, text_bytes, "/dev/shm %.0f MiB, SHMMAX %lld B, %lld System V segments (SHMMNI)",
-                 shm_mib, shmmax, ipc_proc_value("/proc/sys/kernel/shmmni", 0));
+        snprintf(text, text_bytes,
+                 "/dev/shm %.0f MiB, SHMMAX %lld B, %lld System V segments (SHMMNI)", shm_mib,
+                 shmmax, ipc_proc_value("/proc/sys/kernel/shmmni", 0));
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stamp_ring.h - shared memory with spinning, as one writes it by hand: one producer, one consumer, and the sequence in the slot.
+/* stamp_ring.h - shared memory with spinning, as one writes it by hand: one producer, one consumer,
+ * and the sequence in the slot.
  *
  *    memory:  progress of the consumer (a line of its own) | slot 0 | slot 1 | ...        slot: stamp, message
  *
- * The consumer spins on the line that it is going to read, and says how far it is only every sixteenth of the ring. It is the fastest
- * way that we measured; what it lacks against a tickbus ring: nobody can sleep, nobody notices a death, there is one consumer, and
- * messages have one size.
+ * The consumer spins on the line that it is going to read, and says how far it is only every
+ * sixteenth of the ring. It is the fastest way that we measured; what it lacks against a tickbus
+ * ring: nobody can sleep, nobody notices a death, there is one consumer, and messages have one
+ * size.
  */
 #ifndef TICKBUS_TOOLS_IPC_STAMP_RING_H
 #define TICKBUS_TOOLS_IPC_STAMP_RING_H

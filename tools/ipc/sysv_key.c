@@ -8,7 +8,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-int ipc_sysv_key(ipc_leftovers_t *leftovers, const char *mechanism, key_t *out_key, tbus_error_t *err)
+int ipc_sysv_key(ipc_leftovers_t *leftovers, const char *mechanism, key_t *out_key,
+                 tbus_error_t *err)
 {
     uint32_t random;
     if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)

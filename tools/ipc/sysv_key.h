@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sysv_key.h - keys for System V objects that can be found again after a kill: random, and recorded before the object is made. */
+/* sysv_key.h - keys for System V objects that can be found again after a kill: random, and recorded
+ * before the object is made. */
 #ifndef TICKBUS_TOOLS_IPC_SYSV_KEY_H
 #define TICKBUS_TOOLS_IPC_SYSV_KEY_H
 
@@ -9,7 +10,8 @@
 #include "tools/ipc/mechanism.h"
 
 /* A fresh key, recorded for `mechanism`. */
-int ipc_sysv_key(ipc_leftovers_t *leftovers, const char *mechanism, key_t *out_key, tbus_error_t *err);
+int ipc_sysv_key(ipc_leftovers_t *leftovers, const char *mechanism, key_t *out_key,
+                 tbus_error_t *err);
 
 /* The key in a record; never 0, which would be IPC_PRIVATE. */
 key_t ipc_sysv_key_of(const char *object);

@@ -59,7 +59,8 @@ static void area_reset(ipc_trial_area_t *area)
     tbus_store_relaxed_u32(&area->killed, 0);
 }
 
-/* What a child must undo of its parent: its signal handling, its lock on the leftovers, its life without an owner. */
+/* What a child must undo of its parent: its signal handling, its lock on the leftovers, its life
+ * without an owner. */
 static void become_child(ipc_session_t *session, pid_t parent)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -90,8 +91,9 @@ static int start(pair_t *pair, const ipc_session_t *session, enum ipc_role role,
     }
     pair->pids[role] = pid;
     pair->fds[role] = pidfd_open(pid, 0);
-    return pair->fds[role] < 0 ? tbus_fail(err, -errno, "pidfd_open: %s (Linux 5.3 has it)", strerror(errno))
-                               : 0;
+    return pair->fds[role] < 0
+               ? tbus_fail(err, -errno, "pidfd_open: %s (Linux 5.3 has it)", strerror(errno))
+               : 0;
 }
 
 static void reap(pair_t *pair, enum ipc_role role)
@@ -113,13 +115,16 @@ static void kill_and_reap(pair_t *pair, enum ipc_role role)
     reap(pair, role);
 }
 
-/* Sleep until a child ends (and reap it), or until `until_ns`. Lets SIGINT and SIGTERM in. -EINTR: one came. */
+/* Sleep until a child ends (and reap it), or until `until_ns`. Lets SIGINT and SIGTERM in. -EINTR:
+ * one came. */
 static int sleep_until(pair_t *pair, uint64_t until_ns)
 {
-    struct pollfd fds[2] = {{.fd = pair->fds[0], .events = POLLIN}, {.fd = pair->fds[1], .events = POLLIN}};
+    struct pollfd fds[2] = {{.fd = pair->fds[0], .events = POLLIN},
+                            {.fd = pair->fds[1], .events = POLLIN}};
     uint64_t now_ns = tbus_clock_ns();
     uint64_t ns = until_ns > now_ns ? until_ns - now_ns : 0;
-    struct timespec timeout = {.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)};
+    struct timespec timeout = {.tv_sec = (time_t)(ns / 1000000000),
+                               .tv_nsec = (long)(ns % 1000000000)};
     sigset_t mask;
     sigprocmask(SIG_SETMASK, NULL, &mask);
     sigdelset(&mask, SIGINT);
@@ -143,8 +148,8 @@ static int child_error(const pair_t *pair, int role, tbus_error_t *err)
     const ipc_side_t *side = &pair->area->sides[role];
     const char *name = pair->spec->mechanism->name;
     if (tbus_load_acquire_u32(&side->stage) == IPC_STAGE_FAILED)
-        return tbus_fail(err, side->code ? side->code : -EIO, "%s: the %s: %s", name, role_name(role),
-                         side->text);
+        return tbus_fail(err, side->code ? side->code : -EIO, "%s: the %s: %s", name,
+                         role_name(role), side->text);
     if (!pair->pids[role] && WIFSIGNALED(pair->status[role]))
         return tbus_fail(err, -ECHILD, "%s: the %s was killed by signal %d", name, role_name(role),
                          WTERMSIG(pair->status[role]));
@@ -172,8 +177,8 @@ static int await_end(pair_t *pair, tbus_error_t *err)
         if (code < 0)
             return code;
         if ((pair->pids[0] || pair->pids[1]) && tbus_clock_ns() >= overdue_ns)
-            return tbus_fail(err, -ETIMEDOUT, "%s: hung, messages of %zu bytes", pair->spec->mechanism->name,
-                             pair->spec->message_bytes);
+            return tbus_fail(err, -ETIMEDOUT, "%s: hung, messages of %zu bytes",
+                             pair->spec->mechanism->name, pair->spec->message_bytes);
     }
     return 0;
 }
@@ -201,7 +206,8 @@ static int measure(pair_t *pair, ipc_trial_result_t *out, tbus_error_t *err)
 }
 
 /* Wait until a child has come so far, looking every 200 us. */
-static int await_stage(pair_t *pair, int role, enum ipc_stage stage, uint64_t until_ns, tbus_error_t *err)
+static int await_stage(pair_t *pair, int role, enum ipc_stage stage, uint64_t until_ns,
+                       tbus_error_t *err)
 {
     for (;;) {
         int code = child_error(pair, role, err);
@@ -217,7 +223,8 @@ static int await_stage(pair_t *pair, int role, enum ipc_stage stage, uint64_t un
     }
 }
 
-/* False: it runs, could run, is stopped or is gone; its CPU time may stand still in all of them, when it does not get a CPU. */
+/* False: it runs, could run, is stopped or is gone; its CPU time may stand still in all of them,
+ * when it does not get a CPU. */
 static bool sleeps(pid_t pid)
 {
     char state;
@@ -234,10 +241,12 @@ static uint64_t cpu_time_of_ns(pid_t pid)
     return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
 }
 
-#define WATCHES_MAX 40 /* a sender that is never refused gets through IPC_DEATH_SENDS_MAX long before */
+#define WATCHES_MAX                                                                                \
+    40 /* a sender that is never refused gets through IPC_DEATH_SENDS_MAX long before */
 
-/* Watch the client until its call returns, or it has slept for a while, or done nothing but burn its CPU. 1: it returned. A watch in which
- * it could have run and got no CPU says nothing, and does not count. */
+/* Watch the client until its call returns, or it has slept for a while, or done nothing but burn
+ * its CPU. 1: it returned. A watch in which it could have run and got no CPU says nothing, and does
+ * not count. */
 static int watch_client(pair_t *pair, ipc_trial_result_t *out, tbus_error_t *err)
 {
     const ipc_side_t *client = &pair->area->sides[IPC_CLIENT];
@@ -247,7 +256,8 @@ static int watch_client(pair_t *pair, ipc_trial_result_t *out, tbus_error_t *err
     uint64_t overdue_ns = tbus_clock_ns() + grace_ns(pair);
     int returned = 0;
     for (int i = 0; i < WATCHES_MAX && !returned && tbus_clock_ns() < overdue_ns;) {
-        returned = await_stage(pair, IPC_CLIENT, IPC_STAGE_CALLED, tbus_clock_ns() + IPC_DEATH_WATCH_NS, err);
+        returned = await_stage(pair, IPC_CLIENT, IPC_STAGE_CALLED,
+                               tbus_clock_ns() + IPC_DEATH_WATCH_NS, err);
         uint64_t cpu_before_ns = cpu_ns;
         uint64_t taken_before = taken;
         cpu_ns = cpu_time_of_ns(pair->pids[IPC_CLIENT]);
@@ -277,7 +287,8 @@ static int watch_death(pair_t *pair, ipc_trial_result_t *out, tbus_error_t *err)
     if (sleep_until(pair, tbus_clock_ns() + 2 * MS) < 0) /* let the client reach its receive */
         return tbus_fail(err, -EINTR, "interrupted");
     uint64_t killed_ns = tbus_clock_ns();
-    kill_and_reap(pair, IPC_SERVER); /* reaped, as by a parent that does its duty: its pid is gone too */
+    /* reaped, as by a parent that does its duty: its pid is gone too */
+    kill_and_reap(pair, IPC_SERVER);
     pair->status[IPC_SERVER] = 0;
     tbus_store_release_u32(&pair->area->killed, 1);
     int returned = watch_client(pair, out, err);
@@ -295,8 +306,9 @@ int ipc_trial_run(const ipc_trial_spec_t *spec, ipc_leftovers_t *leftovers, ipc_
                   ipc_trial_result_t *out_result, tbus_error_t *err)
 {
     pair_t pair = {.spec = spec, .area = area, .fds = {-1, -1}};
-    ipc_session_t session = {
-        .message_bytes = spec->message_bytes, .one_way = spec->kind == IPC_STREAM, .leftovers = leftovers};
+    ipc_session_t session = {.message_bytes = spec->message_bytes,
+                             .one_way = spec->kind == IPC_STREAM,
+                             .leftovers = leftovers};
     ipc_trial_result_t result = {0};
     area_reset(area);
     int code = spec->mechanism->setup(&session, err);

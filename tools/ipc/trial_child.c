@@ -40,7 +40,8 @@ static void enter(ipc_side_t *side, enum ipc_stage stage)
     tbus_store_release_u32(&side->stage, stage);
 }
 
-__attribute__((format(printf, 3, 4))) static int failed(child_t *c, int code, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static int failed(child_t *c, int code, const char *format,
+                                                        ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -73,7 +74,8 @@ static int receive_message(child_t *c, uint64_t i, const void **message)
         return 0;
     size_t bytes = c->spec->message_bytes;
     if (TBUS_UNLIKELY(memcmp(*message, ipc_pattern_message(c->area->pattern, i), bytes) != 0))
-        return failed(c, -EBADMSG, "message %llu of %zu bytes arrived wrong", (unsigned long long)i, bytes);
+        return failed(c, -EBADMSG, "message %llu of %zu bytes arrived wrong", (unsigned long long)i,
+                      bytes);
     return 0;
 }
 
@@ -104,8 +106,8 @@ static int client_roundtrip(child_t *c)
     }
 }
 
-/* Reading the clock costs as much as ten messages of the fastest mechanism: it is read after 1, 2, 4 ... 64 messages, and no more rarely
- * than a hundred times a trial where messages are slow. */
+/* Reading the clock costs as much as ten messages of the fastest mechanism: it is read after 1, 2,
+ * 4 ... 64 messages, and no more rarely than a hundred times a trial where messages are slow. */
 #define STRIDE_MAX 64u
 
 static int client_stream(child_t *c)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* trial_child.h - what the two children of a trial do, and the memory through which they and their parent talk. Private to trial.c. */
+/* trial_child.h - what the two children of a trial do, and the memory through which they and their
+ * parent talk. Private to trial.c. */
 #ifndef TICKBUS_TOOLS_IPC_TRIAL_CHILD_H
 #define TICKBUS_TOOLS_IPC_TRIAL_CHILD_H
 
@@ -10,8 +11,9 @@
 enum ipc_stage {
     IPC_STAGE_BOOT = 0,
     IPC_STAGE_READY = 1, /* has its ends open */
-    IPC_STAGE_WAITING =
-        2, /* DEATH_*: the client is about to call receive, or waits for `killed`; the server waits to be killed */
+    /* DEATH_*: the client is about to call receive, or waits for `killed`; the server waits to be
+     * killed */
+    IPC_STAGE_WAITING = 2,
     IPC_STAGE_CALLED = 3, /* DEATH_*: what is measured has returned */
     IPC_STAGE_DONE = 4,   /* its figures are complete */
     IPC_STAGE_FAILED = 5  /* code and text say why */

@@ -49,7 +49,8 @@ ipc_figure_t ipc_figure_ratio(double ratio)
         return f;
     if (ratio < 999.5)
         return with_unit(ratio, "");
-    snprintf(f.text, sizeof f.text, "%.0f,%03.0f", floor(round(ratio) / 1000), fmod(round(ratio), 1000));
+    snprintf(f.text, sizeof f.text, "%.0f,%03.0f", floor(round(ratio) / 1000),
+             fmod(round(ratio), 1000));
     return f;
 }
 

@@ -33,8 +33,8 @@ void ipc_host_read(ipc_host_t *out_host)
     CPU_ZERO(&set);
     *out_host = (ipc_host_t){0};
     if (uname(&name) == 0)
-        snprintf(out_host->kernel, sizeof out_host->kernel, "%.20s %.50s %.20s", name.sysname, name.release,
-                 name.machine);
+        snprintf(out_host->kernel, sizeof out_host->kernel, "%.20s %.50s %.20s", name.sysname,
+                 name.release, name.machine);
     read_cpu_model(out_host->cpu, sizeof out_host->cpu);
     if (getloadavg(&out_host->load, 1) != 1)
         out_host->load = -1;

@@ -3,7 +3,8 @@
 #ifndef TICKBUS_TOOLS_MEASURE_PROC_VALUE_H
 #define TICKBUS_TOOLS_MEASURE_PROC_VALUE_H
 
-/* The number that the file `path` holds (its `field`th, from 0), or -1. Values beyond 2^63 - 1 are given as that. */
+/* The number that the file `path` holds (its `field`th, from 0), or -1. Values beyond 2^63 - 1 are
+ * given as that. */
 long long ipc_proc_value(const char *path, int field);
 
 #endif

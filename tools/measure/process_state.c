@@ -18,12 +18,12 @@ bool process_state(pid_t pid, char *out_state, uint64_t *out_cpu_ns)
     if (bytes <= 0)
         return false;
     line[bytes] = 0;
-    /* "PID (NAME) STATE ...": the name may hold anything, so what follows is counted from the last bracket. utime and stime are the 14th
-     * and 15th field. */
+    /* "PID (NAME) STATE ...": the name may hold anything, so what follows is counted from the last
+     * bracket. utime and stime are the 14th and 15th field. */
     const char *rest = strrchr(line, ')');
     uint64_t user, system;
-    if (!rest || sscanf(rest, ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64, out_state,
-                        &user, &system) != 3)
+    if (!rest || sscanf(rest, ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64,
+                        out_state, &user, &system) != 3)
         return false;
     *out_cpu_ns = (user + system) * (UINT64_C(1000000000) / (uint64_t)sysconf(_SC_CLK_TCK));
     return true;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* process_state.h - what the kernel says of a process that may belong to anybody: of its main thread, that is, which turns our loops. */
+/* process_state.h - what the kernel says of a process that may belong to anybody: of its main
+ * thread, that is, which turns our loops. */
 #ifndef TICKBUS_TOOLS_MEASURE_PROCESS_STATE_H
 #define TICKBUS_TOOLS_MEASURE_PROCESS_STATE_H
 
@@ -7,8 +8,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Its state, as proc(5) has it ('S': sleeps of its own accord, interruptibly), and the CPU time that it has had, ever. False: the process
- * is gone. Opens a file; some microseconds. */
+/* Its state, as proc(5) has it ('S': sleeps of its own accord, interruptibly), and the CPU time
+ * that it has had, ever. False: the process is gone. Opens a file; some microseconds. */
 bool process_state(pid_t pid, char *out_state, uint64_t *out_cpu_ns);
 
 #endif

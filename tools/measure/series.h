@@ -20,7 +20,8 @@ double ipc_series_median(const ipc_series_t *s);
 double ipc_series_min(const ipc_series_t *s);
 double ipc_series_max(const ipc_series_t *s);
 
-/* Median absolute deviation from the median, as a share of it: half of the rounds lie closer. NaN when there is no value. */
+/* Median absolute deviation from the median, as a share of it: half of the rounds lie closer. NaN
+ * when there is no value. */
 double ipc_series_noise(const ipc_series_t *s);
 
 #endif

@@ -3,21 +3,22 @@
 
 #include <math.h>
 
-const char svg_style[] = ":root{--ink:#1c2430;--soft:#5d6878;--line:#dde2ea;--paper:#ffffff;--two:#2f6fde;--"
-                         "one:#e08a1e;--strong:#0b4fc4}\n"
-                         "@media(prefers-color-scheme:dark){:root{--ink:#e6eaf0;--soft:#98a3b3;--line:#"
-                         "313946;--paper:#12161d;--two:#6ea4ff;"
-                         "--one:#f0a848;--strong:#9cc2ff}}\n"
-                         ".chart text{font:12px system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu "
-                         "Sans',sans-serif;fill:var(--ink)}\n"
-                         ".chart .title{font-size:17px;font-weight:650}\n"
-                         ".chart .soft{fill:var(--soft);font-size:11px}\n"
-                         ".chart .figure{paint-order:stroke;stroke:var(--paper);stroke-width:3px}\n"
-                         ".chart .strong{font-weight:700;fill:var(--strong)}\n"
-                         ".chart .grid{stroke:var(--line);stroke-width:1}\n"
-                         ".chart .bar0{fill:var(--two)} .chart .bar1{fill:var(--one)}\n"
-                         ".chart .reach0{stroke:var(--two);stroke-width:1.5;opacity:.75} .chart "
-                         ".reach1{stroke:var(--one);stroke-width:1.5;opacity:.75}\n";
+const char svg_style[] =
+    ":root{--ink:#1c2430;--soft:#5d6878;--line:#dde2ea;--paper:#ffffff;--two:#2f6fde;--"
+    "one:#e08a1e;--strong:#0b4fc4}\n"
+    "@media(prefers-color-scheme:dark){:root{--ink:#e6eaf0;--soft:#98a3b3;--line:#"
+    "313946;--paper:#12161d;--two:#6ea4ff;"
+    "--one:#f0a848;--strong:#9cc2ff}}\n"
+    ".chart text{font:12px system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu "
+    "Sans',sans-serif;fill:var(--ink)}\n"
+    ".chart .title{font-size:17px;font-weight:650}\n"
+    ".chart .soft{fill:var(--soft);font-size:11px}\n"
+    ".chart .figure{paint-order:stroke;stroke:var(--paper);stroke-width:3px}\n"
+    ".chart .strong{font-weight:700;fill:var(--strong)}\n"
+    ".chart .grid{stroke:var(--line);stroke-width:1}\n"
+    ".chart .bar0{fill:var(--two)} .chart .bar1{fill:var(--one)}\n"
+    ".chart .reach0{stroke:var(--two);stroke-width:1.5;opacity:.75} .chart "
+    ".reach1{stroke:var(--one);stroke-width:1.5;opacity:.75}\n";
 
 #define LEFT        150 /* of the plot */
 #define RIGHT       800
@@ -96,8 +97,8 @@ static void draw_grid(FILE *out, const svg_chart_t *chart, const axis_t *axis, i
         double x = x_of(axis, value);
         fprintf(out, "<line class=\"grid\" x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\"/>", x,
                 top + HEAD_HEIGHT - 6, x, bottom);
-        fprintf(out, "<text class=\"soft\" x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%s</text>\n", x,
-                bottom + 14, chart->figure(value).text);
+        fprintf(out, "<text class=\"soft\" x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%s</text>\n",
+                x, bottom + 14, chart->figure(value).text);
     }
 }
 
@@ -105,8 +106,9 @@ static void draw_legend(FILE *out, const svg_chart_t *chart, int top)
 {
     int x = LEFT;
     for (int bar = 0; bar < bars_of(chart); bar++) {
-        fprintf(out, "<rect class=\"bar%d\" x=\"%d\" y=\"%d\" width=\"14\" height=\"%d\" rx=\"2\"/>", bar, x,
-                top + 45, BAR_HEIGHT);
+        fprintf(out,
+                "<rect class=\"bar%d\" x=\"%d\" y=\"%d\" width=\"14\" height=\"%d\" rx=\"2\"/>",
+                bar, x, top + 45, BAR_HEIGHT);
         fprintf(out, "<text class=\"soft\" x=\"%d\" y=\"%d\">", x + 20, top + 53);
         svg_text(out, chart->legend[bar]);
         fputs("</text>\n", out);
@@ -114,36 +116,38 @@ static void draw_legend(FILE *out, const svg_chart_t *chart, int top)
     }
 }
 
-static void draw_bar(FILE *out, const svg_chart_t *chart, const axis_t *axis, const svg_bar_t *b, int bar,
-                     int y)
+static void draw_bar(FILE *out, const svg_chart_t *chart, const axis_t *axis, const svg_bar_t *b,
+                     int bar, int y)
 {
     if (!isfinite(b->value))
         return;
     char text[2 * IPC_FIGURE_MAX + 8];
     double end = x_of(axis, b->value);
     snprintf(text, sizeof text, "%s", chart->figure(b->value).text);
-    fprintf(out, "<rect class=\"bar%d\" x=\"%d\" y=\"%d\" width=\"%.1f\" height=\"%d\" rx=\"2\"/>", bar, LEFT,
-            y, fmax(end - LEFT, 1), BAR_HEIGHT);
+    fprintf(out, "<rect class=\"bar%d\" x=\"%d\" y=\"%d\" width=\"%.1f\" height=\"%d\" rx=\"2\"/>",
+            bar, LEFT, y, fmax(end - LEFT, 1), BAR_HEIGHT);
     if (isfinite(b->reach) && b->reach > b->value) {
         double reach = x_of(axis, b->reach);
         double middle = y + BAR_HEIGHT / 2.0;
-        fprintf(out, "<line class=\"reach%d\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>", bar, end,
-                middle, reach, middle);
-        fprintf(out, "<line class=\"reach%d\" x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\"/>", bar, reach,
-                y + 1, reach, y + BAR_HEIGHT - 1);
+        fprintf(out, "<line class=\"reach%d\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>",
+                bar, end, middle, reach, middle);
+        fprintf(out, "<line class=\"reach%d\" x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\"/>", bar,
+                reach, y + 1, reach, y + BAR_HEIGHT - 1);
         end = reach;
         snprintf(text, sizeof text, "%s (p99 %s)", chart->figure(b->value).text,
                  chart->figure(b->reach).text);
     }
-    fprintf(out, "<text class=\"soft figure\" x=\"%.1f\" y=\"%d\">%s</text>\n", end + 6, y + BAR_HEIGHT - 1,
-            text);
+    fprintf(out, "<text class=\"soft figure\" x=\"%.1f\" y=\"%d\">%s</text>\n", end + 6,
+            y + BAR_HEIGHT - 1, text);
 }
 
-static void draw_row(FILE *out, const svg_chart_t *chart, const axis_t *axis, const svg_row_t *row, int y)
+static void draw_row(FILE *out, const svg_chart_t *chart, const axis_t *axis, const svg_row_t *row,
+                     int y)
 {
     int bars = bars_of(chart);
-    fprintf(out, "<text%s x=\"%d\" y=\"%d\" text-anchor=\"end\">", row->emphasised ? " class=\"strong\"" : "",
-            LEFT - 10, y + bars * (BAR_HEIGHT + 1) / 2 + 4);
+    fprintf(out, "<text%s x=\"%d\" y=\"%d\" text-anchor=\"end\">",
+            row->emphasised ? " class=\"strong\"" : "", LEFT - 10,
+            y + bars * (BAR_HEIGHT + 1) / 2 + 4);
     svg_text(out, row->label);
     fputs("</text>\n", out);
     bool any = false;
@@ -171,6 +175,7 @@ void svg_chart_draw(FILE *out, const svg_chart_t *chart, int top)
     draw_legend(out, chart, top);
     draw_grid(out, chart, &axis, top);
     for (uint32_t i = 0; i < chart->rows_count; i++)
-        draw_row(out, chart, &axis, &chart->rows[i], top + HEAD_HEIGHT + (int)i * row_height(chart));
+        draw_row(out, chart, &axis, &chart->rows[i],
+                 top + HEAD_HEIGHT + (int)i * row_height(chart));
     fputs("</g>\n", out);
 }

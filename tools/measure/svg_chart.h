@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* svg_chart.h - a bar chart with a logarithmic axis, as SVG. Colours come from the classes of svg_style; nothing is fetched. */
+/* svg_chart.h - a bar chart with a logarithmic axis, as SVG. Colours come from the classes of
+ * svg_style; nothing is fetched. */
 #ifndef TICKBUS_TOOLS_MEASURE_SVG_CHART_H
 #define TICKBUS_TOOLS_MEASURE_SVG_CHART_H
 

@@ -81,8 +81,8 @@ void backlog_text(const backlog_t *held, uint32_t count, char *out_text, size_t 
     size_t used = (size_t)snprintf(out_text, bytes, "%s", count ? "" : "nothing yet");
     for (uint32_t i = 0; i < count && used < bytes; i++) {
         char number[GROUPED_MAX];
-        used += (size_t)snprintf(out_text + used, bytes - used, "%s%s %s %s", i ? ", " : "", held[i].topic,
-                                 grouped((int64_t)held[i].messages, number),
+        used += (size_t)snprintf(out_text + used, bytes - used, "%s%s %s %s", i ? ", " : "",
+                                 held[i].topic, grouped((int64_t)held[i].messages, number),
                                  held[i].subscriber[0] ? "behind" : "claimed");
     }
 }

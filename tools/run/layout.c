@@ -16,7 +16,8 @@ const char *layout_mode_name(enum layout_mode mode)
 
 const char *layout_stage_name(enum stage_id stage)
 {
-    static const char *const names[STAGES_COUNT] = {"feed", "strategy", "risk", "executor", "recorder"};
+    static const char *const names[STAGES_COUNT] = {"feed", "strategy", "risk", "executor",
+                                                    "recorder"};
     return names[stage];
 }
 
@@ -48,7 +49,8 @@ static bool contains(const uint32_t *cpus, uint32_t count, uint32_t cpu)
     return false;
 }
 
-/* The wanted CPUs that are allowed, in the order wanted; all that are allowed when none of them is. */
+/* The wanted CPUs that are allowed, in the order wanted; all that are allowed when none of them
+ * is. */
 static uint32_t choose_cpus(const layout_request_t *request, uint32_t *out_cpus, layout_t *layout)
 {
     uint32_t count = 0;
@@ -59,10 +61,10 @@ static uint32_t choose_cpus(const layout_request_t *request, uint32_t *out_cpus,
         if (contains(request->allowed, request->allowed_count, cpu))
             out_cpus[count++] = cpu;
         else
-            snprintf(
-                layout->warning, sizeof layout->warning,
-                "CPU %u is not among those that this process may use; it is left out (see taskset -p $$)",
-                cpu);
+            snprintf(layout->warning, sizeof layout->warning,
+                     "CPU %u is not among those that this process may use; it is left out (see "
+                     "taskset -p $$)",
+                     cpu);
     }
     if (count)
         return count;
@@ -76,7 +78,8 @@ static bool decides(enum stage_id stage)
     return stage == STAGE_STRATEGY || stage == STAGE_RISK || stage == STAGE_EXECUTOR;
 }
 
-static void add_process(layout_t *layout, const enum stage_id *stages, uint32_t count, bool recorder)
+static void add_process(layout_t *layout, const enum stage_id *stages, uint32_t count,
+                        bool recorder)
 {
     layout_process_t *process = &layout->processes[layout->processes_count++];
     *process = (layout_process_t){.cpu = -1};
@@ -129,17 +132,19 @@ void layout_plan(const layout_request_t *request, layout_t *out_layout)
     bool crowded = layout.processes_count > layout.cpus_count;
     layout.wait = tbus_wait_mode_resolve(request->wait, layout.processes_count, layout.cpus_count);
     if (crowded && layout.wait == TBUS_WAIT_SPIN && !layout.warning[0])
-        snprintf(
-            layout.warning, sizeof layout.warning,
-            "%u processes spin on %u CPUs: each waits for the others' time slices; `park` is made for this",
-            layout.processes_count, layout.cpus_count);
-    /* Processes that outnumber the CPUs are better moved about by the scheduler, which sees who sleeps. */
+        snprintf(layout.warning, sizeof layout.warning,
+                 "%u processes spin on %u CPUs: each waits for the others' time slices; `park` is "
+                 "made for this",
+                 layout.processes_count, layout.cpus_count);
+    /* Processes that outnumber the CPUs are better moved about by the scheduler, which sees who
+     * sleeps. */
     for (uint32_t i = 0; request->pin && !crowded && i < layout.processes_count; i++)
         layout.processes[i].cpu = (int32_t)cpus[i];
     *out_layout = layout;
 }
 
-static void join_names(const layout_process_t *process, const char *between, char *out_text, size_t bytes)
+static void join_names(const layout_process_t *process, const char *between, char *out_text,
+                       size_t bytes)
 {
     size_t used = 0;
     out_text[0] = 0;
@@ -155,14 +160,16 @@ void layout_process_name(const layout_process_t *process, char *out_text, size_t
 
 void layout_text(const layout_t *layout, char *out_text, size_t bytes)
 {
-    size_t used = (size_t)snprintf(out_text, bytes, "%s on %u CPU%s:", layout_mode_name(layout->mode),
-                                   layout->cpus_count, layout->cpus_count == 1 ? "" : "s");
+    size_t used =
+        (size_t)snprintf(out_text, bytes, "%s on %u CPU%s:", layout_mode_name(layout->mode),
+                         layout->cpus_count, layout->cpus_count == 1 ? "" : "s");
     for (uint32_t i = 0; i < layout->processes_count && used < bytes; i++) {
         char names[80];
         join_names(&layout->processes[i], " ", names, sizeof names);
         used += (size_t)snprintf(out_text + used, bytes - used, "%s [%s]", i ? "," : "", names);
         if (layout->processes[i].cpu >= 0 && used < bytes)
-            used += (size_t)snprintf(out_text + used, bytes - used, " cpu %d", (int)layout->processes[i].cpu);
+            used += (size_t)snprintf(out_text + used, bytes - used, " cpu %d",
+                                     (int)layout->processes[i].cpu);
     }
     if (used < bytes)
         snprintf(out_text + used, bytes - used, "; waiting: %s", tbus_wait_mode_name(layout->wait));

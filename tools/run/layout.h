@@ -5,10 +5,10 @@
  *    [feed]     [strategy]  [risk]         [feed, recorder]                      [feed, strategy, risk,
  *    [executor] [recorder]                 [strategy, risk, executor]             executor, recorder]
  *
- * The stages of a process take turns in the order of the data path. Those that decide something (strategy,
- * risk, executor) share a process when fused and take one tick at a time, so that nothing but the order of
- * `md` decides what they do: a fused run is deterministic. `auto` takes split where every process can have a
- * CPU and one is left for the rest of the host.
+ * The stages of a process take turns in the order of the data path. Those that decide something
+ * (strategy, risk, executor) share a process when fused and take one tick at a time, so that
+ * nothing but the order of `md` decides what they do: a fused run is deterministic. `auto` takes
+ * split where every process can have a CPU and one is left for the rest of the host.
  *
  * Pure: what the host has comes in as arguments.
  */
@@ -20,18 +20,27 @@
 
 #include <tickbus/wait.h>
 
-enum stage_id { STAGE_FEED, STAGE_STRATEGY, STAGE_RISK, STAGE_EXECUTOR, STAGE_RECORDER, STAGES_COUNT };
+enum stage_id {
+    STAGE_FEED,
+    STAGE_STRATEGY,
+    STAGE_RISK,
+    STAGE_EXECUTOR,
+    STAGE_RECORDER,
+    STAGES_COUNT
+};
 
 /* In the order of the configuration's choices. */
 enum layout_mode { LAYOUT_AUTO, LAYOUT_SPLIT, LAYOUT_FUSED };
 
-#define LAYOUT_BATCH 64u /* the budget of every loop: messages a turn, or a tick a turn and so many turns */
+#define LAYOUT_BATCH                                                                               \
+    64u /* the budget of every loop: messages a turn, or a tick a turn and so many turns */
 
 typedef struct layout_process {
     uint32_t stages_count;
     enum stage_id stages[STAGES_COUNT]; /* in the order of the data path */
     int32_t cpu;                        /* to be pinned to, or -1 */
-    uint32_t step_first;                /* of its loop: those of its stages that go in step (stage.h) */
+    /* of its loop: those of its stages that go in step (stage.h) */
+    uint32_t step_first;
     uint32_t step_count;
 } layout_process_t;
 
@@ -57,7 +66,8 @@ typedef struct layout_request {
 
 void layout_plan(const layout_request_t *request, layout_t *out_layout);
 
-/* CPUs that the calling process may use (its affinity mask), ascending; at least one. Returns how many. */
+/* CPUs that the calling process may use (its affinity mask), ascending; at least one. Returns how
+ * many. */
 uint32_t layout_allowed_cpus(uint32_t *out_cpus, uint32_t cpus_max);
 
 /* "split", "fused". */

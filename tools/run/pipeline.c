@@ -67,13 +67,16 @@ static const topic_plan_t topics[] = {
      TBUS_BROADCAST_MP,
      offsetof(config_t, topics.reports_slots),
      3,
-     {{STAGE_STRATEGY, TBUS_SUBSCRIBER}, {STAGE_RISK, TBUS_SUBSCRIBER}, {STAGE_RECORDER, TBUS_FOLLOWER}}},
+     {{STAGE_STRATEGY, TBUS_SUBSCRIBER},
+      {STAGE_RISK, TBUS_SUBSCRIBER},
+      {STAGE_RECORDER, TBUS_FOLLOWER}}},
 };
 #define TOPICS_COUNT (sizeof topics / sizeof topics[0])
 
 /* --- the bus */
 
-/* A tick is one slot; what ITCH 5.0 does not know may be longer, and goes over several, up to what the ring can hold. */
+/* A tick is one slot; what ITCH 5.0 does not know may be longer, and goes over several, up to what
+ * the ring can hold. */
 static uint32_t tick_bytes_max(uint32_t slot_bytes, uint32_t slot_count)
 {
     uint64_t quarter = (uint64_t)(slot_bytes - TBUS_SLOT_WORD_BYTES) * (slot_count / 4) - 8;
@@ -93,14 +96,15 @@ static tbus_ring_spec_t ring_spec(const config_t *config, const topic_plan_t *pl
 static int add_topic(pipeline_t *p, const topic_plan_t *plan, tbus_error_t *err)
 {
     tbus_ring_spec_t spec = ring_spec(p->config, plan);
-    int index = tbus_bus_add_topic(&p->bus, &spec, plan->type, (enum tbus_pages)p->config->bus.pages,
-                                   p->config->bus.numa_node, err);
+    int index =
+        tbus_bus_add_topic(&p->bus, &spec, plan->type, (enum tbus_pages)p->config->bus.pages,
+                           p->config->bus.numa_node, err);
     for (uint32_t i = 0; index >= 0 && i < plan->readers_count; i++) {
         const reader_t *reader = &plan->readers[i];
         if (!p->owners[reader->stage])
             continue;
-        int place =
-            tbus_ring_reserve(&p->bus.rings[index], layout_stage_name(reader->stage), reader->role, err);
+        int place = tbus_ring_reserve(&p->bus.rings[index], layout_stage_name(reader->stage),
+                                      reader->role, err);
         if (place < 0)
             return place;
     }
@@ -129,7 +133,8 @@ static uint64_t meminfo_pages(const char *key)
     char line[128];
     unsigned long long value = 0;
     while (f && fgets(line, sizeof line, f))
-        if (strncmp(line, key, strlen(key)) == 0 && sscanf(line + strlen(key), " %llu", &value) == 1)
+        if (strncmp(line, key, strlen(key)) == 0 &&
+            sscanf(line + strlen(key), " %llu", &value) == 1)
             break;
     if (f)
         fclose(f);
@@ -144,8 +149,8 @@ static uint64_t free_huge_pages(void)
     return free_pages > promised ? free_pages - promised : 0;
 }
 
-/* What all rings take when they insist on huge pages: the one at which the pool ran dry is no help. Says nothing
- * new when there are enough of them and something else is wrong. */
+/* What all rings take when they insist on huge pages: the one at which the pool ran dry is no help.
+ * Says nothing new when there are enough of them and something else is wrong. */
 static void tell_huge_pages_needed(const config_t *config, tbus_error_t *err)
 {
     uint64_t needed = 0;
@@ -156,7 +161,8 @@ static void tell_huge_pages_needed(const config_t *config, tbus_error_t *err)
     uint64_t free_pages = free_huge_pages();
     if (free_pages < needed)
         tbus_fail(err, err->code,
-                  "the rings need %llu huge pages of 2 MiB and %llu are free: sysctl vm.nr_hugepages=%llu, "
+                  "the rings need %llu huge pages of 2 MiB and %llu are free: sysctl "
+                  "vm.nr_hugepages=%llu, "
                   "or do with smaller pages (--pages auto)",
                   (unsigned long long)needed, (unsigned long long)free_pages,
                   (unsigned long long)(meminfo_pages("HugePages_Total:") + needed - free_pages));
@@ -164,15 +170,16 @@ static void tell_huge_pages_needed(const config_t *config, tbus_error_t *err)
 
 static int make_limits_box(pipeline_t *p, tbus_error_t *err)
 {
-    void *box = mmap(NULL, sizeof *p->limits_box, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void *box = mmap(NULL, sizeof *p->limits_box, PROT_READ | PROT_WRITE,
+                     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (box == MAP_FAILED)
         return tbus_fail(err, -errno, "no memory for the risk limits: %s", tbus_strerror(-errno));
     p->limits_box = box;
     return 0;
 }
 
-int pipeline_create(const config_t *config, const layout_t *layout, uint64_t for_ns, pipeline_t *out_pipeline,
-                    tbus_error_t *err)
+int pipeline_create(const config_t *config, const layout_t *layout, uint64_t for_ns,
+                    pipeline_t *out_pipeline, tbus_error_t *err)
 {
     pipeline_t p = {.config = config, .layout = layout, .for_ns = for_ns};
     int code = tbus_bus_create(config->bus.name, &p.bus, err);
@@ -189,7 +196,8 @@ int pipeline_create(const config_t *config, const layout_t *layout, uint64_t for
             tell_huge_pages_needed(config, err);
         return code;
     }
-    /* Before the fork: two processes that add one each at the same time would get in each other's way. */
+    /* Before the fork: two processes that add one each at the same time would get in each other's
+     * way. */
     tbus_bus_histogram(&p.bus, "tick_to_order");
     tbus_bus_histogram(&p.bus, "tick_to_report");
     *out_pipeline = p;
@@ -224,14 +232,15 @@ void pipeline_pages_text(const pipeline_t *pipeline, char *out_text, size_t byte
         for (uint32_t i = 0; i < pipeline->bus.topics_count && used < bytes; i++) {
             if (d->topics[i].pages != (uint32_t)pages)
                 continue;
-            used +=
-                (size_t)snprintf(out_text + used, bytes - used, "%s %s", any ? "," : "", d->topics[i].name);
+            used += (size_t)snprintf(out_text + used, bytes - used, "%s %s", any ? "," : "",
+                                     d->topics[i].name);
             any = true;
             if (pages != TBUS_PAGES_HUGETLB)
                 missing += (d->topics[i].bytes + HUGE_PAGE_BYTES - 1) / HUGE_PAGE_BYTES;
         }
         if (any && used < bytes)
-            used += (size_t)snprintf(out_text + used, bytes - used, " in %s pages;", tbus_pages_name(pages));
+            used += (size_t)snprintf(out_text + used, bytes - used, " in %s pages;",
+                                     tbus_pages_name(pages));
     }
     if (used >= bytes)
         return;
@@ -258,26 +267,30 @@ typedef struct crew {
 
 static int make_market(crew_t *crew)
 {
-    return crew->market ? 0 : market_create(&crew->pipeline->config->books, &crew->market, &crew->error);
+    return crew->market
+               ? 0
+               : market_create(&crew->pipeline->config->books, &crew->market, &crew->error);
 }
 
 static int make_feed(crew_t *crew, uint32_t owner, tbus_stage_t **out_stage)
 {
     const config_t *config = crew->pipeline->config;
-    feed_params_t params = {
-        .source = config->feed.source, .pace = config_pace(config), .for_ns = crew->pipeline->for_ns};
+    feed_params_t params = {.source = config->feed.source,
+                            .pace = config_pace(config),
+                            .for_ns = crew->pipeline->for_ns};
     return feed_stage_create(&crew->pipeline->bus, owner, &params, out_stage, &crew->error);
 }
 
 static int make_strategy(crew_t *crew, uint32_t owner, tbus_stage_t **out_stage)
 {
     const config_t *config = crew->pipeline->config;
-    strategy_stage_params_t params = {
-        .strategy = strategy_find(config->strategy.name), .params = config->strategy.params, .number = 1};
+    strategy_stage_params_t params = {.strategy = strategy_find(config->strategy.name),
+                                      .params = config->strategy.params,
+                                      .number = 1};
     int code = make_market(crew);
     return code ? code
-                : strategy_stage_create(&crew->pipeline->bus, owner, crew->market, &params, out_stage,
-                                        &crew->error);
+                : strategy_stage_create(&crew->pipeline->bus, owner, crew->market, &params,
+                                        out_stage, &crew->error);
 }
 
 static int make_risk(crew_t *crew, uint32_t owner, tbus_stage_t **out_stage)
@@ -306,16 +319,19 @@ static int make_recorder(crew_t *crew, uint32_t owner, tbus_stage_t **out_stage)
     return tbus_recorder_create(&crew->pipeline->bus, owner, &params, out_stage, &crew->error);
 }
 
-/* A stage that cannot be made fails its whole process; the reason is kept where the supervisor looks. */
+/* A stage that cannot be made fails its whole process; the reason is kept where the supervisor
+ * looks. */
 static int make_stage(crew_t *crew, enum stage_id stage)
 {
     static int (*const make[STAGES_COUNT])(crew_t *, uint32_t, tbus_stage_t **) = {
-        [STAGE_FEED] = make_feed,         [STAGE_STRATEGY] = make_strategy, [STAGE_RISK] = make_risk,
-        [STAGE_EXECUTOR] = make_executor, [STAGE_RECORDER] = make_recorder,
+        [STAGE_FEED] = make_feed,         [STAGE_STRATEGY] = make_strategy,
+        [STAGE_RISK] = make_risk,         [STAGE_EXECUTOR] = make_executor,
+        [STAGE_RECORDER] = make_recorder,
     };
     uint32_t owner = crew->pipeline->owners[stage];
     tbus_participant_t *block = tbus_participant(&crew->pipeline->bus, owner);
-    /* The life lock first: a place on a ring that is held without it counts as a dead one's. It is never closed. */
+    /* The life lock first: a place on a ring that is held without it counts as a dead one's. It is
+     * never closed. */
     int code = tbus_participant_live(&crew->pipeline->bus, owner, &crew->error);
     if (code >= 0)
         code = make[stage](crew, owner, &crew->stages[crew->stages_count]);

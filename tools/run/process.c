@@ -28,7 +28,8 @@ static void on_supervisor_died(int signal_number)
     tbus_store_relaxed_u32(&orphaned, 1);
 }
 
-/* A segment of the journal that somebody has cut fails its recorder in order. Else the access is repeated, and kills. */
+/* A segment of the journal that somebody has cut fails its recorder in order. Else the access is
+ * repeated, and kills. */
 static void on_bus_error(int signal_number, siginfo_t *info, void *context)
 {
     (void)context;
@@ -57,8 +58,8 @@ static int ascending(const void *a, const void *b)
     return *(const int *)a - *(const int *)b;
 }
 
-/* The descriptor that we were started with and that the feed's source names, as `<(zcat FILE)` does in bash;
- * -1: it names none. Those that the supervisor has opened itself are all close-on-exec. */
+/* The descriptor that we were started with and that the feed's source names, as `<(zcat FILE)` does
+ * in bash; -1: it names none. Those that the supervisor has opened itself are all close-on-exec. */
 static int source_descriptor(const char *source)
 {
     static const char *const names[] = {"itch:/dev/fd/", "itch:/proc/self/fd/"};
@@ -73,8 +74,8 @@ static int source_descriptor(const char *source)
     return flags >= 0 && !(flags & FD_CLOEXEC) ? (int)fd : -1;
 }
 
-/* Everything but the standard streams, the memory of the bus and what the feed reads from: a lock or socket of
- * the supervisor's that lived on here would keep the name taken. */
+/* Everything but the standard streams, the memory of the bus and what the feed reads from: a lock
+ * or socket of the supervisor's that lived on here would keep the name taken. */
 static void close_others(const tbus_bus_t *bus, int source_fd)
 {
     int keep[3 + TBUS_TOPICS_MAX];
@@ -127,8 +128,8 @@ static void pin(pipeline_t *pipeline, uint32_t index)
         tbus_participant(&pipeline->bus, pipeline->owners[process->stages[i]])->cpu = cpu;
 }
 
-static _Noreturn void be_the_child(pipeline_t *pipeline, uint32_t index, const char *name, pid_t supervisor,
-                                   int log_fd)
+static _Noreturn void be_the_child(pipeline_t *pipeline, uint32_t index, const char *name,
+                                   pid_t supervisor, int log_fd)
 {
     take_signals();
     setpgid(0, 0);
@@ -176,8 +177,8 @@ int process_start(pipeline_t *pipeline, uint32_t index, process_t *out_process, 
 }
 
 /* Hand out the lines of the buffer; `all`: what has no newline as well. */
-static void hand_out_lines(process_t *process, bool all, void (*line)(void *, const char *, const char *),
-                           void *context)
+static void hand_out_lines(process_t *process, bool all,
+                           void (*line)(void *, const char *, const char *), void *context)
 {
     size_t at = 0;
     while (at < process->line_used) {
@@ -195,7 +196,8 @@ static void hand_out_lines(process_t *process, bool all, void (*line)(void *, co
     memmove(process->line, process->line + at, process->line_used);
 }
 
-void process_read_log(process_t *process, void (*line)(void *context, const char *name, const char *text),
+void process_read_log(process_t *process,
+                      void (*line)(void *context, const char *name, const char *text),
                       void *context)
 {
     while (process->log_fd >= 0) {

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* process.h - a process of the pipeline, as the supervisor sees it: forked, watched, told to go.
  *
- * The child inherits the mappings of the bus, runs its stages (pipeline.h) and exits. It has a process group
- * of its own and ignores SIGINT, SIGTERM and SIGHUP: it obeys the commands in the bus directory, so that one
- * Ctrl-C reaches the supervisor alone and the stages stop in their order. When the supervisor dies, the
- * kernel tells the child (PR_SET_PDEATHSIG), and it winds down by itself.
+ * The child inherits the mappings of the bus, runs its stages (pipeline.h) and exits. It has a
+ * process group of its own and ignores SIGINT, SIGTERM and SIGHUP: it obeys the commands in the bus
+ * directory, so that one Ctrl-C reaches the supervisor alone and the stages stop in their order.
+ * When the supervisor dies, the kernel tells the child (PR_SET_PDEATHSIG), and it winds down by
+ * itself.
  *
- * What the child writes on stdout or stderr (an assertion, a sanitizer) comes over a pipe and is shown with
- * the names of its stages in front. Nothing is left open in the child but the bus and that pipe.
+ * What the child writes on stdout or stderr (an assertion, a sanitizer) comes over a pipe and is
+ * shown with the names of its stages in front. Nothing is left open in the child but the bus and
+ * that pipe.
  */
 #ifndef TICKBUS_TOOLS_RUN_PROCESS_H
 #define TICKBUS_TOOLS_RUN_PROCESS_H
@@ -34,8 +36,10 @@ typedef struct process {
 /* Fork process `index` of the layout. Kernel 5.3 or newer. */
 int process_start(pipeline_t *pipeline, uint32_t index, process_t *out_process, tbus_error_t *err);
 
-/* Read what it has written and hand out each whole line (and the rest, when it has ended). Never waits. */
-void process_read_log(process_t *process, void (*line)(void *context, const char *name, const char *text),
+/* Read what it has written and hand out each whole line (and the rest, when it has ended). Never
+ * waits. */
+void process_read_log(process_t *process,
+                      void (*line)(void *context, const char *name, const char *text),
                       void *context);
 
 /* Collect its exit status if it has ended. Never waits. True: it has ended. */

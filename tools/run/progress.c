@@ -40,8 +40,9 @@ void progress_show(progress_t *progress, const tbus_bus_t *bus, uint64_t started
     const char *slowest = furthest_behind(bus, &lag);
     double rate = (double)(messages - progress->messages) * 1e9 / (double)since_ns;
     char texts[4][GROUPED_MAX];
-    fprintf(stderr, "\r\033[K%.1f s  %s messages  %s/s  %s orders", (double)(now_ns - started_ns) / 1e9,
-            grouped((int64_t)messages, texts[0]), grouped((int64_t)(rate + 0.5), texts[1]),
+    fprintf(stderr, "\r\033[K%.1f s  %s messages  %s/s  %s orders",
+            (double)(now_ns - started_ns) / 1e9, grouped((int64_t)messages, texts[0]),
+            grouped((int64_t)(rate + 0.5), texts[1]),
             grouped((int64_t)tbus_counter_value(bus, "orders.sent"), texts[2]));
     if (lag)
         fprintf(stderr, "  %s is %s behind", slowest, grouped((int64_t)lag, texts[3]));

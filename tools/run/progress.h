@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* progress.h - one line on the terminal while a run goes on; nothing at all where stderr is no terminal. */
+/* progress.h - one line on the terminal while a run goes on; nothing at all where stderr is no
+ * terminal. */
 #ifndef TICKBUS_TOOLS_RUN_PROGRESS_H
 #define TICKBUS_TOOLS_RUN_PROGRESS_H
 

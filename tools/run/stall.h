@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stall.h - does a process of the pipeline stand still? Told from its heartbeat (bus.h), which grows while its loop turns, and from what
- * the kernel says of the thread that turns it:
+/* stall.h - does a process of the pipeline stand still? Told from its heartbeat (bus.h), which
+ * grows while its loop turns, and from what the kernel says of the thread that turns it:
  *
  *    the heartbeat grew, or it was told something, or its state changed: it turns
  *    none of that, and the thread is
@@ -8,8 +8,9 @@
  *      asleep (S, D)                            ASLEEP: in a system call or a page fault; no wait of ours is longer than 50 ms
  *      runnable (R)                             BUSY, for as much CPU time as it had: who waits for a CPU is not to blame
  *
- * So a machine with fewer CPUs than processes accuses nobody, nor does a supervisor that got no CPU itself: one look counts 100 ms at most.
- * Processes of a frozen cgroup are asleep. What is not seen: a loop that turns and gets nothing done.
+ * So a machine with fewer CPUs than processes accuses nobody, nor does a supervisor that got no CPU
+ * itself: one look counts 100 ms at most. Processes of a frozen cgroup are asleep. What is not
+ * seen: a loop that turns and gets nothing done.
  */
 #ifndef TICKBUS_TOOLS_RUN_STALL_H
 #define TICKBUS_TOOLS_RUN_STALL_H
@@ -20,9 +21,10 @@
 
 enum stall_how { STALL_NONE, STALL_STOPPED, STALL_ASLEEP, STALL_BUSY };
 
-#define STALL_LOOK_NS    UINT64_C(20000000)   /* between two looks, at least */
-#define STALL_STOPPED_NS UINT64_C(100000000)  /* an alarm: stopped for so long */
-#define STALL_HUNG_NS    UINT64_C(1000000000) /* an alarm: asleep or busy; a slow disk may take a while */
+#define STALL_LOOK_NS    UINT64_C(20000000)  /* between two looks, at least */
+#define STALL_STOPPED_NS UINT64_C(100000000) /* an alarm: stopped for so long */
+#define STALL_HUNG_NS                                                                              \
+    UINT64_C(1000000000) /* an alarm: asleep or busy; a slow disk may take a while */
 
 /* What one look at a process finds. */
 typedef struct stall_sight {
@@ -35,13 +37,15 @@ typedef struct stall_sight {
 /* All zeros before the first look. */
 typedef struct stall {
     stall_sight_t last;
-    uint64_t
-        since_ns; /* CLOCK_MONOTONIC: when its pulse was first seen as it is, or before it was first seen stopped */
+    /* CLOCK_MONOTONIC: when its pulse was first seen as it is, or before it was first seen
+     * stopped */
+    uint64_t since_ns;
     uint64_t still_ns; /* how much of its own time has passed since then */
     enum stall_how how;
 } stall_t;
 
-/* Fill in the thread's state and CPU time. False: the process has ended. Opens a file; some microseconds. */
+/* Fill in the thread's state and CPU time. False: the process has ended. Opens a file; some
+ * microseconds. */
 bool stall_look(pid_t pid, stall_sight_t *sight);
 
 /* Take in what was seen. Pure. */

@@ -64,7 +64,8 @@ static json_t *counters_below(const tbus_bus_t *bus, const char *prefix)
         json_t *rest = json_text(c->name + skip, sizeof c->name - skip);
         const char *key = json_string_value(rest);
         json_int_t sum = json_integer_value(json_object_get(object, key));
-        json_object_set_new(object, key, json_integer(sum + (json_int_t)tbus_load_relaxed_u64(&c->value)));
+        json_object_set_new(object, key,
+                            json_integer(sum + (json_int_t)tbus_load_relaxed_u64(&c->value)));
         json_decref(rest);
     }
     return object;
@@ -98,7 +99,8 @@ static json_t *topic(const tbus_topic_t *known, const tbus_ring_t *ring, bool en
     json_object_set_new(object, "published", count(tbus_ring_published(ring)));
     json_object_set_new(object, "tombs", count(tbus_load_relaxed_u64(&ring->shared->tombs)));
     json_object_set_new(object, "in_doubt", count(tbus_load_relaxed_u64(&ring->shared->in_doubt)));
-    json_object_set_new(object, "redelivered", count(tbus_load_relaxed_u64(&ring->shared->redelivered)));
+    json_object_set_new(object, "redelivered",
+                        count(tbus_load_relaxed_u64(&ring->shared->redelivered)));
     json_object_set_new(object, "subscribers", list);
     return object;
 }
@@ -116,8 +118,9 @@ static json_t *pages(const tbus_bus_t *bus)
 {
     json_t *object = json_object();
     for (uint32_t i = 0; i < bus->topics_count; i++)
-        json_object_set_new(object, bus->directory->topics[i].name,
-                            json_string(tbus_pages_name((enum tbus_pages)bus->directory->topics[i].pages)));
+        json_object_set_new(
+            object, bus->directory->topics[i].name,
+            json_string(tbus_pages_name((enum tbus_pages)bus->directory->topics[i].pages)));
     return object;
 }
 
@@ -151,7 +154,8 @@ static json_t *risk(const tbus_bus_t *bus, const char *halt_reason)
                                         "limits_changes", NULL};
     json_t *object = counters(bus, "risk", names);
     json_object_set_new(object, "rejects", counters_below(bus, "risk.rejects."));
-    json_object_set_new(object, "halted", json_boolean(tbus_load_relaxed_u32(&bus->directory->halted)));
+    json_object_set_new(object, "halted",
+                        json_boolean(tbus_load_relaxed_u32(&bus->directory->halted)));
     json_object_set_new(object, "halt_reason",
                         *halt_reason ? json_text(halt_reason, SUMMARY_ERROR_MAX) : json_null());
     return object;
@@ -159,7 +163,8 @@ static json_t *risk(const tbus_bus_t *bus, const char *halt_reason)
 
 static json_t *executor(const tbus_bus_t *bus)
 {
-    static const char *const names[] = {"orders", "executions", "executed_shares", "open_orders", NULL};
+    static const char *const names[] = {"orders", "executions", "executed_shares", "open_orders",
+                                        NULL};
     return counters(bus, "executor", names);
 }
 
@@ -222,7 +227,8 @@ static json_t *stalled(const tbus_bus_t *bus, uint32_t index, const summary_stal
         json_t *item = json_object();
         json_object_set_new(item, "topic", json_text(held[i].topic, sizeof held[i].topic));
         if (behind)
-            json_object_set_new(item, "subscriber", json_text(held[i].subscriber, sizeof held[i].subscriber));
+            json_object_set_new(item, "subscriber",
+                                json_text(held[i].subscriber, sizeof held[i].subscriber));
         json_object_set_new(item, behind ? "behind" : "claimed", count(held[i].messages));
         json_array_append_new(list, item);
     }
@@ -269,7 +275,8 @@ static json_t *stage(const tbus_participant_t *p)
     json_object_set_new(object, "process", json_integer(p->process));
     json_object_set_new(object, "state",
                         json_string(tbus_participant_state_name(tbus_load_acquire_u32(&p->state))));
-    json_object_set_new(object, "hot_allocations", count(tbus_load_relaxed_u64(&p->hot_allocations)));
+    json_object_set_new(object, "hot_allocations",
+                        count(tbus_load_relaxed_u64(&p->hot_allocations)));
     json_object_set_new(object, "reason", json_text(p->reason, sizeof p->reason));
     return object;
 }
@@ -301,7 +308,8 @@ json_t *summary_build(const tbus_bus_t *bus, const summary_run_t *run)
     json_object_set_new(latencies, "tick_to_report", latency(bus, "tick_to_report"));
 
     json_t *summary = json_object();
-    json_object_set_new(summary, "name", json_text(bus->directory->name, sizeof bus->directory->name));
+    json_object_set_new(summary, "name",
+                        json_text(bus->directory->name, sizeof bus->directory->name));
     json_object_set_new(summary, "state", json_string(run->state));
     json_object_set_new(summary, "source", json_text(run->source, SUMMARY_ERROR_MAX));
     json_object_set_new(summary, "pace", json_text(run->pace, SUMMARY_ERROR_MAX));

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* summary.h - what a run has done: one JSON object, and the same for people.
  *
- * `busctl start --json` prints the object at the end, `busctl status --json` at any time; without --json both
- * print it as text. Everything in it comes from the shared memory of the bus, so that it is there whatever
- * became of the stages.
+ * `busctl start --json` prints the object at the end, `busctl status --json` at any time; without
+ * --json both print it as text. Everything in it comes from the shared memory of the bus, so that
+ * it is there whatever became of the stages.
  *
  *    name state source pace duration_s
  *    feed        messages bytes errors by_type.{A,...}; `bytes` are the messages' own: the two bytes of length that
@@ -29,9 +29,9 @@
  *    notes[]     one sentence each: what is no error and should be known, as that a replayed journal was torn
  *    errors[]    one sentence each; empty: all is well
  *
- * `lag` is what a subscriber has not taken yet while the run goes on. `lost` is what it will never take:
- * known when the run has ended, 0 until then. `tombs` are sequences that were claimed and never became a
- * message.
+ * `lag` is what a subscriber has not taken yet while the run goes on. `lost` is what it will never
+ * take: known when the run has ended, 0 until then. `tombs` are sequences that were claimed and
+ * never became a message.
  */
 #ifndef TICKBUS_TOOLS_RUN_SUMMARY_H
 #define TICKBUS_TOOLS_RUN_SUMMARY_H
@@ -62,18 +62,21 @@ typedef struct summary_run {
     const char *state;  /* "starting", "running", "stopping", "ended" */
     const char *source; /* feed.source */
     const char *pace;
-    const char *journal;  /* its directory, "": none */
-    uint64_t duration_ns; /* from the start of the feed until now, or until everything was drained */
+    const char *journal; /* its directory, "": none */
+    /* from the start of the feed until now, or until everything was drained */
+    uint64_t duration_ns;
     const layout_t *layout;
     summary_stall_t stalls[STAGES_COUNT]; /* of the layout's processes */
-    char halt_reason[SUMMARY_ERROR_MAX];  /* of the kill switch; "": not thrown, or by nobody who gave one */
+    /* of the kill switch; "": not thrown, or by nobody who gave one */
+    char halt_reason[SUMMARY_ERROR_MAX];
     uint32_t errors_count;
     char errors[SUMMARY_ERRORS_MAX][SUMMARY_ERROR_MAX];
     uint32_t notes_count;
     char notes[SUMMARY_NOTES_MAX][SUMMARY_ERROR_MAX];
 } summary_run_t;
 
-/* Keep an error or a note for the summary; more than fit are dropped, the first ones say what happened. */
+/* Keep an error or a note for the summary; more than fit are dropped, the first ones say what
+ * happened. */
 void summary_add_error(summary_run_t *run, const char *text);
 void summary_add_note(summary_run_t *run, const char *text);
 

@@ -43,8 +43,8 @@ static const char *money(int64_t e4, char out_text[NUMBER_MAX])
 {
     uint64_t cents = ((e4 < 0 ? -(uint64_t)e4 : (uint64_t)e4) + 50) / 100;
     char whole[NUMBER_MAX];
-    snprintf(out_text, NUMBER_MAX, "%c%s.%02u", e4 < 0 ? '-' : '+', grouped((int64_t)(cents / 100), whole),
-             (unsigned)(cents % 100));
+    snprintf(out_text, NUMBER_MAX, "%c%s.%02u", e4 < 0 ? '-' : '+',
+             grouped((int64_t)(cents / 100), whole), (unsigned)(cents % 100));
     return out_text;
 }
 
@@ -53,8 +53,10 @@ static void label(FILE *out, const char *name)
     fprintf(out, "  %-*s ", LABEL_WIDTH - 3, name);
 }
 
-/* "sent 12, accepted 10" of the keys given; ends with NULL. Zeros are left out but for the first. */
-static void print_counts(FILE *out, const json_t *object, const char *const *keys, const char *const *words)
+/* "sent 12, accepted 10" of the keys given; ends with NULL. Zeros are left out but for the
+ * first. */
+static void print_counts(FILE *out, const json_t *object, const char *const *keys,
+                         const char *const *words)
 {
     bool first = true;
     for (unsigned i = 0; keys[i]; i++) {
@@ -98,7 +100,8 @@ static void print_pairs(FILE *out, const json_t *object, const char *name)
     for (size_t i = 0; i < count; i++) {
         char number[NUMBER_MAX];
         grouped(pairs[i].value, number);
-        size_t width = strlen(pairs[i].name) + 1 + strlen(number) + 2; /* with ", " before or "," behind */
+        /* with ", " before or "," behind */
+        size_t width = strlen(pairs[i].name) + 1 + strlen(number) + 2;
         if (i && column + width > WIDTH_MAX) {
             fputs(",\n", out);
             label(out, "");
@@ -129,7 +132,8 @@ static void print_feed(FILE *out, const json_t *summary)
     int64_t messages = integer(feed, "messages");
     char number[NUMBER_MAX], bytes[NUMBER_MAX], rate[NUMBER_MAX];
     label(out, "feed");
-    fprintf(out, "%s messages, %s bytes", grouped(messages, number), grouped(integer(feed, "bytes"), bytes));
+    fprintf(out, "%s messages, %s bytes", grouped(messages, number),
+            grouped(integer(feed, "bytes"), bytes));
     if (seconds > 0)
         fprintf(out, ", %s messages/s", grouped((int64_t)((double)messages / seconds), rate));
     fprintf(out, " from %s at %s\n", text_of(summary, "source"), text_of(summary, "pace"));
@@ -182,7 +186,8 @@ static void print_orders(FILE *out, const json_t *summary)
         return;
     label(out, "profit");
     fprintf(out, "%s: %s realised, %s unrealised\n", money(integer(pnl, "total"), total),
-            money(integer(pnl, "realised"), realised), money(integer(pnl, "unrealised"), unrealised));
+            money(integer(pnl, "realised"), realised),
+            money(integer(pnl, "unrealised"), unrealised));
 }
 
 static void print_latency(FILE *out, const json_t *summary)
@@ -193,7 +198,8 @@ static void print_latency(FILE *out, const json_t *summary)
     const json_t *all = json_object_get(summary, "latency_ns");
     if (integer(json_object_get(all, rows[0][0]), "count") == 0)
         return;
-    fprintf(out, "\n  %-14s %10s %10s %10s %10s %12s\n", "latency", "p50", "p99", "p99.9", "max", "count");
+    fprintf(out, "\n  %-14s %10s %10s %10s %10s %12s\n", "latency", "p50", "p99", "p99.9", "max",
+            "count");
     for (unsigned row = 0; row < 2; row++) {
         const json_t *latency = json_object_get(all, rows[row][0]);
         char value[NUMBER_MAX];
@@ -203,9 +209,10 @@ static void print_latency(FILE *out, const json_t *summary)
         fprintf(out, " %12s\n", grouped(integer(latency, "count"), value));
     }
     if (strcmp(text_of(summary, "pace"), "max") == 0)
-        fputs("  (at pace max every message waits for those before it: --pace 100k/s, say, shows the "
-              "pipeline's own)\n",
-              out);
+        fputs(
+            "  (at pace max every message waits for those before it: --pace 100k/s, say, shows the "
+            "pipeline's own)\n",
+            out);
 }
 
 /* How far each subscriber is: nothing to say when it has all. */
@@ -230,12 +237,14 @@ static void print_topics(FILE *out, const json_t *summary)
 {
     const char *name;
     json_t *topic;
-    fprintf(out, "\n  %-10s %12s  %-12s %-10s %s\n", "topic", "messages", "ring", "pages", "read by");
+    fprintf(out, "\n  %-10s %12s  %-12s %-10s %s\n", "topic", "messages", "ring", "pages",
+            "read by");
     json_object_foreach(json_object_get(summary, "topics"), name, topic)
     {
         char number[NUMBER_MAX];
-        fprintf(out, "  %-10s %12s  %-12s %-10s ", name, grouped(integer(topic, "published"), number),
-                text_of(topic, "kind"), text_of(json_object_get(summary, "pages"), name));
+        fprintf(out, "  %-10s %12s  %-12s %-10s ", name,
+                grouped(integer(topic, "published"), number), text_of(topic, "kind"),
+                text_of(json_object_get(summary, "pages"), name));
         print_subscribers(out, json_object_get(topic, "subscribers"));
         fputc('\n', out);
     }
@@ -287,8 +296,9 @@ static void print_stalls(FILE *out, const json_t *summary)
         label(out, "STALLED");
         json_array_foreach(json_object_get(process, "stages"), k, item)
             fprintf(out, "%s%s", k ? " " : "[", json_string_value(item));
-        fprintf(out, "] %s for %s: ", text_of(stalled, "how"),
-                duration((int64_t)(json_real_value(json_object_get(stalled, "for_s")) * 1e9), time));
+        fprintf(
+            out, "] %s for %s: ", text_of(stalled, "how"),
+            duration((int64_t)(json_real_value(json_object_get(stalled, "for_s")) * 1e9), time));
         if (!json_array_size(json_object_get(stalled, "holds_up")))
             fputs("nothing waits for it yet", out);
         json_array_foreach(json_object_get(stalled, "holds_up"), k, item)

@@ -10,13 +10,15 @@
 
 #include "tools/show/outcome.h"
 
-#define SECOND_NS  UINT64_C(1000000000)
-#define READY_NS   (60 * SECOND_NS) /* to make all stages: memory for large books takes a while to touch */
-#define END_NS     (60 * SECOND_NS) /* to end when told: the recorder syncs its journal to the disk */
-#define SALVAGE_NS (2 * SECOND_NS)  /* for the recorder to save what there is when another stage has died */
-#define STEP_MS    1
-#define STEP_MS_MAX                                                                                          \
-    50 /* between two looks at a long run: each costs a spinning stage some microseconds of its CPU */
+#define SECOND_NS UINT64_C(1000000000)
+#define READY_NS                                                                                   \
+    (60 * SECOND_NS) /* to make all stages: memory for large books takes a while to touch */
+#define END_NS (60 * SECOND_NS) /* to end when told: the recorder syncs its journal to the disk */
+#define SALVAGE_NS                                                                                 \
+    (2 * SECOND_NS) /* for the recorder to save what there is when another stage has died */
+#define STEP_MS 1
+/* between two looks at a long run: each costs a spinning stage some microseconds of its CPU */
+#define STEP_MS_MAX 50
 
 /* --- up */
 
@@ -32,7 +34,8 @@ static bool all_ready(supervisor_t *s, char *out_missing, size_t bytes)
     for (uint32_t i = 0; i < s->layout.processes_count; i++)
         for (uint32_t k = 0; s->processes[i].pid && k < s->layout.processes[i].stages_count; k++) {
             enum stage_id stage = s->layout.processes[i].stages[k];
-            if (tbus_load_acquire_u32(&supervisor_participant(s, stage)->state) < TBUS_READY && used < bytes)
+            if (tbus_load_acquire_u32(&supervisor_participant(s, stage)->state) < TBUS_READY &&
+                used < bytes)
                 used += (size_t)snprintf(out_missing + used, bytes - used, "%s%s", used ? ", " : "",
                                          layout_stage_name(stage));
         }
@@ -56,7 +59,8 @@ static bool wait_ready(supervisor_t *s)
     return !s->broken;
 }
 
-/* The process of the recorder comes last: when any other stage cannot be made, no journal has been begun. */
+/* The process of the recorder comes last: when any other stage cannot be made, no journal has been
+ * begun. */
 static bool start_processes(supervisor_t *s)
 {
     for (int wave = 0; wave < 2; wave++) {
@@ -125,7 +129,8 @@ static void name_the_slowest(supervisor_t *s)
                             seconds, subscriber, (unsigned long long)lag_max, topic);
     else
         supervisor_complain(
-            s, "not drained after %u s: everything is taken, but the stages do not come to rest", seconds);
+            s, "not drained after %u s: everything is taken, but the stages do not come to rest",
+            seconds);
 }
 
 static uint64_t drain_ns(const supervisor_t *s)
@@ -133,8 +138,9 @@ static uint64_t drain_ns(const supervisor_t *s)
     return s->request->options->config.bus.drain_s_max * SECOND_NS;
 }
 
-/* Wait until everything is taken and nobody has anything to do. *out_drained_ns: for how long the run had gone on
- * when the last message was taken; stages that sleep are slower than that to confirm that they have no more. */
+/* Wait until everything is taken and nobody has anything to do. *out_drained_ns: for how long the
+ * run had gone on when the last message was taken; stages that sleep are slower than that to
+ * confirm that they have no more. */
 static bool drain(supervisor_t *s, uint64_t *out_drained_ns)
 {
     tbus_quiescence_t quiescence = {0};
@@ -168,9 +174,10 @@ static bool wait_ended(supervisor_t *s, uint32_t index, uint64_t limit_ns)
         if (s->abort_asked)
             return false;
         if (tbus_clock_ns() > deadline_ns) {
-            supervisor_complain(s, "%s (process %d) did not end within %u s of being told; it is killed",
-                                s->processes[index].name, (int)s->processes[index].pid,
-                                (unsigned)(limit_ns / SECOND_NS));
+            supervisor_complain(
+                s, "%s (process %d) did not end within %u s of being told; it is killed",
+                s->processes[index].name, (int)s->processes[index].pid,
+                (unsigned)(limit_ns / SECOND_NS));
             return false;
         }
     }
@@ -219,15 +226,17 @@ static bool recorder_has_all(supervisor_t *s)
     return true;
 }
 
-/* The run cannot be finished as it should. No order passes any more, no input is taken; what is on the rings is recorded as far as the
- * recorder lives; then everybody goes, whoever cannot is killed. */
+/* The run cannot be finished as it should. No order passes any more, no input is taken; what is on
+ * the rings is recorded as far as the recorder lives; then everybody goes, whoever cannot is
+ * killed. */
 static void give_up(supervisor_t *s)
 {
     s->run.state = "stopping";
     tbus_store_release_u32(&s->pipeline.bus.directory->halted, 1);
     supervisor_command(s, STAGE_FEED, TBUS_CMD_WIND_DOWN);
     uint64_t deadline_ns = tbus_clock_ns() + SALVAGE_NS;
-    while (s->running_since_ns && !s->abort_asked && !recorder_has_all(s) && tbus_clock_ns() < deadline_ns) {
+    while (s->running_since_ns && !s->abort_asked && !recorder_has_all(s) &&
+           tbus_clock_ns() < deadline_ns) {
         supervisor_nudge(s);
         supervisor_step(s, STEP_MS);
     }
@@ -249,8 +258,8 @@ static void say_layout(supervisor_t *s)
 {
     char text[400];
     const config_t *config = &s->request->options->config;
-    supervisor_say(s, "bus '%s': %s at pace %s, strategy %s, %s%s", config->bus.name, config->feed.source,
-                   config_pace(config), config->strategy.name,
+    supervisor_say(s, "bus '%s': %s at pace %s, strategy %s, %s%s", config->bus.name,
+                   config->feed.source, config_pace(config), config->strategy.name,
                    *config->journal.directory ? "recorded in " : "not recorded (--journal DIR)",
                    config->journal.directory);
     layout_text(&s->layout, text, sizeof text);

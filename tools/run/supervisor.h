@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* supervisor.h - `busctl start`: brings the pipeline up, watches it, takes it down in order, says how it went.
+/* supervisor.h - `busctl start`: brings the pipeline up, watches it, takes it down in order, says
+ * how it went.
  *
  *    claim the name -> make the bus -> fork the processes -> all READY -> RUN
  *         -> the source has no more, --for is over, SIGINT, SIGTERM, or `busctl stop`
  *         -> feed winds down -> all is taken -> strategy cancels what is open -> all is taken
  *         -> STOP: feed, strategy, risk, executor, recorder -> summary
  *
- * One thread and one poll(2) for signals, the ends of processes (pidfds), what they write, and the control socket. A second SIGINT or
- * SIGTERM kills everything at once. SIGHUP reads the file of -c again and puts its risk limits in force (supervisor_reload.c); when it
- * is the terminal that has gone, it drains. A stage that ends unasked, or fails, ends the run: the kill switch is set, the feed stops, the
- * recorder drains what it can, and the error names the stage and what became of it. A stage that stands still (supervisor_stall.c) is
- * named, with what waits for it; it is killed only when supervisor.stall_ms_max says so, and then that is a stage that dies. The
- * supervisor never leaves anything behind: no process, no file, no memory; when it is killed itself, the processes wind down alone and the
- * next start takes the name over.
+ * One thread and one poll(2) for signals, the ends of processes (pidfds), what they write, and the
+ * control socket. A second SIGINT or SIGTERM kills everything at once. SIGHUP reads the file of -c
+ * again and puts its risk limits in force (supervisor_reload.c); when it is the terminal that has
+ * gone, it drains. A stage that ends unasked, or fails, ends the run: the kill switch is set, the
+ * feed stops, the recorder drains what it can, and the error names the stage and what became of it.
+ * A stage that stands still (supervisor_stall.c) is named, with what waits for it; it is killed
+ * only when supervisor.stall_ms_max says so, and then that is a stage that dies. The supervisor
+ * never leaves anything behind: no process, no file, no memory; when it is killed itself, the
+ * processes wind down alone and the next start takes the name over.
  */
 #ifndef TICKBUS_TOOLS_RUN_SUPERVISOR_H
 #define TICKBUS_TOOLS_RUN_SUPERVISOR_H

@@ -20,8 +20,9 @@ static void answer_attach(supervisor_t *s, control_reply_t *reply)
         reply->fds[reply->fds_count++] = fd;
         if (i == bus->topics_count)
             break;
-        json_array_append_new(topics, json_pack("{s:s, s:s}", "name", bus->directory->topics[i].name, "type",
-                                                bus->directory->topics[i].type));
+        json_array_append_new(topics,
+                              json_pack("{s:s, s:s}", "name", bus->directory->topics[i].name,
+                                        "type", bus->directory->topics[i].type));
         fd = tbus_segment_reopen(&bus->topic_segments[i], false);
     }
     if (fd >= 0) {
@@ -77,7 +78,8 @@ static void answer_resume(supervisor_t *s, const json_t *params, control_reply_t
     reply->result = json_pack("{s:b}", "halted", 0);
 }
 
-void supervisor_answer(void *context, const char *method, const json_t *params, control_reply_t *reply)
+void supervisor_answer(void *context, const char *method, const json_t *params,
+                       control_reply_t *reply)
 {
     supervisor_t *s = context;
     if (strcmp(method, "status") == 0) {
@@ -94,7 +96,8 @@ void supervisor_answer(void *context, const char *method, const json_t *params, 
     } else if (strcmp(method, "risk.resume") == 0) {
         answer_resume(s, params, reply);
     } else {
-        fail_reply(reply, CONTROL_UNKNOWN_METHOD,
-                   "there is no such method; there are status, stop, attach, risk.halt, risk.resume");
+        fail_reply(
+            reply, CONTROL_UNKNOWN_METHOD,
+            "there is no such method; there are status, stop, attach, risk.halt, risk.resume");
     }
 }

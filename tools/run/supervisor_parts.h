@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* supervisor_parts.h - the supervisor's own state, shared by the files that it is made of and by nobody else.
+/* supervisor_parts.h - the supervisor's own state, shared by the files that it is made of and by
+ * nobody else.
  *
  *    supervisor.c          up, down, and what is reported
  *    supervisor_watch.c    one turn of waiting: signals, processes that end, clients; commands to stages
@@ -49,9 +50,11 @@ typedef struct supervisor {
 /* One line on stderr. */
 void supervisor_say(supervisor_t *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Something went wrong: said at once, and again in the summary. */
-void supervisor_complain(supervisor_t *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void supervisor_complain(supervisor_t *s, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 /* The same for what is no error. */
-void supervisor_note(supervisor_t *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void supervisor_note(supervisor_t *s, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* Since the stages were told to run; 0: they were not yet. */
 uint64_t supervisor_running_ns(const supervisor_t *s);
@@ -68,8 +71,8 @@ void supervisor_nudge(supervisor_t *s);
 bool supervisor_told_to_stop(supervisor_t *s, uint32_t process);
 bool supervisor_all_ended(const supervisor_t *s);
 
-/* Read the configuration again, and have its risk limits hold from the next order on. What is wrong with it is said, and nothing
- * changes. */
+/* Read the configuration again, and have its risk limits hold from the next order on. What is wrong
+ * with it is said, and nothing changes. */
 void supervisor_reload(supervisor_t *s);
 /* Which of our streams are terminals, once; and whether one of them has hung up since. */
 void supervisor_know_terminals(supervisor_t *s);
@@ -82,6 +85,7 @@ void supervisor_watch_stalls(supervisor_t *s);
 void supervisor_step(supervisor_t *s, int timeout_ms);
 
 /* The method of the control socket (protocol.h); `context`: the supervisor. */
-void supervisor_answer(void *context, const char *method, const json_t *params, control_reply_t *reply);
+void supervisor_answer(void *context, const char *method, const json_t *params,
+                       control_reply_t *reply);
 
 #endif

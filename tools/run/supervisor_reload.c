@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SIGHUP: the configuration is read again, and its risk limits are put in force, all of them or none. */
+/* SIGHUP: the configuration is read again, and its risk limits are put in force, all of them or
+ * none. */
 #include "tools/run/supervisor_parts.h"
 
 #include <poll.h>
@@ -25,9 +26,10 @@ bool supervisor_terminal_gone(const supervisor_t *s)
     return false;
 }
 
-/* "KEY from A to B, ..." of the keys below risk that differ, or the bare names of the others. Returns how many. */
-static unsigned list_changes(const config_t *before, const config_t *after, bool of_risk, char *out_text,
-                             size_t bytes)
+/* "KEY from A to B, ..." of the keys below risk that differ, or the bare names of the others.
+ * Returns how many. */
+static unsigned list_changes(const config_t *before, const config_t *after, bool of_risk,
+                             char *out_text, size_t bytes)
 {
     unsigned count = 0;
     size_t used = 0;
@@ -46,8 +48,8 @@ static unsigned list_changes(const config_t *before, const config_t *after, bool
         const char *comma = count++ ? ", " : "";
         if (used >= bytes)
             continue;
-        int length = of_risk ? snprintf(out_text + used, bytes - used, "%s%s from %s to %s", comma, key->path,
-                                        old, new)
+        int length = of_risk ? snprintf(out_text + used, bytes - used, "%s%s from %s to %s", comma,
+                                        key->path, old, new)
                              : snprintf(out_text + used, bytes - used, "%s%s", comma, key->path);
         used += (size_t)length;
     }
@@ -61,7 +63,8 @@ void supervisor_reload(supervisor_t *s)
     tbus_error_t why = {0};
     const start_options_t *options = s->request->options;
     if (!options->file) {
-        supervisor_say(s, "SIGHUP: there is no file to read risk limits from (-c FILE); nothing is changed");
+        supervisor_say(
+            s, "SIGHUP: there is no file to read risk limits from (-c FILE); nothing is changed");
         return;
     }
     if (start_options_reload(options, &fresh, &why) < 0 ||
@@ -70,8 +73,9 @@ void supervisor_reload(supervisor_t *s)
         return;
     }
     if (list_changes(&s->in_force, &fresh, false, changes, sizeof changes))
-        supervisor_say(s, "only risk limits are taken from %s while it runs, not what else has changed: %s",
-                       options->file, changes);
+        supervisor_say(
+            s, "only risk limits are taken from %s while it runs, not what else has changed: %s",
+            options->file, changes);
     if (list_changes(&s->in_force, &fresh, true, changes, sizeof changes) == 0) {
         supervisor_say(s, "no risk limit has changed in %s", options->file);
         return;

@@ -4,11 +4,12 @@
 #include <signal.h>
 #include <stdio.h>
 
-/* Whoever was told to stop may take its time: the recorder syncs its journal then, and how long that may last is known where it is waited
- * for. */
+/* Whoever was told to stop may take its time: the recorder syncs its journal then, and how long
+ * that may last is known where it is waited for. */
 static bool is_watched(supervisor_t *s, uint32_t index)
 {
-    return s->processes[index].pid && !s->processes[index].ended && !supervisor_told_to_stop(s, index);
+    return s->processes[index].pid && !s->processes[index].ended &&
+           !supervisor_told_to_stop(s, index);
 }
 
 static void look(supervisor_t *s, uint32_t index, uint64_t now_ns)
@@ -38,20 +39,23 @@ static void raise_alarm(supervisor_t *s, uint32_t index, const backlog_t *held, 
     char waiting[300];
     backlog_text(held, held_count, waiting, sizeof waiting);
     supervisor_note(s, "stage%s '%s' (process %d) %s, for %.1f s now; it holds up: %s",
-                    s->layout.processes[index].stages_count > 1 ? "s" : "", s->processes[index].name,
-                    (int)s->processes[index].pid, ways[stall->how],
+                    s->layout.processes[index].stages_count > 1 ? "s" : "",
+                    s->processes[index].name, (int)s->processes[index].pid, ways[stall->how],
                     (double)(stall->last.now_ns - stall->since_ns) / 1e9, waiting);
 }
 
-/* By the user's policy only. From here on it goes as with any stage that dies: its end is seen when the kernel says that it is over. */
+/* By the user's policy only. From here on it goes as with any stage that dies: its end is seen when
+ * the kernel says that it is over. */
 static void kill_overdue(supervisor_t *s, uint32_t index)
 {
     uint32_t limit_ms = s->request->options->config.supervisor.stall_ms_max;
-    if (!limit_ms || s->stalls[index].still_ns < limit_ms * UINT64_C(1000000) || s->stall_killed[index])
+    if (!limit_ms || s->stalls[index].still_ns < limit_ms * UINT64_C(1000000) ||
+        s->stall_killed[index])
         return;
     s->stall_killed[index] = true;
-    supervisor_complain(s, "'%s' (process %d) has stood still for %u ms (supervisor.stall_ms_max): killed",
-                        s->processes[index].name, (int)s->processes[index].pid, limit_ms);
+    supervisor_complain(
+        s, "'%s' (process %d) has stood still for %u ms (supervisor.stall_ms_max): killed",
+        s->processes[index].name, (int)s->processes[index].pid, limit_ms);
     kill(s->processes[index].pid, SIGKILL); /* not reaped yet: the number is still its own */
 }
 
@@ -62,7 +66,8 @@ static void judge(supervisor_t *s, uint32_t index)
     bool known = alarm->how != STALL_NONE;
     backlog_t held[BACKLOG_MAX];
     uint32_t held_count = stall_is_long(stall) ? backlog_held_by(&s->pipeline.bus, index, held) : 0;
-    /* Nobody is stopped by itself; who is asleep or busy is left alone until somebody waits for it. */
+    /* Nobody is stopped by itself; who is asleep or busy is left alone until somebody waits for
+     * it. */
     if (stall_is_long(stall) && (stall->how == STALL_STOPPED || held_count)) {
         *alarm = (summary_stall_t){stall->how, stall->since_ns};
         if (!known)

@@ -10,8 +10,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-/* A second signal so soon is the first one's echo: timeout(1) signals its child, and then the group that the
- * child is in. Nobody presses Ctrl-C twice that fast. */
+/* A second signal so soon is the first one's echo: timeout(1) signals its child, and then the group
+ * that the child is in. Nobody presses Ctrl-C twice that fast. */
 #define ECHO_NS UINT64_C(200000000)
 
 void supervisor_say(supervisor_t *s, const char *format, ...)
@@ -64,7 +64,8 @@ json_t *supervisor_summary(const supervisor_t *s)
 
 tbus_participant_t *supervisor_participant(supervisor_t *s, enum stage_id stage)
 {
-    return s->pipeline.owners[stage] ? tbus_participant(&s->pipeline.bus, s->pipeline.owners[stage]) : NULL;
+    return s->pipeline.owners[stage] ? tbus_participant(&s->pipeline.bus, s->pipeline.owners[stage])
+                                     : NULL;
 }
 
 void supervisor_nudge(supervisor_t *s)
@@ -85,7 +86,8 @@ bool supervisor_told_to_stop(supervisor_t *s, uint32_t process)
 {
     const layout_process_t *plan = &s->layout.processes[process];
     for (uint32_t i = 0; i < plan->stages_count; i++)
-        if (tbus_load_relaxed_u32(&supervisor_participant(s, plan->stages[i])->command) != TBUS_CMD_STOP)
+        if (tbus_load_relaxed_u32(&supervisor_participant(s, plan->stages[i])->command) !=
+            TBUS_CMD_STOP)
             return false;
     return true;
 }
@@ -166,7 +168,8 @@ static void take_signal(supervisor_t *s)
         json_decref(summary);
         return;
     }
-    /* The kernel sends it when the terminal goes; a shell that goes with it sends it to its jobs. */
+    /* The kernel sends it when the terminal goes; a shell that goes with it sends it to its
+     * jobs. */
     bool terminal_gone = info.ssi_code == SI_KERNEL || supervisor_terminal_gone(s);
     if (info.ssi_signo == SIGHUP && !terminal_gone) {
         supervisor_reload(s);
@@ -191,8 +194,8 @@ void supervisor_step(supervisor_t *s, int timeout_ms)
     for (uint32_t i = 0; i < s->layout.processes_count; i++) {
         if (!s->processes[i].pid)
             continue;
-        fds[count++] =
-            (struct pollfd){.fd = s->processes[i].pidfd, .events = POLLIN}; /* -1 is left out by poll */
+        fds[count++] = (struct pollfd){.fd = s->processes[i].pidfd,
+                                       .events = POLLIN}; /* -1 is left out by poll */
         fds[count++] = (struct pollfd){.fd = s->processes[i].log_fd, .events = POLLIN};
     }
     if (poll(fds, count, timeout_ms) > 0) {

@@ -28,10 +28,10 @@ typedef struct exporter {
 static int fail_record(const exporter_t *x, const tbus_journal_record_t *record, const char *what,
                        tbus_error_t *err)
 {
-    return tbus_fail(err, -TBUS_ECORRUPT,
-                     "message %" PRIu64 " of topic '%s' (segment %08u.tbj, offset %" PRIu64 " in %s) %s",
-                     record->seq, x->topic->name, record->segment, record->offset, x->request->directory,
-                     what);
+    return tbus_fail(
+        err, -TBUS_ECORRUPT,
+        "message %" PRIu64 " of topic '%s' (segment %08u.tbj, offset %" PRIu64 " in %s) %s",
+        record->seq, x->topic->name, record->segment, record->offset, x->request->directory, what);
 }
 
 /* BinaryFILE: a 2-byte big-endian length, then the message; an end mark is the length 0 alone. */
@@ -57,7 +57,8 @@ static int put_record(exporter_t *x, const tbus_journal_record_t *record, tbus_e
 {
     if (record->seq != x->next_seq && x->ordered && x->request->format != EXPORT_JSONL) {
         char what[96];
-        snprintf(what, sizeof what, "comes where %" PRIu64 " was expected: those between were not recorded",
+        snprintf(what, sizeof what,
+                 "comes where %" PRIu64 " was expected: those between were not recorded",
                  x->next_seq);
         return fail_record(x, record, what, err);
     }
@@ -99,8 +100,8 @@ static int fail_topic(const exporter_t *x, tbus_error_t *err)
     char names[TBUS_JOURNAL_TOPICS_MAX * (TBUS_NAME_MAX + 2)] = "";
     size_t used = 0;
     for (uint32_t i = 0; i < info->topics_count; i++)
-        used +=
-            (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", info->topics[i].name);
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "",
+                                 info->topics[i].name);
     return tbus_fail(err, -TBUS_ENOTFOUND, "the journal in %s has no topic '%s'; it has: %s",
                      x->request->directory, x->request->topic, names);
 }
@@ -118,7 +119,8 @@ static int choose_topic(exporter_t *x, tbus_error_t *err)
         return tbus_fail(err, -TBUS_EFORMAT,
                          "topic '%s' carries messages of type '%s', and only ticks can be ITCH",
                          x->topic->name, x->topic->type);
-    if (x->request->format == EXPORT_CSV && !message_csv_columns(x->topic->type, x->request->stamps))
+    if (x->request->format == EXPORT_CSV &&
+        !message_csv_columns(x->topic->type, x->request->stamps))
         return tbus_fail(err, -TBUS_EFORMAT,
                          "topic '%s' carries messages of type '%s', which have no CSV; try jsonl",
                          x->topic->name, x->topic->type);

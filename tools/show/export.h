@@ -5,12 +5,13 @@
  *    csv     ticks, bbos, orders, reports: message_csv.h
  *    jsonl   any type: one JSON object a line, message_text.h
  *
- * A file appears under its name when it is complete, or not at all: it is written as NAME.part beside it,
- * synced and renamed. What is no regular file (a FIFO, /dev/null) is written to as it is; "-" is stdout.
+ * A file appears under its name when it is complete, or not at all: it is written as NAME.part
+ * beside it, synced and renamed. What is no regular file (a FIFO, /dev/null) is written to as it
+ * is; "-" is stdout.
  *
- * A torn tail ends the export like the end of the journal, and is reported. Damage, a sequence that is
- * missing (csv and itch must be whole to be what they say), or a message that is not of its topic's type is
- * an error that names the place.
+ * A torn tail ends the export like the end of the journal, and is reported. Damage, a sequence that
+ * is missing (csv and itch must be whole to be what they say), or a message that is not of its
+ * topic's type is an error that names the place.
  */
 #ifndef TICKBUS_TOOLS_SHOW_EXPORT_H
 #define TICKBUS_TOOLS_SHOW_EXPORT_H

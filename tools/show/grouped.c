@@ -7,7 +7,8 @@
 const char *grouped(int64_t value, char out_text[GROUPED_MAX])
 {
     char digits[GROUPED_MAX];
-    int length = snprintf(digits, sizeof digits, "%" PRIu64, value < 0 ? -(uint64_t)value : (uint64_t)value);
+    int length =
+        snprintf(digits, sizeof digits, "%" PRIu64, value < 0 ? -(uint64_t)value : (uint64_t)value);
     char *to = out_text;
     if (value < 0)
         *to++ = '-';

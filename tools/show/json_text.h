@@ -7,8 +7,9 @@
 
 #include <jansson.h>
 
-/* Up to `bytes_max` bytes, or to the first 0. JSON is UTF-8, and the name of a file may be anything: where it is not UTF-8, every byte
- * that is not ASCII shows as '?'. A new reference; NULL: no memory. */
+/* Up to `bytes_max` bytes, or to the first 0. JSON is UTF-8, and the name of a file may be
+ * anything: where it is not UTF-8, every byte that is not ASCII shows as '?'. A new reference;
+ * NULL: no memory. */
 json_t *json_text(const char *text, size_t bytes_max);
 
 #endif

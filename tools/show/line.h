@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* line.h - building lines of text for people and programs, fast: half a million rows in a fraction of a
- * second.
+/* line.h - building lines of text for people and programs, fast: half a million rows in a fraction
+ * of a second.
  *
- * A line is put together in a buffer of its own and goes to its stream in one piece; a line longer than the
- * buffer goes in several. Errors are the stream's: ask ferror(3) when all is written. No allocation; one
- * thread.
+ * A line is put together in a buffer of its own and goes to its stream in one piece; a line longer
+ * than the buffer goes in several. Errors are the stream's: ask ferror(3) when all is written. No
+ * allocation; one thread.
  */
 #ifndef TICKBUS_TOOLS_SHOW_LINE_H
 #define TICKBUS_TOOLS_SHOW_LINE_H
@@ -35,8 +35,8 @@ void line_px(line_t *line, uint32_t px_e4);
 /* Time of day: "09:30:00.000000001". */
 void line_time_of_day(line_t *line, uint64_t ns_since_midnight);
 
-/* Characters as a JSON string, quotes included (RFC 8259, section 7). Bytes above 0x7e become \u00XX: what
- * comes from outside need not be UTF-8. */
+/* Characters as a JSON string, quotes included (RFC 8259, section 7). Bytes above 0x7e become
+ * \u00XX: what comes from outside need not be UTF-8. */
 void line_json_chars(line_t *line, const char *chars, size_t count);
 /* Characters as a CSV field, quoted only where RFC 4180 asks for it (section 2, rules 6 and 7). */
 void line_csv_chars(line_t *line, const char *chars, size_t count);

@@ -11,9 +11,10 @@
 #include "tools/show/message_text.h"
 
 /* Every field but the first comes after a comma. */
-#define TICK_COLUMNS  "seq,type,locate,tracking,symbol,ts_event_ns,side,order_ref,new_ref,qty,px_e4,match"
+#define TICK_COLUMNS                                                                               \
+    "seq,type,locate,tracking,symbol,ts_event_ns,side,order_ref,new_ref,qty,px_e4,match"
 #define ORDER_COLUMNS "seq,order_id,strategy,kind,locate,side,qty,px_e4,tif,md_seq,report_seq"
-#define REPORT_COLUMNS                                                                                       \
+#define REPORT_COLUMNS                                                                             \
     "seq,order_id,strategy,kind,reason,locate,side,qty,px_e4,leaves,liquidity,exec_id,md_seq"
 
 static void field_u64(line_t *line, uint64_t value)

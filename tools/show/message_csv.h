@@ -7,12 +7,12 @@
  *    order    seq,order_id,strategy,kind,locate,side,qty,px_e4,tif,md_seq,report_seq
  *    report   seq,order_id,strategy,kind,reason,locate,side,qty,px_e4,leaves,liquidity,exec_id,md_seq
  *
- * With `stamps` the host's own clock follows in the last columns: intended_ns (ticks), intended_ns,sent_ns (orders, reports). Without, two
- * runs that did the same give the same file.
+ * With `stamps` the host's own clock follows in the last columns: intended_ns (ticks),
+ * intended_ns,sent_ns (orders, reports). Without, two runs that did the same give the same file.
  *
- * Prices are integers in 1/10000, times ns since midnight (ts_event_ns) or since the bus epoch; symbols come
- * without the spaces that pad them. An empty side of a bbo is all zeros; a field that a message does not have
- * is empty.
+ * Prices are integers in 1/10000, times ns since midnight (ts_event_ns) or since the bus epoch;
+ * symbols come without the spaces that pad them. An empty side of a bbo is all zeros; a field that
+ * a message does not have is empty.
  */
 #ifndef TICKBUS_TOOLS_SHOW_MESSAGE_CSV_H
 #define TICKBUS_TOOLS_SHOW_MESSAGE_CSV_H
@@ -25,8 +25,8 @@
 /* The columns, without a newline; NULL: messages of this type have no rows. */
 const char *message_csv_columns(const char *type, bool stamps);
 
-/* Write one row. `message`: 8-byte aligned. False, and nothing is written: it has no length of its type.
- * Errors are the stream's. */
+/* Write one row. `message`: 8-byte aligned. False, and nothing is written: it has no length of its
+ * type. Errors are the stream's. */
 bool message_csv_row(FILE *out, const char *type, uint64_t seq, const void *message, size_t bytes,
                      bool stamps);
 

@@ -39,7 +39,8 @@ unsigned message_text_tick_fields(uint8_t tick_type)
     case 'F':
         return TICK_HAS_REF | TICK_HAS_SIDE | TICK_HAS_QTY | TICK_HAS_PX | TICK_HAS_SYMBOL;
     case 'P':
-        return TICK_HAS_REF | TICK_HAS_SIDE | TICK_HAS_QTY | TICK_HAS_PX | TICK_HAS_SYMBOL | TICK_HAS_MATCH;
+        return TICK_HAS_REF | TICK_HAS_SIDE | TICK_HAS_QTY | TICK_HAS_PX | TICK_HAS_SYMBOL |
+               TICK_HAS_MATCH;
     case 'E':
         return TICK_HAS_REF | TICK_HAS_QTY | TICK_HAS_MATCH;
     case 'C':
@@ -118,7 +119,8 @@ static bool json_body_fields(line_t *line, const tick_t *tick)
 }
 
 /* `body`: all bytes after the type; for a long unknown message they go on past the tick. */
-static void json_tick_body(line_t *line, const tick_t *tick, const unsigned char *body, size_t body_bytes)
+static void json_tick_body(line_t *line, const tick_t *tick, const unsigned char *body,
+                           size_t body_bytes)
 {
     unsigned has = message_text_tick_fields(tick->type);
     if (has & TICK_HAS_REF)
@@ -136,7 +138,8 @@ static void json_tick_body(line_t *line, const tick_t *tick, const unsigned char
     if (has & TICK_HAS_MATCH)
         json_u64(line, "match", tick->match);
     if (tick->type == 'F')
-        json_chars(line, "mpid", (const char *)tick->mpid, line_unpadded((const char *)tick->mpid, 4));
+        json_chars(line, "mpid", (const char *)tick->mpid,
+                   line_unpadded((const char *)tick->mpid, 4));
     if (tick->type == 'C')
         json_char(line, "printable", tick->printable);
     if (tick->type == 'Q')
@@ -145,7 +148,8 @@ static void json_tick_body(line_t *line, const tick_t *tick, const unsigned char
         json_hex(line, "body", body, body_bytes);
 }
 
-static void json_tick(line_t *line, const tick_t *tick, const unsigned char *body, size_t body_bytes)
+static void json_tick(line_t *line, const tick_t *tick, const unsigned char *body,
+                      size_t body_bytes)
 {
     if (tick->type == TICK_END_MARK)
         json_text(line, "type", "end");
@@ -265,7 +269,8 @@ static bool words_body_fields(line_t *line, const tick_t *tick)
     return count > 0;
 }
 
-static void words_tick_body(line_t *line, const tick_t *tick, const unsigned char *body, size_t body_bytes)
+static void words_tick_body(line_t *line, const tick_t *tick, const unsigned char *body,
+                            size_t body_bytes)
 {
     unsigned has = message_text_tick_fields(tick->type);
     uint64_t qty = tick->type == 'Q' ? tick->qty64 : tick->qty;
@@ -289,7 +294,8 @@ static void words_tick_body(line_t *line, const tick_t *tick, const unsigned cha
     }
 }
 
-static void words_tick(line_t *line, const tick_t *tick, const unsigned char *body, size_t body_bytes)
+static void words_tick(line_t *line, const tick_t *tick, const unsigned char *body,
+                       size_t body_bytes)
 {
     line_char(line, ' ');
     line_time_of_day(line, tick_event_ns(tick));
@@ -369,8 +375,8 @@ static const dialect_t json = {json_tick, json_bbo, json_order, json_report};
 static const dialect_t words = {words_tick, words_bbo, words_order, words_report};
 
 /* False: not of a type, or not of a length, that we know. */
-static bool put_message(line_t *line, const dialect_t *dialect, const char *type, const void *message,
-                        size_t bytes)
+static bool put_message(line_t *line, const dialect_t *dialect, const char *type,
+                        const void *message, size_t bytes)
 {
     if (strcmp(type, "tick") == 0 && bytes >= TICK_BODY_OFFSET) {
         tick_t tick = {0};
@@ -405,7 +411,8 @@ void message_text_json(FILE *out, const char *type, uint64_t seq, const void *me
     line_end(&line);
 }
 
-void message_text_words(FILE *out, const char *type, uint64_t seq, const void *message, size_t bytes)
+void message_text_words(FILE *out, const char *type, uint64_t seq, const void *message,
+                        size_t bytes)
 {
     line_t line;
     line_begin(&line, out);

@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* message_text.h - one message of a topic as a line of text: a JSON object for programs, words for people.
+/* message_text.h - one message of a topic as a line of text: a JSON object for programs, words for
+ * people.
  *
- * `type` is the topic's message type, as the bus directory and the journal name it: "tick", "bbo", "order",
- * "report". A message of another type, or of a length that its type does not have, is shown as hex digits:
- * what comes from a journal or from shared memory is never trusted to be well formed.
+ * `type` is the topic's message type, as the bus directory and the journal name it: "tick", "bbo",
+ * "order", "report". A message of another type, or of a length that its type does not have, is
+ * shown as hex digits: what comes from a journal or from shared memory is never trusted to be well
+ * formed.
  *
  *    {"seq":56,"type":"A","locate":13,"tracking":0,"ts_event_ns":11220000000000,"intended_ns":0,
  *     "order_ref":17,"side":"B","qty":300,"symbol":"AAPL","px_e4":3208000} (in one line)
  *
  *    56 03:07:00.000000000 A AAPL buy 300 @ 320.8000 ref 17
  *
- * A tick shows all fields of its message under the names of tick.h or itch_body.h; a type that ITCH 5.0 does
- * not know shows its body as hex digits.
+ * A tick shows all fields of its message under the names of tick.h or itch_body.h; a type that ITCH
+ * 5.0 does not know shows its body as hex digits.
  *
- * Prices in JSON are integers in 1/10000 (`px_e4`), times are ns since midnight (`ts_event_ns`) or since the
- * bus epoch (`intended_ns`, `sent_ns`). Used by `busctl tap` and `busctl journal export`. Errors are the
- * stream's: ask ferror(3).
+ * Prices in JSON are integers in 1/10000 (`px_e4`), times are ns since midnight (`ts_event_ns`) or
+ * since the bus epoch (`intended_ns`, `sent_ns`). Used by `busctl tap` and `busctl journal export`.
+ * Errors are the stream's: ask ferror(3).
  */
 #ifndef TICKBUS_TOOLS_SHOW_MESSAGE_TEXT_H
 #define TICKBUS_TOOLS_SHOW_MESSAGE_TEXT_H
@@ -25,15 +27,17 @@
 #include <stdio.h>
 
 /* `message`: 8-byte aligned. Both write one whole line. */
-void message_text_json(FILE *out, const char *type, uint64_t seq, const void *message, size_t bytes);
-void message_text_words(FILE *out, const char *type, uint64_t seq, const void *message, size_t bytes);
+void message_text_json(FILE *out, const char *type, uint64_t seq, const void *message,
+                       size_t bytes);
+void message_text_words(FILE *out, const char *type, uint64_t seq, const void *message,
+                        size_t bytes);
 
-/* The stock that an administrative ITCH message names: where its 8 characters are in tick_t.body, or -1 when
- * messages of this type have none there. */
+/* The stock that an administrative ITCH message names: where its 8 characters are in tick_t.body,
+ * or -1 when messages of this type have none there. */
 int message_text_symbol_at(uint8_t tick_type);
 
-/* Which of the normalised fields of a tick its type fills: the table of tickbus/msg/tick.h. 0: none, it has a
- * body. */
+/* Which of the normalised fields of a tick its type fills: the table of tickbus/msg/tick.h. 0:
+ * none, it has a body. */
 enum message_tick_field {
     TICK_HAS_REF = 1,
     TICK_HAS_SIDE = 2,

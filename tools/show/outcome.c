@@ -46,7 +46,8 @@ int outcome_failed(const char *command, const char *format, ...)
 int outcome_refused(const char *command, bool json, const char *why)
 {
     if (json) {
-        json_t *object = json_pack("{s:s, s:[o]}", "state", "refused", "errors", json_text(why, strlen(why)));
+        json_t *object =
+            json_pack("{s:s, s:[o]}", "state", "refused", "errors", json_text(why, strlen(why)));
         json_dumpf(object, stdout, JSON_INDENT(2));
         putchar('\n');
         json_decref(object);
@@ -63,7 +64,8 @@ static bool reader_has_gone(void)
 
 int outcome_printed(const char *command)
 {
-    int why = ferror(stdout) ? errno : 0; /* of the write that failed, if nobody has touched it since */
+    /* of the write that failed, if nobody has touched it since */
+    int why = ferror(stdout) ? errno : 0;
     if (fflush(stdout) != 0)
         why = errno;
     else if (!ferror(stdout))

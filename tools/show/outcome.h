@@ -1,32 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* outcome.h - how a command ends: its exit code, and the sentence on stderr that says why.
  *
- * `command` is the name by which the user called it, "busctl start"; a verb finds it in its argv[0].
+ * `command` is the name by which the user called it, "busctl start"; a verb finds it in its
+ * argv[0].
  */
 #ifndef TICKBUS_TOOLS_SHOW_OUTCOME_H
 #define TICKBUS_TOOLS_SHOW_OUTCOME_H
 
 #include <stdbool.h>
 
-/* FAILED: it was understood, and it failed. USAGE: the command line is wrong. Either way stderr says what and
- * why. */
+/* FAILED: it was understood, and it failed. USAGE: the command line is wrong. Either way stderr
+ * says what and why. */
 enum outcome { OUTCOME_OK = 0, OUTCOME_FAILED = 1, OUTCOME_USAGE = 2 };
 
 /* A wrong command line: prints "COMMAND: <what>" and where help is. Returns
  * OUTCOME_USAGE. */
-int outcome_usage(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int outcome_usage(const char *command, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* The same when getopt_long(3) has said what: where help is. */
 int outcome_hint(const char *command);
 
 /* A failure: prints "COMMAND: <what>". Returns OUTCOME_FAILED. */
-int outcome_failed(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int outcome_failed(const char *command, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
-/* The same for a run that never began; with `json` also as an object on stdout ({"state":"refused","errors":["..."]}). */
+/* The same for a run that never began; with `json` also as an object on stdout
+ * ({"state":"refused","errors":["..."]}). */
 int outcome_refused(const char *command, bool json, const char *why);
 
-/* All data is on stdout: flush it. OUTCOME_OK, also when its reader has gone, as in `busctl tap md | head`; OUTCOME_FAILED and a
- * sentence when it could not be written. */
+/* All data is on stdout: flush it. OUTCOME_OK, also when its reader has gone, as in `busctl tap md
+ * | head`; OUTCOME_FAILED and a sentence when it could not be written. */
 int outcome_printed(const char *command);
 
 /* Print `text` on stdout, as --help does, and outcome_printed. */

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bus.h - a running instance: its topics, its participants, its counters, in one directory segment that
- * everybody maps.
+/* bus.h - a running instance: its topics, its participants, its counters, in one directory segment
+ * that everybody maps.
  *
  *    directory segment:      header | participants | topics | counters | histograms    (4 KiB pages will do)
  *    one segment per topic:  a ring
  *
- * The supervisor creates the bus and its topics before it forks the stages, which inherit the mappings;
- * anybody else attaches with the file descriptors that the supervisor hands over its control socket,
- * read-only. Participants are known by a small number, their *owner* number in slot words; each holds an OFD
- * lock on its own byte of the directory file, which the kernel drops when it dies, whatever kills it: that is
- * the proof of death.
+ * The supervisor creates the bus and its topics before it forks the stages, which inherit the
+ * mappings; anybody else attaches with the file descriptors that the supervisor hands over its
+ * control socket, read-only. Participants are known by a small number, their *owner* number in slot
+ * words; each holds an OFD lock on its own byte of the directory file, which the kernel drops when
+ * it dies, whatever kills it: that is the proof of death.
  *
  *    participant:  VACANT -> BOOT -> READY -> RUN -> DONE (a source has no more) -> HALT
  *                              \-------\-------\--------\----> FAIL (reason says why)
  *    command:      HOLD -> RUN -> WIND_DOWN (cancel what is open, take no more from outside) -> STOP
  *
- * Written by: the supervisor (topics, commands, state of the bus) and each participant (its own block,
- * counters, histograms; who publishes on a topic).
+ * Written by: the supervisor (topics, commands, state of the bus) and each participant (its own
+ * block, counters, histograms; who publishes on a topic).
  */
 #ifndef TICKBUS_BUS_H
 #define TICKBUS_BUS_H
@@ -46,14 +46,20 @@ enum tbus_participant_state {
     TBUS_HALT = 5,
     TBUS_FAIL = 6
 };
-enum tbus_command { TBUS_CMD_HOLD = 0, TBUS_CMD_RUN = 1, TBUS_CMD_WIND_DOWN = 2, TBUS_CMD_STOP = 3 };
+enum tbus_command {
+    TBUS_CMD_HOLD = 0,
+    TBUS_CMD_RUN = 1,
+    TBUS_CMD_WIND_DOWN = 2,
+    TBUS_CMD_STOP = 3
+};
 
 typedef struct tbus_participant {
-    tbus_atomic_u32_t state;     /* enum tbus_participant_state */
-    tbus_atomic_u32_t command;   /* enum tbus_command; written by the supervisor */
-    tbus_atomic_u64_t heartbeat; /* grows while its loop turns; ns of CLOCK_MONOTONIC of some recent turn */
-    tbus_atomic_u64_t
-        quiet; /* full passes of its loop that found nothing to do, all flushed: see tbus_bus_quiescent */
+    tbus_atomic_u32_t state;   /* enum tbus_participant_state */
+    tbus_atomic_u32_t command; /* enum tbus_command; written by the supervisor */
+    /* grows while its loop turns; ns of CLOCK_MONOTONIC of some recent turn */
+    tbus_atomic_u64_t heartbeat;
+    /* full passes of its loop that found nothing to do, all flushed: see tbus_bus_quiescent */
+    tbus_atomic_u64_t quiet;
     tbus_atomic_u64_t parks;           /* times its process slept */
     tbus_atomic_u64_t hot_allocations; /* bytes its thread allocated while in RUN; must stay 0 */
     uint32_t pid;
@@ -62,9 +68,9 @@ typedef struct tbus_participant {
     uint32_t process;   /* which process of the layout it runs in, from 0 */
     char name[TBUS_NAME_MAX];
     uint8_t pad0[48];
-    char reason
-        [TBUS_ERROR_TEXT_MAX]; /* with FAIL, or with DONE when there is something to say about the source's
-                                         input: one sentence */
+    /* with FAIL, or with DONE when there is something to say about the source's input: one
+     * sentence */
+    char reason[TBUS_ERROR_TEXT_MAX];
     uint8_t pad1[32];
 } tbus_participant_t;
 TBUS_STATIC_ASSERT(sizeof(tbus_participant_t) == 640);
@@ -96,8 +102,8 @@ typedef struct tbus_directory {
     uint32_t abi;
     uint32_t topics_count;
     uint64_t bytes;
-    uint64_t
-        build; /* digest of the headers that say what lies in shared memory: bus/include/tickbus, bus/msg */
+    /* digest of the headers that say what lies in shared memory: bus/include/tickbus, bus/msg */
+    uint64_t build;
     uint64_t epoch_ns; /* CLOCK_MONOTONIC at creation: zero of all 48-bit stamps */
     uint64_t started_realtime_ns;
     char name[TBUS_NAME_MAX];
@@ -106,7 +112,8 @@ typedef struct tbus_directory {
     tbus_atomic_u32_t counters_count;
     tbus_atomic_u32_t halted; /* 1: kill switch; risk rejects everything */
     uint8_t pad[40];
-    tbus_participant_t participants[TBUS_PARTICIPANTS_MAX]; /* participant i has owner number i + 1 */
+    /* participant i has owner number i + 1 */
+    tbus_participant_t participants[TBUS_PARTICIPANTS_MAX];
     tbus_topic_t topics[TBUS_TOPICS_MAX];
     tbus_counter_t counters[TBUS_COUNTERS_MAX];
     struct {
@@ -115,13 +122,13 @@ typedef struct tbus_directory {
     } histograms[TBUS_HISTOGRAMS_MAX];
 } tbus_directory_t;
 
-/* Local handle. Private to the process. That of the creator survives fork(2), so that the stages inherit it; that of an attached client
- * does not: in its children the mappings are missing. */
+/* Local handle. Private to the process. That of the creator survives fork(2), so that the stages
+ * inherit it; that of an attached client does not: in its children the mappings are missing. */
 typedef struct tbus_bus {
     tbus_segment_t directory_segment;
     tbus_directory_t *directory;
-    uint32_t
-        topics_count; /* ours; the one in the directory may be overwritten by anybody who can write there */
+    /* ours; the one in the directory may be overwritten by anybody who can write there */
+    uint32_t topics_count;
     tbus_segment_t topic_segments[TBUS_TOPICS_MAX];
     tbus_ring_t rings[TBUS_TOPICS_MAX];
 } tbus_bus_t;
@@ -129,13 +136,14 @@ typedef struct tbus_bus {
 /* Create an empty bus. Cold. */
 int tbus_bus_create(const char *name, tbus_bus_t *out_bus, tbus_error_t *err);
 
-/* Add a topic: its segment and its ring. `type`: name of what its messages are. Supervisor only, before
- * anybody joins. Returns its index. */
-int tbus_bus_add_topic(tbus_bus_t *bus, const tbus_ring_spec_t *spec, const char *type, enum tbus_pages pages,
-                       int node, tbus_error_t *err);
+/* Add a topic: its segment and its ring. `type`: name of what its messages are. Supervisor only,
+ * before anybody joins. Returns its index. */
+int tbus_bus_add_topic(tbus_bus_t *bus, const tbus_ring_spec_t *spec, const char *type,
+                       enum tbus_pages pages, int node, tbus_error_t *err);
 
-/* Attach to a bus from descriptors: fds[0] the directory, fds[1..] its topics in order. Read-only. Owns the fds from then on, also when
- * it fails. -TBUS_EMAGIC, -TBUS_EABI, -TBUS_EGEOMETRY, -errno. */
+/* Attach to a bus from descriptors: fds[0] the directory, fds[1..] its topics in order. Read-only.
+ * Owns the fds from then on, also when it fails. -TBUS_EMAGIC, -TBUS_EABI, -TBUS_EGEOMETRY,
+ * -errno. */
 int tbus_bus_attach(const int *fds, size_t fds_count, tbus_bus_t *out_bus, tbus_error_t *err);
 
 void tbus_bus_close(tbus_bus_t *bus);
@@ -151,29 +159,35 @@ static inline tbus_participant_t *tbus_participant(tbus_bus_t *bus, uint32_t own
     return &bus->directory->participants[owner - 1];
 }
 
-/* In the participant's own process: take the life lock of `owner`, before it joins any topic: whatever bears its number by then was left
- * behind by a holder before, and is repaired. Returns the descriptor that holds the lock: keep it open as long as you live. (Children made
- * by fork(3) have it closed first of all, as they would keep a dead parent alive.) -TBUS_EEXISTS when somebody alive holds it; -EAGAIN when
- * somebody is still burying the holder before and does not get on with it. Cold; may wait up to a second for such a burial. */
+/* In the participant's own process: take the life lock of `owner`, before it joins any topic:
+ * whatever bears its number by then was left behind by a holder before, and is repaired. Returns
+ * the descriptor that holds the lock: keep it open as long as you live. (Children made by fork(3)
+ * have it closed first of all, as they would keep a dead parent alive.) -TBUS_EEXISTS when somebody
+ * alive holds it; -EAGAIN when somebody is still burying the holder before and does not get on with
+ * it. Cold; may wait up to a second for such a burial. */
 int tbus_participant_live(tbus_bus_t *bus, uint32_t owner, tbus_error_t *err);
 
-/* 1: somebody alive holds its life lock; 0: proven dead, or never joined; negative: -errno. A system call. */
+/* 1: somebody alive holds its life lock; 0: proven dead, or never joined; negative: -errno. A
+ * system call. */
 int tbus_participant_alive(const tbus_bus_t *bus, uint32_t owner);
 
-/* The right to publish on topic `index`, where one participant at a time has it: `owner`, who holds its life lock, has it from now on and
- * for as long as it lives. Nobody need give it up: that of a dead holder passes on to whoever asks first, and goes on where the dead one
- * stopped. -EBUSY: somebody else has it, and is not proven dead; err names it. -TBUS_EKIND: it is mapped read-only.
- * Topics of several publishers are everybody's. To be asked before tbus_publisher_join, which looks at the ring alone and cannot know who
- * lives; tbus_stage_publish does both. Cold. */
+/* The right to publish on topic `index`, where one participant at a time has it: `owner`, who holds
+ * its life lock, has it from now on and for as long as it lives. Nobody need give it up: that of a
+ * dead holder passes on to whoever asks first, and goes on where the dead one stopped. -EBUSY:
+ * somebody else has it, and is not proven dead; err names it. -TBUS_EKIND: it is mapped read-only.
+ * Topics of several publishers are everybody's. To be asked before tbus_publisher_join, which looks
+ * at the ring alone and cannot know who lives; tbus_stage_publish does both. Cold. */
 int tbus_participant_take_topic(tbus_bus_t *bus, uint32_t owner, uint32_t index, tbus_error_t *err);
 
-/* tbus_ring_heal for every topic, by life locks. Nobody can take up the number of a dead participant while it is
- * being buried. Returns how many slots and places were repaired. Cold; needs no supervisor. */
+/* tbus_ring_heal for every topic, by life locks. Nobody can take up the number of a dead
+ * participant while it is being buried. Returns how many slots and places were repaired. Cold;
+ * needs no supervisor. */
 int tbus_bus_heal(tbus_bus_t *bus);
 
-/* Find or add a counter. Never fails: when the table is full it returns one that nobody sees. Any process;
- * cold, no allocation. */
-tbus_atomic_u64_t *tbus_counter(tbus_bus_t *bus, uint32_t owner, const char *name, const char *unit);
+/* Find or add a counter. Never fails: when the table is full it returns one that nobody sees. Any
+ * process; cold, no allocation. */
+tbus_atomic_u64_t *tbus_counter(tbus_bus_t *bus, uint32_t owner, const char *name,
+                                const char *unit);
 
 /* Value of a counter by name, summed over owners; 0 when there is none. */
 uint64_t tbus_counter_value(const tbus_bus_t *bus, const char *name);

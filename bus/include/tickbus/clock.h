@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* clock.h - time as the bus uses it: CLOCK_MONOTONIC in nanoseconds. Costs 30-50 ns a call: at most one per
- * message and hop. */
+/* clock.h - time as the bus uses it: CLOCK_MONOTONIC in nanoseconds. Costs 30-50 ns a call: at most
+ * one per message and hop. */
 #ifndef TICKBUS_CLOCK_H
 #define TICKBUS_CLOCK_H
 

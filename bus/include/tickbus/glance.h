@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* glance.h - looking at an input without taking from it: what a stage does a thousand times between two
- * messages, and what lets it fetch ahead.
+/* glance.h - looking at an input without taking from it: what a stage does a thousand times between
+ * two messages, and what lets it fetch ahead.
  *
  * Nothing here changes the handle or enters the kernel. On the data path: beside subscriber.h.
  */
@@ -13,9 +13,9 @@
 extern "C" {
 #endif
 
-/* False: a peek would tell NULL now. True: it is worth a peek, which may still find a tomb or an error, or nothing where
- * messages may be delivered again. A look at the next slot's word, and of a competing place at
- * where it is; no call: for inputs that are nearly always empty. */
+/* False: a peek would tell NULL now. True: it is worth a peek, which may still find a tomb or an
+ * error, or nothing where messages may be delivered again. A look at the next slot's word, and of a
+ * competing place at where it is; no call: for inputs that are nearly always empty. */
 static inline bool tbus_glance(const tbus_subscriber_t *s)
 {
     if (TBUS_UNLIKELY(s->evictable || s->taken_word != 0))
@@ -33,9 +33,11 @@ static inline bool tbus_glance(const tbus_subscriber_t *s)
     return ahead > 0 || (ahead == 0 && tbus_slot_state(word) > TBUS_SLOT_CLAIMED);
 }
 
-/* The message `distance` messages behind the next one, if it is there already, is of one slot each, and so are those
- * before it; else NULL. Valid until the handle has advanced over it. Not for competing and evictable places: NULL. */
-static inline const void *tbus_peek_ahead(const tbus_subscriber_t *s, uint32_t distance, size_t *out_bytes)
+/* The message `distance` messages behind the next one, if it is there already, is of one slot each,
+ * and so are those before it; else NULL. Valid until the handle has advanced over it. Not for
+ * competing and evictable places: NULL. */
+static inline const void *tbus_peek_ahead(const tbus_subscriber_t *s, uint32_t distance,
+                                          size_t *out_bytes)
 {
     if (TBUS_UNLIKELY(!s->plain))
         return NULL;
@@ -49,7 +51,8 @@ static inline const void *tbus_peek_ahead(const tbus_subscriber_t *s, uint32_t d
     return slot + 1;
 }
 
-/* Have the line of the slot that lies `distance` slots behind the next one fetched. Its publisher wrote it on another CPU. */
+/* Have the line of the slot that lies `distance` slots behind the next one fetched. Its publisher
+ * wrote it on another CPU. */
 static inline void tbus_fetch_ahead(const tbus_subscriber_t *s, uint32_t distance)
 {
     __builtin_prefetch(tbus_ring_slot(&s->ring, tbus_subscriber_position(s) + distance), 0, 3);

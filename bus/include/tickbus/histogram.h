@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* histogram.h - latencies, counted in shared memory without allocating: log-linear buckets, 32 per power of
- * two (error below 3.2 %), of nanoseconds from 0 to 2^48.
+/* histogram.h - latencies, counted in shared memory without allocating: log-linear buckets, 32 per
+ * power of two (error below 3.2 %), of nanoseconds from 0 to 2^48.
  *
- * Written by one thread, read by anybody at any time (a reader may miss what is being recorded just now).
- * Percentiles are those of the nearest rank and are reported as the highest value of their bucket; the
- * maximum is exact.
+ * Written by one thread, read by anybody at any time (a reader may miss what is being recorded just
+ * now). Percentiles are those of the nearest rank and are reported as the highest value of their
+ * bucket; the maximum is exact.
  */
 #ifndef TICKBUS_HISTOGRAM_H
 #define TICKBUS_HISTOGRAM_H
@@ -47,8 +47,8 @@ static inline void tbus_histogram_record(tbus_histogram_t *h, uint64_t ns)
 /* The highest value that bucket `bucket` stands for. */
 uint64_t tbus_histogram_value(uint32_t bucket);
 
-/* `per_million` = 500000 for p50, 999000 for p99.9. 0 when nothing was recorded. Never more than the maximum.
- */
+/* `per_million` = 500000 for p50, 999000 for p99.9. 0 when nothing was recorded. Never more than
+ * the maximum. */
 uint64_t tbus_histogram_percentile(const tbus_histogram_t *h, uint32_t per_million);
 
 #ifdef __cplusplus

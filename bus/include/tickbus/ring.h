@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ring.h - a ring of slots in shared memory: what it is made of, how it is formatted and joined.
  *
- * One layout serves all kinds (slot.h has the states); what differs is who may claim and how a slot becomes
- * free again:
+ * One layout serves all kinds (slot.h has the states); what differs is who may claim and how a slot
+ * becomes free again:
  *
  *    kind                  publishers  a message goes to          slot is free again when
  *    TBUS_SPSC             1           its one subscriber         the subscriber's progress has passed it
@@ -12,10 +12,10 @@
  *    TBUS_MPMC             several     one consumer               its consumer has released it, and every
  *                                                                 follower's progress has passed it
  *
- * A *subscriber* (subscriber.h) gates: publishers wait for it. On a TBUS_MPMC ring a subscriber is either a
- * *consumer* (competes for messages) or a *follower* (sees all of them, as a recorder does). An *observer*
- * (observer.h) maps the ring read-only, can hold nobody back, may be lapped, and is then told exactly how
- * many messages it lost.
+ * A *subscriber* (subscriber.h) gates: publishers wait for it. On a TBUS_MPMC ring a subscriber is
+ * either a *consumer* (competes for messages) or a *follower* (sees all of them, as a recorder
+ * does). An *observer* (observer.h) maps the ring read-only, can hold nobody back, may be lapped,
+ * and is then told exactly how many messages it lost.
  *
  *    0      header: geometry, written once by tbus_ring_format, magic last        \
  *    128    tail:   publishers                                                     |
@@ -25,8 +25,8 @@
  *    4096   subscribers, 32 x 128 bytes: each written by its own subscriber       /
  *    8192   slots
  *
- * On the data path: slot.h -> ring.h -> publisher.h, subscriber.h, observer.h -> wait.h. A ring knows nothing
- * of what its messages mean.
+ * On the data path: slot.h -> ring.h -> publisher.h, subscriber.h, observer.h -> wait.h. A ring
+ * knows nothing of what its messages mean.
  */
 #ifndef TICKBUS_RING_H
 #define TICKBUS_RING_H
@@ -51,11 +51,12 @@ enum tbus_ring_kind {
 };
 
 /* "$TBRING1" in memory order on a little-endian host */
-#define TBUS_RING_MAGIC     UINT64_C(0x31474e4952425424)
-#define TBUS_RING_ABI       3u
-#define TBUS_RING_SUBS_MAX  32u
-#define TBUS_NAME_MAX       24u     /* names of rings and participants, with the terminating zero */
-#define TBUS_NAME_TEXT      "%.23s" /* prints a name in shared memory: a peer may have overwritten its zero */
+#define TBUS_RING_MAGIC    UINT64_C(0x31474e4952425424)
+#define TBUS_RING_ABI      3u
+#define TBUS_RING_SUBS_MAX 32u
+#define TBUS_NAME_MAX      24u /* names of rings and participants, with the terminating zero */
+#define TBUS_NAME_TEXT                                                                             \
+    "%.23s" /* prints a name in shared memory: a peer may have overwritten its zero */
 #define TBUS_SLOT_BYTES_MIN 64u
 #define TBUS_SLOT_BYTES_MAX 8192u
 #define TBUS_SLOT_COUNT_MIN 16u
@@ -69,9 +70,10 @@ enum tbus_policy {
     TBUS_EVICT_SLOWEST = 2, /* the subscriber furthest behind loses its place and is told why */
 };
 
-/* What becomes of a message whose consumer dies between peek and advance, when nobody can tell how much of its work was
- * done. Orders go at most once: a doubt can be looked into, an order that is sent twice is filled twice. At least once is for work that
- * does no harm when it is done again, and for TBUS_MPMC only. */
+/* What becomes of a message whose consumer dies between peek and advance, when nobody can tell how
+ * much of its work was done. Orders go at most once: a doubt can be looked into, an order that is
+ * sent twice is filled twice. At least once is for work that does no harm when it is done again,
+ * and for TBUS_MPMC only. */
 enum tbus_promise {
     TBUS_AT_MOST_ONCE = 0,  /* it is counted in doubt, and delivered to nobody else */
     TBUS_AT_LEAST_ONCE = 1, /* another consumer has it: the same bytes, under the same sequence */
@@ -80,37 +82,49 @@ enum tbus_promise {
 typedef struct tbus_ring_spec {
     char name[TBUS_NAME_MAX];
     enum tbus_ring_kind kind;
-    uint32_t slot_bytes;    /* whole cache lines: a multiple of 64, 64..8192, the 8-byte slot word included */
-    uint32_t slot_count;    /* a power of two, 16..2^24 */
-    uint32_t msg_bytes_max; /* longest message; 0: what fits one slot. More than a slot: single-publisher
-                               kinds only, at most a quarter of the ring */
-    uint64_t first_seq;     /* sequence of the first message, usually 1 */
+    /* whole cache lines: a multiple of 64, 64..8192, the 8-byte slot word included */
+    uint32_t slot_bytes;
+    uint32_t slot_count; /* a power of two, 16..2^24 */
+    /* longest message; 0: what fits one slot. More than a slot: single-publisher kinds only, at
+     * most a quarter of the ring */
+    uint32_t msg_bytes_max;
+    uint64_t first_seq; /* sequence of the first message, usually 1 */
     enum tbus_policy policy;
     enum tbus_promise promise;
 } tbus_ring_spec_t;
 
-enum tbus_sub_state { TBUS_SUB_VACANT = 0, TBUS_SUB_RESERVED = 1, TBUS_SUB_ACTIVE = 2, TBUS_SUB_EVICTED = 3 };
+enum tbus_sub_state {
+    TBUS_SUB_VACANT = 0,
+    TBUS_SUB_RESERVED = 1,
+    TBUS_SUB_ACTIVE = 2,
+    TBUS_SUB_EVICTED = 3
+};
 enum tbus_sub_role {
-    TBUS_SUBSCRIBER =
-        1, /* whom the messages are for: one on TBUS_SPSC and TBUS_MPSC, any number on broadcast rings */
+    /* whom the messages are for: one on TBUS_SPSC and TBUS_MPSC, any number on broadcast rings */
+    TBUS_SUBSCRIBER = 1,
     TBUS_CONSUMER = 2, /* TBUS_MPMC: competes for them */
-    TBUS_FOLLOWER =
-        3, /* sees all of them beside those, on any ring; a subscriber on a TBUS_MPMC ring is one as well */
+    /* sees all of them beside those, on any ring; a subscriber on a TBUS_MPMC ring is one as well
+     */
+    TBUS_FOLLOWER = 3,
 };
 
-/* Written by: its subscriber; `state` also by publishers (to evict it) and repairers, `bell` by publishers (to wake it). */
+/* Written by: its subscriber; `state` also by publishers (to evict it) and repairers, `bell` by
+ * publishers (to wake it). */
 typedef struct tbus_ring_sub {
     tbus_atomic_u64_t progress; /*   0 slots below this position are done with */
-    tbus_atomic_u64_t consumed; /*   8 messages taken, for people; those before a late comer count as taken */
-    tbus_atomic_u64_t tombs;    /*  16 sequences that were no message */
-    tbus_atomic_u32_t state;    /*  24 enum tbus_sub_state; changes together with `owner` */
-    tbus_atomic_u32_t owner;    /*  28 participant number; 0: nobody's yet */
-    tbus_atomic_u32_t role;     /*  32 enum tbus_sub_role */
+    /* 8 messages taken, for people; those before a late comer count as taken */
+    tbus_atomic_u64_t consumed;
+    tbus_atomic_u64_t tombs; /*  16 sequences that were no message */
+    tbus_atomic_u32_t state; /*  24 enum tbus_sub_state; changes together with `owner` */
+    tbus_atomic_u32_t owner; /*  28 participant number; 0: nobody's yet */
+    tbus_atomic_u32_t role;  /*  32 enum tbus_sub_role */
     uint32_t pad0;
     char name[TBUS_NAME_MAX]; /*  40 */
-    tbus_atomic_u32_t bell; /*  64 futex: rung by a publisher that saw this subscriber's bit in `sleepers` */
+    /* 64 futex: rung by a publisher that saw this subscriber's bit in `sleepers` */
+    tbus_atomic_u32_t bell;
     uint32_t pad1;
-    tbus_atomic_u64_t first_seq; /*  72 sequence of the message at `progress` when the place was set up */
+    /* 72 sequence of the message at `progress` when the place was set up */
+    tbus_atomic_u64_t first_seq;
     uint8_t pad2[48];
 } tbus_ring_sub_t;
 
@@ -131,13 +145,15 @@ typedef struct tbus_ring_shared {
     uint32_t promise;         /*  84 enum tbus_promise */
     uint8_t pad0[40];
     /* written by: publishers */
-    tbus_atomic_u64_t
-        tail; /* 128 one publisher: published up to here. Several: about here is claimed; `claims` knows */
+    /* 128 one publisher: published up to here. Several: about here is claimed; `claims` knows */
+    tbus_atomic_u64_t tail;
     tbus_atomic_u64_t tail_seq;     /* 136 one publisher: the sequence that belongs to `tail` */
     tbus_atomic_u64_t tail_version; /* 144 one publisher: odd while the pair above changes */
-    tbus_atomic_u64_t announce; /* 152 one publisher: no slot at or above this position has been touched */
-    tbus_atomic_u64_t
-        claims; /* 160 several publishers, a ticket: the next position to be claimed; no slot at or above it has been touched */
+    /* 152 one publisher: no slot at or above this position has been touched */
+    tbus_atomic_u64_t announce;
+    /* 160 several publishers, a ticket: the next position to be claimed; no slot at or above it has
+     * been touched */
+    tbus_atomic_u64_t claims;
     uint8_t pad1[88];
     /* written by: consumers */
     tbus_atomic_u64_t head;  /* 256 about here is taken; `takes` knows */
@@ -151,13 +167,15 @@ typedef struct tbus_ring_shared {
     tbus_atomic_u32_t room_bell;    /* 392 futex: rung by progress while pubs_waiting is not 0 */
     uint8_t pad3[116];
     /* written by: repairers */
-    tbus_atomic_u64_t tombs;    /* 512 claims that died, or were given up (by their publisher) */
-    tbus_atomic_u64_t in_doubt; /* 520 at most once: messages whose consumer died, or left, holding them */
+    tbus_atomic_u64_t tombs; /* 512 claims that died, or were given up (by their publisher) */
+    /* 520 at most once: messages whose consumer died, or left, holding them */
+    tbus_atomic_u64_t in_doubt;
     /* written by: publishers, when a policy strikes */
     tbus_atomic_u64_t dropped; /* 528 messages that found no room */
     tbus_atomic_u64_t evicted; /* 536 subscribers that were too slow */
     /* written by: repairers */
-    tbus_atomic_u64_t redelivered; /* 544 at least once: messages that their consumer left to the next */
+    /* 544 at least once: messages that their consumer left to the next */
+    tbus_atomic_u64_t redelivered;
     uint8_t pad4[3544];
     tbus_ring_sub_t subs[TBUS_RING_SUBS_MAX]; /* 4096 */
 } tbus_ring_shared_t;
@@ -182,8 +200,8 @@ TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, sleepers) == 384);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, tombs) == 512);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, subs) == 4096);
 
-/* A joined ring: geometry copied out of shared memory once, checked, and never read from there again. Private
- * to the process; may be copied; owns nothing. */
+/* A joined ring: geometry copied out of shared memory once, checked, and never read from there
+ * again. Private to the process; may be copied; owns nothing. */
 typedef struct tbus_ring {
     tbus_ring_shared_t *shared;
     unsigned char *slots;
@@ -205,27 +223,35 @@ typedef struct tbus_ring {
 /* Bytes that a ring of this shape needs; 0: the spec is wrong. */
 size_t tbus_ring_footprint(const tbus_ring_spec_t *spec);
 
-/* Lay a ring out in `memory` (64-byte aligned, at least the footprint). The magic is stored last: a joiner
- * sees a whole ring or none. -TBUS_EGEOMETRY: bad spec or too little memory. */
+/* Lay a ring out in `memory` (64-byte aligned, at least the footprint). The magic is stored last: a
+ * joiner sees a whole ring or none. -TBUS_EGEOMETRY: bad spec or too little memory. */
 int tbus_ring_format(void *memory, size_t bytes, const tbus_ring_spec_t *spec, tbus_error_t *err);
 
-/* Check a ring that somebody formatted and make a handle for it. Every field is checked against every other
- * and against `bytes` before anything is believed. -TBUS_EMAGIC, -TBUS_EABI, -TBUS_EGEOMETRY. */
-int tbus_ring_join(void *memory, size_t bytes, bool writable, tbus_ring_t *out_ring, tbus_error_t *err);
+/* Check a ring that somebody formatted and make a handle for it. Every field is checked against
+ * every other and against `bytes` before anything is believed. -TBUS_EMAGIC, -TBUS_EABI,
+ * -TBUS_EGEOMETRY. */
+int tbus_ring_join(void *memory, size_t bytes, bool writable, tbus_ring_t *out_ring,
+                   tbus_error_t *err);
 
-/* Keep a place for a subscriber that will join later: from now on publishers wait for it. Returns its index; -TBUS_EFULL when all places
- * are taken, -TBUS_EEXISTS for a second one of that name, -TBUS_EKIND for a TBUS_CONSUMER on a ring where nobody competes and for a second TBUS_SUBSCRIBER
- * where there is one only, -EAGAIN as tbus_subscriber_join_late. Publishers may be at work. Cold; one caller at a time (the supervisor). */
-int tbus_ring_reserve(tbus_ring_t *ring, const char *name, enum tbus_sub_role role, tbus_error_t *err);
+/* Keep a place for a subscriber that will join later: from now on publishers wait for it. Returns
+ * its index; -TBUS_EFULL when all places are taken, -TBUS_EEXISTS for a second one of that name,
+ * -TBUS_EKIND for a TBUS_CONSUMER on a ring where nobody competes and for a second TBUS_SUBSCRIBER
+ * where there is one only, -EAGAIN as tbus_subscriber_join_late. Publishers may be at work. Cold;
+ * one caller at a time (the supervisor). */
+int tbus_ring_reserve(tbus_ring_t *ring, const char *name, enum tbus_sub_role role,
+                      tbus_error_t *err);
 
-/* Messages published so far, as of the last flush of a single publisher; with several, exactly as many as were claimed. */
+/* Messages published so far, as of the last flush of a single publisher; with several, exactly as
+ * many as were claimed. */
 uint64_t tbus_ring_published(const tbus_ring_t *ring);
 
-/* Behind the newest message: the position there, and the sequence that the next one will have; of a single publisher, as of its last
- * flush. False: the publisher was stopped or killed while it stored them, they may not belong together. */
+/* Behind the newest message: the position there, and the sequence that the next one will have; of a
+ * single publisher, as of its last flush. False: the publisher was stopped or killed while it
+ * stored them, they may not belong together. */
 bool tbus_ring_end(const tbus_ring_t *ring, uint64_t *out_position, uint64_t *out_seq);
 
-/* Several publishers: who has claimed `position`, of the last lap, and has neither committed nor aborted; 0: nobody, or it is history by now. */
+/* Several publishers: who has claimed `position`, of the last lap, and has neither committed nor
+ * aborted; 0: nobody, or it is history by now. */
 uint32_t tbus_ring_claimer(const tbus_ring_t *ring, uint64_t position);
 
 /* The index of the gating subscriber that is furthest behind, or -1 when there is none. Its name:
@@ -241,8 +267,8 @@ static inline bool tbus_name_fits(const char *name)
     return length > 0 && length < TBUS_NAME_MAX;
 }
 
-/* Several publishers: the next position to be claimed. Competing rings: the next one to be taken. Exact, and may be history by the time it
- * is looked at. */
+/* Several publishers: the next position to be claimed. Competing rings: the next one to be taken.
+ * Exact, and may be history by the time it is looked at. */
 static inline uint64_t tbus_ring_claimed(const tbus_ring_t *ring)
 {
     const tbus_ring_shared_t *s = ring->shared;

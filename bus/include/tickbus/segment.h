@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* segment.h - a piece of shared memory: an anonymous, sealed memory file, in the largest pages the host
- * gives.
+/* segment.h - a piece of shared memory: an anonymous, sealed memory file, in the largest pages the
+ * host gives.
  *
- * Pages are tried in this order: 2 MiB from the hugetlb pool, transparent huge pages, 4 KiB; what was got,
- * and why not better, is kept for the caller to say. All of it is populated at creation, so that no later
- * store can fault or die of SIGBUS; what the host or our control group would have to kill somebody for is refused
- * before; it is taken from a NUMA node when asked; the file is 0600 and sealed
- * against shrinking and growing. There is no name in any file system: a segment is handed on as a file
- * descriptor and vanishes with its last user.
+ * Pages are tried in this order: 2 MiB from the hugetlb pool, transparent huge pages, 4 KiB; what
+ * was got, and why not better, is kept for the caller to say. All of it is populated at creation,
+ * so that no later store can fault or die of SIGBUS; what the host or our control group would have
+ * to kill somebody for is refused before; it is taken from a NUMA node when asked; the file is 0600
+ * and sealed against shrinking and growing. There is no name in any file system: a segment is
+ * handed on as a file descriptor and vanishes with its last user.
  */
 #ifndef TICKBUS_SEGMENT_H
 #define TICKBUS_SEGMENT_H
@@ -39,18 +39,19 @@ typedef struct tbus_segment {
 } tbus_segment_t;
 
 /* Create, populate, seal and map a segment of at least `bytes`. `node`: NUMA node that the memory
- * should come from (when that is full it comes from another), or -1. `name` shows in /proc/PID/maps. -ENOMEM
- * (with needed and free pages, or what the control group leaves, in err), -EINVAL: 0 bytes, no such node. Cold; system calls. */
+ * should come from (when that is full it comes from another), or -1. `name` shows in
+ * /proc/PID/maps. -ENOMEM (with needed and free pages, or what the control group leaves, in err),
+ * -EINVAL: 0 bytes, no such node. Cold; system calls. */
 int tbus_segment_create(const char *name, size_t bytes, enum tbus_pages want, int node,
                         tbus_segment_t *out_segment, tbus_error_t *err);
 
-/* Map a segment from a descriptor that somebody handed over. Takes ownership of `fd`, also when it fails.
- * Refuses a file that is not sealed against shrinking (its owner could kill us by truncating it):
- * -TBUS_EGEOMETRY. */
+/* Map a segment from a descriptor that somebody handed over. Takes ownership of `fd`, also when it
+ * fails. Refuses a file that is not sealed against shrinking (its owner could kill us by truncating
+ * it): -TBUS_EGEOMETRY. */
 int tbus_segment_map(int fd, bool writable, tbus_segment_t *out_segment, tbus_error_t *err);
 
-/* A second descriptor for the same segment, read-only if asked, with an open file description of its own.
- * Negative: -errno. */
+/* A second descriptor for the same segment, read-only if asked, with an open file description of
+ * its own. Negative: -errno. */
 int tbus_segment_reopen(const tbus_segment_t *segment, bool writable);
 
 /* Unmap and close; accepts a handle that is all zeros. */

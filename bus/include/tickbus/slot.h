@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* slot.h - the one slot format that every kind of ring shares.
  *
- * A slot is a 64-bit word and its payload, in one cache line when the slot is 64 bytes. The word says in
- * which state the slot is for which sequence, so that a consumer spins on the line it will read and a crashed
- * peer is known by name:
+ * A slot is a 64-bit word and its payload, in one cache line when the slot is 64 bytes. The word
+ * says in which state the slot is for which sequence, so that a consumer spins on the line it will
+ * read and a crashed peer is known by name:
  *
  *     63                          19 18        11 10         3 2     0
  *    +------------------------------+------------+------------+-------+
@@ -16,14 +16,17 @@
  *    proven death:          CLAIMED(s, dead) -> TOMB(s);  TAKEN(s, dead) -> FREE(s + N), counted in doubt
  *      at least once:       TAKEN(s, dead) -> AGAIN(s) -> TAKEN(s, owner), ... as often as somebody dies -> FREE(s + N)
  *
- * with N slots in the ring. Who has claimed or taken the last two sequences stands in a word of the ring, a ticket (below); what stands in
- * brackets is written only when that word is about to forget an owner that is not done yet, by whoever moves it on.
+ * with N slots in the ring. Who has claimed or taken the last two sequences stands in a word of the
+ * ring, a ticket (below); what stands in brackets is written only when that word is about to forget
+ * an owner that is not done yet, by whoever moves it on.
  *
- * Sequences are compared by signed difference modulo 2^45 and so survive the wrap, which at 100 million messages a second comes after four
- * days. `length` is the payload length in bytes (it stays through TAKEN, AGAIN and FREE, so that a follower can still read a message that a
- * consumer has released); LENGTH_TOMB marks a slot whose message never was. A message that does not fit (longer than a slot, or than
- * 254 bytes) has its length in the first 8 payload bytes of a LONG slot and goes on in CONT slots, all with
- * the sequence of the message; single-publisher rings only.
+ * Sequences are compared by signed difference modulo 2^45 and so survive the wrap, which at 100
+ * million messages a second comes after four days. `length` is the payload length in bytes (it
+ * stays through TAKEN, AGAIN and FREE, so that a follower can still read a message that a consumer
+ * has released); LENGTH_TOMB marks a slot whose message never was. A message that does not fit
+ * (longer than a slot, or than 254 bytes) has its length in the first 8 payload bytes of a LONG
+ * slot and goes on in CONT slots, all with the sequence of the message; single-publisher rings
+ * only.
  */
 #ifndef TICKBUS_SLOT_H
 #define TICKBUS_SLOT_H
@@ -42,7 +45,8 @@ enum tbus_slot_state {
     TBUS_SLOT_TOMB = 4,    /* its claimer died or gave up: no message with this sequence */
     TBUS_SLOT_LONG = 5,    /* ready; first slot of a message whose length stands in the payload */
     TBUS_SLOT_CONT = 6,    /* a further slot of a LONG message */
-    TBUS_SLOT_AGAIN = 7, /* competing rings: its consumer died, the next one may take it (ring.h, promise) */
+    /* competing rings: its consumer died, the next one may take it (ring.h, promise) */
+    TBUS_SLOT_AGAIN = 7,
 };
 
 #define TBUS_SEQ_SHIFT       19
@@ -57,7 +61,8 @@ enum tbus_slot_state {
 static inline uint64_t tbus_slot_word(uint64_t seq, uint32_t owner, uint32_t length,
                                       enum tbus_slot_state state)
 {
-    return (seq << TBUS_SEQ_SHIFT) | ((uint64_t)owner << 11) | ((uint64_t)length << 3) | (uint64_t)state;
+    return (seq << TBUS_SEQ_SHIFT) | ((uint64_t)owner << 11) | ((uint64_t)length << 3) |
+           (uint64_t)state;
 }
 static inline enum tbus_slot_state tbus_slot_state(uint64_t word)
 {
@@ -78,7 +83,8 @@ static inline int64_t tbus_slot_ahead(uint64_t word, uint64_t seq)
            TBUS_SEQ_SHIFT;
 }
 
-/* A ticket: the next sequence to be claimed (or taken), and who had the one before it, and the one before that; 0: nobody.
+/* A ticket: the next sequence to be claimed (or taken), and who had the one before it, and the one
+ * before that; 0: nobody.
  *
  *     63                          19 18        11 10         3 2     0
  *    +------------------------------+------------+------------+-------+
@@ -105,14 +111,17 @@ static inline uint64_t tbus_ticket_position(uint64_t ticket, uint64_t near)
     return near + (uint64_t)tbus_slot_ahead(ticket, near);
 }
 
-/* Payloads move as relaxed 8-byte words: an observer may read a slot while it is overwritten, finds out
- * afterwards and throws the copy away; with words that is no data race. Both buffers are 8-byte aligned on
- * the shared side; `bytes` may be any number, and the shared side is touched in whole words.
+/* Payloads move as relaxed 8-byte words: an observer may read a slot while it is overwritten, finds
+ * out afterwards and throws the copy away; with words that is no data race. Both buffers are 8-byte
+ * aligned on the shared side; `bytes` may be any number, and the shared side is touched in whole
+ * words.
  *
- * Where the build allows it words are stored in pairs: a line takes four stores instead of seven, so that more lines are on their way at a
- * time (one to one, 105 -> 150 M messages/s). Either half of an aligned pair is an access of its own, or both are one: never less than a
- * word, on x86-64 as on aarch64. The first 64 bytes are read one by one, through registers: they have often just been written, and a wide
- * load of what is still on its way in small stores waits until those are done. */
+ * Where the build allows it words are stored in pairs: a line takes four stores instead of seven,
+ * so that more lines are on their way at a time (one to one, 105 -> 150 M messages/s). Either half
+ * of an aligned pair is an access of its own, or both are one: never less than a word, on x86-64 as
+ * on aarch64. The first 64 bytes are read one by one, through registers: they have often just been
+ * written, and a wide load of what is still on its way in small stores waits until those are done.
+ */
 #if !TBUS_TSAN && !defined(TBUS_HOOKS) && (defined(__x86_64__) || defined(__aarch64__))
 #define TBUS_WORD_PAIRS 1
 typedef uint64_t tbus_word_pair_t __attribute__((vector_size(16), may_alias));

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stage.h - a stage is a poll function over its rings; a process runs one or more stages in turn on one CPU.
+/* stage.h - a stage is a poll function over its rings; a process runs one or more stages in turn on
+ * one CPU.
  *
- * The same stage runs alone in a process of its own or fused with others: the layout is configuration, and a
- * stage cannot tell. A poll
+ * The same stage runs alone in a process of its own or fused with others: the layout is
+ * configuration, and a stage cannot tell. A poll
  *
  *    - takes at most `budget` messages from the stage's driving input (the feed: emits at most that many) and
  *      all there is on its others;
@@ -11,16 +12,17 @@
  *      it;
  *    - advances over an input only after everything that it caused is published or kept.
  *
- * Stages of one process are polled in the order of the data path. Those that follow the same driving input
- * (strategy, risk and executor all follow `md`, and share one view of the market) go in step: with a budget of
- * one, so that one tick goes all the way through before the next. That order, and nothing else, decides what
- * a stage sees when; so a fused run is deterministic:
+ * Stages of one process are polled in the order of the data path. Those that follow the same
+ * driving input (strategy, risk and executor all follow `md`, and share one view of the market) go
+ * in step: with a budget of one, so that one tick goes all the way through before the next. That
+ * order, and nothing else, decides what a stage sees when; so a fused run is deterministic:
  *
  *    first takes a tick -> second takes it, and what the first made of it -> third ... -> reports -> first ...
  *
- * Those behind the first take exactly what it took, never more because another tick happened to come in
- * between; and when one of them cannot put out what it has because a ring is full, the others hold still until
- * it can, so that a slow reader in another process costs time and changes nothing.
+ * Those behind the first take exactly what it took, never more because another tick happened to
+ * come in between; and when one of them cannot put out what it has because a ring is full, the
+ * others hold still until it can, so that a slow reader in another process costs time and changes
+ * nothing.
  */
 #ifndef TICKBUS_STAGE_H
 #define TICKBUS_STAGE_H
@@ -38,16 +40,17 @@ extern "C" {
 struct tbus_stage;
 
 typedef struct tbus_stage_ops {
-    /* Work done (> 0), nothing to do (0), or the stage has failed (< 0, after filling stage->error). */
+    /* Work done (> 0), nothing to do (0), or the stage has failed (< 0, after filling
+     * stage->error). */
     int (*poll)(struct tbus_stage *stage, uint32_t budget);
-    /* When poll has work though no message arrives: ns of CLOCK_MONOTONIC, or TBUS_STAGE_NO_DEADLINE. NULL:
-     * never. */
+    /* When poll has work though no message arrives: ns of CLOCK_MONOTONIC, or
+     * TBUS_STAGE_NO_DEADLINE. NULL: never. */
     uint64_t (*deadline_ns)(const struct tbus_stage *stage);
-    /* WIND_DOWN: stop taking from outside (feed), cancel what is open (strategy). Called once. May be NULL.
-     */
+    /* WIND_DOWN: stop taking from outside (feed), cancel what is open (strategy). Called once. May
+     * be NULL. */
     void (*wind_down)(struct tbus_stage *stage);
-    /* Everything is drained: finish (recorder: sync and close). 0 or a negative error in stage->error. May be
-     * NULL. Cold. */
+    /* Everything is drained: finish (recorder: sync and close). 0 or a negative error in
+     * stage->error. May be NULL. Cold. */
     int (*finish)(struct tbus_stage *stage);
     /* Free what the stage owns. Accepts a half-built stage. */
     void (*destroy)(struct tbus_stage *stage);
@@ -61,27 +64,31 @@ typedef struct tbus_stage {
     tbus_bus_t *bus; /* not owned */
     uint32_t subscribers_count;
     uint32_t publishers_count;
-    tbus_subscriber_t *subscribers[TBUS_STAGE_RINGS_MAX]; /* what its process waits for; owned by the stage */
+    /* what its process waits for; owned by the stage */
+    tbus_subscriber_t *subscribers[TBUS_STAGE_RINGS_MAX];
     tbus_publisher_t *publishers[TBUS_STAGE_RINGS_MAX];
     bool source_done; /* a source: no more input will come */
     bool pending;     /* output kept because a ring was FULL */
     tbus_error_t error;
 } tbus_stage_t;
 
-/* For a stage's constructor: join a topic and have the process wait for it. `out` must live as long as the stage. -TBUS_ENOTFOUND,
- * -TBUS_EFULL, -TBUS_ESTALE when the stage's participant lives in another process (this is its child), -EBUSY when the topic has its one
- * publisher, and what the joins of subscriber.h and publisher.h return. */
-int tbus_stage_subscribe(tbus_stage_t *stage, const char *topic, const char *name, tbus_subscriber_t *out,
-                         tbus_error_t *err);
-int tbus_stage_publish(tbus_stage_t *stage, const char *topic, tbus_publisher_t *out, tbus_error_t *err);
+/* For a stage's constructor: join a topic and have the process wait for it. `out` must live as long
+ * as the stage. -TBUS_ENOTFOUND, -TBUS_EFULL, -TBUS_ESTALE when the stage's participant lives in
+ * another process (this is its child), -EBUSY when the topic has its one publisher, and what the
+ * joins of subscriber.h and publisher.h return. */
+int tbus_stage_subscribe(tbus_stage_t *stage, const char *topic, const char *name,
+                         tbus_subscriber_t *out, tbus_error_t *err);
+int tbus_stage_publish(tbus_stage_t *stage, const char *topic, tbus_publisher_t *out,
+                       tbus_error_t *err);
 
 typedef struct tbus_loop {
     tbus_bus_t *bus;
     tbus_stage_t **stages; /* in the order of the data path; not owned */
     uint32_t stages_count;
-    uint32_t budget; /* messages a stage may take at a turn; those in step: one, and so many turns in a row */
-    /* Those of `stages` that go in step: from step_first on, step_count of them (0: none). The driving input of
-     * each is what it subscribed first. */
+    /* messages a stage may take at a turn; those in step: one, and so many turns in a row */
+    uint32_t budget;
+    /* Those of `stages` that go in step: from step_first on, step_count of them (0: none). The
+     * driving input of each is what it subscribed first. */
     uint32_t step_first;
     uint32_t step_count;
     tbus_waiter_t waiter;
@@ -89,14 +96,15 @@ typedef struct tbus_loop {
     uint64_t (*allocated_bytes)(void); /* of this thread, ever; NULL: not known */
 } tbus_loop_t;
 
-/* Turn until every stage's command is STOP: sets READY, waits for RUN, polls, winds down, finishes, sets
- * HALT. A stage that fails sets FAIL with its reason and ends the loop. 0, or the negative error of the stage
- * that failed (its participant's reason has the text). */
+/* Turn until every stage's command is STOP: sets READY, waits for RUN, polls, winds down, finishes,
+ * sets HALT. A stage that fails sets FAIL with its reason and ends the loop. 0, or the negative
+ * error of the stage that failed (its participant's reason has the text). */
 int tbus_loop_run(tbus_loop_t *loop);
 
-/* Ask whether the whole bus is drained, without stopping it. The supervisor calls it again and again; `state`
- * starts as all zeros. True when every message published had been taken by every gating subscriber at one
- * look, and every participant made a full quiet pass since, and nothing was published meanwhile. */
+/* Ask whether the whole bus is drained, without stopping it. The supervisor calls it again and
+ * again; `state` starts as all zeros. True when every message published had been taken by every
+ * gating subscriber at one look, and every participant made a full quiet pass since, and nothing
+ * was published meanwhile. */
 typedef struct tbus_quiescence {
     uint64_t published_sum;
     uint64_t quiet[TBUS_PARTICIPANTS_MAX];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tickbus.h - all of libtickbus: a market data bus over rings in shared memory. Start reading at ring.h and
- * bus.h. */
+/* tickbus.h - all of libtickbus: a market data bus over rings in shared memory. Start reading at
+ * ring.h and bus.h. */
 #ifndef TICKBUS_TICKBUS_H
 #define TICKBUS_TICKBUS_H
 

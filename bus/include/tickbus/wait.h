@@ -6,15 +6,16 @@
  *    park    spin about as long as a wake-up costs, then sleep on a futex until a publisher rings
  *    auto    spin when every spinning process can have a CPU of its own, else park
  *
- * One waiter watches all rings of a process: subscribers for messages, publishers that were told FULL for
- * room. To park:
+ * One waiter watches all rings of a process: subscribers for messages, publishers that were told
+ * FULL for room. To park:
  *
  *    W1 set our bit in every ring's `sleepers`      W2 membarrier(2)      W3 look at every ring once more
  *    W4 futex_waitv(2) on every bell (always with a timeout)              W5 clear the bits
  *
- * W2 makes every publisher's "store the slot, then look at `sleepers`" behave as if a fence stood between; so
- * either W3 sees the message or the publisher sees the bit. Publishers that are awake pay nothing. Where the
- * kernel lacks futex_waitv, the sleeper waits on the first bell in short turns.
+ * W2 makes every publisher's "store the slot, then look at `sleepers`" behave as if a fence stood
+ * between; so either W3 sees the message or the publisher sees the bit. Publishers that are awake
+ * pay nothing. Where the kernel lacks futex_waitv, the sleeper waits on the first bell in short
+ * turns.
  */
 #ifndef TICKBUS_WAIT_H
 #define TICKBUS_WAIT_H
@@ -30,7 +31,7 @@ enum tbus_wait_mode { TBUS_WAIT_AUTO = 0, TBUS_WAIT_SPIN, TBUS_WAIT_YIELD, TBUS_
 
 #define TBUS_WAITER_RINGS_MAX 48
 #define TBUS_PARK_NS_MAX      UINT64_C(50000000) /* no sleep is longer: belt and braces */
-#define TBUS_HEAL_TURNS       0x4000u            /* looks between two searches for the dead: a few ms */
+#define TBUS_HEAL_TURNS       0x4000u /* looks between two searches for the dead: a few ms */
 
 typedef struct tbus_waiter {
     enum tbus_wait_mode mode; /* never AUTO */
@@ -42,11 +43,12 @@ typedef struct tbus_waiter {
     uint64_t looks;                                        /* looks in vain since then */
     uint32_t turns;                                        /* looks of either kind, ever */
     uint64_t parks;                                        /* times slept */
-    uint64_t late; /* sleeps that ran into their timeout although a message was there: lost wake-ups, must
-                      stay 0 */
-    /* Looks for the dead; called every few ms while a claim, a taken message or a full ring is in the way, or a consumer has
-     * taken what may have to be delivered again, however busy the process is with
-     * its other rings. May be NULL. */
+    /* sleeps that ran into their timeout although a message was there: lost wake-ups, must stay
+     * 0 */
+    uint64_t late;
+    /* Looks for the dead; called every few ms while a claim, a taken message or a full ring is in
+     * the way, or a consumer has taken what may have to be delivered again, however busy the
+     * process is with its other rings. May be NULL. */
     void (*heal)(void *context);
     void *heal_context;
     bool no_waitv; /* futex_waitv is missing, or switched off by a test */
@@ -60,8 +62,8 @@ int tbus_waiter_watch_publisher(tbus_waiter_t *w, tbus_publisher_t *p);
 /* Look for the dead if something is in the way. */
 void tbus_waiter_heal(tbus_waiter_t *w);
 
-/* Called after a look that found something, and after one that did not. `deadline_ns`: CLOCK_MONOTONIC time
- * at which there is work to do even if nothing arrives; UINT64_MAX: none. */
+/* Called after a look that found something, and after one that did not. `deadline_ns`:
+ * CLOCK_MONOTONIC time at which there is work to do even if nothing arrives; UINT64_MAX: none. */
 static inline void tbus_waiter_found(tbus_waiter_t *w)
 {
     w->idle_since_ns = 0;
@@ -71,12 +73,14 @@ static inline void tbus_waiter_found(tbus_waiter_t *w)
 }
 void tbus_waiter_idle(tbus_waiter_t *w, uint64_t deadline_ns);
 
-/* W1 - W5 at once, whatever the mode: returns when rung, when there is a message or room after all, at the deadline, or after
- * TBUS_PARK_NS_MAX. `now_ns`: CLOCK_MONOTONIC. */
+/* W1 - W5 at once, whatever the mode: returns when rung, when there is a message or room after all,
+ * at the deadline, or after TBUS_PARK_NS_MAX. `now_ns`: CLOCK_MONOTONIC. */
 void tbus_waiter_park(tbus_waiter_t *w, uint64_t now_ns, uint64_t deadline_ns);
 
-/* AUTO for a host on which `processes` busy processes share `cpus` CPUs; other modes stay as they are. */
-enum tbus_wait_mode tbus_wait_mode_resolve(enum tbus_wait_mode mode, unsigned processes, unsigned cpus);
+/* AUTO for a host on which `processes` busy processes share `cpus` CPUs; other modes stay as they
+ * are. */
+enum tbus_wait_mode tbus_wait_mode_resolve(enum tbus_wait_mode mode, unsigned processes,
+                                           unsigned cpus);
 const char *tbus_wait_mode_name(enum tbus_wait_mode mode);
 
 #ifdef __cplusplus

@@ -7,9 +7,9 @@
  *    on_timer      event time (the feed's clock, never the wall's) has reached what strat_timer_at asked for
  *    on_wind_down  the run is ending: cancel what is open; no further new orders are taken
  *
- * A strategy sees only what comes through these calls and the strat_ functions below: no clock of the host,
- * no randomness of its own, so that the same inputs give the same orders. Any callback may be NULL. All
- * memory is allocated in `create`.
+ * A strategy sees only what comes through these calls and the strat_ functions below: no clock of
+ * the host, no randomness of its own, so that the same inputs give the same orders. Any callback
+ * may be NULL. All memory is allocated in `create`.
  *
  * Previous on the data path: tickbus/market/market.h. Next: tickbus/msg/order.h -> risk/gate.h.
  */
@@ -32,20 +32,23 @@ typedef struct strat_context strat_context_t; /* the stage's side; see strategy/
 /* What the built-in strategies can be told; from the `strategy` section of the configuration. */
 #define STRAT_SYMBOLS_MAX 64
 typedef struct strat_params {
-    uint32_t symbols_count;             /* 0: the first `symbols_auto` symbols that get a two-sided touch */
+    /* 0: the first `symbols_auto` symbols that get a two-sided touch */
+    uint32_t symbols_count;
     char symbols[STRAT_SYMBOLS_MAX][9]; /* names without padding, terminated */
     uint32_t symbols_auto;
-    uint32_t order_qty;       /* shares per quote */
-    uint32_t position_max;    /* shares; a side that would go beyond is not quoted */
-    uint64_t requote_ns_min;  /* event time between two quotes of one side of one symbol */
-    uint32_t open_orders_max; /* in-flight and resting orders at a time: the credit of this strategy */
+    uint32_t order_qty;      /* shares per quote */
+    uint32_t position_max;   /* shares; a side that would go beyond is not quoted */
+    uint64_t requote_ns_min; /* event time between two quotes of one side of one symbol */
+    /* in-flight and resting orders at a time: the credit of this strategy */
+    uint32_t open_orders_max;
 } strat_params_t;
 
 typedef struct strategy {
     const char *name;
     const char *summary; /* one line for --help */
     /* *out_self may be NULL for a strategy without state. */
-    int (*create)(strat_context_t *ctx, const strat_params_t *params, void **out_self, tbus_error_t *err);
+    int (*create)(strat_context_t *ctx, const strat_params_t *params, void **out_self,
+                  tbus_error_t *err);
     void (*on_tick)(void *self, strat_context_t *ctx, const tick_t *tick, uint64_t md_seq);
     void (*on_bbo)(void *self, strat_context_t *ctx, uint16_t locate, const market_touch_t *touch);
     void (*on_report)(void *self, strat_context_t *ctx, const report_t *report);
@@ -59,15 +62,17 @@ extern const strategy_t strategy_quote;
 const strategy_t *strategy_find(const char *name); /* NULL: none of that name */
 const strategy_t *strategy_at(unsigned index);     /* NULL: past the last */
 
-/* 4 symbols, 100 shares a quote, 1,000 shares held at most, 1 ms between quotes, 64 orders open at a time. */
+/* 4 symbols, 100 shares a quote, 1,000 shares held at most, 1 ms between quotes, 64 orders open at
+ * a time. */
 strat_params_t strat_params_defaults(void);
 
 /* Send a new order: its id, or 0 when it cannot be sent now (credit used up, or winding down). */
-uint64_t strat_send(strat_context_t *ctx, uint16_t locate, uint8_t side, uint32_t qty, uint32_t px_e4,
-                    uint8_t tif);
+uint64_t strat_send(strat_context_t *ctx, uint16_t locate, uint8_t side, uint32_t qty,
+                    uint32_t px_e4, uint8_t tif);
 /* Ask to cancel a live order of ours. False: not sent now. */
 bool strat_cancel(strat_context_t *ctx, uint16_t locate, uint64_t order_id);
-/* Have on_timer called once event time reaches `event_ns`; one timer, the latest call wins; 0: off. */
+/* Have on_timer called once event time reaches `event_ns`; one timer, the latest call wins; 0:
+ * off. */
 void strat_timer_at(strat_context_t *ctx, uint64_t event_ns);
 /* Event time: exchange ns since midnight of the last tick. */
 uint64_t strat_event_ns(const strat_context_t *ctx);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* eventfd.c - eventfd(2) as a semaphore, one for each direction. Tells that something happened, carries nothing. */
+/* eventfd.c - eventfd(2) as a semaphore, one for each direction. Tells that something happened,
+ * carries nothing. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -20,7 +20,8 @@ static int fifo_setup(ipc_session_t *s, tbus_error_t *err)
         return tbus_fail(err, -ENOMEM, "fifo: no memory");
     for (int role = 0; role < 2; role++) {
         char path[128];
-        if (!ipc_leftovers_path(s->leftovers, names[role], path, sizeof path) || mkfifo(path, 0600) < 0)
+        if (!ipc_leftovers_path(s->leftovers, names[role], path, sizeof path) ||
+            mkfifo(path, 0600) < 0)
             return tbus_fail(err, -errno, "cannot make the FIFO %s: %s", path, strerror(errno));
     }
     return 0;
@@ -31,7 +32,8 @@ static int open_one(ipc_session_t *s, int reader, int flags, tbus_error_t *err)
     char path[128];
     ipc_leftovers_path(s->leftovers, names[reader], path, sizeof path);
     int fd = open(path, flags | O_CLOEXEC);
-    return fd < 0 ? tbus_fail(err, -errno, "cannot open the FIFO %s: %s", path, strerror(errno)) : fd;
+    return fd < 0 ? tbus_fail(err, -errno, "cannot open the FIFO %s: %s", path, strerror(errno))
+                  : fd;
 }
 
 /* Opening waits for the other end; so both sides open the same FIFO first. */

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* io_uring_msg.c - io_uring message passing: IORING_OP_MSG_RING puts a completion into the ring of the other process.
+/* io_uring_msg.c - io_uring message passing: IORING_OP_MSG_RING puts a completion into the ring of
+ * the other process.
  *
- * A completion carries 8 bytes; so the message lies in shared memory and the completion says that it is there. Each process waits on one
- * ring and posts into the other. Both are made before the fork and inherited: since Linux 6.7 a ring's descriptor cannot be handed over a
- * socket any more. At most WINDOW messages are under way; the receiver gives half a window back at a time, by a completion too.
+ * A completion carries 8 bytes; so the message lies in shared memory and the completion says that
+ * it is there. Each process waits on one ring and posts into the other. Both are made before the
+ * fork and inherited: since Linux 6.7 a ring's descriptor cannot be handed over a socket any more.
+ * At most WINDOW messages are under way; the receiver gives half a window back at a time, by a
+ * completion too.
  */
 #include <errno.h>
 #include <liburing.h>
@@ -15,8 +18,9 @@
 #include "tools/measure/proc_value.h"
 #include "tools/ipc/shared_block.h"
 
-#define WINDOW       64u
-#define RING_ENTRIES 256u /* its completion queue has twice as many: more than a window and all credits */
+#define WINDOW 64u
+#define RING_ENTRIES                                                                               \
+    256u /* its completion queue has twice as many: more than a window and all credits */
 
 /* user_data of what arrives, and of what we submit (that is seen only when it fails). */
 enum tag { TAG_MESSAGE = 1, TAG_CREDIT = 2, TAG_OWN = 3 };
@@ -187,7 +191,8 @@ const ipc_mechanism_t ipc_io_uring_msg = {
     .persistence = "gone with its ring",
     .typical_use = "handing work between event loops",
     .in_tickbus = "a yardstick: messages go by ring",
-    .why_ahead = "a bare buffer: nobody notices a death, one consumer, one size of message, read in place",
+    .why_ahead =
+        "a bare buffer: nobody notices a death, one consumer, one size of message, read in place",
     .transfers_data = true,
     .sleeps = true,
     .synchronises = true,

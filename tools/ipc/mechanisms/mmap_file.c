@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mmap_file.c - a memory-mapped file: the stamp ring of shm_spin.c, in a file of the run's directory. */
+/* mmap_file.c - a memory-mapped file: the stamp ring of shm_spin.c, in a file of the run's
+ * directory. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -26,8 +27,9 @@ static int map(mmap_file_t *m, const char *path, tbus_error_t *err)
 {
     size_t bytes = 2 * m->ring_bytes;
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    int code =
-        fd < 0 ? -errno : -posix_fallocate(fd, 0, (off_t)bytes); /* no hole: no SIGBUS on a full disk */
+    int code = fd < 0
+                   ? -errno
+                   : -posix_fallocate(fd, 0, (off_t)bytes); /* no hole: no SIGBUS on a full disk */
     void *block = MAP_FAILED;
     if (code == 0) {
         block = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
@@ -58,7 +60,8 @@ static int mmap_file_open(ipc_session_t *s, tbus_error_t *err)
 {
     (void)err;
     mmap_file_t *m = (mmap_file_t *)s->state;
-    /* The first store to a page of a file is a fault, in each process, and fork(2) hands on no page table: now, not in the measurement. */
+    /* The first store to a page of a file is a fault, in each process, and fork(2) hands on no page
+     * table: now, not in the measurement. */
     madvise(m->block, 2 * m->ring_bytes, MADV_POPULATE_WRITE);
     m->in = ipc_stamp_ring_join(m->block + s->role * m->ring_bytes, s->message_bytes);
     m->out = ipc_stamp_ring_join(m->block + !s->role * m->ring_bytes, s->message_bytes);
@@ -97,10 +100,11 @@ static void mmap_file_limits(char *text, size_t text_bytes)
     const char *directory = getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
     if (statfs(directory, &tmp) != 0)
         return;
-    snprintf(text, text_bytes,
-             "%s: %.1f GiB free, file system type 0x%lx; %lld mappings a process (vm.max_map_count)",
-             directory, (double)tmp.f_bavail * (double)tmp.f_bsize / (1 << 30), (unsigned long)tmp.f_type,
-             ipc_proc_value("/proc/sys/vm/max_map_count", 0));
+    snprintf(
+        text, text_bytes,
+        "%s: %.1f GiB free, file system type 0x%lx; %lld mappings a process (vm.max_map_count)",
+        directory, (double)tmp.f_bavail * (double)tmp.f_bsize / (1 << 30),
+        (unsigned long)tmp.f_type, ipc_proc_value("/proc/sys/vm/max_map_count", 0));
 }
 
 const ipc_mechanism_t ipc_mmap_file = {
@@ -112,8 +116,9 @@ const ipc_mechanism_t ipc_mmap_file = {
     .persistence = "on disk, once the kernel or msync has written it",
     .typical_use = "journals, databases, data that outlives its processes",
     .in_tickbus = "the journal",
-    .why_ahead = "the bare ring of shm_spin: nobody can sleep on it, nobody notices a death, one consumer, "
-                 "one size of message",
+    .why_ahead =
+        "the bare ring of shm_spin: nobody can sleep on it, nobody notices a death, one consumer, "
+        "one size of message",
     .transfers_data = true,
     .durable = true,
     .synchronises = false,

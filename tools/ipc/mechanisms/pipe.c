@@ -38,8 +38,9 @@ static void pipe_limits(char *text, size_t text_bytes)
         close(fds[0]);
         close(fds[1]);
     }
-    snprintf(text, text_bytes, "buffer %d B, at most %lld B without privilege, atomic up to PIPE_BUF = %d B",
-             bytes, ipc_proc_value("/proc/sys/fs/pipe-max-size", 0), PIPE_BUF);
+    snprintf(text, text_bytes,
+             "buffer %d B, at most %lld B without privilege, atomic up to PIPE_BUF = %d B", bytes,
+             ipc_proc_value("/proc/sys/fs/pipe-max-size", 0), PIPE_BUF);
 }
 
 const ipc_mechanism_t ipc_pipe = {

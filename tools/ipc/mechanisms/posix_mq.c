@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* posix_mq.c - POSIX message queues, one for each direction. A message longer than the queue's limit goes as several. */
+/* posix_mq.c - POSIX message queues, one for each direction. A message longer than the queue's
+ * limit goes as several. */
 #include <errno.h>
 #include <fcntl.h>
 #include <mqueue.h>
@@ -51,8 +52,10 @@ static int posix_mq_setup(ipc_session_t *s, tbus_error_t *err)
     m->chunk_bytes = msgsize_max < CHUNK_MAX ? (size_t)msgsize_max : CHUNK_MAX;
     if (s->message_bytes < m->chunk_bytes)
         m->chunk_bytes = s->message_bytes;
-    struct mq_attr attributes = {.mq_maxmsg = limit(MSG_MAX, 10), .mq_msgsize = (long)m->chunk_bytes};
-    const char *run = strrchr(s->leftovers->directory, '/'); /* "/busctl-ipc.XXXXXX": unique on this host */
+    struct mq_attr attributes = {.mq_maxmsg = limit(MSG_MAX, 10),
+                                 .mq_msgsize = (long)m->chunk_bytes};
+    /* "/busctl-ipc.XXXXXX": unique on this host */
+    const char *run = strrchr(s->leftovers->directory, '/');
     for (int reader = 0; reader < 2; reader++) {
         snprintf(m->names[reader], sizeof m->names[reader], "%s.%d", run, reader);
         int code = ipc_leftovers_record(s->leftovers, "posix_mq", m->names[reader], err);
@@ -61,7 +64,8 @@ static int posix_mq_setup(ipc_session_t *s, tbus_error_t *err)
         m->queues[reader] =
             mq_open(m->names[reader], O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600, &attributes);
         if (m->queues[reader] == (mqd_t)-1)
-            return tbus_fail(err, -errno, "cannot make the message queue %s: %s; see ulimit -q and " MSG_MAX,
+            return tbus_fail(err, -errno,
+                             "cannot make the message queue %s: %s; see ulimit -q and " MSG_MAX,
                              m->names[reader], strerror(errno));
     }
     return 0;
@@ -91,12 +95,14 @@ static int posix_mq_send(ipc_session_t *s, const void *message)
 static int posix_mq_receive(ipc_session_t *s, const void **out_message)
 {
     const posix_mq_t *m = (const posix_mq_t *)s->state;
-    char last[CHUNK_MAX]; /* mq_receive insists on room for the longest message, also for the rest of ours */
+    /* mq_receive insists on room for the longest message, also for the rest of ours */
+    char last[CHUNK_MAX];
     for (size_t done = 0; done < s->message_bytes;) {
         char *into = (char *)s->buffer + done;
         size_t left = s->message_bytes - done;
         bool fits = left >= m->chunk_bytes;
-        ssize_t n = ipc_call(s, mq_receive(m->queues[s->role], fits ? into : last, m->chunk_bytes, NULL));
+        ssize_t n =
+            ipc_call(s, mq_receive(m->queues[s->role], fits ? into : last, m->chunk_bytes, NULL));
         if (n < 0)
             return -errno;
         if ((size_t)n > left)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* raw_line.c - the yardstick: two cache lines, each written by one process and watched by the other. Nothing that moves a message
- * between two CPUs can be much faster. No row of the table; every row is compared with it. */
+/* raw_line.c - the yardstick: two cache lines, each written by one process and watched by the
+ * other. Nothing that moves a message between two CPUs can be much faster. No row of the table;
+ * every row is compared with it. */
 #include <errno.h>
 #include <stdlib.h>
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rpc_unix.c - remote procedure calls as the control plane makes them: JSON-RPC 2.0, one compact object a line, over a Unix stream socket.
+/* rpc_unix.c - remote procedure calls as the control plane makes them: JSON-RPC 2.0, one compact
+ * object a line, over a Unix stream socket.
  *
  *    --> {"jsonrpc":"2.0","id":7,"method":"echo","params":{"data":"<base64>"}}     a notification, without id, in a stream
  *    <-- {"jsonrpc":"2.0","id":7,"result":{"data":"<base64>"}}
  *
- * Specification: jsonrpc.org, 2.0, sections 4 (request), 4.1 (notification), 5 (response); base64: RFC 4648 section 4.
+ * Specification: jsonrpc.org, 2.0, sections 4 (request), 4.1 (notification), 5 (response); base64:
+ * RFC 4648 section 4.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -101,13 +103,13 @@ static int rpc_setup(ipc_session_t *s, tbus_error_t *err)
 static json_t *next_object(const ipc_session_t *s, rpc_t *m, size_t text_bytes)
 {
     if (s->role == IPC_SERVER)
-        return json_pack("{s:s, s:I, s:{s:s%}}", "jsonrpc", "2.0", "id", m->id, "result", "data", m->text,
-                         text_bytes);
-    if (s->one_way)
-        return json_pack("{s:s, s:s, s:{s:s%}}", "jsonrpc", "2.0", "method", "echo", "params", "data",
+        return json_pack("{s:s, s:I, s:{s:s%}}", "jsonrpc", "2.0", "id", m->id, "result", "data",
                          m->text, text_bytes);
-    return json_pack("{s:s, s:I, s:s, s:{s:s%}}", "jsonrpc", "2.0", "id", ++m->id, "method", "echo", "params",
-                     "data", m->text, text_bytes);
+    if (s->one_way)
+        return json_pack("{s:s, s:s, s:{s:s%}}", "jsonrpc", "2.0", "method", "echo", "params",
+                         "data", m->text, text_bytes);
+    return json_pack("{s:s, s:I, s:s, s:{s:s%}}", "jsonrpc", "2.0", "id", ++m->id, "method", "echo",
+                     "params", "data", m->text, text_bytes);
 }
 
 static int rpc_send(ipc_session_t *s, const void *message)
@@ -144,8 +146,8 @@ static int read_line(ipc_session_t *s, rpc_t *m, const char **out_line, size_t *
         looked = m->line_have;
         if (m->line_have == sizeof m->line)
             return -EMSGSIZE;
-        ssize_t n =
-            ipc_call(s, read(m->ends.stream.in_fd, m->line + m->line_have, sizeof m->line - m->line_have));
+        ssize_t n = ipc_call(
+            s, read(m->ends.stream.in_fd, m->line + m->line_have, sizeof m->line - m->line_have));
         if (n < 0 && errno != EINTR)
             return -errno;
         if (n == 0)
@@ -163,12 +165,13 @@ static int unpack(const ipc_session_t *s, rpc_t *m, json_t *object)
     json_int_t id = 0;
     if (s->role == IPC_SERVER) {
         const char *method;
-        if (json_unpack(object, "{s?I, s:s, s:{s:s%}}", "id", &id, "method", &method, "params", "data", &text,
-                        &length) < 0 ||
+        if (json_unpack(object, "{s?I, s:s, s:{s:s%}}", "id", &id, "method", &method, "params",
+                        "data", &text, &length) < 0 ||
             strcmp(method, "echo") != 0)
             return -EPROTO;
         m->id = id;
-    } else if (json_unpack(object, "{s:I, s:{s:s%}}", "id", &id, "result", "data", &text, &length) < 0 ||
+    } else if (json_unpack(object, "{s:I, s:{s:s%}}", "id", &id, "result", "data", &text, &length) <
+                   0 ||
                id != m->id) {
         return -EPROTO;
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* shm_futex.c - shared memory and futexes: a ring for each direction, with one word to sleep on for the reader and one for the writer.
+/* shm_futex.c - shared memory and futexes: a ring for each direction, with one word to sleep on for
+ * the reader and one for the writer.
  *
  * Whoever makes progress enters the kernel only if the other has said that it sleeps.
  */
@@ -72,16 +73,18 @@ static int futex_open(ipc_session_t *s, tbus_error_t *err)
 
 static void advance(ipc_session_t *s, counter_t *c, uint32_t to)
 {
-    /* P1 pairs P2: message before counter for the receiver, the end of reading before counter for the sender. */
+    /* P1 pairs P2: message before counter for the receiver, the end of reading before counter for
+     * the sender. */
     tbus_store_release_u32(&c->value, to);
-    /* Between the store above and the look below, as between the two in wait_past: else each misses the other, and it sleeps on. */
+    /* Between the store above and the look below, as between the two in wait_past: else each misses
+     * the other, and it sleeps on. */
     tbus_fence_full();
     if (tbus_load_relaxed_u32(&c->awaited))
         ipc_call(s, syscall(SYS_futex, &c->value, FUTEX_WAKE, 1, NULL, NULL, 0));
 }
 
-/* Sleep until the counter is not `seen` any more; returns what it is then. Only the sleeper writes `awaited`: were the waker to clear it, it
- * could clear what the sleeper has set anew. */
+/* Sleep until the counter is not `seen` any more; returns what it is then. Only the sleeper writes
+ * `awaited`: were the waker to clear it, it could clear what the sleeper has set anew. */
 static uint32_t wait_past(ipc_session_t *s, counter_t *c, uint32_t seen)
 {
     uint32_t value = tbus_load_acquire_u32(&c->value); /* P2 pairs P1 */
@@ -139,7 +142,8 @@ const ipc_mechanism_t ipc_shm_futex = {
     .persistence = "with its last mapping, or a name in /dev/shm",
     .typical_use = "what locks, semaphores and condition variables are made of",
     .in_tickbus = "how parked stages are woken",
-    .why_ahead = "a bare ring: nobody notices a death, one consumer, one size of message, read in place",
+    .why_ahead =
+        "a bare ring: nobody notices a death, one consumer, one size of message, read in place",
     .transfers_data = true,
     .sleeps = true,
     .synchronises = true,

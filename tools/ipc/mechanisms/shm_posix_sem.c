@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* shm_posix_sem.c - shared memory and POSIX semaphores: the bounded buffer of the textbooks, one for each direction. */
+/* shm_posix_sem.c - shared memory and POSIX semaphores: the bounded buffer of the textbooks, one
+ * for each direction. */
 #include <errno.h>
 #include <limits.h>
 #include <semaphore.h>
@@ -12,8 +13,8 @@
 #include "tools/ipc/shared_block.h"
 #include "tools/ipc/stamp_ring.h"
 
-/* A semaphore in user space enters the kernel only to sleep and to wake. sem_post does not tell whether it did, so whoever is about to
- * sleep says so beside it. */
+/* A semaphore in user space enters the kernel only to sleep and to wake. sem_post does not tell
+ * whether it did, so whoever is about to sleep says so beside it. */
 typedef struct counted_sem {
     sem_t sem;
     tbus_atomic_u32_t sleepers;
@@ -120,14 +121,16 @@ static void sem_cleanup(ipc_session_t *s)
     shm_posix_sem_t *m = (shm_posix_sem_t *)s->state;
     if (!m)
         return;
-    ipc_shared_block_free(m->block, 2 * m->channel_bytes); /* unnamed semaphores go with their memory */
+    /* unnamed semaphores go with their memory */
+    ipc_shared_block_free(m->block, 2 * m->channel_bytes);
     free(m);
     s->state = NULL;
 }
 
 static void sem_limits(char *text, size_t text_bytes)
 {
-    snprintf(text, text_bytes, "count at most %d (SEM_VALUE_MAX), as many semaphores as fit into memory",
+    snprintf(text, text_bytes,
+             "count at most %d (SEM_VALUE_MAX), as many semaphores as fit into memory",
              SEM_VALUE_MAX);
 }
 
@@ -140,7 +143,8 @@ const ipc_mechanism_t ipc_shm_posix_sem = {
     .persistence = "with its last mapping, or a name in /dev/shm",
     .typical_use = "producer and consumer that may sleep",
     .in_tickbus = "a yardstick: credits for open orders are counted where they are used",
-    .why_ahead = "a bare buffer: nobody notices a death, one consumer, one size of message, read in place",
+    .why_ahead =
+        "a bare buffer: nobody notices a death, one consumer, one size of message, read in place",
     .transfers_data = true,
     .sleeps = true,
     .synchronises = true,

@@ -65,8 +65,9 @@ const ipc_mechanism_t ipc_shm_spin = {
     .persistence = "with its last mapping, or a name in /dev/shm",
     .typical_use = "lowest latency, where each side has a CPU of its own",
     .in_tickbus = "the idea of the rings, without what makes them safe",
-    .why_ahead = "a bare ring: nobody can sleep on it, nobody notices a death, one consumer, one size of "
-                 "message, read in place",
+    .why_ahead =
+        "a bare ring: nobody can sleep on it, nobody notices a death, one consumer, one size of "
+        "message, read in place",
     .transfers_data = true,
     .synchronises = false,
     .setup = shm_spin_setup,

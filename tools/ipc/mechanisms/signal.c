@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* signal.c - real-time signals: sigqueue(3) to the peer, which blocks the signal and takes it with sigwaitinfo(2). They queue, unlike
- * the old ones; what they carry, one int, is no payload. */
+/* signal.c - real-time signals: sigqueue(3) to the peer, which blocks the signal and takes it with
+ * sigwaitinfo(2). They queue, unlike the old ones; what they carry, one int, is no payload. */
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -52,7 +52,8 @@ static int signal_send(ipc_session_t *s, const void *message)
     while (ipc_call(s, sigqueue(m->peer, SIGRTMIN, (union sigval){.sival_int = 1})) < 0) {
         if (errno != EAGAIN)
             return -errno;
-        sched_yield(); /* the user's queue is full: RLIMIT_SIGPENDING. Nothing tells when there is room. */
+        /* the user's queue is full: RLIMIT_SIGPENDING. Nothing tells when there is room. */
+        sched_yield();
         s->syscalls++;
     }
     return 0;
@@ -82,7 +83,8 @@ static void signal_limits(char *text, size_t text_bytes)
 {
     struct rlimit limit = {0};
     getrlimit(RLIMIT_SIGPENDING, &limit);
-    snprintf(text, text_bytes, "%llu signals queued a user (RLIMIT_SIGPENDING), real-time signals %d..%d",
+    snprintf(text, text_bytes,
+             "%llu signals queued a user (RLIMIT_SIGPENDING), real-time signals %d..%d",
              (unsigned long long)limit.rlim_cur, SIGRTMIN, SIGRTMAX);
 }
 
@@ -94,7 +96,8 @@ const ipc_mechanism_t ipc_signal = {
     .bound = "RLIMIT_SIGPENDING, a user",
     .persistence = "until the receiver ends",
     .typical_use = "stop, reload, child ended",
-    .in_tickbus = "stop (SIGINT, SIGTERM), reload of risk limits (SIGHUP), summary so far (SIGUSR1)",
+    .in_tickbus =
+        "stop (SIGINT, SIGTERM), reload of risk limits (SIGHUP), summary so far (SIGUSR1)",
     .transfers_data = false,
     .sleeps = true,
     .synchronises = true,

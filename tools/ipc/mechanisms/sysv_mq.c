@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sysv_mq.c - System V message queues, one for each direction. A message longer than MSGMAX goes as several. */
+/* sysv_mq.c - System V message queues, one for each direction. A message longer than MSGMAX goes as
+ * several. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,9 +49,10 @@ static int sysv_mq_setup(ipc_session_t *s, tbus_error_t *err)
             return code;
         m->ids[reader] = msgget(key, IPC_CREAT | IPC_EXCL | 0600);
         if (m->ids[reader] < 0)
-            return tbus_fail(err, -errno,
-                             "cannot make a System V message queue: %s; see `ipcs -q` and kernel.msgmni",
-                             strerror(errno));
+            return tbus_fail(
+                err, -errno,
+                "cannot make a System V message queue: %s; see `ipcs -q` and kernel.msgmni",
+                strerror(errno));
     }
     return 0;
 }
@@ -120,9 +122,10 @@ static bool sysv_mq_remove_leftover(const char *object)
 
 static void sysv_mq_limits(char *text, size_t text_bytes)
 {
-    snprintf(text, text_bytes, "message %lld B (MSGMAX), queue %lld B (MSGMNB), %lld queues (MSGMNI)",
-             ipc_proc_value("/proc/sys/kernel/msgmax", 0), ipc_proc_value("/proc/sys/kernel/msgmnb", 0),
-             ipc_proc_value("/proc/sys/kernel/msgmni", 0));
+    snprintf(
+        text, text_bytes, "message %lld B (MSGMAX), queue %lld B (MSGMNB), %lld queues (MSGMNI)",
+        ipc_proc_value("/proc/sys/kernel/msgmax", 0), ipc_proc_value("/proc/sys/kernel/msgmnb", 0),
+        ipc_proc_value("/proc/sys/kernel/msgmni", 0));
 }
 
 const ipc_mechanism_t ipc_sysv_mq = {

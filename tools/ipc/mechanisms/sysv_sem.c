@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sysv_sem.c - System V semaphores: one set with items and room for each direction. Tells that something happened, carries nothing.
+/* sysv_sem.c - System V semaphores: one set with items and room for each direction. Tells that
+ * something happened, carries nothing.
  *
- * semop(2) takes from one semaphore and gives to another in one atomic call, so that neither count can run into SEMVMX.
+ * semop(2) takes from one semaphore and gives to another in one atomic call, so that neither count
+ * can run into SEMVMX.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -114,10 +116,11 @@ static bool sysv_sem_remove_leftover(const char *object)
 static void sysv_sem_limits(char *text, size_t text_bytes)
 {
     const char *path = "/proc/sys/kernel/sem";
-    snprintf(
-        text, text_bytes,
-        "%lld a set (SEMMSL), %lld in all (SEMMNS), %lld a call (SEMOPM), %lld sets (SEMMNI), value 32767",
-        ipc_proc_value(path, 0), ipc_proc_value(path, 1), ipc_proc_value(path, 2), ipc_proc_value(path, 3));
+    snprintf(text, text_bytes,
+             "%lld a set (SEMMSL), %lld in all (SEMMNS), %lld a call (SEMOPM), %lld sets (SEMMNI), "
+             "value 32767",
+             ipc_proc_value(path, 0), ipc_proc_value(path, 1), ipc_proc_value(path, 2),
+             ipc_proc_value(path, 3));
 }
 
 const ipc_mechanism_t ipc_sysv_sem = {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tcp.c - TCP over the loopback interface, as it comes (Nagle's algorithm on) and with TCP_NODELAY. */
+/* tcp.c - TCP over the loopback interface, as it comes (Nagle's algorithm on) and with TCP_NODELAY.
+ */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -26,11 +27,13 @@ static int tcp_setup(ipc_session_t *s, tbus_error_t *err)
         return tbus_fail(err, -ENOMEM, "tcp: no memory");
     ipc_byte_stream_init(&m->stream);
     s->state = m;
-    m->address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    m->address =
+        (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t bytes = sizeof m->address;
     m->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (m->listen_fd < 0 || bind(m->listen_fd, (struct sockaddr *)&m->address, bytes) < 0 ||
-        listen(m->listen_fd, 1) < 0 || getsockname(m->listen_fd, (struct sockaddr *)&m->address, &bytes) < 0)
+        listen(m->listen_fd, 1) < 0 ||
+        getsockname(m->listen_fd, (struct sockaddr *)&m->address, &bytes) < 0)
         return tbus_fail(err, -errno, "tcp: cannot listen on 127.0.0.1: %s", strerror(errno));
     return 0;
 }
@@ -70,7 +73,8 @@ static int tcp_nodelay_open(ipc_session_t *s, tbus_error_t *err)
     if (code < 0)
         return code;
     int on = 1;
-    if (setsockopt(((const tcp_t *)s->state)->stream.in_fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0)
+    if (setsockopt(((const tcp_t *)s->state)->stream.in_fd, IPPROTO_TCP, TCP_NODELAY, &on,
+                   sizeof on) < 0)
         return tbus_fail(err, -errno, "tcp: TCP_NODELAY: %s", strerror(errno));
     return 0;
 }
@@ -86,13 +90,15 @@ static void tcp_cleanup(ipc_session_t *s)
 
 static void tcp_limits(char *text, size_t text_bytes)
 {
-    snprintf(
-        text, text_bytes,
-        "send buffer %lld..%lld B (net.ipv4.tcp_wmem), receive %lld..%lld B (tcp_rmem), backlog %lld "
-        "(somaxconn)",
-        ipc_proc_value("/proc/sys/net/ipv4/tcp_wmem", 1), ipc_proc_value("/proc/sys/net/ipv4/tcp_wmem", 2),
-        ipc_proc_value("/proc/sys/net/ipv4/tcp_rmem", 1), ipc_proc_value("/proc/sys/net/ipv4/tcp_rmem", 2),
-        ipc_proc_value("/proc/sys/net/core/somaxconn", 0));
+    snprintf(text, text_bytes,
+             "send buffer %lld..%lld B (net.ipv4.tcp_wmem), receive %lld..%lld B (tcp_rmem), "
+             "backlog %lld "
+             "(somaxconn)",
+             ipc_proc_value("/proc/sys/net/ipv4/tcp_wmem", 1),
+             ipc_proc_value("/proc/sys/net/ipv4/tcp_wmem", 2),
+             ipc_proc_value("/proc/sys/net/ipv4/tcp_rmem", 1),
+             ipc_proc_value("/proc/sys/net/ipv4/tcp_rmem", 2),
+             ipc_proc_value("/proc/sys/net/core/somaxconn", 0));
 }
 
 const ipc_mechanism_t ipc_tcp = {

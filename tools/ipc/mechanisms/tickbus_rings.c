@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tickbus_rings.c - the rings of tickbus, by its public interface: a bus with one topic for each direction and two participants.
+/* tickbus_rings.c - the rings of tickbus, by its public interface: a bus with one topic for each
+ * direction and two participants.
  *
- * What the rows of shared memory lack and these have: a participant that dies is noticed (by its life lock, looked at while there is
- * nothing else to do), what it held is known by name, and observers may look on.
+ * What the rows of shared memory lack and these have: a participant that dies is noticed (by its
+ * life lock, looked at while there is nothing else to do), what it held is known by name, and
+ * observers may look on.
  */
 #include <errno.h>
 #include <sched.h>
@@ -40,13 +42,15 @@ typedef struct rings {
 
 static const char *const role_names[2] = {"client", "server"};
 
-/* One slot for a short message, so that slot word and message travel together; long ones span slots of 8 KiB. */
+/* One slot for a short message, so that slot word and message travel together; long ones span slots
+ * of 8 KiB. */
 static tbus_ring_spec_t spec_for(enum tbus_ring_kind kind, size_t message_bytes, int reader)
 {
     tbus_ring_spec_t spec = {
         .kind = kind, .slot_bytes = 64, .msg_bytes_max = (uint32_t)message_bytes, .first_seq = 1};
     snprintf(spec.name, sizeof spec.name, "to_%s", role_names[reader]);
-    size_t one_slot = message_bytes + TBUS_SLOT_WORD_BYTES + (message_bytes > TBUS_SLOT_LENGTH_MAX ? 8 : 0);
+    size_t one_slot =
+        message_bytes + TBUS_SLOT_WORD_BYTES + (message_bytes > TBUS_SLOT_LENGTH_MAX ? 8 : 0);
     while (spec.slot_bytes < one_slot && spec.slot_bytes < TBUS_SLOT_BYTES_MAX)
         spec.slot_bytes *= 2;
     spec.slot_count = SLOTS_SHORT;
@@ -115,8 +119,8 @@ static int rings_open(ipc_session_t *s, tbus_error_t *err)
     if (code >= 0)
         code = tbus_publisher_join(&m->bus.rings[m->topics[!s->role]], owner, &m->out, err);
     if (code >= 0)
-        code =
-            tbus_subscriber_join(&m->bus.rings[m->topics[s->role]], role_names[s->role], owner, &m->in, err);
+        code = tbus_subscriber_join(&m->bus.rings[m->topics[s->role]], role_names[s->role], owner,
+                                    &m->in, err);
     if (code < 0)
         return code;
     tbus_participant(&m->bus, owner)->cpu = sched_getcpu();
@@ -125,10 +129,12 @@ static int rings_open(ipc_session_t *s, tbus_error_t *err)
     return tbus_waiter_watch_subscriber(&m->waiter, &m->in);
 }
 
-/* Where both sides run on one CPU, looking again is in vain until the other one has had it: hand it over. */
+/* Where both sides run on one CPU, looking again is in vain until the other one has had it: hand it
+ * over. */
 static bool shares_its_cpu(rings_t *m)
 {
-    return tbus_participant(&m->bus, m->owners[0])->cpu == tbus_participant(&m->bus, m->owners[1])->cpu;
+    return tbus_participant(&m->bus, m->owners[0])->cpu ==
+           tbus_participant(&m->bus, m->owners[1])->cpu;
 }
 
 /* True: it tried to sleep. */
@@ -243,15 +249,15 @@ static void rings_limits(char *text, size_t text_bytes)
         return;
     }
     snprintf(text, text_bytes, "pages %s%s%s; a slot at most %u B, %u subscribers a ring",
-             tbus_pages_name(segment.pages), segment.pages_why[0] ? ", because " : "", segment.pages_why,
-             TBUS_SLOT_BYTES_MAX, TBUS_RING_SUBS_MAX);
+             tbus_pages_name(segment.pages), segment.pages_why[0] ? ", because " : "",
+             segment.pages_why, TBUS_SLOT_BYTES_MAX, TBUS_RING_SUBS_MAX);
     tbus_segment_close(&segment);
 }
 
-#define RINGS_COMMON                                                                                         \
-    .family = "tickbus", .scope = "host", .bound = "ring slots",                                             \
-    .persistence = "with its last mapping; on disk with the journal", .transfers_data = true,                \
-    .synchronises = true, .open = rings_open, .send = rings_send, .receive = rings_receive,                  \
+#define RINGS_COMMON                                                                               \
+    .family = "tickbus", .scope = "host", .bound = "ring slots",                                   \
+    .persistence = "with its last mapping; on disk with the journal", .transfers_data = true,      \
+    .synchronises = true, .open = rings_open, .send = rings_send, .receive = rings_receive,        \
     .cleanup = rings_cleanup, .limits = rings_limits
 
 const ipc_mechanism_t ipc_tickbus_spsc_spin = {
@@ -265,7 +271,8 @@ const ipc_mechanism_t ipc_tickbus_spsc_spin = {
 
 const ipc_mechanism_t ipc_tickbus_spsc_park = {
     .name = "tickbus_spsc_park",
-    .what = "tickbus ring, one publisher and one subscriber, sleep on a futex (after a spin of 8 us, if the "
+    .what = "tickbus ring, one publisher and one subscriber, sleep on a futex (after a spin of 8 "
+            "us, if the "
             "peer has another CPU)",
     .typical_use = "the same, where CPUs are shared",
     .sleeps = true,
@@ -289,7 +296,8 @@ const ipc_mechanism_t ipc_tickbus_mpmc = {
     .typical_use = "orders from several strategies",
     .in_tickbus = "the `orders` topic",
     .message_bytes_max = TBUS_SLOT_LENGTH_MAX - TBUS_SLOT_LENGTH_MAX % 8,
-    .message_bytes_why = "a message on a competing ring lies in one slot, whose length field ends at 254 B",
+    .message_bytes_why =
+        "a message on a competing ring lies in one slot, whose length field ends at 254 B",
     .setup = mpmc_setup,
     RINGS_COMMON,
 };

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* udp.c - UDP over the loopback interface: a connected pair of sockets.
  *
- * UDP drops what the receiver's buffer cannot take. Nobody who must have every message sends without a window: here at most WINDOW
- * datagrams are under way, and the receiver acknowledges every half of it. (Market data over UDP has no window; it has a second line
- * and a recovery service.)
+ * UDP drops what the receiver's buffer cannot take. Nobody who must have every message sends
+ * without a window: here at most WINDOW datagrams are under way, and the receiver acknowledges
+ * every half of it. (Market data over UDP has no window; it has a second line and a recovery
+ * service.)
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -17,7 +18,8 @@
 #include "tools/measure/proc_value.h"
 #include "tools/ipc/mechanism.h"
 
-/* Small datagrams occupy 768 B of socket buffer each, whatever they carry: 64 of them fit the default buffer of 208 KiB many times. */
+/* Small datagrams occupy 768 B of socket buffer each, whatever they carry: 64 of them fit the
+ * default buffer of 208 KiB many times. */
 #define WINDOW         64u
 #define WINDOW_LARGE   2u /* of datagrams that nearly fill a buffer */
 #define DATAGRAM_MAX   65507u
@@ -45,7 +47,8 @@ static int udp_setup(ipc_session_t *s, tbus_error_t *err)
             (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
         socklen_t bytes = sizeof addresses[role];
         m->fds[role] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        if (m->fds[role] < 0 || bind(m->fds[role], (struct sockaddr *)&addresses[role], bytes) < 0 ||
+        if (m->fds[role] < 0 ||
+            bind(m->fds[role], (struct sockaddr *)&addresses[role], bytes) < 0 ||
             getsockname(m->fds[role], (struct sockaddr *)&addresses[role], &bytes) < 0)
             return tbus_fail(err, -errno, "udp: cannot bind to 127.0.0.1: %s", strerror(errno));
         int buffer_bytes = RECEIVE_BUFFER;
@@ -53,7 +56,8 @@ static int udp_setup(ipc_session_t *s, tbus_error_t *err)
                    sizeof buffer_bytes); /* the window does without */
     }
     for (int role = 0; role < 2; role++)
-        if (connect(m->fds[role], (const struct sockaddr *)&addresses[!role], sizeof addresses[0]) < 0)
+        if (connect(m->fds[role], (const struct sockaddr *)&addresses[!role], sizeof addresses[0]) <
+            0)
             return tbus_fail(err, -errno, "udp: cannot connect: %s", strerror(errno));
     return 0;
 }
@@ -75,7 +79,8 @@ static int udp_open(ipc_session_t *s, tbus_error_t *err)
 static ssize_t receive_datagram(ipc_session_t *s, void *into, size_t room)
 {
     ssize_t n;
-    while ((n = ipc_call(s, recv(((const udp_t *)s->state)->fds[s->role], into, room, MSG_TRUNC))) < 0)
+    while ((n = ipc_call(s, recv(((const udp_t *)s->state)->fds[s->role], into, room, MSG_TRUNC))) <
+           0)
         if (errno != EINTR)
             return -errno;
     return n;
@@ -89,7 +94,8 @@ static int send_datagram(ipc_session_t *s, const void *bytes, size_t count)
     return 0;
 }
 
-/* In an exchange that goes back and forth the answer acknowledges; only a stream ever waits here. */
+/* In an exchange that goes back and forth the answer acknowledges; only a stream ever waits
+ * here. */
 static int udp_send(ipc_session_t *s, const void *message)
 {
     udp_t *m = (udp_t *)s->state;
@@ -144,7 +150,8 @@ static void udp_cleanup(ipc_session_t *s)
 
 static void udp_limits(char *text, size_t text_bytes)
 {
-    snprintf(text, text_bytes, "datagram %u B, receive buffer %lld B, at most %lld B (net.core.rmem_max)",
+    snprintf(text, text_bytes,
+             "datagram %u B, receive buffer %lld B, at most %lld B (net.core.rmem_max)",
              DATAGRAM_MAX, ipc_proc_value("/proc/sys/net/core/rmem_default", 0),
              ipc_proc_value("/proc/sys/net/core/rmem_max", 0));
 }

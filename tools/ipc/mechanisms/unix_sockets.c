@@ -63,11 +63,12 @@ static int packet_receive(ipc_session_t *s, const void **out_message)
 
 static void stream_limits(char *text, size_t text_bytes)
 {
-    snprintf(text, text_bytes,
-             "send buffer %lld B, at most %lld B (net.core.wmem_max), backlog %lld (net.core.somaxconn)",
-             ipc_proc_value("/proc/sys/net/core/wmem_default", 0),
-             ipc_proc_value("/proc/sys/net/core/wmem_max", 0),
-             ipc_proc_value("/proc/sys/net/core/somaxconn", 0));
+    snprintf(
+        text, text_bytes,
+        "send buffer %lld B, at most %lld B (net.core.wmem_max), backlog %lld (net.core.somaxconn)",
+        ipc_proc_value("/proc/sys/net/core/wmem_default", 0),
+        ipc_proc_value("/proc/sys/net/core/wmem_max", 0),
+        ipc_proc_value("/proc/sys/net/core/somaxconn", 0));
 }
 
 static void packet_limits(char *text, size_t text_bytes)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* position.h - shares held and money made in one symbol, from executions. Integers only; 128-bit inside where
- * a product needs it.
+/* position.h - shares held and money made in one symbol, from executions. Integers only; 128-bit
+ * inside where a product needs it.
  *
- * Average-cost accounting: an execution that enlarges the position moves the average; one that reduces it
- * realises the difference to the average; one that crosses zero does both. Money is in 1/10000 of the
- * currency, as prices are.
+ * Average-cost accounting: an execution that enlarges the position moves the average; one that
+ * reduces it realises the difference to the average; one that crosses zero does both. Money is in
+ * 1/10000 of the currency, as prices are.
  */
 #ifndef TICKBUS_MARKET_POSITION_H
 #define TICKBUS_MARKET_POSITION_H
@@ -20,8 +20,8 @@ typedef struct position {
     uint64_t sold;
 } position_t;
 
-/* Book an execution. False, and nothing changed, when a result would not fit 64 bits, or `side` is neither
- * 'B' nor 'S'. */
+/* Book an execution. False, and nothing changed, when a result would not fit 64 bits, or `side` is
+ * neither 'B' nor 'S'. */
 bool position_apply(position_t *p, uint8_t side, uint32_t qty, uint32_t px_e4);
 
 /* Profit of the open shares at `mark_px_e4`; saturates. */

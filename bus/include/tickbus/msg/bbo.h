@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bbo.h - the best bid and offer of one symbol after a tick changed it, as published on the topic `bbo`.
+/* bbo.h - the best bid and offer of one symbol after a tick changed it, as published on the topic
+ * `bbo`.
  *
- * Written by the strategy stage, once for every tick after which the best level of the tick's own stock
- * locate differs from the last one published for it. A side that is empty is all zeros.
+ * Written by the strategy stage, once for every tick after which the best level of the tick's own
+ * stock locate differs from the last one published for it. A side that is empty is all zeros.
  */
 #ifndef TICKBUS_MSG_BBO_H
 #define TICKBUS_MSG_BBO_H
@@ -10,9 +11,11 @@
 #include <tickbus/msg/tick.h>
 
 typedef struct bbo {
-    uint64_t md_seq;   /* sequence on `md` of the tick that changed it */
-    uint64_t event;    /* as in tick_t: exchange ns since midnight in bits 0-47, tracking number above */
-    uint64_t intended; /* as in tick_t: intended time of that tick in bits 0-47, stock locate above */
+    uint64_t md_seq; /* sequence on `md` of the tick that changed it */
+    /* as in tick_t: exchange ns since midnight in bits 0-47, tracking number above */
+    uint64_t event;
+    /* as in tick_t: intended time of that tick in bits 0-47, stock locate above */
+    uint64_t intended;
     uint32_t bid_px_e4;
     uint32_t ask_px_e4;
     uint64_t bid_qty; /* shares displayed at the best bid, summed over its orders */

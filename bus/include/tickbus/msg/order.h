@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* order.h - what a strategy asks for: a new order or a cancel, on the topics `orders` and `approved`.
+/* order.h - what a strategy asks for: a new order or a cancel, on the topics `orders` and
+ * `approved`.
  *
- * strategy --[orders]--> risk --[approved]--> executor. Risk copies an order that it passes byte for byte.
- * An order names its cause: the sequence of the last tick and of the last report its strategy had taken.
- * Nobody downstream judges an order before having taken `md` up to that tick itself.
+ * strategy --[orders]--> risk --[approved]--> executor. Risk copies an order that it passes byte
+ * for byte. An order names its cause: the sequence of the last tick and of the last report its
+ * strategy had taken. Nobody downstream judges an order before having taken `md` up to that tick
+ * itself.
  */
 #ifndef TICKBUS_MSG_ORDER_H
 #define TICKBUS_MSG_ORDER_H
@@ -19,15 +21,16 @@ enum {
     ORDER_TIF_IOC = 1, /* what does not fill at once is cancelled */
 };
 
-/* Order ids: the owner's strategy number in bits 48-63, a count from 1 below. Within a strategy the ids of
- * new orders strictly increase; one that does not is a duplicate (as OUCH 5.0 has it for UserRefNum). */
+/* Order ids: the owner's strategy number in bits 48-63, a count from 1 below. Within a strategy the
+ * ids of new orders strictly increase; one that does not is a duplicate (as OUCH 5.0 has it for
+ * UserRefNum). */
 typedef struct order {
     uint64_t order_id;
     uint64_t md_seq;     /* last tick taken by the strategy when it sent this (0: none) */
     uint64_t report_seq; /* last report taken likewise (0: none) */
-    uint64_t
-        intended;  /* bits 0-47: intended time of the tick `md_seq`, ns since bus epoch; 48-63 stock locate */
-    uint64_t sent; /* bits 0-47: when it was sent, ns since bus epoch; 48-63 strategy number */
+    /* bits 0-47: intended time of the tick `md_seq`, ns since bus epoch; 48-63 stock locate */
+    uint64_t intended;
+    uint64_t sent;  /* bits 0-47: when it was sent, ns since bus epoch; 48-63 strategy number */
     uint32_t px_e4; /* limit price in 1/10000 */
     uint32_t qty;   /* shares */
     uint8_t kind;   /* ORDER_NEW, ORDER_CANCEL */

@@ -1,45 +1,46 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* report.h - what became of an order, on the topic `reports`.
  *
- * Two stages publish here: risk (what it rejects) and the executor (everything else). Every order gets
- * exactly one of ACCEPTED or REJECTED first; an accepted one ends with exactly one of FILLED or CANCELLED. A
- * cancel that finds no live order is answered CANCEL_REJECTED and changes nothing. Strategy and risk both
- * follow the topic.
+ * Two stages publish here: risk (what it rejects) and the executor (everything else). Every order
+ * gets exactly one of ACCEPTED or REJECTED first; an accepted one ends with exactly one of FILLED
+ * or CANCELLED. A cancel that finds no live order is answered CANCEL_REJECTED and changes nothing.
+ * Strategy and risk both follow the topic.
  */
 #ifndef TICKBUS_MSG_REPORT_H
 #define TICKBUS_MSG_REPORT_H
 
 #include <tickbus/msg/tick.h>
 
-#define REPORT_KINDS(X)                                                                                      \
-    X(ACCEPTED, 1, "accepted")                                                                               \
-    X(REJECTED, 2, "rejected")                                                                               \
-    X(PARTIAL, 3, "partially_filled")                                                                        \
-    X(FILLED, 4, "filled")                                                                                   \
-    X(CANCELLED, 5, "cancelled")                                                                             \
+#define REPORT_KINDS(X)                                                                            \
+    X(ACCEPTED, 1, "accepted")                                                                     \
+    X(REJECTED, 2, "rejected")                                                                     \
+    X(PARTIAL, 3, "partially_filled")                                                              \
+    X(FILLED, 4, "filled")                                                                         \
+    X(CANCELLED, 5, "cancelled")                                                                   \
     X(CANCEL_REJECTED, 6, "cancel_rejected")
 
-/* Why. NONE with ACCEPTED, PARTIAL, FILLED; the rest with REJECTED, CANCELLED, CANCEL_REJECTED. The names are
- * those of the summary's `risk.rejects`. */
-#define REPORT_REASONS(X)                                                                                    \
-    X(NONE, 0, "none")                                                                                       \
-    X(MALFORMED, 1, "malformed")           /* side, kind, tif or quantity 0: not an order at all */          \
-    X(UNKNOWN_SYMBOL, 2, "unknown_symbol") /* no stock directory entry and no order seen for the locate */   \
-    X(HALTED, 3, "halted")                 /* the symbol is halted, paused or quotation-only */              \
-    X(MAX_QTY, 4, "max_order_qty")                                                                           \
-    X(MAX_NOTIONAL, 5, "max_order_notional")                                                                 \
-    X(NO_REFERENCE, 6, "no_reference_price") /* no usable touch: empty side or crossed book */               \
-    X(PRICE_COLLAR, 7, "price_collar")                                                                       \
-    X(POSITION_LIMIT, 8, "position_limit")                                                                   \
-    X(GROSS_NOTIONAL, 9, "gross_notional_limit")                                                             \
-    X(RATE, 10, "order_rate")                                                                                \
-    X(DUPLICATE_ID, 11, "duplicate_order_id")                                                                \
-    X(KILL_SWITCH, 12, "kill_switch")                                                                        \
-    X(UNKNOWN_ORDER, 13, "unknown_order") /* a cancel for an order that is not live */                       \
-    X(USER_CANCEL, 14, "user_cancel")                                                                        \
-    X(IOC_UNFILLED, 15, "ioc_unfilled")                                                                      \
-    X(VENUE_FULL, 16, "venue_full") /* the venue model's table of resting orders is full */                  \
-    X(OVERFLOW, 17, "arithmetic_overflow")                                                                   \
+/* Why. NONE with ACCEPTED, PARTIAL, FILLED; the rest with REJECTED, CANCELLED, CANCEL_REJECTED. The
+ * names are those of the summary's `risk.rejects`. */
+#define REPORT_REASONS(X)                                                                          \
+    X(NONE, 0, "none")                                                                             \
+    X(MALFORMED, 1, "malformed") /* side, kind, tif or quantity 0: not an order at all */          \
+    X(UNKNOWN_SYMBOL, 2,                                                                           \
+      "unknown_symbol")    /* no stock directory entry and no order seen for the locate */         \
+    X(HALTED, 3, "halted") /* the symbol is halted, paused or quotation-only */                    \
+    X(MAX_QTY, 4, "max_order_qty")                                                                 \
+    X(MAX_NOTIONAL, 5, "max_order_notional")                                                       \
+    X(NO_REFERENCE, 6, "no_reference_price") /* no usable touch: empty side or crossed book */     \
+    X(PRICE_COLLAR, 7, "price_collar")                                                             \
+    X(POSITION_LIMIT, 8, "position_limit")                                                         \
+    X(GROSS_NOTIONAL, 9, "gross_notional_limit")                                                   \
+    X(RATE, 10, "order_rate")                                                                      \
+    X(DUPLICATE_ID, 11, "duplicate_order_id")                                                      \
+    X(KILL_SWITCH, 12, "kill_switch")                                                              \
+    X(UNKNOWN_ORDER, 13, "unknown_order") /* a cancel for an order that is not live */             \
+    X(USER_CANCEL, 14, "user_cancel")                                                              \
+    X(IOC_UNFILLED, 15, "ioc_unfilled")                                                            \
+    X(VENUE_FULL, 16, "venue_full") /* the venue model's table of resting orders is full */        \
+    X(OVERFLOW, 17, "arithmetic_overflow")                                                         \
     X(OPEN_ORDERS, 18, "open_orders_limit") /* risk's table of open orders is full */
 
 enum {
@@ -56,13 +57,15 @@ enum {
 
 typedef struct report {
     uint64_t order_id;
-    uint64_t md_seq;   /* the publisher's own place on `md` when this happened */
-    uint64_t intended; /* as in the order: intended time of the tick that caused the order; locate above */
-    uint64_t sent; /* bits 0-47: when this report was published, ns since bus epoch; 48-63 strategy number */
+    uint64_t md_seq; /* the publisher's own place on `md` when this happened */
+    /* as in the order: intended time of the tick that caused the order; locate above */
+    uint64_t intended;
+    /* bits 0-47: when this report was published, ns since bus epoch; 48-63 strategy number */
+    uint64_t sent;
     uint64_t exec_id; /* PARTIAL, FILLED: number of the execution, from 1; else 0 */
     uint32_t px_e4;   /* PARTIAL, FILLED: execution price; else the order's limit */
-    uint32_t
-        qty; /* PARTIAL, FILLED: shares of this execution; CANCELLED: shares taken off; else the order's */
+    /* PARTIAL, FILLED: shares of this execution; CANCELLED: shares taken off; else the order's */
+    uint32_t qty;
     uint32_t leaves;   /* shares still open after this */
     uint8_t kind;      /* REPORT_... */
     uint8_t reason;    /* REASON_... */
@@ -85,8 +88,8 @@ static inline uint16_t report_strategy(const report_t *r)
 static inline const char *report_kind_name(unsigned kind)
 {
     switch (kind) {
-#define X(name, value, text)                                                                                 \
-    case value:                                                                                              \
+#define X(name, value, text)                                                                       \
+    case value:                                                                                    \
         return text;
         REPORT_KINDS(X)
 #undef X
@@ -97,8 +100,8 @@ static inline const char *report_kind_name(unsigned kind)
 static inline const char *report_reason_name(unsigned reason)
 {
     switch (reason) {
-#define X(name, value, text)                                                                                 \
-    case value:                                                                                              \
+#define X(name, value, text)                                                                       \
+    case value:                                                                                    \
         return text;
         REPORT_REASONS(X)
 #undef X

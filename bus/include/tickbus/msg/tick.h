@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tick.h - one market data event, as it travels on the topic `md`.
  *
- * A tick is one ITCH 5.0 message in host byte order: normalised where a book needs it, verbatim elsewhere,
- * and lossless throughout: feedsim/itch/itch.h turns a tick back into the very bytes it came from. It fits the 56
- * payload bytes of a one-line slot, so that a tick and its slot word share one cache line.
+ * A tick is one ITCH 5.0 message in host byte order: normalised where a book needs it, verbatim
+ * elsewhere, and lossless throughout: feedsim/itch/itch.h turns a tick back into the very bytes it
+ * came from. It fits the 56 payload bytes of a one-line slot, so that a tick and its slot word
+ * share one cache line.
  *
  *    0        8        16   17   18    19   20    24          32     36      40       48       56
  *    +--------+--------+----+----+-----+----+-----+-----------+------+-------+--------+--------+
@@ -21,10 +22,10 @@
  *    X     order_ref qty                                     D   order_ref
  *    U     order_ref (old) new_ref qty px_e4
  *
- * All other types, and types that ITCH 5.0 does not know, carry their bytes after the header in `body`. An
- * unknown message longer than TICK_BODY_MAX bytes makes a tick longer than sizeof(tick_t): the body just goes
- * on, and the length that came with the message (from the ring or the journal) tells where it ends. Unused
- * bytes are zero.
+ * All other types, and types that ITCH 5.0 does not know, carry their bytes after the header in
+ * `body`. An unknown message longer than TICK_BODY_MAX bytes makes a tick longer than
+ * sizeof(tick_t): the body just goes on, and the length that came with the message (from the ring
+ * or the journal) tells where it ends. Unused bytes are zero.
  *
  * Previous on the data path: feedsim/itch/itch.h. Next: tickbus/market/market.h.
  */
@@ -40,20 +41,23 @@ extern "C" {
 #endif
 
 #define TICK_BODY_OFFSET 17u
-#define TICK_BODY_MAX    39u    /* bytes of `body` inside the fixed 56 */
-#define TICK_ITCH_HEADER 11u    /* type, locate, tracking, timestamp: every ITCH message starts with these */
-#define TICK_LEN_MAX     65568u /* the longest: TICK_BODY_OFFSET + (65535 - TICK_ITCH_HEADER), rounded up */
-#define TICK_NS_MASK     ((UINT64_C(1) << 48) - 1)
+#define TICK_BODY_MAX    39u /* bytes of `body` inside the fixed 56 */
+#define TICK_ITCH_HEADER                                                                           \
+    11u /* type, locate, tracking, timestamp: every ITCH message starts with these */
+#define TICK_LEN_MAX                                                                               \
+    65568u /* the longest: TICK_BODY_OFFSET + (65535 - TICK_ITCH_HEADER), rounded up */
+#define TICK_NS_MASK ((UINT64_C(1) << 48) - 1)
 
-/* The feed's own marks, in `type` (ITCH types are printable letters). A mark is a message of its own on `md`.
- */
+/* The feed's own marks, in `type` (ITCH types are printable letters). A mark is a message of its
+ * own on `md`. */
 #define TICK_END_MARK 0x01u /* the file ended with BinaryFILE's zero-length end-of-session marker */
 #define TICK_RUNT     0x02u /* an unknown message shorter than the ITCH header: body = all its bytes */
 
 typedef struct tick {
-    uint64_t event; /* bits 0-47 exchange time, ns since midnight; bits 48-63 ITCH tracking number */
-    uint64_t
-        intended; /* bits 0-47 when the schedule wanted it sent, ns since the bus epoch; 48-63 stock locate */
+    /* bits 0-47 exchange time, ns since midnight; bits 48-63 ITCH tracking number */
+    uint64_t event;
+    /* bits 0-47 when the schedule wanted it sent, ns since the bus epoch; 48-63 stock locate */
+    uint64_t intended;
     uint8_t type; /* ITCH message type letter, or a TICK_ mark */
     union {
         uint8_t body[TICK_BODY_MAX];
@@ -111,7 +115,8 @@ static inline uint64_t tick_pack(uint64_t ns, uint16_t high)
 {
     return (ns & TICK_NS_MASK) | ((uint64_t)high << 48);
 }
-/* Stamps are 48 bits wide (78 hours): a difference is taken modulo 2^48, so that any uptime works. */
+/* Stamps are 48 bits wide (78 hours): a difference is taken modulo 2^48, so that any uptime
+ * works. */
 static inline uint64_t tick_ns_since(uint64_t later_ns, uint64_t earlier_ns)
 {
     return (later_ns - earlier_ns) & TICK_NS_MASK;
