@@ -14,10 +14,10 @@ my @roots = qw(
     tbus_peek_slow tbus_peek_other tbus_advance_other tbus_subscriber_flush tbus_observe
     itch_decode itch_encode market_apply position_apply tbus_journal_append
     feedsim/feed.c:feed_poll feedsim/feed.c:feed_deadline_ns
-    feedsim/source/source_itch.c:next feedsim/source/source_synth.c:next feedsim/source/source_journal.c:next
+    feedsim/source_itch.c:next feedsim/source_synth.c:next feedsim/source_journal.c:next
     context_poll strategy/quote.c:quote_on_tick strategy/quote.c:quote_on_bbo strategy/quote.c:quote_on_report
     strategy/quote.c:quote_on_timer
-    risk/stage.c:risk_poll risk/venue/executor.c:executor_poll bus/recorder.c:recorder_poll
+    risk/stage.c:risk_poll risk/executor.c:executor_poll bus/recorder.c:recorder_poll
 );
 
 # What it may call outside our libraries.
