@@ -35,7 +35,7 @@ static bool remove_object(const char *mechanism, const char *object)
 }
 
 static int write_file(const ipc_options_t *o, const char *name, const ipc_measurement_t *m,
-                      const ipc_host_t *host)
+                      const host_t *host)
 {
     char path[4096];
     int bytes = snprintf(path, sizeof path, "%s/%s", o->directory, name);
@@ -58,7 +58,7 @@ static int write_file(const ipc_options_t *o, const char *name, const ipc_measur
     return OUTCOME_OK;
 }
 
-static int report(const ipc_options_t *o, const ipc_measurement_t *m, const ipc_host_t *host)
+static int report(const ipc_options_t *o, const ipc_measurement_t *m, const host_t *host)
 {
     static const char *const files[] = {"ipc.html", "ipc.svg", "ipc.json"};
     for (size_t i = 0; o->directory && i < sizeof files / sizeof *files; i++)
@@ -128,8 +128,8 @@ static int measure(const ipc_options_t *o)
     tbus_error_t err = {0};
     ipc_leftovers_t leftovers;
     ipc_measurement_t m = {0};
-    ipc_host_t host;
-    ipc_host_read(&host); /* before: its load is to be that of others */
+    host_t host;
+    host_read(&host); /* before: its load is to be that of others */
     int swept = ipc_leftovers_sweep(remove_object, &err);
     if (swept < 0 || ipc_leftovers_open(&leftovers, &err) < 0)
         return outcome_failed(o->verb, "%s", err.text);

@@ -32,7 +32,7 @@ static int run_trial(const char *name, const char *kind)
     ipc_leftovers_t leftovers;
     ipc_trial_result_t result;
     ipc_trial_area_t *area = ipc_trial_area_new();
-    ipc_host_pick_cpus(spec.cpus, &why);
+    host_pick_cpus(spec.cpus, &why);
     if (!area || ipc_leftovers_open(&leftovers, &err) < 0)
         return 1;
     int code = ipc_trial_run(&spec, &leftovers, area, &result, &err);

@@ -32,45 +32,45 @@
 static void a_median_is_the_middle_value_or_the_mean_of_two(void **state)
 {
     (void)state;
-    ipc_series_t s = {0};
-    assert_true(isnan(ipc_series_median(&s)));
-    assert_true(isnan(ipc_series_noise(&s)));
-    ipc_series_add(&s, 30);
-    assert_true(ipc_series_median(&s) == 30);
-    ipc_series_add(&s, 10);
-    assert_true(ipc_series_median(&s) == 20);
-    ipc_series_add(&s, 1000);
-    assert_true(ipc_series_median(&s) == 30);
-    assert_true(ipc_series_min(&s) == 10);
-    assert_true(ipc_series_max(&s) == 1000);
+    series_t s = {0};
+    assert_true(isnan(series_median(&s)));
+    assert_true(isnan(series_noise(&s)));
+    series_add(&s, 30);
+    assert_true(series_median(&s) == 30);
+    series_add(&s, 10);
+    assert_true(series_median(&s) == 20);
+    series_add(&s, 1000);
+    assert_true(series_median(&s) == 30);
+    assert_true(series_min(&s) == 10);
+    assert_true(series_max(&s) == 1000);
     assert_true(s.values[0] == 30 && s.values[1] == 10); /* the order of the rounds stays */
 }
 
 static void noise_is_the_median_deviation_and_not_moved_by_one_outlier(void **state)
 {
     (void)state;
-    ipc_series_t s = {0};
+    series_t s = {0};
     const double values[5] = {100, 102, 98, 101, 5000};
     for (int i = 0; i < 5; i++)
-        ipc_series_add(&s, values[i]);
+        series_add(&s, values[i]);
     /* deviations 1, 1, 3, 0, 4899 from 101 */
-    assert_true(fabs(ipc_series_noise(&s) - 1.0 / 101) < 1e-9);
+    assert_true(fabs(series_noise(&s) - 1.0 / 101) < 1e-9);
 }
 
 static void a_series_holds_no_more_rounds_than_it_has_room_for(void **state)
 {
     (void)state;
-    ipc_series_t s = {0};
-    for (unsigned i = 0; i < IPC_ROUNDS_MAX + 10; i++)
-        ipc_series_add(&s, i);
-    assert_int_equal(s.count, IPC_ROUNDS_MAX);
+    series_t s = {0};
+    for (unsigned i = 0; i < SERIES_ROUNDS_MAX + 10; i++)
+        series_add(&s, i);
+    assert_int_equal(s.count, SERIES_ROUNDS_MAX);
 }
 
 static void percentiles_are_finer_than_the_buckets(void **state)
 {
     (void)state;
     static tbus_histogram_t h;
-    assert_true(isnan(ipc_percentile_ns(&h, 500000)));
+    assert_true(isnan(percentile_ns(&h, 500000)));
     for (uint64_t ns = 1; ns <= 10000; ns++)
         tbus_histogram_record(&h, ns);
     const struct {
@@ -78,28 +78,28 @@ static void percentiles_are_finer_than_the_buckets(void **state)
         double exact;
     } ranks[] = {{500000, 5000}, {990000, 9900}, {999000, 9990}, {1000000, 10000}};
     for (size_t i = 0; i < sizeof ranks / sizeof *ranks; i++)
-        assert_true(fabs(ipc_percentile_ns(&h, ranks[i].per_million) - ranks[i].exact) <= 1);
-    assert_true(ipc_percentile_ns(&h, 1000000) == 10000); /* the maximum is exact */
+        assert_true(fabs(percentile_ns(&h, ranks[i].per_million) - ranks[i].exact) <= 1);
+    assert_true(percentile_ns(&h, 1000000) == 10000); /* the maximum is exact */
 }
 
 static void figures_have_three_digits_and_a_unit(void **state)
 {
     (void)state;
-    assert_string_equal(ipc_figure_ns(359.4).text, "359 ns");
-    assert_string_equal(ipc_figure_ns(999.7).text, "1.00 us");
-    assert_string_equal(ipc_figure_ns(12650).text, "12.7 us");
-    assert_string_equal(ipc_figure_ns(4.02e6).text, "4.02 ms");
-    assert_string_equal(ipc_figure_ns(1.5e9).text, "1.50 s");
-    assert_string_equal(ipc_figure_ns(NAN).text, "-");
-    assert_string_equal(ipc_figure_rate(84.12e6).text, "84.1 M");
-    assert_string_equal(ipc_figure_rate(612345).text, "612 k");
-    assert_string_equal(ipc_figure_ratio(0.974).text, "0.97");
-    assert_string_equal(ipc_figure_ratio(2210).text, "2,210");
-    assert_string_equal(ipc_figure_bytes(64).text, "64 B");
-    assert_string_equal(ipc_figure_bytes(65536).text, "64 KiB");
-    assert_string_equal(ipc_figure_byte_rate(14.09e6).text, "14.1 MB/s");
-    assert_string_equal(ipc_figure_byte_rate(2.414e9).text, "2.41 GB/s");
-    assert_string_equal(ipc_figure_byte_rate(NAN).text, "-");
+    assert_string_equal(figure_ns(359.4).text, "359 ns");
+    assert_string_equal(figure_ns(999.7).text, "1.00 us");
+    assert_string_equal(figure_ns(12650).text, "12.7 us");
+    assert_string_equal(figure_ns(4.02e6).text, "4.02 ms");
+    assert_string_equal(figure_ns(1.5e9).text, "1.50 s");
+    assert_string_equal(figure_ns(NAN).text, "-");
+    assert_string_equal(figure_rate(84.12e6).text, "84.1 M");
+    assert_string_equal(figure_rate(612345).text, "612 k");
+    assert_string_equal(figure_ratio(0.974).text, "0.97");
+    assert_string_equal(figure_ratio(2210).text, "2,210");
+    assert_string_equal(figure_bytes(64).text, "64 B");
+    assert_string_equal(figure_bytes(65536).text, "64 KiB");
+    assert_string_equal(figure_byte_rate(14.09e6).text, "14.1 MB/s");
+    assert_string_equal(figure_byte_rate(2.414e9).text, "2.41 GB/s");
+    assert_string_equal(figure_byte_rate(NAN).text, "-");
 }
 
 static void rounds_are_odd_and_at_least_five(void **state)
@@ -151,12 +151,12 @@ static void make_row(ipc_row_t *row, const ipc_mechanism_t *m, enum ipc_placemen
         return;
     }
     for (int round = -1; round <= 1; round++) {
-        ipc_series_add(&row->p50_ns, p50_ns + round);
-        ipc_series_add(&row->p99_ns, p50_ns * 2);
-        ipc_series_add(&row->p99_9_ns, p50_ns * 3);
-        ipc_series_add(&row->max_ns, p50_ns * 4);
-        ipc_series_add(&row->ratio, (p50_ns + round) / 100);
-        ipc_series_add(m->transfers_data ? &row->rates[0] : &row->synchronisations, rate);
+        series_add(&row->p50_ns, p50_ns + round);
+        series_add(&row->p99_ns, p50_ns * 2);
+        series_add(&row->p99_9_ns, p50_ns * 3);
+        series_add(&row->max_ns, p50_ns * 4);
+        series_add(&row->ratio, (p50_ns + round) / 100);
+        series_add(m->transfers_data ? &row->rates[0] : &row->synchronisations, rate);
     }
     row->roundtrip_usage =
         (ipc_usage_t){.messages = 10, .cpu_ns = cpu_ns * 10, .syscalls = 20, .context_switches = 5};
@@ -273,8 +273,8 @@ static void json_has_an_entry_for_every_mechanism_and_placement(void **state)
 {
     (void)state;
     ipc_measurement_t m = make_measurement();
-    ipc_host_t host;
-    ipc_host_read(&host);
+    host_t host;
+    host_read(&host);
     json_t *o = ipc_report_json(&m, &host, IPC_SORT_LATENCY);
     assert_non_null(o);
     const json_t *entries = member(o, "mechanisms");
@@ -295,8 +295,8 @@ static void json_figures_have_no_more_digits_than_they_are_worth(void **state)
     m.elapsed_ns = UINT64_C(10123456789);
     for (uint32_t i = 0; i < m.rows[FAST * 2].p50_ns.count; i++)
         m.rows[FAST * 2].p50_ns.values[i] = 1000.0 / 3;
-    ipc_host_t host;
-    ipc_host_read(&host);
+    host_t host;
+    host_read(&host);
     json_t *o = ipc_report_json(&m, &host, IPC_SORT_LATENCY);
     assert_true(json_number_value(member(o, "elapsed_s")) == 10.1235);
     const json_t *fast = NULL;
@@ -351,7 +351,7 @@ static int one_trial(const ipc_mechanism_t *m, enum ipc_trial_kind kind, ipc_tri
 {
     int cpus[2];
     const char *why;
-    ipc_host_pick_cpus(cpus, &why);
+    host_pick_cpus(cpus, &why);
     ipc_leftovers_t leftovers;
     assert_int_equal(ipc_leftovers_open(&leftovers, err), 0);
     ipc_trial_area_t *area = ipc_trial_area_new();
@@ -587,7 +587,7 @@ static int measure(const ipc_mechanism_t *const *mechanisms, uint32_t cpus_count
                        .duration_ns = duration_ns,
                        .rounds = 1};
     const char *why;
-    ipc_host_pick_cpus(plan.cpus, &why);
+    host_pick_cpus(plan.cpus, &why);
     ipc_leftovers_t leftovers;
     tbus_error_t err = {0};
     assert_int_equal(ipc_leftovers_open(&leftovers, &err), 0);

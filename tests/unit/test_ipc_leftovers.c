@@ -92,7 +92,7 @@ static void a_signal_ends_the_measurement_and_nothing_is_left(void **state)
     ipc_measurement_t m;
     ipc_leftovers_t leftovers;
     tbus_error_t err = {0};
-    ipc_host_pick_cpus(plan.cpus, &plan.one_cpu_why);
+    host_pick_cpus(plan.cpus, &plan.one_cpu_why);
     assert_int_equal(ipc_leftovers_open(&leftovers, &err), 0);
     assert_int_equal(ipc_measure(&plan, &leftovers, NULL, &m, &err), -EINTR);
     ipc_leftovers_close(&leftovers);

@@ -59,10 +59,9 @@ static bool seldom_slept(const ipc_row_t *row)
 static void describe(const ipc_row_t *row, char *text, size_t text_bytes)
 {
     double rate = ipc_sort_value(row, IPC_SORT_THROUGHPUT);
-    double p50_ns = ipc_series_median(&row->p50_ns);
-    snprintf(text, text_bytes, "round trip %s (p99 %s), %s %s/s one way%s",
-             ipc_figure_ns(p50_ns).text, ipc_figure_ns(ipc_series_median(&row->p99_ns)).text,
-             ipc_figure_rate(rate).text,
+    double p50_ns = series_median(&row->p50_ns);
+    snprintf(text, text_bytes, "round trip %s (p99 %s), %s %s/s one way%s", figure_ns(p50_ns).text,
+             figure_ns(series_median(&row->p99_ns)).text, figure_rate(rate).text,
              row->mechanism->transfers_data ? "64-byte messages" : "signals",
              !row->mechanism->sleeps ? "; burns a CPU while it waits"
              : seldom_slept(row) ? "; sleeps when it waits for long, which it seldom had to here"
@@ -92,7 +91,7 @@ static void qualify(const ipc_measurement_t *m, ipc_advice_t *advice, enum ipc_s
     snprintf(advice->text + used, sizeof advice->text - used,
              "; it is %s. With all of that: %s, %s%s", row->mechanism->why_ahead,
              whole->mechanism->name,
-             sort == IPC_SORT_THROUGHPUT ? ipc_figure_rate(value).text : ipc_figure_ns(value).text,
+             sort == IPC_SORT_THROUGHPUT ? figure_rate(value).text : figure_ns(value).text,
              sort == IPC_SORT_THROUGHPUT ? "/s" : "");
 }
 
@@ -128,7 +127,7 @@ static bool is_rival(const ipc_mechanism_t *m)
 /* Latency, then the rate of each size. */
 #define FIGURES (1 + IPC_SIZES_COUNT)
 
-static const ipc_series_t *figure_of(const ipc_row_t *row, uint32_t figure)
+static const series_t *figure_of(const ipc_row_t *row, uint32_t figure)
 {
     return figure == 0 ? &row->p50_ns : &row->rates[figure - 1];
 }
@@ -136,8 +135,7 @@ static const ipc_series_t *figure_of(const ipc_row_t *row, uint32_t figure)
 /* How much better a is than b: above 1 it is better. */
 static double advantage(const ipc_row_t *a, const ipc_row_t *b, uint32_t figure)
 {
-    double ratio =
-        ipc_series_median(figure_of(a, figure)) / ipc_series_median(figure_of(b, figure));
+    double ratio = series_median(figure_of(a, figure)) / series_median(figure_of(b, figure));
     return figure == 0 ? 1 / ratio : ratio;
 }
 
@@ -173,7 +171,7 @@ static void write_note(ipc_note_t *note, const ipc_row_t *rival, const ipc_row_t
     char what[64] = "round trips";
     if (figure > 0)
         snprintf(what, sizeof what, "one way with %s",
-                 ipc_figure_bytes(ipc_stream_sizes[figure - 1]).text);
+                 figure_bytes(ipc_stream_sizes[figure - 1]).text);
     snprintf(note->text, sizeof note->text, "%s, %s: %s is %.2f times as fast as %s: %s", what,
              rival->placement == IPC_TWO_CPUS ? "two CPUs" : "one CPU", rival->mechanism->name,
              ratio, ours->mechanism->name, reason(rival, figure));
@@ -189,8 +187,8 @@ uint32_t ipc_beaten(const ipc_measurement_t *m, ipc_note_t out_notes[IPC_NOTES_M
             if (!ours || !rival)
                 continue;
             double ratio = advantage(rival, ours, figure);
-            double noise = ipc_series_noise(figure_of(ours, figure)) +
-                           ipc_series_noise(figure_of(rival, figure));
+            double noise =
+                series_noise(figure_of(ours, figure)) + series_noise(figure_of(rival, figure));
             if (ratio > 1 + noise)
                 write_note(&out_notes[count++], rival, ours, figure, ratio);
         }

@@ -5,76 +5,76 @@
 #include <stdio.h>
 #include <string.h>
 
-static ipc_figure_t p50(const ipc_row_t *row)
+static figure_t p50(const ipc_row_t *row)
 {
-    return ipc_figure_ns(ipc_series_median(&row->p50_ns));
+    return figure_ns(series_median(&row->p50_ns));
 }
-static ipc_figure_t p99(const ipc_row_t *row)
+static figure_t p99(const ipc_row_t *row)
 {
-    return ipc_figure_ns(ipc_series_median(&row->p99_ns));
+    return figure_ns(series_median(&row->p99_ns));
 }
-static ipc_figure_t p99_9(const ipc_row_t *row)
+static figure_t p99_9(const ipc_row_t *row)
 {
-    return ipc_figure_ns(ipc_series_median(&row->p99_9_ns));
+    return figure_ns(series_median(&row->p99_9_ns));
 }
-static ipc_figure_t largest(const ipc_row_t *row)
+static figure_t largest(const ipc_row_t *row)
 {
-    return ipc_figure_ns(ipc_series_max(&row->max_ns));
+    return figure_ns(series_max(&row->max_ns));
 }
-static ipc_figure_t ratio(const ipc_row_t *row)
+static figure_t ratio(const ipc_row_t *row)
 {
-    return ipc_figure_ratio(ipc_series_median(&row->ratio));
+    return figure_ratio(series_median(&row->ratio));
 }
-static ipc_figure_t noise(const ipc_row_t *row)
+static figure_t noise(const ipc_row_t *row)
 {
-    return ipc_figure_percent(ipc_series_noise(&row->p50_ns));
+    return figure_percent(series_noise(&row->p50_ns));
 }
 
-static ipc_figure_t trips(const ipc_row_t *row)
+static figure_t trips(const ipc_row_t *row)
 {
     uint64_t count = row->roundtrips_count;
-    ipc_figure_t f;
+    figure_t f;
     if (count >= 1000)
-        return ipc_figure_rate((double)count);
+        return figure_rate((double)count);
     snprintf(f.text, sizeof f.text, "%u", (unsigned)count);
     return f;
 }
 
 /* Mechanisms without data show their signals under the smallest size, marked. */
-static ipc_figure_t rate_64(const ipc_row_t *row)
+static figure_t rate_64(const ipc_row_t *row)
 {
     if (row->mechanism->transfers_data || !row->synchronisations.count)
-        return ipc_figure_rate(ipc_series_median(&row->rates[0]));
-    ipc_figure_t f = ipc_figure_rate(ipc_series_median(&row->synchronisations));
+        return figure_rate(series_median(&row->rates[0]));
+    figure_t f = figure_rate(series_median(&row->synchronisations));
     strncat(f.text, " *", sizeof f.text - strlen(f.text) - 1);
     return f;
 }
-static ipc_figure_t rate_1k(const ipc_row_t *row)
+static figure_t rate_1k(const ipc_row_t *row)
 {
-    return ipc_figure_rate(ipc_series_median(&row->rates[1]));
+    return figure_rate(series_median(&row->rates[1]));
 }
-static ipc_figure_t rate_64k(const ipc_row_t *row)
+static figure_t rate_64k(const ipc_row_t *row)
 {
-    return ipc_figure_rate(ipc_series_median(&row->rates[2]));
+    return figure_rate(series_median(&row->rates[2]));
 }
 
-static ipc_figure_t two_decimals(double value)
+static figure_t two_decimals(double value)
 {
-    ipc_figure_t f = {"-"};
+    figure_t f = {"-"};
     if (!isnan(value))
         snprintf(f.text, sizeof f.text, "%.2f", value);
     return f;
 }
-static ipc_figure_t cpu(const ipc_row_t *row)
+static figure_t cpu(const ipc_row_t *row)
 {
-    return ipc_figure_ns(ipc_per_message(&row->roundtrip_usage, row->roundtrip_usage.cpu_ns));
+    return figure_ns(ipc_per_message(&row->roundtrip_usage, row->roundtrip_usage.cpu_ns));
 }
-static ipc_figure_t switches(const ipc_row_t *row)
+static figure_t switches(const ipc_row_t *row)
 {
     return two_decimals(
         ipc_per_message(&row->roundtrip_usage, row->roundtrip_usage.context_switches));
 }
-static ipc_figure_t syscalls(const ipc_row_t *row)
+static figure_t syscalls(const ipc_row_t *row)
 {
     return two_decimals(ipc_per_message(&row->roundtrip_usage, row->roundtrip_usage.syscalls));
 }

@@ -10,7 +10,7 @@ typedef struct ipc_column {
     const char *heading;
     const char *meaning; /* what stands in it, in a sentence */
     int width;           /* in characters */
-    ipc_figure_t (*cell)(const ipc_row_t *row);
+    figure_t (*cell)(const ipc_row_t *row);
 } ipc_column_t;
 
 #define IPC_COLUMNS_COUNT 13u

@@ -143,17 +143,17 @@ static int roundtrip(run_t *run, ipc_row_t *row)
         one_trial(run, row, IPC_ROUNDTRIP, run->out->plan.message_bytes, ROUNDTRIP_WEIGHT, &result);
     if (code < 0 || !row->available)
         return code;
-    double p50_ns = ipc_percentile_ns(&result.roundtrips, 500000);
-    ipc_series_add(&row->p50_ns, p50_ns);
-    ipc_series_add(&row->p99_ns, ipc_percentile_ns(&result.roundtrips, 990000));
-    ipc_series_add(&row->p99_9_ns, ipc_percentile_ns(&result.roundtrips, 999000));
-    ipc_series_add(&row->max_ns, ipc_percentile_ns(&result.roundtrips, 1000000));
+    double p50_ns = percentile_ns(&result.roundtrips, 500000);
+    series_add(&row->p50_ns, p50_ns);
+    series_add(&row->p99_ns, percentile_ns(&result.roundtrips, 990000));
+    series_add(&row->p99_9_ns, percentile_ns(&result.roundtrips, 999000));
+    series_add(&row->max_ns, percentile_ns(&result.roundtrips, 1000000));
     row->roundtrips_count += tbus_load_relaxed_u64(&result.roundtrips.count);
     add_usage(&row->roundtrip_usage, &result);
     if (row->mechanism == &ipc_raw_line && row->placement == IPC_TWO_CPUS)
         run->raw_p50_ns = p50_ns;
     if (!isnan(run->raw_p50_ns))
-        ipc_series_add(&row->ratio, p50_ns / run->raw_p50_ns);
+        series_add(&row->ratio, p50_ns / run->raw_p50_ns);
     return 0;
 }
 
@@ -168,8 +168,7 @@ static int stream(run_t *run, ipc_row_t *row, uint32_t size)
     if (code < 0 || !row->available)
         return code;
     double rate = (double)result.messages * 1e9 / (double)result.elapsed_ns;
-    ipc_series_add(row->mechanism->transfers_data ? &row->rates[size] : &row->synchronisations,
-                   rate);
+    series_add(row->mechanism->transfers_data ? &row->rates[size] : &row->synchronisations, rate);
     if (size == 0)
         add_usage(&row->stream_usage, &result);
     return 0;

@@ -29,7 +29,7 @@ typedef struct ipc_plan {
     uint32_t cpus_count;     /* 1: only cpus[0] may be used */
     const char *one_cpu_why; /* with 1: why there are no rows of two */
     uint64_t duration_ns;    /* of the whole measurement, roughly */
-    uint32_t rounds;         /* 1..IPC_ROUNDS_MAX */
+    uint32_t rounds;         /* 1..SERIES_ROUNDS_MAX */
 } ipc_plan_t;
 
 /* Odd, 5 or more: one for each two seconds. */
@@ -52,16 +52,16 @@ typedef struct ipc_row {
     bool failed; /* the host has it, and a trial went wrong */
     char why_not[320];
     /* of the round trips, by round */
-    ipc_series_t p50_ns;
-    ipc_series_t p99_ns;
-    ipc_series_t p99_9_ns;
-    ipc_series_t max_ns;
+    series_t p50_ns;
+    series_t p99_ns;
+    series_t p99_9_ns;
+    series_t max_ns;
     /* p50 as a multiple of the raw ping-pong between the two CPUs, in the same round */
-    ipc_series_t ratio;
+    series_t ratio;
     uint64_t roundtrips_count;
-    ipc_series_t rates[IPC_SIZES_COUNT];        /* messages a second, one way */
+    series_t rates[IPC_SIZES_COUNT];            /* messages a second, one way */
     const char *rates_why_not[IPC_SIZES_COUNT]; /* NULL: it was measured */
-    ipc_series_t synchronisations;              /* a second; of mechanisms that transfer no data */
+    series_t synchronisations;                  /* a second; of mechanisms that transfer no data */
     ipc_usage_t roundtrip_usage;
     ipc_usage_t stream_usage; /* of the smallest size */
     bool death_known;

@@ -84,7 +84,7 @@ static int parse_cpus(ipc_options_t *o, const char *text)
         return outcome_usage(o->verb, "--cpus %s: not two different CPUs, as in 0,1, nor one",
                              text);
     for (uint32_t i = 0; i < o->cpus_count; i++)
-        if (!ipc_host_may_use(o->cpus[i]))
+        if (!host_may_use(o->cpus[i]))
             return outcome_usage(o->verb, "--cpus %s: CPU %d is not one that this process may use",
                                  text, o->cpus[i]);
     return OUTCOME_OK;
@@ -130,7 +130,7 @@ void ipc_options_default(const char *verb, ipc_options_t *out_options)
 {
     *out_options =
         (ipc_options_t){.verb = verb, .message_bytes = 64, .duration_ns = UINT64_C(10000000000)};
-    out_options->cpus_count = ipc_host_pick_cpus(out_options->cpus, &out_options->one_cpu_why);
+    out_options->cpus_count = host_pick_cpus(out_options->cpus, &out_options->one_cpu_why);
 }
 
 int ipc_options_parse(int argc, char **argv, ipc_options_t *o)

@@ -25,15 +25,15 @@ double ipc_sort_value(const ipc_row_t *row, enum ipc_sort sort)
         return NAN;
     switch (sort) {
     case IPC_SORT_THROUGHPUT:
-        return ipc_series_median(row->mechanism->transfers_data ? &row->rates[0]
-                                                                : &row->synchronisations);
+        return series_median(row->mechanism->transfers_data ? &row->rates[0]
+                                                            : &row->synchronisations);
     case IPC_SORT_CPU:
         return ipc_per_message(&row->roundtrip_usage, row->roundtrip_usage.cpu_ns);
     case IPC_SORT_LATENCY:
     case IPC_SORTS:
         break;
     }
-    return ipc_series_median(&row->p50_ns);
+    return series_median(&row->p50_ns);
 }
 
 bool ipc_before(const ipc_row_t *a, const ipc_row_t *b, enum ipc_sort sort)

@@ -12,8 +12,7 @@
 
 /* The tables, a bar chart, the classic comparison with measured figures, and advice, as text.
  * (report_text.c, report_classic.c) */
-void ipc_report_text(FILE *out, const ipc_measurement_t *m, const ipc_host_t *host,
-                     enum ipc_sort sort);
+void ipc_report_text(FILE *out, const ipc_measurement_t *m, const host_t *host, enum ipc_sort sort);
 void ipc_report_classic(FILE *out, const ipc_measurement_t *m);
 
 /* The same as one object; NULL: no memory. Members:
@@ -24,13 +23,12 @@ void ipc_report_classic(FILE *out, const ipc_measurement_t *m);
  *    raw[]          the yardstick, by placement
  *    advice[], notes[], host, size, rounds, elapsed_s                                                           (report_json.c)
  */
-json_t *ipc_report_json(const ipc_measurement_t *m, const ipc_host_t *host, enum ipc_sort sort);
+json_t *ipc_report_json(const ipc_measurement_t *m, const host_t *host, enum ipc_sort sort);
 
 /* The charts as an SVG document of its own, light or dark as its reader prefers. (report_svg.c) */
 void ipc_report_svg(FILE *out, const ipc_measurement_t *m);
 
 /* One page with everything, needing nothing from outside. (report_html.c) */
-void ipc_report_html(FILE *out, const ipc_measurement_t *m, const ipc_host_t *host,
-                     enum ipc_sort sort);
+void ipc_report_html(FILE *out, const ipc_measurement_t *m, const host_t *host, enum ipc_sort sort);
 
 #endif

@@ -33,13 +33,13 @@ void ipc_report_classic(FILE *out, const ipc_measurement_t *m)
         }
         char roundtrip[64];
         snprintf(roundtrip, sizeof roundtrip, "%s / %s",
-                 ipc_figure_ns(ipc_series_median(&pair[0].p50_ns)).text,
-                 ipc_figure_ns(ipc_series_median(&pair[1].p50_ns)).text);
-        double large = ipc_series_median(&row->rates[IPC_SIZES_COUNT - 1]);
+                 figure_ns(series_median(&pair[0].p50_ns)).text,
+                 figure_ns(series_median(&pair[1].p50_ns)).text);
+        double large = series_median(&row->rates[IPC_SIZES_COUNT - 1]);
         double bytes_per_s = large * (double)ipc_stream_sizes[IPC_SIZES_COUNT - 1];
         fprintf(out, "%-18s %-5s %-10s %-21s %-9s %-10s %-17s %s\n", mechanism->name,
                 mechanism->transfers_data ? "yes" : "no", synchronisation(mechanism), roundtrip,
-                ipc_figure_rate(ipc_sort_value(row, IPC_SORT_THROUGHPUT)).text,
-                ipc_figure_byte_rate(bytes_per_s).text, mechanism->scope, mechanism->typical_use);
+                figure_rate(ipc_sort_value(row, IPC_SORT_THROUGHPUT)).text,
+                figure_byte_rate(bytes_per_s).text, mechanism->scope, mechanism->typical_use);
     }
 }

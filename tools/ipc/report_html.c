@@ -156,13 +156,13 @@ static void death_cells(FILE *out, const ipc_row_t *row)
 static void nature_cells(FILE *out, const ipc_row_t *row)
 {
     const ipc_mechanism_t *m = row->mechanism;
-    double large = ipc_series_median(&row->rates[IPC_SIZES_COUNT - 1]);
+    double large = series_median(&row->rates[IPC_SIZES_COUNT - 1]);
     double bytes_per_s = large * (double)ipc_stream_sizes[IPC_SIZES_COUNT - 1];
     element(out, "td", NULL, m->transfers_data ? "yes" : "no");
     element(out, "td", NULL, !m->synchronises ? "no: poll" : m->sleeps ? "yes" : "yes, spins");
-    element(out, "td", "n", ipc_figure_ns(ipc_sort_value(row, IPC_SORT_LATENCY)).text);
-    element(out, "td", "n", ipc_figure_rate(ipc_sort_value(row, IPC_SORT_THROUGHPUT)).text);
-    element(out, "td", "n", ipc_figure_byte_rate(bytes_per_s).text);
+    element(out, "td", "n", figure_ns(ipc_sort_value(row, IPC_SORT_LATENCY)).text);
+    element(out, "td", "n", figure_rate(ipc_sort_value(row, IPC_SORT_THROUGHPUT)).text);
+    element(out, "td", "n", figure_byte_rate(bytes_per_s).text);
     element(out, "td", NULL, m->scope);
     element(out, "td", NULL, m->bound ? m->bound : "not bounded");
     element(out, "td", NULL, m->persistence);
@@ -214,7 +214,7 @@ static void charts(FILE *out, const ipc_measurement_t *m)
     }
 }
 
-static void head(FILE *out, const ipc_measurement_t *m, const ipc_host_t *host)
+static void head(FILE *out, const ipc_measurement_t *m, const host_t *host)
 {
     fprintf(out,
             "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
@@ -232,11 +232,10 @@ static void head(FILE *out, const ipc_measurement_t *m, const ipc_host_t *host)
             "the other "
             "in every round; "
             "every byte compared. By <code>busctl ipc</code>.</p>\n",
-            ipc_figure_bytes(m->plan.message_bytes).text, m->rounds, (double)m->elapsed_ns / 1e9);
+            figure_bytes(m->plan.message_bytes).text, m->rounds, (double)m->elapsed_ns / 1e9);
 }
 
-void ipc_report_html(FILE *out, const ipc_measurement_t *m, const ipc_host_t *host,
-                     enum ipc_sort sort)
+void ipc_report_html(FILE *out, const ipc_measurement_t *m, const host_t *host, enum ipc_sort sort)
 {
     static const char *const deaths[] = {"mechanism", "whoever waits for a message sees",
                                          "whoever sends sees", NULL};
@@ -246,7 +245,7 @@ void ipc_report_html(FILE *out, const ipc_measurement_t *m, const ipc_host_t *ho
     static const char *const limits[] = {"mechanism", "as measured here", "limits of this host",
                                          NULL};
     head(out, m, host);
-    if (ipc_host_is_busy(host))
+    if (host_is_busy(host))
         fprintf(
             out,
             "<p><b>The machine was busy (load %.1f): figures are slower than they could be, and "

@@ -24,15 +24,15 @@ static json_t *roundtrip(const ipc_row_t *row)
 {
     json_t *o = json_object();
     uint64_t count = row->roundtrips_count;
-    json_object_set_new(o, "p50", number(ipc_series_median(&row->p50_ns)));
-    json_object_set_new(o, "p99", number(ipc_series_median(&row->p99_ns)));
-    json_object_set_new(o, "p99_9", number(ipc_series_median(&row->p99_9_ns)));
-    json_object_set_new(o, "max", number(ipc_series_max(&row->max_ns)));
+    json_object_set_new(o, "p50", number(series_median(&row->p50_ns)));
+    json_object_set_new(o, "p99", number(series_median(&row->p99_ns)));
+    json_object_set_new(o, "p99_9", number(series_median(&row->p99_9_ns)));
+    json_object_set_new(o, "max", number(series_max(&row->max_ns)));
     json_object_set_new(o, "count", json_integer((json_int_t)count));
-    json_object_set_new(o, "p50_rounds_min", number(ipc_series_min(&row->p50_ns)));
-    json_object_set_new(o, "p50_rounds_max", number(ipc_series_max(&row->p50_ns)));
-    json_object_set_new(o, "p50_noise", number(ipc_series_noise(&row->p50_ns)));
-    json_object_set_new(o, "ratio_to_raw", number(ipc_series_median(&row->ratio)));
+    json_object_set_new(o, "p50_rounds_min", number(series_min(&row->p50_ns)));
+    json_object_set_new(o, "p50_rounds_max", number(series_max(&row->p50_ns)));
+    json_object_set_new(o, "p50_noise", number(series_noise(&row->p50_ns)));
+    json_object_set_new(o, "ratio_to_raw", number(series_median(&row->ratio)));
     return o;
 }
 
@@ -44,8 +44,8 @@ static void set_rates(json_t *entry, const ipc_row_t *row)
     for (uint32_t size = 0; size < IPC_SIZES_COUNT; size++) {
         char key[24];
         snprintf(key, sizeof key, "%zu", ipc_stream_sizes[size]);
-        json_object_set_new(rates, key, number(ipc_series_median(&row->rates[size])));
-        json_object_set_new(noise, key, number(ipc_series_noise(&row->rates[size])));
+        json_object_set_new(rates, key, number(series_median(&row->rates[size])));
+        json_object_set_new(noise, key, number(series_noise(&row->rates[size])));
         if (row->rates_why_not[size])
             json_object_set_new(why, key, json_string(row->rates_why_not[size]));
     }
@@ -53,7 +53,7 @@ static void set_rates(json_t *entry, const ipc_row_t *row)
     json_object_set_new(entry, "messages_per_s_noise", noise);
     json_object_set_new(entry, "messages_per_s_why", why);
     json_object_set_new(entry, "synchronisations_per_s",
-                        number(ipc_series_median(&row->synchronisations)));
+                        number(series_median(&row->synchronisations)));
 }
 
 static void set_usage(json_t *o, const ipc_usage_t *usage)
@@ -145,7 +145,7 @@ static json_t *notes_of(const ipc_measurement_t *m)
     return list;
 }
 
-json_t *ipc_report_json(const ipc_measurement_t *m, const ipc_host_t *host, enum ipc_sort sort)
+json_t *ipc_report_json(const ipc_measurement_t *m, const host_t *host, enum ipc_sort sort)
 {
     json_t *raw = json_array();
     for (int placement = 0; placement < IPC_PLACEMENTS; placement++)

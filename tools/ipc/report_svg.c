@@ -12,9 +12,9 @@ static double value_of(const ipc_row_t *row, enum ipc_chart which)
         return NAN;
     switch (which) {
     case IPC_CHART_MESSAGES:
-        return ipc_series_median(&row->rates[0]);
+        return series_median(&row->rates[0]);
     case IPC_CHART_BYTES:
-        return ipc_series_median(&row->rates[IPC_SIZES_COUNT - 1]) *
+        return series_median(&row->rates[IPC_SIZES_COUNT - 1]) *
                (double)ipc_stream_sizes[IPC_SIZES_COUNT - 1];
     case IPC_CHART_CPU:
         return ipc_sort_value(row, IPC_SORT_CPU);
@@ -27,7 +27,7 @@ static double value_of(const ipc_row_t *row, enum ipc_chart which)
 
 static double reach_of(const ipc_row_t *row, enum ipc_chart which)
 {
-    return which == IPC_CHART_LATENCY && row->available ? ipc_series_median(&row->p99_ns) : NAN;
+    return which == IPC_CHART_LATENCY && row->available ? series_median(&row->p99_ns) : NAN;
 }
 
 /* Best first, by the first bar: that of two CPUs, where there are two. */
@@ -81,9 +81,9 @@ void ipc_chart_prepare(const ipc_measurement_t *m, enum ipc_chart which, ipc_cha
         .chart = {.title = titles[which],
                   .subtitle = subtitles[which],
                   .legend = {both ? "two CPUs" : "one CPU", both ? "one CPU" : NULL},
-                  .figure = which == IPC_CHART_MESSAGES ? ipc_figure_rate
-                            : which == IPC_CHART_BYTES  ? ipc_figure_byte_rate
-                                                        : ipc_figure_ns}};
+                  .figure = which == IPC_CHART_MESSAGES ? figure_rate
+                            : which == IPC_CHART_BYTES  ? figure_byte_rate
+                                                        : figure_ns}};
     out_data->chart.rows = out_data->rows;
     if (which == IPC_CHART_LATENCY || which == IPC_CHART_CPU)
         add_row(out_data, &m->raw[IPC_TWO_CPUS], &m->raw[IPC_ONE_CPU], which, both);

@@ -72,10 +72,10 @@ static int bar_length(double value, double least, double most)
     return 1 + (int)lround((BAR_COLUMNS - 1) * log(value / least) / log(most / least));
 }
 
-static ipc_figure_t sort_figure(const ipc_row_t *row, enum ipc_sort sort)
+static figure_t sort_figure(const ipc_row_t *row, enum ipc_sort sort)
 {
     double value = ipc_sort_value(row, sort);
-    return sort == IPC_SORT_THROUGHPUT ? ipc_figure_rate(value) : ipc_figure_ns(value);
+    return sort == IPC_SORT_THROUGHPUT ? figure_rate(value) : figure_ns(value);
 }
 
 static void print_bar(FILE *out, const char *name, const ipc_row_t *row, enum ipc_sort sort,
@@ -138,7 +138,7 @@ static void print_advice(FILE *out, const ipc_measurement_t *m, enum ipc_sort so
     ipc_note_t notes[IPC_NOTES_MAX];
     uint32_t count = ipc_advise(m, sort, advice);
     fprintf(out, "\nWHAT TO TAKE (your case: %s messages, %s, by %s)\n",
-            ipc_figure_bytes(m->plan.message_bytes).text,
+            figure_bytes(m->plan.message_bytes).text,
             m->plan.cpus_count > 1 ? "a CPU for each side" : "one CPU for both sides",
             ipc_sort_name(sort));
     for (uint32_t i = 0; i < count; i++)
@@ -149,8 +149,7 @@ static void print_advice(FILE *out, const ipc_measurement_t *m, enum ipc_sort so
         fprintf(out, "%s%s\n", i ? "" : "\nWHERE TICKBUS IS NOT FIRST\n", notes[i].text);
 }
 
-void ipc_report_text(FILE *out, const ipc_measurement_t *m, const ipc_host_t *host,
-                     enum ipc_sort sort)
+void ipc_report_text(FILE *out, const ipc_measurement_t *m, const host_t *host, enum ipc_sort sort)
 {
     const ipc_row_t **rows = (const ipc_row_t **)calloc(m->rows_count + 1, sizeof *rows);
     if (!rows)
@@ -159,8 +158,8 @@ void ipc_report_text(FILE *out, const ipc_measurement_t *m, const ipc_host_t *ho
             host->kernel);
     fprintf(out,
             "round trips of %s between two processes; %u rounds in %.1f s, every byte compared\n",
-            ipc_figure_bytes(m->plan.message_bytes).text, m->rounds, (double)m->elapsed_ns / 1e9);
-    if (ipc_host_is_busy(host))
+            figure_bytes(m->plan.message_bytes).text, m->rounds, (double)m->elapsed_ns / 1e9);
+    if (host_is_busy(host))
         fprintf(
             out,
             "THE MACHINE WAS BUSY (load %.1f): figures are slower than they could be, and noisy\n",

@@ -64,13 +64,13 @@ void ipc_shared_block_limits(char *text, size_t text_bytes)
     double shm_mib = statvfs("/dev/shm", &shm) == 0
                          ? (double)shm.f_blocks * (double)shm.f_frsize / (1 << 20)
                          : -1;
-    long long shmmax = ipc_proc_value("/proc/sys/kernel/shmmax", 0);
+    long long shmmax = proc_value("/proc/sys/kernel/shmmax", 0);
     if (shmmax >= INT64_MAX / 2)
         snprintf(text, text_bytes,
                  "/dev/shm %.0f MiB, SHMMAX without limit, %lld System V segments (SHMMNI)",
-                 shm_mib, ipc_proc_value("/proc/sys/kernel/shmmni", 0));
+                 shm_mib, proc_value("/proc/sys/kernel/shmmni", 0));
     else
         snprintf(text, text_bytes,
                  "/dev/shm %.0f MiB, SHMMAX %lld B, %lld System V segments (SHMMNI)", shm_mib,
-                 shmmax, ipc_proc_value("/proc/sys/kernel/shmmni", 0));
+                 shmmax, proc_value("/proc/sys/kernel/shmmni", 0));
 }

@@ -10,21 +10,21 @@ static int decimals(double value)
     return value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
 }
 
-static const ipc_figure_t none = {"-"};
+static const figure_t none = {"-"};
 
-static ipc_figure_t with_unit(double value, const char *unit)
+static figure_t with_unit(double value, const char *unit)
 {
-    ipc_figure_t f;
+    figure_t f;
     snprintf(f.text, sizeof f.text, "%.*f%s", decimals(value), value, unit);
     return f;
 }
 
-ipc_figure_t ipc_figure_ns(double ns)
+figure_t figure_ns(double ns)
 {
     if (isnan(ns))
         return none;
     if (ns < 999.5) {
-        ipc_figure_t f;
+        figure_t f;
         snprintf(f.text, sizeof f.text, "%.0f ns", ns);
         return f;
     }
@@ -33,7 +33,7 @@ ipc_figure_t ipc_figure_ns(double ns)
                           : with_unit(ns / 1e9, " s");
 }
 
-ipc_figure_t ipc_figure_rate(double per_s)
+figure_t figure_rate(double per_s)
 {
     if (isnan(per_s))
         return none;
@@ -42,9 +42,9 @@ ipc_figure_t ipc_figure_rate(double per_s)
                              : with_unit(per_s / 1e6, " M");
 }
 
-ipc_figure_t ipc_figure_ratio(double ratio)
+figure_t figure_ratio(double ratio)
 {
-    ipc_figure_t f = none;
+    figure_t f = none;
     if (isnan(ratio))
         return f;
     if (ratio < 999.5)
@@ -54,17 +54,17 @@ ipc_figure_t ipc_figure_ratio(double ratio)
     return f;
 }
 
-ipc_figure_t ipc_figure_percent(double part)
+figure_t figure_percent(double part)
 {
-    ipc_figure_t f = none;
+    figure_t f = none;
     if (!isnan(part))
         snprintf(f.text, sizeof f.text, "%.0f %%", part * 100);
     return f;
 }
 
-ipc_figure_t ipc_figure_bytes(size_t bytes)
+figure_t figure_bytes(size_t bytes)
 {
-    ipc_figure_t f;
+    figure_t f;
     if (bytes >= 1024 && bytes % 1024 == 0)
         snprintf(f.text, sizeof f.text, "%zu KiB", bytes / 1024);
     else
@@ -72,7 +72,7 @@ ipc_figure_t ipc_figure_bytes(size_t bytes)
     return f;
 }
 
-ipc_figure_t ipc_figure_byte_rate(double bytes_per_s)
+figure_t figure_byte_rate(double bytes_per_s)
 {
     if (isnan(bytes_per_s))
         return none;

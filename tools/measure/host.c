@@ -26,12 +26,12 @@ static void read_cpu_model(char *out_model, size_t bytes)
         fclose(file);
 }
 
-void ipc_host_read(ipc_host_t *out_host)
+void host_read(host_t *out_host)
 {
     struct utsname name;
     cpu_set_t set;
     CPU_ZERO(&set);
-    *out_host = (ipc_host_t){0};
+    *out_host = (host_t){0};
     if (uname(&name) == 0)
         snprintf(out_host->kernel, sizeof out_host->kernel, "%.20s %.50s %.20s", name.sysname,
                  name.release, name.machine);
@@ -41,7 +41,7 @@ void ipc_host_read(ipc_host_t *out_host)
     out_host->cpus = sched_getaffinity(0, sizeof set, &set) == 0 ? (uint32_t)CPU_COUNT(&set) : 1;
 }
 
-bool ipc_host_is_busy(const ipc_host_t *host)
+bool host_is_busy(const host_t *host)
 {
     return host->load > host->cpus / 2.0;
 }
@@ -50,12 +50,12 @@ static long long core_of(int cpu)
 {
     char path[96];
     snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/topology/core_id", cpu);
-    long long core = ipc_proc_value(path, 0);
+    long long core = proc_value(path, 0);
     snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/topology/physical_package_id", cpu);
-    return core < 0 ? -1 : ipc_proc_value(path, 0) * 65536 + core;
+    return core < 0 ? -1 : proc_value(path, 0) * 65536 + core;
 }
 
-uint32_t ipc_host_pick_cpus(int out_cpus[2], const char **out_why)
+uint32_t host_pick_cpus(int out_cpus[2], const char **out_why)
 {
     cpu_set_t set;
     CPU_ZERO(&set);
@@ -80,7 +80,7 @@ uint32_t ipc_host_pick_cpus(int out_cpus[2], const char **out_why)
     return second < 0 ? 1 : 2;
 }
 
-bool ipc_host_may_use(int cpu)
+bool host_may_use(int cpu)
 {
     cpu_set_t set;
     CPU_ZERO(&set);

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-double ipc_percentile_ns(const tbus_histogram_t *h, uint32_t per_million)
+double percentile_ns(const tbus_histogram_t *h, uint32_t per_million)
 {
     uint64_t count = tbus_load_relaxed_u64(&h->count);
     double max = (double)tbus_load_relaxed_u64(&h->max);

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-long long ipc_proc_value(const char *path, int field)
+long long proc_value(const char *path, int field)
 {
     char text[256];
     FILE *file = fopen(path, "re");

@@ -5,6 +5,6 @@
 
 /* The number that the file `path` holds (its `field`th, from 0), or -1. Values beyond 2^63 - 1 are
  * given as that. */
-long long ipc_proc_value(const char *path, int field);
+long long proc_value(const char *path, int field);
 
 #endif

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-void ipc_series_add(ipc_series_t *s, double value)
+void series_add(series_t *s, double value)
 {
-    if (s->count < IPC_ROUNDS_MAX)
+    if (s->count < SERIES_ROUNDS_MAX)
         s->values[s->count++] = value;
 }
 
@@ -27,14 +27,14 @@ static double median_of(double *values, uint32_t count)
     return (values[(count - 1) / 2] + values[count / 2]) / 2;
 }
 
-double ipc_series_median(const ipc_series_t *s)
+double series_median(const series_t *s)
 {
-    double sorted[IPC_ROUNDS_MAX];
+    double sorted[SERIES_ROUNDS_MAX];
     memcpy(sorted, s->values, s->count * sizeof *sorted);
     return median_of(sorted, s->count);
 }
 
-double ipc_series_min(const ipc_series_t *s)
+double series_min(const series_t *s)
 {
     double least = s->count ? s->values[0] : NAN;
     for (uint32_t i = 1; i < s->count; i++)
@@ -42,7 +42,7 @@ double ipc_series_min(const ipc_series_t *s)
     return least;
 }
 
-double ipc_series_max(const ipc_series_t *s)
+double series_max(const series_t *s)
 {
     double most = s->count ? s->values[0] : NAN;
     for (uint32_t i = 1; i < s->count; i++)
@@ -50,10 +50,10 @@ double ipc_series_max(const ipc_series_t *s)
     return most;
 }
 
-double ipc_series_noise(const ipc_series_t *s)
+double series_noise(const series_t *s)
 {
-    double deviations[IPC_ROUNDS_MAX];
-    double median = ipc_series_median(s);
+    double deviations[SERIES_ROUNDS_MAX];
+    double median = series_median(s);
     for (uint32_t i = 0; i < s->count; i++)
         deviations[i] = fabs(s->values[i] - median);
     return median_of(deviations, s->count) / median;

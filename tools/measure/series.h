@@ -5,23 +5,23 @@
 
 #include <stdint.h>
 
-#define IPC_ROUNDS_MAX 99u
+#define SERIES_ROUNDS_MAX 99u
 
-typedef struct ipc_series {
+typedef struct series {
     uint32_t count;
-    double values[IPC_ROUNDS_MAX]; /* in the order of the rounds */
-} ipc_series_t;
+    double values[SERIES_ROUNDS_MAX]; /* in the order of the rounds */
+} series_t;
 
 /* A value beyond the last round is ignored. */
-void ipc_series_add(ipc_series_t *s, double value);
+void series_add(series_t *s, double value);
 
 /* The middle value, or the mean of the two in the middle; NaN when there is none. */
-double ipc_series_median(const ipc_series_t *s);
-double ipc_series_min(const ipc_series_t *s);
-double ipc_series_max(const ipc_series_t *s);
+double series_median(const series_t *s);
+double series_min(const series_t *s);
+double series_max(const series_t *s);
 
 /* Median absolute deviation from the median, as a share of it: half of the rounds lie closer. NaN
  * when there is no value. */
-double ipc_series_noise(const ipc_series_t *s);
+double series_noise(const series_t *s);
 
 #endif

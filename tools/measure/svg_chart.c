@@ -121,7 +121,7 @@ static void draw_bar(FILE *out, const svg_chart_t *chart, const axis_t *axis, co
 {
     if (!isfinite(b->value))
         return;
-    char text[2 * IPC_FIGURE_MAX + 8];
+    char text[2 * FIGURE_MAX + 8];
     double end = x_of(axis, b->value);
     snprintf(text, sizeof text, "%s", chart->figure(b->value).text);
     fprintf(out, "<rect class=\"bar%d\" x=\"%d\" y=\"%d\" width=\"%.1f\" height=\"%d\" rx=\"2\"/>",

@@ -28,7 +28,7 @@ typedef struct svg_chart {
     const char *title;
     const char *subtitle;
     const char *legend[SVG_BARS_MAX]; /* of the bars; NULL: that bar is not used */
-    ipc_figure_t (*figure)(double value);
+    figure_t (*figure)(double value);
     const svg_row_t *rows;
     uint32_t rows_count;
 } svg_chart_t;

@@ -63,7 +63,7 @@ static void fifo_cleanup(ipc_session_t *s)
 static void fifo_limits(char *text, size_t text_bytes)
 {
     snprintf(text, text_bytes, "as a pipe: at most %lld B of buffer without privilege",
-             ipc_proc_value("/proc/sys/fs/pipe-max-size", 0));
+             proc_value("/proc/sys/fs/pipe-max-size", 0));
 }
 
 const ipc_mechanism_t ipc_fifo = {

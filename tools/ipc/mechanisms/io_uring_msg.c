@@ -44,7 +44,7 @@ static bool uring_available(char *why_not, size_t why_not_bytes)
     if (!probe)
         snprintf(why_not, why_not_bytes,
                  "io_uring is not allowed here (kernel.io_uring_disabled = %lld, or seccomp)",
-                 ipc_proc_value("/proc/sys/kernel/io_uring_disabled", 0));
+                 proc_value("/proc/sys/kernel/io_uring_disabled", 0));
     else if (!has)
         snprintf(why_not, why_not_bytes, "this kernel's io_uring has no MSG_RING (Linux 5.18 has)");
     io_uring_free_probe(probe);
@@ -179,7 +179,7 @@ static void uring_cleanup(ipc_session_t *s)
 static void uring_limits(char *text, size_t text_bytes)
 {
     snprintf(text, text_bytes, "kernel.io_uring_disabled = %lld",
-             ipc_proc_value("/proc/sys/kernel/io_uring_disabled", 0));
+             proc_value("/proc/sys/kernel/io_uring_disabled", 0));
 }
 
 const ipc_mechanism_t ipc_io_uring_msg = {

@@ -104,7 +104,7 @@ static void mmap_file_limits(char *text, size_t text_bytes)
         text, text_bytes,
         "%s: %.1f GiB free, file system type 0x%lx; %lld mappings a process (vm.max_map_count)",
         directory, (double)tmp.f_bavail * (double)tmp.f_bsize / (1 << 30),
-        (unsigned long)tmp.f_type, ipc_proc_value("/proc/sys/vm/max_map_count", 0));
+        (unsigned long)tmp.f_type, proc_value("/proc/sys/vm/max_map_count", 0));
 }
 
 const ipc_mechanism_t ipc_mmap_file = {

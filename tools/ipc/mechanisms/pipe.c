@@ -40,7 +40,7 @@ static void pipe_limits(char *text, size_t text_bytes)
     }
     snprintf(text, text_bytes,
              "buffer %d B, at most %lld B without privilege, atomic up to PIPE_BUF = %d B", bytes,
-             ipc_proc_value("/proc/sys/fs/pipe-max-size", 0), PIPE_BUF);
+             proc_value("/proc/sys/fs/pipe-max-size", 0), PIPE_BUF);
 }
 
 const ipc_mechanism_t ipc_pipe = {

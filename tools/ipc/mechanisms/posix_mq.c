@@ -37,7 +37,7 @@ static bool posix_mq_available(char *why_not, size_t why_not_bytes)
 /* Limits of an unprivileged queue; the defaults where /proc does not tell. */
 static long limit(const char *path, long otherwise)
 {
-    long long value = ipc_proc_value(path, 0);
+    long long value = proc_value(path, 0);
     return value > 0 ? (long)value : otherwise;
 }
 
@@ -139,7 +139,7 @@ static void posix_mq_limits(char *text, size_t text_bytes)
 {
     snprintf(text, text_bytes, "%ld messages of %ld B a queue, %lld queues (/proc/sys/fs/mqueue)",
              limit(MSG_MAX, 10), limit(MSGSIZE_MAX, CHUNK_MAX),
-             ipc_proc_value("/proc/sys/fs/mqueue/queues_max", 0));
+             proc_value("/proc/sys/fs/mqueue/queues_max", 0));
 }
 
 const ipc_mechanism_t ipc_posix_mq = {

@@ -40,7 +40,7 @@ static int sysv_mq_setup(ipc_session_t *s, tbus_error_t *err)
     m->ids[0] = m->ids[1] = -1;
     m->envelope.type = 1;
     s->state = m;
-    long long msgmax = ipc_proc_value("/proc/sys/kernel/msgmax", 0);
+    long long msgmax = proc_value("/proc/sys/kernel/msgmax", 0);
     m->chunk_bytes = msgmax > 0 && msgmax < CHUNK_MAX ? (size_t)msgmax : CHUNK_MAX;
     for (int reader = 0; reader < 2; reader++) {
         key_t key;
@@ -122,10 +122,10 @@ static bool sysv_mq_remove_leftover(const char *object)
 
 static void sysv_mq_limits(char *text, size_t text_bytes)
 {
-    snprintf(
-        text, text_bytes, "message %lld B (MSGMAX), queue %lld B (MSGMNB), %lld queues (MSGMNI)",
-        ipc_proc_value("/proc/sys/kernel/msgmax", 0), ipc_proc_value("/proc/sys/kernel/msgmnb", 0),
-        ipc_proc_value("/proc/sys/kernel/msgmni", 0));
+    snprintf(text, text_bytes,
+             "message %lld B (MSGMAX), queue %lld B (MSGMNB), %lld queues (MSGMNI)",
+             proc_value("/proc/sys/kernel/msgmax", 0), proc_value("/proc/sys/kernel/msgmnb", 0),
+             proc_value("/proc/sys/kernel/msgmni", 0));
 }
 
 const ipc_mechanism_t ipc_sysv_mq = {

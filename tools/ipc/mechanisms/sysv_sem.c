@@ -119,8 +119,7 @@ static void sysv_sem_limits(char *text, size_t text_bytes)
     snprintf(text, text_bytes,
              "%lld a set (SEMMSL), %lld in all (SEMMNS), %lld a call (SEMOPM), %lld sets (SEMMNI), "
              "value 32767",
-             ipc_proc_value(path, 0), ipc_proc_value(path, 1), ipc_proc_value(path, 2),
-             ipc_proc_value(path, 3));
+             proc_value(path, 0), proc_value(path, 1), proc_value(path, 2), proc_value(path, 3));
 }
 
 const ipc_mechanism_t ipc_sysv_sem = {

@@ -90,15 +90,14 @@ static void tcp_cleanup(ipc_session_t *s)
 
 static void tcp_limits(char *text, size_t text_bytes)
 {
-    snprintf(text, text_bytes,
-             "send buffer %lld..%lld B (net.ipv4.tcp_wmem), receive %lld..%lld B (tcp_rmem), "
-             "backlog %lld "
-             "(somaxconn)",
-             ipc_proc_value("/proc/sys/net/ipv4/tcp_wmem", 1),
-             ipc_proc_value("/proc/sys/net/ipv4/tcp_wmem", 2),
-             ipc_proc_value("/proc/sys/net/ipv4/tcp_rmem", 1),
-             ipc_proc_value("/proc/sys/net/ipv4/tcp_rmem", 2),
-             ipc_proc_value("/proc/sys/net/core/somaxconn", 0));
+    snprintf(
+        text, text_bytes,
+        "send buffer %lld..%lld B (net.ipv4.tcp_wmem), receive %lld..%lld B (tcp_rmem), "
+        "backlog %lld "
+        "(somaxconn)",
+        proc_value("/proc/sys/net/ipv4/tcp_wmem", 1), proc_value("/proc/sys/net/ipv4/tcp_wmem", 2),
+        proc_value("/proc/sys/net/ipv4/tcp_rmem", 1), proc_value("/proc/sys/net/ipv4/tcp_rmem", 2),
+        proc_value("/proc/sys/net/core/somaxconn", 0));
 }
 
 const ipc_mechanism_t ipc_tcp = {

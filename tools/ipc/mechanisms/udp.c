@@ -152,8 +152,8 @@ static void udp_limits(char *text, size_t text_bytes)
 {
     snprintf(text, text_bytes,
              "datagram %u B, receive buffer %lld B, at most %lld B (net.core.rmem_max)",
-             DATAGRAM_MAX, ipc_proc_value("/proc/sys/net/core/rmem_default", 0),
-             ipc_proc_value("/proc/sys/net/core/rmem_max", 0));
+             DATAGRAM_MAX, proc_value("/proc/sys/net/core/rmem_default", 0),
+             proc_value("/proc/sys/net/core/rmem_max", 0));
 }
 
 const ipc_mechanism_t ipc_udp = {

@@ -66,16 +66,16 @@ static void stream_limits(char *text, size_t text_bytes)
     snprintf(
         text, text_bytes,
         "send buffer %lld B, at most %lld B (net.core.wmem_max), backlog %lld (net.core.somaxconn)",
-        ipc_proc_value("/proc/sys/net/core/wmem_default", 0),
-        ipc_proc_value("/proc/sys/net/core/wmem_max", 0),
-        ipc_proc_value("/proc/sys/net/core/somaxconn", 0));
+        proc_value("/proc/sys/net/core/wmem_default", 0),
+        proc_value("/proc/sys/net/core/wmem_max", 0),
+        proc_value("/proc/sys/net/core/somaxconn", 0));
 }
 
 static void packet_limits(char *text, size_t text_bytes)
 {
     snprintf(text, text_bytes, "%lld packets waiting (net.unix.max_dgram_qlen), send buffer %lld B",
-             ipc_proc_value("/proc/sys/net/unix/max_dgram_qlen", 0),
-             ipc_proc_value("/proc/sys/net/core/wmem_default", 0));
+             proc_value("/proc/sys/net/unix/max_dgram_qlen", 0),
+             proc_value("/proc/sys/net/core/wmem_default", 0));
 }
 
 const ipc_mechanism_t ipc_unix_stream = {
