@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* verb_ipc.c - busctl ipc: measures, prints, and leaves nothing behind. */
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "tools/ipc/options.h"
 #include "tools/ipc/report.h"
+#include "tools/measure/sides.h"
 #include "tools/show/outcome.h"
 #include "tools/verbs.h"
 
@@ -83,39 +83,6 @@ static int report(const ipc_options_t *o, const ipc_measurement_t *m, const host
     return code;
 }
 
-/* SIGINT and SIGTERM end a trial, not us: the children are killed and the objects removed before we
- * go. */
-static void note_signal(int signal_number)
-{
-    (void)signal_number;
-}
-
-typedef struct signals {
-    sigset_t mask;
-    struct sigaction actions[2];
-} signals_t;
-
-static const int stopping[2] = {SIGINT, SIGTERM};
-
-static void hold_signals(signals_t *before)
-{
-    sigset_t set;
-    struct sigaction action = {.sa_handler = note_signal};
-    sigemptyset(&set);
-    for (int i = 0; i < 2; i++) {
-        sigaddset(&set, stopping[i]);
-        sigaction(stopping[i], &action, &before->actions[i]);
-    }
-    sigprocmask(SIG_BLOCK, &set, &before->mask);
-}
-
-static void restore_signals(const signals_t *before)
-{
-    for (int i = 0; i < 2; i++)
-        sigaction(stopping[i], &before->actions[i], NULL);
-    sigprocmask(SIG_SETMASK, &before->mask, NULL);
-}
-
 static int measure(const ipc_options_t *o)
 {
     ipc_plan_t plan = {.mechanisms = o->only_count ? o->only : ipc_mechanisms,
@@ -158,9 +125,9 @@ int verb_ipc(int argc, char **argv)
     if (o.directory && mkdir(o.directory, 0777) < 0 && errno != EEXIST)
         return outcome_failed(o.verb, "cannot make the directory %s: %s", o.directory,
                               strerror(errno));
-    signals_t before;
-    hold_signals(&before);
+    sides_signals_t before;
+    sides_hold_signals(&before);
     code = measure(&o);
-    restore_signals(&before);
+    sides_restore_signals(&before);
     return code;
 }

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <sched.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -13,12 +12,12 @@
 #include <tickbus/clock.h>
 
 typedef struct child {
+    side_t *me;
     const ipc_trial_spec_t *spec;
     const ipc_mechanism_t *mechanism;
     ipc_session_t *session;
     ipc_trial_area_t *area;
     ipc_side_t *mine;
-    ipc_side_t *peers;
 } child_t;
 
 static uint64_t cpu_time_ns(void)
@@ -35,28 +34,10 @@ static uint64_t context_switches(void)
     return (uint64_t)usage.ru_nvcsw + (uint64_t)usage.ru_nivcsw;
 }
 
-static void enter(ipc_side_t *side, enum ipc_stage stage)
-{
-    tbus_store_release_u32(&side->stage, stage);
-}
-
-__attribute__((format(printf, 3, 4))) static int failed(child_t *c, int code, const char *format,
-                                                        ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(c->mine->text, sizeof c->mine->text, format, arguments);
-    va_end(arguments);
-    c->mine->code = code;
-    c->mine->end_ns = tbus_clock_ns();
-    enter(c->mine, IPC_STAGE_FAILED);
-    return code;
-}
-
 static int call_failed(child_t *c, const char *call, uint64_t i, int code)
 {
-    return failed(c, code, "%s of message %llu: %s", call, (unsigned long long)i,
-                  code == IPC_END_OF_FILE ? "end of file" : strerror(-code));
+    return sides_fail(c->me, code, "%s of message %llu: %s", call, (unsigned long long)i,
+                      code == IPC_END_OF_FILE ? "end of file" : strerror(-code));
 }
 
 static int send_message(child_t *c, uint64_t i, const void *message)
@@ -74,8 +55,8 @@ static int receive_message(child_t *c, uint64_t i, const void **message)
         return 0;
     size_t bytes = c->spec->message_bytes;
     if (TBUS_UNLIKELY(memcmp(*message, ipc_pattern_message(c->area->pattern, i), bytes) != 0))
-        return failed(c, -EBADMSG, "message %llu of %zu bytes arrived wrong", (unsigned long long)i,
-                      bytes);
+        return sides_fail(c->me, -EBADMSG, "message %llu of %zu bytes arrived wrong",
+                          (unsigned long long)i, bytes);
     return 0;
 }
 
@@ -166,7 +147,7 @@ static int serve_until_killed(child_t *c)
         code = send_message(c, 0, message);
     if (code < 0)
         return code;
-    enter(c->mine, IPC_STAGE_WAITING);
+    sides_enter(c->me, IPC_STAGE_WAITING);
     for (;;)
         pause();
 }
@@ -180,7 +161,7 @@ static int client_death(child_t *c)
         code = receive_message(c, 0, &message);
     if (code < 0)
         return code;
-    enter(c->mine, IPC_STAGE_WAITING);
+    sides_enter(c->me, IPC_STAGE_WAITING);
     if (c->spec->kind == IPC_DEATH_RECEIVE) {
         code = c->mechanism->receive(c->session, &message);
     } else {
@@ -195,7 +176,7 @@ static int client_death(child_t *c)
     }
     c->mine->code = code;
     c->mine->end_ns = tbus_clock_ns();
-    enter(c->mine, IPC_STAGE_CALLED);
+    sides_enter(c->me, IPC_STAGE_CALLED);
     return 0;
 }
 
@@ -214,52 +195,20 @@ static int exchange(child_t *c)
     return -EINVAL;
 }
 
-static int pin(child_t *c)
+int ipc_child_run(side_t *me, const ipc_trial_spec_t *spec, ipc_session_t *session,
+                  ipc_trial_area_t *area)
 {
-    int cpu = c->spec->cpus[c->session->role];
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET(cpu, &set);
-    return sched_setaffinity(0, sizeof set, &set) == 0
-               ? 0
-               : failed(c, -errno, "cannot run on CPU %d: %s", cpu, strerror(errno));
-}
-
-#define YIELDS       64
-#define SHORT_NAP_NS 50000
-
-/* The parent ends this if the peer never comes. */
-static void await_peer(const child_t *c, enum ipc_stage stage)
-{
-    const struct timespec nap = {.tv_nsec = SHORT_NAP_NS};
-    for (int looks = 0; tbus_load_acquire_u32(&c->peers->stage) < stage; looks++) {
-        if (looks < YIELDS)
-            sched_yield();
-        else
-            nanosleep(&nap, NULL); /* it is busy: let it */
-    }
-}
-
-int ipc_child_run(const ipc_trial_spec_t *spec, ipc_session_t *session, ipc_trial_area_t *area)
-{
-    child_t c = {.spec = spec,
+    child_t c = {.me = me,
+                 .spec = spec,
                  .mechanism = spec->mechanism,
                  .session = session,
                  .area = area,
-                 .mine = &area->sides[session->role],
-                 .peers = &area->sides[!session->role]};
-    if (pin(&c) < 0)
-        return 1;
+                 .mine = &area->sides[session->role]};
     tbus_error_t err;
     int code = c.mechanism->open(session, &err);
-    if (code < 0) {
-        failed(&c, code, "%s", err.text);
-        return 1;
-    }
-    enter(c.mine, IPC_STAGE_READY);
-    await_peer(&c, IPC_STAGE_READY);
-    if (tbus_load_acquire_u32(&c.peers->stage) == IPC_STAGE_FAILED)
-        return 1;
+    if (code < 0)
+        return sides_fail(me, code, "%s", err.text);
+    sides_meet(me);
 
     session->syscalls = 0;
     uint64_t switches = context_switches();
@@ -267,14 +216,13 @@ int ipc_child_run(const ipc_trial_spec_t *spec, ipc_session_t *session, ipc_tria
     c.mine->begin_ns = tbus_clock_ns();
     code = exchange(&c);
     if (code < 0)
-        return 1;
+        return code;
     if (spec->kind == IPC_ROUNDTRIP || spec->kind == IPC_STREAM)
         c.mine->end_ns = tbus_clock_ns();
     c.mine->cpu_ns = cpu_time_ns() - cpu_ns;
     c.mine->context_switches = context_switches() - switches;
     c.mine->syscalls = session->syscalls;
-    enter(c.mine, IPC_STAGE_DONE);
-    await_peer(&c, IPC_STAGE_DONE); /* it may still be reading what we sent */
+    sides_meet(me); /* the other one may still be reading what we sent */
     if (c.mechanism->close)
         c.mechanism->close(session);
     return 0;

@@ -6,31 +6,25 @@
 
 #include "tools/ipc/pattern.h"
 #include "tools/ipc/trial.h"
+#include "tools/measure/sides.h"
 
-/* In order; a child only moves forward. */
+/* What a child tells its parent (sides_enter) when a peer is to be killed. */
 enum ipc_stage {
-    IPC_STAGE_BOOT = 0,
-    IPC_STAGE_READY = 1, /* has its ends open */
-    /* DEATH_*: the client is about to call receive, or waits for `killed`; the server waits to be
-     * killed */
-    IPC_STAGE_WAITING = 2,
-    IPC_STAGE_CALLED = 3, /* DEATH_*: what is measured has returned */
-    IPC_STAGE_DONE = 4,   /* its figures are complete */
-    IPC_STAGE_FAILED = 5  /* code and text say why */
+    /* the client is about to call receive, or waits for `killed`; the server waits to be killed */
+    IPC_STAGE_WAITING = 1,
+    IPC_STAGE_CALLED = 2 /* what is measured has returned */
 };
 
 /* Written by: its own child. */
 typedef struct ipc_side {
-    tbus_atomic_u32_t stage;
-    int code;
+    int code;                /* DEATH_*: what the call returned */
     tbus_atomic_u64_t taken; /* DEATH_SEND: messages that were sent without an error, live */
     uint64_t messages;       /* sent by the client */
     uint64_t syscalls;
     uint64_t cpu_ns;
     uint64_t context_switches;
     uint64_t begin_ns;
-    uint64_t end_ns; /* or when it failed */
-    char text[256];
+    uint64_t end_ns;
 } ipc_side_t;
 
 #define IPC_NOT_YET UINT64_MAX
@@ -50,7 +44,8 @@ struct ipc_trial_area {
 /* So many are sent to somebody dead at most: more than any mechanism can hold. */
 #define IPC_DEATH_SENDS_MAX 100000u
 
-/* The whole life of a child; returns its exit status. */
-int ipc_child_run(const ipc_trial_spec_t *spec, ipc_session_t *session, ipc_trial_area_t *area);
+/* The whole life of a child, once it is pinned. 0, or below: it failed, and has said why. */
+int ipc_child_run(side_t *me, const ipc_trial_spec_t *spec, ipc_session_t *session,
+                  ipc_trial_area_t *area);
 
 #endif

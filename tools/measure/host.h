@@ -26,4 +26,7 @@ uint32_t host_pick_cpus(int out_cpus[2], const char **out_why);
 /* May this process run on that CPU? */
 bool host_may_use(int cpu);
 
+/* Bind the calling thread to one CPU. 0, or a negative error. */
+int host_pin(int cpu);
+
 #endif
