@@ -189,7 +189,7 @@ static int build(feed_stage_t *f, const feed_params_t *params, tbus_error_t *err
     if (rc == 0)
         rc = feed_source_open(params->source, &f->source, err);
     if (rc == 0)
-        rc = tbus_stage_publish(&f->base, "md", &f->md, err);
+        rc = tbus_stage_join_publisher(&f->base, "md", &f->md, err);
     if (rc != 0)
         return rc;
     f->for_ns = params->for_ns;

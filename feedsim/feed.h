@@ -25,11 +25,23 @@
 
 #include <stdint.h>
 
-#include <tickbus/stage.h>
+#include <tickbus/kind.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* The values of the kind's parameters (feedsim/kind.c). */
+typedef struct feed_values {
+    char source[TBUS_PARAM_TEXT_MAX];
+    char pace[32];
+} feed_values_t;
+
+extern const tbus_kind_t feed_kind;
+
+/* Its pace with `auto` resolved: what is invented comes at a rate that leaves the pipeline time, so
+ * that latencies are its own; everything else comes as fast as it is taken. */
+const char *feed_values_pace(const feed_values_t *values);
 
 typedef struct feed_params {
     /* as feed_source_open takes it: "itch:FILE", "synth:seed=7", "journal:DIR" */

@@ -2,55 +2,77 @@
 #include "risk/limits.h"
 
 #include <inttypes.h>
+#include <string.h>
+
+static const tbus_param_t table[] = {
+    {"max_order_qty", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(risk_limits_t, max_order_qty), .min = 1,
+     .max = UINT32_MAX, .unit = "shares", .fallback = "10000", .help = "of one order"},
+    {"max_order_notional_e4", TBUS_PARAM_NUMBER,
+     TBUS_PARAM_FIELD(risk_limits_t, max_order_notional_e4), .min = 1, .max = INT64_MAX,
+     .unit = "1/10000ths of the currency", .fallback = "20000000000",
+     .help = "quantity times limit price of one order"},
+    {"collar_bps", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(risk_limits_t, collar_bps), .min = 0,
+     .max = RISK_COLLAR_BPS_LIMIT, .unit = "basis points of the touch", .fallback = "500",
+     .help = "how far a limit price may be from the touch ..."},
+    {"collar_e4", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(risk_limits_t, collar_e4), .min = 0,
+     .max = UINT32_MAX, .unit = "1/10000ths of the currency", .fallback = "500",
+     .help = "... or this far; the wider of the two holds"},
+    {"position_max", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(risk_limits_t, position_max), .min = 1,
+     .max = INT64_MAX, .unit = "shares", .fallback = "50000",
+     .help = "long or short in one symbol, should all its open orders fill"},
+    {"gross_notional_max_e4", TBUS_PARAM_NUMBER,
+     TBUS_PARAM_FIELD(risk_limits_t, gross_notional_max_e4), .min = 1, .max = INT64_MAX,
+     .unit = "1/10000ths of the currency", .fallback = "1000000000000",
+     .help = "positions and open orders of all symbols"},
+    {"orders_per_second", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(risk_limits_t, orders_per_second),
+     .min = 1, .max = RISK_RATE_LIMIT, .unit = "orders", .fallback = "10000",
+     .help = "new orders in any one second of market time"},
+    {"open_orders_max", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(risk_limits_t, open_orders_max),
+     .min = 1, .max = RISK_OPEN_ORDERS_LIMIT, .unit = "orders", .fallback = "16384",
+     .help = "passed and not yet ended at a time"},
+};
+const tbus_params_t risk_limits_params = TBUS_PARAMS(risk_limits_t, table);
 
 void risk_limits_default(risk_limits_t *out_limits)
 {
-    *out_limits = (risk_limits_t){
-        .max_order_qty = 10000,
-        .max_order_notional_e4 = UINT64_C(2000000) * 10000,
-        .collar_bps = 500,
-        .collar_e4 = 500,
-        .position_max = 50000,
-        .gross_notional_max_e4 = UINT64_C(100000000) * 10000,
-        .orders_per_second = 10000,
-        .open_orders_max = 16384,
-    };
+    tbus_params_defaults(&risk_limits_params, out_limits);
 }
 
-static int check_range(const char *field, uint64_t value, uint64_t min, uint64_t max,
-                       tbus_error_t *err)
+static uint64_t value_of(const tbus_param_t *param, const risk_limits_t *limits)
 {
-    if (value >= min && value <= max)
-        return 0;
-    if (value == 0)
-        return tbus_fail(err, -TBUS_ECONFIG,
-                         "risk.%s is 0, which would reject every order; set it from %" PRIu64
-                         " to %" PRIu64 ", or use the kill switch to stop trading",
-                         field, min, max);
-    return tbus_fail(err, -TBUS_ECONFIG,
-                     "risk.%s is %" PRIu64 "; set it from %" PRIu64 " to %" PRIu64, field, value,
-                     min, max);
+    uint32_t narrow;
+    uint64_t value;
+    const char *at = (const char *)limits + param->offset;
+    if (param->bytes == sizeof value) {
+        memcpy(&value, at, sizeof value);
+        return value;
+    }
+    memcpy(&narrow, at, sizeof narrow);
+    return narrow;
+}
+
+/* The numbers of a configuration are signed; whoever calls may give amounts of money beyond. */
+static uint64_t max_of(const tbus_param_t *param)
+{
+    bool money = param->offset == offsetof(risk_limits_t, max_order_notional_e4) ||
+                 param->offset == offsetof(risk_limits_t, gross_notional_max_e4);
+    return money ? UINT64_MAX : (uint64_t)param->max;
 }
 
 int risk_limits_check(const risk_limits_t *limits, tbus_error_t *err)
 {
-    const struct {
-        const char *field;
-        uint64_t value, min, max;
-    } ranges[] = {
-        {"max_order_qty", limits->max_order_qty, 1, UINT32_MAX},
-        {"max_order_notional_e4", limits->max_order_notional_e4, 1, UINT64_MAX},
-        {"collar_bps", limits->collar_bps, 0, RISK_COLLAR_BPS_LIMIT},
-        {"collar_e4", limits->collar_e4, 0, UINT32_MAX},
-        {"position_max", limits->position_max, 1, INT64_MAX},
-        {"gross_notional_max_e4", limits->gross_notional_max_e4, 1, UINT64_MAX},
-        {"orders_per_second", limits->orders_per_second, 1, RISK_RATE_LIMIT},
-        {"open_orders_max", limits->open_orders_max, 1, RISK_OPEN_ORDERS_LIMIT},
-    };
-    for (unsigned i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
-        int code = check_range(ranges[i].field, ranges[i].value, ranges[i].min, ranges[i].max, err);
-        if (code != 0)
-            return code;
+    for (unsigned i = 0; i < sizeof table / sizeof table[0]; i++) {
+        uint64_t value = value_of(&table[i], limits);
+        if (value >= (uint64_t)table[i].min && value <= max_of(&table[i]))
+            continue;
+        if (value == 0)
+            return tbus_fail(err, -TBUS_ECONFIG,
+                             "risk.%s is 0, which would reject every order; set it from %" PRId64
+                             " to %" PRId64 ", or use the kill switch to stop trading",
+                             table[i].name, table[i].min, table[i].max);
+        return tbus_fail(err, -TBUS_ECONFIG,
+                         "risk.%s is %" PRIu64 "; set it from %" PRId64 " to %" PRId64,
+                         table[i].name, value, table[i].min, table[i].max);
     }
     return 0;
 }

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include <tickbus/error.h>
+#include <tickbus/param.h>
 
 #define RISK_OPEN_ORDERS_LIMIT 1048576u /* largest open_orders_max */
 #define RISK_RATE_LIMIT        1000000u /* largest orders_per_second */
@@ -35,6 +36,9 @@ typedef struct risk_limits {
     uint32_t orders_per_second;
     uint32_t open_orders_max; /* orders let through and not yet ended at a time, 1..1048576 */
 } risk_limits_t;
+
+/* Ranges, defaults and meanings of the figures above: the one place where they stand. */
+extern const tbus_params_t risk_limits_params;
 
 /* 10,000 shares and 2 million of an order, 5 % or 5 cents from the touch, 50,000 shares a symbol,
  * 100 million in all, 10,000 orders a second, 16,384 open at a time. */

@@ -212,15 +212,15 @@ static void add_counters(risk_stage_t *r)
 static int join(risk_stage_t *r, tbus_error_t *err)
 {
     tbus_stage_t *stage = &r->stage;
-    int code = tbus_stage_subscribe(stage, "md", "risk", &r->follow.md, err);
+    int code = tbus_stage_join_subscriber(stage, "md", "risk", &r->follow.md, err);
     if (code == 0)
-        code = tbus_stage_subscribe(stage, "reports", "risk", &r->reports, err);
+        code = tbus_stage_join_subscriber(stage, "reports", "risk", &r->reports, err);
     if (code == 0)
-        code = tbus_stage_subscribe(stage, "orders", "risk", &r->orders, err);
+        code = tbus_stage_join_subscriber(stage, "orders", "risk", &r->orders, err);
     if (code == 0)
-        code = tbus_stage_publish(stage, "approved", &r->approved, err);
+        code = tbus_stage_join_publisher(stage, "approved", &r->approved, err);
     if (code == 0)
-        code = tbus_stage_publish(stage, "reports", &r->answers, err);
+        code = tbus_stage_join_publisher(stage, "reports", &r->answers, err);
     return code;
 }
 

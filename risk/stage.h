@@ -28,7 +28,7 @@
 #ifndef TICKBUS_RISK_STAGE_H
 #define TICKBUS_RISK_STAGE_H
 
-#include <tickbus/stage.h>
+#include <tickbus/kind.h>
 
 #include <tickbus/market/market.h>
 #include "risk/limits.h"
@@ -39,6 +39,8 @@ typedef struct risk_params {
     /* where others come from while it runs; borrowed. NULL: from nowhere */
     const limits_box_t *limits_box;
 } risk_params_t;
+
+extern const tbus_kind_t risk_kind; /* risk/kind.c; its parameters are a risk_limits_t */
 
 /* The places "risk" must have been reserved: as subscriber of `md` and `reports`, as consumer of
  * `orders`. `market` is borrowed and may be shared with stages of the same process (market.h). The

@@ -41,11 +41,11 @@ static int check_params(const strategy_stage_params_t *p, tbus_error_t *err)
         return tbus_fail(err, -TBUS_ECONFIG, "there is no strategy of that name");
     if (p->number == 0)
         return tbus_fail(err, -TBUS_ECONFIG, "strategies are numbered from 1");
-    if (p->params.open_orders_max == 0 || p->params.open_orders_max > OWN_ORDERS_LIMIT)
+    if (p->open_orders_max == 0 || p->open_orders_max > OWN_ORDERS_LIMIT)
         return tbus_fail(err, -TBUS_ECONFIG,
                          "strategy.open_orders_max is %u; it must be from 1 to %u",
-                         p->params.open_orders_max, OWN_ORDERS_LIMIT);
-    return 0;
+                         p->open_orders_max, OWN_ORDERS_LIMIT);
+    return strategy_check(p->strategy, err);
 }
 
 static int allocate(strat_context_t *ctx, uint32_t credit, tbus_error_t *err)
@@ -62,13 +62,13 @@ static int allocate(strat_context_t *ctx, uint32_t credit, tbus_error_t *err)
 static int join(strat_context_t *ctx, tbus_error_t *err)
 {
     tbus_stage_t *stage = &ctx->stage;
-    int rc = tbus_stage_subscribe(stage, "md", stage->name, &ctx->md, err);
+    int rc = tbus_stage_join_subscriber(stage, "md", stage->name, &ctx->md, err);
     if (rc == 0)
-        rc = tbus_stage_subscribe(stage, "reports", stage->name, &ctx->reports, err);
+        rc = tbus_stage_join_subscriber(stage, "reports", stage->name, &ctx->reports, err);
     if (rc == 0)
-        rc = tbus_stage_publish(stage, "orders", &ctx->orders_out, err);
+        rc = tbus_stage_join_publisher(stage, "orders", &ctx->orders_out, err);
     if (rc == 0 && ctx->number == 1)
-        rc = tbus_stage_publish(stage, "bbo", &ctx->bbo_out, err);
+        rc = tbus_stage_join_publisher(stage, "bbo", &ctx->bbo_out, err);
     return rc;
 }
 
@@ -87,15 +87,18 @@ int strategy_stage_create(tbus_bus_t *bus, uint32_t owner, market_t *market,
     ctx->stage.bus = bus;
     ctx->market = market;
     ctx->number = params->number;
-    snprintf(ctx->stage.name, sizeof ctx->stage.name, ctx->number == 1 ? "strategy" : "strategy%u",
-             ctx->number);
-    rc = allocate(ctx, params->params.open_orders_max, err);
+    if (params->name)
+        snprintf(ctx->stage.name, sizeof ctx->stage.name, "%s", params->name);
+    else
+        snprintf(ctx->stage.name, sizeof ctx->stage.name,
+                 ctx->number == 1 ? "strategy" : "strategy%u", ctx->number);
+    rc = allocate(ctx, params->open_orders_max, err);
     if (rc == 0)
         rc = join(ctx, err);
     if (rc == 0) {
         context_find_counters(ctx);
         if (params->strategy->create != NULL)
-            rc = params->strategy->create(ctx, &params->params, &ctx->self, err);
+            rc = params->strategy->create(ctx, params->params, &ctx->self, err);
     }
     if (rc < 0) {
         strategy_destroy(&ctx->stage);

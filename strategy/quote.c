@@ -20,7 +20,10 @@
 
 #include <tickbus/strategy.h>
 
-#define BACKOFF_MAX     10u                      /* doublings */
+#include "strategy/quote.h"
+
+#define BACKOFF_MAX     10u /* doublings */
+#define REQUOTE_NS_MAX  INT64_C(1000000000000)
 #define PAUSE_NS_MAX    UINT64_C(86400000000000) /* a day */
 #define REJECTED_NS_MIN UINT64_C(1000000) /* also where quotes need no pause: no storm of orders */
 
@@ -42,15 +45,15 @@ typedef struct quote_symbol {
 } quote_symbol_t;
 
 typedef struct quote {
-    strat_params_t params;
+    quote_params_t params;
     bool winding_down;
     uint64_t timer_ns; /* asked for, 0: none */
     uint32_t symbols_count;
-    quote_symbol_t symbols[STRAT_SYMBOLS_MAX];
+    quote_symbol_t symbols[QUOTE_SYMBOLS_MAX];
     uint8_t place[MARKET_LOCATES]; /* 1 + index in symbols, 0: not quoted */
 } quote_t;
 
-_Static_assert(STRAT_SYMBOLS_MAX < 256, "an index fits `place`");
+_Static_assert(QUOTE_SYMBOLS_MAX < 256, "an index fits `place`");
 
 /* ---- what a side wants */
 
@@ -170,14 +173,33 @@ static quote_symbol_t *symbol_of(quote_t *q, const strat_context_t *ctx, uint16_
 
 /* ---- callbacks */
 
-static int quote_create(strat_context_t *ctx, const strat_params_t *params, void **out_self,
+static const tbus_param_t quote_table[] = {
+    {"symbols", TBUS_PARAM_TEXTS, TBUS_PARAM_LIST(quote_params_t, symbols, symbols_count),
+     .fallback = "",
+     .help = "symbols to trade; empty: the first symbols_auto that have a bid and an ask"},
+    {"symbols_auto", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(quote_params_t, symbols_auto), .min = 0,
+     .max = QUOTE_SYMBOLS_MAX, .unit = "symbols", .fallback = "4",
+     .help = "how many symbols to trade when none are named"},
+    {"order_qty", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(quote_params_t, order_qty), .min = 1,
+     .max = 1000000, .unit = "shares", .fallback = "100", .help = "size of one quote"},
+    {"position_max", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(quote_params_t, position_max), .min = 0,
+     .max = 1000000000, .unit = "shares", .fallback = "1000",
+     .help = "a side that could take the position beyond is not quoted"},
+    {"requote_ns_min", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(quote_params_t, requote_ns_min),
+     .min = 0, .max = REQUOTE_NS_MAX, .unit = "nanoseconds of market time", .fallback = "1000000",
+     .help = "time between two quotes of one side of one symbol"},
+};
+const tbus_params_t quote_params = TBUS_PARAMS(quote_params_t, quote_table);
+
+static int quote_create(strat_context_t *ctx, const void *values, void **out_self,
                         tbus_error_t *err)
 {
+    const quote_params_t *params = values;
     (void)ctx;
-    if (params->symbols_count > STRAT_SYMBOLS_MAX || params->symbols_auto > STRAT_SYMBOLS_MAX)
+    if (params->symbols_count > QUOTE_SYMBOLS_MAX || params->symbols_auto > QUOTE_SYMBOLS_MAX)
         return tbus_fail(err, -TBUS_ECONFIG,
                          "quote takes %u symbols at most (strategy.symbols, strategy.symbols_auto)",
-                         STRAT_SYMBOLS_MAX);
+                         QUOTE_SYMBOLS_MAX);
     if (params->order_qty == 0)
         return tbus_fail(err, -TBUS_ECONFIG, "strategy.order_qty is 0; it must be at least 1");
     if (params->requote_ns_min > PAUSE_NS_MAX)
@@ -269,6 +291,9 @@ static void quote_destroy(void *self)
 }
 
 const strategy_t strategy_quote = {
+    .api = STRATEGY_API,
+    .struct_bytes = sizeof(strategy_t),
+    .params = TBUS_PARAMS(quote_params_t, quote_table),
     .name = "quote",
     .summary = "joins the best bid and the best ask of a few symbols, within a position limit",
     .create = quote_create,

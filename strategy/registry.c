@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The strategies that are built in, by name. A new one is one file and one line here. */
+#include <errno.h>
 #include <string.h>
 
 #include <tickbus/strategy.h>
@@ -23,13 +24,14 @@ const strategy_t *strategy_find(const char *name)
     return NULL;
 }
 
-strat_params_t strat_params_defaults(void)
+int strategy_check(const strategy_t *strategy, tbus_error_t *err)
 {
-    return (strat_params_t){
-        .symbols_auto = 4,
-        .order_qty = 100,
-        .position_max = 1000,
-        .requote_ns_min = 1000000,
-        .open_orders_max = 64,
-    };
+    if (strategy->api != STRATEGY_API || strategy->struct_bytes != sizeof *strategy)
+        return tbus_fail(err, -TBUS_EABI,
+                         "the strategy was made for another version of tickbus (api %u, %u bytes; "
+                         "here %u, %zu)",
+                         strategy->api, strategy->struct_bytes, STRATEGY_API, sizeof *strategy);
+    if (!strategy->name || !*strategy->name)
+        return tbus_fail(err, -EINVAL, "the strategy has no name");
+    return 0;
 }

@@ -47,16 +47,23 @@
 #ifndef TICKBUS_STRATEGY_STAGE_H
 #define TICKBUS_STRATEGY_STAGE_H
 
-#include <tickbus/stage.h>
+#include <tickbus/kind.h>
 
 #include <tickbus/market/market.h>
 #include <tickbus/strategy.h>
 
+#define STRATEGIES_MAX 15u /* in one pipeline: each an instance of the kind */
+
 typedef struct strategy_stage_params {
     const strategy_t *strategy; /* strategy_find(name); not owned, outlives the stage */
-    strat_params_t params;      /* copied */
+    const void *params;         /* of the strategy's own table; needed during the call only */
+    uint32_t open_orders_max;   /* orders on their way or resting at a time: its credit */
     uint16_t number;            /* from 1, one's own: the high bits of order ids */
+    const char *name;           /* of its places on the rings; NULL: "strategy", "strategy2", ... */
 } strategy_stage_params_t;
+
+/* The kind of stage that runs strategies (strategy/kind.c). */
+extern const tbus_kind_t strategy_kind;
 
 /* The places of this strategy must have been reserved on `md` and `reports`. `market` is borrowed
  * and may be shared with stages of the same process (market.h). The stage is freed by its

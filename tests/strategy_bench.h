@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "strategy/quote.h"
 #include "strategy/stage.h"
 
 #define BENCH_LOCATE 7
@@ -68,11 +69,27 @@ static inline void bench_open(strategy_bench_t *b, uint32_t orders_slots, uint32
     assert_int_equal(market_create(&(market_limits_t){64, 64}, &b->market, &err), 0);
 }
 
+/* Of `quote`, which other strategies leave alone, and the credit of the stage. */
+typedef struct bench_params {
+    quote_params_t quote;
+    uint32_t open_orders_max;
+} bench_params_t;
+
+static inline bench_params_t bench_params_defaults(void)
+{
+    bench_params_t params = {.open_orders_max = 64};
+    tbus_params_defaults(&quote_params, &params.quote);
+    return params;
+}
+
 static inline void bench_start(strategy_bench_t *b, const strategy_t *strategy,
-                               const strat_params_t *params)
+                               const bench_params_t *params)
 {
     tbus_error_t err = {0};
-    strategy_stage_params_t p = {.strategy = strategy, .params = *params, .number = 1};
+    strategy_stage_params_t p = {.strategy = strategy,
+                                 .params = &params->quote,
+                                 .open_orders_max = params->open_orders_max,
+                                 .number = 1};
     if (strategy_stage_create(&b->bus, 2, b->market, &p, &b->stage, &err) != 0)
         fail_msg("%s", err.text);
 }

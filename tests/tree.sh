@@ -38,5 +38,8 @@ for file in "${files[@]}"; do
         ;;
     esac
 done
+# Stages are instances of kinds (bus/include/tickbus/kind.h): nothing lists those that are built in.
+grep -rnE '\bSTAGE''_(FEED|STRATEGY|RISK|EXECUTOR|RECORDER)\b|\bSTAGES''_COUNT\b' bus feedsim strategy risk tools bench tests &&
+    complain "a stage is known by its place in an enum"
 [ $wrong -eq 0 ] && echo "${#files[@]} files, all in their place"
 exit $((wrong > 0))

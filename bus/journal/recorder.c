@@ -125,8 +125,9 @@ int tbus_recorder_create(tbus_bus_t *bus, uint32_t owner, const recorder_params_
     uint32_t topics_count = bus->topics_count;
     int code = 0;
     for (; code == 0 && r->topics_count < topics_count; r->topics_count += code == 0)
-        code = tbus_stage_subscribe(&r->stage, bus->directory->topics[r->topics_count].name,
-                                    TBUS_RECORDER_NAME, &r->subscribers[r->topics_count], err);
+        code =
+            tbus_stage_join_subscriber(&r->stage, bus->directory->topics[r->topics_count].name,
+                                       TBUS_RECORDER_NAME, &r->subscribers[r->topics_count], err);
     if (code == 0)
         code = create_journal(r, params, err);
     if (code < 0) {

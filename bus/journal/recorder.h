@@ -22,9 +22,17 @@
 #define TICKBUS_JOURNAL_RECORDER_H
 
 #include <tickbus/journal.h>
-#include <tickbus/stage.h>
+#include <tickbus/kind.h>
 
 #define TBUS_RECORDER_NAME "recorder" /* of its places on the rings */
+
+/* The values of the kind's parameters (bus/journal/kind.c). */
+typedef struct recorder_values {
+    char directory[TBUS_PARAM_TEXT_MAX]; /* "": nothing is recorded */
+    uint64_t segment_bytes;
+} recorder_values_t;
+
+extern const tbus_kind_t tbus_recorder_kind;
 
 typedef struct recorder_params {
     const char *directory;  /* as tbus_journal_spec_t has it; copied */
@@ -35,7 +43,7 @@ typedef struct recorder_params {
  * journal is created here, and a helper thread started: call it in the process that will poll the
  * stage. Names of bus and topics, their types and first sequences, and the time of the start come
  * from the bus directory. The stage is freed by its ops->destroy. Errors: -ENOMEM, those of
- * tbus_stage_subscribe, tbus_journal_create; no journal is then left behind. Cold. */
+ * tbus_stage_join_subscriber, tbus_journal_create; no journal is then left behind. Cold. */
 int tbus_recorder_create(tbus_bus_t *bus, uint32_t owner, const recorder_params_t *params,
                          tbus_stage_t **out_stage, tbus_error_t *err);
 

@@ -216,6 +216,12 @@ uint64_t tbus_counter_value(const tbus_bus_t *bus, const char *name)
     return sum;
 }
 
+uint64_t tbus_counter_value_of(const tbus_bus_t *bus, uint32_t owner, const char *name)
+{
+    const tbus_counter_t *c = find_counter(bus->directory, owner, name);
+    return c ? tbus_load_relaxed_u64(&c->value) : 0;
+}
+
 tbus_histogram_t *tbus_bus_histogram(tbus_bus_t *bus, const char *name)
 {
     static tbus_histogram_t nobody;

@@ -27,8 +27,8 @@ static int find_ring(const tbus_stage_t *stage, const char *topic, uint32_t join
     return 0;
 }
 
-int tbus_stage_subscribe(tbus_stage_t *stage, const char *topic, const char *name,
-                         tbus_subscriber_t *out, tbus_error_t *err)
+int tbus_stage_join_subscriber(tbus_stage_t *stage, const char *topic, const char *name,
+                               tbus_subscriber_t *out, tbus_error_t *err)
 {
     tbus_ring_t *ring = NULL;
     int code = find_ring(stage, topic, stage->subscribers_count, &ring, err);
@@ -39,8 +39,8 @@ int tbus_stage_subscribe(tbus_stage_t *stage, const char *topic, const char *nam
     return code;
 }
 
-int tbus_stage_publish(tbus_stage_t *stage, const char *topic, tbus_publisher_t *out,
-                       tbus_error_t *err)
+int tbus_stage_join_publisher(tbus_stage_t *stage, const char *topic, tbus_publisher_t *out,
+                              tbus_error_t *err)
 {
     tbus_ring_t *ring = NULL;
     int code = find_ring(stage, topic, stage->publishers_count, &ring, err);

@@ -207,11 +207,11 @@ static int build(executor_stage_t *e, market_t *market, const executor_params_t 
     if (e->outbox == NULL)
         return tbus_fail(err, -ENOMEM, "no memory to keep %u reports; lower executor.resting_max",
                          venue_reports_max(e->venue));
-    code = tbus_stage_subscribe(&e->stage, "md", "executor", &e->follow.md, err);
+    code = tbus_stage_join_subscriber(&e->stage, "md", "executor", &e->follow.md, err);
     if (code == 0)
-        code = tbus_stage_subscribe(&e->stage, "approved", "executor", &e->approved, err);
+        code = tbus_stage_join_subscriber(&e->stage, "approved", "executor", &e->approved, err);
     if (code == 0)
-        code = tbus_stage_publish(&e->stage, "reports", &e->reports, err);
+        code = tbus_stage_join_publisher(&e->stage, "reports", &e->reports, err);
     return code;
 }
 

@@ -26,7 +26,7 @@
 #ifndef TICKBUS_RISK_VENUE_EXECUTOR_H
 #define TICKBUS_RISK_VENUE_EXECUTOR_H
 
-#include <tickbus/stage.h>
+#include <tickbus/kind.h>
 
 #include <tickbus/market/market.h>
 #include "risk/venue/venue.h"
@@ -34,6 +34,8 @@
 typedef struct executor_params {
     venue_limits_t venue;
 } executor_params_t;
+
+extern const tbus_kind_t executor_kind; /* risk/venue/kind.c; its parameters: a venue_limits_t */
 
 void executor_params_default(executor_params_t *out_params);
 

@@ -26,9 +26,19 @@ struct venue {
     taken_t taken;
 };
 
+static const tbus_param_t table[] = {
+    {"resting_max", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(venue_limits_t, resting_max), .min = 1,
+     .max = VENUE_RESTING_LIMIT, .unit = "orders", .fallback = "16384",
+     .help = "orders that rest in the venue model at a time"},
+    {"taken_max", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(venue_limits_t, taken_max),
+     .min = VENUE_SWEEP_LEVELS, .max = VENUE_TAKEN_LIMIT, .unit = "levels", .fallback = "65536",
+     .help = "price levels of which the venue model remembers what we took"},
+};
+const tbus_params_t venue_limits_params = TBUS_PARAMS(venue_limits_t, table);
+
 void venue_limits_default(venue_limits_t *out_limits)
 {
-    *out_limits = (venue_limits_t){.resting_max = 16384, .taken_max = 65536};
+    tbus_params_defaults(&venue_limits_params, out_limits);
 }
 
 int venue_create(const venue_limits_t *limits, const market_t *market, venue_emit_t emit,

@@ -47,6 +47,7 @@
 #include <stdint.h>
 
 #include <tickbus/error.h>
+#include <tickbus/param.h>
 
 #include <tickbus/market/market.h>
 #include <tickbus/msg/order.h>
@@ -75,6 +76,8 @@ typedef struct venue_stats {
     uint64_t open_orders; /* resting now */
 } venue_stats_t;
 
+/* Ranges, defaults and meanings of venue_limits_t: the one place where they stand. */
+extern const tbus_params_t venue_limits_params;
 void venue_limits_default(venue_limits_t *out_limits);
 
 /* `market` is borrowed; it must have taken the tick of every event given to venue_on_market, and no

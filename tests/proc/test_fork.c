@@ -82,9 +82,9 @@ static int join_as_the_parent(void *argument)
     tbus_publisher_t p;
     tbus_subscriber_t s;
     tbus_error_t err = {0};
-    return tbus_stage_publish(&stage, "md", &p, &err) == -TBUS_ESTALE &&
+    return tbus_stage_join_publisher(&stage, "md", &p, &err) == -TBUS_ESTALE &&
                    strstr(err.text, "this is a child") != NULL &&
-                   tbus_stage_subscribe(&stage, "md", "parent", &s, &err) == -TBUS_ESTALE
+                   tbus_stage_join_subscriber(&stage, "md", "parent", &s, &err) == -TBUS_ESTALE
                ? 0
                : 1;
 }
@@ -103,8 +103,8 @@ static void a_child_cannot_join_in_its_parents_name(void **state)
                      1); /* the child closed its copy of the lock; ours holds */
     tbus_publisher_t p;
     tbus_subscriber_t s;
-    assert_int_equal(tbus_stage_publish(&stage, "md", &p, &err), 0);
-    assert_int_equal(tbus_stage_subscribe(&stage, "md", "parent", &s, &err), 0);
+    assert_int_equal(tbus_stage_join_publisher(&stage, "md", &p, &err), 0);
+    assert_int_equal(tbus_stage_join_subscriber(&stage, "md", "parent", &s, &err), 0);
     tbus_subscriber_leave(&s);
     close(life);
     tbus_bus_close(&bus);

@@ -39,7 +39,7 @@ static void make_bus(enum tbus_ring_kind kind)
 static int publish_as(uint32_t owner, tbus_publisher_t *out, tbus_error_t *err)
 {
     tbus_stage_t stage = {.owner = owner, .bus = &bus, .name = "s"};
-    int code = tbus_stage_publish(&stage, "t", out, err);
+    int code = tbus_stage_join_publisher(&stage, "t", out, err);
     if (code == 0)
         assert_int_equal(tbus_publish_try(out, &owner, sizeof owner), TBUS_PUBLISHED);
     return code;

@@ -160,7 +160,7 @@ static void an_attached_observer_reads_but_can_neither_write_nor_subscribe(void 
     assert_memory_equal(copy, "hello", 5);
     assert_int_equal(tbus_publisher_join(tbus_bus_ring(&seen, "md"), 1, &q, &err), -TBUS_EKIND);
     tbus_stage_t stage = {.owner = 1, .bus = &seen, .name = "s"};
-    assert_int_equal(tbus_stage_publish(&stage, "md", &q, &err), -TBUS_EKIND);
+    assert_int_equal(tbus_stage_join_publisher(&stage, "md", &q, &err), -TBUS_EKIND);
     tbus_subscriber_t s;
     assert_int_equal(tbus_subscriber_join(tbus_bus_ring(&seen, "md"), "x", 1, &s, &err),
                      -TBUS_EKIND);

@@ -17,9 +17,19 @@
 
 #include "risk/venue/executor.h"
 #include "risk/limits.h"
-#include <tickbus/strategy.h>
+#include "strategy/quote.h"
 #include "tools/config/config.h"
 #include "tools/config/start_options.h"
+
+static const risk_limits_t *limits_of(const config_t *config)
+{
+    return config_instance_values(config_instance(config, "risk"));
+}
+
+static const quote_params_t *quote_of(const config_t *config)
+{
+    return config_variant_values(config_instance(config, "strategy"));
+}
 
 static config_t defaults(void)
 {
@@ -42,15 +52,17 @@ static char *printed(const config_t *config, size_t *out_bytes)
 static void every_default_is_one_that_its_own_key_allows(void **state)
 {
     (void)state;
-    const config_key_t *key;
+    config_key_t key, found;
     size_t count = 0;
-    for (size_t i = 0; (key = config_key_at(i)) != NULL; i++, count++) {
+    config_t all = defaults();
+    for (size_t i = 0; config_key_at(&all, i, &key); i++, count++) {
         config_t config = defaults();
         tbus_error_t err = {0};
-        if (config_set(&config, key->path, key->fallback, &err) < 0)
-            fail_msg("%s: %s", key->path, err.text);
-        assert_true(config_key_find(key->path) == key);
-        assert_true(strlen(key->help) > 0);
+        if (config_set(&config, key.path, key.param->fallback, &err) < 0)
+            fail_msg("%s: %s", key.path, err.text);
+        assert_true(config_key_find(&all, key.path, &found));
+        assert_true(found.param == key.param && found.at == key.at);
+        assert_true(strlen(key.param->help) > 0);
     }
     assert_true(count > 30);
 }
@@ -61,26 +73,27 @@ static void the_defaults_are_those_of_the_stages(void **state)
     config_t config = defaults();
     risk_limits_t limits;
     executor_params_t executor;
-    strat_params_t params = strat_params_defaults();
+    quote_params_t params;
+    tbus_params_defaults(&quote_params, &params);
     risk_limits_default(&limits);
     executor_params_default(&executor);
-    assert_int_equal(config.risk.limits.max_order_qty,
-                     limits.max_order_qty); /* one by one: there are holes between */
-    assert_int_equal(config.risk.limits.max_order_notional_e4, limits.max_order_notional_e4);
-    assert_int_equal(config.risk.limits.collar_bps, limits.collar_bps);
-    assert_int_equal(config.risk.limits.collar_e4, limits.collar_e4);
-    assert_int_equal(config.risk.limits.position_max, limits.position_max);
-    assert_int_equal(config.risk.limits.gross_notional_max_e4, limits.gross_notional_max_e4);
-    assert_int_equal(config.risk.limits.orders_per_second, limits.orders_per_second);
-    assert_int_equal(config.risk.limits.open_orders_max, limits.open_orders_max);
-    assert_memory_equal(&config.executor, &executor, sizeof executor);
-    assert_int_equal(config.strategy.params.order_qty, params.order_qty);
-    assert_int_equal(config.strategy.params.position_max, params.position_max);
-    assert_int_equal(config.strategy.params.requote_ns_min, params.requote_ns_min);
-    assert_int_equal(config.strategy.params.open_orders_max, params.open_orders_max);
-    assert_int_equal(config.strategy.params.symbols_auto, params.symbols_auto);
-    assert_int_equal(config.strategy.params.symbols_count, 0);
-    assert_int_equal(risk_limits_check(&config.risk.limits, NULL), 0);
+    /* one by one: there are holes between */
+    assert_int_equal(limits_of(&config)->max_order_qty, limits.max_order_qty);
+    assert_int_equal(limits_of(&config)->max_order_notional_e4, limits.max_order_notional_e4);
+    assert_int_equal(limits_of(&config)->collar_bps, limits.collar_bps);
+    assert_int_equal(limits_of(&config)->collar_e4, limits.collar_e4);
+    assert_int_equal(limits_of(&config)->position_max, limits.position_max);
+    assert_int_equal(limits_of(&config)->gross_notional_max_e4, limits.gross_notional_max_e4);
+    assert_int_equal(limits_of(&config)->orders_per_second, limits.orders_per_second);
+    assert_int_equal(limits_of(&config)->open_orders_max, limits.open_orders_max);
+    assert_memory_equal(config_instance_values(config_instance(&config, "executor")),
+                        &executor.venue, sizeof executor.venue);
+    assert_int_equal(quote_of(&config)->order_qty, params.order_qty);
+    assert_int_equal(quote_of(&config)->position_max, params.position_max);
+    assert_int_equal(quote_of(&config)->requote_ns_min, params.requote_ns_min);
+    assert_int_equal(quote_of(&config)->symbols_auto, params.symbols_auto);
+    assert_int_equal(quote_of(&config)->symbols_count, 0);
+    assert_int_equal(risk_limits_check(limits_of(&config), NULL), 0);
 }
 
 static void what_is_printed_is_read_back_to_the_same(void **state)
@@ -109,8 +122,8 @@ static void what_is_printed_is_read_back_to_the_same(void **state)
     assert_memory_equal(&config, &read, sizeof config);
     assert_int_equal(read.layout.cpus_count, 3);
     assert_int_equal(read.layout.cpus[0], 3);
-    assert_string_equal(read.strategy.params.symbols[1], "BRK.A");
-    assert_string_equal(read.feed.source, "itch:/tmp/a \"b\"\\c#d: {e}\t");
+    assert_string_equal(quote_of(&read)->symbols[1], "BRK.A");
+    assert_string_equal(config_source(&read), "itch:/tmp/a \"b\"\\c#d: {e}\t");
     free(text);
     free(again);
 }
@@ -137,10 +150,90 @@ static void a_list_in_a_file_replaces_the_one_before(void **state)
     config_t config = defaults();
     assert_int_equal(config_set(&config, "strategy.symbols", "A,B,C", NULL), 0);
     assert_int_equal(config_read_text(&config, "t", "strategy: {symbols: [D]}", 24, NULL), 0);
-    assert_int_equal(config.strategy.params.symbols_count, 1);
-    assert_string_equal(config.strategy.params.symbols[0], "D");
+    assert_int_equal(quote_of(&config)->symbols_count, 1);
+    assert_string_equal(quote_of(&config)->symbols[0], "D");
     assert_int_equal(config_set(&config, "strategy.symbols", "", NULL), 0);
-    assert_int_equal(config.strategy.params.symbols_count, 0);
+    assert_int_equal(quote_of(&config)->symbols_count, 0);
+}
+
+static void further_stages_are_listed_with_their_kind_and_its_keys(void **state)
+{
+    (void)state;
+    static const char text[] = "stages:\n  second:\n    order_qty: 7\n    kind: strategy\n"
+                               "  third: {kind: strategy, name: 'null'}\n";
+    config_t config = defaults();
+    tbus_error_t err = {0};
+    if (config_read_text(&config, "f", text, strlen(text), &err) < 0)
+        fail_msg("%s", err.text);
+    config_stage_t stages[TBUS_INSTANCES_MAX];
+    assert_int_equal(config_stages(&config, stages), 6); /* nothing is recorded */
+    static const struct {
+        const char *name;
+        uint32_t number;
+    } expected[] = {{"feed", 1},  {"strategy", 1}, {"second", 2},
+                    {"third", 3}, {"risk", 1},     {"executor", 1}};
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        assert_string_equal(stages[i].instance->name, expected[i].name);
+        assert_int_equal(stages[i].number, expected[i].number);
+    }
+    const quote_params_t *second = config_variant_values(config_instance(&config, "second"));
+    assert_int_equal(second->order_qty, 7);
+    assert_int_equal(quote_of(&config)->order_qty, 100);
+    assert_int_equal(config_set(&config, "stages.second.order_qty", "8", &err), 0);
+    assert_int_equal(second->order_qty, 8);
+    size_t bytes, again_bytes;
+    char *shown = printed(&config, &bytes);
+    config_t read = defaults();
+    if (config_read_text(&read, "shown", shown, bytes, &err) < 0)
+        fail_msg("%s", err.text);
+    char *again = printed(&read, &again_bytes);
+    assert_string_equal(shown, again);
+    free(shown);
+    free(again);
+}
+
+static void parameters_of_a_strategy_that_is_not_chosen_are_kept_for_when_it_is(void **state)
+{
+    (void)state;
+    config_t config = defaults();
+    assert_int_equal(config_set(&config, "strategy.name", "null", NULL), 0);
+    assert_int_equal(config_set(&config, "strategy.order_qty", "3", NULL), 0);
+    assert_int_equal(config_set(&config, "strategy.name", "quote", NULL), 0);
+    assert_int_equal(quote_of(&config)->order_qty, 3);
+}
+
+static void a_stage_that_cannot_be_is_refused_by_name(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *key, *value, *holds;
+    } wrong[] = {
+        {"stages.x.kind", "quote", "there is no such kind of stage; there are: feed, strategy"},
+        {"stages.x.order_qty", "1", "say first which kind that stage is"},
+        {"stages.risk.kind", "strategy", "is there already"},
+        {"stages.second.kind", "risk", "1 of the kind 'risk' at most"},
+        {"stages.a b.kind", "strategy", "letters, digits"},
+        {"stages..kind", "strategy", "letters, digits"},
+        {"stages.a_name_that_is_longer_than_any.kind", "strategy", "1 to 23"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        config_t config = defaults(), before = config;
+        tbus_error_t err = {0};
+        assert_int_equal(config_set(&config, wrong[i].key, wrong[i].value, &err), -TBUS_ECONFIG);
+        if (!strstr(err.text, wrong[i].holds))
+            fail_msg("%s: '%s' does not hold '%s'", wrong[i].key, err.text, wrong[i].holds);
+        assert_memory_equal(&config, &before, sizeof config);
+    }
+    char key[64];
+    config_t config = defaults();
+    tbus_error_t err = {0};
+    int code = 0;
+    for (int i = 0; code == 0; i++) {
+        snprintf(key, sizeof key, "stages.s%d.kind", i);
+        code = config_set(&config, key, "strategy", &err);
+    }
+    assert_int_equal(code, -TBUS_ECONFIG);
+    assert_non_null(strstr(err.text, "at most"));
 }
 
 static const struct bad {
@@ -241,7 +334,7 @@ static void a_list_that_is_too_long_is_refused(void **state)
 {
     (void)state;
     char text[1024] = "strategy: {symbols: [";
-    for (int i = 0; i <= STRAT_SYMBOLS_MAX; i++)
+    for (int i = 0; i <= QUOTE_SYMBOLS_MAX; i++)
         strcat(text, i ? ",A" : "A");
     strcat(text, "]}");
     config_t config = defaults();
@@ -327,9 +420,9 @@ static void an_alias_stands_for_what_it_names(void **state)
     tbus_error_t err = {0};
     if (config_read_text(&config, "f", text, strlen(text), &err) < 0)
         fail_msg("%s", err.text);
-    assert_int_equal(config.topics.md_slots, 4096);
-    assert_int_equal(config.topics.bbo_slots, 4096);
-    assert_int_equal(config.topics.orders_slots, 16384);
+    assert_int_equal(config_topic_slots(&config, "md"), 4096);
+    assert_int_equal(config_topic_slots(&config, "bbo"), 4096);
+    assert_int_equal(config_topic_slots(&config, "orders"), 16384);
 }
 
 static void a_key_on_the_command_line_is_checked_like_one_in_a_file(void **state)
@@ -411,6 +504,9 @@ int main(void)
         cmocka_unit_test(what_is_printed_is_read_back_to_the_same),
         cmocka_unit_test(a_file_overrides_only_what_it_names),
         cmocka_unit_test(a_list_in_a_file_replaces_the_one_before),
+        cmocka_unit_test(further_stages_are_listed_with_their_kind_and_its_keys),
+        cmocka_unit_test(parameters_of_a_strategy_that_is_not_chosen_are_kept_for_when_it_is),
+        cmocka_unit_test(a_stage_that_cannot_be_is_refused_by_name),
         cmocka_unit_test(what_is_wrong_is_said_with_line_and_column),
         cmocka_unit_test(a_list_that_is_too_long_is_refused),
         cmocka_unit_test(what_is_too_long_or_too_deep_is_refused_with_its_place),

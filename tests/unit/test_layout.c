@@ -13,11 +13,23 @@
 
 static const uint32_t host[] = {2, 3, 5, 7, 8, 9, 10, 11};
 
+static const layout_stage_t usual[] = {{"feed", TBUS_KIND_SOURCE},
+                                       {"strategy", TBUS_KIND_DECIDES},
+                                       {"risk", TBUS_KIND_DECIDES},
+                                       {"executor", TBUS_KIND_DECIDES},
+                                       {"recorder", TBUS_KIND_RECORDS}};
+#define RECORDED     5u /* of those: with the recorder */
+#define NOT_RECORDED 4u
+
 /* A plan for the first `cpus` CPUs above, as text. */
 static layout_t plan(enum layout_mode mode, uint32_t cpus, bool recorder, char out_text[400])
 {
-    layout_request_t request = {
-        .mode = mode, .recorder = recorder, .pin = true, .allowed_count = cpus, .allowed = host};
+    layout_request_t request = {.mode = mode,
+                                .stages_count = recorder ? RECORDED : NOT_RECORDED,
+                                .stages = usual,
+                                .pin = true,
+                                .allowed_count = cpus,
+                                .allowed = host};
     layout_t layout;
     layout_plan(&request, &layout);
     layout_text(&layout, out_text, 400);
@@ -75,7 +87,7 @@ static void every_stage_runs_in_exactly_one_process(void **state)
         for (int recorder = 0; recorder < 2; recorder++)
             for (enum layout_mode mode = LAYOUT_AUTO; mode <= LAYOUT_FUSED; mode++) {
                 char text[400];
-                unsigned seen[STAGES_COUNT] = {0};
+                unsigned seen[RECORDED] = {0};
                 layout_t layout = plan(mode, cpus, recorder != 0, text);
                 for (uint32_t i = 0; i < layout.processes_count; i++)
                     for (uint32_t k = 0; k < layout.processes[i].stages_count; k++) {
@@ -83,8 +95,8 @@ static void every_stage_runs_in_exactly_one_process(void **state)
                         assert_true(k == 0 || layout.processes[i].stages[k] >
                                                   layout.processes[i].stages[k - 1]);
                     }
-                for (enum stage_id stage = STAGE_FEED; stage < STAGES_COUNT; stage++)
-                    assert_int_equal(seen[stage], stage != STAGE_RECORDER || recorder);
+                for (uint32_t i = 0; i < RECORDED; i++)
+                    assert_int_equal(seen[i], i < NOT_RECORDED || recorder);
             }
 }
 
@@ -107,11 +119,39 @@ static void stages_that_decide_go_in_step_when_fused(void **state)
         assert_int_equal(split.processes[i].step_count, 0);
 }
 
+static void stages_of_any_kind_find_their_process(void **state)
+{
+    (void)state;
+    static const layout_stage_t stages[] = {{"feed", TBUS_KIND_SOURCE},
+                                            {"strategy", TBUS_KIND_DECIDES},
+                                            {"strategy2", TBUS_KIND_DECIDES},
+                                            {"counter", 0}};
+    layout_request_t request = {.mode = LAYOUT_FUSED,
+                                .stages_count = 4,
+                                .stages = stages,
+                                .pin = true,
+                                .allowed_count = 2,
+                                .allowed = host};
+    char text[400];
+    layout_t layout;
+    layout_plan(&request, &layout);
+    layout_text(&layout, text, sizeof text);
+    assert_string_equal(text, "fused on 2 CPUs: [feed counter] cpu 2, [strategy strategy2] cpu 3; "
+                              "waiting: spin");
+    assert_int_equal(layout.processes[1].step_count, 2);
+    request.stages_count = 1; /* no process without a stage */
+    layout_plan(&request, &layout);
+    assert_int_equal(layout.processes_count, 1);
+    assert_int_equal(layout.processes[0].step_count, 0);
+}
+
 static void wanted_cpus_are_taken_in_the_order_given(void **state)
 {
     (void)state;
     static const uint32_t wanted[] = {9, 3, 9};
     layout_request_t request = {.mode = LAYOUT_FUSED,
+                                .stages_count = NOT_RECORDED,
+                                .stages = usual,
                                 .pin = true,
                                 .allowed_count = 8,
                                 .allowed = host,
@@ -128,8 +168,13 @@ static void cpus_that_may_not_be_used_are_left_out_with_a_warning(void **state)
 {
     (void)state;
     static const uint32_t wanted[] = {0, 3};
-    layout_request_t request = {
-        .pin = true, .allowed_count = 8, .allowed = host, .wanted_count = 2, .wanted = wanted};
+    layout_request_t request = {.stages_count = NOT_RECORDED,
+                                .stages = usual,
+                                .pin = true,
+                                .allowed_count = 8,
+                                .allowed = host,
+                                .wanted_count = 2,
+                                .wanted = wanted};
     layout_t layout;
     layout_plan(&request, &layout);
     assert_int_equal(layout.cpus_count, 1);
@@ -145,12 +190,18 @@ static void cpus_that_may_not_be_used_are_left_out_with_a_warning(void **state)
 static void nobody_is_pinned_when_told_not_to_or_when_it_is_crowded(void **state)
 {
     (void)state;
-    layout_request_t request = {.mode = LAYOUT_FUSED, .allowed_count = 8, .allowed = host};
+    layout_request_t request = {.mode = LAYOUT_FUSED,
+                                .stages_count = NOT_RECORDED,
+                                .stages = usual,
+                                .allowed_count = 8,
+                                .allowed = host};
     layout_t layout;
     layout_plan(&request, &layout);
     assert_int_equal(layout.processes[0].cpu, -1);
 
     request = (layout_request_t){.mode = LAYOUT_SPLIT,
+                                 .stages_count = NOT_RECORDED,
+                                 .stages = usual,
                                  .wait = TBUS_WAIT_SPIN,
                                  .pin = true,
                                  .allowed_count = 2,
@@ -186,6 +237,7 @@ int main(void)
         cmocka_unit_test(each_host_gets_the_layout_that_suits_it),
         cmocka_unit_test(every_stage_runs_in_exactly_one_process),
         cmocka_unit_test(stages_that_decide_go_in_step_when_fused),
+        cmocka_unit_test(stages_of_any_kind_find_their_process),
         cmocka_unit_test(wanted_cpus_are_taken_in_the_order_given),
         cmocka_unit_test(cpus_that_may_not_be_used_are_left_out_with_a_warning),
         cmocka_unit_test(nobody_is_pinned_when_told_not_to_or_when_it_is_crowded),

@@ -12,7 +12,7 @@
 
 #define MS UINT64_C(1000000)
 
-static void start(strategy_bench_t *b, const strat_params_t *params)
+static void start(strategy_bench_t *b, const bench_params_t *params)
 {
     bench_open(b, BENCH_SLOTS, BENCH_SLOTS);
     bench_start(b, &strategy_quote, params);
@@ -21,7 +21,7 @@ static void start(strategy_bench_t *b, const strat_params_t *params)
 static int setup(void **state)
 {
     static strategy_bench_t b;
-    strat_params_t params = strat_params_defaults();
+    bench_params_t params = bench_params_defaults();
     start(&b, &params);
     *state = &b;
     return 0;
@@ -203,9 +203,9 @@ static void the_position_limit_silences_the_side_that_would_break_it(void **stat
 {
     (void)state;
     strategy_bench_t b;
-    strat_params_t params = strat_params_defaults();
-    params.position_max = 250;
-    params.requote_ns_min = 0;
+    bench_params_t params = bench_params_defaults();
+    params.quote.position_max = 250;
+    params.quote.requote_ns_min = 0;
     start(&b, &params);
     make_touch(&b);
     quotes_t q = expect_quotes(&b, 5000, 5100);
@@ -230,9 +230,9 @@ static void a_short_position_is_limited_likewise(void **state)
 {
     (void)state;
     strategy_bench_t b;
-    strat_params_t params = strat_params_defaults();
-    params.position_max = 100;
-    params.requote_ns_min = 0;
+    bench_params_t params = bench_params_defaults();
+    params.quote.position_max = 100;
+    params.quote.requote_ns_min = 0;
     start(&b, &params);
     make_touch(&b);
     quotes_t q = expect_quotes(&b, 5000, 5100);
@@ -246,8 +246,8 @@ static void a_limit_below_the_size_of_a_quote_means_no_quotes(void **state)
 {
     (void)state;
     strategy_bench_t b;
-    strat_params_t params = strat_params_defaults();
-    params.position_max = 99;
+    bench_params_t params = bench_params_defaults();
+    params.quote.position_max = 99;
     start(&b, &params);
     make_touch(&b);
     bench_expect_no_order(&b);
@@ -258,8 +258,8 @@ static void rejections_are_met_with_ever_longer_pauses(void **state)
 {
     (void)state;
     strategy_bench_t b;
-    strat_params_t params = strat_params_defaults();
-    params.requote_ns_min = 0; /* which must not make a storm */
+    bench_params_t params = bench_params_defaults();
+    params.quote.requote_ns_min = 0; /* which must not make a storm */
     start(&b, &params);
     make_touch(&b);
     quotes_t q = expect_quotes(&b, 5000, 5100);
@@ -301,7 +301,7 @@ static void without_credit_a_quote_waits_for_the_next_change(void **state)
 {
     (void)state;
     strategy_bench_t b;
-    strat_params_t params = strat_params_defaults();
+    bench_params_t params = bench_params_defaults();
     params.open_orders_max = 1;
     start(&b, &params);
     make_touch(&b);
@@ -328,8 +328,8 @@ static void the_first_symbols_with_two_sides_are_chosen(void **state)
 {
     (void)state;
     strategy_bench_t b;
-    strat_params_t params = strat_params_defaults();
-    params.symbols_auto = 2;
+    bench_params_t params = bench_params_defaults();
+    params.quote.symbols_auto = 2;
     start(&b, &params);
     bench_tick(&b, 1, bench_add(1000, 'B', 100, 5000)); /* one side does not count */
     touch_at(&b, 2, "TWO     ");
@@ -346,10 +346,10 @@ static void named_symbols_are_quoted_and_no_others(void **state)
 {
     (void)state;
     strategy_bench_t b;
-    strat_params_t params = strat_params_defaults();
-    params.symbols_count = 2;
-    strcpy(params.symbols[0], "LONGNAME");
-    strcpy(params.symbols[1], "A");
+    bench_params_t params = bench_params_defaults();
+    params.quote.symbols_count = 2;
+    strcpy(params.quote.symbols[0], "LONGNAME");
+    strcpy(params.quote.symbols[1], "A");
     start(&b, &params);
     touch_at(&b, 1, "AA      ");
     touch_at(&b, 2, "LONGNAM ");
@@ -387,7 +387,7 @@ static void winding_down_cancels_every_quote(void **state)
 static uint64_t run_walk(uint64_t *out_orders)
 {
     strategy_bench_t b;
-    strat_params_t params = strat_params_defaults();
+    bench_params_t params = bench_params_defaults();
     start(&b, &params);
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
     uint64_t random = 12345;

@@ -102,9 +102,10 @@ static void build(toy_t *t, tbus_bus_t *bus, unsigned which, uint64_t limit, boo
                  .limit = limit,
                  .fails = fails};
     snprintf(t->stage.name, sizeof t->stage.name, "toy%u", which);
-    if (which < 2 && tbus_stage_publish(&t->stage, which ? "b" : "a", &t->out, NULL) < 0)
+    if (which < 2 && tbus_stage_join_publisher(&t->stage, which ? "b" : "a", &t->out, NULL) < 0)
         _exit(9);
-    if (which > 0 && tbus_stage_subscribe(&t->stage, which == 1 ? "a" : "b", "s", &t->in, NULL) < 0)
+    if (which > 0 &&
+        tbus_stage_join_subscriber(&t->stage, which == 1 ? "a" : "b", "s", &t->in, NULL) < 0)
         _exit(9);
     t->counter = tbus_counter(bus, which + 1, "taken", "messages");
 }

@@ -146,11 +146,12 @@ static void run(world_t *w, unsigned messages, unsigned burst, unsigned fed_by,
         a->world = w;
         a->number = i;
         a->burst = i == 1 ? burst : 0;
-        assert_int_equal(tbus_stage_subscribe(&a->stage, "md", name, &a->md, NULL), 0);
+        assert_int_equal(tbus_stage_join_subscriber(&a->stage, "md", name, &a->md, NULL), 0);
         if (i == 0)
-            assert_int_equal(tbus_stage_subscribe(&a->stage, "back", name, &a->back, NULL), 0);
+            assert_int_equal(tbus_stage_join_subscriber(&a->stage, "back", name, &a->back, NULL),
+                             0);
         else if (i == 1 || !lengthy)
-            assert_int_equal(tbus_stage_publish(&a->stage, "back", &a->out, NULL), 0);
+            assert_int_equal(tbus_stage_join_publisher(&a->stage, "back", &a->out, NULL), 0);
         tbus_store_relaxed_u32(&tbus_participant(&w->bus, a->stage.owner)->command, TBUS_CMD_RUN);
         stages[i] = &a->stage;
     }

@@ -33,10 +33,10 @@ static void note(char what)
     script.log[used] = what;
 }
 
-static int script_create(strat_context_t *ctx, const strat_params_t *params, void **out_self,
+static int script_create(strat_context_t *ctx, const void *params, void **out_self,
                          tbus_error_t *err)
 {
-    if (params->order_qty == 666)
+    if (((const quote_params_t *)params)->order_qty == 666)
         return tbus_fail(err, -TBUS_ECONFIG, "not with me");
     script.ctx = ctx;
     *out_self = &script;
@@ -94,6 +94,8 @@ static void script_destroy(void *self)
 }
 
 static const strategy_t scripted = {
+    .api = STRATEGY_API,
+    .struct_bytes = sizeof(strategy_t),
     .name = "scripted",
     .create = script_create,
     .on_tick = script_on_tick,
@@ -113,7 +115,7 @@ static void expect_log(const char *log)
 static void start(strategy_bench_t *b, uint32_t orders_slots, uint32_t bbo_slots, uint32_t credit)
 {
     bench_open(b, orders_slots, bbo_slots);
-    strat_params_t params = strat_params_defaults();
+    bench_params_t params = bench_params_defaults();
     params.open_orders_max = credit;
     memset(&script, 0, sizeof script);
     bench_start(b, &scripted, &params);
@@ -631,8 +633,11 @@ static void a_second_strategy_leaves_the_market_to_the_first(void **state)
     bench_reserve(&b, "md", "strategy2", TBUS_SUBSCRIBER);
     bench_reserve(&b, "reports", "strategy2", TBUS_SUBSCRIBER);
     memset(&script, 0, sizeof script);
-    strategy_stage_params_t p = {
-        .strategy = &scripted, .params = strat_params_defaults(), .number = 2};
+    bench_params_t params = bench_params_defaults();
+    strategy_stage_params_t p = {.strategy = &scripted,
+                                 .params = &params.quote,
+                                 .open_orders_max = params.open_orders_max,
+                                 .number = 2};
     assert_int_equal(strategy_stage_create(&b.bus, 4, b.market, &p, &b.stage, NULL), 0);
     assert_string_equal(b.stage->name, "strategy2");
     bench_tick(&b, BENCH_LOCATE, bench_add(1, 'B', 100, 5000));
@@ -652,14 +657,18 @@ static void wrong_parameters_are_refused_and_leave_nothing_behind(void **state)
     strategy_bench_t b;
     bench_open(&b, BENCH_SLOTS, BENCH_SLOTS);
     memset(&script, 0, sizeof script);
-    strategy_stage_params_t good = {
-        .strategy = &scripted, .params = strat_params_defaults(), .number = 1};
+    bench_params_t params = bench_params_defaults(), refused = params;
+    refused.quote.order_qty = 666;
+    strategy_stage_params_t good = {.strategy = &scripted,
+                                    .params = &params.quote,
+                                    .open_orders_max = params.open_orders_max,
+                                    .number = 1};
     strategy_stage_params_t wrong[] = {good, good, good, good, good};
     wrong[0].strategy = NULL;
     wrong[1].number = 0;
-    wrong[2].params.open_orders_max = 0;
-    wrong[3].params.open_orders_max = UINT32_MAX;
-    wrong[4].params.order_qty = 666; /* the strategy itself says no */
+    wrong[2].open_orders_max = 0;
+    wrong[3].open_orders_max = UINT32_MAX;
+    wrong[4].params = &refused.quote; /* the strategy itself says no */
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         tbus_error_t err = {0};
         assert_int_equal(strategy_stage_create(&b.bus, 2, b.market, &wrong[i], &b.stage, &err),
@@ -671,6 +680,22 @@ static void wrong_parameters_are_refused_and_leave_nothing_behind(void **state)
     /* The places on the rings are gone with the stage that had them; a supervisor reserves new
      * ones. */
     bench_close(&b);
+}
+
+static void a_strategy_made_for_another_version_is_refused(void **state)
+{
+    (void)state;
+    strategy_t other = scripted;
+    tbus_error_t err = {0};
+    assert_int_equal(strategy_check(&scripted, &err), 0);
+    other.api = STRATEGY_API + 1;
+    assert_int_equal(strategy_check(&other, &err), -TBUS_EABI);
+    other = scripted;
+    other.struct_bytes -= 8;
+    assert_int_equal(strategy_check(&other, &err), -TBUS_EABI);
+    other = scripted;
+    other.name = "";
+    assert_int_equal(strategy_check(&other, &err), -EINVAL);
 }
 
 static void the_strategy_is_destroyed_with_its_stage(void **state)
@@ -687,7 +712,7 @@ static void a_strategy_without_callbacks_still_keeps_books_and_bbo(void **state)
     (void)state;
     strategy_bench_t b;
     bench_open(&b, BENCH_SLOTS, BENCH_SLOTS);
-    strat_params_t params = strat_params_defaults();
+    bench_params_t params = bench_params_defaults();
     bench_start(&b, strategy_find("null"), &params);
     bench_tick(&b, BENCH_LOCATE, bench_add(1, 'B', 100, 5000));
     bbo_t bbo;
@@ -739,6 +764,7 @@ int main(void)
         ON_BENCH(the_books_counters_are_exact_when_the_stage_is_idle),
         cmocka_unit_test(a_second_strategy_leaves_the_market_to_the_first),
         cmocka_unit_test(wrong_parameters_are_refused_and_leave_nothing_behind),
+        cmocka_unit_test(a_strategy_made_for_another_version_is_refused),
         cmocka_unit_test(the_strategy_is_destroyed_with_its_stage),
         cmocka_unit_test(a_strategy_without_callbacks_still_keeps_books_and_bbo),
         cmocka_unit_test(strategies_are_found_by_name),

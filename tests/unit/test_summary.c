@@ -29,10 +29,18 @@ typedef struct fixture {
 static int set_up(void **state)
 {
     static const uint32_t cpus[] = {4, 6};
+    static const layout_stage_t stages[] = {{"feed", TBUS_KIND_SOURCE},
+                                            {"strategy", TBUS_KIND_DECIDES | TBUS_KIND_TRADES},
+                                            {"risk", TBUS_KIND_DECIDES},
+                                            {"executor", TBUS_KIND_DECIDES}};
     fixture_t *f = calloc(1, sizeof *f);
-    layout_plan(
-        &(layout_request_t){.mode = LAYOUT_FUSED, .pin = true, .allowed_count = 2, .allowed = cpus},
-        &f->layout);
+    layout_plan(&(layout_request_t){.mode = LAYOUT_FUSED,
+                                    .stages_count = 4,
+                                    .stages = stages,
+                                    .pin = true,
+                                    .allowed_count = 2,
+                                    .allowed = cpus},
+                &f->layout);
     f->run = (summary_run_t){.state = "running",
                              .source = "synth",
                              .pace = "max",

@@ -1,303 +1,342 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/config/config.h"
 
+#include <assert.h>
 #include <errno.h>
-#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
-#define ALLOWED_MAX 200
+#include "bus/journal/recorder.h"
+#include "feedsim/feed.h"
 
-static bool is_list(const config_key_t *key)
+/* --- instances */
+
+static size_t round_up(size_t bytes)
 {
-    return key->type == CONFIG_NUMBERS || key->type == CONFIG_TEXTS;
+    return (bytes + 7) / 8 * 8;
 }
 
-static char *field(config_t *config, const config_key_t *key, uint32_t item)
+bool config_variant_at(const tbus_kind_t *kind, uint32_t index, tbus_variant_t *out_variant,
+                       size_t *out_at)
 {
-    return (char *)config + key->offset + (is_list(key) ? item * key->bytes : 0);
+    size_t at = kind->params ? round_up(kind->params->bytes) : 0;
+    if (!kind->variant)
+        return false;
+    for (uint32_t v = 0; kind->variant(v, out_variant); v++) {
+        if (v == index) {
+            *out_at = at;
+            return at + out_variant->params->bytes <= CONFIG_VALUES_BYTES;
+        }
+        at += round_up(out_variant->params->bytes);
+    }
+    return false;
 }
 
-static const char *field_const(const config_t *config, const config_key_t *key, uint32_t item)
+static void default_values(config_instance_t *instance)
 {
-    return (const char *)config + key->offset + (is_list(key) ? item * key->bytes : 0);
+    const tbus_kind_t *kind = instance->kind;
+    tbus_variant_t variant;
+    size_t at;
+    memset(instance->values, 0, sizeof instance->values);
+    if (kind->params) {
+        assert(kind->params->bytes <= sizeof instance->values);
+        tbus_params_defaults(kind->params, instance->values);
+    }
+    for (uint32_t v = 0; config_variant_at(kind, v, &variant, &at); v++)
+        if (variant.params->count)
+            tbus_params_defaults(variant.params, (char *)instance->values + at);
 }
 
-static uint32_t *count_of(config_t *config, const config_key_t *key)
+static void know_resource(config_t *config, const tbus_resource_t *resource)
 {
-    return (uint32_t *)(void *)((char *)config + key->count_offset);
+    for (uint32_t i = 0; i < config->resources_count; i++)
+        if (config->resources[i].resource == resource)
+            return;
+    assert(config->resources_count < TBUS_RESOURCES_MAX &&
+           resource->params.bytes <= CONFIG_RESOURCE_BYTES);
+    config->resources[config->resources_count].resource = resource;
+    tbus_params_defaults(&resource->params, config->resources[config->resources_count++].values);
+}
+
+static config_instance_t *add_instance(config_t *config, const char *name, const tbus_kind_t *kind,
+                                       bool listed)
+{
+    config_instance_t *instance = &config->instances[config->instances_count++];
+    memset(instance, 0, sizeof *instance);
+    snprintf(instance->name, sizeof instance->name, "%s", name);
+    snprintf(instance->kind_name, sizeof instance->kind_name, "%s", kind->name);
+    instance->kind = kind;
+    instance->listed = listed;
+    default_values(instance);
+    if (kind->resource)
+        know_resource(config, kind->resource);
+    return instance;
+}
+
+void config_defaults(config_t *out_config)
+{
+    const tbus_kind_t *kind;
+    config_key_t key;
+    memset(out_config, 0, sizeof *out_config);
+    for (uint32_t i = 0; (kind = kinds_at(i)) != NULL; i++)
+        if (kind->section)
+            add_instance(out_config, kind->name, kind, false);
+    for (size_t i = 0; config_key_at(out_config, i, &key); i++) {
+        if (key.instance >= 0)
+            continue;
+        /* The table's own defaults: a unit test sets every one of them, with the error shown. */
+        (void)config_key_set(out_config, &key, key.param->fallback, NULL);
+    }
+}
+
+static config_instance_t *find_instance(config_t *config, const char *name)
+{
+    for (uint32_t i = 0; i < config->instances_count; i++)
+        if (strcmp(config->instances[i].name, name) == 0)
+            return &config->instances[i];
+    return NULL;
+}
+
+const config_instance_t *config_instance(const config_t *config, const char *name)
+{
+    return find_instance((config_t *)(uintptr_t)config, name);
+}
+
+const void *config_instance_values(const config_instance_t *instance)
+{
+    return instance->values;
+}
+
+const void *config_variant_values(const config_instance_t *instance)
+{
+    const tbus_kind_t *kind = instance->kind;
+    char chosen[TBUS_PARAM_TEXT_MAX];
+    tbus_variant_t variant;
+    size_t at;
+    if (!kind->variant)
+        return NULL;
+    tbus_param_text(tbus_params_find(kind->params, kind->variant_param), instance->values, 0,
+                    chosen, sizeof chosen);
+    for (uint32_t v = 0; config_variant_at(kind, v, &variant, &at); v++)
+        if (strcmp(variant.name, chosen) == 0)
+            return (const char *)instance->values + at;
+    return NULL;
+}
+
+uint32_t config_stages(const config_t *config, config_stage_t out_stages[TBUS_INSTANCES_MAX])
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < config->instances_count; i++) {
+        const config_instance_t *instance = &config->instances[i];
+        const tbus_kind_t *kind = instance->kind;
+        uint32_t number = 1, at = count;
+        if (!instance->listed && kind->wanted && !kind->wanted(instance->values))
+            continue;
+        for (uint32_t k = 0; k < count; k++)
+            number += out_stages[k].instance->kind == kind;
+        for (; at > 0 && out_stages[at - 1].instance->kind->rank > kind->rank; at--)
+            out_stages[at] = out_stages[at - 1];
+        out_stages[at] = (config_stage_t){instance, number};
+        count++;
+    }
+    return count;
+}
+
+const void *config_resource_values(const config_t *config, const tbus_resource_t *resource)
+{
+    for (uint32_t i = 0; i < config->resources_count; i++)
+        if (config->resources[i].resource == resource)
+            return config->resources[i].values;
+    return NULL;
+}
+
+uint32_t config_topic_slots(const config_t *config, const char *topic)
+{
+    const tbus_port_t *port;
+    for (uint32_t i = 0; (port = kinds_topic_at(i)) != NULL && i < TBUS_TOPICS_MAX; i++)
+        if (strcmp(port->topic, topic) == 0)
+            return config->topic_slots[i];
+    return 0;
+}
+
+/* --- what of the usual stages is asked for by name */
+
+static const void *values_of(const config_t *config, const tbus_kind_t *kind)
+{
+    for (uint32_t i = 0; i < config->instances_count; i++)
+        if (config->instances[i].kind == kind)
+            return config->instances[i].values;
+    return NULL;
+}
+
+const char *config_source(const config_t *config)
+{
+    return ((const feed_values_t *)values_of(config, &feed_kind))->source;
+}
+
+const char *config_pace(const config_t *config)
+{
+    return feed_values_pace(values_of(config, &feed_kind));
+}
+
+const char *config_journal(const config_t *config)
+{
+    return ((const recorder_values_t *)values_of(config, &tbus_recorder_kind))->directory;
+}
+
+/* --- keys */
+
+static void *values_at(config_t *config, const config_key_t *key)
+{
+    return (char *)config + key->at;
+}
+
+static const void *const_values_at(const config_t *config, const config_key_t *key)
+{
+    return (const char *)config + key->at;
 }
 
 uint32_t config_key_items(const config_t *config, const config_key_t *key)
 {
-    uint32_t count = 1;
-    if (is_list(key))
-        memcpy(&count, (const char *)config + key->count_offset, sizeof count);
-    return count;
-}
-
-/* "auto|split|fused" -> "auto, split or fused" */
-static void choices_in_words(const char *choices, char *out_text, size_t bytes)
-{
-    size_t used = 0;
-    for (const char *at = choices; *at && used + 4 < bytes; at++) {
-        if (*at != '|')
-            out_text[used++] = *at;
-        else
-            used += (size_t)snprintf(out_text + used, bytes - used,
-                                     strchr(at + 1, '|') ? ", " : " or ");
-    }
-    out_text[used < bytes ? used : bytes - 1] = 0;
-}
-
-void config_key_allowed(const config_key_t *key, char *out_text, size_t bytes)
-{
-    switch (key->type) {
-    case CONFIG_CHOICE:
-        choices_in_words(key->choices, out_text, bytes);
-        return;
-    case CONFIG_BOOL:
-        snprintf(out_text, bytes, "true or false");
-        return;
-    case CONFIG_NUMBER:
-        snprintf(out_text, bytes, "a %s%s%s from %" PRId64 " to %" PRId64,
-                 key->power_of_two ? "power of two" : "whole number", key->unit ? " of " : "",
-                 key->unit ? key->unit : "", key->min, key->max);
-        return;
-    case CONFIG_NUMBERS:
-        snprintf(out_text, bytes, "a list of up to %zu whole numbers from %" PRId64 " to %" PRId64,
-                 key->items_max, key->min, key->max);
-        return;
-    case CONFIG_TEXT:
-        snprintf(out_text, bytes, "text of %d to %zu characters", key->may_be_empty ? 0 : 1,
-                 key->bytes - 1);
-        return;
-    case CONFIG_TEXTS:
-        snprintf(out_text, bytes, "a list of up to %zu texts of 1 to %zu characters",
-                 key->items_max, key->bytes - 1);
-        return;
-    }
-}
-
-static int refuse(const config_key_t *key, const char *text, tbus_error_t *err)
-{
-    char allowed[ALLOWED_MAX];
-    config_key_allowed(key, allowed, sizeof allowed);
-    return tbus_fail(err, -TBUS_ECONFIG, "%s is '%.60s'; allowed: %s", key->path, text, allowed);
-}
-
-/* Decimal digits, which single underscores may group; no leading zeros (YAML 1.1 would read those
- * as octal). */
-static bool parse_number(const char *text, int64_t *out_value)
-{
-    bool negative = *text == '-';
-    const char *at = text + negative;
-    if (*at < '0' || *at > '9' || (*at == '0' && at[1]))
-        return false;
-    uint64_t value = 0;
-    for (char before = 0; *at; before = *at++) {
-        if (*at == '_' && before != '_' && at[1])
-            continue;
-        if (*at < '0' || *at > '9')
-            return false;
-        if (__builtin_mul_overflow(value, 10u, &value) ||
-            __builtin_add_overflow(value, (uint64_t)(*at - '0'), &value) || value > INT64_MAX)
-            return false;
-    }
-    *out_value = negative ? -(int64_t)value : (int64_t)value;
-    return true;
-}
-
-static int store_number(config_t *config, const config_key_t *key, uint32_t item, const char *text,
-                        tbus_error_t *err)
-{
-    int64_t value;
-    if (!parse_number(text, &value) || value < key->min || value > key->max)
-        return refuse(key, text, err);
-    if (key->power_of_two && (value <= 0 || (value & (value - 1))))
-        return refuse(key, text, err);
-    if (key->bytes == sizeof(uint64_t)) {
-        memcpy(field(config, key, item), &value, sizeof value);
-    } else {
-        uint32_t narrow = (uint32_t)
-            value; /* two's complement: right for int32_t as well, whose range min and max keep */
-        memcpy(field(config, key, item), &narrow, sizeof narrow);
-    }
-    return 0;
-}
-
-static int store_text(config_t *config, const config_key_t *key, uint32_t item, const char *text,
-                      tbus_error_t *err)
-{
-    size_t length = strlen(text);
-    if (length >= key->bytes || (!length && !key->may_be_empty))
-        return refuse(key, text, err);
-    if (key->check && length) {
-        tbus_error_t why = {0};
-        int code = key->check(text, &why);
-        if (code < 0)
-            return tbus_fail(err, -TBUS_ECONFIG, "%s is '%.60s': %.300s", key->path, text,
-                             why.text);
-    }
-    memset(field(config, key, item), 0, key->bytes);
-    memcpy(field(config, key, item), text, length);
-    return 0;
-}
-
-static int store_choice(config_t *config, const config_key_t *key, const char *text,
-                        tbus_error_t *err)
-{
-    size_t length = strlen(text);
-    uint32_t index = 0;
-    for (const char *at = key->choices; length; at += strcspn(at, "|") + 1, index++) {
-        size_t choice_length = strcspn(at, "|");
-        if (choice_length == length && memcmp(at, text, length) == 0) {
-            memcpy(field(config, key, 0), &index, sizeof index);
-            return 0;
-        }
-        if (!at[choice_length])
-            break;
-    }
-    return refuse(key, text, err);
-}
-
-static int store_bool(config_t *config, const config_key_t *key, const char *text,
-                      tbus_error_t *err)
-{
-    bool value = strcmp(text, "true") == 0;
-    if (!value && strcmp(text, "false") != 0)
-        return refuse(key, text, err);
-    memcpy(field(config, key, 0), &value, sizeof value);
-    return 0;
-}
-
-void config_key_clear(config_t *config, const config_key_t *key)
-{
-    *count_of(config, key) = 0;
-}
-
-int config_key_append(config_t *config, const config_key_t *key, const char *text,
-                      tbus_error_t *err)
-{
-    uint32_t *count = count_of(config, key);
-    if (*count == key->items_max) {
-        char allowed[ALLOWED_MAX];
-        config_key_allowed(key, allowed, sizeof allowed);
-        return tbus_fail(err, -TBUS_ECONFIG, "%s has more than %zu items; allowed: %s", key->path,
-                         key->items_max, allowed);
-    }
-    int code = key->type == CONFIG_NUMBERS ? store_number(config, key, *count, text, err)
-                                           : store_text(config, key, *count, text, err);
-    if (code == 0)
-        ++*count;
-    return code;
-}
-
-/* "a,b,c" or "" into an empty list. */
-static int set_list(config_t *config, const config_key_t *key, const char *text, tbus_error_t *err)
-{
-    config_key_clear(config, key);
-    while (*text) {
-        char item[CONFIG_SOURCE_MAX];
-        size_t length = strcspn(text, ",");
-        snprintf(item, sizeof item, "%.*s", (int)length, text);
-        int code = config_key_append(config, key, item, err);
-        if (code < 0)
-            return code;
-        text += length + (text[length] == ',');
-    }
-    return 0;
-}
-
-int config_key_set(config_t *config, const config_key_t *key, const char *text, tbus_error_t *err)
-{
-    switch (key->type) {
-    case CONFIG_NUMBER:
-        return store_number(config, key, 0, text, err);
-    case CONFIG_TEXT:
-        return store_text(config, key, 0, text, err);
-    case CONFIG_CHOICE:
-        return store_choice(config, key, text, err);
-    case CONFIG_BOOL:
-        return store_bool(config, key, text, err);
-    case CONFIG_NUMBERS:
-    case CONFIG_TEXTS:
-        break;
-    }
-    config_t trial = *config;
-    int code = set_list(&trial, key, text, err);
-    if (code == 0)
-        *config = trial;
-    return code;
+    return tbus_param_items(key->param, const_values_at(config, key));
 }
 
 void config_key_text(const config_t *config, const config_key_t *key, uint32_t item, char *out_text,
                      size_t bytes)
 {
-    const char *at = field_const(config, key, item);
-    uint32_t u32 = 0;
-    uint64_t u64 = 0;
-    bool flag = false;
-    switch (key->type) {
-    case CONFIG_TEXT:
-    case CONFIG_TEXTS:
-        snprintf(out_text, bytes, "%s", at);
-        return;
-    case CONFIG_BOOL:
-        memcpy(&flag, at, sizeof flag);
-        snprintf(out_text, bytes, "%s", flag ? "true" : "false");
-        return;
-    case CONFIG_CHOICE: {
-        memcpy(&u32, at, sizeof u32);
-        const char *choice = key->choices;
-        while (u32--)
-            choice += strcspn(choice, "|") + 1;
-        snprintf(out_text, bytes, "%.*s", (int)strcspn(choice, "|"), choice);
-        return;
-    }
-    case CONFIG_NUMBER:
-    case CONFIG_NUMBERS:
-        if (key->bytes == sizeof u64) {
-            memcpy(&u64, at, sizeof u64);
-            snprintf(out_text, bytes, "%" PRIu64, u64);
-        } else {
-            memcpy(&u32, at, sizeof u32);
-            if (key->min < 0)
-                snprintf(out_text, bytes, "%" PRId32, (int32_t)u32);
-            else
-                snprintf(out_text, bytes, "%" PRIu32, u32);
-        }
-        return;
-    }
+    tbus_param_text(key->param, const_values_at(config, key), item, out_text, bytes);
 }
 
-void config_defaults(config_t *out_config)
+bool config_key_equal(const config_t *config, const config_t *other, const config_key_t *key)
 {
-    memset(out_config, 0, sizeof *out_config);
-    const config_key_t *key;
-    for (size_t i = 0; (key = config_key_at(i)) != NULL; i++) {
-        /* The table's own defaults: a unit test sets every one of them, with the error shown. */
-        (void)config_key_set(out_config, key, key->fallback, NULL);
-    }
+    return tbus_param_equal(key->param, const_values_at(config, key), const_values_at(other, key));
 }
 
-const char *config_pace(const config_t *config)
+/* The same parameter of the other variants, whichever is chosen in the end. `change` is called for
+ * each; the one that the key names comes first and alone may fail. */
+typedef int (*change_t)(const tbus_param_t *param, const char *path, void *values, const char *text,
+                        tbus_error_t *err);
+
+static int for_all_variants(config_t *config, const config_key_t *key, change_t change,
+                            const char *text, tbus_error_t *err)
 {
-    if (strcmp(config->feed.pace, "auto") != 0)
-        return config->feed.pace;
-    return strncmp(config->feed.source, "synth", 5) == 0 ? "250k/s" : "max";
+    int code = change(key->param, key->path, values_at(config, key), text, err);
+    if (code < 0 || !key->of_variant)
+        return code;
+    config_instance_t *instance = &config->instances[key->instance];
+    tbus_variant_t variant;
+    size_t at;
+    for (uint32_t v = 0; config_variant_at(instance->kind, v, &variant, &at); v++) {
+        const tbus_param_t *param = tbus_params_find(variant.params, key->param->name);
+        if (param && param != key->param)
+            (void)change(param, key->path, (char *)instance->values + at, text, NULL);
+    }
+    return 0;
+}
+
+static int clear(const tbus_param_t *param, const char *path, void *values, const char *text,
+                 tbus_error_t *err)
+{
+    (void)path;
+    (void)text;
+    (void)err;
+    tbus_param_clear(param, values);
+    return 0;
+}
+
+void config_key_clear(config_t *config, const config_key_t *key)
+{
+    (void)for_all_variants(config, key, clear, NULL, NULL);
+}
+
+int config_key_append(config_t *config, const config_key_t *key, const char *text,
+                      tbus_error_t *err)
+{
+    return for_all_variants(config, key, tbus_param_append, text, err);
+}
+
+/* Another kind for a listed instance: its parameters begin anew. */
+static int set_kind(config_t *config, const config_key_t *key, const char *text, tbus_error_t *err)
+{
+    config_instance_t *instance = &config->instances[key->instance];
+    int code = tbus_param_set(key->param, key->path, instance, text, err);
+    const tbus_kind_t *kind = code == 0 ? kinds_find(text) : instance->kind;
+    if (kind != instance->kind) {
+        instance->kind = kind;
+        default_values(instance);
+        if (kind->resource)
+            know_resource(config, kind->resource);
+    }
+    return code;
+}
+
+int config_key_set(config_t *config, const config_key_t *key, const char *text, tbus_error_t *err)
+{
+    if (key->param == &config_kind_param)
+        return set_kind(config, key, text, err);
+    return for_all_variants(config, key, tbus_param_set, text, err);
+}
+
+/* "stages.NAME.kind" of an instance that is not there yet: 1, it is there now; 0: it is another
+ * key. */
+static int add_listed(config_t *config, const char *path, const char *text, tbus_error_t *err)
+{
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+    char name[TBUS_NAME_MAX];
+    const char *rest = strncmp(path, "stages.", 7) == 0 ? path + 7 : "";
+    size_t length = strcspn(rest, ".");
+    if (strcmp(rest + length, ".kind") != 0)
+        return 0;
+    if (length == 0 || length >= sizeof name || strspn(rest, allowed) < length)
+        return tbus_fail(err, -TBUS_ECONFIG,
+                         "%s: the name of a stage is made of 1 to %zu letters, digits, '_' and '-'",
+                         path, sizeof name - 1);
+    memcpy(name, rest, length);
+    name[length] = 0;
+    const config_instance_t *there = find_instance(config, name);
+    if (there && there->listed)
+        return 0;
+    if (there)
+        return tbus_fail(err, -TBUS_ECONFIG,
+                         "%s: '%s' is a stage that is there already, with the section %s; a "
+                         "further one needs another name",
+                         path, name, there->kind->section);
+    int code = config_kind_param.check(text, err);
+    if (code < 0)
+        return code;
+    const tbus_kind_t *kind = kinds_find(text);
+    uint32_t of_kind = 0;
+    for (uint32_t i = 0; i < config->instances_count; i++)
+        of_kind += config->instances[i].kind == kind;
+    if (kind->instances_max && of_kind >= kind->instances_max)
+        return tbus_fail(err, -TBUS_ECONFIG, "%s: there can be %u of the kind '%s' at most", path,
+                         kind->instances_max, kind->name);
+    if (config->instances_count == TBUS_INSTANCES_MAX)
+        return tbus_fail(err, -TBUS_ECONFIG, "%s: a pipeline has at most %u stages", path,
+                         TBUS_INSTANCES_MAX);
+    add_instance(config, name, kind, true);
+    return 1;
 }
 
 int config_set(config_t *config, const char *path, const char *text, tbus_error_t *err)
 {
-    const config_key_t *key = config_key_find(path);
-    if (!key) {
-        const config_section_t *section = config_section_find(path);
-        char children[400];
-        config_children(section ? path : "", children, sizeof children);
+    config_key_t key;
+    int added = add_listed(config, path, text, err);
+    if (added != 0)
+        return added < 0 ? added : 0;
+    if (config_key_find(config, path, &key))
+        return config_key_set(config, &key, text, err);
+    const char *section = config_section_help(config, path);
+    char children[400];
+    config_children(config, section ? path : "", children, sizeof children);
+    if (strncmp(path, "stages.", 7) == 0 && !section)
         return tbus_fail(err, -TBUS_ECONFIG,
-                         section ? "%s is a section; its keys: %s"
-                                 : "there is no key '%.60s'; sections: %s",
-                         path, children);
-    }
-    return config_key_set(config, key, text, err);
+                         "there is no key '%.60s'; say first which kind that stage is: "
+                         "stages.NAME.kind",
+                         path);
+    return tbus_fail(err, -TBUS_ECONFIG,
+                     section ? "%s is a section; its keys: %s"
+                             : "there is no key '%.60s'; sections: %s",
+                     path, children);
 }

@@ -1,15 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config.h - what the user can set: one typed table of keys, and everything that follows from it.
+/* config.h - what the user can set: a typed table of keys, and everything that follows from it.
  *
- *    config_schema.c   the table: path, type, where it is kept, range, default, what it means
- *    config.c          one value as text <-> its field, checked against the table
+ *    kinds.c           the kinds of stage, which bring the tables of their own parameters
+ *    config_schema.c   all keys: those of bus, layout and supervisor, and those of the stages
+ *    config.c          a configuration: its instances of kinds, setting a key by its path
  *    config_yaml.c     a YAML file <-> the whole configuration, errors as file:line:column
  *    config_json.c     the whole configuration -> JSON
  *
  * Every key has a default; a file overrides defaults, flags override the file. A key is known by
  * its path, "topics.md.slots": in YAML the parts are nested mappings, `--set` takes the path as it
- * is. To add a key, add a field and a line to the table: parsing, checks, --set, `config show` and
- * its comments follow.
+ * is.
+ *
+ * Stages are instances of kinds (tickbus/kind.h). A kind that names a section has one instance
+ * without being asked, whose parameters are the keys of that section. Further ones are listed, each
+ * under a name of its own:
+ *
+ *    strategy:                       stages:
+ *      name: quote                     strategy2:
+ *                                        kind: strategy
+ *                                        name: quote
+ *                                        order_qty: 50
  */
 #ifndef TICKBUS_TOOLS_CONFIG_CONFIG_H
 #define TICKBUS_TOOLS_CONFIG_CONFIG_H
@@ -20,18 +30,30 @@
 #include <stdio.h>
 
 #include <tickbus/error.h>
+#include <tickbus/kind.h>
 #include <tickbus/ring.h>
 
-#include <tickbus/market/market.h>
-#include "risk/venue/executor.h"
-#include "risk/stage.h"
-#include <tickbus/strategy.h>
+#include "tools/config/kinds.h"
 
-#define CONFIG_SOURCE_MAX 512
+#define CONFIG_SOURCE_MAX TBUS_PARAM_TEXT_MAX
 #define CONFIG_CPUS_MAX   256
+#define CONFIG_PATH_MAX   96
 /* bytes; a longer file is no configuration: all keys with their comments take 10 KiB */
 #define CONFIG_FILE_MAX  (64u << 10)
 #define CONFIG_DEPTH_MAX 16u /* lists and sections within one another */
+
+/* Of the parameters of one instance, those of all variants included; of one resource. */
+#define CONFIG_VALUES_BYTES   2048u
+#define CONFIG_RESOURCE_BYTES 64u
+
+typedef struct config_instance {
+    char name[TBUS_NAME_MAX]; /* of the stage, its participant and its places on rings */
+    char kind_name[TBUS_NAME_MAX];
+    const tbus_kind_t *kind;
+    bool listed; /* below `stages`; else its keys are those of its kind's section */
+    /* the kind's own struct of values, then that of each variant, at multiples of 8 */
+    uint64_t values[CONFIG_VALUES_BYTES / 8];
+} config_instance_t;
 
 typedef struct config {
     struct {
@@ -50,31 +72,17 @@ typedef struct config {
     struct {
         uint32_t stall_ms_max; /* 0: nobody is killed */
     } supervisor;
+    uint32_t topic_slots[TBUS_TOPICS_MAX]; /* of kinds_topic_at(i) */
+    uint32_t resources_count;
     struct {
-        char source[CONFIG_SOURCE_MAX];
-        char pace[32];
-    } feed;
-    market_limits_t books;
-    struct {
-        char name[TBUS_NAME_MAX];
-        strat_params_t params;
-    } strategy;
-    risk_params_t risk;
-    executor_params_t executor;
-    struct {
-        char directory[CONFIG_SOURCE_MAX]; /* "": nothing is recorded */
-        uint64_t segment_bytes;
-    } journal;
-    struct {
-        uint32_t md_slots;
-        uint32_t bbo_slots;
-        uint32_t orders_slots;
-        uint32_t approved_slots;
-        uint32_t reports_slots;
-    } topics;
+        const tbus_resource_t *resource;
+        uint64_t values[CONFIG_RESOURCE_BYTES / 8];
+    } resources[TBUS_RESOURCES_MAX];
+    uint32_t instances_count;
+    config_instance_t instances[TBUS_INSTANCES_MAX];
 } config_t;
 
-/* All defaults. */
+/* All defaults: one instance of each kind that names a section. */
 void config_defaults(config_t *out_config);
 
 /* Read a YAML file over what `config` holds; on an error `config` is untouched and err->text is
@@ -84,12 +92,9 @@ int config_read_file(config_t *config, const char *path, tbus_error_t *err);
 int config_read_text(config_t *config, const char *name, const char *text, size_t bytes,
                      tbus_error_t *err);
 
-/* Set one key from text, as a flag does; lists are comma separated. */
+/* Set one key from text, as a flag does; lists are comma separated. "stages.NAME.kind" adds the
+ * instance NAME. */
 int config_set(config_t *config, const char *path, const char *text, tbus_error_t *err);
-
-/* feed.pace with `auto` resolved: what is made up comes at a rate that leaves the pipeline time, so
- * that latencies are its own; everything else comes as fast as it is taken. */
-const char *config_pace(const config_t *config);
 
 /* Print all of it as YAML with comments, which config_read_text reads back to the same. 0 or
  * -errno. */
@@ -99,50 +104,52 @@ int config_print(const config_t *config, FILE *out);
  * 0 or -1. */
 int config_print_json(const config_t *config, FILE *out);
 
-/* --- the table, for config.c and config_yaml.c */
+/* --- the instances of a run */
 
-enum config_type {
-    CONFIG_TEXT,    /* char[], terminated */
-    CONFIG_NUMBER,  /* uint32_t, int32_t or uint64_t, by its size and `min` */
-    CONFIG_BOOL,    /* bool */
-    CONFIG_CHOICE,  /* uint32_t: which of `choices` */
-    CONFIG_NUMBERS, /* list of uint32_t */
-    CONFIG_TEXTS    /* list of char[item_bytes] */
-};
+/* An instance that takes part. */
+typedef struct config_stage {
+    const config_instance_t *instance;
+    uint32_t number; /* within its kind, from 1 */
+} config_stage_t;
+
+/* Those that take part (kind.h: wanted), in the order of the data path. Returns how many. */
+uint32_t config_stages(const config_t *config, config_stage_t out_stages[TBUS_INSTANCES_MAX]);
+
+/* The instance of that name, NULL: there is none. */
+const config_instance_t *config_instance(const config_t *config, const char *name);
+/* Its values, and those of the variant that they choose (NULL: its kind has none). */
+const void *config_instance_values(const config_instance_t *instance);
+const void *config_variant_values(const config_instance_t *instance);
+/* What `resource` is to be made with. NULL: no kind uses it. */
+const void *config_resource_values(const config_t *config, const tbus_resource_t *resource);
+/* Slots of the ring of a topic. */
+uint32_t config_topic_slots(const config_t *config, const char *topic);
+
+/* Of the feed: its source; its pace, `auto` resolved. Of the recorder: its directory, "": none. */
+const char *config_source(const config_t *config);
+const char *config_pace(const config_t *config);
+const char *config_journal(const config_t *config);
+
+/* --- the keys, for whoever goes over all of them */
 
 typedef struct config_key {
-    const char *path;
-    enum config_type type;
-    size_t offset;       /* of the field in config_t */
-    size_t bytes;        /* of the field, or of one item of a list */
-    size_t items_max;    /* lists: items there is room for */
-    size_t count_offset; /* lists: of the uint32_t that counts them */
-    int64_t min;         /* numbers */
-    int64_t max;
-    bool power_of_two;
-    bool may_be_empty;   /* texts */
-    const char *choices; /* CONFIG_CHOICE: "auto|split|fused", in the order of the enum */
-    int (*check)(const char *text, tbus_error_t *err); /* texts: more than a length; NULL: none */
-    const char *unit;     /* whole numbers: what of, "shares"; NULL: nothing in particular */
-    const char *fallback; /* the default, as text */
-    const char *help;     /* one or two lines */
+    char path[CONFIG_PATH_MAX];
+    const tbus_param_t *param;
+    size_t at;        /* of the struct of values within config_t */
+    int32_t instance; /* of config_t.instances, or -1: no stage's */
+    bool of_variant;  /* a parameter that variants of the instance's kind bring */
 } config_key_t;
 
-typedef struct config_section {
-    const char *path;
-    const char *help;
-} config_section_t;
-
-/* Keys in the order in which `config show` prints them, those of a section together. NULL: past the
- * last. */
-const config_key_t *config_key_at(size_t index);
-const config_key_t *config_key_find(const char *path);
-const config_section_t *config_section_find(const char *path);
+/* The keys of this configuration in the order in which `config show` prints them, those of a
+ * section together. False: past the last. */
+bool config_key_at(const config_t *config, size_t index, config_key_t *out_key);
+bool config_key_find(const config_t *config, const char *path, config_key_t *out_key);
+/* What a section is for; NULL: there is no such section. */
+const char *config_section_help(const config_t *config, const char *path);
 /* Names that may stand directly below `section` ("": at the top), as "bus, layout, feed". */
-void config_children(const char *section, char *out_text, size_t bytes);
+void config_children(const config_t *config, const char *section, char *out_text, size_t bytes);
 
-/* Check and store one value; for a list: empty it, or add an item. On an error nothing is
- * stored. */
+/* Check and store one value; for a list: empty it, or add an item. On an error nothing is stored. */
 int config_key_set(config_t *config, const config_key_t *key, const char *text, tbus_error_t *err);
 void config_key_clear(config_t *config, const config_key_t *key);
 int config_key_append(config_t *config, const config_key_t *key, const char *text,
@@ -151,7 +158,13 @@ int config_key_append(config_t *config, const config_key_t *key, const char *tex
 void config_key_text(const config_t *config, const config_key_t *key, uint32_t item, char *out_text,
                      size_t bytes);
 uint32_t config_key_items(const config_t *config, const config_key_t *key);
-/* "a power of two from 64 to 16777216", "auto, split or fused". */
-void config_key_allowed(const config_key_t *key, char *out_text, size_t bytes);
+bool config_key_equal(const config_t *config, const config_t *other, const config_key_t *key);
+
+/* For config.c and config_schema.c: where the values of variant `index` begin in those of an
+ * instance of `kind`; false: past the last variant. */
+bool config_variant_at(const tbus_kind_t *kind, uint32_t index, tbus_variant_t *out_variant,
+                       size_t *out_at);
+/* The parameter "kind" of a listed instance. */
+extern const tbus_param_t config_kind_param;
 
 #endif

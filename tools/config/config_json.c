@@ -11,15 +11,15 @@ static json_t *item_json(const config_t *config, const config_key_t *key, uint32
 {
     char text[CONFIG_SOURCE_MAX];
     config_key_text(config, key, item, text, sizeof text);
-    switch (key->type) {
-    case CONFIG_NUMBER:
-    case CONFIG_NUMBERS:
+    switch (key->param->type) {
+    case TBUS_PARAM_NUMBER:
+    case TBUS_PARAM_NUMBERS:
         return json_integer(strtoll(text, NULL, 10)); /* no key allows more than fits */
-    case CONFIG_BOOL:
+    case TBUS_PARAM_BOOL:
         return json_boolean(strcmp(text, "true") == 0);
-    case CONFIG_TEXT:
-    case CONFIG_TEXTS:
-    case CONFIG_CHOICE:
+    case TBUS_PARAM_TEXT:
+    case TBUS_PARAM_TEXTS:
+    case TBUS_PARAM_CHOICE:
         break;
     }
     return json_text(text, sizeof text);
@@ -27,7 +27,7 @@ static json_t *item_json(const config_t *config, const config_key_t *key, uint32
 
 static json_t *value_json(const config_t *config, const config_key_t *key)
 {
-    if (key->type != CONFIG_NUMBERS && key->type != CONFIG_TEXTS)
+    if (!tbus_param_is_list(key->param))
         return item_json(config, key, 0);
     json_t *list = json_array();
     for (uint32_t i = 0; i < config_key_items(config, key); i++)
@@ -57,11 +57,11 @@ static json_t *section_of(json_t *all, const char *path, const char **out_name)
 int config_print_json(const config_t *config, FILE *out)
 {
     json_t *all = json_object();
-    const config_key_t *key;
-    for (size_t i = 0; (key = config_key_at(i)) != NULL; i++) {
+    config_key_t key;
+    for (size_t i = 0; config_key_at(config, i, &key); i++) {
         const char *name;
-        json_t *section = section_of(all, key->path, &name);
-        json_object_set_new(section, name, value_json(config, key));
+        json_t *section = section_of(all, key.path, &name);
+        json_object_set_new(section, name, value_json(config, &key));
     }
     int code = json_dumpf(all, out, JSON_INDENT(2));
     json_decref(all);

@@ -10,8 +10,7 @@
 #include <unistd.h>
 #include <yaml.h>
 
-#define PATH_MAX_BYTES 96
-#define NAME_SHOWN     40
+#define NAME_SHOWN 40
 
 /* One file being read: where an error is, and what it goes into. */
 typedef struct reading {
@@ -69,8 +68,8 @@ static bool is_blank(const yaml_node_t *node)
 static const char *value_text(const reading_t *r, const config_key_t *key, const yaml_node_t *node)
 {
     char allowed[200];
-    config_key_allowed(key, allowed, sizeof allowed);
-    bool is_text = key->type == CONFIG_TEXT || key->type == CONFIG_TEXTS;
+    tbus_param_allowed(key->param, allowed, sizeof allowed);
+    bool is_text = key->param->type == TBUS_PARAM_TEXT || key->param->type == TBUS_PARAM_TEXTS;
     if (node->type != YAML_SCALAR_NODE) {
         wrong(r, node->start_mark, "%s is %s; allowed: %s", key->path, node_kind(node), allowed);
     } else if (strlen(scalar(node)) != node->data.scalar.length) {
@@ -99,7 +98,7 @@ static int read_list(reading_t *r, const config_key_t *key, const yaml_node_t *n
 {
     if (node->type != YAML_SEQUENCE_NODE) {
         char allowed[200];
-        config_key_allowed(key, allowed, sizeof allowed);
+        tbus_param_allowed(key->param, allowed, sizeof allowed);
         return wrong(r, node->start_mark, "%s is %s; allowed: %s, as [a, b]", key->path,
                      node_kind(node), allowed);
     }
@@ -120,7 +119,7 @@ static int read_list(reading_t *r, const config_key_t *key, const yaml_node_t *n
 
 static int read_value(reading_t *r, const config_key_t *key, const yaml_node_t *node)
 {
-    if (key->type == CONFIG_NUMBERS || key->type == CONFIG_TEXTS)
+    if (tbus_param_is_list(key->param))
         return read_list(r, key, node);
     const char *text = value_text(r, key, node);
     tbus_error_t why = {0};
@@ -149,12 +148,41 @@ static int refuse_duplicate(reading_t *r, const yaml_node_t *mapping, size_t pai
     return 0;
 }
 
+/* A further stage: its kind decides which keys it has, so that is read first. */
+static int add_stage(reading_t *r, const char *path, const yaml_node_t *name,
+                     const yaml_node_t *value)
+{
+    char kind_path[CONFIG_PATH_MAX + 8];
+    if (value->type != YAML_MAPPING_NODE)
+        return wrong(r, value->start_mark, "%s is %s; a section was expected, with its kind", path,
+                     node_kind(value));
+    const yaml_node_pair_t *pairs = value->data.mapping.pairs.start;
+    size_t count = (size_t)(value->data.mapping.pairs.top - pairs);
+    snprintf(kind_path, sizeof kind_path, "%s.kind", path);
+    for (size_t i = 0; i < count; i++) {
+        const yaml_node_t *key = pair_key(r, value, i);
+        const yaml_node_t *kind = yaml_document_get_node(&r->document, pairs[i].value);
+        tbus_error_t why = {0};
+        if (key->type != YAML_SCALAR_NODE || strcmp(scalar(key), "kind") != 0)
+            continue;
+        if (kind->type != YAML_SCALAR_NODE)
+            return wrong(r, kind->start_mark, "%s is %s; the name of a kind was expected",
+                         kind_path, node_kind(kind));
+        return config_set(&r->config, kind_path, scalar(kind), &why) < 0 ? refused(r, kind, &why)
+                                                                         : 0;
+    }
+    char kinds[160];
+    kinds_names(kinds, sizeof kinds);
+    return wrong(r, name->start_mark, "%s does not say which kind of stage it is; kinds: %s", path,
+                 kinds);
+}
+
 /* A section and what is below it. The table knows no sections but its own, so the depth is that of
  * the table, also when an alias points back at its own anchor. */
 static int read_section(reading_t *r, const char *section, const yaml_node_t *node)
 {
     char children[400];
-    config_children(section, children, sizeof children);
+    config_children(&r->config, section, children, sizeof children);
     if (is_blank(node))
         return 0; /* a section whose keys are all commented out */
     if (node->type != YAML_MAPPING_NODE)
@@ -168,16 +196,20 @@ static int read_section(reading_t *r, const char *section, const yaml_node_t *no
         if (name->type != YAML_SCALAR_NODE)
             return wrong(r, name->start_mark, "%s stands where the name of a key was expected: %s",
                          node_kind(name), children);
-        char path[PATH_MAX_BYTES];
+        char path[CONFIG_PATH_MAX];
         snprintf(path, sizeof path, "%s%s%.*s", section, *section ? "." : "", NAME_SHOWN,
                  scalar(name));
-        const config_key_t *key = config_key_find(path);
-        if (!key && !config_section_find(path))
+        config_key_t key;
+        int code = strcmp(section, "stages") == 0 ? add_stage(r, path, name, value) : 0;
+        if (code < 0)
+            return code;
+        bool is_key = config_key_find(&r->config, path, &key);
+        if (!is_key && !config_section_help(&r->config, path))
             return wrong(r, name->start_mark, "unknown key '%.*s'%s%s; allowed: %s", NAME_SHOWN,
                          scalar(name), *section ? " in " : "", section, children);
-        int code = refuse_duplicate(r, node, i, path);
+        code = refuse_duplicate(r, node, i, path);
         if (code == 0)
-            code = key ? read_value(r, key, value) : read_section(r, path, value);
+            code = is_key ? read_value(r, &key, value) : read_section(r, path, value);
         if (code < 0)
             return code;
     }
@@ -339,7 +371,7 @@ static void print_item(FILE *out, const config_t *config, const config_key_t *ke
 {
     char text[CONFIG_SOURCE_MAX];
     config_key_text(config, key, item, text, sizeof text);
-    if (key->type == CONFIG_TEXT || key->type == CONFIG_TEXTS)
+    if (key->param->type == TBUS_PARAM_TEXT || key->param->type == TBUS_PARAM_TEXTS)
         print_quoted(out, text);
     else
         fputs(text, out);
@@ -348,12 +380,12 @@ static void print_item(FILE *out, const config_t *config, const config_key_t *ke
 static void print_key(FILE *out, const config_t *config, const config_key_t *key, int indent)
 {
     char allowed[200];
-    config_key_allowed(key, allowed, sizeof allowed);
-    fprintf(out, "%*s# %s\n", indent, "", key->help);
+    tbus_param_allowed(key->param, allowed, sizeof allowed);
+    fprintf(out, "%*s# %s\n", indent, "", key->param->help);
     fprintf(out, "%*s# %s; default: %s\n", indent, "", allowed,
-            *key->fallback ? key->fallback : "none");
+            *key->param->fallback ? key->param->fallback : "none");
     fprintf(out, "%*s%s: ", indent, "", strrchr(key->path, '.') + 1);
-    if (key->type != CONFIG_NUMBERS && key->type != CONFIG_TEXTS) {
+    if (!tbus_param_is_list(key->param)) {
         print_item(out, config, key, 0);
     } else {
         fputc('[', out);
@@ -368,7 +400,7 @@ static void print_key(FILE *out, const config_t *config, const config_key_t *key
 
 /* Headers of the sections that `path` is in and `before` was not. Returns the indent of the key
  * itself. */
-static int print_sections(FILE *out, const char *path, const char *before)
+static int print_sections(FILE *out, const config_t *config, const char *path, const char *before)
 {
     int depth = 0;
     bool fresh = false;
@@ -377,14 +409,14 @@ static int print_sections(FILE *out, const char *path, const char *before)
         if (!fresh && strncmp(path, before, length) == 0)
             continue;
         fresh = true;
-        char section[PATH_MAX_BYTES];
+        char section[CONFIG_PATH_MAX];
         snprintf(section, sizeof section, "%.*s", (int)length - 1, path);
-        const config_section_t *known = config_section_find(section);
+        const char *help = config_section_help(config, section);
         const char *name = strrchr(section, '.') ? strrchr(section, '.') + 1 : section;
         if (!depth)
             fputc('\n', out);
-        if (known)
-            fprintf(out, "%*s# %s\n", 2 * depth, "", known->help);
+        if (help && *help)
+            fprintf(out, "%*s# %s\n", 2 * depth, "", help);
         fprintf(out, "%*s%s:\n", 2 * depth, "", name);
     }
     return 2 * depth;
@@ -393,12 +425,17 @@ static int print_sections(FILE *out, const char *path, const char *before)
 int config_print(const config_t *config, FILE *out)
 {
     fputs("# tickbus configuration: `busctl start -c FILE`. Every key may be left out.\n", out);
-    const char *before = "";
-    const config_key_t *key;
-    for (size_t i = 0; (key = config_key_at(i)) != NULL; i++) {
-        int indent = print_sections(out, key->path, before);
+    config_key_t keys[2] = {0}; /* one, and the one before it */
+    bool listed = false;
+    for (size_t i = 0; config_key_at(config, i, &keys[i % 2]); i++) {
+        const config_key_t *key = &keys[i % 2];
+        int indent = print_sections(out, config, key->path, keys[(i + 1) % 2].path);
         print_key(out, config, key, indent);
-        before = key->path;
+        listed |= strncmp(key->path, "stages.", 7) == 0;
     }
+    if (!listed)
+        fprintf(out,
+                "\n# %s\n# stages:\n#   strategy2:\n#     kind: strategy\n#     name: \"quote\"\n",
+                config_section_help(config, "stages"));
     return ferror(out) ? -EIO : 0;
 }

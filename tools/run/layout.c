@@ -14,13 +14,6 @@ const char *layout_mode_name(enum layout_mode mode)
     return names[mode];
 }
 
-const char *layout_stage_name(enum stage_id stage)
-{
-    static const char *const names[STAGES_COUNT] = {"feed", "strategy", "risk", "executor",
-                                                    "recorder"};
-    return names[stage];
-}
-
 uint32_t layout_allowed_cpus(uint32_t *out_cpus, uint32_t cpus_max)
 {
     uint32_t count = 0;
@@ -73,47 +66,46 @@ static uint32_t choose_cpus(const layout_request_t *request, uint32_t *out_cpus,
     return count;
 }
 
-static bool decides(enum stage_id stage)
+static bool decides(const layout_t *layout, uint32_t stage)
 {
-    return stage == STAGE_STRATEGY || stage == STAGE_RISK || stage == STAGE_EXECUTOR;
+    return layout->stages[stage].traits & TBUS_KIND_DECIDES;
 }
 
-static void add_process(layout_t *layout, const enum stage_id *stages, uint32_t count,
-                        bool recorder)
+/* A process of those stages whose bit is set; none of no stages. Those that decide follow the market
+ * data in step when several share a process. */
+static void add_process(layout_t *layout, uint32_t stages)
 {
-    layout_process_t *process = &layout->processes[layout->processes_count++];
+    layout_process_t *process = &layout->processes[layout->processes_count];
     *process = (layout_process_t){.cpu = -1};
-    for (uint32_t i = 0; i < count; i++)
-        if (stages[i] != STAGE_RECORDER || recorder)
-            process->stages[process->stages_count++] = stages[i];
-    /* Those that decide follow the market data in step when they share a process. */
-    while (count > 1 && process->step_first < process->stages_count &&
-           !decides(process->stages[process->step_first]))
-        process->step_first++;
-    while (count > 1 && process->step_first + process->step_count < process->stages_count &&
-           decides(process->stages[process->step_first + process->step_count]))
-        process->step_count++;
+    for (uint32_t i = 0; i < layout->stages_count; i++) {
+        if (!(stages >> i & 1))
+            continue;
+        if (decides(layout, i) && process->step_count++ == 0)
+            process->step_first = process->stages_count;
+        process->stages[process->stages_count++] = i;
+    }
+    if (process->step_count < 2)
+        process->step_first = process->step_count = 0;
+    layout->processes_count += process->stages_count != 0;
 }
 
-static void plan_split(const layout_request_t *request, layout_t *layout)
+static void plan_split(layout_t *layout)
 {
-    for (enum stage_id stage = STAGE_FEED; stage < STAGES_COUNT; stage++)
-        if (stage != STAGE_RECORDER || request->recorder)
-            add_process(layout, &stage, 1, request->recorder);
+    for (uint32_t i = 0; i < layout->stages_count; i++)
+        add_process(layout, UINT32_C(1) << i);
 }
 
-static void plan_fused(const layout_request_t *request, layout_t *layout)
+static void plan_fused(layout_t *layout)
 {
-    static const enum stage_id edge[] = {STAGE_FEED, STAGE_RECORDER};
-    static const enum stage_id decide[] = {STAGE_STRATEGY, STAGE_RISK, STAGE_EXECUTOR};
-    static const enum stage_id all[] = {STAGE_FEED, STAGE_STRATEGY, STAGE_RISK, STAGE_EXECUTOR,
-                                        STAGE_RECORDER};
+    uint32_t all = (UINT32_C(1) << layout->stages_count) - 1, deciding = 0;
+    for (uint32_t i = 0; i < layout->stages_count; i++)
+        deciding |= decides(layout, i) ? UINT32_C(1) << i : 0;
     if (layout->cpus_count == 1) {
-        add_process(layout, all, STAGES_COUNT, request->recorder);
+        add_process(layout, all);
         return;
     }
-    add_process(layout, edge, 2, request->recorder);
-    add_process(layout, decide, 3, request->recorder);
+    add_process(layout, all & ~deciding);
+    add_process(layout, deciding);
 }
 
 void layout_plan(const layout_request_t *request, layout_t *out_layout)
@@ -121,13 +113,14 @@ void layout_plan(const layout_request_t *request, layout_t *out_layout)
     uint32_t cpus[CPUS_MAX];
     layout_t layout = {.mode = request->mode};
     layout.cpus_count = choose_cpus(request, cpus, &layout);
-    uint32_t stages = request->recorder ? STAGES_COUNT : STAGES_COUNT - 1;
+    layout.stages_count = request->stages_count;
+    memcpy(layout.stages, request->stages, request->stages_count * sizeof *request->stages);
     if (layout.mode == LAYOUT_AUTO)
-        layout.mode = layout.cpus_count > stages ? LAYOUT_SPLIT : LAYOUT_FUSED;
+        layout.mode = layout.cpus_count > layout.stages_count ? LAYOUT_SPLIT : LAYOUT_FUSED;
     if (layout.mode == LAYOUT_SPLIT)
-        plan_split(request, &layout);
+        plan_split(&layout);
     else
-        plan_fused(request, &layout);
+        plan_fused(&layout);
 
     bool crowded = layout.processes_count > layout.cpus_count;
     layout.wait = tbus_wait_mode_resolve(request->wait, layout.processes_count, layout.cpus_count);
@@ -143,19 +136,20 @@ void layout_plan(const layout_request_t *request, layout_t *out_layout)
     *out_layout = layout;
 }
 
-static void join_names(const layout_process_t *process, const char *between, char *out_text,
+static void join_names(const layout_t *layout, uint32_t index, const char *between, char *out_text,
                        size_t bytes)
 {
+    const layout_process_t *process = &layout->processes[index];
     size_t used = 0;
     out_text[0] = 0;
     for (uint32_t i = 0; i < process->stages_count && used < bytes; i++)
         used += (size_t)snprintf(out_text + used, bytes - used, "%s%s", i ? between : "",
-                                 layout_stage_name(process->stages[i]));
+                                 layout->stages[process->stages[i]].name);
 }
 
-void layout_process_name(const layout_process_t *process, char *out_text, size_t bytes)
+void layout_process_name(const layout_t *layout, uint32_t index, char *out_text, size_t bytes)
 {
-    join_names(process, "+", out_text, bytes);
+    join_names(layout, index, "+", out_text, bytes);
 }
 
 void layout_text(const layout_t *layout, char *out_text, size_t bytes)
@@ -165,7 +159,7 @@ void layout_text(const layout_t *layout, char *out_text, size_t bytes)
                          layout->cpus_count, layout->cpus_count == 1 ? "" : "s");
     for (uint32_t i = 0; i < layout->processes_count && used < bytes; i++) {
         char names[80];
-        join_names(&layout->processes[i], " ", names, sizeof names);
+        join_names(layout, i, " ", names, sizeof names);
         used += (size_t)snprintf(out_text + used, bytes - used, "%s [%s]", i ? "," : "", names);
         if (layout->processes[i].cpu >= 0 && used < bytes)
             used += (size_t)snprintf(out_text + used, bytes - used, " cpu %d",

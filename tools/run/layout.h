@@ -18,16 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <tickbus/wait.h>
-
-enum stage_id {
-    STAGE_FEED,
-    STAGE_STRATEGY,
-    STAGE_RISK,
-    STAGE_EXECUTOR,
-    STAGE_RECORDER,
-    STAGES_COUNT
-};
+#include <tickbus/kind.h>
 
 /* In the order of the configuration's choices. */
 enum layout_mode { LAYOUT_AUTO, LAYOUT_SPLIT, LAYOUT_FUSED };
@@ -35,12 +26,17 @@ enum layout_mode { LAYOUT_AUTO, LAYOUT_SPLIT, LAYOUT_FUSED };
 #define LAYOUT_BATCH                                                                               \
     64u /* the budget of every loop: messages a turn, or a tick a turn and so many turns */
 
+/* A stage to be placed. */
+typedef struct layout_stage {
+    const char *name; /* not owned */
+    uint32_t traits;  /* of its kind: enum tbus_kind_traits */
+} layout_stage_t;
+
 typedef struct layout_process {
     uint32_t stages_count;
-    enum stage_id stages[STAGES_COUNT]; /* in the order of the data path */
-    int32_t cpu;                        /* to be pinned to, or -1 */
-    /* of its loop: those of its stages that go in step (stage.h) */
-    uint32_t step_first;
+    uint32_t stages[TBUS_INSTANCES_MAX]; /* indexes into those of the layout, ascending */
+    int32_t cpu;                         /* to be pinned to, or -1 */
+    uint32_t step_first; /* of its loop: those of its stages that go in step (stage.h) */
     uint32_t step_count;
 } layout_process_t;
 
@@ -48,15 +44,18 @@ typedef struct layout {
     enum layout_mode mode;    /* never AUTO */
     enum tbus_wait_mode wait; /* never AUTO */
     uint32_t cpus_count;      /* CPUs that the choice was made for */
+    uint32_t stages_count;
+    layout_stage_t stages[TBUS_INSTANCES_MAX]; /* in the order of the data path */
     uint32_t processes_count;
-    layout_process_t processes[STAGES_COUNT];
+    layout_process_t processes[TBUS_INSTANCES_MAX];
     char warning[200]; /* "" or what was asked for and cannot be had */
 } layout_t;
 
 typedef struct layout_request {
     enum layout_mode mode;
     enum tbus_wait_mode wait;
-    bool recorder; /* is there a recorder stage? */
+    uint32_t stages_count;
+    const layout_stage_t *stages; /* in the order of the data path; copied */
     bool pin;
     uint32_t allowed_count; /* CPUs that this process may use, ascending */
     const uint32_t *allowed;
@@ -72,10 +71,8 @@ uint32_t layout_allowed_cpus(uint32_t *out_cpus, uint32_t cpus_max);
 
 /* "split", "fused". */
 const char *layout_mode_name(enum layout_mode mode);
-/* "feed", ... : names of stages, participants and subscribers. */
-const char *layout_stage_name(enum stage_id stage);
-/* "feed+recorder": the names of a process's stages. */
-void layout_process_name(const layout_process_t *process, char *out_text, size_t bytes);
+/* "feed+recorder": the names of the stages of process `index`. */
+void layout_process_name(const layout_t *layout, uint32_t index, char *out_text, size_t bytes);
 /* "fused on 2 CPUs: [feed recorder] cpu 0, [strategy risk executor] cpu 1; waiting: spin". */
 void layout_text(const layout_t *layout, char *out_text, size_t bytes);
 

@@ -9,118 +9,115 @@
 
 #include <tickbus/stage.h>
 
-#include "bus/journal/recorder.h"
-#include <tickbus/market/market.h>
-#include "feedsim/feed.h"
-#include "risk/venue/executor.h"
-#include "risk/stage.h"
-#include "strategy/stage.h"
 #include "tools/run/allocation.h"
 
 #define HUGE_PAGE_BYTES (UINT64_C(2) << 20)
-#define READERS_MAX     4
-
-typedef struct reader {
-    enum stage_id stage;
-    enum tbus_sub_role role;
-} reader_t;
-
-typedef struct topic_plan {
-    const char *name;
-    const char *type;
-    enum tbus_ring_kind kind;
-    size_t slots_offset; /* of the uint32_t in config_t */
-    uint32_t readers_count;
-    reader_t readers[READERS_MAX];
-} topic_plan_t;
-
-static const topic_plan_t topics[] = {
-    {"md",
-     "tick",
-     TBUS_BROADCAST,
-     offsetof(config_t, topics.md_slots),
-     4,
-     {{STAGE_STRATEGY, TBUS_SUBSCRIBER},
-      {STAGE_RISK, TBUS_SUBSCRIBER},
-      {STAGE_EXECUTOR, TBUS_SUBSCRIBER},
-      {STAGE_RECORDER, TBUS_FOLLOWER}}},
-    {"bbo",
-     "bbo",
-     TBUS_BROADCAST,
-     offsetof(config_t, topics.bbo_slots),
-     1,
-     {{STAGE_RECORDER, TBUS_FOLLOWER}}},
-    {"orders",
-     "order",
-     TBUS_MPMC,
-     offsetof(config_t, topics.orders_slots),
-     2,
-     {{STAGE_RISK, TBUS_CONSUMER}, {STAGE_RECORDER, TBUS_FOLLOWER}}},
-    {"approved",
-     "order",
-     TBUS_SPSC,
-     offsetof(config_t, topics.approved_slots),
-     2,
-     {{STAGE_EXECUTOR, TBUS_SUBSCRIBER}, {STAGE_RECORDER, TBUS_FOLLOWER}}},
-    {"reports",
-     "report",
-     TBUS_BROADCAST_MP,
-     offsetof(config_t, topics.reports_slots),
-     3,
-     {{STAGE_STRATEGY, TBUS_SUBSCRIBER},
-      {STAGE_RISK, TBUS_SUBSCRIBER},
-      {STAGE_RECORDER, TBUS_FOLLOWER}}},
-};
-#define TOPICS_COUNT (sizeof topics / sizeof topics[0])
 
 /* --- the bus */
 
-/* A tick is one slot; what ITCH 5.0 does not know may be longer, and goes over several, up to what
- * the ring can hold. */
-static uint32_t tick_bytes_max(uint32_t slot_bytes, uint32_t slot_count)
+/* Does one of the stages publish on it? */
+static bool has_publisher(const pipeline_t *p, const char *topic)
 {
-    uint64_t quarter = (uint64_t)(slot_bytes - TBUS_SLOT_WORD_BYTES) * (slot_count / 4) - 8;
-    return quarter < TICK_LEN_MAX ? (uint32_t)quarter : TICK_LEN_MAX;
+    for (uint32_t i = 0; i < p->stages_count; i++) {
+        const tbus_kind_t *kind = p->stages[i].instance->kind;
+        for (uint32_t k = 0; k < kind->ports_count; k++)
+            if (kind->ports[k].role == TBUS_PORT_PUBLISH &&
+                strcmp(kind->ports[k].topic, topic) == 0)
+                return true;
+    }
+    return false;
 }
 
-static tbus_ring_spec_t ring_spec(const config_t *config, const topic_plan_t *plan)
+/* The next topic of this pipeline at or after *index, which moves behind it; NULL: no more. */
+static const tbus_port_t *next_topic(const pipeline_t *p, uint32_t *index)
 {
-    tbus_ring_spec_t spec = {.kind = plan->kind, .slot_bytes = TBUS_SLOT_BYTES_MIN, .first_seq = 1};
-    snprintf(spec.name, sizeof spec.name, "%s", plan->name);
-    memcpy(&spec.slot_count, (const char *)config + plan->slots_offset, sizeof spec.slot_count);
-    if (strcmp(plan->type, "tick") == 0)
-        spec.msg_bytes_max = tick_bytes_max(spec.slot_bytes, spec.slot_count);
+    const tbus_port_t *port;
+    while ((port = kinds_topic_at((*index)++)) != NULL)
+        if (has_publisher(p, port->topic))
+            return port;
+    return NULL;
+}
+
+/* A message goes into one slot; where a kind sends longer ones, over several, up to what the ring
+ * can hold. */
+static uint32_t msg_bytes_max(const tbus_port_t *port, uint32_t slot_bytes, uint32_t slot_count)
+{
+    uint64_t quarter = (uint64_t)(slot_bytes - TBUS_SLOT_WORD_BYTES) * (slot_count / 4) - 8;
+    return quarter < port->msg_bytes_max ? (uint32_t)quarter : port->msg_bytes_max;
+}
+
+static tbus_ring_spec_t ring_spec(const config_t *config, const tbus_port_t *port)
+{
+    tbus_ring_spec_t spec = {.kind = port->ring,
+                             .slot_bytes = TBUS_SLOT_BYTES_MIN,
+                             .slot_count = config_topic_slots(config, port->topic),
+                             .first_seq = 1};
+    snprintf(spec.name, sizeof spec.name, "%s", port->topic);
+    spec.msg_bytes_max = msg_bytes_max(port, spec.slot_bytes, spec.slot_count);
     return spec;
 }
 
-static int add_topic(pipeline_t *p, const topic_plan_t *plan, tbus_error_t *err)
+static int reserve_places(pipeline_t *p, int index, const char *topic, tbus_error_t *err)
 {
-    tbus_ring_spec_t spec = ring_spec(p->config, plan);
-    int index =
-        tbus_bus_add_topic(&p->bus, &spec, plan->type, (enum tbus_pages)p->config->bus.pages,
-                           p->config->bus.numa_node, err);
-    for (uint32_t i = 0; index >= 0 && i < plan->readers_count; i++) {
-        const reader_t *reader = &plan->readers[i];
-        if (!p->owners[reader->stage])
-            continue;
-        int place = tbus_ring_reserve(&p->bus.rings[index], layout_stage_name(reader->stage),
-                                      reader->role, err);
-        if (place < 0)
-            return place;
+    static const enum tbus_sub_role roles[] = {[TBUS_PORT_SUBSCRIBE] = TBUS_SUBSCRIBER,
+                                               [TBUS_PORT_CONSUME] = TBUS_CONSUMER,
+                                               [TBUS_PORT_FOLLOW] = TBUS_FOLLOWER};
+    for (uint32_t i = 0; i < p->stages_count; i++) {
+        const config_instance_t *instance = p->stages[i].instance;
+        for (uint32_t k = 0; k < instance->kind->ports_count; k++) {
+            const tbus_port_t *port = &instance->kind->ports[k];
+            if (port->role == TBUS_PORT_PUBLISH || (port->topic && strcmp(port->topic, topic) != 0))
+                continue;
+            int place =
+                tbus_ring_reserve(&p->bus.rings[index], instance->name, roles[port->role], err);
+            if (place < 0)
+                return place;
+        }
     }
-    return index < 0 ? index : 0;
+    return 0;
+}
+
+static int add_topics(pipeline_t *p, tbus_error_t *err)
+{
+    const tbus_port_t *port;
+    for (uint32_t i = 0; (port = next_topic(p, &i)) != NULL;) {
+        tbus_ring_spec_t spec = ring_spec(p->config, port);
+        int index =
+            tbus_bus_add_topic(&p->bus, &spec, port->type, (enum tbus_pages)p->config->bus.pages,
+                               p->config->bus.numa_node, err);
+        int code = index < 0 ? index : reserve_places(p, index, port->topic, err);
+        if (code < 0)
+            return code;
+    }
+    return 0;
+}
+
+/* Nobody waits for ever for a topic that does not exist. */
+static int check_ports(const pipeline_t *p, tbus_error_t *err)
+{
+    for (uint32_t i = 0; i < p->stages_count; i++) {
+        const config_instance_t *instance = p->stages[i].instance;
+        for (uint32_t k = 0; k < instance->kind->ports_count; k++) {
+            const char *topic = instance->kind->ports[k].topic;
+            if (topic && !has_publisher(p, topic))
+                return tbus_fail(err, -TBUS_ECONFIG,
+                                 "stage '%s' reads the topic '%s', on which no stage publishes",
+                                 instance->name, topic);
+        }
+    }
+    return 0;
 }
 
 static int add_participants(pipeline_t *p, tbus_error_t *err)
 {
     for (uint32_t i = 0; i < p->layout->processes_count; i++)
         for (uint32_t k = 0; k < p->layout->processes[i].stages_count; k++) {
-            enum stage_id stage = p->layout->processes[i].stages[k];
-            int owner = tbus_participant_add(&p->bus, layout_stage_name(stage), err);
+            pipeline_stage_t *stage = &p->stages[p->layout->processes[i].stages[k]];
+            int owner = tbus_participant_add(&p->bus, stage->instance->name, err);
             if (owner < 0)
                 return owner;
-            p->owners[stage] = (uint32_t)owner;
-            tbus_participant_t *block = tbus_participant(&p->bus, (uint32_t)owner);
+            stage->owner = (uint32_t)owner;
+            tbus_participant_t *block = tbus_participant(&p->bus, stage->owner);
             block->process = i;
             block->wait_mode = p->layout->wait;
         }
@@ -151,11 +148,12 @@ static uint64_t free_huge_pages(void)
 
 /* What all rings take when they insist on huge pages: the one at which the pool ran dry is no help.
  * Says nothing new when there are enough of them and something else is wrong. */
-static void tell_huge_pages_needed(const config_t *config, tbus_error_t *err)
+static void tell_huge_pages_needed(const pipeline_t *p, tbus_error_t *err)
 {
     uint64_t needed = 0;
-    for (size_t i = 0; i < TOPICS_COUNT; i++) {
-        tbus_ring_spec_t spec = ring_spec(config, &topics[i]);
+    const tbus_port_t *port;
+    for (uint32_t i = 0; (port = next_topic(p, &i)) != NULL;) {
+        tbus_ring_spec_t spec = ring_spec(p->config, port);
         needed += (tbus_ring_footprint(&spec) + HUGE_PAGE_BYTES - 1) / HUGE_PAGE_BYTES;
     }
     uint64_t free_pages = free_huge_pages();
@@ -168,38 +166,78 @@ static void tell_huge_pages_needed(const config_t *config, tbus_error_t *err)
                   (unsigned long long)(meminfo_pages("HugePages_Total:") + needed - free_pages));
 }
 
-static int make_limits_box(pipeline_t *p, tbus_error_t *err)
+/* A cache line and its neighbour for each, so that no stage's memory shares one. */
+static size_t control_bytes(const tbus_kind_t *kind)
 {
-    void *box = mmap(NULL, sizeof *p->limits_box, PROT_READ | PROT_WRITE,
-                     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (box == MAP_FAILED)
-        return tbus_fail(err, -errno, "no memory for the risk limits: %s", tbus_strerror(-errno));
-    p->limits_box = box;
+    return (kind->control_bytes + 127) / 128 * 128;
+}
+
+static int make_controls(pipeline_t *p, tbus_error_t *err)
+{
+    for (uint32_t i = 0; i < p->stages_count; i++)
+        p->controls_bytes += control_bytes(p->stages[i].instance->kind);
+    if (!p->controls_bytes)
+        return 0;
+    void *memory =
+        mmap(NULL, p->controls_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        return tbus_fail(err, -errno, "no memory for what stages share with the supervisor: %s",
+                         tbus_strerror(-errno));
+    p->controls = memory;
+    size_t at = 0;
+    for (uint32_t i = 0; i < p->stages_count; i++) {
+        size_t bytes = control_bytes(p->stages[i].instance->kind);
+        p->stages[i].control = bytes ? (char *)memory + at : NULL;
+        at += bytes;
+    }
     return 0;
+}
+
+/* Before the fork: two processes that add one each at the same time would get in each other's way. */
+static void add_histograms(pipeline_t *p)
+{
+    for (uint32_t i = 0; i < p->stages_count; i++) {
+        const char *const *names = p->stages[i].instance->kind->histograms;
+        for (; names && *names; names++) {
+            char name[TBUS_NAME_MAX];
+            snprintf(name, sizeof name, p->stages[i].number == 1 ? "%s" : "%s.%u", *names,
+                     p->stages[i].number);
+            tbus_bus_histogram(&p->bus, name);
+        }
+    }
+}
+
+static void know_stages(pipeline_t *p)
+{
+    config_stage_t stages[TBUS_INSTANCES_MAX];
+    p->stages_count = config_stages(p->config, stages);
+    for (uint32_t i = 0; i < p->stages_count; i++)
+        p->stages[i] =
+            (pipeline_stage_t){.instance = stages[i].instance, .number = stages[i].number};
 }
 
 int pipeline_create(const config_t *config, const layout_t *layout, uint64_t for_ns,
                     pipeline_t *out_pipeline, tbus_error_t *err)
 {
     pipeline_t p = {.config = config, .layout = layout, .for_ns = for_ns};
+    know_stages(&p);
     int code = tbus_bus_create(config->bus.name, &p.bus, err);
     if (code < 0)
         return code;
-    code = make_limits_box(&p, err);
+    code = check_ports(&p, err);
+    if (code == 0)
+        code = make_controls(&p, err);
     if (code == 0)
         code = add_participants(&p, err);
-    for (size_t i = 0; code == 0 && i < TOPICS_COUNT; i++)
-        code = add_topic(&p, &topics[i], err);
+    if (code == 0)
+        code = add_topics(&p, err);
     if (code < 0) {
         pipeline_close(&p);
-        if (config->bus.pages == TBUS_PAGES_HUGETLB)
-            tell_huge_pages_needed(config, err);
+        if (code != -TBUS_ECONFIG && config->bus.pages == TBUS_PAGES_HUGETLB)
+            tell_huge_pages_needed(&p, err);
         return code;
     }
-    /* Before the fork: two processes that add one each at the same time would get in each other's
-     * way. */
-    tbus_bus_histogram(&p.bus, "tick_to_order");
-    tbus_bus_histogram(&p.bus, "tick_to_report");
+    add_histograms(&p);
     *out_pipeline = p;
     return 0;
 }
@@ -207,8 +245,9 @@ int pipeline_create(const config_t *config, const layout_t *layout, uint64_t for
 void pipeline_close(pipeline_t *pipeline)
 {
     tbus_bus_close(&pipeline->bus);
-    if (pipeline->limits_box)
-        munmap(pipeline->limits_box, sizeof *pipeline->limits_box);
+    if (pipeline->controls)
+        munmap(pipeline->controls, pipeline->controls_bytes);
+    pipeline->controls = NULL;
 }
 
 /* --- what the rings are made of */
@@ -257,90 +296,46 @@ void pipeline_pages_text(const pipeline_t *pipeline, char *out_text, size_t byte
 
 /* --- one process */
 
-typedef struct crew {
+/* What was made so far of the stages of this process. */
+typedef struct running {
     pipeline_t *pipeline;
-    market_t *market; /* shared by the stages of the process; NULL until one needs it */
+    tbus_crew_t crew;
     uint32_t stages_count;
-    tbus_stage_t *stages[STAGES_COUNT];
+    tbus_stage_t *stages[TBUS_INSTANCES_MAX];
     tbus_error_t error;
-} crew_t;
-
-static int make_market(crew_t *crew)
-{
-    return crew->market
-               ? 0
-               : market_create(&crew->pipeline->config->books, &crew->market, &crew->error);
-}
-
-static int make_feed(crew_t *crew, uint32_t owner, tbus_stage_t **out_stage)
-{
-    const config_t *config = crew->pipeline->config;
-    feed_params_t params = {.source = config->feed.source,
-                            .pace = config_pace(config),
-                            .for_ns = crew->pipeline->for_ns};
-    return feed_stage_create(&crew->pipeline->bus, owner, &params, out_stage, &crew->error);
-}
-
-static int make_strategy(crew_t *crew, uint32_t owner, tbus_stage_t **out_stage)
-{
-    const config_t *config = crew->pipeline->config;
-    strategy_stage_params_t params = {.strategy = strategy_find(config->strategy.name),
-                                      .params = config->strategy.params,
-                                      .number = 1};
-    int code = make_market(crew);
-    return code ? code
-                : strategy_stage_create(&crew->pipeline->bus, owner, crew->market, &params,
-                                        out_stage, &crew->error);
-}
-
-static int make_risk(crew_t *crew, uint32_t owner, tbus_stage_t **out_stage)
-{
-    risk_params_t params = crew->pipeline->config->risk;
-    params.limits_box = crew->pipeline->limits_box;
-    int code = make_market(crew);
-    return code ? code
-                : risk_stage_create(&crew->pipeline->bus, owner, crew->market, &params, out_stage,
-                                    &crew->error);
-}
-
-static int make_executor(crew_t *crew, uint32_t owner, tbus_stage_t **out_stage)
-{
-    int code = make_market(crew);
-    return code ? code
-                : executor_stage_create(&crew->pipeline->bus, owner, crew->market,
-                                        &crew->pipeline->config->executor, out_stage, &crew->error);
-}
-
-static int make_recorder(crew_t *crew, uint32_t owner, tbus_stage_t **out_stage)
-{
-    const config_t *config = crew->pipeline->config;
-    recorder_params_t params = {.directory = config->journal.directory,
-                                .segment_bytes = config->journal.segment_bytes};
-    return tbus_recorder_create(&crew->pipeline->bus, owner, &params, out_stage, &crew->error);
-}
+} running_t;
 
 /* A stage that cannot be made fails its whole process; the reason is kept where the supervisor
  * looks. */
-static int make_stage(crew_t *crew, enum stage_id stage)
+static int make_stage(running_t *r, const pipeline_stage_t *stage)
 {
-    static int (*const make[STAGES_COUNT])(crew_t *, uint32_t, tbus_stage_t **) = {
-        [STAGE_FEED] = make_feed,         [STAGE_STRATEGY] = make_strategy,
-        [STAGE_RISK] = make_risk,         [STAGE_EXECUTOR] = make_executor,
-        [STAGE_RECORDER] = make_recorder,
-    };
-    uint32_t owner = crew->pipeline->owners[stage];
-    tbus_participant_t *block = tbus_participant(&crew->pipeline->bus, owner);
+    const config_instance_t *instance = stage->instance;
+    const tbus_resource_t *resource = instance->kind->resource;
+    tbus_stage_request_t request = {.bus = &r->pipeline->bus,
+                                    .owner = stage->owner,
+                                    .name = instance->name,
+                                    .number = stage->number,
+                                    .params = config_instance_values(instance),
+                                    .variant_params = config_variant_values(instance),
+                                    .control = stage->control,
+                                    .for_ns = r->pipeline->for_ns,
+                                    .crew = &r->crew};
+    tbus_participant_t *block = tbus_participant(&r->pipeline->bus, stage->owner);
     /* The life lock first: a place on a ring that is held without it counts as a dead one's. It is
      * never closed. */
-    int code = tbus_participant_live(&crew->pipeline->bus, owner, &crew->error);
+    int code = tbus_participant_live(&r->pipeline->bus, stage->owner, &r->error);
     if (code >= 0)
-        code = make[stage](crew, owner, &crew->stages[crew->stages_count]);
+        code = resource ? tbus_crew_offer(&r->crew, resource,
+                                          config_resource_values(r->pipeline->config, resource))
+                        : 0;
+    if (code == 0)
+        code = instance->kind->create(&request, &r->stages[r->stages_count], &r->error);
     if (code == 0) {
-        crew->stages_count++;
+        r->stages_count++;
         return 0;
     }
     snprintf(block->reason, sizeof block->reason, "%s",
-             crew->error.code ? crew->error.text : tbus_strerror(code));
+             r->error.code ? r->error.text : tbus_strerror(code));
     tbus_store_release_u32(&block->state, TBUS_FAIL);
     return code;
 }
@@ -348,14 +343,14 @@ static int make_stage(crew_t *crew, enum stage_id stage)
 int pipeline_run_process(pipeline_t *pipeline, uint32_t index, const tbus_atomic_u32_t *orphaned)
 {
     const layout_process_t *plan = &pipeline->layout->processes[index];
-    crew_t crew = {.pipeline = pipeline};
+    running_t running = {.pipeline = pipeline};
     int code = 0;
     for (uint32_t i = 0; code == 0 && i < plan->stages_count; i++)
-        code = make_stage(&crew, plan->stages[i]);
+        code = make_stage(&running, &pipeline->stages[plan->stages[i]]);
     if (code == 0) {
         tbus_loop_t loop = {.bus = &pipeline->bus,
-                            .stages = crew.stages,
-                            .stages_count = crew.stages_count,
+                            .stages = running.stages,
+                            .stages_count = running.stages_count,
                             .budget = LAYOUT_BATCH,
                             .step_first = plan->step_first,
                             .step_count = plan->step_count,
@@ -364,8 +359,10 @@ int pipeline_run_process(pipeline_t *pipeline, uint32_t index, const tbus_atomic
         tbus_waiter_init(&loop.waiter, pipeline->layout->wait);
         code = tbus_loop_run(&loop);
     }
-    while (crew.stages_count--)
-        crew.stages[crew.stages_count]->ops->destroy(crew.stages[crew.stages_count]);
-    market_destroy(crew.market);
+    while (running.stages_count--) {
+        tbus_stage_t *stage = running.stages[running.stages_count];
+        stage->ops->destroy(stage);
+    }
+    tbus_crew_disband(&running.crew);
     return code;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pipeline.h - the bus that `busctl start` runs on, and the stages on it.
+/* pipeline.h - the bus that `busctl start` runs on, and the stages on it: instances of kinds
+ * (tickbus/kind.h), as the configuration lists them. With those that are there unasked:
  *
  *    topic      ring            from               read by
  *    md         broadcast       feed               strategy, risk, executor, recorder
@@ -23,16 +24,27 @@
 #include "tools/config/config.h"
 #include "tools/run/layout.h"
 
+typedef struct pipeline_stage {
+    const config_instance_t *instance; /* not owned */
+    uint32_t number;                   /* within its kind, from 1 */
+    uint32_t owner;                    /* participant number */
+    void *control;                     /* what its kind shares with the supervisor; NULL: nothing */
+} pipeline_stage_t;
+
 typedef struct pipeline {
     const config_t *config; /* not owned */
     const layout_t *layout; /* not owned */
-    uint64_t for_ns;        /* the feed ends after this long; 0: when its source does */
+    uint64_t for_ns;        /* sources end after this long; 0: when their input does */
     tbus_bus_t bus;
-    limits_box_t *limits_box;      /* owned; shared with the processes that are forked */
-    uint32_t owners[STAGES_COUNT]; /* participant numbers; 0: no such stage in this layout */
+    uint32_t stages_count; /* those of the layout, in its order */
+    pipeline_stage_t stages[TBUS_INSTANCES_MAX];
+    void *controls; /* owned; all stages' memory of that kind, shared with those that are forked */
+    size_t controls_bytes;
 } pipeline_t;
 
-/* Make bus, topics, places and participants. `config` and `layout` must outlive it. Cold. */
+/* Make bus, topics, places and participants. `config` and `layout`, which was planned for the stages
+ * of this configuration, must outlive it. -TBUS_ECONFIG when a stage reads a topic that nobody
+ * publishes on. Cold. */
 int pipeline_create(const config_t *config, const layout_t *layout, uint64_t for_ns,
                     pipeline_t *out_pipeline, tbus_error_t *err);
 void pipeline_close(pipeline_t *pipeline);

@@ -58,20 +58,17 @@ static int ascending(const void *a, const void *b)
     return *(const int *)a - *(const int *)b;
 }
 
-/* The descriptor that we were started with and that the feed's source names, as `<(zcat FILE)` does
- * in bash; -1: it names none. Those that the supervisor has opened itself are all close-on-exec. */
-static int source_descriptor(const char *source)
+/* The descriptor that we were started with and that a stage of this process reads from; -1: none. */
+static int inherited_descriptor(const pipeline_t *pipeline, uint32_t index)
 {
-    static const char *const names[] = {"itch:/dev/fd/", "itch:/proc/self/fd/"};
-    char *end = NULL;
-    long fd = strcmp(source, "itch:/dev/stdin") == 0 ? STDIN_FILENO : -1;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strncmp(source, names[i], strlen(names[i])) == 0)
-            fd = strtol(source + strlen(names[i]), &end, 10);
-    if (fd < 0 || fd > INT_MAX || (end && *end))
-        return -1;
-    int flags = fcntl((int)fd, F_GETFD);
-    return flags >= 0 && !(flags & FD_CLOEXEC) ? (int)fd : -1;
+    const layout_process_t *plan = &pipeline->layout->processes[index];
+    int fd = -1;
+    for (uint32_t i = 0; i < plan->stages_count && fd < 0; i++) {
+        const config_instance_t *instance = pipeline->stages[plan->stages[i]].instance;
+        if (instance->kind->inherited_fd)
+            fd = instance->kind->inherited_fd(config_instance_values(instance));
+    }
+    return fd;
 }
 
 /* Everything but the standard streams, the memory of the bus and what the feed reads from: a lock
@@ -125,7 +122,7 @@ static void pin(pipeline_t *pipeline, uint32_t index)
         CPU_FREE(set);
     }
     for (uint32_t i = 0; i < process->stages_count; i++)
-        tbus_participant(&pipeline->bus, pipeline->owners[process->stages[i]])->cpu = cpu;
+        tbus_participant(&pipeline->bus, pipeline->stages[process->stages[i]].owner)->cpu = cpu;
 }
 
 static _Noreturn void be_the_child(pipeline_t *pipeline, uint32_t index, const char *name,
@@ -137,7 +134,7 @@ static _Noreturn void be_the_child(pipeline_t *pipeline, uint32_t index, const c
     prctl(PR_SET_PDEATHSIG, SUPERVISOR_DIED);
     if (getppid() != supervisor)
         _exit(1); /* it died before we could ask to be told */
-    int source_fd = source_descriptor(pipeline->config->feed.source);
+    int source_fd = inherited_descriptor(pipeline, index);
     redirect_streams(log_fd, source_fd);
     close_others(&pipeline->bus, source_fd);
     pin(pipeline, index);
@@ -149,7 +146,7 @@ static _Noreturn void be_the_child(pipeline_t *pipeline, uint32_t index, const c
 int process_start(pipeline_t *pipeline, uint32_t index, process_t *out_process, tbus_error_t *err)
 {
     process_t process = {.pidfd = -1, .log_fd = -1};
-    layout_process_name(&pipeline->layout->processes[index], process.name, sizeof process.name);
+    layout_process_name(pipeline->layout, index, process.name, sizeof process.name);
     int log_pipe[2];
     if (pipe2(log_pipe, O_CLOEXEC) < 0)
         return tbus_fail(err, -errno, "%s: no pipe: %s", process.name, tbus_strerror(-errno));

@@ -33,25 +33,34 @@ static json_t *count(uint64_t value)
     return json_integer((json_int_t)value);
 }
 
-static json_t *counter(const tbus_bus_t *bus, const char *name)
+#define EVERYBODY 0u /* no participant's number: counters of all owners together */
+
+static uint64_t value_of(const tbus_bus_t *bus, uint32_t owner, const char *name)
 {
-    return count(tbus_counter_value(bus, name));
+    return owner == EVERYBODY ? tbus_counter_value(bus, name)
+                              : tbus_counter_value_of(bus, owner, name);
 }
 
-/* {"sent": ..., ...} of the counters "PREFIX.sent", ...; names end with NULL. */
-static json_t *counters(const tbus_bus_t *bus, const char *prefix, const char *const *names)
+/* {"sent": ..., ...} of the counters "PREFIX.sent", ... of one owner; names end with NULL. */
+static json_t *counters_of(const tbus_bus_t *bus, uint32_t owner, const char *prefix,
+                           const char *const *names)
 {
     json_t *object = json_object();
     for (; *names; names++) {
         char name[sizeof((tbus_counter_t *)0)->name + 1];
         snprintf(name, sizeof name, "%s.%s", prefix, *names);
-        json_object_set_new(object, *names, counter(bus, name));
+        json_object_set_new(object, *names, count(value_of(bus, owner, name)));
     }
     return object;
 }
 
-/* All counters whose name begins with `prefix`, by the rest of their names, summed over owners. */
-static json_t *counters_below(const tbus_bus_t *bus, const char *prefix)
+static json_t *counters(const tbus_bus_t *bus, const char *prefix, const char *const *names)
+{
+    return counters_of(bus, EVERYBODY, prefix, names);
+}
+
+/* All counters of an owner whose name begins with `prefix`, by the rest of their names. */
+static json_t *counters_below(const tbus_bus_t *bus, uint32_t owner, const char *prefix)
 {
     const tbus_directory_t *d = bus->directory;
     size_t skip = strlen(prefix);
@@ -59,7 +68,8 @@ static json_t *counters_below(const tbus_bus_t *bus, const char *prefix)
     uint32_t used = tbus_load_acquire_u32(&d->counters_count);
     for (uint32_t i = 0; i < used && i < TBUS_COUNTERS_MAX; i++) {
         const tbus_counter_t *c = &d->counters[i];
-        if (!tbus_load_acquire_u32(&c->name_set) || strncmp(c->name, prefix, skip) != 0)
+        if (!tbus_load_acquire_u32(&c->name_set) || strncmp(c->name, prefix, skip) != 0 ||
+            (owner != EVERYBODY && c->owner != owner))
             continue;
         json_t *rest = json_text(c->name + skip, sizeof c->name - skip);
         const char *key = json_string_value(rest);
@@ -137,15 +147,15 @@ static json_t *books(const tbus_bus_t *bus)
                                         NULL};
     json_t *object = counters(bus, "books", names);
     json_object_set_new(object, "unknown_order_refs_by_type",
-                        counters_below(bus, "books.unknown_order_refs."));
+                        counters_below(bus, EVERYBODY, "books.unknown_order_refs."));
     return object;
 }
 
-static json_t *orders(const tbus_bus_t *bus)
+static json_t *orders(const tbus_bus_t *bus, uint32_t owner)
 {
     static const char *const names[] = {"sent",    "cancels_sent", "accepted",  "rejected",
                                         "partial", "filled",       "cancelled", NULL};
-    return counters(bus, "orders", names);
+    return counters_of(bus, owner, "orders", names);
 }
 
 static json_t *risk(const tbus_bus_t *bus, const char *halt_reason)
@@ -153,7 +163,7 @@ static json_t *risk(const tbus_bus_t *bus, const char *halt_reason)
     static const char *const names[] = {"orders",         "cancels", "passed", "report_mismatches",
                                         "limits_changes", NULL};
     json_t *object = counters(bus, "risk", names);
-    json_object_set_new(object, "rejects", counters_below(bus, "risk.rejects."));
+    json_object_set_new(object, "rejects", counters_below(bus, EVERYBODY, "risk.rejects."));
     json_object_set_new(object, "halted",
                         json_boolean(tbus_load_relaxed_u32(&bus->directory->halted)));
     json_object_set_new(object, "halt_reason",
@@ -178,11 +188,11 @@ static json_t *journal(const tbus_bus_t *bus, const char *directory)
     return object;
 }
 
-static json_t *pnl(const tbus_bus_t *bus)
+static json_t *pnl(const tbus_bus_t *bus, uint32_t owner)
 {
     /* Signed values travel as their 64 bits. */
-    int64_t realised = (int64_t)tbus_counter_value(bus, "pnl.realised_e4");
-    int64_t unrealised = (int64_t)tbus_counter_value(bus, "pnl.unrealised_e4");
+    int64_t realised = (int64_t)value_of(bus, owner, "pnl.realised_e4");
+    int64_t unrealised = (int64_t)value_of(bus, owner, "pnl.unrealised_e4");
     json_t *object = json_object();
     json_object_set_new(object, "realised", json_integer(realised));
     json_object_set_new(object, "unrealised", json_integer(unrealised));
@@ -213,6 +223,24 @@ static const tbus_participant_t *find_participant(const tbus_bus_t *bus, const c
         if (strncmp(bus->directory->participants[i].name, name, TBUS_NAME_MAX) == 0)
             return &bus->directory->participants[i];
     return NULL;
+}
+
+/* Of each stage that trades. */
+static json_t *strategies(const tbus_bus_t *bus, const layout_t *layout)
+{
+    json_t *object = json_object();
+    for (uint32_t i = 0; i < layout->stages_count; i++) {
+        const tbus_participant_t *p = find_participant(bus, layout->stages[i].name);
+        if (!p || !(layout->stages[i].traits & TBUS_KIND_TRADES))
+            continue;
+        uint32_t owner = (uint32_t)(p - bus->directory->participants) + 1;
+        json_t *strategy = json_object();
+        json_object_set_new(strategy, "orders", orders(bus, owner));
+        json_object_set_new(strategy, "positions", counters_below(bus, owner, "position."));
+        json_object_set_new(strategy, "pnl_e4", pnl(bus, owner));
+        json_object_set_new(object, layout->stages[i].name, strategy);
+    }
+    return object;
 }
 
 static json_t *stalled(const tbus_bus_t *bus, uint32_t index, const summary_stall_t *stall)
@@ -247,8 +275,9 @@ static json_t *process(const tbus_bus_t *bus, const summary_run_t *run, uint32_t
     const tbus_participant_t *p = NULL;
     json_t *names = json_array();
     for (uint32_t i = 0; i < plan->stages_count; i++) {
-        json_array_append_new(names, json_string(layout_stage_name(plan->stages[i])));
-        p = find_participant(bus, layout_stage_name(plan->stages[i]));
+        const char *name = run->layout->stages[plan->stages[i]].name;
+        json_array_append_new(names, json_string(name));
+        p = find_participant(bus, name);
     }
     json_t *object = json_object();
     json_object_set_new(object, "stages", names);
@@ -302,7 +331,7 @@ json_t *summary_build(const tbus_bus_t *bus, const summary_run_t *run)
 {
     static const char *const feed_names[] = {"messages", "bytes", "errors", NULL};
     json_t *feed = counters(bus, "feed", feed_names);
-    json_object_set_new(feed, "by_type", counters_below(bus, "feed.by_type."));
+    json_object_set_new(feed, "by_type", counters_below(bus, EVERYBODY, "feed.by_type."));
     json_t *latencies = json_object();
     json_object_set_new(latencies, "tick_to_order", latency(bus, "tick_to_order"));
     json_object_set_new(latencies, "tick_to_report", latency(bus, "tick_to_report"));
@@ -316,13 +345,14 @@ json_t *summary_build(const tbus_bus_t *bus, const summary_run_t *run)
     json_object_set_new(summary, "duration_s", json_real((double)(run->duration_ns / 1000) / 1e6));
     json_object_set_new(summary, "feed", feed);
     json_object_set_new(summary, "topics", topics(bus, strcmp(run->state, "ended") == 0));
-    json_object_set_new(summary, "orders", orders(bus));
+    json_object_set_new(summary, "orders", orders(bus, EVERYBODY));
     json_object_set_new(summary, "books", books(bus));
     json_object_set_new(summary, "risk", risk(bus, run->halt_reason));
     json_object_set_new(summary, "executor", executor(bus));
     json_object_set_new(summary, "journal", journal(bus, run->journal));
-    json_object_set_new(summary, "positions", counters_below(bus, "position."));
-    json_object_set_new(summary, "pnl_e4", pnl(bus));
+    json_object_set_new(summary, "positions", counters_below(bus, EVERYBODY, "position."));
+    json_object_set_new(summary, "pnl_e4", pnl(bus, EVERYBODY));
+    json_object_set_new(summary, "strategies", strategies(bus, run->layout));
     json_object_set_new(summary, "latency_ns", latencies);
     json_object_set_new(summary, "layout", json_string(layout_mode_name(run->layout->mode)));
     json_object_set_new(summary, "pages", pages(bus));

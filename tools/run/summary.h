@@ -17,8 +17,9 @@
  *                halted (is the kill switch thrown?) halt_reason (null: there is none)
  *    executor    orders executions executed_shares open_orders
  *    journal     directory records bytes (null when nothing is recorded)
- *    positions   {SYMBOL: shares}
+ *    positions   {SYMBOL: shares}, all strategies together
  *    pnl_e4      realised unrealised total
+ *    strategies  NAME.{orders,positions,pnl_e4} of each, as above
  *    latency_ns  {tick_to_order,tick_to_report}.{p50,p99,p99_9,max,count}
  *    layout      "split" or "fused"
  *    pages       {TOPIC: "hugetlb-2M"...}
@@ -66,7 +67,7 @@ typedef struct summary_run {
     /* from the start of the feed until now, or until everything was drained */
     uint64_t duration_ns;
     const layout_t *layout;
-    summary_stall_t stalls[STAGES_COUNT]; /* of the layout's processes */
+    summary_stall_t stalls[TBUS_INSTANCES_MAX]; /* of the layout's processes */
     /* of the kill switch; "": not thrown, or by nobody who gave one */
     char halt_reason[SUMMARY_ERROR_MAX];
     uint32_t errors_count;

@@ -169,25 +169,50 @@ static void print_risk(FILE *out, const json_t *risk)
     }
 }
 
-static void print_orders(FILE *out, const json_t *summary)
+static void print_sent(FILE *out, const json_t *orders, const char *name)
 {
     static const char *const keys[] = {"sent",   "cancels_sent", "accepted", "rejected",
                                        "filled", "cancelled",    "partial",  NULL};
     static const char *const words[] = {"sent",   "cancels",   "accepted",     "rejected",
                                         "filled", "cancelled", "partial fills"};
-    const json_t *pnl = json_object_get(summary, "pnl_e4");
-    char realised[NUMBER_MAX], unrealised[NUMBER_MAX], total[NUMBER_MAX];
-    label(out, "orders");
-    print_counts(out, json_object_get(summary, "orders"), keys, words);
+    label(out, name);
+    print_counts(out, orders, keys, words);
     fputc('\n', out);
-    print_risk(out, json_object_get(summary, "risk"));
-    print_pairs(out, json_object_get(summary, "positions"), "positions");
-    if (integer(json_object_get(summary, "executor"), "executions") == 0)
-        return;
-    label(out, "profit");
+}
+
+static void print_profit(FILE *out, const json_t *pnl, const char *name)
+{
+    char realised[NUMBER_MAX], unrealised[NUMBER_MAX], total[NUMBER_MAX];
+    label(out, name);
     fprintf(out, "%s: %s realised, %s unrealised\n", money(integer(pnl, "total"), total),
             money(integer(pnl, "realised"), realised),
             money(integer(pnl, "unrealised"), unrealised));
+}
+
+static void print_orders(FILE *out, const json_t *summary)
+{
+    print_sent(out, json_object_get(summary, "orders"), "orders");
+    print_risk(out, json_object_get(summary, "risk"));
+    print_pairs(out, json_object_get(summary, "positions"), "positions");
+    if (integer(json_object_get(summary, "executor"), "executions") != 0)
+        print_profit(out, json_object_get(summary, "pnl_e4"), "profit");
+}
+
+/* What each of them did, where there are several. */
+static void print_strategies(FILE *out, const json_t *summary)
+{
+    const char *name;
+    json_t *strategy;
+    const json_t *all = json_object_get(summary, "strategies");
+    if (json_object_size(all) < 2)
+        return;
+    json_object_foreach((json_t *)(uintptr_t)all, name, strategy)
+    {
+        fprintf(out, "\n  strategy '%s'\n", name);
+        print_sent(out, json_object_get(strategy, "orders"), "orders");
+        print_pairs(out, json_object_get(strategy, "positions"), "positions");
+        print_profit(out, json_object_get(strategy, "pnl_e4"), "profit");
+    }
 }
 
 static void print_latency(FILE *out, const json_t *summary)
@@ -328,6 +353,7 @@ void summary_print(const json_t *summary, FILE *out)
     print_feed(out, summary);
     print_books(out, summary);
     print_orders(out, summary);
+    print_strategies(out, summary);
     print_latency(out, summary);
     print_topics(out, summary);
     print_journal(out, summary);

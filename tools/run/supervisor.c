@@ -22,9 +22,13 @@
 
 /* --- up */
 
-static bool has_recorder(const layout_process_t *process)
+static bool records(const supervisor_t *s, uint32_t process)
 {
-    return process->stages[process->stages_count - 1] == STAGE_RECORDER;
+    const layout_process_t *plan = &s->layout.processes[process];
+    for (uint32_t i = 0; i < plan->stages_count; i++)
+        if (supervisor_is(s, plan->stages[i], TBUS_KIND_RECORDS))
+            return true;
+    return false;
 }
 
 static bool all_ready(supervisor_t *s, char *out_missing, size_t bytes)
@@ -33,11 +37,11 @@ static bool all_ready(supervisor_t *s, char *out_missing, size_t bytes)
     out_missing[0] = 0;
     for (uint32_t i = 0; i < s->layout.processes_count; i++)
         for (uint32_t k = 0; s->processes[i].pid && k < s->layout.processes[i].stages_count; k++) {
-            enum stage_id stage = s->layout.processes[i].stages[k];
+            uint32_t stage = s->layout.processes[i].stages[k];
             if (tbus_load_acquire_u32(&supervisor_participant(s, stage)->state) < TBUS_READY &&
                 used < bytes)
                 used += (size_t)snprintf(out_missing + used, bytes - used, "%s%s", used ? ", " : "",
-                                         layout_stage_name(stage));
+                                         s->layout.stages[stage].name);
         }
     return used == 0;
 }
@@ -59,14 +63,14 @@ static bool wait_ready(supervisor_t *s)
     return !s->broken;
 }
 
-/* The process of the recorder comes last: when any other stage cannot be made, no journal has been
+/* Processes that record come last: when any other stage cannot be made, no journal has been
  * begun. */
 static bool start_processes(supervisor_t *s)
 {
     for (int wave = 0; wave < 2; wave++) {
         for (uint32_t i = 0; i < s->layout.processes_count; i++) {
             tbus_error_t why = {0};
-            if (has_recorder(&s->layout.processes[i]) != (wave == 1))
+            if (records(s, i) != (wave == 1))
                 continue;
             if (process_start(&s->pipeline, i, &s->processes[i], &why) < 0) {
                 supervisor_complain(s, "%s", why.text);
@@ -83,20 +87,28 @@ static void let_run(supervisor_t *s)
 {
     s->run.state = "running";
     s->running_since_ns = tbus_clock_ns();
-    for (enum stage_id stage = STAGES_COUNT;
-         stage-- > STAGE_FEED;) /* the feed last: everybody else is there by then */
-        supervisor_command(s, stage, TBUS_CMD_RUN);
+    /* Sources last: everybody else is there by then. */
+    for (uint32_t i = supervisor_stages(s); i-- > 0;)
+        supervisor_command(s, i, TBUS_CMD_RUN);
 }
 
-static bool source_is_done(supervisor_t *s)
+/* Of no source: never. */
+static bool sources_are_done(const supervisor_t *s)
 {
-    return tbus_load_acquire_u32(&supervisor_participant(s, STAGE_FEED)->state) == TBUS_DONE;
+    uint32_t sources = 0, done = 0;
+    for (uint32_t i = 0; i < supervisor_stages(s); i++) {
+        if (!supervisor_is(s, i, TBUS_KIND_SOURCE))
+            continue;
+        sources++;
+        done += tbus_load_acquire_u32(&supervisor_participant(s, i)->state) == TBUS_DONE;
+    }
+    return sources != 0 && done == sources;
 }
 
 /* Looks become rarer as the run goes on, so that its length is known to a per cent. */
 static void run_until_done(supervisor_t *s)
 {
-    while (!source_is_done(s) && !s->stop_asked && !s->broken) {
+    while (!sources_are_done(s) && !s->stop_asked && !s->broken) {
         uint64_t per_cent_ms = supervisor_running_ns(s) / (SECOND_NS / 10);
         supervisor_step(s, per_cent_ms < STEP_MS       ? STEP_MS
                            : per_cent_ms > STEP_MS_MAX ? STEP_MS_MAX
@@ -188,13 +200,11 @@ static bool wait_ended(supervisor_t *s, uint32_t index, uint64_t limit_ns)
 static bool stop_in_order(supervisor_t *s)
 {
     bool fine = true;
-    for (enum stage_id stage = STAGE_FEED; stage < STAGES_COUNT; stage++) {
-        tbus_participant_t *p = supervisor_participant(s, stage);
-        if (!p)
-            continue;
-        supervisor_command(s, stage, TBUS_CMD_STOP);
-        if (supervisor_told_to_stop(s, p->process))
-            fine &= wait_ended(s, p->process, END_NS);
+    for (uint32_t i = 0; i < supervisor_stages(s); i++) {
+        uint32_t process = supervisor_participant(s, i)->process;
+        supervisor_command(s, i, TBUS_CMD_STOP);
+        if (supervisor_told_to_stop(s, process))
+            fine &= wait_ended(s, process, END_NS);
     }
     return fine;
 }
@@ -203,26 +213,35 @@ static bool wind_down(supervisor_t *s)
 {
     uint64_t cancelled_ns;
     s->run.state = "stopping";
-    supervisor_command(s, STAGE_FEED, TBUS_CMD_WIND_DOWN);
+    supervisor_command_all(s, TBUS_KIND_SOURCE, true, TBUS_CMD_WIND_DOWN);
     if (!drain(s, &s->run.duration_ns))
         return false;
-    supervisor_command(s, STAGE_STRATEGY, TBUS_CMD_WIND_DOWN);
+    supervisor_command_all(s, TBUS_KIND_SOURCE, false, TBUS_CMD_WIND_DOWN);
     return drain(s, &cancelled_ns) && stop_in_order(s);
 }
 
-static bool recorder_has_all(supervisor_t *s)
+/* Has this stage taken all that was published on what it reads? */
+static bool has_all(const supervisor_t *s, const char *name)
 {
     for (uint32_t t = 0; t < s->pipeline.bus.topics_count; t++) {
         const tbus_ring_t *ring = &s->pipeline.bus.rings[t];
         for (uint32_t i = 0; i < TBUS_RING_SUBS_MAX; i++) {
             const tbus_ring_sub_t *sub = &ring->shared->subs[i];
             if (tbus_load_acquire_u32(&sub->state) == TBUS_SUB_ACTIVE &&
-                strncmp(sub->name, layout_stage_name(STAGE_RECORDER), sizeof sub->name) == 0 &&
+                strncmp(sub->name, name, sizeof sub->name) == 0 &&
                 tbus_load_relaxed_u64(&sub->consumed) + tbus_load_relaxed_u64(&sub->tombs) <
                     tbus_ring_published(ring))
                 return false;
         }
     }
+    return true;
+}
+
+static bool all_recorded(const supervisor_t *s)
+{
+    for (uint32_t i = 0; i < supervisor_stages(s); i++)
+        if (supervisor_is(s, i, TBUS_KIND_RECORDS) && !has_all(s, s->layout.stages[i].name))
+            return false;
     return true;
 }
 
@@ -233,15 +252,15 @@ static void give_up(supervisor_t *s)
 {
     s->run.state = "stopping";
     tbus_store_release_u32(&s->pipeline.bus.directory->halted, 1);
-    supervisor_command(s, STAGE_FEED, TBUS_CMD_WIND_DOWN);
+    supervisor_command_all(s, TBUS_KIND_SOURCE, true, TBUS_CMD_WIND_DOWN);
     uint64_t deadline_ns = tbus_clock_ns() + SALVAGE_NS;
-    while (s->running_since_ns && !s->abort_asked && !recorder_has_all(s) &&
+    while (s->running_since_ns && !s->abort_asked && !all_recorded(s) &&
            tbus_clock_ns() < deadline_ns) {
         supervisor_nudge(s);
         supervisor_step(s, STEP_MS);
     }
-    for (enum stage_id stage = STAGE_FEED; stage < STAGES_COUNT; stage++)
-        supervisor_command(s, stage, TBUS_CMD_STOP);
+    for (uint32_t i = 0; i < supervisor_stages(s); i++)
+        supervisor_command(s, i, TBUS_CMD_STOP);
     deadline_ns = tbus_clock_ns() + (s->abort_asked ? 0 : drain_ns(s));
     while (!supervisor_all_ended(s) && !s->abort_asked && tbus_clock_ns() < deadline_ns) {
         supervisor_nudge(s);
@@ -254,14 +273,34 @@ static void give_up(supervisor_t *s)
 
 /* --- all of it */
 
+/* "synth at pace 250k/s, strategy quote, recorded in DIR". */
+static void describe_stages(const supervisor_t *s, char *out_text, size_t bytes)
+{
+    size_t used = 0;
+    bool recorded = false;
+    out_text[0] = 0;
+    for (uint32_t i = 0; i < supervisor_stages(s); i++) {
+        const config_instance_t *instance = s->pipeline.stages[i].instance;
+        char text[TBUS_PARAM_TEXT_MAX + 64];
+        recorded |= supervisor_is(s, i, TBUS_KIND_RECORDS);
+        if (instance->kind->describe)
+            instance->kind->describe(config_instance_values(instance), text, sizeof text);
+        else if (instance->listed)
+            snprintf(text, sizeof text, "%s", instance->name);
+        else
+            continue;
+        if (used < bytes)
+            used += (size_t)snprintf(out_text + used, bytes - used, "%s%s", used ? ", " : "", text);
+    }
+    if (!recorded && used < bytes)
+        snprintf(out_text + used, bytes - used, "%snot recorded (--journal DIR)", used ? ", " : "");
+}
+
 static void say_layout(supervisor_t *s)
 {
-    char text[400];
-    const config_t *config = &s->request->options->config;
-    supervisor_say(s, "bus '%s': %s at pace %s, strategy %s, %s%s", config->bus.name,
-                   config->feed.source, config_pace(config), config->strategy.name,
-                   *config->journal.directory ? "recorded in " : "not recorded (--journal DIR)",
-                   config->journal.directory);
+    char text[2 * TBUS_PARAM_TEXT_MAX];
+    describe_stages(s, text, sizeof text);
+    supervisor_say(s, "bus '%s': %s", s->request->options->config.bus.name, text);
     layout_text(&s->layout, text, sizeof text);
     supervisor_say(s, "%s", text);
     if (s->layout.warning[0])
@@ -274,10 +313,17 @@ static void plan(supervisor_t *s)
 {
     uint32_t allowed[1024];
     const config_t *config = &s->request->options->config;
+    config_stage_t instances[TBUS_INSTANCES_MAX];
+    layout_stage_t stages[TBUS_INSTANCES_MAX];
+    uint32_t count = config_stages(config, instances);
+    for (uint32_t i = 0; i < count; i++)
+        stages[i] =
+            (layout_stage_t){instances[i].instance->name, instances[i].instance->kind->traits};
     layout_request_t request = {
         .mode = (enum layout_mode)config->layout.mode,
         .wait = (enum tbus_wait_mode)config->layout.wait,
-        .recorder = config->journal.directory[0] != 0,
+        .stages_count = count,
+        .stages = stages,
         .pin = config->layout.pin,
         .allowed_count = layout_allowed_cpus(allowed, 1024),
         .allowed = allowed,
@@ -306,16 +352,21 @@ static int open_control(supervisor_t *s, tbus_error_t *err)
     return fd < 0 ? fd : control_server_open(fd, supervisor_answer, s, &s->control, err);
 }
 
-/* What the feed has to say about its input, which is an error only if it counted one. */
-static void tell_feeds_word(supervisor_t *s)
+/* What sources have to say about their input, which is an error only if they counted one. */
+static void tell_sources_word(supervisor_t *s)
 {
-    const tbus_participant_t *feed = supervisor_participant(s, STAGE_FEED);
-    if (tbus_load_acquire_u32(&feed->state) == TBUS_FAIL || !feed->reason[0])
-        return;
-    if (tbus_counter_value(&s->pipeline.bus, "feed.errors"))
-        supervisor_complain(s, "feed: %.*s", (int)sizeof feed->reason - 1, feed->reason);
-    else
-        supervisor_note(s, "%.*s", (int)sizeof feed->reason - 1, feed->reason);
+    for (uint32_t i = 0; i < supervisor_stages(s); i++) {
+        const tbus_participant_t *p = supervisor_participant(s, i);
+        const char *errors = s->pipeline.stages[i].instance->kind->errors_counter;
+        if (!supervisor_is(s, i, TBUS_KIND_SOURCE) ||
+            tbus_load_acquire_u32(&p->state) == TBUS_FAIL || !p->reason[0])
+            continue;
+        if (errors && tbus_counter_value(&s->pipeline.bus, errors))
+            supervisor_complain(s, "%s: %.*s", s->layout.stages[i].name, (int)sizeof p->reason - 1,
+                                p->reason);
+        else
+            supervisor_note(s, "%.*s", (int)sizeof p->reason - 1, p->reason);
+    }
 }
 
 /* From the first fork to the last process that ended. */
@@ -334,7 +385,7 @@ static void run_pipeline(supervisor_t *s)
         give_up(s);
     }
     progress_wipe(&s->progress);
-    tell_feeds_word(s);
+    tell_sources_word(s);
     if (!s->running_since_ns && !s->run.errors_count)
         supervisor_complain(s, "stopped before it had begun");
     if (s->abort_asked)
@@ -364,9 +415,9 @@ int supervisor_run(const supervisor_request_t *request)
     const config_t *config = &request->options->config;
     supervisor_t s = {.request = request,
                       .run = {.state = "starting",
-                              .source = config->feed.source,
+                              .source = config_source(config),
                               .pace = config_pace(config),
-                              .journal = config->journal.directory}};
+                              .journal = config_journal(config)}};
     tbus_error_t why = {0};
     int code = OUTCOME_FAILED;
     s.run.layout = &s.layout;

@@ -32,9 +32,9 @@ typedef struct supervisor {
     int lock_fd;
     layout_t layout;
     pipeline_t pipeline;
-    process_t processes[STAGES_COUNT];
-    stall_t stalls[STAGES_COUNT]; /* of the processes */
-    bool stall_killed[STAGES_COUNT];
+    process_t processes[TBUS_INSTANCES_MAX];
+    stall_t stalls[TBUS_INSTANCES_MAX]; /* of the processes */
+    bool stall_killed[TBUS_INSTANCES_MAX];
     uint64_t stalls_looked_ns;
     control_server_t *control;
     int signal_fd;
@@ -62,10 +62,15 @@ uint64_t supervisor_running_ns(const supervisor_t *s);
 /* The summary as of now. */
 json_t *supervisor_summary(const supervisor_t *s);
 
-/* The block of a stage in the bus directory; NULL: the layout has no such stage. */
-tbus_participant_t *supervisor_participant(supervisor_t *s, enum stage_id stage);
-/* Tell a stage, if there is one, and wake whoever sleeps. */
-void supervisor_command(supervisor_t *s, enum stage_id stage, enum tbus_command what);
+/* Stages are known by their index in the layout, which has them in the order of the data path. */
+uint32_t supervisor_stages(const supervisor_t *s);
+bool supervisor_is(const supervisor_t *s, uint32_t stage, enum tbus_kind_traits trait);
+/* The block of a stage in the bus directory. */
+tbus_participant_t *supervisor_participant(const supervisor_t *s, uint32_t stage);
+/* Tell a stage, or all that have a trait or lack it, and wake whoever sleeps. */
+void supervisor_command(supervisor_t *s, uint32_t stage, enum tbus_command what);
+void supervisor_command_all(supervisor_t *s, enum tbus_kind_traits trait, bool has,
+                            enum tbus_command what);
 void supervisor_nudge(supervisor_t *s);
 /* Were all stages of this process told to stop? */
 bool supervisor_told_to_stop(supervisor_t *s, uint32_t process);

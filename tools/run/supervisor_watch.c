@@ -62,10 +62,19 @@ json_t *supervisor_summary(const supervisor_t *s)
 
 /* --- commands to stages */
 
-tbus_participant_t *supervisor_participant(supervisor_t *s, enum stage_id stage)
+uint32_t supervisor_stages(const supervisor_t *s)
 {
-    return s->pipeline.owners[stage] ? tbus_participant(&s->pipeline.bus, s->pipeline.owners[stage])
-                                     : NULL;
+    return s->pipeline.stages_count;
+}
+
+bool supervisor_is(const supervisor_t *s, uint32_t stage, enum tbus_kind_traits trait)
+{
+    return s->layout.stages[stage].traits & trait;
+}
+
+tbus_participant_t *supervisor_participant(const supervisor_t *s, uint32_t stage)
+{
+    return &s->pipeline.bus.directory->participants[s->pipeline.stages[stage].owner - 1];
 }
 
 void supervisor_nudge(supervisor_t *s)
@@ -74,12 +83,18 @@ void supervisor_nudge(supervisor_t *s)
         tbus_ring_nudge(&s->pipeline.bus.rings[i]);
 }
 
-void supervisor_command(supervisor_t *s, enum stage_id stage, enum tbus_command what)
+void supervisor_command(supervisor_t *s, uint32_t stage, enum tbus_command what)
 {
-    tbus_participant_t *p = supervisor_participant(s, stage);
-    if (p)
-        tbus_store_release_u32(&p->command, what);
+    tbus_store_release_u32(&supervisor_participant(s, stage)->command, what);
     supervisor_nudge(s);
+}
+
+void supervisor_command_all(supervisor_t *s, enum tbus_kind_traits trait, bool has,
+                            enum tbus_command what)
+{
+    for (uint32_t i = 0; i < supervisor_stages(s); i++)
+        if (supervisor_is(s, i, trait) == has)
+            supervisor_command(s, i, what);
 }
 
 bool supervisor_told_to_stop(supervisor_t *s, uint32_t process)
@@ -103,7 +118,7 @@ static void blame(supervisor_t *s, uint32_t index)
         const tbus_participant_t *p = supervisor_participant(s, plan->stages[i]);
         if (tbus_load_acquire_u32(&p->state) != TBUS_FAIL)
             continue;
-        supervisor_complain(s, "stage '%s' failed: %.*s", layout_stage_name(plan->stages[i]),
+        supervisor_complain(s, "stage '%s' failed: %.*s", s->layout.stages[plan->stages[i]].name,
                             (int)sizeof p->reason - 1, p->reason);
         explained = true;
     }
@@ -121,7 +136,7 @@ static void bury(supervisor_t *s, uint32_t index)
     const layout_process_t *plan = &s->layout.processes[index];
     for (uint32_t i = 0; i < plan->stages_count; i++)
         for (uint32_t t = 0; t < s->pipeline.bus.topics_count; t++)
-            tbus_ring_repair(&s->pipeline.bus.rings[t], s->pipeline.owners[plan->stages[i]]);
+            tbus_ring_repair(&s->pipeline.bus.rings[t], s->pipeline.stages[plan->stages[i]].owner);
 }
 
 static void show_log_line(void *context, const char *name, const char *text)
@@ -187,7 +202,7 @@ static void take_signal(supervisor_t *s)
 
 void supervisor_step(supervisor_t *s, int timeout_ms)
 {
-    struct pollfd fds[2 + 2 * STAGES_COUNT];
+    struct pollfd fds[2 + 2 * TBUS_INSTANCES_MAX];
     nfds_t count = 0;
     fds[count++] = (struct pollfd){.fd = s->signal_fd, .events = POLLIN};
     fds[count++] = (struct pollfd){.fd = control_server_fd(s->control), .events = POLLIN};

@@ -176,7 +176,7 @@ int tbus_participant_alive(const tbus_bus_t *bus, uint32_t owner);
  * dead holder passes on to whoever asks first, and goes on where the dead one stopped. -EBUSY:
  * somebody else has it, and is not proven dead; err names it. -TBUS_EKIND: it is mapped read-only.
  * Topics of several publishers are everybody's. To be asked before tbus_publisher_join, which looks
- * at the ring alone and cannot know who lives; tbus_stage_publish does both. Cold. */
+ * at the ring alone and cannot know who lives; tbus_stage_join_publisher does both. Cold. */
 int tbus_participant_take_topic(tbus_bus_t *bus, uint32_t owner, uint32_t index, tbus_error_t *err);
 
 /* tbus_ring_heal for every topic, by life locks. Nobody can take up the number of a dead
@@ -191,6 +191,8 @@ tbus_atomic_u64_t *tbus_counter(tbus_bus_t *bus, uint32_t owner, const char *nam
 
 /* Value of a counter by name, summed over owners; 0 when there is none. */
 uint64_t tbus_counter_value(const tbus_bus_t *bus, const char *name);
+/* The same of one owner. */
+uint64_t tbus_counter_value_of(const tbus_bus_t *bus, uint32_t owner, const char *name);
 
 /* Find or add a histogram; like tbus_counter. Any one is written by one participant. */
 tbus_histogram_t *tbus_bus_histogram(tbus_bus_t *bus, const char *name);

@@ -76,10 +76,10 @@ typedef struct tbus_stage {
  * as the stage. -TBUS_ENOTFOUND, -TBUS_EFULL, -TBUS_ESTALE when the stage's participant lives in
  * another process (this is its child), -EBUSY when the topic has its one publisher, and what the
  * joins of subscriber.h and publisher.h return. */
-int tbus_stage_subscribe(tbus_stage_t *stage, const char *topic, const char *name,
-                         tbus_subscriber_t *out, tbus_error_t *err);
-int tbus_stage_publish(tbus_stage_t *stage, const char *topic, tbus_publisher_t *out,
-                       tbus_error_t *err);
+int tbus_stage_join_subscriber(tbus_stage_t *stage, const char *topic, const char *name,
+                               tbus_subscriber_t *out, tbus_error_t *err);
+int tbus_stage_join_publisher(tbus_stage_t *stage, const char *topic, tbus_publisher_t *out,
+                              tbus_error_t *err);
 
 typedef struct tbus_loop {
     tbus_bus_t *bus;

@@ -7,7 +7,9 @@
 #include <tickbus/bus.h>
 #include <tickbus/glance.h>
 #include <tickbus/journal.h>
+#include <tickbus/kind.h>
 #include <tickbus/observer.h>
+#include <tickbus/param.h>
 #include <tickbus/publisher.h>
 #include <tickbus/repair.h>
 #include <tickbus/stage.h>

@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include <tickbus/error.h>
+#include <tickbus/param.h>
 
 #include <tickbus/market/market.h>
 #include <tickbus/market/position.h>
@@ -29,26 +30,17 @@
 
 typedef struct strat_context strat_context_t; /* the stage's side; see strategy/stage.c */
 
-/* What the built-in strategies can be told; from the `strategy` section of the configuration. */
-#define STRAT_SYMBOLS_MAX 64
-typedef struct strat_params {
-    /* 0: the first `symbols_auto` symbols that get a two-sided touch */
-    uint32_t symbols_count;
-    char symbols[STRAT_SYMBOLS_MAX][9]; /* names without padding, terminated */
-    uint32_t symbols_auto;
-    uint32_t order_qty;      /* shares per quote */
-    uint32_t position_max;   /* shares; a side that would go beyond is not quoted */
-    uint64_t requote_ns_min; /* event time between two quotes of one side of one symbol */
-    /* in-flight and resting orders at a time: the credit of this strategy */
-    uint32_t open_orders_max;
-} strat_params_t;
+#define STRATEGY_API 1u
 
 typedef struct strategy {
+    uint32_t api;          /* STRATEGY_API */
+    uint32_t struct_bytes; /* sizeof(strategy_t) */
     const char *name;
-    const char *summary; /* one line for --help */
-    /* *out_self may be NULL for a strategy without state. */
-    int (*create)(strat_context_t *ctx, const strat_params_t *params, void **out_self,
-                  tbus_error_t *err);
+    const char *summary;  /* one line for --help */
+    tbus_params_t params; /* what the user may set; count 0: nothing */
+    /* `params`: the values of the table above, valid during the call. *out_self may be NULL for a
+     * strategy without state. */
+    int (*create)(strat_context_t *ctx, const void *params, void **out_self, tbus_error_t *err);
     void (*on_tick)(void *self, strat_context_t *ctx, const tick_t *tick, uint64_t md_seq);
     void (*on_bbo)(void *self, strat_context_t *ctx, uint16_t locate, const market_touch_t *touch);
     void (*on_report)(void *self, strat_context_t *ctx, const report_t *report);
@@ -62,9 +54,8 @@ extern const strategy_t strategy_quote;
 const strategy_t *strategy_find(const char *name); /* NULL: none of that name */
 const strategy_t *strategy_at(unsigned index);     /* NULL: past the last */
 
-/* 4 symbols, 100 shares a quote, 1,000 shares held at most, 1 ms between quotes, 64 orders open at
- * a time. */
-strat_params_t strat_params_defaults(void);
+/* Is it a strategy that this build can run? -TBUS_EABI (api or size), -EINVAL (no name). */
+int strategy_check(const strategy_t *strategy, tbus_error_t *err);
 
 /* Send a new order: its id, or 0 when it cannot be sent now (credit used up, or winding down). */
 uint64_t strat_send(strat_context_t *ctx, uint16_t locate, uint8_t side, uint32_t qty,

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kind.h - a kind of stage: all that whoever starts, watches and stops a pipeline must know of it.
+ *
+ * A kind stands once, beside the code of its stage, as a constant: its name, its ports on the
+ * topics, the table of its parameters (param.h), its place in the order of starting and stopping,
+ * and how a stage of it is created. A pipeline is made of *instances* of kinds, each with a name, a
+ * number within its kind, and values for its parameters:
+ *
+ *    kind         ports                                          instances of the usual pipeline
+ *    feed         publishes md                                   feed
+ *    strategy     takes md, reports; publishes bbo, orders       strategy, strategy2, ...
+ *    risk         takes md, reports, orders; publishes ...       risk
+ *    executor     takes md, approved; publishes reports          executor
+ *    recorder     follows every topic                            recorder
+ *
+ * A topic exists where an instance of a kind publishes on it; the first such port says which ring
+ * it is. A *resource* is something that the stages of one process share, such as the books that all
+ * of them would build from the same messages: the bus does not know what it is.
+ */
+#ifndef TICKBUS_KIND_H
+#define TICKBUS_KIND_H
+
+#include <tickbus/param.h>
+#include <tickbus/stage.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define TBUS_KIND_API      1u
+#define TBUS_INSTANCES_MAX 16u /* of all kinds, in one pipeline */
+#define TBUS_PORTS_MAX     8u  /* of one kind */
+
+enum tbus_port_role {
+    TBUS_PORT_PUBLISH = 0,
+    TBUS_PORT_SUBSCRIBE = 1, /* gates: publishers wait for it */
+    TBUS_PORT_CONSUME = 2,   /* competes for the messages of an mpmc ring */
+    TBUS_PORT_FOLLOW = 3     /* sees all messages of any ring, and gates */
+};
+
+typedef struct tbus_port {
+    const char *topic; /* NULL: every topic that there is; TBUS_PORT_FOLLOW only */
+    enum tbus_port_role role;
+    bool driving;    /* the input of which a poll takes `budget` messages; one of a kind at most */
+    bool first_only; /* publishing: only the first instance of the kind does */
+    /* Publishing: what the topic is, should this be the first port that publishes on it. */
+    const char *type; /* message type: "tick"; NULL: another kind's port says what the topic is */
+    enum tbus_ring_kind ring;
+    /* longest message; 0: one slot. More than a slot is cut to a quarter of the ring. */
+    uint32_t msg_bytes_max;
+    const char *help; /* of the topic, for `config show` */
+} tbus_port_t;
+
+/* Shared by the stages of one process that ask for it. */
+typedef struct tbus_resource {
+    const char *name;     /* of its section of the configuration: "books" */
+    const char *help;     /* of that section */
+    tbus_params_t params; /* what create takes */
+    int (*create)(const void *params, void **out_resource, tbus_error_t *err);
+    void (*destroy)(void *resource); /* accepts NULL */
+} tbus_resource_t;
+
+/* What one process has of each resource; made when it is first asked for. */
+#define TBUS_RESOURCES_MAX 4u
+typedef struct tbus_crew {
+    uint32_t count;
+    struct {
+        const tbus_resource_t *resource;
+        const void *params; /* not owned */
+        void *made;         /* owned; NULL: nobody has asked for it */
+    } resources[TBUS_RESOURCES_MAX];
+} tbus_crew_t;
+
+/* Say with which parameters a resource is to be made. -TBUS_EFULL. */
+int tbus_crew_offer(tbus_crew_t *crew, const tbus_resource_t *resource, const void *params);
+/* The resource, made now if need be. -TBUS_ENOTFOUND: it was not offered; else what its create
+ * returns. */
+int tbus_crew_use(tbus_crew_t *crew, const tbus_resource_t *resource, void **out_resource,
+                  tbus_error_t *err);
+/* Destroy what was made. */
+void tbus_crew_disband(tbus_crew_t *crew);
+
+/* Parameters that depend on the value of one of the kind's own, as those of a strategy depend on
+ * its name: each variant brings a table. */
+typedef struct tbus_variant {
+    const char *name;
+    const tbus_params_t *params;
+} tbus_variant_t;
+
+/* What `create` is given. Nothing in it is needed afterwards but bus and control. */
+typedef struct tbus_stage_request {
+    tbus_bus_t *bus;
+    uint32_t owner;             /* participant number, whose life lock this process holds */
+    const char *name;           /* of the instance: of its participant and its places on rings */
+    uint32_t number;            /* within its kind, from 1 */
+    const void *params;         /* the kind's struct of values */
+    const void *variant_params; /* that of the chosen variant; NULL: the kind has none */
+    void *control;              /* control_bytes of memory shared with the supervisor; or NULL */
+    uint64_t for_ns;            /* sources: end after so long; 0: when the input ends */
+    tbus_crew_t *crew;
+} tbus_stage_request_t;
+
+enum tbus_kind_traits {
+    TBUS_KIND_SOURCE = 1,  /* brings messages in: the run ends when every source is DONE */
+    TBUS_KIND_DECIDES = 2, /* in one process with others that do, all go tick by tick (stage.h) */
+    TBUS_KIND_RECORDS = 4, /* starts when all others are ready; what is on the rings is its to save
+                              when another stage has died */
+    TBUS_KIND_TRADES = 8,  /* has orders, positions and profit of its own, for the summary */
+};
+
+typedef struct tbus_kind {
+    uint32_t api;          /* TBUS_KIND_API */
+    uint32_t struct_bytes; /* sizeof(tbus_kind_t) */
+    const char *name;
+    const char *help; /* of its section of the configuration: one sentence */
+    /* The section of the instance that is there without being listed; NULL: there is none. */
+    const char *section;
+    uint32_t traits; /* enum tbus_kind_traits */
+    /* Place on the data path: stages are polled and stopped from the smallest to the largest, and
+     * set running from the largest to the smallest. Feed 10, strategy 20, risk 30, executor 40,
+     * recorder 90. */
+    uint32_t rank;
+    uint32_t instances_max; /* 0: as many as a pipeline may have */
+    uint32_t ports_count;
+    const tbus_port_t *ports;
+    const tbus_params_t *params;     /* NULL: none */
+    const tbus_resource_t *resource; /* NULL: none */
+    /* Variants, by index from 0; false: past the last. NULL: none. `variant_param` names the
+     * parameter whose text chooses one. */
+    bool (*variant)(uint32_t index, tbus_variant_t *out_variant);
+    const char *variant_param;
+    /* Histograms of its stages, ended by NULL; "NAME.2" is that of instance 2. NULL: none. */
+    const char *const *histograms;
+    const char *errors_counter; /* sources: not 0 when the input was bad; NULL: none */
+    size_t control_bytes;       /* of zeroed memory shared with the supervisor */
+
+    /* Is the unlisted instance wanted with these values? NULL: yes. */
+    bool (*wanted)(const void *params);
+    /* The descriptor that the process inherits because the values name it; -1: none. NULL: none. */
+    int (*inherited_fd)(const void *params);
+    /* What an instance with these values is, for the line that a start prints: "strategy quote".
+     * NULL: its name. */
+    void (*describe)(const void *params, char *out_text, size_t bytes);
+    /* May the values become `now` while a stage created with `first` runs? And put them in force,
+     * all of them from one message to the next. NULL: never. */
+    int (*check_change)(const void *first, const void *now, tbus_error_t *err);
+    void (*change)(void *control, const void *now);
+
+    int (*create)(const tbus_stage_request_t *request, tbus_stage_t **out_stage, tbus_error_t *err);
+} tbus_kind_t;
+
+/* Is it a kind that this build can run? -TBUS_EABI (api or size), -EINVAL (no name, create or
+ * ports as they should be); err says what. */
+int tbus_kind_check(const tbus_kind_t *kind, tbus_error_t *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bus/market/resource.h"
+
+static const tbus_param_t table[] = {
+    {"orders_max", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(market_limits_t, orders_max), .min = 16,
+     .max = 1 << 28, .unit = "orders", .fallback = "1048576",
+     .help = "live orders at a time, all symbols together; the memory for them is taken at start"},
+    {"levels_max", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(market_limits_t, levels_max), .min = 16,
+     .max = 1 << 28, .unit = "levels", .fallback = "262144",
+     .help = "price levels at a time, all symbols and both sides together"},
+};
+
+static int create(const void *params, void **out_resource, tbus_error_t *err)
+{
+    market_t *market;
+    int code = market_create(params, &market, err);
+    if (code == 0)
+        *out_resource = market;
+    return code;
+}
+
+static void destroy(void *resource)
+{
+    market_destroy(resource);
+}
+
+const tbus_resource_t market_resource = {
+    .name = "books",
+    .help = "Limits of the order books. Reaching one ends the run with an error: a book with a "
+            "hole is no book.",
+    .params = TBUS_PARAMS(market_limits_t, table),
+    .create = create,
+    .destroy = destroy,
+};

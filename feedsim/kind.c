@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kind of stage that brings market data in. */
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <tickbus/msg/tick.h>
+
+#include "feedsim/feed.h"
+#include "feedsim/pace.h"
+#include "feedsim/source/source.h"
+
+/* What can be known without looking at files, which belongs to the run: the kind, and the keys of
+ * synth. */
+static int check_source(const char *text, tbus_error_t *err)
+{
+    feed_source_t *source;
+    if (strncmp(text, "itch:", 5) == 0 || strncmp(text, "journal:", 8) == 0 ||
+        strcmp(text, "synth") == 0)
+        return 0;
+    int code = feed_source_open(text, &source, err);
+    if (code == 0)
+        feed_source_close(source);
+    return code;
+}
+
+static int check_pace(const char *text, tbus_error_t *err)
+{
+    feed_pace_t pace;
+    if (strcmp(text, "auto") == 0)
+        return 0;
+    return feed_pace_parse(text, &pace, err);
+}
+
+static const tbus_param_t table[] = {
+    {"source", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(feed_values_t, source), .check = check_source,
+     .fallback = "synth",
+     .help = "itch:FILE (ITCH 5.0, plain or .gz), synth[:seed=N,...] (invented), journal:DIR "
+             "(recorded)"},
+    {"pace", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(feed_values_t, pace), .check = check_pace,
+     .fallback = "auto",
+     .help = "max, realtime, Nx (times real time), RATE/s (messages a second); auto: 250k/s for "
+             "synth, else max"},
+};
+static const tbus_params_t params_of_kind = TBUS_PARAMS(feed_values_t, table);
+
+static const tbus_port_t ports[] = {
+    {.topic = "md",
+     .role = TBUS_PORT_PUBLISH,
+     .type = "tick",
+     .ring = TBUS_BROADCAST,
+     .msg_bytes_max = TICK_LEN_MAX,
+     .help = "market data, from the feed"},
+};
+
+const char *feed_values_pace(const feed_values_t *values)
+{
+    if (strcmp(values->pace, "auto") != 0)
+        return values->pace;
+    return strncmp(values->source, "synth", 5) == 0 ? "250k/s" : "max";
+}
+
+static void describe(const void *params, char *out_text, size_t bytes)
+{
+    const feed_values_t *values = params;
+    snprintf(out_text, bytes, "%s at pace %s", values->source, feed_values_pace(values));
+}
+
+/* The descriptor that we were started with and that the source names, as `<(zcat FILE)` does in
+ * bash. Those that the supervisor has opened itself are all close-on-exec. */
+static int inherited_fd(const void *params)
+{
+    static const char *const names[] = {"itch:/dev/fd/", "itch:/proc/self/fd/"};
+    const char *source = ((const feed_values_t *)params)->source;
+    char *end = NULL;
+    long fd = strcmp(source, "itch:/dev/stdin") == 0 ? STDIN_FILENO : -1;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strncmp(source, names[i], strlen(names[i])) == 0)
+            fd = strtol(source + strlen(names[i]), &end, 10);
+    if (fd < 0 || fd > INT_MAX || (end && *end))
+        return -1;
+    int flags = fcntl((int)fd, F_GETFD);
+    return flags >= 0 && !(flags & FD_CLOEXEC) ? (int)fd : -1;
+}
+
+static int create(const tbus_stage_request_t *request, tbus_stage_t **out_stage, tbus_error_t *err)
+{
+    const feed_values_t *values = request->params;
+    feed_params_t params = {
+        .source = values->source, .pace = feed_values_pace(values), .for_ns = request->for_ns};
+    return feed_stage_create(request->bus, request->owner, &params, out_stage, err);
+}
+
+const tbus_kind_t feed_kind = {
+    .api = TBUS_KIND_API,
+    .struct_bytes = sizeof(tbus_kind_t),
+    .name = "feed",
+    .help = "Where the market data comes from, and how fast.",
+    .section = "feed",
+    .traits = TBUS_KIND_SOURCE,
+    .rank = 10,
+    .instances_max = 1,
+    .ports_count = sizeof ports / sizeof ports[0],
+    .ports = ports,
+    .params = &params_of_kind,
+    .errors_counter = "feed.errors",
+    .inherited_fd = inherited_fd,
+    .describe = describe,
+    .create = create,
+};

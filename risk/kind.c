@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kind of stage that stands before every order. */
+#include "bus/market/resource.h"
+#include "risk/stage.h"
+
+static const tbus_port_t ports[] = {
+    {.topic = "md", .role = TBUS_PORT_SUBSCRIBE, .driving = true},
+    {.topic = "reports", .role = TBUS_PORT_SUBSCRIBE},
+    {.topic = "orders", .role = TBUS_PORT_CONSUME},
+    {.topic = "approved",
+     .role = TBUS_PORT_PUBLISH,
+     .type = "order",
+     .ring = TBUS_SPSC,
+     .help = "orders that risk has passed, on their way to the executor"},
+    {.topic = "reports",
+     .role = TBUS_PORT_PUBLISH,
+     .type = "report",
+     .ring = TBUS_BROADCAST_MP,
+     .help = "what became of orders, from risk and the executor"},
+};
+
+static int check_change(const void *first, const void *now, tbus_error_t *err)
+{
+    return risk_limits_check_change(first, now, err);
+}
+
+static void change(void *control, const void *now)
+{
+    limits_box_put(control, now);
+}
+
+static int create(const tbus_stage_request_t *request, tbus_stage_t **out_stage, tbus_error_t *err)
+{
+    risk_params_t params = {.limits = *(const risk_limits_t *)request->params,
+                            .limits_box = request->control};
+    void *market;
+    int code = tbus_crew_use(request->crew, &market_resource, &market, err);
+    return code ? code
+                : risk_stage_create(request->bus, request->owner, market, &params, out_stage, err);
+}
+
+const tbus_kind_t risk_kind = {
+    .api = TBUS_KIND_API,
+    .struct_bytes = sizeof(tbus_kind_t),
+    .name = "risk",
+    .help = "Limits that every order is held against. None can be switched off.",
+    .section = "risk",
+    .traits = TBUS_KIND_DECIDES,
+    .rank = 30,
+    .instances_max = 1,
+    .ports_count = sizeof ports / sizeof ports[0],
+    .ports = ports,
+    .params = &risk_limits_params,
+    .resource = &market_resource,
+    .control_bytes = sizeof(limits_box_t),
+    .check_change = check_change,
+    .change = change,
+    .create = create,
+};

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kind of stage that takes approved orders to the venue. */
+#include "bus/market/resource.h"
+#include "risk/venue/executor.h"
+
+static const tbus_port_t ports[] = {
+    {.topic = "md", .role = TBUS_PORT_SUBSCRIBE, .driving = true},
+    {.topic = "approved", .role = TBUS_PORT_SUBSCRIBE},
+    {.topic = "reports",
+     .role = TBUS_PORT_PUBLISH,
+     .type = "report",
+     .ring = TBUS_BROADCAST_MP,
+     .help = "what became of orders, from risk and the executor"},
+};
+
+static int create(const tbus_stage_request_t *request, tbus_stage_t **out_stage, tbus_error_t *err)
+{
+    executor_params_t params = {.venue = *(const venue_limits_t *)request->params};
+    void *market;
+    int code = tbus_crew_use(request->crew, &market_resource, &market, err);
+    return code ? code
+                : executor_stage_create(request->bus, request->owner, market, &params, out_stage,
+                                        err);
+}
+
+static const char *const histograms[] = {"tick_to_report", NULL};
+
+const tbus_kind_t executor_kind = {
+    .api = TBUS_KIND_API,
+    .struct_bytes = sizeof(tbus_kind_t),
+    .name = "executor",
+    .help = "The venue model that executes orders.",
+    .section = "executor",
+    .traits = TBUS_KIND_DECIDES,
+    .rank = 40,
+    .instances_max = 1,
+    .ports_count = sizeof ports / sizeof ports[0],
+    .ports = ports,
+    .params = &venue_limits_params,
+    .resource = &market_resource,
+    .histograms = histograms,
+    .create = create,
+};

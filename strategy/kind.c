@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kind of stage that runs a strategy. Each strategy brings its own parameters; they stand in
+ * the section of the stage beside those below. */
+#include <stdio.h>
+
+#include "bus/market/resource.h"
+#include "strategy/own_orders.h"
+#include "strategy/stage.h"
+
+typedef struct strategy_values {
+    char name[TBUS_NAME_MAX];
+    uint32_t open_orders_max;
+} strategy_values_t;
+
+static int check_name(const char *text, tbus_error_t *err)
+{
+    if (strategy_find(text))
+        return 0;
+    char names[160] = "";
+    size_t used = 0;
+    const strategy_t *strategy;
+    for (unsigned i = 0; (strategy = strategy_at(i)) != NULL && used < sizeof names; i++)
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "",
+                                 strategy->name);
+    return tbus_fail(err, -TBUS_ECONFIG, "there is no such strategy; there are: %s", names);
+}
+
+static const tbus_param_t table[] = {
+    {"name", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(strategy_values_t, name), .check = check_name,
+     .fallback = "quote", .help = "what decides on orders; null sends none, for measuring"},
+    {"open_orders_max", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(strategy_values_t, open_orders_max),
+     .min = 1, .max = OWN_ORDERS_LIMIT, .unit = "orders", .fallback = "64",
+     .help = "orders on their way or resting at a time"},
+};
+static const tbus_params_t params_of_kind = TBUS_PARAMS(strategy_values_t, table);
+
+static const tbus_port_t ports[] = {
+    {.topic = "md", .role = TBUS_PORT_SUBSCRIBE, .driving = true},
+    {.topic = "reports", .role = TBUS_PORT_SUBSCRIBE},
+    {.topic = "bbo",
+     .role = TBUS_PORT_PUBLISH,
+     .first_only = true,
+     .type = "bbo",
+     .ring = TBUS_BROADCAST,
+     .help = "best bids and offers, from the strategy stage"},
+    {.topic = "orders",
+     .role = TBUS_PORT_PUBLISH,
+     .type = "order",
+     .ring = TBUS_MPMC,
+     .help = "orders on their way to risk"},
+};
+
+static bool variant(uint32_t index, tbus_variant_t *out_variant)
+{
+    const strategy_t *strategy = strategy_at(index);
+    if (strategy)
+        *out_variant = (tbus_variant_t){strategy->name, &strategy->params};
+    return strategy != NULL;
+}
+
+static void describe(const void *params, char *out_text, size_t bytes)
+{
+    snprintf(out_text, bytes, "strategy %s", ((const strategy_values_t *)params)->name);
+}
+
+static int create(const tbus_stage_request_t *request, tbus_stage_t **out_stage, tbus_error_t *err)
+{
+    const strategy_values_t *values = request->params;
+    strategy_stage_params_t params = {.strategy = strategy_find(values->name),
+                                      .params = request->variant_params,
+                                      .open_orders_max = values->open_orders_max,
+                                      .number = (uint16_t)request->number,
+                                      .name = request->name};
+    void *market;
+    int code = tbus_crew_use(request->crew, &market_resource, &market, err);
+    return code ? code
+                : strategy_stage_create(request->bus, request->owner, market, &params, out_stage,
+                                        err);
+}
+
+static const char *const histograms[] = {"tick_to_order", NULL};
+
+const tbus_kind_t strategy_kind = {
+    .api = TBUS_KIND_API,
+    .struct_bytes = sizeof(tbus_kind_t),
+    .name = "strategy",
+    .help = "What sends orders.",
+    .section = "strategy",
+    .traits = TBUS_KIND_DECIDES | TBUS_KIND_TRADES,
+    .rank = 20,
+    .instances_max = STRATEGIES_MAX,
+    .ports_count = sizeof ports / sizeof ports[0],
+    .ports = ports,
+    .params = &params_of_kind,
+    .resource = &market_resource,
+    .variant = variant,
+    .variant_param = "name",
+    .histograms = histograms,
+    .describe = describe,
+    .create = create,
+};

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* quote.h - what the strategy `quote` can be told. Its behaviour stands in quote.c. */
+#ifndef TICKBUS_STRATEGY_QUOTE_H
+#define TICKBUS_STRATEGY_QUOTE_H
+
+#include <stdint.h>
+
+#include <tickbus/param.h>
+
+#define QUOTE_SYMBOLS_MAX 64
+
+typedef struct quote_params {
+    uint32_t symbols_count; /* 0: the first `symbols_auto` symbols that get a two-sided touch */
+    char symbols[QUOTE_SYMBOLS_MAX][9]; /* names without padding, terminated */
+    uint32_t symbols_auto;
+    uint32_t order_qty;      /* shares per quote */
+    uint32_t position_max;   /* shares; a side that would go beyond is not quoted */
+    uint64_t requote_ns_min; /* event time between two quotes of one side of one symbol */
+} quote_params_t;
+
+extern const tbus_params_t quote_params;
+
+#endif
