@@ -1,29 +1,51 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a strategy may call, and how its orders get onto the ring. */
+#include <assert.h>
+
 #include "strategy/context.h"
 
-/* Stamped at every try, so that the time on it is that of its publication. */
-static bool publish_order(strat_context_t *ctx, order_t *order)
+/* Before every try, so that the time on an order is that of its publication. Returns that time. */
+static uint64_t stamp(const strat_context_t *ctx, order_t *order)
 {
     uint64_t now_ns = tbus_bus_now_ns(ctx->stage.bus);
     order->sent = tick_pack(now_ns, ctx->number);
-    if (tbus_publish_try(&ctx->orders_out, order, sizeof *order) == TBUS_FULL)
-        return false;
+    return now_ns;
+}
+
+static void count_sent(strat_context_t *ctx, const order_t *order, uint64_t now_ns)
+{
     if (order->kind == ORDER_CANCEL) {
         tbus_add_own_u64(ctx->counters.cancels_sent, 1);
-        return true;
+        return;
     }
     tbus_add_own_u64(ctx->counters.sent, 1);
     tbus_histogram_record(ctx->tick_to_order, tick_ns_since(now_ns, order->intended));
-    return true;
 }
 
 static void send_order(strat_context_t *ctx, order_t *order)
 {
-    if (outbox_empty(&ctx->outbox) && publish_order(ctx, order))
-        return;
-    outbox_push(&ctx->outbox, order);
-    ctx->stage.pending = true;
+    uint64_t now_ns = stamp(ctx, order);
+    enum tbus_outlet_result told = tbus_outlet_send(&ctx->orders_out, order, sizeof *order);
+    assert(told != TBUS_OUTLET_FULL); /* ORDERS_KEPT_PER_CREDIT */
+    if (told == TBUS_OUTLET_SENT)
+        count_sent(ctx, order, now_ns);
+    else
+        ctx->stage.pending = true;
+}
+
+static int flush_orders(strat_context_t *ctx)
+{
+    int flushed = 0;
+    order_t *order;
+    size_t bytes;
+    while ((order = tbus_outlet_front(&ctx->orders_out, &bytes))) {
+        uint64_t now_ns = stamp(ctx, order);
+        if (tbus_outlet_retry(&ctx->orders_out) != TBUS_OUTLET_SENT)
+            break;
+        count_sent(ctx, order, now_ns);
+        flushed++;
+    }
+    return flushed;
 }
 
 static order_t make_order(const strat_context_t *ctx, const own_order_t *own, uint8_t kind)
@@ -93,17 +115,8 @@ const position_t *strat_position(const strat_context_t *ctx, uint16_t locate)
 
 int context_flush(strat_context_t *ctx)
 {
-    int flushed = 0;
-    if (ctx->bbo_waits &&
-        tbus_publish_try(&ctx->bbo_out, &ctx->bbo, sizeof ctx->bbo) == TBUS_PUBLISHED) {
-        ctx->bbo_waits = false;
-        flushed++;
-    }
-    while (!outbox_empty(&ctx->outbox) && publish_order(ctx, outbox_front(&ctx->outbox))) {
-        outbox_pop(&ctx->outbox);
-        flushed++;
-    }
-    ctx->stage.pending = ctx->bbo_waits || !outbox_empty(&ctx->outbox);
+    int flushed = (int)tbus_outlet_flush(&ctx->bbo_out) + flush_orders(ctx);
+    ctx->stage.pending = ctx->bbo_out.kept != 0 || ctx->orders_out.kept != 0;
     return flushed;
 }
 

@@ -7,10 +7,10 @@
 #ifndef TICKBUS_STRATEGY_CONTEXT_H
 #define TICKBUS_STRATEGY_CONTEXT_H
 
+#include <tickbus/outlet.h>
 #include <tickbus/stage.h>
 
 #include "strategy/ledger.h"
-#include "strategy/outbox.h"
 #include "strategy/own_orders.h"
 #include <tickbus/strategy.h>
 
@@ -38,8 +38,8 @@ struct strat_context {
 
     tbus_subscriber_t md;
     tbus_subscriber_t reports;
-    tbus_publisher_t orders_out;
-    tbus_publisher_t bbo_out; /* number 1 only */
+    tbus_outlet_t orders_out;
+    tbus_outlet_t bbo_out; /* number 1 only */
 
     uint64_t md_seq;      /* last tick taken, 0: none */
     uint64_t report_seq;  /* last report taken */
@@ -48,9 +48,6 @@ struct strat_context {
     uint64_t timer_ns;    /* event time at which on_timer is due, 0: off */
 
     own_orders_t own;
-    outbox_t outbox; /* orders that found no room */
-    bool bbo_waits;  /* so did this one: */
-    bbo_t bbo;
 
     ledger_t ledger;
     order_counters_t counters;
@@ -58,6 +55,12 @@ struct strat_context {
     tbus_atomic_u64_t *book_counters[BOOK_COUNTERS_MAX];
     uint32_t unshown; /* ticks and reports since the slow counters were last shown */
 };
+
+/* How many orders can wait for room at most. No tick is taken while one waits, but reports are, and
+ * each may give a credit back and cause another order; an order that waits cannot end before it is
+ * published. So for each credit there wait, at most, the cancel of an order published earlier, a
+ * new order, and the cancel of that one. */
+#define ORDERS_KEPT_PER_CREDIT 3u
 
 /* Publish what waits, as far as there is room, and set stage.pending. Returns how many went out. */
 int context_flush(strat_context_t *ctx);

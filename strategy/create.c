@@ -23,7 +23,8 @@ static void strategy_destroy(tbus_stage_t *stage)
     tbus_subscriber_leave(&ctx->md);
     tbus_subscriber_leave(&ctx->reports);
     ledger_destroy(&ctx->ledger);
-    outbox_destroy(&ctx->outbox);
+    tbus_outlet_destroy(&ctx->bbo_out);
+    tbus_outlet_destroy(&ctx->orders_out);
     own_orders_destroy(&ctx->own);
     free(ctx);
 }
@@ -51,7 +52,9 @@ static int check_params(const strategy_stage_params_t *p, tbus_error_t *err)
 static int allocate(strat_context_t *ctx, uint32_t credit, tbus_error_t *err)
 {
     if (own_orders_create(&ctx->own, ctx->number, credit) < 0 ||
-        outbox_create(&ctx->outbox, credit) < 0 ||
+        tbus_outlet_create(&ctx->orders_out, ORDERS_KEPT_PER_CREDIT * credit, sizeof(order_t),
+                           NULL) < 0 ||
+        tbus_outlet_create(&ctx->bbo_out, 1, sizeof(bbo_t), NULL) < 0 ||
         ledger_create(&ctx->ledger, ctx->stage.bus, ctx->stage.owner) < 0)
         return tbus_fail(
             err, -ENOMEM,
@@ -66,9 +69,9 @@ static int join(strat_context_t *ctx, tbus_error_t *err)
     if (rc == 0)
         rc = tbus_stage_join_subscriber(stage, "reports", stage->name, &ctx->reports, err);
     if (rc == 0)
-        rc = tbus_stage_join_publisher(stage, "orders", &ctx->orders_out, err);
+        rc = tbus_stage_join_publisher(stage, "orders", &ctx->orders_out.publisher, err);
     if (rc == 0 && ctx->number == 1)
-        rc = tbus_stage_join_publisher(stage, "bbo", &ctx->bbo_out, err);
+        rc = tbus_stage_join_publisher(stage, "bbo", &ctx->bbo_out.publisher, err);
     return rc;
 }
 

@@ -108,19 +108,18 @@ static int take_reports(strat_context_t *ctx)
 
 static void publish_bbo(strat_context_t *ctx, const tick_t *tick, const market_event_t *event)
 {
-    bbo_t *bbo = &ctx->bbo;
-    bbo->md_seq = event->md_seq;
-    bbo->event = tick->event;
-    bbo->intended = tick->intended;
-    bbo->bid_px_e4 = event->touch.bid_px_e4;
-    bbo->ask_px_e4 = event->touch.ask_px_e4;
-    bbo->bid_qty = event->touch.bid_qty;
-    bbo->ask_qty = event->touch.ask_qty;
-    memcpy(bbo->symbol, market_symbol(ctx->market, event->locate)->name, sizeof bbo->symbol);
-    if (tbus_publish_try(&ctx->bbo_out, bbo, sizeof *bbo) == TBUS_FULL) {
-        ctx->bbo_waits = true;
+    bbo_t bbo = {
+        .md_seq = event->md_seq,
+        .event = tick->event,
+        .intended = tick->intended,
+        .bid_px_e4 = event->touch.bid_px_e4,
+        .ask_px_e4 = event->touch.ask_px_e4,
+        .bid_qty = event->touch.bid_qty,
+        .ask_qty = event->touch.ask_qty,
+    };
+    memcpy(bbo.symbol, market_symbol(ctx->market, event->locate)->name, sizeof bbo.symbol);
+    if (tbus_outlet_send(&ctx->bbo_out, &bbo, sizeof bbo) != TBUS_OUTLET_SENT)
         ctx->stage.pending = true;
-    }
 }
 
 static void call_strategy(strat_context_t *ctx, const tick_t *tick, const market_event_t *event)

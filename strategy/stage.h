@@ -14,7 +14,7 @@
  * What finds no room on a ring is kept, in its order, and no further tick is taken until it is out.
  * Reports are taken at all times: were they not, then with all rings full the strategy would wait
  * for risk, risk for the executor, and the executor, which cannot report, for the strategy. What
- * can be kept is bounded (outbox.h), since at most `open_orders_max` orders are open at a time;
+ * can be kept is bounded (context.h), since at most `open_orders_max` orders are open at a time;
  * strat_send refuses more.
  *
  * At WIND_DOWN the strategy is told, new orders are refused from then on, and the stage cancels

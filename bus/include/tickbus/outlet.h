@@ -51,7 +51,7 @@ typedef struct tbus_outlet {
  * and touches each page of it. The publisher is joined afterwards:
  *
  *    tbus_outlet_create(&outlet, 1, sizeof(report_t), err);
- *    tbus_stage_publish(stage, "reports", &outlet.publisher, err);
+ *    tbus_stage_join_publisher(stage, "reports", &outlet.publisher, err);
  *
  * 0, -EINVAL (no places, no bytes, or more than fit in 32 bits), -ENOMEM. Cold. */
 int tbus_outlet_create(tbus_outlet_t *out_outlet, uint32_t places, uint32_t message_bytes_max,
