@@ -7,28 +7,21 @@
 #include <string.h>
 
 #include <tickbus/glance.h>
+#include <tickbus/outlet.h>
 
 #include "risk/follow.h"
 #include "risk/gate.h"
-#include "risk/order_form.h"
 #include "risk/table.h"
-
-/* The one message that a FULL ring kept us from publishing. */
-enum kept { KEPT_NOTHING = 0, KEPT_ORDER, KEPT_REPORT };
 
 typedef struct risk_stage {
     tbus_stage_t stage;
     follow_t follow;
     tbus_subscriber_t reports;
-    tbus_subscriber_t orders;
-    tbus_publisher_t approved;
-    tbus_publisher_t answers;
+    tbus_outlet_t approved; /* orders that passed */
+    tbus_outlet_t answers;  /* reports about those that did not */
     gate_t *gate;
     const limits_box_t *limits_box; /* not owned; NULL: none */
     uint64_t limits_seen;
-    enum kept kept;
-    order_t kept_order;
-    report_t kept_report;
     tbus_atomic_u64_t *taken;
     tbus_atomic_u64_t *cancels;
     tbus_atomic_u64_t *passed;
@@ -39,20 +32,26 @@ typedef struct risk_stage {
 
 /* ---- output */
 
-static bool flush_kept(risk_stage_t *r)
+/* Before every try, so that the time on a report is that of its publication. */
+static void stamp(const risk_stage_t *r, report_t *report)
 {
-    enum tbus_publish told = TBUS_PUBLISHED;
-    if (r->kept == KEPT_ORDER)
-        told = tbus_publish_try(&r->approved, &r->kept_order, sizeof(r->kept_order));
-    else if (r->kept == KEPT_REPORT) {
-        r->kept_report.sent =
-            tick_pack(tbus_bus_now_ns(r->stage.bus), report_strategy(&r->kept_report));
-        told = tbus_publish_try(&r->answers, &r->kept_report, sizeof(r->kept_report));
-    }
-    if (told == TBUS_FULL)
-        return false;
-    r->kept = KEPT_NOTHING;
-    return true;
+    report->sent = tick_pack(tbus_bus_now_ns(r->stage.bus), report_strategy(report));
+}
+
+static bool blocked(const risk_stage_t *r)
+{
+    return (r->approved.kept | r->answers.kept) != 0;
+}
+
+/* The one message that is kept. Returns whether it went out. */
+static bool flush(risk_stage_t *r)
+{
+    size_t bytes;
+    report_t *report = tbus_outlet_front(&r->answers, &bytes);
+    if (!report)
+        return tbus_outlet_flush(&r->approved) != 0;
+    stamp(r, report);
+    return tbus_outlet_retry(&r->answers) == TBUS_OUTLET_SENT;
 }
 
 /* ---- input */
@@ -89,72 +88,39 @@ static void take_limits(risk_stage_t *r)
         tbus_add_own_u64(r->limits_changes, 1);
 }
 
-static void judge(risk_stage_t *r, const order_t *order, bool whole, enum follow_reach reach)
+/* An order is judged with both boxes empty: see may_take_order. */
+static void judge(tbus_stage_t *stage, const order_t *order, bool valid)
 {
+    risk_stage_t *r = (risk_stage_t *)(void *)stage;
     if (r->limits_box)
         take_limits(r);
-    gate_kill(r->gate, tbus_load_relaxed_u32(&r->stage.bus->directory->halted) != 0);
-    uint8_t reason = whole && reach == FOLLOW_REACHED
-                         ? gate_judge(r->gate, order, r->follow.event_ns)
-                         : REASON_MALFORMED;
+    gate_kill(r->gate, tbus_load_relaxed_u32(&stage->bus->directory->halted) != 0);
+    uint8_t reason = valid ? gate_judge(r->gate, order, r->follow.event_ns) : REASON_MALFORMED;
     tbus_add_own_u64(r->taken, 1);
     tbus_add_own_u64(r->cancels, order->kind == ORDER_CANCEL);
     if (reason == REASON_NONE) {
         tbus_add_own_u64(r->passed, 1);
-        r->kept_order = *order;
-        r->kept = KEPT_ORDER;
-    } else {
-        tbus_add_own_u64(r->rejects[reason], 1);
-        r->kept_report = order_refusal(order, reason, r->follow.seq);
-        r->kept = KEPT_REPORT;
+        tbus_outlet_send(&r->approved, order, sizeof *order);
+        return;
     }
+    tbus_add_own_u64(r->rejects[reason], 1);
+    report_t refusal = order_refusal(order, reason, r->follow.seq);
+    stamp(r, &refusal);
+    tbus_outlet_send(&r->answers, &refusal, sizeof refusal);
 }
 
-/* Those that may be judged by now; *left: how many more this poll may take; *later: the next one
- * waits for a later tick. */
-static int take_orders(risk_stage_t *r, uint32_t *left, bool *later)
+static inline bool may_take_order(tbus_stage_t *stage)
 {
-    size_t bytes;
-    const void *message;
-    int taken = 0;
-    *later = false;
-    while (*left > 0 && r->kept == KEPT_NOTHING &&
-           (message = tbus_peek(&r->orders, &bytes)) != NULL) {
-        order_t order;
-        bool whole = order_copy(&order, message, bytes);
-        enum follow_reach reach = follow_reach(&r->follow, order.md_seq);
-        *later = reach == FOLLOW_LATER;
-        if (*later)
-            break;
-        judge(r, &order, whole, reach);
-        /* published or kept: either way it is safe, and the order is done with */
-        (void)flush_kept(r);
-        tbus_advance(&r->orders);
-        taken++;
-        --*left;
-    }
-    return taken;
+    return !blocked((risk_stage_t *)(void *)stage);
 }
 
-/* Tick by tick, and before each the orders that were waiting for no more than the last; after the
- * last one only if one waits for it. */
-static int take_orders_and_ticks(risk_stage_t *r, uint32_t budget)
+static inline void mark_market(tbus_stage_t *stage, const market_event_t *event)
 {
-    uint32_t left = r->orders.ring.slot_count;
-    bool later = false;
-    int work = tbus_glance(&r->orders) ? take_orders(r, &left, &later) : 0;
-    for (uint32_t ticks = 0; ticks < budget; ticks++) {
-        const market_event_t *event;
-        int code = follow_next(&r->follow, &r->stage, &event);
-        if (code <= 0)
-            return code < 0 ? code : work;
-        gate_on_market(r->gate, event);
-        work++;
-        if (later || (ticks + 1 < budget && tbus_glance(&r->orders)))
-            work += take_orders(r, &left, &later);
-    }
-    return work;
+    gate_on_market(((risk_stage_t *)(void *)stage)->gate, event);
 }
+
+static const follow_ops_t follow_ops = {
+    .may_take_order = may_take_order, .on_order = judge, .on_tick = mark_market};
 
 static int risk_poll(tbus_stage_t *stage, uint32_t budget)
 {
@@ -162,11 +128,11 @@ static int risk_poll(tbus_stage_t *stage, uint32_t budget)
     int reports = tbus_glance(&r->reports) ? take_reports(r) : 0;
     if (reports < 0)
         return reports;
-    int flushed = r->kept != KEPT_NOTHING && flush_kept(r);
-    int taken = take_orders_and_ticks(r, budget);
+    int flushed = blocked(r) && flush(r);
+    int taken = follow_take(&r->follow, stage, budget, &follow_ops);
     if (taken < 0)
         return taken;
-    stage->pending = r->kept != KEPT_NOTHING;
+    stage->pending = blocked(r);
     int work = reports + flushed + taken;
     return work > 0 ? work : follow_check_rings(stage);
 }
@@ -176,9 +142,11 @@ static int risk_poll(tbus_stage_t *stage, uint32_t budget)
 static void risk_destroy(tbus_stage_t *stage)
 {
     risk_stage_t *r = (risk_stage_t *)(void *)stage;
-    tbus_subscriber_leave(&r->orders);
+    tbus_subscriber_leave(&r->follow.orders);
     tbus_subscriber_leave(&r->reports);
     tbus_subscriber_leave(&r->follow.md);
+    tbus_outlet_destroy(&r->approved);
+    tbus_outlet_destroy(&r->answers);
     gate_destroy(r->gate);
     free(r);
 }
@@ -212,15 +180,19 @@ static void add_counters(risk_stage_t *r)
 static int join(risk_stage_t *r, tbus_error_t *err)
 {
     tbus_stage_t *stage = &r->stage;
-    int code = tbus_stage_join_subscriber(stage, "md", "risk", &r->follow.md, err);
+    int code = tbus_outlet_create(&r->approved, 1, sizeof(order_t), err);
+    if (code == 0)
+        code = tbus_outlet_create(&r->answers, 1, sizeof(report_t), err);
+    if (code == 0)
+        code = tbus_stage_join_subscriber(stage, "md", "risk", &r->follow.md, err);
     if (code == 0)
         code = tbus_stage_join_subscriber(stage, "reports", "risk", &r->reports, err);
     if (code == 0)
-        code = tbus_stage_join_subscriber(stage, "orders", "risk", &r->orders, err);
+        code = tbus_stage_join_subscriber(stage, "orders", "risk", &r->follow.orders, err);
     if (code == 0)
-        code = tbus_stage_join_publisher(stage, "approved", &r->approved, err);
+        code = tbus_stage_join_publisher(stage, "approved", &r->approved.publisher, err);
     if (code == 0)
-        code = tbus_stage_join_publisher(stage, "reports", &r->answers, err);
+        code = tbus_stage_join_publisher(stage, "reports", &r->answers.publisher, err);
     return code;
 }
 

@@ -1,26 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "risk/venue/executor.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <tickbus/glance.h>
+#include <tickbus/outlet.h>
 
 #include "risk/follow.h"
-#include "risk/order_form.h"
 #include "risk/table.h"
 
 typedef struct executor_stage {
     tbus_stage_t stage;
     follow_t follow;
-    tbus_subscriber_t approved;
-    tbus_publisher_t reports;
+    tbus_outlet_t reports; /* keeps at most what one input caused */
     venue_t *venue;
-    uint64_t said;    /* reports that the venue made */
-    report_t *outbox; /* owned; what one input caused and a FULL ring did not take */
-    uint32_t outbox_first;
-    uint32_t outbox_end; /* first == end: empty */
+    uint64_t said; /* reports that the venue made */
     tbus_histogram_t *tick_to_report;
     tbus_atomic_u64_t *orders;
     tbus_atomic_u64_t *cancels;
@@ -36,43 +32,51 @@ void executor_params_default(executor_params_t *out_params)
 
 /* ---- output */
 
-static bool publish(executor_stage_t *e, report_t *report)
+/* Before every try, so that the time on a report is that of its publication. Returns that time. */
+static uint64_t stamp(const executor_stage_t *e, report_t *report)
 {
     uint64_t now_ns = tbus_bus_now_ns(e->stage.bus);
     report->sent = tick_pack(now_ns, report_strategy(report));
-    if (tbus_publish_try(&e->reports, report, sizeof(*report)) == TBUS_FULL)
-        return false;
+    return now_ns;
+}
+
+static void count_sent(executor_stage_t *e, const report_t *report, uint64_t now_ns)
+{
     uint64_t intended_ns = report->intended & TICK_NS_MASK;
     if ((report->kind == REPORT_ACCEPTED || report->kind == REPORT_REJECTED) && intended_ns != 0)
         tbus_histogram_record(e->tick_to_report, tick_ns_since(now_ns, intended_ns));
-    return true;
 }
 
-static void on_report(void *context, const report_t *report)
+static void on_report(void *context, const report_t *made)
 {
     executor_stage_t *e = context;
+    report_t report = *made;
     e->said++;
-    report_t *slot = &e->outbox[e->outbox_end];
-    *slot = *report;
-    if (e->outbox_first != e->outbox_end || !publish(e, slot))
-        e->outbox_end++;
+    uint64_t now_ns = stamp(e, &report);
+    enum tbus_outlet_result told = tbus_outlet_send(&e->reports, &report, sizeof report);
+    assert(told != TBUS_OUTLET_FULL); /* venue_reports_max */
+    if (told == TBUS_OUTLET_SENT)
+        count_sent(e, &report, now_ns);
 }
 
-static uint32_t flush_outbox(executor_stage_t *e)
+static int flush(executor_stage_t *e)
 {
-    uint32_t sent = 0;
-    while (e->outbox_first != e->outbox_end && publish(e, &e->outbox[e->outbox_first])) {
-        e->outbox_first++;
+    int sent = 0;
+    report_t *report;
+    size_t bytes;
+    while ((report = tbus_outlet_front(&e->reports, &bytes))) {
+        uint64_t now_ns = stamp(e, report);
+        if (tbus_outlet_retry(&e->reports) != TBUS_OUTLET_SENT)
+            break;
+        count_sent(e, report, now_ns);
         sent++;
     }
-    if (e->outbox_first == e->outbox_end)
-        e->outbox_first = e->outbox_end = 0;
     return sent;
 }
 
 static bool blocked(const executor_stage_t *e)
 {
-    return e->outbox_end != 0;
+    return e->reports.kept != 0;
 }
 
 /* ---- input */
@@ -82,17 +86,22 @@ static bool halted(const executor_stage_t *e)
     return tbus_load_relaxed_u32(&e->stage.bus->directory->halted) != 0;
 }
 
-/* Before every input: with the kill switch on, nothing may be resting that it could execute. */
-static inline bool obey_kill_switch(executor_stage_t *e)
+/* Before every input: with the kill switch on, nothing may be resting that it could execute. Those
+ * cancels wait until the box is empty, like every other cause of reports, or it could overflow. */
+static inline bool may_take(tbus_stage_t *stage)
 {
+    executor_stage_t *e = (executor_stage_t *)(void *)stage;
+    if (blocked(e))
+        return false;
     if (TBUS_UNLIKELY(halted(e)) && venue_stats(e->venue).open_orders != 0)
         venue_cancel_all(e->venue, REASON_KILL_SWITCH);
     return !blocked(e);
 }
 
-static void execute(executor_stage_t *e, const order_t *order, bool whole, enum follow_reach reach)
+static void execute(tbus_stage_t *stage, const order_t *order, bool valid)
 {
-    if (!whole || reach == FOLLOW_NEVER)
+    executor_stage_t *e = (executor_stage_t *)(void *)stage;
+    if (!valid)
         venue_refuse(e->venue, order, REASON_MALFORMED);
     else if (order->kind == ORDER_NEW && halted(e))
         venue_refuse(e->venue, order, REASON_KILL_SWITCH);
@@ -100,49 +109,15 @@ static void execute(executor_stage_t *e, const order_t *order, bool whole, enum 
         venue_order(e->venue, order);
 }
 
-/* Those that may be executed by now; *left: how many more this poll may take; *later: the next one
- * waits for a later tick. */
-static int take_orders(executor_stage_t *e, uint32_t *left, bool *later)
+static inline void move_market(tbus_stage_t *stage, const market_event_t *event)
 {
-    size_t bytes;
-    const void *message;
-    int taken = 0;
-    *later = false;
-    while (*left > 0 && obey_kill_switch(e) &&
-           (message = tbus_peek(&e->approved, &bytes)) != NULL) {
-        order_t order;
-        bool whole = order_copy(&order, message, bytes);
-        enum follow_reach reach = follow_reach(&e->follow, order.md_seq);
-        *later = reach == FOLLOW_LATER;
-        if (*later)
-            break;
-        execute(e, &order, whole, reach);
-        tbus_advance(&e->approved);
-        taken++;
-        --*left;
-    }
-    return taken;
+    venue_on_market(((executor_stage_t *)(void *)stage)->venue, event);
 }
 
-/* Tick by tick, and before each the orders that were waiting for no more than the last; after the
- * last one only if one waits for it. */
-static int take_orders_and_ticks(executor_stage_t *e, uint32_t budget)
-{
-    uint32_t left = e->approved.ring.slot_count;
-    bool later = false;
-    int work = tbus_glance(&e->approved) ? take_orders(e, &left, &later) : 0;
-    for (uint32_t ticks = 0; obey_kill_switch(e) && ticks < budget; ticks++) {
-        const market_event_t *event;
-        int code = follow_next(&e->follow, &e->stage, &event);
-        if (code <= 0)
-            return code < 0 ? code : work;
-        venue_on_market(e->venue, event);
-        work++;
-        if (later || (ticks + 1 < budget && tbus_glance(&e->approved)))
-            work += take_orders(e, &left, &later);
-    }
-    return work;
-}
+static const follow_ops_t follow_ops = {.may_take_order = may_take,
+                                        .may_take_tick = may_take,
+                                        .on_order = execute,
+                                        .on_tick = move_market};
 
 static void show(executor_stage_t *e)
 {
@@ -158,8 +133,8 @@ static int executor_poll(tbus_stage_t *stage, uint32_t budget)
 {
     executor_stage_t *e = (executor_stage_t *)(void *)stage;
     uint64_t said_before = e->said;
-    int flushed = blocked(e) ? (int)flush_outbox(e) : 0;
-    int taken = take_orders_and_ticks(e, budget);
+    int flushed = blocked(e) ? flush(e) : 0;
+    int taken = follow_take(&e->follow, stage, budget, &follow_ops);
     if (taken < 0)
         return taken;
     stage->pending = blocked(e);
@@ -176,10 +151,10 @@ static int executor_poll(tbus_stage_t *stage, uint32_t budget)
 static void executor_destroy(tbus_stage_t *stage)
 {
     executor_stage_t *e = (executor_stage_t *)(void *)stage;
-    tbus_subscriber_leave(&e->approved);
+    tbus_subscriber_leave(&e->follow.orders);
     tbus_subscriber_leave(&e->follow.md);
     venue_destroy(e->venue);
-    free(e->outbox);
+    tbus_outlet_destroy(&e->reports);
     free(e);
 }
 
@@ -203,15 +178,17 @@ static int build(executor_stage_t *e, market_t *market, const executor_params_t 
     int code = venue_create(&params->venue, market, on_report, e, &e->venue, err);
     if (code < 0)
         return code;
-    e->outbox = table_create((size_t)venue_reports_max(e->venue) + 1, sizeof(*e->outbox));
-    if (e->outbox == NULL)
-        return tbus_fail(err, -ENOMEM, "no memory to keep %u reports; lower executor.resting_max",
-                         venue_reports_max(e->venue));
+    uint32_t reports_max = venue_reports_max(e->venue);
+    code = tbus_outlet_create(&e->reports, reports_max, sizeof(report_t), NULL);
+    if (code < 0)
+        return tbus_fail(err, code, "no memory to keep %u reports; lower executor.resting_max",
+                         reports_max);
     code = tbus_stage_join_subscriber(&e->stage, "md", "executor", &e->follow.md, err);
     if (code == 0)
-        code = tbus_stage_join_subscriber(&e->stage, "approved", "executor", &e->approved, err);
+        code =
+            tbus_stage_join_subscriber(&e->stage, "approved", "executor", &e->follow.orders, err);
     if (code == 0)
-        code = tbus_stage_join_publisher(&e->stage, "reports", &e->reports, err);
+        code = tbus_stage_join_publisher(&e->stage, "reports", &e->reports.publisher, err);
     return code;
 }
 

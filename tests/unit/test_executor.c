@@ -8,16 +8,21 @@ typedef struct fixture {
     tbus_publisher_t approved;
 } fixture_t;
 
-static fixture_t open_executor(void)
+static fixture_t open_executor_of(const executor_params_t *params)
 {
     fixture_t f = {.path = path_open(1024)};
     order_path_t *p = f.path;
     PATH_OK(
         tbus_publisher_join(tbus_bus_ring(&p->bus, "approved"), PATH_RISK, &f.approved, &p->err));
+    path_add_executor(p, params);
+    return f;
+}
+
+static fixture_t open_executor(void)
+{
     executor_params_t params;
     executor_params_default(&params);
-    path_add_executor(p, &params);
-    return f;
+    return open_executor_of(&params);
 }
 
 static void close_executor(fixture_t *f)
@@ -221,6 +226,49 @@ static void executor_cancels_on_halt_before_anything_else_even_without_input(voi
     close_executor(&f);
 }
 
+/* With as many orders resting as there can be, and reports of another order kept already. */
+static void executor_cancels_on_halt_only_when_no_report_waits_for_room(void **state)
+{
+    (void)state;
+    enum { RESTING = 300, LEVELS = 40 };
+    executor_params_t params;
+    executor_params_default(&params);
+    params.venue.resting_max = RESTING;
+    fixture_t f = open_executor_of(&params);
+    order_path_t *p = f.path;
+    for (uint32_t i = 1; i <= RESTING; i++) {
+        approve(&f, order_new(i, 'B', 10, PX - i, ORDER_TIF_DAY));
+        path_poll(p->executor, 8);
+        path_expect_report(p, REPORT_ACCEPTED, i, REASON_NONE);
+    }
+    for (uint32_t i = 0; i < LEVELS; i++)
+        path_tick(p, tick_add(LOCATE, 1 + i, 'S', 10, PX + i));
+    approve(&f, caused_by(order_new(RESTING + 1, 'B', 10 * LEVELS, PX + LEVELS, ORDER_TIF_IOC),
+                          LEVELS));
+    path_poll(p->executor, LEVELS);
+    assert_true(p->executor->pending);
+    tbus_store_relaxed_u32(&p->bus.directory->halted, 1);
+    path_poll(p->executor, 8);
+    path_expect_report(p, REPORT_ACCEPTED, RESTING + 1, REASON_NONE);
+    report_t r;
+    uint32_t fills = 0, cancels = 0;
+    while (cancels < RESTING) {
+        path_poll(p->executor, 8);
+        assert_true(path_take(&p->reports, &r, sizeof(r)));
+        if (r.kind == REPORT_CANCELLED) {
+            assert_int_equal(r.reason, REASON_KILL_SWITCH);
+            assert_int_equal(fills, LEVELS);
+            cancels++;
+        } else {
+            assert_int_equal(r.order_id, ORDER_ID(STRATEGY, RESTING + 1));
+            fills++;
+        }
+    }
+    path_expect_no_report(p);
+    assert_int_equal(path_counter(p, "executor.open_orders"), 0);
+    close_executor(&f);
+}
+
 static void executor_times_the_first_report_of_each_order(void **state)
 {
     (void)state;
@@ -291,6 +339,7 @@ int main(void)
         cmocka_unit_test(executor_keeps_reports_while_the_ring_is_full_and_takes_nothing_more),
         cmocka_unit_test(executor_executes_nothing_once_the_bus_is_halted),
         cmocka_unit_test(executor_cancels_on_halt_before_anything_else_even_without_input),
+        cmocka_unit_test(executor_cancels_on_halt_only_when_no_report_waits_for_room),
         cmocka_unit_test(executor_times_the_first_report_of_each_order),
         cmocka_unit_test(executor_stops_when_a_table_of_the_market_is_full),
         cmocka_unit_test(executor_is_not_made_without_its_places_or_with_wrong_params),
