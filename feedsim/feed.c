@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <tickbus/outlet.h>
+
 #include "feedsim/itch/itch.h"
 #include "feedsim/pace.h"
 #include "feedsim/source/source.h"
@@ -17,7 +19,7 @@
 
 typedef struct feed_stage {
     tbus_stage_t base;
-    tbus_publisher_t md;
+    tbus_outlet_t md; /* keeps one tick that was due */
     feed_source_t *source;
     feed_pace_t pace;
     uint64_t for_ns; /* 0: no limit */
@@ -34,12 +36,11 @@ typedef struct feed_stage {
     tbus_atomic_u64_t *by_type[256]; /* NULL: not seen yet */
 } feed_stage_t;
 
-/* No more input. What is in hand goes only if it was due and `md` had no room. */
+/* No more input. What is in hand is not due yet and does not go out; what the outlet keeps does. */
 static void stop_reading(feed_stage_t *f)
 {
     f->base.source_done = true;
-    if (!f->base.pending)
-        f->bytes = 0;
+    f->bytes = 0;
 }
 
 static void fail_source(feed_stage_t *f)
@@ -58,7 +59,7 @@ static tbus_atomic_u64_t *add_type_counter(feed_stage_t *f, uint8_t type)
     return f->by_type[type];
 }
 
-static void count(feed_stage_t *f)
+static inline void count(feed_stage_t *f)
 {
     const feed_source_t *source = f->source;
     if (source->tick_message_bytes == 0) /* a mark */
@@ -71,13 +72,13 @@ static void count(feed_stage_t *f)
 
 static bool fits_md(feed_stage_t *f)
 {
-    if (TBUS_LIKELY(f->bytes <= f->md.ring.msg_bytes_max))
+    if (TBUS_LIKELY(f->bytes <= f->md.publisher.ring.msg_bytes_max))
         return true;
     tbus_fail(&f->base.error, -TBUS_ETOOBIG,
               "message %" PRIu64
               " of the feed makes a tick of %zu bytes but the topic md carries at most %" PRIu32
               "; what came before it was delivered",
-              f->source->messages - 1, f->bytes, f->md.ring.msg_bytes_max);
+              f->source->messages - 1, f->bytes, f->md.publisher.ring.msg_bytes_max);
     fail_source(f);
     return false;
 }
@@ -105,15 +106,34 @@ static bool take(feed_stage_t *f, uint64_t now_ns)
     return false;
 }
 
-/* Publish the tick in hand as intended for `due_ns`. False: `md` is full; the tick stays in
- * hand. */
+static void intend(const feed_stage_t *f, tick_t *tick, uint64_t due_ns)
+{
+    tick->intended = tick_pack(due_ns - f->epoch_ns, tick_locate(tick));
+}
+
+/* Publish the tick in hand as intended for `due_ns`. False: `md` is full; the outlet keeps it. */
 static bool publish(feed_stage_t *f, uint64_t due_ns)
 {
-    f->tick->intended = tick_pack(due_ns - f->epoch_ns, tick_locate(f->tick));
-    f->base.pending = tbus_publish_try(&f->md, f->tick, f->bytes) == TBUS_FULL;
-    if (f->base.pending)
-        return false;
+    intend(f, f->tick, due_ns);
+    bool sent = tbus_outlet_send(&f->md, f->tick, f->bytes) == TBUS_OUTLET_SENT;
+    f->base.pending = !sent;
     f->bytes = 0;
+    if (sent)
+        count(f);
+    return sent;
+}
+
+/* Publish the tick that is kept. No other was read since (count). At `max` a tick is intended for
+ * when it finds room. False: there is still none. */
+static bool flush(feed_stage_t *f, uint64_t now_ns)
+{
+    size_t bytes;
+    tick_t *tick = tbus_outlet_front(&f->md, &bytes);
+    if (f->pace.kind == FEED_PACE_MAX)
+        intend(f, tick, now_ns);
+    if (tbus_outlet_retry(&f->md) != TBUS_OUTLET_SENT)
+        return false;
+    f->base.pending = false;
     count(f);
     return true;
 }
@@ -127,7 +147,7 @@ static void start(feed_stage_t *f, uint64_t now_ns)
 static int feed_poll(tbus_stage_t *stage, uint32_t budget)
 {
     feed_stage_t *f = (feed_stage_t *)stage;
-    if (stage->source_done && f->bytes == 0)
+    if (stage->source_done && !stage->pending)
         return 0;
     bool at_max = f->pace.kind == FEED_PACE_MAX;
     uint64_t now_ns = 0;
@@ -140,9 +160,13 @@ static int feed_poll(tbus_stage_t *stage, uint32_t budget)
             if (now_ns >= f->end_ns)
                 stop_reading(f);
         }
+        if (TBUS_UNLIKELY(stage->pending)) {
+            if (!flush(f, now_ns))
+                break;
+            continue;
+        }
         if (f->bytes == 0 && !take(f, now_ns))
             break;
-        /* At `max` a message is intended when it finds room. */
         uint64_t due_ns = at_max ? now_ns : f->due_ns;
         if (due_ns > now_ns || !publish(f, due_ns))
             break;
@@ -168,6 +192,7 @@ static void feed_destroy(tbus_stage_t *stage)
 {
     feed_stage_t *f = (feed_stage_t *)stage;
     feed_source_close(f->source);
+    tbus_outlet_destroy(&f->md);
     free(f->tick);
     free(f);
 }
@@ -189,7 +214,9 @@ static int build(feed_stage_t *f, const feed_params_t *params, tbus_error_t *err
     if (rc == 0)
         rc = feed_source_open(params->source, &f->source, err);
     if (rc == 0)
-        rc = tbus_stage_join_publisher(&f->base, "md", &f->md, err);
+        rc = tbus_outlet_create(&f->md, 1, TICK_LEN_MAX, err);
+    if (rc == 0)
+        rc = tbus_stage_join_publisher(&f->base, "md", &f->md.publisher, err);
     if (rc != 0)
         return rc;
     f->for_ns = params->for_ns;
