@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.." || exit 1
 # Public headers: those of a ring, which knows no bus, and those of what runs on rings.
 ring_headers="tickbus/atomic.h tickbus/clock.h tickbus/error.h tickbus/glance.h tickbus/observer.h tickbus/publisher.h"
 ring_headers+=" tickbus/repair.h tickbus/ring.h tickbus/slot.h tickbus/subscriber.h tickbus/wait.h tickbus/wake.h"
-run_headers="tickbus/bus.h tickbus/histogram.h tickbus/kind.h tickbus/outlet.h tickbus/param.h tickbus/segment.h tickbus/stage.h"
+run_headers="tickbus/bus.h tickbus/histogram.h tickbus/kind.h tickbus/open.h tickbus/outlet.h tickbus/param.h tickbus/segment.h tickbus/stage.h"
 bus_headers="$ring_headers $run_headers tickbus/journal.h tickbus/tickbus.h"
 messages="tickbus/msg/ bus/msg/"
 market="tickbus/market/ bus/market/"
@@ -51,7 +51,7 @@ allowed()
     risk/*) echo "$bus_headers $messages $market risk/" ;;
     tools/show/*) echo "$below_tools tools/show/" ;;
     tools/measure/*) echo "tickbus/ tools/show/ tools/measure/" ;;
-    tools/control/*) echo "tickbus/ tools/show/ tools/control/" ;;
+    tools/control/*) echo "tickbus/ bus/run/rundir.h tools/show/ tools/control/" ;;
     tools/config/*) echo "$below_tools tools/show/ tools/config/" ;;
     tools/ipc/*) echo "tickbus/ tools/show/ tools/measure/ tools/control/ tools/config/ tools/ipc/" ;;
     tools/run/*) echo "$below_tools tools/show/ tools/measure/ tools/control/ tools/config/ tools/run/" ;;

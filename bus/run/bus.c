@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <tickbus/bus.h>
+#include <tickbus/wait.h>
+
+#include "bus/run/attach.h"
+#include "bus/run/member.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,10 +15,10 @@
 
 int tbus_bus_create(const char *name, tbus_bus_t *out_bus, tbus_error_t *err)
 {
-    if (!tbus_name_fits(name))
-        return tbus_fail(err, -EINVAL, "bus name '%s' is empty or longer than %u", name,
+    if (!name || !out_bus || !tbus_name_fits(name))
+        return tbus_fail(err, -EINVAL, "bus name '%s' is empty or longer than %u", name ? name : "",
                          TBUS_NAME_MAX - 1);
-    tbus_bus_t bus = {0};
+    tbus_bus_t bus = {.life = -1, .wait_mode = TBUS_WAIT_PARK};
     char segment_name[64];
     snprintf(segment_name, sizeof segment_name, "tickbus:%s", name);
     /* Counters and heartbeats are no payload: small pages do, and huge ones are left to the
@@ -87,9 +91,16 @@ static void detach_children(const tbus_bus_t *bus)
         madvise(bus->topic_segments[i].base, bus->topic_segments[i].bytes, MADV_DONTFORK);
 }
 
-int tbus_bus_attach(const int *fds, size_t fds_count, tbus_bus_t *out_bus, tbus_error_t *err)
+static bool is_writable(int fd)
 {
-    tbus_bus_t bus = {0};
+    int flags = fcntl(fd, F_GETFL);
+    return flags >= 0 && (flags & O_ACCMODE) == O_RDWR;
+}
+
+int tbus_bus_attach_as(bool as_given, const int *fds, size_t fds_count, tbus_bus_t *out_bus,
+                       tbus_error_t *err)
+{
+    tbus_bus_t bus = {.attached = true, .life = -1, .wait_mode = TBUS_WAIT_PARK};
     size_t mapped = 0;
     int code = -EINVAL;
     if (fds_count < 1 || fds_count > 1 + TBUS_TOPICS_MAX) {
@@ -98,7 +109,8 @@ int tbus_bus_attach(const int *fds, size_t fds_count, tbus_bus_t *out_bus, tbus_
                          fds_count, TBUS_TOPICS_MAX);
         goto fail;
     }
-    code = tbus_segment_map(fds[mapped++], false, &bus.directory_segment, err);
+    bool writable = as_given && is_writable(fds[0]);
+    code = tbus_segment_map(fds[mapped++], writable, &bus.directory_segment, err);
     if (code < 0)
         goto fail;
     tbus_directory_t *d = (tbus_directory_t *)bus.directory_segment.base;
@@ -130,14 +142,16 @@ int tbus_bus_attach(const int *fds, size_t fds_count, tbus_bus_t *out_bus, tbus_
         goto fail;
     }
     for (size_t i = 0; mapped < fds_count; i++) {
-        code = tbus_segment_map(fds[mapped++], false, &bus.topic_segments[i], err);
+        writable = as_given && is_writable(fds[mapped]);
+        code = tbus_segment_map(fds[mapped++], writable, &bus.topic_segments[i], err);
         if (code == 0)
-            code = tbus_ring_join(bus.topic_segments[i].base, bus.topic_segments[i].bytes, false,
+            code = tbus_ring_join(bus.topic_segments[i].base, bus.topic_segments[i].bytes, writable,
                                   &bus.rings[i], err);
         if (code < 0)
             goto fail;
     }
     detach_children(&bus);
+    bus.pid = (uint32_t)getpid();
     *out_bus = bus;
     return 0;
 fail:
@@ -147,8 +161,16 @@ fail:
     return code;
 }
 
+int tbus_bus_attach(const int *fds, size_t fds_count, tbus_bus_t *out_bus, tbus_error_t *err)
+{
+    return tbus_bus_attach_as(false, fds, fds_count, out_bus, err);
+}
+
 void tbus_bus_close(tbus_bus_t *bus)
 {
+    if (!bus)
+        return;
+    tbus_bus_leave(bus);
     for (unsigned i = 0; i < TBUS_TOPICS_MAX; i++)
         tbus_segment_close(&bus->topic_segments[i]);
     tbus_segment_close(&bus->directory_segment);
@@ -157,7 +179,7 @@ void tbus_bus_close(tbus_bus_t *bus)
 
 int tbus_bus_topic_index(const tbus_bus_t *bus, const char *topic)
 {
-    for (uint32_t i = 0; i < bus->topics_count; i++)
+    for (uint32_t i = 0; bus && bus->directory && topic && i < bus->topics_count; i++)
         if (!strncmp(bus->directory->topics[i].name, topic, TBUS_NAME_MAX))
             return (int)i;
     return -TBUS_ENOTFOUND;

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <tickbus/bus.h>
+#include <tickbus/publisher.h>
 #include <tickbus/repair.h>
+
+#include "bus/run/member.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -72,7 +75,7 @@ static struct life {
     int fd; /* 0: none; what is on descriptor 0 is nobody's life */
     dev_t device;
     ino_t inode;
-} lives[TBUS_PARTICIPANTS_MAX];
+} lives[TBUS_PARTICIPANTS_MAX + 1]; /* the bus's own may be among them: tbus_bus_keep */
 static pthread_mutex_t lives_mutex = PTHREAD_MUTEX_INITIALIZER;
 
 /* Its holder may have closed it long ago, and the number may be another file's by now. */
@@ -85,7 +88,7 @@ static bool still_open(const struct life *life)
 
 static void give_up_lives_of_parent(void)
 {
-    for (unsigned i = 0; i < TBUS_PARTICIPANTS_MAX; i++) {
+    for (unsigned i = 0; i < sizeof lives / sizeof *lives; i++) {
         if (still_open(&lives[i]))
             close(lives[i].fd);
         lives[i].fd = 0;
@@ -107,7 +110,7 @@ static int note_life(int fd)
         return -errno;
     pthread_once(&once, watch_forks);
     pthread_mutex_lock(&lives_mutex);
-    for (unsigned i = 0; i < TBUS_PARTICIPANTS_MAX; i++)
+    for (unsigned i = 0; i < sizeof lives / sizeof *lives; i++)
         if (lives[i].fd == fd || (!entry && !still_open(&lives[i])))
             entry = &lives[i];
     if (entry)
@@ -116,25 +119,41 @@ static int note_life(int fd)
     return entry ? 0 : -TBUS_EFULL;
 }
 
-int tbus_participant_live(tbus_bus_t *bus, uint32_t owner, tbus_error_t *err)
+/* The descriptor that holds the lock, or a negative error. */
+static int hold_life(const tbus_bus_t *bus, uint32_t owner)
 {
     int fd = tbus_segment_reopen(&bus->directory_segment, true);
     if (fd < 0)
-        return tbus_fail(
-            err, fd, "participant %u: the directory cannot be opened again (is /proc mounted?): %s",
-            owner, tbus_strerror(fd));
+        return fd;
     int code = take_life_lock(bus, fd, owner);
     if (code == 0)
         code = note_life(fd);
-    if (code < 0) {
-        close(fd);
-        return tbus_fail(err, code, "participant '%s': %s", tbus_participant(bus, owner)->name,
-                         code == -TBUS_EEXISTS ? "somebody alive has its place"
-                         : code == -EAGAIN
-                             ? "its predecessor is being buried by somebody who does not get "
-                               "on with it (stopped?); try again"
-                             : tbus_strerror(code));
-    }
+    if (code == 0)
+        return fd;
+    close(fd);
+    return code;
+}
+
+int tbus_bus_keep(tbus_bus_t *bus, tbus_error_t *err)
+{
+    int fd = hold_life(bus, TBUS_KEEPER);
+    return fd >= 0 ? fd
+                   : tbus_fail(err, fd, "bus '" TBUS_NAME_TEXT "': its life lock cannot be had: %s",
+                               bus->directory->name, tbus_strerror(fd));
+}
+
+int tbus_participant_live(tbus_bus_t *bus, uint32_t owner, tbus_error_t *err)
+{
+    if (!bus || !bus->directory || owner < 1 || owner > TBUS_PARTICIPANTS_MAX)
+        return tbus_fail(err, -EINVAL, "participant %u: there is no such number, or no bus", owner);
+    int fd = hold_life(bus, owner);
+    if (fd < 0)
+        return tbus_fail(err, fd, "participant '%s': %s", tbus_participant(bus, owner)->name,
+                         fd == -TBUS_EEXISTS ? "somebody alive has its place"
+                         : fd == -ENOENT ? "the directory cannot be opened again; is /proc mounted?"
+                         : fd == -EAGAIN ? "its predecessor is being buried by somebody who does "
+                                           "not get on with it (stopped?); try again"
+                                         : tbus_strerror(fd));
     /* Nobody else holds the number: whatever a holder before us left claimed or taken belongs to
      * the dead. */
     for (uint32_t i = 0; i < bus->topics_count; i++)
@@ -170,17 +189,13 @@ static bool proven_dead(void *context, uint32_t owner)
     return b->fd >= 0 && fcntl(b->fd, F_OFD_SETLK, &burial) == 0;
 }
 
-int tbus_participant_take_topic(tbus_bus_t *bus, uint32_t owner, uint32_t index, tbus_error_t *err)
+/* The right to publish where one participant at a time has it. */
+static bool take_right(tbus_bus_t *bus, uint32_t owner, uint32_t index, uint32_t *out_holder)
 {
     tbus_atomic_u32_t *publisher = &bus->directory->topics[index].publisher;
     burial_t burial = {.bus = bus, .fd = -1};
     uint32_t holder = 0;
-    bool ours = bus->rings[index].several_publishers;
-    if (!bus->rings[index].writable)
-        return tbus_fail(err, -TBUS_EKIND,
-                         "topic '" TBUS_NAME_TEXT
-                         "' is mapped read-only: only observing is possible",
-                         bus->directory->topics[index].name);
+    bool ours = false;
     /* The holder is replaced while its burial goes on: nobody can come back to life under its
      * number, and publish, in between. Of two that replace it one finds the other. */
     for (unsigned turns = 0; turns < TBUS_CAS_TURNS && !ours; turns++) {
@@ -190,19 +205,102 @@ int tbus_participant_take_topic(tbus_bus_t *bus, uint32_t owner, uint32_t index,
     }
     if (burial.fd >= 0)
         close(burial.fd);
-    if (ours)
-        return 0;
-    bool known = holder >= 1 && holder <= TBUS_PARTICIPANTS_MAX;
-    return tbus_fail(
-        err, -EBUSY,
-        "topic '" TBUS_NAME_TEXT "' is %s and has its one publisher, participant '" TBUS_NAME_TEXT
-        "': nobody else can publish there before that has ended",
-        bus->directory->topics[index].name, tbus_ring_kind_name(bus->rings[index].kind),
-        known ? tbus_participant(bus, holder)->name : "?");
+    *out_holder = holder;
+    return ours;
+}
+
+int tbus_participant_take_topic(tbus_bus_t *bus, uint32_t owner, uint32_t index, tbus_error_t *err)
+{
+    tbus_topic_t *topic = &bus->directory->topics[index];
+    uint32_t holder = 0;
+    if (!bus->rings[index].writable)
+        return tbus_fail(err, -TBUS_EKIND,
+                         "topic '" TBUS_NAME_TEXT
+                         "' is mapped read-only: only observing is possible",
+                         topic->name);
+    if (!bus->rings[index].several_publishers && !take_right(bus, owner, index, &holder)) {
+        bool known = holder >= 1 && holder <= TBUS_PARTICIPANTS_MAX;
+        return tbus_fail(err, -EBUSY,
+                         "topic '" TBUS_NAME_TEXT
+                         "' is %s and has its one publisher, participant '" TBUS_NAME_TEXT
+                         "': nobody else can publish there before that has ended",
+                         topic->name, tbus_ring_kind_name(bus->rings[index].kind),
+                         known ? tbus_participant(bus, holder)->name : "?");
+    }
+    if (owner >= 1 && owner <= TBUS_PARTICIPANTS_MAX) {
+        tbus_fetch_or_u32(&tbus_participant(bus, owner)->publishes, UINT32_C(1) << index);
+        /* V1 pairs V2 (anybody_publishes in waiting.c): else a subscriber that sees the new count
+         * may miss the bit, and takes a living publisher for one that has left. */
+        tbus_fence_release();
+        tbus_fetch_add_relaxed_u32(&topic->arrivals, 1);
+    }
+    return 0;
+}
+
+bool tbus_topic_mend_end(tbus_bus_t *bus, uint32_t owner, uint32_t index)
+{
+    uint32_t holder;
+    tbus_publisher_t mender;
+    if (bus->rings[index].several_publishers || !take_right(bus, owner, index, &holder))
+        return false;
+    /* Joining finds the end in the slots themselves, and stores it. */
+    bool mended = tbus_publisher_join(&bus->rings[index], owner, &mender, NULL) == 0;
+    tbus_cas_u32(&bus->directory->topics[index].publisher, &(uint32_t){owner}, 0);
+    return mended;
+}
+
+int tbus_participant_clear(tbus_bus_t *bus, uint32_t owner)
+{
+    tbus_participant_t *p = tbus_participant(bus, owner);
+    uint32_t published = tbus_load_relaxed_u32(&p->publishes);
+    int repaired = 0;
+    for (uint32_t i = 0; i < bus->topics_count; i++) {
+        if (!bus->rings[i].shared || !bus->rings[i].writable)
+            continue;
+        repaired += tbus_ring_repair(&bus->rings[i], owner);
+        tbus_cas_u32(&bus->directory->topics[i].publisher, &(uint32_t){owner}, 0);
+    }
+    tbus_store_release_u32(&p->publishes, 0);
+    for (uint32_t i = 0; i < bus->topics_count; i++)
+        if (published >> i & 1 && bus->rings[i].writable)
+            tbus_ring_nudge(
+                &bus->rings[i]); /* whoever waits for it looks whether anybody is left */
+    return repaired;
+}
+
+int tbus_bus_bury(tbus_bus_t *bus, uint32_t owner)
+{
+    if (!bus || !bus->directory || !bus->directory_segment.writable || owner < 1 ||
+        owner > TBUS_PARTICIPANTS_MAX)
+        return -EINVAL;
+    burial_t burial = {.bus = bus, .fd = -1};
+    tbus_participant_t *p = tbus_participant(bus, owner);
+    int repaired = -EBUSY;
+    if (proven_dead(&burial, owner)) {
+        repaired = tbus_participant_clear(bus, owner);
+        if (p->from_outside)
+            tbus_store_release_u32(&p->state, TBUS_VACANT);
+    }
+    if (burial.fd >= 0)
+        close(burial.fd);
+    return repaired;
+}
+
+uint32_t tbus_bus_bury_dead(tbus_bus_t *bus)
+{
+    uint32_t buried = 0;
+    for (uint32_t owner = 1; bus && bus->directory && owner <= TBUS_PARTICIPANTS_MAX; owner++) {
+        const tbus_participant_t *p = tbus_participant(bus, owner);
+        if (p->from_outside && tbus_load_acquire_u32(&p->state) != TBUS_VACANT)
+            buried += tbus_bus_bury(bus, owner) >= 0;
+    }
+    return buried;
 }
 
 int tbus_bus_heal(tbus_bus_t *bus)
 {
+    if (!bus)
+        return -EINVAL;
     burial_t burial = {.bus = bus, .fd = -1};
     int repaired = 0;
     for (uint32_t i = 0; i < bus->topics_count; i++)

@@ -128,16 +128,16 @@ static inline int run(fixture_t *f, const char *verb, ...)
 /* Ask the bus; NULL while there is none. To be json_decref'ed. */
 static inline json_t *ask(const fixture_t *f, const char *method, json_t *params)
 {
-    rundir_t dir;
+    tbus_rundir_t dir;
     control_answer_t answer = {0};
-    if (rundir_open(false, &dir, NULL) < 0)
+    if (tbus_rundir_open(false, &dir, NULL) < 0)
         return NULL;
-    int fd = rundir_connect(&dir, f->bus, NULL);
+    int fd = tbus_rundir_connect(&dir, f->bus, NULL);
     if (fd >= 0) {
         control_call(fd, method, params, 10000, &answer, NULL);
         close(fd);
     }
-    rundir_close(&dir);
+    tbus_rundir_close(&dir);
     return answer.result;
 }
 

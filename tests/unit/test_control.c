@@ -26,7 +26,7 @@
  * of /dev/null. */
 typedef struct fixture {
     char runtime[64];
-    rundir_t dir;
+    tbus_rundir_t dir;
     int lock_fd;
     control_server_t *server;
     unsigned calls;
@@ -70,7 +70,7 @@ static int set_up(void **state)
     if (!mkdtemp(f->runtime))
         return -1;
     setenv("XDG_RUNTIME_DIR", f->runtime, 1);
-    if (rundir_open(true, &f->dir, NULL) < 0)
+    if (tbus_rundir_open(true, &f->dir, NULL) < 0)
         return -1;
     f->lock_fd = rundir_lock(&f->dir, "bus", NULL);
     int fd = rundir_listen(&f->dir, "bus", NULL);
@@ -85,7 +85,7 @@ static int tear_down(void **state)
     fixture_t *f = *state;
     control_server_close(f->server);
     rundir_unlock(&f->dir, "bus", f->lock_fd);
-    rundir_close(&f->dir);
+    tbus_rundir_close(&f->dir);
     char path[128];
     snprintf(path, sizeof path, "%s/tickbus", f->runtime);
     int left = rmdir(path); /* fails if anything was left behind */
@@ -96,7 +96,7 @@ static int tear_down(void **state)
 
 static int connected(fixture_t *f)
 {
-    int fd = rundir_connect(&f->dir, "bus", NULL);
+    int fd = tbus_rundir_connect(&f->dir, "bus", NULL);
     assert_true(fd >= 0);
     return fd;
 }
@@ -449,12 +449,12 @@ static void what_a_killed_bus_left_is_taken_over(void **state)
     tbus_error_t err = {0};
     assert_int_equal(faccessat(f->dir.fd, "dead.sock", F_OK, 0), 0);
     assert_false(rundir_is_live(&f->dir, "dead", NULL));
-    assert_int_equal(rundir_connect(&f->dir, "dead", &err), -TBUS_ENOTFOUND);
+    assert_int_equal(tbus_rundir_connect(&f->dir, "dead", &err), -TBUS_ENOTFOUND);
     int lock = rundir_lock(&f->dir, "dead", &err);
     assert_true(lock >= 0);
     int listening = rundir_listen(&f->dir, "dead", &err);
     assert_true(listening >= 0);
-    int fd = rundir_connect(&f->dir, "dead", &err);
+    int fd = tbus_rundir_connect(&f->dir, "dead", &err);
     assert_true(fd >= 0);
     close(fd);
     close(listening);
@@ -465,27 +465,27 @@ static void a_directory_that_others_could_have_made_is_refused(void **state)
 {
     fixture_t *f = *state;
     char path[128], elsewhere[96], saved[128];
-    rundir_t dir;
+    tbus_rundir_t dir;
     tbus_error_t err = {0};
     snprintf(path, sizeof path, "%s/tickbus", f->runtime);
     assert_int_equal(chmod(path, 0770), 0);
-    assert_int_equal(rundir_open(true, &dir, &err), -EPERM);
+    assert_int_equal(tbus_rundir_open(true, &dir, &err), -EPERM);
     assert_non_null(strstr(err.text, "chmod 700"));
     assert_int_equal(chmod(path, 0700), 0);
 
     snprintf(elsewhere, sizeof elsewhere, "%s/elsewhere", f->runtime);
     assert_int_equal(mkdir(elsewhere, 0700), 0);
     setenv("XDG_RUNTIME_DIR", elsewhere, 1);
-    assert_int_equal(rundir_open(false, &dir, &err), -ENOENT);
+    assert_int_equal(tbus_rundir_open(false, &dir, &err), -ENOENT);
     snprintf(saved, sizeof saved, "%s/tickbus", elsewhere);
     assert_int_equal(symlink(path, saved), 0);
-    assert_true(rundir_open(true, &dir, &err) < 0);
+    assert_true(tbus_rundir_open(true, &dir, &err) < 0);
     assert_non_null(strstr(err.text, "symbolic link"));
     unlink(saved);
     if (geteuid() == 0) {
         assert_int_equal(mkdir(saved, 0700), 0);
         assert_int_equal(chown(saved, 12345, 12345), 0);
-        assert_int_equal(rundir_open(true, &dir, &err), -EPERM);
+        assert_int_equal(tbus_rundir_open(true, &dir, &err), -EPERM);
         assert_non_null(strstr(err.text, "belongs to user 12345"));
         rmdir(saved);
     }

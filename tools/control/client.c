@@ -10,7 +10,7 @@ int client_open(const char *name, client_t *out_client, tbus_error_t *err)
     client_t client = {.fd = -1};
     if (name && (strlen(name) >= sizeof client.name || strchr(name, '/')))
         return tbus_fail(err, -EINVAL, "'%.40s' is no name of a bus", name);
-    int code = rundir_open(false, &client.dir, err);
+    int code = tbus_rundir_open(false, &client.dir, err);
     if (code == -ENOENT) /* nobody has ever run one */
         return tbus_fail(err, -TBUS_ENOTFOUND, "no bus is running");
     if (code < 0)
@@ -20,9 +20,9 @@ int client_open(const char *name, client_t *out_client, tbus_error_t *err)
     else
         code = rundir_only(&client.dir, client.name, err);
     if (code == 0)
-        code = client.fd = rundir_connect(&client.dir, client.name, err);
+        code = client.fd = tbus_rundir_connect(&client.dir, client.name, err);
     if (code < 0) {
-        rundir_close(&client.dir);
+        tbus_rundir_close(&client.dir);
         return code;
     }
     *out_client = client;
@@ -32,5 +32,5 @@ int client_open(const char *name, client_t *out_client, tbus_error_t *err)
 void client_close(client_t *client)
 {
     close(client->fd);
-    rundir_close(&client->dir);
+    tbus_rundir_close(&client->dir);
 }

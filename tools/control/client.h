@@ -10,7 +10,7 @@
 #include "tools/control/rundir.h"
 
 typedef struct client {
-    rundir_t dir;
+    tbus_rundir_t dir;
     char name[TBUS_NAME_MAX];
     int fd; /* connected to the control socket */
 } client_t;

@@ -13,67 +13,8 @@
 #include <unistd.h>
 
 #define LOCK_SUFFIX ".lock"
-#define SOCK_SUFFIX ".sock"
 #define FILE_MAX    (TBUS_NAME_MAX + sizeof LOCK_SUFFIX)
 #define BACKLOG     16
-
-static void choose_path(char *out_path, size_t bytes)
-{
-    const char *runtime = getenv("XDG_RUNTIME_DIR");
-    if (runtime && runtime[0] == '/')
-        snprintf(out_path, bytes, "%s/tickbus", runtime);
-    else if (geteuid() == 0)
-        snprintf(out_path, bytes, "/run/tickbus");
-    else
-        snprintf(out_path, bytes, "/tmp/tickbus-%u", (unsigned)geteuid());
-}
-
-/* Ours and nobody else's: in /tmp anybody may have put something under this name first. */
-static int check_directory(int fd, const char *path, tbus_error_t *err)
-{
-    struct stat st;
-    if (fstat(fd, &st) < 0)
-        return tbus_fail(err, -errno, "run directory %s: %s", path, tbus_strerror(-errno));
-    if (st.st_uid != geteuid())
-        return tbus_fail(err, -EPERM,
-                         "run directory %s belongs to user %u, not to us; set XDG_RUNTIME_DIR to a "
-                         "directory of your own",
-                         path, (unsigned)st.st_uid);
-    if (st.st_mode & 077)
-        return tbus_fail(err, -EPERM, "run directory %s is open to others; mend with: chmod 700 %s",
-                         path, path);
-    return 0;
-}
-
-int rundir_open(bool create, rundir_t *out_dir, tbus_error_t *err)
-{
-    rundir_t dir;
-    choose_path(dir.path, sizeof dir.path);
-    if (strlen(dir.path) >= sizeof dir.path - 1)
-        return tbus_fail(err, -ENAMETOOLONG, "run directory %.60s...: the path is too long",
-                         dir.path);
-    if (create && mkdir(dir.path, 0700) < 0 && errno != EEXIST)
-        return tbus_fail(err, -errno, "cannot make the run directory %s: %s; set XDG_RUNTIME_DIR",
-                         dir.path, tbus_strerror(-errno));
-    dir.fd = open(dir.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (dir.fd < 0)
-        return tbus_fail(err, -errno, "run directory %s: %s", dir.path,
-                         errno == ELOOP || errno == ENOTDIR ? "not a directory, or a symbolic link"
-                                                            : tbus_strerror(-errno));
-    int code = check_directory(dir.fd, dir.path, err);
-    if (code < 0) {
-        close(dir.fd);
-        return code;
-    }
-    *out_dir = dir;
-    return 0;
-}
-
-void rundir_close(rundir_t *dir)
-{
-    close(dir->fd);
-    dir->fd = -1;
-}
 
 static void file_name(const char *name, const char *suffix, char out_file[FILE_MAX])
 {
@@ -96,14 +37,14 @@ static pid_t read_pid(int fd)
 
 /* Whoever held the lock may have removed the file between our open and our lock: then we hold
  * nothing that anybody else would find. */
-static bool still_there(const rundir_t *dir, const char *file, int fd)
+static bool still_there(const tbus_rundir_t *dir, const char *file, int fd)
 {
     struct stat ours, named;
     return fstat(fd, &ours) == 0 && fstatat(dir->fd, file, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
            ours.st_ino == named.st_ino && ours.st_dev == named.st_dev;
 }
 
-int rundir_lock(const rundir_t *dir, const char *name, tbus_error_t *err)
+int rundir_lock(const tbus_rundir_t *dir, const char *name, tbus_error_t *err)
 {
     char file[FILE_MAX];
     file_name(name, LOCK_SUFFIX, file);
@@ -140,17 +81,17 @@ int rundir_lock(const rundir_t *dir, const char *name, tbus_error_t *err)
     }
 }
 
-void rundir_unlock(const rundir_t *dir, const char *name, int lock_fd)
+void rundir_unlock(const tbus_rundir_t *dir, const char *name, int lock_fd)
 {
     char file[FILE_MAX];
-    file_name(name, SOCK_SUFFIX, file);
+    file_name(name, TBUS_SOCKET_SUFFIX, file);
     unlinkat(dir->fd, file, 0);
     file_name(name, LOCK_SUFFIX, file);
     unlinkat(dir->fd, file, 0);
     close(lock_fd);
 }
 
-bool rundir_is_live(const rundir_t *dir, const char *name, pid_t *out_pid)
+bool rundir_is_live(const tbus_rundir_t *dir, const char *name, pid_t *out_pid)
 {
     char file[FILE_MAX];
     file_name(name, LOCK_SUFFIX, file);
@@ -165,21 +106,10 @@ bool rundir_is_live(const rundir_t *dir, const char *name, pid_t *out_pid)
     return live;
 }
 
-/* The socket's address by way of the open directory: short enough for sun_path whatever the
- * directory is called, and the directory that was checked, whatever has been put in its place. */
-static void socket_address(const rundir_t *dir, const char *name, struct sockaddr_un *out_address)
-{
-    char file[FILE_MAX];
-    file_name(name, SOCK_SUFFIX, file);
-    *out_address = (struct sockaddr_un){.sun_family = AF_UNIX};
-    snprintf(out_address->sun_path, sizeof out_address->sun_path, "/proc/self/fd/%d/%s", dir->fd,
-             file);
-}
-
-int rundir_listen(const rundir_t *dir, const char *name, tbus_error_t *err)
+int rundir_listen(const tbus_rundir_t *dir, const char *name, tbus_error_t *err)
 {
     struct sockaddr_un address;
-    socket_address(dir, name, &address);
+    tbus_rundir_address(dir, name, &address);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return tbus_fail(err, -errno, "no control socket: %s", tbus_strerror(-errno));
@@ -188,27 +118,10 @@ int rundir_listen(const rundir_t *dir, const char *name, tbus_error_t *err)
         listen(fd, BACKLOG) < 0) {
         int code = -errno;
         close(fd);
-        return tbus_fail(err, code, "control socket %s/%s%s: %s", dir->path, name, SOCK_SUFFIX,
-                         tbus_strerror(code));
+        return tbus_fail(err, code, "control socket %s/%s%s: %s", dir->path, name,
+                         TBUS_SOCKET_SUFFIX, tbus_strerror(code));
     }
     return fd;
-}
-
-int rundir_connect(const rundir_t *dir, const char *name, tbus_error_t *err)
-{
-    struct sockaddr_un address;
-    socket_address(dir, name, &address);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return tbus_fail(err, -errno, "no control socket: %s", tbus_strerror(-errno));
-    if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
-        return fd;
-    int code = errno == ENOENT || errno == ECONNREFUSED ? -TBUS_ENOTFOUND : -errno;
-    close(fd);
-    if (code == -TBUS_ENOTFOUND)
-        return tbus_fail(err, code, "no bus '%s' is running (looked in %s)", name, dir->path);
-    return tbus_fail(err, code, "bus '%s': cannot connect to %s/%s%s: %s", name, dir->path, name,
-                     SOCK_SUFFIX, tbus_strerror(code));
 }
 
 /* "NAME.lock" -> NAME */
@@ -224,7 +137,7 @@ static bool lock_file_name(const char *file, char out_name[TBUS_NAME_MAX])
     return true;
 }
 
-int rundir_only(const rundir_t *dir, char out_name[TBUS_NAME_MAX], tbus_error_t *err)
+int rundir_only(const tbus_rundir_t *dir, char out_name[TBUS_NAME_MAX], tbus_error_t *err)
 {
     int fd = openat(dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *list = fd < 0 ? NULL : fdopendir(fd);

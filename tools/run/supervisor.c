@@ -425,7 +425,7 @@ int supervisor_run(const supervisor_request_t *request)
     supervisor_know_terminals(&s);
     progress_init(&s.progress);
     plan(&s);
-    if (rundir_open(true, &s.dir, &why) < 0)
+    if (tbus_rundir_open(true, &s.dir, &why) < 0)
         return outcome_refused(request->verb, request->options->json, why.text);
     s.lock_fd = rundir_lock(&s.dir, config->bus.name, &why);
     if (s.lock_fd < 0)
@@ -447,6 +447,6 @@ no_signals:
 no_pipeline:
     rundir_unlock(&s.dir, config->bus.name, s.lock_fd);
 no_lock:
-    rundir_close(&s.dir);
+    tbus_rundir_close(&s.dir);
     return why.code ? outcome_refused(request->verb, request->options->json, why.text) : code;
 }

@@ -28,7 +28,7 @@ typedef struct supervisor {
     const supervisor_request_t *request;
     config_t in_force;                /* as it was given, with the risk limits of now */
     bool terminals[STANDARD_STREAMS]; /* which of our standard streams were one at the start */
-    rundir_t dir;
+    tbus_rundir_t dir;
     int lock_fd;
     layout_t layout;
     pipeline_t pipeline;

@@ -67,13 +67,21 @@ typedef struct tbus_participant {
     uint32_t wait_mode; /* enum tbus_wait_mode of its process */
     uint32_t process;   /* which process of the layout it runs in, from 0 */
     char name[TBUS_NAME_MAX];
-    uint8_t pad0[48];
+    tbus_atomic_u32_t publishes; /* bit i: it may publish on topic i; written by itself, buriers */
+    uint32_t from_outside;       /* 1: nobody added it, it joined by itself and leaves a vacancy */
+    uint8_t pad0[40];
     /* with FAIL, or with DONE when there is something to say about the source's input: one
      * sentence */
     char reason[TBUS_ERROR_TEXT_MAX];
     uint8_t pad1[32];
 } tbus_participant_t;
 TBUS_STATIC_ASSERT(sizeof(tbus_participant_t) == 640);
+
+/* What a participant that the supervisor did not start itself may do on a topic beside looking. */
+enum tbus_rights {
+    TBUS_MAY_PUBLISH = 1,
+    TBUS_MAY_GATE = 2 /* subscribe: publishers wait for it */
+};
 
 typedef struct tbus_topic {
     char name[TBUS_NAME_MAX];
@@ -83,7 +91,10 @@ typedef struct tbus_topic {
     uint64_t bytes;           /* of the segment */
     tbus_atomic_u32_t
         publisher; /* where there is one only: who has the right to publish; 0: nobody had it yet */
-    uint8_t pad[60];
+    /* grows whenever somebody takes the right to publish: tells a new publisher from the last */
+    tbus_atomic_u32_t arrivals;
+    uint32_t rights; /* enum tbus_rights of participants from outside */
+    uint8_t pad[52];
 } tbus_topic_t;
 TBUS_STATIC_ASSERT(sizeof(tbus_topic_t) == 128);
 
@@ -131,6 +142,17 @@ typedef struct tbus_bus {
     uint32_t topics_count;
     tbus_segment_t topic_segments[TBUS_TOPICS_MAX];
     tbus_ring_t rings[TBUS_TOPICS_MAX];
+    /* the rest is for open.h */
+    bool attached;  /* to a bus that another process made */
+    uint32_t owner; /* our participant number; 0: none, we look on */
+    int32_t life;   /* with `owner`: the descriptor that holds the life lock. Owned */
+    uint32_t pid;   /* the process that attached or joined; not its children */
+    uint32_t
+        wait_mode; /* enum tbus_wait_mode of the waiting forms: TBUS_WAIT_PARK; set it freely */
+    uint32_t publishing; /* topics on which we publish, as bits */
+    /* `arrivals` of the topics when our subscriber, and our observer, was last told TBUS_NOBODY */
+    uint32_t told[2][TBUS_TOPICS_MAX];
+    uint64_t parks; /* times that a waiting form slept */
 } tbus_bus_t;
 
 /* Create an empty bus. Cold. */
@@ -178,6 +200,23 @@ int tbus_participant_alive(const tbus_bus_t *bus, uint32_t owner);
  * Topics of several publishers are everybody's. To be asked before tbus_publisher_join, which looks
  * at the ring alone and cannot know who lives; tbus_stage_join_publisher does both. Cold. */
 int tbus_participant_take_topic(tbus_bus_t *bus, uint32_t owner, uint32_t index, tbus_error_t *err);
+
+/* Bury participant `owner`, if it is proven dead: what it held on the rings is repaired, the topics
+ * on which it published are told, and the block of one from outside is vacant again. While that
+ * goes on nobody can take the number up; any number of processes may bury the same one at once, and
+ * any of them may be killed over it. Returns how many slots and places were repaired; -EBUSY: it
+ * lives, or was never there; -EINVAL: no such number, or mapped read-only. Cold; system calls. */
+int tbus_bus_bury(tbus_bus_t *bus, uint32_t owner);
+
+/* Bury every participant from outside that is dead, whether or not anybody waits for it. Returns
+ * how many there were. For whoever keeps the bus. Cold; a system call for each that lives. */
+uint32_t tbus_bus_bury_dead(tbus_bus_t *bus);
+
+/* For whoever made the bus and keeps it for others: hold its own life lock, so that they can tell
+ * whether it lives (tbus_participant_alive of TBUS_KEEPER). Returns the descriptor that holds it,
+ * which closes with the process. -TBUS_EEXISTS, -errno. */
+#define TBUS_KEEPER 0u
+int tbus_bus_keep(tbus_bus_t *bus, tbus_error_t *err);
 
 /* tbus_ring_heal for every topic, by life locks. Nobody can take up the number of a dead
  * participant while it is being buried. Returns how many slots and places were repaired. Cold;

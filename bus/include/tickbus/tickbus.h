@@ -9,6 +9,7 @@
 #include <tickbus/journal.h>
 #include <tickbus/kind.h>
 #include <tickbus/observer.h>
+#include <tickbus/open.h>
 #include <tickbus/outlet.h>
 #include <tickbus/param.h>
 #include <tickbus/publisher.h>
