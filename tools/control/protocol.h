@@ -10,6 +10,9 @@
  *    attach      -                   {"name","topics":[{"name","type"},...]} and, as SCM_RIGHTS with the
  *                                    first byte, read-only descriptors of the bus directory and of the topics
  *                                    in that order
+ *    join        -                   {"name"} and likewise the descriptors of a participant from outside: those of
+ *                                    topics on which it may publish or gate, and then that of the directory too,
+ *                                    are for reading and writing (tbus_bus_open in <tickbus/open.h> asks this)
  *    risk.halt   {"reason":"..."}    {"halted":true}: risk rejects everything from now on. Again: a new reason
  *    risk.resume {"reason":"..."}    {"halted":false}: it does no more. An error when it is not halted, or the run is
  *                                    about to end
@@ -47,9 +50,10 @@ enum {
     CONTROL_FAILED = -32000 /* ours: understood, and it failed */
 };
 
-/* What a method answers: a result, or an error code and text. The server takes over result and
+/* What a method answers to `peer`: a result, or an error code and text. The server takes over result and
  * descriptors. */
 typedef struct control_reply {
+    pid_t peer; /* the process that asks; 0: not to be seen from here */
     json_t *result;
     int error; /* 0: none */
     char error_text[TBUS_ERROR_TEXT_MAX];

@@ -10,6 +10,7 @@
 
 typedef struct connection {
     int fd;          /* -1: this place is free */
+    pid_t peer;      /* process at the other end */
     uint64_t served; /* number of the serve that last heard of it */
     bool ended;      /* it will send no more, or is to be closed once its answer is out */
     size_t in_used;
@@ -87,12 +88,14 @@ void control_server_close(control_server_t *server)
     free(server);
 }
 
-static bool may_ask(int fd)
+static bool may_ask(int fd, pid_t *out_pid)
 {
     struct ucred peer;
     socklen_t bytes = sizeof peer;
-    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) == 0 &&
-           (peer.uid == geteuid() || peer.uid == 0);
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) < 0)
+        return false;
+    *out_pid = peer.pid;
+    return peer.uid == geteuid() || peer.uid == 0;
 }
 
 /* A free place, or that of the client that has been silent longest. */
@@ -122,12 +125,14 @@ static void accept_one(control_server_t *server)
     int fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd < 0)
         return; /* it went away again, or we are out of descriptors: the next serve looks again */
-    if (!may_ask(fd)) {
+    pid_t peer = 0;
+    if (!may_ask(fd, &peer)) {
         close(fd);
         return;
     }
     connection_t *c = place_for_one(server);
     c->fd = fd;
+    c->peer = peer;
     c->served = server->serves;
     c->ended = false;
     c->in_used = 0;
@@ -159,7 +164,7 @@ static json_t *answer_one(control_server_t *server, connection_t *c, const json_
     if (params && !json_is_object(params) && !json_is_array(params))
         return error_object(id, CONTROL_INVALID_REQUEST, "params must be an object or an array");
 
-    control_reply_t reply = {0};
+    control_reply_t reply = {.peer = c->peer};
     server->method(server->context, method, params, &reply);
     if (!id || c->fds_count) { /* descriptors go out once an answer */
         close_fds(reply.fds, reply.fds_count);

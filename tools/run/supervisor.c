@@ -391,6 +391,7 @@ static void run_pipeline(supervisor_t *s)
     if (s->abort_asked)
         supervisor_complain(s, "stopped at once, as asked: what was on its way is lost");
     tbus_store_release_u32(&s->pipeline.bus.directory->ended, 1);
+    supervisor_nudge(s); /* participants from outside that sleep */
     s->run.state = "ended";
 }
 
@@ -432,6 +433,8 @@ int supervisor_run(const supervisor_request_t *request)
         goto no_lock;
     if (pipeline_create(config, &s.layout, request->options->for_ns, &s.pipeline, &why) < 0)
         goto no_pipeline;
+    if (tbus_bus_keep(&s.pipeline.bus, &why) < 0 || guests_open(&s.guests, &why) < 0)
+        goto no_guests;
     s.signal_fd = open_signals(&why);
     if (s.signal_fd < 0)
         goto no_signals;
@@ -443,6 +446,8 @@ int supervisor_run(const supervisor_request_t *request)
 no_control:
     close(s.signal_fd);
 no_signals:
+    guests_close(&s.guests);
+no_guests:
     pipeline_close(&s.pipeline);
 no_pipeline:
     rundir_unlock(&s.dir, config->bus.name, s.lock_fd);

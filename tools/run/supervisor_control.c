@@ -3,7 +3,8 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "tools/control/handout.h"
 
 static void fail_reply(control_reply_t *reply, int code, const char *text)
 {
@@ -14,25 +15,28 @@ static void fail_reply(control_reply_t *reply, int code, const char *text)
 static void answer_attach(supervisor_t *s, control_reply_t *reply)
 {
     const tbus_bus_t *bus = &s->pipeline.bus;
+    if (!handout(bus, HANDOUT_ONLOOKER, reply))
+        return;
     json_t *topics = json_array();
-    int fd = tbus_segment_reopen(&bus->directory_segment, false);
-    for (uint32_t i = 0; fd >= 0; i++) {
-        reply->fds[reply->fds_count++] = fd;
-        if (i == bus->topics_count)
-            break;
+    for (uint32_t i = 0; i < bus->topics_count; i++)
         json_array_append_new(topics,
                               json_pack("{s:s, s:s}", "name", bus->directory->topics[i].name,
                                         "type", bus->directory->topics[i].type));
-        fd = tbus_segment_reopen(&bus->topic_segments[i], false);
-    }
-    if (fd >= 0) {
-        reply->result = json_pack("{s:s, s:o}", "name", bus->directory->name, "topics", topics);
+    reply->result = json_pack("{s:s, s:o}", "name", bus->directory->name, "topics", topics);
+}
+
+static void answer_join(supervisor_t *s, control_reply_t *reply)
+{
+    const tbus_bus_t *bus = &s->pipeline.bus;
+    if (s->stop_asked || s->broken) {
+        fail_reply(reply, CONTROL_FAILED, "it is about to end, and nobody joins any more");
         return;
     }
-    while (reply->fds_count)
-        close(reply->fds[--reply->fds_count]);
-    json_decref(topics);
-    fail_reply(reply, CONTROL_FAILED, tbus_strerror(fd));
+    if (!handout(bus, HANDOUT_PARTICIPANT, reply))
+        return;
+    if (handout_admits(bus))
+        guests_expect(&s->guests, reply->peer);
+    reply->result = json_pack("{s:s}", "name", bus->directory->name);
 }
 
 /* NULL, with the reply filled in: there is none, or none that fits. */
@@ -91,13 +95,15 @@ void supervisor_answer(void *context, const char *method, const json_t *params,
         reply->result = json_pack("{s:b}", "stopping", 1);
     } else if (strcmp(method, "attach") == 0) {
         answer_attach(s, reply);
+    } else if (strcmp(method, "join") == 0) {
+        answer_join(s, reply);
     } else if (strcmp(method, "risk.halt") == 0) {
         answer_halt(s, params, reply);
     } else if (strcmp(method, "risk.resume") == 0) {
         answer_resume(s, params, reply);
     } else {
-        fail_reply(
-            reply, CONTROL_UNKNOWN_METHOD,
-            "there is no such method; there are status, stop, attach, risk.halt, risk.resume");
+        fail_reply(reply, CONTROL_UNKNOWN_METHOD,
+                   "there is no such method; there are status, stop, attach, join, risk.halt, "
+                   "risk.resume");
     }
 }

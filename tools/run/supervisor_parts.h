@@ -13,6 +13,7 @@
 
 #include "tools/run/backlog.h"
 #include "tools/control/protocol.h"
+#include "tools/run/guests.h"
 #include "tools/run/layout.h"
 #include "tools/run/pipeline.h"
 #include "tools/run/process.h"
@@ -37,6 +38,7 @@ typedef struct supervisor {
     bool stall_killed[TBUS_INSTANCES_MAX];
     uint64_t stalls_looked_ns;
     control_server_t *control;
+    guests_t guests;
     int signal_fd;
     uint64_t running_since_ns; /* 0: not yet */
     bool stop_asked;           /* by a signal or `busctl stop` */

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <tickbus/repair.h>
-
 #include "tools/run/supervisor_parts.h"
 
 #include <poll.h>
@@ -135,8 +133,7 @@ static void bury(supervisor_t *s, uint32_t index)
 {
     const layout_process_t *plan = &s->layout.processes[index];
     for (uint32_t i = 0; i < plan->stages_count; i++)
-        for (uint32_t t = 0; t < s->pipeline.bus.topics_count; t++)
-            tbus_ring_repair(&s->pipeline.bus.rings[t], s->pipeline.stages[plan->stages[i]].owner);
+        tbus_bus_bury(&s->pipeline.bus, s->pipeline.stages[plan->stages[i]].owner);
 }
 
 static void show_log_line(void *context, const char *name, const char *text)
@@ -202,10 +199,12 @@ static void take_signal(supervisor_t *s)
 
 void supervisor_step(supervisor_t *s, int timeout_ms)
 {
-    struct pollfd fds[2 + 2 * TBUS_INSTANCES_MAX];
+    timeout_ms = guests_timeout_ms(&s->guests, timeout_ms);
+    struct pollfd fds[3 + 2 * TBUS_INSTANCES_MAX];
     nfds_t count = 0;
     fds[count++] = (struct pollfd){.fd = s->signal_fd, .events = POLLIN};
     fds[count++] = (struct pollfd){.fd = control_server_fd(s->control), .events = POLLIN};
+    fds[count++] = (struct pollfd){.fd = guests_fd(&s->guests), .events = POLLIN};
     for (uint32_t i = 0; i < s->layout.processes_count; i++) {
         if (!s->processes[i].pid)
             continue;
@@ -222,6 +221,7 @@ void supervisor_step(supervisor_t *s, int timeout_ms)
             if (s->processes[i].pid)
                 look_after(s, i);
     }
+    guests_bury(&s->guests, &s->pipeline.bus);
     supervisor_watch_stalls(s);
     if (s->running_since_ns)
         progress_show(&s->progress, &s->pipeline.bus, s->running_since_ns);
