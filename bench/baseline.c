@@ -10,37 +10,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/measure.h"
+#include <tickbus/clock.h>
 #include <tickbus/market/market.h>
+
+#include "bench/program.h"
 #include "feedsim/itch/binaryfile.h"
 #include "feedsim/itch/itch.h"
 
 static const char usage[] =
-    "usage: bench_baseline [--cpu N] FILE\n"
+    "usage: bench_baseline FILE\n"
     "Decode an ITCH 5.0 file and build its books in one thread, without a bus.\n"
-    "example: bench_baseline --cpu 0 day.itch\n";
-
-static int bad_usage(void)
-{
-    fputs(usage, stderr);
-    return 2;
-}
+    "example: taskset -c 0 bench_baseline day.itch\n";
 
 int main(int argc, char **argv)
 {
-    const char *path = NULL;
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0)
-            return fputs(usage, stdout) < 0;
-        if (strcmp(argv[i], "--cpu") == 0 && i + 1 < argc)
-            bench_pin(atoi(argv[++i]));
-        else if (argv[i][0] != '-' && !path)
-            path = argv[i];
-        else
-            return bad_usage();
-    }
-    if (!path)
-        return bad_usage();
+    if (argc == 2 && strcmp(argv[1], "--help") == 0)
+        return fputs(usage, stdout) < 0;
+    if (argc != 2 || argv[1][0] == '-')
+        bench_bad_usage(usage);
+    const char *path = argv[1];
 
     tbus_error_t err;
     market_t *market;

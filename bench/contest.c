@@ -1,19 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Every trial has a process of its own, which opens the contestant, starts its sides and checks the
+ * sums: what a contestant leaves behind or breaks in its process is gone with it. */
 #include "bench/contest.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
+
+#include "tools/measure/host.h"
+#include "tools/measure/sides.h"
+
+#define SECOND_NS UINT64_C(1000000000)
+
+typedef struct contest {
+    const contest_peer_t *peer;
+    contest_trial_t *trial;
+    void *shared; /* what open returned */
+    uint64_t limit_ns;
+} contest_t;
+
+/* Of this process: where contest_fail leaves the reason. */
+static side_t *self;
 
 void contest_fail(const char *what, const char *why)
 {
-    fprintf(stderr, "bench: %s: %s\n", what, why);
+    sides_fail(self, -EIO, "%s: %s", what, why);
     _exit(1);
+}
+
+void contest_must(int status, const char *what, const char *why)
+{
+    if (status < 0)
+        contest_fail(what, why);
 }
 
 static unsigned sides_count(const contest_trial_t *trial)
@@ -23,62 +42,71 @@ static unsigned sides_count(const contest_trial_t *trial)
 
 void contest_meet(contest_trial_t *trial)
 {
-    uint32_t sides = sides_count(trial);
-    uint32_t all = (tbus_fetch_add_relaxed_u32(&trial->met, 1) / sides + 1) * sides;
-    while (tbus_load_acquire_u32(&trial->met) < all)
-        sched_yield();
+    sides_meet_at(&trial->met, sides_count(trial));
 }
 
-typedef struct side {
-    const contest_peer_t *peer;
-    contest_trial_t *trial;
-    void *shared;
-    unsigned index;
-    pthread_t thread;
-} side_t;
-
-static void *run_side(void *context)
+contest_lanes_t contest_lanes_of(const contest_trial_t *trial, unsigned index)
 {
-    side_t *side = context;
-    bench_pin(side->trial->cpus[side->index]);
-    side->peer->side(side->trial, side->shared, side->index);
+    contest_lanes_t lanes = {.outs = 1};
+    if (trial->task == CONTEST_ROUND_TRIP) {
+        lanes.out[0] = index;
+        lanes.in = 1 - index;
+    } else if (trial->kind == CONTEST_BROADCAST) {
+        lanes.outs = trial->takers;
+        for (unsigned i = 0; i < trial->takers; i++)
+            lanes.out[i] = i;
+        lanes.in = index < trial->senders ? 0 : index - trial->senders;
+    }
+    return lanes;
+}
+
+/* ---- the sides, as threads or as processes */
+
+typedef struct thread {
+    const contest_t *contest;
+    unsigned index;
+    pthread_t id;
+} thread_t;
+
+static void *run_thread(void *context)
+{
+    const thread_t *thread = context;
+    const contest_t *c = thread->contest;
+    contest_must(host_pin(c->trial->cpus[thread->index]), "thread", "it cannot run on its CPU");
+    c->peer->side(c->trial, c->shared, thread->index);
     return NULL;
 }
 
-static void run_threads(side_t *sides, unsigned count)
+static int run_threads(const contest_t *c)
 {
+    thread_t threads[CONTEST_SIDES_MAX];
+    unsigned count = sides_count(c->trial);
+    for (unsigned i = 0; i < count; i++) {
+        threads[i] = (thread_t){.contest = c, .index = i};
+        int code = pthread_create(&threads[i].id, NULL, run_thread, &threads[i]);
+        contest_must(-code, "thread", strerror(code));
+    }
     for (unsigned i = 0; i < count; i++)
-        if (pthread_create(&sides[i].thread, NULL, run_side, &sides[i]) != 0)
-            contest_fail("thread", strerror(errno));
-    for (unsigned i = 0; i < count; i++)
-        pthread_join(sides[i].thread, NULL);
+        pthread_join(threads[i].id, NULL);
+    return 0;
 }
 
-/* No process of a trial outlives the one that started it, nor its time. */
-static void bind_life(unsigned seconds)
+static int run_process(side_t *me, void *context)
 {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    alarm(seconds);
+    const contest_t *c = context;
+    self = me;
+    c->peer->side(c->trial, c->shared, me->index);
+    return 0;
 }
 
-static void run_processes(side_t *sides, unsigned count, unsigned seconds)
+static int run_processes(contest_t *c, side_t *me)
 {
-    pid_t children[CONTEST_SIDES_MAX];
-    for (unsigned i = 0; i < count; i++) {
-        children[i] = fork();
-        if (children[i] < 0)
-            contest_fail("fork", strerror(errno));
-        if (children[i] == 0) {
-            bind_life(seconds);
-            run_side(&sides[i]);
-            _exit(0);
-        }
-    }
-    for (unsigned i = 0; i < count; i++) {
-        int status;
-        if (waitpid(-1, &status, 0) < 0 || status != 0)
-            _exit(WIFEXITED(status) ? 1 : 2); /* the others die with us */
-    }
+    tbus_error_t err;
+    sides_spec_t spec = {.count = sides_count(c->trial), .run = run_process, .context = c};
+    for (unsigned i = 0; i < spec.count; i++)
+        spec.cpus[i] = c->trial->cpus[i];
+    int code = sides_run(&spec, c->limit_ns, &err);
+    return code < 0 ? sides_fail(me, code, "%s", err.text) : 0;
 }
 
 static bool sums_agree(const contest_trial_t *trial)
@@ -95,41 +123,33 @@ static bool sums_agree(const contest_trial_t *trial)
     return sum == expected * trial->takers;
 }
 
-static void host(const contest_peer_t *peer, contest_trial_t *trial, unsigned seconds)
+static int hold(side_t *me, void *context)
 {
-    side_t sides[CONTEST_SIDES_MAX];
-    void *shared = peer->open(trial);
-    for (unsigned i = 0; i < sides_count(trial); i++)
-        sides[i] = (side_t){.peer = peer, .trial = trial, .shared = shared, .index = i};
-    if (peer->threads)
-        run_threads(sides, sides_count(trial));
-    else
-        run_processes(sides, sides_count(trial), seconds);
-    if (peer->close)
-        peer->close(trial, shared);
-    if (!sums_agree(trial))
-        contest_fail(peer->name, "messages were lost, doubled or damaged");
+    contest_t *c = context;
+    self = me;
+    c->shared = c->peer->open ? c->peer->open(c->trial) : NULL;
+    int code = c->peer->threads ? run_threads(c) : run_processes(c, me);
+    if (c->peer->close)
+        c->peer->close(c->trial, c->shared);
+    if (code == 0 && !sums_agree(c->trial))
+        code = sides_fail(me, -EBADMSG, "messages were lost, doubled or damaged");
+    return code;
 }
 
-bool contest_run(const contest_peer_t *peer, contest_trial_t *trial, unsigned seconds,
-                 const char **out_why)
+int contest_run(const contest_peer_t *peer, contest_trial_t *trial, unsigned seconds,
+                const char **out_why)
 {
+    tbus_error_t err;
+    contest_t contest = {.peer = peer, .trial = trial, .limit_ns = seconds * SECOND_NS};
+    sides_spec_t spec = {
+        .what = peer->name, .count = 1, .cpus = {SIDES_ANYWHERE}, .run = hold, .context = &contest};
     tbus_store_relaxed_u32(&trial->met, 0);
     memset(trial->sides, 0, sizeof trial->sides);
-    fflush(NULL);
-    pid_t child = fork();
-    bench_must(child, "fork", strerror(errno));
-    if (child == 0) {
-        bind_life(seconds + 1); /* the sides first: they know more */
-        host(peer, trial, seconds);
-        _exit(0);
-    }
-    int status;
-    bench_must(waitpid(child, &status, 0), "waitpid", strerror(errno));
-    if (status == 0)
-        return true;
-    *out_why = WIFSIGNALED(status) || (WIFEXITED(status) && WEXITSTATUS(status) == 2)
-                   ? "killed or out of time"
-                   : "failed";
-    return false;
+    /* The sides first: they know more. */
+    int code = sides_run(&spec, contest.limit_ns + SECOND_NS, &err);
+    if (code == 0 || code == -EINTR)
+        return code;
+    fprintf(stderr, "bench: %s\n", err.text);
+    *out_why = code == -ETIMEDOUT || code == -ECHILD ? "killed or out of time" : "failed";
+    return code;
 }

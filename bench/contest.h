@@ -27,7 +27,7 @@
 #include <tickbus/atomic.h>
 #include <tickbus/clock.h>
 
-#include "bench/measure.h"
+#include "tools/measure/ticks.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -63,8 +63,9 @@ typedef struct contest_trial {
     int cpus[CONTEST_SIDES_MAX];
     /* raw lines move on with it: a line's address makes up to a fifth of the difference */
     unsigned repetition;
-    void *memory;       /* CONTEST_MEMORY_BYTES, shared, in the best pages there are */
-    char directory[64]; /* private; for what needs a name in the file system */
+    void *memory; /* CONTEST_MEMORY_BYTES, shared, in the best pages there are */
+    /* For what needs a name in the file system or elsewhere: its directory. Not owned. */
+    struct ipc_leftovers *leftovers;
 
     tbus_atomic_u32_t met; /* sides that have come to a meeting, all meetings together */
     struct {
@@ -82,7 +83,7 @@ typedef struct contest_peer {
     uint32_t slowness;   /* its trials are shorter by this factor, so that a run ends */
     /* NULL: was not built, the package was missing. False: cannot do this task. */
     bool (*can)(const contest_trial_t *trial);
-    /* In the process that will start the sides; returns what they share. */
+    /* In the process that will start the sides; returns what they share. NULL: nothing. */
     void *(*open)(contest_trial_t *trial);
     void (*side)(contest_trial_t *trial, void *shared, unsigned side);
     void (*close)(contest_trial_t *trial, void *shared); /* may be NULL */
@@ -100,16 +101,26 @@ extern const contest_peer_t peer_nng;                                      /* pe
 extern const contest_peer_t peer_iceoryx;                                  /* peer_iceoryx.c */
 extern const contest_peer_t peer_pipe, peer_unix_socket, peer_posix_queue; /* peer_kernel.c */
 
-/* Run one trial. False: it failed or took longer than `seconds`; *out_why then says how. */
-bool contest_run(const contest_peer_t *peer, contest_trial_t *trial, unsigned seconds,
-                 const char **out_why);
+/* Run one trial. 0; -EINTR: a signal came (sides_hold_signals); another negative error: it failed
+ * or took longer than `seconds`, which stands on stderr by now, and *out_why says how in short. */
+int contest_run(const contest_peer_t *peer, contest_trial_t *trial, unsigned seconds,
+                const char **out_why);
 
 /* All sides meet here before the first message; a contestant whose messages would vanish with their
  * sender has its sides meet once more after the last. */
 void contest_meet(contest_trial_t *trial);
 
-/* A contestant that cannot go on: says why and ends the process, so that the trial has failed. */
+/* A contestant that cannot go on: leaves the reason and ends the process, so that the trial has
+ * failed. */
 void contest_fail(const char *what, const char *why) __attribute__((noreturn));
+void contest_must(int status, const char *what, const char *why); /* fails if status < 0 */
+
+/* For contestants with a queue from one to one: which of them a side puts into and takes from. Two
+ * of them make a round trip, one for each taker a broadcast; otherwise all meet at number 0. */
+typedef struct contest_lanes {
+    unsigned outs, out[CONTEST_SIDES_MAX], in;
+} contest_lanes_t;
+contest_lanes_t contest_lanes_of(const contest_trial_t *trial, unsigned index);
 
 /* ---- the loops ---- */
 
@@ -204,11 +215,11 @@ CONTEST_INLINE void contest_ping(contest_trial_t *t, void *side, contest_message
                                  size_t bytes, contest_put_t put, contest_get_t get,
                                  contest_done_t done)
 {
-    uint64_t before = bench_ticks(), wrong = 0;
+    uint64_t before = ticks_now(), wrong = 0;
     for (uint64_t n = 1; n <= (uint64_t)t->warm_up + t->count; n++) {
         contest_send_one(t, side, message, bytes, n, put);
         wrong |= contest_take_one(t, side, bytes, get, done) ^ contest_sum_of(bytes, n);
-        uint64_t now = bench_ticks();
+        uint64_t now = ticks_now();
         if (n > t->warm_up)
             t->ticks[n - t->warm_up - 1] =
                 now - before > UINT32_MAX ? UINT32_MAX : (uint32_t)(now - before);
@@ -246,10 +257,10 @@ CONTEST_INLINE void contest_take(contest_trial_t *t, unsigned index, void *side,
         sum += contest_take_one(t, side, bytes, get, done);
     t->sides[index].began_ns = tbus_clock_ns();
     for (unsigned part = 0; part < CONTEST_PARTS; part++) {
-        uint64_t began = bench_ticks();
+        uint64_t began = ticks_now();
         for (uint64_t n = t->count / CONTEST_PARTS; n; n--)
             sum += contest_take_one(t, side, bytes, get, done);
-        t->sides[index].part_ticks[part] = bench_ticks() - began;
+        t->sides[index].part_ticks[part] = ticks_now() - began;
     }
     t->sides[index].ended_ns = tbus_clock_ns();
     t->sides[index].sum = sum;

@@ -3,7 +3,7 @@
  * (ring_bench.cc, C++) can run.
  *
  * A kernel works in one thread: it shows what the instructions cost, not what moving a cache line
- * to another CPU costs (pingpong.c does that). It times its own part of the work, so that filling a
+ * to another CPU costs (report.c does that). It times its own part of the work, so that filling a
  * ring in order to empty it is not counted.
  */
 #ifndef TICKBUS_BENCH_KERNEL_H

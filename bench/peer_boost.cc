@@ -122,19 +122,12 @@ template <size_t N> void *spsc_open_sized(contest_trial_t *t)
 template <size_t N> void spsc_side_sized(contest_trial_t *t, void *shared, unsigned index)
 {
     auto **queues = static_cast<spsc<N> **>(shared);
+    contest_lanes_t mine = contest_lanes_of(t, index);
     spsc_side<N> side{};
-    side.outs = 1;
-    side.out[0] = side.in = queues[0];
-    if (t->task == CONTEST_ROUND_TRIP) {
-        side.out[0] = queues[index];
-        side.in = queues[1 - index];
-    } else if (t->kind == CONTEST_BROADCAST) {
-        side.outs = t->takers;
-        for (unsigned i = 0; i < t->takers; i++)
-            side.out[i] = queues[i];
-        if (index >= t->senders)
-            side.in = queues[index - t->senders];
-    }
+    side.outs = mine.outs;
+    side.in = queues[mine.in];
+    for (unsigned i = 0; i < mine.outs; i++)
+        side.out[i] = queues[mine.out[i]];
     if (t->burst > 1) {
         contest_loops_sized(t, index, &side, N, spsc_put_burst<N>, spsc_get_burst<N>,
                             spsc_done_burst<N>);
@@ -222,8 +215,8 @@ CONTEST_INLINE const void *queue_get(void *side, size_t)
 void queue_run(contest_trial_t *t, void *shared, unsigned index)
 {
     auto **queues = static_cast<queue **>(shared);
-    bool both_ways = t->task == CONTEST_ROUND_TRIP;
-    queue_side side{{}, queues[both_ways ? index : 0], queues[both_ways ? 1 - index : 0]};
+    contest_lanes_t mine = contest_lanes_of(t, index);
+    queue_side side{{}, queues[mine.out[0]], queues[mine.in]};
     contest_loops_sized(t, index, &side, sizeof(line), queue_put, queue_get, contest_done_nothing);
 }
 

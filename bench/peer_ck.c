@@ -112,17 +112,10 @@ CONTEST_INLINE const void *get_several(void *side, size_t bytes)
 static void run_side(contest_trial_t *t, void *shared, unsigned index)
 {
     lane_t *lanes = shared;
-    ck_side_t side = {.outs = 1, .out = {&lanes[0]}, .in = &lanes[0]};
-    if (t->task == CONTEST_ROUND_TRIP) {
-        side.out[0] = &lanes[index];
-        side.in = &lanes[1 - index];
-    } else if (t->kind == CONTEST_BROADCAST) {
-        side.outs = t->takers;
-        for (unsigned i = 0; i < t->takers; i++)
-            side.out[i] = &lanes[i];
-        if (index >= t->senders)
-            side.in = &lanes[index - t->senders];
-    }
+    contest_lanes_t mine = contest_lanes_of(t, index);
+    ck_side_t side = {.outs = mine.outs, .in = &lanes[mine.in]};
+    for (unsigned i = 0; i < mine.outs; i++)
+        side.out[i] = &lanes[mine.out[i]];
     if (t->kind == CONTEST_COMPETING)
         contest_loops(t, index, &side, put_several, get_several, contest_done_nothing);
     else

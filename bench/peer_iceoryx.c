@@ -29,11 +29,6 @@ static bool can(const contest_trial_t *t)
            t->task != CONTEST_PUBLISH && t->poll != CONTEST_SLEEPING;
 }
 
-static void *open_nothing(contest_trial_t *t)
-{
-    return t;
-}
-
 CONTEST_INLINE bool put(void *context, const void *message, size_t bytes)
 {
     ice_side_t *side = context;
@@ -98,7 +93,6 @@ const contest_peer_t peer_iceoryx = {.name = "iceoryx",
                                      .package = "libiceoryx-binding-c-dev, iceoryx",
                                      .slowness = 20,
                                      .can = can,
-                                     .open = open_nothing,
                                      .side = run_side};
 #else
 const contest_peer_t peer_iceoryx = {.name = "iceoryx",

@@ -46,8 +46,8 @@ CONTEST_INLINE const void *get(void *side, size_t)
 void run(contest_trial_t *t, void *shared, unsigned index)
 {
     auto **queues = static_cast<queue **>(shared);
-    bool both_ways = t->task == CONTEST_ROUND_TRIP;
-    queue *out = queues[both_ways ? index : 0], *in = queues[both_ways ? 1 - index : 0];
+    contest_lanes_t mine = contest_lanes_of(t, index);
+    queue *out = queues[mine.out[0]], *in = queues[mine.in];
     queue_side side{{}, out, in, moodycamel::ProducerToken(*out), moodycamel::ConsumerToken(*in)};
     contest_loops_sized(t, index, &side, sizeof(line), put, get, contest_done_nothing);
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "bench/contest.h"
+#include "tools/ipc/leftovers.h"
 
 #if BENCH_HAS_NNG
 #include <nng/nng.h>
@@ -26,12 +27,6 @@ static void must(int status, const char *what)
         contest_fail(what, nng_strerror(status));
 }
 
-/* Its threads do not survive a fork: each side makes its own socket. */
-static void *open_nothing(contest_trial_t *t)
-{
-    return t;
-}
-
 CONTEST_INLINE bool put(void *side, const void *message, size_t bytes)
 {
     must(nng_send(((nng_side_t *)side)->socket, (void *)(uintptr_t)message, bytes, 0), "nng_send");
@@ -47,10 +42,10 @@ CONTEST_INLINE const void *get(void *side, size_t bytes)
 
 static void run_side(contest_trial_t *t, void *shared, unsigned index)
 {
-    (void)shared;
+    (void)shared; /* its threads do not survive a fork: each side makes its own socket */
     char name[128];
     nng_side_t side;
-    snprintf(name, sizeof name, "ipc://%s/nng", t->directory);
+    snprintf(name, sizeof name, "ipc://%s/nng", t->leftovers->directory);
     must(nng_pair0_open(&side.socket), "nng_pair0_open");
     must(nng_socket_set_int(side.socket, NNG_OPT_SENDBUF, (int)t->slots), "NNG_OPT_SENDBUF");
     must(nng_socket_set_int(side.socket, NNG_OPT_RECVBUF, (int)t->slots), "NNG_OPT_RECVBUF");
@@ -74,7 +69,6 @@ const contest_peer_t peer_nng = {.name = "nng ipc",
                                  .kernel = true,
                                  .slowness = 100,
                                  .can = can,
-                                 .open = open_nothing,
                                  .side = run_side};
 #else
 const contest_peer_t peer_nng = {.name = "nng ipc", .package = "libnng-dev"};

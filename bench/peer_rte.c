@@ -41,8 +41,8 @@ static void *open_rings(contest_trial_t *t)
     unsigned flags = t->kind == CONTEST_COMPETING ? RING_F_MP_HTS_ENQ | RING_F_MC_HTS_DEQ
                                                   : RING_F_SP_ENQ | RING_F_SC_DEQ;
     for (unsigned i = 0; i < CONTEST_SIDES_MAX && ring_at(t, i); i++)
-        bench_must(rte_ring_init(ring_at(t, i), "bench", t->slots, flags), "rte_ring_init",
-                   "refused");
+        contest_must(rte_ring_init(ring_at(t, i), "bench", t->slots, flags), "rte_ring_init",
+                     "refused");
     return t->memory;
 }
 
@@ -112,17 +112,10 @@ CONTEST_INLINE void done_burst(void *side)
 static void run_side(contest_trial_t *t, void *shared, unsigned index)
 {
     (void)shared;
-    rte_side_t side = {.outs = 1, .out = {ring_at(t, 0)}, .in = ring_at(t, 0)};
-    if (t->task == CONTEST_ROUND_TRIP) {
-        side.out[0] = ring_at(t, index);
-        side.in = ring_at(t, 1 - index);
-    } else if (t->kind == CONTEST_BROADCAST) {
-        side.outs = t->takers;
-        for (unsigned i = 0; i < t->takers; i++)
-            side.out[i] = ring_at(t, i);
-        if (index >= t->senders)
-            side.in = ring_at(t, index - t->senders);
-    }
+    contest_lanes_t mine = contest_lanes_of(t, index);
+    rte_side_t side = {.outs = mine.outs, .in = ring_at(t, mine.in)};
+    for (unsigned i = 0; i < mine.outs; i++)
+        side.out[i] = ring_at(t, mine.out[i]);
     if (t->kind == CONTEST_COMPETING) {
         contest_loops(t, index, &side, put_several, get_several, contest_done_nothing);
     } else if (t->burst > 1) {

@@ -64,12 +64,12 @@ static void *open_rings(contest_trial_t *t)
         tbus_ring_t ring;
         void *at = ring_at(t, direction);
         size_t bytes = both_ways ? CONTEST_MEMORY_BYTES / 2 : CONTEST_MEMORY_BYTES;
-        bench_must(tbus_ring_format(at, bytes, &spec, &err), "format", err.text);
-        bench_must(tbus_ring_join(at, bytes, true, &ring, &err), "join", err.text);
+        contest_must(tbus_ring_format(at, bytes, &spec, &err), "format", err.text);
+        contest_must(tbus_ring_join(at, bytes, true, &ring, &err), "join", err.text);
         for (unsigned i = 0; i < t->takers; i++)
-            bench_must(tbus_ring_reserve(&ring, taker_name(i),
-                                         ring.competing ? TBUS_CONSUMER : TBUS_SUBSCRIBER, &err),
-                       "reserve", err.text);
+            contest_must(tbus_ring_reserve(&ring, taker_name(i),
+                                           ring.competing ? TBUS_CONSUMER : TBUS_SUBSCRIBER, &err),
+                         "reserve", err.text);
     }
     return t->memory;
 }
@@ -78,8 +78,8 @@ static tbus_ring_t join(contest_trial_t *t, unsigned direction)
 {
     tbus_error_t err;
     tbus_ring_t ring;
-    bench_must(tbus_ring_join(ring_at(t, direction), CONTEST_MEMORY_BYTES / 2, true, &ring, &err),
-               "join", err.text);
+    contest_must(tbus_ring_join(ring_at(t, direction), CONTEST_MEMORY_BYTES / 2, true, &ring, &err),
+                 "join", err.text);
     return ring;
 }
 static void connect_publisher(contest_trial_t *t, tick_side_t *side, unsigned direction,
@@ -87,16 +87,16 @@ static void connect_publisher(contest_trial_t *t, tick_side_t *side, unsigned di
 {
     tbus_error_t err;
     tbus_ring_t ring = join(t, direction);
-    bench_must(tbus_publisher_join(&ring, 1 + index, &side->publisher, &err), "publisher",
-               err.text);
+    contest_must(tbus_publisher_join(&ring, 1 + index, &side->publisher, &err), "publisher",
+                 err.text);
 }
 static void connect_subscriber(contest_trial_t *t, tick_side_t *side, unsigned direction,
                                unsigned taker, unsigned index)
 {
     tbus_error_t err;
     tbus_ring_t ring = join(t, direction);
-    bench_must(tbus_subscriber_join(&ring, taker_name(taker), 1 + index, &side->subscriber, &err),
-               "subscriber", err.text);
+    contest_must(tbus_subscriber_join(&ring, taker_name(taker), 1 + index, &side->subscriber, &err),
+                 "subscriber", err.text);
 }
 static void connect_side(contest_trial_t *t, tick_side_t *side, unsigned index)
 {
@@ -203,15 +203,15 @@ static void publish_cost(contest_trial_t *t, tick_side_t *side, unsigned index,
         }
         return;
     }
-    uint64_t rest = (uint64_t)(REST_NS * bench_ticks_per_ns());
+    uint64_t rest = (uint64_t)(REST_NS * ticks_per_ns());
     for (uint64_t n = 0; n < total; n++) {
-        uint64_t began = bench_ticks(), ended;
+        uint64_t began = ticks_now(), ended;
         for (unsigned i = 0; i < PUBLISHES_TIMED; i++)
             contest_send_one(t, side, &message, 56, n * PUBLISHES_TIMED + i, put);
-        ended = bench_ticks();
+        ended = ticks_now();
         if (n >= t->warm_up)
             t->ticks[n - t->warm_up] = (uint32_t)(ended - began);
-        while (bench_ticks() - ended < rest)
+        while (ticks_now() - ended < rest)
             tbus_pause();
     }
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "bench/contest.h"
+#include "tools/ipc/leftovers.h"
 
 #if BENCH_HAS_ZMQ
 #include <zmq.h>
@@ -26,14 +27,9 @@ static void must(int status, const char *what)
         contest_fail(what, zmq_strerror(zmq_errno()));
 }
 
-/* A context does not survive a fork: each side makes its own. */
-static void *open_nothing(contest_trial_t *t)
-{
-    return t;
-}
 static void endpoint(const contest_trial_t *t, char *out_name, size_t bytes)
 {
-    snprintf(out_name, bytes, "ipc://%s/zmq", t->directory);
+    snprintf(out_name, bytes, "ipc://%s/zmq", t->leftovers->directory);
 }
 
 CONTEST_INLINE bool put(void *side, const void *message, size_t bytes)
@@ -51,7 +47,7 @@ CONTEST_INLINE const void *get(void *side, size_t bytes)
 
 static void run_side(contest_trial_t *t, void *shared, unsigned index)
 {
-    (void)shared;
+    (void)shared; /* a context does not survive a fork: each side makes its own */
     char name[128];
     bool first = index == 0, broadcast = t->kind == CONTEST_BROADCAST && t->task == CONTEST_STREAM;
     int type = !broadcast ? ZMQ_PAIR : first ? ZMQ_XPUB : ZMQ_SUB;
@@ -87,7 +83,6 @@ const contest_peer_t peer_zmq = {.name = "ZeroMQ ipc",
                                  .kernel = true,
                                  .slowness = 40,
                                  .can = can,
-                                 .open = open_nothing,
                                  .side = run_side};
 #else
 const contest_peer_t peer_zmq = {.name = "ZeroMQ ipc", .package = "libzmq3-dev"};

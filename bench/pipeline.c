@@ -10,17 +10,24 @@
  * that every book starts empty, as it did in the first.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "bench/measure.h"
+#include <tickbus/clock.h>
+
+#include "bench/program.h"
 #include "feedsim/itch/binaryfile.h"
 #include "feedsim/itch/binaryfile_writer.h"
 #include "feedsim/itch/itch.h"
 #include "feedsim/synth/synth.h"
+#include "tools/measure/host.h"
+#include "tools/measure/rank.h"
+#include "tools/measure/sides.h"
 
 #define REPETITIONS_MAX 101u
 #define SYNTH_SEED      1u
@@ -29,6 +36,7 @@
 #define LAP_SHIFT       48 /* of an order reference: the lap stands above */
 #define REAL_FLOW       "lobster_aapl_20120621_l1/aapl_l1.itch.gz"
 #define PATH_BYTES      1024u
+#define LIMIT_NS        UINT64_C(600000000000) /* of one run */
 
 enum contender { BASELINE, FUSED, SPLIT, CONTENDERS };
 static const char *const names[CONTENDERS] = {"baseline", "fused", "split"};
@@ -51,21 +59,6 @@ static const char usage[] =
     "  --quick          a smoke test: 1 repetition, 100000 messages\n"
     "example: bench_pipeline --file day.itch --json\n";
 
-static void bad_usage(void)
-{
-    fputs(usage, stderr);
-    exit(2);
-}
-
-static uint64_t number(const char *text, uint64_t highest)
-{
-    char *end;
-    unsigned long long value = strtoull(text, &end, 10);
-    if (*end || value == 0 || value > highest)
-        bad_usage();
-    return value;
-}
-
 static options_t parse(int argc, char **argv)
 {
     options_t options = {.repetitions = 5, .messages = 3000000};
@@ -83,10 +76,10 @@ static options_t parse(int argc, char **argv)
             options.file = optarg;
             break;
         case 'r':
-            options.repetitions = (unsigned)number(optarg, REPETITIONS_MAX);
+            options.repetitions = (unsigned)bench_number(optarg, REPETITIONS_MAX, usage);
             break;
         case 'm':
-            options.messages = number(optarg, 1000000000);
+            options.messages = bench_number(optarg, 1000000000, usage);
             break;
         case 'q':
             options.repetitions = 1, options.messages = 100000;
@@ -98,11 +91,11 @@ static options_t parse(int argc, char **argv)
             fputs(usage, stdout);
             exit(0);
         default:
-            bad_usage();
+            bench_bad_usage(usage);
         }
     }
     if (optind != argc)
-        bad_usage();
+        bench_bad_usage(usage);
     return options;
 }
 
@@ -111,11 +104,13 @@ static options_t parse(int argc, char **argv)
 static char scratch[] = "/tmp/tickbus-bench-XXXXXX";
 static char input_path[sizeof scratch + 16];
 static char talk_path[sizeof scratch + 16]; /* what the contender of the moment says on stderr */
+static char said_path[sizeof scratch + 16]; /* and on stdout */
 
 static void remove_scratch(void)
 {
     unlink(input_path);
     unlink(talk_path);
+    unlink(said_path);
     rmdir(scratch);
 }
 
@@ -124,6 +119,7 @@ static void create_scratch(void)
     bench_must(mkdtemp(scratch) ? 0 : -1, scratch, strerror(errno));
     snprintf(input_path, sizeof input_path, "%s/input.itch", scratch);
     snprintf(talk_path, sizeof talk_path, "%s/talk", scratch);
+    snprintf(said_path, sizeof said_path, "%s/said", scratch);
     atexit(remove_scratch);
 }
 
@@ -213,20 +209,40 @@ static void show_talk(void)
         fclose(talk);
 }
 
-static json_t *output_of(const char *contender)
+static int open_new(const char *path)
 {
-    char command[5 * PATH_BYTES];
-    snprintf(command, sizeof command, "%s 2>'%s'", contender, talk_path);
-    FILE *pipe = popen(command, "r");
-    bench_must(pipe ? 0 : -1, command, strerror(errno));
-    json_error_t err;
-    json_t *object = json_loadf(pipe, 0, &err);
-    int status = pclose(pipe);
-    if (!object || status != 0) {
+    return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+}
+
+/* The process of a contender becomes its program. */
+static int become(side_t *me, void *context)
+{
+    char *const *arguments = context;
+    int said = open_new(said_path), talk = open_new(talk_path);
+    if (said < 0 || talk < 0)
+        return sides_fail(me, -errno, "cannot write into %s: %s", scratch, strerror(errno));
+    dup2(said, STDOUT_FILENO);
+    dup2(talk, STDERR_FILENO);
+    signal(SIGPIPE, SIG_DFL);
+    execv(arguments[0], arguments);
+    return sides_fail(me, -errno, "cannot run it: %s", strerror(errno));
+}
+
+/* What a program prints, as JSON. */
+static json_t *output_of(const char *const *arguments, int cpu)
+{
+    tbus_error_t err;
+    json_error_t wrong;
+    sides_spec_t spec = {.what = arguments[0],
+                         .count = 1,
+                         .cpus = {cpu},
+                         .run = become,
+                         .context = (void *)(uintptr_t)arguments};
+    int code = sides_run(&spec, LIMIT_NS, &err);
+    json_t *object = code < 0 ? NULL : json_load_file(said_path, 0, &wrong);
+    if (!object) {
         show_talk();
-        fprintf(stderr, "bench: %s: exit status %d, %s\n", command, status,
-                object ? "see above" : err.text);
-        exit(1);
+        bench_must(-1, "pipeline", code < 0 ? err.text : wrong.text);
     }
     return object;
 }
@@ -234,42 +250,42 @@ static json_t *output_of(const char *contender)
 /* Messages a second. */
 static double run(enum contender contender, const char *path, int cpu)
 {
-    char command[4 * PATH_BYTES];
-    double rate;
     if (contender == BASELINE) {
-        snprintf(command, sizeof command, "'%s' --cpu %d '%s'", TICKBUS_BASELINE, cpu, path);
-        json_t *result = output_of(command);
-        rate = json_number_value(json_object_get(result, "messages")) * 1e9 /
-               json_number_value(json_object_get(result, "ns"));
+        json_t *result = output_of((const char *[]){TICKBUS_BASELINE, path, NULL}, cpu);
+        double rate = json_number_value(json_object_get(result, "messages")) * 1e9 /
+                      json_number_value(json_object_get(result, "ns"));
         json_decref(result);
-    } else {
-        snprintf(command, sizeof command,
-                 "'%s' start --name bench-%d --feed 'itch:%s' --pace max --strategy null --layout "
-                 "%s --json",
-                 TICKBUS_BUSCTL, (int)getpid(), path, names[contender]);
-        json_t *result = output_of(command);
-        rate = json_number_value(json_object_get(json_object_get(result, "feed"), "messages")) /
-               json_number_value(json_object_get(result, "duration_s"));
-        json_decref(result);
+        return rate;
     }
+    char name[32], feed[PATH_BYTES];
+    snprintf(name, sizeof name, "bench-%d", (int)getpid());
+    snprintf(feed, sizeof feed, "itch:%s", path);
+    const char *arguments[] = {TICKBUS_BUSCTL, "start",          "--name", name,         "--feed",
+                               feed,           "--pace",         "max",    "--strategy", "null",
+                               "--layout",     names[contender], "--json", NULL};
+    json_t *result = output_of(arguments, SIDES_ANYWHERE);
+    double rate = json_number_value(json_object_get(json_object_get(result, "feed"), "messages")) /
+                  json_number_value(json_object_get(result, "duration_s"));
+    json_decref(result);
     return rate;
 }
 
 static json_t *measure(const char *what, const char *path, const options_t *options)
 {
-    int cpu;
-    bench_cpus(&cpu, 1);
+    int cpus[2];
+    const char *why;
+    host_pick_cpus(cpus, &why);
     double rates[CONTENDERS][REPETITIONS_MAX], ratios[CONTENDERS][REPETITIONS_MAX];
-    run(BASELINE, path, cpu); /* the file is in the page cache from now on */
+    run(BASELINE, path, cpus[0]); /* the file is in the page cache from now on */
     for (unsigned i = 0; i < options->repetitions; i++)
         for (unsigned c = 0; c < CONTENDERS; c++) {
-            rates[c][i] = run((enum contender)c, path, cpu);
+            rates[c][i] = run((enum contender)c, path, cpus[0]);
             ratios[c][i] = rates[c][i] / rates[BASELINE][i];
         }
     json_t *rows = json_array();
     for (unsigned c = 0; c < CONTENDERS; c++) {
-        double rate = bench_median(rates[c], options->repetitions); /* which sorts them */
-        double ratio = bench_median(ratios[c], options->repetitions);
+        double rate = rank_median(rates[c], options->repetitions); /* which sorts them */
+        double ratio = rank_median(ratios[c], options->repetitions);
         unsigned last = options->repetitions - 1;
         json_array_append_new(
             rows, json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:f}", "input", what,
@@ -314,6 +330,8 @@ static void add_rows(json_t *rows, const char *name, uint64_t messages, const op
 int main(int argc, char **argv)
 {
     options_t options = parse(argc, argv);
+    sides_signals_t before;
+    sides_hold_signals(&before);
     create_scratch();
 
     json_t *rows = json_array();

@@ -2,20 +2,32 @@
 #include "bench/recovery.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <tickbus/bus.h>
+#include <tickbus/clock.h>
 #include <tickbus/publisher.h>
 #include <tickbus/subscriber.h>
 #include <tickbus/wait.h>
 
-#include "bench/measure.h"
+#include "tools/measure/sides.h"
+
+#define START_NS UINT64_C(10000000000) /* for the victim to claim */
+#define ROUND_NS UINT64_C(1000000000)  /* on average: a hundred times what is expected */
 
 enum { CONSUMER = 1, VICTIM = 2 }; /* owner numbers */
+enum { CLAIMED = 1 };              /* the victim's stage */
+
+typedef struct recovery {
+    const int *cpus;
+    unsigned rounds;
+    double *us; /* shared */
+    tbus_bus_t bus;
+    tbus_publisher_t publisher; /* of the consumer, for the message behind the claim */
+    tbus_subscriber_t subscriber;
+} recovery_t;
 
 static void heal(void *bus)
 {
@@ -23,79 +35,105 @@ static void heal(void *bus)
 }
 
 /* Claims, says so, and waits for its end. */
-static void be_the_victim(tbus_bus_t *bus, int cpu, int tell)
+static int be_the_victim(side_t *me, void *context)
 {
+    recovery_t *r = context;
     tbus_publisher_t publisher;
     tbus_error_t err;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    bench_pin(cpu);
-    bench_must(tbus_participant_live(bus, VICTIM, &err), "life lock", err.text);
-    bench_must(tbus_publisher_join(&bus->rings[0], VICTIM, &publisher, &err), "publisher",
-               err.text);
-    bench_must(tbus_claim_try(&publisher) && write(tell, "x", 1) == 1 ? 0 : -1, "claim", "no room");
+    if (tbus_participant_live(&r->bus, VICTIM, &err) < 0 ||
+        tbus_publisher_join(&r->bus.rings[0], VICTIM, &publisher, &err) < 0)
+        return sides_fail(me, -EIO, "%s", err.text);
+    if (!tbus_claim_try(&publisher))
+        return sides_fail(me, -ENOSPC, "no room for its claim");
+    sides_enter(me, CLAIMED);
     for (;;)
         pause();
 }
 
-static double one_round(tbus_bus_t *bus, const int cpus[2], tbus_publisher_t *publisher,
-                        tbus_subscriber_t *subscriber, enum tbus_wait_mode mode)
+/* What is measured starts with the kill, so everything that belongs to the victim alone is done
+ * before; it is reaped after. */
+static int one_round(recovery_t *r, enum tbus_wait_mode mode, double *out_us, tbus_error_t *err)
 {
-    int claimed[2];
-    char byte;
-    bench_must(pipe(claimed), "pipe", strerror(errno));
-    pid_t victim = fork();
-    bench_must(victim, "fork", strerror(errno));
-    if (victim == 0)
-        be_the_victim(bus, cpus[1], claimed[1]);
-    bench_must(read(claimed[0], &byte, 1) == 1 ? 0 : -1, "victim", "it died too early");
-    bench_must(tbus_publish_try(publisher, "behind", 6) == TBUS_PUBLISHED ? 0 : -1, "publish",
-               "no room");
-
-    tbus_waiter_t waiter;
-    tbus_waiter_init(&waiter, mode);
-    waiter.heal = heal;
-    waiter.heal_context = bus;
-    tbus_waiter_watch_subscriber(&waiter, subscriber);
-    size_t bytes;
-    uint64_t began_ns = tbus_clock_ns();
-    kill(victim, SIGKILL);
-    while (!tbus_peek(subscriber, &bytes))
-        tbus_waiter_idle(&waiter, UINT64_MAX);
-    double us = (double)(tbus_clock_ns() - began_ns) / 1e3;
-    tbus_advance(subscriber);
-    tbus_subscriber_flush(subscriber);
-
-    waitpid(victim, NULL, 0);
-    close(claimed[0]);
-    close(claimed[1]);
-    return us;
+    sides_t victim;
+    sides_spec_t spec = {
+        .what = "the victim", .count = 1, .cpus = {r->cpus[1]}, .run = be_the_victim, .context = r};
+    int code = sides_start(&spec, &victim, err);
+    if (code < 0)
+        return code;
+    code = sides_await_stage(&victim, 0, CLAIMED, tbus_clock_ns() + START_NS, err);
+    if (code == 0)
+        code = tbus_fail(err, -ETIMEDOUT, "the victim made no claim in time");
+    if (code > 0 && tbus_publish_try(&r->publisher, "behind", 6) != TBUS_PUBLISHED)
+        code = tbus_fail(err, -ENOSPC, "no room behind the claim");
+    if (code > 0) {
+        tbus_waiter_t waiter;
+        size_t bytes;
+        tbus_waiter_init(&waiter, mode);
+        waiter.heal = heal;
+        waiter.heal_context = &r->bus;
+        tbus_waiter_watch_subscriber(&waiter, &r->subscriber);
+        uint64_t began_ns = tbus_clock_ns();
+        sides_kill(&victim, 0);
+        while (!tbus_peek(&r->subscriber, &bytes))
+            tbus_waiter_idle(&waiter, UINT64_MAX);
+        *out_us = (double)(tbus_clock_ns() - began_ns) / 1e3;
+        tbus_advance(&r->subscriber);
+        tbus_subscriber_flush(&r->subscriber);
+    }
+    sides_finish(&victim);
+    return code < 0 ? code : 0;
 }
 
-void recovery_run(const int cpus[2], unsigned rounds, double *out_us)
+static int make_bus(recovery_t *r, tbus_error_t *err)
 {
-    tbus_bus_t bus;
-    tbus_error_t err;
-    tbus_publisher_t publisher;
-    tbus_subscriber_t subscriber;
     tbus_ring_spec_t spec = {
         .name = "orders", .kind = TBUS_MPMC, .slot_bytes = 64, .slot_count = 8192, .first_seq = 1};
-    bench_must(tbus_bus_create("recovery", &bus, &err), "bus", err.text);
-    bench_must(tbus_bus_add_topic(&bus, &spec, "bytes", TBUS_PAGES_AUTO, -1, &err), "topic",
-               err.text);
-    bench_must(tbus_participant_add(&bus, "consumer", &err), "participant", err.text);
-    bench_must(tbus_participant_add(&bus, "victim", &err), "participant", err.text);
-    bench_must(tbus_ring_reserve(&bus.rings[0], "consumer", TBUS_CONSUMER, &err), "reserve",
-               err.text);
-    int life = bench_must(tbus_participant_live(&bus, CONSUMER, &err), "life lock", err.text);
-    bench_must(tbus_publisher_join(&bus.rings[0], CONSUMER, &publisher, &err), "publisher",
-               err.text);
-    bench_must(tbus_subscriber_join(&bus.rings[0], "consumer", CONSUMER, &subscriber, &err),
-               "subscriber", err.text);
-    bench_pin(cpus[0]);
-    for (unsigned i = 0; i < rounds; i++)
-        out_us[i] =
-            one_round(&bus, cpus, &publisher, &subscriber, i % 2 ? TBUS_WAIT_PARK : TBUS_WAIT_SPIN);
-    tbus_subscriber_leave(&subscriber);
-    close(life);
-    tbus_bus_close(&bus);
+    int code = tbus_bus_create("recovery", &r->bus, err);
+    if (code < 0)
+        return code;
+    if ((code = tbus_bus_add_topic(&r->bus, &spec, "bytes", TBUS_PAGES_AUTO, -1, err)) < 0 ||
+        (code = tbus_participant_add(&r->bus, "consumer", err)) < 0 ||
+        (code = tbus_participant_add(&r->bus, "victim", err)) < 0 ||
+        (code = tbus_ring_reserve(&r->bus.rings[0], "consumer", TBUS_CONSUMER, err)) < 0)
+        tbus_bus_close(&r->bus);
+    return code < 0 ? code : 0;
+}
+
+static int be_the_consumer(side_t *me, void *context)
+{
+    recovery_t *r = context;
+    tbus_error_t err;
+    int life = -1, code = make_bus(r, &err);
+    if (code < 0)
+        return sides_fail(me, code, "%s", err.text);
+    tbus_ring_t *ring = &r->bus.rings[0];
+    if ((code = life = tbus_participant_live(&r->bus, CONSUMER, &err)) >= 0 &&
+        (code = tbus_publisher_join(ring, CONSUMER, &r->publisher, &err)) >= 0)
+        code = tbus_subscriber_join(ring, "consumer", CONSUMER, &r->subscriber, &err);
+    for (unsigned i = 0; i < r->rounds && code >= 0; i++)
+        code = one_round(r, i % 2 ? TBUS_WAIT_PARK : TBUS_WAIT_SPIN, &r->us[i], &err);
+    tbus_subscriber_leave(&r->subscriber);
+    if (life >= 0)
+        close(life);
+    tbus_bus_close(&r->bus);
+    return code < 0 ? sides_fail(me, code, "%s", err.text) : 0;
+}
+
+int recovery_run(const int cpus[2], unsigned rounds, double *out_us, tbus_error_t *err)
+{
+    size_t bytes = rounds * sizeof *out_us;
+    void *us = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (us == MAP_FAILED)
+        return tbus_fail(err, -ENOMEM, "recovery: no memory for %u rounds", rounds);
+    recovery_t recovery = {.cpus = cpus, .rounds = rounds, .us = us};
+    sides_spec_t spec = {.what = "recovery",
+                         .count = 1,
+                         .cpus = {cpus[0]},
+                         .run = be_the_consumer,
+                         .context = &recovery};
+    int code = sides_run(&spec, START_NS + rounds * ROUND_NS, err);
+    if (code == 0)
+        memcpy(out_us, us, bytes);
+    munmap(us, bytes);
+    return code;
 }

@@ -8,8 +8,11 @@
 #ifndef TICKBUS_BENCH_RECOVERY_H
 #define TICKBUS_BENCH_RECOVERY_H
 
+#include <tickbus/error.h>
+
 /* out_us[0..rounds): from kill(2) to the message. The consumer on cpus[0], the victims on cpus[1];
- * every other round the consumer parks instead of spinning. Exits when something fails. */
-void recovery_run(const int cpus[2], unsigned rounds, double *out_us);
+ * every other round the consumer parks instead of spinning. 0, or a negative error; -EINTR when a
+ * signal came (sides_hold_signals). */
+int recovery_run(const int cpus[2], unsigned rounds, double *out_us, tbus_error_t *err);
 
 #endif

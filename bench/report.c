@@ -10,6 +10,7 @@
 #include "bench/rows.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,12 +18,17 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <tickbus/segment.h>
 
+#include "bench/program.h"
 #include "bench/recovery.h"
+#include "tools/ipc/mechanism.h"
+#include "tools/measure/host.h"
+#include "tools/measure/rank.h"
+#include "tools/measure/sides.h"
+#include "tools/measure/ticks.h"
 
 /* Not SCHED_FIFO: a spinning side of a trial can then keep the CPU from a task whose lock its own
  * process waits for in the kernel (seen: waitpid, in the dentries of /proc), and both stand
@@ -45,19 +51,13 @@ static const char usage[] =
     "tickbus beside the bare hardware and beside other queues, in one run.\n"
     "  --quick          less than a minute: 5 repetitions of short trials\n"
     "  --json FILE      the same as JSON\n"
-    "  --cpus A,B       where to run (default: the first two)\n"
+    "  --cpus A,B       where to run (default: two that are not of one core)\n"
     "  --repetitions N  interleaved repetitions of everything, 1..101 (default 9)\n"
     "  --only NAMES     only experiments whose name contains one of these\n"
     "  --nice           nice -20: other work on these CPUs has to make do with little\n"
     "  --list           the names\n"
     "example: bench_report --quick --json report.json\n"
     "         bench_report --only round-trip,mpmc\n";
-
-static void bad_usage(void)
-{
-    fputs(usage, stderr);
-    exit(2);
-}
 
 static void choose(report_t *report, char *names)
 {
@@ -68,7 +68,7 @@ static void choose(report_t *report, char *names)
             if (strstr(experiments[i].name, name))
                 any = report->wanted[i] = true;
     if (!any)
-        bad_usage();
+        bench_bad_usage(usage);
 }
 
 static void list(void)
@@ -84,21 +84,11 @@ static unsigned parse_cpus(const char *text, int *out_cpus)
     for (char *end; count < CONTEST_SIDES_MAX; text = end + 1) {
         out_cpus[count++] = (int)strtol(text, &end, 10);
         if (end == text || (*end && *end != ','))
-            bad_usage();
+            bench_bad_usage(usage);
         if (!*end)
             return count;
     }
-    bad_usage();
-    return 0;
-}
-
-static unsigned number(const char *text, unsigned highest)
-{
-    char *end;
-    unsigned long value = strtoul(text, &end, 10);
-    if (*end || value == 0 || value > highest)
-        bad_usage();
-    return (unsigned)value;
+    bench_bad_usage(usage);
 }
 
 static void parse(int argc, char **argv, options_t *options)
@@ -115,7 +105,8 @@ static void parse(int argc, char **argv, options_t *options)
     report_t *report = &options->report;
     *options = (options_t){.round_trips = 50 << 10, .messages = 1 << 20, .recoveries = 300};
     report->repetitions = 9;
-    report->cpus_count = bench_cpus(report->cpus, 2) < 2 ? 1 : 2;
+    const char *why;
+    report->cpus_count = host_pick_cpus(report->cpus, &why);
     memset(report->wanted, 1, sizeof report->wanted);
     unsigned repetitions = 0;
     bool nice = false;
@@ -134,7 +125,7 @@ static void parse(int argc, char **argv, options_t *options)
             report->cpus_count = parse_cpus(optarg, report->cpus);
             break;
         case 'r':
-            repetitions = number(optarg, REPETITIONS_MAX);
+            repetitions = (unsigned)bench_number(optarg, REPETITIONS_MAX, usage);
             break;
         case 'o':
             choose(report, optarg);
@@ -149,11 +140,11 @@ static void parse(int argc, char **argv, options_t *options)
             fputs(usage, stdout);
             exit(0);
         default:
-            bad_usage();
+            bench_bad_usage(usage);
         }
     }
     if (optind != argc)
-        bad_usage();
+        bench_bad_usage(usage);
     report->nice = nice && setpriority(PRIO_PROCESS, 0, HIGHEST_NICE) == 0;
     if (repetitions)
         report->repetitions = repetitions;
@@ -207,8 +198,8 @@ static double rate(const contest_trial_t *trial)
         double parts[CONTEST_PARTS];
         for (unsigned i = 0; i < CONTEST_PARTS; i++)
             parts[i] = (double)trial->sides[trial->senders].part_ticks[i];
-        return trial->count / CONTEST_PARTS * 1e3 * bench_ticks_per_ns() /
-               bench_median(parts, CONTEST_PARTS);
+        return trial->count / CONTEST_PARTS * 1e3 * ticks_per_ns() /
+               rank_median(parts, CONTEST_PARTS);
     }
     for (unsigned i = 0; i < trial->takers; i++) {
         uint64_t began = trial->sides[trial->senders + i].began_ns,
@@ -228,14 +219,14 @@ static void keep(result_t *result, contest_trial_t *trial, unsigned way)
         result->rate[at] = rate(trial);
         return;
     }
-    double scale = bench_ticks_per_ns() * (trial->task == CONTEST_PUBLISH ? 64 : 1);
-    result->p50[way][at] = bench_rank_u32(trial->ticks, trial->count, 500) / scale;
-    result->p99[way][at] = bench_rank_u32(trial->ticks, trial->count, 990) / scale;
+    double scale = ticks_per_ns() * (trial->task == CONTEST_PUBLISH ? 64 : 1);
+    result->p50[way][at] = rank_u32(trial->ticks, trial->count, 500) / scale;
+    result->p99[way][at] = rank_u32(trial->ticks, trial->count, 990) / scale;
 }
 
 /* One repetition of one contestant; round trips that do not sleep in the kernel under both ways of
- * polling. */
-static void run(const experiment_t *e, result_t *result, contest_trial_t *trial,
+ * polling. False: a signal came. */
+static bool run(const experiment_t *e, result_t *result, contest_trial_t *trial,
                 const options_t *options, unsigned repetition)
 {
     const contest_peer_t *peer = result->peer;
@@ -249,12 +240,16 @@ static void run(const experiment_t *e, result_t *result, contest_trial_t *trial,
                                   : CONTEST_PAUSED;
         const char *why;
         if (!peer->can(trial))
-            return;
-        if (contest_run(peer, trial, TRIAL_SECONDS, &why))
+            return true;
+        int code = contest_run(peer, trial, TRIAL_SECONDS, &why);
+        if (code == -EINTR)
+            return false;
+        if (code == 0)
             keep(result, trial, way);
         else
             result->failed = why;
     }
+    return true;
 }
 
 /* Who takes part: ours, raw, and the peers that were built, can do it, and for sleeping: sleep. */
@@ -278,50 +273,81 @@ static void progress(const experiment_t *e, unsigned repetition, const options_t
                 e ? e->name : "");
 }
 
-static void recover(options_t *options)
+static int recover(options_t *options, tbus_error_t *err)
 {
     report_t *report = &options->report;
     double *us = calloc(options->recoveries, sizeof *us);
-    bench_must(us ? 0 : -1, "samples", "out of memory");
+    if (!us)
+        return tbus_fail(err, -ENOMEM, "recovery: no memory for %u rounds", options->recoveries);
     int two[2] = {report->cpus[0], report->cpus[report->cpus_count - 1]};
-    recovery_run(two, options->recoveries, us);
-    report->recovery_p50_ms = bench_median(us, options->recoveries) / 1e3;
-    report->recovery_p99_ms = us[(options->recoveries - 1) * 99 / 100] / 1e3; /* sorted by now */
-    report->recovery_rounds = options->recoveries;
+    int code = recovery_run(two, options->recoveries, us, err);
+    if (code == 0) {
+        report->recovery_p50_ms = rank_median(us, options->recoveries) / 1e3; /* which sorts them */
+        report->recovery_p99_ms = us[(options->recoveries - 1) * 99 / 100] / 1e3;
+        report->recovery_rounds = options->recoveries;
+    }
     free(us);
+    return code;
 }
 
-/* iceoryx works through a daemon: ours for this run, unless one runs already or there is none. */
-static pid_t start_roudi(void)
+/* iceoryx works through a daemon: ours for this run. It cleans up on SIGTERM, and gets that when we
+ * die as well. */
+static int become_roudi(side_t *me, void *context)
 {
-    int said[2];
-    if (!peer_iceoryx.can || pipe(said) != 0)
-        return 0;
-    pid_t roudi = fork();
-    if (roudi == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGTERM);
-        dup2(said[1], STDOUT_FILENO);
-        dup2(said[1], STDERR_FILENO);
-        execlp("iox-roudi", "iox-roudi", (char *)NULL);
-        _exit(127);
-    }
-    close(said[1]);
-    /* It says that it is ready, or it ends. */
+    const int *said = context;
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    dup2(said[1], STDOUT_FILENO);
+    dup2(said[1], STDERR_FILENO);
+    execlp("iox-roudi", "iox-roudi", (char *)NULL);
+    return sides_fail(me, -errno, "iox-roudi: %s", strerror(errno));
+}
+
+/* Does it say that it is ready, before it ends? One may run already, or there may be none. */
+static bool says_ready(int fd)
+{
     char text[4096];
     size_t length = 0;
     ssize_t got;
     while (length < sizeof text - 1 &&
-           (got = read(said[0], text + length, sizeof text - 1 - length)) > 0) {
+           (got = read(fd, text + length, sizeof text - 1 - length)) > 0) {
         text[length += (size_t)got] = '\0';
         if (strstr(text, "ready"))
-            return roudi; /* said[0] stays open: it may go on talking */
+            return true;
     }
-    close(said[0]);
-    waitpid(roudi, NULL, 0);
-    return -1;
+    return false;
 }
 
-static void run_all(options_t *options, contest_trial_t *trial)
+static void stop_roudi(sides_t *roudi)
+{
+    if (roudi->shared && roudi->pids[0]) {
+        kill(roudi->pids[0], SIGTERM);
+        sides_reap(roudi, 0);
+    }
+    sides_finish(roudi);
+}
+
+static bool start_roudi(sides_t *roudi)
+{
+    int said[2]; /* the reading end stays open: it may go on talking */
+    tbus_error_t err;
+    sides_spec_t spec = {.what = "iox-roudi",
+                         .count = 1,
+                         .cpus = {SIDES_ANYWHERE},
+                         .run = become_roudi,
+                         .context = said};
+    if (pipe2(said, O_CLOEXEC) != 0)
+        return false;
+    bool ready = sides_start(&spec, roudi, &err) == 0;
+    close(said[1]);
+    ready = ready && says_ready(said[0]);
+    if (!ready) {
+        stop_roudi(roudi);
+        close(said[0]);
+    }
+    return ready;
+}
+
+static int run_all(options_t *options, contest_trial_t *trial, tbus_error_t *err)
 {
     report_t *report = &options->report;
     for (unsigned i = 0; i < RECOVERY; i++)
@@ -333,25 +359,34 @@ static void run_all(options_t *options, contest_trial_t *trial)
             if (report->wanted[i])
                 progress(&experiments[i], repetition, options);
             for (unsigned k = 0; report->wanted[i] && (k < 2 || results[k].peer); k++)
-                if (results[k].peer)
-                    run(&experiments[i], &results[k], trial, options, repetition);
+                if (results[k].peer &&
+                    !run(&experiments[i], &results[k], trial, options, repetition))
+                    return tbus_fail(err, -EINTR, "interrupted");
         }
-    if (report->wanted[RECOVERY])
-        recover(options);
-    if (isatty(STDERR_FILENO))
-        fputs("\r\033[K", stderr);
+    return report->wanted[RECOVERY] ? recover(options, err) : 0;
 }
 
-static void say_who_is_missing(pid_t roudi)
+static void say_who_is_missing(bool no_daemon)
 {
     for (unsigned i = 0; peers[i]; i++)
         if (!peers[i]->can)
             fprintf(stderr, "bench: skipped: %s was not built; Debian package: %s\n",
                     peers[i]->name, peers[i]->package);
-    if (roudi < 0)
+    if (no_daemon)
         fprintf(
             stderr,
             "bench: skipped: iceoryx has no daemon here (iox-roudi); Debian package: iceoryx\n");
+}
+
+static contest_trial_t *trial_new(void *memory, ipc_leftovers_t *leftovers)
+{
+    void *shared = mmap(NULL, sizeof(contest_trial_t), PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    bench_must(shared == MAP_FAILED ? -1 : 0, "trial", strerror(errno));
+    contest_trial_t *trial = shared;
+    trial->memory = memory;
+    trial->leftovers = leftovers;
+    return trial;
 }
 
 int main(int argc, char **argv)
@@ -361,27 +396,29 @@ int main(int argc, char **argv)
     report_t *report = &options.report;
     tbus_error_t err;
     tbus_segment_t segment;
+    ipc_leftovers_t leftovers;
+    sides_signals_t before;
+    sides_t roudi = {0};
     bench_must(
         tbus_segment_create("bench", CONTEST_MEMORY_BYTES, TBUS_PAGES_AUTO, -1, &segment, &err),
         "memory", err.text);
     report->pages = tbus_pages_name(segment.pages);
     report->results = calloc(EXPERIMENTS_COUNT, sizeof *report->results);
-    contest_trial_t *trial = mmap(NULL, sizeof *trial, PROT_READ | PROT_WRITE,
-                                  MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-    bench_must(report->results && trial != MAP_FAILED ? 0 : -1, "results", "out of memory");
-    trial->memory = segment.base;
-    snprintf(trial->directory, sizeof trial->directory, "/tmp/tickbus-bench-XXXXXX");
-    bench_must(mkdtemp(trial->directory) ? 0 : -1, trial->directory, strerror(errno));
+    bench_must(report->results ? 0 : -1, "results", "out of memory");
+    sides_hold_signals(&before);
+    bench_must(ipc_leftovers_sweep(ipc_mechanism_remove_leftover, &err), "leftovers", err.text);
+    bench_must(ipc_leftovers_open(&leftovers, &err), "leftovers", err.text);
+    contest_trial_t *trial = trial_new(segment.base, &leftovers);
 
-    pid_t roudi = start_roudi();
-    report->no_iceoryx = roudi < 0;
-    say_who_is_missing(roudi);
-    bench_ticks_per_ns();
-    run_all(&options, trial);
-    if (roudi > 0) {
-        kill(roudi, SIGTERM);
-        waitpid(roudi, NULL, 0);
-    }
+    report->no_iceoryx = peer_iceoryx.can && !start_roudi(&roudi);
+    say_who_is_missing(report->no_iceoryx);
+    ticks_per_ns(); /* before the forks: they inherit it */
+    int code = run_all(&options, trial, &err);
+    if (isatty(STDERR_FILENO))
+        fputs("\r\033[K", stderr);
+    stop_roudi(&roudi);
+    ipc_leftovers_close(&leftovers);
+    bench_must(code, "report", err.text);
 
     printf(
         "two processes on CPUs %d and %d, %s pages%s%s; medians of %u interleaved repetitions\n\n",
@@ -390,12 +427,7 @@ int main(int argc, char **argv)
     rows_print(report);
     if (options.json)
         rows_write_json(report, options.json);
-    char name[96];
-    snprintf(name, sizeof name, "%s/zmq", trial->directory);
-    unlink(name);
-    snprintf(name, sizeof name, "%s/nng", trial->directory);
-    unlink(name);
-    rmdir(trial->directory);
+    munmap(trial, sizeof *trial);
     free(report->results);
     tbus_segment_close(&segment);
     return 0;

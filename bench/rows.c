@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "bench/program.h"
+#include "tools/measure/rank.h"
+
 const contest_peer_t *const peers[] = {
     &peer_ck,  &peer_rte, &peer_boost_spsc, &peer_boost_queue, &peer_moodycamel,  &peer_iceoryx,
     &peer_zmq, &peer_nng, &peer_pipe,       &peer_unix_socket, &peer_posix_queue, NULL};
@@ -101,7 +104,7 @@ static double median_of(const double *values, unsigned count)
 {
     double sorted[REPETITIONS_MAX];
     memcpy(sorted, values, count * sizeof *values);
-    return bench_median(sorted, count);
+    return rank_median(sorted, count);
 }
 
 /* NaN: never ran. Round trips were run under both ways of polling: the better one counts, for

@@ -22,6 +22,6 @@ setup_huge_pages
 bin=build/release/bench
 "$bin/bench_ring" --benchmark_min_time=$min_time
 echo
-"$bin/bench_pingpong" "${quick[@]}"
+"$bin/bench_report" "${quick[@]}"
 echo
 "$bin/bench_pipeline" "${quick[@]}"

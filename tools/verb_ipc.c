@@ -28,12 +28,6 @@ static void show_progress(uint32_t done, uint32_t total, const char *mechanism)
     fprintf(stderr, "\r%3.0f %%  %-20s", total ? 100.0 * done / total : 100.0, mechanism);
 }
 
-static bool remove_object(const char *mechanism, const char *object)
-{
-    const ipc_mechanism_t *m = ipc_mechanism_find(mechanism);
-    return m && m->remove_leftover && m->remove_leftover(object);
-}
-
 static int write_file(const ipc_options_t *o, const char *name, const ipc_measurement_t *m,
                       const host_t *host)
 {
@@ -97,7 +91,7 @@ static int measure(const ipc_options_t *o)
     ipc_measurement_t m = {0};
     host_t host;
     host_read(&host); /* before: its load is to be that of others */
-    int swept = ipc_leftovers_sweep(remove_object, &err);
+    int swept = ipc_leftovers_sweep(ipc_mechanism_remove_leftover, &err);
     if (swept < 0 || ipc_leftovers_open(&leftovers, &err) < 0)
         return outcome_failed(o->verb, "%s", err.text);
     if (swept > 0)

@@ -104,12 +104,6 @@ static void a_signal_ends_the_measurement_and_nothing_is_left(void **state)
     assert_int_equal(entries_in(scratch), 0);
 }
 
-static bool remove_object(const char *mechanism, const char *object)
-{
-    const ipc_mechanism_t *m = ipc_mechanism_find(mechanism);
-    return m && m->remove_leftover && m->remove_leftover(object);
-}
-
 static int open_hanging(ipc_session_t *s, tbus_error_t *err)
 {
     (void)s;
@@ -184,7 +178,7 @@ static void what_a_killed_run_left_is_removed_by_the_next(void **state)
                !object_exists(kinds[i].name, object))
             assert_int_equal(waitpid(run, NULL, WNOHANG), 0);
         /* it lives: not ours to remove */
-        assert_int_equal(ipc_leftovers_sweep(remove_object, NULL), 0);
+        assert_int_equal(ipc_leftovers_sweep(ipc_mechanism_remove_leftover, NULL), 0);
         assert_true(object_exists(kinds[i].name, object));
 
         kill(run, SIGKILL);
@@ -192,7 +186,7 @@ static void what_a_killed_run_left_is_removed_by_the_next(void **state)
                0) { /* the run, and the two that it started: they die with it */
         }
         assert_true(object_exists(kinds[i].name, object));
-        assert_int_equal(ipc_leftovers_sweep(remove_object, NULL), 1);
+        assert_int_equal(ipc_leftovers_sweep(ipc_mechanism_remove_leftover, NULL), 1);
         assert_false(object_exists(kinds[i].name, object));
         assert_int_equal(entries_in(scratch), 0);
     }
@@ -208,7 +202,7 @@ static void a_list_that_ends_in_half_a_line_and_an_unknown_name_do_no_harm(void 
     snprintf(path, sizeof path, "%s/busctl-ipc.abcdef/objects", scratch);
     static const char text[] = "carrier_pigeon 7\nsysv_mq 12345678\nsysv_sem 123";
     assert_true(file_write(path, text, sizeof text - 1));
-    assert_int_equal(ipc_leftovers_sweep(remove_object, NULL), 1);
+    assert_int_equal(ipc_leftovers_sweep(ipc_mechanism_remove_leftover, NULL), 1);
     assert_int_equal(entries_in(scratch), 0);
 }
 

@@ -115,4 +115,7 @@ extern const ipc_mechanism_t ipc_raw_line;
 /* By name, the yardstick included; NULL: there is none. */
 const ipc_mechanism_t *ipc_mechanism_find(const char *name);
 
+/* For ipc_leftovers_sweep. */
+bool ipc_mechanism_remove_leftover(const char *mechanism, const char *object);
+
 #endif

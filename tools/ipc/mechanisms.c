@@ -47,3 +47,9 @@ const ipc_mechanism_t *ipc_mechanism_find(const char *name)
             return *m;
     return strcmp(ipc_raw_line.name, name) == 0 ? &ipc_raw_line : NULL;
 }
+
+bool ipc_mechanism_remove_leftover(const char *mechanism, const char *object)
+{
+    const ipc_mechanism_t *m = ipc_mechanism_find(mechanism);
+    return m && m->remove_leftover && m->remove_leftover(object);
+}

@@ -33,9 +33,12 @@ void host_read(host_t *out_host)
     cpu_set_t set;
     CPU_ZERO(&set);
     *out_host = (host_t){0};
-    if (uname(&name) == 0)
+    if (uname(&name) == 0) {
         snprintf(out_host->kernel, sizeof out_host->kernel, "%.20s %.50s %.20s", name.sysname,
                  name.release, name.machine);
+        snprintf(out_host->release, sizeof out_host->release, "%.60s", name.release);
+        snprintf(out_host->machine, sizeof out_host->machine, "%.30s", name.machine);
+    }
     read_cpu_model(out_host->cpu, sizeof out_host->cpu);
     if (getloadavg(&out_host->load, 1) != 1)
         out_host->load = -1;

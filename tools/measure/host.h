@@ -7,9 +7,11 @@
 #include <stdint.h>
 
 typedef struct host {
-    char kernel[96]; /* "Linux 6.18.0 x86_64" */
-    char cpu[96];    /* model, or "unknown CPU" */
-    uint32_t cpus;   /* that this process may use */
+    char kernel[96];  /* "Linux 6.18.0 x86_64" */
+    char release[64]; /* "6.18.0" */
+    char machine[32]; /* "x86_64" */
+    char cpu[96];     /* model, or "unknown CPU" */
+    uint32_t cpus;    /* that this process may use */
     /* processes that ran or wanted to in the last minute, on average; -1: not known */
     double load;
 } host_t;

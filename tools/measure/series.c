@@ -2,8 +2,9 @@
 #include "tools/measure/series.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "tools/measure/rank.h"
 
 void series_add(series_t *s, double value)
 {
@@ -11,27 +12,11 @@ void series_add(series_t *s, double value)
         s->values[s->count++] = value;
 }
 
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Sorts `values`. */
-static double median_of(double *values, uint32_t count)
-{
-    if (!count)
-        return NAN;
-    qsort(values, count, sizeof *values, compare);
-    return (values[(count - 1) / 2] + values[count / 2]) / 2;
-}
-
 double series_median(const series_t *s)
 {
     double sorted[SERIES_ROUNDS_MAX];
     memcpy(sorted, s->values, s->count * sizeof *sorted);
-    return median_of(sorted, s->count);
+    return rank_median(sorted, s->count);
 }
 
 double series_min(const series_t *s)
@@ -56,5 +41,5 @@ double series_noise(const series_t *s)
     double median = series_median(s);
     for (uint32_t i = 0; i < s->count; i++)
         deviations[i] = fabs(s->values[i] - median);
-    return median_of(deviations, s->count) / median;
+    return rank_median(deviations, s->count) / median;
 }

@@ -214,14 +214,15 @@ int sides_sleep(sides_t *s, uint64_t until_ns, tbus_error_t *err)
     return 0;
 }
 
-/* How errors call a side: "the client", "side 2". */
-typedef struct name {
-    char text[64];
-} name_t;
+/* Who an error is about: "pipe: the client", "pipe: side 2", or "pipe" when it is the only side and
+ * has no name. */
+typedef struct subject {
+    char text[128];
+} subject_t;
 
-static name_t name_of(const sides_t *s, unsigned side)
+static subject_t name_of(const sides_t *s, unsigned side)
 {
-    name_t name;
+    subject_t name;
     if (s->spec.names[side])
         snprintf(name.text, sizeof name.text, "the %s", s->spec.names[side]);
     else
@@ -229,13 +230,15 @@ static name_t name_of(const sides_t *s, unsigned side)
     return name;
 }
 
-static const char *what_of(const sides_t *s)
+static subject_t subject_of(const sides_t *s, unsigned side)
 {
-    return s->spec.what ? s->spec.what : "";
-}
-static const char *colon_of(const sides_t *s)
-{
-    return s->spec.what ? ": " : "";
+    subject_t subject = name_of(s, side);
+    if (s->spec.what && s->spec.count == 1 && !s->spec.names[side])
+        snprintf(subject.text, sizeof subject.text, "%s", s->spec.what);
+    else if (s->spec.what)
+        snprintf(subject.text, sizeof subject.text, "%.60s: %.60s", s->spec.what,
+                 name_of(s, side).text);
+    return subject;
 }
 
 static bool has_reason(const sides_t *s, unsigned side)
@@ -255,16 +258,16 @@ static bool failed(const sides_t *s, unsigned side)
 static int failure_of(const sides_t *s, unsigned side, tbus_error_t *err)
 {
     const record_t *record = &s->shared->records[side];
-    name_t name = name_of(s, side);
+    subject_t subject = subject_of(s, side);
     if (crashed(s, side))
-        return tbus_fail(err, -ECHILD, "%s%s%s was killed by signal %d", what_of(s), colon_of(s),
-                         name.text, WTERMSIG(s->status[side]));
+        return tbus_fail(err, -ECHILD, "%s was killed by signal %d", subject.text,
+                         WTERMSIG(s->status[side]));
     if (has_reason(s, side))
-        return tbus_fail(err, record->code < 0 ? record->code : -EIO, "%s%s%s: %s", what_of(s),
-                         colon_of(s), name.text, record->reason);
+        return tbus_fail(err, record->code < 0 ? record->code : -EIO, "%s: %s", subject.text,
+                         record->reason);
     if (failed(s, side))
-        return tbus_fail(err, -ECHILD, "%s%s%s ended with exit status %d and gave no reason",
-                         what_of(s), colon_of(s), name.text, WEXITSTATUS(s->status[side]));
+        return tbus_fail(err, -ECHILD, "%s ended with exit status %d and gave no reason",
+                         subject.text, WEXITSTATUS(s->status[side]));
     return 0;
 }
 
@@ -304,8 +307,8 @@ static int overdue(const sides_t *s, tbus_error_t *err)
     for (unsigned i = 0; i < s->spec.count; i++)
         if (s->pids[i] && at < sizeof names)
             at += (size_t)snprintf(names + at, sizeof names - at, "%s%s", at ? " and " : "",
-                                   name_of(s, i).text);
-    return tbus_fail(err, -ETIMEDOUT, "%s%s%s did not end in time", what_of(s), colon_of(s), names);
+                                   (at ? name_of(s, i) : subject_of(s, i)).text);
+    return tbus_fail(err, -ETIMEDOUT, "%s did not end in time", names);
 }
 
 int sides_await_end(sides_t *s, uint64_t until_ns, tbus_error_t *err)
@@ -333,8 +336,7 @@ int sides_await_stage(sides_t *s, unsigned side, uint32_t stage, uint64_t until_
         if (code < 0)
             return code;
         if (!s->pids[side])
-            return tbus_fail(err, -ECHILD, "%s%s%s ended too early", what_of(s), colon_of(s),
-                             name_of(s, side).text);
+            return tbus_fail(err, -ECHILD, "%s ended too early", subject_of(s, side).text);
         uint64_t now_ns = tbus_clock_ns();
         if (now_ns >= until_ns)
             return 0;
