@@ -1,35 +1,66 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# headers.sh CC CXX - every header compiles alone: the public ones and the messages as C and as C++, the others as C. (No -Wshadow for C++:
-# a function and a struct tag of one name, like stat, are C's good right.)
+# headers.sh CC CXX - every header compiles alone.
+#
+# The public headers compile as a user's program has them: strict C17, the C after it, and C++17, by gcc and by clang,
+# with every usual warning an error and no macro defined. The internal headers compile as gnu17 with _GNU_SOURCE, as the
+# tree itself is built. (-Wshadow is for C only: in C++ a function hides a struct of its name, as stat(2) does.)
+#
+# What the public headers define is marked TBUS_INLINE or TBUS_HOT, never `static inline`: else the libraries hold no
+# copy of it for other languages (tickbus/inline.h).
 set -u
 cd "$(dirname "$0")/.." || exit 1
 cc=${1:-cc} cxx=${2:-c++}
-flags=(-I bus/include -I strategy/include -I . -D_GNU_SOURCE -Wall -Wextra -Werror -Wundef -fsyntax-only)
 wrong=0
 count=0
+# alone COMPILER LANGUAGE STANDARD HEADER FLAG...
 alone()
 {
-    local language=$1 standard=$2 header=$3 name
-    shift 3
+    local compiler=$1 language=$2 standard=$3 header=$4 name
+    shift 4
     count=$((count + 1))
     case $header in
     */include/*) name="<${header#*/include/}>" ;;
     *) name="\"$header\"" ;;
     esac
-    # Twice: the guard must hold.
-    printf '#include %s\n#include %s\n' "$name" "$name" | "$@" -x "$language" -std="$standard" "${flags[@]}" - || {
-        echo "$header does not compile alone as $standard" >&2
+    # Twice: the guard must hold. (The typedef: ISO C knows no empty program, and a header may hold macros only.)
+    printf '#include %s\n#include %s\ntypedef int something_t;\n' "$name" "$name" |
+        "$compiler" -x "$language" -std="$standard" -I bus/include -I strategy/include "$@" -fsyntax-only - || {
+        echo "$header does not compile alone as $standard with $compiler" >&2
         wrong=$((wrong + 1))
     }
 }
 
-for header in bus/include/tickbus/*.h bus/include/tickbus/*/*.h strategy/include/tickbus/*.h; do
-    alone c gnu17 "$header" "$cc" -Wshadow
-    alone c++ c++17 "$header" "$cxx"
+public=(bus/include/tickbus/*.h bus/include/tickbus/*/*.h strategy/include/tickbus/*.h)
+strict=(-Wall -Wextra -Wpedantic -Werror)
+# different COMPILER...: those that are here, each once, whatever names it goes by.
+different()
+{
+    local compiler
+    for compiler in "$@"; do
+        command -v "$compiler" >/dev/null && echo "$("$compiler" --version | head -n 1 | sed 's/^[^ ]*//') $compiler"
+    done | awk '{ name = $NF; $NF = ""; if (!seen[$0]++) print name }'
+}
+compilers=$(different "$cc" gcc clang)
+compilers_cxx=$(different "$cxx" g++ clang++)
+for header in "${public[@]}"; do
+    for compiler in $compilers; do
+        alone "$compiler" c c17 "$header" "${strict[@]}"
+        alone "$compiler" c c2x "$header" "${strict[@]}"
+    done
+    for compiler in $compilers_cxx; do
+        alone "$compiler" c++ c++17 "$header" "${strict[@]}"
+    done
+    # As the tree has it.
+    alone "$cc" c gnu17 "$header" -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wundef -Werror
 done
 while IFS= read -r header; do
-    alone c gnu17 "$header" "$cc" -Wshadow
-done < <(find bus/ring bus/run bus/journal bus/market feedsim strategy risk tools bench -name '*.h')
+    alone "$cc" c gnu17 "$header" -I . -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wundef -Werror
+done < <(find bus/ring bus/run bus/journal bus/market feedsim strategy risk tools bench -name '*.h' -not -path '*/include/*')
+
+if grep -n '^ *static inline' "${public[@]}" | grep -v '/inline\.h:'; then
+    echo "a public header says static inline: TBUS_INLINE or TBUS_HOT, see tickbus/inline.h" >&2
+    wrong=$((wrong + 1))
+fi
 [ $wrong -eq 0 ] && echo "$count compilations, each header alone"
 exit $((wrong > 0))

@@ -11,7 +11,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 
 # Public headers: those of a ring, which knows no bus, and those of what runs on rings.
-ring_headers="tickbus/atomic.h tickbus/clock.h tickbus/error.h tickbus/glance.h tickbus/observer.h tickbus/publisher.h"
+ring_headers="tickbus/atomic.h tickbus/clock.h tickbus/error.h tickbus/glance.h tickbus/inline.h tickbus/observer.h tickbus/publisher.h"
 ring_headers+=" tickbus/repair.h tickbus/ring.h tickbus/slot.h tickbus/subscriber.h tickbus/wait.h tickbus/wake.h"
 run_headers="tickbus/bus.h tickbus/histogram.h tickbus/kind.h tickbus/open.h tickbus/outlet.h tickbus/param.h tickbus/segment.h tickbus/stage.h"
 bus_headers="$ring_headers $run_headers tickbus/journal.h tickbus/tickbus.h"
@@ -20,7 +20,7 @@ market="tickbus/market/ bus/market/"
 public()
 {
     case $1 in
-    msg/*) echo "tickbus/error.h tickbus/msg/" ;;
+    msg/*) echo "tickbus/error.h tickbus/inline.h tickbus/msg/" ;;
     market/*) echo "$bus_headers tickbus/msg/ tickbus/market/" ;;
     *)
         case " $ring_headers " in
@@ -42,7 +42,7 @@ allowed()
     bus/ring/*) echo "$ring_headers bus/ring/" ;;
     bus/run/*) echo "$ring_headers $run_headers bus/run/" ;;
     bus/journal/*) echo "$bus_headers bus/journal/" ;;
-    bus/msg/*) echo "tickbus/error.h $messages" ;;
+    bus/msg/*) echo "tickbus/error.h tickbus/inline.h $messages" ;;
     bus/market/*) echo "$bus_headers $messages $market" ;;
     feedsim/itch/*) echo "$bus_headers $messages feedsim/itch/" ;;
     feedsim/synth/*) echo "$bus_headers $messages feedsim/synth/" ;;

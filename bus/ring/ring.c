@@ -13,6 +13,12 @@ static bool several_publishers(enum tbus_ring_kind kind)
     return kind == TBUS_BROADCAST_MP || kind == TBUS_MPMC || kind == TBUS_MPSC;
 }
 
+bool tbus_name_fits(const char *name)
+{
+    size_t length = strnlen(name, TBUS_NAME_MAX);
+    return length > 0 && length < TBUS_NAME_MAX;
+}
+
 const char *tbus_ring_kind_name(enum tbus_ring_kind kind)
 {
     switch (kind) {

@@ -2,6 +2,7 @@
 #include "bus/run/loop.h"
 
 #include <stdio.h>
+#include <time.h>
 
 /* Turns between two heartbeats of a busy loop; an idle one beats whenever it has slept. */
 #define HEARTBEAT_TURNS 1024u

@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <tickbus/inline.h>
+
 typedef struct tbus_atomic_u32 {
     uint32_t tbus_value;
 } tbus_atomic_u32_t;
@@ -32,54 +34,53 @@ extern void (*tbus_hook)(enum tbus_access access, const void *address);
 #endif
 
 #define TBUS_ATOMIC_OPS_(bits)                                                                     \
-    static inline uint##bits##_t tbus_load_relaxed_u##bits(const tbus_atomic_u##bits##_t *p)       \
+    TBUS_INLINE uint##bits##_t tbus_load_relaxed_u##bits(const tbus_atomic_u##bits##_t *p)         \
     {                                                                                              \
         TBUS_HOOK(TBUS_ACCESS_LOAD, p);                                                            \
         return __atomic_load_n(&p->tbus_value, __ATOMIC_RELAXED);                                  \
     }                                                                                              \
-    static inline uint##bits##_t tbus_load_acquire_u##bits(const tbus_atomic_u##bits##_t *p)       \
+    TBUS_INLINE uint##bits##_t tbus_load_acquire_u##bits(const tbus_atomic_u##bits##_t *p)         \
     {                                                                                              \
         TBUS_HOOK(TBUS_ACCESS_LOAD, p);                                                            \
         return __atomic_load_n(&p->tbus_value, __ATOMIC_ACQUIRE);                                  \
     }                                                                                              \
-    static inline void tbus_store_relaxed_u##bits(tbus_atomic_u##bits##_t *p, uint##bits##_t v)    \
+    TBUS_INLINE void tbus_store_relaxed_u##bits(tbus_atomic_u##bits##_t *p, uint##bits##_t v)      \
     {                                                                                              \
         TBUS_HOOK(TBUS_ACCESS_STORE, p);                                                           \
         __atomic_store_n(&p->tbus_value, v, __ATOMIC_RELAXED);                                     \
     }                                                                                              \
-    static inline void tbus_store_release_u##bits(tbus_atomic_u##bits##_t *p, uint##bits##_t v)    \
+    TBUS_INLINE void tbus_store_release_u##bits(tbus_atomic_u##bits##_t *p, uint##bits##_t v)      \
     {                                                                                              \
         TBUS_HOOK(TBUS_ACCESS_STORE, p);                                                           \
         __atomic_store_n(&p->tbus_value, v, __ATOMIC_RELEASE);                                     \
     }                                                                                              \
     /* Success: acquire and release. Failure: acquire, and *expected is what was there. */         \
-    static inline bool tbus_cas_u##bits(tbus_atomic_u##bits##_t *p, uint##bits##_t *expected,      \
-                                        uint##bits##_t desired)                                    \
+    TBUS_INLINE bool tbus_cas_u##bits(tbus_atomic_u##bits##_t *p, uint##bits##_t *expected,        \
+                                      uint##bits##_t desired)                                      \
     {                                                                                              \
         TBUS_HOOK(TBUS_ACCESS_CAS, p);                                                             \
         return __atomic_compare_exchange_n(&p->tbus_value, expected, desired, false,               \
                                            __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);                    \
     }                                                                                              \
-    static inline uint##bits##_t tbus_fetch_add_relaxed_u##bits(tbus_atomic_u##bits##_t *p,        \
-                                                                uint##bits##_t v)                  \
+    TBUS_INLINE uint##bits##_t tbus_fetch_add_relaxed_u##bits(tbus_atomic_u##bits##_t *p,          \
+                                                              uint##bits##_t v)                    \
     {                                                                                              \
         TBUS_HOOK(TBUS_ACCESS_ADD, p);                                                             \
         return __atomic_fetch_add(&p->tbus_value, v, __ATOMIC_RELAXED);                            \
     }                                                                                              \
-    static inline uint##bits##_t tbus_fetch_or_u##bits(tbus_atomic_u##bits##_t *p,                 \
-                                                       uint##bits##_t v)                           \
+    TBUS_INLINE uint##bits##_t tbus_fetch_or_u##bits(tbus_atomic_u##bits##_t *p, uint##bits##_t v) \
     {                                                                                              \
         TBUS_HOOK(TBUS_ACCESS_ADD, p);                                                             \
         return __atomic_fetch_or(&p->tbus_value, v, __ATOMIC_SEQ_CST);                             \
     }                                                                                              \
-    static inline uint##bits##_t tbus_fetch_and_u##bits(tbus_atomic_u##bits##_t *p,                \
-                                                        uint##bits##_t v)                          \
+    TBUS_INLINE uint##bits##_t tbus_fetch_and_u##bits(tbus_atomic_u##bits##_t *p,                  \
+                                                      uint##bits##_t v)                            \
     {                                                                                              \
         TBUS_HOOK(TBUS_ACCESS_ADD, p);                                                             \
         return __atomic_fetch_and(&p->tbus_value, v, __ATOMIC_SEQ_CST);                            \
     }                                                                                              \
     /* For a word with a single writer: no locked instruction. */                                  \
-    static inline void tbus_add_own_u##bits(tbus_atomic_u##bits##_t *p, uint##bits##_t v)          \
+    TBUS_INLINE void tbus_add_own_u##bits(tbus_atomic_u##bits##_t *p, uint##bits##_t v)            \
     {                                                                                              \
         tbus_store_relaxed_u##bits(p, tbus_load_relaxed_u##bits(p) + v);                           \
     }
@@ -105,32 +106,32 @@ TBUS_ATOMIC_OPS_(64)
 #define TBUS_TSAN 0
 #endif
 
-static inline void tbus_fence_release(void)
+TBUS_INLINE void tbus_fence_release(void)
 {
 #if !TBUS_TSAN
     __atomic_thread_fence(__ATOMIC_RELEASE);
 #endif
 }
-static inline void tbus_fence_acquire(void)
+TBUS_INLINE void tbus_fence_acquire(void)
 {
 #if !TBUS_TSAN
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
 #endif
 }
-static inline void tbus_fence_full(void)
+TBUS_INLINE void tbus_fence_full(void)
 {
 #if !TBUS_TSAN
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 #endif
 }
 /* Only the compiler is held back; the CPU's side is paid by somebody else's membarrier(2). */
-static inline void tbus_compiler_barrier(void)
+TBUS_INLINE void tbus_compiler_barrier(void)
 {
     __asm__ __volatile__("" ::: "memory");
 }
 
 /* Tell the core that this is a polling loop. */
-static inline void tbus_pause(void)
+TBUS_INLINE void tbus_pause(void)
 {
 #if defined(__x86_64__)
     __builtin_ia32_pause();
@@ -142,7 +143,7 @@ static inline void tbus_pause(void)
 
 /* x86-64: __builtin_prefetch asks for a line that may be written only where the build is told that
  * there is such an instruction. */
-static inline void tbus_prefetch_for_write(const void *line)
+TBUS_INLINE void tbus_prefetch_for_write(const void *line)
 {
 #if defined(__x86_64__)
     __asm__ __volatile__("prefetchw %0" ::"m"(*(const char *)line));
@@ -150,10 +151,6 @@ static inline void tbus_prefetch_for_write(const void *line)
     __builtin_prefetch(line, 1, 3);
 #endif
 }
-
-/* The few functions that a message passes through: out of line, a copy of known size becomes a
- * loop. */
-#define TBUS_HOT static inline __attribute__((always_inline))
 
 #define TBUS_LIKELY(x)   __builtin_expect(!!(x), 1)
 #define TBUS_UNLIKELY(x) __builtin_expect(!!(x), 0)

@@ -176,7 +176,7 @@ int tbus_bus_topic_index(const tbus_bus_t *bus, const char *topic); /* or -TBUS_
 
 /* Add a participant (supervisor, before the fork): returns its owner number, 1.. . */
 int tbus_participant_add(tbus_bus_t *bus, const char *name, tbus_error_t *err);
-static inline tbus_participant_t *tbus_participant(tbus_bus_t *bus, uint32_t owner)
+TBUS_INLINE tbus_participant_t *tbus_participant(tbus_bus_t *bus, uint32_t owner)
 {
     return &bus->directory->participants[owner - 1];
 }
@@ -237,7 +237,7 @@ uint64_t tbus_counter_value_of(const tbus_bus_t *bus, uint32_t owner, const char
 tbus_histogram_t *tbus_bus_histogram(tbus_bus_t *bus, const char *name);
 
 /* Now, in ns since the bus epoch. */
-static inline uint64_t tbus_bus_now_ns(const tbus_bus_t *bus)
+TBUS_INLINE uint64_t tbus_bus_now_ns(const tbus_bus_t *bus)
 {
     return tbus_clock_ns() - bus->directory->epoch_ns;
 }

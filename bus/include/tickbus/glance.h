@@ -16,7 +16,7 @@ extern "C" {
 /* False: a peek would tell NULL now. True: it is worth a peek, which may still find a tomb or an
  * error, or nothing where messages may be delivered again. A look at the next slot's word, and of a
  * competing place at where it is; no call: for inputs that are nearly always empty. */
-static inline bool tbus_glance(const tbus_subscriber_t *s)
+TBUS_INLINE bool tbus_glance(const tbus_subscriber_t *s)
 {
     if (TBUS_UNLIKELY(s->evictable || s->taken_word != 0))
         return true;
@@ -36,8 +36,8 @@ static inline bool tbus_glance(const tbus_subscriber_t *s)
 /* The message `distance` messages behind the next one, if it is there already, is of one slot each,
  * and so are those before it; else NULL. Valid until the handle has advanced over it. Not for
  * competing and evictable places: NULL. */
-static inline const void *tbus_peek_ahead(const tbus_subscriber_t *s, uint32_t distance,
-                                          size_t *out_bytes)
+TBUS_INLINE const void *tbus_peek_ahead(const tbus_subscriber_t *s, uint32_t distance,
+                                        size_t *out_bytes)
 {
     if (TBUS_UNLIKELY(!s->plain))
         return NULL;
@@ -53,7 +53,7 @@ static inline const void *tbus_peek_ahead(const tbus_subscriber_t *s, uint32_t d
 
 /* Have the line of the slot that lies `distance` slots behind the next one fetched. Its publisher
  * wrote it on another CPU. */
-static inline void tbus_fetch_ahead(const tbus_subscriber_t *s, uint32_t distance)
+TBUS_INLINE void tbus_fetch_ahead(const tbus_subscriber_t *s, uint32_t distance)
 {
     __builtin_prefetch(tbus_ring_slot(&s->ring, tbus_subscriber_position(s) + distance), 0, 3);
 }

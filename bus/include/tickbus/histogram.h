@@ -26,7 +26,7 @@ typedef struct tbus_histogram {
     tbus_atomic_u64_t buckets[TBUS_HISTOGRAM_BUCKETS];
 } tbus_histogram_t;
 
-static inline uint32_t tbus_histogram_bucket(uint64_t ns)
+TBUS_INLINE uint32_t tbus_histogram_bucket(uint64_t ns)
 {
     if (ns < 32)
         return (uint32_t)ns;
@@ -35,7 +35,7 @@ static inline uint32_t tbus_histogram_bucket(uint64_t ns)
     return bucket < TBUS_HISTOGRAM_BUCKETS ? bucket : TBUS_HISTOGRAM_BUCKETS - 1;
 }
 
-static inline void tbus_histogram_record(tbus_histogram_t *h, uint64_t ns)
+TBUS_INLINE void tbus_histogram_record(tbus_histogram_t *h, uint64_t ns)
 {
     tbus_add_own_u64(&h->buckets[tbus_histogram_bucket(ns)], 1);
     tbus_add_own_u64(&h->sum, ns);

@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include <tickbus/error.h>
+#include <tickbus/inline.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -94,7 +95,7 @@ void tbus_param_clear(const tbus_param_t *param, void *values);
 int tbus_param_append(const tbus_param_t *param, const char *path, void *values, const char *text,
                       tbus_error_t *err);
 
-static inline bool tbus_param_is_list(const tbus_param_t *param)
+TBUS_INLINE bool tbus_param_is_list(const tbus_param_t *param)
 {
     return param->type == TBUS_PARAM_NUMBERS || param->type == TBUS_PARAM_TEXTS;
 }

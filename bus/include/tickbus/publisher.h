@@ -101,7 +101,7 @@ void tbus_publisher_flush(tbus_publisher_t *p);
 bool tbus_publisher_refresh(tbus_publisher_t *p, uint64_t slots);
 enum tbus_publish tbus_publish_other(tbus_publisher_t *p, const void *message, size_t bytes);
 /* Single publisher: where the next message goes. */
-static inline uint64_t tbus_publisher_position(const tbus_publisher_t *p)
+TBUS_INLINE uint64_t tbus_publisher_position(const tbus_publisher_t *p)
 {
     return p->seq + p->skew;
 }

@@ -261,26 +261,22 @@ int tbus_ring_slowest(const tbus_ring_t *ring, uint64_t *out_lag);
 const char *tbus_ring_kind_name(enum tbus_ring_kind kind);
 
 /* Is it a name for a ring, a subscriber, a participant: not empty, and short enough? */
-static inline bool tbus_name_fits(const char *name)
-{
-    size_t length = strnlen(name, TBUS_NAME_MAX);
-    return length > 0 && length < TBUS_NAME_MAX;
-}
+bool tbus_name_fits(const char *name);
 
 /* Several publishers: the next position to be claimed. Competing rings: the next one to be taken.
  * Exact, and may be history by the time it is looked at. */
-static inline uint64_t tbus_ring_claimed(const tbus_ring_t *ring)
+TBUS_INLINE uint64_t tbus_ring_claimed(const tbus_ring_t *ring)
 {
     const tbus_ring_shared_t *s = ring->shared;
     return tbus_ticket_position(tbus_load_acquire_u64(&s->claims), tbus_load_relaxed_u64(&s->tail));
 }
-static inline uint64_t tbus_ring_taken(const tbus_ring_t *ring)
+TBUS_INLINE uint64_t tbus_ring_taken(const tbus_ring_t *ring)
 {
     const tbus_ring_shared_t *s = ring->shared;
     return tbus_ticket_position(tbus_load_acquire_u64(&s->takes), tbus_load_relaxed_u64(&s->head));
 }
 
-static inline tbus_atomic_u64_t *tbus_ring_slot(const tbus_ring_t *ring, uint64_t position)
+TBUS_INLINE tbus_atomic_u64_t *tbus_ring_slot(const tbus_ring_t *ring, uint64_t position)
 {
     void *slot = ring->slots + (position & ring->mask) * ring->slot_bytes;
     return (tbus_atomic_u64_t *)__builtin_assume_aligned(slot, 64);

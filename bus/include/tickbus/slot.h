@@ -58,26 +58,26 @@ enum tbus_slot_state {
 
 #define TBUS_SLOT_WORD_BYTES 8u
 
-static inline uint64_t tbus_slot_word(uint64_t seq, uint32_t owner, uint32_t length,
-                                      enum tbus_slot_state state)
+TBUS_INLINE uint64_t tbus_slot_word(uint64_t seq, uint32_t owner, uint32_t length,
+                                    enum tbus_slot_state state)
 {
     return (seq << TBUS_SEQ_SHIFT) | ((uint64_t)owner << 11) | ((uint64_t)length << 3) |
            (uint64_t)state;
 }
-static inline enum tbus_slot_state tbus_slot_state(uint64_t word)
+TBUS_INLINE enum tbus_slot_state tbus_slot_state(uint64_t word)
 {
     return (enum tbus_slot_state)(word & 7);
 }
-static inline uint32_t tbus_slot_length(uint64_t word)
+TBUS_INLINE uint32_t tbus_slot_length(uint64_t word)
 {
     return (uint32_t)(word >> 3) & 0xff;
 }
-static inline uint32_t tbus_slot_owner(uint64_t word)
+TBUS_INLINE uint32_t tbus_slot_owner(uint64_t word)
 {
     return (uint32_t)(word >> 11) & 0xff;
 }
 /* How far the word's sequence is ahead of `seq`: 0 the same, negative older, positive newer. */
-static inline int64_t tbus_slot_ahead(uint64_t word, uint64_t seq)
+TBUS_INLINE int64_t tbus_slot_ahead(uint64_t word, uint64_t seq)
 {
     return (int64_t)((word & ~((UINT64_C(1) << TBUS_SEQ_SHIFT) - 1)) - (seq << TBUS_SEQ_SHIFT)) >>
            TBUS_SEQ_SHIFT;
@@ -93,20 +93,20 @@ static inline int64_t tbus_slot_ahead(uint64_t word, uint64_t seq)
  *
  * It moves by CAS, one sequence at a time (bus/ring/ticket.h).
  */
-static inline uint64_t tbus_ticket(uint64_t next, uint32_t last, uint32_t before)
+TBUS_INLINE uint64_t tbus_ticket(uint64_t next, uint32_t last, uint32_t before)
 {
     return tbus_slot_word(next, last, before, TBUS_SLOT_FREE);
 }
-static inline uint32_t tbus_ticket_last(uint64_t ticket)
+TBUS_INLINE uint32_t tbus_ticket_last(uint64_t ticket)
 {
     return tbus_slot_owner(ticket);
 }
-static inline uint32_t tbus_ticket_before(uint64_t ticket)
+TBUS_INLINE uint32_t tbus_ticket_before(uint64_t ticket)
 {
     return tbus_slot_length(ticket);
 }
 /* All 64 bits of its sequence, given a sequence that is not 2^44 away. */
-static inline uint64_t tbus_ticket_position(uint64_t ticket, uint64_t near)
+TBUS_INLINE uint64_t tbus_ticket_position(uint64_t ticket, uint64_t near)
 {
     return near + (uint64_t)tbus_slot_ahead(ticket, near);
 }
@@ -173,7 +173,7 @@ TBUS_HOT void tbus_words_store(void *shared, const void *from, size_t bytes)
     if (bytes % 8)
         tbus_word_store(to, src, bytes % 8);
 }
-static inline void tbus_words_load(void *into, const void *shared, size_t bytes)
+TBUS_INLINE void tbus_words_load(void *into, const void *shared, size_t bytes)
 {
     const tbus_atomic_u64_t *from = (const tbus_atomic_u64_t *)shared;
     unsigned char *dst = (unsigned char *)into;

@@ -92,8 +92,8 @@ void tbus_subscriber_flush(tbus_subscriber_t *s);
 /* Call `handle` for up to `limit` messages; stops early when it returns false (that message is not
  * advanced over). Returns how many were taken. */
 typedef bool (*tbus_handler_t)(void *context, uint64_t seq, const void *message, size_t bytes);
-static inline uint32_t tbus_poll(tbus_subscriber_t *s, tbus_handler_t handle, void *context,
-                                 uint32_t limit);
+TBUS_INLINE uint32_t tbus_poll(tbus_subscriber_t *s, tbus_handler_t handle, void *context,
+                               uint32_t limit);
 
 /* --- inline hot path; the rest is in bus/ring/subscriber.c --- */
 
@@ -102,12 +102,12 @@ const void *tbus_peek_other(tbus_subscriber_t *s, size_t *out_bytes);
 void tbus_advance_other(tbus_subscriber_t *s);
 
 /* Where the next message is looked for. */
-static inline uint64_t tbus_subscriber_position(const tbus_subscriber_t *s)
+TBUS_INLINE uint64_t tbus_subscriber_position(const tbus_subscriber_t *s)
 {
     return s->seq + s->skew;
 }
 /* Messages taken; those before a late comer count as taken. */
-static inline uint64_t tbus_subscriber_consumed(const tbus_subscriber_t *s)
+TBUS_INLINE uint64_t tbus_subscriber_consumed(const tbus_subscriber_t *s)
 {
     return s->seq - s->uncounted;
 }
@@ -140,8 +140,8 @@ TBUS_HOT void tbus_advance(tbus_subscriber_t *s)
         tbus_subscriber_flush(s);
 }
 
-static inline uint32_t tbus_poll(tbus_subscriber_t *s, tbus_handler_t handle, void *context,
-                                 uint32_t limit)
+TBUS_INLINE uint32_t tbus_poll(tbus_subscriber_t *s, tbus_handler_t handle, void *context,
+                               uint32_t limit)
 {
     uint32_t taken = 0;
     size_t bytes;

@@ -64,7 +64,7 @@ void tbus_waiter_heal(tbus_waiter_t *w);
 
 /* Called after a look that found something, and after one that did not. `deadline_ns`:
  * CLOCK_MONOTONIC time at which there is work to do even if nothing arrives; UINT64_MAX: none. */
-static inline void tbus_waiter_found(tbus_waiter_t *w)
+TBUS_INLINE void tbus_waiter_found(tbus_waiter_t *w)
 {
     w->idle_since_ns = 0;
     w->looks = 0;

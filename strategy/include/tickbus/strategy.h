@@ -28,6 +28,10 @@
 #include <tickbus/msg/order.h>
 #include <tickbus/msg/report.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct strat_context strat_context_t; /* the stage's side; see strategy/stage.c */
 
 #define STRATEGY_API 1u
@@ -71,4 +75,7 @@ const market_t *strat_market(const strat_context_t *ctx);
 /* Own position in a symbol, from executions reported so far. Never NULL. */
 const position_t *strat_position(const strat_context_t *ctx, uint16_t locate);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

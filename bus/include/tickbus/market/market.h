@@ -27,6 +27,10 @@
 
 #include <tickbus/msg/tick.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define MARKET_LOCATES 65536u
 
 typedef struct market market_t;
@@ -125,4 +129,7 @@ bool market_level(const market_t *m, uint16_t locate, uint8_t side, uint32_t dep
 /* Quantity displayed at a price, 0: no such level. */
 uint64_t market_qty_at(const market_t *m, uint16_t locate, uint8_t side, uint32_t px_e4);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

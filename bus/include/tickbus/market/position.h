@@ -12,6 +12,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct position {
     int64_t qty;     /* shares; negative: short */
     int64_t cost_e4; /* what the open shares cost: sum of qty x px over them; same sign as qty */
@@ -27,4 +31,7 @@ bool position_apply(position_t *p, uint8_t side, uint32_t qty, uint32_t px_e4);
 /* Profit of the open shares at `mark_px_e4`; saturates. */
 int64_t position_unrealised_e4(const position_t *p, uint32_t mark_px_e4);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

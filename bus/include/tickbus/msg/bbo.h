@@ -25,7 +25,7 @@ typedef struct bbo {
 
 TICK_ASSERT_(sizeof(bbo_t) == 56, "one line with its slot word");
 
-static inline uint16_t bbo_locate(const bbo_t *b)
+TBUS_INLINE uint16_t bbo_locate(const bbo_t *b)
 {
     return (uint16_t)(b->intended >> 48);
 }

@@ -43,11 +43,11 @@ TICK_ASSERT_(sizeof(order_t) == 56, "one line with its slot word");
 
 #define ORDER_ID(strategy, count) (((uint64_t)(strategy) << 48) | (uint64_t)(count))
 
-static inline uint16_t order_locate(const order_t *o)
+TBUS_INLINE uint16_t order_locate(const order_t *o)
 {
     return (uint16_t)(o->intended >> 48);
 }
-static inline uint16_t order_strategy(const order_t *o)
+TBUS_INLINE uint16_t order_strategy(const order_t *o)
 {
     return (uint16_t)(o->order_id >> 48);
 }

@@ -75,17 +75,17 @@ typedef struct report {
 
 TICK_ASSERT_(sizeof(report_t) == 56, "one line with its slot word");
 
-static inline uint16_t report_locate(const report_t *r)
+TBUS_INLINE uint16_t report_locate(const report_t *r)
 {
     return (uint16_t)(r->intended >> 48);
 }
-static inline uint16_t report_strategy(const report_t *r)
+TBUS_INLINE uint16_t report_strategy(const report_t *r)
 {
     return (uint16_t)(r->order_id >> 48);
 }
 
 /* The name of a kind or reason as above; "?" for a number that is none. */
-static inline const char *report_kind_name(unsigned kind)
+TBUS_INLINE const char *report_kind_name(unsigned kind)
 {
     switch (kind) {
 #define X(name, value, text)                                                                       \
@@ -97,7 +97,7 @@ static inline const char *report_kind_name(unsigned kind)
         return "?";
     }
 }
-static inline const char *report_reason_name(unsigned reason)
+TBUS_INLINE const char *report_reason_name(unsigned reason)
 {
     switch (reason) {
 #define X(name, value, text)                                                                       \

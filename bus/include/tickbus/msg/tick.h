@@ -36,6 +36,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <tickbus/inline.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -53,7 +55,8 @@ extern "C" {
 #define TICK_END_MARK 0x01u /* the file ended with BinaryFILE's zero-length end-of-session marker */
 #define TICK_RUNT     0x02u /* an unknown message shorter than the ITCH header: body = all its bytes */
 
-typedef struct tick {
+/* __extension__: anonymous structs are an extension of C++, in gcc and clang alike. */
+__extension__ typedef struct tick {
     /* bits 0-47 exchange time, ns since midnight; bits 48-63 ITCH tracking number */
     uint64_t event;
     /* bits 0-47 when the schedule wanted it sent, ns since the bus epoch; 48-63 stock locate */
@@ -95,29 +98,29 @@ TICK_ASSERT_(offsetof(tick_t, px_e4) == 32, "layout");
 TICK_ASSERT_(offsetof(tick_t, symbol) == 40, "layout");
 TICK_ASSERT_(offsetof(tick_t, match) == 48, "layout");
 
-static inline uint64_t tick_event_ns(const tick_t *t)
+TBUS_INLINE uint64_t tick_event_ns(const tick_t *t)
 {
     return t->event & TICK_NS_MASK;
 }
-static inline uint16_t tick_tracking(const tick_t *t)
+TBUS_INLINE uint16_t tick_tracking(const tick_t *t)
 {
     return (uint16_t)(t->event >> 48);
 }
-static inline uint64_t tick_intended_ns(const tick_t *t)
+TBUS_INLINE uint64_t tick_intended_ns(const tick_t *t)
 {
     return t->intended & TICK_NS_MASK;
 }
-static inline uint16_t tick_locate(const tick_t *t)
+TBUS_INLINE uint16_t tick_locate(const tick_t *t)
 {
     return (uint16_t)(t->intended >> 48);
 }
-static inline uint64_t tick_pack(uint64_t ns, uint16_t high)
+TBUS_INLINE uint64_t tick_pack(uint64_t ns, uint16_t high)
 {
     return (ns & TICK_NS_MASK) | ((uint64_t)high << 48);
 }
 /* Stamps are 48 bits wide (78 hours): a difference is taken modulo 2^48, so that any uptime
  * works. */
-static inline uint64_t tick_ns_since(uint64_t later_ns, uint64_t earlier_ns)
+TBUS_INLINE uint64_t tick_ns_since(uint64_t later_ns, uint64_t earlier_ns)
 {
     return (later_ns - earlier_ns) & TICK_NS_MASK;
 }

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* inline.h - how the public headers mark the functions that they define.
+ *
+ * They are compiled into the caller. libtickbus holds a copy of each under the same name as well,
+ * for callers that are not C or C++ and bind to the library's symbols: bus/package/outofline.c
+ * defines both macros as nothing before it includes the headers, which makes ordinary functions of
+ * all of them.
+ */
+#ifndef TICKBUS_INLINE_H
+#define TICKBUS_INLINE_H
+
+#ifndef TBUS_INLINE
+#define TBUS_INLINE static inline
+/* The few functions that every message passes through. Out of line, the copy of a message of known
+ * size would become a loop. */
+#define TBUS_HOT static inline __attribute__((always_inline))
+#endif
+
+#endif
