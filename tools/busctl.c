@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "tools/show/outcome.h"
+#include "tools/show/suggest.h"
 #include "tools/verbs.h"
 
 typedef struct verb {
@@ -81,5 +82,11 @@ int main(int argc, char **argv)
             argv[1] = verb;
             return verbs[i].run(argc - 1, argv + 1);
         }
-    return outcome_usage("busctl", "there is no %s '%s'", name[0] == '-' ? "option" : "verb", name);
+    suggestion_t suggestion = {.given = name};
+    char meant[SUGGEST_WORD_MAX + 32];
+    for (size_t i = 0; i < VERBS_COUNT; i++)
+        suggest_consider(&suggestion, verbs[i].name);
+    suggest_text(&suggestion, meant, sizeof meant);
+    return outcome_usage("busctl", "there is no %s '%s'%s", name[0] == '-' ? "option" : "verb",
+                         name, meant);
 }

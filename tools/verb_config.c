@@ -24,7 +24,7 @@ static const char help[] =
 
 static int show(int argc, char **argv)
 {
-    start_options_t options;
+    static start_options_t options; /* large, and one is enough */
     int code = start_options_parse(argc, argv, true, &options);
     if (code != OUTCOME_OK)
         return code;
@@ -46,11 +46,14 @@ static int check(int argc, char **argv)
         return outcome_usage(argv[0], argc < 2 ? "a file is missing" : "one file at a time");
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
         return outcome_help(argv[0], help);
-    config_t config;
-    tbus_error_t why = {0};
-    config_defaults(&config);
-    if (config_read_file(&config, argv[1], &why) < 0)
-        return outcome_failed(argv[0], "%s", why.text);
+    static config_faults_t faults; /* large, and one is enough */
+    config_check_file(argv[1], &faults);
+    for (uint32_t i = 0; i < faults.count && i < CONFIG_FAULTS_MAX; i++)
+        outcome_failed(argv[0], "%s", faults.texts[i]);
+    if (faults.count > CONFIG_FAULTS_MAX)
+        outcome_failed(argv[0], "and %u more", faults.count - CONFIG_FAULTS_MAX);
+    if (faults.count)
+        return OUTCOME_FAILED;
     printf("%s: fine\n", argv[1]);
     return outcome_printed(argv[0]);
 }

@@ -65,7 +65,7 @@ static int turn(int argc, char **argv, const char *method, const char *help)
         if (option == 'h')
             return outcome_help(argv[0], help);
         if (option == '?')
-            return outcome_hint(argv[0]);
+            return outcome_option(argv[0], argv[optind - 1], options);
         if (option == 'n')
             name = optarg;
         if (option == 'r')

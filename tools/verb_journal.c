@@ -191,7 +191,7 @@ static int verb_info(int argc, char **argv)
         if (option == 'h')
             return outcome_help(argv[0], help_info);
         if (option == '?')
-            return outcome_hint(argv[0]);
+            return outcome_option(argv[0], argv[optind - 1], options);
         json = true;
     }
     if (argc - optind != 1)
@@ -250,7 +250,7 @@ static int verb_export(int argc, char **argv)
         if (option == 'h')
             return outcome_help(argv[0], help_export);
         if (option == '?')
-            return outcome_hint(argv[0]);
+            return outcome_option(argv[0], argv[optind - 1], options);
         if (option == 't')
             request.topic = optarg;
         if (option == 'o')

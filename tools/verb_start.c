@@ -26,7 +26,7 @@ static const char help[] =
 
 int verb_start(int argc, char **argv)
 {
-    start_options_t options;
+    static start_options_t options; /* large, and one is enough */
     int code = start_options_parse(argc, argv, true, &options);
     if (code != OUTCOME_OK)
         return code;

@@ -51,7 +51,7 @@ int verb_status(int argc, char **argv)
         if (option == 'h')
             return outcome_help(argv[0], help);
         if (option == '?')
-            return outcome_hint(argv[0]);
+            return outcome_option(argv[0], argv[optind - 1], options);
         json |= option == 'j';
         if (option == 'n')
             name = optarg;

@@ -79,7 +79,7 @@ int verb_stop(int argc, char **argv)
         if (option == 'h')
             return outcome_help(argv[0], help);
         if (option == '?')
-            return outcome_hint(argv[0]);
+            return outcome_option(argv[0], argv[optind - 1], options);
         if (option == 'n')
             name = optarg;
         if (option == 't' && !start_options_duration(optarg, &timeout_ns))

@@ -76,11 +76,13 @@ void tbus_param_allowed(const tbus_param_t *param, char *out_text, size_t bytes)
     }
 }
 
-static int refuse(const tbus_param_t *param, const char *path, const char *text, tbus_error_t *err)
+/* `why`: "" or what makes it more than a wrong word, as "; that is out of range". */
+static int refuse(const tbus_param_t *param, const char *path, const char *text, const char *why,
+                  tbus_error_t *err)
 {
     char allowed[ALLOWED_MAX];
     tbus_param_allowed(param, allowed, sizeof allowed);
-    return tbus_fail(err, -TBUS_ECONFIG, "%s is '%.60s'; allowed: %s", path, text, allowed);
+    return tbus_fail(err, -TBUS_ECONFIG, "%s is '%.60s'; allowed: %s%s", path, text, allowed, why);
 }
 
 /* Decimal digits, which single underscores may group; no leading zeros (YAML 1.1 would read those
@@ -105,14 +107,24 @@ static bool parse_number(const char *text, int64_t *out_value)
     return true;
 }
 
+/* Nothing but digits: a number, should it be too large for any type. */
+static bool is_number(const char *text)
+{
+    text += *text == '-';
+    return *text > '0' && *text <= '9' && text[strspn(text, "0123456789")] == 0;
+}
+
 static int store_number(const tbus_param_t *param, const char *path, void *values, uint32_t item,
                         const char *text, tbus_error_t *err)
 {
     int64_t value;
-    if (!parse_number(text, &value) || value < param->min || value > param->max)
-        return refuse(param, path, text, err);
+    bool fits = parse_number(text, &value);
+    if (!fits && !is_number(text))
+        return refuse(param, path, text, "", err);
+    if (!fits || value < param->min || value > param->max)
+        return refuse(param, path, text, "; that is out of range", err);
     if (param->power_of_two && (value <= 0 || (value & (value - 1))))
-        return refuse(param, path, text, err);
+        return refuse(param, path, text, "; that is no power of two", err);
     if (param->bytes == sizeof(uint64_t)) {
         memcpy(field(param, values, item), &value, sizeof value);
     } else {
@@ -128,7 +140,7 @@ static int store_text(const tbus_param_t *param, const char *path, void *values,
 {
     size_t length = strlen(text);
     if (length >= param->bytes || (!length && !param->may_be_empty))
-        return refuse(param, path, text, err);
+        return refuse(param, path, text, "", err);
     if (param->check && length) {
         tbus_error_t why = {0};
         int code = param->check(text, &why);
@@ -154,7 +166,7 @@ static int store_choice(const tbus_param_t *param, const char *path, void *value
         if (!at[choice_length])
             break;
     }
-    return refuse(param, path, text, err);
+    return refuse(param, path, text, "", err);
 }
 
 static int store_bool(const tbus_param_t *param, const char *path, void *values, const char *text,
@@ -162,7 +174,7 @@ static int store_bool(const tbus_param_t *param, const char *path, void *values,
 {
     bool value = strcmp(text, "true") == 0;
     if (!value && strcmp(text, "false") != 0)
-        return refuse(param, path, text, err);
+        return refuse(param, path, text, "", err);
     memcpy(field(param, values, 0), &value, sizeof value);
     return 0;
 }
@@ -190,13 +202,17 @@ int tbus_param_append(const tbus_param_t *param, const char *path, void *values,
     return code;
 }
 
-/* The next item of "a,b,c"; NULL: there is none. An item longer than any may be stays too long. */
+/* The next item of "a, b,c", without the blanks around it; NULL: there is none. An item longer than
+ * any may be stays too long. */
 static const char *next_item(const char *text, char out_item[TBUS_PARAM_TEXT_MAX])
 {
-    if (!*text)
+    if (!text[strspn(text, " ")])
         return NULL;
-    size_t length = strcspn(text, ",");
-    snprintf(out_item, TBUS_PARAM_TEXT_MAX, "%.*s", (int)length, text);
+    size_t blanks = strspn(text, " "), length = strcspn(text, ","), end = length;
+    while (end > blanks && text[end - 1] == ' ')
+        end--;
+    snprintf(out_item, TBUS_PARAM_TEXT_MAX, "%.*s", end > blanks ? (int)(end - blanks) : 0,
+             text + (end > blanks ? blanks : 0));
     return text + length + (text[length] == ',');
 }
 

@@ -236,6 +236,238 @@ static void a_stage_that_cannot_be_is_refused_by_name(void **state)
     assert_non_null(strstr(err.text, "at most"));
 }
 
+static void a_list_on_the_command_line_is_what_yaml_makes_of_it(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        uint32_t count;
+        const char *first, *last;
+    } lists[] = {
+        {"[A,B]", 2, "A", "B"},
+        {"[A, B]", 2, "A", "B"},
+        {"[ 'A' , \"B\" ]", 2, "A", "B"},
+        {"['A, B']", 1, "A, B", "A, B"},
+        {"[]", 0, NULL, NULL},
+        {"  [C]  ", 1, "C", "C"},
+        {"A,B", 2, "A", "B"},
+        {"A, B ", 2, "A", "B"},
+        {" A", 1, "A", "A"},
+        {"", 0, NULL, NULL},
+        {" ", 0, NULL, NULL},
+        {"A,", 1, "A", "A"},
+    };
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        config_t config = defaults();
+        tbus_error_t err = {0};
+        assert_int_equal(config_set(&config, "strategy.symbols", "X,Y,Z", &err), 0);
+        if (config_set(&config, "strategy.symbols", lists[i].text, &err) < 0)
+            fail_msg("'%s': %s", lists[i].text, err.text);
+        assert_int_equal(quote_of(&config)->symbols_count, lists[i].count);
+        if (lists[i].count) {
+            assert_string_equal(quote_of(&config)->symbols[0], lists[i].first);
+            assert_string_equal(quote_of(&config)->symbols[lists[i].count - 1], lists[i].last);
+        }
+    }
+    static const char *const wrong[] = {
+        "[A", "[A]]", "[[A]]", "{a: b}", "[{a: b}]", "A,,B", "[TOO_LONG_A_NAME]", "[A, '']"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        config_t config = defaults(), before = config;
+        tbus_error_t err = {0};
+        if (config_set(&config, "strategy.symbols", wrong[i], &err) != -TBUS_ECONFIG)
+            fail_msg("'%s' was taken", wrong[i]);
+        assert_true(err.text[0] != 0);
+        assert_memory_equal(&config, &before, sizeof config);
+    }
+}
+
+static void words_in_quotes_are_words(void **state)
+{
+    (void)state;
+    static const char text[] = "layout:\n  mode: \"fused\"\n  wait: 'park'\n";
+    config_t config = defaults();
+    tbus_error_t err = {0};
+    if (config_read_text(&config, "f", text, strlen(text), &err) < 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(config.layout.mode, 2);
+    assert_int_equal(config.layout.wait, 3);
+}
+
+static void what_is_shown_as_json_is_read_back_to_the_same(void **state)
+{
+    (void)state;
+    char *text = NULL;
+    size_t bytes = 0;
+    config_t config = defaults(), read = defaults();
+    tbus_error_t err = {0};
+    assert_int_equal(config_set(&config, "strategy.symbols", "A,B", &err), 0);
+    assert_int_equal(config_set(&config, "layout.mode", "split", &err), 0);
+    assert_int_equal(config_set(&config, "stages.second.kind", "strategy", &err), 0);
+    FILE *out = open_memstream(&text, &bytes);
+    assert_int_equal(config_print_json(&config, out), 0);
+    fclose(out);
+    if (config_read_text(&read, "json", text, bytes, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_memory_equal(&config, &read, sizeof config);
+    free(text);
+}
+
+static void a_number_out_of_range_is_told_as_such_and_a_near_miss_gets_a_suggestion(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *key, *value, *holds;
+    } wrong[] = {
+        {"risk.max_order_qty", "0", "that is out of range"},
+        {"risk.max_order_qty", "4294967296", "that is out of range"},
+        {"risk.position_max", "99999999999999999999999999", "that is out of range"},
+        {"topics.md.slots", "32", "that is out of range"},
+        {"topics.md.slots", "1000", "that is no power of two"},
+        {"layout.mode", "fuse", "did you mean 'fused'?"},
+        {"layout.wait", "prak", "did you mean 'park'?"},
+        {"strategy.name", "qoute", "did you mean 'quote'?"},
+        {"stategy.name", "quote", "did you mean 'strategy.name'?"},
+        {"risk.max_order_qt", "1", "did you mean 'risk.max_order_qty'?"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        config_t config = defaults();
+        tbus_error_t err = {0};
+        assert_int_equal(config_set(&config, wrong[i].key, wrong[i].value, &err), -TBUS_ECONFIG);
+        if (!strstr(err.text, wrong[i].holds))
+            fail_msg("%s=%s: '%s' does not hold '%s'", wrong[i].key, wrong[i].value, err.text,
+                     wrong[i].holds);
+    }
+    config_t config = defaults();
+    tbus_error_t err = {0};
+    config_read_text(&config, "f", "risk:\n  colar_bps: 5\n", 21, &err);
+    assert_non_null(strstr(err.text, "did you mean 'collar_bps'?"));
+    assert_int_equal(config_set(&config, "risk.max_order_qty", "ten", &err), -TBUS_ECONFIG);
+    assert_null(strstr(err.text, "range"));
+}
+
+static void a_check_lists_all_that_is_wrong_with_a_file(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/tickbus-config-XXXXXX";
+    static const char text[] = "bus:\n  nam: x\n  pages: hug\nrisk:\n  max_order_qty: 0\n"
+                               "  position_max: 5\n  position_max: 6\nstages:\n  a: {}\n"
+                               "strategy: {symbols: [A, TOO_LONG_A_NAME, B]}\n";
+    static const char *const places[] = {
+        ":2:3: ", ":3:10: ", ":5:18: ", ":7:3: ", ":9:3: ", ":10:25: "};
+    static config_faults_t faults;
+    int fd = mkstemp(path);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    config_check_file(path, &faults);
+    for (uint32_t i = 0; i < faults.count; i++)
+        if (i >= 6 || !strstr(faults.texts[i], places[i]))
+            fail_msg("fault %u is: %s", i, faults.texts[i]);
+    assert_int_equal(faults.count, 6);
+
+    assert_int_equal(ftruncate(fd, 0), 0);
+    config_check_file(path, &faults); /* all defaults */
+    assert_int_equal(faults.count, 0);
+    close(fd);
+    unlink(path);
+    config_check_file(path, &faults);
+    assert_int_equal(faults.count, 1);
+}
+
+/* --- read again while it is in force */
+
+static const char in_force[] = "# limits of the desk\n"
+                               "risk:\n"
+                               "  max_order_qty: 200\n"
+                               "  collar_bps: 50 # tight\n"
+                               "  position_max: 1000\n"
+                               "  gross_notional_max_e4: 5000000\n"
+                               "# the end\n";
+
+static void no_truncation_of_a_file_changes_a_limit(void **state)
+{
+    (void)state;
+    config_file_keys_t keys = {0};
+    config_t before = defaults();
+    tbus_error_t err = {0};
+    size_t bytes = strlen(in_force);
+    if (config_reread_text(&before, "f", in_force, bytes, &keys, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(keys.count, 4);
+    assert_int_equal(limits_of(&before)->max_order_qty, 200);
+    unsigned refused = 0;
+    for (size_t cut = 0; cut < bytes; cut++) {
+        config_t config = defaults();
+        config_file_keys_t now = keys;
+        if (config_reread_text(&config, "f", in_force, cut, &now, &err) < 0) {
+            config_t untouched = defaults();
+            assert_memory_equal(&config, &untouched, sizeof config);
+            assert_memory_equal(&now, &keys, sizeof now);
+            refused++;
+        } else { /* nothing but the last comment is missing */
+            assert_memory_equal(limits_of(&config), limits_of(&before), sizeof(risk_limits_t));
+        }
+    }
+    assert_int_equal(refused, bytes - 1);
+}
+
+static void a_key_that_is_missing_is_named_with_the_line_where_it_stood(void **state)
+{
+    (void)state;
+    config_file_keys_t keys = {0};
+    config_t config = defaults();
+    tbus_error_t err = {0};
+    static const char less[] = "risk:\n  max_order_qty: 200\n  collar_bps: 50\n"
+                               "  gross_notional_max_e4: 1\n";
+    config_reread_text(&config, "f", in_force, strlen(in_force), &keys, &err);
+    assert_int_equal(config_reread_text(&config, "f", less, strlen(less), &keys, &err),
+                     -TBUS_ECONFIG);
+    assert_non_null(strstr(err.text, "f: risk.position_max stood in line 5 and is missing now"));
+    /* What a later file adds is asked for from then on. */
+    static const char more[] = "risk: {max_order_qty: 1, collar_bps: 2, position_max: 3, "
+                               "gross_notional_max_e4: 4, open_orders_max: 5}\n";
+    assert_int_equal(config_reread_text(&config, "f", more, strlen(more), &keys, &err), 0);
+    assert_int_equal(config_reread_text(&config, "f", in_force, strlen(in_force), &keys, &err),
+                     -TBUS_ECONFIG);
+    assert_non_null(strstr(err.text, "risk.open_orders_max stood in line 1"));
+}
+
+static void a_file_that_others_may_change_is_not_read_again(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/tickbus-config-XXXXXX";
+    config_file_keys_t keys = {0};
+    config_t config = defaults();
+    tbus_error_t err = {0};
+    int fd = mkstemp(path);
+    assert_int_equal(write(fd, in_force, strlen(in_force)), strlen(in_force));
+    assert_int_equal(config_reread_file(&config, path, &keys, &err), 0);
+    assert_int_equal(keys.count, 4);
+    assert_int_equal(fchmod(fd, 0620), 0);
+    assert_int_equal(config_reread_file(&config, path, &keys, &err), -TBUS_ECONFIG);
+    assert_non_null(strstr(err.text, "its group may write to it; mend with: chmod go-w"));
+    assert_int_equal(fchmod(fd, 0602), 0);
+    assert_int_equal(config_reread_file(&config, path, &keys, &err), -TBUS_ECONFIG);
+    assert_non_null(strstr(err.text, "everybody may write to it"));
+    assert_int_equal(fchmod(fd, 0600), 0);
+    if (geteuid() == 0) {
+        assert_int_equal(fchown(fd, 65534, 65534), 0);
+        assert_int_equal(config_reread_file(&config, path, &keys, &err), -TBUS_ECONFIG);
+        assert_non_null(strstr(err.text, "it belongs to somebody else"));
+        assert_int_equal(fchown(fd, 0, 0), 0);
+    }
+    assert_int_equal(ftruncate(fd, 0), 0);
+    assert_int_equal(config_reread_file(&config, path, &keys, &err), -TBUS_ECONFIG);
+    assert_non_null(strstr(err.text, "it is empty"));
+    close(fd);
+    unlink(path);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(config_reread_file(&config, path, &keys, &err), -TBUS_ECONFIG);
+    assert_non_null(strstr(err.text, "it is no regular file"));
+    unlink(path);
+    assert_int_equal(config_reread_file(&config, path, &keys, &err), -ENOENT);
+    assert_int_equal(config_reread_file(&config, "/tmp", &keys, &err), -TBUS_ECONFIG);
+    assert_int_equal(keys.count, 4);
+}
+
 static const struct bad {
     const char *text;
     const char *starts; /* FILE:LINE:COLUMN */
@@ -266,7 +498,7 @@ static const struct bad {
     {"layout:\n  pin: yes\n", "f:2:8: ", "layout.pin is 'yes'; allowed: true or false"},
     {"layout:\n  mode: fuse\n", "f:2:9: ", "layout.mode is 'fuse'; allowed: auto, split or fused"},
     {"layout:\n  mode: auto|split\n", "f:2:9: ", "allowed: auto, split or fused"},
-    {"layout:\n  mode: ''\n", "f:2:9: ", "is a text in quotes"},
+    {"layout:\n  mode: ''\n", "f:2:9: ", "layout.mode is ''; allowed: auto, split or fused"},
     {"layout:\n  cpus: [0, a]\n", "f:2:13: ", "layout.cpus is 'a'"},
     {"feed:\n  source:\n", "f:2:10: ", "feed.source has no value"},
     {"bus:\n  name: !mine x\n", "f:2:9: ", "has the tag !mine"},
@@ -455,20 +687,20 @@ static void files_that_are_missing_open_to_all_or_endless_are_refused(void **sta
     assert_int_equal(write(fd, "bus: {name: mine}\n", 18), 18);
     config_t config = defaults();
     tbus_error_t err = {0};
-    assert_int_equal(config_read_file(&config, path, &err), 0);
+    assert_int_equal(config_read_file(&config, path, NULL, &err), 0);
     assert_string_equal(config.bus.name, "mine");
     assert_int_equal(fchmod(fd, 0666), 0);
-    assert_int_equal(config_read_file(&config, path, &err), -TBUS_ECONFIG);
+    assert_int_equal(config_read_file(&config, path, NULL, &err), -TBUS_ECONFIG);
     assert_non_null(strstr(err.text, "everybody may write to it"));
     assert_int_equal(fchmod(fd, 0600), 0);
     assert_int_equal(ftruncate(fd, (off_t)CONFIG_FILE_MAX + 1), 0);
-    assert_int_equal(config_read_file(&config, path, &err), -TBUS_ECONFIG);
+    assert_int_equal(config_read_file(&config, path, NULL, &err), -TBUS_ECONFIG);
     assert_non_null(strstr(err.text, "longer than"));
     close(fd);
     unlink(path);
-    assert_int_equal(config_read_file(&config, path, &err), -ENOENT);
+    assert_int_equal(config_read_file(&config, path, NULL, &err), -ENOENT);
     assert_non_null(strstr(err.text, path));
-    assert_int_equal(config_read_file(&config, "/", &err), -EISDIR);
+    assert_int_equal(config_read_file(&config, "/", NULL, &err), -EISDIR);
 }
 
 static void durations_have_a_unit(void **state)
@@ -504,6 +736,14 @@ int main(void)
         cmocka_unit_test(what_is_printed_is_read_back_to_the_same),
         cmocka_unit_test(a_file_overrides_only_what_it_names),
         cmocka_unit_test(a_list_in_a_file_replaces_the_one_before),
+        cmocka_unit_test(a_list_on_the_command_line_is_what_yaml_makes_of_it),
+        cmocka_unit_test(words_in_quotes_are_words),
+        cmocka_unit_test(what_is_shown_as_json_is_read_back_to_the_same),
+        cmocka_unit_test(a_number_out_of_range_is_told_as_such_and_a_near_miss_gets_a_suggestion),
+        cmocka_unit_test(a_check_lists_all_that_is_wrong_with_a_file),
+        cmocka_unit_test(no_truncation_of_a_file_changes_a_limit),
+        cmocka_unit_test(a_key_that_is_missing_is_named_with_the_line_where_it_stood),
+        cmocka_unit_test(a_file_that_others_may_change_is_not_read_again),
         cmocka_unit_test(further_stages_are_listed_with_their_kind_and_its_keys),
         cmocka_unit_test(parameters_of_a_strategy_that_is_not_chosen_are_kept_for_when_it_is),
         cmocka_unit_test(a_stage_that_cannot_be_is_refused_by_name),

@@ -8,6 +8,7 @@
 
 #include "bus/journal/recorder.h"
 #include "feedsim/feed.h"
+#include "tools/show/suggest.h"
 
 /* --- instances */
 
@@ -270,11 +271,37 @@ static int set_kind(config_t *config, const config_key_t *key, const char *text,
     return code;
 }
 
+/* The word that was probably meant, behind what was wrong with the one that was given. */
+static int suggest_word(const config_t *config, const config_key_t *key, const char *text, int code,
+                        tbus_error_t *err)
+{
+    suggestion_t suggestion = {.given = text};
+    char meant[SUGGEST_WORD_MAX + 32], names[160];
+    const tbus_kind_t *kind = key->instance >= 0 ? config->instances[key->instance].kind : NULL;
+    tbus_variant_t variant;
+    if (!err)
+        return code;
+    if (key->param->type == TBUS_PARAM_CHOICE)
+        suggest_consider_list(&suggestion, key->param->choices);
+    if (key->param == &config_kind_param) {
+        kinds_names(names, sizeof names);
+        suggest_consider_list(&suggestion, names);
+    } else if (kind && kind->variant_param && strcmp(kind->variant_param, key->param->name) == 0) {
+        for (uint32_t v = 0; kind->variant(v, &variant); v++)
+            suggest_consider(&suggestion, variant.name);
+    }
+    suggest_text(&suggestion, meant, sizeof meant);
+    size_t used = strlen(err->text);
+    snprintf(err->text + used, sizeof err->text - used, "%s", meant);
+    return code;
+}
+
 int config_key_set(config_t *config, const config_key_t *key, const char *text, tbus_error_t *err)
 {
-    if (key->param == &config_kind_param)
-        return set_kind(config, key, text, err);
-    return for_all_variants(config, key, tbus_param_set, text, err);
+    int code = key->param == &config_kind_param
+                   ? set_kind(config, key, text, err)
+                   : for_all_variants(config, key, tbus_param_set, text, err);
+    return code < 0 ? suggest_word(config, key, text, code, err) : code;
 }
 
 /* "stages.NAME.kind" of an instance that is not there yet: 1, it is there now; 0: it is another
@@ -325,8 +352,13 @@ int config_set(config_t *config, const char *path, const char *text, tbus_error_
     int added = add_listed(config, path, text, err);
     if (added != 0)
         return added < 0 ? added : 0;
-    if (config_key_find(config, path, &key))
-        return config_key_set(config, &key, text, err);
+    if (config_key_find(config, path, &key)) {
+        /* A list as YAML writes it; what begins so is no item of a comma separated one. */
+        bool flow = tbus_param_is_list(key.param) && strchr("[{", text[strspn(text, " ")]) &&
+                    text[strspn(text, " ")];
+        return flow ? config_set_list(config, &key, text, err)
+                    : config_key_set(config, &key, text, err);
+    }
     const char *section = config_section_help(config, path);
     char children[400];
     config_children(config, section ? path : "", children, sizeof children);
@@ -335,8 +367,13 @@ int config_set(config_t *config, const char *path, const char *text, tbus_error_
                          "there is no key '%.60s'; say first which kind that stage is: "
                          "stages.NAME.kind",
                          path);
-    return tbus_fail(err, -TBUS_ECONFIG,
-                     section ? "%s is a section; its keys: %s"
-                             : "there is no key '%.60s'; sections: %s",
-                     path, children);
+    if (section)
+        return tbus_fail(err, -TBUS_ECONFIG, "%s is a section; its keys: %s", path, children);
+    suggestion_t suggestion = {.given = path};
+    char meant[SUGGEST_WORD_MAX + 32];
+    for (size_t i = 0; config_key_at(config, i, &key); i++)
+        suggest_consider(&suggestion, key.path);
+    suggest_text(&suggestion, meant, sizeof meant);
+    return tbus_fail(err, -TBUS_ECONFIG, "there is no key '%.60s'; sections: %s%s", path, children,
+                     meant);
 }

@@ -85,12 +85,43 @@ typedef struct config {
 /* All defaults: one instance of each kind that names a section. */
 void config_defaults(config_t *out_config);
 
-/* Read a YAML file over what `config` holds; on an error `config` is untouched and err->text is
- * "FILE:LINE:COLUMN: what is wrong; what is allowed". */
-int config_read_file(config_t *config, const char *path, tbus_error_t *err);
+/* Which keys a file has, and where. */
+#define CONFIG_FILE_KEYS_MAX 256u
+typedef struct config_file_keys {
+    uint32_t count;
+    struct {
+        char path[CONFIG_PATH_MAX];
+        uint32_t line; /* from 1 */
+    } keys[CONFIG_FILE_KEYS_MAX];
+} config_file_keys_t;
+
+/* Read a YAML file over what `config` holds; on an error nothing is changed and err->text is
+ * "FILE:LINE:COLUMN: what is wrong; what is allowed". `out_keys`: NULL, or which keys it has. Waits
+ * for a FIFO. */
+int config_read_file(config_t *config, const char *path, config_file_keys_t *out_keys,
+                     tbus_error_t *err);
 /* The same for text in memory; `name` stands for the file in messages. */
 int config_read_text(config_t *config, const char *name, const char *text, size_t bytes,
                      tbus_error_t *err);
+
+/* Read a file once more, whose keys `keys` are in force (SIGHUP); on success `keys` are those of
+ * now. Never waits. Beside what is wrong with its text, the file is refused when it is no regular
+ * file; when it belongs to neither us nor root, or group or others may write to it; when its last
+ * line has no end, as in a file that is just being written; and when one of `keys` is missing: what
+ * a file no longer says must not become a default that nobody asked for. */
+int config_reread_file(config_t *config, const char *path, config_file_keys_t *keys,
+                       tbus_error_t *err);
+/* What it asks of the text. */
+int config_reread_text(config_t *config, const char *name, const char *text, size_t bytes,
+                       config_file_keys_t *keys, tbus_error_t *err);
+
+/* All that is wrong with a file, not the first of it alone. */
+#define CONFIG_FAULTS_MAX 32u
+typedef struct config_faults {
+    uint32_t count; /* more than fit are counted, and not kept */
+    char texts[CONFIG_FAULTS_MAX][TBUS_ERROR_TEXT_MAX];
+} config_faults_t;
+void config_check_file(const char *path, config_faults_t *out_faults);
 
 /* Set one key from text, as a flag does; lists are comma separated. "stages.NAME.kind" adds the
  * instance NAME. */
@@ -151,6 +182,8 @@ void config_children(const config_t *config, const char *section, char *out_text
 
 /* Check and store one value; for a list: empty it, or add an item. On an error nothing is stored. */
 int config_key_set(config_t *config, const config_key_t *key, const char *text, tbus_error_t *err);
+/* A list as YAML writes it: "[A, 'B']". */
+int config_set_list(config_t *config, const config_key_t *key, const char *text, tbus_error_t *err);
 void config_key_clear(config_t *config, const config_key_t *key);
 int config_key_append(config_t *config, const config_key_t *key, const char *text,
                       tbus_error_t *err);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/config/config.h"
+#include "tools/show/suggest.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +21,8 @@ typedef struct reading {
     yaml_document_t document;
     config_t config;
     tbus_error_t *err;
+    config_faults_t *faults;  /* NULL: the first fault ends the reading */
+    config_file_keys_t *keys; /* NULL: nobody asks which there are */
 } reading_t;
 
 /* Line and column count from 1, as editors and compilers do. */
@@ -28,12 +31,16 @@ static int wrong(const reading_t *r, yaml_mark_t mark, const char *format, ...)
 static int wrong(const reading_t *r, yaml_mark_t mark, const char *format, ...)
 {
     char what[TBUS_ERROR_TEXT_MAX];
+    tbus_error_t here;
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
-    return tbus_fail(r->err, -TBUS_ECONFIG, "%s:%zu:%zu: %s", r->name, mark.line + 1,
-                     mark.column + 1, what);
+    tbus_fail(&here, -TBUS_ECONFIG, "%s:%zu:%zu: %s", r->name, mark.line + 1, mark.column + 1,
+              what);
+    if (r->faults && r->faults->count++ < CONFIG_FAULTS_MAX)
+        memcpy(r->faults->texts[r->faults->count - 1], here.text, sizeof here.text);
+    return tbus_fail(r->err, here.code, "%s", here.text);
 }
 
 static const char *node_kind(const yaml_node_t *node)
@@ -69,7 +76,9 @@ static const char *value_text(const reading_t *r, const config_key_t *key, const
 {
     char allowed[200];
     tbus_param_allowed(key->param, allowed, sizeof allowed);
-    bool is_text = key->param->type == TBUS_PARAM_TEXT || key->param->type == TBUS_PARAM_TEXTS;
+    /* Of a choice, 'fused' and fused are the same. */
+    bool is_text = key->param->type == TBUS_PARAM_TEXT || key->param->type == TBUS_PARAM_TEXTS ||
+                   key->param->type == TBUS_PARAM_CHOICE;
     if (node->type != YAML_SCALAR_NODE) {
         wrong(r, node->start_mark, "%s is %s; allowed: %s", key->path, node_kind(node), allowed);
     } else if (strlen(scalar(node)) != node->data.scalar.length) {
@@ -109,12 +118,22 @@ static int read_list(reading_t *r, const config_key_t *key, const yaml_node_t *n
         const yaml_node_t *item = yaml_document_get_node(&r->document, items[i]);
         const char *text = value_text(r, key, item);
         tbus_error_t why = {0};
-        if (!text)
-            return -TBUS_ECONFIG;
-        if (config_key_append(&r->config, key, text, &why) < 0)
-            return refused(r, item, &why);
+        int code = text ? 0 : -TBUS_ECONFIG;
+        if (text && config_key_append(&r->config, key, text, &why) < 0)
+            code = refused(r, item, &why);
+        if (code < 0 && !r->faults)
+            return code;
     }
     return 0;
+}
+
+static void note_key(reading_t *r, const config_key_t *key, const yaml_node_t *name)
+{
+    config_file_keys_t *keys = r->keys;
+    if (!keys || keys->count == CONFIG_FILE_KEYS_MAX)
+        return;
+    memcpy(keys->keys[keys->count].path, key->path, sizeof key->path);
+    keys->keys[keys->count++].line = (uint32_t)name->start_mark.line + 1;
 }
 
 static int read_value(reading_t *r, const config_key_t *key, const yaml_node_t *node)
@@ -146,6 +165,18 @@ static int refuse_duplicate(reading_t *r, const yaml_node_t *mapping, size_t pai
                          earlier->start_mark.line + 1);
     }
     return 0;
+}
+
+static int unknown_key(const reading_t *r, const yaml_node_t *name, const char *section,
+                       const char *children)
+{
+    char given[NAME_SHOWN + 1], meant[SUGGEST_WORD_MAX + 32];
+    snprintf(given, sizeof given, "%s", scalar(name));
+    suggestion_t suggestion = {.given = given};
+    suggest_consider_list(&suggestion, children);
+    suggest_text(&suggestion, meant, sizeof meant);
+    return wrong(r, name->start_mark, "unknown key '%s'%s%s; allowed: %s%s", given,
+                 *section ? " in " : "", section, children, meant);
 }
 
 /* A further stage: its kind decides which keys it has, so that is read first. */
@@ -190,10 +221,11 @@ static int read_section(reading_t *r, const char *section, const yaml_node_t *no
                      *section ? "" : "the file", section, node_kind(node), children);
     const yaml_node_pair_t *pairs = node->data.mapping.pairs.start;
     size_t count = (size_t)(node->data.mapping.pairs.top - pairs);
+    int first_fault = 0;
     for (size_t i = 0; i < count; i++) {
         const yaml_node_t *name = pair_key(r, node, i);
         const yaml_node_t *value = yaml_document_get_node(&r->document, pairs[i].value);
-        if (name->type != YAML_SCALAR_NODE)
+        if (name->type != YAML_SCALAR_NODE) /* what is below it cannot be read either */
             return wrong(r, name->start_mark, "%s stands where the name of a key was expected: %s",
                          node_kind(name), children);
         char path[CONFIG_PATH_MAX];
@@ -201,19 +233,26 @@ static int read_section(reading_t *r, const char *section, const yaml_node_t *no
                  scalar(name));
         config_key_t key;
         int code = strcmp(section, "stages") == 0 ? add_stage(r, path, name, value) : 0;
-        if (code < 0)
-            return code;
+        if (code < 0) {
+            if (!r->faults)
+                return code;
+            first_fault = first_fault ? first_fault : code;
+            continue;
+        }
         bool is_key = config_key_find(&r->config, path, &key);
         if (!is_key && !config_section_help(&r->config, path))
-            return wrong(r, name->start_mark, "unknown key '%.*s'%s%s; allowed: %s", NAME_SHOWN,
-                         scalar(name), *section ? " in " : "", section, children);
-        code = refuse_duplicate(r, node, i, path);
+            code = unknown_key(r, name, section, children);
+        if (code == 0)
+            code = refuse_duplicate(r, node, i, path);
+        if (code == 0 && is_key)
+            note_key(r, &key, name);
         if (code == 0)
             code = is_key ? read_value(r, &key, value) : read_section(r, path, value);
-        if (code < 0)
+        if (code < 0 && !r->faults)
             return code;
+        first_fault = first_fault ? first_fault : code;
     }
-    return 0;
+    return first_fault;
 }
 
 /* libyaml knows the place of a byte that is no text only as an offset. */
@@ -286,21 +325,99 @@ static int read_document(reading_t *r, yaml_parser_t *parser)
     return code;
 }
 
-int config_read_text(config_t *config, const char *name, const char *text, size_t bytes,
-                     tbus_error_t *err)
+static int read_text(reading_t *r)
 {
-    reading_t r = {.name = name, .text = text, .bytes = bytes, .config = *config, .err = err};
-    if (bytes > CONFIG_FILE_MAX)
-        return wrong(&r, mark_of(&r, CONFIG_FILE_MAX), "longer than %u bytes: no configuration is",
+    if (r->bytes > CONFIG_FILE_MAX)
+        return wrong(r, mark_of(r, CONFIG_FILE_MAX), "longer than %u bytes: no configuration is",
                      CONFIG_FILE_MAX);
-    int code = check_depth(&r);
+    int code = check_depth(r);
     if (code < 0)
         return code;
     yaml_parser_t parser;
     if (!yaml_parser_initialize(&parser))
-        return tbus_fail(err, -ENOMEM, "%s: no memory to read it", name);
-    yaml_parser_set_input_string(&parser, (const unsigned char *)text, bytes);
-    code = read_document(&r, &parser);
+        return tbus_fail(r->err, -ENOMEM, "%s: no memory to read it", r->name);
+    yaml_parser_set_input_string(&parser, (const unsigned char *)r->text, r->bytes);
+    code = read_document(r, &parser);
+    yaml_parser_delete(&parser);
+    return code;
+}
+
+static int read_with_keys(config_t *config, const char *name, const char *text, size_t bytes,
+                          config_file_keys_t *out_keys, tbus_error_t *err)
+{
+    reading_t r = {.name = name,
+                   .text = text,
+                   .bytes = bytes,
+                   .config = *config,
+                   .err = err,
+                   .keys = out_keys};
+    if (out_keys)
+        out_keys->count = 0;
+    int code = read_text(&r);
+    if (code == 0)
+        *config = r.config;
+    return code;
+}
+
+int config_read_text(config_t *config, const char *name, const char *text, size_t bytes,
+                     tbus_error_t *err)
+{
+    return read_with_keys(config, name, text, bytes, NULL, err);
+}
+
+static bool has_key(const config_file_keys_t *keys, const char *path)
+{
+    for (uint32_t i = 0; i < keys->count; i++)
+        if (strcmp(keys->keys[i].path, path) == 0)
+            return true;
+    return false;
+}
+
+int config_reread_text(config_t *config, const char *name, const char *text, size_t bytes,
+                       config_file_keys_t *keys, tbus_error_t *err)
+{
+    config_file_keys_t now;
+    config_t fresh = *config;
+    reading_t whole = {.name = name, .text = text, .bytes = bytes, .err = err};
+    if (!bytes || text[bytes - 1] != '\n')
+        return wrong(&whole, mark_of(&whole, bytes),
+                     "the last line has no line end, as if the file were cut short");
+    int code = read_with_keys(&fresh, name, text, bytes, &now, err);
+    for (uint32_t i = 0; code == 0 && i < keys->count; i++)
+        if (!has_key(&now, keys->keys[i].path))
+            code = tbus_fail(err, -TBUS_ECONFIG,
+                             "%s: %s stood in line %u and is missing now; to go back to a default, "
+                             "write it down",
+                             name, keys->keys[i].path, keys->keys[i].line);
+    if (code < 0)
+        return code;
+    *config = fresh;
+    *keys = now;
+    return 0;
+}
+
+/* "[A, 'B']" is a document of its own, whose root is the list. */
+int config_set_list(config_t *config, const config_key_t *key, const char *text, tbus_error_t *err)
+{
+    reading_t r = {
+        .name = key->path, .text = text, .bytes = strlen(text), .config = *config, .err = err};
+    yaml_parser_t parser;
+    int code = check_depth(&r);
+    if (code < 0)
+        return code;
+    if (!yaml_parser_initialize(&parser))
+        return tbus_fail(err, -ENOMEM, "%s: no memory to read it", key->path);
+    yaml_parser_set_input_string(&parser, (const unsigned char *)text, r.bytes);
+    if (!yaml_parser_load(&parser, &r.document)) {
+        code = syntax_error(&r, &parser);
+    } else {
+        code = read_list(&r, key, yaml_document_get_root_node(&r.document));
+        yaml_document_delete(&r.document);
+        if (code == 0 && !yaml_parser_load(&parser, &r.document))
+            code = syntax_error(&r, &parser); /* something behind the list */
+        else if (code == 0)
+            yaml_document_delete(&r.document);
+    }
     yaml_parser_delete(&parser);
     if (code == 0)
         *config = r.config;
@@ -326,28 +443,88 @@ static ssize_t read_whole(int fd, const char *path, char *into, tbus_error_t *er
     }
 }
 
-int config_read_file(config_t *config, const char *path, tbus_error_t *err)
+/* The whole file, to be freed; `fault`: what is wrong with the file itself, NULL: nothing. */
+static ssize_t load_file(const char *path, int flags,
+                         const char *(*fault)(const struct stat *st, bool *out_mend),
+                         char **out_text, tbus_error_t *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | flags);
     if (fd < 0)
         return tbus_fail(err, -errno, "%s: cannot open the configuration: %s", path,
                          tbus_strerror(-errno));
     struct stat st;
-    char *text = NULL;
     ssize_t bytes;
-    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & S_IWOTH)) {
-        /* Limits that anybody may change are no limits. */
-        bytes = tbus_fail(err, -TBUS_ECONFIG,
-                          "%s: everybody may write to it; mend with: chmod o-w '%s'", path, path);
-    } else if (!(text = malloc(CONFIG_FILE_MAX + 1))) {
+    bool mend = false;
+    const char *why = fstat(fd, &st) == 0 ? fault(&st, &mend) : NULL;
+    *out_text = NULL;
+    if (why)
+        bytes =
+            tbus_fail(err, -TBUS_ECONFIG, "%s: %s%s%s%s", path, why,
+                      mend ? "; mend with: chmod go-w '" : "", mend ? path : "", mend ? "'" : "");
+    else if (!(*out_text = malloc(CONFIG_FILE_MAX + 1)))
         bytes = tbus_fail(err, -ENOMEM, "%s: no memory to read it", path);
-    } else {
-        bytes = read_whole(fd, path, text, err);
-    }
+    else
+        bytes = read_whole(fd, path, *out_text, err);
     close(fd);
-    int code = bytes < 0 ? (int)bytes : config_read_text(config, path, text, (size_t)bytes, err);
+    return bytes;
+}
+
+/* Limits that anybody may change are no limits. */
+static const char *fault_at_start(const struct stat *st, bool *out_mend)
+{
+    *out_mend = S_ISREG(st->st_mode) && (st->st_mode & S_IWOTH);
+    return *out_mend ? "everybody may write to it" : NULL;
+}
+
+static const char *fault_while_running(const struct stat *st, bool *out_mend)
+{
+    if (!S_ISREG(st->st_mode))
+        return "it is no regular file, and can be read only once";
+    if (st->st_uid != geteuid() && st->st_uid != 0)
+        return "it belongs to somebody else";
+    *out_mend = st->st_mode & (S_IWGRP | S_IWOTH);
+    if (*out_mend)
+        return st->st_mode & S_IWOTH ? "everybody may write to it" : "its group may write to it";
+    return st->st_size ? NULL : "it is empty, as if it were just being written";
+}
+
+int config_read_file(config_t *config, const char *path, config_file_keys_t *out_keys,
+                     tbus_error_t *err)
+{
+    char *text = NULL;
+    ssize_t bytes = load_file(path, 0, fault_at_start, &text, err);
+    int code =
+        bytes < 0 ? (int)bytes : read_with_keys(config, path, text, (size_t)bytes, out_keys, err);
     free(text);
     return code;
+}
+
+int config_reread_file(config_t *config, const char *path, config_file_keys_t *keys,
+                       tbus_error_t *err)
+{
+    char *text = NULL;
+    ssize_t bytes = load_file(path, O_NONBLOCK, fault_while_running, &text, err);
+    int code =
+        bytes < 0 ? (int)bytes : config_reread_text(config, path, text, (size_t)bytes, keys, err);
+    free(text);
+    return code;
+}
+
+void config_check_file(const char *path, config_faults_t *out_faults)
+{
+    char *text = NULL;
+    tbus_error_t why = {0};
+    out_faults->count = 0;
+    ssize_t bytes = load_file(path, 0, fault_at_start, &text, &why);
+    if (bytes >= 0) {
+        reading_t r = {
+            .name = path, .text = text, .bytes = (size_t)bytes, .err = &why, .faults = out_faults};
+        config_defaults(&r.config);
+        read_text(&r);
+    }
+    if (why.code && !out_faults->count)
+        memcpy(out_faults->texts[out_faults->count++], why.text, sizeof why.text);
+    free(text);
 }
 
 /* --- printing */

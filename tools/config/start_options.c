@@ -100,7 +100,7 @@ static int read_line(int argc, char **argv, bool feed_flag, start_options_t *out
         const char *key = key_of(option);
         const char *value = optarg;
         if (option == '?')
-            return outcome_hint(verb);
+            return outcome_option(verb, argv[optind - 1], options);
         if (option == 'h') {
             out->help = true;
             return OUTCOME_OK;
@@ -141,16 +141,20 @@ int start_options_set(start_options_t *given, const char *key, const char *value
     return 0;
 }
 
-int start_options_reload(const start_options_t *given, config_t *out_config, tbus_error_t *err)
+int start_options_reload(const start_options_t *given, config_file_keys_t *keys,
+                         config_t *out_config, tbus_error_t *err)
 {
     config_t config;
+    config_file_keys_t now = *keys;
     config_defaults(&config);
-    int code = given->file ? config_read_file(&config, given->file, err) : 0;
+    int code = given->file ? config_reread_file(&config, given->file, &now, err) : 0;
     for (unsigned i = 0; code == 0 && i < given->settings_count; i++)
         code = config_set(&config, given->settings[i].key, given->settings[i].value, err);
-    if (code == 0)
-        *out_config = config;
-    return code;
+    if (code < 0)
+        return code;
+    *out_config = config;
+    *keys = now;
+    return 0;
 }
 
 int start_options_parse(int argc, char **argv, bool feed_flag, start_options_t *out_options)
@@ -161,7 +165,8 @@ int start_options_parse(int argc, char **argv, bool feed_flag, start_options_t *
     if (code != OUTCOME_OK || out_options->help)
         return code;
     config_defaults(&out_options->config);
-    if (out_options->file && config_read_file(&out_options->config, out_options->file, &why) < 0)
+    if (out_options->file && config_read_file(&out_options->config, out_options->file,
+                                              &out_options->file_keys, &why) < 0)
         return outcome_refused(argv[0], out_options->json, why.text);
     for (unsigned i = 0; i < out_options->settings_count; i++)
         if (config_set(&out_options->config, out_options->settings[i].key,

@@ -33,6 +33,7 @@
 typedef struct start_options {
     config_t config;
     const char *file; /* of -c; NULL: none. It and the settings point into the command line */
+    config_file_keys_t file_keys; /* those that the file had at the start */
     unsigned settings_count;
     struct {
         const char *key;
@@ -52,9 +53,10 @@ int start_options_parse(int argc, char **argv, bool feed_flag, start_options_t *
 int start_options_set(start_options_t *given, const char *key, const char *value,
                       tbus_error_t *err);
 
-/* The configuration anew: the file as it is now, and the same flags over it. Errors are those of
- * config_read_file and config_set; then *out_config is untouched. */
-int start_options_reload(const start_options_t *given, config_t *out_config, tbus_error_t *err);
+/* The configuration anew: the file as it is now, whose keys were `keys`, and the same flags over it.
+ * Errors are those of config_reread_file and config_set; then nothing is changed. */
+int start_options_reload(const start_options_t *given, config_file_keys_t *keys,
+                         config_t *out_config, tbus_error_t *err);
 
 /* "10s", "1.5s", "500ms", "2m", "1h" in nanoseconds; false: not a duration, or 0, or more than a
  * year. */

@@ -423,6 +423,7 @@ int supervisor_run(const supervisor_request_t *request)
     int code = OUTCOME_FAILED;
     s.run.layout = &s.layout;
     s.in_force = *config;
+    s.file_keys = request->options->file_keys;
     supervisor_know_terminals(&s);
     progress_init(&s.progress);
     plan(&s);

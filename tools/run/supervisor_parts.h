@@ -27,6 +27,7 @@
 
 typedef struct supervisor {
     const supervisor_request_t *request;
+    config_file_keys_t file_keys;     /* of the file that is in force */
     config_t in_force;                /* as it was given, with the risk limits of now */
     bool terminals[STANDARD_STREAMS]; /* which of our standard streams were one at the start */
     tbus_rundir_t dir;

@@ -114,6 +114,7 @@ void supervisor_reload(supervisor_t *s)
 {
     char changes[CHANGES_MAX];
     config_t fresh;
+    config_file_keys_t keys = s->file_keys;
     tbus_error_t why = {0};
     const start_options_t *options = s->request->options;
     if (!options->file) {
@@ -121,11 +122,12 @@ void supervisor_reload(supervisor_t *s)
             s, "SIGHUP: there is no file to read risk limits from (-c FILE); nothing is changed");
         return;
     }
-    if (start_options_reload(options, &fresh, &why) < 0 ||
+    if (start_options_reload(options, &keys, &fresh, &why) < 0 ||
         check_changes(&options->config, &fresh, &why) < 0) {
         supervisor_note(s, "risk limits stay as they are: %s", why.text);
         return;
     }
+    s->file_keys = keys;
     if (list_changes(&s->in_force, &fresh, false, changes, sizeof changes))
         supervisor_say(
             s, "only risk limits are taken from %s while it runs, not what else has changed: %s",

@@ -11,6 +11,7 @@
 #include <jansson.h>
 
 #include "tools/show/json_text.h"
+#include "tools/show/suggest.h"
 
 static void say(const char *command, const char *format, va_list arguments)
 {
@@ -32,6 +33,15 @@ int outcome_hint(const char *command)
 {
     fprintf(stderr, "`%s --help` shows how it is used.\n", command);
     return OUTCOME_USAGE;
+}
+
+int outcome_option(const char *command, const char *given, const struct option *options)
+{
+    char meant[SUGGEST_WORD_MAX + 32];
+    suggest_option(given ? given : "", options, meant, sizeof meant);
+    if (*meant)
+        fprintf(stderr, "%s: %s\n", command, meant + 2);
+    return outcome_hint(command);
 }
 
 int outcome_failed(const char *command, const char *format, ...)

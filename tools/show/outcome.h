@@ -7,6 +7,7 @@
 #ifndef TICKBUS_TOOLS_SHOW_OUTCOME_H
 #define TICKBUS_TOOLS_SHOW_OUTCOME_H
 
+#include <getopt.h>
 #include <stdbool.h>
 
 /* FAILED: it was understood, and it failed. USAGE: the command line is wrong. Either way stderr
@@ -20,6 +21,10 @@ int outcome_usage(const char *command, const char *format, ...)
 
 /* The same when getopt_long(3) has said what: where help is. */
 int outcome_hint(const char *command);
+
+/* The same for an option: says as well which one may have been meant. `given` is the argument that
+ * getopt_long did not take, argv[optind - 1]. */
+int outcome_option(const char *command, const char *given, const struct option *options);
 
 /* A failure: prints "COMMAND: <what>". Returns OUTCOME_FAILED. */
 int outcome_failed(const char *command, const char *format, ...)
