@@ -2,6 +2,9 @@
 /* What a strategy may call, and how its orders get onto the ring. */
 #include <assert.h>
 
+#include <stdarg.h>
+#include <stdio.h>
+
 #include "strategy/context.h"
 
 /* Before every try, so that the time on an order is that of its publication. Returns that time. */
@@ -65,6 +68,19 @@ static void send_cancel(strat_context_t *ctx, own_order_t *own)
     own->cancel_asked = true;
     order_t order = make_order(ctx, own, ORDER_CANCEL);
     send_order(ctx, &order);
+}
+
+void strat_note(strat_context_t *ctx, const char *format, ...)
+{
+    size_t used;
+    va_list arguments;
+    if (ctx->stage.error.code)
+        return;
+    used = (size_t)snprintf(ctx->stage.error.text, sizeof ctx->stage.error.text,
+                            "%s: ", ctx->stage.name);
+    va_start(arguments, format);
+    vsnprintf(ctx->stage.error.text + used, sizeof ctx->stage.error.text - used, format, arguments);
+    va_end(arguments);
 }
 
 uint64_t strat_send(strat_context_t *ctx, uint16_t locate, uint8_t side, uint32_t qty,

@@ -15,6 +15,7 @@
  * row; so a quote follows the touch at that pace, and one that is not wanted at all leaves at once.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -140,15 +141,19 @@ static void quote_both(quote_t *q, strat_context_t *ctx, quote_symbol_t *symbol)
 
 /* ---- which symbols */
 
+static bool has_name(const char *symbol, const char name[8])
+{
+    char padded[8];
+    memset(padded, ' ', sizeof padded);
+    memcpy(padded, symbol, strnlen(symbol, sizeof padded));
+    return memcmp(padded, name, sizeof padded) == 0;
+}
+
 static bool is_configured(const quote_t *q, const char name[8])
 {
-    for (uint32_t i = 0; i < q->params.symbols_count; i++) {
-        char padded[8];
-        memset(padded, ' ', sizeof padded);
-        memcpy(padded, q->params.symbols[i], strnlen(q->params.symbols[i], sizeof padded));
-        if (memcmp(padded, name, sizeof padded) == 0)
+    for (uint32_t i = 0; i < q->params.symbols_count; i++)
+        if (has_name(q->params.symbols[i], name))
             return true;
-    }
     return false;
 }
 
@@ -277,10 +282,42 @@ static void quote_on_timer(void *self, strat_context_t *ctx, uint64_t event_ns)
 }
 
 /* Nothing is wanted any more, and what is not wanted leaves. */
+static bool is_quoted(const quote_t *q, const strat_context_t *ctx, const char *symbol)
+{
+    for (uint32_t i = 0; i < q->symbols_count; i++)
+        if (has_name(symbol, market_symbol(strat_market(ctx), q->symbols[i].locate)->name))
+            return true;
+    return false;
+}
+
+static bool was_seen(const strat_context_t *ctx, const char *symbol)
+{
+    for (uint32_t locate = 0; locate < MARKET_LOCATES; locate++)
+        if (has_name(symbol, market_symbol(strat_market(ctx), (uint16_t)locate)->name))
+            return true;
+    return false;
+}
+
+/* A typing error in a symbol, or yesterday's listing, would else pass in silence. */
+static void tell_never_quoted(const quote_t *q, strat_context_t *ctx)
+{
+    char names[300];
+    size_t used = 0;
+    for (uint32_t i = 0; i < q->params.symbols_count && used < sizeof names; i++) {
+        const char *symbol = q->params.symbols[i];
+        if (!is_quoted(q, ctx, symbol))
+            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s%s", used ? ", " : "",
+                                     symbol, was_seen(ctx, symbol) ? "" : " (never seen)");
+    }
+    if (used)
+        strat_note(ctx, "symbols that never had a bid and an ask, and were not quoted: %s", names);
+}
+
 static void quote_on_wind_down(void *self, strat_context_t *ctx)
 {
     quote_t *q = self;
     q->winding_down = true;
+    tell_never_quoted(q, ctx);
     for (uint32_t i = 0; i < q->symbols_count; i++)
         quote_both(q, ctx, &q->symbols[i]);
 }

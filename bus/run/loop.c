@@ -198,6 +198,8 @@ static int finish_stages(const tbus_loop_t *loop)
             fail_stage(loop, i, code);
             first_error = first_error ? first_error : code;
         } else {
+            if (stage->error.text[0] && !block(loop, i)->reason[0])
+                keep_reason(block(loop, i), &stage->error);
             set_state(loop, i, TBUS_HALT);
         }
     }

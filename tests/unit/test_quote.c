@@ -436,6 +436,35 @@ static void the_same_inputs_give_the_same_orders(void **state)
 
 #define ON_BENCH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
+static void symbols_that_could_not_be_quoted_are_named_at_the_end(void **state)
+{
+    (void)state;
+    strategy_bench_t b;
+    bench_params_t params = bench_params_defaults();
+    params.quote.symbols_count = 3;
+    strcpy(params.quote.symbols[0], "ACME");
+    strcpy(params.quote.symbols[1], "APPL");
+    strcpy(params.quote.symbols[2], "ONESIDED");
+    start(&b, &params);
+    tick_t one_sided = bench_add(7, 'B', 100, 5000);
+    memcpy(one_sided.symbol, "ONESIDED", 8);
+    bench_tick(&b, BENCH_LOCATE + 1, one_sided);
+    make_touch(&b);
+    b.stage->ops->wind_down(b.stage);
+    assert_int_equal(b.stage->error.code, 0);
+    assert_string_equal(b.stage->error.text,
+                        "strategy: symbols that never had a bid and an ask, and were not quoted: "
+                        "APPL (never seen), ONESIDED");
+    bench_close(&b);
+
+    params.quote.symbols_count = 1;
+    start(&b, &params);
+    make_touch(&b);
+    b.stage->ops->wind_down(b.stage);
+    assert_string_equal(b.stage->error.text, "");
+    bench_close(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -447,6 +476,7 @@ int main(void)
         ON_BENCH(a_quote_that_is_not_wanted_leaves_at_once),
         ON_BENCH(locked_and_crossed_books_are_not_quoted),
         ON_BENCH(a_halt_takes_quotes_off_and_trading_puts_them_back),
+        cmocka_unit_test(symbols_that_could_not_be_quoted_are_named_at_the_end),
         cmocka_unit_test(the_position_limit_silences_the_side_that_would_break_it),
         cmocka_unit_test(a_short_position_is_limited_likewise),
         cmocka_unit_test(a_limit_below_the_size_of_a_quote_means_no_quotes),

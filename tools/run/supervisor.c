@@ -352,14 +352,14 @@ static int open_control(supervisor_t *s, tbus_error_t *err)
     return fd < 0 ? fd : control_server_open(fd, supervisor_answer, s, &s->control, err);
 }
 
-/* What sources have to say about their input, which is an error only if they counted one. */
-static void tell_sources_word(supervisor_t *s)
+/* What stages have to say that did not fail: of a source about its input, which is an error if it
+ * counted one. */
+static void tell_last_words(supervisor_t *s)
 {
     for (uint32_t i = 0; i < supervisor_stages(s); i++) {
         const tbus_participant_t *p = supervisor_participant(s, i);
         const char *errors = s->pipeline.stages[i].instance->kind->errors_counter;
-        if (!supervisor_is(s, i, TBUS_KIND_SOURCE) ||
-            tbus_load_acquire_u32(&p->state) == TBUS_FAIL || !p->reason[0])
+        if (tbus_load_acquire_u32(&p->state) == TBUS_FAIL || !p->reason[0])
             continue;
         if (errors && tbus_counter_value(&s->pipeline.bus, errors))
             supervisor_complain(s, "%s: %.*s", s->layout.stages[i].name, (int)sizeof p->reason - 1,
@@ -385,7 +385,7 @@ static void run_pipeline(supervisor_t *s)
         give_up(s);
     }
     progress_wipe(&s->progress);
-    tell_sources_word(s);
+    tell_last_words(s);
     if (!s->running_since_ns && !s->run.errors_count)
         supervisor_complain(s, "stopped before it had begun");
     if (s->abort_asked)

@@ -69,6 +69,7 @@ typedef struct tbus_stage {
     tbus_publisher_t *publishers[TBUS_STAGE_RINGS_MAX];
     bool source_done; /* a source: no more input will come */
     bool pending;     /* output kept because a ring was FULL */
+    /* why it failed; a text with code 0 is a note: said when the run has ended, and no failure */
     tbus_error_t error;
 } tbus_stage_t;
 

@@ -61,6 +61,10 @@ const strategy_t *strategy_at(unsigned index);     /* NULL: past the last */
 /* Is it a strategy that this build can run? -TBUS_EABI (api or size), -EINVAL (no name). */
 int strategy_check(const strategy_t *strategy, tbus_error_t *err);
 
+/* Have a sentence said when the run has ended, as what the user should know; the last one counts.
+ * Cold. */
+void strat_note(strat_context_t *ctx, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 /* Send a new order: its id, or 0 when it cannot be sent now (credit used up, or winding down). */
 uint64_t strat_send(strat_context_t *ctx, uint16_t locate, uint8_t side, uint32_t qty,
                     uint32_t px_e4, uint8_t tif);
