@@ -56,7 +56,7 @@ for header in "${public[@]}"; do
 done
 while IFS= read -r header; do
     alone "$cc" c gnu17 "$header" -I . -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wundef -Werror
-done < <(find bus/ring bus/run bus/journal bus/market feedsim strategy risk tools bench -name '*.h' -not -path '*/include/*')
+done < <(find bus/ring bus/run bus/layout bus/journal bus/market feedsim strategy risk tools bench -name '*.h' -not -path '*/include/*')
 
 if grep -n '^ *static inline' "${public[@]}" | grep -v '/inline\.h:'; then
     echo "a public header says static inline: TBUS_INLINE or TBUS_HOT, see tickbus/inline.h" >&2

@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.." || exit 1
 # Public headers: those of a ring, which knows no bus, and those of what runs on rings.
 ring_headers="tickbus/atomic.h tickbus/clock.h tickbus/error.h tickbus/glance.h tickbus/inline.h tickbus/observer.h tickbus/publisher.h"
 ring_headers+=" tickbus/repair.h tickbus/ring.h tickbus/slot.h tickbus/subscriber.h tickbus/wait.h tickbus/wake.h"
-run_headers="tickbus/bus.h tickbus/histogram.h tickbus/kind.h tickbus/open.h tickbus/outlet.h tickbus/param.h tickbus/segment.h tickbus/stage.h"
+run_headers="tickbus/bus.h tickbus/directory.h tickbus/histogram.h tickbus/kind.h tickbus/open.h tickbus/outlet.h tickbus/param.h tickbus/segment.h tickbus/stage.h"
 bus_headers="$ring_headers $run_headers tickbus/journal.h tickbus/tickbus.h"
 messages="tickbus/msg/ bus/msg/"
 market="tickbus/market/ bus/market/"
@@ -41,6 +41,7 @@ allowed()
     bus/include/tickbus/*) public "${1#bus/include/tickbus/}" ;;
     bus/ring/*) echo "$ring_headers bus/ring/" ;;
     bus/run/*) echo "$ring_headers $run_headers bus/run/" ;;
+    bus/layout/*) echo "tickbus/directory.h tickbus/msg/ bus/layout/" ;; # all that lies in shared memory
     bus/journal/*) echo "$bus_headers bus/journal/" ;;
     bus/msg/*) echo "tickbus/error.h tickbus/inline.h $messages" ;;
     bus/market/*) echo "$bus_headers $messages $market" ;;

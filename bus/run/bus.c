@@ -30,9 +30,9 @@ int tbus_bus_create(const char *name, tbus_bus_t *out_bus, tbus_error_t *err)
     tbus_directory_t *d = (tbus_directory_t *)bus.directory_segment.base;
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    d->abi = TBUS_BUS_ABI;
+    d->protocol = TBUS_PROTOCOL;
     d->bytes = sizeof *d;
-    d->build = TICKBUS_BUILD;
+    d->layout = tbus_layout();
     d->epoch_ns = tbus_clock_ns();
     d->started_realtime_ns = (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
     memcpy(d->name, name, strlen(name));
@@ -119,18 +119,18 @@ int tbus_bus_attach_as(bool as_given, const int *fds, size_t fds_count, tbus_bus
         code = tbus_fail(err, -TBUS_EMAGIC, "attach: the first descriptor is no bus directory");
         goto fail;
     }
-    if (d->abi != TBUS_BUS_ABI || d->bytes != sizeof *d) {
+    if (d->protocol != TBUS_PROTOCOL || d->bytes != sizeof *d) {
         code = tbus_fail(
             err, -TBUS_EABI,
             "attach: the bus was started by another version of tickbus; use the same busctl");
         goto fail;
     }
-    if (d->build != TICKBUS_BUILD) {
-        code = tbus_fail(
-            err, -TBUS_EBUILD,
-            "attach: the bus was started by another build of tickbus, with other message layouts "
-            "(%016llx, ours %016llx); use the same busctl",
-            (unsigned long long)d->build, (unsigned long long)TICKBUS_BUILD);
+    if (d->layout != tbus_layout()) {
+        code = tbus_fail(err, -TBUS_EBUILD,
+                         "attach: the bus was started by another build of tickbus, with another "
+                         "layout of shared "
+                         "memory (%016llx, ours %016llx); use the same busctl",
+                         (unsigned long long)d->layout, (unsigned long long)tbus_layout());
         goto fail;
     }
     bus.directory = d;

@@ -191,14 +191,14 @@ static void attach_refuses_wrong_descriptors_and_closes_them(void **state)
     assert_int_equal(fcntl(swapped[1], F_GETFD), -1);
     int few[1] = {tbus_segment_reopen(&bus.directory_segment, false)};
     assert_int_equal(tbus_bus_attach(few, 1, &seen, &err), -TBUS_EGEOMETRY);
-    bus.directory->abi++;
+    bus.directory->protocol++;
     int fds[2] = {tbus_segment_reopen(&bus.directory_segment, false),
                   tbus_segment_reopen(&bus.topic_segments[0], false)};
     assert_int_equal(tbus_bus_attach(fds, 2, &seen, &err), -TBUS_EABI);
     tbus_bus_close(&bus);
 }
 
-/* magic, abi, topics_count and bytes stand at the very beginning. */
+/* magic, protocol, topics_count, bytes and layout stand at the very beginning. */
 static void attach_refuses_every_wrong_byte_of_the_directorys_header(void **state)
 {
     (void)state;
@@ -214,10 +214,10 @@ static void attach_refuses_every_wrong_byte_of_the_directorys_header(void **stat
             header[at] = good ^ changes[i];
             int fds[2] = {tbus_segment_reopen(&bus.directory_segment, false),
                           tbus_segment_reopen(&bus.topic_segments[0], false)};
-            int refusal = at < offsetof(tbus_directory_t, abi)      ? -TBUS_EMAGIC
-                          : at >= offsetof(tbus_directory_t, build) ? -TBUS_EBUILD
-                          : at >= 12 && at < 16                     ? -TBUS_EGEOMETRY
-                                                                    : -TBUS_EABI;
+            int refusal = at < offsetof(tbus_directory_t, protocol)  ? -TBUS_EMAGIC
+                          : at >= offsetof(tbus_directory_t, layout) ? -TBUS_EBUILD
+                          : at >= 12 && at < 16                      ? -TBUS_EGEOMETRY
+                                                                     : -TBUS_EABI;
             assert_int_equal(tbus_bus_attach(fds, 2, &seen, &err), refusal);
             assert_int_equal(fcntl(fds[1], F_GETFD), -1);
         }

@@ -14,6 +14,13 @@
 
 #include <tickbus/inline.h>
 
+/* Stands under every shared struct, once for each field: a field that moves does not compile. */
+#ifdef __cplusplus
+#define TBUS_STATIC_ASSERT(c) static_assert(c, #c)
+#else
+#define TBUS_STATIC_ASSERT(c) _Static_assert(c, #c)
+#endif
+
 typedef struct tbus_atomic_u32 {
     uint32_t tbus_value;
 } tbus_atomic_u32_t;

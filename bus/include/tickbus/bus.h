@@ -2,18 +2,19 @@
 /* bus.h - a running instance: its topics, its participants, its counters, in one directory segment
  * that everybody maps.
  *
- *    directory segment:      header | participants | topics | counters | histograms    (4 KiB pages will do)
- *    one segment per topic:  a ring
+ *    directory segment (directory.h)   participants, topics, counters, histograms; 4 KiB pages do
+ *    one segment for each topic        a ring (ring.h)
  *
  * The supervisor creates the bus and its topics before it forks the stages, which inherit the
- * mappings; anybody else attaches with the file descriptors that the supervisor hands over its
- * control socket, read-only. Participants are known by a small number, their *owner* number in slot
- * words; each holds an OFD lock on its own byte of the directory file, which the kernel drops when
- * it dies, whatever kills it: that is the proof of death.
+ * mappings. Anybody else attaches, read-only, with the file descriptors that the supervisor hands
+ * over its control socket. A participant is known by a small number, the *owner* number of slot
+ * words. It holds an OFD lock on its own byte of the directory file; the kernel drops the lock when
+ * the participant dies, whatever killed it. That is the proof of death.
  *
  *    participant:  VACANT -> BOOT -> READY -> RUN -> DONE (a source has no more) -> HALT
  *                              \-------\-------\--------\----> FAIL (reason says why)
- *    command:      HOLD -> RUN -> WIND_DOWN (cancel what is open, take no more from outside) -> STOP
+ *    command:      HOLD -> RUN -> WIND_DOWN (cancel what is open, take no more from outside)
+ *                  -> STOP
  *
  * Written by: the supervisor (topics, commands, state of the bus) and each participant (its own
  * block, counters, histograms; who publishes on a topic).
@@ -22,116 +23,13 @@
 #define TICKBUS_BUS_H
 
 #include <tickbus/clock.h>
-#include <tickbus/histogram.h>
+#include <tickbus/directory.h>
 #include <tickbus/ring.h>
 #include <tickbus/segment.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-#define TBUS_BUS_MAGIC        UINT64_C(0x3153554249425424) /* "$TBIBUS1" */
-#define TBUS_BUS_ABI          1u
-#define TBUS_PARTICIPANTS_MAX 32u
-#define TBUS_TOPICS_MAX       16u
-#define TBUS_COUNTERS_MAX     768u
-#define TBUS_HISTOGRAMS_MAX   8u
-
-enum tbus_participant_state {
-    TBUS_VACANT = 0,
-    TBUS_BOOT = 1,
-    TBUS_READY = 2,
-    TBUS_RUN = 3,
-    TBUS_DONE = 4,
-    TBUS_HALT = 5,
-    TBUS_FAIL = 6
-};
-enum tbus_command {
-    TBUS_CMD_HOLD = 0,
-    TBUS_CMD_RUN = 1,
-    TBUS_CMD_WIND_DOWN = 2,
-    TBUS_CMD_STOP = 3
-};
-
-typedef struct tbus_participant {
-    tbus_atomic_u32_t state;   /* enum tbus_participant_state */
-    tbus_atomic_u32_t command; /* enum tbus_command; written by the supervisor */
-    /* grows while its loop turns; ns of CLOCK_MONOTONIC of some recent turn */
-    tbus_atomic_u64_t heartbeat;
-    /* full passes of its loop that found nothing to do, all flushed: see tbus_bus_quiescent */
-    tbus_atomic_u64_t quiet;
-    tbus_atomic_u64_t parks;           /* times its process slept */
-    tbus_atomic_u64_t hot_allocations; /* bytes its thread allocated while in RUN; must stay 0 */
-    uint32_t pid;
-    int32_t cpu;        /* pinned to, or -1 */
-    uint32_t wait_mode; /* enum tbus_wait_mode of its process */
-    uint32_t process;   /* which process of the layout it runs in, from 0 */
-    char name[TBUS_NAME_MAX];
-    tbus_atomic_u32_t publishes; /* bit i: it may publish on topic i; written by itself, buriers */
-    uint32_t from_outside;       /* 1: nobody added it, it joined by itself and leaves a vacancy */
-    uint8_t pad0[40];
-    /* with FAIL, or with DONE when there is something to say about the source's input: one
-     * sentence */
-    char reason[TBUS_ERROR_TEXT_MAX];
-    uint8_t pad1[32];
-} tbus_participant_t;
-TBUS_STATIC_ASSERT(sizeof(tbus_participant_t) == 640);
-
-/* What a participant that the supervisor did not start itself may do on a topic beside looking. */
-enum tbus_rights {
-    TBUS_MAY_PUBLISH = 1,
-    TBUS_MAY_GATE = 2 /* subscribe: publishers wait for it */
-};
-
-typedef struct tbus_topic {
-    char name[TBUS_NAME_MAX];
-    char type[TBUS_NAME_MAX]; /* message type: "tick", "bbo", "order", "report" */
-    uint32_t kind;            /* enum tbus_ring_kind */
-    uint32_t pages;           /* enum tbus_pages */
-    uint64_t bytes;           /* of the segment */
-    tbus_atomic_u32_t
-        publisher; /* where there is one only: who has the right to publish; 0: nobody had it yet */
-    /* grows whenever somebody takes the right to publish: tells a new publisher from the last */
-    tbus_atomic_u32_t arrivals;
-    uint32_t rights; /* enum tbus_rights of participants from outside */
-    uint8_t pad[52];
-} tbus_topic_t;
-TBUS_STATIC_ASSERT(sizeof(tbus_topic_t) == 128);
-
-/* Written by: whoever added it. Name and unit never change once `name_set` is 1. */
-typedef struct tbus_counter {
-    tbus_atomic_u64_t value;
-    tbus_atomic_u32_t name_set;
-    uint32_t owner;
-    char name[36]; /* dotted: "feed.messages", "risk.rejects.price_collar" */
-    char unit[12];
-} tbus_counter_t;
-TBUS_STATIC_ASSERT(sizeof(tbus_counter_t) == 64);
-
-typedef struct tbus_directory {
-    uint64_t magic;
-    uint32_t abi;
-    uint32_t topics_count;
-    uint64_t bytes;
-    /* digest of the headers that say what lies in shared memory: bus/include/tickbus, bus/msg */
-    uint64_t build;
-    uint64_t epoch_ns; /* CLOCK_MONOTONIC at creation: zero of all 48-bit stamps */
-    uint64_t started_realtime_ns;
-    char name[TBUS_NAME_MAX];
-    uint32_t supervisor_pid;
-    tbus_atomic_u32_t ended; /* 1: the run is over, nothing will be published any more */
-    tbus_atomic_u32_t counters_count;
-    tbus_atomic_u32_t halted; /* 1: kill switch; risk rejects everything */
-    uint8_t pad[40];
-    /* participant i has owner number i + 1 */
-    tbus_participant_t participants[TBUS_PARTICIPANTS_MAX];
-    tbus_topic_t topics[TBUS_TOPICS_MAX];
-    tbus_counter_t counters[TBUS_COUNTERS_MAX];
-    struct {
-        char name[TBUS_NAME_MAX];
-        tbus_histogram_t histogram;
-    } histograms[TBUS_HISTOGRAMS_MAX];
-} tbus_directory_t;
 
 /* Local handle. Private to the process. That of the creator survives fork(2), so that the stages
  * inherit it; that of an attached client does not: in its children the mappings are missing. */

@@ -9,6 +9,7 @@
 #ifndef TICKBUS_HISTOGRAM_H
 #define TICKBUS_HISTOGRAM_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include <tickbus/atomic.h>
@@ -20,11 +21,17 @@ extern "C" {
 #define TBUS_HISTOGRAM_BUCKETS 1440u /* 32 exact ones, then 32 for each of the powers 2^5 .. 2^48 */
 
 typedef struct tbus_histogram {
-    tbus_atomic_u64_t count;
-    tbus_atomic_u64_t max;
-    tbus_atomic_u64_t sum;
-    tbus_atomic_u64_t buckets[TBUS_HISTOGRAM_BUCKETS];
+    tbus_atomic_u64_t count;                           /*   0 */
+    tbus_atomic_u64_t max;                             /*   8 */
+    tbus_atomic_u64_t sum;                             /*  16 */
+    tbus_atomic_u64_t buckets[TBUS_HISTOGRAM_BUCKETS]; /*  24 */
 } tbus_histogram_t;
+
+TBUS_STATIC_ASSERT(sizeof(tbus_histogram_t) == 11544);
+TBUS_STATIC_ASSERT(offsetof(tbus_histogram_t, count) == 0);
+TBUS_STATIC_ASSERT(offsetof(tbus_histogram_t, max) == 8);
+TBUS_STATIC_ASSERT(offsetof(tbus_histogram_t, sum) == 16);
+TBUS_STATIC_ASSERT(offsetof(tbus_histogram_t, buckets) == 24);
 
 TBUS_INLINE uint32_t tbus_histogram_bucket(uint64_t ns)
 {

@@ -180,11 +180,6 @@ typedef struct tbus_ring_shared {
     tbus_ring_sub_t subs[TBUS_RING_SUBS_MAX]; /* 4096 */
 } tbus_ring_shared_t;
 
-#ifdef __cplusplus
-#define TBUS_STATIC_ASSERT(c) static_assert(c, #c)
-#else
-#define TBUS_STATIC_ASSERT(c) _Static_assert(c, #c)
-#endif
 TBUS_STATIC_ASSERT(sizeof(tbus_ring_sub_t) == 128);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_sub_t, state) == 24);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_sub_t, owner) == 28);

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The offsets of the directory and of the messages a second time, written by hand, and the number
+ * that all offsets are folded into. Whoever moves a field changes directory.h and this file, and
+ * thereby knows that programs of before cannot attach any more. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <tickbus/directory.h>
+#include <tickbus/msg/bbo.h>
+#include <tickbus/msg/order.h>
+#include <tickbus/msg/report.h>
+#include <tickbus/msg/tick.h>
+
+#include "bus/layout/layout.h"
+
+typedef struct place {
+    const char *field;
+    size_t offset, bytes;               /* as compiled */
+    size_t wanted_offset, wanted_bytes; /* as written here */
+} place_t;
+
+#define AT(type, member, offset_, bytes_)                                                          \
+    {                                                                                              \
+#type "." #member, offsetof(type, member), sizeof(((type *)0)->member), offset_, bytes_    \
+    }
+#define CHECK(places) check(places, sizeof(places) / sizeof(places)[0])
+
+static void check(const place_t *places, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (places[i].offset != places[i].wanted_offset ||
+            places[i].bytes != places[i].wanted_bytes)
+            fail_msg("%s: %zu bytes at %zu, wanted %zu at %zu", places[i].field, places[i].bytes,
+                     places[i].offset, places[i].wanted_bytes, places[i].wanted_offset);
+}
+
+static void the_header_of_the_directory_lies_where_it_always_did(void **state)
+{
+    (void)state;
+    static const place_t places[] = {
+        AT(tbus_directory_t, magic, 0, 8),
+        AT(tbus_directory_t, protocol, 8, 4),
+        AT(tbus_directory_t, topics_count, 12, 4),
+        AT(tbus_directory_t, bytes, 16, 8),
+        AT(tbus_directory_t, layout, 24, 8),
+        AT(tbus_directory_t, epoch_ns, 32, 8),
+        AT(tbus_directory_t, started_realtime_ns, 40, 8),
+        AT(tbus_directory_t, name, 48, 24),
+        AT(tbus_directory_t, supervisor_pid, 72, 4),
+        AT(tbus_directory_t, ended, 128, 4),
+        AT(tbus_directory_t, halted, 132, 4),
+        AT(tbus_directory_t, counters_count, 256, 4),
+        AT(tbus_directory_t, participants, 512, 32 * 1024),
+        AT(tbus_directory_t, topics, 33280, 16 * 128),
+        AT(tbus_directory_t, counters, 35328, 768 * 64),
+        AT(tbus_directory_t, histograms, 84480, 8 * 11568),
+    };
+    CHECK(places);
+    assert_int_equal(sizeof(tbus_directory_t), 177024);
+}
+
+static void the_tables_of_the_directory_lie_where_they_always_did(void **state)
+{
+    (void)state;
+    static const place_t places[] = {
+        AT(tbus_participant_t, command, 0, 4),
+        AT(tbus_participant_t, process, 4, 4),
+        AT(tbus_participant_t, wait_mode, 8, 4),
+        AT(tbus_participant_t, cpu, 12, 4),
+        AT(tbus_participant_t, name, 16, 24),
+        AT(tbus_participant_t, state, 128, 4),
+        AT(tbus_participant_t, pid, 132, 4),
+        AT(tbus_participant_t, heartbeat, 136, 8),
+        AT(tbus_participant_t, quiet, 144, 8),
+        AT(tbus_participant_t, parks, 152, 8),
+        AT(tbus_participant_t, hot_allocations, 160, 8),
+        AT(tbus_participant_t, publishes, 168, 4),
+        AT(tbus_participant_t, from_outside, 172, 4),
+        AT(tbus_participant_t, reason, 384, 480),
+        AT(tbus_topic_t, name, 0, 24),
+        AT(tbus_topic_t, type, 24, 24),
+        AT(tbus_topic_t, kind, 48, 4),
+        AT(tbus_topic_t, pages, 52, 4),
+        AT(tbus_topic_t, bytes, 56, 8),
+        AT(tbus_topic_t, rights, 64, 4),
+        AT(tbus_topic_t, publisher, 72, 4),
+        AT(tbus_topic_t, arrivals, 76, 4),
+        AT(tbus_counter_t, value, 0, 8),
+        AT(tbus_counter_t, name_set, 8, 4),
+        AT(tbus_counter_t, owner, 12, 4),
+        AT(tbus_counter_t, name, 16, 36),
+        AT(tbus_counter_t, unit, 52, 12),
+        AT(tbus_histogram_entry_t, name, 0, 24),
+        AT(tbus_histogram_entry_t, histogram, 24, 11544),
+        AT(tbus_histogram_t, count, 0, 8),
+        AT(tbus_histogram_t, max, 8, 8),
+        AT(tbus_histogram_t, sum, 16, 8),
+        AT(tbus_histogram_t, buckets, 24, 11520),
+    };
+    CHECK(places);
+    assert_int_equal(sizeof(tbus_participant_t), 1024);
+    assert_int_equal(sizeof(tbus_topic_t), 128);
+    assert_int_equal(sizeof(tbus_counter_t), 64);
+    assert_int_equal(sizeof(tbus_histogram_entry_t), 11568);
+    assert_int_equal(sizeof(tbus_histogram_t), 11544);
+}
+
+static void the_messages_lie_where_they_always_did(void **state)
+{
+    (void)state;
+    static const place_t places[] = {
+        AT(tick_t, event, 0, 8),        AT(tick_t, intended, 8, 8),
+        AT(tick_t, type, 16, 1),        AT(tick_t, body, 17, 39),
+        AT(tick_t, side, 17, 1),        AT(tick_t, printable, 18, 1),
+        AT(tick_t, aux, 19, 1),         AT(tick_t, qty, 20, 4),
+        AT(tick_t, order_ref, 24, 8),   AT(tick_t, qty64, 24, 8),
+        AT(tick_t, px_e4, 32, 4),       AT(tick_t, mpid, 36, 4),
+        AT(tick_t, symbol, 40, 8),      AT(tick_t, new_ref, 40, 8),
+        AT(tick_t, match, 48, 8),       AT(bbo_t, md_seq, 0, 8),
+        AT(bbo_t, event, 8, 8),         AT(bbo_t, intended, 16, 8),
+        AT(bbo_t, bid_px_e4, 24, 4),    AT(bbo_t, ask_px_e4, 28, 4),
+        AT(bbo_t, bid_qty, 32, 8),      AT(bbo_t, ask_qty, 40, 8),
+        AT(bbo_t, symbol, 48, 8),       AT(order_t, order_id, 0, 8),
+        AT(order_t, md_seq, 8, 8),      AT(order_t, report_seq, 16, 8),
+        AT(order_t, intended, 24, 8),   AT(order_t, sent, 32, 8),
+        AT(order_t, px_e4, 40, 4),      AT(order_t, qty, 44, 4),
+        AT(order_t, kind, 48, 1),       AT(order_t, side, 49, 1),
+        AT(order_t, tif, 50, 1),        AT(report_t, order_id, 0, 8),
+        AT(report_t, md_seq, 8, 8),     AT(report_t, intended, 16, 8),
+        AT(report_t, sent, 24, 8),      AT(report_t, exec_id, 32, 8),
+        AT(report_t, px_e4, 40, 4),     AT(report_t, qty, 44, 4),
+        AT(report_t, leaves, 48, 4),    AT(report_t, kind, 52, 1),
+        AT(report_t, reason, 53, 1),    AT(report_t, side, 54, 1),
+        AT(report_t, liquidity, 55, 1),
+    };
+    CHECK(places);
+    assert_int_equal(sizeof(tick_t), 56);
+    assert_int_equal(sizeof(bbo_t), 56);
+    assert_int_equal(sizeof(order_t), 56);
+    assert_int_equal(sizeof(report_t), 56);
+}
+
+/* A struct is an entry for the whole of it, at 0, and one for its first field, at 0 as well. */
+static bool struct_begins(const tbus_layout_entry_t *table, size_t i)
+{
+    return table[i].offset == 0 && table[i + 1].offset == 0;
+}
+
+/* What the table leaves out could move unnoticed: the fields of a struct, padding included, must
+ * cover it from end to end. (Those of a union lie over the same bytes.) */
+static void the_table_of_the_layout_covers_every_byte_of_every_struct(void **state)
+{
+    (void)state;
+    size_t count, structs = 0;
+    const tbus_layout_entry_t *table = tbus_layout_table(&count);
+    for (size_t i = 0; i < count; structs++) {
+        assert_true(struct_begins(table, i));
+        size_t whole = table[i++].bytes, covered = 0;
+        for (; i < count && (covered == 0 || !struct_begins(table, i)); i++) {
+            assert_true(table[i].offset <= covered);
+            if (table[i].offset + table[i].bytes > covered)
+                covered = table[i].offset + table[i].bytes;
+        }
+        assert_int_equal(covered, whole);
+    }
+    assert_int_equal(structs, 12);
+}
+
+/* The table alone counts, not where it lies nor who compiled it. */
+static void equal_layouts_have_equal_digests(void **state)
+{
+    (void)state;
+    size_t count;
+    const tbus_layout_entry_t *table = tbus_layout_table(&count);
+    tbus_layout_entry_t *copy = malloc(count * sizeof *copy);
+    assert_non_null(copy);
+    memcpy(copy, table, count * sizeof *copy);
+    assert_int_equal(tbus_layout_fold(copy, count, TBUS_PROTOCOL), tbus_layout());
+    free(copy);
+    /* FNV-1a of the twelve bytes 01 00 00 00 02 00 00 00 03 04 00 00, worked out elsewhere */
+    static const tbus_layout_entry_t one = {.offset = 2, .bytes = 0x403};
+    assert_true(tbus_layout_fold(&one, 1, 1) == UINT64_C(0xda7923436e4b08e9));
+}
+
+static void a_field_that_moves_or_grows_and_another_protocol_change_the_digest(void **state)
+{
+    (void)state;
+    size_t count;
+    const tbus_layout_entry_t *table = tbus_layout_table(&count);
+    tbus_layout_entry_t *copy = malloc(count * sizeof *copy);
+    assert_non_null(copy);
+    memcpy(copy, table, count * sizeof *copy);
+    for (size_t i = 0; i < count; i++) {
+        copy[i].offset += 4;
+        assert_true(tbus_layout_fold(copy, count, TBUS_PROTOCOL) != tbus_layout());
+        copy[i] = table[i];
+        copy[i].bytes += 4;
+        assert_true(tbus_layout_fold(copy, count, TBUS_PROTOCOL) != tbus_layout());
+        copy[i] = table[i];
+    }
+    assert_true(tbus_layout_fold(copy, count - 1, TBUS_PROTOCOL) != tbus_layout());
+    assert_true(tbus_layout_fold(copy, count, TBUS_PROTOCOL + 1) != tbus_layout());
+    assert_true(tbus_layout_fold(copy, count, TBUS_PROTOCOL) == tbus_layout());
+    free(copy);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_header_of_the_directory_lies_where_it_always_did),
+        cmocka_unit_test(the_tables_of_the_directory_lie_where_they_always_did),
+        cmocka_unit_test(the_messages_lie_where_they_always_did),
+        cmocka_unit_test(the_table_of_the_layout_covers_every_byte_of_every_struct),
+        cmocka_unit_test(equal_layouts_have_equal_digests),
+        cmocka_unit_test(a_field_that_moves_or_grows_and_another_protocol_change_the_digest),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
