@@ -104,13 +104,12 @@ static bool anybody_publishes(const tbus_bus_t *bus, uint32_t index)
 /* Will nothing come any more? To be asked before the ring is looked at for the last time: what was
  * published before is then seen. TBUS_NOTHING: something may. *out_arrivals: the publishers that
  * this is about; one that arrives later is another. */
-static enum tbus_waited end_of(tbus_bus_t *bus, uint32_t index, enum who who,
-                               uint32_t *out_arrivals)
+static int end_of(tbus_bus_t *bus, uint32_t index, enum who who, uint32_t *out_arrivals)
 {
     const tbus_topic_t *topic = &bus->directory->topics[index];
     /* B2 pairs B1 (the supervisor, at the end): what was published before is seen. */
     if (tbus_load_acquire_u32(&bus->directory->ended))
-        return TBUS_ENDED;
+        return -TBUS_ESTOPPED;
     uint32_t arrivals = tbus_load_relaxed_u32(&topic->arrivals);
     tbus_fence_acquire(); /* V2 pairs V1 (tbus_participant_take_topic) */
     bool told = bus->told[who][index] == arrivals;
@@ -120,7 +119,7 @@ static enum tbus_waited end_of(tbus_bus_t *bus, uint32_t index, enum who who,
         return TBUS_NOTHING;
     if (bus->rings[index].writable)
         tbus_bus_heal(bus); /* a claim of the dead hides what others published behind it */
-    return told ? TBUS_ENDED : TBUS_NOBODY;
+    return told ? -TBUS_ESTOPPED : TBUS_NOBODY;
 }
 
 static int take_slow(tbus_bus_t *bus, tbus_subscriber_t *s, const void **out_message,
@@ -134,7 +133,7 @@ static int take_slow(tbus_bus_t *bus, tbus_subscriber_t *s, const void **out_mes
     tbus_waiter_watch_subscriber(&pause.waiter, s);
     tbus_subscriber_flush(s);
     for (;; rest(&pause)) {
-        enum tbus_waited end = TBUS_NOTHING;
+        int end = TBUS_NOTHING;
         uint32_t arrivals = 0;
         if (pause.asked)
             end = end_of(bus, (uint32_t)index, SUBSCRIBER, &arrivals);
@@ -155,21 +154,30 @@ static int take_slow(tbus_bus_t *bus, tbus_subscriber_t *s, const void **out_mes
     }
 }
 
+/* The one that was given out last, unless its reader has advanced over it. */
+static inline void give_back(tbus_subscriber_t *s)
+{
+    if (s->given && s->given_seq == s->seq)
+        tbus_advance(s);
+    s->given = false;
+}
+
 int tbus_take_wait(tbus_bus_t *bus, tbus_subscriber_t *s, const void **out_message,
                    size_t *out_bytes, uint64_t timeout_ns)
 {
-    size_t bytes = 0;
-    if (TBUS_UNLIKELY(!bus || !bus->directory || !s || !s->ring.shared || !out_message ||
-                      !out_bytes))
+    if (TBUS_UNLIKELY(!bus || !bus->directory || !s || !s->ring.shared || !out_message))
         return -EINVAL;
+    size_t bytes = 0;
+    give_back(s);
     const void *message = tbus_peek(s, &bytes);
     int code = TBUS_TAKEN;
     if (TBUS_UNLIKELY(!message))
         code = take_slow(bus, s, &message, &bytes, timeout_ns);
-    if (TBUS_LIKELY(code == TBUS_TAKEN)) {
-        *out_message = message;
+    s->given = code == TBUS_TAKEN;
+    s->given_seq = s->seq;
+    *out_message = message;
+    if (out_bytes)
         *out_bytes = bytes;
-    }
     return code;
 }
 
@@ -194,7 +202,7 @@ static int publish_slow(tbus_bus_t *bus, tbus_publisher_t *p, const void *messag
         if (had_subscribers && !has_subscribers(&p->ring))
             return TBUS_NOBODY;
         if (tbus_load_relaxed_u32(&bus->directory->ended))
-            return TBUS_ENDED;
+            return -TBUS_ESTOPPED;
         enum tbus_publish told = tbus_publish(p, message, bytes);
         if (told == TBUS_STALE)
             return p->error ? p->error : -TBUS_ESTALE;
@@ -211,7 +219,7 @@ int tbus_publish_wait(tbus_bus_t *bus, tbus_publisher_t *p, const void *message,
     if (TBUS_UNLIKELY(bytes > p->ring.msg_bytes_max))
         return -TBUS_ETOOBIG;
     if (TBUS_UNLIKELY(tbus_load_relaxed_u32(&bus->directory->ended)))
-        return TBUS_ENDED;
+        return -TBUS_ESTOPPED;
     int told = tbus_publish_try(p, message, bytes);
     if (TBUS_UNLIKELY(told != TBUS_PUBLISHED))
         told = publish_slow(bus, p, message, bytes, timeout_ns);
@@ -239,7 +247,7 @@ int tbus_observe_wait(tbus_bus_t *bus, tbus_observer_t *o, void *into, size_t *o
     begin(&pause, bus, timeout_ns);
     pause.naps = true;
     for (;; rest(&pause)) {
-        enum tbus_waited end = TBUS_NOTHING;
+        int end = TBUS_NOTHING;
         uint32_t arrivals = 0;
         if (pause.asked)
             end = end_of(bus, (uint32_t)index, OBSERVER, &arrivals);

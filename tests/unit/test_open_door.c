@@ -149,7 +149,7 @@ static void two_strangers_meet_on_a_bus_that_a_third_keeps(void **state)
     tbus_bus_close(&writer);
     assert_int_equal(tbus_take_wait(&reader, &in, &message, &bytes, TBUS_FOREVER), TBUS_NOBODY);
     /* Nobody can come in any more. */
-    assert_int_equal(tbus_take_wait(&reader, &in, &message, &bytes, TBUS_FOREVER), TBUS_ENDED);
+    assert_int_equal(tbus_take_wait(&reader, &in, &message, &bytes, TBUS_FOREVER), -TBUS_ESTOPPED);
     tbus_bus_close(&reader);
 }
 

@@ -91,19 +91,19 @@ int tbus_bus_follower(tbus_bus_t *bus, const char *topic, tbus_subscriber_t *out
 int tbus_bus_observer(tbus_bus_t *bus, const char *topic, enum tbus_observe_from from,
                       tbus_observer_t *out_observer, tbus_error_t *err);
 
-/* How waiting ended, beside what enum tbus_publish says. */
+/* How waiting ended, beside what enum tbus_publish says. Negative: there is no going on. */
 enum tbus_waited {
     TBUS_NOTHING = 0, /* the time is up */
     TBUS_TAKEN = 1,   /* there is a message */
     TBUS_NOBODY = 8,  /* nobody is left at the other end; told once, the next call waits on */
-    TBUS_ENDED = 9,   /* the bus has ended: nothing will come any more, nobody takes anything */
 };
 
 /* Publish a copy of `bytes` bytes by the topic's policy, and wait up to `timeout_ns` for room.
  * TBUS_PUBLISHED; TBUS_FULL: no room in that time; TBUS_DROPPED: on a TBUS_DROP_NEWEST topic;
  * TBUS_NOBODY: it was full, and its last subscriber died or left while we waited: not published,
- * the next call tries again; TBUS_ENDED. Negative: -TBUS_ETOOBIG: longer than the topic's messages;
- * -TBUS_ESTALE: we were declared dead; -EINVAL.
+ * the next call tries again. Negative: -TBUS_ESTOPPED: the bus has ended, nobody takes anything any
+ * more; -TBUS_ETOOBIG: longer than the topic's messages; -TBUS_ESTALE: we were declared dead;
+ * -EINVAL.
  *
  * Waits as bus->wait_mode says: TBUS_WAIT_PARK (default) spins for about as long as a wake-up costs
  * and then sleeps; TBUS_WAIT_SPIN has the lowest latency and needs a CPU of its own. Where there is
@@ -112,13 +112,14 @@ enum tbus_waited {
 int tbus_publish_wait(tbus_bus_t *bus, tbus_publisher_t *p, const void *message, size_t bytes,
                       uint64_t timeout_ns);
 
-/* Wait up to `timeout_ns` for the next message. TBUS_TAKEN: *out_message and *out_bytes are set,
- * s->seq is its sequence; it stays where it is, and the next call returns the same one, until
- * tbus_advance(s). TBUS_NOTHING: none in that time. TBUS_NOBODY: everything is read, and whoever
- * published there has died or left; told once for each time, and not before somebody has published
- * there, so that subscribers may come first. TBUS_ENDED: everything is read and the bus has been
- * stopped; or its supervisor is gone as well as every publisher, and no other can come. Negative:
- * s->error (-TBUS_ECORRUPT, -TBUS_EEVICTED, -TBUS_ESTALE); -EINVAL.
+/* Wait up to `timeout_ns` for the next message. TBUS_TAKEN: it is at *out_message, 8-byte aligned
+ * and *out_bytes long (NULL: not wanted), s->seq is its sequence; it stays there until the next
+ * call, which advances over it, or until tbus_advance(s). Otherwise *out_message is NULL.
+ * TBUS_NOTHING: none in that time. TBUS_NOBODY: everything is read, and whoever published there has
+ * died or left; told once for each time, and not before somebody has published there, so that
+ * subscribers may come first. Negative: -TBUS_ESTOPPED: everything is read and the bus has been
+ * stopped; or its supervisor is gone as well as every publisher, and no other can come; s->error
+ * (-TBUS_ECORRUPT, -TBUS_EEVICTED, -TBUS_ESTALE); -EINVAL.
  *
  * Where a message is there it costs no more than tbus_peek. Where none is, progress is told, and a
  * timeout of 0 costs some system calls; tbus_peek looks without one. */

@@ -56,6 +56,10 @@ typedef struct tbus_subscriber {
     uint32_t owner;
     /* messages of several slots are put together here; NULL when the ring has none. Owned */
     unsigned char *scratch;
+    /* tbus_take_wait (open.h): it gave out the message `given_seq`, which the next one advances
+     * over */
+    bool given;
+    uint64_t given_seq;
 } tbus_subscriber_t;
 
 /* Take the place that was reserved under `name`. -TBUS_ENOTFOUND, -TBUS_EEXISTS (taken already),
