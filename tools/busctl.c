@@ -22,6 +22,7 @@ static const verb_t verbs[] = {
     {"start", "[OPTION...]", "run the whole pipeline: feed, strategy, risk, executor, recorder",
      verb_start},
     {"replay", "DIR [OPTION...]", "run it on a journal instead of a feed", verb_replay},
+    {"bus", "NAME --topic TOPIC...", "keep a bus for programs of your own that join it", verb_bus},
     {"stop", "[--name NAME]", "drain a running pipeline and stop it", verb_stop},
     {"status", "[--json]", "what a running pipeline is doing", verb_status},
     {"halt", "--reason TEXT", "the kill switch: no order passes any more", verb_halt},
@@ -41,7 +42,7 @@ static int help(void)
     printf("busctl - a low-latency market data bus: start it, watch it, record and replay it\n\n"
            "usage: busctl VERB [OPTION...]\n\n");
     for (size_t i = 0; i < VERBS_COUNT; i++)
-        printf("  %-8s %-18s %s\n", verbs[i].name, verbs[i].usage, verbs[i].summary);
+        printf("  %-8s %-21s %s\n", verbs[i].name, verbs[i].usage, verbs[i].summary);
     printf(
         "\n  busctl VERB --help    options of a verb, with an example\n"
         "  busctl --version\n\n"

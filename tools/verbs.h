@@ -9,6 +9,7 @@
 #define TICKBUS_TOOLS_VERBS_H
 
 int verb_start(int argc, char **argv);
+int verb_bus(int argc, char **argv);
 int verb_replay(int argc, char **argv);
 int verb_stop(int argc, char **argv);
 int verb_halt(int argc, char **argv);

@@ -728,9 +728,28 @@ static void durations_have_a_unit(void **state)
         assert_false(start_options_duration(wrong[i], &ns));
 }
 
+static void nobody_from_outside_writes_on_a_topic_unless_the_configuration_says_so(void **state)
+{
+    (void)state;
+    config_t config;
+    tbus_error_t err = {0};
+    config_defaults(&config);
+    assert_int_equal(config_topic_rights(&config, "md"), 0);
+    assert_int_equal(config_topic_rights(&config, "orders"), 0);
+    assert_int_equal(config_topic_rights(&config, "no such topic"), 0);
+    assert_int_equal(config_set(&config, "topics.md.gate", "everybody", &err), 0);
+    assert_int_equal(config_topic_rights(&config, "md"), TBUS_MAY_GATE);
+    assert_int_equal(config_set(&config, "topics.md.publish", "everybody", &err), 0);
+    assert_int_equal(config_topic_rights(&config, "md"), TBUS_MAY_GATE | TBUS_MAY_PUBLISH);
+    assert_int_equal(config_topic_rights(&config, "orders"), 0);
+    assert_int_equal(config_set(&config, "topics.md.gate", "root", &err), -TBUS_ECONFIG);
+    assert_non_null(strstr(err.text, "nobody or everybody"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nobody_from_outside_writes_on_a_topic_unless_the_configuration_says_so),
         cmocka_unit_test(every_default_is_one_that_its_own_key_allows),
         cmocka_unit_test(the_defaults_are_those_of_the_stages),
         cmocka_unit_test(what_is_printed_is_read_back_to_the_same),

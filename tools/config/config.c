@@ -151,13 +151,34 @@ const void *config_resource_values(const config_t *config, const tbus_resource_t
     return NULL;
 }
 
-uint32_t config_topic_slots(const config_t *config, const char *topic)
+/* Where the settings of a topic are. */
+static bool find_topic(const char *topic, uint32_t *out_index)
 {
     const tbus_port_t *port;
     for (uint32_t i = 0; (port = kinds_topic_at(i)) != NULL && i < TBUS_TOPICS_MAX; i++)
-        if (strcmp(port->topic, topic) == 0)
-            return config->topic_slots[i];
-    return 0;
+        if (strcmp(port->topic, topic) == 0) {
+            *out_index = i;
+            return true;
+        }
+    return false;
+}
+
+uint32_t config_topic_slots(const config_t *config, const char *topic)
+{
+    uint32_t i;
+    return find_topic(topic, &i) ? config->topic_slots[i] : 0;
+}
+
+uint32_t config_topic_rights(const config_t *config, const char *topic)
+{
+    uint32_t i, rights = 0;
+    if (!find_topic(topic, &i))
+        return 0;
+    if (config->topic_publish[i] == CONFIG_EVERYBODY)
+        rights |= TBUS_MAY_PUBLISH;
+    if (config->topic_gate[i] == CONFIG_EVERYBODY)
+        rights |= TBUS_MAY_GATE;
+    return rights;
 }
 
 /* --- what of the usual stages is asked for by name */

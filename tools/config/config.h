@@ -55,6 +55,9 @@ typedef struct config_instance {
     uint64_t values[CONFIG_VALUES_BYTES / 8];
 } config_instance_t;
 
+/* In the order of the configuration's choices. */
+enum config_admission { CONFIG_NOBODY, CONFIG_EVERYBODY };
+
 typedef struct config {
     struct {
         char name[TBUS_NAME_MAX];
@@ -73,6 +76,9 @@ typedef struct config {
         uint32_t stall_ms_max; /* 0: nobody is killed */
     } supervisor;
     uint32_t topic_slots[TBUS_TOPICS_MAX]; /* of kinds_topic_at(i) */
+    /* likewise, enum config_admission: who from outside may publish, and subscribe */
+    uint32_t topic_publish[TBUS_TOPICS_MAX];
+    uint32_t topic_gate[TBUS_TOPICS_MAX];
     uint32_t resources_count;
     struct {
         const tbus_resource_t *resource;
@@ -155,6 +161,8 @@ const void *config_variant_values(const config_instance_t *instance);
 const void *config_resource_values(const config_t *config, const tbus_resource_t *resource);
 /* Slots of the ring of a topic. */
 uint32_t config_topic_slots(const config_t *config, const char *topic);
+/* What participants from outside may do on it: enum tbus_rights. */
+uint32_t config_topic_rights(const config_t *config, const char *topic);
 
 /* Of the feed: its source; its pace, `auto` resolved. Of the recorder: its directory, "": none. */
 const char *config_source(const config_t *config);

@@ -44,6 +44,24 @@ static const tbus_param_t slots_param = {
     .fallback = "16384",
     .help = "messages that fit before the publisher waits for the slowest reader; 64 bytes each"};
 
+#define ADMISSION_CHOICES "nobody|everybody"
+
+static const tbus_param_t publish_param = {
+    "publish",
+    TBUS_PARAM_CHOICE,
+    .bytes = sizeof(uint32_t),
+    .choices = ADMISSION_CHOICES,
+    .fallback = "nobody",
+    .help = "who may publish on it beside the stages: of our own user, programs that join the bus"};
+
+static const tbus_param_t gate_param = {
+    "gate",
+    TBUS_PARAM_CHOICE,
+    .bytes = sizeof(uint32_t),
+    .choices = ADMISSION_CHOICES,
+    .fallback = "nobody",
+    .help = "which of them may subscribe to it, so that publishers wait for them; all may observe"};
+
 #define FIELD(member) TBUS_PARAM_FIELD(config_t, member)
 
 static const struct own_key {
@@ -206,11 +224,18 @@ static bool walk_sections(walk_t *w)
 
 static bool walk_topics(walk_t *w)
 {
+    static const struct {
+        const tbus_param_t *param;
+        size_t at;
+    } settings[] = {{&slots_param, offsetof(config_t, topic_slots)},
+                    {&publish_param, offsetof(config_t, topic_publish)},
+                    {&gate_param, offsetof(config_t, topic_gate)}};
     const tbus_port_t *port;
     for (uint32_t i = 0; (port = kinds_topic_at(i)) != NULL && i < TBUS_TOPICS_MAX; i++)
-        if (is_wanted(w, &slots_param, offsetof(config_t, topic_slots[0]) + i * sizeof(uint32_t),
-                      -1, "topics.%s.slots", port->topic))
-            return true;
+        for (size_t k = 0; k < sizeof settings / sizeof *settings; k++)
+            if (is_wanted(w, settings[k].param, settings[k].at + i * sizeof(uint32_t), -1,
+                          "topics.%s.%s", port->topic, settings[k].param->name))
+                return true;
     return false;
 }
 

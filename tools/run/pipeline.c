@@ -77,14 +77,25 @@ static int reserve_places(pipeline_t *p, int index, const char *topic, tbus_erro
     return 0;
 }
 
+/* Its index. */
+static int add_topic(pipeline_t *p, const tbus_ring_spec_t *spec, const char *type, uint32_t rights,
+                     tbus_error_t *err)
+{
+    const config_t *config = p->config;
+    int index = tbus_bus_add_topic(&p->bus, spec, type, (enum tbus_pages)config->bus.pages,
+                                   config->bus.numa_node, err);
+    if (index >= 0)
+        p->bus.directory->topics[index].rights = rights;
+    return index;
+}
+
 static int add_topics(pipeline_t *p, tbus_error_t *err)
 {
     const tbus_port_t *port;
     for (uint32_t i = 0; (port = next_topic(p, &i)) != NULL;) {
         tbus_ring_spec_t spec = ring_spec(p->config, port);
         int index =
-            tbus_bus_add_topic(&p->bus, &spec, port->type, (enum tbus_pages)p->config->bus.pages,
-                               p->config->bus.numa_node, err);
+            add_topic(p, &spec, port->type, config_topic_rights(p->config, port->topic), err);
         int code = index < 0 ? index : reserve_places(p, index, port->topic, err);
         if (code < 0)
             return code;
@@ -240,6 +251,12 @@ int pipeline_create(const config_t *config, const layout_t *layout, uint64_t for
     add_histograms(&p);
     *out_pipeline = p;
     return 0;
+}
+
+int pipeline_add_topic(pipeline_t *pipeline, const pipeline_topic_t *topic, tbus_error_t *err)
+{
+    int index = add_topic(pipeline, &topic->spec, "bytes", topic->rights, err);
+    return index < 0 ? index : 0;
 }
 
 void pipeline_close(pipeline_t *pipeline)

@@ -42,11 +42,19 @@ typedef struct pipeline {
     size_t controls_bytes;
 } pipeline_t;
 
+/* A topic that no stage asks for: of a bus that is kept for participants from outside. */
+typedef struct pipeline_topic {
+    tbus_ring_spec_t spec;
+    uint32_t rights; /* enum tbus_rights of participants from outside */
+} pipeline_topic_t;
+
 /* Make bus, topics, places and participants. `config` and `layout`, which was planned for the stages
  * of this configuration, must outlive it. -TBUS_ECONFIG when a stage reads a topic that nobody
  * publishes on. Cold. */
 int pipeline_create(const config_t *config, const layout_t *layout, uint64_t for_ns,
                     pipeline_t *out_pipeline, tbus_error_t *err);
+/* Add a topic beside those of the stages, in the pages that the configuration says. */
+int pipeline_add_topic(pipeline_t *pipeline, const pipeline_topic_t *topic, tbus_error_t *err);
 void pipeline_close(pipeline_t *pipeline);
 
 /* In a process of its own: make the stages of process `index` of the layout, run them until all are

@@ -95,12 +95,16 @@ static json_t *subscriber(const tbus_ring_t *ring, const tbus_ring_sub_t *sub, b
     return object;
 }
 
-static json_t *topic(const tbus_topic_t *known, const tbus_ring_t *ring, bool ended)
+/* `all`: places that were left as well, for what was taken there still counts; where participants
+ * come and go there is no end of those. */
+static json_t *topic(const tbus_bus_t *bus, uint32_t index, bool all, bool ended)
 {
+    const tbus_topic_t *known = &bus->directory->topics[index];
+    const tbus_ring_t *ring = &bus->rings[index];
     json_t *list = json_array();
     for (uint32_t i = 0; i < TBUS_RING_SUBS_MAX; i++)
-        if (ring->shared->subs[i]
-                .name[0]) /* it stays when the subscriber leaves: what was taken still counts */
+        if (all ? ring->shared->subs[i].name[0] != 0
+                : tbus_load_acquire_u32(&ring->shared->subs[i].state) != TBUS_SUB_VACANT)
             json_array_append_new(list, subscriber(ring, &ring->shared->subs[i], ended));
     json_t *object = json_object();
     json_object_set_new(object, "type", json_text(known->type, sizeof known->type));
@@ -115,12 +119,11 @@ static json_t *topic(const tbus_topic_t *known, const tbus_ring_t *ring, bool en
     return object;
 }
 
-static json_t *topics(const tbus_bus_t *bus, bool ended)
+static json_t *topics(const tbus_bus_t *bus, bool all, bool ended)
 {
     json_t *object = json_object();
     for (uint32_t i = 0; i < bus->topics_count; i++)
-        json_object_set_new(object, bus->directory->topics[i].name,
-                            topic(&bus->directory->topics[i], &bus->rings[i], ended));
+        json_object_set_new(object, bus->directory->topics[i].name, topic(bus, i, all, ended));
     return object;
 }
 
@@ -314,8 +317,44 @@ static json_t *stages(const tbus_bus_t *bus)
 {
     json_t *list = json_array();
     for (uint32_t i = 0; i < TBUS_PARTICIPANTS_MAX; i++)
-        if (tbus_load_acquire_u32(&bus->directory->participants[i].state) != TBUS_VACANT)
+        if (tbus_load_acquire_u32(&bus->directory->participants[i].state) != TBUS_VACANT &&
+            !bus->directory->participants[i].from_outside)
             json_array_append_new(list, stage(&bus->directory->participants[i]));
+    return list;
+}
+
+/* Topics by name: those on which it publishes, and those to which it has subscribed. */
+static json_t *topics_of(const tbus_bus_t *bus, uint32_t owner, bool publishes)
+{
+    json_t *list = json_array();
+    uint32_t published = tbus_load_relaxed_u32(&bus->directory->participants[owner - 1].publishes);
+    for (uint32_t t = 0; t < bus->topics_count; t++) {
+        bool is_one = publishes && (published >> t & 1);
+        for (uint32_t i = 0; !publishes && !is_one && i < TBUS_RING_SUBS_MAX; i++) {
+            const tbus_ring_sub_t *sub = &bus->rings[t].shared->subs[i];
+            is_one = tbus_load_acquire_u32(&sub->state) == TBUS_SUB_ACTIVE &&
+                     tbus_load_relaxed_u32(&sub->owner) == owner;
+        }
+        if (is_one)
+            json_array_append_new(list, json_text(bus->directory->topics[t].name, TBUS_NAME_MAX));
+    }
+    return list;
+}
+
+static json_t *participants(const tbus_bus_t *bus)
+{
+    json_t *list = json_array();
+    for (uint32_t owner = 1; owner <= TBUS_PARTICIPANTS_MAX; owner++) {
+        const tbus_participant_t *p = &bus->directory->participants[owner - 1];
+        if (tbus_load_acquire_u32(&p->state) == TBUS_VACANT || !p->from_outside)
+            continue;
+        json_t *object = json_object();
+        json_object_set_new(object, "name", json_text(p->name, sizeof p->name));
+        json_object_set_new(object, "pid", json_integer(p->pid));
+        json_object_set_new(object, "publishes", topics_of(bus, owner, true));
+        json_object_set_new(object, "subscribes", topics_of(bus, owner, false));
+        json_array_append_new(list, object);
+    }
     return list;
 }
 
@@ -327,7 +366,8 @@ static json_t *sentences(const char (*said)[SUMMARY_ERROR_MAX], uint32_t said_co
     return list;
 }
 
-json_t *summary_build(const tbus_bus_t *bus, const summary_run_t *run)
+/* What the stages did. */
+static void add_pipeline(json_t *summary, const tbus_bus_t *bus, const summary_run_t *run)
 {
     static const char *const feed_names[] = {"messages", "bytes", "errors", NULL};
     json_t *feed = counters(bus, "feed", feed_names);
@@ -336,15 +376,9 @@ json_t *summary_build(const tbus_bus_t *bus, const summary_run_t *run)
     json_object_set_new(latencies, "tick_to_order", latency(bus, "tick_to_order"));
     json_object_set_new(latencies, "tick_to_report", latency(bus, "tick_to_report"));
 
-    json_t *summary = json_object();
-    json_object_set_new(summary, "name",
-                        json_text(bus->directory->name, sizeof bus->directory->name));
-    json_object_set_new(summary, "state", json_string(run->state));
     json_object_set_new(summary, "source", json_text(run->source, SUMMARY_ERROR_MAX));
     json_object_set_new(summary, "pace", json_text(run->pace, SUMMARY_ERROR_MAX));
-    json_object_set_new(summary, "duration_s", json_real((double)(run->duration_ns / 1000) / 1e6));
     json_object_set_new(summary, "feed", feed);
-    json_object_set_new(summary, "topics", topics(bus, strcmp(run->state, "ended") == 0));
     json_object_set_new(summary, "orders", orders(bus, EVERYBODY));
     json_object_set_new(summary, "books", books(bus));
     json_object_set_new(summary, "risk", risk(bus, run->halt_reason));
@@ -355,9 +389,24 @@ json_t *summary_build(const tbus_bus_t *bus, const summary_run_t *run)
     json_object_set_new(summary, "strategies", strategies(bus, run->layout));
     json_object_set_new(summary, "latency_ns", latencies);
     json_object_set_new(summary, "layout", json_string(layout_mode_name(run->layout->mode)));
-    json_object_set_new(summary, "pages", pages(bus));
     json_object_set_new(summary, "processes", processes(bus, run));
     json_object_set_new(summary, "stages", stages(bus));
+}
+
+json_t *summary_build(const tbus_bus_t *bus, const summary_run_t *run)
+{
+    json_t *summary = json_object();
+    json_object_set_new(summary, "name",
+                        json_text(bus->directory->name, sizeof bus->directory->name));
+    json_object_set_new(summary, "state", json_string(run->state));
+    json_object_set_new(summary, "duration_s", json_real((double)(run->duration_ns / 1000) / 1e6));
+    if (run->layout->stages_count)
+        add_pipeline(summary, bus, run);
+    json_object_set_new(
+        summary, "topics",
+        topics(bus, run->layout->stages_count != 0, strcmp(run->state, "ended") == 0));
+    json_object_set_new(summary, "pages", pages(bus));
+    json_object_set_new(summary, "participants", participants(bus));
     json_object_set_new(summary, "notes", sentences(run->notes, run->notes_count));
     json_object_set_new(summary, "errors", sentences(run->errors, run->errors_count));
     return summary;

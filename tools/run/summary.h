@@ -27,8 +27,12 @@
  *                stalled: null, or of a process that stands still {how,for_s,holds_up[]}, where how is stopped, asleep or busy (stall.h)
  *                and holds_up is what waits for it: {topic,subscriber,behind}, or {topic,claimed} for messages claimed and not committed
  *    stages[]    name process state hot_allocations reason
+ *    participants[]  name pid publishes[] subscribes[]: those that joined from outside
  *    notes[]     one sentence each: what is no error and should be known, as that a replayed journal was torn
  *    errors[]    one sentence each; empty: all is well
+ *
+ * Of a bus without stages (`busctl bus`) there are name, state, duration_s, topics, pages,
+ * participants, notes and errors.
  *
  * `lag` is what a subscriber has not taken yet while the run goes on. `lost` is what it will never
  * take: known when the run has ended, 0 until then. `tombs` are sequences that were claimed and

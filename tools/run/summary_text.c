@@ -262,8 +262,8 @@ static void print_topics(FILE *out, const json_t *summary)
 {
     const char *name;
     json_t *topic;
-    fprintf(out, "\n  %-10s %12s  %-12s %-10s %s\n", "topic", "messages", "ring", "pages",
-            "read by");
+    fprintf(out, "%s  %-10s %12s  %-12s %-10s %s\n", json_object_get(summary, "feed") ? "\n" : "",
+            "topic", "messages", "ring", "pages", "read by");
     json_object_foreach(json_object_get(summary, "topics"), name, topic)
     {
         char number[NUMBER_MAX];
@@ -347,17 +347,52 @@ static void print_sentences(FILE *out, const json_t *summary, const char *key)
     }
 }
 
-void summary_print(const json_t *summary, FILE *out)
+static void print_names(FILE *out, const char *verb, const json_t *list)
 {
-    print_head(out, summary);
+    size_t i;
+    json_t *name;
+    json_array_foreach(list, i, name)
+        fprintf(out, "%s %s", i ? "," : verb, json_string_value(name));
+}
+
+static void print_participants(FILE *out, const json_t *summary)
+{
+    size_t i;
+    json_t *participant;
+    const json_t *list = json_object_get(summary, "participants");
+    if (json_array_size(list))
+        fputc('\n', out);
+    json_array_foreach(list, i, participant)
+    {
+        label(out, i ? "" : "joined");
+        fprintf(out, "%s (process %d)", text_of(participant, "name"),
+                (int)integer(participant, "pid"));
+        print_names(out, ", publishes", json_object_get(participant, "publishes"));
+        print_names(out, ", reads", json_object_get(participant, "subscribes"));
+        fputc('\n', out);
+    }
+}
+
+static void print_stages_work(FILE *out, const json_t *summary)
+{
     print_feed(out, summary);
     print_books(out, summary);
     print_orders(out, summary);
     print_strategies(out, summary);
     print_latency(out, summary);
+}
+
+void summary_print(const json_t *summary, FILE *out)
+{
+    bool pipeline = json_object_get(summary, "feed") != NULL;
+    print_head(out, summary);
+    if (pipeline)
+        print_stages_work(out, summary);
     print_topics(out, summary);
     print_journal(out, summary);
-    print_processes(out, summary);
+    print_participants(out, summary);
+    if (pipeline)
+        print_processes(out, summary);
     print_stalls(out, summary);
     print_sentences(out, summary, "notes");
     print_sentences(out, summary, "errors");

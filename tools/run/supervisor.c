@@ -108,6 +108,8 @@ static bool sources_are_done(const supervisor_t *s)
 /* Looks become rarer as the run goes on, so that its length is known to a per cent. */
 static void run_until_done(supervisor_t *s)
 {
+    while (!supervisor_stages(s) && !s->stop_asked)
+        supervisor_step(s, -1); /* nothing happens by itself */
     while (!sources_are_done(s) && !s->stop_asked && !s->broken) {
         uint64_t per_cent_ms = supervisor_running_ns(s) / (SECOND_NS / 10);
         supervisor_step(s, per_cent_ms < STEP_MS       ? STEP_MS
@@ -211,6 +213,10 @@ static bool stop_in_order(supervisor_t *s)
 
 static bool wind_down(supervisor_t *s)
 {
+    if (!supervisor_stages(s)) {
+        s->run.duration_ns = supervisor_running_ns(s);
+        return true; /* whoever joined reads out what is there, and is told that it was all */
+    }
     uint64_t cancelled_ns;
     s->run.state = "stopping";
     supervisor_command_all(s, TBUS_KIND_SOURCE, true, TBUS_CMD_WIND_DOWN);
@@ -296,13 +302,31 @@ static void describe_stages(const supervisor_t *s, char *out_text, size_t bytes)
         snprintf(out_text + used, bytes - used, "%snot recorded (--journal DIR)", used ? ", " : "");
 }
 
+/* "hello (broadcast, 8192 slots), ...; until Ctrl-C or `busctl stop`". */
+static void describe_topics(const supervisor_t *s, char *out_text, size_t bytes)
+{
+    const tbus_bus_t *bus = &s->pipeline.bus;
+    size_t used = 0;
+    for (uint32_t i = 0; i < bus->topics_count && used < bytes; i++)
+        used += (size_t)snprintf(out_text + used, bytes - used, "%s%s (%s, %u slots)",
+                                 i ? ", " : "", bus->directory->topics[i].name,
+                                 tbus_ring_kind_name(bus->rings[i].kind), bus->rings[i].slot_count);
+    if (used < bytes)
+        snprintf(out_text + used, bytes - used, "; until Ctrl-C or `busctl stop`");
+}
+
 static void say_layout(supervisor_t *s)
 {
     char text[2 * TBUS_PARAM_TEXT_MAX];
-    describe_stages(s, text, sizeof text);
+    if (supervisor_stages(s))
+        describe_stages(s, text, sizeof text);
+    else
+        describe_topics(s, text, sizeof text);
     supervisor_say(s, "bus '%s': %s", s->request->options->config.bus.name, text);
-    layout_text(&s->layout, text, sizeof text);
-    supervisor_say(s, "%s", text);
+    if (supervisor_stages(s)) {
+        layout_text(&s->layout, text, sizeof text);
+        supervisor_say(s, "%s", text);
+    }
     if (s->layout.warning[0])
         supervisor_say(s, "%s", s->layout.warning);
     pipeline_pages_text(&s->pipeline, text, sizeof text);
@@ -416,9 +440,9 @@ int supervisor_run(const supervisor_request_t *request)
     const config_t *config = &request->options->config;
     supervisor_t s = {.request = request,
                       .run = {.state = "starting",
-                              .source = config_source(config),
-                              .pace = config_pace(config),
-                              .journal = config_journal(config)}};
+                              .source = request->topics_count ? "" : config_source(config),
+                              .pace = request->topics_count ? "" : config_pace(config),
+                              .journal = request->topics_count ? "" : config_journal(config)}};
     tbus_error_t why = {0};
     int code = OUTCOME_FAILED;
     s.run.layout = &s.layout;
@@ -434,6 +458,9 @@ int supervisor_run(const supervisor_request_t *request)
         goto no_lock;
     if (pipeline_create(config, &s.layout, request->options->for_ns, &s.pipeline, &why) < 0)
         goto no_pipeline;
+    for (uint32_t i = 0; i < request->topics_count; i++)
+        if (pipeline_add_topic(&s.pipeline, &request->topics[i], &why) < 0)
+            goto no_guests;
     if (tbus_bus_keep(&s.pipeline.bus, &why) < 0 || guests_open(&s.guests, &why) < 0)
         goto no_guests;
     s.signal_fd = open_signals(&why);

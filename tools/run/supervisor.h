@@ -24,13 +24,18 @@
 #include <stdint.h>
 
 #include "tools/config/start_options.h"
+#include "tools/run/pipeline.h"
 
 typedef struct supervisor_request {
     const char *verb; /* for messages: "busctl start" */
     const start_options_t *options;
+    /* of a bus that no stage is on, which goes on until it is told to end (`busctl bus`) */
+    uint32_t topics_count;
+    const pipeline_topic_t *topics;
 } supervisor_request_t;
 
-/* Run all of the above. Returns the exit code of the process (outcome.h). */
+/* Run all of the above; or, when the request brings topics of its own, keep a bus of these topics
+ * and no stages for participants from outside. Returns the exit code of the process (outcome.h). */
 int supervisor_run(const supervisor_request_t *request);
 
 #endif

@@ -55,6 +55,10 @@ static void answer_halt(supervisor_t *s, const json_t *params, control_reply_t *
     const char *reason = reason_of(params, reply);
     if (!reason)
         return;
+    if (!supervisor_stages(s)) {
+        fail_reply(reply, CONTROL_FAILED, "this bus has no stages, and so no orders to halt");
+        return;
+    }
     tbus_store_release_u32(&s->pipeline.bus.directory->halted, 1);
     supervisor_nudge(s);
     snprintf(s->run.halt_reason, sizeof s->run.halt_reason, "%s", reason);
@@ -90,7 +94,8 @@ void supervisor_answer(void *context, const char *method, const json_t *params,
         reply->result = supervisor_summary(s);
     } else if (strcmp(method, "stop") == 0) {
         if (!s->stop_asked)
-            supervisor_say(s, "draining, as `busctl stop` asked");
+            supervisor_say(s, "%s, as `busctl stop` asked",
+                           supervisor_stages(s) ? "draining" : "ending");
         s->stop_asked = true;
         reply->result = json_pack("{s:b}", "stopping", 1);
     } else if (strcmp(method, "attach") == 0) {

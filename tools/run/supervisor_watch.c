@@ -191,7 +191,8 @@ static void take_signal(supervisor_t *s)
     uint64_t now_ns = tbus_clock_ns();
     if (!s->signalled_ns) {
         s->signalled_ns = now_ns;
-        supervisor_say(s, "draining; again to stop at once");
+        supervisor_say(s, "%s; again to stop at once",
+                       supervisor_stages(s) ? "draining" : "ending");
     } else if (now_ns - s->signalled_ns >= ECHO_NS) {
         s->abort_asked = true;
     }
@@ -223,6 +224,6 @@ void supervisor_step(supervisor_t *s, int timeout_ms)
     }
     guests_bury(&s->guests, &s->pipeline.bus);
     supervisor_watch_stalls(s);
-    if (s->running_since_ns)
+    if (s->running_since_ns && supervisor_stages(s))
         progress_show(&s->progress, &s->pipeline.bus, s->running_since_ns);
 }
