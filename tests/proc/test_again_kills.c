@@ -22,6 +22,7 @@
 #include <tickbus/subscriber.h>
 
 #include "tests/support/killer.h"
+#include "tests/support/ring_fixture.h"
 
 enum { SLOTS = 16, PUBLISHER = 1, VICTIM = 2, SURVIVOR = 3, FRESH = 4, DEAD = 10, MESSAGES = 6 };
 
@@ -46,10 +47,7 @@ static bool the_dead_are(void *context, uint32_t owner)
 
 static tbus_subscriber_t join(const char *name, uint32_t owner)
 {
-    tbus_subscriber_t s;
-    assert_int_equal(tbus_subscriber_join_late(&world->ring, name, TBUS_CONSUMER, owner, &s, NULL),
-                     0);
-    return s;
+    return test_late_comer(&world->ring, name, TBUS_CONSUMER, owner);
 }
 
 static void publish(uint64_t number)
@@ -77,19 +75,15 @@ static bool receive(tbus_subscriber_t *s, uint64_t *out_number)
  * before that, one in the victim's after. */
 static void prepare(uint64_t first_seq, uint64_t taken, bool victim_holds)
 {
-    tbus_ring_spec_t spec = {.name = "again",
-                             .kind = TBUS_MPMC,
-                             .slot_bytes = 64,
+    tbus_ring_spec_t spec = {.kind = TBUS_MPMC,
                              .slot_count = SLOTS,
                              .first_seq = first_seq,
                              .promise = TBUS_AT_LEAST_ONCE};
     uint64_t number;
     size_t bytes;
     memset(world, 0, sizeof *world);
-    assert_int_equal(tbus_ring_format(world->memory, sizeof world->memory, &spec, NULL), 0);
-    assert_int_equal(tbus_ring_join(world->memory, sizeof world->memory, true, &world->ring, NULL),
-                     0);
-    assert_int_equal(tbus_publisher_join(&world->ring, PUBLISHER, &world->publisher, NULL), 0);
+    world->ring = test_ring_create_at(world->memory, sizeof world->memory, spec);
+    world->publisher = test_publisher(&world->ring, PUBLISHER);
     world->victim = join("victim", VICTIM);
     world->survivor = join("survivor", SURVIVOR);
     assert_false(receive(&world->survivor,

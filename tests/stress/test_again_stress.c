@@ -18,6 +18,8 @@
 #include <tickbus/repair.h>
 #include <tickbus/subscriber.h>
 
+#include "tests/support/ring_fixture.h"
+
 enum { PUBLISHERS = 2, CONSUMERS = 3, LIVES_MAX = 60 };
 
 typedef struct world {
@@ -52,12 +54,9 @@ static void *publish(void *argument)
 
 static tbus_subscriber_t join(world_t *w, uint32_t owner)
 {
-    tbus_subscriber_t s;
     char name[] = {'c', (char)('0' + owner / 100), (char)('0' + owner / 10 % 10),
                    (char)('0' + owner % 10), 0};
-    if (tbus_subscriber_join_late(&w->ring, name, TBUS_CONSUMER, owner, &s, NULL) < 0)
-        abort();
-    return s;
+    return test_late_comer(&w->ring, name, TBUS_CONSUMER, owner);
 }
 
 /* Each life has a number of its own; it ends in one of two ways with a message in hand that was not
@@ -109,18 +108,12 @@ static void what_is_left_behind_is_handled_by_somebody_else(void **state)
     const char *wanted = getenv("TICKBUS_MESSAGES");
     for (uint32_t slots = 16; slots <= 256; slots *= 16) {
         world_t w = {.messages = wanted ? strtoull(wanted, NULL, 0) : 20000};
-        tbus_ring_spec_t spec = {.name = "stress",
-                                 .kind = TBUS_MPMC,
-                                 .slot_bytes = 64,
-                                 .slot_count = slots,
-                                 .first_seq = (UINT64_C(1) << 45) - 1000,
-                                 .promise = TBUS_AT_LEAST_ONCE};
-        size_t bytes = tbus_ring_footprint(&spec);
-        void *memory = aligned_alloc(4096, (bytes + 4095) & ~(size_t)4095);
+        w.ring = test_ring_create((tbus_ring_spec_t){.kind = TBUS_MPMC,
+                                                     .slot_count = slots,
+                                                     .first_seq = (UINT64_C(1) << 45) - 1000,
+                                                     .promise = TBUS_AT_LEAST_ONCE});
         w.handled = calloc(PUBLISHERS * w.messages, sizeof *w.handled);
-        assert_true(memory && w.handled);
-        assert_int_equal(tbus_ring_format(memory, bytes, &spec, NULL), 0);
-        assert_int_equal(tbus_ring_join(memory, bytes, true, &w.ring, NULL), 0);
+        assert_non_null(w.handled);
         worker_t workers[PUBLISHERS + CONSUMERS];
         for (uint32_t i = 0; i < PUBLISHERS + CONSUMERS; i++) {
             workers[i] = (worker_t){.world = &w, .number = i < CONSUMERS ? i : i - CONSUMERS};
@@ -138,7 +131,7 @@ static void what_is_left_behind_is_handled_by_somebody_else(void **state)
         assert_int_equal(redelivered, tbus_load_relaxed_u64(&w.left_behind));
         assert_int_equal(tbus_load_relaxed_u64(&w.ring.shared->in_doubt), 0);
         free(w.handled);
-        free(memory);
+        test_ring_destroy(&w.ring);
     }
 }
 

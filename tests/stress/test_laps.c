@@ -22,6 +22,8 @@
 #include <tickbus/publisher.h>
 #include <tickbus/subscriber.h>
 
+#include "tests/support/ring_fixture.h"
+
 #define COPIES         600000u
 #define WORDS_MAX      26u
 #define PUBLISHERS_MAX 2u
@@ -184,17 +186,11 @@ static void lap(world_t world, uint64_t copies)
     tally_t t = {0};
     actor_t actors[PUBLISHERS_MAX];
     pthread_t threads[PUBLISHERS_MAX];
-    tbus_ring_spec_t spec = {.name = "laps",
-                             .kind = world.kind,
-                             .slot_bytes = 64,
+    tbus_ring_spec_t spec = {.kind = world.kind,
                              .slot_count = world.slots,
                              .msg_bytes_max = world.words * 8,
                              .first_seq = FIRST_SEQ};
-    size_t bytes = tbus_ring_footprint(&spec);
-    void *memory = aligned_alloc(4096, (bytes + 4095) & ~(size_t)4095);
-    assert_non_null(memory);
-    assert_int_equal(tbus_ring_format(memory, bytes, &spec, NULL), 0);
-    assert_int_equal(tbus_ring_join(memory, bytes, true, &run.ring, NULL), 0);
+    run.ring = test_ring_create(spec);
     for (uint32_t i = 0; i < world.publishers; i++) {
         actors[i] = (actor_t){&run, i};
         assert_int_equal(pthread_create(&threads[i], NULL, publish, &actors[i]), 0);
@@ -212,7 +208,7 @@ static void lap(world_t world, uint64_t copies)
         tbus_ring_kind_name(world.kind), world.slots, world.words * 8, (unsigned long long)t.copies,
         (unsigned long long)t.laps, (unsigned long long)t.standstills, (unsigned long long)t.lost,
         (double)t.copies / s / 1e6);
-    free(memory);
+    test_ring_destroy(&run.ring);
     if (wrong)
         fail_msg("%s", wrong);
 }

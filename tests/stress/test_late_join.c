@@ -17,6 +17,8 @@
 #include <tickbus/publisher.h>
 #include <tickbus/subscriber.h>
 
+#include "tests/support/ring_fixture.h"
+
 #define VISITORS   2u
 #define VISITS     400u
 #define STAY       70u /* messages, more than a lap */
@@ -133,17 +135,11 @@ static void *visit(void *argument)
 static void late_joins(enum tbus_ring_kind kind, uint32_t msg_bytes_max)
 {
     run_t run = {.visiting = {VISITORS}};
-    tbus_ring_spec_t spec = {.name = "late",
-                             .kind = kind,
-                             .slot_bytes = 64,
+    tbus_ring_spec_t spec = {.kind = kind,
                              .slot_count = 32,
                              .msg_bytes_max = msg_bytes_max,
                              .first_seq = UINT64_MAX - 1000};
-    size_t bytes = tbus_ring_footprint(&spec);
-    void *memory = aligned_alloc(4096, (bytes + 4095) & ~(size_t)4095);
-    assert_non_null(memory);
-    assert_int_equal(tbus_ring_format(memory, bytes, &spec, NULL), 0);
-    assert_int_equal(tbus_ring_join(memory, bytes, true, &run.ring, NULL), 0);
+    run.ring = test_ring_create(spec);
     tbus_membarrier_register();
 
     pthread_t threads[PUBLISHERS + VISITORS + 1];
@@ -163,7 +159,7 @@ static void late_joins(enum tbus_ring_kind kind, uint32_t msg_bytes_max)
     for (unsigned i = 0; i < count; i++)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     assert_int_equal(tbus_load_relaxed_u32(&run.faults), 0);
-    free(memory);
+    test_ring_destroy(&run.ring);
 }
 
 static void late_comers_beside_one_publisher_of_short_and_long_messages(void **state)

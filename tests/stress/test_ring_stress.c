@@ -18,6 +18,8 @@
 #include <tickbus/publisher.h>
 #include <tickbus/subscriber.h>
 
+#include "tests/support/ring_fixture.h"
+
 #define PUBLISHERS_MAX 4
 #define READERS_MAX    4
 
@@ -159,22 +161,16 @@ static enum tbus_sub_role role_of(enum tbus_ring_kind kind, unsigned reader, uns
 {
     if (reader > 0 && reader + 1 == readers)
         return TBUS_FOLLOWER;
-    return kind == TBUS_MPMC ? TBUS_CONSUMER : TBUS_SUBSCRIBER;
+    return test_taker(kind);
 }
 
 static void stress(run_t run)
 {
-    tbus_ring_spec_t spec = {.name = "stress",
-                             .kind = run.kind,
-                             .slot_bytes = 64,
+    tbus_ring_spec_t spec = {.kind = run.kind,
                              .slot_count = run.slots,
                              .msg_bytes_max = run.msg_max,
                              .first_seq = (UINT64_C(1) << 45) - 1000};
-    size_t bytes = tbus_ring_footprint(&spec);
-    void *memory = aligned_alloc(4096, (bytes + 4095) & ~(size_t)4095);
-    assert_non_null(memory);
-    assert_int_equal(tbus_ring_format(memory, bytes, &spec, NULL), 0);
-    assert_int_equal(tbus_ring_join(memory, bytes, true, &run.ring, NULL), 0);
+    run.ring = test_ring_create(spec);
 
     static const char *const names[READERS_MAX] = {"r0", "r1", "r2", "r3"};
     actor_t publishers[PUBLISHERS_MAX] = {0}, readers[READERS_MAX] = {0}, observers[2] = {0};
@@ -182,10 +178,8 @@ static void stress(run_t run)
     unsigned started = 0;
     for (unsigned i = 0; i < run.readers; i++) {
         enum tbus_sub_role role = role_of(run.kind, i, run.readers);
-        assert_true(tbus_ring_reserve(&run.ring, names[i], role, NULL) >= 0);
         readers[i].run = &run;
-        assert_int_equal(
-            tbus_subscriber_join(&run.ring, names[i], 10 + i, &readers[i].subscriber, NULL), 0);
+        readers[i].subscriber = test_subscriber(&run.ring, names[i], role, 10 + i);
     }
     for (unsigned i = 0; i < run.readers; i++)
         assert_int_equal(pthread_create(&threads[started++], NULL, subscribe, &readers[i]), 0);
@@ -213,7 +207,7 @@ static void stress(run_t run)
     }
     for (unsigned i = 0; i < run.readers; i++)
         tbus_subscriber_leave(&readers[i].subscriber);
-    free(memory);
+    test_ring_destroy(&run.ring);
 }
 
 static void one_publisher_two_subscribers_and_lapped_observers_agree(void **state)

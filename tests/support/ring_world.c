@@ -3,21 +3,11 @@
 
 #include "tests/support/ring_world.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 
 ring_world_t *world;
 uint32_t world_msg_bytes_max;
 enum tbus_policy world_policy;
-
-void must_at(bool right, const char *what, const char *file, int line)
-{
-    if (right)
-        return;
-    fprintf(stderr, "%s:%d: not so: %s\n", file, line, what);
-    abort();
-}
 
 void world_create(void)
 {
@@ -49,18 +39,14 @@ void world_build(enum tbus_ring_kind kind, uint64_t first_seq)
         world->published[i] = world->refused[i] = false;
     for (unsigned i = 0; i < READERS; i++)
         world->reader[i] = (tbus_subscriber_t){0};
-    must(tbus_ring_format(world->memory, sizeof world->memory, &spec, NULL) == 0);
-    must(tbus_ring_join(world->memory, sizeof world->memory, true, &world->ring, NULL) == 0);
+    world->ring = test_ring_create_at(world->memory, sizeof world->memory, spec);
     for (unsigned i = 0; i < publishers(); i++)
-        must(tbus_publisher_join(&world->ring, ZERO + i, &world->publisher[i], NULL) == 0);
+        world->publisher[i] = test_publisher(&world->ring, ZERO + i);
 }
 
 tbus_subscriber_t world_subscribe(const char *name, enum tbus_sub_role role, uint32_t owner)
 {
-    tbus_subscriber_t s;
-    must(tbus_ring_reserve(&world->ring, name, role, NULL) >= 0);
-    must(tbus_subscriber_join(&world->ring, name, owner, &s, NULL) == 0);
-    return s;
+    return test_subscriber(&world->ring, name, role, owner);
 }
 
 bool world_publish(unsigned who, uint64_t number)
@@ -180,8 +166,7 @@ const char *world_settle(unsigned dead, tbus_subscriber_t *drain)
         ;
     tbus_subscriber_flush(drain);
     unsigned before = world->seen_count;
-    tbus_publisher_t p;
-    must(tbus_publisher_join(&world->ring, FRESH, &p, NULL) == 0);
+    tbus_publisher_t p = test_publisher(&world->ring, FRESH);
     for (uint64_t i = 0; i < SLOTS; i++) {
         note_t n = {1000 + i, ~(1000 + i)};
         if (tbus_publish_try(&p, &n, sizeof n) != TBUS_PUBLISHED)

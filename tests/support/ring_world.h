@@ -16,6 +16,8 @@
 #include <tickbus/observer.h>
 #include <tickbus/wait.h>
 
+#include "tests/support/ring_fixture.h"
+
 enum { SLOTS = 16, ZERO = 10, ONE = 11, TWO = 12, FRESH = 20, DEAD_OWNER = 30 };
 enum { PUBLISHERS = 3, READERS = 2, ADDED_MAX = 10 * PUBLISHERS };
 
@@ -56,9 +58,6 @@ void world_create(void);
 extern uint32_t world_msg_bytes_max; /* 0: one slot */
 extern enum tbus_policy world_policy;
 
-#define must(right) must_at(right, #right, __FILE__, __LINE__)
-void must_at(bool right, const char *what, const char *file, int line);
-
 /* A fresh ring of that kind whose first sequence is `first_seq`, and its publishers; no readers. Of
  * several publishers all have their turn at filling it. */
 void world_build(enum tbus_ring_kind kind, uint64_t first_seq);
@@ -68,9 +67,8 @@ tbus_subscriber_t world_subscribe(const char *name, enum tbus_sub_role role, uin
 bool world_publish(unsigned who, uint64_t number);
 bool world_publish_long(unsigned who, uint64_t number);
 bool world_receive(tbus_subscriber_t *s);
-void world_publish_by(unsigned who,
-                      /* its message 100 + 10 * who + which; notes what became of it */
-                      unsigned which);
+/* Its message 100 + 10 * who + which; notes what became of it. */
+void world_publish_by(unsigned who, unsigned which);
 void world_publish_some(unsigned who, unsigned count);
 
 /* Before anybody is buried the living go on (`dead`: bit i: owner ZERO + i), in turn, with `count`

@@ -17,6 +17,8 @@
 #include <tickbus/repair.h>
 #include <tickbus/wait.h>
 
+#include "tests/support/ring_fixture.h"
+
 enum { SLOTS = 16, PUBLISHER = 1, ALIVE = 2, OTHER = 3, RECORDER = 4, DEAD = 10 /* and above */ };
 
 typedef struct world {
@@ -37,28 +39,20 @@ static tbus_ring_spec_t spec_of(enum tbus_promise promise, uint64_t first_seq)
 
 static world_t make(enum tbus_promise promise, uint64_t first_seq)
 {
-    world_t w = {.first_seq = first_seq};
-    tbus_ring_spec_t spec = spec_of(promise, first_seq);
-    size_t bytes = tbus_ring_footprint(&spec);
-    void *memory = aligned_alloc(4096, (bytes + 4095) & ~(size_t)4095);
-    assert_non_null(memory);
-    assert_int_equal(tbus_ring_format(memory, bytes, &spec, NULL), 0);
-    assert_int_equal(tbus_ring_join(memory, bytes, true, &w.ring, NULL), 0);
-    assert_int_equal(tbus_publisher_join(&w.ring, PUBLISHER, &w.publisher, NULL), 0);
+    world_t w = {.ring = test_ring_create(spec_of(promise, first_seq)), .first_seq = first_seq};
+    w.publisher = test_publisher(&w.ring, PUBLISHER);
     return w;
 }
 
 static void destroy(world_t *w)
 {
-    free(w->ring.shared);
+    test_ring_destroy(&w->ring);
 }
 
 static tbus_subscriber_t join(world_t *w, enum tbus_sub_role role, uint32_t owner)
 {
-    tbus_subscriber_t s;
     char name[] = {'s', (char)('a' + owner), 0};
-    assert_int_equal(tbus_subscriber_join_late(&w->ring, name, role, owner, &s, NULL), 0);
-    return s;
+    return test_late_comer(&w->ring, name, role, owner);
 }
 
 static enum tbus_publish publish(world_t *w, uint64_t number)

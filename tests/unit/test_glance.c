@@ -13,10 +13,11 @@
 
 #include <tickbus/glance.h>
 
+#include "tests/support/ring_fixture.h"
+
 enum { SLOTS = 16, US = 1, THEM = 2 };
 
 typedef struct world {
-    void *memory;
     tbus_ring_t ring;
     tbus_publisher_t publisher;
     tbus_subscriber_t subscriber;
@@ -24,26 +25,20 @@ typedef struct world {
 
 static world_t make(enum tbus_ring_kind kind, enum tbus_sub_role role, uint64_t first_seq)
 {
-    world_t w = {0};
-    tbus_ring_spec_t spec = {
-        .kind = kind, .slot_bytes = 64, .slot_count = SLOTS, .first_seq = first_seq};
-    strcpy(spec.name, "glance");
-    if (kind == TBUS_BROADCAST)
-        spec.msg_bytes_max = 120;
-    size_t bytes = tbus_ring_footprint(&spec);
-    w.memory = aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
-    assert_int_equal(tbus_ring_format(w.memory, bytes, &spec, NULL), 0);
-    assert_int_equal(tbus_ring_join(w.memory, bytes, true, &w.ring, NULL), 0);
-    assert_true(tbus_ring_reserve(&w.ring, "us", role, NULL) >= 0);
-    assert_int_equal(tbus_publisher_join(&w.ring, THEM, &w.publisher, NULL), 0);
-    assert_int_equal(tbus_subscriber_join(&w.ring, "us", US, &w.subscriber, NULL), 0);
+    tbus_ring_spec_t spec = {.kind = kind,
+                             .slot_count = SLOTS,
+                             .msg_bytes_max = kind == TBUS_BROADCAST ? 120 : 0,
+                             .first_seq = first_seq};
+    world_t w = {.ring = test_ring_create(spec)};
+    w.publisher = test_publisher(&w.ring, THEM);
+    w.subscriber = test_subscriber(&w.ring, "us", role, US);
     return w;
 }
 
 static void destroy(world_t *w)
 {
     tbus_subscriber_leave(&w->subscriber);
-    free(w->memory);
+    test_ring_destroy(&w->ring);
 }
 
 static void publish(world_t *w, uint64_t value)

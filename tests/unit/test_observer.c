@@ -15,19 +15,13 @@
 #include <tickbus/publisher.h>
 #include <tickbus/subscriber.h>
 
+#include "tests/support/ring_fixture.h"
+
 enum { SLOTS = 64 };
 
 static tbus_ring_t make_ring(enum tbus_ring_kind kind)
 {
-    tbus_ring_spec_t spec = {
-        .name = "observed", .kind = kind, .slot_bytes = 64, .slot_count = SLOTS, .first_seq = 1};
-    size_t bytes = tbus_ring_footprint(&spec);
-    void *memory = aligned_alloc(4096, (bytes + 4095) & ~(size_t)4095);
-    tbus_ring_t ring;
-    assert_non_null(memory);
-    assert_int_equal(tbus_ring_format(memory, bytes, &spec, NULL), 0);
-    assert_int_equal(tbus_ring_join(memory, bytes, true, &ring, NULL), 0);
-    return ring;
+    return test_ring_create((tbus_ring_spec_t){.kind = kind, .slot_count = SLOTS});
 }
 
 /* Publish the sequence itself. */
@@ -68,7 +62,7 @@ static void an_observer_never_goes_back_behind_where_it_was(void **state)
                 expected = seq + 1;
             }
             assert_int_equal(expected, p.seq);
-            free(ring.shared);
+            test_ring_destroy(&ring);
         }
 }
 
@@ -109,7 +103,7 @@ static void the_oldest_message_is_one_however_far_the_ring_is(void **state)
             }
             assert_int_equal(expected, published + 1);
             tbus_subscriber_leave(&s);
-            free(ring.shared);
+            test_ring_destroy(&ring);
         }
 }
 
@@ -148,7 +142,7 @@ static void lies_about_where_the_ring_is_cost_a_bounded_time(void **state)
                         tbus_observe(&before, copy, &bytes, &seq, &lost);
                         tbus_observe(&after, copy, &bytes, &seq, &lost);
                     }
-                    free(ring.shared);
+                    test_ring_destroy(&ring);
                 }
 }
 

@@ -8,12 +8,13 @@
 #include <cmocka.h>
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <tickbus/outlet.h>
 #include <tickbus/repair.h>
 #include <tickbus/subscriber.h>
+
+#include "tests/support/ring_fixture.h"
 
 enum { SLOTS = 64, PLACES = 5, LONGEST = 300, OWNER = 1, READER = 2, SEED = 11 };
 
@@ -25,26 +26,15 @@ typedef struct world {
 
 static world_t make(enum tbus_ring_kind kind, uint32_t places)
 {
-    bool takes_long = kind == TBUS_BROADCAST;
-    tbus_ring_spec_t spec = {.name = "outlet",
-                             .kind = kind,
-                             .slot_bytes = 64,
-                             .slot_count = SLOTS,
-                             .msg_bytes_max = takes_long ? LONGEST : 0,
-                             .first_seq = UINT64_MAX - 20};
-    size_t bytes = tbus_ring_footprint(&spec);
-    void *memory = aligned_alloc(4096, (bytes + 4095) & ~(size_t)4095);
-    world_t w;
+    world_t w = {.ring = test_ring_create(
+                     (tbus_ring_spec_t){.kind = kind,
+                                        .slot_count = SLOTS,
+                                        .msg_bytes_max = kind == TBUS_BROADCAST ? LONGEST : 0,
+                                        .first_seq = UINT64_MAX - 20})};
     tbus_error_t err = {0};
-    assert_non_null(memory);
-    assert_int_equal(tbus_ring_format(memory, bytes, &spec, NULL), 0);
-    assert_int_equal(tbus_ring_join(memory, bytes, true, &w.ring, NULL), 0);
     assert_int_equal(tbus_outlet_create(&w.outlet, places, LONGEST, &err), 0);
-    assert_int_equal(tbus_publisher_join(&w.ring, OWNER, &w.outlet.publisher, &err), 0);
-    assert_int_equal(tbus_subscriber_join_late(&w.ring, "reader",
-                                               kind == TBUS_MPMC ? TBUS_CONSUMER : TBUS_SUBSCRIBER,
-                                               READER, &w.reader, &err),
-                     0);
+    w.outlet.publisher = test_publisher(&w.ring, OWNER);
+    w.reader = test_late_comer(&w.ring, "reader", test_taker(kind), READER);
     return w;
 }
 
@@ -52,7 +42,7 @@ static void destroy(world_t *w)
 {
     tbus_outlet_destroy(&w->outlet);
     tbus_subscriber_leave(&w->reader);
-    free(w->ring.shared);
+    test_ring_destroy(&w->ring);
 }
 
 /* Message `number`: its length and every byte follow from the number. */
@@ -88,15 +78,11 @@ static bool receive(world_t *w, uint64_t number)
     return true;
 }
 
-static const enum tbus_ring_kind kinds[] = {TBUS_SPSC, TBUS_BROADCAST, TBUS_BROADCAST_MP, TBUS_MPMC,
-                                            TBUS_MPSC};
-#define KINDS (sizeof kinds / sizeof *kinds)
-
 static void what_a_full_ring_does_not_take_is_kept_until_the_box_is_full_too(void **state)
 {
     (void)state;
-    for (size_t k = 0; k < KINDS; k++) {
-        world_t w = make(kinds[k], PLACES);
+    for (size_t k = 0; k < TEST_KINDS; k++) {
+        world_t w = make(test_kinds[k], PLACES);
         uint64_t sent = 0, got = 0;
         while (send(&w, sent) == TBUS_OUTLET_SENT)
             sent++;
@@ -144,9 +130,9 @@ static void nothing_is_lost_doubled_or_out_of_order_however_sends_and_reads_are_
     (void)state;
     print_message("seed %d\n", SEED);
     uint64_t random = SEED;
-    for (size_t k = 0; k < KINDS; k++)
+    for (size_t k = 0; k < TEST_KINDS; k++)
         for (uint32_t places = 1; places <= SLOTS; places += 7) {
-            world_t w = make(kinds[k], places);
+            world_t w = make(test_kinds[k], places);
             uint64_t sent = 0, got = 0, refused = 0;
             for (unsigned turn = 0; turn < 4000; turn++) {
                 random = random * UINT64_C(6364136223846793005) + 1442695040888963407;

@@ -19,6 +19,8 @@
 #include <tickbus/repair.h>
 #include <tickbus/subscriber.h>
 
+#include "tests/support/ring_fixture.h"
+
 /* What an impatient publisher does while a place is set up: it takes place 0 at the second look at
  * the ring's end (place.c: open_gate). */
 bool __real_tbus_ring_end(const tbus_ring_t *ring, uint64_t *out_position, uint64_t *out_seq);
@@ -35,27 +37,11 @@ bool __wrap_tbus_ring_end(const tbus_ring_t *ring, uint64_t *out_position, uint6
 
 static tbus_ring_t make_ring(enum tbus_ring_kind kind, enum tbus_policy policy, uint64_t first_seq)
 {
-    tbus_ring_spec_t spec = {.name = "place",
-                             .kind = kind,
-                             .slot_bytes = 64,
-                             .slot_count = 64,
-                             .msg_bytes_max = kind == TBUS_BROADCAST ? 300 : 0,
-                             .first_seq = first_seq,
-                             .policy = policy};
-    size_t bytes = tbus_ring_footprint(&spec);
-    void *memory = aligned_alloc(4096, (bytes + 4095) & ~(size_t)4095);
-    tbus_ring_t ring;
-    assert_non_null(memory);
-    assert_int_equal(tbus_ring_format(memory, bytes, &spec, NULL), 0);
-    assert_int_equal(tbus_ring_join(memory, bytes, true, &ring, NULL), 0);
-    return ring;
-}
-
-static tbus_publisher_t publisher(tbus_ring_t *ring)
-{
-    tbus_publisher_t p;
-    assert_int_equal(tbus_publisher_join(ring, 1, &p, NULL), 0);
-    return p;
+    return test_ring_create((tbus_ring_spec_t){.kind = kind,
+                                               .slot_count = 64,
+                                               .msg_bytes_max = kind == TBUS_BROADCAST ? 300 : 0,
+                                               .first_seq = first_seq,
+                                               .policy = policy});
 }
 
 /* Message `number`, every third over several slots where the ring has such. */
@@ -79,22 +65,13 @@ static bool receive(tbus_subscriber_t *s, uint64_t *out_number)
     return true;
 }
 
-static const enum tbus_ring_kind kinds[] = {TBUS_SPSC, TBUS_BROADCAST, TBUS_BROADCAST_MP, TBUS_MPMC,
-                                            TBUS_MPSC};
-static const uint64_t starts[] = {1,
-                                  (UINT64_C(1) << 32) - 3,
-                                  (UINT64_C(1) << 45) - 3,
-                                  (UINT64_C(1) << 48) - 3,
-                                  (UINT64_C(1) << 63) - 3,
-                                  UINT64_MAX - 2};
-
 static void a_late_comer_starts_where_the_ring_is_and_misses_nothing_from_there(void **state)
 {
     (void)state;
-    for (unsigned k = 0; k < sizeof kinds / sizeof *kinds; k++)
-        for (unsigned w = 0; w < sizeof starts / sizeof *starts; w++) {
-            tbus_ring_t ring = make_ring(kinds[k], TBUS_BLOCK, starts[w]);
-            tbus_publisher_t p = publisher(&ring);
+    for (unsigned k = 0; k < TEST_KINDS; k++)
+        for (unsigned w = 0; w < TEST_STARTS; w++) {
+            tbus_ring_t ring = make_ring(test_kinds[k], TBUS_BLOCK, test_starts[w]);
+            tbus_publisher_t p = test_publisher(&ring, 1);
             tbus_subscriber_t consumer = {0};
             if (ring.competing)
                 assert_int_equal(
@@ -128,11 +105,11 @@ static void a_late_comer_starts_where_the_ring_is_and_misses_nothing_from_there(
                 while (receive(&late, &got))
                     assert_int_equal(got, expected++);
                 assert_int_equal(expected, number);
-                assert_int_equal(late.seq, starts[w] + number);
+                assert_int_equal(late.seq, test_starts[w] + number);
                 tbus_subscriber_leave(&late);
             }
             tbus_subscriber_leave(&consumer);
-            free(ring.shared);
+            test_ring_destroy(&ring);
         }
 }
 
@@ -140,8 +117,8 @@ static void publishers_wait_for_a_late_comer_as_for_anybody(void **state)
 {
     (void)state;
     for (unsigned k = 0; k < 3; k++) {
-        tbus_ring_t ring = make_ring(kinds[k], TBUS_BLOCK, 1);
-        tbus_publisher_t p = publisher(&ring);
+        tbus_ring_t ring = make_ring(test_kinds[k], TBUS_BLOCK, 1);
+        tbus_publisher_t p = test_publisher(&ring, 1);
         for (uint64_t i = 0; i < 1000; i++)
             assert_int_equal(publish(&p, 1), TBUS_PUBLISHED); /* nobody is there to wait for */
         tbus_subscriber_t late;
@@ -154,7 +131,7 @@ static void publishers_wait_for_a_late_comer_as_for_anybody(void **state)
         assert_true(p.blocked);
         tbus_subscriber_leave(&late);
         assert_int_equal(publish(&p, 1), TBUS_PUBLISHED);
-        free(ring.shared);
+        test_ring_destroy(&ring);
     }
 }
 
@@ -192,13 +169,13 @@ static void a_late_comer_is_refused_what_it_cannot_have(void **state)
     tbus_subscriber_leave(&s);
     tbus_store_relaxed_u64(&ring.shared->tail_version, 1);
     assert_int_equal(tbus_subscriber_join_late(&ring, "s", TBUS_SUBSCRIBER, 3, &t, &err), -EAGAIN);
-    publisher(&ring);
+    test_publisher(&ring, 1);
     assert_int_equal(tbus_subscriber_join_late(&ring, "s", TBUS_SUBSCRIBER, 3, &t, &err), 0);
     tbus_subscriber_leave(&t);
     ring.writable = false;
     assert_int_equal(tbus_subscriber_join_late(&ring, "s", TBUS_SUBSCRIBER, 3, &t, &err),
                      -TBUS_EKIND);
-    free(ring.shared);
+    test_ring_destroy(&ring);
 }
 
 static void the_dead_give_their_places_up_and_only_theirs(void **state)
@@ -223,7 +200,7 @@ static void the_dead_give_their_places_up_and_only_theirs(void **state)
     free(dead.scratch);
     tbus_subscriber_leave(&alive);
     tbus_subscriber_leave(&next);
-    free(ring.shared);
+    test_ring_destroy(&ring);
 }
 
 /* Whoever looked at a place before it changed hands must not take it from the next holder. */
@@ -245,7 +222,7 @@ static void a_place_that_changed_hands_is_not_taken_by_mistake(void **state)
     tbus_place_leave(place, 7);
     assert_int_equal(tbus_place_load(place), tbus_place_word(TBUS_SUB_ACTIVE, 8));
     tbus_subscriber_leave(&second);
-    free(ring.shared);
+    test_ring_destroy(&ring);
 }
 
 static void who_comes_too_late_for_an_impatient_topic_is_told_why(void **state)
@@ -254,7 +231,7 @@ static void who_comes_too_late_for_an_impatient_topic_is_told_why(void **state)
     tbus_ring_t ring = make_ring(TBUS_BROADCAST_MP, TBUS_EVICT_SLOWEST, 1);
     tbus_error_t err = {0};
     assert_true(tbus_ring_reserve(&ring, "slow", TBUS_SUBSCRIBER, &err) >= 0);
-    tbus_publisher_t p = publisher(&ring);
+    tbus_publisher_t p = test_publisher(&ring, 1);
     for (uint64_t i = 0; i < 100; i++)
         assert_int_equal(tbus_publish(&p, &i, 8), TBUS_PUBLISHED);
     tbus_subscriber_t s;
@@ -266,7 +243,7 @@ static void who_comes_too_late_for_an_impatient_topic_is_told_why(void **state)
     assert_true(receive(&s, &got));
     assert_int_equal(got, 5);
     tbus_subscriber_leave(&s);
-    free(ring.shared);
+    test_ring_destroy(&ring);
 }
 
 static void who_is_evicted_while_it_joins_is_told_and_keeps_nothing(void **state)
@@ -287,13 +264,13 @@ static void who_is_evicted_while_it_joins_is_told_and_keeps_nothing(void **state
     tbus_subscriber_leave(&s);
     looks_until_eviction = 2; /* who joins itself sees it at its first look */
     assert_int_equal(tbus_subscriber_join_late(&ring, "slow", TBUS_SUBSCRIBER, 2, &s, &err), 0);
-    tbus_publisher_t p = publisher(&ring);
+    tbus_publisher_t p = test_publisher(&ring, 1);
     assert_int_equal(publish(&p, 1), TBUS_PUBLISHED);
     assert_null(tbus_peek(&s, &bytes));
     assert_int_equal(s.error, -TBUS_EEVICTED);
     tbus_subscriber_leave(&s);
     assert_int_equal(tbus_place_load(place), tbus_place_word(TBUS_SUB_VACANT, 0));
-    free(ring.shared);
+    test_ring_destroy(&ring);
 }
 
 static void only_one_can_be_the_subscriber_where_there_is_one_and_others_follow(void **state)
@@ -314,7 +291,7 @@ static void only_one_can_be_the_subscriber_where_there_is_one_and_others_follow(
         assert_int_equal(
             tbus_subscriber_join_late(&ring, "recorder", TBUS_FOLLOWER, 4, &recorder, NULL), 0);
 
-        tbus_publisher_t p = publisher(&ring);
+        tbus_publisher_t p = test_publisher(&ring, 1);
         uint64_t got;
         assert_int_equal(publish(&p, 7), TBUS_PUBLISHED);
         assert_true(receive(&one, &got) && got == 7);
@@ -329,7 +306,7 @@ static void only_one_can_be_the_subscriber_where_there_is_one_and_others_follow(
                          0);
         tbus_subscriber_leave(&one);
         tbus_subscriber_leave(&recorder);
-        free(ring.shared);
+        test_ring_destroy(&ring);
     }
 }
 
@@ -339,7 +316,7 @@ static void what_a_consumer_that_leaves_had_in_hand_is_given_back_and_in_doubt(v
     tbus_ring_t ring = make_ring(TBUS_MPMC, TBUS_BLOCK, 1);
     tbus_subscriber_t one, other;
     assert_int_equal(tbus_subscriber_join_late(&ring, "one", TBUS_CONSUMER, 2, &one, NULL), 0);
-    tbus_publisher_t p = publisher(&ring);
+    tbus_publisher_t p = test_publisher(&ring, 1);
     size_t bytes;
     uint64_t got;
     assert_int_equal(publish(&p, 0), TBUS_PUBLISHED);
@@ -352,7 +329,7 @@ static void what_a_consumer_that_leaves_had_in_hand_is_given_back_and_in_doubt(v
         assert_true(receive(&other, &got) && got == number);
     }
     tbus_subscriber_leave(&other);
-    free(ring.shared);
+    test_ring_destroy(&ring);
 }
 
 static void nothing_is_read_after_a_place_was_lost(void **state)
@@ -362,7 +339,7 @@ static void nothing_is_read_after_a_place_was_lost(void **state)
     tbus_subscriber_t s;
     size_t bytes;
     assert_int_equal(tbus_subscriber_join_late(&ring, "s", TBUS_SUBSCRIBER, 2, &s, NULL), 0);
-    tbus_publisher_t p = publisher(&ring);
+    tbus_publisher_t p = test_publisher(&ring, 1);
     assert_int_equal(publish(&p, 1), TBUS_PUBLISHED);
     assert_int_equal(publish(&p, 2), TBUS_PUBLISHED);
     assert_non_null(tbus_peek(&s, &bytes));
@@ -372,7 +349,7 @@ static void nothing_is_read_after_a_place_was_lost(void **state)
     assert_int_equal(s.error, -TBUS_ESTALE);
     assert_null(tbus_peek(&s, &bytes));
     tbus_subscriber_leave(&s);
-    free(ring.shared);
+    test_ring_destroy(&ring);
 }
 
 int main(void)

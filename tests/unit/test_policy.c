@@ -18,30 +18,11 @@
 #include <tickbus/subscriber.h>
 #include <tickbus/wait.h>
 
+#include "tests/support/bus_fixture.h"
+
 static tbus_ring_t make_ring(enum tbus_ring_kind kind, enum tbus_policy policy)
 {
-    tbus_ring_spec_t spec = {.name = "policy",
-                             .kind = kind,
-                             .slot_bytes = 64,
-                             .slot_count = 16,
-                             .first_seq = 1,
-                             .policy = policy};
-    size_t bytes = tbus_ring_footprint(&spec);
-    void *memory = aligned_alloc(4096, (bytes + 4095) & ~(size_t)4095);
-    tbus_ring_t ring;
-    assert_non_null(memory);
-    assert_int_equal(tbus_ring_format(memory, bytes, &spec, NULL), 0);
-    assert_int_equal(tbus_ring_join(memory, bytes, true, &ring, NULL), 0);
-    return ring;
-}
-
-static tbus_subscriber_t subscriber(tbus_ring_t *ring, const char *name, enum tbus_sub_role role,
-                                    uint32_t owner)
-{
-    tbus_subscriber_t s;
-    assert_true(tbus_ring_reserve(ring, name, role, NULL) >= 0);
-    assert_int_equal(tbus_subscriber_join(ring, name, owner, &s, NULL), 0);
-    return s;
+    return test_ring_create((tbus_ring_spec_t){.kind = kind, .policy = policy});
 }
 
 static uint64_t taken(tbus_subscriber_t *s)
@@ -64,7 +45,7 @@ static void a_blocking_topic_says_full_and_loses_nothing(void **state)
     (void)state;
     for (unsigned k = 0; k < GATED; k++) {
         tbus_ring_t ring = make_ring(gated[k], TBUS_BLOCK);
-        tbus_subscriber_t s = subscriber(&ring, "s", TBUS_SUBSCRIBER, 2);
+        tbus_subscriber_t s = test_subscriber(&ring, "s", TBUS_SUBSCRIBER, 2);
         tbus_publisher_t p;
         assert_int_equal(tbus_publisher_join(&ring, 1, &p, NULL), 0);
         for (uint64_t i = 0; i < 16; i++)
@@ -73,7 +54,7 @@ static void a_blocking_topic_says_full_and_loses_nothing(void **state)
         for (uint64_t i = 0; i < 16; i++)
             assert_int_equal(taken(&s), i);
         tbus_subscriber_leave(&s);
-        free(ring.shared);
+        test_ring_destroy(&ring);
     }
 }
 
@@ -82,7 +63,7 @@ static void a_dropping_topic_loses_the_newest_and_counts_it(void **state)
     (void)state;
     for (unsigned k = 0; k < GATED; k++) {
         tbus_ring_t ring = make_ring(gated[k], TBUS_DROP_NEWEST);
-        tbus_subscriber_t s = subscriber(&ring, "s", TBUS_SUBSCRIBER, 2);
+        tbus_subscriber_t s = test_subscriber(&ring, "s", TBUS_SUBSCRIBER, 2);
         tbus_publisher_t p;
         assert_int_equal(tbus_publisher_join(&ring, 1, &p, NULL), 0);
         for (uint64_t i = 0; i < 20; i++)
@@ -95,7 +76,7 @@ static void a_dropping_topic_loses_the_newest_and_counts_it(void **state)
         assert_int_equal(s.seq, 17); /* what was dropped never had a sequence */
         assert_int_equal(taken(&s), 99);
         tbus_subscriber_leave(&s);
-        free(ring.shared);
+        test_ring_destroy(&ring);
     }
 }
 
@@ -104,10 +85,10 @@ static void an_evicting_topic_goes_on_without_the_slowest_and_tells_it_why(void 
     (void)state;
     for (unsigned k = 0; k < GATED; k++) {
         tbus_ring_t ring = make_ring(gated[k], TBUS_EVICT_SLOWEST);
-        tbus_subscriber_t quick = subscriber(&ring, "quick", TBUS_SUBSCRIBER, 2);
+        tbus_subscriber_t quick = test_subscriber(&ring, "quick", TBUS_SUBSCRIBER, 2);
         /* Of an mpsc ring there is one subscriber; others follow. */
         enum tbus_sub_role second = gated[k] == TBUS_MPSC ? TBUS_FOLLOWER : TBUS_SUBSCRIBER;
-        tbus_subscriber_t slow = subscriber(&ring, "slow", second, 3);
+        tbus_subscriber_t slow = test_subscriber(&ring, "slow", second, 3);
         tbus_publisher_t p;
         assert_int_equal(tbus_publisher_join(&ring, 1, &p, NULL), 0);
         for (uint64_t i = 0; i < 100; i++) {
@@ -123,13 +104,13 @@ static void an_evicting_topic_goes_on_without_the_slowest_and_tells_it_why(void 
         assert_int_equal(quick.error, 0);
         assert_int_equal(tbus_load_relaxed_u64(&ring.shared->evicted), 1);
         tbus_subscriber_leave(&slow);
-        tbus_subscriber_t again = subscriber(&ring, "slow", second, 3); /* and may come back */
+        tbus_subscriber_t again = test_subscriber(&ring, "slow", second, 3); /* and may come back */
         assert_int_equal(tbus_publish(&p, &(uint64_t){7}, 8), TBUS_PUBLISHED);
         tbus_publisher_flush(&p);
         assert_int_equal(taken(&quick), 7);
         tbus_subscriber_leave(&again);
         tbus_subscriber_leave(&quick);
-        free(ring.shared);
+        test_ring_destroy(&ring);
     }
 }
 
@@ -137,8 +118,8 @@ static void nobody_is_evicted_who_does_not_hold_the_ring_up(void **state)
 {
     (void)state;
     tbus_ring_t ring = make_ring(TBUS_MPMC, TBUS_EVICT_SLOWEST);
-    tbus_subscriber_t consumer = subscriber(&ring, "consumer", TBUS_CONSUMER, 2);
-    tbus_subscriber_t follower = subscriber(&ring, "follower", TBUS_FOLLOWER, 3);
+    tbus_subscriber_t consumer = test_subscriber(&ring, "consumer", TBUS_CONSUMER, 2);
+    tbus_subscriber_t follower = test_subscriber(&ring, "follower", TBUS_FOLLOWER, 3);
     tbus_publisher_t p;
     assert_int_equal(tbus_publisher_join(&ring, 1, &p, NULL), 0);
     for (uint64_t i = 0; i < 16; i++) {
@@ -155,7 +136,7 @@ static void nobody_is_evicted_who_does_not_hold_the_ring_up(void **state)
     assert_int_equal(taken(&follower), 8);
     tbus_subscriber_leave(&follower);
     tbus_subscriber_leave(&consumer);
-    free(ring.shared);
+    test_ring_destroy(&ring);
 }
 
 /* Others publish, and it takes, while a publisher that found the ring full looks who is to
@@ -164,8 +145,8 @@ static void a_subscriber_ahead_of_the_tail_that_a_publisher_saw_is_not_the_slowe
 {
     (void)state;
     tbus_ring_t ring = make_ring(TBUS_BROADCAST_MP, TBUS_EVICT_SLOWEST);
-    tbus_subscriber_t quick = subscriber(&ring, "quick", TBUS_SUBSCRIBER, 2);
-    tbus_subscriber_t slow = subscriber(&ring, "slow", TBUS_SUBSCRIBER, 3);
+    tbus_subscriber_t quick = test_subscriber(&ring, "quick", TBUS_SUBSCRIBER, 2);
+    tbus_subscriber_t slow = test_subscriber(&ring, "slow", TBUS_SUBSCRIBER, 3);
     tbus_publisher_t p;
     assert_int_equal(tbus_publisher_join(&ring, 1, &p, NULL), 0);
     for (uint64_t i = 0; i < 16; i++) {
@@ -180,7 +161,7 @@ static void a_subscriber_ahead_of_the_tail_that_a_publisher_saw_is_not_the_slowe
     assert_int_equal(slow.error, -TBUS_EEVICTED);
     tbus_subscriber_leave(&slow);
     tbus_subscriber_leave(&quick);
-    free(ring.shared);
+    test_ring_destroy(&ring);
 }
 
 static void whoever_has_room_for_one_slot_but_not_for_a_long_message_holds_it_up(void **state)
@@ -199,7 +180,7 @@ static void whoever_has_room_for_one_slot_but_not_for_a_long_message_holds_it_up
     assert_non_null(memory);
     assert_int_equal(tbus_ring_format(memory, footprint, &spec, NULL), 0);
     assert_int_equal(tbus_ring_join(memory, footprint, true, &ring, NULL), 0);
-    tbus_subscriber_t slow = subscriber(&ring, "slow", TBUS_SUBSCRIBER, 3);
+    tbus_subscriber_t slow = test_subscriber(&ring, "slow", TBUS_SUBSCRIBER, 3);
     tbus_publisher_t p;
     assert_int_equal(tbus_publisher_join(&ring, 1, &p, NULL), 0);
     for (uint64_t i = 0; i < 14; i++)
@@ -219,8 +200,7 @@ static void a_batch_is_claimed_filled_in_place_and_seen_in_order(void **state)
     static const enum tbus_ring_kind kinds[] = {TBUS_SPSC, TBUS_BROADCAST_MP, TBUS_MPMC, TBUS_MPSC};
     for (unsigned k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         tbus_ring_t ring = make_ring(kinds[k], TBUS_BLOCK);
-        tbus_subscriber_t s =
-            subscriber(&ring, "s", kinds[k] == TBUS_MPMC ? TBUS_CONSUMER : TBUS_SUBSCRIBER, 2);
+        tbus_subscriber_t s = test_subscriber(&ring, "s", test_taker(kinds[k]), 2);
         tbus_publisher_t p;
         assert_int_equal(tbus_publisher_join(&ring, 1, &p, NULL), 0);
         uint64_t next = 0, expected = 0;
@@ -244,7 +224,7 @@ static void a_batch_is_claimed_filled_in_place_and_seen_in_order(void **state)
             tbus_subscriber_flush(&s);
         }
         tbus_subscriber_leave(&s);
-        free(ring.shared);
+        test_ring_destroy(&ring);
     }
 }
 

@@ -16,47 +16,16 @@
 #include <tickbus/repair.h>
 #include <tickbus/subscriber.h>
 
-typedef struct bench {
-    void *memory;
-    size_t bytes;
-    tbus_ring_t ring;
-} bench_t;
+#include "tests/support/ring_fixture.h"
 
-static bench_t make_ring(enum tbus_ring_kind kind, uint32_t slots, uint32_t slot_bytes,
-                         uint32_t msg_max, uint64_t first_seq)
+static tbus_ring_t make_ring(enum tbus_ring_kind kind, uint32_t slots, uint32_t slot_bytes,
+                             uint32_t msg_max, uint64_t first_seq)
 {
-    tbus_ring_spec_t spec = {.name = "test",
-                             .kind = kind,
-                             .slot_bytes = slot_bytes,
-                             .slot_count = slots,
-                             .msg_bytes_max = msg_max,
-                             .first_seq = first_seq};
-    bench_t b = {.bytes = tbus_ring_footprint(&spec)};
-    assert_true(b.bytes > 0);
-    b.memory = aligned_alloc(4096, (b.bytes + 4095) & ~(size_t)4095);
-    assert_non_null(b.memory);
-    tbus_error_t err = {0};
-    assert_int_equal(tbus_ring_format(b.memory, b.bytes, &spec, &err), 0);
-    assert_int_equal(tbus_ring_join(b.memory, b.bytes, true, &b.ring, &err), 0);
-    return b;
-}
-
-static tbus_subscriber_t subscriber(bench_t *b, const char *name, enum tbus_sub_role role,
-                                    uint32_t owner)
-{
-    tbus_subscriber_t s;
-    tbus_error_t err = {0};
-    assert_true(tbus_ring_reserve(&b->ring, name, role, &err) >= 0);
-    assert_int_equal(tbus_subscriber_join(&b->ring, name, owner, &s, &err), 0);
-    return s;
-}
-
-static tbus_publisher_t publisher(bench_t *b, uint32_t owner)
-{
-    tbus_publisher_t p;
-    tbus_error_t err = {0};
-    assert_int_equal(tbus_publisher_join(&b->ring, owner, &p, &err), 0);
-    return p;
+    return test_ring_create((tbus_ring_spec_t){.kind = kind,
+                                               .slot_bytes = slot_bytes,
+                                               .slot_count = slots,
+                                               .msg_bytes_max = msg_max,
+                                               .first_seq = first_seq});
 }
 
 typedef struct message {
@@ -92,24 +61,14 @@ static void expect_none(tbus_subscriber_t *s)
     assert_int_equal(s->error, 0);
 }
 
-static const uint64_t starts[] = {1,
-                                  (UINT64_C(1) << 32) - 3,
-                                  (UINT64_C(1) << 45) - 3,
-                                  (UINT64_C(1) << 48) - 3,
-                                  (UINT64_C(1) << 63) - 3,
-                                  UINT64_MAX - 2};
-
 static void every_kind_delivers_in_order_and_says_full_across_every_wrap(void **state)
 {
     (void)state;
-    static const enum tbus_ring_kind kinds[] = {TBUS_SPSC, TBUS_BROADCAST, TBUS_BROADCAST_MP,
-                                                TBUS_MPMC, TBUS_MPSC};
-    for (unsigned k = 0; k < sizeof kinds / sizeof *kinds; k++)
-        for (unsigned w = 0; w < sizeof starts / sizeof *starts; w++) {
-            bench_t b = make_ring(kinds[k], 16, 64, 0, starts[w]);
-            tbus_subscriber_t s =
-                subscriber(&b, "s", kinds[k] == TBUS_MPMC ? TBUS_CONSUMER : TBUS_SUBSCRIBER, 2);
-            tbus_publisher_t p = publisher(&b, 1);
+    for (unsigned k = 0; k < TEST_KINDS; k++)
+        for (unsigned w = 0; w < TEST_STARTS; w++) {
+            tbus_ring_t ring = make_ring(test_kinds[k], 16, 64, 0, test_starts[w]);
+            tbus_subscriber_t s = test_subscriber(&ring, "s", test_taker(test_kinds[k]), 2);
+            tbus_publisher_t p = test_publisher(&ring, 1);
             uint64_t sent = 0, taken = 0;
             for (unsigned round = 0; round < 20; round++) {
                 expect_none(&s);
@@ -120,23 +79,23 @@ static void every_kind_delivers_in_order_and_says_full_across_every_wrap(void **
                 message_t m = numbered(sent);
                 assert_int_equal(tbus_publish_try(&p, &m, sizeof m), TBUS_FULL);
                 for (unsigned i = 0; i < 16; i++, taken++)
-                    expect(&s, starts[w] + taken, taken);
+                    expect(&s, test_starts[w] + taken, taken);
                 tbus_subscriber_flush(&s);
             }
             tbus_publisher_flush(&p);
-            assert_int_equal(tbus_ring_published(&b.ring), sent);
+            assert_int_equal(tbus_ring_published(&ring), sent);
             tbus_subscriber_leave(&s);
-            free(b.memory);
+            test_ring_destroy(&ring);
         }
 }
 
 static void broadcast_waits_for_the_slowest_and_names_it(void **state)
 {
     (void)state;
-    bench_t b = make_ring(TBUS_BROADCAST, 16, 64, 0, 1);
-    tbus_subscriber_t quick = subscriber(&b, "quick", TBUS_SUBSCRIBER, 2);
-    tbus_subscriber_t slow = subscriber(&b, "slow", TBUS_SUBSCRIBER, 3);
-    tbus_publisher_t p = publisher(&b, 1);
+    tbus_ring_t ring = make_ring(TBUS_BROADCAST, 16, 64, 0, 1);
+    tbus_subscriber_t quick = test_subscriber(&ring, "quick", TBUS_SUBSCRIBER, 2);
+    tbus_subscriber_t slow = test_subscriber(&ring, "slow", TBUS_SUBSCRIBER, 3);
+    tbus_publisher_t p = test_publisher(&ring, 1);
     for (uint64_t i = 0; i < 16; i++) {
         message_t m = numbered(i);
         assert_int_equal(tbus_publish_try(&p, &m, sizeof m), TBUS_PUBLISHED);
@@ -146,26 +105,26 @@ static void broadcast_waits_for_the_slowest_and_names_it(void **state)
     assert_int_equal(tbus_publish_try(&p, &m, sizeof m), TBUS_FULL);
     assert_true(p.blocked);
     uint64_t lag = 0;
-    int slowest = tbus_ring_slowest(&b.ring, &lag);
+    int slowest = tbus_ring_slowest(&ring, &lag);
     assert_true(slowest >= 0);
-    assert_string_equal(b.ring.shared->subs[slowest].name, "slow");
+    assert_string_equal(ring.shared->subs[slowest].name, "slow");
     assert_int_equal(lag, 16);
     expect(&slow, 1, 0);
     tbus_subscriber_flush(&slow);
     assert_int_equal(tbus_publish_try(&p, &m, sizeof m), TBUS_PUBLISHED);
     tbus_subscriber_leave(&slow);
     tbus_subscriber_leave(&quick);
-    free(b.memory);
+    test_ring_destroy(&ring);
 }
 
 static void messages_of_every_length_cross_slots_whole(void **state)
 {
     (void)state;
-    bench_t b = make_ring(TBUS_BROADCAST, 64, 64, 800, 1);
-    tbus_subscriber_t s = subscriber(&b, "s", TBUS_SUBSCRIBER, 2);
-    tbus_publisher_t p = publisher(&b, 1);
+    tbus_ring_t ring = make_ring(TBUS_BROADCAST, 64, 64, 800, 1);
+    tbus_subscriber_t s = test_subscriber(&ring, "s", TBUS_SUBSCRIBER, 2);
+    tbus_publisher_t p = test_publisher(&ring, 1);
     tbus_observer_t o;
-    assert_int_equal(tbus_observer_join(&b.ring, TBUS_FROM_NOW, &o, NULL), 0);
+    assert_int_equal(tbus_observer_join(&ring, TBUS_FROM_NOW, &o, NULL), 0);
     unsigned char message[800], copy[800];
     uint64_t seq = 1;
     for (size_t length = 0; length <= sizeof message; length++, seq++) {
@@ -189,7 +148,7 @@ static void messages_of_every_length_cross_slots_whole(void **state)
         assert_memory_equal(copy, message, length);
     }
     tbus_subscriber_leave(&s);
-    free(b.memory);
+    test_ring_destroy(&ring);
 }
 
 static void a_lapped_observer_is_told_exactly_how_many_it_lost(void **state)
@@ -200,12 +159,11 @@ static void a_lapped_observer_is_told_exactly_how_many_it_lost(void **state)
     for (unsigned k = 0; k < sizeof kinds / sizeof *kinds; k++)
         for (unsigned long_every = 0; long_every <= (kinds[k] == TBUS_BROADCAST ? 5u : 0u);
              long_every += 5) {
-            bench_t b = make_ring(kinds[k], 64, 64, kinds[k] == TBUS_BROADCAST ? 200 : 0, 1);
-            tbus_subscriber_t s =
-                subscriber(&b, "s", kinds[k] == TBUS_MPMC ? TBUS_CONSUMER : TBUS_SUBSCRIBER, 2);
-            tbus_publisher_t p = publisher(&b, 1);
+            tbus_ring_t ring = make_ring(kinds[k], 64, 64, kinds[k] == TBUS_BROADCAST ? 200 : 0, 1);
+            tbus_subscriber_t s = test_subscriber(&ring, "s", test_taker(kinds[k]), 2);
+            tbus_publisher_t p = test_publisher(&ring, 1);
             tbus_observer_t o;
-            assert_int_equal(tbus_observer_join(&b.ring, TBUS_FROM_NOW, &o, NULL), 0);
+            assert_int_equal(tbus_observer_join(&ring, TBUS_FROM_NOW, &o, NULL), 0);
             uint64_t seen_count = 0, lost_sum = 0, published = 0, last = 0, lost = 0, carried = 0;
             for (unsigned burst = 1; burst < 300; burst += 7) {
                 for (unsigned i = 0; i < burst; i++) {
@@ -240,18 +198,18 @@ static void a_lapped_observer_is_told_exactly_how_many_it_lost(void **state)
             assert_int_equal(o.lost, lost_sum);
             assert_true(lost_sum > 0);
             tbus_subscriber_leave(&s);
-            free(b.memory);
+            test_ring_destroy(&ring);
         }
 }
 
 static void consumers_compete_and_a_follower_still_sees_everything(void **state)
 {
     (void)state;
-    bench_t b = make_ring(TBUS_MPMC, 16, 64, 0, 1);
-    tbus_subscriber_t a = subscriber(&b, "a", TBUS_CONSUMER, 2);
-    tbus_subscriber_t c = subscriber(&b, "c", TBUS_CONSUMER, 3);
-    tbus_subscriber_t recorder = subscriber(&b, "recorder", TBUS_FOLLOWER, 4);
-    tbus_publisher_t p = publisher(&b, 1), q = publisher(&b, 5);
+    tbus_ring_t ring = make_ring(TBUS_MPMC, 16, 64, 0, 1);
+    tbus_subscriber_t a = test_subscriber(&ring, "a", TBUS_CONSUMER, 2);
+    tbus_subscriber_t c = test_subscriber(&ring, "c", TBUS_CONSUMER, 3);
+    tbus_subscriber_t recorder = test_subscriber(&ring, "recorder", TBUS_FOLLOWER, 4);
+    tbus_publisher_t p = test_publisher(&ring, 1), q = test_publisher(&ring, 5);
     for (uint64_t i = 0; i < 100; i += 2) {
         message_t m = numbered(i), n = numbered(i + 1);
         assert_int_equal(tbus_publish_try(&p, &m, sizeof m), TBUS_PUBLISHED);
@@ -274,7 +232,7 @@ static void consumers_compete_and_a_follower_still_sees_everything(void **state)
     tbus_subscriber_leave(&a);
     tbus_subscriber_leave(&c);
     tbus_subscriber_leave(&recorder);
-    free(b.memory);
+    test_ring_destroy(&ring);
 }
 
 static void an_aborted_claim_is_a_tomb_that_everybody_passes(void **state)
@@ -282,11 +240,10 @@ static void an_aborted_claim_is_a_tomb_that_everybody_passes(void **state)
     (void)state;
     static const enum tbus_ring_kind kinds[] = {TBUS_BROADCAST_MP, TBUS_MPMC, TBUS_MPSC};
     for (unsigned k = 0; k < sizeof kinds / sizeof *kinds; k++) {
-        bench_t b = make_ring(kinds[k], 16, 64, 0, 1);
-        tbus_subscriber_t s =
-            subscriber(&b, "s", kinds[k] == TBUS_MPMC ? TBUS_CONSUMER : TBUS_SUBSCRIBER, 2);
-        tbus_subscriber_t f = subscriber(&b, "f", TBUS_FOLLOWER, 3);
-        tbus_publisher_t p = publisher(&b, 1);
+        tbus_ring_t ring = make_ring(kinds[k], 16, 64, 0, 1);
+        tbus_subscriber_t s = test_subscriber(&ring, "s", test_taker(kinds[k]), 2);
+        tbus_subscriber_t f = test_subscriber(&ring, "f", TBUS_FOLLOWER, 3);
+        tbus_publisher_t p = test_publisher(&ring, 1);
         for (uint64_t i = 0; i < 40; i++) {
             assert_non_null(tbus_claim_try(&p));
             tbus_abort(&p);
@@ -300,20 +257,20 @@ static void an_aborted_claim_is_a_tomb_that_everybody_passes(void **state)
             tbus_subscriber_flush(&s);
             tbus_subscriber_flush(&f);
         }
-        assert_int_equal(tbus_load_relaxed_u64(&b.ring.shared->tombs), 40);
+        assert_int_equal(tbus_load_relaxed_u64(&ring.shared->tombs), 40);
         tbus_subscriber_leave(&s);
         tbus_subscriber_leave(&f);
-        free(b.memory);
+        test_ring_destroy(&ring);
     }
 }
 
 static void repair_buries_the_claims_of_the_dead_and_frees_what_they_took(void **state)
 {
     (void)state;
-    bench_t b = make_ring(TBUS_MPMC, 16, 64, 0, 1);
-    tbus_subscriber_t dead = subscriber(&b, "dead", TBUS_CONSUMER, 7);
-    tbus_subscriber_t alive = subscriber(&b, "alive", TBUS_CONSUMER, 8);
-    tbus_publisher_t doomed = publisher(&b, 9), p = publisher(&b, 1);
+    tbus_ring_t ring = make_ring(TBUS_MPMC, 16, 64, 0, 1);
+    tbus_subscriber_t dead = test_subscriber(&ring, "dead", TBUS_CONSUMER, 7);
+    tbus_subscriber_t alive = test_subscriber(&ring, "alive", TBUS_CONSUMER, 8);
+    tbus_publisher_t doomed = test_publisher(&ring, 9), p = test_publisher(&ring, 1);
     message_t m = numbered(0), n = numbered(1);
     assert_int_equal(tbus_publish_try(&p, &m, sizeof m), TBUS_PUBLISHED); /* 1: taken by the dead */
     size_t bytes;
@@ -321,9 +278,9 @@ static void repair_buries_the_claims_of_the_dead_and_frees_what_they_took(void *
     assert_non_null(tbus_claim_try(&doomed)); /* 2: claimed by the dead */
     assert_int_equal(tbus_publish_try(&p, &n, sizeof n), TBUS_PUBLISHED);
     expect_none(&alive); /* what is claimed may still come */
-    assert_int_equal(tbus_ring_repair(&b.ring, 9), 1);
-    assert_int_equal(tbus_ring_repair(&b.ring, 7), 2); /* what it took, and its place */
-    assert_int_equal(tbus_ring_repair(&b.ring, 9), 0);
+    assert_int_equal(tbus_ring_repair(&ring, 9), 1);
+    assert_int_equal(tbus_ring_repair(&ring, 7), 2); /* what it took, and its place */
+    assert_int_equal(tbus_ring_repair(&ring, 9), 0);
     expect(&alive, 3, 1);
     tbus_commit(&doomed, 8); /* a zombie: its slot is a tomb, nothing of it is seen */
     expect_none(&alive);
@@ -334,22 +291,22 @@ static void repair_buries_the_claims_of_the_dead_and_frees_what_they_took(void *
     tbus_advance(&dead); /* likewise a consumer that gives back what is no longer its own */
     assert_int_equal(dead.error, -TBUS_ESTALE);
     assert_null(tbus_peek(&dead, &bytes));
-    assert_int_equal(tbus_load_relaxed_u64(&b.ring.shared->tombs), 1);
-    assert_int_equal(tbus_load_relaxed_u64(&b.ring.shared->in_doubt), 1);
+    assert_int_equal(tbus_load_relaxed_u64(&ring.shared->tombs), 1);
+    assert_int_equal(tbus_load_relaxed_u64(&ring.shared->in_doubt), 1);
     tbus_subscriber_leave(&dead);
     tbus_subscriber_leave(&alive);
-    free(b.memory);
+    test_ring_destroy(&ring);
 }
 
 static void a_publisher_goes_on_where_its_killed_predecessor_stopped(void **state)
 {
     (void)state;
-    for (unsigned w = 0; w < sizeof starts / sizeof *starts; w++) {
-        bench_t b = make_ring(TBUS_BROADCAST, 64, 64, 200, starts[w]);
-        tbus_subscriber_t s = subscriber(&b, "s", TBUS_SUBSCRIBER, 2);
-        uint64_t seq = starts[w];
+    for (unsigned w = 0; w < TEST_STARTS; w++) {
+        tbus_ring_t ring = make_ring(TBUS_BROADCAST, 64, 64, 200, test_starts[w]);
+        tbus_subscriber_t s = test_subscriber(&ring, "s", TBUS_SUBSCRIBER, 2);
+        uint64_t seq = test_starts[w];
         for (unsigned generation = 0; generation < 40; generation++) {
-            tbus_publisher_t p = publisher(&b, 1); /* the one before has flushed nothing */
+            tbus_publisher_t p = test_publisher(&ring, 1); /* the one before has flushed nothing */
             for (unsigned i = 0; i < generation % 9; i++, seq++) {
                 unsigned char text[200] = {0};
                 memcpy(text, &seq, 8);
@@ -366,19 +323,20 @@ static void a_publisher_goes_on_where_its_killed_predecessor_stopped(void **stat
             }
             expect_none(&s);
             if (generation % 4 == 1) /* killed between the two halves of the tail */
-                tbus_store_relaxed_u64(&b.ring.shared->tail_version,
-                                       tbus_load_relaxed_u64(&b.ring.shared->tail_version) | 1);
+                tbus_store_relaxed_u64(&ring.shared->tail_version,
+                                       tbus_load_relaxed_u64(&ring.shared->tail_version) | 1);
         }
         tbus_subscriber_leave(&s);
-        free(b.memory);
+        test_ring_destroy(&ring);
     }
 }
 
 static void join_refuses_every_wrong_header_byte(void **state)
 {
     (void)state;
-    bench_t b = make_ring(TBUS_BROADCAST, 16, 64, 0, 1);
-    unsigned char *header = b.memory;
+    tbus_ring_t made = make_ring(TBUS_BROADCAST, 16, 64, 0, 1);
+    size_t bytes = made.shared->total_bytes;
+    unsigned char *header = (unsigned char *)made.shared;
     /* magic, abi, kind, slot_bytes, slot_count, subs_max, slots_at, total_bytes; msg_bytes_max and
      * first_seq may take other values */
     static const struct {
@@ -392,7 +350,7 @@ static void join_refuses_every_wrong_header_byte(void **state)
                 header[i] = v < sizeof bad ? bad[v] : (unsigned char)(good + 1);
                 tbus_ring_t ring;
                 tbus_error_t err = {0};
-                int code = tbus_ring_join(b.memory, b.bytes, true, &ring, &err);
+                int code = tbus_ring_join(header, bytes, true, &ring, &err);
                 if (header[i] == good || (i == 12 && header[i] >= 1 && header[i] <= 4)) {
                     assert_int_equal(code, 0);
                 } else {
@@ -404,62 +362,62 @@ static void join_refuses_every_wrong_header_byte(void **state)
             header[i] = good;
         }
     tbus_ring_t ring;
-    assert_int_equal(tbus_ring_join(b.memory, b.bytes - 1, true, &ring, NULL), -TBUS_EGEOMETRY);
-    free(b.memory);
+    assert_int_equal(tbus_ring_join(header, bytes - 1, true, &ring, NULL), -TBUS_EGEOMETRY);
+    test_ring_destroy(&made);
 }
 
 static void impossible_slot_words_end_in_corrupt_not_in_a_crash(void **state)
 {
     (void)state;
-    bench_t b = make_ring(TBUS_BROADCAST, 16, 64, 200, 1);
+    tbus_ring_t ring = make_ring(TBUS_BROADCAST, 16, 64, 200, 1);
     for (unsigned s = 0; s < 8; s++)
         for (unsigned length = 0; length < 256; length++) {
             tbus_error_t err;
             char name[16];
             snprintf(name, sizeof name, "s%u", s);
             if (length == 0)
-                assert_true(tbus_ring_reserve(&b.ring, name, TBUS_SUBSCRIBER, &err) >= 0);
-            tbus_store_relaxed_u32(&b.ring.shared->subs[s].state, TBUS_SUB_RESERVED);
-            tbus_store_relaxed_u32(&b.ring.shared->subs[s].owner, 0);
+                assert_true(tbus_ring_reserve(&ring, name, TBUS_SUBSCRIBER, &err) >= 0);
+            tbus_store_relaxed_u32(&ring.shared->subs[s].state, TBUS_SUB_RESERVED);
+            tbus_store_relaxed_u32(&ring.shared->subs[s].owner, 0);
             tbus_subscriber_t sub;
-            assert_int_equal(tbus_subscriber_join(&b.ring, name, 1, &sub, &err), 0);
-            tbus_atomic_u64_t *slot = tbus_ring_slot(&b.ring, 1);
+            assert_int_equal(tbus_subscriber_join(&ring, name, 1, &sub, &err), 0);
+            tbus_atomic_u64_t *slot = tbus_ring_slot(&ring, 1);
             tbus_store_relaxed_u64(slot, tbus_slot_word(1, 0, length, (enum tbus_slot_state)s));
             tbus_store_relaxed_u64(slot + 1, UINT64_MAX - length); /* an absurd length for LONG */
             size_t bytes = 0;
             const void *got = tbus_peek(&sub, &bytes);
             assert_true(!got || bytes <= 200);
             tbus_observer_t o;
-            tbus_observer_join(&b.ring, TBUS_FROM_OLDEST, &o, NULL);
+            tbus_observer_join(&ring, TBUS_FROM_OLDEST, &o, NULL);
             unsigned char copy[256];
             uint64_t seq, lost;
             int code = tbus_observe(&o, copy, &bytes, &seq, &lost);
             assert_true(code <= 0 || bytes <= 200);
             free(sub.scratch);
         }
-    free(b.memory);
+    test_ring_destroy(&ring);
 }
 
 static void only_one_may_hold_a_place_and_places_run_out(void **state)
 {
     (void)state;
-    bench_t b = make_ring(TBUS_BROADCAST, 16, 64, 0, 1);
+    tbus_ring_t ring = make_ring(TBUS_BROADCAST, 16, 64, 0, 1);
     tbus_error_t err = {0};
     tbus_subscriber_t s, t;
-    assert_int_equal(tbus_subscriber_join(&b.ring, "nobody", 1, &s, &err), -TBUS_ENOTFOUND);
-    assert_true(tbus_ring_reserve(&b.ring, "x", TBUS_SUBSCRIBER, &err) >= 0);
-    assert_int_equal(tbus_ring_reserve(&b.ring, "x", TBUS_SUBSCRIBER, &err), -TBUS_EEXISTS);
-    assert_int_equal(tbus_ring_reserve(&b.ring, "y", TBUS_CONSUMER, &err), -TBUS_EKIND);
-    assert_int_equal(tbus_subscriber_join(&b.ring, "x", 1, &s, &err), 0);
-    assert_int_equal(tbus_subscriber_join(&b.ring, "x", 2, &t, &err), -TBUS_EEXISTS);
+    assert_int_equal(tbus_subscriber_join(&ring, "nobody", 1, &s, &err), -TBUS_ENOTFOUND);
+    assert_true(tbus_ring_reserve(&ring, "x", TBUS_SUBSCRIBER, &err) >= 0);
+    assert_int_equal(tbus_ring_reserve(&ring, "x", TBUS_SUBSCRIBER, &err), -TBUS_EEXISTS);
+    assert_int_equal(tbus_ring_reserve(&ring, "y", TBUS_CONSUMER, &err), -TBUS_EKIND);
+    assert_int_equal(tbus_subscriber_join(&ring, "x", 1, &s, &err), 0);
+    assert_int_equal(tbus_subscriber_join(&ring, "x", 2, &t, &err), -TBUS_EEXISTS);
     for (unsigned i = 1; i < TBUS_RING_SUBS_MAX; i++) {
         char name[16];
         snprintf(name, sizeof name, "n%u", i);
-        assert_true(tbus_ring_reserve(&b.ring, name, TBUS_SUBSCRIBER, &err) >= 0);
+        assert_true(tbus_ring_reserve(&ring, name, TBUS_SUBSCRIBER, &err) >= 0);
     }
-    assert_int_equal(tbus_ring_reserve(&b.ring, "late", TBUS_SUBSCRIBER, &err), -TBUS_EFULL);
+    assert_int_equal(tbus_ring_reserve(&ring, "late", TBUS_SUBSCRIBER, &err), -TBUS_EFULL);
     tbus_subscriber_leave(&s);
-    free(b.memory);
+    test_ring_destroy(&ring);
 }
 
 int main(void)

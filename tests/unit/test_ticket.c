@@ -17,6 +17,8 @@
 #include <tickbus/repair.h>
 #include <tickbus/subscriber.h>
 
+#include "tests/support/ring_fixture.h"
+
 enum { SLOTS = 16, PUBLISHERS = 3, READER = 9 };
 
 static const enum tbus_ring_kind several[] = {TBUS_BROADCAST_MP, TBUS_MPMC, TBUS_MPSC};
@@ -26,7 +28,6 @@ static const uint64_t starts[] = {1, (UINT64_C(1) << 45) - 2, UINT64_MAX - 1};
 #define STARTS (sizeof starts / sizeof *starts)
 
 typedef struct world {
-    void *memory;
     tbus_ring_t ring;
     tbus_publisher_t publisher[PUBLISHERS]; /* owners 1, 2, 3 */
     /* owners READER, READER + 1; the second on a competing ring only */
@@ -37,22 +38,12 @@ typedef struct world {
 
 static world_t make(enum tbus_ring_kind kind, uint64_t first)
 {
-    tbus_ring_spec_t spec = {
-        .name = "ticket", .kind = kind, .slot_bytes = 64, .slot_count = SLOTS, .first_seq = first};
-    world_t w = {.first = first};
-    size_t bytes = tbus_ring_footprint(&spec);
-    w.memory = aligned_alloc(4096, (bytes + 4095) & ~(size_t)4095);
-    assert_non_null(w.memory);
-    assert_int_equal(tbus_ring_format(w.memory, bytes, &spec, NULL), 0);
-    assert_int_equal(tbus_ring_join(w.memory, bytes, true, &w.ring, NULL), 0);
+    tbus_ring_spec_t spec = {.kind = kind, .slot_count = SLOTS, .first_seq = first};
+    world_t w = {.ring = test_ring_create(spec), .first = first};
     for (uint32_t i = 0; i < PUBLISHERS; i++)
-        assert_int_equal(tbus_publisher_join(&w.ring, i + 1, &w.publisher[i], NULL), 0);
+        w.publisher[i] = test_publisher(&w.ring, i + 1);
     for (uint32_t i = 0; i < (kind == TBUS_MPMC ? 2u : 1u); i++)
-        assert_int_equal(
-            tbus_subscriber_join_late(&w.ring, i ? "b" : "a",
-                                      kind == TBUS_MPMC ? TBUS_CONSUMER : TBUS_SUBSCRIBER,
-                                      READER + i, &w.reader[i], NULL),
-            0);
+        w.reader[i] = test_late_comer(&w.ring, i ? "b" : "a", test_taker(kind), READER + i);
     return w;
 }
 
@@ -60,7 +51,7 @@ static void finish(world_t *w)
 {
     for (unsigned i = 0; i < 2; i++)
         tbus_subscriber_leave(&w->reader[i]);
-    free(w->memory);
+    test_ring_destroy(&w->ring);
 }
 
 /* Message n is the n-th sequence, and says so. */
