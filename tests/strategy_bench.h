@@ -8,6 +8,7 @@
 
 #include "strategy/quote.h"
 #include "strategy/stage.h"
+#include "tests/support/bus_fixture.h"
 
 #define BENCH_LOCATE 7
 #define BENCH_SLOTS  64u
@@ -25,47 +26,35 @@ typedef struct strategy_bench {
     uint64_t exec_id;
 } strategy_bench_t;
 
-static inline void bench_topic(strategy_bench_t *b, const char *name, enum tbus_ring_kind kind,
-                               uint32_t slots)
-{
-    tbus_error_t err = {0};
-    tbus_ring_spec_t spec = {.kind = kind, .slot_bytes = 64, .slot_count = slots, .first_seq = 1};
-    strcpy(spec.name, name);
-    if (tbus_bus_add_topic(&b->bus, &spec, name, TBUS_PAGES_SMALL, -1, &err) < 0)
-        fail_msg("%s", err.text);
-}
-
-static inline void bench_reserve(strategy_bench_t *b, const char *topic, const char *name,
-                                 enum tbus_sub_role role)
-{
-    assert_true(tbus_ring_reserve(tbus_bus_ring(&b->bus, topic), name, role, NULL) >= 0);
-}
-
 /* A bus with the four topics and everybody's place on them, and a market view; no stage yet. */
 static inline void bench_open(strategy_bench_t *b, uint32_t orders_slots, uint32_t bbo_slots)
 {
     *b = (strategy_bench_t){.event_ns = UINT64_C(34200000000000)};
     tbus_error_t err = {0};
-    if (tbus_bus_create("bench", &b->bus, &err) < 0)
-        fail_msg("%s", err.text);
-    bench_topic(b, "md", TBUS_BROADCAST, BENCH_SLOTS);
-    bench_topic(b, "bbo", TBUS_BROADCAST, bbo_slots);
-    bench_topic(b, "orders", TBUS_MPMC, orders_slots);
-    bench_topic(b, "reports", TBUS_BROADCAST_MP, BENCH_SLOTS);
-    static const char *const owners[] = {"feed", "strategy", "risk"};
-    for (int i = 0; i < 3; i++)
-        assert_int_equal(tbus_participant_add(&b->bus, owners[i], &err), i + 1);
-    bench_reserve(b, "md", "strategy", TBUS_SUBSCRIBER);
-    bench_reserve(b, "reports", "strategy", TBUS_SUBSCRIBER);
-    bench_reserve(b, "orders", "risk", TBUS_CONSUMER);
-    bench_reserve(b, "bbo", "reader", TBUS_SUBSCRIBER);
-    assert_int_equal(tbus_publisher_join(tbus_bus_ring(&b->bus, "md"), 1, &b->md, &err), 0);
-    assert_int_equal(tbus_publisher_join(tbus_bus_ring(&b->bus, "reports"), 3, &b->reports, &err),
-                     0);
-    assert_int_equal(
-        tbus_subscriber_join(tbus_bus_ring(&b->bus, "orders"), "risk", 3, &b->orders, &err), 0);
-    assert_int_equal(
-        tbus_subscriber_join(tbus_bus_ring(&b->bus, "bbo"), "reader", 3, &b->bbo, &err), 0);
+    test_bus_create(&b->bus, "bench");
+    tbus_ring_t *md = test_topic(
+        &b->bus,
+        (tbus_ring_spec_t){.name = "md", .kind = TBUS_BROADCAST, .slot_count = BENCH_SLOTS}, "md");
+    tbus_ring_t *bbo = test_topic(
+        &b->bus, (tbus_ring_spec_t){.name = "bbo", .kind = TBUS_BROADCAST, .slot_count = bbo_slots},
+        "bbo");
+    tbus_ring_t *orders = test_topic(
+        &b->bus,
+        (tbus_ring_spec_t){.name = "orders", .kind = TBUS_MPMC, .slot_count = orders_slots},
+        "orders");
+    tbus_ring_t *reports = test_topic(
+        &b->bus,
+        (tbus_ring_spec_t){.name = "reports", .kind = TBUS_BROADCAST_MP, .slot_count = BENCH_SLOTS},
+        "reports");
+    test_participant(&b->bus, "feed", 1);
+    test_participant(&b->bus, "strategy", 2);
+    test_participant(&b->bus, "risk", 3);
+    test_reserve(&b->bus, "md", "strategy", TBUS_SUBSCRIBER);
+    test_reserve(&b->bus, "reports", "strategy", TBUS_SUBSCRIBER);
+    b->md = test_publisher(md, 1);
+    b->reports = test_publisher(reports, 3);
+    b->orders = test_subscriber(orders, "risk", TBUS_CONSUMER, 3);
+    b->bbo = test_subscriber(bbo, "reader", TBUS_SUBSCRIBER, 3);
     assert_int_equal(market_create(&(market_limits_t){64, 64}, &b->market, &err), 0);
 }
 

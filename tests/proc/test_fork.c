@@ -17,15 +17,15 @@
 #include <tickbus/observer.h>
 #include <tickbus/stage.h>
 
+#include "tests/support/bus_fixture.h"
+
 static void make_bus(tbus_bus_t *bus)
 {
-    tbus_error_t err = {0};
-    tbus_ring_spec_t spec = {
-        .name = "md", .kind = TBUS_BROADCAST, .slot_bytes = 64, .slot_count = 64, .first_seq = 1};
-    assert_int_equal(tbus_bus_create("fork", bus, &err), 0);
-    assert_int_equal(tbus_bus_add_topic(bus, &spec, "number", TBUS_PAGES_SMALL, -1, &err), 0);
-    assert_int_equal(tbus_participant_add(bus, "parent", &err), 1);
-    assert_true(tbus_ring_reserve(&bus->rings[0], "parent", TBUS_SUBSCRIBER, &err) >= 0);
+    test_bus_create(bus, "fork");
+    test_topic(bus, (tbus_ring_spec_t){.name = "md", .kind = TBUS_BROADCAST, .slot_count = 64},
+               "number");
+    test_participant(bus, "parent", 1);
+    test_reserve(bus, "md", "parent", TBUS_SUBSCRIBER);
 }
 
 /* The exit code of a child that does this; -1: it was killed by a signal. */

@@ -18,20 +18,20 @@
 
 #include <tickbus/stage.h>
 
+#include "tests/support/bus_fixture.h"
+
 enum { FIRST = 1, SECOND = 2, HEIRS = 6, ROUNDS = 100, IN = 40, REFUSED = 41, WRONG = 42 };
 
 static tbus_bus_t bus;
 
 static void make_bus(enum tbus_ring_kind kind)
 {
-    tbus_ring_spec_t spec = {
-        .name = "t", .kind = kind, .slot_bytes = 64, .slot_count = 64, .first_seq = 1};
-    assert_int_equal(tbus_bus_create("one-publisher", &bus, NULL), 0);
-    assert_int_equal(tbus_bus_add_topic(&bus, &spec, "number", TBUS_PAGES_SMALL, -1, NULL), 0);
-    for (int i = 1; i <= HEIRS + 1; i++) {
+    test_bus_create(&bus, "one-publisher");
+    test_topic(&bus, (tbus_ring_spec_t){.name = "t", .kind = kind, .slot_count = 64}, "number");
+    for (uint32_t i = 1; i <= HEIRS + 1; i++) {
         char name[TBUS_NAME_MAX];
-        snprintf(name, sizeof name, "p%d", i);
-        assert_int_equal(tbus_participant_add(&bus, name, NULL), i);
+        snprintf(name, sizeof name, "p%u", i);
+        test_participant(&bus, name, i);
     }
 }
 

@@ -20,6 +20,8 @@
 #include <tickbus/repair.h>
 #include <tickbus/subscriber.h>
 
+#include "tests/support/bus_fixture.h"
+
 enum { READER = 1, VICTIM = 2 };
 
 static int told[2], go[2]; /* the healer says that it has its proof; and is let go on */
@@ -50,14 +52,11 @@ int __wrap_tbus_ring_heal(tbus_ring_t *ring, tbus_dead_t dead, void *context)
 
 static void make_bus(tbus_bus_t *bus)
 {
-    tbus_error_t err = {0};
-    tbus_ring_spec_t spec = {
-        .name = "orders", .kind = TBUS_MPMC, .slot_bytes = 64, .slot_count = 16, .first_seq = 1};
-    assert_int_equal(tbus_bus_create("reuse", bus, &err), 0);
-    assert_int_equal(tbus_bus_add_topic(bus, &spec, "number", TBUS_PAGES_SMALL, -1, &err), 0);
-    assert_int_equal(tbus_participant_add(bus, "reader", &err), READER);
-    assert_int_equal(tbus_participant_add(bus, "victim", &err), VICTIM);
-    assert_true(tbus_ring_reserve(&bus->rings[0], "reader", TBUS_CONSUMER, &err) >= 0);
+    test_bus_create(bus, "reuse");
+    test_topic(bus, (tbus_ring_spec_t){.name = "orders", .kind = TBUS_MPMC}, "number");
+    test_participant(bus, "reader", READER);
+    test_participant(bus, "victim", VICTIM);
+    test_reserve(bus, "orders", "reader", TBUS_CONSUMER);
     assert_int_equal(pipe(told), 0);
     assert_int_equal(pipe(go), 0);
 }

@@ -21,6 +21,8 @@
 #include <tickbus/subscriber.h>
 #include <tickbus/wait.h>
 
+#include "tests/support/bus_fixture.h"
+
 enum { PARENT = 1, CHILD = 2, SLOTS = 16, WHOLE = 0, TOLD = 10, WRONG = 20 };
 
 typedef struct pair {
@@ -41,24 +43,19 @@ static void heal(void *context)
 static void set_up(pair_t *p, enum tbus_ring_kind kind, enum tbus_policy policy)
 {
     tbus_error_t err = {0};
-    tbus_ring_spec_t spec = {.name = "t",
-                             .kind = kind,
-                             .slot_bytes = 64,
-                             .slot_count = SLOTS,
-                             .first_seq = 1,
-                             .policy = policy};
-    enum tbus_sub_role role = kind == TBUS_MPMC ? TBUS_CONSUMER : TBUS_SUBSCRIBER;
     memset(p, 0, sizeof *p);
-    assert_int_equal(tbus_bus_create("stopped", &p->bus, &err), 0);
-    assert_int_equal(tbus_bus_add_topic(&p->bus, &spec, "number", TBUS_PAGES_SMALL, -1, &err), 0);
-    p->ring = &p->bus.rings[0];
-    assert_int_equal(tbus_participant_add(&p->bus, "parent", &err), PARENT);
-    assert_int_equal(tbus_participant_add(&p->bus, "child", &err), CHILD);
-    assert_true(tbus_ring_reserve(p->ring, "parent", role, &err) >= 0);
+    test_bus_create(&p->bus, "stopped");
+    p->ring = test_topic(
+        &p->bus,
+        (tbus_ring_spec_t){.name = "t", .kind = kind, .slot_count = SLOTS, .policy = policy},
+        "number");
+    test_participant(&p->bus, "parent", PARENT);
+    test_participant(&p->bus, "child", CHILD);
+    test_reserve(&p->bus, "t", "parent", test_taker(kind));
     p->life = tbus_participant_live(&p->bus, PARENT, &err);
     assert_true(p->life >= 0);
-    assert_int_equal(tbus_publisher_join(p->ring, PARENT, &p->publisher, &err), 0);
-    assert_int_equal(tbus_subscriber_join(p->ring, "parent", PARENT, &p->subscriber, &err), 0);
+    p->publisher = test_publisher(p->ring, PARENT);
+    p->subscriber = test_subscriber_of(p->ring, "parent", PARENT);
     tbus_waiter_init(&p->waiter, TBUS_WAIT_PARK);
     p->waiter.heal = heal;
     p->waiter.heal_context = &p->bus;

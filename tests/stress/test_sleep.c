@@ -29,6 +29,8 @@
 #include <tickbus/subscriber.h>
 #include <tickbus/wait.h>
 
+#include "tests/support/bus_fixture.h"
+
 #define SLEEPS        15000u
 #define WORLDS        10u /* every kind, on one bell and on several */
 #define DITHER_SCALES 14u
@@ -52,16 +54,12 @@ static tbus_bus_t make_bus(enum tbus_ring_kind kind)
 {
     static const char *const names[TOPICS] = {"call", "never"};
     tbus_bus_t bus;
-    tbus_error_t err = {0};
-    assert_int_equal(tbus_bus_create("sleep", &bus, &err), 0);
+    test_bus_create(&bus, "sleep");
     for (unsigned i = 0; i < TOPICS; i++) {
-        tbus_ring_spec_t spec = {.kind = kind, .slot_bytes = 64, .slot_count = 16, .first_seq = 1};
+        tbus_ring_spec_t spec = {.kind = kind};
         snprintf(spec.name, sizeof spec.name, "%s", names[i]);
-        assert_int_equal(tbus_bus_add_topic(&bus, &spec, "number", TBUS_PAGES_SMALL, -1, &err),
-                         (int)i);
-        assert_true(tbus_ring_reserve(&bus.rings[i], "sleeper",
-                                      kind == TBUS_MPMC ? TBUS_CONSUMER : TBUS_SUBSCRIBER,
-                                      &err) >= 0);
+        test_topic(&bus, spec, "number");
+        test_reserve(&bus, names[i], "sleeper", test_taker(kind));
     }
     return bus;
 }

@@ -84,14 +84,20 @@ tbus_publisher_t test_publisher(const tbus_ring_t *ring, uint32_t owner)
     return p;
 }
 
+tbus_subscriber_t test_subscriber_of(const tbus_ring_t *ring, const char *place, uint32_t owner)
+{
+    tbus_error_t err = {0};
+    tbus_subscriber_t s;
+    test_succeed(tbus_subscriber_join(ring, place, owner, &s, &err), "tbus_subscriber_join", &err);
+    return s;
+}
+
 tbus_subscriber_t test_subscriber(tbus_ring_t *ring, const char *name, enum tbus_sub_role role,
                                   uint32_t owner)
 {
     tbus_error_t err = {0};
-    tbus_subscriber_t s;
     test_succeed(tbus_ring_reserve(ring, name, role, &err), "tbus_ring_reserve", &err);
-    test_succeed(tbus_subscriber_join(ring, name, owner, &s, &err), "tbus_subscriber_join", &err);
-    return s;
+    return test_subscriber_of(ring, name, owner);
 }
 
 tbus_subscriber_t test_late_comer(tbus_ring_t *ring, const char *name, enum tbus_sub_role role,

@@ -40,9 +40,12 @@ void test_ring_destroy(tbus_ring_t *ring);
 tbus_ring_t test_ring_create_at(void *memory, size_t bytes, tbus_ring_spec_t spec);
 
 tbus_publisher_t test_publisher(const tbus_ring_t *ring, uint32_t owner);
-/* A subscriber whose place is reserved before anything is published, and one that comes late. */
+/* A subscriber whose place is reserved before anything is published; one that joins a place which
+ * was reserved before; and one that comes late. A participant that lives (tbus_participant_live)
+ * joins after that. */
 tbus_subscriber_t test_subscriber(tbus_ring_t *ring, const char *name, enum tbus_sub_role role,
                                   uint32_t owner);
+tbus_subscriber_t test_subscriber_of(const tbus_ring_t *ring, const char *place, uint32_t owner);
 tbus_subscriber_t test_late_comer(tbus_ring_t *ring, const char *name, enum tbus_sub_role role,
                                   uint32_t owner);
 

@@ -14,6 +14,7 @@
 
 #include "risk/venue/executor.h"
 #include "risk/stage.h"
+#include "tests/support/bus_fixture.h"
 
 #define PATH_SLOTS 16u
 
@@ -37,46 +38,39 @@ typedef struct order_path {
             fail_msg("%s: %s", #call, p->err.text);                                                \
     } while (0)
 
-static inline void path_topic(order_path_t *p, const char *name, enum tbus_ring_kind kind,
-                              uint32_t slots, const char *type)
-{
-    tbus_ring_spec_t spec = {.kind = kind, .slot_bytes = 64, .slot_count = slots, .first_seq = 1};
-    strcpy(spec.name, name);
-    PATH_OK(tbus_bus_add_topic(&p->bus, &spec, type, TBUS_PAGES_SMALL, -1, &p->err));
-}
-
-static inline void path_reserve(order_path_t *p, const char *topic, const char *name,
-                                enum tbus_sub_role role)
-{
-    PATH_OK(tbus_ring_reserve(tbus_bus_ring(&p->bus, topic), name, role, &p->err));
-}
-
 /* The bus alone. Free with path_close. */
 static inline order_path_t *path_open(uint32_t md_slots)
 {
     order_path_t *p = calloc(1, sizeof(*p));
-    PATH_OK(tbus_bus_create("test", &p->bus, &p->err));
-    path_topic(p, "md", TBUS_BROADCAST, md_slots, "tick");
-    path_topic(p, "orders", TBUS_MPMC, PATH_SLOTS, "order");
-    path_topic(p, "approved", TBUS_SPSC, PATH_SLOTS, "order");
-    path_topic(p, "reports", TBUS_BROADCAST_MP, PATH_SLOTS, "report");
-    path_reserve(p, "orders", "risk", TBUS_CONSUMER);
-    path_reserve(p, "reports", "test", TBUS_SUBSCRIBER);
-    static const char *const names[] = {"feed", "strategy", "risk", "executor"};
-    for (int i = 0; i < 4; i++)
-        assert_int_equal(tbus_participant_add(&p->bus, names[i], &p->err), i + 1);
-    PATH_OK(tbus_publisher_join(tbus_bus_ring(&p->bus, "md"), PATH_FEED, &p->md, &p->err));
-    PATH_OK(
-        tbus_publisher_join(tbus_bus_ring(&p->bus, "orders"), PATH_STRATEGY, &p->orders, &p->err));
-    PATH_OK(tbus_subscriber_join(tbus_bus_ring(&p->bus, "reports"), "test", PATH_STRATEGY,
-                                 &p->reports, &p->err));
+    test_bus_create(&p->bus, "test");
+    tbus_ring_t *md = test_topic(
+        &p->bus, (tbus_ring_spec_t){.name = "md", .kind = TBUS_BROADCAST, .slot_count = md_slots},
+        "tick");
+    tbus_ring_t *orders = test_topic(
+        &p->bus, (tbus_ring_spec_t){.name = "orders", .kind = TBUS_MPMC, .slot_count = PATH_SLOTS},
+        "order");
+    test_topic(&p->bus,
+               (tbus_ring_spec_t){.name = "approved", .kind = TBUS_SPSC, .slot_count = PATH_SLOTS},
+               "order");
+    tbus_ring_t *reports = test_topic(
+        &p->bus,
+        (tbus_ring_spec_t){.name = "reports", .kind = TBUS_BROADCAST_MP, .slot_count = PATH_SLOTS},
+        "report");
+    test_participant(&p->bus, "feed", PATH_FEED);
+    test_participant(&p->bus, "strategy", PATH_STRATEGY);
+    test_participant(&p->bus, "risk", PATH_RISK);
+    test_participant(&p->bus, "executor", PATH_EXECUTOR);
+    test_reserve(&p->bus, "orders", "risk", TBUS_CONSUMER);
+    p->md = test_publisher(md, PATH_FEED);
+    p->orders = test_publisher(orders, PATH_STRATEGY);
+    p->reports = test_subscriber(reports, "test", TBUS_SUBSCRIBER, PATH_STRATEGY);
     return p;
 }
 
 static inline void path_add_risk(order_path_t *p, const risk_limits_t *limits)
 {
-    path_reserve(p, "md", "risk", TBUS_SUBSCRIBER);
-    path_reserve(p, "reports", "risk", TBUS_SUBSCRIBER);
+    test_reserve(&p->bus, "md", "risk", TBUS_SUBSCRIBER);
+    test_reserve(&p->bus, "reports", "risk", TBUS_SUBSCRIBER);
     p->risk_market = risk_market_create();
     risk_params_t params = {.limits = *limits};
     PATH_OK(risk_stage_create(&p->bus, PATH_RISK, p->risk_market, &params, &p->risk, &p->err));
@@ -84,8 +78,8 @@ static inline void path_add_risk(order_path_t *p, const risk_limits_t *limits)
 
 static inline void path_add_executor(order_path_t *p, const executor_params_t *params)
 {
-    path_reserve(p, "md", "executor", TBUS_SUBSCRIBER);
-    path_reserve(p, "approved", "executor", TBUS_SUBSCRIBER);
+    test_reserve(&p->bus, "md", "executor", TBUS_SUBSCRIBER);
+    test_reserve(&p->bus, "approved", "executor", TBUS_SUBSCRIBER);
     p->executor_market = risk_market_create();
     PATH_OK(executor_stage_create(&p->bus, PATH_EXECUTOR, p->executor_market, params, &p->executor,
                                   &p->err));

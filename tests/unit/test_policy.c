@@ -241,25 +241,17 @@ static void wait_behind_the_dead(enum tbus_wait_mode mode, int what)
 {
     tbus_bus_t bus;
     tbus_error_t err;
-    assert_int_equal(tbus_bus_create("heal", &bus, &err), 0);
-    tbus_ring_spec_t spec = {.name = "r",
-                             .kind = what == 2 ? TBUS_BROADCAST : TBUS_MPMC,
-                             .slot_bytes = 64,
-                             .slot_count = 16,
-                             .first_seq = 1};
-    assert_int_equal(tbus_bus_add_topic(&bus, &spec, "number", TBUS_PAGES_SMALL, -1, &err), 0);
-    tbus_ring_t *ring = &bus.rings[0];
-    assert_int_equal(tbus_participant_add(&bus, "parent", &err), 1);
-    assert_int_equal(tbus_participant_add(&bus, "child", &err), 2);
-    enum tbus_sub_role role = what == 2 ? TBUS_SUBSCRIBER : TBUS_CONSUMER;
-    assert_true(tbus_ring_reserve(ring, "parent", role, &err) >= 0);
-    assert_true(tbus_ring_reserve(ring, "child", role, &err) >= 0);
+    test_bus_create(&bus, "heal");
+    enum tbus_ring_kind kind = what == 2 ? TBUS_BROADCAST : TBUS_MPMC;
+    tbus_ring_t *ring = test_topic(&bus, (tbus_ring_spec_t){.name = "r", .kind = kind}, "number");
+    test_participant(&bus, "parent", 1);
+    test_participant(&bus, "child", 2);
+    test_reserve(&bus, "r", "parent", test_taker(kind));
+    test_reserve(&bus, "r", "child", test_taker(kind));
     int lock = tbus_participant_live(&bus, 1, &err);
     assert_true(lock >= 0);
-    tbus_publisher_t p;
-    tbus_subscriber_t s;
-    assert_int_equal(tbus_publisher_join(ring, 1, &p, &err), 0);
-    assert_int_equal(tbus_subscriber_join(ring, "parent", 1, &s, &err), 0);
+    tbus_publisher_t p = test_publisher(ring, 1);
+    tbus_subscriber_t s = test_subscriber_of(ring, "parent", 1);
     if (what == 1)
         assert_int_equal(tbus_publish_try(&p, &(uint64_t){5}, 8), TBUS_PUBLISHED);
 
@@ -342,12 +334,11 @@ static void a_process_that_is_never_idle_buries_the_dead_as_well(void **state)
     (void)state;
     tbus_bus_t bus;
     tbus_error_t err;
-    assert_int_equal(tbus_bus_create("busy", &bus, &err), 0);
-    tbus_ring_spec_t spec = {.kind = TBUS_MPMC, .slot_bytes = 64, .slot_count = 16, .first_seq = 1};
+    test_bus_create(&bus, "busy");
     tbus_publisher_t p[2];
     tbus_subscriber_t s[2];
-    assert_int_equal(tbus_participant_add(&bus, "parent", &err), 1);
-    assert_int_equal(tbus_participant_add(&bus, "child", &err), 2);
+    test_participant(&bus, "parent", 1);
+    test_participant(&bus, "child", 2);
     int lock = tbus_participant_live(&bus, 1, &err);
     assert_true(lock >= 0);
     tbus_waiter_t waiter;
@@ -355,12 +346,11 @@ static void a_process_that_is_never_idle_buries_the_dead_as_well(void **state)
     waiter.heal = heal;
     waiter.heal_context = &bus;
     for (unsigned i = 0; i < 2; i++) {
+        tbus_ring_spec_t spec = {.kind = TBUS_MPMC};
         snprintf(spec.name, sizeof spec.name, "r%u", i);
-        assert_int_equal(tbus_bus_add_topic(&bus, &spec, "number", TBUS_PAGES_SMALL, -1, &err),
-                         (int)i);
-        assert_int_equal(tbus_publisher_join(&bus.rings[i], 1, &p[i], &err), 0);
-        assert_int_equal(
-            tbus_subscriber_join_late(&bus.rings[i], "parent", TBUS_CONSUMER, 1, &s[i], &err), 0);
+        tbus_ring_t *ring = test_topic(&bus, spec, "number");
+        p[i] = test_publisher(ring, 1);
+        s[i] = test_late_comer(ring, "parent", TBUS_CONSUMER, 1);
         tbus_waiter_watch_subscriber(&waiter, &s[i]);
     }
     pid_t child = fork();

@@ -22,7 +22,7 @@ static fixture_t open_risk_with(risk_limits_t limits)
 {
     fixture_t f = {.path = path_open(64)};
     order_path_t *p = f.path;
-    path_reserve(p, "approved", "test", TBUS_SUBSCRIBER);
+    test_reserve(&p->bus, "approved", "test", TBUS_SUBSCRIBER);
     PATH_OK(tbus_subscriber_join(tbus_bus_ring(&p->bus, "approved"), "test", PATH_EXECUTOR,
                                  &f.approved, &p->err));
     path_add_risk(p, &limits);
@@ -448,7 +448,7 @@ static void risk_is_not_made_without_its_places_or_with_wrong_limits(void **stat
     tbus_stage_t *stage = NULL;
     assert_int_equal(risk_stage_create(&p->bus, PATH_RISK, market, &params, &stage, &p->err),
                      -TBUS_ENOTFOUND);
-    path_reserve(p, "md", "risk", TBUS_SUBSCRIBER);
+    test_reserve(&p->bus, "md", "risk", TBUS_SUBSCRIBER);
     assert_int_equal(risk_stage_create(&p->bus, PATH_RISK, market, &params, &stage, &p->err),
                      -TBUS_ENOTFOUND);
     params.limits.max_order_qty = 0;

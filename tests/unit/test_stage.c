@@ -14,6 +14,8 @@
 
 #include <tickbus/stage.h>
 
+#include "tests/support/bus_fixture.h"
+
 /* source -> [a] -> relay -> [b] -> sink: three small stages, run fused in one process or split over
  * three. */
 enum { COUNT = 20000, FAIL_AT = 777 };
@@ -128,20 +130,16 @@ static void process(tbus_bus_t *bus, unsigned from, unsigned to, uint64_t limit,
 static tbus_bus_t make_bus(void)
 {
     tbus_bus_t bus;
-    assert_int_equal(tbus_bus_create("stage", &bus, NULL), 0);
-    static const char *const names[] = {"a", "b"};
-    for (unsigned i = 0; i < 2; i++) {
-        tbus_ring_spec_t spec = {.kind = i ? TBUS_BROADCAST_MP : TBUS_SPSC,
-                                 .slot_bytes = 64,
-                                 .slot_count = 64,
-                                 .first_seq = 1};
-        snprintf(spec.name, sizeof spec.name, "%s", names[i]);
-        assert_true(tbus_bus_add_topic(&bus, &spec, "number", TBUS_PAGES_SMALL, -1, NULL) >= 0);
-        assert_true(tbus_ring_reserve(&bus.rings[i], "s", TBUS_SUBSCRIBER, NULL) >= 0);
-    }
-    assert_int_equal(tbus_participant_add(&bus, "source", NULL), 1);
-    assert_int_equal(tbus_participant_add(&bus, "relay", NULL), 2);
-    assert_int_equal(tbus_participant_add(&bus, "sink", NULL), 3);
+    test_bus_create(&bus, "stage");
+    test_topic(&bus, (tbus_ring_spec_t){.name = "a", .kind = TBUS_SPSC, .slot_count = 64},
+               "number");
+    test_topic(&bus, (tbus_ring_spec_t){.name = "b", .kind = TBUS_BROADCAST_MP, .slot_count = 64},
+               "number");
+    test_reserve(&bus, "a", "s", TBUS_SUBSCRIBER);
+    test_reserve(&bus, "b", "s", TBUS_SUBSCRIBER);
+    test_participant(&bus, "source", 1);
+    test_participant(&bus, "relay", 2);
+    test_participant(&bus, "sink", 3);
     return bus;
 }
 

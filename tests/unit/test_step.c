@@ -14,6 +14,8 @@
 
 #include <tickbus/stage.h>
 
+#include "tests/support/bus_fixture.h"
+
 enum { STAGES = 3, RING = 16, LOG_MAX = 4096, POLLS_MAX = 1000000 };
 
 /* Of the loop: how many rounds it may have in a row. The tests hold for any. */
@@ -110,14 +112,13 @@ static const tbus_stage_ops_t actor_ops = {.poll = actor_poll};
 static void add_topic(tbus_bus_t *bus, const char *name, enum tbus_ring_kind kind,
                       const char *const *readers)
 {
-    tbus_ring_spec_t spec = {.kind = kind, .slot_bytes = 64, .slot_count = RING, .first_seq = 1};
+    tbus_ring_spec_t spec = {.kind = kind, .slot_count = RING};
     if (message_bytes == LONG_BYTES && kind == TBUS_BROADCAST)
         spec.msg_bytes_max = LONG_BYTES;
     snprintf(spec.name, sizeof spec.name, "%s", name);
-    int index = tbus_bus_add_topic(bus, &spec, "number", TBUS_PAGES_SMALL, -1, NULL);
-    assert_true(index >= 0);
+    test_topic(bus, spec, "number");
     for (; *readers; readers++)
-        assert_true(tbus_ring_reserve(&bus->rings[index], *readers, TBUS_SUBSCRIBER, NULL) >= 0);
+        test_reserve(bus, name, *readers, TBUS_SUBSCRIBER);
 }
 
 /* Run three stages over `messages` of md; the second puts out `burst` for each. The log goes to

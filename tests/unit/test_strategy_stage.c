@@ -630,8 +630,8 @@ static void a_second_strategy_leaves_the_market_to_the_first(void **state)
     strategy_bench_t b;
     bench_open(&b, BENCH_SLOTS, BENCH_SLOTS);
     assert_int_equal(tbus_participant_add(&b.bus, "strategy2", NULL), 4);
-    bench_reserve(&b, "md", "strategy2", TBUS_SUBSCRIBER);
-    bench_reserve(&b, "reports", "strategy2", TBUS_SUBSCRIBER);
+    test_reserve(&b.bus, "md", "strategy2", TBUS_SUBSCRIBER);
+    test_reserve(&b.bus, "reports", "strategy2", TBUS_SUBSCRIBER);
     memset(&script, 0, sizeof script);
     bench_params_t params = bench_params_defaults();
     strategy_stage_params_t p = {.strategy = &scripted,

@@ -18,6 +18,8 @@
 #include <tickbus/clock.h>
 #include <tickbus/wait.h>
 
+#include "tests/support/bus_fixture.h"
+
 #define ROUNDS 3000u
 
 static const char *const topics[] = {"ping", "pong", "never"};
@@ -27,19 +29,14 @@ static const char *const topics[] = {"ping", "pong", "never"};
 static tbus_bus_t make_bus(enum tbus_ring_kind kind)
 {
     tbus_bus_t bus;
-    tbus_error_t err = {0};
-    assert_int_equal(tbus_bus_create("wait", &bus, &err), 0);
+    test_bus_create(&bus, "wait");
     for (unsigned i = 0; i < 3; i++) {
-        tbus_ring_spec_t spec = {.kind = kind, .slot_bytes = 64, .slot_count = 16, .first_seq = 1};
+        tbus_ring_spec_t spec = {.kind = kind};
         snprintf(spec.name, sizeof spec.name, "%s", topics[i]);
-        assert_int_equal(tbus_bus_add_topic(&bus, &spec, "number", TBUS_PAGES_SMALL, -1, &err),
-                         (int)i);
-        enum tbus_sub_role role = kind == TBUS_MPMC ? TBUS_CONSUMER : TBUS_SUBSCRIBER;
-        assert_true(tbus_ring_reserve(&bus.rings[i], "a", role, &err) >= 0);
-        if (i == 2)
-            assert_true(tbus_ring_reserve(&bus.rings[i], "b",
-                                          kind == TBUS_SPSC ? TBUS_FOLLOWER : role, &err) >= 0);
+        test_topic(&bus, spec, "number");
+        test_reserve(&bus, topics[i], "a", test_taker(kind));
     }
+    test_reserve(&bus, topics[2], "b", kind == TBUS_SPSC ? TBUS_FOLLOWER : test_taker(kind));
     return bus;
 }
 
@@ -177,18 +174,12 @@ static void a_publisher_sleeps_for_as_many_slots_as_its_message_takes(void **sta
 {
     (void)state;
     tbus_bus_t bus;
-    tbus_error_t err = {0};
-    assert_int_equal(tbus_bus_create("wait", &bus, &err), 0);
-    tbus_ring_spec_t spec = {.name = "long",
-                             .kind = TBUS_SPSC,
-                             .slot_bytes = 64,
-                             .slot_count = 16,
-                             .msg_bytes_max = 200,
-                             .first_seq = 1};
-    assert_int_equal(tbus_bus_add_topic(&bus, &spec, "number", TBUS_PAGES_SMALL, -1, &err), 0);
-    assert_true(tbus_ring_reserve(&bus.rings[0], "a", TBUS_SUBSCRIBER, &err) >= 0);
-    tbus_publisher_t p;
-    assert_int_equal(tbus_publisher_join(&bus.rings[0], 1, &p, &err), 0);
+    test_bus_create(&bus, "wait");
+    tbus_ring_t *ring = test_topic(
+        &bus, (tbus_ring_spec_t){.name = "long", .kind = TBUS_SPSC, .msg_bytes_max = 200},
+        "number");
+    test_reserve(&bus, "long", "a", TBUS_SUBSCRIBER);
+    tbus_publisher_t p = test_publisher(ring, 1);
     unsigned char text[200] = {0};
     for (unsigned i = 0; i < 15; i++)
         assert_int_equal(tbus_publish_try(&p, text, 8), TBUS_PUBLISHED);
