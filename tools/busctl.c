@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tools/show/outcome.h"
@@ -62,11 +64,44 @@ static bool fill_standard_streams(void)
     return true;
 }
 
+#define STACK_BYTES_MIN ((rlim_t)1 << 20)
+
+/* What a parent may have left that we cannot work with. Signals that it wants ignored stay ignored
+ * (supervisor.c); what would make our own calls fail, or kill us where an error would do, does not. */
+static void put_right_what_was_inherited(void)
+{
+    sigset_t none;
+    struct rlimit stack;
+    signal(SIGPIPE, SIG_IGN); /* a reader that went away is an error of the write, not our death */
+    signal(SIGXFSZ, SIG_IGN); /* so is a file that may not grow: EFBIG */
+    signal(SIGCHLD, SIG_DFL); /* ignored, it would keep waitpid(2) from telling how a stage ended */
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    mode_t mask = umask(0);
+    umask(mask & (S_IRWXG | S_IRWXO)); /* what we make we must be able to open ourselves */
+    if (getrlimit(RLIMIT_STACK, &stack) == 0 && stack.rlim_cur < STACK_BYTES_MIN) {
+        stack.rlim_cur = stack.rlim_max < STACK_BYTES_MIN ? stack.rlim_max : STACK_BYTES_MIN;
+        setrlimit(RLIMIT_STACK, &stack);
+    }
+}
+
+static bool stack_is_large_enough(void)
+{
+    struct rlimit stack;
+    if (getrlimit(RLIMIT_STACK, &stack) < 0 || stack.rlim_cur >= STACK_BYTES_MIN)
+        return true;
+    outcome_failed("busctl", "the stack may have %llu KiB (ulimit -s), and 1024 are needed",
+                   (unsigned long long)stack.rlim_cur / 1024);
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     if (!fill_standard_streams())
         return OUTCOME_FAILED;
-    signal(SIGPIPE, SIG_IGN); /* a reader that went away is an error of the write, not our death */
+    put_right_what_was_inherited();
+    if (!stack_is_large_enough())
+        return OUTCOME_FAILED;
     const char *name = argc > 1 ? argv[1] : NULL;
     if (!name)
         return outcome_usage("busctl", "a verb is missing");

@@ -213,6 +213,14 @@ static int make_thp(const char *name, size_t bytes, int node, tbus_segment_t *ou
     return -ENOTSUP;
 }
 
+/* What to do about it, where the system's own words do not say. */
+static const char *remedy(int code)
+{
+    return code == -EFBIG    ? ": raise the file size limit (ulimit -f)"
+           : code == -EMFILE ? ": raise the limit of open files (ulimit -n)"
+                             : "";
+}
+
 int tbus_segment_create(const char *name, size_t bytes, enum tbus_pages want, int node,
                         tbus_segment_t *out_segment, tbus_error_t *err)
 {
@@ -243,7 +251,7 @@ int tbus_segment_create(const char *name, size_t bytes, enum tbus_pages want, in
         code = -ENOMEM;
         if (memory_is_there(bytes, why_none, sizeof why_none)) {
             code = make(name, round_up(bytes, SMALL_PAGE), 0, false, node, &made);
-            snprintf(why_none, sizeof why_none, "%s", tbus_strerror(code));
+            snprintf(why_none, sizeof why_none, "%s%s", tbus_strerror(code), remedy(code));
         }
         if (code < 0)
             return tbus_fail(err, code,

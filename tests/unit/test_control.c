@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -105,7 +106,7 @@ static int connected(fixture_t *f)
 static void serve(fixture_t *f)
 {
     struct pollfd ready = {.fd = control_server_fd(f->server), .events = POLLIN};
-    while (poll(&ready, 1, 0) > 0)
+    while (poll(&ready, 1, 0) > 0 || control_server_pending(f->server))
         control_server_serve(f->server);
 }
 
@@ -493,6 +494,60 @@ static void a_directory_that_others_could_have_made_is_refused(void **state)
     setenv("XDG_RUNTIME_DIR", f->runtime, 1);
 }
 
+static void a_client_that_sends_without_end_keeps_nobody_waiting(void **state)
+{
+    fixture_t *f = *state;
+    static char lines[CONTROL_REQUEST_MAX];
+    int flood = connected(f), requests = connected(f);
+    serve(f);
+    memset(lines, '\n', sizeof lines);
+    assert_true(send(flood, lines, sizeof lines, MSG_NOSIGNAL | MSG_DONTWAIT) > 0);
+    for (int i = 0; i < 100; i++)
+        put(requests, "{\"jsonrpc\":\"2.0\",\"method\":\"echo\"}\n"); /* gets no answer */
+    int fd = connected(f);
+    control_server_serve(f->server); /* lets it in */
+    put(fd, "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"echo\"}\n");
+    unsigned before = f->calls;
+    control_server_serve(f->server);
+    assert_non_null(strstr(got(fd), "\"id\":7"));
+    assert_true(f->calls - before <= CONTROL_REQUESTS_A_SERVE);
+    assert_true(control_server_pending(f->server));
+    serve(f);
+    assert_int_equal(f->calls, 101);
+    close(fd);
+    close(flood);
+    close(requests);
+}
+
+static void out_of_descriptors_clients_come_in_one_by_one_and_nothing_spins(void **state)
+{
+    fixture_t *f = *state;
+    struct rlimit before, none;
+    struct pollfd ready = {.fd = control_server_fd(f->server), .events = POLLIN};
+    int first = connected(f), second = connected(f);
+    int highest = dup(first);
+    close(highest);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){.rlim_cur = (rlim_t)highest, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    put(first, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"echo\"}\n");
+    serve(f); /* with the descriptor that is held for this; then no more */
+    assert_int_equal(control_server_trouble(f->server), -EMFILE);
+    assert_int_equal(control_server_trouble(f->server), 0); /* not again at once */
+    assert_non_null(strstr(got(first), "\"id\":1"));
+    assert_int_equal(poll(&ready, 1, 0), 0); /* the second still waits at the door */
+    close(first);                            /* its descriptor is free for the second one */
+    put(second, "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"echo\"}\n");
+    const char *answer = "";
+    while (!strstr(answer, "\"id\":2")) {
+        control_server_serve(f->server);
+        answer = got(second);
+    }
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    close(second);
+    serve(f);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -501,6 +556,8 @@ int main(void)
         TEST(what_is_no_request_gets_the_error_of_the_specification),
         TEST(notifications_are_obeyed_and_not_answered_and_batches_are_answered_together),
         TEST(a_request_may_come_byte_by_byte_and_several_at_once),
+        TEST(out_of_descriptors_clients_come_in_one_by_one_and_nothing_spins),
+        TEST(a_client_that_sends_without_end_keeps_nobody_waiting),
         TEST(a_client_that_stops_sending_still_gets_its_answer),
         TEST(a_request_that_is_too_long_ends_the_connection),
         TEST(a_client_that_does_not_read_is_not_listened_to_and_delays_nobody),

@@ -37,9 +37,10 @@
 #define CONTROL_ANSWER_MAX  (4u << 20)
 #define CONTROL_CONNECTIONS_MAX                                                                    \
     16u /* one more, and the one that has been silent longest is closed */
-#define CONTROL_BATCH_MAX  16u
-#define CONTROL_REASON_MAX 200u /* bytes of a reason */
-#define CONTROL_FDS_MAX    (1 + TBUS_TOPICS_MAX)
+#define CONTROL_BATCH_MAX        16u
+#define CONTROL_REQUESTS_A_SERVE 4u
+#define CONTROL_REASON_MAX       200u /* bytes of a reason */
+#define CONTROL_FDS_MAX          (1 + TBUS_TOPICS_MAX)
 
 /* Error codes of the specification, section 5.1. */
 enum {
@@ -72,8 +73,14 @@ int control_server_open(int listen_fd, control_method_t method, void *context,
                         control_server_t **out_server, tbus_error_t *err);
 /* Readable when there is something to serve. */
 int control_server_fd(const control_server_t *server);
-/* Serve what there is, at most one read and one write a connection. Never waits. */
+/* Serve what there is: at most one read, one write and one request a connection, and
+ * CONTROL_REQUESTS_A_SERVE in all. Never waits. */
 void control_server_serve(control_server_t *server);
+/* Is there a request that has come and was not served yet, since others were? Then serve again,
+ * though the descriptor may not be readable. */
+bool control_server_pending(const control_server_t *server);
+/* Why a client could not be let in: -EMFILE, -ENFILE, -ENOMEM ..., at most once a second; else 0. */
+int control_server_trouble(control_server_t *server);
 /* Accepts NULL. */
 void control_server_close(control_server_t *server);
 

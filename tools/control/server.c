@@ -2,17 +2,24 @@
 #include "tools/control/protocol.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <tickbus/clock.h>
+
+#define DEAF_NS UINT64_C(100000000)
+#define TELL_NS UINT64_C(1000000000)
+
 typedef struct connection {
     int fd;          /* -1: this place is free */
     pid_t peer;      /* process at the other end */
     uint64_t served; /* number of the serve that last heard of it */
     bool ended;      /* it will send no more, or is to be closed once its answer is out */
+    size_t in_first; /* what is before it has been dealt with */
     size_t in_used;
     char *answer; /* being sent; NULL: none. malloc'ed */
     size_t answer_bytes;
@@ -25,6 +32,13 @@ typedef struct connection {
 struct control_server {
     int listen_fd;
     int epoll_fd;
+    /* Held so that a client can be let in, and told so, when we are out of descriptors. */
+    int reserve_fd;
+    bool deaf; /* nobody is let in until deaf_until_ns */
+    uint64_t deaf_until_ns;
+    int trouble;      /* why, not told yet */
+    uint64_t told_ns; /* when it was told last */
+    unsigned next;    /* connection that is served first */
     uint64_t serves;
     control_method_t method;
     void *context;
@@ -47,6 +61,7 @@ int control_server_open(int listen_fd, control_method_t method, void *context,
     }
     server->listen_fd = listen_fd;
     server->epoll_fd = epoll_fd;
+    server->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     server->method = method;
     server->context = context;
     for (unsigned i = 0; i < CONTROL_CONNECTIONS_MAX; i++)
@@ -83,6 +98,8 @@ void control_server_close(control_server_t *server)
     for (unsigned i = 0; i < CONTROL_CONNECTIONS_MAX; i++)
         if (server->connections[i].fd >= 0)
             hang_up(&server->connections[i]);
+    if (server->reserve_fd >= 0)
+        close(server->reserve_fd);
     close(server->epoll_fd);
     close(server->listen_fd);
     free(server);
@@ -120,11 +137,47 @@ static int listen_to(control_server_t *server, connection_t *c, int operation)
     return epoll_ctl(server->epoll_fd, operation, c->fd, &event);
 }
 
-static void accept_one(control_server_t *server)
+/* Nobody is let in for a while: the socket would stay readable, and every look would be in vain. */
+static void turn_deaf(control_server_t *server, int why)
+{
+    server->trouble = why;
+    server->deaf = epoll_ctl(server->epoll_fd, EPOLL_CTL_DEL, server->listen_fd, NULL) == 0;
+    server->deaf_until_ns = tbus_clock_ns() + DEAF_NS;
+}
+
+static void hear_again(control_server_t *server)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
+    if (!server->deaf || tbus_clock_ns() < server->deaf_until_ns)
+        return;
+    server->deaf = epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, server->listen_fd, &event) < 0;
+    if (server->deaf)
+        server->deaf_until_ns = tbus_clock_ns() + DEAF_NS;
+}
+
+/* The next client's descriptor. When there is none left, the one that is held for this; it is had
+ * back as soon as there is one. */
+static int accept_client(control_server_t *server)
 {
     int fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd < 0)
-        return; /* it went away again, or we are out of descriptors: the next serve looks again */
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE) && server->reserve_fd >= 0) {
+        server->trouble = -errno;
+        close(server->reserve_fd);
+        server->reserve_fd = -1;
+        fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    }
+    return fd;
+}
+
+static void accept_one(control_server_t *server)
+{
+    int fd = accept_client(server);
+    if (fd < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED))
+        return; /* it went away again */
+    if (fd < 0) {
+        turn_deaf(server, -errno);
+        return;
+    }
     pid_t peer = 0;
     if (!may_ask(fd, &peer)) {
         close(fd);
@@ -135,10 +188,21 @@ static void accept_one(control_server_t *server)
     c->peer = peer;
     c->served = server->serves;
     c->ended = false;
-    c->in_used = 0;
+    c->in_first = c->in_used = 0;
     c->answer_bytes = c->answer_sent = 0;
     if (listen_to(server, c, EPOLL_CTL_ADD) < 0)
         hang_up(c);
+}
+
+int control_server_trouble(control_server_t *server)
+{
+    int trouble = server->trouble;
+    uint64_t now_ns = tbus_clock_ns();
+    if (!trouble || (server->told_ns && now_ns - server->told_ns < TELL_NS))
+        return 0;
+    server->trouble = 0;
+    server->told_ns = now_ns;
+    return trouble;
 }
 
 /* --- JSON-RPC */
@@ -258,47 +322,93 @@ static bool send_some(connection_t *c)
     return true;
 }
 
-/* Answer whole lines, one at a time: the next is not looked at before the answer to this one is
- * out. */
-static bool answer_lines(control_server_t *server, connection_t *c)
+/* Is there a whole line that was not dealt with? What is blank is passed over here. */
+static bool has_line(connection_t *c)
 {
-    while (!c->answer && c->in_used) {
-        char *end = memchr(c->in, '\n', c->in_used);
-        if (!end) {
-            if (c->in_used == sizeof c->in)
-                return false; /* longer than any request of ours */
-            break;
-        }
-        size_t line = (size_t)(end - c->in) + 1;
-        if (strspn(c->in, " \t\r\n") < line)
-            answer_line(server, c, c->in, line - 1);
-        c->in_used -= line;
-        memmove(c->in, end + 1, c->in_used);
-        if (c->answer && !send_some(c))
-            return false;
-    }
-    return c->answer || !c->ended;
+    while (c->in_first < c->in_used && strchr(" \t\r\n", c->in[c->in_first]) && c->in[c->in_first])
+        c->in_first++;
+    if (c->in_first == c->in_used)
+        c->in_first = c->in_used = 0;
+    return memchr(c->in + c->in_first, '\n', c->in_used - c->in_first) != NULL;
 }
 
-/* False: to be closed. */
-static bool serve_one(control_server_t *server, connection_t *c, uint32_t events)
+static bool has_request(connection_t *c)
 {
-    if (c->answer) {
-        if (!send_some(c))
-            return false;
-    } else if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
-        ssize_t got = recv(c->fd, c->in + c->in_used, sizeof c->in - c->in_used, MSG_DONTWAIT);
-        if (got < 0)
-            return errno == EAGAIN || errno == EINTR;
-        c->ended |= got == 0;
-        c->in_used += (size_t)got;
+    return c->fd >= 0 && !c->answer && has_line(c);
+}
+
+/* Answer the next line; the one after it is not looked at before the answer is out. False: the
+ * client is gone. */
+static bool answer_next(control_server_t *server, connection_t *c)
+{
+    char *line = c->in + c->in_first;
+    char *end = memchr(line, '\n', c->in_used - c->in_first);
+    answer_line(server, c, line, (size_t)(end - line));
+    c->in_first = (size_t)(end - c->in) + 1;
+    return !c->answer || send_some(c);
+}
+
+/* Take in what has come. False: to be closed. */
+static bool hear_one(connection_t *c, uint32_t events)
+{
+    if (c->answer)
+        return send_some(c);
+    if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
+        return true;
+    if (c->in_first) {
+        memmove(c->in, c->in + c->in_first, c->in_used - c->in_first);
+        c->in_used -= c->in_first;
+        c->in_first = 0;
     }
-    return answer_lines(server, c) && listen_to(server, c, EPOLL_CTL_MOD) == 0;
+    if (c->in_used == sizeof c->in)
+        return has_line(c); /* longer than any request of ours; else it waits for its turn */
+    ssize_t got = recv(c->fd, c->in + c->in_used, sizeof c->in - c->in_used, MSG_DONTWAIT);
+    if (got < 0)
+        return errno == EAGAIN || errno == EINTR;
+    c->ended |= got == 0;
+    c->in_used += (size_t)got;
+    return true;
+}
+
+/* Is there anything left to do for it? */
+static bool is_over(connection_t *c)
+{
+    bool full = !has_line(c) && c->in_used - c->in_first == sizeof c->in;
+    return full || (c->ended && !c->answer && !has_line(c));
+}
+
+/* Requests of all who have one, in turn; what is left over comes first at the next serve. */
+static void answer_in_turn(control_server_t *server)
+{
+    unsigned answered = 0;
+    for (unsigned i = 0; i < CONTROL_CONNECTIONS_MAX; i++) {
+        unsigned at = (server->next + i) % CONTROL_CONNECTIONS_MAX;
+        connection_t *c = &server->connections[at];
+        if (!has_request(c))
+            continue;
+        if (answered++ == CONTROL_REQUESTS_A_SERVE) {
+            server->next = at;
+            return;
+        }
+        if (!answer_next(server, c))
+            hang_up(c);
+    }
+}
+
+bool control_server_pending(const control_server_t *server)
+{
+    for (unsigned i = 0; i < CONTROL_CONNECTIONS_MAX; i++) {
+        const connection_t *c = &server->connections[i];
+        if (c->fd >= 0 && !c->answer && memchr(c->in + c->in_first, '\n', c->in_used - c->in_first))
+            return true;
+    }
+    return false;
 }
 
 void control_server_serve(control_server_t *server)
 {
     struct epoll_event events[CONTROL_CONNECTIONS_MAX + 1];
+    hear_again(server);
     int count = epoll_wait(server->epoll_fd, events, CONTROL_CONNECTIONS_MAX + 1, 0);
     server->serves++;
     bool knocked = false;
@@ -309,9 +419,17 @@ void control_server_serve(control_server_t *server)
             continue;
         }
         c->served = server->serves;
-        if (!serve_one(server, c, events[i].events))
+        if (!hear_one(c, events[i].events))
             hang_up(c);
     }
+    answer_in_turn(server);
+    for (unsigned i = 0; i < CONTROL_CONNECTIONS_MAX; i++) {
+        connection_t *c = &server->connections[i];
+        if (c->fd >= 0 && (is_over(c) || listen_to(server, c, EPOLL_CTL_MOD) < 0))
+            hang_up(c);
+    }
+    if (server->reserve_fd < 0)
+        server->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     /* Last, since it may give somebody's place away. */
     if (knocked)
         accept_one(server);

@@ -17,6 +17,7 @@
 #include <tickbus/journal.h>
 
 #define SUPERVISOR_DIED SIGUSR2
+#define LOG_READS       8u /* of PROCESS_LINE_MAX bytes */
 
 static tbus_atomic_u32_t orphaned; /* in the child: its supervisor is gone */
 
@@ -149,7 +150,8 @@ int process_start(pipeline_t *pipeline, uint32_t index, process_t *out_process, 
     layout_process_name(pipeline->layout, index, process.name, sizeof process.name);
     int log_pipe[2];
     if (pipe2(log_pipe, O_CLOEXEC) < 0)
-        return tbus_fail(err, -errno, "%s: no pipe: %s", process.name, tbus_strerror(-errno));
+        return tbus_fail(err, -errno, "%s: no pipe: %s%s", process.name, tbus_strerror(-errno),
+                         errno == EMFILE ? "; raise the limit of open files (ulimit -n)" : "");
     pid_t supervisor = getpid();
     process.pid = fork();
     if (process.pid == 0)
@@ -197,7 +199,9 @@ void process_read_log(process_t *process,
                       void (*line)(void *context, const char *name, const char *text),
                       void *context)
 {
-    while (process->log_fd >= 0) {
+    /* So many bytes a turn: a stage that floods its log keeps nobody else waiting. */
+    for (unsigned reads = 0; process->log_fd >= 0 && (reads < LOG_READS || process->ended);
+         reads++) {
         ssize_t got = read(process->log_fd, process->line + process->line_used,
                            sizeof process->line - 1 - process->line_used);
         if (got < 0 && errno == EINTR)

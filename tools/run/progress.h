@@ -9,6 +9,8 @@
 
 #include <tickbus/bus.h>
 
+#include "tools/run/talk.h"
+
 typedef struct progress {
     bool on;           /* stderr is a terminal */
     bool shown;        /* the line stands there and must be wiped before anything else is written */
@@ -19,9 +21,9 @@ typedef struct progress {
 void progress_init(progress_t *progress);
 
 /* Write the line anew if it is time. `started_ns`: CLOCK_MONOTONIC of the start. */
-void progress_show(progress_t *progress, const tbus_bus_t *bus, uint64_t started_ns);
+void progress_show(progress_t *progress, talk_t *talk, const tbus_bus_t *bus, uint64_t started_ns);
 
 /* Wipe the line: call before anything else goes to stderr, and at the end. */
-void progress_wipe(progress_t *progress);
+void progress_wipe(progress_t *progress, talk_t *talk);
 
 #endif

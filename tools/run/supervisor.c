@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -357,15 +358,26 @@ static void plan(supervisor_t *s)
     layout_plan(&request, &s->layout);
 }
 
-static int open_signals(tbus_error_t *err)
+/* Who finds a signal ignored at the start leaves it ignored: nohup(1), and what a shell starts in the
+ * background, mean it so. (signalfd(2) would tell of one that is blocked and ignored.) */
+static void add_unless_ignored(sigset_t *set, int number)
+{
+    struct sigaction found;
+    if (sigaction(number, NULL, &found) == 0 && found.sa_handler != SIG_IGN)
+        sigaddset(set, number);
+}
+
+static int open_signals(supervisor_t *s, tbus_error_t *err)
 {
     sigset_t signals;
     sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGHUP);
+    add_unless_ignored(&signals, SIGINT);
+    add_unless_ignored(&signals, SIGTERM);
+    add_unless_ignored(&signals, SIGHUP);
     sigaddset(&signals, SIGUSR1);
     sigprocmask(SIG_BLOCK, &signals, NULL);
+    if (!sigismember(&signals, SIGHUP) && s->request->options->file)
+        supervisor_say(s, "SIGHUP is ignored, as nohup(1) has it: it will not read limits again");
     int fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
     return fd >= 0 ? fd : tbus_fail(err, -errno, "no signalfd: %s", tbus_strerror(-errno));
 }
@@ -408,7 +420,7 @@ static void run_pipeline(supervisor_t *s)
             s->run.duration_ns = supervisor_running_ns(s);
         give_up(s);
     }
-    progress_wipe(&s->progress);
+    progress_wipe(&s->progress, &s->talk);
     tell_last_words(s);
     if (!s->running_since_ns && !s->run.errors_count)
         supervisor_complain(s, "stopped before it had begun");
@@ -435,51 +447,68 @@ static int report(supervisor_t *s)
     return printed == OUTCOME_OK ? code : printed;
 }
 
+/* All that is there before the first process and after the last one. */
+static int supervise(supervisor_t *s, tbus_error_t *why)
+{
+    const config_t *config = &s->request->options->config;
+    int code = OUTCOME_FAILED;
+    if (tbus_rundir_open(true, &s->dir, why) < 0)
+        return code;
+    s->lock_fd = rundir_lock(&s->dir, config->bus.name, why);
+    if (s->lock_fd < 0)
+        goto no_lock;
+    if (pipeline_create(config, &s->layout, s->request->options->for_ns, &s->pipeline, why) < 0)
+        goto no_pipeline;
+    for (uint32_t i = 0; i < s->request->topics_count; i++)
+        if (pipeline_add_topic(&s->pipeline, &s->request->topics[i], why) < 0)
+            goto no_guests;
+    if (tbus_bus_keep(&s->pipeline.bus, why) < 0 || guests_open(&s->guests, why) < 0)
+        goto no_guests;
+    s->signal_fd = open_signals(s, why);
+    if (s->signal_fd < 0)
+        goto no_signals;
+    if (open_control(s, why) < 0)
+        goto no_control;
+    run_pipeline(s);
+    talk_close(&s->talk);
+    code = report(s);
+    control_server_close(s->control);
+no_control:
+    close(s->signal_fd);
+no_signals:
+    guests_close(&s->guests);
+no_guests:
+    pipeline_close(&s->pipeline);
+no_pipeline:
+    rundir_unlock(&s->dir, config->bus.name, s->lock_fd);
+no_lock:
+    tbus_rundir_close(&s->dir);
+    return code;
+}
+
 int supervisor_run(const supervisor_request_t *request)
 {
     const config_t *config = &request->options->config;
-    supervisor_t s = {.request = request,
-                      .run = {.state = "starting",
-                              .source = request->topics_count ? "" : config_source(config),
-                              .pace = request->topics_count ? "" : config_pace(config),
-                              .journal = request->topics_count ? "" : config_journal(config)}};
     tbus_error_t why = {0};
-    int code = OUTCOME_FAILED;
-    s.run.layout = &s.layout;
-    s.in_force = *config;
-    s.file_keys = request->options->file_keys;
-    supervisor_know_terminals(&s);
-    progress_init(&s.progress);
-    plan(&s);
-    if (tbus_rundir_open(true, &s.dir, &why) < 0)
-        return outcome_refused(request->verb, request->options->json, why.text);
-    s.lock_fd = rundir_lock(&s.dir, config->bus.name, &why);
-    if (s.lock_fd < 0)
-        goto no_lock;
-    if (pipeline_create(config, &s.layout, request->options->for_ns, &s.pipeline, &why) < 0)
-        goto no_pipeline;
-    for (uint32_t i = 0; i < request->topics_count; i++)
-        if (pipeline_add_topic(&s.pipeline, &request->topics[i], &why) < 0)
-            goto no_guests;
-    if (tbus_bus_keep(&s.pipeline.bus, &why) < 0 || guests_open(&s.guests, &why) < 0)
-        goto no_guests;
-    s.signal_fd = open_signals(&why);
-    if (s.signal_fd < 0)
-        goto no_signals;
-    if (open_control(&s, &why) < 0)
-        goto no_control;
-    run_pipeline(&s);
-    code = report(&s);
-    control_server_close(s.control);
-no_control:
-    close(s.signal_fd);
-no_signals:
-    guests_close(&s.guests);
-no_guests:
-    pipeline_close(&s.pipeline);
-no_pipeline:
-    rundir_unlock(&s.dir, config->bus.name, s.lock_fd);
-no_lock:
-    tbus_rundir_close(&s.dir);
-    return why.code ? outcome_refused(request->verb, request->options->json, why.text) : code;
+    supervisor_t *s = calloc(1, sizeof *s);
+    if (!s)
+        return outcome_refused(request->verb, request->options->json, "no memory to start with");
+    s->request = request;
+    s->run = (summary_run_t){.state = "starting",
+                             .layout = &s->layout,
+                             .source = request->topics_count ? "" : config_source(config),
+                             .pace = request->topics_count ? "" : config_pace(config),
+                             .journal = request->topics_count ? "" : config_journal(config)};
+    s->in_force = *config;
+    s->file_keys = request->options->file_keys;
+    supervisor_know_terminals(s);
+    progress_init(&s->progress);
+    talk_open(&s->talk);
+    plan(s);
+    int code = supervise(s, &why);
+    talk_close(&s->talk);
+    if (why.code)
+        code = outcome_refused(request->verb, request->options->json, why.text);
+    free(s);
+    return code;
 }

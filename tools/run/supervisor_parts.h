@@ -22,6 +22,7 @@
 #include "tools/run/stall.h"
 #include "tools/run/summary.h"
 #include "tools/run/supervisor.h"
+#include "tools/run/talk.h"
 
 #define STANDARD_STREAMS 3
 
@@ -47,10 +48,11 @@ typedef struct supervisor {
     uint64_t signalled_ns;     /* when the first signal to stop came; 0: none yet */
     bool broken;               /* a stage has failed or a process has died */
     progress_t progress;
+    talk_t talk;
     summary_run_t run;
 } supervisor_t;
 
-/* One line on stderr. */
+/* One line on stderr, with the time; never waits for whoever reads it. */
 void supervisor_say(supervisor_t *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Something went wrong: said at once, and again in the summary. */
 void supervisor_complain(supervisor_t *s, const char *format, ...)

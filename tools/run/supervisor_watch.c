@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/run/supervisor_parts.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -14,13 +16,13 @@
 
 void supervisor_say(supervisor_t *s, const char *format, ...)
 {
-    progress_wipe(&s->progress);
-    fprintf(stderr, "%s: ", s->request->verb);
+    char text[TALK_LINE_MAX];
     va_list arguments;
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    fputc('\n', stderr);
+    progress_wipe(&s->progress, &s->talk);
+    talk_line(&s->talk, true, "%s: %s", s->request->verb, text);
 }
 
 void supervisor_complain(supervisor_t *s, const char *format, ...)
@@ -139,8 +141,8 @@ static void bury(supervisor_t *s, uint32_t index)
 static void show_log_line(void *context, const char *name, const char *text)
 {
     supervisor_t *s = context;
-    progress_wipe(&s->progress);
-    fprintf(stderr, "%s: %s\n", name, text);
+    progress_wipe(&s->progress, &s->talk);
+    talk_line(&s->talk, true, "%s: %s", name, text);
 }
 
 static void look_after(supervisor_t *s, uint32_t index)
@@ -168,16 +170,31 @@ bool supervisor_all_ended(const supervisor_t *s)
 
 /* --- one turn of waiting: signals, processes, clients */
 
+/* The summary so far, as text on stderr. */
+static void print_summary(supervisor_t *s)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *out = open_memstream(&text, &bytes);
+    if (!out)
+        return;
+    json_t *summary = supervisor_summary(s);
+    summary_print(summary, out);
+    json_decref(summary);
+    fclose(out);
+    progress_wipe(&s->progress, &s->talk);
+    if (!talk_text(&s->talk, text, bytes))
+        talk_line(&s->talk, true, "%s: there is no room for a summary", s->request->verb);
+    free(text);
+}
+
 static void take_signal(supervisor_t *s)
 {
     struct signalfd_siginfo info;
     if (read(s->signal_fd, &info, sizeof info) != sizeof info)
         return;
     if (info.ssi_signo == SIGUSR1) {
-        json_t *summary = supervisor_summary(s);
-        progress_wipe(&s->progress);
-        summary_print(summary, stderr);
-        json_decref(summary);
+        print_summary(s);
         return;
     }
     /* The kernel sends it when the terminal goes; a shell that goes with it sends it to its
@@ -198,14 +215,26 @@ static void take_signal(supervisor_t *s)
     }
 }
 
+static void serve_clients(supervisor_t *s)
+{
+    control_server_serve(s->control);
+    int trouble = control_server_trouble(s->control);
+    if (trouble)
+        supervisor_say(s, "a client cannot be let in: %s%s", tbus_strerror(trouble),
+                       trouble == -EMFILE ? "; raise ulimit -n" : "");
+}
+
 void supervisor_step(supervisor_t *s, int timeout_ms)
 {
     timeout_ms = guests_timeout_ms(&s->guests, timeout_ms);
-    struct pollfd fds[3 + 2 * TBUS_INSTANCES_MAX];
+    if (control_server_pending(s->control))
+        timeout_ms = 0;
+    struct pollfd fds[4 + 2 * TBUS_INSTANCES_MAX];
     nfds_t count = 0;
     fds[count++] = (struct pollfd){.fd = s->signal_fd, .events = POLLIN};
     fds[count++] = (struct pollfd){.fd = control_server_fd(s->control), .events = POLLIN};
     fds[count++] = (struct pollfd){.fd = guests_fd(&s->guests), .events = POLLIN};
+    fds[count++] = (struct pollfd){.fd = talk_waits(&s->talk) ? s->talk.fd : -1, .events = POLLOUT};
     for (uint32_t i = 0; i < s->layout.processes_count; i++) {
         if (!s->processes[i].pid)
             continue;
@@ -213,11 +242,12 @@ void supervisor_step(supervisor_t *s, int timeout_ms)
                                        .events = POLLIN}; /* -1 is left out by poll */
         fds[count++] = (struct pollfd){.fd = s->processes[i].log_fd, .events = POLLIN};
     }
-    if (poll(fds, count, timeout_ms) > 0) {
+    if (poll(fds, count, timeout_ms) > 0 || control_server_pending(s->control)) {
         if (fds[0].revents)
             take_signal(s);
-        if (fds[1].revents)
-            control_server_serve(s->control);
+        if (fds[1].revents || control_server_pending(s->control))
+            serve_clients(s);
+        talk_flush(&s->talk);
         for (uint32_t i = 0; i < s->layout.processes_count; i++)
             if (s->processes[i].pid)
                 look_after(s, i);
@@ -225,5 +255,5 @@ void supervisor_step(supervisor_t *s, int timeout_ms)
     guests_bury(&s->guests, &s->pipeline.bus);
     supervisor_watch_stalls(s);
     if (s->running_since_ns && supervisor_stages(s))
-        progress_show(&s->progress, &s->pipeline.bus, s->running_since_ns);
+        progress_show(&s->progress, &s->talk, &s->pipeline.bus, s->running_since_ns);
 }

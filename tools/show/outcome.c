@@ -39,9 +39,10 @@ int outcome_option(const char *command, const char *given, const struct option *
 {
     char meant[SUGGEST_WORD_MAX + 32];
     suggest_option(given ? given : "", options, meant, sizeof meant);
-    if (*meant)
-        fprintf(stderr, "%s: %s\n", command, meant + 2);
-    return outcome_hint(command);
+    if (!*meant)
+        return outcome_hint(command);
+    fprintf(stderr, "D%s `%s --help` shows how it is used.\n", meant + 3, command);
+    return OUTCOME_USAGE;
 }
 
 int outcome_failed(const char *command, const char *format, ...)
