@@ -161,6 +161,13 @@ static json_int_t at_path(const json_t *summary, const char *path)
     return json_integer_value(at);
 }
 
+/* 0 where the strategy has not traded that symbol. */
+static json_int_t shares_of(const json_t *summary, const char *strategy, const char *symbol)
+{
+    const json_t *of = json_object_get(json_object_get(summary, "strategies"), strategy);
+    return json_integer_value(json_object_get(json_object_get(of, "positions"), symbol));
+}
+
 static void a_configuration_adds_a_kind_of_ones_own_and_a_second_strategy(void **state)
 {
     fixture_t *f = *state;
@@ -203,10 +210,8 @@ static void a_configuration_adds_a_kind_of_ones_own_and_a_second_strategy(void *
         json_t *shares;
         json_object_foreach(json_object_get(summary, "positions"), symbol, shares)
         {
-            char first[64], second[64];
-            snprintf(first, sizeof first, "strategies.strategy.positions.%s", symbol);
-            snprintf(second, sizeof second, "strategies.strategy2.positions.%s", symbol);
-            assert_int_equal(at_path(summary, first) + at_path(summary, second),
+            assert_int_equal(shares_of(summary, "strategy", symbol) +
+                                 shares_of(summary, "strategy2", symbol),
                              json_integer_value(shares));
         }
         assert_int_equal(json_array_size(json_object_get(summary, "errors")), 0);
