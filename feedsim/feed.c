@@ -52,9 +52,9 @@ static void fail_source(feed_stage_t *f)
 /* Cold: once per type. */
 static tbus_atomic_u64_t *add_type_counter(feed_stage_t *f, uint8_t type)
 {
-    char label[ITCH_LABEL_BYTES], name[sizeof("feed.by_type.") + ITCH_LABEL_BYTES];
+    char label[ITCH_LABEL_BYTES], name[sizeof "feed.by_type." + ITCH_LABEL_BYTES];
     itch_type_label(type, label);
-    snprintf(name, sizeof(name), "feed.by_type.%s", label);
+    snprintf(name, sizeof name, "feed.by_type.%s", label);
     f->by_type[type] = tbus_counter(f->base.bus, f->base.owner, name, "messages");
     return f->by_type[type];
 }
@@ -207,7 +207,7 @@ static int build(feed_stage_t *f, const feed_params_t *params, tbus_error_t *err
 {
     tbus_bus_t *bus = f->base.bus;
     f->tick = aligned_alloc(64, (TICK_LEN_MAX + 63) / 64 * 64);
-    if (f->tick == NULL)
+    if (!f->tick)
         return tbus_fail(err, -ENOMEM, "no memory for the feed");
     memset(f->tick, 0, TICK_LEN_MAX); /* take its page faults now */
     int rc = feed_pace_parse(params->pace, &f->pace, err);
@@ -230,13 +230,13 @@ static int build(feed_stage_t *f, const feed_params_t *params, tbus_error_t *err
 int feed_stage_create(tbus_bus_t *bus, uint32_t owner, const feed_params_t *params,
                       tbus_stage_t **out_stage, tbus_error_t *err)
 {
-    feed_stage_t *f = calloc(1, sizeof(*f));
-    if (f == NULL)
+    feed_stage_t *f = calloc(1, sizeof *f);
+    if (!f)
         return tbus_fail(err, -ENOMEM, "no memory for the feed");
     f->base.ops = &ops;
     f->base.bus = bus;
     f->base.owner = owner;
-    snprintf(f->base.name, sizeof(f->base.name), "feed");
+    snprintf(f->base.name, sizeof f->base.name, "feed");
     int rc = build(f, params, err);
     if (rc != 0) {
         feed_destroy(&f->base);

@@ -10,9 +10,9 @@ _Static_assert(sizeof(exposure_symbol_t) == 64, "one line a symbol");
 bool exposure_create(exposure_t *e, const market_t *market, uint32_t open_orders_max)
 {
     e->market = market;
-    e->symbols = table_create(MARKET_LOCATES, sizeof(*e->symbols));
-    e->open = table_create((size_t)open_orders_max + 1, sizeof(*e->open));
-    if (!id_map_create(&e->open_by_id, open_orders_max) || e->symbols == NULL || e->open == NULL)
+    e->symbols = table_create(MARKET_LOCATES, sizeof *e->symbols);
+    e->open = table_create((size_t)open_orders_max + 1, sizeof *e->open);
+    if (!id_map_create(&e->open_by_id, open_orders_max) || !e->symbols || !e->open)
         return false;
     for (uint32_t i = 1; i < open_orders_max; i++)
         e->open[i].next_free = i + 1;

@@ -12,7 +12,7 @@ enum follow_reach follow_reach(follow_t *f, uint64_t md_seq)
     if (md_seq <= f->seq)
         return FOLLOW_REACHED;
     size_t bytes;
-    return tbus_peek(&f->md, &bytes) != NULL ? FOLLOW_LATER : FOLLOW_NEVER;
+    return tbus_peek(&f->md, &bytes) ? FOLLOW_LATER : FOLLOW_NEVER;
 }
 
 int follow_check_rings(tbus_stage_t *stage)

@@ -67,7 +67,7 @@ static inline int follow_next(follow_t *f, tbus_stage_t *stage, const market_eve
 {
     size_t bytes;
     const tick_t *tick = (const tick_t *)tbus_peek(&f->md, &bytes);
-    if (tick == NULL)
+    if (!tick)
         return 0;
     if (market_seq(f->market) != f->md.seq) /* nobody shares the view, or we are first */
         market_fetch_ahead(f->market, &f->md);

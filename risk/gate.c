@@ -31,16 +31,16 @@ int gate_create(const risk_limits_t *limits, const market_t *market, gate_t **ou
     int code = risk_limits_check(limits, err);
     if (code != 0)
         return code;
-    gate_t *g = table_create(1, sizeof(*g));
-    if (g == NULL)
+    gate_t *g = table_create(1, sizeof *g);
+    if (!g)
         return tbus_fail(err, -ENOMEM, "no memory for the risk gate");
     g->limits = *limits;
     g->first_limits = *limits;
     g->market = market;
-    g->last_count = table_create(STRATEGIES, sizeof(*g->last_count));
-    g->passed_at = table_create(limits->orders_per_second, sizeof(*g->passed_at));
-    if (!exposure_create(&g->exposure, market, limits->open_orders_max) || g->last_count == NULL ||
-        g->passed_at == NULL) {
+    g->last_count = table_create(STRATEGIES, sizeof *g->last_count);
+    g->passed_at = table_create(limits->orders_per_second, sizeof *g->passed_at);
+    if (!exposure_create(&g->exposure, market, limits->open_orders_max) || !g->last_count ||
+        !g->passed_at) {
         gate_destroy(g);
         return tbus_fail(
             err, -ENOMEM,
@@ -54,7 +54,7 @@ int gate_create(const risk_limits_t *limits, const market_t *market, gate_t **ou
 
 void gate_destroy(gate_t *g)
 {
-    if (g == NULL)
+    if (!g)
         return;
     exposure_destroy(&g->exposure);
     free(g->passed_at);

@@ -16,10 +16,10 @@ bool id_map_create(id_map_t *map, uint32_t ids_max)
     uint32_t bits = 4;
     while ((UINT64_C(1) << bits) < UINT64_C(2) * ids_max)
         bits++;
-    map->entries = table_create((size_t)1 << bits, sizeof(*map->entries));
+    map->entries = table_create((size_t)1 << bits, sizeof *map->entries);
     map->mask = (uint32_t)((UINT64_C(1) << bits) - 1);
     map->shift = 64 - bits;
-    return map->entries != NULL;
+    return map->entries;
 }
 
 void id_map_destroy(id_map_t *map)

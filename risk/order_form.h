@@ -37,9 +37,9 @@ static inline bool order_well_formed(const order_t *o)
  * zero). */
 static inline bool order_copy(order_t *out_order, const void *message, size_t bytes)
 {
-    memset(out_order, 0, sizeof(*out_order));
-    memcpy(out_order, message, bytes < sizeof(*out_order) ? bytes : sizeof(*out_order));
-    return bytes == sizeof(*out_order);
+    memset(out_order, 0, sizeof *out_order);
+    memcpy(out_order, message, bytes < sizeof *out_order ? bytes : sizeof *out_order);
+    return bytes == sizeof *out_order;
 }
 
 /* A report about the whole order, without executions; `sent` lacks the time. */

@@ -62,15 +62,14 @@ static int take_reports(risk_stage_t *r)
     const void *message;
     uint32_t taken = 0;
     /* No more than the ring holds: somebody may go on publishing while we look. */
-    while (taken < r->reports.ring.slot_count &&
-           (message = tbus_peek(&r->reports, &bytes)) != NULL) {
+    while (taken < r->reports.ring.slot_count && (message = tbus_peek(&r->reports, &bytes))) {
         report_t report;
-        if (bytes != sizeof(report))
+        if (bytes != sizeof report)
             return tbus_fail(&r->stage.error, -TBUS_ECORRUPT,
                              "stage '%s': message %llu of reports has %zu bytes, a report has %zu",
                              r->stage.name, (unsigned long long)r->reports.seq, bytes,
-                             sizeof(report));
-        memcpy(&report, message, sizeof(report));
+                             sizeof report);
+        memcpy(&report, message, sizeof report);
         gate_on_report(r->gate, &report);
         tbus_advance(&r->reports);
         taken++;
@@ -170,9 +169,9 @@ static void add_counters(risk_stage_t *r)
     r->passed = tbus_counter(bus, owner, "risk.passed", "orders");
     r->mismatches = tbus_counter(bus, owner, "risk.report_mismatches", "reports");
     r->limits_changes = tbus_counter(bus, owner, "risk.limits_changes", "changes");
-    for (unsigned i = 0; i < sizeof(gate_reasons); i++) {
-        char name[sizeof(((tbus_counter_t *)0)->name)];
-        snprintf(name, sizeof(name), "risk.rejects.%s", report_reason_name(gate_reasons[i]));
+    for (unsigned i = 0; i < sizeof gate_reasons; i++) {
+        char name[sizeof((tbus_counter_t *)0)->name];
+        snprintf(name, sizeof name, "risk.rejects.%s", report_reason_name(gate_reasons[i]));
         r->rejects[gate_reasons[i]] = tbus_counter(bus, owner, name, "orders");
     }
 }
@@ -199,11 +198,11 @@ static int join(risk_stage_t *r, tbus_error_t *err)
 int risk_stage_create(tbus_bus_t *bus, uint32_t owner, market_t *market,
                       const risk_params_t *params, tbus_stage_t **out_stage, tbus_error_t *err)
 {
-    risk_stage_t *r = table_create(1, sizeof(*r));
-    if (r == NULL)
+    risk_stage_t *r = table_create(1, sizeof *r);
+    if (!r)
         return tbus_fail(err, -ENOMEM, "no memory for the risk stage");
     r->stage.ops = &risk_ops;
-    snprintf(r->stage.name, sizeof(r->stage.name), "risk");
+    snprintf(r->stage.name, sizeof r->stage.name, "risk");
     r->stage.owner = owner;
     r->stage.bus = bus;
     r->follow.market = market;

@@ -14,5 +14,5 @@ void *table_create(size_t count, size_t entry_bytes)
         return NULL;
     bytes = (bytes + TABLE_ALIGNMENT - 1) & ~(TABLE_ALIGNMENT - 1);
     void *memory = aligned_alloc(TABLE_ALIGNMENT, bytes);
-    return memory == NULL ? NULL : memset(memory, 0, bytes);
+    return memory ? memset(memory, 0, bytes) : NULL;
 }

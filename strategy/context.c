@@ -87,7 +87,7 @@ uint64_t strat_send(strat_context_t *ctx, uint16_t locate, uint8_t side, uint32_
                     uint32_t px_e4, uint8_t tif)
 {
     own_order_t *own = ctx->winding_down ? NULL : own_orders_open(&ctx->own);
-    if (own == NULL)
+    if (!own)
         return 0;
     uint64_t id = own->id;
     own->locate = locate;
@@ -103,7 +103,7 @@ uint64_t strat_send(strat_context_t *ctx, uint16_t locate, uint8_t side, uint32_
 bool strat_cancel(strat_context_t *ctx, uint16_t locate, uint64_t order_id)
 {
     own_order_t *own = own_orders_find(&ctx->own, order_id);
-    if (own == NULL || own->locate != locate || own->cancel_asked)
+    if (!own || own->locate != locate || own->cancel_asked)
         return false;
     send_cancel(ctx, own);
     return true;

@@ -16,9 +16,9 @@ static int strategy_finish(tbus_stage_t *stage)
 static void strategy_destroy(tbus_stage_t *stage)
 {
     strat_context_t *ctx = (strat_context_t *)stage;
-    if (ctx == NULL)
+    if (!ctx)
         return;
-    if (ctx->strategy != NULL && ctx->strategy->destroy != NULL)
+    if (ctx->strategy && ctx->strategy->destroy)
         ctx->strategy->destroy(ctx->self);
     tbus_subscriber_leave(&ctx->md);
     tbus_subscriber_leave(&ctx->reports);
@@ -38,7 +38,7 @@ static const tbus_stage_ops_t strategy_ops = {
 
 static int check_params(const strategy_stage_params_t *p, tbus_error_t *err)
 {
-    if (p->strategy == NULL)
+    if (!p->strategy)
         return tbus_fail(err, -TBUS_ECONFIG, "there is no strategy of that name");
     if (p->number == 0)
         return tbus_fail(err, -TBUS_ECONFIG, "strategies are numbered from 1");
@@ -83,7 +83,7 @@ int strategy_stage_create(tbus_bus_t *bus, uint32_t owner, market_t *market,
     if (rc < 0)
         return rc;
     strat_context_t *ctx = calloc(1, sizeof *ctx);
-    if (ctx == NULL)
+    if (!ctx)
         return tbus_fail(err, -ENOMEM, "no memory for the strategy stage");
     ctx->stage.ops = &strategy_ops;
     ctx->stage.owner = owner;
@@ -100,7 +100,7 @@ int strategy_stage_create(tbus_bus_t *bus, uint32_t owner, market_t *market,
         rc = join(ctx, err);
     if (rc == 0) {
         context_find_counters(ctx);
-        if (params->strategy->create != NULL)
+        if (params->strategy->create)
             rc = params->strategy->create(ctx, params->params, &ctx->self, err);
     }
     if (rc < 0) {

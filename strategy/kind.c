@@ -19,7 +19,7 @@ static int check_name(const char *text, tbus_error_t *err)
     char names[160] = "";
     size_t used = 0;
     const strategy_t *strategy;
-    for (unsigned i = 0; (strategy = strategy_at(i)) != NULL && used < sizeof names; i++)
+    for (unsigned i = 0; (strategy = strategy_at(i)) && used < sizeof names; i++)
         used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "",
                                  strategy->name);
     return tbus_fail(err, -TBUS_ECONFIG, "there is no such strategy; there are: %s", names);
@@ -55,7 +55,7 @@ static bool variant(uint32_t index, tbus_variant_t *out_variant)
     const strategy_t *strategy = strategy_at(index);
     if (strategy)
         *out_variant = (tbus_variant_t){strategy->name, &strategy->params};
-    return strategy != NULL;
+    return strategy;
 }
 
 static void describe(const void *params, char *out_text, size_t bytes)

@@ -14,7 +14,7 @@ int ledger_create(ledger_t *out_ledger, tbus_bus_t *bus, uint32_t owner)
                        .owner = owner,
                        .entries = aligned_alloc(64, entries_bytes),
                        .traded = aligned_alloc(64, traded_bytes)};
-    if (ledger.entries == NULL || ledger.traded == NULL) {
+    if (!ledger.entries || !ledger.traded) {
         ledger_destroy(&ledger);
         return -ENOMEM;
     }
@@ -58,7 +58,7 @@ bool ledger_execute(ledger_t *ledger, uint16_t locate, const char name[8], uint8
     ledger_entry_t *entry = &ledger->entries[locate];
     if (!position_apply(&entry->position, side, qty, px_e4))
         return false;
-    if (entry->shares == NULL) {
+    if (!entry->shares) {
         entry->shares = shares_counter(ledger, locate, name);
         ledger->traded[ledger->traded_count++] = locate;
     }

@@ -13,7 +13,7 @@ int own_orders_create(own_orders_t *out_orders, uint16_t strategy, uint32_t open
     while (count < UINT64_C(2) * open_max)
         count *= 2;
     own_order_t *places = aligned_alloc(64, count * sizeof *places);
-    if (places == NULL)
+    if (!places)
         return -ENOMEM;
     memset(places, 0, count * sizeof *places);
     *out_orders = (own_orders_t){

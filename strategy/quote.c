@@ -211,7 +211,7 @@ static int quote_create(strat_context_t *ctx, const void *values, void **out_sel
         return tbus_fail(err, -TBUS_ECONFIG, "strategy.requote_ns_min is more than a day");
     size_t bytes = (sizeof(quote_t) + 63) / 64 * 64;
     quote_t *q = aligned_alloc(64, bytes);
-    if (q == NULL)
+    if (!q)
         return tbus_fail(err, -ENOMEM, "no memory for the strategy 'quote'");
     memset(q, 0, bytes);
     q->params = *params;
@@ -236,7 +236,7 @@ static void quote_on_bbo(void *self, strat_context_t *ctx, uint16_t locate,
 {
     quote_t *q = self;
     quote_symbol_t *symbol = symbol_of(q, ctx, locate, touch);
-    if (symbol != NULL)
+    if (symbol)
         quote_both(q, ctx, symbol);
 }
 

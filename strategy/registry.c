@@ -18,7 +18,7 @@ const strategy_t *strategy_at(unsigned index)
 const strategy_t *strategy_find(const char *name)
 {
     const strategy_t *strategy;
-    for (unsigned i = 0; (strategy = strategy_at(i)) != NULL; i++)
+    for (unsigned i = 0; (strategy = strategy_at(i)); i++)
         if (strcmp(strategy->name, name) == 0)
             return strategy;
     return NULL;

@@ -15,7 +15,7 @@
 static int book_execution(strat_context_t *ctx, const report_t *report)
 {
     const own_order_t *own = own_orders_find(&ctx->own, report->order_id);
-    uint16_t locate = own != NULL ? own->locate : report_locate(report);
+    uint16_t locate = own ? own->locate : report_locate(report);
     const char *name = market_symbol(ctx->market, locate)->name;
     if (!ledger_execute(&ctx->ledger, locate, name, report->side, report->qty, report->px_e4))
         return tbus_fail(
@@ -30,7 +30,7 @@ static void follow_order(strat_context_t *ctx, const report_t *report)
 {
     own_order_t *own = own_orders_find(&ctx->own, report->order_id);
     /* An answer to a cancel may well find its order gone: that is why it was refused. */
-    if (own == NULL && report->kind != REPORT_CANCEL_REJECTED)
+    if (!own && report->kind != REPORT_CANCEL_REJECTED)
         tbus_add_own_u64(ctx->counters.report_mismatches, 1);
     bool ended = false;
     switch (report->kind) {
@@ -54,15 +54,15 @@ static void follow_order(strat_context_t *ctx, const report_t *report)
         break;
     case REPORT_CANCEL_REJECTED:
         tbus_add_own_u64(ctx->counters.cancels_rejected, 1);
-        if (own != NULL)
+        if (own)
             own->cancel_asked = false;
         break;
     default:
-        if (own != NULL)
+        if (own)
             tbus_add_own_u64(ctx->counters.report_mismatches, 1);
         break;
     }
-    if (ended && own != NULL)
+    if (ended && own)
         own_orders_end(&ctx->own, own);
 }
 
@@ -80,7 +80,7 @@ static int take_report(strat_context_t *ctx, const report_t *report, size_t byte
     if (rc < 0)
         return rc;
     follow_order(ctx, report);
-    if (ctx->strategy->on_report != NULL)
+    if (ctx->strategy->on_report)
         ctx->strategy->on_report(ctx->self, ctx, report);
     return 0;
 }
@@ -92,8 +92,7 @@ static int take_reports(strat_context_t *ctx)
     uint32_t taken = 0;
     size_t bytes;
     const report_t *report;
-    while (taken < ctx->reports.ring.slot_count &&
-           (report = tbus_peek(&ctx->reports, &bytes)) != NULL) {
+    while (taken < ctx->reports.ring.slot_count && (report = tbus_peek(&ctx->reports, &bytes))) {
         int rc = take_report(ctx, report, bytes);
         if (rc < 0)
             return rc;
@@ -125,13 +124,13 @@ static void publish_bbo(strat_context_t *ctx, const tick_t *tick, const market_e
 static void call_strategy(strat_context_t *ctx, const tick_t *tick, const market_event_t *event)
 {
     const strategy_t *strategy = ctx->strategy;
-    if (strategy->on_tick != NULL)
+    if (strategy->on_tick)
         strategy->on_tick(ctx->self, ctx, tick, ctx->md_seq);
-    if (event->bbo_changed && strategy->on_bbo != NULL)
+    if (event->bbo_changed && strategy->on_bbo)
         strategy->on_bbo(ctx->self, ctx, event->locate, &event->touch);
     if (TBUS_UNLIKELY(ctx->timer_ns != 0 && ctx->event_ns >= ctx->timer_ns)) {
         ctx->timer_ns = 0;
-        if (strategy->on_timer != NULL)
+        if (strategy->on_timer)
             strategy->on_timer(ctx->self, ctx, ctx->event_ns);
     }
 }
@@ -159,7 +158,7 @@ static int take_ticks(strat_context_t *ctx, uint32_t budget)
     uint32_t taken = 0;
     size_t bytes;
     const tick_t *tick;
-    while (taken < budget && !ctx->stage.pending && (tick = tbus_peek(&ctx->md, &bytes)) != NULL) {
+    while (taken < budget && !ctx->stage.pending && (tick = tbus_peek(&ctx->md, &bytes))) {
         market_fetch_ahead(ctx->market, &ctx->md);
         int rc = take_tick(ctx, tick, bytes);
         if (rc < 0)
@@ -210,7 +209,7 @@ void context_wind_down(tbus_stage_t *stage)
 {
     strat_context_t *ctx = (strat_context_t *)stage;
     ctx->winding_down = true;
-    if (ctx->strategy->on_wind_down != NULL)
+    if (ctx->strategy->on_wind_down)
         ctx->strategy->on_wind_down(ctx->self, ctx);
     context_cancel_all(ctx);
 }

@@ -8,7 +8,7 @@
 
 void ladder_init(ladder_t *l)
 {
-    memset(l, 0, sizeof(*l));
+    memset(l, 0, sizeof *l);
     l->best[LADDER_BID] = LADDER_NO_BID;
     l->best[LADDER_ASK] = LADDER_NO_ASK;
     for (int level = 0; level < LADDER_LEVELS; level++)

@@ -157,8 +157,8 @@ int synth_create(const synth_params_t *params, synth_t **out_synth, tbus_error_t
     int rc = check(params, err);
     if (rc != 0)
         return rc;
-    synth_t *s = calloc(1, sizeof(*s) + params->symbols * sizeof(s->symbols[0]));
-    if (s == NULL)
+    synth_t *s = calloc(1, sizeof *s + params->symbols * sizeof s->symbols[0]);
+    if (!s)
         return tbus_fail(err, -ENOMEM, "no memory for %" PRIu32 " synthetic symbols",
                          params->symbols);
     synth_flow_init(&s->flow, params->seed);

@@ -11,23 +11,23 @@ static uint8_t *field(tick_t *t, unsigned offset)
 static void put_be32(tick_t *t, unsigned offset, uint32_t value)
 {
     value = __builtin_bswap32(value);
-    memcpy(field(t, offset), &value, sizeof(value));
+    memcpy(field(t, offset), &value, sizeof value);
 }
 
 static void put_be64(tick_t *t, unsigned offset, uint64_t value)
 {
     value = __builtin_bswap64(value);
-    memcpy(field(t, offset), &value, sizeof(value));
+    memcpy(field(t, offset), &value, sizeof value);
 }
 
 static void put_symbol(tick_t *t, unsigned offset, const synth_stamp_t *stamp)
 {
-    memcpy(field(t, offset), stamp->symbol, sizeof(stamp->symbol));
+    memcpy(field(t, offset), stamp->symbol, sizeof stamp->symbol);
 }
 
 void synth_tick(const synth_stamp_t *stamp, uint8_t type, tick_t *out)
 {
-    memset(out, 0, sizeof(*out));
+    memset(out, 0, sizeof *out);
     out->event = tick_pack(stamp->event_ns, stamp->tracking);
     out->intended = tick_pack(0, stamp->locate);
     out->type = type;
@@ -120,7 +120,7 @@ void synth_cross(const synth_stamp_t *stamp, uint32_t px_e4, uint64_t shares, ui
 {
     synth_tick(stamp, 'Q', out);
     out->qty64 = shares;
-    memcpy(out->symbol, stamp->symbol, sizeof(out->symbol));
+    memcpy(out->symbol, stamp->symbol, sizeof out->symbol);
     out->px_e4 = px_e4;
     out->match = match;
     out->aux = (uint8_t)cross;

@@ -31,10 +31,10 @@ void synth_flow_advance(synth_flow_t *f)
 synth_stamp_t synth_flow_stamp(const synth_flow_t *f, const synth_symbol_t *symbol)
 {
     synth_stamp_t stamp = {.event_ns = f->now_ns};
-    if (symbol != NULL) {
+    if (symbol) {
         stamp.locate = symbol->locate;
         stamp.tracking = (uint16_t)(symbol->locate % 4 * 2);
-        memcpy(stamp.symbol, symbol->name, sizeof(stamp.symbol));
+        memcpy(stamp.symbol, symbol->name, sizeof stamp.symbol);
     }
     return stamp;
 }
@@ -91,9 +91,9 @@ static void add(synth_flow_t *f, synth_symbol_t *symbol, enum ladder_side side, 
     out->side = side == LADDER_BID ? 'B' : 'S';
     out->qty = synth_flow_qty(f);
     out->px_e4 = synth_symbol_px(symbol, level);
-    memcpy(out->symbol, symbol->name, sizeof(out->symbol));
+    memcpy(out->symbol, symbol->name, sizeof out->symbol);
     if (attributed)
-        memcpy(out->mpid, "SYNM", sizeof(out->mpid));
+        memcpy(out->mpid, "SYNM", sizeof out->mpid);
     ladder_add(&symbol->ladder, side, level, out->order_ref, out->qty);
 }
 
@@ -200,7 +200,7 @@ static void hidden_trade(synth_flow_t *f, synth_symbol_t *symbol, tick_t *out)
     out->px_e4 = (synth_symbol_px(symbol, l->best[LADDER_BID]) +
                   synth_symbol_px(symbol, l->best[LADDER_ASK])) /
                  2;
-    memcpy(out->symbol, symbol->name, sizeof(out->symbol));
+    memcpy(out->symbol, symbol->name, sizeof out->symbol);
     out->match = ++f->match;
 }
 
@@ -317,15 +317,15 @@ void synth_flow_trade(synth_flow_t *f, synth_symbol_t *symbols, uint32_t count, 
 
 void synth_flow_init(synth_flow_t *f, uint64_t seed)
 {
-    memset(f, 0, sizeof(*f));
+    memset(f, 0, sizeof *f);
     random_seed(&f->random, seed);
     f->now_ns = SYNTH_START_NS;
 }
 
 void synth_symbol_init(synth_symbol_t *symbol, synth_flow_t *f, uint16_t locate)
 {
-    memset(symbol, 0, sizeof(*symbol));
-    memcpy(symbol->name, "SYN     ", sizeof(symbol->name));
+    memset(symbol, 0, sizeof *symbol);
+    memcpy(symbol->name, "SYN     ", sizeof symbol->name);
     symbol->name[3] = (char)('0' + locate / 100 % 10);
     symbol->name[4] = (char)('0' + locate / 10 % 10);
     symbol->name[5] = (char)('0' + locate % 10);

@@ -196,11 +196,11 @@ int executor_stage_create(tbus_bus_t *bus, uint32_t owner, market_t *market,
                           const executor_params_t *params, tbus_stage_t **out_stage,
                           tbus_error_t *err)
 {
-    executor_stage_t *e = table_create(1, sizeof(*e));
-    if (e == NULL)
+    executor_stage_t *e = table_create(1, sizeof *e);
+    if (!e)
         return tbus_fail(err, -ENOMEM, "no memory for the executor stage");
     e->stage.ops = &executor_ops;
-    snprintf(e->stage.name, sizeof(e->stage.name), "executor");
+    snprintf(e->stage.name, sizeof e->stage.name, "executor");
     e->stage.owner = owner;
     e->stage.bus = bus;
     e->follow.market = market;

@@ -8,9 +8,9 @@
 
 bool resting_create(resting_t *r, uint32_t orders_max)
 {
-    r->orders = table_create((size_t)orders_max + 1, sizeof(*r->orders));
-    r->best = table_create(MARKET_LOCATES, sizeof(*r->best));
-    if (!id_map_create(&r->by_id, orders_max) || r->orders == NULL || r->best == NULL)
+    r->orders = table_create((size_t)orders_max + 1, sizeof *r->orders);
+    r->best = table_create(MARKET_LOCATES, sizeof *r->best);
+    if (!id_map_create(&r->by_id, orders_max) || !r->orders || !r->best)
         return false;
     for (uint32_t i = 1; i < orders_max; i++)
         r->orders[i].worse = i + 1;

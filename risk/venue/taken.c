@@ -8,9 +8,9 @@
 
 bool taken_create(taken_t *t, uint32_t levels_max)
 {
-    t->levels = table_create((size_t)levels_max + 1, sizeof(*t->levels));
-    t->first = table_create(MARKET_LOCATES, sizeof(*t->first));
-    if (t->levels == NULL || t->first == NULL)
+    t->levels = table_create((size_t)levels_max + 1, sizeof *t->levels);
+    t->first = table_create(MARKET_LOCATES, sizeof *t->first);
+    if (!t->levels || !t->first)
         return false;
     for (uint32_t i = 1; i < levels_max; i++)
         t->levels[i].next = i + 1;

@@ -50,15 +50,15 @@ int venue_create(const venue_limits_t *limits, const market_t *market, venue_emi
     if (limits->taken_max < VENUE_SWEEP_LEVELS || limits->taken_max > VENUE_TAKEN_LIMIT)
         return tbus_fail(err, -TBUS_ECONFIG, "executor.taken_max is %u; set it from %u to %u",
                          limits->taken_max, VENUE_SWEEP_LEVELS, VENUE_TAKEN_LIMIT);
-    venue_t *v = table_create(1, sizeof(*v));
-    if (v == NULL)
+    venue_t *v = table_create(1, sizeof *v);
+    if (!v)
         return tbus_fail(err, -ENOMEM, "no memory for the venue model");
     v->market = market;
     v->emit = emit;
     v->emit_context = emit_context;
-    v->last_count = table_create(STRATEGIES, sizeof(*v->last_count));
+    v->last_count = table_create(STRATEGIES, sizeof *v->last_count);
     if (!resting_create(&v->resting, limits->resting_max) ||
-        !taken_create(&v->taken, limits->taken_max) || v->last_count == NULL) {
+        !taken_create(&v->taken, limits->taken_max) || !v->last_count) {
         venue_destroy(v);
         return tbus_fail(
             err, -ENOMEM,
@@ -72,7 +72,7 @@ int venue_create(const venue_limits_t *limits, const market_t *market, venue_emi
 
 void venue_destroy(venue_t *v)
 {
-    if (v == NULL)
+    if (!v)
         return;
     resting_destroy(&v->resting);
     taken_destroy(&v->taken);
