@@ -171,7 +171,7 @@ void exposure_on_report(exposure_t *e, const report_t *r)
     }
 }
 
-/* ---- what if */
+/* ---- the worst case */
 
 exposure_worst_t exposure_worst(const exposure_t *e, const order_t *o)
 {

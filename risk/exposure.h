@@ -3,8 +3,8 @@
  * kept from what the gate let through and from reports.
  *
  * From the moment an order is let through until it has ended, all of its open shares count, at its
- * limit price. A long position is valued at the best bid, a short one at the best ask; at the last
- * there was while that side is empty, and at its execution price before there was any.
+ * limit price. A long position is valued at the best bid, a short one at the best ask. While that
+ * side of the book is empty its last price counts, and before it had one, the execution price.
  *
  * Sums of money are kept in 128 bits, where they cannot overflow: a position is at most 2^63 shares
  * at below 2^32, in 2^16 symbols; an open order is below 2^64, and there are at most 2^20 of them.
@@ -57,7 +57,7 @@ typedef struct exposure {
     uint32_t open_free; /* first free place, 0: none */
 } exposure_t;
 
-/* What an order would bring about. */
+/* What an order could lead to. */
 typedef struct exposure_worst {
     bool computable; /* false: nothing below is valid */
     /* the position shrinks or ends at zero even if every open order of this side fills */

@@ -185,7 +185,7 @@ uint8_t gate_judge(gate_t *g, const order_t *o, uint64_t now_ns)
     return reason;
 }
 
-/* ---- looking */
+/* ---- what it knows, for tests and tools */
 
 gate_exposure_t gate_exposure(const gate_t *g, uint16_t locate)
 {

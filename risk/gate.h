@@ -8,38 +8,40 @@
  * A cancel passes if it is well formed (order_form.h), whatever else holds. A new order is checked
  * in this order, and the first check that it fails gives the reason:
  *
- *     1 MALFORMED       no order at all (order_form.h)
+ *     1 MALFORMED       not an order (order_form.h)
  *     2 DUPLICATE_ID    not above every id that its strategy has used, in rejected orders as well
  *     3 KILL_SWITCH     the kill switch is on
  *     4 UNKNOWN_SYMBOL  neither directory entry nor order seen for its locate
  *     5 HALTED          the symbol does not trade
  *     6 MAX_QTY         qty > max_order_qty
  *     7 MAX_NOTIONAL    qty x limit price > max_order_notional_e4
- *     8 NO_REFERENCE    no limit price (0), either side of the book empty, or the book locked or crossed
- *     9 PRICE_COLLAR    limit price further than the collar above or below the best price of its own side
+ *     8 NO_REFERENCE    no limit price (0), or a side of the book empty, or the book locked or
+ *                       crossed
+ *     9 PRICE_COLLAR    limit price further than the collar above or below the best price of its
+ *                       own side
  *    10 POSITION_LIMIT  position + all open orders of its side + this one beyond position_max
  *    11 GROSS_NOTIONAL  value of all positions + all open orders + this one > gross_notional_max_e4
  *    12 RATE            orders_per_second orders have passed within the last second
  *    13 OPEN_ORDERS     open_orders_max orders are open
- *       OVERFLOW        10 or 11 cannot be computed in 64 bits; and every order after an execution that could
- *                       not be booked
+ *       OVERFLOW        10 or 11 cannot be computed in 64 bits; and every order after an execution
+ *                       that could not be booked
  *
  * The duplicate check stands before all that depend on the state of the world: so a REJECTED for
  * any other reason than MALFORMED and DUPLICATE_ID is about the one order that ever had the id, and
  * those two say nothing about an order of that id that may be live.
  *
- * Reference: a buy is measured from the best bid, a sell from the best ask, both ways. A far-away
- * quote on the other side (a stub) so lends no price respectability; an order that would pay a
- * spread wider than the collar is rejected.
+ * Reference: a buy is measured from the best bid, a sell from the best ask, in both directions. So
+ * a far-away quote on the other side (a stub quote) cannot make a bad price acceptable; an order
+ * that would pay a spread wider than the collar is rejected.
  *
  * Exposure is worst case: every open share counts until its order has ended (exposure.h says at
  * which price). An order that can only close a position, even if all open orders of its side fill,
- * is not held against the gross limit: no limit may lock a position in.
+ * is not checked against the gross limit: a limit must never prevent closing a position.
  *
  * Rate: a sliding window, exact: an order passes if fewer than orders_per_second have passed in the
  * second that ends with it. The clock is the market's (event time), as it is for strategies: the
- * same inputs give the same decisions at any pace. A clock that stands still or runs back gives no
- * new room, but for midnight.
+ * same inputs give the same decisions at any pace. A clock that stands still or goes back gives no
+ * new room, except at midnight.
  *
  * Previous on the data path: tickbus/msg/order.h. Next: risk/stage.h.
  */
@@ -72,8 +74,8 @@ int gate_create(const risk_limits_t *limits, const market_t *market, gate_t **ou
                 tbus_error_t *err);
 void gate_destroy(gate_t *g);
 
-/* Other limits from the next order on; what has passed, counts on against them. False:
- * risk_limits_check_change refuses them, and those before stay. Hot. */
+/* Other limits from the next order on; orders that have passed count against them too. False:
+ * risk_limits_check_change refuses them, and the limits stay as they were. Hot. */
 bool gate_set_limits(gate_t *g, const risk_limits_t *limits);
 
 /* Kill switch on or off. */

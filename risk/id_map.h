@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* id_map.h - order id -> place in a table: a hash of fixed size, at most half full, probed
- * linearly; what is taken out leaves no mark. */
+ * linearly; removal leaves no mark behind. */
 #ifndef TICKBUS_RISK_ID_MAP_H
 #define TICKBUS_RISK_ID_MAP_H
 

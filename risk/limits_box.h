@@ -2,12 +2,13 @@
 /* limits_box.h - new limits for a risk stage that is running: put in by whoever may change them,
  * taken out by the stage between two orders, all of them at once or none.
  *
- *    version   0: nothing was ever put in; even: words hold a set of limits; odd: they are being written
+ *    version   0: nothing was ever put in; even: words hold a set of limits; odd: they are being
+ *              written
  *    words     the eight figures of risk_limits_t
  *
  * Lies in memory that both sides share, all zeros at first. One writer. The reader looks at one
- * word before every order, never waits, and takes a set that is just being written with the order
- * after.
+ * word before every order and never waits: a set that is being written at that moment it takes
+ * before the next order.
  */
 #ifndef TICKBUS_RISK_LIMITS_BOX_H
 #define TICKBUS_RISK_LIMITS_BOX_H

@@ -27,7 +27,7 @@ typedef struct risk_stage {
     tbus_atomic_u64_t *passed;
     tbus_atomic_u64_t *mismatches;
     tbus_atomic_u64_t *limits_changes;
-    tbus_atomic_u64_t *rejects[REASON_COUNT]; /* NULL where the gate never gives that reason */
+    tbus_atomic_u64_t *rejects[REASON_COUNT]; /* NULL: a reason that the gate never gives */
 } risk_stage_t;
 
 /* ---- output */
@@ -61,7 +61,7 @@ static int take_reports(risk_stage_t *r)
     size_t bytes;
     const void *message;
     uint32_t taken = 0;
-    /* No more than the ring holds: somebody may go on publishing while we look. */
+    /* No more than the ring holds: they may come as fast as they are taken. */
     while (taken < r->reports.ring.slot_count && (message = tbus_peek(&r->reports, &bytes))) {
         report_t report;
         if (bytes != sizeof report)
@@ -150,7 +150,7 @@ static void risk_destroy(tbus_stage_t *stage)
     free(r);
 }
 
-/* What gate_judge answers with. */
+/* Every reason that gate_judge can give. */
 static const uint8_t gate_reasons[] = {
     REASON_MALFORMED,    REASON_DUPLICATE_ID,   REASON_KILL_SWITCH,    REASON_UNKNOWN_SYMBOL,
     REASON_HALTED,       REASON_MAX_QTY,        REASON_MAX_NOTIONAL,   REASON_NO_REFERENCE,

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stage.h - the risk stage: no order reaches the executor but through its gate.
+/* stage.h - the risk stage: every order passes its gate on the way to the executor, or is rejected.
  *
- *    md ------- "risk" --> the market view, marks         passed --> approved (byte for byte)
- *    reports -- "risk" --> positions, open orders         rejected -> reports (REJECTED, CANCEL_REJECTED)
- *    orders --- "risk" --> judged (competing consumer)
+ *    md ------- "risk" --> the market view, marks       passed ---> approved (byte for byte)
+ *    reports -- "risk" --> positions, open orders       rejected -> reports (REJECTED,
+ *    orders --- "risk" --> judged (competing consumer)                       CANCEL_REJECTED)
  *
  * A poll takes all reports, then up to `budget` ticks, and before each tick and after the last the
  * orders that wait for no later one. An order is judged only after `md` was taken up to the tick
- * that its strategy had seen, so that it is held against a market at least as new as the one that
- * it was born of, and, if it is there by then, against that very market. An order that names a tick
- * that is not there is malformed: whoever can see the order can see every tick that its strategy
+ * that its strategy had seen. So it is checked against a market at least as new as the one that
+ * caused it, and against exactly that market if it has arrived by then. An order that names a tick
+ * that does not exist is malformed: whoever can see the order can see every tick that its strategy
  * saw.
  *
- * What an order became is published before the next order is taken; when the ring is FULL it is
- * kept, and orders wait. Ticks and above all reports do not: risk taking reports at all times is
- * what breaks the circle strategy -> risk -> executor -> strategy when rings fill up.
+ * What became of an order is published before the next order is taken. When that ring is FULL it is
+ * kept, and orders wait; ticks and reports are taken all the same. That risk takes reports at all
+ * times is what breaks the circle strategy -> risk -> executor -> strategy when rings fill up.
  *
- * The kill switch is `halted` in the bus directory, looked at with every order; so is the box of
- * new limits: an order is held against one set of them, never against parts of two.
+ * The kill switch is `halted` in the bus directory, read with every order; so is the box of new
+ * limits: an order is checked against one set of limits, never against parts of two.
  *
  * Counters: risk.orders (all taken: new orders and cancels) = risk.passed + the sum of
  * risk.rejects.REASON; risk.cancels (of risk.orders); risk.report_mismatches (gate.h);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The strategy stage's counters (stage.h lists them). Those of orders are counted as things happen,
- * in context.c and stage.c; those of the books and of profit are copied out now and then. */
+/* The strategy stage's counters (stage.h lists them). Those of orders are counted where the orders
+ * are, in context.c and stage.c; those of books and profit are copied here from time to time. */
 #include <stdio.h>
 #include <string.h>
 

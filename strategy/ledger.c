@@ -34,8 +34,8 @@ void ledger_destroy(ledger_t *ledger)
     ledger->traded = NULL;
 }
 
-/* "position.AAPL"; the name comes off the wire: what is no printable character becomes '?', no name
- * at all "#LOCATE". */
+/* "position.AAPL". The name comes from the wire: what is not a printable character becomes '?', and
+ * a name of spaces only becomes "#LOCATE". */
 static tbus_atomic_u64_t *shares_counter(const ledger_t *ledger, uint16_t locate,
                                          const char name[8])
 {

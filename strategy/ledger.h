@@ -33,18 +33,18 @@ typedef struct ledger {
     tbus_atomic_u64_t *unrealised;
 } ledger_t;
 
-/* Allocates and touches. -ENOMEM. Cold. */
+/* Allocates, and takes the page faults. -ENOMEM. Cold. */
 int ledger_create(ledger_t *out_ledger, tbus_bus_t *bus, uint32_t owner);
 void ledger_destroy(ledger_t *ledger);
 
 /* Book an execution; `name`: 8 characters padded with spaces. False: it does not fit 64 bits, or
- * has no side; nothing is booked. The first one of a symbol looks its counter up (some
- * microseconds), all others are a few stores. */
+ * has no side; nothing is booked. The first execution of a symbol looks up its counter (some
+ * microseconds), all others cost a few stores. */
 bool ledger_execute(ledger_t *ledger, uint16_t locate, const char name[8], uint8_t side,
                     uint32_t qty, uint32_t px_e4);
 
-/* Show profit. Open shares are valued at the middle of the touch, at its one side when there is but
- * one, at the symbol's last execution when there is none. Costs a look at every symbol that ever
+/* Show profit. Open shares are valued at the middle of the touch; with one side only, at that side;
+ * with none, at the price of the symbol's last execution. Cost: a look at every symbol that ever
  * executed. */
 void ledger_publish(const ledger_t *ledger, const market_t *market);
 

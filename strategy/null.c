@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* null - the strategy that does nothing: what is left is the cost of the pipeline itself. */
+/* null - the strategy that does nothing, so that a run measures the pipeline alone. */
 #include <tickbus/strategy.h>
 
 const strategy_t strategy_null = {

@@ -31,7 +31,7 @@ own_order_t *own_orders_open(own_orders_t *orders)
 {
     if (orders->open == orders->open_max)
         return NULL;
-    /* Ends: no more than half of the places are taken. */
+    /* This loop ends, because at most half of the places are taken. */
     uint64_t number = orders->last_count + 1;
     while (orders->places[number & orders->mask].id != 0)
         number++;

@@ -3,9 +3,8 @@
  * cancelled. Private to strategy/.
  *
  * There are at most `open_max` of them: the strategy's credit. Ids count upwards, and an order's
- * place in the table is the low bits of its id; a number whose place is taken by an order that
- * still rests is left out. So an id is found with one look, and ids strictly increase as
- * tickbus/msg/order.h wants it.
+ * place in the table is the low bits of its id; a number whose place is still taken is skipped. So
+ * an id is found with one look, and ids strictly increase, as tickbus/msg/order.h requires.
  */
 #ifndef TICKBUS_STRATEGY_OWN_ORDERS_H
 #define TICKBUS_STRATEGY_OWN_ORDERS_H
@@ -32,7 +31,7 @@ typedef struct own_orders {
     uint32_t open_max;
 } own_orders_t;
 
-/* Allocates and touches. `strategy`: its number, for ids. -ENOMEM. Cold. */
+/* Allocates, and takes the page faults. `strategy`: its number, for ids. -ENOMEM. Cold. */
 int own_orders_create(own_orders_t *out_orders, uint16_t strategy, uint32_t open_max);
 void own_orders_destroy(own_orders_t *orders);
 

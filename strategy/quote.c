@@ -11,8 +11,9 @@
  * locked or crossed (a quote would cross), the symbol is halted, or an execution could take the
  * position beyond its limit. An order whose price is no longer wanted is cancelled; the next one
  * goes out once the exchange has said that it is gone. Between two new orders of a side at least
- * requote_ns_min of event time pass, twice as much (and 1 ms at least) after every rejection in a
- * row; so a quote follows the touch at that pace, and one that is not wanted at all leaves at once.
+ * requote_ns_min of event time pass, and twice as much (1 ms at least) with every further rejection
+ * in a row. So a quote follows the touch at that pace; one that is not wanted at all is cancelled at
+ * once.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -26,7 +27,7 @@
 #define BACKOFF_MAX     10u /* doublings */
 #define REQUOTE_NS_MAX  INT64_C(1000000000000)
 #define PAUSE_NS_MAX    UINT64_C(86400000000000) /* a day */
-#define REJECTED_NS_MIN UINT64_C(1000000) /* also where quotes need no pause: no storm of orders */
+#define REJECTED_NS_MIN UINT64_C(1000000)        /* after a rejection, even with requote_ns_min 0 */
 
 enum quote_state { QUOTE_NONE = 0, QUOTE_OPEN, QUOTE_LEAVING };
 
@@ -65,7 +66,8 @@ static bool within_limit(const quote_t *q, const position_t *position, uint8_t s
     return worst <= (int64_t)q->params.position_max && worst >= -(int64_t)q->params.position_max;
 }
 
-/* 0: no quote. An open order counts as part of the limit already. */
+/* The price at which the side should be quoted now; 0: not at all. The position limit is not asked
+ * for an order that is open: it was when the order went out. */
 static uint32_t wanted_px(const quote_t *q, const strat_context_t *ctx, uint16_t locate,
                           const quote_side_t *s)
 {
@@ -83,8 +85,7 @@ static uint32_t wanted_px(const quote_t *q, const strat_context_t *ctx, uint16_t
 
 /* ---- at what pace */
 
-/* Event time from which the side may send again. A clock that ran back (a new day) holds nobody
- * up. */
+/* Event time from which the side may send again. When the clock went back (a new day), at once. */
 static uint64_t due_ns(const quote_t *q, const quote_side_t *s, uint64_t now_ns)
 {
     if (!s->sent_before || now_ns < s->sent_ns)
@@ -264,14 +265,14 @@ static void quote_on_report(void *self, strat_context_t *ctx, const report_t *re
         break;
     case REPORT_CANCEL_REJECTED:
         s->state = QUOTE_OPEN;
-        return; /* asked again when the market moves, not at once: that could go on for ever */
+        return; /* try again when the market moves; at once, this could go on for ever */
     default:
         break;
     }
     quote_both(q, ctx, symbol);
 }
 
-/* One timer for all: whoever is not due yet asks again. */
+/* There is one timer for all sides: a side that is not due yet sets it again. */
 static void quote_on_timer(void *self, strat_context_t *ctx, uint64_t event_ns)
 {
     (void)event_ns;
@@ -281,7 +282,6 @@ static void quote_on_timer(void *self, strat_context_t *ctx, uint64_t event_ns)
         quote_both(q, ctx, &q->symbols[i]);
 }
 
-/* Nothing is wanted any more, and what is not wanted leaves. */
 static bool is_quoted(const quote_t *q, const strat_context_t *ctx, const char *symbol)
 {
     for (uint32_t i = 0; i < q->symbols_count; i++)
@@ -298,7 +298,7 @@ static bool was_seen(const strat_context_t *ctx, const char *symbol)
     return false;
 }
 
-/* A typing error in a symbol, or yesterday's listing, would else pass in silence. */
+/* Otherwise a typing error in a symbol, or yesterday's listing, would pass unnoticed. */
 static void tell_never_quoted(const quote_t *q, strat_context_t *ctx)
 {
     char names[300];
@@ -313,6 +313,7 @@ static void tell_never_quoted(const quote_t *q, strat_context_t *ctx)
         strat_note(ctx, "symbols that never had a bid and an ask, and were not quoted: %s", names);
 }
 
+/* From now on no side wants a price (wanted_px), so that each open order is cancelled. */
 static void quote_on_wind_down(void *self, strat_context_t *ctx)
 {
     quote_t *q = self;

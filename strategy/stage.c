@@ -8,7 +8,7 @@
 #include "bus/market/fetch.h"
 #include "strategy/context.h"
 
-#define SHOW_EVERY 8192u /* ticks between two updates of the slow counters while busy */
+#define SHOW_EVERY 8192u /* inputs between two updates of the slow counters while busy */
 
 /* ---- reports */
 
@@ -25,11 +25,11 @@ static int book_execution(strat_context_t *ctx, const report_t *report)
     return 0;
 }
 
-/* Count a report, and give the credit back of an order that it ends. */
+/* Count a report. If it ends an order, give that order's credit back. */
 static void follow_order(strat_context_t *ctx, const report_t *report)
 {
     own_order_t *own = own_orders_find(&ctx->own, report->order_id);
-    /* An answer to a cancel may well find its order gone: that is why it was refused. */
+    /* The answer to a cancel may find its order gone: that is why the cancel was refused. */
     if (!own && report->kind != REPORT_CANCEL_REJECTED)
         tbus_add_own_u64(ctx->counters.report_mismatches, 1);
     bool ended = false;
@@ -85,8 +85,8 @@ static int take_report(strat_context_t *ctx, const report_t *report, size_t byte
     return 0;
 }
 
-/* All there are (a ring's worth at most, should they come as fast as they are taken): their number,
- * or an error. */
+/* Take all reports that are there, but no more than the ring holds: they may come as fast as they
+ * are taken. Returns their number or an error. */
 static int take_reports(strat_context_t *ctx)
 {
     uint32_t taken = 0;
@@ -152,7 +152,8 @@ static int take_tick(strat_context_t *ctx, const tick_t *tick, size_t bytes)
     return 0;
 }
 
-/* Up to `budget`, and none while something waits for room: their number, or an error. */
+/* Take up to `budget` ticks, and none while output waits for room. Returns their number or an
+ * error. */
 static int take_ticks(strat_context_t *ctx, uint32_t budget)
 {
     uint32_t taken = 0;

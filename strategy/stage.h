@@ -12,32 +12,34 @@
  * callback that sends them.
  *
  * What finds no room on a ring is kept, in its order, and no further tick is taken until it is out.
- * Reports are taken at all times: were they not, then with all rings full the strategy would wait
- * for risk, risk for the executor, and the executor, which cannot report, for the strategy. What
- * can be kept is bounded (context.h), since at most `open_orders_max` orders are open at a time;
- * strat_send refuses more.
+ * Reports are taken at all times. Otherwise, with all rings full, the strategy would wait for risk,
+ * risk for the executor, and the executor, which cannot report, for the strategy. What can be kept
+ * is bounded (context.h), since at most `open_orders_max` orders are open at a time; strat_send
+ * refuses more.
  *
  * At WIND_DOWN the strategy is told, new orders are refused from then on, and the stage cancels
- * what the strategy has not.
+ * the open orders that the strategy did not cancel itself.
  *
  * Several strategies, each with a stage, number and process of its own: number 1 alone speaks for
  * the market; it publishes `bbo` and the books' counters, and its places on the rings are called
  * "strategy", the others' "strategy2", "strategy3".. .
  *
  * Counters:
- *    orders.sent .cancels_sent            published on `orders`: their sum is what this strategy put there
+ *    orders.sent .cancels_sent            published on `orders`: together, all that this strategy
+ *                                         sent
  *    orders.accepted .rejected .partial   reports about its own orders
  *          .filled .cancelled
  *          .cancels_rejected
- *    orders.report_mismatches             reports about an order of its number that is not open, or that are
- *                                         no reports
+ *    orders.report_mismatches             reports about an order of its number that is not open,
+ *                                         and messages that are no reports
  *    position.SYMBOL, pnl.*               ledger.h
  *    books.symbols .live_orders           market_stats_t of market.h
  *         .live_orders_max
  *         .executed_shares .bbo_changes
  *         .over_reductions .malformed
  *         .duplicate_adds
- *         .unknown_order_refs             all, and by message type: books.unknown_order_refs.E .C .X .D .U
+ *         .unknown_order_refs             all, and by message type:
+ *                                         books.unknown_order_refs.E .C .X .D .U
  * Those of books and pnl are exact when the stage is idle, has finished or has failed, and else a
  * few thousand ticks old. Histogram "tick_to_order" ("tick_to_order.2"..): from the intended time
  * of the tick taken last to the moment a new order is published.

@@ -4,7 +4,7 @@
  * book.
  *
  *    level:   0 ........... best_bid    (spread)    best_ask ........... LADDER_LEVELS - 1
- *    bits:    1 0 1 1 1 0 1 1                       1 0 1 1 0 1      set: this side has orders at that level
+ *    bits:    1 0 1 1 1 0 1 1                       1 0 1 1 0 1      set: orders at that level
  *    queue:   head -> order -> order -> tail        (indices into `orders`, the oldest first)
  *
  * Everything costs O(1) but finding the next best level, which looks at up to 16 words of bits.

@@ -2,10 +2,11 @@
 /* synth.h - an ITCH order flow made up from a seed: valid, plausible, the same bytes for the same
  * parameters on every host.
  *
- *    before the open   S O, V, R H Y for every symbol, S S, I for every symbol, S Q, opening crosses
- *    trading           adds (A, some F) around a fair price that wanders, partial cancels X, deletes D,
- *                      replaces U, incoming orders that execute against the best level in time order (E,
- *                      some C), hidden trades P, now and then I N Y L B
+ *    before the open   S O, V, R H Y for every symbol, S S, I for every symbol, S Q, opening
+ *                      crosses
+ *    trading           adds (A, some F) around a fair price that wanders, partial cancels X,
+ *                      deletes D, replaces U, incoming orders that execute against the best level
+ *                      in time order (E, some C), hidden trades P, now and then I N Y L B
  *    after the close   S M, closing crosses, S E, S C
  *
  * What holds at every message: no book is locked or crossed; every reference is of a live order and

@@ -16,7 +16,7 @@ typedef struct executor_stage {
     follow_t follow;
     tbus_outlet_t reports; /* keeps at most what one input caused */
     venue_t *venue;
-    uint64_t said; /* reports that the venue made */
+    uint64_t made; /* reports that the venue made */
     tbus_histogram_t *tick_to_report;
     tbus_atomic_u64_t *orders;
     tbus_atomic_u64_t *cancels;
@@ -47,11 +47,11 @@ static void count_sent(executor_stage_t *e, const report_t *report, uint64_t now
         tbus_histogram_record(e->tick_to_report, tick_ns_since(now_ns, intended_ns));
 }
 
-static void on_report(void *context, const report_t *made)
+static void on_report(void *context, const report_t *from_venue)
 {
     executor_stage_t *e = context;
-    report_t report = *made;
-    e->said++;
+    report_t report = *from_venue;
+    e->made++;
     uint64_t now_ns = stamp(e, &report);
     enum tbus_outlet_result told = tbus_outlet_send(&e->reports, &report, sizeof report);
     assert(told != TBUS_OUTLET_FULL); /* venue_reports_max */
@@ -132,17 +132,17 @@ static void show(executor_stage_t *e)
 static int executor_poll(tbus_stage_t *stage, uint32_t budget)
 {
     executor_stage_t *e = (executor_stage_t *)(void *)stage;
-    uint64_t said_before = e->said;
+    uint64_t made_before = e->made;
     int flushed = blocked(e) ? flush(e) : 0;
     int taken = follow_take(&e->follow, stage, budget, &follow_ops);
     if (taken < 0)
         return taken;
     stage->pending = blocked(e);
-    /* What the venue said counts as well: a tick may cause it, or nothing but the kill switch. */
-    int said = (int)(e->said - said_before);
-    if (said != 0) /* nothing that is shown changes without a report */
+    /* Reports count as work too: a tick may cause them, or only the kill switch. */
+    int made = (int)(e->made - made_before);
+    if (made != 0) /* no counter changes without a report */
         show(e);
-    int work = flushed + taken + said;
+    int work = flushed + taken + made;
     return work > 0 ? work : follow_check_rings(stage);
 }
 

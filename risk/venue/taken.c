@@ -25,8 +25,8 @@ void taken_destroy(taken_t *t)
     free(t->first);
 }
 
-/* Where the number of the level stands: in `first` or in the `next` before it; at 0 when it is not
- * there. */
+/* The link that holds the level's place: `first`, or the `next` of the level before it. It holds 0
+ * when the level is not in the table. */
 static uint32_t *link_to(const taken_t *t, uint16_t locate, uint8_t side, uint32_t px_e4)
 {
     uint32_t *link = &t->first[locate];

@@ -20,8 +20,8 @@ struct venue {
     uint64_t md_seq; /* last tick taken */
     uint64_t exec_id;
     venue_stats_t stats;
-    uint64_t concerned[MARKET_LOCATES / 64]; /* bit set: there may be own orders or taken levels */
-    uint64_t *last_count;                    /* by strategy: highest order_count seen */
+    uint64_t active[MARKET_LOCATES / 64]; /* bit set: there may be own orders or taken levels */
+    uint64_t *last_count;                 /* by strategy: highest order_count seen */
     resting_t resting;
     taken_t taken;
 };
@@ -93,60 +93,60 @@ venue_stats_t venue_stats(const venue_t *v)
     return stats;
 }
 
-static void concern(venue_t *v, uint16_t locate)
+static void mark_active(venue_t *v, uint16_t locate)
 {
-    v->concerned[locate / 64] |= UINT64_C(1) << (locate % 64);
+    v->active[locate / 64] |= UINT64_C(1) << (locate % 64);
 }
 
-static void say(venue_t *v, const report_t *report)
+static void emit(venue_t *v, const report_t *report)
 {
     v->emit(v->emit_context, report);
 }
 
 /* ---- executions */
 
-/* `qty` of the shares that an order has left are executed. */
-static void say_execution(venue_t *v, const resting_order_t *o, uint32_t qty, uint32_t px_e4,
-                          uint8_t liquidity)
+/* `qty` of the shares that the order has left are executed. */
+static void emit_execution(venue_t *v, const resting_order_t *o, uint32_t qty, uint32_t px_e4,
+                           uint8_t liquidity)
 {
     v->stats.executions++;
     v->stats.executed_shares += qty;
     uint32_t leaves = o->leaves - qty;
-    say(v, &(report_t){
-               .order_id = o->order_id,
-               .md_seq = v->md_seq,
-               .intended = o->intended,
-               .sent = tick_pack(0, (uint16_t)(o->order_id >> 48)),
-               .exec_id = ++v->exec_id,
-               .px_e4 = px_e4,
-               .qty = qty,
-               .leaves = leaves,
-               .kind = leaves == 0 ? REPORT_FILLED : REPORT_PARTIAL,
-               .side = o->side,
-               .liquidity = liquidity,
-           });
+    emit(v, &(report_t){
+                .order_id = o->order_id,
+                .md_seq = v->md_seq,
+                .intended = o->intended,
+                .sent = tick_pack(0, (uint16_t)(o->order_id >> 48)),
+                .exec_id = ++v->exec_id,
+                .px_e4 = px_e4,
+                .qty = qty,
+                .leaves = leaves,
+                .kind = leaves == 0 ? REPORT_FILLED : REPORT_PARTIAL,
+                .side = o->side,
+                .liquidity = liquidity,
+            });
 }
 
-static void say_cancelled(venue_t *v, const resting_order_t *o, uint8_t reason)
+static void emit_cancelled(venue_t *v, const resting_order_t *o, uint8_t reason)
 {
-    say(v, &(report_t){
-               .order_id = o->order_id,
-               .md_seq = v->md_seq,
-               .intended = o->intended,
-               .sent = tick_pack(0, (uint16_t)(o->order_id >> 48)),
-               .px_e4 = o->px_e4,
-               .qty = o->leaves,
-               .kind = REPORT_CANCELLED,
-               .reason = reason,
-               .side = o->side,
-           });
+    emit(v, &(report_t){
+                .order_id = o->order_id,
+                .md_seq = v->md_seq,
+                .intended = o->intended,
+                .sent = tick_pack(0, (uint16_t)(o->order_id >> 48)),
+                .px_e4 = o->px_e4,
+                .qty = o->leaves,
+                .kind = REPORT_CANCELLED,
+                .reason = reason,
+                .side = o->side,
+            });
 }
 
 static void cancel_resting(venue_t *v, uint32_t place, uint8_t reason)
 {
     resting_order_t gone = v->resting.orders[place];
     resting_remove(&v->resting, place);
-    say_cancelled(v, &gone, reason);
+    emit_cancelled(v, &gone, reason);
 }
 
 /* A resting order fills at its limit, by at most `pool` shares. Returns how many it took. */
@@ -160,11 +160,11 @@ static uint32_t fill_resting(venue_t *v, uint32_t place, uint32_t pool)
         resting_remove(&v->resting, place);
     else
         v->resting.orders[place].leaves -= qty;
-    say_execution(v, &filled, qty, filled.px_e4, 'A');
+    emit_execution(v, &filled, qty, filled.px_e4, 'A');
     return qty;
 }
 
-/* ---- what the market does to us */
+/* ---- what the market does to our orders */
 
 /* Displayed shares of `side` at a price are gone, executed or not. */
 static void on_removed(venue_t *v, const market_event_t *e)
@@ -185,7 +185,7 @@ static void on_removed(venue_t *v, const market_event_t *e)
     }
 }
 
-/* A displayed order of one side fills what of ours its price reaches on the other. */
+/* A new displayed order fills our orders of the other side that its price reaches. */
 static void on_added(venue_t *v, const market_event_t *e)
 {
     uint8_t our_side = e->side == 'B' ? 'S' : 'B';
@@ -210,7 +210,7 @@ void venue_on_market(venue_t *v, const market_event_t *e)
     v->md_seq = e->md_seq;
     uint16_t locate = e->locate;
     uint64_t bit = UINT64_C(1) << (locate % 64);
-    if (TBUS_LIKELY((v->concerned[locate / 64] & bit) == 0) || e->side == 0)
+    if (TBUS_LIKELY((v->active[locate / 64] & bit) == 0) || e->side == 0)
         return;
     if (e->removed_qty != 0)
         on_removed(v, e);
@@ -218,7 +218,7 @@ void venue_on_market(venue_t *v, const market_event_t *e)
         on_added(v, e);
     if (v->resting.best[locate][0] == 0 && v->resting.best[locate][1] == 0 &&
         v->taken.first[locate] == 0)
-        v->concerned[locate / 64] &= ~bit;
+        v->active[locate / 64] &= ~bit;
 }
 
 /* ---- orders */
@@ -228,7 +228,7 @@ void venue_refuse(venue_t *v, const order_t *o, uint8_t reason)
     v->stats.orders += o->kind != ORDER_CANCEL;
     v->stats.cancels += o->kind == ORDER_CANCEL;
     report_t refusal = order_refusal(o, reason, v->md_seq);
-    say(v, &refusal);
+    emit(v, &refusal);
 }
 
 static void cancel(venue_t *v, const order_t *o)
@@ -292,7 +292,7 @@ static bool sweep(venue_t *v, resting_order_t *arriving, const order_t *o, uint8
         if (qty == 0)
             continue;
         taken_add(&v->taken, locate, against, px_e4, qty);
-        say_execution(v, arriving, qty, px_e4, 'R');
+        emit_execution(v, arriving, qty, px_e4, 'R');
         arriving->leaves -= qty;
     }
     return true;
@@ -301,8 +301,8 @@ static bool sweep(venue_t *v, resting_order_t *arriving, const order_t *o, uint8
 static void accept_order(venue_t *v, const order_t *o, uint8_t against)
 {
     report_t accepted = order_answer(o, REPORT_ACCEPTED, REASON_NONE, v->md_seq);
-    say(v, &accepted);
-    concern(v, order_locate(o));
+    emit(v, &accepted);
+    mark_active(v, order_locate(o));
     resting_order_t arriving = {
         .order_id = o->order_id,
         .intended = o->intended,
@@ -319,7 +319,7 @@ static void accept_order(venue_t *v, const order_t *o, uint8_t against)
     if (may_rest)
         resting_add(&v->resting, &arriving);
     else
-        say_cancelled(v, &arriving, REASON_IOC_UNFILLED);
+        emit_cancelled(v, &arriving, REASON_IOC_UNFILLED);
 }
 
 void venue_order(venue_t *v, const order_t *o)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* venue.h - a model of the exchange: what would have become of our orders in the market that the
+/* venue.h - a model of the exchange: what would have happened to our orders in the market that the
  * ticks show.
  *
  * Pure: no rings, no clock. It is driven by the outcome of every tick (market.h) and by orders, and
@@ -8,29 +8,31 @@
  *
  * An order that arrives
  *
- *    - is ACCEPTED first, or REJECTED: MALFORMED; DUPLICATE_ID (its id is not above the last of its strategy,
- *      as in a replayed or reordered approval); HALTED; VENUE_FULL (no room to let it rest, or to remember
- *      what it may take);
- *    - if marketable, fills level by level against the displayed opposite side, best price first, up to its
- *      limit and at the levels' prices, at most VENUE_SWEEP_LEVELS levels deep (liquidity R);
- *    - what is left rests when DAY, and is CANCELLED (IOC_UNFILLED) when IOC. A DAY order that met the end
- *      of the sweep with displayed shares still within its limit is treated as IOC: it must not rest inside
- *      the book.
+ *    - is ACCEPTED first, or REJECTED: MALFORMED; DUPLICATE_ID (its id is not above the last of its
+ *      strategy, as in a replayed or reordered approval); HALTED; VENUE_FULL (no room to let it
+ *      rest, or to remember what it may take);
+ *    - if marketable, fills level by level against the displayed opposite side, best price first,
+ *      up to its limit and at the levels' prices, at most VENUE_SWEEP_LEVELS levels deep
+ *      (liquidity R);
+ *    - what is left rests when DAY, and is CANCELLED (IOC_UNFILLED) when IOC. A DAY order whose
+ *      sweep ended with displayed shares still within its limit is treated as IOC: it must not
+ *      rest inside the book.
  *
  * Taken shares. The same displayed shares are never filled twice: what we took from a level
  * (locate, side, price) counts as gone. An add to that level leaves the count as it is, so that
  * only the new shares can be taken; a removal of q shares lowers it by q (the shares that went were
- * those that we had taken, as far as there are); a level that vanishes is forgotten. So what can be
- * taken never grows but by an add (a replace is a removal and an add).
+ * those that we had taken, as far as there are); a level that vanishes is forgotten. So the shares
+ * that can be taken grow only by an add (a replace is a removal and an add).
  *
  * A resting order joins the back of its level: everything displayed there at its arrival is ahead
  * of it, and removals of what was there, executed or not, are what brings it forward. It fills at
  * its own limit (liquidity A) when the market shows that it would have been reached:
  *
  *    - an execution of an order that joined its level after it, once nothing is ahead any more;
- *    - an execution of its own side at a worse price (trade-through), whatever is ahead: its price came
- *      first;
- *    - a new displayed order of the opposite side whose price reaches its limit: the two would have met.
+ *    - an execution of its own side at a worse price (trade-through), whatever is ahead of it: its
+ *      price has priority;
+ *    - a new displayed order of the opposite side whose price reaches its limit: the two would have
+ *      matched.
  *
  * Each of these fills at most the shares that the event shows, best price first, then by time of
  * arrival. Shares of a displayed opposite order that fill us count as taken; while the table of

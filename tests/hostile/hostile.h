@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hostile.h - a small ring in the hands of somebody who writes whatever he likes into it, at any
- * moment, while everybody else is at work.
+/* hostile.h - a small ring into which somebody writes anything at any moment, while everybody else
+ * uses it.
  *
- *      no access | canary | header, places, slots | no access        the ring ends where the mapping ends
+ *      no access | canary | header, places, slots | no access      the ring ends with the mapping
  *
  * A *script* is a string of bytes: which kind of ring and which policy, then one operation after
  * the other - publish, claim, commit, take, peek, observe, follow, park, repair, join, leave - and

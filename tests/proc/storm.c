@@ -2,7 +2,7 @@
 /* storm - run a storm (tests/support/storm.h) for as long as one likes.
  *
  *    storm --rounds 100000 --seed 7          a round is a kill
- *    storm --rounds 100 --seed 7 --world 42  the world of that storm in which something went wrong, again
+ *    storm --rounds 100 --seed 7 --world 42  run again the world of that storm that failed
  *
  * stdout: what was counted. Exit code 0: everything added up; 1: it did not; 2: usage. */
 #include <getopt.h>

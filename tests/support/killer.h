@@ -8,18 +8,18 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Stepper and stepped share the caller's CPU from here on: handing over to another one costs
- * several times as much. False: ptrace(2) is not allowed here. */
+/* From here on the caller and its children run on one CPU: switching to another CPU for each step
+ * costs several times as much. False: ptrace(2) is not allowed here. */
 bool killer_ready(void);
 
-/* A child that is about to do `operation` on what it shares with the caller, and stands before its
- * first instruction. These abort when the child ends otherwise than they say. */
+/* A child that will do `operation` on what it shares with the caller, stopped before the first
+ * instruction of it. These functions abort when the child ends in another way than they say. */
 pid_t killer_start(void (*operation)(void));
 
-/* One instruction further. False: the operation is over, and the child gone. */
+/* One instruction further. False: the operation is over, and the child has ended. */
 bool killer_step(pid_t child);
 
-/* kill -9, here and now. */
+/* Kill the child where it stands (kill -9). */
 void killer_end(pid_t child);
 
 /* All of it: killed after that many instructions. False: it was over before. */

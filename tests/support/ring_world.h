@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ring_world.h - one small ring with everybody on it, in memory that a child process shares, and
- * the oracle that says what must hold once somebody was killed at any point: what the weaver (every
- * order of accesses) and the single-stepper (every instruction) have in common.
+/* ring_world.h - one small ring with publishers and readers, in memory that a child process shares,
+ * and the checks of what must hold after one of them was killed at any point. Used by the weaver
+ * (interleave: every order of accesses) and by the single-stepper (killer.h: every instruction).
  *
  * Messages 0 .. filled - 1 are there before; publisher `who` may add messages 100 + 10 * who and
  * up. A reader notes a message before it gives it back: from then on it counts as received.
@@ -58,8 +58,8 @@ void world_create(void);
 extern uint32_t world_msg_bytes_max; /* 0: one slot */
 extern enum tbus_policy world_policy;
 
-/* A fresh ring of that kind whose first sequence is `first_seq`, and its publishers; no readers. Of
- * several publishers all have their turn at filling it. */
+/* A fresh ring of that kind whose first sequence is `first_seq`, and its publishers; no readers.
+ * world_fill publishes `count` messages, by all publishers in turn. */
 void world_build(enum tbus_ring_kind kind, uint64_t first_seq);
 void world_fill(uint64_t count);
 tbus_subscriber_t world_subscribe(const char *name, enum tbus_sub_role role, uint32_t owner);
@@ -71,19 +71,19 @@ bool world_receive(tbus_subscriber_t *s);
 void world_publish_by(unsigned who, unsigned which);
 void world_publish_some(unsigned who, unsigned count);
 
-/* Before anybody is buried the living go on (`dead`: bit i: owner ZERO + i), in turn, with `count`
- * messages to publish and as many to take, as far as there is room and there are messages. After
- * one a ticket still has the name of who died last; after SOME no longer. */
+/* Before anything is repaired the living go on (`dead`: bit i: owner ZERO + i is dead): in turn
+ * they publish `count` messages and take as many, as far as there is room and there are messages.
+ * After one message a ticket still names who died last, after SOME no longer. */
 #define SOME 6u
 void world_carry_on(unsigned dead, unsigned count);
 
-/* Bury whoever died (bit i: owner ZERO + i), twice; drain with `drain`; then the ring must take and
- * give a whole lap. NULL or the fault. */
+/* Repair what the dead left (bit i: owner ZERO + i), twice; drain with `drain`; then the ring must
+ * take and deliver a whole lap. NULL or the fault. */
 const char *world_settle(unsigned dead, tbus_subscriber_t *drain);
 
-/* Exactly once: what was there before and what was committed; at most once: what a killed publisher
- * was about; never: what was refused. A reader that was killed holding a message leaves it in
- * doubt, and no more than that may be missing. NULL or the fault. */
+/* Received exactly once: what was there before and what was committed. At most once: what a killed
+ * publisher was publishing. Never: what was refused. A reader that was killed with a message in
+ * hand leaves it in doubt, and no more than that may be missing. NULL or the fault. */
 const char *world_account(void);
 
 #endif

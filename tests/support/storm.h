@@ -3,7 +3,8 @@
  * message accounted for.
  *
  *    topic     kind           publishers               subscribers
- *    orders    MPMC           alpha, beta, gamma       one, two (consumers); at least once in every second world
+ *    orders    MPMC           alpha, beta, gamma       one, two (consumers); in every second world
+ *                                                      at least once
  *    reports   BROADCAST_MP   beta, gamma, one         three
  *    md        BROADCAST      alpha (short and long)   two, three
  *    lane      SPSC           beta                     one
@@ -15,10 +16,10 @@
  * anything but the participants themselves, while they wait or when they take over a number. The
  * driver only kills, stops, lets go on and starts.
  *
- * A world is one bus and some hundred kills; then everything is drained and the books are made up
- * (storm_ledger.h). A storm is as many worlds as it takes; sizes of rings, first sequences (near
+ * A world is one bus and some hundred kills; then everything is drained and accounted for
+ * (storm_ledger.h). A storm is as many worlds as it takes. Sizes of rings, first sequences (near
  * every wrap), pages, wait modes, victims and pauses follow from its seed; at which instruction a
- * blow meets its victim is for the scheduler to say, so a world that failed may have to be run some
+ * victim is killed depends on the scheduler, so a world that failed may have to be run several
  * times.
  */
 #ifndef TICKBUS_TESTS_SUPPORT_STORM_H
@@ -52,8 +53,8 @@ typedef struct storm_result {
     uint64_t tombs;
     uint64_t in_doubt;
     uint64_t redelivered;
-    /* of the killed publishers' last messages, those whose fate nobody can tell: nobody was there
-     * to see */
+    /* of the killed publishers' last messages, those of which nobody can tell whether they were
+     * published */
     uint64_t open;
     uint64_t lost_by_observers; /* told so */
     uint64_t heals;             /* calls that repaired something */

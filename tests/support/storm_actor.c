@@ -330,7 +330,7 @@ static void join_as_participant(actor_t *a)
         while ((code = tbus_subscriber_join_late(&a->bus->rings[t], a->role->name,
                                                  (enum tbus_sub_role)a->role->joins[t], a->owner,
                                                  &a->in[t], &err)) == -EAGAIN)
-            nap(); /* the publisher died in the middle of its tail: its successor is about to come */
+            nap(); /* the publisher died while it stored its tail; its successor will come */
         if (code < 0)
             fail(a, t, err.text, 0);
         a->expected[t] = a->in[t].seq;

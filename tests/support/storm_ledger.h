@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* storm_ledger.h - the books of a storm, in memory of their own that all processes share: who was
- * about to publish what, who got what under which sequence. Written before and after each
+/* storm_ledger.h - the record of a storm, in memory of its own that all processes share: who was
+ * about to publish what, who received what under which sequence. Written before and after each
  * operation, so that for a process killed at any point it is known what may have happened.
  *
  * A *life* is one process from its start to its death. A message is (life, number), numbers
  * counting from 0 for each life and topic.
  *
- *    publisher     begun = n + 1 -> the ring is asked -> done = n + 1       killed in between: nobody knows, at most that one (or batch)
- *    subscriber    seen[seq] = (life, number), the same for all who see it; tomb[seq] for a sequence that it was told is none
- *    consumer      delivered[seq] = (life, number), once, or where that is promised at least once; then it gives the message back
+ *    publisher     begun = n + 1, publish, done = n + 1. Killed in between: that message (or batch)
+ *                  may have been published or not, nobody knows.
+ *    subscriber    seen[seq] = (life, number), the same for all who see it; tomb[seq] when it was
+ *                  told that there is no message of that sequence
+ *    consumer      delivered[seq] = (life, number), once, or at least once where that is promised;
+ *                  then it gives the message back
  */
 #ifndef TICKBUS_TESTS_SUPPORT_STORM_LEDGER_H
 #define TICKBUS_TESTS_SUPPORT_STORM_LEDGER_H
@@ -68,10 +71,10 @@ typedef struct storm_ledger {
 storm_ledger_t *storm_ledger_create(void);
 void storm_ledger_destroy(storm_ledger_t *l);
 
-/* What went wrong; the first to say so is heard. */
+/* What went wrong; only the first call counts. */
 void storm_fault(storm_ledger_t *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Which life is so-and-so; sequences count from the ring's first. */
+/* Sequences count from the ring's first. */
 void storm_note_seen(storm_ledger_t *l, unsigned topic, uint64_t seq, uint32_t life,
                      uint64_t number);
 void storm_note_delivered(storm_ledger_t *l, uint64_t seq, uint32_t life, uint64_t number,
@@ -82,7 +85,7 @@ typedef struct storm_sums {
     uint64_t published, delivered, tombs, in_doubt, redelivered, open, lost_by_observers, heals;
 } storm_sums_t;
 
-/* Did death find it with something begun and not done? */
+/* Whether it was killed with something begun and not done. */
 bool storm_killed_in_the_act(const storm_life_t *life);
 
 /* All processes have ended; `end` is final. Checks one topic; false: fault says what does not add

@@ -306,8 +306,8 @@ static void one_connection_too_many_costs_the_one_that_was_silent_longest(void *
         fds[i] = connected(f);
         serve(f);
     }
-    put(fds[0],
-        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"echo\"}\n"); /* not silent: the second is the oldest now */
+    /* The first is not silent, so that the second is the oldest silent one. */
+    put(fds[0], "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"echo\"}\n");
     serve(f);
     fds[CONTROL_CONNECTIONS_MAX] = connected(f);
     put(fds[CONTROL_CONNECTIONS_MAX], "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"echo\"}\n");

@@ -968,7 +968,7 @@ static void a_segment_made_ready_and_never_used_is_no_part_of_the_journal(void *
             if (append_message(w, i) != 0)
                 _exit(2);
         while (size_of(second) != SMALL_SEGMENT)
-            sched_yield(); /* until the helper has come that far; the test's time limit ends a wait in vain */
+            sched_yield(); /* until the helper has made it; else the test's time limit ends this */
         raise(SIGKILL);
     }
     int status;

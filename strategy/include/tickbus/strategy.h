@@ -4,7 +4,8 @@
  *    on_tick       every message of `md`, after the books took it
  *    on_bbo        the touch of a symbol changed (after on_tick of the same message)
  *    on_report     something became of one of its own orders
- *    on_timer      event time (the feed's clock, never the wall's) has reached what strat_timer_at asked for
+ *    on_timer      event time (the feed's clock, never the wall's) has reached what strat_timer_at
+ *                  asked for
  *    on_wind_down  the run is ending: cancel what is open; no further new orders are taken
  *
  * A strategy sees only what comes through these calls and the strat_ functions below: no clock of
