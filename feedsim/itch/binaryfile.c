@@ -19,6 +19,15 @@
 _Static_assert(BUFFER_BYTES >= 2 * FRAME_MAX,
                "a frame that is not complete always leaves room to read more of it");
 
+enum look_end { LOOK_ENOUGH, LOOK_INCOMPLETE, LOOK_ZERO, LOOK_WRONG_LENGTH };
+
+typedef struct look {
+    uint32_t frames; /* seen whole */
+    uint32_t known;  /* of those: of a known type (and then of its length) */
+    enum look_end end;
+    uint64_t offset; /* of the frame at which it ended */
+} look_t;
+
 struct binaryfile {
     const uint8_t *at;  /* next frame */
     const uint8_t *end; /* of what the buffer holds */
@@ -26,7 +35,8 @@ struct binaryfile {
     uint64_t end_offset; /* of `end` in the uncompressed file */
     bytestream_t *stream;
     enum binaryfile_expect expect;
-    bool looked;      /* at the first frames */
+    bool looked; /* at the first frames; `look` is of no more use */
+    look_t look;
     bool stream_over; /* the buffer holds all that will ever come */
     bool end_marked;
     int stream_rc;      /* with stream_over: 0, or the stream's fault */
@@ -81,40 +91,38 @@ static int fill(binaryfile_t *f)
 
 /* --- the first look --- */
 
-enum look_end { LOOK_ENOUGH, LOOK_INCOMPLETE, LOOK_ZERO, LOOK_WRONG_LENGTH };
-
-typedef struct look {
-    uint32_t frames; /* complete, before `end` */
-    uint32_t known;  /* of those: of a known type (and then of its length) */
-    enum look_end end;
-    const uint8_t *at; /* the frame at which it ended */
-} look_t;
-
-static look_t look_at_frames(const binaryfile_t *f)
+/* Go on where the last look ended, over what the buffer holds now. */
+static void look_further(binaryfile_t *f)
 {
-    look_t look = {.end = LOOK_ENOUGH, .at = f->at};
-    while (look.frames < LOOK_FRAMES) {
-        size_t left = (size_t)(f->end - look.at);
-        uint32_t bytes = left >= LENGTH_BYTES ? frame_length(look.at) : 0;
+    look_t *look = &f->look;
+    const uint8_t *at = f->end - (f->end_offset - look->offset);
+    look->end = LOOK_ENOUGH;
+    while (look->frames < LOOK_FRAMES) {
+        size_t left = (size_t)(f->end - at);
+        uint32_t bytes = left >= LENGTH_BYTES ? frame_length(at) : 0;
         if (left >= LENGTH_BYTES && bytes == 0) {
-            look.end = LOOK_ZERO;
+            look->end = LOOK_ZERO;
             break;
         }
         if (left < LENGTH_BYTES || left - LENGTH_BYTES < bytes) {
-            look.end = LOOK_INCOMPLETE;
+            look->end = LOOK_INCOMPLETE;
             break;
         }
-        uint32_t expected =
-            f->expect == BINARYFILE_ITCH ? itch_length(look.at[LENGTH_BYTES]) : bytes;
+        uint32_t expected = f->expect == BINARYFILE_ITCH ? itch_length(at[LENGTH_BYTES]) : bytes;
         if (expected != 0 && expected != bytes) {
-            look.end = LOOK_WRONG_LENGTH;
+            look->end = LOOK_WRONG_LENGTH;
             break;
         }
-        look.frames++;
-        look.known += expected != 0;
-        look.at += LENGTH_BYTES + bytes;
+        look->frames++;
+        look->known += expected != 0;
+        at += LENGTH_BYTES + bytes;
+        look->offset += LENGTH_BYTES + bytes;
     }
-    return look;
+}
+
+static bool mostly_known(const look_t *look)
+{
+    return 2 * look->known >= look->frames;
 }
 
 /* The file has no complete first frame. Cut short, or something else? */
@@ -140,7 +148,8 @@ static int judge_first_frame(binaryfile_t *f, const look_t *look)
                      f->path, label, bytes);
 }
 
-static int judge(binaryfile_t *f, const look_t *look)
+/* What stands at the beginning of the file, before anything of it was handed out. */
+static int judge_beginning(binaryfile_t *f)
 {
     size_t left = (size_t)(f->end - f->at);
     if (left == 0 && f->stream_rc == 0)
@@ -153,35 +162,46 @@ static int judge(binaryfile_t *f, const look_t *look)
     if (foreign)
         return tbus_fail(&f->error, -TBUS_EFORMAT,
                          "%s is not BinaryFILE with ITCH 5.0 messages: it is %s", f->path, foreign);
-    if (look->frames == 0)
-        return judge_first_frame(f, look);
-    if (2 * look->known < look->frames)
-        return tbus_fail(&f->error, -TBUS_EFORMAT,
-                         "%s is not BinaryFILE with ITCH 5.0 messages: of its first %" PRIu32
-                         " messages only %" PRIu32 " have a type and length of ITCH 5.0",
-                         f->path, look->frames, look->known);
-    return 0;
+    return f->look.frames == 0 ? judge_first_frame(f, &f->look) : 0;
+}
+
+static int judge(binaryfile_t *f)
+{
+    int rc = f->messages == 0 ? judge_beginning(f) : 0;
+    if (rc == 0 && !mostly_known(&f->look))
+        rc = tbus_fail(&f->error, -TBUS_EFORMAT,
+                       "%s is not BinaryFILE with ITCH 5.0 messages: of its first %" PRIu32
+                       " messages only %" PRIu32 " have a type and length of ITCH 5.0",
+                       f->path, f->look.frames, f->look.known);
+    return rc == 0 ? 0 : finish(f, rc);
+}
+
+/* A pipe may hold fewer frames for hours. What has come goes out as long as most of it is known;
+ * the look goes on with what comes behind it. */
+static bool may_go_ahead(const binaryfile_t *f)
+{
+    return bytestream_is_pipe(f->stream) && f->look.frames > f->messages && mostly_known(&f->look);
 }
 
 /* 0: go on; BINARYFILE_LATER; or refused. */
 static int look(binaryfile_t *f)
 {
-    look_t seen;
     for (;;) {
-        seen = look_at_frames(f);
-        bool zero_at_end = seen.end == LOOK_ZERO &&
-                           seen.at + LENGTH_BYTES == f->end; /* does anything follow it? */
-        if (seen.end != LOOK_INCOMPLETE && !zero_at_end)
+        look_further(f);
+        bool zero_at_end = f->look.end == LOOK_ZERO &&
+                           f->look.offset + LENGTH_BYTES == f->end_offset; /* what follows it? */
+        if (f->look.end != LOOK_INCOMPLETE && !zero_at_end)
             break;
+        if (may_go_ahead(f))
+            return f->messages == 0 ? judge(f) : 0;
         int rc = fill(f);
         if (rc == -EAGAIN)
             return BINARYFILE_LATER;
         if (rc == 0)
             break;
     }
-    int rc = judge(f, &seen);
     f->looked = true;
-    return rc == 0 ? 0 : finish(f, rc);
+    return judge(f);
 }
 
 /* --- message by message --- */

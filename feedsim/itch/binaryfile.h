@@ -11,7 +11,8 @@
  * Before the first message is handed out, the first frames are looked at (32, or as many as there
  * are): a capture, an archive, text, or anything else that does not look like the messages expected
  * is refused by name rather than delivered as rubbish. A file that is cut short or goes wrong
- * further in is delivered up to there.
+ * further in is delivered up to there. A pipe is not made to wait for 32 frames: one whole frame of
+ * a known type and length is handed out as it comes, and the look goes on over those that follow.
  *
  * Positions in errors: `byte` counts from 0 in the uncompressed file and is where the frame (its
  * length) starts; `message` counts from 0.

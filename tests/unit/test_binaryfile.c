@@ -455,6 +455,102 @@ static void a_pipe_is_read_as_it_fills_and_never_waited_for(void **state)
     binaryfile_close(f);
 }
 
+/* A FIFO with a reader and a writer. */
+static int open_pipe(scratch_t *s, binaryfile_t **out_file)
+{
+    tbus_error_t err;
+    assert_int_equal(mkfifo(s->file, 0600), 0);
+    assert_int_equal(binaryfile_open(s->file, BINARYFILE_ITCH, out_file, &err), 0);
+    int fd = open(s->file, O_WRONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    return fd;
+}
+
+static int next_rc(binaryfile_t *f, tbus_error_t *err)
+{
+    const uint8_t *message;
+    size_t bytes;
+    return binaryfile_next(f, &message, &bytes, err);
+}
+
+static void a_pipe_hands_out_each_message_when_it_is_whole_from_the_first_one_on(void **state)
+{
+    scratch_t *s = *state;
+    static const size_t bytes[] = {12, 36, 300, 19, 36};
+    size_t count = make_frames(s->bytes, "SAzDA", bytes, 5), at = 0;
+    binaryfile_t *f;
+    tbus_error_t err = {0};
+    int fd = open_pipe(s, &f);
+    for (size_t i = 0; i < 5; i++) {
+        size_t frame = 2 + bytes[i];
+        assert_int_equal(write(fd, s->bytes + at, frame - 1), frame - 1);
+        assert_int_equal(next_rc(f, &err), BINARYFILE_LATER);
+        assert_int_equal(write(fd, s->bytes + at + frame - 1, 1), 1);
+        assert_int_equal(next_rc(f, &err), BINARYFILE_MESSAGE);
+        assert_int_equal(next_rc(f, &err), BINARYFILE_LATER);
+        at += frame;
+    }
+    assert_int_equal(at, count);
+    close(fd);
+    assert_int_equal(next_rc(f, &err), BINARYFILE_END);
+    binaryfile_close(f);
+}
+
+static void a_gzip_stream_hands_out_what_its_writer_has_flushed(void **state)
+{
+    scratch_t *s = *state;
+    static const size_t bytes[] = {12, 36, 19, 36, 23};
+    uint8_t packed[512];
+    size_t at = 0;
+    make_frames(s->bytes, "SADAX", bytes, 5);
+    binaryfile_t *f;
+    tbus_error_t err = {0};
+    int fd = open_pipe(s, &f);
+    z_stream z = {0};
+    assert_int_equal(deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    for (size_t i = 0; i < 5; i++) {
+        z.next_in = s->bytes + at;
+        z.avail_in = (uInt)(2 + bytes[i]);
+        z.next_out = packed;
+        z.avail_out = sizeof(packed);
+        assert_int_equal(deflate(&z, Z_SYNC_FLUSH), Z_OK);
+        size_t packed_bytes = sizeof(packed) - z.avail_out;
+        assert_int_equal(write(fd, packed, packed_bytes), packed_bytes);
+        assert_int_equal(next_rc(f, &err), BINARYFILE_MESSAGE);
+        assert_int_equal(next_rc(f, &err), BINARYFILE_LATER);
+        at += 2 + bytes[i];
+    }
+    deflateEnd(&z);
+    close(fd);
+    assert_int_equal(next_rc(f, &err), -TBUS_ETRUNCATED);
+    binaryfile_close(f);
+}
+
+static void a_pipe_is_looked_at_on_and_refused_when_most_of_what_follows_is_unknown(void **state)
+{
+    scratch_t *s = *state;
+    static const size_t one[] = {12}, unknown[] = {30};
+    uint8_t frame[64];
+    binaryfile_t *f;
+    tbus_error_t err = {0};
+    int fd = open_pipe(s, &f);
+    /* Of an unknown type alone: nothing says yet that it is the format. */
+    size_t count = make_frames(frame, "z", unknown, 1);
+    assert_int_equal(write(fd, frame, count), count);
+    assert_int_equal(next_rc(f, &err), BINARYFILE_LATER);
+    count = make_frames(frame, "S", one, 1);
+    assert_int_equal(write(fd, frame, count), count);
+    assert_int_equal(next_rc(f, &err), BINARYFILE_MESSAGE);
+    assert_int_equal(next_rc(f, &err), BINARYFILE_MESSAGE);
+    count = make_frames(frame, "z", unknown, 1);
+    for (int i = 2; i < 32; i++)
+        assert_int_equal(write(fd, frame, count), count);
+    assert_int_equal(next_rc(f, &err), -TBUS_EFORMAT);
+    assert_non_null(strstr(err.text, "of its first 32 messages only 1"));
+    close(fd);
+    binaryfile_close(f);
+}
+
 static void what_the_writer_writes_the_reader_reads(void **state)
 {
     scratch_t *s = *state;
@@ -507,6 +603,9 @@ int main(void)
         CASE(gzip_members_in_a_row_are_one_file_and_what_follows_them_is_checked),
         CASE(files_larger_than_the_buffer_are_read_in_order_plain_and_packed),
         CASE(a_pipe_is_read_as_it_fills_and_never_waited_for),
+        CASE(a_pipe_hands_out_each_message_when_it_is_whole_from_the_first_one_on),
+        CASE(a_gzip_stream_hands_out_what_its_writer_has_flushed),
+        CASE(a_pipe_is_looked_at_on_and_refused_when_most_of_what_follows_is_unknown),
         CASE(what_the_writer_writes_the_reader_reads),
         CASE(the_writer_tells_of_a_full_disk_and_of_a_missing_directory),
     };

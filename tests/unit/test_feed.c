@@ -384,6 +384,27 @@ static void a_pipe_with_nothing_to_say_holds_nobody_up(void **state)
     assert_int_equal(r->feed->error.code, 0);
 }
 
+static void from_a_pipe_each_message_is_intended_for_when_it_came(void **state)
+{
+    rig_t *r = *state;
+    make_bus(r, 256, 0);
+    assert_int_equal(mkfifo(r->path, 0600), 0);
+    make_file_feed(r);
+    int fd = open(r->path, O_WRONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    static const uint8_t message[2 + 12] = {0, 12, 'S'};
+    for (int i = 0; i < 5; i++) {
+        tick_t tick;
+        uint64_t before_ns = tbus_bus_now_ns(&r->bus);
+        assert_int_equal(write(fd, message, sizeof(message)), sizeof(message));
+        while (take(r, &tick) == 0)
+            poll_feed(r, 100);
+        assert_true(tick_intended_ns(&tick) >= before_ns);
+    }
+    assert_false(r->feed->source_done);
+    close(fd);
+}
+
 static void what_cannot_run_is_refused_at_creation(void **state)
 {
     rig_t *r = *state;
@@ -442,6 +463,7 @@ int main(void)
         CASE(unknown_types_short_and_long_and_the_end_mark_go_through),
         CASE(a_message_longer_than_md_carries_is_told_not_published),
         CASE(a_pipe_with_nothing_to_say_holds_nobody_up),
+        CASE(from_a_pipe_each_message_is_intended_for_when_it_came),
         CASE(what_cannot_run_is_refused_at_creation),
         CASE(a_real_file_goes_through_byte_for_byte),
     };
