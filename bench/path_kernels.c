@@ -135,7 +135,7 @@ static uint64_t books_run(void *opaque)
 
 static void remove_journal(path_state_t *state)
 {
-    tbus_journal_close(state->journal, NULL);
+    tbus_journal_writer_close(state->journal, NULL);
     state->journal = NULL;
     DIR *directory = opendir(state->directory);
     if (!directory)
@@ -156,7 +156,7 @@ static int create_journal(path_state_t *state, tbus_error_t *err)
                                 .bus_name = "bench",
                                 .topics_count = 1,
                                 .topics = {{.name = "md", .type = "tick", .first_seq = 1}}};
-    return tbus_journal_create(&spec, &state->journal, err);
+    return tbus_journal_writer_open(&spec, &state->journal, err);
 }
 
 static int journal_create(void **out_state, tbus_error_t *err)
@@ -185,15 +185,15 @@ static void journal_destroy(void *opaque)
 static uint64_t journal_run(void *opaque)
 {
     path_state_t *state = opaque;
-    if (tbus_journal_bytes(state->journal) > JOURNAL_BYTES_MAX) {
+    if (tbus_journal_writer_bytes(state->journal) > JOURNAL_BYTES_MAX) {
         remove_journal(state);
         if (create_journal(state, NULL) < 0)
             return 0;
     }
     uint64_t began_ns = tbus_clock_ns();
     for (uint32_t i = 0; i < MESSAGES; i++)
-        if (tbus_journal_append(state->journal, 0, ++state->recorded, began_ns, &state->ticks[i],
-                                sizeof(tick_t)) != 0)
+        if (tbus_journal_writer_append(state->journal, 0, ++state->recorded, began_ns,
+                                       &state->ticks[i], sizeof(tick_t)) != 0)
             return 0;
     return tbus_clock_ns() - began_ns;
 }

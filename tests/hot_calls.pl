@@ -12,7 +12,7 @@ use warnings;
 my @roots = qw(
     tbus_publish_other tbus_publisher_refresh tbus_claim_try tbus_commit tbus_abort
     tbus_peek_slow tbus_peek_other tbus_advance_other tbus_subscriber_flush tbus_observe
-    itch_decode itch_encode market_apply position_apply tbus_journal_append
+    itch_decode itch_encode market_apply position_apply tbus_journal_writer_append
     feedsim/feed.c:feed_poll feedsim/feed.c:feed_deadline_ns
     feedsim/source_itch.c:next feedsim/source_synth.c:next feedsim/source_journal.c:next
     context_poll strategy/quote.c:quote_on_tick strategy/quote.c:quote_on_bbo strategy/quote.c:quote_on_report
@@ -43,8 +43,8 @@ my %ends = (
     tbus_ring_wake            => 'somebody sleeps: futex(2)',
     tbus_ring_wake_publishers => 'somebody sleeps: futex(2)',
     bytestream_read           => 'the input of the feed: one read(2) for a quarter of a megabyte',
-    tbus_journal_next         => 'the input of a replay',
-    map { ("tbus_journal_append>pthread_$_" => 'once a segment of the journal: the next one is handed over') }
+    tbus_journal_reader_next  => 'the input of a replay',
+    map { ("tbus_journal_writer_append>pthread_$_" => 'once a segment of the journal: the next one is handed over') }
         qw(mutex_lock mutex_unlock cond_wait cond_signal)
 );
 

@@ -85,7 +85,7 @@ static void count_records(inventory_t *in)
                                        [TBUS_JOURNAL_TORN] = "torn"};
     tbus_journal_record_t record;
     int code;
-    while ((code = tbus_journal_next(in->reader, &record, &in->error)) > 0) {
+    while ((code = tbus_journal_reader_next(in->reader, &record, &in->error)) > 0) {
         topic_count_t *topic = &in->topics[record.topic];
         if (topic->records++ == 0)
             topic->first_seq = record.seq;
@@ -124,7 +124,7 @@ static void print_inventory(const inventory_t *in)
     printf("records   %s\nend       %s", grouped((int64_t)in->records, texts[0]), in->end);
     if (strcmp(in->end, "torn") == 0)
         printf(": its writer was killed; %s bytes behind the last whole record",
-               grouped((int64_t)tbus_journal_torn_bytes(in->reader), texts[0]));
+               grouped((int64_t)tbus_journal_reader_torn_bytes(in->reader), texts[0]));
     printf("\n\n%-12s %-8s %14s %14s %14s %17s\n", "topic", "type", "records", "first seq",
            "last seq", "payload bytes");
     for (uint32_t i = 0; i < info->topics_count; i++) {
@@ -151,13 +151,13 @@ static void print_inventory_json(const inventory_t *in)
                                       (json_int_t)in->topics[i].first_seq, "last_seq",
                                       (json_int_t)in->topics[i].last_seq, "payload_bytes",
                                       (json_int_t)in->topics[i].payload_bytes));
-    json_t *object =
-        json_pack("{s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:o}", "session", session, "bus",
-                  json_text(info->bus_name, sizeof info->bus_name), "started_realtime_ns",
-                  (json_int_t)info->started_realtime_ns, "segments", (json_int_t)info->segments,
-                  "segment_bytes", (json_int_t)info->segment_bytes, "bytes",
-                  (json_int_t)info->bytes, "records", (json_int_t)in->records, "end", in->end,
-                  "torn_bytes", (json_int_t)tbus_journal_torn_bytes(in->reader), "topics", topics);
+    json_t *object = json_pack(
+        "{s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:o}", "session", session, "bus",
+        json_text(info->bus_name, sizeof info->bus_name), "started_realtime_ns",
+        (json_int_t)info->started_realtime_ns, "segments", (json_int_t)info->segments,
+        "segment_bytes", (json_int_t)info->segment_bytes, "bytes", (json_int_t)info->bytes,
+        "records", (json_int_t)in->records, "end", in->end, "torn_bytes",
+        (json_int_t)tbus_journal_reader_torn_bytes(in->reader), "topics", topics);
     if (object && in->error.code)
         json_object_set_new(object, "error", json_text(in->error.text, sizeof in->error.text));
     json_dumpf(object, stdout, JSON_COMPACT);
@@ -168,9 +168,9 @@ static void print_inventory_json(const inventory_t *in)
 static int inspect(const char *verb, const char *directory, bool json)
 {
     inventory_t in = {0};
-    if (tbus_journal_open(directory, &in.reader, &in.error) < 0)
+    if (tbus_journal_reader_open(directory, &in.reader, &in.error) < 0)
         return outcome_failed(verb, "%s", in.error.text);
-    in.info = tbus_journal_info(in.reader);
+    in.info = tbus_journal_reader_info(in.reader);
     count_records(&in);
     if (!json)
         print_inventory(&in);

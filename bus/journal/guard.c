@@ -52,7 +52,7 @@ static tbus_journal_guard_t *find(uint64_t address)
     return NULL;
 }
 
-bool tbus_journal_on_sigbus(void *address)
+bool tbus_journal_writer_on_sigbus(void *address)
 {
     int errno_before = errno;
     tbus_journal_guard_t *guard = find((uint64_t)(uintptr_t)address);

@@ -2,7 +2,7 @@
 /* guard.h - which segments are mapped for writing, and what becomes of a store to one that somebody
  * else has cut.
  *
- *    truncate(1) from outside -> the next store behind the cut: SIGBUS -> the process's handler -> tbus_journal_on_sigbus
+ *    truncate(1) from outside -> the next store behind the cut: SIGBUS -> the process's handler -> tbus_journal_writer_on_sigbus
  *        the pages from there to the end of the mapping become private memory, which takes the store and nobody reads
  *        the segment counts as lost, `limit` is 0: the recording thread comes to look, and fails with an error that names the segment
  *
@@ -10,7 +10,7 @@
  * it is. The same goes for pages that the disk cannot be read for (EIO), or that were punched out
  * of the file on a disk that is full.
  *
- * Private to bus/journal, but for tbus_journal_on_sigbus (tickbus/journal.h).
+ * Private to bus/journal, but for tbus_journal_writer_on_sigbus (tickbus/journal.h).
  */
 #ifndef TICKBUS_JOURNAL_GUARD_H
 #define TICKBUS_JOURNAL_GUARD_H

@@ -96,8 +96,8 @@ static int look_again(tbus_journal_reader_t *r, tbus_journal_record_t *out_recor
     r->buffer_bytes = 0;
     if (got == sizeof length && length == 0)
         return TBUS_JOURNAL_NOTHING;
-    /* J4 pairs J3 (tbus_journal_append): a read copies bytes in any order; what was stored before
-     * the length that this one saw is there for the next one. */
+    /* J4 pairs J3 (tbus_journal_writer_append): a read copies bytes in any order; what was stored
+     * before the length that this one saw is there for the next one. */
     tbus_fence_acquire();
     return look_at_record(r, out_record);
 }
@@ -238,8 +238,8 @@ static int after_last(tbus_journal_reader_t *r, tbus_journal_record_t *out_recor
     return TBUS_JOURNAL_NOTHING;
 }
 
-int tbus_journal_next(tbus_journal_reader_t *r, tbus_journal_record_t *out_record,
-                      tbus_error_t *err)
+int tbus_journal_reader_next(tbus_journal_reader_t *r, tbus_journal_record_t *out_record,
+                             tbus_error_t *err)
 {
     if (r->failure.code && err)
         *err = r->failure;
@@ -263,7 +263,7 @@ enum tbus_journal_end tbus_journal_reader_end(const tbus_journal_reader_t *r)
     return r->end;
 }
 
-uint64_t tbus_journal_torn_bytes(const tbus_journal_reader_t *r)
+uint64_t tbus_journal_reader_torn_bytes(const tbus_journal_reader_t *r)
 {
     return r->torn_bytes;
 }

@@ -203,7 +203,8 @@ static int check_segment(tbus_journal_reader_t *r, uint32_t number, bool is_last
     return 0;
 }
 
-int tbus_journal_open(const char *directory, tbus_journal_reader_t **out_reader, tbus_error_t *err)
+int tbus_journal_reader_open(const char *directory, tbus_journal_reader_t **out_reader,
+                             tbus_error_t *err)
 {
     int directory_fd;
     uint32_t segments;
@@ -237,12 +238,12 @@ int tbus_journal_open(const char *directory, tbus_journal_reader_t **out_reader,
     return 0;
 }
 
-const tbus_journal_info_t *tbus_journal_info(const tbus_journal_reader_t *r)
+const tbus_journal_info_t *tbus_journal_reader_info(const tbus_journal_reader_t *r)
 {
     return &r->info;
 }
 
-int tbus_journal_topic(const tbus_journal_reader_t *r, const char *name)
+int tbus_journal_reader_topic(const tbus_journal_reader_t *r, const char *name)
 {
     for (uint32_t i = 0; i < r->info.topics_count; i++)
         if (strcmp(r->info.topics[i].name, name) == 0)

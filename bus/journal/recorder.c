@@ -19,7 +19,7 @@ typedef struct recorder {
 
 static int fail_append(recorder_t *r)
 {
-    const tbus_error_t *error = tbus_journal_error(r->journal);
+    const tbus_error_t *error = tbus_journal_writer_error(r->journal);
     return tbus_fail(&r->stage.error, error->code, "the journal cannot go on: %s", error->text);
 }
 
@@ -41,8 +41,8 @@ static int record_topic(recorder_t *r, uint32_t topic, uint32_t limit, uint64_t 
     while (taken < limit && (message = tbus_peek(s, &bytes)) != NULL) {
         if (*now_ns == 0)
             *now_ns = tbus_bus_now_ns(r->stage.bus);
-        if (TBUS_UNLIKELY(tbus_journal_append(r->journal, (uint16_t)topic, s->seq, *now_ns, message,
-                                              bytes) < 0))
+        if (TBUS_UNLIKELY(tbus_journal_writer_append(r->journal, (uint16_t)topic, s->seq, *now_ns,
+                                                     message, bytes) < 0))
             return fail_append(r);
         tbus_advance(s);
         taken++;
@@ -63,8 +63,8 @@ static int recorder_poll(tbus_stage_t *stage, uint32_t budget)
         taken += count;
     }
     if (taken) {
-        tbus_store_relaxed_u64(r->records, tbus_journal_records(r->journal));
-        tbus_store_relaxed_u64(r->bytes, tbus_journal_bytes(r->journal));
+        tbus_store_relaxed_u64(r->records, tbus_journal_writer_records(r->journal));
+        tbus_store_relaxed_u64(r->bytes, tbus_journal_writer_bytes(r->journal));
     }
     return taken;
 }
@@ -72,7 +72,7 @@ static int recorder_poll(tbus_stage_t *stage, uint32_t budget)
 static int recorder_finish(tbus_stage_t *stage)
 {
     recorder_t *r = (recorder_t *)stage;
-    int code = tbus_journal_close(r->journal, &stage->error);
+    int code = tbus_journal_writer_close(r->journal, &stage->error);
     r->journal = NULL;
     return code;
 }
@@ -80,7 +80,7 @@ static int recorder_finish(tbus_stage_t *stage)
 static void recorder_destroy(tbus_stage_t *stage)
 {
     recorder_t *r = (recorder_t *)stage;
-    tbus_journal_close(r->journal, NULL);
+    tbus_journal_writer_close(r->journal, NULL);
     for (uint32_t topic = 0; topic < r->topics_count; topic++)
         tbus_subscriber_leave(&r->subscribers[topic]);
     free(r);
@@ -107,7 +107,7 @@ static int create_journal(recorder_t *r, const recorder_params_t *params, tbus_e
         snprintf(spec.topics[topic].type, TBUS_NAME_MAX, "%s", directory->topics[topic].type);
         spec.topics[topic].first_seq = r->stage.bus->rings[topic].first_seq;
     }
-    return tbus_journal_create(&spec, &r->journal, err);
+    return tbus_journal_writer_open(&spec, &r->journal, err);
 }
 
 int tbus_recorder_create(tbus_bus_t *bus, uint32_t owner, const recorder_params_t *params,

@@ -16,7 +16,7 @@
  *
  * Counters: journal.records, journal.bytes (in the segments, headers of records included).
  *
- * Previous on the data path: every stage. Next: tbus_journal_open (tickbus/journal.h).
+ * Previous on the data path: every stage. Next: tbus_journal_reader_open (tickbus/journal.h).
  */
 #ifndef TICKBUS_JOURNAL_RECORDER_H
 #define TICKBUS_JOURNAL_RECORDER_H
@@ -43,7 +43,7 @@ typedef struct recorder_params {
  * journal is created here, and a helper thread started: call it in the process that will poll the
  * stage. Names of bus and topics, their types and first sequences, and the time of the start come
  * from the bus directory. The stage is freed by its ops->destroy. Errors: -ENOMEM, those of
- * tbus_stage_join_subscriber, tbus_journal_create; no journal is then left behind. Cold. */
+ * tbus_stage_join_subscriber, tbus_journal_writer_open; no journal is then left behind. Cold. */
 int tbus_recorder_create(tbus_bus_t *bus, uint32_t owner, const recorder_params_t *params,
                          tbus_stage_t **out_stage, tbus_error_t *err);
 

@@ -168,9 +168,9 @@ static int sync_and_cut(tbus_journal_file_t *file, const char *directory, uint64
     int code = tbus_journal_file_check(file, directory, err);
     if (code < 0)
         return code;
-    /* J5 pairs J6 (tbus_journal_next): what a reader has not found by now is not there. Only after
-     * the records are on the disk: a segment that says that it is finished, and has lost some, is
-     * refused as damaged. */
+    /* J5 pairs J6 (tbus_journal_reader_next): what a reader has not found by now is not there. Only
+     * after the records are on the disk: a segment that says that it is finished, and has lost
+     * some, is refused as damaged. */
     tbus_store_release_u64(&header->closed, tbus_journal_closed_word(seed, (uint32_t)used));
     if (tbus_journal_guard_lost(file->guard)) /* just now: ftruncate would make it long again */
         return tbus_journal_file_check(file, directory, err);

@@ -124,8 +124,8 @@ static int refuse_too_big(tbus_journal_writer_t *w, uint16_t topic, uint64_t seq
     return w->error.code;
 }
 
-int tbus_journal_append(tbus_journal_writer_t *w, uint16_t topic, uint64_t seq, uint64_t time_ns,
-                        const void *payload, size_t bytes)
+int tbus_journal_writer_append(tbus_journal_writer_t *w, uint16_t topic, uint64_t seq,
+                               uint64_t time_ns, const void *payload, size_t bytes)
 {
     assert(topic < w->header.topics_count);
     if (TBUS_UNLIKELY(bytes > w->payload_max))
@@ -146,8 +146,8 @@ int tbus_journal_append(tbus_journal_writer_t *w, uint16_t topic, uint64_t seq, 
     record->pad = 0;
     memcpy(record + 1, payload, bytes); /* the padding is there: the file was all zeros */
     record->crc32c = tbus_journal_record_crc(w->seed, w->position, length, record);
-    /* J3 pairs J4 (tbus_journal_next): else a reader, or whoever comes after us when we are killed
-     * here, sees a length and not yet what is so long. */
+    /* J3 pairs J4 (tbus_journal_reader_next): else a reader, or whoever comes after us when we are
+     * killed here, sees a length and not yet what is so long. */
     tbus_store_release_u32(&record->length, length);
     w->position += need;
     w->records++;
@@ -155,17 +155,17 @@ int tbus_journal_append(tbus_journal_writer_t *w, uint16_t topic, uint64_t seq, 
     return 0;
 }
 
-const tbus_error_t *tbus_journal_error(const tbus_journal_writer_t *w)
+const tbus_error_t *tbus_journal_writer_error(const tbus_journal_writer_t *w)
 {
     return &w->error;
 }
 
-uint64_t tbus_journal_records(const tbus_journal_writer_t *w)
+uint64_t tbus_journal_writer_records(const tbus_journal_writer_t *w)
 {
     return w->records;
 }
 
-uint64_t tbus_journal_bytes(const tbus_journal_writer_t *w)
+uint64_t tbus_journal_writer_bytes(const tbus_journal_writer_t *w)
 {
     return w->bytes;
 }
@@ -291,8 +291,8 @@ static tbus_journal_writer_t *new_writer(const char *path, uint64_t segment_byte
     return w;
 }
 
-int tbus_journal_create(const tbus_journal_spec_t *spec, tbus_journal_writer_t **out_writer,
-                        tbus_error_t *err)
+int tbus_journal_writer_open(const tbus_journal_spec_t *spec, tbus_journal_writer_t **out_writer,
+                             tbus_error_t *err)
 {
     uint64_t segment_bytes = spec->segment_bytes ? spec->segment_bytes : TBUS_JOURNAL_SEGMENT_BYTES;
     tbus_journal_header_t header;
@@ -322,7 +322,7 @@ int tbus_journal_create(const tbus_journal_spec_t *spec, tbus_journal_writer_t *
     return 0;
 }
 
-int tbus_journal_close(tbus_journal_writer_t *w, tbus_error_t *err)
+int tbus_journal_writer_close(tbus_journal_writer_t *w, tbus_error_t *err)
 {
     if (!w)
         return 0;

@@ -38,7 +38,7 @@ struct tbus_journal_writer {
      * and hears of the failure a few records later. */
     tbus_atomic_u64_t limit;
 
-    /* set by tbus_journal_create */
+    /* set by tbus_journal_writer_open */
     char *path;
     tbus_journal_directory_t directory;
     int lock_fd; /* its open file description holds the session's OFD lock */

@@ -46,7 +46,7 @@ static void note_end(source_journal_t *s)
                   "the journal in %s is torn: its recorder was killed, and what it had recorded "
                   "was replayed "
                   "(%" PRIu64 " bytes behind the last whole record were cut off)",
-                  s->directory, tbus_journal_torn_bytes(s->reader));
+                  s->directory, tbus_journal_reader_torn_bytes(s->reader));
     else if (end == TBUS_JOURNAL_LIVE)
         tbus_fail(&s->base.note, -EAGAIN,
                   "the journal in %s is being written; it was replayed as far as it had come",
@@ -61,7 +61,7 @@ static int next(feed_source_t *self, tick_t *buffer, size_t *out_bytes)
     tbus_journal_record_t record;
     int rc;
     /* Bounded by the journal: records of other topics in between are skipped. */
-    while ((rc = tbus_journal_next(s->reader, &record, &self->error)) > 0)
+    while ((rc = tbus_journal_reader_next(s->reader, &record, &self->error)) > 0)
         if (record.topic == s->topic)
             return take(s, &record, buffer, out_bytes);
     if (rc < 0) {
@@ -85,10 +85,10 @@ static const feed_source_ops_t ops = {.next = next, .close = close_journal};
 
 static int open_md(source_journal_t *s, tbus_error_t *err)
 {
-    int rc = tbus_journal_open(s->directory, &s->reader, err);
+    int rc = tbus_journal_reader_open(s->directory, &s->reader, err);
     if (rc != 0)
         return rc;
-    int topic = tbus_journal_topic(s->reader, "md");
+    int topic = tbus_journal_reader_topic(s->reader, "md");
     if (topic < 0)
         return tbus_fail(err, -TBUS_ENOTFOUND,
                          "the session in %s has no topic md: there is nothing to replay",

@@ -245,8 +245,8 @@ static void when_the_supervisor_is_killed_the_stages_go_and_the_journal_is_whole
     tbus_journal_record_t record;
     uint64_t records = 0;
     int code;
-    assert_int_equal(tbus_journal_open(journal, &reader, NULL), 0);
-    while ((code = tbus_journal_next(reader, &record, NULL)) == 1)
+    assert_int_equal(tbus_journal_reader_open(journal, &reader, NULL), 0);
+    while ((code = tbus_journal_reader_next(reader, &record, NULL)) == 1)
         records++;
     assert_int_equal(code, 0);
     assert_int_equal(tbus_journal_reader_end(reader), TBUS_JOURNAL_CLOSED);

@@ -72,23 +72,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t bytes)
     tbus_journal_reader_t *r;
     tbus_journal_record_t record;
     tbus_error_t err;
-    if (tbus_journal_open(directory, &r, &err) < 0)
+    if (tbus_journal_reader_open(directory, &r, &err) < 0)
         return 0;
     uint64_t before = 0;
     unsigned sum = 0;
     int code;
-    while ((code = tbus_journal_next(r, &record, &err)) == 1) {
+    while ((code = tbus_journal_reader_next(r, &record, &err)) == 1) {
         const uint8_t *payload = record.payload;
         if (record.offset < before ||
             record.offset + TBUS_JOURNAL_RECORD_HEADER + record.bytes > bytes ||
-            record.topic >= tbus_journal_info(r)->topics_count)
+            record.topic >= tbus_journal_reader_info(r)->topics_count)
             abort();
         before = record.offset + 1;
         for (size_t i = 0; i < record.bytes; i++)
             sum += payload[i];
     }
     /* the end is final, damage too */
-    if (tbus_journal_next(r, &record, &err) != code || sum == 0xdeadbeef)
+    if (tbus_journal_reader_next(r, &record, &err) != code || sum == 0xdeadbeef)
         abort();
     tbus_journal_reader_close(r);
     return 0;
@@ -107,11 +107,11 @@ void fuzz_seeds(fuzz_take_t take)
                                 .topics = {{"md", "tick", 1}, {"orders", "order", 7}}};
     tbus_journal_writer_t *w;
     tbus_error_t err;
-    if (tbus_journal_create(&spec, &w, &err) < 0)
+    if (tbus_journal_writer_open(&spec, &w, &err) < 0)
         abort();
     for (uint64_t i = 0; i < 12; i++)
-        tbus_journal_append(w, (uint16_t)(i % 2), i, 1000 * i, seed, 8 * i);
-    tbus_journal_close(w, &err);
+        tbus_journal_writer_append(w, (uint16_t)(i % 2), i, 1000 * i, seed, 8 * i);
+    tbus_journal_writer_close(w, &err);
     size_t bytes;
     segment_path(journal, path);
     char *file = file_read(path, &bytes);

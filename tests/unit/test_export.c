@@ -67,13 +67,13 @@ static int set_up(void **state)
                    {"odd", "something", 1}},
     };
     *state = f;
-    return tbus_journal_create(&spec, &f->writer, NULL);
+    return tbus_journal_writer_open(&spec, &f->writer, NULL);
 }
 
 static int tear_down(void **state)
 {
     fixture_t *f = *state;
-    tbus_journal_close(f->writer, NULL);
+    tbus_journal_writer_close(f->writer, NULL);
     nftw(f->root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     free(f);
     return 0;
@@ -81,12 +81,13 @@ static int tear_down(void **state)
 
 static void append(fixture_t *f, uint16_t topic, uint64_t seq, const void *message, size_t bytes)
 {
-    assert_int_equal(tbus_journal_append(f->writer, topic, seq, seq * 1000, message, bytes), 0);
+    assert_int_equal(tbus_journal_writer_append(f->writer, topic, seq, seq * 1000, message, bytes),
+                     0);
 }
 
 static void finish(fixture_t *f)
 {
-    assert_int_equal(tbus_journal_close(f->writer, NULL), 0);
+    assert_int_equal(tbus_journal_writer_close(f->writer, NULL), 0);
     f->writer = NULL;
 }
 

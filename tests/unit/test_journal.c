@@ -138,7 +138,7 @@ static message_t message_of(uint64_t i)
 static int append_message(tbus_journal_writer_t *w, uint64_t i)
 {
     message_t m = message_of(i);
-    return tbus_journal_append(w, m.topic, m.seq, m.time_ns, m.payload, m.bytes);
+    return tbus_journal_writer_append(w, m.topic, m.seq, m.time_ns, m.payload, m.bytes);
 }
 
 static tbus_journal_writer_t *create(const char *directory, uint64_t segment_bytes)
@@ -146,7 +146,7 @@ static tbus_journal_writer_t *create(const char *directory, uint64_t segment_byt
     tbus_journal_spec_t spec = spec_for(directory, segment_bytes);
     tbus_journal_writer_t *w = NULL;
     tbus_error_t err = {0};
-    if (tbus_journal_create(&spec, &w, &err) != 0)
+    if (tbus_journal_writer_open(&spec, &w, &err) != 0)
         fail_msg("%s", err.text);
     return w;
 }
@@ -156,9 +156,9 @@ static void write_journal(const char *directory, uint64_t segment_bytes, uint64_
     tbus_journal_writer_t *w = create(directory, segment_bytes);
     for (uint64_t i = 0; i < count; i++)
         assert_int_equal(append_message(w, i), 0);
-    assert_int_equal(tbus_journal_records(w), count);
+    assert_int_equal(tbus_journal_writer_records(w), count);
     tbus_error_t err = {0};
-    if (tbus_journal_close(w, &err) != 0)
+    if (tbus_journal_writer_close(w, &err) != 0)
         fail_msg("%s", err.text);
 }
 
@@ -184,18 +184,18 @@ static outcome_t read_journal(const char *directory)
     outcome_t o = {0};
     tbus_journal_reader_t *r = NULL;
     tbus_journal_record_t record;
-    o.code = tbus_journal_open(directory, &r, &o.err);
+    o.code = tbus_journal_reader_open(directory, &r, &o.err);
     if (o.code < 0)
         return o;
-    while ((o.code = tbus_journal_next(r, &record, &o.err)) == 1) {
+    while ((o.code = tbus_journal_reader_next(r, &record, &o.err)) == 1) {
         if (!is_message(&record, o.records))
             fail_msg("record %llu is not what was appended", (unsigned long long)o.records);
         o.records++;
     }
     o.end = tbus_journal_reader_end(r);
-    o.torn_bytes = tbus_journal_torn_bytes(r);
+    o.torn_bytes = tbus_journal_reader_torn_bytes(r);
     /* It says the same again. */
-    assert_int_equal(tbus_journal_next(r, &record, NULL), o.code);
+    assert_int_equal(tbus_journal_reader_next(r, &record, NULL), o.code);
     tbus_journal_reader_close(r);
     return o;
 }
@@ -207,7 +207,7 @@ static void write_and_be_killed(const char *directory, uint64_t segment_bytes, u
     if (pid == 0) {
         tbus_journal_spec_t spec = spec_for(directory, segment_bytes);
         tbus_journal_writer_t *w;
-        if (tbus_journal_create(&spec, &w, NULL) != 0)
+        if (tbus_journal_writer_open(&spec, &w, NULL) != 0)
             _exit(1);
         for (uint64_t i = 0; i < count; i++)
             if (append_message(w, i) != 0)
@@ -272,8 +272,8 @@ static void info_says_what_was_recorded(void **state)
     write_journal(s->journal, SMALL_SEGMENT, 1000);
     tbus_journal_reader_t *r = NULL;
     tbus_error_t err;
-    assert_int_equal(tbus_journal_open(s->journal, &r, &err), 0);
-    const tbus_journal_info_t *info = tbus_journal_info(r);
+    assert_int_equal(tbus_journal_reader_open(s->journal, &r, &err), 0);
+    const tbus_journal_info_t *info = tbus_journal_reader_info(r);
     static const uint8_t zeros[16];
     uint64_t bytes = 0;
     for (uint32_t number = 1; number <= info->segments; number++) {
@@ -290,8 +290,8 @@ static void info_says_what_was_recorded(void **state)
     assert_string_equal(info->topics[2].type, "order");
     assert_int_equal(info->topics[2].first_seq, 7);
     assert_memory_not_equal(info->session_id, zeros, sizeof zeros);
-    assert_int_equal(tbus_journal_topic(r, "bbo"), 1);
-    assert_int_equal(tbus_journal_topic(r, "nothing"), -TBUS_ENOTFOUND);
+    assert_int_equal(tbus_journal_reader_topic(r, "bbo"), 1);
+    assert_int_equal(tbus_journal_reader_topic(r, "nothing"), -TBUS_ENOTFOUND);
     tbus_journal_reader_close(r);
 }
 
@@ -303,26 +303,26 @@ static void a_record_as_large_as_a_segment_fits_and_a_larger_one_stops_the_recor
     uint8_t *payload = malloc(most + 1);
     memset(payload, 0x5a, most + 1);
     for (uint64_t seq = 1; seq <= 5; seq++)
-        assert_int_equal(tbus_journal_append(w, 0, seq, 0, payload, most), 0);
-    assert_int_equal(tbus_journal_error(w)->code, 0);
-    assert_int_equal(tbus_journal_append(w, 0, 6, 0, payload, most + 1), -TBUS_ETOOBIG);
-    assert_non_null(strstr(tbus_journal_error(w)->text, "'md'"));
+        assert_int_equal(tbus_journal_writer_append(w, 0, seq, 0, payload, most), 0);
+    assert_int_equal(tbus_journal_writer_error(w)->code, 0);
+    assert_int_equal(tbus_journal_writer_append(w, 0, 6, 0, payload, most + 1), -TBUS_ETOOBIG);
+    assert_non_null(strstr(tbus_journal_writer_error(w)->text, "'md'"));
     /* Nothing is recorded behind what was lost. */
-    assert_int_equal(tbus_journal_append(w, 0, 7, 0, payload, 8), -TBUS_ETOOBIG);
-    assert_int_equal(tbus_journal_records(w), 5);
+    assert_int_equal(tbus_journal_writer_append(w, 0, 7, 0, payload, 8), -TBUS_ETOOBIG);
+    assert_int_equal(tbus_journal_writer_records(w), 5);
     tbus_error_t err = {0};
-    assert_int_equal(tbus_journal_close(w, &err), -TBUS_ETOOBIG);
+    assert_int_equal(tbus_journal_writer_close(w, &err), -TBUS_ETOOBIG);
 
     tbus_journal_reader_t *r = NULL;
     tbus_journal_record_t record;
-    assert_int_equal(tbus_journal_open(s->journal, &r, &err), 0);
+    assert_int_equal(tbus_journal_reader_open(s->journal, &r, &err), 0);
     for (uint64_t seq = 1; seq <= 5; seq++) {
-        assert_int_equal(tbus_journal_next(r, &record, &err), 1);
+        assert_int_equal(tbus_journal_reader_next(r, &record, &err), 1);
         assert_int_equal(record.seq, seq);
         assert_int_equal(record.bytes, most);
         assert_memory_equal(record.payload, payload, most);
     }
-    assert_int_equal(tbus_journal_next(r, &record, &err), 0);
+    assert_int_equal(tbus_journal_reader_next(r, &record, &err), 0);
     assert_int_equal(tbus_journal_reader_end(r), TBUS_JOURNAL_CLOSED);
     tbus_journal_reader_close(r);
     free(payload);
@@ -348,7 +348,7 @@ static void writer_and_reader_leave_no_descriptor_and_no_thread_behind(void **st
     assert_int_equal(read_journal(s->root).code, -TBUS_ENOTFOUND);
     tbus_journal_spec_t spec = spec_for(s->journal, SMALL_SEGMENT);
     tbus_journal_writer_t *w;
-    assert_int_equal(tbus_journal_create(&spec, &w, NULL), -TBUS_ENOTEMPTY);
+    assert_int_equal(tbus_journal_writer_open(&spec, &w, NULL), -TBUS_ENOTEMPTY);
     assert_int_equal(count_entries("/proc/self/fd"), descriptors);
 }
 
@@ -360,7 +360,7 @@ static int refused(const char *directory, uint64_t segment_bytes, tbus_error_t *
     tbus_journal_writer_t *untouched = (tbus_journal_writer_t *)1;
     tbus_journal_writer_t *w = untouched;
     *err = (tbus_error_t){0};
-    int code = tbus_journal_create(&spec, &w, err);
+    int code = tbus_journal_writer_open(&spec, &w, err);
     assert_true(code < 0);
     assert_ptr_equal(w, untouched);
     assert_int_equal(err->code, code);
@@ -405,7 +405,7 @@ static void a_second_writer_is_refused_and_the_first_goes_on(void **state)
             assert_int_equal(refused(s->journal, SMALL_SEGMENT, &err), -TBUS_ENOTEMPTY);
         assert_int_equal(append_message(w, i), 0);
     }
-    assert_int_equal(tbus_journal_close(w, &err), 0);
+    assert_int_equal(tbus_journal_writer_close(w, &err), 0);
     assert_int_equal(read_journal(s->journal).records, 1000);
 }
 
@@ -427,9 +427,9 @@ static void of_two_writers_that_start_together_one_is_refused(void **state)
                 tbus_journal_writer_t *w;
                 if (read(gate[0], &byte, 1) != 0) /* its end is the sign to start */
                     _exit(9);
-                int code = tbus_journal_create(&spec, &w, NULL);
+                int code = tbus_journal_writer_open(&spec, &w, NULL);
                 if (code == 0)
-                    code = append_message(w, 0) || tbus_journal_close(w, NULL) ? 3 : 0;
+                    code = append_message(w, 0) || tbus_journal_writer_close(w, NULL) ? 3 : 0;
                 else
                     code = code == -TBUS_ENOTEMPTY ? 1 : 2;
                 _exit(code);
@@ -474,7 +474,7 @@ static void a_segment_size_that_cannot_be_is_refused_before_anything_is_made(voi
         tbus_journal_spec_t spec = spec_for(s->journal, sizes[i]);
         tbus_journal_writer_t *w;
         tbus_error_t err;
-        assert_int_equal(tbus_journal_create(&spec, &w, &err), -EINVAL);
+        assert_int_equal(tbus_journal_writer_open(&spec, &w, &err), -EINVAL);
         assert_int_equal(size_of(s->journal), -1);
     }
 }
@@ -495,7 +495,7 @@ static void a_directory_without_permission_is_refused(void **state)
             tbus_journal_spec_t spec = spec_for(paths[k], SMALL_SEGMENT);
             tbus_journal_writer_t *w;
             tbus_error_t err = {0};
-            if (tbus_journal_create(&spec, &w, &err) != -EACCES || !strstr(err.text, paths[k]))
+            if (tbus_journal_writer_open(&spec, &w, &err) != -EACCES || !strstr(err.text, paths[k]))
                 _exit(1);
         }
         _exit(0);
@@ -555,7 +555,7 @@ static int on_a_read_only_file_system(const char *where)
         tbus_journal_spec_t spec = spec_for(paths[k], SMALL_SEGMENT);
         tbus_journal_writer_t *w;
         tbus_error_t err = {0};
-        HOLDS(tbus_journal_create(&spec, &w, &err) == -EROFS);
+        HOLDS(tbus_journal_writer_open(&spec, &w, &err) == -EROFS);
         HOLDS(strstr(err.text, paths[k]));
         HOLDS(strcasestr(err.text, "read-only"));
     }
@@ -575,11 +575,11 @@ static int with_no_room_for_one_segment(const char *where)
     tbus_journal_spec_t spec = spec_for(path, 1u << 20);
     tbus_journal_writer_t *w;
     tbus_error_t err = {0};
-    HOLDS(tbus_journal_create(&spec, &w, &err) == -ENOSPC);
+    HOLDS(tbus_journal_writer_open(&spec, &w, &err) == -ENOSPC);
     HOLDS(strstr(err.text, path));
     HOLDS(strstr(err.text, "make room"));
     HOLDS(access(path, F_OK) < 0); /* nothing is left behind */
-    HOLDS(tbus_journal_create(&spec, &w, &err) == -ENOSPC);
+    HOLDS(tbus_journal_writer_open(&spec, &w, &err) == -ENOSPC);
     return 0;
 }
 
@@ -596,17 +596,17 @@ static int with_room_for_a_few_segments(const char *where)
     tbus_journal_spec_t spec = spec_for(path, SMALL_SEGMENT);
     tbus_journal_writer_t *w;
     tbus_error_t err = {0};
-    HOLDS(tbus_journal_create(&spec, &w, &err) == 0);
+    HOLDS(tbus_journal_writer_open(&spec, &w, &err) == 0);
     uint64_t count = 0;
     int code;
     while ((code = append_message(w, count)) == 0)
         HOLDS(++count < 100000);
     HOLDS(code == -ENOSPC);
     HOLDS(append_message(w, count) == -ENOSPC); /* and stays so */
-    HOLDS(strstr(tbus_journal_error(w)->text, "make room"));
-    HOLDS(tbus_journal_records(w) == count);
+    HOLDS(strstr(tbus_journal_writer_error(w)->text, "make room"));
+    HOLDS(tbus_journal_writer_records(w) == count);
     HOLDS(count > 300);
-    HOLDS(tbus_journal_close(w, &err) == -ENOSPC);
+    HOLDS(tbus_journal_writer_close(w, &err) == -ENOSPC);
     HOLDS(err.code == -ENOSPC && strstr(err.text, path));
     outcome_t o = read_journal(path);
     HOLDS(o.code == 0 && o.records == count && o.end == TBUS_JOURNAL_CLOSED);
@@ -629,7 +629,9 @@ static void a_file_size_limit_is_an_error_and_no_signal(void **state)
         tbus_journal_writer_t *w;
         tbus_error_t err;
         setrlimit(RLIMIT_FSIZE, &limit);
-        _exit(tbus_journal_create(&spec, &w, &err) == -EFBIG && strstr(err.text, "ulimit") ? 0 : 1);
+        _exit(tbus_journal_writer_open(&spec, &w, &err) == -EFBIG && strstr(err.text, "ulimit")
+                  ? 0
+                  : 1);
     }
     int status;
     waitpid(pid, &status, 0);
@@ -664,7 +666,7 @@ static void check_open_refused(const char *directory, int code, const char *word
     tbus_journal_reader_t *untouched = (tbus_journal_reader_t *)1;
     tbus_journal_reader_t *r = untouched;
     tbus_error_t err = {0};
-    assert_int_equal(tbus_journal_open(directory, &r, &err), code);
+    assert_int_equal(tbus_journal_reader_open(directory, &r, &err), code);
     assert_ptr_equal(r, untouched);
     assert_non_null(strstr(err.text, directory));
     if (!strstr(err.text, word))
@@ -746,8 +748,8 @@ static unsigned record_offsets(const char *directory, uint64_t *offsets, unsigne
     tbus_journal_record_t record;
     unsigned count = 0;
     uint64_t end = TBUS_JOURNAL_HEADER_BYTES;
-    assert_int_equal(tbus_journal_open(directory, &r, NULL), 0);
-    while (tbus_journal_next(r, &record, NULL) == 1 && record.segment == 1) {
+    assert_int_equal(tbus_journal_reader_open(directory, &r, NULL), 0);
+    while (tbus_journal_reader_next(r, &record, NULL) == 1 && record.segment == 1) {
         assert_true(count < limit);
         offsets[count++] = record.offset;
         end = record.offset + tbus_journal_padded(TBUS_JOURNAL_RECORD_HEADER + record.bytes);
@@ -848,7 +850,7 @@ static void a_writer_killed_under_way_leaves_a_prefix_with_all_that_it_appended(
         if (pid == 0) {
             tbus_journal_writer_t *w;
             tbus_journal_spec_t spec = spec_for(s->journal, SMALL_SEGMENT);
-            if (tbus_journal_create(&spec, &w, NULL) != 0)
+            if (tbus_journal_writer_open(&spec, &w, NULL) != 0)
                 _exit(1);
             for (uint64_t i = 0;; i++) {
                 if (append_message(w, i) != 0)
@@ -885,7 +887,7 @@ static bool append_for_steps(tbus_journal_writer_t *w, uint64_t i, unsigned step
         if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0)
             _exit(77);
         raise(SIGSTOP);
-        tbus_journal_append(w, m.topic, m.seq, m.time_ns, m.payload, m.bytes);
+        tbus_journal_writer_append(w, m.topic, m.seq, m.time_ns, m.payload, m.bytes);
         _exit(0);
     }
     waitpid(pid, &status, 0);
@@ -918,7 +920,7 @@ static void a_writer_killed_at_any_instruction_of_append_leaves_whole_records_on
     mkdir(s->other, 0755);
     segment_path(s->journal, 1, live);
     segment_path(s->other, 1, dead);
-    uint64_t end = TBUS_JOURNAL_HEADER_BYTES + tbus_journal_bytes(w);
+    uint64_t end = TBUS_JOURNAL_HEADER_BYTES + tbus_journal_writer_bytes(w);
     static const uint8_t zeros[1024];
     int fd = open(live, O_RDWR);
 #if defined(__SANITIZE_ADDRESS__) || TBUS_TSAN
@@ -950,7 +952,7 @@ static void a_writer_killed_at_any_instruction_of_append_leaves_whole_records_on
     printf("%u kills: %u before the record was there, %u after\n", kills, seen_before, seen_after);
     assert_true(seen_before >= 1 && seen_after >= 1);
     tbus_error_t err;
-    assert_int_equal(tbus_journal_close(w, &err), 0);
+    assert_int_equal(tbus_journal_writer_close(w, &err), 0);
 }
 
 static void a_segment_made_ready_and_never_used_is_no_part_of_the_journal(void **state)
@@ -962,9 +964,9 @@ static void a_segment_made_ready_and_never_used_is_no_part_of_the_journal(void *
     if (pid == 0) {
         tbus_journal_spec_t spec = spec_for(s->journal, SMALL_SEGMENT);
         tbus_journal_writer_t *w;
-        if (tbus_journal_create(&spec, &w, NULL) != 0)
+        if (tbus_journal_writer_open(&spec, &w, NULL) != 0)
             _exit(1);
-        for (uint64_t i = 0; tbus_journal_bytes(w) < SMALL_SEGMENT * 3 / 4; i++)
+        for (uint64_t i = 0; tbus_journal_writer_bytes(w) < SMALL_SEGMENT * 3 / 4; i++)
             if (append_message(w, i) != 0)
                 _exit(2);
         while (size_of(second) != SMALL_SEGMENT)
@@ -978,8 +980,8 @@ static void a_segment_made_ready_and_never_used_is_no_part_of_the_journal(void *
     assert_int_equal(o.code, 0);
     assert_int_equal(o.end, TBUS_JOURNAL_TORN);
     tbus_journal_reader_t *r;
-    assert_int_equal(tbus_journal_open(s->journal, &r, NULL), 0);
-    assert_int_equal(tbus_journal_info(r)->segments, 1);
+    assert_int_equal(tbus_journal_reader_open(s->journal, &r, NULL), 0);
+    assert_int_equal(tbus_journal_reader_info(r)->segments, 1);
     tbus_journal_reader_close(r);
 }
 
@@ -1138,7 +1140,7 @@ static void a_reader_follows_a_live_journal_to_its_end(void **state)
     if (pid == 0) {
         tbus_journal_spec_t spec = spec_for(s->journal, SMALL_SEGMENT);
         tbus_journal_writer_t *w;
-        if (tbus_journal_create(&spec, &w, NULL) != 0 || write(ready[1], "!", 1) != 1)
+        if (tbus_journal_writer_open(&spec, &w, NULL) != 0 || write(ready[1], "!", 1) != 1)
             _exit(1);
         for (uint64_t i = 0; i < count; i++) {
             if (append_message(w, i) != 0)
@@ -1146,7 +1148,7 @@ static void a_reader_follows_a_live_journal_to_its_end(void **state)
             if (i % 1000 == 0)
                 sched_yield();
         }
-        _exit(tbus_journal_close(w, NULL) == 0 ? 0 : 3);
+        _exit(tbus_journal_writer_close(w, NULL) == 0 ? 0 : 3);
     }
     char byte;
     close(ready[1]);
@@ -1158,9 +1160,9 @@ static void a_reader_follows_a_live_journal_to_its_end(void **state)
     tbus_error_t err;
     uint64_t records = 0;
     uint64_t waits = 0;
-    assert_int_equal(tbus_journal_open(s->journal, &r, &err), 0);
+    assert_int_equal(tbus_journal_reader_open(s->journal, &r, &err), 0);
     for (;;) {
-        int code = tbus_journal_next(r, &record, &err);
+        int code = tbus_journal_reader_next(r, &record, &err);
         if (code < 0)
             fail_msg("%s", err.text);
         if (code == 1) {
@@ -1177,7 +1179,7 @@ static void a_reader_follows_a_live_journal_to_its_end(void **state)
            (unsigned long long)waits);
     assert_int_equal(records, count);
     assert_int_equal(tbus_journal_reader_end(r), TBUS_JOURNAL_CLOSED);
-    assert_true(tbus_journal_info(r)->segments > 10);
+    assert_true(tbus_journal_reader_info(r)->segments > 10);
     tbus_journal_reader_close(r);
     int status;
     waitpid(pid, &status, 0);
@@ -1191,18 +1193,18 @@ static void the_end_of_a_live_journal_is_live_and_later_it_is_not(void **state)
     tbus_journal_reader_t *r;
     tbus_journal_record_t record;
     tbus_error_t err;
-    assert_int_equal(tbus_journal_open(s->journal, &r, &err), 0);
+    assert_int_equal(tbus_journal_reader_open(s->journal, &r, &err), 0);
     for (uint64_t i = 0; i < 700; i++) {
-        assert_int_equal(tbus_journal_next(r, &record, &err), 0);
+        assert_int_equal(tbus_journal_reader_next(r, &record, &err), 0);
         assert_int_equal(tbus_journal_reader_end(r), TBUS_JOURNAL_LIVE);
         assert_int_equal(append_message(w, i), 0);
-        assert_int_equal(tbus_journal_next(r, &record, &err), 1);
+        assert_int_equal(tbus_journal_reader_next(r, &record, &err), 1);
         assert_true(is_message(&record, i));
     }
-    assert_int_equal(tbus_journal_next(r, &record, &err), 0);
+    assert_int_equal(tbus_journal_reader_next(r, &record, &err), 0);
     assert_int_equal(tbus_journal_reader_end(r), TBUS_JOURNAL_LIVE);
-    assert_int_equal(tbus_journal_close(w, &err), 0);
-    assert_int_equal(tbus_journal_next(r, &record, &err), 0);
+    assert_int_equal(tbus_journal_writer_close(w, &err), 0);
+    assert_int_equal(tbus_journal_reader_next(r, &record, &err), 0);
     assert_int_equal(tbus_journal_reader_end(r), TBUS_JOURNAL_CLOSED);
     tbus_journal_reader_close(r);
 }
@@ -1219,12 +1221,12 @@ static void a_reader_survives_a_file_that_is_cut_under_its_hands(void **state)
         tbus_error_t err;
         uint64_t records = 0;
         int code;
-        assert_int_equal(tbus_journal_open(s->journal, &r, &err), 0);
-        assert_int_equal(tbus_journal_next(r, &record, &err), 1);
+        assert_int_equal(tbus_journal_reader_open(s->journal, &r, &err), 0);
+        assert_int_equal(tbus_journal_reader_next(r, &record, &err), 1);
         assert_int_equal(truncate(path, cut), 0);
         do {
             assert_true(is_message(&record, records++));
-        } while ((code = tbus_journal_next(r, &record, &err)) == 1);
+        } while ((code = tbus_journal_reader_next(r, &record, &err)) == 1);
         assert_int_equal(code, 0);
         tbus_journal_reader_close(r);
     }

@@ -172,18 +172,18 @@ static session_t record_session(const char *directory)
                                 .topics_count = 1,
                                 .topics = {{"md", "tick", 1}}};
     tbus_journal_writer_t *w = NULL;
-    session.created = tbus_journal_create(&spec, &w, &session.err);
+    session.created = tbus_journal_writer_open(&spec, &w, &session.err);
     if (session.created < 0)
         return session;
     for (uint64_t seq = 1; seq <= RECORDS && session.appended == 0; seq++) {
         uint8_t payload[128];
         fill(seq, payload);
-        session.appended = tbus_journal_append(w, 0, seq, 0, payload, sizeof payload);
+        session.appended = tbus_journal_writer_append(w, 0, seq, 0, payload, sizeof payload);
         session.records += session.appended == 0;
     }
     if (session.appended < 0)
-        assert_int_equal(tbus_journal_error(w)->code, session.appended);
-    session.closed = tbus_journal_close(w, &session.err);
+        assert_int_equal(tbus_journal_writer_error(w)->code, session.appended);
+    session.closed = tbus_journal_writer_close(w, &session.err);
     return session;
 }
 
@@ -195,9 +195,9 @@ static void check_records(const scratch_t *s, uint64_t expected, const char *whe
     tbus_error_t err = {0};
     uint64_t seq = 0;
     int code;
-    if (tbus_journal_open(s->journal, &r, &err) < 0)
+    if (tbus_journal_reader_open(s->journal, &r, &err) < 0)
         fail_msg("%s: %s", when, err.text);
-    while ((code = tbus_journal_next(r, &record, &err)) == 1) {
+    while ((code = tbus_journal_reader_next(r, &record, &err)) == 1) {
         uint8_t payload[128];
         fill(++seq, payload);
         assert_int_equal(record.seq, seq);
@@ -301,16 +301,16 @@ after_a_sync_that_failed_the_segment_is_not_synced_again_and_never_called_finish
         .directory = s->journal, .segment_bytes = SEGMENT_BYTES, .topics_count = 1};
     tbus_journal_writer_t *w;
     tbus_error_t err;
-    assert_int_equal(tbus_journal_create(&spec, &w, NULL), 0);
-    assert_int_equal(tbus_journal_append(w, 0, 1, 0, "", 0), 0);
-    assert_int_equal(tbus_journal_close(w, &err), -EIO);
+    assert_int_equal(tbus_journal_writer_open(&spec, &w, NULL), 0);
+    assert_int_equal(tbus_journal_writer_append(w, 0, 1, 0, "", 0), 0);
+    assert_int_equal(tbus_journal_writer_close(w, &err), -EIO);
     assert_int_equal(tbus_load_relaxed_u32(&calls[FDATASYNC]), 1);
     assert_int_equal(tbus_load_relaxed_u32(&calls[CUT]), 0);
     tbus_journal_reader_t *r;
     tbus_journal_record_t record;
-    assert_int_equal(tbus_journal_open(s->journal, &r, NULL), 0);
-    assert_int_equal(tbus_journal_next(r, &record, NULL), 1);
-    assert_int_equal(tbus_journal_next(r, &record, NULL), 0);
+    assert_int_equal(tbus_journal_reader_open(s->journal, &r, NULL), 0);
+    assert_int_equal(tbus_journal_reader_next(r, &record, NULL), 1);
+    assert_int_equal(tbus_journal_reader_next(r, &record, NULL), 0);
     assert_int_equal(tbus_journal_reader_end(r), TBUS_JOURNAL_TORN);
     tbus_journal_reader_close(r);
 }
@@ -320,7 +320,7 @@ after_a_sync_that_failed_the_segment_is_not_synced_again_and_never_called_finish
 static void on_sigbus(int number, siginfo_t *info, void *context)
 {
     (void)context;
-    if (!tbus_journal_on_sigbus(info->si_addr))
+    if (!tbus_journal_writer_on_sigbus(info->si_addr))
         signal(number, SIG_DFL);
 }
 
@@ -339,11 +339,11 @@ static session_t record_and_cut(const scratch_t *s, uint32_t segment, uint64_t a
     tbus_journal_writer_t *w = NULL;
     snprintf(name, sizeof name, "%s/%08u.tbj", s->journal, segment);
     sigaction(SIGBUS, &ours, &before);
-    assert_int_equal(tbus_journal_create(&spec, &w, NULL), 0);
+    assert_int_equal(tbus_journal_writer_open(&spec, &w, NULL), 0);
     for (uint64_t seq = 1; seq <= RECORDS && session.appended == 0; seq++) {
         uint8_t payload[128];
         fill(seq, payload);
-        session.appended = tbus_journal_append(w, 0, seq, 0, payload, sizeof payload);
+        session.appended = tbus_journal_writer_append(w, 0, seq, 0, payload, sizeof payload);
         session.records += session.appended == 0;
         if (seq == after) {
             struct stat is;
@@ -353,7 +353,7 @@ static session_t record_and_cut(const scratch_t *s, uint32_t segment, uint64_t a
             assert_int_equal(truncate(name, bytes), 0);
         }
     }
-    session.closed = tbus_journal_close(w, &session.err);
+    session.closed = tbus_journal_writer_close(w, &session.err);
     sigaction(SIGBUS, &before, NULL);
     return session;
 }
@@ -410,8 +410,8 @@ static void a_next_segment_that_is_cut_before_it_is_begun_is_an_error(void **sta
 static void a_sigbus_that_is_none_of_the_journals_is_left_alone(void **state)
 {
     (void)state;
-    assert_false(tbus_journal_on_sigbus(&state));
-    assert_false(tbus_journal_on_sigbus(NULL));
+    assert_false(tbus_journal_writer_on_sigbus(&state));
+    assert_false(tbus_journal_writer_on_sigbus(NULL));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_scratch, remove_scratch)

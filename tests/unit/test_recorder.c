@@ -175,15 +175,15 @@ static void everything_on_every_topic_is_recorded_in_its_order(void **state)
     tbus_error_t err;
     uint64_t read[TOPICS] = {0};
     uint64_t time_ns = 0;
-    assert_int_equal(tbus_journal_open(f->journal, &r, &err), 0);
-    const tbus_journal_info_t *info = tbus_journal_info(r);
+    assert_int_equal(tbus_journal_reader_open(f->journal, &r, &err), 0);
+    const tbus_journal_info_t *info = tbus_journal_reader_info(r);
     assert_string_equal(info->bus_name, "recorded");
     assert_int_equal(info->started_realtime_ns, f->bus.directory->started_realtime_ns);
     assert_int_equal(info->topics_count, TOPICS);
     assert_string_equal(info->topics[REPORTS].name, "reports");
     assert_string_equal(info->topics[REPORTS].type, "report");
     assert_int_equal(info->topics[REPORTS].first_seq, 5);
-    while (tbus_journal_next(r, &record, &err) == 1) {
+    while (tbus_journal_reader_next(r, &record, &err) == 1) {
         assert_int_equal(record.bytes, 8);
         uint64_t expected = content(record.topic, read[record.topic]);
         assert_memory_equal(record.payload, &expected, 8);
@@ -248,12 +248,12 @@ static void a_tomb_leaves_a_gap_in_the_sequence_and_no_record(void **state)
     finish(f);
     tbus_journal_reader_t *r;
     tbus_journal_record_t record;
-    assert_int_equal(tbus_journal_open(f->journal, &r, NULL), 0);
-    assert_int_equal(tbus_journal_next(r, &record, NULL), 1);
+    assert_int_equal(tbus_journal_reader_open(f->journal, &r, NULL), 0);
+    assert_int_equal(tbus_journal_reader_next(r, &record, NULL), 1);
     assert_int_equal(record.seq, 5);
-    assert_int_equal(tbus_journal_next(r, &record, NULL), 1);
+    assert_int_equal(tbus_journal_reader_next(r, &record, NULL), 1);
     assert_int_equal(record.seq, 7);
-    assert_int_equal(tbus_journal_next(r, &record, NULL), 0);
+    assert_int_equal(tbus_journal_reader_next(r, &record, NULL), 0);
     tbus_journal_reader_close(r);
 }
 
@@ -272,13 +272,13 @@ static void a_message_of_many_slots_is_recorded_whole(void **state)
     finish(f);
     tbus_journal_reader_t *r;
     tbus_journal_record_t record;
-    assert_int_equal(tbus_journal_open(f->journal, &r, NULL), 0);
+    assert_int_equal(tbus_journal_reader_open(f->journal, &r, NULL), 0);
     for (unsigned i = 0; i < COUNT; i++) {
-        assert_int_equal(tbus_journal_next(r, &record, NULL), 1);
+        assert_int_equal(tbus_journal_reader_next(r, &record, NULL), 1);
         assert_int_equal(record.bytes, lengths[i]);
         assert_memory_equal(record.payload, message, lengths[i]);
     }
-    assert_int_equal(tbus_journal_next(r, &record, NULL), 0);
+    assert_int_equal(tbus_journal_reader_next(r, &record, NULL), 0);
     tbus_journal_reader_close(r);
     free(message);
 }
@@ -330,10 +330,10 @@ static void a_journal_that_cannot_go_on_fails_the_stage_and_keeps_what_it_has(vo
     f->stage = NULL;
     tbus_journal_reader_t *r;
     tbus_journal_record_t record;
-    assert_int_equal(tbus_journal_open(f->journal, &r, NULL), 0);
-    assert_int_equal(tbus_journal_next(r, &record, NULL), 1);
+    assert_int_equal(tbus_journal_reader_open(f->journal, &r, NULL), 0);
+    assert_int_equal(tbus_journal_reader_next(r, &record, NULL), 1);
     assert_int_equal(record.topic, MD);
-    assert_int_equal(tbus_journal_next(r, &record, NULL), 0);
+    assert_int_equal(tbus_journal_reader_next(r, &record, NULL), 0);
     assert_int_equal(tbus_journal_reader_end(r), TBUS_JOURNAL_CLOSED);
     tbus_journal_reader_close(r);
 }

@@ -383,14 +383,15 @@ static void record(const char *directory, tick_t *ticks, size_t *sizes, size_t c
     spec.topics[0].first_seq = spec.topics[1].first_seq = 1;
     tbus_journal_writer_t *w;
     tbus_error_t err = {0};
-    if (tbus_journal_create(&spec, &w, &err) != 0)
+    if (tbus_journal_writer_open(&spec, &w, &err) != 0)
         fail_msg("%s", err.text);
     for (size_t i = 0; i < count; i++) {
         ticks[i].intended |= 12345 + i; /* as a run would have stamped it */
-        assert_int_equal(tbus_journal_append(w, 1, i + 1, 1000 * i, &ticks[i], sizes[i]), 0);
-        assert_int_equal(tbus_journal_append(w, 0, i + 1, 1000 * i + 1, "something else", 14), 0);
+        assert_int_equal(tbus_journal_writer_append(w, 1, i + 1, 1000 * i, &ticks[i], sizes[i]), 0);
+        assert_int_equal(
+            tbus_journal_writer_append(w, 0, i + 1, 1000 * i + 1, "something else", 14), 0);
     }
-    assert_int_equal(tbus_journal_close(w, &err), 0);
+    assert_int_equal(tbus_journal_writer_close(w, &err), 0);
 }
 
 static void remove_session(const char *directory)

@@ -34,7 +34,7 @@ static void on_supervisor_died(int signal_number)
 static void on_bus_error(int signal_number, siginfo_t *info, void *context)
 {
     (void)context;
-    if (!tbus_journal_on_sigbus(info->si_addr))
+    if (!tbus_journal_writer_on_sigbus(info->si_addr))
         signal(signal_number, SIG_DFL);
 }
 

@@ -85,7 +85,7 @@ static int put_all(exporter_t *x, tbus_error_t *err)
     if (x->request->format == EXPORT_CSV)
         fprintf(x->out, "%s\n", message_csv_columns(x->topic->type, x->request->stamps));
     errno = 0;
-    while (code == 0 && (code = tbus_journal_next(x->reader, &record, err)) > 0) {
+    while (code == 0 && (code = tbus_journal_reader_next(x->reader, &record, err)) > 0) {
         code = record.topic == x->topic_index ? put_record(x, &record, err) : 0;
         if (code == 0 && ferror_unlocked(x->out))
             code = tbus_fail(err, errno ? -errno : -EIO, "cannot write %s: %s", x->request->output,
@@ -96,7 +96,7 @@ static int put_all(exporter_t *x, tbus_error_t *err)
 
 static int fail_topic(const exporter_t *x, tbus_error_t *err)
 {
-    const tbus_journal_info_t *info = tbus_journal_info(x->reader);
+    const tbus_journal_info_t *info = tbus_journal_reader_info(x->reader);
     char names[TBUS_JOURNAL_TOPICS_MAX * (TBUS_NAME_MAX + 2)] = "";
     size_t used = 0;
     for (uint32_t i = 0; i < info->topics_count; i++)
@@ -109,10 +109,10 @@ static int fail_topic(const exporter_t *x, tbus_error_t *err)
 /* Whether the topic can be had in that format. */
 static int choose_topic(exporter_t *x, tbus_error_t *err)
 {
-    x->topic_index = tbus_journal_topic(x->reader, x->request->topic);
+    x->topic_index = tbus_journal_reader_topic(x->reader, x->request->topic);
     if (x->topic_index < 0)
         return fail_topic(x, err);
-    x->topic = &tbus_journal_info(x->reader)->topics[x->topic_index];
+    x->topic = &tbus_journal_reader_info(x->reader)->topics[x->topic_index];
     x->next_seq = x->topic->first_seq;
     x->ordered = strcmp(x->topic->type, "tick") == 0 || strcmp(x->topic->type, "bbo") == 0;
     if (x->request->format == EXPORT_ITCH && strcmp(x->topic->type, "tick") != 0)
@@ -144,7 +144,7 @@ static int write_output(exporter_t *x, tbus_error_t *err)
 int export_topic(const export_request_t *request, export_result_t *out_result, tbus_error_t *err)
 {
     exporter_t x = {.request = request};
-    int code = tbus_journal_open(request->directory, &x.reader, err);
+    int code = tbus_journal_reader_open(request->directory, &x.reader, err);
     if (code < 0)
         return code;
     code = choose_topic(&x, err);
@@ -156,7 +156,7 @@ int export_topic(const export_request_t *request, export_result_t *out_result, t
     if (code == 0)
         *out_result = (export_result_t){.messages = x.messages,
                                         .end = tbus_journal_reader_end(x.reader),
-                                        .torn_bytes = tbus_journal_torn_bytes(x.reader)};
+                                        .torn_bytes = tbus_journal_reader_torn_bytes(x.reader)};
     free(x.message);
     free(x.tick);
     tbus_journal_reader_close(x.reader);

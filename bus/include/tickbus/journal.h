@@ -41,8 +41,8 @@
  * A reader may follow a journal that is being written. It reads with read(2), not from a mapping:
  * whatever is done to the files under its hands, it meets an error or an end, never a SIGBUS. The
  * writer does map them: when somebody else shortens a segment while it is written, a store raises
- * SIGBUS, and a process whose handler asks tbus_journal_on_sigbus gets an error from append instead
- * of dying.
+ * SIGBUS, and a process whose handler asks tbus_journal_writer_on_sigbus gets an error from append
+ * instead of dying.
  *
  * On the data path: every topic -> recorder stage -> journal -> reader -> replay (feedsim), export
  * (tools).
@@ -92,18 +92,18 @@ typedef struct tbus_journal_writer tbus_journal_writer_t;
  * empty directory at the same time, one is refused. Call it in the process that will append, after
  * any fork(2): it starts a thread, with all signals but SIGBUS blocked, which sleeps unless there
  * is something to prepare or to sync. */
-int tbus_journal_create(const tbus_journal_spec_t *spec, tbus_journal_writer_t **out_writer,
-                        tbus_error_t *err);
+int tbus_journal_writer_open(const tbus_journal_spec_t *spec, tbus_journal_writer_t **out_writer,
+                             tbus_error_t *err);
 
 /* Append a record. One thread. Usually a copy into mapped memory and nothing else. Every few MiB it
  * asks the helper thread for more; at the end of a segment it takes the next one, which is usually
  * ready, and waits for it when it is not. Errors of the helper are returned here, with text from
- * tbus_journal_error: -ENOSPC and the like when the next segment is needed and cannot be made (an
- * attempt that fails before it is needed is made again), -EIO and the like from a sync at the next
- * record; and -TBUS_ETOOBIG for what no segment can hold. After an error nothing more is recorded;
- * what was, stays. */
-int tbus_journal_append(tbus_journal_writer_t *w, uint16_t topic, uint64_t seq, uint64_t time_ns,
-                        const void *payload, size_t bytes);
+ * tbus_journal_writer_error: -ENOSPC and the like when the next segment is needed and cannot be
+ * made (an attempt that fails before it is needed is made again), -EIO and the like from a sync at
+ * the next record; and -TBUS_ETOOBIG for what no segment can hold. After an error nothing more is
+ * recorded; what was, stays. */
+int tbus_journal_writer_append(tbus_journal_writer_t *w, uint16_t topic, uint64_t seq,
+                               uint64_t time_ns, const void *payload, size_t bytes);
 
 /* For the process's handler of SIGBUS, with its si_addr: was that a store to a segment that is
  * being written? Then it can be repeated: return from the handler, and the next append fails with
@@ -111,19 +111,19 @@ int tbus_journal_append(tbus_journal_writer_t *w, uint16_t topic, uint64_t seq, 
  * be had). Records in the segment behind the cut are lost, also those that append has returned for;
  * what lies before it can be read. False: not ours, or no help; repeated, the store would fail
  * again. Async-signal-safe; any thread. */
-bool tbus_journal_on_sigbus(void *address);
+bool tbus_journal_writer_on_sigbus(void *address);
 
 /* The error that append returned; code 0: none yet. Same thread. */
-const tbus_error_t *tbus_journal_error(const tbus_journal_writer_t *w);
+const tbus_error_t *tbus_journal_writer_error(const tbus_journal_writer_t *w);
 
 /* Records appended, and the bytes they take in the segments. Same thread. */
-uint64_t tbus_journal_records(const tbus_journal_writer_t *w);
-uint64_t tbus_journal_bytes(const tbus_journal_writer_t *w);
+uint64_t tbus_journal_writer_records(const tbus_journal_writer_t *w);
+uint64_t tbus_journal_writer_bytes(const tbus_journal_writer_t *w);
 
 /* Sync, cut the last segment to what it holds, close and free. 0: all of it is on the disk; else
  * the first error of the session. After a sync that failed no other is tried on that segment, and
  * it does not say that it is finished. Accepts NULL. */
-int tbus_journal_close(tbus_journal_writer_t *w, tbus_error_t *err);
+int tbus_journal_writer_close(tbus_journal_writer_t *w, tbus_error_t *err);
 
 typedef struct tbus_journal_record {
     uint16_t topic;
@@ -152,18 +152,19 @@ typedef struct tbus_journal_info {
 /* Open a session for reading; checks every segment's header, and that none is missing or from
  * another session. -ENOENT, -ENOTDIR, -EACCES; -TBUS_ENOTFOUND: no journal there; -TBUS_EMAGIC,
  * -TBUS_EABI, -TBUS_ECORRUPT, -TBUS_ETRUNCATED: the first segment is shorter than its header. */
-int tbus_journal_open(const char *directory, tbus_journal_reader_t **out_reader, tbus_error_t *err);
-const tbus_journal_info_t *tbus_journal_info(const tbus_journal_reader_t *r);
+int tbus_journal_reader_open(const char *directory, tbus_journal_reader_t **out_reader,
+                             tbus_error_t *err);
+const tbus_journal_info_t *tbus_journal_reader_info(const tbus_journal_reader_t *r);
 /* index, or -TBUS_ENOTFOUND */
-int tbus_journal_topic(const tbus_journal_reader_t *r, const char *name);
+int tbus_journal_reader_topic(const tbus_journal_reader_t *r, const char *name);
 
 /* The next record in the order of recording. 1: got one; 0: there is none (tbus_journal_reader_end
  * says why); -TBUS_ECORRUPT: damage, err names segment and offset, and every later call says the
  * same; -errno from reading. */
-int tbus_journal_next(tbus_journal_reader_t *r, tbus_journal_record_t *out_record,
-                      tbus_error_t *err);
+int tbus_journal_reader_next(tbus_journal_reader_t *r, tbus_journal_record_t *out_record,
+                             tbus_error_t *err);
 
-/* What the last 0 of tbus_journal_next meant. */
+/* What the last 0 of tbus_journal_reader_next meant. */
 enum tbus_journal_end {
     TBUS_JOURNAL_LIVE = 0,   /* its writer is alive: more may come, ask again */
     TBUS_JOURNAL_CLOSED = 1, /* finished, and read to the end */
@@ -173,7 +174,7 @@ enum tbus_journal_end tbus_journal_reader_end(const tbus_journal_reader_t *r);
 
 /* With TORN: bytes behind the last whole record that were begun, or that a finished segment is
  * short of. */
-uint64_t tbus_journal_torn_bytes(const tbus_journal_reader_t *r);
+uint64_t tbus_journal_reader_torn_bytes(const tbus_journal_reader_t *r);
 void tbus_journal_reader_close(tbus_journal_reader_t *r); /* accepts NULL */
 
 /* CRC-32C (Castagnoli; RFC 3720, section 12.1 and appendix B.4) of `bytes` bytes, going on from
