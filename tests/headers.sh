@@ -6,8 +6,9 @@
 # with every usual warning an error and no macro defined. The internal headers compile as gnu17 with _GNU_SOURCE, as the
 # tree itself is built. (-Wshadow is for C only: in C++ a function hides a struct of its name, as stat(2) does.)
 #
-# What the public headers define is marked TBUS_INLINE or TBUS_HOT, never `static inline`: else the libraries hold no
-# copy of it for other languages (tickbus/inline.h).
+# What the public headers define inline also compiles to code without a warning, optimised or not. It is marked
+# TBUS_INLINE or TBUS_HOT, never `static inline`: else the libraries hold no copy of it for other languages
+# (tickbus/inline.h).
 set -u
 cd "$(dirname "$0")/.." || exit 1
 cc=${1:-cc} cxx=${2:-c++}
@@ -57,6 +58,23 @@ done
 while IFS= read -r header; do
     alone "$cc" c gnu17 "$header" -I . -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wundef -Werror
 done < <(find bus/ring bus/run bus/layout bus/journal bus/market feedsim strategy risk tools bench -name '*.h' -not -path '*/include/*')
+
+# Some warnings come only with code: all of the inline functions, compiled.
+everything=bus/package/outofline.c
+for compiler in $compilers; do
+    for optimise in -O0 -O2; do
+        count=$((count + 1))
+        "$compiler" -std=c17 $optimise -I bus/include -I strategy/include "${strict[@]}" -c $everything -o /dev/null ||
+            wrong=$((wrong + 1))
+    done
+done
+included=$("$cc" -MM -I bus/include -I strategy/include $everything)
+for header in "${public[@]}"; do
+    [[ $included == *" $header"* ]] || {
+        echo "$everything does not include $header: the shared library would hide what it declares" >&2
+        wrong=$((wrong + 1))
+    }
+done
 
 if grep -n '^ *static inline' "${public[@]}" | grep -v '/inline\.h:'; then
     echo "a public header says static inline: TBUS_INLINE or TBUS_HOT, see tickbus/inline.h" >&2

@@ -42,7 +42,7 @@ allowed()
     bus/ring/*) echo "$ring_headers bus/ring/" ;;
     bus/run/*) echo "$ring_headers $run_headers bus/run/" ;;
     bus/layout/*) echo "tickbus/directory.h tickbus/msg/ bus/layout/" ;; # all that lies in shared memory
-    bus/examples/*) echo "tickbus/" ;;
+    bus/examples/* | bus/package/*) echo "tickbus/" ;; # all that is public
     bus/journal/*) echo "$bus_headers bus/journal/" ;;
     bus/msg/*) echo "tickbus/error.h tickbus/inline.h $messages" ;;
     bus/market/*) echo "$bus_headers $messages $market" ;;

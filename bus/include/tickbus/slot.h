@@ -161,7 +161,9 @@ TBUS_HOT void tbus_words_store(void *shared, const void *from, size_t bytes)
         tbus_word_store(to, src, 8);
         words--, to++, src += 8;
     }
+#ifdef __OPTIMIZE__ /* else gcc warns that it does not unroll */
 #pragma GCC unroll 4
+#endif
     for (unsigned i = 0; i < 4 && words >= 2; i++, words -= 2, to += 2, src += 16)
         tbus_word_pair_store(to, src);
 #pragma GCC unroll 8
