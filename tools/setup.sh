@@ -15,7 +15,7 @@ PACKAGES=(gcc g++ cmake ninja-build pkg-config
     libnuma-dev libjemalloc-dev libyaml-dev libjansson-dev zlib1g-dev liburing-dev
     libcmocka-dev libbenchmark-dev)
 # Tools that single tests use; a test that misses its tool says so and is skipped.
-PACKAGES_TESTS=(unzip strace spin clang-format)
+PACKAGES_TESTS=(unzip strace spin clang-format dpkg-dev file)
 # What .ci/run needs on top.
 PACKAGES_CI=(clang)
 
