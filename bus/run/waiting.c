@@ -6,12 +6,14 @@
 #include <time.h>
 
 #define LOOKS_PER_CLOCK 32u
-#define YIELDS          16u /* pinned to one CPU: the peer may be waiting for just that one */
+#define YIELDS          16u /* on one CPU with a peer, before sleeping: half the price of a futex */
+#define CPUS_NS         UINT64_C(10000000) /* between two looks at who is pinned where */
 /* Who lives is asked first after LIFE_NS of waiting, then more and more rarely: whoever keeps the
  * bus buries the dead, and rings. */
 #define LIFE_NS     UINT64_C(2000000)
 #define LIFE_NS_MAX TBUS_PARK_NS_MAX
-#define NAP_NS      100000 /* an observer's */
+#define SOON_NS     UINT64_C(10000) /* timeouts that allow for a few looks more */
+#define NAP_NS      100000          /* an observer's */
 
 enum who { SUBSCRIBER = 0, OBSERVER = 1 };
 
@@ -25,13 +27,29 @@ typedef struct pause {
     uint32_t looks;
     bool up;    /* the deadline has passed */
     bool asked; /* it is time to ask who lives */
-    bool pinned;
-    bool naps; /* nobody rings for us */
+    bool naps;  /* nobody rings for us */
 } pause_t;
 
 static void heal(void *context)
 {
     tbus_bus_heal((tbus_bus_t *)context);
+}
+
+/* Is somebody else pinned to the one CPU that we may use? Then looking again is in vain until it has
+ * had that CPU: hand it over. */
+static bool shares_cpu(tbus_bus_t *bus, uint64_t now_ns)
+{
+    const tbus_participant_t *all = bus->directory->participants;
+    int32_t cpu = bus->owner ? all[bus->owner - 1].cpu : -1;
+    if (cpu < 0 || now_ns - bus->shares_cpu_ns < CPUS_NS)
+        return bus->shares_cpu;
+    bus->shares_cpu = false;
+    bus->shares_cpu_ns = now_ns;
+    for (uint32_t i = 0; i < TBUS_PARTICIPANTS_MAX; i++)
+        if (i + 1 != bus->owner && tbus_load_relaxed_u32(&all[i].state) != TBUS_VACANT &&
+            all[i].cpu == cpu)
+            bus->shares_cpu = true;
+    return bus->shares_cpu;
 }
 
 static void begin(pause_t *p, tbus_bus_t *bus, uint64_t timeout_ns)
@@ -47,28 +65,42 @@ static void begin(pause_t *p, tbus_bus_t *bus, uint64_t timeout_ns)
     p->life_at_ns = now_ns + LIFE_NS;
     p->looks = 0;
     p->up = p->asked = timeout_ns == 0;
-    p->pinned = bus->owner && tbus_participant(bus, bus->owner)->cpu >= 0;
+    if (mode == TBUS_WAIT_PARK)
+        shares_cpu(bus, now_ns);
     p->naps = false;
 }
 
-static void rest_a_little(pause_t *p, uint64_t until_ns)
+/* Returns the system calls that it took. */
+static unsigned rest_a_little(pause_t *p, uint64_t until_ns)
 {
-    if (p->waiter.mode == TBUS_WAIT_PARK && p->pinned && p->looks < YIELDS)
+    if (p->bus->shares_cpu && p->waiter.mode == TBUS_WAIT_PARK && p->looks < YIELDS) {
         sched_yield();
-    else if (p->naps && p->waiter.mode != TBUS_WAIT_SPIN && p->looks > LOOKS_PER_CLOCK)
+        return 1;
+    }
+    if (p->naps && p->waiter.mode != TBUS_WAIT_SPIN && p->looks > LOOKS_PER_CLOCK) {
         nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL);
-    else
-        tbus_waiter_idle(&p->waiter, until_ns);
+        return 1;
+    }
+    uint64_t parks = p->waiter.parks;
+    if (p->bus->shares_cpu && p->waiter.mode == TBUS_WAIT_PARK) { /* no spinning first */
+        tbus_waiter_park(&p->waiter, tbus_clock_ns(), until_ns);
+        return 1 + (p->waiter.parks != parks);
+    }
+    bool spun = p->waiter.idle_since_ns != 0;
+    tbus_waiter_idle(&p->waiter, until_ns);
+    bool tried = spun && p->waiter.idle_since_ns == 0; /* membarrier(2), and then perhaps a sleep */
+    return tried + (p->waiter.parks != parks);
 }
 
 /* Between two looks that found nothing. */
 static void rest(pause_t *p)
 {
     uint64_t parks = p->waiter.parks;
-    rest_a_little(p, p->deadline_ns < p->life_at_ns ? p->deadline_ns : p->life_at_ns);
+    p->bus->syscalls +=
+        rest_a_little(p, p->deadline_ns < p->life_at_ns ? p->deadline_ns : p->life_at_ns);
     bool slept = p->waiter.parks != parks;
     p->bus->parks += slept;
-    if (++p->looks % LOOKS_PER_CLOCK && !slept)
+    if (++p->looks % LOOKS_PER_CLOCK && !slept && !(p->naps && p->looks > LOOKS_PER_CLOCK))
         return;
     uint64_t now_ns = tbus_clock_ns();
     p->up = now_ns >= p->deadline_ns;
@@ -90,12 +122,17 @@ static int topic_of(const tbus_bus_t *bus, const tbus_ring_t *ring)
     return -EINVAL;
 }
 
-static bool anybody_publishes(const tbus_bus_t *bus, uint32_t index)
+static bool is_alive(tbus_bus_t *bus, uint32_t owner)
+{
+    bus->syscalls++;
+    return tbus_participant_alive(bus, owner) != 0;
+}
+
+static bool anybody_publishes(tbus_bus_t *bus, uint32_t index)
 {
     for (uint32_t owner = 1; owner <= TBUS_PARTICIPANTS_MAX; owner++) {
         const tbus_participant_t *p = &bus->directory->participants[owner - 1];
-        if (tbus_load_relaxed_u32(&p->publishes) >> index & 1 &&
-            tbus_participant_alive(bus, owner) != 0)
+        if (tbus_load_relaxed_u32(&p->publishes) >> index & 1 && is_alive(bus, owner))
             return true;
     }
     return false;
@@ -114,12 +151,26 @@ static int end_of(tbus_bus_t *bus, uint32_t index, enum who who, uint32_t *out_a
     tbus_fence_acquire(); /* V2 pairs V1 (tbus_participant_take_topic) */
     bool told = bus->told[who][index] == arrivals;
     *out_arrivals = arrivals;
-    bool kept = !bus->attached || tbus_participant_alive(bus, TBUS_KEEPER) != 0;
+    bool kept = !bus->attached || is_alive(bus, TBUS_KEEPER);
     if ((told && kept) || anybody_publishes(bus, index))
         return TBUS_NOTHING;
     if (bus->rings[index].writable)
         tbus_bus_heal(bus); /* a claim of the dead hides what others published behind it */
     return told ? -TBUS_ESTOPPED : TBUS_NOBODY;
+}
+
+/* An answer is often on its way: look some times before reading a clock for the first time. */
+static const void *take_soon(const tbus_bus_t *bus, tbus_subscriber_t *s, size_t *out_bytes,
+                             uint64_t timeout_ns)
+{
+    const void *message = NULL;
+    bool looks = timeout_ns >= SOON_NS && !bus->shares_cpu;
+    for (unsigned i = 0; looks && !message && i < LOOKS_PER_CLOCK; i++) {
+        for (unsigned k = 0; k < 8; k++)
+            tbus_pause();
+        message = tbus_peek(s, out_bytes);
+    }
+    return message;
 }
 
 static int take_slow(tbus_bus_t *bus, tbus_subscriber_t *s, const void **out_message,
@@ -128,16 +179,22 @@ static int take_slow(tbus_bus_t *bus, tbus_subscriber_t *s, const void **out_mes
     int index = topic_of(bus, &s->ring);
     if (index < 0)
         return index;
+    const void *soon = take_soon(bus, s, out_bytes, timeout_ns);
+    if (soon) {
+        *out_message = soon;
+        return TBUS_TAKEN;
+    }
     pause_t pause;
     begin(&pause, bus, timeout_ns);
     tbus_waiter_watch_subscriber(&pause.waiter, s);
     tbus_subscriber_flush(s);
     for (;; rest(&pause)) {
+        const void *message = tbus_peek(s, out_bytes);
         int end = TBUS_NOTHING;
         uint32_t arrivals = 0;
-        if (pause.asked)
-            end = end_of(bus, (uint32_t)index, SUBSCRIBER, &arrivals);
-        const void *message = tbus_peek(s, out_bytes);
+        if (!message && !s->error && pause.asked &&
+            (end = end_of(bus, (uint32_t)index, SUBSCRIBER, &arrivals)) != TBUS_NOTHING)
+            message = tbus_peek(s, out_bytes); /* what came before the end */
         if (message) {
             *out_message = message;
             return TBUS_TAKEN;
