@@ -170,7 +170,7 @@ static void add_counters(risk_stage_t *r)
     r->mismatches = tbus_counter(bus, owner, "risk.report_mismatches", "reports");
     r->limits_changes = tbus_counter(bus, owner, "risk.limits_changes", "changes");
     for (unsigned i = 0; i < sizeof gate_reasons; i++) {
-        char name[sizeof((tbus_counter_t *)0)->name];
+        char name[TBUS_COUNTER_NAME_MAX];
         snprintf(name, sizeof name, "risk.rejects.%s", report_reason_name(gate_reasons[i]));
         r->rejects[gate_reasons[i]] = tbus_counter(bus, owner, name, "orders");
     }

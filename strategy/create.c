@@ -54,12 +54,11 @@ static int allocate(strat_context_t *ctx, uint32_t credit, tbus_error_t *err)
     if (own_orders_create(&ctx->own, ctx->number, credit) < 0 ||
         tbus_outlet_create(&ctx->orders_out, ORDERS_KEPT_PER_CREDIT * credit, sizeof(order_t),
                            NULL) < 0 ||
-        tbus_outlet_create(&ctx->bbo_out, 1, sizeof(bbo_t), NULL) < 0 ||
-        ledger_create(&ctx->ledger, ctx->stage.bus, ctx->stage.owner) < 0)
+        tbus_outlet_create(&ctx->bbo_out, 1, sizeof(bbo_t), NULL) < 0)
         return tbus_fail(
             err, -ENOMEM,
             "no memory for a strategy with %u open orders; lower strategy.open_orders_max", credit);
-    return 0;
+    return ledger_create(&ctx->ledger, ctx->stage.bus, ctx->stage.owner, err);
 }
 
 static int join(strat_context_t *ctx, tbus_error_t *err)

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-int ledger_create(ledger_t *out_ledger, tbus_bus_t *bus, uint32_t owner)
+int ledger_create(ledger_t *out_ledger, tbus_bus_t *bus, uint32_t owner, tbus_error_t *err)
 {
     size_t entries_bytes = MARKET_LOCATES * sizeof(ledger_entry_t);
     size_t traded_bytes = MARKET_LOCATES * sizeof(uint16_t);
@@ -16,12 +16,17 @@ int ledger_create(ledger_t *out_ledger, tbus_bus_t *bus, uint32_t owner)
                        .traded = aligned_alloc(64, traded_bytes)};
     if (!ledger.entries || !ledger.traded) {
         ledger_destroy(&ledger);
-        return -ENOMEM;
+        return tbus_fail(err, -ENOMEM, "no memory for a strategy's positions");
     }
     memset(ledger.entries, 0, entries_bytes);
     memset(ledger.traded, 0, traded_bytes);
-    ledger.realised = tbus_counter(bus, owner, "pnl.realised_e4", "1e-4");
-    ledger.unrealised = tbus_counter(bus, owner, "pnl.unrealised_e4", "1e-4");
+    int code = tbus_counter_add(bus, owner, "pnl.realised_e4", "1e-4", &ledger.realised, err);
+    if (code == 0)
+        code = tbus_counter_add(bus, owner, "pnl.unrealised_e4", "1e-4", &ledger.unrealised, err);
+    if (code < 0) {
+        ledger_destroy(&ledger);
+        return code;
+    }
     *out_ledger = ledger;
     return 0;
 }
@@ -36,8 +41,8 @@ void ledger_destroy(ledger_t *ledger)
 
 /* "position.AAPL". The name comes from the wire: what is not a printable character becomes '?', and
  * a name of spaces only becomes "#LOCATE". */
-static tbus_atomic_u64_t *shares_counter(const ledger_t *ledger, uint16_t locate,
-                                         const char name[8])
+static int add_shares_counter(const ledger_t *ledger, uint16_t locate, const char name[8],
+                              tbus_atomic_u64_t **out_shares, tbus_error_t *err)
 {
     char text[sizeof "position." + 8];
     int used = snprintf(text, sizeof text, "position.");
@@ -49,22 +54,27 @@ static tbus_atomic_u64_t *shares_counter(const ledger_t *ledger, uint16_t locate
     text[used] = 0;
     if (length == 0)
         snprintf(text + used, sizeof text - (size_t)used, "#%u", locate);
-    return tbus_counter(ledger->bus, ledger->owner, text, "shares");
+    return tbus_counter_add(ledger->bus, ledger->owner, text, "shares", out_shares, err);
 }
 
-bool ledger_execute(ledger_t *ledger, uint16_t locate, const char name[8], uint8_t side,
-                    uint32_t qty, uint32_t px_e4)
+int ledger_execute(ledger_t *ledger, uint16_t locate, const char name[8], uint8_t side,
+                   uint32_t qty, uint32_t px_e4, tbus_error_t *err)
 {
     ledger_entry_t *entry = &ledger->entries[locate];
-    if (!position_apply(&entry->position, side, qty, px_e4))
-        return false;
     if (!entry->shares) {
-        entry->shares = shares_counter(ledger, locate, name);
+        int code = add_shares_counter(ledger, locate, name, &entry->shares, err);
+        if (code < 0)
+            return code;
         ledger->traded[ledger->traded_count++] = locate;
     }
+    if (!position_apply(&entry->position, side, qty, px_e4))
+        return tbus_fail(err, -EOVERFLOW,
+                         "the position in %.8s (locate %u) cannot take an execution of %u shares "
+                         "at %u",
+                         name, locate, qty, px_e4);
     entry->last_px_e4 = px_e4;
     tbus_store_relaxed_u64(entry->shares, (uint64_t)entry->position.qty);
-    return true;
+    return 0;
 }
 
 static uint32_t mark_px_e4(const ledger_entry_t *entry, market_touch_t touch)

@@ -33,15 +33,16 @@ typedef struct ledger {
     tbus_atomic_u64_t *unrealised;
 } ledger_t;
 
-/* Allocates, and takes the page faults. -ENOMEM. Cold. */
-int ledger_create(ledger_t *out_ledger, tbus_bus_t *bus, uint32_t owner);
+/* Allocates, and takes the page faults. -ENOMEM; -TBUS_EFULL: no counter is left to show profit in. Cold. */
+int ledger_create(ledger_t *out_ledger, tbus_bus_t *bus, uint32_t owner, tbus_error_t *err);
 void ledger_destroy(ledger_t *ledger);
 
-/* Book an execution; `name`: 8 characters padded with spaces. False: it does not fit 64 bits, or
- * has no side; nothing is booked. The first execution of a symbol looks up its counter (some
+/* Book an execution; `name`: 8 characters padded with spaces. -EOVERFLOW: it does not fit 64 bits,
+ * or has no side; -TBUS_EFULL: no counter is left for its symbol, and a position must be seen.
+ * Nothing is booked then. The first execution of a symbol looks up its counter (some
  * microseconds), all others cost a few stores. */
-bool ledger_execute(ledger_t *ledger, uint16_t locate, const char name[8], uint8_t side,
-                    uint32_t qty, uint32_t px_e4);
+int ledger_execute(ledger_t *ledger, uint16_t locate, const char name[8], uint8_t side,
+                   uint32_t qty, uint32_t px_e4, tbus_error_t *err);
 
 /* Show profit. Open shares are valued at the middle of the touch; with one side only, at that side;
  * with none, at the price of the symbol's last execution. Cost: a look at every symbol that ever

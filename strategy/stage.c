@@ -17,12 +17,12 @@ static int book_execution(strat_context_t *ctx, const report_t *report)
     const own_order_t *own = own_orders_find(&ctx->own, report->order_id);
     uint16_t locate = own ? own->locate : report_locate(report);
     const char *name = market_symbol(ctx->market, locate)->name;
-    if (!ledger_execute(&ctx->ledger, locate, name, report->side, report->qty, report->px_e4))
-        return tbus_fail(
-            &ctx->stage.error, -EOVERFLOW,
-            "the position in %.8s (locate %u) cannot take execution %llu: %u shares at %u", name,
-            locate, (unsigned long long)report->exec_id, report->qty, report->px_e4);
-    return 0;
+    tbus_error_t why = {0};
+    int code =
+        ledger_execute(&ctx->ledger, locate, name, report->side, report->qty, report->px_e4, &why);
+    return code < 0 ? tbus_fail(&ctx->stage.error, code, "execution %llu: %s",
+                                (unsigned long long)report->exec_id, why.text)
+                    : 0;
 }
 
 /* Count a report. If it ends an order, give that order's credit back. */

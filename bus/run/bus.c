@@ -128,8 +128,7 @@ int tbus_bus_attach_as(bool as_given, const int *fds, size_t fds_count, tbus_bus
     if (d->layout != tbus_layout()) {
         code = tbus_fail(err, -TBUS_EBUILD,
                          "attach: the bus was started by another build of tickbus, with another "
-                         "layout of shared "
-                         "memory (%016llx, ours %016llx); use the same busctl",
+                         "layout of shared memory (%016llx, ours %016llx); use the same busctl",
                          (unsigned long long)d->layout, (unsigned long long)tbus_layout());
         goto fail;
     }
@@ -189,72 +188,4 @@ tbus_ring_t *tbus_bus_ring(tbus_bus_t *bus, const char *topic)
 {
     int index = tbus_bus_topic_index(bus, topic);
     return index < 0 || !bus->rings[index].shared ? NULL : &bus->rings[index];
-}
-
-static tbus_counter_t *find_counter(const tbus_directory_t *d, uint32_t owner, const char *name)
-{
-    uint32_t count = tbus_load_acquire_u32(&d->counters_count);
-    if (count > TBUS_COUNTERS_MAX)
-        count = TBUS_COUNTERS_MAX;
-    for (uint32_t i = 0; i < count; i++) {
-        const tbus_counter_t *c = &d->counters[i];
-        if (tbus_load_acquire_u32(&c->name_set) && c->owner == owner &&
-            !strncmp(c->name, name, sizeof c->name))
-            return (tbus_counter_t *)(uintptr_t)c;
-    }
-    return NULL;
-}
-
-tbus_atomic_u64_t *tbus_counter(tbus_bus_t *bus, uint32_t owner, const char *name, const char *unit)
-{
-    static tbus_atomic_u64_t nobody;
-    tbus_directory_t *d = bus->directory;
-    tbus_counter_t *known = find_counter(d, owner, name);
-    if (known)
-        return &known->value;
-    uint32_t index = tbus_load_relaxed_u32(&d->counters_count);
-    do {
-        if (index >= TBUS_COUNTERS_MAX)
-            return &nobody;
-    } while (!tbus_cas_u32(&d->counters_count, &index, index + 1));
-    tbus_counter_t *c = &d->counters[index];
-    c->owner = owner;
-    snprintf(c->name, sizeof c->name, "%s", name);
-    snprintf(c->unit, sizeof c->unit, "%s", unit);
-    /* K1 pairs the acquire in find_counter: the name is whole */
-    tbus_store_release_u32(&c->name_set, 1);
-    return &c->value;
-}
-
-uint64_t tbus_counter_value(const tbus_bus_t *bus, const char *name)
-{
-    const tbus_directory_t *d = bus->directory;
-    uint64_t sum = 0;
-    uint32_t count = tbus_load_acquire_u32(&d->counters_count);
-    for (uint32_t i = 0; i < count && i < TBUS_COUNTERS_MAX; i++)
-        if (tbus_load_acquire_u32(&d->counters[i].name_set) &&
-            !strncmp(d->counters[i].name, name, sizeof d->counters[i].name))
-            sum += tbus_load_relaxed_u64(&d->counters[i].value);
-    return sum;
-}
-
-uint64_t tbus_counter_value_of(const tbus_bus_t *bus, uint32_t owner, const char *name)
-{
-    const tbus_counter_t *c = find_counter(bus->directory, owner, name);
-    return c ? tbus_load_relaxed_u64(&c->value) : 0;
-}
-
-tbus_histogram_t *tbus_bus_histogram(tbus_bus_t *bus, const char *name)
-{
-    static tbus_histogram_t nobody;
-    tbus_directory_t *d = bus->directory;
-    for (unsigned i = 0; i < TBUS_HISTOGRAMS_MAX; i++) {
-        /* Reserved by whoever stores the first byte of the name; the supervisor adds all of them
-         * before it forks. */
-        if (!d->histograms[i].name[0])
-            snprintf(d->histograms[i].name, TBUS_NAME_MAX, "%s", name);
-        if (!strncmp(d->histograms[i].name, name, TBUS_NAME_MAX))
-            return &d->histograms[i].histogram;
-    }
-    return &nobody;
 }

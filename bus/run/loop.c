@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bus/run/loop.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -158,17 +159,28 @@ static void heal_bus(void *context)
     tbus_bus_heal((tbus_bus_t *)context);
 }
 
-static void watch_rings(tbus_loop_t *loop)
+/* A ring that the waiter does not watch could not wake this process: then it must not start. */
+static int watch_rings(tbus_loop_t *loop)
 {
     loop->waiter.heal = heal_bus;
     loop->waiter.heal_context = loop->bus;
     for (uint32_t i = 0; i < loop->stages_count; i++) {
         tbus_stage_t *stage = loop->stages[i];
-        for (uint32_t k = 0; k < stage->subscribers_count; k++)
-            tbus_waiter_watch_subscriber(&loop->waiter, stage->subscribers[k]);
-        for (uint32_t k = 0; k < stage->publishers_count; k++)
-            tbus_waiter_watch_publisher(&loop->waiter, stage->publishers[k]);
+        int code = 0;
+        for (uint32_t k = 0; code == 0 && k < stage->subscribers_count; k++)
+            code = tbus_waiter_watch_subscriber(&loop->waiter, stage->subscribers[k]);
+        for (uint32_t k = 0; code == 0 && k < stage->publishers_count; k++)
+            code = tbus_waiter_watch_publisher(&loop->waiter, stage->publishers[k]);
+        if (code < 0) {
+            tbus_fail(
+                &stage->error, code,
+                "stage '%s': with it one process subscribes to, or publishes on, more than %u "
+                "rings; spread the stages over more processes (--layout split)",
+                stage->name, TBUS_WAITER_RINGS_MAX);
+            return fail_stage(loop, i, code);
+        }
     }
+    return 0;
 }
 
 /* Somebody declared a participant of this process dead, while it was stopped: what it published
@@ -210,7 +222,11 @@ int tbus_loop_run(tbus_loop_t *loop)
 {
     enum tbus_command obeyed[TBUS_PARTICIPANTS_MAX] = {TBUS_CMD_HOLD};
     tbus_step_t step = {0};
-    watch_rings(loop);
+    if (loop->stages_count > TBUS_PARTICIPANTS_MAX)
+        return -EINVAL;
+    int code = watch_rings(loop);
+    if (code < 0)
+        return code;
     if (!wait_for_start(loop))
         return finish_stages(loop);
     uint64_t allocated_before = loop->allocated_bytes ? loop->allocated_bytes() : 0;

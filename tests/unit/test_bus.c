@@ -292,57 +292,6 @@ static void a_killed_participant_is_proven_dead_and_a_stopped_one_is_not(void **
     tbus_bus_close(&bus);
 }
 
-static void counters_are_found_by_name_and_a_full_table_harms_nobody(void **state)
-{
-    (void)state;
-    tbus_bus_t bus;
-    tbus_error_t err = {0};
-    assert_int_equal(tbus_bus_create("t", &bus, &err), 0);
-    tbus_atomic_u64_t *a = tbus_counter(&bus, 1, "x.y", "messages");
-    tbus_atomic_u64_t *b = tbus_counter(&bus, 2, "x.y", "messages");
-    assert_ptr_not_equal(a, b);
-    assert_ptr_equal(tbus_counter(&bus, 1, "x.y", "messages"), a);
-    tbus_add_own_u64(a, 3);
-    tbus_add_own_u64(b, 4);
-    assert_int_equal(tbus_counter_value(&bus, "x.y"), 7);
-    assert_int_equal(tbus_counter_value(&bus, "nothing"), 0);
-    for (unsigned i = 0; i < TBUS_COUNTERS_MAX + 10; i++) {
-        char name[24];
-        snprintf(name, sizeof name, "n%u", i);
-        tbus_add_own_u64(tbus_counter(&bus, 1, name, "n"), 1);
-    }
-    assert_int_equal(tbus_counter_value(&bus, "n5"), 1);
-    assert_int_equal(tbus_counter_value(&bus, "x.y"), 7);
-    tbus_bus_close(&bus);
-}
-
-static void percentiles_are_those_of_the_nearest_rank_within_a_bucket(void **state)
-{
-    (void)state;
-    static tbus_histogram_t h;
-    memset(&h, 0, sizeof h);
-    assert_int_equal(tbus_histogram_percentile(&h, 500000), 0);
-    for (uint64_t ns = 1; ns <= 100000; ns++)
-        tbus_histogram_record(&h, ns);
-    static const uint32_t per_million[] = {1, 10000, 500000, 990000, 999000, 999990, 1000000};
-    for (unsigned i = 0; i < sizeof per_million / sizeof *per_million; i++) {
-        uint64_t exact = (100000ull * per_million[i] + 999999) / 1000000;
-        uint64_t got = tbus_histogram_percentile(&h, per_million[i]);
-        assert_true(got >= exact);
-        assert_true(got <= exact + exact / 31 + 1);
-    }
-    assert_int_equal(tbus_load_relaxed_u64(&h.max), 100000);
-    /* Every value lies in the bucket that claims it, and buckets do not overlap. */
-    for (unsigned power = 0; power < 48; power++)
-        for (uint64_t offset = 0; offset < 3; offset++) {
-            uint64_t ns = (UINT64_C(1) << power) + offset - 1;
-            uint32_t bucket = tbus_histogram_bucket(ns);
-            assert_true(ns <= tbus_histogram_value(bucket));
-            assert_true(bucket == 0 || ns > tbus_histogram_value(bucket - 1));
-        }
-    assert_int_equal(tbus_histogram_bucket(UINT64_MAX), TBUS_HISTOGRAM_BUCKETS - 1);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -357,8 +306,6 @@ int main(void)
         cmocka_unit_test(attach_refuses_every_wrong_byte_of_the_directorys_header),
         cmocka_unit_test(a_living_process_with_the_pid_of_the_dead_is_not_taken_for_it),
         cmocka_unit_test(a_killed_participant_is_proven_dead_and_a_stopped_one_is_not),
-        cmocka_unit_test(counters_are_found_by_name_and_a_full_table_harms_nobody),
-        cmocka_unit_test(percentiles_are_those_of_the_nearest_rank_within_a_bucket),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,14 +57,15 @@ static void the_header_of_the_directory_lies_where_it_always_did(void **state)
         AT(tbus_directory_t, supervisor_pid, 72, 4),
         AT(tbus_directory_t, ended, 128, 4),
         AT(tbus_directory_t, halted, 132, 4),
-        AT(tbus_directory_t, counters_count, 256, 4),
+        AT(tbus_directory_t, counters_refused, 256, 4),
+        AT(tbus_directory_t, histograms_refused, 260, 4),
         AT(tbus_directory_t, participants, 512, 32 * 1024),
         AT(tbus_directory_t, topics, 33280, 16 * 128),
-        AT(tbus_directory_t, counters, 35328, 768 * 64),
-        AT(tbus_directory_t, histograms, 84480, 8 * 11568),
+        AT(tbus_directory_t, counters, 35328, 8192 * 128),
+        AT(tbus_directory_t, histograms, 1083904, 32 * 11776),
     };
     CHECK(places);
-    assert_int_equal(sizeof(tbus_directory_t), 177024);
+    assert_int_equal(sizeof(tbus_directory_t), 1460736);
 }
 
 static void the_tables_of_the_directory_lie_where_they_always_did(void **state)
@@ -94,12 +95,12 @@ static void the_tables_of_the_directory_lie_where_they_always_did(void **state)
         AT(tbus_topic_t, publisher, 72, 4),
         AT(tbus_topic_t, arrivals, 76, 4),
         AT(tbus_counter_t, value, 0, 8),
-        AT(tbus_counter_t, name_set, 8, 4),
-        AT(tbus_counter_t, owner, 12, 4),
-        AT(tbus_counter_t, name, 16, 36),
-        AT(tbus_counter_t, unit, 52, 12),
-        AT(tbus_histogram_entry_t, name, 0, 24),
-        AT(tbus_histogram_entry_t, histogram, 24, 11544),
+        AT(tbus_counter_t, word, 8, 8),
+        AT(tbus_counter_t, name, 16, 64),
+        AT(tbus_counter_t, unit, 80, 16),
+        AT(tbus_histogram_entry_t, word, 0, 8),
+        AT(tbus_histogram_entry_t, name, 8, 24),
+        AT(tbus_histogram_entry_t, histogram, 128, 11544),
         AT(tbus_histogram_t, count, 0, 8),
         AT(tbus_histogram_t, max, 8, 8),
         AT(tbus_histogram_t, sum, 16, 8),
@@ -108,8 +109,8 @@ static void the_tables_of_the_directory_lie_where_they_always_did(void **state)
     CHECK(places);
     assert_int_equal(sizeof(tbus_participant_t), 1024);
     assert_int_equal(sizeof(tbus_topic_t), 128);
-    assert_int_equal(sizeof(tbus_counter_t), 64);
-    assert_int_equal(sizeof(tbus_histogram_entry_t), 11568);
+    assert_int_equal(sizeof(tbus_counter_t), 128);
+    assert_int_equal(sizeof(tbus_histogram_entry_t), 11776);
     assert_int_equal(sizeof(tbus_histogram_t), 11544);
 }
 

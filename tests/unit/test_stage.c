@@ -238,12 +238,45 @@ static void a_stage_that_fails_says_why_and_a_bus_with_messages_left_is_not_quie
     tbus_bus_close(&bus);
 }
 
+/* What it does not watch could not wake it. */
+static void a_process_with_more_rings_than_it_can_wait_for_does_not_start(void **state)
+{
+    (void)state;
+    enum { STAGES = TBUS_WAITER_RINGS_MAX / TBUS_STAGE_RINGS_MAX + 1 };
+    tbus_bus_t bus;
+    tbus_error_t err = {0};
+    static tbus_subscriber_t subscriber;
+    static tbus_stage_t stages[STAGES];
+    tbus_stage_t *list[STAGES];
+    assert_int_equal(tbus_bus_create("rings", &bus, &err), 0);
+    for (uint32_t i = 0; i < STAGES; i++) {
+        char name[] = "s0";
+        name[1] = (char)('0' + i);
+        assert_int_equal(tbus_participant_add(&bus, name, &err), i + 1);
+        stages[i] = (tbus_stage_t){.ops = &sink_ops, .owner = i + 1, .bus = &bus};
+        snprintf(stages[i].name, sizeof stages[i].name, "%s", name);
+        stages[i].subscribers_count = TBUS_STAGE_RINGS_MAX;
+        for (uint32_t k = 0; k < TBUS_STAGE_RINGS_MAX; k++)
+            stages[i].subscribers[k] = &subscriber;
+        list[i] = &stages[i];
+    }
+    tbus_loop_t loop = {.bus = &bus, .stages = list, .stages_count = STAGES, .budget = 1};
+    tbus_waiter_init(&loop.waiter, TBUS_WAIT_SPIN);
+    assert_int_equal(tbus_loop_run(&loop), -TBUS_EFULL);
+    const tbus_participant_t *last = tbus_participant(&bus, STAGES);
+    assert_int_equal(tbus_load_relaxed_u32(&last->state), TBUS_FAIL);
+    assert_non_null(strstr(last->reason, "stage 's3'"));
+    assert_non_null(strstr(last->reason, "more than 48 rings"));
+    tbus_bus_close(&bus);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stages_give_the_same_result_fused_and_split),
         cmocka_unit_test(an_endless_source_winds_down_and_everything_in_flight_arrives),
         cmocka_unit_test(a_stage_that_fails_says_why_and_a_bus_with_messages_left_is_not_quiescent),
+        cmocka_unit_test(a_process_with_more_rings_than_it_can_wait_for_does_not_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

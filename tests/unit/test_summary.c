@@ -319,6 +319,31 @@ static void people_get_numbers_that_they_can_read(void **state)
     free(text);
 }
 
+static void
+counters_that_found_no_room_are_told_and_nothing_is_said_when_there_are_none(void **state)
+{
+    fixture_t *f = *state;
+    for (int refused = 0; refused < 2; refused++) {
+        if (refused) {
+            (void)tbus_counter(&f->bus, 1, "", "things");
+            (void)tbus_counter(&f->bus, 1, "x", "a unit that is far too long");
+            (void)tbus_bus_histogram(&f->bus, "a name that is longer than names may be");
+            json_decref(f->summary);
+            f->summary = NULL;
+        }
+        assert_int_equal(json_integer_value(at(f, "counters_refused")), 2 * refused);
+        assert_int_equal(json_integer_value(at(f, "histograms_refused")), refused);
+        char *text = NULL;
+        size_t bytes;
+        FILE *out = open_memstream(&text, &bytes);
+        summary_print(f->summary, out);
+        fclose(out);
+        assert_int_equal(strstr(text, "refused    2 counters, whose") != NULL, refused);
+        assert_int_equal(strstr(text, "1 histograms, whose") != NULL, refused);
+        free(text);
+    }
+}
+
 static void a_long_list_goes_on_in_the_next_line(void **state)
 {
     fixture_t *f = *state;
@@ -352,7 +377,8 @@ static void a_directory_that_a_stage_scribbled_over_is_not_read_beyond_its_ends(
     fixture_t *f = *state;
     tbus_directory_t *d = f->bus.directory;
     d->topics_count = UINT32_MAX;
-    tbus_store_relaxed_u32(&d->counters_count, UINT32_MAX);
+    memset(d->counters[0].name, 'c', sizeof d->counters[0].name);
+    memset(d->counters[0].unit, 'u', sizeof d->counters[0].unit);
     memset(d->participants[0].name, 'n', sizeof d->participants[0].name);
     memset(d->participants[0].reason, 'r', sizeof d->participants[0].reason);
     memset(f->bus.rings[0].shared->subs[0].name, 's', TBUS_NAME_MAX);
@@ -371,6 +397,7 @@ int main(void)
         TEST(a_process_that_stands_still_is_told_with_what_waits_for_it),
         TEST(a_duration_has_no_more_digits_than_it_means),
         TEST(people_get_numbers_that_they_can_read),
+        TEST(counters_that_found_no_room_are_told_and_nothing_is_said_when_there_are_none),
         TEST(a_long_list_goes_on_in_the_next_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

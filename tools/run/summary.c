@@ -47,7 +47,7 @@ static json_t *counters_of(const tbus_bus_t *bus, uint32_t owner, const char *pr
 {
     json_t *object = json_object();
     for (; *names; names++) {
-        char name[sizeof((tbus_counter_t *)0)->name + 1];
+        char name[TBUS_COUNTER_NAME_MAX];
         snprintf(name, sizeof name, "%s.%s", prefix, *names);
         json_object_set_new(object, *names, count(value_of(bus, owner, name)));
     }
@@ -62,20 +62,16 @@ static json_t *counters(const tbus_bus_t *bus, const char *prefix, const char *c
 /* All counters of an owner whose name begins with `prefix`, by the rest of their names. */
 static json_t *counters_below(const tbus_bus_t *bus, uint32_t owner, const char *prefix)
 {
-    const tbus_directory_t *d = bus->directory;
     size_t skip = strlen(prefix);
     json_t *object = json_object();
-    uint32_t used = tbus_load_acquire_u32(&d->counters_count);
-    for (uint32_t i = 0; i < used && i < TBUS_COUNTERS_MAX; i++) {
-        const tbus_counter_t *c = &d->counters[i];
-        if (!tbus_load_acquire_u32(&c->name_set) || strncmp(c->name, prefix, skip) != 0 ||
-            (owner != EVERYBODY && c->owner != owner))
+    tbus_counter_view_t c;
+    for (uint32_t cursor = 0; tbus_counter_next(bus, &cursor, &c);) {
+        if (strncmp(c.name, prefix, skip) != 0 || (owner != EVERYBODY && c.owner != owner))
             continue;
-        json_t *rest = json_text(c->name + skip, sizeof c->name - skip);
+        json_t *rest = json_text(c.name + skip, sizeof c.name - skip);
         const char *key = json_string_value(rest);
         json_int_t sum = json_integer_value(json_object_get(object, key));
-        json_object_set_new(object, key,
-                            json_integer(sum + (json_int_t)tbus_load_relaxed_u64(&c->value)));
+        json_object_set_new(object, key, json_integer(sum + (json_int_t)c.value));
         json_decref(rest);
     }
     return object;
@@ -207,10 +203,9 @@ static json_t *pnl(const tbus_bus_t *bus, uint32_t owner)
 static json_t *latency(const tbus_bus_t *bus, const char *name)
 {
     static const tbus_histogram_t empty;
-    const tbus_histogram_t *h = &empty;
-    for (unsigned i = 0; i < TBUS_HISTOGRAMS_MAX; i++)
-        if (strncmp(bus->directory->histograms[i].name, name, TBUS_NAME_MAX) == 0)
-            h = &bus->directory->histograms[i].histogram;
+    const tbus_histogram_t *h = tbus_bus_find_histogram(bus, name);
+    if (!h)
+        h = &empty;
     json_t *object = json_object();
     json_object_set_new(object, "p50", count(tbus_histogram_percentile(h, 500000)));
     json_object_set_new(object, "p99", count(tbus_histogram_percentile(h, 990000)));
@@ -407,6 +402,10 @@ json_t *summary_build(const tbus_bus_t *bus, const summary_run_t *run)
         topics(bus, run->layout->stages_count != 0, strcmp(run->state, "ended") == 0));
     json_object_set_new(summary, "pages", pages(bus));
     json_object_set_new(summary, "participants", participants(bus));
+    json_object_set_new(summary, "counters_refused",
+                        count(tbus_load_relaxed_u32(&bus->directory->counters_refused)));
+    json_object_set_new(summary, "histograms_refused",
+                        count(tbus_load_relaxed_u32(&bus->directory->histograms_refused)));
     json_object_set_new(summary, "notes", sentences(run->notes, run->notes_count));
     json_object_set_new(summary, "errors", sentences(run->errors, run->errors_count));
     return summary;

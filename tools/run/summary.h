@@ -28,6 +28,9 @@
  *                and holds_up is what waits for it: {topic,subscriber,behind}, or {topic,claimed} for messages claimed and not committed
  *    stages[]    name process state hot_allocations reason
  *    participants[]  name pid publishes[] subscribes[]: those that joined from outside
+ *    counters_refused, histograms_refused
+ *                how often a stage asked for one and the bus had no room for it, or its name was too
+ *                long: such figures are missing above. 0: all is well
  *    notes[]     one sentence each: what is no error and should be known, as that a replayed journal was torn
  *    errors[]    one sentence each; empty: all is well
  *

@@ -336,6 +336,23 @@ static void print_stalls(FILE *out, const json_t *summary)
     }
 }
 
+/* Figures that are missing above, because the bus had no room for them. */
+static void print_refused(FILE *out, const json_t *summary)
+{
+    int64_t counters = integer(summary, "counters_refused");
+    int64_t histograms = integer(summary, "histograms_refused");
+    char number[NUMBER_MAX];
+    if (counters) {
+        label(out, "refused");
+        fprintf(out, "%s counters, whose figures are missing here\n", grouped(counters, number));
+    }
+    if (histograms) {
+        label(out, counters ? "" : "refused");
+        fprintf(out, "%s histograms, whose figures are missing here\n",
+                grouped(histograms, number));
+    }
+}
+
 static void print_sentences(FILE *out, const json_t *summary, const char *key)
 {
     size_t i;
@@ -394,6 +411,7 @@ void summary_print(const json_t *summary, FILE *out)
     if (pipeline)
         print_processes(out, summary);
     print_stalls(out, summary);
+    print_refused(out, summary);
     print_sentences(out, summary, "notes");
     print_sentences(out, summary, "errors");
 }

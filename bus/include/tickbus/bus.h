@@ -124,18 +124,44 @@ int tbus_bus_keep(tbus_bus_t *bus, tbus_error_t *err);
  * needs no supervisor. */
 int tbus_bus_heal(tbus_bus_t *bus);
 
-/* Find or add a counter. Never fails: when the table is full it returns one that nobody sees. Any
- * process; cold, no allocation. */
+/* Counters and histograms of the directory. They may be added by any number of processes at once,
+ * each of which may be killed at any instruction: two that ask for the same owner and name get the
+ * same one, and nobody waits for anybody. What is refused is counted in the directory, where
+ * `busctl status` shows it. Adding and finding look at every entry in turn: cold, no allocation. */
+
+/* Find or add the counter `name` of `owner` (0: nobody's in particular). `unit` is the same from
+ * whoever asks for it. -EINVAL: a name or unit that is empty or too long, an owner above
+ * TBUS_OWNERS_MAX; -TBUS_EFULL; -TBUS_EKIND: the directory is mapped read-only. */
+int tbus_counter_add(tbus_bus_t *bus, uint32_t owner, const char *name, const char *unit,
+                     tbus_atomic_u64_t **out_value, tbus_error_t *err);
+
+/* The same for counters that a stage can do without: when it is refused, one that nobody sees. */
 tbus_atomic_u64_t *tbus_counter(tbus_bus_t *bus, uint32_t owner, const char *name,
                                 const char *unit);
+
+/* All counters in turn, in the order in which they were added: *cursor is 0 at first. False: that
+ * was the last. */
+typedef struct tbus_counter_view {
+    uint64_t value;
+    uint32_t owner;
+    char name[TBUS_COUNTER_NAME_MAX];
+    char unit[TBUS_COUNTER_UNIT_MAX];
+} tbus_counter_view_t;
+bool tbus_counter_next(const tbus_bus_t *bus, uint32_t *cursor, tbus_counter_view_t *out_view);
 
 /* Value of a counter by name, summed over owners; 0 when there is none. */
 uint64_t tbus_counter_value(const tbus_bus_t *bus, const char *name);
 /* The same of one owner. */
 uint64_t tbus_counter_value_of(const tbus_bus_t *bus, uint32_t owner, const char *name);
 
-/* Find or add a histogram; like tbus_counter. Any one is written by one participant. */
+/* Find or add a histogram, which one participant records in. Names are as long as TBUS_NAME_MAX
+ * allows. Errors as tbus_counter_add. */
+int tbus_bus_add_histogram(tbus_bus_t *bus, const char *name, tbus_histogram_t **out_histogram,
+                           tbus_error_t *err);
+/* When it is refused, one that nobody sees. */
 tbus_histogram_t *tbus_bus_histogram(tbus_bus_t *bus, const char *name);
+/* NULL: there is none. */
+const tbus_histogram_t *tbus_bus_find_histogram(const tbus_bus_t *bus, const char *name);
 
 /* Now, in ns since the bus epoch. */
 TBUS_INLINE uint64_t tbus_bus_now_ns(const tbus_bus_t *bus)

@@ -4,9 +4,9 @@
  *          0  header: written when the bus is created, magic last                   512 bytes
  *        512  participants, 32 x 1024 bytes: participant i has owner number i + 1
  *      33280  topics, 16 x 128 bytes
- *      35328  counters, 768 x 64 bytes
- *      84480  histograms, 8 x 11568 bytes
- *     177024  end
+ *      35328  counters, 8192 x 128 bytes
+ *    1083904  histograms, 32 x 11776 bytes
+ *    1460736  end
  *
  * Whoever maps it must agree with its creator on every offset below, on those of a ring (ring.h)
  * and on those of the messages (tickbus/msg). So all of them are folded into one number, the
@@ -39,8 +39,11 @@ extern "C" {
 
 #define TBUS_PARTICIPANTS_MAX 32u
 #define TBUS_TOPICS_MAX       16u
-#define TBUS_COUNTERS_MAX     768u
-#define TBUS_HISTOGRAMS_MAX   8u
+/* Positions in 2,048 symbols of two strategies, and as many counters again. */
+#define TBUS_COUNTERS_MAX     8192u
+#define TBUS_HISTOGRAMS_MAX   32u
+#define TBUS_COUNTER_NAME_MAX 64u /* with the terminating zero, as the next */
+#define TBUS_COUNTER_UNIT_MAX 16u
 
 enum tbus_participant_state {
     TBUS_VACANT = 0,
@@ -144,30 +147,41 @@ TBUS_STATIC_ASSERT(offsetof(tbus_topic_t, publisher) == 72);
 TBUS_STATIC_ASSERT(offsetof(tbus_topic_t, arrivals) == 76);
 TBUS_STATIC_ASSERT(offsetof(tbus_topic_t, pad1) == 80);
 
-/* Written by: whoever added it. Name and unit never change once `name_set` is 1. */
+/* Written by: its owner; name and unit by whoever adds it, once. bus/run/entry.h has the states of
+ * `word`. */
 typedef struct tbus_counter {
-    tbus_atomic_u64_t value;    /*   0 */
-    tbus_atomic_u32_t name_set; /*   8 */
-    uint32_t owner;             /*  12 */
-    char name[36];              /*  16 dotted: "feed.messages", "risk.rejects.price_collar" */
-    char unit[12];              /*  52 */
+    tbus_atomic_u64_t value; /*   0 */
+    /*   8 0: free; hash of the name, owner, and whether the name is there */
+    tbus_atomic_u64_t word;
+    /*  16 dotted: "feed.messages", "risk.rejects.price_collar" */
+    char name[TBUS_COUNTER_NAME_MAX];
+    char unit[TBUS_COUNTER_UNIT_MAX]; /*  80 */
+    uint8_t pad[32];
 } tbus_counter_t;
 
-TBUS_STATIC_ASSERT(sizeof(tbus_counter_t) == 64);
+TBUS_STATIC_ASSERT(sizeof(tbus_counter_t) == 128);
 TBUS_STATIC_ASSERT(offsetof(tbus_counter_t, value) == 0);
-TBUS_STATIC_ASSERT(offsetof(tbus_counter_t, name_set) == 8);
-TBUS_STATIC_ASSERT(offsetof(tbus_counter_t, owner) == 12);
+TBUS_STATIC_ASSERT(offsetof(tbus_counter_t, word) == 8);
 TBUS_STATIC_ASSERT(offsetof(tbus_counter_t, name) == 16);
-TBUS_STATIC_ASSERT(offsetof(tbus_counter_t, unit) == 52);
+TBUS_STATIC_ASSERT(offsetof(tbus_counter_t, unit) == 80);
+TBUS_STATIC_ASSERT(offsetof(tbus_counter_t, pad) == 96);
 
 typedef struct tbus_histogram_entry {
-    char name[TBUS_NAME_MAX];   /*   0 */
-    tbus_histogram_t histogram; /*  24 */
+    /* written by: whoever adds it, once */
+    tbus_atomic_u64_t word;   /*   0 as that of a counter, owner 0 */
+    char name[TBUS_NAME_MAX]; /*   8 */
+    uint8_t pad0[96];
+    /* written by: the one participant that records */
+    tbus_histogram_t histogram; /* 128 */
+    uint8_t pad1[104];
 } tbus_histogram_entry_t;
 
-TBUS_STATIC_ASSERT(sizeof(tbus_histogram_entry_t) == 11568);
-TBUS_STATIC_ASSERT(offsetof(tbus_histogram_entry_t, name) == 0);
-TBUS_STATIC_ASSERT(offsetof(tbus_histogram_entry_t, histogram) == 24);
+TBUS_STATIC_ASSERT(sizeof(tbus_histogram_entry_t) == 11776);
+TBUS_STATIC_ASSERT(offsetof(tbus_histogram_entry_t, word) == 0);
+TBUS_STATIC_ASSERT(offsetof(tbus_histogram_entry_t, name) == 8);
+TBUS_STATIC_ASSERT(offsetof(tbus_histogram_entry_t, pad0) == 32);
+TBUS_STATIC_ASSERT(offsetof(tbus_histogram_entry_t, histogram) == 128);
+TBUS_STATIC_ASSERT(offsetof(tbus_histogram_entry_t, pad1) == 11672);
 
 typedef struct tbus_directory {
     /* written by: tbus_bus_create, and tbus_bus_add_topic (topics_count) */
@@ -185,16 +199,17 @@ typedef struct tbus_directory {
     tbus_atomic_u32_t ended;  /* 128 1: the run is over, nothing will be published any more */
     tbus_atomic_u32_t halted; /* 132 1: kill switch; risk rejects everything */
     uint8_t pad1[120];
-    /* written by: whoever adds a counter */
-    tbus_atomic_u32_t counters_count; /* 256 */
-    uint8_t pad2[252];
+    /* written by: whoever asks for a counter or histogram and is refused */
+    tbus_atomic_u32_t counters_refused;   /* 256 */
+    tbus_atomic_u32_t histograms_refused; /* 260 */
+    uint8_t pad2[248];
     tbus_participant_t participants[TBUS_PARTICIPANTS_MAX]; /*    512 */
     tbus_topic_t topics[TBUS_TOPICS_MAX];                   /*  33280 */
     tbus_counter_t counters[TBUS_COUNTERS_MAX];             /*  35328 */
-    tbus_histogram_entry_t histograms[TBUS_HISTOGRAMS_MAX]; /*  84480 */
+    tbus_histogram_entry_t histograms[TBUS_HISTOGRAMS_MAX]; /*  1083904 */
 } tbus_directory_t;
 
-TBUS_STATIC_ASSERT(sizeof(tbus_directory_t) == 177024);
+TBUS_STATIC_ASSERT(sizeof(tbus_directory_t) == 1460736);
 TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, magic) == 0);
 TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, protocol) == 8);
 TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, topics_count) == 12);
@@ -208,12 +223,13 @@ TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, pad0) == 76);
 TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, ended) == 128);
 TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, halted) == 132);
 TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, pad1) == 136);
-TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, counters_count) == 256);
-TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, pad2) == 260);
+TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, counters_refused) == 256);
+TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, histograms_refused) == 260);
+TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, pad2) == 264);
 TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, participants) == 512);
 TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, topics) == 33280);
 TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, counters) == 35328);
-TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, histograms) == 84480);
+TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, histograms) == 1083904);
 
 /* The digest of every offset and size that programs on one bus must agree on, and of TBUS_PROTOCOL,
  * as this library was compiled. */
