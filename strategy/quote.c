@@ -12,8 +12,8 @@
  * position beyond its limit. An order whose price is no longer wanted is cancelled; the next one
  * goes out once the exchange has said that it is gone. Between two new orders of a side at least
  * requote_ns_min of event time pass, and twice as much (1 ms at least) with every further rejection
- * in a row. So a quote follows the touch at that pace; one that is not wanted at all is cancelled at
- * once.
+ * in a row. So a quote follows the touch at that pace; one that is not wanted at all is cancelled
+ * at once.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -4,11 +4,11 @@
  *
  *    - an order is answered first, by ACCEPTED; it ends once, in FILLED or CANCELLED; filled +
  *      cancelled + left open = its quantity
- *    - no execution is worse than the limit; what rested fills at its limit; executions are numbered
- *      1, 2, 3, ...
+ *    - no execution is worse than the limit; what rested fills at its limit; executions are
+ *      numbered 1, 2, 3, ...
  *    - a tick fills no more shares than it executed or displayed
- *    - while a level does not change, no more is taken from it than it displays, and never more than
- *      it ever displayed
+ *    - while a level does not change, no more is taken from it than it displays, and never more
+ *      than it ever displayed
  */
 #include "tests/unit/risk_market.h"
 
