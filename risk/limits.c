@@ -33,11 +33,6 @@ static const tbus_param_t table[] = {
 };
 const tbus_params_t risk_limits_params = TBUS_PARAMS(risk_limits_t, table);
 
-void risk_limits_default(risk_limits_t *out_limits)
-{
-    tbus_params_defaults(&risk_limits_params, out_limits);
-}
-
 static uint64_t value_of(const tbus_param_t *param, const risk_limits_t *limits)
 {
     uint32_t narrow;

@@ -40,10 +40,6 @@ typedef struct risk_limits {
 /* Ranges, defaults and meanings of the figures above: the one place where they stand. */
 extern const tbus_params_t risk_limits_params;
 
-/* 10,000 shares and 2 million of an order, 5 % or 5 cents from the touch, 50,000 shares a symbol,
- * 100 million in all, 10,000 orders a second, 16,384 open at a time. */
-void risk_limits_default(risk_limits_t *out_limits);
-
 /* 0, or -TBUS_ECONFIG and a sentence that names the first field that is out of its range. */
 int risk_limits_check(const risk_limits_t *limits, tbus_error_t *err);
 

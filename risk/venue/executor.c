@@ -25,11 +25,6 @@ typedef struct executor_stage {
     tbus_atomic_u64_t *open_orders;
 } executor_stage_t;
 
-void executor_params_default(executor_params_t *out_params)
-{
-    venue_limits_default(&out_params->venue);
-}
-
 /* ---- output */
 
 /* Before every try, so that the time on a report is that of its publication. Returns that time. */

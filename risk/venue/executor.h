@@ -38,8 +38,6 @@ typedef struct executor_params {
 
 extern const tbus_kind_t executor_kind; /* risk/venue/kind.c; its parameters: a venue_limits_t */
 
-void executor_params_default(executor_params_t *out_params);
-
 /* The places "executor" must have been reserved on `md` and `approved`. `market` is borrowed and
  * may be shared with stages of the same process (market.h). The stage is freed by its ops->destroy.
  * -TBUS_ECONFIG (params), -ENOMEM, and what the joins return. Cold. */

@@ -36,11 +36,6 @@ static const tbus_param_t table[] = {
 };
 const tbus_params_t venue_limits_params = TBUS_PARAMS(venue_limits_t, table);
 
-void venue_limits_default(venue_limits_t *out_limits)
-{
-    tbus_params_defaults(&venue_limits_params, out_limits);
-}
-
 int venue_create(const venue_limits_t *limits, const market_t *market, venue_emit_t emit,
                  void *emit_context, venue_t **out_venue, tbus_error_t *err)
 {

@@ -80,7 +80,6 @@ typedef struct venue_stats {
 
 /* Ranges, defaults and meanings of venue_limits_t: the one place where they stand. */
 extern const tbus_params_t venue_limits_params;
-void venue_limits_default(venue_limits_t *out_limits);
 
 /* `market` is borrowed; it must have taken the tick of every event given to venue_on_market, and no
  * further one. All memory is allocated and touched here. -TBUS_ECONFIG, -ENOMEM. */

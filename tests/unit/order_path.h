@@ -150,6 +150,20 @@ static inline void path_expect_no_report(order_path_t *p)
     assert_null(tbus_peek(&p->reports, &bytes));
 }
 
+/* Tick after tick with a new order at one price: the stage must stop once its market has no more
+ * room for orders. */
+static inline void path_overfill_market(order_path_t *p, tbus_stage_t *stage)
+{
+    int work = 0;
+    for (uint64_t ref = 1; ref <= 5000 && work >= 0; ref++) {
+        path_tick(p, tick_add(LOCATE, ref, 'B', 1, 10000));
+        work = path_poll(stage, 1);
+    }
+    assert_int_equal(work, -TBUS_ELIMIT);
+    assert_int_equal(stage->error.code, -TBUS_ELIMIT);
+    assert_non_null(strstr(stage->error.text, "4097"));
+}
+
 static inline uint64_t path_counter(const order_path_t *p, const char *name)
 {
     return tbus_counter_value(&p->bus, name);

@@ -75,8 +75,8 @@ static void the_defaults_are_those_of_the_stages(void **state)
     executor_params_t executor;
     quote_params_t params;
     tbus_params_defaults(&quote_params, &params);
-    risk_limits_default(&limits);
-    executor_params_default(&executor);
+    tbus_params_defaults(&risk_limits_params, &limits);
+    tbus_params_defaults(&venue_limits_params, &executor.venue);
     /* one by one: there are holes between */
     assert_int_equal(limits_of(&config)->max_order_qty, limits.max_order_qty);
     assert_int_equal(limits_of(&config)->max_order_notional_e4, limits.max_order_notional_e4);

@@ -21,7 +21,7 @@ static fixture_t open_executor_of(const executor_params_t *params)
 static fixture_t open_executor(void)
 {
     executor_params_t params;
-    executor_params_default(&params);
+    tbus_params_defaults(&venue_limits_params, &params.venue);
     return open_executor_of(&params);
 }
 
@@ -232,7 +232,7 @@ static void executor_cancels_on_halt_only_when_no_report_waits_for_room(void **s
     (void)state;
     enum { RESTING = 300, LEVELS = 40 };
     executor_params_t params;
-    executor_params_default(&params);
+    tbus_params_defaults(&venue_limits_params, &params.venue);
     params.venue.resting_max = RESTING;
     fixture_t f = open_executor_of(&params);
     order_path_t *p = f.path;
@@ -297,14 +297,7 @@ static void executor_stops_when_a_table_of_the_market_is_full(void **state)
 {
     (void)state;
     fixture_t f = open_executor();
-    order_path_t *p = f.path;
-    int work = 0;
-    for (uint64_t ref = 1; ref <= 5000 && work >= 0; ref++) {
-        path_tick(p, tick_add(LOCATE, ref, 'B', 1, PX));
-        work = path_poll(p->executor, 1);
-    }
-    assert_int_equal(work, -TBUS_ELIMIT);
-    assert_int_equal(p->executor->error.code, -TBUS_ELIMIT);
+    path_overfill_market(f.path, f.path->executor);
     close_executor(&f);
 }
 
@@ -314,7 +307,7 @@ static void executor_is_not_made_without_its_places_or_with_wrong_params(void **
     order_path_t *p = path_open(64);
     market_t *market = risk_market_create();
     executor_params_t params;
-    executor_params_default(&params);
+    tbus_params_defaults(&venue_limits_params, &params.venue);
     tbus_stage_t *stage = NULL;
     assert_int_equal(
         executor_stage_create(&p->bus, PATH_EXECUTOR, market, &params, &stage, &p->err),

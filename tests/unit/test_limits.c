@@ -14,7 +14,7 @@ static void limits_by_default_are_valid(void **state)
 {
     (void)state;
     risk_limits_t limits;
-    risk_limits_default(&limits);
+    tbus_params_defaults(&risk_limits_params, &limits);
     assert_int_equal(risk_limits_check(&limits, NULL), 0);
 }
 
@@ -32,7 +32,7 @@ static void assert_wrong(risk_limits_t limits, const char *field)
 #define WITH(field, value)                                                                         \
     ({                                                                                             \
         risk_limits_t with;                                                                        \
-        risk_limits_default(&with);                                                                \
+        tbus_params_defaults(&risk_limits_params, &with);                                          \
         with.field = (value);                                                                      \
         with;                                                                                      \
     })

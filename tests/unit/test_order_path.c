@@ -160,12 +160,12 @@ static void order_path_balances_over_full_rings_in_any_order_of_polls(void **sta
     print_message("seed %llu\n", (unsigned long long)run->seed);
     order_path_t *p = run->path = path_open(PATH_SLOTS);
     risk_limits_t limits;
-    risk_limits_default(&limits);
+    tbus_params_defaults(&risk_limits_params, &limits);
     limits.position_max = 500;
     limits.open_orders_max = 64;
     path_add_risk(p, &limits);
     executor_params_t params;
-    executor_params_default(&params);
+    tbus_params_defaults(&venue_limits_params, &params.venue);
     path_add_executor(p, &params);
 
     uint64_t full = 0;

@@ -12,7 +12,7 @@ typedef struct fixture {
 static risk_limits_t small_limits(void)
 {
     risk_limits_t limits;
-    risk_limits_default(&limits);
+    tbus_params_defaults(&risk_limits_params, &limits);
     limits.position_max = 1000;
     return limits;
 }
@@ -413,15 +413,7 @@ static void risk_stops_when_a_table_of_the_market_is_full(void **state)
 {
     (void)state;
     fixture_t f = open_risk_alone();
-    order_path_t *p = f.path;
-    int work = 0;
-    for (uint64_t ref = 1; ref <= 5000 && work >= 0; ref++) {
-        path_tick(p, tick_add(LOCATE, ref, 'B', 1, BID));
-        work = path_poll(p->risk, 1);
-    }
-    assert_int_equal(work, -TBUS_ELIMIT);
-    assert_int_equal(p->risk->error.code, -TBUS_ELIMIT);
-    assert_non_null(strstr(p->risk->error.text, "4097"));
+    path_overfill_market(f.path, f.path->risk);
     close_risk(&f);
 }
 
@@ -445,7 +437,7 @@ static void risk_is_not_made_without_its_places_or_with_wrong_limits(void **stat
     order_path_t *p = path_open(64);
     market_t *market = risk_market_create();
     risk_params_t params = {0};
-    risk_limits_default(&params.limits);
+    tbus_params_defaults(&risk_limits_params, &params.limits);
     tbus_stage_t *stage = NULL;
     assert_int_equal(risk_stage_create(&p->bus, PATH_RISK, market, &params, &stage, &p->err),
                      -TBUS_ENOTFOUND);

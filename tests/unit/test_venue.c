@@ -36,7 +36,7 @@ static fixture_t *open_venue_of(venue_limits_t limits)
 static fixture_t *open_venue(void)
 {
     venue_limits_t limits;
-    venue_limits_default(&limits);
+    tbus_params_defaults(&venue_limits_params, &limits);
     return open_venue_of(limits);
 }
 
