@@ -9,6 +9,7 @@
 #include "strategy/quote.h"
 #include "strategy/stage.h"
 #include "tests/support/bus_fixture.h"
+#include "tests/support/ticks.h"
 
 #define BENCH_LOCATE 7
 #define BENCH_SLOTS  64u
@@ -117,24 +118,6 @@ static inline void bench_tick(strategy_bench_t *b, uint16_t locate, tick_t tick)
 {
     bench_publish(b, locate, tick);
     assert_int_equal(bench_settle(b), 0);
-}
-
-static inline tick_t bench_add(uint64_t ref, uint8_t side, uint32_t qty, uint32_t px)
-{
-    tick_t t = {.type = 'A'};
-    t.order_ref = ref;
-    t.side = side;
-    t.qty = qty;
-    t.px_e4 = px;
-    memcpy(t.symbol, "ACME    ", 8);
-    return t;
-}
-
-static inline tick_t bench_delete(uint64_t ref)
-{
-    tick_t t = {.type = 'D'};
-    t.order_ref = ref;
-    return t;
 }
 
 /* ---- out */

@@ -16,6 +16,8 @@
 #include <tickbus/msg/order.h>
 #include <tickbus/msg/report.h>
 
+#include "tests/support/ticks.h"
+
 #define LOCATE    7u
 #define STRATEGY  3u
 #define SECOND_NS UINT64_C(1000000000)
@@ -28,60 +30,6 @@ static inline market_t *risk_market_create(void)
     if (market_create(&limits, &m, &err) != 0)
         fail_msg("%s", err.text);
     return m;
-}
-
-static inline tick_t tick_of(uint8_t type, uint16_t locate)
-{
-    return (tick_t){.type = type, .intended = tick_pack(0, locate)};
-}
-static inline tick_t tick_add(uint16_t locate, uint64_t ref, uint8_t side, uint32_t qty,
-                              uint32_t px_e4)
-{
-    tick_t t = tick_of('A', locate);
-    t.order_ref = ref;
-    t.side = side;
-    t.qty = qty;
-    t.px_e4 = px_e4;
-    memcpy(t.symbol, "TEST    ", 8);
-    return t;
-}
-static inline tick_t tick_execute(uint16_t locate, uint64_t ref, uint32_t qty)
-{
-    tick_t t = tick_of('E', locate);
-    t.order_ref = ref;
-    t.qty = qty;
-    return t;
-}
-static inline tick_t tick_reduce(uint16_t locate, uint64_t ref, uint32_t qty)
-{
-    tick_t t = tick_of('X', locate);
-    t.order_ref = ref;
-    t.qty = qty;
-    return t;
-}
-static inline tick_t tick_delete(uint16_t locate, uint64_t ref)
-{
-    tick_t t = tick_of('D', locate);
-    t.order_ref = ref;
-    return t;
-}
-static inline tick_t tick_replace(uint16_t locate, uint64_t ref, uint64_t new_ref, uint32_t qty,
-                                  uint32_t px_e4)
-{
-    tick_t t = tick_of('U', locate);
-    t.order_ref = ref;
-    t.new_ref = new_ref;
-    t.qty = qty;
-    t.px_e4 = px_e4;
-    return t;
-}
-/* Trading action: 'H' halted, 'T' trading, ... */
-static inline tick_t tick_trading(uint16_t locate, uint8_t trading_state)
-{
-    tick_t t = tick_of('H', locate);
-    memcpy(t.body, "TEST    ", 8);
-    t.body[8] = trading_state;
-    return t;
 }
 
 /* Apply the next tick. */

@@ -13,7 +13,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,9 +24,10 @@
 #include "tools/show/export.h"
 #include "tools/show/outcome.h"
 #include "tools/verbs.h"
+#include "tests/support/program.h"
 
 typedef struct fixture {
-    char root[64];
+    char root[SCRATCH_PATH_MAX];
     char journal[128];
     char output[128];
     char part[160];
@@ -36,20 +36,10 @@ typedef struct fixture {
 
 enum { MD, BBO, ORDERS, APPROVED, REPORTS, ODD };
 
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)
-{
-    (void)info;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
-
 static int set_up(void **state)
 {
     fixture_t *f = calloc(1, sizeof *f);
-    strcpy(f->root, "/tmp/tickbus-export-XXXXXX");
-    if (mkdtemp(f->root) == NULL)
-        return -1;
+    scratch_create(f->root);
     snprintf(f->journal, sizeof f->journal, "%s/journal", f->root);
     snprintf(f->output, sizeof f->output, "%s/output", f->root);
     snprintf(f->part, sizeof f->part, "%s.part", f->output);
@@ -74,7 +64,7 @@ static int tear_down(void **state)
 {
     fixture_t *f = *state;
     tbus_journal_writer_close(f->writer, NULL);
-    nftw(f->root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    scratch_remove(f->root);
     free(f);
     return 0;
 }

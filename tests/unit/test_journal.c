@@ -14,7 +14,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -27,6 +26,7 @@
 
 #include "bus/journal/format.h"
 #include "bus/journal/segment_file.h"
+#include "tests/support/program.h"
 
 #define SMALL_SEGMENT (64u << 10)
 #define PATH_BYTES    256
@@ -34,30 +34,15 @@
 /* --- scratch directories --- */
 
 typedef struct scratch {
-    char root[64];            /* made and removed by the fixture */
-    char journal[PATH_BYTES]; /* root/journal, not made */
-    char other[PATH_BYTES];   /* root/other, not made */
+    char root[SCRATCH_PATH_MAX]; /* made and removed by the fixture */
+    char journal[PATH_BYTES];    /* root/journal, not made */
+    char other[PATH_BYTES];      /* root/other, not made */
 } scratch_t;
-
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)
-{
-    (void)info;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
-
-static void remove_tree(const char *path)
-{
-    nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
 
 static int make_scratch(void **state)
 {
     scratch_t *s = calloc(1, sizeof *s);
-    strcpy(s->root, "/tmp/tickbus-journal-XXXXXX");
-    if (mkdtemp(s->root) == NULL)
-        return -1;
+    scratch_create(s->root);
     snprintf(s->journal, sizeof s->journal, "%s/journal", s->root);
     snprintf(s->other, sizeof s->other, "%s/other", s->root);
     *state = s;
@@ -67,7 +52,7 @@ static int make_scratch(void **state)
 static int remove_scratch(void **state)
 {
     scratch_t *s = *state;
-    remove_tree(s->root);
+    scratch_remove(s->root);
     free(s);
     return 0;
 }
@@ -445,7 +430,7 @@ static void of_two_writers_that_start_together_one_is_refused(void **state)
         }
         assert_int_equal(sum, 1);
         assert_int_equal(read_journal(s->journal).records, 1);
-        remove_tree(s->journal);
+        scratch_remove(s->journal);
     }
 }
 
@@ -871,7 +856,7 @@ static void a_writer_killed_under_way_leaves_a_prefix_with_all_that_it_appended(
         assert_true(o.records >= tbus_load_acquire_u64(appended));
         assert_true(o.records <= tbus_load_acquire_u64(appended) + 1);
         assert_int_equal(o.end, TBUS_JOURNAL_TORN);
-        remove_tree(s->journal);
+        scratch_remove(s->journal);
     }
     munmap(appended, 4096);
 }

@@ -18,7 +18,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -28,6 +27,8 @@
 
 #include <tickbus/atomic.h>
 #include <tickbus/journal.h>
+
+#include "tests/support/program.h"
 
 /* --- injection --- */
 
@@ -107,25 +108,15 @@ int ftruncate(int fd, off_t bytes)
 #define RECORDS       1500u /* about four segments */
 
 typedef struct scratch {
-    char root[64];
+    char root[SCRATCH_PATH_MAX];
     char journal[128];
 } scratch_t;
-
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)
-{
-    (void)info;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
 
 static int make_scratch(void **state)
 {
     scratch_t *s = calloc(1, sizeof *s);
     *state = s;
-    strcpy(s->root, "/tmp/tickbus-faults-XXXXXX");
-    if (mkdtemp(s->root) == NULL)
-        return -1;
+    scratch_create(s->root);
     snprintf(s->journal, sizeof s->journal, "%s/journal", s->root);
     return 0;
 }
@@ -134,7 +125,7 @@ static int remove_scratch(void **state)
 {
     scratch_t *s = *state;
     inject(CALLS, 0, false, 0);
-    nftw(s->root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    scratch_remove(s->root);
     free(s);
     return 0;
 }
@@ -229,7 +220,7 @@ static void sweep(const scratch_t *s, enum call call, bool onwards, int with)
             assert_int_equal(access(s->journal, F_OK), -1); /* as if it had never been tried */
         } else {
             check_records(s, session.records, when);
-            nftw(s->journal, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+            scratch_remove(s->journal);
         }
         if (session.created < 0 || session.closed < 0)
             assert_non_null(strstr(session.err.text, s->journal));
@@ -383,7 +374,7 @@ a_segment_that_is_cut_from_outside_is_an_error_and_what_lies_before_can_be_read(
             cuts[i] < HEADER_BYTES ? 0 : (uint64_t)(cuts[i] - HEADER_BYTES) / RECORD_BYTES;
         if (cuts[i] >= HEADER_BYTES)
             check_records(s, fit < session.records ? fit : session.records, "cut");
-        nftw(s->journal, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        scratch_remove(s->journal);
         assert_int_equal(count_entries("/proc/self/fd"), descriptors);
     }
 }

@@ -11,6 +11,8 @@
 
 #include <tickbus/market/market.h>
 
+#include "tests/support/ticks.h"
+
 #define LOCATE 7
 
 typedef struct bench {
@@ -59,13 +61,7 @@ static void apply(bench_t *b, tick_t tick)
 
 static tick_t add(uint64_t ref, uint8_t side, uint32_t qty, uint32_t px)
 {
-    tick_t t = {.type = 'A'};
-    t.order_ref = ref;
-    t.side = side;
-    t.qty = qty;
-    t.px_e4 = px;
-    memcpy(t.symbol, "ACME    ", 8);
-    return t;
+    return tick_add(LOCATE, ref, side, qty, px);
 }
 
 static tick_t reduce(uint8_t type, uint64_t ref, uint32_t qty)
@@ -79,12 +75,7 @@ static tick_t reduce(uint8_t type, uint64_t ref, uint32_t qty)
 
 static tick_t replace(uint64_t ref, uint64_t new_ref, uint32_t qty, uint32_t px)
 {
-    tick_t t = {.type = 'U'};
-    t.order_ref = ref;
-    t.new_ref = new_ref;
-    t.qty = qty;
-    t.px_e4 = px;
-    return t;
+    return tick_replace(LOCATE, ref, new_ref, qty, px);
 }
 
 static tick_t named(uint8_t type, const char *name)

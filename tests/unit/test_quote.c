@@ -51,8 +51,8 @@ static void wait_ns(strategy_bench_t *b, uint64_t ns)
 /* 5000 x 100 / 5100 x 100, orders 1 and 2. */
 static void make_touch(strategy_bench_t *b)
 {
-    tick(b, bench_add(1, 'B', 100, 5000));
-    tick(b, bench_add(2, 'S', 100, 5100));
+    tick(b, tick_add(BENCH_LOCATE, 1, 'B', 100, 5000));
+    tick(b, tick_add(BENCH_LOCATE, 2, 'S', 100, 5100));
 }
 
 typedef struct quotes {
@@ -84,14 +84,14 @@ static quotes_t make_quotes(strategy_bench_t *b)
 static void both_sides_join_the_touch_once_there_are_two(void **state)
 {
     strategy_bench_t *b = *state;
-    tick(b, bench_add(1, 'B', 100, 5000));
+    tick(b, tick_add(BENCH_LOCATE, 1, 'B', 100, 5000));
     bench_expect_no_order(b);
-    tick(b, bench_add(2, 'S', 100, 5100));
+    tick(b, tick_add(BENCH_LOCATE, 2, 'S', 100, 5100));
     quotes_t q = expect_quotes(b, 5000, 5100);
     assert_int_equal(q.buy.qty, 100);
     assert_int_equal(q.buy.tif, ORDER_TIF_DAY);
     assert_int_equal(order_locate(&q.buy), BENCH_LOCATE);
-    tick(b, bench_add(3, 'B', 50, 5000)); /* same price: nothing to do */
+    tick(b, tick_add(BENCH_LOCATE, 3, 'B', 50, 5000)); /* same price: nothing to do */
     bench_expect_no_order(b);
 }
 
@@ -100,11 +100,11 @@ static void a_quote_follows_its_price_by_cancelling_first(void **state)
     strategy_bench_t *b = *state;
     quotes_t q = make_quotes(b);
     b->event_ns += MS;
-    tick(b, bench_add(3, 'B', 10, 5020));
+    tick(b, tick_add(BENCH_LOCATE, 3, 'B', 10, 5020));
     order_t cancel = bench_expect_order(b, ORDER_CANCEL);
     assert_int_equal(cancel.order_id, q.buy.order_id);
     bench_expect_no_order(b); /* the sell stays, and no new buy before the old one is gone */
-    tick(b, bench_add(4, 'B', 10, 5030));
+    tick(b, tick_add(BENCH_LOCATE, 4, 'B', 10, 5030));
     bench_expect_no_order(b);
     bench_answer(b, &q.buy, REPORT_CANCELLED, REASON_USER_CANCEL);
     order_t next = bench_expect_order(b, ORDER_NEW);
@@ -117,7 +117,7 @@ static void a_quote_filled_while_leaving_is_sent_anew(void **state)
     strategy_bench_t *b = *state;
     quotes_t q = make_quotes(b);
     b->event_ns += MS;
-    tick(b, bench_add(3, 'B', 10, 5020));
+    tick(b, tick_add(BENCH_LOCATE, 3, 'B', 10, 5020));
     bench_expect_order(b, ORDER_CANCEL);
     bench_execute(b, &q.buy, 100, 5000, 0);
     assert_int_equal(bench_expect_order(b, ORDER_NEW).px_e4, 5020);
@@ -131,7 +131,7 @@ static void quotes_of_a_side_keep_their_distance_in_event_time(void **state)
     strategy_bench_t *b = *state;
     quotes_t q = make_quotes(b);
     b->event_ns += MS / 2;
-    tick(b, bench_add(3, 'B', 10, 5020)); /* too early: the order stays where it is */
+    tick(b, tick_add(BENCH_LOCATE, 3, 'B', 10, 5020)); /* too early: the order stays where it is */
     bench_expect_no_order(b);
     wait_ns(b, MS / 2 - 1);
     bench_expect_no_order(b);
@@ -151,8 +151,8 @@ static void a_price_that_comes_back_in_time_costs_nothing(void **state)
     strategy_bench_t *b = *state;
     make_quotes(b);
     b->event_ns += 10;
-    tick(b, bench_add(3, 'B', 10, 5020));
-    tick(b, bench_delete(3));
+    tick(b, tick_add(BENCH_LOCATE, 3, 'B', 10, 5020));
+    tick(b, tick_delete(BENCH_LOCATE, 3));
     wait_ns(b, 5 * MS);
     bench_expect_no_order(b);
 }
@@ -161,7 +161,7 @@ static void a_quote_that_is_not_wanted_leaves_at_once(void **state)
 {
     strategy_bench_t *b = *state;
     quotes_t q = make_quotes(b);
-    tick(b, bench_delete(2)); /* no ask: no side has a price, and no time has passed */
+    tick(b, tick_delete(BENCH_LOCATE, 2)); /* no ask: no side has a price, and no time has passed */
     assert_int_equal(bench_expect_order(b, ORDER_CANCEL).order_id, q.buy.order_id);
     assert_int_equal(bench_expect_order(b, ORDER_CANCEL).order_id, q.sell.order_id);
     bench_expect_no_order(b);
@@ -170,14 +170,14 @@ static void a_quote_that_is_not_wanted_leaves_at_once(void **state)
 static void locked_and_crossed_books_are_not_quoted(void **state)
 {
     strategy_bench_t *b = *state;
-    tick(b, bench_add(1, 'B', 100, 5100));
-    tick(b, bench_add(2, 'S', 100, 5100));
+    tick(b, tick_add(BENCH_LOCATE, 1, 'B', 100, 5100));
+    tick(b, tick_add(BENCH_LOCATE, 2, 'S', 100, 5100));
     bench_expect_no_order(b);
-    tick(b, bench_add(3, 'S', 100, 5000));
+    tick(b, tick_add(BENCH_LOCATE, 3, 'S', 100, 5000));
     bench_expect_no_order(b);
-    tick(b, bench_delete(3));
-    tick(b, bench_delete(2));
-    tick(b, bench_add(4, 'S', 100, 5200));
+    tick(b, tick_delete(BENCH_LOCATE, 3));
+    tick(b, tick_delete(BENCH_LOCATE, 2));
+    tick(b, tick_add(BENCH_LOCATE, 4, 'S', 100, 5200));
     expect_quotes(b, 5100, 5200);
 }
 
@@ -215,7 +215,7 @@ static void the_position_limit_silences_the_side_that_would_break_it(void **stat
     bench_expect_no_order(&b);
     bench_execute(&b, &buy, 40, 5000, 0); /* 200: 300 would be too many */
     bench_expect_no_order(&b);
-    tick(&b, bench_add(3, 'B', 10, 5010));
+    tick(&b, tick_add(BENCH_LOCATE, 3, 'B', 10, 5010));
     bench_expect_no_order(&b);
     bench_execute(&b, &q.sell, 50, 5100, 50); /* 150: room for one more buy */
     buy = bench_expect_order(&b, ORDER_NEW);
@@ -287,12 +287,12 @@ static void a_cancel_that_is_refused_is_not_asked_again_at_once(void **state)
 {
     strategy_bench_t *b = *state;
     quotes_t q = make_quotes(b);
-    tick(b, bench_delete(2));
+    tick(b, tick_delete(BENCH_LOCATE, 2));
     bench_expect_order(b, ORDER_CANCEL);
     bench_expect_order(b, ORDER_CANCEL);
     bench_answer(b, &q.buy, REPORT_CANCEL_REJECTED, REASON_MALFORMED);
     bench_expect_no_order(b);
-    tick(b, bench_add(3, 'B', 5, 5000)); /* the touch changes */
+    tick(b, tick_add(BENCH_LOCATE, 3, 'B', 5, 5000)); /* the touch changes */
     assert_int_equal(bench_expect_order(b, ORDER_CANCEL).order_id, q.buy.order_id);
     bench_expect_no_order(b);
 }
@@ -316,8 +316,8 @@ static void without_credit_a_quote_waits_for_the_next_change(void **state)
 
 static void touch_at(strategy_bench_t *b, uint16_t locate, const char *name)
 {
-    tick_t bid = bench_add(locate * 2u, 'B', 100, 5000);
-    tick_t ask = bench_add(locate * 2u + 1, 'S', 100, 5100);
+    tick_t bid = tick_add(BENCH_LOCATE, locate * 2u, 'B', 100, 5000);
+    tick_t ask = tick_add(BENCH_LOCATE, locate * 2u + 1, 'S', 100, 5100);
     memcpy(bid.symbol, name, 8);
     memcpy(ask.symbol, name, 8);
     bench_tick(b, locate, bid);
@@ -331,13 +331,13 @@ static void the_first_symbols_with_two_sides_are_chosen(void **state)
     bench_params_t params = bench_params_defaults();
     params.quote.symbols_auto = 2;
     start(&b, &params);
-    bench_tick(&b, 1, bench_add(1000, 'B', 100, 5000)); /* one side does not count */
+    bench_tick(&b, 1, tick_add(BENCH_LOCATE, 1000, 'B', 100, 5000)); /* one side does not count */
     touch_at(&b, 2, "TWO     ");
     expect_quotes(&b, 5000, 5100);
     touch_at(&b, 3, "THREE   ");
     expect_quotes(&b, 5000, 5100);
     touch_at(&b, 4, "FOUR    ");
-    bench_tick(&b, 1, bench_add(1001, 'S', 100, 5100));
+    bench_tick(&b, 1, tick_add(BENCH_LOCATE, 1001, 'S', 100, 5100));
     bench_expect_no_order(&b);
     bench_close(&b);
 }
@@ -370,7 +370,7 @@ static void winding_down_cancels_every_quote(void **state)
     strategy_bench_t *b = *state;
     quotes_t q = make_quotes(b);
     b->event_ns += MS;
-    tick(b, bench_add(3, 'B', 10, 5020)); /* the buy is leaving already */
+    tick(b, tick_add(BENCH_LOCATE, 3, 'B', 10, 5020)); /* the buy is leaving already */
     bench_expect_order(b, ORDER_CANCEL);
     b->stage->ops->wind_down(b->stage);
     assert_int_equal(bench_expect_order(b, ORDER_CANCEL).order_id, q.sell.order_id);
@@ -378,7 +378,7 @@ static void winding_down_cancels_every_quote(void **state)
     bench_answer(b, &q.buy, REPORT_CANCELLED, REASON_USER_CANCEL);
     bench_answer(b, &q.sell, REPORT_CANCELLED, REASON_USER_CANCEL);
     wait_ns(b, 10 * MS);
-    tick(b, bench_add(4, 'B', 10, 5030));
+    tick(b, tick_add(BENCH_LOCATE, 4, 'B', 10, 5030));
     bench_expect_no_order(b);
 }
 
@@ -397,11 +397,11 @@ static uint64_t run_walk(uint64_t *out_orders)
         random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
         unsigned side = (unsigned)(random >> 40) & 1;
         if (resting[side] != 0)
-            tick(&b, bench_delete(resting[side]));
+            tick(&b, tick_delete(BENCH_LOCATE, resting[side]));
         resting[side] = ref;
         b.event_ns += (random >> 45) % MS;
-        tick(&b, bench_add(ref, side ? 'S' : 'B', 10,
-                           (side ? 5100 : 5000) + 10 * ((random >> 50) % 5)));
+        tick(&b, tick_add(BENCH_LOCATE, ref, side ? 'S' : 'B', 10,
+                          (side ? 5100 : 5000) + 10 * ((random >> 50) % 5)));
         order_t order;
         while (bench_order(&b, &order)) {
             ++*out_orders;
@@ -446,7 +446,7 @@ static void symbols_that_could_not_be_quoted_are_named_at_the_end(void **state)
     strcpy(params.quote.symbols[1], "APPL");
     strcpy(params.quote.symbols[2], "ONESIDED");
     start(&b, &params);
-    tick_t one_sided = bench_add(7, 'B', 100, 5000);
+    tick_t one_sided = tick_add(BENCH_LOCATE, 7, 'B', 100, 5000);
     memcpy(one_sided.symbol, "ONESIDED", 8);
     bench_tick(&b, BENCH_LOCATE + 1, one_sided);
     make_touch(&b);

@@ -11,11 +11,11 @@
 #include <cmocka.h>
 
 #include <errno.h>
-#include <ftw.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "bus/journal/recorder.h"
+#include "tests/support/program.h"
 
 enum { MD, ORDERS, APPROVED, REPORTS, LONG, TOPICS };
 
@@ -23,7 +23,7 @@ enum { MD, ORDERS, APPROVED, REPORTS, LONG, TOPICS };
 #define MD_SLOTS       1024u
 
 typedef struct fixture {
-    char root[64];
+    char root[SCRATCH_PATH_MAX];
     char journal[128];
     tbus_bus_t bus;
     uint32_t owner; /* of the recorder */
@@ -66,21 +66,11 @@ static const struct {
               "something"},
 };
 
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)
-{
-    (void)info;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
-
 static int set_up(void **state)
 {
     fixture_t *f = calloc(1, sizeof *f);
     *state = f;
-    strcpy(f->root, "/tmp/tickbus-recorder-XXXXXX");
-    if (mkdtemp(f->root) == NULL)
-        return -1;
+    scratch_create(f->root);
     snprintf(f->journal, sizeof f->journal, "%s/journal", f->root);
     int code = tbus_bus_create("recorded", &f->bus, NULL);
     for (unsigned i = 0; code == 0 && i < TOPICS; i++) {
@@ -106,7 +96,7 @@ static int tear_down(void **state)
         f->stage->ops->destroy(f->stage);
     tbus_subscriber_leave(&f->consumer);
     tbus_bus_close(&f->bus);
-    nftw(f->root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    scratch_remove(f->root);
     free(f);
     return 0;
 }

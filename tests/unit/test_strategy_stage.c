@@ -146,10 +146,10 @@ static uint64_t buy(strat_context_t *ctx)
 static void bbo_is_published_when_the_touch_changes_and_only_then(void **state)
 {
     strategy_bench_t *b = *state;
-    bench_tick(b, BENCH_LOCATE, bench_add(1, 'B', 100, 5000));
+    bench_tick(b, BENCH_LOCATE, tick_add(BENCH_LOCATE, 1, 'B', 100, 5000));
     b->event_ns += 5;
-    bench_tick(b, BENCH_LOCATE, bench_add(2, 'B', 100, 4900));
-    bench_tick(b, BENCH_LOCATE, bench_add(3, 'S', 70, 5100));
+    bench_tick(b, BENCH_LOCATE, tick_add(BENCH_LOCATE, 2, 'B', 100, 4900));
+    bench_tick(b, BENCH_LOCATE, tick_add(BENCH_LOCATE, 3, 'S', 70, 5100));
     expect_log("tbttb");
     bbo_t bbo;
     assert_true(bench_bbo(b, &bbo));
@@ -172,7 +172,7 @@ static void a_poll_takes_no_more_ticks_than_its_budget(void **state)
 {
     strategy_bench_t *b = *state;
     for (uint64_t ref = 1; ref <= 5; ref++)
-        bench_publish(b, BENCH_LOCATE, bench_add(ref, 'B', 100, 5000));
+        bench_publish(b, BENCH_LOCATE, tick_add(BENCH_LOCATE, ref, 'B', 100, 5000));
     assert_int_equal(b->stage->ops->poll(b->stage, 3), 3);
     assert_int_equal(market_seq(b->market), 3);
     assert_int_equal(b->stage->ops->poll(b->stage, 3), 2);
@@ -182,11 +182,11 @@ static void a_poll_takes_no_more_ticks_than_its_budget(void **state)
 static void reports_are_taken_before_ticks(void **state)
 {
     strategy_bench_t *b = *state;
-    bench_tick(b, BENCH_LOCATE, bench_add(1, 'B', 100, 5000));
+    bench_tick(b, BENCH_LOCATE, tick_add(BENCH_LOCATE, 1, 'B', 100, 5000));
     assert_true(buy(script.ctx) != 0);
     order_t order = bench_expect_order(b, ORDER_NEW);
     expect_log("tb");
-    bench_publish(b, BENCH_LOCATE, bench_add(2, 'B', 100, 5000));
+    bench_publish(b, BENCH_LOCATE, tick_add(BENCH_LOCATE, 2, 'B', 100, 5000));
     report_t accepted = bench_report(&order, REPORT_ACCEPTED, REASON_NONE);
     report_t cancelled = bench_report(&order, REPORT_CANCELLED, REASON_USER_CANCEL);
     bench_send_report(b, &accepted);
@@ -203,7 +203,7 @@ static void a_timer_fires_once_when_event_time_reaches_it(void **state)
     b->event_ns += 999;
     bench_tick(b, BENCH_LOCATE, (tick_t){.type = 'S'});
     b->event_ns += 2;
-    bench_tick(b, BENCH_LOCATE, bench_add(1, 'B', 1, 5000));
+    bench_tick(b, BENCH_LOCATE, tick_add(BENCH_LOCATE, 1, 'B', 1, 5000));
     bench_tick(b, BENCH_LOCATE, (tick_t){.type = 'S'});
     expect_log("ttbTt");
     assert_int_equal(script.timer_event_ns, due + 1);
@@ -228,12 +228,12 @@ static void a_full_book_table_fails_the_stage_with_the_key_to_raise(void **state
 {
     strategy_bench_t *b = *state;
     for (uint64_t ref = 1; ref <= 62; ref++) {
-        bench_tick(b, BENCH_LOCATE, bench_add(ref, 'B', 100, 5000));
+        bench_tick(b, BENCH_LOCATE, tick_add(BENCH_LOCATE, ref, 'B', 100, 5000));
         bbo_t bbo;
         assert_true(bench_bbo(b, &bbo));
     }
     for (uint64_t ref = 63; ref <= 65; ref++)
-        bench_publish(b, BENCH_LOCATE, bench_add(ref, 'B', 100, 5000));
+        bench_publish(b, BENCH_LOCATE, tick_add(BENCH_LOCATE, ref, 'B', 100, 5000));
     assert_int_equal(b->stage->ops->poll(b->stage, 64), -TBUS_ELIMIT);
     bench_expect_counter(b, "books.live_orders", 64);
     assert_int_equal(b->stage->error.code, -TBUS_ELIMIT);
@@ -251,10 +251,10 @@ static void send_one(strat_context_t *ctx)
 static void an_order_names_what_its_strategy_had_seen(void **state)
 {
     strategy_bench_t *b = *state;
-    bench_tick(b, 9, bench_add(1, 'B', 100, 4000));
+    bench_tick(b, 9, tick_add(BENCH_LOCATE, 1, 'B', 100, 4000));
     script.on_tick = send_one;
     uint64_t before_ns = tbus_bus_now_ns(&b->bus);
-    bench_tick(b, 9, bench_add(2, 'S', 100, 6000));
+    bench_tick(b, 9, tick_add(BENCH_LOCATE, 2, 'S', 100, 6000));
     order_t order = bench_expect_order(b, ORDER_NEW);
     assert_int_equal(order_strategy(&order), 1);
     assert_int_equal(order.md_seq, 2);
@@ -475,7 +475,7 @@ static void a_full_bbo_ring_holds_ticks_back_and_loses_nothing(void **state)
     strategy_bench_t b;
     start(&b, BENCH_SLOTS, 16, 4);
     for (uint64_t ref = 1; ref <= 40; ref++)
-        bench_publish(&b, BENCH_LOCATE, bench_add(ref, 'B', 1, 5000));
+        bench_publish(&b, BENCH_LOCATE, tick_add(BENCH_LOCATE, ref, 'B', 1, 5000));
     assert_int_equal(bench_settle(&b), 0);
     assert_true(b.stage->pending);
     assert_int_equal(market_seq(b.market), 17); /* 16 fit, one is kept */
@@ -512,8 +512,8 @@ static void reports_of_other_strategies_are_ignored(void **state)
 static void executions_make_positions_and_profit(void **state)
 {
     strategy_bench_t *b = *state;
-    bench_tick(b, BENCH_LOCATE, bench_add(1, 'B', 100, 5000));
-    bench_tick(b, BENCH_LOCATE, bench_add(2, 'S', 100, 5200));
+    bench_tick(b, BENCH_LOCATE, tick_add(BENCH_LOCATE, 1, 'B', 100, 5000));
+    bench_tick(b, BENCH_LOCATE, tick_add(BENCH_LOCATE, 2, 'S', 100, 5200));
     buy(script.ctx);
     order_t order = bench_expect_order(b, ORDER_NEW);
     bench_answer(b, &order, REPORT_ACCEPTED, REASON_NONE);
@@ -532,9 +532,9 @@ static void executions_make_positions_and_profit(void **state)
     bench_expect_counter(b, "pnl.realised_e4", 100 * 300);
     bench_expect_counter(b, "pnl.unrealised_e4", 50 * 200);
 
-    bench_tick(b, BENCH_LOCATE, bench_delete(1)); /* only an ask is left */
+    bench_tick(b, BENCH_LOCATE, tick_delete(BENCH_LOCATE, 1)); /* only an ask is left */
     bench_expect_counter(b, "pnl.unrealised_e4", 50 * 100);
-    bench_tick(b, BENCH_LOCATE, bench_delete(2)); /* nothing: the last execution */
+    bench_tick(b, BENCH_LOCATE, tick_delete(BENCH_LOCATE, 2)); /* nothing: the last execution */
     bench_expect_counter(b, "pnl.unrealised_e4", 0);
 }
 
@@ -595,21 +595,22 @@ static void winding_down_cancels_what_is_open_and_sends_nothing_new(void **state
     assert_int_equal(cancelled, 1 + 2 + 3);
     bench_expect_no_order(b);
     assert_int_equal(buy(script.ctx), 0);
-    bench_tick(b, BENCH_LOCATE, bench_add(1, 'B', 1, 5000)); /* ticks are still taken */
+    bench_tick(b, BENCH_LOCATE,
+               tick_add(BENCH_LOCATE, 1, 'B', 1, 5000)); /* ticks are still taken */
     expect_log("tb");
 }
 
 static void the_books_counters_are_exact_when_the_stage_is_idle(void **state)
 {
     strategy_bench_t *b = *state;
-    bench_tick(b, BENCH_LOCATE, bench_add(1, 'B', 100, 5000));
-    bench_tick(b, BENCH_LOCATE, bench_add(2, 'S', 100, 5100));
-    bench_tick(b, BENCH_LOCATE, bench_add(2, 'S', 100, 5100));
+    bench_tick(b, BENCH_LOCATE, tick_add(BENCH_LOCATE, 1, 'B', 100, 5000));
+    bench_tick(b, BENCH_LOCATE, tick_add(BENCH_LOCATE, 2, 'S', 100, 5100));
+    bench_tick(b, BENCH_LOCATE, tick_add(BENCH_LOCATE, 2, 'S', 100, 5100));
     tick_t execution = {.type = 'E'};
     execution.order_ref = 1;
     execution.qty = 120;
     bench_tick(b, BENCH_LOCATE, execution);
-    bench_tick(b, BENCH_LOCATE, bench_delete(99));
+    bench_tick(b, BENCH_LOCATE, tick_delete(BENCH_LOCATE, 99));
     bench_expect_counter(b, "books.symbols", 1);
     bench_expect_counter(b, "books.live_orders", 1);
     bench_expect_counter(b, "books.live_orders_max", 2);
@@ -640,7 +641,7 @@ static void a_second_strategy_leaves_the_market_to_the_first(void **state)
                                  .number = 2};
     assert_int_equal(strategy_stage_create(&b.bus, 4, b.market, &p, &b.stage, NULL), 0);
     assert_string_equal(b.stage->name, "strategy2");
-    bench_tick(&b, BENCH_LOCATE, bench_add(1, 'B', 100, 5000));
+    bench_tick(&b, BENCH_LOCATE, tick_add(BENCH_LOCATE, 1, 'B', 100, 5000));
     expect_log("tb");
     bbo_t bbo;
     assert_false(bench_bbo(&b, &bbo));
@@ -714,7 +715,7 @@ static void a_strategy_without_callbacks_still_keeps_books_and_bbo(void **state)
     bench_open(&b, BENCH_SLOTS, BENCH_SLOTS);
     bench_params_t params = bench_params_defaults();
     bench_start(&b, strategy_find("null"), &params);
-    bench_tick(&b, BENCH_LOCATE, bench_add(1, 'B', 100, 5000));
+    bench_tick(&b, BENCH_LOCATE, tick_add(BENCH_LOCATE, 1, 'B', 100, 5000));
     bbo_t bbo;
     assert_true(bench_bbo(&b, &bbo));
     b.stage->ops->wind_down(b.stage);
