@@ -90,16 +90,17 @@ typedef struct contest_peer {
 } contest_peer_t;
 
 /* Each in its own file. */
-extern const contest_peer_t peer_raw, peer_raw_futex;                      /* peer_raw.c */
-extern const contest_peer_t peer_tickbus, peer_tickbus_park;               /* peer_tickbus.c */
-extern const contest_peer_t peer_ck;                                       /* peer_ck.c */
-extern const contest_peer_t peer_rte;                                      /* peer_rte.c */
-extern const contest_peer_t peer_boost_spsc, peer_boost_queue;             /* peer_boost.cc */
-extern const contest_peer_t peer_moodycamel;                               /* peer_moodycamel.cc */
-extern const contest_peer_t peer_zmq;                                      /* peer_zmq.c */
-extern const contest_peer_t peer_nng;                                      /* peer_nng.c */
-extern const contest_peer_t peer_iceoryx;                                  /* peer_iceoryx.c */
-extern const contest_peer_t peer_pipe, peer_unix_socket, peer_posix_queue; /* peer_kernel.c */
+extern const contest_peer_t peer_raw;                          /* peer_raw.c */
+extern const contest_peer_t peer_tickbus, peer_tickbus_park;   /* peer_tickbus.c */
+extern const contest_peer_t peer_ck;                           /* peer_ck.c */
+extern const contest_peer_t peer_rte;                          /* peer_rte.c */
+extern const contest_peer_t peer_boost_spsc, peer_boost_queue; /* peer_boost.cc */
+extern const contest_peer_t peer_moodycamel;                   /* peer_moodycamel.cc */
+extern const contest_peer_t peer_zmq;                          /* peer_zmq.c */
+extern const contest_peer_t peer_nng;                          /* peer_nng.c */
+extern const contest_peer_t peer_iceoryx;                      /* peer_iceoryx.c */
+/* peer_mechanism.c */
+extern const contest_peer_t peer_raw_futex, peer_pipe, peer_unix_socket, peer_posix_queue;
 
 /* Run one trial. 0; -EINTR: a signal came (sides_hold_signals); another negative error: it failed
  * or took longer than `seconds`, which stands on stderr by now, and *out_why says how in short. */

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stamp_ring.h - shared memory with spinning, as one writes it by hand: one producer, one consumer,
- * and the sequence in the slot.
+/* stamp_ring.h - shared memory with spinning, as one writes it by hand: one producer, and the
+ * sequence in the slot.
  *
- *    memory:  progress of the consumer (a line of its own) | slot 0 | slot 1 | ...        slot: stamp, message
+ *    memory:  progress of each reader (a line pair each) | slot 0 | slot 1 | ...
+ *    slot:    stamp, message; whole cache lines
  *
- * The consumer spins on the line that it is going to read, and says how far it is only every
- * sixteenth of the ring. It is the fastest way that we measured; what it lacks against a tickbus
- * ring: nobody can sleep, nobody notices a death, there is one consumer, and messages have one
- * size.
+ * A reader spins on the line that it is going to read, and says how far it is only every sixteenth
+ * of the ring. It is the fastest way that we measured; what it lacks against a tickbus ring: nobody
+ * can sleep, nobody notices a death, and messages have one size.
+ *
+ * The mechanisms shm_spin and mmap_file (stamp_pair.h) are two of these with one reader each; the
+ * benches take it as the bound of what the hardware can do (bench/peer_raw.c), with several readers
+ * and with a way of their own to fill a slot.
  */
 #ifndef TICKBUS_TOOLS_IPC_STAMP_RING_H
 #define TICKBUS_TOOLS_IPC_STAMP_RING_H
@@ -18,17 +22,21 @@
 
 #include <tickbus/atomic.h>
 
+#define IPC_STAMP_RING_READER_BYTES 128u
+#define IPC_STAMP_RING_NEVER        UINT64_MAX
+
+/* The handle of either side. */
 typedef struct ipc_stamp_ring {
-    tbus_atomic_u64_t *progress;
+    unsigned char *progress; /* of the first reader; of a reader: its own */
     unsigned char *slots;
     size_t slot_bytes;
     size_t message_bytes;
     uint64_t mask;
     uint64_t position; /* next slot */
-    uint64_t edge;     /* producer: slots below it are free; consumer: progress as last told */
+    uint64_t edge;     /* producer: slots before it are free; reader: progress as last told */
+    uint64_t each;     /* a reader tells its progress every so many */
+    unsigned readers;
 } ipc_stamp_ring_t;
-
-#define IPC_STAMP_RING_HEAD_BYTES 128u
 
 static inline size_t ipc_stamp_ring_slot_bytes(size_t message_bytes)
 {
@@ -42,20 +50,25 @@ static inline uint64_t ipc_stamp_ring_slots(size_t message_bytes)
         slots /= 2;
     return slots;
 }
-static inline size_t ipc_stamp_ring_bytes(size_t message_bytes)
+static inline size_t ipc_stamp_ring_bytes(size_t message_bytes, uint64_t slots, unsigned readers)
 {
-    return IPC_STAMP_RING_HEAD_BYTES +
-           ipc_stamp_ring_slots(message_bytes) * ipc_stamp_ring_slot_bytes(message_bytes);
+    return readers * IPC_STAMP_RING_READER_BYTES + slots * ipc_stamp_ring_slot_bytes(message_bytes);
 }
 
-/* A handle of either side. `memory` was all zeros when the first of them came. */
-static inline ipc_stamp_ring_t ipc_stamp_ring_join(void *memory, size_t message_bytes)
+/* A handle of the producer (reader 0 will do), or of one of the readers. `memory` was all zeros when
+ * the first of them came; `slots` is a power of two. */
+static inline ipc_stamp_ring_t ipc_stamp_ring_join(void *memory, size_t message_bytes,
+                                                   uint64_t slots, unsigned readers,
+                                                   unsigned reader)
 {
-    return (ipc_stamp_ring_t){.progress = (tbus_atomic_u64_t *)memory,
-                              .slots = (unsigned char *)memory + IPC_STAMP_RING_HEAD_BYTES,
+    unsigned char *at = (unsigned char *)memory;
+    return (ipc_stamp_ring_t){.progress = at + reader * IPC_STAMP_RING_READER_BYTES,
+                              .slots = at + readers * IPC_STAMP_RING_READER_BYTES,
                               .slot_bytes = ipc_stamp_ring_slot_bytes(message_bytes),
                               .message_bytes = message_bytes,
-                              .mask = ipc_stamp_ring_slots(message_bytes) - 1};
+                              .mask = slots - 1,
+                              .each = slots / 16,
+                              .readers = readers};
 }
 
 static inline void ipc_spin(void)
@@ -64,38 +77,85 @@ static inline void ipc_spin(void)
         tbus_pause();
 }
 
-static inline tbus_atomic_u64_t *ipc_stamp_ring_slot(const ipc_stamp_ring_t *r)
+TBUS_HOT tbus_atomic_u64_t *ipc_stamp_ring_slot(const ipc_stamp_ring_t *r)
 {
     return (tbus_atomic_u64_t *)(void *)(r->slots + (r->position & r->mask) * r->slot_bytes);
 }
 
-static inline void ipc_stamp_ring_send(ipc_stamp_ring_t *r, const void *message)
+/* How far the slowest reader is. */
+TBUS_HOT uint64_t ipc_stamp_ring_slowest(const ipc_stamp_ring_t *r)
 {
-    while (TBUS_UNLIKELY(r->position >= r->edge)) {
-        /* F2 pairs F1 (receive): else a message is overwritten that is still being read. */
-        r->edge = tbus_load_acquire_u64(r->progress) + r->mask + 1;
-        if (r->position >= r->edge)
-            ipc_spin();
+    uint64_t slowest = UINT64_MAX;
+    for (unsigned i = 0; i < r->readers; i++) {
+        const tbus_atomic_u64_t *progress =
+            (tbus_atomic_u64_t *)(void *)(r->progress + i * IPC_STAMP_RING_READER_BYTES);
+        /* F2 pairs F1 (give_back): else a message is overwritten that is still being read. */
+        uint64_t here = tbus_load_acquire_u64(progress);
+        slowest = here < slowest ? here : slowest;
     }
-    tbus_atomic_u64_t *slot = ipc_stamp_ring_slot(r);
-    memcpy(slot + 1, message, r->message_bytes);
+    return slowest;
+}
+
+/* Producer: the slot of the next message, whose first eight bytes are the stamp; NULL: no room. Fill
+ * the rest, then stamp it. */
+TBUS_HOT tbus_atomic_u64_t *ipc_stamp_ring_room(ipc_stamp_ring_t *r)
+{
+    if (TBUS_UNLIKELY(r->position >= r->edge)) {
+        r->edge = ipc_stamp_ring_slowest(r) + r->mask + 1;
+        if (r->position >= r->edge)
+            return NULL;
+    }
+    return ipc_stamp_ring_slot(r);
+}
+TBUS_HOT void ipc_stamp_ring_stamp(ipc_stamp_ring_t *r, tbus_atomic_u64_t *slot)
+{
     r->position++;
-    /* M1 pairs M2 (receive): else the stamp is seen before the message. */
+    /* M1 pairs M2 (look): else the stamp is seen before the message. */
     tbus_store_release_u64(slot, r->position);
 }
 
-/* Points into the ring; given back by the next receive. */
-static inline const void *ipc_stamp_ring_receive(ipc_stamp_ring_t *r)
+/* Reader: the next message, in the ring; NULL: it is not there yet. */
+TBUS_HOT const void *ipc_stamp_ring_look(const ipc_stamp_ring_t *r)
 {
-    if (TBUS_UNLIKELY(r->position - r->edge > r->mask / 16)) {
-        r->edge = r->position;
-        tbus_store_release_u64(r->progress, r->position); /* F1 pairs F2 (send) */
-    }
-    tbus_atomic_u64_t *slot = ipc_stamp_ring_slot(r);
+    const tbus_atomic_u64_t *slot = ipc_stamp_ring_slot(r);
+    /* M2 pairs M1 (stamp) */
+    return tbus_load_acquire_u64(slot) == r->position + 1 ? slot + 1 : NULL;
+}
+/* Go on to the next one. What lies behind is given back later: see below. */
+TBUS_HOT void ipc_stamp_ring_pass(ipc_stamp_ring_t *r)
+{
     r->position++;
-    while (tbus_load_acquire_u64(slot) != r->position) /* M2 pairs M1 (send) */
+}
+/* Give back what lies behind, if it is time. */
+TBUS_HOT void ipc_stamp_ring_give_back(ipc_stamp_ring_t *r)
+{
+    if (TBUS_UNLIKELY(r->position - r->edge >= r->each)) {
+        r->edge = r->position;
+        /* F1 pairs F2 (slowest) */
+        tbus_store_release_u64((tbus_atomic_u64_t *)(void *)r->progress, r->position);
+    }
+}
+
+/* ---- waiting, of one message of message_bytes */
+
+TBUS_HOT void ipc_stamp_ring_send(ipc_stamp_ring_t *r, const void *message)
+{
+    tbus_atomic_u64_t *slot;
+    while (TBUS_UNLIKELY(!(slot = ipc_stamp_ring_room(r))))
         ipc_spin();
-    return slot + 1;
+    memcpy(slot + 1, message, r->message_bytes);
+    ipc_stamp_ring_stamp(r, slot);
+}
+
+/* Points into the ring; given back by the next receive. */
+TBUS_HOT const void *ipc_stamp_ring_receive(ipc_stamp_ring_t *r)
+{
+    const void *message;
+    ipc_stamp_ring_give_back(r);
+    while (!(message = ipc_stamp_ring_look(r)))
+        ipc_spin();
+    ipc_stamp_ring_pass(r);
+    return message;
 }
 
 #endif

@@ -10,22 +10,13 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "tools/ipc/mechanism.h"
+#include "tools/ipc/stamp_pair.h"
 #include "tools/measure/proc_value.h"
-#include "tools/ipc/stamp_ring.h"
 
 #define FILE_NAME "mapped-file"
 
-typedef struct mmap_file {
-    unsigned char *block;
-    size_t ring_bytes;
-    ipc_stamp_ring_t in;
-    ipc_stamp_ring_t out;
-} mmap_file_t;
-
-static int map(mmap_file_t *m, const char *path, tbus_error_t *err)
+static int map(ipc_stamp_pair_t *p, size_t bytes, const char *path, tbus_error_t *err)
 {
-    size_t bytes = 2 * m->ring_bytes;
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     int code = fd < 0
                    ? -errno
@@ -39,58 +30,42 @@ static int map(mmap_file_t *m, const char *path, tbus_error_t *err)
         close(fd);
     if (code < 0)
         return tbus_fail(err, code, "mmap_file: cannot map %s: %s", path, strerror(-code));
-    m->block = (unsigned char *)block;
+    p->block = (unsigned char *)block;
     return 0;
 }
 
 static int mmap_file_setup(ipc_session_t *s, tbus_error_t *err)
 {
     char path[128];
-    mmap_file_t *m = (mmap_file_t *)calloc(1, sizeof *m);
-    if (!m || !ipc_leftovers_path(s->leftovers, FILE_NAME, path, sizeof path)) {
-        free(m);
+    ipc_stamp_pair_t *p = (ipc_stamp_pair_t *)calloc(1, sizeof *p);
+    if (!p || !ipc_leftovers_path(s->leftovers, FILE_NAME, path, sizeof path)) {
+        free(p);
         return tbus_fail(err, -ENOMEM, "mmap_file: no memory");
     }
-    s->state = m;
-    m->ring_bytes = ipc_stamp_ring_bytes(s->message_bytes);
-    return map(m, path, err);
+    s->state = p;
+    return map(p, ipc_stamp_pair_bytes(s->message_bytes), path, err);
 }
 
 static int mmap_file_open(ipc_session_t *s, tbus_error_t *err)
 {
-    (void)err;
-    mmap_file_t *m = (mmap_file_t *)s->state;
     /* The first store to a page of a file is a fault, in each process, and fork(2) hands on no page
      * table: now, not in the measurement. */
-    madvise(m->block, 2 * m->ring_bytes, MADV_POPULATE_WRITE);
-    m->in = ipc_stamp_ring_join(m->block + s->role * m->ring_bytes, s->message_bytes);
-    m->out = ipc_stamp_ring_join(m->block + !s->role * m->ring_bytes, s->message_bytes);
-    return 0;
-}
-
-static int mmap_file_send(ipc_session_t *s, const void *message)
-{
-    ipc_stamp_ring_send(&((mmap_file_t *)s->state)->out, message);
-    return 0;
-}
-
-static int mmap_file_receive(ipc_session_t *s, const void **out_message)
-{
-    *out_message = ipc_stamp_ring_receive(&((mmap_file_t *)s->state)->in);
-    return 0;
+    madvise(((ipc_stamp_pair_t *)s->state)->block, ipc_stamp_pair_bytes(s->message_bytes),
+            MADV_POPULATE_WRITE);
+    return ipc_stamp_pair_open(s, err);
 }
 
 static void mmap_file_cleanup(ipc_session_t *s)
 {
-    mmap_file_t *m = (mmap_file_t *)s->state;
-    if (!m)
+    ipc_stamp_pair_t *p = (ipc_stamp_pair_t *)s->state;
+    if (!p)
         return;
     char path[128];
-    if (m->block)
-        munmap(m->block, 2 * m->ring_bytes);
+    if (p->block)
+        munmap(p->block, ipc_stamp_pair_bytes(s->message_bytes));
     if (ipc_leftovers_path(s->leftovers, FILE_NAME, path, sizeof path))
         unlink(path);
-    free(m);
+    free(p);
     s->state = NULL;
 }
 
@@ -124,8 +99,8 @@ const ipc_mechanism_t ipc_mmap_file = {
     .synchronises = false,
     .setup = mmap_file_setup,
     .open = mmap_file_open,
-    .send = mmap_file_send,
-    .receive = mmap_file_receive,
+    .send = ipc_stamp_pair_send,
+    .receive = ipc_stamp_pair_receive,
     .cleanup = mmap_file_cleanup,
     .limits = mmap_file_limits,
 };

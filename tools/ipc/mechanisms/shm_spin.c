@@ -4,55 +4,33 @@
 #include <stdlib.h>
 
 #include "tools/ipc/shared_block.h"
-#include "tools/ipc/stamp_ring.h"
-
-typedef struct shm_spin {
-    unsigned char *block;
-    size_t ring_bytes;
-    ipc_stamp_ring_t in;
-    ipc_stamp_ring_t out;
-} shm_spin_t;
+#include "tools/ipc/stamp_pair.h"
 
 static int shm_spin_setup(ipc_session_t *s, tbus_error_t *err)
 {
-    shm_spin_t *m = (shm_spin_t *)calloc(1, sizeof *m);
-    if (!m)
+    ipc_stamp_pair_t *p = (ipc_stamp_pair_t *)calloc(1, sizeof *p);
+    if (!p)
         return tbus_fail(err, -ENOMEM, "shm_spin: no memory");
-    s->state = m;
-    m->ring_bytes = ipc_stamp_ring_bytes(s->message_bytes);
-    m->block = (unsigned char *)ipc_shared_block_new("shm_spin", 2 * m->ring_bytes, err);
-    return m->block ? 0 : -ENOMEM;
+    s->state = p;
+    p->block = (unsigned char *)ipc_shared_block_new("shm_spin",
+                                                     ipc_stamp_pair_bytes(s->message_bytes), err);
+    return p->block ? 0 : -ENOMEM;
 }
 
 static int shm_spin_open(ipc_session_t *s, tbus_error_t *err)
 {
-    (void)err;
-    shm_spin_t *m = (shm_spin_t *)s->state;
-    ipc_shared_block_touch(m->block, 2 * m->ring_bytes);
-    m->in = ipc_stamp_ring_join(m->block + s->role * m->ring_bytes, s->message_bytes);
-    m->out = ipc_stamp_ring_join(m->block + !s->role * m->ring_bytes, s->message_bytes);
-    return 0;
-}
-
-static int shm_spin_send(ipc_session_t *s, const void *message)
-{
-    ipc_stamp_ring_send(&((shm_spin_t *)s->state)->out, message);
-    return 0;
-}
-
-static int shm_spin_receive(ipc_session_t *s, const void **out_message)
-{
-    *out_message = ipc_stamp_ring_receive(&((shm_spin_t *)s->state)->in);
-    return 0;
+    ipc_shared_block_touch(((ipc_stamp_pair_t *)s->state)->block,
+                           ipc_stamp_pair_bytes(s->message_bytes));
+    return ipc_stamp_pair_open(s, err);
 }
 
 static void shm_spin_cleanup(ipc_session_t *s)
 {
-    shm_spin_t *m = (shm_spin_t *)s->state;
-    if (!m)
+    ipc_stamp_pair_t *p = (ipc_stamp_pair_t *)s->state;
+    if (!p)
         return;
-    ipc_shared_block_free(m->block, 2 * m->ring_bytes);
-    free(m);
+    ipc_shared_block_free(p->block, ipc_stamp_pair_bytes(s->message_bytes));
+    free(p);
     s->state = NULL;
 }
 
@@ -72,8 +50,8 @@ const ipc_mechanism_t ipc_shm_spin = {
     .synchronises = false,
     .setup = shm_spin_setup,
     .open = shm_spin_open,
-    .send = shm_spin_send,
-    .receive = shm_spin_receive,
+    .send = ipc_stamp_pair_send,
+    .receive = ipc_stamp_pair_receive,
     .cleanup = shm_spin_cleanup,
     .limits = ipc_shared_block_limits,
 };
