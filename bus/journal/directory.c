@@ -10,9 +10,33 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "bus/journal/segment_file.h"
+void tbus_journal_segment_name(uint32_t number, char out_name[TBUS_JOURNAL_FILE_NAME_MAX])
+{
+    snprintf(out_name, TBUS_JOURNAL_FILE_NAME_MAX, "%08u.tbj",
+             number % (TBUS_JOURNAL_SEGMENTS_MAX + 1));
+}
 
-static int fail_claim(tbus_error_t *err, int code, const char *path)
+const char *tbus_journal_advice(int code)
+{
+    switch (-code) {
+    case ENOSPC:
+        return "make room on that file system, or record somewhere else";
+    case EDQUOT:
+        return "the user's quota is used up: make room, or record somewhere else";
+    case EFBIG:
+        return "raise the file size limit (ulimit -f), or record in smaller segments";
+    case EROFS:
+    case EACCES:
+    case EPERM:
+        return "record in a directory that this user may write to";
+    case EEXIST:
+        return "somebody else records in this directory";
+    default:
+        return "look at the disk and at the kernel's log";
+    }
+}
+
+static int fail_create(tbus_error_t *err, int code, const char *path)
 {
     switch (-code) {
     case ENOENT:
@@ -54,7 +78,7 @@ static int refuse_unless_empty(int fd, const char *path, tbus_error_t *err)
 {
     DIR *stream = list(fd);
     if (!stream)
-        return fail_claim(err, -errno, path);
+        return fail_create(err, -errno, path);
     int code = 0;
     const struct dirent *entry;
     while (code == 0 && (entry = readdir(stream)) != NULL)
@@ -62,42 +86,61 @@ static int refuse_unless_empty(int fd, const char *path, tbus_error_t *err)
             code = tbus_fail(
                 err, -TBUS_ENOTEMPTY,
                 "will not record into %s: it already holds %s (a session is never overwritten); "
-                "choose a new or empty "
-                "directory",
+                "choose a new or empty directory",
                 path, entry->d_name);
     closedir(stream);
     return code;
 }
 
-int tbus_journal_directory_claim(const char *path, tbus_journal_directory_t *out_directory,
-                                 tbus_error_t *err)
+/* Takes fd, also when it fails. */
+static int fill(const char *path, int fd, bool created, tbus_journal_directory_t *out_directory,
+                tbus_error_t *err)
+{
+    char *own_path = strdup(path);
+    if (!own_path) {
+        close(fd);
+        return tbus_fail(err, -ENOMEM, "no memory for the journal in %s", path);
+    }
+    *out_directory = (tbus_journal_directory_t){.path = own_path, .fd = fd, .created = created};
+    return 0;
+}
+
+int tbus_journal_directory_create(const char *path, tbus_journal_directory_t *out_directory,
+                                  tbus_error_t *err)
 {
     if (!path || !path[0])
         return tbus_fail(err, -EINVAL, "no journal directory is named");
     bool created = mkdir(path, 0750) == 0;
-    /* A file system that is read-only says so even where the directory exists; what counts then is
+    /* A read-only file system answers EROFS even where the directory exists; what counts then is
      * the next step. */
     if (!created && errno != EEXIST && errno != EROFS)
-        return fail_claim(err, -errno, path);
+        return fail_create(err, -errno, path);
     int refused = created ? 0 : -errno;
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
-        return fail_claim(err, refused == -EROFS && errno == ENOENT ? -EROFS : -errno, path);
+        return fail_create(err, refused == -EROFS && errno == ENOENT ? -EROFS : -errno, path);
     int code = refuse_unless_empty(fd, path, err);
     if (code < 0) {
         close(fd);
         return code;
     }
-    *out_directory = (tbus_journal_directory_t){.fd = fd, .created = created};
-    return 0;
+    return fill(path, fd, created, out_directory, err);
 }
 
-void tbus_journal_directory_release(tbus_journal_directory_t *directory, const char *path)
+void tbus_journal_directory_close(tbus_journal_directory_t *directory)
 {
+    if (!directory->path)
+        return;
     close(directory->fd);
-    if (directory->created)
-        rmdir(path);
+    free(directory->path);
     *directory = (tbus_journal_directory_t){.fd = -1};
+}
+
+void tbus_journal_directory_destroy(tbus_journal_directory_t *directory)
+{
+    if (directory->created)
+        rmdir(directory->path);
+    tbus_journal_directory_close(directory);
 }
 
 /* The number in "00000001.tbj"; 0: not a name of a segment. */
@@ -108,7 +151,7 @@ static uint32_t number_of(const char *name)
     unsigned long number = strtoul(name, &end, 10);
     if (number == 0 || number > TBUS_JOURNAL_SEGMENTS_MAX)
         return 0;
-    tbus_journal_file_name((uint32_t)number, canonical);
+    tbus_journal_segment_name((uint32_t)number, canonical);
     return strcmp(name, canonical) == 0 ? (uint32_t)number : 0;
 }
 
@@ -133,7 +176,7 @@ static int count_segments(int fd, const char *path, uint32_t *out_segments, tbus
                          "there is no journal in %s: it holds no file 00000001.tbj", path);
     char name[TBUS_JOURNAL_FILE_NAME_MAX];
     for (uint32_t number = 1; count < highest && number < highest; number++) {
-        tbus_journal_file_name(number, name);
+        tbus_journal_segment_name(number, name);
         if (faccessat(fd, name, F_OK, 0) < 0)
             return tbus_fail(err, -TBUS_ECORRUPT,
                              "segment %s of the journal in %s is missing (there are %u, up to "
@@ -144,30 +187,47 @@ static int count_segments(int fd, const char *path, uint32_t *out_segments, tbus
     return 0;
 }
 
-int tbus_journal_directory_open(const char *path, int *out_fd, uint32_t *out_segments,
-                                tbus_error_t *err)
+int tbus_journal_directory_open(const char *path, tbus_journal_directory_t *out_directory,
+                                uint32_t *out_segments, tbus_error_t *err)
 {
+    uint32_t segments = 0;
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) {
         int code = -errno;
         return tbus_fail(err, code, "cannot open journal directory %s: %s", path,
                          tbus_strerror(code));
     }
-    int code = count_segments(fd, path, out_segments, err);
+    int code = count_segments(fd, path, &segments, err);
     if (code < 0) {
         close(fd);
         return code;
     }
-    *out_fd = fd;
-    return 0;
+    code = fill(path, fd, false, out_directory, err);
+    if (code == 0)
+        *out_segments = segments;
+    return code;
 }
 
-int tbus_journal_directory_sync_parent(int directory_fd, const char *path, tbus_error_t *err)
+static int sync_one(int fd, const char *path, tbus_error_t *err)
 {
-    int parent_fd = openat(directory_fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (parent_fd < 0)
-        return 0; /* what may not be opened was not made by us just now */
-    int code = tbus_journal_sync_directory(parent_fd, path, err);
-    close(parent_fd);
+    if (fsync(fd) == 0 || errno == EINVAL || errno == ENOTSUP)
+        return 0;
+    int code = -errno;
+    return tbus_fail(err, code, "cannot sync the journal directory %s: %s; %s", path,
+                     tbus_strerror(code), tbus_journal_advice(code));
+}
+
+int tbus_journal_directory_sync(const tbus_journal_directory_t *directory, tbus_error_t *err)
+{
+    return sync_one(directory->fd, directory->path, err);
+}
+
+int tbus_journal_directory_sync_parent(const tbus_journal_directory_t *directory, tbus_error_t *err)
+{
+    int fd = openat(directory->fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return 0; /* a parent that we may not open is one in which we have made nothing */
+    int code = sync_one(fd, directory->path, err);
+    close(fd);
     return code;
 }

@@ -6,25 +6,43 @@
 
 #include "bus/journal/format.h"
 
+/* What everything that opens a segment, or tells of one, takes. */
 typedef struct tbus_journal_directory {
-    int fd;       /* owned */
-    bool created; /* by us, so it is ours to remove when the start fails */
+    char *path; /* as it was given, for messages. Owned */
+    int fd;     /* owned */
+    /* by us, so it is ours to remove when the start of the recording fails */
+    bool created;
 } tbus_journal_directory_t;
 
-/* Open a directory to record into, made if it is missing. -TBUS_ENOTEMPTY: it holds something, and
- * err says what; -ENOENT: nor is there a parent; -ENOTDIR, -EACCES, -EROFS. */
-int tbus_journal_directory_claim(const char *path, tbus_journal_directory_t *out_directory,
-                                 tbus_error_t *err);
+/* Open a directory to record into; it is made if it is missing. -TBUS_ENOTEMPTY: it holds
+ * something, and err says what; -ENOENT: its parent does not exist; -ENOTDIR, -EACCES, -EROFS,
+ * -ENOMEM. */
+int tbus_journal_directory_create(const char *path, tbus_journal_directory_t *out_directory,
+                                  tbus_error_t *err);
 
-/* Undo a claim: close, and remove the directory if the claim made it (and it is empty again). */
-void tbus_journal_directory_release(tbus_journal_directory_t *directory, const char *path);
+/* Undo create: close the directory, and remove it if create made it and it is empty again. */
+void tbus_journal_directory_destroy(tbus_journal_directory_t *directory);
 
 /* Open a directory to read from, and count its segments: 1.. without a gap, else -TBUS_ECORRUPT.
- * -TBUS_ENOTFOUND: none. Files with other names are no business of ours. */
-int tbus_journal_directory_open(const char *path, int *out_fd, uint32_t *out_segments,
-                                tbus_error_t *err);
+ * -TBUS_ENOTFOUND: there are none. Files with other names are ignored. */
+int tbus_journal_directory_open(const char *path, tbus_journal_directory_t *out_directory,
+                                uint32_t *out_segments, tbus_error_t *err);
 
-/* Sync the directory that holds this one, so that its name survives a loss of power. */
-int tbus_journal_directory_sync_parent(int directory_fd, const char *path, tbus_error_t *err);
+/* The directory stays as it is. */
+void tbus_journal_directory_close(tbus_journal_directory_t *directory);
+
+/* Sync the directory, so that the names in it survive a loss of power. A file system that cannot
+ * sync a directory is taken to need no sync. */
+int tbus_journal_directory_sync(const tbus_journal_directory_t *directory, tbus_error_t *err);
+
+/* Sync the parent likewise, so that the name of the directory itself survives. */
+int tbus_journal_directory_sync_parent(const tbus_journal_directory_t *directory,
+                                       tbus_error_t *err);
+
+/* "00000001.tbj": the name of segment `number`. */
+void tbus_journal_segment_name(uint32_t number, char out_name[TBUS_JOURNAL_FILE_NAME_MAX]);
+
+/* What the user can do about an error of the file system, to stand after the error itself. */
+const char *tbus_journal_advice(int code);
 
 #endif

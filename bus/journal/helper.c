@@ -25,7 +25,7 @@ static void populate_ahead(tbus_journal_writer_t *w)
     uint64_t to = w->pages_wanted;
     tbus_error_t err = {0};
     pthread_mutex_unlock(&w->lock);
-    int code = tbus_journal_file_populate(&copy, w->path, to, &err);
+    int code = tbus_journal_file_populate(&copy, to, &err);
     pthread_mutex_lock(&w->lock);
     if (code < 0) {
         tbus_journal_writer_fail(w, &err);
@@ -40,16 +40,16 @@ static int make_next(tbus_journal_writer_t *w, uint32_t number, tbus_journal_fil
                      bool *out_made, tbus_error_t *err)
 {
     tbus_journal_file_t file;
-    int code = tbus_journal_file_make(w->directory.fd, w->path, number, w->segment_bytes, &w->limit,
-                                      &file, err);
+    int code =
+        tbus_journal_file_create(&w->directory, number, w->segment_bytes, &w->limit, &file, err);
     *out_made = code == 0;
     if (code < 0)
         return code;
-    code = tbus_journal_sync_directory(w->directory.fd, w->path, err);
+    code = tbus_journal_directory_sync(&w->directory, err);
     if (code == 0)
-        code = tbus_journal_file_populate(&file, w->path, w->piece_bytes, err);
+        code = tbus_journal_file_populate(&file, w->piece_bytes, err);
     if (code < 0) {
-        tbus_journal_file_drop(&file, w->directory.fd);
+        tbus_journal_file_destroy(&file);
         return code;
     }
     *out_file = file;
@@ -87,7 +87,7 @@ static void finish_oldest(tbus_journal_writer_t *w)
     uint64_t used = w->used[number % TBUS_JOURNAL_FILES];
     tbus_error_t err = {0};
     pthread_mutex_unlock(&w->lock);
-    int code = tbus_journal_file_finish(&file, w->path, used, &err);
+    int code = tbus_journal_file_close(&file, used, &err);
     pthread_mutex_lock(&w->lock);
     *tbus_journal_writer_file(w, number) = (tbus_journal_file_t){0};
     w->finished = number;
@@ -99,9 +99,9 @@ static void finish_oldest(tbus_journal_writer_t *w)
 static void sync_names(tbus_journal_writer_t *w)
 {
     tbus_error_t err = {0};
-    int code = tbus_journal_sync_directory(w->directory.fd, w->path, &err);
+    int code = tbus_journal_directory_sync(&w->directory, &err);
     if (code == 0 && w->directory.created)
-        code = tbus_journal_directory_sync_parent(w->directory.fd, w->path, &err);
+        code = tbus_journal_directory_sync_parent(&w->directory, &err);
     pthread_mutex_lock(&w->lock);
     if (code < 0)
         tbus_journal_writer_fail(w, &err);

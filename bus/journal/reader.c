@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bus/journal/tail.h"
+
 /* Have at least `bytes` bytes from the position on in the buffer, as many as fit if `bytes` is
  * less, fresh from the file. Returns how many there are; fewer than `bytes` only at the end of the
  * file; or -errno. */
@@ -25,7 +27,8 @@ static int64_t fill(tbus_journal_reader_t *r, uint64_t bytes)
         r->buffer_capacity = capacity;
     }
     r->buffer_bytes = 0;
-    int64_t got = tbus_journal_read(r->fd, r->buffer, r->buffer_capacity, r->position);
+    int64_t got =
+        tbus_journal_segment_read(&r->segment, r->buffer, r->buffer_capacity, r->position);
     if (got < 0)
         return got;
     r->buffer_at = r->position;
@@ -67,7 +70,7 @@ static int look_at_record(tbus_journal_reader_t *r, tbus_journal_record_t *out_r
         have = (uint64_t)got;
         at = r->buffer;
     }
-    if (!tbus_journal_record_valid(at, have, r->position, r->seed, r->info.topics_count, &padded))
+    if (!tbus_journal_segment_is_record(&r->segment, at, have, r->position, &padded))
         return TBUS_JOURNAL_BAD;
     const tbus_journal_record_header_t *header =
         (const tbus_journal_record_header_t *)(const void *)at;
@@ -77,7 +80,7 @@ static int look_at_record(tbus_journal_reader_t *r, tbus_journal_record_t *out_r
         .time_ns = header->time_ns,
         .payload = header + 1,
         .bytes = length - TBUS_JOURNAL_RECORD_HEADER,
-        .segment = r->segment,
+        .segment = r->segment.header.segment,
         .offset = r->position,
     };
     r->position += padded;
@@ -90,7 +93,7 @@ static int look_at_record(tbus_journal_reader_t *r, tbus_journal_record_t *out_r
 static int look_again(tbus_journal_reader_t *r, tbus_journal_record_t *out_record)
 {
     uint32_t length = 0;
-    int64_t got = tbus_journal_read(r->fd, &length, sizeof length, r->position);
+    int64_t got = tbus_journal_segment_read(&r->segment, &length, sizeof length, r->position);
     if (got < 0)
         return (int)got;
     r->buffer_bytes = 0;
@@ -104,18 +107,6 @@ static int look_again(tbus_journal_reader_t *r, tbus_journal_record_t *out_recor
 
 /* --- the end --- */
 
-/* A segment's `closed` word: how many bytes it says it holds, 0 while it is written. False: it does
- * not fit its CRC. */
-static bool closed_bytes_of(const tbus_journal_reader_t *r, const tbus_journal_header_t *h,
-                            uint32_t *out_bytes)
-{
-    uint64_t closed = tbus_load_relaxed_u64(&h->closed);
-    uint32_t bytes = (uint32_t)closed;
-    *out_bytes = bytes;
-    return closed == 0 || (closed == tbus_journal_closed_word(r->seed, bytes) &&
-                           bytes >= TBUS_JOURNAL_HEADER_BYTES);
-}
-
 /* Its writer holds the lock; else it is gone. */
 static bool writer_alive(const tbus_journal_reader_t *r)
 {
@@ -125,10 +116,11 @@ static bool writer_alive(const tbus_journal_reader_t *r)
 
 static int fail_damaged(tbus_journal_reader_t *r, const char *what, tbus_error_t *err)
 {
-    int code = tbus_fail(&r->failure, -TBUS_ECORRUPT,
-                         "segment %08u.tbj of the journal in %s is damaged at offset %" PRIu64
-                         ", after %" PRIu64 " records: %s",
-                         r->segment, r->path, r->position, r->records, what);
+    int code =
+        tbus_fail(&r->failure, -TBUS_ECORRUPT,
+                  "segment %08u.tbj of the journal in %s is damaged at offset %" PRIu64
+                  ", after %" PRIu64 " records: %s",
+                  r->segment.header.segment, r->directory.path, r->position, r->records, what);
     if (err)
         *err = r->failure;
     return code;
@@ -136,32 +128,31 @@ static int fail_damaged(tbus_journal_reader_t *r, const char *what, tbus_error_t
 
 static int fail_reading(const tbus_journal_reader_t *r, int code, tbus_error_t *err)
 {
-    return tbus_fail(err, code,
-                     "cannot read segment %08u.tbj of the journal in %s at offset %" PRIu64 ": %s",
-                     r->segment, r->path, r->position, tbus_strerror(code));
+    return tbus_fail(
+        err, code, "cannot read segment %08u.tbj of the journal in %s at offset %" PRIu64 ": %s",
+        r->segment.header.segment, r->directory.path, r->position, tbus_strerror(code));
 }
 
 /* Reading has stopped at the position of this segment, which nobody writes any more. `is_last`: no
  * other comes after it. 0: this is how a segment ends; else the negative error. */
 static int judge_end(tbus_journal_reader_t *r, bool is_last, tbus_error_t *err)
 {
-    tbus_journal_header_t header;
     tbus_journal_tail_t tail;
     struct stat file;
-    uint32_t closed_bytes;
-    int64_t got = tbus_journal_read(r->fd, &header, sizeof header, 0);
-    int code = got < 0 ? (int)got : fstat(r->fd, &file) < 0 ? -errno : 0;
-    if (code == 0)
-        code = tbus_journal_tail_judge(r->fd, r->position, r->seed, r->info.topics_count, &tail);
-    if (code < 0)
-        return fail_reading(r, code, err);
-    if (got < (int64_t)sizeof header)
-        return fail_damaged(r, "its header is gone", err);
-    /* J6 pairs J5 (tbus_journal_file_finish), by way of the looks at its successor or its writer's
+    /* J6 pairs J5 (tbus_journal_file_close), by way of the looks at its successor or its writer's
      * lock before this read. */
-    if (!closed_bytes_of(r, &header, &closed_bytes))
+    int64_t closed = tbus_journal_segment_closed_bytes(&r->segment);
+    if (closed == -TBUS_ETRUNCATED)
+        return fail_damaged(r, "its header is gone", err);
+    if (closed == -TBUS_ECORRUPT)
         return fail_damaged(
             r, "its end cannot be told, since its length in the header does not fit its CRC", err);
+    int code = closed < 0 ? (int)closed : fstat(r->segment.fd, &file) < 0 ? -errno : 0;
+    if (code == 0)
+        code = tbus_journal_tail_judge(&r->segment, r->position, &tail);
+    if (code < 0)
+        return fail_reading(r, code, err);
+    uint64_t closed_bytes = (uint64_t)closed;
     if (closed_bytes == r->position) {
         r->end = TBUS_JOURNAL_CLOSED;
         return 0;
@@ -180,22 +171,21 @@ static int judge_end(tbus_journal_reader_t *r, bool is_last, tbus_error_t *err)
     return 0;
 }
 
-/* This segment has a successor: go there if all is in order. MOVED, or the negative error. */
-static int go_on(tbus_journal_reader_t *r, int next_fd, const tbus_journal_header_t *next,
-                 tbus_error_t *err)
+/* This segment has a successor: go there if all is in order. Takes `next`. MOVED, or the negative
+ * error. */
+static int go_on(tbus_journal_reader_t *r, tbus_journal_segment_t *next, tbus_error_t *err)
 {
-    tbus_journal_header_t identity = tbus_journal_identity(next);
     int code = judge_end(r, false, err);
-    if (code == 0 && memcmp(&identity, &r->identity, sizeof identity) != 0)
+    if (code == 0 && !tbus_journal_segment_same_session(&next->header, &r->segment.header))
         code = fail_damaged(r, "the next segment is from another session", err);
-    if (code == 0 && next->first_record != r->records)
+    if (code == 0 && next->header.first_record != r->records)
         code =
             fail_damaged(r, "it ends too early: the next segment goes on with a later record", err);
     if (code < 0) {
-        close(next_fd);
+        tbus_journal_segment_close(next);
         return code;
     }
-    tbus_journal_segment_enter(r, next_fd, next);
+    tbus_journal_reader_enter(r, next);
     return TBUS_JOURNAL_MOVED;
 }
 
@@ -205,21 +195,21 @@ static int go_on(tbus_journal_reader_t *r, int next_fd, const tbus_journal_heade
 static int after_last(tbus_journal_reader_t *r, tbus_journal_record_t *out_record,
                       tbus_error_t *err)
 {
-    int next_fd = -1;
     uint64_t cut_bytes;
-    tbus_journal_header_t next;
+    tbus_journal_segment_t next;
     bool alive = writer_alive(r);
-    int successor = tbus_journal_segment_look(r, r->segment + 1, &next_fd, &next, &cut_bytes, err);
+    int successor = tbus_journal_segment_open(&r->directory, r->segment.header.segment + 1, &next,
+                                              &cut_bytes, err);
     if (successor < 0)
         return successor;
     int look = look_again(r, out_record);
     if (look < 0 || look == TBUS_JOURNAL_FOUND) {
         if (successor == TBUS_JOURNAL_FOUND)
-            close(next_fd);
+            tbus_journal_segment_close(&next);
         return look < 0 ? fail_reading(r, look, err) : look;
     }
     if (successor == TBUS_JOURNAL_FOUND)
-        return go_on(r, next_fd, &next, err);
+        return go_on(r, &next, err);
     if (alive && look == TBUS_JOURNAL_BAD)
         return fail_damaged(r, "what is there is no record, and its writer is alive", err);
     if (alive) {

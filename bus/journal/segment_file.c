@@ -15,49 +15,22 @@
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
 #endif
 
-void tbus_journal_file_name(uint32_t number, char out_name[TBUS_JOURNAL_FILE_NAME_MAX])
+static int fail_create(const tbus_journal_directory_t *directory, uint32_t number, uint64_t bytes,
+                       int code, tbus_error_t *err)
 {
-    snprintf(out_name, TBUS_JOURNAL_FILE_NAME_MAX, "%08u.tbj",
-             number % (TBUS_JOURNAL_SEGMENTS_MAX + 1));
-}
-
-/* The reason that people can do something about, in words. */
-static const char *advice(int code)
-{
-    switch (-code) {
-    case ENOSPC:
-        return "make room on that file system, or record somewhere else";
-    case EDQUOT:
-        return "the user's quota is used up: make room, or record somewhere else";
-    case EFBIG:
-        return "raise the file size limit (ulimit -f), or record in smaller segments";
-    case EROFS:
-    case EACCES:
-    case EPERM:
-        return "record in a directory that this user may write to";
-    case EEXIST:
-        return "somebody else records in this directory";
-    default:
-        return "look at the disk and at the kernel's log";
-    }
-}
-
-static int fail_making(tbus_error_t *err, int code, const char *directory, uint32_t number,
-                       uint64_t bytes)
-{
-    return tbus_fail(err, code,
-                     "cannot make segment %08u.tbj of %" PRIu64
-                     " bytes in journal directory %s: %s; %s",
-                     number, bytes, directory, tbus_strerror(code), advice(code));
+    return tbus_fail(
+        err, code,
+        "cannot make segment %08u.tbj of %" PRIu64 " bytes in journal directory %s: %s; %s", number,
+        bytes, directory->path, tbus_strerror(code), tbus_journal_advice(code));
 }
 
 /* What errno says went wrong with a segment that there is. */
-static int fail_on(const tbus_journal_file_t *file, const char *what, const char *directory,
-                   tbus_error_t *err)
+static int fail_on(const tbus_journal_file_t *file, const char *what, tbus_error_t *err)
 {
     int code = -errno;
     return tbus_fail(err, code, "cannot %s segment %08u.tbj of the journal in %s: %s; %s", what,
-                     file->number, directory, tbus_strerror(code), advice(code));
+                     file->number, file->directory->path, tbus_strerror(code),
+                     tbus_journal_advice(code));
 }
 
 /* Blocks for the whole file. Beyond RLIMIT_FSIZE the kernel would kill us with SIGXFSZ before it
@@ -75,15 +48,15 @@ static int allocate(int fd, uint64_t bytes)
     return code;
 }
 
-int tbus_journal_file_make(int directory_fd, const char *directory, uint32_t number, uint64_t bytes,
-                           tbus_atomic_u64_t *limit, tbus_journal_file_t *out_file,
-                           tbus_error_t *err)
+int tbus_journal_file_create(const tbus_journal_directory_t *directory, uint32_t number,
+                             uint64_t bytes, tbus_atomic_u64_t *limit,
+                             tbus_journal_file_t *out_file, tbus_error_t *err)
 {
     char name[TBUS_JOURNAL_FILE_NAME_MAX];
-    tbus_journal_file_name(number, name);
-    int fd = openat(directory_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
+    tbus_journal_segment_name(number, name);
+    int fd = openat(directory->fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
     if (fd < 0)
-        return fail_making(err, -errno, directory, number, bytes);
+        return fail_create(directory, number, bytes, -errno, err);
     int code = allocate(fd, bytes);
     void *base = MAP_FAILED;
     if (code == 0) {
@@ -92,11 +65,12 @@ int tbus_journal_file_make(int directory_fd, const char *directory, uint32_t num
             code = -errno;
     }
     if (code < 0) {
-        unlinkat(directory_fd, name, 0);
+        unlinkat(directory->fd, name, 0);
         close(fd);
-        return fail_making(err, code, directory, number, bytes);
+        return fail_create(directory, number, bytes, code, err);
     }
     *out_file = (tbus_journal_file_t){.base = base,
+                                      .directory = directory,
                                       .fd = fd,
                                       .number = number,
                                       .bytes = bytes,
@@ -104,22 +78,20 @@ int tbus_journal_file_make(int directory_fd, const char *directory, uint32_t num
     return 0;
 }
 
-int tbus_journal_file_check(const tbus_journal_file_t *file, const char *directory,
-                            tbus_error_t *err)
+int tbus_journal_file_check(const tbus_journal_file_t *file, tbus_error_t *err)
 {
     struct stat is;
     if (fstat(file->fd, &is) < 0)
-        return fail_on(file, "look at", directory, err);
+        return fail_on(file, "look at", err);
     if ((uint64_t)is.st_size < file->bytes)
         return tbus_fail(err, -TBUS_ECORRUPT,
                          "segment %08u.tbj of the journal in %s was cut to %lld bytes by somebody "
-                         "else while it was "
-                         "written; what lies before that can be read",
-                         file->number, directory, (long long)is.st_size);
+                         "else while it was written; what lies before that can be read",
+                         file->number, file->directory->path, (long long)is.st_size);
     if (tbus_journal_guard_lost(file->guard))
         return tbus_fail(err, -EIO,
                          "segment %08u.tbj of the journal in %s cannot be stored to (SIGBUS); %s",
-                         file->number, directory, advice(-EIO));
+                         file->number, file->directory->path, tbus_journal_advice(-EIO));
     return 0;
 }
 
@@ -133,8 +105,7 @@ void tbus_journal_file_touch(tbus_journal_file_t *file, uint64_t from, uint64_t 
         __atomic_fetch_or((uint64_t *)(void *)(file->base + at), 0, __ATOMIC_RELAXED);
 }
 
-int tbus_journal_file_populate(tbus_journal_file_t *file, const char *directory, uint64_t to,
-                               tbus_error_t *err)
+int tbus_journal_file_populate(tbus_journal_file_t *file, uint64_t to, tbus_error_t *err)
 {
     uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
     uint64_t from = file->populated & ~(page - 1);
@@ -150,22 +121,21 @@ int tbus_journal_file_populate(tbus_journal_file_t *file, const char *directory,
         tbus_journal_file_touch(file, from, to);
     else if (rc < 0) {
         int code = -errno;
-        int cut = tbus_journal_file_check(file, directory, err);
+        int cut = tbus_journal_file_check(file, err);
         errno = -code;
-        return cut < 0 ? cut : fail_on(file, "fault in pages of", directory, err);
+        return cut < 0 ? cut : fail_on(file, "fault in pages of", err);
     }
     file->populated = to;
     return 0;
 }
 
-static int sync_and_cut(tbus_journal_file_t *file, const char *directory, uint64_t used,
-                        tbus_error_t *err)
+static int sync_and_cut(tbus_journal_file_t *file, uint64_t used, tbus_error_t *err)
 {
     tbus_journal_header_t *header = (tbus_journal_header_t *)(void *)file->base;
     uint32_t seed = tbus_journal_seed(header->session_id, file->number);
     if (fdatasync(file->fd) < 0)
-        return fail_on(file, "sync", directory, err);
-    int code = tbus_journal_file_check(file, directory, err);
+        return fail_on(file, "sync", err);
+    int code = tbus_journal_file_check(file, err);
     if (code < 0)
         return code;
     /* J5 pairs J6 (tbus_journal_reader_next): what a reader has not found by now is not there. Only
@@ -173,11 +143,11 @@ static int sync_and_cut(tbus_journal_file_t *file, const char *directory, uint64
      * some, is refused as damaged. */
     tbus_store_release_u64(&header->closed, tbus_journal_closed_word(seed, (uint32_t)used));
     if (tbus_journal_guard_lost(file->guard)) /* just now: ftruncate would make it long again */
-        return tbus_journal_file_check(file, directory, err);
+        return tbus_journal_file_check(file, err);
     if (ftruncate(file->fd, (off_t)used) < 0)
-        return fail_on(file, "cut", directory, err);
+        return fail_on(file, "cut", err);
     if (fdatasync(file->fd) < 0)
-        return fail_on(file, "sync", directory, err);
+        return fail_on(file, "sync", err);
     return 0;
 }
 
@@ -189,29 +159,19 @@ static void let_go(tbus_journal_file_t *file)
     *file = (tbus_journal_file_t){0};
 }
 
-int tbus_journal_file_finish(tbus_journal_file_t *file, const char *directory, uint64_t used,
-                             tbus_error_t *err)
+int tbus_journal_file_close(tbus_journal_file_t *file, uint64_t used, tbus_error_t *err)
 {
-    int code = sync_and_cut(file, directory, used, err);
+    int code = sync_and_cut(file, used, err);
     let_go(file);
     return code;
 }
 
-void tbus_journal_file_drop(tbus_journal_file_t *file, int directory_fd)
+void tbus_journal_file_destroy(tbus_journal_file_t *file)
 {
     if (!file->base)
         return;
     char name[TBUS_JOURNAL_FILE_NAME_MAX];
-    tbus_journal_file_name(file->number, name);
-    unlinkat(directory_fd, name, 0);
+    tbus_journal_segment_name(file->number, name);
+    unlinkat(file->directory->fd, name, 0);
     let_go(file);
-}
-
-int tbus_journal_sync_directory(int directory_fd, const char *directory, tbus_error_t *err)
-{
-    if (fsync(directory_fd) == 0 || errno == EINVAL || errno == ENOTSUP)
-        return 0;
-    int code = -errno;
-    return tbus_fail(err, code, "cannot sync the journal directory %s: %s; %s", directory,
-                     tbus_strerror(code), advice(code));
 }

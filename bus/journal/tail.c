@@ -4,51 +4,19 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 /* on the stack: a replay allocates nothing while it runs, its end included */
 #define CHUNK_BYTES (UINT64_C(1) << 16)
 
-int64_t tbus_journal_read(int fd, void *into, uint64_t bytes, uint64_t offset)
-{
-    uint64_t have = 0;
-    while (have < bytes) {
-        ssize_t got = pread(fd, (unsigned char *)into + have, bytes - have, (off_t)(offset + have));
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return -errno;
-        if (got == 0)
-            break;
-        have += (uint64_t)got;
-    }
-    return (int64_t)have;
-}
-
-bool tbus_journal_record_valid(const void *record, uint64_t bytes, uint64_t offset, uint32_t seed,
-                               uint32_t topics_count, uint64_t *out_padded_bytes)
-{
-    const tbus_journal_record_header_t *header = record;
-    uint32_t length = tbus_load_relaxed_u32(&header->length);
-    uint64_t padded = tbus_journal_padded(length);
-    if (length < TBUS_JOURNAL_RECORD_HEADER || padded > bytes)
-        return false;
-    if (header->topic >= topics_count || header->flags || header->pad)
-        return false;
-    if (header->crc32c != tbus_journal_record_crc(seed, offset, length, record))
-        return false;
-    *out_padded_bytes = padded;
-    return true;
-}
-
 /* The end of the last byte that is not zero, at or after `from`, and the end of the file. */
-static int find_ends(int fd, uint64_t from, unsigned char *chunk, uint64_t *out_data_end,
+static int find_ends(const tbus_journal_segment_t *segment, uint64_t from, uint64_t *out_data_end,
                      uint64_t *out_file_end)
 {
+    unsigned char chunk[CHUNK_BYTES];
     uint64_t data_end = from;
     uint64_t at = from;
     for (;;) {
-        int64_t got = tbus_journal_read(fd, chunk, CHUNK_BYTES, at);
+        int64_t got = tbus_journal_segment_read(segment, chunk, CHUNK_BYTES, at);
         if (got < 0)
             return (int)got;
         uint64_t last = (uint64_t)got;
@@ -67,9 +35,9 @@ static int find_ends(int fd, uint64_t from, unsigned char *chunk, uint64_t *out_
     return 0;
 }
 
-/* `area`: the file from `from` on, zeros behind the data. */
-static uint64_t find_record(const unsigned char *area, uint64_t area_bytes, uint64_t from,
-                            uint64_t data_end, uint32_t seed, uint32_t topics_count)
+/* `area`: the file from `from` on, zeros behind the data. Offset of a record there, or 0. */
+static uint64_t find_record(const tbus_journal_segment_t *segment, uint64_t from, uint64_t data_end,
+                            const unsigned char *area, uint64_t area_bytes)
 {
     uint64_t work = 0;
     for (uint64_t at = 8; from + at < data_end && at + TBUS_JOURNAL_RECORD_HEADER <= area_bytes;
@@ -80,22 +48,23 @@ static uint64_t find_record(const unsigned char *area, uint64_t area_bytes, uint
         uint64_t length = tbus_load_relaxed_u32(&header->length);
         if (length == 0 || length > room)
             continue;
-        if (tbus_journal_record_valid(header, room, from + at, seed, topics_count, &length))
+        if (tbus_journal_segment_is_record(segment, header, room, from + at, &length))
             return from + at;
-        work += header->topic < topics_count && !header->flags && !header->pad ? length : 0;
+        bool costly =
+            header->topic < segment->header.topics_count && !header->flags && !header->pad;
+        work += costly ? length : 0;
         if (work > TBUS_JOURNAL_SEARCH_BYTES_MAX)
             return from + at;
     }
     return 0;
 }
 
-int tbus_journal_tail_judge(int fd, uint64_t from, uint32_t seed, uint32_t topics_count,
+int tbus_journal_tail_judge(const tbus_journal_segment_t *segment, uint64_t from,
                             tbus_journal_tail_t *out_tail)
 {
-    unsigned char chunk[CHUNK_BYTES];
     uint64_t data_end = from;
     uint64_t file_end = from;
-    int code = find_ends(fd, from, chunk, &data_end, &file_end);
+    int code = find_ends(segment, from, &data_end, &file_end);
     if (code < 0)
         return code;
     tbus_journal_tail_t tail = {.bytes = data_end - from};
@@ -107,9 +76,9 @@ int tbus_journal_tail_judge(int fd, uint64_t from, uint32_t seed, uint32_t topic
                                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (area == MAP_FAILED)
             return -errno;
-        int64_t got = tbus_journal_read(fd, area, tail.bytes, from);
+        int64_t got = tbus_journal_segment_read(segment, area, tail.bytes, from);
         if (got >= 0)
-            tail.record_at = find_record(area, area_bytes, from, data_end, seed, topics_count);
+            tail.record_at = find_record(segment, from, data_end, area, area_bytes);
         munmap(area, area_bytes);
         if (got < 0)
             return (int)got;

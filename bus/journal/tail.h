@@ -10,7 +10,7 @@
 #ifndef TICKBUS_JOURNAL_TAIL_H
 #define TICKBUS_JOURNAL_TAIL_H
 
-#include "bus/journal/format.h"
+#include "bus/journal/segment.h"
 
 #define TBUS_JOURNAL_SEARCH_BYTES_MAX (UINT64_C(4) << 30)
 
@@ -19,18 +19,8 @@ typedef struct tbus_journal_tail {
     uint64_t record_at; /* offset of a whole record behind that place; 0: there is none */
 } tbus_journal_tail_t;
 
-/* `from`: where reading stopped, a multiple of 8. `seed`: of the segment's CRCs. 0, or -errno from
- * reading. */
-int tbus_journal_tail_judge(int fd, uint64_t from, uint32_t seed, uint32_t topics_count,
+/* `from`: where reading stopped, a multiple of 8. 0, or -errno from reading. */
+int tbus_journal_tail_judge(const tbus_journal_segment_t *segment, uint64_t from,
                             tbus_journal_tail_t *out_tail);
-
-/* Whether these bytes are a whole record: `record` is 8-byte aligned, `bytes` of it (at least 32)
- * are there. If so *out_padded_bytes is what it takes. `offset`: in its segment. */
-bool tbus_journal_record_valid(const void *record, uint64_t bytes, uint64_t offset, uint32_t seed,
-                               uint32_t topics_count, uint64_t *out_padded_bytes);
-
-/* As pread(2), but all that there is up to `bytes`: fewer only at the end of the file. Bytes read,
- * or -errno. */
-int64_t tbus_journal_read(int fd, void *into, uint64_t bytes, uint64_t offset);
 
 #endif

@@ -77,7 +77,7 @@ static void fail_if_lost(tbus_journal_writer_t *w)
     const tbus_journal_file_t *file = tbus_journal_writer_file(w, w->current);
     tbus_error_t err;
     if (TBUS_UNLIKELY(tbus_journal_guard_lost(file->guard)) &&
-        tbus_journal_file_check(file, w->path, &err) < 0)
+        tbus_journal_file_check(file, &err) < 0)
         tbus_journal_writer_fail(w, &err);
 }
 
@@ -221,12 +221,13 @@ static int lock_session(tbus_journal_writer_t *w, int fd, tbus_error_t *err)
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     if (fcntl(fd, F_OFD_SETLK, &whole) < 0)
         return tbus_fail(err, -errno,
-                         "cannot lock segment 00000001.tbj in journal directory %s: %s", w->path,
+                         "cannot lock segment 00000001.tbj in journal directory %s: %s",
+                         w->directory.path,
                          errno == EAGAIN ? "somebody else records there" : tbus_strerror(-errno));
     w->lock_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     return w->lock_fd < 0
-               ? tbus_fail(err, -errno, "cannot keep the lock of journal directory %s: %s", w->path,
-                           tbus_strerror(-errno))
+               ? tbus_fail(err, -errno, "cannot keep the lock of journal directory %s: %s",
+                           w->directory.path, tbus_strerror(-errno))
                : 0;
 }
 
@@ -235,14 +236,13 @@ static int lock_session(tbus_journal_writer_t *w, int fd, tbus_error_t *err)
 static int start_first_segment(tbus_journal_writer_t *w, tbus_error_t *err)
 {
     tbus_journal_file_t *file = tbus_journal_writer_file(w, 1);
-    int code =
-        tbus_journal_file_make(w->directory.fd, w->path, 1, w->segment_bytes, &w->limit, file, err);
+    int code = tbus_journal_file_create(&w->directory, 1, w->segment_bytes, &w->limit, file, err);
     if (code == -EEXIST) /* it was empty a moment ago */
         code = -TBUS_ENOTEMPTY;
     if (code == 0)
         code = lock_session(w, file->fd, err);
     if (code == 0)
-        code = tbus_journal_file_populate(file, w->path, smaller(FIRST_BYTES, w->piece_bytes), err);
+        code = tbus_journal_file_populate(file, smaller(FIRST_BYTES, w->piece_bytes), err);
     if (code < 0) {
         if (err)
             err->code = code;
@@ -266,20 +266,14 @@ static void free_writer(tbus_journal_writer_t *w)
     pthread_cond_destroy(&w->ready);
     pthread_cond_destroy(&w->work);
     pthread_mutex_destroy(&w->lock);
-    free(w->path);
     free(w);
 }
 
-static tbus_journal_writer_t *new_writer(const char *path, uint64_t segment_bytes)
+static tbus_journal_writer_t *new_writer(uint64_t segment_bytes)
 {
     tbus_journal_writer_t *w = calloc(1, sizeof *w);
-    char *own_path = strdup(path);
-    if (!w || !own_path) {
-        free(w);
-        free(own_path);
+    if (!w)
         return NULL;
-    }
-    w->path = own_path;
     w->lock_fd = -1;
     w->segment_bytes = segment_bytes;
     w->payload_max = segment_bytes - TBUS_JOURNAL_HEADER_BYTES - TBUS_JOURNAL_RECORD_HEADER;
@@ -301,20 +295,20 @@ int tbus_journal_writer_open(const tbus_journal_spec_t *spec, tbus_journal_write
     if (code == 0)
         code = fill_header(spec, segment_bytes, &header, err);
     if (code == 0)
-        code = tbus_journal_directory_claim(spec->directory, &directory, err);
+        code = tbus_journal_directory_create(spec->directory, &directory, err);
     if (code < 0)
         return code;
-    tbus_journal_writer_t *w = new_writer(spec->directory, segment_bytes);
+    tbus_journal_writer_t *w = new_writer(segment_bytes);
     if (!w) {
-        tbus_journal_directory_release(&directory, spec->directory);
+        tbus_journal_directory_destroy(&directory);
         return tbus_fail(err, -ENOMEM, "no memory to record into %s", spec->directory);
     }
     w->directory = directory;
     w->header = header;
     code = start_first_segment(w, err);
     if (code < 0) {
-        tbus_journal_file_drop(tbus_journal_writer_file(w, 1), w->directory.fd);
-        tbus_journal_directory_release(&w->directory, w->path);
+        tbus_journal_file_destroy(tbus_journal_writer_file(w, 1));
+        tbus_journal_directory_destroy(&w->directory);
         free_writer(w);
         return code;
     }
@@ -330,10 +324,10 @@ int tbus_journal_writer_close(tbus_journal_writer_t *w, tbus_error_t *err)
     tbus_error_t first = w->failure;
     tbus_error_t *slot = first.code ? NULL : &first;
     if (w->prepared > w->current)
-        tbus_journal_file_drop(tbus_journal_writer_file(w, w->prepared), w->directory.fd);
-    tbus_journal_file_finish(tbus_journal_writer_file(w, w->current), w->path, w->position, slot);
-    tbus_journal_sync_directory(w->directory.fd, w->path, first.code ? NULL : slot);
-    close(w->directory.fd);
+        tbus_journal_file_destroy(tbus_journal_writer_file(w, w->prepared));
+    tbus_journal_file_close(tbus_journal_writer_file(w, w->current), w->position, slot);
+    tbus_journal_directory_sync(&w->directory, first.code ? NULL : slot);
+    tbus_journal_directory_close(&w->directory);
     free_writer(w);
     if (first.code && err)
         *err = first;

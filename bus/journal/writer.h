@@ -18,7 +18,6 @@
 
 #include <pthread.h>
 
-#include "bus/journal/directory.h"
 #include "bus/journal/segment_file.h"
 
 #define TBUS_JOURNAL_FILES 4u
@@ -39,7 +38,6 @@ struct tbus_journal_writer {
     tbus_atomic_u64_t limit;
 
     /* set by tbus_journal_writer_open */
-    char *path;
     tbus_journal_directory_t directory;
     int lock_fd; /* its open file description holds the session's OFD lock */
     uint64_t segment_bytes;

@@ -60,7 +60,7 @@ static int remove_scratch(void **state)
 static void segment_path(const char *journal, uint32_t number, char out_path[PATH_BYTES + 16])
 {
     char name[TBUS_JOURNAL_FILE_NAME_MAX];
-    tbus_journal_file_name(number, name);
+    tbus_journal_segment_name(number, name);
     snprintf(out_path, PATH_BYTES + 16, "%s/%s", journal, name);
 }
 
@@ -627,21 +627,21 @@ static void a_file_size_limit_is_an_error_and_no_signal(void **state)
 static void touching_pages_leaves_what_is_on_them(void **state)
 {
     scratch_t *s = *state;
-    mkdir(s->journal, 0755);
-    int directory = open(s->journal, O_RDONLY | O_DIRECTORY);
+    tbus_journal_directory_t directory;
     tbus_journal_file_t file;
     tbus_atomic_u64_t limit;
     tbus_error_t err;
-    assert_int_equal(
-        tbus_journal_file_make(directory, s->journal, 1, SMALL_SEGMENT, &limit, &file, &err), 0);
+    assert_int_equal(tbus_journal_directory_create(s->journal, &directory, &err), 0);
+    assert_int_equal(tbus_journal_file_create(&directory, 1, SMALL_SEGMENT, &limit, &file, &err),
+                     0);
     for (uint64_t at = 0; at < file.bytes; at++)
         file.base[at] = (uint8_t)(at * 13);
     tbus_journal_file_touch(&file, 0, file.bytes);
     for (uint64_t at = 0; at < file.bytes; at++)
         assert_int_equal(file.base[at], (uint8_t)(at * 13));
-    tbus_journal_file_drop(&file, directory);
+    tbus_journal_file_destroy(&file);
     assert_int_equal(count_entries(s->journal), 2);
-    close(directory);
+    tbus_journal_directory_close(&directory);
 }
 
 /* --- what is refused at opening --- */

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bus/journal/segment.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+int tbus_journal_segment_fail(const tbus_journal_directory_t *directory, uint32_t number, int code,
+                              const char *what, tbus_error_t *err)
+{
+    return tbus_fail(err, code, "segment %08u.tbj of the journal in %s %s", number, directory->path,
+                     what);
+}
+
+int tbus_journal_segment_fail_reading(const tbus_journal_directory_t *directory, uint32_t number,
+                                      int code, tbus_error_t *err)
+{
+    return tbus_fail(err, code, "cannot read segment %08u.tbj of the journal in %s: %s", number,
+                     directory->path, tbus_strerror(code));
+}
+
+static int64_t read_all(int fd, void *into, uint64_t bytes, uint64_t offset)
+{
+    uint64_t have = 0;
+    while (have < bytes) {
+        ssize_t got = pread(fd, (unsigned char *)into + have, bytes - have, (off_t)(offset + have));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return -errno;
+        if (got == 0)
+            break;
+        have += (uint64_t)got;
+    }
+    return (int64_t)have;
+}
+
+int64_t tbus_journal_segment_read(const tbus_journal_segment_t *segment, void *into, uint64_t bytes,
+                                  uint64_t offset)
+{
+    return read_all(segment->fd, into, bytes, offset);
+}
+
+bool tbus_journal_all_zeros(const void *bytes, uint64_t count)
+{
+    const unsigned char *at = bytes;
+    return count == 0 || (at[0] == 0 && memcmp(at, at + 1, count - 1) == 0);
+}
+
+bool tbus_journal_segment_same_session(const tbus_journal_header_t *a,
+                                       const tbus_journal_header_t *b)
+{
+    tbus_journal_header_t both[2] = {*a, *b};
+    for (int i = 0; i < 2; i++) {
+        both[i].segment = 0;
+        both[i].first_record = 0;
+        tbus_journal_header_crc(&both[i]);
+    }
+    return memcmp(&both[0], &both[1], sizeof both[0]) == 0;
+}
+
+/* --- opening --- */
+
+static bool names_end(const tbus_journal_header_t *h)
+{
+    bool end = memchr(h->bus_name, 0, sizeof h->bus_name) != NULL;
+    for (uint32_t i = 0; i < TBUS_JOURNAL_TOPICS_MAX; i++)
+        end = end && memchr(h->topics[i].name, 0, TBUS_NAME_MAX) &&
+              memchr(h->topics[i].type, 0, TBUS_NAME_MAX);
+    return end;
+}
+
+/* Check a header that says that it is one, field by field. `h` is a private copy. */
+static int check_header(const tbus_journal_directory_t *directory, uint32_t number,
+                        const tbus_journal_header_t *h, tbus_error_t *err)
+{
+    tbus_journal_header_t copy = *h;
+    if (tbus_load_relaxed_u64(&h->magic) != TBUS_JOURNAL_MAGIC)
+        return tbus_journal_segment_fail(directory, number, -TBUS_EMAGIC,
+                                         "is no journal segment: it does not begin with TBJRNL1",
+                                         err);
+    if (h->abi != TBUS_JOURNAL_ABI)
+        return tbus_fail(
+            err, -TBUS_EABI,
+            "segment %08u.tbj of the journal in %s has format %u, and this tickbus reads format %u",
+            number, directory->path, h->abi, TBUS_JOURNAL_ABI);
+    if (tbus_journal_header_crc(&copy) != h->header_crc32c)
+        return tbus_journal_segment_fail(
+            directory, number, -TBUS_ECORRUPT,
+            "is damaged: the CRC of its header does not fit (offset 0)", err);
+    if (h->header_bytes != TBUS_JOURNAL_HEADER_BYTES || h->topics_count > TBUS_JOURNAL_TOPICS_MAX ||
+        !names_end(h) || h->segment_bytes < TBUS_JOURNAL_SEGMENT_BYTES_MIN ||
+        h->segment_bytes > TBUS_JOURNAL_SEGMENT_BYTES_MAX)
+        return tbus_journal_segment_fail(directory, number, -TBUS_ECORRUPT,
+                                         "has a header that no writer makes", err);
+    if (h->segment != number)
+        return tbus_fail(
+            err, -TBUS_ECORRUPT,
+            "segment %08u.tbj of the journal in %s is number %u by its header: it was renamed",
+            number, directory->path, h->segment);
+    return 0;
+}
+
+/* Read and check the header. FOUND, NOTHING or the negative error, as tbus_journal_segment_open. */
+static int look_at_header(const tbus_journal_directory_t *directory, uint32_t number, int fd,
+                          tbus_journal_header_t *out_header, uint64_t *out_cut_bytes,
+                          tbus_error_t *err)
+{
+    uint64_t first_record = 0;
+    int64_t got = read_all(fd, out_header, sizeof *out_header, 0);
+    if (got < 0)
+        return tbus_journal_segment_fail_reading(directory, number, (int)got, err);
+    if (got < (int64_t)sizeof *out_header) {
+        *out_cut_bytes = tbus_journal_all_zeros(out_header, (uint64_t)got) ? 0 : (uint64_t)got;
+        return TBUS_JOURNAL_NOTHING;
+    }
+    if (tbus_load_relaxed_u64(&out_header->magic) == 0) {
+        /* It was never begun, or a crash came between its first word and its last; but then it has
+         * no records. */
+        got = read_all(fd, &first_record, sizeof first_record, TBUS_JOURNAL_HEADER_BYTES);
+        if (got < 0)
+            return tbus_journal_segment_fail_reading(directory, number, (int)got, err);
+        if (first_record == 0)
+            return TBUS_JOURNAL_NOTHING;
+    }
+    /* J2 pairs J1 (begin_segment): the first read saw the magic, or a record behind it; this one
+     * has all that was stored before. */
+    tbus_fence_acquire();
+    got = read_all(fd, out_header, sizeof *out_header, 0);
+    if (got < 0)
+        return tbus_journal_segment_fail_reading(directory, number, (int)got, err);
+    if (got < (int64_t)sizeof *out_header)
+        return tbus_journal_segment_fail(directory, number, -TBUS_ECORRUPT,
+                                         "is being cut by somebody", err);
+    if (first_record && tbus_load_relaxed_u64(&out_header->magic) == 0)
+        return tbus_journal_segment_fail(
+            directory, number, -TBUS_ECORRUPT,
+            "is damaged: it holds records and has no header (offset 0)", err);
+    int code = check_header(directory, number, out_header, err);
+    return code < 0 ? code : TBUS_JOURNAL_FOUND;
+}
+
+int tbus_journal_segment_open(const tbus_journal_directory_t *directory, uint32_t number,
+                              tbus_journal_segment_t *out_segment, uint64_t *out_cut_bytes,
+                              tbus_error_t *err)
+{
+    char name[TBUS_JOURNAL_FILE_NAME_MAX];
+    tbus_journal_header_t header;
+    tbus_journal_segment_name(number, name);
+    *out_cut_bytes = 0;
+    int fd = openat(directory->fd, name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? TBUS_JOURNAL_NOTHING
+                               : tbus_journal_segment_fail_reading(directory, number, -errno, err);
+    int look = look_at_header(directory, number, fd, &header, out_cut_bytes, err);
+    if (look != TBUS_JOURNAL_FOUND) {
+        close(fd);
+        return look;
+    }
+    *out_segment = (tbus_journal_segment_t){
+        .directory = directory,
+        .fd = fd,
+        .seed = tbus_journal_seed(header.session_id, header.segment),
+        .header = header,
+    };
+    return look;
+}
+
+void tbus_journal_segment_close(tbus_journal_segment_t *segment)
+{
+    if (segment->fd >= 0)
+        close(segment->fd);
+    segment->fd = -1;
+}
+
+/* --- what is in it --- */
+
+bool tbus_journal_segment_is_record(const tbus_journal_segment_t *segment, const void *record,
+                                    uint64_t bytes, uint64_t offset, uint64_t *out_padded_bytes)
+{
+    const tbus_journal_record_header_t *header = record;
+    uint32_t length = tbus_load_relaxed_u32(&header->length);
+    uint64_t padded = tbus_journal_padded(length);
+    if (length < TBUS_JOURNAL_RECORD_HEADER || padded > bytes)
+        return false;
+    if (header->topic >= segment->header.topics_count || header->flags || header->pad)
+        return false;
+    if (header->crc32c != tbus_journal_record_crc(segment->seed, offset, length, record))
+        return false;
+    *out_padded_bytes = padded;
+    return true;
+}
+
+int64_t tbus_journal_segment_closed_bytes(const tbus_journal_segment_t *segment)
+{
+    tbus_journal_header_t header;
+    int64_t got = tbus_journal_segment_read(segment, &header, sizeof header, 0);
+    if (got < 0)
+        return got;
+    if (got < (int64_t)sizeof header)
+        return -TBUS_ETRUNCATED;
+    uint64_t closed = tbus_load_relaxed_u64(&header.closed);
+    uint32_t bytes = (uint32_t)closed;
+    bool fits = closed == 0 || (closed == tbus_journal_closed_word(segment->seed, bytes) &&
+                                bytes >= TBUS_JOURNAL_HEADER_BYTES);
+    return fits ? (int64_t)bytes : -TBUS_ECORRUPT;
+}

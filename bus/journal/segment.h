@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* segment.h - one segment of a journal as its reader has it: opened, its header checked. Whatever
+ * looks into a segment takes this and nothing else.
+ *
+ * All reading is by pread(2) into memory of the caller: what is checked is what is used, whatever
+ * others do to the file. (segment_file.h is a segment as its writer has it.)
+ *
+ * Private to bus/journal.
+ */
+#ifndef TICKBUS_JOURNAL_SEGMENT_H
+#define TICKBUS_JOURNAL_SEGMENT_H
+
+#include "bus/journal/directory.h"
+
+typedef struct tbus_journal_segment {
+    const tbus_journal_directory_t *directory; /* it is in it; must live longer */
+    int fd;                                    /* owned; -1: none is open */
+    uint32_t seed;                             /* what the CRCs of its records start from */
+    tbus_journal_header_t header;              /* checked, as it was when the segment was opened */
+} tbus_journal_segment_t;
+
+/* What looking for something found. */
+enum tbus_journal_look {
+    TBUS_JOURNAL_NOTHING = 0,
+    TBUS_JOURNAL_FOUND = 1,
+    TBUS_JOURNAL_BAD = 2,   /* something, but not what was looked for */
+    TBUS_JOURNAL_MOVED = 3, /* the reader went to the next segment: look again there */
+};
+
+/* Open segment `number`. FOUND: *out_segment is open. NOTHING: it does not exist, or was only made
+ * ready for later, or was cut within its header, and then *out_cut_bytes says how much was left
+ * (else 0). Negative: refused, or -errno. */
+int tbus_journal_segment_open(const tbus_journal_directory_t *directory, uint32_t number,
+                              tbus_journal_segment_t *out_segment, uint64_t *out_cut_bytes,
+                              tbus_error_t *err);
+
+/* Accepts one that is not open. */
+void tbus_journal_segment_close(tbus_journal_segment_t *segment);
+
+/* As pread(2), but all that there is up to `bytes`: fewer only at the end of the file. Bytes read,
+ * or -errno. */
+int64_t tbus_journal_segment_read(const tbus_journal_segment_t *segment, void *into, uint64_t bytes,
+                                  uint64_t offset);
+
+/* Are these bytes a whole record? `record` is 8-byte aligned, `bytes` of it (at least
+ * TBUS_JOURNAL_RECORD_HEADER) are there, `offset` is its place in the segment. If so
+ * *out_padded_bytes is what it takes. */
+bool tbus_journal_segment_is_record(const tbus_journal_segment_t *segment, const void *record,
+                                    uint64_t bytes, uint64_t offset, uint64_t *out_padded_bytes);
+
+/* How many bytes the segment says that it holds, as its file has it now; 0: it is being written, or
+ * its writer was killed. -TBUS_ETRUNCATED: its header is gone; -TBUS_ECORRUPT: the word does not
+ * fit its CRC; -errno. */
+int64_t tbus_journal_segment_closed_bytes(const tbus_journal_segment_t *segment);
+
+/* Do two segments belong to one session? */
+bool tbus_journal_segment_same_session(const tbus_journal_header_t *a,
+                                       const tbus_journal_header_t *b);
+
+/* "segment 00000001.tbj of the journal in DIR " and `what`, as the error `code`. Returns it. */
+int tbus_journal_segment_fail(const tbus_journal_directory_t *directory, uint32_t number, int code,
+                              const char *what, tbus_error_t *err);
+
+/* The same for an error of the system: "cannot read segment ...". `code`: -errno. */
+int tbus_journal_segment_fail_reading(const tbus_journal_directory_t *directory, uint32_t number,
+                                      int code, tbus_error_t *err);
+
+bool tbus_journal_all_zeros(const void *bytes, uint64_t count);
+
+#endif
