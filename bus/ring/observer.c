@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <tickbus/observer.h>
 
-#include <string.h>
-
 #define LAPS_MAX 4u /* in one call; each costs a look at every slot */
 
 /* Positions below this may be overwritten at any moment. */
 static uint64_t safe_from(const tbus_ring_t *ring)
 {
     const tbus_ring_shared_t *s = ring->shared;
+    /* hint: where it matters, the caller's fence (N2, C2) stands before this load. */
     uint64_t end =
-        ring->several_publishers ? tbus_ring_claimed(ring) : tbus_load_acquire_u64(&s->announce);
+        ring->several_publishers ? tbus_ring_claimed(ring) : tbus_load_relaxed_u64(&s->announce);
     return end - ring->slot_count;
 }
 
-/* What a slot holds for somebody who only looks: on a competing ring a message that its consumer
- * has taken, or that waits to be taken again, is one like any other; one that was released is still
- * whole until the slot is claimed again, and its word speaks of the sequence a lap ahead. */
+/* The state of a slot for an observer. On a competing ring a message that its consumer has taken,
+ * or that waits to be taken again, is as good as any other. One that was released is still whole
+ * until the slot is claimed again; its word has the sequence of the next lap. */
 static enum tbus_slot_state seen_state(const tbus_ring_t *ring, uint64_t word, uint64_t reference,
                                        int64_t *out_ahead)
 {
@@ -32,9 +31,9 @@ static enum tbus_slot_state seen_state(const tbus_ring_t *ring, uint64_t word, u
     return tbus_slot_length(word) == TBUS_LENGTH_TOMB ? TBUS_SLOT_TOMB : TBUS_SLOT_READY;
 }
 
-/* A slot's own word tells its sequence, so any slot that starts a message is a place to go on from;
- * never behind `from_seq`: what was there has been seen, or counted as lost. At most one look at
- * each slot, whatever the header says. */
+/* Move to the oldest message that is safe. The word of a slot has its sequence, so an observer can
+ * go on at any slot where a message starts. Never before `from_seq`: older messages were seen, or
+ * counted as lost. Looks at each slot once at most, whatever the header says. */
 static void resynchronise(tbus_observer_t *o, uint64_t from_seq)
 {
     uint64_t slots = o->ring.slot_count;
@@ -45,7 +44,8 @@ static void resynchronise(tbus_observer_t *o, uint64_t from_seq)
         position = tail - slots; /* publishers went on while we looked */
     for (; position != tail; position++) {
         int64_t ahead;
-        uint64_t word = tbus_load_acquire_u64(tbus_ring_slot(&o->ring, position));
+        /* hint: only the word is used; tbus_observe loads it again before it copies. */
+        uint64_t word = tbus_load_relaxed_u64(tbus_ring_slot(&o->ring, position));
         enum tbus_slot_state state = seen_state(&o->ring, word, tail_seq, &ahead);
         uint64_t seq = tail_seq + (uint64_t)ahead;
         bool starts = state == TBUS_SLOT_READY || state == TBUS_SLOT_LONG;
@@ -70,11 +70,11 @@ int tbus_observer_join(const tbus_ring_t *ring, enum tbus_observe_from from,
     if (from == TBUS_FROM_OLDEST) {
         uint64_t tail = o.position;
         if (tail - ring->first_seq <= ring->slot_count - ring->slot_count / 8) {
-            o.position = o.seq =
-                ring->first_seq; /* nothing has been overwritten yet, nor will be in the next step */
+            /* Nothing has been overwritten yet, nor will be in the publisher's next step. */
+            o.position = o.seq = ring->first_seq;
         } else {
-            /* Never before the first: a competing ring's slots are free from the start as if a
-             * message of the lap before had been there. */
+            /* Not before the first message: the slots of a competing ring start out as if they had
+             * held messages of an earlier lap. */
             uint64_t from_seq = o.seq - ring->slot_count;
             resynchronise(&o,
                           (int64_t)(from_seq - ring->first_seq) < 0 ? ring->first_seq : from_seq);
@@ -92,8 +92,8 @@ static void lapped(tbus_observer_t *o, uint64_t *out_lost)
     o->lost += o->seq - expected;
 }
 
-/* Copy the message at the cursor; -1: its length is impossible (lapped, or corrupt). *out_span: its
- * slots. */
+/* Copy the message at our position. *out_span: the number of its slots. -1: its length is
+ * impossible, because we were lapped or the ring is corrupt. */
 static int copy_message(const tbus_observer_t *o, uint64_t word, void *into, size_t *out_bytes,
                         uint64_t *out_span)
 {
@@ -130,11 +130,12 @@ int tbus_observe(tbus_observer_t *o, void *into, size_t *out_bytes, uint64_t *ou
 {
     const tbus_ring_t *ring = &o->ring;
     *out_lost = 0;
-    /* Bounded: tombs and laps are passed over, but not for ever in one call. */
+    /* Tombs are skipped and laps are made up for, but only so many in one call. */
     unsigned laps = 0;
     for (uint32_t turns = 0; turns <= ring->slot_count && laps < LAPS_MAX; turns++) {
         tbus_atomic_u64_t *slot = tbus_ring_slot(ring, o->position);
-        uint64_t word = tbus_load_acquire_u64(slot); /* A1 */
+        /* R2 pairs R1 (tbus_publish_try): else we copy what was there before this message. */
+        uint64_t word = tbus_load_acquire_u64(slot);
         int64_t ahead;
         enum tbus_slot_state state = seen_state(ring, word, o->seq, &ahead);
         if (ahead > 0) {
@@ -153,8 +154,9 @@ int tbus_observe(tbus_observer_t *o, void *into, size_t *out_bytes, uint64_t *ou
         uint64_t span = 0;
         size_t bytes = 0;
         int copied = copy_message(o, word, into, &bytes, &span);
-        /* N2 pairs N1 (tbus_publisher_refresh), C2 pairs C1 (claim): had any word of the copy been
-         * written for a newer message, then its announcement, or its claim, is seen here. */
+        /* N2 pairs N1 (tbus_publisher_refresh), C2 pairs C1 (claim): if any word of the copy was
+         * written for a newer message, we see here that it was announced, or claimed. Else a torn
+         * copy passes for a message. */
         tbus_fence_acquire();
         bool untouched = (int64_t)(o->position - safe_from(ring)) >= 0;
         if (!untouched) {

@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The gate needs a multi-copy-atomic machine: a store becomes visible to all other CPUs at the same
+ * time, as on x86-64 and Armv8. open_gate and tbus_publisher_refresh each store one word and then
+ * load the other's (G5, G6), and the outcome that both load the old value must be impossible. On
+ * these machines a fence after the store, or membarrier(2) for the side that has none, is enough
+ * for that, also when a third process passed a value on. On a machine such as POWER, a subscriber
+ * could start at a tail that it knows from one CPU while the publisher's CPU has not yet seen its
+ * place.
+ */
 #include "bus/ring/place.h"
 
 #include <errno.h>
@@ -9,13 +17,13 @@
 #include <unistd.h>
 
 #define NOBODY    0u
-#define RESERVING 256u /* no participant's number: a place that is being reserved */
+#define RESERVING 256u /* owner of a place that is being reserved; no participant has it */
 
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_sub_t, state) % 8 == 0);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_sub_t, owner) == offsetof(tbus_ring_sub_t, state) + 4);
 TBUS_STATIC_ASSERT(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
 
-/* A vacant place, ours from now on. */
+/* A vacant place, which belongs to `owner` from now on; NULL: there is none. */
 static tbus_ring_sub_t *take_vacant(const tbus_ring_t *ring, uint32_t owner)
 {
     for (unsigned i = 0; i < TBUS_RING_SUBS_MAX; i++)
@@ -35,14 +43,14 @@ bool tbus_place_is(const tbus_ring_sub_t *place, const char *name)
 static bool is_taken(const tbus_ring_t *ring, const char *name)
 {
     for (unsigned i = 0; i < TBUS_RING_SUBS_MAX; i++)
-        if (tbus_load_acquire_u32(&ring->shared->subs[i].state) != TBUS_SUB_VACANT &&
+        if ((uint32_t)tbus_place_load(&ring->shared->subs[i]) != TBUS_SUB_VACANT &&
             tbus_place_is(&ring->shared->subs[i], name))
             return true;
     return false;
 }
 
-/* Whom the messages are for, where that can be one only: somebody else, if there is one. Of two
- * that come at the same time both may find the other. */
+/* Another subscriber, on a ring that may have only one; NULL: there is none. Of two that join at
+ * the same time both may find the other. */
 static const tbus_ring_sub_t *find_other_subscriber(const tbus_ring_t *ring,
                                                     const tbus_ring_sub_t *mine)
 {
@@ -57,7 +65,7 @@ static const tbus_ring_sub_t *find_other_subscriber(const tbus_ring_t *ring,
     return NULL;
 }
 
-/* The end of the ring, for a place from which nothing may be missing. */
+/* The end of the ring. False: its publisher does not get on with storing it. */
 static bool find_end(const tbus_ring_t *ring, uint64_t *out_position, uint64_t *out_seq)
 {
     for (unsigned turns = 0; turns < 100; turns++) {
@@ -73,17 +81,18 @@ static void set_start(const tbus_ring_t *ring, tbus_ring_sub_t *place, uint64_t 
 {
     tbus_store_relaxed_u64(&place->progress, position);
     tbus_store_relaxed_u64(&place->first_seq, seq);
-    /* A consumer counts what it took itself; for others everything before them counts as done. */
+    /* A consumer counts what it took itself. For others everything before them counts as taken. */
     tbus_store_relaxed_u64(&place->consumed, tbus_load_relaxed_u32(&place->role) == TBUS_CONSUMER
                                                  ? 0
                                                  : seq - ring->first_seq);
     tbus_store_relaxed_u64(&place->tombs, 0);
 }
 
-/* Publishers take room in steps without looking at the gate again, and one may be about to store
- * its tail: so the end is looked up once more after every publisher is sure to see us at its next
- * look. What a publisher may still write without having seen us ends a ring's length behind the
- * tail that it stored before it looked last, and we start at that tail or further on. */
+/* Make publishers wait for the place, and set where it starts. A publisher takes room in steps and
+ * does not look at the gate in between, and it may be about to store a new tail. So the end is read
+ * again once every publisher is sure to see us at its next look. Without having seen us a publisher
+ * writes at most one ring's length beyond the tail that it stored before its last look, and we
+ * start at that tail or further on. */
 static bool open_gate(const tbus_ring_t *ring, tbus_ring_sub_t *place, enum tbus_sub_state state,
                       uint32_t owner)
 {
@@ -91,11 +100,11 @@ static bool open_gate(const tbus_ring_t *ring, tbus_ring_sub_t *place, enum tbus
     if (!find_end(ring, &position, &seq))
         return false;
     set_start(ring, place, position, seq);
-    /* G1 pairs G2 (gate_end in publisher.c): else a publisher waits for a subscriber whose progress
-     * is not set yet. */
+    /* G1 pairs G2 (gate_end): else a publisher takes the progress of the last holder for ours. */
     tbus_place_cas(place, tbus_place_word(TBUS_SUB_VACANT, owner), tbus_place_word(state, owner));
-    /* Pairs with the order "store the tail, then look at the gate" of tbus_publisher_refresh:
-     * either it sees us at this look, or we see the tail that it stored before. */
+    /* G6 pairs G5 (look_at_gate): our store of the place comes before our look at the tail. Either
+     * the publisher sees our place at its look, or we see the tail that it stored before. Else it
+     * overwrites messages that we have not read. */
     tbus_fence_full();
     syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0);
     if (!find_end(ring, &position, &seq))
@@ -129,7 +138,9 @@ int tbus_place_open(const tbus_ring_t *ring, const char *name, enum tbus_sub_rol
     memcpy(padded, name, strlen(name));
     tbus_words_store(place->name, padded, sizeof padded);
     tbus_store_relaxed_u32(&place->role, role);
-    tbus_fence_full(); /* of two that come at the same time at least one sees the other */
+    /* G7 pairs itself, in the other process: of two that join at the same time at least one sees
+     * the other. Else both become the one subscriber. */
+    tbus_fence_full();
     const tbus_ring_sub_t *other = NULL;
     if (role == TBUS_SUBSCRIBER && (ring->kind == TBUS_SPSC || ring->kind == TBUS_MPSC))
         other = find_other_subscriber(ring, place);
@@ -156,8 +167,8 @@ int tbus_place_open(const tbus_ring_t *ring, const char *name, enum tbus_sub_rol
             "try again when it goes on or has a successor",
             topic);
     }
-    /* From now on whoever has the name may take it. Publishers saw it as soon as the gate was open:
-     * an impatient one may have evicted it. */
+    /* From now on a subscriber of that name may take it. Publishers have seen the place since the
+     * gate was opened, and may have evicted it. */
     if (!owner &&
         !tbus_place_cas(place, tbus_place_word(state, RESERVING), tbus_place_word(state, NOBODY))) {
         tbus_place_leave(place, RESERVING);
@@ -195,7 +206,7 @@ bool tbus_place_evict(tbus_ring_sub_t *place, uint64_t word)
 void tbus_place_leave(tbus_ring_sub_t *place, uint32_t owner)
 {
     uint64_t word = tbus_place_load(place);
-    /* A publisher may evict us at this very moment; nobody else changes what is ours. */
+    /* Only publishers change the word of our place: one may evict us at this moment. */
     for (unsigned turns = 0; turns < TBUS_CAS_TURNS && word >> 32 == owner; turns++) {
         if (tbus_place_cas(place, word, tbus_place_word(TBUS_SUB_VACANT, NOBODY)))
             return;

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* place.h - places of subscribers on a ring: how one is taken, on which side of the publishers'
- * gate, and how it is given up. Internal to bus/ring.
+/* place.h - the places of subscribers on a ring: how one is opened, taken, and given up. Internal
+ * to bus/ring.
  *
- * State and owner change together, in one 64-bit word, so that nobody can mistake the next holder
- * for the last one:
+ * A place is an entry of ring.h's `subs`. The *gate* is the position up to which all places leave
+ * room; publishers do not write beyond it. State and owner of a place change together, in one
+ * 64-bit word, so that the next holder is never mistaken for the last one:
  *
- *    VACANT, 0       anybody may take it                  RESERVED, 0    kept for `name`
- *    VACANT, X       X is setting it up                   ACTIVE, X      publishers wait for X
- *    RESERVED, 256   is being reserved                    EVICTED, X     X has lost it and does not know yet
+ *    VACANT, 0       anybody may take it
+ *    VACANT, X       X is setting it up; publishers do not wait for it yet
+ *    RESERVED, 256   it is being reserved
+ *    RESERVED, 0     it is kept for `name`; publishers wait for it
+ *    ACTIVE, X       X holds it; publishers wait for it
+ *    EVICTED, X      publishers no longer wait for it; X finds that out when it looks
  */
 #ifndef TICKBUS_BUS_RING_PLACE_H
 #define TICKBUS_BUS_RING_PLACE_H
@@ -20,36 +24,40 @@ static inline uint64_t tbus_place_word(uint32_t state, uint32_t owner)
 }
 static inline uint64_t tbus_place_load(const tbus_ring_sub_t *place)
 {
+    /* G2 pairs G1 (tbus_place_cas): the name, role and progress that we read next were written by
+     * the holder that the word names, or by a later one. */
     return tbus_load_acquire_u64((const tbus_atomic_u64_t *)(const void *)&place->state);
 }
 static inline bool tbus_place_cas(tbus_ring_sub_t *place, uint64_t word, uint64_t desired)
 {
+    /* G1 pairs G2 (tbus_place_load, gate_end): else a reader of the new word may see the name, role
+     * or progress of the last holder. */
     return tbus_cas_u64((tbus_atomic_u64_t *)(void *)&place->state, &word, desired);
 }
 
-/* Set up a place in `state` (RESERVED, for nobody yet, or ACTIVE, for `owner`): from now on
- * publishers wait for it. Its progress is where the ring ended last, and cannot have been
- * overwritten. The index; -TBUS_EKIND, -TBUS_EGEOMETRY, -TBUS_EEXISTS, -TBUS_EFULL; -EAGAIN when a
- * single publisher died, or was stopped, while it stored its tail, and when publishers evicted the
- * place before it was RESERVED for anybody. */
+/* Set up a place in `state`: RESERVED, for nobody yet, or ACTIVE, for `owner`. From now on
+ * publishers wait for it. Its progress is the end of the ring, so that no message from there on is
+ * lost. Returns the index; -TBUS_EKIND, -TBUS_EGEOMETRY, -TBUS_EEXISTS, -TBUS_EFULL; -EAGAIN: the
+ * one publisher died or was stopped while it stored its tail, somebody else is just taking the one
+ * place, or publishers evicted the place before it was RESERVED. */
 int tbus_place_open(const tbus_ring_t *ring, const char *name, enum tbus_sub_role role,
                     enum tbus_sub_state state, uint32_t owner, tbus_error_t *err);
 
-/* Does it bear this name? (It may be somebody else's at the next moment.) */
+/* True if the place has this name. (It may get another at the next moment.) */
 bool tbus_place_is(const tbus_ring_sub_t *place, const char *name);
 
-/* Take the place that is kept for whoever has this name. -TBUS_EEXISTS: somebody did already;
- * -TBUS_EEVICTED: publishers stopped waiting (the place is given up). */
+/* Take a RESERVED place. -TBUS_EEXISTS: it is taken; -TBUS_EEVICTED: publishers no longer waited
+ * for it (then the place is freed). */
 int tbus_place_take(tbus_ring_sub_t *place, uint32_t owner);
 
-/* Publishers no longer wait for it. False: it is not active, or changed hands since it was looked
- * at as `word`. */
+/* Make publishers no longer wait for it. False: publishers did not wait for it, or its word has
+ * changed since it was `word`. */
 bool tbus_place_evict(tbus_ring_sub_t *place, uint64_t word);
 
-/* Its holder gives it up. */
+/* Free the place if `owner` holds it. */
 void tbus_place_leave(tbus_ring_sub_t *place, uint32_t owner);
 
-/* Its holder is dead. True: there was something to repair, and this call did it. */
+/* Free the place if `dead_owner` holds it. True: it did, and this call freed it. */
 bool tbus_place_repair(tbus_ring_sub_t *place, uint32_t dead_owner);
 
 #endif

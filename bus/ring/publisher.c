@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <tickbus/publisher.h>
 
+#include "bus/ring/end.h"
 #include "bus/ring/place.h"
 #include "bus/ring/ticket.h"
 
@@ -8,21 +9,22 @@
 #include <errno.h>
 #include <string.h>
 
-/* The position up to which every gating subscriber leaves room: the slowest one's progress plus the
- * ring's length. Consumers of a competing ring do not count here; their FREE words do. */
+/* The gate: the position up to which every gating subscriber leaves room. It is the progress of the
+ * slowest one plus the ring's length. Consumers do not count here: they free each slot in its word.
+ */
 static uint64_t gate_end(const tbus_ring_t *ring, uint64_t position)
 {
     const tbus_ring_shared_t *s = ring->shared;
     uint64_t slowest = position;
     for (unsigned i = 0; i < TBUS_RING_SUBS_MAX; i++) {
         const tbus_ring_sub_t *sub = &s->subs[i];
-        /* G2 pairs G1 (open_gate in place.c). */
+        /* G2 pairs G1 (open_gate): else we use the progress of the last holder of this place. */
         uint32_t state = tbus_load_acquire_u32(&sub->state);
         if (state == TBUS_SUB_VACANT || state == TBUS_SUB_EVICTED ||
             tbus_load_relaxed_u32(&sub->role) == TBUS_CONSUMER)
             continue;
-        /* G4 pairs G3 (tbus_subscriber_flush): else a payload is overwritten that a subscriber
-         * still reads. */
+        /* G4 pairs G3 (tbus_subscriber_flush): else we overwrite a payload that a subscriber still
+         * reads. */
         uint64_t progress = tbus_load_acquire_u64(&sub->progress);
         if ((int64_t)(progress - slowest) < 0)
             slowest = progress;
@@ -30,28 +32,32 @@ static uint64_t gate_end(const tbus_ring_t *ring, uint64_t position)
     return slowest + ring->slot_count;
 }
 
-/* After the tail was stored, or the ticket loaded. Pairs open_gate in place.c: a subscriber that
- * this look misses starts there, or further on. */
+/* The gate, read after the tail was stored or the ticket was loaded. */
 static uint64_t look_at_gate(const tbus_publisher_t *p, uint64_t position)
 {
+    /* G5 pairs G6 (open_gate): our store of the tail comes before our look at the places. A
+     * subscriber that this look misses starts at that tail or further on. Else we overwrite
+     * messages that it has not read. */
     if (p->fence)
-        tbus_fence_full();
-    tbus_compiler_barrier();
+        tbus_fence_full();   /* G5, on a host without membarrier(2) */
+    tbus_compiler_barrier(); /* G5 */
     return gate_end(&p->ring, position);
 }
 
-/* Tell onlookers how far we are: position and sequence belong together, so a version says when they
- * do. Single publisher only. An odd version that a dead predecessor left behind is carried on
- * from. */
+/* One publisher: store the end for others to read. Position and sequence belong together; the
+ * version is odd while they change. If a predecessor died in between and left it odd, it stays odd
+ * until ours are stored. */
 static void store_tail(tbus_publisher_t *p)
 {
     tbus_ring_shared_t *s = p->ring.shared;
     uint64_t changing = tbus_load_relaxed_u64(&s->tail_version) | 1;
     tbus_store_relaxed_u64(&s->tail_version, changing);
-    /* T1 pairs T2 (observer.c): the odd version is seen before either half changes */
-    tbus_fence_release();
-    tbus_store_release_u64(&s->tail, tbus_publisher_position(p));
-    tbus_store_release_u64(&s->tail_seq, p->seq);
+    /* T1 pairs T2 (tbus_ring_end): the odd version comes before either of the two. Else a reader
+     * pairs a new position with an old sequence. */
+    tbus_fence_release();                                         /* T1 */
+    tbus_store_release_u64(&s->tail, tbus_publisher_position(p)); /* T1 */
+    tbus_store_release_u64(&s->tail_seq, p->seq);                 /* T1 */
+    /* T3 pairs T4 (tbus_ring_end): both are stored before the even version. */
     tbus_store_release_u64(&s->tail_version, changing + 1);
 }
 
@@ -59,39 +65,6 @@ static void publish_tail(tbus_publisher_t *p)
 {
     if (tbus_load_relaxed_u64(&p->ring.shared->tail) != tbus_publisher_position(p))
         store_tail(p);
-}
-
-/* Where a single publisher goes on: right behind the newest message in the slots. The tail in the
- * header is only flushed now and then, and a predecessor may have been killed between any two
- * stores; a slot's own word is all that counts. */
-static void find_end(const tbus_ring_t *ring, uint64_t *out_position, uint64_t *out_seq)
-{
-    uint64_t tail = tbus_load_acquire_u64(&ring->shared->tail);
-    uint64_t position = tail;
-    uint64_t seq = tbus_load_acquire_u64(&ring->shared->tail_seq);
-    int64_t newest = -1;
-    uint64_t reference = seq;
-    for (uint64_t i = 0; i < ring->slot_count; i++) {
-        /* The newest message begins less than half a ring before or behind the tail that was
-         * flushed last. */
-        uint64_t at = tail - ring->slot_count / 2 + i;
-        tbus_atomic_u64_t *slot = tbus_ring_slot(ring, at);
-        uint64_t word = tbus_load_acquire_u64(slot);
-        enum tbus_slot_state state = tbus_slot_state(word);
-        int64_t ahead = tbus_slot_ahead(word, reference);
-        if ((state != TBUS_SLOT_READY && state != TBUS_SLOT_LONG) || ahead < newest ||
-            ahead > (int64_t)ring->slot_count)
-            continue;
-        uint64_t bytes = state == TBUS_SLOT_LONG ? tbus_load_relaxed_u64(slot + 1) : 0;
-        uint64_t span = 1;
-        if (state == TBUS_SLOT_LONG && bytes <= ring->msg_bytes_max)
-            span = (bytes + 8 + ring->payload_bytes - 1) / ring->payload_bytes;
-        newest = ahead;
-        position = at + span;
-        seq = reference + (uint64_t)ahead + 1;
-    }
-    *out_position = position;
-    *out_seq = seq;
 }
 
 int tbus_publisher_join(const tbus_ring_t *ring, uint32_t owner, tbus_publisher_t *out_publisher,
@@ -110,10 +83,12 @@ int tbus_publisher_join(const tbus_ring_t *ring, uint32_t owner, tbus_publisher_
     if (ring->several_publishers) {
         p.plain_bytes_max = p.one_slot_bytes_max = -1;
         p.room_seq = p.claimed_at = tbus_ring_claimed(ring);
-        p.settled[0] = p.settled[1] = p.claimed_at - 3; /* long settled */
+        p.settled[0] = p.settled[1] = p.claimed_at - 3; /* settled long ago */
     } else {
+        /* The tail in the header is only flushed now and then, and a predecessor may have been
+         * killed between any two stores. So the slots decide where we go on. */
         uint64_t position;
-        find_end(ring, &position, &p.seq);
+        tbus_ring_find_end(ring, &position, &p.seq);
         p.skew = position - p.seq;
         p.plain_bytes_max = ring->slot_msg_bytes_max;
         p.one_slot_bytes_max = (int64_t)ring->payload_bytes - 8;
@@ -128,10 +103,9 @@ int tbus_publisher_join(const tbus_ring_t *ring, uint32_t owner, tbus_publisher_
 }
 
 /* Look for room for `slots` more slots. Room is taken in steps of a sixteenth of the ring, and each
- * step is announced before its first slot is touched: an observer that reads a slot below `announce
- * - slot_count` knows that it may be overwritten. Subscribers are looked at only when what they
- * were known to leave is used up: as long as nobody reads their progress, telling it costs them
- * nothing. */
+ * step is announced before its first slot is written: an observer that reads a slot below `announce
+ * - slot_count` knows that it may be overwritten. The places are read only when the known room is
+ * used up, because their lines are cheap to write as long as nobody reads them. */
 bool tbus_publisher_refresh(tbus_publisher_t *p, uint64_t slots)
 {
     tbus_ring_shared_t *s = p->ring.shared;
@@ -150,10 +124,10 @@ bool tbus_publisher_refresh(tbus_publisher_t *p, uint64_t slots)
     }
     p->blocked = false;
     p->room_seq = end - p->skew;
-    if ((int64_t)(end - tbus_load_relaxed_u64(&s->announce)) >
-        0) /* never back: a predecessor may have died while writing there */
+    /* `announce` never goes back: a predecessor may have died while it wrote to these slots. */
+    if ((int64_t)(end - tbus_load_relaxed_u64(&s->announce)) > 0)
         tbus_store_relaxed_u64(&s->announce, end);
-    /* N1 pairs N2 (tbus_observe): else an observer takes a slot for whole that is being
+    /* N1 pairs N2 (tbus_observe): else an observer takes a message for whole that is being
      * overwritten. */
     tbus_fence_release();
     return true;
@@ -186,32 +160,31 @@ static enum tbus_publish publish_long(tbus_publisher_t *p, const void *message, 
         here = bytes < payload ? bytes : payload;
         tbus_atomic_u64_t *slot = tbus_ring_slot(&p->ring, position + i);
         tbus_words_store(slot + 1, from, here);
+        /* hint: R1 below orders it; nobody reads a CONT slot before the LONG word. */
         tbus_store_release_u64(slot, tbus_slot_word(p->seq, 0, 0, TBUS_SLOT_CONT));
     }
-    /* R2 pairs A2 (peek_long): the first word is stored last, and with it all slots of the message
-     * are there. */
+    /* R1 pairs R2 (tbus_peek): the first word is stored last. Else a subscriber reads slots of the
+     * message that are not there yet. */
     tbus_store_release_u64(first, tbus_slot_word(p->seq, 0, 0, TBUS_SLOT_LONG));
     p->seq++;
     if (slots > 1) {
         p->skew += slots - 1;
         p->room_seq -= slots - 1;
-        publish_tail(
-            p); /* from here on position and sequence differ by another amount: a late joiner must not
-                            pair old with new */
+        publish_tail(p); /* a late joiner must not use the old difference of the two */
     }
     tbus_publisher_wake(p);
     return TBUS_PUBLISHED;
 }
 
-/* Claim the next sequence: from the CAS on, whoever dies is known by number. Lock-free: a failed
- * CAS means another claim succeeded. */
+/* Claim the next sequence. From the CAS on a process that dies is known by number. Lock-free: a
+ * failed CAS means that another claim succeeded. */
 static bool claim(tbus_publisher_t *p)
 {
     tbus_ring_t *ring = &p->ring;
     tbus_ring_shared_t *shared = ring->shared;
-    /* Each turn in vain is somebody else's claim, or somebody scribbles. */
+    /* Each turn that fails is a claim of another process, or somebody writes garbage. */
     for (uint64_t turns = 0; turns < ring->slot_count + TBUS_CAS_TURNS; turns++) {
-        /* K2 pairs K1: what the ticket forgot is settled. */
+        /* K2 pairs K1 below: what the ticket has forgotten is settled, and we see it. */
         uint64_t ticket = tbus_load_acquire_u64(&shared->claims);
         uint64_t position = tbus_ticket_position(ticket, tbus_load_relaxed_u64(&shared->tail));
         if ((int64_t)(p->room_seq - position) <= 0) {
@@ -222,15 +195,17 @@ static bool claim(tbus_publisher_t *p)
                 break;
         }
         tbus_atomic_u64_t *slot = tbus_ring_slot(ring, position);
+        /* R4 pairs R3 (give_back): else we overwrite a payload that its consumer still reads. */
         uint64_t word = tbus_load_acquire_u64(slot);
         if (!tbus_claimable(ring, word, position)) {
             if (tbus_slot_ahead(word, position) < 0)
-                break; /* still holds the message of a lap ago */
-            continue;  /* somebody has it already */
+                break; /* it still holds the message of the lap before */
+            continue;  /* another process has claimed it */
         }
         if (!tbus_is_settled(p->settled, position - 2))
             tbus_settle_claim(ring, position - 2, tbus_ticket_before(ticket));
-        /* K1 pairs K2. */
+        /* K1 pairs K2 (above, tbus_settle_all, tbus_ring_heal): the settled slot comes before the
+         * ticket that no longer names its owner. Else nobody finds the claim of a dead owner. */
         if (!tbus_cas_u64(&shared->claims, &ticket,
                           tbus_ticket(position + 1, p->owner, tbus_ticket_last(ticket))))
             continue;
@@ -238,8 +213,8 @@ static bool claim(tbus_publisher_t *p)
         p->claimed_word = word;
         p->claimed_at = position;
         p->blocked = false;
-        /* C1 pairs C2 (tbus_observe): whoever sees any of our payload sees that this slot has been
-         * claimed. */
+        /* C1 pairs C2 (tbus_observe): an observer that sees any of our payload sees our claim. Else
+         * it takes a message for whole that is being overwritten. */
         tbus_fence_release();
         return true;
     }
@@ -247,15 +222,14 @@ static bool claim(tbus_publisher_t *p)
     return false;
 }
 
-/* CAS, not a store: if we were declared dead meanwhile, the slot is a tomb, and what we wrote is
- * not published. Then no other claim is made with this handle: without room the next one looks at
- * the error first. */
+/* A CAS, not a store: if we were declared dead meanwhile, the slot is a tomb and our message is not
+ * published. Then room_seq makes every later claim look at the error first. */
 static bool commit_claim(tbus_publisher_t *p, uint32_t length, enum tbus_slot_state state)
 {
     uint64_t named = tbus_slot_word(p->claimed_at, p->owner, 0, TBUS_SLOT_CLAIMED);
     p->in_hand = false;
     tbus_note_settled(p->settled, p->claimed_at);
-    /* R3 pairs A1, A3 (tbus_peek, take). */
+    /* R1 pairs R2 (tbus_peek, take): else a reader sees the word before the payload. */
     if (tbus_slot_finish(tbus_ring_slot(&p->ring, p->claimed_at), p->claimed_word, named,
                          tbus_slot_word(p->claimed_at, 0, length, state)))
         return true;
@@ -282,9 +256,9 @@ enum tbus_publish tbus_publish_other(tbus_publisher_t *p, const void *message, s
                                       : publish_long(p, message, bytes);
 }
 
-/* Take the place of the gating subscriber that is furthest behind, of those that leave no room for
- * `slots` more: whoever made room meanwhile, or is ahead of the tail that we saw, holds nobody up;
- * nor does any follower when it is consumers that have not given back what they took. */
+/* Evict the gating subscriber that is furthest behind, of those that leave no room for `slots`
+ * more. A subscriber that has made room meanwhile, or is ahead of the tail that we saw, is not in
+ * the way; nor is any follower when it is a consumer that has not released its slot. */
 static bool evict_slowest(tbus_publisher_t *p, uint64_t slots)
 {
     tbus_ring_shared_t *s = p->ring.shared;
@@ -297,7 +271,8 @@ static bool evict_slowest(tbus_publisher_t *p, uint64_t slots)
         tbus_ring_sub_t *sub = &s->subs[i];
         uint64_t word = tbus_place_load(sub);
         uint32_t state = (uint32_t)word;
-        int64_t behind = (int64_t)(tail - tbus_load_acquire_u64(&sub->progress));
+        /* hint: it only chooses; we write no slot before look_at_gate has loaded it again. */
+        int64_t behind = (int64_t)(tail - tbus_load_relaxed_u64(&sub->progress));
         if ((state != TBUS_SUB_ACTIVE && state != TBUS_SUB_RESERVED) ||
             tbus_load_relaxed_u32(&sub->role) == TBUS_CONSUMER || behind <= behind_max)
             continue;
@@ -307,8 +282,8 @@ static bool evict_slowest(tbus_publisher_t *p, uint64_t slots)
     }
     if (!slowest || !tbus_place_evict(slowest, slowest_word))
         return false;
-    /* E1 pairs E2 (peek_copy in subscriber.c): the evicted sees that before it could see a newer
-     * payload. */
+    /* E1 pairs E2 (peek_copy): a subscriber that sees any newer payload sees that it is evicted.
+     * Else it takes a message for whole that is being overwritten. */
     tbus_fence_release();
     tbus_fetch_add_relaxed_u64(&s->evicted, 1);
     return true;
@@ -316,7 +291,7 @@ static bool evict_slowest(tbus_publisher_t *p, uint64_t slots)
 
 enum tbus_publish tbus_publish(tbus_publisher_t *p, const void *message, size_t bytes)
 {
-    /* room may come between the look at the ring and that at the places: so look twice */
+    /* There may be room between our look at the ring and that at the places: look twice. */
     bool again = true;
     for (unsigned turns = 0; turns <= 2 * TBUS_RING_SUBS_MAX; turns++) {
         enum tbus_publish told = tbus_publish_try(p, message, bytes);
@@ -324,7 +299,7 @@ enum tbus_publish tbus_publish(tbus_publisher_t *p, const void *message, size_t 
             return told;
         if (p->ring.policy == TBUS_DROP_NEWEST) {
             tbus_fetch_add_relaxed_u64(&p->ring.shared->dropped, 1);
-            p->blocked = false; /* nobody waits for room here */
+            p->blocked = false; /* the waiter need not sleep for room */
             return TBUS_DROPPED;
         }
         if (p->ring.policy != TBUS_EVICT_SLOWEST)
@@ -355,7 +330,7 @@ void tbus_commit(tbus_publisher_t *p, size_t bytes)
     if (p->ring.several_publishers) {
         commit_claim(p, (uint32_t)bytes, TBUS_SLOT_READY);
     } else {
-        /* R1 pairs A1 (tbus_peek), as in tbus_publish_try. */
+        /* R1 pairs R2 (tbus_peek), as in tbus_publish_try. */
         tbus_store_release_u64(tbus_ring_slot(&p->ring, tbus_publisher_position(p)),
                                tbus_slot_word(p->seq, 0, (uint32_t)bytes, TBUS_SLOT_READY));
         p->seq++;
@@ -363,12 +338,17 @@ void tbus_commit(tbus_publisher_t *p, size_t bytes)
     tbus_publisher_wake(p);
 }
 
+static void bury_claim(tbus_publisher_t *p)
+{
+    if (commit_claim(p, TBUS_LENGTH_TOMB, TBUS_SLOT_TOMB))
+        tbus_fetch_add_relaxed_u64(&p->ring.shared->tombs, 1);
+}
+
 void tbus_abort(tbus_publisher_t *p)
 {
     if (!p->ring.several_publishers)
         return;
-    if (commit_claim(p, TBUS_LENGTH_TOMB, TBUS_SLOT_TOMB))
-        tbus_fetch_add_relaxed_u64(&p->ring.shared->tombs, 1);
+    bury_claim(p);
     tbus_publisher_wake(p);
 }
 
@@ -378,9 +358,9 @@ uint32_t tbus_claim_batch(tbus_publisher_t *p, uint32_t want, void **out_places)
     assert(!p->batch_count && !p->in_hand);
     if (want > TBUS_BATCH_MAX)
         want = TBUS_BATCH_MAX;
+    /* A successor looks for the end within half a ring of the tail (tbus_ring_find_end). */
     if (!p->ring.several_publishers && want > p->ring.slot_count / 2)
-        want = p->ring.slot_count /
-               2; /* a successor looks for the end that near to the tail (find_end) */
+        want = p->ring.slot_count / 2;
     for (; count < want; count++) {
         if (p->ring.several_publishers) {
             if (!claim(p)) {
@@ -388,7 +368,7 @@ uint32_t tbus_claim_batch(tbus_publisher_t *p, uint32_t want, void **out_places)
                 break;
             }
             p->batch_at[count] = p->claimed_at;
-            /* the ticket can name two of ours only */
+            /* The ticket names two claims at most, so a batch settles its own. */
             tbus_settle_claim(&p->ring, p->claimed_at, p->owner);
             tbus_note_settled(p->settled, p->claimed_at);
         } else {
@@ -407,16 +387,22 @@ uint32_t tbus_claim_batch(tbus_publisher_t *p, uint32_t want, void **out_places)
     return count;
 }
 
+/* Make the i-th claim of the batch the one that commit_claim finishes. */
+static void select_claim(tbus_publisher_t *p, uint32_t i)
+{
+    p->claimed_at = p->batch_at[i];
+    p->claimed_word = tbus_slot_word(p->claimed_at, p->owner, 0, TBUS_SLOT_CLAIMED);
+}
+
 void tbus_commit_batch(tbus_publisher_t *p, const uint32_t *bytes)
 {
     for (uint32_t i = 0; i < p->batch_count; i++) {
         assert(bytes[i] <= p->ring.slot_msg_bytes_max);
         if (p->ring.several_publishers) {
-            p->claimed_at = p->batch_at[i];
-            p->claimed_word = tbus_slot_word(p->claimed_at, p->owner, 0, TBUS_SLOT_CLAIMED);
+            select_claim(p, i);
             commit_claim(p, bytes[i], TBUS_SLOT_READY);
         } else {
-            /* R1 pairs A1 (tbus_peek). */
+            /* R1 pairs R2 (tbus_peek), as in tbus_publish_try. */
             tbus_store_release_u64(tbus_ring_slot(&p->ring, tbus_publisher_position(p)),
                                    tbus_slot_word(p->seq, 0, bytes[i], TBUS_SLOT_READY));
             p->seq++;

@@ -6,12 +6,12 @@
 #include "bus/ring/ticket.h"
 #include <tickbus/wake.h>
 
-/* A claim becomes a tomb; what was taken is freed, or waits for the next consumer. True if this
- * call did it. */
+/* A claim becomes a tomb. A message that was taken is freed, or waits for the next consumer. True
+ * if this call did it. */
 static bool repair_slot(tbus_ring_t *ring, uint64_t index, uint32_t dead_owner)
 {
     tbus_atomic_u64_t *slot = tbus_ring_slot(ring, index);
-    uint64_t word = tbus_load_acquire_u64(slot);
+    uint64_t word = tbus_load_relaxed_u64(slot);
     enum tbus_slot_state state = tbus_slot_state(word);
     if (tbus_slot_owner(word) != dead_owner ||
         (state != TBUS_SLOT_CLAIMED && state != TBUS_SLOT_TAKEN))
@@ -20,8 +20,9 @@ static bool repair_slot(tbus_ring_t *ring, uint64_t index, uint32_t dead_owner)
     uint64_t mended = state == TBUS_SLOT_CLAIMED
                           ? tbus_slot_word(seq, 0, TBUS_LENGTH_TOMB, TBUS_SLOT_TOMB)
                           : tbus_slot_left(ring, seq, tbus_slot_length(word));
-    /* The dead write no more, and nobody has the number (ring.h): only another repairer can be
-     * faster; it then did the same. */
+    /* The dead owner writes no more, and nobody else has its number (repair.h): only another
+     * repairer can be faster, and it did the same. hint: the owner's accesses ended with its death.
+     * Being a CAS it passes the publisher's release (R1) on to the next consumer. */
     if (!tbus_cas_u64(slot, &word, mended))
         return false;
     tbus_fetch_add_relaxed_u64(
@@ -32,12 +33,14 @@ static bool repair_slot(tbus_ring_t *ring, uint64_t index, uint32_t dead_owner)
 void tbus_call_again(tbus_ring_t *ring)
 {
     for (uint64_t i = 0; ring->redelivers && i < ring->slot_count; i++) {
-        if (tbus_slot_state(tbus_load_acquire_u64(tbus_ring_slot(ring, i))) != TBUS_SLOT_AGAIN)
+        if (tbus_slot_state(tbus_load_relaxed_u64(tbus_ring_slot(ring, i))) != TBUS_SLOT_AGAIN)
             continue;
-        /* L1 pairs L2 (take_again in subscriber.c): whoever sees the call sees the slot */
+        /* L1 pairs L2 (take_again): else a consumer sees that `again` has grown, does not find the
+         * message, and does not look again. */
         tbus_fence_release();
         tbus_fetch_add_relaxed_u64(&ring->shared->again, 1);
-        /* then the sleepers: the last look of one that is not among them sees the call */
+        /* W1 pairs W2 (tbus_waiter_park): a sleeper whose bit we do not see sees that `again` has
+         * grown at its last look. */
         tbus_fence_full();
         tbus_ring_nudge(ring);
         return;
@@ -49,7 +52,7 @@ int tbus_ring_repair(tbus_ring_t *ring, uint32_t dead_owner)
     int repaired = 0;
     if (!ring->writable)
         return 0;
-    /* A single publisher leaves nothing half done: a slot goes from old to READY in one store. */
+    /* One publisher leaves nothing unfinished: its slots change from old to READY in one store. */
     if (ring->several_publishers) {
         tbus_settle_all(ring);
         for (uint64_t i = 0; i < ring->slot_count; i++)
@@ -58,7 +61,9 @@ int tbus_ring_repair(tbus_ring_t *ring, uint32_t dead_owner)
     for (unsigned i = 0; i < TBUS_RING_SUBS_MAX; i++)
         repaired += tbus_place_repair(&ring->shared->subs[i], dead_owner);
     if (repaired) {
-        tbus_fence_full(); /* the last look of a sleeper that is not seen here sees the slots */
+        /* W1 pairs W2 (tbus_waiter_park): a sleeper whose bit we do not see sees the repaired slots
+         * at its last look. */
+        tbus_fence_full();
         tbus_ring_nudge(ring);
     }
     tbus_call_again(ring);
@@ -81,10 +86,10 @@ static void note_ticket(uint64_t *owners, uint64_t ticket)
 int tbus_ring_heal(tbus_ring_t *ring, tbus_dead_t dead, void *context)
 {
     uint64_t owners[OWNER_WORDS] = {0};
-    note_ticket(
-        owners,
-        tbus_load_acquire_u64(
-            &ring->shared->claims)); /* before the slots: what it forgot meanwhile is there */
+    /* K2 pairs K1 (claim): the tickets before the slots, where what they have forgotten is. Else
+     * the owner of an unfinished claim is missed. */
+    note_ticket(owners, tbus_load_acquire_u64(&ring->shared->claims));
+    /* K4 pairs K3 (move_takes): the same. */
     note_ticket(owners, tbus_load_acquire_u64(&ring->shared->takes));
     if (ring->several_publishers)
         for (uint64_t i = 0; i < ring->slot_count; i++) {

@@ -36,8 +36,8 @@ const char *tbus_ring_kind_name(enum tbus_ring_kind kind)
     return "?";
 }
 
-/* The one check of a geometry, for specs that come from callers and for headers that come from
- * shared memory. */
+/* Checks a geometry, whether it comes from a caller's spec or from a header in shared memory. NULL:
+ * it is right. */
 static const char *geometry_fault(uint32_t kind, uint32_t policy, uint32_t promise,
                                   uint32_t slot_bytes, uint32_t slot_count, uint32_t msg_bytes_max)
 {
@@ -65,8 +65,7 @@ static const char *geometry_fault(uint32_t kind, uint32_t policy, uint32_t promi
     return NULL;
 }
 
-/* The longest message in one slot, when none may be longer than `msg_bytes_max` (0: whatever
- * fits). */
+/* The longest message in one slot; `msg_bytes_max`: the limit for all messages, 0: none. */
 static uint32_t slot_msg_bytes_max(uint32_t slot_bytes, uint32_t msg_bytes_max)
 {
     uint32_t longest = slot_bytes - TBUS_SLOT_WORD_BYTES;
@@ -120,21 +119,22 @@ int tbus_ring_format(void *memory, size_t bytes, const tbus_ring_spec_t *spec, t
     tbus_store_relaxed_u64(&s->head, spec->first_seq);
     tbus_store_relaxed_u64(&s->claims, tbus_ticket(spec->first_seq, 0, 0));
     tbus_store_relaxed_u64(&s->takes, tbus_ticket(spec->first_seq, 0, 0));
-    /* Positions start at first_seq, so that position and sequence agree until a LONG message
-     * comes. */
+    /* Positions start at first_seq, so that position and sequence are equal until the first LONG
+     * message. */
     for (uint64_t i = 0; i < spec->slot_count; i++) {
         uint64_t position = spec->first_seq + i;
         tbus_atomic_u64_t *slot =
             (tbus_atomic_u64_t *)(void *)((unsigned char *)memory + TBUS_RING_SLOTS_AT +
                                           (position & (spec->slot_count - 1)) * spec->slot_bytes);
-        /* Several publishers claim a slot for its position; a single one never looks, and with LONG
-         * messages its sequences fall behind the positions, so that its slots start out older than
-         * anything. */
+        /* Several publishers claim a slot for its position. One publisher does not look at the slot
+         * word; with LONG messages its sequences are behind the positions, so its slots start with
+         * a sequence older than any. */
         uint64_t seq = several_publishers(spec->kind) ? position : spec->first_seq - 1;
         tbus_store_relaxed_u64(slot, tbus_slot_word(seq, 0, 0, TBUS_SLOT_FREE));
     }
-    /* F1 pairs J1 (tbus_ring_join): else a joiner sees the magic before the ring behind it. */
-    __atomic_store_n(&s->magic, TBUS_RING_MAGIC, __ATOMIC_RELEASE);
+    /* I1 pairs I2 (tbus_ring_join): else a joiner sees the magic before the header and the
+     * slots. */
+    tbus_store_release_u64(&s->magic, TBUS_RING_MAGIC);
     return 0;
 }
 
@@ -145,8 +145,8 @@ int tbus_ring_join(void *memory, size_t bytes, bool writable, tbus_ring_t *out_r
         return tbus_fail(err, -TBUS_EGEOMETRY, "ring: %zu bytes are too few for a ring's header",
                          bytes);
     tbus_ring_shared_t *s = (tbus_ring_shared_t *)memory;
-    /* J1 pairs F1 (tbus_ring_format). */
-    if (__atomic_load_n(&s->magic, __ATOMIC_ACQUIRE) != TBUS_RING_MAGIC)
+    /* I2 pairs I1 (tbus_ring_format). */
+    if (tbus_load_acquire_u64(&s->magic) != TBUS_RING_MAGIC)
         return tbus_fail(err, -TBUS_EMAGIC, "ring: the memory holds no ring (wrong magic)");
     uint32_t abi = s->abi;
     if (abi != TBUS_RING_ABI)
@@ -155,8 +155,8 @@ int tbus_ring_join(void *memory, size_t bytes, bool writable, tbus_ring_t *out_r
             "ring: made by version %u of the layout, this program knows %u; restart the bus with "
             "matching binaries",
             abi, TBUS_RING_ABI);
-    /* Every field is loaded once, checked, and the copy is used from then on: a hostile peer may
-     * change the original at any time. */
+    /* Every field is loaded once and checked, and only the copy is used from then on: a hostile
+     * peer may change the original at any time. */
     uint32_t kind = s->kind;
     uint32_t policy = s->policy;
     uint32_t promise = s->promise;
@@ -198,8 +198,9 @@ int tbus_ring_join(void *memory, size_t bytes, bool writable, tbus_ring_t *out_r
 uint64_t tbus_ring_published(const tbus_ring_t *ring)
 {
     const tbus_ring_shared_t *s = ring->shared;
+    /* hint: a count; nothing is read because of it. */
     return (ring->several_publishers ? tbus_ring_claimed(ring)
-                                     : tbus_load_acquire_u64(&s->tail_seq)) -
+                                     : tbus_load_relaxed_u64(&s->tail_seq)) -
            ring->first_seq;
 }
 
@@ -210,13 +211,15 @@ bool tbus_ring_end(const tbus_ring_t *ring, uint64_t *out_position, uint64_t *ou
         *out_position = *out_seq = tbus_ring_claimed(ring);
         return true;
     }
-    /* The publisher changes the pair every so many messages and takes a few ns for it. */
+    /* The publisher stores the two every so many messages, which takes a few ns. */
     for (unsigned turns = 0; turns < 1000; turns++) {
-        uint64_t before =
-            tbus_load_acquire_u64(&s->tail_version); /* T2 pairs T1 (store_tail in publisher.c) */
-        *out_position = tbus_load_acquire_u64(&s->tail);
-        *out_seq = tbus_load_acquire_u64(&s->tail_seq);
-        tbus_fence_acquire();
+        /* T4 pairs T3 (store_tail): this version's position and sequence are both there. */
+        uint64_t before = tbus_load_acquire_u64(&s->tail_version);
+        /* T2 pairs T1 (store_tail): if we read one of a newer version, the version has changed at
+         * our second look. Else a new position is paired with an old sequence. */
+        *out_position = tbus_load_acquire_u64(&s->tail); /* T2 */
+        *out_seq = tbus_load_acquire_u64(&s->tail_seq);  /* T2 */
+        tbus_fence_acquire();                            /* T2 */
         if (!(before & 1) && tbus_load_relaxed_u64(&s->tail_version) == before)
             return true;
         tbus_pause();
@@ -231,6 +234,7 @@ int tbus_ring_slowest(const tbus_ring_t *ring, uint64_t *out_lag)
     int slowest = -1;
     uint64_t lag_max = 0;
     for (unsigned i = 0; i < TBUS_RING_SUBS_MAX; i++) {
+        /* G2 pairs G1 (tbus_place_cas): the counts are those of this holder. */
         if (tbus_load_acquire_u32(&s->subs[i].state) == TBUS_SUB_VACANT)
             continue;
         uint64_t done =

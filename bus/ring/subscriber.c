@@ -13,13 +13,13 @@
 static int find_place(const tbus_ring_t *ring, const char *name)
 {
     for (int i = 0; i < (int)TBUS_RING_SUBS_MAX; i++)
-        if (tbus_load_acquire_u32(&ring->shared->subs[i].state) != TBUS_SUB_VACANT &&
+        if ((uint32_t)tbus_place_load(&ring->shared->subs[i]) != TBUS_SUB_VACANT &&
             tbus_place_is(&ring->shared->subs[i], name))
             return i;
     return -1;
 }
 
-/* What a handle needs of the heap. */
+/* The buffer of a handle that cannot read every message in place; NULL for one that can. */
 static int make_scratch(const tbus_ring_t *ring, enum tbus_sub_role role,
                         unsigned char **out_scratch, tbus_error_t *err)
 {
@@ -38,8 +38,8 @@ static int make_scratch(const tbus_ring_t *ring, enum tbus_sub_role role,
                            ring->shared->name, ring->msg_bytes_max);
 }
 
-/* `role` as the scratch was made for it: the place's own may be another by now, if somebody
- * scribbles. */
+/* `role`: the one that the buffer was made for. A peer that writes garbage may have changed the
+ * role in the place since. */
 static void make_handle(const tbus_ring_t *ring, int place, enum tbus_sub_role role, uint32_t owner,
                         unsigned char *scratch, tbus_subscriber_t *out_subscriber)
 {
@@ -63,7 +63,7 @@ static void make_handle(const tbus_ring_t *ring, int place, enum tbus_sub_role r
         .published = position,
         .interval = interval,
         .settled = {long_settled, long_settled},
-        /* some may be waiting for us */
+        /* messages may be waiting to be taken again: look at the first peek */
         .again_seen = tbus_load_relaxed_u64(&ring->shared->again) - 1,
         .returned = long_settled - ring->slot_count,
         .uncounted = seq - tbus_load_relaxed_u64(&sub->consumed),
@@ -135,25 +135,26 @@ int tbus_subscriber_join_late(const tbus_ring_t *ring, const char *name, enum tb
     return 0;
 }
 
-/* Store-load against a publisher that waits for room: as tbus_publisher_wake, with the roles turned
- * round. */
 static void wake_publishers(tbus_subscriber_t *s)
 {
+    /* W3 pairs W4 (tbus_waiter_park): our store of the progress, or of the free slot, comes before
+     * our look at `pubs_waiting`. Without it a publisher sleeps on although there is room. As W1,
+     * with the roles exchanged. */
     if (TBUS_UNLIKELY(s->fence))
-        tbus_fence_full();
-    tbus_compiler_barrier();
+        tbus_fence_full();   /* W3, on a host without membarrier(2) */
+    tbus_compiler_barrier(); /* W3 */
     if (TBUS_UNLIKELY(tbus_load_relaxed_u32(&s->ring.shared->pubs_waiting)))
         tbus_ring_wake_publishers(s->ring.shared);
 }
 
-/* Whoever declared us dead gave our place up: it may be another's by now. */
+/* If we were declared dead, our place was freed and may belong to another subscriber. */
 static bool is_ours(tbus_subscriber_t *s)
 {
     if (TBUS_LIKELY(tbus_load_relaxed_u32(&s->ring.shared->subs[s->index].owner) == s->owner))
         return true;
     if (!s->error)
         s->error = -TBUS_ESTALE;
-    s->plain = false; /* nothing is read in place any more: tbus_peek_other sees the error */
+    s->plain = false; /* from now on tbus_peek calls tbus_peek_other, which sees the error */
     return false;
 }
 
@@ -170,15 +171,15 @@ void tbus_subscriber_flush(tbus_subscriber_t *s)
     if (s->published == position || s->competing)
         return;
     s->published = position;
-    /* G3 pairs G4 (gate_end in publisher.c): our reads of the payload are over before the publisher
-     * learns of it. */
+    /* G3 pairs G4 (gate_end): our reads of the payload end before the publisher sees the progress.
+     * Else it overwrites what we still read. */
     tbus_store_release_u64(&sub->progress, position);
     wake_publishers(s);
 }
 
 static const void *corrupt(tbus_subscriber_t *s)
 {
-    if (is_ours(s)) /* else publishers did not have to wait for us */
+    if (is_ours(s)) /* else publishers did not wait for us, and the ring may be right */
         s->error = -TBUS_ECORRUPT;
     s->plain = false;
     return NULL;
@@ -191,8 +192,7 @@ static void skip_tomb(tbus_subscriber_t *s)
     s->uncounted++;
 }
 
-/* A2 pairs R2 (tbus_publish_long): the first word was acquired by the caller; all slots of the
- * message are there. */
+/* The caller has loaded the first word with acquire (R2): all slots of the message are there. */
 static const void *peek_long(tbus_subscriber_t *s, size_t *out_bytes)
 {
     const tbus_ring_t *ring = &s->ring;
@@ -205,7 +205,7 @@ static const void *peek_long(tbus_subscriber_t *s, size_t *out_bytes)
     *out_bytes = bytes;
     s->span = 1;
     if (bytes <= payload - 8)
-        return slot + 2; /* only its length did not fit the word */
+        return slot + 2; /* one slot: only the length did not fit in the word */
     if (!s->scratch)
         return corrupt(s);
     size_t here = payload - 8;
@@ -229,13 +229,13 @@ const void *tbus_peek_slow(tbus_subscriber_t *s, uint64_t word, size_t *out_byte
         if (s->error)
             return NULL;
         if (s->ring.competing && ahead == (int64_t)s->ring.slot_count && state == TBUS_SLOT_FREE) {
-            /* A follower reads behind the consumers: the slot is free again, but nobody may claim
-             * it before we have passed. */
+            /* A follower may be behind the consumers: the slot is free again, but nobody claims it
+             * before our progress has passed it. */
             if (tbus_slot_length(word) != TBUS_LENGTH_TOMB)
                 goto one_slot;
             skip_tomb(s);
         } else if (ahead > 0) {
-            return corrupt(s); /* publishers wait for us: nothing newer can be here */
+            return corrupt(s); /* publishers wait for us: no newer message can be here */
         } else if (ahead < 0 || state == TBUS_SLOT_FREE || state == TBUS_SLOT_CLAIMED) {
             return NULL;
         } else if (state == TBUS_SLOT_READY ||
@@ -248,7 +248,7 @@ const void *tbus_peek_slow(tbus_subscriber_t *s, uint64_t word, size_t *out_byte
         } else {
             return corrupt(s);
         }
-        /* A1 */
+        /* R2 pairs R1 (tbus_publish_try), as in tbus_peek. */
         word = tbus_load_acquire_u64(tbus_ring_slot(&s->ring, tbus_subscriber_position(s)));
     }
     return corrupt(s);
@@ -261,23 +261,27 @@ one_slot:
 
 static bool evicted(const tbus_subscriber_t *s)
 {
-    return tbus_load_acquire_u32(&s->ring.shared->subs[s->index].state) != TBUS_SUB_ACTIVE;
+    /* hint: where it matters, the caller's fence (E2) stands before this load. */
+    return tbus_load_relaxed_u32(&s->ring.shared->subs[s->index].state) != TBUS_SUB_ACTIVE;
 }
 
-/* Publishers may stop waiting for us at any moment. What was copied while the place was still ours
- * is whole. */
+/* Publishers may stop waiting for us at any moment. A copy is whole if we still hold our place
+ * after it. */
 static const void *peek_copy(tbus_subscriber_t *s, size_t *out_bytes)
 {
     const void *message = NULL;
     if (!s->error && !evicted(s)) {
-        /* A1 */
+        /* R2 pairs R1 (tbus_publish_try), as in tbus_peek. */
         uint64_t word =
             tbus_load_acquire_u64(tbus_ring_slot(&s->ring, tbus_subscriber_position(s)));
         message = tbus_peek_slow(s, word, out_bytes);
         if (message && message != s->scratch)
             tbus_words_load(s->scratch, message, *out_bytes);
     }
-    tbus_fence_acquire(); /* E2 pairs E1 (evict_slowest in publisher.c) */
+    /* E2 pairs E1 (evict_slowest): if any word of the copy is newer, we see here that we are
+     * evicted.
+     */
+    tbus_fence_acquire();
     if (evicted(s)) {
         s->error = -TBUS_EEVICTED;
         return NULL;
@@ -285,13 +289,15 @@ static const void *peek_copy(tbus_subscriber_t *s, size_t *out_bytes)
     return message ? s->scratch : NULL;
 }
 
-/* Move the ticket on, in our name or nobody's. */
+/* Move the ticket of takes on by one. `owner`: us, or nobody (0) when a tomb is skipped. */
 static bool move_takes(tbus_subscriber_t *s, uint64_t ticket, uint64_t position, uint32_t owner)
 {
     tbus_ring_shared_t *shared = s->ring.shared;
     if (!tbus_is_settled(s->settled, position - 2))
         tbus_settle_take(&s->ring, position - 2, tbus_ticket_before(ticket));
-    /* K3 pairs K4: what the ticket forgets is settled. */
+    /* K3 pairs K4 (take, tbus_settle_all, tbus_ring_heal): the settled slot comes before the ticket
+     * that no longer names its owner. Else nobody finds the message that a dead consumer had taken.
+     */
     if (!tbus_cas_u64(&shared->takes, &ticket,
                       tbus_ticket(position + 1, owner, tbus_ticket_last(ticket))))
         return false;
@@ -299,7 +305,7 @@ static bool move_takes(tbus_subscriber_t *s, uint64_t ticket, uint64_t position,
     return true;
 }
 
-/* This one is ours until release. */
+/* Take note of the message that is ours until we release it. */
 TBUS_HOT const void *hold(tbus_subscriber_t *s, uint64_t position, uint64_t word, size_t *out_bytes)
 {
     s->taken_word = word;
@@ -309,19 +315,20 @@ TBUS_HOT const void *hold(tbus_subscriber_t *s, uint64_t position, uint64_t word
     return tbus_ring_slot(&s->ring, position) + 1;
 }
 
-/* Somebody called out that messages wait to be taken again: the oldest of them that nobody else is
- * faster to take, or NULL. They lie behind `takes`, so each is taken in its slot, which names us at
- * once. Until a look finds none we come back. */
+/* Messages wait to be taken again: take the oldest that no other consumer is faster to take; NULL:
+ * there is none. Their positions are before `takes`, so each is taken by a CAS in its slot, which
+ * names us at once. The caller comes back here until a look finds none. */
 static __attribute__((noinline)) const void *take_again(tbus_subscriber_t *s, size_t *out_bytes)
 {
     tbus_ring_t *ring = &s->ring;
-    /* L2 pairs L1 (tbus_call_again) */
+    /* L2 pairs L1 (tbus_call_again): if we see that it has grown, we see the message's slot. */
     uint64_t again = tbus_load_acquire_u64(&ring->shared->again);
-    /* Publishers cannot go past it, so it is within a lap. */
+    /* Publishers cannot pass such a slot, so it is at most one lap back. */
     uint64_t end = tbus_ring_taken(ring);
     for (uint64_t position = end - ring->slot_count; position != end; position++) {
         tbus_atomic_u64_t *slot = tbus_ring_slot(ring, position);
-        /* A3, as passed on by whoever took it before */
+        /* R2 pairs R1 (commit_claim): every change of the word since then was a CAS, which passes
+         * the release on. */
         uint64_t word = tbus_load_acquire_u64(slot);
         if (tbus_slot_state(word) != TBUS_SLOT_AGAIN || tbus_slot_ahead(word, position) != 0)
             continue;
@@ -329,6 +336,7 @@ static __attribute__((noinline)) const void *take_again(tbus_subscriber_t *s, si
         if (length > ring->slot_msg_bytes_max)
             return corrupt(s);
         uint64_t mine = tbus_slot_word(position, s->owner, length, TBUS_SLOT_TAKEN);
+        /* hint: it only decides who takes the message. */
         if (tbus_cas_u64(slot, &word, mine))
             return hold(s, position, mine, out_bytes);
     }
@@ -336,11 +344,11 @@ static __attribute__((noinline)) const void *take_again(tbus_subscriber_t *s, si
     return NULL;
 }
 
-/* The next message that is there: taken out of the competition, and in hand until release. */
+/* Take the next message that is there. It is ours until we release it. */
 static const void *take(tbus_subscriber_t *s, size_t *out_bytes)
 {
     tbus_ring_t *ring = &s->ring;
-    if (s->taken_word) { /* still in hand */
+    if (s->taken_word) { /* not advanced over yet */
         *out_bytes = tbus_slot_length(s->taken_word);
         return tbus_ring_slot(ring, s->seq) + 1;
     }
@@ -350,14 +358,16 @@ static const void *take(tbus_subscriber_t *s, size_t *out_bytes)
         if (message)
             return message;
     }
-    /* Bounded: within one lap there is a slot that is not ready yet, or one that is; or somebody
-     * scribbles. */
+    /* Within one lap there is a slot that is ready or one that is not ready yet; if not, somebody
+     * writes garbage. */
     for (uint32_t turns = 0; turns <= 2 * ring->slot_count && !s->error; turns++) {
-        uint64_t ticket = tbus_load_acquire_u64(&ring->shared->takes); /* K4 pairs K3 */
+        /* K4 pairs K3 (move_takes): what the ticket has forgotten is settled, and we see it. */
+        uint64_t ticket = tbus_load_acquire_u64(&ring->shared->takes);
         uint64_t position =
             tbus_ticket_position(ticket, tbus_load_relaxed_u64(&ring->shared->head));
         tbus_atomic_u64_t *slot = tbus_ring_slot(ring, position);
-        uint64_t word = tbus_load_acquire_u64(slot); /* A3 pairs R3 (commit_claim) */
+        /* R2 pairs R1 (commit_claim): else we read what the payload held before this message. */
+        uint64_t word = tbus_load_acquire_u64(slot);
         int64_t ahead = tbus_slot_ahead(word, position);
         enum tbus_slot_state state = tbus_slot_state(word);
         if (ahead < 0 || (ahead == 0 && (state == TBUS_SLOT_FREE || state == TBUS_SLOT_CLAIMED)))
@@ -372,24 +382,27 @@ static const void *take(tbus_subscriber_t *s, size_t *out_bytes)
         if (ahead == 0 && state == TBUS_SLOT_TOMB) {
             uint64_t free_word =
                 tbus_slot_word(position + ring->slot_count, 0, TBUS_LENGTH_TOMB, TBUS_SLOT_FREE);
+            /* hint: a tomb has no payload that anybody reads. */
             if (tbus_cas_u64(slot, &word, free_word))
                 tbus_add_own_u64(&ring->shared->subs[s->index].tombs, 1);
         }
-        /* A tomb that is free again, or the ticket is history; then this fails. */
+        /* Step past the tomb just freed. If the ticket is old by now, the CAS inside fails and we
+         * look again. */
         move_takes(s, ticket, position, 0);
     }
     return NULL;
 }
 
-/* The slot of what is in hand becomes `word`. */
+/* The slot of the message that we took becomes `word`. */
 TBUS_HOT void give_back(tbus_subscriber_t *s, uint64_t word)
 {
     uint64_t found = s->taken_word;
     uint64_t named = tbus_slot_word(s->seq, s->owner, tbus_slot_length(found), TBUS_SLOT_TAKEN);
     s->taken_word = 0;
     tbus_note_settled(s->settled, s->seq);
-    /* CAS: had we been declared dead, the repairer freed it, or another has it now. R4 pairs the
-     * claimer's acquire: our reads are over before it writes. */
+    /* A CAS: if we were declared dead, a repairer has freed the slot, or another consumer has the
+     * message. R3 pairs R4 (claim): our reads of the payload end before its slot is free. Else a
+     * publisher overwrites what we still read. */
     if (TBUS_UNLIKELY(!tbus_slot_finish(tbus_ring_slot(&s->ring, s->seq), found, named, word)))
         s->error = -TBUS_ESTALE;
 }
@@ -403,8 +416,8 @@ static void release(tbus_subscriber_t *s)
     wake_publishers(s);
 }
 
-/* What a consumer that leaves has in hand: nobody else would give it back while this process
- * lives. */
+/* Give back the message that a consumer holds when it leaves. Nobody else would do it while this
+ * process lives. */
 static void leave_behind(tbus_subscriber_t *s)
 {
     give_back(s, tbus_slot_left(&s->ring, s->seq, tbus_slot_length(s->taken_word)));

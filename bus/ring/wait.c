@@ -16,8 +16,7 @@
 #define SYS_futex_waitv 449 /* Linux 5.16; the same number on every architecture */
 #endif
 
-/* The kernel's struct futex_waitv (linux/futex.h since 5.16); Debian 12's headers have it, older
- * ones do not. */
+/* The kernel's struct futex_waitv. linux/futex.h has it since 5.16, which is not everywhere. */
 struct wait_entry {
     uint64_t value;
     uint64_t address;
@@ -26,12 +25,12 @@ struct wait_entry {
 };
 #define WAIT_32_SHARED 0x02u
 
-/* Spin about as long as a wake-up across CPUs costs (one way 5-6 us here), then sleep:
- * break-even. */
+/* Spin about as long as a wake-up across CPUs costs (one way 5-6 us here), then sleep: the time
+ * lost is at most twice that of the better choice. */
 #define SPIN_NS        UINT64_C(8000)
 #define LOOKS_PER_TIME 32u /* read the clock only every so many looks */
 #define YIELD_LOOKS    64u
-/* without futex_waitv: how long to wait on one bell before looking at all rings */
+/* Without futex_waitv: how long to wait on one bell before looking at all rings. */
 #define TURN_NS UINT64_C(1000000)
 
 void tbus_waiter_init(tbus_waiter_t *w, enum tbus_wait_mode mode)
@@ -87,8 +86,7 @@ static bool futex_wait(const tbus_atomic_u32_t *word, uint32_t value, uint64_t n
     return syscall(SYS_futex, word, FUTEX_WAIT, value, &timeout, NULL, 0) < 0 && errno == ETIMEDOUT;
 }
 
-/* Sleep on all words at once until one is rung or `until_ns`. True: nobody rang, the time was
- * up. */
+/* Sleep on all bells at once until one is rung or until `until_ns`. True: the time was up. */
 static bool sleep_on(tbus_waiter_t *w, const struct wait_entry *entries, uint32_t count,
                      uint64_t now_ns, uint64_t until_ns)
 {
@@ -121,7 +119,7 @@ static uint32_t add_entry(struct wait_entry *entries, uint32_t count, const tbus
 static bool room_again(tbus_publisher_t *p)
 {
     if (p->ring.several_publishers)
-        return false; /* claiming just to look would leave a tomb; the bounded sleep covers it */
+        return false; /* a claim only to look would leave a tomb; the short sleep ends by itself */
     return tbus_publisher_refresh(p, p->slots_wanted);
 }
 
@@ -134,14 +132,14 @@ static bool message_there(tbus_waiter_t *w)
     return false;
 }
 
-/* Was anything taken and not given back? Nobody is kept waiting by that; but where its holder is
+/* True if a message was taken and its slot not released. It blocks nobody, but if its consumer is
  * dead it may be for us. */
 static bool something_is_out(tbus_subscriber_t *s)
 {
     const tbus_ring_t *ring = &s->ring;
     uint64_t taken = tbus_ring_taken(ring);
     if (taken - s->returned > ring->slot_count)
-        s->returned = taken - ring->slot_count; /* publishers have claimed what is older */
+        s->returned = taken - ring->slot_count; /* older slots have been claimed again */
     for (; s->returned != taken; s->returned++)
         if (tbus_slot_ahead(tbus_load_relaxed_u64(tbus_ring_slot(ring, s->returned)),
                             s->returned) <= 0)
@@ -149,7 +147,7 @@ static bool something_is_out(tbus_subscriber_t *s)
     return false;
 }
 
-/* Does somebody else's unfinished business keep us waiting? Then it may be a dead one's. */
+/* True if an unfinished claim, or a full ring, blocks one of our rings: its owner may be dead. */
 static bool in_the_way(const tbus_waiter_t *w)
 {
     for (uint32_t i = 0; i < w->subscribers_count; i++) {
@@ -157,7 +155,7 @@ static bool in_the_way(const tbus_waiter_t *w)
         if (!s->ring.several_publishers)
             continue;
         uint64_t at = s->competing ? tbus_ring_taken(&s->ring) : tbus_subscriber_position(s);
-        if ((int64_t)(tbus_ring_claimed(&s->ring) - at) > 0) /* claimed, and not there yet */
+        if ((int64_t)(tbus_ring_claimed(&s->ring) - at) > 0) /* claimed, but not ready yet */
             return true;
         if (s->competing && s->ring.redelivers && something_is_out(s))
             return true;
@@ -178,9 +176,11 @@ void tbus_waiter_park(tbus_waiter_t *w, uint64_t now_ns, uint64_t deadline_ns)
 {
     struct wait_entry entries[2 * TBUS_WAITER_RINGS_MAX];
     uint32_t count = 0;
-    for (uint32_t i = 0; i < w->subscribers_count; i++) { /* W1 */
+    for (uint32_t i = 0; i < w->subscribers_count; i++) { /* step 1 */
         tbus_subscriber_t *s = w->subscribers[i];
         count = add_entry(entries, count, &s->ring.shared->subs[s->index].bell);
+        /* W5 pairs W6 (tbus_ring_wake): we read the bell before our bit is set. Else we may read it
+         * after it was rung for us, and sleep on. */
         tbus_fetch_or_u32(&s->ring.shared->sleepers, UINT32_C(1) << s->index);
     }
     bool waits_for_room = false;
@@ -189,14 +189,17 @@ void tbus_waiter_park(tbus_waiter_t *w, uint64_t now_ns, uint64_t deadline_ns)
             tbus_ring_shared_t *shared = w->publishers[i]->ring.shared;
             waits_for_room = true;
             count = add_entry(entries, count, &shared->room_bell);
+            /* W5 pairs W6 (tbus_ring_wake_publishers): the same. */
             tbus_fetch_or_u32(&shared->pubs_waiting, 1);
         }
-    /* W2: pairs with the compiler barriers of tbus_publisher_wake and wake_publishers
-     * (subscriber.c). */
+    /* Step 2. W2 pairs W1 (tbus_publisher_wake), W4 pairs W3 (wake_publishers): our bits are set
+     * before our last look. Else the publisher misses our bit, we miss its message, and we sleep
+     * on. The fence is for hosts without membarrier(2), where the other side executes one as
+     * well. */
     syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0);
-    tbus_fence_full(); /* where the kernel has none, publishers pay a fence, and so do we */
+    tbus_fence_full();
 
-    bool found = message_there(w); /* W3 */
+    bool found = message_there(w); /* step 3 */
     for (uint32_t i = 0; i < w->publishers_count && !found; i++)
         found = w->publishers[i]->blocked && room_again(w->publishers[i]);
 
@@ -208,13 +211,14 @@ void tbus_waiter_park(tbus_waiter_t *w, uint64_t now_ns, uint64_t deadline_ns)
         w->parks++;
         if (!count)
             futex_wait(&(tbus_atomic_u32_t){0}, 0, until_ns - now_ns);
-        else if (sleep_on(w, entries, count, now_ns, until_ns) && message_there(w)) /* W4 */
+        else if (sleep_on(w, entries, count, now_ns, until_ns) && message_there(w)) /* step 4 */
             w->late++;
     }
     if (!found && short_sleep && w->heal)
         w->heal(w->heal_context);
-    for (uint32_t i = 0; i < w->subscribers_count; i++) { /* W5 */
+    for (uint32_t i = 0; i < w->subscribers_count; i++) { /* step 5 */
         tbus_subscriber_t *s = w->subscribers[i];
+        /* hint: a bit that is seen too long costs one ring of our bell. */
         tbus_fetch_and_u32(&s->ring.shared->sleepers, ~(UINT32_C(1) << s->index));
     }
 }
@@ -233,7 +237,7 @@ void tbus_waiter_idle(tbus_waiter_t *w, uint64_t deadline_ns)
         if (!w->idle_since_ns)
             w->idle_since_ns = now_ns;
         if (now_ns - w->idle_since_ns >= SPIN_NS && deadline_ns > now_ns + SPIN_NS) {
-            /* Wake a little before the deadline and spin the rest. */
+            /* Wake a little before the deadline and spin until then. */
             tbus_waiter_park(w, now_ns,
                              deadline_ns == UINT64_MAX ? UINT64_MAX : deadline_ns - SPIN_NS);
             w->idle_since_ns = 0;

@@ -8,8 +8,8 @@
 
 bool tbus_membarrier_register(void)
 {
-    static tbus_atomic_u32_t
-        state; /* 0 not tried, 1 registered, 2 refused; racing threads come to the same answer */
+    /* 0 not tried, 1 registered, 2 refused. hint: threads that race get the same answer. */
+    static tbus_atomic_u32_t state;
     uint32_t known = tbus_load_relaxed_u32(&state);
     if (!known) {
         known =
@@ -21,15 +21,16 @@ bool tbus_membarrier_register(void)
 
 void tbus_ring_wake(tbus_ring_shared_t *shared, uint32_t sleepers)
 {
-    /* Whoever clears a bit rings that bell: between the first ring and the sleeper's waking further
-     * publishes pay nothing. */
+    /* The process that clears a bit rings that bell; until the sleeper wakes, further messages cost
+     * no system call. W6 pairs W5 (tbus_waiter_park): the sleeper read its bell before we ring
+     * it. */
     sleepers &= tbus_fetch_and_u32(&shared->sleepers, ~sleepers);
     while (sleepers) {
         unsigned i = (unsigned)__builtin_ctz(sleepers);
         sleepers &= sleepers - 1;
         tbus_atomic_u32_t *bell = &shared->subs[i].bell;
-        /* The sleeper compares this word with what it was before it looked at the slots for the
-         * last time. Not PRIVATE: it is another process. */
+        /* The kernel compares this word with the value that the sleeper read before its last look.
+         * Not FUTEX_PRIVATE: the sleeper is another process. */
         tbus_fetch_add_relaxed_u32(bell, 1);
         syscall(SYS_futex, bell, FUTEX_WAKE, 1, NULL, NULL, 0);
     }
@@ -37,6 +38,7 @@ void tbus_ring_wake(tbus_ring_shared_t *shared, uint32_t sleepers)
 
 void tbus_ring_wake_publishers(tbus_ring_shared_t *shared)
 {
+    /* W6 pairs W5 (tbus_waiter_park): as above. */
     if (!tbus_fetch_and_u32(&shared->pubs_waiting, 0))
         return;
     tbus_fetch_add_relaxed_u32(&shared->room_bell, 1);

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* atomic.h - the one place that spells memory orders.
  *
- * Shared integers are wrapped in a struct, so that a plain access does not compile; every access
- * names its order. (C11's _Atomic is no choice: the headers compile as C++ as well.) Call sites of
- * acquire and release carry a label and the partner it pairs with, as R1 in publisher.h and A1 in
- * subscriber.h.
+ * Shared integers are wrapped in a struct, so that a plain access does not compile, and every
+ * access names its order. (C11's _Atomic is no choice, because the headers compile as C++ as well.)
+ *
+ * Each release or acquire has a label and names its partner, as R1 in publisher.h and R2 in
+ * subscriber.h do. The odd number stands at the side that writes, the even number after it at the
+ * side that reads. An order that no partner needs is marked as a hint. bus/README.md has the table
+ * of all labels; tests/labels.pl fails for an access without a label and for a label without a
+ * partner.
  */
 #ifndef TICKBUS_ATOMIC_H
 #define TICKBUS_ATOMIC_H
@@ -29,9 +33,9 @@ typedef struct tbus_atomic_u64 {
     uint64_t tbus_value;
 } tbus_atomic_u64_t;
 
-/* Test builds with -DTBUS_HOOKS stop before every access to shared memory and let the test decide
- * what comes next: run another actor, kill this one. Accesses are spelled nowhere else, so none is
- * missed. Other builds hold no trace of it. */
+/* Test builds with -DTBUS_HOOKS call this hook before every access to shared memory, and the test
+ * decides what happens next: run another actor, or kill this one. All accesses go through this
+ * header, so none is missed. Other builds contain nothing of it. */
 #ifdef TBUS_HOOKS
 enum tbus_access { TBUS_ACCESS_LOAD, TBUS_ACCESS_STORE, TBUS_ACCESS_CAS, TBUS_ACCESS_ADD };
 extern void (*tbus_hook)(enum tbus_access access, const void *address);
@@ -61,7 +65,7 @@ extern void (*tbus_hook)(enum tbus_access access, const void *address);
         TBUS_HOOK(TBUS_ACCESS_STORE, p);                                                           \
         __atomic_store_n(&p->tbus_value, v, __ATOMIC_RELEASE);                                     \
     }                                                                                              \
-    /* Success: acquire and release. Failure: acquire, and *expected is what was there. */         \
+    /* True: acquire and release. False: acquire, and *expected is the value that was found. */    \
     TBUS_INLINE bool tbus_cas_u##bits(tbus_atomic_u##bits##_t *p, uint##bits##_t *expected,        \
                                       uint##bits##_t desired)                                      \
     {                                                                                              \
@@ -86,7 +90,7 @@ extern void (*tbus_hook)(enum tbus_access access, const void *address);
         TBUS_HOOK(TBUS_ACCESS_ADD, p);                                                             \
         return __atomic_fetch_and(&p->tbus_value, v, __ATOMIC_SEQ_CST);                            \
     }                                                                                              \
-    /* For a word with a single writer: no locked instruction. */                                  \
+    /* For a word that only the caller writes: needs no locked instruction. */                     \
     TBUS_INLINE void tbus_add_own_u##bits(tbus_atomic_u##bits##_t *p, uint##bits##_t v)            \
     {                                                                                              \
         tbus_store_relaxed_u##bits(p, tbus_load_relaxed_u##bits(p) + v);                           \
@@ -96,12 +100,20 @@ TBUS_ATOMIC_OPS_(32)
 TBUS_ATOMIC_OPS_(64)
 #undef TBUS_ATOMIC_OPS_
 
-/* A loop around a CAS ends after so many turns: others may win on the same word some times in a
- * row, but so often only somebody who scribbles on it does. */
+/* Marks the word's page as written and leaves the word as it is: an atomic "or" of nothing cannot
+ * undo a store that another thread makes at the same time. ThreadSanitizer does not see that
+ * nothing changes. */
+__attribute__((no_sanitize("thread"))) TBUS_INLINE void tbus_touch_u64(tbus_atomic_u64_t *p)
+{
+    __atomic_fetch_or(&p->tbus_value, 0, __ATOMIC_RELAXED);
+}
+
+/* Limit of a loop around a CAS. Other processes may win on the same word several times in a row.
+ * They fail us this often only if one of them writes garbage there. */
 #define TBUS_CAS_TURNS 1000u
 
-/* ThreadSanitizer does not model fences: code that needs one has a second form for it, chosen by
- * this. */
+/* ThreadSanitizer does not model fences. In its builds they are left out, and the stores and loads
+ * around them carry release and acquire themselves. */
 #if defined(__SANITIZE_THREAD__)
 #define TBUS_TSAN 1
 #elif defined(__has_feature)
@@ -111,6 +123,20 @@ TBUS_ATOMIC_OPS_(64)
 #endif
 #ifndef TBUS_TSAN
 #define TBUS_TSAN 0
+#endif
+
+/* Two neighbouring words in one store, where the build allows it. `to` is 16-byte aligned. Each
+ * half is written whole, on x86-64 and on aarch64; the two halves may become visible one after the
+ * other, as two relaxed stores do. */
+#if !TBUS_TSAN && !defined(TBUS_HOOKS) && (defined(__x86_64__) || defined(__aarch64__))
+#define TBUS_WORD_PAIRS 1
+typedef uint64_t tbus_word_pair_t __attribute__((vector_size(16), may_alias));
+TBUS_HOT void tbus_store_relaxed_pair(tbus_atomic_u64_t *to, tbus_word_pair_t pair)
+{
+    *(volatile tbus_word_pair_t *)(void *)to = pair;
+}
+#else
+#define TBUS_WORD_PAIRS 0
 #endif
 
 TBUS_INLINE void tbus_fence_release(void)
@@ -131,25 +157,26 @@ TBUS_INLINE void tbus_fence_full(void)
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 #endif
 }
-/* Only the compiler is held back; the CPU's side is paid by somebody else's membarrier(2). */
+/* Stops the compiler from moving accesses across this point. The CPU is stopped by the
+ * membarrier(2) of the process on the other side. */
 TBUS_INLINE void tbus_compiler_barrier(void)
 {
     __asm__ __volatile__("" ::: "memory");
 }
 
-/* Tell the core that this is a polling loop. */
+/* Tells the core that this is a polling loop. */
 TBUS_INLINE void tbus_pause(void)
 {
 #if defined(__x86_64__)
     __builtin_ia32_pause();
 #elif defined(__aarch64__)
-    /* yield is a no-op on most cores; isb costs about as much as PAUSE */
+    /* yield does nothing on most cores; isb takes about as long as PAUSE */
     __asm__ __volatile__("isb" ::: "memory");
 #endif
 }
 
-/* x86-64: __builtin_prefetch asks for a line that may be written only where the build is told that
- * there is such an instruction. */
+/* On x86-64 __builtin_prefetch fetches a line for writing only if the compiler is told that the CPU
+ * has the instruction. */
 TBUS_INLINE void tbus_prefetch_for_write(const void *line)
 {
 #if defined(__x86_64__)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* observer.h - looking at a ring without being able to hold it back: a read-only mapping is enough.
+/* observer.h - reading a ring without holding anybody back; a read-only mapping is enough.
  *
- * An observer copies a message out and then makes sure that it was not overwritten meanwhile; when
- * publishers have lapped it, it moves to the oldest message that is still safe and says exactly how
- * many it lost. Nothing that it does is seen by anybody.
+ * An observer copies a message and then checks that it was not overwritten meanwhile. When
+ * publishers have lapped it, it goes on at the oldest message that is still safe and tells exactly
+ * how many it lost. It writes nothing to shared memory, owns nothing and needs no leave.
  */
 #ifndef TICKBUS_OBSERVER_H
 #define TICKBUS_OBSERVER_H
@@ -28,8 +28,8 @@ int tbus_observer_join(const tbus_ring_t *ring, enum tbus_observe_from from,
                        tbus_observer_t *out_observer, tbus_error_t *err);
 
 /* Copy the next message into `into` (at least msg_bytes_max of the ring, 8-byte aligned). 1: there
- * was one; 0: none yet; -TBUS_ECORRUPT. *out_lost: messages lost just before this one (also set,
- * and counted, when 0 is returned after a lap). */
+ * was one; 0: none yet; -TBUS_ECORRUPT. *out_lost: messages lost just before this one. It is set
+ * and counted also when the call returns 0 after a lap. */
 int tbus_observe(tbus_observer_t *o, void *into, size_t *out_bytes, uint64_t *out_seq,
                  uint64_t *out_lost);
 

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* publisher.h - putting messages on a ring.
  *
- * `try` never waits and never enters the kernel unless somebody sleeps; it is told FULL and may
- * look again later. The order of things:
+ * tbus_publish_try never waits. It enters the kernel only to wake a subscriber that sleeps. When
+ * there is no room it returns TBUS_FULL, and the caller tries again later. Its steps:
  *
- *    room?  ->  (several publishers: claim)  ->  payload  ->  R1: slot word READY  ->  anybody asleep? wake
+ *    look for room
+ *    several publishers: claim a slot
+ *    write the payload
+ *    store the slot word READY (R1)
+ *    look for sleepers (W1) and wake them
  *
- * A publisher handle belongs to one thread. Messages are copied; claim/commit writes in place.
+ * tbus_publish_try copies the message; claim and commit let the caller write it in place. A handle
+ * belongs to one thread.
  */
 #ifndef TICKBUS_PUBLISHER_H
 #define TICKBUS_PUBLISHER_H
@@ -26,7 +31,8 @@ enum tbus_publish {
     TBUS_PUBLISHED = 0,
     TBUS_FULL = 1,
     TBUS_DROPPED = 2,
-    /* we were declared dead: not published, nor will be anything else; p->error says so */
+    /* This participant was declared dead. Nothing was published, and this handle will publish
+     * nothing else; p->error says so. */
     TBUS_STALE = 3,
 };
 
@@ -34,35 +40,36 @@ enum tbus_publish {
 
 typedef struct tbus_publisher {
     tbus_ring_t ring;
-    /* What changes with every message is one word, seq: its neighbours stay as they are until there
-     * is no more room, or a long message. Single publisher, where nothing else is said. */
+    /* Fields without a remark are for rings with one publisher; "several": for the other rings;
+     * "any": for both. A message changes `seq` only. Its neighbours change when the known room is
+     * used up, and with a long message. */
     uint64_t seq; /* sequence of the next message */
-    /* its position less its sequence: long messages take more positions than one */
+    /* position of the next message minus its sequence; a long message takes several positions */
     uint64_t skew;
-    /* any: sequences below this may be written without looking at anybody */
-    uint64_t room_seq;
-    int64_t plain_bytes_max; /* what fits a slot, with its length in the slot's word; several: -1 */
-    int64_t one_slot_bytes_max; /* what fits a slot together with its length; several: -1 */
-    /* positions below this were free of every subscriber when last looked at */
+    uint64_t room_seq; /* any: sequences below this may be written without looking for room */
+    /* longest message whose length goes into the slot word; several: -1 */
+    int64_t plain_bytes_max;
+    /* longest message that fits in one slot together with its length; several: -1 */
+    int64_t one_slot_bytes_max;
+    /* every subscriber had passed the slots of positions below this at the last look */
     uint64_t gate;
     uint64_t claimed_at;   /* several: position of the last claim */
-    uint64_t claimed_word; /* several: what its slot held */
+    uint64_t claimed_word; /* several: the word that its slot held */
     uint64_t settled[2];   /* several: positions that need no settling (bus/ring/ticket.h) */
-    uint32_t owner;        /* participant number, 1..255 */
-    bool blocked;          /* the last try was told FULL; the waiter sleeps for room */
-    uint32_t slots_wanted; /* blocked: for so many slots; single publisher */
-    bool fence;            /* no membarrier(2) on this host: pay a fence per publish instead */
-    /* several: tbus_claim_try was not followed by commit or abort yet */
-    bool in_hand;
-    /* several: 0, or -TBUS_ESTALE once a claim of ours was found buried; join again, under a number
-     * of our own */
+    uint32_t owner;        /* any: participant number, 1..255 */
+    bool blocked;          /* any: the last try returned FULL, and the waiter may sleep for room */
+    uint32_t slots_wanted; /* blocked: room for how many slots */
+    bool fence;            /* any: the host has no membarrier(2), each publish executes a fence */
+    bool in_hand;          /* several: a claim waits for tbus_commit or tbus_abort */
+    /* several: 0, or -TBUS_ESTALE once a claim of this handle was found to be a tomb: join again,
+     * under another number */
     int error;
-    uint32_t batch_count;              /* messages claimed by tbus_claim_batch */
-    uint64_t batch_at[TBUS_BATCH_MAX]; /* their positions */
+    uint32_t batch_count;              /* any: messages claimed by tbus_claim_batch */
+    uint64_t batch_at[TBUS_BATCH_MAX]; /* any: their positions */
 } tbus_publisher_t;
 
-/* `owner`: participant number, 1..255. A second publisher on a single-publisher ring is not
- * detected here: the bus, which can tell who lives, gives the right to one
+/* `owner`: participant number, 1..255. A second publisher on a ring for one publisher is not
+ * detected here: the bus, which knows who is alive, gives the right to one participant
  * (tbus_participant_take_topic in bus.h). Registers the process with membarrier(2), once.
  * -TBUS_EKIND on a read-only ring. */
 int tbus_publisher_join(const tbus_ring_t *ring, uint32_t owner, tbus_publisher_t *out_publisher,
@@ -72,35 +79,35 @@ int tbus_publisher_join(const tbus_ring_t *ring, uint32_t owner, tbus_publisher_
  * TBUS_STALE. Lock-free. */
 TBUS_HOT enum tbus_publish tbus_publish_try(tbus_publisher_t *p, const void *message, size_t bytes);
 
-/* Publish by the topic's policy: FULL only on a TBUS_BLOCK ring; DROPPED (and counted) on a
- * TBUS_DROP_NEWEST ring; on a TBUS_EVICT_SLOWEST ring whoever is furthest behind loses its place
- * until there is room, and FULL is left for consumers that hold messages in hand. */
+/* Publish as the topic's policy says. TBUS_BLOCK: returns TBUS_FULL when there is no room.
+ * TBUS_DROP_NEWEST: counts the message and returns TBUS_DROPPED. TBUS_EVICT_SLOWEST: the subscriber
+ * furthest behind loses its place, until there is room; TBUS_FULL only when consumers hold the
+ * messages that are in the way. */
 enum tbus_publish tbus_publish(tbus_publisher_t *p, const void *message, size_t bytes);
 
-/* Claim up to `want` (at most TBUS_BATCH_MAX, and of a single publisher half a ring) messages of
- * one slot each: returns how many, and where to write each. All of them are committed together: a
- * single publisher's become visible first to last, with one look for sleepers. */
+/* Claim up to `want` messages of one slot each (at most TBUS_BATCH_MAX, and with one publisher half
+ * a ring). Returns how many, and where to write each of them. They are committed together: those of
+ * a ring with one publisher become visible from first to last, with one look for sleepers. */
 uint32_t tbus_claim_batch(tbus_publisher_t *p, uint32_t want, void **out_places);
 void tbus_commit_batch(tbus_publisher_t *p, const uint32_t *bytes);
 
-/* Where to write a message of up to one slot's payload in place; NULL: full, or p->error. Until
- * commit or abort no other claim may be made by this handle. commit takes the true length, at most
- * slot_msg_bytes_max of the ring; it publishes nothing and sets p->error when somebody declared us
- * dead and buried the claim. */
+/* Where to write the payload of a message that fits in one slot; NULL: no room, or p->error. The
+ * handle may make no other claim before commit or abort. commit takes the true length, at most
+ * slot_msg_bytes_max of the ring. If this participant was declared dead meanwhile, the claim is a
+ * tomb, and commit publishes nothing and sets p->error. */
 void *tbus_claim_try(tbus_publisher_t *p);
 void tbus_commit(tbus_publisher_t *p, size_t bytes);
-void tbus_abort(
-    tbus_publisher_t
-        *p); /* single publisher: as if never claimed; several: the sequence becomes a tomb */
+/* One publisher: as if it had never claimed. Several: the sequence becomes a tomb. */
+void tbus_abort(tbus_publisher_t *p);
 
-/* Make published counts exact for onlookers. Call when idle; costs a few stores. */
+/* Store exactly how much was published, for others to read. Call it when idle; a few stores. */
 void tbus_publisher_flush(tbus_publisher_t *p);
 
 /* --- inline hot path; the rest is in bus/ring/publisher.c --- */
 
 bool tbus_publisher_refresh(tbus_publisher_t *p, uint64_t slots);
 enum tbus_publish tbus_publish_other(tbus_publisher_t *p, const void *message, size_t bytes);
-/* Single publisher: where the next message goes. */
+/* One publisher: where the next message goes. */
 TBUS_INLINE uint64_t tbus_publisher_position(const tbus_publisher_t *p)
 {
     return p->seq + p->skew;
@@ -108,12 +115,12 @@ TBUS_INLINE uint64_t tbus_publisher_position(const tbus_publisher_t *p)
 
 TBUS_HOT void tbus_publisher_wake(tbus_publisher_t *p)
 {
+    /* W1 pairs W2 (tbus_waiter_park): our store of the slot comes before our look at `sleepers`.
+     * The sleeper's membarrier(2) takes the place of a fence here. Without it the sleeper misses
+     * the message, we miss its bit, and it sleeps on although a message is there. */
     if (TBUS_UNLIKELY(p->fence))
-        tbus_fence_full();
-    /* Store-load order against a sleeper that sets its bit and looks at the slots again: the
-     * sleeper's membarrier(2) stands for the fence that is missing here. Without it: publish
-     * unseen, bit unseen, and the sleeper sleeps past a message. */
-    tbus_compiler_barrier();
+        tbus_fence_full();   /* W1, on a host without membarrier(2) */
+    tbus_compiler_barrier(); /* W1 */
     uint32_t sleepers = tbus_load_relaxed_u32(&p->ring.shared->sleepers);
     if (TBUS_UNLIKELY(sleepers))
         tbus_ring_wake(p->ring.shared, sleepers);
@@ -121,7 +128,7 @@ TBUS_HOT void tbus_publisher_wake(tbus_publisher_t *p)
 
 TBUS_HOT enum tbus_publish tbus_publish_try(tbus_publisher_t *p, const void *message, size_t bytes)
 {
-    /* and known to be */
+    /* The compiler knows that the length does not fit in the slot word. */
     bool lengthy = __builtin_constant_p(bytes) && bytes > TBUS_SLOT_LENGTH_MAX;
     if (TBUS_UNLIKELY((int64_t)bytes > (lengthy ? p->one_slot_bytes_max : p->plain_bytes_max)))
         return tbus_publish_other(p, message, bytes);
@@ -130,8 +137,8 @@ TBUS_HOT enum tbus_publish tbus_publish_try(tbus_publisher_t *p, const void *mes
         return TBUS_FULL;
     uint64_t position = seq + p->skew;
     tbus_atomic_u64_t *slot = tbus_ring_slot(&p->ring, position);
-    /* Lines that are written some messages from now were last read by somebody else: fetch them for
-     * writing while there is time. */
+    /* The lines that we write some messages from now are still in the cache of a subscriber: fetch
+     * them for writing ahead of time. */
     const char *soon = (const char *)tbus_ring_slot(&p->ring, position + TBUS_PREFETCH_SLOTS);
     tbus_prefetch_for_write(soon);
     uint64_t word;
@@ -145,7 +152,7 @@ TBUS_HOT enum tbus_publish tbus_publish_try(tbus_publisher_t *p, const void *mes
         tbus_words_store(slot + 1, message, bytes);
         word = tbus_slot_word(seq, 0, (uint32_t)bytes, TBUS_SLOT_READY);
     }
-    /* R1 pairs A1 (tbus_peek): else a subscriber sees the word before the payload. */
+    /* R1 pairs R2 (tbus_peek): else a subscriber sees the word before the payload. */
     tbus_store_release_u64(slot, word);
     p->seq = seq + 1;
     tbus_publisher_wake(p);

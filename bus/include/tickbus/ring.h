@@ -1,32 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ring.h - a ring of slots in shared memory: what it is made of, how it is formatted and joined.
+/* ring.h - a ring of slots in shared memory: its layout, how it is formatted and how it is joined.
  *
- * One layout serves all kinds (slot.h has the states); what differs is who may claim and how a slot
- * becomes free again:
+ * All kinds of ring have the same layout (slot.h has the states of a slot). They differ in who may
+ * claim a slot and in when a slot becomes free again:
  *
- *    kind                  publishers  a message goes to          slot is free again when
- *    TBUS_SPSC             1           its one subscriber         the subscriber's progress has passed it
- *    TBUS_MPSC             several     its one subscriber         likewise
- *    TBUS_BROADCAST        1           every subscriber           every subscriber's progress has passed it
- *    TBUS_BROADCAST_MP     several     every subscriber           likewise
- *    TBUS_MPMC             several     one consumer               its consumer has released it, and every
- *                                                                 follower's progress has passed it
+ *    kind                publishers  a message goes to    its slot is free again when
+ *    TBUS_SPSC           1           the one subscriber   the subscriber's progress has passed it
+ *    TBUS_MPSC           several     the one subscriber   the same
+ *    TBUS_BROADCAST      1           every subscriber     the progress of all has passed it
+ *    TBUS_BROADCAST_MP   several     every subscriber     the same
+ *    TBUS_MPMC           several     one consumer         its consumer has released it and the
+ *                                                         progress of all followers has passed it
  *
  * A *subscriber* (subscriber.h) gates: publishers wait for it. On a TBUS_MPMC ring a subscriber is
- * either a *consumer* (competes for messages) or a *follower* (sees all of them, as a recorder
- * does). An *observer* (observer.h) maps the ring read-only, can hold nobody back, may be lapped,
- * and is then told exactly how many messages it lost.
+ * either a *consumer*, which competes for messages, or a *follower*, which sees all of them, as a
+ * recorder does. An *observer* (observer.h) maps the ring read-only and cannot hold anybody back.
+ * It may be lapped and is then told exactly how many messages it lost.
  *
- *    0      header: geometry, written once by tbus_ring_format, magic last        \
- *    128    tail:   publishers                                                     |
- *    256    head:   competing consumers                                            |  8 KiB
- *    384    sleep:  whoever goes to sleep, or wakes somebody                       |
- *    512    deaths: whoever repairs                                                |
- *    4096   subscribers, 32 x 128 bytes: each written by its own subscriber       /
- *    8192   slots
+ *    offset  written by
+ *    0       header: tbus_ring_format, once, the magic last                      \
+ *    128     tail: publishers                                                     |
+ *    256     head: competing consumers                                            |
+ *    384     sleep: processes that go to sleep, and those that wake them          |  8 KiB
+ *    512     counts: repairers, and publishers whose policy drops or evicts       |
+ *    4096    subscribers' places, 32 x 128 bytes: each by its own subscriber     /
+ *    8192    slots: publishers; on competing rings consumers as well
  *
  * On the data path: slot.h -> ring.h -> publisher.h, subscriber.h, observer.h -> wait.h. A ring
- * knows nothing of what its messages mean.
+ * does not know what its messages mean. bus/README.md explains the words used here.
  */
 #ifndef TICKBUS_RING_H
 #define TICKBUS_RING_H
@@ -55,8 +56,8 @@ enum tbus_ring_kind {
 #define TBUS_RING_ABI      3u
 #define TBUS_RING_SUBS_MAX 32u
 #define TBUS_NAME_MAX      24u /* names of rings and participants, with the terminating zero */
-#define TBUS_NAME_TEXT                                                                             \
-    "%.23s" /* prints a name in shared memory: a peer may have overwritten its zero */
+/* Prints a name that lies in shared memory, where a peer may have overwritten its zero. */
+#define TBUS_NAME_TEXT      "%.23s"
 #define TBUS_SLOT_BYTES_MIN 64u
 #define TBUS_SLOT_BYTES_MAX 8192u
 #define TBUS_SLOT_COUNT_MIN 16u
@@ -65,28 +66,28 @@ enum tbus_ring_kind {
 
 /* What tbus_publish does when a subscriber leaves no room. */
 enum tbus_policy {
-    TBUS_BLOCK = 0,         /* say FULL: the publisher waits, nothing is lost */
-    TBUS_DROP_NEWEST = 1,   /* count the message as dropped and go on */
-    TBUS_EVICT_SLOWEST = 2, /* the subscriber furthest behind loses its place and is told why */
+    TBUS_BLOCK = 0,         /* it returns TBUS_FULL; nothing is lost */
+    TBUS_DROP_NEWEST = 1,   /* it counts the message as dropped */
+    TBUS_EVICT_SLOWEST = 2, /* the subscriber furthest behind loses its place and is told so */
 };
 
-/* What becomes of a message whose consumer dies between peek and advance, when nobody can tell how
- * much of its work was done. Orders go at most once: a doubt can be looked into, an order that is
- * sent twice is filled twice. At least once is for work that does no harm when it is done again,
- * and for TBUS_MPMC only. */
+/* What becomes of a message whose consumer dies between peek and advance. Nobody can tell how much
+ * of its work was done. Orders are delivered at most once: a doubtful order can be looked into, but
+ * an order that is sent twice is filled twice. At least once is for work that may be done again
+ * without harm, and only for TBUS_MPMC. */
 enum tbus_promise {
-    TBUS_AT_MOST_ONCE = 0,  /* it is counted in doubt, and delivered to nobody else */
-    TBUS_AT_LEAST_ONCE = 1, /* another consumer has it: the same bytes, under the same sequence */
+    TBUS_AT_MOST_ONCE = 0,  /* it is counted in doubt and not delivered again */
+    TBUS_AT_LEAST_ONCE = 1, /* another consumer gets the same bytes under the same sequence */
 };
 
 typedef struct tbus_ring_spec {
     char name[TBUS_NAME_MAX];
     enum tbus_ring_kind kind;
-    /* whole cache lines: a multiple of 64, 64..8192, the 8-byte slot word included */
+    /* whole cache lines: a multiple of 64, 64..8192, including the 8 bytes of the slot word */
     uint32_t slot_bytes;
     uint32_t slot_count; /* a power of two, 16..2^24 */
-    /* longest message; 0: what fits one slot. More than a slot: single-publisher kinds only, at
-     * most a quarter of the ring */
+    /* Longest message; 0: what fits in one slot. More than one slot, up to a quarter of the ring,
+     * only for kinds with one publisher. */
     uint32_t msg_bytes_max;
     uint64_t first_seq; /* sequence of the first message, usually 1 */
     enum tbus_policy policy;
@@ -100,37 +101,37 @@ enum tbus_sub_state {
     TBUS_SUB_EVICTED = 3
 };
 enum tbus_sub_role {
-    /* whom the messages are for: one on TBUS_SPSC and TBUS_MPSC, any number on broadcast rings */
+    /* gets the messages: one on TBUS_SPSC and TBUS_MPSC, any number on broadcast rings */
     TBUS_SUBSCRIBER = 1,
-    TBUS_CONSUMER = 2, /* TBUS_MPMC: competes for them */
-    /* sees all of them beside those, on any ring; a subscriber on a TBUS_MPMC ring is one as well
-     */
+    TBUS_CONSUMER = 2, /* TBUS_MPMC: competes for the messages */
+    /* on any ring: sees all messages, beside those above. A TBUS_SUBSCRIBER of a TBUS_MPMC ring is
+     * a follower as well */
     TBUS_FOLLOWER = 3,
 };
 
-/* Written by: its subscriber; `state` also by publishers (to evict it) and repairers, `bell` by
- * publishers (to wake it). */
+/* A place: what the ring knows of one subscriber.
+ * Written by: its subscriber; `state` and `owner` also by publishers (to evict it) and repairers;
+ * `bell` by whoever wakes it. The number in front of a comment is the offset. */
 typedef struct tbus_ring_sub {
-    tbus_atomic_u64_t progress; /*   0 slots below this position are done with */
-    /* 8 messages taken, for people; those before a late comer count as taken */
+    tbus_atomic_u64_t progress; /*   0 the subscriber is done with slots below this position */
+    /*   8 messages taken, for people; those before a late joiner count as taken */
     tbus_atomic_u64_t consumed;
-    tbus_atomic_u64_t tombs; /*  16 sequences that were no message */
-    tbus_atomic_u32_t state; /*  24 enum tbus_sub_state; changes together with `owner` */
-    tbus_atomic_u32_t owner; /*  28 participant number; 0: nobody's yet */
-    tbus_atomic_u32_t role;  /*  32 enum tbus_sub_role */
-    uint32_t pad0;
+    tbus_atomic_u64_t tombs;  /*  16 sequences that were no message */
+    tbus_atomic_u32_t state;  /*  24 enum tbus_sub_state; changes together with `owner` */
+    tbus_atomic_u32_t owner;  /*  28 participant number; 0: nobody has it yet */
+    tbus_atomic_u32_t role;   /*  32 enum tbus_sub_role */
+    uint32_t pad0;            /*  36 */
     char name[TBUS_NAME_MAX]; /*  40 */
-    /* 64 futex: rung by a publisher that saw this subscriber's bit in `sleepers` */
-    tbus_atomic_u32_t bell;
-    uint32_t pad1;
-    /* 72 sequence of the message at `progress` when the place was set up */
+    tbus_atomic_u32_t bell;   /*  64 futex word: a sleeping subscriber waits for it to change */
+    uint32_t pad1;            /*  68 */
+    /*  72 sequence of the message at `progress` when the place was set up */
     tbus_atomic_u64_t first_seq;
-    uint8_t pad2[48];
+    uint8_t pad2[48]; /*  80 */
 } tbus_ring_sub_t;
 
 typedef struct tbus_ring_shared {
-    /* written by: tbus_ring_format */
-    uint64_t magic;           /*   0 */
+    /* written by: tbus_ring_format, once */
+    tbus_atomic_u64_t magic;  /*   0 stored last */
     uint32_t abi;             /*   8 */
     uint32_t kind;            /*  12 */
     uint32_t slot_bytes;      /*  16 */
@@ -143,40 +144,44 @@ typedef struct tbus_ring_shared {
     char name[TBUS_NAME_MAX]; /*  56 */
     uint32_t policy;          /*  80 enum tbus_policy */
     uint32_t promise;         /*  84 enum tbus_promise */
-    uint8_t pad0[40];
+    uint8_t pad0[40];         /*  88 */
+
     /* written by: publishers */
-    /* 128 one publisher: published up to here. Several: about here is claimed; `claims` knows */
+    /* 128 one publisher: end of what is published, as last flushed. Several: near `claims` */
     tbus_atomic_u64_t tail;
     tbus_atomic_u64_t tail_seq;     /* 136 one publisher: the sequence that belongs to `tail` */
-    tbus_atomic_u64_t tail_version; /* 144 one publisher: odd while the pair above changes */
-    /* 152 one publisher: no slot at or above this position has been touched */
+    tbus_atomic_u64_t tail_version; /* 144 one publisher: odd while the two above change */
+    /* 152 one publisher: it has not written to any slot at or above this position */
     tbus_atomic_u64_t announce;
-    /* 160 several publishers, a ticket: the next position to be claimed; no slot at or above it has
-     * been touched */
+    /* 160 several publishers: a ticket, the next position to be claimed. Nobody has written to any
+     * slot at or above it */
     tbus_atomic_u64_t claims;
-    uint8_t pad1[88];
+    uint8_t pad1[88]; /* 168 */
+
     /* written by: consumers */
-    tbus_atomic_u64_t head;  /* 256 about here is taken; `takes` knows */
-    tbus_atomic_u64_t takes; /* 264 competing rings, a ticket: the next position to be taken */
+    tbus_atomic_u64_t head;  /* 256 near `takes` */
+    tbus_atomic_u64_t takes; /* 264 competing rings: a ticket, the next position to be taken */
     /* written by: repairers, and consumers that leave */
     tbus_atomic_u64_t again; /* 272 at least once: grows when messages wait to be taken again */
-    uint8_t pad2[104];
-    /* written by: sleepers and those that wake them */
+    uint8_t pad2[104];       /* 280 */
+
+    /* written by: sleepers, and those that wake them */
     tbus_atomic_u32_t sleepers;     /* 384 bit i: subscriber i sleeps, or is about to */
     tbus_atomic_u32_t pubs_waiting; /* 388 not 0: a publisher waits for room */
-    tbus_atomic_u32_t room_bell;    /* 392 futex: rung by progress while pubs_waiting is not 0 */
-    uint8_t pad3[116];
-    /* written by: repairers */
-    tbus_atomic_u64_t tombs; /* 512 claims that died, or were given up (by their publisher) */
-    /* 520 at most once: messages whose consumer died, or left, holding them */
-    tbus_atomic_u64_t in_doubt;
-    /* written by: publishers, when a policy strikes */
+    tbus_atomic_u32_t room_bell;    /* 392 futex word: publishers that wait for room sleep on it */
+    uint8_t pad3[116];              /* 396 */
+
+    /* written by: repairers, and publishers that abort */
+    tbus_atomic_u64_t tombs; /* 512 claims whose owner died or aborted */
+    /* written by: repairers, and consumers that leave */
+    tbus_atomic_u64_t in_doubt; /* 520 at most once: messages whose consumer died, or left */
+    /* written by: publishers, as their policy says */
     tbus_atomic_u64_t dropped; /* 528 messages that found no room */
     tbus_atomic_u64_t evicted; /* 536 subscribers that were too slow */
-    /* written by: repairers */
-    /* 544 at least once: messages that their consumer left to the next */
-    tbus_atomic_u64_t redelivered;
-    uint8_t pad4[3544];
+    /* written by: repairers, and consumers that leave */
+    tbus_atomic_u64_t redelivered; /* 544 at least once: messages that were left to the next */
+    uint8_t pad4[3544];            /* 552 */
+
     tbus_ring_sub_t subs[TBUS_RING_SUBS_MAX]; /* 4096 */
 } tbus_ring_shared_t;
 
@@ -195,8 +200,8 @@ TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, sleepers) == 384);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, tombs) == 512);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, subs) == 4096);
 
-/* A joined ring: geometry copied out of shared memory once, checked, and never read from there
- * again. Private to the process; may be copied; owns nothing. */
+/* A joined ring. Its geometry was copied out of shared memory once and checked; it is never read
+ * from there again. Private to the process; may be copied; owns nothing. */
 typedef struct tbus_ring {
     tbus_ring_shared_t *shared;
     unsigned char *slots;
@@ -215,59 +220,62 @@ typedef struct tbus_ring {
     bool writable;
 } tbus_ring_t;
 
-/* Bytes that a ring of this shape needs; 0: the spec is wrong. */
+/* Bytes that a ring of this shape needs; 0 when the spec is wrong. */
 size_t tbus_ring_footprint(const tbus_ring_spec_t *spec);
 
-/* Lay a ring out in `memory` (64-byte aligned, at least the footprint). The magic is stored last: a
- * joiner sees a whole ring or none. -TBUS_EGEOMETRY: bad spec or too little memory. */
+/* Lay out a ring in `memory` (64-byte aligned, at least the footprint). The magic is stored last,
+ * so a joiner sees a whole ring or none. -TBUS_EGEOMETRY: bad spec or too little memory. */
 int tbus_ring_format(void *memory, size_t bytes, const tbus_ring_spec_t *spec, tbus_error_t *err);
 
-/* Check a ring that somebody formatted and make a handle for it. Every field is checked against
- * every other and against `bytes` before anything is believed. -TBUS_EMAGIC, -TBUS_EABI,
- * -TBUS_EGEOMETRY. */
+/* Check a formatted ring and make a handle for it. The fields of the header are checked against
+ * each other and against `bytes` before any of them is used. A handle needs no leave: it owns
+ * nothing. -TBUS_EMAGIC, -TBUS_EABI, -TBUS_EGEOMETRY. */
 int tbus_ring_join(void *memory, size_t bytes, bool writable, tbus_ring_t *out_ring,
                    tbus_error_t *err);
 
 /* Keep a place for a subscriber that will join later: from now on publishers wait for it. Returns
- * its index; -TBUS_EFULL when all places are taken, -TBUS_EEXISTS for a second one of that name,
- * -TBUS_EKIND for a TBUS_CONSUMER on a ring where nobody competes and for a second TBUS_SUBSCRIBER
- * where there is one only, -EAGAIN as tbus_subscriber_join_late. Publishers may be at work. Cold;
+ * its index; -TBUS_EFULL: all places are taken; -TBUS_EEXISTS: another one has that name;
+ * -TBUS_EKIND: a TBUS_CONSUMER on a ring where nobody competes, or a second TBUS_SUBSCRIBER where
+ * there may be one only; -EAGAIN: as tbus_subscriber_join_late. Publishers may be at work. Cold;
  * one caller at a time (the supervisor). */
 int tbus_ring_reserve(tbus_ring_t *ring, const char *name, enum tbus_sub_role role,
                       tbus_error_t *err);
 
-/* Messages published so far, as of the last flush of a single publisher; with several, exactly as
- * many as were claimed. */
+/* Messages published so far: with one publisher as of its last flush, with several the number of
+ * claims. */
 uint64_t tbus_ring_published(const tbus_ring_t *ring);
 
-/* Behind the newest message: the position there, and the sequence that the next one will have; of a
- * single publisher, as of its last flush. False: the publisher was stopped or killed while it
- * stored them, they may not belong together. */
+/* The end of the ring: position and sequence of the next message; with one publisher as of its last
+ * flush. False: the publisher was stopped or killed while it stored the two, so that they may not
+ * belong together. */
 bool tbus_ring_end(const tbus_ring_t *ring, uint64_t *out_position, uint64_t *out_seq);
 
-/* Several publishers: who has claimed `position`, of the last lap, and has neither committed nor
- * aborted; 0: nobody, or it is history by now. */
+/* Several publishers: the owner of the unfinished claim on `position`, which is of the last lap. 0:
+ * there is none, or none any more. */
 uint32_t tbus_ring_claimer(const tbus_ring_t *ring, uint64_t position);
 
-/* The index of the gating subscriber that is furthest behind, or -1 when there is none. Its name:
+/* The index of the gating subscriber that is furthest behind; -1: there is none. Its name is
  * ring->shared->subs[i].name. */
 int tbus_ring_slowest(const tbus_ring_t *ring, uint64_t *out_lag);
 
 const char *tbus_ring_kind_name(enum tbus_ring_kind kind);
 
-/* Is it a name for a ring, a subscriber, a participant: not empty, and short enough? */
+/* True for a name that a ring, a subscriber or a participant can have: not empty, short enough. */
 bool tbus_name_fits(const char *name);
 
 /* Several publishers: the next position to be claimed. Competing rings: the next one to be taken.
- * Exact, and may be history by the time it is looked at. */
+ * Exact, but it may have moved on by the time the caller looks at it. */
 TBUS_INLINE uint64_t tbus_ring_claimed(const tbus_ring_t *ring)
 {
     const tbus_ring_shared_t *s = ring->shared;
+    /* K2 pairs K1 (claim): a caller that looks at the slots next finds there what the ticket no
+     * longer names. */
     return tbus_ticket_position(tbus_load_acquire_u64(&s->claims), tbus_load_relaxed_u64(&s->tail));
 }
 TBUS_INLINE uint64_t tbus_ring_taken(const tbus_ring_t *ring)
 {
     const tbus_ring_shared_t *s = ring->shared;
+    /* K4 pairs K3 (move_takes): as above. */
     return tbus_ticket_position(tbus_load_acquire_u64(&s->takes), tbus_load_relaxed_u64(&s->head));
 }
 

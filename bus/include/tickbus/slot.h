@@ -1,32 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* slot.h - the one slot format that every kind of ring shares.
+/* slot.h - the slot format that every kind of ring uses.
  *
- * A slot is a 64-bit word and its payload, in one cache line when the slot is 64 bytes. The word
- * says in which state the slot is for which sequence, so that a consumer spins on the line it will
- * read and a crashed peer is known by name:
+ * A slot is a 64-bit word followed by the payload. A slot of 64 bytes is one cache line. The word
+ * says in which state the slot is and for which sequence. So a consumer spins on the line that it
+ * is going to read, and the owner of an unfinished slot is known when it dies:
  *
  *     63                          19 18        11 10         3 2     0
  *    +------------------------------+------------+------------+-------+
  *    |  sequence, low 45 bits       |  owner     |  length    | state |
  *    +------------------------------+------------+------------+-------+
  *
- *    single publisher:      (anything older) ------------------------------> READY(s) | LONG(s), CONT(s)...
- *    several, broadcast:    FREE(s) | READY(s - N) | TOMB(s - N) [-> CLAIMED(s, owner)] -> READY(s)
- *    several, competing:    FREE(s) [-> CLAIMED(s, owner)] -> READY(s) [-> TAKEN(s, owner)] -> FREE(s + N)
- *    proven death:          CLAIMED(s, dead) -> TOMB(s);  TAKEN(s, dead) -> FREE(s + N), counted in doubt
- *      at least once:       TAKEN(s, dead) -> AGAIN(s) -> TAKEN(s, owner), ... as often as somebody dies -> FREE(s + N)
+ * The states of a slot, with N slots in the ring (s: sequence):
  *
- * with N slots in the ring. Who has claimed or taken the last two sequences stands in a word of the
- * ring, a ticket (below); what stands in brackets is written only when that word is about to forget
- * an owner that is not done yet, by whoever moves it on.
+ *    one publisher:         anything older -> READY(s), or LONG(s) and CONT(s)...
+ *    several, broadcast:    FREE(s), READY(s - N) or TOMB(s - N)
+ *                               [-> CLAIMED(s, owner)] -> READY(s)
+ *    several, competing:    FREE(s) [-> CLAIMED(s, owner)]
+ *                               -> READY(s) [-> TAKEN(s, owner)] -> FREE(s + N)
+ *    owner proven dead:     CLAIMED(s, dead) -> TOMB(s)
+ *                           TAKEN(s, dead) -> FREE(s + N), counted in doubt
+ *      at least once:       TAKEN(s, dead) -> AGAIN(s) -> TAKEN(s, owner) -> FREE(s + N),
+ *                               and AGAIN(s) once more if that owner dies as well
  *
- * Sequences are compared by signed difference modulo 2^45 and so survive the wrap, which at 100
- * million messages a second comes after four days. `length` is the payload length in bytes (it
- * stays through TAKEN, AGAIN and FREE, so that a follower can still read a message that a consumer
- * has released); LENGTH_TOMB marks a slot whose message never was. A message that does not fit
- * (longer than a slot, or than 254 bytes) has its length in the first 8 payload bytes of a LONG
- * slot and goes on in CONT slots, all with the sequence of the message; single-publisher rings
- * only.
+ * A word of the ring, the ticket (below), names the owners of the last two sequences. The states in
+ * brackets are written only when the ticket is about to forget an owner that is not done yet. They
+ * are written by the process that moves the ticket on.
+ *
+ * Sequences are compared by signed difference modulo 2^45, so the wrap does no harm. (At 100
+ * million messages a second it comes after four days.) `length` is the payload length in bytes.
+ * TAKEN, AGAIN and FREE keep it, so that a follower can still read a message that its consumer has
+ * released. LENGTH_TOMB marks a slot without a message. A message longer than a slot, or than 254
+ * bytes, has its length in the first 8 payload bytes of a LONG slot and goes on in CONT slots; all
+ * of them carry the sequence of the message. Only rings with one publisher have such messages.
  */
 #ifndef TICKBUS_SLOT_H
 #define TICKBUS_SLOT_H
@@ -42,10 +47,10 @@ enum tbus_slot_state {
     TBUS_SLOT_CLAIMED = 1, /* owner is writing the payload */
     TBUS_SLOT_READY = 2,   /* payload complete */
     TBUS_SLOT_TAKEN = 3,   /* competing rings: owner is reading the payload */
-    TBUS_SLOT_TOMB = 4,    /* its claimer died or gave up: no message with this sequence */
-    TBUS_SLOT_LONG = 5,    /* ready; first slot of a message whose length stands in the payload */
+    TBUS_SLOT_TOMB = 4,    /* its claimer died or aborted: no message has this sequence */
+    TBUS_SLOT_LONG = 5,    /* ready: first slot of a message whose length is in the payload */
     TBUS_SLOT_CONT = 6,    /* a further slot of a LONG message */
-    /* competing rings: its consumer died, the next one may take it (ring.h, promise) */
+    /* competing rings: its consumer died, another one may take it (enum tbus_promise in ring.h) */
     TBUS_SLOT_AGAIN = 7,
 };
 
@@ -76,22 +81,22 @@ TBUS_INLINE uint32_t tbus_slot_owner(uint64_t word)
 {
     return (uint32_t)(word >> 11) & 0xff;
 }
-/* How far the word's sequence is ahead of `seq`: 0 the same, negative older, positive newer. */
+/* By how much the word's sequence is ahead of `seq`; negative: it is older. */
 TBUS_INLINE int64_t tbus_slot_ahead(uint64_t word, uint64_t seq)
 {
     return (int64_t)((word & ~((UINT64_C(1) << TBUS_SEQ_SHIFT) - 1)) - (seq << TBUS_SEQ_SHIFT)) >>
            TBUS_SEQ_SHIFT;
 }
 
-/* A ticket: the next sequence to be claimed (or taken), and who had the one before it, and the one
- * before that; 0: nobody.
+/* A ticket: the next sequence to be claimed (or taken), the owner of the sequence before it (last)
+ * and the owner of the one before that (before). Owner 0: nobody.
  *
  *     63                          19 18        11 10         3 2     0
  *    +------------------------------+------------+------------+-------+
  *    |  next sequence, low 45 bits  |  last      |  before    |  0    |
  *    +------------------------------+------------+------------+-------+
  *
- * It moves by CAS, one sequence at a time (bus/ring/ticket.h).
+ * A CAS moves it on by one sequence (bus/ring/ticket.h).
  */
 TBUS_INLINE uint64_t tbus_ticket(uint64_t next, uint32_t last, uint32_t before)
 {
@@ -105,26 +110,23 @@ TBUS_INLINE uint32_t tbus_ticket_before(uint64_t ticket)
 {
     return tbus_slot_length(ticket);
 }
-/* All 64 bits of its sequence, given a sequence that is not 2^44 away. */
+/* All 64 bits of the ticket's sequence. `near` is any sequence less than 2^44 away from it. */
 TBUS_INLINE uint64_t tbus_ticket_position(uint64_t ticket, uint64_t near)
 {
     return near + (uint64_t)tbus_slot_ahead(ticket, near);
 }
 
-/* Payloads move as relaxed 8-byte words: an observer may read a slot while it is overwritten, finds
- * out afterwards and throws the copy away; with words that is no data race. Both buffers are 8-byte
- * aligned on the shared side; `bytes` may be any number, and the shared side is touched in whole
- * words.
+/* Payloads are copied as relaxed 8-byte words. An observer may read a slot while it is overwritten;
+ * it notices that afterwards and throws the copy away. With atomic words this is no data race. The
+ * shared side is 8-byte aligned and is accessed in whole words; `bytes` may be any number.
  *
- * Where the build allows it words are stored in pairs: a line takes four stores instead of seven,
- * so that more lines are on their way at a time (one to one, 105 -> 150 M messages/s). Either half
- * of an aligned pair is an access of its own, or both are one: never less than a word, on x86-64 as
- * on aarch64. The first 64 bytes are read one by one, through registers: they have often just been
- * written, and a wide load of what is still on its way in small stores waits until those are done.
+ * Where the build allows it, words are stored in pairs. A line then takes four stores instead of
+ * seven, so that more lines are on their way at a time (one to one, 105 -> 150 M messages/s). The
+ * first 64 bytes of the source are read one word at a time, through registers: they have often just
+ * been written, and a wide load of bytes that are still in the store buffer as several small stores
+ * waits until those are done.
  */
-#if !TBUS_TSAN && !defined(TBUS_HOOKS) && (defined(__x86_64__) || defined(__aarch64__))
-#define TBUS_WORD_PAIRS 1
-typedef uint64_t tbus_word_pair_t __attribute__((vector_size(16), may_alias));
+#if TBUS_WORD_PAIRS
 TBUS_HOT void tbus_word_pair_store(tbus_atomic_u64_t *to, const unsigned char *from)
 {
     uint64_t low, high;
@@ -132,17 +134,15 @@ TBUS_HOT void tbus_word_pair_store(tbus_atomic_u64_t *to, const unsigned char *f
     memcpy(&high, from + 8, 8);
     __asm__("" : "+r"(low), "+r"(high));
     tbus_word_pair_t pair = {low, high};
-    *(volatile tbus_word_pair_t *)(void *)to = pair;
+    tbus_store_relaxed_pair(to, pair);
 }
-/* What is no longer fresh, probably. */
+/* For bytes that were probably not written just now. */
 TBUS_HOT void tbus_word_pair_copy(tbus_atomic_u64_t *to, const unsigned char *from)
 {
     tbus_word_pair_t pair;
     memcpy(&pair, from, 16);
-    *(volatile tbus_word_pair_t *)(void *)to = pair;
+    tbus_store_relaxed_pair(to, pair);
 }
-#else
-#define TBUS_WORD_PAIRS 0
 #endif
 
 TBUS_HOT void tbus_word_store(tbus_atomic_u64_t *to, const unsigned char *from, size_t bytes)

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* wake.h - the bells of a ring: who rings them, and what makes it safe to look for sleepers without
- * a fence.
+/* wake.h - waking the processes that sleep on a ring.
  *
  * A sleeper sets its bit in the ring's `sleepers` (a publisher that waits for room:
- * `pubs_waiting`), looks at the ring once more, and sleeps on its bell, a futex word of its own
- * (wait.h has all of it). Whoever stores a message looks at that word after the store and comes
- * here only if somebody sleeps: nobody pays for a system call while all are awake.
+ * `pubs_waiting`), looks at the ring once more, and sleeps on its *bell*, a futex word. wait.h has
+ * the whole protocol. Whoever stores a message looks at `sleepers` after the store and calls these
+ * functions only if somebody sleeps. While all are awake nobody pays for a system call or a fence.
  */
 #ifndef TICKBUS_WAKE_H
 #define TICKBUS_WAKE_H
@@ -16,18 +15,19 @@
 extern "C" {
 #endif
 
-/* Ring the bells of the subscribers whose bits are set, and clear those bits. A system call for
- * each. */
+/* Ring the bells of the subscribers whose bits are set in `sleepers`, and clear these bits. One
+ * system call each. */
 void tbus_ring_wake(tbus_ring_shared_t *shared, uint32_t sleepers);
 
-/* Ring the bell of the publishers that wait for room, if any does. */
+/* Ring the bell of the publishers that wait for room, if there are any. */
 void tbus_ring_wake_publishers(tbus_ring_shared_t *shared);
 
-/* Ring every sleeper's bell, whatever it waits for. */
+/* Nudge: ring the bells of all sleepers of this ring, whatever they wait for. */
 void tbus_ring_nudge(tbus_ring_t *ring);
 
-/* Have other processes' membarrier(2) reach this one. False: the kernel has none, and whoever
- * publishes must pay a fence instead. Any thread; a system call the first time. */
+/* Register this process so that the membarrier(2) of other processes reaches it. False: the kernel
+ * does not have it, and publishers must execute a fence instead. Any thread; a system call the
+ * first time. */
 bool tbus_membarrier_register(void);
 
 #ifdef __cplusplus

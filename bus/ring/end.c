@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bus/ring/end.h"
+
+bool tbus_ring_find_end(const tbus_ring_t *ring, uint64_t *out_position, uint64_t *out_seq)
+{
+    /* hint: they only say where to look; the words of the slots decide. */
+    uint64_t tail = tbus_load_relaxed_u64(&ring->shared->tail);
+    uint64_t reference = tbus_load_relaxed_u64(&ring->shared->tail_seq);
+    uint64_t position = tail;
+    uint64_t seq = reference;
+    int64_t newest = -1;
+    bool found = false;
+    for (uint64_t i = 0; i < ring->slot_count; i++) {
+        /* The newest message begins less than half a ring before or after the tail that was flushed
+         * last. */
+        uint64_t at = tail - ring->slot_count / 2 + i;
+        tbus_atomic_u64_t *slot = tbus_ring_slot(ring, at);
+        /* R2 pairs R1 (publish_long): else the length that we read next is of an older message. */
+        uint64_t word = tbus_load_acquire_u64(slot);
+        enum tbus_slot_state state = tbus_slot_state(word);
+        int64_t ahead = tbus_slot_ahead(word, reference);
+        if ((state != TBUS_SLOT_READY && state != TBUS_SLOT_LONG) || ahead < newest ||
+            ahead > (int64_t)ring->slot_count)
+            continue;
+        uint64_t bytes = state == TBUS_SLOT_LONG ? tbus_load_relaxed_u64(slot + 1) : 0;
+        uint64_t span = 1;
+        if (state == TBUS_SLOT_LONG && bytes <= ring->msg_bytes_max)
+            span = (bytes + 8 + ring->payload_bytes - 1) / ring->payload_bytes;
+        newest = ahead;
+        position = at + span;
+        seq = reference + (uint64_t)ahead + 1;
+        found = true;
+    }
+    *out_position = position;
+    *out_seq = seq;
+    /* Nothing was ever published: both are still as tbus_ring_format stored them. */
+    return found || (tail == ring->first_seq && reference == ring->first_seq);
+}
