@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <tickbus/observer.h>
 
+#include <errno.h>
+
+#include "bus/ring/end.h"
+
 #define LAPS_MAX 4u /* in one call; each costs a look at every slot */
 
 /* Positions below this may be overwritten at any moment. */
@@ -61,12 +65,30 @@ static void resynchronise(tbus_observer_t *o, uint64_t from_seq)
     }
 }
 
+/* Position and sequence of the next message. Where the publisher was stopped or killed while it
+ * stored them, the two in the header may not belong together, and the slots decide. */
+static bool find_end(const tbus_ring_t *ring, uint64_t *out_position, uint64_t *out_seq)
+{
+    if (tbus_ring_end(ring, out_position, out_seq))
+        return true;
+    bool found = tbus_ring_find_end(ring, out_position, out_seq);
+    /* N2 pairs N1 (tbus_publisher_refresh): had the newest message been overwritten while we
+     * looked, the announcement would be seen here. */
+    tbus_fence_acquire();
+    return found && *out_position - safe_from(ring) >= ring->slot_count / 2;
+}
+
 int tbus_observer_join(const tbus_ring_t *ring, enum tbus_observe_from from,
                        tbus_observer_t *out_observer, tbus_error_t *err)
 {
-    (void)err;
     tbus_observer_t o = {.ring = *ring};
-    tbus_ring_end(ring, &o.position, &o.seq);
+    if (!find_end(ring, &o.position, &o.seq))
+        return tbus_fail(
+            err, -EAGAIN,
+            "topic '" TBUS_NAME_TEXT
+            "': its publisher died or was stopped in the middle of saying how far it is; "
+            "try again when it goes on or has a successor",
+            ring->shared->name);
     if (from == TBUS_FROM_OLDEST) {
         uint64_t tail = o.position;
         if (tail - ring->first_seq <= ring->slot_count - ring->slot_count / 8) {

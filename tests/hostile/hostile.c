@@ -376,8 +376,10 @@ static void join_again(void)
         ring.mask != ring.slot_count - 1 || ring.payload_bytes + 8 != ring.slot_bytes)
         fault("a geometry was believed that does not fit");
     tbus_observer_t o;
-    tbus_observer_join(&ring, next() & 1 ? TBUS_FROM_OLDEST : TBUS_FROM_NOW, &o, &err);
-    observe(&o);
+    code = tbus_observer_join(&ring, next() & 1 ? TBUS_FROM_OLDEST : TBUS_FROM_NOW, &o, &err);
+    count_refusal(code < 0);
+    if (code == 0)
+        observe(&o);
     h.outcome->refusals += tbus_subscriber_join(&ring, "one", 9, &(tbus_subscriber_t){0}, &err) < 0;
 }
 
@@ -413,7 +415,8 @@ static void one_operation(void)
         receive(who % READERS);
         break;
     case 7:
-        observe(&h.observer);
+        if (h.observer.ring.shared)
+            observe(&h.observer);
         break;
     case 8:
         tbus_waiter_park(&h.waiter, 1000, 1000);
@@ -434,7 +437,9 @@ static void one_operation(void)
         look_around();
         break;
     case 14:
-        tbus_observer_join(&h.ring, who & 1 ? TBUS_FROM_OLDEST : TBUS_FROM_NOW, &h.observer, NULL);
+        /* refused: the one that is there stays */
+        count_refusal(tbus_observer_join(&h.ring, who & 1 ? TBUS_FROM_OLDEST : TBUS_FROM_NOW,
+                                         &h.observer, NULL) < 0);
         break;
     case 15:
         lay_mine(0);
@@ -515,7 +520,7 @@ const char *hostile_use(const tbus_ring_t *ring)
     unsigned char *message = calloc(1, (ring->msg_bytes_max + 7) & ~(size_t)7);
     if (!message || tbus_publisher_join(ring, 1, &p, &err) < 0)
         abort();
-    tbus_observer_join(ring, TBUS_FROM_OLDEST, &o, &err);
+    bool observes = tbus_observer_join(ring, TBUS_FROM_OLDEST, &o, &err) == 0;
     for (unsigned i = 0; i < 3 * ring->slot_count; i++) {
         tbus_publish(&p, message, i % (ring->msg_bytes_max + 1));
         for (unsigned r = 0; r < 2; r++)
@@ -524,7 +529,8 @@ const char *hostile_use(const tbus_ring_t *ring)
                     wrong = "a message is longer than messages may be";
                 tbus_advance(&readers[r]);
             }
-        if (tbus_observe(&o, message, &bytes, &seq, &lost) == 1 && bytes > ring->msg_bytes_max)
+        if (observes && tbus_observe(&o, message, &bytes, &seq, &lost) == 1 &&
+            bytes > ring->msg_bytes_max)
             wrong = "an observer is shown more than a message may have";
     }
     for (unsigned r = 0; r < 2; r++)
@@ -568,7 +574,7 @@ bool hostile_run(const uint8_t *script, size_t bytes, hostile_outcome_t *outcome
             renew_writer(i);
         for (unsigned i = 0; i + 1 < READERS; i++)
             come_or_go(i);
-        tbus_observer_join(&h.ring, TBUS_FROM_OLDEST, &h.observer, NULL);
+        count_refusal(tbus_observer_join(&h.ring, TBUS_FROM_OLDEST, &h.observer, NULL) < 0);
         while (h.at < h.bytes)
             one_operation();
     }

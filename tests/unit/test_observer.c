@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,6 +65,65 @@ static void an_observer_never_goes_back_behind_where_it_was(void **state)
             assert_int_equal(expected, p.seq);
             test_ring_destroy(&ring);
         }
+}
+
+/* Stopped or killed between the two halves: `tail` is new, `tail_seq` is still of an earlier flush,
+ * or both are of before. The slots then say where the ring ends. */
+static void
+who_joins_now_while_the_end_is_half_stored_gets_the_next_message_and_lost_none(void **state)
+{
+    (void)state;
+    static const size_t bytes_of[] = {8, 300}; /* one slot, and several: positions run ahead */
+    for (unsigned long_one = 0; long_one < 2; long_one++)
+        for (unsigned published = 0; published < 2 * SLOTS; published++)
+            for (unsigned unflushed = 0; unflushed < SLOTS / 16; unflushed++)
+                for (unsigned halves = 0; halves < 2; halves++) {
+                    tbus_ring_t ring = test_ring_create((tbus_ring_spec_t){
+                        .kind = TBUS_BROADCAST, .slot_count = SLOTS, .msg_bytes_max = 300});
+                    tbus_publisher_t p = test_publisher(&ring, 1);
+                    unsigned char message[300] = {0};
+                    for (unsigned i = 0; i < published; i++)
+                        assert_int_equal(
+                            tbus_publish_try(&p, message, bytes_of[long_one && i % 5 == 4]),
+                            TBUS_PUBLISHED);
+                    tbus_publisher_flush(&p);
+                    uint64_t seq_before = p.seq;
+                    publish(&p, unflushed);
+                    tbus_store_relaxed_u64(&ring.shared->tail_version,
+                                           tbus_load_relaxed_u64(&ring.shared->tail_version) | 1);
+                    if (halves) {
+                        tbus_store_relaxed_u64(&ring.shared->tail, tbus_publisher_position(&p));
+                        tbus_store_relaxed_u64(&ring.shared->tail_seq, seq_before);
+                    }
+                    tbus_observer_t o;
+                    tbus_error_t err = {0};
+                    assert_int_equal(tbus_observer_join(&ring, TBUS_FROM_NOW, &o, &err), 0);
+                    assert_int_equal(o.seq, p.seq);
+                    publish(&p, 1); /* it goes on, before it has stored the rest */
+                    uint64_t copy[64], seq, lost;
+                    size_t bytes;
+                    assert_int_equal(tbus_observe(&o, copy, &bytes, &seq, &lost), 1);
+                    assert_int_equal(seq, p.seq - 1);
+                    assert_int_equal(copy[0], seq);
+                    assert_int_equal(lost, 0);
+                    test_ring_destroy(&ring);
+                }
+}
+
+static void where_neither_the_header_nor_a_slot_tells_the_end_nobody_joins(void **state)
+{
+    (void)state;
+    for (enum tbus_observe_from from = TBUS_FROM_NOW; from <= TBUS_FROM_OLDEST; from++) {
+        tbus_ring_t ring = make_ring(TBUS_SPSC);
+        tbus_observer_t o;
+        tbus_error_t err = {0};
+        tbus_store_relaxed_u64(&ring.shared->tail_version, 1);
+        assert_int_equal(tbus_observer_join(&ring, from, &o, &err), 0); /* both as formatted */
+        tbus_store_relaxed_u64(&ring.shared->tail, 40);
+        assert_int_equal(tbus_observer_join(&ring, from, &o, &err), -EAGAIN);
+        assert_non_null(strstr(err.text, "try again"));
+        test_ring_destroy(&ring);
+    }
 }
 
 /* Around one lap of the ring, where some slots have never been used, above all. */
@@ -135,12 +195,13 @@ static void lies_about_where_the_ring_is_cost_a_bounded_time(void **state)
                     tbus_store_relaxed_u64(&ring.shared->takes, lies[c]);
                     tbus_store_relaxed_u64(&ring.shared->tail_seq, lies[b]);
                     tbus_store_relaxed_u64(&ring.shared->announce, lies[c]);
-                    tbus_observer_join(&ring, TBUS_FROM_OLDEST, &after, NULL);
+                    bool joined = tbus_observer_join(&ring, TBUS_FROM_OLDEST, &after, NULL) == 0;
                     uint64_t copy[8], seq, lost;
                     size_t bytes;
                     for (unsigned i = 0; i < 3; i++) {
                         tbus_observe(&before, copy, &bytes, &seq, &lost);
-                        tbus_observe(&after, copy, &bytes, &seq, &lost);
+                        if (joined)
+                            tbus_observe(&after, copy, &bytes, &seq, &lost);
                     }
                     test_ring_destroy(&ring);
                 }
@@ -150,6 +211,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_observer_never_goes_back_behind_where_it_was),
+        cmocka_unit_test(
+            who_joins_now_while_the_end_is_half_stored_gets_the_next_message_and_lost_none),
+        cmocka_unit_test(where_neither_the_header_nor_a_slot_tells_the_end_nobody_joins),
         cmocka_unit_test(the_oldest_message_is_one_however_far_the_ring_is),
         cmocka_unit_test(lies_about_where_the_ring_is_cost_a_bounded_time),
     };

@@ -23,7 +23,9 @@ typedef struct tbus_observer {
     uint64_t lost; /* messages lost so far */
 } tbus_observer_t;
 
-/* FROM_OLDEST: the oldest message that is surely still there (at most 15/16 of the ring back). */
+/* FROM_OLDEST: the oldest message that is surely still there (at most 15/16 of the ring back).
+ * Where the one publisher was stopped or killed while it stored its end, and no slot tells where
+ * the next message is either, -EAGAIN: try again when it goes on or has a successor. */
 int tbus_observer_join(const tbus_ring_t *ring, enum tbus_observe_from from,
                        tbus_observer_t *out_observer, tbus_error_t *err);
 
