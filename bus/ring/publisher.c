@@ -417,3 +417,20 @@ void tbus_publisher_flush(tbus_publisher_t *p)
     if (!p->ring.several_publishers)
         publish_tail(p);
 }
+
+void tbus_publisher_leave(tbus_publisher_t *p)
+{
+    if (!p->ring.shared)
+        return;
+    if (p->in_hand)
+        tbus_abort(p);
+    if (p->ring.several_publishers && p->batch_count) {
+        for (uint32_t i = 0; i < p->batch_count; i++) {
+            select_claim(p, i);
+            bury_claim(p);
+        }
+        tbus_publisher_wake(p);
+    }
+    tbus_publisher_flush(p);
+    *p = (tbus_publisher_t){0};
+}

@@ -420,6 +420,70 @@ static void only_one_may_hold_a_place_and_places_run_out(void **state)
     test_ring_destroy(&ring);
 }
 
+/* On a ring that its process goes on using: what a publisher leaves unfinished blocks nobody. */
+static void a_publisher_that_leaves_aborts_what_it_did_not_commit(void **state)
+{
+    (void)state;
+    static const enum tbus_ring_kind several[] = {TBUS_BROADCAST_MP, TBUS_MPMC, TBUS_MPSC};
+    for (unsigned k = 0; k < sizeof several / sizeof *several; k++)
+        for (unsigned batch = 0; batch < 2; batch++) {
+            tbus_ring_t ring = test_ring_create((tbus_ring_spec_t){.kind = several[k]});
+            tbus_publisher_t goes = test_publisher(&ring, 1);
+            tbus_publisher_t stays = test_publisher(&ring, 2);
+            tbus_subscriber_t s = test_late_comer(&ring, "s", test_taker(several[k]), 3);
+            void *places[5];
+            uint64_t message = 7;
+            if (batch)
+                assert_int_equal(tbus_claim_batch(&goes, 5, places), 5);
+            else
+                assert_non_null(tbus_claim_try(&goes));
+            assert_int_equal(tbus_publish_try(&stays, &message, 8), TBUS_PUBLISHED);
+            size_t bytes;
+            assert_null(tbus_peek(&s, &bytes));
+            tbus_publisher_leave(&goes);
+            assert_int_equal(tbus_load_relaxed_u64(&ring.shared->tombs), batch ? 5 : 1);
+            const uint64_t *taken = tbus_peek(&s, &bytes);
+            assert_non_null(taken);
+            assert_int_equal(*taken, message);
+            tbus_advance(&s);
+            tbus_publisher_leave(&goes); /* all zeros */
+            tbus_publisher_leave(&stays);
+            assert_int_equal(tbus_load_relaxed_u64(&ring.shared->tombs), batch ? 5 : 1);
+            tbus_subscriber_leave(&s);
+            test_ring_destroy(&ring);
+        }
+}
+
+static void the_one_publisher_leaves_with_its_end_told_and_nothing_claimed(void **state)
+{
+    (void)state;
+    tbus_ring_t ring =
+        test_ring_create((tbus_ring_spec_t){.kind = TBUS_BROADCAST, .slot_count = 64});
+    tbus_subscriber_t s = test_late_comer(&ring, "s", TBUS_SUBSCRIBER, 3);
+    tbus_publisher_t p = test_publisher(&ring, 1);
+    uint64_t message = 7;
+    assert_int_equal(tbus_publish_try(&p, &message, 8), TBUS_PUBLISHED);
+    void *places[2];
+    assert_int_equal(tbus_claim_batch(&p, 2, places), 2);
+    assert_int_equal(tbus_ring_published(&ring), 0);
+    tbus_publisher_leave(&p);
+    assert_null(p.ring.shared);
+    assert_int_equal(tbus_ring_published(&ring), 1);
+    p = test_publisher(&ring, 2);
+    message = 8;
+    assert_int_equal(tbus_publish_try(&p, &message, 8), TBUS_PUBLISHED);
+    for (uint64_t wanted = 7; wanted <= 8; wanted++) {
+        size_t bytes;
+        const uint64_t *taken = tbus_peek(&s, &bytes);
+        assert_non_null(taken);
+        assert_int_equal(*taken, wanted);
+        tbus_advance(&s);
+    }
+    tbus_publisher_leave(&p);
+    tbus_subscriber_leave(&s);
+    test_ring_destroy(&ring);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -434,6 +498,8 @@ int main(void)
         cmocka_unit_test(join_refuses_every_wrong_header_byte),
         cmocka_unit_test(impossible_slot_words_end_in_corrupt_not_in_a_crash),
         cmocka_unit_test(only_one_may_hold_a_place_and_places_run_out),
+        cmocka_unit_test(a_publisher_that_leaves_aborts_what_it_did_not_commit),
+        cmocka_unit_test(the_one_publisher_leaves_with_its_end_told_and_nothing_claimed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

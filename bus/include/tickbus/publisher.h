@@ -11,7 +11,7 @@
  *    look for sleepers (W1) and wake them
  *
  * tbus_publish_try copies the message; claim and commit let the caller write it in place. A handle
- * belongs to one thread.
+ * belongs to one thread. It is made by tbus_publisher_join and given up by tbus_publisher_leave.
  */
 #ifndef TICKBUS_PUBLISHER_H
 #define TICKBUS_PUBLISHER_H
@@ -74,6 +74,11 @@ typedef struct tbus_publisher {
  * -TBUS_EKIND on a read-only ring. */
 int tbus_publisher_join(const tbus_ring_t *ring, uint32_t owner, tbus_publisher_t *out_publisher,
                         tbus_error_t *err);
+
+/* Give up the handle: flush, abort a claim or a batch that was not committed, and set the handle to
+ * zeros. Without it such a claim blocks the ring for as long as the process lives. Accepts a handle
+ * that is all zeros. */
+void tbus_publisher_leave(tbus_publisher_t *p);
 
 /* Publish a copy of `bytes` bytes (0..msg_bytes_max, else asserted): TBUS_PUBLISHED, TBUS_FULL or
  * TBUS_STALE. Lock-free. */
