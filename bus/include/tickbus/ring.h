@@ -186,18 +186,55 @@ typedef struct tbus_ring_shared {
 } tbus_ring_shared_t;
 
 TBUS_STATIC_ASSERT(sizeof(tbus_ring_sub_t) == 128);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_sub_t, progress) == 0);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_sub_t, consumed) == 8);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_sub_t, tombs) == 16);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_sub_t, state) == 24);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_sub_t, owner) == 28);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_sub_t, role) == 32);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_sub_t, pad0) == 36);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_sub_t, name) == 40);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_sub_t, bell) == 64);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_sub_t, pad1) == 68);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_sub_t, first_seq) == 72);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_sub_t, pad2) == 80);
+
+TBUS_STATIC_ASSERT(sizeof(tbus_ring_shared_t) == 8192);
 TBUS_STATIC_ASSERT(sizeof(tbus_ring_shared_t) == TBUS_RING_SLOTS_AT);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, magic) == 0);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, abi) == 8);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, kind) == 12);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, slot_bytes) == 16);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, slot_count) == 20);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, msg_bytes_max) == 24);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, subs_max) == 28);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, slots_at) == 32);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, total_bytes) == 40);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, first_seq) == 48);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, name) == 56);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, policy) == 80);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, promise) == 84);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, pad0) == 88);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, tail) == 128);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, tail_seq) == 136);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, tail_version) == 144);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, announce) == 152);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, claims) == 160);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, pad1) == 168);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, head) == 256);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, takes) == 264);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, again) == 272);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, pad2) == 280);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, sleepers) == 384);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, pubs_waiting) == 388);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, room_bell) == 392);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, pad3) == 396);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, tombs) == 512);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, in_doubt) == 520);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, dropped) == 528);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, evicted) == 536);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, redelivered) == 544);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, pad4) == 552);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, subs) == 4096);
 
 /* A joined ring. Its geometry was copied out of shared memory once and checked; it is never read
