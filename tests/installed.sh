@@ -147,6 +147,9 @@ quietly "the installation" cmake --install "$build" --prefix "$T/prefix"
 export PKG_CONFIG_PATH=$(dirname "$(find "$T/prefix" -name tickbus.pc)")
 examples=$T/prefix/share/doc/tickbus/examples
 command=$T/prefix/bin/tickbus
+commands=tickbus # systemd has a busctl
+grep -q '^TICKBUS_INSTALL_BUSCTL:BOOL=ON' "$build/CMakeCache.txt" && commands=$'busctl\ntickbus'
+expect "the commands installed" "$commands" "$(ls "$T/prefix/bin")"
 expect "the version that pkg-config says" "$("$command" --version | grep -oE '[0-9]+\.[0-9]+\.[0-9]+')" "$(pkg-config --modversion tickbus)"
 build_programs "$T/by_hand" "$examples"
 run_own "$T/by_hand/own" "$T/by_hand/own_cxx" "$T/by_hand/own_static"
