@@ -12,6 +12,7 @@
 #include "feedsim/itch/itch.h"
 #include "feedsim/pace.h"
 #include "feedsim/source/source.h"
+#include "feedsim/timeline.h"
 
 #define CLOCK_BURST 16u               /* messages for one look at the clock */
 #define LATER_NS    UINT64_C(1000000) /* between two looks at a pipe that has nothing */
@@ -21,7 +22,10 @@ typedef struct feed_stage {
     tbus_stage_t base;
     tbus_outlet_t md; /* keeps one tick that was due */
     feed_source_t *source;
+    feed_timeline_t timeline;
     feed_pace_t pace;
+    bool at_once;    /* the tick in hand, or that the outlet keeps: it is due when there is room */
+    bool windowed;   /* times matter at `max`, too */
     uint64_t for_ns; /* 0: no limit */
     uint64_t end_ns; /* NEVER_NS: no limit */
     uint64_t epoch_ns;
@@ -33,6 +37,10 @@ typedef struct feed_stage {
     tbus_atomic_u64_t *messages;
     tbus_atomic_u64_t *message_bytes;
     tbus_atomic_u64_t *errors;
+    tbus_atomic_u64_t *done;
+    tbus_atomic_u64_t *total;
+    tbus_atomic_u64_t *due;
+    tbus_atomic_u64_t *due_time;
     tbus_atomic_u64_t *by_type[256]; /* NULL: not seen yet */
 } feed_stage_t;
 
@@ -41,6 +49,7 @@ static void stop_reading(feed_stage_t *f)
 {
     f->base.source_done = true;
     f->bytes = 0;
+    tbus_store_relaxed_u64(f->due, 0);
 }
 
 static void fail_source(feed_stage_t *f)
@@ -83,6 +92,39 @@ static bool fits_md(feed_stage_t *f)
     return false;
 }
 
+/* Put the tick in hand on the schedule. False: it is behind all that was asked for. */
+static bool schedule(feed_stage_t *f, uint64_t now_ns)
+{
+    uint64_t time_ns = FEED_TIME_NONE;
+    enum feed_window window = FEED_WITHIN;
+    f->due_ns = now_ns;
+    if (f->windowed || f->pace.kind == FEED_PACE_TIMED)
+        window = feed_timeline_next(&f->timeline, f->source->time_ns, &time_ns);
+    if (TBUS_UNLIKELY(window == FEED_BEHIND)) {
+        stop_reading(f);
+        return false;
+    }
+    f->at_once = window == FEED_BEFORE || f->pace.kind == FEED_PACE_MAX;
+    if (f->at_once)
+        return true;
+    f->due_ns = feed_pace_next(&f->pace, time_ns, now_ns);
+    if (f->due_ns > now_ns) {
+        tbus_store_relaxed_u64(f->due, f->due_ns);
+        tbus_store_relaxed_u64(f->due_time, f->source->time_ns);
+    }
+    return true;
+}
+
+/* The source has ended. */
+static void end_reading(feed_stage_t *f)
+{
+    f->base.error = f->source->note;
+    if (f->timeline.window == FEED_BEFORE && f->base.error.text[0] == 0)
+        snprintf(f->base.error.text, sizeof(f->base.error.text),
+                 "the feed ended before the time that --from names: nothing of it was paced");
+    stop_reading(f);
+}
+
 /* Take the next tick in hand and put it on the schedule. False: there is none now. */
 static bool take(feed_stage_t *f, uint64_t now_ns)
 {
@@ -91,14 +133,12 @@ static bool take(feed_stage_t *f, uint64_t now_ns)
     int rc = feed_source_next(f->source, f->tick, &f->bytes);
     if (TBUS_LIKELY(rc == FEED_SOURCE_TICK)) {
         f->later_ns = 0;
-        f->due_ns = feed_pace_next(&f->pace, f->source->time_ns, now_ns);
-        return fits_md(f);
+        return schedule(f, now_ns) && fits_md(f);
     }
     if (rc == FEED_SOURCE_LATER) {
         f->later_ns = now_ns + LATER_NS;
     } else if (rc == FEED_SOURCE_END) {
-        f->base.error = f->source->note;
-        stop_reading(f);
+        end_reading(f);
     } else {
         f->base.error = f->source->error;
         fail_source(f);
@@ -123,13 +163,13 @@ static bool publish(feed_stage_t *f, uint64_t due_ns)
     return sent;
 }
 
-/* Publish the tick that is kept. No other was read since (count). At `max` a tick is intended for
- * when it finds room. False: there is still none. */
+/* Publish the tick that is kept. No other was read since (count). A tick that is due at once is
+ * intended for when it finds room. False: there is still none. */
 static bool flush(feed_stage_t *f, uint64_t now_ns)
 {
     size_t bytes;
     tick_t *tick = tbus_outlet_front(&f->md, &bytes);
-    if (f->pace.kind == FEED_PACE_MAX)
+    if (f->at_once)
         intend(f, tick, now_ns);
     if (tbus_outlet_retry(&f->md) != TBUS_OUTLET_SENT)
         return false;
@@ -144,12 +184,25 @@ static void start(feed_stage_t *f, uint64_t now_ns)
     f->end_ns = f->for_ns ? now_ns + f->for_ns : NEVER_NS;
 }
 
+/* For who watches. */
+static void tell_progress(feed_stage_t *f)
+{
+    uint64_t done, total;
+    const feed_timeline_t *t = &f->timeline;
+    feed_source_progress(f->source, &done, &total);
+    if (t->to_ns != FEED_TIME_NONE && t->started) { /* it ends there, not with the input */
+        done = t->latest_ns - t->first_ns;
+        total = t->to_ns > t->first_ns ? t->to_ns - t->first_ns : 0;
+    }
+    tbus_store_relaxed_u64(f->done, done);
+    tbus_store_relaxed_u64(f->total, total);
+}
+
 static int feed_poll(tbus_stage_t *stage, uint32_t budget)
 {
     feed_stage_t *f = (feed_stage_t *)stage;
     if (stage->source_done && !stage->pending)
         return 0;
-    bool at_max = f->pace.kind == FEED_PACE_MAX;
     uint64_t now_ns = 0;
     uint32_t done;
     for (done = 0; done < budget; done++) {
@@ -167,10 +220,12 @@ static int feed_poll(tbus_stage_t *stage, uint32_t budget)
         }
         if (f->bytes == 0 && !take(f, now_ns))
             break;
-        uint64_t due_ns = at_max ? now_ns : f->due_ns;
+        uint64_t due_ns = f->at_once ? now_ns : f->due_ns;
         if (due_ns > now_ns || !publish(f, due_ns))
             break;
     }
+    if (done > 0)
+        tell_progress(f);
     return (int)done;
 }
 
@@ -203,6 +258,32 @@ static const tbus_stage_ops_t ops = {.poll = feed_poll,
                                      .finish = NULL,
                                      .destroy = feed_destroy};
 
+static int parse_optional(const char *text, int (*parse)(const char *, uint64_t *, tbus_error_t *),
+                          uint64_t *out_ns, tbus_error_t *err)
+{
+    *out_ns = FEED_TIME_NONE;
+    return text == NULL || *text == '\0' ? 0 : parse(text, out_ns, err);
+}
+
+static int open_source(feed_stage_t *f, const feed_params_t *params, tbus_error_t *err)
+{
+    uint64_t from_ns = 0, to_ns = 0, gap_ns = 0;
+    int rc = feed_pace_parse(params->pace, &f->pace, err);
+    if (rc == 0)
+        rc = parse_optional(params->from, feed_time_parse, &from_ns, err);
+    if (rc == 0)
+        rc = parse_optional(params->to, feed_time_parse, &to_ns, err);
+    if (rc == 0)
+        rc = parse_optional(params->skip_gaps, feed_duration_parse, &gap_ns, err);
+    if (rc == 0)
+        rc = feed_source_open(params->source, (enum feed_clock)params->clock, &f->source, err);
+    if (rc != 0)
+        return rc;
+    feed_timeline_init(&f->timeline, f->source->daily, from_ns, to_ns, gap_ns);
+    f->windowed = from_ns != FEED_TIME_NONE || to_ns != FEED_TIME_NONE;
+    return 0;
+}
+
 static int build(feed_stage_t *f, const feed_params_t *params, tbus_error_t *err)
 {
     tbus_bus_t *bus = f->base.bus;
@@ -210,9 +291,7 @@ static int build(feed_stage_t *f, const feed_params_t *params, tbus_error_t *err
     if (!f->tick)
         return tbus_fail(err, -ENOMEM, "no memory for the feed");
     memset(f->tick, 0, TICK_LEN_MAX); /* take its page faults now */
-    int rc = feed_pace_parse(params->pace, &f->pace, err);
-    if (rc == 0)
-        rc = feed_source_open(params->source, &f->source, err);
+    int rc = open_source(f, params, err);
     if (rc == 0)
         rc = tbus_outlet_create(&f->md, 1, TICK_LEN_MAX, err);
     if (rc == 0)
@@ -224,6 +303,10 @@ static int build(feed_stage_t *f, const feed_params_t *params, tbus_error_t *err
     f->messages = tbus_counter(bus, f->base.owner, "feed.messages", "messages");
     f->message_bytes = tbus_counter(bus, f->base.owner, "feed.bytes", "bytes");
     f->errors = tbus_counter(bus, f->base.owner, "feed.errors", "errors");
+    f->done = tbus_counter(bus, f->base.owner, "feed.done", "units");
+    f->total = tbus_counter(bus, f->base.owner, "feed.total", "units");
+    f->due = tbus_counter(bus, f->base.owner, "feed.due_ns", "ns");
+    f->due_time = tbus_counter(bus, f->base.owner, "feed.due_time_ns", "ns");
     return 0;
 }
 

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* feed.h - the feed stage: reads a source, keeps a schedule, publishes ticks on the topic `md`.
  *
- *    source --tick, time--> pace --intended time--> md
+ *    source --tick, time--> timeline --time--> pace --intended time--> md
  *
  * The schedule is open-loop: when a message should go out depends on the pace alone, never on how
  * fast the pipeline is. A message that cannot go out in time because `md` is full keeps its
  * intended time, and what is measured from there shows the delay.
+ *
+ * What comes before `from` is not left out, or the books would lack its orders: it goes out at once,
+ * and the schedule begins with the first message at or after `from`. `to` ends the source.
  *
  * The first message on `md` is that of the file; a tick's sequence on `md` is the index of its
  * message in the file plus one. When the source ends, so does the feed (source_done). When it
@@ -15,9 +18,12 @@
  * something to know about it (a journal that was torn).
  *
  * Counters: feed.messages and feed.bytes (of messages, without framing), feed.by_type.X for each
- * type X seen, by its ITCH letter or as 0xNN, feed.errors.
+ * type X seen, by its ITCH letter or as 0xNN, feed.errors. For who watches: feed.done and feed.total,
+ * how far the input is read, in units of the source (total 0: not known); feed.due_ns, when the
+ * message that the feed waits with is due (CLOCK_MONOTONIC; in the past: it does not wait), and
+ * feed.due_time_ns, the time that this message carries.
  *
- * Previous on the data path: feedsim/source/source.h, feedsim/pace.h. Next: the ring `md`, then
+ * Previous on the data path: feedsim/source/source.h, feedsim/timeline.h, feedsim/pace.h. Next: the ring `md`, then
  * strategy/stage.c.
  */
 #ifndef TICKBUS_FEEDSIM_FEED_H
@@ -35,6 +41,10 @@ extern "C" {
 typedef struct feed_values {
     char source[TBUS_PARAM_TEXT_MAX];
     char pace[32];
+    uint32_t clock; /* enum feed_clock */
+    char from[32];  /* times and durations as timeline.h reads them; "": none */
+    char to[32];
+    char skip_gaps[32];
 } feed_values_t;
 
 extern const tbus_kind_t feed_kind;
@@ -47,7 +57,12 @@ typedef struct feed_params {
     /* as feed_source_open takes it: "itch:FILE", "synth:seed=7", "journal:DIR" */
     const char *source;
     const char *pace; /* as feed_pace_parse takes it: "max", "realtime", "10x", "200k/s" */
-    uint64_t for_ns;  /* end this long after the first poll; 0: when the source ends */
+    uint32_t clock;   /* enum feed_clock */
+    /* as feed_time_parse and feed_duration_parse take them; NULL or "": none */
+    const char *from;
+    const char *to;
+    const char *skip_gaps; /* of the market's time, before the pace makes it faster or slower */
+    uint64_t for_ns;       /* end this long after the first poll; 0: when the source ends */
 } feed_params_t;
 
 /* Open the source, parse the pace, join `md` as its publisher. Nothing in `params` is needed

@@ -12,6 +12,7 @@
 #include "feedsim/feed.h"
 #include "feedsim/pace.h"
 #include "feedsim/source/source.h"
+#include "feedsim/timeline.h"
 
 /* What can be known without looking at files, which belongs to the run: the kind, and the keys of
  * synth. */
@@ -21,7 +22,7 @@ static int check_source(const char *text, tbus_error_t *err)
     if (strncmp(text, "itch:", 5) == 0 || strncmp(text, "journal:", 8) == 0 ||
         strcmp(text, "synth") == 0)
         return 0;
-    int code = feed_source_open(text, &source, err);
+    int code = feed_source_open(text, FEED_CLOCK_MARKET, &source, err);
     if (code == 0)
         feed_source_close(source);
     return code;
@@ -35,6 +36,18 @@ static int check_pace(const char *text, tbus_error_t *err)
     return feed_pace_parse(text, &pace, err);
 }
 
+static int check_time(const char *text, tbus_error_t *err)
+{
+    uint64_t ns;
+    return feed_time_parse(text, &ns, err);
+}
+
+static int check_duration(const char *text, tbus_error_t *err)
+{
+    uint64_t ns;
+    return feed_duration_parse(text, &ns, err);
+}
+
 static const tbus_param_t table[] = {
     {"source", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(feed_values_t, source), .check = check_source,
      .fallback = "synth",
@@ -44,6 +57,21 @@ static const tbus_param_t table[] = {
      .fallback = "auto",
      .help = "max, realtime, Nx (times real time), RATE/s (messages a second); auto: 250k/s for "
              "synth, else max"},
+    {"clock", TBUS_PARAM_CHOICE, TBUS_PARAM_FIELD(feed_values_t, clock),
+     .choices = "market|recorded", .fallback = "market",
+     .help = "what a journal is paced by: market, the times that its messages carry, or recorded, "
+             "when they were recorded (UTC)"},
+    {"from", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(feed_values_t, from), .check = check_time,
+     .may_be_empty = true, .fallback = "",
+     .help = "HH:MM[:SS[.FRACTION]] on that clock: the pace begins there; what comes before goes "
+             "out at once, for the books"},
+    {"to", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(feed_values_t, to), .check = check_time,
+     .may_be_empty = true, .fallback = "",
+     .help = "likewise: the feed ends before the first message at or after it"},
+    {"skip_gaps", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(feed_values_t, skip_gaps),
+     .check = check_duration, .may_be_empty = true, .fallback = "",
+     .help = "500ms, 10s, 2m, 1h: longer gaps between messages are shortened to it (realtime and "
+             "Nx)"},
 };
 static const tbus_params_t params_of_kind = TBUS_PARAMS(feed_values_t, table);
 
@@ -66,7 +94,9 @@ const char *feed_values_pace(const feed_values_t *values)
 static void describe(const void *params, char *out_text, size_t bytes)
 {
     const feed_values_t *values = params;
-    snprintf(out_text, bytes, "%s at pace %s", values->source, feed_values_pace(values));
+    snprintf(out_text, bytes, "%s at pace %s%s%s%s%s%s%s", values->source, feed_values_pace(values),
+             *values->from ? " from " : "", values->from, *values->to ? " to " : "", values->to,
+             *values->skip_gaps ? ", no gap above " : "", values->skip_gaps);
 }
 
 /* The descriptor that we were started with and that the source names, as `<(zcat FILE)` does in
@@ -89,8 +119,13 @@ static int inherited_fd(const void *params)
 static int create(const tbus_stage_request_t *request, tbus_stage_t **out_stage, tbus_error_t *err)
 {
     const feed_values_t *values = request->params;
-    feed_params_t params = {
-        .source = values->source, .pace = feed_values_pace(values), .for_ns = request->for_ns};
+    feed_params_t params = {.source = values->source,
+                            .pace = feed_values_pace(values),
+                            .clock = values->clock,
+                            .from = values->from,
+                            .to = values->to,
+                            .skip_gaps = values->skip_gaps,
+                            .for_ns = request->for_ns};
     return feed_stage_create(request->bus, request->owner, &params, out_stage, err);
 }
 

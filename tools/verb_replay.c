@@ -13,7 +13,11 @@ static const char help[] =
     "`busctl start`.\n"
     "\n"
     "  --pace PACE      max (default), realtime, Nx (N times real time), RATE/s (messages a "
-    "second)\n" START_OPTIONS_HELP "\n"
+    "second)\n"
+    "  --clock CLOCK    what realtime and Nx go by: market (default), the times that the messages "
+    "carry,\n"
+    "                   or recorded, when they were recorded\n" PACE_OPTIONS_HELP START_OPTIONS_HELP
+    "\n"
     "example: busctl replay /tmp/session --pace realtime --strategy quote\n";
 
 int verb_replay(int argc, char **argv)

@@ -20,7 +20,7 @@ static const char help[] =
     "                   synth[:seed=N,symbols=N,messages=N] (default)\n"
     "  --pace PACE      max, realtime, Nx (N times real time), RATE/s (messages a second); "
     "default: 250k/s\n"
-    "                   for synth, else max\n" START_OPTIONS_HELP "\n"
+    "                   for synth, else max\n" PACE_OPTIONS_HELP START_OPTIONS_HELP "\n"
     "example: busctl start --feed itch:01302020.NASDAQ_ITCH50.gz --journal /tmp/session --pace "
     "10x\n";
 

@@ -380,3 +380,8 @@ uint64_t binaryfile_messages(const binaryfile_t *f)
 {
     return f->messages;
 }
+
+void binaryfile_progress(const binaryfile_t *f, uint64_t *out_done, uint64_t *out_total)
+{
+    bytestream_progress(f->stream, (size_t)(f->end - f->at), out_done, out_total);
+}

@@ -68,6 +68,10 @@ bool binaryfile_end_marked(const binaryfile_t *f);
 /* Messages handed out so far. */
 uint64_t binaryfile_messages(const binaryfile_t *f);
 
+/* Bytes of the file that were used, of how many it has; packed ones of a gzip file. *out_total 0: a
+ * pipe. */
+void binaryfile_progress(const binaryfile_t *f, uint64_t *out_done, uint64_t *out_total);
+
 /* Accepts NULL. */
 void binaryfile_close(binaryfile_t *f);
 

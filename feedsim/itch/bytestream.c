@@ -25,7 +25,9 @@ struct bytestream {
     bool input_ended; /* read(2) has told the end */
     bool inside;      /* gzip: a member has begun and not ended */
     enum form form;
-    int fault; /* 0, or what read returns from now on */
+    uint64_t file_bytes; /* of the whole file, when it was opened; 0: a pipe */
+    uint64_t taken;      /* of those, by read(2) */
+    int fault;           /* 0, or what read returns from now on */
     char fault_text[160];
     size_t input_at; /* bytes of `input` from here to input_end are not used yet */
     size_t input_end;
@@ -33,7 +35,7 @@ struct bytestream {
     uint8_t input[INPUT_BYTES];
 };
 
-static int open_checked(const char *path, bool *out_is_pipe, tbus_error_t *err)
+static int open_checked(const char *path, bool *out_is_pipe, uint64_t *out_bytes, tbus_error_t *err)
 {
     /* Without O_NONBLOCK a FIFO that nobody writes to yet would hold up the whole process; on a
      * file it has no effect. */
@@ -55,13 +57,15 @@ static int open_checked(const char *path, bool *out_is_pipe, tbus_error_t *err)
         return code;
     }
     *out_is_pipe = S_ISFIFO(st.st_mode);
+    *out_bytes = *out_is_pipe ? 0 : (uint64_t)st.st_size;
     return fd;
 }
 
 int bytestream_open(const char *path, bytestream_t **out_stream, tbus_error_t *err)
 {
     bool is_pipe = false;
-    int fd = open_checked(path, &is_pipe, err);
+    uint64_t file_bytes = 0;
+    int fd = open_checked(path, &is_pipe, &file_bytes, err);
     if (fd < 0)
         return fd;
     bytestream_t *s = calloc(1, sizeof(*s));
@@ -71,6 +75,7 @@ int bytestream_open(const char *path, bytestream_t **out_stream, tbus_error_t *e
     }
     s->fd = fd;
     s->is_pipe = is_pipe;
+    s->file_bytes = file_bytes;
     if (!is_pipe)
         posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL); /* a hint: that it fails is no harm */
     *out_stream = s;
@@ -95,6 +100,15 @@ const char *bytestream_fault(const bytestream_t *s)
 bool bytestream_is_pipe(const bytestream_t *s)
 {
     return s->is_pipe;
+}
+
+void bytestream_progress(const bytestream_t *s, size_t held, uint64_t *out_done,
+                         uint64_t *out_total)
+{
+    /* What a packed byte unpacks to is not known beforehand: a buffer more or less is no matter. */
+    uint64_t ahead = s->input_end - s->input_at + (s->form == FORM_PLAIN ? held : 0);
+    *out_done = s->taken > ahead ? s->taken - ahead : 0;
+    *out_total = s->file_bytes;
 }
 
 static int fail(bytestream_t *s, int code, const char *text, const char *detail)
@@ -122,8 +136,10 @@ static int64_t read_input(bytestream_t *s, uint8_t *into, size_t bytes)
     do {
         got = read(s->fd, into, bytes);
     } while (got < 0 && errno == EINTR);
-    if (got > 0)
+    if (got > 0) {
+        s->taken += (uint64_t)got;
         return got;
+    }
     if (got < 0)
         return errno == EAGAIN ? -EAGAIN : fail(s, -errno, "reading failed", strerror(errno));
     if (s->is_pipe && !pipe_has_ended(s))

@@ -40,6 +40,11 @@ const char *bytestream_fault(const bytestream_t *s);
 
 bool bytestream_is_pipe(const bytestream_t *s);
 
+/* Bytes of the file that were used, of how many it had when it was opened, while the reader still
+ * holds `held` unpacked bytes. *out_total 0: a pipe. No system call. */
+void bytestream_progress(const bytestream_t *s, size_t held, uint64_t *out_done,
+                         uint64_t *out_total);
+
 /* Accepts NULL. */
 void bytestream_close(bytestream_t *s);
 

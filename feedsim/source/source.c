@@ -14,7 +14,8 @@ static const char *after_scheme(const char *spec, const char *name)
     return spec[length] == '\0' ? spec + length : NULL;
 }
 
-int feed_source_open(const char *spec, feed_source_t **out_source, tbus_error_t *err)
+int feed_source_open(const char *spec, enum feed_clock clock, feed_source_t **out_source,
+                     tbus_error_t *err)
 {
     const char *rest;
     if ((rest = after_scheme(spec, "synth")) != NULL)
@@ -29,12 +30,19 @@ int feed_source_open(const char *spec, feed_source_t **out_source, tbus_error_t 
         if (*rest == '\0')
             return tbus_fail(err, -TBUS_ECONFIG,
                              "the feed \"%s\" names no directory: write journal:DIR", spec);
-        return feed_source_open_journal(rest, out_source, err);
+        return feed_source_open_journal(rest, clock, out_source, err);
     }
     return tbus_fail(err, -TBUS_ECONFIG,
                      "the feed \"%s\" is of no known kind: write itch:FILE, synth[:key=value,...] "
                      "or journal:DIR",
                      spec);
+}
+
+void feed_source_progress(const feed_source_t *source, uint64_t *out_done, uint64_t *out_total)
+{
+    *out_done = *out_total = 0;
+    if (source->ops->progress)
+        source->ops->progress(source, out_done, out_total);
 }
 
 void feed_source_close(feed_source_t *source)

@@ -9,12 +9,13 @@
  * A source hands out ticks one by one, in order, each with the time that paces it. What it could
  * read before an error is handed out before the error is told. A handle belongs to one thread.
  *
- * On the data path: feedsim/itch/binaryfile.h -> feedsim/itch/itch.h -> here -> feedsim/pace.h ->
- * feedsim/feed.h.
+ * On the data path: feedsim/itch/binaryfile.h -> feedsim/itch/itch.h -> here ->
+ * feedsim/timeline.h -> feedsim/pace.h -> feedsim/feed.h.
  */
 #ifndef TICKBUS_FEEDSIM_SOURCE_SOURCE_H
 #define TICKBUS_FEEDSIM_SOURCE_SOURCE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,9 @@
 extern "C" {
 #endif
 
+/* Whose clock paces what was recorded: that of the market, or of the host that recorded it. */
+enum feed_clock { FEED_CLOCK_MARKET = 0, FEED_CLOCK_RECORDED = 1 };
+
 enum { FEED_SOURCE_END = 0, FEED_SOURCE_TICK = 1, FEED_SOURCE_LATER = 2 };
 
 typedef struct feed_source feed_source_t;
@@ -37,14 +41,17 @@ typedef struct feed_source_ops {
      * self->error says what is wrong. The end and errors are final. Enters the kernel only to read
      * on, if at all. */
     int (*next)(feed_source_t *self, tick_t *buffer, size_t *out_bytes);
+    /* How far it has come, and how far it goes, in units of its own. NULL: nobody knows. */
+    void (*progress)(const feed_source_t *self, uint64_t *out_done, uint64_t *out_total);
     void (*close)(feed_source_t *self);
 } feed_source_ops_t;
 
 /* The first member of every source's own struct. */
 struct feed_source {
     const feed_source_ops_t *ops;
+    bool daily; /* its times are of day, and start anew at midnight */
     /* Of the last tick handed out: */
-    /* on the source's own clock (exchange time, or time of recording), or FEED_TIME_NONE */
+    /* ns since a midnight, on the market's clock or the recording host's (UTC); FEED_TIME_NONE */
     uint64_t time_ns;
     /* of the message that it carries, without framing; 0: a mark, no message */
     uint32_t tick_message_bytes;
@@ -55,9 +62,10 @@ struct feed_source {
     tbus_error_t note;
 };
 
-/* Open what `spec` names. -TBUS_ECONFIG: unknown kind or key, bad number; else errors of opening
- * the thing. Cold. */
-int feed_source_open(const char *spec, feed_source_t **out_source, tbus_error_t *err);
+/* Open what `spec` names; `clock` is for journals, all else knows the market's alone.
+ * -TBUS_ECONFIG: unknown kind or key, bad number; else errors of opening the thing. Cold. */
+int feed_source_open(const char *spec, enum feed_clock clock, feed_source_t **out_source,
+                     tbus_error_t *err);
 
 /* Accepts NULL. */
 void feed_source_close(feed_source_t *source);
@@ -67,10 +75,15 @@ static inline int feed_source_next(feed_source_t *source, tick_t *buffer, size_t
     return source->ops->next(source, buffer, out_bytes);
 }
 
+/* How much of its input is behind it; *out_total 0: not known (a pipe, a journal that is being
+ * written). Cold enough: no system call. */
+void feed_source_progress(const feed_source_t *source, uint64_t *out_done, uint64_t *out_total);
+
 /* For the kinds of source. */
 int feed_source_open_itch(const char *path, feed_source_t **out_source, tbus_error_t *err);
 int feed_source_open_synth(const char *options, feed_source_t **out_source, tbus_error_t *err);
-int feed_source_open_journal(const char *directory, feed_source_t **out_source, tbus_error_t *err);
+int feed_source_open_journal(const char *directory, enum feed_clock clock,
+                             feed_source_t **out_source, tbus_error_t *err);
 
 /* For the kinds of source: keep and count what the tick just made carries; 0 bytes: a mark. */
 static inline void feed_source_count(feed_source_t *source, uint8_t type, size_t message_bytes)

@@ -59,7 +59,12 @@ static void close_itch(feed_source_t *self)
     free(s);
 }
 
-static const feed_source_ops_t ops = {.next = next, .close = close_itch};
+static void progress(const feed_source_t *self, uint64_t *out_done, uint64_t *out_total)
+{
+    binaryfile_progress(((const source_itch_t *)self)->file, out_done, out_total);
+}
+
+static const feed_source_ops_t ops = {.next = next, .progress = progress, .close = close_itch};
 
 int feed_source_open_itch(const char *path, feed_source_t **out_source, tbus_error_t *err)
 {
@@ -67,6 +72,7 @@ int feed_source_open_itch(const char *path, feed_source_t **out_source, tbus_err
     if (s == NULL)
         return tbus_fail(err, -ENOMEM, "no memory to read %s", path);
     s->base.ops = &ops;
+    s->base.daily = true;
     int rc = binaryfile_open(path, BINARYFILE_ITCH, &s->file, err);
     if (rc != 0) {
         close_itch(&s->base);

@@ -3,19 +3,35 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <tickbus/journal.h>
 
 #include "feedsim/itch/itch.h"
+#include "feedsim/timeline.h"
 
 typedef struct source_journal {
     feed_source_t base;
     tbus_journal_reader_t *reader;
     char *directory;
     uint16_t topic;
+    bool recorded;                    /* paced by the clock of the host that recorded */
+    uint64_t started_ns;              /* of the recording: since midnight, UTC */
+    uint64_t bytes_done, bytes_total; /* of the segments; a total of 0: not known */
 } source_journal_t;
+
+static uint64_t time_of(const source_journal_t *s, const tbus_journal_record_t *record,
+                        const tick_t *tick)
+{
+    if (s->recorded)
+        return s->started_ns + record->time_ns;
+    bool timed = tick->type != TICK_RUNT && tick->type != TICK_END_MARK;
+    return timed ? tick_event_ns(tick) : FEED_TIME_NONE;
+}
 
 /* A record is bytes from outside: take it only if it is a tick that a feed could have published.
  * The message itself is not needed, so its length is all that is checked. */
@@ -31,7 +47,9 @@ static int take(source_journal_t *s, const tbus_journal_record_t *record, tick_t
     memcpy(buffer, record->payload, record->bytes);
     buffer->intended = tick_pack(0, tick_locate(buffer));
     *out_bytes = record->bytes;
-    s->base.time_ns = record->time_ns;
+    s->base.time_ns = time_of(s, record, buffer);
+    s->bytes_done =
+        (record->segment - 1) * tbus_journal_reader_info(s->reader)->segment_bytes + record->offset;
     feed_source_count(&s->base, itch_tick_type(buffer, record->bytes),
                       itch_tick_message_bytes(buffer, record->bytes));
     return FEED_SOURCE_TICK;
@@ -81,7 +99,26 @@ static void close_journal(feed_source_t *self)
     free(s);
 }
 
-static const feed_source_ops_t ops = {.next = next, .close = close_journal};
+static void progress(const feed_source_t *self, uint64_t *out_done, uint64_t *out_total)
+{
+    const source_journal_t *s = (const source_journal_t *)self;
+    *out_done = s->bytes_done < s->bytes_total ? s->bytes_done : s->bytes_total;
+    *out_total = s->bytes_total;
+}
+
+static const feed_source_ops_t ops = {.next = next, .progress = progress, .close = close_journal};
+
+/* A segment is cut to what it holds when it is finished; while the last one has its full length
+ * nobody knows how much of it is used. */
+static uint64_t length_of(const source_journal_t *s)
+{
+    const tbus_journal_info_t *info = tbus_journal_reader_info(s->reader);
+    char name[PATH_MAX];
+    struct stat st;
+    snprintf(name, sizeof(name), "%s/%08" PRIu32 ".tbj", s->directory, info->segments);
+    bool cut = stat(name, &st) == 0 && (uint64_t)st.st_size < info->segment_bytes;
+    return cut ? (info->segments - 1) * info->segment_bytes + (uint64_t)st.st_size : 0;
+}
 
 static int open_md(source_journal_t *s, tbus_error_t *err)
 {
@@ -94,10 +131,13 @@ static int open_md(source_journal_t *s, tbus_error_t *err)
                          "the session in %s has no topic md: there is nothing to replay",
                          s->directory);
     s->topic = (uint16_t)topic;
+    s->started_ns = tbus_journal_reader_info(s->reader)->started_realtime_ns % FEED_DAY_NS;
+    s->bytes_total = length_of(s);
     return 0;
 }
 
-int feed_source_open_journal(const char *directory, feed_source_t **out_source, tbus_error_t *err)
+int feed_source_open_journal(const char *directory, enum feed_clock clock,
+                             feed_source_t **out_source, tbus_error_t *err)
 {
     source_journal_t *s = calloc(1, sizeof(*s));
     if (s == NULL || (s->directory = strdup(directory)) == NULL) {
@@ -105,6 +145,8 @@ int feed_source_open_journal(const char *directory, feed_source_t **out_source, 
         return tbus_fail(err, -ENOMEM, "no memory to replay %s", directory);
     }
     s->base.ops = &ops;
+    s->base.daily = clock == FEED_CLOCK_MARKET;
+    s->recorded = clock == FEED_CLOCK_RECORDED;
     int rc = open_md(s, err);
     if (rc != 0) {
         close_journal(&s->base);

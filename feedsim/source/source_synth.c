@@ -13,6 +13,7 @@
 typedef struct source_synth {
     feed_source_t base;
     synth_t *synth;
+    uint64_t messages_total;
 } source_synth_t;
 
 static int next(feed_source_t *self, tick_t *buffer, size_t *out_bytes)
@@ -33,7 +34,13 @@ static void close_synth(feed_source_t *self)
     free(s);
 }
 
-static const feed_source_ops_t ops = {.next = next, .close = close_synth};
+static void progress(const feed_source_t *self, uint64_t *out_done, uint64_t *out_total)
+{
+    *out_done = self->messages;
+    *out_total = ((const source_synth_t *)self)->messages_total;
+}
+
+static const feed_source_ops_t ops = {.next = next, .progress = progress, .close = close_synth};
 
 /* One "key=value" of `length` bytes. */
 static int set_option(synth_params_t *p, const char *option, size_t length, tbus_error_t *err)
@@ -92,6 +99,8 @@ int feed_source_open_synth(const char *options, feed_source_t **out_source, tbus
     if (s == NULL)
         return tbus_fail(err, -ENOMEM, "no memory for a synthetic feed");
     s->base.ops = &ops;
+    s->base.daily = true;
+    s->messages_total = params.messages;
     rc = synth_create(&params, &s->synth, err);
     if (rc != 0) {
         free(s);

@@ -131,7 +131,7 @@ static void every_tick_of_the_source_goes_out_once_and_in_order(void **state)
     make_bus(r, 256, 0);
     make_feed(r, "synth:seed=9,messages=20000", "max", 0);
     feed_source_t *source;
-    must(r, feed_source_open("synth:seed=9,messages=20000", &source, &r->err));
+    must(r, feed_source_open("synth:seed=9,messages=20000", FEED_CLOCK_MARKET, &source, &r->err));
     tick_t *expected = aligned_alloc(8, TICK_LEN_MAX), tick;
     size_t expected_bytes, bytes;
     uint64_t last_ns = 0, message_bytes = 0, adds = 0;

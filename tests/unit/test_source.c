@@ -20,6 +20,7 @@
 #include "feedsim/itch/itch.h"
 #include "feedsim/synth/random.h"
 #include "feedsim/source/source.h"
+#include "feedsim/timeline.h"
 #include "tests/market_data.h"
 
 static tick_t *buffer; /* TICK_LEN_MAX bytes */
@@ -54,6 +55,8 @@ static int next_tick(feed_source_t *source, tick_t *into, size_t *out_bytes)
     return rc;
 }
 
+static enum feed_clock by_clock; /* of open_source */
+
 static feed_source_t *open_source(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 static feed_source_t *open_source(const char *format, ...)
@@ -66,7 +69,7 @@ static feed_source_t *open_source(const char *format, ...)
     memset(&handed_out, 0, sizeof(handed_out));
     feed_source_t *source;
     tbus_error_t err = {0};
-    if (feed_source_open(spec, &source, &err) != 0)
+    if (feed_source_open(spec, by_clock, &source, &err) != 0)
         fail_msg("%s", err.text);
     return source;
 }
@@ -137,7 +140,7 @@ static void assert_refused(const char *spec, int code, const char *words)
 {
     feed_source_t *source = NULL;
     tbus_error_t err = {0};
-    assert_int_equal(feed_source_open(spec, &source, &err), code);
+    assert_int_equal(feed_source_open(spec, FEED_CLOCK_MARKET, &source, &err), code);
     assert_int_equal(err.code, code);
     assert_null(source);
     if (strstr(err.text, words) == NULL)
@@ -254,7 +257,7 @@ static void unknown_types_are_carried_and_counted_by_their_letter(void **state)
     /* Two of six known is less than half: not taken for ITCH. */
     char spec[128];
     snprintf(spec, sizeof(spec), "itch:%s", made.path);
-    assert_int_equal(feed_source_open(spec, &source, &err), -TBUS_EFORMAT);
+    assert_int_equal(feed_source_open(spec, FEED_CLOCK_MARKET, &source, &err), -TBUS_EFORMAT);
     remove_file(&made);
     static const size_t enough[] = {12, 5, 36, 65535, 19, 12, 36, 36, 0};
     made = make_file("SzA\xff"
@@ -326,7 +329,7 @@ static int read_damaged(const char *spec)
     tbus_error_t err = {0};
     uint8_t message[ITCH_MESSAGE_MAX];
     size_t bytes, message_bytes;
-    int rc = feed_source_open(spec, &source, &err);
+    int rc = feed_source_open(spec, FEED_CLOCK_MARKET, &source, &err);
     while (rc >= 0 && (rc = next_tick(source, buffer, &bytes)) == FEED_SOURCE_TICK)
         assert_int_equal(itch_encode(buffer, bytes, message, &message_bytes), 0);
     if (rc < 0 && source != NULL)
@@ -371,11 +374,16 @@ static void files_damaged_at_random_end_in_order_or_with_an_error(void **state)
     remove_file(&made);
 }
 
+#define STARTED_NS UINT64_C(40000000000000) /* of the recording, since midnight */
+
 /* Record ticks of a synthetic session, an unknown message and an end mark among records of another
  * topic. */
 static void record(const char *directory, tick_t *ticks, size_t *sizes, size_t count)
 {
-    tbus_journal_spec_t spec = {.directory = directory, .bus_name = "test", .topics_count = 2};
+    tbus_journal_spec_t spec = {.directory = directory,
+                                .bus_name = "test",
+                                .started_realtime_ns = 5 * FEED_DAY_NS + STARTED_NS,
+                                .topics_count = 2};
     strcpy(spec.topics[0].name, "bbo");
     strcpy(spec.topics[0].type, "bbo");
     strcpy(spec.topics[1].name, "md");
@@ -424,13 +432,29 @@ static void a_journal_gives_back_the_ticks_of_md_without_their_old_schedule(void
         assert_int_equal(next_tick(source, buffer, &bytes), FEED_SOURCE_TICK);
         assert_int_equal(bytes, sizes[i]);
         assert_int_equal(tick_intended_ns(buffer), 0);
-        assert_int_equal(source->time_ns, 1000 * i);
+        assert_int_equal(source->time_ns,
+                         i < COUNT - 1 ? tick_event_ns(&ticks[i]) : FEED_TIME_NONE);
         ticks[i].intended = tick_pack(0, tick_locate(&ticks[i]));
         assert_memory_equal(buffer, &ticks[i], bytes);
     }
     assert_int_equal(next_tick(source, buffer, &bytes), FEED_SOURCE_END);
     assert_int_equal(source->messages, COUNT - 1);
     assert_int_equal(handed_out.by_type['z'], 1);
+    assert_true(source->daily);
+    feed_source_close(source);
+    by_clock = FEED_CLOCK_RECORDED;
+    source = open_source("journal:%s", directory);
+    by_clock = FEED_CLOCK_MARKET;
+    uint64_t done, total, done_before = 0;
+    for (size_t i = 0; i < COUNT; i++) {
+        assert_int_equal(next_tick(source, buffer, &bytes), FEED_SOURCE_TICK);
+        assert_int_equal(source->time_ns, STARTED_NS + 1000 * i);
+        feed_source_progress(source, &done, &total);
+        assert_true(done > done_before && done <= total);
+        done_before = done;
+    }
+    assert_true(done > total / 100 * 99);
+    assert_false(source->daily);
     feed_source_close(source);
     remove_session(directory);
     free(ticks);

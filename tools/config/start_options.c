@@ -17,6 +17,10 @@ enum {
     OPT_LAYOUT,
     OPT_WAIT,
     OPT_PAGES,
+    OPT_CLOCK,
+    OPT_FROM,
+    OPT_TO,
+    OPT_SKIP_GAPS,
     OPT_NAME,
     OPT_FOR,
     OPT_SET,
@@ -31,6 +35,10 @@ static const struct option options[] = {
     {"layout", required_argument, NULL, OPT_LAYOUT},
     {"wait", required_argument, NULL, OPT_WAIT},
     {"pages", required_argument, NULL, OPT_PAGES},
+    {"clock", required_argument, NULL, OPT_CLOCK},
+    {"from", required_argument, NULL, OPT_FROM},
+    {"to", required_argument, NULL, OPT_TO},
+    {"skip-gaps", required_argument, NULL, OPT_SKIP_GAPS},
     {"name", required_argument, NULL, OPT_NAME},
     {"for", required_argument, NULL, OPT_FOR},
     {"set", required_argument, NULL, OPT_SET},
@@ -44,10 +52,18 @@ static const struct option options[] = {
 static const char *key_of(int option)
 {
     static const char *const keys[] = {
-        [OPT_FEED - OPT_FEED] = "feed.source",          [OPT_PACE - OPT_FEED] = "feed.pace",
-        [OPT_JOURNAL - OPT_FEED] = "journal.directory", [OPT_STRATEGY - OPT_FEED] = "strategy.name",
-        [OPT_LAYOUT - OPT_FEED] = "layout.mode",        [OPT_WAIT - OPT_FEED] = "layout.wait",
-        [OPT_PAGES - OPT_FEED] = "bus.pages",           [OPT_NAME - OPT_FEED] = "bus.name",
+        [OPT_FEED - OPT_FEED] = "feed.source",
+        [OPT_PACE - OPT_FEED] = "feed.pace",
+        [OPT_JOURNAL - OPT_FEED] = "journal.directory",
+        [OPT_STRATEGY - OPT_FEED] = "strategy.name",
+        [OPT_LAYOUT - OPT_FEED] = "layout.mode",
+        [OPT_WAIT - OPT_FEED] = "layout.wait",
+        [OPT_CLOCK - OPT_FEED] = "feed.clock",
+        [OPT_FROM - OPT_FEED] = "feed.from",
+        [OPT_TO - OPT_FEED] = "feed.to",
+        [OPT_SKIP_GAPS - OPT_FEED] = "feed.skip_gaps",
+        [OPT_PAGES - OPT_FEED] = "bus.pages",
+        [OPT_NAME - OPT_FEED] = "bus.name",
     };
     return option >= OPT_FEED && option <= OPT_NAME ? keys[option - OPT_FEED] : NULL;
 }

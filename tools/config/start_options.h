@@ -28,6 +28,15 @@
     "  --json           print the summary as a JSON object (feed.bytes: of messages, without "     \
     "framing)\n"
 
+/* Likewise, what goes with a pace. */
+#define PACE_OPTIONS_HELP                                                                          \
+    "  --from TIME      begin the pace at HH:MM[:SS] of the market; what comes before goes out "   \
+    "at "                                                                                          \
+    "once, so that\n"                                                                              \
+    "                   the books are right\n"                                                     \
+    "  --to TIME        end there\n"                                                               \
+    "  --skip-gaps DURATION  shorten longer gaps between messages to it\n"
+
 #define START_FLAGS_MAX 64
 
 typedef struct start_options {

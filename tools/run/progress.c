@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/run/progress.h"
 
+#include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "tools/run/outlook.h"
 #include "tools/show/grouped.h"
 
-#define EVERY_NS UINT64_C(200000000)
+#define EVERY_NS       UINT64_C(200000000)
+#define START_OF_LINE  "\r\033[K"
+#define LINE_MAX_BYTES 256u
 
 void progress_init(progress_t *progress)
 {
@@ -29,7 +35,44 @@ static const char *furthest_behind(const tbus_bus_t *bus, uint64_t *out_lag)
     return name;
 }
 
-void progress_show(progress_t *progress, talk_t *talk, const tbus_bus_t *bus, uint64_t started_ns)
+/* Of the terminal: a line that wraps could not be wiped. */
+static size_t columns(void)
+{
+    struct winsize size;
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col - 1u : 79;
+}
+
+/* Append to `line` what fits into `room` bytes with the terminating zero. */
+static void append(char *line, size_t room, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void append(char *line, size_t room, const char *format, ...)
+{
+    size_t used = strlen(line);
+    va_list arguments;
+    va_start(arguments, format);
+    if (used < room)
+        vsnprintf(line + used, room - used, format, arguments);
+    va_end(arguments);
+}
+
+/* "  42 %, 17 s left", "  next message in 3 h 12 min (09:30:00.000)". */
+static void append_outlook(char *line, size_t room, const outlook_t *o)
+{
+    char time[OUTLOOK_TEXT_MAX];
+    if (o->done >= 0)
+        append(line, room, "  %.0f %%", 100 * o->done);
+    if (o->left_s >= 0)
+        append(line, room, ", %s left", outlook_duration(o->left_s, time));
+    if (o->next_s <= 1)
+        return;
+    append(line, room, "  next message in %s", outlook_duration(o->next_s, time));
+    if (o->next_at[0])
+        append(line, room, " (%s)", o->next_at);
+}
+
+void progress_show(progress_t *progress, talk_t *talk, const tbus_bus_t *bus, uint64_t started_ns,
+                   uint64_t for_ns)
 {
     uint64_t now_ns = tbus_clock_ns();
     uint64_t since_ns = now_ns - (progress->at_ns ? progress->at_ns : started_ns);
@@ -40,16 +83,19 @@ void progress_show(progress_t *progress, talk_t *talk, const tbus_bus_t *bus, ui
     uint64_t lag;
     const char *slowest = furthest_behind(bus, &lag);
     double rate = (double)(messages - progress->messages) * 1e9 / (double)since_ns;
-    char texts[4][GROUPED_MAX], line[256];
-    size_t used =
-        (size_t)snprintf(line, sizeof line, "\r\033[K%.1f s  %s messages  %s/s  %s orders",
-                         (double)(now_ns - started_ns) / 1e9, grouped((int64_t)messages, texts[0]),
-                         grouped((int64_t)(rate + 0.5), texts[1]),
-                         grouped((int64_t)tbus_counter_value(bus, "orders.sent"), texts[2]));
-    if (lag && used < sizeof line)
-        used += (size_t)snprintf(line + used, sizeof line - used, "  %s is %s behind", slowest,
-                                 grouped((int64_t)lag, texts[3]));
-    talk_text(talk, line, used < sizeof line ? used : sizeof line - 1);
+    outlook_t outlook = outlook_of(bus, now_ns - started_ns, for_ns);
+    char texts[4][GROUPED_MAX], line[LINE_MAX_BYTES] = START_OF_LINE;
+    size_t room = sizeof START_OF_LINE + columns();
+    if (room > sizeof line)
+        room = sizeof line;
+    append(line, room, "%.1f s  %s messages  %s/s", (double)(now_ns - started_ns) / 1e9,
+           grouped((int64_t)messages, texts[0]), grouped((int64_t)(rate + 0.5), texts[1]));
+    append_outlook(line, room, &outlook);
+    append(line, room, "  %s orders",
+           grouped((int64_t)tbus_counter_value(bus, "orders.sent"), texts[2]));
+    if (lag)
+        append(line, room, "  %s is %s behind", slowest, grouped((int64_t)lag, texts[3]));
+    talk_text(talk, line, strlen(line));
     progress->shown = true;
     progress->at_ns = now_ns;
     progress->messages = messages;

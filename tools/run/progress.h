@@ -20,8 +20,10 @@ typedef struct progress {
 
 void progress_init(progress_t *progress);
 
-/* Write the line anew if it is time. `started_ns`: CLOCK_MONOTONIC of the start. */
-void progress_show(progress_t *progress, talk_t *talk, const tbus_bus_t *bus, uint64_t started_ns);
+/* Write the line anew if it is time. `started_ns`: CLOCK_MONOTONIC of the start; `for_ns`: how long
+ * the run may last, 0: as long as its input. */
+void progress_show(progress_t *progress, talk_t *talk, const tbus_bus_t *bus, uint64_t started_ns,
+                   uint64_t for_ns);
 
 /* Wipe the line: call before anything else goes to stderr, and at the end. */
 void progress_wipe(progress_t *progress, talk_t *talk);

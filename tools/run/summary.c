@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tools/run/backlog.h"
+#include "tools/run/outlook.h"
 #include "tools/show/json_text.h"
 
 /* A duration to the microsecond, over any run there is; what a double has beyond that is noise. */
@@ -361,12 +362,30 @@ static json_t *sentences(const char (*said)[SUMMARY_ERROR_MAX], uint32_t said_co
     return list;
 }
 
+static json_t *real_or_null(double value)
+{
+    return value >= 0 ? json_real(value) : json_null();
+}
+
+/* What is still to come of the feed; nothing of a run that is being stopped, or has ended. */
+static void add_outlook(json_t *feed, const tbus_bus_t *bus, const summary_run_t *run)
+{
+    outlook_t o = {.done = -1, .left_s = -1, .next_s = -1};
+    if (strcmp(run->state, "running") == 0)
+        o = outlook_of(bus, run->duration_ns, run->for_ns);
+    json_object_set_new(feed, "progress", real_or_null(o.done));
+    json_object_set_new(feed, "left_s", real_or_null(o.left_s));
+    json_object_set_new(feed, "next_in_s", real_or_null(o.next_s));
+    json_object_set_new(feed, "next_at", o.next_at[0] ? json_string(o.next_at) : json_null());
+}
+
 /* What the stages did. */
 static void add_pipeline(json_t *summary, const tbus_bus_t *bus, const summary_run_t *run)
 {
     static const char *const feed_names[] = {"messages", "bytes", "errors", NULL};
     json_t *feed = counters(bus, "feed", feed_names);
     json_object_set_new(feed, "by_type", counters_below(bus, EVERYBODY, "feed.by_type."));
+    add_outlook(feed, bus, run);
     json_t *latencies = json_object();
     json_object_set_new(latencies, "tick_to_order", latency(bus, "tick_to_order"));
     json_object_set_new(latencies, "tick_to_report", latency(bus, "tick_to_report"));

@@ -8,6 +8,8 @@
  *    name state source pace duration_s
  *    feed        messages bytes errors by_type.{A,...}; `bytes` are the messages' own: the two bytes of length that
  *                BinaryFILE puts before each are not among them
+ *                while it runs, else null: progress (0 to 1, of the input or of --for), left_s, and in a
+ *                gap of a paced feed next_in_s and next_at, when the next message is due
  *    topics      NAME.{type,kind,slots,published,tombs,in_doubt,redelivered}
  *                NAME.subscribers[].{name,role,consumed,lag,lost,tombs}
  *    orders      sent cancels_sent accepted rejected partial filled cancelled
@@ -73,6 +75,7 @@ typedef struct summary_run {
     const char *journal; /* its directory, "": none */
     /* from the start of the feed until now, or until everything was drained */
     uint64_t duration_ns;
+    uint64_t for_ns; /* how long the sources may go on; 0: as long as their input */
     const layout_t *layout;
     summary_stall_t stalls[TBUS_INSTANCES_MAX]; /* of the layout's processes */
     /* of the kill switch; "": not thrown, or by nobody who gave one */

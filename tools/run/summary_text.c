@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tools/show/grouped.h"
+#include "tools/run/outlook.h"
 #include "tools/run/summary.h"
 
 #define NUMBER_MAX  GROUPED_MAX
@@ -125,6 +126,28 @@ static void print_head(FILE *out, const json_t *summary)
             ended ? "" : " for", duration((int64_t)(seconds * 1e9), time));
 }
 
+/* A second or less is no time to wait. */
+static void print_outlook(FILE *out, const json_t *feed)
+{
+    const json_t *progress = json_object_get(feed, "progress");
+    const json_t *left = json_object_get(feed, "left_s");
+    double next_s = json_real_value(json_object_get(feed, "next_in_s"));
+    const char *next_at = text_of(feed, "next_at");
+    char time[OUTLOOK_TEXT_MAX];
+    if (json_is_real(progress)) {
+        label(out, "");
+        fprintf(out, "%.0f %% done", 100 * json_real_value(progress));
+        if (json_is_real(left))
+            fprintf(out, ", about %s left", outlook_duration(json_real_value(left), time));
+        fputc('\n', out);
+    }
+    if (next_s > 1) {
+        label(out, "");
+        fprintf(out, "the next message is due in %s%s%s\n", outlook_duration(next_s, time),
+                *next_at ? ", at " : "", next_at);
+    }
+}
+
 static void print_feed(FILE *out, const json_t *summary)
 {
     const json_t *feed = json_object_get(summary, "feed");
@@ -138,6 +161,7 @@ static void print_feed(FILE *out, const json_t *summary)
         fprintf(out, ", %s messages/s", grouped((int64_t)((double)messages / seconds), rate));
     fprintf(out, " from %s at %s\n", text_of(summary, "source"), text_of(summary, "pace"));
     print_pairs(out, json_object_get(feed, "by_type"), "");
+    print_outlook(out, feed);
 }
 
 static void print_books(FILE *out, const json_t *summary)

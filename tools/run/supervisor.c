@@ -496,6 +496,7 @@ int supervisor_run(const supervisor_request_t *request)
     s->request = request;
     s->run = (summary_run_t){.state = "starting",
                              .layout = &s->layout,
+                             .for_ns = request->options->for_ns,
                              .source = request->topics_count ? "" : config_source(config),
                              .pace = request->topics_count ? "" : config_pace(config),
                              .journal = request->topics_count ? "" : config_journal(config)};

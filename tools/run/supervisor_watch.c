@@ -255,5 +255,5 @@ void supervisor_step(supervisor_t *s, int timeout_ms)
     guests_bury(&s->guests, &s->pipeline.bus);
     supervisor_watch_stalls(s);
     if (s->running_since_ns && supervisor_stages(s))
-        progress_show(&s->progress, &s->talk, &s->pipeline.bus, s->running_since_ns);
+        progress_show(&s->progress, &s->talk, &s->pipeline.bus, s->running_since_ns, s->run.for_ns);
 }
