@@ -12,6 +12,9 @@
  * the host, no randomness of its own, so that the same inputs give the same orders. Any callback
  * may be NULL. All memory is allocated in `create`.
  *
+ * libtickbus has the strat_ functions, so that a strategy compiles and links outside this tree. The
+ * command runs the strategies that it was built with (strategy/registry.c).
+ *
  * Previous on the data path: tickbus/market/market.h. Next: tickbus/msg/order.h -> risk/gate.h.
  */
 #ifndef TICKBUS_STRATEGY_H
