@@ -2,9 +2,11 @@
 /* The kind of stage that brings market data in. */
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <tickbus/msg/tick.h>
@@ -51,8 +53,9 @@ static int check_duration(const char *text, tbus_error_t *err)
 static const tbus_param_t table[] = {
     {"source", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(feed_values_t, source), .check = check_source,
      .fallback = "synth",
-     .help = "itch:FILE (ITCH 5.0, plain or .gz), synth[:seed=N,...] (invented), journal:DIR "
-             "(recorded)"},
+     .help =
+         "itch:FILE (ITCH 5.0, plain or .gz; - is stdin), synth[:seed=N,...] (invented), journal:DIR "
+         "(recorded)"},
     {"pace", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(feed_values_t, pace), .check = check_pace,
      .fallback = "auto",
      .help = "max, realtime, Nx (times real time), RATE/s (messages a second); auto: 250k/s for "
@@ -106,7 +109,8 @@ static int inherited_fd(const void *params)
     static const char *const names[] = {"itch:/dev/fd/", "itch:/proc/self/fd/"};
     const char *source = ((const feed_values_t *)params)->source;
     char *end = NULL;
-    long fd = strcmp(source, "itch:/dev/stdin") == 0 ? STDIN_FILENO : -1;
+    bool stdin_named = strcmp(source, "itch:/dev/stdin") == 0 || strcmp(source, "itch:-") == 0;
+    long fd = stdin_named ? STDIN_FILENO : -1;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strncmp(source, names[i], strlen(names[i])) == 0)
             fd = strtol(source + strlen(names[i]), &end, 10);
@@ -114,6 +118,25 @@ static int inherited_fd(const void *params)
         return -1;
     int flags = fcntl((int)fd, F_GETFD);
     return flags >= 0 && !(flags & FD_CLOEXEC) ? (int)fd : -1;
+}
+
+/* A file or a journal can be looked at beforehand; what is read only once, a FIFO, cannot. */
+static int check(const void *params, tbus_error_t *err)
+{
+    const char *source = ((const feed_values_t *)params)->source;
+    feed_source_t *opened;
+    struct stat st;
+    bool file = strncmp(source, "itch:", 5) == 0;
+    if (strcmp(source, "itch:-") == 0)
+        return 0;
+    if (file && stat(source + 5, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+        return 0;
+    if (!file && strncmp(source, "journal:", 8) != 0)
+        return 0;
+    int code = feed_source_open(source, &opened, err);
+    if (code == 0)
+        feed_source_close(opened);
+    return code;
 }
 
 static int create(const tbus_stage_request_t *request, tbus_stage_t **out_stage, tbus_error_t *err)
@@ -142,6 +165,7 @@ const tbus_kind_t feed_kind = {
     .ports = ports,
     .params = &params_of_kind,
     .errors_counter = "feed.errors",
+    .check = check,
     .inherited_fd = inherited_fd,
     .describe = describe,
     .create = create,

@@ -58,7 +58,7 @@ allowed()
     tools/ipc/*) echo "tickbus/ tools/show/ tools/measure/ tools/control/ tools/config/ tools/ipc/" ;;
     tools/run/*) echo "$below_tools tools/show/ tools/measure/ tools/control/ tools/config/ tools/run/" ;;
     tools/verb*.c) echo "$below_tools tools/show/ tools/measure/ tools/control/ tools/config/ tools/ipc/ tools/run/ tools/verbs.h" ;;
-    tools/*) echo "tickbus/ tools/show/ tools/verbs.h" ;;
+    tools/*) echo "tickbus/ tools/show/ tools/measure/ tools/verbs.h" ;;
     tests/*) echo "tickbus/ bus/ feedsim/ strategy/ risk/ tools/ tests/" ;;
     bench/*) echo "tickbus/ bus/ feedsim/ strategy/ risk/ tools/ bench/" ;;
     esac

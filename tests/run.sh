@@ -13,6 +13,14 @@ cd "$(dirname "$0")/.."
 
 preset=release
 if [ "${1:-}" = --preset ]; then
+    presets=$(sed -n 's/.*"configurePresets".*//; s/.*{"name": "\([a-z]*\)", "inherits.*/\1/p' CMakePresets.json | sort -u | tr '\n' ' ')
+    case " $presets " in
+    *" ${2:-none} "*) ;;
+    *)
+        echo "tests/run.sh: --preset wants the name of a build of CMakePresets.json: ${presets% }" >&2
+        exit 2
+        ;;
+    esac
     preset=$2
     shift 2
 fi

@@ -9,6 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <tickbus/directory.h>
+
+#include "tools/measure/provenance.h"
 #include "tools/show/outcome.h"
 #include "tools/show/suggest.h"
 #include "tools/verbs.h"
@@ -41,16 +44,18 @@ static const verb_t verbs[] = {
 
 static int help(void)
 {
-    printf("busctl - a low-latency market data bus: start it, watch it, record and replay it\n\n"
-           "usage: busctl VERB [OPTION...]\n\n");
+    const char *name = outcome_program();
+    printf("%s - a low-latency market data bus: start it, watch it, record and replay it\n\n"
+           "usage: %s VERB [OPTION...]\n\n",
+           name, name);
     for (size_t i = 0; i < VERBS_COUNT; i++)
         printf("  %-8s %-21s %s\n", verbs[i].name, verbs[i].usage, verbs[i].summary);
-    printf(
-        "\n  busctl VERB --help    options of a verb, with an example\n"
-        "  busctl --version\n\n"
-        "example: busctl start --feed synth:seed=1,symbols=8 --journal /tmp/session\n\n"
-        "stdout is data, stderr is talk. Exit codes: 0 it worked, 1 it failed, 2 wrong usage.\n");
-    return outcome_printed("busctl");
+    printf("\n  %s VERB --help    options of a verb, with an example\n"
+           "  %s --version\n\n"
+           "example: %s start --feed synth:seed=1,symbols=8 --journal /tmp/session\n\n"
+           "stdout is data, stderr is talk. Exit codes: 0 it worked, 1 it failed, 2 wrong usage.\n",
+           name, name, name);
+    return outcome_printed(outcome_program());
 }
 
 /* Whoever starts us with a standard stream closed: else the next file that is opened, a ring's
@@ -90,7 +95,8 @@ static bool stack_is_large_enough(void)
     struct rlimit stack;
     if (getrlimit(RLIMIT_STACK, &stack) < 0 || stack.rlim_cur >= STACK_BYTES_MIN)
         return true;
-    outcome_failed("busctl", "the stack may have %llu KiB (ulimit -s), and 1024 are needed",
+    outcome_failed(outcome_program(),
+                   "the stack may have %llu KiB (ulimit -s), and 1024 are needed",
                    (unsigned long long)stack.rlim_cur / 1024);
     return false;
 }
@@ -100,21 +106,24 @@ int main(int argc, char **argv)
     if (!fill_standard_streams())
         return OUTCOME_FAILED;
     put_right_what_was_inherited();
+    outcome_called(argc > 0 ? argv[0] : "");
+    provenance_know(argc, argv);
     if (!stack_is_large_enough())
         return OUTCOME_FAILED;
     const char *name = argc > 1 ? argv[1] : NULL;
     if (!name)
-        return outcome_usage("busctl", "a verb is missing");
+        return outcome_usage(outcome_program(), "a verb is missing");
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)
         return help();
     if (strcmp(name, "--version") == 0) {
-        puts("busctl (tickbus) " TICKBUS_VERSION);
-        return outcome_printed("busctl");
+        printf("%s (tickbus) %s, layout %016llx\n", outcome_program(), provenance_version(),
+               (unsigned long long)tbus_layout());
+        return outcome_printed(outcome_program());
     }
     for (size_t i = 0; i < VERBS_COUNT; i++)
         if (strcmp(name, verbs[i].name) == 0) {
-            char verb[32];
-            snprintf(verb, sizeof verb, "busctl %s", verbs[i].name);
+            char verb[80];
+            snprintf(verb, sizeof verb, "%s %s", outcome_program(), verbs[i].name);
             argv[1] = verb;
             return verbs[i].run(argc - 1, argv + 1);
         }
@@ -123,6 +132,6 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < VERBS_COUNT; i++)
         suggest_consider(&suggestion, verbs[i].name);
     suggest_text(&suggestion, meant, sizeof meant);
-    return outcome_usage("busctl", "there is no %s '%s'%s", name[0] == '-' ? "option" : "verb",
-                         name, meant);
+    return outcome_usage(outcome_program(), "there is no %s '%s'%s",
+                         name[0] == '-' ? "option" : "verb", name, meant);
 }

@@ -6,10 +6,13 @@
 #    ./tools/run.sh
 #    ./tools/run.sh --feed itch:FILE --journal DIR
 set -eu
+caller=$PWD
 cd "$(dirname "$0")/.."
+top=$PWD
 . tools/setup.sh
 
 setup_packages "${PACKAGES[@]}"
 setup_build release busctl
 setup_huge_pages
-exec build/release/busctl start "$@"
+cd "$caller" # relative paths are the caller's
+exec "$top/build/release/busctl" start "$@"

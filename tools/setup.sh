@@ -8,7 +8,8 @@
 #    setup_huge_pages         2 MiB pages for the rings; where they may not be had, says so and goes on
 #    setup_build PRESET [TARGET...]
 #
-# Talks on stderr only. The caller stands in the top directory of the source tree.
+# Talks on stderr only, a line for each step that took a while; what apt and ninja have to say goes into build/setup.log, which is shown
+# when a step fails. The caller stands in the top directory of the source tree.
 
 # To configure and build everything: the pipeline, the tests, the benches.
 PACKAGES=(gcc g++ cmake ninja-build pkg-config
@@ -25,6 +26,22 @@ HUGE_PAGES_WANTED=16
 setup_say()
 {
     printf 'setup: %s\n' "$*" >&2
+}
+
+# setup_quietly WHAT COMMAND...: runs it with its output in the log, and says what was done and how long it took.
+setup_quietly()
+{
+    local what=$1 began=$SECONDS status=0 log=build/setup.log
+    shift
+    mkdir -p build
+    "$@" >"$log" 2>&1 || status=$?
+    if [ $status -eq 0 ]; then
+        setup_say "$what ($((SECONDS - began)) s)"
+    else
+        sed 's/^/    /' "$log" | tail -n 60 >&2
+        setup_say "$what: failed, exit code $status; all of it is in $PWD/$log"
+    fi
+    return $status
 }
 
 # Runs a command as root: as we are, or through sudo. sudo may ask for a password only where somebody can type one and
@@ -56,10 +73,11 @@ setup_packages()
     done
     [ ${#missing[@]} -eq 0 ] && return 0
 
-    setup_say "installing ${missing[*]}"
-    if setup_as_root ask env DEBIAN_FRONTEND=noninteractive apt-get -q update >&2 &&
-        setup_as_root ask env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends \
-            "${missing[@]}" >&2; then
+    if setup_quietly "package lists brought up to date" \
+        setup_as_root ask env DEBIAN_FRONTEND=noninteractive apt-get -q update &&
+        setup_quietly "installed ${missing[*]}" \
+            setup_as_root ask env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends \
+            "${missing[@]}"; then
         return 0
     fi
     setup_say "could not install them; as root: apt-get install -y --no-install-recommends ${missing[*]}"
@@ -98,9 +116,11 @@ setup_build()
         targets+=(--target "$target")
     done
     if [ ! -e "build/$preset/build.ninja" ]; then
-        setup_say "configuring build/$preset"
-        cmake --preset "$preset" >&2 || return 1
+        setup_quietly "configured build/$preset" cmake --preset "$preset" || return 1
     fi
-    setup_say "building build/$preset"
-    cmake --build "build/$preset" --parallel "$(nproc)" "${targets[@]}" >&2
+    # Nothing to do is not worth a line.
+    if ninja -C "build/$preset" -n "${@:-all}" 2>/dev/null | grep -q 'no work to do'; then
+        return 0
+    fi
+    setup_quietly "built build/$preset" cmake --build "build/$preset" --parallel "$(nproc)" "${targets[@]}"
 }

@@ -10,17 +10,14 @@ static const char help[] =
     "usage: busctl config show [--json] [OPTION...]\n"
     "       busctl config check FILE\n"
     "\n"
-    "show prints the configuration that `busctl start` would run with, given the same options, as "
-    "YAML: "
-    "every\n"
-    "key with its meaning, range and default. check says what is wrong with a file, and where.\n"
+    "show prints the configuration that `busctl start` would run with, given the\n"
+    "same options, as YAML: every key with its meaning, range and default. check\n"
+    "says what is wrong with a file, and where.\n"
     "\n"
     "  --json           print it as a JSON object instead\n"
     "  OPTION           those of `busctl start`; see `busctl start --help`\n"
     "\n"
-    "example: busctl config show --set risk.max_order_qty=500 > tickbus.yaml && busctl config "
-    "check "
-    "tickbus.yaml\n";
+    "example: busctl config show --set risk.max_order_qty=500 > tickbus.yaml && busctl config check tickbus.yaml\n";
 
 static int show(int argc, char **argv)
 {

@@ -11,11 +11,9 @@
 static const char help_halt[] =
     "usage: busctl halt --reason TEXT [--name NAME]\n"
     "\n"
-    "Throw the kill switch: risk rejects every new order from now on, orders that rest are "
-    "cancelled. Market "
-    "data\n"
-    "goes on, and so does the recording. It stays like that until `busctl resume` or the end of "
-    "the run.\n"
+    "Throw the kill switch: risk rejects every new order from now on, orders that\n"
+    "rest are cancelled. Market data goes on, and so does the recording. It stays\n"
+    "like that until `busctl resume` or the end of the run.\n"
     "\n"
     "  --reason TEXT    why, for the log and the summary: 1 to 200 bytes on one line\n"
     "  --name NAME      of the bus; may be left out when only one is running\n"
@@ -25,9 +23,11 @@ static const char help_halt[] =
 static const char help_resume[] =
     "usage: busctl resume --reason TEXT [--name NAME]\n"
     "\n"
-    "Take the kill switch of `busctl halt` back: orders pass risk again, by its limits.\n"
+    "Take the kill switch of `busctl halt` back: orders pass risk again, by its\n"
+    "limits.\n"
     "\n"
-    "  --reason TEXT    why that is safe, for the log and the summary: 1 to 200 bytes on one line\n"
+    "  --reason TEXT    why that is safe, for the log and the summary: 1 to 200\n"
+    "                   bytes on one line\n"
     "  --name NAME      of the bus; may be left out when only one is running\n"
     "\n"
     "example: busctl resume --reason 'ABC was a stock split'\n";

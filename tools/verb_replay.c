@@ -9,15 +9,14 @@
 static const char help[] =
     "usage: busctl replay DIR [OPTION...]\n"
     "\n"
-    "Put the market data that was recorded in DIR back on the rings, for the same stages as "
-    "`busctl start`.\n"
+    "Put the market data that was recorded in DIR back on the rings, for the same\n"
+    "stages as `busctl start`.\n"
     "\n"
-    "  --pace PACE      max (default), realtime, Nx (N times real time), RATE/s (messages a "
-    "second)\n"
-    "  --clock CLOCK    what realtime and Nx go by: market (default), the times that the messages "
-    "carry,\n"
-    "                   or recorded, when they were recorded\n" PACE_OPTIONS_HELP START_OPTIONS_HELP
-    "\n"
+    "  --pace PACE      max (default), realtime, Nx (N times real time), RATE/s\n"
+    "                   (messages a second)\n"
+    "  --clock CLOCK    what realtime and Nx go by: market (default), the times that\n"
+    "                   the messages carry, or recorded, when they were recorded\n" PACE_OPTIONS_HELP
+        START_OPTIONS_HELP "\n"
     "example: busctl replay /tmp/session --pace realtime --strategy quote\n";
 
 int verb_replay(int argc, char **argv)

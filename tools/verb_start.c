@@ -7,22 +7,18 @@
 static const char help[] =
     "usage: busctl start [OPTION...]\n"
     "\n"
-    "Run the whole pipeline: feed -> strategy -> risk -> executor, and a recorder beside them. It "
-    "ends when "
-    "the\n"
-    "feed does, after --for, on Ctrl-C, or with `busctl stop`; then a summary is printed. SIGHUP "
-    "reads the "
-    "file of\n"
-    "-c again and puts its risk limits in force; SIGUSR1 prints the summary so far.\n"
+    "Run the whole pipeline: feed -> strategy -> risk -> executor, and a recorder\n"
+    "beside them. It ends when the feed does, after --for, on Ctrl-C, or with\n"
+    "`busctl stop`; then a summary is printed. SIGHUP reads the file of -c again and\n"
+    "puts its risk limits in force; SIGUSR1 prints the summary so far.\n"
     "\n"
-    "  --feed SOURCE    itch:FILE (ITCH 5.0, plain or .gz; a FIFO or /dev/stdin too), "
-    "journal:DIR,\n"
-    "                   synth[:seed=N,symbols=N,messages=N] (default)\n"
-    "  --pace PACE      max, realtime, Nx (N times real time), RATE/s (messages a second); "
-    "default: 250k/s\n"
-    "                   for synth, else max\n" PACE_OPTIONS_HELP START_OPTIONS_HELP "\n"
-    "example: busctl start --feed itch:01302020.NASDAQ_ITCH50.gz --journal /tmp/session --pace "
-    "10x\n";
+    "  --feed SOURCE    itch:FILE (ITCH 5.0, plain or .gz; a FIFO or - for stdin\n"
+    "                   too), journal:DIR, synth[:seed=N,symbols=N,messages=N]\n"
+    "                   (default)\n"
+    "  --pace PACE      max, realtime, Nx (N times real time), RATE/s (messages a\n"
+    "                   second); default: 250k/s for synth, else max\n" PACE_OPTIONS_HELP
+        START_OPTIONS_HELP "\n"
+    "example: busctl start --feed itch:01302020.NASDAQ_ITCH50.gz --journal /tmp/session --pace 10x\n";
 
 int verb_start(int argc, char **argv)
 {

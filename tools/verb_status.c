@@ -11,7 +11,8 @@
 static const char help[] =
     "usage: busctl status [--name NAME] [--json]\n"
     "\n"
-    "What a running pipeline has done so far: the summary that `busctl start` prints at its end.\n"
+    "What a running pipeline has done so far: the summary that `busctl start` prints\n"
+    "at its end.\n"
     "\n"
     "  --name NAME      of the bus; may be left out when only one is running\n"
     "  --json           print it as a JSON object\n"

@@ -16,13 +16,13 @@
 static const char help[] =
     "usage: busctl stop [--name NAME] [--timeout DURATION]\n"
     "\n"
-    "Drain a running pipeline and stop it: the feed reads no more, open orders are cancelled, "
-    "everything\n"
-    "that is on its way is taken and recorded. Returns when the run has ended.\n"
+    "Drain a running pipeline and stop it: the feed reads no more, open orders are\n"
+    "cancelled, everything that is on its way is taken and recorded. Returns when\n"
+    "the run has ended.\n"
     "\n"
     "  --name NAME          of the bus; may be left out when only one is running\n"
-    "  --timeout DURATION   how long to wait for the end, default 60s; it goes on stopping after "
-    "that\n"
+    "  --timeout DURATION   how long to wait for the end, default 60s; it goes on\n"
+    "                       stopping after that\n"
     "\n"
     "example: busctl stop --name replay-7 --timeout 10s\n";
 

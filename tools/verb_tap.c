@@ -22,19 +22,17 @@
 static const char help[] =
     "usage: busctl tap TOPIC [--name NAME] [--json] [--count N] [--from now|oldest] [--fifo PATH]\n"
     "\n"
-    "Follow the messages of a topic (md, bbo, orders, approved, reports), one line "
-    "each, until the bus ends. The\n"
-    "tap only looks: it holds nobody up. When it is too slow, it says on stderr how "
-    "many messages it lost (and\n"
-    "with --json as a line {\"lost\":N} where they are missing).\n"
+    "Follow the messages of a topic (md, bbo, orders, approved, reports), one line\n"
+    "each, until the bus ends. The tap only looks: it holds nobody up. When it is\n"
+    "too slow, it says on stderr how many messages it lost (and with --json as a\n"
+    "line {\"lost\":N} where they are missing).\n"
     "\n"
     "  --name NAME      of the bus; may be left out when only one is running\n"
     "  --json           a JSON object a line\n"
     "  --count N        end after N messages\n"
     "  --from WHERE     now (default), or oldest: what is still on the ring\n"
-    "  --fifo PATH      write to the named pipe PATH, which is made if it is not there, once "
-    "somebody reads "
-    "it\n"
+    "  --fifo PATH      write to the named pipe PATH, which is made if it is not\n"
+    "                   there, once somebody reads it\n"
     "\n"
     "example: busctl tap orders --json | jq -r .symbol | sort | uniq -c\n";
 
@@ -207,7 +205,13 @@ static int open_fifo(const tap_t *tap, bool *out_made)
     if (!*out_made && errno != EEXIST)
         return outcome_failed(tap->verb, "cannot make the named pipe %s: %s", tap->fifo,
                               strerror(errno));
-    int fd = open(tap->fifo, O_WRONLY | O_CLOEXEC);
+    int fd = open(tap->fifo, O_WRONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 && errno == ENXIO) {
+        fprintf(stderr, "%s: waiting for somebody to read %s\n", tap->verb, tap->fifo);
+        fd = open(tap->fifo, O_WRONLY | O_CLOEXEC);
+    } else if (fd >= 0) {
+        fcntl(fd, F_SETFL, 0); /* somebody reads: from here on it may wait for room */
+    }
     if (fd < 0 || fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode)) {
         int code = outcome_failed(tap->verb, "%s: %s", tap->fifo,
                                   fd < 0 ? strerror(errno) : "not a named pipe");

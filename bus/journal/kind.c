@@ -2,6 +2,7 @@
 /* The kind of stage that records. */
 #include <stdio.h>
 
+#include "bus/journal/directory.h"
 #include "bus/journal/recorder.h"
 
 static const tbus_param_t table[] = {
@@ -26,6 +27,16 @@ static void describe(const void *params, char *out_text, size_t bytes)
     snprintf(out_text, bytes, "recorded in %s", ((const recorder_values_t *)params)->directory);
 }
 
+static int check(const void *params, tbus_error_t *err)
+{
+    const char *path = ((const recorder_values_t *)params)->directory;
+    tbus_journal_directory_t directory;
+    int code = tbus_journal_directory_create(path, &directory, err);
+    if (code == 0)
+        tbus_journal_directory_destroy(&directory);
+    return code;
+}
+
 static int create(const tbus_stage_request_t *request, tbus_stage_t **out_stage, tbus_error_t *err)
 {
     const recorder_values_t *values = request->params;
@@ -47,6 +58,7 @@ const tbus_kind_t tbus_recorder_kind = {
     .ports = ports,
     .params = &params_of_kind,
     .wanted = wanted,
+    .check = check,
     .describe = describe,
     .create = create,
 };

@@ -24,7 +24,7 @@ int feed_source_open(const char *spec, enum feed_clock clock, feed_source_t **ou
         if (*rest == '\0')
             return tbus_fail(err, -TBUS_ECONFIG, "the feed \"%s\" names no file: write itch:FILE",
                              spec);
-        return feed_source_open_itch(rest, out_source, err);
+        return feed_source_open_itch(strcmp(rest, "-") == 0 ? "/dev/stdin" : rest, out_source, err);
     }
     if ((rest = after_scheme(spec, "journal")) != NULL) {
         if (*rest == '\0')

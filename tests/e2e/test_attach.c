@@ -33,7 +33,7 @@ static void status_shows_a_running_bus(void **state)
     kill(f->start.pid, SIGUSR1); /* the same on stderr */
     kill(f->start.pid, SIGINT);
     assert_ended_with(f, 0);
-    assert_text_holds(f->start.err, "messages/s from synth");
+    assert_text_holds(f->start.err, "messages/s\n             from synth");
 
     status = (program_t){.argv = text_argv};
     assert_int_equal(program_run(&status), 1);

@@ -19,7 +19,7 @@ static void without_any_flag_it_runs_the_synthetic_feed_and_says_what_happened(v
     program_t p = {.argv = argv};
     assert_int_equal(program_run(&p), 0);
     static const char *const parts[] = {"bus 'tickbus', ran for",
-                                        "messages/s from synth",
+                                        "messages/s\n             from synth",
                                         "books ",
                                         "orders ",
                                         "tick to order",

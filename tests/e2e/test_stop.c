@@ -224,8 +224,8 @@ static void a_feed_that_cannot_be_opened_leaves_no_journal(void **state)
         assert_int_equal(run(f, "start", "--feed", "itch:/nowhere/at.all", "--journal", journal,
                              "--layout", split ? "split" : "fused", NULL),
                          1);
-        assert_text_holds(f->start.err, "stage 'feed' failed: ");
         assert_text_holds(f->start.err, "/nowhere/at.all");
+        assert_null(strstr(f->start.err, "memory:")); /* nothing was started for this */
         assert_string_equal(f->start.out, "");
         assert_true(stat(journal, &st) < 0 && errno == ENOENT);
     }

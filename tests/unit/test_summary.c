@@ -295,7 +295,7 @@ static void people_get_numbers_that_they_can_read(void **state)
     fclose(out);
     static const char *const parts[] = {
         "bus 'sum', running for 2.50 s",
-        "1,234,567 messages, 0 bytes, 493,826 messages/s from synth at max",
+        "1,234,567 messages, 0 bytes, 493,826 messages/s\n             from synth at max\n",
         "A 4,000, D 3",
         "positions  AAPL -1,300\n",
         "-12,345.68 realised",
@@ -344,6 +344,27 @@ counters_that_found_no_room_are_told_and_nothing_is_said_when_there_are_none(voi
     }
 }
 
+static void what_is_printed_of_the_profit_adds_up_and_nothing_has_no_sign(void **state)
+{
+    fixture_t *f = *state;
+    count(f, 2, "executor.executions", 1);
+    count(f, 2, "pnl.realised_e4", -1049); /* -0.10, and the sum of both would be -0.20 */
+    count(f, 2, "pnl.unrealised_e4", -949);
+    (void)at(f, "name");
+    char *text = NULL;
+    size_t bytes;
+    FILE *out = open_memstream(&text, &bytes);
+    summary_print(f->summary, out);
+    json_object_set_new(json_object_get(f->summary, "pnl_e4"), "realised", json_integer(-49));
+    json_object_set_new(json_object_get(f->summary, "pnl_e4"), "unrealised", json_integer(0));
+    summary_print(f->summary, out);
+    fclose(out);
+    if (!strstr(text, "profit     -0.19: -0.10 realised, -0.09 unrealised\n") ||
+        !strstr(text, "profit     0.00: 0.00 realised, 0.00 unrealised\n"))
+        fail_msg("%s", text);
+    free(text);
+}
+
 static void a_long_list_goes_on_in_the_next_line(void **state)
 {
     fixture_t *f = *state;
@@ -364,7 +385,7 @@ static void a_long_list_goes_on_in_the_next_line(void **state)
         for (const char *number = line; list && (number = strstr(number, " 1,234,567")) != NULL;
              number++)
             types++;
-        if (strlen(line) > 100)
+        if (strlen(line) > 80)
             fail_msg("%zu characters: %s", strlen(line), line);
     }
     assert_int_equal(types, 26);
@@ -399,6 +420,7 @@ int main(void)
         TEST(people_get_numbers_that_they_can_read),
         TEST(counters_that_found_no_room_are_told_and_nothing_is_said_when_there_are_none),
         TEST(a_long_list_goes_on_in_the_next_line),
+        TEST(what_is_printed_of_the_profit_adds_up_and_nothing_has_no_sign),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,16 +17,18 @@
 #define START_OPTIONS_HELP                                                                         \
     "  --journal DIR    record every topic in DIR, which must be new or empty\n"                   \
     "  --strategy NAME  quote (default) or null (sends nothing, for measuring)\n"                  \
-    "  --layout MODE    split (a process a stage), fused (few processes), auto (default: by the "  \
-    "CPUs)\n"                                                                                      \
+    "  --layout MODE    split (a process a stage), fused (few processes), auto\n"                  \
+    "                   (default: by the CPUs)\n"                                                  \
     "  --wait MODE      spin, yield, park, auto (default: by the CPUs)\n"                          \
     "  --pages KIND     hugetlb, thp, small, auto (default: the best there is)\n"                  \
-    "  --name NAME      of the bus, default tickbus; buses of different names run side by side\n"  \
+    "  --name NAME      of the bus, default tickbus; buses of different names run\n"               \
+    "                   side by side\n"                                                            \
     "  --for DURATION   end after 10s, 500ms, 2m ..., default: when the source ends\n"             \
-    "  -c, --config FILE  read a configuration; `busctl config show` prints one\n"                 \
-    "  --set KEY=VALUE  set any key of the configuration, as in --set topics.md.slots=65536\n"     \
-    "  --json           print the summary as a JSON object (feed.bytes: of messages, without "     \
-    "framing)\n"
+    "  -c, --config FILE\n"                                                                        \
+    "                   read a configuration; `busctl config show` prints one\n"                   \
+    "  --set KEY=VALUE  set any key of the configuration, as topics.md.slots=65536\n"              \
+    "  --json           print the summary as a JSON object (feed.bytes: of messages,\n"            \
+    "                   without framing)\n"
 
 /* Likewise, what goes with a pace. */
 #define PACE_OPTIONS_HELP                                                                          \

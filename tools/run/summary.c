@@ -3,12 +3,14 @@
 
 #include <string.h>
 
+#include "tools/measure/provenance.h"
 #include "tools/run/backlog.h"
 #include "tools/run/outlook.h"
 #include "tools/show/json_text.h"
 
 /* A duration to the microsecond, over any run there is; what a double has beyond that is noise. */
-#define REAL_DIGITS 12
+#define REAL_DIGITS    12
+#define SUMMARY_SCHEMA 1
 
 void summary_add_error(summary_run_t *run, const char *text)
 {
@@ -153,8 +155,9 @@ static json_t *books(const tbus_bus_t *bus)
 
 static json_t *orders(const tbus_bus_t *bus, uint32_t owner)
 {
-    static const char *const names[] = {"sent",    "cancels_sent", "accepted",  "rejected",
-                                        "partial", "filled",       "cancelled", NULL};
+    static const char *const names[] = {"sent",      "cancels_sent",     "accepted",
+                                        "rejected",  "partial",          "filled",
+                                        "cancelled", "cancels_rejected", NULL};
     return counters_of(bus, owner, "orders", names);
 }
 
@@ -407,9 +410,20 @@ static void add_pipeline(json_t *summary, const tbus_bus_t *bus, const summary_r
     json_object_set_new(summary, "stages", stages(bus));
 }
 
+static json_t *machine(const summary_run_t *run)
+{
+    const noise_t *noise = &run->noise;
+    if (!noise->known)
+        return json_null();
+    return json_pack("{s:f, s:I, s:f, s:b}", "steal_share", noise->steal_share,
+                     "involuntary_switches", (json_int_t)noise->involuntary_switches, "load",
+                     noise->load, "busy", noise_is_loud(noise, run->duration_ns));
+}
+
 json_t *summary_build(const tbus_bus_t *bus, const summary_run_t *run)
 {
     json_t *summary = json_object();
+    provenance_add(summary, SUMMARY_SCHEMA);
     json_object_set_new(summary, "name",
                         json_text(bus->directory->name, sizeof bus->directory->name));
     json_object_set_new(summary, "state", json_string(run->state));
@@ -425,6 +439,7 @@ json_t *summary_build(const tbus_bus_t *bus, const summary_run_t *run)
                         count(tbus_load_relaxed_u32(&bus->directory->counters_refused)));
     json_object_set_new(summary, "histograms_refused",
                         count(tbus_load_relaxed_u32(&bus->directory->histograms_refused)));
+    json_object_set_new(summary, "machine", machine(run));
     json_object_set_new(summary, "notes", sentences(run->notes, run->notes_count));
     json_object_set_new(summary, "errors", sentences(run->errors, run->errors_count));
     return summary;

@@ -6,13 +6,15 @@
  * it is there whatever became of the stages.
  *
  *    name state source pace duration_s
+ *    schema version command host            tools/measure/provenance.h
+ *    machine     steal_share involuntary_switches load busy; null until the run has ended
  *    feed        messages bytes errors by_type.{A,...}; `bytes` are the messages' own: the two bytes of length that
  *                BinaryFILE puts before each are not among them
  *                while it runs, else null: progress (0 to 1, of the input or of --for), left_s, and in a
  *                gap of a paced feed next_in_s and next_at, when the next message is due
  *    topics      NAME.{type,kind,slots,published,tombs,in_doubt,redelivered}
  *                NAME.subscribers[].{name,role,consumed,lag,lost,tombs}
- *    orders      sent cancels_sent accepted rejected partial filled cancelled
+ *    orders      sent cancels_sent accepted rejected partial filled cancelled cancels_rejected
  *    books       symbols live_orders live_orders_max unknown_order_refs unknown_order_refs_by_type
  *                executed_shares bbo_changes over_reductions duplicate_adds
  *    risk        orders cancels passed rejects.{REASON: count} report_mismatches limits_changes
@@ -54,6 +56,7 @@
 
 #include <tickbus/bus.h>
 
+#include "tools/measure/noise.h"
 #include "tools/run/layout.h"
 #include "tools/run/stall.h"
 
@@ -77,6 +80,7 @@ typedef struct summary_run {
     uint64_t duration_ns;
     uint64_t for_ns; /* how long the sources may go on; 0: as long as their input */
     const layout_t *layout;
+    noise_t noise;                              /* known when the run has ended */
     summary_stall_t stalls[TBUS_INSTANCES_MAX]; /* of the layout's processes */
     /* of the kill switch; "": not thrown, or by nobody who gave one */
     char halt_reason[SUMMARY_ERROR_MAX];

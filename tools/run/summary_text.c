@@ -7,10 +7,11 @@
 #include "tools/run/outlook.h"
 #include "tools/run/summary.h"
 
-#define NUMBER_MAX  GROUPED_MAX
-#define PAIRS_MAX   256
-#define LABEL_WIDTH 13
-#define WIDTH_MAX   100 /* of a line; what is longer goes on below */
+#define NUMBER_MAX   GROUPED_MAX
+#define PAIRS_MAX    256
+#define TOPICS_WIDTH 51 /* before the readers of a topic */
+#define LABEL_WIDTH  13
+#define WIDTH_MAX    79 /* of a line; what is longer goes on below */
 
 static int64_t integer(const json_t *object, const char *key)
 {
@@ -39,13 +40,23 @@ static const char *duration(int64_t ns, char out_text[NUMBER_MAX])
     return out_text;
 }
 
-/* 123456 in 1/10000 -> "+12.35" */
-static const char *money(int64_t e4, char out_text[NUMBER_MAX])
+/* 1/10000ths to the nearest hundredth. */
+static int64_t cents_of(int64_t e4)
 {
     uint64_t cents = ((e4 < 0 ? -(uint64_t)e4 : (uint64_t)e4) + 50) / 100;
+    return e4 < 0 ? -(int64_t)cents : (int64_t)cents;
+}
+
+/* 1235 hundredths -> "+12.35"; nothing is "0.00", with no sign. */
+static const char *money(int64_t cents, char out_text[NUMBER_MAX])
+{
+    uint64_t size = cents < 0 ? -(uint64_t)cents : (uint64_t)cents;
     char whole[NUMBER_MAX];
-    snprintf(out_text, NUMBER_MAX, "%c%s.%02u", e4 < 0 ? '-' : '+',
-             grouped((int64_t)(cents / 100), whole), (unsigned)(cents % 100));
+    snprintf(out_text, NUMBER_MAX, "%s%s.%02u",
+             cents < 0   ? "-"
+             : cents > 0 ? "+"
+                         : "",
+             grouped((int64_t)(size / 100), whole), (unsigned)(size % 100));
     return out_text;
 }
 
@@ -54,19 +65,46 @@ static void label(FILE *out, const char *name)
     fprintf(out, "  %-*s ", LABEL_WIDTH - 3, name);
 }
 
-/* "sent 12, accepted 10" of the keys given; ends with NULL. Zeros are left out but for the
+/* Words one behind the other, with ", " between them; what does not fit a line goes on below. */
+typedef struct flow {
+    FILE *out;
+    size_t begin;  /* column at which a line begins */
+    size_t column; /* where we are */
+    bool first;
+} flow_t;
+
+static flow_t flow_begin(FILE *out, size_t column)
+{
+    return (flow_t){.out = out, .begin = column, .column = column, .first = true};
+}
+
+static void flow_item(flow_t *flow, const char *item)
+{
+    size_t width = strlen(item) + 2; /* with ", " before or "," behind */
+    if (!flow->first && flow->column + width > WIDTH_MAX) {
+        fprintf(flow->out, ",\n%*s", (int)flow->begin, "");
+        flow->column = flow->begin;
+    } else if (!flow->first) {
+        fputs(", ", flow->out);
+    }
+    fputs(item, flow->out);
+    flow->column += width;
+    flow->first = false;
+}
+
+/* "12 sent, 10 accepted" of the keys given; ends with NULL. Zeros are left out but for the
  * first. */
 static void print_counts(FILE *out, const json_t *object, const char *const *keys,
                          const char *const *words)
 {
-    bool first = true;
+    flow_t flow = flow_begin(out, LABEL_WIDTH);
     for (unsigned i = 0; keys[i]; i++) {
-        char number[NUMBER_MAX];
+        char number[NUMBER_MAX], item[NUMBER_MAX + 64];
         int64_t value = integer(object, keys[i]);
         if (!value && i)
             continue;
-        fprintf(out, "%s%s %s", first ? "" : ", ", grouped(value, number), words[i]);
-        first = false;
+        snprintf(item, sizeof item, "%s %s", grouped(value, number), words[i]);
+        flow_item(&flow, item);
     }
 }
 
@@ -97,21 +135,11 @@ static void print_pairs(FILE *out, const json_t *object, const char *name)
         return;
     qsort(pairs, count, sizeof *pairs, larger_first);
     label(out, name);
-    size_t column = LABEL_WIDTH;
+    flow_t flow = flow_begin(out, LABEL_WIDTH);
     for (size_t i = 0; i < count; i++) {
-        char number[NUMBER_MAX];
-        grouped(pairs[i].value, number);
-        /* with ", " before or "," behind */
-        size_t width = strlen(pairs[i].name) + 1 + strlen(number) + 2;
-        if (i && column + width > WIDTH_MAX) {
-            fputs(",\n", out);
-            label(out, "");
-            column = LABEL_WIDTH;
-        } else if (i) {
-            fputs(", ", out);
-        }
-        fprintf(out, "%s %s", pairs[i].name, number);
-        column += width;
+        char number[NUMBER_MAX], item[NUMBER_MAX + 64];
+        snprintf(item, sizeof item, "%s %s", pairs[i].name, grouped(pairs[i].value, number));
+        flow_item(&flow, item);
     }
     fputc('\n', out);
 }
@@ -159,7 +187,9 @@ static void print_feed(FILE *out, const json_t *summary)
             grouped(integer(feed, "bytes"), bytes));
     if (seconds > 0)
         fprintf(out, ", %s messages/s", grouped((int64_t)((double)messages / seconds), rate));
-    fprintf(out, " from %s at %s\n", text_of(summary, "source"), text_of(summary, "pace"));
+    fputc('\n', out);
+    label(out, "");
+    fprintf(out, "from %s at %s\n", text_of(summary, "source"), text_of(summary, "pace"));
     print_pairs(out, json_object_get(feed, "by_type"), "");
     print_outlook(out, feed);
 }
@@ -195,10 +225,11 @@ static void print_risk(FILE *out, const json_t *risk)
 
 static void print_sent(FILE *out, const json_t *orders, const char *name)
 {
-    static const char *const keys[] = {"sent",   "cancels_sent", "accepted", "rejected",
-                                       "filled", "cancelled",    "partial",  NULL};
-    static const char *const words[] = {"sent",   "cancels",   "accepted",     "rejected",
-                                        "filled", "cancelled", "partial fills"};
+    static const char *const keys[] = {"sent",     "cancels_sent",     "accepted",
+                                       "rejected", "filled",           "cancelled",
+                                       "partial",  "cancels_rejected", NULL};
+    static const char *const words[] = {"sent",   "cancels",   "accepted",      "rejected",
+                                        "filled", "cancelled", "partial fills", "cancels rejected"};
     label(out, name);
     print_counts(out, orders, keys, words);
     fputc('\n', out);
@@ -208,9 +239,12 @@ static void print_profit(FILE *out, const json_t *pnl, const char *name)
 {
     char realised[NUMBER_MAX], unrealised[NUMBER_MAX], total[NUMBER_MAX];
     label(out, name);
-    fprintf(out, "%s: %s realised, %s unrealised\n", money(integer(pnl, "total"), total),
-            money(integer(pnl, "realised"), realised),
-            money(integer(pnl, "unrealised"), unrealised));
+    /* What is printed adds up: the total is that of the parts as they are shown. */
+    int64_t realised_cents = cents_of(integer(pnl, "realised"));
+    int64_t unrealised_cents = cents_of(integer(pnl, "unrealised"));
+    fprintf(out, "%s: %s realised, %s unrealised\n",
+            money(realised_cents + unrealised_cents, total), money(realised_cents, realised),
+            money(unrealised_cents, unrealised));
 }
 
 static void print_orders(FILE *out, const json_t *summary)
@@ -258,10 +292,9 @@ static void print_latency(FILE *out, const json_t *summary)
         fprintf(out, " %12s\n", grouped(integer(latency, "count"), value));
     }
     if (strcmp(text_of(summary, "pace"), "max") == 0)
-        fputs(
-            "  (at pace max every message waits for those before it: --pace 100k/s, say, shows the "
-            "pipeline's own)\n",
-            out);
+        fputs("  (at pace max each message waits for those before it; --pace 100k/s shows the\n"
+              "  pipeline's own)\n",
+              out);
 }
 
 /* How far each subscriber is: nothing to say when it has all. */
@@ -269,16 +302,17 @@ static void print_subscribers(FILE *out, const json_t *list)
 {
     size_t i;
     json_t *subscriber;
+    flow_t flow = flow_begin(out, TOPICS_WIDTH);
     if (json_array_size(list) == 0)
         fputc('-', out);
     json_array_foreach(list, i, subscriber)
     {
-        char number[NUMBER_MAX];
-        fprintf(out, "%s%s", i ? ", " : "", text_of(subscriber, "name"));
-        if (integer(subscriber, "lost"))
-            fprintf(out, " lost %s", grouped(integer(subscriber, "lost"), number));
-        else if (integer(subscriber, "lag"))
-            fprintf(out, " %s behind", grouped(integer(subscriber, "lag"), number));
+        char number[NUMBER_MAX], item[NUMBER_MAX + 64];
+        bool lost = integer(subscriber, "lost") != 0;
+        int64_t messages = integer(subscriber, lost ? "lost" : "lag");
+        snprintf(item, sizeof item, messages ? lost ? "%s lost %s" : "%s %s behind" : "%s",
+                 text_of(subscriber, "name"), grouped(messages, number));
+        flow_item(&flow, item);
     }
 }
 
@@ -317,18 +351,38 @@ static void print_processes(FILE *out, const json_t *summary)
     json_t *process, *stage;
     fputc('\n', out);
     label(out, "layout");
-    fputs(text_of(summary, "layout"), out);
+    fprintf(out, "%s: ", text_of(summary, "layout"));
+    flow_t flow = flow_begin(out, LABEL_WIDTH + strlen(text_of(summary, "layout")) + 2);
     json_array_foreach(json_object_get(summary, "processes"), i, process)
     {
-        fputs(i ? ", [" : ": [", out);
-        json_array_foreach(json_object_get(process, "stages"), k, stage)
-            fprintf(out, "%s%s", k ? " " : "", json_string_value(stage));
-        fputc(']', out);
+        char item[300] = "[";
+        size_t used = 1;
+        json_array_foreach(json_object_get(process, "stages"), k, stage) used += (size_t)snprintf(
+            item + used, sizeof item - used, "%s%s", k ? " " : "", json_string_value(stage));
         if (integer(process, "cpu") >= 0)
-            fprintf(out, " cpu %d", (int)integer(process, "cpu"));
-        fprintf(out, " %s", text_of(process, "wait"));
+            snprintf(item + used, sizeof item - used, "] cpu %d %s", (int)integer(process, "cpu"),
+                     text_of(process, "wait"));
+        else
+            snprintf(item + used, sizeof item - used, "] %s", text_of(process, "wait"));
+        flow_item(&flow, item);
     }
     fputc('\n', out);
+}
+
+/* Only when it was: then figures are worth less. */
+static void print_machine(FILE *out, const json_t *summary)
+{
+    const json_t *machine = json_object_get(summary, "machine");
+    char switches[NUMBER_MAX];
+    if (!json_is_true(json_object_get(machine, "busy")))
+        return;
+    label(out, "BUSY");
+    fprintf(out,
+            "the machine was busy: %.1f %% of its time stolen, processes taken off\n%*s"
+            "their CPU %s times, load %.1f; figures are worth less\n",
+            100 * json_real_value(json_object_get(machine, "steal_share")), LABEL_WIDTH, "",
+            grouped(integer(machine, "involuntary_switches"), switches),
+            json_real_value(json_object_get(machine, "load")));
 }
 
 /* "STALLED    [executor] stopped for 1.20 s: md 5,123 behind, reports 1 claimed" */
@@ -434,6 +488,7 @@ void summary_print(const json_t *summary, FILE *out)
     print_participants(out, summary);
     if (pipeline)
         print_processes(out, summary);
+    print_machine(out, summary);
     print_stalls(out, summary);
     print_refused(out, summary);
     print_sentences(out, summary, "notes");

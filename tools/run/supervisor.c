@@ -87,6 +87,7 @@ static bool start_processes(supervisor_t *s)
 static void let_run(supervisor_t *s)
 {
     s->run.state = "running";
+    s->noise_began = noise_mark();
     s->running_since_ns = tbus_clock_ns();
     /* Sources last: everybody else is there by then. */
     for (uint32_t i = supervisor_stages(s); i-- > 0;)
@@ -447,11 +448,27 @@ static int report(supervisor_t *s)
     return printed == OUTCOME_OK ? code : printed;
 }
 
+/* What can be known to go wrong is said before anything is started. */
+static int check_stages(const config_t *config, tbus_error_t *err)
+{
+    config_stage_t stages[TBUS_INSTANCES_MAX];
+    uint32_t count = config_stages(config, stages);
+    int code = 0;
+    for (uint32_t i = 0; code == 0 && i < count; i++) {
+        const config_instance_t *instance = stages[i].instance;
+        if (instance->kind->check)
+            code = instance->kind->check(config_instance_values(instance), err);
+    }
+    return code;
+}
+
 /* All that is there before the first process and after the last one. */
 static int supervise(supervisor_t *s, tbus_error_t *why)
 {
     const config_t *config = &s->request->options->config;
     int code = OUTCOME_FAILED;
+    if (!s->request->topics_count && check_stages(config, why) < 0)
+        return code;
     if (tbus_rundir_open(true, &s->dir, why) < 0)
         return code;
     s->lock_fd = rundir_lock(&s->dir, config->bus.name, why);
@@ -471,6 +488,7 @@ static int supervise(supervisor_t *s, tbus_error_t *why)
         goto no_control;
     run_pipeline(s);
     talk_close(&s->talk);
+    s->run.noise = noise_since(&s->noise_began);
     code = report(s);
     control_server_close(s->control);
 no_control:

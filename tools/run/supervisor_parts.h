@@ -49,6 +49,7 @@ typedef struct supervisor {
     bool broken;               /* a stage has failed or a process has died */
     progress_t progress;
     talk_t talk;
+    noise_mark_t noise_began; /* when the stages were told to run */
     summary_run_t run;
 } supervisor_t;
 

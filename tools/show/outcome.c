@@ -13,6 +13,21 @@
 #include "tools/show/json_text.h"
 #include "tools/show/suggest.h"
 
+static char program[32] = "busctl";
+
+void outcome_called(const char *argv0)
+{
+    const char *slash = strrchr(argv0, '/');
+    const char *name = slash ? slash + 1 : argv0;
+    if (*name)
+        snprintf(program, sizeof program, "%s", name);
+}
+
+const char *outcome_program(void)
+{
+    return program;
+}
+
 static void say(const char *command, const char *format, va_list arguments)
 {
     fprintf(stderr, "%s: ", command);
@@ -88,6 +103,9 @@ int outcome_printed(const char *command)
 
 int outcome_help(const char *command, const char *text)
 {
+    static const char name[] = "busctl";
+    for (const char *at; (at = strstr(text, name)) != NULL; text = at + strlen(name))
+        printf("%.*s%s", (int)(at - text), text, program);
     fputs(text, stdout);
     return outcome_printed(command);
 }

@@ -136,6 +136,9 @@ typedef struct tbus_kind {
 
     /* Is the unlisted instance wanted with these values? NULL: yes. */
     bool (*wanted)(const void *params);
+    /* Can a stage with these values be made, as far as that can be told without making it: is the
+     * file there, the directory empty? Asked before anything is started. NULL: nothing to ask. */
+    int (*check)(const void *params, tbus_error_t *err);
     /* The descriptor that the process inherits because the values name it; -1: none. NULL: none. */
     int (*inherited_fd)(const void *params);
     /* What an instance with these values is, for the line that a start prints: "strategy quote".
