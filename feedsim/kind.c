@@ -123,7 +123,8 @@ static int inherited_fd(const void *params)
 /* A file or a journal can be looked at beforehand; what is read only once, a FIFO, cannot. */
 static int check(const void *params, tbus_error_t *err)
 {
-    const char *source = ((const feed_values_t *)params)->source;
+    const feed_values_t *values = params;
+    const char *source = values->source;
     feed_source_t *opened;
     struct stat st;
     bool file = strncmp(source, "itch:", 5) == 0;
@@ -133,7 +134,7 @@ static int check(const void *params, tbus_error_t *err)
         return 0;
     if (!file && strncmp(source, "journal:", 8) != 0)
         return 0;
-    int code = feed_source_open(source, &opened, err);
+    int code = feed_source_open(source, (enum feed_clock)values->clock, &opened, err);
     if (code == 0)
         feed_source_close(opened);
     return code;

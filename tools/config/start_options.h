@@ -32,12 +32,11 @@
 
 /* Likewise, what goes with a pace. */
 #define PACE_OPTIONS_HELP                                                                          \
-    "  --from TIME      begin the pace at HH:MM[:SS] of the market; what comes before goes out "   \
-    "at "                                                                                          \
-    "once, so that\n"                                                                              \
-    "                   the books are right\n"                                                     \
+    "  --from TIME      begin the pace at HH:MM[:SS] of the market; what comes before\n"           \
+    "                   goes out at once, so that the books are right\n"                           \
     "  --to TIME        end there\n"                                                               \
-    "  --skip-gaps DURATION  shorten longer gaps between messages to it\n"
+    "  --skip-gaps DURATION\n"                                                                     \
+    "                   shorten longer gaps between messages to it\n"
 
 #define START_FLAGS_MAX 64
 
