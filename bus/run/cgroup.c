@@ -72,15 +72,26 @@ static uint64_t read_caches(const char *directory)
 }
 
 /* Of a path that is too long, the end says more. */
-static void keep_path(tbus_cgroup_room_t *room, const char *directory, const char *name)
+static void keep_path(char out_path[TBUS_CGROUP_PATH_MAX], const char *directory, const char *name)
 {
     char path[2 * PATH_MAX + 64];
     int length = snprintf(path, sizeof path, "%s/%s", directory, name);
-    size_t over = (size_t)length < sizeof room->limit ? 0 : (size_t)length - sizeof room->limit + 1;
-    memcpy(room->limit, path + over, (size_t)length - over + 1);
+    size_t over =
+        (size_t)length < TBUS_CGROUP_PATH_MAX ? 0 : (size_t)length - TBUS_CGROUP_PATH_MAX + 1;
+    memcpy(out_path, path + over, (size_t)length - over + 1);
     if (over)
-        memcpy(room->limit, "...", 3);
+        memcpy(out_path, "...", 3);
 }
+
+/* What is done with each group on the way up; false: no further. */
+typedef bool visit_t(const char *directory, bool unified, void *context);
+
+/* --- memory: what a group leaves --- */
+
+typedef struct room_query {
+    const controller_t *controller;
+    tbus_cgroup_room_t room;
+} room_query_t;
 
 static void look_at(const char *directory, const controller_t *c, const file_pair_t *files,
                     tbus_cgroup_room_t *room)
@@ -95,12 +106,72 @@ static void look_at(const char *directory, const controller_t *c, const file_pai
     if (left >= room->bytes)
         return;
     room->bytes = left;
-    keep_path(room, directory, files->limit);
+    keep_path(room->limit, directory, files->limit);
 }
 
+static bool visit_room(const char *directory, bool unified, void *context)
+{
+    room_query_t *query = context;
+    for (unsigned i = 0; i < 2; i++)
+        look_at(directory, query->controller, &query->controller->files[unified][i], &query->room);
+    return true;
+}
+
+/* --- CPU time --- */
+
+static void keep_quota(const char *directory, const char *name, double quota, double period,
+                       tbus_cgroup_cpu_t *cpu)
+{
+    if (quota <= 0 || period <= 0 || quota / period * 1000 >= (double)cpu->milli)
+        return;
+    cpu->milli = quota / period * 1000 < 1 ? 1 : (uint32_t)(quota / period * 1000);
+    keep_path(cpu->limit, directory, name);
+}
+
+/* "20000 100000" or "max 100000" in version 2; two files in version 1, where -1 is none. */
+static bool visit_cpu(const char *directory, bool unified, void *context)
+{
+    double quota = 0, period = 0;
+    const char *name = unified ? "cpu.max" : "cpu.cfs_quota_us";
+    FILE *f = open_in(directory, name);
+    int got = f ? fscanf(f, "%lf %lf", &quota, &period) : 0;
+    if (f)
+        fclose(f);
+    if (!unified && got == 1 && (f = open_in(directory, "cpu.cfs_period_us")) != NULL) {
+        got += fscanf(f, "%lf", &period) == 1;
+        fclose(f);
+    }
+    if (got == 2)
+        keep_quota(directory, name, quota, period, context);
+    return true;
+}
+
+/* --- kills for want of memory --- */
+
+static bool visit_kills(const char *directory, bool unified, void *context)
+{
+    tbus_cgroup_kills_t *kills = context;
+    const char *name = unified ? "memory.events" : "memory.oom_control";
+    FILE *f = open_in(directory, name);
+    char key[64];
+    uint64_t value;
+    while (f && fscanf(f, "%63s %" SCNu64, key, &value) == 2)
+        if (!strcmp(key, "oom_kill")) {
+            kills->count = value;
+            keep_path(kills->limit, directory, unified ? "memory.max" : "memory.limit_in_bytes");
+            fclose(f);
+            return false; /* our own group counts for those below it; the next would count others */
+        }
+    if (f)
+        fclose(f);
+    return true;
+}
+
+/* --- where the groups are --- */
+
 /* The group and all that it is in, up to the one that is mounted. */
-static void look_up_from(const place_t *place, const char *group, const controller_t *c,
-                         const file_pair_t *files, tbus_cgroup_room_t *room)
+static bool look_up_from(const place_t *place, const char *group, bool unified, visit_t *visit,
+                         void *context)
 {
     char directory[2 * PATH_MAX];
     size_t root = strcmp(place->root, "/") ? strlen(place->root) : 0;
@@ -114,12 +185,12 @@ static void look_up_from(const place_t *place, const char *group, const controll
         if (directory[end] && directory[end] != '/')
             continue;
         directory[end] = 0;
-        if (end == 0 || directory[end - 1] != '/')
-            for (unsigned i = 0; i < 2; i++)
-                look_at(directory, c, &files[i], room);
+        if ((end == 0 || directory[end - 1] != '/') && !visit(directory, unified, context))
+            return false;
         if (end == 0)
-            return;
+            break;
     }
+    return true;
 }
 
 static bool has_word(const char *list, const char *word)
@@ -156,14 +227,15 @@ static bool find_mount(const char *proc_self, const char *controller, place_t *o
     return found;
 }
 
-static tbus_cgroup_room_t ask(const char *proc_self, const controller_t *c)
+/* Visit the groups of a controller that this process is in, from its own one up. */
+static void ask(const char *proc_self, const char *controller, visit_t *visit, void *context)
 {
-    tbus_cgroup_room_t room = {.bytes = TBUS_CGROUP_ANY};
     FILE *f = open_in(proc_self, "cgroup");
     char *line = NULL;
     size_t line_bytes = 0;
     place_t place;
-    while (f &&
+    bool more = true;
+    while (f && more &&
            getline(&line, &line_bytes, f) > 0) { /* NUMBER:CONTROLLERS:GROUP, unified: 0::GROUP */
         char *list = strchr(line, ':');
         char *group = list ? strchr(list + 1, ':') : NULL;
@@ -172,22 +244,42 @@ static tbus_cgroup_room_t ask(const char *proc_self, const controller_t *c)
         *group++ = 0;
         group[strcspn(group, "\n")] = 0;
         bool unified = !*++list;
-        if ((unified || has_word(list, c->name)) &&
-            find_mount(proc_self, unified ? "" : c->name, &place))
-            look_up_from(&place, group, c, c->files[unified], &room);
+        if ((unified || has_word(list, controller)) &&
+            find_mount(proc_self, unified ? "" : controller, &place))
+            more = look_up_from(&place, group, unified, visit, context);
     }
     free(line);
     if (f)
         fclose(f);
-    return room;
+}
+
+static tbus_cgroup_room_t ask_room(const char *proc_self, const controller_t *c)
+{
+    room_query_t query = {.controller = c, .room = {.bytes = TBUS_CGROUP_ANY}};
+    ask(proc_self, c->name, visit_room, &query);
+    return query.room;
 }
 
 tbus_cgroup_room_t tbus_cgroup_memory(const char *proc_self)
 {
-    return ask(proc_self, &memory);
+    return ask_room(proc_self, &memory);
 }
 
 tbus_cgroup_room_t tbus_cgroup_huge_pages(const char *proc_self)
 {
-    return ask(proc_self, &huge_pages);
+    return ask_room(proc_self, &huge_pages);
+}
+
+tbus_cgroup_cpu_t tbus_cgroup_cpu(const char *proc_self)
+{
+    tbus_cgroup_cpu_t cpu = {.milli = TBUS_CGROUP_CPU_ANY};
+    ask(proc_self, "cpu", visit_cpu, &cpu);
+    return cpu;
+}
+
+tbus_cgroup_kills_t tbus_cgroup_kills(const char *proc_self)
+{
+    tbus_cgroup_kills_t kills = {0};
+    ask(proc_self, "memory", visit_kills, &kills);
+    return kills;
 }

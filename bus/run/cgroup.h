@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cgroup.h - how much memory the control groups leave that this process is in: a group's own limit,
- * and those of the groups around it, in the unified hierarchy (version 2) and in those of one
- * controller each (version 1). Internal to bus/run.
+/* cgroup.h - what the control groups leave that this process is in, of memory and of CPU time: a
+ * group's own limit, and those of the groups around it, in the unified hierarchy (version 2) and in
+ * those of one controller each (version 1). For bus/run, and for whoever starts a pipeline.
  *
  * Whoever populates more than is left is killed by the kernel's OOM killer (memory), or told EFAULT
  * (huge pages), which says nothing. So segment.c asks here before, to say it in words. What cannot
@@ -12,12 +12,14 @@
 
 #include <stdint.h>
 
-#define TBUS_CGROUP_ANY UINT64_MAX
+#define TBUS_CGROUP_ANY      UINT64_MAX
+#define TBUS_CGROUP_CPU_ANY  UINT32_MAX
+#define TBUS_CGROUP_PATH_MAX 128
 
 typedef struct tbus_cgroup_room {
     uint64_t bytes; /* TBUS_CGROUP_ANY: no group sets a limit */
     /* the file with the limit that leaves the least, or the end of its path; "" without one */
-    char limit[128];
+    char limit[TBUS_CGROUP_PATH_MAX];
 } tbus_cgroup_room_t;
 
 /* `proc_self`: "/proc/self", or another directory with files `cgroup` and `mountinfo`. What could
@@ -26,5 +28,21 @@ tbus_cgroup_room_t tbus_cgroup_memory(const char *proc_self);
 
 /* Huge pages of 2 MiB, charged when touched or already when mapped. */
 tbus_cgroup_room_t tbus_cgroup_huge_pages(const char *proc_self);
+
+/* CPU time: a group that has used up its quota stands still until the next period (100 ms). */
+typedef struct tbus_cgroup_cpu {
+    uint32_t
+        milli; /* thousandths of one CPU, at least 1; TBUS_CGROUP_CPU_ANY: no group limits it */
+    char limit[TBUS_CGROUP_PATH_MAX]; /* as above */
+} tbus_cgroup_cpu_t;
+tbus_cgroup_cpu_t tbus_cgroup_cpu(const char *proc_self);
+
+/* Processes of our group, ever, that the kernel has killed because a limit on memory was reached: a
+ * count that goes up tells such a SIGKILL from others. */
+typedef struct tbus_cgroup_kills {
+    uint64_t count;
+    char limit[TBUS_CGROUP_PATH_MAX]; /* our group's limit; "": there is no such count */
+} tbus_cgroup_kills_t;
+tbus_cgroup_kills_t tbus_cgroup_kills(const char *proc_self);
 
 #endif

@@ -207,6 +207,69 @@ static void huge_pages_are_limited_when_touched_or_when_mapped(void **state)
     expect(true, HUGE_PAGE, "a/hugetlb.2MB.rsvd.max");
 }
 
+static void expect_cpu(uint32_t milli, const char *limit)
+{
+    char proc[PATH_MAX], path[PATH_MAX] = "";
+    snprintf(proc, sizeof proc, "%s/proc", root);
+    tbus_cgroup_cpu_t cpu = tbus_cgroup_cpu(proc);
+    if (*limit)
+        snprintf(path, sizeof path, "%s/mnt/%s", root, limit);
+    assert_int_equal(cpu.milli, milli);
+    assert_string_equal(cpu.limit, path);
+}
+
+static void the_smallest_quota_of_cpu_time_on_the_way_up_counts(void **state)
+{
+    (void)state;
+    expect_cpu(TBUS_CGROUP_CPU_ANY, "");
+    put_mount("0::/a/b\n", "/", "cgroup2", "rw");
+    put("mnt/a/b/cpu.max", "max 100000\n");
+    expect_cpu(TBUS_CGROUP_CPU_ANY, "");
+    put("mnt/a/cpu.max", "150000 100000\n");
+    expect_cpu(1500, "a/cpu.max");
+    put("mnt/a/b/cpu.max", "10000 50000\n");
+    expect_cpu(200, "a/b/cpu.max");
+    put("mnt/a/b/cpu.max", "1 1000000\n"); /* next to nothing is not "no limit" */
+    expect_cpu(1, "a/b/cpu.max");
+    put("mnt/a/b/cpu.max", "nonsense\n");
+    expect_cpu(1500, "a/cpu.max");
+}
+
+static void a_quota_of_the_first_version_stands_in_two_files(void **state)
+{
+    (void)state;
+    put_mount("3:cpu,cpuacct:/a\n4:cpuset:/z\n0::/\n", "/", "cgroup", "rw,cpu,cpuacct");
+    put("mnt/a/cpu.cfs_quota_us", "-1\n");
+    put("mnt/a/cpu.cfs_period_us", "100000\n");
+    expect_cpu(TBUS_CGROUP_CPU_ANY, "");
+    put("mnt/a/cpu.cfs_quota_us", "20000\n");
+    expect_cpu(200, "a/cpu.cfs_quota_us");
+    put("mnt/cpu.cfs_quota_us", "5000\n"); /* its period is missing */
+    expect_cpu(200, "a/cpu.cfs_quota_us");
+    put("mnt/z/cpu.cfs_quota_us", "10\n"); /* another controller's group */
+    put("mnt/z/cpu.cfs_period_us", "100000\n");
+    expect_cpu(200, "a/cpu.cfs_quota_us");
+}
+
+static void kills_for_want_of_memory_are_counted_in_our_own_group(void **state)
+{
+    (void)state;
+    char proc[PATH_MAX], path[PATH_MAX];
+    snprintf(proc, sizeof proc, "%s/proc", root);
+    assert_string_equal(tbus_cgroup_kills(proc).limit, "");
+    put_mount("0::/a/b\n", "/", "cgroup2", "rw");
+    put("mnt/a/memory.events", "low 0\nhigh 0\nmax 9\noom 8\noom_kill 7\noom_group_kill 1\n");
+    assert_int_equal(tbus_cgroup_kills(proc).count, 7); /* ours has no such file */
+    put("mnt/a/b/memory.events", "low 0\nhigh 0\nmax 3\noom 3\noom_kill 2\n");
+    tbus_cgroup_kills_t kills = tbus_cgroup_kills(proc);
+    snprintf(path, sizeof path, "%s/mnt/a/b/memory.max", root);
+    assert_int_equal(kills.count, 2);
+    assert_string_equal(kills.limit, path);
+    put_mount("5:memory:/c\n0::/\n", "/", "cgroup", "rw,memory");
+    put("mnt/c/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 4\n");
+    assert_int_equal(tbus_cgroup_kills(proc).count, 4);
+}
+
 /* ---- segments ---- */
 
 enum { DONE = 0, MISSING = 77 }; /* 1 is how a sanitizer ends a process */
@@ -469,6 +532,9 @@ int main(void)
         IN_SCRATCH(in_a_container_groups_are_found_from_where_they_are_mounted),
         IN_SCRATCH(of_a_long_path_the_end_is_told),
         IN_SCRATCH(huge_pages_are_limited_when_touched_or_when_mapped),
+        IN_SCRATCH(the_smallest_quota_of_cpu_time_on_the_way_up_counts),
+        IN_SCRATCH(a_quota_of_the_first_version_stands_in_two_files),
+        IN_SCRATCH(kills_for_want_of_memory_are_counted_in_our_own_group),
         cmocka_unit_test(more_memory_than_the_control_group_leaves_is_refused_before_it_is_touched),
         cmocka_unit_test_setup_teardown(
             more_huge_pages_than_the_control_group_leaves_are_refused_in_words, make_group,

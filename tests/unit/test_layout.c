@@ -213,6 +213,73 @@ static void nobody_is_pinned_when_told_not_to_or_when_it_is_crowded(void **state
     assert_non_null(strstr(layout.warning, "4 processes spin on 2 CPUs"));
 }
 
+static layout_t plan_with_quota(uint32_t cpus, uint32_t quota_milli, char out_text[400])
+{
+    layout_request_t request = {.stages_count = NOT_RECORDED,
+                                .stages = usual,
+                                .pin = true,
+                                .allowed_count = cpus,
+                                .allowed = host,
+                                .quota_milli = quota_milli,
+                                .quota_file = "/g/cpu.max"};
+    layout_t layout;
+    layout_plan(&request, &layout);
+    layout_text(&layout, out_text, 400);
+    return layout;
+}
+
+static void a_quota_of_cpu_time_counts_as_fewer_cpus_and_is_told(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t cpus, quota_milli;
+        const char *text;
+    } cases[] = {
+        {2, 200,
+         "fused on 2 CPUs, the time of 0.2 allowed (/g/cpu.max): [feed strategy risk executor]; "
+         "waiting: park"},
+        {2, 1000, /* spinning would use up all of it */
+         "fused on 2 CPUs, the time of 1 allowed (/g/cpu.max): [feed strategy risk executor]; "
+         "waiting: park"},
+        {2, 1500,
+         "fused on 2 CPUs, the time of 1.5 allowed (/g/cpu.max): [feed strategy risk executor] cpu "
+         "2; waiting: spin"},
+        {8, 2500,
+         "fused on 8 CPUs, the time of 2.5 allowed (/g/cpu.max): [feed] cpu 2, [strategy risk "
+         "executor] cpu 3; waiting: spin"},
+        {8, 4500,
+         "fused on 8 CPUs, the time of 4.5 allowed (/g/cpu.max): [feed] cpu 2, [strategy risk "
+         "executor] cpu 3; waiting: spin"},
+        {2, 2000, /* no more than there is */
+         "fused on 2 CPUs: [feed] cpu 2, [strategy risk executor] cpu 3; waiting: spin"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[400];
+        plan_with_quota(cases[i].cpus, cases[i].quota_milli, text);
+        assert_string_equal(text, cases[i].text);
+    }
+    char text[400];
+    assert_int_equal(plan_with_quota(8, 5000, text).mode, LAYOUT_SPLIT);
+}
+
+static void who_spins_under_a_quota_is_warned(void **state)
+{
+    (void)state;
+    layout_request_t request = {.mode = LAYOUT_FUSED,
+                                .wait = TBUS_WAIT_SPIN,
+                                .stages_count = NOT_RECORDED,
+                                .stages = usual,
+                                .allowed_count = 8,
+                                .allowed = host,
+                                .quota_milli = 500,
+                                .quota_file = "/g/cpu.max"};
+    layout_t layout;
+    layout_plan(&request, &layout);
+    assert_int_equal(layout.wait, TBUS_WAIT_SPIN);
+    assert_non_null(strstr(layout.warning, "1 process spins"));
+    assert_non_null(strstr(layout.warning, "the time of 0.5 CPUs (/g/cpu.max)"));
+}
+
 static void the_cpus_of_this_process_are_those_of_its_affinity_mask(void **state)
 {
     (void)state;
@@ -241,6 +308,8 @@ int main(void)
         cmocka_unit_test(wanted_cpus_are_taken_in_the_order_given),
         cmocka_unit_test(cpus_that_may_not_be_used_are_left_out_with_a_warning),
         cmocka_unit_test(nobody_is_pinned_when_told_not_to_or_when_it_is_crowded),
+        cmocka_unit_test(a_quota_of_cpu_time_counts_as_fewer_cpus_and_is_told),
+        cmocka_unit_test(who_spins_under_a_quota_is_warned),
         cmocka_unit_test(the_cpus_of_this_process_are_those_of_its_affinity_mask),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

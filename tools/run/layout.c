@@ -66,6 +66,19 @@ static uint32_t choose_cpus(const layout_request_t *request, uint32_t *out_cpus,
     return count;
 }
 
+/* CPUs that may be used up altogether. */
+static uint32_t whole_cpus(const layout_t *layout)
+{
+    return layout->quota_milli ? layout->quota_milli / 1000 : layout->cpus_count;
+}
+
+/* CPUs that may be spun on: something of a quota must be left for all that does not spin, or each
+ * period ends with everybody standing still. */
+static uint32_t spare_cpus(const layout_t *layout)
+{
+    return layout->quota_milli ? (layout->quota_milli - 1) / 1000 : layout->cpus_count;
+}
+
 static bool decides(const layout_t *layout, uint32_t stage)
 {
     return layout->stages[stage].traits & TBUS_KIND_DECIDES;
@@ -100,7 +113,7 @@ static void plan_fused(layout_t *layout)
     uint32_t all = (UINT32_C(1) << layout->stages_count) - 1, deciding = 0;
     for (uint32_t i = 0; i < layout->stages_count; i++)
         deciding |= decides(layout, i) ? UINT32_C(1) << i : 0;
-    if (layout->cpus_count == 1) {
+    if (whole_cpus(layout) <= 1) {
         add_process(layout, all);
         return;
     }
@@ -108,27 +121,46 @@ static void plan_fused(layout_t *layout)
     add_process(layout, deciding);
 }
 
+static void warn_of_spinning(layout_t *layout)
+{
+    unsigned count = layout->processes_count;
+    if (layout->quota_milli && count <= layout->cpus_count)
+        snprintf(
+            layout->warning, sizeof layout->warning,
+            "%u process%s spin%s, and the control group allows the time of %.3g CPUs (%s): all "
+            "of it stands still whenever that is used up; `park` is made for this",
+            count, count == 1 ? "" : "es", count == 1 ? "s" : "", layout->quota_milli / 1e3,
+            layout->quota_file);
+    else
+        snprintf(layout->warning, sizeof layout->warning,
+                 "%u processes spin on %u CPUs: each waits for the others' time slices; `park` is "
+                 "made for this",
+                 count, layout->cpus_count);
+}
+
 void layout_plan(const layout_request_t *request, layout_t *out_layout)
 {
     uint32_t cpus[CPUS_MAX];
     layout_t layout = {.mode = request->mode};
     layout.cpus_count = choose_cpus(request, cpus, &layout);
+    if (request->quota_milli && request->quota_milli < 1000 * layout.cpus_count) {
+        layout.quota_milli = request->quota_milli;
+        layout.quota_file = request->quota_file;
+    }
     layout.stages_count = request->stages_count;
     memcpy(layout.stages, request->stages, request->stages_count * sizeof *request->stages);
     if (layout.mode == LAYOUT_AUTO)
-        layout.mode = layout.cpus_count > layout.stages_count ? LAYOUT_SPLIT : LAYOUT_FUSED;
+        layout.mode = whole_cpus(&layout) > layout.stages_count ? LAYOUT_SPLIT : LAYOUT_FUSED;
     if (layout.mode == LAYOUT_SPLIT)
         plan_split(&layout);
     else
         plan_fused(&layout);
 
-    bool crowded = layout.processes_count > layout.cpus_count;
-    layout.wait = tbus_wait_mode_resolve(request->wait, layout.processes_count, layout.cpus_count);
+    bool crowded = layout.processes_count > spare_cpus(&layout);
+    layout.wait =
+        tbus_wait_mode_resolve(request->wait, layout.processes_count, spare_cpus(&layout));
     if (crowded && layout.wait == TBUS_WAIT_SPIN && !layout.warning[0])
-        snprintf(layout.warning, sizeof layout.warning,
-                 "%u processes spin on %u CPUs: each waits for the others' time slices; `park` is "
-                 "made for this",
-                 layout.processes_count, layout.cpus_count);
+        warn_of_spinning(&layout);
     /* Processes that outnumber the CPUs are better moved about by the scheduler, which sees who
      * sleeps. */
     for (uint32_t i = 0; request->pin && !crowded && i < layout.processes_count; i++)
@@ -155,8 +187,13 @@ void layout_process_name(const layout_t *layout, uint32_t index, char *out_text,
 void layout_text(const layout_t *layout, char *out_text, size_t bytes)
 {
     size_t used =
-        (size_t)snprintf(out_text, bytes, "%s on %u CPU%s:", layout_mode_name(layout->mode),
+        (size_t)snprintf(out_text, bytes, "%s on %u CPU%s", layout_mode_name(layout->mode),
                          layout->cpus_count, layout->cpus_count == 1 ? "" : "s");
+    if (layout->quota_milli && used < bytes)
+        used += (size_t)snprintf(out_text + used, bytes - used, ", the time of %.3g allowed (%s)",
+                                 layout->quota_milli / 1e3, layout->quota_file);
+    if (used < bytes)
+        used += (size_t)snprintf(out_text + used, bytes - used, ":");
     for (uint32_t i = 0; i < layout->processes_count && used < bytes; i++) {
         char names[80];
         join_names(layout, i, " ", names, sizeof names);

@@ -8,7 +8,9 @@
  * The stages of a process take turns in the order of the data path. Those that decide something
  * (strategy, risk, executor) share a process when fused and take one tick at a time, so that
  * nothing but the order of `md` decides what they do: a fused run is deterministic. `auto` takes
- * split where every process can have a CPU and one is left for the rest of the host.
+ * split where every process can have a CPU and one is left for the rest of the host. Where a control
+ * group allows less CPU time than the CPUs have (docker --cpus, limits.cpu of Kubernetes), that counts:
+ * a group whose processes spin uses its quota up and then stands still for most of each 100 ms.
  *
  * Pure: what the host has comes in as arguments.
  */
@@ -44,11 +46,13 @@ typedef struct layout {
     enum layout_mode mode;    /* never AUTO */
     enum tbus_wait_mode wait; /* never AUTO */
     uint32_t cpus_count;      /* CPUs that the choice was made for */
+    uint32_t quota_milli;     /* what a control group allows of them, 1/1000 CPU; 0: all */
+    const char *quota_file;   /* not owned */
     uint32_t stages_count;
     layout_stage_t stages[TBUS_INSTANCES_MAX]; /* in the order of the data path */
     uint32_t processes_count;
     layout_process_t processes[TBUS_INSTANCES_MAX];
-    char warning[200]; /* "" or what was asked for and cannot be had */
+    char warning[320]; /* "" or what was asked for and cannot be had */
 } layout_t;
 
 typedef struct layout_request {
@@ -59,7 +63,9 @@ typedef struct layout_request {
     bool pin;
     uint32_t allowed_count; /* CPUs that this process may use, ascending */
     const uint32_t *allowed;
-    uint32_t wanted_count; /* 0: all of those */
+    uint32_t quota_milli;   /* CPU time that a control group allows, 1/1000 CPU; 0: no limit */
+    const char *quota_file; /* which says so; must outlive the layout */
+    uint32_t wanted_count;  /* 0: all of those */
     const uint32_t *wanted;
 } layout_request_t;
 

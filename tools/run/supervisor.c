@@ -342,6 +342,7 @@ static void plan(supervisor_t *s)
     config_stage_t instances[TBUS_INSTANCES_MAX];
     layout_stage_t stages[TBUS_INSTANCES_MAX];
     uint32_t count = config_stages(config, instances);
+    s->quota = tbus_cgroup_cpu("/proc/self");
     for (uint32_t i = 0; i < count; i++)
         stages[i] =
             (layout_stage_t){instances[i].instance->name, instances[i].instance->kind->traits};
@@ -353,6 +354,8 @@ static void plan(supervisor_t *s)
         .pin = config->layout.pin,
         .allowed_count = layout_allowed_cpus(allowed, 1024),
         .allowed = allowed,
+        .quota_milli = s->quota.milli == TBUS_CGROUP_CPU_ANY ? 0 : s->quota.milli,
+        .quota_file = s->quota.limit,
         .wanted_count = config->layout.cpus_count,
         .wanted = config->layout.cpus,
     };

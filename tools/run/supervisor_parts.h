@@ -11,6 +11,7 @@
 #ifndef TICKBUS_TOOLS_RUN_SUPERVISOR_PARTS_H
 #define TICKBUS_TOOLS_RUN_SUPERVISOR_PARTS_H
 
+#include "bus/run/cgroup.h"
 #include "tools/run/backlog.h"
 #include "tools/control/protocol.h"
 #include "tools/run/guests.h"
@@ -33,6 +34,7 @@ typedef struct supervisor {
     bool terminals[STANDARD_STREAMS]; /* which of our standard streams were one at the start */
     tbus_rundir_t dir;
     int lock_fd;
+    tbus_cgroup_cpu_t quota;
     layout_t layout;
     pipeline_t pipeline;
     process_t processes[TBUS_INSTANCES_MAX];
