@@ -3,8 +3,8 @@
  * rules.
  *
  *    round trip   side 0 sends, side 1 answers, one message in flight
- *    stream       senders send without a pause, takers take; kinds: one to one, each message to one of several
- *                 takers, each message to every taker
+ *    stream       senders send without a pause, takers take; kinds: one to one, each message to
+ *                 one of several takers, each message to every taker
  *
  * A contestant is one struct of functions in a file of its own (peer_*.c, peer_*.cc). A trial is
  * one repetition of one contestant: its sides run as pinned processes, or as pinned threads of one

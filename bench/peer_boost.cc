@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// peer_boost.cc - boost::lockfree: spsc_queue one to one (alone, or ranges of 32) and one for each taker of a broadcast; queue,
-// of fixed size and so without allocation, competing. Their memory is the trial's, in the same pages as everybody's.
+// peer_boost.cc - boost::lockfree: spsc_queue one to one (alone, or ranges of 32) and one for each
+// taker of a broadcast; queue, of fixed size and so without allocation, competing. Their memory is
+// the trial's, in the same pages as that of all contestants.
 #include "bench/contest.h"
 
 #if BENCH_HAS_BOOST

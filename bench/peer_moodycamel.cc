@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// peer_moodycamel.cc - moodycamel::ConcurrentQueue, with a token for each producer and consumer, and room made beforehand.
+// peer_moodycamel.cc - moodycamel::ConcurrentQueue, with a token for each producer and consumer,
+// and room made beforehand.
 #include "bench/contest.h"
 
 #if BENCH_HAS_MOODYCAMEL

@@ -2,7 +2,8 @@
 /* peer_raw.c - the bound: what the cache line itself can do, with nothing else around it. It is the
  * stamp ring of tools/ipc/stamp_ring.h, filled as fast as is known.
  *
- *    round trip   a ring of one slot in each direction: a stamp and the message on as few lines as hold them
+ *    round trip   a ring of one slot in each direction: a stamp and the message on as few lines as
+ *                 hold them
  *    stream       slots stored whole from registers, the stamp last
  *
  * (The bound for sleeping, a futex: peer_mechanism.c.)

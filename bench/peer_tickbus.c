@@ -12,7 +12,8 @@
 #include "bench/contest.h"
 
 #define PUBLISHES_TIMED 64u /* timed as one: one publish is too short for the clock */
-#define REST_NS         2500u /* between two of them: the subscriber catches up, and does not fall asleep */
+/* Between two of them: the subscriber catches up, and does not fall asleep. */
+#define REST_NS 2500u
 
 typedef struct tick_side {
     tbus_publisher_t publisher;

@@ -36,7 +36,8 @@
 #define HIGHEST_NICE   (-20)
 #define TRIAL_SECONDS  8u
 #define ONE_LINE_SLOTS 8192u
-#define RING_BYTES     (1u << 20) /* longer messages: fewer slots, so that caches play the same part */
+/* Longer messages: fewer slots, so that caches play the same part. */
+#define RING_BYTES (1u << 20)
 
 typedef struct options {
     report_t report;
@@ -252,7 +253,8 @@ static bool run(const experiment_t *e, result_t *result, contest_trial_t *trial,
     return true;
 }
 
-/* Who takes part: ours, raw, and the peers that were built, can do it, and for sleeping: sleep. */
+/* Those that take part: ours, raw, and the peers that were built and can do it; where the task is
+ * to sleep, only peers that sleep. */
 static void enter(const experiment_t *e, result_t *results, bool no_iceoryx)
 {
     unsigned count = 2;

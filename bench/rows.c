@@ -107,8 +107,8 @@ static double median_of(const double *values, unsigned count)
     return rank_median(sorted, count);
 }
 
-/* NaN: never ran. Round trips were run under both ways of polling: the better one counts, for
- * everybody. */
+/* NaN: never ran. Round trips were run under both ways of polling: the better one counts, for every
+ * contestant. */
 static double value_of(const result_t *result, enum statistic statistic)
 {
     double best = NAN;

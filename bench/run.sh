@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# run.sh - builds the benches and runs them all, one after another; a machine that does nothing else gives the better figures.
+# run.sh - builds the benches and runs them all, one after another; a machine that does nothing else
+# gives the better figures.
 #
 #    ./bench/run.sh            some minutes
 #    ./bench/run.sh --quick    seconds: only shows that they work

@@ -50,7 +50,8 @@ static const ipc_row_t *best(const ipc_measurement_t *m, enum ipc_placement plac
     return winner;
 }
 
-/* Who may sleep and did not was answered while it still looked: its waits were too short. */
+/* A mechanism that can sleep and seldom did: its waits were so short that they ended while it was
+ * still looking. */
 static bool seldom_slept(const ipc_row_t *row)
 {
     return ipc_per_message(&row->roundtrip_usage, row->roundtrip_usage.context_switches) < 0.5;

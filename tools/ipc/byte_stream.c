@@ -79,7 +79,8 @@ int ipc_byte_stream_receive(ipc_session_t *s, const void **out_message)
     if (s->message_bytes > sizeof b->buffer / 4)
         return receive_large(s, b, out_message);
     while (b->have - b->used < s->message_bytes) {
-        if (b->used) { /* keep the head of a message that is not all there; at most one message, and rarely */
+        /* Keep the head of a message that is not complete: at most one, and rarely. */
+        if (b->used) {
             memmove(b->buffer, b->buffer + b->used, b->have - b->used);
             b->have -= b->used;
             b->used = 0;

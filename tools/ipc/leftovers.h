@@ -2,9 +2,10 @@
 /* leftovers.h - nothing stays behind, not even after kill -9: what a run creates is written down
  * before it is created.
  *
- *    $TMPDIR/busctl-ipc.XXXXXX/      one directory per run: FIFOs, sockets and files of the mechanisms live in it
- *        objects                     "MECHANISM OBJECT" a line, for what lives elsewhere (queue names, System V keys); locked (fcntl(2))
- *                                    as long as the run lives
+ *    $TMPDIR/busctl-ipc.XXXXXX/   one directory per run, for the FIFOs, sockets and files of the
+ *                                 mechanisms
+ *        objects                  "MECHANISM OBJECT" a line, for what lives elsewhere (queue names,
+ *                                 System V keys); locked (fcntl(2)) as long as the run lives
  *
  * A run that finds a directory of ours whose lock is free removes all that is written there: its
  * owner was killed. Directories of other users, and of runs that are alive, are left alone.

@@ -2,7 +2,8 @@
 /* measure.h - all mechanisms, side by side: rounds of trials, so that whatever disturbs the machine
  * disturbs every row alike.
  *
- *    round 1:  two CPUs: raw, pipe, fifo, ...   one CPU: raw, pipe, fifo, ...      (each: round trips, then streams of three sizes)
+ *    round 1:  two CPUs: raw, pipe, fifo, ...   one CPU: raw, pipe, fifo, ...
+ *              (each: round trips, then streams of three sizes)
  *    round 2:  the same, starting with another mechanism
  *    ...
  *    at the end, once: what each mechanism's survivor sees when its peer is killed
@@ -65,8 +66,8 @@ typedef struct ipc_row {
     ipc_usage_t roundtrip_usage;
     ipc_usage_t stream_usage; /* of the smallest size */
     bool death_known;
-    char death_receive[120]; /* what the survivor saw who waited for a message */
-    char death_send[120];    /* and the one who went on sending */
+    char death_receive[120]; /* what a survivor saw that waited for a message */
+    char death_send[120];    /* and one that went on sending */
     char limits[200];
 } ipc_row_t;
 

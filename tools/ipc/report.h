@@ -15,13 +15,15 @@
 void ipc_report_text(FILE *out, const ipc_measurement_t *m, const host_t *host, enum ipc_sort sort);
 void ipc_report_classic(FILE *out, const ipc_measurement_t *m);
 
-/* The same as one object; NULL: no memory. Members:
- *    mechanisms[]   by name and placement, in the order asked for: name, cpus[], roundtrip_ns{p50,p99,p99_9,max,...},
- *                   messages_per_s{"64","1024","65536"} (null where it cannot be, with messages_per_s_why), cpu_ns_per_message,
- *                   syscalls_per_message, context_switches_per_message (of a round trip's two messages; `stream` has those of 64-byte
- *                   streams), transfers_data, synchronises, scope, available, why_not, ...
+/* The same as one object (report_json.c); NULL: no memory. Members:
+ *    mechanisms[]   by name and placement, in the order asked for: name, cpus[],
+ *                   roundtrip_ns{p50,p99,p99_9,max,...}, messages_per_s{"64","1024","65536"} (null
+ *                   where it cannot be, with messages_per_s_why), cpu_ns_per_message,
+ *                   syscalls_per_message, context_switches_per_message (of a round trip's two
+ *                   messages; `stream` has those of 64-byte streams), transfers_data, synchronises,
+ *                   scope, available, why_not, ...
  *    raw[]          the yardstick, by placement
- *    advice[], notes[], host, size, rounds, elapsed_s                                                           (report_json.c)
+ *    advice[], notes[], host, size, rounds, elapsed_s
  */
 json_t *ipc_report_json(const ipc_measurement_t *m, const host_t *host, enum ipc_sort sort);
 

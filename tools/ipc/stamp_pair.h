@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stamp_pair.h - a stamp ring for each direction, in a block of memory that both processes map: what
- * the mechanisms shm_spin and mmap_file have in common. Their state starts with this struct. */
+/* stamp_pair.h - a stamp ring for each direction, in a block of memory that both processes map:
+ * what the mechanisms shm_spin and mmap_file have in common. Their state starts with this struct.
+ */
 #ifndef TICKBUS_TOOLS_IPC_STAMP_PAIR_H
 #define TICKBUS_TOOLS_IPC_STAMP_PAIR_H
 

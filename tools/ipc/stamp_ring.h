@@ -55,8 +55,8 @@ static inline size_t ipc_stamp_ring_bytes(size_t message_bytes, uint64_t slots, 
     return readers * IPC_STAMP_RING_READER_BYTES + slots * ipc_stamp_ring_slot_bytes(message_bytes);
 }
 
-/* A handle of the producer (reader 0 will do), or of one of the readers. `memory` was all zeros when
- * the first of them came; `slots` is a power of two. */
+/* A handle of the producer (reader 0 will do), or of one of the readers. `memory` was all zeros
+ * when the first of them came; `slots` is a power of two. */
 static inline ipc_stamp_ring_t ipc_stamp_ring_join(void *memory, size_t message_bytes,
                                                    uint64_t slots, unsigned readers,
                                                    unsigned reader)
@@ -96,8 +96,8 @@ TBUS_HOT uint64_t ipc_stamp_ring_slowest(const ipc_stamp_ring_t *r)
     return slowest;
 }
 
-/* Producer: the slot of the next message, whose first eight bytes are the stamp; NULL: no room. Fill
- * the rest, then stamp it. */
+/* Producer: the slot of the next message, whose first eight bytes are the stamp; NULL: no room.
+ * Fill the rest, then stamp it. */
 TBUS_HOT tbus_atomic_u64_t *ipc_stamp_ring_room(ipc_stamp_ring_t *r)
 {
     if (TBUS_UNLIKELY(r->position >= r->edge)) {

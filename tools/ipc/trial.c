@@ -170,7 +170,7 @@ static int watch_death(pair_t *pair, ipc_trial_result_t *out, tbus_error_t *err)
     if (code < 0)
         return code;
     uint64_t killed_ns = tbus_clock_ns();
-    /* reaped, as by a parent that does its duty: its pid is gone too */
+    /* And reaped, so that its pid is gone too: some mechanisms look for that. */
     sides_kill(&pair->sides, IPC_SERVER);
     sides_reap(&pair->sides, IPC_SERVER);
     tbus_store_release_u32(&pair->area->killed, 1);

@@ -2,14 +2,16 @@
 /* trial.h - one measurement of one mechanism: two fresh processes, pinned, that exchange messages
  * of one size for a given time.
  *
- *    ROUNDTRIP       the client sends, the server sends the same back; the time of each round trip is counted
+ *    ROUNDTRIP       the client sends, the server sends the same back; each round trip is timed
  *    STREAM          the client sends as fast as it can, the server receives
- *    DEATH_RECEIVE   the server is killed (SIGKILL) while the client waits for a message: what does the client see?
+ *    DEATH_RECEIVE   the server is killed (SIGKILL) while the client waits for a message: what does
+ *                    the client see?
  *    DEATH_SEND      the server is killed, then the client sends: what does it see?
  *
  * Time decides when a trial ends, never a count: a spinning pair on one CPU needs a scheduler slice
- * per message. The client stores the number of its last message before sending it, the server looks
- * there after each. Whoever hangs is killed when the trial is overdue. The parent sleeps meanwhile.
+ * per message. The client stores the number of its last message before it sends it; the server
+ * looks there after each message. The processes are those of tools/measure/sides.h: a child that
+ * hangs is killed when the trial is overdue.
  */
 #ifndef TICKBUS_TOOLS_IPC_TRIAL_H
 #define TICKBUS_TOOLS_IPC_TRIAL_H

@@ -2,8 +2,10 @@
 /* rpc_unix.c - remote procedure calls as the control plane makes them: JSON-RPC 2.0, one compact
  * object a line, over a Unix stream socket.
  *
- *    --> {"jsonrpc":"2.0","id":7,"method":"echo","params":{"data":"<base64>"}}     a notification, without id, in a stream
+ *    --> {"jsonrpc":"2.0","id":7,"method":"echo","params":{"data":"<base64>"}}
  *    <-- {"jsonrpc":"2.0","id":7,"result":{"data":"<base64>"}}
+ *
+ * (In a stream each call is a notification, without id.)
  *
  * Specification: jsonrpc.org, 2.0, sections 4 (request), 4.1 (notification), 5 (response); base64:
  * RFC 4648 section 4.
