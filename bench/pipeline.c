@@ -169,7 +169,7 @@ static uint64_t append_lap(const char *from, binaryfile_writer_t *writer, uint64
         tick->intended = tick_pack(0, (uint16_t)(locate + locate_base));
         if (strchr("AFECXDU", tick->type))
             tick->order_ref ^= lap << LAP_SHIFT;
-        if (tick->type == 'U')
+        if (tick->type == ITCH_ORDER_REPLACE)
             tick->new_ref ^= lap << LAP_SHIFT;
         bench_must(itch_encode(tick, tick_bytes, message, &bytes), from,
                    "a tick that is no message");

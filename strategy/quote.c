@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <tickbus/msg/itch_types.h>
 #include <tickbus/strategy.h>
 
 #include "strategy/quote.h"
@@ -225,7 +226,7 @@ static void quote_on_tick(void *self, strat_context_t *ctx, const tick_t *tick, 
 {
     (void)md_seq;
     quote_t *q = self;
-    if (tick->type != 'H' && tick->type != 'h')
+    if (tick->type != ITCH_STOCK_TRADING_ACTION && tick->type != ITCH_OPERATIONAL_HALT)
         return;
     uint8_t place = q->place[tick_locate(tick)];
     if (place != 0)

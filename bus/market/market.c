@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include <tickbus/msg/itch_types.h>
 #include "bus/market/view.h"
 
 /* ---- symbols */
@@ -24,11 +25,10 @@ static void judge_trading(market_t *m, uint16_t locate)
     m->symbols[locate].trading = t->markets != 0 ? MARKET_HALTED : t->regulatory;
 }
 
-/* H (ITCH 5.0 section 1.2.2): stock in body 0-7, trading state in body 8. */
 static void apply_trading_action(market_t *m, const tick_t *tick, uint16_t locate)
 {
     trading_t *t = &m->books[locate].trading;
-    switch (tick->body[8]) {
+    switch (tick->body[ITCH_BODY_AT(STOCK_TRADING_ACTION, trading_state)]) {
     case 'T':
         t->regulatory = MARKET_TRADING;
         break;
@@ -43,15 +43,15 @@ static void apply_trading_action(market_t *m, const tick_t *tick, uint16_t locat
     judge_trading(m, locate);
 }
 
-/* h (ITCH 5.0 section 1.2.8): market code in body 8, action in body 9. */
 static void apply_operational_halt(market_t *m, const tick_t *tick, uint16_t locate)
 {
     trading_t *t = &m->books[locate].trading;
-    uint8_t code = tick->body[8];
+    uint8_t code = tick->body[ITCH_BODY_AT(OPERATIONAL_HALT, market_code)];
+    uint8_t action = tick->body[ITCH_BODY_AT(OPERATIONAL_HALT, operational_halt_action)];
     uint8_t bit = code == 'Q' ? 1 : code == 'B' ? 2 : code == 'X' ? 4 : 8;
-    if (tick->body[9] == 'H')
+    if (action == 'H')
         t->markets |= bit;
-    else if (tick->body[9] == 'T')
+    else if (action == 'T')
         t->markets &= (uint8_t)~bit;
     judge_trading(m, locate);
 }
@@ -226,41 +226,41 @@ static int apply_tick(market_t *m, const tick_t *tick, uint16_t locate)
 {
     int rc = 0;
     switch (tick->type) {
-    case 'A':
-    case 'F':
+    case ITCH_ADD_ORDER:
+    case ITCH_ADD_ORDER_MPID:
         rc = apply_add(m, tick, locate);
         break;
-    case 'C':
+    case ITCH_ORDER_EXECUTED_WITH_PRICE:
         if (tick->printable == 'N')
             m->stats.non_printable_shares += tick->qty;
         /* fall through */
-    case 'E':
+    case ITCH_ORDER_EXECUTED:
         m->stats.executed_shares += tick->qty;
         apply_reduction(m, tick, locate, false);
         m->event.executed = m->event.removed_qty != 0;
         break;
-    case 'X':
+    case ITCH_ORDER_CANCEL:
         apply_reduction(m, tick, locate, false);
         break;
-    case 'D':
+    case ITCH_ORDER_DELETE:
         apply_reduction(m, tick, locate, true);
         break;
-    case 'U':
+    case ITCH_ORDER_REPLACE:
         rc = apply_replace(m, tick, locate);
         break;
-    case 'P':
+    case ITCH_TRADE:
         m->stats.trade_shares += tick->qty;
         return 0;
-    case 'Q':
+    case ITCH_CROSS_TRADE:
         m->stats.cross_shares += tick->qty64;
         return 0;
-    case 'R': /* ITCH 5.0 section 1.2.1: stock in body 0-7 */
-        name_symbol(m, locate, tick->body);
+    case ITCH_STOCK_DIRECTORY:
+        name_symbol(m, locate, &tick->body[ITCH_BODY_AT(STOCK_DIRECTORY, symbol)]);
         return 0;
-    case 'H':
+    case ITCH_STOCK_TRADING_ACTION:
         apply_trading_action(m, tick, locate);
         return 0;
-    case 'h':
+    case ITCH_OPERATIONAL_HALT:
         apply_operational_halt(m, tick, locate);
         return 0;
     default:
@@ -273,12 +273,18 @@ static int apply_tick(market_t *m, const tick_t *tick, uint16_t locate)
     return rc;
 }
 
-/* A tick shorter than the fixed 56 bytes is that of a type unknown to ITCH, and no business of
- * ours. */
+/* Does apply_tick read messages of this type? */
+static bool concerns_us(uint8_t letter)
+{
+    const itch_type_t *type = itch_type(letter);
+    return type && type->what != ITCH_WHAT_ADMINISTRATIVE && type->what != ITCH_WHAT_BREAK;
+}
+
+/* A tick shorter than the fixed 56 bytes is that of a type that ITCH 5.0 does not know, and changes
+ * nothing; or somebody cut it. */
 static int skip_short(market_t *m, const tick_t *tick, size_t bytes)
 {
-    if (bytes < TICK_BODY_OFFSET || memchr("AFECXDUPQRHh", tick->type, 12) != NULL)
-        m->stats.malformed++;
+    m->stats.malformed += bytes < TICK_BODY_OFFSET || concerns_us(tick->type);
     return 0;
 }
 
@@ -310,10 +316,12 @@ int market_apply(market_t *m, uint64_t md_seq, const tick_t *tick, size_t bytes,
 
 /* ---- fetching ahead: a day's orders are no longer in the cache when they are spoken of again */
 
-static bool speaks_of_an_order(const tick_t *tick, size_t bytes)
+static bool refers_to_an_order(const tick_t *tick, size_t bytes)
 {
-    return bytes >= sizeof *tick && (tick->type == 'D' || tick->type == 'E' || tick->type == 'U' ||
-                                     tick->type == 'X' || tick->type == 'C');
+    return bytes >= sizeof *tick &&
+           (tick->type == ITCH_ORDER_DELETE || tick->type == ITCH_ORDER_EXECUTED ||
+            tick->type == ITCH_ORDER_REPLACE || tick->type == ITCH_ORDER_CANCEL ||
+            tick->type == ITCH_ORDER_EXECUTED_WITH_PRICE);
 }
 
 void market_fetch_far(const market_t *m, const tick_t *tick, size_t bytes)
@@ -322,14 +330,14 @@ void market_fetch_far(const market_t *m, const tick_t *tick, size_t bytes)
         return;
     const order_slots_t *s = &m->orders.now;
     __builtin_prefetch(&s->entries[orders_home(s, tick->order_ref)], 1, 3);
-    if (tick->type == 'U')
+    if (tick->type == ITCH_ORDER_REPLACE)
         __builtin_prefetch(&s->entries[orders_home(s, tick->new_ref)], 1, 3);
     __builtin_prefetch(&m->books[tick_locate(tick)], 1, 3);
 }
 
 void market_fetch_near(const market_t *m, const tick_t *tick, size_t bytes)
 {
-    if (!speaks_of_an_order(tick, bytes))
+    if (!refers_to_an_order(tick, bytes))
         return;
     const order_entry_t *entry =
         &m->orders.now.entries[orders_home(&m->orders.now, tick->order_ref)];

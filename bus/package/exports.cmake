@@ -9,7 +9,7 @@ cmake_minimum_required(VERSION 3.22)
 string(REPLACE ":" ";-I" includes "-I${INCLUDES}")
 execute_process(COMMAND ${CC} -std=c17 -E -P ${includes} ${SOURCE} OUTPUT_VARIABLE text COMMAND_ERROR_IS_FATAL ANY)
 
-set(name "(tbus|tick|bbo|order|report|market|position|strat|strategy)_[a-z0-9_]+")
+set(name "(tbus|tick|itch|bbo|order|report|market|position|strat|strategy)_[a-z0-9_]+")
 string(REGEX MATCHALL "${name} *\\(" names "${text}")
 string(REGEX MATCHALL "extern const [a-z_]+ ${name}" data "${text}")
 list(APPEND names ${data})

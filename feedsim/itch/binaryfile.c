@@ -215,7 +215,7 @@ static int refuse_length(binaryfile_t *f, uint64_t index, uint64_t offset, uint8
                                "%s: message %" PRIu64 " at byte %" PRIu64
                                " is %zu bytes long but type %s (%s) has %" PRIu32
                                " in ITCH 5.0; what came before it was delivered",
-                               f->path, index, offset, bytes, label, itch_type_name(type),
+                               f->path, index, offset, bytes, label, itch_type(type)->name,
                                itch_length(type)));
 }
 

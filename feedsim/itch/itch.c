@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "feedsim/itch/itch.h"
 
-#include <stdio.h>
-
 #include <tickbus/error.h>
 
 /* Ticks are put together as seven 64-bit words and stored word by word: the publisher reads them
@@ -14,14 +12,10 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 #define TICK_WORDS (sizeof(tick_t) / 8)
 
 static const uint8_t lengths[256] = {
-#define X(letter, bytes, name) [letter] = bytes,
+#define X(type, letter, bytes, what, name) [letter] = bytes,
     ITCH_TYPES(X)
 #undef X
 };
-
-#define X(letter, bytes, name) +1
-_Static_assert(ITCH_TYPES_COUNT == 0 ITCH_TYPES(X), "the count goes with the list");
-#undef X
 
 static inline uint16_t load_be16(const uint8_t *p)
 {
@@ -134,45 +128,47 @@ int itch_decode(const uint8_t *m, size_t bytes, tick_t *out, size_t *out_bytes)
     put_header(out, m);
     *out_bytes = sizeof(tick_t);
     switch (m[0]) {
-    case 'A':
-        put_fields(out, word2('A', m[19], 0, 0, load_be32(m + 20)), load_be64(m + 11),
+    case ITCH_ADD_ORDER:
+        put_fields(out, word2(ITCH_ADD_ORDER, m[19], 0, 0, load_be32(m + 20)), load_be64(m + 11),
                    load_be32(m + 32), load_text8(m + 24), 0);
         return 0;
-    case 'D':
-        put_fields(out, 'D', load_be64(m + 11), 0, 0, 0);
+    case ITCH_ORDER_DELETE:
+        put_fields(out, ITCH_ORDER_DELETE, load_be64(m + 11), 0, 0, 0);
         return 0;
-    case 'U':
-        put_fields(out, word2('U', 0, 0, 0, load_be32(m + 27)), load_be64(m + 11),
+    case ITCH_ORDER_REPLACE:
+        put_fields(out, word2(ITCH_ORDER_REPLACE, 0, 0, 0, load_be32(m + 27)), load_be64(m + 11),
                    load_be32(m + 31), load_be64(m + 19), 0);
         return 0;
-    case 'E':
-        put_fields(out, word2('E', 0, 0, 0, load_be32(m + 19)), load_be64(m + 11), 0, 0,
-                   load_be64(m + 23));
+    case ITCH_ORDER_EXECUTED:
+        put_fields(out, word2(ITCH_ORDER_EXECUTED, 0, 0, 0, load_be32(m + 19)), load_be64(m + 11),
+                   0, 0, load_be64(m + 23));
         return 0;
-    case 'X':
-        put_fields(out, word2('X', 0, 0, 0, load_be32(m + 19)), load_be64(m + 11), 0, 0, 0);
+    case ITCH_ORDER_CANCEL:
+        put_fields(out, word2(ITCH_ORDER_CANCEL, 0, 0, 0, load_be32(m + 19)), load_be64(m + 11), 0,
+                   0, 0);
         return 0;
-    case 'F': {
+    case ITCH_ADD_ORDER_MPID: {
         uint32_t mpid;
         memcpy(&mpid, m + 36, sizeof(mpid));
-        put_fields(out, word2('F', m[19], 0, 0, load_be32(m + 20)), load_be64(m + 11),
-                   (uint64_t)mpid << 32 | load_be32(m + 32), load_text8(m + 24), 0);
+        put_fields(out, word2(ITCH_ADD_ORDER_MPID, m[19], 0, 0, load_be32(m + 20)),
+                   load_be64(m + 11), (uint64_t)mpid << 32 | load_be32(m + 32), load_text8(m + 24),
+                   0);
         return 0;
     }
-    case 'P':
-        put_fields(out, word2('P', m[19], 0, 0, load_be32(m + 20)), load_be64(m + 11),
+    case ITCH_TRADE:
+        put_fields(out, word2(ITCH_TRADE, m[19], 0, 0, load_be32(m + 20)), load_be64(m + 11),
                    load_be32(m + 32), load_text8(m + 24), load_be64(m + 36));
         return 0;
-    case 'C':
-        put_fields(out, word2('C', 0, m[31], 0, load_be32(m + 19)), load_be64(m + 11),
-                   load_be32(m + 32), 0, load_be64(m + 23));
+    case ITCH_ORDER_EXECUTED_WITH_PRICE:
+        put_fields(out, word2(ITCH_ORDER_EXECUTED_WITH_PRICE, 0, m[31], 0, load_be32(m + 19)),
+                   load_be64(m + 11), load_be32(m + 32), 0, load_be64(m + 23));
         return 0;
-    case 'Q':
-        put_fields(out, word2('Q', 0, 0, m[39], 0), load_be64(m + 11), load_be32(m + 27),
-                   load_text8(m + 19), load_be64(m + 31));
+    case ITCH_CROSS_TRADE:
+        put_fields(out, word2(ITCH_CROSS_TRADE, 0, 0, m[39], 0), load_be64(m + 11),
+                   load_be32(m + 27), load_text8(m + 19), load_be64(m + 31));
         return 0;
-    case 'B':
-        put_fields(out, 'B', 0, 0, 0, load_be64(m + 11));
+    case ITCH_BROKEN_TRADE:
+        put_fields(out, ITCH_BROKEN_TRADE, 0, 0, 0, load_be64(m + 11));
         return 0;
     default:
         put_body(out, m[0], m + TICK_ITCH_HEADER, bytes - TICK_ITCH_HEADER);
@@ -184,46 +180,46 @@ int itch_decode(const uint8_t *m, size_t bytes, tick_t *out, size_t *out_bytes)
 static bool encode_fields(const tick_t *t, uint8_t *m)
 {
     switch (t->type) {
-    case 'F':
+    case ITCH_ADD_ORDER_MPID:
         memcpy(m + 36, t->mpid, sizeof(t->mpid));
         /* fall through */
-    case 'A':
-    case 'P':
+    case ITCH_ADD_ORDER:
+    case ITCH_TRADE:
         store_be64(m + 11, t->order_ref);
         m[19] = t->side;
         store_be32(m + 20, t->qty);
         memcpy(m + 24, t->symbol, sizeof(t->symbol));
         store_be32(m + 32, t->px_e4);
-        if (t->type == 'P')
+        if (t->type == ITCH_TRADE)
             store_be64(m + 36, t->match);
         return true;
-    case 'C':
+    case ITCH_ORDER_EXECUTED_WITH_PRICE:
         m[31] = t->printable;
         store_be32(m + 32, t->px_e4);
         /* fall through */
-    case 'E':
+    case ITCH_ORDER_EXECUTED:
         store_be64(m + 23, t->match);
         /* fall through */
-    case 'X':
+    case ITCH_ORDER_CANCEL:
         store_be32(m + 19, t->qty);
         /* fall through */
-    case 'D':
+    case ITCH_ORDER_DELETE:
         store_be64(m + 11, t->order_ref);
         return true;
-    case 'U':
+    case ITCH_ORDER_REPLACE:
         store_be64(m + 11, t->order_ref);
         store_be64(m + 19, t->new_ref);
         store_be32(m + 27, t->qty);
         store_be32(m + 31, t->px_e4);
         return true;
-    case 'Q':
+    case ITCH_CROSS_TRADE:
         store_be64(m + 11, t->qty64);
         memcpy(m + 19, t->symbol, sizeof(t->symbol));
         store_be32(m + 27, t->px_e4);
         store_be64(m + 31, t->match);
         m[39] = t->aux;
         return true;
-    case 'B':
+    case ITCH_BROKEN_TRADE:
         store_be64(m + 11, t->match);
         return true;
     default:
@@ -273,24 +269,6 @@ void itch_end_mark(uint64_t event_ns, tick_t *out, size_t *out_bytes)
     *out_bytes = TICK_BODY_OFFSET;
 }
 
-uint32_t itch_length(uint8_t type)
-{
-    return lengths[type];
-}
-
-const char *itch_type_name(uint8_t type)
-{
-    switch (type) {
-#define X(letter, bytes, name)                                                                     \
-    case letter:                                                                                   \
-        return name;
-        ITCH_TYPES(X)
-#undef X
-    default:
-        return NULL;
-    }
-}
-
 uint8_t itch_tick_type(const tick_t *t, size_t bytes)
 {
     return t->type == TICK_RUNT && bytes > TICK_BODY_OFFSET ? t->body[0] : t->type;
@@ -302,10 +280,4 @@ size_t itch_tick_message_bytes(const tick_t *t, size_t bytes)
         return lengths[t->type];
     size_t body = bytes - TICK_BODY_OFFSET;
     return is_mark(t->type) ? body : body + TICK_ITCH_HEADER;
-}
-
-void itch_type_label(uint8_t type, char out_label[ITCH_LABEL_BYTES])
-{
-    bool printable = type > ' ' && type < 0x7f;
-    snprintf(out_label, ITCH_LABEL_BYTES, printable ? "%c" : "0x%02X", type);
 }

@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "feedsim/synth/synth_admin.h"
 
+#include <tickbus/msg/itch_types.h>
+
 /* Where the field at an offset of the ITCH message stands in a tick that carries its body
  * verbatim. */
 static uint8_t *field(tick_t *t, unsigned offset)
 {
     return t->body + offset - TICK_ITCH_HEADER;
+}
+
+static void put_char(tick_t *t, unsigned offset, char value)
+{
+    *field(t, offset) = (uint8_t)value;
 }
 
 static void put_be32(tick_t *t, unsigned offset, uint32_t value)
@@ -35,90 +42,90 @@ void synth_tick(const synth_stamp_t *stamp, uint8_t type, tick_t *out)
 
 void synth_system_event(const synth_stamp_t *stamp, char code, tick_t *out)
 {
-    synth_tick(stamp, 'S', out);
-    *field(out, 11) = (uint8_t)code;
+    synth_tick(stamp, ITCH_SYSTEM_EVENT, out);
+    put_char(out, ITCH_AT(SYSTEM_EVENT, event_code), code);
 }
 
 void synth_decline_levels(const synth_stamp_t *stamp, tick_t *out)
 {
-    synth_tick(stamp, 'V', out);
+    synth_tick(stamp, ITCH_MWCB_DECLINE_LEVEL, out);
     /* 7, 13 and 20 % below an index of 5000; 8 decimals */
-    put_be64(out, 11, UINT64_C(465000000000));
-    put_be64(out, 19, UINT64_C(435000000000));
-    put_be64(out, 27, UINT64_C(400000000000));
+    put_be64(out, ITCH_AT(MWCB_DECLINE_LEVEL, level1_e8), UINT64_C(465000000000));
+    put_be64(out, ITCH_AT(MWCB_DECLINE_LEVEL, level2_e8), UINT64_C(435000000000));
+    put_be64(out, ITCH_AT(MWCB_DECLINE_LEVEL, level3_e8), UINT64_C(400000000000));
 }
 
 void synth_directory(const synth_stamp_t *stamp, tick_t *out)
 {
-    synth_tick(stamp, 'R', out);
-    put_symbol(out, 11, stamp);
-    *field(out, 19) = 'Q';           /* market category: NASDAQ Global Select */
-    *field(out, 20) = 'N';           /* financial status: normal */
-    put_be32(out, 21, 100);          /* round lot */
-    *field(out, 25) = 'N';           /* round lots only */
-    *field(out, 26) = 'C';           /* issue classification: common stock */
-    memcpy(field(out, 27), "Z ", 2); /* issue sub-type: not applicable */
-    *field(out, 29) = 'T';           /* authenticity: test */
-    *field(out, 30) = 'N';           /* short sale threshold */
-    *field(out, 31) = 'N';           /* IPO */
-    *field(out, 32) = '1';           /* LULD tier */
-    *field(out, 33) = 'N';           /* ETP */
-    put_be32(out, 34, 0);            /* ETP leverage */
-    *field(out, 38) = 'N';           /* inverse */
+    synth_tick(stamp, ITCH_STOCK_DIRECTORY, out);
+    put_symbol(out, ITCH_AT(STOCK_DIRECTORY, symbol), stamp);
+    put_char(out, ITCH_AT(STOCK_DIRECTORY, market_category), 'Q');  /* NASDAQ Global Select */
+    put_char(out, ITCH_AT(STOCK_DIRECTORY, financial_status), 'N'); /* normal */
+    put_be32(out, ITCH_AT(STOCK_DIRECTORY, round_lot_size), 100);
+    put_char(out, ITCH_AT(STOCK_DIRECTORY, round_lots_only), 'N');
+    put_char(out, ITCH_AT(STOCK_DIRECTORY, issue_classification), 'C');    /* common stock */
+    memcpy(field(out, ITCH_AT(STOCK_DIRECTORY, issue_sub_type)), "Z ", 2); /* not applicable */
+    put_char(out, ITCH_AT(STOCK_DIRECTORY, authenticity), 'T');            /* test */
+    put_char(out, ITCH_AT(STOCK_DIRECTORY, short_sale_threshold), 'N');
+    put_char(out, ITCH_AT(STOCK_DIRECTORY, ipo_flag), 'N');
+    put_char(out, ITCH_AT(STOCK_DIRECTORY, luld_tier), '1');
+    put_char(out, ITCH_AT(STOCK_DIRECTORY, etp_flag), 'N');
+    put_be32(out, ITCH_AT(STOCK_DIRECTORY, etp_leverage_factor), 0);
+    put_char(out, ITCH_AT(STOCK_DIRECTORY, inverse_indicator), 'N');
 }
 
 void synth_trading_action(const synth_stamp_t *stamp, char trading_state, tick_t *out)
 {
-    synth_tick(stamp, 'H', out);
-    put_symbol(out, 11, stamp);
-    *field(out, 19) = (uint8_t)trading_state;
-    *field(out, 20) = ' ';
-    memcpy(field(out, 21), "    ", 4);
+    synth_tick(stamp, ITCH_STOCK_TRADING_ACTION, out);
+    put_symbol(out, ITCH_AT(STOCK_TRADING_ACTION, symbol), stamp);
+    put_char(out, ITCH_AT(STOCK_TRADING_ACTION, trading_state), trading_state);
+    put_char(out, ITCH_AT(STOCK_TRADING_ACTION, reserved), ' ');
+    memcpy(field(out, ITCH_AT(STOCK_TRADING_ACTION, reason)), "    ", 4);
 }
 
 void synth_reg_sho(const synth_stamp_t *stamp, char action, tick_t *out)
 {
-    synth_tick(stamp, 'Y', out);
-    put_symbol(out, 11, stamp);
-    *field(out, 19) = (uint8_t)action;
+    synth_tick(stamp, ITCH_REG_SHO_RESTRICTION, out);
+    put_symbol(out, ITCH_AT(REG_SHO_RESTRICTION, symbol), stamp);
+    put_char(out, ITCH_AT(REG_SHO_RESTRICTION, reg_sho_action), action);
 }
 
 void synth_participant(const synth_stamp_t *stamp, tick_t *out)
 {
-    synth_tick(stamp, 'L', out);
-    memcpy(field(out, 11), "SYNM", 4);
-    put_symbol(out, 15, stamp);
-    *field(out, 23) = 'Y'; /* primary market maker */
-    *field(out, 24) = 'N'; /* mode: normal */
-    *field(out, 25) = 'A'; /* state: active */
+    synth_tick(stamp, ITCH_PARTICIPANT_POSITION, out);
+    memcpy(field(out, ITCH_AT(PARTICIPANT_POSITION, mpid)), "SYNM", 4);
+    put_symbol(out, ITCH_AT(PARTICIPANT_POSITION, symbol), stamp);
+    put_char(out, ITCH_AT(PARTICIPANT_POSITION, primary_market_maker), 'Y');
+    put_char(out, ITCH_AT(PARTICIPANT_POSITION, market_maker_mode), 'N'); /* normal */
+    put_char(out, ITCH_AT(PARTICIPANT_POSITION, participant_state), 'A'); /* active */
 }
 
 void synth_retail_interest(const synth_stamp_t *stamp, char flag, tick_t *out)
 {
-    synth_tick(stamp, 'N', out);
-    put_symbol(out, 11, stamp);
-    *field(out, 19) = (uint8_t)flag;
+    synth_tick(stamp, ITCH_RETAIL_INTEREST, out);
+    put_symbol(out, ITCH_AT(RETAIL_INTEREST, symbol), stamp);
+    put_char(out, ITCH_AT(RETAIL_INTEREST, interest_flag), flag);
 }
 
 void synth_imbalance(const synth_stamp_t *stamp, uint32_t px_e4, uint64_t paired,
                      uint64_t imbalance, char cross, tick_t *out)
 {
-    synth_tick(stamp, 'I', out);
-    put_be64(out, 11, paired);
-    put_be64(out, 19, imbalance);
-    *field(out, 27) = imbalance == 0 ? 'N' : 'B';
-    put_symbol(out, 28, stamp);
-    put_be32(out, 36, px_e4); /* far, near and reference price */
-    put_be32(out, 40, px_e4);
-    put_be32(out, 44, px_e4);
-    *field(out, 48) = (uint8_t)cross;
-    *field(out, 49) = 'L'; /* price variation: below 1 % */
+    synth_tick(stamp, ITCH_ORDER_IMBALANCE, out);
+    put_be64(out, ITCH_AT(ORDER_IMBALANCE, paired_shares), paired);
+    put_be64(out, ITCH_AT(ORDER_IMBALANCE, imbalance_shares), imbalance);
+    put_char(out, ITCH_AT(ORDER_IMBALANCE, imbalance_direction), imbalance == 0 ? 'N' : 'B');
+    put_symbol(out, ITCH_AT(ORDER_IMBALANCE, symbol), stamp);
+    put_be32(out, ITCH_AT(ORDER_IMBALANCE, far_px_e4), px_e4);
+    put_be32(out, ITCH_AT(ORDER_IMBALANCE, near_px_e4), px_e4);
+    put_be32(out, ITCH_AT(ORDER_IMBALANCE, reference_px_e4), px_e4);
+    put_char(out, ITCH_AT(ORDER_IMBALANCE, cross_type), cross);
+    put_char(out, ITCH_AT(ORDER_IMBALANCE, price_variation), 'L'); /* below 1 % */
 }
 
 void synth_cross(const synth_stamp_t *stamp, uint32_t px_e4, uint64_t shares, uint64_t match,
                  char cross, tick_t *out)
 {
-    synth_tick(stamp, 'Q', out);
+    synth_tick(stamp, ITCH_CROSS_TRADE, out);
     out->qty64 = shares;
     memcpy(out->symbol, stamp->symbol, sizeof out->symbol);
     out->px_e4 = px_e4;
@@ -128,6 +135,6 @@ void synth_cross(const synth_stamp_t *stamp, uint32_t px_e4, uint64_t shares, ui
 
 void synth_broken(const synth_stamp_t *stamp, uint64_t match, tick_t *out)
 {
-    synth_tick(stamp, 'B', out);
+    synth_tick(stamp, ITCH_BROKEN_TRADE, out);
     out->match = match;
 }

@@ -3,6 +3,8 @@
 
 #include <stdbool.h>
 
+#include <tickbus/msg/itch_types.h>
+
 #define TICK_PX_E4 100u /* one cent */
 /* The fair price stays in the middle half of the ladder, so that orders, at most PASSIVE_MAX away,
  * stay in it. */
@@ -86,7 +88,7 @@ static void add(synth_flow_t *f, synth_symbol_t *symbol, enum ladder_side side, 
 {
     bool attributed = random_chance(&f->random, 1, 16);
     int level = draw_level(f, symbol, side);
-    begin(f, symbol, attributed ? 'F' : 'A', out);
+    begin(f, symbol, attributed ? ITCH_ADD_ORDER_MPID : ITCH_ADD_ORDER, out);
     out->order_ref = next_ref(f);
     out->side = side == LADDER_BID ? 'B' : 'S';
     out->qty = synth_flow_qty(f);
@@ -107,7 +109,7 @@ static void add_somewhere(synth_flow_t *f, synth_symbol_t *symbol, tick_t *out)
 
 static void delete_order(synth_flow_t *f, synth_symbol_t *symbol, uint16_t index, tick_t *out)
 {
-    begin(f, symbol, 'D', out);
+    begin(f, symbol, ITCH_ORDER_DELETE, out);
     out->order_ref = symbol->ladder.orders[index].ref;
     ladder_remove(&symbol->ladder, index);
 }
@@ -119,7 +121,7 @@ static void cancel_some(synth_flow_t *f, synth_symbol_t *symbol, uint16_t index,
         delete_order(f, symbol, index, out);
         return;
     }
-    begin(f, symbol, 'X', out);
+    begin(f, symbol, ITCH_ORDER_CANCEL, out);
     out->order_ref = o->ref;
     out->qty = 1 + random_below(&f->random, o->qty - 1);
     ladder_reduce(&symbol->ladder, index, out->qty);
@@ -128,7 +130,7 @@ static void cancel_some(synth_flow_t *f, synth_symbol_t *symbol, uint16_t index,
 static void replace(synth_flow_t *f, synth_symbol_t *symbol, uint16_t index, tick_t *out)
 {
     enum ladder_side side = symbol->ladder.orders[index].side;
-    begin(f, symbol, 'U', out);
+    begin(f, symbol, ITCH_ORDER_REPLACE, out);
     out->order_ref = symbol->ladder.orders[index].ref;
     out->new_ref = next_ref(f);
     out->qty = synth_flow_qty(f);
@@ -158,7 +160,7 @@ static void fill(synth_flow_t *f, tick_t *out)
     const ladder_order_t *o = &symbol->ladder.orders[index];
     uint32_t qty = o->qty < w->qty ? o->qty : w->qty;
     bool improved = random_chance(&f->random, 1, 64);
-    begin(f, symbol, improved ? 'C' : 'E', out);
+    begin(f, symbol, improved ? ITCH_ORDER_EXECUTED_WITH_PRICE : ITCH_ORDER_EXECUTED, out);
     out->order_ref = o->ref;
     out->qty = qty;
     out->match = ++f->match;
@@ -194,7 +196,7 @@ static void start_sweep(synth_flow_t *f, synth_symbol_t *symbol, enum ladder_sid
 static void hidden_trade(synth_flow_t *f, synth_symbol_t *symbol, tick_t *out)
 {
     const ladder_t *l = &symbol->ladder;
-    begin(f, symbol, 'P', out);
+    begin(f, symbol, ITCH_TRADE, out);
     out->side = 'B'; /* section 1.5.1: always, since 2014 */
     out->qty = synth_flow_qty(f);
     out->px_e4 = (synth_symbol_px(symbol, l->best[LADDER_BID]) +

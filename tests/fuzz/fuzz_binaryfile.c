@@ -73,7 +73,7 @@ void fuzz_seeds(fuzz_take_t take)
         char type;
         size_t bytes;
     } types[] = {
-#define X(letter, length, name) {letter, length},
+#define X(type, letter, bytes, what, name) {letter, bytes},
         ITCH_TYPES(X)
 #undef X
     };

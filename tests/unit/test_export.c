@@ -139,7 +139,7 @@ static void check_stamped(const fixture_t *f, const char *topic, const char *exp
 /* --- ITCH --- */
 
 static const uint8_t types[] = {
-#define X(letter, bytes, name) letter,
+#define X(type, letter, bytes, what, name) letter,
     ITCH_TYPES(X)
 #undef X
 };

@@ -15,7 +15,7 @@
 #include "tests/market_data.h"
 
 static const uint8_t types[] = {
-#define X(letter, bytes, name) letter,
+#define X(type, letter, bytes, what, name) letter,
     ITCH_TYPES(X)
 #undef X
 };
@@ -351,28 +351,6 @@ static void a_tick_that_no_message_decodes_to_is_not_encoded(void **state)
     }
 }
 
-static void types_have_names_and_labels(void **state)
-{
-    (void)state;
-    char label[ITCH_LABEL_BYTES];
-    assert_string_equal(itch_type_name('A'), "Add Order");
-    assert_string_equal(itch_type_name('h'), "Operational Halt");
-    assert_null(itch_type_name('z'));
-    assert_null(itch_type_name(0));
-    unsigned known = 0;
-    for (unsigned type = 0; type < 256; type++) {
-        assert_int_equal(itch_type_name((uint8_t)type) != NULL, itch_length((uint8_t)type) != 0);
-        known += itch_length((uint8_t)type) != 0;
-    }
-    assert_int_equal(known, ITCH_TYPES_COUNT);
-    itch_type_label('h', label);
-    assert_string_equal(label, "h");
-    itch_type_label(0x9c, label);
-    assert_string_equal(label, "0x9C");
-    itch_type_label(' ', label);
-    assert_string_equal(label, "0x20");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -384,7 +362,6 @@ int main(void)
         cmocka_unit_test(whatever_decode_accepts_comes_back_unchanged),
         cmocka_unit_test(the_end_mark_has_no_message_bytes),
         cmocka_unit_test(a_tick_that_no_message_decodes_to_is_not_encoded),
-        cmocka_unit_test(types_have_names_and_labels),
     };
     return cmocka_run_group_tests_name("itch", tests, make_buffers, free_buffers);
 }

@@ -54,7 +54,7 @@ static void put_tick(FILE *out, printer_t put, uint8_t type, size_t message_byte
 static void put_ticks(FILE *out, printer_t put)
 {
     static const uint8_t types[] = {
-#define X(letter, bytes, name) letter,
+#define X(type, letter, bytes, what, name) letter,
         ITCH_TYPES(X)
 #undef X
     };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <tickbus/msg/bbo.h>
+#include <tickbus/msg/itch_types.h>
 #include <tickbus/msg/order.h>
 #include <tickbus/msg/report.h>
 #include <tickbus/msg/tick.h>
@@ -21,13 +22,6 @@ static void field_u64(line_t *line, uint64_t value)
 {
     line_char(line, ',');
     line_u64(line, value);
-}
-
-static void field_u64_if(line_t *line, bool has, uint64_t value)
-{
-    line_char(line, ',');
-    if (has)
-        line_u64(line, value);
 }
 
 static void field_chars(line_t *line, const char *chars, size_t count)
@@ -54,15 +48,16 @@ static void row_bbo(line_t *line, const bbo_t *bbo)
     field_u64(line, bbo->ask_qty);
 }
 
-static void field_tick_symbol(line_t *line, const tick_t *tick, unsigned has)
+/* The field of that kind which a tick has, or nothing. */
+static void field_of_kind(line_t *line, const tick_t *tick, enum itch_field_kind kind)
 {
-    int body_at = has ? -1 : message_text_symbol_at(tick->type);
-    if (has & TICK_HAS_SYMBOL)
-        field_chars(line, tick->symbol, sizeof tick->symbol);
-    else if (body_at >= 0)
-        field_chars(line, (const char *)tick->body + body_at, sizeof tick->symbol);
-    else
+    const itch_field_t *field = itch_field_of_kind(tick->type, kind);
+    if (!field)
         line_char(line, ',');
+    else if (itch_field_is_number(field))
+        field_u64(line, itch_field_number(field, tick));
+    else
+        field_chars(line, itch_field_chars(field, tick), field->bytes);
 }
 
 static void field_tick_type(line_t *line, const tick_t *tick)
@@ -78,20 +73,18 @@ static void field_tick_type(line_t *line, const tick_t *tick)
 
 static void row_tick(line_t *line, uint64_t seq, const tick_t *tick, bool stamps)
 {
-    unsigned has = message_text_tick_fields(tick->type);
-    char side = (char)tick->side;
     line_u64(line, seq);
     field_tick_type(line, tick);
     field_u64(line, tick_locate(tick));
     field_u64(line, tick_tracking(tick));
-    field_tick_symbol(line, tick, has);
+    field_of_kind(line, tick, ITCH_FIELD_SYMBOL);
     field_u64(line, tick_event_ns(tick));
-    field_chars(line, &side, has & TICK_HAS_SIDE ? 1 : 0);
-    field_u64_if(line, has & TICK_HAS_REF, tick->order_ref);
-    field_u64_if(line, has & TICK_HAS_NEW_REF, tick->new_ref);
-    field_u64_if(line, has & TICK_HAS_QTY, tick->type == 'Q' ? tick->qty64 : tick->qty);
-    field_u64_if(line, has & TICK_HAS_PX, tick->px_e4);
-    field_u64_if(line, has & TICK_HAS_MATCH, tick->match);
+    field_of_kind(line, tick, ITCH_FIELD_SIDE);
+    field_of_kind(line, tick, ITCH_FIELD_ORDER_REF);
+    field_of_kind(line, tick, ITCH_FIELD_NEW_REF);
+    field_of_kind(line, tick, ITCH_FIELD_QTY);
+    field_of_kind(line, tick, ITCH_FIELD_PX);
+    field_of_kind(line, tick, ITCH_FIELD_MATCH);
     if (stamps)
         field_u64(line, tick_intended_ns(tick));
 }

@@ -5,22 +5,11 @@
 #include <string.h>
 
 #include <tickbus/msg/bbo.h>
+#include <tickbus/msg/itch_types.h>
 #include <tickbus/msg/order.h>
 #include <tickbus/msg/report.h>
 #include <tickbus/msg/tick.h>
-#include "feedsim/itch/itch.h"
-#include "feedsim/itch/itch_body.h"
 #include "tools/show/line.h"
-
-int message_text_symbol_at(uint8_t tick_type)
-{
-    unsigned count;
-    const itch_body_field_t *field = itch_body_fields(tick_type, &count);
-    for (; count > 0; field++, count--)
-        if (field->kind == ITCH_BODY_SYMBOL)
-            return field->at;
-    return -1;
-}
 
 const char *message_text_order_kind(unsigned kind)
 {
@@ -30,34 +19,6 @@ const char *message_text_order_kind(unsigned kind)
 const char *message_text_tif(unsigned tif)
 {
     return tif == ORDER_TIF_DAY ? "day" : tif == ORDER_TIF_IOC ? "ioc" : "?";
-}
-
-unsigned message_text_tick_fields(uint8_t tick_type)
-{
-    switch (tick_type) {
-    case 'A':
-    case 'F':
-        return TICK_HAS_REF | TICK_HAS_SIDE | TICK_HAS_QTY | TICK_HAS_PX | TICK_HAS_SYMBOL;
-    case 'P':
-        return TICK_HAS_REF | TICK_HAS_SIDE | TICK_HAS_QTY | TICK_HAS_PX | TICK_HAS_SYMBOL |
-               TICK_HAS_MATCH;
-    case 'E':
-        return TICK_HAS_REF | TICK_HAS_QTY | TICK_HAS_MATCH;
-    case 'C':
-        return TICK_HAS_REF | TICK_HAS_QTY | TICK_HAS_MATCH | TICK_HAS_PX;
-    case 'X':
-        return TICK_HAS_REF | TICK_HAS_QTY;
-    case 'D':
-        return TICK_HAS_REF;
-    case 'U':
-        return TICK_HAS_REF | TICK_HAS_NEW_REF | TICK_HAS_QTY | TICK_HAS_PX;
-    case 'Q':
-        return TICK_HAS_QTY | TICK_HAS_PX | TICK_HAS_SYMBOL | TICK_HAS_MATCH;
-    case 'B':
-        return TICK_HAS_MATCH;
-    default:
-        return 0;
-    }
 }
 
 /* --- JSON --- */
@@ -103,49 +64,27 @@ static void json_hex(line_t *line, const char *name, const void *bytes, size_t c
     line_char(line, '"');
 }
 
-/* A message whose fields are all in its body. False: none of those. */
-static bool json_body_fields(line_t *line, const tick_t *tick)
+/* How many characters of a field are shown: those that do not pad it. */
+static size_t shown_bytes(const itch_field_t *field, const tick_t *tick)
 {
-    unsigned count;
-    const itch_body_field_t *field = itch_body_fields(tick->type, &count);
-    for (unsigned i = 0; i < count; i++, field++) {
-        const char *chars = (const char *)tick->body + field->at;
-        if (field->kind == ITCH_BODY_NUMBER)
-            json_u64(line, field->name, itch_body_number(field, tick));
-        else
-            json_chars(line, field->name, chars, line_unpadded(chars, field->bytes));
-    }
-    return count > 0;
+    bool padded = field->kind == ITCH_FIELD_CHARS || field->kind == ITCH_FIELD_SYMBOL;
+    return padded ? line_unpadded(itch_field_chars(field, tick), field->bytes) : field->bytes;
 }
 
 /* `body`: all bytes after the type; for a long unknown message they go on past the tick. */
 static void json_tick_body(line_t *line, const tick_t *tick, const unsigned char *body,
                            size_t body_bytes)
 {
-    unsigned has = message_text_tick_fields(tick->type);
-    if (has & TICK_HAS_REF)
-        json_u64(line, "order_ref", tick->order_ref);
-    if (has & TICK_HAS_NEW_REF)
-        json_u64(line, "new_ref", tick->new_ref);
-    if (has & TICK_HAS_SIDE)
-        json_char(line, "side", tick->side);
-    if (has & TICK_HAS_QTY)
-        json_u64(line, "qty", tick->type == 'Q' ? tick->qty64 : tick->qty);
-    if (has & TICK_HAS_SYMBOL)
-        json_symbol(line, tick->symbol);
-    if (has & TICK_HAS_PX)
-        json_u64(line, "px_e4", tick->px_e4);
-    if (has & TICK_HAS_MATCH)
-        json_u64(line, "match", tick->match);
-    if (tick->type == 'F')
-        json_chars(line, "mpid", (const char *)tick->mpid,
-                   line_unpadded((const char *)tick->mpid, 4));
-    if (tick->type == 'C')
-        json_char(line, "printable", tick->printable);
-    if (tick->type == 'Q')
-        json_char(line, "cross_type", tick->aux);
-    if (!has && !json_body_fields(line, tick))
+    unsigned count;
+    const itch_field_t *field = itch_fields(tick->type, &count);
+    if (!field)
         json_hex(line, "body", body, body_bytes);
+    for (; count; field++, count--) {
+        if (itch_field_is_number(field))
+            json_u64(line, field->name, itch_field_number(field, tick));
+        else
+            json_chars(line, field->name, itch_field_chars(field, tick), shown_bytes(field, tick));
+    }
 }
 
 static void json_tick(line_t *line, const tick_t *tick, const unsigned char *body,
@@ -247,48 +186,57 @@ static void word_qty_px(line_t *line, uint64_t qty, uint32_t px_e4)
     line_px(line, px_e4);
 }
 
-/* The symbol first, as with all others. False: none of those. */
-static bool words_body_fields(line_t *line, const tick_t *tick)
+/* A field under its name. */
+static void word_field(line_t *line, const itch_field_t *field, const tick_t *tick)
 {
-    unsigned count;
-    const itch_body_field_t *field = itch_body_fields(tick->type, &count);
-    int symbol_at = message_text_symbol_at(tick->type);
-    if (symbol_at >= 0)
-        word_chars(line, (const char *)tick->body + symbol_at, 8);
-    for (unsigned i = 0; i < count; i++, field++) {
-        if (field->kind == ITCH_BODY_SYMBOL)
-            continue;
-        if (field->kind == ITCH_BODY_NUMBER) {
-            word_u64(line, field->name, itch_body_number(field, tick));
-        } else {
-            line_char(line, ' ');
-            line_text(line, field->name);
-            word_chars(line, (const char *)tick->body + field->at, field->bytes);
-        }
+    if (itch_field_is_number(field)) {
+        word_u64(line, field->name, itch_field_number(field, tick));
+    } else {
+        line_char(line, ' ');
+        line_text(line, field->name);
+        word_chars(line, itch_field_chars(field, tick), field->bytes);
     }
-    return count > 0;
+}
+
+/* An order or a trade reads like a line of a blotter: "AAPL buy 300 @ 320.8000 ref 17". */
+static void words_blotter(line_t *line, const tick_t *tick)
+{
+    static const struct {
+        enum itch_field_kind kind;
+        const char *word;
+    } numbers[] = {{ITCH_FIELD_ORDER_REF, "ref"},
+                   {ITCH_FIELD_NEW_REF, "new ref"},
+                   {ITCH_FIELD_MATCH, "match"}};
+    const itch_field_t *qty = itch_field_of_kind(tick->type, ITCH_FIELD_QTY);
+    if (itch_field_of_kind(tick->type, ITCH_FIELD_SIDE))
+        word_side(line, tick->side);
+    if (qty && itch_field_of_kind(tick->type, ITCH_FIELD_PX))
+        word_qty_px(line, itch_field_number(qty, tick), tick->px_e4);
+    else if (qty)
+        word_u64(line, "qty", itch_field_number(qty, tick));
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        const itch_field_t *field = itch_field_of_kind(tick->type, numbers[i].kind);
+        if (field)
+            word_u64(line, numbers[i].word, itch_field_number(field, tick));
+    }
 }
 
 static void words_tick_body(line_t *line, const tick_t *tick, const unsigned char *body,
                             size_t body_bytes)
 {
-    unsigned has = message_text_tick_fields(tick->type);
-    uint64_t qty = tick->type == 'Q' ? tick->qty64 : tick->qty;
-    if (has & TICK_HAS_SYMBOL)
-        word_chars(line, tick->symbol, 8);
-    if (has & TICK_HAS_SIDE)
-        word_side(line, tick->side);
-    if ((has & TICK_HAS_QTY) && (has & TICK_HAS_PX))
-        word_qty_px(line, qty, tick->px_e4);
-    else if (has & TICK_HAS_QTY)
-        word_u64(line, "qty", qty);
-    if (has & TICK_HAS_REF)
-        word_u64(line, "ref", tick->order_ref);
-    if (has & TICK_HAS_NEW_REF)
-        word_u64(line, "new ref", tick->new_ref);
-    if (has & TICK_HAS_MATCH)
-        word_u64(line, "match", tick->match);
-    if (!has && !words_body_fields(line, tick) && body_bytes) {
+    unsigned count;
+    const itch_field_t *field = itch_fields(tick->type, &count);
+    const itch_field_t *symbol = itch_field_of_kind(tick->type, ITCH_FIELD_SYMBOL);
+    if (symbol) /* first, whatever the message */
+        word_chars(line, itch_field_chars(symbol, tick), symbol->bytes);
+    if (field && !field->verbatim) {
+        words_blotter(line, tick);
+        return;
+    }
+    for (; count; field++, count--)
+        if (field != symbol)
+            word_field(line, field, tick);
+    if (!field && body_bytes) {
         line_char(line, ' ');
         line_hex(line, body, body_bytes);
     }

@@ -12,8 +12,8 @@
  *
  *    56 03:07:00.000000000 A AAPL buy 300 @ 320.8000 ref 17
  *
- * A tick shows all fields of its message under the names of tick.h or itch_body.h; a type that ITCH
- * 5.0 does not know shows its body as hex digits.
+ * A tick shows all fields of its message under the names of tickbus/msg/itch_types.h; a type
+ * that ITCH 5.0 does not know shows its body as hex digits.
  *
  * Prices in JSON are integers in 1/10000 (`px_e4`), times are ns since midnight (`ts_event_ns`) or
  * since the bus epoch (`intended_ns`, `sent_ns`). Used by `busctl tap` and `busctl journal export`.
@@ -31,23 +31,6 @@ void message_text_json(FILE *out, const char *type, uint64_t seq, const void *me
                        size_t bytes);
 void message_text_words(FILE *out, const char *type, uint64_t seq, const void *message,
                         size_t bytes);
-
-/* The stock that an administrative ITCH message names: where its 8 characters are in tick_t.body,
- * or -1 when messages of this type have none there. */
-int message_text_symbol_at(uint8_t tick_type);
-
-/* Which of the normalised fields of a tick its type fills: the table of tickbus/msg/tick.h. 0:
- * none, it has a body. */
-enum message_tick_field {
-    TICK_HAS_REF = 1,
-    TICK_HAS_SIDE = 2,
-    TICK_HAS_QTY = 4, /* type Q: qty64 */
-    TICK_HAS_PX = 8,
-    TICK_HAS_SYMBOL = 16,
-    TICK_HAS_MATCH = 32,
-    TICK_HAS_NEW_REF = 64,
-};
-unsigned message_text_tick_fields(uint8_t tick_type);
 
 /* "new", "cancel"; "day", "ioc"; "?" for a number that is none. */
 const char *message_text_order_kind(unsigned kind);

@@ -6,26 +6,22 @@
  * came from. It fits the 56 payload bytes of a one-line slot, so that a tick and its slot word
  * share one cache line.
  *
- *    0        8        16   17   18    19   20    24          32     36      40       48       56
- *    +--------+--------+----+----+-----+----+-----+-----------+------+-------+--------+--------+
- *    |event_ns|intended|type|side|print|aux | qty | order_ref |px_e4 | mpid  | symbol | match  |  books
- *    |tracking| locate |    |    |able |    |     |           |      |       |/new_ref| number |  and trades
- *    +--------+--------+----+----+-----+----+-----+-----------+------+-------+--------+--------+
- *    |  same  |  same  |type| body: the ITCH message after its 11-byte header, verbatim ...    |  all else
- *    +--------+--------+----+------------------------------------------------------------------+
+ *    0        8        16   17   18    19   20    24          32     36     40       48      56
+ *    +--------+--------+----+----+-----+----+-----+-----------+------+------+--------+-------+
+ *    |event_ns|intended|type|side|print|aux | qty | order_ref |px_e4 | mpid |symbol/ | match | 1
+ *    |tracking| locate |    |    |able |    |     |           |      |      |new_ref |       |
+ *    +--------+--------+----+----+-----+----+-----+-----------+------+------+--------+-------+
+ *    |  same  |  same  |type| body: the ITCH message after its 11-byte header, verbatim ...  | 2
+ *    +--------+--------+----+----------------------------------------------------------------+
+ *    1: orders and trades   2: all other messages
  *
- * Which fields a type fills (ITCH 5.0, sections 1.2 - 1.7; letters are the ITCH message types):
+ * Which members a type fills, or that it carries its bytes in `body`, is said by the table in
+ * tickbus/msg/itch_types.h. Members that a type does not fill are zero.
  *
- *    A F   order_ref side qty px_e4 symbol (F: mpid)         P   order_ref side qty px_e4 symbol match
- *    E     order_ref qty match                               Q   qty64 px_e4 symbol match aux=cross type
- *    C     order_ref qty match printable px_e4               B   match
- *    X     order_ref qty                                     D   order_ref
- *    U     order_ref (old) new_ref qty px_e4
- *
- * All other types, and types that ITCH 5.0 does not know, carry their bytes after the header in
- * `body`. An unknown message longer than TICK_BODY_MAX bytes makes a tick longer than
- * sizeof(tick_t): the body just goes on, and the length that came with the message (from the ring
- * or the journal) tells where it ends. Unused bytes are zero.
+ * Types that ITCH 5.0 does not know carry their bytes after the header in `body`. An unknown
+ * message longer than TICK_BODY_MAX bytes makes a tick longer than sizeof(tick_t): the body just
+ * goes on, and the length that came with the message (from the ring or the journal) tells where it
+ * ends. Unused bytes are zero.
  *
  * Previous on the data path: feedsim/itch/itch.h. Next: tickbus/market/market.h.
  */
@@ -43,17 +39,20 @@ extern "C" {
 #endif
 
 #define TICK_BODY_OFFSET 17u
-#define TICK_BODY_MAX    39u /* bytes of `body` inside the fixed 56 */
-#define TICK_ITCH_HEADER                                                                           \
-    11u /* type, locate, tracking, timestamp: every ITCH message starts with these */
-#define TICK_LEN_MAX                                                                               \
-    65568u /* the longest: TICK_BODY_OFFSET + (65535 - TICK_ITCH_HEADER), rounded up */
+/* Bytes of `body` inside the fixed 56. */
+#define TICK_BODY_MAX 39u
+/* Type, locate, tracking number, timestamp: every ITCH message starts with these. */
+#define TICK_ITCH_HEADER 11u
+/* The longest tick: TICK_BODY_OFFSET + (65535 - TICK_ITCH_HEADER), rounded up. */
+#define TICK_LEN_MAX 65568u
 #define TICK_NS_MASK ((UINT64_C(1) << 48) - 1)
 
 /* The feed's own marks, in `type` (ITCH types are printable letters). A mark is a message of its
- * own on `md`. */
-#define TICK_END_MARK 0x01u /* the file ended with BinaryFILE's zero-length end-of-session marker */
-#define TICK_RUNT     0x02u /* an unknown message shorter than the ITCH header: body = all its bytes */
+ * own on `md`.
+ * END_MARK: the file ended with BinaryFILE's zero-length end-of-session marker.
+ * RUNT: an unknown message shorter than the ITCH header; body = all its bytes. */
+#define TICK_END_MARK 0x01u
+#define TICK_RUNT     0x02u
 
 /* __extension__: anonymous structs are an extension of C++, in gcc and clang alike. */
 __extension__ typedef struct tick {
