@@ -183,6 +183,10 @@ int tbus_place_open(const tbus_ring_t *ring, const char *name, enum tbus_sub_rol
 int tbus_ring_reserve(tbus_ring_t *ring, const char *name, enum tbus_sub_role role,
                       tbus_error_t *err)
 {
+    if (!ring || !ring->shared || !ring->writable || !name)
+        return tbus_fail(err, -EINVAL,
+                         "place of '%.40s': no name, or no ring that could be written",
+                         name ? name : "");
     return tbus_place_open(ring, name, role, TBUS_SUB_RESERVED, NOBODY, err);
 }
 

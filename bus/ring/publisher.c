@@ -70,6 +70,8 @@ static void publish_tail(tbus_publisher_t *p)
 int tbus_publisher_join(const tbus_ring_t *ring, uint32_t owner, tbus_publisher_t *out_publisher,
                         tbus_error_t *err)
 {
+    if (!ring || !ring->shared || !out_publisher)
+        return tbus_fail(err, -EINVAL, "publisher: there is no ring, or nowhere to put it");
     if (!ring->writable)
         return tbus_fail(err, -TBUS_EKIND,
                          "topic '" TBUS_NAME_TEXT
@@ -420,7 +422,7 @@ void tbus_publisher_flush(tbus_publisher_t *p)
 
 void tbus_publisher_leave(tbus_publisher_t *p)
 {
-    if (!p->ring.shared)
+    if (!p || !p->ring.shared)
         return;
     if (p->in_hand)
         tbus_abort(p);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <tickbus/ring.h>
 
+#include <errno.h>
 #include <string.h>
 
 static bool power_of_two(uint32_t n)
@@ -15,7 +16,7 @@ static bool several_publishers(enum tbus_ring_kind kind)
 
 bool tbus_name_fits(const char *name)
 {
-    size_t length = strnlen(name, TBUS_NAME_MAX);
+    size_t length = name ? strnlen(name, TBUS_NAME_MAX) : 0;
     return length > 0 && length < TBUS_NAME_MAX;
 }
 
@@ -82,18 +83,20 @@ static const char *spec_fault(const tbus_ring_spec_t *spec)
 
 size_t tbus_ring_footprint(const tbus_ring_spec_t *spec)
 {
-    if (spec_fault(spec))
+    if (!spec || spec_fault(spec))
         return 0;
     return TBUS_RING_SLOTS_AT + (size_t)spec->slot_bytes * spec->slot_count;
 }
 
 int tbus_ring_format(void *memory, size_t bytes, const tbus_ring_spec_t *spec, tbus_error_t *err)
 {
+    if (!spec)
+        return tbus_fail(err, -EINVAL, "ring: there is no spec");
     const char *fault = spec_fault(spec);
     if (fault)
-        return tbus_fail(err, -TBUS_EGEOMETRY, "ring '%s': %s", spec->name, fault);
+        return tbus_fail(err, -TBUS_EGEOMETRY, "ring '" TBUS_NAME_TEXT "': %s", spec->name, fault);
     size_t footprint = tbus_ring_footprint(spec);
-    if (bytes < footprint || (uintptr_t)memory % 64)
+    if (!memory || bytes < footprint || (uintptr_t)memory % 64)
         return tbus_fail(err, -TBUS_EGEOMETRY,
                          "ring '%s' needs %zu bytes at a 64-byte boundary, got %zu", spec->name,
                          footprint, bytes);
@@ -141,7 +144,7 @@ int tbus_ring_format(void *memory, size_t bytes, const tbus_ring_spec_t *spec, t
 int tbus_ring_join(void *memory, size_t bytes, bool writable, tbus_ring_t *out_ring,
                    tbus_error_t *err)
 {
-    if (bytes < sizeof(tbus_ring_shared_t) || (uintptr_t)memory % 64)
+    if (!memory || !out_ring || bytes < sizeof(tbus_ring_shared_t) || (uintptr_t)memory % 64)
         return tbus_fail(err, -TBUS_EGEOMETRY, "ring: %zu bytes are too few for a ring's header",
                          bytes);
     tbus_ring_shared_t *s = (tbus_ring_shared_t *)memory;

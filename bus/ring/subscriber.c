@@ -73,19 +73,28 @@ static void make_handle(const tbus_ring_t *ring, int place, enum tbus_sub_role r
     };
 }
 
-static int refuse_read_only(const tbus_ring_t *ring, tbus_error_t *err)
+/* What every join looks at first. */
+static int check_ring(const tbus_ring_t *ring, const char *name, const void *out, tbus_error_t *err)
 {
-    return tbus_fail(err, -TBUS_EKIND,
-                     "topic '" TBUS_NAME_TEXT "' is mapped read-only: only observing is possible",
-                     ring->shared->name);
+    if (!ring || !ring->shared || !name || !out)
+        return tbus_fail(err, -EINVAL,
+                         "subscriber '%.40s': there is no ring, no name, or nowhere to put it",
+                         name ? name : "");
+    if (!ring->writable)
+        return tbus_fail(err, -TBUS_EKIND,
+                         "topic '" TBUS_NAME_TEXT
+                         "' is mapped read-only: only observing is possible",
+                         ring->shared->name);
+    return 0;
 }
 
 int tbus_subscriber_join(const tbus_ring_t *ring, const char *name, uint32_t owner,
                          tbus_subscriber_t *out_subscriber, tbus_error_t *err)
 {
+    int code = check_ring(ring, name, out_subscriber, err);
+    if (code < 0)
+        return code;
     const char *topic = ring->shared->name;
-    if (!ring->writable)
-        return refuse_read_only(ring, err);
     int place = find_place(ring, name);
     if (place < 0)
         return tbus_fail(err, -TBUS_ENOTFOUND,
@@ -96,7 +105,7 @@ int tbus_subscriber_join(const tbus_ring_t *ring, const char *name, uint32_t own
     enum tbus_sub_role role = tbus_load_relaxed_u32(&sub->role) == TBUS_CONSUMER
                                   ? TBUS_CONSUMER
                                   : TBUS_SUBSCRIBER; /* or a follower: no difference here */
-    int code = make_scratch(ring, role, &scratch, err);
+    code = make_scratch(ring, role, &scratch, err);
     if (code < 0)
         return code;
     code = tbus_place_take(sub, owner);
@@ -116,14 +125,15 @@ int tbus_subscriber_join(const tbus_ring_t *ring, const char *name, uint32_t own
 int tbus_subscriber_join_late(const tbus_ring_t *ring, const char *name, enum tbus_sub_role role,
                               uint32_t owner, tbus_subscriber_t *out_subscriber, tbus_error_t *err)
 {
-    if (!ring->writable)
-        return refuse_read_only(ring, err);
+    int code = check_ring(ring, name, out_subscriber, err);
+    if (code < 0)
+        return code;
     if (owner == 0 || owner > TBUS_OWNERS_MAX)
         return tbus_fail(err, -EINVAL,
                          "topic '" TBUS_NAME_TEXT "': participant number %u is not in 1..%u",
                          ring->shared->name, owner, TBUS_OWNERS_MAX);
     unsigned char *scratch;
-    int code = make_scratch(ring, role, &scratch, err);
+    code = make_scratch(ring, role, &scratch, err);
     if (code < 0)
         return code;
     int place = tbus_place_open(ring, name, role, TBUS_SUB_ACTIVE, owner, err);
@@ -429,7 +439,7 @@ static void leave_behind(tbus_subscriber_t *s)
 
 void tbus_subscriber_leave(tbus_subscriber_t *s)
 {
-    if (!s->ring.shared)
+    if (!s || !s->ring.shared)
         return;
     if (s->taken_word)
         leave_behind(s);

@@ -47,11 +47,14 @@ int tbus_bus_create(const char *name, tbus_bus_t *out_bus, tbus_error_t *err)
 int tbus_bus_add_topic(tbus_bus_t *bus, const tbus_ring_spec_t *spec, const char *type,
                        enum tbus_pages pages, int node, tbus_error_t *err)
 {
+    if (!bus || !bus->directory || !spec || bus->attached)
+        return tbus_fail(err, -EINVAL, "a topic is added by whoever made the bus, with a spec");
     tbus_directory_t *d = bus->directory;
     uint32_t index = bus->topics_count;
     if (!tbus_name_fits(spec->name) || !tbus_name_fits(type))
-        return tbus_fail(err, -EINVAL, "topic '%s' of type '%s': a name is empty or longer than %u",
-                         spec->name, type, TBUS_NAME_MAX - 1);
+        return tbus_fail(err, -EINVAL,
+                         "topic '%.40s' of type '%.40s': a name is empty or longer than %u",
+                         spec->name, type ? type : "", TBUS_NAME_MAX - 1);
     if (tbus_bus_topic_index(bus, spec->name) >= 0)
         return tbus_fail(err, -TBUS_EEXISTS, "topic '%s' is there already", spec->name);
     if (index == TBUS_TOPICS_MAX)
@@ -103,6 +106,8 @@ int tbus_bus_attach_as(bool as_given, const int *fds, size_t fds_count, tbus_bus
     tbus_bus_t bus = {.attached = true, .life = -1, .wait_mode = TBUS_WAIT_PARK};
     size_t mapped = 0;
     int code = -EINVAL;
+    if (!fds || !out_bus)
+        return tbus_fail(err, -EINVAL, "attach: no descriptors, or nowhere to put the bus");
     if (fds_count < 1 || fds_count > 1 + TBUS_TOPICS_MAX) {
         code = tbus_fail(err, -EINVAL,
                          "attach: %zu descriptors; a bus has a directory and at most %u topics",

@@ -61,6 +61,8 @@ static int add_counter(tbus_bus_t *bus, uint32_t owner, const char *name, const 
 int tbus_counter_add(tbus_bus_t *bus, uint32_t owner, const char *name, const char *unit,
                      tbus_atomic_u64_t **out_value, tbus_error_t *err)
 {
+    if (!bus || !bus->directory || !out_value)
+        return tbus_fail(err, -EINVAL, "counter: there is no bus, or nowhere to put it");
     if (!bus->directory_segment.writable)
         return tbus_fail(err, -TBUS_EKIND, "the bus is mapped read-only: no counter can be added");
     int index = add_counter(bus, owner, name, unit, err);
@@ -125,6 +127,8 @@ int tbus_bus_add_histogram(tbus_bus_t *bus, const char *name, tbus_histogram_t *
                            tbus_error_t *err)
 {
     char text[TBUS_NAME_MAX] = {0};
+    if (!bus || !bus->directory || !out_histogram)
+        return tbus_fail(err, -EINVAL, "histogram: there is no bus, or nowhere to put it");
     if (!bus->directory_segment.writable)
         return tbus_fail(err, -TBUS_EKIND,
                          "the bus is mapped read-only: no histogram can be added");

@@ -96,6 +96,15 @@ static int take_place(tbus_bus_t *bus, uint32_t index, enum tbus_sub_role role,
                : code;
 }
 
+/* The publisher is in the middle of saying how far it is: put it right if it has died over it. */
+static void wait_for_end(tbus_bus_t *bus, uint32_t index)
+{
+    bool may_mend =
+        tbus_bus_is_member(bus) && bus->rings[index].writable && !(bus->publishing >> index & 1);
+    if (!may_mend || !tbus_topic_mend_end(bus, bus->owner, index))
+        nanosleep(&(struct timespec){.tv_nsec = RETRY_NS}, NULL);
+}
+
 static int subscribe(tbus_bus_t *bus, const char *topic, enum tbus_sub_role role,
                      tbus_subscriber_t *out_subscriber, tbus_error_t *err)
 {
@@ -106,12 +115,10 @@ static int subscribe(tbus_bus_t *bus, const char *topic, enum tbus_sub_role role
     if (role == TBUS_SUBSCRIBER && bus->rings[index].competing)
         role = TBUS_CONSUMER;
     int code = -EAGAIN;
-    for (unsigned turns = 0; turns < RETRY_TURNS; turns++) {
+    for (unsigned turns = 0; code == -EAGAIN && turns < RETRY_TURNS; turns++) {
         code = take_place(bus, index, role, out_subscriber, err);
-        if (code != -EAGAIN)
-            break;
-        if (bus->publishing >> index & 1 || !tbus_topic_mend_end(bus, bus->owner, index))
-            nanosleep(&(struct timespec){.tv_nsec = RETRY_NS}, NULL);
+        if (code == -EAGAIN)
+            wait_for_end(bus, index);
     }
     if (code == 0)
         bus->told[0][index] = 0;
@@ -140,5 +147,11 @@ int tbus_bus_observer(tbus_bus_t *bus, const char *topic, enum tbus_observe_from
         return tbus_fail(err, -EINVAL, "topic '%s': observe from %d: no such place", topic,
                          (int)from);
     bus->told[1][index] = 0;
-    return tbus_observer_join(&bus->rings[index], from, out_observer, err);
+    int code = -EAGAIN;
+    for (unsigned turns = 0; code == -EAGAIN && turns < RETRY_TURNS; turns++) {
+        code = tbus_observer_join(&bus->rings[index], from, out_observer, err);
+        if (code == -EAGAIN)
+            wait_for_end(bus, (uint32_t)index);
+    }
+    return code;
 }

@@ -27,7 +27,7 @@ static bool bears(const tbus_participant_t *p, const char *name)
 
 static uint32_t state_of(tbus_bus_t *bus, uint32_t owner)
 {
-    /* P2 pairs P1 (take_number): the name belongs to this holder. */
+    /* O2 pairs O1 (take_number): the name that is read next is this holder's. */
     return tbus_load_acquire_u32(&tbus_participant(bus, owner)->state);
 }
 
@@ -75,7 +75,7 @@ static int take_number(tbus_bus_t *bus, uint32_t owner, const char *name)
     p->wait_mode = bus->wait_mode;
     p->reason[0] = 0;
     uint32_t vacant = TBUS_VACANT;
-    /* P1 pairs P2: else somebody reads the name of the last holder for ours. */
+    /* O1 pairs O2 (state_of): else somebody takes the name of the last holder for ours. */
     if (tbus_cas_u32(&p->state, &vacant, TBUS_BOOT))
         return life;
     close(life);
@@ -162,7 +162,7 @@ int tbus_bus_join(tbus_bus_t *bus, const char *name, tbus_error_t *err)
     tbus_participant_t *p = tbus_participant(bus, (uint32_t)owner);
     int code = only_one_of_that_name(bus, (uint32_t)owner, name);
     if (code < 0) {
-        tbus_store_release_u32(&p->state, TBUS_VACANT);
+        tbus_store_release_u32(&p->state, TBUS_VACANT); /* O1 */
         close(life);
         return tbus_fail(err, code,
                          code == -EAGAIN
@@ -177,7 +177,7 @@ int tbus_bus_join(tbus_bus_t *bus, const char *name, tbus_error_t *err)
     bus->pid = (uint32_t)getpid();
     bus->publishing = 0;
     memset(bus->told, 0, sizeof bus->told);
-    tbus_store_release_u32(&p->state, TBUS_READY);
+    tbus_store_release_u32(&p->state, TBUS_READY); /* O1 */
     return owner;
 }
 
@@ -191,7 +191,7 @@ void tbus_bus_leave(tbus_bus_t *bus)
             tbus_topic_mend_end(bus, bus->owner, i); /* what was published last counts as well */
     tbus_participant_clear(bus, bus->owner);
     p->pid = 0;
-    tbus_store_release_u32(&p->state, p->from_outside ? TBUS_VACANT : TBUS_HALT);
+    tbus_store_release_u32(&p->state, p->from_outside ? TBUS_VACANT : TBUS_HALT); /* O1 */
     close(bus->life);
     bus->owner = 0;
 }

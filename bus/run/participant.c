@@ -21,9 +21,11 @@ const char *tbus_participant_state_name(uint32_t state)
 
 int tbus_participant_add(tbus_bus_t *bus, const char *name, tbus_error_t *err)
 {
-    if (!tbus_name_fits(name))
-        return tbus_fail(err, -EINVAL, "participant name '%s' is empty or longer than %u", name,
-                         TBUS_NAME_MAX - 1);
+    if (!bus || !bus->directory || !bus->directory_segment.writable || !tbus_name_fits(name))
+        return tbus_fail(err, -EINVAL,
+                         "participant name '%.40s' is empty or longer than %u, or there is no bus "
+                         "to write on",
+                         name ? name : "", TBUS_NAME_MAX - 1);
     for (uint32_t i = 0; i < TBUS_PARTICIPANTS_MAX; i++) {
         tbus_participant_t *p = &bus->directory->participants[i];
         if (tbus_load_relaxed_u32(&p->state) != TBUS_VACANT) {
@@ -136,6 +138,8 @@ static int hold_life(const tbus_bus_t *bus, uint32_t owner)
 
 int tbus_bus_keep(tbus_bus_t *bus, tbus_error_t *err)
 {
+    if (!bus || !bus->directory)
+        return tbus_fail(err, -EINVAL, "keep: there is no bus");
     int fd = hold_life(bus, TBUS_KEEPER);
     return fd >= 0 ? fd
                    : tbus_fail(err, fd, "bus '" TBUS_NAME_TEXT "': its life lock cannot be had: %s",
@@ -165,6 +169,8 @@ int tbus_participant_live(tbus_bus_t *bus, uint32_t owner, tbus_error_t *err)
 
 int tbus_participant_alive(const tbus_bus_t *bus, uint32_t owner)
 {
+    if (!bus || !bus->directory)
+        return -EINVAL;
     struct flock question = owner_lock(F_RDLCK, owner); /* burials are in nobody's way, a life is */
     if (fcntl(bus->directory_segment.fd, F_OFD_GETLK, &question) < 0)
         return -errno;
@@ -209,8 +215,30 @@ static bool take_right(tbus_bus_t *bus, uint32_t owner, uint32_t index, uint32_t
     return ours;
 }
 
+/* A holder that does not publish is about to, or puts the end right for somebody who joins
+ * (tbus_topic_mend_end): a moment later it either does or holds the right no more. */
+static bool publishes(tbus_bus_t *bus, uint32_t holder, uint32_t index)
+{
+    return holder < 1 || holder > TBUS_PARTICIPANTS_MAX ||
+           tbus_load_relaxed_u32(&tbus_participant(bus, holder)->publishes) >> index & 1;
+}
+
+static bool wait_for_right(tbus_bus_t *bus, uint32_t owner, uint32_t index, uint32_t *out_holder)
+{
+    for (unsigned turns = 0; !take_right(bus, owner, index, out_holder); turns++) {
+        if (publishes(bus, *out_holder, index) || turns == BURIAL_TURNS)
+            return false;
+        nanosleep(&(struct timespec){.tv_nsec = BURIAL_TURN_NS}, NULL);
+    }
+    return true;
+}
+
 int tbus_participant_take_topic(tbus_bus_t *bus, uint32_t owner, uint32_t index, tbus_error_t *err)
 {
+    if (!bus || !bus->directory || index >= bus->topics_count || owner < 1 ||
+        owner > TBUS_PARTICIPANTS_MAX)
+        return tbus_fail(err, -EINVAL, "participant %u, topic %u: no bus, or no such number", owner,
+                         index);
     tbus_topic_t *topic = &bus->directory->topics[index];
     uint32_t holder = 0;
     if (!bus->rings[index].writable)
@@ -218,7 +246,7 @@ int tbus_participant_take_topic(tbus_bus_t *bus, uint32_t owner, uint32_t index,
                          "topic '" TBUS_NAME_TEXT
                          "' is mapped read-only: only observing is possible",
                          topic->name);
-    if (!bus->rings[index].several_publishers && !take_right(bus, owner, index, &holder)) {
+    if (!bus->rings[index].several_publishers && !wait_for_right(bus, owner, index, &holder)) {
         bool known = holder >= 1 && holder <= TBUS_PARTICIPANTS_MAX;
         return tbus_fail(err, -EBUSY,
                          "topic '" TBUS_NAME_TEXT
@@ -227,13 +255,11 @@ int tbus_participant_take_topic(tbus_bus_t *bus, uint32_t owner, uint32_t index,
                          topic->name, tbus_ring_kind_name(bus->rings[index].kind),
                          known ? tbus_participant(bus, holder)->name : "?");
     }
-    if (owner >= 1 && owner <= TBUS_PARTICIPANTS_MAX) {
-        tbus_fetch_or_u32(&tbus_participant(bus, owner)->publishes, UINT32_C(1) << index);
-        /* V1 pairs V2 (anybody_publishes in waiting.c): else a subscriber that sees the new count
-         * may miss the bit, and takes a living publisher for one that has left. */
-        tbus_fence_release();
-        tbus_fetch_add_relaxed_u32(&topic->arrivals, 1);
-    }
+    tbus_fetch_or_u32(&tbus_participant(bus, owner)->publishes, UINT32_C(1) << index);
+    /* V1 pairs V2 (end_of in waiting.c): else a subscriber that sees the new count may miss the bit,
+     * and takes a living publisher for one that has left. */
+    tbus_fence_release();
+    tbus_fetch_add_relaxed_u32(&topic->arrivals, 1);
     return 0;
 }
 
@@ -260,11 +286,12 @@ int tbus_participant_clear(tbus_bus_t *bus, uint32_t owner)
         repaired += tbus_ring_repair(&bus->rings[i], owner);
         tbus_cas_u32(&bus->directory->topics[i].publisher, &(uint32_t){owner}, 0);
     }
+    /* V3 pairs V4 (end_of in waiting.c): whoever misses the bit sees all that was published, and what
+     * was repaired; else it says that nobody is left before it has read the last messages. */
     tbus_store_release_u32(&p->publishes, 0);
     for (uint32_t i = 0; i < bus->topics_count; i++)
         if (published >> i & 1 && bus->rings[i].writable)
-            tbus_ring_nudge(
-                &bus->rings[i]); /* whoever waits for it looks whether anybody is left */
+            tbus_ring_nudge(&bus->rings[i]); /* who waits there looks whether anybody is left */
     return repaired;
 }
 
@@ -279,7 +306,7 @@ int tbus_bus_bury(tbus_bus_t *bus, uint32_t owner)
     if (proven_dead(&burial, owner)) {
         repaired = tbus_participant_clear(bus, owner);
         if (p->from_outside)
-            tbus_store_release_u32(&p->state, TBUS_VACANT);
+            tbus_store_release_u32(&p->state, TBUS_VACANT); /* O1 */
     }
     if (burial.fd >= 0)
         close(burial.fd);
@@ -291,7 +318,7 @@ uint32_t tbus_bus_bury_dead(tbus_bus_t *bus)
     uint32_t buried = 0;
     for (uint32_t owner = 1; bus && bus->directory && owner <= TBUS_PARTICIPANTS_MAX; owner++) {
         const tbus_participant_t *p = tbus_participant(bus, owner);
-        if (p->from_outside && tbus_load_acquire_u32(&p->state) != TBUS_VACANT)
+        if (p->from_outside && tbus_load_relaxed_u32(&p->state) != TBUS_VACANT) /* hint */
             buried += tbus_bus_bury(bus, owner) >= 0;
     }
     return buried;

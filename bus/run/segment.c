@@ -224,6 +224,8 @@ static const char *remedy(int code)
 int tbus_segment_create(const char *name, size_t bytes, enum tbus_pages want, int node,
                         tbus_segment_t *out_segment, tbus_error_t *err)
 {
+    if (!name || !out_segment)
+        return tbus_fail(err, -EINVAL, "segment: it has no name, or nowhere to be put");
     if (!bytes)
         return tbus_fail(err, -EINVAL, "segment '%s': a segment of 0 bytes was asked for", name);
     if (node >= 0 && !node_is_there(node))
@@ -274,6 +276,10 @@ int tbus_segment_map(int fd, bool writable, tbus_segment_t *out_segment, tbus_er
 {
     struct stat st;
     int code;
+    if (!out_segment) {
+        code = tbus_fail(err, -EINVAL, "segment: descriptor %d has nowhere to be mapped to", fd);
+        goto fail;
+    }
     if (fstat(fd, &st) < 0) {
         code = tbus_fail(err, -errno, "segment: descriptor %d cannot be used: %s", fd,
                          tbus_strerror(-errno));
@@ -308,6 +314,8 @@ fail:
 int tbus_segment_reopen(const tbus_segment_t *segment, bool writable)
 {
     char path[40];
+    if (!segment || !segment->base)
+        return -EINVAL;
     snprintf(path, sizeof path, "/proc/self/fd/%d", segment->fd);
     int fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
     return fd < 0 ? -errno : fd;
@@ -315,7 +323,7 @@ int tbus_segment_reopen(const tbus_segment_t *segment, bool writable)
 
 void tbus_segment_close(tbus_segment_t *segment)
 {
-    if (!segment->base)
+    if (!segment || !segment->base)
         return;
     munmap(segment->base, segment->bytes);
     close(segment->fd);

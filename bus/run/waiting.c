@@ -144,16 +144,18 @@ static bool anybody_publishes(tbus_bus_t *bus, uint32_t index)
 static int end_of(tbus_bus_t *bus, uint32_t index, enum who who, uint32_t *out_arrivals)
 {
     const tbus_topic_t *topic = &bus->directory->topics[index];
-    /* B2 pairs B1 (the supervisor, at the end): what was published before is seen. */
+    /* O4 pairs O3 (run_pipeline in tools/run/supervisor.c): what its stages published before the end
+     * is seen by the last look; else the end hides messages. */
     if (tbus_load_acquire_u32(&bus->directory->ended))
         return -TBUS_ESTOPPED;
     uint32_t arrivals = tbus_load_relaxed_u32(&topic->arrivals);
-    tbus_fence_acquire(); /* V2 pairs V1 (tbus_participant_take_topic) */
+    tbus_fence_acquire(); /* V2 pairs V1 (tbus_participant_take_topic): sees the bits of those */
     bool told = bus->told[who][index] == arrivals;
     *out_arrivals = arrivals;
     bool kept = !bus->attached || is_alive(bus, TBUS_KEEPER);
     if ((told && kept) || anybody_publishes(bus, index))
         return TBUS_NOTHING;
+    tbus_fence_acquire(); /* V4 pairs V3 (tbus_participant_clear): sees their last messages */
     if (bus->rings[index].writable)
         tbus_bus_heal(bus); /* a claim of the dead hides what others published behind it */
     return told ? -TBUS_ESTOPPED : TBUS_NOBODY;

@@ -566,6 +566,74 @@ static void nothing_that_a_caller_gives_makes_it_crash(void **state)
     tbus_bus_close(NULL);
 }
 
+/* The calls below the front door: those that are no part of the hot path. */
+static void nor_below_the_front_door(void **state)
+{
+    (void)state;
+    tbus_bus_t bus = make_bus(TBUS_BROADCAST);
+    tbus_bus_t zero = {0};
+    tbus_ring_t no_ring = {0};
+    tbus_ring_spec_t spec = {.name = "x", .kind = TBUS_SPSC, .slot_bytes = 64, .slot_count = 64};
+    tbus_publisher_t out = {0};
+    tbus_subscriber_t in = {0};
+    tbus_observer_t eye = {0};
+    tbus_segment_t segment;
+    tbus_atomic_u64_t *counter;
+    tbus_histogram_t *histogram;
+    tbus_error_t err;
+    assert_int_equal(tbus_bus_create(NULL, &zero, &err), -EINVAL);
+    assert_int_equal(tbus_bus_create("x", NULL, &err), -EINVAL);
+    assert_int_equal(tbus_bus_add_topic(NULL, &spec, "x", TBUS_PAGES_SMALL, -1, &err), -EINVAL);
+    assert_int_equal(tbus_bus_add_topic(&zero, &spec, "x", TBUS_PAGES_SMALL, -1, &err), -EINVAL);
+    assert_int_equal(tbus_bus_add_topic(&bus, NULL, "x", TBUS_PAGES_SMALL, -1, &err), -EINVAL);
+    assert_int_equal(tbus_bus_add_topic(&bus, &spec, NULL, TBUS_PAGES_SMALL, -1, &err), -EINVAL);
+    assert_int_equal(tbus_bus_attach(NULL, 1, &zero, &err), -EINVAL);
+    assert_int_equal(tbus_bus_topic_index(NULL, "x"), -TBUS_ENOTFOUND);
+    assert_null(tbus_bus_ring(&bus, NULL));
+    assert_int_equal(tbus_bus_keep(NULL, &err), -EINVAL);
+    assert_int_equal(tbus_participant_add(NULL, "x", &err), -EINVAL);
+    assert_int_equal(tbus_participant_add(&bus, NULL, &err), -EINVAL);
+    assert_int_equal(tbus_participant_live(&bus, 0, &err), -EINVAL);
+    assert_int_equal(tbus_participant_live(&bus, 33, &err), -EINVAL);
+    assert_int_equal(tbus_participant_alive(NULL, 1), -EINVAL);
+    assert_int_equal(tbus_participant_take_topic(&bus, 1, 1, &err), -EINVAL);
+    assert_int_equal(tbus_participant_take_topic(&bus, 0, 0, &err), -EINVAL);
+    assert_int_equal(tbus_bus_heal(NULL), -EINVAL);
+    assert_int_equal(tbus_counter_add(NULL, 1, "x", "y", &counter, &err), -EINVAL);
+    assert_true(tbus_counter_add(&bus, 1, NULL, "y", &counter, &err) < 0);
+    assert_true(tbus_counter_add(&bus, 1, "x", "y", NULL, &err) < 0);
+    assert_int_equal(tbus_bus_add_histogram(NULL, "x", &histogram, &err), -EINVAL);
+    assert_true(tbus_bus_add_histogram(&bus, NULL, &histogram, &err) < 0);
+
+    assert_int_equal(tbus_ring_footprint(NULL), 0);
+    assert_int_equal(tbus_ring_format(&spec, 0, NULL, &err), -EINVAL);
+    assert_int_equal(tbus_ring_format(NULL, SIZE_MAX, &spec, &err), -TBUS_EGEOMETRY);
+    assert_int_equal(tbus_ring_join(NULL, SIZE_MAX, true, &no_ring, &err), -TBUS_EGEOMETRY);
+    assert_int_equal(tbus_ring_reserve(NULL, "x", TBUS_SUBSCRIBER, &err), -EINVAL);
+    assert_int_equal(tbus_ring_reserve(&no_ring, "x", TBUS_SUBSCRIBER, &err), -EINVAL);
+    assert_int_equal(tbus_ring_reserve(&bus.rings[0], NULL, TBUS_SUBSCRIBER, &err), -EINVAL);
+    assert_int_equal(tbus_publisher_join(NULL, 1, &out, &err), -EINVAL);
+    assert_int_equal(tbus_publisher_join(&no_ring, 1, &out, &err), -EINVAL);
+    assert_int_equal(tbus_publisher_join(&bus.rings[0], 1, NULL, &err), -EINVAL);
+    assert_int_equal(tbus_subscriber_join(NULL, "x", 1, &in, &err), -EINVAL);
+    assert_int_equal(tbus_subscriber_join(&bus.rings[0], NULL, 1, &in, &err), -EINVAL);
+    assert_int_equal(tbus_subscriber_join(&bus.rings[0], "x", 1, NULL, &err), -EINVAL);
+    assert_int_equal(tbus_subscriber_join_late(&bus.rings[0], NULL, TBUS_SUBSCRIBER, 1, &in, &err),
+                     -EINVAL);
+    assert_int_equal(tbus_observer_join(NULL, TBUS_FROM_NOW, &eye, &err), -EINVAL);
+    assert_int_equal(tbus_observer_join(&bus.rings[0], TBUS_FROM_NOW, NULL, &err), -EINVAL);
+    tbus_publisher_leave(NULL);
+    tbus_subscriber_leave(NULL);
+
+    assert_int_equal(tbus_segment_create(NULL, 1, TBUS_PAGES_SMALL, -1, &segment, &err), -EINVAL);
+    assert_int_equal(tbus_segment_create("x", 1, TBUS_PAGES_SMALL, -1, NULL, &err), -EINVAL);
+    assert_true(tbus_segment_map(-1, false, &segment, &err) < 0);
+    assert_int_equal(tbus_segment_map(-1, false, NULL, &err), -EINVAL);
+    assert_int_equal(tbus_segment_reopen(NULL, false), -EINVAL);
+    tbus_segment_close(NULL);
+    tbus_bus_close(&bus);
+}
+
 /* --- observing */
 
 static void an_observer_waits_for_messages_and_is_told_that_nobody_publishes(void **state)
@@ -640,6 +708,7 @@ int main(void)
         cmocka_unit_test(a_child_is_not_the_participant_that_its_parent_is),
         cmocka_unit_test(a_participant_publishes_once_on_a_topic),
         cmocka_unit_test(nothing_that_a_caller_gives_makes_it_crash),
+        cmocka_unit_test(nor_below_the_front_door),
         cmocka_unit_test(an_observer_waits_for_messages_and_is_told_that_nobody_publishes),
         cmocka_unit_test(the_end_of_the_bus_ends_every_wait_once_the_ring_is_read_out),
     };

@@ -306,7 +306,8 @@ static pid_t start_liar(const char *bytes, size_t count, bool with_fd)
         struct pollfd ready = {.fd = listening, .events = POLLIN};
         poll(&ready, 1, -1);
         int fd = accept(listening, NULL, NULL);
-        if (fd < 0)
+        char request[256];
+        if (fd < 0 || read(fd, request, sizeof request) <= 0) /* unread, it would reset the line */
             continue;
         struct iovec some = {(void *)(uintptr_t)bytes, count};
         _Alignas(struct cmsghdr) char rights[CMSG_SPACE(sizeof(int))] = {0};

@@ -430,6 +430,7 @@ static void run_pipeline(supervisor_t *s)
         supervisor_complain(s, "stopped before it had begun");
     if (s->abort_asked)
         supervisor_complain(s, "stopped at once, as asked: what was on its way is lost");
+    /* O3 pairs O4 (end_of in bus/run/waiting.c, follow in verb_tap.c) */
     tbus_store_release_u32(&s->pipeline.bus.directory->ended, 1);
     supervisor_nudge(s); /* participants from outside that sleep */
     s->run.state = "ended";
