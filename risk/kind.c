@@ -52,6 +52,7 @@ const tbus_kind_t risk_kind = {
     .ports = ports,
     .params = &risk_limits_params,
     .resource = &market_resource,
+    .control = "limits",
     .control_bytes = sizeof(limits_box_t),
     .check_change = check_change,
     .change = change,

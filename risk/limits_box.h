@@ -6,14 +6,15 @@
  *              written
  *    words     the eight figures of risk_limits_t
  *
- * Lies in memory that both sides share, all zeros at first. One writer. The reader looks at one
- * word before every order and never waits: a set that is being written at that moment it takes
- * before the next order.
+ * In a pipeline it is the block "risk.limits" of the bus directory; all zeros at first. One writer.
+ * The reader looks at one word before every order and never waits: a set that is being written at
+ * that moment it takes before the next order.
  */
 #ifndef TICKBUS_RISK_LIMITS_BOX_H
 #define TICKBUS_RISK_LIMITS_BOX_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include <tickbus/atomic.h>
 
@@ -25,6 +26,10 @@ typedef struct limits_box {
     tbus_atomic_u64_t version;
     tbus_atomic_u64_t words[LIMITS_BOX_WORDS];
 } limits_box_t;
+
+TBUS_STATIC_ASSERT(sizeof(limits_box_t) == 72);
+TBUS_STATIC_ASSERT(offsetof(limits_box_t, version) == 0);
+TBUS_STATIC_ASSERT(offsetof(limits_box_t, words) == 8);
 
 /* Put in a set, whatever was in it. One thread of one process. */
 void limits_box_put(limits_box_t *box, const risk_limits_t *limits);

@@ -11,6 +11,7 @@
 
 #include "risk/follow.h"
 #include "risk/gate.h"
+#include "risk/kill_switch.h"
 #include "risk/table.h"
 
 typedef struct risk_stage {
@@ -21,6 +22,7 @@ typedef struct risk_stage {
     tbus_outlet_t answers;  /* reports about those that did not */
     gate_t *gate;
     const limits_box_t *limits_box; /* not owned; NULL: none */
+    kill_switch_t *kill_switch;     /* in the directory of the bus */
     uint64_t limits_seen;
     tbus_atomic_u64_t *taken;
     tbus_atomic_u64_t *cancels;
@@ -93,7 +95,7 @@ static void judge(tbus_stage_t *stage, const order_t *order, bool valid)
     risk_stage_t *r = (risk_stage_t *)(void *)stage;
     if (r->limits_box)
         take_limits(r);
-    gate_kill(r->gate, tbus_load_relaxed_u32(&stage->bus->directory->halted) != 0);
+    gate_kill(r->gate, kill_switch_thrown(r->kill_switch));
     uint8_t reason = valid ? gate_judge(r->gate, order, r->follow.event_ns) : REASON_MALFORMED;
     tbus_add_own_u64(r->taken, 1);
     tbus_add_own_u64(r->cancels, order->kind == ORDER_CANCEL);
@@ -208,6 +210,8 @@ int risk_stage_create(tbus_bus_t *bus, uint32_t owner, market_t *market,
     r->follow.market = market;
     r->limits_box = params->limits_box;
     int code = gate_create(&params->limits, market, &r->gate, err);
+    if (code == 0)
+        code = kill_switch_find(bus, &r->kill_switch, err);
     if (code == 0)
         code = join(r, err);
     if (code < 0) {

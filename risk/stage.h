@@ -16,8 +16,9 @@
  * kept, and orders wait; ticks and reports are taken all the same. That risk takes reports at all
  * times is what breaks the circle strategy -> risk -> executor -> strategy when rings fill up.
  *
- * The kill switch is `halted` in the bus directory, read with every order; so is the box of new
- * limits: an order is checked against one set of limits, never against parts of two.
+ * The kill switch (kill_switch.h) is read with every order; so is the box of new limits: an order
+ * is checked against one set of limits, never against parts of two. On a bus without a kill switch
+ * no stage is made.
  *
  * Counters: risk.orders (all taken: new orders and cancels) = risk.passed + the sum of
  * risk.rejects.REASON; risk.cancels (of risk.orders); risk.report_mismatches (gate.h);
@@ -44,8 +45,8 @@ extern const tbus_kind_t risk_kind; /* risk/kind.c; its parameters are a risk_li
 
 /* The places "risk" must have been reserved: as subscriber of `md` and `reports`, as consumer of
  * `orders`. `market` is borrowed and may be shared with stages of the same process (market.h). The
- * stage is freed by its ops->destroy. -TBUS_ECONFIG (limits), -ENOMEM, and what the joins return.
- * Cold. */
+ * stage is freed by its ops->destroy. -TBUS_ECONFIG (limits), -ENOMEM, and what kill_switch_find
+ * and the joins return. Cold. */
 int risk_stage_create(tbus_bus_t *bus, uint32_t owner, market_t *market,
                       const risk_params_t *params, tbus_stage_t **out_stage, tbus_error_t *err);
 

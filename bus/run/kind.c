@@ -40,6 +40,9 @@ void tbus_crew_disband(tbus_crew_t *crew)
     crew->count = 0;
 }
 
+/* "INSTANCE.CONTROL" is the name of a block. */
+#define CONTROL_MAX ((size_t)(TBUS_BLOCK_NAME_MAX - TBUS_NAME_MAX))
+
 static const char *port_fault(const tbus_port_t *port)
 {
     if (port->role > TBUS_PORT_FOLLOW)
@@ -78,5 +81,11 @@ int tbus_kind_check(const tbus_kind_t *kind, tbus_error_t *err)
         (kind->check_change != NULL) != (kind->change != NULL))
         return tbus_fail(err, -EINVAL, "kind '%s': a pair of functions is there in part only",
                          kind->name);
+    if ((kind->control != NULL) != (kind->control_bytes != 0) ||
+        (kind->control && strnlen(kind->control, CONTROL_MAX) == CONTROL_MAX))
+        return tbus_fail(err, -EINVAL,
+                         "kind '%s': its block of control has a name of 1 to %zu bytes and a size, "
+                         "or neither",
+                         kind->name, CONTROL_MAX - 1);
     return 0;
 }

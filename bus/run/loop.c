@@ -71,9 +71,10 @@ void tbus_loop_obey(tbus_loop_t *loop, uint32_t i, enum tbus_command *obeyed)
     tbus_stage_t *stage = loop->stages[i];
     enum tbus_command command = (enum tbus_command)tbus_load_acquire_u32(&block(loop, i)->command);
     if (orphaned(loop) && command < TBUS_CMD_WIND_DOWN) {
-        /* Nobody supervises any more: no order is to pass, no input to be taken; what is in flight
-         * is drained and recorded. */
-        tbus_store_relaxed_u32(&loop->bus->directory->halted, 1);
+        /* Nobody supervises any more: no input is to be taken, what is in flight is drained and
+         * recorded. What else must not happen now, on_orphaned knows. */
+        if (loop->on_orphaned)
+            loop->on_orphaned(loop->orphaned_context);
         command = TBUS_CMD_WIND_DOWN;
     }
     if (command >= TBUS_CMD_WIND_DOWN && *obeyed < TBUS_CMD_WIND_DOWN && stage->ops->wind_down)

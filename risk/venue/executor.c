@@ -9,6 +9,7 @@
 #include <tickbus/outlet.h>
 
 #include "risk/follow.h"
+#include "risk/kill_switch.h"
 #include "risk/table.h"
 
 typedef struct executor_stage {
@@ -16,7 +17,8 @@ typedef struct executor_stage {
     follow_t follow;
     tbus_outlet_t reports; /* keeps at most what one input caused */
     venue_t *venue;
-    uint64_t made; /* reports that the venue made */
+    kill_switch_t *kill_switch; /* in the directory of the bus */
+    uint64_t made;              /* reports that the venue made */
     tbus_histogram_t *tick_to_report;
     tbus_atomic_u64_t *orders;
     tbus_atomic_u64_t *cancels;
@@ -76,11 +78,6 @@ static bool blocked(const executor_stage_t *e)
 
 /* ---- input */
 
-static bool halted(const executor_stage_t *e)
-{
-    return tbus_load_relaxed_u32(&e->stage.bus->directory->halted) != 0;
-}
-
 /* Before every input: with the kill switch on, nothing may be resting that it could execute. Those
  * cancels wait until the box is empty, like every other cause of reports, or it could overflow. */
 static inline bool may_take(tbus_stage_t *stage)
@@ -88,7 +85,7 @@ static inline bool may_take(tbus_stage_t *stage)
     executor_stage_t *e = (executor_stage_t *)(void *)stage;
     if (blocked(e))
         return false;
-    if (TBUS_UNLIKELY(halted(e)) && venue_stats(e->venue).open_orders != 0)
+    if (TBUS_UNLIKELY(kill_switch_thrown(e->kill_switch)) && venue_stats(e->venue).open_orders != 0)
         venue_cancel_all(e->venue, REASON_KILL_SWITCH);
     return !blocked(e);
 }
@@ -98,7 +95,7 @@ static void execute(tbus_stage_t *stage, const order_t *order, bool valid)
     executor_stage_t *e = (executor_stage_t *)(void *)stage;
     if (!valid)
         venue_refuse(e->venue, order, REASON_MALFORMED);
-    else if (order->kind == ORDER_NEW && halted(e))
+    else if (order->kind == ORDER_NEW && kill_switch_thrown(e->kill_switch))
         venue_refuse(e->venue, order, REASON_KILL_SWITCH);
     else
         venue_order(e->venue, order);
@@ -178,7 +175,9 @@ static int build(executor_stage_t *e, market_t *market, const executor_params_t 
     if (code < 0)
         return tbus_fail(err, code, "no memory to keep %u reports; lower executor.resting_max",
                          reports_max);
-    code = tbus_stage_join_subscriber(&e->stage, "md", "executor", &e->follow.md, err);
+    code = kill_switch_find(e->stage.bus, &e->kill_switch, err);
+    if (code == 0)
+        code = tbus_stage_join_subscriber(&e->stage, "md", "executor", &e->follow.md, err);
     if (code == 0)
         code =
             tbus_stage_join_subscriber(&e->stage, "approved", "executor", &e->follow.orders, err);

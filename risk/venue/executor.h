@@ -13,9 +13,9 @@
  * What poll returns counts the messages taken and the reports made, so that a tick that filled an
  * order can be told from one that did nothing.
  *
- * Once `halted` is set in the bus directory nothing is executed any more: new orders are rejected,
- * and resting ones cancelled as soon as no report waits for room, both with reason KILL_SWITCH.
- * Cancels still work.
+ * Once the kill switch (risk/kill_switch.h) is thrown nothing is executed any more: new orders are
+ * rejected, and resting ones cancelled as soon as no report waits for room, both with reason
+ * KILL_SWITCH. Cancels still work. On a bus without a kill switch no stage is made.
  *
  * Counters: executor.orders (new orders taken), executor.cancels, executor.executions,
  * executor.executed_shares, executor.open_orders (a gauge). Histogram "tick_to_report": for each

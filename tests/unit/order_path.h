@@ -12,6 +12,7 @@
 
 #include <tickbus/stage.h>
 
+#include "risk/kill_switch.h"
 #include "risk/venue/executor.h"
 #include "risk/stage.h"
 #include "tests/support/bus_fixture.h"
@@ -22,6 +23,7 @@ enum path_owner { PATH_FEED = 1, PATH_STRATEGY, PATH_RISK, PATH_EXECUTOR };
 
 typedef struct order_path {
     tbus_bus_t bus;
+    kill_switch_t *kill_switch;
     tbus_publisher_t md;
     tbus_publisher_t orders;
     tbus_subscriber_t reports; /* "test" */
@@ -43,6 +45,7 @@ static inline order_path_t *path_open(uint32_t md_slots)
 {
     order_path_t *p = calloc(1, sizeof(*p));
     test_bus_create(&p->bus, "test");
+    PATH_OK(kill_switch_add(&p->bus, &p->kill_switch, &p->err));
     tbus_ring_t *md = test_topic(
         &p->bus, (tbus_ring_spec_t){.name = "md", .kind = TBUS_BROADCAST, .slot_count = md_slots},
         "tick");

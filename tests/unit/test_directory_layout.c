@@ -55,17 +55,19 @@ static void the_header_of_the_directory_lies_where_it_always_did(void **state)
         AT(tbus_directory_t, started_realtime_ns, 40, 8),
         AT(tbus_directory_t, name, 48, 24),
         AT(tbus_directory_t, supervisor_pid, 72, 4),
+        AT(tbus_directory_t, blocks_count, 76, 4),
         AT(tbus_directory_t, ended, 128, 4),
-        AT(tbus_directory_t, halted, 132, 4),
         AT(tbus_directory_t, counters_refused, 256, 4),
         AT(tbus_directory_t, histograms_refused, 260, 4),
         AT(tbus_directory_t, participants, 512, 32 * 1024),
         AT(tbus_directory_t, topics, 33280, 16 * 128),
-        AT(tbus_directory_t, counters, 35328, 8192 * 128),
-        AT(tbus_directory_t, histograms, 1083904, 32 * 11776),
+        AT(tbus_directory_t, blocks, 35328, 16 * 64),
+        AT(tbus_directory_t, counters, 36352, 8192 * 128),
+        AT(tbus_directory_t, histograms, 1084928, 32 * 11776),
+        AT(tbus_directory_t, arena, 1462272, 65536),
     };
     CHECK(places);
-    assert_int_equal(sizeof(tbus_directory_t), 1460736);
+    assert_int_equal(sizeof(tbus_directory_t), 1527808);
 }
 
 static void the_tables_of_the_directory_lie_where_they_always_did(void **state)
@@ -94,6 +96,9 @@ static void the_tables_of_the_directory_lie_where_they_always_did(void **state)
         AT(tbus_topic_t, rights, 64, 4),
         AT(tbus_topic_t, publisher, 72, 4),
         AT(tbus_topic_t, arrivals, 76, 4),
+        AT(tbus_block_t, name, 0, 40),
+        AT(tbus_block_t, offset, 40, 4),
+        AT(tbus_block_t, bytes, 44, 4),
         AT(tbus_counter_t, value, 0, 8),
         AT(tbus_counter_t, word, 8, 8),
         AT(tbus_counter_t, name, 16, 64),
@@ -109,6 +114,7 @@ static void the_tables_of_the_directory_lie_where_they_always_did(void **state)
     CHECK(places);
     assert_int_equal(sizeof(tbus_participant_t), 1024);
     assert_int_equal(sizeof(tbus_topic_t), 128);
+    assert_int_equal(sizeof(tbus_block_t), 64);
     assert_int_equal(sizeof(tbus_counter_t), 128);
     assert_int_equal(sizeof(tbus_histogram_entry_t), 11776);
     assert_int_equal(sizeof(tbus_histogram_t), 11544);
@@ -172,7 +178,7 @@ static void the_table_of_the_layout_covers_every_byte_of_every_struct(void **sta
         }
         assert_int_equal(covered, whole);
     }
-    assert_int_equal(structs, 12);
+    assert_int_equal(structs, 13);
 }
 
 /* The table alone counts, not where it lies nor who compiled it. */

@@ -195,7 +195,7 @@ static void executor_executes_nothing_once_the_bus_is_halted(void **state)
     path_expect_report(p, REPORT_ACCEPTED, 1, REASON_NONE);
     path_expect_report(p, REPORT_ACCEPTED, 2, REASON_NONE);
 
-    tbus_store_relaxed_u32(&p->bus.directory->halted, 1);
+    kill_switch_throw(p->kill_switch);
     path_tick(p, tick_add(LOCATE, 2, 'S', 100, PX - 50)); /* would fill both */
     approve(&f, caused_by(order_new(3, 'B', 10, PX, ORDER_TIF_DAY), 1));
     approve(&f, order_cancel(1));
@@ -218,7 +218,7 @@ static void executor_cancels_on_halt_before_anything_else_even_without_input(voi
     approve(&f, order_new(1, 'B', 10, PX, ORDER_TIF_DAY));
     path_poll(p->executor, 8);
     path_expect_report(p, REPORT_ACCEPTED, 1, REASON_NONE);
-    tbus_store_relaxed_u32(&p->bus.directory->halted, 1);
+    kill_switch_throw(p->kill_switch);
     assert_true(path_poll(p->executor, 0) > 0);
     path_expect_report(p, REPORT_CANCELLED, 1, REASON_KILL_SWITCH);
     assert_int_equal(path_counter(p, "executor.open_orders"), 0);
@@ -247,7 +247,7 @@ static void executor_cancels_on_halt_only_when_no_report_waits_for_room(void **s
                           LEVELS));
     path_poll(p->executor, LEVELS);
     assert_true(p->executor->pending);
-    tbus_store_relaxed_u32(&p->bus.directory->halted, 1);
+    kill_switch_throw(p->kill_switch);
     path_poll(p->executor, 8);
     path_expect_report(p, REPORT_ACCEPTED, RESTING + 1, REASON_NONE);
     report_t r;
@@ -321,6 +321,30 @@ static void executor_is_not_made_without_its_places_or_with_wrong_params(void **
     path_close(p);
 }
 
+/* It could not be told to stop. */
+static void neither_risk_nor_executor_is_made_on_a_bus_without_a_kill_switch(void **state)
+{
+    (void)state;
+    tbus_bus_t bus;
+    tbus_error_t err = {0};
+    market_t *market = risk_market_create();
+    risk_params_t risk = {0};
+    executor_params_t executor;
+    tbus_params_defaults(&risk_limits_params, &risk.limits);
+    tbus_params_defaults(&venue_limits_params, &executor.venue);
+    tbus_stage_t *stage = NULL;
+    test_bus_create(&bus, "test");
+    assert_int_equal(executor_stage_create(&bus, 1, market, &executor, &stage, &err),
+                     -TBUS_ENOTFOUND);
+    assert_non_null(strstr(err.text, "no block 'risk.kill_switch'"));
+    err = (tbus_error_t){0};
+    assert_int_equal(risk_stage_create(&bus, 1, market, &risk, &stage, &err), -TBUS_ENOTFOUND);
+    assert_non_null(strstr(err.text, "no block 'risk.kill_switch'"));
+    assert_null(stage);
+    market_destroy(market);
+    tbus_bus_close(&bus);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -336,6 +360,7 @@ int main(void)
         cmocka_unit_test(executor_times_the_first_report_of_each_order),
         cmocka_unit_test(executor_stops_when_a_table_of_the_market_is_full),
         cmocka_unit_test(executor_is_not_made_without_its_places_or_with_wrong_params),
+        cmocka_unit_test(neither_risk_nor_executor_is_made_on_a_bus_without_a_kill_switch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

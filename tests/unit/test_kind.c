@@ -80,6 +80,9 @@ static void a_kind_that_is_not_sound_is_refused(void **state)
     REFUSED(kind.ports = nameless);
     REFUSED(kind.ports = twice, kind.ports_count = 2);
     REFUSED(kind.variant_param = "name");
+    REFUSED(kind.control_bytes = 8);
+    REFUSED(kind.control = "limits");
+    REFUSED(kind.control = "longer than it may be", kind.control_bytes = 8);
 }
 
 static void two_kinds_of_one_name_cannot_be(void **state)

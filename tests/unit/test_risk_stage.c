@@ -255,14 +255,14 @@ static void risk_rejects_new_orders_from_the_moment_the_bus_is_halted(void **sta
     path_order(f.path, order);
     path_poll(f.path->risk, 1);
     expect_approved(&f, &order);
-    tbus_store_relaxed_u32(&f.path->bus.directory->halted, 1);
+    kill_switch_throw(f.path->kill_switch);
     path_order(f.path, buy(2, 100));
     order_t cancel = order_cancel(1);
     path_order(f.path, cancel);
     path_poll(f.path->risk, 1);
     path_expect_report(f.path, REPORT_REJECTED, 2, REASON_KILL_SWITCH);
     expect_approved(&f, &cancel);
-    tbus_store_relaxed_u32(&f.path->bus.directory->halted, 0);
+    kill_switch_release(f.path->kill_switch);
     order = buy(3, 100);
     path_order(f.path, order);
     path_poll(f.path->risk, 1);

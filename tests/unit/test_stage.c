@@ -270,6 +270,58 @@ static void a_process_with_more_rings_than_it_can_wait_for_does_not_start(void *
     tbus_bus_close(&bus);
 }
 
+typedef struct orphan {
+    tbus_stage_t stage;
+    unsigned told;
+    bool wound_down_first;
+} orphan_t;
+
+static void orphan_wind_down(tbus_stage_t *stage)
+{
+    orphan_t *o = (orphan_t *)(void *)stage;
+    o->wound_down_first = o->told == 0;
+}
+
+static int orphan_poll(tbus_stage_t *stage, uint32_t budget)
+{
+    (void)stage;
+    (void)budget;
+    return 0;
+}
+
+static void orphan_tell(void *context)
+{
+    ((orphan_t *)context)->told++;
+}
+
+/* What must not happen without a supervisor is stopped before anything else is done. */
+static void a_process_that_lost_its_supervisor_says_so_before_it_winds_down(void **state)
+{
+    (void)state;
+    static const tbus_stage_ops_t ops = {.poll = orphan_poll, .wind_down = orphan_wind_down};
+    tbus_bus_t bus;
+    tbus_error_t err = {0};
+    static tbus_atomic_u32_t orphaned;
+    assert_int_equal(tbus_bus_create("orphan", &bus, &err), 0);
+    assert_int_equal(tbus_participant_add(&bus, "o", &err), 1);
+    orphan_t o = {.stage = {.ops = &ops, .name = "o", .owner = 1, .bus = &bus}};
+    tbus_stage_t *list[] = {&o.stage};
+    tbus_loop_t loop = {.bus = &bus,
+                        .stages = list,
+                        .stages_count = 1,
+                        .budget = 1,
+                        .orphaned = &orphaned,
+                        .on_orphaned = orphan_tell,
+                        .orphaned_context = &o};
+    tbus_waiter_init(&loop.waiter, TBUS_WAIT_SPIN);
+    tbus_store_release_u32(&tbus_participant(&bus, 1)->command, TBUS_CMD_RUN);
+    tbus_store_relaxed_u32(&orphaned, 1);
+    assert_int_equal(tbus_loop_run(&loop), 0);
+    assert_true(o.told > 0);
+    assert_false(o.wound_down_first);
+    tbus_bus_close(&bus);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -277,6 +329,7 @@ int main(void)
         cmocka_unit_test(an_endless_source_winds_down_and_everything_in_flight_arrives),
         cmocka_unit_test(a_stage_that_fails_says_why_and_a_bus_with_messages_left_is_not_quiescent),
         cmocka_unit_test(a_process_with_more_rings_than_it_can_wait_for_does_not_start),
+        cmocka_unit_test(a_process_that_lost_its_supervisor_says_so_before_it_winds_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <tickbus/stage.h>
@@ -177,34 +176,23 @@ static void tell_huge_pages_needed(const pipeline_t *p, tbus_error_t *err)
                   (unsigned long long)(meminfo_pages("HugePages_Total:") + needed - free_pages));
 }
 
-/* A cache line and its neighbour for each, so that no stage's memory shares one. */
-static size_t control_bytes(const tbus_kind_t *kind)
+/* What stages and supervisor share beside the rings. */
+static int add_blocks(pipeline_t *p, tbus_error_t *err)
 {
-    return (kind->control_bytes + 127) / 128 * 128;
-}
-
-static int make_controls(pipeline_t *p, tbus_error_t *err)
-{
-    for (uint32_t i = 0; i < p->stages_count; i++)
-        p->controls_bytes += control_bytes(p->stages[i].instance->kind);
-    if (!p->controls_bytes)
-        return 0;
-    void *memory =
-        mmap(NULL, p->controls_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED)
-        return tbus_fail(err, -errno, "no memory for what stages share with the supervisor: %s",
-                         tbus_strerror(-errno));
-    p->controls = memory;
-    size_t at = 0;
-    for (uint32_t i = 0; i < p->stages_count; i++) {
-        size_t bytes = control_bytes(p->stages[i].instance->kind);
-        p->stages[i].control = bytes ? (char *)memory + at : NULL;
-        at += bytes;
+    int code = kill_switch_add(&p->bus, &p->kill_switch, err);
+    for (uint32_t i = 0; code == 0 && i < p->stages_count; i++) {
+        const config_instance_t *instance = p->stages[i].instance;
+        char name[TBUS_BLOCK_NAME_MAX];
+        if (!instance->kind->control)
+            continue;
+        snprintf(name, sizeof name, "%s.%s", instance->name, instance->kind->control);
+        code = tbus_bus_add_block(&p->bus, name, instance->kind->control_bytes,
+                                  &p->stages[i].control, err);
     }
-    return 0;
+    return code;
 }
 
-/* Before the fork: two processes that add one each at the same time would get in each other's way. */
+/* All of them from the start, so that the summary knows those in which nothing was recorded. */
 static void add_histograms(pipeline_t *p)
 {
     for (uint32_t i = 0; i < p->stages_count; i++) {
@@ -237,7 +225,7 @@ int pipeline_create(const config_t *config, const layout_t *layout, uint64_t for
         return code;
     code = check_ports(&p, err);
     if (code == 0)
-        code = make_controls(&p, err);
+        code = add_blocks(&p, err);
     if (code == 0)
         code = add_participants(&p, err);
     if (code == 0)
@@ -262,9 +250,6 @@ int pipeline_add_topic(pipeline_t *pipeline, const pipeline_topic_t *topic, tbus
 void pipeline_close(pipeline_t *pipeline)
 {
     tbus_bus_close(&pipeline->bus);
-    if (pipeline->controls)
-        munmap(pipeline->controls, pipeline->controls_bytes);
-    pipeline->controls = NULL;
 }
 
 /* --- what the rings are made of */
@@ -357,6 +342,12 @@ static int make_stage(running_t *r, const pipeline_stage_t *stage)
     return code;
 }
 
+/* Nobody supervises any more: no order is to pass. */
+static void halt_orphan(void *kill_switch)
+{
+    kill_switch_throw((kill_switch_t *)kill_switch);
+}
+
 int pipeline_run_process(pipeline_t *pipeline, uint32_t index, const tbus_atomic_u32_t *orphaned)
 {
     const layout_process_t *plan = &pipeline->layout->processes[index];
@@ -372,6 +363,8 @@ int pipeline_run_process(pipeline_t *pipeline, uint32_t index, const tbus_atomic
                             .step_first = plan->step_first,
                             .step_count = plan->step_count,
                             .orphaned = orphaned,
+                            .on_orphaned = halt_orphan,
+                            .orphaned_context = pipeline->kill_switch,
                             .allocated_bytes = allocation_meter()};
         tbus_waiter_init(&loop.waiter, pipeline->layout->wait);
         code = tbus_loop_run(&loop);

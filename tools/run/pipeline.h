@@ -21,6 +21,7 @@
 
 #include <tickbus/bus.h>
 
+#include "risk/kill_switch.h"
 #include "tools/config/config.h"
 #include "tools/run/layout.h"
 
@@ -28,7 +29,7 @@ typedef struct pipeline_stage {
     const config_instance_t *instance; /* not owned */
     uint32_t number;                   /* within its kind, from 1 */
     uint32_t owner;                    /* participant number */
-    void *control;                     /* what its kind shares with the supervisor; NULL: nothing */
+    void *control; /* in the directory: what its kind shares with the supervisor; NULL: nothing */
 } pipeline_stage_t;
 
 typedef struct pipeline {
@@ -38,8 +39,7 @@ typedef struct pipeline {
     tbus_bus_t bus;
     uint32_t stages_count; /* those of the layout, in its order */
     pipeline_stage_t stages[TBUS_INSTANCES_MAX];
-    void *controls; /* owned; all stages' memory of that kind, shared with those that are forked */
-    size_t controls_bytes;
+    kill_switch_t *kill_switch; /* in the directory of the bus */
 } pipeline_t;
 
 /* A topic that no stage asks for: of a bus that is kept for participants from outside. */

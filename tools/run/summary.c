@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "risk/kill_switch.h"
 #include "tools/measure/provenance.h"
 #include "tools/run/backlog.h"
 #include "tools/run/outlook.h"
@@ -167,8 +168,9 @@ static json_t *risk(const tbus_bus_t *bus, const char *halt_reason)
                                         "limits_changes", NULL};
     json_t *object = counters(bus, "risk", names);
     json_object_set_new(object, "rejects", counters_below(bus, EVERYBODY, "risk.rejects."));
-    json_object_set_new(object, "halted",
-                        json_boolean(tbus_load_relaxed_u32(&bus->directory->halted)));
+    kill_switch_t *kill_switch;
+    bool there = kill_switch_find(bus, &kill_switch, NULL) == 0;
+    json_object_set_new(object, "halted", json_boolean(there && kill_switch_thrown(kill_switch)));
     json_object_set_new(object, "halt_reason",
                         *halt_reason ? json_text(halt_reason, SUMMARY_ERROR_MAX) : json_null());
     return object;

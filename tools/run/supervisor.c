@@ -259,7 +259,7 @@ static bool all_recorded(const supervisor_t *s)
 static void give_up(supervisor_t *s)
 {
     s->run.state = "stopping";
-    tbus_store_release_u32(&s->pipeline.bus.directory->halted, 1);
+    kill_switch_throw(s->pipeline.kill_switch);
     supervisor_command_all(s, TBUS_KIND_SOURCE, true, TBUS_CMD_WIND_DOWN);
     uint64_t deadline_ns = tbus_clock_ns() + SALVAGE_NS;
     while (s->running_since_ns && !s->abort_asked && !all_recorded(s) &&

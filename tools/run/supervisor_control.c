@@ -59,7 +59,7 @@ static void answer_halt(supervisor_t *s, const json_t *params, control_reply_t *
         fail_reply(reply, CONTROL_FAILED, "this bus has no stages, and so no orders to halt");
         return;
     }
-    tbus_store_release_u32(&s->pipeline.bus.directory->halted, 1);
+    kill_switch_throw(s->pipeline.kill_switch);
     supervisor_nudge(s);
     snprintf(s->run.halt_reason, sizeof s->run.halt_reason, "%s", reason);
     supervisor_note(s, "risk halted: %s", reason);
@@ -76,11 +76,11 @@ static void answer_resume(supervisor_t *s, const json_t *params, control_reply_t
         fail_reply(reply, CONTROL_FAILED, "the run is about to end; nothing is resumed");
         return;
     }
-    if (!tbus_load_relaxed_u32(&s->pipeline.bus.directory->halted)) {
+    if (!kill_switch_thrown(s->pipeline.kill_switch)) {
         fail_reply(reply, CONTROL_FAILED, "risk is not halted");
         return;
     }
-    tbus_store_release_u32(&s->pipeline.bus.directory->halted, 0);
+    kill_switch_release(s->pipeline.kill_switch);
     s->run.halt_reason[0] = 0;
     supervisor_note(s, "risk resumed: %s", reason);
     reply->result = json_pack("{s:b}", "halted", 0);

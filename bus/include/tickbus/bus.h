@@ -2,7 +2,7 @@
 /* bus.h - a running instance: its topics, its participants, its counters, in one directory segment
  * that everybody maps.
  *
- *    directory segment (directory.h)   participants, topics, counters, histograms; 4 KiB pages do
+ *    directory segment (directory.h)   participants, topics, blocks, counters, histograms
  *    one segment for each topic        a ring (ring.h)
  *
  * The supervisor creates the bus and its topics before it forks the stages, which inherit the
@@ -162,6 +162,21 @@ int tbus_bus_add_histogram(tbus_bus_t *bus, const char *name, tbus_histogram_t *
 tbus_histogram_t *tbus_bus_histogram(tbus_bus_t *bus, const char *name);
 /* NULL: there is none. */
 const tbus_histogram_t *tbus_bus_find_histogram(const tbus_bus_t *bus, const char *name);
+
+/* A block is memory in the directory that has a name: for what programs share beside topics and
+ * counters, such as a switch or a set of limits. It is all zeros at first. What it means, and who
+ * writes what in it, the bus does not know. It lies at a multiple of 128 bytes, and no other block
+ * begins in its last 128.
+ *
+ * Add one. Only whoever made the bus, and before others map it. -EINVAL: no name, or none that fits
+ * TBUS_BLOCK_NAME_MAX, or 0 bytes; -TBUS_EEXISTS; -TBUS_EFULL; -TBUS_EKIND: the bus was made by
+ * another process. Cold. */
+int tbus_bus_add_block(tbus_bus_t *bus, const char *name, size_t bytes, void **out_block,
+                       tbus_error_t *err);
+/* Find one of exactly `bytes`. The pointer is good as long as the bus is mapped, and as writable as
+ * the mapping of the directory. -TBUS_ENOTFOUND; -TBUS_EGEOMETRY: it has another size. Cold. */
+int tbus_bus_find_block(const tbus_bus_t *bus, const char *name, size_t bytes, void **out_block,
+                        tbus_error_t *err);
 
 /* Now, in ns since the bus epoch. */
 TBUS_INLINE uint64_t tbus_bus_now_ns(const tbus_bus_t *bus)

@@ -4,9 +4,11 @@
  *          0  header: written when the bus is created, magic last                   512 bytes
  *        512  participants, 32 x 1024 bytes: participant i has owner number i + 1
  *      33280  topics, 16 x 128 bytes
- *      35328  counters, 8192 x 128 bytes
- *    1083904  histograms, 32 x 11776 bytes
- *    1460736  end
+ *      35328  blocks, 16 x 64 bytes: names and places of what lies in the arena
+ *      36352  counters, 8192 x 128 bytes
+ *    1084928  histograms, 32 x 11776 bytes
+ *    1462272  arena, 64 KiB: blocks, whose meaning the bus does not know
+ *    1527808  end
  *
  * Whoever maps it must agree with its creator on every offset below, on those of a ring (ring.h)
  * and on those of the messages (tickbus/msg). So all of them are folded into one number, the
@@ -44,6 +46,9 @@ extern "C" {
 #define TBUS_HISTOGRAMS_MAX   32u
 #define TBUS_COUNTER_NAME_MAX 64u /* with the terminating zero, as the next */
 #define TBUS_COUNTER_UNIT_MAX 16u
+#define TBUS_BLOCKS_MAX       16u
+#define TBUS_BLOCK_NAME_MAX   40u /* likewise */
+#define TBUS_ARENA_BYTES      65536u
 
 enum tbus_participant_state {
     TBUS_VACANT = 0,
@@ -183,33 +188,51 @@ TBUS_STATIC_ASSERT(offsetof(tbus_histogram_entry_t, pad0) == 32);
 TBUS_STATIC_ASSERT(offsetof(tbus_histogram_entry_t, histogram) == 128);
 TBUS_STATIC_ASSERT(offsetof(tbus_histogram_entry_t, pad1) == 11672);
 
+/* Written by: tbus_bus_add_block. */
+typedef struct tbus_block {
+    char name[TBUS_BLOCK_NAME_MAX]; /*   0 dotted: "risk.kill_switch" */
+    uint32_t offset;                /*  40 in the arena; a multiple of 128 */
+    uint32_t bytes;                 /*  44 */
+    uint8_t pad[16];
+} tbus_block_t;
+
+TBUS_STATIC_ASSERT(sizeof(tbus_block_t) == 64);
+TBUS_STATIC_ASSERT(offsetof(tbus_block_t, name) == 0);
+TBUS_STATIC_ASSERT(offsetof(tbus_block_t, offset) == 40);
+TBUS_STATIC_ASSERT(offsetof(tbus_block_t, bytes) == 44);
+TBUS_STATIC_ASSERT(offsetof(tbus_block_t, pad) == 48);
+
 typedef struct tbus_directory {
-    /* written by: tbus_bus_create, and tbus_bus_add_topic (topics_count) */
-    uint64_t magic;               /*   0 */
-    uint32_t protocol;            /*   8 TBUS_PROTOCOL of the creator */
-    uint32_t topics_count;        /*  12 */
-    uint64_t bytes;               /*  16 of this struct */
-    uint64_t layout;              /*  24 tbus_layout() of the creator */
-    uint64_t epoch_ns;            /*  32 CLOCK_MONOTONIC at creation: zero of all 48-bit stamps */
-    uint64_t started_realtime_ns; /*  40 CLOCK_REALTIME at creation */
-    char name[TBUS_NAME_MAX];     /*  48 */
-    uint32_t supervisor_pid;      /*  72 */
-    uint8_t pad0[52];
+    /* written by: tbus_bus_create, tbus_bus_add_topic and tbus_bus_add_block (their counts) */
+    uint64_t magic;                 /*   0 */
+    uint32_t protocol;              /*   8 TBUS_PROTOCOL of the creator */
+    uint32_t topics_count;          /*  12 */
+    uint64_t bytes;                 /*  16 of this struct */
+    uint64_t layout;                /*  24 tbus_layout() of the creator */
+    uint64_t epoch_ns;              /*  32 CLOCK_MONOTONIC at creation: zero of all 48-bit stamps */
+    uint64_t started_realtime_ns;   /*  40 CLOCK_REALTIME at creation */
+    char name[TBUS_NAME_MAX];       /*  48 */
+    uint32_t supervisor_pid;        /*  72 */
+    tbus_atomic_u32_t blocks_count; /*  76 */
+    uint8_t pad0[48];
     /* written by: the supervisor */
-    tbus_atomic_u32_t ended;  /* 128 1: the run is over, nothing will be published any more */
-    tbus_atomic_u32_t halted; /* 132 1: kill switch; risk rejects everything */
-    uint8_t pad1[120];
+    tbus_atomic_u32_t ended; /* 128 1: the run is over, nothing will be published any more */
+    uint8_t pad1[124];
     /* written by: whoever asks for a counter or histogram and is refused */
     tbus_atomic_u32_t counters_refused;   /* 256 */
     tbus_atomic_u32_t histograms_refused; /* 260 */
     uint8_t pad2[248];
     tbus_participant_t participants[TBUS_PARTICIPANTS_MAX]; /*    512 */
     tbus_topic_t topics[TBUS_TOPICS_MAX];                   /*  33280 */
-    tbus_counter_t counters[TBUS_COUNTERS_MAX];             /*  35328 */
-    tbus_histogram_entry_t histograms[TBUS_HISTOGRAMS_MAX]; /*  1083904 */
+    tbus_block_t blocks[TBUS_BLOCKS_MAX];                   /*  35328 */
+    tbus_counter_t counters[TBUS_COUNTERS_MAX];             /*  36352 */
+    tbus_histogram_entry_t histograms[TBUS_HISTOGRAMS_MAX]; /*  1084928 */
+    uint8_t pad3[512];
+    /* written by: whoever the block's user says */
+    unsigned char arena[TBUS_ARENA_BYTES]; /* 1462272 */
 } tbus_directory_t;
 
-TBUS_STATIC_ASSERT(sizeof(tbus_directory_t) == 1460736);
+TBUS_STATIC_ASSERT(sizeof(tbus_directory_t) == 1527808);
 TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, magic) == 0);
 TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, protocol) == 8);
 TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, topics_count) == 12);
@@ -219,17 +242,20 @@ TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, epoch_ns) == 32);
 TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, started_realtime_ns) == 40);
 TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, name) == 48);
 TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, supervisor_pid) == 72);
-TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, pad0) == 76);
+TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, blocks_count) == 76);
+TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, pad0) == 80);
 TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, ended) == 128);
-TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, halted) == 132);
-TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, pad1) == 136);
+TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, pad1) == 132);
 TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, counters_refused) == 256);
 TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, histograms_refused) == 260);
 TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, pad2) == 264);
 TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, participants) == 512);
 TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, topics) == 33280);
-TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, counters) == 35328);
-TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, histograms) == 1083904);
+TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, blocks) == 35328);
+TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, counters) == 36352);
+TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, histograms) == 1084928);
+TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, pad3) == 1461760);
+TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, arena) == 1462272);
 
 /* The digest of every offset and size that programs on one bus must agree on, and of TBUS_PROTOCOL,
  * as this library was compiled. */

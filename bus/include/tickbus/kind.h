@@ -95,7 +95,7 @@ typedef struct tbus_stage_request {
     uint32_t number;            /* within its kind, from 1 */
     const void *params;         /* the kind's struct of values */
     const void *variant_params; /* that of the chosen variant; NULL: the kind has none */
-    void *control;              /* control_bytes of memory shared with the supervisor; or NULL */
+    void *control;              /* the block of control_bytes; or NULL */
     uint64_t for_ns;            /* sources: end after so long; 0: when the input ends */
     tbus_crew_t *crew;
 } tbus_stage_request_t;
@@ -132,7 +132,10 @@ typedef struct tbus_kind {
     /* Histograms of its stages, ended by NULL; "NAME.2" is that of instance 2. NULL: none. */
     const char *const *histograms;
     const char *errors_counter; /* sources: not 0 when the input was bad; NULL: none */
-    size_t control_bytes;       /* of zeroed memory shared with the supervisor */
+    /* A block of the directory that each instance shares with the supervisor: "INSTANCE.CONTROL",
+     * zeroed. NULL and 0: none. */
+    const char *control;
+    size_t control_bytes;
 
     /* Is the unlisted instance wanted with these values? NULL: yes. */
     bool (*wanted)(const void *params);

@@ -94,6 +94,10 @@ typedef struct tbus_loop {
     uint32_t step_count;
     tbus_waiter_t waiter;
     const tbus_atomic_u32_t *orphaned; /* becomes 1 when the supervisor is gone; may be NULL */
+    /* Called when that is seen, before any stage's next turn and before it winds down; once or
+     * more often. May be NULL. */
+    void (*on_orphaned)(void *context);
+    void *orphaned_context;
     uint64_t (*allocated_bytes)(void); /* of this thread, ever; NULL: not known */
 } tbus_loop_t;
 
