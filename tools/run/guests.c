@@ -2,6 +2,7 @@
 #include "tools/run/guests.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -28,8 +29,22 @@ void guests_close(guests_t *guests)
     close(guests->epoll_fd);
 }
 
+/* A process that comes in more than once is watched once. (A number that was given to another one
+ * meanwhile is that of a process that has ended.) */
+static bool is_watched(const guests_t *guests, pid_t pid)
+{
+    for (uint32_t i = 0; i < guests->count; i++) {
+        struct pollfd ended = {.fd = guests->pidfds[i], .events = POLLIN};
+        if (guests->pids[i] == pid && poll(&ended, 1, 0) == 0)
+            return true;
+    }
+    return false;
+}
+
 void guests_expect(guests_t *guests, pid_t pid)
 {
+    if (pid > 0 && is_watched(guests, pid))
+        return;
     int fd = pid > 0 && guests->count < GUESTS_MAX ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
     struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
     if (fd < 0 || epoll_ctl(guests->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
@@ -38,6 +53,7 @@ void guests_expect(guests_t *guests, pid_t pid)
             close(fd);
         return;
     }
+    guests->pids[guests->count] = pid;
     guests->pidfds[guests->count++] = fd;
 }
 
@@ -60,8 +76,11 @@ int guests_timeout_ms(const guests_t *guests, int timeout_ms)
 static void forget(guests_t *guests, int pidfd)
 {
     for (uint32_t i = 0; i < guests->count; i++)
-        if (guests->pidfds[i] == pidfd)
-            guests->pidfds[i--] = guests->pidfds[--guests->count];
+        if (guests->pidfds[i] == pidfd) {
+            guests->count--;
+            guests->pids[i] = guests->pids[guests->count];
+            guests->pidfds[i] = guests->pidfds[guests->count];
+        }
     close(pidfd); /* leaves the epoll set with it */
 }
 

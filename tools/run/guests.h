@@ -16,11 +16,12 @@
 
 #include <tickbus/bus.h>
 
-#define GUESTS_MAX (2 * TBUS_PARTICIPANTS_MAX) /* of one process several may be expected */
+#define GUESTS_MAX (2 * TBUS_PARTICIPANTS_MAX) /* processes; some come in and never join */
 
 typedef struct guests {
     int epoll_fd;
     uint32_t count;
+    pid_t pids[GUESTS_MAX];
     int pidfds[GUESTS_MAX];
     bool unwatched;     /* somebody was handed descriptors whose death no pidfd tells */
     uint64_t looked_ns; /* when the life locks were asked last */
