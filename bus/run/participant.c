@@ -143,7 +143,7 @@ int tbus_bus_keep(tbus_bus_t *bus, tbus_error_t *err)
     int fd = hold_life(bus, TBUS_KEEPER);
     return fd >= 0 ? fd
                    : tbus_fail(err, fd, "bus '" TBUS_NAME_TEXT "': its life lock cannot be had: %s",
-                               bus->directory->name, tbus_strerror(fd));
+                               bus->directory->name, tbus_segment_reopen_why(fd));
 }
 
 int tbus_participant_live(tbus_bus_t *bus, uint32_t owner, tbus_error_t *err)
@@ -154,10 +154,9 @@ int tbus_participant_live(tbus_bus_t *bus, uint32_t owner, tbus_error_t *err)
     if (fd < 0)
         return tbus_fail(err, fd, "participant '%s': %s", tbus_participant(bus, owner)->name,
                          fd == -TBUS_EEXISTS ? "somebody alive has its place"
-                         : fd == -ENOENT ? "the directory cannot be opened again; is /proc mounted?"
                          : fd == -EAGAIN ? "its predecessor is being buried by somebody who does "
                                            "not get on with it (stopped?); try again"
-                                         : tbus_strerror(fd));
+                                         : tbus_segment_reopen_why(fd));
     /* Nobody else holds the number: whatever a holder before us left claimed or taken belongs to
      * the dead. */
     for (uint32_t i = 0; i < bus->topics_count; i++)

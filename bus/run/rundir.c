@@ -93,6 +93,11 @@ int tbus_rundir_connect(const tbus_rundir_t *dir, const char *name, tbus_error_t
         return fd;
     int code = errno == ENOENT || errno == ECONNREFUSED ? -TBUS_ENOTFOUND : -errno;
     close(fd);
+    if (code == -TBUS_ENOTFOUND && access("/proc/self/fd", X_OK) < 0)
+        return tbus_fail(err, -ENOENT,
+                         "bus '%s': sockets in %s are reached through /proc/self/fd, and /proc is "
+                         "not mounted here (mount -t proc proc /proc)",
+                         name, dir->path);
     if (code == -TBUS_ENOTFOUND)
         return tbus_fail(err, code, "no bus '%s' is running (looked in %s)", name, dir->path);
     return tbus_fail(err, code, "bus '%s': cannot connect to %s/%s%s: %s", name, dir->path, name,

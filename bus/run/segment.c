@@ -42,29 +42,34 @@ static size_t round_up(size_t bytes, size_t page)
     return (bytes + page - 1) & ~(page - 1);
 }
 
-static unsigned long long meminfo_value(const char *key)
+/* False: it cannot be asked. No /proc, a container's own and empty one, or no descriptor left. */
+static bool read_meminfo(const char *key, unsigned long long *out_value)
 {
     FILE *f = fopen("/proc/meminfo", "re");
     if (!f)
-        return 0;
+        return false;
     char line[128];
-    unsigned long long value = 0;
+    bool found = false;
     size_t key_length = strlen(key);
     while (fgets(line, sizeof line, f))
         if (!strncmp(line, key, key_length) && line[key_length] == ':') {
-            sscanf(line + key_length + 1, "%llu", &value);
+            found = sscanf(line + key_length + 1, "%llu", out_value) == 1;
             break;
         }
     fclose(f);
-    return value;
+    return found;
 }
 
-/* Populating more than the host has, or than our control group may have, would wake the OOM killer.
- * False: `why` says what is missing. */
-static bool memory_is_there(size_t bytes, char *why, size_t why_bytes)
+static unsigned long long meminfo_value(const char *key)
 {
-    unsigned long long host_kib = meminfo_value("MemAvailable");
-    if (bytes / 1024 >= host_kib) {
+    unsigned long long value;
+    return read_meminfo(key, &value) ? value : 0;
+}
+
+bool tbus_memory_is_there(size_t bytes, char *why, size_t why_bytes)
+{
+    unsigned long long host_kib;
+    if (read_meminfo("MemAvailable", &host_kib) && bytes / 1024 >= host_kib) {
         snprintf(why, why_bytes, "%llu KiB are available", host_kib);
         return false;
     }
@@ -172,11 +177,14 @@ static int make_hugetlb(const char *name, size_t bytes, int node, tbus_segment_t
         out->pages = TBUS_PAGES_HUGETLB;
         return 0;
     }
-    unsigned long long free_pages = meminfo_value("HugePages_Free");
+    unsigned long long free_pages;
+    bool counted = read_meminfo("HugePages_Free", &free_pages);
     unsigned long long total_pages = meminfo_value("HugePages_Total");
     unsigned long long needed = rounded / HUGE_PAGE;
     tbus_cgroup_room_t group = tbus_cgroup_huge_pages("/proc/self");
-    if (free_pages < needed) {
+    if (code == -EMFILE || code == -ENFILE) {
+        snprintf(why, why_bytes, "no descriptor is left: %s", tbus_strerror(code));
+    } else if (counted && free_pages < needed) {
         snprintf(why, why_bytes, "needs %llu huge pages, %llu free: sysctl vm.nr_hugepages=%llu",
                  needed, free_pages, total_pages + needed - free_pages);
     } else if (group.bytes < rounded) {
@@ -193,7 +201,7 @@ static int make_thp(const char *name, size_t bytes, int node, tbus_segment_t *ou
                     size_t why_bytes)
 {
     char missing[192];
-    if (!memory_is_there(bytes, missing, sizeof missing)) {
+    if (!tbus_memory_is_there(bytes, missing, sizeof missing)) {
         snprintf(why, why_bytes, "%zu bytes of shared memory cannot be had: %s", bytes, missing);
         return -ENOMEM;
     }
@@ -251,7 +259,7 @@ int tbus_segment_create(const char *name, size_t bytes, enum tbus_pages want, in
     if (code < 0) {
         char why_none[sizeof made.pages_why] = "";
         code = -ENOMEM;
-        if (memory_is_there(bytes, why_none, sizeof why_none)) {
+        if (tbus_memory_is_there(bytes, why_none, sizeof why_none)) {
             code = make(name, round_up(bytes, SMALL_PAGE), 0, false, node, &made);
             snprintf(why_none, sizeof why_none, "%s%s", tbus_strerror(code), remedy(code));
         }
@@ -319,6 +327,14 @@ int tbus_segment_reopen(const tbus_segment_t *segment, bool writable)
     snprintf(path, sizeof path, "/proc/self/fd/%d", segment->fd);
     int fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
     return fd < 0 ? -errno : fd;
+}
+
+const char *tbus_segment_reopen_why(int code)
+{
+    return code == -ENOENT
+               ? "memory is opened anew through /proc/self/fd, and /proc is not mounted "
+                 "here (mount -t proc proc /proc)"
+               : tbus_strerror(code);
 }
 
 void tbus_segment_close(tbus_segment_t *segment)

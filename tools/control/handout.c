@@ -26,6 +26,6 @@ bool handout(const tbus_bus_t *bus, enum handout to, control_reply_t *reply)
     while (reply->fds_count)
         close(reply->fds[--reply->fds_count]);
     reply->error = CONTROL_FAILED;
-    snprintf(reply->error_text, sizeof reply->error_text, "%s", tbus_strerror(fd));
+    snprintf(reply->error_text, sizeof reply->error_text, "%s", tbus_segment_reopen_why(fd));
     return false;
 }

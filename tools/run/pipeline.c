@@ -2,6 +2,7 @@
 #include "tools/run/pipeline.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -134,26 +135,29 @@ static int add_participants(pipeline_t *p, tbus_error_t *err)
     return 0;
 }
 
-static uint64_t meminfo_pages(const char *key)
+/* False: it cannot be asked. */
+static bool read_meminfo(const char *key, uint64_t *out_value)
 {
     FILE *f = fopen("/proc/meminfo", "re");
     char line[128];
-    unsigned long long value = 0;
-    while (f && fgets(line, sizeof line, f))
-        if (strncmp(line, key, strlen(key)) == 0 &&
-            sscanf(line + strlen(key), " %llu", &value) == 1)
-            break;
+    bool found = false;
+    while (f && !found && fgets(line, sizeof line, f))
+        found = strncmp(line, key, strlen(key)) == 0 &&
+                sscanf(line + strlen(key), " %" SCNu64, out_value) == 1;
     if (f)
         fclose(f);
-    return value;
+    return found;
 }
 
-/* In the pool, and promised to nobody. */
-static uint64_t free_huge_pages(void)
+/* The pool of huge pages: all, and those in it that are promised to nobody. False: not known. */
+static bool read_pool(uint64_t *out_total, uint64_t *out_free)
 {
-    uint64_t free_pages = meminfo_pages("HugePages_Free:");
-    uint64_t promised = meminfo_pages("HugePages_Rsvd:");
-    return free_pages > promised ? free_pages - promised : 0;
+    uint64_t promised;
+    if (!read_meminfo("HugePages_Total:", out_total) ||
+        !read_meminfo("HugePages_Free:", out_free) || !read_meminfo("HugePages_Rsvd:", &promised))
+        return false;
+    *out_free = *out_free > promised ? *out_free - promised : 0;
+    return true;
 }
 
 /* What all rings take when they insist on huge pages: the one at which the pool ran dry is no help.
@@ -166,14 +170,14 @@ static void tell_huge_pages_needed(const pipeline_t *p, tbus_error_t *err)
         tbus_ring_spec_t spec = ring_spec(p->config, port);
         needed += (tbus_ring_footprint(&spec) + HUGE_PAGE_BYTES - 1) / HUGE_PAGE_BYTES;
     }
-    uint64_t free_pages = free_huge_pages();
-    if (free_pages < needed)
+    uint64_t total_pages, free_pages;
+    if (read_pool(&total_pages, &free_pages) && free_pages < needed)
         tbus_fail(err, err->code,
                   "the rings need %llu huge pages of 2 MiB and %llu are free: sysctl "
                   "vm.nr_hugepages=%llu, "
                   "or do with smaller pages (--pages auto)",
                   (unsigned long long)needed, (unsigned long long)free_pages,
-                  (unsigned long long)(meminfo_pages("HugePages_Total:") + needed - free_pages));
+                  (unsigned long long)(total_pages + needed - free_pages));
 }
 
 /* What stages and supervisor share beside the rings. */
@@ -288,10 +292,12 @@ void pipeline_pages_text(const pipeline_t *pipeline, char *out_text, size_t byte
     out_text[--used] = 0; /* the last semicolon */
     if (!missing || pipeline->config->bus.pages != TBUS_PAGES_AUTO)
         return;
-    uint64_t free_pages = free_huge_pages();
+    uint64_t total_pages, free_pages;
+    if (!read_pool(&total_pages, &free_pages))
+        return;
     if (free_pages < missing)
         snprintf(out_text + used, bytes - used, "; for huge pages: sysctl vm.nr_hugepages=%llu",
-                 (unsigned long long)(meminfo_pages("HugePages_Total:") + missing - free_pages));
+                 (unsigned long long)(total_pages + missing - free_pages));
     else /* there are enough; a larger pool would not help */
         snprintf(out_text + used, bytes - used, "; %s", why_pages_are_no_better(&pipeline->bus));
 }

@@ -53,9 +53,17 @@ int tbus_segment_map(int fd, bool writable, tbus_segment_t *out_segment, tbus_er
 /* A second descriptor for the same segment, read-only if asked, with an open file description of
  * its own. Negative: -errno. */
 int tbus_segment_reopen(const tbus_segment_t *segment, bool writable);
+/* Why that failed, as half a sentence: there is no way to it but through /proc. */
+const char *tbus_segment_reopen_why(int code);
 
 /* Unmap and close; accepts a handle that is all zeros. */
 void tbus_segment_close(tbus_segment_t *segment);
+
+/* Are `bytes` more of memory to be had, on this host and in the control groups that we are in?
+ * Whoever touches more than that wakes the OOM killer. False: `why` is half a sentence about what is
+ * there. What cannot be asked (no /proc) is not held against the caller, and the answer may be old
+ * when it is used. Cold; reads a dozen small files. */
+bool tbus_memory_is_there(size_t bytes, char *why, size_t why_bytes);
 
 /* "hugetlb-2M", "thp-2M", "4K". */
 const char *tbus_pages_name(enum tbus_pages pages);
