@@ -7,6 +7,12 @@
 
 _Static_assert(sizeof(exposure_symbol_t) == 64, "one line a symbol");
 
+size_t exposure_footprint(uint32_t open_orders_max)
+{
+    return MARKET_LOCATES * sizeof(exposure_symbol_t) + id_map_footprint(open_orders_max) +
+           ((size_t)open_orders_max + 1) * sizeof(*((exposure_t *)0)->open);
+}
+
 bool exposure_create(exposure_t *e, const market_t *market, uint32_t open_orders_max)
 {
     e->market = market;

@@ -15,6 +15,7 @@
 #define TICKBUS_RISK_EXPOSURE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <tickbus/market/market.h>
@@ -66,6 +67,8 @@ typedef struct exposure_worst {
     exposure_money_t gross; /* value of all positions and open orders, and of this one */
 } exposure_worst_t;
 
+/* Bytes that its tables take. */
+size_t exposure_footprint(uint32_t open_orders_max);
 /* False: no memory; what was built is freed by exposure_destroy. */
 bool exposure_create(exposure_t *e, const market_t *market, uint32_t open_orders_max);
 void exposure_destroy(exposure_t *e);

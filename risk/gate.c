@@ -25,6 +25,13 @@ struct gate {
     exposure_t exposure;
 };
 
+size_t gate_footprint(const risk_limits_t *limits)
+{
+    return sizeof(gate_t) + STRATEGIES * sizeof(*((gate_t *)0)->last_count) +
+           limits->orders_per_second * sizeof(*((gate_t *)0)->passed_at) +
+           exposure_footprint(limits->open_orders_max);
+}
+
 int gate_create(const risk_limits_t *limits, const market_t *market, gate_t **out_gate,
                 tbus_error_t *err)
 {

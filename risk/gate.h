@@ -68,6 +68,9 @@ typedef struct gate_exposure {
     uint32_t mark_px_e4; /* what the position is valued at; 0: no position */
 } gate_exposure_t;
 
+/* Bytes that a gate of these limits takes. */
+size_t gate_footprint(const risk_limits_t *limits);
+
 /* `market` is borrowed, for reading. All memory is allocated and touched here. -TBUS_ECONFIG,
  * -ENOMEM. Cold. */
 int gate_create(const risk_limits_t *limits, const market_t *market, gate_t **out_gate,

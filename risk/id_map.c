@@ -11,11 +11,22 @@ static uint32_t home(const id_map_t *map, uint64_t id)
     return (uint32_t)((id * UINT64_C(0x9e3779b97f4a7c15)) >> map->shift);
 }
 
-bool id_map_create(id_map_t *map, uint32_t ids_max)
+static uint32_t bits_for(uint32_t ids_max)
 {
     uint32_t bits = 4;
     while ((UINT64_C(1) << bits) < UINT64_C(2) * ids_max)
         bits++;
+    return bits;
+}
+
+size_t id_map_footprint(uint32_t ids_max)
+{
+    return ((size_t)1 << bits_for(ids_max)) * sizeof(*((id_map_t *)0)->entries);
+}
+
+bool id_map_create(id_map_t *map, uint32_t ids_max)
+{
+    uint32_t bits = bits_for(ids_max);
     map->entries = table_create((size_t)1 << bits, sizeof *map->entries);
     map->mask = (uint32_t)((UINT64_C(1) << bits) - 1);
     map->shift = 64 - bits;

@@ -5,6 +5,7 @@
 #define TICKBUS_RISK_ID_MAP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct id_map_entry {
@@ -19,6 +20,8 @@ typedef struct id_map {
     uint32_t shift;
 } id_map_t;
 
+/* Bytes that a map of so many ids takes. */
+size_t id_map_footprint(uint32_t ids_max);
 /* Room for `ids_max` ids (1..2^30). False: no memory. Cold. */
 bool id_map_create(id_map_t *map, uint32_t ids_max);
 void id_map_destroy(id_map_t *map);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kind of stage that stands before every order. */
 #include "bus/market/resource.h"
+#include "risk/gate.h"
 #include "risk/stage.h"
 
 static const tbus_port_t ports[] = {
@@ -27,6 +28,11 @@ static int check_change(const void *first, const void *now, tbus_error_t *err)
 static void change(void *control, const void *now)
 {
     limits_box_put(control, now);
+}
+
+static size_t memory_bytes(const void *params)
+{
+    return gate_footprint(params);
 }
 
 static int create(const tbus_stage_request_t *request, tbus_stage_t **out_stage, tbus_error_t *err)
@@ -56,5 +62,7 @@ const tbus_kind_t risk_kind = {
     .control_bytes = sizeof(limits_box_t),
     .check_change = check_change,
     .change = change,
+    .memory_bytes = memory_bytes,
+    .memory_keys = "risk.open_orders_max or risk.orders_per_second",
     .create = create,
 };

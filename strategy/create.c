@@ -49,6 +49,13 @@ static int check_params(const strategy_stage_params_t *p, tbus_error_t *err)
     return strategy_check(p->strategy, err);
 }
 
+size_t strategy_stage_footprint(uint32_t open_orders_max)
+{
+    return sizeof(strat_context_t) + own_orders_footprint(open_orders_max) +
+           (size_t)ORDERS_KEPT_PER_CREDIT * open_orders_max * (sizeof(order_t) + 8) +
+           ledger_footprint();
+}
+
 static int allocate(strat_context_t *ctx, uint32_t credit, tbus_error_t *err)
 {
     if (own_orders_create(&ctx->own, ctx->number, credit) < 0 ||

@@ -63,6 +63,11 @@ static void describe(const void *params, char *out_text, size_t bytes)
     snprintf(out_text, bytes, "strategy %s", ((const strategy_values_t *)params)->name);
 }
 
+static size_t memory_bytes(const void *params)
+{
+    return strategy_stage_footprint(((const strategy_values_t *)params)->open_orders_max);
+}
+
 static int create(const tbus_stage_request_t *request, tbus_stage_t **out_stage, tbus_error_t *err)
 {
     const strategy_values_t *values = request->params;
@@ -97,5 +102,7 @@ const tbus_kind_t strategy_kind = {
     .variant_param = "name",
     .histograms = histograms,
     .describe = describe,
+    .memory_bytes = memory_bytes,
+    .memory_keys = "strategy.open_orders_max",
     .create = create,
 };

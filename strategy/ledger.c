@@ -6,6 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+size_t ledger_footprint(void)
+{
+    return MARKET_LOCATES * (sizeof(ledger_entry_t) + sizeof(uint16_t));
+}
+
 int ledger_create(ledger_t *out_ledger, tbus_bus_t *bus, uint32_t owner, tbus_error_t *err)
 {
     size_t entries_bytes = MARKET_LOCATES * sizeof(ledger_entry_t);

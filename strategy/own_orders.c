@@ -7,11 +7,22 @@
 
 #include <tickbus/msg/order.h>
 
-int own_orders_create(own_orders_t *out_orders, uint16_t strategy, uint32_t open_max)
+static uint64_t places_for(uint32_t open_max)
 {
     uint64_t count = 64;
     while (count < UINT64_C(2) * open_max)
         count *= 2;
+    return count;
+}
+
+size_t own_orders_footprint(uint32_t open_max)
+{
+    return places_for(open_max) * sizeof(own_order_t);
+}
+
+int own_orders_create(own_orders_t *out_orders, uint16_t strategy, uint32_t open_max)
+{
+    uint64_t count = places_for(open_max);
     own_order_t *places = aligned_alloc(64, count * sizeof *places);
     if (!places)
         return -ENOMEM;

@@ -31,6 +31,8 @@ typedef struct own_orders {
     uint32_t open_max;
 } own_orders_t;
 
+/* Bytes that a table of so many orders takes. */
+size_t own_orders_footprint(uint32_t open_max);
 /* Allocates, and takes the page faults. `strategy`: its number, for ids. -ENOMEM. Cold. */
 int own_orders_create(own_orders_t *out_orders, uint16_t strategy, uint32_t open_max);
 void own_orders_destroy(own_orders_t *orders);

@@ -67,6 +67,9 @@ typedef struct strategy_stage_params {
 /* The kind of stage that runs strategies (strategy/kind.c). */
 extern const tbus_kind_t strategy_kind;
 
+/* Bytes that a stage of so many open orders takes, without what its strategy keeps. */
+size_t strategy_stage_footprint(uint32_t open_orders_max);
+
 /* The places of this strategy must have been reserved on `md` and `reports`. `market` is borrowed
  * and may be shared with stages of the same process (market.h). The stage is freed by its
  * ops->destroy. -TBUS_ECONFIG (params), -ENOMEM, what the joins and the strategy's own create

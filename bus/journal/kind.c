@@ -4,6 +4,7 @@
 
 #include "bus/journal/directory.h"
 #include "bus/journal/recorder.h"
+#include "bus/journal/writer.h"
 
 static const tbus_param_t table[] = {
     {"directory", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(recorder_values_t, directory),
@@ -37,6 +38,14 @@ static int check(const void *params, tbus_error_t *err)
     return code;
 }
 
+/* What the writer has of its segments in memory at a time; in a file system that is memory, whole
+ * segments: the one that is written, and the next. */
+static size_t memory_bytes(const void *params)
+{
+    const recorder_values_t *values = params;
+    return tbus_journal_memory_bytes(values->directory, values->segment_bytes);
+}
+
 static int create(const tbus_stage_request_t *request, tbus_stage_t **out_stage, tbus_error_t *err)
 {
     const recorder_values_t *values = request->params;
@@ -60,5 +69,7 @@ const tbus_kind_t tbus_recorder_kind = {
     .wanted = wanted,
     .check = check,
     .describe = describe,
+    .memory_bytes = memory_bytes,
+    .memory_keys = "journal.segment_bytes",
     .create = create,
 };

@@ -4,12 +4,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
+
+#include <tickbus/segment.h>
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
@@ -31,6 +36,44 @@ static int fail_on(const tbus_journal_file_t *file, const char *what, tbus_error
     return tbus_fail(err, code, "cannot %s segment %08u.tbj of the journal in %s: %s; %s", what,
                      file->number, file->directory->path, tbus_strerror(code),
                      tbus_journal_advice(code));
+}
+
+static bool is_memory(const struct statfs *fs)
+{
+    return fs->f_type == TMPFS_MAGIC || fs->f_type == RAMFS_MAGIC;
+}
+
+bool tbus_journal_path_is_memory(const char *path)
+{
+    struct statfs fs;
+    char at[PATH_MAX];
+    if (snprintf(at, sizeof at, "%s", path) >= (int)sizeof at)
+        return false;
+    char *slash;
+    while (statfs(at, &fs) < 0) {
+        if (errno != ENOENT || (slash = strrchr(at, '/')) == at)
+            return false;
+        if (slash == NULL)
+            return statfs(".", &fs) == 0 && is_memory(&fs);
+        *slash = 0;
+    }
+    return is_memory(&fs);
+}
+
+/* Blocks in a file system that is memory are taken at once: too many of them, and somebody is
+ * killed. 0, or -ENOMEM. */
+static int check_memory(const tbus_journal_directory_t *directory, uint32_t number, int fd,
+                        uint64_t bytes, tbus_error_t *err)
+{
+    struct statfs fs;
+    char why[256];
+    if (fstatfs(fd, &fs) < 0 || !is_memory(&fs) || tbus_memory_is_there(bytes, why, sizeof why))
+        return 0;
+    return tbus_fail(err, -ENOMEM,
+                     "cannot make segment %08u.tbj of %" PRIu64 " bytes in journal directory %s, "
+                     "which is memory (tmpfs): %s; record on a disk, or lower "
+                     "journal.segment_bytes",
+                     number, bytes, directory->path, why);
 }
 
 /* Blocks for the whole file. Beyond RLIMIT_FSIZE the kernel would kill us with SIGXFSZ before it
@@ -57,7 +100,13 @@ int tbus_journal_file_create(const tbus_journal_directory_t *directory, uint32_t
     int fd = openat(directory->fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
     if (fd < 0)
         return fail_create(directory, number, bytes, -errno, err);
-    int code = allocate(fd, bytes);
+    int code = check_memory(directory, number, fd, bytes, err);
+    if (code < 0) {
+        unlinkat(directory->fd, name, 0);
+        close(fd);
+        return code;
+    }
+    code = allocate(fd, bytes);
     void *base = MAP_FAILED;
     if (code == 0) {
         base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);

@@ -26,9 +26,13 @@ typedef struct tbus_journal_file {
     tbus_journal_guard_t *guard;
 } tbus_journal_file_t;
 
+/* Is the file system at `path`, or where it is to be made, memory (tmpfs)? */
+bool tbus_journal_path_is_memory(const char *path);
+
 /* Create segment `number`. `limit` becomes 0 when a store to the segment fails (guard.h). It must
  * not exist: -EEXIST. -ENOSPC, -EDQUOT, -EFBIG (the process may not write files that large),
- * -EROFS, -EACCES, -EIO... What was made is removed when it fails. */
+ * -EROFS, -EACCES, -EIO; -ENOMEM: in a file system that is memory, more than the host or a control
+ * group has left. What was made is removed when it fails. */
 int tbus_journal_file_create(const tbus_journal_directory_t *directory, uint32_t number,
                              uint64_t bytes, tbus_atomic_u64_t *limit,
                              tbus_journal_file_t *out_file, tbus_error_t *err);

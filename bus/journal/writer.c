@@ -269,6 +269,20 @@ static void free_writer(tbus_journal_writer_t *w)
     free(w);
 }
 
+/* An eighth of a small segment, so that the next one is ready in time there as well. */
+static uint64_t piece_of(uint64_t segment_bytes)
+{
+    return smaller(PIECE_BYTES_MAX, segment_bytes / 8 / PAGE_BYTES * PAGE_BYTES);
+}
+
+size_t tbus_journal_memory_bytes(const char *directory, uint64_t segment_bytes)
+{
+    if (tbus_journal_path_is_memory(directory))
+        return 2 * segment_bytes;
+    return smaller(segment_bytes, (PIECES_AHEAD_MAX + 1) * piece_of(segment_bytes)) +
+           piece_of(segment_bytes);
+}
+
 static tbus_journal_writer_t *new_writer(uint64_t segment_bytes)
 {
     tbus_journal_writer_t *w = calloc(1, sizeof *w);
@@ -277,8 +291,7 @@ static tbus_journal_writer_t *new_writer(uint64_t segment_bytes)
     w->lock_fd = -1;
     w->segment_bytes = segment_bytes;
     w->payload_max = segment_bytes - TBUS_JOURNAL_HEADER_BYTES - TBUS_JOURNAL_RECORD_HEADER;
-    /* An eighth of a small segment, so that the next one is ready in time there as well. */
-    w->piece_bytes = smaller(PIECE_BYTES_MAX, segment_bytes / 8 / PAGE_BYTES * PAGE_BYTES);
+    w->piece_bytes = piece_of(segment_bytes);
     pthread_mutex_init(&w->lock, NULL);
     pthread_cond_init(&w->work, NULL);
     pthread_cond_init(&w->ready, NULL);

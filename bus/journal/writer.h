@@ -69,6 +69,11 @@ static inline tbus_journal_file_t *tbus_journal_writer_file(tbus_journal_writer_
     return &w->files[number % TBUS_JOURNAL_FILES];
 }
 
+/* What a writer has in memory at a time: of segments on a disk the pages that are faulted in ahead,
+ * which the kernel can write and take back; of segments in a file system that is memory (tmpfs) the
+ * one that is written and the next. */
+size_t tbus_journal_memory_bytes(const char *directory, uint64_t segment_bytes);
+
 /* Keep the first failure and have the recording thread notice. Requires the lock. */
 void tbus_journal_writer_fail(tbus_journal_writer_t *w, const tbus_error_t *failure);
 

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include <tickbus/segment.h>
+
 #include "bus/market/view.h"
 
 #define HUGE_PAGE_BYTES ((size_t)2 << 20)
@@ -33,6 +35,35 @@ static void *populate(size_t bytes)
     return memset(memory, 0, bytes);
 }
 
+/* Where its parts begin in the one mapping. */
+typedef struct parts {
+    size_t books, symbols, levels, orders, bytes;
+} parts_t;
+
+static parts_t parts_of(const market_limits_t *limits)
+{
+    parts_t p = {.books = round_up(sizeof(market_t), 64)};
+    p.symbols = p.books + MARKET_LOCATES * sizeof(locate_book_t);
+    p.levels = round_up(p.symbols + MARKET_LOCATES * sizeof(market_symbol_t), 64);
+    p.orders = p.levels + levels_footprint(limits->levels_max);
+    p.bytes = round_up(p.orders + orders_footprint(limits->orders_max), HUGE_PAGE_BYTES);
+    return p;
+}
+
+size_t market_footprint(const market_limits_t *limits)
+{
+    return parts_of(limits).bytes;
+}
+
+static int fail_memory(const market_limits_t *limits, size_t bytes, const char *why,
+                       tbus_error_t *err)
+{
+    return tbus_fail(err, -ENOMEM,
+                     "cannot get %zu MiB for the books (%u orders, %u levels): %s; lower "
+                     "books.orders_max or books.levels_max, or give the process more memory",
+                     bytes >> 20, limits->orders_max, limits->levels_max, why);
+}
+
 int market_create(const market_limits_t *limits, market_t **out_market, tbus_error_t *err)
 {
     if (limits->orders_max == 0 || limits->orders_max > ORDERS_LIMIT)
@@ -42,21 +73,16 @@ int market_create(const market_limits_t *limits, market_t **out_market, tbus_err
         return tbus_fail(err, -EINVAL, "books.levels_max is %u; it must be from 1 to %u",
                          limits->levels_max, LEVELS_LIMIT);
 
-    size_t books_at = round_up(sizeof(market_t), 64);
-    size_t symbols_at = books_at + MARKET_LOCATES * sizeof(locate_book_t);
-    size_t levels_at = round_up(symbols_at + MARKET_LOCATES * sizeof(market_symbol_t), 64);
-    size_t orders_at = levels_at + levels_footprint(limits->levels_max);
-    size_t bytes = round_up(orders_at + orders_footprint(limits->orders_max), HUGE_PAGE_BYTES);
-    unsigned char *memory = populate(bytes);
+    parts_t at = parts_of(limits);
+    char why[256];
+    if (!tbus_memory_is_there(at.bytes, why, sizeof why))
+        return fail_memory(limits, at.bytes, why, err);
+    unsigned char *memory = populate(at.bytes);
     if (memory == NULL)
-        return tbus_fail(err, -ENOMEM,
-                         "cannot get %zu MiB for the books (%u orders, %u levels): %s; lower "
-                         "books.orders_max or "
-                         "books.levels_max, or give the process more memory",
-                         bytes >> 20, limits->orders_max, limits->levels_max, strerror(errno));
+        return fail_memory(limits, at.bytes, strerror(errno), err);
 
     market_t *m = (market_t *)(void *)memory;
-    m->bytes = bytes;
+    m->bytes = at.bytes;
     m->limit_text = "";
     snprintf(m->orders_text, sizeof m->orders_text,
              "the order table is full: %u live orders (books.orders_max); raise books.orders_max",
@@ -65,12 +91,12 @@ int market_create(const market_limits_t *limits, market_t **out_market, tbus_err
         m->levels_text, sizeof m->levels_text,
         "the table of price levels is full: %u levels (books.levels_max); raise books.levels_max",
         limits->levels_max);
-    m->books = (locate_book_t *)(void *)(memory + books_at);
-    m->symbols = (market_symbol_t *)(void *)(memory + symbols_at);
+    m->books = (locate_book_t *)(void *)(memory + at.books);
+    m->symbols = (market_symbol_t *)(void *)(memory + at.symbols);
     for (uint32_t i = 0; i < MARKET_LOCATES; i++)
         memset(m->symbols[i].name, ' ', sizeof m->symbols[i].name);
-    levels_init(&m->levels, memory + levels_at, limits->levels_max);
-    orders_init(&m->orders, memory + orders_at, limits->orders_max);
+    levels_init(&m->levels, memory + at.levels, limits->levels_max);
+    orders_init(&m->orders, memory + at.orders, limits->orders_max);
     *out_market = m;
     return 0;
 }

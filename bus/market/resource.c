@@ -19,6 +19,11 @@ static int create(const void *params, void **out_resource, tbus_error_t *err)
     return code;
 }
 
+static size_t memory_bytes(const void *params)
+{
+    return market_footprint(params);
+}
+
 static void destroy(void *resource)
 {
     market_destroy(resource);
@@ -31,4 +36,6 @@ const tbus_resource_t market_resource = {
     .params = TBUS_PARAMS(market_limits_t, table),
     .create = create,
     .destroy = destroy,
+    .memory_bytes = memory_bytes,
+    .memory_keys = "books.orders_max or books.levels_max",
 };

@@ -13,6 +13,11 @@ static const tbus_port_t ports[] = {
      .help = "what became of orders, from risk and the executor"},
 };
 
+static size_t memory_bytes(const void *params)
+{
+    return venue_footprint(params);
+}
+
 static int create(const tbus_stage_request_t *request, tbus_stage_t **out_stage, tbus_error_t *err)
 {
     executor_params_t params = {.venue = *(const venue_limits_t *)request->params};
@@ -39,5 +44,7 @@ const tbus_kind_t executor_kind = {
     .params = &venue_limits_params,
     .resource = &market_resource,
     .histograms = histograms,
+    .memory_bytes = memory_bytes,
+    .memory_keys = "executor.resting_max or executor.taken_max",
     .create = create,
 };

@@ -6,6 +6,12 @@
 #include <tickbus/market/market.h>
 #include "risk/table.h"
 
+size_t resting_footprint(uint32_t orders_max)
+{
+    return ((size_t)orders_max + 1) * sizeof(*((resting_t *)0)->orders) +
+           MARKET_LOCATES * sizeof(*((resting_t *)0)->best) + id_map_footprint(orders_max);
+}
+
 bool resting_create(resting_t *r, uint32_t orders_max)
 {
     r->orders = table_create((size_t)orders_max + 1, sizeof *r->orders);

@@ -5,6 +5,7 @@
 #define TICKBUS_RISK_VENUE_RESTING_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "risk/id_map.h"
@@ -32,6 +33,8 @@ typedef struct resting {
     uint32_t orders_max;
 } resting_t;
 
+/* Bytes that its tables take. */
+size_t resting_footprint(uint32_t orders_max);
 /* False: no memory; what was built is freed by resting_destroy. */
 bool resting_create(resting_t *r, uint32_t orders_max);
 void resting_destroy(resting_t *r);

@@ -6,6 +6,12 @@
 #include <tickbus/market/market.h>
 #include "risk/table.h"
 
+size_t taken_footprint(uint32_t levels_max)
+{
+    return ((size_t)levels_max + 1) * sizeof(*((taken_t *)0)->levels) +
+           MARKET_LOCATES * sizeof(*((taken_t *)0)->first);
+}
+
 bool taken_create(taken_t *t, uint32_t levels_max)
 {
     t->levels = table_create((size_t)levels_max + 1, sizeof *t->levels);

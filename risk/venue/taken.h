@@ -5,6 +5,7 @@
 #define TICKBUS_RISK_VENUE_TAKEN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct taken_level {
@@ -22,6 +23,8 @@ typedef struct taken {
     uint32_t free_count;
 } taken_t;
 
+/* Bytes that its tables take. */
+size_t taken_footprint(uint32_t levels_max);
 /* False: no memory; what was built is freed by taken_destroy. */
 bool taken_create(taken_t *t, uint32_t levels_max);
 void taken_destroy(taken_t *t);

@@ -75,10 +75,22 @@ void venue_destroy(venue_t *v)
     free(v);
 }
 
-uint32_t venue_reports_max(const venue_t *v)
+static uint32_t reports_max(uint32_t resting_max)
 {
     uint32_t sweep = VENUE_SWEEP_LEVELS + 2; /* ACCEPTED first, CANCELLED last */
-    return v->resting.orders_max > sweep ? v->resting.orders_max : sweep;
+    return resting_max > sweep ? resting_max : sweep;
+}
+
+uint32_t venue_reports_max(const venue_t *v)
+{
+    return reports_max(v->resting.orders_max);
+}
+
+size_t venue_footprint(const venue_limits_t *limits)
+{
+    return sizeof(venue_t) + STRATEGIES * sizeof(*((venue_t *)0)->last_count) +
+           resting_footprint(limits->resting_max) + taken_footprint(limits->taken_max) +
+           reports_max(limits->resting_max) * (sizeof(report_t) + 8); /* those that are kept */
 }
 
 venue_stats_t venue_stats(const venue_t *v)

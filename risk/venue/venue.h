@@ -81,6 +81,9 @@ typedef struct venue_stats {
 /* Ranges, defaults and meanings of venue_limits_t: the one place where they stand. */
 extern const tbus_params_t venue_limits_params;
 
+/* Bytes that a venue of these limits takes, with the reports that its stage may have to keep. */
+size_t venue_footprint(const venue_limits_t *limits);
+
 /* `market` is borrowed; it must have taken the tick of every event given to venue_on_market, and no
  * further one. All memory is allocated and touched here. -TBUS_ECONFIG, -ENOMEM. */
 int venue_create(const venue_limits_t *limits, const market_t *market, venue_emit_t emit,

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -173,4 +174,12 @@ void file_sha256(const char *path, char out_hex[SHA256_TEXT])
     if (program_run(&p) == 0 && p.out_bytes > 64)
         snprintf(out_hex, SHA256_TEXT, "%.64s", p.out);
     program_clear(&p);
+}
+
+void directories_make(const char *path)
+{
+    char part[PATH_MAX];
+    for (const char *end = path + 1; *end; end++)
+        if (*end == '/' && snprintf(part, sizeof part, "%.*s", (int)(end - path), path) > 0)
+            mkdir(part, 0700);
 }

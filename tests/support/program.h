@@ -49,6 +49,9 @@ void scratch_remove(const char *path);
 void scratch_create_runtime(char out_path[SCRATCH_PATH_MAX]);
 unsigned scratch_remove_runtime(const char *path);
 
+/* Make every directory on the way to `path`. */
+void directories_make(const char *path);
+
 /* The whole file, terminated; the caller frees. NULL: there is none. */
 char *file_read(const char *path, size_t *out_bytes);
 bool file_write(const char *path, const void *bytes, size_t count);

@@ -480,6 +480,9 @@ static int supervise(supervisor_t *s, tbus_error_t *why)
         goto no_lock;
     if (pipeline_create(config, &s->layout, s->request->options->for_ns, &s->pipeline, why) < 0)
         goto no_pipeline;
+    if (memory_check(&s->pipeline, why) < 0)
+        goto no_guests;
+    s->kills = memory_kills("/proc");
     for (uint32_t i = 0; i < s->request->topics_count; i++)
         if (pipeline_add_topic(&s->pipeline, &s->request->topics[i], why) < 0)
             goto no_guests;

@@ -16,6 +16,7 @@
 #include "tools/control/protocol.h"
 #include "tools/run/guests.h"
 #include "tools/run/layout.h"
+#include "tools/run/memory.h"
 #include "tools/run/pipeline.h"
 #include "tools/run/process.h"
 #include "tools/run/progress.h"
@@ -35,6 +36,7 @@ typedef struct supervisor {
     tbus_rundir_t dir;
     int lock_fd;
     tbus_cgroup_cpu_t quota;
+    memory_kills_t kills; /* before anything was started */
     layout_t layout;
     pipeline_t pipeline;
     process_t processes[TBUS_INSTANCES_MAX];

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* A second signal so soon is the first one's echo: timeout(1) signals its child, and then the group
@@ -124,10 +125,14 @@ static void blame(supervisor_t *s, uint32_t index)
     }
     if (explained)
         return;
-    char how[80];
+    char how[80], by_whom[TBUS_CGROUP_PATH_MAX + 200] = "";
+    memory_kills_t kills = memory_kills("/proc");
     process_end_text(&s->processes[index], how, sizeof how);
-    supervisor_complain(s, "stage%s '%s' (process %d) %s", plan->stages_count > 1 ? "s" : "",
-                        s->processes[index].name, (int)s->processes[index].pid, how);
+    if (WIFSIGNALED(s->processes[index].status) && WTERMSIG(s->processes[index].status) == SIGKILL)
+        memory_kill_text(&s->kills, &kills, by_whom, sizeof by_whom);
+    supervisor_complain(s, "stage%s '%s' (process %d) %s%s%s", plan->stages_count > 1 ? "s" : "",
+                        s->processes[index].name, (int)s->processes[index].pid, how,
+                        by_whom[0] ? " " : "", by_whom);
 }
 
 /* Its claims become tombs and its places are given up, so that nobody waits for it. */

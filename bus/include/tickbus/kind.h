@@ -58,6 +58,10 @@ typedef struct tbus_resource {
     tbus_params_t params; /* what create takes */
     int (*create)(const void *params, void **out_resource, tbus_error_t *err);
     void (*destroy)(void *resource); /* accepts NULL */
+    /* How much memory create takes and touches, and the keys that make it less. NULL: too little to
+     * speak of. */
+    size_t (*memory_bytes)(const void *params);
+    const char *memory_keys;
 } tbus_resource_t;
 
 /* What one process has of each resource; made when it is first asked for. */
@@ -142,6 +146,10 @@ typedef struct tbus_kind {
     /* Can a stage with these values be made, as far as that can be told without making it: is the
      * file there, the directory empty? Asked before anything is started. NULL: nothing to ask. */
     int (*check)(const void *params, tbus_error_t *err);
+    /* How much memory a stage with these values takes and touches, beside its resource, and the keys
+     * that make it less. NULL: too little to speak of. */
+    size_t (*memory_bytes)(const void *params);
+    const char *memory_keys;
     /* The descriptor that the process inherits because the values name it; -1: none. NULL: none. */
     int (*inherited_fd)(const void *params);
     /* What an instance with these values is, for the line that a start prints: "strategy quote".

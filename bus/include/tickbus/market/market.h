@@ -99,7 +99,11 @@ typedef struct market_stats {
     uint64_t foreign_locates;
 } market_stats_t;
 
-/* All memory is allocated and touched here. -ENOMEM, -EINVAL. */
+/* Bytes that a market of these limits takes. */
+size_t market_footprint(const market_limits_t *limits);
+
+/* All memory is allocated and touched here. -ENOMEM: not to be had, or more than the host or a
+ * control group has left; -EINVAL. */
 int market_create(const market_limits_t *limits, market_t **out_market, tbus_error_t *err);
 void market_destroy(market_t *m);
 
