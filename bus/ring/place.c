@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The gate needs a multi-copy-atomic machine: a store becomes visible to all other CPUs at the same
- * time, as on x86-64 and Armv8. open_gate and tbus_publisher_refresh each store one word and then
- * load the other's (G5, G6), and the outcome that both load the old value must be impossible. On
- * these machines a fence after the store, or membarrier(2) for the side that has none, is enough
- * for that, also when a third process passed a value on. On a machine such as POWER, a subscriber
- * could start at a tail that it knows from one CPU while the publisher's CPU has not yet seen its
- * place.
+/* The gate needs a multi-copy-atomic machine, as x86-64 and Armv8 are: a store that one other CPU
+ * has seen is visible to all. A publisher stores its tail and looks at the places; we store a place
+ * and look at the tail (G5, G6). At least one of the two must see the other's store. With several
+ * publishers there is a third process: A moves the ticket, B loads it and looks at the places, and
+ * we look at the ticket. If B has seen A's store, so must we, and B executes no fence in between.
+ * membarrier(2) orders what B does; that it also carries A's store on to us, Linux does not
+ * promise. On POWER, where a store may reach one CPU before another, we would start at an old
+ * ticket while B writes over what we are to read. tests/model/litmus has these programs (gate-*).
  */
 #include "bus/ring/place.h"
 
@@ -106,7 +107,7 @@ static bool open_gate(const tbus_ring_t *ring, tbus_ring_sub_t *place, enum tbus
      * the publisher sees our place at its look, or we see the tail that it stored before. Else it
      * overwrites messages that we have not read. */
     tbus_fence_full();
-    syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0);
+    syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0); /* G6 */
     if (!find_end(ring, &position, &seq))
         return false;
     set_start(ring, place, position, seq);

@@ -190,7 +190,7 @@ tbus_publisher_flush: /* publish_tail() */
 	:: tail == position -> goto tail_published
 	:: tail != position -> version++
 	fi;
-store_tail_version: /* T1 */
+store_tail_version: /* T1, T3 */
 	if
 	:: STORE(TAIL_VERSION, version)
 	:: DIES
@@ -304,7 +304,7 @@ store_cont:
 	:: atomic { room_end > announce -> STORE(ANNOUNCE, room_end); announce = room_end }
 	fi;
 #endif
-store_long: /* R2 tbus_store_release_u64(first, LONG); then publish_tail() */
+store_long: /* R1 tbus_store_release_u64(first, LONG); then publish_tail() */
 	if
 	:: atomic {
 #ifndef MUTATE_LONG_FIRST
@@ -339,7 +339,7 @@ proctype subscriber()
 	byte version;
 	bool seen;
 
-tbus_ring_end: /* T2 tbus_load_acquire_u64(&s->tail_version), tail, tail_seq, tail_version */
+tbus_ring_end: /* T4 tbus_load_acquire_u64(&s->tail_version), T2 tail, tail_seq, tail_version */
 	version = memory[TAIL_VERSION];
 tbus_ring_end_tail:
 	position = memory[TAIL];
@@ -367,7 +367,7 @@ membarrier: /* membarrier(2) */
 joined:
 	atomic { version = 0; seen = false; first_received = seq };
 #endif
-tbus_peek: /* A1 tbus_load_acquire_u64(slot) */
+tbus_peek: /* R2 tbus_load_acquire_u64(slot) */
 	atomic {
 	word = memory[SLOT_AT(position)];
 	if
@@ -428,7 +428,7 @@ tbus_observer_join:
 	:: join = true; goto tbus_ring_end
 	fi;
 
-tbus_observe: /* A1 tbus_load_acquire_u64(slot) */
+tbus_observe: /* R2 tbus_load_acquire_u64(slot) */
 	atomic {
 	word = memory[SLOT_AT(position)];
 	if
@@ -473,7 +473,7 @@ lapped:
 	atomic { expected = seq; seq = 0; word = 0 };
 safe_from: /* tbus_load_acquire_u64(&s->announce); a step beyond it */
 	position = memory[ANNOUNCE] - SLOTS + STEP;
-tbus_ring_end: /* T2 tbus_load_acquire_u64(&s->tail_version) */
+tbus_ring_end: /* T4 tbus_load_acquire_u64(&s->tail_version) */
 	atomic { given_up = false; version = memory[TAIL_VERSION] };
 tbus_ring_end_tail:
 	tail = memory[TAIL];

@@ -402,7 +402,7 @@ tbus_words_store_1:
 	:: me == 1 -> abort = true /* tbus_abort: a tomb, by the same steps */
 	fi;
 #endif
-commit_cas: /* R3 tbus_cas_u64(slot, &old_word, READY) */
+commit_cas: /* R1 tbus_cas_u64(slot, &old_word, READY) */
 	if
 	:: atomic {
 		RELEASED(me) ->
@@ -418,7 +418,7 @@ commit_cas: /* R3 tbus_cas_u64(slot, &old_word, READY) */
 		goto AFTER_COMMIT }
 	:: DIES
 	fi;
-commit_cas_settled: /* R3 tbus_cas_u64(slot, &claimed_word, READY) */
+commit_cas_settled: /* R1 tbus_cas_u64(slot, &claimed_word, READY) */
 	if
 	:: atomic {
 		/* Fails only for somebody who was declared dead, and such a one is not here to find out. */
@@ -577,7 +577,7 @@ set_start_again:
 	:: DIES
 	fi;
 #endif
-tbus_peek: /* A1 tbus_load_acquire_u64(slot), here and in tbus_peek_slow */
+tbus_peek: /* R2 tbus_load_acquire_u64(slot), here and in tbus_peek_slow */
 #ifdef EVICT /* tbus_peek_copy(): is the place ours? */
 	if
 	:: vacant[PLACE] -> goto evicted
@@ -695,7 +695,7 @@ proctype observer()
 	short seq, word, expected, newest;
 	byte copy_0, copy_1;
 
-tbus_observe: /* A1 tbus_load_acquire_u64(slot) */
+tbus_observe: /* R2 tbus_load_acquire_u64(slot) */
 	atomic {
 	word = SLOT(seq);
 	if

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sleep.pml - going to sleep and being woken: a subscriber that waits for messages on all its rings, a publisher that waits for
  * room, and those that wake them (bus/ring/wait.c tbus_waiter_park; bus/include/tickbus/publisher.h tbus_publisher_wake;
- * bus/ring/publisher.c tbus_ring_wake, tbus_ring_wake_publishers; bus/ring/subscriber.c wake_publishers).
+ * bus/ring/wake.c tbus_ring_wake, tbus_ring_wake_publishers; bus/ring/subscriber.c wake_publishers). STEP_1 to STEP_5 are the steps of wait.h.
  *
  * Every label is a step: at most one access to shared memory, or one system call. Plain stores go through a FIFO buffer per
  * process and reach memory some time later: a publisher's "store the slot, look at `sleepers`" has no fence in between. Locked
@@ -176,7 +176,7 @@ claim:
 #ifdef MUTATE_NO_COMPILER_BARRIER /* `sleepers` is looked at before the slot is stored */
 	wake = sleepers[ring];
 #endif
-tbus_publish: /* R1 tbus_store_release_u64(slot, READY); R3 tbus_cas_u64(slot, CLAIMED -> READY) */
+tbus_publish: /* R1 tbus_store_release_u64(slot, READY), or tbus_cas_u64(slot, CLAIMED -> READY) */
 	if
 #ifdef WEAK
 	:: publisher_buffer[me] ! AT(ring, position)
@@ -246,20 +246,20 @@ park: /* tbus_waiter_park, for a publisher that was told FULL */
 	:: room_value = room_bell[ring]
 	:: DIES
 	fi;
-W1: /* tbus_fetch_or_u32(&pubs_waiting, 1) */
+STEP_1: /* tbus_fetch_or_u32(&pubs_waiting, 1) */
 	if
 	:: atomic { PUBLISHER_DRAINED(me) -> pubs_waiting[ring] = true }
 	:: DIES
 	fi;
-W2: /* membarrier(2) */
+STEP_2: /* membarrier(2) */
 	membarrier();
-W3: /* room_again(): with several publishers there is no second look */
+STEP_3: /* room_again(): with several publishers there is no second look */
 	if
 	:: !SEVERAL && ROOM(ring, tail[ring]) -> goto awake
 	:: SEVERAL || !ROOM(ring, tail[ring])
 	:: DIES
 	fi;
-W4: /* futex(2) FUTEX_WAIT: sleeps only if the bell has not been rung since */
+STEP_4: /* futex(2) FUTEX_WAIT: sleeps only if the bell has not been rung since */
 	if
 	:: atomic { room_bell[ring] == room_value -> publisher_asleep[me] = true }
 	:: room_bell[ring] != room_value -> goto awake
@@ -334,7 +334,7 @@ W1_bell: /* tbus_load_relaxed_u32(bell) */
 #ifndef MUTATE_BELL_READ_LATE
 	value[ring] = bell[PLACE(ring, me)];
 #endif
-W1: /* tbus_fetch_or_u32(&sleepers, our bit) */
+STEP_1: /* tbus_fetch_or_u32(&sleepers, our bit) */
 	atomic {
 	SUBSCRIBER_DRAINED(me) ->
 	sleepers[ring] = sleepers[ring] | (1 << me);
@@ -343,19 +343,19 @@ W1: /* tbus_fetch_or_u32(&sleepers, our bit) */
 	:: ring < RINGS -> goto W1_bell
 	:: else -> ring = 0
 	fi };
-W2: /* membarrier(2) */
+STEP_2: /* membarrier(2) */
 	membarrier();
-W3: /* message_there(): every ring once more */
+STEP_3: /* message_there(): every ring once more */
 #ifndef MUTATE_NO_SECOND_LOOK
 	atomic {
 	found = position_of[PLACE(ring, me)] < PER_RING && ready[AT(ring, position_of[PLACE(ring, me)])];
 	ring++;
 	if
-	:: !found && ring < RINGS -> goto W3
+	:: !found && ring < RINGS -> goto STEP_3
 	:: else -> ring = 0
 	fi;
 	if
-	:: found -> found = false; goto W5
+	:: found -> found = false; goto STEP_5
 	:: else
 	fi };
 #endif
@@ -365,14 +365,14 @@ W3: /* message_there(): every ring once more */
 	value[1] = bell[PLACE(1, me)];
 #endif
 #endif
-W4: /* futex_waitv(2): sleeps only if no bell has been rung since */
+STEP_4: /* futex_waitv(2): sleeps only if no bell has been rung since */
 	if
 #if RINGS > 1
 	:: atomic { bell[PLACE(0, me)] == value[0] && bell[PLACE(1, me)] == value[1] -> asleep[me] = true }
-	:: bell[PLACE(0, me)] != value[0] || bell[PLACE(1, me)] != value[1] -> goto W5
+	:: bell[PLACE(0, me)] != value[0] || bell[PLACE(1, me)] != value[1] -> goto STEP_5
 #else
 	:: atomic { bell[PLACE(0, me)] == value[0] -> asleep[me] = true }
-	:: bell[PLACE(0, me)] != value[0] -> goto W5
+	:: bell[PLACE(0, me)] != value[0] -> goto STEP_5
 #endif
 	fi;
 end_sleeping:
@@ -380,12 +380,12 @@ end_sleeping:
 	:: !asleep[me]
 	:: atomic { early < EARLY -> early++; asleep[me] = false }
 	fi;
-W5: /* tbus_fetch_and_u32(&sleepers, ~ our bit) */
+STEP_5: /* tbus_fetch_and_u32(&sleepers, ~ our bit) */
 	atomic {
 	sleepers[ring] = sleepers[ring] & ~(1 << me);
 	ring++;
 	if
-	:: ring < RINGS -> goto W5
+	:: ring < RINGS -> goto STEP_5
 	:: else -> ring = 0
 	fi;
 	value[0] = 0;

@@ -56,7 +56,7 @@ tbus_take_load_takes: /* tbus_load_acquire_u64(&ring->shared->takes) */
 	:: atomic { seen = takes; position = NEXT_POSITION(seen) }
 	:: TAKER_DIES
 	fi;
-tbus_take_load_slot: /* A3 tbus_load_acquire_u64(slot) */
+tbus_take_load_slot: /* R2 tbus_load_acquire_u64(slot) */
 	if
 	:: atomic {
 		word = SLOT(position);
@@ -134,7 +134,7 @@ message_1:
 	:: assert(payload[2 * (position % SLOTS) + 1] == VALUE(position))
 	:: TAKER_DIES
 	fi;
-release_cas: /* R4 tbus_cas_u64(slot, &ready_word, FREE of the next lap) */
+release_cas: /* R3 tbus_cas_u64(slot, &ready_word, FREE of the next lap) */
 	if
 	:: atomic {
 		if
@@ -148,7 +148,7 @@ release_cas: /* R4 tbus_cas_u64(slot, &ready_word, FREE of the next lap) */
 		position = 0; goto tbus_take_load_takes }
 	:: TAKER_DIES
 	fi;
-release_cas_settled: /* R4 tbus_cas_u64(slot, &taken_word, FREE of the next lap) */
+release_cas_settled: /* R3 tbus_cas_u64(slot, &taken_word, FREE of the next lap) */
 	if
 	:: atomic {
 		assert(SLOT(position) == SLOT_WORD(position, me, 0, TAKEN));

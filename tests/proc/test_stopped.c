@@ -358,7 +358,7 @@ static void an_evicting_topic_goes_on_and_the_stopped_one_is_told(void **state)
     }
 }
 
-/* Stopped behind W1 of wait.h: its bit says that it sleeps. */
+/* Stopped after step 1 of wait.h: its bit says that it sleeps. */
 static int fall_asleep_stop_read(pair_t *p)
 {
     tbus_subscriber_t mine;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A message that comes while somebody is falling asleep: it wakes up, always. Two processes; the
  * publisher sends the next message some moments after it heard that the last one was taken, so that
- * it falls before, between and behind every step of the sleeper's (W1 - W4 of wait.h), and sends no
+ * it falls before, between and behind every step of the sleeper's (1 to 4 of wait.h), and sends no
  * other that could make up for a bell that was not rung. A sleep that ends with its timeout
  * although a message was there is a lost wake-up; none is allowed.
  *
