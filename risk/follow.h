@@ -5,7 +5,7 @@
  *
  * An order names the last tick that its strategy had taken (order_t.md_seq), and waits until the
  * market view has come that far. The strategy took that tick before it sent the order, so whoever
- * sees the order can see the tick on the ring (A1/R1 in publisher.h and subscriber.h): if the tick
+ * sees the order can see the tick on the ring (R1/R2 in publisher.h and subscriber.h): if the tick
  * was not taken yet, the answer is to take more ticks; if there are none, the order names a tick
  * that does not exist.
  *

@@ -22,11 +22,11 @@ void limits_box_put(limits_box_t *box, const risk_limits_t *limits)
 bool limits_box_take(const limits_box_t *box, uint64_t *seen, risk_limits_t *out_limits)
 {
     uint64_t words[LIMITS_BOX_WORDS];
-    uint64_t version = tbus_load_acquire_u64(&box->version); /* B4 */
+    uint64_t version = tbus_load_acquire_u64(&box->version); /* B4 pairs B3 (limits_box_put) */
     if (TBUS_LIKELY(version == *seen) || version % 2)
         return false;
     for (unsigned i = 0; i < LIMITS_BOX_WORDS; i++)
-        words[i] = tbus_load_acquire_u64(&box->words[i]); /* B2 */
+        words[i] = tbus_load_acquire_u64(&box->words[i]); /* B2 pairs B1 (limits_box_put) */
     if (tbus_load_relaxed_u64(&box->version) != version)
         return false;
     *out_limits = (risk_limits_t){

@@ -116,8 +116,8 @@ static enum tap_end follow(tapping_t *t)
 {
     bool bus_gone = false;
     for (;;) {
-        /* Looked at before the ring: what is published before the end is then seen. */
-        /* O4 */
+        /* O4 pairs O3 (run_pipeline): looked at before the ring, so that what was published before
+         * the end is seen. */
         bool ended = tbus_load_acquire_u32(&t->bus.directory->ended) != 0;
         bool gone = bus_gone;
         uint32_t printed;

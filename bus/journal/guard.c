@@ -21,12 +21,13 @@ tbus_journal_guard_t *tbus_journal_guard_take(const void *base, uint64_t bytes,
     for (unsigned i = 0; i < GUARDS_MAX; i++) {
         tbus_journal_guard_t *guard = &guards[i];
         uint32_t vacant = 0;
+        /* J10 pairs J9 (tbus_journal_guard_release). */
         if (!tbus_cas_u32(&guard->taken, &vacant, 1))
             continue;
         guard->limit = limit;
         tbus_store_relaxed_u32(&guard->lost, 0);
         tbus_store_relaxed_u64(&guard->end, (uint64_t)(uintptr_t)base + bytes);
-        /* G1 pairs G2 (find): else a handler on another thread finds the mapping, and not yet its
+        /* J7 pairs J8 (find): else a handler on another thread finds the mapping, and not yet its
          * end and limit. */
         tbus_store_release_u64(&guard->begin, (uint64_t)(uintptr_t)base);
         return guard;
@@ -39,13 +40,16 @@ void tbus_journal_guard_release(tbus_journal_guard_t *guard)
     if (!guard)
         return;
     tbus_store_relaxed_u64(&guard->begin, 0);
+    /* J9 pairs J10 (tbus_journal_guard_take): else our clearing of `begin` falls upon the mapping
+     * of whoever takes the guard next. */
     tbus_store_release_u32(&guard->taken, 0);
 }
 
 static tbus_journal_guard_t *find(uint64_t address)
 {
     for (unsigned i = 0; i < GUARDS_MAX; i++) {
-        uint64_t begin = tbus_load_acquire_u64(&guards[i].begin); /* G2 */
+        /* J8 pairs J7 (tbus_journal_guard_take) */
+        uint64_t begin = tbus_load_acquire_u64(&guards[i].begin);
         if (begin && address >= begin && address < tbus_load_relaxed_u64(&guards[i].end))
             return &guards[i];
     }

@@ -139,8 +139,9 @@ static int judge_end(tbus_journal_reader_t *r, bool is_last, tbus_error_t *err)
 {
     tbus_journal_tail_t tail;
     struct stat file;
-    /* J6 pairs J5 (tbus_journal_file_close), by way of the looks at its successor or its writer's
-     * lock before this read. */
+    /* J6 pairs J5 (tbus_journal_file_close): we have seen its successor, or that its writer's lock
+     * is free. What we read now was stored before that. */
+    tbus_fence_acquire();
     int64_t closed = tbus_journal_segment_closed_bytes(&r->segment);
     if (closed == -TBUS_ETRUNCATED)
         return fail_damaged(r, "its header is gone", err);

@@ -197,7 +197,7 @@ void tbus_waiter_park(tbus_waiter_t *w, uint64_t now_ns, uint64_t deadline_ns)
      * on. The fence is for hosts without membarrier(2), where the other side executes one as
      * well. */
     syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0);
-    tbus_fence_full();
+    tbus_fence_full(); /* W2, W4 */
 
     bool found = message_there(w); /* step 3 */
     for (uint32_t i = 0; i < w->publishers_count && !found; i++)

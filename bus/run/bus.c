@@ -37,8 +37,8 @@ int tbus_bus_create(const char *name, tbus_bus_t *out_bus, tbus_error_t *err)
     d->started_realtime_ns = (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
     memcpy(d->name, name, strlen(name));
     d->supervisor_pid = (uint32_t)getpid();
-    /* D1 pairs D2 (tbus_bus_attach) */
-    __atomic_store_n(&d->magic, TBUS_BUS_MAGIC, __ATOMIC_RELEASE);
+    /* D1 pairs D2 (tbus_bus_attach): else the magic is seen before the header behind it. */
+    tbus_store_release_u64(&d->magic, TBUS_BUS_MAGIC);
     bus.directory = d;
     *out_bus = bus;
     return 0;
@@ -119,8 +119,9 @@ int tbus_bus_attach_as(bool as_given, const int *fds, size_t fds_count, tbus_bus
     if (code < 0)
         goto fail;
     tbus_directory_t *d = (tbus_directory_t *)bus.directory_segment.base;
+    /* D2 pairs D1 (tbus_bus_create) */
     if (bus.directory_segment.bytes < sizeof *d ||
-        __atomic_load_n(&d->magic, __ATOMIC_ACQUIRE) != TBUS_BUS_MAGIC /* D2 pairs D1 */) {
+        tbus_load_acquire_u64(&d->magic) != TBUS_BUS_MAGIC) {
         code = tbus_fail(err, -TBUS_EMAGIC, "attach: the first descriptor is no bus directory");
         goto fail;
     }

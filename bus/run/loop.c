@@ -15,6 +15,7 @@ static tbus_participant_t *block(const tbus_loop_t *loop, uint32_t i)
 
 static void set_state(const tbus_loop_t *loop, uint32_t i, enum tbus_participant_state state)
 {
+    /* O1 pairs O2 (the supervisor): else the state is seen before the reason and the counts. */
     tbus_store_release_u32(&block(loop, i)->state, state);
 }
 
@@ -69,6 +70,7 @@ static int fail_stage(const tbus_loop_t *loop, uint32_t i, int code)
 void tbus_loop_obey(tbus_loop_t *loop, uint32_t i, enum tbus_command *obeyed)
 {
     tbus_stage_t *stage = loop->stages[i];
+    /* H2 pairs H1 (supervisor_command). */
     enum tbus_command command = (enum tbus_command)tbus_load_acquire_u32(&block(loop, i)->command);
     if (orphaned(loop) && command < TBUS_CMD_WIND_DOWN) {
         /* Nobody supervises any more: no input is to be taken, what is in flight is drained and
@@ -132,6 +134,7 @@ static uint64_t next_deadline_ns(const tbus_loop_t *loop)
 static bool all_told(const tbus_loop_t *loop, enum tbus_command command)
 {
     for (uint32_t i = 0; i < loop->stages_count; i++)
+        /* H2 pairs H1 (supervisor_command). */
         if (tbus_load_acquire_u32(&block(loop, i)->command) < (uint32_t)command)
             return false;
     return true;

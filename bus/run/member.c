@@ -62,6 +62,7 @@ static int take_number(tbus_bus_t *bus, uint32_t owner, const char *name)
         return life;
     uint32_t state = state_of(bus, owner);
     bool added = state != TBUS_VACANT && !p->from_outside;
+    /* O2 pairs O1: the holder before us, or whoever added the block, has finished writing it. */
     if (!may_have(bus, owner, name) || !tbus_cas_u32(&p->state, &state, TBUS_VACANT)) {
         close(life);
         return -EBUSY;
@@ -86,6 +87,8 @@ static int take_number(tbus_bus_t *bus, uint32_t owner, const char *name)
  * higher number gives way; the lower one waits until the other has, or has come all the way. */
 static int only_one_of_that_name(tbus_bus_t *bus, uint32_t ours, const char *name)
 {
+    /* O5 pairs itself, in the other process: our store of the name comes before our look at the
+     * others'. Else neither sees the other, and two participants have one name. */
     tbus_fence_full();
     for (uint32_t owner = 1; owner <= TBUS_PARTICIPANTS_MAX; owner++) {
         const tbus_participant_t *p = tbus_participant(bus, owner);

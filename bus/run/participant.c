@@ -35,7 +35,7 @@ int tbus_participant_add(tbus_bus_t *bus, const char *name, tbus_error_t *err)
         }
         memcpy(p->name, name, strlen(name));
         p->cpu = -1;
-        tbus_store_release_u32(&p->state, TBUS_BOOT);
+        tbus_store_release_u32(&p->state, TBUS_BOOT); /* O1 pairs O2 (state_of): name and CPU */
         return (int)i + 1;
     }
     return tbus_fail(err, -TBUS_EFULL, "participant '%s': a bus has at most %u participants", name,
@@ -204,6 +204,7 @@ static bool take_right(tbus_bus_t *bus, uint32_t owner, uint32_t index, uint32_t
     /* The holder is replaced while its burial goes on: nobody can come back to life under its
      * number, and publish, in between. Of two that replace it one finds the other. */
     for (unsigned turns = 0; turns < TBUS_CAS_TURNS && !ours; turns++) {
+        /* Y2 pairs Y1 (tbus_participant_clear): we see all that the publisher before us stored. */
         ours = tbus_cas_u32(publisher, &holder, owner) || holder == owner;
         if (!ours && !proven_dead(&burial, holder))
             break;
@@ -254,9 +255,10 @@ int tbus_participant_take_topic(tbus_bus_t *bus, uint32_t owner, uint32_t index,
                          topic->name, tbus_ring_kind_name(bus->rings[index].kind),
                          known ? tbus_participant(bus, holder)->name : "?");
     }
+    /* hint: the fence below orders it. */
     tbus_fetch_or_u32(&tbus_participant(bus, owner)->publishes, UINT32_C(1) << index);
-    /* V1 pairs V2 (end_of in waiting.c): else a subscriber that sees the new count may miss the bit,
-     * and takes a living publisher for one that has left. */
+    /* V1 pairs V2 (end_of in waiting.c): else a subscriber that sees the new count may miss the
+     * bit, and takes a living publisher for one that has left. */
     tbus_fence_release();
     tbus_fetch_add_relaxed_u32(&topic->arrivals, 1);
     return 0;
@@ -270,6 +272,7 @@ bool tbus_topic_mend_end(tbus_bus_t *bus, uint32_t owner, uint32_t index)
         return false;
     /* Joining finds the end in the slots themselves, and stores it. */
     bool mended = tbus_publisher_join(&bus->rings[index], owner, &mender, NULL) == 0;
+    /* Y1 pairs Y2 (take_right), as in tbus_participant_clear. */
     tbus_cas_u32(&bus->directory->topics[index].publisher, &(uint32_t){owner}, 0);
     return mended;
 }
@@ -283,10 +286,12 @@ int tbus_participant_clear(tbus_bus_t *bus, uint32_t owner)
         if (!bus->rings[i].shared || !bus->rings[i].writable)
             continue;
         repaired += tbus_ring_repair(&bus->rings[i], owner);
+        /* Y1 pairs Y2 (take_right): else the next publisher does not see the end of what this one
+         * published, and writes over it. */
         tbus_cas_u32(&bus->directory->topics[i].publisher, &(uint32_t){owner}, 0);
     }
-    /* V3 pairs V4 (end_of in waiting.c): whoever misses the bit sees all that was published, and what
-     * was repaired; else it says that nobody is left before it has read the last messages. */
+    /* V3 pairs V4 (end_of in waiting.c): whoever misses the bit sees all that was published, and
+     * what was repaired; else it says that nobody is left before it has read the last messages. */
     tbus_store_release_u32(&p->publishes, 0);
     for (uint32_t i = 0; i < bus->topics_count; i++)
         if (published >> i & 1 && bus->rings[i].writable)

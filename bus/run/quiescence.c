@@ -14,6 +14,7 @@ static bool all_taken(tbus_bus_t *bus, uint64_t *out_sum)
         bool competing = false;
         for (uint32_t i = 0; i < TBUS_RING_SUBS_MAX; i++) {
             const tbus_ring_sub_t *sub = &ring->shared->subs[i];
+            /* G2 pairs G1 (tbus_place_cas): role and counts are those of this holder. */
             if (tbus_load_acquire_u32(&sub->state) == TBUS_SUB_VACANT)
                 continue;
             uint64_t taken =
@@ -56,6 +57,7 @@ bool tbus_bus_quiescent(tbus_bus_t *bus, tbus_quiescence_t *state)
     state->armed = all_taken(bus, &sum);
     state->published_sum = sum;
     for (uint32_t i = 0; i < TBUS_PARTICIPANTS_MAX; i++)
-        state->quiet[i] = tbus_load_acquire_u64(&bus->directory->participants[i].quiet);
+        /* hint: only a later look, which is Q2, takes anything from it. */
+        state->quiet[i] = tbus_load_relaxed_u64(&bus->directory->participants[i].quiet);
     return false;
 }

@@ -35,8 +35,8 @@ static void heal(void *context)
     tbus_bus_heal((tbus_bus_t *)context);
 }
 
-/* Is somebody else pinned to the one CPU that we may use? Then looking again is in vain until it has
- * had that CPU: hand it over. */
+/* Is somebody else pinned to the one CPU that we may use? Then looking again is in vain until it
+ * has had that CPU: hand it over. */
 static bool shares_cpu(tbus_bus_t *bus, uint64_t now_ns)
 {
     const tbus_participant_t *all = bus->directory->participants;
@@ -132,6 +132,7 @@ static bool anybody_publishes(tbus_bus_t *bus, uint32_t index)
 {
     for (uint32_t owner = 1; owner <= TBUS_PARTICIPANTS_MAX; owner++) {
         const tbus_participant_t *p = &bus->directory->participants[owner - 1];
+        /* hint: the caller's fences (V2, V4) stand before and after this load. */
         if (tbus_load_relaxed_u32(&p->publishes) >> index & 1 && is_alive(bus, owner))
             return true;
     }
@@ -144,8 +145,8 @@ static bool anybody_publishes(tbus_bus_t *bus, uint32_t index)
 static int end_of(tbus_bus_t *bus, uint32_t index, enum who who, uint32_t *out_arrivals)
 {
     const tbus_topic_t *topic = &bus->directory->topics[index];
-    /* O4 pairs O3 (run_pipeline in tools/run/supervisor.c): what its stages published before the end
-     * is seen by the last look; else the end hides messages. */
+    /* O4 pairs O3 (run_pipeline in tools/run/supervisor.c): what its stages published before the
+     * end is seen by the last look; else the end hides messages. */
     if (tbus_load_acquire_u32(&bus->directory->ended))
         return -TBUS_ESTOPPED;
     uint32_t arrivals = tbus_load_relaxed_u32(&topic->arrivals);

@@ -173,6 +173,7 @@ static int watch_death(pair_t *pair, ipc_trial_result_t *out, tbus_error_t *err)
     /* And reaped, so that its pid is gone too: some mechanisms look for that. */
     sides_kill(&pair->sides, IPC_SERVER);
     sides_reap(&pair->sides, IPC_SERVER);
+    /* S9 pairs S10 (trial_child.c): else the client sends to a server that is not dead yet. */
     tbus_store_release_u32(&pair->area->killed, 1);
     int returned = watch_client(pair, out, err);
     if (returned < 0)

@@ -69,7 +69,7 @@ static int client_roundtrip(child_t *c)
     for (uint64_t i = 0;; i++) {
         bool last = sent_ns >= end_ns;
         if (TBUS_UNLIKELY(last))
-            tbus_store_release_u64(&c->area->last, i);
+            tbus_store_release_u64(&c->area->last, i); /* S7 pairs S8 (serve), as below */
         const void *message = NULL;
         int code = send_message(c, i, ipc_pattern_message(c->area->pattern, i));
         if (code == 0)
@@ -112,6 +112,8 @@ static int client_stream(child_t *c)
             looked_ns = now_ns;
             look_at = i + stride;
             if (last)
+                /* S7 pairs S8 (serve): it is stored before the message that it numbers is sent.
+                 * Else the server waits for another one. */
                 tbus_store_release_u64(&c->area->last, i);
         }
         int code = send_message(c, i, ipc_pattern_message(c->area->pattern, i));
@@ -133,7 +135,7 @@ static int serve(child_t *c, bool answers)
             return code;
         if (answers && (code = send_message(c, i, message)) < 0)
             return code;
-        if (TBUS_UNLIKELY(i == tbus_load_acquire_u64(&c->area->last)))
+        if (TBUS_UNLIKELY(i == tbus_load_acquire_u64(&c->area->last))) /* S8 pairs S7 */
             return 0;
     }
 }
@@ -165,7 +167,7 @@ static int client_death(child_t *c)
     if (c->spec->kind == IPC_DEATH_RECEIVE) {
         code = c->mechanism->receive(c->session, &message);
     } else {
-        while (!tbus_load_acquire_u32(&c->area->killed))
+        while (!tbus_load_acquire_u32(&c->area->killed)) /* S10 pairs S9 (trial.c) */
             sched_yield();
         for (unsigned i = 0; i < IPC_DEATH_SENDS_MAX; i++) {
             code = c->mechanism->send(c->session, first);

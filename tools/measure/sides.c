@@ -44,8 +44,8 @@ struct sides_shared {
 void sides_meet_at(tbus_atomic_u32_t *come, uint32_t count)
 {
     const struct timespec nap = {.tv_nsec = NAP_NS};
-    /* This fence and the one below pair with each other: else a side leaves the meeting and does
-     * not see what another one wrote before it came. */
+    /* S5 pairs S6 below: else a side leaves the meeting and does not see what another one wrote
+     * before it came. */
     tbus_fence_full();
     uint32_t all = (tbus_fetch_add_relaxed_u32(come, 1) / count + 1) * count;
     for (int looks = 0; tbus_load_relaxed_u32(come) < all; looks++) {
@@ -54,7 +54,7 @@ void sides_meet_at(tbus_atomic_u32_t *come, uint32_t count)
         else
             nanosleep(&nap, NULL); /* the others are busy: leave them the CPU */
     }
-    tbus_fence_full();
+    tbus_fence_full(); /* S6 pairs S5 above */
 }
 
 void sides_meet(side_t *me)

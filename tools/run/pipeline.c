@@ -344,7 +344,7 @@ static int make_stage(running_t *r, const pipeline_stage_t *stage)
     }
     snprintf(block->reason, sizeof block->reason, "%s",
              r->error.code ? r->error.text : tbus_strerror(code));
-    tbus_store_release_u32(&block->state, TBUS_FAIL);
+    tbus_store_release_u32(&block->state, TBUS_FAIL); /* O1 pairs O2 (blame): the reason */
     return code;
 }
 

@@ -103,6 +103,7 @@ static json_t *topic(const tbus_bus_t *bus, uint32_t index, bool all, bool ended
     const tbus_ring_t *ring = &bus->rings[index];
     json_t *list = json_array();
     for (uint32_t i = 0; i < TBUS_RING_SUBS_MAX; i++)
+        /* G2 pairs G1 (tbus_place_cas) */
         if (all ? ring->shared->subs[i].name[0] != 0
                 : tbus_load_acquire_u32(&ring->shared->subs[i].state) != TBUS_SUB_VACANT)
             json_array_append_new(list, subscriber(ring, &ring->shared->subs[i], ended));
@@ -306,6 +307,7 @@ static json_t *stage(const tbus_participant_t *p)
     json_t *object = json_object();
     json_object_set_new(object, "name", json_text(p->name, sizeof p->name));
     json_object_set_new(object, "process", json_integer(p->process));
+    /* O2 pairs O1 (set_state in loop.c): the reason is there when the state says that it failed. */
     json_object_set_new(object, "state",
                         json_string(tbus_participant_state_name(tbus_load_acquire_u32(&p->state))));
     json_object_set_new(object, "hot_allocations",
@@ -318,6 +320,7 @@ static json_t *stages(const tbus_bus_t *bus)
 {
     json_t *list = json_array();
     for (uint32_t i = 0; i < TBUS_PARTICIPANTS_MAX; i++)
+        /* O2 pairs O1 (tbus_participant_add) */
         if (tbus_load_acquire_u32(&bus->directory->participants[i].state) != TBUS_VACANT &&
             !bus->directory->participants[i].from_outside)
             json_array_append_new(list, stage(&bus->directory->participants[i]));
@@ -333,6 +336,7 @@ static json_t *topics_of(const tbus_bus_t *bus, uint32_t owner, bool publishes)
         bool is_one = publishes && (published >> t & 1);
         for (uint32_t i = 0; !publishes && !is_one && i < TBUS_RING_SUBS_MAX; i++) {
             const tbus_ring_sub_t *sub = &bus->rings[t].shared->subs[i];
+            /* G2 pairs G1 (tbus_place_cas) */
             is_one = tbus_load_acquire_u32(&sub->state) == TBUS_SUB_ACTIVE &&
                      tbus_load_relaxed_u32(&sub->owner) == owner;
         }
@@ -347,6 +351,7 @@ static json_t *participants(const tbus_bus_t *bus)
     json_t *list = json_array();
     for (uint32_t owner = 1; owner <= TBUS_PARTICIPANTS_MAX; owner++) {
         const tbus_participant_t *p = &bus->directory->participants[owner - 1];
+        /* O2 pairs O1 (take_number) */
         if (tbus_load_acquire_u32(&p->state) == TBUS_VACANT || !p->from_outside)
             continue;
         json_t *object = json_object();

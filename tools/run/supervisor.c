@@ -39,6 +39,7 @@ static bool all_ready(supervisor_t *s, char *out_missing, size_t bytes)
     for (uint32_t i = 0; i < s->layout.processes_count; i++)
         for (uint32_t k = 0; s->processes[i].pid && k < s->layout.processes[i].stages_count; k++) {
             uint32_t stage = s->layout.processes[i].stages[k];
+            /* O2 pairs O1 (set_state in loop.c) */
             if (tbus_load_acquire_u32(&supervisor_participant(s, stage)->state) < TBUS_READY &&
                 used < bytes)
                 used += (size_t)snprintf(out_missing + used, bytes - used, "%s%s", used ? ", " : "",
@@ -102,6 +103,7 @@ static bool sources_are_done(const supervisor_t *s)
         if (!supervisor_is(s, i, TBUS_KIND_SOURCE))
             continue;
         sources++;
+        /* O2 pairs O1 (set_state in loop.c): all that it published counts. */
         done += tbus_load_acquire_u32(&supervisor_participant(s, i)->state) == TBUS_DONE;
     }
     return sources != 0 && done == sources;
@@ -235,6 +237,7 @@ static bool has_all(const supervisor_t *s, const char *name)
         const tbus_ring_t *ring = &s->pipeline.bus.rings[t];
         for (uint32_t i = 0; i < TBUS_RING_SUBS_MAX; i++) {
             const tbus_ring_sub_t *sub = &ring->shared->subs[i];
+            /* G2 pairs G1 (tbus_place_cas) */
             if (tbus_load_acquire_u32(&sub->state) == TBUS_SUB_ACTIVE &&
                 strncmp(sub->name, name, sizeof sub->name) == 0 &&
                 tbus_load_relaxed_u64(&sub->consumed) + tbus_load_relaxed_u64(&sub->tombs) <
@@ -362,8 +365,8 @@ static void plan(supervisor_t *s)
     layout_plan(&request, &s->layout);
 }
 
-/* Who finds a signal ignored at the start leaves it ignored: nohup(1), and what a shell starts in the
- * background, mean it so. (signalfd(2) would tell of one that is blocked and ignored.) */
+/* Who finds a signal ignored at the start leaves it ignored: nohup(1), and what a shell starts in
+ * the background, mean it so. (signalfd(2) would tell of one that is blocked and ignored.) */
 static void add_unless_ignored(sigset_t *set, int number)
 {
     struct sigaction found;
@@ -399,6 +402,7 @@ static void tell_last_words(supervisor_t *s)
     for (uint32_t i = 0; i < supervisor_stages(s); i++) {
         const tbus_participant_t *p = supervisor_participant(s, i);
         const char *errors = s->pipeline.stages[i].instance->kind->errors_counter;
+        /* P2 pairs P1 (set_state in loop.c): its reason is there. */
         if (tbus_load_acquire_u32(&p->state) == TBUS_FAIL || !p->reason[0])
             continue;
         if (errors && tbus_counter_value(&s->pipeline.bus, errors))
@@ -430,7 +434,8 @@ static void run_pipeline(supervisor_t *s)
         supervisor_complain(s, "stopped before it had begun");
     if (s->abort_asked)
         supervisor_complain(s, "stopped at once, as asked: what was on its way is lost");
-    /* O3 pairs O4 (end_of in bus/run/waiting.c, follow in verb_tap.c) */
+    /* O3 pairs O4 (end_of in bus/run/waiting.c, follow in verb_tap.c): else they end before the
+     * last messages. */
     tbus_store_release_u32(&s->pipeline.bus.directory->ended, 1);
     supervisor_nudge(s); /* participants from outside that sleep */
     s->run.state = "ended";

@@ -86,6 +86,8 @@ void supervisor_nudge(supervisor_t *s)
 
 void supervisor_command(supervisor_t *s, uint32_t stage, enum tbus_command what)
 {
+    /* H1 pairs H2 (tbus_loop_obey): else a stage obeys and does not see what we stored before, as
+     * that orders are halted. */
     tbus_store_release_u32(&supervisor_participant(s, stage)->command, what);
     supervisor_nudge(s);
 }
@@ -117,6 +119,7 @@ static void blame(supervisor_t *s, uint32_t index)
     bool explained = false;
     for (uint32_t i = 0; i < plan->stages_count; i++) {
         const tbus_participant_t *p = supervisor_participant(s, plan->stages[i]);
+        /* O2 pairs O1 (set_state in loop.c): its reason is there. */
         if (tbus_load_acquire_u32(&p->state) != TBUS_FAIL)
             continue;
         supervisor_complain(s, "stage '%s' failed: %.*s", s->layout.stages[plan->stages[i]].name,

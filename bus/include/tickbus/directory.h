@@ -204,7 +204,7 @@ TBUS_STATIC_ASSERT(offsetof(tbus_block_t, pad) == 48);
 
 typedef struct tbus_directory {
     /* written by: tbus_bus_create, tbus_bus_add_topic and tbus_bus_add_block (their counts) */
-    uint64_t magic;                 /*   0 */
+    tbus_atomic_u64_t magic;        /*   0 */
     uint32_t protocol;              /*   8 TBUS_PROTOCOL of the creator */
     uint32_t topics_count;          /*  12 */
     uint64_t bytes;                 /*  16 of this struct */

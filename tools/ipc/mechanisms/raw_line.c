@@ -45,6 +45,7 @@ static int raw_send(ipc_session_t *s, const void *message)
 {
     (void)message;
     raw_line_t *r = (raw_line_t *)s->state;
+    /* hint: the word is the message. */
     tbus_store_release_u64(line_of(r, !s->role), ++r->sent);
     return 0;
 }
@@ -55,7 +56,7 @@ static int raw_receive(ipc_session_t *s, const void **out_message)
     raw_line_t *r = (raw_line_t *)s->state;
     const tbus_atomic_u64_t *line = line_of(r, (int)s->role);
     r->received++;
-    while (tbus_load_acquire_u64(line) != r->received)
+    while (tbus_load_acquire_u64(line) != r->received) /* hint: the word is the message */
         ipc_spin();
     return 0;
 }

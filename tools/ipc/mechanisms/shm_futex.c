@@ -73,11 +73,11 @@ static int futex_open(ipc_session_t *s, tbus_error_t *err)
 
 static void advance(ipc_session_t *s, counter_t *c, uint32_t to)
 {
-    /* P1 pairs P2: message before counter for the receiver, the end of reading before counter for
-     * the sender. */
+    /* P1 pairs P2 (wait_past): message before counter for the receiver, the end of reading before
+     * counter for the sender. */
     tbus_store_release_u32(&c->value, to);
-    /* Between the store above and the look below, as between the two in wait_past: else each misses
-     * the other, and it sleeps on. */
+    /* P3 pairs P4 (wait_past): our store of the counter comes before our look at `awaited`. Else
+     * each misses the other's store, and it sleeps on. */
     tbus_fence_full();
     if (tbus_load_relaxed_u32(&c->awaited))
         ipc_call(s, syscall(SYS_futex, &c->value, FUTEX_WAKE, 1, NULL, NULL, 0));
@@ -87,12 +87,12 @@ static void advance(ipc_session_t *s, counter_t *c, uint32_t to)
  * `awaited`: were the waker to clear it, it could clear what the sleeper has set anew. */
 static uint32_t wait_past(ipc_session_t *s, counter_t *c, uint32_t seen)
 {
-    uint32_t value = tbus_load_acquire_u32(&c->value); /* P2 pairs P1 */
+    uint32_t value = tbus_load_acquire_u32(&c->value); /* P2 pairs P1 (advance) */
     if (value != seen)
         return value;
     tbus_store_relaxed_u32(&c->awaited, 1);
-    tbus_fence_full();
-    while ((value = tbus_load_acquire_u32(&c->value)) == seen) /* P2 pairs P1 */
+    tbus_fence_full();                                         /* P4 pairs P3 (advance) */
+    while ((value = tbus_load_acquire_u32(&c->value)) == seen) /* P2 pairs P1 (advance) */
         ipc_call(s, syscall(SYS_futex, &c->value, FUTEX_WAIT, seen, NULL, NULL, 0));
     tbus_store_relaxed_u32(&c->awaited, 0);
     return value;

@@ -39,7 +39,9 @@ static int signal_open(ipc_session_t *s, tbus_error_t *err)
     sigaddset(&m->set, SIGRTMIN);
     if (sigprocmask(SIG_BLOCK, &m->set, NULL) < 0)
         return tbus_fail(err, -errno, "signal: sigprocmask: %s", strerror(errno));
+    /* P5 pairs P6: the signal is blocked before the peer may send it. Else it kills us. */
     tbus_store_release_u32(&m->pids[s->role], (uint32_t)getpid());
+    /* P6 pairs P5 */
     while (!(m->peer = (pid_t)tbus_load_acquire_u32(&m->pids[!s->role])))
         sched_yield();
     return 0;
