@@ -2,9 +2,9 @@
 /* histogram.h - latencies, counted in shared memory without allocating: log-linear buckets, 32 per
  * power of two (error below 3.2 %), of nanoseconds from 0 to 2^48.
  *
- * Written by one thread, read by anybody at any time (a reader may miss what is being recorded just
- * now). Percentiles are those of the nearest rank and are reported as the highest value of their
- * bucket; the maximum is exact.
+ * One thread writes, anybody reads at any time; a reader may miss the value that is being recorded
+ * at that moment. A percentile is the one of the nearest rank, reported as the highest value of its
+ * bucket. The maximum is exact.
  */
 #ifndef TICKBUS_HISTOGRAM_H
 #define TICKBUS_HISTOGRAM_H

@@ -2,12 +2,12 @@
 /* segment.h - a piece of shared memory: an anonymous, sealed memory file, in the largest pages the
  * host gives.
  *
- * Pages are tried in this order: 2 MiB from the hugetlb pool, transparent huge pages, 4 KiB; what
- * was got, and why not better, is kept for the caller to say. All of it is populated at creation,
- * so that no later store can fault or die of SIGBUS; what the host or our control group would have
- * to kill somebody for is refused before; it is taken from a NUMA node when asked; the file is 0600
- * and sealed against shrinking and growing. There is no name in any file system: a segment is
- * handed on as a file descriptor and vanishes with its last user.
+ * Pages are tried in this order: 2 MiB from the hugetlb pool, transparent huge pages, 4 KiB. The
+ * handle says which were used and why no larger ones. All memory is populated at creation: later a
+ * store neither faults nor raises SIGBUS. A segment for which the host or our control group would
+ * run out of memory is refused. On request the memory comes from one NUMA node. The file has mode
+ * 0600 and is sealed against shrinking and growing. It has no name in any file system: a segment is
+ * passed on as a file descriptor, and the kernel frees it when nobody uses it any more.
  */
 #ifndef TICKBUS_SEGMENT_H
 #define TICKBUS_SEGMENT_H
@@ -33,21 +33,21 @@ typedef struct tbus_segment {
     void *base;            /* mapping, page aligned */
     size_t bytes;          /* mapped length, a multiple of the page size */
     int fd;                /* the memory file, close-on-exec; owned by this handle */
-    enum tbus_pages pages; /* what it got */
+    enum tbus_pages pages; /* the kind it was given */
     bool writable;         /* false: an observer's mapping, PROT_READ only */
-    char pages_why[256];   /* "" or why the pages are not the best kind, with what to do about it */
+    char pages_why[256];   /* why the pages are not 2 MiB ones, and what to do about it; or "" */
 } tbus_segment_t;
 
-/* Create, populate, seal and map a segment of at least `bytes`. `node`: NUMA node that the memory
- * should come from (when that is full it comes from another), or -1. `name` shows in
+/* Create, populate, seal and map a segment of at least `bytes`. `node`: the NUMA node
+ * that the memory should come from, or -1; when that node is full it comes from another one. `name` shows in
  * /proc/PID/maps. -ENOMEM (with needed and free pages, or what the control group leaves, in err),
  * -EINVAL: 0 bytes, no such node. Cold; system calls. */
 int tbus_segment_create(const char *name, size_t bytes, enum tbus_pages want, int node,
                         tbus_segment_t *out_segment, tbus_error_t *err);
 
-/* Map a segment from a descriptor that somebody handed over. Takes ownership of `fd`, also when it
- * fails. Refuses a file that is not sealed against shrinking (its owner could kill us by truncating
- * it): -TBUS_EGEOMETRY. */
+/* Map a segment from a descriptor that another process passed to us. Takes ownership of `fd`, also
+ * when it fails. -TBUS_EGEOMETRY: the file is not sealed against shrinking, so that its owner could
+ * kill us by truncating it. */
 int tbus_segment_map(int fd, bool writable, tbus_segment_t *out_segment, tbus_error_t *err);
 
 /* A second descriptor for the same segment, read-only if asked, with an open file description of
