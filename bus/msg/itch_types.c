@@ -2,6 +2,11 @@
 #include <tickbus/msg/itch_types.h>
 
 #include <stdio.h>
+#include <string.h>
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "ticks are read as little-endian here"
+#endif
 
 #define NOTHING(...)
 
@@ -93,11 +98,15 @@ bool itch_field_is_number(const itch_field_t *field)
 
 uint64_t itch_field_number(const itch_field_t *field, const tick_t *tick)
 {
-    const uint8_t *at = (const uint8_t *)tick + field->tick_at;
-    uint64_t value = 0;
-    for (unsigned i = 0; i < field->bytes; i++) /* a tick is little-endian, a message big-endian */
-        value = value << 8 | at[field->verbatim ? i : field->bytes - 1u - i];
-    return value;
+    const char *at = itch_field_chars(field, tick);
+    if (field->bytes == 8) {
+        uint64_t value;
+        memcpy(&value, at, sizeof value);
+        return field->verbatim ? __builtin_bswap64(value) : value;
+    }
+    uint32_t value;
+    memcpy(&value, at, sizeof value);
+    return field->verbatim ? __builtin_bswap32(value) : value;
 }
 
 const char *itch_field_chars(const itch_field_t *field, const tick_t *tick)

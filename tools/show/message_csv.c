@@ -48,10 +48,9 @@ static void row_bbo(line_t *line, const bbo_t *bbo)
     field_u64(line, bbo->ask_qty);
 }
 
-/* The field of that kind which a tick has, or nothing. */
-static void field_of_kind(line_t *line, const tick_t *tick, enum itch_field_kind kind)
+/* A field of a tick, or nothing where it has none of that kind (NULL). */
+static void field_of_tick(line_t *line, const itch_field_t *field, const tick_t *tick)
 {
-    const itch_field_t *field = itch_field_of_kind(tick->type, kind);
     if (!field)
         line_char(line, ',');
     else if (itch_field_is_number(field))
@@ -73,18 +72,23 @@ static void field_tick_type(line_t *line, const tick_t *tick)
 
 static void row_tick(line_t *line, uint64_t seq, const tick_t *tick, bool stamps)
 {
+    unsigned count;
+    const itch_field_t *of_kind[ITCH_FIELD_KINDS] = {NULL};
+    const itch_field_t *field = itch_fields(tick->type, &count);
+    for (; count; field++, count--)
+        of_kind[field->kind] = field;
     line_u64(line, seq);
     field_tick_type(line, tick);
     field_u64(line, tick_locate(tick));
     field_u64(line, tick_tracking(tick));
-    field_of_kind(line, tick, ITCH_FIELD_SYMBOL);
+    field_of_tick(line, of_kind[ITCH_FIELD_SYMBOL], tick);
     field_u64(line, tick_event_ns(tick));
-    field_of_kind(line, tick, ITCH_FIELD_SIDE);
-    field_of_kind(line, tick, ITCH_FIELD_ORDER_REF);
-    field_of_kind(line, tick, ITCH_FIELD_NEW_REF);
-    field_of_kind(line, tick, ITCH_FIELD_QTY);
-    field_of_kind(line, tick, ITCH_FIELD_PX);
-    field_of_kind(line, tick, ITCH_FIELD_MATCH);
+    field_of_tick(line, of_kind[ITCH_FIELD_SIDE], tick);
+    field_of_tick(line, of_kind[ITCH_FIELD_ORDER_REF], tick);
+    field_of_tick(line, of_kind[ITCH_FIELD_NEW_REF], tick);
+    field_of_tick(line, of_kind[ITCH_FIELD_QTY], tick);
+    field_of_tick(line, of_kind[ITCH_FIELD_PX], tick);
+    field_of_tick(line, of_kind[ITCH_FIELD_MATCH], tick);
     if (stamps)
         field_u64(line, tick_intended_ns(tick));
 }

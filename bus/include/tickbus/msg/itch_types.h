@@ -55,7 +55,8 @@ enum itch_field_kind {
     ITCH_FIELD_NEW_REF = 6,   /* the order that replaces it */
     ITCH_FIELD_QTY = 7,       /* shares added, taken off or traded */
     ITCH_FIELD_PX = 8,        /* the price of an order or trade, in 1/10000 */
-    ITCH_FIELD_MATCH = 9      /* the match number of a trade */
+    ITCH_FIELD_MATCH = 9,     /* the match number of a trade */
+    ITCH_FIELD_KINDS = 10     /* how many there are */
 };
 
 /* The tables, in the order of the specification.
