@@ -82,6 +82,7 @@ static const tbus_port_t ports[] = {
     {.topic = "md",
      .role = TBUS_PORT_PUBLISH,
      .type = "tick",
+     .type_version = TICK_VERSION,
      .ring = TBUS_BROADCAST,
      .msg_bytes_max = TICK_LEN_MAX,
      .help = "market data, from the feed"},

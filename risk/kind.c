@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kind of stage that stands before every order. */
+#include <tickbus/msg/order.h>
+#include <tickbus/msg/report.h>
+
 #include "bus/market/resource.h"
 #include "risk/gate.h"
 #include "risk/stage.h"
@@ -11,11 +14,13 @@ static const tbus_port_t ports[] = {
     {.topic = "approved",
      .role = TBUS_PORT_PUBLISH,
      .type = "order",
+     .type_version = ORDER_VERSION,
      .ring = TBUS_SPSC,
      .help = "orders that risk has passed, on their way to the executor"},
     {.topic = "reports",
      .role = TBUS_PORT_PUBLISH,
      .type = "report",
+     .type_version = REPORT_VERSION,
      .ring = TBUS_BROADCAST_MP,
      .help = "what became of orders, from risk and the executor"},
 };

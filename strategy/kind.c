@@ -3,6 +3,9 @@
  * the section of the stage beside those below. */
 #include <stdio.h>
 
+#include <tickbus/msg/bbo.h>
+#include <tickbus/msg/order.h>
+
 #include "bus/market/resource.h"
 #include "strategy/own_orders.h"
 #include "strategy/stage.h"
@@ -41,11 +44,13 @@ static const tbus_port_t ports[] = {
      .role = TBUS_PORT_PUBLISH,
      .first_only = true,
      .type = "bbo",
+     .type_version = BBO_VERSION,
      .ring = TBUS_BROADCAST,
      .help = "best bids and offers, from the strategy stage"},
     {.topic = "orders",
      .role = TBUS_PORT_PUBLISH,
      .type = "order",
+     .type_version = ORDER_VERSION,
      .ring = TBUS_MPMC,
      .help = "orders on their way to risk"},
 };

@@ -107,6 +107,12 @@ static void session_text(const tbus_journal_info_t *info, char out_text[33])
         snprintf(out_text + (size_t)2 * i, 3, "%02x", info->session_id[i]);
 }
 
+/* An older journal does not say. */
+static const char *ring_kind_name(uint32_t kind)
+{
+    return kind ? tbus_ring_kind_name((enum tbus_ring_kind)kind) : "unknown";
+}
+
 static void print_inventory(const inventory_t *in)
 {
     char session[33];
@@ -121,16 +127,27 @@ static void print_inventory(const inventory_t *in)
     if (strcmp(in->end, "torn") == 0)
         printf(": its writer was killed; %s bytes behind the last whole record",
                grouped((int64_t)tbus_journal_reader_torn_bytes(in->reader), texts[0]));
-    printf("\n\n%-12s %-8s %14s %14s %14s %17s\n", "topic", "type", "records", "first seq",
-           "last seq", "payload bytes");
+    printf("\n\n%-9s %-7s %-12s %11s %11s %11s %13s\n", "topic", "type", "ring", "records",
+           "first seq", "last seq", "payload bytes");
     for (uint32_t i = 0; i < info->topics_count; i++) {
         const topic_count_t *topic = &in->topics[i];
-        printf("%-12s %-8s %14s %14s %14s %17s\n", info->topics[i].name, info->topics[i].type,
+        printf("%-9s %-7s %-12s %11s %11s %11s %13s\n", info->topics[i].name, info->topics[i].type,
+               ring_kind_name(info->topics[i].ring_kind),
                grouped((int64_t)topic->records, texts[0]),
                grouped((int64_t)topic->first_seq, texts[1]),
                grouped((int64_t)topic->last_seq, texts[2]),
                grouped((int64_t)topic->payload_bytes, texts[3]));
     }
+}
+
+/* `type_version` 0: unknown. */
+static json_t *topic_json(const tbus_journal_topic_t *topic, const topic_count_t *count)
+{
+    return json_pack(
+        "{s:o, s:I, s:s, s:I, s:I, s:I, s:I}", "type", json_text(topic->type, sizeof topic->type),
+        "type_version", (json_int_t)topic->type_version, "ring", ring_kind_name(topic->ring_kind),
+        "records", (json_int_t)count->records, "first_seq", (json_int_t)count->first_seq,
+        "last_seq", (json_int_t)count->last_seq, "payload_bytes", (json_int_t)count->payload_bytes);
 }
 
 static void print_inventory_json(const inventory_t *in)
@@ -141,12 +158,7 @@ static void print_inventory_json(const inventory_t *in)
     json_t *topics = json_object();
     for (uint32_t i = 0; i < info->topics_count; i++)
         json_object_set_new(topics, info->topics[i].name,
-                            json_pack("{s:o, s:I, s:I, s:I, s:I}", "type",
-                                      json_text(info->topics[i].type, sizeof info->topics[i].type),
-                                      "records", (json_int_t)in->topics[i].records, "first_seq",
-                                      (json_int_t)in->topics[i].first_seq, "last_seq",
-                                      (json_int_t)in->topics[i].last_seq, "payload_bytes",
-                                      (json_int_t)in->topics[i].payload_bytes));
+                            topic_json(&info->topics[i], &in->topics[i]));
     json_t *object = json_pack(
         "{s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:o}", "session", session, "bus",
         json_text(info->bus_name, sizeof info->bus_name), "started_realtime_ns",

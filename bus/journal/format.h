@@ -24,6 +24,20 @@
 
 #define TBUS_JOURNAL_MAGIC UINT64_C(0x00314c4e524a4254) /* "TBJRNL1\0" in memory order */
 
+/* The two parts of what the header says of a topic. The second came later, in bytes that were zeros
+ * before: it is 0, "unknown", in older journals, and older readers do not look at it. */
+typedef struct tbus_journal_header_topic {
+    char name[TBUS_NAME_MAX]; /*  0 */
+    char type[TBUS_NAME_MAX]; /* 24 */
+    uint64_t first_seq;       /* 48 */
+} tbus_journal_header_topic_t;
+
+typedef struct tbus_journal_header_traits {
+    uint32_t type_version; /*  0 */
+    uint32_t ring_kind;    /*  4 */
+    uint64_t pad;          /*  8 */
+} tbus_journal_header_traits_t;
+
 typedef struct tbus_journal_header {
     tbus_atomic_u64_t magic;      /*   0 */
     uint32_t abi;                 /*   8 */
@@ -39,13 +53,19 @@ typedef struct tbus_journal_header {
     tbus_atomic_u64_t closed;
     uint32_t header_crc32c; /*  96 over this header, with `magic`, `closed` and this taken as 0 */
     uint8_t pad0[28];
-    tbus_journal_topic_t topics[TBUS_JOURNAL_TOPICS_MAX]; /* 128 */
-    uint8_t pad1[3072];
+    tbus_journal_header_topic_t topics[TBUS_JOURNAL_TOPICS_MAX];  /*  128 */
+    tbus_journal_header_traits_t traits[TBUS_JOURNAL_TOPICS_MAX]; /* 1024 of the same topics */
+    uint8_t pad1[2816];
 } tbus_journal_header_t;
 
-TBUS_STATIC_ASSERT(sizeof(tbus_journal_topic_t) == 56);
-TBUS_STATIC_ASSERT(offsetof(tbus_journal_topic_t, type) == 24);
-TBUS_STATIC_ASSERT(offsetof(tbus_journal_topic_t, first_seq) == 48);
+TBUS_STATIC_ASSERT(sizeof(tbus_journal_header_topic_t) == 56);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_topic_t, name) == 0);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_topic_t, type) == 24);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_topic_t, first_seq) == 48);
+TBUS_STATIC_ASSERT(sizeof(tbus_journal_header_traits_t) == 16);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_traits_t, type_version) == 0);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_traits_t, ring_kind) == 4);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_traits_t, pad) == 8);
 TBUS_STATIC_ASSERT(sizeof(tbus_journal_header_t) == 4096);
 TBUS_STATIC_ASSERT(sizeof(tbus_journal_header_t) == TBUS_JOURNAL_HEADER_BYTES);
 TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, magic) == 0);
@@ -61,7 +81,8 @@ TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, bus_name) == 64);
 TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, closed) == 88);
 TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, header_crc32c) == 96);
 TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, topics) == 128);
-TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, pad1) == 1024);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, traits) == 1024);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, pad1) == 1280);
 
 typedef struct tbus_journal_record_header {
     tbus_atomic_u32_t length; /*  0 */

@@ -25,7 +25,14 @@ static void keep_info(tbus_journal_info_t *info, const tbus_journal_header_t *fi
     info->started_realtime_ns = first->started_realtime_ns;
     info->segment_bytes = first->segment_bytes;
     info->topics_count = first->topics_count;
-    memcpy(info->topics, first->topics, sizeof info->topics);
+    for (uint32_t i = 0; i < first->topics_count; i++) {
+        tbus_journal_topic_t *topic = &info->topics[i];
+        memcpy(topic->name, first->topics[i].name, sizeof topic->name);
+        memcpy(topic->type, first->topics[i].type, sizeof topic->type);
+        topic->first_seq = first->topics[i].first_seq;
+        topic->type_version = first->traits[i].type_version;
+        topic->ring_kind = first->traits[i].ring_kind;
+    }
 }
 
 /* The first segment: there is no journal without it. */

@@ -103,9 +103,13 @@ static int create_journal(recorder_t *r, const recorder_params_t *params, tbus_e
         .topics_count = r->topics_count,
     };
     for (uint32_t topic = 0; topic < r->topics_count; topic++) {
-        snprintf(spec.topics[topic].name, TBUS_NAME_MAX, "%s", directory->topics[topic].name);
-        snprintf(spec.topics[topic].type, TBUS_NAME_MAX, "%s", directory->topics[topic].type);
-        spec.topics[topic].first_seq = r->stage.bus->rings[topic].first_seq;
+        const tbus_topic_t *from = &directory->topics[topic];
+        tbus_journal_topic_t *to = &spec.topics[topic];
+        snprintf(to->name, sizeof to->name, "%s", from->name);
+        snprintf(to->type, sizeof to->type, "%s", from->type);
+        to->first_seq = r->stage.bus->rings[topic].first_seq;
+        to->type_version = from->type_version;
+        to->ring_kind = from->kind;
     }
     return tbus_journal_writer_open(&spec, &r->journal, err);
 }

@@ -203,6 +203,8 @@ static int fill_header(const tbus_journal_spec_t *spec, uint64_t segment_bytes,
         snprintf(h->topics[i].name, TBUS_NAME_MAX, "%s", spec->topics[i].name);
         snprintf(h->topics[i].type, TBUS_NAME_MAX, "%s", spec->topics[i].type);
         h->topics[i].first_seq = spec->topics[i].first_seq;
+        h->traits[i].type_version = spec->topics[i].type_version;
+        h->traits[i].ring_kind = spec->topics[i].ring_kind;
     }
     ssize_t got;
     do {

@@ -121,7 +121,7 @@ static const tbus_layout_entry_t table[] = {
     FIELD(tbus_topic_t, pages),
     FIELD(tbus_topic_t, bytes),
     FIELD(tbus_topic_t, rights),
-    FIELD(tbus_topic_t, pad0),
+    FIELD(tbus_topic_t, type_version),
     FIELD(tbus_topic_t, publisher),
     FIELD(tbus_topic_t, arrivals),
     FIELD(tbus_topic_t, pad1),

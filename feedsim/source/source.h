@@ -4,7 +4,7 @@
  *    itch:FILE              a BinaryFILE of ITCH 5.0 messages, plain or gzip; a FIFO too  (source_itch.c)
  *    synth[:key=value,...]  an order flow made up from a seed, see feedsim/synth/synth.h        (source_synth.c)
  *                           keys: seed, symbols, messages
- *    journal:DIR            the topic `md` of a recorded session, tick by tick            (source_journal.c)
+ *    journal:DIR            the ticks of a recorded session, one by one                   (source_journal.c)
  *
  * A source hands out ticks one by one, in order, each with the time that paces it. What it could
  * read before an error is handed out before the error is told. A handle belongs to one thread.

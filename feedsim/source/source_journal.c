@@ -11,6 +11,7 @@
 
 #include <tickbus/journal.h>
 
+#include "bus/msg/message_type.h"
 #include "feedsim/itch/itch.h"
 #include "feedsim/timeline.h"
 
@@ -40,9 +41,10 @@ static int take(source_journal_t *s, const tbus_journal_record_t *record, tick_t
 {
     if (record->bytes > TICK_LEN_MAX || !itch_tick_valid(record->payload, record->bytes))
         return tbus_fail(&s->base.error, -TBUS_ECORRUPT,
-                         "%s: the record of md %" PRIu64 " in segment %" PRIu32 " at byte %" PRIu64
+                         "%s: the record of %s %" PRIu64 " in segment %" PRIu32 " at byte %" PRIu64
                          " is no tick; what came before it was delivered",
-                         s->directory, record->seq, record->segment, record->offset);
+                         s->directory, tbus_journal_reader_info(s->reader)->topics[s->topic].name,
+                         record->seq, record->segment, record->offset);
     memset(buffer, 0, sizeof(*buffer));
     memcpy(buffer, record->payload, record->bytes);
     buffer->intended = tick_pack(0, tick_locate(buffer));
@@ -120,18 +122,36 @@ static uint64_t length_of(const source_journal_t *s)
     return cut ? (info->segments - 1) * info->segment_bytes + (uint64_t)st.st_size : 0;
 }
 
-static int open_md(source_journal_t *s, tbus_error_t *err)
+/* The topic of ticks: `md` where several are. -1: none. */
+static int find_ticks(const tbus_journal_info_t *info)
+{
+    int found = -1;
+    for (uint32_t i = 0; i < info->topics_count; i++)
+        if (strcmp(info->topics[i].type, "tick") == 0 &&
+            (found < 0 || strcmp(info->topics[i].name, "md") == 0))
+            found = (int)i;
+    return found;
+}
+
+static int open_ticks(source_journal_t *s, tbus_error_t *err)
 {
     int rc = tbus_journal_reader_open(s->directory, &s->reader, err);
     if (rc != 0)
         return rc;
-    int topic = tbus_journal_reader_topic(s->reader, "md");
+    const tbus_journal_info_t *info = tbus_journal_reader_info(s->reader);
+    int topic = find_ticks(info);
     if (topic < 0)
         return tbus_fail(err, -TBUS_ENOTFOUND,
-                         "the session in %s has no topic md: there is nothing to replay",
+                         "the session in %s has no topic of ticks: there is nothing to replay",
                          s->directory);
+    const tbus_journal_topic_t *ticks = &info->topics[topic];
+    if (!message_type_reads(message_type(ticks->type), ticks->type_version))
+        return tbus_fail(err, -TBUS_EABI,
+                         "topic '%s' of the session in %s has ticks of version %" PRIu32
+                         ", and this tickbus reads version %u; replay it with a newer one",
+                         ticks->name, s->directory, ticks->type_version, TICK_VERSION);
     s->topic = (uint16_t)topic;
-    s->started_ns = tbus_journal_reader_info(s->reader)->started_realtime_ns % FEED_DAY_NS;
+    s->started_ns = info->started_realtime_ns % FEED_DAY_NS;
     s->bytes_total = length_of(s);
     return 0;
 }
@@ -147,7 +167,7 @@ int feed_source_open_journal(const char *directory, enum feed_clock clock,
     s->base.ops = &ops;
     s->base.daily = clock == FEED_CLOCK_MARKET;
     s->recorded = clock == FEED_CLOCK_RECORDED;
-    int rc = open_md(s, err);
+    int rc = open_ticks(s, err);
     if (rc != 0) {
         close_journal(&s->base);
         return rc;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kind of stage that takes approved orders to the venue. */
+#include <tickbus/msg/report.h>
+
 #include "bus/market/resource.h"
 #include "risk/venue/executor.h"
 
@@ -9,6 +11,7 @@ static const tbus_port_t ports[] = {
     {.topic = "reports",
      .role = TBUS_PORT_PUBLISH,
      .type = "report",
+     .type_version = REPORT_VERSION,
      .ring = TBUS_BROADCAST_MP,
      .help = "what became of orders, from risk and the executor"},
 };

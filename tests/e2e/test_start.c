@@ -203,7 +203,12 @@ static void with_its_standard_streams_closed_it_runs_and_writes_to_nobody_elses_
     assert_int_equal(program_run(&p), 0);
     json_t *inventory = json_loads(p.out, 0, NULL);
     assert_string_equal(json_string_value(json_object_get(inventory, "end")), "closed");
-    assert_int_equal(number(json_object_get(inventory, "topics"), "md", "records"), 20000);
+    json_t *topics = json_object_get(inventory, "topics");
+    assert_int_equal(number(topics, "md", "records"), 20000);
+    assert_int_equal(number(topics, "md", "type_version"), 1);
+    json_t *orders = json_object_get(topics, "orders");
+    assert_string_equal(json_string_value(json_object_get(orders, "type")), "order");
+    assert_string_equal(json_string_value(json_object_get(orders, "ring")), "mpmc");
     json_decref(inventory);
     program_clear(&p);
 }

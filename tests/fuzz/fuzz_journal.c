@@ -104,7 +104,7 @@ void fuzz_seeds(fuzz_take_t take)
                                 .bus_name = "fuzz",
                                 .segment_bytes = TBUS_JOURNAL_SEGMENT_BYTES_MIN,
                                 .topics_count = 2,
-                                .topics = {{"md", "tick", 1}, {"orders", "order", 7}}};
+                                .topics = {{"md", "tick", 1, 0, 0}, {"orders", "order", 7, 0, 0}}};
     tbus_journal_writer_t *w;
     tbus_error_t err;
     if (tbus_journal_writer_open(&spec, &w, &err) < 0)

@@ -96,7 +96,7 @@ static tbus_journal_spec_t spec_for(const char *directory, uint64_t segment_byte
         .started_realtime_ns = UINT64_C(1700000000000000000),
         .segment_bytes = segment_bytes,
         .topics_count = TOPICS,
-        .topics = {{"md", "tick", 1}, {"bbo", "bbo", 1}, {"orders", "order", 7}},
+        .topics = {{"md", "tick", 1, 0, 0}, {"bbo", "bbo", 1, 0, 0}, {"orders", "order", 7, 0, 0}},
     };
 }
 
@@ -277,6 +277,58 @@ static void info_says_what_was_recorded(void **state)
     assert_memory_not_equal(info->session_id, zeros, sizeof zeros);
     assert_int_equal(tbus_journal_reader_topic(r, "bbo"), 1);
     assert_int_equal(tbus_journal_reader_topic(r, "nothing"), -TBUS_ENOTFOUND);
+    tbus_journal_reader_close(r);
+}
+
+static void topics_keep_the_kind_of_their_ring_and_the_version_of_their_type(void **state)
+{
+    scratch_t *s = *state;
+    tbus_journal_spec_t spec = spec_for(s->journal, SMALL_SEGMENT);
+    spec.topics[0].type_version = 1;
+    spec.topics[0].ring_kind = TBUS_BROADCAST;
+    spec.topics[2].type_version = 4711;
+    spec.topics[2].ring_kind = 99; /* of a build to come: handed on as it is */
+    tbus_journal_writer_t *w = NULL;
+    tbus_journal_reader_t *r = NULL;
+    tbus_error_t err;
+    assert_int_equal(tbus_journal_writer_open(&spec, &w, &err), 0);
+    assert_int_equal(tbus_journal_writer_close(w, &err), 0);
+    assert_int_equal(tbus_journal_reader_open(s->journal, &r, &err), 0);
+    const tbus_journal_info_t *info = tbus_journal_reader_info(r);
+    for (unsigned i = 0; i < TOPICS; i++) {
+        assert_int_equal(info->topics[i].type_version, spec.topics[i].type_version);
+        assert_int_equal(info->topics[i].ring_kind, spec.topics[i].ring_kind);
+        assert_string_equal(info->topics[i].name, spec.topics[i].name);
+    }
+    tbus_journal_reader_close(r);
+}
+
+/* Headers of journals that were recorded before ring kinds and versions end in zeros from byte 1024
+ * on. A header that says neither must be byte for byte such a one, and is read as "unknown". */
+static void a_header_without_kinds_and_versions_is_the_one_of_older_journals(void **state)
+{
+    scratch_t *s = *state;
+    write_journal(s->journal, SMALL_SEGMENT, 1);
+    static const uint8_t zeros[TBUS_JOURNAL_HEADER_BYTES - 1024];
+    uint8_t header[TBUS_JOURNAL_HEADER_BYTES];
+    char path[PATH_BYTES + 16];
+    segment_path(s->journal, 1, path);
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    assert_int_equal(fread(header, 1, sizeof header, file), sizeof header);
+    fclose(file);
+    assert_int_equal(header[8], 1); /* abi */
+    assert_string_equal((const char *)header + 128 + 2 * 56, "orders");
+    assert_string_equal((const char *)header + 128 + 2 * 56 + 24, "order");
+    assert_int_equal(header[128 + 2 * 56 + 48], 7); /* first_seq */
+    assert_memory_equal(header + 1024, zeros, sizeof zeros);
+    tbus_journal_reader_t *r = NULL;
+    tbus_error_t err;
+    assert_int_equal(tbus_journal_reader_open(s->journal, &r, &err), 0);
+    for (unsigned i = 0; i < TOPICS; i++) {
+        assert_int_equal(tbus_journal_reader_info(r)->topics[i].type_version, 0);
+        assert_int_equal(tbus_journal_reader_info(r)->topics[i].ring_kind, 0);
+    }
     tbus_journal_reader_close(r);
 }
 
@@ -1226,6 +1278,8 @@ int main(void)
         TEST(a_session_of_default_segments_reads_back_and_takes_no_more_room_than_it_needs),
         TEST(an_empty_session_is_a_header),
         TEST(info_says_what_was_recorded),
+        TEST(topics_keep_the_kind_of_their_ring_and_the_version_of_their_type),
+        TEST(a_header_without_kinds_and_versions_is_the_one_of_older_journals),
         TEST(a_record_as_large_as_a_segment_fits_and_a_larger_one_stops_the_recording),
         TEST(writer_and_reader_leave_no_descriptor_and_no_thread_behind),
         TEST(a_directory_that_holds_anything_is_refused_and_unharmed),

@@ -79,6 +79,7 @@ static int set_up(void **state)
         if (index != (int)i ||
             tbus_ring_reserve(&f->bus.rings[i], TBUS_RECORDER_NAME, TBUS_FOLLOWER, NULL) < 0)
             return -1;
+        f->bus.directory->topics[i].type_version = i + 1;
         code = tbus_publisher_join(&f->bus.rings[i], 7, &f->out[i], NULL);
     }
     if (code != 0 || tbus_ring_reserve(&f->bus.rings[ORDERS], "risk", TBUS_CONSUMER, NULL) < 0)
@@ -173,6 +174,10 @@ static void everything_on_every_topic_is_recorded_in_its_order(void **state)
     assert_string_equal(info->topics[REPORTS].name, "reports");
     assert_string_equal(info->topics[REPORTS].type, "report");
     assert_int_equal(info->topics[REPORTS].first_seq, 5);
+    for (unsigned topic = 0; topic < TOPICS; topic++) {
+        assert_int_equal(info->topics[topic].ring_kind, topics[topic].spec.kind);
+        assert_int_equal(info->topics[topic].type_version, topic + 1);
+    }
     while (tbus_journal_reader_next(r, &record, &err) == 1) {
         assert_int_equal(record.bytes, 8);
         uint64_t expected = content(record.topic, read[record.topic]);

@@ -461,6 +461,41 @@ static void a_journal_gives_back_the_ticks_of_md_without_their_old_schedule(void
     free(sizes);
 }
 
+/* An empty journal of two topics, opened as a source. */
+static int open_empty(const tbus_journal_topic_t *second, tbus_error_t *err)
+{
+    char directory[] = "/tmp/test_source.XXXXXX";
+    assert_non_null(mkdtemp(directory));
+    tbus_journal_spec_t spec = {.directory = directory,
+                                .topics_count = 2,
+                                .topics = {{"md", "order", 1, 1, TBUS_MPMC}, *second}};
+    tbus_journal_writer_t *w;
+    char text[64];
+    feed_source_t *source = NULL;
+    assert_int_equal(tbus_journal_writer_open(&spec, &w, err), 0);
+    assert_int_equal(tbus_journal_writer_close(w, err), 0);
+    snprintf(text, sizeof text, "journal:%s", directory);
+    int code = feed_source_open(text, FEED_CLOCK_MARKET, &source, err);
+    feed_source_close(source);
+    remove_session(directory);
+    return code;
+}
+
+static void a_journal_is_replayed_from_the_topic_of_ticks_whatever_its_name(void **state)
+{
+    (void)state;
+    static const tbus_journal_topic_t ticks = {"prices", "tick", 1, TICK_VERSION, TBUS_BROADCAST};
+    static const tbus_journal_topic_t later = {"prices", "tick", 1, TICK_VERSION + 1, 0};
+    static const tbus_journal_topic_t orders = {"orders", "order", 1, 1, TBUS_MPMC};
+    tbus_error_t err;
+    assert_int_equal(open_empty(&ticks, &err), 0);
+    assert_int_equal(open_empty(&orders, &err), -TBUS_ENOTFOUND);
+    assert_non_null(strstr(err.text, "no topic of ticks"));
+    assert_int_equal(open_empty(&later, &err), -TBUS_EABI);
+    assert_non_null(strstr(err.text, "'prices'"));
+    assert_non_null(strstr(err.text, "version 2"));
+}
+
 static void a_record_that_is_no_tick_is_refused_with_its_place(void **state)
 {
     (void)state;
@@ -489,6 +524,7 @@ int main(void)
         cmocka_unit_test(unknown_types_are_carried_and_counted_by_their_letter),
         cmocka_unit_test(files_damaged_at_random_end_in_order_or_with_an_error),
         cmocka_unit_test(a_journal_gives_back_the_ticks_of_md_without_their_old_schedule),
+        cmocka_unit_test(a_journal_is_replayed_from_the_topic_of_ticks_whatever_its_name),
         cmocka_unit_test(a_record_that_is_no_tick_is_refused_with_its_place),
     };
     return cmocka_run_group_tests_name("source", tests, make_buffer, free_buffer);

@@ -96,6 +96,8 @@ static int add_topics(pipeline_t *p, tbus_error_t *err)
         tbus_ring_spec_t spec = ring_spec(p->config, port);
         int index =
             add_topic(p, &spec, port->type, config_topic_rights(p->config, port->topic), err);
+        if (index >= 0)
+            p->bus.directory->topics[index].type_version = port->type_version;
         int code = index < 0 ? index : reserve_places(p, index, port->topic, err);
         if (code < 0)
             return code;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bus/msg/message_type.h"
 #include "feedsim/itch/itch.h"
 #include "tools/show/message_csv.h"
 #include "tools/show/message_text.h"
@@ -22,7 +23,6 @@ typedef struct exporter {
     uint64_t messages;
     bool ordered;     /* one publisher: no sequence may be missing */
     uint8_t *message; /* itch: ITCH_MESSAGE_MAX bytes */
-    tick_t *tick;     /* itch: a tick that is shorter than tick_t, with zeros behind it */
 } exporter_t;
 
 static int fail_record(const exporter_t *x, const tbus_journal_record_t *record, const char *what,
@@ -38,13 +38,13 @@ static int fail_record(const exporter_t *x, const tbus_journal_record_t *record,
 static int put_itch(exporter_t *x, const tbus_journal_record_t *record, tbus_error_t *err)
 {
     const tick_t *tick = record->payload;
+    tick_t padded;
     size_t bytes;
     if (record->bytes < sizeof *tick) {
-        memset(x->tick, 0, sizeof *x->tick);
-        memcpy(x->tick, record->payload, record->bytes);
-        tick = x->tick;
+        padded = message_tick(record->payload, record->bytes);
+        tick = &padded;
     }
-    if (record->bytes < TICK_BODY_OFFSET || record->bytes > TICK_LEN_MAX ||
+    if (message_identify(x->topic->type, record->bytes) != MESSAGE_TICK ||
         itch_encode(tick, record->bytes, x->message, &bytes) < 0)
         return fail_record(x, record, "is no tick that a feed publishes", err);
     const uint8_t length[2] = {(uint8_t)(bytes >> 8), (uint8_t)bytes};
@@ -106,6 +106,33 @@ static int fail_topic(const exporter_t *x, tbus_error_t *err)
                      x->request->directory, x->request->topic, names);
 }
 
+/* One publisher at a time numbers its messages without a gap; of several, one may die in a claim and
+ * leave one. */
+static bool has_one_publisher(const tbus_journal_topic_t *topic, enum message_id id)
+{
+    switch (topic->ring_kind) {
+    case TBUS_SPSC:
+    case TBUS_BROADCAST:
+        return true;
+    case TBUS_BROADCAST_MP:
+    case TBUS_MPMC:
+    case TBUS_MPSC:
+        return false;
+    default: /* an older journal does not say: what the topics of these types always were */
+        return id == MESSAGE_TICK || id == MESSAGE_BBO;
+    }
+}
+
+static int check_version(const exporter_t *x, const message_type_t *type, tbus_error_t *err)
+{
+    if (!type || message_type_reads(type, x->topic->type_version))
+        return 0;
+    return tbus_fail(err, -TBUS_EABI,
+                     "topic '%s' carries messages of type '%s' in version %" PRIu32
+                     ", and this tickbus reads version %" PRIu32 "; export it with a newer one",
+                     x->topic->name, x->topic->type, x->topic->type_version, type->version);
+}
+
 /* Whether the topic can be had in that format. */
 static int choose_topic(exporter_t *x, tbus_error_t *err)
 {
@@ -114,8 +141,10 @@ static int choose_topic(exporter_t *x, tbus_error_t *err)
         return fail_topic(x, err);
     x->topic = &tbus_journal_reader_info(x->reader)->topics[x->topic_index];
     x->next_seq = x->topic->first_seq;
-    x->ordered = strcmp(x->topic->type, "tick") == 0 || strcmp(x->topic->type, "bbo") == 0;
-    if (x->request->format == EXPORT_ITCH && strcmp(x->topic->type, "tick") != 0)
+    const message_type_t *type = message_type(x->topic->type);
+    enum message_id id = type ? type->id : MESSAGE_UNKNOWN;
+    x->ordered = has_one_publisher(x->topic, id);
+    if (x->request->format == EXPORT_ITCH && id != MESSAGE_TICK)
         return tbus_fail(err, -TBUS_EFORMAT,
                          "topic '%s' carries messages of type '%s', and only ticks can be ITCH",
                          x->topic->name, x->topic->type);
@@ -124,7 +153,7 @@ static int choose_topic(exporter_t *x, tbus_error_t *err)
         return tbus_fail(err, -TBUS_EFORMAT,
                          "topic '%s' carries messages of type '%s', which have no CSV; try jsonl",
                          x->topic->name, x->topic->type);
-    return 0;
+    return check_version(x, type, err);
 }
 
 static int write_output(exporter_t *x, tbus_error_t *err)
@@ -150,15 +179,13 @@ int export_topic(const export_request_t *request, export_result_t *out_result, t
     code = choose_topic(&x, err);
     if (code == 0) {
         x.message = malloc(ITCH_MESSAGE_MAX);
-        x.tick = malloc(sizeof *x.tick);
-        code = x.message && x.tick ? write_output(&x, err) : tbus_fail(err, -ENOMEM, "no memory");
+        code = x.message ? write_output(&x, err) : tbus_fail(err, -ENOMEM, "no memory");
     }
     if (code == 0)
         *out_result = (export_result_t){.messages = x.messages,
                                         .end = tbus_journal_reader_end(x.reader),
                                         .torn_bytes = tbus_journal_reader_torn_bytes(x.reader)};
     free(x.message);
-    free(x.tick);
     tbus_journal_reader_close(x.reader);
     return code;
 }

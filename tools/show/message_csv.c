@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/show/message_csv.h"
 
-#include <string.h>
-
 #include <tickbus/msg/bbo.h>
 #include <tickbus/msg/itch_types.h>
 #include <tickbus/msg/order.h>
 #include <tickbus/msg/report.h>
 #include <tickbus/msg/tick.h>
+#include "bus/msg/message_type.h"
 #include "tools/show/line.h"
 #include "tools/show/message_text.h"
 
@@ -138,33 +137,42 @@ static void row_report(line_t *line, uint64_t seq, const report_t *report, bool 
 
 const char *message_csv_columns(const char *type, bool stamps)
 {
-    if (strcmp(type, "bbo") == 0)
+    const message_type_t *known = message_type(type);
+    switch (known ? known->id : MESSAGE_UNKNOWN) {
+    case MESSAGE_BBO:
         return "md_seq,locate,symbol,ts_event_ns,bid_px_e4,bid_qty,ask_px_e4,ask_qty";
-    if (strcmp(type, "tick") == 0)
+    case MESSAGE_TICK:
         return stamps ? TICK_COLUMNS ",intended_ns" : TICK_COLUMNS;
-    if (strcmp(type, "order") == 0)
+    case MESSAGE_ORDER:
         return stamps ? ORDER_COLUMNS ",intended_ns,sent_ns" : ORDER_COLUMNS;
-    if (strcmp(type, "report") == 0)
+    case MESSAGE_REPORT:
         return stamps ? REPORT_COLUMNS ",intended_ns,sent_ns" : REPORT_COLUMNS;
-    return NULL;
+    default:
+        return NULL;
+    }
 }
 
 bool message_csv_row(FILE *out, const char *type, uint64_t seq, const void *message, size_t bytes,
                      bool stamps)
 {
+    tick_t tick;
     line_t line;
     line_begin(&line, out);
-    if (strcmp(type, "bbo") == 0 && bytes == sizeof(bbo_t)) {
+    switch (message_identify(type, bytes)) {
+    case MESSAGE_BBO:
         row_bbo(&line, message);
-    } else if (strcmp(type, "tick") == 0 && bytes >= TICK_BODY_OFFSET) {
-        tick_t tick = {0}; /* a body may be shorter than a tick's, or longer */
-        memcpy(&tick, message, bytes < sizeof tick ? bytes : sizeof tick);
+        break;
+    case MESSAGE_TICK:
+        tick = message_tick(message, bytes);
         row_tick(&line, seq, &tick, stamps);
-    } else if (strcmp(type, "order") == 0 && bytes == sizeof(order_t)) {
+        break;
+    case MESSAGE_ORDER:
         row_order(&line, seq, message, stamps);
-    } else if (strcmp(type, "report") == 0 && bytes == sizeof(report_t)) {
+        break;
+    case MESSAGE_REPORT:
         row_report(&line, seq, message, stamps);
-    } else {
+        break;
+    default:
         return false;
     }
     line_char(&line, '\n');

@@ -9,6 +9,7 @@
 #include <tickbus/msg/order.h>
 #include <tickbus/msg/report.h>
 #include <tickbus/msg/tick.h>
+#include "bus/msg/message_type.h"
 #include "tools/show/line.h"
 
 const char *message_text_order_kind(unsigned kind)
@@ -323,28 +324,36 @@ static const dialect_t json = {json_tick, json_bbo, json_order, json_report};
 static const dialect_t words = {words_tick, words_bbo, words_order, words_report};
 
 /* False: not of a type, or not of a length, that we know. */
+static bool put_tick(line_t *line, const dialect_t *dialect, const void *message, size_t bytes)
+{
+    tick_t tick = message_tick(message, bytes);
+    size_t body_bytes = bytes - TICK_BODY_OFFSET;
+    if (itch_length(tick.type)) /* of a known type: the rest of the tick is padding */
+        body_bytes = itch_length(tick.type) - TICK_ITCH_HEADER;
+    if (body_bytes > bytes - TICK_BODY_OFFSET)
+        return false;
+    dialect->tick(line, &tick, (const unsigned char *)message + TICK_BODY_OFFSET, body_bytes);
+    return true;
+}
+
 static bool put_message(line_t *line, const dialect_t *dialect, const char *type,
                         const void *message, size_t bytes)
 {
-    if (strcmp(type, "tick") == 0 && bytes >= TICK_BODY_OFFSET) {
-        tick_t tick = {0};
-        memcpy(&tick, message, bytes < sizeof tick ? bytes : sizeof tick);
-        size_t body_bytes = bytes - TICK_BODY_OFFSET;
-        if (itch_length(tick.type)) /* of a known type: the rest of the tick is padding */
-            body_bytes = itch_length(tick.type) - TICK_ITCH_HEADER;
-        if (body_bytes > bytes - TICK_BODY_OFFSET)
-            return false;
-        dialect->tick(line, &tick, (const unsigned char *)message + TICK_BODY_OFFSET, body_bytes);
-    } else if (strcmp(type, "bbo") == 0 && bytes == sizeof(bbo_t)) {
+    switch (message_identify(type, bytes)) {
+    case MESSAGE_TICK:
+        return put_tick(line, dialect, message, bytes);
+    case MESSAGE_BBO:
         dialect->bbo(line, message);
-    } else if (strcmp(type, "order") == 0 && bytes == sizeof(order_t)) {
+        return true;
+    case MESSAGE_ORDER:
         dialect->order(line, message);
-    } else if (strcmp(type, "report") == 0 && bytes == sizeof(report_t)) {
+        return true;
+    case MESSAGE_REPORT:
         dialect->report(line, message);
-    } else {
+        return true;
+    default:
         return false;
     }
-    return true;
 }
 
 void message_text_json(FILE *out, const char *type, uint64_t seq, const void *message, size_t bytes)

@@ -130,7 +130,7 @@ typedef struct tbus_topic {
     uint32_t pages;           /*  52 enum tbus_pages */
     uint64_t bytes;           /*  56 of the segment */
     uint32_t rights;          /*  64 enum tbus_rights of participants from outside */
-    uint32_t pad0;
+    uint32_t type_version;    /*  68 of that message type; 0: none was said */
     /* written by: whoever takes the right to publish, once in its life
      * (tbus_participant_take_topic) */
     /*  72 where one at a time has the right: who; 0: nobody had it yet */
@@ -147,7 +147,7 @@ TBUS_STATIC_ASSERT(offsetof(tbus_topic_t, kind) == 48);
 TBUS_STATIC_ASSERT(offsetof(tbus_topic_t, pages) == 52);
 TBUS_STATIC_ASSERT(offsetof(tbus_topic_t, bytes) == 56);
 TBUS_STATIC_ASSERT(offsetof(tbus_topic_t, rights) == 64);
-TBUS_STATIC_ASSERT(offsetof(tbus_topic_t, pad0) == 68);
+TBUS_STATIC_ASSERT(offsetof(tbus_topic_t, type_version) == 68);
 TBUS_STATIC_ASSERT(offsetof(tbus_topic_t, publisher) == 72);
 TBUS_STATIC_ASSERT(offsetof(tbus_topic_t, arrivals) == 76);
 TBUS_STATIC_ASSERT(offsetof(tbus_topic_t, pad1) == 80);

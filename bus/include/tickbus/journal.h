@@ -69,10 +69,14 @@ extern "C" {
 #define TBUS_JOURNAL_SEGMENT_BYTES_MIN (UINT64_C(64) << 10)
 #define TBUS_JOURNAL_SEGMENT_BYTES_MAX (UINT64_C(1) << 30)
 
+/* What a journal says of a topic. */
 typedef struct tbus_journal_topic {
     char name[TBUS_NAME_MAX];
-    char type[TBUS_NAME_MAX];
+    char type[TBUS_NAME_MAX]; /* of its messages: "tick" */
     uint64_t first_seq;
+    /* 0 in the next two: unknown; the journal is older than they are, or nobody said. */
+    uint32_t type_version; /* of the layout of its messages, from 1 */
+    uint32_t ring_kind;    /* enum tbus_ring_kind: how many publishers, who gets a message */
 } tbus_journal_topic_t;
 
 typedef struct tbus_journal_spec {

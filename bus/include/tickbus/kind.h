@@ -45,6 +45,7 @@ typedef struct tbus_port {
     bool first_only; /* publishing: only the first instance of the kind does */
     /* Publishing: what the topic is, should this be the first port that publishes on it. */
     const char *type; /* message type: "tick"; NULL: another kind's port says what the topic is */
+    uint32_t type_version; /* of its layout, from 1: the journal keeps it beside the name */
     enum tbus_ring_kind ring;
     /* longest message; 0: one slot. More than a slot is cut to a quarter of the ring. */
     uint32_t msg_bytes_max;

@@ -10,6 +10,9 @@
 
 #include <tickbus/msg/tick.h>
 
+/* Of the layout below: a journal names it beside the type "bbo". It grows when a field changes. */
+#define BBO_VERSION 1u
+
 typedef struct bbo {
     uint64_t md_seq; /* sequence on `md` of the tick that changed it */
     /* as in tick_t: exchange ns since midnight in bits 0-47, tracking number above */

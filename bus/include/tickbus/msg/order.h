@@ -12,6 +12,9 @@
 
 #include <tickbus/msg/tick.h>
 
+/* Of the layout below: a journal names it beside the type "order". It grows when a field changes. */
+#define ORDER_VERSION 1u
+
 enum {
     ORDER_NEW = 1,    /* px, qty, side, tif are those of a new order */
     ORDER_CANCEL = 2, /* order_id names the order to cancel; px, qty, tif are 0 */

@@ -11,6 +11,9 @@
 
 #include <tickbus/msg/tick.h>
 
+/* Of the layout below: a journal names it beside the type "report". It grows when a field changes. */
+#define REPORT_VERSION 1u
+
 #define REPORT_KINDS(X)                                                                            \
     X(ACCEPTED, 1, "accepted")                                                                     \
     X(REJECTED, 2, "rejected")                                                                     \
