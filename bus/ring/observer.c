@@ -81,8 +81,11 @@ static bool find_end(const tbus_ring_t *ring, uint64_t *out_position, uint64_t *
 int tbus_observer_join(const tbus_ring_t *ring, enum tbus_observe_from from,
                        tbus_observer_t *out_observer, tbus_error_t *err)
 {
-    if (!ring || !ring->shared || !out_observer)
-        return tbus_fail(err, -EINVAL, "observer: there is no ring, or nowhere to put it");
+    if (!ring || !ring->shared || !out_observer ||
+        (from != TBUS_FROM_NOW && from != TBUS_FROM_OLDEST))
+        return tbus_fail(err, -EINVAL,
+                         "observer: there is no ring, nowhere to put it, or no such place as %d",
+                         (int)from);
     tbus_observer_t o = {.ring = *ring};
     if (!find_end(ring, &o.position, &o.seq))
         return tbus_fail(

@@ -118,6 +118,9 @@ int tbus_place_open(const tbus_ring_t *ring, const char *name, enum tbus_sub_rol
                     enum tbus_sub_state state, uint32_t owner, tbus_error_t *err)
 {
     const char *topic = ring->shared->name;
+    if (role < TBUS_SUBSCRIBER || role > TBUS_FOLLOWER)
+        return tbus_fail(err, -EINVAL, "topic '" TBUS_NAME_TEXT "': no subscriber has the role %d",
+                         topic, (int)role);
     if (role == TBUS_CONSUMER && !ring->competing)
         return tbus_fail(err, -TBUS_EKIND,
                          "topic '" TBUS_NAME_TEXT "' is %s: nobody competes for its messages",
@@ -125,8 +128,8 @@ int tbus_place_open(const tbus_ring_t *ring, const char *name, enum tbus_sub_rol
     if (!tbus_name_fits(name))
         return tbus_fail(err, -TBUS_EGEOMETRY,
                          "topic '" TBUS_NAME_TEXT
-                         "': subscriber name '%s' is empty or longer than %u",
-                         topic, name, TBUS_NAME_MAX - 1);
+                         "': subscriber name '%.40s' is empty or longer than %u",
+                         topic, name ? name : "", TBUS_NAME_MAX - 1);
     if (is_taken(ring, name))
         return tbus_fail(err, -TBUS_EEXISTS,
                          "topic '" TBUS_NAME_TEXT "' has a subscriber '%s' already", topic, name);

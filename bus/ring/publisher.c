@@ -83,7 +83,7 @@ int tbus_publisher_join(const tbus_ring_t *ring, uint32_t owner, tbus_publisher_
                          ring->shared->name, owner, TBUS_OWNERS_MAX);
     tbus_publisher_t p = {.ring = *ring, .owner = owner, .fence = !tbus_membarrier_register()};
     if (ring->several_publishers) {
-        p.plain_bytes_max = p.one_slot_bytes_max = -1;
+        p.plain_bytes_end = p.one_slot_bytes_end = 0;
         p.room_seq = p.claimed_at = tbus_ring_claimed(ring);
         p.settled[0] = p.settled[1] = p.claimed_at - 3; /* settled long ago */
     } else {
@@ -92,10 +92,10 @@ int tbus_publisher_join(const tbus_ring_t *ring, uint32_t owner, tbus_publisher_
         uint64_t position;
         tbus_ring_find_end(ring, &position, &p.seq);
         p.skew = position - p.seq;
-        p.plain_bytes_max = ring->slot_msg_bytes_max;
-        p.one_slot_bytes_max = (int64_t)ring->payload_bytes - 8;
-        if (p.one_slot_bytes_max > ring->msg_bytes_max)
-            p.one_slot_bytes_max = ring->msg_bytes_max;
+        p.plain_bytes_end = (uint64_t)ring->slot_msg_bytes_max + 1;
+        p.one_slot_bytes_end = (uint64_t)ring->payload_bytes - 8 + 1;
+        if (p.one_slot_bytes_end > ring->msg_bytes_max)
+            p.one_slot_bytes_end = (uint64_t)ring->msg_bytes_max + 1;
         p.room_seq = p.seq;
         p.gate = position;
         store_tail(&p);
@@ -316,22 +316,24 @@ enum tbus_publish tbus_publish(tbus_publisher_t *p, const void *message, size_t 
 
 void *tbus_claim_try(tbus_publisher_t *p)
 {
+    assert(!p->in_hand && !p->batch_count);
     if (p->ring.several_publishers) {
-        assert(!p->in_hand);
         p->in_hand = claim(p);
         return p->in_hand ? tbus_ring_slot(&p->ring, p->claimed_at) + 1 : NULL;
     }
     if (p->seq == p->room_seq && !tbus_publisher_refresh(p, 1))
         return NULL;
+    p->in_hand = true;
     return tbus_ring_slot(&p->ring, tbus_publisher_position(p)) + 1;
 }
 
 void tbus_commit(tbus_publisher_t *p, size_t bytes)
 {
-    assert(bytes <= p->ring.slot_msg_bytes_max);
+    assert(bytes <= p->ring.slot_msg_bytes_max && p->in_hand);
     if (p->ring.several_publishers) {
         commit_claim(p, (uint32_t)bytes, TBUS_SLOT_READY);
     } else {
+        p->in_hand = false;
         /* R1 pairs R2 (tbus_peek), as in tbus_publish_try. */
         tbus_store_release_u64(tbus_ring_slot(&p->ring, tbus_publisher_position(p)),
                                tbus_slot_word(p->seq, 0, (uint32_t)bytes, TBUS_SLOT_READY));
@@ -348,6 +350,8 @@ static void bury_claim(tbus_publisher_t *p)
 
 void tbus_abort(tbus_publisher_t *p)
 {
+    assert(p->in_hand);
+    p->in_hand = false;
     if (!p->ring.several_publishers)
         return;
     bury_claim(p);

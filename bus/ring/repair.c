@@ -50,7 +50,8 @@ void tbus_call_again(tbus_ring_t *ring)
 int tbus_ring_repair(tbus_ring_t *ring, uint32_t dead_owner)
 {
     int repaired = 0;
-    if (!ring->writable)
+    /* Number 0 is nobody's, and those above 255 mark places that are being reserved. */
+    if (!ring || !ring->writable || dead_owner == 0 || dead_owner > TBUS_OWNERS_MAX)
         return 0;
     /* One publisher leaves nothing unfinished: its slots change from old to READY in one store. */
     if (ring->several_publishers) {
@@ -86,6 +87,8 @@ static void note_ticket(uint64_t *owners, uint64_t ticket)
 int tbus_ring_heal(tbus_ring_t *ring, tbus_dead_t dead, void *context)
 {
     uint64_t owners[OWNER_WORDS] = {0};
+    if (!ring || !ring->writable || !dead)
+        return 0;
     /* K2 pairs K1 (claim): the tickets before the slots, where what they have forgotten is. Else
      * the owner of an unfinished claim is missed. */
     note_ticket(owners, tbus_load_acquire_u64(&ring->shared->claims));

@@ -77,6 +77,8 @@ static uint32_t slot_msg_bytes_max(uint32_t slot_bytes, uint32_t msg_bytes_max)
 
 static const char *spec_fault(const tbus_ring_spec_t *spec)
 {
+    if (!tbus_name_fits(spec->name))
+        return "its name must have 1 to 23 bytes and a terminating zero";
     return geometry_fault(spec->kind, spec->policy, spec->promise, spec->slot_bytes,
                           spec->slot_count, spec->msg_bytes_max);
 }

@@ -74,7 +74,8 @@ static void make_handle(const tbus_ring_t *ring, int place, enum tbus_sub_role r
 }
 
 /* What every join looks at first. */
-static int check_ring(const tbus_ring_t *ring, const char *name, const void *out, tbus_error_t *err)
+static int check_joiner(const tbus_ring_t *ring, const char *name, uint32_t owner, const void *out,
+                        tbus_error_t *err)
 {
     if (!ring || !ring->shared || !name || !out)
         return tbus_fail(err, -EINVAL,
@@ -85,13 +86,17 @@ static int check_ring(const tbus_ring_t *ring, const char *name, const void *out
                          "topic '" TBUS_NAME_TEXT
                          "' is mapped read-only: only observing is possible",
                          ring->shared->name);
+    if (owner == 0 || owner > TBUS_OWNERS_MAX)
+        return tbus_fail(err, -EINVAL,
+                         "topic '" TBUS_NAME_TEXT "': participant number %u is not in 1..%u",
+                         ring->shared->name, owner, TBUS_OWNERS_MAX);
     return 0;
 }
 
 int tbus_subscriber_join(const tbus_ring_t *ring, const char *name, uint32_t owner,
                          tbus_subscriber_t *out_subscriber, tbus_error_t *err)
 {
-    int code = check_ring(ring, name, out_subscriber, err);
+    int code = check_joiner(ring, name, owner, out_subscriber, err);
     if (code < 0)
         return code;
     const char *topic = ring->shared->name;
@@ -125,13 +130,9 @@ int tbus_subscriber_join(const tbus_ring_t *ring, const char *name, uint32_t own
 int tbus_subscriber_join_late(const tbus_ring_t *ring, const char *name, enum tbus_sub_role role,
                               uint32_t owner, tbus_subscriber_t *out_subscriber, tbus_error_t *err)
 {
-    int code = check_ring(ring, name, out_subscriber, err);
+    int code = check_joiner(ring, name, owner, out_subscriber, err);
     if (code < 0)
         return code;
-    if (owner == 0 || owner > TBUS_OWNERS_MAX)
-        return tbus_fail(err, -EINVAL,
-                         "topic '" TBUS_NAME_TEXT "': participant number %u is not in 1..%u",
-                         ring->shared->name, owner, TBUS_OWNERS_MAX);
     unsigned char *scratch;
     code = make_scratch(ring, role, &scratch, err);
     if (code < 0)
@@ -168,10 +169,29 @@ static bool is_ours(tbus_subscriber_t *s)
     return false;
 }
 
+/* tbus_advance without a message from tbus_peek: the slot before our position does not hold the
+ * message that we say we are done with, nor a newer one that was written because we were
+ * evicted. */
+static bool went_too_far(tbus_subscriber_t *s, uint64_t position)
+{
+    uint64_t word = tbus_load_relaxed_u64(tbus_ring_slot(&s->ring, position - 1));
+    int64_t ahead = tbus_slot_ahead(word, s->seq - 1);
+    enum tbus_slot_state state = tbus_slot_state(word);
+    if (ahead > 0 || (ahead == 0 && state != TBUS_SLOT_FREE && state != TBUS_SLOT_CLAIMED))
+        return false;
+    if (!s->error)
+        s->error = -EINVAL;
+    s->plain = false; /* from now on tbus_peek calls tbus_peek_other, which sees the error */
+    return true;
+}
+
 void tbus_subscriber_flush(tbus_subscriber_t *s)
 {
     tbus_ring_sub_t *sub = &s->ring.shared->subs[s->index];
     if (TBUS_UNLIKELY(!is_ours(s)))
+        return;
+    if (TBUS_UNLIKELY(!s->competing && s->published != tbus_subscriber_position(s) &&
+                      went_too_far(s, tbus_subscriber_position(s))))
         return;
     uint64_t consumed = tbus_subscriber_consumed(s);
     if (tbus_load_relaxed_u64(&sub->consumed) != consumed)

@@ -41,6 +41,8 @@ void tbus_waiter_init(tbus_waiter_t *w, enum tbus_wait_mode mode)
 
 int tbus_waiter_watch_subscriber(tbus_waiter_t *w, tbus_subscriber_t *s)
 {
+    if (!w || !s)
+        return -EINVAL;
     if (w->subscribers_count == TBUS_WAITER_RINGS_MAX)
         return -TBUS_EFULL;
     w->subscribers[w->subscribers_count++] = s;
@@ -49,6 +51,8 @@ int tbus_waiter_watch_subscriber(tbus_waiter_t *w, tbus_subscriber_t *s)
 
 int tbus_waiter_watch_publisher(tbus_waiter_t *w, tbus_publisher_t *p)
 {
+    if (!w || !p)
+        return -EINVAL;
     if (w->publishers_count == TBUS_WAITER_RINGS_MAX)
         return -TBUS_EFULL;
     w->publishers[w->publishers_count++] = p;

@@ -168,7 +168,7 @@ int tbus_participant_live(tbus_bus_t *bus, uint32_t owner, tbus_error_t *err)
 
 int tbus_participant_alive(const tbus_bus_t *bus, uint32_t owner)
 {
-    if (!bus || !bus->directory)
+    if (!bus || !bus->directory || owner > TBUS_PARTICIPANTS_MAX)
         return -EINVAL;
     struct flock question = owner_lock(F_RDLCK, owner); /* burials are in nobody's way, a life is */
     if (fcntl(bus->directory_segment.fd, F_OFD_GETLK, &question) < 0)

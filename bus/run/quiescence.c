@@ -41,6 +41,8 @@ static bool counts_quiet(uint32_t state)
 bool tbus_bus_quiescent(tbus_bus_t *bus, tbus_quiescence_t *state)
 {
     uint64_t sum = 0;
+    if (!bus || !bus->directory || !state)
+        return false;
     if (state->armed) {
         for (uint32_t i = 0; i < TBUS_PARTICIPANTS_MAX; i++) {
             const tbus_participant_t *p = &bus->directory->participants[i];

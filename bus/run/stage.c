@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <tickbus/stage.h>
 
+#include <errno.h>
 #include <unistd.h>
 
 /* What a stage needs to join `topic`. A child that a participant forked is not that participant:
@@ -9,6 +10,9 @@
 static int find_ring(const tbus_stage_t *stage, const char *topic, uint32_t joined,
                      tbus_ring_t **out_ring, tbus_error_t *err)
 {
+    if (!topic || stage->owner > TBUS_PARTICIPANTS_MAX)
+        return tbus_fail(err, -EINVAL, "stage '" TBUS_NAME_TEXT "': no topic, or no participant",
+                         stage->name);
     tbus_ring_t *ring = tbus_bus_ring(stage->bus, topic);
     if (!ring)
         return tbus_fail(err, -TBUS_ENOTFOUND, "stage '%s': the bus has no topic '%s'", stage->name,

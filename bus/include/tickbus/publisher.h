@@ -47,10 +47,10 @@ typedef struct tbus_publisher {
     /* position of the next message minus its sequence; a long message takes several positions */
     uint64_t skew;
     uint64_t room_seq; /* any: sequences below this may be written without looking for room */
-    /* longest message whose length goes into the slot word; several: -1 */
-    int64_t plain_bytes_max;
-    /* longest message that fits in one slot together with its length; several: -1 */
-    int64_t one_slot_bytes_max;
+    /* messages shorter than this have their length in the slot word; several: 0 */
+    uint64_t plain_bytes_end;
+    /* messages shorter than this fit in one slot together with their length; several: 0 */
+    uint64_t one_slot_bytes_end;
     /* every subscriber had passed the slots of positions below this at the last look */
     uint64_t gate;
     uint64_t claimed_at;   /* several: position of the last claim */
@@ -60,7 +60,7 @@ typedef struct tbus_publisher {
     bool blocked;          /* any: the last try returned FULL, and the waiter may sleep for room */
     uint32_t slots_wanted; /* blocked: room for how many slots */
     bool fence;            /* any: the host has no membarrier(2), each publish executes a fence */
-    bool in_hand;          /* several: a claim waits for tbus_commit or tbus_abort */
+    bool in_hand;          /* any: a claim waits for tbus_commit or tbus_abort */
     /* several: 0, or -TBUS_ESTALE once a claim of this handle was found to be a tomb: join again,
      * under another number */
     int error;
@@ -91,14 +91,15 @@ TBUS_HOT enum tbus_publish tbus_publish_try(tbus_publisher_t *p, const void *mes
 enum tbus_publish tbus_publish(tbus_publisher_t *p, const void *message, size_t bytes);
 
 /* Claim up to `want` messages of one slot each (at most TBUS_BATCH_MAX, and with one publisher half
- * a ring). Returns how many, and where to write each of them. They are committed together: those of
+ * a ring). Returns how many, and where to write each of them. Two batches at a time: asserted. They are committed together: those of
  * a ring with one publisher become visible from first to last, with one look for sleepers. */
 uint32_t tbus_claim_batch(tbus_publisher_t *p, uint32_t want, void **out_places);
 void tbus_commit_batch(tbus_publisher_t *p, const uint32_t *bytes);
 
 /* Where to write the payload of a message that fits in one slot; NULL: no room, or p->error. The
  * handle may make no other claim before commit or abort. commit takes the true length, at most
- * slot_msg_bytes_max of the ring. If this participant was declared dead meanwhile, the claim is a
+ * slot_msg_bytes_max of the ring. Commit or abort without a claim, and a longer message: asserted.
+ * If this participant was declared dead meanwhile, the claim is a
  * tomb, and commit publishes nothing and sets p->error. */
 void *tbus_claim_try(tbus_publisher_t *p);
 void tbus_commit(tbus_publisher_t *p, size_t bytes);
@@ -135,7 +136,7 @@ TBUS_HOT enum tbus_publish tbus_publish_try(tbus_publisher_t *p, const void *mes
 {
     /* The compiler knows that the length does not fit in the slot word. */
     bool lengthy = __builtin_constant_p(bytes) && bytes > TBUS_SLOT_LENGTH_MAX;
-    if (TBUS_UNLIKELY((int64_t)bytes > (lengthy ? p->one_slot_bytes_max : p->plain_bytes_max)))
+    if (TBUS_UNLIKELY(bytes >= (lengthy ? p->one_slot_bytes_end : p->plain_bytes_end)))
         return tbus_publish_other(p, message, bytes);
     uint64_t seq = p->seq;
     if (TBUS_UNLIKELY(seq == p->room_seq) && !tbus_publisher_refresh(p, 1))

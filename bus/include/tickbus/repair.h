@@ -19,7 +19,8 @@ extern "C" {
  * taken is freed and counted in doubt; with TBUS_AT_LEAST_ONCE it waits to be taken again. Returns
  * how many slots and places were repaired. No other process may take over the number before this
  * returns, as with tbus_ring_heal. (A repairer that is killed between mending a slot and counting
- * it leaves the count one short.) */
+ * it leaves the count one short.) On a ring that is mapped read-only, or for a number that is not
+ * in 1..255, 0. */
 int tbus_ring_repair(tbus_ring_t *ring, uint32_t dead_owner);
 
 /* Find the owners of claims, of taken messages and of places on this ring, ask `dead` about each of

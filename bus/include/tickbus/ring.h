@@ -273,7 +273,8 @@ int tbus_ring_join(void *memory, size_t bytes, bool writable, tbus_ring_t *out_r
 /* Keep a place for a subscriber that will join later: from now on publishers wait for it. Returns
  * its index; -TBUS_EFULL: all places are taken; -TBUS_EEXISTS: another one has that name;
  * -TBUS_EKIND: a TBUS_CONSUMER on a ring where nobody competes, or a second TBUS_SUBSCRIBER where
- * there may be one only; -EAGAIN: as tbus_subscriber_join_late. Publishers may be at work. Cold;
+ * there may be one only; -TBUS_EGEOMETRY: bad name; -EINVAL: no such role, or the ring is mapped
+ * read-only; -EAGAIN: as tbus_subscriber_join_late. Publishers may be at work. Cold;
  * one caller at a time (the supervisor). */
 int tbus_ring_reserve(tbus_ring_t *ring, const char *name, enum tbus_sub_role role,
                       tbus_error_t *err);

@@ -41,7 +41,8 @@ typedef struct tbus_subscriber {
     bool evictable;
     bool fence; /* as in tbus_publisher_t */
     /* 0, or why peek returns NULL from now on: -TBUS_ECORRUPT, the ring held what no correct
-     * publisher writes; -TBUS_EEVICTED; -TBUS_ESTALE, this participant was declared dead and a
+     * publisher writes; -TBUS_EEVICTED; -EINVAL, tbus_advance was called without a message;
+     * -TBUS_ESTALE, this participant was declared dead and a
      * message that it had taken is in doubt or delivered to another */
     int error;
     uint64_t published; /* progress as last stored */
@@ -65,7 +66,7 @@ typedef struct tbus_subscriber {
 
 /* Take the place that was reserved under `name`. -TBUS_ENOTFOUND; -TBUS_EEXISTS: it is taken;
  * -TBUS_EEVICTED: publishers of a TBUS_EVICT_SLOWEST ring no longer waited for it; -TBUS_EKIND: the
- * ring is mapped read-only; -ENOMEM. Cold. */
+ * ring is mapped read-only; -EINVAL: `owner` is not in 1..255; -ENOMEM. Cold. */
 int tbus_subscriber_join(const tbus_ring_t *ring, const char *name, uint32_t owner,
                          tbus_subscriber_t *out_subscriber, tbus_error_t *err);
 
@@ -89,7 +90,9 @@ void tbus_subscriber_leave(tbus_subscriber_t *s);
  * peek returns the same one. `s->seq` is its sequence. Never waits, never enters the kernel. */
 TBUS_HOT const void *tbus_peek(tbus_subscriber_t *s, size_t *out_bytes);
 
-/* Done with the message that peek returned. A consumer without one: asserted. */
+/* Done with the message that peek returned. A consumer without one: asserted. Any other subscriber
+ * that advances beyond what was published gets s->error when its progress is stored next, and that
+ * progress is not stored. */
 TBUS_HOT void tbus_advance(tbus_subscriber_t *s);
 
 /* Store progress and counts now. Call it when idle: otherwise they are stored every slot_count/16

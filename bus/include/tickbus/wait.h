@@ -60,6 +60,7 @@ typedef struct tbus_waiter {
 
 /* `mode` must not be AUTO: call tbus_wait_mode_resolve first. */
 void tbus_waiter_init(tbus_waiter_t *w, enum tbus_wait_mode mode);
+/* -TBUS_EFULL: it watches TBUS_WAITER_RINGS_MAX already; -EINVAL: no handle. */
 int tbus_waiter_watch_subscriber(tbus_waiter_t *w, tbus_subscriber_t *s);
 int tbus_waiter_watch_publisher(tbus_waiter_t *w, tbus_publisher_t *p);
 
