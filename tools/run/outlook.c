@@ -3,8 +3,9 @@
 
 #include <stdio.h>
 
-#define SECOND_NS    UINT64_C(1000000000)
-#define ESTIMATED_NS (SECOND_NS / 2) /* a rate over less says nothing */
+#define SECOND_NS        UINT64_C(1000000000)
+#define WAITING_DONE_MAX 0.99
+#define ESTIMATED_NS     (SECOND_NS / 2) /* a rate over less says nothing */
 
 static void look_at_input(const tbus_bus_t *bus, uint64_t running_ns, outlook_t *o)
 {
@@ -26,6 +27,7 @@ static void look_at_limit(uint64_t running_ns, uint64_t for_ns, outlook_t *o)
     double left_s = (double)left_ns / 1e9;
     if (for_ns == 0 || (o->left_s >= 0 && o->left_s < left_s))
         return;
+    o->limited = true;
     o->left_s = left_s;
     o->done = 1 - (double)left_ns / (double)for_ns;
 }
@@ -37,6 +39,11 @@ static void look_at_next(const tbus_bus_t *bus, outlook_t *o)
     if (due_ns <= now_ns)
         return;
     o->next_s = (double)(due_ns - now_ns) / 1e9;
+    /* It has been read, and may be the last one; but it is not out yet. */
+    if (o->done > WAITING_DONE_MAX)
+        o->done = WAITING_DONE_MAX;
+    if (o->left_s >= 0 && o->left_s < o->next_s && !o->limited)
+        o->left_s = o->next_s;
     if (time_ns == UINT64_MAX) /* it carries none */
         return;
     unsigned milli = (unsigned)(time_ns / 1000000 % 1000);

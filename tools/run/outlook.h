@@ -6,6 +6,7 @@
 #ifndef TICKBUS_TOOLS_RUN_OUTLOOK_H
 #define TICKBUS_TOOLS_RUN_OUTLOOK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,7 @@ typedef struct outlook {
     double done;   /* of the input, or of the time that was given: 0 to 1; below 0: not known */
     double left_s; /* if it goes on as so far; below 0: not known */
     double next_s; /* until the next message is due; below 0: the feed does not wait */
+    bool limited;  /* the time that was given ends before the input */
     char next_at[OUTLOOK_TEXT_MAX]; /* its time of day on the feed's clock, "09:30:00.000"; or "" */
 } outlook_t;
 
