@@ -62,7 +62,7 @@ static void append_outlook(char *line, size_t room, const outlook_t *o)
     char time[OUTLOOK_TEXT_MAX];
     if (o->done >= 0)
         append(line, room, "  %.0f %%", 100 * o->done);
-    if (o->left_s >= 0)
+    if (o->left_s >= 0 && o->next_s <= 1)
         append(line, room, ", %s left", outlook_duration(o->left_s, time));
     if (o->next_s <= 1)
         return;
@@ -88,8 +88,10 @@ void progress_show(progress_t *progress, talk_t *talk, const tbus_bus_t *bus, ui
     size_t room = sizeof START_OF_LINE + columns();
     if (room > sizeof line)
         room = sizeof line;
-    append(line, room, "%.1f s  %s messages  %s/s", (double)(now_ns - started_ns) / 1e9,
-           grouped((int64_t)messages, texts[0]), grouped((int64_t)(rate + 0.5), texts[1]));
+    append(line, room, "%.1f s  %s messages", (double)(now_ns - started_ns) / 1e9,
+           grouped((int64_t)messages, texts[0]));
+    if (outlook.next_s <= 1)
+        append(line, room, "  %s/s", grouped((int64_t)(rate + 0.5), texts[1]));
     append_outlook(line, room, &outlook);
     append(line, room, "  %s orders",
            grouped((int64_t)tbus_counter_value(bus, "orders.sent"), texts[2]));
