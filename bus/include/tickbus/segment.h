@@ -38,8 +38,8 @@ typedef struct tbus_segment {
     char pages_why[256];   /* why the pages are not 2 MiB ones, and what to do about it; or "" */
 } tbus_segment_t;
 
-/* Create, populate, seal and map a segment of at least `bytes`. `node`: the NUMA node
- * that the memory should come from, or -1; when that node is full it comes from another one. `name` shows in
+/* Create, populate, seal and map a segment of at least `bytes`. `node`: the NUMA node that the
+ * memory should come from, or -1; when that node is full it comes from another one. `name` shows in
  * /proc/PID/maps. -ENOMEM (with needed and free pages, or what the control group leaves, in err),
  * -EINVAL: 0 bytes, no such node. Cold; system calls. */
 int tbus_segment_create(const char *name, size_t bytes, enum tbus_pages want, int node,
@@ -60,8 +60,8 @@ const char *tbus_segment_reopen_why(int code);
 void tbus_segment_close(tbus_segment_t *segment);
 
 /* Are `bytes` more of memory to be had, on this host and in the control groups that we are in?
- * Whoever touches more than that wakes the OOM killer. False: `why` is half a sentence about what is
- * there. What cannot be asked (no /proc) is not held against the caller, and the answer may be old
+ * Whoever touches more than that wakes the OOM killer. False: `why` is half a sentence about what
+ * is there. What cannot be asked (no /proc) is not held against the caller, and the answer may be old
  * when it is used. Cold; reads a dozen small files. */
 bool tbus_memory_is_there(size_t bytes, char *why, size_t why_bytes);
 
