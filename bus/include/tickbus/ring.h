@@ -293,7 +293,8 @@ bool tbus_ring_end(const tbus_ring_t *ring, uint64_t *out_position, uint64_t *ou
 uint32_t tbus_ring_claimer(const tbus_ring_t *ring, uint64_t position);
 
 /* The index of the gating subscriber that is furthest behind; -1: there is none. Its name is
- * ring->shared->subs[i].name. */
+ * ring->shared->subs[i].name. Those that were evicted gate nobody. Competing consumers are all as
+ * far behind as the oldest message that none of them has taken. */
 int tbus_ring_slowest(const tbus_ring_t *ring, uint64_t *out_lag);
 
 const char *tbus_ring_kind_name(enum tbus_ring_kind kind);

@@ -108,7 +108,8 @@ int tbus_loop_run(tbus_loop_t *loop);
 
 /* Ask whether the whole bus is drained, without stopping it. The supervisor calls it again and
  * again; `state` starts as all zeros. True when every message published had been taken by every
- * gating subscriber at one look, and every participant made a full quiet pass since, and nothing
+ * gating subscriber at one look (on a TBUS_MPMC topic: taken by a consumer and released, whether or
+ * not that consumer is still there), and every participant made a full quiet pass since, and nothing
  * was published meanwhile. */
 typedef struct tbus_quiescence {
     uint64_t published_sum;
