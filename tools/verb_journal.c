@@ -20,7 +20,7 @@
 
 static const char help_journal[] =
     "usage: busctl journal info DIR [--json]\n"
-    "       busctl journal export DIR --topic TOPIC [--format itch|csv|jsonl] [-o FILE]\n"
+    "       busctl journal export DIR --topic TOPIC [OPTION...]\n"
     "\n"
     "Look into a journal that `busctl start --journal DIR` recorded.\n"
     "\n"
@@ -41,20 +41,23 @@ static const char help_info[] =
     "example: busctl journal info ./session1 --json | jq .topics.md.records\n";
 
 static const char help_export[] =
-    "usage: busctl journal export DIR --topic TOPIC [--format itch|csv|jsonl] [--stamps] [-o FILE]\n"
+    "usage: busctl journal export DIR --topic TOPIC [--format itch|csv|jsonl]\n"
+    "                             [--stamps] [-o FILE]\n"
     "\n"
     "Write one topic of the journal in DIR to FILE, which appears when it is\n"
     "complete or not at all.\n"
     "\n"
     "  --topic TOPIC      md, bbo, orders, approved or reports\n"
     "  --format FORMAT    itch: ITCH 5.0 in BinaryFILE framing, the very bytes that\n"
-    "                     were fed (md only) csv: a header and a row for each\n"
-    "                     message (default) jsonl: a JSON object a line\n"
+    "                     were fed (topics of ticks only)\n"
+    "                     csv: a header and a row for each message (default)\n"
+    "                     jsonl: a JSON object a line\n"
     "  --stamps           csv: the host's own clock as well (intended_ns, sent_ns);\n"
     "                     without, two runs that did the same give the same file\n"
     "  -o FILE            - is stdout (default)\n"
     "\n"
-    "example: busctl journal export ./session1 --topic md --format itch -o fed.itch busctl journal export ./session1 --topic bbo --format csv | head\n";
+    "example: busctl journal export ./session1 --topic md --format itch -o fed.itch\n"
+    "         busctl journal export ./session1 --topic bbo --format csv | head\n";
 
 /* --- info --- */
 

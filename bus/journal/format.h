@@ -3,14 +3,17 @@
  * bus/journal.
  *
  * Written by: the recording thread; `closed` by whoever finishes the segment. Read by: any number
- * of readers, also while it is written. What makes that safe are three words that are stored last,
- * with release order:
+ * of readers, also while it is written. Three words make that safe. Each is stored last, with
+ * release order:
  *
- *    header.magic    J1: the rest of the header is there      pairs J2, a reader's look at a segment
- *    record.length   J3: the rest of the record is there      pairs J4, a reader's look at a record
- *    header.closed   J5: nothing follows, all is on the disk  pairs J6, a reader that found no more
+ *    word             label  once it is seen,                    read by
+ *    header.magic     J1     the rest of the header is there     J2, opening a segment
+ *    record.length    J3     the rest of the record is there     J4, looking at a record
+ *    header.closed    J5     nothing follows, and all of the     J6, a reader that found no
+ *                            segment is on the disk              more records
  *
- * A segment whose header is all zeros was made ready for later and is not part of the journal yet.
+ * A segment whose header is all zeros was allocated ahead of need and is not part of the journal
+ * yet.
  */
 #ifndef TICKBUS_JOURNAL_FORMAT_H
 #define TICKBUS_JOURNAL_FORMAT_H

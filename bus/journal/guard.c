@@ -8,11 +8,11 @@
 #include <tickbus/journal.h>
 
 #define GUARDS_MAX 32u
-#define PAGE_BYTES                                                                                 \
-    UINT64_C(                                                                                      \
-        4096) /* the smallest there is: a larger one is mapped over whole, as its base is aligned to it */
+/* The smallest page that there is. The base of a mapping is aligned to the kernel's page, so that a
+ * larger page is replaced as a whole. */
+#define PAGE_BYTES UINT64_C(4096)
 
-/* Of the process, as its signal handlers are. */
+/* One table for the process, because it has one handler of SIGBUS. */
 static tbus_journal_guard_t guards[GUARDS_MAX];
 
 tbus_journal_guard_t *tbus_journal_guard_take(const void *base, uint64_t bytes,

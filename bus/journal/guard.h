@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* guard.h - which segments are mapped for writing, and what becomes of a store to one that somebody
- * else has cut.
+/* guard.h - which segments are mapped for writing, and what happens when a store goes to one that
+ * somebody else has cut.
  *
- *    truncate(1) from outside -> the next store behind the cut: SIGBUS -> the process's handler -> tbus_journal_writer_on_sigbus
- *        the pages from there to the end of the mapping become private memory, which takes the store and nobody reads
- *        the segment counts as lost, `limit` is 0: the recording thread comes to look, and fails with an error that names the segment
+ *    truncate(1) from outside
+ *        the next store behind the cut raises SIGBUS
+ *    the process's handler calls tbus_journal_writer_on_sigbus
+ *        The pages from there to the end of the mapping become private memory, which takes the
+ *        store and which nobody reads. The segment is marked as lost, and its writer's `limit`
+ *        becomes 0.
+ *    the recording thread finds the limit at 0
+ *        It looks at the segment and fails with an error that names it.
  *
- * So nothing is checked on the hot path, and no stack is unwound. What lies before the cut stays as
- * it is. The same goes for pages that the disk cannot be read for (EIO), or that were punched out
- * of the file on a disk that is full.
+ * So the hot path checks nothing, and no stack is unwound. What lies before the cut stays as it is.
+ * The same happens with pages that cannot be read from the disk (EIO), or that were punched out of
+ * the file on a disk that is full.
  *
- * Private to bus/journal, but for tbus_journal_writer_on_sigbus (tickbus/journal.h).
+ * Private to bus/journal, except tbus_journal_writer_on_sigbus (tickbus/journal.h).
  */
 #ifndef TICKBUS_JOURNAL_GUARD_H
 #define TICKBUS_JOURNAL_GUARD_H

@@ -3,16 +3,16 @@
  *
  *    every topic -- "recorder" --> journal
  *
- * It follows every topic of the bus as a gating subscriber (on a ring with competing consumers as a
- * follower, who takes nothing away from them), so nothing is lost: when the disk is slower than the
- * feed, the feed waits. A poll takes from each topic in turn what is there, up to a limit, and
- * appends it; all that one poll takes is recorded under one time. Within a topic the journal has
- * the order of the topic; between topics it has the order in which they were looked at. It
- * publishes nothing and drives nothing, so its batches are larger than the budget of a fused
- * process.
+ * It follows every topic of the bus as a gating subscriber, so nothing is lost: when the disk is
+ * slower than the feed, the feed waits. (On a ring with competing consumers it is a follower and
+ * takes no message away from them.) A poll takes what is there from each topic in turn, up to a
+ * limit, and appends it; all that one poll takes is recorded under one time. The messages of one
+ * topic are recorded in the order of the topic; those of different topics in the order in which the
+ * recorder took them. The stage publishes nothing and drives nothing, so its batches may be larger
+ * than the budget of a fused process.
  *
- * A journal that cannot be written fails the stage, and with that the run. finish syncs and closes
- * it; so does destroy when the run ended otherwise.
+ * A journal that cannot be written fails the stage, and with it the run. finish syncs and closes
+ * the journal; so does destroy when the run ended otherwise.
  *
  * Counters: journal.records, journal.bytes (in the segments, headers of records included).
  *

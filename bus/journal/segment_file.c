@@ -53,7 +53,7 @@ bool tbus_journal_path_is_memory(const char *path)
     while (statfs(at, &fs) < 0) {
         if (errno != ENOENT || (slash = strrchr(at, '/')) == at)
             return false;
-        if (slash == NULL)
+        if (!slash)
             return statfs(".", &fs) == 0 && is_memory(&fs);
         *slash = 0;
     }

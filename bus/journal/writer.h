@@ -2,16 +2,18 @@
 /* writer.h - what the recording thread (writer.c) and its helper thread (helper.c) share. Private
  * to bus/journal.
  *
- *    segments   1 .. finished              synced, cut, closed                     helper
- *               finished+1 .. current-1    full, to be finished                    helper
- *               current                    records are appended here               recording thread
- *               current+1 == prepared      allocated, its first pages there        helper
+ *    segments                   state                                    used by
+ *    1 .. finished              synced, cut, closed                      nobody
+ *    finished+1 .. current-1    full, to be finished                     helper
+ *    current                    records are appended here                recording thread
+ *    current+1 == prepared      allocated, its first pages faulted in    helper
  *
- * The helper does, in this order: fault pages in ahead of the recording thread, make the next
- * segment, finish a full one; then it sleeps on `work`. The recording thread comes to `lock` only
- * when it reaches `limit`, every few MiB; there it says how far ahead pages are wanted, takes what
- * is ready, or waits on `ready`. At most FILES segments are held at a time: when the disk is too
- * slow to finish them, the recording thread waits, and so, through its rings, does the feed.
+ * The helper does, in this order: fault in pages ahead of the recording thread, create the next
+ * segment, finish a full one. With nothing to do it sleeps on `work`. The recording thread takes
+ * `lock` only when it reaches `limit`, every few MiB: then it says how far ahead it wants pages,
+ * takes what is ready, or waits on `ready`. At most TBUS_JOURNAL_FILES segments are open at a time:
+ * when the disk is too slow to finish them, the recording thread waits, and with it, through the
+ * rings, the feed.
  */
 #ifndef TICKBUS_JOURNAL_WRITER_H
 #define TICKBUS_JOURNAL_WRITER_H
@@ -32,9 +34,9 @@ struct tbus_journal_writer {
     uint64_t bytes;
     tbus_error_t error; /* what append returned */
 
-    /* Records that end at or before this fit, on pages that are there. Written under `lock`, by the
-     * helper to 0 when it has failed; read without it: who reads an old value stores where it may,
-     * and hears of the failure a few records later. */
+    /* Records that end at or before this fit, on pages that are faulted in. Written under `lock`;
+     * the helper sets it to 0 when it has failed. Read without the lock: a reader of an old value
+     * stores to pages that are still mapped, and learns of the failure a few records later. */
     tbus_atomic_u64_t limit;
 
     /* set by tbus_journal_writer_open */
@@ -50,7 +52,8 @@ struct tbus_journal_writer {
     pthread_mutex_t lock;
     pthread_cond_t work;
     pthread_cond_t ready;
-    /* under `lock`; but a file's mapping is used by its one owner of the moment without it */
+    /* Under `lock`, except that whoever a segment belongs to at the time (see the table above) uses
+     * its mapping without it. */
     uint32_t finished;
     uint32_t current;
     uint32_t prepared;

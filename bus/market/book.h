@@ -3,18 +3,18 @@
  *
  * Nearly everything happens within a few levels of the touch, but books are a thousand levels deep,
  * and the whole of a book is rebuilt when a feed starts in mid-day. So the levels form one list,
- * and only those away from the touch are in a search tree as well:
+ * and only those away from the touch (not "loose") are in a search tree as well:
  *
- *    best -> o -> o -> o -> o -> tree_best -> o -> o -> o -> worst          list by `worse`, back by `better`
- *            \_ loose, <= 16 _/  \_____ in the treap _____/
+ *    best -> o -> o -> o -> o -> tree_best -> o -> o -> o -> worst    list by `worse`,
+ *            \_ loose, <= 16 _/  \_____ in the treap _____/            back by `better`
  *
  * A price is looked for along the loose levels and then in the tree, climbing from its best level.
- * When more than 16 are loose the worse half of them goes into the tree; nothing ever comes back,
- * the list just runs on into it. Work is bounded by 16 steps plus the logarithm of the side's
- * depth; there is no array to shift, and every level is one node of a pool of fixed size, so that
- * `levels_max` is exact. Measured against sorted arrays (search from the end, memmove): as fast
- * within 3 % on AAPL's flow, where arrays need memory that is bounded only in the average. A treap
- * alone: 12 % slower.
+ * When more than 16 are loose the worse half of them goes into the tree. A level never comes back
+ * from the tree; the list just continues there. Work is bounded by 16 steps plus the logarithm of
+ * the side's depth; there is no array to shift, and every level is one node of a pool of fixed
+ * size, so that `levels_max` is exact. Measured against sorted arrays (search from the end,
+ * memmove): as fast within 3 % on AAPL's flow, where arrays need memory that is bounded only in the
+ * average. A treap alone: 12 % slower.
  *
  * Both sides use one code: a *key* orders prices so that better is greater, px for bids and ~px for
  * asks. A treap node's priority is a hash of its key, so the tree's shape depends on the prices in

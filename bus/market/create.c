@@ -78,7 +78,7 @@ int market_create(const market_limits_t *limits, market_t **out_market, tbus_err
     if (!tbus_memory_is_there(at.bytes, why, sizeof why))
         return fail_memory(limits, at.bytes, why, err);
     unsigned char *memory = populate(at.bytes);
-    if (memory == NULL)
+    if (!memory)
         return fail_memory(limits, at.bytes, strerror(errno), err);
 
     market_t *m = (market_t *)(void *)memory;
@@ -103,6 +103,6 @@ int market_create(const market_limits_t *limits, market_t **out_market, tbus_err
 
 void market_destroy(market_t *m)
 {
-    if (m != NULL)
+    if (m)
         munmap(m, m->bytes);
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fetch.h - what the ticks to come will touch is fetched while this one is taken.
  *
- * The ring shows the messages ahead. Their slots were written by another CPU, and what they speak
- * of was last touched long ago: whoever decodes as it goes has to wait for both. Each step has its
- * address from what an earlier one fetched:
+ * The ring shows the messages ahead. Their slots were written by another CPU, and the orders that
+ * they refer to were last touched long ago: a stage that fetches neither ahead waits for both. Each
+ * step has its address from what an earlier step fetched:
  *
- *    24 ahead: the slot  ->  8 ahead: the order's entry, by its reference  ->  4 ahead: the level that it names
+ *    24 ahead: the slot  ->  8 ahead: the order's entry, by its reference
+ *                        ->  4 ahead: the level that the entry names
  *
  * For the stage that is the first to take a tick into a market view; the others find it applied.
  */

@@ -138,7 +138,7 @@ static inline int apply_add(market_t *m, const tick_t *tick, uint16_t locate)
 static inline order_entry_t *referenced(market_t *m, const tick_t *tick)
 {
     order_entry_t *entry = orders_find(&m->orders, tick->order_ref);
-    if (TBUS_UNLIKELY(entry == NULL)) {
+    if (TBUS_UNLIKELY(!entry)) {
         m->stats.unknown_order_refs++;
         m->stats.unknown_by_type[tick->type & 127]++;
     }
@@ -159,7 +159,7 @@ static inline void disown_if_foreign(market_t *m, uint16_t locate, uint16_t of_o
 static inline void apply_reduction(market_t *m, const tick_t *tick, uint16_t locate, bool all)
 {
     order_entry_t *entry = referenced(m, tick);
-    if (entry == NULL)
+    if (!entry)
         return;
     uint16_t of_order = m->levels.levels[entry->level].locate;
     take_shares(m, entry, all ? entry->qty : tick->qty);
@@ -177,7 +177,7 @@ static bool replace_has_a_level(const market_t *m, const price_level_t *from, ui
 static int apply_replace(market_t *m, const tick_t *tick, uint16_t locate)
 {
     order_entry_t *entry = referenced(m, tick);
-    if (entry == NULL)
+    if (!entry)
         return 0;
     const price_level_t *from = &m->levels.levels[entry->level];
     uint16_t of_order = from->locate;
@@ -389,7 +389,7 @@ bool market_level(const market_t *m, uint16_t locate, uint8_t side, uint32_t dep
     const price_level_t *level = &m->levels.levels[at];
     *out_px_e4 = level->px_e4;
     *out_qty = level->qty;
-    if (out_orders != NULL)
+    if (out_orders)
         *out_orders = level->orders;
     return true;
 }

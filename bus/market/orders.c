@@ -47,7 +47,7 @@ void orders_init(order_table_t *t, void *memory, uint32_t orders_max)
  * are all there ever are. */
 void orders_grow(order_table_t *t)
 {
-    assert(t->before.entries == NULL && t->bits < t->bits_max);
+    assert(!t->before.entries && t->bits < t->bits_max);
     t->before = t->now;
     t->before_live = t->live;
     t->before_at = 0;

@@ -36,11 +36,12 @@ typedef struct message_type {
 /* NULL: none of them. */
 const message_type_t *message_type(const char *name);
 
-/* Which of them a message of that type and length is. MESSAGE_UNKNOWN: it is of another type, or has
+/* Which of them a message of that type and length is. MESSAGE_UNKNOWN: it is of another type, or of
  * a length that its type does not have. */
 enum message_id message_identify(const char *type_name, size_t bytes);
 
-/* Can this build read messages of that version? 0 (unknown: an older journal) is read as the first. */
+/* Can this build read messages of that version? Version 0 (unknown: an older journal) is read as
+ * version 1. */
 bool message_type_reads(const message_type_t *type, uint32_t version);
 
 /* A tick of any length as a tick_t: of a shorter one the rest is zeros, of a longer one it is left

@@ -326,14 +326,14 @@ int binaryfile_refuse_length(binaryfile_t *f, const uint8_t *message, size_t byt
 
 static binaryfile_t *make(const char *path, enum binaryfile_expect expect)
 {
-    binaryfile_t *f = calloc(1, sizeof(*f));
-    if (f == NULL)
+    binaryfile_t *f = calloc(1, sizeof *f);
+    if (!f)
         return NULL;
     f->path = strdup(path);
     f->buffer = malloc(BUFFER_BYTES);
     f->at = f->end = f->buffer;
     f->expect = expect;
-    if (f->path == NULL || f->buffer == NULL) {
+    if (!f->path || !f->buffer) {
         binaryfile_close(f);
         return NULL;
     }
@@ -345,7 +345,7 @@ int binaryfile_open(const char *path, enum binaryfile_expect expect, binaryfile_
                     tbus_error_t *err)
 {
     binaryfile_t *f = make(path, expect);
-    if (f == NULL)
+    if (!f)
         return tbus_fail(err, -ENOMEM, "no memory to read %s", path);
     int rc = bytestream_open(path, &f->stream, err);
     if (rc == 0 && !bytestream_is_pipe(f->stream)) {
@@ -363,7 +363,7 @@ int binaryfile_open(const char *path, enum binaryfile_expect expect, binaryfile_
 
 void binaryfile_close(binaryfile_t *f)
 {
-    if (f == NULL)
+    if (!f)
         return;
     bytestream_close(f->stream);
     free(f->buffer);

@@ -18,16 +18,16 @@ struct binaryfile_writer {
 
 int binaryfile_writer_open(const char *path, binaryfile_writer_t **out_writer, tbus_error_t *err)
 {
-    binaryfile_writer_t *w = calloc(1, sizeof(*w));
+    binaryfile_writer_t *w = calloc(1, sizeof *w);
     char *copy = strdup(path);
-    if (w == NULL || copy == NULL) {
+    if (!w || !copy) {
         free(w);
         free(copy);
         return tbus_fail(err, -ENOMEM, "no memory to write %s", path);
     }
     w->path = copy;
     w->file = fopen(path, "wbe");
-    if (w->file == NULL) {
+    if (!w->file) {
         int code = -errno;
         free(copy);
         free(w);
@@ -54,7 +54,7 @@ int binaryfile_writer_append(binaryfile_writer_t *w, const uint8_t *message, siz
                          w->path, bytes);
     const uint8_t length[2] = {(uint8_t)(bytes >> 8), (uint8_t)bytes};
     errno = 0;
-    if (fwrite(length, 1, sizeof(length), w->file) != sizeof(length) ||
+    if (fwrite(length, 1, sizeof length, w->file) != sizeof length ||
         fwrite(message, 1, bytes, w->file) != bytes)
         return fail_write(w, err);
     return 0;
@@ -62,7 +62,7 @@ int binaryfile_writer_append(binaryfile_writer_t *w, const uint8_t *message, siz
 
 int binaryfile_writer_close(binaryfile_writer_t *w, tbus_error_t *err)
 {
-    if (w == NULL)
+    if (!w)
         return 0;
     int code = w->failed;
     errno = 0;

@@ -68,8 +68,8 @@ int bytestream_open(const char *path, bytestream_t **out_stream, tbus_error_t *e
     int fd = open_checked(path, &is_pipe, &file_bytes, err);
     if (fd < 0)
         return fd;
-    bytestream_t *s = calloc(1, sizeof(*s));
-    if (s == NULL) {
+    bytestream_t *s = calloc(1, sizeof *s);
+    if (!s) {
         close(fd);
         return tbus_fail(err, -ENOMEM, "no memory to read %s", path);
     }
@@ -84,7 +84,7 @@ int bytestream_open(const char *path, bytestream_t **out_stream, tbus_error_t *e
 
 void bytestream_close(bytestream_t *s)
 {
-    if (s == NULL)
+    if (!s)
         return;
     if (s->form == FORM_GZIP)
         inflateEnd(&s->inflater);
@@ -114,7 +114,7 @@ void bytestream_progress(const bytestream_t *s, size_t held, uint64_t *out_done,
 static int fail(bytestream_t *s, int code, const char *text, const char *detail)
 {
     s->fault = code;
-    snprintf(s->fault_text, sizeof(s->fault_text), "%s%s%s", text, detail ? ": " : "",
+    snprintf(s->fault_text, sizeof s->fault_text, "%s%s%s", text, detail ? ": " : "",
              detail ? detail : "");
     return code;
 }

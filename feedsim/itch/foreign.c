@@ -41,7 +41,7 @@ static bool is_text(const uint8_t *bytes, size_t count)
 
 const char *foreign_format(const uint8_t *bytes, size_t count)
 {
-    for (size_t i = 0; i < sizeof(magics) / sizeof(magics[0]); i++)
+    for (size_t i = 0; i < sizeof magics / sizeof magics[0]; i++)
         if (count >= magics[i].count && memcmp(bytes, magics[i].bytes, magics[i].count) == 0)
             return magics[i].name;
     return is_text(bytes, count) ? "text, perhaps CSV" : NULL;

@@ -20,41 +20,41 @@ static const uint8_t lengths[256] = {
 static inline uint16_t load_be16(const uint8_t *p)
 {
     uint16_t v;
-    memcpy(&v, p, sizeof(v));
+    memcpy(&v, p, sizeof v);
     return __builtin_bswap16(v);
 }
 
 static inline uint32_t load_be32(const uint8_t *p)
 {
     uint32_t v;
-    memcpy(&v, p, sizeof(v));
+    memcpy(&v, p, sizeof v);
     return __builtin_bswap32(v);
 }
 
 static inline uint64_t load_be64(const uint8_t *p)
 {
     uint64_t v;
-    memcpy(&v, p, sizeof(v));
+    memcpy(&v, p, sizeof v);
     return __builtin_bswap64(v);
 }
 
 static inline uint64_t load_text8(const uint8_t *p)
 {
     uint64_t v;
-    memcpy(&v, p, sizeof(v));
+    memcpy(&v, p, sizeof v);
     return v;
 }
 
 static inline void store_be32(uint8_t *p, uint32_t v)
 {
     v = __builtin_bswap32(v);
-    memcpy(p, &v, sizeof(v));
+    memcpy(p, &v, sizeof v);
 }
 
 static inline void store_be64(uint8_t *p, uint64_t v)
 {
     v = __builtin_bswap64(v);
-    memcpy(p, &v, sizeof(v));
+    memcpy(p, &v, sizeof v);
 }
 
 static inline bool is_mark(uint8_t type)
@@ -149,7 +149,7 @@ int itch_decode(const uint8_t *m, size_t bytes, tick_t *out, size_t *out_bytes)
         return 0;
     case ITCH_ADD_ORDER_MPID: {
         uint32_t mpid;
-        memcpy(&mpid, m + 36, sizeof(mpid));
+        memcpy(&mpid, m + 36, sizeof mpid);
         put_fields(out, word2(ITCH_ADD_ORDER_MPID, m[19], 0, 0, load_be32(m + 20)),
                    load_be64(m + 11), (uint64_t)mpid << 32 | load_be32(m + 32), load_text8(m + 24),
                    0);
@@ -181,14 +181,14 @@ static bool encode_fields(const tick_t *t, uint8_t *m)
 {
     switch (t->type) {
     case ITCH_ADD_ORDER_MPID:
-        memcpy(m + 36, t->mpid, sizeof(t->mpid));
+        memcpy(m + 36, t->mpid, sizeof t->mpid);
         /* fall through */
     case ITCH_ADD_ORDER:
     case ITCH_TRADE:
         store_be64(m + 11, t->order_ref);
         m[19] = t->side;
         store_be32(m + 20, t->qty);
-        memcpy(m + 24, t->symbol, sizeof(t->symbol));
+        memcpy(m + 24, t->symbol, sizeof t->symbol);
         store_be32(m + 32, t->px_e4);
         if (t->type == ITCH_TRADE)
             store_be64(m + 36, t->match);
@@ -214,7 +214,7 @@ static bool encode_fields(const tick_t *t, uint8_t *m)
         return true;
     case ITCH_CROSS_TRADE:
         store_be64(m + 11, t->qty64);
-        memcpy(m + 19, t->symbol, sizeof(t->symbol));
+        memcpy(m + 19, t->symbol, sizeof t->symbol);
         store_be32(m + 27, t->px_e4);
         store_be64(m + 31, t->match);
         m[39] = t->aux;
@@ -254,7 +254,7 @@ int itch_encode(const tick_t *t, size_t bytes, uint8_t *m, size_t *out_bytes)
     }
     m[0] = t->type;
     uint16_t locate = __builtin_bswap16(tick_locate(t));
-    memcpy(m + 1, &locate, sizeof(locate));
+    memcpy(m + 1, &locate, sizeof locate);
     store_be64(m + 3, t->event);
     if (!encode_fields(t, m))
         memcpy(m + TICK_ITCH_HEADER, body, message_bytes - TICK_ITCH_HEADER);
@@ -263,7 +263,7 @@ int itch_encode(const tick_t *t, size_t bytes, uint8_t *m, size_t *out_bytes)
 
 void itch_end_mark(uint64_t event_ns, tick_t *out, size_t *out_bytes)
 {
-    memset(out, 0, sizeof(*out));
+    memset(out, 0, sizeof *out);
     out->event = tick_pack(event_ns, 0);
     out->type = TICK_END_MARK;
     *out_bytes = TICK_BODY_OFFSET;

@@ -47,6 +47,6 @@ void feed_source_progress(const feed_source_t *source, uint64_t *out_done, uint6
 
 void feed_source_close(feed_source_t *source)
 {
-    if (source != NULL)
+    if (source)
         source->ops->close(source);
 }

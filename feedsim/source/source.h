@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* source.h - where a feed's ticks come from: one interface, three kinds.
  *
- *    itch:FILE              a BinaryFILE of ITCH 5.0 messages, plain or gzip; a FIFO too  (source_itch.c)
- *    synth[:key=value,...]  an order flow made up from a seed, see feedsim/synth/synth.h        (source_synth.c)
- *                           keys: seed, symbols, messages
- *    journal:DIR            the ticks of a recorded session, one by one                   (source_journal.c)
+ *    itch:FILE              a BinaryFILE of ITCH 5.0 messages, plain or gzip; also a FIFO
+ *                           (source_itch.c)
+ *    synth[:key=value,...]  an order flow made up from a seed, see feedsim/synth/synth.h; keys:
+ *                           seed, symbols, messages (source_synth.c)
+ *    journal:DIR            the ticks of a recorded session, one by one (source_journal.c)
  *
- * A source hands out ticks one by one, in order, each with the time that paces it. What it could
- * read before an error is handed out before the error is told. A handle belongs to one thread.
+ * A source hands out ticks one by one, in order, each with the time that paces it. All ticks that
+ * it could read before an error are handed out before the error is. A handle belongs to one
+ * thread.
  *
  * On the data path: feedsim/itch/binaryfile.h -> feedsim/itch/itch.h -> here ->
  * feedsim/timeline.h -> feedsim/pace.h -> feedsim/feed.h.

@@ -68,8 +68,8 @@ static const feed_source_ops_t ops = {.next = next, .progress = progress, .close
 
 int feed_source_open_itch(const char *path, feed_source_t **out_source, tbus_error_t *err)
 {
-    source_itch_t *s = calloc(1, sizeof(*s));
-    if (s == NULL)
+    source_itch_t *s = calloc(1, sizeof *s);
+    if (!s)
         return tbus_fail(err, -ENOMEM, "no memory to read %s", path);
     s->base.ops = &ops;
     s->base.daily = true;

@@ -45,7 +45,7 @@ static int take(source_journal_t *s, const tbus_journal_record_t *record, tick_t
                          " is no tick; what came before it was delivered",
                          s->directory, tbus_journal_reader_info(s->reader)->topics[s->topic].name,
                          record->seq, record->segment, record->offset);
-    memset(buffer, 0, sizeof(*buffer));
+    memset(buffer, 0, sizeof *buffer);
     memcpy(buffer, record->payload, record->bytes);
     buffer->intended = tick_pack(0, tick_locate(buffer));
     *out_bytes = record->bytes;
@@ -95,7 +95,7 @@ static int next(feed_source_t *self, tick_t *buffer, size_t *out_bytes)
 static void close_journal(feed_source_t *self)
 {
     source_journal_t *s = (source_journal_t *)self;
-    if (s->reader != NULL)
+    if (s->reader)
         tbus_journal_reader_close(s->reader);
     free(s->directory);
     free(s);
@@ -117,7 +117,7 @@ static uint64_t length_of(const source_journal_t *s)
     const tbus_journal_info_t *info = tbus_journal_reader_info(s->reader);
     char name[PATH_MAX];
     struct stat st;
-    snprintf(name, sizeof(name), "%s/%08" PRIu32 ".tbj", s->directory, info->segments);
+    snprintf(name, sizeof name, "%s/%08" PRIu32 ".tbj", s->directory, info->segments);
     bool cut = stat(name, &st) == 0 && (uint64_t)st.st_size < info->segment_bytes;
     return cut ? (info->segments - 1) * info->segment_bytes + (uint64_t)st.st_size : 0;
 }
@@ -159,8 +159,8 @@ static int open_ticks(source_journal_t *s, tbus_error_t *err)
 int feed_source_open_journal(const char *directory, enum feed_clock clock,
                              feed_source_t **out_source, tbus_error_t *err)
 {
-    source_journal_t *s = calloc(1, sizeof(*s));
-    if (s == NULL || (s->directory = strdup(directory)) == NULL) {
+    source_journal_t *s = calloc(1, sizeof *s);
+    if (!s || !(s->directory = strdup(directory))) {
         free(s);
         return tbus_fail(err, -ENOMEM, "no memory to replay %s", directory);
     }

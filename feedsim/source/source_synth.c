@@ -21,7 +21,7 @@ static int next(feed_source_t *self, tick_t *buffer, size_t *out_bytes)
     source_synth_t *s = (source_synth_t *)self;
     if (synth_next(s->synth, buffer) == 0)
         return FEED_SOURCE_END;
-    *out_bytes = sizeof(*buffer);
+    *out_bytes = sizeof *buffer;
     self->time_ns = tick_event_ns(buffer);
     feed_source_count(self, buffer->type, itch_length(buffer->type));
     return FEED_SOURCE_TICK;
@@ -55,7 +55,7 @@ static int set_option(synth_params_t *p, const char *option, size_t length, tbus
                          "synth: unknown key \"%.*s\": there are seed, symbols and messages",
                          (int)key_length, option);
     uint64_t milli;
-    if (equals == NULL || !number_parse_milli(equals + 1, length - key_length - 1, &milli) ||
+    if (!equals || !number_parse_milli(equals + 1, length - key_length - 1, &milli) ||
         milli % 1000 != 0)
         return tbus_fail(err, -TBUS_ECONFIG, "synth: \"%.*s\" needs a whole number, as in %.*s=8",
                          (int)length, option, (int)key_length, option);
@@ -95,8 +95,8 @@ int feed_source_open_synth(const char *options, feed_source_t **out_source, tbus
     int rc = parse(options, &params, err);
     if (rc != 0)
         return rc;
-    source_synth_t *s = calloc(1, sizeof(*s));
-    if (s == NULL)
+    source_synth_t *s = calloc(1, sizeof *s);
+    if (!s)
         return tbus_fail(err, -ENOMEM, "no memory for a synthetic feed");
     s->base.ops = &ops;
     s->base.daily = true;

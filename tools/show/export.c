@@ -106,8 +106,8 @@ static int fail_topic(const exporter_t *x, tbus_error_t *err)
                      x->request->directory, x->request->topic, names);
 }
 
-/* One publisher at a time numbers its messages without a gap; of several, one may die in a claim and
- * leave one. */
+/* A single publisher numbers its messages without a gap. Where there are several, one may die in a
+ * claim, which leaves a gap. */
 static bool has_one_publisher(const tbus_journal_topic_t *topic, enum message_id id)
 {
     switch (topic->ring_kind) {

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* export.h - one topic of a journal into a file of a format that others read.
  *
- *    itch    ticks: ITCH 5.0 in BinaryFILE framing, byte for byte what was fed (feedsim/itch/itch.h)
+ *    itch    ticks: ITCH 5.0 in BinaryFILE framing, byte for byte what was fed
+ *            (feedsim/itch/itch.h)
  *    csv     ticks, bbos, orders, reports: message_csv.h
  *    jsonl   any type: one JSON object a line, message_text.h
  *
  * A file appears under its name when it is complete, or not at all: it is written as NAME.part
- * beside it, synced and renamed. What is no regular file (a FIFO, /dev/null) is written to as it
- * is; "-" is stdout.
+ * beside it, synced and renamed. Anything that is not a regular file (a FIFO, /dev/null) is
+ * written to directly; "-" is stdout.
  *
- * A torn tail ends the export like the end of the journal, and is reported. Damage, a sequence that
- * is missing (csv and itch must be whole to be what they say), or a message that is not of its
- * topic's type is an error that names the place.
+ * A torn tail ends the export like the end of the journal, and is reported. These are errors that
+ * name the place: damage; in csv and itch, which must be whole, a sequence that is missing on a
+ * topic of one publisher; a message that is not of its topic's type.
  */
 #ifndef TICKBUS_TOOLS_SHOW_EXPORT_H
 #define TICKBUS_TOOLS_SHOW_EXPORT_H

@@ -5,7 +5,8 @@
  *    bbo      md_seq,locate,symbol,ts_event_ns,bid_px_e4,bid_qty,ask_px_e4,ask_qty
  *    tick     seq,type,locate,tracking,symbol,ts_event_ns,side,order_ref,new_ref,qty,px_e4,match
  *    order    seq,order_id,strategy,kind,locate,side,qty,px_e4,tif,md_seq,report_seq
- *    report   seq,order_id,strategy,kind,reason,locate,side,qty,px_e4,leaves,liquidity,exec_id,md_seq
+ *    report   seq,order_id,strategy,kind,reason,locate,side,qty,px_e4,leaves,liquidity,exec_id,
+ *             md_seq
  *
  * With `stamps` the host's own clock follows in the last columns: intended_ns (ticks),
  * intended_ns,sent_ns (orders, reports). Without, two runs that did the same give the same file.

@@ -14,8 +14,8 @@
  * says what and why. */
 enum outcome { OUTCOME_OK = 0, OUTCOME_FAILED = 1, OUTCOME_USAGE = 2 };
 
-/* The name by which the program was called, of argv[0]: "busctl", or "tickbus" where it is installed
- * so. Texts that name the command use it. */
+/* The name by which the program was called, of argv[0]: "busctl", or "tickbus" where it is
+ * installed so. Texts that name the command use it. */
 void outcome_called(const char *argv0);
 const char *outcome_program(void);
 
@@ -43,8 +43,8 @@ int outcome_refused(const char *command, bool json, const char *why);
  * | head`; OUTCOME_FAILED and a sentence when it could not be written. */
 int outcome_printed(const char *command);
 
-/* Print `text` on stdout, as --help does, and outcome_printed. "busctl" in it is printed as the name
- * by which the program was called. */
+/* Print `text` on stdout, as --help does, and outcome_printed. "busctl" in it is printed as the
+ * name by which the program was called. */
 int outcome_help(const char *command, const char *text);
 
 #endif

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* journal.h - everything that was on the topics, in memory-mapped segment files.
+/* journal.h - everything that was on the topics, recorded in memory-mapped segment files.
  *
  * A session is a directory that holds one recording:
  *
- *    DIR/00000001.tbj, 00000002.tbj, ...   segments: `segment_bytes` each while written, cut when finished
+ *    DIR/00000001.tbj, 00000002.tbj, ...   segments: files of `segment_bytes` bytes while they are
+ *                                          written; a finished one is cut to what it holds
  *
- *    segment    0  header, 4096 bytes: whose it is, its number, the topics (bus/journal/format.h)
+ *    segment    0  header, 4096 bytes: session, number of the segment, the topics
+ *                  (bus/journal/format.h)
  *            4096  records, one after another, each 8-byte aligned
  *
- *    record     0  length u32   of the whole record without padding. Stored last, with release order: 0 means
- *                               that nothing is here yet
+ *    record     0  length u32   of the whole record without padding. Stored last, with release
+ *                               order: 0 means that there is no record here yet
  *               4  crc32c u32   (Castagnoli) over session id, segment number, place in the segment,
- *                               length, and all from byte 8 to the end of the padding: a record of another
- *                               session, or in another place, is not taken for one of ours
+ *                               length, and everything from byte 8 to the end of the padding. So a
+ *                               record of another session or from another place is not taken for
+ *                               one that belongs here
  *               8  seq u64      on its topic
  *              16  time_ns u64  when it was recorded, ns since the bus epoch
  *              24  topic u16    index in the header's table
@@ -20,29 +23,31 @@
  *              28  pad u32      0
  *              32  payload, then zeros up to a multiple of 8
  *
- * Little-endian, versioned by `abi`: a reader refuses what it does not know. The writer allocates a
- * whole segment before it writes to it (a full disk is an error at creation or roll) and faults its
- * pages in ahead, off the recording thread.
+ * Journals are little-endian. A reader refuses an `abi` that it does not know. The writer allocates
+ * a whole segment before it writes to it, so that a full disk is an error when a segment is created
+ * and never later. Pages are faulted in ahead, off the recording thread.
  *
- * How a journal ends, and what is damage:
+ * How a journal ends, and what counts as damage:
  *
- *    closed    a segment that is finished says in its header how many bytes it holds, and is cut to that
- *              length. All of it must be readable; what is not is damage.
- *    torn      the writer was killed. The last segment says nothing, and its records end at the first that
- *              is not whole. What is left behind it is cut off and counted. The same goes for a last segment
- *              that is shorter than it says, cut at whatever byte.
- *    damage    anything else that is not a whole record: with a whole record somewhere behind it, or in a
- *              segment that has a successor, or in a finished one. Refused, named by segment and offset.
+ *    closed    The header of a finished segment says how many bytes the segment holds. All of them
+ *              must be readable; anything that is not is damage.
+ *    torn      The writer was killed. The header of the last segment does not say how much it
+ *              holds, and its records end at the first that is not whole. What lies behind that
+ *              place is left out and its bytes are counted. A last segment that is shorter than its
+ *              header says is torn as well.
+ *    damage    Anything else that is not a whole record: one with a whole record somewhere behind
+ *              it, one in a segment that has a successor, or one in a finished segment. Reading
+ *              fails and names the segment and the offset.
  *
- * A process that dies at any instruction leaves all records that append has returned for. A host
- * that loses power leaves those of the segments that were finished; of the last one perhaps with
- * holes, which show as damage.
+ * When the writing process dies, at whatever instruction, all records that append has returned for
+ * are in the files. When the host loses power, all records of finished segments are there; the last
+ * segment may have holes, which show as damage.
  *
- * A reader may follow a journal that is being written. It reads with read(2), not from a mapping:
- * whatever is done to the files under its hands, it meets an error or an end, never a SIGBUS. The
- * writer does map them: when somebody else shortens a segment while it is written, a store raises
- * SIGBUS, and a process whose handler asks tbus_journal_writer_on_sigbus gets an error from append
- * instead of dying.
+ * A reader may follow a journal that is being written. It reads with read(2) and not from a
+ * mapping: whatever others do to the files, it gets an error or an end and never a SIGBUS. The
+ * writer does map the files: when somebody else shortens a segment while it is written, a store
+ * raises SIGBUS. A process whose handler calls tbus_journal_writer_on_sigbus gets an error from
+ * append instead of dying.
  *
  * On the data path: every topic -> recorder stage -> journal -> reader -> replay (feedsim), export
  * (tools).
@@ -74,7 +79,8 @@ typedef struct tbus_journal_topic {
     char name[TBUS_NAME_MAX];
     char type[TBUS_NAME_MAX]; /* of its messages: "tick" */
     uint64_t first_seq;
-    /* 0 in the next two: unknown; the journal is older than they are, or nobody said. */
+    /* The next two are 0, unknown, in journals that were recorded before the format had them, and
+     * where whoever made the topic did not set them. */
     uint32_t type_version; /* of the layout of its messages, from 1 */
     uint32_t ring_kind;    /* enum tbus_ring_kind: how many publishers, who gets a message */
 } tbus_journal_topic_t;
@@ -99,22 +105,22 @@ typedef struct tbus_journal_writer tbus_journal_writer_t;
 int tbus_journal_writer_open(const tbus_journal_spec_t *spec, tbus_journal_writer_t **out_writer,
                              tbus_error_t *err);
 
-/* Append a record. One thread. Usually a copy into mapped memory and nothing else. Every few MiB it
- * asks the helper thread for more; at the end of a segment it takes the next one, which is usually
- * ready, and waits for it when it is not. Errors of the helper are returned here, with text from
- * tbus_journal_writer_error: -ENOSPC and the like when the next segment is needed and cannot be
- * made (an attempt that fails before it is needed is made again), -EIO and the like from a sync at
- * the next record; and -TBUS_ETOOBIG for what no segment can hold. After an error nothing more is
- * recorded; what was, stays. */
+/* Append a record. Hot; one thread. Usually this is a copy into mapped memory and nothing else.
+ * Every few MiB it asks the helper thread to fault in more pages; at the end of a segment it takes
+ * the next one, which is usually ready, and waits for it when it is not. Errors of the helper are
+ * returned here, and tbus_journal_writer_error has their text: -ENOSPC and the like when the next
+ * segment is needed and cannot be created (an attempt that fails before then is made again); -EIO
+ * and the like when a sync failed. -TBUS_ETOOBIG: no segment can hold the record. After an error
+ * nothing more is recorded; the records before it stay. */
 int tbus_journal_writer_append(tbus_journal_writer_t *w, uint16_t topic, uint64_t seq,
                                uint64_t time_ns, const void *payload, size_t bytes);
 
-/* For the process's handler of SIGBUS, with its si_addr: was that a store to a segment that is
- * being written? Then it can be repeated: return from the handler, and the next append fails with
- * an error that names the segment (-TBUS_ECORRUPT: somebody else has cut it; -EIO: its pages cannot
- * be had). Records in the segment behind the cut are lost, also those that append has returned for;
- * what lies before it can be read. False: not ours, or no help; repeated, the store would fail
- * again. Async-signal-safe; any thread. */
+/* To be called by the process's handler of SIGBUS with its si_addr. True: the address lies in a
+ * segment that is being written, and the store can be repeated now. Return from the handler; the
+ * next append fails with an error that names the segment (-TBUS_ECORRUPT: somebody else has cut it;
+ * -EIO: its pages cannot be had from the disk). Records behind the cut are lost, also those that
+ * append has returned for; those before it can be read. False: the address is not ours, or the
+ * store would fail again. Async-signal-safe; any thread. */
 bool tbus_journal_writer_on_sigbus(void *address);
 
 /* The error that append returned; code 0: none yet. Same thread. */

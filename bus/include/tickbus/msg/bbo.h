@@ -10,7 +10,8 @@
 
 #include <tickbus/msg/tick.h>
 
-/* Of the layout below: a journal names it beside the type "bbo". It grows when a field changes. */
+/* Version of the layout below, which a journal names beside the type "bbo". Raised when a field
+ * changes. */
 #define BBO_VERSION 1u
 
 typedef struct bbo {

@@ -12,7 +12,8 @@
 
 #include <tickbus/msg/tick.h>
 
-/* Of the layout below: a journal names it beside the type "order". It grows when a field changes. */
+/* Version of the layout below, which a journal names beside the type "order". Raised when a field
+ * changes. */
 #define ORDER_VERSION 1u
 
 enum {

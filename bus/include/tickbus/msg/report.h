@@ -11,7 +11,8 @@
 
 #include <tickbus/msg/tick.h>
 
-/* Of the layout below: a journal names it beside the type "report". It grows when a field changes. */
+/* Version of the layout below, which a journal names beside the type "report". Raised when a field
+ * changes. */
 #define REPORT_VERSION 1u
 
 #define REPORT_KINDS(X)                                                                            \

@@ -38,7 +38,8 @@
 extern "C" {
 #endif
 
-/* Of the layout below: a journal names it beside the type "tick". It grows when a field changes. */
+/* Version of the layout below, which a journal names beside the type "tick". Raised when a field
+ * changes. */
 #define TICK_VERSION 1u
 
 #define TICK_BODY_OFFSET 17u
