@@ -7,8 +7,8 @@
  * fast the pipeline is. A message that cannot go out in time because `md` is full keeps its
  * intended time, and what is measured from there shows the delay.
  *
- * What comes before `from` is not left out, or the books would lack its orders: it goes out at once,
- * and the schedule begins with the first message at or after `from`. `to` ends the source.
+ * What comes before `from` is not left out, or the books would lack its orders: it goes out at
+ * once, and the schedule begins with the first message at or after `from`. `to` ends the source.
  *
  * The first message on `md` is that of the file; a tick's sequence on `md` is the index of its
  * message in the file plus one. When the source ends, so does the feed (source_done). When it
@@ -18,13 +18,13 @@
  * something to know about it (a journal that was torn).
  *
  * Counters: feed.messages and feed.bytes (of messages, without framing), feed.by_type.X for each
- * type X seen, by its ITCH letter or as 0xNN, feed.errors. For who watches: feed.done and feed.total,
- * how far the input is read, in units of the source (total 0: not known); feed.due_ns, when the
- * message that the feed waits with is due (CLOCK_MONOTONIC; in the past: it does not wait), and
- * feed.due_time_ns, the time that this message carries.
+ * type X seen, by its ITCH letter or as 0xNN, feed.errors. For who watches: feed.done and
+ * feed.total, how far the input is read, in units of the source (total 0: not known); feed.due_ns,
+ * when the message that the feed waits with is due (CLOCK_MONOTONIC; in the past: it does not
+ * wait), and feed.due_time_ns, the time that this message carries.
  *
- * Previous on the data path: feedsim/source/source.h, feedsim/timeline.h, feedsim/pace.h. Next: the ring `md`, then
- * strategy/stage.c.
+ * Previous on the data path: feedsim/source/source.h, feedsim/timeline.h, feedsim/pace.h. Next: the
+ * ring `md`, then strategy/stage.c.
  */
 #ifndef TICKBUS_FEEDSIM_FEED_H
 #define TICKBUS_FEEDSIM_FEED_H

@@ -53,9 +53,8 @@ static int check_duration(const char *text, tbus_error_t *err)
 static const tbus_param_t table[] = {
     {"source", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(feed_values_t, source), .check = check_source,
      .fallback = "synth",
-     .help =
-         "itch:FILE (ITCH 5.0, plain or .gz; - is stdin), synth[:seed=N,...] (invented), journal:DIR "
-         "(recorded)"},
+     .help = "itch:FILE (ITCH 5.0, plain or .gz; - is stdin), synth[:seed=N,...] (invented), "
+             "journal:DIR (recorded)"},
     {"pace", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(feed_values_t, pace), .check = check_pace,
      .fallback = "auto",
      .help = "max, realtime, Nx (times real time), RATE/s (messages a second); auto: 250k/s for "

@@ -8,8 +8,9 @@
  *    RATE/s     evenly: message k at start + k / RATE; 50000/s, 200k/s, 1.5M/s
  *
  * The first message is due at once. Times that go backwards never move the schedule back; a message
- * without a time is due with the one before it. Midnight is the business of timeline.h. All times in ns; the schedule is on the caller's
- * clock (CLOCK_MONOTONIC), message times on whatever clock they were made with.
+ * without a time is due with the one before it. Midnight is the business of timeline.h. All times
+ * in ns; the schedule is on the caller's clock (CLOCK_MONOTONIC), message times on whatever clock
+ * they were made with.
  *
  * On the data path: feedsim/timeline.h -> here -> feedsim/feed.h.
  */

@@ -35,7 +35,8 @@ typedef struct ledger {
 
 /* Bytes that a ledger takes. */
 size_t ledger_footprint(void);
-/* Allocates, and takes the page faults. -ENOMEM; -TBUS_EFULL: no counter is left to show profit in. Cold. */
+/* Allocates, and takes the page faults. -ENOMEM; -TBUS_EFULL: no counter is left to show profit in.
+ * Cold. */
 int ledger_create(ledger_t *out_ledger, tbus_bus_t *bus, uint32_t owner, tbus_error_t *err);
 void ledger_destroy(ledger_t *ledger);
 

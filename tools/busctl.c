@@ -72,7 +72,8 @@ static bool fill_standard_streams(void)
 #define STACK_BYTES_MIN ((rlim_t)1 << 20)
 
 /* What a parent may have left that we cannot work with. Signals that it wants ignored stay ignored
- * (supervisor.c); what would make our own calls fail, or kill us where an error would do, does not. */
+ * (supervisor.c); what would make our own calls fail, or kill us where an error would do, does
+ * not. */
 static void put_right_what_was_inherited(void)
 {
     sigset_t none;

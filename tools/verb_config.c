@@ -17,7 +17,8 @@ static const char help[] =
     "  --json           print it as a JSON object instead\n"
     "  OPTION           those of `busctl start`; see `busctl start --help`\n"
     "\n"
-    "example: busctl config show --set risk.max_order_qty=500 > tickbus.yaml && busctl config check tickbus.yaml\n";
+    "example: busctl config show --set risk.max_order_qty=500 > tickbus.yaml &&\n"
+    "         busctl config check tickbus.yaml\n";
 
 static int show(int argc, char **argv)
 {

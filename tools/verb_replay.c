@@ -15,8 +15,8 @@ static const char help[] =
     "  --pace PACE      max (default), realtime, Nx (N times real time), RATE/s\n"
     "                   (messages a second)\n"
     "  --clock CLOCK    what realtime and Nx go by: market (default), the times that\n"
-    "                   the messages carry, or recorded, when they were recorded\n" PACE_OPTIONS_HELP
-        START_OPTIONS_HELP "\n"
+    "                   the messages carry, or recorded, when they were\n"
+    "                   recorded\n" PACE_OPTIONS_HELP START_OPTIONS_HELP "\n"
     "example: busctl replay /tmp/session --pace realtime --strategy quote\n";
 
 int verb_replay(int argc, char **argv)

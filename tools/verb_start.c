@@ -18,7 +18,8 @@ static const char help[] =
     "  --pace PACE      max, realtime, Nx (N times real time), RATE/s (messages a\n"
     "                   second); default: 250k/s for synth, else max\n" PACE_OPTIONS_HELP
         START_OPTIONS_HELP "\n"
-    "example: busctl start --feed itch:01302020.NASDAQ_ITCH50.gz --journal /tmp/session --pace 10x\n";
+    "example: busctl start --feed itch:01302020.NASDAQ_ITCH50.gz \\\n"
+    "         --journal /tmp/session --pace 10x\n";
 
 int verb_start(int argc, char **argv)
 {

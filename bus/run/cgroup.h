@@ -31,8 +31,8 @@ tbus_cgroup_room_t tbus_cgroup_huge_pages(const char *proc_self);
 
 /* CPU time: a group that has used up its quota stands still until the next period (100 ms). */
 typedef struct tbus_cgroup_cpu {
-    uint32_t
-        milli; /* thousandths of one CPU, at least 1; TBUS_CGROUP_CPU_ANY: no group limits it */
+    /* thousandths of one CPU, at least 1; TBUS_CGROUP_CPU_ANY: no group limits it */
+    uint32_t milli;
     char limit[TBUS_CGROUP_PATH_MAX]; /* as above */
 } tbus_cgroup_cpu_t;
 tbus_cgroup_cpu_t tbus_cgroup_cpu(const char *proc_self);

@@ -2,7 +2,7 @@
 /* rundir.h - where a running bus can be found, for those who look for it. Private to bus/run and to
  * tools/control, which has the other side: who claims a name there, and listens.
  *
- *    $XDG_RUNTIME_DIR/tickbus   or   /run/tickbus (root)   or   /tmp/tickbus-UID     mode 0700, ours, no link
+ *    $XDG_RUNTIME_DIR/tickbus, or /run/tickbus (root), or /tmp/tickbus-UID; 0700, ours, no link
  *        NAME.sock    the control socket of the bus
  *
  * Memory is not here: it goes from hand to hand over the socket.

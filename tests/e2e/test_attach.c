@@ -187,9 +187,9 @@ static void a_hangup_puts_new_risk_limits_in_force_if_the_whole_file_is_right(vo
     assert_int_equal(refused_for_their_quantity(summary), 0);
     json_decref(summary);
 
-    reload(
-        f, path, "risk: {max_order_qty: 10}\nbooks: {orders_max: 2000000}\n",
-        "risk limits changed: risk.max_order_qty from 5000 to 10\n"); /* the collar of the flag stays */
+    /* The collar of the flag stays. */
+    reload(f, path, "risk: {max_order_qty: 10}\nbooks: {orders_max: 2000000}\n",
+           "risk limits changed: risk.max_order_qty from 5000 to 10\n");
     wait_until_more(f, refused_for_their_quantity);
     reload(f, path, "{}\n",
            "risk.max_order_qty stood in line 1 and is missing now"); /* no default */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `busctl bus`: a bus without stages, kept for programs that join it; and the examples, which do. */
+/* `busctl bus`: a bus without stages, kept for programs that join it; and the examples, which
+ * do. */
 #include "tests/e2e/running_bus.h"
 
 #include <errno.h>

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A publisher and a subscriber on a bus that `busctl bus` keeps. Each of them is killed with kill -9
- * at 200 random instants and started again, while the other goes on. Every message carries a number;
- * the ledger knows which were published and which were taken:
+/* A publisher and a subscriber on a bus that `busctl bus` keeps. Each of them is killed with kill
+ * -9 at 200 random instants and started again, while the other goes on. Every message carries a
+ * number; the ledger knows which were published and which were taken:
  *
- *    broadcast   within the life of a subscriber nothing is missing from the sequence on that it was
- *                told at joining; a successor is shown again at most what the dead one had in hand
+ *    broadcast   within the life of a subscriber nothing is missing from the sequence on that it
+ *                was told at joining; a successor is shown again at most what the dead one had in
+ *                hand
  *    mpmc        messages wait for the next consumer: none is taken twice, and none is missing but
  *                what dead consumers had in hand
  *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a parent may leave to its child: ignored and blocked signals, limits, a mask, a directory that
- * is gone. busctl works with all of it, or says in words what it cannot work with. And nobody who
- * does not read what it says can keep it from its work. */
+/* What a parent may leave to its child: ignored and blocked signals, limits, a mask, a directory
+ * that is gone. busctl works with all of it, or says in words what it cannot work with. And nobody
+ * who does not read what it says can keep it from its work. */
 #include "tests/e2e/running_bus.h"
 
 #include <errno.h>

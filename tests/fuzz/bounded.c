@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bounded.c - main of test_fuzz_X: a bounded number of inputs, the same every time.
  *
- *    test_fuzz_X [COUNT]           its seeds, then COUNT mutations of them (5,000); TICKBUS_SEED: from another random seed than 1
+ *    test_fuzz_X [COUNT]           its seeds, then COUNT mutations of them (5,000); TICKBUS_SEED:
+ *                                  from another random seed than 1
  *    test_fuzz_X --input N         only the N-th of these: the one that failed
  *    test_fuzz_X --file FILE...    inputs from files: what libFuzzer left behind
  *    test_fuzz_X --seeds DIR       write the seeds there, a corpus for libFuzzer to begin with

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz.h - what reads bytes that others wrote, fed with any bytes. Each target is one file:
  *
- *    fuzz_join         the header of a ring, and all that is done with a ring whose header was believed
+ *    fuzz_join         the header of a ring, and what is done with one whose header was believed
  *    fuzz_live         operations on a live ring and corruptions of it (tests/hostile/hostile.h)
  *    fuzz_binaryfile   a feed file, plain or gzip, and each of its ITCH messages to a tick and back
  *    fuzz_journal      a segment of a journal, with its checksums put right where the input says so

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A program of a user's own, for tests/installed.sh: it includes every installed header, compiles as
- * strict C17 and as C++17, makes a bus, passes a message over it and keeps a book. Its functions
+/* A program of a user's own, for tests/installed.sh: it includes every installed header, compiles
+ * as strict C17 and as C++17, makes a bus, passes a message over it and keeps a book. Its functions
  * have names that the library uses inside as well; they must not meet. */
 #include <stdio.h>
 #include <string.h>

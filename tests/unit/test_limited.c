@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is done about the limits of control groups: in a group of our own with a real limit on huge
- * pages, and behind made-up limits on memory that only a child of ours sees. What this host does not
- * let us set up is skipped. */
+ * pages, and behind made-up limits on memory that only a child of ours sees. What this host does
+ * not let us set up is skipped. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

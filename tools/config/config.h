@@ -188,7 +188,8 @@ const char *config_section_help(const config_t *config, const char *path);
 /* Names that may stand directly below `section` ("": at the top), as "bus, layout, feed". */
 void config_children(const config_t *config, const char *section, char *out_text, size_t bytes);
 
-/* Check and store one value; for a list: empty it, or add an item. On an error nothing is stored. */
+/* Check and store one value; for a list: empty it, or add an item. On an error nothing is
+ * stored. */
 int config_key_set(config_t *config, const config_key_t *key, const char *text, tbus_error_t *err);
 /* A list as YAML writes it: "[A, 'B']". */
 int config_set_list(config_t *config, const config_key_t *key, const char *text, tbus_error_t *err);

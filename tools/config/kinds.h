@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kinds.h - the kinds of stage that a pipeline can be made of: those that are built in, in the order
- * of the data path, and those that a program has added before it reads a configuration.
+/* kinds.h - the kinds of stage that a pipeline can be made of: those that are built in, in the
+ * order of the data path, and those that a program has added before it reads a configuration.
  */
 #ifndef TICKBUS_TOOLS_CONFIG_KINDS_H
 #define TICKBUS_TOOLS_CONFIG_KINDS_H

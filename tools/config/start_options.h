@@ -63,8 +63,8 @@ int start_options_parse(int argc, char **argv, bool feed_flag, start_options_t *
 int start_options_set(start_options_t *given, const char *key, const char *value,
                       tbus_error_t *err);
 
-/* The configuration anew: the file as it is now, whose keys were `keys`, and the same flags over it.
- * Errors are those of config_reread_file and config_set; then nothing is changed. */
+/* The configuration anew: the file as it is now, whose keys were `keys`, and the same flags over
+ * it. Errors are those of config_reread_file and config_set; then nothing is changed. */
 int start_options_reload(const start_options_t *given, config_file_keys_t *keys,
                          config_t *out_config, tbus_error_t *err);
 

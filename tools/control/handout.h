@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* handout.h - which descriptors of a bus a client gets: the whole of what the supervisor does to say
- * who may write where.
+/* handout.h - which descriptors of a bus a client gets: the whole of what the supervisor does to
+ * say who may write where.
  *
- * An onlooker gets all of them for reading. A participant from outside gets those of topics on which
- * it may publish or gate (tbus_topic_t.rights) for reading and writing, and then that of the
+ * An onlooker gets all of them for reading. A participant from outside gets those of topics on
+ * which it may publish or gate (tbus_topic_t.rights) for reading and writing, and then that of the
  * directory as well, where it takes a number. Each is an open file description of its own. (A
  * process of the same user could open its own /proc/self/fd again for writing: one user is one
  * domain of trust, and this keeps honest programs from mistakes.)

@@ -6,16 +6,18 @@
  *
  *    method      params              result
  *    status      -                   the summary so far (summary.h)
- *    stop        -                   {"stopping":true}; the connection is closed when the run has ended
- *    attach      -                   {"name","topics":[{"name","type"},...]} and, as SCM_RIGHTS with the
- *                                    first byte, read-only descriptors of the bus directory and of the topics
- *                                    in that order
- *    join        -                   {"name"} and likewise the descriptors of a participant from outside: those of
- *                                    topics on which it may publish or gate, and then that of the directory too,
- *                                    are for reading and writing (tbus_bus_open in <tickbus/open.h> asks this)
- *    risk.halt   {"reason":"..."}    {"halted":true}: risk rejects everything from now on. Again: a new reason
- *    risk.resume {"reason":"..."}    {"halted":false}: it does no more. An error when it is not halted, or the run is
- *                                    about to end
+ *    stop        -                   {"stopping":true}; the connection is closed when the run ends
+ *    attach      -                   {"name","topics":[{"name","type"},...]} and, as SCM_RIGHTS
+ *                                    with the first byte, read-only descriptors of the bus
+ *                                    directory and of the topics in that order
+ *    join        -                   {"name"} and likewise the descriptors of a participant from
+ *                                    outside: those of topics on which it may publish or gate, and
+ *                                    then that of the directory too, are for reading and writing
+ *                                    (tbus_bus_open in <tickbus/open.h> asks this)
+ *    risk.halt   {"reason":"..."}    {"halted":true}: risk rejects everything from now on. Again: a
+ *                                    new reason
+ *    risk.resume {"reason":"..."}    {"halted":false}: it does no more. An error when it is not
+ *                                    halted, or the run is about to end
  *
  * The server belongs to the supervisor and never makes it wait: nothing here blocks, a request has
  * a longest length, connections a largest number, and a client that does not read its answer is not
@@ -51,8 +53,8 @@ enum {
     CONTROL_FAILED = -32000 /* ours: understood, and it failed */
 };
 
-/* What a method answers to `peer`: a result, or an error code and text. The server takes over result and
- * descriptors. */
+/* What a method answers to `peer`: a result, or an error code and text. The server takes over
+ * result and descriptors. */
 typedef struct control_reply {
     pid_t peer; /* the process that asks; 0: not to be seen from here */
     json_t *result;
@@ -79,7 +81,8 @@ void control_server_serve(control_server_t *server);
 /* Is there a request that has come and was not served yet, since others were? Then serve again,
  * though the descriptor may not be readable. */
 bool control_server_pending(const control_server_t *server);
-/* Why a client could not be let in: -EMFILE, -ENFILE, -ENOMEM ..., at most once a second; else 0. */
+/* Why a client could not be let in: -EMFILE, -ENFILE, -ENOMEM ..., at most once a second; else
+ * 0. */
 int control_server_trouble(control_server_t *server);
 /* Accepts NULL. */
 void control_server_close(control_server_t *server);

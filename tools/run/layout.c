@@ -84,8 +84,8 @@ static bool decides(const layout_t *layout, uint32_t stage)
     return layout->stages[stage].traits & TBUS_KIND_DECIDES;
 }
 
-/* A process of those stages whose bit is set; none of no stages. Those that decide follow the market
- * data in step when several share a process. */
+/* A process of those stages whose bit is set; none of no stages. Those that decide follow the
+ * market data in step when several share a process. */
 static void add_process(layout_t *layout, uint32_t stages)
 {
     layout_process_t *process = &layout->processes[layout->processes_count];

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* layout.h - which stages run in which process, on which CPU, and how a process waits.
  *
- *    split                                 fused, two CPUs or more               fused, one CPU
- *    [feed]     [strategy]  [risk]         [feed, recorder]                      [feed, strategy, risk,
- *    [executor] [recorder]                 [strategy, risk, executor]             executor, recorder]
+ *    split                             fused, two CPUs or more      fused, one CPU
+ *    [feed]     [strategy]  [risk]     [feed, recorder]             [feed, strategy, risk,
+ *    [executor] [recorder]             [strategy, risk, executor]    executor, recorder]
  *
  * The stages of a process take turns in the order of the data path. Those that decide something
  * (strategy, risk, executor) share a process when fused and take one tick at a time, so that
  * nothing but the order of `md` decides what they do: a fused run is deterministic. `auto` takes
- * split where every process can have a CPU and one is left for the rest of the host. Where a control
- * group allows less CPU time than the CPUs have (docker --cpus, limits.cpu of Kubernetes), that counts:
- * a group whose processes spin uses its quota up and then stands still for most of each 100 ms.
+ * split where every process can have a CPU and one is left for the rest of the host. Where a
+ * control group allows less CPU time than the CPUs have (docker --cpus, limits.cpu of Kubernetes),
+ * that counts: a group whose processes spin uses its quota up and then stands still for most of
+ * each 100 ms.
  *
  * Pure: what the host has comes in as arguments.
  */

@@ -26,7 +26,8 @@ typedef struct memory_kills {
     tbus_cgroup_kills_t group;
     uint64_t host; /* on the whole host, those of all groups included */
 } memory_kills_t;
-/* `proc`: "/proc", or another directory with the files `vmstat`, `self/cgroup`, `self/mountinfo`. */
+/* `proc`: "/proc", or another directory with the files `vmstat`, `self/cgroup`,
+ * `self/mountinfo`. */
 memory_kills_t memory_kills(const char *proc);
 
 /* Was anybody killed so between the two? Then half a sentence that says by whom, and what to do. */

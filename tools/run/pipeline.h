@@ -48,9 +48,9 @@ typedef struct pipeline_topic {
     uint32_t rights; /* enum tbus_rights of participants from outside */
 } pipeline_topic_t;
 
-/* Make bus, topics, places and participants. `config` and `layout`, which was planned for the stages
- * of this configuration, must outlive it. -TBUS_ECONFIG when a stage reads a topic that nobody
- * publishes on. Cold. */
+/* Make bus, topics, places and participants. `config` and `layout`, which was planned for the
+ * stages of this configuration, must outlive it. -TBUS_ECONFIG when a stage reads a topic that
+ * nobody publishes on. Cold. */
 int pipeline_create(const config_t *config, const layout_t *layout, uint64_t for_ns,
                     pipeline_t *out_pipeline, tbus_error_t *err);
 /* Add a topic beside those of the stages, in the pages that the configuration says. */

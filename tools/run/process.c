@@ -59,7 +59,8 @@ static int ascending(const void *a, const void *b)
     return *(const int *)a - *(const int *)b;
 }
 
-/* The descriptor that we were started with and that a stage of this process reads from; -1: none. */
+/* The descriptor that we were started with and that a stage of this process reads from; -1:
+ * none. */
 static int inherited_descriptor(const pipeline_t *pipeline, uint32_t index)
 {
     const layout_process_t *plan = &pipeline->layout->processes[index];

@@ -4,9 +4,11 @@
  *
  *    the heartbeat grew, or it was told something, or its state changed: it turns
  *    none of that, and the thread is
- *      stopped, or traced (T, t)                STOPPED: by SIGSTOP, or somebody has it in a debugger
- *      asleep (S, D)                            ASLEEP: in a system call or a page fault; no wait of ours is longer than 50 ms
- *      runnable (R)                             BUSY, for as much CPU time as it had: who waits for a CPU is not to blame
+ *      stopped, or traced (T, t)   STOPPED: by SIGSTOP, or somebody has it in a debugger
+ *      asleep (S, D)               ASLEEP: in a system call or a page fault; no wait of ours is
+ *                                  longer than 50 ms
+ *      runnable (R)                BUSY, for as much CPU time as it had: who waits for a CPU is not
+ *                                  to blame
  *
  * So a machine with fewer CPUs than processes accuses nobody, nor does a supervisor that got no CPU
  * itself: one look counts 100 ms at most. Processes of a frozen cgroup are asleep. What is not

@@ -8,10 +8,10 @@
  *    name state source pace duration_s
  *    schema version command host            tools/measure/provenance.h
  *    machine     steal_share involuntary_switches load busy; null until the run has ended
- *    feed        messages bytes errors by_type.{A,...}; `bytes` are the messages' own: the two bytes of length that
- *                BinaryFILE puts before each are not among them
- *                while it runs, else null: progress (0 to 1, of the input or of --for), left_s, and in a
- *                gap of a paced feed next_in_s and next_at, when the next message is due
+ *    feed        messages bytes errors by_type.{A,...}; `bytes` are the messages' own: the two
+ *                bytes of length that BinaryFILE puts before each are not among them
+ *                while it runs, else null: progress (0 to 1, of the input or of --for), left_s, and
+ *                in a gap of a paced feed next_in_s and next_at, when the next message is due
  *    topics      NAME.{type,kind,slots,published,tombs,in_doubt,redelivered}
  *                NAME.subscribers[].{name,role,consumed,lag,lost,tombs}
  *    orders      sent cancels_sent accepted rejected partial filled cancelled cancels_rejected
@@ -28,14 +28,17 @@
  *    layout      "split" or "fused"
  *    pages       {TOPIC: "hugetlb-2M"...}
  *    processes[] stages pid cpu wait parks
- *                stalled: null, or of a process that stands still {how,for_s,holds_up[]}, where how is stopped, asleep or busy (stall.h)
- *                and holds_up is what waits for it: {topic,subscriber,behind}, or {topic,claimed} for messages claimed and not committed
+ *                stalled: null, or of a process that stands still {how,for_s,holds_up[]}, where how
+ *                is stopped, asleep or busy (stall.h) and holds_up is what waits for it:
+ *                {topic,subscriber,behind}, or {topic,claimed} for messages claimed and not
+ *                committed
  *    stages[]    name process state hot_allocations reason
  *    participants[]  name pid publishes[] subscribes[]: those that joined from outside
  *    counters_refused, histograms_refused
- *                how often a stage asked for one and the bus had no room for it, or its name was too
- *                long: such figures are missing above. 0: all is well
- *    notes[]     one sentence each: what is no error and should be known, as that a replayed journal was torn
+ *                how often a stage asked for one and the bus had no room for it, or its name was
+ *                too long: such figures are missing above. 0: all is well
+ *    notes[]     one sentence each: what is no error and should be known, as that a replayed
+ *                journal was torn
  *    errors[]    one sentence each; empty: all is well
  *
  * Of a bus without stages (`busctl bus`) there are name, state, duration_s, topics, pages,

@@ -3,8 +3,10 @@
  * nobody else.
  *
  *    supervisor.c          up, down, and what is reported
- *    supervisor_watch.c    one turn of waiting: signals, processes that end, clients; commands to stages
- *    supervisor_stall.c    stages that stand still: the alarm, and what the user wants done about them
+ *    supervisor_watch.c    one turn of waiting: signals, processes that end, clients; commands to
+ *                          stages
+ *    supervisor_stall.c    stages that stand still: the alarm, and what the user wants done about
+ *                          them
  *    supervisor_control.c  what clients are answered
  *    supervisor_reload.c   SIGHUP
  */

@@ -66,7 +66,8 @@ void talk_flush(talk_t *talk)
         ssize_t gone = write_some(talk, talk->queue + at, count);
         if (gone == 0)
             return;
-        /* Nobody will ever read it (EPIPE, EIO of a terminal that hung up): it is said to nobody. */
+        /* Nobody will ever read it (EPIPE, EIO of a terminal that hung up): it is said to
+         * nobody. */
         uint32_t taken = gone < 0 ? talk->used : (uint32_t)gone;
         talk->first += taken;
         talk->used -= taken;

@@ -45,8 +45,8 @@ typedef struct tbus_bus {
     uint32_t owner; /* our participant number; 0: none, we look on */
     int32_t life;   /* with `owner`: the descriptor that holds the life lock. Owned */
     uint32_t pid;   /* the process that attached or joined; not its children */
-    uint32_t
-        wait_mode; /* enum tbus_wait_mode of the waiting forms: TBUS_WAIT_PARK; set it freely */
+    /* enum tbus_wait_mode of the waiting forms: TBUS_WAIT_PARK; set it freely */
+    uint32_t wait_mode;
     uint32_t publishing; /* topics on which we publish, as bits */
     /* `arrivals` of the topics when our subscriber, and our observer, was last told TBUS_NOBODY */
     uint32_t told[2][TBUS_TOPICS_MAX];

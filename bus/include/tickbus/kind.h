@@ -147,8 +147,8 @@ typedef struct tbus_kind {
     /* Can a stage with these values be made, as far as that can be told without making it: is the
      * file there, the directory empty? Asked before anything is started. NULL: nothing to ask. */
     int (*check)(const void *params, tbus_error_t *err);
-    /* How much memory a stage with these values takes and touches, beside its resource, and the keys
-     * that make it less. NULL: too little to speak of. */
+    /* How much memory a stage with these values takes and touches, beside its resource, and the
+     * keys that make it less. NULL: too little to speak of. */
     size_t (*memory_bytes)(const void *params);
     const char *memory_keys;
     /* The descriptor that the process inherits because the values name it; -1: none. NULL: none. */

@@ -3,11 +3,11 @@
  *
  *    tbus_bus_open("demo", "writer", TBUS_FOREVER, &bus, &err)     a bus that `busctl` keeps
  *    tbus_bus_create(...), tbus_bus_add_topic(...), fork, tbus_bus_join(&bus, "writer", &err)
- *                                                                  a bus of this process and its children
+ *                                                      a bus of this process and its children
  *
- *    tbus_bus_publisher(&bus, "hello", &out, &err)      ->   tbus_publish_wait, tbus_publish_try
- *    tbus_bus_subscriber(&bus, "hello", &in, &err)      ->   tbus_take_wait, tbus_peek, tbus_advance
- *    tbus_bus_observer(&bus, "md", TBUS_FROM_NOW, ...)  ->   tbus_observe_wait, tbus_observe
+ *    tbus_bus_publisher(&bus, "hello", &out, &err)      ->  tbus_publish_wait, tbus_publish_try
+ *    tbus_bus_subscriber(&bus, "hello", &in, &err)      ->  tbus_take_wait, tbus_peek, tbus_advance
+ *    tbus_bus_observer(&bus, "md", TBUS_FROM_NOW, ...)  ->  tbus_observe_wait, tbus_observe
  *    tbus_bus_close(&bus)
  *
  * Opening connects to the supervisor of the bus, whose control socket lies in $XDG_RUNTIME_DIR, or

@@ -91,8 +91,9 @@ TBUS_HOT enum tbus_publish tbus_publish_try(tbus_publisher_t *p, const void *mes
 enum tbus_publish tbus_publish(tbus_publisher_t *p, const void *message, size_t bytes);
 
 /* Claim up to `want` messages of one slot each (at most TBUS_BATCH_MAX, and with one publisher half
- * a ring). Returns how many, and where to write each of them. Two batches at a time: asserted. They are committed together: those of
- * a ring with one publisher become visible from first to last, with one look for sleepers. */
+ * a ring). Returns how many, and where to write each of them. Two batches at a time: asserted. They
+ * are committed together: those of a ring with one publisher become visible from first to last,
+ * with one look for sleepers. */
 uint32_t tbus_claim_batch(tbus_publisher_t *p, uint32_t want, void **out_places);
 void tbus_commit_batch(tbus_publisher_t *p, const uint32_t *bytes);
 

@@ -61,8 +61,8 @@ void tbus_segment_close(tbus_segment_t *segment);
 
 /* Are `bytes` more of memory to be had, on this host and in the control groups that we are in?
  * Whoever touches more than that wakes the OOM killer. False: `why` is half a sentence about what
- * is there. What cannot be asked (no /proc) is not held against the caller, and the answer may be old
- * when it is used. Cold; reads a dozen small files. */
+ * is there. What cannot be asked (no /proc) is not held against the caller, and the answer may be
+ * old when it is used. Cold; reads a dozen small files. */
 bool tbus_memory_is_there(size_t bytes, char *why, size_t why_bytes);
 
 /* "hugetlb-2M", "thp-2M", "4K". */

@@ -5,11 +5,11 @@
  * The same stage runs alone in a process of its own or fused with others: the layout is
  * configuration, and a stage cannot tell. A poll
  *
- *    - takes at most `budget` messages from the stage's driving input (the feed: emits at most that many) and
- *      all there is on its others;
+ *    - takes at most `budget` messages from the stage's driving input (the feed: emits at most that
+ *      many) and all there is on its others;
  *    - never waits, never enters the kernel on its usual path, never allocates;
- *    - keeps what it could not publish because a ring was FULL, and takes no further input that could add to
- *      it;
+ *    - keeps what it could not publish because a ring was FULL, and takes no further input that
+ *      could add to it;
  *    - advances over an input only after everything that it caused is published or kept.
  *
  * Stages of one process are polled in the order of the data path. Those that follow the same
@@ -17,7 +17,8 @@
  * in step: with a budget of one, so that one tick goes all the way through before the next. That
  * order, and nothing else, decides what a stage sees when; so a fused run is deterministic:
  *
- *    first takes a tick -> second takes it, and what the first made of it -> third ... -> reports -> first ...
+ *    first takes a tick -> second takes it, and what the first made of it -> third ...
+ *        -> reports -> first ...
  *
  * Those behind the first take exactly what it took, never more because another tick happened to
  * come in between; and when one of them cannot put out what it has because a ring is full, the
@@ -109,8 +110,8 @@ int tbus_loop_run(tbus_loop_t *loop);
 /* Ask whether the whole bus is drained, without stopping it. The supervisor calls it again and
  * again; `state` starts as all zeros. True when every message published had been taken by every
  * gating subscriber at one look (on a TBUS_MPMC topic: taken by a consumer and released, whether or
- * not that consumer is still there), and every participant made a full quiet pass since, and nothing
- * was published meanwhile. */
+ * not that consumer is still there), and every participant made a full quiet pass since, and
+ * nothing was published meanwhile. */
 typedef struct tbus_quiescence {
     uint64_t published_sum;
     uint64_t quiet[TBUS_PARTICIPANTS_MAX];
