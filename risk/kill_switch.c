@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "risk/kill_switch.h"
 
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
 int kill_switch_add(tbus_bus_t *bus, kill_switch_t **out_kill_switch, tbus_error_t *err)
 {
     void *block;
@@ -19,12 +23,147 @@ int kill_switch_find(const tbus_bus_t *bus, kill_switch_t **out_kill_switch, tbu
     return code;
 }
 
-void kill_switch_throw(kill_switch_t *kill_switch)
+static uint64_t realtime_ns(void)
 {
-    tbus_store_relaxed_u32(&kill_switch->thrown, 1);
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+uint32_t kill_switch_generation(const kill_switch_t *kill_switch)
+{
+    /* B6 pairs B5 (kill_switch_throw): else we answer the generation before, and whoever threw it
+     * waits for an answer in vain. */
+    if (!tbus_load_acquire_u32(&kill_switch->thrown))
+        return 0;
+    return tbus_load_relaxed_u32(&kill_switch->generation);
+}
+
+uint32_t kill_switch_throw(kill_switch_t *kill_switch, enum kill_switch_by by, const char *reason)
+{
+    char text[KILL_SWITCH_REASON_MAX] = {0};
+    (void)kill_switch_reason(reason, text, sizeof text);
+    if (!kill_switch_thrown(kill_switch))
+        tbus_store_relaxed_u64(&kill_switch->since_ns, realtime_ns());
+    tbus_store_relaxed_u32(&kill_switch->by, by);
+    tbus_store_relaxed_u32(&kill_switch->uid, (uint32_t)geteuid());
+    tbus_store_relaxed_u32(&kill_switch->pid, (uint32_t)getpid());
+    tbus_words_store(kill_switch->reason, text, sizeof text);
+    uint32_t generation = tbus_fetch_add_relaxed_u32(&kill_switch->generation, 1) + 1;
+    /* B5 pairs B6 (kill_switch_generation): whoever sees it thrown sees which generation it is. */
+    tbus_store_release_u32(&kill_switch->thrown, 1);
+    return generation;
+}
+
+void kill_switch_throw_once(kill_switch_t *kill_switch, enum kill_switch_by by, const char *reason)
+{
+    if (!kill_switch_thrown(kill_switch))
+        kill_switch_throw(kill_switch, by, reason);
 }
 
 void kill_switch_release(kill_switch_t *kill_switch)
 {
     tbus_store_relaxed_u32(&kill_switch->thrown, 0);
+}
+
+void kill_switch_answer(kill_switch_t *kill_switch, uint32_t generation, uint64_t cancelled,
+                        uint32_t unconfirmed)
+{
+    tbus_store_relaxed_u64(&kill_switch->cancelled, cancelled);
+    tbus_store_relaxed_u32(&kill_switch->unconfirmed, unconfirmed);
+    tbus_store_relaxed_u64(&kill_switch->answered_ns, realtime_ns());
+    /* B7 pairs B8 (kill_switch_look): whoever sees the answer sees what it says. */
+    tbus_store_release_u32(&kill_switch->answered, generation);
+}
+
+void kill_switch_look(const kill_switch_t *kill_switch, kill_switch_state_t *out_state)
+{
+    kill_switch_state_t state = {0};
+    state.thrown = kill_switch_thrown(kill_switch);
+    state.generation = tbus_load_relaxed_u32(&kill_switch->generation);
+    state.by = (enum kill_switch_by)tbus_load_relaxed_u32(&kill_switch->by);
+    state.uid = tbus_load_relaxed_u32(&kill_switch->uid);
+    state.pid = tbus_load_relaxed_u32(&kill_switch->pid);
+    state.since_ns = tbus_load_relaxed_u64(&kill_switch->since_ns);
+    tbus_words_load(state.reason, kill_switch->reason, sizeof state.reason);
+    state.reason[sizeof state.reason - 1] = 0;
+    /* B8 pairs B7 (kill_switch_answer): else the figures are those of an answer before. */
+    state.answered = tbus_load_acquire_u32(&kill_switch->answered) == state.generation;
+    state.unconfirmed = tbus_load_relaxed_u32(&kill_switch->unconfirmed);
+    state.cancelled = tbus_load_relaxed_u64(&kill_switch->cancelled);
+    state.answered_ns = tbus_load_relaxed_u64(&kill_switch->answered_ns);
+    *out_state = state;
+}
+
+const char *kill_switch_by_text(enum kill_switch_by by)
+{
+    switch (by) {
+    case KILL_BY_NOBODY:
+        return "nobody";
+    case KILL_BY_OPERATOR:
+        return "an operator";
+    case KILL_BY_SUPERVISOR:
+        return "the supervisor";
+    case KILL_BY_ORPHAN:
+        return "the stages, as their supervisor has died";
+    case KILL_BY_SILENCE:
+        return "the stages, as nothing was heard of their supervisor";
+    }
+    return "?";
+}
+
+/* Bytes of the UTF-8 character at `text` (RFC 3629, section 4), 0: there is none. */
+static size_t character(const unsigned char *text)
+{
+    if (text[0] < 0x80)
+        return 1;
+    size_t bytes = text[0] >= 0xc2 && text[0] <= 0xdf   ? 2
+                   : text[0] >= 0xe0 && text[0] <= 0xef ? 3
+                   : text[0] >= 0xf0 && text[0] <= 0xf4 ? 4
+                                                        : 0;
+    for (size_t i = 1; i < bytes; i++)
+        if ((text[i] & 0xc0) != 0x80)
+            return 0;
+    if ((text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xed && text[1] > 0x9f) ||
+        (text[0] == 0xf0 && text[1] < 0x90) || (text[0] == 0xf4 && text[1] > 0x8f))
+        return 0;
+    return bytes;
+}
+
+bool kill_switch_reason(const char *text, char *out_reason, size_t bytes)
+{
+    const unsigned char *at = (const unsigned char *)text;
+    size_t used = 0;
+    bool changed = false;
+    while (*at) {
+        size_t length = character(at);
+        bool plain = length && !(at[0] < 0x20 || at[0] == 0x7f) &&
+                     !(length == 2 && at[0] == 0xc2 && at[1] < 0xa0); /* C1 control characters */
+        if (used + (length ? length : 1) >= bytes) {
+            changed = true;
+            break;
+        }
+        if (plain)
+            memcpy(out_reason + used, at, length);
+        else
+            out_reason[used] = length ? ' ' : '?';
+        used += plain ? length : 1;
+        changed |= !plain;
+        at += length ? length : 1;
+    }
+    while (used && out_reason[used - 1] == ' ') /* the line end of what a command printed */
+        used--;
+    out_reason[used] = 0;
+    return changed;
+}
+
+void kill_switch_beat(kill_switch_t *kill_switch, uint64_t now_ns)
+{
+    tbus_store_relaxed_u64(&kill_switch->beat_ns, now_ns);
+}
+
+uint64_t kill_switch_silence_ns(const kill_switch_t *kill_switch, uint64_t now_ns)
+{
+    uint64_t beat_ns = tbus_load_relaxed_u64(&kill_switch->beat_ns);
+    return beat_ns && now_ns > beat_ns ? now_ns - beat_ns : 0;
 }

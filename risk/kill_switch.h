@@ -3,13 +3,16 @@
  * cancels what rests and refuses what still arrives. Cancels always pass.
  *
  * It is one word in a block of the bus directory, and so acts at once in every process that maps
- * it, and needs none to be alive. Risk and executor look at it with every order. Thrown by the
- * supervisor (`busctl halt`, a run that cannot go on) and by a stage whose supervisor has died;
- * released by the supervisor only (`busctl resume`).
+ * it, and needs no process to be alive but those that it stops. Risk and executor look at it with
+ * every order.
  *
- *    block "risk.kill_switch"     0  thrown; room for more words of who throws it
- *                               128  room for what the executor says of itself
- *                               256  room for a text
+ *    thrown by      an operator (`busctl halt`, which writes here itself), the supervisor when a
+ *                   run cannot go on, a stage whose supervisor has died, or was not heard of
+ *    answered by    the executor: nothing rests any more, or so many cancels are still to come
+ *    released by    the supervisor only (`busctl resume`)
+ *
+ *    block "risk.kill_switch"     0  thrown and by whom       128  the supervisor's heartbeat
+ *                               256  the executor's answer    384  the reason
  */
 #ifndef TICKBUS_RISK_KILL_SWITCH_H
 #define TICKBUS_RISK_KILL_SWITCH_H
@@ -20,23 +23,54 @@
 
 #include <tickbus/bus.h>
 
-#define KILL_SWITCH_BLOCK "risk.kill_switch"
+#define KILL_SWITCH_BLOCK      "risk.kill_switch"
+#define KILL_SWITCH_REASON_MAX 256u /* bytes, the terminating zero included */
+
+#define KILL_SWITCH_NO_REASON "no reason was given"
+
+enum kill_switch_by {
+    KILL_BY_NOBODY = 0,
+    KILL_BY_OPERATOR = 1,
+    KILL_BY_SUPERVISOR = 2, /* the run cannot go on */
+    KILL_BY_ORPHAN = 3,     /* a stage: the supervisor has died */
+    KILL_BY_SILENCE = 4     /* a stage: the supervisor lives, and does nothing */
+};
 
 typedef struct kill_switch {
     /* written by: whoever throws or releases it */
-    tbus_atomic_u32_t thrown; /*   0 1: thrown */
-    uint8_t pad0[124];
+    tbus_atomic_u32_t thrown;     /*   0 1: thrown */
+    tbus_atomic_u32_t generation; /*   4 grows with each throw, before `thrown` is stored */
+    tbus_atomic_u64_t since_ns;   /*   8 CLOCK_REALTIME of the throw */
+    tbus_atomic_u32_t by;         /*  16 enum kill_switch_by */
+    tbus_atomic_u32_t uid;        /*  20 user of the process that threw it */
+    tbus_atomic_u32_t pid;        /*  24 */
+    uint8_t pad0[100];
+    /* written by: the supervisor */
+    tbus_atomic_u64_t beat_ns; /* 128 CLOCK_MONOTONIC of some recent turn; 0: none yet */
+    uint8_t pad1[120];
     /* written by: the executor */
-    uint8_t pad1[128]; /* 128 */
+    tbus_atomic_u32_t answered;    /* 256 the generation that it has answered; 0: none yet */
+    tbus_atomic_u32_t unconfirmed; /* 260 orders that rest, and cancels that are not reported yet */
+    tbus_atomic_u64_t cancelled;   /* 264 orders that this halt has cancelled */
+    tbus_atomic_u64_t answered_ns; /* 272 CLOCK_REALTIME */
+    uint8_t pad2[104];
     /* written by: whoever throws it */
-    uint8_t pad2[256]; /* 256 */
+    char reason[KILL_SWITCH_REASON_MAX]; /* 384 UTF-8 on one line, terminated */
 } kill_switch_t;
 
-TBUS_STATIC_ASSERT(sizeof(kill_switch_t) == 512);
+TBUS_STATIC_ASSERT(sizeof(kill_switch_t) == 640);
 TBUS_STATIC_ASSERT(offsetof(kill_switch_t, thrown) == 0);
-TBUS_STATIC_ASSERT(offsetof(kill_switch_t, pad0) == 4);
-TBUS_STATIC_ASSERT(offsetof(kill_switch_t, pad1) == 128);
-TBUS_STATIC_ASSERT(offsetof(kill_switch_t, pad2) == 256);
+TBUS_STATIC_ASSERT(offsetof(kill_switch_t, generation) == 4);
+TBUS_STATIC_ASSERT(offsetof(kill_switch_t, since_ns) == 8);
+TBUS_STATIC_ASSERT(offsetof(kill_switch_t, by) == 16);
+TBUS_STATIC_ASSERT(offsetof(kill_switch_t, uid) == 20);
+TBUS_STATIC_ASSERT(offsetof(kill_switch_t, pid) == 24);
+TBUS_STATIC_ASSERT(offsetof(kill_switch_t, beat_ns) == 128);
+TBUS_STATIC_ASSERT(offsetof(kill_switch_t, answered) == 256);
+TBUS_STATIC_ASSERT(offsetof(kill_switch_t, unconfirmed) == 260);
+TBUS_STATIC_ASSERT(offsetof(kill_switch_t, cancelled) == 264);
+TBUS_STATIC_ASSERT(offsetof(kill_switch_t, answered_ns) == 272);
+TBUS_STATIC_ASSERT(offsetof(kill_switch_t, reason) == 384);
 
 /* Add the block, not thrown. For whoever makes the bus. Errors: tbus_bus_add_block. Cold. */
 int kill_switch_add(tbus_bus_t *bus, kill_switch_t **out_kill_switch, tbus_error_t *err);
@@ -45,14 +79,53 @@ int kill_switch_add(tbus_bus_t *bus, kill_switch_t **out_kill_switch, tbus_error
  * mapping. Errors: tbus_bus_find_block. Cold. */
 int kill_switch_find(const tbus_bus_t *bus, kill_switch_t **out_kill_switch, tbus_error_t *err);
 
-/* Hot. A word by itself: nothing else is read because of it, so it needs no order. */
+/* Hot. A hint: whoever acts on more than this word looks again with kill_switch_generation. */
 static inline bool kill_switch_thrown(const kill_switch_t *kill_switch)
 {
     return tbus_load_relaxed_u32(&kill_switch->thrown) != 0;
 }
 
-/* Any process, any number of times. */
-void kill_switch_throw(kill_switch_t *kill_switch);
+/* The generation that is to be answered; 0: it is not thrown. */
+uint32_t kill_switch_generation(const kill_switch_t *kill_switch);
+
+/* Throw it, in the name of this process. Any process, any number of times: the last reason counts.
+ * `reason` is cut and made fit to be printed. Returns the generation that the executor is to
+ * answer. */
+uint32_t kill_switch_throw(kill_switch_t *kill_switch, enum kill_switch_by by, const char *reason);
+/* Throw it unless it is: what was said before stands. */
+void kill_switch_throw_once(kill_switch_t *kill_switch, enum kill_switch_by by, const char *reason);
 void kill_switch_release(kill_switch_t *kill_switch);
+
+/* The executor's answer to `generation`. */
+void kill_switch_answer(kill_switch_t *kill_switch, uint32_t generation, uint64_t cancelled,
+                        uint32_t unconfirmed);
+
+/* What is known of it, copied. */
+typedef struct kill_switch_state {
+    bool thrown;
+    uint32_t generation;
+    enum kill_switch_by by;
+    uint32_t uid;
+    uint32_t pid;
+    uint64_t since_ns; /* CLOCK_REALTIME */
+    char reason[KILL_SWITCH_REASON_MAX];
+    bool answered; /* by the executor, of this generation: */
+    uint32_t unconfirmed;
+    uint64_t cancelled;
+    uint64_t answered_ns;
+} kill_switch_state_t;
+void kill_switch_look(const kill_switch_t *kill_switch, kill_switch_state_t *out_state);
+
+/* "an operator", "the supervisor", ...: who threw it. */
+const char *kill_switch_by_text(enum kill_switch_by by);
+
+/* Text that can be printed and goes into `bytes`: cut at a character, line ends and other control
+ * characters become blanks, what is not UTF-8 becomes '?'. True: something was changed. */
+bool kill_switch_reason(const char *text, char *out_reason, size_t bytes);
+
+/* The supervisor: I am here. */
+void kill_switch_beat(kill_switch_t *kill_switch, uint64_t now_ns);
+/* For how long nothing was heard of it; 0: it has not begun, or was just heard. */
+uint64_t kill_switch_silence_ns(const kill_switch_t *kill_switch, uint64_t now_ns);
 
 #endif

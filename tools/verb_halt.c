@@ -1,10 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* busctl halt | resume: the kill switch of a running pipeline, on and off. */
+#include <errno.h>
 #include <getopt.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
 
+#include <tickbus/clock.h>
+#include <tickbus/wake.h>
+
+#include "risk/kill_switch.h"
 #include "tools/control/client.h"
+#include "tools/control/members.h"
 #include "tools/control/protocol.h"
+#include "tools/measure/process_state.h"
 #include "tools/show/outcome.h"
 #include "tools/verbs.h"
 
@@ -13,9 +23,13 @@ static const char help_halt[] =
     "\n"
     "Throw the kill switch: risk rejects every new order from now on, orders that\n"
     "rest are cancelled. Market data goes on, and so does the recording. It stays\n"
-    "like that until `busctl resume` or the end of the run.\n"
+    "like that until `busctl resume` or the end of the run. The switch lies in the\n"
+    "memory of the bus and is thrown there, also while the supervisor is stopped,\n"
+    "stuck or dead. Exit code 1: the switch is thrown, and the executor has not\n"
+    "confirmed that no order rests; or there is no such bus.\n"
     "\n"
-    "  --reason TEXT    why, for the log and the summary: 1 to 200 bytes on one line\n"
+    "  --reason TEXT    why, for the log and the summary; cut and made to fit on one\n"
+    "                   line where it does not\n"
     "  --name NAME      of the bus; may be left out when only one is running\n"
     "\n"
     "example: busctl halt --reason 'prices of ABC look wrong'\n";
@@ -52,7 +66,187 @@ static int ask(const char *verb, const char *method, const char *name, const cha
     return OUTCOME_OK;
 }
 
-static int turn(int argc, char **argv, const char *method, const char *help)
+/* --- halt, without asking anybody */
+
+/* For so long the executor may take to answer. It does within microseconds, on a machine that is
+ * not overloaded. */
+#define ANSWER_NS UINT64_C(1000000000)
+
+typedef struct reach {
+    tbus_rundir_t dir;
+    char name[TBUS_NAME_MAX];
+    members_t members;
+    tbus_bus_t bus;
+    kill_switch_t *kill_switch;
+} reach_t;
+
+/* Map the kill switch of the bus. Negative: it is to be asked for, if anybody answers. */
+static int reach_open(const char *name, reach_t *out_reach, tbus_error_t *err)
+{
+    reach_t reach = {0};
+    if (name && (strlen(name) >= sizeof reach.name || strchr(name, '/')))
+        return -EINVAL; /* client_open says so */
+    int code = tbus_rundir_open(false, &reach.dir, err);
+    if (code < 0)
+        return code;
+    if (name)
+        memcpy(reach.name, name, strlen(name) + 1);
+    else if ((code = rundir_only(&reach.dir, reach.name, err)) < 0)
+        code = members_only(&reach.dir, reach.name, err);
+    if (code == 0)
+        code = members_read(&reach.dir, reach.name, &reach.members, err);
+    if (code == 0)
+        code = members_attach(&reach.members, reach.name, &reach.bus, err);
+    if (code < 0) {
+        tbus_rundir_close(&reach.dir);
+        return code;
+    }
+    code = kill_switch_find(&reach.bus, &reach.kill_switch, err);
+    if (code < 0) {
+        tbus_bus_close(&reach.bus);
+        tbus_rundir_close(&reach.dir);
+        return code;
+    }
+    *out_reach = reach;
+    return 0;
+}
+
+static const member_t *executor_of(const members_t *members)
+{
+    for (uint32_t i = 0; i < members->count; i++)
+        if (strstr(members->list[i].name, "executor"))
+            return &members->list[i];
+    return NULL;
+}
+
+/* An executor that has ended under a halt which it had confirmed confirms no other, and need
+ * not. */
+static bool has_ended(const reach_t *reach)
+{
+    const member_t *executor = executor_of(&reach->members);
+    return executor && !member_lives(executor, &reach->members, reach->name);
+}
+
+/* Until the executor has answered that nothing rests any more, or long enough. */
+static void await_answer(reach_t *reach, uint32_t generation, kill_switch_state_t *out_state)
+{
+    uint64_t deadline_ns = tbus_clock_ns() + ANSWER_NS;
+    for (;;) {
+        for (uint32_t i = 0; i < reach->bus.topics_count; i++)
+            tbus_ring_nudge(&reach->bus.rings[i]);
+        kill_switch_look(reach->kill_switch, out_state);
+        /* A later throw's answer will do as well. */
+        bool confirmed = out_state->answered && out_state->unconfirmed == 0 &&
+                         out_state->generation >= generation;
+        if (confirmed || has_ended(reach) || tbus_clock_ns() > deadline_ns)
+            return;
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+}
+
+static const char *state_text(pid_t pid)
+{
+    char state;
+    uint64_t cpu_ns;
+    if (!process_state(pid, &state, &cpu_ns))
+        return "gone";
+    return state == 'T' || state == 't'   ? "stopped"
+           : state == 'Z' || state == 'X' ? "dead"
+           : state == 'D'                 ? "waiting for a device"
+                                          : "running";
+}
+
+static void tell_of_supervisor(const char *verb, const reach_t *reach)
+{
+    pid_t pid = 0;
+    if (!rundir_is_live(&reach->dir, reach->name, &pid)) {
+        outcome_note(verb, "its supervisor has died; what is left of it is recorded, and ends");
+        return;
+    }
+    const char *state = state_text(pid);
+    if (strcmp(state, "running") != 0)
+        outcome_note(verb, "its supervisor (process %d) is %s", (int)pid, state);
+}
+
+static void tell_when(const kill_switch_state_t *state)
+{
+    time_t seconds = (time_t)(state->since_ns / 1000000000u);
+    struct tm local;
+    char text[16] = "";
+    if (localtime_r(&seconds, &local))
+        strftime(text, sizeof text, "%H:%M:%S", &local);
+    printf("halted: no order passes since %s.%06u; %llu orders cancelled, %u unconfirmed\n", text,
+           (unsigned)(state->since_ns % 1000000000u / 1000u), (unsigned long long)state->cancelled,
+           state->unconfirmed);
+}
+
+static int tell_unanswered(const char *verb, const reach_t *reach, const kill_switch_state_t *state)
+{
+    const member_t *executor = executor_of(&reach->members);
+    if (!executor)
+        return outcome_failed(verb,
+                              "the halt is set; this bus has no executor that could confirm it");
+    if (state->answered)
+        return outcome_failed(verb,
+                              "the halt is set, and no order passes; %u cancels of the executor "
+                              "(process %d, %s) are not reported yet",
+                              state->unconfirmed, (int)executor->pid, state_text(executor->pid));
+    return outcome_failed(verb,
+                          "the halt is set, and risk lets no order pass; the executor (process %d, "
+                          "%s) has not confirmed it, and orders may rest",
+                          (int)executor->pid, state_text(executor->pid));
+}
+
+static bool is_confirmed(const kill_switch_state_t *state)
+{
+    return state->thrown && state->answered && state->unconfirmed == 0;
+}
+
+static int halt(const char *verb, const char *name, const char *reason)
+{
+    tbus_error_t why = {0};
+    reach_t reach;
+    char text[KILL_SWITCH_REASON_MAX];
+    bool changed = kill_switch_reason(reason, text, sizeof text);
+    if (!*text)
+        snprintf(text, sizeof text, "%s", KILL_SWITCH_NO_REASON);
+    if (reach_open(name, &reach, &why) < 0)
+        return ask(verb, "risk.halt", name, text);
+    kill_switch_state_t before, after;
+    kill_switch_look(reach.kill_switch, &before);
+    uint32_t generation = kill_switch_throw(reach.kill_switch, KILL_BY_OPERATOR, text);
+    await_answer(&reach, generation, &after);
+    int code = OUTCOME_OK;
+    if (!is_confirmed(&after) && is_confirmed(&before) && has_ended(&reach))
+        after = before;
+    if (is_confirmed(&after)) {
+        tell_when(&after);
+        code = outcome_printed(verb);
+    } else {
+        code = tell_unanswered(verb, &reach, &after);
+    }
+    if (changed || !*reason)
+        outcome_note(verb, "the reason is kept as '%s'", text);
+    tell_of_supervisor(verb, &reach);
+    tbus_bus_close(&reach.bus);
+    tbus_rundir_close(&reach.dir);
+    return code;
+}
+
+static int resume(const char *verb, const char *name, const char *reason)
+{
+    if (!control_reason_fits(reason))
+        return outcome_usage(verb, "--reason: 1 to %u bytes on one line were expected",
+                             CONTROL_REASON_MAX);
+    int code = ask(verb, "risk.resume", name, reason);
+    if (code != OUTCOME_OK)
+        return code;
+    puts("resumed: orders pass risk again");
+    return outcome_printed(verb);
+}
+
+static int turn(int argc, char **argv, const char *help,
+                int (*act)(const char *verb, const char *name, const char *reason))
 {
     static const struct option options[] = {{"name", required_argument, NULL, 'n'},
                                             {"reason", required_argument, NULL, 'r'},
@@ -76,18 +270,15 @@ static int turn(int argc, char **argv, const char *method, const char *help)
                              argv[optind]);
     if (!reason)
         return outcome_usage(argv[0], "the reason is missing: --reason TEXT");
-    if (!control_reason_fits(reason))
-        return outcome_usage(argv[0], "--reason: 1 to %u bytes on one line were expected",
-                             CONTROL_REASON_MAX);
-    return ask(argv[0], method, name, reason);
+    return act(argv[0], name, reason);
 }
 
 int verb_halt(int argc, char **argv)
 {
-    return turn(argc, argv, "risk.halt", help_halt);
+    return turn(argc, argv, help_halt, halt);
 }
 
 int verb_resume(int argc, char **argv)
 {
-    return turn(argc, argv, "risk.resume", help_resume);
+    return turn(argc, argv, help_resume, resume);
 }

@@ -36,6 +36,8 @@ static void beat(const tbus_loop_t *loop)
         tbus_store_relaxed_u64(&block(loop, i)->heartbeat, now_ns);
         tbus_store_relaxed_u64(&block(loop, i)->parks, loop->waiter.parks);
     }
+    if (loop->on_beat)
+        loop->on_beat(loop->beat_context, now_ns);
 }
 
 /* Nothing to do in a whole pass: make everything exact for onlookers, then count the pass

@@ -18,7 +18,10 @@ typedef struct executor_stage {
     tbus_outlet_t reports; /* keeps at most what one input caused */
     venue_t *venue;
     kill_switch_t *kill_switch; /* in the directory of the bus */
-    uint64_t made;              /* reports that the venue made */
+    uint32_t halt;              /* its generation that was answered last */
+    uint32_t halt_unconfirmed;  /* and what the answer was */
+    uint64_t halt_cancelled;
+    uint64_t made; /* reports that the venue made */
     tbus_histogram_t *tick_to_report;
     tbus_atomic_u64_t *orders;
     tbus_atomic_u64_t *cancels;
@@ -85,9 +88,30 @@ static inline bool may_take(tbus_stage_t *stage)
     executor_stage_t *e = (executor_stage_t *)(void *)stage;
     if (blocked(e))
         return false;
-    if (TBUS_UNLIKELY(kill_switch_thrown(e->kill_switch)) && venue_stats(e->venue).open_orders != 0)
+    if (TBUS_UNLIKELY(kill_switch_thrown(e->kill_switch)) &&
+        venue_stats(e->venue).open_orders != 0) {
+        e->halt_cancelled += venue_stats(e->venue).open_orders;
         venue_cancel_all(e->venue, REASON_KILL_SWITCH);
+    }
     return !blocked(e);
+}
+
+/* Whoever has thrown the kill switch is told what became of the orders: once, and again when that
+ * changes. True: it was told now, and another turn is to see whether more is to be said. */
+static bool answer_halt(executor_stage_t *e)
+{
+    uint32_t halt = kill_switch_generation(e->kill_switch);
+    uint32_t unconfirmed = (uint32_t)(venue_stats(e->venue).open_orders + e->reports.kept);
+    if (halt == 0) {
+        e->halt_cancelled = 0;
+        return false;
+    }
+    if (halt == e->halt && unconfirmed == e->halt_unconfirmed)
+        return false;
+    kill_switch_answer(e->kill_switch, halt, e->halt_cancelled, unconfirmed);
+    e->halt = halt;
+    e->halt_unconfirmed = unconfirmed;
+    return true;
 }
 
 static void execute(tbus_stage_t *stage, const order_t *order, bool valid)
@@ -135,6 +159,8 @@ static int executor_poll(tbus_stage_t *stage, uint32_t budget)
     if (made != 0) /* no counter changes without a report */
         show(e);
     int work = flushed + taken + made;
+    if (TBUS_UNLIKELY(kill_switch_thrown(e->kill_switch)))
+        work += answer_halt(e);
     return work > 0 ? work : follow_check_rings(stage);
 }
 

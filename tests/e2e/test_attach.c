@@ -108,8 +108,8 @@ static void the_kill_switch_stops_orders_and_nothing_else(void **state)
 {
     fixture_t *f = *state;
     json_decref(begin(f, 5000, ENDLESS_FEED, "--json", NULL));
-    assert_null(ask(f, "risk.halt", NULL)); /* not without a reason */
-    assert_null(ask(f, "risk.halt", json_pack("{s:s}", "reason", "\033[2J")));
+    assert_null(ask(f, "risk.resume", NULL)); /* not without a reason */
+    assert_null(ask(f, "risk.resume", json_pack("{s:s}", "reason", "\033[2J")));
     assert_int_equal(turn("resume", "too early", "risk is not halted"), 1);
     assert_int_equal(turn("halt", "a test wants it", NULL), 0);
     wait_until_more(f, refused_by_the_kill_switch);

@@ -254,7 +254,7 @@ static void when_the_supervisor_is_killed_the_stages_go_and_the_journal_is_whole
     tbus_journal_reader_close(reader);
 
     /* what it could not tidy up, the next one does */
-    assert_int_equal(files_in_run_directory(f), 2);
+    assert_int_equal(files_in_run_directory(f), 3);
     assert_int_equal(run(f, "start", SHORT_FEED, NULL), 0);
 }
 

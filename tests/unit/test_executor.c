@@ -195,7 +195,7 @@ static void executor_executes_nothing_once_the_bus_is_halted(void **state)
     path_expect_report(p, REPORT_ACCEPTED, 1, REASON_NONE);
     path_expect_report(p, REPORT_ACCEPTED, 2, REASON_NONE);
 
-    kill_switch_throw(p->kill_switch);
+    kill_switch_throw(p->kill_switch, KILL_BY_OPERATOR, "a test");
     path_tick(p, tick_add(LOCATE, 2, 'S', 100, PX - 50)); /* would fill both */
     approve(&f, caused_by(order_new(3, 'B', 10, PX, ORDER_TIF_DAY), 1));
     approve(&f, order_cancel(1));
@@ -218,7 +218,7 @@ static void executor_cancels_on_halt_before_anything_else_even_without_input(voi
     approve(&f, order_new(1, 'B', 10, PX, ORDER_TIF_DAY));
     path_poll(p->executor, 8);
     path_expect_report(p, REPORT_ACCEPTED, 1, REASON_NONE);
-    kill_switch_throw(p->kill_switch);
+    kill_switch_throw(p->kill_switch, KILL_BY_OPERATOR, "a test");
     assert_true(path_poll(p->executor, 0) > 0);
     path_expect_report(p, REPORT_CANCELLED, 1, REASON_KILL_SWITCH);
     assert_int_equal(path_counter(p, "executor.open_orders"), 0);
@@ -247,7 +247,7 @@ static void executor_cancels_on_halt_only_when_no_report_waits_for_room(void **s
                           LEVELS));
     path_poll(p->executor, LEVELS);
     assert_true(p->executor->pending);
-    kill_switch_throw(p->kill_switch);
+    kill_switch_throw(p->kill_switch, KILL_BY_OPERATOR, "a test");
     path_poll(p->executor, 8);
     path_expect_report(p, REPORT_ACCEPTED, RESTING + 1, REASON_NONE);
     report_t r;

@@ -178,7 +178,7 @@ static void order_path_balances_over_full_rings_in_any_order_of_polls(void **sta
     assert_false(p->risk->pending || p->executor->pending);
 
     /* Cancel what rests: after it all is at rest, and all must add up. */
-    kill_switch_throw(p->kill_switch);
+    kill_switch_throw(p->kill_switch, KILL_BY_OPERATOR, "a test");
     while (drain(run))
         continue;
     uint64_t cancels = run->orders - run->ours_count;

@@ -255,7 +255,7 @@ static void risk_rejects_new_orders_from_the_moment_the_bus_is_halted(void **sta
     path_order(f.path, order);
     path_poll(f.path->risk, 1);
     expect_approved(&f, &order);
-    kill_switch_throw(f.path->kill_switch);
+    kill_switch_throw(f.path->kill_switch, KILL_BY_OPERATOR, "a test");
     path_order(f.path, buy(2, 100));
     order_t cancel = order_cancel(1);
     path_order(f.path, cancel);

@@ -10,6 +10,8 @@
 
 #include <tickbus/clock.h>
 
+#include "tools/measure/process_state.h"
+
 bool control_reason_fits(const char *reason)
 {
     size_t bytes = strnlen(reason, CONTROL_REASON_MAX + 1);
@@ -27,10 +29,11 @@ static void drop(control_answer_t *answer)
     *answer = (control_answer_t){0};
 }
 
-static int send_request(int fd, const char *method, json_t *params, tbus_error_t *err)
+static int send_request(int fd, const char *method, json_t *params, uint64_t deadline_ns,
+                        tbus_error_t *err)
 {
-    json_t *request = json_pack("{s:s, s:i, s:s, s:o*}", "jsonrpc", "2.0", "id", 1, "method",
-                                method, "params", params);
+    json_t *request = json_pack("{s:s, s:i, s:s, s:o*, s:I}", "jsonrpc", "2.0", "id", 1, "method",
+                                method, "params", params, "deadline_ns", (json_int_t)deadline_ns);
     char *line = request ? json_dumps(request, JSON_COMPACT) : NULL;
     json_decref(request);
     if (!line)
@@ -69,11 +72,30 @@ static bool keep_fds(struct msghdr *message, control_answer_t *answer)
     return !(message->msg_flags & MSG_CTRUNC);
 }
 
-/* One line into `line`, of CONTROL_ANSWER_MAX bytes; its length, or a negative error. */
-static ssize_t receive_line(int fd, char *line, int timeout_ms, control_answer_t *answer,
-                            tbus_error_t *err)
+/* Who did not answer, and whether it could. */
+static int fail_late(int fd, int timeout_ms, tbus_error_t *err)
 {
-    uint64_t deadline_ns = tbus_clock_ns() + (uint64_t)timeout_ms * 1000000u;
+    struct ucred peer;
+    socklen_t bytes = sizeof peer;
+    char state = '?';
+    uint64_t cpu_ns;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) < 0 ||
+        !process_state(peer.pid, &state, &cpu_ns))
+        return tbus_fail(err, -ETIMEDOUT, "the bus did not answer within %d ms", timeout_ms);
+    if (state == 'T' || state == 't')
+        return tbus_fail(err, -ETIMEDOUT,
+                         "the bus did not answer within %d ms: its supervisor (process %d) is "
+                         "stopped; kill -CONT %d",
+                         timeout_ms, (int)peer.pid, (int)peer.pid);
+    return tbus_fail(
+        err, -ETIMEDOUT, "the bus did not answer within %d ms: its supervisor (process %d) is %s",
+        timeout_ms, (int)peer.pid, state == 'D' ? "waiting for a device" : "busy, or has no CPU");
+}
+
+/* One line into `line`, of CONTROL_ANSWER_MAX bytes; its length, or a negative error. */
+static ssize_t receive_line(int fd, char *line, int timeout_ms, uint64_t deadline_ns,
+                            control_answer_t *answer, tbus_error_t *err)
+{
     size_t used = 0;
     while (used < CONTROL_ANSWER_MAX) {
         uint64_t now_ns = tbus_clock_ns();
@@ -83,7 +105,7 @@ static ssize_t receive_line(int fd, char *line, int timeout_ms, control_answer_t
         if (polled < 0 && errno == EINTR)
             continue;
         if (polled == 0)
-            return tbus_fail(err, -ETIMEDOUT, "the bus did not answer within %d ms", timeout_ms);
+            return fail_late(fd, timeout_ms, err);
         struct iovec bytes = {line + used, CONTROL_ANSWER_MAX - used};
         _Alignas(struct cmsghdr) char rights[CMSG_SPACE(sizeof answer->fds)];
         struct msghdr message = {.msg_iov = &bytes,
@@ -127,14 +149,15 @@ static int read_answer(const char *line, size_t bytes, const char *method, contr
 int control_call(int fd, const char *method, json_t *params, int timeout_ms,
                  control_answer_t *out_answer, tbus_error_t *err)
 {
-    int code = send_request(fd, method, params, err);
+    uint64_t deadline_ns = tbus_clock_ns() + (uint64_t)timeout_ms * 1000000u;
+    int code = send_request(fd, method, params, deadline_ns, err);
     if (code < 0)
         return code;
     char *line = malloc(CONTROL_ANSWER_MAX);
     if (!line)
         return tbus_fail(err, -ENOMEM, "no memory for an answer");
     control_answer_t answer = {0};
-    ssize_t bytes = receive_line(fd, line, timeout_ms, &answer, err);
+    ssize_t bytes = receive_line(fd, line, timeout_ms, deadline_ns, &answer, err);
     code = bytes < 0 ? (int)bytes : read_answer(line, (size_t)bytes, method, &answer, err);
     free(line);
     if (code < 0)

@@ -15,9 +15,12 @@
  *                                    then that of the directory too, are for reading and writing
  *                                    (tbus_bus_open in <tickbus/open.h> asks this)
  *    risk.halt   {"reason":"..."}    {"halted":true}: risk rejects everything from now on. Again: a
- *                                    new reason
+ *                                    new reason. One that does not fit is made to
  *    risk.resume {"reason":"..."}    {"halted":false}: it does no more. An error when it is not
  *                                    halted, or the run is about to end
+ *
+ * A request may say until when it is wanted, as "deadline_ns" (CLOCK_MONOTONIC, beside "method"):
+ * one that the server comes to later is refused, since whoever sent it was told that it failed.
  *
  * The server belongs to the supervisor and never makes it wait: nothing here blocks, a request has
  * a longest length, connections a largest number, and a client that does not read its answer is not

@@ -228,6 +228,12 @@ static json_t *answer_one(control_server_t *server, connection_t *c, const json_
     if (params && !json_is_object(params) && !json_is_array(params))
         return error_object(id, CONTROL_INVALID_REQUEST, "params must be an object or an array");
 
+    /* Nobody waits for it any more, and whoever asked was told that it failed. */
+    const json_t *deadline_ns = json_object_get(request, "deadline_ns");
+    if (json_is_integer(deadline_ns) && tbus_clock_ns() > (uint64_t)json_integer_value(deadline_ns))
+        return error_object(id, CONTROL_FAILED,
+                            "it is too late for this request: its deadline_ns has passed");
+
     control_reply_t reply = {.peer = c->peer};
     server->method(server->context, method, params, &reply);
     if (!id || c->fds_count) { /* descriptors go out once an answer */

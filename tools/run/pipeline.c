@@ -9,6 +9,7 @@
 
 #include <tickbus/stage.h>
 
+#include "tools/measure/process_state.h"
 #include "tools/run/allocation.h"
 
 #define HUGE_PAGE_BYTES (UINT64_C(2) << 20)
@@ -351,9 +352,33 @@ static int make_stage(running_t *r, const pipeline_stage_t *stage)
 }
 
 /* Nobody supervises any more: no order is to pass. */
-static void halt_orphan(void *kill_switch)
+static void halt_orphan(void *context)
 {
-    kill_switch_throw((kill_switch_t *)kill_switch);
+    const pipeline_t *pipeline = context;
+    kill_switch_throw_once(pipeline->kill_switch, KILL_BY_ORPHAN, "the supervisor has died");
+}
+
+/* Does a supervisor that nothing was heard of only wait for its turn on a CPU? Then it will be
+ * heard of. One that is stopped, or waits for something else, may not. */
+static bool is_starved(pid_t supervisor)
+{
+    char state;
+    uint64_t cpu_ns;
+    return process_state(supervisor, &state, &cpu_ns) && state == 'R';
+}
+
+/* Nobody could halt this run, or would see that it goes wrong: no order is to pass until somebody
+ * looks after it again. */
+static void halt_unattended(void *context, uint64_t now_ns)
+{
+    const pipeline_t *pipeline = context;
+    kill_switch_t *kill_switch = pipeline->kill_switch;
+    if (TBUS_LIKELY(kill_switch_silence_ns(kill_switch, now_ns) < PIPELINE_SILENCE_NS) ||
+        kill_switch_thrown(kill_switch) || is_starved(getppid()) ||
+        kill_switch_silence_ns(kill_switch, tbus_clock_ns()) < PIPELINE_SILENCE_NS)
+        return;
+    kill_switch_throw_once(kill_switch, KILL_BY_SILENCE,
+                           "nothing was heard of the supervisor for a second");
 }
 
 int pipeline_run_process(pipeline_t *pipeline, uint32_t index, const tbus_atomic_u32_t *orphaned)
@@ -372,7 +397,9 @@ int pipeline_run_process(pipeline_t *pipeline, uint32_t index, const tbus_atomic
                             .step_count = plan->step_count,
                             .orphaned = orphaned,
                             .on_orphaned = halt_orphan,
-                            .orphaned_context = pipeline->kill_switch,
+                            .orphaned_context = pipeline,
+                            .on_beat = halt_unattended,
+                            .beat_context = pipeline,
                             .allocated_bytes = allocation_meter()};
         tbus_waiter_init(&loop.waiter, pipeline->layout->wait);
         code = tbus_loop_run(&loop);

@@ -57,6 +57,9 @@ int pipeline_create(const config_t *config, const layout_t *layout, uint64_t for
 int pipeline_add_topic(pipeline_t *pipeline, const pipeline_topic_t *topic, tbus_error_t *err);
 void pipeline_close(pipeline_t *pipeline);
 
+/* For so long a supervisor may not be heard of before its stages let no order pass any more. */
+#define PIPELINE_SILENCE_NS UINT64_C(1000000000)
+
 /* In a process of its own: make the stages of process `index` of the layout, run them until all are
  * told to stop, free them. 0 or a negative error, which the participant's state and reason tell the
  * supervisor as well. `orphaned`: see tbus_loop_t. */

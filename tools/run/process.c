@@ -46,6 +46,7 @@ static void take_signals(void)
     sigaction(SIGINT, &ignore, NULL);
     sigaction(SIGTERM, &ignore, NULL);
     sigaction(SIGHUP, &ignore, NULL);
+    sigaction(SIGTSTP, &ignore, NULL);
     sigaction(SIGPIPE, &ignore, NULL);
     sigaction(SUPERVISOR_DIED, &died, NULL);
     sigaction(SIGBUS, &bus_error, NULL);

@@ -163,17 +163,34 @@ static json_t *orders(const tbus_bus_t *bus, uint32_t owner)
     return counters_of(bus, owner, "orders", names);
 }
 
-static json_t *risk(const tbus_bus_t *bus, const char *halt_reason)
+/* Into `object`: whether the kill switch is thrown, and what is known of that. */
+static void add_halt(json_t *object, const tbus_bus_t *bus)
+{
+    kill_switch_t *kill_switch;
+    kill_switch_state_t state = {0};
+    if (kill_switch_find(bus, &kill_switch, NULL) == 0)
+        kill_switch_look(kill_switch, &state);
+    json_object_set_new(object, "halted", json_boolean(state.thrown));
+    json_object_set_new(object, "halt_reason",
+                        state.thrown ? json_text(state.reason, sizeof state.reason) : json_null());
+    json_object_set_new(
+        object, "halt",
+        !state.thrown ? json_null()
+                      : json_pack("{s:I, s:s, s:I, s:I, s:b, s:I, s:I}", "since_ns",
+                                  (json_int_t)state.since_ns, "by", kill_switch_by_text(state.by),
+                                  "uid", (json_int_t)state.uid, "pid", (json_int_t)state.pid,
+                                  "answered", state.answered, "cancelled",
+                                  (json_int_t)(state.answered ? state.cancelled : 0), "unconfirmed",
+                                  (json_int_t)state.unconfirmed));
+}
+
+static json_t *risk(const tbus_bus_t *bus)
 {
     static const char *const names[] = {"orders",         "cancels", "passed", "report_mismatches",
                                         "limits_changes", NULL};
     json_t *object = counters(bus, "risk", names);
     json_object_set_new(object, "rejects", counters_below(bus, EVERYBODY, "risk.rejects."));
-    kill_switch_t *kill_switch;
-    bool there = kill_switch_find(bus, &kill_switch, NULL) == 0;
-    json_object_set_new(object, "halted", json_boolean(there && kill_switch_thrown(kill_switch)));
-    json_object_set_new(object, "halt_reason",
-                        *halt_reason ? json_text(halt_reason, SUMMARY_ERROR_MAX) : json_null());
+    add_halt(object, bus);
     return object;
 }
 
@@ -405,7 +422,7 @@ static void add_pipeline(json_t *summary, const tbus_bus_t *bus, const summary_r
     json_object_set_new(summary, "feed", feed);
     json_object_set_new(summary, "orders", orders(bus, EVERYBODY));
     json_object_set_new(summary, "books", books(bus));
-    json_object_set_new(summary, "risk", risk(bus, run->halt_reason));
+    json_object_set_new(summary, "risk", risk(bus));
     json_object_set_new(summary, "executor", executor(bus));
     json_object_set_new(summary, "journal", journal(bus, run->journal));
     json_object_set_new(summary, "positions", counters_below(bus, EVERYBODY, "position."));

@@ -19,6 +19,8 @@
  *                executed_shares bbo_changes over_reductions duplicate_adds
  *    risk        orders cancels passed rejects.{REASON: count} report_mismatches limits_changes
  *                halted (is the kill switch thrown?) halt_reason (null: there is none)
+ *                halt (null: not thrown) {since_ns (CLOCK_REALTIME) by uid pid answered (by the
+ *                executor?) cancelled unconfirmed (orders that may still rest)}
  *    executor    orders executions executed_shares open_orders
  *    journal     directory records bytes (null when nothing is recorded)
  *    positions   {SYMBOL: shares}, all strategies together
@@ -85,8 +87,6 @@ typedef struct summary_run {
     const layout_t *layout;
     noise_t noise;                              /* known when the run has ended */
     summary_stall_t stalls[TBUS_INSTANCES_MAX]; /* of the layout's processes */
-    /* of the kill switch; "": not thrown, or by nobody who gave one */
-    char halt_reason[SUMMARY_ERROR_MAX];
     uint32_t errors_count;
     char errors[SUMMARY_ERRORS_MAX][SUMMARY_ERROR_MAX];
     uint32_t notes_count;

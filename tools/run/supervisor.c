@@ -9,6 +9,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "tools/control/members.h"
 #include "tools/show/outcome.h"
 
 #define SECOND_NS UINT64_C(1000000000)
@@ -87,6 +88,8 @@ static bool start_processes(supervisor_t *s)
 
 static void let_run(supervisor_t *s)
 {
+    if (supervisor_stages(s))
+        supervisor_write_members(s);
     s->run.state = "running";
     s->noise_began = noise_mark();
     s->running_since_ns = tbus_clock_ns();
@@ -262,7 +265,8 @@ static bool all_recorded(const supervisor_t *s)
 static void give_up(supervisor_t *s)
 {
     s->run.state = "stopping";
-    kill_switch_throw(s->pipeline.kill_switch);
+    kill_switch_throw_once(s->pipeline.kill_switch, KILL_BY_SUPERVISOR, "the run cannot go on");
+    s->halt = kill_switch_generation(s->pipeline.kill_switch); /* why, was said */
     supervisor_command_all(s, TBUS_KIND_SOURCE, true, TBUS_CMD_WIND_DOWN);
     uint64_t deadline_ns = tbus_clock_ns() + SALVAGE_NS;
     while (s->running_since_ns && !s->abort_asked && !all_recorded(s) &&
@@ -381,6 +385,7 @@ static int open_signals(supervisor_t *s, tbus_error_t *err)
     add_unless_ignored(&signals, SIGINT);
     add_unless_ignored(&signals, SIGTERM);
     add_unless_ignored(&signals, SIGHUP);
+    add_unless_ignored(&signals, SIGTSTP);
     sigaddset(&signals, SIGUSR1);
     sigprocmask(SIG_BLOCK, &signals, NULL);
     if (!sigismember(&signals, SIGHUP) && s->request->options->file)
@@ -483,6 +488,8 @@ static int supervise(supervisor_t *s, tbus_error_t *why)
     s->lock_fd = rundir_lock(&s->dir, config->bus.name, why);
     if (s->lock_fd < 0)
         goto no_lock;
+    if (supervisor_expect_nobody(s, why) < 0)
+        goto no_pipeline;
     if (pipeline_create(config, &s->layout, s->request->options->for_ns, &s->pipeline, why) < 0)
         goto no_pipeline;
     if (memory_check(&s->pipeline, why) < 0)
@@ -509,6 +516,7 @@ no_signals:
     guests_close(&s->guests);
 no_guests:
     pipeline_close(&s->pipeline);
+    members_remove(&s->dir, config->bus.name);
 no_pipeline:
     rundir_unlock(&s->dir, config->bus.name, s->lock_fd);
 no_lock:

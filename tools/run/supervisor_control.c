@@ -50,19 +50,18 @@ static const char *reason_of(const json_t *params, control_reply_t *reply)
     return NULL;
 }
 
+/* Halts whatever the reason looks like. */
 static void answer_halt(supervisor_t *s, const json_t *params, control_reply_t *reply)
 {
-    const char *reason = reason_of(params, reply);
-    if (!reason)
-        return;
+    const char *reason = json_string_value(json_object_get(params, "reason"));
     if (!supervisor_stages(s)) {
         fail_reply(reply, CONTROL_FAILED, "this bus has no stages, and so no orders to halt");
         return;
     }
-    kill_switch_throw(s->pipeline.kill_switch);
+    kill_switch_throw(s->pipeline.kill_switch, KILL_BY_OPERATOR,
+                      reason && *reason ? reason : KILL_SWITCH_NO_REASON);
     supervisor_nudge(s);
-    snprintf(s->run.halt_reason, sizeof s->run.halt_reason, "%s", reason);
-    supervisor_note(s, "risk halted: %s", reason);
+    supervisor_watch_halt(s);
     reply->result = json_pack("{s:b}", "halted", 1);
 }
 
@@ -81,7 +80,6 @@ static void answer_resume(supervisor_t *s, const json_t *params, control_reply_t
         return;
     }
     kill_switch_release(s->pipeline.kill_switch);
-    s->run.halt_reason[0] = 0;
     supervisor_note(s, "risk resumed: %s", reason);
     reply->result = json_pack("{s:b}", "halted", 0);
 }

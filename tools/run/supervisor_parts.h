@@ -8,6 +8,7 @@
  *    supervisor_stall.c    stages that stand still: the alarm, and what the user wants done about
  *                          them
  *    supervisor_control.c  what clients are answered
+ *    supervisor_halt.c     the kill switch: our heartbeat in it, and who has thrown it
  *    supervisor_reload.c   SIGHUP
  */
 #ifndef TICKBUS_TOOLS_RUN_SUPERVISOR_PARTS_H
@@ -53,6 +54,7 @@ typedef struct supervisor {
     bool abort_asked;          /* by a second signal */
     uint64_t signalled_ns;     /* when the first signal to stop came; 0: none yet */
     bool broken;               /* a stage has failed or a process has died */
+    uint32_t halt;             /* generation of the kill switch that was told last */
     progress_t progress;
     talk_t talk;
     noise_mark_t noise_began; /* when the stages were told to run */
@@ -94,6 +96,15 @@ void supervisor_reload(supervisor_t *s);
 /* Which of our streams are terminals, once; and whether one of them has hung up since. */
 void supervisor_know_terminals(supervisor_t *s);
 bool supervisor_terminal_gone(const supervisor_t *s);
+
+/* Let the stages know that we are here, and tell of a halt that is new, whoever ordered it. */
+void supervisor_watch_halt(supervisor_t *s);
+
+/* Write down who has the memory of the bus (members.h). It is said when that fails. */
+void supervisor_write_members(supervisor_t *s);
+/* Wait for what a dead supervisor of this name has left behind to end. -TBUS_EEXISTS: it does
+ * not. */
+int supervisor_expect_nobody(supervisor_t *s, tbus_error_t *err);
 
 /* Look whether a process stands still, at most every STALL_LOOK_NS. */
 void supervisor_watch_stalls(supervisor_t *s);

@@ -205,6 +205,12 @@ static void take_signal(supervisor_t *s)
         print_summary(s);
         return;
     }
+    if (info.ssi_signo == SIGTSTP) { /* Ctrl-Z: the run would be halted, and its market go on */
+        supervisor_say(s,
+                       "it cannot be suspended, as a market does not wait; `busctl halt` lets no "
+                       "order pass");
+        return;
+    }
     /* The kernel sends it when the terminal goes; a shell that goes with it sends it to its
      * jobs. */
     bool terminal_gone = info.ssi_code == SI_KERNEL || supervisor_terminal_gone(s);
@@ -261,6 +267,7 @@ void supervisor_step(supervisor_t *s, int timeout_ms)
                 look_after(s, i);
     }
     guests_bury(&s->guests, &s->pipeline.bus);
+    supervisor_watch_halt(s);
     supervisor_watch_stalls(s);
     if (s->running_since_ns && supervisor_stages(s))
         progress_show(&s->progress, &s->talk, &s->pipeline.bus, s->running_since_ns, s->run.for_ns);

@@ -69,6 +69,16 @@ int outcome_failed(const char *command, const char *format, ...)
     return OUTCOME_FAILED;
 }
 
+void outcome_note(const char *command, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    char text[512];
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    fprintf(stderr, "%s: note: %s\n", command, text);
+}
+
 int outcome_refused(const char *command, bool json, const char *why)
 {
     if (json) {

@@ -35,6 +35,10 @@ int outcome_option(const char *command, const char *given, const struct option *
 int outcome_failed(const char *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* "busctl halt: note: ..." on stderr: what is no failure, and good to know. */
+void outcome_note(const char *command, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /* The same for a run that never began; with `json` also as an object on stdout
  * ({"state":"refused","errors":["..."]}). */
 int outcome_refused(const char *command, bool json, const char *why);

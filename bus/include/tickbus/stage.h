@@ -99,6 +99,10 @@ typedef struct tbus_loop {
      * more often. May be NULL. */
     void (*on_orphaned)(void *context);
     void *orphaned_context;
+    /* With each heartbeat, of a busy loop every 1024 turns; `now_ns`: CLOCK_MONOTONIC. May be
+     * NULL. */
+    void (*on_beat)(void *context, uint64_t now_ns);
+    void *beat_context;
     uint64_t (*allocated_bytes)(void); /* of this thread, ever; NULL: not known */
 } tbus_loop_t;
 

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* busctl halt needs nobody: not a reason that fits, nor a supervisor that lives. */
+#include "tests/e2e/running_bus.h"
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "risk/kill_switch.h"
+#include "tools/control/members.h"
+
+/* busctl halt: its exit code; what it printed stays in *out. */
+static int halt(const fixture_t *f, const char *reason, program_t *out)
+{
+    const char *const argv[] = {TICKBUS_BUSCTL, "halt", "--name", f->bus, "--reason", reason, NULL};
+    *out = (program_t){.argv = argv};
+    int code = program_run(out);
+    out->argv = NULL;
+    return code;
+}
+
+static void assert_halted_because(fixture_t *f, const char *reason)
+{
+    json_t *summary = ask(f, "status", NULL);
+    const json_t *risk = json_object_get(summary, "risk");
+    const json_t *details = json_object_get(risk, "halt");
+    assert_true(json_is_true(json_object_get(risk, "halted")));
+    assert_string_equal(json_string_value(json_object_get(risk, "halt_reason")), reason);
+    assert_true(json_is_true(json_object_get(details, "answered")));
+    assert_int_equal(json_integer_value(json_object_get(details, "unconfirmed")), 0);
+    assert_int_equal(number(summary, "executor", "open_orders"), 0);
+    json_decref(summary);
+}
+
+static void it_halts_before_it_looks_at_the_reason(void **state)
+{
+    fixture_t *f = *state;
+    json_decref(begin(f, 1000, ENDLESS_FEED, NULL));
+    char longest[301];
+    memset(longest, 'x', sizeof longest - 1);
+    longest[sizeof longest - 1] = 0;
+    static const struct {
+        const char *given, *kept;
+    } reasons[] = {{"limit breached\nhost: h7\n", "limit breached host: h7"},
+                   {"caf\xe9", "caf?"},
+                   {"", "no reason was given"}};
+    program_t p;
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
+        assert_int_equal(halt(f, reasons[i].given, &p), 0);
+        assert_text_holds(p.out, "halted: no order passes since ");
+        assert_text_holds(p.err, "the reason is kept as");
+        program_clear(&p);
+        assert_halted_because(f, reasons[i].kept);
+    }
+    assert_int_equal(halt(f, longest, &p), 0);
+    program_clear(&p);
+    longest[255] = 0;
+    assert_halted_because(f, longest);
+    kill(f->start.pid, SIGINT);
+    assert_ended_with(f, 0);
+    assert_text_holds(f->start.err, "risk halted: limit breached host: h7");
+}
+
+static void it_halts_while_the_supervisor_is_stopped(void **state)
+{
+    fixture_t *f = *state;
+    json_decref(begin(f, 1000, ENDLESS_FEED, NULL));
+    kill(f->start.pid, SIGSTOP);
+    program_t p;
+    assert_int_equal(halt(f, "nobody answers", &p), 0);
+    assert_text_holds(p.out, " 0 unconfirmed");
+    assert_text_holds(p.err, "is stopped");
+    program_clear(&p);
+    kill(f->start.pid, SIGCONT);
+    assert_halted_because(f, "nobody answers");
+    kill(f->start.pid, SIGINT);
+    assert_ended_with(f, 0);
+    assert_text_holds(f->start.err, "risk halted: nobody answers");
+}
+
+static void an_executor_that_is_stopped_leaves_it_unconfirmed(void **state)
+{
+    fixture_t *f = *state;
+    json_t *summary = begin(f, 1000, ENDLESS_FEED, "--layout", "split", NULL);
+    pid_t executor = process_of(summary, "executor");
+    json_decref(summary);
+    kill(executor, SIGSTOP);
+    program_t p;
+    char says[64];
+    snprintf(says, sizeof says, "the executor (process %d, stopped)", (int)executor);
+    assert_int_equal(halt(f, "is it there", &p), 1);
+    assert_text_holds(p.err, says);
+    assert_text_holds(p.err, "the halt is set");
+    assert_string_equal(p.out, "");
+    program_clear(&p);
+    kill(executor, SIGCONT);
+    assert_int_equal(halt(f, "it is", &p), 0);
+    program_clear(&p);
+    assert_halted_because(f, "it is");
+    kill(f->start.pid, SIGINT);
+    assert_ended_with(f, 0);
+}
+
+static void stages_halt_by_themselves_when_nothing_is_heard_of_their_supervisor(void **state)
+{
+    fixture_t *f = *state;
+    json_decref(begin(f, 1000, ENDLESS_FEED, NULL));
+    kill(f->start.pid, SIGSTOP);
+    /* Seen from another process, since the supervisor does not answer. */
+    tbus_rundir_t dir;
+    members_t members;
+    tbus_bus_t bus;
+    kill_switch_t *kill_switch;
+    kill_switch_state_t seen;
+    assert_int_equal(tbus_rundir_open(false, &dir, NULL), 0);
+    assert_int_equal(members_read(&dir, f->bus, &members, NULL), 0);
+    assert_int_equal(members_attach(&members, f->bus, &bus, NULL), 0);
+    assert_int_equal(kill_switch_find(&bus, &kill_switch, NULL), 0);
+    do {
+        nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+        kill_switch_look(kill_switch, &seen);
+    } while (!seen.thrown || !seen.answered);
+    assert_int_equal(seen.by, KILL_BY_SILENCE);
+    assert_int_not_equal(seen.pid, f->start.pid);
+    tbus_bus_close(&bus);
+    tbus_rundir_close(&dir);
+    kill(f->start.pid, SIGCONT);
+    kill(f->start.pid, SIGINT);
+    assert_ended_with(f, 1);
+    assert_text_holds(f->start.err, "halted by its own stages");
+}
+
+/* What is left of a bus whose supervisor has died: a process that has its memory, and answers like
+ * an executor. */
+static pid_t leave_executor(const fixture_t *f)
+{
+    int told[2];
+    char byte;
+    assert_int_equal(pipe(told), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        tbus_bus_t bus;
+        tbus_rundir_t dir;
+        kill_switch_t *kill_switch;
+        members_t members = {.count = 1, .list[0] = {.pid = getpid(), .name = "executor"}};
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (tbus_rundir_open(true, &dir, NULL) < 0 || tbus_bus_create(f->bus, &bus, NULL) < 0 ||
+            kill_switch_add(&bus, &kill_switch, NULL) < 0)
+            _exit(1);
+        members.fds[members.fds_count++] = bus.directory_segment.fd;
+        if (tbus_bus_keep(&bus, NULL) < 0 || members_write(&dir, f->bus, &members, NULL) < 0 ||
+            write(told[1], "x", 1) != 1)
+            _exit(1);
+        for (;;) {
+            uint32_t generation = kill_switch_generation(kill_switch);
+            if (generation)
+                kill_switch_answer(kill_switch, generation, 3, 0);
+            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        }
+    }
+    close(told[1]);
+    assert_int_equal(read(told[0], &byte, 1), 1);
+    close(told[0]);
+    return child;
+}
+
+static void what_a_dead_supervisor_left_is_halted_and_not_trodden_on(void **state)
+{
+    fixture_t *f = *state;
+    pid_t executor = leave_executor(f);
+    program_t p;
+    assert_int_equal(halt(f, "its supervisor is dead", &p), 0);
+    assert_text_holds(p.out, "; 3 orders cancelled, 0 unconfirmed");
+    assert_text_holds(p.err, "its supervisor has died");
+    program_clear(&p);
+    const char *const unnamed[] = {TICKBUS_BUSCTL, "halt", "--reason", "which one?", NULL};
+    p = (program_t){.argv = unnamed};
+    assert_int_equal(program_run(&p), 0);
+    program_clear(&p);
+
+    char says[96];
+    snprintf(says, sizeof says, "'executor' (process %d) of a bus '%s' whose supervisor has died",
+             (int)executor, f->bus);
+    assert_int_equal(run(f, "start", SHORT_FEED, NULL), 1);
+    assert_text_holds(f->start.err, says);
+    kill(executor, SIGKILL);
+    waitpid(executor, NULL, 0);
+    assert_int_equal(halt(f, "nobody is left", &p), 1);
+    assert_text_holds(p.err, "bus");
+    program_clear(&p);
+    assert_int_equal(run(f, "start", SHORT_FEED, NULL), 0);
+    assert_int_equal(files_in_run_directory(f), 0);
+}
+
+static void ctrl_z_does_not_suspend_it(void **state)
+{
+    fixture_t *f = *state;
+    json_decref(begin(f, 1000, ENDLESS_FEED, NULL));
+    json_t *summary = ask(f, "status", NULL);
+    kill(process_of(summary, "executor"), SIGTSTP);
+    json_decref(summary);
+    kill(f->start.pid, SIGTSTP);
+    json_decref(wait_for(f, 2000)); /* it still answers */
+    kill(f->start.pid, SIGINT);
+    assert_ended_with(f, 0);
+    assert_text_holds(f->start.err, "it cannot be suspended");
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(it_halts_before_it_looks_at_the_reason),
+        TEST(it_halts_while_the_supervisor_is_stopped),
+        TEST(an_executor_that_is_stopped_leaves_it_unconfirmed),
+        TEST(stages_halt_by_themselves_when_nothing_is_heard_of_their_supervisor),
+        TEST(what_a_dead_supervisor_left_is_halted_and_not_trodden_on),
+        TEST(ctrl_z_does_not_suspend_it),
+    };
+    return cmocka_run_group_tests_name("halt", tests, NULL, NULL);
+}

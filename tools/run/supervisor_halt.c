@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/run/supervisor_parts.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "tools/control/members.h"
+
+/* What was left of a bus whose supervisor has died is recorded, and ends. */
+#define LEFT_OVER_NS UINT64_C(2000000000)
+
+void supervisor_watch_halt(supervisor_t *s)
+{
+    kill_switch_t *kill_switch = s->pipeline.kill_switch;
+    kill_switch_beat(kill_switch, tbus_clock_ns());
+    uint32_t generation = kill_switch_generation(kill_switch);
+    if (generation == 0 || generation == s->halt)
+        return;
+    kill_switch_state_t state;
+    kill_switch_look(kill_switch, &state);
+    s->halt = generation;
+    if (state.by == KILL_BY_SILENCE)
+        supervisor_complain(s, "halted by its own stages: %s; `busctl resume` when that is mended",
+                            state.reason);
+    else
+        supervisor_note(s, "risk halted: %s", state.reason);
+}
+
+void supervisor_write_members(supervisor_t *s)
+{
+    const tbus_bus_t *bus = &s->pipeline.bus;
+    const char *name = s->request->options->config.bus.name;
+    tbus_error_t why = {0};
+    members_t members = {.count = 1, .list[0] = {.pid = getpid(), .name = "supervisor"}};
+    for (uint32_t i = 0; i < s->layout.processes_count && members.count < MEMBERS_MAX; i++) {
+        if (!s->processes[i].pid)
+            continue;
+        member_t *member = &members.list[members.count++];
+        member->pid = s->processes[i].pid;
+        snprintf(member->name, sizeof member->name, "%s", s->processes[i].name);
+    }
+    members.fds[members.fds_count++] = bus->directory_segment.fd;
+    for (uint32_t i = 0; i < bus->topics_count; i++)
+        members.fds[members.fds_count++] = bus->topic_segments[i].fd;
+    if (members_write(&s->dir, name, &members, &why) < 0)
+        supervisor_say(s,
+                       "%s: while this supervisor is stopped or stuck, `busctl halt` will not work",
+                       why.text);
+}
+
+int supervisor_expect_nobody(supervisor_t *s, tbus_error_t *err)
+{
+    const char *name = s->request->options->config.bus.name;
+    uint64_t deadline_ns = tbus_clock_ns() + LEFT_OVER_NS;
+    members_t members;
+    if (members_read(&s->dir, name, &members, NULL) < 0)
+        return 0;
+    for (uint32_t i = 0; i < members.count; i++) {
+        while (member_lives(&members.list[i], &members, name) && tbus_clock_ns() < deadline_ns)
+            usleep(10000);
+        if (member_lives(&members.list[i], &members, name))
+            return tbus_fail(err, -TBUS_EEXISTS,
+                             "'%s' (process %d) of a bus '%s' whose supervisor has died is still "
+                             "there; end it (kill -9 %d), or start this one under another --name",
+                             members.list[i].name, (int)members.list[i].pid, name,
+                             (int)members.list[i].pid);
+    }
+    members_remove(&s->dir, name);
+    return 0;
+}
