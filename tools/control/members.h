@@ -4,8 +4,8 @@
  *
  * The supervisor writes NAME.members into the run directory: its process id and those of its
  * stages, and the numbers of the descriptors under which all of them, being forked from it, have
- * the memory of the bus. Whoever may read another process's descriptors (the same user, or root: proc(5))
- * opens that memory through /proc/PID/fd of any of them that lives.
+ * the memory of the bus. Whoever may read another process's descriptors (the same user, or root:
+ * proc(5)) opens that memory through /proc/PID/fd of any of them that lives.
  */
 #ifndef TICKBUS_TOOLS_CONTROL_MEMBERS_H
 #define TICKBUS_TOOLS_CONTROL_MEMBERS_H
