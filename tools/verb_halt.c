@@ -68,9 +68,10 @@ static int ask(const char *verb, const char *method, const char *name, const cha
 
 /* --- halt, without asking anybody */
 
-/* For so long the executor may take to answer. It does within microseconds, on a machine that is
- * not overloaded. */
-#define ANSWER_NS UINT64_C(1000000000)
+/* For so long the executor may take to answer, which it does within microseconds; and ten times as
+ * long while all that it waits for is a CPU. */
+#define ANSWER_NS         UINT64_C(100000000)
+#define ANSWER_STARVED_NS UINT64_C(1000000000)
 
 typedef struct reach {
     tbus_rundir_t dir;
@@ -127,10 +128,18 @@ static bool has_ended(const reach_t *reach)
     return executor && !member_lives(executor, &reach->members, reach->name);
 }
 
+static bool is_starved(const reach_t *reach)
+{
+    const member_t *executor = executor_of(&reach->members);
+    char state;
+    uint64_t cpu_ns;
+    return executor && process_state(executor->pid, &state, &cpu_ns) && state == 'R';
+}
+
 /* Until the executor has answered that nothing rests any more, or long enough. */
 static void await_answer(reach_t *reach, uint32_t generation, kill_switch_state_t *out_state)
 {
-    uint64_t deadline_ns = tbus_clock_ns() + ANSWER_NS;
+    uint64_t since_ns = tbus_clock_ns();
     for (;;) {
         for (uint32_t i = 0; i < reach->bus.topics_count; i++)
             tbus_ring_nudge(&reach->bus.rings[i]);
@@ -138,7 +147,9 @@ static void await_answer(reach_t *reach, uint32_t generation, kill_switch_state_
         /* A later throw's answer will do as well. */
         bool confirmed = out_state->answered && out_state->unconfirmed == 0 &&
                          out_state->generation >= generation;
-        if (confirmed || has_ended(reach) || tbus_clock_ns() > deadline_ns)
+        uint64_t waited_ns = tbus_clock_ns() - since_ns;
+        if (confirmed || has_ended(reach) || waited_ns > ANSWER_STARVED_NS ||
+            (waited_ns > ANSWER_NS && !is_starved(reach)))
             return;
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     }
@@ -175,7 +186,7 @@ static void tell_when(const kill_switch_state_t *state)
     char text[16] = "";
     if (localtime_r(&seconds, &local))
         strftime(text, sizeof text, "%H:%M:%S", &local);
-    printf("halted: no order passes since %s.%06u; %llu orders cancelled, %u unconfirmed\n", text,
+    printf("halted: no order passes since %s.%06u; cancelled %llu, unconfirmed %u\n", text,
            (unsigned)(state->since_ns % 1000000000u / 1000u), (unsigned long long)state->cancelled,
            state->unconfirmed);
 }
@@ -202,6 +213,28 @@ static bool is_confirmed(const kill_switch_state_t *state)
     return state->thrown && state->answered && state->unconfirmed == 0;
 }
 
+/* Did a supervisor of this name die, and all of its stages end? */
+static bool is_left_over(const char *name)
+{
+    tbus_rundir_t dir;
+    members_t members;
+    if (!name || strlen(name) >= TBUS_NAME_MAX || strchr(name, '/') ||
+        tbus_rundir_open(false, &dir, NULL) < 0)
+        return false;
+    bool lives = rundir_is_live(&dir, name, NULL);
+    bool left = !lives && members_read(&dir, name, &members, NULL) == 0;
+    for (uint32_t i = 0; left && i < members.count; i++)
+        left = !member_lives(&members.list[i], &members, name);
+    tbus_rundir_close(&dir);
+    return left;
+}
+
+static int tell_left_over(const char *verb, const char *name)
+{
+    printf("halted: the supervisor of '%s' has died, and its stages have halted and ended\n", name);
+    return outcome_printed(verb);
+}
+
 static int halt(const char *verb, const char *name, const char *reason)
 {
     tbus_error_t why = {0};
@@ -211,7 +244,7 @@ static int halt(const char *verb, const char *name, const char *reason)
     if (!*text)
         snprintf(text, sizeof text, "%s", KILL_SWITCH_NO_REASON);
     if (reach_open(name, &reach, &why) < 0)
-        return ask(verb, "risk.halt", name, text);
+        return is_left_over(name) ? tell_left_over(verb, name) : ask(verb, "risk.halt", name, text);
     kill_switch_state_t before, after;
     kill_switch_look(reach.kill_switch, &before);
     uint32_t generation = kill_switch_throw(reach.kill_switch, KILL_BY_OPERATOR, text);

@@ -213,16 +213,18 @@ static void print_risk(FILE *out, const json_t *risk)
         const char *reason = text_of(risk, "halt_reason");
         const json_t *halt = json_object_get(risk, "halt");
         char cancelled[NUMBER_MAX], unconfirmed[NUMBER_MAX];
+        bool answered = json_is_true(json_object_get(halt, "answered"));
+        bool confirmed = answered && integer(halt, "unconfirmed") == 0;
         label(out, "HALTED");
-        fprintf(out, "no order passes risk%s%s\n", *reason ? ": " : "", reason);
+        fprintf(out, "%sno order passes risk%s%s\n",
+                confirmed ? "" : "UNCONFIRMED: ", *reason ? ": " : "", reason);
         label(out, "");
-        if (!json_is_true(json_object_get(halt, "answered")))
-            fprintf(out, "by %s; UNCONFIRMED: the executor has not answered\n",
-                    text_of(halt, "by"));
-        else
+        if (answered)
             fprintf(out, "by %s; %s orders cancelled, %s unconfirmed\n", text_of(halt, "by"),
                     grouped(integer(halt, "cancelled"), cancelled),
                     grouped(integer(halt, "unconfirmed"), unconfirmed));
+        else
+            fprintf(out, "by %s; the executor has not answered\n", text_of(halt, "by"));
     }
     print_pairs(out, json_object_get(risk, "rejects"), "rejects");
     if (integer(risk, "report_mismatches")) {
