@@ -130,14 +130,27 @@ static bool reaches(const row_t *row, double ratio, double goal)
     return more_is_better(row) ? ratio >= goal : ratio <= goal;
 }
 
-static bool met(const row_t *row)
+/* Is a goal reached? Only what was measured against something that was measured too is judged. A
+ * goal of two parts is missed as soon as one of them is. */
+static enum verdict judge(const row_t *row)
 {
-    if (row->goal_value > 0 && !(row->ours <= row->goal_value))
-        return false;
-    if (row->goal_raw > 0 && !reaches(row, row->ours / row->raw, row->goal_raw))
-        return false;
-    return row->goal_peer <= 0 || isnan(row->best) ||
-           reaches(row, row->ours / row->best, row->goal_peer);
+    bool unknown = isnan(row->ours);
+    bool missed = row->goal_value > 0 && row->ours > row->goal_value;
+    double raw = row->ours / row->raw, peer = row->ours / row->best;
+    if (row->goal_raw > 0) {
+        unknown |= isnan(raw);
+        missed |= !isnan(raw) && !reaches(row, raw, row->goal_raw);
+    }
+    if (row->goal_peer > 0) {
+        unknown |= isnan(peer);
+        missed |= !isnan(peer) && !reaches(row, peer, row->goal_peer);
+    }
+    return missed ? MISSED : unknown ? NOT_JUDGED : MET;
+}
+
+static const char *verdict_text(enum verdict verdict)
+{
+    return verdict == MET ? "yes" : verdict == MISSED ? "NO" : "not judged";
 }
 
 static void conclude(row_t *row, const report_t *report)
@@ -209,9 +222,9 @@ static void print_peers(const row_t *row, const report_t *report)
     putchar('\n');
 }
 
-void rows_print(report_t *report)
+bool rows_print(report_t *report)
 {
-    unsigned goals = 0, reached = 0;
+    unsigned of_verdict[3] = {0};
     printf("%-34s %-12s %9s %9s %6s  %-16s %9s %6s  %-30s %s\n", "measure", "unit", "ours", "raw",
            "x raw", "best peer", "value", "x peer", "goal", "met");
     for (unsigned i = 0; i < ROWS_COUNT; i++) {
@@ -228,11 +241,12 @@ void rows_print(report_t *report)
         printf("  %-16s", row->best_peer ? row->best_peer : "-");
         print_number(row->best, 9, decimals_of(row->best));
         print_number(row->ours / row->best, 6, 2);
-        printf("  %-30s %s\n", goal, met(row) ? "yes" : "NO");
-        goals++;
-        reached += met(row);
+        printf("  %-30s %s\n", goal, verdict_text(judge(row)));
+        of_verdict[judge(row)]++;
     }
-    printf("\n%u of %u goals met. Everybody's figures:\n", reached, goals);
+    printf("\n%u goals met, %u missed, %u not judged, as there was nobody to measure against. "
+           "Everybody's figures:\n",
+           of_verdict[MET], of_verdict[MISSED], of_verdict[NOT_JUDGED]);
     for (unsigned i = 0; i < ROWS_COUNT; i++)
         if (report->wanted[rows[i].experiment] && rows[i].experiment != RECOVERY)
             print_peers(&rows[i], report);
@@ -240,6 +254,7 @@ void rows_print(report_t *report)
         printf("  %-34s p50 %.2f ms, p99 %.2f ms of %u kills; none of the peers recovers\n",
                "recovery", report->recovery_p50_ms, report->recovery_p99_ms,
                report->recovery_rounds);
+    return of_verdict[MISSED] == 0 && of_verdict[NOT_JUDGED] == 0;
 }
 
 /* ---- JSON ---- */
@@ -261,11 +276,12 @@ static json_t *row_as_json(const row_t *row, const report_t *report)
                             isnan(value) && results[i].failed ? json_string(results[i].failed)
                                                               : number(value));
     }
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:s?, s:o, s:o, s:s, s:b, s:o}", "measure",
-                     row->measure, "unit", row->unit, "ours", number(row->ours), "raw",
-                     number(row->raw), "ratio_to_raw", number(row->ours / row->raw), "best_peer",
-                     row->best_peer, "best_peer_value", number(row->best), "ratio_to_best_peer",
-                     number(row->ours / row->best), "goal", goal, "met", met(row), "peers", values);
+    return json_pack(
+        "{s:s, s:s, s:o, s:o, s:o, s:s?, s:o, s:o, s:s, s:o, s:o}", "measure", row->measure, "unit",
+        row->unit, "ours", number(row->ours), "raw", number(row->raw), "ratio_to_raw",
+        number(row->ours / row->raw), "best_peer", row->best_peer, "best_peer_value",
+        number(row->best), "ratio_to_best_peer", number(row->ours / row->best), "goal", goal, "met",
+        judge(row) == NOT_JUDGED ? json_null() : json_boolean(judge(row) == MET), "peers", values);
 }
 
 /* The commit that the sources are at, "-dirty" when they differ from it. */

@@ -53,6 +53,8 @@ enum experiment_index {
 };
 enum statistic { P50, P99, RATE, RECOVERY_P99 };
 
+enum verdict { MET, MISSED, NOT_JUDGED };
+
 typedef struct row {
     const char *measure, *unit;
     enum experiment_index experiment;
@@ -83,9 +85,10 @@ typedef struct report {
     unsigned recovery_rounds;
 } report_t;
 
-/* Medians, best peers and goals, from the results; prints the table on stdout; JSON into `path`
- * unless NULL. */
-void rows_print(report_t *report);
+/* Medians, best peers and goals, from the results, as a table on stdout. True: every goal was
+ * judged, and met. */
+bool rows_print(report_t *report);
+/* The same as JSON; "met" is null where a goal was not judged. After rows_print. */
 void rows_write_json(report_t *report, const char *path);
 
 #endif

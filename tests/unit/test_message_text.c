@@ -298,9 +298,11 @@ static void a_csv_field_is_quoted_only_where_it_must_be(void **state)
     line_csv_chars(&line, "AAPL", 4);
     line_char(&line, ',');
     line_csv_chars(&line, "a,\"b", 4);
+    line_char(&line, ',');
+    line_csv_chars(&line, "\x7f\x80\xe9,\xff", 5); /* UTF-8, whatever came */
     line_end(&line);
     fclose(out);
-    assert_string_equal(text, "AAPL,\"a,\"\"b\"");
+    assert_string_equal(text, "AAPL,\"a,\"\"b\",\"\x7f\xc2\x80\xc3\xa9,\xc3\xbf\"");
     free(text);
 }
 

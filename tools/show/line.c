@@ -109,22 +109,31 @@ void line_json_chars(line_t *line, const char *chars, size_t count)
     line_char(line, '"');
 }
 
+/* A byte as the character of that number, in UTF-8 (RFC 3629, section 3): what JSON shows too. */
+static void latin_char(line_t *line, char c)
+{
+    unsigned char byte = (unsigned char)c;
+    if (byte >= 0x80) {
+        line_char(line, (char)(0xc0 | byte >> 6));
+        byte = 0x80 | (byte & 0x3f);
+    }
+    line_char(line, (char)byte);
+}
+
 void line_csv_chars(line_t *line, const char *chars, size_t count)
 {
     bool quoted = false;
     for (size_t i = 0; i < count; i++)
         quoted |= chars[i] == ',' || chars[i] == '"' || chars[i] == '\n' || chars[i] == '\r';
-    if (!quoted) {
-        line_chars(line, chars, count);
-        return;
-    }
-    line_char(line, '"');
+    if (quoted)
+        line_char(line, '"');
     for (size_t i = 0; i < count; i++) {
         if (chars[i] == '"')
             line_char(line, '"');
-        line_char(line, chars[i]);
+        latin_char(line, chars[i]);
     }
-    line_char(line, '"');
+    if (quoted)
+        line_char(line, '"');
 }
 
 size_t line_unpadded(const char *chars, size_t count)

@@ -38,7 +38,8 @@ void line_time_of_day(line_t *line, uint64_t ns_since_midnight);
 /* Characters as a JSON string, quotes included (RFC 8259, section 7). Bytes above 0x7e become
  * \u00XX: what comes from outside need not be UTF-8. */
 void line_json_chars(line_t *line, const char *chars, size_t count);
-/* Characters as a CSV field, quoted only where RFC 4180 asks for it (section 2, rules 6 and 7). */
+/* Characters as a CSV field, quoted only where RFC 4180 asks for it (section 2, rules 6 and 7), in
+ * UTF-8: bytes above 0x7f become the characters of these numbers, as in JSON. */
 void line_csv_chars(line_t *line, const char *chars, size_t count);
 
 /* The length of a field that is padded with spaces (or zeros), without its padding. */
