@@ -24,13 +24,20 @@ TBUS_STATIC_ASSERT(offsetof(tbus_ring_sub_t, state) % 8 == 0);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_sub_t, owner) == offsetof(tbus_ring_sub_t, state) + 4);
 TBUS_STATIC_ASSERT(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
 
-/* A vacant place, which belongs to `owner` from now on; NULL: there is none. */
-static tbus_ring_sub_t *take_vacant(const tbus_ring_t *ring, uint32_t owner)
+/* A vacant place, which belongs to `owner` from now on, in a tenure of its own; NULL: there is none.
+ * *out_word: its word. */
+static tbus_ring_sub_t *take_vacant(const tbus_ring_t *ring, uint32_t owner, uint64_t *out_word)
 {
-    for (unsigned i = 0; i < TBUS_RING_SUBS_MAX; i++)
-        if (tbus_place_cas(&ring->shared->subs[i], tbus_place_word(TBUS_SUB_VACANT, NOBODY),
-                           tbus_place_word(TBUS_SUB_VACANT, owner)))
-            return &ring->shared->subs[i];
+    for (unsigned i = 0; i < TBUS_RING_SUBS_MAX; i++) {
+        tbus_ring_sub_t *place = &ring->shared->subs[i];
+        uint64_t word = tbus_place_load(place);
+        if (tbus_place_state(word) != TBUS_SUB_VACANT || tbus_place_owner(word) != NOBODY)
+            continue;
+        uint64_t next_tenure = word + (UINT64_C(1) << (32 + TBUS_PLACE_TENURE_SHIFT));
+        *out_word = tbus_place_become(next_tenure, TBUS_SUB_VACANT, owner);
+        if (tbus_place_cas(place, word, *out_word))
+            return place;
+    }
     return NULL;
 }
 
@@ -44,7 +51,7 @@ bool tbus_place_is(const tbus_ring_sub_t *place, const char *name)
 static bool is_taken(const tbus_ring_t *ring, const char *name)
 {
     for (unsigned i = 0; i < TBUS_RING_SUBS_MAX; i++)
-        if ((uint32_t)tbus_place_load(&ring->shared->subs[i]) != TBUS_SUB_VACANT &&
+        if (tbus_place_state(tbus_place_load(&ring->shared->subs[i])) != TBUS_SUB_VACANT &&
             tbus_place_is(&ring->shared->subs[i], name))
             return true;
     return false;
@@ -52,18 +59,40 @@ static bool is_taken(const tbus_ring_t *ring, const char *name)
 
 /* Another subscriber, on a ring that may have only one; NULL: there is none. Of two that join at
  * the same time both may find the other. */
-static const tbus_ring_sub_t *find_other_subscriber(const tbus_ring_t *ring,
-                                                    const tbus_ring_sub_t *mine)
+static tbus_ring_sub_t *find_other_subscriber(const tbus_ring_t *ring, const tbus_ring_sub_t *mine,
+                                              uint64_t *out_word)
 {
     for (unsigned i = 0; i < TBUS_RING_SUBS_MAX; i++) {
-        const tbus_ring_sub_t *place = &ring->shared->subs[i];
+        tbus_ring_sub_t *place = &ring->shared->subs[i];
         uint64_t word = tbus_place_load(place);
-        if (place != mine && word != tbus_place_word(TBUS_SUB_VACANT, NOBODY) &&
-            (uint32_t)word != TBUS_SUB_EVICTED &&
-            tbus_load_relaxed_u32(&place->role) == TBUS_SUBSCRIBER)
+        uint32_t state = tbus_place_state(word);
+        bool gone = state == TBUS_SUB_EVICTED ||
+                    (state == TBUS_SUB_VACANT &&
+                     (tbus_place_owner(word) == NOBODY || (word >> 32 & TBUS_PLACE_DISPLACED)));
+        if (place != mine && !gone && tbus_load_relaxed_u32(&place->role) == TBUS_SUBSCRIBER) {
+            *out_word = word;
             return place;
+        }
     }
     return NULL;
+}
+
+/* On a ring that may have only one subscriber: whoever has not got so far that publishers wait for
+ * it can no longer become it. It may have been killed there, and nobody here knows who lives. Its
+ * place stays its own, since it may still write to it if it lives. Of two that do this to each
+ * other both have to try again. Returns the one that publishers wait for, or that does not stop
+ * changing; NULL: there is none. */
+static tbus_ring_sub_t *displace_others(const tbus_ring_t *ring, const tbus_ring_sub_t *mine,
+                                        uint64_t *out_word)
+{
+    tbus_ring_sub_t *other = NULL;
+    for (unsigned turns = 0; turns < TBUS_CAS_TURNS; turns++) {
+        other = find_other_subscriber(ring, mine, out_word);
+        if (!other || tbus_place_state(*out_word) != TBUS_SUB_VACANT)
+            return other;
+        tbus_place_cas(other, *out_word, *out_word | (uint64_t)TBUS_PLACE_DISPLACED << 32);
+    }
+    return other;
 }
 
 /* The end of the ring. False: its publisher does not get on with storing it. */
@@ -93,16 +122,21 @@ static void set_start(const tbus_ring_t *ring, tbus_ring_sub_t *place, uint64_t 
  * does not look at the gate in between, and it may be about to store a new tail. So the end is read
  * again once every publisher is sure to see us at its next look. Without having seen us a publisher
  * writes at most one ring's length beyond the tail that it stored before its last look, and we
- * start at that tail or further on. */
-static bool open_gate(const tbus_ring_t *ring, tbus_ring_sub_t *place, enum tbus_sub_state state,
-                      uint32_t owner)
+ * start at that tail or further on. `word` of the place becomes `opened`; *out_displaced: it was
+ * changed by another subscriber that needs the one place. */
+static bool open_gate(const tbus_ring_t *ring, tbus_ring_sub_t *place, uint64_t word,
+                      uint64_t opened, bool *out_displaced)
 {
     uint64_t position, seq;
+    *out_displaced = false;
     if (!find_end(ring, &position, &seq))
         return false;
     set_start(ring, place, position, seq);
     /* G1 pairs G2 (gate_end): else a publisher takes the progress of the last holder for ours. */
-    tbus_place_cas(place, tbus_place_word(TBUS_SUB_VACANT, owner), tbus_place_word(state, owner));
+    if (!tbus_place_cas(place, word, opened)) {
+        *out_displaced = true;
+        return false;
+    }
     /* G6 pairs G5 (look_at_gate): our store of the place comes before our look at the tail. Either
      * the publisher sees our place at its look, or we see the tail that it stored before. Else it
      * overwrites messages that we have not read. */
@@ -115,7 +149,8 @@ static bool open_gate(const tbus_ring_t *ring, tbus_ring_sub_t *place, enum tbus
 }
 
 int tbus_place_open(const tbus_ring_t *ring, const char *name, enum tbus_sub_role role,
-                    enum tbus_sub_state state, uint32_t owner, tbus_error_t *err)
+                    enum tbus_sub_state state, uint32_t owner, uint32_t *out_holder,
+                    tbus_error_t *err)
 {
     const char *topic = ring->shared->name;
     if (role < TBUS_SUBSCRIBER || role > TBUS_FOLLOWER)
@@ -133,8 +168,8 @@ int tbus_place_open(const tbus_ring_t *ring, const char *name, enum tbus_sub_rol
     if (is_taken(ring, name))
         return tbus_fail(err, -TBUS_EEXISTS,
                          "topic '" TBUS_NAME_TEXT "' has a subscriber '%s' already", topic, name);
-    uint32_t holder = owner ? owner : RESERVING;
-    tbus_ring_sub_t *place = take_vacant(ring, holder);
+    uint64_t word;
+    tbus_ring_sub_t *place = take_vacant(ring, owner ? owner : RESERVING, &word);
     if (!place)
         return tbus_fail(err, -TBUS_EFULL, "topic '" TBUS_NAME_TEXT "' has %u subscribers already",
                          topic, TBUS_RING_SUBS_MAX);
@@ -145,16 +180,13 @@ int tbus_place_open(const tbus_ring_t *ring, const char *name, enum tbus_sub_rol
     /* G7 pairs itself, in the other process: of two that join at the same time at least one sees
      * the other. Else both become the one subscriber. */
     tbus_fence_full();
+    uint32_t holder = tbus_place_holder(word);
     const tbus_ring_sub_t *other = NULL;
+    uint64_t other_word = 0;
+    bool displaced = false;
     if (role == TBUS_SUBSCRIBER && (ring->kind == TBUS_SPSC || ring->kind == TBUS_MPSC))
-        other = find_other_subscriber(ring, place);
-    if (other && (uint32_t)tbus_place_load(other) == TBUS_SUB_VACANT) {
-        tbus_place_leave(place, holder);
-        return tbus_fail(
-            err, -EAGAIN,
-            "topic '" TBUS_NAME_TEXT "': somebody else is just taking a place; try again", topic);
-    }
-    if (other) {
+        other = displace_others(ring, place, &other_word);
+    if (other && tbus_place_state(other_word) != TBUS_SUB_VACANT) {
         tbus_place_leave(place, holder);
         return tbus_fail(err, -TBUS_EKIND,
                          "topic '" TBUS_NAME_TEXT
@@ -162,7 +194,15 @@ int tbus_place_open(const tbus_ring_t *ring, const char *name, enum tbus_sub_rol
                          "': '%s' can follow it only",
                          topic, tbus_ring_kind_name(ring->kind), other->name, name);
     }
-    if (!open_gate(ring, place, state, holder)) {
+    uint64_t opened = tbus_place_become(word, state, tbus_place_owner(word));
+    bool open = !other && open_gate(ring, place, word, opened, &displaced);
+    if (other || displaced) {
+        tbus_place_leave(place, holder);
+        return tbus_fail(
+            err, -EAGAIN,
+            "topic '" TBUS_NAME_TEXT "': somebody else is just taking a place; try again", topic);
+    }
+    if (!open) {
         tbus_place_leave(place, holder);
         return tbus_fail(
             err, -EAGAIN,
@@ -173,14 +213,15 @@ int tbus_place_open(const tbus_ring_t *ring, const char *name, enum tbus_sub_rol
     }
     /* From now on a subscriber of that name may take it. Publishers have seen the place since the
      * gate was opened, and may have evicted it. */
-    if (!owner &&
-        !tbus_place_cas(place, tbus_place_word(state, RESERVING), tbus_place_word(state, NOBODY))) {
-        tbus_place_leave(place, RESERVING);
+    if (!owner && !tbus_place_cas(place, opened, tbus_place_become(opened, state, NOBODY))) {
+        tbus_place_leave(place, holder);
         return tbus_fail(err, -EAGAIN,
                          "topic '" TBUS_NAME_TEXT
                          "': publishers evicted '%s' while its place was being reserved; try again",
                          topic, name);
     }
+    if (out_holder)
+        *out_holder = holder;
     return (int)(place - ring->shared->subs);
 }
 
@@ -191,32 +232,39 @@ int tbus_ring_reserve(tbus_ring_t *ring, const char *name, enum tbus_sub_role ro
         return tbus_fail(err, -EINVAL,
                          "place of '%.40s': no name, or no ring that could be written",
                          name ? name : "");
-    return tbus_place_open(ring, name, role, TBUS_SUB_RESERVED, NOBODY, err);
+    return tbus_place_open(ring, name, role, TBUS_SUB_RESERVED, NOBODY, NULL, err);
 }
 
-int tbus_place_take(tbus_ring_sub_t *place, uint32_t owner)
+int tbus_place_take(tbus_ring_sub_t *place, uint32_t owner, uint32_t *out_holder)
 {
-    if (tbus_place_cas(place, tbus_place_word(TBUS_SUB_RESERVED, NOBODY),
-                       tbus_place_word(TBUS_SUB_ACTIVE, owner)))
+    uint64_t word = tbus_place_load(place);
+    uint64_t taken = tbus_place_become(word, TBUS_SUB_ACTIVE, owner);
+    if (tbus_place_owner(word) == NOBODY && tbus_place_state(word) == TBUS_SUB_RESERVED &&
+        tbus_place_cas(place, word, taken)) {
+        *out_holder = tbus_place_holder(taken);
         return 0;
-    bool evicted = tbus_place_cas(place, tbus_place_word(TBUS_SUB_EVICTED, NOBODY),
-                                  tbus_place_word(TBUS_SUB_VACANT, NOBODY));
+    }
+    word = tbus_place_load(place);
+    bool evicted = tbus_place_owner(word) == NOBODY && tbus_place_state(word) == TBUS_SUB_EVICTED &&
+                   tbus_place_cas(place, word, tbus_place_become(word, TBUS_SUB_VACANT, NOBODY));
     return evicted ? -TBUS_EEVICTED : -TBUS_EEXISTS;
 }
 
 bool tbus_place_evict(tbus_ring_sub_t *place, uint64_t word)
 {
-    uint32_t state = (uint32_t)word;
+    uint32_t state = tbus_place_state(word);
+    uint64_t evicted = tbus_place_become(word, TBUS_SUB_EVICTED, tbus_place_owner(word));
     return (state == TBUS_SUB_ACTIVE || state == TBUS_SUB_RESERVED) &&
-           tbus_place_cas(place, word, tbus_place_word(TBUS_SUB_EVICTED, (uint32_t)(word >> 32)));
+           tbus_place_cas(place, word, evicted);
 }
 
-void tbus_place_leave(tbus_ring_sub_t *place, uint32_t owner)
+void tbus_place_leave(tbus_ring_sub_t *place, uint32_t holder)
 {
     uint64_t word = tbus_place_load(place);
-    /* Only publishers change the word of our place: one may evict us at this moment. */
-    for (unsigned turns = 0; turns < TBUS_CAS_TURNS && word >> 32 == owner; turns++) {
-        if (tbus_place_cas(place, word, tbus_place_word(TBUS_SUB_VACANT, NOBODY)))
+    /* Others change the word of our place to evict or to displace us, which one may do at this
+     * moment. */
+    for (unsigned turns = 0; turns < TBUS_CAS_TURNS && tbus_place_holder(word) == holder; turns++) {
+        if (tbus_place_cas(place, word, tbus_place_become(word, TBUS_SUB_VACANT, NOBODY)))
             return;
         word = tbus_place_load(place);
     }
@@ -225,9 +273,11 @@ void tbus_place_leave(tbus_ring_sub_t *place, uint32_t owner)
 bool tbus_place_repair(tbus_ring_sub_t *place, uint32_t dead_owner)
 {
     uint64_t word = tbus_place_load(place);
-    for (unsigned turns = 0; turns < TBUS_CAS_TURNS && word >> 32 == dead_owner; turns++) {
-        uint32_t state = (uint32_t)word == TBUS_SUB_RESERVED ? TBUS_SUB_RESERVED : TBUS_SUB_VACANT;
-        if (tbus_place_cas(place, word, tbus_place_word(state, NOBODY)))
+    for (unsigned turns = 0; turns < TBUS_CAS_TURNS && tbus_place_owner(word) == dead_owner;
+         turns++) {
+        uint32_t state =
+            tbus_place_state(word) == TBUS_SUB_RESERVED ? TBUS_SUB_RESERVED : TBUS_SUB_VACANT;
+        if (tbus_place_cas(place, word, tbus_place_become(word, state, NOBODY)))
             return true;
         word = tbus_place_load(place);
     }

@@ -102,7 +102,8 @@ int tbus_ring_heal(tbus_ring_t *ring, tbus_dead_t dead, void *context)
                 note_owner(owners, tbus_slot_owner(word));
         }
     for (unsigned i = 0; i < TBUS_RING_SUBS_MAX; i++)
-        note_owner(owners, tbus_load_relaxed_u32(&ring->shared->subs[i].owner));
+        note_owner(owners,
+                   tbus_load_relaxed_u32(&ring->shared->subs[i].owner) & TBUS_PLACE_OWNER_MASK);
     int repaired = 0;
     for (uint32_t owner = 1; owner <= TBUS_OWNERS_MAX; owner++)
         if (owners[owner / 64] >> (owner % 64) & 1 && dead(context, owner))

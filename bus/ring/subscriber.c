@@ -13,7 +13,7 @@
 static int find_place(const tbus_ring_t *ring, const char *name)
 {
     for (int i = 0; i < (int)TBUS_RING_SUBS_MAX; i++)
-        if ((uint32_t)tbus_place_load(&ring->shared->subs[i]) != TBUS_SUB_VACANT &&
+        if (tbus_place_state(tbus_place_load(&ring->shared->subs[i])) != TBUS_SUB_VACANT &&
             tbus_place_is(&ring->shared->subs[i], name))
             return i;
     return -1;
@@ -41,7 +41,7 @@ static int make_scratch(const tbus_ring_t *ring, enum tbus_sub_role role,
 /* `role`: the one that the buffer was made for. A peer that writes garbage may have changed the
  * role in the place since. */
 static void make_handle(const tbus_ring_t *ring, int place, enum tbus_sub_role role, uint32_t owner,
-                        unsigned char *scratch, tbus_subscriber_t *out_subscriber)
+                        uint32_t holder, unsigned char *scratch, tbus_subscriber_t *out_subscriber)
 {
     const tbus_ring_sub_t *sub = &ring->shared->subs[place];
     uint64_t position = tbus_load_relaxed_u64(&sub->progress);
@@ -69,6 +69,7 @@ static void make_handle(const tbus_ring_t *ring, int place, enum tbus_sub_role r
         .uncounted = seq - tbus_load_relaxed_u64(&sub->consumed),
         .index = (uint32_t)place,
         .owner = owner,
+        .holder = holder,
         .scratch = scratch,
     };
 }
@@ -113,7 +114,8 @@ int tbus_subscriber_join(const tbus_ring_t *ring, const char *name, uint32_t own
     code = make_scratch(ring, role, &scratch, err);
     if (code < 0)
         return code;
-    code = tbus_place_take(sub, owner);
+    uint32_t holder = 0;
+    code = tbus_place_take(sub, owner, &holder);
     if (code < 0) {
         free(scratch);
         return tbus_fail(err, code,
@@ -123,7 +125,7 @@ int tbus_subscriber_join(const tbus_ring_t *ring, const char *name, uint32_t own
                              : "topic '" TBUS_NAME_TEXT "': the place of subscriber '%s' is taken",
                          topic, name);
     }
-    make_handle(ring, place, role, owner, scratch, out_subscriber);
+    make_handle(ring, place, role, owner, holder, scratch, out_subscriber);
     return 0;
 }
 
@@ -137,12 +139,13 @@ int tbus_subscriber_join_late(const tbus_ring_t *ring, const char *name, enum tb
     code = make_scratch(ring, role, &scratch, err);
     if (code < 0)
         return code;
-    int place = tbus_place_open(ring, name, role, TBUS_SUB_ACTIVE, owner, err);
+    uint32_t holder = 0;
+    int place = tbus_place_open(ring, name, role, TBUS_SUB_ACTIVE, owner, &holder, err);
     if (place < 0) {
         free(scratch);
         return place;
     }
-    make_handle(ring, place, role, owner, scratch, out_subscriber);
+    make_handle(ring, place, role, owner, holder, scratch, out_subscriber);
     return 0;
 }
 
@@ -161,7 +164,7 @@ static void wake_publishers(tbus_subscriber_t *s)
 /* If we were declared dead, our place was freed and may belong to another subscriber. */
 static bool is_ours(tbus_subscriber_t *s)
 {
-    if (TBUS_LIKELY(tbus_load_relaxed_u32(&s->ring.shared->subs[s->index].owner) == s->owner))
+    if (TBUS_LIKELY(tbus_load_relaxed_u32(&s->ring.shared->subs[s->index].owner) == s->holder))
         return true;
     if (!s->error)
         s->error = -TBUS_ESTALE;
@@ -464,7 +467,7 @@ void tbus_subscriber_leave(tbus_subscriber_t *s)
     if (s->taken_word)
         leave_behind(s);
     tbus_subscriber_flush(s);
-    tbus_place_leave(&s->ring.shared->subs[s->index], s->owner);
+    tbus_place_leave(&s->ring.shared->subs[s->index], s->holder);
     tbus_ring_wake_publishers(s->ring.shared);
     free(s->scratch);
     *s = (tbus_subscriber_t){0};

@@ -114,7 +114,10 @@ static int subscribe(tbus_bus_t *bus, const char *topic, enum tbus_sub_role role
     uint32_t index = (uint32_t)found;
     if (role == TBUS_SUBSCRIBER && bus->rings[index].competing)
         role = TBUS_CONSUMER;
-    int code = -EAGAIN;
+    int code = take_place(bus, index, role, out_subscriber, err);
+    /* What is in the way may have been left by the dead. */
+    if (code < 0 && tbus_bus_heal(bus) > 0)
+        code = take_place(bus, index, role, out_subscriber, err);
     for (unsigned turns = 0; code == -EAGAIN && turns < RETRY_TURNS; turns++) {
         code = take_place(bus, index, role, out_subscriber, err);
         if (code == -EAGAIN)

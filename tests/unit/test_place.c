@@ -26,13 +26,35 @@
 bool __real_tbus_ring_end(const tbus_ring_t *ring, uint64_t *out_position, uint64_t *out_seq);
 bool __wrap_tbus_ring_end(const tbus_ring_t *ring, uint64_t *out_position, uint64_t *out_seq);
 static unsigned looks_until_eviction; /* 0: it is in no hurry */
+/* The look at which another subscriber displaces the one in place 0. */
+static unsigned displaces_at_look;
 
 bool __wrap_tbus_ring_end(const tbus_ring_t *ring, uint64_t *out_position, uint64_t *out_seq)
 {
     tbus_ring_sub_t *place = &ring->shared->subs[0];
     if (looks_until_eviction && --looks_until_eviction == 0)
         assert_true(tbus_place_evict(place, tbus_place_load(place)));
+    if (displaces_at_look && --displaces_at_look == 0) {
+        uint64_t word = tbus_place_load(place);
+        assert_int_equal(tbus_place_state(word), TBUS_SUB_VACANT);
+        assert_true(tbus_place_cas(place, word, word | (uint64_t)TBUS_PLACE_DISPLACED << 32));
+    }
     return __real_tbus_ring_end(ring, out_position, out_seq);
+}
+
+static void expect_place(const tbus_ring_sub_t *place, uint32_t state, uint32_t owner)
+{
+    uint64_t word = tbus_place_load(place);
+    assert_int_equal(tbus_place_state(word), state);
+    assert_int_equal(tbus_place_owner(word), owner);
+}
+
+/* What whoever joins does first, and may be killed after. */
+static void begin_to_join(tbus_ring_sub_t *place, uint32_t owner)
+{
+    uint64_t word = tbus_place_load(place);
+    assert_int_equal(tbus_place_state(word), TBUS_SUB_VACANT);
+    assert_true(tbus_place_cas(place, word, tbus_place_become(word, TBUS_SUB_VACANT, owner)));
 }
 
 static tbus_ring_t make_ring(enum tbus_ring_kind kind, enum tbus_policy policy, uint64_t first_seq)
@@ -189,11 +211,10 @@ static void the_dead_give_their_places_up_and_only_theirs(void **state)
     tbus_ring_sub_t *place = &ring.shared->subs[dead.index];
     assert_int_equal(tbus_ring_repair(&ring, 7), 1);
     assert_int_equal(tbus_ring_repair(&ring, 7), 0);
-    assert_int_equal(tbus_place_load(place), tbus_place_word(TBUS_SUB_VACANT, 0));
-    assert_int_equal(tbus_place_load(&ring.shared->subs[alive.index]),
-                     tbus_place_word(TBUS_SUB_ACTIVE, 8));
+    expect_place(place, TBUS_SUB_VACANT, 0);
+    expect_place(&ring.shared->subs[alive.index], TBUS_SUB_ACTIVE, 8);
     /* Killed while setting a place up: nobody was kept waiting, and the place is free again. */
-    tbus_place_cas(place, tbus_place_word(TBUS_SUB_VACANT, 0), tbus_place_word(TBUS_SUB_VACANT, 7));
+    begin_to_join(place, 7);
     assert_int_equal(tbus_ring_repair(&ring, 7), 1);
     assert_int_equal(tbus_subscriber_join_late(&ring, "next", TBUS_SUBSCRIBER, 9, &next, NULL), 0);
     assert_int_equal(next.index, dead.index);
@@ -220,8 +241,84 @@ static void a_place_that_changed_hands_is_not_taken_by_mistake(void **state)
     assert_false(tbus_place_evict(place, seen));
     assert_false(tbus_place_repair(place, 7));
     tbus_place_leave(place, 7);
-    assert_int_equal(tbus_place_load(place), tbus_place_word(TBUS_SUB_ACTIVE, 8));
+    expect_place(place, TBUS_SUB_ACTIVE, 8);
     tbus_subscriber_leave(&second);
+    test_ring_destroy(&ring);
+}
+
+/* The same participant comes back to the same place: it is another tenure. */
+static void an_eviction_decided_against_one_tenure_does_not_hit_the_next(void **state)
+{
+    (void)state;
+    tbus_ring_t ring = make_ring(TBUS_BROADCAST, TBUS_EVICT_SLOWEST, 1);
+    tbus_publisher_t p = test_publisher(&ring, 1);
+    tbus_subscriber_t s = test_late_comer(&ring, "s", TBUS_SUBSCRIBER, 7);
+    tbus_ring_sub_t *place = &ring.shared->subs[s.index];
+    for (unsigned tenures = 0; tenures < 5; tenures++) {
+        for (uint64_t i = 0; i < 64; i++)
+            publish(&p, i);
+        uint64_t seen = tbus_place_load(place);
+        uint32_t holder = s.holder;
+        tbus_subscriber_leave(&s);
+        s = test_late_comer(&ring, "s", TBUS_SUBSCRIBER, 7);
+        assert_ptr_equal(&ring.shared->subs[s.index], place);
+        assert_false(tbus_place_evict(place, seen));
+        tbus_place_leave(place, holder); /* nor does a handle of the last one free it */
+        expect_place(place, TBUS_SUB_ACTIVE, 7);
+    }
+    assert_true(tbus_place_evict(place, tbus_place_load(place)));
+    tbus_subscriber_leave(&s);
+    expect_place(place, TBUS_SUB_VACANT, 0);
+    assert_true(tbus_ring_reserve(&ring, "s", TBUS_SUBSCRIBER, NULL) >= 0);
+    uint64_t reserved = tbus_place_load(place);
+    assert_int_equal(tbus_subscriber_join(&ring, "s", 7, &s, NULL), 0);
+    assert_false(tbus_place_evict(place, reserved));
+    tbus_subscriber_leave(&s);
+    test_ring_destroy(&ring);
+}
+
+/* Nobody on a bare ring knows who lives. */
+static void who_was_killed_while_it_joined_keeps_nobody_out(void **state)
+{
+    (void)state;
+    static const enum tbus_ring_kind single[] = {TBUS_SPSC, TBUS_MPSC};
+    for (unsigned k = 0; k < 2; k++) {
+        tbus_ring_t ring = make_ring(single[k], TBUS_BLOCK, 1);
+        tbus_ring_sub_t *place = &ring.shared->subs[0];
+        tbus_publisher_t p = test_publisher(&ring, 1);
+        begin_to_join(place, 5);
+        tbus_store_relaxed_u32(&place->role, TBUS_SUBSCRIBER);
+        tbus_subscriber_t s = test_late_comer(&ring, "successor", TBUS_SUBSCRIBER, 6);
+        uint64_t got = 0;
+        assert_int_equal(publish(&p, 9), TBUS_PUBLISHED);
+        assert_true(receive(&s, &got));
+        assert_int_equal(got, 9);
+        assert_int_equal(tbus_ring_repair(&ring, 5), 1);
+        expect_place(place, TBUS_SUB_VACANT, 0);
+        tbus_subscriber_leave(&s);
+        test_ring_destroy(&ring);
+    }
+}
+
+/* It was only slow. Its successor has the place by now, so it must not become a second one. */
+static void who_was_displaced_while_it_joined_is_told_to_try_again(void **state)
+{
+    (void)state;
+    tbus_ring_t ring = make_ring(TBUS_SPSC, TBUS_BLOCK, 1);
+    tbus_ring_sub_t *place = &ring.shared->subs[0];
+    tbus_error_t err = {0};
+    tbus_subscriber_t s, successor;
+    displaces_at_look = 1;
+    assert_int_equal(tbus_subscriber_join_late(&ring, "slow", TBUS_SUBSCRIBER, 5, &s, &err),
+                     -EAGAIN);
+    assert_non_null(strstr(err.text, "try again"));
+    expect_place(place, TBUS_SUB_VACANT, 0);
+    successor = test_late_comer(&ring, "successor", TBUS_SUBSCRIBER, 6);
+    assert_int_equal(tbus_subscriber_join_late(&ring, "slow", TBUS_SUBSCRIBER, 5, &s, &err),
+                     -TBUS_EKIND);
+    tbus_subscriber_leave(&successor);
+    assert_int_equal(tbus_subscriber_join_late(&ring, "slow", TBUS_SUBSCRIBER, 5, &s, &err), 0);
+    tbus_subscriber_leave(&s);
     test_ring_destroy(&ring);
 }
 
@@ -254,10 +351,10 @@ static void who_is_evicted_while_it_joins_is_told_and_keeps_nothing(void **state
     tbus_error_t err = {0};
     looks_until_eviction = 2;
     assert_int_equal(tbus_ring_reserve(&ring, "slow", TBUS_SUBSCRIBER, &err), -EAGAIN);
-    assert_int_equal(tbus_place_load(place), tbus_place_word(TBUS_SUB_VACANT, 0));
+    expect_place(place, TBUS_SUB_VACANT, 0);
     assert_int_equal(tbus_ring_reserve(&ring, "slow", TBUS_SUBSCRIBER, &err),
                      0); /* its name is free */
-    assert_int_equal(tbus_place_load(place), tbus_place_word(TBUS_SUB_RESERVED, 0));
+    expect_place(place, TBUS_SUB_RESERVED, 0);
     tbus_subscriber_t s;
     size_t bytes;
     assert_int_equal(tbus_subscriber_join(&ring, "slow", 2, &s, &err), 0);
@@ -269,7 +366,7 @@ static void who_is_evicted_while_it_joins_is_told_and_keeps_nothing(void **state
     assert_null(tbus_peek(&s, &bytes));
     assert_int_equal(s.error, -TBUS_EEVICTED);
     tbus_subscriber_leave(&s);
-    assert_int_equal(tbus_place_load(place), tbus_place_word(TBUS_SUB_VACANT, 0));
+    expect_place(place, TBUS_SUB_VACANT, 0);
     test_ring_destroy(&ring);
 }
 
@@ -364,6 +461,9 @@ int main(void)
         cmocka_unit_test(the_dead_give_their_places_up_and_only_theirs),
         cmocka_unit_test(a_place_that_changed_hands_is_not_taken_by_mistake),
         cmocka_unit_test(who_is_evicted_while_it_joins_is_told_and_keeps_nothing),
+        cmocka_unit_test(an_eviction_decided_against_one_tenure_does_not_hit_the_next),
+        cmocka_unit_test(who_was_killed_while_it_joined_keeps_nobody_out),
+        cmocka_unit_test(who_was_displaced_while_it_joined_is_told_to_try_again),
         cmocka_unit_test(who_comes_too_late_for_an_impatient_topic_is_told_why),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,7 +53,7 @@ enum tbus_ring_kind {
 
 /* "$TBRING1" in memory order on a little-endian host */
 #define TBUS_RING_MAGIC    UINT64_C(0x31474e4952425424)
-#define TBUS_RING_ABI      3u
+#define TBUS_RING_ABI      4u
 #define TBUS_RING_SUBS_MAX 32u
 #define TBUS_NAME_MAX      24u /* names of rings and participants, with the terminating zero */
 /* Prints a name that lies in shared memory, where a peer may have overwritten its zero. */
@@ -116,9 +116,11 @@ typedef struct tbus_ring_sub {
     tbus_atomic_u64_t progress; /*   0 the subscriber is done with slots below this position */
     /*   8 messages taken, for people; those before a late joiner count as taken */
     tbus_atomic_u64_t consumed;
-    tbus_atomic_u64_t tombs;  /*  16 sequences that were no message */
-    tbus_atomic_u32_t state;  /*  24 enum tbus_sub_state; changes together with `owner` */
-    tbus_atomic_u32_t owner;  /*  28 participant number; 0: nobody has it yet */
+    tbus_atomic_u64_t tombs; /*  16 sequences that were no message */
+    tbus_atomic_u32_t state; /*  24 enum tbus_sub_state; changes together with `owner` */
+    /*  28 bits 0..8: participant number; 0: nobody has it yet. Bit 9: it was displaced while it
+     * joined. Bits 10..31: number of the tenure (bus/ring/place.h) */
+    tbus_atomic_u32_t owner;
     tbus_atomic_u32_t role;   /*  32 enum tbus_sub_role */
     uint32_t pad0;            /*  36 */
     char name[TBUS_NAME_MAX]; /*  40 */

@@ -56,6 +56,7 @@ typedef struct tbus_subscriber {
     uint64_t returned; /* consumer: a waiter has seen that all slots below this were released */
     uint32_t index;    /* of our place in ring.shared->subs */
     uint32_t owner;    /* participant number */
+    uint32_t holder;   /* `owner` of our place: the number, and our tenure of the place */
     /* where a message of several slots is put together; NULL when the ring has none. Owned */
     unsigned char *scratch;
     /* tbus_take_wait (open.h): it gave out the message `given_seq`, which the next one advances
