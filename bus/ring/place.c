@@ -24,8 +24,8 @@ TBUS_STATIC_ASSERT(offsetof(tbus_ring_sub_t, state) % 8 == 0);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_sub_t, owner) == offsetof(tbus_ring_sub_t, state) + 4);
 TBUS_STATIC_ASSERT(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
 
-/* A vacant place, which belongs to `owner` from now on, in a tenure of its own; NULL: there is none.
- * *out_word: its word. */
+/* A vacant place, which belongs to `owner` from now on, in a tenure of its own; NULL: there is
+ * none. *out_word: its word. */
 static tbus_ring_sub_t *take_vacant(const tbus_ring_t *ring, uint32_t owner, uint64_t *out_word)
 {
     for (unsigned i = 0; i < TBUS_RING_SUBS_MAX; i++) {

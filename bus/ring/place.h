@@ -10,8 +10,9 @@
  *
  *    VACANT, 0       anybody may take it
  *    VACANT, X       X is setting it up; publishers do not wait for it yet
- *    VACANT, X, displaced   the same, but another subscriber needs the one place, and X may be dead:
- *                    X cannot go on, and frees the place when it finds out
+ *    VACANT, X, displaced
+ *                    the same, but another subscriber needs the one place, and X may be dead: X
+ *                    cannot go on, and frees the place when it finds out
  *    RESERVED, 256   it is being reserved
  *    RESERVED, 0     it is kept for `name`; publishers wait for it
  *    ACTIVE, X       X holds it; publishers wait for it

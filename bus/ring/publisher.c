@@ -302,6 +302,7 @@ enum tbus_publish tbus_publish(tbus_publisher_t *p, const void *message, size_t 
         if (p->ring.policy == TBUS_DROP_NEWEST) {
             tbus_fetch_add_relaxed_u64(&p->ring.shared->dropped, 1);
             p->blocked = false; /* the waiter need not sleep for room */
+            p->dropped = true;  /* but whoever leaves none may be dead */
             return TBUS_DROPPED;
         }
         if (p->ring.policy != TBUS_EVICT_SLOWEST)

@@ -30,8 +30,15 @@ struct wait_entry {
 #define SPIN_NS        UINT64_C(8000)
 #define LOOKS_PER_TIME 32u /* read the clock only every so many looks */
 #define YIELD_LOOKS    64u
-/* Without futex_waitv: how long to wait on one bell before looking at all rings. */
+/* Without futex_waitv: how long to wait on one bell before looking at all rings. Also how long to
+ * sleep while something is in the way, and the least time between two searches for the dead. */
 #define TURN_NS UINT64_C(1000000)
+/* The least time between two such searches because of dropped messages: a subscriber that lives and
+ * is too slow makes a publisher drop for as long as it likes. */
+#define DROPPED_NS UINT64_C(5000000)
+/* How long to sleep until the next short look whether somebody has died who would have rung. */
+#define LOOK_NS    UINT64_C(6000000)
+#define LATE_TURNS 2u /* of TURN_NS, for a bell that is about to be rung */
 
 void tbus_waiter_init(tbus_waiter_t *w, enum tbus_wait_mode mode)
 {
@@ -170,10 +177,90 @@ static bool in_the_way(const tbus_waiter_t *w)
     return false;
 }
 
+/* Something is there, or in the way, that nobody has rung for. Does not take a message away from
+ * another consumer. */
+static bool something_came(tbus_waiter_t *w)
+{
+    size_t bytes;
+    for (uint32_t i = 0; i < w->subscribers_count; i++)
+        if (!w->subscribers[i]->competing && tbus_peek(w->subscribers[i], &bytes))
+            return true;
+    return in_the_way(w);
+}
+
+/* sleep_on, with a short look every LOOK_NS: the dead ring no bell. What is found there gets a
+ * little more time, as another consumer may be about to take it, or a publisher to ring. */
+static bool sleep_and_look(tbus_waiter_t *w, const struct wait_entry *entries, uint32_t count,
+                           uint64_t now_ns, uint64_t until_ns)
+{
+    bool came = false;
+    while (!came && until_ns - now_ns > LOOK_NS) {
+        if (!sleep_on(w, entries, count, now_ns, now_ns + LOOK_NS))
+            return false;
+        now_ns = tbus_clock_ns();
+        if (now_ns >= until_ns)
+            return true;
+        came = something_came(w);
+        if (came && until_ns - now_ns > TURN_NS)
+            until_ns = now_ns + TURN_NS;
+    }
+    return sleep_on(w, entries, count, now_ns, until_ns);
+}
+
+/* True if a publisher has dropped a message since the last search for the dead: the subscriber that
+ * leaves no room may be dead. */
+static bool has_dropped(const tbus_waiter_t *w)
+{
+    for (uint32_t i = 0; i < w->publishers_count; i++)
+        if (w->publishers[i]->dropped)
+            return true;
+    return false;
+}
+
+static void heal(tbus_waiter_t *w)
+{
+    for (uint32_t i = 0; i < w->publishers_count; i++)
+        w->publishers[i]->dropped = false;
+    w->heal(w->heal_context);
+}
+
 void tbus_waiter_heal(tbus_waiter_t *w)
 {
-    if (w->heal && in_the_way(w))
-        w->heal(w->heal_context);
+    if (w->heal && (in_the_way(w) || has_dropped(w)))
+        heal(w);
+}
+
+/* After a sleep, or a look instead of it. `blocked`: something was in the way before. */
+static void heal_in_time(tbus_waiter_t *w, bool blocked, bool slept_in_vain)
+{
+    bool dropped = has_dropped(w);
+    if (!w->heal || (!blocked && !dropped && !(slept_in_vain && in_the_way(w))))
+        return;
+    uint64_t now_ns = tbus_clock_ns();
+    if (now_ns - w->healed_ns < (blocked || slept_in_vain ? TURN_NS : DROPPED_NS))
+        return;
+    w->healed_ns = now_ns;
+    heal(w);
+}
+
+/* After a sleep that timed out: a message is there and nobody rings. Whoever has just stored it may
+ * not have come to the bell yet, so the bell gets a little more time. */
+static bool was_not_rung(tbus_subscriber_t *s, uint32_t bell_before)
+{
+    tbus_ring_shared_t *shared = s->ring.shared;
+    const tbus_atomic_u32_t *bell = &shared->subs[s->index].bell;
+    size_t bytes;
+    if (!tbus_peek(s, &bytes))
+        return false;
+    for (unsigned turns = 0;; turns++) {
+        /* Who clears the bit rings the bell next. hint: a count for people. */
+        if (tbus_load_relaxed_u32(bell) != bell_before ||
+            !(tbus_load_relaxed_u32(&shared->sleepers) >> s->index & 1))
+            return false;
+        if (turns == LATE_TURNS)
+            return true;
+        futex_wait(bell, bell_before, TURN_NS);
+    }
 }
 
 void tbus_waiter_park(tbus_waiter_t *w, uint64_t now_ns, uint64_t deadline_ns)
@@ -209,17 +296,22 @@ void tbus_waiter_park(tbus_waiter_t *w, uint64_t now_ns, uint64_t deadline_ns)
 
     bool short_sleep = waits_for_room || in_the_way(w);
     uint64_t until_ns = now_ns + (short_sleep ? TURN_NS : TBUS_PARK_NS_MAX);
+    bool in_vain = false; /* the sleep timed out, and there is no message */
     if (deadline_ns < until_ns)
         until_ns = deadline_ns;
     if (!found && until_ns > now_ns) {
+        bool timed_out;
         w->parks++;
         if (!count)
-            futex_wait(&(tbus_atomic_u32_t){0}, 0, until_ns - now_ns);
-        else if (sleep_on(w, entries, count, now_ns, until_ns) && message_there(w)) /* step 4 */
-            w->late++;
+            timed_out = futex_wait(&(tbus_atomic_u32_t){0}, 0, until_ns - now_ns);
+        else
+            timed_out = sleep_and_look(w, entries, count, now_ns, until_ns); /* step 4 */
+        for (uint32_t i = 0; timed_out && i < w->subscribers_count; i++)
+            w->late += was_not_rung(w->subscribers[i], (uint32_t)entries[i].value);
+        in_vain = timed_out && !message_there(w);
     }
-    if (!found && short_sleep && w->heal)
-        w->heal(w->heal_context);
+    if (!found)
+        heal_in_time(w, short_sleep, in_vain);
     for (uint32_t i = 0; i < w->subscribers_count; i++) { /* step 5 */
         tbus_subscriber_t *s = w->subscribers[i];
         /* hint: a bit that is seen too long costs one ring of our bell. */

@@ -12,8 +12,10 @@
  * bus buries the dead, and rings. */
 #define LIFE_NS     UINT64_C(2000000)
 #define LIFE_NS_MAX TBUS_PARK_NS_MAX
-#define SOON_NS     UINT64_C(10000) /* timeouts that allow for a few looks more */
-#define NAP_NS      100000          /* an observer's */
+/* The least time between two searches for the dead because of dropped messages. */
+#define DROPPED_NS UINT64_C(5000000)
+#define SOON_NS    UINT64_C(10000) /* timeouts that allow for a few looks more */
+#define NAP_NS     100000          /* an observer's */
 
 enum who { SUBSCRIBER = 0, OBSERVER = 1 };
 
@@ -251,6 +253,16 @@ static bool has_subscribers(const tbus_ring_t *ring)
     return false;
 }
 
+/* The subscriber that leaves no room may be dead, and nobody waits who would find out. */
+static void heal_after_drop(tbus_bus_t *bus)
+{
+    uint64_t now_ns = tbus_clock_ns();
+    if (now_ns - bus->healed_ns < DROPPED_NS)
+        return;
+    bus->healed_ns = now_ns;
+    tbus_bus_heal(bus);
+}
+
 static int publish_slow(tbus_bus_t *bus, tbus_publisher_t *p, const void *message, size_t bytes,
                         uint64_t timeout_ns)
 {
@@ -266,6 +278,8 @@ static int publish_slow(tbus_bus_t *bus, tbus_publisher_t *p, const void *messag
         enum tbus_publish told = tbus_publish(p, message, bytes);
         if (told == TBUS_STALE)
             return p->error ? p->error : -TBUS_ESTALE;
+        if (told == TBUS_DROPPED)
+            heal_after_drop(bus);
         if (told != TBUS_FULL || pause.up)
             return told;
     }

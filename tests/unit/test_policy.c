@@ -382,6 +382,57 @@ static void a_process_that_is_never_idle_buries_the_dead_as_well(void **state)
     tbus_bus_close(&bus);
 }
 
+/* Nobody waits for room there, so nothing but the drops themselves tells of the dead subscriber. */
+static void a_dropping_topic_goes_on_when_the_subscriber_that_left_no_room_is_dead(void **state)
+{
+    (void)state;
+    for (unsigned k = 0; k < TEST_KINDS; k++) {
+        tbus_bus_t bus;
+        tbus_error_t err;
+        test_bus_create(&bus, "dark");
+        test_participant(&bus, "parent", 1);
+        test_participant(&bus, "child", 2);
+        tbus_ring_t *ring = test_topic(
+            &bus, (tbus_ring_spec_t){.kind = test_kinds[k], .policy = TBUS_DROP_NEWEST}, "number");
+        int lock = tbus_participant_live(&bus, 1, &err);
+        assert_true(lock >= 0);
+        pid_t child = fork();
+        if (child == 0) {
+            tbus_subscriber_t dies;
+            if (tbus_participant_live(&bus, 2, NULL) < 0 ||
+                tbus_subscriber_join_late(ring, "child", TBUS_FOLLOWER, 2, &dies, NULL) < 0)
+                _exit(1);
+            raise(SIGKILL);
+        }
+        int status;
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFSIGNALED(status));
+        tbus_publisher_t p = test_publisher(ring, 1);
+        tbus_subscriber_t s = test_late_comer(ring, "parent", test_taker(test_kinds[k]), 1);
+        tbus_waiter_t waiter;
+        tbus_waiter_init(&waiter, TBUS_WAIT_PARK);
+        waiter.heal = heal;
+        waiter.heal_context = &bus;
+        tbus_waiter_watch_publisher(&waiter, &p);
+        uint64_t number = 0;
+        while (tbus_publish(&p, &number, 8) == TBUS_PUBLISHED) {
+            assert_int_equal(taken(&s), number);
+            tbus_subscriber_flush(&s);
+            assert_true(++number <= 16);
+        }
+        assert_false(p.blocked);
+        tbus_waiter_park(&waiter, tbus_clock_ns(), tbus_clock_ns() + 1000);
+        for (unsigned i = 0; i < 40; i++, number++) {
+            assert_int_equal(tbus_publish(&p, &number, 8), TBUS_PUBLISHED);
+            assert_int_equal(taken(&s), number);
+            tbus_subscriber_flush(&s);
+        }
+        tbus_subscriber_leave(&s);
+        close(lock);
+        tbus_bus_close(&bus);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -396,6 +447,7 @@ int main(void)
         cmocka_unit_test(whoever_waits_for_a_slot_that_a_dead_consumer_took_frees_it),
         cmocka_unit_test(a_publisher_does_not_wait_for_a_dead_subscriber),
         cmocka_unit_test(a_process_that_is_never_idle_buries_the_dead_as_well),
+        cmocka_unit_test(a_dropping_topic_goes_on_when_the_subscriber_that_left_no_room_is_dead),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

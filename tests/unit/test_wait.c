@@ -6,10 +6,12 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,6 +25,34 @@
 #define ROUNDS 3000u
 
 static const char *const topics[] = {"ping", "pong", "never"};
+
+/* A sleep that a test plays: at the first futex call the message is stored, and nobody rings before
+ * the time is up; the bell is rung at the futex call `rung_at` (0: never). */
+static struct played_sleep {
+    tbus_ring_t *ring; /* NULL: sleeps are real */
+    unsigned calls, rung_at;
+} played;
+
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+long __wrap_syscall(long number, ...)
+{
+    va_list list;
+    long a[6];
+    va_start(list, number);
+    for (unsigned i = 0; i < 6; i++)
+        a[i] = va_arg(list, long);
+    va_end(list);
+    if (number != SYS_futex || !played.ring)
+        return __real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+    if (++played.calls == 1)
+        tbus_store_release_u64(tbus_ring_slot(played.ring, 1),
+                               tbus_slot_word(1, 0, 8, TBUS_SLOT_READY));
+    if (played.calls == played.rung_at)
+        tbus_fetch_add_relaxed_u32(&played.ring->shared->subs[0].bell, 1);
+    errno = ETIMEDOUT;
+    return -1;
+}
 
 /* Two processes toss a number over two rings; each also watches a third ring on which nothing ever
  * comes. */
@@ -204,6 +234,32 @@ static void auto_spins_only_when_every_process_has_a_cpu(void **state)
     assert_int_equal(tbus_wait_mode_resolve(TBUS_WAIT_YIELD, 30, 1), TBUS_WAIT_YIELD);
 }
 
+static uint64_t late_after_a_sleep(unsigned rung_at)
+{
+    tbus_ring_t ring = test_ring_create((tbus_ring_spec_t){.kind = TBUS_SPSC});
+    tbus_subscriber_t s = test_subscriber(&ring, "s", TBUS_SUBSCRIBER, 2);
+    tbus_waiter_t waiter;
+    size_t bytes;
+    tbus_waiter_init(&waiter, TBUS_WAIT_PARK);
+    tbus_waiter_watch_subscriber(&waiter, &s);
+    played = (struct played_sleep){.ring = &ring, .rung_at = rung_at};
+    tbus_waiter_park(&waiter, tbus_clock_ns(), UINT64_MAX);
+    played.ring = NULL;
+    assert_int_equal(waiter.parks, 1);
+    assert_non_null(tbus_peek(&s, &bytes));
+    tbus_subscriber_leave(&s);
+    test_ring_destroy(&ring);
+    return waiter.late;
+}
+
+static void a_lost_wake_up_is_counted_and_a_bell_that_is_just_being_rung_is_not(void **state)
+{
+    (void)state;
+    assert_int_equal(late_after_a_sleep(0), 1);
+    assert_int_equal(late_after_a_sleep(1), 0); /* while we were on our way back */
+    assert_int_equal(late_after_a_sleep(2), 0); /* a moment later */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -212,6 +268,7 @@ int main(void)
         cmocka_unit_test(spinning_and_yielding_processes_meet),
         cmocka_unit_test(a_publisher_that_waits_for_room_is_woken_by_progress),
         cmocka_unit_test(a_publisher_sleeps_for_as_many_slots_as_its_message_takes),
+        cmocka_unit_test(a_lost_wake_up_is_counted_and_a_bell_that_is_just_being_rung_is_not),
         cmocka_unit_test(auto_spins_only_when_every_process_has_a_cpu),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,9 +50,10 @@ typedef struct tbus_bus {
     uint32_t publishing; /* topics on which we publish, as bits */
     /* `arrivals` of the topics when our subscriber, and our observer, was last told TBUS_NOBODY */
     uint32_t told[2][TBUS_TOPICS_MAX];
-    uint64_t parks;    /* times that a waiting form slept */
-    uint64_t syscalls; /* that waiting forms made; waking somebody is not among them */
-    bool shares_cpu;   /* when last looked, another participant was pinned to our only CPU */
+    uint64_t parks;     /* times that a waiting form slept */
+    uint64_t healed_ns; /* when a dropped message last made us look for the dead */
+    uint64_t syscalls;  /* that waiting forms made; waking somebody is not among them */
+    bool shares_cpu;    /* when last looked, another participant was pinned to our only CPU */
     uint64_t shares_cpu_ns;
 } tbus_bus_t;
 

@@ -58,6 +58,7 @@ typedef struct tbus_publisher {
     uint64_t settled[2];   /* several: positions that need no settling (bus/ring/ticket.h) */
     uint32_t owner;        /* any: participant number, 1..255 */
     bool blocked;          /* any: the last try returned FULL, and the waiter may sleep for room */
+    bool dropped; /* any: a message was dropped since the waiter last looked for the dead */
     uint32_t slots_wanted; /* blocked: room for how many slots */
     bool fence;            /* any: the host has no membarrier(2), each publish executes a fence */
     bool in_hand;          /* any: a claim waits for tbus_commit or tbus_abort */

@@ -12,7 +12,8 @@
  *    step 1   read our bell on every ring, then set our bit in its `sleepers`
  *    step 2   membarrier(2)
  *    step 3   look at every ring once more; if there is a message, do not sleep
- *    step 4   futex_waitv(2) on all bells, always with a timeout
+ *    step 4   futex_waitv(2) on all bells, always with a timeout; every 6 ms a short look whether
+ *             something is in the way that a dead participant left
  *    step 5   clear our bits
  *
  * A publisher stores the slot and then looks at `sleepers`. Step 2 has the effect of a fence
@@ -47,10 +48,13 @@ typedef struct tbus_waiter {
     uint64_t looks;                                        /* looks since then that found nothing */
     uint32_t turns;                                        /* all looks so far */
     uint64_t parks;                                        /* times slept */
-    /* sleeps that timed out although a message was there: lost wake-ups, must stay 0 */
+    /* sleeps that timed out although a message was there for which nobody rang, nor does so within
+     * 2 ms: lost wake-ups, must stay 0. (A publisher that is killed between the two loses one.) */
     uint64_t late;
+    uint64_t healed_ns; /* when `heal` was called last by a sleeper */
     /* Searches for dead participants and repairs after them. Called every few ms while a claim, a
-     * taken message or a full ring blocks one of our rings, or a consumer holds a message that may
+     * taken message or a full ring blocks one of our rings, a message was dropped for want of room,
+     * or a consumer holds a message that may
      * have to be delivered again; also while the process is busy with its other rings. May be
      * NULL. */
     void (*heal)(void *context);
