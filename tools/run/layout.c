@@ -148,7 +148,8 @@ void layout_plan(const layout_request_t *request, layout_t *out_layout)
         layout.quota_file = request->quota_file;
     }
     layout.stages_count = request->stages_count;
-    memcpy(layout.stages, request->stages, request->stages_count * sizeof *request->stages);
+    for (uint32_t i = 0; i < request->stages_count; i++)
+        layout.stages[i] = request->stages[i];
     if (layout.mode == LAYOUT_AUTO)
         layout.mode = whole_cpus(&layout) > layout.stages_count ? LAYOUT_SPLIT : LAYOUT_FUSED;
     if (layout.mode == LAYOUT_SPLIT)
