@@ -81,7 +81,8 @@ static void count_records(inventory_t *in)
 {
     static const char *const ends[] = {[TBUS_JOURNAL_LIVE] = "live",
                                        [TBUS_JOURNAL_CLOSED] = "closed",
-                                       [TBUS_JOURNAL_TORN] = "torn"};
+                                       [TBUS_JOURNAL_TORN] = "torn",
+                                       [TBUS_JOURNAL_BROKEN] = "broken"};
     tbus_journal_record_t record;
     int code;
     while ((code = tbus_journal_reader_next(in->reader, &record, &in->error)) > 0) {
@@ -128,8 +129,10 @@ static void print_inventory(const inventory_t *in)
            grouped((int64_t)info->bytes, texts[0]));
     printf("records   %s\nend       %s", grouped((int64_t)in->records, texts[0]), in->end);
     if (strcmp(in->end, "torn") == 0)
-        printf(": its writer was killed; %s bytes behind the last whole record",
+        printf(": the recording did not come to its end; %s bytes behind the last whole record",
                grouped((int64_t)tbus_journal_reader_torn_bytes(in->reader), texts[0]));
+    if (strcmp(in->end, "broken") == 0)
+        printf(": %s", tbus_journal_reader_broken(in->reader)->text);
     printf("\n\n%-9s %-7s %-12s %11s %11s %11s %13s\n", "topic", "type", "ring", "records",
            "first seq", "last seq", "payload bytes");
     for (uint32_t i = 0; i < info->topics_count; i++) {
@@ -240,6 +243,9 @@ static int export_and_tell(const char *verb, const export_request_t *request)
                 "%s: note: the recorder was killed; this is what it had recorded (%" PRIu64
                 " bytes behind the last whole record were cut off)\n",
                 verb, result.torn_bytes);
+    if (result.end == TBUS_JOURNAL_BROKEN)
+        fprintf(stderr, "%s: note: the recording broke off with an error; this is what it had\n",
+                verb);
     if (result.end == TBUS_JOURNAL_LIVE)
         fprintf(stderr, "%s: note: the journal is being written; this is as far as it had come\n",
                 verb);

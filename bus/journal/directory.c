@@ -74,6 +74,16 @@ static DIR *list(int fd)
     return stream;
 }
 
+/* What every directory holds, or the root of a volume that was made for the recording. */
+static bool counts_as_nothing(int fd, const char *name)
+{
+    struct stat is;
+    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+        return true;
+    return strcmp(name, "lost+found") == 0 && fstatat(fd, name, &is, AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISDIR(is.st_mode);
+}
+
 static int refuse_unless_empty(int fd, const char *path, tbus_error_t *err)
 {
     DIR *stream = list(fd);
@@ -82,7 +92,7 @@ static int refuse_unless_empty(int fd, const char *path, tbus_error_t *err)
     int code = 0;
     const struct dirent *entry;
     while (code == 0 && (entry = readdir(stream)) != NULL)
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+        if (!counts_as_nothing(fd, entry->d_name))
             code = tbus_fail(
                 err, -TBUS_ENOTEMPTY,
                 "will not record into %s: it already holds %s (a session is never overwritten); "
@@ -206,6 +216,13 @@ int tbus_journal_directory_open(const char *path, tbus_journal_directory_t *out_
     if (code == 0)
         *out_segments = segments;
     return code;
+}
+
+bool tbus_journal_directory_holds(const tbus_journal_directory_t *directory, uint32_t number)
+{
+    char name[TBUS_JOURNAL_FILE_NAME_MAX];
+    tbus_journal_segment_name(number, name);
+    return faccessat(directory->fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 static int sync_one(int fd, const char *path, tbus_error_t *err)

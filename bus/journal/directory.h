@@ -15,8 +15,8 @@ typedef struct tbus_journal_directory {
 } tbus_journal_directory_t;
 
 /* Open a directory to record into; it is made if it is missing. -TBUS_ENOTEMPTY: it holds
- * something, and err says what; -ENOENT: its parent does not exist; -ENOTDIR, -EACCES, -EROFS,
- * -ENOMEM. */
+ * something other than the lost+found of a volume of its own, and err says what; -ENOENT: its
+ * parent does not exist; -ENOTDIR, -EACCES, -EROFS, -ENOMEM. */
 int tbus_journal_directory_create(const char *path, tbus_journal_directory_t *out_directory,
                                   tbus_error_t *err);
 
@@ -27,6 +27,9 @@ void tbus_journal_directory_destroy(tbus_journal_directory_t *directory);
  * -TBUS_ENOTFOUND: there are none. Files with other names are ignored. */
 int tbus_journal_directory_open(const char *path, tbus_journal_directory_t *out_directory,
                                 uint32_t *out_segments, tbus_error_t *err);
+
+/* Is there an entry of the name of segment `number`? */
+bool tbus_journal_directory_holds(const tbus_journal_directory_t *directory, uint32_t number);
 
 /* The directory stays as it is. */
 void tbus_journal_directory_close(tbus_journal_directory_t *directory);

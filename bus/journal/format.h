@@ -2,7 +2,8 @@
 /* format.h - the bytes of a journal segment, as <tickbus/journal.h> describes them. Private to
  * bus/journal.
  *
- * Written by: the recording thread; `closed` by whoever finishes the segment. Read by: any number
+ * Written by: the recording thread; `closed` by whoever finishes the segment; `session_end` by
+ * whoever closes the journal, as the last of all. Read by: any number
  * of readers, also while it is written. Three words make that safe. Each is stored last, with
  * release order:
  *
@@ -13,7 +14,7 @@
  *                            segment is on the disk              more records
  *
  * A segment whose header is all zeros was allocated ahead of need and is not part of the journal
- * yet.
+ * yet, or lost its header with the power; then it is the last that matters.
  */
 #ifndef TICKBUS_JOURNAL_FORMAT_H
 #define TICKBUS_JOURNAL_FORMAT_H
@@ -54,8 +55,14 @@ typedef struct tbus_journal_header {
     char bus_name[TBUS_NAME_MAX]; /*  64 */
     /* 88 bits 0-31 bytes that it holds, header included; 32-63 their CRC; 0: not finished */
     tbus_atomic_u64_t closed;
-    uint32_t header_crc32c; /*  96 over this header, with `magic`, `closed` and this taken as 0 */
-    uint8_t pad0[28];
+    /*  96 over this header, with `magic`, `closed`, `session_end` and this taken as 0 */
+    uint32_t header_crc32c;
+    uint32_t pad0;
+    /* 104 from format 2 on, in the last segment, written when nothing else of the session remains
+     * to be synced: tbus_journal_session_end_word. 0: not the last segment, or the recording did
+     * not come to its end */
+    tbus_atomic_u64_t session_end;
+    uint8_t pad2[16];
     tbus_journal_header_topic_t topics[TBUS_JOURNAL_TOPICS_MAX];  /*  128 */
     tbus_journal_header_traits_t traits[TBUS_JOURNAL_TOPICS_MAX]; /* 1024 of the same topics */
     uint8_t pad1[2816];
@@ -83,6 +90,9 @@ TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, started_realtime_ns) == 56);
 TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, bus_name) == 64);
 TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, closed) == 88);
 TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, header_crc32c) == 96);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, pad0) == 100);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, session_end) == 104);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, pad2) == 112);
 TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, topics) == 128);
 TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, traits) == 1024);
 TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, pad1) == 1280);
@@ -139,11 +149,28 @@ static inline uint64_t tbus_journal_closed_word(uint32_t seed, uint32_t bytes)
     return (uint64_t)tbus_crc32c(seed, &bytes, sizeof bytes) << 32 | bytes;
 }
 
-/* The CRC of a private copy of a header; leaves the three fields that it does not cover at 0. */
+/* How a session ended, as its last segment says. */
+enum tbus_journal_session_end {
+    TBUS_JOURNAL_SESSION_CLOSED = 1, /* everything is on the disk */
+    TBUS_JOURNAL_SESSION_BROKEN = 2, /* closed in order, after an error */
+};
+
+/* `session_end`: bits 0-7 an enum tbus_journal_session_end, 8-31 the error (positive), 32-63 the
+ * CRC of both. Never 0. `code`: 0 or negative. */
+static inline uint64_t tbus_journal_session_end_word(uint32_t seed,
+                                                     enum tbus_journal_session_end end, int code)
+{
+    uint32_t low = (uint32_t)end | (uint32_t)-code << 8;
+    uint32_t tagged[2] = {UINT32_MAX, low}; /* no segment holds so many bytes: never a `closed` */
+    return (uint64_t)tbus_crc32c(seed, tagged, sizeof tagged) << 32 | low;
+}
+
+/* The CRC of a private copy of a header; leaves the four fields that it does not cover at 0. */
 static inline uint32_t tbus_journal_header_crc(tbus_journal_header_t *copy)
 {
     copy->magic = (tbus_atomic_u64_t){0};
     copy->closed = (tbus_atomic_u64_t){0};
+    copy->session_end = (tbus_atomic_u64_t){0};
     copy->header_crc32c = 0;
     return tbus_crc32c(0, copy, sizeof *copy);
 }

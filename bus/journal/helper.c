@@ -56,6 +56,20 @@ static int make_next(tbus_journal_writer_t *w, uint32_t number, tbus_journal_fil
     return 0;
 }
 
+/* The oldest segment that was begun and whose header need not be on the disk yet. */
+static void sync_header(tbus_journal_writer_t *w)
+{
+    uint32_t number = w->headers_synced + 1;
+    tbus_journal_file_t file = *tbus_journal_writer_file(w, number);
+    tbus_error_t err = {0};
+    pthread_mutex_unlock(&w->lock);
+    int code = tbus_journal_file_sync_header(&file, &err);
+    pthread_mutex_lock(&w->lock);
+    w->headers_synced = number;
+    if (code < 0)
+        tbus_journal_writer_fail(w, &err);
+}
+
 static void prepare_next(tbus_journal_writer_t *w)
 {
     uint32_t number = w->current + 1;
@@ -87,7 +101,8 @@ static void finish_oldest(tbus_journal_writer_t *w)
     uint64_t used = w->used[number % TBUS_JOURNAL_FILES];
     tbus_error_t err = {0};
     pthread_mutex_unlock(&w->lock);
-    int code = tbus_journal_file_close(&file, used, &err);
+    int code = tbus_journal_file_finish(&file, used, &err);
+    tbus_journal_file_close(&file);
     pthread_mutex_lock(&w->lock);
     *tbus_journal_writer_file(w, number) = (tbus_journal_file_t){0};
     w->finished = number;
@@ -128,6 +143,8 @@ static void *help(void *context)
         bool forward = !w->failure.code && !w->stop;
         if (forward && pages_missing(w))
             populate_ahead(w);
+        else if (forward && w->headers_synced < w->current)
+            sync_header(w);
         else if (forward && next_missing(w))
             prepare_next(w);
         else if (w->finished + 1 < w->current)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -133,13 +134,16 @@ static int fail_reading(const tbus_journal_reader_t *r, int code, tbus_error_t *
         r->segment.header.segment, r->directory.path, r->position, tbus_strerror(code));
 }
 
-/* Reading has stopped at the position of this segment, which nobody writes any more. `is_last`: no
- * other comes after it. 0: this is how a segment ends; else the negative error. */
-static int judge_end(tbus_journal_reader_t *r, bool is_last, tbus_error_t *err)
+/* Reading has stopped at the position of this segment, which nobody writes any more. `next`: the
+ * segment after it, NULL: there is none. `alive`: its writer writes another one. 0: this is how a
+ * segment ends, and r->end is CLOSED if it is finished and whole, else TORN; or the negative
+ * error. */
+static int judge_end(tbus_journal_reader_t *r, const tbus_journal_segment_t *next, bool alive,
+                     tbus_error_t *err)
 {
     tbus_journal_tail_t tail;
     struct stat file;
-    /* J6 pairs J5 (tbus_journal_file_close): we have seen its successor, or that its writer's lock
+    /* J6 pairs J5 (tbus_journal_file_finish): we have seen its successor, or that its writer's lock
      * is free. What we read now was stored before that. */
     tbus_fence_acquire();
     int64_t closed = tbus_journal_segment_closed_bytes(&r->segment);
@@ -151,43 +155,106 @@ static int judge_end(tbus_journal_reader_t *r, bool is_last, tbus_error_t *err)
     int code = closed < 0 ? (int)closed : fstat(r->segment.fd, &file) < 0 ? -errno : 0;
     if (code == 0)
         code = tbus_journal_tail_judge(&r->segment, r->position, &tail);
+    uint64_t lost_end = 0;
+    int lost = 0;
+    if (code == 0 && closed == 0 && !alive)
+        lost = tbus_journal_segment_lost_sectors(&r->segment, r->position, &lost_end);
+    code = lost < 0 ? lost : code;
     if (code < 0)
         return fail_reading(r, code, err);
+    if (tail.record_at && tail.record_at < lost_end)
+        lost = 0; /* no sector is missing: it is the length that is wrong */
     uint64_t closed_bytes = (uint64_t)closed;
     if (closed_bytes == r->position) {
         r->end = TBUS_JOURNAL_CLOSED;
         return 0;
     }
-    if (tail.record_at)
+    if (!lost && tail.record_at)
         return fail_damaged(r, "what is there is no record, and there are more behind it", err);
     if (closed_bytes && closed_bytes < r->position)
         return fail_damaged(r, "it holds more than its header says", err);
-    if (closed_bytes && (!is_last || (uint64_t)file.st_size >= closed_bytes))
+    if (closed_bytes && (next || (uint64_t)file.st_size >= closed_bytes))
         return fail_damaged(r, "what is there is no record, and the header says that it holds more",
                             err);
-    if (!is_last && tail.bytes)
+    if (!lost && next && tail.bytes)
         return fail_damaged(r, "what is there is no record, and another segment follows", err);
     r->end = TBUS_JOURNAL_TORN;
     r->torn_bytes = closed_bytes ? closed_bytes - r->position : tail.bytes;
     return 0;
 }
 
-/* This segment has a successor: go there if all is in order. Takes `next`. MOVED, or the negative
- * error. */
-static int go_on(tbus_journal_reader_t *r, tbus_journal_segment_t *next, tbus_error_t *err)
+static int break_off(tbus_journal_reader_t *r, int code, const char *what)
 {
-    int code = judge_end(r, false, err);
+    r->end = TBUS_JOURNAL_BROKEN;
+    tbus_fail(&r->broken, code, "the recording in %s broke off: %s", r->directory.path, what);
+    return TBUS_JOURNAL_NOTHING;
+}
+
+static int break_off_unsynced(tbus_journal_reader_t *r)
+{
+    char what[96];
+    snprintf(what, sizeof what, "segment %08u.tbj could not be synced, and later segments could",
+             r->unsynced);
+    return break_off(r, -EIO, what);
+}
+
+/* Segment r->segment is not finished, and the one behind it is: remember that, for the end. */
+static void note_unsynced(tbus_journal_reader_t *r, const tbus_journal_segment_t *next)
+{
+    if (r->end == TBUS_JOURNAL_TORN && !r->unsynced && tbus_journal_segment_closed_bytes(next) > 0)
+        r->unsynced = r->segment.header.segment;
+}
+
+/* This segment has a successor: go there if all is in order. Takes `next`. MOVED; NOTHING: the rest
+ * of this one was lost with the power, which ends the journal; or the negative error. */
+static int go_on(tbus_journal_reader_t *r, tbus_journal_segment_t *next, bool alive,
+                 tbus_error_t *err)
+{
+    int code = judge_end(r, next, alive, err);
     if (code == 0 && !tbus_journal_segment_same_session(&next->header, &r->segment.header))
         code = fail_damaged(r, "the next segment is from another session", err);
-    if (code == 0 && next->header.first_record != r->records)
+    bool lost = r->torn_bytes || next->header.first_record != r->records;
+    if (code == 0 && lost && (r->end == TBUS_JOURNAL_CLOSED || alive))
         code =
             fail_damaged(r, "it ends too early: the next segment goes on with a later record", err);
-    if (code < 0) {
+    if (code == 0 && next->header.first_record < r->records)
+        code = fail_damaged(r, "it holds records that the next segment counts as its own", err);
+    if (code == 0)
+        note_unsynced(r, next);
+    if (code < 0 || lost) {
         tbus_journal_segment_close(next);
-        return code;
+        r->ended = code == 0;
+        return code < 0 ? code : r->unsynced ? break_off_unsynced(r) : TBUS_JOURNAL_NOTHING;
     }
     tbus_journal_reader_enter(r, next);
     return TBUS_JOURNAL_MOVED;
+}
+
+/* The last segment has been read to its end, which r->end tells, and nobody writes. How did the
+ * session end? `cut_bytes`: what is left of the header of a segment behind it. NOTHING, or the
+ * negative error. */
+static int judge_session_end(tbus_journal_reader_t *r, uint64_t cut_bytes, tbus_error_t *err)
+{
+    uint64_t word = 0;
+    int code = tbus_journal_segment_session_end(&r->segment, &word);
+    if (code == -TBUS_ECORRUPT)
+        return fail_damaged(r, "what its header says of the session's end does not fit its CRC",
+                            err);
+    if (code < 0 && code != -TBUS_ETRUNCATED)
+        return fail_reading(r, code, err);
+    r->ended = true;
+    if (r->unsynced)
+        return break_off_unsynced(r);
+    if ((word & 0xff) == TBUS_JOURNAL_SESSION_BROKEN)
+        return break_off(r, -(int)(word >> 8 & 0xffffff),
+                         tbus_strerror(-(int)(word >> 8 & 0xffffff)));
+    bool last = r->segment.header.abi >= 2
+                    ? (word & 0xff) == TBUS_JOURNAL_SESSION_CLOSED
+                    : !tbus_journal_directory_holds(&r->directory, r->segment.header.segment + 1);
+    if (!last || cut_bytes)
+        r->end = TBUS_JOURNAL_TORN;
+    r->torn_bytes += cut_bytes;
+    return TBUS_JOURNAL_NOTHING;
 }
 
 /* Nothing (more) to read at the position, as far as the buffer knew. FOUND after all; MOVED;
@@ -199,8 +266,8 @@ static int after_last(tbus_journal_reader_t *r, tbus_journal_record_t *out_recor
     uint64_t cut_bytes;
     tbus_journal_segment_t next;
     bool alive = writer_alive(r);
-    int successor = tbus_journal_segment_open(&r->directory, r->segment.header.segment + 1, &next,
-                                              &cut_bytes, err);
+    int successor = tbus_journal_segment_open(&r->directory, r->segment.header.segment + 1,
+                                              &r->segment.header, &next, &cut_bytes, err);
     if (successor < 0)
         return successor;
     int look = look_again(r, out_record);
@@ -210,7 +277,7 @@ static int after_last(tbus_journal_reader_t *r, tbus_journal_record_t *out_recor
         return look < 0 ? fail_reading(r, look, err) : look;
     }
     if (successor == TBUS_JOURNAL_FOUND)
-        return go_on(r, &next, err);
+        return go_on(r, &next, alive, err);
     if (alive && look == TBUS_JOURNAL_BAD)
         return fail_damaged(r, "what is there is no record, and its writer is alive", err);
     if (alive) {
@@ -218,15 +285,8 @@ static int after_last(tbus_journal_reader_t *r, tbus_journal_record_t *out_recor
         r->waiting = true;
         return TBUS_JOURNAL_NOTHING;
     }
-    int code = judge_end(r, true, err);
-    if (code < 0)
-        return code;
-    r->ended = true;
-    if (cut_bytes) {
-        r->end = TBUS_JOURNAL_TORN;
-        r->torn_bytes += cut_bytes;
-    }
-    return TBUS_JOURNAL_NOTHING;
+    int code = judge_end(r, NULL, false, err);
+    return code < 0 ? code : judge_session_end(r, cut_bytes, err);
 }
 
 int tbus_journal_reader_next(tbus_journal_reader_t *r, tbus_journal_record_t *out_record,
@@ -257,4 +317,9 @@ enum tbus_journal_end tbus_journal_reader_end(const tbus_journal_reader_t *r)
 uint64_t tbus_journal_reader_torn_bytes(const tbus_journal_reader_t *r)
 {
     return r->torn_bytes;
+}
+
+const tbus_error_t *tbus_journal_reader_broken(const tbus_journal_reader_t *r)
+{
+    return &r->broken;
 }

@@ -30,6 +30,10 @@ struct tbus_journal_reader {
     bool waiting; /* at the end of a live journal: the next look is at one word */
     bool ended;   /* for good: nobody writes, and the end was judged */
     uint64_t torn_bytes;
+    /* A segment that is not finished, with a finished one behind it: 0, none. The writer finishes
+     * them in order, so the sync of this one failed. */
+    uint32_t unsynced;
+    tbus_error_t broken;  /* with the end BROKEN: why */
     tbus_error_t failure; /* damage: said again at every later call */
 };
 

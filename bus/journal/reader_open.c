@@ -40,7 +40,7 @@ static int enter_first(tbus_journal_reader_t *r, tbus_error_t *err)
 {
     uint64_t cut_bytes;
     tbus_journal_segment_t first;
-    int look = tbus_journal_segment_open(&r->directory, 1, &first, &cut_bytes, err);
+    int look = tbus_journal_segment_open(&r->directory, 1, NULL, &first, &cut_bytes, err);
     if (look == TBUS_JOURNAL_NOTHING)
         return tbus_journal_segment_fail(
             &r->directory, 1, -TBUS_ETRUNCATED,
@@ -53,22 +53,28 @@ static int enter_first(tbus_journal_reader_t *r, tbus_error_t *err)
     return r->lock_fd < 0 ? tbus_journal_segment_fail_reading(&r->directory, 1, -errno, err) : 0;
 }
 
-/* A segment's size into the sum, if it is part of the journal. The last one need not be yet.
- * Requires the first segment to be the one that is read. */
-static int check_segment(tbus_journal_reader_t *r, uint32_t number, bool is_last, tbus_error_t *err)
+/* A segment's size into the sum, if it is part of the journal. The last ones need not be: one was
+ * made ready for later, or they lost their headers with the power. *headless is the first such, 0
+ * before there is one. Requires the first segment to be the one that is read. */
+static int check_segment(tbus_journal_reader_t *r, uint32_t number, uint32_t *headless,
+                         tbus_error_t *err)
 {
     uint64_t cut_bytes;
     struct stat file;
     tbus_journal_segment_t segment;
-    int look = tbus_journal_segment_open(&r->directory, number, &segment, &cut_bytes, err);
+    int look = tbus_journal_segment_open(&r->directory, number, &r->segment.header, &segment,
+                                         &cut_bytes, err);
     if (look < 0)
         return look;
-    if (look == TBUS_JOURNAL_NOTHING)
-        return is_last ? 0
-                       : tbus_journal_segment_fail(&r->directory, number, -TBUS_ECORRUPT,
-                                                   "holds no header, and others follow it", err);
+    if (look == TBUS_JOURNAL_NOTHING) {
+        *headless = *headless ? *headless : number;
+        return 0;
+    }
     int code = 0;
-    if (!tbus_journal_segment_same_session(&segment.header, &r->segment.header))
+    if (*headless)
+        code = tbus_journal_segment_fail(&r->directory, *headless, -TBUS_ECORRUPT,
+                                         "holds no header, and others follow it", err);
+    else if (!tbus_journal_segment_same_session(&segment.header, &r->segment.header))
         code = tbus_journal_segment_fail(&r->directory, number, -TBUS_ECORRUPT,
                                          "is from another session than the first one", err);
     else if (fstat(segment.fd, &file) < 0)
@@ -103,8 +109,9 @@ int tbus_journal_reader_open(const char *directory, tbus_journal_reader_t **out_
     r->buffer = buffer;
     r->buffer_capacity = TBUS_JOURNAL_BUFFER_BYTES;
     code = enter_first(r, err);
+    uint32_t headless = 0;
     for (uint32_t number = 1; code == 0 && number <= segments; number++)
-        code = check_segment(r, number, number == segments, err);
+        code = check_segment(r, number, &headless, err);
     if (code < 0) {
         tbus_journal_reader_close(r);
         return code;

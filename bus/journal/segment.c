@@ -80,11 +80,11 @@ static int check_header(const tbus_journal_directory_t *directory, uint32_t numb
         return tbus_journal_segment_fail(directory, number, -TBUS_EMAGIC,
                                          "is no journal segment: it does not begin with TBJRNL1",
                                          err);
-    if (h->abi != TBUS_JOURNAL_ABI)
-        return tbus_fail(
-            err, -TBUS_EABI,
-            "segment %08u.tbj of the journal in %s has format %u, and this tickbus reads format %u",
-            number, directory->path, h->abi, TBUS_JOURNAL_ABI);
+    if (h->abi < TBUS_JOURNAL_ABI_MIN || h->abi > TBUS_JOURNAL_ABI)
+        return tbus_fail(err, -TBUS_EABI,
+                         "segment %08u.tbj of the journal in %s has format %u, and this tickbus "
+                         "reads formats %u to %u",
+                         number, directory->path, h->abi, TBUS_JOURNAL_ABI_MIN, TBUS_JOURNAL_ABI);
     if (tbus_journal_header_crc(&copy) != h->header_crc32c)
         return tbus_journal_segment_fail(
             directory, number, -TBUS_ECORRUPT,
@@ -102,10 +102,33 @@ static int check_header(const tbus_journal_directory_t *directory, uint32_t numb
     return 0;
 }
 
+#define SECTOR_BYTES UINT64_C(512) /* what a disk writes whole or not at all */
+
+/* Would the header be whole if sectors of it that are all zeros were as they are in `like`? All but
+ * the first are the same in all segments of a session. */
+static bool lacks_sectors(const tbus_journal_header_t *h, const tbus_journal_header_t *like)
+{
+    tbus_journal_header_t copy = *h;
+    unsigned char *bytes = (unsigned char *)&copy;
+    for (uint64_t at = SECTOR_BYTES; at < sizeof copy; at += SECTOR_BYTES)
+        if (tbus_journal_all_zeros(bytes + at, SECTOR_BYTES))
+            memcpy(bytes + at, (const unsigned char *)like + at, SECTOR_BYTES);
+    return tbus_journal_header_crc(&copy) == h->header_crc32c;
+}
+
+/* How many bytes of a header that lacks its beginning there are. */
+static uint64_t rest_of_header(const tbus_journal_header_t *h)
+{
+    uint64_t end = sizeof *h;
+    while (end && ((const unsigned char *)h)[end - 1] == 0)
+        end--;
+    return end;
+}
+
 /* Read and check the header. FOUND, NOTHING or the negative error, as tbus_journal_segment_open. */
 static int look_at_header(const tbus_journal_directory_t *directory, uint32_t number, int fd,
-                          tbus_journal_header_t *out_header, uint64_t *out_cut_bytes,
-                          tbus_error_t *err)
+                          const tbus_journal_header_t *like, tbus_journal_header_t *out_header,
+                          uint64_t *out_cut_bytes, tbus_error_t *err)
 {
     uint64_t first_record = 0;
     int64_t got = read_all(fd, out_header, sizeof *out_header, 0);
@@ -121,8 +144,10 @@ static int look_at_header(const tbus_journal_directory_t *directory, uint32_t nu
         got = read_all(fd, &first_record, sizeof first_record, TBUS_JOURNAL_HEADER_BYTES);
         if (got < 0)
             return tbus_journal_segment_fail_reading(directory, number, (int)got, err);
-        if (first_record == 0)
+        if (first_record == 0) {
+            *out_cut_bytes = rest_of_header(out_header);
             return TBUS_JOURNAL_NOTHING;
+        }
     }
     /* J2 pairs J1 (begin_segment): the first read saw the magic, or a record behind it; this one
      * has all that was stored before. */
@@ -133,15 +158,26 @@ static int look_at_header(const tbus_journal_directory_t *directory, uint32_t nu
     if (got < (int64_t)sizeof *out_header)
         return tbus_journal_segment_fail(directory, number, -TBUS_ECORRUPT,
                                          "is being cut by somebody", err);
-    if (first_record && tbus_load_relaxed_u64(&out_header->magic) == 0)
-        return tbus_journal_segment_fail(
-            directory, number, -TBUS_ECORRUPT,
-            "is damaged: it holds records and has no header (offset 0)", err);
+    if (first_record && tbus_load_relaxed_u64(&out_header->magic) == 0) {
+        if (!like)
+            return tbus_journal_segment_fail(
+                directory, number, -TBUS_ECORRUPT,
+                "is damaged: it holds records and has no header (offset 0)", err);
+        /* The power went before the kernel had written the header's page. */
+        *out_cut_bytes = sizeof *out_header;
+        return TBUS_JOURNAL_NOTHING;
+    }
     int code = check_header(directory, number, out_header, err);
+    if (code == -TBUS_ECORRUPT && like && !lacks_sectors(out_header, out_header) &&
+        lacks_sectors(out_header, like)) {
+        *out_cut_bytes = rest_of_header(out_header);
+        return TBUS_JOURNAL_NOTHING;
+    }
     return code < 0 ? code : TBUS_JOURNAL_FOUND;
 }
 
 int tbus_journal_segment_open(const tbus_journal_directory_t *directory, uint32_t number,
+                              const tbus_journal_header_t *like,
                               tbus_journal_segment_t *out_segment, uint64_t *out_cut_bytes,
                               tbus_error_t *err)
 {
@@ -153,7 +189,7 @@ int tbus_journal_segment_open(const tbus_journal_directory_t *directory, uint32_
     if (fd < 0)
         return errno == ENOENT ? TBUS_JOURNAL_NOTHING
                                : tbus_journal_segment_fail_reading(directory, number, -errno, err);
-    int look = look_at_header(directory, number, fd, &header, out_cut_bytes, err);
+    int look = look_at_header(directory, number, fd, like, &header, out_cut_bytes, err);
     if (look != TBUS_JOURNAL_FOUND) {
         close(fd);
         return look;
@@ -205,4 +241,58 @@ int64_t tbus_journal_segment_closed_bytes(const tbus_journal_segment_t *segment)
     bool fits = closed == 0 || (closed == tbus_journal_closed_word(segment->seed, bytes) &&
                                 bytes >= TBUS_JOURNAL_HEADER_BYTES);
     return fits ? (int64_t)bytes : -TBUS_ECORRUPT;
+}
+
+int tbus_journal_segment_session_end(const tbus_journal_segment_t *segment, uint64_t *out_word)
+{
+    uint64_t word = 0;
+    int64_t got = tbus_journal_segment_read(segment, &word, sizeof word,
+                                            offsetof(tbus_journal_header_t, session_end));
+    if (got < 0)
+        return (int)got;
+    if (got < (int64_t)sizeof word)
+        return -TBUS_ETRUNCATED;
+    *out_word = word;
+    enum tbus_journal_session_end end = (enum tbus_journal_session_end)(word & 0xff);
+    bool known = end == TBUS_JOURNAL_SESSION_CLOSED || end == TBUS_JOURNAL_SESSION_BROKEN;
+    int code = -(int)(word >> 8 & 0xffffff);
+    bool fits =
+        word == 0 || (known && word == tbus_journal_session_end_word(segment->seed, end, code));
+    return fits ? 0 : -TBUS_ECORRUPT;
+}
+
+/* Is [from, to) zeros, or behind the end of the file? 1, 0 or -errno. `to - from` at most a
+ * sector. */
+static int is_blank(const tbus_journal_segment_t *segment, uint64_t from, uint64_t to)
+{
+    unsigned char bytes[SECTOR_BYTES];
+    int64_t got = tbus_journal_segment_read(segment, bytes, to - from, from);
+    return got < 0 ? (int)got : tbus_journal_all_zeros(bytes, (uint64_t)got);
+}
+
+int tbus_journal_segment_lost_sectors(const tbus_journal_segment_t *segment, uint64_t offset,
+                                      uint64_t *out_end)
+{
+    uint32_t words[2] = {0}; /* length and CRC */
+    int64_t got = tbus_journal_segment_read(segment, words, sizeof words, offset);
+    if (got < 0)
+        return (int)got;
+    *out_end = offset;
+    if (words[0] == 0) /* the length is stored last, the CRC just before it */
+        return words[1] == 0;
+    uint64_t end = offset + tbus_journal_padded(words[0]);
+    if (words[0] < TBUS_JOURNAL_RECORD_HEADER || end > segment->header.segment_bytes)
+        return 0;
+    *out_end = end;
+    /* A sector that is older than the record has zeros in place of the record's last bytes there,
+     * and behind them. */
+    for (uint64_t at = offset + sizeof words; at < end;) {
+        uint64_t sector_end = at / SECTOR_BYTES * SECTOR_BYTES + SECTOR_BYTES;
+        uint64_t from = end < sector_end ? end - 8 : sector_end - 16;
+        int blank = is_blank(segment, from > at ? from : at, sector_end);
+        if (blank != 0)
+            return blank;
+        at = sector_end;
+    }
+    return 0;
 }

@@ -28,9 +28,12 @@ enum tbus_journal_look {
 };
 
 /* Open segment `number`. FOUND: *out_segment is open. NOTHING: it does not exist, or was only made
- * ready for later, or was cut within its header, and then *out_cut_bytes says how much was left
- * (else 0). Negative: refused, or -errno. */
+ * ready for later, or its header was cut or lost with the power, and then *out_cut_bytes says how
+ * many bytes of the header there are (else 0). `like`: the header of another segment of the
+ * session, which tells a header that lacks sectors from one that is damaged; NULL: none is known.
+ * Negative: refused, or -errno. */
 int tbus_journal_segment_open(const tbus_journal_directory_t *directory, uint32_t number,
+                              const tbus_journal_header_t *like,
                               tbus_journal_segment_t *out_segment, uint64_t *out_cut_bytes,
                               tbus_error_t *err);
 
@@ -52,6 +55,17 @@ bool tbus_journal_segment_is_record(const tbus_journal_segment_t *segment, const
  * its writer was killed. -TBUS_ETRUNCATED: its header is gone; -TBUS_ECORRUPT: the word does not
  * fit its CRC; -errno. */
 int64_t tbus_journal_segment_closed_bytes(const tbus_journal_segment_t *segment);
+
+/* What its header says of the end of the session: the word that is there, 0 for none.
+ * -TBUS_ECORRUPT: it does not fit its CRC; -TBUS_ETRUNCATED, -errno as above. */
+int tbus_journal_segment_session_end(const tbus_journal_segment_t *segment, uint64_t *out_word);
+
+/* Nobody writes the segment any more and it is not finished: does what is at `offset`, which is no
+ * whole record, look like what a loss of power leaves? Then sectors of 512 bytes are as they were
+ * some time before, and what was to come later in them is zeros. 1: so it is, and *out_end is where
+ * the record ended, or `offset` if its length is lost as well; 0: no; or -errno. */
+int tbus_journal_segment_lost_sectors(const tbus_journal_segment_t *segment, uint64_t offset,
+                                      uint64_t *out_end);
 
 /* Do two segments belong to one session? */
 bool tbus_journal_segment_same_session(const tbus_journal_header_t *a,

@@ -132,6 +132,11 @@ int tbus_journal_file_check(const tbus_journal_file_t *file, tbus_error_t *err)
     struct stat is;
     if (fstat(file->fd, &is) < 0)
         return fail_on(file, "look at", err);
+    if (is.st_nlink == 0)
+        return tbus_fail(err, -ENOENT,
+                         "segment %08u.tbj of the journal in %s was removed by somebody else while "
+                         "it was written; what it held is lost",
+                         file->number, file->directory->path);
     if ((uint64_t)is.st_size < file->bytes)
         return tbus_fail(err, -TBUS_ECORRUPT,
                          "segment %08u.tbj of the journal in %s was cut to %lld bytes by somebody "
@@ -176,7 +181,13 @@ int tbus_journal_file_populate(tbus_journal_file_t *file, uint64_t to, tbus_erro
     return 0;
 }
 
-static int sync_and_cut(tbus_journal_file_t *file, uint64_t used, tbus_error_t *err)
+int tbus_journal_file_sync_header(const tbus_journal_file_t *file, tbus_error_t *err)
+{
+    return msync(file->base, TBUS_JOURNAL_HEADER_BYTES, MS_SYNC) < 0 ? fail_on(file, "sync", err)
+                                                                     : 0;
+}
+
+int tbus_journal_file_finish(tbus_journal_file_t *file, uint64_t used, tbus_error_t *err)
 {
     tbus_journal_header_t *header = (tbus_journal_header_t *)(void *)file->base;
     uint32_t seed = tbus_journal_seed(header->session_id, file->number);
@@ -198,19 +209,52 @@ static int sync_and_cut(tbus_journal_file_t *file, uint64_t used, tbus_error_t *
     return 0;
 }
 
-static void let_go(tbus_journal_file_t *file)
+/* By write(2): if somebody has cut the file by now, this is no SIGBUS. */
+static int store_session_end(const tbus_journal_file_t *file, uint64_t word, tbus_error_t *err)
+{
+    struct stat is;
+    if (fstat(file->fd, &is) < 0)
+        return fail_on(file, "look at", err);
+    if (is.st_size < (off_t)TBUS_JOURNAL_HEADER_BYTES)
+        return tbus_fail(err, -TBUS_ECORRUPT,
+                         "segment %08u.tbj of the journal in %s was cut to %lld bytes by somebody "
+                         "else",
+                         file->number, file->directory->path, (long long)is.st_size);
+    ssize_t put;
+    do {
+        put = pwrite(file->fd, &word, sizeof word, offsetof(tbus_journal_header_t, session_end));
+    } while (put < 0 && errno == EINTR);
+    if (put >= 0 && put != (ssize_t)sizeof word) {
+        errno = EIO;
+        put = -1;
+    }
+    return put < 0 ? fail_on(file, "write the end of the session to", err) : 0;
+}
+
+int tbus_journal_file_end_session(tbus_journal_file_t *file, enum tbus_journal_session_end end,
+                                  int code, tbus_error_t *err)
+{
+    tbus_journal_header_t header;
+    if (pread(file->fd, &header, sizeof header, 0) != (ssize_t)sizeof header)
+        return fail_on(file, "read the header of", err);
+    uint32_t seed = tbus_journal_seed(header.session_id, file->number);
+    int result = store_session_end(file, tbus_journal_session_end_word(seed, end, code), err);
+    if (result < 0 || end != TBUS_JOURNAL_SESSION_CLOSED)
+        return result;
+    if (fdatasync(file->fd) == 0)
+        return 0;
+    result = fail_on(file, "sync", err);
+    store_session_end(
+        file, tbus_journal_session_end_word(seed, TBUS_JOURNAL_SESSION_BROKEN, result), NULL);
+    return result;
+}
+
+void tbus_journal_file_close(tbus_journal_file_t *file)
 {
     tbus_journal_guard_release(file->guard);
     munmap(file->base, file->bytes);
     close(file->fd);
     *file = (tbus_journal_file_t){0};
-}
-
-int tbus_journal_file_close(tbus_journal_file_t *file, uint64_t used, tbus_error_t *err)
-{
-    int code = sync_and_cut(file, used, err);
-    let_go(file);
-    return code;
 }
 
 void tbus_journal_file_destroy(tbus_journal_file_t *file)
@@ -220,5 +264,5 @@ void tbus_journal_file_destroy(tbus_journal_file_t *file)
     char name[TBUS_JOURNAL_FILE_NAME_MAX];
     tbus_journal_segment_name(file->number, name);
     unlinkat(file->directory->fd, name, 0);
-    let_go(file);
+    tbus_journal_file_close(file);
 }

@@ -2,7 +2,8 @@
 /* segment_file.h - one segment of a journal as its writer has it: allocated, mapped, faulted in,
  * finished. (segment.h is one as its reader has it.)
  *
- *    create -> populate... -> (records are stored) -> close | destroy
+ *    create -> populate... -> (records are stored) -> finish [-> end_session] -> close
+ *    create -> populate... -> destroy
  *
  * Private to bus/journal. All of it is cold, and but for the first segment it runs on the writer's
  * helper thread. Blocks are allocated for the whole file before it is mapped, so that a full disk
@@ -37,8 +38,9 @@ int tbus_journal_file_create(const tbus_journal_directory_t *directory, uint32_t
                              uint64_t bytes, tbus_atomic_u64_t *limit,
                              tbus_journal_file_t *out_file, tbus_error_t *err);
 
-/* Is the file as long as it was made, and has every store arrived? 0; -TBUS_ECORRUPT: somebody else
- * has cut it; -EIO: its pages cannot be had from the disk. */
+/* Is the file there, as long as it was made, and has every store arrived? 0; -TBUS_ECORRUPT:
+ * somebody else has cut it; -ENOENT: somebody has removed it; -EIO: its pages cannot be had from
+ * the disk. */
 int tbus_journal_file_check(const tbus_journal_file_t *file, tbus_error_t *err);
 
 /* Fault pages in up to `to` bytes from the start. Leaves what is stored in them as it is, and may
@@ -50,9 +52,22 @@ int tbus_journal_file_populate(tbus_journal_file_t *file, uint64_t to, tbus_erro
  * `from`: page aligned. */
 void tbus_journal_file_touch(tbus_journal_file_t *file, uint64_t from, uint64_t to);
 
-/* Sync what it holds, say so in its header, cut it to `used` bytes, close. 0 or -errno, or what
- * tbus_journal_file_check found, and then the file is left as it is; closes in any case. */
-int tbus_journal_file_close(tbus_journal_file_t *file, uint64_t used, tbus_error_t *err);
+/* Sync the header, so that the segment is found after a loss of power. 0 or -errno. */
+int tbus_journal_file_sync_header(const tbus_journal_file_t *file, tbus_error_t *err);
+
+/* Sync what it holds, say so in its header, cut it to `used` bytes. 0 or -errno, or what
+ * tbus_journal_file_check found, and then the file is left as it is. */
+int tbus_journal_file_finish(tbus_journal_file_t *file, uint64_t used, tbus_error_t *err);
+
+/* Say in the header of the session's last segment how the session ended. CLOSED (`code` 0) is
+ * synced, and taken back when that fails; it requires that all segments are finished, and their
+ * names synced. BROKEN is stored and left to the kernel: without it the journal is torn, which is
+ * not wrong either. 0 or -errno. */
+int tbus_journal_file_end_session(tbus_journal_file_t *file, enum tbus_journal_session_end end,
+                                  int code, tbus_error_t *err);
+
+/* Unmap and close, whatever it says. */
+void tbus_journal_file_close(tbus_journal_file_t *file);
 
 /* Close and remove a file that was created and never used. Accepts one that is all zeros. */
 void tbus_journal_file_destroy(tbus_journal_file_t *file);

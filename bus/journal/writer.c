@@ -337,11 +337,17 @@ int tbus_journal_writer_close(tbus_journal_writer_t *w, tbus_error_t *err)
         return 0;
     tbus_journal_helper_stop(w);
     tbus_error_t first = w->failure;
-    tbus_error_t *slot = first.code ? NULL : &first;
+    tbus_journal_file_t *last = tbus_journal_writer_file(w, w->current);
     if (w->prepared > w->current)
         tbus_journal_file_destroy(tbus_journal_writer_file(w, w->prepared));
-    tbus_journal_file_close(tbus_journal_writer_file(w, w->current), w->position, slot);
-    tbus_journal_directory_sync(&w->directory, first.code ? NULL : slot);
+    tbus_journal_file_finish(last, w->position, first.code ? NULL : &first);
+    tbus_journal_directory_sync(&w->directory, first.code ? NULL : &first);
+    /* Last of all, and only of a session in which nothing went wrong. */
+    if (!first.code)
+        tbus_journal_file_end_session(last, TBUS_JOURNAL_SESSION_CLOSED, 0, &first);
+    else
+        tbus_journal_file_end_session(last, TBUS_JOURNAL_SESSION_BROKEN, first.code, NULL);
+    tbus_journal_file_close(last);
     tbus_journal_directory_close(&w->directory);
     free_writer(w);
     if (first.code && err)

@@ -8,12 +8,14 @@
  *    current                    records are appended here                recording thread
  *    current+1 == prepared      allocated, its first pages faulted in    helper
  *
- * The helper does, in this order: fault in pages ahead of the recording thread, create the next
- * segment, finish a full one. With nothing to do it sleeps on `work`. The recording thread takes
- * `lock` only when it reaches `limit`, every few MiB: then it says how far ahead it wants pages,
- * takes what is ready, or waits on `ready`. At most TBUS_JOURNAL_FILES segments are open at a time:
- * when the disk is too slow to finish them, the recording thread waits, and with it, through the
- * rings, the feed.
+ * The helper does, in this order: fault in pages ahead of the recording thread, sync the header of
+ * a segment that was begun, create the next segment, finish a full one. So a segment is made only
+ * when the names and headers of all before it are on the disk: after a loss of power those that
+ * lack a header are the last ones. With nothing to do it sleeps on `work`. The recording thread
+ * takes `lock` only when it reaches `limit`, every few MiB: then it says how far ahead it wants
+ * pages, takes what is ready, or waits on `ready`. At most TBUS_JOURNAL_FILES segments are open at
+ * a time: when the disk is too slow to finish them, the recording thread waits, and with it,
+ * through the rings, the feed.
  */
 #ifndef TICKBUS_JOURNAL_WRITER_H
 #define TICKBUS_JOURNAL_WRITER_H
@@ -55,6 +57,7 @@ struct tbus_journal_writer {
     /* Under `lock`, except that whoever a segment belongs to at the time (see the table above) uses
      * its mapping without it. */
     uint32_t finished;
+    uint32_t headers_synced; /* of segments 1 .. this */
     uint32_t current;
     uint32_t prepared;
     uint64_t pages_wanted; /* of the current segment, bytes from its start */

@@ -67,6 +67,9 @@ static void note_end(source_journal_t *s)
                   "was replayed "
                   "(%" PRIu64 " bytes behind the last whole record were cut off)",
                   s->directory, tbus_journal_reader_torn_bytes(s->reader));
+    else if (end == TBUS_JOURNAL_BROKEN)
+        tbus_fail(&s->base.note, -TBUS_ETRUNCATED, "%s; what it had recorded was replayed",
+                  tbus_journal_reader_broken(s->reader)->text);
     else if (end == TBUS_JOURNAL_LIVE)
         tbus_fail(&s->base.note, -EAGAIN,
                   "the journal in %s is being written; it was replayed as far as it had come",

@@ -171,7 +171,7 @@ static void a_journal_that_is_cut_under_its_recorder_ends_the_run_with_its_name(
         program_t p = {.argv = info};
         assert_int_equal(program_run(&p), 0);
         json_t *inventory = json_loads(p.out, 0, NULL);
-        assert_string_equal(json_string_value(json_object_get(inventory, "end")), "torn");
+        assert_string_equal(json_string_value(json_object_get(inventory, "end")), "broken");
         assert_true(json_integer_value(json_object_get(inventory, "records")) > 500);
         json_decref(inventory);
         program_clear(&p);

@@ -329,7 +329,7 @@ static void a_journal_that_cannot_go_on_fails_the_stage_and_keeps_what_it_has(vo
     assert_int_equal(tbus_journal_reader_next(r, &record, NULL), 1);
     assert_int_equal(record.topic, MD);
     assert_int_equal(tbus_journal_reader_next(r, &record, NULL), 0);
-    assert_int_equal(tbus_journal_reader_end(r), TBUS_JOURNAL_CLOSED);
+    assert_int_equal(tbus_journal_reader_end(r), TBUS_JOURNAL_BROKEN);
     tbus_journal_reader_close(r);
 }
 

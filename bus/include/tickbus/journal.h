@@ -29,19 +29,26 @@
  *
  * How a journal ends, and what counts as damage:
  *
- *    closed    The header of a finished segment says how many bytes the segment holds. All of them
- *              must be readable; anything that is not is damage.
- *    torn      The writer was killed. The header of the last segment does not say how much it
- *              holds, and its records end at the first that is not whole. What lies behind that
- *              place is left out and its bytes are counted. A last segment that is shorter than its
- *              header says is torn as well.
- *    damage    Anything else that is not a whole record: one with a whole record somewhere behind
- *              it, one in a segment that has a successor, or one in a finished segment. Reading
- *              fails and names the segment and the offset.
+ *    closed    The header of the last segment says that the session came to its end without an
+ *              error. It is written and synced when nothing else remains to be synced. The header
+ *              of each finished segment says how many bytes the segment holds. All of them must be
+ *              readable; anything that is not is damage.
+ *    torn      The writer was killed, the power went, or the last segments were cut, emptied or
+ *              removed: the last one does not say that the session ended. The records end at the
+ *              first that is not whole. What lies behind that place is left out and its bytes in
+ *              that segment are counted. Last segments without a header hold nothing.
+ *    broken    The writer gave up after an error (a full disk, a sync that failed), and its last
+ *              segment says so; or a segment is not finished and a later one is, which tells that
+ *              the sync of the first failed. What there is can be read.
+ *    damage    Anything else that is not a whole record: one in a finished segment; and in an
+ *              unfinished one, if it has a whole record behind it or the segment has a successor,
+ *              unless sectors of the disk (512 bytes) are missing from it, as when the power goes.
+ *              Reading fails and names the segment and the offset.
  *
  * When the writing process dies, at whatever instruction, all records that append has returned for
- * are in the files. When the host loses power, all records of finished segments are there; the last
- * segment may have holes, which show as damage.
+ * are in the files. When the host loses power, all records of finished segments are there; the
+ * segments behind them are read up to the first hole. Format 1 had no mark of the session's end:
+ * there, a finished last segment counts as one.
  *
  * A reader may follow a journal that is being written. It reads with read(2) and not from a
  * mapping: whatever others do to the files, it gets an error or an end and never a SIGBUS. The
@@ -66,7 +73,8 @@
 extern "C" {
 #endif
 
-#define TBUS_JOURNAL_ABI               1u
+#define TBUS_JOURNAL_ABI               2u /* is written; */
+#define TBUS_JOURNAL_ABI_MIN           1u /* and from here on all are read */
 #define TBUS_JOURNAL_HEADER_BYTES      4096u
 #define TBUS_JOURNAL_RECORD_HEADER     32u
 #define TBUS_JOURNAL_TOPICS_MAX        16u
@@ -177,10 +185,14 @@ int tbus_journal_reader_next(tbus_journal_reader_t *r, tbus_journal_record_t *ou
 /* What the last 0 of tbus_journal_reader_next meant. */
 enum tbus_journal_end {
     TBUS_JOURNAL_LIVE = 0,   /* its writer is alive: more may come, ask again */
-    TBUS_JOURNAL_CLOSED = 1, /* finished, and read to the end */
-    TBUS_JOURNAL_TORN = 2    /* its writer was killed, or the last segment was cut */
+    TBUS_JOURNAL_CLOSED = 1, /* the session came to its end, and was read to it */
+    TBUS_JOURNAL_TORN = 2,   /* its writer was killed, the power went, or its end was cut */
+    TBUS_JOURNAL_BROKEN = 3  /* its writer gave up after an error: full disk, a sync that failed */
 };
 enum tbus_journal_end tbus_journal_reader_end(const tbus_journal_reader_t *r);
+
+/* With BROKEN: why. Else its code is 0. */
+const tbus_error_t *tbus_journal_reader_broken(const tbus_journal_reader_t *r);
 
 /* With TORN: bytes behind the last whole record that were begun, or that a finished segment is
  * short of. */
