@@ -4,13 +4,14 @@
 #include <errno.h>
 #include <stddef.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <tickbus/journal.h>
 
 #define GUARDS_MAX 32u
-/* The smallest page that there is. The base of a mapping is aligned to the kernel's page, so that a
- * larger page is replaced as a whole. */
-#define PAGE_BYTES UINT64_C(4096)
+/* The kernel's page, which is 64 KiB on some aarch64 hosts: a mapping can be replaced by whole
+ * pages only. Asked for beforehand, since the handler of a signal may not. */
+static tbus_atomic_u64_t page_bytes;
 
 /* One table for the process, because it has one handler of SIGBUS. */
 static tbus_journal_guard_t guards[GUARDS_MAX];
@@ -25,6 +26,7 @@ tbus_journal_guard_t *tbus_journal_guard_take(const void *base, uint64_t bytes,
         if (!tbus_cas_u32(&guard->taken, &vacant, 1))
             continue;
         guard->limit = limit;
+        tbus_store_relaxed_u64(&page_bytes, (uint64_t)sysconf(_SC_PAGESIZE));
         tbus_store_relaxed_u32(&guard->lost, 0);
         tbus_store_relaxed_u64(&guard->end, (uint64_t)(uintptr_t)base + bytes);
         /* J7 pairs J8 (find): else a handler on another thread finds the mapping, and not yet its
@@ -62,7 +64,8 @@ bool tbus_journal_writer_on_sigbus(void *address)
     tbus_journal_guard_t *guard = find((uint64_t)(uintptr_t)address);
     if (!guard)
         return false;
-    char *page = (char *)address - (uint64_t)(uintptr_t)address % PAGE_BYTES;
+    uint64_t into_page = (uint64_t)(uintptr_t)address % tbus_load_relaxed_u64(&page_bytes);
+    char *page = (char *)address - into_page;
     size_t bytes = tbus_load_relaxed_u64(&guard->end) - (uint64_t)(uintptr_t)page;
     void *there = mmap(page, bytes, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
