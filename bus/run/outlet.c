@@ -23,8 +23,9 @@ int tbus_outlet_create(tbus_outlet_t *out_outlet, uint32_t places, uint32_t mess
                          message_bytes_max);
     uint32_t place_bytes = LENGTH_BYTES + (message_bytes_max + 7) / 8 * 8;
     size_t bytes;
+    /* No object is larger than PTRDIFF_MAX; an allocator need not survive being asked for one. */
     if (__builtin_mul_overflow((size_t)places, place_bytes, &bytes) ||
-        bytes > SIZE_MAX - BOX_ALIGNMENT)
+        bytes > PTRDIFF_MAX - BOX_ALIGNMENT)
         bytes = 0;
     bytes = (bytes + BOX_ALIGNMENT - 1) / BOX_ALIGNMENT * BOX_ALIGNMENT;
     unsigned char *box = bytes ? aligned_alloc(BOX_ALIGNMENT, bytes) : NULL;
