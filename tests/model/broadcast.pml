@@ -3,10 +3,10 @@
  * messages over two slots; a gating subscriber; an observer that validates its copy; the publisher killed anywhere, and
  * another one that goes on where it stopped.
  *
- * Every label is a step: at most one access to shared memory, under the name of the C function that makes it
- * (bus/ring/publisher.c, subscriber.c, observer.c, bus/include/tickbus/publisher.h, subscriber.h). Before any step of the
- * publisher it may be killed (DIES). Whoever was told FULL, or that there is nothing, looks again when what it gave up on
- * has changed; so whoever is stuck shows as a state where nobody can move.
+ * Every Promela label is a step: at most one access to shared memory. It has the name of the C function that makes the access
+ * (bus/ring/publisher.c, subscriber.c, observer.c, bus/include/tickbus/publisher.h, subscriber.h) and the label of its memory
+ * order (bus/README.md). Before each of its steps the publisher may be killed (DIES). A process that got FULL, or no message,
+ * looks again when the word that it gave up on has changed. So a process that is stuck shows as a state in which nobody can move.
  *
  * What must hold
  *    - no sequence is published twice, whoever was killed where, and none is left out

@@ -2,24 +2,24 @@
 /* several.pml - what rings with several publishers have in common: the publisher, the subscriber, the observer, the repairer.
  * Included by slot.pml (TBUS_MPMC) and broadcast_mp.pml (TBUS_BROADCAST_MP), which say what must hold.
  *
- * Every label is a step: at most one access to shared memory, under the name of the C function that makes it, with the access
- * as the code spells it beside it (bus/ring/publisher.c, subscriber.c, observer.c, ring.c). Between two steps anybody else may
- * run, and before any step its process may be killed (DIES). Labels that begin with end_ are where a process may be left when
- * all is done. Left out, because nobody's next step depends on it: the counters, the turn limits of loops, waking
- * (sleep.pml).
+ * Every Promela label is a step: at most one access to shared memory. It has the name of the C function that makes the access, and
+ * the access as the code spells it beside it (bus/ring/publisher.c, subscriber.c, observer.c, ring.c), with the label of its memory
+ * order (bus/README.md). Between two steps any other process may run, and before each step the process may be killed (DIES). Labels
+ * that begin with end_ are where a process may stand when all is done.
  *
- * Left out as well is the tail, which is only there to make 64 bits of the 45 of a position. And one thing is folded, for nobody can
- * tell from outside: a process that was told FULL or NULL looks again when what it gave up on has changed, not in between; so whoever is
- * stuck shows as a state where nobody can move.
+ * Left out, because no step depends on them: the counters, the turn limits of loops, waking (sleep.pml), and the tail, which only
+ * makes 64 bits of the 45 of a position. One thing is simplified, which no other process can notice: a process that got FULL or NULL
+ * looks again when the word that it gave up on has changed, not in between. So a process that is stuck shows as a state in which
+ * nobody can move.
  *
  * Parameters
  *    SLOTS, PUBLISHERS (1..3), MESSAGES (of publisher 1), MESSAGES_2, MESSAGES_3 (of the others), SUBSCRIBERS (0..2; on a competing ring:
  *    followers), LATE (subscribers join while publishers are at work), EVICT (the topic's policy is TBUS_EVICT_SLOWEST),
  *    OBSERVERS (0, 1), CRASHES (of participants), REPAIRERS (1, 2), REPAIR_CRASHES; REUSE: a killed publisher's
- *    number is taken by a new process; HEAL (2, 3 slots): repair is for those only whose name is found in the ring; ABORT: publisher 1 may
- *    give up what it claimed; BATCH: publisher 1 claims two slots at a time.
- *    With 2 slots position and position - 2 are one slot, which was free to be claimed when somebody came to settle it: claimers and
- *    takers settle nothing there, only repairers do. With 3 nothing is special any more: position - 2 must be settled before
+ *    number is taken by a new process; HEAL (2, 3 slots): only owners whose number is found in the ring are repaired after; ABORT:
+ *    publisher 1 may abort its claim; BATCH: publisher 1 claims two slots at a time.
+ *    With 2 slots position and position - 2 are the same slot, which could be claimed when a process came to settle it: claimers and
+ *    takers settle nothing there, only repairers do. With 3 slots there is no such exception: position - 2 must be settled before
  *    position + 1, the next one in that slot, can be claimed.
  * Memory
  *    sequentially consistent by default. TSO: plain stores go through a FIFO buffer per process, and a CAS waits until it is

@@ -9,14 +9,14 @@
  * everybody's, one process after the other. Several publishers of one ring commit with a CAS, which on aarch64 does not order
  * the load behind it: WEAK sends it through the buffer as well.
  *
- * A ring is here a row of slots that become READY, in the order of their claims; what is in them is slot.pml's and
- * broadcast.pml's business. A process that has found nothing parks at once.
+ * A ring is here a row of slots that become READY in the order of their claims; slot.pml and broadcast.pml model what is in them.
+ * A process that has found nothing parks at once.
  *
- * What must hold: nobody sleeps past what it waits for. When nobody can move any more, no sleeper has a message or room to find,
- * and without crashes everything is published and received, though no sleep ends by its timeout. EARLY gives that many sleeps an early end (a timeout, a signal), so that
- * processes go back to sleep while somebody is still busy waking them.
- * Where a waker may be killed, or somebody waits for room on a ring with several publishers, that does not hold, and is not meant to:
- * it is what the timeout of every sleep is for. TIMEOUT models it as such: sleeps end when nobody can move.
+ * What must hold: no process sleeps on although there is what it waits for. When nobody can move any more, no sleeper has a message
+ * or room to find, and without crashes everything is published and received, though no sleep ends by its timeout. EARLY lets that
+ * many sleeps end early (a timeout, a signal), so that processes go back to sleep while another one is still about to wake them.
+ * Where a waker may be killed, or a process waits for room on a ring with several publishers, this does not hold and is not meant
+ * to: the timeout of every sleep is there for these cases. TIMEOUT models it: sleeps end when nobody can move.
  *
  * Parameters: PUBLISHERS (1, 2), RINGS (1: all publish on it; 2: one each), SUBSCRIBERS (1, 2), MESSAGES (per publisher),
  * CAPACITY (0: there is always room; else slots in a ring), CRASHES (of publishers), EARLY, TIMEOUT, WEAK, FENCE (no

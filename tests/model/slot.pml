@@ -9,7 +9,7 @@
  *      accepts no torn copy and nothing twice, and goes forward only
  *    - in the end, when nobody can move: every living publisher has published all, every committed message was handed out,
  *      and the ring takes N new messages and hands them out
- *    - no execution is infinite (pan -l without progress labels): nobody is kept busy for ever either
+ *    - no execution is infinite (pan -l without progress labels)
  *
  * Parameters beside those of several.pml: CONSUMERS (1..3). When all have died, one more joins, with a number of its own.
  */
