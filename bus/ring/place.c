@@ -235,6 +235,14 @@ int tbus_ring_reserve(tbus_ring_t *ring, const char *name, enum tbus_sub_role ro
     return tbus_place_open(ring, name, role, TBUS_SUB_RESERVED, NOBODY, NULL, err);
 }
 
+uint32_t tbus_ring_sub_owner(const tbus_ring_t *ring, uint32_t index)
+{
+    if (!ring || !ring->shared || index >= TBUS_RING_SUBS_MAX)
+        return 0;
+    uint64_t word = tbus_place_load(&ring->shared->subs[index]);
+    return tbus_place_state(word) == TBUS_SUB_ACTIVE ? tbus_place_owner(word) : 0;
+}
+
 int tbus_place_take(tbus_ring_sub_t *place, uint32_t owner, uint32_t *out_holder)
 {
     uint64_t word = tbus_place_load(place);

@@ -449,6 +449,25 @@ static void nothing_is_read_after_a_place_was_lost(void **state)
     test_ring_destroy(&ring);
 }
 
+/* The word of a place counts its tenures beside its owner. */
+static void the_owner_of_a_place_is_its_participant_in_every_tenure(void **state)
+{
+    (void)state;
+    tbus_ring_t ring = test_ring_create((tbus_ring_spec_t){.kind = TBUS_BROADCAST});
+    for (uint32_t owner = 1; owner <= TBUS_OWNERS_MAX; owner += 127) {
+        assert_int_equal(tbus_ring_sub_owner(&ring, 0), 0);
+        tbus_subscriber_t s = test_late_comer(&ring, "s", TBUS_SUBSCRIBER, owner);
+        assert_int_equal(s.index, 0);
+        assert_int_equal(tbus_ring_sub_owner(&ring, 0), owner);
+        tbus_subscriber_leave(&s);
+    }
+    assert_int_equal(tbus_ring_reserve(&ring, "kept", TBUS_SUBSCRIBER, NULL), 0);
+    assert_int_equal(tbus_ring_sub_owner(&ring, 0), 0);
+    assert_int_equal(tbus_ring_sub_owner(&ring, TBUS_RING_SUBS_MAX), 0);
+    assert_int_equal(tbus_ring_sub_owner(NULL, 0), 0);
+    test_ring_destroy(&ring);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -465,6 +484,7 @@ int main(void)
         cmocka_unit_test(who_was_killed_while_it_joined_keeps_nobody_out),
         cmocka_unit_test(who_was_displaced_while_it_joined_is_told_to_try_again),
         cmocka_unit_test(who_comes_too_late_for_an_impatient_topic_is_told_why),
+        cmocka_unit_test(the_owner_of_a_place_is_its_participant_in_every_tenure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,9 +68,7 @@ uint32_t backlog_held_by(const tbus_bus_t *bus, uint32_t process, backlog_t out[
         const tbus_ring_t *ring = &bus->rings[t];
         for (uint32_t i = 0; i < TBUS_RING_SUBS_MAX; i++) {
             const tbus_ring_sub_t *sub = &ring->shared->subs[i];
-            /* G2 pairs G1 (tbus_place_cas) */
-            if (tbus_load_acquire_u32(&sub->state) == TBUS_SUB_ACTIVE &&
-                is_of(bus, tbus_load_relaxed_u32(&sub->owner), process))
+            if (is_of(bus, tbus_ring_sub_owner(ring, i), process))
                 count = add(out, count, ring, sub->name, backlog_of(ring, sub));
         }
         count = add(out, count, ring, "", claimed_by(bus, ring, process));

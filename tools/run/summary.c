@@ -351,12 +351,8 @@ static json_t *topics_of(const tbus_bus_t *bus, uint32_t owner, bool publishes)
     uint32_t published = tbus_load_relaxed_u32(&bus->directory->participants[owner - 1].publishes);
     for (uint32_t t = 0; t < bus->topics_count; t++) {
         bool is_one = publishes && (published >> t & 1);
-        for (uint32_t i = 0; !publishes && !is_one && i < TBUS_RING_SUBS_MAX; i++) {
-            const tbus_ring_sub_t *sub = &bus->rings[t].shared->subs[i];
-            /* G2 pairs G1 (tbus_place_cas) */
-            is_one = tbus_load_acquire_u32(&sub->state) == TBUS_SUB_ACTIVE &&
-                     tbus_load_relaxed_u32(&sub->owner) == owner;
-        }
+        for (uint32_t i = 0; !publishes && !is_one && i < TBUS_RING_SUBS_MAX; i++)
+            is_one = tbus_ring_sub_owner(&bus->rings[t], i) == owner;
         if (is_one)
             json_array_append_new(list, json_text(bus->directory->topics[t].name, TBUS_NAME_MAX));
     }

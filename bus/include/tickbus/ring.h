@@ -299,6 +299,10 @@ uint32_t tbus_ring_claimer(const tbus_ring_t *ring, uint64_t position);
  * far behind as the oldest message that none of them has taken. */
 int tbus_ring_slowest(const tbus_ring_t *ring, uint64_t *out_lag);
 
+/* The participant whose subscriber is active in place `index` of ring->shared->subs; 0: nobody's
+ * is. */
+uint32_t tbus_ring_sub_owner(const tbus_ring_t *ring, uint32_t index);
+
 const char *tbus_ring_kind_name(enum tbus_ring_kind kind);
 
 /* True for a name that a ring, a subscriber or a participant can have: not empty, short enough. */
