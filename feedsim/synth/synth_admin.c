@@ -7,7 +7,7 @@
  * verbatim. */
 static uint8_t *field(tick_t *t, unsigned offset)
 {
-    return t->body + offset - TICK_ITCH_HEADER;
+    return &t->body[offset - TICK_ITCH_HEADER];
 }
 
 static void put_char(tick_t *t, unsigned offset, char value)

@@ -84,6 +84,18 @@ static void copy_file(const char *from, const char *to, size_t bytes)
     free(data);
 }
 
+/* gcc says so by a macro, clang by a feature. */
+#if defined(__SANITIZE_ADDRESS__) || TBUS_TSAN
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
 /* --- records --- */
 
 #define TOPICS 3u
@@ -961,7 +973,7 @@ static void a_writer_killed_at_any_instruction_of_append_leaves_whole_records_on
     uint64_t end = TBUS_JOURNAL_HEADER_BYTES + tbus_journal_writer_bytes(w);
     static const uint8_t zeros[1024];
     int fd = open(live, O_RDWR);
-#if defined(__SANITIZE_ADDRESS__) || TBUS_TSAN
+#if SANITIZED
     const unsigned stride = 97; /* a checked store is many instructions */
 #else
     const unsigned stride = 1;
