@@ -145,6 +145,25 @@ static void a_call_is_answered_with_its_id(void **state)
     close(fd);
 }
 
+static void a_request_past_its_deadline_is_refused_and_not_carried_out(void **state)
+{
+    fixture_t *f = *state;
+    char line[160];
+    int fd = connected(f);
+    put(fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"echo\",\"deadline_ns\":1}\n");
+    serve(f);
+    const char *text = got(fd);
+    assert_non_null(strstr(text, "\"code\":-32000,"));
+    assert_non_null(strstr(text, "too late"));
+    snprintf(line, sizeof line,
+             "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"echo\",\"deadline_ns\":%llu}\n",
+             (unsigned long long)tbus_clock_ns() + 3600000000000u);
+    put(fd, line);
+    serve(f);
+    assert_string_equal(got(fd), "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":\"nothing\"}\n");
+    close(fd);
+}
+
 static void what_is_no_request_gets_the_error_of_the_specification(void **state)
 {
     static const struct {
@@ -553,6 +572,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(a_call_is_answered_with_its_id),
+        TEST(a_request_past_its_deadline_is_refused_and_not_carried_out),
         TEST(what_is_no_request_gets_the_error_of_the_specification),
         TEST(notifications_are_obeyed_and_not_answered_and_batches_are_answered_together),
         TEST(a_request_may_come_byte_by_byte_and_several_at_once),
