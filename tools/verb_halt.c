@@ -131,9 +131,7 @@ static bool has_ended(const reach_t *reach)
 static bool is_starved(const reach_t *reach)
 {
     const member_t *executor = executor_of(&reach->members);
-    char state;
-    uint64_t cpu_ns;
-    return executor && process_state(executor->pid, &state, &cpu_ns) && state == 'R';
+    return executor && process_state_is(executor->pid, "R");
 }
 
 /* Until the executor has answered that nothing rests any more, or long enough. */
@@ -221,10 +219,8 @@ static bool is_left_over(const char *name)
     if (!name || strlen(name) >= TBUS_NAME_MAX || strchr(name, '/') ||
         tbus_rundir_open(false, &dir, NULL) < 0)
         return false;
-    bool lives = rundir_is_live(&dir, name, NULL);
-    bool left = !lives && members_read(&dir, name, &members, NULL) == 0;
-    for (uint32_t i = 0; left && i < members.count; i++)
-        left = !member_lives(&members.list[i], &members, name);
+    bool left = !rundir_is_live(&dir, name, NULL) &&
+                members_read(&dir, name, &members, NULL) == 0 && !members_any_lives(&members, name);
     tbus_rundir_close(&dir);
     return left;
 }

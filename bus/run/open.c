@@ -42,21 +42,23 @@ static int send_request(int fd)
     return 0;
 }
 
-static bool keep_fds(struct msghdr *message, answer_t *answer)
+bool tbus_keep_fds(struct msghdr *message, int *fds, size_t max, size_t *count)
 {
     bool fit = !(message->msg_flags & MSG_CTRUNC);
     for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header;
          header = CMSG_NXTHDR(message, header)) {
         if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
             continue;
-        size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        for (size_t i = 0; i < count; i++) {
+        size_t came = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t i = 0; i < came; i++) {
             int fd;
             memcpy(&fd, CMSG_DATA(header) + i * sizeof fd, sizeof fd);
-            if (answer->fds_count < FDS_MAX)
-                answer->fds[answer->fds_count++] = fd;
-            else
-                fit = close(fd) != 0 && fit;
+            if (*count < max) {
+                fds[(*count)++] = fd;
+            } else {
+                close(fd);
+                fit = false;
+            }
         }
     }
     return fit;
@@ -84,7 +86,7 @@ static int receive_answer(int fd, answer_t *answer)
             continue;
         if (got <= 0)
             return -ECONNRESET;
-        if (!keep_fds(&message, answer))
+        if (!tbus_keep_fds(&message, answer->fds, FDS_MAX, &answer->fds_count))
             return -EMFILE;
         answer->used += (size_t)got;
         if (answer->used == ANSWER_MAX)

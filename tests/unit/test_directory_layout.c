@@ -20,51 +20,39 @@
 #include <tickbus/msg/tick.h>
 
 #include "bus/layout/layout.h"
+#include "tests/support/layout_field.h"
 
-typedef struct place {
-    const char *field;
-    size_t offset, bytes;               /* as compiled */
-    size_t wanted_offset, wanted_bytes; /* as written here */
-} place_t;
-
-#define AT(type, member, offset_, bytes_)                                                          \
-    {                                                                                              \
-#type "." #member, offsetof(type, member), sizeof(((type *)0)->member), offset_, bytes_    \
-    }
 #define CHECK(places) check(places, sizeof(places) / sizeof(places)[0])
 
-static void check(const place_t *places, size_t count)
+static void check(const layout_field_t *places, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (places[i].offset != places[i].wanted_offset ||
-            places[i].bytes != places[i].wanted_bytes)
-            fail_msg("%s: %zu bytes at %zu, wanted %zu at %zu", places[i].field, places[i].bytes,
-                     places[i].offset, places[i].wanted_bytes, places[i].wanted_offset);
+        assert_lies_as_wanted(&places[i]);
 }
 
 static void the_header_of_the_directory_lies_where_it_always_did(void **state)
 {
     (void)state;
-    static const place_t places[] = {
-        AT(tbus_directory_t, magic, 0, 8),
-        AT(tbus_directory_t, protocol, 8, 4),
-        AT(tbus_directory_t, topics_count, 12, 4),
-        AT(tbus_directory_t, bytes, 16, 8),
-        AT(tbus_directory_t, layout, 24, 8),
-        AT(tbus_directory_t, epoch_ns, 32, 8),
-        AT(tbus_directory_t, started_realtime_ns, 40, 8),
-        AT(tbus_directory_t, name, 48, 24),
-        AT(tbus_directory_t, supervisor_pid, 72, 4),
-        AT(tbus_directory_t, blocks_count, 76, 4),
-        AT(tbus_directory_t, ended, 128, 4),
-        AT(tbus_directory_t, counters_refused, 256, 4),
-        AT(tbus_directory_t, histograms_refused, 260, 4),
-        AT(tbus_directory_t, participants, 512, 32 * 1024),
-        AT(tbus_directory_t, topics, 33280, 16 * 128),
-        AT(tbus_directory_t, blocks, 35328, 16 * 64),
-        AT(tbus_directory_t, counters, 36352, 8192 * 128),
-        AT(tbus_directory_t, histograms, 1084928, 32 * 11776),
-        AT(tbus_directory_t, arena, 1462272, 65536),
+    static const layout_field_t places[] = {
+        FIELD(tbus_directory_t, magic, 0, 8),
+        FIELD(tbus_directory_t, protocol, 8, 4),
+        FIELD(tbus_directory_t, topics_count, 12, 4),
+        FIELD(tbus_directory_t, bytes, 16, 8),
+        FIELD(tbus_directory_t, layout, 24, 8),
+        FIELD(tbus_directory_t, epoch_ns, 32, 8),
+        FIELD(tbus_directory_t, started_realtime_ns, 40, 8),
+        FIELD(tbus_directory_t, name, 48, 24),
+        FIELD(tbus_directory_t, supervisor_pid, 72, 4),
+        FIELD(tbus_directory_t, blocks_count, 76, 4),
+        FIELD(tbus_directory_t, ended, 128, 4),
+        FIELD(tbus_directory_t, counters_refused, 256, 4),
+        FIELD(tbus_directory_t, histograms_refused, 260, 4),
+        FIELD(tbus_directory_t, participants, 512, 32 * 1024),
+        FIELD(tbus_directory_t, topics, 33280, 16 * 128),
+        FIELD(tbus_directory_t, blocks, 35328, 16 * 64),
+        FIELD(tbus_directory_t, counters, 36352, 8192 * 128),
+        FIELD(tbus_directory_t, histograms, 1084928, 32 * 11776),
+        FIELD(tbus_directory_t, arena, 1462272, 65536),
     };
     CHECK(places);
     assert_int_equal(sizeof(tbus_directory_t), 1527808);
@@ -73,43 +61,43 @@ static void the_header_of_the_directory_lies_where_it_always_did(void **state)
 static void the_tables_of_the_directory_lie_where_they_always_did(void **state)
 {
     (void)state;
-    static const place_t places[] = {
-        AT(tbus_participant_t, command, 0, 4),
-        AT(tbus_participant_t, process, 4, 4),
-        AT(tbus_participant_t, wait_mode, 8, 4),
-        AT(tbus_participant_t, cpu, 12, 4),
-        AT(tbus_participant_t, name, 16, 24),
-        AT(tbus_participant_t, state, 128, 4),
-        AT(tbus_participant_t, pid, 132, 4),
-        AT(tbus_participant_t, heartbeat, 136, 8),
-        AT(tbus_participant_t, quiet, 144, 8),
-        AT(tbus_participant_t, parks, 152, 8),
-        AT(tbus_participant_t, hot_allocations, 160, 8),
-        AT(tbus_participant_t, publishes, 168, 4),
-        AT(tbus_participant_t, from_outside, 172, 4),
-        AT(tbus_participant_t, reason, 384, 480),
-        AT(tbus_topic_t, name, 0, 24),
-        AT(tbus_topic_t, type, 24, 24),
-        AT(tbus_topic_t, kind, 48, 4),
-        AT(tbus_topic_t, pages, 52, 4),
-        AT(tbus_topic_t, bytes, 56, 8),
-        AT(tbus_topic_t, rights, 64, 4),
-        AT(tbus_topic_t, publisher, 72, 4),
-        AT(tbus_topic_t, arrivals, 76, 4),
-        AT(tbus_block_t, name, 0, 40),
-        AT(tbus_block_t, offset, 40, 4),
-        AT(tbus_block_t, bytes, 44, 4),
-        AT(tbus_counter_t, value, 0, 8),
-        AT(tbus_counter_t, word, 8, 8),
-        AT(tbus_counter_t, name, 16, 64),
-        AT(tbus_counter_t, unit, 80, 16),
-        AT(tbus_histogram_entry_t, word, 0, 8),
-        AT(tbus_histogram_entry_t, name, 8, 24),
-        AT(tbus_histogram_entry_t, histogram, 128, 11544),
-        AT(tbus_histogram_t, count, 0, 8),
-        AT(tbus_histogram_t, max, 8, 8),
-        AT(tbus_histogram_t, sum, 16, 8),
-        AT(tbus_histogram_t, buckets, 24, 11520),
+    static const layout_field_t places[] = {
+        FIELD(tbus_participant_t, command, 0, 4),
+        FIELD(tbus_participant_t, process, 4, 4),
+        FIELD(tbus_participant_t, wait_mode, 8, 4),
+        FIELD(tbus_participant_t, cpu, 12, 4),
+        FIELD(tbus_participant_t, name, 16, 24),
+        FIELD(tbus_participant_t, state, 128, 4),
+        FIELD(tbus_participant_t, pid, 132, 4),
+        FIELD(tbus_participant_t, heartbeat, 136, 8),
+        FIELD(tbus_participant_t, quiet, 144, 8),
+        FIELD(tbus_participant_t, parks, 152, 8),
+        FIELD(tbus_participant_t, hot_allocations, 160, 8),
+        FIELD(tbus_participant_t, publishes, 168, 4),
+        FIELD(tbus_participant_t, from_outside, 172, 4),
+        FIELD(tbus_participant_t, reason, 384, 480),
+        FIELD(tbus_topic_t, name, 0, 24),
+        FIELD(tbus_topic_t, type, 24, 24),
+        FIELD(tbus_topic_t, kind, 48, 4),
+        FIELD(tbus_topic_t, pages, 52, 4),
+        FIELD(tbus_topic_t, bytes, 56, 8),
+        FIELD(tbus_topic_t, rights, 64, 4),
+        FIELD(tbus_topic_t, publisher, 72, 4),
+        FIELD(tbus_topic_t, arrivals, 76, 4),
+        FIELD(tbus_block_t, name, 0, 40),
+        FIELD(tbus_block_t, offset, 40, 4),
+        FIELD(tbus_block_t, bytes, 44, 4),
+        FIELD(tbus_counter_t, value, 0, 8),
+        FIELD(tbus_counter_t, word, 8, 8),
+        FIELD(tbus_counter_t, name, 16, 64),
+        FIELD(tbus_counter_t, unit, 80, 16),
+        FIELD(tbus_histogram_entry_t, word, 0, 8),
+        FIELD(tbus_histogram_entry_t, name, 8, 24),
+        FIELD(tbus_histogram_entry_t, histogram, 128, 11544),
+        FIELD(tbus_histogram_t, count, 0, 8),
+        FIELD(tbus_histogram_t, max, 8, 8),
+        FIELD(tbus_histogram_t, sum, 16, 8),
+        FIELD(tbus_histogram_t, buckets, 24, 11520),
     };
     CHECK(places);
     assert_int_equal(sizeof(tbus_participant_t), 1024);
@@ -123,30 +111,30 @@ static void the_tables_of_the_directory_lie_where_they_always_did(void **state)
 static void the_messages_lie_where_they_always_did(void **state)
 {
     (void)state;
-    static const place_t places[] = {
-        AT(tick_t, event, 0, 8),        AT(tick_t, intended, 8, 8),
-        AT(tick_t, type, 16, 1),        AT(tick_t, body, 17, 39),
-        AT(tick_t, side, 17, 1),        AT(tick_t, printable, 18, 1),
-        AT(tick_t, aux, 19, 1),         AT(tick_t, qty, 20, 4),
-        AT(tick_t, order_ref, 24, 8),   AT(tick_t, qty64, 24, 8),
-        AT(tick_t, px_e4, 32, 4),       AT(tick_t, mpid, 36, 4),
-        AT(tick_t, symbol, 40, 8),      AT(tick_t, new_ref, 40, 8),
-        AT(tick_t, match, 48, 8),       AT(bbo_t, md_seq, 0, 8),
-        AT(bbo_t, event, 8, 8),         AT(bbo_t, intended, 16, 8),
-        AT(bbo_t, bid_px_e4, 24, 4),    AT(bbo_t, ask_px_e4, 28, 4),
-        AT(bbo_t, bid_qty, 32, 8),      AT(bbo_t, ask_qty, 40, 8),
-        AT(bbo_t, symbol, 48, 8),       AT(order_t, order_id, 0, 8),
-        AT(order_t, md_seq, 8, 8),      AT(order_t, report_seq, 16, 8),
-        AT(order_t, intended, 24, 8),   AT(order_t, sent, 32, 8),
-        AT(order_t, px_e4, 40, 4),      AT(order_t, qty, 44, 4),
-        AT(order_t, kind, 48, 1),       AT(order_t, side, 49, 1),
-        AT(order_t, tif, 50, 1),        AT(report_t, order_id, 0, 8),
-        AT(report_t, md_seq, 8, 8),     AT(report_t, intended, 16, 8),
-        AT(report_t, sent, 24, 8),      AT(report_t, exec_id, 32, 8),
-        AT(report_t, px_e4, 40, 4),     AT(report_t, qty, 44, 4),
-        AT(report_t, leaves, 48, 4),    AT(report_t, kind, 52, 1),
-        AT(report_t, reason, 53, 1),    AT(report_t, side, 54, 1),
-        AT(report_t, liquidity, 55, 1),
+    static const layout_field_t places[] = {
+        FIELD(tick_t, event, 0, 8),        FIELD(tick_t, intended, 8, 8),
+        FIELD(tick_t, type, 16, 1),        FIELD(tick_t, body, 17, 39),
+        FIELD(tick_t, side, 17, 1),        FIELD(tick_t, printable, 18, 1),
+        FIELD(tick_t, aux, 19, 1),         FIELD(tick_t, qty, 20, 4),
+        FIELD(tick_t, order_ref, 24, 8),   FIELD(tick_t, qty64, 24, 8),
+        FIELD(tick_t, px_e4, 32, 4),       FIELD(tick_t, mpid, 36, 4),
+        FIELD(tick_t, symbol, 40, 8),      FIELD(tick_t, new_ref, 40, 8),
+        FIELD(tick_t, match, 48, 8),       FIELD(bbo_t, md_seq, 0, 8),
+        FIELD(bbo_t, event, 8, 8),         FIELD(bbo_t, intended, 16, 8),
+        FIELD(bbo_t, bid_px_e4, 24, 4),    FIELD(bbo_t, ask_px_e4, 28, 4),
+        FIELD(bbo_t, bid_qty, 32, 8),      FIELD(bbo_t, ask_qty, 40, 8),
+        FIELD(bbo_t, symbol, 48, 8),       FIELD(order_t, order_id, 0, 8),
+        FIELD(order_t, md_seq, 8, 8),      FIELD(order_t, report_seq, 16, 8),
+        FIELD(order_t, intended, 24, 8),   FIELD(order_t, sent, 32, 8),
+        FIELD(order_t, px_e4, 40, 4),      FIELD(order_t, qty, 44, 4),
+        FIELD(order_t, kind, 48, 1),       FIELD(order_t, side, 49, 1),
+        FIELD(order_t, tif, 50, 1),        FIELD(report_t, order_id, 0, 8),
+        FIELD(report_t, md_seq, 8, 8),     FIELD(report_t, intended, 16, 8),
+        FIELD(report_t, sent, 24, 8),      FIELD(report_t, exec_id, 32, 8),
+        FIELD(report_t, px_e4, 40, 4),     FIELD(report_t, qty, 44, 4),
+        FIELD(report_t, leaves, 48, 4),    FIELD(report_t, kind, 52, 1),
+        FIELD(report_t, reason, 53, 1),    FIELD(report_t, side, 54, 1),
+        FIELD(report_t, liquidity, 55, 1),
     };
     CHECK(places);
     assert_int_equal(sizeof(tick_t), 56);

@@ -11,26 +11,15 @@
 
 #include <tickbus/ring.h>
 
-typedef struct field {
-    const char *name;
-    size_t offset, bytes;               /* as compiled */
-    size_t wanted_offset, wanted_bytes; /* as written here */
-} field_t;
-
-#define FIELD(type, member, at, size)                                                              \
-    {                                                                                              \
-#type "." #member, offsetof(type, member), sizeof(((type *)0)->member), at, size           \
-    }
+#include "tests/support/layout_field.h"
 
 /* Every field at its offset, and together they fill the struct: none is missing here. */
-static void check(const field_t *fields, size_t count, size_t bytes)
+static void check(const layout_field_t *fields, size_t count, size_t bytes)
 {
     size_t end = 0;
     for (size_t i = 0; i < count; i++) {
-        const field_t *f = &fields[i];
-        if (f->offset != f->wanted_offset || f->bytes != f->wanted_bytes)
-            fail_msg("%s: %zu bytes at %zu, wanted %zu at %zu", f->name, f->bytes, f->offset,
-                     f->wanted_bytes, f->wanted_offset);
+        const layout_field_t *f = &fields[i];
+        assert_lies_as_wanted(f);
         if (f->offset != end)
             fail_msg("%s: bytes %zu to %zu are not checked", f->name, end, f->offset);
         end = f->offset + f->bytes;
@@ -42,7 +31,7 @@ static void check(const field_t *fields, size_t count, size_t bytes)
 static void a_subscribers_place_lies_as_it_always_did(void **state)
 {
     (void)state;
-    static const field_t fields[] = {
+    static const layout_field_t fields[] = {
         FIELD(tbus_ring_sub_t, progress, 0, 8),   FIELD(tbus_ring_sub_t, consumed, 8, 8),
         FIELD(tbus_ring_sub_t, tombs, 16, 8),     FIELD(tbus_ring_sub_t, state, 24, 4),
         FIELD(tbus_ring_sub_t, owner, 28, 4),     FIELD(tbus_ring_sub_t, role, 32, 4),
@@ -57,7 +46,7 @@ static void a_subscribers_place_lies_as_it_always_did(void **state)
 static void a_rings_header_lies_as_it_always_did(void **state)
 {
     (void)state;
-    static const field_t fields[] = {
+    static const layout_field_t fields[] = {
         FIELD(tbus_ring_shared_t, magic, 0, 8),
         FIELD(tbus_ring_shared_t, abi, 8, 4),
         FIELD(tbus_ring_shared_t, kind, 12, 4),

@@ -10,6 +10,7 @@
 
 #include <tickbus/clock.h>
 
+#include "bus/run/attach.h"
 #include "tools/measure/process_state.h"
 
 bool control_reason_fits(const char *reason)
@@ -50,26 +51,6 @@ static int send_request(int fd, const char *method, json_t *params, uint64_t dea
     }
     free(line);
     return code;
-}
-
-/* Keep the descriptors that came along; false: some were lost on the way. */
-static bool keep_fds(struct msghdr *message, control_answer_t *answer)
-{
-    for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header;
-         header = CMSG_NXTHDR(message, header)) {
-        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
-            continue;
-        size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        for (size_t i = 0; i < count; i++) {
-            int fd;
-            memcpy(&fd, CMSG_DATA(header) + i * sizeof fd, sizeof fd);
-            if (answer->fds_count < CONTROL_FDS_MAX)
-                answer->fds[answer->fds_count++] = fd;
-            else
-                close(fd);
-        }
-    }
-    return !(message->msg_flags & MSG_CTRUNC);
 }
 
 /* Who did not answer, and whether it could. */
@@ -117,7 +98,7 @@ static ssize_t receive_line(int fd, char *line, int timeout_ms, uint64_t deadlin
             continue;
         if (got <= 0)
             return tbus_fail(err, -ECONNRESET, "the bus went away before it had answered");
-        if (!keep_fds(&message, answer))
+        if (!tbus_keep_fds(&message, answer->fds, CONTROL_FDS_MAX, &answer->fds_count))
             return tbus_fail(err, -EMFILE,
                              "no room for the descriptors of the bus; raise ulimit -n");
         used += (size_t)got;

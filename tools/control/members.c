@@ -149,13 +149,10 @@ static int attach_through(const members_t *members, pid_t pid, tbus_bus_t *out_b
     return tbus_bus_attach_as(true, fds, members->fds_count, out_bus, err);
 }
 
-static bool any_lives(const tbus_rundir_t *dir, const char *name)
+bool members_any_lives(const members_t *members, const char *name)
 {
-    members_t members;
-    if (members_read(dir, name, &members, NULL) < 0)
-        return false;
-    for (uint32_t i = 0; i < members.count; i++)
-        if (member_lives(&members.list[i], &members, name))
+    for (uint32_t i = 0; i < members->count; i++)
+        if (member_lives(&members->list[i], members, name))
             return true;
     return false;
 }
@@ -185,7 +182,9 @@ int members_only(const tbus_rundir_t *dir, char out_name[TBUS_NAME_MAX], tbus_er
     unsigned found = 0;
     for (struct dirent *entry; (entry = readdir(list)) != NULL;) {
         char name[TBUS_NAME_MAX];
-        if (file_to_name(entry->d_name, name) && any_lives(dir, name) && ++found == 1)
+        members_t members;
+        if (file_to_name(entry->d_name, name) && members_read(dir, name, &members, NULL) == 0 &&
+            members_any_lives(&members, name) && ++found == 1)
             memcpy(out_name, name, sizeof name);
     }
     closedir(list);

@@ -48,6 +48,9 @@ int members_only(const tbus_rundir_t *dir, char out_name[TBUS_NAME_MAX], tbus_er
 /* Does this process live, and is it still the one that has the memory of the bus `name`? */
 bool member_lives(const member_t *member, const members_t *members, const char *name);
 
+/* Does any of them? */
+bool members_any_lives(const members_t *members, const char *name);
+
 /* Map the bus, for reading and writing, through any member that lives. -TBUS_ENOTFOUND: none
  * does. */
 int members_attach(const members_t *members, const char *name, tbus_bus_t *out_bus,

@@ -107,9 +107,7 @@ static int measure(pair_t *pair, ipc_trial_result_t *out, tbus_error_t *err)
  * when it does not get a CPU. */
 static bool sleeps(pid_t pid)
 {
-    char state;
-    uint64_t cpu_ns;
-    return process_state(pid, &state, &cpu_ns) && state == 'S';
+    return process_state_is(pid, "S");
 }
 
 static uint64_t cpu_time_of_ns(pid_t pid)

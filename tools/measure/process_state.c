@@ -28,3 +28,10 @@ bool process_state(pid_t pid, char *out_state, uint64_t *out_cpu_ns)
     *out_cpu_ns = (user + system) * (UINT64_C(1000000000) / (uint64_t)sysconf(_SC_CLK_TCK));
     return true;
 }
+
+bool process_state_is(pid_t pid, const char *states)
+{
+    char state;
+    uint64_t cpu_ns;
+    return process_state(pid, &state, &cpu_ns) && strchr(states, state);
+}

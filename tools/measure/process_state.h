@@ -12,4 +12,7 @@
  * that it has had, ever. False: the process is gone. Opens a file; some microseconds. */
 bool process_state(pid_t pid, char *out_state, uint64_t *out_cpu_ns);
 
+/* Is its state one of these letters? "R": it runs or waits for a CPU; "Tt": it is stopped. */
+bool process_state_is(pid_t pid, const char *states);
+
 #endif

@@ -358,15 +358,6 @@ static void halt_orphan(void *context)
     kill_switch_throw_once(pipeline->kill_switch, KILL_BY_ORPHAN, "the supervisor has died");
 }
 
-/* Does a supervisor that nothing was heard of only wait for its turn on a CPU? Then it will be
- * heard of. One that is stopped, or waits for something else, may not. */
-static bool is_starved(pid_t supervisor)
-{
-    char state;
-    uint64_t cpu_ns;
-    return process_state(supervisor, &state, &cpu_ns) && state == 'R';
-}
-
 /* Nobody could halt this run, or would see that it goes wrong: no order is to pass until somebody
  * looks after it again. */
 static void halt_unattended(void *context, uint64_t now_ns)
@@ -374,7 +365,11 @@ static void halt_unattended(void *context, uint64_t now_ns)
     const pipeline_t *pipeline = context;
     kill_switch_t *kill_switch = pipeline->kill_switch;
     if (TBUS_LIKELY(kill_switch_silence_ns(kill_switch, now_ns) < PIPELINE_SILENCE_NS) ||
-        kill_switch_thrown(kill_switch) || is_starved(getppid()) ||
+        kill_switch_thrown(kill_switch))
+        return;
+    /* One that only waits for its turn on a CPU will be heard of; one that is stopped, or waits for
+     * something else, may not. Looked at once more, since it may just have had its turn. */
+    if (process_state_is(getppid(), "R") ||
         kill_switch_silence_ns(kill_switch, tbus_clock_ns()) < PIPELINE_SILENCE_NS)
         return;
     kill_switch_throw_once(kill_switch, KILL_BY_SILENCE,
