@@ -155,6 +155,7 @@ static void spin_side(contest_trial_t *t, void *shared, unsigned index)
     else
         contest_loops(t, index, &side, put, get, done);
     tbus_subscriber_leave(&side.subscriber);
+    tbus_publisher_leave(&side.publisher);
 }
 
 /* ---- sleeping, and able to sleep ---- */
@@ -181,6 +182,7 @@ static void park_side(contest_trial_t *t, void *shared, unsigned index)
     else
         contest_loops(t, index, &side, put, get_or_park, done);
     tbus_subscriber_leave(&side.subscriber);
+    tbus_publisher_leave(&side.publisher);
 }
 
 /* What a publish costs the publisher, with a subscriber that is awake: PUBLISHES_TIMED at a

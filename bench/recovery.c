@@ -113,6 +113,7 @@ static int be_the_consumer(side_t *me, void *context)
     for (unsigned i = 0; i < r->rounds && code >= 0; i++)
         code = one_round(r, i % 2 ? TBUS_WAIT_PARK : TBUS_WAIT_SPIN, &r->us[i], &err);
     tbus_subscriber_leave(&r->subscriber);
+    tbus_publisher_leave(&r->publisher);
     if (life >= 0)
         close(life);
     tbus_bus_close(&r->bus);

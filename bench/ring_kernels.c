@@ -70,6 +70,7 @@ static void ring_destroy(void *opaque)
 {
     ring_state_t *state = opaque;
     tbus_subscriber_leave(&state->subscriber);
+    tbus_publisher_leave(&state->publisher);
     tbus_segment_close(&state->segment);
     free(state);
 }

@@ -246,6 +246,7 @@ static void feed_wind_down(tbus_stage_t *stage)
 static void feed_destroy(tbus_stage_t *stage)
 {
     feed_stage_t *f = (feed_stage_t *)stage;
+    tbus_stage_leave(stage);
     feed_source_close(f->source);
     tbus_outlet_destroy(&f->md);
     free(f->tick);

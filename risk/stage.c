@@ -143,9 +143,7 @@ static int risk_poll(tbus_stage_t *stage, uint32_t budget)
 static void risk_destroy(tbus_stage_t *stage)
 {
     risk_stage_t *r = (risk_stage_t *)(void *)stage;
-    tbus_subscriber_leave(&r->follow.orders);
-    tbus_subscriber_leave(&r->reports);
-    tbus_subscriber_leave(&r->follow.md);
+    tbus_stage_leave(stage);
     tbus_outlet_destroy(&r->approved);
     tbus_outlet_destroy(&r->answers);
     gate_destroy(r->gate);

@@ -20,8 +20,7 @@ static void strategy_destroy(tbus_stage_t *stage)
         return;
     if (ctx->strategy && ctx->strategy->destroy)
         ctx->strategy->destroy(ctx->self);
-    tbus_subscriber_leave(&ctx->md);
-    tbus_subscriber_leave(&ctx->reports);
+    tbus_stage_leave(stage);
     ledger_destroy(&ctx->ledger);
     tbus_outlet_destroy(&ctx->bbo_out);
     tbus_outlet_destroy(&ctx->orders_out);

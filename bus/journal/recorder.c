@@ -81,8 +81,7 @@ static void recorder_destroy(tbus_stage_t *stage)
 {
     recorder_t *r = (recorder_t *)stage;
     tbus_journal_writer_close(r->journal, NULL);
-    for (uint32_t topic = 0; topic < r->topics_count; topic++)
-        tbus_subscriber_leave(&r->subscribers[topic]);
+    tbus_stage_leave(stage);
     free(r);
 }
 

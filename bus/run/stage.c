@@ -57,3 +57,11 @@ int tbus_stage_join_publisher(tbus_stage_t *stage, const char *topic, tbus_publi
         stage->publishers[stage->publishers_count++] = out;
     return code;
 }
+
+void tbus_stage_leave(tbus_stage_t *stage)
+{
+    while (stage->subscribers_count)
+        tbus_subscriber_leave(stage->subscribers[--stage->subscribers_count]);
+    while (stage->publishers_count)
+        tbus_publisher_leave(stage->publishers[--stage->publishers_count]);
+}

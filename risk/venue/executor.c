@@ -169,8 +169,7 @@ static int executor_poll(tbus_stage_t *stage, uint32_t budget)
 static void executor_destroy(tbus_stage_t *stage)
 {
     executor_stage_t *e = (executor_stage_t *)(void *)stage;
-    tbus_subscriber_leave(&e->follow.orders);
-    tbus_subscriber_leave(&e->follow.md);
+    tbus_stage_leave(stage);
     venue_destroy(e->venue);
     tbus_outlet_destroy(&e->reports);
     free(e);

@@ -1,19 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kind of stage that takes approved orders to the venue. */
-#include <tickbus/msg/report.h>
-
 #include "bus/market/resource.h"
 #include "risk/venue/executor.h"
 
 static const tbus_port_t ports[] = {
     {.topic = "md", .role = TBUS_PORT_SUBSCRIBE, .driving = true},
     {.topic = "approved", .role = TBUS_PORT_SUBSCRIBE},
-    {.topic = "reports",
-     .role = TBUS_PORT_PUBLISH,
-     .type = "report",
-     .type_version = REPORT_VERSION,
-     .ring = TBUS_BROADCAST_MP,
-     .help = "what became of orders, from risk and the executor"},
+    {.topic = "reports", .role = TBUS_PORT_PUBLISH}, /* risk/kind.c says what the topic is */
 };
 
 static size_t memory_bytes(const void *params)

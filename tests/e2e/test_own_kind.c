@@ -53,7 +53,7 @@ static int counter_poll(tbus_stage_t *stage, uint32_t budget)
 static void counter_destroy(tbus_stage_t *stage)
 {
     counter_stage_t *c = (counter_stage_t *)(void *)stage;
-    tbus_subscriber_leave(&c->md);
+    tbus_stage_leave(stage);
     free(c);
 }
 

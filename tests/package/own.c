@@ -74,6 +74,7 @@ static int pass_a_message(tbus_bus_t *bus, tbus_error_t *err)
     printf("%s\n", (const char *)message);
     tbus_advance(&in);
     tbus_subscriber_leave(&in);
+    tbus_publisher_leave(&out);
     return 0;
 }
 

@@ -393,6 +393,7 @@ static bool one_more_lap(world_t *w)
                         topics[t].name, (unsigned long long)sent, (unsigned long long)got,
                         p.ring.slot_count);
         tbus_subscriber_leave(&s);
+        tbus_publisher_leave(&p);
     }
     if (life < 0 || err.code)
         storm_fault(w->ledger, "after all: %s", err.text);

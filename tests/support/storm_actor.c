@@ -403,11 +403,14 @@ static void check_the_end(actor_t *a, unsigned topic)
 
 static _Noreturn void leave(actor_t *a)
 {
-    for (unsigned t = 0; t < STORM_TOPICS; t++)
+    for (unsigned t = 0; t < STORM_TOPICS; t++) {
         if (a->role->joins[t] != STORM_NOT) {
             check_the_end(a, t);
             tbus_subscriber_leave(&a->in[t]);
         }
+        if (a->role->publishes[t])
+            tbus_publisher_leave(&a->out[t]);
+    }
     _exit(0);
 }
 

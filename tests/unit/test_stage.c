@@ -238,6 +238,45 @@ static void a_stage_that_fails_says_why_and_a_bus_with_messages_left_is_not_quie
     tbus_bus_close(&bus);
 }
 
+/* "a" has one publisher, whose end is told now and then; "b" has several, and what one of them has
+ * claimed holds up all that comes behind it. */
+static void a_stage_that_leaves_tells_its_end_gives_up_its_claims_and_its_places(void **state)
+{
+    (void)state;
+    enum { SLOTS = 64 };
+    tbus_bus_t bus = make_bus();
+    toy_t source, relay, sink;
+    build(&source, &bus, 0, 0, false);
+    build(&relay, &bus, 1, 0, false);
+    build(&sink, &bus, 2, 0, false);
+    uint64_t number = 0;
+    size_t bytes;
+    assert_int_equal(tbus_publish_try(&source.out, &number, sizeof number), TBUS_PUBLISHED);
+    assert_int_equal(tbus_ring_published(&bus.rings[0]), 0);
+    assert_non_null(tbus_claim_try(&relay.out));
+    tbus_publisher_t other = test_publisher(&bus.rings[1], 1);
+    assert_int_equal(tbus_publish_try(&other, &number, sizeof number), TBUS_PUBLISHED);
+    assert_null(tbus_peek(&sink.in, &bytes));
+
+    tbus_stage_leave(&source.stage);
+    assert_int_equal(tbus_ring_published(&bus.rings[0]), 1);
+    tbus_stage_leave(&relay.stage);
+    assert_non_null(tbus_peek(&sink.in, &bytes));
+    tbus_stage_leave(&sink.stage);
+    for (unsigned i = 0; i < 2 * SLOTS; i++) /* nobody is in the way */
+        assert_int_equal(tbus_publish_try(&other, &number, sizeof number), TBUS_PUBLISHED);
+    tbus_publisher_leave(&other);
+
+    const toy_t *const toys[] = {&source, &relay, &sink};
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(toys[i]->stage.publishers_count + toys[i]->stage.subscribers_count, 0);
+        assert_null(toys[i]->out.ring.shared);
+        assert_null(toys[i]->in.ring.shared);
+    }
+    tbus_stage_leave(&relay.stage); /* nothing is left to leave */
+    tbus_bus_close(&bus);
+}
+
 /* What it does not watch could not wake it. */
 static void a_process_with_more_rings_than_it_can_wait_for_does_not_start(void **state)
 {
@@ -328,6 +367,7 @@ int main(void)
         cmocka_unit_test(stages_give_the_same_result_fused_and_split),
         cmocka_unit_test(an_endless_source_winds_down_and_everything_in_flight_arrives),
         cmocka_unit_test(a_stage_that_fails_says_why_and_a_bus_with_messages_left_is_not_quiescent),
+        cmocka_unit_test(a_stage_that_leaves_tells_its_end_gives_up_its_claims_and_its_places),
         cmocka_unit_test(a_process_with_more_rings_than_it_can_wait_for_does_not_start),
         cmocka_unit_test(a_process_that_lost_its_supervisor_says_so_before_it_winds_down),
     };

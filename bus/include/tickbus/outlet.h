@@ -19,7 +19,8 @@
  * A message that carries the time of its publication is stamped by the caller: just before
  * tbus_outlet_send, and again, in the box (tbus_outlet_front), before each tbus_outlet_retry.
  *
- * An outlet belongs to one thread. The box is private memory: what is kept dies with its process.
+ * The publisher is joined and left by the stage, the box is created and destroyed beside it. An
+ * outlet belongs to one thread. The box is private memory: what is kept dies with its process.
  * On the data path: between a stage and its output ring. Previous: publisher.h.
  */
 #ifndef TICKBUS_OUTLET_H

@@ -53,7 +53,8 @@ typedef struct tbus_stage_ops {
     /* Everything is drained: finish (recorder: sync and close). 0 or a negative error in
      * stage->error. May be NULL. Cold. */
     int (*finish)(struct tbus_stage *stage);
-    /* Free what the stage owns. Accepts a half-built stage. */
+    /* Leave the stage's topics (tbus_stage_leave) and free what it owns. Accepts a half-built
+     * stage. */
     void (*destroy)(struct tbus_stage *stage);
 } tbus_stage_ops_t;
 
@@ -82,6 +83,11 @@ int tbus_stage_join_subscriber(tbus_stage_t *stage, const char *topic, const cha
                                tbus_subscriber_t *out, tbus_error_t *err);
 int tbus_stage_join_publisher(tbus_stage_t *stage, const char *topic, tbus_publisher_t *out,
                               tbus_error_t *err);
+
+/* For a stage's destroy, before it frees what `out` lay in: leave every topic that the stage has
+ * joined, as tbus_subscriber_leave and tbus_publisher_leave do. Accepts a stage that is all zeros.
+ * The right to publish stays with the participant until its process ends. Cold. */
+void tbus_stage_leave(tbus_stage_t *stage);
 
 typedef struct tbus_loop {
     tbus_bus_t *bus;
