@@ -9,7 +9,8 @@
 #
 # Nothing of the source tree is in reach of these programs. What they print shows that they work: own.c passes a message
 # over a bus of its own; the hello pair meets on a bus that the installed command keeps, one of them C and the other C++;
-# book_watcher follows the market of a pipeline that the installed command runs.
+# book_watcher follows the market of a pipeline that the installed command runs; slow_reader and work_queue make a bus of
+# their own and end by themselves.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "${1:?installed.sh BUILD_DIR CC CXX}" && pwd) || exit 1
@@ -62,7 +63,7 @@ build_programs()
     done
     quietly "own, static" "$cc" -std=c17 "${strict[@]}" "$here/package/own.c" -o "$dir/own_static" "${static[@]}"
     built=$(find "$dir" -maxdepth 1 -type f -executable | wc -l)
-    [ "$built" -ge 9 ] || fail "found only $built programs in $dir: where are the examples?"
+    [ "$built" -ge 13 ] || fail "found only $built programs in $dir: where are the examples?"
 }
 
 # ---- running
@@ -134,6 +135,20 @@ run_own()
     done
 }
 
+said_by_slow_reader="block: 16 published, 4 found no room, 0 dropped; 16 taken
+drop-newest: 16 published, 0 found no room, 4 dropped; 16 taken
+evict-slowest: 20 published, 0 found no room, 0 dropped; 0 taken, then: the subscriber was too slow and lost its place; join again
+evict-slowest: after it has come back, 1 taken"
+said_by_work_queue="1 4 9 16 25 36 49 64
+1 job was left by a worker that died, and done by another"
+
+# run_policies DIR SUFFIX
+run_policies()
+{
+    expect "$1/slow_reader$2" "$said_by_slow_reader" "$(timeout -k 5 $seconds "$1/slow_reader$2" 2>&1)"
+    expect "$1/work_queue$2" "$said_by_work_queue" "$(timeout -k 5 $seconds "$1/work_queue$2" 2>&1)"
+}
+
 # ---- what the shared library exports is what the public headers declare, all of it
 
 wanted=$(grep -oE '^ +[a-z0-9_]+;' "$build/bus/package/exports.map" | tr -d ' ;' | grep -v '^local$' | sort)
@@ -153,6 +168,8 @@ expect "the commands installed" "$commands" "$(ls "$T/prefix/bin")"
 expect "the version that pkg-config says" "$("$command" --version | grep -oE '[0-9]+\.[0-9]+\.[0-9]+')" "$(pkg-config --modversion tickbus)"
 build_programs "$T/by_hand" "$examples"
 run_own "$T/by_hand/own" "$T/by_hand/own_cxx" "$T/by_hand/own_static"
+run_policies "$T/by_hand" ""
+run_policies "$T/by_hand" _cxx
 hello "$command" "$T/by_hand/hello_publisher" "$T/by_hand/hello_subscriber_cxx"
 watch "$command" "$T/by_hand/book_watcher"
 echo "pkg-config: $built programs"
@@ -164,6 +181,7 @@ quietly "find_package" cmake -S "$here/package" -B "$T/by_cmake" -G Ninja -DCMAK
     -DCMAKE_C_COMPILER="$cc" -DCMAKE_CXX_COMPILER="$cxx" -DSOURCES="${sources%;}"
 quietly "the CMake project" cmake --build "$T/by_cmake"
 run_own "$T/by_cmake/own" "$T/by_cmake/own_cxx" "$T/by_cmake/own_static"
+run_policies "$T/by_cmake" _cxx
 hello "$command" "$T/by_cmake/hello_publisher_cxx" "$T/by_cmake/hello_subscriber"
 echo "cmake: $(find "$T/by_cmake" -maxdepth 1 -type f -executable | wc -l) programs"
 
@@ -187,6 +205,7 @@ build_programs "$T/from_deb" "$T/root/usr/share/doc/tickbus/examples"
 libraries=$(dirname "$(find "$T/root" -name libtickbus.so)")
 export LD_LIBRARY_PATH=$libraries # in place of ld.so.conf, as this root is not the system's
 run_own "$T/from_deb/own" "$T/from_deb/own_cxx" "$T/from_deb/own_static"
+run_policies "$T/from_deb" ""
 hello "$T/root/usr/bin/tickbus" "$T/from_deb/hello_publisher" "$T/from_deb/hello_subscriber"
 watch "$T/root/usr/bin/tickbus" "$T/from_deb/book_watcher_cxx"
 echo "deb: $built programs"

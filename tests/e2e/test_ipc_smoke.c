@@ -39,7 +39,9 @@ static const char *const names[] = {"pipe",
                                     "io_uring_msg",
                                     "tickbus_spsc_spin",
                                     "tickbus_spsc_park",
+                                    "tickbus_mpsc",
                                     "tickbus_broadcast",
+                                    "tickbus_broadcast_mp",
                                     "tickbus_mpmc"};
 #define NAMES_COUNT (sizeof names / sizeof *names)
 

@@ -559,7 +559,8 @@ static void the_survivor_of_a_queue_waits_for_ever(void **state)
 static void the_survivor_of_a_tickbus_ring_is_told_of_the_death(void **state)
 {
     (void)state;
-    static const char *const names[] = {"tickbus_spsc_spin", "tickbus_spsc_park", "tickbus_mpmc"};
+    static const char *const names[] = {"tickbus_spsc_spin", "tickbus_spsc_park", "tickbus_mpsc",
+                                        "tickbus_broadcast_mp", "tickbus_mpmc"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         ipc_trial_result_t r;
         tbus_error_t err = {0};

@@ -26,7 +26,9 @@
     X(io_uring_msg)                                                                                \
     X(tickbus_spsc_spin)                                                                           \
     X(tickbus_spsc_park)                                                                           \
+    X(tickbus_mpsc)                                                                                \
     X(tickbus_broadcast)                                                                           \
+    X(tickbus_broadcast_mp)                                                                        \
     X(tickbus_mpmc)
 
 #define X(name) extern const ipc_mechanism_t ipc_##name;

@@ -64,7 +64,7 @@ enum tbus_ring_kind {
 #define TBUS_SLOT_COUNT_MAX (1u << 24)
 #define TBUS_RING_SLOTS_AT  8192u
 
-/* What tbus_publish does when a subscriber leaves no room. */
+/* What tbus_publish does when a subscriber leaves no room. Example: bus/examples/slow_reader.c. */
 enum tbus_policy {
     TBUS_BLOCK = 0,         /* it returns TBUS_FULL; nothing is lost */
     TBUS_DROP_NEWEST = 1,   /* it counts the message as dropped */
@@ -74,7 +74,7 @@ enum tbus_policy {
 /* What becomes of a message whose consumer dies between peek and advance. Nobody can tell how much
  * of its work was done. Orders are delivered at most once: a doubtful order can be looked into, but
  * an order that is sent twice is filled twice. At least once is for work that may be done again
- * without harm, and only for TBUS_MPMC. */
+ * without harm, and only for TBUS_MPMC. Example: bus/examples/work_queue.c. */
 enum tbus_promise {
     TBUS_AT_MOST_ONCE = 0,  /* it is counted in doubt and not delivered again */
     TBUS_AT_LEAST_ONCE = 1, /* another consumer gets the same bytes under the same sequence */

@@ -75,9 +75,17 @@ static int spsc_park_setup(ipc_session_t *s, tbus_error_t *err)
 {
     return rings_setup(s, TBUS_SPSC, TBUS_WAIT_PARK, err);
 }
+static int mpsc_setup(ipc_session_t *s, tbus_error_t *err)
+{
+    return rings_setup(s, TBUS_MPSC, TBUS_WAIT_SPIN, err);
+}
 static int broadcast_setup(ipc_session_t *s, tbus_error_t *err)
 {
     return rings_setup(s, TBUS_BROADCAST, TBUS_WAIT_SPIN, err);
+}
+static int broadcast_mp_setup(ipc_session_t *s, tbus_error_t *err)
+{
+    return rings_setup(s, TBUS_BROADCAST_MP, TBUS_WAIT_SPIN, err);
 }
 static int mpmc_setup(ipc_session_t *s, tbus_error_t *err)
 {
@@ -148,6 +156,11 @@ static void rings_limits(char *text, size_t text_bytes)
     .synchronises = true, .open = rings_open, .send = rings_send, .receive = rings_receive,        \
     .cleanup = rings_cleanup, .limits = rings_limits
 
+#define ONE_SLOT                                                                                   \
+    .message_bytes_max = TBUS_SLOT_LENGTH_MAX - TBUS_SLOT_LENGTH_MAX % 8,                          \
+    .message_bytes_why = "with several publishers a message lies in one slot, whose length field " \
+                         "ends at 254 B"
+
 const ipc_mechanism_t ipc_tickbus_spsc_spin = {
     .name = "tickbus_spsc_spin",
     .what = "tickbus ring, one publisher and one subscriber, spinning",
@@ -169,12 +182,33 @@ const ipc_mechanism_t ipc_tickbus_spsc_park = {
     RINGS_COMMON,
 };
 
+const ipc_mechanism_t ipc_tickbus_mpsc = {
+    .name = "tickbus_mpsc",
+    .what = "tickbus ring, several publishers (one here) and one subscriber, spinning",
+    .typical_use = "results of several workers to one collector",
+    .in_tickbus = "topics of one's own; the example work_queue",
+    ONE_SLOT,
+    .setup = mpsc_setup,
+    RINGS_COMMON,
+};
+
 const ipc_mechanism_t ipc_tickbus_broadcast = {
     .name = "tickbus_broadcast",
     .what = "tickbus broadcast ring, one subscriber of many, spinning",
     .typical_use = "market data to every consumer",
-    .in_tickbus = "the `md`, `bbo` and `reports` topics",
+    .in_tickbus = "the `md` and `bbo` topics",
     .setup = broadcast_setup,
+    RINGS_COMMON,
+};
+
+const ipc_mechanism_t ipc_tickbus_broadcast_mp = {
+    .name = "tickbus_broadcast_mp",
+    .what = "tickbus broadcast ring, several publishers and subscribers (one of each here), "
+            "spinning",
+    .typical_use = "what several stages have to tell every consumer",
+    .in_tickbus = "the `reports` topic: from risk and executor",
+    ONE_SLOT,
+    .setup = broadcast_mp_setup,
     RINGS_COMMON,
 };
 
@@ -183,9 +217,7 @@ const ipc_mechanism_t ipc_tickbus_mpmc = {
     .what = "tickbus ring, several publishers and competing consumers (one of each here), spinning",
     .typical_use = "orders from several strategies",
     .in_tickbus = "the `orders` topic",
-    .message_bytes_max = TBUS_SLOT_LENGTH_MAX - TBUS_SLOT_LENGTH_MAX % 8,
-    .message_bytes_why =
-        "a message on a competing ring lies in one slot, whose length field ends at 254 B",
+    ONE_SLOT,
     .setup = mpmc_setup,
     RINGS_COMMON,
 };
