@@ -39,20 +39,29 @@ uint32_t kill_switch_generation(const kill_switch_t *kill_switch)
     return tbus_load_relaxed_u32(&kill_switch->generation);
 }
 
-uint32_t kill_switch_throw(kill_switch_t *kill_switch, enum kill_switch_by by, const char *reason)
+uint32_t kill_switch_throw_as(kill_switch_t *kill_switch, enum kill_switch_by by,
+                              kill_switch_actor_t actor, const char *reason)
 {
     char text[KILL_SWITCH_REASON_MAX] = {0};
     (void)kill_switch_reason(reason, text, sizeof text);
+    uint64_t now_ns = realtime_ns();
     if (!kill_switch_thrown(kill_switch))
-        tbus_store_relaxed_u64(&kill_switch->since_ns, realtime_ns());
+        tbus_store_relaxed_u64(&kill_switch->since_ns, now_ns);
+    tbus_store_relaxed_u64(&kill_switch->thrown_ns, now_ns);
     tbus_store_relaxed_u32(&kill_switch->by, by);
-    tbus_store_relaxed_u32(&kill_switch->uid, (uint32_t)geteuid());
-    tbus_store_relaxed_u32(&kill_switch->pid, (uint32_t)getpid());
+    tbus_store_relaxed_u32(&kill_switch->uid, actor.uid);
+    tbus_store_relaxed_u32(&kill_switch->pid, actor.pid);
     tbus_words_store(kill_switch->reason, text, sizeof text);
     uint32_t generation = tbus_fetch_add_relaxed_u32(&kill_switch->generation, 1) + 1;
     /* B5 pairs B6 (kill_switch_generation): whoever sees it thrown sees which generation it is. */
     tbus_store_release_u32(&kill_switch->thrown, 1);
     return generation;
+}
+
+uint32_t kill_switch_throw(kill_switch_t *kill_switch, enum kill_switch_by by, const char *reason)
+{
+    kill_switch_actor_t us = {.uid = (uint32_t)geteuid(), .pid = (uint32_t)getpid()};
+    return kill_switch_throw_as(kill_switch, by, us, reason);
 }
 
 void kill_switch_throw_once(kill_switch_t *kill_switch, enum kill_switch_by by, const char *reason)
@@ -61,9 +70,32 @@ void kill_switch_throw_once(kill_switch_t *kill_switch, enum kill_switch_by by, 
         kill_switch_throw(kill_switch, by, reason);
 }
 
-void kill_switch_release(kill_switch_t *kill_switch)
+void kill_switch_release(kill_switch_t *kill_switch, kill_switch_actor_t actor, const char *reason)
 {
+    char text[KILL_SWITCH_REASON_MAX] = {0};
+    (void)kill_switch_reason(reason, text, sizeof text);
+    uint32_t number = tbus_load_relaxed_u32(&kill_switch->releases) + 1;
+    tbus_store_relaxed_u64(&kill_switch->released_ns, realtime_ns());
+    tbus_store_relaxed_u32(&kill_switch->released_uid, actor.uid);
+    tbus_store_relaxed_u32(&kill_switch->released_pid, actor.pid);
+    tbus_words_store(kill_switch->released_reason, text, sizeof text);
     tbus_store_relaxed_u32(&kill_switch->thrown, 0);
+    /* B9 pairs B10 (kill_switch_look_release): else a stage finds the release, and the switch still
+     * thrown, and obeys the next time that something changes. */
+    tbus_store_release_u32(&kill_switch->releases, number);
+}
+
+void kill_switch_look_release(const kill_switch_t *kill_switch, kill_switch_release_t *out_release)
+{
+    kill_switch_release_t release = {0};
+    /* B10 pairs B9 (kill_switch_release). */
+    release.number = tbus_load_acquire_u32(&kill_switch->releases);
+    release.uid = tbus_load_relaxed_u32(&kill_switch->released_uid);
+    release.pid = tbus_load_relaxed_u32(&kill_switch->released_pid);
+    release.time_ns = tbus_load_relaxed_u64(&kill_switch->released_ns);
+    tbus_words_load(release.reason, kill_switch->released_reason, sizeof release.reason);
+    release.reason[sizeof release.reason - 1] = 0;
+    *out_release = release;
 }
 
 void kill_switch_answer(kill_switch_t *kill_switch, uint32_t generation, uint64_t cancelled,
@@ -79,12 +111,14 @@ void kill_switch_answer(kill_switch_t *kill_switch, uint32_t generation, uint64_
 void kill_switch_look(const kill_switch_t *kill_switch, kill_switch_state_t *out_state)
 {
     kill_switch_state_t state = {0};
-    state.thrown = kill_switch_thrown(kill_switch);
+    /* B6 pairs B5 (kill_switch_throw): the rest is of this throw, or of a later one. */
+    state.thrown = tbus_load_acquire_u32(&kill_switch->thrown) != 0;
     state.generation = tbus_load_relaxed_u32(&kill_switch->generation);
     state.by = (enum kill_switch_by)tbus_load_relaxed_u32(&kill_switch->by);
     state.uid = tbus_load_relaxed_u32(&kill_switch->uid);
     state.pid = tbus_load_relaxed_u32(&kill_switch->pid);
     state.since_ns = tbus_load_relaxed_u64(&kill_switch->since_ns);
+    state.thrown_ns = tbus_load_relaxed_u64(&kill_switch->thrown_ns);
     tbus_words_load(state.reason, kill_switch->reason, sizeof state.reason);
     state.reason[sizeof state.reason - 1] = 0;
     /* B8 pairs B7 (kill_switch_answer): else the figures are those of an answer before. */

@@ -13,6 +13,7 @@
  *
  *    block "risk.kill_switch"     0  thrown and by whom       128  the supervisor's heartbeat
  *                               256  the executor's answer    384  the reason
+ *                               640  the reason of the last release
  */
 #ifndef TICKBUS_RISK_KILL_SWITCH_H
 #define TICKBUS_RISK_KILL_SWITCH_H
@@ -44,7 +45,14 @@ typedef struct kill_switch {
     tbus_atomic_u32_t by;         /*  16 enum kill_switch_by */
     tbus_atomic_u32_t uid;        /*  20 user of the process that threw it */
     tbus_atomic_u32_t pid;        /*  24 */
-    uint8_t pad0[100];
+    /* written by: the supervisor */
+    tbus_atomic_u32_t releases;     /*  28 grows with each release, after `thrown` is stored */
+    tbus_atomic_u64_t released_ns;  /*  32 CLOCK_REALTIME of the last release */
+    tbus_atomic_u32_t released_uid; /*  40 user of the process that asked for it */
+    tbus_atomic_u32_t released_pid; /*  44 */
+    /* written by: whoever throws it */
+    tbus_atomic_u64_t thrown_ns; /*  48 CLOCK_REALTIME of the last throw */
+    uint8_t pad0[72];
     /* written by: the supervisor */
     tbus_atomic_u64_t beat_ns; /* 128 CLOCK_MONOTONIC of some recent turn; 0: none yet */
     uint8_t pad1[120];
@@ -56,21 +64,29 @@ typedef struct kill_switch {
     uint8_t pad2[104];
     /* written by: whoever throws it */
     char reason[KILL_SWITCH_REASON_MAX]; /* 384 UTF-8 on one line, terminated */
+    /* written by: the supervisor */
+    char released_reason[KILL_SWITCH_REASON_MAX]; /* 640 likewise */
 } kill_switch_t;
 
-TBUS_STATIC_ASSERT(sizeof(kill_switch_t) == 640);
+TBUS_STATIC_ASSERT(sizeof(kill_switch_t) == 896);
 TBUS_STATIC_ASSERT(offsetof(kill_switch_t, thrown) == 0);
 TBUS_STATIC_ASSERT(offsetof(kill_switch_t, generation) == 4);
 TBUS_STATIC_ASSERT(offsetof(kill_switch_t, since_ns) == 8);
 TBUS_STATIC_ASSERT(offsetof(kill_switch_t, by) == 16);
 TBUS_STATIC_ASSERT(offsetof(kill_switch_t, uid) == 20);
 TBUS_STATIC_ASSERT(offsetof(kill_switch_t, pid) == 24);
+TBUS_STATIC_ASSERT(offsetof(kill_switch_t, releases) == 28);
+TBUS_STATIC_ASSERT(offsetof(kill_switch_t, released_ns) == 32);
+TBUS_STATIC_ASSERT(offsetof(kill_switch_t, released_uid) == 40);
+TBUS_STATIC_ASSERT(offsetof(kill_switch_t, released_pid) == 44);
+TBUS_STATIC_ASSERT(offsetof(kill_switch_t, thrown_ns) == 48);
 TBUS_STATIC_ASSERT(offsetof(kill_switch_t, beat_ns) == 128);
 TBUS_STATIC_ASSERT(offsetof(kill_switch_t, answered) == 256);
 TBUS_STATIC_ASSERT(offsetof(kill_switch_t, unconfirmed) == 260);
 TBUS_STATIC_ASSERT(offsetof(kill_switch_t, cancelled) == 264);
 TBUS_STATIC_ASSERT(offsetof(kill_switch_t, answered_ns) == 272);
 TBUS_STATIC_ASSERT(offsetof(kill_switch_t, reason) == 384);
+TBUS_STATIC_ASSERT(offsetof(kill_switch_t, released_reason) == 640);
 
 /* Add the block, not thrown. For whoever makes the bus. Errors: tbus_bus_add_block. Cold. */
 int kill_switch_add(tbus_bus_t *bus, kill_switch_t **out_kill_switch, tbus_error_t *err);
@@ -88,13 +104,23 @@ static inline bool kill_switch_thrown(const kill_switch_t *kill_switch)
 /* The generation that is to be answered; 0: it is not thrown. */
 uint32_t kill_switch_generation(const kill_switch_t *kill_switch);
 
+/* In whose name somebody acts: a process and its user. */
+typedef struct kill_switch_actor {
+    uint32_t uid;
+    uint32_t pid;
+} kill_switch_actor_t;
+
 /* Throw it, in the name of this process. Any process, any number of times: the last reason counts.
  * `reason` is cut and made fit to be printed. Returns the generation that the executor is to
  * answer. */
 uint32_t kill_switch_throw(kill_switch_t *kill_switch, enum kill_switch_by by, const char *reason);
+/* The same in the name of another. */
+uint32_t kill_switch_throw_as(kill_switch_t *kill_switch, enum kill_switch_by by,
+                              kill_switch_actor_t actor, const char *reason);
 /* Throw it unless it is: what was said before stands. */
 void kill_switch_throw_once(kill_switch_t *kill_switch, enum kill_switch_by by, const char *reason);
-void kill_switch_release(kill_switch_t *kill_switch);
+/* Release it; one process at a time. `reason` as above. */
+void kill_switch_release(kill_switch_t *kill_switch, kill_switch_actor_t actor, const char *reason);
 
 /* The executor's answer to `generation`. */
 void kill_switch_answer(kill_switch_t *kill_switch, uint32_t generation, uint64_t cancelled,
@@ -107,7 +133,8 @@ typedef struct kill_switch_state {
     enum kill_switch_by by;
     uint32_t uid;
     uint32_t pid;
-    uint64_t since_ns; /* CLOCK_REALTIME */
+    uint64_t since_ns;  /* CLOCK_REALTIME: thrown since, */
+    uint64_t thrown_ns; /* and thrown the last time */
     char reason[KILL_SWITCH_REASON_MAX];
     bool answered; /* by the executor, of this generation: */
     uint32_t unconfirmed;
@@ -115,6 +142,17 @@ typedef struct kill_switch_state {
     uint64_t answered_ns;
 } kill_switch_state_t;
 void kill_switch_look(const kill_switch_t *kill_switch, kill_switch_state_t *out_state);
+
+/* The last release, copied. Whoever looks at it before kill_switch_look finds that switch as that
+ * release has left it, or thrown again. */
+typedef struct kill_switch_release {
+    uint32_t number; /* from 1; 0: there was none */
+    uint32_t uid;
+    uint32_t pid;
+    uint64_t time_ns; /* CLOCK_REALTIME */
+    char reason[KILL_SWITCH_REASON_MAX];
+} kill_switch_release_t;
+void kill_switch_look_release(const kill_switch_t *kill_switch, kill_switch_release_t *out_release);
 
 /* "an operator", "the supervisor", ...: who threw it. */
 const char *kill_switch_by_text(enum kill_switch_by by);

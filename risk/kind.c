@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kind of stage that stands before every order. */
+#include <tickbus/msg/event.h>
 #include <tickbus/msg/order.h>
 #include <tickbus/msg/report.h>
 
@@ -23,6 +24,14 @@ static const tbus_port_t ports[] = {
      .type_version = REPORT_VERSION,
      .ring = TBUS_BROADCAST_MP,
      .help = "what became of orders, from risk and the executor"},
+    {.topic = EVENT_TOPIC,
+     .role = TBUS_PORT_PUBLISH,
+     .type = "event",
+     .type_version = EVENT_VERSION,
+     .ring = TBUS_BROADCAST_MP,
+     .slot_bytes = EVENT_SLOT,
+     .seldom = true,
+     .help = "halts, resumes and changes of limits, and where each took effect"},
 };
 
 static int check_change(const void *first, const void *now, tbus_error_t *err)

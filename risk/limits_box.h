@@ -34,6 +34,12 @@ TBUS_STATIC_ASSERT(offsetof(limits_box_t, words) == 8);
 /* Put in a set, whatever was in it. One thread of one process. */
 void limits_box_put(limits_box_t *box, const risk_limits_t *limits);
 
+/* The how manieth set it is, from 1, that has version `version`. */
+static inline uint32_t limits_box_number(uint64_t version)
+{
+    return (uint32_t)(version / 2);
+}
+
 /* Is there a set that was put in after the one of *seen (0 at first)? Then it is in *out_limits,
  * and *seen is its version. Hot. */
 bool limits_box_take(const limits_box_t *box, uint64_t *seen, risk_limits_t *out_limits);

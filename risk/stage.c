@@ -9,9 +9,9 @@
 #include <tickbus/glance.h>
 #include <tickbus/outlet.h>
 
+#include "risk/acts.h"
 #include "risk/follow.h"
 #include "risk/gate.h"
-#include "risk/kill_switch.h"
 #include "risk/table.h"
 
 typedef struct risk_stage {
@@ -22,7 +22,8 @@ typedef struct risk_stage {
     tbus_outlet_t answers;  /* reports about those that did not */
     gate_t *gate;
     const limits_box_t *limits_box; /* not owned; NULL: none */
-    kill_switch_t *kill_switch;     /* in the directory of the bus */
+    acts_t acts;
+    uint64_t judged; /* orders */
     uint64_t limits_seen;
     tbus_atomic_u64_t *taken;
     tbus_atomic_u64_t *cancels;
@@ -81,12 +82,28 @@ static int take_reports(risk_stage_t *r)
     return (int)taken;
 }
 
+static acts_place_t place(const risk_stage_t *r)
+{
+    return (acts_place_t){
+        .position = r->judged, .md_seq = r->follow.seq, .market_ns = r->follow.event_ns};
+}
+
 static void take_limits(risk_stage_t *r)
 {
     risk_limits_t limits;
-    if (TBUS_UNLIKELY(limits_box_take(r->limits_box, &r->limits_seen, &limits)) &&
-        gate_set_limits(r->gate, &limits))
-        tbus_add_own_u64(r->limits_changes, 1);
+    if (TBUS_LIKELY(!limits_box_take(r->limits_box, &r->limits_seen, &limits)) ||
+        !gate_set_limits(r->gate, &limits))
+        return;
+    acts_place_t here = place(r);
+    acts_tell_limits(&r->acts, limits_box_number(r->limits_seen), &here);
+    tbus_add_own_u64(r->limits_changes, 1);
+}
+
+static void take_acts(risk_stage_t *r)
+{
+    acts_place_t here = place(r);
+    acts_take(&r->acts, &here);
+    gate_kill(r->gate, r->acts.halted);
 }
 
 /* An order is judged with both boxes empty: see may_take_order. */
@@ -95,7 +112,9 @@ static void judge(tbus_stage_t *stage, const order_t *order, bool valid)
     risk_stage_t *r = (risk_stage_t *)(void *)stage;
     if (r->limits_box)
         take_limits(r);
-    gate_kill(r->gate, kill_switch_thrown(r->kill_switch));
+    if (TBUS_UNLIKELY(acts_changed(&r->acts)))
+        take_acts(r);
+    r->judged++;
     uint8_t reason = valid ? gate_judge(r->gate, order, r->follow.event_ns) : REASON_MALFORMED;
     tbus_add_own_u64(r->taken, 1);
     tbus_add_own_u64(r->cancels, order->kind == ORDER_CANCEL);
@@ -129,11 +148,13 @@ static int risk_poll(tbus_stage_t *stage, uint32_t budget)
     int reports = tbus_glance(&r->reports) ? take_reports(r) : 0;
     if (reports < 0)
         return reports;
-    int flushed = blocked(r) && flush(r);
+    int flushed = (blocked(r) && flush(r)) + (int)acts_flush(&r->acts);
+    if (TBUS_UNLIKELY(acts_changed(&r->acts)))
+        take_acts(r);
     int taken = follow_take(&r->follow, stage, budget, &follow_ops);
     if (taken < 0)
         return taken;
-    stage->pending = blocked(r);
+    stage->pending = blocked(r) || r->acts.events.kept;
     int work = reports + flushed + taken;
     return work > 0 ? work : follow_check_rings(stage);
 }
@@ -146,6 +167,7 @@ static void risk_destroy(tbus_stage_t *stage)
     tbus_stage_leave(stage);
     tbus_outlet_destroy(&r->approved);
     tbus_outlet_destroy(&r->answers);
+    acts_leave(&r->acts);
     gate_destroy(r->gate);
     free(r);
 }
@@ -209,7 +231,7 @@ int risk_stage_create(tbus_bus_t *bus, uint32_t owner, market_t *market,
     r->limits_box = params->limits_box;
     int code = gate_create(&params->limits, market, &r->gate, err);
     if (code == 0)
-        code = kill_switch_find(bus, &r->kill_switch, err);
+        code = acts_join(&r->acts, &r->stage, EVENT_FROM_RISK, err);
     if (code == 0)
         code = join(r, err);
     if (code < 0) {

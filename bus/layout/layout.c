@@ -3,6 +3,7 @@
 
 #include <tickbus/directory.h>
 #include <tickbus/msg/bbo.h>
+#include <tickbus/msg/event.h>
 #include <tickbus/msg/order.h>
 #include <tickbus/msg/report.h>
 #include <tickbus/msg/tick.h>
@@ -205,6 +206,20 @@ static const tbus_layout_entry_t table[] = {
     FIELD(report_t, reason),
     FIELD(report_t, side),
     FIELD(report_t, liquidity),
+
+    WHOLE(event_t),
+    FIELD(event_t, time_ns),
+    FIELD(event_t, sent_ns),
+    FIELD(event_t, position),
+    FIELD(event_t, md_seq),
+    FIELD(event_t, market_ns),
+    FIELD(event_t, uid),
+    FIELD(event_t, pid),
+    FIELD(event_t, number),
+    FIELD(event_t, kind),
+    FIELD(event_t, from),
+    FIELD(event_t, by),
+    FIELD(event_t, more),
 };
 
 const tbus_layout_entry_t *tbus_layout_table(size_t *out_count)

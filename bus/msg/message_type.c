@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <tickbus/msg/bbo.h>
+#include <tickbus/msg/event.h>
 #include <tickbus/msg/order.h>
 #include <tickbus/msg/report.h>
 
@@ -12,6 +13,7 @@ static const message_type_t types[] = {
     {"bbo", MESSAGE_BBO, BBO_VERSION, sizeof(bbo_t), sizeof(bbo_t)},
     {"order", MESSAGE_ORDER, ORDER_VERSION, sizeof(order_t), sizeof(order_t)},
     {"report", MESSAGE_REPORT, REPORT_VERSION, sizeof(report_t), sizeof(report_t)},
+    {"event", MESSAGE_EVENT, EVENT_VERSION, EVENT_BYTES, EVENT_BYTES_MAX},
 };
 
 const message_type_t *message_type(const char *name)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* message_type.h - the types of messages on the topics, by the names that the bus directory and the
- * journal have for them: "tick", "bbo", "order", "report".
+ * journal have for them: "tick", "bbo", "order", "report",
+ * "event".
  *
  * Both carry the version of the layout beside the name (TICK_VERSION and its like). What comes from
  * a journal or from shared memory is never trusted to be what its topic says: ask whether the
@@ -22,7 +23,8 @@ enum message_id {
     MESSAGE_TICK = 1,
     MESSAGE_BBO = 2,
     MESSAGE_ORDER = 3,
-    MESSAGE_REPORT = 4
+    MESSAGE_REPORT = 4,
+    MESSAGE_EVENT = 5
 };
 
 typedef struct message_type {

@@ -14,6 +14,7 @@
 #include <tickbus/market/market.h>
 #include <tickbus/market/position.h>
 #include <tickbus/msg/bbo.h>
+#include <tickbus/msg/event.h>
 #include <tickbus/msg/itch_types.h>
 #include <tickbus/msg/order.h>
 #include <tickbus/msg/report.h>

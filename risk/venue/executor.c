@@ -8,8 +8,8 @@
 
 #include <tickbus/outlet.h>
 
+#include "risk/acts.h"
 #include "risk/follow.h"
-#include "risk/kill_switch.h"
 #include "risk/table.h"
 
 typedef struct executor_stage {
@@ -17,9 +17,10 @@ typedef struct executor_stage {
     follow_t follow;
     tbus_outlet_t reports; /* keeps at most what one input caused */
     venue_t *venue;
-    kill_switch_t *kill_switch; /* in the directory of the bus */
-    uint32_t halt;              /* its generation that was answered last */
-    uint32_t halt_unconfirmed;  /* and what the answer was */
+    acts_t acts;
+    uint64_t arrivals;         /* orders that were taken, of whatever kind */
+    uint32_t halt;             /* generation of the kill switch that was answered last */
+    uint32_t halt_unconfirmed; /* and what the answer was */
     uint64_t halt_cancelled;
     uint64_t made; /* reports that the venue made */
     tbus_histogram_t *tick_to_report;
@@ -81,6 +82,16 @@ static bool blocked(const executor_stage_t *e)
 
 /* ---- input */
 
+static void take_acts(executor_stage_t *e)
+{
+    acts_place_t here = {
+        .position = e->arrivals, .md_seq = e->follow.seq, .market_ns = e->follow.event_ns};
+    uint32_t releases = e->acts.releases;
+    acts_take(&e->acts, &here);
+    if (e->acts.releases != releases)
+        e->halt_cancelled = 0;
+}
+
 /* Before every input: with the kill switch on, nothing may be resting that it could execute. Those
  * cancels wait until the box is empty, like every other cause of reports, or it could overflow. */
 static inline bool may_take(tbus_stage_t *stage)
@@ -88,8 +99,9 @@ static inline bool may_take(tbus_stage_t *stage)
     executor_stage_t *e = (executor_stage_t *)(void *)stage;
     if (blocked(e))
         return false;
-    if (TBUS_UNLIKELY(kill_switch_thrown(e->kill_switch)) &&
-        venue_stats(e->venue).open_orders != 0) {
+    if (TBUS_UNLIKELY(acts_changed(&e->acts)))
+        take_acts(e);
+    if (TBUS_UNLIKELY(e->acts.halted) && venue_stats(e->venue).open_orders != 0) {
         e->halt_cancelled += venue_stats(e->venue).open_orders;
         venue_cancel_all(e->venue, REASON_KILL_SWITCH);
     }
@@ -100,15 +112,11 @@ static inline bool may_take(tbus_stage_t *stage)
  * changes. True: it was told now, and another turn is to see whether more is to be said. */
 static bool answer_halt(executor_stage_t *e)
 {
-    uint32_t halt = kill_switch_generation(e->kill_switch);
+    uint32_t halt = e->acts.throws;
     uint32_t unconfirmed = (uint32_t)(venue_stats(e->venue).open_orders + e->reports.kept);
-    if (halt == 0) {
-        e->halt_cancelled = 0;
-        return false;
-    }
     if (halt == e->halt && unconfirmed == e->halt_unconfirmed)
         return false;
-    kill_switch_answer(e->kill_switch, halt, e->halt_cancelled, unconfirmed);
+    kill_switch_answer(e->acts.kill_switch, halt, e->halt_cancelled, unconfirmed);
     e->halt = halt;
     e->halt_unconfirmed = unconfirmed;
     return true;
@@ -117,9 +125,10 @@ static bool answer_halt(executor_stage_t *e)
 static void execute(tbus_stage_t *stage, const order_t *order, bool valid)
 {
     executor_stage_t *e = (executor_stage_t *)(void *)stage;
+    e->arrivals++;
     if (!valid)
         venue_refuse(e->venue, order, REASON_MALFORMED);
-    else if (order->kind == ORDER_NEW && kill_switch_thrown(e->kill_switch))
+    else if (order->kind == ORDER_NEW && e->acts.halted)
         venue_refuse(e->venue, order, REASON_KILL_SWITCH);
     else
         venue_order(e->venue, order);
@@ -149,17 +158,19 @@ static int executor_poll(tbus_stage_t *stage, uint32_t budget)
 {
     executor_stage_t *e = (executor_stage_t *)(void *)stage;
     uint64_t made_before = e->made;
-    int flushed = blocked(e) ? flush(e) : 0;
+    int flushed = (blocked(e) ? flush(e) : 0) + (int)acts_flush(&e->acts);
+    if (TBUS_UNLIKELY(acts_changed(&e->acts)))
+        take_acts(e);
     int taken = follow_take(&e->follow, stage, budget, &follow_ops);
     if (taken < 0)
         return taken;
-    stage->pending = blocked(e);
+    stage->pending = blocked(e) || e->acts.events.kept;
     /* Reports count as work too: a tick may cause them, or only the kill switch. */
     int made = (int)(e->made - made_before);
     if (made != 0) /* no counter changes without a report */
         show(e);
     int work = flushed + taken + made;
-    if (TBUS_UNLIKELY(kill_switch_thrown(e->kill_switch)))
+    if (TBUS_UNLIKELY(e->acts.halted))
         work += answer_halt(e);
     return work > 0 ? work : follow_check_rings(stage);
 }
@@ -171,6 +182,7 @@ static void executor_destroy(tbus_stage_t *stage)
     executor_stage_t *e = (executor_stage_t *)(void *)stage;
     tbus_stage_leave(stage);
     venue_destroy(e->venue);
+    acts_leave(&e->acts);
     tbus_outlet_destroy(&e->reports);
     free(e);
 }
@@ -200,7 +212,7 @@ static int build(executor_stage_t *e, market_t *market, const executor_params_t 
     if (code < 0)
         return tbus_fail(err, code, "no memory to keep %u reports; lower executor.resting_max",
                          reports_max);
-    code = kill_switch_find(e->stage.bus, &e->kill_switch, err);
+    code = acts_join(&e->acts, &e->stage, EVENT_FROM_EXECUTOR, err);
     if (code == 0)
         code = tbus_stage_join_subscriber(&e->stage, "md", "executor", &e->follow.md, err);
     if (code == 0)

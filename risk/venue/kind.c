@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kind of stage that takes approved orders to the venue. */
+#include <tickbus/msg/event.h>
+
 #include "bus/market/resource.h"
 #include "risk/venue/executor.h"
 
 static const tbus_port_t ports[] = {
     {.topic = "md", .role = TBUS_PORT_SUBSCRIBE, .driving = true},
     {.topic = "approved", .role = TBUS_PORT_SUBSCRIBE},
-    {.topic = "reports", .role = TBUS_PORT_PUBLISH}, /* risk/kind.c says what the topic is */
+    /* risk/kind.c says what these topics are */
+    {.topic = "reports", .role = TBUS_PORT_PUBLISH},
+    {.topic = EVENT_TOPIC, .role = TBUS_PORT_PUBLISH},
 };
 
 static size_t memory_bytes(const void *params)

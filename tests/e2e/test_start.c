@@ -77,11 +77,11 @@ static void both_layouts_give_a_complete_summary(void **state)
                              number(summary, "orders", "cancelled"));
         const json_t *topics = json_object_get(summary, "topics");
         assert_int_equal(number(topics, "md", "published"), 20000);
-        assert_int_equal(number(summary, "journal", "records"),
-                         number(topics, "md", "published") + number(topics, "bbo", "published") +
-                             number(topics, "orders", "published") +
-                             number(topics, "approved", "published") +
-                             number(topics, "reports", "published"));
+        assert_int_equal(
+            number(summary, "journal", "records"),
+            number(topics, "md", "published") + number(topics, "bbo", "published") +
+                number(topics, "orders", "published") + number(topics, "approved", "published") +
+                number(topics, "reports", "published") + number(topics, "events", "published"));
         json_decref(summary);
     }
 }

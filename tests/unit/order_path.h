@@ -12,6 +12,8 @@
 
 #include <tickbus/stage.h>
 
+#include <tickbus/msg/event.h>
+
 #include "risk/kill_switch.h"
 #include "risk/venue/executor.h"
 #include "risk/stage.h"
@@ -27,6 +29,7 @@ typedef struct order_path {
     tbus_publisher_t md;
     tbus_publisher_t orders;
     tbus_subscriber_t reports; /* "test" */
+    tbus_subscriber_t events;  /* "test" */
     market_t *risk_market;
     market_t *executor_market;
     tbus_stage_t *risk;
@@ -59,6 +62,12 @@ static inline order_path_t *path_open(uint32_t md_slots)
         &p->bus,
         (tbus_ring_spec_t){.name = "reports", .kind = TBUS_BROADCAST_MP, .slot_count = PATH_SLOTS},
         "report");
+    tbus_ring_t *events = test_topic(&p->bus,
+                                     (tbus_ring_spec_t){.name = EVENT_TOPIC,
+                                                        .kind = TBUS_BROADCAST_MP,
+                                                        .slot_count = PATH_SLOTS,
+                                                        .slot_bytes = EVENT_SLOT},
+                                     "event");
     test_participant(&p->bus, "feed", PATH_FEED);
     test_participant(&p->bus, "strategy", PATH_STRATEGY);
     test_participant(&p->bus, "risk", PATH_RISK);
@@ -67,16 +76,22 @@ static inline order_path_t *path_open(uint32_t md_slots)
     p->md = test_publisher(md, PATH_FEED);
     p->orders = test_publisher(orders, PATH_STRATEGY);
     p->reports = test_subscriber(reports, "test", TBUS_SUBSCRIBER, PATH_STRATEGY);
+    p->events = test_subscriber(events, "test", TBUS_SUBSCRIBER, PATH_STRATEGY);
     return p;
 }
 
-static inline void path_add_risk(order_path_t *p, const risk_limits_t *limits)
+static inline void path_add_risk_of(order_path_t *p, const risk_params_t *params)
 {
     test_reserve(&p->bus, "md", "risk", TBUS_SUBSCRIBER);
     test_reserve(&p->bus, "reports", "risk", TBUS_SUBSCRIBER);
     p->risk_market = risk_market_create();
+    PATH_OK(risk_stage_create(&p->bus, PATH_RISK, p->risk_market, params, &p->risk, &p->err));
+}
+
+static inline void path_add_risk(order_path_t *p, const risk_limits_t *limits)
+{
     risk_params_t params = {.limits = *limits};
-    PATH_OK(risk_stage_create(&p->bus, PATH_RISK, p->risk_market, &params, &p->risk, &p->err));
+    path_add_risk_of(p, &params);
 }
 
 static inline void path_add_executor(order_path_t *p, const executor_params_t *params)
@@ -95,6 +110,7 @@ static inline void path_close(order_path_t *p)
     if (p->executor != NULL)
         p->executor->ops->destroy(p->executor);
     tbus_subscriber_leave(&p->reports);
+    tbus_subscriber_leave(&p->events);
     market_destroy(p->risk_market);
     market_destroy(p->executor_market);
     tbus_bus_close(&p->bus);
@@ -133,6 +149,31 @@ static inline bool path_take(tbus_subscriber_t *s, void *into, size_t bytes)
     tbus_advance(s);
     tbus_subscriber_flush(s);
     return true;
+}
+
+/* The next event, whose text is `text`. */
+static inline event_t path_expect_event(order_path_t *p, uint8_t kind, uint32_t number,
+                                        const char *text)
+{
+    size_t bytes;
+    event_message_t message = {{0}, ""};
+    const void *got = tbus_peek(&p->events, &bytes);
+    assert_non_null(got);
+    assert_in_range(bytes, EVENT_BYTES, EVENT_BYTES_MAX);
+    memcpy(&message, got, bytes);
+    tbus_advance(&p->events);
+    tbus_subscriber_flush(&p->events);
+    assert_int_equal(message.event.kind, kind);
+    assert_int_equal(message.event.number, number);
+    assert_int_equal(bytes, EVENT_BYTES + strlen(text));
+    assert_memory_equal(message.text, text, strlen(text));
+    return message.event;
+}
+
+static inline void path_expect_no_event(order_path_t *p)
+{
+    size_t bytes;
+    assert_null(tbus_peek(&p->events, &bytes));
 }
 
 static inline void path_expect_report(order_path_t *p, uint8_t kind, uint64_t count, uint8_t reason)

@@ -148,7 +148,7 @@ static void the_kill_switch_is_thrown_and_released_for_all(void **state)
     kill_switch_throw(ours, KILL_BY_OPERATOR, "a test");
     kill_switch_throw(ours, KILL_BY_OPERATOR, "a test");
     assert_true(kill_switch_thrown(theirs));
-    kill_switch_release(ours);
+    kill_switch_release(ours, (kill_switch_actor_t){0}, "a test");
     assert_false(kill_switch_thrown(theirs));
     tbus_bus_close(&seen);
     tbus_bus_close(&bus);
@@ -158,7 +158,7 @@ static void the_kill_switch_is_thrown_and_released_for_all(void **state)
 static void the_blocks_of_risk_lie_where_they_always_did(void **state)
 {
     (void)state;
-    assert_int_equal(sizeof(kill_switch_t), 640);
+    assert_int_equal(sizeof(kill_switch_t), 896);
     assert_int_equal(offsetof(kill_switch_t, thrown), 0);
     assert_int_equal(sizeof(limits_box_t), 72);
     assert_int_equal(offsetof(limits_box_t, version), 0);

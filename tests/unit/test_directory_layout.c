@@ -16,6 +16,7 @@
 #include <tickbus/directory.h>
 #include <tickbus/msg/bbo.h>
 #include <tickbus/msg/order.h>
+#include <tickbus/msg/event.h>
 #include <tickbus/msg/report.h>
 #include <tickbus/msg/tick.h>
 
@@ -134,13 +135,20 @@ static void the_messages_lie_where_they_always_did(void **state)
         FIELD(report_t, px_e4, 40, 4),     FIELD(report_t, qty, 44, 4),
         FIELD(report_t, leaves, 48, 4),    FIELD(report_t, kind, 52, 1),
         FIELD(report_t, reason, 53, 1),    FIELD(report_t, side, 54, 1),
-        FIELD(report_t, liquidity, 55, 1),
+        FIELD(report_t, liquidity, 55, 1), FIELD(event_t, time_ns, 0, 8),
+        FIELD(event_t, sent_ns, 8, 8),     FIELD(event_t, position, 16, 8),
+        FIELD(event_t, md_seq, 24, 8),     FIELD(event_t, market_ns, 32, 8),
+        FIELD(event_t, uid, 40, 4),        FIELD(event_t, pid, 44, 4),
+        FIELD(event_t, number, 48, 4),     FIELD(event_t, kind, 52, 1),
+        FIELD(event_t, from, 53, 1),       FIELD(event_t, by, 54, 1),
+        FIELD(event_t, more, 55, 1),
     };
     CHECK(places);
     assert_int_equal(sizeof(tick_t), 56);
     assert_int_equal(sizeof(bbo_t), 56);
     assert_int_equal(sizeof(order_t), 56);
     assert_int_equal(sizeof(report_t), 56);
+    assert_int_equal(sizeof(event_t), 56);
 }
 
 /* A struct is an entry for the whole of it, at 0, and one for its first field, at 0 as well. */
@@ -166,7 +174,7 @@ static void the_table_of_the_layout_covers_every_byte_of_every_struct(void **sta
         }
         assert_int_equal(covered, whole);
     }
-    assert_int_equal(structs, 13);
+    assert_int_equal(structs, 14);
 }
 
 /* The table alone counts, not where it lies nor who compiled it. */

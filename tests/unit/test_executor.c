@@ -207,6 +207,16 @@ static void executor_executes_nothing_once_the_bus_is_halted(void **state)
     path_expect_no_report(p);
     assert_int_equal(path_counter(p, "executor.executions"), 0);
     assert_int_equal(path_counter(p, "executor.open_orders"), 0);
+    event_t event = path_expect_event(p, EVENT_HALT, 1, "a test");
+    assert_int_equal(event.from, EVENT_FROM_EXECUTOR);
+    assert_int_equal(event.position, 2); /* two orders were taken, and one tick */
+    assert_int_equal(event.md_seq, 1);
+    kill_switch_release(p->kill_switch, (kill_switch_actor_t){0}, "mended");
+    path_poll(p->executor, 8);
+    event = path_expect_event(p, EVENT_RESUME, 1, "mended");
+    assert_int_equal(event.position, 4);
+    assert_int_equal(event.md_seq, 2);
+    path_expect_no_event(p);
     close_executor(&f);
 }
 

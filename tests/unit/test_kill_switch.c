@@ -49,7 +49,14 @@ static void what_was_thrown_tells_who_and_why_and_since_when(void **state)
     assert_int_equal(seen.by, KILL_BY_SUPERVISOR);
     assert_int_equal(seen.generation, 2);
 
-    kill_switch_release(&k);
+    kill_switch_release(&k, (kill_switch_actor_t){.uid = 5, .pid = 6}, "mended");
+    kill_switch_release_t release;
+    kill_switch_look_release(&k, &release);
+    assert_int_equal(release.number, 1);
+    assert_int_equal(release.uid, 5);
+    assert_int_equal(release.pid, 6);
+    assert_true(release.time_ns >= since_ns);
+    assert_string_equal(release.reason, "mended");
     assert_int_equal(kill_switch_generation(&k), 0);
     kill_switch_throw_once(&k, KILL_BY_ORPHAN, "heard");
     kill_switch_look(&k, &seen);

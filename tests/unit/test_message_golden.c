@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include <tickbus/msg/bbo.h>
+#include <tickbus/msg/event.h>
 #include <tickbus/msg/order.h>
 #include <tickbus/msg/report.h>
 #include "feedsim/itch/itch.h"
@@ -126,6 +127,34 @@ static void put_reports(FILE *out, printer_t put)
         }
 }
 
+static void put_events(FILE *out, printer_t put)
+{
+    static const char *const texts[] = {"",
+                                        "prices look \"wrong\", \xc3\xbc"
+                                        "berall",
+                                        "\x1b[2J \xff\xc2\x85 end"};
+    for (unsigned kind = 0; kind <= EVENT_ORPHAN + 1; kind++)
+        for (unsigned from = 0; from <= EVENT_FROM_STAGE + 1; from++) {
+            event_message_t *message = aligned_alloc(8, 512);
+            message->event = (event_t){.time_ns = from ? UINT64_C(1700000000123456789) : 0,
+                                       .sent_ns = 34,
+                                       .position = 12,
+                                       .md_seq = 31,
+                                       .market_ns = UINT64_C(34200000000123),
+                                       .uid = 1000,
+                                       .pid = 4711,
+                                       .number = kind,
+                                       .kind = (uint8_t)kind,
+                                       .from = (uint8_t)from,
+                                       .by = (uint8_t)((kind + from) % 6)};
+            const char *text = texts[(kind + from) % 3];
+            size_t bytes = event_put_text(message, &text);
+            message->event.more = from == EVENT_FROM_STAGE;
+            put(out, "event", kind * 100 + from, message, bytes);
+            free(message);
+        }
+}
+
 static void put_columns(FILE *out, const char *type, bool stamps)
 {
     fprintf(out, "%s\n", message_csv_columns(type, stamps));
@@ -165,6 +194,7 @@ static void check_all(const char *name, printer_t put)
     put_bbos(out, put);
     put_orders(out, put);
     put_reports(out, put);
+    put_events(out, put);
     fclose(out);
     compare(name, text, bytes);
     free(text);
@@ -198,6 +228,8 @@ static void every_message_as_csv_is_as_it_always_was(void **state)
         put_orders(out, put);
         put_columns(out, "report", stamps);
         put_reports(out, put);
+        put_columns(out, "event", stamps);
+        put_events(out, put);
     }
     fclose(out);
     compare("messages.csv", text, bytes);

@@ -261,7 +261,7 @@ static void a_message_of_unknown_type_or_wrong_length_shows_as_hex(void **state)
 {
     (void)state;
     const uint64_t message[2] = {UINT64_C(0x0807060504030201), 0};
-    const char *types[] = {"bbo", "order", "report", "tick", "something"};
+    const char *types[] = {"bbo", "order", "report", "event", "tick", "something"};
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         json_t *object = parsed(types[i], 1, message, 8);
         assert_string_equal(string(object, "hex"), "0102030405060708");

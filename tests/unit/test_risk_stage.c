@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/order_path.h"
 
+#include <unistd.h>
+
 #define BID 1000000u
 #define ASK 1000200u
 
@@ -18,15 +20,21 @@ static risk_limits_t small_limits(void)
 }
 
 /* Risk alone on the bus, the test in the place of the executor. */
-static fixture_t open_risk_with(risk_limits_t limits)
+static fixture_t open_risk_of(const risk_params_t *params)
 {
     fixture_t f = {.path = path_open(64)};
     order_path_t *p = f.path;
     test_reserve(&p->bus, "approved", "test", TBUS_SUBSCRIBER);
     PATH_OK(tbus_subscriber_join(tbus_bus_ring(&p->bus, "approved"), "test", PATH_EXECUTOR,
                                  &f.approved, &p->err));
-    path_add_risk(p, &limits);
+    path_add_risk_of(p, params);
     return f;
+}
+
+static fixture_t open_risk_with(risk_limits_t limits)
+{
+    risk_params_t params = {.limits = limits};
+    return open_risk_of(&params);
 }
 
 static fixture_t open_risk_alone(void)
@@ -34,13 +42,18 @@ static fixture_t open_risk_alone(void)
     return open_risk_with(small_limits());
 }
 
-/* ... and two ticks, taken, that make a touch. */
+/* Two ticks, taken, that make a touch. */
+static void make_touch(fixture_t *f)
+{
+    path_tick(f->path, tick_add(LOCATE, 1, 'B', 500, BID));
+    path_tick(f->path, tick_add(LOCATE, 2, 'S', 500, ASK));
+    assert_int_equal(path_poll(f->path->risk, 10), 2);
+}
+
 static fixture_t open_risk(void)
 {
     fixture_t f = open_risk_alone();
-    path_tick(f.path, tick_add(LOCATE, 1, 'B', 500, BID));
-    path_tick(f.path, tick_add(LOCATE, 2, 'S', 500, ASK));
-    assert_int_equal(path_poll(f.path->risk, 10), 2);
+    make_touch(&f);
     return f;
 }
 
@@ -262,11 +275,133 @@ static void risk_rejects_new_orders_from_the_moment_the_bus_is_halted(void **sta
     path_poll(f.path->risk, 1);
     path_expect_report(f.path, REPORT_REJECTED, 2, REASON_KILL_SWITCH);
     expect_approved(&f, &cancel);
-    kill_switch_release(f.path->kill_switch);
+    kill_switch_release(f.path->kill_switch, (kill_switch_actor_t){.uid = 5, .pid = 6}, "mended");
     order = buy(3, 100);
     path_order(f.path, order);
     path_poll(f.path->risk, 1);
     expect_approved(&f, &order);
+    close_risk(&f);
+}
+
+static void check_act(const event_t *event, uint8_t from, uint64_t position, uint64_t md_seq)
+{
+    assert_int_equal(event->from, from);
+    assert_int_equal(event->position, position);
+    assert_int_equal(event->md_seq, md_seq);
+    assert_int_equal(event->more, 0);
+    assert_true(event->sent_ns > 0);
+}
+
+static void risk_says_at_which_order_it_took_a_halt_and_a_resume_and_who_ordered_them(void **state)
+{
+    (void)state;
+    fixture_t f = open_risk();
+    order_path_t *p = f.path;
+    order_t order = buy(1, 100);
+    path_order(p, order);
+    path_poll(p->risk, 1);
+    expect_approved(&f, &order);
+    path_expect_no_event(p);
+    kill_switch_throw(p->kill_switch, KILL_BY_OPERATOR, "prices look wrong");
+    path_order(p, buy(2, 100));
+    path_poll(p->risk, 1);
+    event_t event = path_expect_event(p, EVENT_HALT, 1, "prices look wrong");
+    check_act(&event, EVENT_FROM_RISK, 1, 2);
+    assert_int_equal(event.by, EVENT_BY_OPERATOR);
+    assert_int_equal(event.pid, getpid());
+    assert_int_equal(event.uid, geteuid());
+    assert_true(event.time_ns > 0);
+    path_expect_report(p, REPORT_REJECTED, 2, REASON_KILL_SWITCH);
+    kill_switch_release(p->kill_switch, (kill_switch_actor_t){.uid = 5, .pid = 6}, "mended");
+    path_poll(p->risk, 1); /* without an order as well */
+    event = path_expect_event(p, EVENT_RESUME, 1, "mended");
+    check_act(&event, EVENT_FROM_RISK, 2, 2);
+    assert_int_equal(event.uid, 5);
+    assert_int_equal(event.pid, 6);
+    /* both between two looks: both are told, in their order */
+    kill_switch_throw(p->kill_switch, KILL_BY_SUPERVISOR, "again");
+    kill_switch_release(p->kill_switch, (kill_switch_actor_t){0}, "and off");
+    path_order(p, buy(3, 100));
+    path_poll(p->risk, 1);
+    event = path_expect_event(p, EVENT_HALT, 2, "again");
+    check_act(&event, EVENT_FROM_RISK, 2, 2);
+    event = path_expect_event(p, EVENT_RESUME, 2, "and off");
+    check_act(&event, EVENT_FROM_RISK, 2, 2);
+    path_expect_no_event(p);
+    path_expect_no_report(p);
+    close_risk(&f);
+}
+
+static void a_reason_that_is_longer_than_a_message_goes_on_in_the_next_one(void **state)
+{
+    (void)state;
+    char reason[KILL_SWITCH_REASON_MAX];
+    fixture_t f = open_risk();
+    memset(reason, 'x', sizeof reason);
+    memcpy(reason + EVENT_TEXT_MAX - 1, "\xc3\xbc", 2); /* it is not cut in two */
+    reason[sizeof reason - 1] = 0;
+    kill_switch_throw(f.path->kill_switch, KILL_BY_OPERATOR, reason);
+    path_poll(f.path->risk, 1);
+    char first[EVENT_TEXT_MAX] = "";
+    memcpy(first, reason, EVENT_TEXT_MAX - 1);
+    event_t event = path_expect_event(f.path, EVENT_HALT, 1, first);
+    assert_int_equal(event.more, 1);
+    event = path_expect_event(f.path, EVENT_HALT, 1, reason + EVENT_TEXT_MAX - 1);
+    assert_int_equal(event.more, 0);
+    close_risk(&f);
+}
+
+static void
+nobody_who_reads_events_holds_risk_up_and_what_is_left_out_shows_in_the_numbers(void **state)
+{
+    (void)state;
+    enum { KEPT = 32 };
+    fixture_t f = open_risk();
+    order_path_t *p = f.path;
+    for (uint32_t i = 0; i < PATH_SLOTS + KEPT + 2; i++) {
+        kill_switch_throw(p->kill_switch, KILL_BY_OPERATOR, "");
+        path_poll(p->risk, 1);
+    }
+    assert_true(p->risk->pending);
+    path_order(p, buy(1, 100));
+    path_poll(p->risk, 1);
+    path_expect_report(p, REPORT_REJECTED, 1, REASON_KILL_SWITCH);
+    for (uint32_t i = 1; i <= PATH_SLOTS + KEPT; i++) {
+        path_expect_event(p, EVENT_HALT, i, "");
+        path_poll(p->risk, 1);
+    }
+    path_expect_no_event(p);
+    assert_false(p->risk->pending);
+    kill_switch_throw(p->kill_switch, KILL_BY_OPERATOR, "");
+    path_poll(p->risk, 1);
+    path_expect_event(p, EVENT_HALT, PATH_SLOTS + KEPT + 3, "");
+    close_risk(&f);
+}
+
+static void risk_says_from_which_order_on_new_limits_hold(void **state)
+{
+    (void)state;
+    limits_box_t box = {0};
+    risk_params_t params = {.limits = small_limits(), .limits_box = &box};
+    fixture_t f = open_risk_of(&params);
+    order_path_t *p = f.path;
+    make_touch(&f);
+    order_t order = buy(1, 100);
+    path_order(p, order);
+    path_poll(p->risk, 1);
+    expect_approved(&f, &order);
+    risk_limits_t limits = params.limits;
+    limits.max_order_qty = 50;
+    limits_box_put(&box, &limits);
+    path_order(p, buy(2, 100));
+    path_order(p, buy(3, 100));
+    path_poll(p->risk, 1);
+    path_poll(p->risk, 1);
+    path_expect_report(p, REPORT_REJECTED, 2, REASON_MAX_QTY);
+    path_expect_report(p, REPORT_REJECTED, 3, REASON_MAX_QTY);
+    event_t event = path_expect_event(p, EVENT_LIMITS, 1, "");
+    check_act(&event, EVENT_FROM_RISK, 1, 2);
+    path_expect_no_event(p);
     close_risk(&f);
 }
 
@@ -465,6 +600,11 @@ int main(void)
             risk_waits_with_orders_but_not_with_ticks_and_reports_while_approved_is_full),
         cmocka_unit_test(risk_keeps_a_reject_while_reports_is_full_and_loses_none),
         cmocka_unit_test(risk_rejects_new_orders_from_the_moment_the_bus_is_halted),
+        cmocka_unit_test(risk_says_at_which_order_it_took_a_halt_and_a_resume_and_who_ordered_them),
+        cmocka_unit_test(a_reason_that_is_longer_than_a_message_goes_on_in_the_next_one),
+        cmocka_unit_test(
+            nobody_who_reads_events_holds_risk_up_and_what_is_left_out_shows_in_the_numbers),
+        cmocka_unit_test(risk_says_from_which_order_on_new_limits_hold),
         cmocka_unit_test(risk_takes_its_own_reject_for_nothing_when_the_order_lives),
         cmocka_unit_test(risk_follows_reports_before_it_judges),
         cmocka_unit_test(risk_counts_every_order_as_passed_or_under_one_reason),

@@ -43,6 +43,15 @@ static const tbus_param_t slots_param = {
     .power_of_two = true,
     .fallback = "16384",
     .help = "messages that fit before the publisher waits for the slowest reader; 64 bytes each"};
+static const tbus_param_t seldom_slots_param = {
+    "slots",
+    TBUS_PARAM_NUMBER,
+    .bytes = sizeof(uint32_t),
+    .min = 64,
+    .max = 1 << 24,
+    .power_of_two = true,
+    .fallback = "1024",
+    .help = "messages that fit before the publisher waits for the slowest reader; 256 bytes each"};
 
 #define ADMISSION_CHOICES "nobody|everybody"
 
@@ -225,17 +234,20 @@ static bool walk_sections(walk_t *w)
 static bool walk_topics(walk_t *w)
 {
     static const struct {
-        const tbus_param_t *param;
+        const tbus_param_t *usual;
+        const tbus_param_t *seldom;
         size_t at;
-    } settings[] = {{&slots_param, offsetof(config_t, topic_slots)},
-                    {&publish_param, offsetof(config_t, topic_publish)},
-                    {&gate_param, offsetof(config_t, topic_gate)}};
+    } settings[] = {{&slots_param, &seldom_slots_param, offsetof(config_t, topic_slots)},
+                    {&publish_param, &publish_param, offsetof(config_t, topic_publish)},
+                    {&gate_param, &gate_param, offsetof(config_t, topic_gate)}};
     const tbus_port_t *port;
     for (uint32_t i = 0; (port = kinds_topic_at(i)) != NULL && i < TBUS_TOPICS_MAX; i++)
-        for (size_t k = 0; k < sizeof settings / sizeof *settings; k++)
-            if (is_wanted(w, settings[k].param, settings[k].at + i * sizeof(uint32_t), -1,
-                          "topics.%s.%s", port->topic, settings[k].param->name))
+        for (size_t k = 0; k < sizeof settings / sizeof *settings; k++) {
+            const tbus_param_t *param = port->seldom ? settings[k].seldom : settings[k].usual;
+            if (is_wanted(w, param, settings[k].at + i * sizeof(uint32_t), -1, "topics.%s.%s",
+                          port->topic, param->name))
                 return true;
+        }
     return false;
 }
 

@@ -59,7 +59,8 @@ enum {
 /* What a method answers to `peer`: a result, or an error code and text. The server takes over
  * result and descriptors. */
 typedef struct control_reply {
-    pid_t peer; /* the process that asks; 0: not to be seen from here */
+    pid_t peer;     /* the process that asks; 0: not to be seen from here */
+    uid_t peer_uid; /* its user */
     json_t *result;
     int error; /* 0: none */
     char error_text[TBUS_ERROR_TEXT_MAX];

@@ -15,11 +15,11 @@
 #define TELL_NS UINT64_C(1000000000)
 
 typedef struct connection {
-    int fd;          /* -1: this place is free */
-    pid_t peer;      /* process at the other end */
-    uint64_t served; /* number of the serve that last heard of it */
-    bool ended;      /* it will send no more, or is to be closed once its answer is out */
-    size_t in_first; /* what is before it has been dealt with */
+    int fd;            /* -1: this place is free */
+    struct ucred peer; /* who is at the other end */
+    uint64_t served;   /* number of the serve that last heard of it */
+    bool ended;        /* it will send no more, or is to be closed once its answer is out */
+    size_t in_first;   /* what is before it has been dealt with */
     size_t in_used;
     char *answer; /* being sent; NULL: none. malloc'ed */
     size_t answer_bytes;
@@ -105,13 +105,13 @@ void control_server_close(control_server_t *server)
     free(server);
 }
 
-static bool may_ask(int fd, pid_t *out_pid)
+static bool may_ask(int fd, struct ucred *out_peer)
 {
     struct ucred peer;
     socklen_t bytes = sizeof peer;
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) < 0)
         return false;
-    *out_pid = peer.pid;
+    *out_peer = peer;
     return peer.uid == geteuid() || peer.uid == 0;
 }
 
@@ -178,7 +178,7 @@ static void accept_one(control_server_t *server)
         turn_deaf(server, -errno);
         return;
     }
-    pid_t peer = 0;
+    struct ucred peer;
     if (!may_ask(fd, &peer)) {
         close(fd);
         return;
@@ -234,7 +234,7 @@ static json_t *answer_one(control_server_t *server, connection_t *c, const json_
         return error_object(id, CONTROL_FAILED,
                             "it is too late for this request: its deadline_ns has passed");
 
-    control_reply_t reply = {.peer = c->peer};
+    control_reply_t reply = {.peer = c->peer.pid, .peer_uid = c->peer.uid};
     server->method(server->context, method, params, &reply);
     if (!id || c->fds_count) { /* descriptors go out once an answer */
         close_fds(reply.fds, reply.fds_count);

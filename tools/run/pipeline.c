@@ -50,7 +50,8 @@ static uint32_t msg_bytes_max(const tbus_port_t *port, uint32_t slot_bytes, uint
 static tbus_ring_spec_t ring_spec(const config_t *config, const tbus_port_t *port)
 {
     tbus_ring_spec_t spec = {.kind = port->ring,
-                             .slot_bytes = TBUS_SLOT_BYTES_MIN,
+                             .slot_bytes =
+                                 port->slot_bytes ? port->slot_bytes : TBUS_SLOT_BYTES_MIN,
                              .slot_count = config_topic_slots(config, port->topic),
                              .first_seq = 1};
     snprintf(spec.name, sizeof spec.name, "%s", port->topic);
@@ -79,15 +80,18 @@ static int reserve_places(pipeline_t *p, int index, const char *topic, tbus_erro
 }
 
 /* Its index. */
-static int add_topic(pipeline_t *p, const tbus_ring_spec_t *spec, const char *type, uint32_t rights,
-                     tbus_error_t *err)
+static int add_topic(pipeline_t *p, const tbus_ring_spec_t *spec, const char *type,
+                     enum tbus_pages pages, uint32_t rights, tbus_error_t *err)
 {
-    const config_t *config = p->config;
-    int index = tbus_bus_add_topic(&p->bus, spec, type, (enum tbus_pages)config->bus.pages,
-                                   config->bus.numa_node, err);
+    int index = tbus_bus_add_topic(&p->bus, spec, type, pages, p->config->bus.numa_node, err);
     if (index >= 0)
         p->bus.directory->topics[index].rights = rights;
     return index;
+}
+
+static enum tbus_pages pages_of(const pipeline_t *p, const tbus_port_t *port)
+{
+    return port->seldom ? TBUS_PAGES_SMALL : (enum tbus_pages)p->config->bus.pages;
 }
 
 static int add_topics(pipeline_t *p, tbus_error_t *err)
@@ -95,8 +99,8 @@ static int add_topics(pipeline_t *p, tbus_error_t *err)
     const tbus_port_t *port;
     for (uint32_t i = 0; (port = next_topic(p, &i)) != NULL;) {
         tbus_ring_spec_t spec = ring_spec(p->config, port);
-        int index =
-            add_topic(p, &spec, port->type, config_topic_rights(p->config, port->topic), err);
+        int index = add_topic(p, &spec, port->type, pages_of(p, port),
+                              config_topic_rights(p->config, port->topic), err);
         if (index >= 0)
             p->bus.directory->topics[index].type_version = port->type_version;
         int code = index < 0 ? index : reserve_places(p, index, port->topic, err);
@@ -171,6 +175,8 @@ static void tell_huge_pages_needed(const pipeline_t *p, tbus_error_t *err)
     const tbus_port_t *port;
     for (uint32_t i = 0; (port = next_topic(p, &i)) != NULL;) {
         tbus_ring_spec_t spec = ring_spec(p->config, port);
+        if (pages_of(p, port) == TBUS_PAGES_SMALL)
+            continue;
         needed += (tbus_ring_footprint(&spec) + HUGE_PAGE_BYTES - 1) / HUGE_PAGE_BYTES;
     }
     uint64_t total_pages, free_pages;
@@ -250,7 +256,8 @@ int pipeline_create(const config_t *config, const layout_t *layout, uint64_t for
 
 int pipeline_add_topic(pipeline_t *pipeline, const pipeline_topic_t *topic, tbus_error_t *err)
 {
-    int index = add_topic(pipeline, &topic->spec, "bytes", topic->rights, err);
+    int index = add_topic(pipeline, &topic->spec, "bytes",
+                          (enum tbus_pages)pipeline->config->bus.pages, topic->rights, err);
     return index < 0 ? index : 0;
 }
 
@@ -270,6 +277,16 @@ static const char *why_pages_are_no_better(const tbus_bus_t *bus)
     return "";
 }
 
+/* In small pages on purpose. */
+static bool is_seldom(const pipeline_t *p, const char *topic)
+{
+    const tbus_port_t *port;
+    for (uint32_t i = 0; (port = next_topic(p, &i)) != NULL;)
+        if (strcmp(port->topic, topic) == 0)
+            return port->seldom;
+    return false;
+}
+
 void pipeline_pages_text(const pipeline_t *pipeline, char *out_text, size_t bytes)
 {
     const tbus_directory_t *d = pipeline->bus.directory;
@@ -283,7 +300,7 @@ void pipeline_pages_text(const pipeline_t *pipeline, char *out_text, size_t byte
             used += (size_t)snprintf(out_text + used, bytes - used, "%s %s", any ? "," : "",
                                      d->topics[i].name);
             any = true;
-            if (pages != TBUS_PAGES_HUGETLB)
+            if (pages != TBUS_PAGES_HUGETLB && !is_seldom(pipeline, d->topics[i].name))
                 missing += (d->topics[i].bytes + HUGE_PAGE_BYTES - 1) / HUGE_PAGE_BYTES;
         }
         if (any && used < bytes)

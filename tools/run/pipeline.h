@@ -8,6 +8,8 @@
  *    orders     mpmc            strategy           risk (consumer), recorder
  *    approved   spsc            risk               executor, recorder
  *    reports    broadcast-mp    risk, executor     strategy, risk, recorder
+ *    events     broadcast-mp    risk, executor,    recorder
+ *                               supervisor
  *
  * All of it is made before anybody is forked, places for subscribers included, so that nobody can
  * miss a message, however late it comes up. Then each process makes the stages that the layout

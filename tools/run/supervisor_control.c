@@ -50,6 +50,11 @@ static const char *reason_of(const json_t *params, control_reply_t *reply)
     return NULL;
 }
 
+static kill_switch_actor_t asker(const control_reply_t *reply)
+{
+    return (kill_switch_actor_t){.uid = (uint32_t)reply->peer_uid, .pid = (uint32_t)reply->peer};
+}
+
 /* Halts whatever the reason looks like. */
 static void answer_halt(supervisor_t *s, const json_t *params, control_reply_t *reply)
 {
@@ -58,8 +63,8 @@ static void answer_halt(supervisor_t *s, const json_t *params, control_reply_t *
         fail_reply(reply, CONTROL_FAILED, "this bus has no stages, and so no orders to halt");
         return;
     }
-    kill_switch_throw(s->pipeline.kill_switch, KILL_BY_OPERATOR,
-                      reason && *reason ? reason : KILL_SWITCH_NO_REASON);
+    kill_switch_throw_as(s->pipeline.kill_switch, KILL_BY_OPERATOR, asker(reply),
+                         reason && *reason ? reason : KILL_SWITCH_NO_REASON);
     supervisor_nudge(s);
     supervisor_watch_halt(s);
     reply->result = json_pack("{s:b}", "halted", 1);
@@ -79,7 +84,8 @@ static void answer_resume(supervisor_t *s, const json_t *params, control_reply_t
         fail_reply(reply, CONTROL_FAILED, "risk is not halted");
         return;
     }
-    kill_switch_release(s->pipeline.kill_switch);
+    kill_switch_release(s->pipeline.kill_switch, asker(reply), reason);
+    supervisor_nudge(s);
     supervisor_note(s, "risk resumed: %s", reason);
     reply->result = json_pack("{s:b}", "halted", 0);
 }

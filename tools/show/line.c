@@ -92,21 +92,70 @@ void line_time_of_day(line_t *line, uint64_t ns_since_midnight)
     line_u64_wide(line, ns_since_midnight % NS_PER_SECOND, 9);
 }
 
+static void json_char(line_t *line, char c)
+{
+    unsigned char byte = (unsigned char)c;
+    if (byte < 0x20 || byte > 0x7e) {
+        line_text(line, "\\u00");
+        line_hex(line, &byte, 1);
+        return;
+    }
+    if (c == '"' || c == '\\')
+        line_char(line, '\\');
+    line_char(line, c);
+}
+
 void line_json_chars(line_t *line, const char *chars, size_t count)
 {
     line_char(line, '"');
-    for (size_t i = 0; i < count; i++) {
-        unsigned char c = (unsigned char)chars[i];
-        if (c < 0x20 || c > 0x7e) {
-            line_text(line, "\\u00");
-            line_hex(line, &c, 1);
-            continue;
-        }
-        if (c == '"' || c == '\\')
-            line_char(line, '\\');
-        line_char(line, (char)c);
+    for (size_t i = 0; i < count; i++)
+        json_char(line, chars[i]);
+    line_char(line, '"');
+}
+
+/* Bytes of the UTF-8 character of several bytes at `chars` (RFC 3629, section 4), of which `count`
+ * bytes are there; 0: there is none, or it is a control character (U+0080 to U+009F). */
+static size_t utf8_bytes(const char *chars, size_t count)
+{
+    unsigned char c[4] = {0};
+    memcpy(c, chars, count < sizeof c ? count : sizeof c);
+    size_t bytes = c[0] >= 0xc2 && c[0] <= 0xdf   ? 2
+                   : c[0] >= 0xe0 && c[0] <= 0xef ? 3
+                   : c[0] >= 0xf0 && c[0] <= 0xf4 ? 4
+                                                  : 0;
+    for (size_t i = 1; i < bytes; i++)
+        if ((c[i] & 0xc0) != 0x80)
+            return 0;
+    bool none = (c[0] == 0xc2 && c[1] < 0xa0) || (c[0] == 0xe0 && c[1] < 0xa0) ||
+                (c[0] == 0xed && c[1] > 0x9f) || (c[0] == 0xf0 && c[1] < 0x90) ||
+                (c[0] == 0xf4 && c[1] > 0x8f);
+    return none ? 0 : bytes;
+}
+
+void line_json_utf8(line_t *line, const char *chars, size_t count)
+{
+    line_char(line, '"');
+    for (size_t at = 0; at < count;) {
+        size_t bytes = utf8_bytes(chars + at, count - at);
+        if (bytes)
+            line_chars(line, chars + at, bytes);
+        else
+            json_char(line, chars[at]);
+        at += bytes ? bytes : 1;
     }
     line_char(line, '"');
+}
+
+void line_words_utf8(line_t *line, const char *chars, size_t count)
+{
+    for (size_t at = 0; at < count;) {
+        size_t bytes = utf8_bytes(chars + at, count - at);
+        if (bytes)
+            line_chars(line, chars + at, bytes);
+        else
+            line_char(line, chars[at] >= 0x20 && chars[at] <= 0x7e ? chars[at] : '?');
+        at += bytes ? bytes : 1;
+    }
 }
 
 /* A byte as the character of that number, in UTF-8 (RFC 3629, section 3): what JSON shows too. */
@@ -120,20 +169,35 @@ static void latin_char(line_t *line, char c)
     line_char(line, (char)byte);
 }
 
-void line_csv_chars(line_t *line, const char *chars, size_t count)
+static void csv_field(line_t *line, const char *chars, size_t count, bool utf8)
 {
     bool quoted = false;
     for (size_t i = 0; i < count; i++)
         quoted |= chars[i] == ',' || chars[i] == '"' || chars[i] == '\n' || chars[i] == '\r';
     if (quoted)
         line_char(line, '"');
-    for (size_t i = 0; i < count; i++) {
-        if (chars[i] == '"')
+    for (size_t at = 0; at < count;) {
+        size_t bytes = utf8 ? utf8_bytes(chars + at, count - at) : 0;
+        if (chars[at] == '"')
             line_char(line, '"');
-        latin_char(line, chars[i]);
+        if (bytes)
+            line_chars(line, chars + at, bytes);
+        else
+            latin_char(line, chars[at]);
+        at += bytes ? bytes : 1;
     }
     if (quoted)
         line_char(line, '"');
+}
+
+void line_csv_chars(line_t *line, const char *chars, size_t count)
+{
+    csv_field(line, chars, count, false);
+}
+
+void line_csv_utf8(line_t *line, const char *chars, size_t count)
+{
+    csv_field(line, chars, count, true);
 }
 
 size_t line_unpadded(const char *chars, size_t count)

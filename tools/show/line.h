@@ -42,6 +42,14 @@ void line_json_chars(line_t *line, const char *chars, size_t count);
  * UTF-8: bytes above 0x7f become the characters of these numbers, as in JSON. */
 void line_csv_chars(line_t *line, const char *chars, size_t count);
 
+/* Characters as a JSON string and as a CSV field, where UTF-8 is expected: its characters stay as
+ * they are, and what is none is shown as above. */
+void line_json_utf8(line_t *line, const char *chars, size_t count);
+void line_csv_utf8(line_t *line, const char *chars, size_t count);
+/* For people: on one line, and nothing that would make a terminal do things. What is not UTF-8, and
+ * control characters, show as '?'. */
+void line_words_utf8(line_t *line, const char *chars, size_t count);
+
 /* The length of a field that is padded with spaces (or zeros), without its padding. */
 size_t line_unpadded(const char *chars, size_t count);
 

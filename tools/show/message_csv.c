@@ -2,6 +2,7 @@
 #include "tools/show/message_csv.h"
 
 #include <tickbus/msg/bbo.h>
+#include <tickbus/msg/event.h>
 #include <tickbus/msg/itch_types.h>
 #include <tickbus/msg/order.h>
 #include <tickbus/msg/report.h>
@@ -16,6 +17,8 @@
 #define ORDER_COLUMNS "seq,order_id,strategy,kind,locate,side,qty,px_e4,tif,md_seq,report_seq"
 #define REPORT_COLUMNS                                                                             \
     "seq,order_id,strategy,kind,reason,locate,side,qty,px_e4,leaves,liquidity,exec_id,md_seq"
+#define EVENT_COLUMNS                                                                              \
+    "seq,kind,from,by,number,time_ns,uid,pid,position,md_seq,ts_event_ns,more,text"
 
 static void field_u64(line_t *line, uint64_t value)
 {
@@ -135,6 +138,27 @@ static void row_report(line_t *line, uint64_t seq, const report_t *report, bool 
     }
 }
 
+static void row_event(line_t *line, uint64_t seq, const event_t *event, size_t text_bytes,
+                      bool stamps)
+{
+    line_u64(line, seq);
+    field_text(line, event_kind_name(event->kind));
+    field_text(line, event_from_name(event->from));
+    field_text(line, event_by_name(event->by));
+    field_u64(line, event->number);
+    field_u64(line, event->time_ns);
+    field_u64(line, event->uid);
+    field_u64(line, event->pid);
+    field_u64(line, event->position);
+    field_u64(line, event->md_seq);
+    field_u64(line, event->market_ns);
+    field_u64(line, event->more);
+    line_char(line, ',');
+    line_csv_utf8(line, (const char *)(event + 1), text_bytes);
+    if (stamps)
+        field_u64(line, event->sent_ns);
+}
+
 const char *message_csv_columns(const char *type, bool stamps)
 {
     const message_type_t *known = message_type(type);
@@ -147,6 +171,8 @@ const char *message_csv_columns(const char *type, bool stamps)
         return stamps ? ORDER_COLUMNS ",intended_ns,sent_ns" : ORDER_COLUMNS;
     case MESSAGE_REPORT:
         return stamps ? REPORT_COLUMNS ",intended_ns,sent_ns" : REPORT_COLUMNS;
+    case MESSAGE_EVENT:
+        return stamps ? EVENT_COLUMNS ",sent_ns" : EVENT_COLUMNS;
     default:
         return NULL;
     }
@@ -171,6 +197,9 @@ bool message_csv_row(FILE *out, const char *type, uint64_t seq, const void *mess
         break;
     case MESSAGE_REPORT:
         row_report(&line, seq, message, stamps);
+        break;
+    case MESSAGE_EVENT:
+        row_event(&line, seq, message, bytes - EVENT_BYTES, stamps);
         break;
     default:
         return false;

@@ -7,9 +7,12 @@
  *    order    seq,order_id,strategy,kind,locate,side,qty,px_e4,tif,md_seq,report_seq
  *    report   seq,order_id,strategy,kind,reason,locate,side,qty,px_e4,leaves,liquidity,exec_id,
  *             md_seq
+ *    event    seq,kind,from,by,number,time_ns,uid,pid,position,md_seq,ts_event_ns,more,
+ *             text
  *
  * With `stamps` the host's own clock follows in the last columns: intended_ns (ticks),
- * intended_ns,sent_ns (orders, reports). Without, two runs that did the same give the same file.
+ * intended_ns,sent_ns (orders, reports), sent_ns (events). Without, two runs that did the same give
+ * the same file, but for events, which tell when somebody acted.
  *
  * Prices are integers in 1/10000, times ns since midnight (ts_event_ns) or since the bus epoch;
  * symbols come without the spaces that pad them. An empty side of a bbo is all zeros; a field that

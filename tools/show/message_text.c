@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <tickbus/msg/bbo.h>
+#include <tickbus/msg/event.h>
 #include <tickbus/msg/itch_types.h>
 #include <tickbus/msg/order.h>
 #include <tickbus/msg/report.h>
@@ -151,6 +152,30 @@ static void json_report(line_t *line, const report_t *report)
     json_u64(line, "md_seq", report->md_seq);
     json_u64(line, "intended_ns", report->intended & TICK_NS_MASK);
     json_u64(line, "sent_ns", report->sent & TICK_NS_MASK);
+}
+
+/* The text behind the fields. */
+static const char *event_text(const event_t *event)
+{
+    return (const char *)(event + 1);
+}
+
+static void json_event(line_t *line, const event_t *event, size_t text_bytes)
+{
+    json_text(line, "kind", event_kind_name(event->kind));
+    json_text(line, "from", event_from_name(event->from));
+    json_text(line, "by", event_by_name(event->by));
+    json_u64(line, "number", event->number);
+    json_u64(line, "more", event->more);
+    json_u64(line, "time_ns", event->time_ns);
+    json_u64(line, "uid", event->uid);
+    json_u64(line, "pid", event->pid);
+    json_u64(line, "position", event->position);
+    json_u64(line, "md_seq", event->md_seq);
+    json_u64(line, "ts_event_ns", event->market_ns);
+    json_u64(line, "sent_ns", event->sent_ns);
+    line_text(line, ",\"text\":");
+    line_json_utf8(line, event_text(event), text_bytes);
 }
 
 /* --- words --- */
@@ -311,6 +336,36 @@ static void words_report(line_t *line, const report_t *report)
     word_u64(line, "md", report->md_seq);
 }
 
+/* "halt 1 from risk at order 12 md 3400 09:30:01.000000000 by operator uid 0 pid 4711: TEXT" */
+static void words_event(line_t *line, const event_t *event, size_t text_bytes)
+{
+    line_char(line, ' ');
+    line_text(line, event_kind_name(event->kind));
+    if (event->number) {
+        line_char(line, ' ');
+        line_u64(line, event->number);
+    }
+    line_text(line, " from ");
+    line_text(line, event_from_name(event->from));
+    if (event->from == EVENT_FROM_RISK || event->from == EVENT_FROM_EXECUTOR) {
+        word_u64(line, "after order", event->position);
+        word_u64(line, "md", event->md_seq);
+        line_char(line, ' ');
+        line_time_of_day(line, event->market_ns);
+    }
+    if (event->by != EVENT_BY_NONE) {
+        line_text(line, " by ");
+        line_text(line, event_by_name(event->by));
+    }
+    if (event->time_ns) {
+        word_u64(line, "uid", event->uid);
+        word_u64(line, "pid", event->pid);
+    }
+    line_text(line, text_bytes ? ": " : "");
+    line_words_utf8(line, event_text(event), text_bytes);
+    line_text(line, event->more ? " ..." : "");
+}
+
 /* --- either --- */
 
 typedef struct dialect {
@@ -318,10 +373,11 @@ typedef struct dialect {
     void (*bbo)(line_t *line, const bbo_t *bbo);
     void (*order)(line_t *line, const order_t *order);
     void (*report)(line_t *line, const report_t *report);
+    void (*event)(line_t *line, const event_t *event, size_t text_bytes);
 } dialect_t;
 
-static const dialect_t json = {json_tick, json_bbo, json_order, json_report};
-static const dialect_t words = {words_tick, words_bbo, words_order, words_report};
+static const dialect_t json = {json_tick, json_bbo, json_order, json_report, json_event};
+static const dialect_t words = {words_tick, words_bbo, words_order, words_report, words_event};
 
 /* False: not of a type, or not of a length, that we know. */
 static bool put_tick(line_t *line, const dialect_t *dialect, const void *message, size_t bytes)
@@ -350,6 +406,9 @@ static bool put_message(line_t *line, const dialect_t *dialect, const char *type
         return true;
     case MESSAGE_REPORT:
         dialect->report(line, message);
+        return true;
+    case MESSAGE_EVENT:
+        dialect->event(line, message, bytes - EVENT_BYTES);
         return true;
     default:
         return false;

@@ -3,9 +3,9 @@
  * people.
  *
  * `type` is the topic's message type, as the bus directory and the journal name it: "tick", "bbo",
- * "order", "report". A message of another type, or of a length that its type does not have, is
- * shown as hex digits: what comes from a journal or from shared memory is never trusted to be well
- * formed.
+ * "order", "report", "event". A message of another type, or of a length that its type does not
+ * have, is shown as hex digits: what comes from a journal or from shared memory is never trusted to
+ * be well formed.
  *
  *    {"seq":56,"type":"A","locate":13,"tracking":0,"ts_event_ns":11220000000000,"intended_ns":0,
  *     "order_ref":17,"side":"B","qty":300,"symbol":"AAPL","px_e4":3208000} (in one line)

@@ -49,6 +49,9 @@ typedef struct tbus_port {
     enum tbus_ring_kind ring;
     /* longest message; 0: one slot. More than a slot is cut to a quarter of the ring. */
     uint32_t msg_bytes_max;
+    uint32_t slot_bytes; /* 0: the smallest, 64 */
+    /* Messages are few: a small ring in pages of 4 KiB unless the configuration says otherwise. */
+    bool seldom;
     const char *help; /* of the topic, for `config show` */
 } tbus_port_t;
 

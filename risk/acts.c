@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "risk/acts.h"
+
+/* Messages that are kept while the topic has no room. One more is left out, which the numbers of
+ * those that follow tell. */
+#define EVENTS_KEPT_MAX 32u
+
+int acts_join(acts_t *acts, tbus_stage_t *stage, uint8_t from, tbus_error_t *err)
+{
+    acts->stage = stage;
+    acts->from = from;
+    int code = kill_switch_find(stage->bus, &acts->kill_switch, err);
+    if (code == 0)
+        code = tbus_outlet_create(&acts->events, EVENTS_KEPT_MAX, EVENT_BYTES_MAX, err);
+    if (code == 0)
+        code = tbus_stage_join_publisher(stage, EVENT_TOPIC, &acts->events.publisher, err);
+    return code;
+}
+
+void acts_leave(acts_t *acts)
+{
+    tbus_outlet_destroy(&acts->events);
+}
+
+static event_t event_at(const acts_t *acts, uint8_t kind, const acts_place_t *place)
+{
+    return (event_t){.sent_ns = tbus_bus_now_ns(acts->stage->bus),
+                     .position = place->position,
+                     .md_seq = place->md_seq,
+                     .market_ns = place->market_ns,
+                     .kind = kind,
+                     .from = acts->from};
+}
+
+static void tell(acts_t *acts, const event_t *event, const char *text)
+{
+    event_message_t message = {.event = *event};
+    do {
+        uint32_t bytes = event_put_text(&message, &text);
+        tbus_outlet_send(&acts->events, &message, bytes);
+    } while (*text);
+}
+
+static void tell_halt(acts_t *acts, const kill_switch_state_t *state, const acts_place_t *place)
+{
+    event_t event = event_at(acts, EVENT_HALT, place);
+    event.time_ns = state->thrown_ns;
+    event.uid = state->uid;
+    event.pid = state->pid;
+    event.number = state->generation;
+    event.by = (uint8_t)state->by; /* the numbers of both are the same */
+    tell(acts, &event, state->reason);
+}
+
+static void tell_resume(acts_t *acts, const kill_switch_release_t *release,
+                        const acts_place_t *place)
+{
+    event_t event = event_at(acts, EVENT_RESUME, place);
+    event.time_ns = release->time_ns;
+    event.uid = release->uid;
+    event.pid = release->pid;
+    event.number = release->number;
+    tell(acts, &event, release->reason);
+}
+
+TBUS_STATIC_ASSERT((int)KILL_BY_NOBODY == (int)EVENT_BY_NONE);
+TBUS_STATIC_ASSERT((int)KILL_BY_OPERATOR == (int)EVENT_BY_OPERATOR);
+TBUS_STATIC_ASSERT((int)KILL_BY_SUPERVISOR == (int)EVENT_BY_SUPERVISOR);
+TBUS_STATIC_ASSERT((int)KILL_BY_ORPHAN == (int)EVENT_BY_ORPHAN);
+TBUS_STATIC_ASSERT((int)KILL_BY_SILENCE == (int)EVENT_BY_SILENCE);
+
+void acts_take(acts_t *acts, const acts_place_t *place)
+{
+    kill_switch_release_t release;
+    kill_switch_state_t state;
+    kill_switch_look_release(acts->kill_switch, &release); /* first: see kill_switch_release */
+    kill_switch_look(acts->kill_switch, &state);
+    bool released = release.number != acts->releases;
+    /* A switch whose throw is not complete yet is taken the next time. */
+    bool thrown = state.generation != acts->throws && (state.thrown || released);
+    bool halted_before = acts->halted;
+    if (thrown || released)
+        acts->halted = state.thrown;
+    if (released && halted_before)
+        tell_resume(acts, &release, place);
+    if (thrown)
+        tell_halt(acts, &state, place);
+    if (released && !halted_before)
+        tell_resume(acts, &release, place);
+    acts->releases = release.number;
+    acts->throws = thrown ? state.generation : acts->throws;
+}
+
+void acts_tell_limits(acts_t *acts, uint32_t number, const acts_place_t *place)
+{
+    event_t event = event_at(acts, EVENT_LIMITS, place);
+    event.number = number;
+    tell(acts, &event, "");
+}

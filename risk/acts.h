@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* acts.h - what is done to a stage from outside its inputs: halted, resumed, its limits changed.
+ * The stage takes each at one place between its inputs, and says on the topic `events` at which
+ * (tickbus/msg/event.h), so that its decisions can be repeated from what was recorded.
+ *
+ *    kill switch ----> acts_changed? ----> acts_take: `halted` changes, HALT or RESUME is published
+ *    new limits -----> (the stage) ------> acts_tell_limits
+ *
+ * A stage asks acts_changed before each input that depends on it, and obeys `halted`, never the
+ * switch itself: between two messages on `events` its state is the same for every input. What finds
+ * no room on the topic is kept; a stage is never held up by it.
+ *
+ * Part of risk/stage.h and risk/venue/executor.h.
+ */
+#ifndef TICKBUS_RISK_ACTS_H
+#define TICKBUS_RISK_ACTS_H
+
+#include <tickbus/msg/event.h>
+#include <tickbus/outlet.h>
+#include <tickbus/stage.h>
+
+#include "risk/kill_switch.h"
+
+typedef struct acts {
+    kill_switch_t *kill_switch; /* in the directory of the bus */
+    tbus_stage_t *stage;        /* not owned */
+    tbus_outlet_t events;
+    uint8_t from;      /* EVENT_FROM_... */
+    bool halted;       /* as this stage has taken it */
+    uint32_t throws;   /* generation of the last throw that was taken */
+    uint32_t releases; /* number of the last release that was taken */
+} acts_t;
+
+/* Where a stage is in its inputs. */
+typedef struct acts_place {
+    uint64_t position; /* inputs taken other than ticks */
+    uint64_t md_seq;
+    uint64_t market_ns;
+} acts_place_t;
+
+/* Find the kill switch and join `events`. -TBUS_ENOTFOUND: the bus lacks one of them; -ENOMEM, and
+ * what tbus_stage_join_publisher returns. Cold. */
+int acts_join(acts_t *acts, tbus_stage_t *stage, uint8_t from, tbus_error_t *err);
+/* Accepts one that is all zeros. */
+void acts_leave(acts_t *acts);
+
+/* Was the switch thrown or released since? Hot. */
+static inline bool acts_changed(const acts_t *acts)
+{
+    const kill_switch_t *k = acts->kill_switch;
+    /* hint: acts_take looks again. */
+    return tbus_load_relaxed_u32(&k->generation) != acts->throws ||
+           tbus_load_relaxed_u32(&k->releases) != acts->releases;
+}
+
+/* Take what has changed, before the next input: `halted` is what holds from here on. */
+void acts_take(acts_t *acts, const acts_place_t *place);
+
+/* Say that the limits put in as set `number` hold from here on. */
+void acts_tell_limits(acts_t *acts, uint32_t number, const acts_place_t *place);
+
+/* Publish what was kept. Returns how many messages went out. */
+static inline uint32_t acts_flush(acts_t *acts)
+{
+    return TBUS_UNLIKELY(acts->events.kept) ? tbus_outlet_flush(&acts->events) : 0;
+}
+
+#endif
