@@ -96,8 +96,9 @@ void gate_on_report(gate_t *g, const report_t *report);
  * a bit. */
 void gate_on_market(gate_t *g, const market_event_t *event);
 
+/* For tests: what the gate holds an order against. */
 gate_exposure_t gate_exposure(const gate_t *g, uint16_t locate);
-/* Value of all positions and open orders, saturated. */
+/* For tests: value of all positions and open orders, saturated, and how many are open. */
 uint64_t gate_gross_notional_e4(const gate_t *g);
 uint32_t gate_open_orders(const gate_t *g);
 /* Reports that did not fit the order they name: unknown executed order, wrong shares left. Of two

@@ -175,7 +175,8 @@ static inline uint32_t tbus_journal_header_crc(tbus_journal_header_t *copy)
     return tbus_crc32c(0, copy, sizeof *copy);
 }
 
-/* The two ways of tbus_crc32c, for the test that compares them. `_by_cpu` requires `_cpu_has`. */
+/* The two ways of tbus_crc32c, declared for tests, which compare them. `_by_cpu` requires
+ * `_cpu_has`. */
 uint32_t tbus_crc32c_by_table(uint32_t crc, const void *data, size_t bytes);
 uint32_t tbus_crc32c_by_cpu(uint32_t crc, const void *data, size_t bytes);
 bool tbus_crc32c_cpu_has(void);

@@ -49,7 +49,7 @@ int tbus_journal_file_check(const tbus_journal_file_t *file, tbus_error_t *err);
 int tbus_journal_file_populate(tbus_journal_file_t *file, uint64_t to, tbus_error_t *err);
 
 /* What populate does on kernels before 5.14, which lack MADV_POPULATE_WRITE: touch every page.
- * `from`: page aligned. */
+ * `from`: page aligned. Declared for tests. */
 void tbus_journal_file_touch(tbus_journal_file_t *file, uint64_t from, uint64_t to);
 
 /* Sync the header, so that the segment is found after a loss of power. 0 or -errno. */

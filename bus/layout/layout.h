@@ -19,10 +19,11 @@ typedef struct tbus_layout_entry {
 } tbus_layout_entry_t;
 
 /* The table of this build: every field of every struct in shared memory, padding included, so that
- * a field taken out of padding shows as well. */
+ * a field taken out of padding shows as well. For tests, which compare it with a second one. */
 const tbus_layout_entry_t *tbus_layout_table(size_t *out_count);
 
-/* FNV-1a (64 bits) over `protocol` and the entries, each number as four bytes, lowest first. */
+/* FNV-1a (64 bits) over `protocol` and the entries, each number as four bytes, lowest first;
+ * declared for tests. */
 uint64_t tbus_layout_fold(const tbus_layout_entry_t *entries, size_t count, uint32_t protocol);
 
 #endif

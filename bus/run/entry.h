@@ -46,6 +46,7 @@ typedef struct tbus_entries {
 
 enum tbus_entry_state { TBUS_ENTRY_FREE = 0, TBUS_ENTRY_RESERVED = 1, TBUS_ENTRY_NAMED = 2 };
 
+/* The word of an entry in that state; declared for tests. */
 uint64_t tbus_entry_word(uint32_t owner, const char *name, enum tbus_entry_state state);
 static inline uint32_t tbus_entry_owner(uint64_t word)
 {

@@ -46,7 +46,8 @@ typedef struct synth_params {
 
 typedef struct synth synth_t;
 
-/* The fewest messages that a session with so many symbols can have. */
+/* The fewest messages that a session with so many symbols can have; synth_create refuses fewer.
+ * Declared for tests. */
 uint64_t synth_messages_min(uint32_t symbols);
 
 /* -TBUS_ECONFIG: a parameter out of range. -ENOMEM. Cold. */

@@ -106,7 +106,7 @@ typedef struct config_file_keys {
  * for a FIFO. */
 int config_read_file(config_t *config, const char *path, config_file_keys_t *out_keys,
                      tbus_error_t *err);
-/* The same for text in memory; `name` stands for the file in messages. */
+/* The same for text in memory, for tests; `name` stands for the file in messages. */
 int config_read_text(config_t *config, const char *name, const char *text, size_t bytes,
                      tbus_error_t *err);
 
@@ -117,7 +117,7 @@ int config_read_text(config_t *config, const char *name, const char *text, size_
  * a file no longer says must not become a default that nobody asked for. */
 int config_reread_file(config_t *config, const char *path, config_file_keys_t *keys,
                        tbus_error_t *err);
-/* What it asks of the text. */
+/* What it asks of the text; declared for tests. */
 int config_reread_text(config_t *config, const char *name, const char *text, size_t bytes,
                        config_file_keys_t *keys, tbus_error_t *err);
 

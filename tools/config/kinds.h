@@ -17,7 +17,8 @@ const tbus_kind_t *kinds_find(const char *name);
 void kinds_names(char *out_text, size_t bytes);
 
 /* Add a kind, which must live as long as the program. -TBUS_EEXISTS, -TBUS_EFULL, and what
- * tbus_kind_check returns. Before any configuration is made; one thread. */
+ * tbus_kind_check returns. Before any configuration is made; one thread. For programs that bring a
+ * kind of their own, and for tests, which are the only ones in this tree. */
 int kinds_add(const tbus_kind_t *kind, tbus_error_t *err);
 
 /* The topics that kinds can publish on, each once, by index from 0; NULL: past the last. The port

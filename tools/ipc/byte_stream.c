@@ -12,15 +12,6 @@ void ipc_byte_stream_init(ipc_byte_stream_t *b)
     b->have = b->used = 0;
 }
 
-void ipc_byte_stream_close(ipc_byte_stream_t *b)
-{
-    if (b->in_fd >= 0)
-        close(b->in_fd);
-    if (b->out_fd >= 0 && b->out_fd != b->in_fd)
-        close(b->out_fd);
-    ipc_byte_stream_init(b);
-}
-
 int ipc_byte_stream_write(ipc_session_t *s, int fd, const void *bytes, size_t count)
 {
     const unsigned char *from = (const unsigned char *)bytes;

@@ -22,7 +22,6 @@ typedef struct ipc_byte_stream {
 } ipc_byte_stream_t;
 
 void ipc_byte_stream_init(ipc_byte_stream_t *b);
-void ipc_byte_stream_close(ipc_byte_stream_t *b);
 
 /* As ipc_mechanism_t wants them; s->state is an ipc_byte_stream_t. */
 int ipc_byte_stream_send(ipc_session_t *s, const void *message);

@@ -11,7 +11,8 @@
 int ipc_death_measure(ipc_row_t *row, ipc_leftovers_t *leftovers, ipc_trial_area_t *area,
                       tbus_error_t *err);
 
-/* In words: "end of file after 52 us", "EPIPE at once", "waits for ever (watched for 30 ms)". */
+/* In words: "end of file after 52 us", "EPIPE at once", "waits for ever (watched for 30 ms)". The
+ * measurement writes them into the row; declared for tests. */
 void ipc_death_describe(enum ipc_trial_kind kind, const ipc_trial_result_t *result, char *out_text,
                         size_t text_bytes);
 

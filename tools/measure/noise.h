@@ -21,7 +21,7 @@ typedef struct noise {
     double load; /* of the last minute, our own processes included; -1: not known */
 } noise_t;
 
-/* From the text of /proc/stat. False: it does not hold what is looked for. */
+/* From the text of /proc/stat. False: it does not hold what is looked for. Declared for tests. */
 bool noise_parse(const char *text, noise_mark_t *out_mark);
 
 noise_mark_t noise_mark(void);

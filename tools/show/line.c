@@ -27,7 +27,7 @@ void line_char(line_t *line, char c)
     line->bytes[line->used++] = c;
 }
 
-void line_chars(line_t *line, const char *chars, size_t count)
+static void line_chars(line_t *line, const char *chars, size_t count)
 {
     while (count) {
         if (line->used == sizeof line->bytes)
