@@ -11,6 +11,7 @@
 #include <tickbus/wake.h>
 
 #include "risk/kill_switch.h"
+#include "risk/venue/executor.h"
 #include "tools/control/client.h"
 #include "tools/control/members.h"
 #include "tools/control/protocol.h"
@@ -78,8 +79,21 @@ typedef struct reach {
     char name[TBUS_NAME_MAX];
     members_t members;
     tbus_bus_t bus;
+    uint32_t executor; /* its participant number; 0: there is none */
     kill_switch_t *kill_switch;
 } reach_t;
+
+/* The participant that the supervisor made for the executor. 0: this bus has none. */
+static uint32_t find_executor(tbus_bus_t *bus)
+{
+    for (uint32_t owner = 1; owner <= TBUS_PARTICIPANTS_MAX; owner++) {
+        const tbus_participant_t *p = tbus_participant(bus, owner);
+        if (tbus_load_relaxed_u32(&p->state) != TBUS_VACANT && !p->from_outside &&
+            strncmp(p->name, executor_kind.section, sizeof p->name) == 0)
+            return owner;
+    }
+    return 0;
+}
 
 /* Map the kill switch of the bus. Negative: it is to be asked for, if anybody answers. */
 static int reach_open(const char *name, reach_t *out_reach, tbus_error_t *err)
@@ -108,30 +122,27 @@ static int reach_open(const char *name, reach_t *out_reach, tbus_error_t *err)
         tbus_rundir_close(&reach.dir);
         return code;
     }
+    reach.executor = find_executor(&reach.bus);
     *out_reach = reach;
     return 0;
 }
 
-static const member_t *executor_of(const members_t *members)
+/* The process of the executor. 0: there is none, or it has not joined yet. */
+static pid_t executor_pid(reach_t *reach)
 {
-    for (uint32_t i = 0; i < members->count; i++)
-        if (strstr(members->list[i].name, "executor"))
-            return &members->list[i];
-    return NULL;
+    return reach->executor ? (pid_t)tbus_participant(&reach->bus, reach->executor)->pid : 0;
 }
 
 /* An executor that has ended under a halt which it had confirmed confirms no other, and need
  * not. */
-static bool has_ended(const reach_t *reach)
+static bool has_ended(reach_t *reach)
 {
-    const member_t *executor = executor_of(&reach->members);
-    return executor && !member_lives(executor, &reach->members, reach->name);
+    return executor_pid(reach) != 0 && tbus_participant_alive(&reach->bus, reach->executor) == 0;
 }
 
-static bool is_starved(const reach_t *reach)
+static bool is_starved(reach_t *reach)
 {
-    const member_t *executor = executor_of(&reach->members);
-    return executor && process_state_is(executor->pid, "R");
+    return executor_pid(reach) != 0 && process_state_is(executor_pid(reach), "R");
 }
 
 /* Until the executor has answered that nothing rests any more, or long enough. */
@@ -189,21 +200,24 @@ static void tell_when(const kill_switch_state_t *state)
            state->unconfirmed);
 }
 
-static int tell_unanswered(const char *verb, const reach_t *reach, const kill_switch_state_t *state)
+static int tell_unanswered(const char *verb, reach_t *reach, const kill_switch_state_t *state)
 {
-    const member_t *executor = executor_of(&reach->members);
-    if (!executor)
+    pid_t executor = executor_pid(reach);
+    if (!reach->executor)
         return outcome_failed(verb,
                               "the halt is set; this bus has no executor that could confirm it");
+    if (!executor)
+        return outcome_failed(verb, "the halt is set, and risk lets no order pass; the executor "
+                                    "has not started yet");
     if (state->answered)
         return outcome_failed(verb,
                               "the halt is set, and no order passes; %u cancels of the executor "
                               "(process %d, %s) are not reported yet",
-                              state->unconfirmed, (int)executor->pid, state_text(executor->pid));
+                              state->unconfirmed, (int)executor, state_text(executor));
     return outcome_failed(verb,
                           "the halt is set, and risk lets no order pass; the executor (process %d, "
                           "%s) has not confirmed it, and orders may rest",
-                          (int)executor->pid, state_text(executor->pid));
+                          (int)executor, state_text(executor));
 }
 
 static bool is_confirmed(const kill_switch_state_t *state)

@@ -81,7 +81,9 @@ static void it_halts_while_the_supervisor_is_stopped(void **state)
 static void an_executor_that_is_stopped_leaves_it_unconfirmed(void **state)
 {
     fixture_t *f = *state;
-    json_t *summary = begin(f, 1000, ENDLESS_FEED, "--layout", "split", NULL);
+    /* Another stage has the word in its name, and comes first. */
+    json_t *summary = begin(f, 1000, ENDLESS_FEED, "--layout", "split", "--set",
+                            "stages.not_the_executor.kind=strategy", NULL);
     pid_t executor = process_of(summary, "executor");
     json_decref(summary);
     kill(executor, SIGSTOP);
@@ -145,7 +147,9 @@ static pid_t leave_executor(const fixture_t *f)
         members_t members = {.count = 1, .list[0] = {.pid = getpid(), .name = "executor"}};
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (tbus_rundir_open(true, &dir, NULL) < 0 || tbus_bus_create(f->bus, &bus, NULL) < 0 ||
-            kill_switch_add(&bus, &kill_switch, NULL) < 0)
+            kill_switch_add(&bus, &kill_switch, NULL) < 0 ||
+            tbus_participant_add(&bus, "executor", NULL) != 1 ||
+            tbus_participant_live(&bus, 1, NULL) < 0)
             _exit(1);
         members.fds[members.fds_count++] = bus.directory_segment.fd;
         if (tbus_bus_keep(&bus, NULL) < 0 || members_write(&dir, f->bus, &members, NULL) < 0 ||
