@@ -95,6 +95,7 @@ static void a_block_that_does_not_fit_or_is_there_already_is_refused(void **stat
     assert_null(block);
     name[TBUS_BLOCK_NAME_MAX - 1] = 0;
     assert_int_equal(tbus_bus_add_block(&bus, name, TBUS_ARENA_BYTES - 128, &block, &err), 0);
+    assert_memory_equal(bus.directory->blocks[0].name, name, TBUS_BLOCK_NAME_MAX);
     assert_int_equal(tbus_bus_add_block(&bus, name, 8, &block, &err), -TBUS_EEXISTS);
     assert_int_equal(tbus_bus_add_block(&bus, "last", 128, &block, &err), 0);
     assert_int_equal(tbus_bus_add_block(&bus, "more", 1, &block, &err), -TBUS_EFULL);

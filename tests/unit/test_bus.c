@@ -19,6 +19,7 @@
 
 #include <tickbus/bus.h>
 #include <tickbus/observer.h>
+#include <tickbus/open.h>
 #include <tickbus/publisher.h>
 #include <tickbus/stage.h>
 #include <tickbus/subscriber.h>
@@ -292,6 +293,44 @@ static void a_killed_participant_is_proven_dead_and_a_stopped_one_is_not(void **
     tbus_bus_close(&bus);
 }
 
+static void a_name_fills_its_field_to_the_last_byte_and_no_further(void **state)
+{
+    (void)state;
+    static const char longest[] = "abcdefghijklmnopqrstuvw", longer[] = "abcdefghijklmnopqrstuvwx";
+    assert_int_equal(sizeof longest, TBUS_NAME_MAX);
+    tbus_bus_t bus;
+    tbus_error_t err = {0};
+    assert_int_equal(tbus_bus_create(longer, &bus, &err), -EINVAL);
+    assert_int_equal(tbus_bus_create("", &bus, &err), -EINVAL);
+    assert_int_equal(tbus_bus_create(longest, &bus, &err), 0);
+    assert_memory_equal(bus.directory->name, longest, sizeof longest);
+
+    tbus_ring_spec_t spec = md_spec;
+    memset(spec.name, 'n', sizeof spec.name); /* without a zero */
+    assert_int_equal(tbus_bus_add_topic(&bus, &spec, "t", TBUS_PAGES_SMALL, -1, &err), -EINVAL);
+    memcpy(spec.name, longest, sizeof longest);
+    assert_int_equal(tbus_bus_add_topic(&bus, &spec, longer, TBUS_PAGES_SMALL, -1, &err), -EINVAL);
+    assert_int_equal(tbus_bus_add_topic(&bus, &spec, longest, TBUS_PAGES_SMALL, -1, &err), 0);
+    const tbus_topic_t *topic = &bus.directory->topics[0];
+    assert_memory_equal(topic->name, longest, sizeof longest);
+    assert_memory_equal(topic->type, longest, sizeof longest);
+    assert_int_equal(topic->kind, spec.kind);
+    assert_int_equal(tbus_bus_topic_index(&bus, longest), 0);
+    assert_int_equal(tbus_bus_topic_index(&bus, "abcdefghijklmnopqrstuv"), -TBUS_ENOTFOUND);
+    assert_int_equal(tbus_bus_topic_index(&bus, longer), -TBUS_ENOTFOUND);
+
+    assert_int_equal(tbus_participant_add(&bus, longer, &err), -EINVAL);
+    assert_int_equal(tbus_participant_add(&bus, longest, &err), 1);
+    assert_memory_equal(tbus_participant(&bus, 1)->name, longest, sizeof longest);
+    assert_int_equal(tbus_participant_add(&bus, longest, &err), -TBUS_EEXISTS);
+    assert_int_equal(tbus_participant_add(&bus, longest + 1, &err), 2); /* a byte shorter */
+
+    assert_int_equal(tbus_bus_join(&bus, longer, &err), -EINVAL);
+    assert_int_equal(tbus_bus_join(&bus, longest, &err), 1);
+    assert_memory_equal(tbus_participant(&bus, bus.owner)->name, longest, sizeof longest);
+    tbus_bus_close(&bus);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -305,6 +344,7 @@ int main(void)
         cmocka_unit_test(attach_refuses_wrong_descriptors_and_closes_them),
         cmocka_unit_test(attach_refuses_every_wrong_byte_of_the_directorys_header),
         cmocka_unit_test(a_living_process_with_the_pid_of_the_dead_is_not_taken_for_it),
+        cmocka_unit_test(a_name_fills_its_field_to_the_last_byte_and_no_further),
         cmocka_unit_test(a_killed_participant_is_proven_dead_and_a_stopped_one_is_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

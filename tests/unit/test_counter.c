@@ -112,17 +112,29 @@ static void names_and_units_that_are_too_long_are_refused_and_counted_not_cut(vo
     assert_int_equal(tbus_counter_add(&bus, 255, name, unit, &value, &err), 0);
     tbus_store_relaxed_u64(value, 9);
     assert_int_equal(tbus_counter_value(&bus, name), 9);
+    uint32_t cursor = 0;
+    tbus_counter_view_t view;
+    assert_true(tbus_counter_next(&bus, &cursor, &view));
+    assert_string_equal(view.name, name);
+    assert_string_equal(view.unit, unit);
 
     assert_int_equal(tbus_bus_add_histogram(&bus, name, &histogram, &err), -EINVAL);
     assert_int_equal(tbus_load_relaxed_u32(&bus.directory->histograms_refused), 1);
-    for (unsigned i = 0; i < TBUS_HISTOGRAMS_MAX; i++) {
+    name[TBUS_NAME_MAX] = 0;
+    assert_int_equal(tbus_bus_add_histogram(&bus, name, &histogram, &err), -EINVAL);
+    assert_int_equal(tbus_load_relaxed_u32(&bus.directory->histograms_refused), 2);
+    name[TBUS_NAME_MAX - 1] = 0;
+    assert_int_equal(tbus_bus_add_histogram(&bus, name, &histogram, &err), 0);
+    assert_memory_equal(bus.directory->histograms[0].name, name, TBUS_NAME_MAX);
+    assert_ptr_equal(tbus_bus_find_histogram(&bus, name), histogram);
+    for (unsigned i = 1; i < TBUS_HISTOGRAMS_MAX; i++) {
         char of[TBUS_NAME_MAX];
         snprintf(of, sizeof of, "h%u", i);
         assert_int_equal(tbus_bus_add_histogram(&bus, of, &histogram, &err), 0);
         assert_ptr_equal(tbus_bus_find_histogram(&bus, of), histogram);
     }
     assert_int_equal(tbus_bus_add_histogram(&bus, "more", &histogram, &err), -TBUS_EFULL);
-    assert_int_equal(tbus_load_relaxed_u32(&bus.directory->histograms_refused), 2);
+    assert_int_equal(tbus_load_relaxed_u32(&bus.directory->histograms_refused), 3);
     tbus_histogram_record(tbus_bus_histogram(&bus, "more"), 1); /* nobody's, and no harm */
     assert_null(tbus_bus_find_histogram(&bus, "more"));
     tbus_bus_close(&bus);

@@ -133,6 +133,24 @@ static void tombs_and_messages_in_doubt_are_nobodys_work(void **state)
     tbus_bus_close(&w.bus);
 }
 
+static void a_subscriber_is_done_with_a_tomb_when_it_has_passed_it(void **state)
+{
+    (void)state;
+    scene_t w;
+    set_up(&w, TBUS_BROADCAST_MP, TBUS_BLOCK);
+    tbus_subscriber_t s = test_late_comer(w.ring, "s", TBUS_SUBSCRIBER, 2);
+    publish(&w, 2);
+    assert_non_null(tbus_claim_try(&w.p));
+    tbus_abort(&w.p);
+    publish(&w, 1);
+    assert_int_equal(take(&s, 2), 2);
+    assert_false(quiescent(&w));
+    assert_int_equal(take(&s, 9), 1);
+    assert_true(quiescent(&w));
+    tbus_subscriber_leave(&s);
+    tbus_bus_close(&w.bus);
+}
+
 static void who_was_evicted_holds_nobody_up_and_is_not_the_slowest(void **state)
 {
     (void)state;
@@ -235,6 +253,7 @@ int main(void)
         cmocka_unit_test(what_a_consumer_took_stays_taken_when_it_leaves),
         cmocka_unit_test(a_message_that_a_consumer_still_works_on_is_not_done),
         cmocka_unit_test(tombs_and_messages_in_doubt_are_nobodys_work),
+        cmocka_unit_test(a_subscriber_is_done_with_a_tomb_when_it_has_passed_it),
         cmocka_unit_test(who_was_evicted_holds_nobody_up_and_is_not_the_slowest),
         cmocka_unit_test(consumers_are_behind_by_what_none_of_them_has_taken),
         cmocka_unit_test(a_stage_that_runs_or_is_done_has_to_pass_by_twice_and_the_last_one_counts),

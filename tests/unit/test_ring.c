@@ -151,6 +151,35 @@ static void messages_of_every_length_cross_slots_whole(void **state)
     test_ring_destroy(&ring);
 }
 
+/* Progress is due every slot_count/16 slots, not messages: else a publisher of long messages waits
+ * for room that has long been there. */
+static void progress_is_stored_after_so_many_slots_however_long_the_messages_are(void **state)
+{
+    (void)state;
+    enum { SLOTS = 64, INTERVAL = SLOTS / 16 };
+    static const unsigned spans[] = {1, 1, 1, 1, 3, 1, 2, 2, 2, 3, 1, 1, 1, 1, 4, 6, 1, 2, 1};
+    tbus_ring_t ring = make_ring(TBUS_BROADCAST, SLOTS, 64, 800, 1);
+    tbus_subscriber_t s = test_subscriber(&ring, "s", TBUS_SUBSCRIBER, 2);
+    tbus_publisher_t p = test_publisher(&ring, 1);
+    const tbus_ring_sub_t *place = &ring.shared->subs[s.index];
+    unsigned char message[800] = {0};
+    uint64_t position = 1, told = 1;
+    size_t bytes;
+    for (unsigned i = 0; i < sizeof spans / sizeof *spans; i++) {
+        size_t length = spans[i] == 1 ? 8 : (spans[i] - 1) * 56 + 1;
+        assert_int_equal(tbus_publish_try(&p, message, length), TBUS_PUBLISHED);
+        assert_non_null(tbus_peek(&s, &bytes));
+        tbus_advance(&s);
+        position += spans[i];
+        assert_int_equal(tbus_subscriber_position(&s), position);
+        if (position - told >= INTERVAL)
+            told = position;
+        assert_int_equal(tbus_load_relaxed_u64(&place->progress), told);
+    }
+    tbus_subscriber_leave(&s);
+    test_ring_destroy(&ring);
+}
+
 static void a_lapped_observer_is_told_exactly_how_many_it_lost(void **state)
 {
     (void)state;
@@ -295,6 +324,30 @@ static void repair_buries_the_claims_of_the_dead_and_frees_what_they_took(void *
     assert_int_equal(tbus_load_relaxed_u64(&ring.shared->in_doubt), 1);
     tbus_subscriber_leave(&dead);
     tbus_subscriber_leave(&alive);
+    test_ring_destroy(&ring);
+}
+
+/* What was repaired may be what a sleeper waits for: the next message, or room. */
+static void a_repair_rings_for_whoever_sleeps_and_only_when_it_mended_something(void **state)
+{
+    (void)state;
+    tbus_ring_t ring = make_ring(TBUS_MPMC, 16, 64, 0, 1);
+    tbus_subscriber_t s = test_subscriber(&ring, "s", TBUS_CONSUMER, 2);
+    tbus_publisher_t doomed = test_publisher(&ring, 9);
+    tbus_ring_shared_t *shared = ring.shared;
+    assert_non_null(tbus_claim_try(&doomed));
+    for (unsigned round = 0; round < 2; round++) {
+        uint32_t bell = tbus_load_relaxed_u32(&shared->subs[s.index].bell);
+        uint32_t room = tbus_load_relaxed_u32(&shared->room_bell);
+        tbus_store_relaxed_u32(&shared->sleepers, UINT32_C(1) << s.index);
+        tbus_store_relaxed_u32(&shared->pubs_waiting, 1);
+        int repaired = tbus_ring_repair(&ring, 9);
+        assert_int_equal(repaired, round == 0 ? 1 : 0);
+        assert_int_equal(tbus_load_relaxed_u32(&shared->subs[s.index].bell), bell + repaired);
+        assert_int_equal(tbus_load_relaxed_u32(&shared->room_bell), room + repaired);
+        assert_int_equal(tbus_load_relaxed_u32(&shared->sleepers), repaired ? 0 : 1u << s.index);
+    }
+    tbus_subscriber_leave(&s);
     test_ring_destroy(&ring);
 }
 
@@ -490,10 +543,12 @@ int main(void)
         cmocka_unit_test(every_kind_delivers_in_order_and_says_full_across_every_wrap),
         cmocka_unit_test(broadcast_waits_for_the_slowest_and_names_it),
         cmocka_unit_test(messages_of_every_length_cross_slots_whole),
+        cmocka_unit_test(progress_is_stored_after_so_many_slots_however_long_the_messages_are),
         cmocka_unit_test(a_lapped_observer_is_told_exactly_how_many_it_lost),
         cmocka_unit_test(consumers_compete_and_a_follower_still_sees_everything),
         cmocka_unit_test(an_aborted_claim_is_a_tomb_that_everybody_passes),
         cmocka_unit_test(repair_buries_the_claims_of_the_dead_and_frees_what_they_took),
+        cmocka_unit_test(a_repair_rings_for_whoever_sleeps_and_only_when_it_mended_something),
         cmocka_unit_test(a_publisher_goes_on_where_its_killed_predecessor_stopped),
         cmocka_unit_test(join_refuses_every_wrong_header_byte),
         cmocka_unit_test(impossible_slot_words_end_in_corrupt_not_in_a_crash),

@@ -402,7 +402,10 @@ static void what_finds_no_room_is_kept_in_order_and_stops_ticks_but_not_reports(
     assert_int_equal(bench_expect_order(&b, ORDER_CANCEL).order_id, ORDER_ID(1, 15));
     bench_expect_no_order(&b);
     script.on_tick = NULL;
-    assert_int_equal(buy(script.ctx), ORDER_ID(1, 17)); /* there is room now, but others wait */
+    assert_int_equal(buy(script.ctx), ORDER_ID(1, 17));  /* there is room now, but others wait */
+    assert_int_equal(b.stage->ops->poll(b.stage, 0), 3); /* what went out is work done */
+    bench_expect_counter(&b, "orders.sent", 17);
+    bench_expect_counter(&b, "orders.cancels_sent", 2);
     assert_int_equal(bench_settle(&b), 0);
     expect_log("t");
     assert_false(b.stage->pending);
@@ -487,6 +490,8 @@ static void a_full_bbo_ring_holds_ticks_back_and_loses_nothing(void **state)
             assert_int_equal(bbo.bid_qty, seq);
         }
         tbus_subscriber_flush(&b.bbo);
+        if (b.stage->pending)
+            assert_int_equal(b.stage->ops->poll(b.stage, 0), 1); /* what went out is work done */
         assert_int_equal(bench_settle(&b), 0);
     }
     assert_false(b.stage->pending);
