@@ -231,31 +231,3 @@ bool tbus_ring_end(const tbus_ring_t *ring, uint64_t *out_position, uint64_t *ou
     }
     return false;
 }
-
-int tbus_ring_slowest(const tbus_ring_t *ring, uint64_t *out_lag)
-{
-    const tbus_ring_shared_t *s = ring->shared;
-    uint64_t published = tbus_ring_published(ring);
-    int slowest = -1;
-    uint64_t lag_max = 0;
-    for (unsigned i = 0; i < TBUS_RING_SUBS_MAX; i++) {
-        const tbus_ring_sub_t *sub = &s->subs[i];
-        /* G2 pairs G1 (tbus_place_cas): the counts are those of this holder. */
-        uint32_t state = tbus_load_acquire_u32(&sub->state);
-        if (state != TBUS_SUB_ACTIVE && state != TBUS_SUB_RESERVED)
-            continue;
-        /* What one consumer has not taken another may have, or one that has left or died. */
-        bool competes = ring->competing && tbus_load_relaxed_u32(&sub->role) == TBUS_CONSUMER;
-        uint64_t done =
-            competes ? tbus_ring_taken(ring) - ring->first_seq
-                     : tbus_load_relaxed_u64(&sub->consumed) + tbus_load_relaxed_u64(&sub->tombs);
-        uint64_t lag = published > done ? published - done : 0;
-        if (slowest < 0 || lag > lag_max) {
-            slowest = (int)i;
-            lag_max = lag;
-        }
-    }
-    if (slowest >= 0 && out_lag)
-        *out_lag = lag_max;
-    return slowest;
-}

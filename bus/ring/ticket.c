@@ -49,6 +49,21 @@ uint32_t tbus_ring_claimer(const tbus_ring_t *ring, uint64_t position)
     return behind == 1 ? tbus_ticket_last(ticket) : behind == 2 ? tbus_ticket_before(ticket) : 0;
 }
 
+uint32_t tbus_ring_taker(const tbus_ring_t *ring, uint64_t position)
+{
+    /* K4 pairs K3 (move_takes): if the ticket has forgotten the owner, the slot names it. */
+    uint64_t ticket = tbus_load_acquire_u64(&ring->shared->takes);
+    uint64_t word = tbus_load_relaxed_u64(tbus_ring_slot(ring, position));
+    if (tbus_slot_ahead(word, position) != 0)
+        return 0;
+    if (tbus_slot_state(word) == TBUS_SLOT_TAKEN)
+        return tbus_slot_owner(word);
+    int64_t behind = tbus_slot_ahead(ticket, position);
+    if (tbus_slot_state(word) != TBUS_SLOT_READY)
+        return 0;
+    return behind == 1 ? tbus_ticket_last(ticket) : behind == 2 ? tbus_ticket_before(ticket) : 0;
+}
+
 void tbus_settle_all(const tbus_ring_t *ring)
 {
     const tbus_ring_shared_t *s = ring->shared;

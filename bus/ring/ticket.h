@@ -31,6 +31,10 @@ bool tbus_claimable(const tbus_ring_t *ring, uint64_t word, uint64_t position);
 void tbus_settle_claim(const tbus_ring_t *ring, uint64_t position, uint32_t owner);
 void tbus_settle_take(const tbus_ring_t *ring, uint64_t position, uint32_t owner);
 
+/* Who has the message at `position`, which is before the ticket of takes, in hand; 0: nobody, or
+ * nobody any more. */
+uint32_t tbus_ring_taker(const tbus_ring_t *ring, uint64_t position);
+
 /* A handle remembers the two positions that it settled last and need not look at their slots. */
 static inline bool tbus_is_settled(const uint64_t settled[2], uint64_t position)
 {

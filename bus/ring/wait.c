@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <tickbus/clock.h>
+#include <tickbus/wake.h>
 
 #ifndef SYS_futex_waitv
 #define SYS_futex_waitv 449 /* Linux 5.16; the same number on every architecture */
@@ -36,8 +37,9 @@ struct wait_entry {
 /* The least time between two such searches because of dropped messages: a subscriber that lives and
  * is too slow makes a publisher drop for as long as it likes. */
 #define DROPPED_NS UINT64_C(5000000)
-/* How long to sleep until the next short look whether somebody has died who would have rung. */
-#define LOOK_NS    UINT64_C(6000000)
+/* The dead ring no bell: some sleeper of a ring looks this often whether somebody has died who
+ * would have rung. */
+#define LOOK_NS    UINT64_C(3000000)
 #define LATE_TURNS 2u /* of TURN_NS, for a bell that is about to be rung */
 
 void tbus_waiter_init(tbus_waiter_t *w, enum tbus_wait_mode mode)
@@ -177,36 +179,6 @@ static bool in_the_way(const tbus_waiter_t *w)
     return false;
 }
 
-/* Something is there, or in the way, that nobody has rung for. Does not take a message away from
- * another consumer. */
-static bool something_came(tbus_waiter_t *w)
-{
-    size_t bytes;
-    for (uint32_t i = 0; i < w->subscribers_count; i++)
-        if (!w->subscribers[i]->competing && tbus_peek(w->subscribers[i], &bytes))
-            return true;
-    return in_the_way(w);
-}
-
-/* sleep_on, with a short look every LOOK_NS: the dead ring no bell. What is found there gets a
- * little more time, as another consumer may be about to take it, or a publisher to ring. */
-static bool sleep_and_look(tbus_waiter_t *w, const struct wait_entry *entries, uint32_t count,
-                           uint64_t now_ns, uint64_t until_ns)
-{
-    bool came = false;
-    while (!came && until_ns - now_ns > LOOK_NS) {
-        if (!sleep_on(w, entries, count, now_ns, now_ns + LOOK_NS))
-            return false;
-        now_ns = tbus_clock_ns();
-        if (now_ns >= until_ns)
-            return true;
-        came = something_came(w);
-        if (came && until_ns - now_ns > TURN_NS)
-            until_ns = now_ns + TURN_NS;
-    }
-    return sleep_on(w, entries, count, now_ns, until_ns);
-}
-
 /* True if a publisher has dropped a message since the last search for the dead: the subscriber that
  * leaves no room may be dead. */
 static bool has_dropped(const tbus_waiter_t *w)
@@ -241,6 +213,57 @@ static void heal_in_time(tbus_waiter_t *w, bool blocked, bool slept_in_vain)
         return;
     w->healed_ns = now_ns;
     heal(w);
+}
+
+/* When to look next. The sleepers of a ring take turns, the odd ones and the even ones: so each
+ * wakes half as often, and if those whose turn it is are dead or stopped, the others look in the
+ * next turn. */
+static uint64_t next_look(const tbus_waiter_t *w, uint64_t now_ns)
+{
+    uint64_t turn = now_ns / LOOK_NS + 1;
+    bool ours = w->subscribers_count == 0;
+    for (uint32_t i = 0; i < w->subscribers_count && !ours; i++) {
+        const tbus_subscriber_t *s = w->subscribers[i];
+        uint32_t mine = UINT32_C(1) << s->index;
+        /* hint: who misses a sleeper looks more often, or a turn later. */
+        uint32_t others = tbus_load_relaxed_u32(&s->ring.shared->sleepers) & ~mine;
+        unsigned rank = (unsigned)__builtin_popcount(others & (mine - 1));
+        ours = others == 0 || (rank & 1) == (turn & 1);
+    }
+    return (turn + !ours) * LOOK_NS;
+}
+
+/* Is a message there for which nobody has rung? One on a competing ring may be about to be taken by
+ * another consumer: it counts as in the way first. */
+static bool something_came(tbus_waiter_t *w)
+{
+    size_t bytes;
+    for (uint32_t i = 0; i < w->subscribers_count; i++)
+        if (!w->subscribers[i]->competing && tbus_peek(w->subscribers[i], &bytes))
+            return true;
+    return false;
+}
+
+/* sleep_on, interrupted by looks. True: the time is up, or a look found a message. What is in the
+ * way may belong to the living, and be gone in a moment. */
+static bool sleep_and_look(tbus_waiter_t *w, const struct wait_entry *entries, uint32_t count,
+                           uint64_t now_ns, uint64_t until_ns)
+{
+    for (;;) {
+        uint64_t look_ns = next_look(w, now_ns);
+        if (look_ns >= until_ns)
+            return sleep_on(w, entries, count, now_ns, until_ns);
+        if (!sleep_on(w, entries, count, now_ns, look_ns))
+            return false;
+        now_ns = tbus_clock_ns();
+        if (now_ns >= until_ns || something_came(w))
+            return true;
+        if (!in_the_way(w))
+            continue;
+        heal_in_time(w, true, false);
+        if (until_ns - now_ns > TURN_NS)
+            until_ns = now_ns + TURN_NS;
+    }
 }
 
 /* After a sleep that timed out: a message is there and nobody rings. Whoever has just stored it may
@@ -307,7 +330,10 @@ void tbus_waiter_park(tbus_waiter_t *w, uint64_t now_ns, uint64_t deadline_ns)
         else
             timed_out = sleep_and_look(w, entries, count, now_ns, until_ns); /* step 4 */
         for (uint32_t i = 0; timed_out && i < w->subscribers_count; i++)
-            w->late += was_not_rung(w->subscribers[i], (uint32_t)entries[i].value);
+            if (was_not_rung(w->subscribers[i], (uint32_t)entries[i].value)) {
+                w->late++;
+                tbus_ring_nudge(&w->subscribers[i]->ring); /* nor did the others hear of it */
+            }
         in_vain = timed_out && !message_there(w);
     }
     if (!found)

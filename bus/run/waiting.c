@@ -8,10 +8,10 @@
 #define LOOKS_PER_CLOCK 32u
 #define YIELDS          16u /* on one CPU with a peer, before sleeping: half the price of a futex */
 #define CPUS_NS         UINT64_C(10000000) /* between two looks at who is pinned where */
-/* Who lives is asked first after LIFE_NS of waiting, then more and more rarely: whoever keeps the
- * bus buries the dead, and rings. */
+/* Who lives is asked first after LIFE_NS of waiting, then more rarely. Whoever keeps the bus buries
+ * the dead, and rings; but it may be dead or stopped. */
 #define LIFE_NS     UINT64_C(2000000)
-#define LIFE_NS_MAX TBUS_PARK_NS_MAX
+#define LIFE_NS_MAX UINT64_C(6000000)
 /* The least time between two searches for the dead because of dropped messages. */
 #define DROPPED_NS UINT64_C(5000000)
 #define SOON_NS    UINT64_C(10000) /* timeouts that allow for a few looks more */

@@ -26,11 +26,15 @@
 
 static const char *const topics[] = {"ping", "pong", "never"};
 
-/* A sleep that a test plays: at the first futex call the message is stored, and nobody rings before
- * the time is up; the bell is rung at the futex call `rung_at` (0: never). */
+/* A sleep that a test plays: at the first futex call the message is stored, or the slot claimed,
+ * and nobody rings before the time is up; the bell is rung at the futex call `rung_at` (0: never).
+ */
 static struct played_sleep {
     tbus_ring_t *ring; /* NULL: sleeps are real */
     unsigned calls, rung_at;
+    tbus_publisher_t *claimer; /* NULL: a message is stored */
+    unsigned healed_after;     /* calls before the first search for the dead; 0: there was none */
+    uint64_t first_ns;         /* how long the first sleep was to be */
 } played;
 
 long __real_syscall(long number, ...);
@@ -45,7 +49,12 @@ long __wrap_syscall(long number, ...)
     va_end(list);
     if (number != SYS_futex || !played.ring)
         return __real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
-    if (++played.calls == 1)
+    const struct timespec *timeout = (const struct timespec *)a[3];
+    if (++played.calls == 1 && timeout)
+        played.first_ns = (uint64_t)timeout->tv_sec * 1000000000 + (uint64_t)timeout->tv_nsec;
+    if (played.calls == 1 && played.claimer)
+        assert_non_null(tbus_claim_try(played.claimer));
+    else if (played.calls == 1)
         tbus_store_release_u64(tbus_ring_slot(played.ring, 1),
                                tbus_slot_word(1, 0, 8, TBUS_SLOT_READY));
     if (played.calls == played.rung_at)
@@ -260,6 +269,74 @@ static void a_lost_wake_up_is_counted_and_a_bell_that_is_just_being_rung_is_not(
     assert_int_equal(late_after_a_sleep(2), 0); /* a moment later */
 }
 
+static void find_the_dead(void *context)
+{
+    (void)context;
+    if (!played.healed_after)
+        played.healed_after = played.calls;
+    tbus_abort(played.claimer);
+}
+
+/* Whoever looks need not sleep once more before it asks who lives. */
+static void a_claim_that_is_found_at_a_look_is_asked_about_at_once(void **state)
+{
+    (void)state;
+    static const enum tbus_ring_kind kinds[] = {TBUS_MPSC, TBUS_MPMC, TBUS_BROADCAST_MP};
+    for (unsigned i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        tbus_ring_t ring = test_ring_create((tbus_ring_spec_t){.kind = kinds[i]});
+        tbus_subscriber_t s = test_subscriber(&ring, "s", test_taker(kinds[i]), 2);
+        tbus_publisher_t p = test_publisher(&ring, 1);
+        tbus_waiter_t waiter;
+        tbus_waiter_init(&waiter, TBUS_WAIT_PARK);
+        waiter.heal = find_the_dead;
+        tbus_waiter_watch_subscriber(&waiter, &s);
+        played = (struct played_sleep){.ring = &ring, .claimer = &p};
+        tbus_waiter_park(&waiter, tbus_clock_ns(), UINT64_MAX);
+        played.ring = NULL;
+        assert_int_equal(played.healed_after, 1);
+        assert_int_equal(waiter.parks, 1);
+        tbus_subscriber_leave(&s);
+        test_ring_destroy(&ring);
+    }
+}
+
+/* Place `index` falls asleep at `now_ns` beside those in `asleep`: how long until it looks? */
+static uint64_t first_look_ns(uint32_t index, uint32_t asleep, uint64_t now_ns)
+{
+    tbus_ring_t ring = test_ring_create((tbus_ring_spec_t){.kind = TBUS_BROADCAST});
+    tbus_subscriber_t s[4];
+    char name[] = "a";
+    for (unsigned i = 0; i <= index; i++, name[0]++)
+        s[i] = test_subscriber(&ring, name, TBUS_SUBSCRIBER, i + 1);
+    tbus_waiter_t waiter;
+    tbus_waiter_init(&waiter, TBUS_WAIT_PARK);
+    tbus_waiter_watch_subscriber(&waiter, &s[index]);
+    tbus_store_relaxed_u32(&ring.shared->sleepers, asleep);
+    played = (struct played_sleep){.ring = &ring, .rung_at = 1};
+    tbus_waiter_park(&waiter, now_ns, UINT64_MAX);
+    played.ring = NULL;
+    for (unsigned i = 0; i <= index; i++)
+        tbus_subscriber_leave(&s[i]);
+    test_ring_destroy(&ring);
+    return played.first_ns;
+}
+
+static void sleepers_of_a_ring_take_turns_at_looking_and_one_alone_takes_them_all(void **state)
+{
+    (void)state;
+    enum { LOOK = 3000000 };
+    for (uint64_t now = 10 * LOOK; now < 14 * LOOK; now += LOOK / 2) {
+        uint64_t next = LOOK - now % LOOK;
+        assert_int_equal(first_look_ns(0, 0, now), next);
+        assert_int_equal(first_look_ns(3, 0, now), next);
+        uint64_t even = first_look_ns(2, 0x3, now); /* two sleep below it */
+        uint64_t odd = first_look_ns(1, 0x5, now);
+        assert_int_equal(even < odd ? even : odd, next);
+        assert_int_equal(even < odd ? odd : even, next + LOOK);
+        assert_int_equal((now + even) / LOOK % 2, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -269,6 +346,8 @@ int main(void)
         cmocka_unit_test(a_publisher_that_waits_for_room_is_woken_by_progress),
         cmocka_unit_test(a_publisher_sleeps_for_as_many_slots_as_its_message_takes),
         cmocka_unit_test(a_lost_wake_up_is_counted_and_a_bell_that_is_just_being_rung_is_not),
+        cmocka_unit_test(a_claim_that_is_found_at_a_look_is_asked_about_at_once),
+        cmocka_unit_test(sleepers_of_a_ring_take_turns_at_looking_and_one_alone_takes_them_all),
         cmocka_unit_test(auto_spins_only_when_every_process_has_a_cpu),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

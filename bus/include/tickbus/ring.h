@@ -296,7 +296,9 @@ uint32_t tbus_ring_claimer(const tbus_ring_t *ring, uint64_t position);
 
 /* The index of the gating subscriber that is furthest behind; -1: there is none. Its name is
  * ring->shared->subs[i].name. Those that were evicted gate nobody. Competing consumers are all as
- * far behind as the oldest message that none of them has taken. */
+ * far behind as the oldest message that none of them has taken, or that is to be taken again; the
+ * one that has held a message for longest is as far behind as that. Looks at all slots of a
+ * competing ring: cold. */
 int tbus_ring_slowest(const tbus_ring_t *ring, uint64_t *out_lag);
 
 /* The participant whose subscriber is active in place `index` of ring->shared->subs; 0: nobody's

@@ -12,8 +12,8 @@
  *    step 1   read our bell on every ring, then set our bit in its `sleepers`
  *    step 2   membarrier(2)
  *    step 3   look at every ring once more; if there is a message, do not sleep
- *    step 4   futex_waitv(2) on all bells, always with a timeout; every 6 ms a short look whether
- *             something is in the way that a dead participant left
+ *    step 4   futex_waitv(2) on all bells, always with a timeout; every 3 ms one of the sleepers
+ *             of a ring looks whether a dead participant left something in the way
  *    step 5   clear our bits
  *
  * A publisher stores the slot and then looks at `sleepers`. Step 2 has the effect of a fence
