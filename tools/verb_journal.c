@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* busctl journal info | export: what a recording holds, and a topic of it in a format that others
- * read. */
+/* busctl journal info | config | export: what a recording holds, with which configuration it was
+ * made, and a topic of it in a format that others read. */
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -16,15 +16,19 @@
 #include "tools/show/grouped.h"
 #include "tools/show/json_text.h"
 #include "tools/show/outcome.h"
+#include "tools/show/session.h"
 #include "tools/verbs.h"
 
 static const char help_journal[] =
     "usage: busctl journal info DIR [--json]\n"
+    "       busctl journal config DIR\n"
     "       busctl journal export DIR --topic TOPIC [OPTION...]\n"
     "\n"
     "Look into a journal that `busctl start --journal DIR` recorded.\n"
     "\n"
-    "  info      session, segments, and what was recorded of each topic\n"
+    "  info      session, segments, what was run, what was done to it, and what was\n"
+    "            recorded of each topic\n"
+    "  config    the configuration that was in force at the start\n"
     "  export    a topic as ITCH 5.0, CSV or JSON lines\n"
     "\n"
     "example: busctl journal info ./session1\n";
@@ -32,13 +36,21 @@ static const char help_journal[] =
 static const char help_info[] =
     "usage: busctl journal info DIR [--json]\n"
     "\n"
-    "What the journal in DIR holds: session, segments, and for each topic its\n"
-    "records. Every record is read and checked. A journal that is being written is\n"
-    "shown as far as it has come.\n"
+    "What the journal in DIR holds: session, segments, what was run, halts, resumes\n"
+    "and changes of limits, and for each topic its records. Every record is read and\n"
+    "checked. A journal that is being written is shown as far as it has come.\n"
     "\n"
     "  --json    one JSON object\n"
     "\n"
     "example: busctl journal info ./session1 --json | jq .topics.md.records\n";
+
+static const char help_config[] =
+    "usage: busctl journal config DIR\n"
+    "\n"
+    "Print the configuration that the session in DIR was started with, as JSON that\n"
+    "`busctl start -c FILE` reads. Later changes of limits are events: see info.\n"
+    "\n"
+    "example: busctl journal config ./session1 > session1.json\n";
 
 static const char help_export[] =
     "usage: busctl journal export DIR --topic TOPIC [--format itch|csv|jsonl]\n"
@@ -47,7 +59,7 @@ static const char help_export[] =
     "Write one topic of the journal in DIR to FILE, which appears when it is\n"
     "complete or not at all.\n"
     "\n"
-    "  --topic TOPIC      md, bbo, orders, approved or reports\n"
+    "  --topic TOPIC      md, bbo, orders, approved, reports or events\n"
     "  --format FORMAT    itch: ITCH 5.0 in BinaryFILE framing, the very bytes that\n"
     "                     were fed (topics of ticks only)\n"
     "                     csv: a header and a row for each message (default)\n"
@@ -73,6 +85,7 @@ typedef struct inventory {
     const tbus_journal_info_t *info;
     topic_count_t topics[TBUS_JOURNAL_TOPICS_MAX];
     uint64_t records;
+    session_t session;
     const char *end;
     tbus_error_t error; /* code 0, or what stopped the reading */
 } inventory_t;
@@ -85,7 +98,20 @@ static void count_records(inventory_t *in)
                                        [TBUS_JOURNAL_BROKEN] = "broken"};
     tbus_journal_record_t record;
     int code;
+    if (!session_begin(&in->session)) {
+        tbus_fail(&in->error, -ENOMEM, "no memory to tell of a journal");
+        return;
+    }
+    tbus_journal_reader_show_session(in->reader);
     while ((code = tbus_journal_reader_next(in->reader, &record, &in->error)) > 0) {
+        bool of_session = record.topic == TBUS_JOURNAL_SESSION_TOPIC;
+        if (!session_take(&in->session, of_session ? "" : in->info->topics[record.topic].type,
+                          &record)) {
+            code = tbus_fail(&in->error, -ENOMEM, "no memory to tell of a journal");
+            break;
+        }
+        if (of_session)
+            continue;
         topic_count_t *topic = &in->topics[record.topic];
         if (topic->records++ == 0)
             topic->first_seq = record.seq;
@@ -93,6 +119,7 @@ static void count_records(inventory_t *in)
         topic->payload_bytes += record.bytes;
         in->records++;
     }
+    session_end(&in->session);
     in->end = code < 0 ? "damaged" : ends[tbus_journal_reader_end(in->reader)];
 }
 
@@ -122,7 +149,8 @@ static void print_inventory(const inventory_t *in)
     char session[33];
     const tbus_journal_info_t *info = in->info;
     session_text(info, session);
-    printf("session   %s\nbus       %s\n", session, info->bus_name);
+    printf("session   %s%s%s\nbus       %s\n", info->session_name, info->session_name[0] ? " " : "",
+           session, info->bus_name);
     print_started(info->started_realtime_ns);
     char texts[4][GROUPED_MAX];
     printf("segments  %" PRIu32 ", %s bytes\n", info->segments,
@@ -133,7 +161,9 @@ static void print_inventory(const inventory_t *in)
                grouped((int64_t)tbus_journal_reader_torn_bytes(in->reader), texts[0]));
     if (strcmp(in->end, "broken") == 0)
         printf(": %s", tbus_journal_reader_broken(in->reader)->text);
-    printf("\n\n%-9s %-7s %-12s %11s %11s %11s %13s\n", "topic", "type", "ring", "records",
+    putchar('\n');
+    session_print(&in->session, stdout);
+    printf("\n%-9s %-7s %-12s %11s %11s %11s %13s\n", "topic", "type", "ring", "records",
            "first seq", "last seq", "payload bytes");
     for (uint32_t i = 0; i < info->topics_count; i++) {
         const topic_count_t *topic = &in->topics[i];
@@ -149,11 +179,14 @@ static void print_inventory(const inventory_t *in)
 /* `type_version` 0: unknown. */
 static json_t *topic_json(const tbus_journal_topic_t *topic, const topic_count_t *count)
 {
-    return json_pack(
-        "{s:o, s:I, s:s, s:I, s:I, s:I, s:I}", "type", json_text(topic->type, sizeof topic->type),
-        "type_version", (json_int_t)topic->type_version, "ring", ring_kind_name(topic->ring_kind),
-        "records", (json_int_t)count->records, "first_seq", (json_int_t)count->first_seq,
-        "last_seq", (json_int_t)count->last_seq, "payload_bytes", (json_int_t)count->payload_bytes);
+    char layout_id[17];
+    snprintf(layout_id, sizeof layout_id, "%016" PRIx64, topic->layout_id);
+    return json_pack("{s:o, s:I, s:s, s:s, s:I, s:I, s:I, s:I}", "type",
+                     json_text(topic->type, sizeof topic->type), "type_version",
+                     (json_int_t)topic->type_version, "ring", ring_kind_name(topic->ring_kind),
+                     "layout_id", layout_id, "records", (json_int_t)count->records, "first_seq",
+                     (json_int_t)count->first_seq, "last_seq", (json_int_t)count->last_seq,
+                     "payload_bytes", (json_int_t)count->payload_bytes);
 }
 
 static void print_inventory_json(const inventory_t *in)
@@ -166,12 +199,13 @@ static void print_inventory_json(const inventory_t *in)
         json_object_set_new(topics, info->topics[i].name,
                             topic_json(&info->topics[i], &in->topics[i]));
     json_t *object = json_pack(
-        "{s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:o}", "session", session, "bus",
-        json_text(info->bus_name, sizeof info->bus_name), "started_realtime_ns",
-        (json_int_t)info->started_realtime_ns, "segments", (json_int_t)info->segments,
-        "segment_bytes", (json_int_t)info->segment_bytes, "bytes", (json_int_t)info->bytes,
-        "records", (json_int_t)in->records, "end", in->end, "torn_bytes",
+        "{s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:o}", "session", session,
+        "session_name", info->session_name, "bus", json_text(info->bus_name, sizeof info->bus_name),
+        "started_realtime_ns", (json_int_t)info->started_realtime_ns, "segments",
+        (json_int_t)info->segments, "segment_bytes", (json_int_t)info->segment_bytes, "bytes",
+        (json_int_t)info->bytes, "records", (json_int_t)in->records, "end", in->end, "torn_bytes",
         (json_int_t)tbus_journal_reader_torn_bytes(in->reader), "topics", topics);
+    session_add_json(&in->session, object);
     if (object && in->error.code)
         json_object_set_new(object, "error", json_text(in->error.text, sizeof in->error.text));
     json_dumpf(object, stdout, JSON_COMPACT);
@@ -191,6 +225,7 @@ static int inspect(const char *verb, const char *directory, bool json)
     else
         print_inventory_json(&in);
     tbus_journal_reader_close(in.reader);
+    session_clear(&in.session);
     int code = outcome_printed(verb);
     return in.error.code ? outcome_failed(verb, "%s", in.error.text) : code;
 }
@@ -212,6 +247,40 @@ static int verb_info(int argc, char **argv)
         return outcome_usage(argv[0], argc == optind ? "the journal's directory is missing"
                                                      : "one journal at a time");
     return inspect(argv[0], argv[optind], json);
+}
+
+/* --- config --- */
+
+static int print_configuration(const char *verb, const char *directory)
+{
+    inventory_t in = {0};
+    if (tbus_journal_reader_open(directory, &in.reader, &in.error) < 0)
+        return outcome_failed(verb, "%s", in.error.text);
+    in.info = tbus_journal_reader_info(in.reader);
+    count_records(&in);
+    tbus_journal_reader_close(in.reader);
+    bool whole = in.session.configuration.whole;
+    if (whole)
+        fwrite(in.session.configuration.text, 1, in.session.configuration.bytes, stdout);
+    session_clear(&in.session);
+    if (!whole)
+        return outcome_failed(verb, "the journal in %s says nothing of a configuration%s%s",
+                              directory, in.error.code ? ": " : "",
+                              in.error.code ? in.error.text : "");
+    return outcome_printed(verb);
+}
+
+static int verb_of_config(int argc, char **argv)
+{
+    static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}};
+    optind = 0;
+    for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;)
+        return option == 'h' ? outcome_help(argv[0], help_config)
+                             : outcome_option(argv[0], argv[optind - 1], options);
+    if (argc - optind != 1)
+        return outcome_usage(argv[0], argc == optind ? "the journal's directory is missing"
+                                                     : "one journal at a time");
+    return print_configuration(argv[0], argv[optind]);
 }
 
 /* --- export --- */
@@ -281,8 +350,8 @@ static int verb_export(int argc, char **argv)
         return outcome_usage(argv[0], argc == optind ? "the journal's directory is missing"
                                                      : "one journal at a time");
     if (!request.topic)
-        return outcome_usage(argv[0],
-                             "which topic? Say --topic md, bbo, orders, approved or reports");
+        return outcome_usage(
+            argv[0], "which topic? Say --topic md, bbo, orders, approved, reports or events");
     if (request.format == EXPORT_ITCH && strcmp(request.output, "-") == 0 && isatty(STDOUT_FILENO))
         return outcome_usage(argv[0], "ITCH is binary and no sight for a terminal: say -o FILE");
     request.directory = argv[optind];
@@ -294,9 +363,9 @@ int verb_journal(int argc, char **argv)
     static const struct {
         const char *name;
         int (*run)(int argc, char **argv);
-    } verbs[] = {{"info", verb_info}, {"export", verb_export}};
+    } verbs[] = {{"info", verb_info}, {"config", verb_of_config}, {"export", verb_export}};
     if (argc < 2)
-        return outcome_usage(argv[0], "what of it? Say info or export");
+        return outcome_usage(argv[0], "what of it? Say info, config or export");
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
         return outcome_help(argv[0], help_journal);
     for (unsigned i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
@@ -306,5 +375,5 @@ int verb_journal(int argc, char **argv)
             argv[1] = name; /* for messages */
             return verbs[i].run(argc - 1, argv + 1);
         }
-    return outcome_usage(argv[0], "%s: info or export was expected", argv[1]);
+    return outcome_usage(argv[0], "%s: info, config or export was expected", argv[1]);
 }

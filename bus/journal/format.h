@@ -39,8 +39,24 @@ typedef struct tbus_journal_header_topic {
 typedef struct tbus_journal_header_traits {
     uint32_t type_version; /*  0 */
     uint32_t ring_kind;    /*  4 */
-    uint64_t pad;          /*  8 */
+    uint64_t layout_id;    /*  8 */
 } tbus_journal_header_traits_t;
+
+/* From format 2 on: written by whoever finishes the segment, before `closed`. It lies within one
+ * sector of the disk, and so is there or not. */
+enum tbus_journal_seal_kind {
+    TBUS_JOURNAL_SEAL_NONE = 0, /* it was not computed; the rest is zeros */
+    TBUS_JOURNAL_SEAL_SHA256 = 1,
+};
+typedef struct tbus_journal_seal {
+    uint32_t kind;        /*  0 enum tbus_journal_seal_kind */
+    uint32_t crc32c;      /*  4 of all the rest, from the segment's seed */
+    uint8_t previous[32]; /*  8 `digest` of the segment before; of the first one: zeros */
+    /* 40 over `previous`, then the header with this seal and the fields that header_crc32c leaves
+     * out taken as 0, then all records with their padding */
+    uint8_t digest[32];
+    uint8_t pad[56];
+} tbus_journal_seal_t;
 
 typedef struct tbus_journal_header {
     tbus_atomic_u64_t magic;      /*   0 */
@@ -55,17 +71,19 @@ typedef struct tbus_journal_header {
     char bus_name[TBUS_NAME_MAX]; /*  64 */
     /* 88 bits 0-31 bytes that it holds, header included; 32-63 their CRC; 0: not finished */
     tbus_atomic_u64_t closed;
-    /*  96 over this header, with `magic`, `closed`, `session_end` and this taken as 0 */
+    /*  96 over this header, with `magic`, `closed`, `session_end`, `seal` and this taken as 0 */
     uint32_t header_crc32c;
     uint32_t pad0;
     /* 104 from format 2 on, in the last segment, written when nothing else of the session remains
      * to be synced: tbus_journal_session_end_word. 0: not the last segment, or the recording did
      * not come to its end */
     tbus_atomic_u64_t session_end;
-    uint8_t pad2[16];
+    /* 112 from format 2 on: ten digits and capital letters, then zeros */
+    char session_name[16];
     tbus_journal_header_topic_t topics[TBUS_JOURNAL_TOPICS_MAX];  /*  128 */
     tbus_journal_header_traits_t traits[TBUS_JOURNAL_TOPICS_MAX]; /* 1024 of the same topics */
-    uint8_t pad1[2816];
+    tbus_journal_seal_t seal;                                     /* 1280 */
+    uint8_t pad1[2688];
 } tbus_journal_header_t;
 
 TBUS_STATIC_ASSERT(sizeof(tbus_journal_header_topic_t) == 56);
@@ -75,7 +93,13 @@ TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_topic_t, first_seq) == 48);
 TBUS_STATIC_ASSERT(sizeof(tbus_journal_header_traits_t) == 16);
 TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_traits_t, type_version) == 0);
 TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_traits_t, ring_kind) == 4);
-TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_traits_t, pad) == 8);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_traits_t, layout_id) == 8);
+TBUS_STATIC_ASSERT(sizeof(tbus_journal_seal_t) == 128);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_seal_t, kind) == 0);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_seal_t, crc32c) == 4);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_seal_t, previous) == 8);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_seal_t, digest) == 40);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_seal_t, pad) == 72);
 TBUS_STATIC_ASSERT(sizeof(tbus_journal_header_t) == 4096);
 TBUS_STATIC_ASSERT(sizeof(tbus_journal_header_t) == TBUS_JOURNAL_HEADER_BYTES);
 TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, magic) == 0);
@@ -92,10 +116,11 @@ TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, closed) == 88);
 TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, header_crc32c) == 96);
 TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, pad0) == 100);
 TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, session_end) == 104);
-TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, pad2) == 112);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, session_name) == 112);
 TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, topics) == 128);
 TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, traits) == 1024);
-TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, pad1) == 1280);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, seal) == 1280);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_header_t, pad1) == 1408);
 
 typedef struct tbus_journal_record_header {
     tbus_atomic_u32_t length; /*  0 */
@@ -116,6 +141,22 @@ TBUS_STATIC_ASSERT(offsetof(tbus_journal_record_header_t, time_ns) == 16);
 TBUS_STATIC_ASSERT(offsetof(tbus_journal_record_header_t, topic) == 24);
 TBUS_STATIC_ASSERT(offsetof(tbus_journal_record_header_t, flags) == 26);
 TBUS_STATIC_ASSERT(offsetof(tbus_journal_record_header_t, pad) == 28);
+/* What the payload of a session record begins with. */
+typedef struct tbus_journal_session_header {
+    uint32_t kind;    /* 0 */
+    uint16_t version; /* 4 */
+    uint16_t more;    /* 6 */
+} tbus_journal_session_header_t;
+
+TBUS_STATIC_ASSERT(sizeof(tbus_journal_session_header_t) == 8);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_session_header_t, kind) == 0);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_session_header_t, version) == 4);
+TBUS_STATIC_ASSERT(offsetof(tbus_journal_session_header_t, more) == 6);
+
+#define TBUS_JOURNAL_PIECE_BYTES 16384u /* of an object of the session, in one record */
+/* The smallest segment has room for two. */
+TBUS_STATIC_ASSERT(TBUS_JOURNAL_SEGMENT_BYTES_MIN > 2 * TBUS_JOURNAL_PIECE_BYTES + 8192);
+
 /* Sizes and offsets within a segment fit the 32 bits that records and `closed` give them. */
 TBUS_STATIC_ASSERT(TBUS_JOURNAL_SEGMENT_BYTES_MAX <= UINT32_MAX);
 
@@ -149,6 +190,13 @@ static inline uint64_t tbus_journal_closed_word(uint32_t seed, uint32_t bytes)
     return (uint64_t)tbus_crc32c(seed, &bytes, sizeof bytes) << 32 | bytes;
 }
 
+/* `crc32c` of a seal. */
+static inline uint32_t tbus_journal_seal_crc(uint32_t seed, const tbus_journal_seal_t *seal)
+{
+    uint32_t crc = tbus_crc32c(seed, &seal->kind, sizeof seal->kind);
+    return tbus_crc32c(crc, seal->previous, sizeof *seal - offsetof(tbus_journal_seal_t, previous));
+}
+
 /* How a session ended, as its last segment says. */
 enum tbus_journal_session_end {
     TBUS_JOURNAL_SESSION_CLOSED = 1, /* everything is on the disk */
@@ -165,13 +213,14 @@ static inline uint64_t tbus_journal_session_end_word(uint32_t seed,
     return (uint64_t)tbus_crc32c(seed, tagged, sizeof tagged) << 32 | low;
 }
 
-/* The CRC of a private copy of a header; leaves the four fields that it does not cover at 0. */
+/* The CRC of a private copy of a header; leaves the five fields that it does not cover at 0. */
 static inline uint32_t tbus_journal_header_crc(tbus_journal_header_t *copy)
 {
     copy->magic = (tbus_atomic_u64_t){0};
     copy->closed = (tbus_atomic_u64_t){0};
     copy->session_end = (tbus_atomic_u64_t){0};
     copy->header_crc32c = 0;
+    copy->seal = (tbus_journal_seal_t){0};
     return tbus_crc32c(0, copy, sizeof *copy);
 }
 

@@ -50,7 +50,9 @@ static int create(const tbus_stage_request_t *request, tbus_stage_t **out_stage,
 {
     const recorder_values_t *values = request->params;
     recorder_params_t params = {.directory = values->directory,
-                                .segment_bytes = values->segment_bytes};
+                                .segment_bytes = values->segment_bytes,
+                                .provenance = request->provenance,
+                                .configuration = request->configuration};
     return tbus_recorder_create(request->bus, request->owner, &params, out_stage, err);
 }
 

@@ -151,7 +151,8 @@ static int judge_end(tbus_journal_reader_t *r, const tbus_journal_segment_t *nex
         return fail_damaged(r, "its header is gone", err);
     if (closed == -TBUS_ECORRUPT)
         return fail_damaged(
-            r, "its end cannot be told, since its length in the header does not fit its CRC", err);
+            r, "its end cannot be told, since what its header says of it does not fit its CRC",
+            err);
     int code = closed < 0 ? (int)closed : fstat(r->segment.fd, &file) < 0 ? -errno : 0;
     if (code == 0)
         code = tbus_journal_tail_judge(&r->segment, r->position, &tail);
@@ -298,15 +299,33 @@ int tbus_journal_reader_next(tbus_journal_reader_t *r, tbus_journal_record_t *ou
         return r->failure.code;
     for (;;) {
         int look = r->waiting ? TBUS_JOURNAL_NOTHING : look_at_record(r, out_record);
-        if (TBUS_LIKELY(look == TBUS_JOURNAL_FOUND))
-            return look;
         if (look < 0)
             return fail_reading(r, look, err);
-        r->waiting = false;
-        look = after_last(r, out_record, err);
-        if (look != TBUS_JOURNAL_MOVED)
+        if (TBUS_UNLIKELY(look != TBUS_JOURNAL_FOUND)) {
+            r->waiting = false;
+            look = after_last(r, out_record, err);
+        }
+        bool hidden = look == TBUS_JOURNAL_FOUND &&
+                      out_record->topic == TBUS_JOURNAL_SESSION_TOPIC && !r->shows_session;
+        if (TBUS_LIKELY(look != TBUS_JOURNAL_MOVED && !hidden))
             return look;
     }
+}
+
+bool tbus_journal_record_piece(const tbus_journal_record_t *record, tbus_journal_piece_t *out_piece)
+{
+    tbus_journal_session_header_t header;
+    if (record->topic != TBUS_JOURNAL_SESSION_TOPIC || record->bytes < sizeof header)
+        return false;
+    memcpy(&header, record->payload, sizeof header);
+    *out_piece = (tbus_journal_piece_t){
+        .kind = header.kind,
+        .version = header.version,
+        .more = header.more != 0,
+        .data = (const unsigned char *)record->payload + sizeof header,
+        .bytes = record->bytes - sizeof header,
+    };
+    return true;
 }
 
 enum tbus_journal_end tbus_journal_reader_end(const tbus_journal_reader_t *r)

@@ -28,7 +28,8 @@ struct tbus_journal_reader {
 
     enum tbus_journal_end end;
     bool waiting; /* at the end of a live journal: the next look is at one word */
-    bool ended;   /* for good: nobody writes, and the end was judged */
+    bool shows_session;
+    bool ended; /* for good: nobody writes, and the end was judged */
     uint64_t torn_bytes;
     /* A segment that is not finished, with a finished one behind it: 0, none. The writer finishes
      * them in order, so the sync of this one failed. */

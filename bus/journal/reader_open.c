@@ -22,6 +22,7 @@ static void keep_info(tbus_journal_info_t *info, const tbus_journal_header_t *fi
 {
     memcpy(info->bus_name, first->bus_name, sizeof info->bus_name);
     memcpy(info->session_id, first->session_id, sizeof info->session_id);
+    memcpy(info->session_name, first->session_name, TBUS_JOURNAL_SESSION_NAME);
     info->started_realtime_ns = first->started_realtime_ns;
     info->segment_bytes = first->segment_bytes;
     info->topics_count = first->topics_count;
@@ -32,6 +33,7 @@ static void keep_info(tbus_journal_info_t *info, const tbus_journal_header_t *fi
         topic->first_seq = first->topics[i].first_seq;
         topic->type_version = first->traits[i].type_version;
         topic->ring_kind = first->traits[i].ring_kind;
+        topic->layout_id = first->traits[i].layout_id;
     }
 }
 
@@ -123,6 +125,11 @@ int tbus_journal_reader_open(const char *directory, tbus_journal_reader_t **out_
 const tbus_journal_info_t *tbus_journal_reader_info(const tbus_journal_reader_t *r)
 {
     return &r->info;
+}
+
+void tbus_journal_reader_show_session(tbus_journal_reader_t *r)
+{
+    r->shows_session = true;
 }
 
 int tbus_journal_reader_topic(const tbus_journal_reader_t *r, const char *name)

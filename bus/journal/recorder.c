@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define BATCH_MIN 64u /* messages of one topic in one poll */
 
@@ -109,8 +110,22 @@ static int create_journal(recorder_t *r, const recorder_params_t *params, tbus_e
         to->first_seq = r->stage.bus->rings[topic].first_seq;
         to->type_version = from->type_version;
         to->ring_kind = from->kind;
+        to->layout_id = tbus_layout_of_type(to->type);
     }
     return tbus_journal_writer_open(&spec, &r->journal, err);
+}
+
+/* What the session is, before its first message. */
+static int introduce(recorder_t *r, enum tbus_journal_session_kind kind, const char *text,
+                     tbus_error_t *err)
+{
+    if (!text)
+        return 0;
+    int code = tbus_journal_writer_append_session(r->journal, kind, tbus_bus_now_ns(r->stage.bus),
+                                                  text, strlen(text));
+    if (code < 0 && err)
+        *err = *tbus_journal_writer_error(r->journal);
+    return code;
 }
 
 int tbus_recorder_create(tbus_bus_t *bus, uint32_t owner, const recorder_params_t *params,
@@ -133,6 +148,10 @@ int tbus_recorder_create(tbus_bus_t *bus, uint32_t owner, const recorder_params_
                                        TBUS_RECORDER_NAME, &r->subscribers[r->topics_count], err);
     if (code == 0)
         code = create_journal(r, params, err);
+    if (code == 0)
+        code = introduce(r, TBUS_JOURNAL_PROVENANCE, params->provenance, err);
+    if (code == 0)
+        code = introduce(r, TBUS_JOURNAL_CONFIGURATION, params->configuration, err);
     if (code < 0) {
         recorder_destroy(&r->stage);
         return code;

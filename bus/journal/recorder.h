@@ -37,6 +37,9 @@ extern const tbus_kind_t tbus_recorder_kind;
 typedef struct recorder_params {
     const char *directory;  /* as tbus_journal_spec_t has it; copied */
     uint64_t segment_bytes; /* 0: the default */
+    /* session records (tickbus/journal.h); NULL: none */
+    const char *provenance;
+    const char *configuration;
 } recorder_params_t;
 
 /* A place must have been reserved for TBUS_RECORDER_NAME on every topic, as TBUS_FOLLOWER. The

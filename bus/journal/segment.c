@@ -71,6 +71,18 @@ static bool names_end(const tbus_journal_header_t *h)
     return end;
 }
 
+/* Ten digits and capital letters, or none in an older journal; then zeros. */
+static bool session_is_named(const tbus_journal_header_t *h)
+{
+    const char *name = h->session_name;
+    size_t length = 0;
+    while (length < sizeof h->session_name && ((name[length] >= '0' && name[length] <= '9') ||
+                                               (name[length] >= 'A' && name[length] <= 'Z')))
+        length++;
+    return (length == 0 || length == TBUS_JOURNAL_SESSION_NAME) &&
+           tbus_journal_all_zeros(name + length, sizeof h->session_name - length);
+}
+
 /* Check a header that says that it is one, field by field. `h` is a private copy. */
 static int check_header(const tbus_journal_directory_t *directory, uint32_t number,
                         const tbus_journal_header_t *h, tbus_error_t *err)
@@ -90,7 +102,8 @@ static int check_header(const tbus_journal_directory_t *directory, uint32_t numb
             directory, number, -TBUS_ECORRUPT,
             "is damaged: the CRC of its header does not fit (offset 0)", err);
     if (h->header_bytes != TBUS_JOURNAL_HEADER_BYTES || h->topics_count > TBUS_JOURNAL_TOPICS_MAX ||
-        !names_end(h) || h->segment_bytes < TBUS_JOURNAL_SEGMENT_BYTES_MIN ||
+        !names_end(h) || !session_is_named(h) ||
+        h->segment_bytes < TBUS_JOURNAL_SEGMENT_BYTES_MIN ||
         h->segment_bytes > TBUS_JOURNAL_SEGMENT_BYTES_MAX)
         return tbus_journal_segment_fail(directory, number, -TBUS_ECORRUPT,
                                          "has a header that no writer makes", err);
@@ -220,12 +233,22 @@ bool tbus_journal_segment_is_record(const tbus_journal_segment_t *segment, const
     uint64_t padded = tbus_journal_padded(length);
     if (length < TBUS_JOURNAL_RECORD_HEADER || padded > bytes)
         return false;
-    if (header->topic >= segment->header.topics_count || header->flags || header->pad)
+    bool known = header->topic < segment->header.topics_count ||
+                 (header->topic == TBUS_JOURNAL_SESSION_TOPIC && segment->header.abi >= 2);
+    if (!known || header->flags || header->pad)
         return false;
     if (header->crc32c != tbus_journal_record_crc(segment->seed, offset, length, record))
         return false;
     *out_padded_bytes = padded;
     return true;
+}
+
+/* Of a later kind it is taken as it is, if it fits its CRC. */
+static bool seal_fits(const tbus_journal_segment_t *segment, const tbus_journal_seal_t *seal)
+{
+    return seal->kind == TBUS_JOURNAL_SEAL_NONE
+               ? tbus_journal_all_zeros(seal, sizeof *seal)
+               : seal->crc32c == tbus_journal_seal_crc(segment->seed, seal);
 }
 
 int64_t tbus_journal_segment_closed_bytes(const tbus_journal_segment_t *segment)
@@ -238,8 +261,9 @@ int64_t tbus_journal_segment_closed_bytes(const tbus_journal_segment_t *segment)
         return -TBUS_ETRUNCATED;
     uint64_t closed = tbus_load_relaxed_u64(&header.closed);
     uint32_t bytes = (uint32_t)closed;
-    bool fits = closed == 0 || (closed == tbus_journal_closed_word(segment->seed, bytes) &&
-                                bytes >= TBUS_JOURNAL_HEADER_BYTES);
+    bool fits =
+        closed == 0 || (closed == tbus_journal_closed_word(segment->seed, bytes) &&
+                        bytes >= TBUS_JOURNAL_HEADER_BYTES && seal_fits(segment, &header.seal));
     return fits ? (int64_t)bytes : -TBUS_ECORRUPT;
 }
 

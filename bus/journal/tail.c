@@ -50,8 +50,9 @@ static uint64_t find_record(const tbus_journal_segment_t *segment, uint64_t from
             continue;
         if (tbus_journal_segment_is_record(segment, header, room, from + at, &length))
             return from + at;
-        bool costly =
-            header->topic < segment->header.topics_count && !header->flags && !header->pad;
+        bool costly = (header->topic < segment->header.topics_count ||
+                       header->topic == TBUS_JOURNAL_SESSION_TOPIC) &&
+                      !header->flags && !header->pad;
         work += costly ? length : 0;
         if (work > TBUS_JOURNAL_SEARCH_BYTES_MAX)
             return from + at;

@@ -16,6 +16,8 @@
 #define FIRST_BYTES      (UINT64_C(256) << 10)
 #define PAGE_BYTES       UINT64_C(4096)
 
+#define SESSION_KIND_VERSION 1u /* of both kinds of session records that there are */
+
 static uint64_t smaller(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
@@ -127,7 +129,7 @@ static int refuse_too_big(tbus_journal_writer_t *w, uint16_t topic, uint64_t seq
 int tbus_journal_writer_append(tbus_journal_writer_t *w, uint16_t topic, uint64_t seq,
                                uint64_t time_ns, const void *payload, size_t bytes)
 {
-    assert(topic < w->header.topics_count);
+    assert(topic < w->header.topics_count || topic == TBUS_JOURNAL_SESSION_TOPIC);
     if (TBUS_UNLIKELY(bytes > w->payload_max))
         return refuse_too_big(w, topic, seq, bytes);
     uint32_t length = TBUS_JOURNAL_RECORD_HEADER + (uint32_t)bytes;
@@ -155,6 +157,29 @@ int tbus_journal_writer_append(tbus_journal_writer_t *w, uint16_t topic, uint64_
     return 0;
 }
 
+int tbus_journal_writer_append_session(tbus_journal_writer_t *w,
+                                       enum tbus_journal_session_kind kind, uint64_t time_ns,
+                                       const void *data, size_t bytes)
+{
+    struct {
+        tbus_journal_session_header_t header;
+        unsigned char data[TBUS_JOURNAL_PIECE_BYTES];
+    } piece;
+    int code = 0;
+    size_t done = 0;
+    do {
+        size_t part = smaller(bytes - done, sizeof piece.data);
+        piece.header = (tbus_journal_session_header_t){
+            .kind = kind, .version = SESSION_KIND_VERSION, .more = done + part < bytes};
+        memcpy(piece.data, (const unsigned char *)data + done, part);
+        code = tbus_journal_writer_append(w, TBUS_JOURNAL_SESSION_TOPIC, w->session_records + 1,
+                                          time_ns, &piece, sizeof piece.header + part);
+        w->session_records += code == 0;
+        done += part;
+    } while (code == 0 && done < bytes);
+    return code;
+}
+
 const tbus_error_t *tbus_journal_writer_error(const tbus_journal_writer_t *w)
 {
     return &w->error;
@@ -162,7 +187,7 @@ const tbus_error_t *tbus_journal_writer_error(const tbus_journal_writer_t *w)
 
 uint64_t tbus_journal_writer_records(const tbus_journal_writer_t *w)
 {
-    return w->records;
+    return w->records - w->session_records;
 }
 
 uint64_t tbus_journal_writer_bytes(const tbus_journal_writer_t *w)
@@ -187,6 +212,23 @@ static int check_spec(const tbus_journal_spec_t *spec, uint64_t segment_bytes, t
     return 0;
 }
 
+/* A random id, and the same in 10 of 36 characters: 51 bits of it. */
+static int draw_session(tbus_journal_header_t *h, tbus_error_t *err)
+{
+    uint64_t number;
+    ssize_t got;
+    do {
+        got = getrandom(h->session_id, sizeof h->session_id, 0);
+    } while (got < 0 && errno == EINTR);
+    if (got != (ssize_t)sizeof h->session_id)
+        return tbus_fail(err, -EIO, "cannot draw a random session id for the journal: %s",
+                         tbus_strerror(-errno));
+    memcpy(&number, h->session_id, sizeof number);
+    for (unsigned i = 0; i < TBUS_JOURNAL_SESSION_NAME; i++, number /= 36)
+        h->session_name[i] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[number % 36];
+    return 0;
+}
+
 static int fill_header(const tbus_journal_spec_t *spec, uint64_t segment_bytes,
                        tbus_journal_header_t *out_header, tbus_error_t *err)
 {
@@ -205,15 +247,9 @@ static int fill_header(const tbus_journal_spec_t *spec, uint64_t segment_bytes,
         h->topics[i].first_seq = spec->topics[i].first_seq;
         h->traits[i].type_version = spec->topics[i].type_version;
         h->traits[i].ring_kind = spec->topics[i].ring_kind;
+        h->traits[i].layout_id = spec->topics[i].layout_id;
     }
-    ssize_t got;
-    do {
-        got = getrandom(h->session_id, sizeof h->session_id, 0);
-    } while (got < 0 && errno == EINTR);
-    if (got != (ssize_t)sizeof h->session_id)
-        return tbus_fail(err, -EIO, "cannot draw a random session id for the journal: %s",
-                         tbus_strerror(-errno));
-    return 0;
+    return draw_session(h, err);
 }
 
 /* Hold the whole first segment as long as we live. The lock is the open file description's, which

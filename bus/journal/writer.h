@@ -33,6 +33,7 @@ struct tbus_journal_writer {
     uint32_t seed;        /* of its CRCs */
     uint64_t payload_max; /* what a segment can hold */
     uint64_t records;
+    uint64_t session_records; /* among them */
     uint64_t bytes;
     tbus_error_t error; /* what append returned */
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bus/layout/layout.h"
 
+#include <string.h>
+
 #include <tickbus/directory.h>
 #include <tickbus/msg/bbo.h>
 #include <tickbus/msg/event.h>
@@ -8,13 +10,14 @@
 #include <tickbus/msg/report.h>
 #include <tickbus/msg/tick.h>
 
-#define WHOLE(type)                                                                                \
+#define MESSAGE(name, type)                                                                        \
     {                                                                                              \
-        0, sizeof(type)                                                                            \
+        0, sizeof(type), name                                                                      \
     }
+#define WHOLE(type) MESSAGE(NULL, type)
 #define FIELD(type, member)                                                                        \
     {                                                                                              \
-        offsetof(type, member), sizeof(((type *)0)->member)                                        \
+        offsetof(type, member), sizeof(((type *)0)->member), NULL                                  \
     }
 
 /* In the order of the structs. A new field gets a line of its own here. */
@@ -153,7 +156,7 @@ static const tbus_layout_entry_t table[] = {
     FIELD(tbus_histogram_t, sum),
     FIELD(tbus_histogram_t, buckets),
 
-    WHOLE(tick_t),
+    MESSAGE("tick", tick_t),
     FIELD(tick_t, event),
     FIELD(tick_t, intended),
     FIELD(tick_t, type),
@@ -170,7 +173,7 @@ static const tbus_layout_entry_t table[] = {
     FIELD(tick_t, new_ref),
     FIELD(tick_t, match),
 
-    WHOLE(bbo_t),
+    MESSAGE("bbo", bbo_t),
     FIELD(bbo_t, md_seq),
     FIELD(bbo_t, event),
     FIELD(bbo_t, intended),
@@ -180,7 +183,7 @@ static const tbus_layout_entry_t table[] = {
     FIELD(bbo_t, ask_qty),
     FIELD(bbo_t, symbol),
 
-    WHOLE(order_t),
+    MESSAGE("order", order_t),
     FIELD(order_t, order_id),
     FIELD(order_t, md_seq),
     FIELD(order_t, report_seq),
@@ -193,7 +196,7 @@ static const tbus_layout_entry_t table[] = {
     FIELD(order_t, tif),
     FIELD(order_t, pad),
 
-    WHOLE(report_t),
+    MESSAGE("report", report_t),
     FIELD(report_t, order_id),
     FIELD(report_t, md_seq),
     FIELD(report_t, intended),
@@ -207,7 +210,7 @@ static const tbus_layout_entry_t table[] = {
     FIELD(report_t, side),
     FIELD(report_t, liquidity),
 
-    WHOLE(event_t),
+    MESSAGE("event", event_t),
     FIELD(event_t, time_ns),
     FIELD(event_t, sent_ns),
     FIELD(event_t, position),
@@ -249,4 +252,19 @@ uint64_t tbus_layout_fold(const tbus_layout_entry_t *entries, size_t count, uint
 uint64_t tbus_layout(void)
 {
     return tbus_layout_fold(table, sizeof table / sizeof table[0], TBUS_PROTOCOL);
+}
+
+/* Messages come last in the table, each up to the next or to the end. */
+uint64_t tbus_layout_of_type(const char *type)
+{
+    const size_t count = sizeof table / sizeof table[0];
+    for (size_t i = 0; i < count; i++) {
+        if (!table[i].type || strcmp(table[i].type, type) != 0)
+            continue;
+        size_t fields = 1;
+        while (i + fields < count && !table[i + fields].type)
+            fields++;
+        return tbus_layout_fold(table + i, fields, 0);
+    }
+    return 0;
 }

@@ -16,6 +16,7 @@
 typedef struct tbus_layout_entry {
     uint32_t offset;
     uint32_t bytes;
+    const char *type; /* a whole message: the name of its type; else NULL */
 } tbus_layout_entry_t;
 
 /* The table of this build: every field of every struct in shared memory, padding included, so that

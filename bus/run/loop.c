@@ -59,6 +59,11 @@ static void rest(const tbus_loop_t *loop)
         }
 }
 
+static bool may_leave(const tbus_loop_t *loop)
+{
+    return !loop->may_leave || loop->may_leave(loop->leave_context);
+}
+
 static int fail_stage(const tbus_loop_t *loop, uint32_t i, int code)
 {
     tbus_stage_t *stage = loop->stages[i];
@@ -252,7 +257,7 @@ int tbus_loop_run(tbus_loop_t *loop)
             continue;
         }
         rest(loop);
-        if (all_told(loop, TBUS_CMD_STOP) || orphaned(loop))
+        if (all_told(loop, TBUS_CMD_STOP) || (orphaned(loop) && may_leave(loop)))
             break;
         uint64_t parks = loop->waiter.parks;
         tbus_waiter_idle(&loop->waiter, next_deadline_ns(loop));

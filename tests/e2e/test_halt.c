@@ -196,6 +196,98 @@ static void what_a_dead_supervisor_left_is_halted_and_not_trodden_on(void **stat
     assert_int_equal(files_in_run_directory(f), 0);
 }
 
+/* The events of a journal that are of this kind; *out_last: the last of them. */
+static unsigned count_events(const json_t *info, const char *kind, const char *from,
+                             const json_t **out_last)
+{
+    size_t i;
+    unsigned count = 0;
+    json_t *event;
+    json_array_foreach(json_object_get(info, "events"), i, event)
+    {
+        if (strcmp(json_string_value(json_object_get(event, "kind")), kind) != 0 ||
+            strcmp(json_string_value(json_object_get(event, "from")), from) != 0)
+            continue;
+        *out_last = event;
+        count++;
+    }
+    return count;
+}
+
+static void expect_event(const json_t *info, const char *kind, const char *from, const char *text)
+{
+    const json_t *event = NULL;
+    unsigned count = count_events(info, kind, from, &event);
+    if (count != 1)
+        fail_msg("%u events '%s' from %s", count, kind, from);
+    assert_string_equal(json_string_value(json_object_get(event, "text")), text);
+    if (*text) {
+        assert_int_equal(json_integer_value(json_object_get(event, "uid")), geteuid());
+        assert_true(json_integer_value(json_object_get(event, "time_ns")) > 0);
+    }
+}
+
+static json_t *journal_info(const char *journal)
+{
+    const char *const argv[] = {TICKBUS_BUSCTL, "journal", "info", journal, "--json", NULL};
+    program_t p = {.argv = argv};
+    assert_int_equal(program_run(&p), 0);
+    json_t *info = json_loads(p.out, 0, NULL);
+    assert_non_null(info);
+    program_clear(&p);
+    return info;
+}
+
+static void what_was_done_to_a_run_is_in_its_journal(void **state)
+{
+    fixture_t *f = *state;
+    char journal[128], file[128];
+    snprintf(journal, sizeof journal, "%s/journal", f->runtime);
+    snprintf(file, sizeof file, "%s/limits.yaml", f->runtime);
+    assert_true(file_write(file, "risk: {max_order_qty: 500}\n", 27));
+    json_decref(begin(f, 1000, ENDLESS_FEED, "--journal", journal, "-c", file, NULL));
+    program_t p;
+    assert_int_equal(halt(f, "prices \"wrong\"", &p), 0);
+    program_clear(&p);
+    json_t *reply = ask(f, "risk.resume", json_pack("{s:s}", "reason", "mended"));
+    assert_non_null(reply);
+    json_decref(reply);
+    assert_true(file_write(file, "risk: {max_order_qty: 400}\n", 27));
+    kill(f->start.pid, SIGHUP);
+    for (uint64_t changes = 0; changes == 0;) { /* taken by risk: with an order */
+        json_t *summary = ask(f, "status", NULL);
+        changes = number(summary, "risk", "limits_changes");
+        json_decref(summary);
+    }
+    kill(f->start.pid, SIGINT);
+    assert_ended_with(f, 0);
+    json_t *info = journal_info(journal);
+    expect_event(info, "halt", "risk", "prices \"wrong\"");
+    expect_event(info, "halt", "executor", "prices \"wrong\"");
+    expect_event(info, "resume", "risk", "mended");
+    expect_event(info, "resume", "executor", "mended");
+    expect_event(info, "limits", "supervisor", "risk.max_order_qty from 500 to 400");
+    expect_event(info, "limits", "risk", "");
+    expect_event(info, "stop", "supervisor", "SIGINT");
+    const json_t *provenance = json_object_get(info, "provenance");
+    assert_string_equal(json_string_value(json_object_get(provenance, "bus")), f->bus);
+    assert_string_equal(
+        json_string_value(json_array_get(json_object_get(provenance, "command"), 1)), "start");
+    assert_int_equal(number(json_object_get(info, "configuration"), "risk", "max_order_qty"), 500);
+    json_decref(info);
+
+    /* a configuration that starts the same run */
+    const char *const argv[] = {TICKBUS_BUSCTL, "journal", "config", journal, NULL};
+    p = (program_t){.argv = argv};
+    assert_int_equal(program_run(&p), 0);
+    assert_true(file_write(file, p.out, strlen(p.out)));
+    program_clear(&p);
+    const char *const check[] = {TICKBUS_BUSCTL, "config", "check", file, NULL};
+    p = (program_t){.argv = check};
+    assert_int_equal(program_run(&p), 0);
+    program_clear(&p);
+}
+
 static void ctrl_z_does_not_suspend_it(void **state)
 {
     fixture_t *f = *state;
@@ -221,6 +313,8 @@ int main(void)
         TEST(stages_halt_by_themselves_when_nothing_is_heard_of_their_supervisor),
         TEST(what_a_dead_supervisor_left_is_halted_and_not_trodden_on),
         TEST(ctrl_z_does_not_suspend_it),
+        TEST(what_was_done_to_a_run_is_in_its_journal),
+        TEST(what_was_done_to_a_run_is_in_its_journal),
     };
     return cmocka_run_group_tests_name("halt", tests, NULL, NULL);
 }

@@ -2,6 +2,8 @@
 /* What ends a run, in order or otherwise, and what is left when it has. */
 #include "tests/e2e/running_bus.h"
 
+#include <tickbus/msg/event.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -244,18 +246,30 @@ static void when_the_supervisor_is_killed_the_stages_go_and_the_journal_is_whole
     tbus_journal_reader_t *reader;
     tbus_journal_record_t record;
     uint64_t records = 0;
+    unsigned halts = 0, orphans = 0;
     int code;
     assert_int_equal(tbus_journal_reader_open(journal, &reader, NULL), 0);
-    while ((code = tbus_journal_reader_next(reader, &record, NULL)) == 1)
+    int events = tbus_journal_reader_topic(reader, EVENT_TOPIC);
+    while ((code = tbus_journal_reader_next(reader, &record, NULL)) == 1) {
+        const event_t *event = record.payload;
         records++;
+        halts += record.topic == events && event->kind == EVENT_HALT &&
+                 event->by == EVENT_BY_ORPHAN && event->pid != (uint32_t)f->start.pid;
+        orphans += record.topic == events && event->kind == EVENT_ORPHAN;
+    }
+    assert_int_equal(halts, 2);   /* as risk and executor took it */
+    assert_int_equal(orphans, 5); /* feed, strategy, risk, executor, recorder */
     assert_int_equal(code, 0);
     assert_int_equal(tbus_journal_reader_end(reader), TBUS_JOURNAL_CLOSED);
     assert_true(records >= 1000);
     tbus_journal_reader_close(reader);
 
     /* what it could not tidy up, the next one does */
-    assert_int_equal(files_in_run_directory(f), 3);
+    assert_int_equal(files_in_run_directory(f), 4);
     assert_int_equal(run(f, "start", SHORT_FEED, NULL), 0);
+    assert_text_holds(f->start.err, "risk (process ");
+    assert_text_holds(f->start.err, "has ended, as its supervisor had died");
+    assert_int_equal(files_in_run_directory(f), 0);
 }
 
 int main(void)

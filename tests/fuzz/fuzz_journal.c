@@ -100,11 +100,12 @@ void fuzz_seeds(fuzz_take_t take)
     char scratch[SCRATCH_PATH_MAX], journal[SCRATCH_PATH_MAX + 2], path[SCRATCH_PATH_MAX + 24];
     scratch_create(scratch);
     snprintf(journal, sizeof journal, "%s/j", scratch);
-    tbus_journal_spec_t spec = {.directory = journal,
-                                .bus_name = "fuzz",
-                                .segment_bytes = TBUS_JOURNAL_SEGMENT_BYTES_MIN,
-                                .topics_count = 2,
-                                .topics = {{"md", "tick", 1, 0, 0}, {"orders", "order", 7, 0, 0}}};
+    tbus_journal_spec_t spec = {
+        .directory = journal,
+        .bus_name = "fuzz",
+        .segment_bytes = TBUS_JOURNAL_SEGMENT_BYTES_MIN,
+        .topics_count = 2,
+        .topics = {{"md", "tick", 1, 0, 0, 0}, {"orders", "order", 7, 0, 0, 0}}};
     tbus_journal_writer_t *w;
     tbus_error_t err;
     if (tbus_journal_writer_open(&spec, &w, &err) < 0)

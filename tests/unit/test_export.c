@@ -49,12 +49,12 @@ static int set_up(void **state)
         .started_realtime_ns = UINT64_C(1700000000123456789),
         .segment_bytes = 1u << 20,
         .topics_count = 6,
-        .topics = {{"md", "tick", 1, TICK_VERSION, TBUS_BROADCAST},
-                   {"bbo", "bbo", 1, 0, 0},
-                   {"orders", "order", 1, 0, 0},
-                   {"approved", "order", 1, 0, 0},
-                   {"reports", "report", 1, 0, 0},
-                   {"odd", "something", 1, 0, 0}},
+        .topics = {{"md", "tick", 1, TICK_VERSION, TBUS_BROADCAST, 0},
+                   {"bbo", "bbo", 1, 0, 0, 0},
+                   {"orders", "order", 1, 0, 0, 0},
+                   {"approved", "order", 1, 0, 0, 0},
+                   {"reports", "report", 1, 0, 0, 0},
+                   {"odd", "something", 1, 0, 0, 0}},
     };
     *state = f;
     return tbus_journal_writer_open(&spec, &f->writer, NULL);
@@ -286,8 +286,8 @@ static void messages_of_a_later_version_are_refused_by_name(void **state)
     scratch_remove(f->journal);
     tbus_journal_spec_t spec = {.directory = f->journal,
                                 .topics_count = 2,
-                                .topics = {{"md", "tick", 1, TICK_VERSION + 1, TBUS_BROADCAST},
-                                           {"odd", "something", 1, 7, TBUS_BROADCAST}}};
+                                .topics = {{"md", "tick", 1, TICK_VERSION + 1, TBUS_BROADCAST, 0},
+                                           {"odd", "something", 1, 7, TBUS_BROADCAST, 0}}};
     assert_int_equal(tbus_journal_writer_open(&spec, &f->writer, NULL), 0);
     finish(f);
     for (enum export_format format = EXPORT_ITCH; format <= EXPORT_JSONL; format++) {

@@ -108,7 +108,9 @@ static tbus_journal_spec_t spec_for(const char *directory, uint64_t segment_byte
         .started_realtime_ns = UINT64_C(1700000000000000000),
         .segment_bytes = segment_bytes,
         .topics_count = TOPICS,
-        .topics = {{"md", "tick", 1, 0, 0}, {"bbo", "bbo", 1, 0, 0}, {"orders", "order", 7, 0, 0}},
+        .topics = {{"md", "tick", 1, 0, 0, 0},
+                   {"bbo", "bbo", 1, 0, 0, 0},
+                   {"orders", "order", 7, 0, 0, 0}},
     };
 }
 
@@ -290,6 +292,91 @@ static void info_says_what_was_recorded(void **state)
     assert_int_equal(tbus_journal_reader_topic(r, "bbo"), 1);
     assert_int_equal(tbus_journal_reader_topic(r, "nothing"), -TBUS_ENOTFOUND);
     tbus_journal_reader_close(r);
+}
+
+/* --- session records --- */
+
+#define OBJECT_BYTES 40000u /* three records */
+
+/* Gather the objects of kind `kind`, checking that everybody else sees the messages alone. */
+static size_t gather(const char *directory, uint32_t kind, char *out_object, unsigned *out_pieces)
+{
+    tbus_journal_reader_t *r = NULL;
+    tbus_journal_record_t record;
+    tbus_journal_piece_t piece;
+    size_t bytes = 0;
+    uint64_t messages = 0;
+    *out_pieces = 0;
+    assert_int_equal(tbus_journal_reader_open(directory, &r, NULL), 0);
+    tbus_journal_reader_show_session(r);
+    while (tbus_journal_reader_next(r, &record, NULL) == 1) {
+        if (record.topic != TBUS_JOURNAL_SESSION_TOPIC) {
+            assert_false(tbus_journal_record_piece(&record, &piece));
+            messages++;
+            continue;
+        }
+        assert_true(tbus_journal_record_piece(&record, &piece));
+        assert_int_equal(piece.version, 1);
+        if (piece.kind != kind)
+            continue;
+        memcpy(out_object + bytes, piece.data, piece.bytes);
+        bytes += piece.bytes;
+        ++*out_pieces;
+        assert_int_equal(piece.more, bytes < OBJECT_BYTES && kind == TBUS_JOURNAL_CONFIGURATION);
+    }
+    assert_int_equal(tbus_journal_reader_end(r), TBUS_JOURNAL_CLOSED);
+    assert_int_equal(messages, 300);
+    tbus_journal_reader_close(r);
+    return bytes;
+}
+
+static void what_is_recorded_of_the_session_is_shown_to_those_who_ask(void **state)
+{
+    scratch_t *s = *state;
+    static char written[OBJECT_BYTES], object[OBJECT_BYTES];
+    unsigned pieces;
+    for (size_t i = 0; i < sizeof written; i++)
+        written[i] = (char)(i * 37 + i / 256);
+    tbus_journal_writer_t *w = create(s->journal, SMALL_SEGMENT);
+    assert_int_equal(tbus_journal_writer_append_session(w, TBUS_JOURNAL_PROVENANCE, 1, "{}", 2), 0);
+    assert_int_equal(tbus_journal_writer_append_session(w, TBUS_JOURNAL_CONFIGURATION, 2, written,
+                                                        sizeof written),
+                     0);
+    /* of a later tickbus, and without a byte */
+    assert_int_equal(
+        tbus_journal_writer_append_session(w, (enum tbus_journal_session_kind)77, 3, "", 0), 0);
+    for (uint64_t i = 0; i < 300; i++)
+        assert_int_equal(append_message(w, i), 0);
+    assert_int_equal(tbus_journal_writer_records(w), 300);
+    assert_int_equal(tbus_journal_writer_close(w, NULL), 0);
+    outcome_t o = read_journal(s->journal);
+    assert_int_equal(o.records, 300);
+    assert_int_equal(o.end, TBUS_JOURNAL_CLOSED);
+    assert_int_equal(gather(s->journal, TBUS_JOURNAL_CONFIGURATION, object, &pieces),
+                     sizeof written);
+    assert_int_equal(pieces, 3);
+    assert_memory_equal(object, written, sizeof written);
+    assert_int_equal(gather(s->journal, TBUS_JOURNAL_PROVENANCE, object, &pieces), 2);
+    assert_memory_equal(object, "{}", 2);
+    assert_int_equal(gather(s->journal, 77, object, &pieces), 0);
+    assert_int_equal(pieces, 1);
+}
+
+static void a_session_has_a_name_of_ten_letters_and_digits_of_its_own(void **state)
+{
+    scratch_t *s = *state;
+    char names[2][TBUS_JOURNAL_SESSION_NAME + 1];
+    for (int i = 0; i < 2; i++) {
+        tbus_journal_reader_t *r = NULL;
+        write_journal(s->journal, SMALL_SEGMENT, 1);
+        assert_int_equal(tbus_journal_reader_open(s->journal, &r, NULL), 0);
+        memcpy(names[i], tbus_journal_reader_info(r)->session_name, sizeof names[i]);
+        tbus_journal_reader_close(r);
+        scratch_remove(s->journal);
+        assert_int_equal(strspn(names[i], "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"), 10);
+        assert_int_equal(strlen(names[i]), 10);
+    }
+    assert_string_not_equal(names[0], names[1]);
 }
 
 static void topics_keep_the_kind_of_their_ring_and_the_version_of_their_type(void **state)
@@ -1293,6 +1380,8 @@ int main(void)
         TEST(a_session_of_default_segments_reads_back_and_takes_no_more_room_than_it_needs),
         TEST(an_empty_session_is_a_header),
         TEST(info_says_what_was_recorded),
+        TEST(what_is_recorded_of_the_session_is_shown_to_those_who_ask),
+        TEST(a_session_has_a_name_of_ten_letters_and_digits_of_its_own),
         TEST(topics_keep_the_kind_of_their_ring_and_the_version_of_their_type),
         TEST(a_header_without_kinds_and_versions_is_the_one_of_older_journals),
         TEST(a_record_as_large_as_a_segment_fits_and_a_larger_one_stops_the_recording),

@@ -161,7 +161,7 @@ static session_t record_session(const char *directory)
                                 .bus_name = "faults",
                                 .segment_bytes = SEGMENT_BYTES,
                                 .topics_count = 1,
-                                .topics = {{"md", "tick", 1, 0, 0}}};
+                                .topics = {{"md", "tick", 1, 0, 0, 0}}};
     tbus_journal_writer_t *w = NULL;
     session.created = tbus_journal_writer_open(&spec, &w, &session.err);
     if (session.created < 0)
@@ -328,7 +328,7 @@ static session_t record_and_cut(const scratch_t *s, uint32_t segment, uint64_t a
                                 .bus_name = "faults",
                                 .segment_bytes = SEGMENT_BYTES,
                                 .topics_count = 1,
-                                .topics = {{"md", "tick", 1, 0, 0}}};
+                                .topics = {{"md", "tick", 1, 0, 0, 0}}};
     tbus_journal_writer_t *w = NULL;
     snprintf(name, sizeof name, "%s/%08u.tbj", s->journal, segment);
     sigaction(SIGBUS, &ours, &before);

@@ -229,7 +229,7 @@ static tbus_journal_writer_t *start(const char *directory)
                                 .bus_name = "power",
                                 .segment_bytes = SEGMENT_BYTES,
                                 .topics_count = 1,
-                                .topics = {{"md", "tick", 1, 1, TBUS_BROADCAST}}};
+                                .topics = {{"md", "tick", 1, 1, TBUS_BROADCAST, 0}}};
     tbus_journal_writer_t *w = NULL;
     tbus_error_t err = {0};
     if (tbus_journal_writer_open(&spec, &w, &err) < 0)

@@ -484,9 +484,10 @@ static int open_empty(const tbus_journal_topic_t *second, tbus_error_t *err)
 static void a_journal_is_replayed_from_the_topic_of_ticks_whatever_its_name(void **state)
 {
     (void)state;
-    static const tbus_journal_topic_t ticks = {"prices", "tick", 1, TICK_VERSION, TBUS_BROADCAST};
-    static const tbus_journal_topic_t later = {"prices", "tick", 1, TICK_VERSION + 1, 0};
-    static const tbus_journal_topic_t orders = {"orders", "order", 1, 1, TBUS_MPMC};
+    static const tbus_journal_topic_t ticks = {"prices",     "tick",         1,
+                                               TICK_VERSION, TBUS_BROADCAST, 0};
+    static const tbus_journal_topic_t later = {"prices", "tick", 1, TICK_VERSION + 1, 0, 0};
+    static const tbus_journal_topic_t orders = {"orders", "order", 1, 1, TBUS_MPMC, 0};
     tbus_error_t err;
     assert_int_equal(open_empty(&ticks, &err), 0);
     assert_int_equal(open_empty(&orders, &err), -TBUS_ENOTFOUND);

@@ -5,9 +5,10 @@
  *        NAME.lock    locked by the supervisor while it lives; holds its process id as text
  *        NAME.sock    the control socket (protocol.h)
  *        NAME.members which processes have the memory of the bus (members.h)
+ *        NAME.orphans how those have ended whose supervisor had died (orphans.h)
  *
  * Memory is not here: it goes from hand to hand over the socket. What a supervisor that was killed
- * leaves behind is three small files whose lock is free: the next start under that name takes them
+ * leaves behind is four small files whose lock is free: the next start under that name takes them
  * over.
  */
 #ifndef TICKBUS_TOOLS_CONTROL_RUNDIR_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/measure/provenance.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "tools/measure/host.h"
@@ -11,8 +12,12 @@ static char **known_argv;
 
 void provenance_know(int argc, char **argv)
 {
-    known_argc = argc;
-    known_argv = argv;
+    /* Verbs write their own name over an argument. */
+    free(known_argv);
+    known_argv = malloc((size_t)argc * sizeof *known_argv);
+    known_argc = known_argv ? argc : 0;
+    for (int i = 0; i < known_argc; i++)
+        known_argv[i] = argv[i];
 }
 
 const char *provenance_version(void)

@@ -12,7 +12,7 @@
 
 #include <jansson.h>
 
-/* The command line of this process, for later; `argv` must live as long. */
+/* The command line of this process, for later; what argv points to must live as long. */
 void provenance_know(int argc, char **argv);
 
 /* "0.1.0 (a1b2c3d)": the version, and the commit that it was built from where it is known. */

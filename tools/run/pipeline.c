@@ -7,10 +7,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <tickbus/msg/event.h>
 #include <tickbus/stage.h>
 
 #include "tools/measure/process_state.h"
 #include "tools/run/allocation.h"
+#include "tools/run/orphan.h"
 
 #define HUGE_PAGE_BYTES (UINT64_C(2) << 20)
 
@@ -123,6 +125,19 @@ static int check_ports(const pipeline_t *p, tbus_error_t *err)
                                  instance->name, topic);
         }
     }
+    return 0;
+}
+
+/* The supervisor publishes on `events`, where that topic is. */
+static int add_supervisor(pipeline_t *p, tbus_error_t *err)
+{
+    if (!has_publisher(p, EVENT_TOPIC))
+        return 0;
+    int owner = tbus_participant_add(&p->bus, PIPELINE_SUPERVISOR, err);
+    if (owner < 0)
+        return owner;
+    p->supervisor_owner = (uint32_t)owner;
+    tbus_participant(&p->bus, p->supervisor_owner)->process = PIPELINE_NO_PROCESS;
     return 0;
 }
 
@@ -242,6 +257,8 @@ int pipeline_create(const config_t *config, const layout_t *layout, uint64_t for
     if (code == 0)
         code = add_participants(&p, err);
     if (code == 0)
+        code = add_supervisor(&p, err);
+    if (code == 0)
         code = add_topics(&p, err);
     if (code < 0) {
         pipeline_close(&p);
@@ -346,6 +363,8 @@ static int make_stage(running_t *r, const pipeline_stage_t *stage)
                                     .params = config_instance_values(instance),
                                     .variant_params = config_variant_values(instance),
                                     .control = stage->control,
+                                    .provenance = r->pipeline->provenance,
+                                    .configuration = r->pipeline->configuration,
                                     .for_ns = r->pipeline->for_ns,
                                     .crew = &r->crew};
     tbus_participant_t *block = tbus_participant(&r->pipeline->bus, stage->owner);
@@ -397,6 +416,7 @@ int pipeline_run_process(pipeline_t *pipeline, uint32_t index, const tbus_atomic
 {
     const layout_process_t *plan = &pipeline->layout->processes[index];
     running_t running = {.pipeline = pipeline};
+    orphan_t orphan = {.pipeline = pipeline, .process = index};
     int code = 0;
     for (uint32_t i = 0; code == 0 && i < plan->stages_count; i++)
         code = make_stage(&running, &pipeline->stages[plan->stages[i]]);
@@ -410,6 +430,8 @@ int pipeline_run_process(pipeline_t *pipeline, uint32_t index, const tbus_atomic
                             .orphaned = orphaned,
                             .on_orphaned = halt_orphan,
                             .orphaned_context = pipeline,
+                            .may_leave = orphan_may_leave,
+                            .leave_context = &orphan,
                             .on_beat = halt_unattended,
                             .beat_context = pipeline,
                             .allocated_bytes = allocation_meter()};
@@ -421,5 +443,7 @@ int pipeline_run_process(pipeline_t *pipeline, uint32_t index, const tbus_atomic
         stage->ops->destroy(stage);
     }
     tbus_crew_disband(&running.crew);
+    if (orphaned && tbus_load_relaxed_u32(orphaned))
+        orphan_note(&orphan, code);
     return code;
 }

@@ -37,12 +37,18 @@ typedef struct pipeline_stage {
 typedef struct pipeline {
     const config_t *config; /* not owned */
     const layout_t *layout; /* not owned */
-    uint64_t for_ns;        /* sources end after this long; 0: when their input does */
+    const char *provenance; /* JSON, for the journal; not owned; NULL: none */
+    const char *configuration;
+    uint64_t for_ns; /* sources end after this long; 0: when their input does */
     tbus_bus_t bus;
     uint32_t stages_count; /* those of the layout, in its order */
     pipeline_stage_t stages[TBUS_INSTANCES_MAX];
     kill_switch_t *kill_switch; /* in the directory of the bus */
+    uint32_t supervisor_owner;  /* participant number, to publish events; 0: no such topic */
 } pipeline_t;
+
+#define PIPELINE_SUPERVISOR "supervisor"
+#define PIPELINE_NO_PROCESS UINT32_MAX /* of its participant: it is in none of the layout */
 
 /* A topic that no stage asks for: of a bus that is kept for participants from outside. */
 typedef struct pipeline_topic {

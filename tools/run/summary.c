@@ -7,6 +7,7 @@
 #include "tools/measure/provenance.h"
 #include "tools/run/backlog.h"
 #include "tools/run/outlook.h"
+#include "tools/run/pipeline.h"
 #include "tools/show/json_text.h"
 
 /* A duration to the microsecond, over any run there is; what a double has beyond that is noise. */
@@ -339,7 +340,8 @@ static json_t *stages(const tbus_bus_t *bus)
     for (uint32_t i = 0; i < TBUS_PARTICIPANTS_MAX; i++)
         /* O2 pairs O1 (tbus_participant_add) */
         if (tbus_load_acquire_u32(&bus->directory->participants[i].state) != TBUS_VACANT &&
-            !bus->directory->participants[i].from_outside)
+            !bus->directory->participants[i].from_outside &&
+            bus->directory->participants[i].process != PIPELINE_NO_PROCESS)
             json_array_append_new(list, stage(&bus->directory->participants[i]));
     return list;
 }

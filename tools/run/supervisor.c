@@ -422,10 +422,20 @@ static void tell_last_words(supervisor_t *s)
 static void run_pipeline(supervisor_t *s)
 {
     say_layout(s);
-    bool fine = start_processes(s);
+    tbus_error_t why = {0};
+    bool fine = supervisor_open_record(s, &why) == 0;
+    if (!fine)
+        supervisor_complain(s, "%s%s", why.text,
+                            why.code == -EMFILE ? "; raise the limit of open files (ulimit -n)"
+                                                : "");
+    fine = fine && start_processes(s);
     if (fine) {
         let_run(s);
         run_until_done(s);
+        if (!s->broken && !s->stop_asked)
+            supervisor_tell(s, EVENT_STOP, 0, supervisor_itself(),
+                            s->run.for_ns ? "the source has no more, or its time is over"
+                                          : "the source has no more");
         fine = !s->broken && wind_down(s);
     }
     if (!fine) {
@@ -443,6 +453,7 @@ static void run_pipeline(supervisor_t *s)
      * last messages. */
     tbus_store_release_u32(&s->pipeline.bus.directory->ended, 1);
     supervisor_nudge(s); /* participants from outside that sleep */
+    supervisor_close_record(s);
     s->run.state = "ended";
 }
 

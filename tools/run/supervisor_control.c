@@ -100,6 +100,7 @@ void supervisor_answer(void *context, const char *method, const json_t *params,
         if (!s->stop_asked)
             supervisor_say(s, "%s, as `busctl stop` asked",
                            supervisor_stages(s) ? "draining" : "ending");
+        supervisor_tell(s, EVENT_STOP, 0, asker(reply), "busctl stop");
         s->stop_asked = true;
         reply->result = json_pack("{s:b}", "stopping", 1);
     } else if (strcmp(method, "attach") == 0) {

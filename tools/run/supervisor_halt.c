@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "tools/control/members.h"
+#include "tools/control/orphans.h"
 
 /* What was left of a bus whose supervisor has died is recorded, and ends. */
 #define LEFT_OVER_NS UINT64_C(2000000000)
@@ -48,13 +49,20 @@ void supervisor_write_members(supervisor_t *s)
                        why.text);
 }
 
+static void show_orphan(void *context, const char *text)
+{
+    supervisor_say(context, "of the supervisor before: %s", text);
+}
+
 int supervisor_expect_nobody(supervisor_t *s, tbus_error_t *err)
 {
     const char *name = s->request->options->config.bus.name;
     uint64_t deadline_ns = tbus_clock_ns() + LEFT_OVER_NS;
     members_t members;
-    if (members_read(&s->dir, name, &members, NULL) < 0)
+    if (members_read(&s->dir, name, &members, NULL) < 0) {
+        orphans_take(&s->dir, name, show_orphan, s);
         return 0;
+    }
     for (uint32_t i = 0; i < members.count; i++) {
         while (member_lives(&members.list[i], &members, name) && tbus_clock_ns() < deadline_ns)
             usleep(10000);
@@ -66,5 +74,6 @@ int supervisor_expect_nobody(supervisor_t *s, tbus_error_t *err)
                              (int)members.list[i].pid);
     }
     members_remove(&s->dir, name);
+    orphans_take(&s->dir, name, show_orphan, s);
     return 0;
 }

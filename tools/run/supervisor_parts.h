@@ -10,9 +10,14 @@
  *    supervisor_control.c  what clients are answered
  *    supervisor_halt.c     the kill switch: our heartbeat in it, and who has thrown it
  *    supervisor_reload.c   SIGHUP
+ *    supervisor_events.c   what the journal is told of the run
  */
 #ifndef TICKBUS_TOOLS_RUN_SUPERVISOR_PARTS_H
 #define TICKBUS_TOOLS_RUN_SUPERVISOR_PARTS_H
+
+#include <tickbus/msg/event.h>
+#include <tickbus/outlet.h>
+#include <tickbus/stage.h>
 
 #include "bus/run/cgroup.h"
 #include "tools/run/backlog.h"
@@ -54,7 +59,13 @@ typedef struct supervisor {
     bool abort_asked;          /* by a second signal */
     uint64_t signalled_ns;     /* when the first signal to stop came; 0: none yet */
     bool broken;               /* a stage has failed or a process has died */
-    uint32_t halt;             /* generation of the kill switch that was told last */
+    uint32_t limits_changes;   /* how often limits were put in force */
+    char *provenance;          /* for the journal; owned */
+    char *configuration;
+    tbus_stage_t publishing; /* as a participant of the bus, on `events` alone */
+    int life_fd;             /* of that participant; 0: none */
+    tbus_outlet_t events;
+    uint32_t halt; /* generation of the kill switch that was told last */
     progress_t progress;
     talk_t talk;
     noise_mark_t noise_began; /* when the stages were told to run */
@@ -92,10 +103,19 @@ bool supervisor_all_ended(const supervisor_t *s);
 
 /* Read the configuration again, and have its risk limits hold from the next order on. What is wrong
  * with it is said, and nothing changes. */
-void supervisor_reload(supervisor_t *s);
+void supervisor_reload(supervisor_t *s, kill_switch_actor_t actor);
 /* Which of our streams are terminals, once; and whether one of them has hung up since. */
 void supervisor_know_terminals(supervisor_t *s);
 bool supervisor_terminal_gone(const supervisor_t *s);
+
+/* What is run, for the journal; and become a participant that publishes events. Before the first
+ * process is started. Close it whatever it returned. */
+int supervisor_open_record(supervisor_t *s, tbus_error_t *err);
+void supervisor_close_record(supervisor_t *s);
+/* Publish an event in the name of `actor`. What finds no room is kept until the next step. */
+void supervisor_tell(supervisor_t *s, uint8_t kind, uint32_t number, kill_switch_actor_t actor,
+                     const char *text);
+kill_switch_actor_t supervisor_itself(void);
 
 /* Let the stages know that we are here, and tell of a halt that is new, whoever ordered it. */
 void supervisor_watch_halt(supervisor_t *s);

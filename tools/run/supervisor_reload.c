@@ -110,7 +110,7 @@ static void put_in_force(supervisor_t *s, const config_t *fresh)
     }
 }
 
-void supervisor_reload(supervisor_t *s)
+void supervisor_reload(supervisor_t *s, kill_switch_actor_t actor)
 {
     char changes[CHANGES_MAX];
     config_t fresh;
@@ -136,6 +136,8 @@ void supervisor_reload(supervisor_t *s)
         supervisor_say(s, "no risk limit has changed in %s", options->file);
         return;
     }
+    /* First on record, then in force; risk says from which order on. */
+    supervisor_tell(s, EVENT_LIMITS, ++s->limits_changes, actor, changes);
     put_in_force(s, &fresh);
     supervisor_note(s, "risk limits changed: %s", changes);
 }

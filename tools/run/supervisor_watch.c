@@ -112,6 +112,21 @@ bool supervisor_told_to_stop(supervisor_t *s, uint32_t process)
 
 /* --- processes that end */
 
+/* Something that ends the run: said, and on record. */
+__attribute__((format(printf, 3, 4))) static void fail(supervisor_t *s, uint32_t index,
+                                                       const char *format, ...)
+{
+    char text[SUMMARY_ERROR_MAX];
+    kill_switch_actor_t process = {.uid = (uint32_t)geteuid(),
+                                   .pid = (uint32_t)s->processes[index].pid};
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    supervisor_complain(s, "%s", text);
+    supervisor_tell(s, EVENT_FAILED, 0, process, text);
+}
+
 /* Why: the stage's own word, else how the process ended. */
 static void blame(supervisor_t *s, uint32_t index)
 {
@@ -122,8 +137,8 @@ static void blame(supervisor_t *s, uint32_t index)
         /* O2 pairs O1 (set_state in loop.c): its reason is there. */
         if (tbus_load_acquire_u32(&p->state) != TBUS_FAIL)
             continue;
-        supervisor_complain(s, "stage '%s' failed: %.*s", s->layout.stages[plan->stages[i]].name,
-                            (int)sizeof p->reason - 1, p->reason);
+        fail(s, index, "stage '%s' failed: %.*s", s->layout.stages[plan->stages[i]].name,
+             (int)sizeof p->reason - 1, p->reason);
         explained = true;
     }
     if (explained)
@@ -133,9 +148,9 @@ static void blame(supervisor_t *s, uint32_t index)
     process_end_text(&s->processes[index], how, sizeof how);
     if (WIFSIGNALED(s->processes[index].status) && WTERMSIG(s->processes[index].status) == SIGKILL)
         memory_kill_text(&s->kills, &kills, by_whom, sizeof by_whom);
-    supervisor_complain(s, "stage%s '%s' (process %d) %s%s%s", plan->stages_count > 1 ? "s" : "",
-                        s->processes[index].name, (int)s->processes[index].pid, how,
-                        by_whom[0] ? " " : "", by_whom);
+    fail(s, index, "stage%s '%s' (process %d) %s%s%s", plan->stages_count > 1 ? "s" : "",
+         s->processes[index].name, (int)s->processes[index].pid, how, by_whom[0] ? " " : "",
+         by_whom);
 }
 
 /* Its claims become tombs and its places are given up, so that nobody waits for it. */
@@ -211,13 +226,17 @@ static void take_signal(supervisor_t *s)
                        "order pass");
         return;
     }
+    kill_switch_actor_t actor = {.uid = info.ssi_uid, .pid = info.ssi_pid};
     /* The kernel sends it when the terminal goes; a shell that goes with it sends it to its
      * jobs. */
     bool terminal_gone = info.ssi_code == SI_KERNEL || supervisor_terminal_gone(s);
     if (info.ssi_signo == SIGHUP && !terminal_gone) {
-        supervisor_reload(s);
+        supervisor_reload(s, actor);
         return;
     }
+    char name[16];
+    snprintf(name, sizeof name, "SIG%s", sigabbrev_np((int)info.ssi_signo));
+    supervisor_tell(s, EVENT_STOP, 0, actor, name);
     s->stop_asked = true;
     uint64_t now_ns = tbus_clock_ns();
     if (!s->signalled_ns) {
@@ -267,6 +286,8 @@ void supervisor_step(supervisor_t *s, int timeout_ms)
                 look_after(s, i);
     }
     guests_bury(&s->guests, &s->pipeline.bus);
+    if (s->events.kept)
+        tbus_outlet_flush(&s->events);
     supervisor_watch_halt(s);
     supervisor_watch_stalls(s);
     if (s->running_since_ns && supervisor_stages(s))

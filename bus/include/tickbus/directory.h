@@ -261,6 +261,9 @@ TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, arena) == 1462272);
  * as this library was compiled. */
 uint64_t tbus_layout(void);
 
+/* The digest of one type of messages alone: what a journal notes of its topics. 0: no such type. */
+uint64_t tbus_layout_of_type(const char *type);
+
 #ifdef __cplusplus
 }
 #endif

@@ -6,7 +6,7 @@
  *    DIR/00000001.tbj, 00000002.tbj, ...   segments: files of `segment_bytes` bytes while they are
  *                                          written; a finished one is cut to what it holds
  *
- *    segment    0  header, 4096 bytes: session, number of the segment, the topics
+ *    segment    0  header, 4096 bytes: session, number of the segment, the topics, the seal
  *                  (bus/journal/format.h)
  *            4096  records, one after another, each 8-byte aligned
  *
@@ -18,10 +18,26 @@
  *                               one that belongs here
  *               8  seq u64      on its topic
  *              16  time_ns u64  when it was recorded, ns since the bus epoch
- *              24  topic u16    index in the header's table
+ *              24  topic u16    index in the header's table; 0xffff: a session record
  *              26  flags u16    0
  *              28  pad u32      0
  *              32  payload, then zeros up to a multiple of 8
+ *
+ * A *session record* is about the session itself: what was fed, by which program and command line,
+ * with which configuration. Its payload begins with its kind (enum tbus_journal_session_kind); one
+ * object of bytes may be cut over several records, which follow each other among the session
+ * records. Readers are not shown them unless they ask, and skip kinds that they do not know: more
+ * may come without a new format. What is done to a session while it runs is no session record but a
+ * message like any other (topic `events`, tickbus/msg/event.h).
+ *
+ *    payload    0  kind u32
+ *               4  version u16  of what the kind holds
+ *               6  more u16     1: the object goes on in the next session record
+ *               8  bytes of the object
+ *
+ * The *seal* of a finished segment holds its SHA-256 and that of the segment before it, which makes
+ * a chain of all segments, so that a change that fits the CRCs is found as well. A writer may leave
+ * it out.
  *
  * Journals are little-endian. A reader refuses an `abi` that it does not know. The writer allocates
  * a whole segment before it writes to it, so that a full disk is an error when a segment is created
@@ -78,6 +94,8 @@ extern "C" {
 #define TBUS_JOURNAL_HEADER_BYTES      4096u
 #define TBUS_JOURNAL_RECORD_HEADER     32u
 #define TBUS_JOURNAL_TOPICS_MAX        16u
+#define TBUS_JOURNAL_SESSION_TOPIC     0xffffu              /* of session records */
+#define TBUS_JOURNAL_SESSION_NAME      10u                  /* characters */
 #define TBUS_JOURNAL_SEGMENT_BYTES     (UINT64_C(64) << 20) /* default */
 #define TBUS_JOURNAL_SEGMENT_BYTES_MIN (UINT64_C(64) << 10)
 #define TBUS_JOURNAL_SEGMENT_BYTES_MAX (UINT64_C(1) << 30)
@@ -87,11 +105,18 @@ typedef struct tbus_journal_topic {
     char name[TBUS_NAME_MAX];
     char type[TBUS_NAME_MAX]; /* of its messages: "tick" */
     uint64_t first_seq;
-    /* The next two are 0, unknown, in journals that were recorded before the format had them, and
+    /* The next three are 0, unknown, in journals that were recorded before the format had them, and
      * where whoever made the topic did not set them. */
     uint32_t type_version; /* of the layout of its messages, from 1 */
     uint32_t ring_kind;    /* enum tbus_ring_kind: how many publishers, who gets a message */
+    uint64_t layout_id;    /* of that layout: tbus_layout_of_type */
 } tbus_journal_topic_t;
+
+/* Kinds of session records. Numbers are never given twice. */
+enum tbus_journal_session_kind {
+    TBUS_JOURNAL_PROVENANCE = 1,    /* JSON: version, command line, source, stages, layout, host */
+    TBUS_JOURNAL_CONFIGURATION = 2, /* JSON: every key with the value that was in force at first */
+};
 
 typedef struct tbus_journal_spec {
     /* Created if missing; refused when it holds anything (-TBUS_ENOTEMPTY, nothing is touched). */
@@ -131,10 +156,17 @@ int tbus_journal_writer_append(tbus_journal_writer_t *w, uint16_t topic, uint64_
  * store would fail again. Async-signal-safe; any thread. */
 bool tbus_journal_writer_on_sigbus(void *address);
 
+/* Append `bytes` bytes about the session itself, cut over as many records as they take. Cold; the
+ * thread that appends. Errors as above. */
+int tbus_journal_writer_append_session(tbus_journal_writer_t *w,
+                                       enum tbus_journal_session_kind kind, uint64_t time_ns,
+                                       const void *data, size_t bytes);
+
 /* The error that append returned; code 0: none yet. Same thread. */
 const tbus_error_t *tbus_journal_writer_error(const tbus_journal_writer_t *w);
 
-/* Records appended, and the bytes they take in the segments. Same thread. */
+/* Records appended, without those about the session, and the bytes that all of them take in the
+ * segments. Same thread. */
 uint64_t tbus_journal_writer_records(const tbus_journal_writer_t *w);
 uint64_t tbus_journal_writer_bytes(const tbus_journal_writer_t *w);
 
@@ -159,6 +191,8 @@ typedef struct tbus_journal_reader tbus_journal_reader_t;
 typedef struct tbus_journal_info {
     char bus_name[TBUS_NAME_MAX];
     uint8_t session_id[16];
+    /* the same for people and protocols: digits and capital letters. "": an older journal */
+    char session_name[TBUS_JOURNAL_SESSION_NAME + 1];
     uint64_t started_realtime_ns;
     uint64_t segment_bytes;
     uint32_t segments; /* as of opening, and of every later one that the reader came to */
@@ -175,6 +209,21 @@ int tbus_journal_reader_open(const char *directory, tbus_journal_reader_t **out_
 const tbus_journal_info_t *tbus_journal_reader_info(const tbus_journal_reader_t *r);
 /* index, or -TBUS_ENOTFOUND */
 int tbus_journal_reader_topic(const tbus_journal_reader_t *r, const char *name);
+
+/* Have session records shown as well, with topic TBUS_JOURNAL_SESSION_TOPIC; before the first
+ * call of next. */
+void tbus_journal_reader_show_session(tbus_journal_reader_t *r);
+
+/* One piece of an object of the session. False: the record is none, or too short for one. */
+typedef struct tbus_journal_piece {
+    uint32_t kind; /* enum tbus_journal_session_kind, or one of a later tickbus */
+    uint16_t version;
+    bool more; /* the object goes on in the next session record */
+    const void *data;
+    size_t bytes;
+} tbus_journal_piece_t;
+bool tbus_journal_record_piece(const tbus_journal_record_t *record,
+                               tbus_journal_piece_t *out_piece);
 
 /* The next record in the order of recording. 1: got one; 0: there is none (tbus_journal_reader_end
  * says why); -TBUS_ECORRUPT: damage, err names segment and offset, and every later call says the

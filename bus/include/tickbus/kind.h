@@ -104,7 +104,10 @@ typedef struct tbus_stage_request {
     const void *params;         /* the kind's struct of values */
     const void *variant_params; /* that of the chosen variant; NULL: the kind has none */
     void *control;              /* the block of control_bytes; or NULL */
-    uint64_t for_ns;            /* sources: end after so long; 0: when the input ends */
+    /* JSON about the run, for whoever records it; NULL: not known */
+    const char *provenance;
+    const char *configuration;
+    uint64_t for_ns; /* sources: end after so long; 0: when the input ends */
     tbus_crew_t *crew;
 } tbus_stage_request_t;
 

@@ -105,6 +105,10 @@ typedef struct tbus_loop {
      * more often. May be NULL. */
     void (*on_orphaned)(void *context);
     void *orphaned_context;
+    /* Asked when the supervisor is gone and there is nothing to do: may the process end? Asked
+     * again, until it may. NULL: at once. */
+    bool (*may_leave)(void *context);
+    void *leave_context;
     /* With each heartbeat, of a busy loop every 1024 turns; `now_ns`: CLOCK_MONOTONIC. May be
      * NULL. */
     void (*on_beat)(void *context, uint64_t now_ns);

@@ -116,12 +116,12 @@ TICK_ASSERT_(sizeof(event_message_t) == EVENT_BYTES_MAX, "the text follows the f
 TBUS_INLINE uint32_t event_put_text(event_message_t *message, const char **text)
 {
     const char *from = *text;
-    const char *end = (const char *)memchr(from, 0, EVENT_TEXT_MAX + 1);
-    size_t length = end ? (size_t)(end - from) : EVENT_TEXT_MAX;
-    while (!end && length > 1 && ((unsigned char)from[length] & 0xc0) == 0x80)
+    size_t left = strlen(from);
+    size_t length = left < EVENT_TEXT_MAX ? left : EVENT_TEXT_MAX;
+    while (length < left && length > 1 && ((unsigned char)from[length] & 0xc0) == 0x80)
         length--;
     memcpy(message->text, from, length);
-    message->event.more = from[length] != 0;
+    message->event.more = length < left;
     *text = from + length;
     return EVENT_BYTES + (uint32_t)length;
 }

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/run/orphan.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <tickbus/msg/event.h>
+#include <tickbus/publisher.h>
+
+#include "tools/control/orphans.h"
+
+#define NAME_MAX_BYTES 80u
+
+static bool records(const orphan_t *o)
+{
+    const layout_process_t *plan = &o->pipeline->layout->processes[o->process];
+    for (uint32_t i = 0; i < plan->stages_count; i++)
+        if (o->pipeline->stages[plan->stages[i]].instance->kind->traits & TBUS_KIND_RECORDS)
+            return true;
+    return false;
+}
+
+/* A stage of another process that lives; NULL: there is none. */
+static const char *somebody_else(const orphan_t *o)
+{
+    for (uint32_t i = 0; i < o->pipeline->stages_count; i++) {
+        const pipeline_stage_t *stage = &o->pipeline->stages[i];
+        if (tbus_participant(&o->pipeline->bus, stage->owner)->process != o->process &&
+            tbus_participant_alive(&o->pipeline->bus, stage->owner) == 1)
+            return stage->instance->name;
+    }
+    return NULL;
+}
+
+/* As the first stage of this process, which has joined for its own topics already; events may not
+ * be among them. */
+static void tell(const orphan_t *o)
+{
+    const pipeline_stage_t *stage =
+        &o->pipeline->stages[o->pipeline->layout->processes[o->process].stages[0]];
+    tbus_ring_t *ring = tbus_bus_ring(&o->pipeline->bus, EVENT_TOPIC);
+    tbus_publisher_t publisher;
+    struct timespec now;
+    char text[EVENT_TEXT_MAX];
+    if (!ring || tbus_publisher_join(ring, stage->owner, &publisher, NULL) < 0)
+        return;
+    clock_gettime(CLOCK_REALTIME, &now);
+    event_message_t message = {
+        .event = {.time_ns = (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec,
+                  .sent_ns = tbus_bus_now_ns(&o->pipeline->bus),
+                  .uid = (uint32_t)geteuid(),
+                  .pid = (uint32_t)getpid(),
+                  .kind = EVENT_ORPHAN,
+                  .from = EVENT_FROM_STAGE}};
+    layout_process_name(o->pipeline->layout, o->process, text, sizeof text);
+    const char *left = somebody_else(o);
+    if (records(o) && left) {
+        size_t used = strlen(text);
+        snprintf(text + used, sizeof text - used, ", which has waited for %s in vain", left);
+    }
+    const char *rest = text;
+    uint32_t bytes = event_put_text(&message, &rest);
+    /* The recorder makes room, if it lives; if not, nobody reads it. */
+    for (unsigned turns = 0; turns < 100; turns++) {
+        if (tbus_publish_try(&publisher, &message, bytes) != TBUS_FULL)
+            break;
+        usleep(1000);
+    }
+    tbus_publisher_leave(&publisher);
+}
+
+bool orphan_may_leave(void *context)
+{
+    orphan_t *o = context;
+    if (!o->since_ns)
+        o->since_ns = tbus_clock_ns();
+    if (records(o) && somebody_else(o) && tbus_clock_ns() - o->since_ns < ORPHAN_WAIT_NS)
+        return false;
+    if (o->told)
+        return true;
+    tell(o);
+    o->told = true;
+    return !records(o); /* its own message is still to be recorded */
+}
+
+void orphan_note(const orphan_t *orphan, int code)
+{
+    char name[NAME_MAX_BYTES], text[TBUS_ERROR_TEXT_MAX];
+    layout_process_name(orphan->pipeline->layout, orphan->process, name, sizeof name);
+    if (code < 0)
+        snprintf(text, sizeof text, "%s (process %d) has failed after its supervisor had died: %s",
+                 name, (int)getpid(), tbus_strerror(code));
+    else
+        snprintf(text, sizeof text, "%s (process %d) has ended, as its supervisor had died", name,
+                 (int)getpid());
+    orphans_note(orphan->pipeline->bus.directory->name, text);
+}

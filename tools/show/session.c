@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/show/session.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/show/message_text.h"
+
+bool session_begin(session_t *out_session)
+{
+    session_t s = {.event_objects = json_array()};
+    *out_session = s;
+    out_session->words = open_memstream(&out_session->event_words, &out_session->words_bytes);
+    return s.event_objects && out_session->words;
+}
+
+static bool take_piece(session_object_t *object, const tbus_journal_piece_t *piece)
+{
+    if (object->whole) { /* a second one: the last counts */
+        object->bytes = 0;
+        object->whole = false;
+    }
+    if (object->bytes + piece->bytes > SESSION_OBJECT_BYTES_MAX)
+        return true; /* and so it is never whole */
+    char *text = realloc(object->text, object->bytes + piece->bytes + 1);
+    if (!text)
+        return false;
+    memcpy(text + object->bytes, piece->data, piece->bytes);
+    object->text = text;
+    object->bytes += piece->bytes;
+    object->text[object->bytes] = 0;
+    object->whole = !piece->more;
+    return true;
+}
+
+static bool take_session_record(session_t *s, const tbus_journal_record_t *record)
+{
+    tbus_journal_piece_t piece;
+    if (!tbus_journal_record_piece(record, &piece)) {
+        s->unknown++;
+        return true;
+    }
+    switch (piece.kind) {
+    case TBUS_JOURNAL_PROVENANCE:
+        return take_piece(&s->provenance, &piece);
+    case TBUS_JOURNAL_CONFIGURATION:
+        return take_piece(&s->configuration, &piece);
+    default:
+        s->unknown++;
+        return true;
+    }
+}
+
+bool session_take(session_t *s, const char *type, const tbus_journal_record_t *record)
+{
+    if (record->topic == TBUS_JOURNAL_SESSION_TOPIC)
+        return take_session_record(s, record);
+    if (strcmp(type, "event") != 0 || s->events++ >= SESSION_EVENTS_MAX)
+        return true;
+    char *line = NULL;
+    size_t bytes = 0;
+    FILE *out = open_memstream(&line, &bytes);
+    if (!out)
+        return false;
+    message_text_json(out, type, record->seq, record->payload, record->bytes);
+    bool fine =
+        fclose(out) == 0 && json_array_append_new(s->event_objects, json_loads(line, 0, NULL)) == 0;
+    free(line);
+    message_text_words(s->words, type, record->seq, record->payload, record->bytes);
+    return fine;
+}
+
+void session_end(session_t *s)
+{
+    if (s->words)
+        fclose(s->words);
+    s->words = NULL;
+}
+
+static json_t *object_json(const session_object_t *object)
+{
+    json_t *json = object->whole ? json_loadb(object->text, object->bytes, 0, NULL) : NULL;
+    return json ? json : json_null();
+}
+
+void session_add_json(const session_t *s, json_t *object)
+{
+    json_object_set_new(object, "provenance", object_json(&s->provenance));
+    json_object_set_new(object, "configuration", object_json(&s->configuration));
+    json_object_set(object, "events", s->event_objects);
+    json_object_set_new(object, "events_count", json_integer((json_int_t)s->events));
+    json_object_set_new(object, "unknown_session_records", json_integer((json_int_t)s->unknown));
+}
+
+/* `text` on one line; control characters, which JSON allows in strings, as '?'. */
+static void print_plain(FILE *out, const char *text)
+{
+    for (; *text; text++)
+        fputc((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text, out);
+}
+
+static void print_field(FILE *out, const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    if (!text)
+        return;
+    fprintf(out, "%-9s ", key);
+    print_plain(out, text);
+    fputc('\n', out);
+}
+
+static void print_command(FILE *out, const json_t *command)
+{
+    size_t i;
+    const json_t *word;
+    fprintf(out, "command  ");
+    json_array_foreach(command, i, word)
+    {
+        fputc(' ', out);
+        print_plain(out, json_string_value(word) ? json_string_value(word) : "?");
+    }
+    fputc('\n', out);
+}
+
+void session_print(const session_t *s, FILE *out)
+{
+    json_t *object = object_json(&s->provenance);
+    print_field(out, object, "version");
+    if (json_is_array(json_object_get(object, "command")))
+        print_command(out, json_object_get(object, "command"));
+    print_field(out, object, "source");
+    print_field(out, object, "pace");
+    print_field(out, object, "layout");
+    json_decref(object);
+    if (s->configuration.whole)
+        fprintf(out, "config    %zu bytes (busctl journal config DIR)\n", s->configuration.bytes);
+    if (s->unknown)
+        fprintf(out, "skipped   %" PRIu64 " session records of a later tickbus\n", s->unknown);
+    if (s->events) {
+        fprintf(out, "\nevents\n");
+        fwrite(s->event_words, 1, s->words_bytes, out);
+    }
+    if (s->events > SESSION_EVENTS_MAX)
+        fprintf(out, "and %" PRIu64 " more\n", s->events - SESSION_EVENTS_MAX);
+}
+
+void session_clear(session_t *s)
+{
+    session_end(s);
+    free(s->event_words);
+    free(s->provenance.text);
+    free(s->configuration.text);
+    json_decref(s->event_objects);
+    *s = (session_t){0};
+}
