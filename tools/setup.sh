@@ -20,7 +20,7 @@ PACKAGES_TESTS=(unzip strace spin clang-format dpkg-dev file)
 # What .ci/run needs on top.
 PACKAGES_CI=(clang)
 
-# 2 MiB pages. A pipeline takes one for each of its five topics (topics.*.slots at their defaults); tests run several pipelines at a time.
+# 2 MiB pages. A pipeline takes one for each of its topics but events (topics.*.slots at their defaults); tests run several pipelines at a time.
 HUGE_PAGES_WANTED=16
 
 setup_say()
