@@ -48,7 +48,7 @@ options()
     while [ $# -gt 0 ]; do
         case $1 in
         --help)
-            sed -n '4,/^set -u/s/^# \{0,1\}//p' "$0"
+            sed -n '3,/^set -u/s/^# \{0,1\}//p' "$0"
             exit 0
             ;;
         --json) json=true ;;
