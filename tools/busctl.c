@@ -24,21 +24,17 @@ typedef struct verb {
 } verb_t;
 
 static const verb_t verbs[] = {
-    {"start", "[OPTION...]", "run the whole pipeline: feed, strategy, risk, executor, recorder",
-     verb_start},
+    {"start", "[OPTION...]", "run the whole pipeline, from feed to journal", verb_start},
     {"replay", "DIR [OPTION...]", "run it on a journal instead of a feed", verb_replay},
-    {"bus", "NAME --topic TOPIC...", "keep a bus for programs of your own that join it", verb_bus},
+    {"bus", "NAME --topic TOPIC...", "keep a bus that programs of your own join", verb_bus},
     {"stop", "[--name NAME]", "drain a running pipeline and stop it", verb_stop},
     {"status", "[--json]", "what a running pipeline is doing", verb_status},
     {"halt", "--reason TEXT", "the kill switch: no order passes any more", verb_halt},
     {"resume", "--reason TEXT", "orders pass again", verb_resume},
-    {"tap", "TOPIC [OPTION...]", "follow the messages of a topic, without holding anybody up",
-     verb_tap},
+    {"tap", "TOPIC [OPTION...]", "follow a topic, without holding anybody up", verb_tap},
     {"journal", "export|info DIR", "read what was recorded", verb_journal},
-    {"config", "show|check [FILE]", "print the effective configuration, or check a file",
-     verb_config},
-    {"ipc", "[OPTION...]", "measure every mechanism of IPC on this machine, side by side",
-     verb_ipc},
+    {"config", "show|check [FILE]", "print the configuration, or check a file", verb_config},
+    {"ipc", "[OPTION...]", "measure every mechanism of IPC, side by side", verb_ipc},
 };
 #define VERBS_COUNT (sizeof verbs / sizeof verbs[0])
 
@@ -53,7 +49,8 @@ static int help(void)
     printf("\n  %s VERB --help    options of a verb, with an example\n"
            "  %s --version\n\n"
            "example: %s start --feed synth:seed=1,symbols=8 --journal /tmp/session\n\n"
-           "stdout is data, stderr is talk. Exit codes: 0 it worked, 1 it failed, 2 wrong usage.\n",
+           "stdout is data, stderr is talk.\n"
+           "Exit codes: 0 it worked, 1 it failed, 2 wrong usage.\n",
            name, name, name);
     return outcome_printed(outcome_program());
 }

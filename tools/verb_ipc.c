@@ -5,9 +5,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tools/ipc/columns.h"
 #include "tools/ipc/options.h"
 #include "tools/ipc/report.h"
 #include "tools/measure/sides.h"
+#include "tools/show/fold.h"
 #include "tools/show/outcome.h"
 #include "tools/verbs.h"
 
@@ -17,7 +19,7 @@
 static int list_names(const char *verb)
 {
     for (const ipc_mechanism_t *const *m = ipc_mechanisms; *m; m++)
-        printf("%-18s %s\n", (*m)->name, (*m)->what);
+        fold(stdout, (*m)->name, IPC_NAME_COLUMNS + 1, (*m)->what);
     return fflush(stdout) == 0
                ? OUTCOME_OK
                : outcome_failed(verb, "cannot write to stdout: %s", strerror(errno));

@@ -20,7 +20,7 @@
 #include "tools/verbs.h"
 
 static const char help[] =
-    "usage: busctl tap TOPIC [--name NAME] [--json] [--count N] [--from now|oldest] [--fifo PATH]\n"
+    "usage: busctl tap TOPIC [OPTION...]\n"
     "\n"
     "Follow the messages of a topic (md, bbo, orders, approved, reports), one line\n"
     "each, until the bus ends. The tap only looks: it holds nobody up. When it is\n"

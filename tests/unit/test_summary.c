@@ -238,7 +238,7 @@ static void a_process_that_stands_still_is_told_with_what_waits_for_it(void **st
     summary_print(f->summary, out);
     fclose(out);
     if (!strstr(text, "  STALLED    [strategy risk executor] stopped for 2.5") ||
-        !strstr(text, ": orders 4 behind, orders 1 claimed\n"))
+        !strstr(text, ":\n             orders 4 behind, orders 1 claimed\n"))
         fail_msg("STALLED is not as it should be in:\n%s", text);
     free(text);
 
@@ -249,6 +249,20 @@ static void a_process_that_stands_still_is_told_with_what_waits_for_it(void **st
     assert_int_equal(backlog_held_by(&f->bus, 1, held), 1);
     tbus_subscriber_leave(&risk);
     assert_int_equal(backlog_held_by(&f->bus, 1, held), 0);
+}
+
+/* Stages of one process stand still together, and each of them reads md. */
+static void a_topic_is_told_once_with_whoever_is_furthest_behind(void **state)
+{
+    (void)state;
+    static const backlog_t held[] = {
+        {"md", "strategy", 5100}, {"md", "risk", 5123},  {"md", "", 2},
+        {"md", "executor", 5123}, {"orders", "risk", 1}, {"reports", "", 1}};
+    char text[300];
+    backlog_text(held, 6, text, sizeof text);
+    assert_string_equal(text, "md 5,123 behind, md 2 claimed, orders 1 behind, reports 1 claimed");
+    backlog_text(held, 0, text, sizeof text);
+    assert_string_equal(text, "nothing yet");
 }
 
 static void a_duration_has_no_more_digits_than_it_means(void **state)
@@ -416,6 +430,7 @@ int main(void)
         TEST(what_is_not_taken_is_behind_while_it_runs_and_lost_when_it_has_ended),
         TEST(processes_stages_and_errors_are_told),
         TEST(a_process_that_stands_still_is_told_with_what_waits_for_it),
+        TEST(a_topic_is_told_once_with_whoever_is_furthest_behind),
         TEST(a_duration_has_no_more_digits_than_it_means),
         TEST(people_get_numbers_that_they_can_read),
         TEST(counters_that_found_no_room_are_told_and_nothing_is_said_when_there_are_none),

@@ -13,6 +13,9 @@ typedef struct ipc_column {
     figure_t (*cell)(const ipc_row_t *row);
 } ipc_column_t;
 
+/* In text the names of the mechanisms stand before this column. */
+#define IPC_NAME_COLUMNS 20
+
 #define IPC_COLUMNS_COUNT 13u
 extern const ipc_column_t ipc_columns[IPC_COLUMNS_COUNT];
 

@@ -12,27 +12,24 @@
 
 static const char help[] =
     "usage: busctl ipc [OPTION...]\n\n"
-    "Measure every mechanism of inter-process communication on this machine, side by side: pipes, "
-    "queues, "
-    "shared\n"
-    "memory, semaphores, sockets, signals, files, RPC, io_uring, and the rings of tickbus. Two "
-    "processes, on "
-    "two CPUs\n"
-    "and on one; every byte is compared; what a killed peer looks like is tried out. Ends with "
-    "what to "
+    "Measure every mechanism of inter-process communication on this machine, side by\n"
+    "side: pipes, queues, shared memory, semaphores, sockets, signals, files, RPC,\n"
+    "io_uring, and the rings of tickbus. Two processes, on two CPUs and on one; every\n"
+    "byte is compared; what a killed peer looks like is tried out. Ends with what to\n"
     "take.\n\n"
     "  --size BYTES      of a message in the round trips, 8..65536 (default 64)\n"
-    "  --cpus A,B        the two CPUs; A alone: one CPU only (default: two cores of those that may "
-    "be used)\n"
+    "  --cpus A,B        the two CPUs; A alone: one CPU only (default: two cores of\n"
+    "                    those that may be used)\n"
     "  --for TIME        how long to measure, roughly: 2s, 500ms, 1m (default 10s)\n"
     "  --only A,B,...    these mechanisms only; `--only list` prints their names\n"
     "  --sort WHAT       latency, throughput or cpu (default latency)\n"
     "  --json            one JSON object on stdout instead of tables\n"
-    "  --out DIR         also write ipc.html, ipc.svg and ipc.json there (DIR is made if it is "
-    "missing)\n"
+    "  --out DIR         also write ipc.html, ipc.svg and ipc.json there (DIR is made\n"
+    "                    if it is missing)\n"
     "  --help\n\n"
     "example: busctl ipc --only pipe,unix_stream,tickbus_spsc_spin --for 5s\n"
-    "         busctl ipc --json | jq '.mechanisms[] | {name, cpus, p50: .roundtrip_ns.p50}'\n";
+    "         busctl ipc --json |\n"
+    "         jq '.mechanisms[] | {name, cpus, p50: .roundtrip_ns.p50}'\n";
 
 #define DURATION_NS_MIN UINT64_C(200000000)
 #define DURATION_NS_MAX UINT64_C(86400000000000)

@@ -5,27 +5,58 @@
 
 #include "tools/ipc/columns.h"
 #include "tools/ipc/report.h"
+#include "tools/show/fold.h"
 
-static void print_row(FILE *out, const ipc_row_t *row)
+/* Columns of the groups from..to, which fit a line together. */
+typedef struct part {
+    uint32_t group_first, group_end;
+    uint32_t column_first, column_end;
+} part_t;
+
+static int group_width(uint32_t group, uint32_t column)
 {
-    fprintf(out, "%-18s", row->mechanism->name);
-    if (!row->available)
-        fprintf(out, " %s", row->why_not);
-    for (uint32_t i = 0; row->available && i < IPC_COLUMNS_COUNT; i++)
+    int width = 0;
+    for (uint32_t i = 0; i < ipc_column_groups[group].columns_count; i++)
+        width += ipc_columns[column + i].width + 1;
+    return width;
+}
+
+/* The next groups behind `part` that fit a line; false: there are none. */
+static bool next_part(part_t *part)
+{
+    int width = IPC_NAME_COLUMNS;
+    part->group_first = part->group_end;
+    part->column_first = part->column_end;
+    while (part->group_end < IPC_COLUMN_GROUPS_COUNT) {
+        width += group_width(part->group_end, part->column_end);
+        if (part->group_end > part->group_first && width > FOLD_COLUMNS)
+            break;
+        part->column_end += ipc_column_groups[part->group_end++].columns_count;
+    }
+    return part->group_end > part->group_first;
+}
+
+static void print_row(FILE *out, const ipc_row_t *row, const part_t *part)
+{
+    if (!row->available) {
+        if (part->group_first == 0)
+            fold(out, row->mechanism->name, IPC_NAME_COLUMNS + 1, row->why_not);
+        return;
+    }
+    fprintf(out, "%-*s", IPC_NAME_COLUMNS, row->mechanism->name);
+    for (uint32_t i = part->column_first; i < part->column_end; i++)
         fprintf(out, " %*s", ipc_columns[i].width, ipc_columns[i].cell(row).text);
     fputc('\n', out);
 }
 
 /* A ruler over the columns of each group, with its heading in it. */
-static void print_groups(FILE *out)
+static void print_groups(FILE *out, const part_t *part)
 {
-    uint32_t column = 0;
-    for (uint32_t i = 0; i < IPC_COLUMN_GROUPS_COUNT; i++) {
-        int width = -1;
-        for (uint32_t j = 0; j < ipc_column_groups[i].columns_count; j++)
-            width += ipc_columns[column++].width + 1;
-        int dashes = width - (int)strlen(ipc_column_groups[i].heading) - 4;
-        fprintf(out, "  -- %s %.*s", ipc_column_groups[i].heading, dashes > 0 ? dashes - 1 : 0,
+    uint32_t column = part->column_first;
+    for (uint32_t i = part->group_first; i < part->group_end; i++) {
+        int dashes = group_width(i, column) - (int)strlen(ipc_column_groups[i].heading) - 6;
+        column += ipc_column_groups[i].columns_count;
+        fprintf(out, "  -- %s %.*s", ipc_column_groups[i].heading, dashes > 0 ? dashes : 0,
                 "------------------------------------------------------------------------");
     }
     fputc('\n', out);
@@ -40,15 +71,17 @@ static void print_table(FILE *out, const ipc_measurement_t *m, enum ipc_placemen
         snprintf(where, sizeof where, "ONE CPU (%d)", raw->cpus[0]);
     else
         snprintf(where, sizeof where, "TWO CPUs (%d, %d)", raw->cpus[0], raw->cpus[1]);
-    fprintf(out, "\n%-18s", where);
-    print_groups(out);
-    fprintf(out, "%-18s", "mechanism");
-    for (uint32_t i = 0; i < IPC_COLUMNS_COUNT; i++)
-        fprintf(out, " %*s", ipc_columns[i].width, ipc_columns[i].heading);
-    fputc('\n', out);
-    print_row(out, raw);
-    for (uint32_t i = 0; i < count; i++)
-        print_row(out, rows[i]);
+    for (part_t part = {0}; next_part(&part);) {
+        fprintf(out, "\n%-*s", IPC_NAME_COLUMNS, where);
+        print_groups(out, &part);
+        fprintf(out, "%-*s", IPC_NAME_COLUMNS, "mechanism");
+        for (uint32_t i = part.column_first; i < part.column_end; i++)
+            fprintf(out, " %*s", ipc_columns[i].width, ipc_columns[i].heading);
+        fputc('\n', out);
+        print_row(out, raw, &part);
+        for (uint32_t i = 0; i < count; i++)
+            print_row(out, rows[i], &part);
+    }
 }
 
 static void print_why(FILE *out, const ipc_measurement_t *m)
@@ -56,11 +89,12 @@ static void print_why(FILE *out, const ipc_measurement_t *m)
     for (uint32_t i = 0; i < m->rows_count; i += IPC_PLACEMENTS) {
         const ipc_row_t *row = &m->rows[i];
         if (row->mechanism->transfers_data && row->mechanism->message_bytes_max)
-            fprintf(out, "%s: %s\n", row->mechanism->name, row->mechanism->message_bytes_why);
+            fold(out, row->mechanism->name, IPC_NAME_COLUMNS + 1,
+                 row->mechanism->message_bytes_why);
     }
 }
 
-#define BAR_COLUMNS 64
+#define BAR_COLUMNS 48
 
 /* On a logarithmic scale, from the least to the most of all rows. */
 static int bar_length(double value, double least, double most)
@@ -85,7 +119,7 @@ static void print_bar(FILE *out, const char *name, const ipc_row_t *row, enum ip
     int length = bar_length(ipc_sort_value(row, sort), least, most);
     memset(bar, row->placement == IPC_TWO_CPUS ? '#' : '=', (size_t)length);
     bar[length] = '\0';
-    fprintf(out, "%-18s %s %s\n", name, bar,
+    fprintf(out, "%-*s %s %s\n", IPC_NAME_COLUMNS, name, bar,
             row->available ? sort_figure(row, sort).text : "not measured");
 }
 
@@ -116,12 +150,15 @@ static void print_chart(FILE *out, const ipc_measurement_t *m, enum ipc_sort sor
 
 static void print_deaths(FILE *out, const ipc_measurement_t *m)
 {
-    fprintf(out, "\nWHEN THE PEER IS KILLED (SIGKILL; measured)\n%-18s %-44s %s\n", "mechanism",
-            "whoever waits for a message sees", "whoever sends sees");
-    for (uint32_t i = 0; i < m->rows_count; i += IPC_PLACEMENTS)
-        if (m->rows[i].death_known)
-            fprintf(out, "%-18s %-44s %s\n", m->rows[i].mechanism->name, m->rows[i].death_receive,
-                    m->rows[i].death_send);
+    fprintf(out, "\nWHEN THE PEER IS KILLED (SIGKILL; measured)\n");
+    fold(out, "mechanism", IPC_NAME_COLUMNS + 1, "whoever waits for a message sees");
+    fold(out, "", IPC_NAME_COLUMNS + 1, "whoever sends sees");
+    for (uint32_t i = 0; i < m->rows_count; i += IPC_PLACEMENTS) {
+        if (!m->rows[i].death_known)
+            continue;
+        fold(out, m->rows[i].mechanism->name, IPC_NAME_COLUMNS + 1, m->rows[i].death_receive);
+        fold(out, "", IPC_NAME_COLUMNS + 1, m->rows[i].death_send);
+    }
 }
 
 static void print_limits(FILE *out, const ipc_measurement_t *m)
@@ -129,7 +166,7 @@ static void print_limits(FILE *out, const ipc_measurement_t *m)
     fprintf(out, "\nLIMITS OF THIS HOST\n");
     for (uint32_t i = 0; i < m->rows_count; i += IPC_PLACEMENTS)
         if (m->rows[i].limits[0])
-            fprintf(out, "%-18s %s\n", m->rows[i].mechanism->name, m->rows[i].limits);
+            fold(out, m->rows[i].mechanism->name, IPC_NAME_COLUMNS + 1, m->rows[i].limits);
 }
 
 static void print_advice(FILE *out, const ipc_measurement_t *m, enum ipc_sort sort)
@@ -141,12 +178,33 @@ static void print_advice(FILE *out, const ipc_measurement_t *m, enum ipc_sort so
             figure_bytes(m->plan.message_bytes).text,
             m->plan.cpus_count > 1 ? "a CPU for each side" : "one CPU for both sides",
             ipc_sort_name(sort));
-    for (uint32_t i = 0; i < count; i++)
-        fprintf(out, "%-40s %-18s %s\n", advice[i].when, advice[i].row->mechanism->name,
-                advice[i].text);
+    for (uint32_t i = 0; i < count; i++) {
+        char label[128];
+        snprintf(label, sizeof label, "%s: %s", advice[i].when, advice[i].row->mechanism->name);
+        fold(out, label, 4, advice[i].text);
+    }
     count = ipc_beaten(m, notes);
+    if (count)
+        fprintf(out, "\nWHERE TICKBUS IS NOT FIRST\n");
     for (uint32_t i = 0; i < count; i++)
-        fprintf(out, "%s%s\n", i ? "" : "\nWHERE TICKBUS IS NOT FIRST\n", notes[i].text);
+        fold(out, "-", 2, notes[i].text);
+}
+
+static void print_head(FILE *out, const ipc_measurement_t *m, const host_t *host)
+{
+    char text[300];
+    snprintf(text, sizeof text, "%s, %u CPU%s, %s", host->cpu, host->cpus,
+             host->cpus == 1 ? "" : "s", host->kernel);
+    fold(out, "", 0, text);
+    snprintf(text, sizeof text,
+             "round trips of %s between two processes; %u rounds in %.1f s, every byte compared",
+             figure_bytes(m->plan.message_bytes).text, m->rounds, (double)m->elapsed_ns / 1e9);
+    fold(out, "", 0, text);
+    snprintf(text, sizeof text,
+             "THE MACHINE WAS BUSY (load %.1f): figures are slower than they could be, and noisy",
+             host->load);
+    if (host_is_busy(host))
+        fold(out, "", 0, text);
 }
 
 void ipc_report_text(FILE *out, const ipc_measurement_t *m, const host_t *host, enum ipc_sort sort)
@@ -154,16 +212,7 @@ void ipc_report_text(FILE *out, const ipc_measurement_t *m, const host_t *host, 
     const ipc_row_t **rows = (const ipc_row_t **)calloc(m->rows_count + 1, sizeof *rows);
     if (!rows)
         return;
-    fprintf(out, "%s, %u CPU%s, %s\n", host->cpu, host->cpus, host->cpus == 1 ? "" : "s",
-            host->kernel);
-    fprintf(out,
-            "round trips of %s between two processes; %u rounds in %.1f s, every byte compared\n",
-            figure_bytes(m->plan.message_bytes).text, m->rounds, (double)m->elapsed_ns / 1e9);
-    if (host_is_busy(host))
-        fprintf(
-            out,
-            "THE MACHINE WAS BUSY (load %.1f): figures are slower than they could be, and noisy\n",
-            host->load);
+    print_head(out, m, host);
     for (int placement = 0; placement < IPC_PLACEMENTS; placement++) {
         uint32_t count = ipc_ranked(m, (enum ipc_placement)placement, sort, rows);
         if (placement == IPC_TWO_CPUS && m->plan.cpus_count < 2)
@@ -171,14 +220,12 @@ void ipc_report_text(FILE *out, const ipc_measurement_t *m, const host_t *host, 
         else
             print_table(out, m, (enum ipc_placement)placement, rows, count);
     }
-    fprintf(
-        out,
-        "\nFigures are medians of the rounds (max: of all); noise: half of the rounds lie closer "
-        "to "
-        "p50 than this; x raw: against the\n"
-        "raw ping-pong of a cache line between two CPUs in the same round; *: signals, no data. "
-        "What a message costs is that of\n"
-        "both processes together, in round trips.\n");
+    fputc('\n', out);
+    fold(out, "", 0,
+         "Figures are medians of the rounds (max: of all); noise: half of the rounds lie closer to "
+         "p50 than this; x raw: against the raw ping-pong of a cache line between two CPUs in the "
+         "same round; *: signals, no data. What a message costs is that of both processes "
+         "together, in round trips.");
     print_why(out, m);
     uint32_t count = ipc_ranked(m, m->plan.cpus_count > 1 ? IPC_TWO_CPUS : IPC_ONE_CPU, sort, rows);
     print_chart(out, m, sort, rows, count);

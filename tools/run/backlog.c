@@ -2,6 +2,7 @@
 #include "tools/run/backlog.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "tools/show/grouped.h"
 
@@ -76,13 +77,38 @@ uint32_t backlog_held_by(const tbus_bus_t *bus, uint32_t process, backlog_t out[
     return count;
 }
 
+uint32_t backlog_by_topic(backlog_t *held, uint32_t count)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t same = 0;
+        while (same < kept && (strcmp(held[same].topic, held[i].topic) != 0 ||
+                               !held[same].subscriber[0] != !held[i].subscriber[0]))
+            same++;
+        if (same == kept)
+            held[kept++] = held[i];
+        else if (held[i].messages > held[same].messages)
+            held[same] = held[i];
+    }
+    return kept;
+}
+
+void backlog_item(const backlog_t *held, char out_text[BACKLOG_ITEM_MAX])
+{
+    char number[GROUPED_MAX];
+    snprintf(out_text, BACKLOG_ITEM_MAX, TBUS_NAME_TEXT " %s %s", held->topic,
+             grouped((int64_t)held->messages, number), held->subscriber[0] ? "behind" : "claimed");
+}
+
 void backlog_text(const backlog_t *held, uint32_t count, char *out_text, size_t bytes)
 {
+    backlog_t by_topic[BACKLOG_MAX];
     size_t used = (size_t)snprintf(out_text, bytes, "%s", count ? "" : "nothing yet");
+    memcpy(by_topic, held, count * sizeof *held);
+    count = backlog_by_topic(by_topic, count);
     for (uint32_t i = 0; i < count && used < bytes; i++) {
-        char number[GROUPED_MAX];
-        used += (size_t)snprintf(out_text + used, bytes - used, "%s%s %s %s", i ? ", " : "",
-                                 held[i].topic, grouped((int64_t)held[i].messages, number),
-                                 held[i].subscriber[0] ? "behind" : "claimed");
+        char item[BACKLOG_ITEM_MAX];
+        backlog_item(&by_topic[i], item);
+        used += (size_t)snprintf(out_text + used, bytes - used, "%s%s", i ? ", " : "", item);
     }
 }

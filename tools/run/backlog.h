@@ -26,7 +26,15 @@ uint64_t backlog_of(const tbus_ring_t *ring, const tbus_ring_sub_t *sub);
  * Returns how many. Looks at every slot of the rings of several publishers; cold. */
 uint32_t backlog_held_by(const tbus_bus_t *bus, uint32_t process, backlog_t out[BACKLOG_MAX]);
 
-/* "md 5,123 behind, reports 1 claimed", "nothing yet". */
+/* Stages that share a process stand still together: keep of each topic the subscriber that is
+ * furthest behind, and the claims. Returns how many are left. */
+uint32_t backlog_by_topic(backlog_t *held, uint32_t count);
+
+/* "md 5,123 behind" or "reports 1 claimed". */
+#define BACKLOG_ITEM_MAX 64u
+void backlog_item(const backlog_t *held, char out_text[BACKLOG_ITEM_MAX]);
+
+/* All of it by topic, "md 5,123 behind, reports 1 claimed", or "nothing yet". */
 void backlog_text(const backlog_t *held, uint32_t count, char *out_text, size_t bytes);
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tools/show/grouped.h"
+#include "tools/run/backlog.h"
 #include "tools/run/outlook.h"
 #include "tools/run/summary.h"
 
@@ -397,7 +398,37 @@ static void print_machine(FILE *out, const json_t *summary)
             json_real_value(json_object_get(machine, "load")));
 }
 
-/* "STALLED    [executor] stopped for 1.20 s: md 5,123 behind, reports 1 claimed" */
+/* On a line of its own, as the names before it may fill theirs. */
+static void print_held_up(FILE *out, const json_t *list)
+{
+    size_t i;
+    json_t *item;
+    backlog_t held[BACKLOG_MAX];
+    uint32_t count = 0;
+    json_array_foreach(list, i, item)
+    {
+        if (count == BACKLOG_MAX)
+            break;
+        const char *what = json_object_get(item, "claimed") ? "claimed" : "behind";
+        held[count] = (backlog_t){.messages = (uint64_t)integer(item, what)};
+        snprintf(held[count].topic, sizeof held->topic, "%s", text_of(item, "topic"));
+        snprintf(held[count].subscriber, sizeof held->subscriber, "%s",
+                 text_of(item, "subscriber"));
+        count++;
+    }
+    count = backlog_by_topic(held, count);
+    flow_t flow = flow_begin(out, LABEL_WIDTH);
+    if (!count)
+        flow_item(&flow, "nothing waits for it yet");
+    for (uint32_t k = 0; k < count; k++) {
+        char text[BACKLOG_ITEM_MAX];
+        backlog_item(&held[k], text);
+        flow_item(&flow, text);
+    }
+}
+
+/* "STALLED    [executor] stopped for 1.20 s:"
+ * "           md 5,123 behind, reports 1 claimed" */
 static void print_stalls(FILE *out, const json_t *summary)
 {
     size_t i, k;
@@ -405,23 +436,16 @@ static void print_stalls(FILE *out, const json_t *summary)
     json_array_foreach(json_object_get(summary, "processes"), i, process)
     {
         const json_t *stalled = json_object_get(process, "stalled");
-        char time[NUMBER_MAX], number[NUMBER_MAX];
+        char time[NUMBER_MAX];
         if (!json_is_object(stalled))
             continue;
         label(out, "STALLED");
         json_array_foreach(json_object_get(process, "stages"), k, item)
             fprintf(out, "%s%s", k ? " " : "[", json_string_value(item));
-        fprintf(
-            out, "] %s for %s: ", text_of(stalled, "how"),
-            duration((int64_t)(json_real_value(json_object_get(stalled, "for_s")) * 1e9), time));
-        if (!json_array_size(json_object_get(stalled, "holds_up")))
-            fputs("nothing waits for it yet", out);
-        json_array_foreach(json_object_get(stalled, "holds_up"), k, item)
-        {
-            const char *what = json_object_get(item, "claimed") ? "claimed" : "behind";
-            fprintf(out, "%s%s %s %s", k ? ", " : "", text_of(item, "topic"),
-                    grouped(integer(item, what), number), what);
-        }
+        fprintf(out, "] %s for %s:\n%*s", text_of(stalled, "how"),
+                duration((int64_t)(json_real_value(json_object_get(stalled, "for_s")) * 1e9), time),
+                LABEL_WIDTH, "");
+        print_held_up(out, json_object_get(stalled, "holds_up"));
         fputc('\n', out);
     }
 }

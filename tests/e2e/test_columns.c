@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What people read fits a terminal of 80 columns: help and tables of every verb. */
+#include "tests/e2e/running_bus.h"
+
+#define COLUMNS 80u
+
+static void check_lines(const char *what, const char *text)
+{
+    for (const char *line = text; *line;) {
+        size_t length = strcspn(line, "\n");
+        if (length > COLUMNS)
+            fail_msg("%s: %zu columns: %.*s", what, length, (int)length, line);
+        line += length + (line[length] == '\n');
+    }
+}
+
+/* What `busctl ARGUMENTS` prints on stdout; it ends with exit code 0. The caller frees. */
+static char *printed(const char *const *arguments)
+{
+    const char *argv[ARGS_MAX] = {TICKBUS_BUSCTL};
+    char what[300] = "busctl";
+    for (unsigned i = 0; arguments[i]; i++) {
+        argv[i + 1] = arguments[i];
+        snprintf(what + strlen(what), sizeof what - strlen(what), " %s", arguments[i]);
+    }
+    program_t p = {.argv = argv};
+    if (program_run(&p) != 0)
+        fail_msg("%s: exit code %d: %s", what, p.exit_code, p.err);
+    char *text = strdup(p.out);
+    check_lines(what, text);
+    check_lines(what, p.err);
+    program_clear(&p);
+    return text;
+}
+
+static void check(const char *const *arguments)
+{
+    free(printed(arguments));
+}
+
+/* Verbs are those that the help lists, so that a new one is held to it as well. */
+static void the_help_of_every_verb_fits(void **state)
+{
+    (void)state;
+    char *list = printed((const char *const[]){"--help", NULL});
+    unsigned verbs = 0;
+    for (char *line = strtok(list, "\n"); line; line = strtok(NULL, "\n")) {
+        char verb[32];
+        if (line[0] != ' ' || line[1] != ' ' || line[2] < 'a' || line[2] > 'z' ||
+            sscanf(line, "%31s", verb) != 1 || strcmp(verb, "busctl") == 0)
+            continue;
+        char *help = printed((const char *const[]){verb, "--help", NULL});
+        assert_text_holds(help, "usage: ");
+        assert_text_holds(help, "example: ");
+        free(help);
+        verbs++;
+    }
+    assert_true(verbs >= 11);
+    check((const char *const[]){"journal", "info", "--help", NULL});
+    check((const char *const[]){"journal", "export", "--help", NULL});
+    check((const char *const[]){"config", "show", "--help", NULL});
+    check((const char *const[]){"config", "check", "--help", NULL});
+    free(list);
+}
+
+static void summary_status_and_journal_fit(void **state)
+{
+    fixture_t *f = *state;
+    char journal[SCRATCH_PATH_MAX + 16];
+    snprintf(journal, sizeof journal, "%s/journal", f->runtime);
+    json_t *summary = begin(f, 2000, ENDLESS_FEED, "--journal", journal, NULL);
+    json_decref(summary);
+    check((const char *const[]){"status", "--name", f->bus, NULL});
+    check((const char *const[]){"halt", "--reason", "columns", "--name", f->bus, NULL});
+    check((const char *const[]){"resume", "--reason", "columns", "--name", f->bus, NULL});
+    check((const char *const[]){"stop", "--name", f->bus, NULL});
+    assert_ended_with(f, 0);
+    check_lines("the summary", f->start.out);
+    check((const char *const[]){"journal", "info", journal, NULL});
+}
+
+static void the_table_of_mechanisms_fits(void **state)
+{
+    (void)state;
+    check((const char *const[]){"ipc", "--only", "list", NULL});
+    /* the longest name, the longest limits, and one without data */
+    char *table = printed((const char *const[]){"ipc", "--only",
+                                                "tickbus_broadcast_mp,tcp_nodelay,sysv_sem,eventfd",
+                                                "--for", "200ms", NULL});
+    static const char *const parts[] = {"-- round trip -",         "-- one way, messages/s -",
+                                        "-- a message costs -",    "\ntickbus_broadcast_mp ",
+                                        "WHEN THE PEER IS KILLED", "LIMITS OF THIS HOST",
+                                        "THE CLASSIC COMPARISON",  "WHAT TO TAKE"};
+    for (unsigned i = 0; i < sizeof parts / sizeof *parts; i++)
+        assert_text_holds(table, parts[i]);
+    free(table);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(the_help_of_every_verb_fits, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(summary_status_and_journal_fit, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_table_of_mechanisms_fits, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
