@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/show/fold.h"
 #include "tools/show/message_text.h"
 
 bool session_begin(session_t *out_session)
@@ -93,42 +94,53 @@ void session_add_json(const session_t *s, json_t *object)
     json_object_set_new(object, "unknown_session_records", json_integer((json_int_t)s->unknown));
 }
 
-/* `text` on one line; control characters, which JSON allows in strings, as '?'. */
-static void print_plain(FILE *out, const char *text)
+#define KEY_COLUMNS 10
+
+/* Control characters, which JSON allows in strings, become '?'. */
+static void put_plain(FILE *out, const char *text)
 {
     for (; *text; text++)
         fputc((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text, out);
 }
 
+/* A string, or the words of an array. */
 static void print_field(FILE *out, const json_t *object, const char *key)
 {
-    const char *text = json_string_value(json_object_get(object, key));
-    if (!text)
+    size_t i, bytes;
+    const json_t *word, *value = json_object_get(object, key);
+    char *text = NULL;
+    FILE *plain = value ? open_memstream(&text, &bytes) : NULL;
+    if (!plain)
         return;
-    fprintf(out, "%-9s ", key);
-    print_plain(out, text);
-    fputc('\n', out);
+    if (json_is_string(value))
+        put_plain(plain, json_string_value(value));
+    json_array_foreach(value, i, word)
+    {
+        fputs(i ? " " : "", plain);
+        put_plain(plain, json_is_string(word) ? json_string_value(word) : "?");
+    }
+    if (fclose(plain) == 0 && *text)
+        fold(out, key, KEY_COLUMNS, text);
+    free(text);
 }
 
-static void print_command(FILE *out, const json_t *command)
+/* A line for each, which goes on below where it is long. */
+static void print_events(FILE *out, const char *words)
 {
-    size_t i;
-    const json_t *word;
-    fprintf(out, "command  ");
-    json_array_foreach(command, i, word)
-    {
-        fputc(' ', out);
-        print_plain(out, json_string_value(word) ? json_string_value(word) : "?");
+    char *copy = strdup(words), *rest = copy;
+    fprintf(out, "\nevents\n");
+    for (char *line; (line = strsep(&rest, "\n")) != NULL && *line;) {
+        const char *seq = strsep(&line, " ");
+        fold(out, seq, KEY_COLUMNS, line ? line : "");
     }
-    fputc('\n', out);
+    free(copy);
 }
 
 void session_print(const session_t *s, FILE *out)
 {
     json_t *object = object_json(&s->provenance);
     print_field(out, object, "version");
-    if (json_is_array(json_object_get(object, "command")))
-        print_command(out, json_object_get(object, "command"));
+    print_field(out, object, "command");
     print_field(out, object, "source");
     print_field(out, object, "pace");
     print_field(out, object, "layout");
@@ -137,10 +149,8 @@ void session_print(const session_t *s, FILE *out)
         fprintf(out, "config    %zu bytes (busctl journal config DIR)\n", s->configuration.bytes);
     if (s->unknown)
         fprintf(out, "skipped   %" PRIu64 " session records of a later tickbus\n", s->unknown);
-    if (s->events) {
-        fprintf(out, "\nevents\n");
-        fwrite(s->event_words, 1, s->words_bytes, out);
-    }
+    if (s->events)
+        print_events(out, s->event_words);
     if (s->events > SESSION_EVENTS_MAX)
         fprintf(out, "and %" PRIu64 " more\n", s->events - SESSION_EVENTS_MAX);
 }
