@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The market view: applies ticks to the order table (orders.h) and the books (book.h), and keeps
- * who is who and who trades. */
+ * the name and the trading state of each symbol. */
 #include <assert.h>
 #include <string.h>
 
@@ -56,7 +56,7 @@ static void apply_operational_halt(market_t *m, const tick_t *tick, uint16_t loc
     judge_trading(m, locate);
 }
 
-/* ---- limits: once a book would have a hole, it is no book */
+/* ---- limits: a market that could not keep an order is wrong from then on, and fails for good */
 
 static int fail_with(market_t *m, const char *text)
 {
@@ -65,10 +65,10 @@ static int fail_with(market_t *m, const char *text)
     return -TBUS_ELIMIT;
 }
 
-/* ---- what ticks do to orders */
+/* ---- orders */
 
-/* Put an order on the book of `locate`, at the back of its level. The reference is free: `entry` is
- * what orders_place gave. */
+/* Put an order on the book of `locate`, behind the others of its level. Requires a reference that
+ * is not in use; `entry` is the place that orders_place returned for it. */
 static inline int add_order(market_t *m, order_entry_t *entry, uint64_t ref, uint16_t locate,
                             unsigned which, uint32_t px_e4, uint32_t qty)
 {
@@ -90,8 +90,8 @@ static inline int add_order(market_t *m, order_entry_t *entry, uint64_t ref, uin
     return 0;
 }
 
-/* Take up to `qty` shares off an order; at zero it is gone, and its level when it was the last one
- * there. */
+/* Take up to `qty` shares off an order. An order without shares is removed, and so is its level
+ * when that has no other order. */
 static inline void take_shares(market_t *m, order_entry_t *entry, uint32_t qty)
 {
     uint32_t index = entry->level;
@@ -134,7 +134,7 @@ static inline int apply_add(market_t *m, const tick_t *tick, uint16_t locate)
                      tick->px_e4, tick->qty);
 }
 
-/* The order that a tick speaks of, or NULL (counted). */
+/* The order that a tick refers to, or NULL, which is counted. */
 static inline order_entry_t *referenced(market_t *m, const tick_t *tick)
 {
     order_entry_t *entry = orders_find(&m->orders, tick->order_ref);
@@ -145,9 +145,9 @@ static inline order_entry_t *referenced(market_t *m, const tick_t *tick)
     return entry;
 }
 
-/* Messages are counted under their own locate; an order belongs to the locate that added it. When
- * the two differ the book is right, but the outcome must not speak of it as if it were the tick's
- * own. */
+/* An order belongs to the locate that added it. When a later message carries another locate, the
+ * order's book is changed all the same, but the outcome, which is reported under the message's
+ * locate, must not show that change. */
 static inline void disown_if_foreign(market_t *m, uint16_t locate, uint16_t of_order)
 {
     if (TBUS_LIKELY(locate == of_order))
@@ -166,7 +166,7 @@ static inline void apply_reduction(market_t *m, const tick_t *tick, uint16_t loc
     disown_if_foreign(m, locate, of_order);
 }
 
-/* With the pool used up a replace can still go well: when it frees a level itself, or joins one. */
+/* When no level is free, a replace is still possible if it frees a level itself, or joins one. */
 static bool replace_has_a_level(const market_t *m, const price_level_t *from, uint32_t px_e4)
 {
     return m->levels.free != 0 || from->orders == 1 ||
@@ -199,7 +199,7 @@ static int apply_replace(market_t *m, const tick_t *tick, uint16_t locate)
     return rc;
 }
 
-/* ---- the touch */
+/* ---- the touch: best bid and best ask */
 
 static inline market_touch_t touch_of(const market_t *m, const locate_book_t *book)
 {
@@ -280,15 +280,15 @@ static bool concerns_us(uint8_t letter)
     return type && type->what != ITCH_WHAT_ADMINISTRATIVE && type->what != ITCH_WHAT_BREAK;
 }
 
-/* A tick shorter than the fixed 56 bytes is that of a type that ITCH 5.0 does not know, and changes
- * nothing; or somebody cut it. */
+/* A tick shorter than the fixed 56 bytes has a type that ITCH 5.0 does not know, and changes
+ * nothing; or it was cut, and is counted as malformed. */
 static int skip_short(market_t *m, const tick_t *tick, size_t bytes)
 {
     m->stats.malformed += bytes < TICK_BODY_OFFSET || concerns_us(tick->type);
     return 0;
 }
 
-/* Apart from its caller, which two of three times has nothing to do but say so. */
+/* Not inlined: two out of three calls of market_apply return at once, and stay small this way. */
 __attribute__((noinline)) static int apply_next(market_t *m, uint64_t md_seq, const tick_t *tick,
                                                 size_t bytes)
 {
@@ -314,7 +314,7 @@ int market_apply(market_t *m, uint64_t md_seq, const tick_t *tick, size_t bytes,
     return md_seq == m->event.md_seq && !m->failed ? 0 : apply_next(m, md_seq, tick, bytes);
 }
 
-/* ---- fetching ahead: a day's orders are no longer in the cache when they are spoken of again */
+/* ---- prefetching: an order is seldom still in the cache when a message refers to it */
 
 static bool refers_to_an_order(const tick_t *tick, size_t bytes)
 {
@@ -344,7 +344,7 @@ void market_fetch_near(const market_t *m, const tick_t *tick, size_t bytes)
     __builtin_prefetch(&m->levels.levels[entry->level], 1, 3);
 }
 
-/* ---- looking */
+/* ---- queries */
 
 const char *market_limit_text(const market_t *m)
 {

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NO_LIMIT (UINT64_C(1) << 60) /* version 1 writes "none" as a number near 2^63 */
+#define NO_LIMIT (UINT64_C(1) << 60) /* version 1 shows no limit as a number near 2^63 */
 
 typedef struct file_pair {
     const char *limit, *usage;
@@ -16,7 +16,7 @@ typedef struct file_pair {
 
 typedef struct controller {
     const char *name;
-    bool counts_caches;      /* usage includes what the kernel gives back when it must */
+    bool counts_caches;      /* usage includes page cache, which the kernel can drop */
     file_pair_t files[2][2]; /* of version 1 and 2 */
 } controller_t;
 
@@ -33,8 +33,8 @@ static const controller_t huge_pages = {
       {"hugetlb.2MB.rsvd.max", "hugetlb.2MB.rsvd.current"}}}};
 
 typedef struct place {
-    char root[PATH_MAX];  /* the group that is mounted */
-    char point[PATH_MAX]; /* where */
+    char root[PATH_MAX];  /* the group at the top of what is mounted */
+    char point[PATH_MAX]; /* the directory where it is mounted */
 } place_t;
 
 static FILE *open_in(const char *directory, const char *name)
@@ -44,7 +44,7 @@ static FILE *open_in(const char *directory, const char *name)
     return length > 0 && (size_t)length < sizeof path ? fopen(path, "re") : NULL;
 }
 
-/* False: there is no such file, or no number in it ("max"). */
+/* Read a number. False: there is no such file, or it holds no number ("max"). */
 static bool read_number(const char *directory, const char *name, uint64_t *out_value)
 {
     FILE *f = open_in(directory, name);
@@ -54,7 +54,7 @@ static bool read_number(const char *directory, const char *name, uint64_t *out_v
     return is;
 }
 
-/* Files in the page cache that nobody needs to have in memory, with those of the groups below. */
+/* Bytes of files in the page cache, which the kernel can drop; of the groups below as well. */
 static uint64_t read_caches(const char *directory)
 {
     FILE *f = open_in(directory, "memory.stat");
@@ -64,14 +64,14 @@ static uint64_t read_caches(const char *directory)
         if (!strcmp(key, "inactive_file") || !strcmp(key, "active_file"))
             own += value;
         if (!strcmp(key, "total_inactive_file") || !strcmp(key, "total_active_file"))
-            total += value; /* version 1 has both */
+            total += value; /* version 1 has both keys, and only these include groups below */
     }
     if (f)
         fclose(f);
     return total ? total : own;
 }
 
-/* Of a path that is too long, the end says more. */
+/* Keep the path, or the end of it where it is too long: the end names the file. */
 static void keep_path(char out_path[TBUS_CGROUP_PATH_MAX], const char *directory, const char *name)
 {
     char path[2 * PATH_MAX + 64];
@@ -83,10 +83,10 @@ static void keep_path(char out_path[TBUS_CGROUP_PATH_MAX], const char *directory
         memcpy(out_path, "...", 3);
 }
 
-/* What is done with each group on the way up; false: no further. */
+/* Called for each group from the process's own upwards. False: stop. */
 typedef bool visit_t(const char *directory, bool unified, void *context);
 
-/* --- memory: what a group leaves --- */
+/* --- memory that a group still allows --- */
 
 typedef struct room_query {
     const controller_t *controller;
@@ -128,7 +128,8 @@ static void keep_quota(const char *directory, const char *name, double quota, do
     keep_path(cpu->limit, directory, name);
 }
 
-/* "20000 100000" or "max 100000" in version 2; two files in version 1, where -1 is none. */
+/* Version 2 has one file: "20000 100000", or "max 100000" for no limit. Version 1 has two files,
+ * and -1 for no limit. */
 static bool visit_cpu(const char *directory, bool unified, void *context)
 {
     double quota = 0, period = 0;
@@ -146,7 +147,7 @@ static bool visit_cpu(const char *directory, bool unified, void *context)
     return true;
 }
 
-/* --- kills for want of memory --- */
+/* --- processes killed because memory ran out --- */
 
 static bool visit_kills(const char *directory, bool unified, void *context)
 {
@@ -160,7 +161,7 @@ static bool visit_kills(const char *directory, bool unified, void *context)
             kills->count = value;
             keep_path(kills->limit, directory, unified ? "memory.max" : "memory.limit_in_bytes");
             fclose(f);
-            return false; /* our own group counts for those below it; the next would count others */
+            return false; /* the groups above count processes that are not ours */
         }
     if (f)
         fclose(f);
@@ -169,7 +170,7 @@ static bool visit_kills(const char *directory, bool unified, void *context)
 
 /* --- where the groups are --- */
 
-/* The group and all that it is in, up to the one that is mounted. */
+/* Visit the group and the groups above it, up to the one that is mounted. */
 static bool look_up_from(const place_t *place, const char *group, bool unified, visit_t *visit,
                          void *context)
 {
@@ -177,8 +178,8 @@ static bool look_up_from(const place_t *place, const char *group, bool unified, 
     size_t root = strcmp(place->root, "/") ? strlen(place->root) : 0;
     bool below = !strncmp(group, place->root, root) && (!group[root] || group[root] == '/') &&
                  !strstr(group, "/..");
-    /* A group from beside what is mounted here: its own files are out of sight, those around it are
-     * not. */
+    /* When the group is not below the mounted one, its own files cannot be read here, and only the
+     * mounted one is visited. */
     snprintf(directory, sizeof directory, "%s%s", place->point, below ? group + root : "");
     size_t top = strlen(place->point);
     for (size_t end = strlen(directory); end >= top; end--) {
@@ -203,7 +204,7 @@ static bool has_word(const char *list, const char *word)
     return false;
 }
 
-/* Where a hierarchy is mounted; `controller` "": the unified one. */
+/* Find where the hierarchy of a controller is mounted; "": the unified hierarchy. */
 static bool find_mount(const char *proc_self, const char *controller, place_t *out_place)
 {
     FILE *f = open_in(proc_self, "mountinfo");
@@ -227,7 +228,7 @@ static bool find_mount(const char *proc_self, const char *controller, place_t *o
     return found;
 }
 
-/* Visit the groups of a controller that this process is in, from its own one up. */
+/* Visit the groups of a controller that this process is in, from its own group upwards. */
 static void ask(const char *proc_self, const char *controller, visit_t *visit, void *context)
 {
     FILE *f = open_in(proc_self, "cgroup");
@@ -235,8 +236,8 @@ static void ask(const char *proc_self, const char *controller, visit_t *visit, v
     size_t line_bytes = 0;
     place_t place;
     bool more = true;
-    while (f && more &&
-           getline(&line, &line_bytes, f) > 0) { /* NUMBER:CONTROLLERS:GROUP, unified: 0::GROUP */
+    while (f && more && getline(&line, &line_bytes, f) > 0) {
+        /* NUMBER:CONTROLLERS:GROUP; the unified hierarchy: 0::GROUP */
         char *list = strchr(line, ':');
         char *group = list ? strchr(list + 1, ':') : NULL;
         if (!group || strlen(group) >= PATH_MAX)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cgroup.h - what the control groups leave that this process is in, of memory and of CPU time: a
- * group's own limit, and those of the groups around it, in the unified hierarchy (version 2) and in
- * those of one controller each (version 1). For bus/run, and for whoever starts a pipeline.
+/* cgroup.h - how much memory and CPU time the control groups of this process still allow: the limit
+ * of its own group and of every group above it, in the unified hierarchy (version 2) and in those
+ * of one controller each (version 1). Used by bus/run, and by whoever starts a pipeline.
  *
- * Whoever populates more than is left is killed by the kernel's OOM killer (memory), or told EFAULT
- * (huge pages), which says nothing. So segment.c asks here before, to say it in words. What cannot
- * be found out - no /proc, no cgroup file system mounted, a path with a blank - counts as no limit;
- * the answer may be old when it is used. Cold: reads a dozen small files. */
+ * A process that touches more memory than is allowed is killed by the kernel, or gets EFAULT for
+ * huge pages. segment.c asks here first, so that the error can name the limit. What cannot be found
+ * out (no /proc, no cgroup file system mounted, a path with a blank) counts as no limit. The answer
+ * may be out of date when it is used. Cold: reads a dozen small files. */
 #ifndef TICKBUS_BUS_RUN_CGROUP_H
 #define TICKBUS_BUS_RUN_CGROUP_H
 

@@ -42,17 +42,18 @@ int tbus_participant_add(tbus_bus_t *bus, const char *name, tbus_error_t *err)
                      TBUS_PARTICIPANTS_MAX);
 }
 
-/* On byte `owner` of the directory file a lock for writing is a life, and a lock for reading a
- * burial: whoever repairs what the dead left holds it, so that nobody can take up the number, and
- * claim under it, before that is over. Every process that the supervisor forked shares its open
- * file description; a lock of one's own needs a description of one's own. */
+/* Participant `owner` locks byte `owner` of the directory file for writing for as long as it lives.
+ * A process that repairs what a dead participant left (a burial) locks that byte for reading, so
+ * that nobody can take the number and claim under it before the repair is done. The processes that
+ * the supervisor forked share its open file description, and OFD locks belong to the description:
+ * each lock is taken through a description of its own. */
 static struct flock owner_lock(short type, uint32_t owner)
 {
     return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = owner, .l_len = 1};
 }
 
-#define BURIAL_TURNS 10000
-/* in all a second: who buries is done in microseconds, unless it is stopped in the middle */
+/* One second in all. A burial takes microseconds, unless its process is stopped in the middle. */
+#define BURIAL_TURNS   10000
 #define BURIAL_TURN_NS 100000
 
 static int take_life_lock(const tbus_bus_t *bus, int fd, uint32_t owner)
@@ -71,16 +72,16 @@ static int take_life_lock(const tbus_bus_t *bus, int fd, uint32_t owner)
     return -EAGAIN;
 }
 
-/* fork(2) gives the child the description that holds the lock: it would keep a dead parent alive.
- * So the child closes it first of all. */
+/* A child inherits the description that holds its parent's lock. While it is open in the child, a
+ * dead parent counts as alive; so the child closes it before fork(2) returns there. */
 static struct life {
-    int fd; /* 0: none; what is on descriptor 0 is nobody's life */
+    int fd; /* 0: the entry is free; descriptor 0 never holds a lock */
     dev_t device;
     ino_t inode;
-} lives[TBUS_PARTICIPANTS_MAX + 1]; /* the bus's own may be among them: tbus_bus_keep */
+} lives[TBUS_PARTICIPANTS_MAX + 1]; /* one more for the keeper of the bus: tbus_bus_keep */
 static pthread_mutex_t lives_mutex = PTHREAD_MUTEX_INITIALIZER;
 
-/* Its holder may have closed it long ago, and the number may be another file's by now. */
+/* The holder may have closed the descriptor, and its number may belong to another file now. */
 static bool still_open(const struct life *life)
 {
     struct stat now;
@@ -157,8 +158,7 @@ int tbus_participant_live(tbus_bus_t *bus, uint32_t owner, tbus_error_t *err)
                          : fd == -EAGAIN ? "its predecessor is being buried by somebody who does "
                                            "not get on with it (stopped?); try again"
                                          : tbus_segment_reopen_why(fd));
-    /* Nobody else holds the number: whatever a holder before us left claimed or taken belongs to
-     * the dead. */
+    /* Only we hold the number now: what is claimed or taken under it was left by a dead holder. */
     for (uint32_t i = 0; i < bus->topics_count; i++)
         if (bus->rings[i].shared)
             tbus_ring_repair(&bus->rings[i], owner);
@@ -170,7 +170,8 @@ int tbus_participant_alive(const tbus_bus_t *bus, uint32_t owner)
 {
     if (!bus || !bus->directory || owner > TBUS_PARTICIPANTS_MAX)
         return -EINVAL;
-    struct flock question = owner_lock(F_RDLCK, owner); /* burials are in nobody's way, a life is */
+    struct flock question =
+        owner_lock(F_RDLCK, owner); /* conflicts with a life, not with burials */
     if (fcntl(bus->directory_segment.fd, F_OFD_GETLK, &question) < 0)
         return -errno;
     return question.l_type != F_UNLCK;
@@ -178,10 +179,10 @@ int tbus_participant_alive(const tbus_bus_t *bus, uint32_t owner)
 
 typedef struct burial {
     const tbus_bus_t *bus;
-    int fd; /* holds the locks of those that are being buried; -1: nobody yet */
+    int fd; /* holds the locks of those that are being buried; -1: none yet */
 } burial_t;
 
-/* Dead, and so it stays while the burial's descriptor is open. */
+/* Is `owner` dead? If so, nobody can take its number while the burial's descriptor is open. */
 static bool proven_dead(void *context, uint32_t owner)
 {
     burial_t *b = (burial_t *)context;
@@ -194,15 +195,16 @@ static bool proven_dead(void *context, uint32_t owner)
     return b->fd >= 0 && fcntl(b->fd, F_OFD_SETLK, &burial) == 0;
 }
 
-/* The right to publish where one participant at a time has it. */
+/* Take the right to publish on a topic where one participant at a time has it. */
 static bool take_right(tbus_bus_t *bus, uint32_t owner, uint32_t index, uint32_t *out_holder)
 {
     tbus_atomic_u32_t *publisher = &bus->directory->topics[index].publisher;
     burial_t burial = {.bus = bus, .fd = -1};
     uint32_t holder = 0;
     bool ours = false;
-    /* The holder is replaced while its burial goes on: nobody can come back to life under its
-     * number, and publish, in between. Of two that replace it one finds the other. */
+    /* The holder is replaced during its burial: until that is over nobody can take its number and
+     * publish. If two processes replace it at once, the CAS of one of them fails, and it looks at
+     * the other one. */
     for (unsigned turns = 0; turns < TBUS_CAS_TURNS && !ours; turns++) {
         /* Y2 pairs Y1 (tbus_participant_clear): we see all that the publisher before us stored. */
         ours = tbus_cas_u32(publisher, &holder, owner) || holder == owner;
@@ -215,8 +217,8 @@ static bool take_right(tbus_bus_t *bus, uint32_t owner, uint32_t index, uint32_t
     return ours;
 }
 
-/* A holder that does not publish is about to, or puts the end right for somebody who joins
- * (tbus_topic_mend_end): a moment later it either does or holds the right no more. */
+/* Does the holder of the right publish? One that does not is about to, or only repairs the end of
+ * the topic (tbus_topic_mend_end) and gives the right back: in both cases it is worth waiting. */
 static bool publishes(tbus_bus_t *bus, uint32_t holder, uint32_t index)
 {
     return holder < 1 || holder > TBUS_PARTICIPANTS_MAX ||
@@ -255,10 +257,10 @@ int tbus_participant_take_topic(tbus_bus_t *bus, uint32_t owner, uint32_t index,
                          topic->name, tbus_ring_kind_name(bus->rings[index].kind),
                          known ? tbus_participant(bus, holder)->name : "?");
     }
-    /* hint: the fence below orders it. */
+    /* hint: the fence below orders this. */
     tbus_fetch_or_u32(&tbus_participant(bus, owner)->publishes, UINT32_C(1) << index);
     /* V1 pairs V2 (end_of in waiting.c): else a subscriber that sees the new count may miss the
-     * bit, and takes a living publisher for one that has left. */
+     * bit and take a living publisher for one that has left. */
     tbus_fence_release();
     tbus_fetch_add_relaxed_u32(&topic->arrivals, 1);
     return 0;
@@ -270,7 +272,7 @@ bool tbus_topic_mend_end(tbus_bus_t *bus, uint32_t owner, uint32_t index)
     tbus_publisher_t mender;
     if (bus->rings[index].several_publishers || !take_right(bus, owner, index, &holder))
         return false;
-    /* Joining finds the end in the slots themselves, and stores it. */
+    /* Joining finds the end by looking at the slots, and stores it. */
     bool mended = tbus_publisher_join(&bus->rings[index], owner, &mender, NULL) == 0;
     /* Y1 pairs Y2 (take_right), as in tbus_participant_clear. */
     tbus_cas_u32(&bus->directory->topics[index].publisher, &(uint32_t){owner}, 0);
@@ -290,12 +292,13 @@ int tbus_participant_clear(tbus_bus_t *bus, uint32_t owner)
          * published, and writes over it. */
         tbus_cas_u32(&bus->directory->topics[i].publisher, &(uint32_t){owner}, 0);
     }
-    /* V3 pairs V4 (end_of in waiting.c): whoever misses the bit sees all that was published, and
-     * what was repaired; else it says that nobody is left before it has read the last messages. */
+    /* V3 pairs V4 (end_of in waiting.c): a process that sees the bit cleared also sees what was
+     * published and repaired before; else it reports that nobody is left before it has read the
+     * last messages. */
     tbus_store_release_u32(&p->publishes, 0);
     for (uint32_t i = 0; i < bus->topics_count; i++)
         if (published >> i & 1 && bus->rings[i].writable)
-            tbus_ring_nudge(&bus->rings[i]); /* who waits there looks whether anybody is left */
+            tbus_ring_nudge(&bus->rings[i]); /* its waiters look whether a publisher is left */
     return repaired;
 }
 

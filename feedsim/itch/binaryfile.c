@@ -17,31 +17,31 @@
 #define LOOK_BYTES   256u /* for foreign formats */
 
 _Static_assert(BUFFER_BYTES >= 2 * FRAME_MAX,
-               "a frame that is not complete always leaves room to read more of it");
+               "an incomplete frame always leaves room to read more of it");
 
 enum look_end { LOOK_ENOUGH, LOOK_INCOMPLETE, LOOK_ZERO, LOOK_WRONG_LENGTH };
 
 typedef struct look {
-    uint32_t frames; /* seen whole */
-    uint32_t known;  /* of those: of a known type (and then of its length) */
+    uint32_t frames; /* complete frames seen */
+    uint32_t known;  /* how many of them have a known type, and its length */
     enum look_end end;
     uint64_t offset; /* of the frame at which it ended */
 } look_t;
 
 struct binaryfile {
     const uint8_t *at;  /* next frame */
-    const uint8_t *end; /* of what the buffer holds */
+    const uint8_t *end; /* of the bytes in the buffer */
     uint64_t messages;
     uint64_t end_offset; /* of `end` in the uncompressed file */
     bytestream_t *stream;
     enum binaryfile_expect expect;
-    bool looked; /* at the first frames; `look` is of no more use */
+    bool looked; /* the first frames were checked; `look` is not used any more */
     look_t look;
-    bool stream_over; /* the buffer holds all that will ever come */
+    bool stream_over; /* no bytes will come after those in the buffer */
     bool end_marked;
     int stream_rc;      /* with stream_over: 0, or the stream's fault */
-    bool over;          /* end or error told */
-    tbus_error_t error; /* with `over`: code 0 for the end */
+    bool over;          /* the end or an error was returned */
+    tbus_error_t error; /* with `over`: that error; code 0 for the end */
     char *path;
     uint8_t *buffer;
 };
@@ -60,11 +60,12 @@ static int finish(binaryfile_t *f, int code)
 {
     f->over = true;
     f->error.code = code;
-    f->at = f->end; /* binaryfile_next finds no frame and asks want_frame */
+    f->at = f->end; /* so that binaryfile_next finds no frame and calls want_frame */
     return code;
 }
 
-/* Read more behind what is left of the buffer. > 0; 0: the stream is over; -EAGAIN. */
+/* Read more bytes behind those left in the buffer. > 0: there are more; 0: the stream is over, or
+ * the buffer is full; -EAGAIN. */
 static int fill(binaryfile_t *f)
 {
     if (f->stream_over)
@@ -91,7 +92,7 @@ static int fill(binaryfile_t *f)
 
 /* --- the first look --- */
 
-/* Go on where the last look ended, over what the buffer holds now. */
+/* Check frames from where the last look ended, as far as the buffer goes. */
 static void look_further(binaryfile_t *f)
 {
     look_t *look = &f->look;
@@ -125,12 +126,12 @@ static bool mostly_known(const look_t *look)
     return 2 * look->known >= look->frames;
 }
 
-/* The file has no complete first frame. Cut short, or something else? */
+/* The file has no complete first frame: is it cut short, or of another format? */
 static int judge_first_frame(binaryfile_t *f, const look_t *look)
 {
     size_t left = (size_t)(f->end - f->at);
     if (look->end == LOOK_ZERO && left == LENGTH_BYTES)
-        return 0; /* an end marker and no message */
+        return 0; /* the end marker, and no message */
     if (look->end == LOOK_ZERO)
         return tbus_fail(
             &f->error, -TBUS_EFORMAT,
@@ -139,7 +140,7 @@ static int judge_first_frame(binaryfile_t *f, const look_t *look)
     uint32_t bytes = left >= LENGTH_BYTES ? frame_length(f->at) : 0;
     if (f->expect == BINARYFILE_ANY || left <= LENGTH_BYTES ||
         itch_length(f->at[LENGTH_BYTES]) == bytes)
-        return 0; /* cut short: binaryfile_next will say so */
+        return 0; /* cut short: binaryfile_next returns that */
     char label[ITCH_LABEL_BYTES];
     itch_type_label(f->at[LENGTH_BYTES], label);
     return tbus_fail(&f->error, -TBUS_EFORMAT,
@@ -148,7 +149,7 @@ static int judge_first_frame(binaryfile_t *f, const look_t *look)
                      f->path, label, bytes);
 }
 
-/* What stands at the beginning of the file, before anything of it was handed out. */
+/* Check the beginning of the file before its first message is returned. */
 static int judge_beginning(binaryfile_t *f)
 {
     size_t left = (size_t)(f->end - f->at);
@@ -176,8 +177,8 @@ static int judge(binaryfile_t *f)
     return rc == 0 ? 0 : finish(f, rc);
 }
 
-/* A pipe may hold fewer frames for hours. What has come goes out as long as most of it is known;
- * the look goes on with what comes behind it. */
+/* A pipe may hold fewer frames for hours. What has come is returned as long as most of it is known;
+ * what comes later is checked then. */
 static bool may_go_ahead(const binaryfile_t *f)
 {
     return bytestream_is_pipe(f->stream) && f->look.frames > f->messages && mostly_known(&f->look);
@@ -189,7 +190,7 @@ static int look(binaryfile_t *f)
     for (;;) {
         look_further(f);
         bool zero_at_end = f->look.end == LOOK_ZERO &&
-                           f->look.offset + LENGTH_BYTES == f->end_offset; /* what follows it? */
+                           f->look.offset + LENGTH_BYTES == f->end_offset; /* more may follow */
         if (f->look.end != LOOK_INCOMPLETE && !zero_at_end)
             break;
         if (may_go_ahead(f))
@@ -219,7 +220,7 @@ static int refuse_length(binaryfile_t *f, uint64_t index, uint64_t offset, uint8
                                itch_length(type)));
 }
 
-/* The stream is over and the buffer holds no complete frame. */
+/* Return how the file ends: the stream is over and the buffer holds no complete frame. */
 static int tell_end(binaryfile_t *f)
 {
     size_t left = (size_t)(f->end - f->at);
@@ -258,7 +259,8 @@ static int refuse_zero_length(binaryfile_t *f)
                      f->path, f->messages, offset_of(f, f->at)));
 }
 
-/* Get a whole frame into the buffer: BINARYFILE_MESSAGE, or what to return instead. */
+/* Get a complete frame into the buffer. BINARYFILE_MESSAGE, or what binaryfile_next returns
+ * instead. */
 static int want_frame(binaryfile_t *f)
 {
     if (f->over)

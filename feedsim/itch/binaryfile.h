@@ -8,11 +8,11 @@
  * proves that the file is something else. A file may end without the marker, and NASDAQ's own do,
  * but not within a length or a message.
  *
- * Before the first message is handed out, the first frames are looked at (32, or as many as there
- * are): a capture, an archive, text, or anything else that does not look like the messages expected
- * is refused by name rather than delivered as rubbish. A file that is cut short or goes wrong
- * further in is delivered up to there. A pipe is not made to wait for 32 frames: one whole frame of
- * a known type and length is handed out as it comes, and the look goes on over those that follow.
+ * Before the first message is returned, the first frames are checked (32, or as many as there are).
+ * A capture, an archive, text, or anything else that does not look like the expected messages is
+ * refused, with its format named where it is known. A file that is cut short or damaged further in
+ * is delivered up to there. On a pipe nobody waits for 32 frames: each complete frame of a known
+ * type and length is returned as it comes, and the check goes on over those that follow.
  *
  * Positions in errors: `byte` counts from 0 in the uncompressed file and is where the frame (its
  * length) starts; `message` counts from 0.
@@ -38,13 +38,13 @@ extern "C" {
 typedef struct binaryfile binaryfile_t;
 
 enum binaryfile_expect {
-    BINARYFILE_ANY = 0 /* only the framing is checked */,
+    BINARYFILE_ANY = 0, /* only the framing is checked */
     BINARYFILE_ITCH = 1
 };
 
 enum { BINARYFILE_END = 0, BINARYFILE_MESSAGE = 1, BINARYFILE_LATER = 2 };
 
-/* Open and, unless it is a pipe, look at the first frames. `expect`: what messages. Errors of
+/* Open and, unless it is a pipe, check the first frames. `expect`: of which messages. Errors of
  * bytestream_open, of binaryfile_next before the first message, and -TBUS_EFORMAT: empty, or not
  * this format. Cold. */
 int binaryfile_open(const char *path, enum binaryfile_expect expect, binaryfile_t **out_file,
@@ -53,11 +53,11 @@ int binaryfile_open(const char *path, enum binaryfile_expect expect, binaryfile_
 /* The next message, in place, valid until the next call. BINARYFILE_MESSAGE; BINARYFILE_END;
  * BINARYFILE_LATER (a pipe: nothing now); -TBUS_ETRUNCATED: the file or its gzip data ends within a
  * message; -TBUS_EFORMAT: zero length before the end, damaged gzip data, not this format; -errno.
- * The end and errors are final and told again by further calls. Never waits. */
+ * The end and errors are final: further calls return them again. Never waits. */
 int binaryfile_next(binaryfile_t *f, const uint8_t **out_message, size_t *out_bytes,
                     tbus_error_t *err);
 
-/* For whoever decodes: the message last handed out cannot be one, its type has another length in
+/* For the decoder: refuse the message returned last, because its type has another length in
  * ITCH 5.0. Ends the file with -TBUS_EFORMAT, which is returned. */
 int binaryfile_refuse_length(binaryfile_t *f, const uint8_t *message, size_t bytes,
                              tbus_error_t *err);
@@ -65,11 +65,11 @@ int binaryfile_refuse_length(binaryfile_t *f, const uint8_t *message, size_t byt
 /* After the end: it was marked by a zero length. */
 bool binaryfile_end_marked(const binaryfile_t *f);
 
-/* Messages handed out so far. */
+/* Messages returned so far. */
 uint64_t binaryfile_messages(const binaryfile_t *f);
 
-/* Bytes of the file that were used, of how many it has; packed ones of a gzip file. *out_total 0: a
- * pipe. */
+/* *out_done: bytes of the file that were used (of a gzip file: packed bytes). *out_total: bytes of
+ * the file; 0: a pipe. */
 void binaryfile_progress(const binaryfile_t *f, uint64_t *out_done, uint64_t *out_total);
 
 /* Accepts NULL. */

@@ -22,12 +22,12 @@ enum form { FORM_UNKNOWN, FORM_PLAIN, FORM_GZIP };
 struct bytestream {
     int fd;
     bool is_pipe;
-    bool input_ended; /* read(2) has told the end */
+    bool input_ended; /* read(2) has returned the end */
     bool inside;      /* gzip: a member has begun and not ended */
     enum form form;
     uint64_t file_bytes; /* of the whole file, when it was opened; 0: a pipe */
-    uint64_t taken;      /* of those, by read(2) */
-    int fault;           /* 0, or what read returns from now on */
+    uint64_t taken;      /* how many of them read(2) has returned */
+    int fault;           /* 0, or what bytestream_read returns from now on */
     char fault_text[160];
     size_t input_at; /* bytes of `input` from here to input_end are not used yet */
     size_t input_end;
@@ -37,8 +37,8 @@ struct bytestream {
 
 static int open_checked(const char *path, bool *out_is_pipe, uint64_t *out_bytes, tbus_error_t *err)
 {
-    /* Without O_NONBLOCK a FIFO that nobody writes to yet would hold up the whole process; on a
-     * file it has no effect. */
+    /* Without O_NONBLOCK, opening a FIFO waits until somebody opens it for writing. On a file the
+     * flag has no effect. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0) {
         int code = -errno;
@@ -77,7 +77,7 @@ int bytestream_open(const char *path, bytestream_t **out_stream, tbus_error_t *e
     s->is_pipe = is_pipe;
     s->file_bytes = file_bytes;
     if (!is_pipe)
-        posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL); /* a hint: that it fails is no harm */
+        posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL); /* advice: it may fail */
     *out_stream = s;
     return 0;
 }
@@ -105,7 +105,8 @@ bool bytestream_is_pipe(const bytestream_t *s)
 void bytestream_progress(const bytestream_t *s, size_t held, uint64_t *out_done,
                          uint64_t *out_total)
 {
-    /* What a packed byte unpacks to is not known beforehand: a buffer more or less is no matter. */
+    /* How many bytes a packed byte unpacks to is not known beforehand, so for gzip the figure is
+     * exact to a buffer. */
     uint64_t ahead = s->input_end - s->input_at + (s->form == FORM_PLAIN ? held : 0);
     *out_done = s->taken > ahead ? s->taken - ahead : 0;
     *out_total = s->file_bytes;
@@ -119,15 +120,15 @@ static int fail(bytestream_t *s, int code, const char *text, const char *detail)
     return code;
 }
 
-/* A pipe that is empty and has no writer has ended only if it ever had one (POLLHUP); else its
- * writer is still to come. */
+/* An empty pipe without a writer has ended if it ever had one (POLLHUP); otherwise its writer has
+ * not come yet. */
 static bool pipe_has_ended(const bytestream_t *s)
 {
     struct pollfd pfd = {.fd = s->fd, .events = POLLIN};
     return poll(&pfd, 1, 0) == 1 && (pfd.revents & (POLLHUP | POLLIN)) == POLLHUP;
 }
 
-/* read(2), with the end and failures kept: > 0, 0 (end), -EAGAIN or the fault. */
+/* read(2); the end and failures are remembered. Returns > 0, 0 at the end, -EAGAIN or the fault. */
 static int64_t read_input(bytestream_t *s, uint8_t *into, size_t bytes)
 {
     if (s->input_ended)
@@ -157,7 +158,7 @@ static int64_t read_more_input(bytestream_t *s)
     return got;
 }
 
-/* Plain or gzip? Two bytes tell. 0: known now. */
+/* Tell plain from gzip by the first two bytes. 0: `form` is set. */
 static int find_form(bytestream_t *s)
 {
     while (s->input_end < 2 && !s->input_ended) {
@@ -178,7 +179,7 @@ static int find_form(bytestream_t *s)
 
 static int64_t read_plain(bytestream_t *s, uint8_t *into, size_t bytes)
 {
-    size_t left = s->input_end - s->input_at; /* what find_form has read */
+    size_t left = s->input_end - s->input_at; /* read by find_form */
     if (left == 0)
         return read_input(s, into, bytes);
     size_t take = left < bytes ? left : bytes;
@@ -187,7 +188,7 @@ static int64_t read_plain(bytestream_t *s, uint8_t *into, size_t bytes)
     return (int64_t)take;
 }
 
-/* Have input to inflate: 1; 0: no more will come; negative as in read_input. */
+/* Get input to inflate. 1: there is some; 0: there is no more; negative as in read_input. */
 static int64_t want_input(bytestream_t *s)
 {
     if (s->input_at < s->input_end)
@@ -196,8 +197,8 @@ static int64_t want_input(bytestream_t *s)
     return read_more_input(s);
 }
 
-/* Between members: another one may follow, or zeros that pad the file to some block size (as tar
- * and tapes leave). */
+/* After a member: another one may follow, or zeros that pad the file to a block size, as tar and
+ * tapes write them. */
 static int start_member(bytestream_t *s)
 {
     if (s->input[s->input_at] == 0) {
@@ -245,7 +246,7 @@ static int64_t read_gzip(bytestream_t *s, uint8_t *into, size_t bytes)
             break;
     }
     size_t got = bytes - s->inflater.avail_out;
-    return got > 0 ? (int64_t)got : rc; /* a fault is told by the next call */
+    return got > 0 ? (int64_t)got : rc; /* the next call returns a fault */
 }
 
 int64_t bytestream_read(bytestream_t *s, uint8_t *into, size_t bytes)

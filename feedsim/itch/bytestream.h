@@ -2,11 +2,10 @@
 /* bytestream.h - the bytes of a file or a pipe, unpacked when they are gzip (RFC 1952; several
  * members in a row are one stream).
  *
- * Knows nothing of what the bytes mean. Never seeks and never waits: a pipe whose writer is slow,
- * or has not come yet, says "later". What could be read before damage is always handed out before
- * the damage is told.
+ * It does not know what the bytes mean. It never seeks and never waits: when a pipe has nothing
+ * yet, it returns -EAGAIN. All bytes before a damaged place are returned before the fault is.
  *
- * On the data path: a file of the user's -> here -> feedsim/itch/binaryfile.h. A handle belongs to
+ * On the data path: the user's file -> here -> feedsim/itch/binaryfile.h. A handle belongs to
  * one thread.
  */
 #ifndef TICKBUS_FEEDSIM_ITCH_BYTESTREAM_H
@@ -29,7 +28,7 @@ typedef struct bytestream bytestream_t;
 int bytestream_open(const char *path, bytestream_t **out_stream, tbus_error_t *err);
 
 /* Read up to `bytes` bytes. > 0: how many; 0: the end; -EAGAIN: a pipe has nothing now; otherwise
- * the stream has ended early and bytestream_fault tells how: -TBUS_ETRUNCATED (gzip data is cut
+ * the stream has ended early and bytestream_fault says why: -TBUS_ETRUNCATED (gzip data is cut
  * short), -TBUS_EFORMAT (gzip data is damaged), -errno of read(2). The end and faults are final.
  * Enters the kernel about once per 256 KiB. */
 int64_t bytestream_read(bytestream_t *s, uint8_t *into, size_t bytes);
@@ -40,8 +39,8 @@ const char *bytestream_fault(const bytestream_t *s);
 
 bool bytestream_is_pipe(const bytestream_t *s);
 
-/* Bytes of the file that were used, of how many it had when it was opened, while the reader still
- * holds `held` unpacked bytes. *out_total 0: a pipe. No system call. */
+/* *out_done: bytes of the file that were used, not counting `held` unpacked bytes that the reader
+ * still has. *out_total: bytes of the file when it was opened; 0: a pipe. No system call. */
 void bytestream_progress(const bytestream_t *s, size_t held, uint64_t *out_done,
                          uint64_t *out_total);
 
