@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # format.sh - every C and C++ file is as clang-format 14 leaves it (mend with: clang-format -i FILE), and what clang-format does not see to:
 # no line is longer than 100 columns, comments and literals included, and no declaration is torn in two because of the comment behind it.
+# Nor is a line of a document (rows of tables apart, which cannot be broken) or of a model longer than that.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 mapfile -d '' -t files < <(find bus feedsim strategy risk tools tests bench \( -name '*.[ch]' -o -name '*.cc' \) -print0)
@@ -18,6 +19,13 @@ awk '
     { before = $0 }
     END { exit wrong }
 ' "${files[@]}" >&2 || exit 1
+mapfile -d '' -t files_not_c < <(find README.md bench bus tests \( -name '*.md' -o -name '*.pml' \) -print0)
+[ ${#files_not_c[@]} -ge 8 ] || {
+    echo "found only ${#files_not_c[@]} documents and models: wrong directory?" >&2
+    exit 1
+}
+awk '!/^\|/ && length($0) > 100 { print FILENAME ":" FNR ": " length($0) " columns"; wrong = 1 } END { exit wrong }' \
+    "${files_not_c[@]}" >&2 || exit 1
 formatter=$(command -v clang-format-14 || command -v clang-format) || {
     echo "clang-format is not here (Debian: clang-format)"
     exit 77

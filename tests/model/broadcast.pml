@@ -1,22 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* broadcast.pml - a ring with one publisher (TBUS_BROADCAST, TBUS_SPSC): room in steps, each announced before it is used; long
- * messages over two slots; a gating subscriber; an observer that validates its copy; the publisher killed anywhere, and
- * another one that goes on where it stopped.
+/* broadcast.pml - a ring with one publisher (TBUS_BROADCAST, TBUS_SPSC): room in steps, each
+ * announced before it is used; long messages over two slots; a gating subscriber; an observer that
+ * validates its copy; the publisher killed anywhere, and another one that goes on where it stopped.
  *
- * Every Promela label is a step: at most one access to shared memory. It has the name of the C function that makes the access
- * (bus/ring/publisher.c, subscriber.c, observer.c, bus/include/tickbus/publisher.h, subscriber.h) and the label of its memory
- * order (bus/README.md). Before each of its steps the publisher may be killed (DIES). A process that got FULL, or no message,
- * looks again when the word that it gave up on has changed. So a process that is stuck shows as a state in which nobody can move.
+ * Every Promela label is a step: at most one access to shared memory. It has the name of the C
+ * function that makes the access (bus/ring/publisher.c, subscriber.c, observer.c,
+ * bus/include/tickbus/publisher.h, subscriber.h) and the label of its memory order (bus/README.md).
+ * Before each of its steps the publisher may be killed (DIES). A process that got FULL, or no
+ * message, looks again when the word that it gave up on has changed. So a process that is stuck
+ * shows as a state in which nobody can move.
  *
  * What must hold
  *    - no sequence is published twice, whoever was killed where, and none is left out
  *    - the subscriber receives every message once, in order, whole
- *    - the observer accepts no torn copy and nothing twice, and goes forward only: what it passes over it counts as lost
- *    - in the end, when nobody can move: all is published, received and observed or counted as lost, and there is room
+ *    - the observer accepts no torn copy and nothing twice, and goes forward only: what it passes
+ *      over it counts as lost
+ *    - in the end, when nobody can move: all is published, received and observed or counted as
+ *      lost, and there is room
  *    - no execution is infinite (pan -l without progress labels)
  *
- * Parameters: SLOTS, STEP (slot_count / 16), MESSAGES (over all publishers), LONG (1: any message may be a long one), CRASHES,
- * SUBSCRIBER (0, 1), LATE (it joins while the publisher is at work), OBSERVER (0, 1). TSO: the publisher's stores go through a FIFO buffer of TSO entries.
+ * Parameters: SLOTS, STEP (slot_count / 16), MESSAGES (over all publishers), LONG (1: any message
+ * may be a long one), CRASHES, SUBSCRIBER (0, 1), LATE (it joins while the publisher is at work),
+ * OBSERVER (0, 1). TSO: the publisher's stores go through a FIFO buffer of TSO entries.
  */
 #ifndef SLOTS
 #define SLOTS 4
@@ -49,7 +54,8 @@
 #define SLOT_SEQ(word) ((word) >> 2)
 #define SLOT_STATE(word) ((word) & 3)
 
-/* --- shared memory; the publisher alone writes here. Two payload words a slot: a torn or overwritten copy shows. --- */
+/* --- shared memory; the publisher alone writes here. Two payload words a slot: a torn or
+ * overwritten copy shows. --- */
 #define SLOT_AT(position) (((position) + SLOTS) % SLOTS) /* a position may be below 0: the wrap */
 #define PAYLOAD_AT(position, half) (SLOTS + 2 * SLOT_AT(position) + (half))
 #define TAIL_VERSION (3 * SLOTS)
@@ -72,7 +78,8 @@ byte observer_seq;
 bool guessed; /* the observer went to a tail whose two halves may not belong together */
 
 #define BIT(seq) (1 << (seq))
-#define VALUE(seq) (((seq) << 2) | (crashes + 1)) /* two publishers write different things, under one sequence as well */
+/* two publishers write different things, under one sequence as well */
+#define VALUE(seq) (((seq) << 2) | (crashes + 1))
 
 #define DIES atomic { crashes < CRASHES -> crashes++; goto dies }
 
@@ -129,7 +136,8 @@ tbus_publisher_join: /* find_end(): one step, since nothing moves while no publi
 	do
 	:: i != tail - SLOTS / 2 + SLOTS ->
 		if
-		:: (SLOT_STATE(memory[SLOT_AT(i)]) == SLOT_READY || SLOT_STATE(memory[SLOT_AT(i)]) == SLOT_LONG) &&
+		:: (SLOT_STATE(memory[SLOT_AT(i)]) == SLOT_READY ||
+		    SLOT_STATE(memory[SLOT_AT(i)]) == SLOT_LONG) &&
 		   SLOT_SEQ(memory[SLOT_AT(i)]) >= newest ->
 			newest = SLOT_SEQ(memory[SLOT_AT(i)]);
 			position = i + (SLOT_STATE(memory[SLOT_AT(i)]) == SLOT_LONG -> 2 : 1);
@@ -181,7 +189,8 @@ next_message:
 	:: room_end >= position + slots -> goto write
 	:: else
 	fi };
-	/* tbus_publisher_refresh(): the tail first, then the gate, and that only when what it was known to leave is used up */
+	/* tbus_publisher_refresh(): the tail first, then the gate, and that only when what it was known to
+	 * leave is used up */
 #ifdef MUTATE_GATE_BEFORE_TAIL
 	LOOK_AT_GATE;
 #endif
@@ -272,7 +281,8 @@ tbus_publish_try: /* R1 tbus_store_release_u64(slot, READY) */
 
 publish_long: /* tbus_publish_long(): the first word last, and with it all slots are there */
 #ifdef MUTATE_LONG_FIRST
-	atomic { STORE(SLOT_AT(position), SLOT_WORD(seq, SLOT_LONG)); assert(!written[seq]); written[seq] = VALUE(seq); is_long[seq] = true };
+	atomic { STORE(SLOT_AT(position), SLOT_WORD(seq, SLOT_LONG)); assert(!written[seq]);
+		written[seq] = VALUE(seq); is_long[seq] = true };
 #endif
 	if
 	:: STORE(PAYLOAD_AT(position, 0), VALUE(seq)) /* its length */
@@ -317,12 +327,14 @@ store_long: /* R1 tbus_store_release_u64(first, LONG); then publish_tail() */
 	fi;
 
 full_gate: /* TBUS_FULL */
-	atomic { GATE_END(position) >= position + slots -> blocked = false; slots = 0; room_end = position; goto next_message }
+	atomic { GATE_END(position) >= position + slots -> blocked = false; slots = 0;
+		room_end = position; goto next_message }
 
 dies: /* Death is proven after everything that was stored is in memory; another publisher joins. */
 	atomic {
 	DRAINED ->
-	position = 0; seq = 0; room_end = 0; gate = 0; slots = 0; tail = 0; version = 0; announce = 0; blocked = false;
+	position = 0; seq = 0; room_end = 0; gate = 0; slots = 0; tail = 0; version = 0; announce = 0;
+	blocked = false;
 	gone = true };
 	atomic { gone = false; goto tbus_publisher_join }
 done:
@@ -373,7 +385,8 @@ tbus_peek: /* R2 tbus_load_acquire_u64(slot) */
 	if
 	:: SLOT_SEQ(word) == seq && (SLOT_STATE(word) == SLOT_READY || SLOT_STATE(word) == SLOT_LONG)
 	:: else ->
-		/* Publishers wait for us: nothing newer can be here, nor the middle of a message (peek_slow says corrupt). */
+		/* Publishers wait for us: nothing newer can be here, nor the middle of a message (peek_slow says
+		 * corrupt). */
 		assert(SLOT_SEQ(word) < seq);
 		goto tbus_subscriber_flush_idle
 	fi;
@@ -419,8 +432,8 @@ proctype observer()
 	byte seq = FIRST, word, expected, copy, tail, tail_seq, version;
 	bool torn, join, given_up;
 
-	/* tbus_observer_join: from the first message on as long as nothing of it is overwritten, from the oldest that is safe
-	 * (resynchronise), or from now on. When it joins is when it first moves. */
+	/* tbus_observer_join: from the first message on as long as nothing of it is overwritten, from the
+	 * oldest that is safe (resynchronise), or from now on. When it joins is when it first moves. */
 tbus_observer_join:
 	if
 	:: memory[TAIL] - FIRST <= SLOTS - 2 * STEP
@@ -447,9 +460,11 @@ copy_message_1:
 	:: else
 	fi;
 copy_message_2:
-	atomic { copy = memory[PAYLOAD_AT(position + 1, 0)]; torn = torn || copy != written[seq]; copy = 0 };
+	atomic { copy = memory[PAYLOAD_AT(position + 1, 0)]; torn = torn || copy != written[seq];
+		copy = 0 };
 copy_message_3:
-	atomic { copy = memory[PAYLOAD_AT(position + 1, 1)]; torn = torn || copy != written[seq]; copy = 0 };
+	atomic { copy = memory[PAYLOAD_AT(position + 1, 1)]; torn = torn || copy != written[seq];
+		copy = 0 };
 observe_safe_from:
 #endif
 	/* N2 tbus_load_acquire_u64(&s->announce) */
@@ -479,7 +494,8 @@ tbus_ring_end_tail:
 	tail = memory[TAIL];
 tbus_ring_end_tail_seq:
 	tail_seq = memory[TAIL_SEQ];
-tbus_ring_end_again: /* given up after 1000 turns: that happens when the publisher was killed in between */
+/* given up after 1000 turns: that happens when the publisher was killed in between */
+tbus_ring_end_again:
 	if
 #ifdef MUTATE_NO_TAIL_VERSION
 	:: true
@@ -500,12 +516,14 @@ resynchronise: /* tbus_load_acquire_u64(slot), one after the other up to the tai
 		word = memory[SLOT_AT(position)];
 		if
 		:: (SLOT_STATE(word) == SLOT_READY || SLOT_STATE(word) == SLOT_LONG) &&
-		   SLOT_SEQ(word) < tail_seq && SLOT_SEQ(word) >= tail_seq - SLOTS -> seq = SLOT_SEQ(word); word = 0
+		   SLOT_SEQ(word) < tail_seq && SLOT_SEQ(word) >= tail_seq - SLOTS ->
+			seq = SLOT_SEQ(word); word = 0
 		:: else -> word = 0; position++; goto resynchronise
 		fi
 	:: else -> goto at_tail
 	fi };
-#ifndef MUTATE_RESYNC_UNCHECKED /* the slot may hold a message of the next lap: right sequence, wrong position */
+/* the slot may hold a message of the next lap: right sequence, wrong position */
+#ifndef MUTATE_RESYNC_UNCHECKED
 resynchronise_safe_from: /* tbus_load_acquire_u64(&s->announce) */
 	atomic {
 	if
@@ -520,7 +538,8 @@ resynchronised:
 	/* What lies between is lost, and counted. It must be gone, then, and nothing may come twice. */
 	atomic {
 	assert(seq > expected || guessed);
-	expected = 0; tail = 0; tail_seq = 0; version = 0; join = false; given_up = false; observer_seq = seq;
+	expected = 0; tail = 0; tail_seq = 0; version = 0; join = false; given_up = false;
+	observer_seq = seq;
 	goto tbus_observe };
 end_tbus_observe_none:
 	atomic { memory[SLOT_AT(position)] != word -> word = 0; goto tbus_observe }
@@ -549,7 +568,8 @@ proctype judge()
 	assert(vacant || progress == memory[TAIL]);
 #endif
 #if OBSERVER
-	/* After a guess its sequence is behind, until the next message shows it (and is counted as that many lost). */
+	/* After a guess its sequence is behind, until the next message shows it (and is counted as that
+	 * many lost). */
 	assert(observer_seq == FIRST + MESSAGES || guessed)
 #endif
 	}

@@ -184,6 +184,14 @@ instance holds large broadcast SUBSCRIBER=0 LONG=1 SLOTS=8 MESSAGES=6 CRASHES=1
 instance holds large broadcast SUBSCRIBER=0 MESSAGES=8 CRASHES=2 TSO=3
 instance holds large broadcast OBSERVER=0 LATE LONG=1 SLOTS=8 MESSAGES=5 CRASHES=1 TSO=3
 
+# --- the one place of a ring: joining, displacing, evicting, leaving ---
+instance holds small place JOINERS=1 JOINS=3 MESSAGES=3 EVICT
+instance holds small place JOINS=1 CRASHES=2 REPAIRER=0
+instance holds small place JOINS=1 CRASHES=0 EVICT
+instance holds extra place JOINS=1 EVICT
+instance holds large place EVICT CRASHES=2
+instance holds large place EVICT CRASHES=2 REPAIRER=0
+
 # --- going to sleep, and being woken ---
 instance holds small sleep RINGS=2
 instance holds small sleep EARLY=1
@@ -246,6 +254,11 @@ instance caught extra broadcast SUBSCRIBER=0 MUTATE_NO_SECOND_LOOK
 instance caught small broadcast SUBSCRIBER=0 MUTATE_NO_TAIL_VERSION
 instance caught small broadcast SUBSCRIBER=0 MUTATE_RESYNC_UNCHECKED
 instance caught small broadcast LONG=1 SLOTS=8 MUTATE_LONG_FIRST
+instance caught small place JOINERS=1 CRASHES=0 EVICT MUTATE_NO_TENURE
+instance caught small place CRASHES=0 MUTATE_OPEN_STORE
+instance caught small place CRASHES=0 MUTATE_LOOK_FIRST
+instance caught small place CRASHES=0 EVICT MUTATE_LEAVE_ONCE
+instance caught small place JOINS=1 REPAIRER=0 MUTATE_NO_DISPLACE
 instance caught small sleep RINGS=2 MUTATE_NO_MEMBARRIER
 instance caught extra sleep PUBLISHERS=1 CAPACITY=1 MUTATE_NO_MEMBARRIER
 instance caught small sleep RINGS=2 MUTATE_NO_SECOND_LOOK

@@ -1,29 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* several.pml - what rings with several publishers have in common: the publisher, the subscriber, the observer, the repairer.
- * Included by slot.pml (TBUS_MPMC) and broadcast_mp.pml (TBUS_BROADCAST_MP), which say what must hold.
+/* several.pml - what rings with several publishers have in common: the publisher, the subscriber,
+ * the observer, the repairer. Included by slot.pml (TBUS_MPMC) and broadcast_mp.pml
+ * (TBUS_BROADCAST_MP), which say what must hold.
  *
- * Every Promela label is a step: at most one access to shared memory. It has the name of the C function that makes the access, and
- * the access as the code spells it beside it (bus/ring/publisher.c, subscriber.c, observer.c, ring.c), with the label of its memory
- * order (bus/README.md). Between two steps any other process may run, and before each step the process may be killed (DIES). Labels
- * that begin with end_ are where a process may stand when all is done.
+ * Every Promela label is a step: at most one access to shared memory. It has the name of the C
+ * function that makes the access, and the access as the code spells it beside it
+ * (bus/ring/publisher.c, subscriber.c, observer.c, ring.c), with the label of its memory order
+ * (bus/README.md). Between two steps any other process may run, and before each step the process
+ * may be killed (DIES). Labels that begin with end_ are where a process may stand when all is done.
  *
- * Left out, because no step depends on them: the counters, the turn limits of loops, waking (sleep.pml), and the tail, which only
- * makes 64 bits of the 45 of a position. One thing is simplified, which no other process can notice: a process that got FULL or NULL
- * looks again when the word that it gave up on has changed, not in between. So a process that is stuck shows as a state in which
- * nobody can move.
+ * Left out, because no step depends on them: the counters, the turn limits of loops, waking
+ * (sleep.pml), and the tail, which only makes 64 bits of the 45 of a position. One thing is
+ * simplified, which no other process can notice: a process that got FULL or NULL looks again when
+ * the word that it gave up on has changed, not in between. So a process that is stuck shows as a
+ * state in which nobody can move.
  *
  * Parameters
- *    SLOTS, PUBLISHERS (1..3), MESSAGES (of publisher 1), MESSAGES_2, MESSAGES_3 (of the others), SUBSCRIBERS (0..2; on a competing ring:
- *    followers), LATE (subscribers join while publishers are at work), EVICT (the topic's policy is TBUS_EVICT_SLOWEST),
- *    OBSERVERS (0, 1), CRASHES (of participants), REPAIRERS (1, 2), REPAIR_CRASHES; REUSE: a killed publisher's
- *    number is taken by a new process; HEAL (2, 3 slots): only owners whose number is found in the ring are repaired after; ABORT:
- *    publisher 1 may abort its claim; BATCH: publisher 1 claims two slots at a time.
- *    With 2 slots position and position - 2 are the same slot, which could be claimed when a process came to settle it: claimers and
- *    takers settle nothing there, only repairers do. With 3 slots there is no such exception: position - 2 must be settled before
- *    position + 1, the next one in that slot, can be claimed.
+ *    SLOTS, PUBLISHERS (1..3), MESSAGES (of publisher 1), MESSAGES_2, MESSAGES_3 (of the others),
+ *    SUBSCRIBERS (0..2; on a competing ring: followers), LATE (subscribers join while publishers
+ *    are at work), EVICT (the topic's policy is TBUS_EVICT_SLOWEST), OBSERVERS (0, 1), CRASHES (of
+ *    participants), REPAIRERS (1, 2), REPAIR_CRASHES; REUSE: a killed publisher's number is taken
+ *    by a new process; HEAL (2, 3 slots): only owners whose number is found in the ring are
+ *    repaired after; ABORT: publisher 1 may abort its claim; BATCH: publisher 1 claims two slots at
+ *    a time. With 2 slots position and position - 2 are the same slot, which could be claimed when
+ *    a process came to settle it: claimers and takers settle nothing there, only repairers do. With
+ *    3 slots there is no such exception: position - 2 must be settled before position + 1, the next
+ *    one in that slot, can be claimed.
  * Memory
- *    sequentially consistent by default. TSO: plain stores go through a FIFO buffer per process, and a CAS waits until it is
- *    empty. WEAK: through a buffer per process and address, so that they become visible in any order, and only a release waits.
+ *    sequentially consistent by default. TSO: plain stores go through a FIFO buffer per process,
+ *    and a CAS waits until it is empty. WEAK: through a buffer per process and address, so that
+ *    they become visible in any order, and only a release waits.
  */
 #ifndef SLOTS
 #define SLOTS 2
@@ -69,7 +75,8 @@
 #define SLOT_SEQ(word) ((word) >> 7)
 #define SLOT(position) slot[(position) % SLOTS]
 
-/* The words of claims and takes: the next position, who has the one before it, and who the one before that. */
+/* The words of claims and takes: the next position, who has the one before it, and who the one
+ * before that. */
 #define NEXT_WORD(position, last, before) (((position) << 6) | ((last) << 3) | (before))
 #define NEXT_POSITION(word) ((word) >> 6)
 #define NEXT_LAST(word) (((word) >> 3) & 7)
@@ -112,7 +119,8 @@ byte buriers[OWNERS]; /* locks for reading on a dead one's number: somebody repa
 short committed;
 short in_doubt;
 bit published[PUBLISHERS + 1]; /* publisher i has done all that it had to do, or is dead */
-bool over;                     /* the judge is at work: nobody wakes up for what it does to the ring */
+/* the judge is at work: nobody wakes up for what it does to the ring */
+bool over;
 #if SUBSCRIBERS > 0
 short received[SUBSCRIBERS];
 #endif
@@ -131,12 +139,14 @@ byte observer_seq; /* o->seq */
 chan buffer[PUBLISHERS + 1] = [2] of { byte, byte };
 #define STORE(me, half, at, value) buffer[me] ! at, value
 #define DRAINED(me) empty(buffer[me])
-#define BECOMES_VISIBLE(i) atomic { buffer[i] ? at, value -> payload[at] = value; at = 0; value = 0 }
+#define BECOMES_VISIBLE(i) \
+	atomic { buffer[i] ? at, value -> payload[at] = value; at = 0; value = 0 }
 #elif defined(WEAK)
 chan buffer[2 * PUBLISHERS + 2] = [1] of { byte, byte };
 #define STORE(me, half, at, value) buffer[2 * (me) + (half)] ! at, value
 #define DRAINED(me) (empty(buffer[2 * (me)]) && empty(buffer[2 * (me) + 1]))
-#define BECOMES_VISIBLE(i) atomic { buffer[i] ? at, value -> payload[at] = value; at = 0; value = 0 }
+#define BECOMES_VISIBLE(i) \
+	atomic { buffer[i] ? at, value -> payload[at] = value; at = 0; value = 0 }
 #else
 #define STORE(me, half, at, value) payload[at] = value
 #define DRAINED(me) true
@@ -179,8 +189,8 @@ end_quiet:
 #define RELEASED(me) DRAINED(me)
 #endif
 
-/* Where a number may be taken again, repairers hold a lock for reading on it: a successor has to wait (bus/run/participant.c;
- * MUTATE_REPAIR_UNLOCKED: they do not). */
+/* Where a number may be taken again, repairers hold a lock for reading on it: a successor has to
+ * wait (bus/run/participant.c; MUTATE_REPAIR_UNLOCKED: they do not). */
 #if defined(REUSE) && !defined(MUTATE_REPAIR_UNLOCKED)
 #define BURY(owner) buriers[owner]++
 #define BURIED(owner) buriers[owner]--
@@ -201,31 +211,35 @@ end_quiet:
 #define GATE_OPEN(position) (vacant[0] || progress[0] + SLOTS > (position))
 #else
 #define GATE_OPEN(position) \
-	((vacant[0] || progress[0] + SLOTS > (position)) && (vacant[1] || progress[1] + SLOTS > (position)))
+	((vacant[0] || progress[0] + SLOTS > (position)) && \
+	 (vacant[1] || progress[1] + SLOTS > (position)))
 #endif
 
-/* claimable(): a competing ring's slot once a consumer has freed it; a broadcast's once the gate has passed it. */
+/* claimable(): a competing ring's slot once a consumer has freed it; a broadcast's once the gate
+ * has passed it. */
 #define CLAIMABLE_FREE(word, position) (SLOT_STATE(word) == FREE && SLOT_SEQ(word) == (position))
 #if COMPETING
 #define CLAIMABLE(word, position) CLAIMABLE_FREE(word, position)
 #elif defined(MUTATE_CLAIM_OVER_CLAIMED) /* the claim of a lap ago counts as done */
 #define CLAIMABLE(word, position) \
-	(CLAIMABLE_FREE(word, position) || (SLOT_STATE(word) != FREE && SLOT_SEQ(word) + SLOTS == (position)))
+	(CLAIMABLE_FREE(word, position) || \
+	 (SLOT_STATE(word) != FREE && SLOT_SEQ(word) + SLOTS == (position)))
 #else
 #define CLAIMABLE(word, position) \
 	(CLAIMABLE_FREE(word, position) || \
 	 ((SLOT_STATE(word) == READY || SLOT_STATE(word) == TOMB) && SLOT_SEQ(word) + SLOTS == (position)))
 #endif
 
-/* evict_slowest() looks for whoever is furthest behind, among those that a whole ring is not enough for. */
+/* evict_slowest() looks for whoever is furthest behind, among those that a whole ring is not enough
+ * for. */
 #ifdef MUTATE_EVICT_ANYBODY
 #define HOLDS_US_UP(newest, progress) true
 #else
 #define HOLDS_US_UP(newest, progress) ((newest) - (progress) >= SLOTS)
 #endif
 
-/* settle(): a claim that is still under way gets its claimer's name into its slot. By whoever claims two positions on, or by a repairer. What
- * was seen is kept, for the CAS. */
+/* settle(): a claim that is still under way gets its claimer's name into its slot. By whoever
+ * claims two positions on, or by a repairer. What was seen is kept, for the CAS. */
 #define NOTHING (-1) /* to settle */
 #define UNDER_WAY(word, position) (CLAIMABLE(word, position) -> word : NOTHING)
 inline settle(at, found, name)
@@ -241,8 +255,8 @@ inline settle(at, found, name)
 #else
 #define SETTLED(position) ((position) - 2)
 #endif
-/* Nobody needs to settle what nobody claimed, nor what this handle itself has done with: it claims one at a time, and in a batch it settles
- * as it goes. */
+/* Nobody needs to settle what nobody claimed, nor what this handle itself has done with: it claims
+ * one at a time, and in a batch it settles as it goes. */
 #ifdef MUTATE_NO_SETTLE
 #define MUST_SETTLE(owner, me) false
 #else
@@ -270,7 +284,8 @@ proctype publisher(byte me; byte messages)
 {
 	byte position; /* what claims said; and then ours, until the commit */
 	short seen;    /* of claims */
-	short word;    /* what the slot held before our claim, and holds until the commit, unless somebody settles it */
+	/* what the slot held before our claim, and holds until the commit, unless somebody settles it */
+	short word;
 	short other;   /* what was seen of a claim that is to be settled */
 #ifdef ABORT
 	bool abort;
@@ -279,9 +294,12 @@ proctype publisher(byte me; byte messages)
 #define COMMITS true
 #endif
 #ifdef BATCH
-	byte first, first_state; /* of a batch: what is committed after the one that was claimed last; 0: none, 1: claimed, 2: on its way */
+	/* of a batch: what is committed after the one that was claimed last; 0: none, 1: claimed, 2: on
+	 * its way */
+	byte first, first_state;
 /* It was settled, and so its slot holds nothing that was there before the claim. */
-#define REST_OF_BATCH position = first; first = 0; first_state = 2; word = -1; goto tbus_words_store_0
+#define REST_OF_BATCH position = first; first = 0; first_state = 2; word = -1; \
+	goto tbus_words_store_0
 #endif
 #if SUBSCRIBERS > 0 && !defined(MUTATE_IGNORE_GATE)
 	byte room_end, slowest, i;
@@ -383,7 +401,8 @@ claim_cas: /* tbus_cas_u64(&ring->shared->claims, &seen, position + 1, ours) */
 #ifdef MUTATE_READY_FIRST /* the word before the payload */
 	goto commit_cas;
 #endif
-tbus_words_store_0: /* the payload; with tbus_claim_try and tbus_commit the caller writes it in place */
+/* the payload; with tbus_claim_try and tbus_commit the caller writes it in place */
+tbus_words_store_0:
 	if
 	:: STORE(me, 0, 2 * (position % SLOTS), VALUE(position))
 	:: DIES
@@ -407,7 +426,8 @@ commit_cas: /* R1 tbus_cas_u64(slot, &old_word, READY) */
 	:: atomic {
 		RELEASED(me) ->
 		if
-#ifdef MUTATE_COMMIT_STORE /* a store where the CAS stands, and a repairer that buries the claims of the living */
+/* a store where the CAS stands, and a repairer that buries the claims of the living */
+#ifdef MUTATE_COMMIT_STORE
 		:: true ->
 #else
 		:: SLOT(position) == word ->
@@ -443,9 +463,11 @@ one_published:
 	goto next_message }
 
 #ifdef BATCH
-settle_own: /* tbus_cas_u64(slot, &old_word, CLAIMED by us): before the next one of the batch is claimed */
+/* tbus_cas_u64(slot, &old_word, CLAIMED by us): before the next one of the batch is claimed */
+settle_own:
 	if
-	:: atomic { settle(position, word, me); first = position; first_state = 1; position = 0; goto claim_load_claims }
+	:: atomic { settle(position, word, me); first = position; first_state = 1; position = 0;
+		goto claim_load_claims }
 	:: DIES
 	fi;
 #endif
@@ -475,7 +497,8 @@ evict_load_place: /* its state and progress, one subscriber after the other */
 	if
 	:: atomic {
 		if
-		:: !vacant[i] && newest >= progress[i] && newest - progress[i] > slowest && HOLDS_US_UP(newest, progress[i]) ->
+		:: !vacant[i] && newest >= progress[i] && newest - progress[i] > slowest &&
+		   HOLDS_US_UP(newest, progress[i]) ->
 			slowest = newest - progress[i];
 			evicted = i + 1
 		:: else
@@ -509,7 +532,8 @@ tbus_place_evict: /* E1 tbus_place_cas(ACTIVE -> EVICTED) */
 #endif
 #endif
 
-dies: /* The kernel proves a death only after everything that the process had stored is in memory. */
+/* The kernel proves a death only after everything that the process had stored is in memory. */
+dies:
 	atomic {
 	DRAINED(me) ->
 	position = 0; seen = 0; word = 0; messages = 0;
@@ -532,8 +556,8 @@ done:
 }
 
 #if SUBSCRIBERS > 0
-/* --- bus/include/tickbus/subscriber.h: a subscriber that publishers wait for; on a competing ring a follower, which reads
- * behind the consumers --- */
+/* --- bus/include/tickbus/subscriber.h: a subscriber that publishers wait for; on a competing ring
+ * a follower, which reads behind the consumers --- */
 proctype subscriber(byte me)
 {
 	byte position;
@@ -565,7 +589,8 @@ tbus_place_cas: /* from now on, whoever looks at the gate sees us */
 	:: DIES
 	fi;
 #ifndef MUTATE_JOIN_ONE_LOOK
-find_end_again: /* and this is behind whatever was claimed by a publisher that has not looked since */
+/* and this is behind whatever was claimed by a publisher that has not looked since */
+find_end_again:
 	if
 	:: position = NEXT_POSITION(claims)
 	:: DIES
@@ -589,8 +614,10 @@ tbus_peek: /* R2 tbus_load_acquire_u64(slot), here and in tbus_peek_slow */
 	:: atomic {
 		word = SLOT(position);
 		if
-#ifdef EVICT /* a newer message: publishers did not wait, and the second look at the place will say so */
-		:: SLOT_SEQ(word) > position && !(COMPETING && SLOT_SEQ(word) == position + SLOTS && SLOT_STATE(word) == FREE) ->
+/* a newer message: publishers did not wait, and the second look at the place will say so */
+#ifdef EVICT
+		:: SLOT_SEQ(word) > position &&
+		   !(COMPETING && SLOT_SEQ(word) == position + SLOTS && SLOT_STATE(word) == FREE) ->
 			word = 0;
 			assert(vacant[PLACE]);
 			goto evicted
@@ -629,7 +656,8 @@ peek_copy_again: /* E2: what was copied while the place was ours is whole */
 #ifndef MUTATE_NO_SECOND_LOOK
 	:: vacant[PLACE] -> goto evicted
 #endif
-	:: atomic { IS_OURS -> assert(copied && (committed & BIT(position))); copied = false; goto tbus_subscriber_flush }
+	:: atomic { IS_OURS -> assert(copied && (committed & BIT(position))); copied = false;
+		goto tbus_subscriber_flush }
 	:: DIES
 	fi;
 #else
@@ -648,7 +676,8 @@ message_1:
 	:: assert(payload[2 * (position % SLOTS) + 1] == VALUE(position))
 	:: DIES
 	fi;
-tbus_subscriber_flush: /* G3 tbus_store_release_u64(&sub->progress); the interval, slot_count / 16, is 1 here */
+/* G3 tbus_store_release_u64(&sub->progress); the interval, slot_count / 16, is 1 here */
+tbus_subscriber_flush:
 	if
 	:: atomic {
 		received[PLACE] = received[PLACE] | BIT(position);
@@ -679,13 +708,14 @@ done:
 #endif
 
 #if OBSERVERS > 0
-/* --- bus/ring/observer.c: somebody who only looks. Position and sequence are the same with several publishers, but for whole
- * laps, which the slot's index does not see. --- */
+/* --- bus/ring/observer.c: somebody who only looks. Position and sequence are the same with several
+ * publishers, but for whole laps, which the slot's index does not see. --- */
 
 /* seen_state(): a released message of a competing ring is still there to be seen. */
 #if COMPETING
 #define SEEN_SEQ(word) (SLOT_SEQ(word) - (SLOT_STATE(word) == FREE -> SLOTS : 0))
-#define SEEN_STATE(word) (SLOT_STATE(word) != FREE -> SLOT_STATE(word) : (LENGTH_TOMB(word) -> TOMB : READY))
+#define SEEN_STATE(word) \
+	(SLOT_STATE(word) != FREE -> SLOT_STATE(word) : (LENGTH_TOMB(word) -> TOMB : READY))
 #else
 #define SEEN_SEQ(word) SLOT_SEQ(word)
 #define SEEN_STATE(word) SLOT_STATE(word)
@@ -700,7 +730,9 @@ tbus_observe: /* R2 tbus_load_acquire_u64(slot) */
 	word = SLOT(seq);
 	if
 	:: SEEN_SEQ(word) > seq -> goto lapped
-	:: SEEN_SEQ(word) < seq || (SEEN_SEQ(word) == seq && (SEEN_STATE(word) == FREE || SEEN_STATE(word) == CLAIMED)) -> goto end_tbus_observe_none
+	:: SEEN_SEQ(word) < seq ||
+	   (SEEN_SEQ(word) == seq && (SEEN_STATE(word) == FREE || SEEN_STATE(word) == CLAIMED)) ->
+		goto end_tbus_observe_none
 	:: SEEN_SEQ(word) == seq && SEEN_STATE(word) == TOMB ->
 		assert(!(committed & BIT(seq)));
 		seq++; observer_seq = seq; word = 0; goto tbus_observe
@@ -710,10 +742,13 @@ copy_message_0: /* tbus_words_load */
 	copy_0 = payload[2 * (seq % SLOTS)];
 copy_message_1:
 	copy_1 = payload[2 * (seq % SLOTS) + 1];
-observe_again: /* C2 tbus_load_acquire_u64(&s->claims): the slot itself does not tell that somebody writes there already */
+/* C2 tbus_load_acquire_u64(&s->claims): the slot itself does not tell that somebody writes there
+ * already */
+observe_again:
 #if defined(MUTATE_NO_SECOND_LOOK) /* the copy is believed as it is */
 	skip;
-#elif defined(MUTATE_OBSERVE_WORD) /* the slot is asked: nothing newer is there, and READY -> TAKEN -> FREE leave the payload alone */
+/* the slot is asked: nothing newer is there, and READY -> TAKEN -> FREE leave the payload alone */
+#elif defined(MUTATE_OBSERVE_WORD)
 	atomic {
 	word = SLOT(seq);
 	if
@@ -738,7 +773,8 @@ copy_is_good:
 
 lapped:
 	atomic { expected = seq; word = 0 };
-safe_from: /* tbus_load_acquire_u64(&s->claims); a sixteenth of the ring beyond it, at least one slot */
+/* tbus_load_acquire_u64(&s->claims); a sixteenth of the ring beyond it, at least one slot */
+safe_from:
 	seq = NEXT_POSITION(claims) - SLOTS + 1;
 tbus_ring_end: /* tbus_load_acquire_u64(&s->claims) */
 	newest = NEXT_POSITION(claims);
@@ -748,7 +784,8 @@ resynchronise: /* tbus_load_acquire_u64(slot), one after the other up to the end
 	:: seq < newest ->
 		word = SLOT(seq);
 		if
-		:: SEEN_STATE(word) == READY && SEEN_SEQ(word) < newest && SEEN_SEQ(word) >= newest - SLOTS -> seq = SEEN_SEQ(word)
+		:: SEEN_STATE(word) == READY && SEEN_SEQ(word) < newest && SEEN_SEQ(word) >= newest - SLOTS ->
+			seq = SEEN_SEQ(word)
 		:: else -> word = 0; seq++; goto resynchronise
 		fi
 	:: else
@@ -764,7 +801,8 @@ end_tbus_observe_none:
 
 /* --- bus/ring/ring.c: tbus_ring_repair --- */
 
-/* A process is declared dead when it is dead. The mutations rob the living, as if a stopped process were a dead one. */
+/* A process is declared dead when it is dead. The mutations rob the living, as if a stopped process
+ * were a dead one. */
 #if defined(MUTATE_REPAIR_LIVING_PUBLISHER)
 #define PROVEN(owner) (dead[owner] || (owner) <= PUBLISHERS)
 #elif defined(MUTATE_REPAIR_LIVING_CONSUMER)
@@ -777,36 +815,44 @@ end_tbus_observe_none:
 #if SLOTS == 2
 #define NAMED_IN_SLOTS(number) (NAMED_IN_SLOT(number, 0) || NAMED_IN_SLOT(number, 1))
 #else
-#define NAMED_IN_SLOTS(number) (NAMED_IN_SLOT(number, 0) || NAMED_IN_SLOT(number, 1) || NAMED_IN_SLOT(number, 2))
+#define NAMED_IN_SLOTS(number) (NAMED_IN_SLOT(number, 0) || NAMED_IN_SLOT(number, 1) || \
+	NAMED_IN_SLOT(number, 2))
 #endif
 #define NAMED_IN_WORD(next, number) (NEXT_LAST(next) == (number) || NEXT_BEFORE(next) == (number))
 #if defined(MUTATE_HEAL_SLOTS_ONLY) /* whoever claimed or took last shows in no slot */
 #define IS_NAMED(number) NAMED_IN_SLOTS(number)
 #elif COMPETING
-#define IS_NAMED(number) (NAMED_IN_SLOTS(number) || NAMED_IN_WORD(claims, number) || NAMED_IN_WORD(takes, number))
+#define IS_NAMED(number) (NAMED_IN_SLOTS(number) || NAMED_IN_WORD(claims, number) || \
+	NAMED_IN_WORD(takes, number))
 #else
 #define IS_NAMED(number) (NAMED_IN_SLOTS(number) || NAMED_IN_WORD(claims, number))
 #endif
 #else
 #define IS_NAMED(number) true
 #endif
-#define TO_MEND(number) atomic { PROVEN(number) && !mended[number] && IS_NAMED(number) -> owner = number; BURY(number) }
-#define TO_MEND_PLACE(number) atomic { PROVEN(number) && !mended[number] -> owner = number; BURY(number) }
+#define TO_MEND(number) \
+	atomic { PROVEN(number) && !mended[number] && IS_NAMED(number) -> owner = number; BURY(number) }
+#define TO_MEND_PLACE(number) \
+	atomic { PROVEN(number) && !mended[number] -> owner = number; BURY(number) }
 
-/* The two halves of repair_slot(): what the word must become (-1: it is none of ours), and the CAS. */
+/* The two halves of repair_slot(): what the word must become (-1: it is none of ours), and the
+ * CAS. */
 inline what_to_mend(index, owner, word, mend)
 {
 	word = slot[index];
 	if
-	:: SLOT_OWNER(word) == owner && SLOT_STATE(word) == CLAIMED -> mend = SLOT_WORD(SLOT_SEQ(word), 0, 1, TOMB)
-	:: SLOT_OWNER(word) == owner && SLOT_STATE(word) == TAKEN -> mend = SLOT_WORD(SLOT_SEQ(word) + SLOTS, 0, 0, FREE)
+	:: SLOT_OWNER(word) == owner && SLOT_STATE(word) == CLAIMED ->
+		mend = SLOT_WORD(SLOT_SEQ(word), 0, 1, TOMB)
+	:: SLOT_OWNER(word) == owner && SLOT_STATE(word) == TAKEN ->
+		mend = SLOT_WORD(SLOT_SEQ(word) + SLOTS, 0, 0, FREE)
 	:: else -> word = 0; mend = -1
 	fi
 }
 inline mend_slot(index, word, mend)
 {
 	if
-#ifdef MUTATE_REPAIR_STORE /* a store where the CAS stands: another repairer was faster, and the slot has moved on */
+/* a store where the CAS stands: another repairer was faster, and the slot has moved on */
+#ifdef MUTATE_REPAIR_STORE
 	:: true ->
 #else
 	:: slot[index] == word ->
@@ -824,8 +870,9 @@ inline mend_slot(index, word, mend)
 	mend = 0
 }
 
-/* A look at a slot that is not the dead one's changes nothing and will find the same later, for the dead claim and take no
- * more. So several such looks are one step - but where the number may be taken again. */
+/* A look at a slot that is not the dead one's changes nothing and will find the same later, for the
+ * dead claim and take no more. So several such looks are one step - but where the number may be
+ * taken again. */
 #ifdef REUSE
 #define NEXT_LOOK goto repair_slot_load
 #else
@@ -842,10 +889,12 @@ inline settle_take(at, found, name)
 	fi;
 	found = 0
 }
-#define BEING_READ(word, position) (SLOT_STATE(word) == READY && SLOT_SEQ(word) == (position) -> word : NOTHING)
+#define BEING_READ(word, position) \
+	(SLOT_STATE(word) == READY && SLOT_SEQ(word) == (position) -> word : NOTHING)
 #endif
 
-/* The two newest claims, and then the two newest takes: whoever has the last is asked for first. `back` is 1, and then 2. */
+/* The two newest claims, and then the two newest takes: whoever has the last is asked for first.
+ * `back` is 1, and then 2. */
 #define NAMED(next, back) ((back) == 1 -> NEXT_LAST(next) : NEXT_BEFORE(next))
 
 /* Killed, it is run again from the start, by somebody who knows nothing of how far it had come. */
@@ -865,7 +914,8 @@ end_nobody_to_mend:
 #if PUBLISHERS > 2
 	:: TO_MEND(3)
 #endif
-#if CONSUMERS > 0 && !defined(MUTATE_REPAIR_NO_CONSUMER) /* what a dead consumer had taken stays taken */
+/* what a dead consumer had taken stays taken */
+#if CONSUMERS > 0 && !defined(MUTATE_REPAIR_NO_CONSUMER)
 	:: TO_MEND(FIRST_CONSUMER)
 #endif
 #if CONSUMERS > 1 && !defined(MUTATE_REPAIR_NO_CONSUMER)
@@ -987,12 +1037,14 @@ repair_place: /* a dead subscriber's place is given up: publishers no longer wai
 	:: REPAIRER_DIES
 	fi;
 rerun:
-	atomic { BURIED(owner); owner = 0; index = 0; back = 0; word = 0; mend = 0; seen = 0; goto end_nobody_to_mend }
+	atomic { BURIED(owner); owner = 0; index = 0; back = 0; word = 0; mend = 0; seen = 0;
+		goto end_nobody_to_mend }
 }
 
 #ifdef REUSE
-/* A new process with the number of dead publisher 1 (tbus_participant_live): takes the life lock, which it gets only when nobody
- * buries its predecessor; mends what that one left, all the same; publishes one message. */
+/* A new process with the number of dead publisher 1 (tbus_participant_live): takes the life lock,
+ * which it gets only when nobody buries its predecessor; mends what that one left, all the same;
+ * publishes one message. */
 proctype successor()
 {
 	byte index, back, named;
@@ -1041,8 +1093,8 @@ repaired:
 
 /* --- for the judges, when nobody can move any more --- */
 
-/* Nobody is stuck: subscribers, consumers, observers and repairers rest in their end_ labels, which Spin checks, and every
- * publisher has done its part. */
+/* Nobody is stuck: subscribers, consumers, observers and repairers rest in their end_ labels, which
+ * Spin checks, and every publisher has done its part. */
 inline judge_publishers(i)
 {
 	i = 1;
@@ -1051,7 +1103,8 @@ inline judge_publishers(i)
 	:: else -> break
 	od
 }
-/* Subscribers that live have received all messages and no tomb; observers have seen or counted everything. */
+/* Subscribers that live have received all messages and no tomb; observers have seen or counted
+ * everything. */
 inline judge_readers(i, end)
 {
 #if SUBSCRIBERS > 0

@@ -1,26 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sleep.pml - going to sleep and being woken: a subscriber that waits for messages on all its rings, a publisher that waits for
- * room, and those that wake them (bus/ring/wait.c tbus_waiter_park; bus/include/tickbus/publisher.h tbus_publisher_wake;
- * bus/ring/wake.c tbus_ring_wake, tbus_ring_wake_publishers; bus/ring/subscriber.c wake_publishers). STEP_1 to STEP_5 are the steps of wait.h.
+/* sleep.pml - going to sleep and being woken: a subscriber that waits for messages on all its
+ * rings, a publisher that waits for room, and those that wake them (bus/ring/wait.c
+ * tbus_waiter_park; bus/include/tickbus/publisher.h tbus_publisher_wake; bus/ring/wake.c
+ * tbus_ring_wake, tbus_ring_wake_publishers; bus/ring/subscriber.c wake_publishers). STEP_1 to
+ * STEP_5 are the steps of wait.h.
  *
- * Every label is a step: at most one access to shared memory, or one system call. Plain stores go through a FIFO buffer per
- * process and reach memory some time later: a publisher's "store the slot, look at `sleepers`" has no fence in between. Locked
- * instructions (fetch_or, fetch_and, fetch_add, CAS) wait until their own process's buffer is empty; membarrier(2) empties
- * everybody's, one process after the other. Several publishers of one ring commit with a CAS, which on aarch64 does not order
- * the load behind it: WEAK sends it through the buffer as well.
+ * Every label is a step: at most one access to shared memory, or one system call. Plain stores go
+ * through a FIFO buffer per process and reach memory some time later: a publisher's "store the
+ * slot, look at `sleepers`" has no fence in between. Locked instructions (fetch_or, fetch_and,
+ * fetch_add, CAS) wait until their own process's buffer is empty; membarrier(2) empties
+ * everybody's, one process after the other. Several publishers of one ring commit with a CAS, which
+ * on aarch64 does not order the load behind it: WEAK sends it through the buffer as well.
  *
- * A ring is here a row of slots that become READY in the order of their claims; slot.pml and broadcast.pml model what is in them.
- * A process that has found nothing parks at once.
+ * A ring is here a row of slots that become READY in the order of their claims; slot.pml and
+ * broadcast.pml model what is in them. A process that has found nothing parks at once.
  *
- * What must hold: no process sleeps on although there is what it waits for. When nobody can move any more, no sleeper has a message
- * or room to find, and without crashes everything is published and received, though no sleep ends by its timeout. EARLY lets that
- * many sleeps end early (a timeout, a signal), so that processes go back to sleep while another one is still about to wake them.
- * Where a waker may be killed, or a process waits for room on a ring with several publishers, this does not hold and is not meant
- * to: the timeout of every sleep is there for these cases. TIMEOUT models it: sleeps end when nobody can move.
+ * What must hold: no process sleeps on although there is what it waits for. When nobody can move
+ * any more, no sleeper has a message or room to find, and without crashes everything is published
+ * and received, though no sleep ends by its timeout. EARLY lets that many sleeps end early (a
+ * timeout, a signal), so that processes go back to sleep while another one is still about to wake
+ * them. Where a waker may be killed, or a process waits for room on a ring with several publishers,
+ * this does not hold and is not meant to: the timeout of every sleep is there for these cases.
+ * TIMEOUT models it: sleeps end when nobody can move.
  *
- * Parameters: PUBLISHERS (1, 2), RINGS (1: all publish on it; 2: one each), SUBSCRIBERS (1, 2), MESSAGES (per publisher),
- * CAPACITY (0: there is always room; else slots in a ring), CRASHES (of publishers), EARLY, TIMEOUT, WEAK, FENCE (no
- * membarrier on this host: publishers and subscribers pay a fence).
+ * Parameters: PUBLISHERS (1, 2), RINGS (1: all publish on it; 2: one each), SUBSCRIBERS (1, 2),
+ * MESSAGES (per publisher), CAPACITY (0: there is always room; else slots in a ring), CRASHES (of
+ * publishers), EARLY, TIMEOUT, WEAK, FENCE (no membarrier on this host: publishers and subscribers
+ * pay a fence).
  */
 #ifndef PUBLISHERS
 #define PUBLISHERS 2
@@ -78,7 +84,8 @@ chan publisher_buffer[PUBLISHERS] = [2] of { byte };
 #define VISIBLE_SLOT(p) publisher_buffer[p] ? at -> ready[at] = true; at = 0
 #if CAPACITY
 chan subscriber_buffer[SUBSCRIBERS] = [2] of { byte, byte };
-#define VISIBLE_PROGRESS(s) subscriber_buffer[s] ? at, value -> progress[at] = value; at = 0; value = 0
+#define VISIBLE_PROGRESS(s) \
+	subscriber_buffer[s] ? at, value -> progress[at] = value; at = 0; value = 0
 #endif
 
 active proctype store_buffers()
@@ -138,7 +145,8 @@ inline membarrier()
 /* Room for one more message: the slowest subscriber's progress plus the ring's length. */
 #if SUBSCRIBERS > 1
 #define ROOM(ring, position) \
-	(progress[PLACE(ring, 0)] + CAPACITY > (position) && progress[PLACE(ring, 1)] + CAPACITY > (position))
+	(progress[PLACE(ring, 0)] + CAPACITY > (position) && \
+	 progress[PLACE(ring, 1)] + CAPACITY > (position))
 #else
 #define ROOM(ring, position) (progress[PLACE(ring, 0)] + CAPACITY > (position))
 #endif
@@ -158,7 +166,8 @@ next_message:
 	:: left == 0 -> goto done
 	:: else
 	fi;
-	/* Several publishers: claim, a CAS (slot.pml). One: its own position. The gate is looked at before. */
+	/* Several publishers: claim, a CAS (slot.pml). One: its own position. The gate is looked at
+	 * before. */
 claim:
 	if
 	:: atomic {
@@ -234,7 +243,8 @@ futex_wake: /* futex(2) FUTEX_WAKE */
 	:: DIES
 	fi;
 all_rung:
-#ifdef MUTATE_CLEAR_LATE /* the bits are cleared after waking: one may be that of the next sleep already */
+/* the bits are cleared after waking: one may be that of the next sleep already */
+#ifdef MUTATE_CLEAR_LATE
 	sleepers[ring] = sleepers[ring] & ~wake;
 #endif
 	wake = 0;
@@ -296,7 +306,9 @@ tbus_peek:
 	:: atomic {
 		position_of[PLACE(ring, me)] < PER_RING && ready[AT(ring, position_of[PLACE(ring, me)])] ->
 		position_of[PLACE(ring, me)]++; consumed++ }
-	:: atomic { position_of[PLACE(ring, me)] == PER_RING || !ready[AT(ring, position_of[PLACE(ring, me)])] -> ring++; goto look }
+	:: atomic {
+		position_of[PLACE(ring, me)] == PER_RING || !ready[AT(ring, position_of[PLACE(ring, me)])] ->
+		ring++; goto look }
 	fi;
 #if CAPACITY
 tbus_subscriber_flush: /* G3 tbus_store_release_u64(&sub->progress) */
@@ -398,7 +410,8 @@ done:
 }
 
 /* Nobody can move any more: does anybody sleep past what it waits for? */
-#define FOUND(s, ring) (position_of[PLACE(ring, s)] < PER_RING && ready[AT(ring, position_of[PLACE(ring, s)])])
+#define FOUND(s, ring) \
+	(position_of[PLACE(ring, s)] < PER_RING && ready[AT(ring, position_of[PLACE(ring, s)])])
 proctype judge()
 {
 	byte i, ring;
@@ -421,7 +434,9 @@ look_again:
 #if CAPACITY
 	i = 0;
 	do
-	:: i < PUBLISHERS -> stuck = stuck || (publisher_asleep[i] && ROOM(RING_OF(i), tail[RING_OF(i)])); i++
+	:: i < PUBLISHERS ->
+		stuck = stuck || (publisher_asleep[i] && ROOM(RING_OF(i), tail[RING_OF(i)]));
+		i++
 	:: else -> break
 	od;
 #endif

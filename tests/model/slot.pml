@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* slot.pml - a competing ring (TBUS_MPMC): claim, commit, take, release, repair, with a crash anywhere. several.pml has the
- * parts, the parameters and the conventions; here are the consumers, and what must hold:
+/* slot.pml - a competing ring (TBUS_MPMC): claim, commit, take, release, repair, with a crash
+ * anywhere. several.pml has the parts, the parameters and the conventions; here are the consumers,
+ * and what must hold:
  *
- *    - a claim, a commit, a release of the living never fails and never meets another's; nobody commits a sequence twice
- *    - a message that is handed out was committed, is handed out once, and both halves of its payload are what was written
+ *    - a claim, a commit, a release of the living never fails and never meets another's; nobody
+ *      commits a sequence twice
+ *    - a message that is handed out was committed, is handed out once, and both halves of its
+ *      payload are what was written
  *    - what is in doubt is exactly what the dead had taken and not released
- *    - a follower receives every message once, in order, whole, also those that a consumer has released already; an observer
- *      accepts no torn copy and nothing twice, and goes forward only
- *    - in the end, when nobody can move: every living publisher has published all, every committed message was handed out,
- *      and the ring takes N new messages and hands them out
+ *    - a follower receives every message once, in order, whole, also those that a consumer has
+ *      released already; an observer accepts no torn copy and nothing twice, and goes forward only
+ *    - in the end, when nobody can move: every living publisher has published all, every committed
+ *      message was handed out, and the ring takes N new messages and hands them out
  *    - no execution is infinite (pan -l without progress labels)
  *
- * Parameters beside those of several.pml: CONSUMERS (1..3). When all have died, one more joins, with a number of its own.
+ * Parameters beside those of several.pml: CONSUMERS (1..3). When all have died, one more joins,
+ * with a number of its own.
  */
 #ifndef CONSUMERS
 #define CONSUMERS 2
@@ -38,7 +42,8 @@ inline releasing(position)
 #endif
 	released = released | BIT(position)
 }
-#define TAKER_DIES atomic { me != SPARE && crashes < CRASHES -> crashes++; goto dies } /* somebody is left to take */
+/* somebody is left to take */
+#define TAKER_DIES atomic { me != SPARE && crashes < CRASHES -> crashes++; goto dies }
 proctype consumer(byte me)
 {
 	byte position;
@@ -138,7 +143,8 @@ release_cas: /* R3 tbus_cas_u64(slot, &ready_word, FREE of the next lap) */
 	if
 	:: atomic {
 		if
-#ifdef MUTATE_RELEASE_STORE /* a store where the CAS stands, and a repairer that frees what the living read */
+/* a store where the CAS stands, and a repairer that frees what the living read */
+#ifdef MUTATE_RELEASE_STORE
 		:: true -> releasing(position)
 #else
 		:: SLOT(position) == SLOT_WORD(position, 0, 0, READY) -> releasing(position)
@@ -156,7 +162,8 @@ release_cas_settled: /* R3 tbus_cas_u64(slot, &taken_word, FREE of the next lap)
 		position = 0; goto tbus_take_load_takes }
 	:: TAKER_DIES
 	fi;
-tbus_take_tomb_cas: /* tbus_cas_u64(slot, &word, FREE of the next lap, still marked as no message) */
+/* tbus_cas_u64(slot, &word, FREE of the next lap, still marked as no message) */
+tbus_take_tomb_cas:
 	if
 	:: atomic {
 		if
@@ -209,7 +216,8 @@ proctype judge()
 	/* Nothing is lost, and what is in doubt is what the dead held. */
 	assert(committed == handed);
 	assert((released | in_doubt) == handed && !(released & in_doubt));
-	/* The ring has come to rest: FREE for N sequences in a row; and that is where publishers and consumers go on. */
+	/* The ring has come to rest: FREE for N sequences in a row; and that is where publishers and
+	 * consumers go on. */
 	i = 0;
 	first = 255;
 	do
