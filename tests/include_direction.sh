@@ -53,7 +53,7 @@ allowed()
     risk/*) echo "$bus_headers $messages $market risk/" ;;
     tools/show/*) echo "$below_tools tools/show/" ;;
     tools/measure/*) echo "tickbus/ tools/show/ tools/measure/" ;;
-    tools/control/*) echo "tickbus/ bus/run/rundir.h bus/run/attach.h tools/show/ tools/measure/ tools/control/" ;;
+    tools/control/*) echo "tickbus/ bus/run/rundir.h bus/run/attach.h bus/run/exchange.h tools/show/ tools/measure/ tools/control/" ;;
     tools/config/*) echo "$below_tools tools/show/ tools/config/" ;;
     tools/ipc/*) echo "tickbus/ tools/show/ tools/measure/ tools/control/ tools/config/ tools/ipc/" ;;
     tools/run/*) echo "$below_tools bus/run/cgroup.h tools/show/ tools/measure/ tools/control/ tools/config/ tools/run/" ;;

@@ -8,16 +8,9 @@
 
 #include <tickbus/bus.h>
 
-struct msghdr;
-
 /* As tbus_bus_attach; `as_given`: what came as a descriptor for reading and writing is mapped
  * so. */
 int tbus_bus_attach_as(bool as_given, const int *fds, size_t fds_count, tbus_bus_t *out_bus,
                        tbus_error_t *err);
-
-/* Keep the descriptors that came with a message (SCM_RIGHTS, unix(7)) behind the *count that are in
- * `fds`, which has room for `max`. False: some were lost on the way, or there was no room for them
- * and they are closed. */
-bool tbus_keep_fds(struct msghdr *message, int *fds, size_t max, size_t *count);
 
 #endif

@@ -2,103 +2,31 @@
 #include <tickbus/open.h>
 
 #include "bus/run/attach.h"
+#include "bus/run/exchange.h"
 #include "bus/run/member.h"
 #include "bus/run/rundir.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #define LOOK_NS       5000000 /* between two looks for a bus that is not there yet */
 #define ANSWER_NS     UINT64_C(5000000000)
 #define ANSWER_MAX    4096u /* bytes; the answer to this request is shorter */
-#define FDS_MAX       (1 + TBUS_TOPICS_MAX)
 #define REQUEST       "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"join\"}\n"
 #define ERROR_MESSAGE "\"message\":\""
 
 typedef struct answer {
-    size_t used;
-    char text[ANSWER_MAX + 1];
+    char text[ANSWER_MAX + 1]; /* terminated */
     size_t fds_count;
-    int fds[FDS_MAX];
+    int fds[TBUS_EXCHANGE_FDS_MAX];
 } answer_t;
-
-static int send_request(int fd)
-{
-    const char *request = REQUEST;
-    for (size_t left = strlen(request); left;) {
-        ssize_t sent = send(fd, request, left, MSG_NOSIGNAL);
-        if (sent < 0 && errno == EINTR)
-            continue;
-        if (sent <= 0)
-            return -ECONNRESET;
-        request += sent;
-        left -= (size_t)sent;
-    }
-    return 0;
-}
-
-bool tbus_keep_fds(struct msghdr *message, int *fds, size_t max, size_t *count)
-{
-    bool fit = !(message->msg_flags & MSG_CTRUNC);
-    for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header;
-         header = CMSG_NXTHDR(message, header)) {
-        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
-            continue;
-        size_t came = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        for (size_t i = 0; i < came; i++) {
-            int fd;
-            memcpy(&fd, CMSG_DATA(header) + i * sizeof fd, sizeof fd);
-            if (*count < max) {
-                fds[(*count)++] = fd;
-            } else {
-                close(fd);
-                fit = false;
-            }
-        }
-    }
-    return fit;
-}
-
-/* Up to the end of the line. The descriptors come with its first byte. */
-static int receive_answer(int fd, answer_t *answer)
-{
-    uint64_t deadline_ns = tbus_clock_ns() + ANSWER_NS;
-    while (!memchr(answer->text, '\n', answer->used)) {
-        uint64_t now_ns = tbus_clock_ns();
-        struct pollfd ready = {.fd = fd, .events = POLLIN};
-        if (now_ns >= deadline_ns)
-            return -ETIMEDOUT;
-        if (poll(&ready, 1, (int)((deadline_ns - now_ns) / 1000000) + 1) <= 0)
-            continue;
-        struct iovec bytes = {answer->text + answer->used, ANSWER_MAX - answer->used};
-        _Alignas(struct cmsghdr) char rights[CMSG_SPACE(sizeof answer->fds)];
-        struct msghdr message = {.msg_iov = &bytes,
-                                 .msg_iovlen = 1,
-                                 .msg_control = rights,
-                                 .msg_controllen = sizeof rights};
-        ssize_t got = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return -ECONNRESET;
-        if (!tbus_keep_fds(&message, answer->fds, FDS_MAX, &answer->fds_count))
-            return -EMFILE;
-        answer->used += (size_t)got;
-        if (answer->used == ANSWER_MAX)
-            return -EPROTO;
-    }
-    return 0;
-}
 
 /* Cut the supervisor's own words out of {"error":{"message":"..."}}; NULL: there are none. */
 static const char *error_message(answer_t *answer)
 {
-    answer->text[answer->used] = 0;
     char *words = strstr(answer->text, ERROR_MESSAGE);
     if (!words)
         return NULL;
@@ -129,10 +57,12 @@ static int knock(const char *bus_name, answer_t *answer, tbus_error_t *err)
     if (fd < 0)
         return fd;
     *answer = (answer_t){0};
-    code = send_request(fd);
-    if (code == 0)
-        code = receive_answer(fd, answer);
+    ssize_t bytes = -ECONNRESET;
+    if (tbus_exchange_send(fd, REQUEST, sizeof REQUEST - 1) == 0)
+        bytes = tbus_exchange_receive(fd, tbus_clock_ns() + ANSWER_NS, answer->text, ANSWER_MAX,
+                                      answer->fds, &answer->fds_count);
     close(fd);
+    code = bytes < 0 ? (int)bytes : 0;
     if (code == 0 && answer->fds_count)
         return 0;
     if (code == -ECONNRESET) /* it ended just now; there may be another one soon */

@@ -2,7 +2,6 @@
 #include "tools/control/protocol.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -10,8 +9,10 @@
 
 #include <tickbus/clock.h>
 
-#include "bus/run/attach.h"
+#include "bus/run/exchange.h"
 #include "tools/measure/process_state.h"
+
+_Static_assert(CONTROL_FDS_MAX == TBUS_EXCHANGE_FDS_MAX, "what is received fits an answer");
 
 bool control_reason_fits(const char *reason)
 {
@@ -41,14 +42,9 @@ static int send_request(int fd, const char *method, json_t *params, uint64_t dea
         return tbus_fail(err, -ENOMEM, "no memory for a request");
     size_t bytes = strlen(line);
     line[bytes++] = '\n';
-    int code = 0;
-    for (size_t sent = 0; sent < bytes && code == 0;) {
-        ssize_t now = send(fd, line + sent, bytes - sent, MSG_NOSIGNAL);
-        if (now >= 0)
-            sent += (size_t)now;
-        else if (errno != EINTR)
-            code = tbus_fail(err, -errno, "the bus does not listen: %s", tbus_strerror(-errno));
-    }
+    int code = tbus_exchange_send(fd, line, bytes);
+    if (code < 0)
+        tbus_fail(err, code, "the bus does not listen: %s", tbus_strerror(code));
     free(line);
     return code;
 }
@@ -77,35 +73,20 @@ static int fail_late(int fd, int timeout_ms, tbus_error_t *err)
 static ssize_t receive_line(int fd, char *line, int timeout_ms, uint64_t deadline_ns,
                             control_answer_t *answer, tbus_error_t *err)
 {
-    size_t used = 0;
-    while (used < CONTROL_ANSWER_MAX) {
-        uint64_t now_ns = tbus_clock_ns();
-        struct pollfd ready = {.fd = fd, .events = POLLIN};
-        int left_ms = now_ns < deadline_ns ? (int)((deadline_ns - now_ns) / 1000000u) + 1 : 0;
-        int polled = poll(&ready, 1, left_ms);
-        if (polled < 0 && errno == EINTR)
-            continue;
-        if (polled == 0)
-            return fail_late(fd, timeout_ms, err);
-        struct iovec bytes = {line + used, CONTROL_ANSWER_MAX - used};
-        _Alignas(struct cmsghdr) char rights[CMSG_SPACE(sizeof answer->fds)];
-        struct msghdr message = {.msg_iov = &bytes,
-                                 .msg_iovlen = 1,
-                                 .msg_control = rights,
-                                 .msg_controllen = sizeof rights};
-        ssize_t got = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return tbus_fail(err, -ECONNRESET, "the bus went away before it had answered");
-        if (!tbus_keep_fds(&message, answer->fds, CONTROL_FDS_MAX, &answer->fds_count))
-            return tbus_fail(err, -EMFILE,
-                             "no room for the descriptors of the bus; raise ulimit -n");
-        used += (size_t)got;
-        if (line[used - 1] == '\n')
-            return (ssize_t)used;
+    ssize_t bytes = tbus_exchange_receive(fd, deadline_ns, line, CONTROL_ANSWER_MAX, answer->fds,
+                                          &answer->fds_count);
+    switch (bytes) {
+    case -ETIMEDOUT:
+        return fail_late(fd, timeout_ms, err);
+    case -ECONNRESET:
+        return tbus_fail(err, -ECONNRESET, "the bus went away before it had answered");
+    case -EMFILE:
+        return tbus_fail(err, -EMFILE, "no room for the descriptors of the bus; raise ulimit -n");
+    case -EPROTO:
+        return tbus_fail(err, -EPROTO, "the answer is longer than %u bytes", CONTROL_ANSWER_MAX);
+    default:
+        return bytes;
     }
-    return tbus_fail(err, -EPROTO, "the answer is longer than %u bytes", CONTROL_ANSWER_MAX);
 }
 
 static int read_answer(const char *line, size_t bytes, const char *method, control_answer_t *answer,
