@@ -30,6 +30,7 @@ for file in "${files[@]}"; do
     bytes=$(stat -c %s "$file")
     [ "$bytes" -le 131072 ] || complain "$file: $bytes bytes; market data and other large files are not committed"
     case $file in
+    tests/golden/journal-[0-9]/*.tbj) ;; # one small session in each format, kept for ever
     *.itch | *.pcap | *.pcapng | *.gz | *.zst | *.xz | *.zip | *.dbn | *.tbj | *.o | *.a) complain "$file: data and binaries are not committed" ;;
     *.c | *.h | *.cc | *.sh | *.awk | *.pl | *CMakeLists.txt | .ci/run)
         head -n 3 "$file" | grep -q 'SPDX-License-Identifier: Apache-2.0' || complain "$file: no licence line at its top"

@@ -103,6 +103,7 @@ static void count_records(inventory_t *in)
         return;
     }
     tbus_journal_reader_show_session(in->reader);
+    tbus_journal_reader_check_seals(in->reader);
     while ((code = tbus_journal_reader_next(in->reader, &record, &in->error)) > 0) {
         bool of_session = record.topic == TBUS_JOURNAL_SESSION_TOPIC;
         if (!session_take(&in->session, of_session ? "" : in->info->topics[record.topic].type,
@@ -144,6 +145,16 @@ static const char *ring_kind_name(uint32_t kind)
     return kind ? tbus_ring_kind_name((enum tbus_ring_kind)kind) : "unknown";
 }
 
+/* Of the last segment that is sealed: it stands for all before it. Returns how many are. */
+static uint32_t seals_text(const tbus_journal_reader_t *reader, char out_text[65])
+{
+    uint8_t digest[32];
+    uint32_t sealed = tbus_journal_reader_seals(reader, digest);
+    for (unsigned i = 0; i < sizeof digest; i++)
+        snprintf(out_text + (size_t)2 * i, 3, "%02x", digest[i]);
+    return sealed;
+}
+
 static void print_inventory(const inventory_t *in)
 {
     char session[33];
@@ -161,7 +172,10 @@ static void print_inventory(const inventory_t *in)
                grouped((int64_t)tbus_journal_reader_torn_bytes(in->reader), texts[0]));
     if (strcmp(in->end, "broken") == 0)
         printf(": %s", tbus_journal_reader_broken(in->reader)->text);
-    putchar('\n');
+    char digest[65];
+    uint32_t sealed = seals_text(in->reader, digest);
+    printf("\nsealed    %" PRIu32 " of %" PRIu32 " segments%s%s\n", sealed, info->segments,
+           sealed ? ", sha256 " : "", sealed ? digest : "");
     session_print(&in->session, stdout);
     printf("\n%-9s %-7s %-12s %11s %11s %11s %13s\n", "topic", "type", "ring", "records",
            "first seq", "last seq", "payload bytes");
@@ -205,6 +219,10 @@ static void print_inventory_json(const inventory_t *in)
         (json_int_t)info->segments, "segment_bytes", (json_int_t)info->segment_bytes, "bytes",
         (json_int_t)info->bytes, "records", (json_int_t)in->records, "end", in->end, "torn_bytes",
         (json_int_t)tbus_journal_reader_torn_bytes(in->reader), "topics", topics);
+    char digest[65];
+    uint32_t sealed = seals_text(in->reader, digest);
+    json_object_set_new(object, "sealed", json_integer(sealed));
+    json_object_set_new(object, "sha256", sealed ? json_string(digest) : json_null());
     session_add_json(&in->session, object);
     if (object && in->error.code)
         json_object_set_new(object, "error", json_text(in->error.text, sizeof in->error.text));

@@ -101,7 +101,7 @@ static void finish_oldest(tbus_journal_writer_t *w)
     uint64_t used = w->used[number % TBUS_JOURNAL_FILES];
     tbus_error_t err = {0};
     pthread_mutex_unlock(&w->lock);
-    int code = tbus_journal_file_finish(&file, used, &err);
+    int code = tbus_journal_file_finish(&file, used, &w->chain, &err);
     tbus_journal_file_close(&file);
     pthread_mutex_lock(&w->lock);
     *tbus_journal_writer_file(w, number) = (tbus_journal_file_t){0};

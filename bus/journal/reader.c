@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bus/journal/seal.h"
 #include "bus/journal/tail.h"
 
 /* Have at least `bytes` bytes from the position on in the buffer, as many as fit if `bytes` is
@@ -134,6 +135,34 @@ static int fail_reading(const tbus_journal_reader_t *r, int code, tbus_error_t *
         r->segment.header.segment, r->directory.path, r->position, tbus_strerror(code));
 }
 
+/* The segment is finished and whole. 0: its seal fits, or it has none; or the negative error. */
+static int check_seal(tbus_journal_reader_t *r, tbus_error_t *err)
+{
+    uint32_t number = r->segment.header.segment;
+    tbus_journal_seal_t seal;
+    uint8_t digest[32];
+    int64_t got = tbus_journal_segment_read(&r->segment, &seal, sizeof seal,
+                                            offsetof(tbus_journal_header_t, seal));
+    if (got < 0)
+        return fail_reading(r, (int)got, err);
+    if (got < (int64_t)sizeof seal || seal.kind != TBUS_JOURNAL_SEAL_SHA256)
+        return 0;
+    if (r->sealed + 1 < number && !r->unsynced)
+        return fail_damaged(r, "it is sealed, and a segment before it is not", err);
+    if (r->sealed + 1 == number && memcmp(seal.previous, r->digest, sizeof r->digest) != 0)
+        return fail_damaged(r, "it was sealed behind another segment than the one before it", err);
+    int code = tbus_journal_seal_file(&r->segment, r->position, seal.previous, digest);
+    if (code < 0)
+        return fail_reading(r, code, err);
+    if (memcmp(seal.digest, digest, sizeof digest) != 0)
+        return fail_damaged(r, "its SHA-256 is not the one that it was sealed with", err);
+    if (r->sealed + 1 == number) {
+        r->sealed = number;
+        memcpy(r->digest, digest, sizeof digest);
+    }
+    return 0;
+}
+
 /* Reading has stopped at the position of this segment, which nobody writes any more. `next`: the
  * segment after it, NULL: there is none. `alive`: its writer writes another one. 0: this is how a
  * segment ends, and r->end is CLOSED if it is finished and whole, else TORN; or the negative
@@ -168,7 +197,7 @@ static int judge_end(tbus_journal_reader_t *r, const tbus_journal_segment_t *nex
     uint64_t closed_bytes = (uint64_t)closed;
     if (closed_bytes == r->position) {
         r->end = TBUS_JOURNAL_CLOSED;
-        return 0;
+        return r->checks_seals ? check_seal(r, err) : 0;
     }
     if (!lost && tail.record_at)
         return fail_damaged(r, "what is there is no record, and there are more behind it", err);

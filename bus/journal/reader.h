@@ -29,6 +29,9 @@ struct tbus_journal_reader {
     enum tbus_journal_end end;
     bool waiting; /* at the end of a live journal: the next look is at one word */
     bool shows_session;
+    bool checks_seals;
+    uint32_t sealed; /* segments 1 .. this */
+    uint8_t digest[32];
     bool ended; /* for good: nobody writes, and the end was judged */
     uint64_t torn_bytes;
     /* A segment that is not finished, with a finished one behind it: 0, none. The writer finishes

@@ -132,6 +132,17 @@ void tbus_journal_reader_show_session(tbus_journal_reader_t *r)
     r->shows_session = true;
 }
 
+void tbus_journal_reader_check_seals(tbus_journal_reader_t *r)
+{
+    r->checks_seals = true;
+}
+
+uint32_t tbus_journal_reader_seals(const tbus_journal_reader_t *r, uint8_t out_digest[32])
+{
+    memcpy(out_digest, r->digest, sizeof r->digest);
+    return r->sealed;
+}
+
 int tbus_journal_reader_topic(const tbus_journal_reader_t *r, const char *name)
 {
     for (uint32_t i = 0; i < r->info.topics_count; i++)

@@ -16,6 +16,8 @@
 
 #include <tickbus/segment.h>
 
+#include "bus/journal/seal.h"
+
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
 #endif
@@ -187,15 +189,35 @@ int tbus_journal_file_sync_header(const tbus_journal_file_t *file, tbus_error_t 
                                                                      : 0;
 }
 
-int tbus_journal_file_finish(tbus_journal_file_t *file, uint64_t used, tbus_error_t *err)
+static void seal(tbus_journal_file_t *file, uint64_t used, uint32_t seed,
+                 tbus_journal_chain_t *chain)
+{
+    tbus_journal_header_t *header = (tbus_journal_header_t *)(void *)file->base;
+    tbus_journal_seal_t seal = {.kind = TBUS_JOURNAL_SEAL_SHA256};
+    memcpy(seal.previous, chain->digest, sizeof seal.previous);
+    if (chain->ended || !tbus_journal_seal_memory(file->base, used, chain->digest, seal.digest)) {
+        chain->ended = true;
+        return;
+    }
+    memcpy(chain->digest, seal.digest, sizeof chain->digest);
+    seal.crc32c = tbus_journal_seal_crc(seed, &seal);
+    header->seal = seal;
+}
+
+int tbus_journal_file_finish(tbus_journal_file_t *file, uint64_t used, tbus_journal_chain_t *chain,
+                             tbus_error_t *err)
 {
     tbus_journal_header_t *header = (tbus_journal_header_t *)(void *)file->base;
     uint32_t seed = tbus_journal_seed(header->session_id, file->number);
+    bool ended = chain->ended;
+    chain->ended = true; /* unless it is finished */
     if (fdatasync(file->fd) < 0)
         return fail_on(file, "sync", err);
     int code = tbus_journal_file_check(file, err);
     if (code < 0)
         return code;
+    chain->ended = ended;
+    seal(file, used, seed, chain);
     /* J5 pairs J6 (tbus_journal_reader_next): what a reader has not found by now is not there. Only
      * after the records are on the disk: a segment that says that it is finished, and has lost
      * some, is refused as damaged. */

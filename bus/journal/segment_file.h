@@ -55,9 +55,17 @@ void tbus_journal_file_touch(tbus_journal_file_t *file, uint64_t from, uint64_t 
 /* Sync the header, so that the segment is found after a loss of power. 0 or -errno. */
 int tbus_journal_file_sync_header(const tbus_journal_file_t *file, tbus_error_t *err);
 
-/* Sync what it holds, say so in its header, cut it to `used` bytes. 0 or -errno, or what
- * tbus_journal_file_check found, and then the file is left as it is. */
-int tbus_journal_file_finish(tbus_journal_file_t *file, uint64_t used, tbus_error_t *err);
+/* What the seals of a session's segments have come to. */
+typedef struct tbus_journal_chain {
+    bool ended;         /* a segment has no seal: neither have those after it */
+    uint8_t digest[32]; /* of the last one; zeros before the first */
+} tbus_journal_chain_t;
+
+/* Sync what it holds, seal it, say so in its header, cut it to `used` bytes. Segments are finished
+ * in their order. 0 or -errno, or what tbus_journal_file_check found, and then the file is left as
+ * it is. */
+int tbus_journal_file_finish(tbus_journal_file_t *file, uint64_t used, tbus_journal_chain_t *chain,
+                             tbus_error_t *err);
 
 /* Say in the header of the session's last segment how the session ended. CLOSED (`code` 0) is
  * synced, and taken back when that fails; it requires that all segments are finished, and their

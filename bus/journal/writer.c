@@ -376,7 +376,7 @@ int tbus_journal_writer_close(tbus_journal_writer_t *w, tbus_error_t *err)
     tbus_journal_file_t *last = tbus_journal_writer_file(w, w->current);
     if (w->prepared > w->current)
         tbus_journal_file_destroy(tbus_journal_writer_file(w, w->prepared));
-    tbus_journal_file_finish(last, w->position, first.code ? NULL : &first);
+    tbus_journal_file_finish(last, w->position, &w->chain, first.code ? NULL : &first);
     tbus_journal_directory_sync(&w->directory, first.code ? NULL : &first);
     /* Last of all, and only of a session in which nothing went wrong. */
     if (!first.code)

@@ -51,6 +51,8 @@ struct tbus_journal_writer {
     /* of all segments; number, first record and CRC are each one's own */
     tbus_journal_header_t header;
     pthread_t helper;
+    /* of whoever finishes segments: the helper, and after its end whoever closes the journal */
+    tbus_journal_chain_t chain;
 
     pthread_mutex_t lock;
     pthread_cond_t work;

@@ -214,6 +214,15 @@ int tbus_journal_reader_topic(const tbus_journal_reader_t *r, const char *name);
  * call of next. */
 void tbus_journal_reader_show_session(tbus_journal_reader_t *r);
 
+/* Have the seals of finished segments checked as well, which reads them a second time; before the
+ * first call of next. A segment whose SHA-256 is another one, or that follows another segment than
+ * the one it was sealed behind, is damage. */
+void tbus_journal_reader_check_seals(tbus_journal_reader_t *r);
+
+/* How many segments had a seal that fits, from the first one on, and the SHA-256 of the last of
+ * them, which stands for all. */
+uint32_t tbus_journal_reader_seals(const tbus_journal_reader_t *r, uint8_t out_digest[32]);
+
 /* One piece of an object of the session. False: the record is none, or too short for one. */
 typedef struct tbus_journal_piece {
     uint32_t kind; /* enum tbus_journal_session_kind, or one of a later tickbus */

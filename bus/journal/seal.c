@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bus/journal/seal.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+
+#define CHUNK_BYTES (UINT64_C(1) << 16) /* on the stack */
+
+/* What the digest begins with; NULL: it cannot be had. */
+static EVP_MD_CTX *begin(const tbus_journal_header_t *header, const uint8_t previous[32])
+{
+    tbus_journal_header_t copy = *header;
+    EVP_MD_CTX *digest = EVP_MD_CTX_new();
+    (void)tbus_journal_header_crc(&copy);
+    if (digest && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1 &&
+        EVP_DigestUpdate(digest, previous, 32) == 1 &&
+        EVP_DigestUpdate(digest, &copy, sizeof copy) == 1)
+        return digest;
+    EVP_MD_CTX_free(digest);
+    return NULL;
+}
+
+static bool end(EVP_MD_CTX *digest, uint8_t out_digest[32])
+{
+    uint8_t result[EVP_MAX_MD_SIZE];
+    unsigned bytes = 0;
+    bool fine = EVP_DigestFinal_ex(digest, result, &bytes) == 1 && bytes == 32;
+    EVP_MD_CTX_free(digest);
+    if (fine)
+        memcpy(out_digest, result, 32);
+    return fine;
+}
+
+bool tbus_journal_seal_memory(const unsigned char *base, uint64_t used, const uint8_t previous[32],
+                              uint8_t out_digest[32])
+{
+    EVP_MD_CTX *digest = begin((const tbus_journal_header_t *)(const void *)base, previous);
+    if (!digest)
+        return false;
+    if (EVP_DigestUpdate(digest, base + TBUS_JOURNAL_HEADER_BYTES,
+                         used - TBUS_JOURNAL_HEADER_BYTES) == 1)
+        return end(digest, out_digest);
+    EVP_MD_CTX_free(digest);
+    return false;
+}
+
+int tbus_journal_seal_file(const tbus_journal_segment_t *segment, uint64_t used,
+                           const uint8_t previous[32], uint8_t out_digest[32])
+{
+    unsigned char chunk[CHUNK_BYTES];
+    EVP_MD_CTX *digest = begin(&segment->header, previous);
+    int code = digest ? 0 : -ENOTSUP;
+    for (uint64_t at = TBUS_JOURNAL_HEADER_BYTES; code == 0 && at < used;) {
+        uint64_t wanted = used - at < CHUNK_BYTES ? used - at : CHUNK_BYTES;
+        int64_t got = tbus_journal_segment_read(segment, chunk, wanted, at);
+        if (got < 0)
+            code = (int)got;
+        else if (got < (int64_t)wanted)
+            code = -TBUS_ETRUNCATED;
+        else if (EVP_DigestUpdate(digest, chunk, wanted) != 1)
+            code = -ENOTSUP;
+        at += wanted;
+    }
+    if (code == 0)
+        return end(digest, out_digest) ? 0 : -ENOTSUP;
+    EVP_MD_CTX_free(digest);
+    return code;
+}
