@@ -17,6 +17,7 @@
 #include "tools/control/protocol.h"
 #include "tools/show/message_text.h"
 #include "tools/show/outcome.h"
+#include "tools/show/symbols.h"
 #include "tools/verbs.h"
 
 static const char help[] =
@@ -65,8 +66,14 @@ typedef struct tapping {
     int control_fd;
     tbus_observer_t observer;
     const char *type;
-    void *message; /* room for the longest */
+    void *message; /* room for the longest of the topic */
+    void *other;   /* ... and of any other */
     uint64_t seen;
+    /* where the topic's messages lack their symbol: those that say it, on the other topics */
+    symbols_t *symbols;
+    tbus_observer_t tellers[TBUS_TOPICS_MAX];
+    const char *teller_types[TBUS_TOPICS_MAX];
+    uint32_t tellers_count;
 } tapping_t;
 
 static void tell_lost(const tapping_t *t, uint64_t lost)
@@ -75,6 +82,25 @@ static void tell_lost(const tapping_t *t, uint64_t lost)
         printf("{\"lost\":%" PRIu64 "}\n", lost);
     fprintf(stderr, "%s: lost %" PRIu64 " messages before %" PRIu64 "\n", t->tap->verb, lost,
             t->observer.seq);
+}
+
+/* What came on the other topics since the last look. A symbol's bbo is published before the order
+ * that it leads to, so it is there. */
+static void learn_symbols(tapping_t *t)
+{
+    size_t bytes;
+    uint64_t seq, lost;
+    for (uint32_t i = 0; i < t->tellers_count; i++)
+        while (tbus_observe(&t->tellers[i], t->other, &bytes, &seq, &lost) > 0)
+            symbols_learn(t->symbols, t->teller_types[i], t->other, bytes);
+}
+
+static void print_message(tapping_t *t, uint64_t seq, size_t bytes)
+{
+    if (t->symbols && symbols_miss(t->symbols, t->type, t->message, bytes))
+        learn_symbols(t);
+    (t->tap->json ? message_text_json : message_text_words)(stdout, t->type, seq, t->message, bytes,
+                                                            t->symbols);
 }
 
 /* What is there, up to a burst. */
@@ -90,10 +116,7 @@ static enum tap_end print_burst(tapping_t *t, uint32_t *out_printed)
             tell_lost(t, lost);
         if (got == 0)
             return TAP_GOES_ON;
-        if (t->tap->json)
-            message_text_json(stdout, t->type, seq, t->message, bytes);
-        else
-            message_text_words(stdout, t->type, seq, t->message, bytes);
+        print_message(t, seq, bytes);
         if (++t->seen == t->tap->count)
             return TAP_COUNTED;
     }
@@ -158,6 +181,31 @@ static int list_topics(const tapping_t *t)
                           names);
 }
 
+static void *make_room(uint32_t msg_bytes_max)
+{
+    return aligned_alloc(64, (msg_bytes_max + 127u) & ~63u);
+}
+
+/* False: no memory. A topic that cannot be observed tells no symbols. */
+static bool open_tellers(tapping_t *t)
+{
+    uint32_t longest = 0;
+    if (!symbols_lacked_by(t->type))
+        return true;
+    for (uint32_t i = 0; i < t->bus.topics_count; i++) {
+        const char *type = t->bus.directory->topics[i].type;
+        if (!symbols_told_by(type) || tbus_observer_join(&t->bus.rings[i], TBUS_FROM_OLDEST,
+                                                         &t->tellers[t->tellers_count], NULL) < 0)
+            continue;
+        t->teller_types[t->tellers_count++] = type;
+        if (t->bus.rings[i].msg_bytes_max > longest)
+            longest = t->bus.rings[i].msg_bytes_max;
+    }
+    t->symbols = symbols_create();
+    t->other = make_room(longest);
+    return t->symbols && t->other;
+}
+
 static int tap_bus(tapping_t *t)
 {
     tbus_error_t why = {0};
@@ -167,11 +215,12 @@ static int tap_bus(tapping_t *t)
     t->type = t->bus.directory->topics[tbus_bus_topic_index(&t->bus, t->tap->topic)].type;
     if (tbus_observer_join(ring, t->tap->from, &t->observer, &why) < 0)
         return outcome_failed(t->tap->verb, "%s", why.text);
-    t->message = aligned_alloc(64, (ring->msg_bytes_max + 127u) & ~63u);
-    if (!t->message)
-        return outcome_failed(t->tap->verb, "no memory");
-    int code = end_of(t, follow(t));
+    t->message = make_room(ring->msg_bytes_max);
+    int code = t->message && open_tellers(t) ? end_of(t, follow(t))
+                                             : outcome_failed(t->tap->verb, "no memory");
     free(t->message);
+    free(t->other);
+    symbols_destroy(t->symbols);
     return code;
 }
 

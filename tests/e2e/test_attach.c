@@ -246,6 +246,35 @@ static void tap_prints_as_many_messages_as_it_is_told(void **state)
     assert_ended_with(f, 0);
 }
 
+/* Orders and reports carry a locate: their symbols were told long before the tap came. */
+static void tap_shows_the_symbol_of_every_order_and_report(void **state)
+{
+    fixture_t *f = *state;
+    static const char *const topics[] = {"orders", "approved", "reports"};
+    json_decref(begin(f, 10000, ENDLESS_FEED, NULL));
+    for (unsigned i = 0; i < 3; i++) {
+        const char *const argv[] = {TICKBUS_BUSCTL, "tap",    topics[i], "--json", "--count",
+                                    "40",           "--name", f->bus,    NULL};
+        program_t tap = {.argv = argv};
+        assert_int_equal(program_run(&tap), 0);
+        unsigned lines = 0;
+        for (char *line = strtok(tap.out, "\n"); line; line = strtok(NULL, "\n"), lines++) {
+            json_t *message = json_loads(line, 0, NULL);
+            const char *symbol = json_string_value(json_object_get(message, "symbol"));
+            char wanted[16];
+            snprintf(wanted, sizeof wanted, "SYN%03u",
+                     (unsigned)json_integer_value(json_object_get(message, "locate")));
+            if (!symbol || strcmp(symbol, wanted) != 0)
+                fail_msg("%s: not of %s", line, wanted);
+            json_decref(message);
+        }
+        assert_int_equal(lines, 40);
+        program_clear(&tap);
+    }
+    json_decref(ask(f, "stop", NULL));
+    assert_ended_with(f, 0);
+}
+
 static void tap_ends_with_the_bus_and_holds_nobody_up(void **state)
 {
     fixture_t *f = *state;
@@ -364,6 +393,7 @@ int main(void)
         TEST(a_hangup_puts_new_risk_limits_in_force_if_the_whole_file_is_right),
         TEST(a_hangup_without_a_file_changes_nothing),
         TEST(tap_prints_as_many_messages_as_it_is_told),
+        TEST(tap_shows_the_symbol_of_every_order_and_report),
         TEST(tap_ends_with_the_bus_and_holds_nobody_up),
         TEST(tap_writes_to_a_named_pipe_and_takes_it_away_again),
         TEST(tap_ends_quietly_when_nobody_reads_it),

@@ -389,6 +389,9 @@ static void orders_and_reports_have_rows(void **state)
                      .qty = 100,
                      .kind = ORDER_NEW,
                      .side = 'B'};
+    bbo_t bbo = {.md_seq = 55, .intended = tick_pack(9, 13)};
+    memcpy(bbo.symbol, "A,B     ", 8);
+    append(f, BBO, 1, &bbo, sizeof bbo);
     /* On a topic with several publishers a sequence may be missing: its claimer died. */
     append(f, ORDERS, 1, &order, sizeof order);
     append(f, ORDERS, 3, &order, sizeof order);
@@ -409,14 +412,14 @@ static void orders_and_reports_have_rows(void **state)
     append(f, REPORTS, 2, &report, sizeof report);
     finish(f);
     check_text(f, "orders", EXPORT_CSV,
-               "seq,order_id,strategy,kind,locate,side,qty,px_e4,tif,md_seq,report_seq\n"
-               "1,281474976710660,1,new,13,B,100,3208000,day,56,2\n"
-               "3,281474976710660,1,new,13,B,100,3208000,day,56,2\n");
+               "seq,order_id,strategy,kind,locate,side,qty,px_e4,tif,md_seq,report_seq,symbol\n"
+               "1,281474976710660,1,new,13,B,100,3208000,day,56,2,\"A,B\"\n"
+               "3,281474976710660,1,new,13,B,100,3208000,day,56,2,\"A,B\"\n");
     check_text(
         f, "reports", EXPORT_CSV,
-        "seq,order_id,strategy,kind,reason,locate,side,qty,px_e4,leaves,liquidity,exec_id,md_seq\n"
-        "1,281474976710660,1,partially_filled,none,13,B,40,3207900,60,R,7,60\n"
-        "2,281474976710661,1,rejected,halted,0,S,0,0,0,,0,0\n");
+        "seq,order_id,strategy,kind,reason,locate,side,qty,px_e4,leaves,liquidity,exec_id,md_seq,symbol\n"
+        "1,281474976710660,1,partially_filled,none,13,B,40,3207900,60,R,7,60,\"A,B\"\n"
+        "2,281474976710661,1,rejected,halted,0,S,0,0,0,,0,0,\n");
 }
 
 static void the_hosts_clock_is_exported_only_on_request(void **state)
@@ -445,13 +448,13 @@ static void the_hosts_clock_is_exported_only_on_request(void **state)
                   "1,A,13,2,MSFT,100,S,0,,0,0,,8\n");
     check_stamped(f, "orders",
                   "seq,order_id,strategy,kind,locate,side,qty,px_e4,tif,md_seq,report_seq,intended_"
-                  "ns,sent_ns\n"
-                  "1,281474976710660,1,new,13,B,0,0,day,0,0,10,20\n");
+                  "ns,sent_ns,symbol\n"
+                  "1,281474976710660,1,new,13,B,0,0,day,0,0,10,20,MSFT\n");
     check_stamped(
         f, "reports",
         "seq,order_id,strategy,kind,reason,locate,side,qty,px_e4,leaves,liquidity,exec_id,md_seq,"
-        "intended_ns,sent_ns\n"
-        "1,281474976710660,1,accepted,none,13,B,0,0,0,,0,0,10,30\n");
+        "intended_ns,sent_ns,symbol\n"
+        "1,281474976710660,1,accepted,none,13,B,0,0,0,,0,0,10,30,MSFT\n");
 }
 
 static void json_lines_come_from_any_topic(void **state)

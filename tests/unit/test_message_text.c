@@ -19,7 +19,10 @@
 #include "tools/show/message_text.h"
 
 typedef void (*printer_t)(FILE *out, const char *type, uint64_t seq, const void *message,
-                          size_t bytes);
+                          size_t bytes, const symbols_t *symbols);
+
+/* NULL: nothing is known of any. */
+static symbols_t *symbols;
 
 static char *printed(printer_t print, const char *type, uint64_t seq, const void *message,
                      size_t bytes)
@@ -27,7 +30,7 @@ static char *printed(printer_t print, const char *type, uint64_t seq, const void
     char *text = NULL;
     size_t text_bytes = 0;
     FILE *out = open_memstream(&text, &text_bytes);
-    print(out, type, seq, message, bytes);
+    print(out, type, seq, message, bytes, symbols);
     fclose(out);
     return text;
 }
@@ -242,7 +245,8 @@ static void bbo_order_and_report_print_their_fields(void **state)
     assert_int_equal(number(object, "strategy"), 2);
     json_decref(object);
     char *text = printed(message_text_words, "order", 1, &order, sizeof order);
-    assert_string_equal(text, "1 new #2.3 sell 10 @ 1.5001 ioc locate 13 md 0 report 0\n");
+    assert_string_equal(
+        text, "1 new order 562949953421315 locate 13 sell 10 @ 1.5001 ioc md 0 report 0\n");
     free(text);
 
     report_t report = {.order_id = ORDER_ID(2, 3),
@@ -255,6 +259,61 @@ static void bbo_order_and_report_print_their_fields(void **state)
     assert_string_equal(string(object, "kind"), "rejected");
     assert_string_equal(string(object, "reason"), "price_collar");
     json_decref(object);
+}
+
+static const char *symbol_of_order(uint16_t locate, json_t **out_object)
+{
+    order_t order = {.order_id = ORDER_ID(1, 1), .intended = tick_pack(0, locate)};
+    *out_object = parsed("order", 1, &order, sizeof order);
+    assert_non_null(json_object_get(*out_object, "symbol"));
+    return json_string_value(json_object_get(*out_object, "symbol"));
+}
+
+static void orders_and_reports_show_the_symbol_that_other_messages_gave_their_locate(void **state)
+{
+    (void)state;
+    json_t *object;
+    tick_t add = add_order();
+    bbo_t bbo = {.intended = tick_pack(0, 65535),
+                 .symbol = {'M', 'S', 'F', 'T', ' ', ' ', ' ', ' '}};
+    tick_t deleted = {.type = 'D', .intended = tick_pack(0, 7)};
+    symbols = symbols_create();
+    assert_non_null(symbols);
+    assert_null(symbol_of_order(tick_locate(&add), &object)); /* null, as nothing said it */
+    json_decref(object);
+    symbols_learn(symbols, "tick", &add, sizeof add);
+    symbols_learn(symbols, "tick", &deleted, sizeof deleted); /* says no symbol */
+    symbols_learn(symbols, "tick", &add, 3);                  /* is no tick */
+    symbols_learn(symbols, "bbo", &bbo, sizeof bbo);
+    assert_string_equal(symbol_of_order(tick_locate(&add), &object), "AAPL");
+    json_decref(object);
+    assert_string_equal(symbol_of_order(65535, &object), "MSFT");
+    json_decref(object);
+    assert_null(symbol_of_order(7, &object));
+    json_decref(object);
+
+    order_t order = {
+        .order_id = ORDER_ID(1, 4), .intended = tick_pack(0, 65535), .kind = ORDER_CANCEL};
+    char *text = printed(message_text_words, "order", 1, &order, sizeof order);
+    assert_string_equal(text, "1 cancel order 281474976710660 MSFT md 0 report 0\n");
+    free(text);
+    report_t report = {.order_id = ORDER_ID(1, 4),
+                       .intended = tick_pack(0, 65535),
+                       .kind = REPORT_ACCEPTED,
+                       .side = 'B',
+                       .qty = 5,
+                       .px_e4 = 10000};
+    text = printed(message_text_words, "report", 1, &report, sizeof report);
+    assert_string_equal(text,
+                        "1 accepted order 281474976710660 MSFT buy 5 @ 1.0000 leaves 0 md 0\n");
+    free(text);
+    assert_false(symbols_miss(symbols, "report", &report, sizeof report));
+    report.intended = tick_pack(0, 7);
+    assert_true(symbols_miss(symbols, "report", &report, sizeof report));
+    assert_false(symbols_miss(symbols, "report", &report, 3));
+    assert_false(symbols_miss(symbols, "tick", &add, sizeof add));
+    symbols_destroy(symbols);
+    symbols = NULL;
 }
 
 static void a_message_of_unknown_type_or_wrong_length_shows_as_hex(void **state)
@@ -359,6 +418,7 @@ int main(void)
         cmocka_unit_test(every_itch_type_prints_as_valid_json),
         cmocka_unit_test(an_end_mark_is_called_end),
         cmocka_unit_test(bbo_order_and_report_print_their_fields),
+        cmocka_unit_test(orders_and_reports_show_the_symbol_that_other_messages_gave_their_locate),
         cmocka_unit_test(a_message_of_unknown_type_or_wrong_length_shows_as_hex),
         cmocka_unit_test(names_from_outside_cannot_break_a_line),
         cmocka_unit_test(a_csv_field_is_quoted_only_where_it_must_be),

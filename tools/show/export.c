@@ -12,6 +12,7 @@
 #include "tools/show/message_csv.h"
 #include "tools/show/message_text.h"
 #include "tools/show/output_file.h"
+#include "tools/show/symbols.h"
 
 typedef struct exporter {
     const export_request_t *request;
@@ -21,8 +22,9 @@ typedef struct exporter {
     FILE *out;
     uint64_t next_seq; /* that a whole topic goes on with */
     uint64_t messages;
-    bool ordered;     /* one publisher: no sequence may be missing */
-    uint8_t *message; /* itch: ITCH_MESSAGE_MAX bytes */
+    bool ordered;       /* one publisher: no sequence may be missing */
+    uint8_t *message;   /* itch: ITCH_MESSAGE_MAX bytes */
+    symbols_t *symbols; /* NULL: the messages of the topic say their symbol, or have none */
 } exporter_t;
 
 static int fail_record(const exporter_t *x, const tbus_journal_record_t *record, const char *what,
@@ -69,23 +71,27 @@ static int put_record(exporter_t *x, const tbus_journal_record_t *record, tbus_e
         return put_itch(x, record, err);
     case EXPORT_CSV:
         if (!message_csv_row(x->out, x->topic->type, record->seq, record->payload, record->bytes,
-                             x->request->stamps))
+                             x->request->stamps, x->symbols))
             return fail_record(x, record, "does not have the length of its type", err);
         return 0;
     default:
-        message_text_json(x->out, x->topic->type, record->seq, record->payload, record->bytes);
+        message_text_json(x->out, x->topic->type, record->seq, record->payload, record->bytes,
+                          x->symbols);
         return 0;
     }
 }
 
 static int put_all(exporter_t *x, tbus_error_t *err)
 {
+    const tbus_journal_topic_t *topics = tbus_journal_reader_info(x->reader)->topics;
     tbus_journal_record_t record;
     int code = 0;
     if (x->request->format == EXPORT_CSV)
         fprintf(x->out, "%s\n", message_csv_columns(x->topic->type, x->request->stamps));
     errno = 0;
     while (code == 0 && (code = tbus_journal_reader_next(x->reader, &record, err)) > 0) {
+        if (x->symbols)
+            symbols_learn(x->symbols, topics[record.topic].type, record.payload, record.bytes);
         code = record.topic == x->topic_index ? put_record(x, &record, err) : 0;
         if (code == 0 && ferror_unlocked(x->out))
             code = tbus_fail(err, errno ? -errno : -EIO, "cannot write %s: %s", x->request->output,
@@ -178,14 +184,18 @@ int export_topic(const export_request_t *request, export_result_t *out_result, t
         return code;
     code = choose_topic(&x, err);
     if (code == 0) {
+        bool lacked = symbols_lacked_by(x.topic->type);
         x.message = malloc(ITCH_MESSAGE_MAX);
-        code = x.message ? write_output(&x, err) : tbus_fail(err, -ENOMEM, "no memory");
+        x.symbols = lacked ? symbols_create() : NULL;
+        code = x.message && (x.symbols || !lacked) ? write_output(&x, err)
+                                                   : tbus_fail(err, -ENOMEM, "no memory");
     }
     if (code == 0)
         *out_result = (export_result_t){.messages = x.messages,
                                         .end = tbus_journal_reader_end(x.reader),
                                         .torn_bytes = tbus_journal_reader_torn_bytes(x.reader)};
     free(x.message);
+    symbols_destroy(x.symbols);
     tbus_journal_reader_close(x.reader);
     return code;
 }

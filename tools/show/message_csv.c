@@ -95,7 +95,18 @@ static void row_tick(line_t *line, uint64_t seq, const tick_t *tick, bool stamps
         field_u64(line, tick_intended_ns(tick));
 }
 
-static void row_order(line_t *line, uint64_t seq, const order_t *order, bool stamps)
+/* The last column, whatever else there is: it came after the others. */
+static void field_symbol(line_t *line, uint16_t locate, const symbols_t *symbols)
+{
+    const char *symbol = symbols_of(symbols, locate);
+    if (symbol)
+        field_chars(line, symbol, 8);
+    else
+        line_char(line, ',');
+}
+
+static void row_order(line_t *line, uint64_t seq, const order_t *order, bool stamps,
+                      const symbols_t *symbols)
 {
     char side = (char)order->side;
     line_u64(line, seq);
@@ -113,9 +124,11 @@ static void row_order(line_t *line, uint64_t seq, const order_t *order, bool sta
         field_u64(line, order->intended & TICK_NS_MASK);
         field_u64(line, order->sent & TICK_NS_MASK);
     }
+    field_symbol(line, order_locate(order), symbols);
 }
 
-static void row_report(line_t *line, uint64_t seq, const report_t *report, bool stamps)
+static void row_report(line_t *line, uint64_t seq, const report_t *report, bool stamps,
+                       const symbols_t *symbols)
 {
     char side = (char)report->side;
     char liquidity = (char)report->liquidity;
@@ -136,6 +149,7 @@ static void row_report(line_t *line, uint64_t seq, const report_t *report, bool 
         field_u64(line, report->intended & TICK_NS_MASK);
         field_u64(line, report->sent & TICK_NS_MASK);
     }
+    field_symbol(line, report_locate(report), symbols);
 }
 
 static void row_event(line_t *line, uint64_t seq, const event_t *event, size_t text_bytes,
@@ -168,9 +182,9 @@ const char *message_csv_columns(const char *type, bool stamps)
     case MESSAGE_TICK:
         return stamps ? TICK_COLUMNS ",intended_ns" : TICK_COLUMNS;
     case MESSAGE_ORDER:
-        return stamps ? ORDER_COLUMNS ",intended_ns,sent_ns" : ORDER_COLUMNS;
+        return stamps ? ORDER_COLUMNS ",intended_ns,sent_ns,symbol" : ORDER_COLUMNS ",symbol";
     case MESSAGE_REPORT:
-        return stamps ? REPORT_COLUMNS ",intended_ns,sent_ns" : REPORT_COLUMNS;
+        return stamps ? REPORT_COLUMNS ",intended_ns,sent_ns,symbol" : REPORT_COLUMNS ",symbol";
     case MESSAGE_EVENT:
         return stamps ? EVENT_COLUMNS ",sent_ns" : EVENT_COLUMNS;
     default:
@@ -179,7 +193,7 @@ const char *message_csv_columns(const char *type, bool stamps)
 }
 
 bool message_csv_row(FILE *out, const char *type, uint64_t seq, const void *message, size_t bytes,
-                     bool stamps)
+                     bool stamps, const symbols_t *symbols)
 {
     tick_t tick;
     line_t line;
@@ -193,10 +207,10 @@ bool message_csv_row(FILE *out, const char *type, uint64_t seq, const void *mess
         row_tick(&line, seq, &tick, stamps);
         break;
     case MESSAGE_ORDER:
-        row_order(&line, seq, message, stamps);
+        row_order(&line, seq, message, stamps, symbols);
         break;
     case MESSAGE_REPORT:
-        row_report(&line, seq, message, stamps);
+        row_report(&line, seq, message, stamps, symbols);
         break;
     case MESSAGE_EVENT:
         row_event(&line, seq, message, bytes - EVENT_BYTES, stamps);

@@ -4,14 +4,14 @@
  *    type     columns
  *    bbo      md_seq,locate,symbol,ts_event_ns,bid_px_e4,bid_qty,ask_px_e4,ask_qty
  *    tick     seq,type,locate,tracking,symbol,ts_event_ns,side,order_ref,new_ref,qty,px_e4,match
- *    order    seq,order_id,strategy,kind,locate,side,qty,px_e4,tif,md_seq,report_seq
+ *    order    seq,order_id,strategy,kind,locate,side,qty,px_e4,tif,md_seq,report_seq,symbol
  *    report   seq,order_id,strategy,kind,reason,locate,side,qty,px_e4,leaves,liquidity,exec_id,
- *             md_seq
+ *             md_seq,symbol
  *    event    seq,kind,from,by,number,time_ns,uid,pid,position,md_seq,ts_event_ns,more,
  *             text
  *
- * With `stamps` the host's own clock follows in the last columns: intended_ns (ticks),
- * intended_ns,sent_ns (orders, reports), sent_ns (events). Without, two runs that did the same give
+ * With `stamps` the host's own clock follows in the last columns: intended_ns (ticks), sent_ns
+ * (events); in orders and reports intended_ns,sent_ns stand before the symbol. Without, two runs that did the same give
  * the same file, but for events, which tell when somebody acted.
  *
  * Prices are integers in 1/10000, times ns since midnight (ts_event_ns) or since the bus epoch;
@@ -26,12 +26,15 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "tools/show/symbols.h"
+
 /* The columns, without a newline; NULL: messages of this type have no rows. */
 const char *message_csv_columns(const char *type, bool stamps);
 
-/* Write one row. `message`: 8-byte aligned. False, and nothing is written: it has no length of its
+/* Write one row. `message`: 8-byte aligned. `symbols`: what is known of them (orders and reports
+ * carry a locate alone); may be NULL. False, and nothing is written: it has no length of its
  * type. Errors are the stream's. */
 bool message_csv_row(FILE *out, const char *type, uint64_t seq, const void *message, size_t bytes,
-                     bool stamps);
+                     bool stamps, const symbols_t *symbols);
 
 #endif

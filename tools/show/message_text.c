@@ -57,6 +57,17 @@ static void json_symbol(line_t *line, const char *symbol)
     json_chars(line, "symbol", symbol, line_unpadded(symbol, 8));
 }
 
+/* Of a message that carries the locate alone: null when nothing said which symbol that is. */
+static void json_locate(line_t *line, uint16_t locate, const symbols_t *symbols)
+{
+    const char *symbol = symbols_of(symbols, locate);
+    json_u64(line, "locate", locate);
+    if (symbol)
+        json_symbol(line, symbol);
+    else
+        line_text(line, ",\"symbol\":null");
+}
+
 static void json_hex(line_t *line, const char *name, const void *bytes, size_t count)
 {
     line_text(line, ",\"");
@@ -119,12 +130,12 @@ static void json_bbo(line_t *line, const bbo_t *bbo)
     json_u64(line, "ask_qty", bbo->ask_qty);
 }
 
-static void json_order(line_t *line, const order_t *order)
+static void json_order(line_t *line, const order_t *order, const symbols_t *symbols)
 {
     json_u64(line, "order_id", order->order_id);
     json_u64(line, "strategy", order_strategy(order));
     json_text(line, "kind", message_text_order_kind(order->kind));
-    json_u64(line, "locate", order_locate(order));
+    json_locate(line, order_locate(order), symbols);
     json_char(line, "side", order->side);
     json_u64(line, "qty", order->qty);
     json_u64(line, "px_e4", order->px_e4);
@@ -135,13 +146,13 @@ static void json_order(line_t *line, const order_t *order)
     json_u64(line, "sent_ns", order->sent & TICK_NS_MASK);
 }
 
-static void json_report(line_t *line, const report_t *report)
+static void json_report(line_t *line, const report_t *report, const symbols_t *symbols)
 {
     json_u64(line, "order_id", report->order_id);
     json_u64(line, "strategy", report_strategy(report));
     json_text(line, "kind", report_kind_name(report->kind));
     json_text(line, "reason", report_reason_name(report->reason));
-    json_u64(line, "locate", report_locate(report));
+    json_locate(line, report_locate(report), symbols);
     json_char(line, "side", report->side);
     json_u64(line, "qty", report->qty);
     json_u64(line, "px_e4", report->px_e4);
@@ -295,36 +306,37 @@ static void words_bbo(line_t *line, const bbo_t *bbo)
     word_u64(line, "md", bbo->md_seq);
 }
 
-/* An order id as people say it: strategy and count. */
-static void word_order_id(line_t *line, uint64_t order_id)
+/* The id as JSON and CSV have it, so that an order is found again in any of them; and its symbol. */
+static void word_order(line_t *line, uint64_t order_id, uint16_t locate, const symbols_t *symbols)
 {
-    line_text(line, " #");
-    line_u64(line, order_id >> 48);
-    line_char(line, '.');
-    line_u64(line, order_id & TICK_NS_MASK);
+    const char *symbol = symbols_of(symbols, locate);
+    word_u64(line, "order", order_id);
+    if (symbol)
+        word_chars(line, symbol, 8);
+    else
+        word_u64(line, "locate", locate);
 }
 
-static void words_order(line_t *line, const order_t *order)
+static void words_order(line_t *line, const order_t *order, const symbols_t *symbols)
 {
     line_char(line, ' ');
     line_text(line, message_text_order_kind(order->kind));
-    word_order_id(line, order->order_id);
+    word_order(line, order->order_id, order_locate(order), symbols);
     if (order->kind != ORDER_CANCEL) {
         word_side(line, order->side);
         word_qty_px(line, order->qty, order->px_e4);
         line_char(line, ' ');
         line_text(line, message_text_tif(order->tif));
     }
-    word_u64(line, "locate", order_locate(order));
     word_u64(line, "md", order->md_seq);
     word_u64(line, "report", order->report_seq);
 }
 
-static void words_report(line_t *line, const report_t *report)
+static void words_report(line_t *line, const report_t *report, const symbols_t *symbols)
 {
     line_char(line, ' ');
     line_text(line, report_kind_name(report->kind));
-    word_order_id(line, report->order_id);
+    word_order(line, report->order_id, report_locate(report), symbols);
     word_side(line, report->side);
     word_qty_px(line, report->qty, report->px_e4);
     word_u64(line, "leaves", report->leaves);
@@ -332,7 +344,6 @@ static void words_report(line_t *line, const report_t *report)
         line_text(line, " because ");
         line_text(line, report_reason_name(report->reason));
     }
-    word_u64(line, "locate", report_locate(report));
     word_u64(line, "md", report->md_seq);
 }
 
@@ -371,8 +382,8 @@ static void words_event(line_t *line, const event_t *event, size_t text_bytes)
 typedef struct dialect {
     void (*tick)(line_t *line, const tick_t *tick, const unsigned char *body, size_t body_bytes);
     void (*bbo)(line_t *line, const bbo_t *bbo);
-    void (*order)(line_t *line, const order_t *order);
-    void (*report)(line_t *line, const report_t *report);
+    void (*order)(line_t *line, const order_t *order, const symbols_t *symbols);
+    void (*report)(line_t *line, const report_t *report, const symbols_t *symbols);
     void (*event)(line_t *line, const event_t *event, size_t text_bytes);
 } dialect_t;
 
@@ -393,7 +404,7 @@ static bool put_tick(line_t *line, const dialect_t *dialect, const void *message
 }
 
 static bool put_message(line_t *line, const dialect_t *dialect, const char *type,
-                        const void *message, size_t bytes)
+                        const void *message, size_t bytes, const symbols_t *symbols)
 {
     switch (message_identify(type, bytes)) {
     case MESSAGE_TICK:
@@ -402,10 +413,10 @@ static bool put_message(line_t *line, const dialect_t *dialect, const char *type
         dialect->bbo(line, message);
         return true;
     case MESSAGE_ORDER:
-        dialect->order(line, message);
+        dialect->order(line, message, symbols);
         return true;
     case MESSAGE_REPORT:
-        dialect->report(line, message);
+        dialect->report(line, message, symbols);
         return true;
     case MESSAGE_EVENT:
         dialect->event(line, message, bytes - EVENT_BYTES);
@@ -415,25 +426,26 @@ static bool put_message(line_t *line, const dialect_t *dialect, const char *type
     }
 }
 
-void message_text_json(FILE *out, const char *type, uint64_t seq, const void *message, size_t bytes)
+void message_text_json(FILE *out, const char *type, uint64_t seq, const void *message, size_t bytes,
+                       const symbols_t *symbols)
 {
     line_t line;
     line_begin(&line, out);
     line_text(&line, "{\"seq\":");
     line_u64(&line, seq);
-    if (!put_message(&line, &json, type, message, bytes))
+    if (!put_message(&line, &json, type, message, bytes, symbols))
         json_hex(&line, "hex", message, bytes);
     line_text(&line, "}\n");
     line_end(&line);
 }
 
 void message_text_words(FILE *out, const char *type, uint64_t seq, const void *message,
-                        size_t bytes)
+                        size_t bytes, const symbols_t *symbols)
 {
     line_t line;
     line_begin(&line, out);
     line_u64(&line, seq);
-    if (!put_message(&line, &words, type, message, bytes)) {
+    if (!put_message(&line, &words, type, message, bytes, symbols)) {
         line_char(&line, ' ');
         line_hex(&line, message, bytes);
     }

@@ -26,11 +26,14 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* `message`: 8-byte aligned. Both write one whole line. */
-void message_text_json(FILE *out, const char *type, uint64_t seq, const void *message,
-                       size_t bytes);
+#include "tools/show/symbols.h"
+
+/* `message`: 8-byte aligned. `symbols`: what is known of them (orders and reports carry a locate
+ * alone); may be NULL. Both write one whole line. */
+void message_text_json(FILE *out, const char *type, uint64_t seq, const void *message, size_t bytes,
+                       const symbols_t *symbols);
 void message_text_words(FILE *out, const char *type, uint64_t seq, const void *message,
-                        size_t bytes);
+                        size_t bytes, const symbols_t *symbols);
 
 /* "new", "cancel"; "day", "ioc"; "?" for a number that is none. */
 const char *message_text_order_kind(unsigned kind);

@@ -64,11 +64,11 @@ bool session_take(session_t *s, const char *type, const tbus_journal_record_t *r
     FILE *out = open_memstream(&line, &bytes);
     if (!out)
         return false;
-    message_text_json(out, type, record->seq, record->payload, record->bytes);
+    message_text_json(out, type, record->seq, record->payload, record->bytes, NULL);
     bool fine =
         fclose(out) == 0 && json_array_append_new(s->event_objects, json_loads(line, 0, NULL)) == 0;
     free(line);
-    message_text_words(s->words, type, record->seq, record->payload, record->bytes);
+    message_text_words(s->words, type, record->seq, record->payload, record->bytes, NULL);
     return fine;
 }
 
