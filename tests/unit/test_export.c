@@ -417,7 +417,8 @@ static void orders_and_reports_have_rows(void **state)
                "3,281474976710660,1,new,13,B,100,3208000,day,56,2,\"A,B\"\n");
     check_text(
         f, "reports", EXPORT_CSV,
-        "seq,order_id,strategy,kind,reason,locate,side,qty,px_e4,leaves,liquidity,exec_id,md_seq,symbol\n"
+        "seq,order_id,strategy,kind,reason,locate,side,qty,px_e4,leaves,liquidity,exec_id,md_seq,"
+        "symbol\n"
         "1,281474976710660,1,partially_filled,none,13,B,40,3207900,60,R,7,60,\"A,B\"\n"
         "2,281474976710661,1,rejected,halted,0,S,0,0,0,,0,0,\n");
 }

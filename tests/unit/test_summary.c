@@ -387,7 +387,12 @@ static void a_long_list_goes_on_in_the_next_line(void **state)
         name[sizeof name - 2] = type;
         count(f, 1, name, 1234567);
     }
+    summary_add_note(&f->run, "a sentence of which nobody knows how long it may get, as it is made "
+                              "by whoever has something to tell");
     (void)at(f, "name");
+    json_object_set_new(f->summary, "machine",
+                        json_pack("{s:b, s:f, s:i, s:f}", "busy", 1, "steal_share", 0.999,
+                                  "involuntary_switches", 987654321, "load", 123.4));
     char *text = NULL;
     size_t bytes;
     FILE *out = open_memstream(&text, &bytes);

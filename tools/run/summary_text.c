@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/show/fold.h"
 #include "tools/show/grouped.h"
 #include "tools/run/backlog.h"
 #include "tools/run/outlook.h"
 #include "tools/run/summary.h"
 
-#define NUMBER_MAX   GROUPED_MAX
-#define PAIRS_MAX    256
-#define TOPICS_WIDTH 51 /* before the readers of a topic */
-#define LABEL_WIDTH  13
-#define WIDTH_MAX    79 /* of a line; what is longer goes on below */
+#define NUMBER_MAX    GROUPED_MAX
+#define PAIRS_MAX     256
+#define TOPICS_WIDTH  51 /* before the readers of a topic */
+#define LABEL_WIDTH   13
+#define WIDTH_MAX     79 /* of a line; what is longer goes on below */
+#define PARAGRAPH_MAX 1200
 
 static int64_t integer(const json_t *object, const char *key)
 {
@@ -64,6 +67,19 @@ static const char *money(int64_t cents, char out_text[NUMBER_MAX])
 static void label(FILE *out, const char *name)
 {
     fprintf(out, "  %-*s ", LABEL_WIDTH - 3, name);
+}
+
+/* What may be long: names, paths, sentences of others. */
+__attribute__((format(printf, 3, 4))) static void paragraph(FILE *out, const char *name,
+                                                            const char *format, ...)
+{
+    char head[LABEL_WIDTH + 1], text[PARAGRAPH_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    snprintf(head, sizeof head, "  %.*s", LABEL_WIDTH - 3, name);
+    fold(out, head, LABEL_WIDTH, text);
 }
 
 /* Words one behind the other, with ", " between them; what does not fit a line goes on below. */
@@ -189,8 +205,7 @@ static void print_feed(FILE *out, const json_t *summary)
     if (seconds > 0)
         fprintf(out, ", %s messages/s", grouped((int64_t)((double)messages / seconds), rate));
     fputc('\n', out);
-    label(out, "");
-    fprintf(out, "from %s at %s\n", text_of(summary, "source"), text_of(summary, "pace"));
+    paragraph(out, "", "from %s at %s", text_of(summary, "source"), text_of(summary, "pace"));
     print_pairs(out, json_object_get(feed, "by_type"), "");
     print_outlook(out, feed);
 }
@@ -216,9 +231,8 @@ static void print_risk(FILE *out, const json_t *risk)
         char cancelled[NUMBER_MAX], unconfirmed[NUMBER_MAX];
         bool answered = json_is_true(json_object_get(halt, "answered"));
         bool confirmed = answered && integer(halt, "unconfirmed") == 0;
-        label(out, "HALTED");
-        fprintf(out, "%sno order passes risk%s%s\n",
-                confirmed ? "" : "UNCONFIRMED: ", *reason ? ": " : "", reason);
+        paragraph(out, "HALTED", "%sno order passes risk%s%s",
+                  confirmed ? "" : "UNCONFIRMED: ", *reason ? ": " : "", reason);
         label(out, "");
         if (answered)
             fprintf(out, "by %s; %s orders cancelled, %s unconfirmed\n", text_of(halt, "by"),
@@ -353,9 +367,9 @@ static void print_journal(FILE *out, const json_t *summary)
     if (!json_is_object(journal))
         return;
     fputc('\n', out);
-    label(out, "journal");
-    fprintf(out, "%s records, %s bytes in %s\n", grouped(integer(journal, "records"), records),
-            grouped(integer(journal, "bytes"), bytes), text_of(journal, "directory"));
+    paragraph(out, "journal", "%s records, %s bytes in %s",
+              grouped(integer(journal, "records"), records),
+              grouped(integer(journal, "bytes"), bytes), text_of(journal, "directory"));
 }
 
 static void print_processes(FILE *out, const json_t *summary)
@@ -389,13 +403,12 @@ static void print_machine(FILE *out, const json_t *summary)
     char switches[NUMBER_MAX];
     if (!json_is_true(json_object_get(machine, "busy")))
         return;
-    label(out, "BUSY");
-    fprintf(out,
-            "the machine was busy: %.1f %% of its time stolen, processes taken off\n%*s"
-            "their CPU %s times, load %.1f; figures are worth less\n",
-            100 * json_real_value(json_object_get(machine, "steal_share")), LABEL_WIDTH, "",
-            grouped(integer(machine, "involuntary_switches"), switches),
-            json_real_value(json_object_get(machine, "load")));
+    paragraph(out, "BUSY",
+              "the machine was busy: %.1f %% of its time stolen, processes taken off their CPU %s "
+              "times, load %.1f; figures are worth less",
+              100 * json_real_value(json_object_get(machine, "steal_share")),
+              grouped(integer(machine, "involuntary_switches"), switches),
+              json_real_value(json_object_get(machine, "load")));
 }
 
 /* On a line of its own, as the names before it may fill theirs. */
@@ -473,8 +486,7 @@ static void print_sentences(FILE *out, const json_t *summary, const char *key)
     json_t *sentence;
     json_array_foreach(json_object_get(summary, key), i, sentence)
     {
-        label(out, i ? "" : key);
-        fprintf(out, "%s\n", json_string_value(sentence));
+        paragraph(out, i ? "" : key, "%s", json_string_value(sentence));
     }
 }
 

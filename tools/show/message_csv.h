@@ -11,8 +11,8 @@
  *             text
  *
  * With `stamps` the host's own clock follows in the last columns: intended_ns (ticks), sent_ns
- * (events); in orders and reports intended_ns,sent_ns stand before the symbol. Without, two runs that did the same give
- * the same file, but for events, which tell when somebody acted.
+ * (events); in orders and reports intended_ns,sent_ns stand before the symbol. Without, two runs
+ * that did the same give the same file, but for events, which tell when somebody acted.
  *
  * Prices are integers in 1/10000, times ns since midnight (ts_event_ns) or since the bus epoch;
  * symbols come without the spaces that pad them. An empty side of a bbo is all zeros; a field that

@@ -306,7 +306,7 @@ static void words_bbo(line_t *line, const bbo_t *bbo)
     word_u64(line, "md", bbo->md_seq);
 }
 
-/* The id as JSON and CSV have it, so that an order is found again in any of them; and its symbol. */
+/* The id as JSON and CSV have it, so that an order is found in any of them; and its symbol. */
 static void word_order(line_t *line, uint64_t order_id, uint16_t locate, const symbols_t *symbols)
 {
     const char *symbol = symbols_of(symbols, locate);

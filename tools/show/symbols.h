@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* symbols.h - which symbol a stock locate stands for, for messages that carry the locate alone
- * (orders and reports). Learnt from the messages that carry both: ticks of the types that name their
- * stock, and bbos. A locate keeps its symbol for the whole day.
+ * (orders and reports). Learnt from the messages that carry both: ticks of the types that name
+ * their stock, and bbos. A locate keeps its symbol for the whole day.
  */
 #ifndef TICKBUS_TOOLS_SHOW_SYMBOLS_H
 #define TICKBUS_TOOLS_SHOW_SYMBOLS_H
@@ -16,7 +16,7 @@ typedef struct symbols symbols_t;
 symbols_t *symbols_create(void);
 void symbols_destroy(symbols_t *symbols);
 
-/* Do messages of that type ("tick", "bbo") say both? Do they ("order", "report") lack the symbol? */
+/* Do messages of that type say both ("tick", "bbo")? Do they lack the symbol ("order", "report")? */
 bool symbols_told_by(const char *type);
 bool symbols_lacked_by(const char *type);
 
