@@ -174,8 +174,9 @@ static void print_inventory(const inventory_t *in)
         printf(": %s", tbus_journal_reader_broken(in->reader)->text);
     char digest[65];
     uint32_t sealed = seals_text(in->reader, digest);
-    printf("\nsealed    %" PRIu32 " of %" PRIu32 " segments%s%s\n", sealed, info->segments,
-           sealed ? ", sha256 " : "", sealed ? digest : "");
+    printf("\nsealed    %" PRIu32 " of %" PRIu32 " segments\n", sealed, info->segments);
+    if (sealed)
+        printf("sha256    %s\n", digest);
     session_print(&in->session, stdout);
     printf("\n%-9s %-7s %-12s %11s %11s %11s %13s\n", "topic", "type", "ring", "records",
            "first seq", "last seq", "payload bytes");

@@ -16,7 +16,7 @@ typedef struct symbols symbols_t;
 symbols_t *symbols_create(void);
 void symbols_destroy(symbols_t *symbols);
 
-/* Do messages of that type say both ("tick", "bbo")? Do they lack the symbol ("order", "report")? */
+/* Do messages of that type say both ("tick", "bbo")? Or lack the symbol ("order", "report")? */
 bool symbols_told_by(const char *type);
 bool symbols_lacked_by(const char *type);
 
