@@ -113,6 +113,7 @@ static const tbus_layout_entry_t table[] = {
     FIELD(tbus_participant_t, hot_allocations),
     FIELD(tbus_participant_t, publishes),
     FIELD(tbus_participant_t, from_outside),
+    FIELD(tbus_participant_t, pid_namespace),
     FIELD(tbus_participant_t, pad1),
     FIELD(tbus_participant_t, pad2),
     FIELD(tbus_participant_t, reason),

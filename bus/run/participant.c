@@ -7,9 +7,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -42,26 +44,84 @@ int tbus_participant_add(tbus_bus_t *bus, const char *name, tbus_error_t *err)
                      TBUS_PARTICIPANTS_MAX);
 }
 
-/* Participant `owner` locks byte `owner` of the directory file for writing for as long as it lives.
- * A process that repairs what a dead participant left (a burial) locks that byte for reading, so
- * that nobody can take the number and claim under it before the repair is done. The processes that
- * the supervisor forked share its open file description, and OFD locks belong to the description:
- * each lock is taken through a description of its own. */
-static struct flock owner_lock(short type, uint32_t owner)
+/* Two bytes of the directory file belong to each participant number. A participant locks its *life
+ * byte* for writing for as long as it lives. The *passage byte* is locked for writing while a
+ * process takes the number, and for reading while a process repairs what a dead holder left (a
+ * burial): so nobody can take the number and claim under it before the repair is done. The
+ * processes that the supervisor forked share its open file description, and OFD locks belong to the
+ * description: each lock is taken through a description of its own. */
+#define PASSAGE_AT 512
+
+static struct flock life_lock(short type, uint32_t owner)
 {
     return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = owner, .l_len = 1};
+}
+
+static struct flock passage_lock(short type, uint32_t owner)
+{
+    return (struct flock){
+        .l_type = type, .l_whence = SEEK_SET, .l_start = PASSAGE_AT + owner, .l_len = 1};
 }
 
 /* One second in all. A burial takes microseconds, unless its process is stopped in the middle. */
 #define BURIAL_TURNS   10000
 #define BURIAL_TURN_NS 100000
 
-static int take_life_lock(const tbus_bus_t *bus, int fd, uint32_t owner)
+/* 0: it cannot be told. */
+static uint32_t own_pid_namespace(void)
 {
-    struct flock life = owner_lock(F_WRLCK, owner);
+    struct stat st;
+    return stat("/proc/self/ns/pid", &st) == 0 ? (uint32_t)st.st_ino : 0;
+}
+
+/* Proof that the process has ended, whoever has inherited its descriptors. False: it lives, or its
+ * number was given to another one since, or nobody can tell from here. */
+static bool has_ended(uint32_t pid, uint32_t pid_namespace)
+{
+    int fd = pid ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+    bool ended = fd < 0 && pid && errno == ESRCH;
+    if (fd >= 0) {
+        struct pollfd end = {.fd = fd, .events = POLLIN};
+        ended = poll(&end, 1, 0) == 1 && (end.revents & POLLIN);
+        close(fd);
+    }
+    return ended && pid_namespace && pid_namespace == own_pid_namespace();
+}
+
+static int life_is_held(const tbus_bus_t *bus, uint32_t owner)
+{
+    struct flock question = life_lock(F_RDLCK, owner);
+    if (fcntl(bus->directory_segment.fd, F_OFD_GETLK, &question) < 0)
+        return -errno;
+    return question.l_type != F_UNLCK;
+}
+
+/* With the passage byte locked. Who we are is written before the lock can be seen, so that nobody
+ * takes us for the holder before us. */
+static int take_life(tbus_bus_t *bus, int fd, uint32_t owner)
+{
+    int held = life_is_held(bus, owner);
+    if (held != 0) /* by the living, or by what a dead holder left running */
+        return held < 0 ? held : -TBUS_EEXISTS;
+    if (owner != TBUS_KEEPER) {
+        tbus_participant_t *p = tbus_participant(bus, owner);
+        p->pid_namespace = own_pid_namespace();
+        p->pid = (uint32_t)getpid();
+    }
+    struct flock life = life_lock(F_WRLCK, owner);
+    return fcntl(fd, F_OFD_SETLK, &life) == 0 ? 0 : -errno;
+}
+
+static int take_life_lock(tbus_bus_t *bus, int fd, uint32_t owner)
+{
+    struct flock passage = passage_lock(F_WRLCK, owner);
+    struct flock over = passage_lock(F_UNLCK, owner);
     for (unsigned turns = 0; turns < BURIAL_TURNS; turns++) {
-        if (fcntl(fd, F_OFD_SETLK, &life) == 0)
-            return 0;
+        if (fcntl(fd, F_OFD_SETLK, &passage) == 0) {
+            int code = take_life(bus, fd, owner);
+            fcntl(fd, F_OFD_SETLK, &over);
+            return code;
+        }
         if (errno != EAGAIN && errno != EACCES)
             return -errno;
         int alive = tbus_participant_alive(bus, owner);
@@ -72,8 +132,9 @@ static int take_life_lock(const tbus_bus_t *bus, int fd, uint32_t owner)
     return -EAGAIN;
 }
 
-/* A child inherits the description that holds its parent's lock. While it is open in the child, a
- * dead parent counts as alive; so the child closes it before fork(2) returns there. */
+/* A child inherits the description that holds its parent's lock. While it is open in the child,
+ * nobody can take the number of a dead parent; so the child closes it before fork(2) returns there.
+ * (A child of a bare clone(2) runs no such handler.) */
 static struct life {
     int fd; /* 0: the entry is free; descriptor 0 never holds a lock */
     dev_t device;
@@ -123,7 +184,7 @@ static int note_life(int fd)
 }
 
 /* The descriptor that holds the lock, or a negative error. */
-static int hold_life(const tbus_bus_t *bus, uint32_t owner)
+static int hold_life(tbus_bus_t *bus, uint32_t owner)
 {
     int fd = tbus_segment_reopen(&bus->directory_segment, true);
     if (fd < 0)
@@ -162,7 +223,6 @@ int tbus_participant_live(tbus_bus_t *bus, uint32_t owner, tbus_error_t *err)
     for (uint32_t i = 0; i < bus->topics_count; i++)
         if (bus->rings[i].shared)
             tbus_ring_repair(&bus->rings[i], owner);
-    tbus_participant(bus, owner)->pid = (uint32_t)getpid();
     return fd;
 }
 
@@ -170,11 +230,11 @@ int tbus_participant_alive(const tbus_bus_t *bus, uint32_t owner)
 {
     if (!bus || !bus->directory || owner > TBUS_PARTICIPANTS_MAX)
         return -EINVAL;
-    struct flock question =
-        owner_lock(F_RDLCK, owner); /* conflicts with a life, not with burials */
-    if (fcntl(bus->directory_segment.fd, F_OFD_GETLK, &question) < 0)
-        return -errno;
-    return question.l_type != F_UNLCK;
+    int held = life_is_held(bus, owner);
+    if (held != 1 || owner == TBUS_KEEPER)
+        return held;
+    const tbus_participant_t *p = &bus->directory->participants[owner - 1];
+    return !has_ended(p->pid, p->pid_namespace);
 }
 
 typedef struct burial {
@@ -191,8 +251,10 @@ static bool proven_dead(void *context, uint32_t owner)
         return false;
     if (b->fd < 0)
         b->fd = tbus_segment_reopen(&b->bus->directory_segment, false);
-    struct flock burial = owner_lock(F_RDLCK, owner);
-    return b->fd >= 0 && fcntl(b->fd, F_OFD_SETLK, &burial) == 0;
+    struct flock passage = passage_lock(F_RDLCK, owner);
+    /* Nobody takes the number up from now on; somebody may have just before. */
+    return b->fd >= 0 && fcntl(b->fd, F_OFD_SETLK, &passage) == 0 &&
+           tbus_participant_alive(b->bus, owner) == 0;
 }
 
 /* Take the right to publish on a topic where one participant at a time has it. */

@@ -76,6 +76,7 @@ static void the_tables_of_the_directory_lie_where_they_always_did(void **state)
         FIELD(tbus_participant_t, hot_allocations, 160, 8),
         FIELD(tbus_participant_t, publishes, 168, 4),
         FIELD(tbus_participant_t, from_outside, 172, 4),
+        FIELD(tbus_participant_t, pid_namespace, 176, 4),
         FIELD(tbus_participant_t, reason, 384, 480),
         FIELD(tbus_topic_t, name, 0, 24),
         FIELD(tbus_topic_t, type, 24, 24),

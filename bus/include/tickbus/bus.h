@@ -9,7 +9,8 @@
  * mappings. Anybody else attaches, read-only, with the file descriptors that the supervisor hands
  * over its control socket. A participant is known by a small number, the *owner* number of slot
  * words. It holds an OFD lock on its own byte of the directory file; the kernel drops the lock when
- * the participant dies, whatever killed it. That is the proof of death.
+ * the participant dies, whatever killed it. That is the proof of death; the other one, for a lock
+ * that a child has inherited, is that the process that took it has ended.
  *
  *    participant:  VACANT -> BOOT -> READY -> RUN -> DONE (a source has no more) -> HALT
  *                              \-------\-------\--------\----> FAIL (reason says why)
@@ -86,13 +87,14 @@ TBUS_INLINE tbus_participant_t *tbus_participant(tbus_bus_t *bus, uint32_t owner
 /* In the participant's own process: take the life lock of `owner`, before it joins any topic:
  * whatever bears its number by then was left behind by a holder before, and is repaired. Returns
  * the descriptor that holds the lock: keep it open as long as you live. (Children made by fork(3)
- * have it closed first of all, as they would keep a dead parent alive.) -TBUS_EEXISTS when somebody
- * alive holds it; -EAGAIN when somebody is still burying the holder before and does not get on with
- * it. Cold; may wait up to a second for such a burial. */
+ * have it closed first of all.) -TBUS_EEXISTS when somebody alive holds it, or a child that its
+ * dead holder made by clone(2); -EAGAIN when somebody is still burying the holder before and does
+ * not get on with it. Cold; may wait up to a second for such a burial. */
 int tbus_participant_live(tbus_bus_t *bus, uint32_t owner, tbus_error_t *err);
 
-/* 1: somebody alive holds its life lock; 0: proven dead, or never joined; negative: -errno. A
- * system call. */
+/* 1: somebody alive holds its life lock; 0: proven dead, or never joined; negative: -errno. The
+ * lock alone proves no life: a child of the dead holder may have inherited it. Then the end of the
+ * holder itself is the proof, where both are in one PID namespace. Some system calls. */
 int tbus_participant_alive(const tbus_bus_t *bus, uint32_t owner);
 
 /* The right to publish on topic `index`, where one participant at a time has it: `owner`, who holds

@@ -87,7 +87,10 @@ typedef struct tbus_participant {
     tbus_atomic_u32_t publishes; /* 168 bit i: it may publish on topic i */
     /* 172 1: nobody added it, it joined by itself and leaves a vacancy */
     uint32_t from_outside;
-    uint8_t pad1[80];
+    /* 176 with `pid`: the PID namespace in which that is its number (inode of /proc/self/ns/pid);
+     * 0: not known */
+    uint32_t pid_namespace;
+    uint8_t pad1[76];
     /* written by: the participant; room for what others look at again and again */
     uint8_t pad2[128]; /* 256 */
     /* written by: the participant. With FAIL, or with DONE when there is something to say about the
@@ -111,7 +114,8 @@ TBUS_STATIC_ASSERT(offsetof(tbus_participant_t, parks) == 152);
 TBUS_STATIC_ASSERT(offsetof(tbus_participant_t, hot_allocations) == 160);
 TBUS_STATIC_ASSERT(offsetof(tbus_participant_t, publishes) == 168);
 TBUS_STATIC_ASSERT(offsetof(tbus_participant_t, from_outside) == 172);
-TBUS_STATIC_ASSERT(offsetof(tbus_participant_t, pad1) == 176);
+TBUS_STATIC_ASSERT(offsetof(tbus_participant_t, pid_namespace) == 176);
+TBUS_STATIC_ASSERT(offsetof(tbus_participant_t, pad1) == 180);
 TBUS_STATIC_ASSERT(offsetof(tbus_participant_t, pad2) == 256);
 TBUS_STATIC_ASSERT(offsetof(tbus_participant_t, reason) == 384);
 TBUS_STATIC_ASSERT(offsetof(tbus_participant_t, pad3) == 864);
