@@ -5,10 +5,9 @@
 
 #include "risk/table.h"
 
-/* Fibonacci hashing: ids that count up land far apart, and those of two strategies as well. */
 static uint32_t home(const id_map_t *map, uint64_t id)
 {
-    return (uint32_t)((id * UINT64_C(0x9e3779b97f4a7c15)) >> map->shift);
+    return (uint32_t)(seeded_hash(&map->seed, id) >> map->shift);
 }
 
 static uint32_t bits_for(uint32_t ids_max)
@@ -30,6 +29,7 @@ bool id_map_create(id_map_t *map, uint32_t ids_max)
     map->entries = table_create((size_t)1 << bits, sizeof *map->entries);
     map->mask = (uint32_t)((UINT64_C(1) << bits) - 1);
     map->shift = 64 - bits;
+    map->seed = hash_seed_random();
     return map->entries;
 }
 

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bus/market/seeded_hash.h"
+
 typedef struct id_map_entry {
     uint64_t id; /* 0: free */
     uint32_t place;
@@ -18,6 +20,7 @@ typedef struct id_map {
     id_map_entry_t *entries; /* owned */
     uint32_t mask;
     uint32_t shift;
+    hash_seed_t seed;
 } id_map_t;
 
 /* Bytes that a map of so many ids takes. */

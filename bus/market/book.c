@@ -8,8 +8,9 @@ size_t levels_footprint(uint32_t levels_max)
     return ((size_t)levels_max + 1) * sizeof(price_level_t);
 }
 
-void levels_init(level_pool_t *pool, void *memory, uint32_t levels_max)
+void levels_init(level_pool_t *pool, void *memory, uint32_t levels_max, hash_seed_t seed)
 {
+    pool->seed = seed;
     pool->levels = memory;
     pool->free = 1;
     pool->live = 0;
@@ -17,14 +18,10 @@ void levels_init(level_pool_t *pool, void *memory, uint32_t levels_max)
         pool->levels[i].worse = i < levels_max ? i + 1 : 0;
 }
 
-/* Never 0; prices are multiples of round numbers, so every bit of the key must reach the high
- * bits. */
-static uint32_t book_priority(uint32_t key)
+/* Never 0. */
+static uint32_t book_priority(const level_pool_t *pool, uint32_t key)
 {
-    uint64_t x = ((uint64_t)key + 1) * UINT64_C(0x9e3779b97f4a7c15);
-    x ^= x >> 32;
-    x *= UINT64_C(0xd6e8feb86659fd93);
-    return (uint32_t)(x >> 32) | 1u;
+    return (uint32_t)(seeded_hash(&pool->seed, key) >> 32) | 1u;
 }
 
 /* What hung below `parent` as `child` is now `heir`; parent 0: the root. */
@@ -88,7 +85,7 @@ void book_tree_insert(level_pool_t *pool, book_side_t *side, uint32_t level, uin
     node->lower = 0;
     node->higher = 0;
     node->up = parent;
-    node->priority = book_priority(node->key);
+    node->priority = book_priority(pool, node->key);
     if (parent == 0)
         side->root = level;
     else if (higher)

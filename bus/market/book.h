@@ -17,8 +17,8 @@
  * average. A treap alone: 12 % slower.
  *
  * Both sides use one code: a *key* orders prices so that better is greater, px for bids and ~px for
- * asks. A treap node's priority is a hash of its key, so the tree's shape depends on the prices in
- * it and on nothing else. Level 0 of the pool means "none".
+ * asks. A treap node's priority is a seeded hash of its key, so the tree's shape depends on the
+ * prices in it and on the seed, not on their order. Level 0 of the pool means "none".
  */
 #ifndef TICKBUS_MARKET_BOOK_H
 #define TICKBUS_MARKET_BOOK_H
@@ -27,6 +27,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bus/market/seeded_hash.h"
 #include <tickbus/atomic.h>
 
 #define BOOK_LOOSE_MAX 16u
@@ -57,6 +58,7 @@ typedef struct level_pool {
     price_level_t *levels; /* [0] stands for none and is never written; not owned */
     uint32_t free;         /* first free level, 0: none left */
     uint32_t live;
+    hash_seed_t seed;
 } level_pool_t;
 
 typedef struct book_side {
@@ -75,7 +77,7 @@ static inline uint32_t book_key(unsigned side, uint32_t px_e4)
 size_t levels_footprint(uint32_t levels_max);
 /* `memory`: 64-byte aligned, zeroed, levels_footprint bytes; it must outlive the pool. Touches all
  * of it. */
-void levels_init(level_pool_t *pool, void *memory, uint32_t levels_max);
+void levels_init(level_pool_t *pool, void *memory, uint32_t levels_max, hash_seed_t seed);
 
 /* Where a key is in the tree, or would be. */
 typedef struct book_spot {

@@ -95,8 +95,8 @@ int market_create(const market_limits_t *limits, market_t **out_market, tbus_err
     m->symbols = (market_symbol_t *)(void *)(memory + at.symbols);
     for (uint32_t i = 0; i < MARKET_LOCATES; i++)
         memset(m->symbols[i].name, ' ', sizeof m->symbols[i].name);
-    levels_init(&m->levels, memory + at.levels, limits->levels_max);
-    orders_init(&m->orders, memory + at.orders, limits->orders_max);
+    levels_init(&m->levels, memory + at.levels, limits->levels_max, hash_seed_random());
+    orders_init(&m->orders, memory + at.orders, limits->orders_max, hash_seed_random());
     *out_market = m;
     return 0;
 }

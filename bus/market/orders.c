@@ -25,6 +25,7 @@ static void orders_use(order_table_t *t, uint32_t bits)
     t->now.entries = t->memory + orders_offset(bits);
     t->now.mask = (uint32_t)((UINT64_C(1) << bits) - 1);
     t->now.shift = 64 - bits;
+    t->now.seed = t->seed;
     t->grow_at = bits < t->bits_max ? 1u << (bits - 2) : UINT32_MAX;
 }
 
@@ -33,11 +34,12 @@ size_t orders_footprint(uint32_t orders_max)
     return orders_offset(orders_bits_for(orders_max) + 1) * sizeof(order_entry_t);
 }
 
-void orders_init(order_table_t *t, void *memory, uint32_t orders_max)
+void orders_init(order_table_t *t, void *memory, uint32_t orders_max, hash_seed_t seed)
 {
     memset(t, 0, sizeof *t);
     t->memory = memory;
     t->orders_max = orders_max;
+    t->seed = seed;
     t->bits_max = orders_bits_for(orders_max);
     orders_use(t, ORDERS_BITS_MIN);
 }

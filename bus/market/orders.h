@@ -24,6 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bus/market/seeded_hash.h"
 #include <tickbus/atomic.h>
 
 #define ORDERS_BITS_MIN 12u
@@ -46,6 +47,7 @@ typedef struct order_slots {
     order_entry_t *entries;
     uint32_t mask;  /* entries - 1 */
     uint32_t shift; /* of the hash: 64 - log2(entries) */
+    hash_seed_t seed;
 } order_slots_t;
 
 typedef struct order_table {
@@ -58,6 +60,7 @@ typedef struct order_table {
     uint32_t bits;
     uint32_t bits_max;
     uint32_t orders_max;
+    hash_seed_t seed;
     order_entry_t *memory; /* not owned */
 } order_table_t;
 
@@ -65,16 +68,15 @@ typedef struct order_table {
 size_t orders_footprint(uint32_t orders_max);
 
 /* `memory`: 64-byte aligned, zeroed, orders_footprint bytes; it must outlive the table. */
-void orders_init(order_table_t *t, void *memory, uint32_t orders_max);
+void orders_init(order_table_t *t, void *memory, uint32_t orders_max, hash_seed_t seed);
 
 /* Not for callers: the rare half of orders_added. */
 void orders_grow(order_table_t *t);
 void orders_move_some(order_table_t *t);
 
-/* Fibonacci hashing: references come in runs, the high bits of the product spread runs evenly. */
 static inline uint32_t orders_home(const order_slots_t *s, uint64_t ref)
 {
-    return (uint32_t)((ref * UINT64_C(0x9e3779b97f4a7c15)) >> s->shift);
+    return (uint32_t)(seeded_hash(&s->seed, ref) >> s->shift);
 }
 
 /* The live entry of `ref`, or the free entry where it belongs. Ends: at least half of the slots are

@@ -17,15 +17,20 @@ typedef struct bench {
     unsigned which;
 } bench_t;
 
-static bench_t make(uint32_t levels_max, unsigned which)
+static bench_t make_seeded(uint32_t levels_max, unsigned which, hash_seed_t seed)
 {
     bench_t b = {.which = which};
     size_t bytes = levels_footprint(levels_max);
     void *memory = aligned_alloc(64, bytes);
     assert_non_null(memory);
     memset(memory, 0, bytes);
-    levels_init(&b.pool, memory, levels_max);
+    levels_init(&b.pool, memory, levels_max, seed);
     return b;
+}
+
+static bench_t make(uint32_t levels_max, unsigned which)
+{
+    return make_seeded(levels_max, which, (hash_seed_t){.mix = 12345, .factor = 678901});
 }
 
 static void unmake(bench_t *b)
@@ -234,6 +239,47 @@ static void the_tree_stays_shallow_for_evenly_spaced_prices(void **state)
     }
 }
 
+static uint32_t depth(const bench_t *b, uint32_t at)
+{
+    if (at == 0)
+        return 0;
+    uint32_t lower = depth(b, b->pool.levels[at].lower);
+    uint32_t higher = depth(b, b->pool.levels[at].higher);
+    return 1 + (lower > higher ? lower : higher);
+}
+
+enum { CRAFTED = 400 };
+
+static uint32_t depth_with(hash_seed_t seed, const uint32_t *prices)
+{
+    bench_t b = make_seeded(CRAFTED, BOOK_BID, seed);
+    for (uint32_t i = 0; i < CRAFTED; i++)
+        assert_true(level(&b, prices[i]) != 0);
+    uint32_t deepest = depth(&b, b.side.root);
+    for (uint32_t i = 0; i < CRAFTED; i++)
+        assert_true(find(&b, prices[i]) != 0);
+    unmake(&b);
+    return deepest;
+}
+
+/* Prices whose priorities rise with them make the tree a list, for whoever knows the seed. */
+static void prices_that_were_crafted_for_one_seed_do_no_harm_with_another(void **state)
+{
+    (void)state;
+    static uint32_t prices[CRAFTED];
+    hash_seed_t known = {.mix = 0, .factor = 1};
+    uint32_t found = 0;
+    for (uint32_t px = 1; found < CRAFTED; px++)
+        if (seeded_hash(&known, px) / (UINT64_MAX / CRAFTED + 1) == found)
+            prices[found++] = px;
+    assert_true(depth_with(known, prices) >= CRAFTED - 2 * BOOK_LOOSE_MAX);
+    for (uint64_t i = 1; i <= 20; i++) {
+        hash_seed_t other = {.mix = i * UINT64_C(0xd6e8feb86659fd93),
+                             .factor = (i * UINT64_C(0xa0761d6478bd642f)) | 1};
+        assert_true(depth_with(other, prices) < 64);
+    }
+}
+
 int main(void)
 {
     static unsigned bid = BOOK_BID;
@@ -246,6 +292,7 @@ int main(void)
         cmocka_unit_test_prestate(random_levels_agree_with_a_set, &bid),
         cmocka_unit_test_prestate(random_levels_agree_with_a_set, &ask),
         cmocka_unit_test(the_tree_stays_shallow_for_evenly_spaced_prices),
+        cmocka_unit_test(prices_that_were_crafted_for_one_seed_do_no_harm_with_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,15 +16,20 @@ typedef struct bench {
     void *memory;
 } bench_t;
 
-static bench_t make(uint32_t orders_max)
+static bench_t make_seeded(uint32_t orders_max, hash_seed_t seed)
 {
     bench_t b;
     size_t bytes = orders_footprint(orders_max);
     b.memory = aligned_alloc(64, bytes);
     assert_non_null(b.memory);
     memset(b.memory, 0, bytes);
-    orders_init(&b.table, b.memory, orders_max);
+    orders_init(&b.table, b.memory, orders_max, seed);
     return b;
+}
+
+static bench_t make(uint32_t orders_max)
+{
+    return make_seeded(orders_max, (hash_seed_t){.mix = 12345, .factor = 678901});
 }
 
 static bool add(bench_t *b, uint64_t ref, uint32_t qty)
@@ -189,6 +194,78 @@ static void the_largest_size_leaves_half_of_the_slots_free(void **state)
     }
 }
 
+/* How many entries a search for each live order passes over, in all. */
+static uint64_t passed_over(const order_slots_t *s)
+{
+    uint64_t sum = 0;
+    for (uint32_t at = 0; at <= s->mask; at++)
+        if (s->entries[at].qty != 0)
+            sum += (at - orders_home(s, s->entries[at].ref)) & s->mask;
+    return sum;
+}
+
+enum { CRAFTED = 1000 }; /* the smallest table holds them without growing */
+
+static uint64_t passed_over_with(hash_seed_t seed, const uint64_t *refs)
+{
+    bench_t b = make_seeded(CRAFTED, seed);
+    for (uint32_t i = 0; i < CRAFTED; i++)
+        assert_true(add(&b, refs[i], i + 1));
+    assert_null(b.table.before.entries);
+    uint64_t sum = passed_over(&b.table.now);
+    for (uint32_t i = 0; i < CRAFTED; i++)
+        check(&b, refs[i], i + 1);
+    free(b.memory);
+    return sum;
+}
+
+/* Whoever knows the seed makes searches as long as there are orders; whoever does not makes them no
+ * longer than chance does (a quarter full: 0.2 entries each). */
+static void references_that_were_crafted_for_one_seed_do_no_harm_with_another(void **state)
+{
+    (void)state;
+    static uint64_t refs[CRAFTED];
+    hash_seed_t known = {.mix = 0, .factor = 1};
+    bench_t b = make_seeded(CRAFTED, known);
+    uint32_t found = 0;
+    for (uint64_t ref = 1; found < CRAFTED; ref++)
+        if (orders_home(&b.table.now, ref) == 77)
+            refs[found++] = ref;
+    free(b.memory);
+    assert_int_equal(passed_over_with(known, refs), (uint64_t)CRAFTED * (CRAFTED - 1) / 2);
+    uint64_t random = 4711;
+    for (unsigned i = 0; i < 20; i++) {
+        hash_seed_t other = {.mix = next_random(&random), .factor = next_random(&random) | 1};
+        assert_true(passed_over_with(other, refs) < CRAFTED);
+    }
+}
+
+/* What crafted references were for tables without a seed: one multiplication, undone. */
+static void references_that_count_in_the_hashs_own_steps_do_no_harm(void **state)
+{
+    (void)state;
+    static uint64_t refs[CRAFTED];
+    uint64_t inverse = UINT64_C(0x9e3779b97f4a7c15);
+    for (unsigned i = 0; i < 6; i++) /* Newton: twice as many bits with each turn */
+        inverse *= 2 - UINT64_C(0x9e3779b97f4a7c15) * inverse;
+    assert_true(inverse * UINT64_C(0x9e3779b97f4a7c15) == 1);
+    for (uint64_t i = 0; i < CRAFTED; i++)
+        refs[i] = i * inverse;
+    uint64_t random = 815;
+    for (unsigned i = 0; i < 20; i++) {
+        hash_seed_t seed = {.mix = next_random(&random), .factor = next_random(&random) | 1};
+        assert_true(passed_over_with(seed, refs) < CRAFTED);
+    }
+}
+
+static void each_table_of_a_process_has_a_seed_of_its_own(void **state)
+{
+    (void)state;
+    hash_seed_t one = hash_seed_random(), two = hash_seed_random();
+    assert_true(one.mix != two.mix && one.factor != two.factor);
+    assert_true((one.factor & two.factor & 1) == 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -198,6 +275,9 @@ int main(void)
         cmocka_unit_test(a_growing_table_agrees_with_an_array),
         cmocka_unit_test(a_move_is_over_before_the_next_growth),
         cmocka_unit_test(the_largest_size_leaves_half_of_the_slots_free),
+        cmocka_unit_test(references_that_were_crafted_for_one_seed_do_no_harm_with_another),
+        cmocka_unit_test(references_that_count_in_the_hashs_own_steps_do_no_harm),
+        cmocka_unit_test(each_table_of_a_process_has_a_seed_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
