@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int tbus_journal_segment_fail(const tbus_journal_directory_t *directory, uint32_t number, int code,
@@ -144,6 +145,12 @@ static int look_at_header(const tbus_journal_directory_t *directory, uint32_t nu
                           uint64_t *out_cut_bytes, tbus_error_t *err)
 {
     uint64_t first_record = 0;
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return tbus_journal_segment_fail_reading(directory, number, -errno, err);
+    if (!S_ISREG(st.st_mode))
+        return tbus_journal_segment_fail(directory, number, -TBUS_EMAGIC, "is no regular file",
+                                         err);
     int64_t got = read_all(fd, out_header, sizeof *out_header, 0);
     if (got < 0)
         return tbus_journal_segment_fail_reading(directory, number, (int)got, err);
@@ -198,7 +205,8 @@ int tbus_journal_segment_open(const tbus_journal_directory_t *directory, uint32_
     tbus_journal_header_t header;
     tbus_journal_segment_name(number, name);
     *out_cut_bytes = 0;
-    int fd = openat(directory->fd, name, O_RDONLY | O_CLOEXEC);
+    /* Opening a pipe that nobody writes to would not return. */
+    int fd = openat(directory->fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
         return errno == ENOENT ? TBUS_JOURNAL_NOTHING
                                : tbus_journal_segment_fail_reading(directory, number, -errno, err);

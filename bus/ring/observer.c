@@ -35,9 +35,9 @@ static enum tbus_slot_state seen_state(const tbus_ring_t *ring, uint64_t word, u
     return tbus_slot_length(word) == TBUS_LENGTH_TOMB ? TBUS_SLOT_TOMB : TBUS_SLOT_READY;
 }
 
-/* Move to the oldest message that is safe. The word of a slot has its sequence, so an observer can
- * go on at any slot where a message starts. Never before `from_seq`: older messages were seen, or
- * counted as lost. Looks at each slot once at most, whatever the header says. */
+/* Move to the oldest message, or tomb, that is safe. The word of a slot has its sequence, so an
+ * observer can go on at any slot where a message starts. Never before `from_seq`: older messages
+ * were seen, or counted as lost. Looks at each slot once at most, whatever the header says. */
 static void resynchronise(tbus_observer_t *o, uint64_t from_seq)
 {
     uint64_t slots = o->ring.slot_count;
@@ -52,7 +52,8 @@ static void resynchronise(tbus_observer_t *o, uint64_t from_seq)
         uint64_t word = tbus_load_relaxed_u64(tbus_ring_slot(&o->ring, position));
         enum tbus_slot_state state = seen_state(&o->ring, word, tail_seq, &ahead);
         uint64_t seq = tail_seq + (uint64_t)ahead;
-        bool starts = state == TBUS_SLOT_READY || state == TBUS_SLOT_LONG;
+        bool starts =
+            state == TBUS_SLOT_READY || state == TBUS_SLOT_LONG || state == TBUS_SLOT_TOMB;
         if (starts && ahead < 0 && ahead >= -(int64_t)slots && (int64_t)(seq - from_seq) >= 0) {
             o->position = position;
             o->seq = seq;
@@ -176,6 +177,7 @@ int tbus_observe(tbus_observer_t *o, void *into, size_t *out_bytes, uint64_t *ou
         if (state == TBUS_SLOT_TOMB) {
             o->position++;
             o->seq++;
+            o->tombs++;
             continue;
         }
         uint64_t span = 0;

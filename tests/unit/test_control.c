@@ -454,6 +454,20 @@ static void a_name_is_held_by_one_bus_at_a_time(void **state)
     assert_string_equal(name, "bus");
 }
 
+static void a_pipe_in_place_of_a_lock_file_is_refused_at_once(void **state)
+{
+    fixture_t *f = *state;
+    tbus_error_t err = {0};
+    char name[TBUS_NAME_MAX];
+    assert_int_equal(mkfifoat(f->dir.fd, "odd.lock", 0600), 0);
+    assert_false(rundir_is_live(&f->dir, "odd", NULL));
+    assert_int_equal(rundir_lock(&f->dir, "odd", &err), -EINVAL);
+    assert_non_null(strstr(err.text, "no regular file"));
+    assert_int_equal(rundir_only(&f->dir, name, &err), 0); /* nor is anybody else held up by it */
+    assert_string_equal(name, "bus");
+    assert_int_equal(unlinkat(f->dir.fd, "odd.lock", 0), 0);
+}
+
 static void what_a_killed_bus_left_is_taken_over(void **state)
 {
     fixture_t *f = *state;
@@ -586,6 +600,7 @@ int main(void)
         TEST(descriptors_go_to_the_client_and_those_that_it_sends_go_nowhere),
         TEST(a_call_that_fails_says_why),
         TEST(a_name_is_held_by_one_bus_at_a_time),
+        TEST(a_pipe_in_place_of_a_lock_file_is_refused_at_once),
         TEST(what_a_killed_bus_left_is_taken_over),
         TEST(a_directory_that_others_could_have_made_is_refused),
     };

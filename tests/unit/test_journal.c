@@ -965,6 +965,24 @@ static void what_is_no_journal_is_refused(void **state)
     check_open_refused(path, -ENOTDIR, "Not a directory");
 }
 
+/* A reader that waited for somebody to write into the pipe would never return. */
+static void what_is_no_file_in_place_of_a_segment_is_refused_at_once(void **state)
+{
+    scratch_t *s = *state;
+    char path[PATH_BYTES + 16];
+    mkdir(s->journal, 0755);
+    segment_path(s->journal, 1, path);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    check_open_refused(s->journal, -TBUS_EMAGIC, "no regular file");
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(symlink("/dev/zero", path), 0);
+    check_open_refused(s->journal, -TBUS_EMAGIC, "no regular file");
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkdir(path, 0755), 0);
+    check_open_refused(s->journal, -TBUS_EMAGIC, "no regular file");
+    assert_int_equal(rmdir(path), 0);
+}
+
 static void flip(const char *path, uint64_t bit)
 {
     uint8_t byte;
@@ -1538,6 +1556,7 @@ int main(void)
         TEST(a_file_size_limit_is_an_error_and_no_signal),
         TEST(touching_pages_leaves_what_is_on_them),
         TEST(what_is_no_journal_is_refused),
+        TEST(what_is_no_file_in_place_of_a_segment_is_refused_at_once),
         TEST(another_format_version_is_refused_as_such),
         TEST(a_missing_a_renamed_and_a_foreign_segment_are_told_apart),
         TEST(a_finished_segment_cut_at_any_byte_gives_its_whole_records_and_counts_the_rest),

@@ -167,6 +167,50 @@ static void the_oldest_message_is_one_however_far_the_ring_is(void **state)
         }
 }
 
+/* Whether it keeps up or is lapped: what it is shown, what it lost and the tombs that it met make
+ * up all sequences, and a tomb that is still there when it looks is none of the lost ones. */
+static void tombs_are_counted_apart_from_losses(void **state)
+{
+    (void)state;
+    static const enum tbus_ring_kind kinds[] = {TBUS_BROADCAST_MP, TBUS_MPMC, TBUS_MPSC};
+    for (unsigned k = 0; k < sizeof kinds / sizeof *kinds; k++)
+        for (uint64_t ahead = 1; ahead < 3 * SLOTS; ahead++) {
+            tbus_ring_t ring = make_ring(kinds[k]);
+            tbus_publisher_t p;
+            tbus_subscriber_t s;
+            tbus_observer_t o;
+            enum tbus_sub_role role = kinds[k] == TBUS_MPMC ? TBUS_CONSUMER : TBUS_SUBSCRIBER;
+            uint64_t copy[8], seq, lost, lost_sum = 0, shown = 0;
+            size_t bytes;
+            assert_int_equal(tbus_publisher_join(&ring, 1, &p, NULL), 0);
+            assert_int_equal(tbus_subscriber_join_late(&ring, "s", role, 2, &s, NULL), 0);
+            assert_int_equal(tbus_observer_join(&ring, TBUS_FROM_NOW, &o, NULL), 0);
+            for (uint64_t i = 1; i <= ahead; i++) { /* every second one is a tomb */
+                assert_non_null(tbus_claim_try(&p));
+                if (i % 2)
+                    tbus_abort(&p);
+                else
+                    tbus_commit(&p, 8);
+                while (tbus_peek(&s, &bytes))
+                    tbus_advance(&s);
+                tbus_subscriber_flush(&s);
+            }
+            while (tbus_observe(&o, copy, &bytes, &seq, &lost) == 1) {
+                lost_sum += lost;
+                shown++;
+                assert_int_equal(seq % 2, 0);
+            }
+            lost_sum += lost;
+            assert_int_equal(o.lost, lost_sum);
+            assert_int_equal(shown + o.lost + o.tombs, ahead);
+            if (ahead < SLOTS)
+                assert_int_equal(o.lost, 0);
+            assert_true(o.tombs == shown || o.tombs == shown + 1);
+            tbus_subscriber_leave(&s);
+            test_ring_destroy(&ring);
+        }
+}
+
 /* Whatever stands in the words that say where the ring is, each call looks at every slot a few
  * times at most. (A call that does not comes to no end: the counts in question are near 2^63.) */
 static void lies_about_where_the_ring_is_cost_a_bounded_time(void **state)
@@ -215,6 +259,7 @@ int main(void)
             who_joins_now_while_the_end_is_half_stored_gets_the_next_message_and_lost_none),
         cmocka_unit_test(where_neither_the_header_nor_a_slot_tells_the_end_nobody_joins),
         cmocka_unit_test(the_oldest_message_is_one_however_far_the_ring_is),
+        cmocka_unit_test(tombs_are_counted_apart_from_losses),
         cmocka_unit_test(lies_about_where_the_ring_is_cost_a_bounded_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,6 +21,13 @@ static void file_name(const char *name, const char *suffix, char out_file[FILE_M
     snprintf(out_file, FILE_MAX, "%.*s%s", (int)TBUS_NAME_MAX - 1, name, suffix);
 }
 
+/* A pipe would hold us up, and a device might do anything. */
+static bool is_file(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 /* An open file description lock: dropped by the kernel when its holder dies, and asked about
  * without taking it. */
 static struct flock whole_file(short type)
@@ -49,9 +56,14 @@ int rundir_lock(const tbus_rundir_t *dir, const char *name, tbus_error_t *err)
     char file[FILE_MAX];
     file_name(name, LOCK_SUFFIX, file);
     for (;;) {
-        int fd = openat(dir->fd, file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        int fd = openat(dir->fd, file,
+                        O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
         if (fd < 0)
             return tbus_fail(err, -errno, "%s/%s: %s", dir->path, file, tbus_strerror(-errno));
+        if (!is_file(fd)) {
+            close(fd);
+            return tbus_fail(err, -EINVAL, "%s/%s is no regular file; remove it", dir->path, file);
+        }
         struct flock lock = whole_file(F_WRLCK);
         if (fcntl(fd, F_OFD_SETLK, &lock) < 0) {
             int code = errno == EAGAIN || errno == EACCES ? -TBUS_EEXISTS : -errno;
@@ -95,11 +107,11 @@ bool rundir_is_live(const tbus_rundir_t *dir, const char *name, pid_t *out_pid)
 {
     char file[FILE_MAX];
     file_name(name, LOCK_SUFFIX, file);
-    int fd = openat(dir->fd, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = openat(dir->fd, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
         return false;
     struct flock lock = whole_file(F_RDLCK);
-    bool live = fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+    bool live = is_file(fd) && fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
     if (live && out_pid)
         *out_pid = read_pid(fd);
     close(fd);

@@ -49,6 +49,9 @@ static void empty_directory(int directory_fd)
 
 static int remove_objects(int objects_fd, ipc_remover_t remove_object)
 {
+    struct stat status;
+    if (fstat(objects_fd, &status) < 0 || !S_ISREG(status.st_mode))
+        return 0; /* none that we have written */
     int fd = dup(objects_fd);
     FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
     if (!file) {
@@ -82,7 +85,8 @@ static int sweep_directory(int base_fd, const char *name, ipc_remover_t remove_o
     int objects_fd = -1;
     int swept = 0;
     if (fstat(directory_fd, &status) == 0 && status.st_uid == geteuid()) {
-        objects_fd = openat(directory_fd, OBJECTS, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+        objects_fd =
+            openat(directory_fd, OBJECTS, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
         if (objects_fd < 0 || lock(objects_fd)) {
             if (objects_fd >= 0) {
                 remove_objects(objects_fd, remove_object);

@@ -3,7 +3,8 @@
  *
  * An observer copies a message and then checks that it was not overwritten meanwhile. When
  * publishers have lapped it, it goes on at the oldest message that is still safe and tells exactly
- * how many it lost. It writes nothing to shared memory, owns nothing and needs no leave.
+ * how many it lost. Sequences without a message (tombs) are counted apart. It writes nothing to
+ * shared memory, owns nothing and needs no leave.
  */
 #ifndef TICKBUS_OBSERVER_H
 #define TICKBUS_OBSERVER_H
@@ -19,8 +20,10 @@ enum tbus_observe_from { TBUS_FROM_NOW = 0, TBUS_FROM_OLDEST = 1 };
 typedef struct tbus_observer {
     tbus_ring_t ring;
     uint64_t position;
-    uint64_t seq;  /* sequence of the next message */
-    uint64_t lost; /* messages lost so far */
+    uint64_t seq; /* sequence of the next message */
+    /* lost so far: sequences that were overwritten. Nobody can tell any more which were messages */
+    uint64_t lost;
+    uint64_t tombs; /* passed over so far: sequences whose publisher died or aborted */
 } tbus_observer_t;
 
 /* FROM_OLDEST: the oldest message that is surely still there (at most 15/16 of the ring back).
