@@ -94,12 +94,23 @@ const char *feed_values_pace(const feed_values_t *values)
     return strncmp(values->source, "synth", 5) == 0 ? "250k/s" : "max";
 }
 
+/* Gaps are between the times that messages carry, which `max` and a rate do not look at. */
+static bool has_gaps(const feed_values_t *values)
+{
+    feed_pace_t pace;
+    return feed_pace_parse(feed_values_pace(values), &pace, NULL) == 0 &&
+           pace.kind == FEED_PACE_TIMED;
+}
+
 static void describe(const void *params, char *out_text, size_t bytes)
 {
     const feed_values_t *values = params;
-    snprintf(out_text, bytes, "%s at pace %s%s%s%s%s%s%s", values->source, feed_values_pace(values),
-             *values->from ? " from " : "", values->from, *values->to ? " to " : "", values->to,
-             *values->skip_gaps ? ", no gap above " : "", values->skip_gaps);
+    bool skips = *values->skip_gaps != 0;
+    snprintf(out_text, bytes, "%s at pace %s%s%s%s%s%s%s%s", values->source,
+             feed_values_pace(values), *values->from ? " from " : "", values->from,
+             *values->to ? " to " : "", values->to, skips ? ", no gap above " : "",
+             values->skip_gaps,
+             skips && !has_gaps(values) ? " (no effect: there are no gaps at this pace)" : "");
 }
 
 /* The descriptor that we were started with and that the source names, as `<(zcat FILE)` does in

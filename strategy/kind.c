@@ -70,7 +70,10 @@ static void describe(const void *params, char *out_text, size_t bytes)
 
 static size_t memory_bytes(const void *params)
 {
-    return strategy_stage_footprint(((const strategy_values_t *)params)->open_orders_max);
+    const strategy_values_t *values = params;
+    const strategy_t *strategy = strategy_find(values->name);
+    return strategy_stage_footprint(values->open_orders_max) +
+           (strategy ? strategy->self_bytes : 0);
 }
 
 static int create(const tbus_stage_request_t *request, tbus_stage_t **out_stage, tbus_error_t *err)

@@ -56,6 +56,7 @@ typedef struct quote {
     uint8_t place[MARKET_LOCATES]; /* 1 + index in symbols, 0: not quoted */
 } quote_t;
 
+#define SELF_BYTES ((sizeof(quote_t) + 63) / 64 * 64)
 _Static_assert(QUOTE_SYMBOLS_MAX < 256, "an index fits `place`");
 
 /* ---- what a side wants */
@@ -211,11 +212,10 @@ static int quote_create(strat_context_t *ctx, const void *values, void **out_sel
         return tbus_fail(err, -TBUS_ECONFIG, "strategy.order_qty is 0; it must be at least 1");
     if (params->requote_ns_min > PAUSE_NS_MAX)
         return tbus_fail(err, -TBUS_ECONFIG, "strategy.requote_ns_min is more than a day");
-    size_t bytes = (sizeof(quote_t) + 63) / 64 * 64;
-    quote_t *q = aligned_alloc(64, bytes);
+    quote_t *q = aligned_alloc(64, SELF_BYTES);
     if (!q)
         return tbus_fail(err, -ENOMEM, "no memory for the strategy 'quote'");
-    memset(q, 0, bytes);
+    memset(q, 0, SELF_BYTES);
     q->params = *params;
     *out_self = q;
     return 0;
@@ -333,6 +333,7 @@ const strategy_t strategy_quote = {
     .api = STRATEGY_API,
     .struct_bytes = sizeof(strategy_t),
     .params = TBUS_PARAMS(quote_params_t, quote_table),
+    .self_bytes = SELF_BYTES,
     .name = "quote",
     .summary = "joins the best bid and the best ask of a few symbols, within a position limit",
     .create = quote_create,

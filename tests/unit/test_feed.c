@@ -447,6 +447,33 @@ static void a_real_file_goes_through_byte_for_byte(void **state)
     assert_true(hash == UINT64_C(0x9fbc48f18c443f2c)); /* of the key file */
 }
 
+static void a_gap_that_the_pace_does_not_know_is_told_to_have_no_effect(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pace, *skip_gaps, *text;
+    } rows[] = {
+        {"realtime", "10s", "synth at pace realtime, no gap above 10s"},
+        {"10x", "10s", "synth at pace 10x, no gap above 10s"},
+        {"max", "10s",
+         "synth at pace max, no gap above 10s (no effect: there are no gaps at this pace)"},
+        {"50k/s", "1m",
+         "synth at pace 50k/s, no gap above 1m (no effect: there are no gaps at this pace)"},
+        {"auto", "1m",
+         "synth at pace 250k/s, no gap above 1m (no effect: there are no gaps at this pace)"},
+        {"max", "", "synth at pace max"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        feed_values_t values;
+        char text[200];
+        tbus_params_defaults(feed_kind.params, &values);
+        snprintf(values.pace, sizeof values.pace, "%s", rows[i].pace);
+        snprintf(values.skip_gaps, sizeof values.skip_gaps, "%s", rows[i].skip_gaps);
+        feed_kind.describe(&values, text, sizeof text);
+        assert_string_equal(text, rows[i].text);
+    }
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, open_rig, close_rig)
 
 int main(void)
@@ -464,6 +491,7 @@ int main(void)
         CASE(a_message_longer_than_md_carries_is_told_not_published),
         CASE(a_pipe_with_nothing_to_say_holds_nobody_up),
         CASE(from_a_pipe_each_message_is_intended_for_when_it_came),
+        cmocka_unit_test(a_gap_that_the_pace_does_not_know_is_told_to_have_no_effect),
         CASE(what_cannot_run_is_refused_at_creation),
         CASE(a_real_file_goes_through_byte_for_byte),
     };

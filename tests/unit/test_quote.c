@@ -465,6 +465,25 @@ static void symbols_that_could_not_be_quoted_are_named_at_the_end(void **state)
     bench_close(&b);
 }
 
+/* A place for each locate: more than all the rest of a small pipeline. */
+static void its_own_memory_is_counted_with_its_stage(void **state)
+{
+    (void)state;
+    const tbus_params_t *params = strategy_kind.params;
+    _Alignas(8) unsigned char values[2][512];
+    assert_true(params->bytes <= sizeof values[0]);
+    for (unsigned i = 0; i < 2; i++) {
+        tbus_params_defaults(params, values[i]);
+        assert_int_equal(tbus_param_set(tbus_params_find(params, "name"), "name", values[i],
+                                        i ? "quote" : "null", NULL),
+                         0);
+    }
+    size_t without = strategy_kind.memory_bytes(values[0]);
+    assert_true(without > 0);
+    assert_int_equal(strategy_kind.memory_bytes(values[1]) - without, strategy_quote.self_bytes);
+    assert_true(strategy_quote.self_bytes >= MARKET_LOCATES);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -486,6 +505,7 @@ int main(void)
         cmocka_unit_test(the_first_symbols_with_two_sides_are_chosen),
         cmocka_unit_test(named_symbols_are_quoted_and_no_others),
         ON_BENCH(winding_down_cancels_every_quote),
+        cmocka_unit_test(its_own_memory_is_counted_with_its_stage),
         cmocka_unit_test(the_same_inputs_give_the_same_orders),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

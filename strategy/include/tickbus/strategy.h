@@ -46,6 +46,7 @@ typedef struct strategy {
     const char *name;
     const char *summary;  /* one line for --help */
     tbus_params_t params; /* what the user may set; count 0: nothing */
+    size_t self_bytes;    /* memory that `create` takes and touches; 0: too little to count */
     /* `params`: the values of the table above, valid during the call. *out_self may be NULL for a
      * strategy without state. */
     int (*create)(strat_context_t *ctx, const void *params, void **out_self, tbus_error_t *err);
