@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is done about the limits of control groups: in a group of our own with a real limit on huge
- * pages, and behind made-up limits on memory that only a child of ours sees. What this host does
- * not let us set up is skipped. */
+ * pages, memory or CPU time, and behind made-up limits on memory that only a child of ours sees.
+ * What this host does not let us set up is skipped. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -409,6 +409,126 @@ static void more_huge_pages_than_the_control_group_leaves_are_refused_in_words(v
     }
 }
 
+/* ---- memory and CPU time, in a group of our own with a real limit: of version 2 where a group on
+ * our way up hands the controller to its children, else of version 1 where that has it */
+
+static char limited_group[PATH_MAX];
+static bool limited_unified;
+
+/* Make a group below `point`/`group`, or below the next group above that can have one. */
+static bool make_limited_group(const char *point, char *group, const char *controller)
+{
+    for (;;) {
+        char parent[PATH_MAX];
+        snprintf(parent, sizeof parent, "%s%.3000s", point, group);
+        if (says(parent, "cgroup.subtree_control", controller)) {
+            snprintf(limited_group, sizeof limited_group, "%.4000s/tickbus-limit-%d", parent,
+                     (int)getpid());
+            if (mkdir(limited_group, 0755) == 0)
+                return true;
+        }
+        char *last = strrchr(group, '/');
+        if (!last)
+            return false;
+        *last = 0;
+    }
+}
+
+/* The group of this process in the unified hierarchy; "" at its top. */
+static bool find_unified_group(char out_group[TEXT_MAX])
+{
+    char groups[TEXT_MAX];
+    read_text("/proc/self/cgroup", groups);
+    const char *line = strstr(groups, "0::/");
+    if (!line)
+        return false;
+    line += strlen("0::/");
+    int length = (int)strcspn(line, "\n");
+    snprintf(out_group, TEXT_MAX, "%s%.*s", length ? "/" : "", length, line);
+    return true;
+}
+
+static void limit_a_group(const char *controller)
+{
+    static const char *const points[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
+    char group[TEXT_MAX];
+    for (unsigned i = 0; i < 2; i++)
+        if (find_unified_group(group) && make_limited_group(points[i], group, controller)) {
+            limited_unified = true;
+            return;
+        }
+    snprintf(limited_group, sizeof limited_group, "/sys/fs/cgroup/%s/tickbus-limit-%d", controller,
+             (int)getpid());
+    limited_unified = false;
+    if (mkdir(limited_group, 0755) < 0)
+        limited_group[0] = 0;
+}
+
+static int remove_limited_group(void **state)
+{
+    (void)state;
+    if (limited_group[0])
+        rmdir(limited_group);
+    return 0;
+}
+
+/* Is what was found the limit of our group, or one that leaves less? */
+static bool names_our_group(const char *limit)
+{
+    char group[64];
+    snprintf(group, sizeof group, "/tickbus-limit-%d/", (int)getppid());
+    return strstr(limit, group) != NULL;
+}
+
+static int take_memory_in_a_real_group(void)
+{
+    const char *file = limited_unified ? "memory.max" : "memory.limit_in_bytes";
+    if (!limited_group[0] || !write_in(limited_group, file, "67108864") ||
+        !write_in(limited_group, "cgroup.procs", "0"))
+        return MISSING;
+    tbus_segment_t s;
+    tbus_error_t err = {0};
+    tbus_cgroup_room_t room = tbus_cgroup_memory("/proc/self");
+    must(room.bytes <= 64 * MIB && room.bytes > 0, "not what the group leaves", &err);
+    must(names_our_group(room.limit), room.limit, &err);
+    int code = tbus_segment_create("big", 128 * MIB, TBUS_PAGES_SMALL, -1, &s, &err);
+    must(code == -ENOMEM, "too much was had, or the reason is another", &err);
+    must_say(&err, file);
+    must(tbus_segment_create("small", 16 * MIB, TBUS_PAGES_SMALL, -1, &s, &err) == 0,
+         "nothing was had", &err);
+    memset(s.base, 1, s.bytes);
+    tbus_segment_close(&s);
+    return DONE;
+}
+
+static int read_the_quota_of_a_real_group(void)
+{
+    bool set = limited_unified
+                   ? write_in(limited_group, "cpu.max", "150000 100000")
+                   : limited_group[0] && write_in(limited_group, "cpu.cfs_quota_us", "150000");
+    if (!limited_group[0] || !set || !write_in(limited_group, "cgroup.procs", "0"))
+        return MISSING;
+    tbus_error_t err = {0};
+    tbus_cgroup_cpu_t cpu = tbus_cgroup_cpu("/proc/self");
+    must(cpu.milli <= 1500 && cpu.milli > 0, "not the quota of the group", &err);
+    must(cpu.milli < 1500 || names_our_group(cpu.limit), cpu.limit, &err);
+    return DONE;
+}
+
+static void a_real_group_with_little_memory_is_not_asked_for_more(void **state)
+{
+    (void)state;
+    limit_a_group("memory");
+    in_a_child(take_memory_in_a_real_group, "no control group of our own with a limit on memory");
+}
+
+static void the_quota_of_a_real_group_is_found(void **state)
+{
+    (void)state;
+    limit_a_group("cpu");
+    in_a_child(read_the_quota_of_a_real_group, "no control group of our own with a CPU quota");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -423,6 +543,9 @@ int main(void)
             remove_group),
         cmocka_unit_test_setup_teardown(a_pipeline_names_the_control_group_and_not_the_pool,
                                         make_group, remove_group),
+        cmocka_unit_test_teardown(a_real_group_with_little_memory_is_not_asked_for_more,
+                                  remove_limited_group),
+        cmocka_unit_test_teardown(the_quota_of_a_real_group_is_found, remove_limited_group),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
