@@ -322,6 +322,8 @@ static int after_last(tbus_journal_reader_t *r, tbus_journal_record_t *out_recor
 int tbus_journal_reader_next(tbus_journal_reader_t *r, tbus_journal_record_t *out_record,
                              tbus_error_t *err)
 {
+    if (!r || !out_record)
+        return tbus_fail(err, -EINVAL, "journal: there is no reader, or nowhere to put the record");
     if (r->failure.code && err)
         *err = r->failure;
     if (r->failure.code || r->ended)
@@ -344,7 +346,8 @@ int tbus_journal_reader_next(tbus_journal_reader_t *r, tbus_journal_record_t *ou
 bool tbus_journal_record_piece(const tbus_journal_record_t *record, tbus_journal_piece_t *out_piece)
 {
     tbus_journal_session_header_t header;
-    if (record->topic != TBUS_JOURNAL_SESSION_TOPIC || record->bytes < sizeof header)
+    if (!record || !out_piece || record->topic != TBUS_JOURNAL_SESSION_TOPIC ||
+        record->bytes < sizeof header)
         return false;
     memcpy(&header, record->payload, sizeof header);
     *out_piece = (tbus_journal_piece_t){

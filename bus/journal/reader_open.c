@@ -94,6 +94,8 @@ int tbus_journal_reader_open(const char *directory, tbus_journal_reader_t **out_
 {
     uint32_t segments;
     tbus_journal_directory_t opened;
+    if (!directory || !out_reader)
+        return tbus_fail(err, -EINVAL, "no journal directory is named, or nowhere to put it");
     int code = tbus_journal_directory_open(directory, &opened, &segments, err);
     if (code < 0)
         return code;
@@ -145,7 +147,7 @@ uint32_t tbus_journal_reader_seals(const tbus_journal_reader_t *r, uint8_t out_d
 
 int tbus_journal_reader_topic(const tbus_journal_reader_t *r, const char *name)
 {
-    for (uint32_t i = 0; i < r->info.topics_count; i++)
+    for (uint32_t i = 0; r && name && i < r->info.topics_count; i++)
         if (strcmp(r->info.topics[i].name, name) == 0)
             return (int)i;
     return -TBUS_ENOTFOUND;

@@ -339,6 +339,8 @@ static tbus_journal_writer_t *new_writer(uint64_t segment_bytes)
 int tbus_journal_writer_open(const tbus_journal_spec_t *spec, tbus_journal_writer_t **out_writer,
                              tbus_error_t *err)
 {
+    if (!spec || !out_writer)
+        return tbus_fail(err, -EINVAL, "a journal has no specification, or nowhere to be put");
     uint64_t segment_bytes = spec->segment_bytes ? spec->segment_bytes : TBUS_JOURNAL_SEGMENT_BYTES;
     tbus_journal_header_t header;
     tbus_journal_directory_t directory;

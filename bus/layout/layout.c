@@ -259,7 +259,7 @@ uint64_t tbus_layout(void)
 uint64_t tbus_layout_of_type(const char *type)
 {
     const size_t count = sizeof table / sizeof table[0];
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; type && i < count; i++) {
         if (!table[i].type || strcmp(table[i].type, type) != 0)
             continue;
         size_t fields = 1;

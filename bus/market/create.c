@@ -52,7 +52,7 @@ static parts_t parts_of(const market_limits_t *limits)
 
 size_t market_footprint(const market_limits_t *limits)
 {
-    return parts_of(limits).bytes;
+    return limits ? parts_of(limits).bytes : 0;
 }
 
 static int fail_memory(const market_limits_t *limits, size_t bytes, const char *why,
@@ -66,6 +66,8 @@ static int fail_memory(const market_limits_t *limits, size_t bytes, const char *
 
 int market_create(const market_limits_t *limits, market_t **out_market, tbus_error_t *err)
 {
+    if (!limits || !out_market)
+        return tbus_fail(err, -EINVAL, "the books have no limits, or nowhere to be put");
     if (limits->orders_max == 0 || limits->orders_max > ORDERS_LIMIT)
         return tbus_fail(err, -EINVAL, "books.orders_max is %u; it must be from 1 to %u",
                          limits->orders_max, ORDERS_LIMIT);

@@ -379,6 +379,8 @@ static inline unsigned which_side(uint8_t side)
 bool market_level(const market_t *m, uint16_t locate, uint8_t side, uint32_t depth,
                   uint32_t *out_px_e4, uint64_t *out_qty, uint32_t *out_orders)
 {
+    if (side != 'B' && side != 'S')
+        return false;
     uint32_t at = m->books[locate].sides[which_side(side)].best;
     while (at != 0 && depth > 0) {
         at = m->levels.levels[at].worse;
@@ -396,6 +398,8 @@ bool market_level(const market_t *m, uint16_t locate, uint8_t side, uint32_t dep
 
 uint64_t market_qty_at(const market_t *m, uint16_t locate, uint8_t side, uint32_t px_e4)
 {
+    if (side != 'B' && side != 'S')
+        return 0;
     unsigned which = which_side(side);
     uint32_t at = book_find(&m->levels, &m->books[locate].sides[which], book_key(which, px_e4));
     return m->levels.levels[at].qty;

@@ -33,6 +33,8 @@ static const tbus_block_t *find(const tbus_directory_t *d, const char *name)
 int tbus_bus_add_block(tbus_bus_t *bus, const char *name, size_t bytes, void **out_block,
                        tbus_error_t *err)
 {
+    if (!bus || !bus->directory || !out_block)
+        return tbus_fail(err, -EINVAL, "block: no bus, or nowhere to put it");
     tbus_directory_t *d = bus->directory;
     int code = check_name(name, err);
     if (code < 0)
@@ -63,6 +65,8 @@ int tbus_bus_add_block(tbus_bus_t *bus, const char *name, size_t bytes, void **o
 int tbus_bus_find_block(const tbus_bus_t *bus, const char *name, size_t bytes, void **out_block,
                         tbus_error_t *err)
 {
+    if (!bus || !bus->directory || !out_block)
+        return tbus_fail(err, -EINVAL, "block: no bus, or nowhere to put it");
     int code = check_name(name, err);
     if (code < 0)
         return code;

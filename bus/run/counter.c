@@ -102,20 +102,23 @@ static bool next_counter(const tbus_bus_t *bus, const char *name, uint32_t *curs
 
 bool tbus_counter_next(const tbus_bus_t *bus, uint32_t *cursor, tbus_counter_view_t *out_view)
 {
-    return next_counter(bus, NULL, cursor, out_view);
+    return bus && bus->directory && cursor && out_view && next_counter(bus, NULL, cursor, out_view);
 }
 
 uint64_t tbus_counter_value(const tbus_bus_t *bus, const char *name)
 {
     uint64_t sum = 0;
     tbus_counter_view_t view;
-    for (uint32_t cursor = 0; next_counter(bus, name, &cursor, &view);)
+    for (uint32_t cursor = 0;
+         bus && bus->directory && name && next_counter(bus, name, &cursor, &view);)
         sum += view.value;
     return sum;
 }
 
 uint64_t tbus_counter_value_of(const tbus_bus_t *bus, uint32_t owner, const char *name)
 {
+    if (!bus || !bus->directory || !name)
+        return 0;
     tbus_entries_t entries = counters(bus);
     int index = tbus_entry_find(&entries, owner, name);
     return index < 0 ? 0 : tbus_load_relaxed_u64(&bus->directory->counters[index].value);
@@ -162,6 +165,8 @@ tbus_histogram_t *tbus_bus_histogram(tbus_bus_t *bus, const char *name)
 
 const tbus_histogram_t *tbus_bus_find_histogram(const tbus_bus_t *bus, const char *name)
 {
+    if (!bus || !bus->directory || !name)
+        return NULL;
     tbus_entries_t entries = histograms(bus);
     int index = tbus_entry_find(&entries, 0, name);
     return index < 0 ? NULL : &bus->directory->histograms[index].histogram;

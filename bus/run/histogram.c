@@ -5,6 +5,8 @@ uint64_t tbus_histogram_value(uint32_t bucket)
 {
     if (bucket < 32)
         return bucket;
+    if (bucket >= TBUS_HISTOGRAM_BUCKETS)
+        bucket = TBUS_HISTOGRAM_BUCKETS - 1;
     uint32_t power = bucket / 32 + 4;
     uint64_t width = UINT64_C(1) << (power - 5);
     return (UINT64_C(1) << power) + (bucket % 32 + 1) * width - 1;
@@ -14,6 +16,8 @@ uint64_t tbus_histogram_percentile(const tbus_histogram_t *h, uint32_t per_milli
 {
     /* The buckets' own sum, not `count`: a recording may be between the two. */
     uint64_t total = 0;
+    if (!h)
+        return 0;
     for (uint32_t i = 0; i < TBUS_HISTOGRAM_BUCKETS; i++)
         total += tbus_load_relaxed_u64(&h->buckets[i]);
     if (!total)

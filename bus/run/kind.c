@@ -6,6 +6,8 @@
 
 int tbus_crew_offer(tbus_crew_t *crew, const tbus_resource_t *resource, const void *params)
 {
+    if (!crew || !resource)
+        return -EINVAL;
     for (uint32_t i = 0; i < crew->count; i++)
         if (crew->resources[i].resource == resource)
             return 0;
@@ -20,6 +22,9 @@ int tbus_crew_offer(tbus_crew_t *crew, const tbus_resource_t *resource, const vo
 int tbus_crew_use(tbus_crew_t *crew, const tbus_resource_t *resource, void **out_resource,
                   tbus_error_t *err)
 {
+    if (!crew || !resource || !out_resource)
+        return tbus_fail(err, -EINVAL,
+                         "resource: there is no crew, none is named, or nowhere to put it");
     for (uint32_t i = 0; i < crew->count; i++) {
         if (crew->resources[i].resource != resource)
             continue;
@@ -35,9 +40,10 @@ int tbus_crew_use(tbus_crew_t *crew, const tbus_resource_t *resource, void **out
 
 void tbus_crew_disband(tbus_crew_t *crew)
 {
-    for (uint32_t i = 0; i < crew->count; i++)
+    for (uint32_t i = 0; crew && i < crew->count; i++)
         crew->resources[i].resource->destroy(crew->resources[i].made);
-    crew->count = 0;
+    if (crew)
+        crew->count = 0;
 }
 
 /* "INSTANCE.CONTROL" is the name of a block. */
@@ -58,6 +64,8 @@ static const char *port_fault(const tbus_port_t *port)
 
 int tbus_kind_check(const tbus_kind_t *kind, tbus_error_t *err)
 {
+    if (!kind)
+        return tbus_fail(err, -EINVAL, "there is no kind of stage to check");
     if (kind->api != TBUS_KIND_API || kind->struct_bytes != sizeof *kind)
         return tbus_fail(err, -TBUS_EABI,
                          "a kind of stage was made for another version of tickbus (api %u, %u "

@@ -18,6 +18,8 @@ static unsigned char *place(const tbus_outlet_t *o, uint32_t index)
 int tbus_outlet_create(tbus_outlet_t *out_outlet, uint32_t places, uint32_t message_bytes_max,
                        tbus_error_t *err)
 {
+    if (!out_outlet)
+        return tbus_fail(err, -EINVAL, "an outlet has nowhere to be put");
     if (places == 0 || message_bytes_max == 0 || message_bytes_max > MESSAGE_BYTES_LIMIT)
         return tbus_fail(err, -EINVAL, "an outlet cannot keep %u messages of %u bytes", places,
                          message_bytes_max);

@@ -28,6 +28,8 @@ static uint32_t *count_of(const tbus_param_t *param, void *values)
 uint32_t tbus_param_items(const tbus_param_t *param, const void *values)
 {
     uint32_t count = 1;
+    if (!param || !values)
+        return 0;
     if (tbus_param_is_list(param))
         memcpy(&count, (const char *)values + param->count_offset, sizeof count);
     return count;
@@ -49,6 +51,11 @@ static void choices_in_words(const char *choices, char *out_text, size_t bytes)
 
 void tbus_param_allowed(const tbus_param_t *param, char *out_text, size_t bytes)
 {
+    if (!out_text || !bytes)
+        return;
+    *out_text = 0;
+    if (!param)
+        return;
     switch (param->type) {
     case TBUS_PARAM_CHOICE:
         choices_in_words(param->choices, out_text, bytes);
@@ -179,16 +186,26 @@ static int store_bool(const tbus_param_t *param, const char *path, void *values,
     return 0;
 }
 
+static int refuse_call(const char *path, tbus_error_t *err)
+{
+    return tbus_fail(err, -EINVAL, "%s: there is no parameter, no value, or nowhere to put it",
+                     path ? path : "a parameter");
+}
+
 void tbus_param_clear(const tbus_param_t *param, void *values)
 {
+    if (!param || !values || !tbus_param_is_list(param))
+        return;
     *count_of(param, values) = 0;
 }
 
 int tbus_param_append(const tbus_param_t *param, const char *path, void *values, const char *text,
                       tbus_error_t *err)
 {
+    if (!param || !values || !text || !tbus_param_is_list(param))
+        return refuse_call(path, err);
     uint32_t *count = count_of(param, values);
-    if (*count == param->items_max) {
+    if (*count >= param->items_max) {
         char allowed[ALLOWED_MAX];
         tbus_param_allowed(param, allowed, sizeof allowed);
         return tbus_fail(err, -TBUS_ECONFIG, "%s has more than %zu items; allowed: %s", path,
@@ -243,6 +260,9 @@ static int set_list(const tbus_param_t *param, const char *path, void *values, c
 int tbus_param_set(const tbus_param_t *param, const char *path, void *values, const char *text,
                    tbus_error_t *err)
 {
+    if (!param || !values || !text)
+        return refuse_call(path, err);
+    path = path ? path : param->name;
     switch (param->type) {
     case TBUS_PARAM_NUMBER:
         return store_number(param, path, values, 0, text, err);
@@ -262,6 +282,11 @@ int tbus_param_set(const tbus_param_t *param, const char *path, void *values, co
 void tbus_param_text(const tbus_param_t *param, const void *values, uint32_t item, char *out_text,
                      size_t bytes)
 {
+    if (!out_text || !bytes)
+        return;
+    *out_text = 0;
+    if (!param || !values || item >= tbus_param_items(param, values))
+        return;
     const char *at = field_const(param, values, item);
     uint32_t u32 = 0;
     uint64_t u64 = 0;
@@ -278,8 +303,10 @@ void tbus_param_text(const tbus_param_t *param, const void *values, uint32_t ite
     case TBUS_PARAM_CHOICE: {
         memcpy(&u32, at, sizeof u32);
         const char *choice = param->choices;
-        while (u32--)
-            choice += strcspn(choice, "|") + 1;
+        for (; u32 && *choice; u32--) {
+            choice += strcspn(choice, "|");
+            choice += *choice == '|';
+        }
         snprintf(out_text, bytes, "%.*s", (int)strcspn(choice, "|"), choice);
         return;
     }
@@ -302,6 +329,8 @@ void tbus_param_text(const tbus_param_t *param, const void *values, uint32_t ite
 bool tbus_param_equal(const tbus_param_t *param, const void *values, const void *others)
 {
     uint32_t items = tbus_param_items(param, values);
+    if (!param || !values || !others)
+        return false;
     if (items != tbus_param_items(param, others))
         return false;
     for (uint32_t i = 0; i < items; i++)
@@ -312,7 +341,7 @@ bool tbus_param_equal(const tbus_param_t *param, const void *values, const void 
 
 const tbus_param_t *tbus_params_find(const tbus_params_t *params, const char *name)
 {
-    for (uint32_t i = 0; i < params->count; i++)
+    for (uint32_t i = 0; params && name && i < params->count; i++)
         if (strcmp(params->table[i].name, name) == 0)
             return &params->table[i];
     return NULL;
@@ -320,6 +349,8 @@ const tbus_param_t *tbus_params_find(const tbus_params_t *params, const char *na
 
 void tbus_params_defaults(const tbus_params_t *params, void *values)
 {
+    if (!params || !values)
+        return;
     memset(values, 0, params->bytes);
     for (uint32_t i = 0; i < params->count; i++) {
         const tbus_param_t *param = &params->table[i];

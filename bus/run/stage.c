@@ -10,6 +10,8 @@
 static int find_ring(const tbus_stage_t *stage, const char *topic, uint32_t joined,
                      tbus_ring_t **out_ring, tbus_error_t *err)
 {
+    if (!stage || !stage->bus)
+        return tbus_fail(err, -EINVAL, "there is no stage to join topics, or it has no bus");
     if (!topic || stage->owner > TBUS_PARTICIPANTS_MAX)
         return tbus_fail(err, -EINVAL, "stage '" TBUS_NAME_TEXT "': no topic, or no participant",
                          stage->name);
@@ -35,7 +37,7 @@ int tbus_stage_join_subscriber(tbus_stage_t *stage, const char *topic, const cha
                                tbus_subscriber_t *out, tbus_error_t *err)
 {
     tbus_ring_t *ring = NULL;
-    int code = find_ring(stage, topic, stage->subscribers_count, &ring, err);
+    int code = find_ring(stage, topic, stage ? stage->subscribers_count : 0, &ring, err);
     if (code == 0)
         code = tbus_subscriber_join(ring, name, stage->owner, out, err);
     if (code == 0)
@@ -47,7 +49,7 @@ int tbus_stage_join_publisher(tbus_stage_t *stage, const char *topic, tbus_publi
                               tbus_error_t *err)
 {
     tbus_ring_t *ring = NULL;
-    int code = find_ring(stage, topic, stage->publishers_count, &ring, err);
+    int code = find_ring(stage, topic, stage ? stage->publishers_count : 0, &ring, err);
     if (code == 0)
         code = tbus_participant_take_topic(stage->bus, stage->owner,
                                            (uint32_t)(ring - stage->bus->rings), err);
@@ -60,6 +62,8 @@ int tbus_stage_join_publisher(tbus_stage_t *stage, const char *topic, tbus_publi
 
 void tbus_stage_leave(tbus_stage_t *stage)
 {
+    if (!stage)
+        return;
     while (stage->subscribers_count)
         tbus_subscriber_leave(stage->subscribers[--stage->subscribers_count]);
     while (stage->publishers_count)
