@@ -6,10 +6,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -272,6 +274,87 @@ static void when_the_supervisor_is_killed_the_stages_go_and_the_journal_is_whole
     assert_int_equal(files_in_run_directory(f), 0);
 }
 
+static void a_journal_that_is_removed_under_its_recorder_ends_the_run_with_its_name(void **state)
+{
+    fixture_t *f = *state;
+    char journal[128];
+    snprintf(journal, sizeof journal, "%s/journal", f->runtime);
+    json_decref(begin(f, 1000, ENDLESS_FEED, "--journal", journal, NULL));
+    scratch_remove(journal);
+    kill(f->start.pid, SIGINT);
+    assert_ended_with(f, 1);
+    assert_text_holds(f->start.err, journal);
+    assert_text_holds(f->start.err, "was removed by somebody else");
+}
+
+static char read_only_at[SCRATCH_PATH_MAX + 8];
+
+/* Exit code 77: it cannot be done here. */
+static void mount_read_only(void)
+{
+    if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+        mount("tmpfs", read_only_at, "tmpfs", MS_RDONLY, NULL))
+        _exit(77);
+}
+
+static void a_journal_on_a_read_only_file_system_is_refused_before_anything_is_started(void **state)
+{
+    fixture_t *f = *state;
+    char journal[SCRATCH_PATH_MAX + 24];
+    snprintf(read_only_at, sizeof read_only_at, "%s/ro", f->runtime);
+    snprintf(journal, sizeof journal, "%s/journal", read_only_at);
+    assert_int_equal(mkdir(read_only_at, 0755), 0);
+    const char *const argv[] = {TICKBUS_BUSCTL, "start",     "--name", f->bus,
+                                SHORT_FEED,     "--journal", journal,  NULL};
+    program_t p = {.argv = argv, .in_child = mount_read_only};
+    int code = program_run(&p);
+    if (code == 77) {
+        program_clear(&p);
+        rmdir(read_only_at);
+        printf("cannot mount a file system here: not root\n");
+        skip();
+    }
+    assert_int_equal(code, 1);
+    assert_text_holds(p.err, journal);
+    assert_text_holds(p.err, "read-only file system");
+    program_clear(&p);
+    assert_int_equal(rmdir(read_only_at), 0);
+}
+
+#define NOBODY 65534u
+
+static void become_nobody(void)
+{
+    if (setgid(NOBODY) || setuid(NOBODY))
+        _exit(77);
+}
+
+static void a_journal_of_another_user_is_refused_with_its_name(void **state)
+{
+    fixture_t *f = *state;
+    char journal[128];
+    snprintf(journal, sizeof journal, "%s/journal", f->runtime);
+    assert_int_equal(run(f, "start", SHORT_FEED, "--journal", journal, NULL), 0);
+    assert_int_equal(chmod(f->runtime, 0711), 0);
+    const char *const info[] = {TICKBUS_BUSCTL, "journal", "info", journal, NULL};
+    const char *const export[] = {TICKBUS_BUSCTL, "journal", "export", journal,
+                                  "--topic",      "md",      NULL};
+    const char *const *commands[] = {info, export};
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        program_t p = {.argv = commands[i], .in_child = become_nobody};
+        int code = program_run(&p);
+        if (code == 77) {
+            program_clear(&p);
+            printf("cannot become another user here: not root\n");
+            skip();
+        }
+        assert_int_equal(code, 1);
+        assert_text_holds(p.err, journal);
+        assert_text_holds(p.err, "Permission denied");
+        program_clear(&p);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -289,6 +372,9 @@ int main(void)
         TEST(a_stage_that_hangs_is_named_when_the_run_cannot_be_drained),
         TEST(a_feed_that_cannot_be_opened_leaves_no_journal),
         TEST(when_the_supervisor_is_killed_the_stages_go_and_the_journal_is_whole),
+        TEST(a_journal_that_is_removed_under_its_recorder_ends_the_run_with_its_name),
+        TEST(a_journal_on_a_read_only_file_system_is_refused_before_anything_is_started),
+        TEST(a_journal_of_another_user_is_refused_with_its_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1423,6 +1423,81 @@ static void every_flipped_bit_of_an_unfinished_segment_is_refused_or_counted_as_
     check_every_flip(s->journal, false);
 }
 
+/* --- a segment that is full, cut and flipped everywhere: TICKBUS_FULL_SEGMENT=1; else here and
+ * there --- */
+
+#define FULL_RECORDS_MAX 600u
+
+static uint64_t full_step(uint64_t step)
+{
+    return getenv("TICKBUS_FULL_SEGMENT") ? 1 : step;
+}
+
+/* As many messages as one segment of 64 KiB holds, closed. Returns how many. */
+static unsigned fill_segment(const char *directory, uint64_t offsets[FULL_RECORDS_MAX + 1])
+{
+    uint64_t at = TBUS_JOURNAL_HEADER_BYTES;
+    unsigned count = 0;
+    for (;; count++) {
+        message_t m = message_of(count);
+        offsets[count] = at;
+        at += tbus_journal_padded(TBUS_JOURNAL_RECORD_HEADER + m.bytes);
+        if (at > SMALL_SEGMENT)
+            break;
+        assert_true(count < FULL_RECORDS_MAX);
+    }
+    write_journal(directory, SMALL_SEGMENT, count);
+    return count;
+}
+
+static void a_full_segment_cut_anywhere_gives_its_whole_records(void **state)
+{
+    scratch_t *s = *state;
+    uint64_t offsets[FULL_RECORDS_MAX + 1];
+    char path[PATH_BYTES + 16];
+    unsigned count = fill_segment(s->journal, offsets), whole = count, cuts = 0;
+    segment_path(s->journal, 1, path);
+    assert_int_equal(size_of(path), offsets[count]);
+    for (uint64_t cut = offsets[count] - 1;; cut -= full_step(61)) {
+        assert_int_equal(truncate(path, (off_t)cut), 0);
+        while (whole && offsets[whole] > cut)
+            whole--;
+        outcome_t o = read_journal(s->journal);
+        bool headless = cut < TBUS_JOURNAL_HEADER_BYTES;
+        if (o.code != (headless ? -TBUS_ETRUNCATED : 0))
+            fail_msg("cut at %llu: %s", (unsigned long long)cut, o.err.text);
+        assert_int_equal(o.records, headless ? 0 : whole);
+        assert_true(headless || o.end == TBUS_JOURNAL_TORN);
+        assert_true(headless || o.torn_bytes == offsets[count] - offsets[whole]);
+        cuts++;
+        if (cut < full_step(61))
+            break;
+    }
+    printf("%u cuts of a segment of %llu bytes\n", cuts, (unsigned long long)offsets[count]);
+}
+
+static void a_full_segment_flipped_anywhere_is_refused_and_what_lies_before_is_read(void **state)
+{
+    scratch_t *s = *state;
+    uint64_t offsets[FULL_RECORDS_MAX + 1];
+    char path[PATH_BYTES + 16];
+    unsigned count = fill_segment(s->journal, offsets), damaged = 0, flips = 0;
+    segment_path(s->journal, 1, path);
+    for (uint64_t bit = 0; bit < 8 * offsets[count]; bit += full_step(1009)) {
+        flip(path, bit);
+        outcome_t o = read_journal(s->journal);
+        flip(path, bit);
+        while (offsets[damaged + 1] <= bit / 8)
+            damaged++;
+        if (o.code >= 0)
+            fail_msg("bit %llu went unnoticed", (unsigned long long)bit);
+        if (bit / 8 >= TBUS_JOURNAL_HEADER_BYTES)
+            assert_int_equal(o.records, damaged);
+        flips++;
+    }
+    printf("%u flips of a segment of %llu bytes\n", flips, (unsigned long long)offsets[count]);
+}
+
 /* --- following a journal that is being written --- */
 
 static void a_reader_follows_a_live_journal_to_its_end(void **state)
@@ -1571,6 +1646,8 @@ int main(void)
         TEST(a_record_of_another_session_or_place_is_not_taken_for_one_of_ours),
         TEST(every_flipped_bit_of_a_finished_segment_is_refused),
         TEST(every_flipped_bit_of_an_unfinished_segment_is_refused_or_counted_as_torn),
+        TEST(a_full_segment_cut_anywhere_gives_its_whole_records),
+        TEST(a_full_segment_flipped_anywhere_is_refused_and_what_lies_before_is_read),
         TEST(a_reader_follows_a_live_journal_to_its_end),
         TEST(the_end_of_a_live_journal_is_live_and_later_it_is_not),
         TEST(a_reader_survives_a_file_that_is_cut_under_its_hands),
