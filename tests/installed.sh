@@ -89,6 +89,12 @@ ended_well()
     wait "$process" || { cat "$T/output" >&2; fail "$what ended with exit code $?"; }
 }
 
+# What the installed command says names it as it is called: systemd has another busctl.
+names_itself()
+{
+    grep -q busctl "$T/output" && { cat "$T/output" >&2; fail "$1 speaks of busctl"; }
+}
+
 # hello COMMAND PUBLISHER SUBSCRIBER: on a bus that COMMAND keeps; all three end when it is told to.
 hello()
 {
@@ -107,6 +113,7 @@ hello()
     expect "$subscriber" "hello, world" "$line"
     kill -TERM "$bus"
     ended_well "$bus" "$command bus"
+    names_itself "$command bus"
     cat <&3 >/dev/null
     exec 3<&-
     ended_well "$pub" "$publisher"
@@ -125,6 +132,7 @@ watch()
         { cat "$T/output" >&2; fail "$watcher prints no touches: '$lines'"; }
     kill -TERM "$pipeline"
     ended_well "$pipeline" "$command start"
+    names_itself "$command start"
 }
 
 run_own()

@@ -128,13 +128,13 @@ int tbus_bus_attach_as(bool as_given, const int *fds, size_t fds_count, tbus_bus
     if (d->protocol != TBUS_PROTOCOL || d->bytes != sizeof *d) {
         code = tbus_fail(
             err, -TBUS_EABI,
-            "attach: the bus was started by another version of tickbus; use the same busctl");
+            "attach: the bus was started by another version of tickbus; use the same version");
         goto fail;
     }
     if (d->layout != tbus_layout()) {
         code = tbus_fail(err, -TBUS_EBUILD,
                          "attach: the bus was started by another build of tickbus, with another "
-                         "layout of shared memory (%016llx, ours %016llx); use the same busctl",
+                         "layout of shared memory (%016llx, ours %016llx); use the same version",
                          (unsigned long long)d->layout, (unsigned long long)tbus_layout());
         goto fail;
     }

@@ -48,8 +48,9 @@ static int knock(const char *bus_name, answer_t *answer, tbus_error_t *err)
     int code = tbus_rundir_open(false, &dir, err);
     if (code == -ENOENT) /* nobody has ever run one */
         return tbus_fail(err, -TBUS_ENOTFOUND,
-                         "no bus '%s' is running; `busctl bus %s --topic NAME` holds one", bus_name,
-                         bus_name);
+                         "no bus '%s' is running; `busctl bus %s --topic TOPIC` keeps one, `busctl "
+                         "start` runs a pipeline on one (installed, the command is tickbus)",
+                         bus_name, bus_name);
     if (code < 0)
         return code;
     int fd = tbus_rundir_connect(&dir, bus_name, err);

@@ -122,8 +122,8 @@ static int read_line(int argc, char **argv, bool feed_flag, start_options_t *out
             return OUTCOME_OK;
         }
         if (option == OPT_FEED && !feed_flag)
-            return outcome_usage(verb,
-                                 "the feed is the journal; --feed is an option of `busctl start`");
+            return outcome_usage(verb, "the feed is the journal; --feed is an option of `%s start`",
+                                 outcome_program());
         if (option == OPT_SET && !split_setting(optarg, &key, &value))
             return outcome_usage(verb, "--set %s: KEY=VALUE was expected", optarg);
         if (option == OPT_FOR && !start_options_duration(optarg, &out->for_ns))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/control/rundir.h"
+#include "tools/show/outcome.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -72,10 +73,9 @@ int rundir_lock(const tbus_rundir_t *dir, const char *name, tbus_error_t *err)
             if (code != -TBUS_EEXISTS)
                 return tbus_fail(err, code, "%s/%s: %s", dir->path, file, tbus_strerror(code));
             return tbus_fail(err, code,
-                             "a bus '%s' is running already (process %d); stop it with `busctl "
-                             "stop --name %s`, or "
-                             "start this one under another --name",
-                             name, pid, name);
+                             "a bus '%s' is running already (process %d); stop it with `%s stop "
+                             "--name %s`, or start this one under another --name",
+                             name, pid, outcome_program(), name);
         }
         if (!still_there(dir, file, fd)) {
             close(fd);

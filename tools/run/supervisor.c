@@ -321,7 +321,7 @@ static void describe_topics(const supervisor_t *s, char *out_text, size_t bytes)
                                  i ? ", " : "", bus->directory->topics[i].name,
                                  tbus_ring_kind_name(bus->rings[i].kind), bus->rings[i].slot_count);
     if (used < bytes)
-        snprintf(out_text + used, bytes - used, "; until Ctrl-C or `busctl stop`");
+        snprintf(out_text + used, bytes - used, "; until Ctrl-C or `%s stop`", outcome_program());
 }
 
 static void say_layout(supervisor_t *s)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tools/control/handout.h"
+#include "tools/show/outcome.h"
 
 static void fail_reply(control_reply_t *reply, int code, const char *text)
 {
@@ -98,8 +99,8 @@ void supervisor_answer(void *context, const char *method, const json_t *params,
         reply->result = supervisor_summary(s);
     } else if (strcmp(method, "stop") == 0) {
         if (!s->stop_asked)
-            supervisor_say(s, "%s, as `busctl stop` asked",
-                           supervisor_stages(s) ? "draining" : "ending");
+            supervisor_say(s, "%s, as `%s stop` asked",
+                           supervisor_stages(s) ? "draining" : "ending", outcome_program());
         supervisor_tell(s, EVENT_STOP, 0, asker(reply), "busctl stop");
         s->stop_asked = true;
         reply->result = json_pack("{s:b}", "stopping", 1);

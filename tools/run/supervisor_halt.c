@@ -6,6 +6,7 @@
 
 #include "tools/control/members.h"
 #include "tools/control/orphans.h"
+#include "tools/show/outcome.h"
 
 /* What was left of a bus whose supervisor has died is recorded, and ends. */
 #define LEFT_OVER_NS UINT64_C(2000000000)
@@ -21,8 +22,8 @@ void supervisor_watch_halt(supervisor_t *s)
     kill_switch_look(kill_switch, &state);
     s->halt = generation;
     if (state.by == KILL_BY_SILENCE)
-        supervisor_complain(s, "halted by its own stages: %s; `busctl resume` when that is mended",
-                            state.reason);
+        supervisor_complain(s, "halted by its own stages: %s; `%s resume` when that is mended",
+                            state.reason, outcome_program());
     else
         supervisor_note(s, "risk halted: %s", state.reason);
 }
@@ -44,9 +45,8 @@ void supervisor_write_members(supervisor_t *s)
     for (uint32_t i = 0; i < bus->topics_count; i++)
         members.fds[members.fds_count++] = bus->topic_segments[i].fd;
     if (members_write(&s->dir, name, &members, &why) < 0)
-        supervisor_say(s,
-                       "%s: while this supervisor is stopped or stuck, `busctl halt` will not work",
-                       why.text);
+        supervisor_say(s, "%s: while this supervisor is stopped or stuck, `%s halt` will not work",
+                       why.text, outcome_program());
 }
 
 static void show_orphan(void *context, const char *text)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/run/supervisor_parts.h"
+#include "tools/show/outcome.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -222,8 +223,9 @@ static void take_signal(supervisor_t *s)
     }
     if (info.ssi_signo == SIGTSTP) { /* Ctrl-Z: the run would be halted, and its market go on */
         supervisor_say(s,
-                       "it cannot be suspended, as a market does not wait; `busctl halt` lets no "
-                       "order pass");
+                       "it cannot be suspended, as a market does not wait; `%s halt` lets no "
+                       "order pass",
+                       outcome_program());
         return;
     }
     kill_switch_actor_t actor = {.uid = info.ssi_uid, .pid = info.ssi_pid};

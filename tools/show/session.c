@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/show/outcome.h"
 #include "tools/show/session.h"
 
 #include <inttypes.h>
@@ -146,7 +147,8 @@ void session_print(const session_t *s, FILE *out)
     print_field(out, object, "layout");
     json_decref(object);
     if (s->configuration.whole)
-        fprintf(out, "config    %zu bytes (busctl journal config DIR)\n", s->configuration.bytes);
+        fprintf(out, "config    %zu bytes (%s journal config DIR)\n", s->configuration.bytes,
+                outcome_program());
     if (s->unknown)
         fprintf(out, "skipped   %" PRIu64 " session records of a later tickbus\n", s->unknown);
     if (s->events)
