@@ -311,6 +311,24 @@ static void executor_stops_when_a_table_of_the_market_is_full(void **state)
     close_executor(&f);
 }
 
+static void executor_stops_at_a_ring_that_holds_what_no_publisher_writes(void **state)
+{
+    (void)state;
+    static const char *const topics[] = {"md", "approved"};
+    for (unsigned i = 0; i < 2; i++) {
+        fixture_t f = open_executor();
+        order_path_t *p = f.path;
+        tbus_ring_t *ring = tbus_bus_ring(&p->bus, topics[i]);
+        assert_int_equal(path_poll(p->executor, 8), 0);
+        tbus_store_release_u64(tbus_ring_slot(ring, 1),
+                               tbus_slot_word(1 + ring->slot_count, 0, 8, TBUS_SLOT_READY));
+        assert_int_equal(path_poll(p->executor, 8), -TBUS_ECORRUPT);
+        assert_int_equal(p->executor->error.code, -TBUS_ECORRUPT);
+        assert_non_null(strstr(p->executor->error.text, topics[i]));
+        close_executor(&f);
+    }
+}
+
 static void executor_is_not_made_without_its_places_or_with_wrong_params(void **state)
 {
     (void)state;
@@ -369,6 +387,7 @@ int main(void)
         cmocka_unit_test(executor_cancels_on_halt_only_when_no_report_waits_for_room),
         cmocka_unit_test(executor_times_the_first_report_of_each_order),
         cmocka_unit_test(executor_stops_when_a_table_of_the_market_is_full),
+        cmocka_unit_test(executor_stops_at_a_ring_that_holds_what_no_publisher_writes),
         cmocka_unit_test(executor_is_not_made_without_its_places_or_with_wrong_params),
         cmocka_unit_test(neither_risk_nor_executor_is_made_on_a_bus_without_a_kill_switch),
     };

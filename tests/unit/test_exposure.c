@@ -131,6 +131,22 @@ static void exposure_moves_marks_with_the_touch_and_keeps_the_last_of_an_empty_s
     close_gate(&f);
 }
 
+static void exposure_of_one_symbol_outlives_the_end_of_its_neighbours(void **state)
+{
+    (void)state;
+    fixture_t f = quoted_gate(wide());
+    hold(&f, 'B', 10, BID);
+    for (unsigned i = 0; i < 2; i++) { /* in and out again */
+        order_t order = fresh(&f, i ? 'S' : 'B', 5, 500);
+        order.intended = tick_pack(1000, LOCATE + 1);
+        say(&f, report_of(&order, REPORT_FILLED, 5, 0, 500));
+    }
+    assert_int_equal(gate_exposure(f.gate, LOCATE + 1).position.qty, 0);
+    gate_on_market(f.gate, market_next(f.market, tick_add(LOCATE, 3, 'B', 5, BID + 100)));
+    assert_int_equal(gate_gross_notional_e4(f.gate), 10 * (uint64_t)(BID + 100));
+    close_gate(&f);
+}
+
 /* The sums that the gate keeps up to date against sums made anew from all that is open and held. */
 static void exposure_sums_stay_exact_over_a_random_run(void **state)
 {
@@ -204,6 +220,7 @@ int main(void)
         cmocka_unit_test(exposure_books_executions_of_orders_it_does_not_know_and_counts_them),
         cmocka_unit_test(exposure_keeps_the_larger_exposure_when_a_report_does_not_fit),
         cmocka_unit_test(exposure_moves_marks_with_the_touch_and_keeps_the_last_of_an_empty_side),
+        cmocka_unit_test(exposure_of_one_symbol_outlives_the_end_of_its_neighbours),
         cmocka_unit_test(exposure_sums_stay_exact_over_a_random_run),
         cmocka_unit_test(exposure_refuses_a_position_that_does_not_fit),
     };

@@ -127,12 +127,29 @@ static void any_text_becomes_a_reason_on_one_line(void **state)
     expect("12345678901234\xc3\xa9", "12345678901234", true); /* cut at a character */
 }
 
+static void everybody_who_can_throw_it_has_a_name_of_its_own(void **state)
+{
+    (void)state;
+    static const struct {
+        enum kill_switch_by by;
+        const char *text;
+    } rows[] = {{KILL_BY_NOBODY, "nobody"},
+                {KILL_BY_OPERATOR, "an operator"},
+                {KILL_BY_SUPERVISOR, "the supervisor"},
+                {KILL_BY_ORPHAN, "the stages, as their supervisor has died"},
+                {KILL_BY_SILENCE, "the stages, as nothing was heard of their supervisor"},
+                {(enum kill_switch_by)99, "?"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_string_equal(kill_switch_by_text(rows[i].by), rows[i].text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_thrown_tells_who_and_why_and_since_when),
         cmocka_unit_test(an_answer_counts_for_the_throw_that_it_answers_only),
         cmocka_unit_test(silence_begins_with_the_first_heartbeat),
+        cmocka_unit_test(everybody_who_can_throw_it_has_a_name_of_its_own),
         cmocka_unit_test(any_text_becomes_a_reason_on_one_line),
     };
     return cmocka_run_group_tests_name("kill_switch", tests, NULL, NULL);

@@ -419,6 +419,30 @@ static void join_refuses_every_wrong_header_byte(void **state)
     test_ring_destroy(&made);
 }
 
+/* A message of several slots has one publisher; the word of a slot has room for lengths up to 254. */
+static void
+with_several_publishers_no_message_is_longer_than_a_slot_and_its_length_field(void **state)
+{
+    (void)state;
+    static const enum tbus_ring_kind several[] = {TBUS_BROADCAST_MP, TBUS_MPSC, TBUS_MPMC};
+    static const struct {
+        uint32_t slot_bytes, longest;
+    } rows[] = {{64, 56}, {256, 248}, {320, 254}, {512, 254}, {8192, 254}};
+    for (unsigned k = 0; k < 3; k++)
+        for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+            tbus_ring_spec_t spec = test_spec((tbus_ring_spec_t){
+                .kind = several[k], .slot_bytes = rows[i].slot_bytes, .msg_bytes_max = 0});
+            assert_true(tbus_ring_footprint(&spec) > 0);
+            spec.msg_bytes_max = rows[i].longest;
+            assert_true(tbus_ring_footprint(&spec) > 0);
+            spec.msg_bytes_max++;
+            assert_int_equal(tbus_ring_footprint(&spec), 0);
+            spec.kind = TBUS_BROADCAST;
+            spec.slot_count = 64;
+            assert_true(tbus_ring_footprint(&spec) > 0);
+        }
+}
+
 static void impossible_slot_words_end_in_corrupt_not_in_a_crash(void **state)
 {
     (void)state;
@@ -551,6 +575,8 @@ int main(void)
         cmocka_unit_test(a_repair_rings_for_whoever_sleeps_and_only_when_it_mended_something),
         cmocka_unit_test(a_publisher_goes_on_where_its_killed_predecessor_stopped),
         cmocka_unit_test(join_refuses_every_wrong_header_byte),
+        cmocka_unit_test(
+            with_several_publishers_no_message_is_longer_than_a_slot_and_its_length_field),
         cmocka_unit_test(impossible_slot_words_end_in_corrupt_not_in_a_crash),
         cmocka_unit_test(only_one_may_hold_a_place_and_places_run_out),
         cmocka_unit_test(a_publisher_that_leaves_aborts_what_it_did_not_commit),

@@ -566,6 +566,20 @@ static void risk_stops_at_a_report_that_has_not_the_length_of_one(void **state)
     close_risk(&f);
 }
 
+static void risk_stops_at_a_ring_that_holds_what_no_publisher_writes(void **state)
+{
+    (void)state;
+    fixture_t f = open_risk_alone();
+    order_path_t *p = f.path;
+    tbus_ring_t *ring = tbus_bus_ring(&p->bus, "md");
+    assert_int_equal(path_poll(p->risk, 8), 0);
+    tbus_store_release_u64(tbus_ring_slot(ring, 1),
+                           tbus_slot_word(1 + ring->slot_count, 0, 8, TBUS_SLOT_READY));
+    assert_int_equal(path_poll(p->risk, 8), -TBUS_ECORRUPT);
+    assert_int_equal(p->risk->error.code, -TBUS_ECORRUPT);
+    close_risk(&f);
+}
+
 static void risk_is_not_made_without_its_places_or_with_wrong_limits(void **state)
 {
     (void)state;
@@ -612,6 +626,7 @@ int main(void)
         cmocka_unit_test(risk_values_positions_at_the_touch_of_the_moment),
         cmocka_unit_test(risk_stops_when_a_table_of_the_market_is_full),
         cmocka_unit_test(risk_stops_at_a_report_that_has_not_the_length_of_one),
+        cmocka_unit_test(risk_stops_at_a_ring_that_holds_what_no_publisher_writes),
         cmocka_unit_test(risk_is_not_made_without_its_places_or_with_wrong_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
