@@ -10,6 +10,7 @@
 #      --seed N       what is drawn (default 1)
 #      --jobs N       so many changes at a time (default: one for each CPU)
 #      --slowest S    without test programs that take longer than S seconds (default 5)
+#      --preset NAME  the build (default release); asan also notices what is leaked, or read out of bounds
 #      --json         one JSON object on stdout
 #
 # What does not compile, or compiles to the very code that it was, does not count, and another is drawn in its place. A test that runs
@@ -22,6 +23,7 @@
 # Exit code 0: all were noticed; 1: some were not, or it failed; 2: the command line is wrong.
 set -u
 
+personality=()
 seconds_kept=5 # what a test may take beyond five times what it took before
 
 say()
@@ -43,7 +45,7 @@ number()
 
 options()
 {
-    folder='' count=25 seed=1 jobs=$(nproc) slowest=5 json=false places=()
+    folder='' count=25 seed=1 jobs=$(nproc) slowest=5 preset=release json=false places=()
     local given=()
     while [ $# -gt 0 ]; do
         case $1 in
@@ -52,6 +54,11 @@ options()
             exit 0
             ;;
         --json) json=true ;;
+        --preset)
+            preset=${2:-}
+            grep -q "{\"name\": \"$preset\", \"inherits\"" CMakePresets.json || usage "--preset wants the name of a build of CMakePresets.json"
+            shift
+            ;;
         --seed | --jobs | --slowest)
             number "$1" "${2:-}"
             declare -g "${1#--}=$2"
@@ -122,12 +129,13 @@ prepare()
         say "the file system cannot be made read-only for the programs that are changed"
         return 1
     }
+    [ "$preset" = release ] || personality=(setarch -R) # as in run.sh
     command -v ld.lld >/dev/null && linker=-fuse-ld=lld
     for ((job = 0; job < jobs; job++)); do
         (cd "/tmp/tree$job" &&
-            cmake --preset release -DCMAKE_C_FLAGS_RELWITHDEBINFO=-O2 -DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O2 \
+            cmake --preset "$preset" -DCMAKE_C_FLAGS_RELWITHDEBINFO=-O2 -DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O2 \
                 -DCMAKE_EXE_LINKER_FLAGS="$linker" -DTICKBUS_BENCH=OFF &&
-            ninja -C build/release -j $((($(nproc) + jobs - 1) / jobs)) && touch "/tmp/tree$job/built") >"/tmp/build$job.log" 2>&1 &
+            ninja -C build/$preset -j $((($(nproc) + jobs - 1) / jobs)) && touch "/tmp/tree$job/built") >"/tmp/build$job.log" 2>&1 &
     done
     while [ -n "$(jobs -r)" ]; do
         progress "building $(sed -n 's/^\[\([0-9]*\/[0-9]*\)\].*/\1/p' /tmp/build0.log | tail -n 1)"
@@ -150,14 +158,14 @@ symbols()
 # object_of TREE FILE: the object of a .c file; nothing for a header.
 object_of()
 {
-    compgen -G "$1/build/release/CMakeFiles/*.dir/$2.o" | head -n 1
+    compgen -G "$1/build/$preset/CMakeFiles/*.dir/$2.o" | head -n 1
 }
 
 # run_test JOB PROGRAM SECONDS: its exit code; 124 or 137: it took too long. What it started ends with it.
 run_test()
 {
     XDG_RUNTIME_DIR=/tmp/run/$1 unshare --pid --mount-proc --fork --kill-child \
-        timeout --kill-after=1 "$3" "/tmp/tree$1/build/release/tests/$2" >"/tmp/test$1.log" 2>&1 </dev/null
+        "${personality[@]}" timeout --kill-after=1 "$3" "/tmp/tree$1/build/$preset/tests/$2" >"/tmp/test$1.log" 2>&1 </dev/null
 }
 
 # measure JOB PROGRAM: how long it takes as it is. A program that fails as it is, or takes too long, cannot be used.
@@ -176,14 +184,14 @@ measure()
 baseline()
 {
     local file object program name job e2e
-    e2e=$(sed -n 's/^add_test(.*e2e\/\(test_[a-z0-9_]*\).*/\1/p' /tmp/tree0/build/release/tests/CTestTestfile.cmake)
-    symbols /tmp/tree0/build/release/busctl >/tmp/busctl.symbols
+    e2e=$(sed -n 's/^add_test(.*e2e\/\(test_[a-z0-9_]*\).*/\1/p' /tmp/tree0/build/$preset/tests/CTestTestfile.cmake)
+    symbols /tmp/tree0/build/$preset/busctl >/tmp/busctl.symbols
     while read -r file; do
         object=$(object_of /tmp/tree0 "$file")
         [ -z "$object" ] || symbols "$object"
         [ -n "$object" ] || cat /tmp/busctl.symbols
     done < <(sed 's/:.*//' /tmp/places | sort -u) | sort -u >/tmp/symbols
-    for program in /tmp/tree0/build/release/tests/test_*; do
+    for program in /tmp/tree0/build/$preset/tests/test_*; do
         name=${program##*/}
         symbols "$program" >"/tmp/tests/$name.symbols"
         case $'\n'$e2e$'\n' in
@@ -238,7 +246,7 @@ try()
     cp "$tree/$file" "$tree/unchanged"
     lines=$(perl "$tree/tests/mutate.pl" apply "$place" "$tree") || return 1
     if [ -n "$object" ]; then
-        if ! ninja -C "$tree/build/release" "${object#"$tree/build/release/"}" >"$log" 2>&1; then
+        if ! ninja -C "$tree/build/$preset" "${object#"$tree/build/$preset/"}" >"$log" 2>&1; then
             verdict=uncompiled
         elif cmp -s "$object" "$object.unchanged"; then
             verdict=same
@@ -246,7 +254,7 @@ try()
     fi
     mapfile -t programs < <(programs_of "$file")
     while [ $verdict = survives ] && [ ${#programs[@]} -gt 0 ]; do
-        if ! ninja -C "$tree/build/release" "${programs[@]:0:size}" >"$log" 2>&1; then
+        if ! ninja -C "$tree/build/$preset" "${programs[@]:0:size}" >"$log" 2>&1; then
             verdict=uncompiled
             break
         fi
