@@ -419,7 +419,7 @@ static void join_refuses_every_wrong_header_byte(void **state)
     test_ring_destroy(&made);
 }
 
-/* A message of several slots has one publisher; the word of a slot has room for lengths up to 254. */
+/* A message of several slots has one publisher; a slot's word has room for lengths up to 254. */
 static void
 with_several_publishers_no_message_is_longer_than_a_slot_and_its_length_field(void **state)
 {

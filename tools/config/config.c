@@ -108,20 +108,25 @@ const void *config_instance_values(const config_instance_t *instance)
     return instance->values;
 }
 
-const void *config_variant_values(const config_instance_t *instance)
+const void *config_variant(const config_instance_t *instance, tbus_variant_t *out_variant)
 {
     const tbus_kind_t *kind = instance->kind;
     char chosen[TBUS_PARAM_TEXT_MAX];
-    tbus_variant_t variant;
     size_t at;
     if (!kind->variant)
         return NULL;
     tbus_param_text(tbus_params_find(kind->params, kind->variant_param), instance->values, 0,
                     chosen, sizeof chosen);
-    for (uint32_t v = 0; config_variant_at(kind, v, &variant, &at); v++)
-        if (strcmp(variant.name, chosen) == 0)
+    for (uint32_t v = 0; config_variant_at(kind, v, out_variant, &at); v++)
+        if (strcmp(out_variant->name, chosen) == 0)
             return (const char *)instance->values + at;
     return NULL;
+}
+
+const void *config_variant_values(const config_instance_t *instance)
+{
+    tbus_variant_t variant;
+    return config_variant(instance, &variant);
 }
 
 uint32_t config_stages(const config_t *config, config_stage_t out_stages[TBUS_INSTANCES_MAX])

@@ -157,6 +157,8 @@ const config_instance_t *config_instance(const config_t *config, const char *nam
 /* Its values, and those of the variant that they choose (NULL: its kind has none). */
 const void *config_instance_values(const config_instance_t *instance);
 const void *config_variant_values(const config_instance_t *instance);
+/* ... and what they are values of; meaningless when it returns NULL. */
+const void *config_variant(const config_instance_t *instance, tbus_variant_t *out_variant);
 /* What `resource` is to be made with. NULL: no kind uses it. */
 const void *config_resource_values(const config_t *config, const tbus_resource_t *resource);
 /* Slots of the ring of a topic. */

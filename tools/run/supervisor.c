@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tools/control/members.h"
+#include "tools/run/listing.h"
 #include "tools/show/outcome.h"
 
 #define SECOND_NS UINT64_C(1000000000)
@@ -340,6 +341,8 @@ static void say_layout(supervisor_t *s)
         supervisor_say(s, "%s", s->layout.warning);
     pipeline_pages_text(&s->pipeline, text, sizeof text);
     supervisor_say(s, "%s", text);
+    if (supervisor_stages(s) && listing_missing(&s->request->options->config, text, sizeof text))
+        supervisor_note(s, "%s", text);
 }
 
 static void plan(supervisor_t *s)
