@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <tickbus/clock.h>
 #include <tickbus/wake.h>
@@ -16,6 +17,7 @@
 #include "tools/control/members.h"
 #include "tools/control/protocol.h"
 #include "tools/measure/process_state.h"
+#include "tools/run/standing_halt.h"
 #include "tools/show/outcome.h"
 #include "tools/verbs.h"
 
@@ -24,7 +26,8 @@ static const char help_halt[] =
     "\n"
     "Throw the kill switch: risk rejects every new order from now on, orders that\n"
     "rest are cancelled. Market data goes on, and so does the recording. It stays\n"
-    "like that until `busctl resume` or the end of the run. The switch lies in the\n"
+    "like that until `busctl resume`, also when the bus is started again meanwhile:\n"
+    "the file NAME.halt in the run directory says so. The switch lies in the\n"
     "memory of the bus and is thrown there, also while the supervisor is stopped,\n"
     "stuck or dead. Exit code 1: the switch is thrown, and the executor has not\n"
     "confirmed that no order rests; or there is no such bus.\n"
@@ -225,8 +228,24 @@ static bool is_confirmed(const kill_switch_state_t *state)
     return state->thrown && state->answered && state->unconfirmed == 0;
 }
 
-/* Did a supervisor of this name die, and all of its stages end? */
-static bool is_left_over(const char *name)
+/* What the supervisor does as well, if there is one and it is not stuck. */
+static void let_it_stand(const char *verb, const tbus_rundir_t *dir, const char *name,
+                         const char *reason)
+{
+    struct timespec now;
+    tbus_error_t why = {0};
+    clock_gettime(CLOCK_REALTIME, &now);
+    standing_halt_t halt = {.time_ns =
+                                (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec,
+                            .actor = {.uid = (uint32_t)geteuid(), .pid = (uint32_t)getpid()}};
+    snprintf(halt.reason, sizeof halt.reason, "%s", reason);
+    if (standing_halt_set(dir, name, &halt, &why) < 0)
+        outcome_note(verb, "%s: a bus that is started anew is not halted", why.text);
+}
+
+/* Did a supervisor of this name die, and all of its stages end? Then the halt is for the next
+ * one. */
+static bool is_left_over(const char *verb, const char *name, const char *reason)
 {
     tbus_rundir_t dir;
     members_t members;
@@ -235,6 +254,8 @@ static bool is_left_over(const char *name)
         return false;
     bool left = !rundir_is_live(&dir, name, NULL) &&
                 members_read(&dir, name, &members, NULL) == 0 && !members_any_lives(&members, name);
+    if (left)
+        let_it_stand(verb, &dir, name, reason);
     tbus_rundir_close(&dir);
     return left;
 }
@@ -254,10 +275,12 @@ static int halt(const char *verb, const char *name, const char *reason)
     if (!*text)
         snprintf(text, sizeof text, "%s", KILL_SWITCH_NO_REASON);
     if (reach_open(name, &reach, &why) < 0)
-        return is_left_over(name) ? tell_left_over(verb, name) : ask(verb, "risk.halt", name, text);
+        return is_left_over(verb, name, text) ? tell_left_over(verb, name)
+                                              : ask(verb, "risk.halt", name, text);
     kill_switch_state_t before, after;
     kill_switch_look(reach.kill_switch, &before);
     uint32_t generation = kill_switch_throw(reach.kill_switch, KILL_BY_OPERATOR, text);
+    let_it_stand(verb, &reach.dir, reach.name, text);
     await_answer(&reach, generation, &after);
     int code = OUTCOME_OK;
     if (!is_confirmed(&after) && is_confirmed(&before) && has_ended(&reach))

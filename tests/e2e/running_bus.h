@@ -92,6 +92,9 @@ static inline int tear_down(void **state)
     fixture_t *f = *state;
     program_clear(&f->start);
     unsigned left = processes_of(f->bus);
+    char halt[SCRATCH_PATH_MAX + 48]; /* stands until it is resumed */
+    snprintf(halt, sizeof halt, "%s/tickbus/%s.halt", f->runtime, f->bus);
+    unlink(halt);
     unsigned files = scratch_remove_runtime(f->runtime);
     if (left || files)
         print_error("left behind: %u processes, %u files\n", left, files);

@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "risk/kill_switch.h"
@@ -193,7 +194,8 @@ static void what_a_dead_supervisor_left_is_halted_and_not_trodden_on(void **stat
     assert_text_holds(p.out, "has died, and its stages have halted and ended");
     program_clear(&p);
     assert_int_equal(run(f, "start", SHORT_FEED, NULL), 0);
-    assert_int_equal(files_in_run_directory(f), 0);
+    assert_text_holds(f->start.err, "risk halted, as it was before: nobody is left");
+    assert_int_equal(files_in_run_directory(f), 1); /* it was not resumed */
 }
 
 /* The events of a journal that are of this kind; *out_last: the last of them. */
@@ -236,6 +238,89 @@ static json_t *journal_info(const char *journal)
     assert_non_null(info);
     program_clear(&p);
     return info;
+}
+
+static uint64_t orders_passed(fixture_t *f)
+{
+    json_t *summary = ask(f, "status", NULL);
+    uint64_t passed = number(summary, "risk", "passed");
+    json_decref(summary);
+    return passed;
+}
+
+static void wait_until_halted(fixture_t *f)
+{
+    for (bool halted = false; !halted;) {
+        json_t *summary = ask(f, "status", NULL);
+        const json_t *risk = json_object_get(summary, "risk");
+        halted = json_is_true(json_object_get(risk, "halted")) &&
+                 json_is_true(json_object_get(json_object_get(risk, "halt"), "answered"));
+        json_decref(summary);
+    }
+}
+
+static void assert_halted_from_the_start(fixture_t *f, const char *reason)
+{
+    json_decref(begin(f, 1000, ENDLESS_FEED, NULL));
+    wait_until_halted(f);
+    assert_halted_because(f, reason);
+    assert_int_equal(orders_passed(f), 0);
+}
+
+static void resume_because(fixture_t *f, const char *reason)
+{
+    json_t *reply = ask(f, "risk.resume", json_pack("{s:s}", "reason", reason));
+    assert_non_null(reply);
+    json_decref(reply);
+}
+
+/* Whatever became of the run in which it was ordered: ended, killed, and everybody with it. */
+static void a_halt_stands_in_every_later_run_until_it_is_resumed(void **state)
+{
+    fixture_t *f = *state;
+    program_t p;
+    json_decref(begin(f, 1000, ENDLESS_FEED, NULL));
+    assert_int_equal(halt(f, "not again", &p), 0);
+    program_clear(&p);
+    kill(f->start.pid, SIGINT);
+    assert_ended_with(f, 0);
+
+    assert_halted_from_the_start(f, "not again");
+    kill(f->start.pid, SIGKILL);
+    assert_ended_with(f, 128 + SIGKILL);
+    while (processes_of(f->bus))
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+
+    assert_halted_from_the_start(f, "not again");
+    resume_because(f, "mended");
+    while (orders_passed(f) == 0)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    kill(f->start.pid, SIGINT);
+    assert_ended_with(f, 0);
+    assert_text_holds(f->start.err, "risk halted, as it was before: not again");
+    assert_int_equal(files_in_run_directory(f), 0);
+}
+
+static void a_file_and_a_signal_halt_as_the_command_does(void **state)
+{
+    fixture_t *f = *state;
+    char file[SCRATCH_PATH_MAX + 48];
+    snprintf(file, sizeof file, "%s/tickbus/%s.halt", f->runtime, f->bus);
+    json_decref(begin(f, 1000, ENDLESS_FEED, NULL));
+    assert_true(file_write(file, "by hand\n", 8));
+    wait_until_halted(f);
+    assert_halted_because(f, "by hand");
+    resume_because(f, "mended");
+    assert_int_not_equal(access(file, F_OK), 0);
+    assert_int_equal(mkfifo(file, 0600), 0); /* whatever it is: it is there */
+    wait_until_halted(f);
+    resume_because(f, "mended");
+    kill(f->start.pid, SIGUSR2);
+    wait_until_halted(f);
+    assert_halted_because(f, "SIGUSR2");
+    assert_int_equal(access(file, F_OK), 0);
+    kill(f->start.pid, SIGINT);
+    assert_ended_with(f, 0);
 }
 
 static void what_was_done_to_a_run_is_in_its_journal(void **state)
@@ -313,7 +398,8 @@ int main(void)
         TEST(stages_halt_by_themselves_when_nothing_is_heard_of_their_supervisor),
         TEST(what_a_dead_supervisor_left_is_halted_and_not_trodden_on),
         TEST(ctrl_z_does_not_suspend_it),
-        TEST(what_was_done_to_a_run_is_in_its_journal),
+        TEST(a_halt_stands_in_every_later_run_until_it_is_resumed),
+        TEST(a_file_and_a_signal_halt_as_the_command_does),
         TEST(what_was_done_to_a_run_is_in_its_journal),
     };
     return cmocka_run_group_tests_name("halt", tests, NULL, NULL);

@@ -390,6 +390,7 @@ static int open_signals(supervisor_t *s, tbus_error_t *err)
     add_unless_ignored(&signals, SIGHUP);
     add_unless_ignored(&signals, SIGTSTP);
     sigaddset(&signals, SIGUSR1);
+    sigaddset(&signals, SIGUSR2);
     sigprocmask(SIG_BLOCK, &signals, NULL);
     if (!sigismember(&signals, SIGHUP) && s->request->options->file)
         supervisor_say(s, "SIGHUP is ignored, as nohup(1) has it: it will not read limits again");
@@ -431,6 +432,7 @@ static void run_pipeline(supervisor_t *s)
         supervisor_complain(s, "%s%s", why.text,
                             why.code == -EMFILE ? "; raise the limit of open files (ulimit -n)"
                                                 : "");
+    supervisor_obey_standing_halt(s);
     fine = fine && start_processes(s);
     if (fine) {
         let_run(s);

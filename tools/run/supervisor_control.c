@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tools/control/handout.h"
+#include "tools/run/standing_halt.h"
 #include "tools/show/outcome.h"
 
 static void fail_reply(control_reply_t *reply, int code, const char *text)
@@ -64,10 +65,7 @@ static void answer_halt(supervisor_t *s, const json_t *params, control_reply_t *
         fail_reply(reply, CONTROL_FAILED, "this bus has no stages, and so no orders to halt");
         return;
     }
-    kill_switch_throw_as(s->pipeline.kill_switch, KILL_BY_OPERATOR, asker(reply),
-                         reason && *reason ? reason : KILL_SWITCH_NO_REASON);
-    supervisor_nudge(s);
-    supervisor_watch_halt(s);
+    supervisor_halt(s, asker(reply), reason && *reason ? reason : KILL_SWITCH_NO_REASON);
     reply->result = json_pack("{s:b}", "halted", 1);
 }
 
@@ -83,6 +81,11 @@ static void answer_resume(supervisor_t *s, const json_t *params, control_reply_t
     }
     if (!kill_switch_thrown(s->pipeline.kill_switch)) {
         fail_reply(reply, CONTROL_FAILED, "risk is not halted");
+        return;
+    }
+    tbus_error_t why = {0};
+    if (standing_halt_clear(&s->dir, s->request->options->config.bus.name, &why) < 0) {
+        fail_reply(reply, CONTROL_FAILED, why.text);
         return;
     }
     kill_switch_release(s->pipeline.kill_switch, asker(reply), reason);

@@ -6,15 +6,39 @@
 
 #include "tools/control/members.h"
 #include "tools/control/orphans.h"
+#include "tools/run/standing_halt.h"
 #include "tools/show/outcome.h"
 
 /* What was left of a bus whose supervisor has died is recorded, and ends. */
 #define LEFT_OVER_NS UINT64_C(2000000000)
 
+/* An operator's halt stands until it is resumed, whatever becomes of this run. */
+static void let_it_stand(supervisor_t *s, const kill_switch_state_t *state)
+{
+    standing_halt_t halt = {.time_ns = state->thrown_ns, .actor = {state->uid, state->pid}};
+    tbus_error_t why = {0};
+    snprintf(halt.reason, sizeof halt.reason, "%s", state->reason);
+    if (standing_halt_set(&s->dir, s->request->options->config.bus.name, &halt, &why) < 0)
+        supervisor_complain(s, "%s: the halt will not outlive this run", why.text);
+}
+
+void supervisor_obey_standing_halt(supervisor_t *s)
+{
+    kill_switch_t *kill_switch = s->pipeline.kill_switch;
+    standing_halt_t halt;
+    if (!supervisor_stages(s) || kill_switch_thrown(kill_switch) ||
+        !standing_halt_look(&s->dir, s->request->options->config.bus.name, &halt))
+        return;
+    kill_switch_throw_as(kill_switch, KILL_BY_OPERATOR, halt.actor, halt.reason);
+    supervisor_nudge(s);
+    s->halt_stands = true;
+}
+
 void supervisor_watch_halt(supervisor_t *s)
 {
     kill_switch_t *kill_switch = s->pipeline.kill_switch;
     kill_switch_beat(kill_switch, tbus_clock_ns());
+    supervisor_obey_standing_halt(s);
     uint32_t generation = kill_switch_generation(kill_switch);
     if (generation == 0 || generation == s->halt)
         return;
@@ -24,8 +48,23 @@ void supervisor_watch_halt(supervisor_t *s)
     if (state.by == KILL_BY_SILENCE)
         supervisor_complain(s, "halted by its own stages: %s; `%s resume` when that is mended",
                             state.reason, outcome_program());
+    else if (s->halt_stands)
+        supervisor_note(s, "risk halted, as it was before: %s; `%s resume` when that is mended",
+                        state.reason, outcome_program());
     else
         supervisor_note(s, "risk halted: %s", state.reason);
+    if (state.by == KILL_BY_OPERATOR && !s->halt_stands)
+        let_it_stand(s, &state);
+    s->halt_stands = false;
+}
+
+void supervisor_halt(supervisor_t *s, kill_switch_actor_t actor, const char *reason)
+{
+    if (!supervisor_stages(s))
+        return;
+    kill_switch_throw_as(s->pipeline.kill_switch, KILL_BY_OPERATOR, actor, reason);
+    supervisor_nudge(s);
+    supervisor_watch_halt(s);
 }
 
 void supervisor_write_members(supervisor_t *s)

@@ -65,7 +65,8 @@ typedef struct supervisor {
     tbus_stage_t publishing; /* as a participant of the bus, on `events` alone */
     int life_fd;             /* of that participant; 0: none */
     tbus_outlet_t events;
-    uint32_t halt; /* generation of the kill switch that was told last */
+    uint32_t halt;    /* generation of the kill switch that was told last */
+    bool halt_stands; /* the next one to be told is that of a file */
     progress_t progress;
     talk_t talk;
     noise_mark_t noise_began; /* when the stages were told to run */
@@ -119,6 +120,11 @@ kill_switch_actor_t supervisor_itself(void);
 
 /* Let the stages know that we are here, and tell of a halt that is new, whoever ordered it. */
 void supervisor_watch_halt(supervisor_t *s);
+/* Halt in the name of an operator. */
+void supervisor_halt(supervisor_t *s, kill_switch_actor_t actor, const char *reason);
+/* Halt if the operator's halt of a run before still stands (standing_halt.h), or was made to by
+ * hand. Before the first process, too: no order is to pass in between. */
+void supervisor_obey_standing_halt(supervisor_t *s);
 
 /* Write down who has the memory of the bus (members.h). It is said when that fails. */
 void supervisor_write_members(supervisor_t *s);

@@ -221,6 +221,10 @@ static void take_signal(supervisor_t *s)
         print_summary(s);
         return;
     }
+    if (info.ssi_signo == SIGUSR2) {
+        supervisor_halt(s, (kill_switch_actor_t){info.ssi_uid, info.ssi_pid}, "SIGUSR2");
+        return;
+    }
     if (info.ssi_signo == SIGTSTP) { /* Ctrl-Z: the run would be halted, and its market go on */
         supervisor_say(s,
                        "it cannot be suspended, as a market does not wait; `%s halt` lets no "
