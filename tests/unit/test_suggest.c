@@ -28,6 +28,8 @@ static void a_slip_of_the_finger_is_told(void **state)
     assert_string_equal(nearest("half", verbs), "; did you mean 'halt'?");    /* changed */
     assert_string_equal(nearest("hatl", verbs), "; did you mean 'halt'?");    /* swapped */
     assert_string_equal(nearest("resmue", verbs), "; did you mean 'resume'?");
+    assert_string_equal(nearest("aapl", "MSFT, AAPL"), "; did you mean 'AAPL'?");
+    assert_string_equal(nearest("FuSeD", "fuse|fused"), "; did you mean 'fused'?");
     assert_string_equal(nearest("fuse", "auto|split|fused"), "; did you mean 'fused'?");
 }
 

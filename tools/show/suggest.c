@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/show/suggest.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define FAR (SUGGEST_WORD_MAX)
 
@@ -37,7 +39,9 @@ static unsigned distance(const char *a, const char *b)
 
 void suggest_consider(suggestion_t *suggestion, const char *word)
 {
-    unsigned letters = distance(suggestion->given, word);
+    bool other_case =
+        strcmp(suggestion->given, word) != 0 && strcasecmp(suggestion->given, word) == 0;
+    unsigned letters = other_case ? 1 : distance(suggestion->given, word);
     if (letters > 2 || 3 * letters > strlen(word) ||
         (suggestion->word[0] && letters >= suggestion->distance))
         return;

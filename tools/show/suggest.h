@@ -16,7 +16,8 @@ typedef struct suggestion {
 } suggestion_t;
 
 /* Take a known word into account. A word counts as near when at most two letters were added, left
- * out, changed or swapped with their neighbour, and at most a third of them. */
+ * out, changed or swapped with their neighbour, and at most a third of them; or when only the case
+ * differs. */
 void suggest_consider(suggestion_t *suggestion, const char *word);
 
 /* Take the words of a list into account, "auto|split|fused" or "bus, layout, feed". */
