@@ -41,7 +41,7 @@ static const verb_t verbs[] = {
 static int help(void)
 {
     const char *name = outcome_program();
-    printf("%s - a low-latency market data bus: start it, watch it, record and replay it\n\n"
+    printf("%s - a low-latency market data bus: start, watch, record and replay it\n\n"
            "usage: %s VERB [OPTION...]\n\n",
            name, name);
     for (size_t i = 0; i < VERBS_COUNT; i++)
