@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "tests/support/program.h"
+#include "tests/support/tmpdir.h"
 
 static const char *const names[] = {"pipe",
                                     "fifo",
@@ -44,23 +45,6 @@ static const char *const names[] = {"pipe",
                                     "tickbus_broadcast_mp",
                                     "tickbus_mpmc"};
 #define NAMES_COUNT (sizeof names / sizeof *names)
-
-static char scratch[SCRATCH_PATH_MAX]; /* the runs' TMPDIR */
-
-static int enter_scratch(void **state)
-{
-    (void)state;
-    scratch_create(scratch);
-    return setenv("TMPDIR", scratch, 1);
-}
-
-static int leave_scratch(void **state)
-{
-    (void)state;
-    unsetenv("TMPDIR");
-    scratch_remove(scratch);
-    return 0;
-}
 
 /* ---- what outlives processes: queues, semaphores, segments, files */
 

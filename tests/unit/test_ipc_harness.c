@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tests/support/program.h"
+#include "tests/support/tmpdir.h"
 #include "tools/ipc/columns.h"
 #include "tools/ipc/death.h"
 #include "tools/measure/percentile.h"
@@ -308,35 +308,6 @@ static void json_figures_have_no_more_digits_than_they_are_worth(void **state)
 }
 
 /* ---- trials */
-
-static char scratch[SCRATCH_PATH_MAX];
-
-static int enter_scratch(void **state)
-{
-    (void)state;
-    scratch_create(scratch);
-    return setenv("TMPDIR", scratch, 1);
-}
-
-static int leave_scratch(void **state)
-{
-    (void)state;
-    unsetenv("TMPDIR");
-    scratch_remove(scratch);
-    return 0;
-}
-
-static int entries_in(const char *path)
-{
-    char command[128];
-    snprintf(command, sizeof command, "ls -A %s | wc -l", path);
-    FILE *p = popen(command, "r");
-    int count = -1;
-    assert_non_null(p);
-    assert_int_equal(fscanf(p, "%d", &count), 1);
-    pclose(p);
-    return count;
-}
 
 /* Says that it has sent, and has not. */
 static int send_nothing(ipc_session_t *s, const void *message)

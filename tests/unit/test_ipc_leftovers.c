@@ -23,40 +23,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/support/program.h"
+#include "tests/support/tmpdir.h"
 #include "tools/measure/host.h"
 #include "tools/ipc/measure.h"
 
 #define MS UINT64_C(1000000)
-
-static char scratch[SCRATCH_PATH_MAX];
-
-static int enter_scratch(void **state)
-{
-    (void)state;
-    scratch_create(scratch);
-    return setenv("TMPDIR", scratch, 1);
-}
-
-static int leave_scratch(void **state)
-{
-    (void)state;
-    unsetenv("TMPDIR");
-    scratch_remove(scratch);
-    return 0;
-}
-
-static int entries_in(const char *path)
-{
-    char command[128];
-    snprintf(command, sizeof command, "ls -A %s | wc -l", path);
-    FILE *p = popen(command, "r");
-    int count = -1;
-    assert_non_null(p);
-    assert_int_equal(fscanf(p, "%d", &count), 1);
-    pclose(p);
-    return count;
-}
 
 static void note_signal(int signal_number)
 {

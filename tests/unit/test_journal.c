@@ -11,7 +11,6 @@
 
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -28,42 +27,9 @@
 #include "bus/journal/seal.h"
 #include "bus/journal/segment_file.h"
 #include "tests/support/program.h"
+#include "tests/unit/journal_scratch.h"
 
 #define SMALL_SEGMENT (64u << 10)
-#define PATH_BYTES    256
-
-/* --- scratch directories --- */
-
-typedef struct scratch {
-    char root[SCRATCH_PATH_MAX]; /* made and removed by the fixture */
-    char journal[PATH_BYTES];    /* root/journal, not made */
-    char other[PATH_BYTES];      /* root/other, not made */
-} scratch_t;
-
-static int make_scratch(void **state)
-{
-    scratch_t *s = calloc(1, sizeof *s);
-    scratch_create(s->root);
-    snprintf(s->journal, sizeof s->journal, "%s/journal", s->root);
-    snprintf(s->other, sizeof s->other, "%s/other", s->root);
-    *state = s;
-    return 0;
-}
-
-static int remove_scratch(void **state)
-{
-    scratch_t *s = *state;
-    scratch_remove(s->root);
-    free(s);
-    return 0;
-}
-
-static void segment_path(const char *journal, uint32_t number, char out_path[PATH_BYTES + 16])
-{
-    char name[TBUS_JOURNAL_FILE_NAME_MAX];
-    tbus_journal_segment_name(number, name);
-    snprintf(out_path, PATH_BYTES + 16, "%s/%s", journal, name);
-}
 
 static off_t size_of(const char *path)
 {
@@ -601,16 +567,6 @@ static void a_record_as_large_as_a_segment_fits_and_a_larger_one_stops_the_recor
     assert_int_equal(tbus_journal_reader_broken(r)->code, -TBUS_ETOOBIG);
     tbus_journal_reader_close(r);
     free(payload);
-}
-
-static unsigned count_entries(const char *path)
-{
-    unsigned count = 0;
-    DIR *stream = opendir(path);
-    while (readdir(stream))
-        count++;
-    closedir(stream);
-    return count;
 }
 
 static void writer_and_reader_leave_no_descriptor_and_no_thread_behind(void **state)

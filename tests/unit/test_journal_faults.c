@@ -15,7 +15,6 @@
 
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -29,6 +28,7 @@
 #include <tickbus/journal.h>
 
 #include "tests/support/program.h"
+#include "tests/unit/journal_scratch.h"
 
 /* --- injection --- */
 
@@ -107,37 +107,10 @@ int ftruncate(int fd, off_t bytes)
 #define SEGMENT_BYTES (64u << 10)
 #define RECORDS       1500u /* about four segments */
 
-typedef struct scratch {
-    char root[SCRATCH_PATH_MAX];
-    char journal[128];
-} scratch_t;
-
-static int make_scratch(void **state)
+static int end(void **state)
 {
-    scratch_t *s = calloc(1, sizeof *s);
-    *state = s;
-    scratch_create(s->root);
-    snprintf(s->journal, sizeof s->journal, "%s/journal", s->root);
-    return 0;
-}
-
-static int remove_scratch(void **state)
-{
-    scratch_t *s = *state;
     inject(CALLS, 0, false, 0);
-    scratch_remove(s->root);
-    free(s);
-    return 0;
-}
-
-static unsigned count_entries(const char *path)
-{
-    unsigned count = 0;
-    DIR *stream = opendir(path);
-    while (readdir(stream))
-        count++;
-    closedir(stream);
-    return count;
+    return remove_scratch(state);
 }
 
 typedef struct session {
@@ -322,7 +295,7 @@ static void on_sigbus(int number, siginfo_t *info, void *context)
 static session_t record_and_cut(const scratch_t *s, uint32_t segment, uint64_t after, off_t bytes)
 {
     session_t session = {0};
-    char name[160];
+    char name[PATH_BYTES + 16];
     struct sigaction ours = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO}, before;
     tbus_journal_spec_t spec = {.directory = s->journal,
                                 .bus_name = "faults",
@@ -330,7 +303,7 @@ static session_t record_and_cut(const scratch_t *s, uint32_t segment, uint64_t a
                                 .topics_count = 1,
                                 .topics = {{"md", "tick", 1, 0, 0, 0}}};
     tbus_journal_writer_t *w = NULL;
-    snprintf(name, sizeof name, "%s/%08u.tbj", s->journal, segment);
+    segment_path(s->journal, segment, name);
     sigaction(SIGBUS, &ours, &before);
     assert_int_equal(tbus_journal_writer_open(&spec, &w, NULL), 0);
     for (uint64_t seq = 1; seq <= RECORDS && session.appended == 0; seq++) {
@@ -408,7 +381,7 @@ static void a_sigbus_that_is_none_of_the_journals_is_left_alone(void **state)
     assert_false(tbus_journal_writer_on_sigbus(NULL));
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, make_scratch, remove_scratch)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make_scratch, end)
 
 int main(void)
 {

@@ -28,40 +28,12 @@
 
 #include "bus/journal/format.h"
 #include "tests/support/program.h"
+#include "tests/unit/journal_scratch.h"
 
 #define SEGMENT_BYTES (64u << 10)
 #define SECTOR_BYTES  512u
 #define FILES_MAX     8u
 #define DISKS_QUICK   3000u /* TICKBUS_DISKS: another number */
-
-typedef struct scratch {
-    char root[SCRATCH_PATH_MAX];
-    char journal[128];
-    char disk[128]; /* what is left of it */
-} scratch_t;
-
-static int make_scratch(void **state)
-{
-    scratch_t *s = calloc(1, sizeof *s);
-    *state = s;
-    scratch_create(s->root);
-    snprintf(s->journal, sizeof s->journal, "%s/journal", s->root);
-    snprintf(s->disk, sizeof s->disk, "%s/disk", s->root);
-    return 0;
-}
-
-static int remove_scratch(void **state)
-{
-    scratch_t *s = *state;
-    scratch_remove(s->root);
-    free(s);
-    return 0;
-}
-
-static void segment_path(const char *directory, uint32_t number, char out_path[160])
-{
-    snprintf(out_path, 160, "%s/%08" PRIu32 ".tbj", directory, number);
-}
 
 /* --- the disk --- */
 
@@ -74,7 +46,7 @@ typedef struct synced {
 
 static synced_t disk[FILES_MAX + 1]; /* by segment; under the lock, like what follows */
 static pthread_mutex_t disk_lock = PTHREAD_MUTEX_INITIALIZER;
-static char disk_watches[128]; /* the journal's directory; "": nothing is noted */
+static char disk_watches[PATH_BYTES]; /* the journal's directory; "": nothing is noted */
 
 /* The segment that a descriptor or a mapped address belongs to; 0: none that is watched. */
 static uint32_t watched(const char *path)
@@ -98,7 +70,7 @@ static uint32_t watched_fd(int fd)
 
 static void note_names(void)
 {
-    char path[160];
+    char path[PATH_BYTES + 16];
     for (uint32_t n = 1; n <= FILES_MAX; n++) {
         segment_path(disk_watches, n, path);
         disk[n].named = access(path, F_OK) == 0;
@@ -107,7 +79,7 @@ static void note_names(void)
 
 static void note_data(uint32_t number, uint64_t limit)
 {
-    char path[160];
+    char path[PATH_BYTES + 16];
     segment_path(disk_watches, number, path);
     int fd = open(path, O_RDONLY);
     struct stat is;
@@ -186,7 +158,7 @@ static void lose_power(const char *left, uint64_t *seed)
     assert_int_equal(mkdir(left, 0700), 0);
     pthread_mutex_lock(&disk_lock);
     for (uint32_t n = 1; n <= FILES_MAX; n++) {
-        char path[160];
+        char path[PATH_BYTES + 16];
         const synced_t *old = &disk[n];
         segment_path(disk_watches, n, path);
         struct stat is;
@@ -247,7 +219,7 @@ static void append(tbus_journal_writer_t *w, uint64_t seq)
 /* `records` records, closed. Returns how many segments that took. */
 static uint32_t record(const char *directory, uint64_t records)
 {
-    char path[160];
+    char path[PATH_BYTES + 16];
     uint32_t segments = 0;
     tbus_journal_writer_t *w = start(directory);
     for (uint64_t seq = 1; seq <= records; seq++)
@@ -302,7 +274,7 @@ static void check_torn(const char *directory, uint64_t least, uint64_t most)
 static void emptied_zeroed_and_removed_last_segments_are_told(void **state)
 {
     scratch_t *s = *state;
-    char path[160];
+    char path[PATH_BYTES + 16];
     uint32_t segments = record(s->journal, RECORDS);
     assert_true(segments > 2);
     outcome_t whole = read_journal(s->journal);
@@ -329,7 +301,7 @@ static void emptied_zeroed_and_removed_last_segments_are_told(void **state)
 static void a_segment_without_header_before_one_that_has_one_is_damage(void **state)
 {
     scratch_t *s = *state;
-    char path[160];
+    char path[PATH_BYTES + 16];
     record(s->journal, RECORDS);
     segment_path(s->journal, 2, path);
     assert_int_equal(truncate(path, 0), 0);
@@ -342,7 +314,7 @@ static void a_segment_without_header_before_one_that_has_one_is_damage(void **st
 static void an_unfinished_segment_before_a_finished_one_is_a_sync_that_failed(void **state)
 {
     scratch_t *s = *state;
-    char path[160];
+    char path[PATH_BYTES + 16];
     uint64_t none = 0;
     record(s->journal, RECORDS);
     segment_path(s->journal, 1, path);
@@ -376,7 +348,7 @@ static void a_journal_that_is_removed_while_it_is_written_ends_with_an_error(voi
 static void a_volume_of_its_own_counts_as_empty(void **state)
 {
     scratch_t *s = *state;
-    char path[160];
+    char path[PATH_BYTES + 16];
     assert_int_equal(mkdir(s->journal, 0700), 0);
     snprintf(path, sizeof path, "%s/lost+found", s->journal);
     assert_int_equal(mkdir(path, 0700), 0);
@@ -384,10 +356,10 @@ static void a_volume_of_its_own_counts_as_empty(void **state)
     assert_int_equal(read_journal(s->journal).records, 10);
 
     /* a file of that name is somebody's */
-    assert_int_equal(mkdir(s->disk, 0700), 0);
-    snprintf(path, sizeof path, "%s/lost+found", s->disk);
+    assert_int_equal(mkdir(s->other, 0700), 0);
+    snprintf(path, sizeof path, "%s/lost+found", s->other);
     close(open(path, O_WRONLY | O_CREAT, 0600));
-    tbus_journal_spec_t spec = {.directory = s->disk, .segment_bytes = SEGMENT_BYTES};
+    tbus_journal_spec_t spec = {.directory = s->other, .segment_bytes = SEGMENT_BYTES};
     tbus_journal_writer_t *w = NULL;
     assert_int_equal(tbus_journal_writer_open(&spec, &w, NULL), -TBUS_ENOTEMPTY);
 }
@@ -426,8 +398,8 @@ static void try_disk(const scratch_t *s, uint64_t appended, uint64_t *seed, tall
     uint64_t seed_before = *seed;
     bool closed;
     uint64_t synced = count_synced(&closed);
-    lose_power(s->disk, seed);
-    outcome_t o = read_journal(s->disk);
+    lose_power(s->other, seed);
+    outcome_t o = read_journal(s->other);
     if (o.code != 0 && (synced || (o.code != -TBUS_ETRUNCATED && o.code != -TBUS_ENOTFOUND &&
                                    o.code != -TBUS_ECORRUPT)))
         fail_msg("seed %" PRIu64 ", %" PRIu64 " synced, %" PRIu64 " read: %s", seed_before, synced,
@@ -448,7 +420,7 @@ static void try_disk(const scratch_t *s, uint64_t appended, uint64_t *seed, tall
     tally->torn += o.code == 0 && o.end == TBUS_JOURNAL_TORN;
     tally->records += o.records;
     tally->synced += synced;
-    scratch_remove(s->disk);
+    scratch_remove(s->other);
 }
 
 static void whatever_the_power_takes_what_was_synced_is_read_and_only_whole_is_closed(void **state)
