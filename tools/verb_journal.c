@@ -12,6 +12,7 @@
 
 #include <jansson.h>
 
+#include "tools/measure/provenance.h"
 #include "tools/show/export.h"
 #include "tools/show/grouped.h"
 #include "tools/show/json_text.h"
@@ -72,6 +73,8 @@ static const char help_export[] =
     "         busctl journal export ./session1 --topic bbo --format csv | head\n";
 
 /* --- info --- */
+
+#define SCHEMA 1 /* provenance.h */
 
 typedef struct topic_count {
     uint64_t records;
@@ -225,6 +228,8 @@ static void print_inventory_json(const inventory_t *in)
     json_object_set_new(object, "sealed", json_integer(sealed));
     json_object_set_new(object, "sha256", sealed ? json_string(digest) : json_null());
     session_add_json(&in->session, object);
+    if (object)
+        provenance_add(object, SCHEMA);
     if (object && in->error.code)
         json_object_set_new(object, "error", json_text(in->error.text, sizeof in->error.text));
     json_dumpf(object, stdout, JSON_COMPACT);

@@ -203,6 +203,8 @@ static void with_its_standard_streams_closed_it_runs_and_writes_to_nobody_elses_
     assert_int_equal(program_run(&p), 0);
     json_t *inventory = json_loads(p.out, 0, NULL);
     assert_string_equal(json_string_value(json_object_get(inventory, "end")), "closed");
+    assert_int_equal(json_integer_value(json_object_get(inventory, "schema")), 1);
+    assert_int_equal(json_array_size(json_object_get(inventory, "command")), 5);
     json_t *topics = json_object_get(inventory, "topics");
     assert_int_equal(number(topics, "md", "records"), 20000);
     assert_int_equal(number(topics, "md", "type_version"), 1);

@@ -276,6 +276,9 @@ static void json_has_an_entry_for_every_mechanism_and_placement(void **state)
     host_t host;
     host_read(&host);
     json_t *o = ipc_report_json(&m, &host, IPC_SORT_LATENCY);
+    assert_int_equal(json_integer_value(json_object_get(o, "schema")), 1);
+    assert_non_null(json_object_get(o, "version"));
+    assert_non_null(json_object_get(json_object_get(o, "host"), "load"));
     assert_non_null(o);
     const json_t *entries = member(o, "mechanisms");
     assert_int_equal(json_array_size(entries), MADE * 2);

@@ -23,7 +23,8 @@ void ipc_report_classic(FILE *out, const ipc_measurement_t *m);
  *                   messages; `stream` has those of 64-byte streams), transfers_data, synchronises,
  *                   scope, available, why_not, ...
  *    raw[]          the yardstick, by placement
- *    advice[], notes[], host, size, rounds, elapsed_s
+ *    advice[], notes[], size, rounds, elapsed_s
+ *    schema, version, command, host   as in provenance.h; host.load is that before the measurement
  */
 json_t *ipc_report_json(const ipc_measurement_t *m, const host_t *host, enum ipc_sort sort);
 

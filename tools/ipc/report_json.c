@@ -4,6 +4,9 @@
 #include <stdlib.h>
 
 #include "tools/ipc/report.h"
+#include "tools/measure/provenance.h"
+
+#define SCHEMA 1 /* provenance.h */
 
 /* Rounded to six digits: no figure here is known better. JSON has no NaN: null. */
 static json_t *number(double value)
@@ -154,10 +157,18 @@ json_t *ipc_report_json(const ipc_measurement_t *m, const host_t *host, enum ipc
                                              cpus_of(&m->raw[placement]), "available",
                                              m->raw[placement].available, "roundtrip_ns",
                                              roundtrip(&m->raw[placement])));
-    return json_pack("{s:o, s:o, s:o, s:o, s:{s:s, s:s, s:i, s:o}, s:I, s:s, s:i, s:o}",
-                     "mechanisms", entries(m, sort), "raw", raw, "advice", advice_of(m, sort),
-                     "notes", notes_of(m), "host", "kernel", host->kernel, "cpu", host->cpu, "cpus",
-                     (int)host->cpus, "load", number(host->load), "size",
-                     (json_int_t)m->plan.message_bytes, "sort", ipc_sort_name(sort), "rounds",
-                     (int)m->rounds, "elapsed_s", number((double)m->elapsed_ns / 1e9));
+    json_t *own_host = json_pack("{s:s, s:s, s:i, s:o}", "kernel", host->kernel, "cpu", host->cpu,
+                                 "cpus", (int)host->cpus, "load", number(host->load));
+    json_t *object =
+        json_pack("{s:o, s:o, s:o, s:o, s:I, s:s, s:i, s:o}", "mechanisms", entries(m, sort), "raw",
+                  raw, "advice", advice_of(m, sort), "notes", notes_of(m), "size",
+                  (json_int_t)m->plan.message_bytes, "sort", ipc_sort_name(sort), "rounds",
+                  (int)m->rounds, "elapsed_s", number((double)m->elapsed_ns / 1e9));
+    if (object) {
+        provenance_add(object, SCHEMA);
+        json_object_set(object, "host",
+                        own_host); /* as it was before the measurement, with its load */
+    }
+    json_decref(own_host);
+    return object;
 }
