@@ -151,7 +151,7 @@ static bool is_starved(reach_t *reach)
 /* Until the executor has answered that nothing rests any more, or long enough. */
 static void await_answer(reach_t *reach, uint32_t generation, kill_switch_state_t *out_state)
 {
-    uint64_t since_ns = tbus_clock_ns();
+    uint64_t since_ns = tbus_clock_ns(), starved_ns = since_ns;
     for (;;) {
         for (uint32_t i = 0; i < reach->bus.topics_count; i++)
             tbus_ring_nudge(&reach->bus.rings[i]);
@@ -159,9 +159,11 @@ static void await_answer(reach_t *reach, uint32_t generation, kill_switch_state_
         /* A later throw's answer will do as well. */
         bool confirmed = out_state->answered && out_state->unconfirmed == 0 &&
                          out_state->generation >= generation;
-        uint64_t waited_ns = tbus_clock_ns() - since_ns;
-        if (confirmed || has_ended(reach) || waited_ns > ANSWER_STARVED_NS ||
-            (waited_ns > ANSWER_NS && !is_starved(reach)))
+        uint64_t now_ns = tbus_clock_ns();
+        if (is_starved(reach)) /* between two turns it may look asleep */
+            starved_ns = now_ns;
+        if (confirmed || has_ended(reach) || now_ns - since_ns > ANSWER_STARVED_NS ||
+            now_ns - starved_ns > ANSWER_NS)
             return;
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     }

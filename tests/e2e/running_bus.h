@@ -87,14 +87,20 @@ static inline unsigned files_in_run_directory(const fixture_t *f)
     return count;
 }
 
+/* What was halted and not resumed. */
+static inline void remove_standing_halt(const fixture_t *f)
+{
+    char path[SCRATCH_PATH_MAX + 48];
+    snprintf(path, sizeof path, "%s/tickbus/%s.halt", f->runtime, f->bus);
+    unlink(path);
+}
+
 static inline int tear_down(void **state)
 {
     fixture_t *f = *state;
     program_clear(&f->start);
     unsigned left = processes_of(f->bus);
-    char halt[SCRATCH_PATH_MAX + 48]; /* stands until it is resumed */
-    snprintf(halt, sizeof halt, "%s/tickbus/%s.halt", f->runtime, f->bus);
-    unlink(halt);
+    remove_standing_halt(f);
     unsigned files = scratch_remove_runtime(f->runtime);
     if (left || files)
         print_error("left behind: %u processes, %u files\n", left, files);
