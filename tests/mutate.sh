@@ -393,24 +393,29 @@ report()
         "$(verdicts uncompiled) did not compile and $(verdicts same) made the same code (seed $seed, $(clock "$1"))"
 }
 
-options "$@"
-if [ "${TICKBUS_MUTATE_INSIDE:-}" = $$ ]; then
-    mount -t tmpfs tmpfs /tmp || exit 1
-    inside
-    exit
-fi
-
-cd "$(dirname "$0")/.." || exit 1
-[ ${#places[@]} -gt 0 ] || [ -e "$folder" ] || usage "there is no $folder in the tree"
-export TICKBUS_SHARED=${TICKBUS_SHARED:-$(cd ../shared 2>/dev/null && pwd)}
-namespaces=(--mount --pid --ipc --fork --kill-child --mount-proc)
-[ "$(id -u)" -eq 0 ] || namespaces+=(--user --map-root-user)
-unshare "${namespaces[@]}" true 2>/dev/null || {
-    say "cannot make namespaces, without which a changed program could kill any process of yours; run it as root"
-    exit 1
+main()
+{
+    local child namespaces=(--mount --pid --ipc --fork --kill-child --mount-proc)
+    options "$@"
+    if [ "${TICKBUS_MUTATE_INSIDE:-}" = $$ ]; then # process 1 of the namespaces that are made below
+        mount -t tmpfs tmpfs /tmp || exit 1
+        inside
+        exit
+    fi
+    cd "$(dirname "$0")/.." || exit 1
+    [ ${#places[@]} -gt 0 ] || [ -e "$folder" ] || usage "there is no $folder in the tree"
+    TICKBUS_SHARED=${TICKBUS_SHARED:-$(cd ../shared 2>/dev/null && pwd)}
+    export TICKBUS_SHARED
+    [ "$(id -u)" -eq 0 ] || namespaces+=(--user --map-root-user)
+    unshare "${namespaces[@]}" true 2>/dev/null || {
+        say "cannot make namespaces, without which a changed program could kill any process of yours; run it as root"
+        exit 1
+    }
+    TICKBUS_MUTATE_INSIDE=1 unshare "${namespaces[@]}" bash tests/mutate.sh "$@" &
+    child=$!
+    trap 'kill -KILL $child; printf "\n" >&2; exit 130' INT TERM HUP
+    wait $child
 }
-# Inside, it is process 1.
-TICKBUS_MUTATE_INSIDE=1 unshare "${namespaces[@]}" bash tests/mutate.sh "$@" &
-child=$!
-trap 'kill -KILL $child; printf "\n" >&2; exit 130' INT TERM HUP
-wait $child
+
+# On one line: bash reads a script as it goes, and somebody may edit this one meanwhile.
+main "$@"; exit
