@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -685,6 +686,42 @@ static void the_end_of_the_bus_ends_every_wait_once_the_ring_is_read_out(void **
     tbus_bus_close(&bus);
 }
 
+/* Whoever shares its CPU hands it over instead of looking again; whoever does not looks again. */
+static void a_cpu_is_shared_while_another_participant_is_pinned_to_it(void **state)
+{
+    (void)state;
+    tbus_bus_t bus = make_bus(TBUS_BROADCAST);
+    tbus_subscriber_t in;
+    const void *message;
+    size_t bytes;
+    cpu_set_t before, one;
+    assert_int_equal(sched_getaffinity(0, sizeof before, &before), 0);
+    int cpu = sched_getcpu();
+    CPU_ZERO(&one);
+    CPU_SET((unsigned)cpu, &one);
+    assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
+    join_as_reader(&bus, &in);
+    assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
+    assert_int_equal(tbus_participant(&bus, bus.owner)->cpu, cpu);
+
+    int other = tbus_participant_add(&bus, "other", NULL);
+    assert_true(other > 0);
+    static const struct {
+        int ahead; /* of our CPU; the same: 0 */
+        bool vacant, shared;
+    } rows[] = {{1, false, false}, {0, false, true}, {0, true, false}, {-1, false, false}};
+    for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+        tbus_participant_t *p = tbus_participant(&bus, (uint32_t)other);
+        p->cpu = cpu + rows[i].ahead;
+        tbus_store_relaxed_u32(&p->state, rows[i].vacant ? TBUS_VACANT : TBUS_RUN);
+        bus.shares_cpu_ns = 0; /* the last look was long ago */
+        assert_int_equal(tbus_take_wait(&bus, &in, &message, &bytes, 1), TBUS_NOTHING);
+        assert_int_equal(bus.shares_cpu, rows[i].shared);
+    }
+    tbus_subscriber_leave(&in);
+    tbus_bus_close(&bus);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -710,6 +747,7 @@ int main(void)
         cmocka_unit_test(nothing_that_a_caller_gives_makes_it_crash),
         cmocka_unit_test(nor_below_the_front_door),
         cmocka_unit_test(an_observer_waits_for_messages_and_is_told_that_nobody_publishes),
+        cmocka_unit_test(a_cpu_is_shared_while_another_participant_is_pinned_to_it),
         cmocka_unit_test(the_end_of_the_bus_ends_every_wait_once_the_ring_is_read_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
