@@ -52,19 +52,12 @@ static const char help_resume[] =
 
 static int ask(const char *verb, const char *method, const char *name, const char *reason)
 {
-    client_t client;
     control_answer_t answer;
     tbus_error_t why = {0};
     json_t *params = json_pack("{s:s}", "reason", reason);
     if (!params)
         return outcome_usage(verb, "--reason: UTF-8 text was expected");
-    if (client_open(name, &client, &why) < 0) {
-        json_decref(params);
-        return outcome_failed(verb, "%s", why.text);
-    }
-    int code = control_call(client.fd, method, params, CLIENT_TIMEOUT_MS, &answer, &why);
-    client_close(&client);
-    if (code < 0)
+    if (client_ask(name, method, params, NULL, &answer, &why) < 0)
         return outcome_failed(verb, "%s", why.text);
     json_decref(answer.result);
     return OUTCOME_OK;
@@ -103,7 +96,7 @@ static int reach_open(const char *name, reach_t *out_reach, tbus_error_t *err)
 {
     reach_t reach = {0};
     if (name && (strlen(name) >= sizeof reach.name || strchr(name, '/')))
-        return -EINVAL; /* client_open says so */
+        return -EINVAL; /* client_ask says so */
     int code = tbus_rundir_open(false, &reach.dir, err);
     if (code < 0)
         return code;

@@ -3,7 +3,6 @@
 #include <stdio.h>
 
 #include "tools/control/client.h"
-#include "tools/control/protocol.h"
 #include "tools/run/summary.h"
 #include "tools/show/outcome.h"
 #include "tools/verbs.h"
@@ -21,14 +20,9 @@ static const char help[] =
 
 static int print_status(const char *verb, const char *name, bool json)
 {
-    client_t client;
     control_answer_t answer;
     tbus_error_t why = {0};
-    if (client_open(name, &client, &why) < 0)
-        return outcome_failed(verb, "%s", why.text);
-    int code = control_call(client.fd, "status", NULL, CLIENT_TIMEOUT_MS, &answer, &why);
-    client_close(&client);
-    if (code < 0)
+    if (client_ask(name, "status", NULL, NULL, &answer, &why) < 0)
         return outcome_failed(verb, "%s", why.text);
     if (json) {
         summary_print_json(answer.result, stdout);

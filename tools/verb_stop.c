@@ -8,7 +8,6 @@
 #include <tickbus/clock.h>
 
 #include "tools/control/client.h"
-#include "tools/control/protocol.h"
 #include "tools/config/start_options.h"
 #include "tools/show/outcome.h"
 #include "tools/verbs.h"
@@ -50,18 +49,13 @@ static int stop(const char *verb, const char *name, uint64_t timeout_ns)
     client_t client;
     control_answer_t answer;
     tbus_error_t why = {0};
-    if (client_open(name, &client, &why) < 0)
+    if (client_ask(name, "stop", NULL, &client, &answer, &why) < 0)
         return outcome_failed(verb, "%s", why.text);
-    int code = control_call(client.fd, "stop", NULL, CLIENT_TIMEOUT_MS, &answer, &why);
-    if (code < 0) {
-        code = outcome_failed(verb, "%s", why.text);
-    } else {
-        json_decref(answer.result);
-        code = wait_for_end(&client, timeout_ns)
-                   ? OUTCOME_OK
-                   : outcome_failed(verb, "bus '%s' has not ended yet; it goes on draining",
-                                    client.name);
-    }
+    json_decref(answer.result);
+    int code =
+        wait_for_end(&client, timeout_ns)
+            ? OUTCOME_OK
+            : outcome_failed(verb, "bus '%s' has not ended yet; it goes on draining", client.name);
     client_close(&client);
     return code;
 }

@@ -229,14 +229,11 @@ static int attach_and_tap(const tap_t *tap)
     client_t client;
     control_answer_t answer;
     tbus_error_t why = {0};
-    if (client_open(tap->name, &client, &why) < 0)
+    if (client_ask(tap->name, "attach", NULL, &client, &answer, &why) < 0)
         return outcome_failed(tap->verb, "%s", why.text);
+    json_decref(answer.result);
     tapping_t t = {.tap = tap, .control_fd = client.fd};
-    int code = control_call(client.fd, "attach", NULL, CLIENT_TIMEOUT_MS, &answer, &why);
-    if (code == 0) {
-        json_decref(answer.result);
-        code = tbus_bus_attach(answer.fds, answer.fds_count, &t.bus, &why);
-    }
+    int code = tbus_bus_attach(answer.fds, answer.fds_count, &t.bus, &why);
     if (code < 0) {
         code = outcome_failed(tap->verb, "%s", why.text);
     } else {

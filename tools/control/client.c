@@ -5,7 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
-int client_open(const char *name, client_t *out_client, tbus_error_t *err)
+#define TIMEOUT_MS 5000 /* the supervisor answers within milliseconds */
+
+static int connect_to(const char *name, client_t *out_client, tbus_error_t *err)
 {
     client_t client = {.fd = -1};
     if (name && (strlen(name) >= sizeof client.name || strchr(name, '/')))
@@ -33,4 +35,21 @@ void client_close(client_t *client)
 {
     close(client->fd);
     tbus_rundir_close(&client->dir);
+}
+
+int client_ask(const char *name, const char *method, json_t *params, client_t *out_client,
+               control_answer_t *out_answer, tbus_error_t *err)
+{
+    client_t client;
+    int code = connect_to(name, &client, err);
+    if (code < 0) {
+        json_decref(params);
+        return code;
+    }
+    code = control_call(client.fd, method, params, TIMEOUT_MS, out_answer, err);
+    if (code == 0 && out_client)
+        *out_client = client;
+    else
+        client_close(&client);
+    return code;
 }

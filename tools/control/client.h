@@ -7,6 +7,7 @@
 #include <tickbus/error.h>
 #include <tickbus/ring.h>
 
+#include "tools/control/protocol.h"
 #include "tools/control/rundir.h"
 
 typedef struct client {
@@ -15,11 +16,12 @@ typedef struct client {
     int fd; /* connected to the control socket */
 } client_t;
 
-/* `name`: of the bus, or NULL: the only one. -TBUS_ENOTFOUND: none is running under that name, or
- * at all, or several are. */
-int client_open(const char *name, client_t *out_client, tbus_error_t *err);
+/* Connect to a bus and call one of its methods (protocol.h); it has 5 s to answer. `name`: of the
+ * bus, or NULL: the only one. `params`: NULL, or taken over. *out_client stays connected, for
+ * client_close; NULL: it is not wanted. -TBUS_ENOTFOUND: none is running under that name, or at
+ * all, or several are; and the errors of control_call. */
+int client_ask(const char *name, const char *method, json_t *params, client_t *out_client,
+               control_answer_t *out_answer, tbus_error_t *err);
 void client_close(client_t *client);
-
-#define CLIENT_TIMEOUT_MS 5000 /* for an answer: the supervisor gives one within milliseconds */
 
 #endif
