@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <tickbus/error.h>
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 const char *tbus_strerror(int code)
 {
-    switch (-code) {
+    int number = code == INT_MIN ? INT_MAX : -code; /* it has no positive counterpart */
+    switch (number) {
     case 0:
         return "success";
 #define X(name, value, text)                                                                       \
@@ -16,7 +18,7 @@ const char *tbus_strerror(int code)
         TBUS_ERRORS(X)
 #undef X
     default: {
-        const char *text = strerrordesc_np(-code);
+        const char *text = strerrordesc_np(number);
         return text ? text : "unknown error";
     }
     }
