@@ -147,7 +147,7 @@ static int check_seal(tbus_journal_reader_t *r, tbus_error_t *err)
         return fail_reading(r, (int)got, err);
     if (got < (int64_t)sizeof seal || seal.kind != TBUS_JOURNAL_SEAL_SHA256)
         return 0;
-    if (r->sealed + 1 < number && !r->unsynced)
+    if (r->sealed + 1 < number && !r->passed_unfinished)
         return fail_damaged(r, "it is sealed, and a segment before it is not", err);
     if (r->sealed + 1 == number && memcmp(seal.previous, r->digest, sizeof r->digest) != 0)
         return fail_damaged(r, "it was sealed behind another segment than the one before it", err);
@@ -231,7 +231,15 @@ static int break_off_unsynced(tbus_journal_reader_t *r)
 /* Segment r->segment is not finished, and the one behind it is: remember that, for the end. */
 static void note_unsynced(tbus_journal_reader_t *r, const tbus_journal_segment_t *next)
 {
-    if (r->end == TBUS_JOURNAL_TORN && !r->unsynced && tbus_journal_segment_closed_bytes(next) > 0)
+    if (r->end != TBUS_JOURNAL_TORN)
+        return;
+    r->passed_unfinished = true;
+    if (r->unsynced || tbus_journal_segment_closed_bytes(next) <= 0)
+        return;
+    /* J6 pairs J5 (tbus_journal_file_finish): of a living writer both may have been finished since
+     * we looked, this one first. */
+    tbus_fence_acquire();
+    if (tbus_journal_segment_closed_bytes(&r->segment) == 0)
         r->unsynced = r->segment.header.segment;
 }
 

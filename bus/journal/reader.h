@@ -30,7 +30,8 @@ struct tbus_journal_reader {
     bool waiting; /* at the end of a live journal: the next look is at one word */
     bool shows_session;
     bool checks_seals;
-    uint32_t sealed; /* segments 1 .. this */
+    bool passed_unfinished; /* a segment was left behind that was not finished at the time */
+    uint32_t sealed;        /* segments 1 .. this */
     uint8_t digest[32];
     bool ended; /* for good: nobody writes, and the end was judged */
     uint64_t torn_bytes;

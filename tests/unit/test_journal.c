@@ -1487,6 +1487,7 @@ static void a_reader_follows_a_live_journal_to_its_end(void **state)
     uint64_t records = 0;
     uint64_t waits = 0;
     assert_int_equal(tbus_journal_reader_open(s->journal, &r, &err), 0);
+    tbus_journal_reader_check_seals(r);
     for (;;) {
         int code = tbus_journal_reader_next(r, &record, &err);
         if (code < 0)
