@@ -9,6 +9,8 @@
 
 #include <tickbus/outlet.h>
 
+#include <tickbus/market/clock.h>
+
 #include "feedsim/itch/itch.h"
 #include "feedsim/pace.h"
 #include "feedsim/source/source.h"
@@ -16,6 +18,7 @@
 
 #define CLOCK_BURST 16u               /* messages for one look at the clock */
 #define LATER_NS    UINT64_C(1000000) /* between two looks at a pipe that has nothing */
+#define TOLD_NS     UINT64_C(200000)  /* between two words on how far market time is */
 #define NEVER_NS    UINT64_MAX
 
 typedef struct feed_stage {
@@ -30,10 +33,12 @@ typedef struct feed_stage {
     uint64_t end_ns; /* NEVER_NS: no limit */
     uint64_t epoch_ns;
     bool started;
-    uint64_t later_ns; /* the source has nothing before this; 0: it has */
-    uint64_t due_ns;   /* of the tick in hand */
-    size_t bytes;      /* of the tick in hand; 0: there is none */
-    tick_t *tick;      /* TICK_LEN_MAX bytes */
+    market_clock_t clock;    /* as of the last tick that was sent, or is kept */
+    tbus_horizon_t *horizon; /* our own */
+    uint64_t later_ns;       /* the source has nothing before this; 0: it has */
+    uint64_t due_ns;         /* of the tick in hand */
+    size_t bytes;            /* of the tick in hand; 0: there is none */
+    tick_t *tick;            /* TICK_LEN_MAX bytes */
     tbus_atomic_u64_t *messages;
     tbus_atomic_u64_t *message_bytes;
     tbus_atomic_u64_t *errors;
@@ -155,6 +160,7 @@ static void intend(const feed_stage_t *f, tick_t *tick, uint64_t due_ns)
 static bool publish(feed_stage_t *f, uint64_t due_ns)
 {
     intend(f, f->tick, due_ns);
+    f->clock = market_clock_at(f->clock, f->tick, f->bytes);
     bool sent = tbus_outlet_send(&f->md, f->tick, f->bytes) == TBUS_OUTLET_SENT;
     f->base.pending = !sent;
     f->bytes = 0;
@@ -198,11 +204,31 @@ static void tell_progress(feed_stage_t *f)
     tbus_store_relaxed_u64(f->total, total);
 }
 
+/* While no tick goes out, time may pass all the same, as far as the next tick in hand allows: what
+ * waits for a market time need not wait for that tick. With each tick that goes out whoever takes
+ * it knows as much by itself, so nothing is said then. */
+static void say_how_far(const feed_stage_t *f, uint64_t now_ns)
+{
+    if (f->base.source_done) {
+        if (!f->base.pending)
+            tbus_horizon_raise(f->horizon, TBUS_HORIZON_END, f->md.publisher.fence);
+        return;
+    }
+    if (f->base.pending || f->bytes == 0 || f->pace.kind == FEED_PACE_RATE)
+        return;
+    uint64_t next_ns = market_clock_at(f->clock, f->tick, f->bytes).now_ns;
+    uint64_t ahead_ns = feed_pace_ahead_ns(&f->pace, now_ns);
+    if (next_ns > f->clock.now_ns + ahead_ns)
+        tbus_horizon_raise(f->horizon, next_ns - ahead_ns, f->md.publisher.fence);
+}
+
 static int feed_poll(tbus_stage_t *stage, uint32_t budget)
 {
     feed_stage_t *f = (feed_stage_t *)stage;
-    if (stage->source_done && !stage->pending)
+    if (stage->source_done && !stage->pending) {
+        say_how_far(f, 0);
         return 0;
+    }
     uint64_t now_ns = 0;
     uint32_t done;
     for (done = 0; done < budget; done++) {
@@ -226,6 +252,8 @@ static int feed_poll(tbus_stage_t *stage, uint32_t budget)
     }
     if (done > 0)
         tell_progress(f);
+    if (done < budget)
+        say_how_far(f, now_ns);
     return (int)done;
 }
 
@@ -235,6 +263,11 @@ static uint64_t feed_deadline_ns(const tbus_stage_t *stage)
     if (stage->pending || stage->source_done) /* the waiter knows when there is room */
         return TBUS_STAGE_NO_DEADLINE;
     uint64_t at = f->bytes ? f->due_ns : f->later_ns;
+    /* Somebody waits for market time to pass: it is told now and then. */
+    uint64_t soon = tbus_clock_ns() + TOLD_NS;
+    if (f->bytes && f->pace.kind == FEED_PACE_TIMED && at > soon &&
+        tbus_load_relaxed_u32(&f->horizon->waiting) != 0) /* hint */
+        at = soon;
     return at < f->end_ns || !f->started ? at : f->end_ns;
 }
 
@@ -299,6 +332,7 @@ static int build(feed_stage_t *f, const feed_params_t *params, tbus_error_t *err
         rc = tbus_stage_join_publisher(&f->base, "md", &f->md.publisher, err);
     if (rc != 0)
         return rc;
+    f->horizon = tbus_stage_keep_horizon(&f->base, "md", 0);
     f->for_ns = params->for_ns;
     f->epoch_ns = bus->directory->epoch_ns;
     f->messages = tbus_counter(bus, f->base.owner, "feed.messages", "messages");

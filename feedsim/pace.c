@@ -99,3 +99,11 @@ uint64_t feed_pace_next(feed_pace_t *p, uint64_t time_ns, uint64_t now_ns)
         p->due_ns = next_at_rate(p);
     return p->due_ns;
 }
+
+uint64_t feed_pace_ahead_ns(const feed_pace_t *p, uint64_t now_ns)
+{
+    if (p->kind != FEED_PACE_TIMED || p->due_ns <= now_ns || p->scale == 0)
+        return 0;
+    unsigned __int128 ahead = ((unsigned __int128)(p->due_ns - now_ns) << SCALE_SHIFT) / p->scale;
+    return ahead > UINT64_MAX ? UINT64_MAX : (uint64_t)ahead;
+}

@@ -53,6 +53,10 @@ int feed_pace_parse(const char *text, feed_pace_t *out_pace, tbus_error_t *err);
  * carries, or FEED_TIME_NONE; `now_ns`: the clock, used for the first message and at `max`. */
 uint64_t feed_pace_next(feed_pace_t *p, uint64_t time_ns, uint64_t now_ns);
 
+/* Timed: how much message time lies between `now_ns` and the last message's due time; 0: it is due.
+ * Of other paces 0. */
+uint64_t feed_pace_ahead_ns(const feed_pace_t *p, uint64_t now_ns);
+
 #ifdef __cplusplus
 }
 #endif

@@ -9,8 +9,7 @@
 #include "risk/table.h"
 
 #define STRATEGIES 65536u
-#define SECOND_NS  INT64_C(1000000000)
-#define DAY_NS     (INT64_C(86400) * SECOND_NS)
+#define SECOND_NS  UINT64_C(1000000000)
 
 struct gate {
     risk_limits_t limits;
@@ -82,6 +81,16 @@ void gate_kill(gate_t *g, bool killed)
     g->killed = killed;
 }
 
+void gate_restart_rate(gate_t *g)
+{
+    g->passed_count = 0;
+}
+
+const uint64_t *gate_concerns(const gate_t *g)
+{
+    return g->exposure.held;
+}
+
 void gate_on_report(gate_t *g, const report_t *report)
 {
     exposure_on_report(&g->exposure, report);
@@ -151,10 +160,7 @@ static uint8_t check_room(const gate_t *g, uint64_t now_ns)
         uint32_t ring = g->first_limits.orders_per_second;
         uint32_t oldest =
             g->passed_next >= window ? g->passed_next - window : g->passed_next + ring - window;
-        int64_t elapsed_ns = (int64_t)(now_ns - g->passed_at[oldest]);
-        if (elapsed_ns < -DAY_NS / 2)
-            elapsed_ns += DAY_NS; /* midnight lies between */
-        if (elapsed_ns < SECOND_NS)
+        if ((int64_t)(now_ns - g->passed_at[oldest]) < (int64_t)SECOND_NS)
             return REASON_RATE;
     }
     bool full = exposure_full(&g->exposure) || g->exposure.open_count >= g->limits.open_orders_max;

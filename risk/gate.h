@@ -39,9 +39,11 @@
  * is not checked against the gross limit: a limit must never prevent closing a position.
  *
  * Rate: a sliding window, exact: an order passes if fewer than orders_per_second have passed in the
- * second that ends with it. The clock is the market's (event time), as it is for strategies: the
- * same inputs give the same decisions at any pace. A clock that stands still or goes back gives no
- * new room, except at midnight.
+ * second that ends with it. The clock is market time (tickbus/market/clock.h), at which the order
+ * was sent: the same inputs give the same decisions at any pace. Where that clock restarts, because
+ * the stamps of the market data went back, the window begins anew.
+ *
+ * A replace is judged as a new order, with the order that it replaces still open.
  *
  * Previous on the data path: tickbus/msg/order.h. Next: risk/stage.h.
  */
@@ -84,7 +86,14 @@ bool gate_set_limits(gate_t *g, const risk_limits_t *limits);
 /* Kill switch on or off. */
 void gate_kill(gate_t *g, bool killed);
 
-/* Decide on an order against the market as it is now. `now_ns`: event time, ns since midnight.
+/* The clock has restarted: what passed before does not count against the rate any more. */
+void gate_restart_rate(gate_t *g);
+
+/* Which symbols gate_on_market has something to do for: bit by locate, set while there is a
+ * position. Good as long as the gate. */
+const uint64_t *gate_concerns(const gate_t *g);
+
+/* Decide on an order against the market as it is now. `now_ns`: market time.
  * REASON_NONE lets it through, and a new order counts as open from then on. Hot. */
 uint8_t gate_judge(gate_t *g, const order_t *order, uint64_t now_ns);
 

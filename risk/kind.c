@@ -2,9 +2,9 @@
 /* The kind of stage that stands before every order. */
 #include <tickbus/msg/event.h>
 #include <tickbus/msg/order.h>
-#include <tickbus/msg/report.h>
 
 #include "bus/market/resource.h"
+#include "bus/market/session.h"
 #include "risk/gate.h"
 #include "risk/stage.h"
 
@@ -17,13 +17,7 @@ static const tbus_port_t ports[] = {
      .type = "order",
      .type_version = ORDER_VERSION,
      .ring = TBUS_SPSC,
-     .help = "orders that risk has passed, on their way to the executor"},
-    {.topic = "reports",
-     .role = TBUS_PORT_PUBLISH,
-     .type = "report",
-     .type_version = REPORT_VERSION,
-     .ring = TBUS_BROADCAST_MP,
-     .help = "what became of orders, from risk and the executor"},
+     .help = "orders that risk has judged, on their way to the executor"},
     {.topic = EVENT_TOPIC,
      .role = TBUS_PORT_PUBLISH,
      .type = "event",
@@ -52,12 +46,19 @@ static size_t memory_bytes(const void *params)
 static int create(const tbus_stage_request_t *request, tbus_stage_t **out_stage, tbus_error_t *err)
 {
     risk_params_t params = {.limits = *(const risk_limits_t *)request->params,
-                            .limits_box = request->control};
-    void *market;
+                            .limits_box = request->control,
+                            .messages_max = request->messages_max};
+    void *market, *session;
     int code = tbus_crew_use(request->crew, &market_resource, &market, err);
-    return code ? code
-                : risk_stage_create(request->bus, request->owner, market, &params, out_stage, err);
+    if (code == 0)
+        code = tbus_crew_use(request->crew, &session_resource, &session, err);
+    if (code != 0)
+        return code;
+    params.session = session;
+    return risk_stage_create(request->bus, request->owner, market, &params, out_stage, err);
 }
+
+static const tbus_resource_t *const resources[] = {&market_resource, &session_resource, NULL};
 
 const tbus_kind_t risk_kind = {
     .api = TBUS_KIND_API,
@@ -71,7 +72,7 @@ const tbus_kind_t risk_kind = {
     .ports_count = sizeof ports / sizeof ports[0],
     .ports = ports,
     .params = &risk_limits_params,
-    .resource = &market_resource,
+    .resources = resources,
     .control = "limits",
     .control_bytes = sizeof(limits_box_t),
     .check_change = check_change,

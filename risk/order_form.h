@@ -19,17 +19,17 @@ static inline uint64_t order_count(const order_t *o)
     return o->order_id & TICK_NS_MASK;
 }
 
-/* An id that counts from 1, sent by the strategy that the id belongs to (so that nobody cancels
- * another's orders), and for a new order a side, a time in force and a quantity that exist. px,
- * qty, side and tif of a cancel are not looked at: taking an order off must not fail for want of
- * form. */
+/* An id that counts from 1, and for a new order a side, a time in force and a quantity that exist;
+ * a replace names another order of its strategy. px, qty, side and tif of a cancel are not looked
+ * at: taking an order off must not fail for want of form. */
 static inline bool order_well_formed(const order_t *o)
 {
-    if (order_count(o) == 0 || (uint16_t)(o->sent >> 48) != order_strategy(o))
+    if (order_count(o) == 0)
         return false;
     if (o->kind == ORDER_CANCEL)
         return true;
-    return o->kind == ORDER_NEW && (o->side == 'B' || o->side == 'S') &&
+    bool replaces = o->kind == ORDER_REPLACE && o->replaces != 0 && o->replaces < order_count(o);
+    return (o->kind == ORDER_NEW || replaces) && (o->side == 'B' || o->side == 'S') &&
            (o->tif == ORDER_TIF_DAY || o->tif == ORDER_TIF_IOC) && o->qty != 0;
 }
 
@@ -42,14 +42,13 @@ static inline bool order_copy(order_t *out_order, const void *message, size_t by
     return bytes == sizeof *out_order;
 }
 
-/* A report about the whole order, without executions; `sent` lacks the time. */
+/* A report about the whole order, without executions; times and flags are not set. */
 static inline report_t order_answer(const order_t *o, uint8_t kind, uint8_t reason, uint64_t md_seq)
 {
     return (report_t){
         .order_id = o->order_id,
         .md_seq = md_seq,
-        .intended = o->intended,
-        .sent = tick_pack(0, order_strategy(o)),
+        .locate = o->locate,
         .px_e4 = o->px_e4,
         .qty = o->qty,
         .leaves = kind == REPORT_ACCEPTED ? o->qty : 0,

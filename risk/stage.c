@@ -9,22 +9,49 @@
 #include <tickbus/glance.h>
 #include <tickbus/outlet.h>
 
+#include "bus/market/drive.h"
+#include "bus/msg/digest.h"
 #include "risk/acts.h"
-#include "risk/follow.h"
 #include "risk/gate.h"
+#include "risk/in_hand.h"
+#include "risk/order_form.h"
 #include "risk/table.h"
 
+/* A strategy whose horizon is known; its orders in their order. */
+typedef struct stream {
+    uint32_t owner;  /* participant number */
+    uint32_t number; /* of the strategy */
+    tbus_horizon_view_t view;
+    uint64_t horizon_ns; /* all its orders before this are in hand */
+    in_hand_stream_t orders;
+} stream_t;
+
 typedef struct risk_stage {
-    tbus_stage_t stage;
-    follow_t follow;
+    market_stage_t base; /* first */
+    tbus_subscriber_t orders;
     tbus_subscriber_t reports;
-    tbus_outlet_t approved; /* orders that passed */
-    tbus_outlet_t answers;  /* reports about those that did not */
+    tbus_outlet_t approved; /* orders, with the reason why they are not to pass */
     gate_t *gate;
     const limits_box_t *limits_box; /* not owned; NULL: none */
     acts_t acts;
-    uint64_t judged; /* orders */
     uint64_t limits_seen;
+    uint64_t restarts;      /* of the clock, as last seen */
+    uint64_t judged_ns;     /* time of the order that was judged last */
+    uint64_t orders_judged; /* how many, ever */
+    in_hand_t in_hand;
+    uint32_t streams_count;
+    stream_t streams[TBUS_STAGE_HORIZONS_MAX];
+    in_hand_stream_t others; /* orders of strategies that have no horizon: in the host's order */
+    /* reports that are not due: a ring of inbox_mask + 1 */
+    struct due_report {
+        report_t report;
+        uint64_t seq;
+    } * inbox; /* owned */
+    uint64_t inbox_mask;
+    uint64_t inbox_first;
+    uint64_t inbox_end;
+    digest_t digest;
+    tbus_atomic_u64_t *digest_shown;
     tbus_atomic_u64_t *taken;
     tbus_atomic_u64_t *cancels;
     tbus_atomic_u64_t *passed;
@@ -33,59 +60,157 @@ typedef struct risk_stage {
     tbus_atomic_u64_t *rejects[REASON_COUNT]; /* NULL: a reason that the gate never gives */
 } risk_stage_t;
 
-/* ---- output */
+/* ---- what lies on the rings is taken off */
 
-/* Before every try, so that the time on a report is that of its publication. */
-static void stamp(const risk_stage_t *r, report_t *report)
-{
-    report->sent = tick_pack(tbus_bus_now_ns(r->stage.bus), report_strategy(report));
-}
-
-static bool blocked(const risk_stage_t *r)
-{
-    return (r->approved.kept | r->answers.kept) != 0;
-}
-
-/* The one message that is kept. Returns whether it went out. */
-static bool flush(risk_stage_t *r)
-{
-    size_t bytes;
-    report_t *report = tbus_outlet_front(&r->answers, &bytes);
-    if (!report)
-        return tbus_outlet_flush(&r->approved) != 0;
-    stamp(r, report);
-    return tbus_outlet_retry(&r->answers) == TBUS_OUTLET_SENT;
-}
-
-/* ---- input */
-
-static int take_reports(risk_stage_t *r)
+static int collect_reports(risk_stage_t *r)
 {
     size_t bytes;
     const void *message;
-    uint32_t taken = 0;
-    /* No more than the ring holds: they may come as fast as they are taken. */
-    while (taken < r->reports.ring.slot_count && (message = tbus_peek(&r->reports, &bytes))) {
-        report_t report;
-        if (bytes != sizeof report)
-            return tbus_fail(&r->stage.error, -TBUS_ECORRUPT,
+    while ((message = tbus_peek(&r->reports, &bytes))) {
+        tbus_stage_t *stage = &r->base.stage;
+        if (bytes != sizeof(report_t))
+            return tbus_fail(&stage->error, -TBUS_ECORRUPT,
                              "stage '%s': message %llu of reports has %zu bytes, a report has %zu",
-                             r->stage.name, (unsigned long long)r->reports.seq, bytes,
-                             sizeof report);
-        memcpy(&report, message, sizeof report);
-        gate_on_report(r->gate, &report);
+                             stage->name, (unsigned long long)r->reports.seq, bytes,
+                             sizeof(report_t));
+        bool full = r->inbox_end - r->inbox_first > r->inbox_mask;
+        if (full && !market_stage_waits(&r->base))
+            break; /* they are taken at once: there will be room */
+        if (full)
+            return tbus_fail(&stage->error, -TBUS_ELIMIT,
+                             "stage '%s': more than %llu reports are on their way; raise "
+                             "venue.reports_max, or lower venue.latency.response",
+                             stage->name, (unsigned long long)r->inbox_mask + 1);
+        struct due_report *due = &r->inbox[r->inbox_end++ & r->inbox_mask];
+        memcpy(&due->report, message, sizeof due->report);
+        due->seq = r->reports.seq;
         tbus_advance(&r->reports);
-        taken++;
     }
-    if (taken > 0)
-        tbus_store_relaxed_u64(r->mismatches, gate_report_mismatches(r->gate));
-    return (int)taken;
+    return 0;
+}
+
+static in_hand_stream_t *stream_of(risk_stage_t *r, const order_t *order, stream_t **out_stream)
+{
+    for (uint32_t i = 0; i < r->streams_count; i++)
+        if (r->streams[i].number == order_strategy(order)) {
+            *out_stream = &r->streams[i];
+            return &r->streams[i].orders;
+        }
+    *out_stream = NULL;
+    return &r->others;
+}
+
+/* When it is to be judged. Times of a stream never go back, whatever its messages say. */
+static uint64_t due_ns(const risk_stage_t *r, const order_t *order, const stream_t *stream)
+{
+    uint64_t at_ns = stream ? order->at : 0;
+    return at_ns > r->judged_ns ? at_ns : r->judged_ns;
+}
+
+/* The same for the first of a stream. By the clock of the host, once the tick that it answers was
+ * taken; if that does not exist, as soon as there is no other (it is malformed). */
+static uint64_t first_due_ns(const risk_stage_t *r, const in_hand_order_t *first)
+{
+    if (!first)
+        return MARKET_NEVER;
+    if (market_stage_waits(&r->base))
+        return first->due_ns;
+    return first->order.md_seq <= market_seq(r->base.market) ? 0 : MARKET_NEVER - 1;
+}
+
+/* A ring of several publishers: an order behind one that is not ready yet cannot be seen. So what
+ * the strategies have sent before they raised their horizons is in hand once all has been taken
+ * that was claimed when the horizons were looked at. */
+static void collect_orders(risk_stage_t *r)
+{
+    size_t bytes;
+    const void *message;
+    for (uint32_t i = 0; i < r->streams_count; i++)
+        tbus_horizon_look(&r->streams[i].view);
+    uint64_t claimed = r->streams_count ? tbus_ring_claimed(&r->orders.ring) : 0;
+    while (!in_hand_full(&r->in_hand) && tbus_glance(&r->orders) &&
+           (message = tbus_peek(&r->orders, &bytes))) {
+        order_t order;
+        stream_t *stream;
+        bool whole = order_copy(&order, message, bytes);
+        in_hand_order_t *in_hand = in_hand_add(&r->in_hand, stream_of(r, &order, &stream));
+        in_hand->order = order;
+        in_hand->whole = whole;
+        in_hand->due_ns = due_ns(r, &order, stream);
+        tbus_advance(&r->orders);
+    }
+    if (r->streams_count && (int64_t)(tbus_ring_taken(&r->orders.ring) - claimed) >= 0)
+        for (uint32_t i = 0; i < r->streams_count; i++)
+            r->streams[i].horizon_ns = r->streams[i].view.seen;
+}
+
+/* ---- what is first, and what may still come */
+
+static bool has_report(const risk_stage_t *r)
+{
+    return r->inbox_first != r->inbox_end;
+}
+
+static uint64_t report_ns(const risk_stage_t *r)
+{
+    if (!has_report(r))
+        return MARKET_NEVER;
+    return market_stage_waits(&r->base) ? r->inbox[r->inbox_first & r->inbox_mask].report.seen : 0;
+}
+
+/* The stream whose first order comes first: by time, then by strategy number. */
+static in_hand_stream_t *first_order(risk_stage_t *r, uint64_t *out_ns)
+{
+    in_hand_stream_t *found = r->others.first ? &r->others : NULL;
+    *out_ns = first_due_ns(r, in_hand_first(&r->in_hand, &r->others));
+    for (uint32_t i = 0; i < r->streams_count; i++) {
+        const in_hand_order_t *other = in_hand_first(&r->in_hand, &r->streams[i].orders);
+        if (!other || other->due_ns >= *out_ns)
+            continue;
+        *out_ns = other->due_ns;
+        found = &r->streams[i].orders;
+    }
+    return found;
+}
+
+static void look_ahead(risk_stage_t *r)
+{
+    uint64_t order_ns, first_report_ns = report_ns(r), bound_ns = MARKET_NEVER;
+    (void)first_order(r, &order_ns);
+    r->base.next_ns = order_ns < first_report_ns ? order_ns : first_report_ns;
+    for (uint32_t i = 0; i < r->streams_count; i++) {
+        const stream_t *s = &r->streams[i];
+        if (!s->orders.first && s->horizon_ns < bound_ns &&
+            !market_stage_is_neighbour(&r->base, s->owner))
+            bound_ns = s->horizon_ns;
+    }
+    r->base.bound_ns = bound_ns;
+}
+
+/* ---- taking it */
+
+static void take_report(risk_stage_t *r)
+{
+    gate_on_report(r->gate, &r->inbox[r->inbox_first++ & r->inbox_mask].report);
+    tbus_store_relaxed_u64(r->mismatches, gate_report_mismatches(r->gate));
+}
+
+/* An order is judged with what its strategy had seen, and with what was to be seen before. */
+static void take_reports_before(risk_stage_t *r, const order_t *order)
+{
+    while (has_report(r)) {
+        const struct due_report *due = &r->inbox[r->inbox_first & r->inbox_mask];
+        if (due->report.seen >= r->base.now_ns && due->seq > order->report_seq)
+            return;
+        take_report(r);
+    }
 }
 
 static acts_place_t place(const risk_stage_t *r)
 {
-    return (acts_place_t){
-        .position = r->judged, .md_seq = r->follow.seq, .market_ns = r->follow.event_ns};
+    return (acts_place_t){.position = r->orders_judged,
+                          .md_seq = market_seq(r->base.market),
+                          .market_ns = r->base.now_ns};
 }
 
 static void take_limits(risk_stage_t *r)
@@ -106,57 +231,123 @@ static void take_acts(risk_stage_t *r)
     gate_kill(r->gate, r->acts.halted);
 }
 
-/* An order is judged with both boxes empty: see may_take_order. */
-static void judge(tbus_stage_t *stage, const order_t *order, bool valid)
+static void judge(risk_stage_t *r, const order_t *order, bool whole)
 {
-    risk_stage_t *r = (risk_stage_t *)(void *)stage;
+    order_t judged = *order;
     if (r->limits_box)
         take_limits(r);
     if (TBUS_UNLIKELY(acts_changed(&r->acts)))
         take_acts(r);
-    r->judged++;
-    uint8_t reason = valid ? gate_judge(r->gate, order, r->follow.event_ns) : REASON_MALFORMED;
+    if (TBUS_UNLIKELY(r->restarts != r->base.times->restarts)) {
+        r->restarts = r->base.times->restarts;
+        gate_restart_rate(r->gate);
+    }
+    bool valid = whole && order->md_seq <= market_seq(r->base.market);
+    uint8_t reason = valid ? gate_judge(r->gate, order, r->base.now_ns) : REASON_MALFORMED;
+    judged.reason = reason;
+    r->judged_ns = r->base.now_ns;
+    r->orders_judged++;
     tbus_add_own_u64(r->taken, 1);
     tbus_add_own_u64(r->cancels, order->kind == ORDER_CANCEL);
-    if (reason == REASON_NONE) {
-        tbus_add_own_u64(r->passed, 1);
-        tbus_outlet_send(&r->approved, order, sizeof *order);
-        return;
+    tbus_add_own_u64(reason == REASON_NONE ? r->passed : r->rejects[reason], 1);
+    digest_order(&r->digest, &judged);
+    tbus_store_relaxed_u64(r->digest_shown, r->digest);
+    r->base.stirred = true;
+    r->base.blocked = tbus_outlet_send(&r->approved, &judged, sizeof judged) != TBUS_OUTLET_SENT;
+}
+
+static int take(market_stage_t *base)
+{
+    risk_stage_t *r = (risk_stage_t *)(void *)base;
+    uint64_t order_ns;
+    in_hand_stream_t *stream = first_order(r, &order_ns);
+    /* By the clock of the host all reports come first, as strategies take them. */
+    bool report_first = market_stage_waits(base) ? report_ns(r) < order_ns : has_report(r);
+    if (report_first || !stream) {
+        take_report(r);
+    } else {
+        in_hand_order_t first = *in_hand_first(&r->in_hand, stream);
+        if (market_stage_waits(base))
+            take_reports_before(r, &first.order);
+        in_hand_drop(&r->in_hand, stream);
+        judge(r, &first.order, first.whole);
     }
-    tbus_add_own_u64(r->rejects[reason], 1);
-    report_t refusal = order_refusal(order, reason, r->follow.seq);
-    stamp(r, &refusal);
-    tbus_outlet_send(&r->answers, &refusal, sizeof refusal);
+    look_ahead(r);
+    return 0;
 }
 
-static inline bool may_take_order(tbus_stage_t *stage)
+static int collect(market_stage_t *base)
 {
-    return !blocked((risk_stage_t *)(void *)stage);
+    risk_stage_t *r = (risk_stage_t *)(void *)base;
+    collect_orders(r);
+    int code = tbus_glance(&r->reports) ? collect_reports(r) : 0;
+    if (code < 0)
+        return code;
+    look_ahead(r);
+    return 0;
 }
 
-static inline void mark_market(tbus_stage_t *stage, const market_event_t *event)
+static int on_tick(market_stage_t *base, const tick_t *tick, size_t bytes,
+                   const market_event_t *event)
 {
-    gate_on_market(((risk_stage_t *)(void *)stage)->gate, event);
+    risk_stage_t *r = (risk_stage_t *)(void *)base;
+    (void)tick;
+    (void)bytes;
+    gate_on_market(r->gate, event);
+    if (TBUS_UNLIKELY(!market_stage_waits(base)) && r->others.first) {
+        look_ahead(r); /* an order may have waited for this tick */
+        base->changed = true;
+    }
+    return 0;
 }
 
-static const follow_ops_t follow_ops = {
-    .may_take_order = may_take_order, .on_order = judge, .on_tick = mark_market};
-
-static int risk_poll(tbus_stage_t *stage, uint32_t budget)
+static int flush(market_stage_t *base)
 {
-    risk_stage_t *r = (risk_stage_t *)(void *)stage;
-    int reports = tbus_glance(&r->reports) ? take_reports(r) : 0;
-    if (reports < 0)
-        return reports;
-    int flushed = (blocked(r) && flush(r)) + (int)acts_flush(&r->acts);
+    risk_stage_t *r = (risk_stage_t *)(void *)base;
+    int sent = (int)tbus_outlet_flush(&r->approved);
+    base->blocked = r->approved.kept != 0;
+    base->stirred = sent != 0;
+    return sent;
+}
+
+static int begin(market_stage_t *base)
+{
+    risk_stage_t *r = (risk_stage_t *)(void *)base;
     if (TBUS_UNLIKELY(acts_changed(&r->acts)))
         take_acts(r);
-    int taken = follow_take(&r->follow, stage, budget, &follow_ops);
-    if (taken < 0)
-        return taken;
-    stage->pending = blocked(r) || r->acts.events.kept;
-    int work = reports + flushed + taken;
-    return work > 0 ? work : follow_check_rings(stage);
+    return (int)acts_flush(&r->acts);
+}
+
+static bool keeps(const market_stage_t *base)
+{
+    return ((const risk_stage_t *)(const void *)base)->acts.events.kept != 0;
+}
+
+static const market_stage_ops_t risk_market_ops = {.flush = flush,
+                                                   .begin = begin,
+                                                   .collect = collect,
+                                                   .take = take,
+                                                   .on_tick = on_tick,
+                                                   .keeps = keeps};
+
+static int risk_start(tbus_stage_t *stage)
+{
+    risk_stage_t *r = (risk_stage_t *)(void *)stage;
+    int code = market_stage_start(stage);
+    if (!market_stage_waits(&r->base))
+        return code;
+    uint32_t owner = 0;
+    while (r->streams_count < TBUS_STAGE_HORIZONS_MAX - 1 &&
+           (owner = tbus_stage_next_with_horizon(stage, "orders", owner)) != 0) {
+        uint32_t number = tbus_participant(stage->bus, owner)->stream;
+        uint32_t at = r->streams_count++;
+        for (; at > 0 && r->streams[at - 1].number > number; at--)
+            r->streams[at] = r->streams[at - 1];
+        r->streams[at] = (stream_t){.owner = owner, .number = number};
+    }
+    for (uint32_t i = 0; code == 0 && i < r->streams_count; i++)
+        code = tbus_stage_watch_horizon(stage, r->streams[i].owner, &r->streams[i].view);
+    return code;
 }
 
 /* ---- life */
@@ -166,8 +357,9 @@ static void risk_destroy(tbus_stage_t *stage)
     risk_stage_t *r = (risk_stage_t *)(void *)stage;
     tbus_stage_leave(stage);
     tbus_outlet_destroy(&r->approved);
-    tbus_outlet_destroy(&r->answers);
     acts_leave(&r->acts);
+    in_hand_destroy(&r->in_hand);
+    free(r->inbox);
     gate_destroy(r->gate);
     free(r);
 }
@@ -180,16 +372,21 @@ static const uint8_t gate_reasons[] = {
     REASON_OPEN_ORDERS,  REASON_OVERFLOW,
 };
 
-static const tbus_stage_ops_t risk_ops = {.poll = risk_poll, .destroy = risk_destroy};
+static const tbus_stage_ops_t risk_ops = {.poll = market_stage_poll,
+                                          .poll_together = market_stage_poll_together,
+                                          .start = risk_start,
+                                          .wind_down = market_stage_wind_down,
+                                          .destroy = risk_destroy};
 
 static void add_counters(risk_stage_t *r)
 {
-    tbus_bus_t *bus = r->stage.bus;
-    uint32_t owner = r->stage.owner;
+    tbus_bus_t *bus = r->base.stage.bus;
+    uint32_t owner = r->base.stage.owner;
     r->taken = tbus_counter(bus, owner, "risk.orders", "orders");
     r->cancels = tbus_counter(bus, owner, "risk.cancels", "orders");
     r->passed = tbus_counter(bus, owner, "risk.passed", "orders");
     r->mismatches = tbus_counter(bus, owner, "risk.report_mismatches", "reports");
+    r->digest_shown = tbus_counter(bus, owner, "digest.approved", "digest");
     r->limits_changes = tbus_counter(bus, owner, "risk.limits_changes", "changes");
     for (unsigned i = 0; i < sizeof gate_reasons; i++) {
         char name[TBUS_COUNTER_NAME_MAX];
@@ -198,23 +395,38 @@ static void add_counters(risk_stage_t *r)
     }
 }
 
-static int join(risk_stage_t *r, tbus_error_t *err)
+static int join(risk_stage_t *r, market_t *market, const session_t *session, tbus_error_t *err)
 {
-    tbus_stage_t *stage = &r->stage;
+    tbus_stage_t *stage = &r->base.stage;
     int code = tbus_outlet_create(&r->approved, 1, sizeof(order_t), err);
     if (code == 0)
-        code = tbus_outlet_create(&r->answers, 1, sizeof(report_t), err);
-    if (code == 0)
-        code = tbus_stage_join_subscriber(stage, "md", "risk", &r->follow.md, err);
+        code = market_stage_join(&r->base, market, session, err);
     if (code == 0)
         code = tbus_stage_join_subscriber(stage, "reports", "risk", &r->reports, err);
     if (code == 0)
-        code = tbus_stage_join_subscriber(stage, "orders", "risk", &r->follow.orders, err);
+        code = tbus_stage_join_subscriber(stage, "orders", "risk", &r->orders, err);
     if (code == 0)
         code = tbus_stage_join_publisher(stage, "approved", &r->approved.publisher, err);
-    if (code == 0)
-        code = tbus_stage_join_publisher(stage, "reports", &r->answers.publisher, err);
+    if (code == 0 && market_stage_waits(&r->base)) {
+        r->base.horizon = tbus_stage_keep_horizon(stage, "approved", 0);
+        r->base.concerns = gate_concerns(r->gate);
+    }
     return code;
+}
+
+#define MESSAGES_MAX_DEFAULT 1024u
+
+static int allocate(risk_stage_t *r, uint32_t messages_max, tbus_error_t *err)
+{
+    uint32_t reports_max = r->base.session->reports_max;
+    r->inbox_mask = reports_max - 1;
+    r->inbox = table_create(reports_max, sizeof *r->inbox);
+    if (r->inbox && in_hand_create(&r->in_hand, messages_max ? messages_max : MESSAGES_MAX_DEFAULT))
+        return 0;
+    return tbus_fail(err, -ENOMEM,
+                     "no memory for %u orders and %u reports on their way; lower "
+                     "strategy.open_orders_max or venue.reports_max",
+                     messages_max, reports_max);
 }
 
 int risk_stage_create(tbus_bus_t *bus, uint32_t owner, market_t *market,
@@ -223,22 +435,24 @@ int risk_stage_create(tbus_bus_t *bus, uint32_t owner, market_t *market,
     risk_stage_t *r = table_create(1, sizeof *r);
     if (!r)
         return tbus_fail(err, -ENOMEM, "no memory for the risk stage");
-    r->stage.ops = &risk_ops;
-    snprintf(r->stage.name, sizeof r->stage.name, "risk");
-    r->stage.owner = owner;
-    r->stage.bus = bus;
-    r->follow.market = market;
+    r->base.stage.ops = &risk_ops;
+    snprintf(r->base.stage.name, sizeof r->base.stage.name, "risk");
+    r->base.stage.owner = owner;
+    r->base.stage.bus = bus;
+    r->base.ops = &risk_market_ops;
     r->limits_box = params->limits_box;
     int code = gate_create(&params->limits, market, &r->gate, err);
     if (code == 0)
-        code = acts_join(&r->acts, &r->stage, EVENT_FROM_RISK, err);
+        code = acts_join(&r->acts, &r->base.stage, EVENT_FROM_RISK, err);
     if (code == 0)
-        code = join(r, err);
+        code = join(r, market, params->session, err);
+    if (code == 0)
+        code = allocate(r, params->messages_max, err);
     if (code < 0) {
-        risk_destroy(&r->stage);
+        risk_destroy(&r->base.stage);
         return code;
     }
     add_counters(r);
-    *out_stage = &r->stage;
+    *out_stage = &r->base.stage;
     return 0;
 }

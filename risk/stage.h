@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* stage.h - the risk stage: every order passes its gate on the way to the executor, or is rejected.
  *
- *    md ------- "risk" --> the market view, marks       passed ---> approved (byte for byte)
- *    reports -- "risk" --> positions, open orders       rejected -> reports (REJECTED,
- *    orders --- "risk" --> judged (competing consumer)                       CANCEL_REJECTED)
+ *    md ------- "risk" --> the market view, marks
+ *    reports -- "risk" --> positions, open orders
+ *    orders --- "risk" --> judged (competing consumer) --> approved, with a reason if it may not
  *
- * A poll takes all reports, then up to `budget` ticks, and before each tick and after the last the
- * orders that wait for no later one. An order is judged only after `md` was taken up to the tick
- * that its strategy had seen. So it is checked against a market at least as new as the one that
- * caused it, and against exactly that market if it has arrived by then. An order that names a tick
- * that does not exist is malformed: whoever can see the order can see every tick that its strategy
- * saw.
+ * Orders, ticks and reports are taken in the order of market time (bus/market/drive.h). An order
+ * that was sent at t is judged with the ticks up to t, the reports that were to be seen before t
+ * and those that its strategy had seen, and nothing later: so what is decided is the same however
+ * far strategies and executor are. Of several strategies orders are judged by (time, strategy
+ * number, the strategy's own order). Risk goes only as far as the strategies are, and never waits
+ * for the executor. By the clock of the host (session.h) an order is judged when it is there and
+ * `md` was taken as far as the tick that it answers. An order that names a tick which does not
+ * exist is malformed.
  *
- * What became of an order is published before the next order is taken. When that ring is FULL it is
- * kept, and orders wait; ticks and reports are taken all the same. That risk takes reports at all
- * times is what breaks the circle strategy -> risk -> executor -> strategy when rings fill up.
+ * Orders and reports are taken off their rings at once and kept until they are due. An order that
+ * must not pass goes to the executor as well, which answers it. When `approved` is FULL one order
+ * is kept, and nothing is taken until it is out.
  *
  * The kill switch (kill_switch.h) is read with every order; so is the box of new limits: an order
  * is checked against one set of limits, never against parts of two. On a bus without a kill switch
@@ -22,7 +24,8 @@
  *
  * Counters: risk.orders (all taken: new orders and cancels) = risk.passed + the sum of
  * risk.rejects.REASON; risk.cancels (of risk.orders); risk.report_mismatches (gate.h);
- * risk.limits_changes (sets of limits taken over from the box). They all exist from the start.
+ * risk.limits_changes (sets of limits taken over from the box); digest.approved
+ * (bus/msg/digest.h). They all exist from the start.
  *
  * Previous on the data path: strategy/stage.h. Next: risk/venue/executor.h.
  */
@@ -31,6 +34,7 @@
 
 #include <tickbus/kind.h>
 
+#include "bus/market/session.h"
 #include <tickbus/market/market.h>
 #include "risk/limits.h"
 #include "risk/limits_box.h"
@@ -39,6 +43,8 @@ typedef struct risk_params {
     risk_limits_t limits;
     /* where others come from while it runs; borrowed. NULL: from nowhere */
     const limits_box_t *limits_box;
+    const session_t *session; /* borrowed; NULL: by the clock of the host */
+    uint32_t messages_max;    /* orders and cancels under way, of all strategies; 0: 1024 */
 } risk_params_t;
 
 extern const tbus_kind_t risk_kind; /* risk/kind.c; its parameters are a risk_limits_t */

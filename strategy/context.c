@@ -10,30 +10,46 @@
 /* Before every try, so that the time on an order is that of its publication. Returns that time. */
 static uint64_t stamp(const strat_context_t *ctx, order_t *order)
 {
-    uint64_t now_ns = tbus_bus_now_ns(ctx->stage.bus);
-    order->sent = tick_pack(now_ns, ctx->number);
+    uint64_t now_ns = tbus_bus_now_ns(ctx->base.stage.bus);
+    order->sent = now_ns;
     return now_ns;
 }
 
 static void count_sent(strat_context_t *ctx, const order_t *order, uint64_t now_ns)
 {
+    uint64_t took_ns = tick_ns_since(now_ns, order->intended);
     if (order->kind == ORDER_CANCEL) {
         tbus_add_own_u64(ctx->counters.cancels_sent, 1);
+        tbus_histogram_record(ctx->tick_to_cancel, took_ns);
         return;
     }
     tbus_add_own_u64(ctx->counters.sent, 1);
-    tbus_histogram_record(ctx->tick_to_order, tick_ns_since(now_ns, order->intended));
+    tbus_histogram_record(order->flags & ORDER_AGAIN ? ctx->tick_to_requote : ctx->tick_to_order,
+                          took_ns);
+}
+
+/* When a message can arrive at the venue at the earliest. */
+static uint64_t arrival_min_ns(const strat_context_t *ctx, const order_t *order)
+{
+    const session_t *session = ctx->base.session;
+    return ctx->base.now_ns +
+           (order->kind == ORDER_CANCEL ? session->cancel.least_ns : session->entry.least_ns);
 }
 
 static void send_order(strat_context_t *ctx, order_t *order)
 {
     uint64_t now_ns = stamp(ctx, order);
+    digest_order(&ctx->orders_digest, order);
+    tbus_store_relaxed_u64(ctx->orders_digest_shown, ctx->orders_digest);
+    ctx->base.stirred = true;
+    if (market_stage_waits(&ctx->base))
+        causes_sent(&ctx->causes, arrival_min_ns(ctx, order));
     enum tbus_outlet_result told = tbus_outlet_send(&ctx->orders_out, order, sizeof *order);
     assert(told != TBUS_OUTLET_FULL); /* ORDERS_KEPT_PER_CREDIT */
     if (told == TBUS_OUTLET_SENT)
         count_sent(ctx, order, now_ns);
     else
-        ctx->stage.pending = true;
+        ctx->base.blocked = true;
 }
 
 static int flush_orders(strat_context_t *ctx)
@@ -51,13 +67,18 @@ static int flush_orders(strat_context_t *ctx)
     return flushed;
 }
 
-static order_t make_order(const strat_context_t *ctx, const own_order_t *own, uint8_t kind)
+static order_t make_order(const strat_context_t *ctx, own_order_t *own, uint8_t kind)
 {
+    own->answers_md_seq = ctx->cause.md_seq;
+    own->answers_intended_ns = ctx->cause.intended_ns;
     return (order_t){
         .order_id = own->id,
-        .md_seq = ctx->md_seq,
+        .md_seq = ctx->cause.md_seq,
+        .locate = own->locate,
+        .intended = ctx->cause.intended_ns,
         .report_seq = ctx->report_seq,
-        .intended = tick_pack(ctx->intended_ns, own->locate),
+        .at = ctx->base.now_ns,
+        .flags = ctx->cause.again ? ORDER_AGAIN : 0,
         .kind = kind,
         .side = own->side,
     };
@@ -74,30 +95,67 @@ void strat_note(strat_context_t *ctx, const char *format, ...)
 {
     size_t used;
     va_list arguments;
-    if (ctx->stage.error.code)
+    if (ctx->base.stage.error.code)
         return;
-    used = (size_t)snprintf(ctx->stage.error.text, sizeof ctx->stage.error.text,
-                            "%s: ", ctx->stage.name);
+    used = (size_t)snprintf(ctx->base.stage.error.text, sizeof ctx->base.stage.error.text,
+                            "%s: ", ctx->base.stage.name);
     va_start(arguments, format);
-    vsnprintf(ctx->stage.error.text + used, sizeof ctx->stage.error.text - used, format, arguments);
+    vsnprintf(ctx->base.stage.error.text + used, sizeof ctx->base.stage.error.text - used, format,
+              arguments);
     va_end(arguments);
 }
 
-uint64_t strat_send(strat_context_t *ctx, uint16_t locate, uint8_t side, uint32_t qty,
-                    uint32_t px_e4, uint8_t tif)
+static void note_open(open_at_t *at, const strat_order_t *wanted)
+{
+    if (at->count++ == 0)
+        at->buy_px_e4 = at->sell_px_e4 = 0;
+    if (wanted->side == 'B' && wanted->px_e4 > at->buy_px_e4)
+        at->buy_px_e4 = wanted->px_e4;
+    if (wanted->side != 'B' && (at->sell_px_e4 == 0 || wanted->px_e4 < at->sell_px_e4))
+        at->sell_px_e4 = wanted->px_e4;
+}
+
+static uint64_t send_new(strat_context_t *ctx, const strat_order_t *wanted, uint64_t replaced)
 {
     own_order_t *own = ctx->winding_down ? NULL : own_orders_open(&ctx->own);
     if (!own)
         return 0;
     uint64_t id = own->id;
-    own->locate = locate;
-    own->side = side;
-    order_t order = make_order(ctx, own, ORDER_NEW);
-    order.px_e4 = px_e4;
-    order.qty = qty;
-    order.tif = tif;
+    if (replaced && id - replaced > ORDER_REPLACES_MAX) {
+        own_orders_end(&ctx->own, own);
+        return 0;
+    }
+    own->locate = wanted->locate;
+    own->side = wanted->side;
+    note_open(&ctx->open_at[own->locate], wanted);
+    order_t order = make_order(ctx, own, replaced ? ORDER_REPLACE : ORDER_NEW);
+    order.px_e4 = wanted->px_e4;
+    order.qty = wanted->qty;
+    order.tif = wanted->tif;
+    order.flags |= wanted->flags;
+    order.replaces = replaced ? id - replaced : 0;
     send_order(ctx, &order);
     return id;
+}
+
+uint64_t strat_send(strat_context_t *ctx, uint16_t locate, uint8_t side, uint32_t qty,
+                    uint32_t px_e4, uint8_t tif)
+{
+    strat_order_t wanted = {.locate = locate, .side = side, .tif = tif, .qty = qty, .px_e4 = px_e4};
+    return send_new(ctx, &wanted, 0);
+}
+
+uint64_t strat_send_order(strat_context_t *ctx, const strat_order_t *wanted)
+{
+    return send_new(ctx, wanted, 0);
+}
+
+uint64_t strat_replace(strat_context_t *ctx, uint64_t order_id, const strat_order_t *wanted)
+{
+    const own_order_t *own = own_orders_find(&ctx->own, order_id);
+    if (!own || own->locate != wanted->locate || own->side != wanted->side || own->cancel_asked)
+        return 0;
+    return send_new(ctx, wanted, order_id);
 }
 
 bool strat_cancel(strat_context_t *ctx, uint16_t locate, uint64_t order_id)
@@ -109,19 +167,30 @@ bool strat_cancel(strat_context_t *ctx, uint16_t locate, uint64_t order_id)
     return true;
 }
 
+/* Event time goes with market time from the stamp that the clock holds on. A timer for now or
+ * earlier is due 1 ns later: no moment lasts for ever. One that is set before the first tick is
+ * placed when that has come. */
 void strat_timer_at(strat_context_t *ctx, uint64_t event_ns)
 {
-    ctx->timer_ns = event_ns;
+    uint64_t now_ns = strat_event_ns(ctx);
+    ctx->timer_event_ns = event_ns;
+    ctx->timer_unplaced = ctx->base.times->now_ns == 0;
+    ctx->timer_at_ns =
+        event_ns == 0 ? 0 : ctx->base.now_ns + (event_ns > now_ns ? event_ns - now_ns : 1);
+    context_next(ctx);
+    ctx->base.changed = true;
 }
 
 uint64_t strat_event_ns(const strat_context_t *ctx)
 {
-    return ctx->event_ns;
+    const market_clock_t *clock = ctx->base.times;
+    return clock->stamp_ns +
+           (ctx->base.now_ns > clock->now_ns ? ctx->base.now_ns - clock->now_ns : 0);
 }
 
 const market_t *strat_market(const strat_context_t *ctx)
 {
-    return ctx->market;
+    return ctx->base.market;
 }
 
 const position_t *strat_position(const strat_context_t *ctx, uint16_t locate)
@@ -132,7 +201,7 @@ const position_t *strat_position(const strat_context_t *ctx, uint16_t locate)
 int context_flush(strat_context_t *ctx)
 {
     int flushed = (int)tbus_outlet_flush(&ctx->bbo_out) + flush_orders(ctx);
-    ctx->stage.pending = ctx->bbo_out.kept != 0 || ctx->orders_out.kept != 0;
+    ctx->base.blocked = ctx->bbo_out.kept != 0 || ctx->orders_out.kept != 0;
     return flushed;
 }
 

@@ -3,6 +3,7 @@
  *
  *    create.c     how it is made          stage.c    reports and ticks in, callbacks called
  *    counters.c   what it shows           context.c  what a strategy may call, orders out
+ *    causes.c     when it has to wait for the executor
  */
 #ifndef TICKBUS_STRATEGY_CONTEXT_H
 #define TICKBUS_STRATEGY_CONTEXT_H
@@ -10,6 +11,9 @@
 #include <tickbus/outlet.h>
 #include <tickbus/stage.h>
 
+#include "bus/msg/digest.h"
+#include "bus/market/drive.h"
+#include "strategy/causes.h"
 #include "strategy/ledger.h"
 #include "strategy/own_orders.h"
 #include <tickbus/strategy.h>
@@ -28,30 +32,68 @@ typedef struct order_counters {
 
 #define BOOK_COUNTERS_MAX 16
 
+/* What a message is an answer to. */
+typedef struct cause {
+    uint64_t md_seq; /* as in order_t */
+    uint64_t intended_ns;
+    bool again; /* an order that follows the answer to an order or cancel: a re-quote */
+} cause_t;
+
+/* The open orders in one symbol. */
+typedef struct open_at {
+    uint32_t count;
+    uint32_t buy_px_e4;  /* no open order to buy has a higher limit; 0: there is none to buy */
+    uint32_t sell_px_e4; /* none to sell a lower one; 0: there is none to sell */
+    uint32_t pad;
+} open_at_t;
+
+/* A report that is not due yet. */
+typedef struct due_report {
+    report_t report;
+    uint64_t seq; /* on `reports` */
+} due_report_t;
+
 struct strat_context {
-    tbus_stage_t stage; /* first */
+    market_stage_t base; /* first */
     const strategy_t *strategy;
     void *self;
-    market_t *market; /* not owned */
     uint16_t number;
     bool winding_down;
 
-    tbus_subscriber_t md;
     tbus_subscriber_t reports;
     tbus_outlet_t orders_out;
     tbus_outlet_t bbo_out; /* number 1 only */
 
-    uint64_t md_seq;      /* last tick taken, 0: none */
-    uint64_t report_seq;  /* last report taken */
-    uint64_t intended_ns; /* of the last tick */
-    uint64_t event_ns;    /* likewise */
-    uint64_t timer_ns;    /* event time at which on_timer is due, 0: off */
+    uint64_t md_seq;         /* last tick taken, 0: none */
+    uint64_t intended_ns;    /* of that tick */
+    uint64_t report_seq;     /* last report of its own taken */
+    uint64_t timer_at_ns;    /* market time at which on_timer is due, 0: off */
+    uint64_t timer_event_ns; /* the event time that was asked for */
+    bool timer_unplaced;     /* it was set before there was a time */
+    cause_t cause;           /* of what is sent now */
+
+    due_report_t *inbox; /* owned; reports of its own that are not due: a ring of inbox_mask + 1 */
+    uint64_t inbox_mask;
+    uint64_t inbox_first;
+    uint64_t inbox_end;
+
+    uint32_t venue_owner;      /* participant number of the executor, 0: none that has a horizon */
+    tbus_horizon_view_t venue; /* of the executor */
+    causes_t causes;           /* while the executor is in another process */
+    open_at_t *open_at;        /* owned; by locate */
 
     own_orders_t own;
 
     ledger_t ledger;
     order_counters_t counters;
     tbus_histogram_t *tick_to_order;
+    tbus_histogram_t *tick_to_requote;
+    tbus_histogram_t *tick_to_cancel;
+    digest_t bbo_digest;
+    digest_t orders_digest;
+    tbus_atomic_u64_t *bbo_digest_shown;
+    tbus_atomic_u64_t *clock_restarts;
+    tbus_atomic_u64_t *orders_digest_shown;
     tbus_atomic_u64_t *book_counters[BOOK_COUNTERS_MAX];
     uint32_t unshown; /* ticks and reports since the slow counters were last shown */
 };
@@ -62,15 +104,18 @@ struct strat_context {
  * new order, and the cancel of that one. */
 #define ORDERS_KEPT_PER_CREDIT 3u
 
-/* Publish what waits, as far as there is room, and set stage.pending. Returns how many went out. */
+/* Publish what waits, as far as there is room, and set base.blocked. Returns how many went out. */
 int context_flush(strat_context_t *ctx);
 
 /* Cancel every open order that has not been asked to be cancelled. Cold. */
 void context_cancel_all(strat_context_t *ctx);
 
-/* The stage's poll and wind_down (tbus_stage_ops_t). */
-int context_poll(tbus_stage_t *stage, uint32_t budget);
-void context_wind_down(tbus_stage_t *stage);
+/* Set base.next_ns: what is first in hand. */
+void context_next(strat_context_t *ctx);
+
+extern const market_stage_ops_t context_market_ops;
+/* The stage's start (tbus_stage_ops_t). */
+int context_start(tbus_stage_t *stage);
 
 /* Find or add all counters and the histogram. Cold. */
 void context_find_counters(strat_context_t *ctx);

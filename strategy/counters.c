@@ -32,10 +32,12 @@ _Static_assert(BOOK_COUNTERS <= BOOK_COUNTERS_MAX, "context.h has room for them"
 void context_show_counters(strat_context_t *ctx)
 {
     ctx->unshown = 0;
-    ledger_publish(&ctx->ledger, ctx->market);
+    ledger_publish(&ctx->ledger, ctx->base.market);
     if (ctx->number != 1)
         return;
-    const char *stats = (const char *)market_stats(ctx->market);
+    tbus_store_relaxed_u64(ctx->bbo_digest_shown, ctx->bbo_digest);
+    tbus_store_relaxed_u64(ctx->clock_restarts, ctx->base.times->restarts);
+    const char *stats = (const char *)market_stats(ctx->base.market);
     for (size_t i = 0; i < BOOK_COUNTERS; i++) {
         uint64_t value;
         memcpy(&value, stats + book_counters[i].offset, sizeof value);
@@ -43,10 +45,18 @@ void context_show_counters(strat_context_t *ctx)
     }
 }
 
+/* That of strategy 2 is called "NAME.2". */
+static tbus_histogram_t *find_histogram(const strat_context_t *ctx, const char *name)
+{
+    char text[TBUS_NAME_MAX];
+    snprintf(text, sizeof text, ctx->number == 1 ? "%s" : "%s.%u", name, ctx->number);
+    return tbus_bus_histogram(ctx->base.stage.bus, text);
+}
+
 void context_find_counters(strat_context_t *ctx)
 {
-    tbus_bus_t *bus = ctx->stage.bus;
-    uint32_t owner = ctx->stage.owner;
+    tbus_bus_t *bus = ctx->base.stage.bus;
+    uint32_t owner = ctx->base.stage.owner;
     ctx->counters = (order_counters_t){
         .sent = tbus_counter(bus, owner, "orders.sent", "orders"),
         .cancels_sent = tbus_counter(bus, owner, "orders.cancels_sent", "orders"),
@@ -58,10 +68,16 @@ void context_find_counters(strat_context_t *ctx)
         .cancels_rejected = tbus_counter(bus, owner, "orders.cancels_rejected", "reports"),
         .report_mismatches = tbus_counter(bus, owner, "orders.report_mismatches", "reports"),
     };
-    char name[TBUS_NAME_MAX] = "tick_to_order";
-    if (ctx->number != 1)
-        snprintf(name, sizeof name, "tick_to_order.%u", ctx->number);
-    ctx->tick_to_order = tbus_bus_histogram(bus, name);
+    ctx->tick_to_order = find_histogram(ctx, "tick_to_order");
+    ctx->tick_to_requote = find_histogram(ctx, "tick_to_requote");
+    ctx->tick_to_cancel = find_histogram(ctx, "tick_to_cancel");
+    ctx->base.waits = find_histogram(ctx, "wait_horizon");
+    ctx->base.waited = tbus_counter(bus, owner, "wait_horizon.ticks", "ticks");
+    ctx->orders_digest_shown = tbus_counter(bus, owner, "digest.orders", "digest");
+    if (ctx->number == 1)
+        ctx->bbo_digest_shown = tbus_counter(bus, owner, "digest.bbo", "digest");
+    if (ctx->number == 1)
+        ctx->clock_restarts = tbus_counter(bus, owner, "clock.restarts", "restarts");
     for (size_t i = 0; i < BOOK_COUNTERS && ctx->number == 1; i++)
         ctx->book_counters[i] =
             tbus_counter(bus, owner, book_counters[i].name, book_counters[i].unit);

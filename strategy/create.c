@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "strategy/context.h"
 #include "strategy/stage.h"
@@ -25,12 +26,17 @@ static void strategy_destroy(tbus_stage_t *stage)
     tbus_outlet_destroy(&ctx->bbo_out);
     tbus_outlet_destroy(&ctx->orders_out);
     own_orders_destroy(&ctx->own);
+    causes_destroy(&ctx->causes);
+    free(ctx->open_at);
+    free(ctx->inbox);
     free(ctx);
 }
 
 static const tbus_stage_ops_t strategy_ops = {
-    .poll = context_poll,
-    .wind_down = context_wind_down,
+    .poll = market_stage_poll,
+    .poll_together = market_stage_poll_together,
+    .start = context_start,
+    .wind_down = market_stage_wind_down,
     .finish = strategy_finish,
     .destroy = strategy_destroy,
 };
@@ -52,31 +58,48 @@ size_t strategy_stage_footprint(uint32_t open_orders_max)
 {
     return sizeof(strat_context_t) + own_orders_footprint(open_orders_max) +
            (size_t)ORDERS_KEPT_PER_CREDIT * open_orders_max * (sizeof(order_t) + 8) +
-           ledger_footprint();
+           causes_footprint(ORDERS_KEPT_PER_CREDIT * open_orders_max, 0) +
+           MARKET_LOCATES * sizeof(open_at_t) + ledger_footprint();
+}
+
+/* Zeroed, every page touched; `count`: a power of two of 32 or more. */
+static void *make_table(size_t count, size_t entry_bytes)
+{
+    void *table = aligned_alloc(64, count * entry_bytes);
+    return table ? memset(table, 0, count * entry_bytes) : NULL;
 }
 
 static int allocate(strat_context_t *ctx, uint32_t credit, tbus_error_t *err)
 {
-    if (own_orders_create(&ctx->own, ctx->number, credit) < 0 ||
-        tbus_outlet_create(&ctx->orders_out, ORDERS_KEPT_PER_CREDIT * credit, sizeof(order_t),
-                           NULL) < 0 ||
+    const tbus_ring_t *md = tbus_bus_ring(ctx->base.stage.bus, "md");
+    uint32_t reports_max = ctx->base.session->reports_max;
+    uint32_t messages_max = ORDERS_KEPT_PER_CREDIT * credit;
+    ctx->inbox_mask = reports_max - 1;
+    ctx->inbox = make_table(reports_max, sizeof *ctx->inbox);
+    ctx->open_at = make_table(MARKET_LOCATES, sizeof *ctx->open_at);
+    if (!ctx->inbox || !ctx->open_at || own_orders_create(&ctx->own, ctx->number, credit) < 0 ||
+        causes_create(&ctx->causes, messages_max, md ? md->slot_count : 0) < 0 ||
+        tbus_outlet_create(&ctx->orders_out, messages_max, sizeof(order_t), NULL) < 0 ||
         tbus_outlet_create(&ctx->bbo_out, 1, sizeof(bbo_t), NULL) < 0)
-        return tbus_fail(
-            err, -ENOMEM,
-            "no memory for a strategy with %u open orders; lower strategy.open_orders_max", credit);
-    return ledger_create(&ctx->ledger, ctx->stage.bus, ctx->stage.owner, err);
+        return tbus_fail(err, -ENOMEM,
+                         "no memory for a strategy with %u open orders and %u reports on their "
+                         "way; lower strategy.open_orders_max or venue.reports_max",
+                         credit, reports_max);
+    return ledger_create(&ctx->ledger, ctx->base.stage.bus, ctx->base.stage.owner, err);
 }
 
-static int join(strat_context_t *ctx, tbus_error_t *err)
+static int join(strat_context_t *ctx, market_t *market, tbus_error_t *err)
 {
-    tbus_stage_t *stage = &ctx->stage;
-    int rc = tbus_stage_join_subscriber(stage, "md", stage->name, &ctx->md, err);
+    tbus_stage_t *stage = &ctx->base.stage;
+    int rc = market_stage_join(&ctx->base, market, ctx->base.session, err);
     if (rc == 0)
         rc = tbus_stage_join_subscriber(stage, "reports", stage->name, &ctx->reports, err);
     if (rc == 0)
         rc = tbus_stage_join_publisher(stage, "orders", &ctx->orders_out.publisher, err);
     if (rc == 0 && ctx->number == 1)
         rc = tbus_stage_join_publisher(stage, "bbo", &ctx->bbo_out.publisher, err);
+    if (rc == 0 && market_stage_waits(&ctx->base))
+        ctx->base.horizon = tbus_stage_keep_horizon(stage, "orders", ctx->number);
     return rc;
 }
 
@@ -90,29 +113,30 @@ int strategy_stage_create(tbus_bus_t *bus, uint32_t owner, market_t *market,
     strat_context_t *ctx = calloc(1, sizeof *ctx);
     if (!ctx)
         return tbus_fail(err, -ENOMEM, "no memory for the strategy stage");
-    ctx->stage.ops = &strategy_ops;
-    ctx->stage.owner = owner;
-    ctx->stage.bus = bus;
-    ctx->market = market;
+    ctx->base.stage.ops = &strategy_ops;
+    ctx->base.stage.owner = owner;
+    ctx->base.stage.bus = bus;
+    ctx->base.ops = &context_market_ops;
     ctx->number = params->number;
     if (params->name)
-        snprintf(ctx->stage.name, sizeof ctx->stage.name, "%s", params->name);
+        snprintf(ctx->base.stage.name, sizeof ctx->base.stage.name, "%s", params->name);
     else
-        snprintf(ctx->stage.name, sizeof ctx->stage.name,
+        snprintf(ctx->base.stage.name, sizeof ctx->base.stage.name,
                  ctx->number == 1 ? "strategy" : "strategy%u", ctx->number);
+    ctx->base.session = params->session ? params->session : &session_host;
     rc = allocate(ctx, params->open_orders_max, err);
     if (rc == 0)
-        rc = join(ctx, err);
+        rc = join(ctx, market, err);
     if (rc == 0) {
         context_find_counters(ctx);
         if (params->strategy->create)
             rc = params->strategy->create(ctx, params->params, &ctx->self, err);
     }
     if (rc < 0) {
-        strategy_destroy(&ctx->stage);
+        strategy_destroy(&ctx->base.stage);
         return rc;
     }
     ctx->strategy = params->strategy; /* only now: destroy is for what create has made */
-    *out_stage = &ctx->stage;
+    *out_stage = &ctx->base.stage;
     return 0;
 }

@@ -7,7 +7,8 @@
 #include <tickbus/msg/order.h>
 
 #include "bus/market/resource.h"
-#include "strategy/own_orders.h"
+#include "bus/market/session.h"
+#include "strategy/context.h"
 #include "strategy/stage.h"
 
 typedef struct strategy_values {
@@ -84,14 +85,24 @@ static int create(const tbus_stage_request_t *request, tbus_stage_t **out_stage,
                                       .open_orders_max = values->open_orders_max,
                                       .number = (uint16_t)request->number,
                                       .name = request->name};
-    void *market;
+    void *market, *session;
     int code = tbus_crew_use(request->crew, &market_resource, &market, err);
-    return code ? code
-                : strategy_stage_create(request->bus, request->owner, market, &params, out_stage,
-                                        err);
+    if (code == 0)
+        code = tbus_crew_use(request->crew, &session_resource, &session, err);
+    if (code != 0)
+        return code;
+    params.session = session;
+    return strategy_stage_create(request->bus, request->owner, market, &params, out_stage, err);
 }
 
-static const char *const histograms[] = {"tick_to_order", NULL};
+static uint32_t messages_max(const void *params)
+{
+    return ORDERS_KEPT_PER_CREDIT * ((const strategy_values_t *)params)->open_orders_max;
+}
+
+static const tbus_resource_t *const resources[] = {&market_resource, &session_resource, NULL};
+static const char *const histograms[] = {"tick_to_order", "tick_to_requote", "tick_to_cancel",
+                                         "wait_horizon", NULL};
 
 const tbus_kind_t strategy_kind = {
     .api = TBUS_KIND_API,
@@ -105,7 +116,8 @@ const tbus_kind_t strategy_kind = {
     .ports_count = sizeof ports / sizeof ports[0],
     .ports = ports,
     .params = &params_of_kind,
-    .resource = &market_resource,
+    .resources = resources,
+    .messages_max = messages_max,
     .variant = variant,
     .variant_param = "name",
     .histograms = histograms,

@@ -20,6 +20,9 @@ typedef struct own_order {
     uint16_t locate;
     uint8_t side;
     bool cancel_asked;
+    /* what the last message about it answers (tickbus/msg/order.h) */
+    uint64_t answers_md_seq;
+    uint64_t answers_intended_ns;
 } own_order_t;
 
 typedef struct own_orders {

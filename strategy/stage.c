@@ -4,11 +4,21 @@
 #include <string.h>
 
 #include <tickbus/glance.h>
+#include <tickbus/msg/itch_types.h>
 
-#include "bus/market/fetch.h"
 #include "strategy/context.h"
 
 #define SHOW_EVERY 8192u /* inputs between two updates of the slow counters while busy */
+
+/* ---- what a message answers */
+
+/* A timer, or news from the venue, is due when the first later tick comes, and could be known when
+ * that tick was wanted; without a later tick, now. */
+static cause_t due_cause(const strat_context_t *ctx)
+{
+    uint64_t due_ns = ctx->base.due_ns;
+    return (cause_t){ctx->md_seq, due_ns ? due_ns : tbus_bus_now_ns(ctx->base.stage.bus), false};
+}
 
 /* ---- reports */
 
@@ -16,11 +26,11 @@ static int book_execution(strat_context_t *ctx, const report_t *report)
 {
     const own_order_t *own = own_orders_find(&ctx->own, report->order_id);
     uint16_t locate = own ? own->locate : report_locate(report);
-    const char *name = market_symbol(ctx->market, locate)->name;
+    const char *name = market_symbol(ctx->base.market, locate)->name;
     tbus_error_t why = {0};
     int code =
         ledger_execute(&ctx->ledger, locate, name, report->side, report->qty, report->px_e4, &why);
-    return code < 0 ? tbus_fail(&ctx->stage.error, code, "execution %llu: %s",
+    return code < 0 ? tbus_fail(&ctx->base.stage.error, code, "execution %llu: %s",
                                 (unsigned long long)report->exec_id, why.text)
                     : 0;
 }
@@ -62,45 +72,113 @@ static void follow_order(strat_context_t *ctx, const report_t *report)
             tbus_add_own_u64(ctx->counters.report_mismatches, 1);
         break;
     }
-    if (ended && own)
+    if (ended && own) {
+        ctx->open_at[own->locate].count--;
         own_orders_end(&ctx->own, own);
+    }
 }
 
-static int take_report(strat_context_t *ctx, const report_t *report, size_t bytes)
+/* What is sent from a callback about this report answers what the report's own message answered.
+ * An execution by the market, or a cancel that nobody asked for, is news of its own: then what
+ * counts is when the tick that shows its time could be known. */
+static cause_t cause_of(const strat_context_t *ctx, const report_t *report, const own_order_t *own)
 {
-    ctx->report_seq = ctx->reports.seq;
-    if (bytes != sizeof *report) {
-        tbus_add_own_u64(ctx->counters.report_mismatches, 1);
-        return 0;
-    }
-    if (report_strategy(report) != ctx->number)
-        return 0;
+    bool answers = report->flags & (REPORT_ANSWER | REPORT_MORE);
+    if (own && answers)
+        return (cause_t){own->answers_md_seq, own->answers_intended_ns, true};
+    return due_cause(ctx);
+}
+
+static int take_report(strat_context_t *ctx, const report_t *report)
+{
+    own_order_t *own = own_orders_find(&ctx->own, report->order_id);
+    ctx->cause = cause_of(ctx, report, own);
+    if (report->flags & REPORT_ANSWER)
+        causes_answered(&ctx->causes);
     bool execution = report->kind == REPORT_PARTIAL || report->kind == REPORT_FILLED;
     int rc = execution ? book_execution(ctx, report) : 0;
     if (rc < 0)
         return rc;
     follow_order(ctx, report);
+    if (ctx->own.open == 0)
+        causes_closed(&ctx->causes);
+    ctx->unshown++;
     if (ctx->strategy->on_report)
         ctx->strategy->on_report(ctx->self, ctx, report);
     return 0;
 }
 
-/* Take all reports that are there, but no more than the ring holds: they may come as fast as they
- * are taken. Returns their number or an error. */
-static int take_reports(strat_context_t *ctx)
+/* Take all reports off the ring, so that nobody waits for room there; ours are kept until they are
+ * due. 0 or an error. */
+static int collect_reports(strat_context_t *ctx)
 {
-    uint32_t taken = 0;
     size_t bytes;
     const report_t *report;
-    while (taken < ctx->reports.ring.slot_count && (report = tbus_peek(&ctx->reports, &bytes))) {
-        int rc = take_report(ctx, report, bytes);
-        if (rc < 0)
-            return rc;
+    while ((report = tbus_peek(&ctx->reports, &bytes))) {
+        if (bytes != sizeof *report)
+            tbus_add_own_u64(ctx->counters.report_mismatches, 1);
+        else if (report_strategy(report) == ctx->number) {
+            bool full = ctx->inbox_end - ctx->inbox_first > ctx->inbox_mask;
+            if (full && !market_stage_waits(&ctx->base))
+                break; /* they are taken at once: there will be room */
+            if (full)
+                return tbus_fail(&ctx->base.stage.error, -TBUS_ELIMIT,
+                                 "stage '%s': more than %llu reports are on their way; raise "
+                                 "venue.reports_max, or lower venue.latency.response",
+                                 ctx->base.stage.name, (unsigned long long)ctx->inbox_mask + 1);
+            due_report_t *due = &ctx->inbox[ctx->inbox_end++ & ctx->inbox_mask];
+            due->report = *report;
+            due->seq = ctx->reports.seq;
+        }
         tbus_advance(&ctx->reports);
-        ctx->unshown++;
-        taken++;
     }
-    return (int)taken;
+    return 0;
+}
+
+/* ---- what is first in hand, and what may still come */
+
+static bool has_report(const strat_context_t *ctx)
+{
+    return ctx->inbox_first != ctx->inbox_end;
+}
+
+/* When the first report is seen: at its time; a cancel by a halt may come behind that. */
+static uint64_t report_at_ns(const strat_context_t *ctx)
+{
+    if (!has_report(ctx))
+        return MARKET_NEVER;
+    uint64_t seen_ns = ctx->inbox[ctx->inbox_first & ctx->inbox_mask].report.seen;
+    return seen_ns > ctx->base.now_ns ? seen_ns : ctx->base.now_ns;
+}
+
+static uint64_t timer_at_ns(const strat_context_t *ctx)
+{
+    return ctx->timer_at_ns == 0 ? MARKET_NEVER : ctx->timer_at_ns;
+}
+
+void context_next(strat_context_t *ctx)
+{
+    uint64_t report_ns = report_at_ns(ctx), timer_ns = timer_at_ns(ctx);
+    if (!market_stage_waits(&ctx->base))
+        ctx->base.next_ns = has_report(ctx) ? 0 : MARKET_NEVER;
+    else
+        ctx->base.next_ns = report_ns < timer_ns ? report_ns : timer_ns;
+}
+
+/* Set base.bound_ns: what may still come. */
+static void bound_reports(strat_context_t *ctx)
+{
+    market_stage_t *base = &ctx->base;
+    base->bound_ns = MARKET_NEVER;
+    if (!market_stage_waits(base) || ctx->venue_owner == 0 || has_report(ctx) ||
+        market_stage_is_neighbour(base, ctx->venue_owner))
+        return;
+    uint64_t first_ns = causes_first(&ctx->causes, ctx->venue.seen);
+    if (first_ns == UINT64_MAX || ctx->venue.seen == TBUS_HORIZON_END)
+        return;
+    if (first_ns < ctx->venue.seen)
+        first_ns = ctx->venue.seen;
+    base->bound_ns = first_ns + base->session->response.least_ns;
 }
 
 /* ---- ticks */
@@ -116,9 +194,18 @@ static void publish_bbo(strat_context_t *ctx, const tick_t *tick, const market_e
         .bid_qty = event->touch.bid_qty,
         .ask_qty = event->touch.ask_qty,
     };
-    memcpy(bbo.symbol, market_symbol(ctx->market, event->locate)->name, sizeof bbo.symbol);
+    memcpy(bbo.symbol, market_symbol(ctx->base.market, event->locate)->name, sizeof bbo.symbol);
+    digest_bbo(&ctx->bbo_digest, &bbo);
     if (tbus_outlet_send(&ctx->bbo_out, &bbo, sizeof bbo) != TBUS_OUTLET_SENT)
-        ctx->stage.pending = true;
+        ctx->base.blocked = true;
+}
+
+static void fire_timer(strat_context_t *ctx)
+{
+    uint64_t event_ns = ctx->timer_event_ns;
+    ctx->timer_at_ns = 0;
+    if (ctx->strategy->on_timer)
+        ctx->strategy->on_timer(ctx->self, ctx, event_ns);
 }
 
 static void call_strategy(strat_context_t *ctx, const tick_t *tick, const market_event_t *event)
@@ -128,89 +215,137 @@ static void call_strategy(strat_context_t *ctx, const tick_t *tick, const market
         strategy->on_tick(ctx->self, ctx, tick, ctx->md_seq);
     if (event->bbo_changed && strategy->on_bbo)
         strategy->on_bbo(ctx->self, ctx, event->locate, &event->touch);
-    if (TBUS_UNLIKELY(ctx->timer_ns != 0 && ctx->event_ns >= ctx->timer_ns)) {
-        ctx->timer_ns = 0;
-        if (strategy->on_timer)
-            strategy->on_timer(ctx->self, ctx, ctx->event_ns);
-    }
 }
 
-static int take_tick(strat_context_t *ctx, const tick_t *tick, size_t bytes)
+/* Would an open order that sells be reached at this price, one that buys? */
+static inline bool reaches_sell(const open_at_t *at, uint32_t px_e4)
 {
-    const market_event_t *event;
-    int rc = market_apply(ctx->market, ctx->md.seq, tick, bytes, &event);
-    if (TBUS_UNLIKELY(rc < 0))
-        return tbus_fail(&ctx->stage.error, rc, "books: %s (at message %llu of md)",
-                         market_limit_text(ctx->market), (unsigned long long)ctx->md.seq);
-    ctx->md_seq = ctx->md.seq;
+    return at->sell_px_e4 != 0 && px_e4 >= at->sell_px_e4;
+}
+static inline bool reaches_buy(const open_at_t *at, uint32_t px_e4)
+{
+    return at->buy_px_e4 != 0 && px_e4 <= at->buy_px_e4;
+}
+
+/* May the venue report something to us because of this tick? A resting order fills when an order of
+ * its own side is executed at its price or a worse one, and when an order of the other side comes
+ * that reaches it (risk/venue/venue.h); what is not about a displayed order may concern all. */
+static inline bool exposes(const strat_context_t *ctx, const tick_t *tick,
+                           const market_event_t *event)
+{
+    if (ctx->own.open == 0)
+        return false;
+    if (!event->bbo_checked)
+        return tick->type != ITCH_TRADE;
+    const open_at_t *at = &ctx->open_at[event->locate];
+    if (at->count == 0)
+        return false;
+    bool sells = event->side == 'S';
+    if (event->removed_qty != 0 && event->executed &&
+        (sells ? reaches_sell(at, event->removed_px_e4) : reaches_buy(at, event->removed_px_e4)))
+        return true;
+    return event->added_qty != 0 &&
+           (sells ? reaches_buy(at, event->added_px_e4) : reaches_sell(at, event->added_px_e4));
+}
+
+static int on_tick(market_stage_t *base, const tick_t *tick, size_t bytes,
+                   const market_event_t *event)
+{
+    strat_context_t *ctx = (strat_context_t *)(void *)base;
+    (void)bytes;
+    ctx->md_seq = event->md_seq;
     ctx->intended_ns = tick_intended_ns(tick);
-    if (TBUS_LIKELY(tick->type != TICK_RUNT)) /* which has no time of its own */
-        ctx->event_ns = tick_event_ns(tick);
+    ctx->cause = (cause_t){ctx->md_seq, ctx->intended_ns, false};
+    ctx->unshown++;
+    if (TBUS_UNLIKELY(ctx->timer_unplaced))
+        strat_timer_at(ctx, ctx->timer_event_ns);
     if (event->bbo_changed && ctx->number == 1)
         publish_bbo(ctx, tick, event);
+    if (TBUS_UNLIKELY(exposes(ctx, tick, event)) && market_stage_waits(base)) {
+        causes_exposed(&ctx->causes, base->now_ns);
+        bound_reports(ctx);
+        base->changed = true;
+    }
     call_strategy(ctx, tick, event);
+    /* By the clock of the host a timer is seen to be due when a tick has come. */
+    if (TBUS_UNLIKELY(ctx->timer_at_ns != 0 && ctx->timer_at_ns <= base->now_ns) &&
+        !market_stage_waits(base)) {
+        ctx->timer_event_ns = strat_event_ns(ctx);
+        fire_timer(ctx);
+    }
     return 0;
 }
 
-/* Take up to `budget` ticks, and none while output waits for room. Returns their number or an
- * error. */
-static int take_ticks(strat_context_t *ctx, uint32_t budget)
+/* ---- in the order of market time (bus/market/drive.h) */
+
+static int collect(market_stage_t *base)
 {
-    uint32_t taken = 0;
-    size_t bytes;
-    const tick_t *tick;
-    while (taken < budget && !ctx->stage.pending && (tick = tbus_peek(&ctx->md, &bytes))) {
-        market_fetch_ahead(ctx->market, &ctx->md);
-        int rc = take_tick(ctx, tick, bytes);
-        if (rc < 0)
-            return rc;
-        tbus_advance(&ctx->md);
-        ctx->unshown++;
-        taken++;
+    strat_context_t *ctx = (strat_context_t *)(void *)base;
+    tbus_horizon_look(&ctx->venue);
+    int code = tbus_glance(&ctx->reports) ? collect_reports(ctx) : 0;
+    context_next(ctx);
+    bound_reports(ctx);
+    return code;
+}
+
+static int take(market_stage_t *base)
+{
+    strat_context_t *ctx = (strat_context_t *)(void *)base;
+    int rc = 0;
+    if (has_report(ctx) && (!market_stage_waits(base) || report_at_ns(ctx) <= timer_at_ns(ctx))) {
+        due_report_t *due = &ctx->inbox[ctx->inbox_first & ctx->inbox_mask];
+        report_t report = due->report;
+        ctx->report_seq = due->seq;
+        ctx->inbox_first++;
+        rc = take_report(ctx, &report);
+    } else {
+        ctx->cause = due_cause(ctx);
+        fire_timer(ctx);
     }
-    return (int)taken;
+    context_next(ctx);
+    bound_reports(ctx);
+    return rc;
 }
 
-/* ---- the stage */
-
-static int input_error(strat_context_t *ctx, const tbus_subscriber_t *input, const char *topic)
+static void on_end(market_stage_t *base)
 {
-    if (TBUS_LIKELY(input->error == 0))
-        return 0;
-    return tbus_fail(&ctx->stage.error, input->error, "strategy: topic '%s', message %llu: %s",
-                     topic, (unsigned long long)input->seq, tbus_strerror(input->error));
-}
-
-static int take_inputs(strat_context_t *ctx, uint32_t budget)
-{
-    int flushed = ctx->stage.pending ? context_flush(ctx) : 0;
-    int reports = tbus_glance(&ctx->reports) ? take_reports(ctx) : 0;
-    if (reports < 0)
-        return reports;
-    int ticks = take_ticks(ctx, budget);
-    if (ticks < 0)
-        return ticks;
-    int work = flushed + reports + ticks;
-    if (work > 0)
-        return work;
-    int rc = input_error(ctx, &ctx->md, "md");
-    return rc < 0 ? rc : input_error(ctx, &ctx->reports, "reports");
-}
-
-int context_poll(tbus_stage_t *stage, uint32_t budget)
-{
-    strat_context_t *ctx = (strat_context_t *)stage;
-    int work = take_inputs(ctx, budget);
-    if (ctx->unshown > (work > 0 ? SHOW_EVERY : 0))
-        context_show_counters(ctx);
-    return work;
-}
-
-void context_wind_down(tbus_stage_t *stage)
-{
-    strat_context_t *ctx = (strat_context_t *)stage;
+    strat_context_t *ctx = (strat_context_t *)(void *)base;
     ctx->winding_down = true;
+    ctx->timer_at_ns = 0;
+    ctx->cause = (cause_t){ctx->md_seq, ctx->intended_ns, false};
     if (ctx->strategy->on_wind_down)
         ctx->strategy->on_wind_down(ctx->self, ctx);
     context_cancel_all(ctx);
+}
+
+static int flush(market_stage_t *base)
+{
+    return context_flush((strat_context_t *)(void *)base);
+}
+
+static int end(market_stage_t *base, int work)
+{
+    strat_context_t *ctx = (strat_context_t *)(void *)base;
+    if (ctx->unshown > (work > 0 ? SHOW_EVERY : 0))
+        context_show_counters(ctx);
+    return 0;
+}
+
+const market_stage_ops_t context_market_ops = {
+    .flush = flush,
+    .collect = collect,
+    .take = take,
+    .on_tick = on_tick,
+    .on_end = on_end,
+    .end = end,
+};
+
+int context_start(tbus_stage_t *stage)
+{
+    strat_context_t *ctx = (strat_context_t *)(void *)stage;
+    int code = market_stage_start(stage);
+    if (code < 0 || !market_stage_waits(&ctx->base))
+        return code;
+    ctx->venue_owner = tbus_stage_next_with_horizon(stage, "reports", 0);
+    return ctx->venue_owner ? tbus_stage_watch_horizon(stage, ctx->venue_owner, &ctx->venue) : 0;
 }

@@ -6,19 +6,24 @@
  *                                   |
  *    reports -- "strategy" --> strategy's callbacks --> orders
  *
- * A poll takes all reports there are, then up to `budget` ticks. A tick is applied to the books;
- * bbo is published when the touch of the tick's own stock locate changed; then come on_tick,
- * on_bbo, and on_timer when the event time asked for is reached. Orders go out from within the
- * callback that sends them.
+ * Ticks, reports and timers are taken in the order of market time (bus/market/drive.h). A tick is
+ * applied to the books; bbo is published when the touch of the tick's own stock locate changed;
+ * then come on_tick and on_bbo. A report is taken when it is seen, on_timer called when it is due,
+ * both between two ticks. Orders go out from within the callback that sends them, dated with the
+ * time of that callback.
  *
- * What finds no room on a ring is kept, in its order, and no further tick is taken until it is out.
- * Reports are taken at all times. Otherwise, with all rings full, the strategy would wait for risk,
- * risk for the executor, and the executor, which cannot report, for the strategy. What can be kept
- * is bounded (context.h), since at most `open_orders_max` orders are open at a time; strat_send
- * refuses more.
+ * Where a tick could come after a report that is not there yet, it waits for the executor's
+ * horizon: only while a cause is open (strategy/causes.h). By the clock of the host nothing waits:
+ * all reports there are, then ticks.
  *
- * At WIND_DOWN the strategy is told, new orders are refused from then on, and the stage cancels
- * the open orders that the strategy did not cancel itself.
+ * What finds no room on a ring is kept, in its order, and nothing more is taken until it is out.
+ * What can be kept is bounded (context.h), since at most `open_orders_max` orders are open at a
+ * time; strat_send refuses more. Reports are taken off their ring at all times and kept until they
+ * are due: at most venue.reports_max of them, more are an error.
+ *
+ * At the end of the feed the strategy is told, new orders are refused from then on, and the stage
+ * cancels the open orders that the strategy did not cancel itself. By the clock of the host the
+ * command WIND_DOWN is that end.
  *
  * Several strategies, each with a stage, number and process of its own: number 1 alone speaks for
  * the market; it publishes `bbo` and the books' counters, and its places on the rings are called
@@ -41,8 +46,14 @@
  *         .unknown_order_refs             all, and by message type:
  *                                         books.unknown_order_refs.E .C .X .D .U
  * Those of books and pnl are exact when the stage is idle, has finished or has failed, and else a
- * few thousand ticks old. Histogram "tick_to_order" ("tick_to_order.2"..): from the intended time
- * of the tick taken last to the moment a new order is published.
+ * few thousand ticks old. `clock.restarts` (tickbus/market/clock.h). `digest.orders` and, of number
+ * 1, `digest.bbo`: bus/msg/digest.h.
+ *
+ * Histograms, of strategy 2 as "tick_to_order.2" and so on, from the intended time of the tick that
+ * is answered (order.h) to the moment of publishing: "tick_to_order", of new orders;
+ * "tick_to_requote", of those that follow the answer to an earlier message; "tick_to_cancel", of
+ * cancels. "wait_horizon": how long ticks in hand waited for the executor; `wait_horizon.ticks`
+ * counts them.
  *
  * Previous on the data path: tickbus/market/market.h. Next: risk/stage.h.
  */
@@ -51,6 +62,7 @@
 
 #include <tickbus/kind.h>
 
+#include "bus/market/session.h"
 #include <tickbus/market/market.h>
 #include <tickbus/strategy.h>
 
@@ -62,6 +74,7 @@ typedef struct strategy_stage_params {
     uint32_t open_orders_max;   /* orders on their way or resting at a time: its credit */
     uint16_t number;            /* from 1, one's own: the high bits of order ids */
     const char *name;           /* of its places on the rings; NULL: "strategy", "strategy2", ... */
+    const session_t *session;   /* borrowed; NULL: by the clock of the host */
 } strategy_stage_params_t;
 
 /* The kind of stage that runs strategies (strategy/kind.c). */

@@ -15,9 +15,13 @@ my @roots = qw(
     itch_decode itch_encode market_apply position_apply tbus_journal_writer_append
     feedsim/feed.c:feed_poll feedsim/feed.c:feed_deadline_ns
     feedsim/source_itch.c:next feedsim/source_synth.c:next feedsim/source_journal.c:next
-    context_poll strategy/quote.c:quote_on_tick strategy/quote.c:quote_on_bbo strategy/quote.c:quote_on_report
+    market_stage_poll_together
+    strategy/stage.c:collect strategy/stage.c:take strategy/stage.c:on_tick strategy/stage.c:end
+    strategy/quote.c:quote_on_tick strategy/quote.c:quote_on_bbo strategy/quote.c:quote_on_report
     strategy/quote.c:quote_on_timer
-    risk/stage.c:risk_poll risk/executor.c:executor_poll bus/recorder.c:recorder_poll
+    risk/stage.c:collect risk/stage.c:take risk/stage.c:on_tick risk/stage.c:begin
+    risk/executor.c:collect risk/executor.c:take risk/executor.c:on_tick risk/executor.c:begin
+    bus/recorder.c:recorder_poll
 );
 
 # What it may call outside our libraries.
@@ -42,6 +46,7 @@ my %ends = (
     'ledger_execute>snprintf' => 'its name',
     tbus_ring_wake            => 'somebody sleeps: futex(2)',
     tbus_ring_wake_publishers => 'somebody sleeps: futex(2)',
+    tbus_horizon_wake         => 'likewise',
     bytestream_read           => 'the input of the feed: one read(2) for a quarter of a megabyte',
     tbus_journal_reader_next  => 'the input of a replay',
     map { ("tbus_journal_writer_append>pthread_$_" => 'once a segment of the journal: the next one is handed over') }

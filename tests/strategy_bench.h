@@ -165,8 +165,7 @@ static inline bool bench_bbo(strategy_bench_t *b, bbo_t *out_bbo)
 static inline report_t bench_report(const order_t *order, uint8_t kind, uint8_t reason)
 {
     return (report_t){.order_id = order->order_id,
-                      .intended = order->intended,
-                      .sent = tick_pack(0, order_strategy(order)),
+                      .locate = order->locate,
                       .px_e4 = order->px_e4,
                       .qty = order->qty,
                       .leaves = kind == REPORT_ACCEPTED ? order->qty : 0,

@@ -9,11 +9,11 @@
 #include <tickbus/msg/report.h>
 
 static const message_type_t types[] = {
-    {"tick", MESSAGE_TICK, TICK_VERSION, TICK_BODY_OFFSET, TICK_LEN_MAX},
-    {"bbo", MESSAGE_BBO, BBO_VERSION, sizeof(bbo_t), sizeof(bbo_t)},
-    {"order", MESSAGE_ORDER, ORDER_VERSION, sizeof(order_t), sizeof(order_t)},
-    {"report", MESSAGE_REPORT, REPORT_VERSION, sizeof(report_t), sizeof(report_t)},
-    {"event", MESSAGE_EVENT, EVENT_VERSION, EVENT_BYTES, EVENT_BYTES_MAX},
+    {"tick", MESSAGE_TICK, TICK_VERSION, 1, TICK_BODY_OFFSET, TICK_LEN_MAX},
+    {"bbo", MESSAGE_BBO, BBO_VERSION, 1, sizeof(bbo_t), sizeof(bbo_t)},
+    {"order", MESSAGE_ORDER, ORDER_VERSION, 2, sizeof(order_t), sizeof(order_t)},
+    {"report", MESSAGE_REPORT, REPORT_VERSION, 2, sizeof(report_t), sizeof(report_t)},
+    {"event", MESSAGE_EVENT, EVENT_VERSION, 1, EVENT_BYTES, EVENT_BYTES_MAX},
 };
 
 const message_type_t *message_type(const char *name)
@@ -33,7 +33,8 @@ enum message_id message_identify(const char *type_name, size_t bytes)
 
 bool message_type_reads(const message_type_t *type, uint32_t version)
 {
-    return version <= type->version;
+    uint32_t known = version ? version : 1;
+    return known >= type->oldest && known <= type->version;
 }
 
 tick_t message_tick(const void *message, size_t bytes)

@@ -31,6 +31,7 @@ typedef struct message_type {
     const char *name;
     enum message_id id;
     uint32_t version;   /* of the layout that this build has */
+    uint32_t oldest;    /* the oldest that it reads */
     uint32_t bytes_min; /* of a message */
     uint32_t bytes_max;
 } message_type_t;

@@ -11,6 +11,7 @@
 
 #include <tickbus/tickbus.h>
 
+#include <tickbus/market/clock.h>
 #include <tickbus/market/market.h>
 #include <tickbus/market/position.h>
 #include <tickbus/msg/bbo.h>

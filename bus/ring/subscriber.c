@@ -210,6 +210,21 @@ void tbus_subscriber_flush(tbus_subscriber_t *s)
     wake_publishers(s);
 }
 
+void tbus_subscriber_catch_up(tbus_subscriber_t *s, const tbus_subscriber_t *other)
+{
+    assert(s->ring.shared == other->ring.shared && !s->ring.several_publishers);
+    if (s->seq == other->seq || !s->plain || !other->plain)
+        return;
+    uint64_t positions = tbus_subscriber_position(other) - tbus_subscriber_position(s);
+    /* As tbus_advance_other does: progress is stored after so many positions. */
+    s->flush_at -= positions - (other->seq - s->seq);
+    s->seq = other->seq;
+    s->skew = other->skew;
+    s->span = 1;
+    if ((int64_t)(s->seq - s->flush_at) >= 0)
+        tbus_subscriber_flush(s);
+}
+
 static const void *corrupt(tbus_subscriber_t *s)
 {
     if (is_ours(s)) /* else publishers did not wait for us, and the ring may be right */

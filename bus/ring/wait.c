@@ -39,7 +39,9 @@ struct wait_entry {
 #define DROPPED_NS UINT64_C(5000000)
 /* The dead ring no bell: some sleeper of a ring looks this often whether somebody has died who
  * would have rung. */
-#define LOOK_NS    UINT64_C(3000000)
+#define LOOK_NS UINT64_C(3000000)
+_Static_assert(2 * TBUS_WAITER_RINGS_MAX + TBUS_WAITER_HORIZONS_MAX <= 128,
+               "futex_waitv takes no more");
 #define LATE_TURNS 2u /* of TURN_NS, for a bell that is about to be rung */
 
 void tbus_waiter_init(tbus_waiter_t *w, enum tbus_wait_mode mode)
@@ -65,6 +67,16 @@ int tbus_waiter_watch_publisher(tbus_waiter_t *w, tbus_publisher_t *p)
     if (w->publishers_count == TBUS_WAITER_RINGS_MAX)
         return -TBUS_EFULL;
     w->publishers[w->publishers_count++] = p;
+    return 0;
+}
+
+int tbus_waiter_watch_horizon(tbus_waiter_t *w, tbus_horizon_view_t *view)
+{
+    if (!w || !view || !view->shared)
+        return -EINVAL;
+    if (w->horizons_count == TBUS_WAITER_HORIZONS_MAX)
+        return -TBUS_EFULL;
+    w->horizons[w->horizons_count++] = view;
     return 0;
 }
 
@@ -140,7 +152,18 @@ static bool message_there(tbus_waiter_t *w)
 {
     size_t bytes;
     for (uint32_t i = 0; i < w->subscribers_count; i++)
-        if (tbus_peek(w->subscribers[i], &bytes))
+        if (!w->subscribers[i]->held_back && tbus_peek(w->subscribers[i], &bytes))
+            return true;
+    return false;
+}
+
+/* True if a horizon that our process waits for is further than it was seen. */
+static bool horizon_rose(const tbus_waiter_t *w)
+{
+    for (uint32_t i = 0; i < w->horizons_count; i++)
+        if (w->horizons[i]->awaited &&
+            /* hint: whoever goes on because of it looks again (tbus_horizon_look). */
+            tbus_load_relaxed_u64(&w->horizons[i]->shared->at) != w->horizons[i]->seen)
             return true;
     return false;
 }
@@ -239,9 +262,10 @@ static bool something_came(tbus_waiter_t *w)
 {
     size_t bytes;
     for (uint32_t i = 0; i < w->subscribers_count; i++)
-        if (!w->subscribers[i]->competing && tbus_peek(w->subscribers[i], &bytes))
+        if (!w->subscribers[i]->competing && !w->subscribers[i]->held_back &&
+            tbus_peek(w->subscribers[i], &bytes))
             return true;
-    return false;
+    return horizon_rose(w);
 }
 
 /* sleep_on, interrupted by looks. True: the time is up, or a look found a message. What is in the
@@ -273,7 +297,7 @@ static bool was_not_rung(tbus_subscriber_t *s, uint32_t bell_before)
     tbus_ring_shared_t *shared = s->ring.shared;
     const tbus_atomic_u32_t *bell = &shared->subs[s->index].bell;
     size_t bytes;
-    if (!tbus_peek(s, &bytes))
+    if (s->held_back || !tbus_peek(s, &bytes))
         return false;
     for (unsigned turns = 0;; turns++) {
         /* Who clears the bit rings the bell next. hint: a count for people. */
@@ -288,11 +312,13 @@ static bool was_not_rung(tbus_subscriber_t *s, uint32_t bell_before)
 
 void tbus_waiter_park(tbus_waiter_t *w, uint64_t now_ns, uint64_t deadline_ns)
 {
-    struct wait_entry entries[2 * TBUS_WAITER_RINGS_MAX];
+    struct wait_entry entries[2 * TBUS_WAITER_RINGS_MAX + TBUS_WAITER_HORIZONS_MAX];
     uint32_t count = 0;
     for (uint32_t i = 0; i < w->subscribers_count; i++) { /* step 1 */
         tbus_subscriber_t *s = w->subscribers[i];
         count = add_entry(entries, count, &s->ring.shared->subs[s->index].bell);
+        if (s->held_back)
+            continue; /* nobody need ring */
         /* W5 pairs W6 (tbus_ring_wake): we read the bell before our bit is set. Else we may read it
          * after it was rung for us, and sleep on. */
         tbus_fetch_or_u32(&s->ring.shared->sleepers, UINT32_C(1) << s->index);
@@ -306,14 +332,21 @@ void tbus_waiter_park(tbus_waiter_t *w, uint64_t now_ns, uint64_t deadline_ns)
             /* W5 pairs W6 (tbus_ring_wake_publishers): the same. */
             tbus_fetch_or_u32(&shared->pubs_waiting, 1);
         }
-    /* Step 2. W2 pairs W1 (tbus_publisher_wake), W4 pairs W3 (wake_publishers): our bits are set
-     * before our last look. Else the publisher misses our bit, we miss its message, and we sleep
-     * on. The fence is for hosts without membarrier(2), where the other side executes one as
-     * well. */
+    for (uint32_t i = 0; i < w->horizons_count; i++)
+        if (w->horizons[i]->awaited) {
+            tbus_horizon_t *horizon = w->horizons[i]->shared;
+            count = add_entry(entries, count, &horizon->bell);
+            /* W5 pairs W6 (tbus_horizon_wake): the same. */
+            tbus_fetch_or_u32(&horizon->waiting, 1);
+        }
+    /* Step 2. A4 pairs A3 (tbus_horizon_raise), and W2 pairs W1 (tbus_publisher_wake), W4 pairs W3
+     * (wake_publishers): our bits are set before our last look. Else the publisher misses our bit,
+     * we miss its message, and we sleep on. The fence is for hosts without membarrier(2), where the
+     * other side executes one as well. */
     syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0);
-    tbus_fence_full(); /* W2, W4 */
+    tbus_fence_full(); /* W2, W4, A4 */
 
-    bool found = message_there(w); /* step 3 */
+    bool found = message_there(w) || horizon_rose(w); /* step 3 */
     for (uint32_t i = 0; i < w->publishers_count && !found; i++)
         found = w->publishers[i]->blocked && room_again(w->publishers[i]);
 

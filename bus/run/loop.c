@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "bus/run/loop.h"
+#include <tickbus/stage.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -74,7 +74,7 @@ static int fail_stage(const tbus_loop_t *loop, uint32_t i, int code)
     return code;
 }
 
-void tbus_loop_obey(tbus_loop_t *loop, uint32_t i, enum tbus_command *obeyed)
+static void obey(tbus_loop_t *loop, uint32_t i, enum tbus_command *obeyed)
 {
     tbus_stage_t *stage = loop->stages[i];
     /* H2 pairs H1 (supervisor_command). */
@@ -91,35 +91,54 @@ void tbus_loop_obey(tbus_loop_t *loop, uint32_t i, enum tbus_command *obeyed)
     *obeyed = command;
 }
 
-int tbus_loop_end(tbus_loop_t *loop, uint32_t i, int work)
+/* Its source has ended: whoever watches may know. */
+static void end_source(const tbus_loop_t *loop, uint32_t i)
 {
     const tbus_stage_t *stage = loop->stages[i];
     tbus_participant_t *p = block(loop, i);
-    if (work < 0)
-        return fail_stage(loop, i, work);
     if (tbus_load_relaxed_u32(&p->state) == TBUS_RUN) {
         if (stage->error.code)
             keep_reason(p, &stage->error);
         set_state(loop, i, TBUS_DONE);
     }
-    return work;
+}
+
+/* How many stages from `first` on are polled together. */
+static uint32_t together(const tbus_loop_t *loop, uint32_t first)
+{
+    const tbus_stage_ops_t *ops = loop->stages[first]->ops;
+    uint32_t count = 1;
+    while (ops->poll_together && first + count < loop->stages_count &&
+           loop->stages[first + count]->ops->poll_together == ops->poll_together)
+        count++;
+    return count;
+}
+
+/* Work done, 0, or the negative error of the stage *failed, counted from `first`. */
+static int poll_group(tbus_loop_t *loop, uint32_t first, uint32_t count, uint32_t *failed)
+{
+    tbus_stage_t **stages = &loop->stages[first];
+    *failed = 0;
+    return stages[0]->ops->poll_together
+               ? stages[0]->ops->poll_together(stages, count, loop->budget, failed)
+               : stages[0]->ops->poll(stages[0], loop->budget);
 }
 
 /* Every stage's turn once. Work done, 0, or the negative error of the stage that failed. */
-static int pass(tbus_loop_t *loop, enum tbus_command *obeyed, tbus_step_t *step)
+static int pass(tbus_loop_t *loop, enum tbus_command *obeyed)
 {
     int work = 0;
-    for (uint32_t i = 0; i < loop->stages_count; i++) {
-        int done;
-        if (tbus_loop_in_step(loop, i)) {
-            done = tbus_loop_turns_in_step(loop, obeyed, step);
-            i += loop->step_count - 1;
-        } else {
-            tbus_loop_obey(loop, i, &obeyed[i]);
-            done = tbus_loop_poll(loop, i, loop->budget);
-        }
-        if (done < 0)
-            return done;
+    for (uint32_t first = 0, count; first < loop->stages_count; first += count) {
+        uint32_t failed;
+        count = together(loop, first);
+        for (uint32_t i = first; i < first + count; i++)
+            obey(loop, i, &obeyed[i]);
+        int done = poll_group(loop, first, count, &failed);
+        if (TBUS_UNLIKELY(done < 0))
+            return fail_stage(loop, first + failed, done);
+        for (uint32_t i = first; i < first + count; i++)
+            if (TBUS_UNLIKELY(loop->stages[i]->source_done))
+                end_source(loop, i);
         work |= done;
     }
     return work;
@@ -194,6 +213,20 @@ static int watch_rings(tbus_loop_t *loop)
     return 0;
 }
 
+/* Every stage of the bus is there: those of this process find the ones that they wait for. */
+static int start_stages(tbus_loop_t *loop)
+{
+    for (uint32_t i = 0; i < loop->stages_count; i++) {
+        tbus_stage_t *stage = loop->stages[i];
+        int code = stage->ops->start ? stage->ops->start(stage) : 0;
+        for (uint32_t k = 0; code == 0 && k < stage->horizons_count; k++)
+            code = tbus_waiter_watch_horizon(&loop->waiter, stage->horizons[k]);
+        if (code < 0)
+            return fail_stage(loop, i, code);
+    }
+    return 0;
+}
+
 /* Somebody declared a participant of this process dead, while it was stopped: what it published
  * since is not there, and nothing more will be. */
 static int find_stale(const tbus_loop_t *loop)
@@ -232,7 +265,6 @@ static int finish_stages(const tbus_loop_t *loop)
 int tbus_loop_run(tbus_loop_t *loop)
 {
     enum tbus_command obeyed[TBUS_PARTICIPANTS_MAX] = {TBUS_CMD_HOLD};
-    tbus_step_t step = {0};
     if (loop->stages_count > TBUS_PARTICIPANTS_MAX)
         return -EINVAL;
     int code = watch_rings(loop);
@@ -240,9 +272,12 @@ int tbus_loop_run(tbus_loop_t *loop)
         return code;
     if (!wait_for_start(loop))
         return finish_stages(loop);
+    code = start_stages(loop);
+    if (code < 0)
+        return code;
     uint64_t allocated_before = loop->allocated_bytes ? loop->allocated_bytes() : 0;
     for (uint32_t turns = 0;; turns++) {
-        int work = pass(loop, obeyed, &step);
+        int work = pass(loop, obeyed);
         if (work < 0)
             return work;
         if (turns % HEARTBEAT_TURNS == 0)

@@ -69,3 +69,35 @@ void tbus_stage_leave(tbus_stage_t *stage)
     while (stage->publishers_count)
         tbus_publisher_leave(stage->publishers[--stage->publishers_count]);
 }
+
+tbus_horizon_t *tbus_stage_keep_horizon(tbus_stage_t *stage, const char *topic, uint32_t stream)
+{
+    tbus_ring_t *ring = tbus_bus_ring(stage->bus, topic);
+    if (!ring || stage->owner < 1 || stage->owner > TBUS_PARTICIPANTS_MAX)
+        return NULL;
+    tbus_participant_t *p = tbus_participant(stage->bus, stage->owner);
+    p->stream = stream;
+    p->horizon_topics |= UINT32_C(1) << (ring - stage->bus->rings);
+    return &p->horizon;
+}
+
+uint32_t tbus_stage_next_with_horizon(const tbus_stage_t *stage, const char *topic, uint32_t after)
+{
+    const tbus_ring_t *ring = tbus_bus_ring(stage->bus, topic);
+    for (uint32_t owner = after + 1; ring && owner <= TBUS_PARTICIPANTS_MAX; owner++)
+        if (stage->bus->directory->participants[owner - 1].horizon_topics >>
+                (ring - stage->bus->rings) &
+            1)
+            return owner;
+    return 0;
+}
+
+int tbus_stage_watch_horizon(tbus_stage_t *stage, uint32_t owner, tbus_horizon_view_t *view)
+{
+    if (stage->horizons_count == TBUS_STAGE_HORIZONS_MAX)
+        return tbus_fail(&stage->error, -TBUS_EFULL, "stage '%s' waits for more than %u others",
+                         stage->name, TBUS_STAGE_HORIZONS_MAX);
+    view->shared = &tbus_participant(stage->bus, owner)->horizon;
+    stage->horizons[stage->horizons_count++] = view;
+    return 0;
+}

@@ -5,24 +5,41 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <tickbus/outlet.h>
 
+#include "bus/market/drive.h"
+#include "bus/msg/digest.h"
 #include "risk/acts.h"
-#include "risk/follow.h"
+#include "risk/in_hand.h"
+#include "risk/order_form.h"
 #include "risk/table.h"
 
 typedef struct executor_stage {
-    tbus_stage_t stage;
-    follow_t follow;
-    tbus_outlet_t reports; /* keeps at most what one input caused */
+    market_stage_t base; /* first */
+    tbus_subscriber_t approved;
+    tbus_outlet_t reports;   /* keeps at most what one input caused */
+    uint64_t *kept_intended; /* owned; of the reports that are kept: the first of them is [0] */
     venue_t *venue;
+    in_hand_t in_hand;
+    in_hand_stream_t arrivals;
+    uint32_t risk_owner; /* participant number, 0: none that has a horizon */
+    tbus_horizon_view_t risk;
+    uint64_t arrival_ns;   /* of the last order that was taken off the ring */
+    uint64_t seen_ns;      /* of the last report */
+    uint64_t reports_made; /* reports so far */
+    report_t held;         /* the last report of the event in hand, until it is known to be that */
+    uint64_t held_intended;
+    bool holds;
+    bool first_answer; /* no report of this event has gone out */
     acts_t acts;
-    uint64_t arrivals;         /* orders that were taken, of whatever kind */
+    uint64_t arrived;          /* orders that were taken, of whatever kind */
     uint32_t halt;             /* generation of the kill switch that was answered last */
     uint32_t halt_unconfirmed; /* and what the answer was */
     uint64_t halt_cancelled;
-    uint64_t made; /* reports that the venue made */
+    digest_t digest;
+    tbus_atomic_u64_t *digest_shown;
     tbus_histogram_t *tick_to_report;
     tbus_atomic_u64_t *orders;
     tbus_atomic_u64_t *cancels;
@@ -36,32 +53,63 @@ typedef struct executor_stage {
 /* Before every try, so that the time on a report is that of its publication. Returns that time. */
 static uint64_t stamp(const executor_stage_t *e, report_t *report)
 {
-    uint64_t now_ns = tbus_bus_now_ns(e->stage.bus);
-    report->sent = tick_pack(now_ns, report_strategy(report));
+    uint64_t now_ns = tbus_bus_now_ns(e->base.stage.bus);
+    report->sent = now_ns;
     return now_ns;
 }
 
-static void count_sent(executor_stage_t *e, const report_t *report, uint64_t now_ns)
+/* `intended`: 0 when the report is not to be counted. */
+static void count_sent(executor_stage_t *e, uint64_t intended, uint64_t now_ns)
 {
-    uint64_t intended_ns = report->intended & TICK_NS_MASK;
-    if ((report->kind == REPORT_ACCEPTED || report->kind == REPORT_REJECTED) && intended_ns != 0)
-        tbus_histogram_record(e->tick_to_report, tick_ns_since(now_ns, intended_ns));
+    if (intended != 0)
+        tbus_histogram_record(e->tick_to_report, tick_ns_since(now_ns, intended));
 }
 
-static void on_report(void *context, const report_t *from_venue)
+static void publish(executor_stage_t *e, report_t *report, uint64_t intended)
 {
-    executor_stage_t *e = context;
-    report_t report = *from_venue;
-    e->made++;
-    uint64_t now_ns = stamp(e, &report);
-    enum tbus_outlet_result told = tbus_outlet_send(&e->reports, &report, sizeof report);
+    digest_report(&e->digest, report);
+    tbus_store_relaxed_u64(e->digest_shown, e->digest);
+    uint64_t now_ns = stamp(e, report);
+    enum tbus_outlet_result told = tbus_outlet_send(&e->reports, report, sizeof *report);
     assert(told != TBUS_OUTLET_FULL); /* venue_reports_max */
     if (told == TBUS_OUTLET_SENT)
-        count_sent(e, &report, now_ns);
+        count_sent(e, intended, now_ns);
+    else if (told == TBUS_OUTLET_KEPT)
+        e->kept_intended[e->reports.kept - 1] = intended;
+    e->base.blocked = e->reports.kept != 0;
+    e->base.stirred = true;
 }
 
-static int flush(executor_stage_t *e)
+/* The report that is held goes out, as one that others of the event follow, or as the last. */
+static void release(executor_stage_t *e, uint8_t flags)
 {
+    if (!e->holds)
+        return;
+    e->holds = false;
+    e->held.flags = flags;
+    publish(e, &e->held, e->first_answer ? e->held_intended : 0);
+    e->first_answer = false;
+}
+
+static void on_report(void *context, const report_t *from_venue, uint64_t intended)
+{
+    executor_stage_t *e = context;
+    release(e, REPORT_MORE);
+    e->held = *from_venue;
+    e->held_intended = intended;
+    e->holds = true;
+    const session_t *session = e->base.session;
+    uint64_t seen_ns = e->base.now_ns;
+    if (session_is_market(session))
+        seen_ns += session_draw(session, &session->response, 0, ++e->reports_made);
+    if (seen_ns < e->seen_ns)
+        seen_ns = e->seen_ns;
+    e->held.seen = e->seen_ns = seen_ns;
+}
+
+static int flush(market_stage_t *base)
+{
+    executor_stage_t *e = (executor_stage_t *)(void *)base;
     int sent = 0;
     report_t *report;
     size_t bytes;
@@ -69,23 +117,31 @@ static int flush(executor_stage_t *e)
         uint64_t now_ns = stamp(e, report);
         if (tbus_outlet_retry(&e->reports) != TBUS_OUTLET_SENT)
             break;
-        count_sent(e, report, now_ns);
+        count_sent(e, e->kept_intended[sent], now_ns);
         sent++;
     }
+    memmove(e->kept_intended, e->kept_intended + sent, e->reports.kept * sizeof *e->kept_intended);
+    base->blocked = e->reports.kept != 0;
+    base->stirred |= sent != 0;
     return sent;
 }
 
-static bool blocked(const executor_stage_t *e)
+static void show(executor_stage_t *e)
 {
-    return e->reports.kept != 0;
+    venue_stats_t stats = venue_stats(e->venue);
+    tbus_store_relaxed_u64(e->orders, stats.orders);
+    tbus_store_relaxed_u64(e->cancels, stats.cancels);
+    tbus_store_relaxed_u64(e->executions, stats.executions);
+    tbus_store_relaxed_u64(e->executed_shares, stats.executed_shares);
+    tbus_store_relaxed_u64(e->open_orders, stats.open_orders);
 }
 
-/* ---- input */
+/* ---- the kill switch */
 
 static void take_acts(executor_stage_t *e)
 {
     acts_place_t here = {
-        .position = e->arrivals, .md_seq = e->follow.seq, .market_ns = e->follow.event_ns};
+        .position = e->arrived, .md_seq = market_seq(e->base.market), .market_ns = e->base.now_ns};
     uint32_t releases = e->acts.releases;
     acts_take(&e->acts, &here);
     if (e->acts.releases != releases)
@@ -93,19 +149,23 @@ static void take_acts(executor_stage_t *e)
 }
 
 /* Before every input: with the kill switch on, nothing may be resting that it could execute. Those
- * cancels wait until the box is empty, like every other cause of reports, or it could overflow. */
-static inline bool may_take(tbus_stage_t *stage)
+ * cancels wait until the box is empty, like every other cause of reports, or it could overflow.
+ * They take place at our own present in market time. 1: there were some. */
+static int obey_kill_switch(executor_stage_t *e)
 {
-    executor_stage_t *e = (executor_stage_t *)(void *)stage;
-    if (blocked(e))
-        return false;
     if (TBUS_UNLIKELY(acts_changed(&e->acts)))
         take_acts(e);
-    if (TBUS_UNLIKELY(e->acts.halted) && venue_stats(e->venue).open_orders != 0) {
-        e->halt_cancelled += venue_stats(e->venue).open_orders;
-        venue_cancel_all(e->venue, REASON_KILL_SWITCH);
-    }
-    return !blocked(e);
+    if (TBUS_LIKELY(!e->acts.halted))
+        return 0;
+    uint64_t open_orders = venue_stats(e->venue).open_orders;
+    if (open_orders == 0 || e->base.blocked)
+        return 0;
+    e->halt_cancelled += open_orders;
+    e->first_answer = false;
+    venue_cancel_all(e->venue, REASON_KILL_SWITCH);
+    release(e, 0);
+    show(e);
+    return 1;
 }
 
 /* Whoever has thrown the kill switch is told what became of the orders: once, and again when that
@@ -122,57 +182,150 @@ static bool answer_halt(executor_stage_t *e)
     return true;
 }
 
-static void execute(tbus_stage_t *stage, const order_t *order, bool valid)
+static int begin(market_stage_t *base)
 {
-    executor_stage_t *e = (executor_stage_t *)(void *)stage;
-    e->arrivals++;
-    if (!valid)
+    executor_stage_t *e = (executor_stage_t *)(void *)base;
+    int cancelled = obey_kill_switch(e);
+    return cancelled + (int)acts_flush(&e->acts);
+}
+
+/* ---- arrivals */
+
+/* When an order arrives: nothing arrives before what was sent earlier. */
+static uint64_t arrival_ns(executor_stage_t *e, const order_t *order)
+{
+    const session_t *session = e->base.session;
+    bool cancels = order->kind == ORDER_CANCEL;
+    uint64_t at_ns = order->at + session_draw(session, cancels ? &session->cancel : &session->entry,
+                                              order->order_id, order->kind);
+    if (at_ns > e->arrival_ns)
+        e->arrival_ns = at_ns;
+    return e->arrival_ns;
+}
+
+/* The same for the first. By the clock of the host, once the tick that it answers was taken; if
+ * that does not exist, as soon as there is no other (it is malformed). */
+static uint64_t first_due_ns(const executor_stage_t *e, const in_hand_order_t *first)
+{
+    if (!first)
+        return MARKET_NEVER;
+    if (market_stage_waits(&e->base))
+        return first->due_ns;
+    return first->order.md_seq <= market_seq(e->base.market) ? 0 : MARKET_NEVER - 1;
+}
+
+static uint64_t latency_min_ns(const session_t *session)
+{
+    uint64_t entry_ns = session->entry.least_ns, cancel_ns = session->cancel.least_ns;
+    return entry_ns < cancel_ns ? entry_ns : cancel_ns;
+}
+
+static void look_ahead(executor_stage_t *e)
+{
+    market_stage_t *base = &e->base;
+    const in_hand_order_t *first = in_hand_first(&e->in_hand, &e->arrivals);
+    base->next_ns = first_due_ns(e, first);
+    base->bound_ns = MARKET_NEVER;
+    if (first || !market_stage_waits(base) || e->risk_owner == 0 ||
+        e->risk.seen == TBUS_HORIZON_END || market_stage_is_neighbour(base, e->risk_owner))
+        return;
+    uint64_t bound_ns = e->risk.seen + latency_min_ns(base->session);
+    base->bound_ns = bound_ns > e->arrival_ns ? bound_ns : e->arrival_ns;
+}
+
+static int collect(market_stage_t *base)
+{
+    executor_stage_t *e = (executor_stage_t *)(void *)base;
+    size_t bytes;
+    const void *message;
+    tbus_horizon_look(&e->risk);
+    while (!in_hand_full(&e->in_hand) && (message = tbus_peek(&e->approved, &bytes))) {
+        in_hand_order_t *in_hand = in_hand_add(&e->in_hand, &e->arrivals);
+        in_hand->whole = order_copy(&in_hand->order, message, bytes);
+        in_hand->due_ns = arrival_ns(e, &in_hand->order);
+        tbus_advance(&e->approved);
+    }
+    look_ahead(e);
+    return 0;
+}
+
+static void execute(executor_stage_t *e, const order_t *order, bool whole)
+{
+    if (!whole || order->md_seq > market_seq(e->base.market))
         venue_refuse(e->venue, order, REASON_MALFORMED);
-    else if (order->kind == ORDER_NEW && e->acts.halted)
+    else if (order->reason != REASON_NONE)
+        venue_refuse(e->venue, order, (uint8_t)order->reason);
+    else if (order->kind != ORDER_CANCEL && e->acts.halted)
         venue_refuse(e->venue, order, REASON_KILL_SWITCH);
     else
         venue_order(e->venue, order);
 }
 
-static inline void move_market(tbus_stage_t *stage, const market_event_t *event)
+static int take(market_stage_t *base)
 {
-    venue_on_market(((executor_stage_t *)(void *)stage)->venue, event);
+    executor_stage_t *e = (executor_stage_t *)(void *)base;
+    in_hand_order_t arrived = *in_hand_first(&e->in_hand, &e->arrivals);
+    in_hand_drop(&e->in_hand, &e->arrivals);
+    obey_kill_switch(e);
+    e->arrived++;
+    e->first_answer = true;
+    execute(e, &arrived.order, arrived.whole);
+    release(e, REPORT_ANSWER);
+    show(e);
+    look_ahead(e);
+    return 0;
 }
 
-static const follow_ops_t follow_ops = {.may_take_order = may_take,
-                                        .may_take_tick = may_take,
-                                        .on_order = execute,
-                                        .on_tick = move_market};
+/* ---- ticks */
 
-static void show(executor_stage_t *e)
+static int on_tick(market_stage_t *base, const tick_t *tick, size_t bytes,
+                   const market_event_t *event)
 {
-    venue_stats_t stats = venue_stats(e->venue);
-    tbus_store_relaxed_u64(e->orders, stats.orders);
-    tbus_store_relaxed_u64(e->cancels, stats.cancels);
-    tbus_store_relaxed_u64(e->executions, stats.executions);
-    tbus_store_relaxed_u64(e->executed_shares, stats.executed_shares);
-    tbus_store_relaxed_u64(e->open_orders, stats.open_orders);
+    executor_stage_t *e = (executor_stage_t *)(void *)base;
+    (void)tick;
+    (void)bytes;
+    obey_kill_switch(e);
+    e->first_answer = false;
+    venue_on_market(e->venue, event);
+    if (TBUS_UNLIKELY(e->holds)) {
+        release(e, 0);
+        show(e);
+    }
+    if (TBUS_UNLIKELY(!market_stage_waits(base)) && e->arrivals.first) {
+        look_ahead(e); /* an order may have waited for this tick */
+        base->changed = true;
+    }
+    return 0;
 }
 
-static int executor_poll(tbus_stage_t *stage, uint32_t budget)
+static int end(market_stage_t *base, int work)
+{
+    executor_stage_t *e = (executor_stage_t *)(void *)base;
+    (void)work;
+    return TBUS_UNLIKELY(e->acts.halted) && answer_halt(e);
+}
+
+static bool keeps(const market_stage_t *base)
+{
+    return ((const executor_stage_t *)(const void *)base)->acts.events.kept != 0;
+}
+
+static const market_stage_ops_t executor_market_ops = {.flush = flush,
+                                                       .begin = begin,
+                                                       .collect = collect,
+                                                       .take = take,
+                                                       .on_tick = on_tick,
+                                                       .end = end,
+                                                       .keeps = keeps};
+
+static int executor_start(tbus_stage_t *stage)
 {
     executor_stage_t *e = (executor_stage_t *)(void *)stage;
-    uint64_t made_before = e->made;
-    int flushed = (blocked(e) ? flush(e) : 0) + (int)acts_flush(&e->acts);
-    if (TBUS_UNLIKELY(acts_changed(&e->acts)))
-        take_acts(e);
-    int taken = follow_take(&e->follow, stage, budget, &follow_ops);
-    if (taken < 0)
-        return taken;
-    stage->pending = blocked(e) || e->acts.events.kept;
-    /* Reports count as work too: a tick may cause them, or only the kill switch. */
-    int made = (int)(e->made - made_before);
-    if (made != 0) /* no counter changes without a report */
-        show(e);
-    int work = flushed + taken + made;
-    if (TBUS_UNLIKELY(e->acts.halted))
-        work += answer_halt(e);
-    return work > 0 ? work : follow_check_rings(stage);
+    int code = market_stage_start(stage);
+    if (code < 0 || !market_stage_waits(&e->base))
+        return code;
+    e->risk_owner = tbus_stage_next_with_horizon(stage, "approved", 0);
+    return e->risk_owner ? tbus_stage_watch_horizon(stage, e->risk_owner, &e->risk) : 0;
 }
 
 /* ---- life */
@@ -184,15 +337,22 @@ static void executor_destroy(tbus_stage_t *stage)
     venue_destroy(e->venue);
     acts_leave(&e->acts);
     tbus_outlet_destroy(&e->reports);
+    in_hand_destroy(&e->in_hand);
+    free(e->kept_intended);
     free(e);
 }
 
-static const tbus_stage_ops_t executor_ops = {.poll = executor_poll, .destroy = executor_destroy};
+static const tbus_stage_ops_t executor_ops = {.poll = market_stage_poll,
+                                              .poll_together = market_stage_poll_together,
+                                              .start = executor_start,
+                                              .wind_down = market_stage_wind_down,
+                                              .destroy = executor_destroy};
 
 static void add_counters(executor_stage_t *e)
 {
-    tbus_bus_t *bus = e->stage.bus;
-    uint32_t owner = e->stage.owner;
+    tbus_bus_t *bus = e->base.stage.bus;
+    uint32_t owner = e->base.stage.owner;
+    e->digest_shown = tbus_counter(bus, owner, "digest.reports", "digest");
     e->tick_to_report = tbus_bus_histogram(bus, "tick_to_report");
     e->orders = tbus_counter(bus, owner, "executor.orders", "orders");
     e->cancels = tbus_counter(bus, owner, "executor.cancels", "orders");
@@ -201,6 +361,8 @@ static void add_counters(executor_stage_t *e)
     e->open_orders = tbus_counter(bus, owner, "executor.open_orders", "orders");
 }
 
+#define MESSAGES_MAX_DEFAULT 1024u
+
 static int build(executor_stage_t *e, market_t *market, const executor_params_t *params,
                  tbus_error_t *err)
 {
@@ -208,18 +370,26 @@ static int build(executor_stage_t *e, market_t *market, const executor_params_t 
     if (code < 0)
         return code;
     uint32_t reports_max = venue_reports_max(e->venue);
+    uint32_t messages_max = params->messages_max ? params->messages_max : MESSAGES_MAX_DEFAULT;
     code = tbus_outlet_create(&e->reports, reports_max, sizeof(report_t), NULL);
-    if (code < 0)
-        return tbus_fail(err, code, "no memory to keep %u reports; lower executor.resting_max",
-                         reports_max);
-    code = acts_join(&e->acts, &e->stage, EVENT_FROM_EXECUTOR, err);
+    e->kept_intended = table_create(reports_max, sizeof *e->kept_intended);
+    if (code < 0 || !e->kept_intended || !in_hand_create(&e->in_hand, messages_max))
+        return tbus_fail(err, -ENOMEM,
+                         "no memory to keep %u reports and %u orders; lower executor.resting_max "
+                         "or strategy.open_orders_max",
+                         reports_max, messages_max);
+    tbus_stage_t *stage = &e->base.stage;
+    code = acts_join(&e->acts, stage, EVENT_FROM_EXECUTOR, err);
     if (code == 0)
-        code = tbus_stage_join_subscriber(&e->stage, "md", "executor", &e->follow.md, err);
+        code = market_stage_join(&e->base, market, params->session, err);
     if (code == 0)
-        code =
-            tbus_stage_join_subscriber(&e->stage, "approved", "executor", &e->follow.orders, err);
+        code = tbus_stage_join_subscriber(stage, "approved", "executor", &e->approved, err);
     if (code == 0)
-        code = tbus_stage_join_publisher(&e->stage, "reports", &e->reports.publisher, err);
+        code = tbus_stage_join_publisher(stage, "reports", &e->reports.publisher, err);
+    if (code == 0 && market_stage_waits(&e->base)) {
+        e->base.horizon = tbus_stage_keep_horizon(stage, "reports", 0);
+        e->base.concerns = venue_concerns(e->venue);
+    }
     return code;
 }
 
@@ -230,17 +400,17 @@ int executor_stage_create(tbus_bus_t *bus, uint32_t owner, market_t *market,
     executor_stage_t *e = table_create(1, sizeof *e);
     if (!e)
         return tbus_fail(err, -ENOMEM, "no memory for the executor stage");
-    e->stage.ops = &executor_ops;
-    snprintf(e->stage.name, sizeof e->stage.name, "executor");
-    e->stage.owner = owner;
-    e->stage.bus = bus;
-    e->follow.market = market;
+    e->base.stage.ops = &executor_ops;
+    snprintf(e->base.stage.name, sizeof e->base.stage.name, "executor");
+    e->base.stage.owner = owner;
+    e->base.stage.bus = bus;
+    e->base.ops = &executor_market_ops;
     int code = build(e, market, params, err);
     if (code < 0) {
-        executor_destroy(&e->stage);
+        executor_destroy(&e->base.stage);
         return code;
     }
     add_counters(e);
-    *out_stage = &e->stage;
+    *out_stage = &e->base.stage;
     return 0;
 }

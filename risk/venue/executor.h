@@ -5,22 +5,24 @@
  *    md -------- "executor" --> market view --> venue (venue.h) --+--> reports
  *    approved -- "executor" --------------------> venue ----------+
  *
- * A poll takes up to `budget` ticks, each of which may fill resting orders, and before each tick
- * and after the last the approved orders that wait for no later one: an order is executed once `md`
- * was taken up to the tick that its strategy had seen. When `reports` is FULL, what one input
- * caused is kept, and no further input is taken until it is out.
+ * Ticks and arrivals are taken in the order of market time (bus/market/drive.h). An order that was
+ * sent at t arrives at t + its latency, but not before what was sent earlier (session.h); one that
+ * arrives at the time of a tick comes after that tick. What risk has judged not to pass arrives
+ * like any other and is rejected with risk's reason. A report about what happens at e is seen at e
+ * + the response latency, but not before an earlier report. By the clock of the host an order
+ * arrives when it is there and `md` was taken as far as the tick that it answers.
  *
- * What poll returns counts the messages taken and the reports made, so that a tick that filled an
- * order can be told from one that did nothing.
+ * Approved orders are taken off their ring at once and kept until they arrive. When `reports` is
+ * FULL, what one input caused is kept, and nothing is taken until it is out.
  *
  * Once the kill switch (risk/kill_switch.h) is thrown nothing is executed any more: new orders are
  * rejected, and resting ones cancelled as soon as no report waits for room, both with reason
  * KILL_SWITCH. Cancels still work. On a bus without a kill switch no stage is made.
  *
  * Counters: executor.orders (new orders taken), executor.cancels, executor.executions,
- * executor.executed_shares, executor.open_orders (a gauge). Histogram "tick_to_report": for each
- * order's first report, from the intended time of the tick that caused the order to the moment of
- * publishing.
+ * executor.executed_shares, executor.open_orders (a gauge). Histogram "tick_to_report": for the
+ * first report that answers an order, a replace or a cancel, from the intended time of the tick
+ * that it answers to the moment of publishing. digest.reports: bus/msg/digest.h.
  *
  * Previous on the data path: risk/stage.h. Next: tickbus/msg/report.h -> strategy, risk, journal.
  */
@@ -29,11 +31,14 @@
 
 #include <tickbus/kind.h>
 
+#include "bus/market/session.h"
 #include <tickbus/market/market.h>
 #include "risk/venue/venue.h"
 
 typedef struct executor_params {
     venue_limits_t venue;
+    const session_t *session; /* borrowed; NULL: by the clock of the host */
+    uint32_t messages_max;    /* orders and cancels under way, of all strategies; 0: 1024 */
 } executor_params_t;
 
 extern const tbus_kind_t executor_kind; /* risk/venue/kind.c; its parameters: a venue_limits_t */

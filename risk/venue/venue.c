@@ -17,7 +17,6 @@ struct venue {
     const market_t *market; /* not owned */
     venue_emit_t emit;
     void *emit_context;
-    uint64_t md_seq; /* last tick taken */
     uint64_t exec_id;
     venue_stats_t stats;
     uint64_t active[MARKET_LOCATES / 64]; /* bit set: there may be own orders or taken levels */
@@ -77,7 +76,7 @@ void venue_destroy(venue_t *v)
 
 static uint32_t reports_max(uint32_t resting_max)
 {
-    uint32_t sweep = VENUE_SWEEP_LEVELS + 2; /* ACCEPTED first, CANCELLED last */
+    uint32_t sweep = VENUE_SWEEP_LEVELS + 3; /* CANCELLED, ACCEPTED first; CANCELLED last */
     return resting_max > sweep ? resting_max : sweep;
 }
 
@@ -105,9 +104,14 @@ static void mark_active(venue_t *v, uint16_t locate)
     v->active[locate / 64] |= UINT64_C(1) << (locate % 64);
 }
 
-static void emit(venue_t *v, const report_t *report)
+static void emit(venue_t *v, const report_t *report, uint64_t intended)
 {
-    v->emit(v->emit_context, report);
+    v->emit(v->emit_context, report, intended);
+}
+
+const uint64_t *venue_concerns(const venue_t *v)
+{
+    return v->active;
 }
 
 /* ---- executions */
@@ -119,41 +123,44 @@ static void emit_execution(venue_t *v, const resting_order_t *o, uint32_t qty, u
     v->stats.executions++;
     v->stats.executed_shares += qty;
     uint32_t leaves = o->leaves - qty;
-    emit(v, &(report_t){
-                .order_id = o->order_id,
-                .md_seq = v->md_seq,
-                .intended = o->intended,
-                .sent = tick_pack(0, (uint16_t)(o->order_id >> 48)),
-                .exec_id = ++v->exec_id,
-                .px_e4 = px_e4,
-                .qty = qty,
-                .leaves = leaves,
-                .kind = leaves == 0 ? REPORT_FILLED : REPORT_PARTIAL,
-                .side = o->side,
-                .liquidity = liquidity,
-            });
+    emit(v,
+         &(report_t){
+             .order_id = o->order_id,
+             .md_seq = market_seq(v->market),
+             .locate = o->locate,
+             .exec_id = ++v->exec_id,
+             .px_e4 = px_e4,
+             .qty = qty,
+             .leaves = leaves,
+             .kind = leaves == 0 ? REPORT_FILLED : REPORT_PARTIAL,
+             .side = o->side,
+             .liquidity = liquidity,
+         },
+         o->intended);
 }
 
-static void emit_cancelled(venue_t *v, const resting_order_t *o, uint8_t reason)
+static void emit_cancelled(venue_t *v, const resting_order_t *o, uint8_t reason, uint64_t intended)
 {
-    emit(v, &(report_t){
-                .order_id = o->order_id,
-                .md_seq = v->md_seq,
-                .intended = o->intended,
-                .sent = tick_pack(0, (uint16_t)(o->order_id >> 48)),
-                .px_e4 = o->px_e4,
-                .qty = o->leaves,
-                .kind = REPORT_CANCELLED,
-                .reason = reason,
-                .side = o->side,
-            });
+    emit(v,
+         &(report_t){
+             .order_id = o->order_id,
+             .md_seq = market_seq(v->market),
+             .locate = o->locate,
+             .px_e4 = o->px_e4,
+             .qty = o->leaves,
+             .kind = REPORT_CANCELLED,
+             .reason = reason,
+             .side = o->side,
+         },
+         intended);
 }
 
-static void cancel_resting(venue_t *v, uint32_t place, uint8_t reason)
+/* `intended`: of what took it off; 0: of the order itself. */
+static void cancel_resting(venue_t *v, uint32_t place, uint8_t reason, uint64_t intended)
 {
     resting_order_t gone = v->resting.orders[place];
     resting_remove(&v->resting, place);
-    emit_cancelled(v, &gone, reason);
+    emit_cancelled(v, &gone, reason, intended ? intended : gone.intended);
 }
 
 /* A resting order fills at its limit, by at most `pool` shares. Returns how many it took. */
@@ -214,7 +221,6 @@ static void on_added(venue_t *v, const market_event_t *e)
 
 void venue_on_market(venue_t *v, const market_event_t *e)
 {
-    v->md_seq = e->md_seq;
     uint16_t locate = e->locate;
     uint64_t bit = UINT64_C(1) << (locate % 64);
     if (TBUS_LIKELY((v->active[locate / 64] & bit) == 0) || e->side == 0)
@@ -234,8 +240,8 @@ void venue_refuse(venue_t *v, const order_t *o, uint8_t reason)
 {
     v->stats.orders += o->kind != ORDER_CANCEL;
     v->stats.cancels += o->kind == ORDER_CANCEL;
-    report_t refusal = order_refusal(o, reason, v->md_seq);
-    emit(v, &refusal);
+    report_t refusal = order_refusal(o, reason, market_seq(v->market));
+    emit(v, &refusal, o->intended);
 }
 
 static void cancel(venue_t *v, const order_t *o)
@@ -246,7 +252,7 @@ static void cancel(venue_t *v, const order_t *o)
         return;
     }
     v->stats.cancels++;
-    cancel_resting(v, place, REASON_USER_CANCEL);
+    cancel_resting(v, place, REASON_USER_CANCEL, o->intended);
 }
 
 static bool reaches(const order_t *o, uint32_t displayed_px_e4)
@@ -273,7 +279,10 @@ static uint8_t judge_arrival(venue_t *v, const order_t *o, uint8_t against)
     *last = order_count(o);
     if (market_symbol(v->market, order_locate(o))->trading == MARKET_HALTED)
         return REASON_HALTED;
-    if (o->tif == ORDER_TIF_DAY && resting_full(&v->resting))
+    bool frees_a_place = o->kind == ORDER_REPLACE;
+    if (frees_a_place && resting_find(&v->resting, order_replaces(o)) == 0)
+        return REASON_UNKNOWN_ORDER;
+    if (o->tif == ORDER_TIF_DAY && resting_full(&v->resting) && !frees_a_place)
         return REASON_VENUE_FULL;
     if (v->taken.free_count < VENUE_SWEEP_LEVELS && marketable(v, o, against))
         return REASON_VENUE_FULL;
@@ -307,13 +316,13 @@ static bool sweep(venue_t *v, resting_order_t *arriving, const order_t *o, uint8
 
 static void accept_order(venue_t *v, const order_t *o, uint8_t against)
 {
-    report_t accepted = order_answer(o, REPORT_ACCEPTED, REASON_NONE, v->md_seq);
-    emit(v, &accepted);
+    report_t accepted = order_answer(o, REPORT_ACCEPTED, REASON_NONE, market_seq(v->market));
+    emit(v, &accepted, o->intended);
     mark_active(v, order_locate(o));
     resting_order_t arriving = {
         .order_id = o->order_id,
         .intended = o->intended,
-        .arrival_seq = v->md_seq,
+        .arrival_seq = market_seq(v->market),
         .ahead = market_qty_at(v->market, order_locate(o), o->side, o->px_e4),
         .px_e4 = o->px_e4,
         .leaves = o->qty,
@@ -326,7 +335,7 @@ static void accept_order(venue_t *v, const order_t *o, uint8_t against)
     if (may_rest)
         resting_add(&v->resting, &arriving);
     else
-        emit_cancelled(v, &arriving, REASON_IOC_UNFILLED);
+        emit_cancelled(v, &arriving, REASON_IOC_UNFILLED, o->intended);
 }
 
 void venue_order(venue_t *v, const order_t *o)
@@ -342,6 +351,9 @@ void venue_order(venue_t *v, const order_t *o)
         return;
     }
     v->stats.orders++;
+    if (o->kind == ORDER_REPLACE)
+        cancel_resting(v, resting_find(&v->resting, order_replaces(o)), REASON_REPLACED,
+                       o->intended);
     accept_order(v, o, against);
 }
 
@@ -349,5 +361,5 @@ void venue_cancel_all(venue_t *v, uint8_t reason)
 {
     for (uint32_t place = 1; place <= v->resting.orders_max && v->resting.count > 0; place++)
         if (v->resting.orders[place].order_id != 0)
-            cancel_resting(v, place, reason);
+            cancel_resting(v, place, reason, 0);
 }

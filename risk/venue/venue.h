@@ -67,8 +67,10 @@ typedef struct venue_limits {
 
 typedef struct venue venue_t;
 
-/* Gets each report in order; `sent` has the strategy number and no time. May not call the venue. */
-typedef void (*venue_emit_t)(void *context, const report_t *report);
+/* Gets each report in order, without times and flags. `intended`: of the order that it is about,
+ * or
+ * of the cancel that it answers (order.h). May not call the venue. */
+typedef void (*venue_emit_t)(void *context, const report_t *report, uint64_t intended);
 
 typedef struct venue_stats {
     uint64_t orders;  /* new orders taken */
@@ -93,14 +95,18 @@ void venue_destroy(venue_t *v);
 /* The most reports that one call of venue_order, venue_on_market or venue_cancel_all can cause. */
 uint32_t venue_reports_max(const venue_t *v);
 
-/* A new order or a cancel, arriving after the last tick given to venue_on_market. A cancel ends in
+/* A new order, a replace or a cancel, arriving after the last tick that the market has taken. A
+ * replace takes its order off (CANCELLED, REPLACED) and is a new order from then on, at the back of
+ * its level; without such an order it is REJECTED (UNKNOWN_ORDER). A cancel ends in
  * CANCELLED (USER_CANCEL), or in CANCEL_REJECTED (UNKNOWN_ORDER) when no resting order has its id.
  * Hot; cost grows with the levels swept and with the own orders of its side and symbol that come
  * before it. */
 void venue_order(venue_t *v, const order_t *order);
 
-/* The outcome of the next tick. Hot; a symbol without own orders and taken levels costs one look at
- * a bit. */
+/* Which symbols venue_on_market has something to do for: bit by locate. Good while the venue is. */
+const uint64_t *venue_concerns(const venue_t *v);
+
+/* The outcome of the next tick; may be left out where venue_concerns has no bit. Hot. */
 void venue_on_market(venue_t *v, const market_event_t *event);
 
 /* Answer a new order without executing it: REJECTED with `reason`. */

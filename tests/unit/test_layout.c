@@ -100,25 +100,6 @@ static void every_stage_runs_in_exactly_one_process(void **state)
             }
 }
 
-static void stages_that_decide_go_in_step_when_fused(void **state)
-{
-    (void)state;
-    char text[400];
-    layout_t two = plan(LAYOUT_FUSED, 2, true, text);
-    assert_int_equal(two.processes[0].step_count, 0);
-    assert_int_equal(two.processes[1].step_first, 0);
-    assert_int_equal(two.processes[1].step_count, 3);
-
-    layout_t one = plan(LAYOUT_FUSED, 1, true, text);
-    assert_int_equal(one.processes_count, 1);
-    assert_int_equal(one.processes[0].step_first, 1);
-    assert_int_equal(one.processes[0].step_count, 3);
-
-    layout_t split = plan(LAYOUT_SPLIT, 8, true, text);
-    for (uint32_t i = 0; i < split.processes_count; i++)
-        assert_int_equal(split.processes[i].step_count, 0);
-}
-
 static void stages_of_any_kind_find_their_process(void **state)
 {
     (void)state;
@@ -138,11 +119,11 @@ static void stages_of_any_kind_find_their_process(void **state)
     layout_text(&layout, text, sizeof text);
     assert_string_equal(text, "fused on 2 CPUs: [feed counter] cpu 2, [strategy strategy2] cpu 3; "
                               "waiting: spin");
-    assert_int_equal(layout.processes[1].step_count, 2);
+    assert_int_equal(layout.processes[1].stages_count, 2);
     request.stages_count = 1; /* no process without a stage */
     layout_plan(&request, &layout);
     assert_int_equal(layout.processes_count, 1);
-    assert_int_equal(layout.processes[0].step_count, 0);
+    assert_int_equal(layout.processes[0].stages_count, 1);
 }
 
 static void wanted_cpus_are_taken_in_the_order_given(void **state)
@@ -303,7 +284,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_host_gets_the_layout_that_suits_it),
         cmocka_unit_test(every_stage_runs_in_exactly_one_process),
-        cmocka_unit_test(stages_that_decide_go_in_step_when_fused),
         cmocka_unit_test(stages_of_any_kind_find_their_process),
         cmocka_unit_test(wanted_cpus_are_taken_in_the_order_given),
         cmocka_unit_test(cpus_that_may_not_be_used_are_left_out_with_a_warning),

@@ -121,13 +121,18 @@ static void put_bbos(FILE *out, printer_t put)
 
 static void put_orders(FILE *out, printer_t put)
 {
-    for (unsigned kind = 0; kind <= ORDER_CANCEL; kind++)
+    for (unsigned kind = 0; kind <= ORDER_REPLACE + 1; kind++)
         for (unsigned tif = 0; tif <= ORDER_TIF_IOC + 1; tif++) {
             order_t order = {.order_id = ORDER_ID(2, 100 + kind),
                              .md_seq = 1001,
                              .report_seq = 7,
-                             .intended = tick_pack(5000, 13),
-                             .sent = tick_pack(6000, 2),
+                             .locate = 13,
+                             .intended = 5000,
+                             .sent = 6000,
+                             .at = 7000,
+                             .replaces = 3,
+                             .flags = ORDER_POST_ONLY,
+                             .reason = kind == ORDER_CANCEL ? REASON_HALTED : REASON_NONE,
                              .px_e4 = 15001,
                              .qty = 10,
                              .kind = (uint8_t)kind,
@@ -143,8 +148,11 @@ static void put_reports(FILE *out, printer_t put)
         for (unsigned reason = 0; reason <= REASON_COUNT; reason++) {
             report_t report = {.order_id = ORDER_ID(1, reason),
                                .md_seq = 31,
-                               .intended = tick_pack(32, 33),
-                               .sent = tick_pack(34, 1),
+                               .locate = 33,
+                               .sent = 34,
+                               .seen = 35,
+                               .flags = REPORT_ANSWER,
+                               .fee_e4 = -36,
                                .exec_id = kind,
                                .px_e4 = 12345,
                                .qty = 50,

@@ -233,7 +233,7 @@ static void bbo_order_and_report_print_their_fields(void **state)
     json_decref(object);
 
     order_t order = {.order_id = ORDER_ID(2, 3),
-                     .intended = tick_pack(0, 13),
+                     .locate = 13,
                      .px_e4 = 15001,
                      .qty = 10,
                      .kind = ORDER_NEW,
@@ -263,7 +263,7 @@ static void bbo_order_and_report_print_their_fields(void **state)
 
 static const char *symbol_of_order(uint16_t locate, json_t **out_object)
 {
-    order_t order = {.order_id = ORDER_ID(1, 1), .intended = tick_pack(0, locate)};
+    order_t order = {.order_id = ORDER_ID(1, 1), .locate = locate};
     *out_object = parsed("order", 1, &order, sizeof order);
     assert_non_null(json_object_get(*out_object, "symbol"));
     return json_string_value(json_object_get(*out_object, "symbol"));
@@ -292,13 +292,12 @@ static void orders_and_reports_show_the_symbol_that_other_messages_gave_their_lo
     assert_null(symbol_of_order(7, &object));
     json_decref(object);
 
-    order_t order = {
-        .order_id = ORDER_ID(1, 4), .intended = tick_pack(0, 65535), .kind = ORDER_CANCEL};
+    order_t order = {.order_id = ORDER_ID(1, 4), .locate = 65535, .kind = ORDER_CANCEL};
     char *text = printed(message_text_words, "order", 1, &order, sizeof order);
     assert_string_equal(text, "1 cancel order 281474976710660 MSFT md 0 report 0\n");
     free(text);
     report_t report = {.order_id = ORDER_ID(1, 4),
-                       .intended = tick_pack(0, 65535),
+                       .locate = 65535,
                        .kind = REPORT_ACCEPTED,
                        .side = 'B',
                        .qty = 5,
@@ -308,7 +307,7 @@ static void orders_and_reports_show_the_symbol_that_other_messages_gave_their_lo
                         "1 accepted order 281474976710660 MSFT buy 5 @ 1.0000 leaves 0 md 0\n");
     free(text);
     assert_false(symbols_miss(symbols, "report", &report, sizeof report));
-    report.intended = tick_pack(0, 7);
+    report.locate = 7;
     assert_true(symbols_miss(symbols, "report", &report, sizeof report));
     assert_false(symbols_miss(symbols, "report", &report, 3));
     assert_false(symbols_miss(symbols, "tick", &add, sizeof add));

@@ -164,7 +164,7 @@ static void order_path_balances_over_full_rings_in_any_order_of_polls(void **sta
     limits.position_max = 500;
     limits.open_orders_max = 64;
     path_add_risk(p, &limits);
-    executor_params_t params;
+    executor_params_t params = {0};
     tbus_params_defaults(&venue_limits_params, &params.venue);
     path_add_executor(p, &params);
 

@@ -76,6 +76,14 @@ static void expect_approved(fixture_t *f, const order_t *order)
     assert_true(path_take(&f->approved, &got, sizeof(got)));
     assert_memory_equal(&got, order, sizeof(got));
 }
+static void expect_rejected(fixture_t *f, uint64_t count, uint8_t reason)
+{
+    order_t got;
+    assert_true(path_take(&f->approved, &got, sizeof(got)));
+    assert_int_equal(got.order_id, ORDER_ID(STRATEGY, count));
+    if (got.reason != reason)
+        fail_msg("got %s, wanted %s", report_reason_name(got.reason), report_reason_name(reason));
+}
 static void expect_none_approved(fixture_t *f)
 {
     size_t bytes;
@@ -87,9 +95,10 @@ static void risk_passes_orders_byte_for_byte_and_says_nothing_about_them(void **
     (void)state;
     fixture_t f = open_risk();
     order_t order = buy(1, 100);
-    order.report_seq = UINT64_C(0x1122334455667788);
-    order.sent |= 123456789;
-    memset(order.pad, 0xa5, sizeof(order.pad));
+    order.report_seq = UINT64_C(0x1122334455);
+    order.sent = 123456789;
+    order.at = UINT64_C(0x11223344556677);
+    order.flags = ORDER_POST_ONLY;
     path_order(f.path, order);
     assert_int_equal(path_poll(f.path->risk, 1), 1);
     expect_approved(&f, &order);
@@ -99,28 +108,20 @@ static void risk_passes_orders_byte_for_byte_and_says_nothing_about_them(void **
     close_risk(&f);
 }
 
-static void risk_rejects_on_reports_with_the_reason(void **state)
+static void risk_sends_what_it_rejects_to_the_executor_with_the_reason(void **state)
 {
     (void)state;
     fixture_t f = open_risk();
     path_order(f.path, buy(1, 1001));
-    order_t cancel = order_cancel(1);
-    cancel.sent = tick_pack(0, STRATEGY + 1);
-    path_order(f.path, cancel);
+    path_order(f.path, order_cancel(0));
     path_poll(f.path->risk, 1);
-    expect_none_approved(&f);
-    report_t r;
-    assert_true(path_take(&f.path->reports, &r, sizeof(r)));
-    assert_int_equal(r.kind, REPORT_REJECTED);
-    assert_int_equal(r.reason, REASON_POSITION_LIMIT);
-    assert_int_equal(r.order_id, ORDER_ID(STRATEGY, 1));
-    assert_int_equal(r.md_seq, 2);
-    assert_int_equal(r.intended, buy(1, 1).intended);
-    assert_int_equal(r.px_e4, BID);
-    assert_int_equal(r.qty, 1001);
-    assert_int_equal(r.leaves, 0);
-    assert_int_equal(r.side, 'B');
-    path_expect_report(f.path, REPORT_CANCEL_REJECTED, 1, REASON_MALFORMED);
+    order_t rejected = buy(1, 1001);
+    rejected.reason = REASON_POSITION_LIMIT;
+    expect_approved(&f, &rejected);
+    rejected = order_cancel(0);
+    rejected.reason = REASON_MALFORMED;
+    expect_approved(&f, &rejected);
+    path_expect_no_report(f.path);
     close_risk(&f);
 }
 
@@ -136,7 +137,6 @@ static void risk_judges_an_order_only_after_the_tick_that_caused_it(void **state
     assert_int_equal(path_poll(f.path->risk, 0), 0); /* a budget of none: no tick, so no order */
     assert_int_equal(path_poll(f.path->risk, 1), 1);
     expect_none_approved(&f);
-    path_expect_no_report(f.path);
     /* the second tick and the order, before the third */
     assert_int_equal(path_poll(f.path->risk, 1), 2);
     expect_approved(&f, &order);
@@ -160,14 +160,14 @@ static void risk_judges_an_order_before_it_takes_a_later_tick(void **state)
     expect_approved(&f, &order);
     order = buy(2, 100);
     expect_approved(&f, &order);
-    path_expect_report(f.path, REPORT_REJECTED, 3, REASON_HALTED);
+    expect_rejected(&f, 3, REASON_HALTED);
     path_tick(f.path, tick_trading(LOCATE, 'T'));
     late = buy(4, 100);
     late.md_seq = 3;
     /* waits for nothing: the market is where it was */
     path_order(f.path, late);
-    assert_int_equal(path_poll(f.path->risk, 100), 3); /* with the report */
-    path_expect_report(f.path, REPORT_REJECTED, 4, REASON_HALTED);
+    assert_int_equal(path_poll(f.path->risk, 100), 2);
+    expect_rejected(&f, 4, REASON_HALTED);
     close_risk(&f);
 }
 
@@ -181,7 +181,7 @@ static void risk_rejects_an_order_that_names_a_tick_that_is_not_there(void **sta
     order = buy(2, 100);
     path_order(f.path, order);
     assert_int_equal(path_poll(f.path->risk, 1), 2);
-    path_expect_report(f.path, REPORT_REJECTED, 1, REASON_MALFORMED);
+    expect_rejected(&f, 1, REASON_MALFORMED);
     expect_approved(&f, &order);
     close_risk(&f);
 }
@@ -194,17 +194,15 @@ static void risk_rejects_a_message_that_has_not_the_length_of_an_order(void **st
     tbus_publish_try(&f.path->orders, &order, 55);
     tbus_publish_try(&f.path->orders, &order, 0);
     path_poll(f.path->risk, 1);
-    path_expect_report(f.path, REPORT_REJECTED, 1, REASON_MALFORMED);
-    report_t r;
-    assert_true(path_take(&f.path->reports, &r, sizeof(r)));
-    assert_int_equal(r.kind, REPORT_REJECTED);
-    assert_int_equal(r.order_id, 0);
+    expect_rejected(&f, 1, REASON_MALFORMED);
+    assert_true(path_take(&f.approved, &order, sizeof(order)));
+    assert_int_equal(order.reason, REASON_MALFORMED);
+    assert_int_equal(order.order_id, 0);
     expect_none_approved(&f);
     close_risk(&f);
 }
 
-static void
-risk_waits_with_orders_but_not_with_ticks_and_reports_while_approved_is_full(void **state)
+static void risk_takes_nothing_more_but_empties_its_rings_while_approved_is_full(void **state)
 {
     (void)state;
     fixture_t f = open_risk();
@@ -224,8 +222,12 @@ risk_waits_with_orders_but_not_with_ticks_and_reports_while_approved_is_full(voi
     order_t first = buy(1, 1);
     report_t accepted = report_of(&first, REPORT_ACCEPTED, 1, 1, BID);
     tbus_publish_try(&executor, &accepted, sizeof(accepted));
-    assert_int_equal(path_poll(p->risk, 1), 2); /* the tick and the report */
-    assert_int_equal(market_seq(p->risk_market), 3);
+    assert_int_equal(path_poll(p->risk, 1), 0);
+    assert_int_equal(market_seq(p->risk_market), 2);
+    for (uint64_t i = 0; i < 2 * PATH_SLOTS; i++) { /* nobody who sends orders waits for room */
+        assert_int_equal(path_order(p, buy(++sent, 1)), TBUS_PUBLISHED);
+        path_poll(p->risk, 1);
+    }
     assert_int_equal(path_counter(p, "risk.orders"), PATH_SLOTS + 1);
     assert_true(p->risk->pending);
     for (uint64_t count = 1; count <= sent; count++) {
@@ -235,28 +237,6 @@ risk_waits_with_orders_but_not_with_ticks_and_reports_while_approved_is_full(voi
     }
     assert_false(p->risk->pending);
     expect_none_approved(&f);
-    close_risk(&f);
-}
-
-static void risk_keeps_a_reject_while_reports_is_full_and_loses_none(void **state)
-{
-    (void)state;
-    fixture_t f = open_risk();
-    order_path_t *p = f.path;
-    uint64_t sent = 0;
-    for (int i = 0; i < 40; i++) {
-        sent += path_order(p, buy(sent + 1, 5000)) == TBUS_PUBLISHED;
-        path_poll(p->risk, 1);
-    }
-    assert_true(p->risk->pending);
-    assert_int_equal(sent, PATH_SLOTS + 1 + PATH_SLOTS); /* published, kept, and as many waiting */
-    for (uint64_t count = 1; count <= sent; count++) {
-        path_expect_report(p, REPORT_REJECTED, count, REASON_POSITION_LIMIT);
-        path_poll(p->risk, 1);
-    }
-    path_expect_no_report(p);
-    assert_false(p->risk->pending);
-    assert_int_equal(path_counter(p, "risk.rejects.position_limit"), sent);
     close_risk(&f);
 }
 
@@ -273,7 +253,7 @@ static void risk_rejects_new_orders_from_the_moment_the_bus_is_halted(void **sta
     order_t cancel = order_cancel(1);
     path_order(f.path, cancel);
     path_poll(f.path->risk, 1);
-    path_expect_report(f.path, REPORT_REJECTED, 2, REASON_KILL_SWITCH);
+    expect_rejected(&f, 2, REASON_KILL_SWITCH);
     expect_approved(&f, &cancel);
     kill_switch_release(f.path->kill_switch, (kill_switch_actor_t){.uid = 5, .pid = 6}, "mended");
     order = buy(3, 100);
@@ -311,7 +291,7 @@ static void risk_says_at_which_order_it_took_a_halt_and_a_resume_and_who_ordered
     assert_int_equal(event.pid, getpid());
     assert_int_equal(event.uid, geteuid());
     assert_true(event.time_ns > 0);
-    path_expect_report(p, REPORT_REJECTED, 2, REASON_KILL_SWITCH);
+    expect_rejected(&f, 2, REASON_KILL_SWITCH);
     kill_switch_release(p->kill_switch, (kill_switch_actor_t){.uid = 5, .pid = 6}, "mended");
     path_poll(p->risk, 1); /* without an order as well */
     event = path_expect_event(p, EVENT_RESUME, 1, "mended");
@@ -365,7 +345,7 @@ nobody_who_reads_events_holds_risk_up_and_what_is_left_out_shows_in_the_numbers(
     assert_true(p->risk->pending);
     path_order(p, buy(1, 100));
     path_poll(p->risk, 1);
-    path_expect_report(p, REPORT_REJECTED, 1, REASON_KILL_SWITCH);
+    expect_rejected(&f, 1, REASON_KILL_SWITCH);
     for (uint32_t i = 1; i <= PATH_SLOTS + KEPT; i++) {
         path_expect_event(p, EVENT_HALT, i, "");
         path_poll(p->risk, 1);
@@ -397,8 +377,8 @@ static void risk_says_from_which_order_on_new_limits_hold(void **state)
     path_order(p, buy(3, 100));
     path_poll(p->risk, 1);
     path_poll(p->risk, 1);
-    path_expect_report(p, REPORT_REJECTED, 2, REASON_MAX_QTY);
-    path_expect_report(p, REPORT_REJECTED, 3, REASON_MAX_QTY);
+    expect_rejected(&f, 2, REASON_MAX_QTY);
+    expect_rejected(&f, 3, REASON_MAX_QTY);
     event_t event = path_expect_event(p, EVENT_LIMITS, 1, "");
     check_act(&event, EVENT_FROM_RISK, 1, 2);
     path_expect_no_event(p);
@@ -415,10 +395,10 @@ static void risk_takes_its_own_reject_for_nothing_when_the_order_lives(void **st
     for (int i = 0; i < 3; i++)
         path_poll(f.path->risk, 1);
     expect_approved(&f, &order);
-    path_expect_report(f.path, REPORT_REJECTED, 1, REASON_DUPLICATE_ID);
+    expect_rejected(&f, 1, REASON_DUPLICATE_ID);
     path_order(f.path, buy(2, 1)); /* the first one still fills the limit */
     path_poll(f.path->risk, 1);
-    path_expect_report(f.path, REPORT_REJECTED, 2, REASON_POSITION_LIMIT);
+    expect_rejected(&f, 2, REASON_POSITION_LIMIT);
     expect_none_approved(&f);
     close_risk(&f);
 }
@@ -493,7 +473,9 @@ static void risk_measures_the_rate_in_market_time(void **state)
     path_order(p, buy(1, 1));
     path_order(p, buy(2, 1));
     path_poll(p->risk, 10);
-    path_expect_report(p, REPORT_REJECTED, 2, REASON_RATE);
+    order_t order = buy(1, 1);
+    expect_approved(&f, &order);
+    expect_rejected(&f, 2, REASON_RATE);
     path_tick(p, (tick_t){.type = TICK_END_MARK}); /* has no time */
     tick = tick_trading(LOCATE, 'T');
     tick.event = 50401 * SECOND_NS;
@@ -501,11 +483,12 @@ static void risk_measures_the_rate_in_market_time(void **state)
     path_poll(p->risk, 1);
     path_order(p, buy(3, 1));
     path_poll(p->risk, 0);
-    path_expect_report(p, REPORT_REJECTED, 3, REASON_RATE);
+    expect_rejected(&f, 3, REASON_RATE);
     path_poll(p->risk, 1);
-    path_order(p, buy(4, 1));
+    order = buy(4, 1);
+    path_order(p, order);
     path_poll(p->risk, 1);
-    path_expect_no_report(p);
+    expect_approved(&f, &order);
     close_risk(&f);
 }
 
@@ -527,14 +510,14 @@ static void risk_values_positions_at_the_touch_of_the_moment(void **state)
     path_poll(p->risk, 1);
     expect_approved(&f, &order);
     report_t filled = report_of(&order, REPORT_FILLED, 100, 0, BID);
-    filled.sent = tick_pack(1, STRATEGY);
+    filled.sent = 1;
     tbus_publish_try(&executor, &filled, sizeof(filled));
     path_tick(p, tick_add(LOCATE, 3, 'B', 1, BID + 1)); /* the 100 held are worth more now */
     path_poll(p->risk, 1);
     path_order(p, buy(2, 100));
     path_poll(p->risk, 1);
     path_expect_report(p, REPORT_FILLED, 1, REASON_NONE);
-    path_expect_report(p, REPORT_REJECTED, 2, REASON_GROSS_NOTIONAL);
+    expect_rejected(&f, 2, REASON_GROSS_NOTIONAL);
     path_tick(p, tick_delete(LOCATE, 3));
     path_poll(p->risk, 1);
     order = buy(3, 100);
@@ -605,14 +588,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(risk_passes_orders_byte_for_byte_and_says_nothing_about_them),
-        cmocka_unit_test(risk_rejects_on_reports_with_the_reason),
+        cmocka_unit_test(risk_sends_what_it_rejects_to_the_executor_with_the_reason),
         cmocka_unit_test(risk_judges_an_order_only_after_the_tick_that_caused_it),
         cmocka_unit_test(risk_judges_an_order_before_it_takes_a_later_tick),
         cmocka_unit_test(risk_rejects_an_order_that_names_a_tick_that_is_not_there),
         cmocka_unit_test(risk_rejects_a_message_that_has_not_the_length_of_an_order),
-        cmocka_unit_test(
-            risk_waits_with_orders_but_not_with_ticks_and_reports_while_approved_is_full),
-        cmocka_unit_test(risk_keeps_a_reject_while_reports_is_full_and_loses_none),
+        cmocka_unit_test(risk_takes_nothing_more_but_empties_its_rings_while_approved_is_full),
         cmocka_unit_test(risk_rejects_new_orders_from_the_moment_the_bus_is_halted),
         cmocka_unit_test(risk_says_at_which_order_it_took_a_halt_and_a_resume_and_who_ordered_them),
         cmocka_unit_test(a_reason_that_is_longer_than_a_message_goes_on_in_the_next_one),

@@ -85,8 +85,9 @@ static void check_execution(run_t *run, own_order_t *o, const report_t *r)
     run->by_liquidity[r->liquidity == 'R']++;
 }
 
-static void check_report(void *context, const report_t *r)
+static void check_report(void *context, const report_t *r, uint64_t intended)
 {
+    (void)intended;
     run_t *run = context;
     own_order_t *o = &run->ours[r->order_id & TICK_NS_MASK];
     run->kinds[r->kind]++;

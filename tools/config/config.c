@@ -59,6 +59,12 @@ static void know_resource(config_t *config, const tbus_resource_t *resource)
     tbus_params_defaults(&resource->params, config->resources[config->resources_count++].values);
 }
 
+static void know_resources(config_t *config, const tbus_kind_t *kind)
+{
+    for (uint32_t i = 0; kind->resources && kind->resources[i]; i++)
+        know_resource(config, kind->resources[i]);
+}
+
 static config_instance_t *add_instance(config_t *config, const char *name, const tbus_kind_t *kind,
                                        bool listed)
 {
@@ -69,8 +75,7 @@ static config_instance_t *add_instance(config_t *config, const char *name, const
     instance->kind = kind;
     instance->listed = listed;
     default_values(instance);
-    if (kind->resource)
-        know_resource(config, kind->resource);
+    know_resources(config, kind);
     return instance;
 }
 
@@ -291,8 +296,7 @@ static int set_kind(config_t *config, const config_key_t *key, const char *text,
     if (kind != instance->kind) {
         instance->kind = kind;
         default_values(instance);
-        if (kind->resource)
-            know_resource(config, kind->resource);
+        know_resources(config, kind);
     }
     return code;
 }

@@ -91,8 +91,8 @@ static const struct own_key {
     {"bus",
      {"drain_s_max", TBUS_PARAM_NUMBER, FIELD(bus.drain_s_max), .min = 1, .max = 86400,
       .unit = "seconds", .fallback = "30",
-      .help = "at the end: how long the stages may take for what is on the rings, and to "
-              "stop when it went wrong"}},
+      .help = "at the end: how long to wait while the stages take nothing of what is on the "
+              "rings, and for them to stop when it went wrong"}},
     {"layout",
      {"mode", TBUS_PARAM_CHOICE, FIELD(layout.mode), .choices = "auto|split|fused",
       .fallback = "auto",
@@ -209,7 +209,15 @@ static bool walk_resource(walk_t *w, uint32_t index)
     return false;
 }
 
-/* The sections of kinds, and before each that of the resource which it is the first to use. */
+static bool uses(const tbus_kind_t *kind, const tbus_resource_t *resource)
+{
+    for (uint32_t i = 0; kind->resources && kind->resources[i]; i++)
+        if (kind->resources[i] == resource)
+            return true;
+    return false;
+}
+
+/* The sections of kinds, and before each those of the resources which it is the first to use. */
 static bool walk_sections(walk_t *w)
 {
     uint32_t resources_done = 0;
@@ -218,7 +226,7 @@ static bool walk_sections(walk_t *w)
         if (instance->listed)
             continue;
         for (; resources_done < w->config->resources_count &&
-               w->config->resources[resources_done].resource == instance->kind->resource;
+               uses(instance->kind, w->config->resources[resources_done].resource);
              resources_done++)
             if (walk_resource(w, resources_done))
                 return true;
@@ -310,6 +318,12 @@ const char *config_section_help(const config_t *config, const char *path)
     for (uint32_t i = 0; (port = kinds_topic_at(i)) != NULL; i++)
         if (strncmp(path, "topics.", 7) == 0 && strcmp(port->topic, path + 7) == 0)
             return port->help ? port->help : "";
+    /* A section within a section: it is there because keys are. */
+    config_key_t key;
+    size_t length = strlen(path);
+    for (size_t i = 0; length != 0 && config_key_at(config, i, &key); i++)
+        if (strncmp(key.path, path, length) == 0 && key.path[length] == '.')
+            return "";
     return NULL;
 }
 

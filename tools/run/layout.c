@@ -84,8 +84,7 @@ static bool decides(const layout_t *layout, uint32_t stage)
     return layout->stages[stage].traits & TBUS_KIND_DECIDES;
 }
 
-/* A process of those stages whose bit is set; none of no stages. Those that decide follow the
- * market data in step when several share a process. */
+/* A process of those stages whose bit is set; none of no stages. */
 static void add_process(layout_t *layout, uint32_t stages)
 {
     layout_process_t *process = &layout->processes[layout->processes_count];
@@ -93,12 +92,8 @@ static void add_process(layout_t *layout, uint32_t stages)
     for (uint32_t i = 0; i < layout->stages_count; i++) {
         if (!(stages >> i & 1))
             continue;
-        if (decides(layout, i) && process->step_count++ == 0)
-            process->step_first = process->stages_count;
         process->stages[process->stages_count++] = i;
     }
-    if (process->step_count < 2)
-        process->step_first = process->step_count = 0;
     layout->processes_count += process->stages_count != 0;
 }
 

@@ -6,9 +6,8 @@
  *    [executor] [recorder]             [strategy, risk, executor]    executor, recorder]
  *
  * The stages of a process take turns in the order of the data path. Those that decide something
- * (strategy, risk, executor) share a process when fused and take one tick at a time, so that
- * nothing but the order of `md` decides what they do: a fused run is deterministic. `auto` takes
- * split where every process can have a CPU and one is left for the rest of the host. Where a
+ * (strategy, risk, executor) share a process when fused, and with it one view of the market. `auto`
+ * takes split where every process can have a CPU and one is left for the rest of the host. Where a
  * control group allows less CPU time than the CPUs have (docker --cpus, limits.cpu of Kubernetes),
  * that counts: a group whose processes spin uses its quota up and then stands still for most of
  * each 100 ms.
@@ -26,8 +25,7 @@
 /* In the order of the configuration's choices. */
 enum layout_mode { LAYOUT_AUTO, LAYOUT_SPLIT, LAYOUT_FUSED };
 
-#define LAYOUT_BATCH                                                                               \
-    64u /* the budget of every loop: messages a turn, or a tick a turn and so many turns */
+#define LAYOUT_BATCH 64u /* the budget of every loop: messages a turn */
 
 /* A stage to be placed. */
 typedef struct layout_stage {
@@ -39,8 +37,6 @@ typedef struct layout_process {
     uint32_t stages_count;
     uint32_t stages[TBUS_INSTANCES_MAX]; /* indexes into those of the layout, ascending */
     int32_t cpu;                         /* to be pinned to, or -1 */
-    uint32_t step_first; /* of its loop: those of its stages that go in step (stage.h) */
-    uint32_t step_count;
 } layout_process_t;
 
 typedef struct layout {

@@ -39,26 +39,33 @@ static void add_need(needs_t *needs, const char *name, const char *keys, size_t 
     needs->bytes += bytes;
 }
 
+static void add_resource(needs_t *needs, const pipeline_t *p, const tbus_resource_t *resource)
+{
+    add_need(needs, resource->name, resource->memory_keys,
+             resource->memory_bytes(config_resource_values(p->config, resource)));
+}
+
 /* Stages of one process share a resource. */
 static void add_process(needs_t *needs, const pipeline_t *p, const layout_process_t *process)
 {
-    const tbus_resource_t *shared[TBUS_INSTANCES_MAX];
+    const tbus_resource_t *shared[TBUS_RESOURCES_MAX];
     uint32_t shared_count = 0;
     for (uint32_t i = 0; i < process->stages_count; i++) {
         const config_instance_t *instance = p->stages[process->stages[i]].instance;
         const tbus_kind_t *kind = instance->kind;
-        const tbus_resource_t *resource = kind->resource;
-        uint32_t k = 0;
         if (kind->memory_bytes)
             add_need(needs, instance->name, kind->memory_keys,
                      kind->memory_bytes(config_instance_values(instance)));
-        while (k < shared_count && shared[k] != resource)
-            k++;
-        if (!resource || !resource->memory_bytes || k < shared_count)
-            continue;
-        shared[shared_count++] = resource;
-        add_need(needs, resource->name, resource->memory_keys,
-                 resource->memory_bytes(config_resource_values(p->config, resource)));
+        for (uint32_t r = 0; kind->resources && kind->resources[r]; r++) {
+            const tbus_resource_t *resource = kind->resources[r];
+            uint32_t k = 0;
+            while (k < shared_count && shared[k] != resource)
+                k++;
+            if (!resource->memory_bytes || k < shared_count)
+                continue;
+            shared[shared_count++] = resource;
+            add_resource(needs, p, resource);
+        }
     }
 }
 

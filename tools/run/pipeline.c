@@ -350,12 +350,24 @@ typedef struct running {
     tbus_error_t error;
 } running_t;
 
+/* What all stages together may have under way. */
+static uint32_t messages_max(const pipeline_t *p)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < p->stages_count; i++) {
+        const config_instance_t *instance = p->stages[i].instance;
+        if (instance->kind->messages_max)
+            sum += instance->kind->messages_max(config_instance_values(instance));
+    }
+    return sum < UINT32_MAX ? (uint32_t)sum : UINT32_MAX;
+}
+
 /* A stage that cannot be made fails its whole process; the reason is kept where the supervisor
  * looks. */
 static int make_stage(running_t *r, const pipeline_stage_t *stage)
 {
     const config_instance_t *instance = stage->instance;
-    const tbus_resource_t *resource = instance->kind->resource;
+    const tbus_resource_t *const *resources = instance->kind->resources;
     tbus_stage_request_t request = {.bus = &r->pipeline->bus,
                                     .owner = stage->owner,
                                     .name = instance->name,
@@ -365,17 +377,17 @@ static int make_stage(running_t *r, const pipeline_stage_t *stage)
                                     .control = stage->control,
                                     .provenance = r->pipeline->provenance,
                                     .configuration = r->pipeline->configuration,
+                                    .messages_max = messages_max(r->pipeline),
                                     .for_ns = r->pipeline->for_ns,
                                     .crew = &r->crew};
     tbus_participant_t *block = tbus_participant(&r->pipeline->bus, stage->owner);
     /* The life lock first: a place on a ring that is held without it counts as a dead one's. It is
      * never closed. */
     int code = tbus_participant_live(&r->pipeline->bus, stage->owner, &r->error);
+    for (uint32_t i = 0; code >= 0 && resources && resources[i]; i++)
+        code = tbus_crew_offer(&r->crew, resources[i],
+                               config_resource_values(r->pipeline->config, resources[i]));
     if (code >= 0)
-        code = resource ? tbus_crew_offer(&r->crew, resource,
-                                          config_resource_values(r->pipeline->config, resource))
-                        : 0;
-    if (code == 0)
         code = instance->kind->create(&request, &r->stages[r->stages_count], &r->error);
     if (code == 0) {
         r->stages_count++;
@@ -425,8 +437,6 @@ int pipeline_run_process(pipeline_t *pipeline, uint32_t index, const tbus_atomic
                             .stages = running.stages,
                             .stages_count = running.stages_count,
                             .budget = LAYOUT_BATCH,
-                            .step_first = plan->step_first,
-                            .step_count = plan->step_count,
                             .orphaned = orphaned,
                             .on_orphaned = halt_orphan,
                             .orphaned_context = pipeline,

@@ -135,8 +135,9 @@ static int check_version(const exporter_t *x, const message_type_t *type, tbus_e
         return 0;
     return tbus_fail(err, -TBUS_EABI,
                      "topic '%s' carries messages of type '%s' in version %" PRIu32
-                     ", and this tickbus reads version %" PRIu32 "; export it with a newer one",
-                     x->topic->name, x->topic->type, x->topic->type_version, type->version);
+                     ", and this tickbus reads version %" PRIu32 "; export it with %s",
+                     x->topic->name, x->topic->type, x->topic->type_version, type->version,
+                     x->topic->type_version > type->version ? "a newer one" : "an older one");
 }
 
 /* Whether the topic can be had in that format. */

@@ -64,6 +64,13 @@ void line_u64(line_t *line, uint64_t value)
     line_u64_wide(line, value, 1);
 }
 
+void line_i64(line_t *line, int64_t value)
+{
+    if (value < 0)
+        line_char(line, '-');
+    line_u64(line, value < 0 ? -(uint64_t)value : (uint64_t)value);
+}
+
 void line_hex(line_t *line, const void *bytes, size_t count)
 {
     const unsigned char *from = bytes;

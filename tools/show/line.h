@@ -26,6 +26,7 @@ void line_end(line_t *line);
 void line_char(line_t *line, char c);
 void line_text(line_t *line, const char *text);
 void line_u64(line_t *line, uint64_t value);
+void line_i64(line_t *line, int64_t value);
 /* At least `digits` digits, with zeros in front; declared for tests. */
 void line_u64_wide(line_t *line, uint64_t value, unsigned digits);
 void line_hex(line_t *line, const void *bytes, size_t count);

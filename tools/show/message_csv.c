@@ -17,6 +17,9 @@
 #define ORDER_COLUMNS "seq,order_id,strategy,kind,locate,side,qty,px_e4,tif,md_seq,report_seq"
 #define REPORT_COLUMNS                                                                             \
     "seq,order_id,strategy,kind,reason,locate,side,qty,px_e4,leaves,liquidity,exec_id,md_seq"
+/* Columns that came later stand at the end: those before keep their places. */
+#define ORDER_LATER  ",symbol,at_ns,replaces,flags,reason"
+#define REPORT_LATER ",symbol,seen_ns,flags,fee_e4"
 #define EVENT_COLUMNS                                                                              \
     "seq,kind,from,by,number,time_ns,uid,pid,position,md_seq,ts_event_ns,more,text"
 
@@ -24,6 +27,12 @@ static void field_u64(line_t *line, uint64_t value)
 {
     line_char(line, ',');
     line_u64(line, value);
+}
+
+static void field_i64(line_t *line, int64_t value)
+{
+    line_char(line, ',');
+    line_i64(line, value);
 }
 
 static void field_chars(line_t *line, const char *chars, size_t count)
@@ -121,10 +130,14 @@ static void row_order(line_t *line, uint64_t seq, const order_t *order, bool sta
     field_u64(line, order->md_seq);
     field_u64(line, order->report_seq);
     if (stamps) {
-        field_u64(line, order->intended & TICK_NS_MASK);
-        field_u64(line, order->sent & TICK_NS_MASK);
+        field_u64(line, order->intended);
+        field_u64(line, order->sent);
     }
     field_symbol(line, order_locate(order), symbols);
+    field_u64(line, order->at);
+    field_u64(line, order->kind == ORDER_REPLACE ? order_replaces(order) : 0);
+    field_u64(line, order->flags);
+    field_text(line, report_reason_name(order->reason));
 }
 
 static void row_report(line_t *line, uint64_t seq, const report_t *report, bool stamps,
@@ -146,10 +159,13 @@ static void row_report(line_t *line, uint64_t seq, const report_t *report, bool 
     field_u64(line, report->exec_id);
     field_u64(line, report->md_seq);
     if (stamps) {
-        field_u64(line, report->intended & TICK_NS_MASK);
-        field_u64(line, report->sent & TICK_NS_MASK);
+        line_char(line, ','); /* intended_ns: of the order, a report does not repeat it */
+        field_u64(line, report->sent);
     }
     field_symbol(line, report_locate(report), symbols);
+    field_u64(line, report->seen);
+    field_u64(line, report->flags);
+    field_i64(line, report->fee_e4);
 }
 
 static void row_event(line_t *line, uint64_t seq, const event_t *event, size_t text_bytes,
@@ -182,9 +198,11 @@ const char *message_csv_columns(const char *type, bool stamps)
     case MESSAGE_TICK:
         return stamps ? TICK_COLUMNS ",intended_ns" : TICK_COLUMNS;
     case MESSAGE_ORDER:
-        return stamps ? ORDER_COLUMNS ",intended_ns,sent_ns,symbol" : ORDER_COLUMNS ",symbol";
+        return stamps ? ORDER_COLUMNS ",intended_ns,sent_ns" ORDER_LATER
+                      : ORDER_COLUMNS ORDER_LATER;
     case MESSAGE_REPORT:
-        return stamps ? REPORT_COLUMNS ",intended_ns,sent_ns,symbol" : REPORT_COLUMNS ",symbol";
+        return stamps ? REPORT_COLUMNS ",intended_ns,sent_ns" REPORT_LATER
+                      : REPORT_COLUMNS REPORT_LATER;
     case MESSAGE_EVENT:
         return stamps ? EVENT_COLUMNS ",sent_ns" : EVENT_COLUMNS;
     default:

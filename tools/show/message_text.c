@@ -15,7 +15,10 @@
 
 const char *message_text_order_kind(unsigned kind)
 {
-    return kind == ORDER_NEW ? "new" : kind == ORDER_CANCEL ? "cancel" : "?";
+    return kind == ORDER_NEW       ? "new"
+           : kind == ORDER_CANCEL  ? "cancel"
+           : kind == ORDER_REPLACE ? "replace"
+                                   : "?";
 }
 
 const char *message_text_tif(unsigned tif)
@@ -24,6 +27,14 @@ const char *message_text_tif(unsigned tif)
 }
 
 /* --- JSON --- */
+
+static void json_i64(line_t *line, const char *name, int64_t value)
+{
+    line_text(line, ",\"");
+    line_text(line, name);
+    line_text(line, "\":");
+    line_i64(line, value);
+}
 
 static void json_u64(line_t *line, const char *name, uint64_t value)
 {
@@ -142,8 +153,14 @@ static void json_order(line_t *line, const order_t *order, const symbols_t *symb
     json_text(line, "tif", message_text_tif(order->tif));
     json_u64(line, "md_seq", order->md_seq);
     json_u64(line, "report_seq", order->report_seq);
-    json_u64(line, "intended_ns", order->intended & TICK_NS_MASK);
-    json_u64(line, "sent_ns", order->sent & TICK_NS_MASK);
+    json_u64(line, "intended_ns", order->intended);
+    json_u64(line, "sent_ns", order->sent);
+    json_u64(line, "at_ns", order->at);
+    if (order->kind == ORDER_REPLACE)
+        json_u64(line, "replaces", order_replaces(order));
+    json_u64(line, "flags", order->flags);
+    if (order->reason != REASON_NONE)
+        json_text(line, "reason", report_reason_name(order->reason));
 }
 
 static void json_report(line_t *line, const report_t *report, const symbols_t *symbols)
@@ -161,8 +178,10 @@ static void json_report(line_t *line, const report_t *report, const symbols_t *s
     if (report->liquidity)
         json_char(line, "liquidity", report->liquidity);
     json_u64(line, "md_seq", report->md_seq);
-    json_u64(line, "intended_ns", report->intended & TICK_NS_MASK);
-    json_u64(line, "sent_ns", report->sent & TICK_NS_MASK);
+    json_u64(line, "sent_ns", report->sent);
+    json_u64(line, "seen_ns", report->seen);
+    json_u64(line, "flags", report->flags);
+    json_i64(line, "fee_e4", report->fee_e4);
 }
 
 /* The text behind the fields. */
@@ -327,6 +346,12 @@ static void words_order(line_t *line, const order_t *order, const symbols_t *sym
         word_qty_px(line, order->qty, order->px_e4);
         line_char(line, ' ');
         line_text(line, message_text_tif(order->tif));
+    }
+    if (order->kind == ORDER_REPLACE)
+        word_u64(line, "for", order_replaces(order));
+    if (order->reason != REASON_NONE) {
+        line_text(line, " rejected because ");
+        line_text(line, report_reason_name(order->reason));
     }
     word_u64(line, "md", order->md_seq);
     word_u64(line, "report", order->report_seq);

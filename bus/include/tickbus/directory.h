@@ -27,6 +27,7 @@
 
 #include <tickbus/error.h>
 #include <tickbus/histogram.h>
+#include <tickbus/horizon.h>
 #include <tickbus/ring.h>
 
 #ifdef __cplusplus
@@ -37,7 +38,7 @@ extern "C" {
 
 /* To be raised when a word in shared memory changes its meaning though no offset changes: a bit of
  * the slot word, a state, who may write what, the unit of a field of a message. */
-#define TBUS_PROTOCOL 1u
+#define TBUS_PROTOCOL 2u
 
 #define TBUS_PARTICIPANTS_MAX 32u
 #define TBUS_TOPICS_MAX       16u
@@ -90,9 +91,15 @@ typedef struct tbus_participant {
     /* 176 with `pid`: the PID namespace in which that is its number (inode of /proc/self/ns/pid);
      * 0: not known */
     uint32_t pid_namespace;
-    uint8_t pad1[76];
-    /* written by: the participant; room for what others look at again and again */
-    uint8_t pad2[128]; /* 256 */
+    /* 180 number of the stream that its messages belong to, where messages of several publishers
+     * on one topic must be told apart: that of a strategy; 0: none */
+    uint32_t stream;
+    /* 184 bit i: what it publishes on topic i comes with its horizon */
+    uint32_t horizon_topics;
+    uint8_t pad1[68];
+    /* written by: the participant, and by those that bury it: how far it is in the time of its
+     * messages (horizon.h) */
+    tbus_horizon_t horizon; /* 256 */
     /* written by: the participant. With FAIL, or with DONE when there is something to say about the
      * source's input: one sentence */
     char reason[TBUS_ERROR_TEXT_MAX]; /* 384 */
@@ -115,8 +122,10 @@ TBUS_STATIC_ASSERT(offsetof(tbus_participant_t, hot_allocations) == 160);
 TBUS_STATIC_ASSERT(offsetof(tbus_participant_t, publishes) == 168);
 TBUS_STATIC_ASSERT(offsetof(tbus_participant_t, from_outside) == 172);
 TBUS_STATIC_ASSERT(offsetof(tbus_participant_t, pid_namespace) == 176);
-TBUS_STATIC_ASSERT(offsetof(tbus_participant_t, pad1) == 180);
-TBUS_STATIC_ASSERT(offsetof(tbus_participant_t, pad2) == 256);
+TBUS_STATIC_ASSERT(offsetof(tbus_participant_t, stream) == 180);
+TBUS_STATIC_ASSERT(offsetof(tbus_participant_t, horizon_topics) == 184);
+TBUS_STATIC_ASSERT(offsetof(tbus_participant_t, pad1) == 188);
+TBUS_STATIC_ASSERT(offsetof(tbus_participant_t, horizon) == 256);
 TBUS_STATIC_ASSERT(offsetof(tbus_participant_t, reason) == 384);
 TBUS_STATIC_ASSERT(offsetof(tbus_participant_t, pad3) == 864);
 

@@ -27,7 +27,7 @@
 extern "C" {
 #endif
 
-#define TBUS_KIND_API      1u
+#define TBUS_KIND_API      2u
 #define TBUS_INSTANCES_MAX 16u /* of all kinds, in one pipeline */
 #define TBUS_PORTS_MAX     8u  /* of one kind */
 
@@ -107,13 +107,15 @@ typedef struct tbus_stage_request {
     /* JSON about the run, for whoever records it; NULL: not known */
     const char *provenance;
     const char *configuration;
+    /* the most messages that all stages of the pipeline may have under way (tbus_kind_t) */
+    uint32_t messages_max;
     uint64_t for_ns; /* sources: end after so long; 0: when the input ends */
     tbus_crew_t *crew;
 } tbus_stage_request_t;
 
 enum tbus_kind_traits {
     TBUS_KIND_SOURCE = 1,  /* brings messages in: the run ends when every source is DONE */
-    TBUS_KIND_DECIDES = 2, /* in one process with others that do, all go tick by tick (stage.h) */
+    TBUS_KIND_DECIDES = 2, /* a fused layout puts those that do in one process */
     TBUS_KIND_RECORDS = 4, /* starts when all others are ready; what is on the rings is its to save
                               when another stage has died */
     TBUS_KIND_TRADES = 8,  /* has orders, positions and profit of its own, for the summary */
@@ -134,8 +136,8 @@ typedef struct tbus_kind {
     uint32_t instances_max; /* 0: as many as a pipeline may have */
     uint32_t ports_count;
     const tbus_port_t *ports;
-    const tbus_params_t *params;     /* NULL: none */
-    const tbus_resource_t *resource; /* NULL: none */
+    const tbus_params_t *params;             /* NULL: none */
+    const tbus_resource_t *const *resources; /* ended by NULL; NULL: none */
     /* Variants, by index from 0; false: past the last. NULL: none. `variant_param` names the
      * parameter whose text chooses one. */
     bool (*variant)(uint32_t index, tbus_variant_t *out_variant);
@@ -153,10 +155,13 @@ typedef struct tbus_kind {
     /* Can a stage with these values be made, as far as that can be told without making it: is the
      * file there, the directory empty? Asked before anything is started. NULL: nothing to ask. */
     int (*check)(const void *params, tbus_error_t *err);
-    /* How much memory a stage with these values takes and touches, beside its resource, and the
+    /* How much memory a stage with these values takes and touches, beside its resources, and the
      * keys that make it less. NULL: too little to speak of. */
     size_t (*memory_bytes)(const void *params);
     const char *memory_keys;
+    /* How many messages a stage with these values may have sent that are not answered yet: whoever
+     * is to answer them keeps room for those of all stages. NULL: none that are answered. */
+    uint32_t (*messages_max)(const void *params);
     /* The descriptor that the process inherits because the values name it; -1: none. NULL: none. */
     int (*inherited_fd)(const void *params);
     /* What an instance with these values is, for the line that a start prints: "strategy quote".

@@ -12,18 +12,9 @@
  *      could add to it;
  *    - advances over an input only after everything that it caused is published or kept.
  *
- * Stages of one process are polled in the order of the data path. Those that follow the same
- * driving input (strategy, risk and executor all follow `md`, and share one view of the market) go
- * in step: with a budget of one, so that one tick goes all the way through before the next. That
- * order, and nothing else, decides what a stage sees when; so a fused run is deterministic:
- *
- *    first takes a tick -> second takes it, and what the first made of it -> third ...
- *        -> reports -> first ...
- *
- * Those behind the first take exactly what it took, never more because another tick happened to
- * come in between; and when one of them cannot put out what it has because a ring is full, the
- * others hold still until it can, so that a slow reader in another process costs time and changes
- * nothing.
+ * Stages of one process are polled in the order of the data path. Neighbours that bring the same
+ * `poll_together` are polled by it, all at once: so strategy, risk and executor, which all follow
+ * `md`, go through it together over one view of the market (bus/market/drive.h).
  */
 #ifndef TICKBUS_STAGE_H
 #define TICKBUS_STAGE_H
@@ -35,8 +26,9 @@
 extern "C" {
 #endif
 
-#define TBUS_STAGE_RINGS_MAX   16
-#define TBUS_STAGE_NO_DEADLINE UINT64_MAX
+#define TBUS_STAGE_RINGS_MAX    16
+#define TBUS_STAGE_HORIZONS_MAX 18 /* of 15 strategies, a feed, and what comes */
+#define TBUS_STAGE_NO_DEADLINE  UINT64_MAX
 
 struct tbus_stage;
 
@@ -44,6 +36,14 @@ typedef struct tbus_stage_ops {
     /* Work done (> 0), nothing to do (0), or the stage has failed (< 0, after filling
      * stage->error). */
     int (*poll)(struct tbus_stage *stage, uint32_t budget);
+    /* In the place of poll for `count` stages that follow one another in their process and bring
+     * this same function: all take the same driving input. *out_failed: the index of the stage that
+     * has failed, when the result is negative. NULL: each is polled alone. */
+    int (*poll_together)(struct tbus_stage **stages, uint32_t count, uint32_t budget,
+                         uint32_t *out_failed);
+    /* Every stage of the bus has been made, and the first poll is next: find the others. 0, or a
+     * negative error in stage->error. May be NULL. Cold. */
+    int (*start)(struct tbus_stage *stage);
     /* When poll has work though no message arrives: ns of CLOCK_MONOTONIC, or
      * TBUS_STAGE_NO_DEADLINE. NULL: never. */
     uint64_t (*deadline_ns)(const struct tbus_stage *stage);
@@ -69,6 +69,9 @@ typedef struct tbus_stage {
     /* what its process waits for; owned by the stage */
     tbus_subscriber_t *subscribers[TBUS_STAGE_RINGS_MAX];
     tbus_publisher_t *publishers[TBUS_STAGE_RINGS_MAX];
+    /* horizons of others that it may wait for: views that the stage owns; found when it starts */
+    uint32_t horizons_count;
+    tbus_horizon_view_t *horizons[TBUS_STAGE_HORIZONS_MAX];
     bool source_done; /* a source: no more input will come */
     bool pending;     /* output kept because a ring was FULL */
     /* why it failed; a text with code 0 is a note: said when the run has ended, and no failure */
@@ -89,16 +92,24 @@ int tbus_stage_join_publisher(tbus_stage_t *stage, const char *topic, tbus_publi
  * The right to publish stays with the participant until its process ends. Cold. */
 void tbus_stage_leave(tbus_stage_t *stage);
 
+/* For a stage's constructor: what it publishes on `topic` comes with a horizon (horizon.h), that of
+ * its participant, which it raises from now on. Returns it; NULL: no such topic or participant.
+ * `stream`: as in tbus_participant_t. */
+tbus_horizon_t *tbus_stage_keep_horizon(tbus_stage_t *stage, const char *topic, uint32_t stream);
+
+/* For a stage's `start`: the participant with the next higher number than `after` (0: the first)
+ * whose messages on `topic` come with a horizon; 0: there is no more. */
+uint32_t tbus_stage_next_with_horizon(const tbus_stage_t *stage, const char *topic, uint32_t after);
+
+/* For a stage's `start`: look at the horizon of participant `owner` through `view`, which must live
+ * as long as the stage, and have the process wait for it while it is awaited. -TBUS_EFULL. */
+int tbus_stage_watch_horizon(tbus_stage_t *stage, uint32_t owner, tbus_horizon_view_t *view);
+
 typedef struct tbus_loop {
     tbus_bus_t *bus;
     tbus_stage_t **stages; /* in the order of the data path; not owned */
     uint32_t stages_count;
-    /* messages a stage may take at a turn; those in step: one, and so many turns in a row */
-    uint32_t budget;
-    /* Those of `stages` that go in step: from step_first on, step_count of them (0: none). The
-     * driving input of each is what it subscribed first. */
-    uint32_t step_first;
-    uint32_t step_count;
+    uint32_t budget; /* messages a stage may take at a turn */
     tbus_waiter_t waiter;
     const tbus_atomic_u32_t *orphaned; /* becomes 1 when the supervisor is gone; may be NULL */
     /* Called when that is seen, before any stage's next turn and before it winds down; once or

@@ -57,6 +57,9 @@ typedef struct tbus_subscriber {
     uint32_t index;    /* of our place in ring.shared->subs */
     uint32_t owner;    /* participant number */
     uint32_t holder;   /* `owner` of our place: the number, and our tenure of the place */
+    /* set by whoever holds the handle: the next message is there and cannot be taken before
+     * something else has happened; a waiter does not wake because of this ring */
+    bool held_back;
     /* where a message of several slots is put together; NULL when the ring has none. Owned */
     unsigned char *scratch;
     /* tbus_take_wait (open.h): it gave out the message `given_seq`, which the next one advances
@@ -99,6 +102,11 @@ TBUS_HOT void tbus_advance(tbus_subscriber_t *s);
 /* Store progress and counts now. Call it when idle: otherwise they are stored every slot_count/16
  * messages. */
 void tbus_subscriber_flush(tbus_subscriber_t *s);
+
+/* Be done with all that `other` is done with: another handle of this process on the same ring,
+ * which has one publisher, neither of them competing nor evictable (asserted), and not behind this
+ * one. For handlers that are shown what `other` has peeked. */
+void tbus_subscriber_catch_up(tbus_subscriber_t *s, const tbus_subscriber_t *other);
 
 /* Call `handle` for up to `limit` messages, and advance after each. Stops when `handle` returns
  * false, without advancing. Returns the number of messages advanced over. */

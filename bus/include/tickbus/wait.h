@@ -25,6 +25,7 @@
 #ifndef TICKBUS_WAIT_H
 #define TICKBUS_WAIT_H
 
+#include <tickbus/horizon.h>
 #include <tickbus/publisher.h>
 #include <tickbus/subscriber.h>
 
@@ -34,9 +35,10 @@ extern "C" {
 
 enum tbus_wait_mode { TBUS_WAIT_AUTO = 0, TBUS_WAIT_SPIN, TBUS_WAIT_YIELD, TBUS_WAIT_PARK };
 
-#define TBUS_WAITER_RINGS_MAX 48
-#define TBUS_PARK_NS_MAX      UINT64_C(50000000) /* no sleep is longer, in case a wake-up is lost */
-#define TBUS_HEAL_TURNS       0x4000u /* looks between two searches for the dead: a few ms */
+#define TBUS_WAITER_RINGS_MAX    48
+#define TBUS_WAITER_HORIZONS_MAX 32
+#define TBUS_PARK_NS_MAX         UINT64_C(50000000) /* no sleep is longer: a wake-up may be lost */
+#define TBUS_HEAL_TURNS          0x4000u /* looks between two searches for the dead: a few ms */
 
 typedef struct tbus_waiter {
     enum tbus_wait_mode mode; /* never AUTO */
@@ -44,10 +46,12 @@ typedef struct tbus_waiter {
     uint32_t publishers_count;
     tbus_subscriber_t *subscribers[TBUS_WAITER_RINGS_MAX]; /* not owned */
     tbus_publisher_t *publishers[TBUS_WAITER_RINGS_MAX];   /* not owned */
-    uint64_t idle_since_ns;                                /* 0: the last look found something */
-    uint64_t looks;                                        /* looks since then that found nothing */
-    uint32_t turns;                                        /* all looks so far */
-    uint64_t parks;                                        /* times slept */
+    uint32_t horizons_count;
+    tbus_horizon_view_t *horizons[TBUS_WAITER_HORIZONS_MAX]; /* not owned */
+    uint64_t idle_since_ns;                                  /* 0: the last look found something */
+    uint64_t looks; /* looks since then that found nothing */
+    uint32_t turns; /* all looks so far */
+    uint64_t parks; /* times slept */
     /* sleeps that timed out although a message was there for which nobody rang, nor does so within
      * 2 ms: lost wake-ups, must stay 0. (A publisher that is killed between the two loses one.) */
     uint64_t late;
@@ -67,6 +71,9 @@ void tbus_waiter_init(tbus_waiter_t *w, enum tbus_wait_mode mode);
 /* -TBUS_EFULL: it watches TBUS_WAITER_RINGS_MAX already; -EINVAL: no handle. */
 int tbus_waiter_watch_subscriber(tbus_waiter_t *w, tbus_subscriber_t *s);
 int tbus_waiter_watch_publisher(tbus_waiter_t *w, tbus_publisher_t *p);
+/* While the view is `awaited`, the waiter wakes when the horizon is no longer what was seen.
+ * -TBUS_EFULL: it watches TBUS_WAITER_HORIZONS_MAX already; -EINVAL: no view, or of nothing. */
+int tbus_waiter_watch_horizon(tbus_waiter_t *w, tbus_horizon_view_t *view);
 
 /* Call `heal` if something that a dead participant may have left blocks one of our rings. */
 void tbus_waiter_heal(tbus_waiter_t *w);

@@ -5,7 +5,7 @@
  *    on_bbo        the touch of a symbol changed (after on_tick of the same message)
  *    on_report     something became of one of its own orders
  *    on_timer      event time (the feed's clock, never the wall's) has reached what strat_timer_at
- *                  asked for
+ *                  asked for; between two ticks, where it belongs
  *    on_wind_down  the run is ending: cancel what is open; no further new orders are taken
  *
  * A strategy sees only what comes through these calls and the strat_ functions below: no clock of
@@ -73,12 +73,29 @@ void strat_note(strat_context_t *ctx, const char *format, ...)
 /* Send a new order: its id, or 0 when it cannot be sent now (credit used up, or winding down). */
 uint64_t strat_send(strat_context_t *ctx, uint16_t locate, uint8_t side, uint32_t qty,
                     uint32_t px_e4, uint8_t tif);
+
+/* What an order is to be. */
+typedef struct strat_order {
+    uint16_t locate;
+    uint8_t side;  /* 'B', 'S' */
+    uint8_t tif;   /* ORDER_TIF_... */
+    uint8_t flags; /* ORDER_POST_ONLY */
+    uint32_t qty;
+    uint32_t px_e4;
+} strat_order_t;
+/* As strat_send, with all that an order can be. */
+uint64_t strat_send_order(strat_context_t *ctx, const strat_order_t *order);
+/* In one message: take the live order `order_id` of ours off, and have `order`, of the same symbol
+ * and side, in its place. The id of the new order, which is rejected when the old one is gone by
+ * then; 0: not sent now. */
+uint64_t strat_replace(strat_context_t *ctx, uint64_t order_id, const strat_order_t *order);
 /* Ask to cancel a live order of ours. False: not sent now. */
 bool strat_cancel(strat_context_t *ctx, uint16_t locate, uint64_t order_id);
-/* Have on_timer called once event time reaches `event_ns`; one timer, the latest call wins; 0:
- * off. */
+/* Have on_timer called when event time is `event_ns`, which comes before the first tick that is
+ * later; one timer, the latest call wins; 0: off. One for now or earlier is called 1 ns later. */
 void strat_timer_at(strat_context_t *ctx, uint64_t event_ns);
-/* Event time: exchange ns since midnight of the last tick. */
+/* Event time: exchange ns since midnight, of the last tick, and as much later as the callback comes
+ * after it. */
 uint64_t strat_event_ns(const strat_context_t *ctx);
 const market_t *strat_market(const strat_context_t *ctx);
 /* Own position in a symbol, from executions reported so far. Never NULL. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* report.h - what became of an order, on the topic `reports`.
  *
- * Two stages publish here: risk (what it rejects) and the executor (everything else). Every order
- * gets exactly one of ACCEPTED or REJECTED first; an accepted one ends with exactly one of FILLED
- * or CANCELLED. A cancel that finds no live order is answered CANCEL_REJECTED and changes nothing.
- * Strategy and risk both follow the topic.
+ * The executor alone publishes here; what risk rejects it answers as well, at the time at which the
+ * venue would have. Every order gets exactly one of ACCEPTED or REJECTED first; an accepted one
+ * ends with exactly one of FILLED or CANCELLED. A cancel that finds no live order is answered
+ * CANCEL_REJECTED and changes nothing. Strategy and risk both follow the topic.
  */
 #ifndef TICKBUS_MSG_REPORT_H
 #define TICKBUS_MSG_REPORT_H
@@ -13,7 +13,7 @@
 
 /* Version of the layout below, which a journal names beside the type "report". Raised when a field
  * changes. */
-#define REPORT_VERSION 1u
+#define REPORT_VERSION 2u
 
 #define REPORT_KINDS(X)                                                                            \
     X(ACCEPTED, 1, "accepted")                                                                     \
@@ -45,7 +45,8 @@
     X(IOC_UNFILLED, 15, "ioc_unfilled")                                                            \
     X(VENUE_FULL, 16, "venue_full") /* the venue model's table of resting orders is full */        \
     X(OVERFLOW, 17, "arithmetic_overflow")                                                         \
-    X(OPEN_ORDERS, 18, "open_orders_limit") /* risk's table of open orders is full */
+    X(OPEN_ORDERS, 18, "open_orders_limit") /* risk's table of open orders is full */              \
+    X(REPLACED, 19, "replaced")             /* another order has taken its place */
 
 enum {
 #define X(name, value, text) REPORT_##name = value,
@@ -59,29 +60,44 @@ enum {
         REASON_COUNT
 };
 
+enum {
+    /* flags: more reports of the same event follow: an order is accepted, then fills against what
+     * is displayed, then the rest of it is cancelled, all at one time */
+    REPORT_MORE = 1,
+    /* The order, cancel or replace that caused this event is answered with this report, its last.
+     * Answers come in the order in which a strategy's messages were sent. Executions by the market
+     * and cancels by a halt answer nothing. */
+    REPORT_ANSWER = 2
+};
+
+/* Bit fields as in order.h. */
 typedef struct report {
     uint64_t order_id;
-    uint64_t md_seq; /* the publisher's own place on `md` when this happened */
-    /* as in the order: intended time of the tick that caused the order; locate above */
-    uint64_t intended;
-    /* bits 0-47: when this report was published, ns since bus epoch; 48-63 strategy number */
-    uint64_t sent;
-    uint64_t exec_id; /* PARTIAL, FILLED: number of the execution, from 1; else 0 */
-    uint32_t px_e4;   /* PARTIAL, FILLED: execution price; else the order's limit */
+    uint64_t md_seq : 48;  /* the last tick that the venue had taken when this happened */
+    uint64_t locate : 16;  /* of the order's symbol */
+    uint64_t exec_id : 48; /* PARTIAL, FILLED: number of the execution, from 1; else 0 */
+    uint64_t kind : 8;     /* REPORT_... */
+    uint64_t reason : 8;   /* REASON_... */
+    uint64_t sent : 48;    /* when it was published, ns since bus epoch: host time */
+    uint64_t side : 8;     /* of the order */
+    /* PARTIAL, FILLED: 'A' added (rested), 'R' removed (took); else 0 */
+    uint64_t liquidity : 8;
+    /* market time at which its strategy sees it: never before that of an earlier report */
+    uint64_t seen : 56;
+    uint64_t flags : 8; /* REPORT_MORE, REPORT_ANSWER */
+    uint32_t px_e4;     /* PARTIAL, FILLED: execution price; else the order's limit */
     /* PARTIAL, FILLED: shares of this execution; CANCELLED: shares taken off; else the order's */
     uint32_t qty;
-    uint32_t leaves;   /* shares still open after this */
-    uint8_t kind;      /* REPORT_... */
-    uint8_t reason;    /* REASON_... */
-    uint8_t side;      /* of the order */
-    uint8_t liquidity; /* PARTIAL, FILLED: 'A' added (rested), 'R' removed (took); else 0 */
+    uint32_t leaves; /* shares still open after this */
+    int32_t fee_e4;  /* PARTIAL, FILLED: what the venue takes for it; negative: what it pays */
 } report_t;
 
 TICK_ASSERT_(sizeof(report_t) == 56, "one line with its slot word");
+TICK_ASSERT_(offsetof(report_t, px_e4) == 40, "layout");
 
 TBUS_INLINE uint16_t report_locate(const report_t *r)
 {
-    return (uint16_t)(r->intended >> 48);
+    return (uint16_t)r->locate;
 }
 TBUS_INLINE uint16_t report_strategy(const report_t *r)
 {

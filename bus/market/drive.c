@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bus/market/drive.h"
+
+#include <string.h>
+
+#include "bus/market/fetch.h"
+
+#define THINGS_PER_TICK 64u /* of a turn's budget: what is taken before its process looks around */
+
+/* The stages of one process, in a turn. */
+typedef struct group {
+    tbus_stage_t **stages;
+    uint32_t count;
+    uint32_t failed; /* the index of the stage that has, when a call told a negative number */
+    market_stage_t *leader;
+    int work;
+    uint32_t things_left;
+    uint64_t at_ns;  /* the next tick, or what the feed promises: nothing comes before */
+    uint64_t due_ns; /* when the tick in hand was wanted; 0: there is none */
+    bool has_tick;   /* at_ns is that of a tick in hand, or of the end of the feed */
+} group_t;
+
+static inline market_stage_t *member(const group_t *g, uint32_t i)
+{
+    return (market_stage_t *)(void *)g->stages[i];
+}
+
+static inline uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* ---- making one */
+
+int market_stage_join(market_stage_t *s, market_t *market, const session_t *session,
+                      tbus_error_t *err)
+{
+    s->market = market;
+    s->session = session ? session : &session_host;
+    s->next_ns = s->bound_ns = MARKET_NEVER;
+    s->times = &s->clock;
+    return tbus_stage_join_subscriber(&s->stage, "md", s->stage.name, &s->md, err);
+}
+
+int market_stage_start(tbus_stage_t *stage)
+{
+    market_stage_t *s = (market_stage_t *)(void *)stage;
+    uint32_t feed = tbus_stage_next_with_horizon(stage, "md", 0);
+    return feed && market_stage_waits(s) ? tbus_stage_watch_horizon(stage, feed, &s->feed) : 0;
+}
+
+void market_stage_wind_down(tbus_stage_t *stage)
+{
+    market_stage_t *s = (market_stage_t *)(void *)stage;
+    s->winds_down = true;
+    if (!market_stage_waits(s) && s->ops->on_end)
+        s->ops->on_end(s);
+}
+
+static void form(const group_t *g)
+{
+    for (uint32_t i = 0; i < g->count; i++) {
+        market_stage_t *s = member(g, i);
+        s->times = &g->leader->clock;
+        s->feed.ours = i > 0; /* the first stage looks at it for all */
+        for (uint32_t k = 0; k < g->count; k++)
+            s->neighbours |= UINT32_C(1) << (g->stages[k]->owner - 1);
+    }
+    for (uint32_t i = 0; i < g->count; i++)
+        for (uint32_t v = 0; v < g->stages[i]->horizons_count; v++)
+            for (uint32_t k = 0; k < g->count; k++)
+                g->stages[i]->horizons[v]->ours |=
+                    g->stages[i]->horizons[v]->shared == member(g, k)->horizon;
+    g->leader->grouped = true;
+}
+
+/* ---- the things of a group */
+
+static int fail(group_t *g, uint32_t i, int code)
+{
+    g->failed = i;
+    return code;
+}
+
+static bool blocked(const group_t *g)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < g->count; i++)
+        any |= member(g, i)->blocked;
+    return any;
+}
+
+static int collect_all(group_t *g)
+{
+    for (uint32_t i = 0; i < g->count; i++)
+        member(g, i)->stirred = member(g, i)->changed = false;
+    for (uint32_t i = 0; i < g->count; i++) {
+        int got = member(g, i)->ops->collect(member(g, i));
+        if (TBUS_UNLIKELY(got < 0))
+            return fail(g, i, got);
+    }
+    return 0;
+}
+
+/* The stage whose thing is the earliest; of equal times the first on the data path. */
+static uint32_t earliest(const group_t *g)
+{
+    uint32_t found = 0;
+    for (uint32_t i = 1; i < g->count; i++)
+        if (member(g, i)->next_ns < member(g, found)->next_ns)
+            found = i;
+    return found;
+}
+
+static uint64_t bound(const group_t *g)
+{
+    uint64_t bound_ns = MARKET_NEVER;
+    for (uint32_t i = 0; i < g->count; i++)
+        bound_ns = least(bound_ns, member(g, i)->bound_ns);
+    return bound_ns;
+}
+
+/* How far ticks may be taken before the things in hand, and without knowing more of others. */
+static void clear(const group_t *g)
+{
+    g->leader->clear_ns = least(member(g, earliest(g))->next_ns, bound(g));
+}
+
+/* Take what comes before the tick, as far as it is certain that it is the next. 0 or a negative
+ * error. */
+static int take_things(group_t *g)
+{
+    while (!blocked(g) && g->things_left > 0) {
+        uint32_t i = earliest(g);
+        market_stage_t *s = member(g, i);
+        if (s->next_ns >= g->at_ns || s->next_ns >= bound(g))
+            break;
+        if (s->now_ns < s->next_ns)
+            s->now_ns = s->next_ns;
+        if (s->now_ns < g->leader->clock.now_ns)
+            s->now_ns = g->leader->clock.now_ns;
+        s->due_ns = g->due_ns;
+        int code = s->ops->take(s);
+        if (TBUS_UNLIKELY(code < 0))
+            return fail(g, i, code);
+        g->work++;
+        g->things_left--;
+        code = s->stirred ? collect_all(g) : 0;
+        if (TBUS_UNLIKELY(code < 0))
+            return code;
+    }
+    clear(g);
+    return 0;
+}
+
+/* Things first; then may the tick be taken? 1, 0, or a negative error. */
+static int prepare(group_t *g)
+{
+    for (unsigned looks = 0;; looks++) {
+        int code = take_things(g);
+        if (code < 0)
+            return code;
+        if (g->has_tick && g->at_ns <= g->leader->clear_ns && !blocked(g))
+            return 1;
+        if (looks > 0 || bound(g) >= g->at_ns || blocked(g))
+            return 0;
+        code = collect_all(g); /* the others may have come further */
+        if (code < 0)
+            return code;
+    }
+}
+
+/* ---- ticks */
+
+/* What the feed says when no tick is in hand. A tick that has come meanwhile is found in the next
+ * turn of the loop, hence in hand or not: *out_tick. */
+static void ask_feed(group_t *g, const tick_t **out_tick, size_t *out_bytes)
+{
+    market_stage_t *leader = g->leader;
+    uint64_t horizon = MARKET_NEVER;
+    *out_tick = NULL;
+    g->at_ns = MARKET_NEVER;
+    g->due_ns = 0;
+    g->has_tick = false;
+    if (leader->ended || !market_stage_waits(leader))
+        return;
+    if (leader->feed.shared)
+        horizon = tbus_horizon_look(&leader->feed);
+    else if (!leader->winds_down)
+        horizon = 0;
+    *out_tick = (const tick_t *)tbus_peek(&leader->md, out_bytes);
+    if (*out_tick)
+        return;
+    g->has_tick = horizon == MARKET_NEVER;
+    g->at_ns = leader->clock.now_ns + 1;
+    if (!g->has_tick && horizon > g->at_ns)
+        g->at_ns = horizon;
+}
+
+static int give_tick(group_t *g, const tick_t *tick, size_t bytes)
+{
+    market_stage_t *leader = g->leader;
+    const market_event_t *event;
+    market_fetch_ahead(leader->market, &leader->md);
+    int code = market_apply(leader->market, leader->md.seq, tick, bytes, &event);
+    if (TBUS_UNLIKELY(code < 0)) {
+        tbus_fail(&leader->stage.error, code, "stage '%s' stopped at message %llu of md: %s",
+                  leader->stage.name, (unsigned long long)leader->md.seq,
+                  market_limit_text(leader->market));
+        return fail(g, 0, code);
+    }
+    bool stirred = false, changed = false;
+    for (uint32_t i = 0; i < g->count; i++) {
+        market_stage_t *s = member(g, i);
+        s->now_ns = g->at_ns;
+        if (s->concerns && (s->concerns[event->locate / 64] >> (event->locate % 64) & 1) == 0)
+            continue;
+        code = s->ops->on_tick(s, tick, bytes, event);
+        if (TBUS_UNLIKELY(code < 0))
+            return fail(g, i, code);
+        stirred |= s->stirred;
+        changed |= s->changed;
+    }
+    tbus_advance(&leader->md);
+    g->work++;
+    code = stirred ? collect_all(g) : 0;
+    if (TBUS_UNLIKELY(stirred | changed))
+        clear(g);
+    return code;
+}
+
+/* The tick without a message behind the last. */
+static int give_end(group_t *g)
+{
+    g->leader->clock.now_ns = g->at_ns;
+    g->leader->ended = true;
+    for (uint32_t i = 0; i < g->count; i++) {
+        member(g, i)->now_ns = g->at_ns;
+        if (member(g, i)->ops->on_end)
+            member(g, i)->ops->on_end(member(g, i));
+    }
+    g->work++;
+    int code = collect_all(g);
+    clear(g);
+    return code;
+}
+
+/* Up to `budget` ticks, and the things between them. */
+static int take_all(group_t *g, uint32_t budget)
+{
+    market_stage_t *leader = g->leader;
+    for (uint32_t ticks = 0;; ticks++) {
+        market_clock_t then = leader->clock;
+        size_t bytes = 0;
+        const tick_t *tick = leader->ended ? NULL : (const tick_t *)tbus_peek(&leader->md, &bytes);
+        if (!tick)
+            ask_feed(g, &tick, &bytes);
+        if (TBUS_LIKELY(tick != NULL)) {
+            then = market_clock_at(leader->clock, tick, bytes);
+            g->at_ns = then.now_ns;
+            g->due_ns = tick_intended_ns(tick);
+            g->has_tick = true;
+        }
+        if (!tick || g->at_ns > leader->clear_ns || ticks == budget) {
+            int ready = prepare(g);
+            if (ready <= 0 || ticks == budget)
+                return ready < 0 ? ready : 0;
+        }
+        leader->clock = then;
+        int code = tick ? give_tick(g, tick, bytes) : give_end(g);
+        if (TBUS_UNLIKELY(code < 0))
+            return code;
+        if (TBUS_UNLIKELY(blocked(g)))
+            return 0;
+    }
+}
+
+/* ---- a turn */
+
+static int begin_turn(group_t *g)
+{
+    for (uint32_t i = 0; i < g->count; i++) {
+        market_stage_t *s = member(g, i);
+        if (s->blocked && s->ops->flush)
+            g->work += s->ops->flush(s);
+        int did = s->ops->begin ? s->ops->begin(s) : 0;
+        if (TBUS_UNLIKELY(did < 0))
+            return fail(g, i, did);
+        g->work += did;
+    }
+    int code = collect_all(g);
+    clear(g);
+    return code;
+}
+
+/* For people: how often and how long a tick that is in hand waits for another stage's horizon. */
+static void measure_wait(const group_t *g)
+{
+    market_stage_t *leader = g->leader;
+    if (!leader->waits)
+        return;
+    bool waits = g->has_tick && g->at_ns > leader->clear_ns && !blocked(g) && g->work == 0;
+    if (waits && leader->waits_since_ns == 0) {
+        leader->waits_since_ns = tbus_clock_ns();
+        tbus_add_own_u64(leader->waited, 1);
+    } else if (!waits && leader->waits_since_ns != 0 && g->work != 0) {
+        tbus_histogram_record(leader->waits, tbus_clock_ns() - leader->waits_since_ns);
+        leader->waits_since_ns = 0;
+    }
+}
+
+/* What was sent is on the rings: say how far we are. */
+static void raise_horizons(const group_t *g)
+{
+    uint64_t at_ns = least(g->leader->ended ? MARKET_NEVER : g->at_ns, g->leader->clear_ns);
+    for (uint32_t i = 0; i < g->count; i++)
+        if (member(g, i)->horizon)
+            tbus_horizon_raise(member(g, i)->horizon, at_ns, member(g, i)->md.fence);
+}
+
+static int end_turn(group_t *g)
+{
+    market_stage_t *leader = g->leader;
+    bool busy = blocked(g);
+    bool held_back = busy || (g->has_tick && g->at_ns > leader->clear_ns);
+    int more = 0;
+    for (uint32_t i = 0; i < g->count; i++) {
+        market_stage_t *s = member(g, i);
+        if (i > 0)
+            tbus_subscriber_catch_up(&s->md, &leader->md);
+        more += s->ops->end ? s->ops->end(s, g->work) : 0;
+        s->md.held_back = held_back;
+        s->stage.pending =
+            s->blocked || s->next_ns != MARKET_NEVER || (s->ops->keeps && s->ops->keeps(s));
+    }
+    measure_wait(g);
+    if (!busy && market_stage_waits(leader))
+        raise_horizons(g);
+    /* The feed's horizon matters while nothing is on the ring and somebody waits for time to pass;
+     * those of stages do to whoever may have to raise its own. */
+    for (uint32_t i = 0; i < g->count; i++) {
+        tbus_stage_t *stage = g->stages[i];
+        for (uint32_t k = 0; k < stage->horizons_count; k++) {
+            tbus_horizon_view_t *view = stage->horizons[k];
+            view->awaited = !view->ours && view->seen != TBUS_HORIZON_END;
+        }
+    }
+    return more;
+}
+
+/* No publisher writes what was found on a ring. */
+static int check_rings(group_t *g)
+{
+    for (uint32_t i = 0; i < g->count; i++) {
+        tbus_stage_t *stage = g->stages[i];
+        for (uint32_t k = 0; k < stage->subscribers_count; k++) {
+            const tbus_subscriber_t *input = stage->subscribers[k];
+            if (TBUS_UNLIKELY(input->error != 0)) {
+                tbus_fail(&stage->error, input->error, "stage '%s': topic '%s', message %llu: %s",
+                          stage->name, input->ring.shared->name, (unsigned long long)input->seq,
+                          tbus_strerror(input->error));
+                return fail(g, i, input->error);
+            }
+        }
+    }
+    return 0;
+}
+
+int market_stage_poll_together(tbus_stage_t **stages, uint32_t count, uint32_t budget,
+                               uint32_t *out_failed)
+{
+    group_t g = {.stages = stages,
+                 .count = count,
+                 .leader = (market_stage_t *)(void *)stages[0],
+                 .things_left = THINGS_PER_TICK * (budget + 1)};
+    if (TBUS_UNLIKELY(!g.leader->grouped))
+        form(&g);
+    int code = begin_turn(&g);
+    if (code == 0 && !blocked(&g))
+        code = take_all(&g, budget);
+    if (code == 0)
+        g.work += end_turn(&g);
+    if (code == 0 && g.work == 0)
+        code = check_rings(&g);
+    for (uint32_t i = 0; code < 0 && i < count; i++) /* what is shown must be right */
+        if (member(&g, i)->ops->end)
+            (void)member(&g, i)->ops->end(member(&g, i), 0);
+    *out_failed = g.failed;
+    return code < 0 ? code : g.work;
+}
+
+int market_stage_poll(tbus_stage_t *stage, uint32_t budget)
+{
+    uint32_t failed;
+    return market_stage_poll_together(&stage, 1, budget, &failed);
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* drive.h - stages that take their inputs in the order of market time: strategies, risk, the
+ * executor. One driver for all of them, in whatever processes they are.
+ *
+ * Each takes the ticks of `md` and, beside them, *things*: orders, arrivals at the venue, reports,
+ * timers. Every thing has a market time (tickbus/market/clock.h), and what a stage sends is dated
+ * later than, or at, the thing that it was made from. A stage takes a thing, or a tick, only when
+ * it is certain that nothing with an earlier time can still come. So the sequence that it takes
+ * depends on the messages alone, not on when the host brought them: its results are the same in
+ * every layout.
+ *
+ *    in the same process   the driver does what is earliest, of all its stages; all of them see a
+ *                          tick before anybody sees the next, so they share one view of the market
+ *    in other processes    their horizons (tickbus/horizon.h) say how far they are; a stage may go
+ *                          as far as the horizon of those that could still send it something
+ *
+ *                        bound: nothing that is not in hand can have a time below
+ *    strategy   a report: max(first cause, horizon of the executor) + least response latency; never
+ *               while no cause is open (strategy/causes.h)
+ *    risk       an order: the least horizon of the strategies of which none is in hand
+ *    executor   an arrival: max(last arrival, horizon of risk + least latency)
+ *
+ * In the order of messages first, horizon after, each publishes as its horizon the least of the
+ * next tick, the things in hand and the bounds. At the end of the feed, whose horizon is then
+ * without end, there is one more tick without a message, 1 ns after the last: strategies wind down
+ * there, what is under way arrives, and each horizon ends in its turn.
+ *
+ * Nobody waits for ever. Let T be the earliest thing or tick that is not done. What comes by rings
+ * is taken off them at once, into memory that holds all that can be under way, so no ring but `md`
+ * is ever full because of market time. Who waits has published a bound that is at least the least
+ * of T and its supplier's; round the circle strategy, risk, executor, strategy the bounds rise by
+ * entry and response latency, 2 ns or more, until they reach T, and T may be done. When `md` is
+ * full, its slowest reader has the next tick in hand. tests/unit/test_drive.c tries every schedule
+ * of small worlds, with rings of one slot and latencies of 1 ns.
+ *
+ * Under the clock of the host (session.h) things have no time: whatever is in hand is taken at
+ * once, an order as soon as `md` was taken as far as its strategy had taken it.
+ *
+ * Next on the data path: strategy/stage.h, risk/stage.h, risk/venue/executor.h.
+ */
+#ifndef TICKBUS_BUS_MARKET_DRIVE_H
+#define TICKBUS_BUS_MARKET_DRIVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <tickbus/stage.h>
+
+#include "bus/market/session.h"
+#include <tickbus/market/clock.h>
+#include <tickbus/market/market.h>
+
+typedef struct market_stage market_stage_t;
+
+typedef struct market_stage_ops {
+    /* Publish what is kept, as far as there is room. Returns how many messages went out. NULL:
+     * nothing is ever kept. */
+    int (*flush)(market_stage_t *s);
+    /* Before anything is taken in a turn; may cause messages. NULL: nothing. */
+    int (*begin)(market_stage_t *s);
+    /* Look at the horizons of others, then take all messages off the rings. Sets next_ns and
+     * bound_ns. 0 or a negative error. */
+    int (*collect)(market_stage_t *s);
+    /* Do the first thing in hand, at s->now_ns, and set next_ns anew. 0 or a negative error. */
+    int (*take)(market_stage_t *s);
+    /* The tick at s->now_ns was applied to the books. 0 or a negative error. */
+    int (*on_tick)(market_stage_t *s, const tick_t *tick, size_t bytes,
+                   const market_event_t *event);
+    /* The feed has ended, at s->now_ns. NULL: nothing to do. */
+    void (*on_end)(market_stage_t *s);
+    /* At the end of a turn; `work`: of the whole group. More work, or 0. NULL: nothing to do. */
+    int (*end)(market_stage_t *s, int work);
+    /* Is something kept that holds nobody up, and is still to go out? NULL: never. */
+    bool (*keeps)(const market_stage_t *s);
+} market_stage_ops_t;
+
+/* The first member of the struct of each such stage. */
+struct market_stage {
+    tbus_stage_t stage; /* first */
+    const market_stage_ops_t *ops;
+    const session_t *session; /* not owned */
+    market_t *market;         /* not owned; shared by the stages of a process */
+    tbus_subscriber_t md;
+    /* bit by locate: the stage wants the ticks of that symbol; NULL: it wants all of them */
+    const uint64_t *concerns;
+    tbus_horizon_t *horizon; /* its own; NULL: it has none */
+    uint64_t now_ns;         /* market time of what it takes */
+    /* host time, since the bus epoch: when the tick was wanted that shows that the time of the
+     * thing which it takes has come; 0: no tick shows it */
+    uint64_t due_ns;
+    uint64_t next_ns; /* of the first thing in hand; MARKET_NEVER: none */
+    /* what is not in hand, and comes from another process, is not earlier; MARKET_NEVER: nothing
+     * comes */
+    uint64_t bound_ns;
+    bool stirred;                /* it has sent something since the driver last looked */
+    bool changed;                /* next_ns or bound_ns have changed since, without a collect */
+    bool blocked;                /* it keeps messages that found no room */
+    bool winds_down;             /* it was told to, whatever the feed says */
+    uint32_t neighbours;         /* bit i: participant i + 1 is polled together with it */
+    const market_clock_t *times; /* the clock of the first stage of its process */
+    /* of the first stage of a process: */
+    market_clock_t clock; /* as of the last tick that was taken */
+    tbus_horizon_view_t feed;
+    bool ended;                /* the end of the feed was taken */
+    bool grouped;              /* it knows who is in its own process */
+    uint64_t clear_ns;         /* up to here ticks may be taken without another look */
+    uint64_t waits_since_ns;   /* host time; 0: it does not wait for a horizon */
+    tbus_histogram_t *waits;   /* how long; NULL: nobody asks */
+    tbus_atomic_u64_t *waited; /* ticks that had to wait; NULL likewise */
+};
+
+/* For a stage's constructor, after stage.bus and owner are set: join `md` under the stage's name,
+ * and remember market and session (NULL: session_host). What tbus_stage_join_subscriber returns. */
+int market_stage_join(market_stage_t *s, market_t *market, const session_t *session,
+                      tbus_error_t *err);
+
+/* tbus_stage_ops_t for such stages. */
+int market_stage_poll(tbus_stage_t *stage, uint32_t budget);
+int market_stage_poll_together(tbus_stage_t **stages, uint32_t count, uint32_t budget,
+                               uint32_t *out_failed);
+int market_stage_start(tbus_stage_t *stage);
+void market_stage_wind_down(tbus_stage_t *stage);
+
+/* True: participant `owner` is polled together with `s`: nothing that it sends is ever unknown. To
+ * be asked from collect. */
+static inline bool market_stage_is_neighbour(const market_stage_t *s, uint32_t owner)
+{
+    return s->neighbours >> (owner - 1) & 1;
+}
+
+static inline bool market_stage_waits(const market_stage_t *s)
+{
+    return session_is_market(s->session);
+}
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bus/market/session.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LATENCY_NS_MAX UINT64_C(60000000000)
+
+const session_t session_host = {.clock = SESSION_CLOCK_HOST,
+                                .entry = {1, 1},
+                                .cancel = {1, 1},
+                                .response = {1, 1},
+                                .seed = 1,
+                                .reports_max = 4096};
+
+/* ---- latencies as text */
+
+/* "50us" at *at, which moves behind it. */
+static bool read_duration(const char **at, uint64_t *out_ns)
+{
+    static const struct {
+        const char *name;
+        uint64_t ns;
+    } units[] = {{"ns", 1}, {"us", 1000}, {"ms", 1000000}, {"s", 1000000000}};
+    size_t digits = strspn(*at, "0123456789");
+    if (digits == 0 || digits > 11)
+        return false;
+    uint64_t number = strtoull(*at, NULL, 10);
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        size_t length = strlen(units[i].name);
+        const char *end = *at + digits + length;
+        if (strncmp(*at + digits, units[i].name, length) == 0 &&
+            (*end == 0 || *end == ',' || *end == ')' || *end == ' ')) {
+            *at = end;
+            *out_ns = number * units[i].ns;
+            return number <= LATENCY_NS_MAX;
+        }
+    }
+    return false;
+}
+
+int session_latency_parse(const char *text, session_latency_t *out_latency, tbus_error_t *err)
+{
+    const char *at = text;
+    session_latency_t latency = {0};
+    bool uniform = strncmp(at, "uniform(", 8) == 0, good;
+    if (uniform) {
+        at += 8;
+        good = read_duration(&at, &latency.least_ns) && *at++ == ',';
+        at += good ? strspn(at, " ") : 0;
+        good = good && read_duration(&at, &latency.most_ns) && *at++ == ')';
+    } else {
+        good = read_duration(&at, &latency.least_ns);
+        latency.most_ns = latency.least_ns;
+    }
+    if (!good || *at != 0 || latency.most_ns < latency.least_ns)
+        return tbus_fail(err, -TBUS_ECONFIG,
+                         "the latency \"%.60s\" is not understood: write 50us, 1500ns, or "
+                         "uniform(20us,80us)",
+                         text);
+    if (latency.least_ns == 0 || latency.most_ns > LATENCY_NS_MAX)
+        return tbus_fail(err, -TBUS_ECONFIG,
+                         "the latency \"%.60s\" is not from 1ns to 60s; whoever wants none writes "
+                         "1ns: with 0 an order would be its own cause",
+                         text);
+    *out_latency = latency;
+    return 0;
+}
+
+/* ---- drawing one */
+
+/* The finalizer of splitmix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number
+ * generators", 2014): each bit of the result depends on each bit of `x`. */
+static uint64_t mix(uint64_t x)
+{
+    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return x ^ (x >> 31);
+}
+
+uint64_t session_draw(const session_t *session, const session_latency_t *latency, uint64_t who,
+                      uint64_t which)
+{
+    uint64_t span = latency->most_ns - latency->least_ns + 1;
+    if (span == 1)
+        return latency->least_ns;
+    uint64_t random = mix(mix(mix(session->seed) + who) + which);
+    __extension__ unsigned __int128 scaled = (unsigned __int128)random * span;
+    return latency->least_ns + (uint64_t)(scaled >> 64);
+}
+
+/* ---- the resource */
+
+static int check_latency(const char *text, tbus_error_t *err)
+{
+    session_latency_t latency;
+    return session_latency_parse(text, &latency, err);
+}
+
+static const tbus_param_t table[] = {
+    {"clock", TBUS_PARAM_CHOICE, TBUS_PARAM_FIELD(session_values_t, clock),
+     .choices = "market|host", .fallback = "market",
+     .help = "market: orders take effect in market time, and results depend on data, strategy, "
+             "configuration and seed alone; host: at once, for measuring the host"},
+    {"latency.entry", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(session_values_t, entry),
+     .check = check_latency, .fallback = "50us",
+     .help = "market time that a new order takes to the venue: 50us, uniform(20us,80us)"},
+    {"latency.cancel", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(session_values_t, cancel),
+     .check = check_latency, .fallback = "50us", .help = "likewise a cancel"},
+    {"latency.response", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(session_values_t, response),
+     .check = check_latency, .fallback = "50us",
+     .help = "likewise a report, from the venue to its strategy"},
+    {"seed", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(session_values_t, seed), .min = 0,
+     .max = INT64_MAX, .fallback = "1", .help = "what latencies are drawn from"},
+    {"reports_max", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(session_values_t, reports_max), .min = 1024,
+     .max = 1 << 24, .power_of_two = true, .unit = "reports", .fallback = "65536",
+     .help = "reports that are on their way at a time; more end the run with an error"},
+};
+
+static int create(const void *params, void **out_resource, tbus_error_t *err)
+{
+    const session_values_t *values = params;
+    session_t session = {.clock = (enum session_clock)values->clock,
+                         .seed = values->seed,
+                         .reports_max = values->reports_max};
+    int code = session_latency_parse(values->entry, &session.entry, err);
+    if (code == 0)
+        code = session_latency_parse(values->cancel, &session.cancel, err);
+    if (code == 0)
+        code = session_latency_parse(values->response, &session.response, err);
+    if (code != 0)
+        return code;
+    session_t *made = malloc(sizeof *made);
+    if (!made)
+        return tbus_fail(err, -ENOMEM, "no memory for the session with the venue");
+    *made = session;
+    *out_resource = made;
+    return 0;
+}
+
+/* What a strategy and risk keep of reports until they are due. */
+static size_t memory_bytes(const void *params)
+{
+    return 2 * sizeof(uint64_t) * 8 * (size_t)((const session_values_t *)params)->reports_max;
+}
+
+static void destroy(void *resource)
+{
+    free(resource);
+}
+
+const tbus_resource_t session_resource = {
+    .name = "venue",
+    .help = "The way to the venue model and back: by which clock, and how long it takes.",
+    .params = TBUS_PARAMS(session_values_t, table),
+    .create = create,
+    .destroy = destroy,
+    .memory_bytes = memory_bytes,
+    .memory_keys = "venue.reports_max",
+};

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* session.h - what a strategy, risk and the executor must agree on about the way to the venue and
+ * back: by which clock, and how long it takes.
+ *
+ * Under the clock `market` an order that a strategy sends at market time t arrives at the venue at
+ * t plus its latency, and a report about what happens there at time e is seen at e plus the
+ * response latency: on the clock of the market data (tickbus/market/clock.h), whatever the host
+ * did. So all that is decided depends on the market data, the strategy, the configuration and the
+ * seed alone. One session, first in, first out, both ways: nothing arrives before what was sent
+ * earlier.
+ *
+ * Under the clock `host` nothing waits: an order takes effect when the host has brought it there.
+ */
+#ifndef TICKBUS_BUS_MARKET_SESSION_H
+#define TICKBUS_BUS_MARKET_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <tickbus/kind.h>
+
+/* In the order of the configuration's choices. */
+enum session_clock { SESSION_CLOCK_MARKET, SESSION_CLOCK_HOST };
+
+/* Drawn evenly from least to most, in ns of market time; never 0. */
+typedef struct session_latency {
+    uint64_t least_ns;
+    uint64_t most_ns;
+} session_latency_t;
+
+typedef struct session {
+    enum session_clock clock;
+    session_latency_t entry;    /* of new orders and replaces */
+    session_latency_t cancel;   /* of cancels */
+    session_latency_t response; /* of reports */
+    uint64_t seed;
+    uint32_t reports_max; /* reports that are on their way to one reader at a time */
+} session_t;
+
+/* The values of its parameters. */
+typedef struct session_values {
+    uint32_t clock;
+    char entry[64];
+    char cancel[64];
+    char response[64];
+    uint64_t seed;
+    uint32_t reports_max;
+} session_values_t;
+
+/* "venue": its parameters are a session_values_t, what it makes is a session_t. */
+extern const tbus_resource_t session_resource;
+
+/* What a stage goes by that was given no session: the host's clock. */
+extern const session_t session_host;
+
+/* "50us", "uniform(20us,80us)": at least 1 ns, at most a minute. -TBUS_ECONFIG. Declared
+ * here for tests. */
+int session_latency_parse(const char *text, session_latency_t *out_latency, tbus_error_t *err);
+
+/* The latency of one message: a function of the seed and of who it is. Hot. */
+uint64_t session_draw(const session_t *session, const session_latency_t *latency, uint64_t who,
+                      uint64_t which);
+
+static inline bool session_is_market(const session_t *session)
+{
+    return session->clock == SESSION_CLOCK_MARKET;
+}
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* in_hand.h - orders that were taken off their ring and are not due yet: per stream in the order in
+ * which they came, in a table of fixed size. */
+#ifndef TICKBUS_RISK_IN_HAND_H
+#define TICKBUS_RISK_IN_HAND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <tickbus/msg/order.h>
+
+typedef struct in_hand_order {
+    order_t order;
+    bool whole;      /* the message had the length of an order */
+    uint32_t next;   /* of its stream, or of the free ones; 0: none */
+    uint64_t due_ns; /* market time at which it is to be taken */
+} in_hand_order_t;
+
+typedef struct in_hand_stream {
+    uint32_t first; /* 0: none */
+    uint32_t last;
+} in_hand_stream_t;
+
+typedef struct in_hand {
+    in_hand_order_t *orders; /* owned; [0] is not used */
+    uint32_t free;           /* first free place, 0: none */
+} in_hand_t;
+
+/* False: no memory. Cold. */
+bool in_hand_create(in_hand_t *h, uint32_t orders_max);
+void in_hand_destroy(in_hand_t *h);
+
+static inline bool in_hand_full(const in_hand_t *h)
+{
+    return h->free == 0;
+}
+/* The first of a stream; NULL: it has none. */
+static inline const in_hand_order_t *in_hand_first(const in_hand_t *h, const in_hand_stream_t *s)
+{
+    return s->first ? &h->orders[s->first] : NULL;
+}
+/* A place at the end of a stream, to be filled. Requires room. */
+in_hand_order_t *in_hand_add(in_hand_t *h, in_hand_stream_t *s);
+/* The first of a stream, which has one, is done with. */
+void in_hand_drop(in_hand_t *h, in_hand_stream_t *s);
+
+#endif

@@ -1,0 +1,531 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stages in the order of market time (bus/market/drive.h): strategies, risk and executor over one
+ * feed, polled in one process together, or each alone in any order, as separate processes might
+ * run. What each of them is given, and what they publish, must be the same in all.
+ *
+ * The strategy hashes all that it is told, in the order in which it is told it, and what it does
+ * next depends on that hash: one report that comes a tick too early changes everything behind it.
+ *
+ * DRIVE_WORLDS=N tries so many feeds instead of a few. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bus/market/drive.h"
+#include <tickbus/msg/event.h>
+
+#include "risk/kill_switch.h"
+#include "risk/stage.h"
+#include "risk/venue/executor.h"
+#include "strategy/stage.h"
+#include "tests/support/bus_fixture.h"
+#include "tests/support/ticks.h"
+
+enum { STRATEGIES = 2, STAGES = STRATEGIES + 2, SLOTS = 16, LOCATES = 3, TICKS_MAX = 4000 };
+enum { FEED = 1, FIRST_STRATEGY = 2 }; /* owners; risk and executor come last */
+
+static uint64_t next_random(uint64_t *state)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state;
+}
+
+/* ---- a strategy that depends on everything */
+
+typedef struct nervous {
+    uint64_t hash;
+    uint64_t last_id;
+    uint64_t calls;
+    uint32_t eagerness; /* it acts on one of so many calls */
+} nervous_t;
+
+static nervous_t nervous[STRATEGIES];
+static unsigned made;
+
+static void take_in(nervous_t *n, uint64_t what)
+{
+    n->hash = (n->hash ^ what) * UINT64_C(0x9e3779b97f4a7c15);
+    n->hash ^= n->hash >> 29;
+    n->calls++;
+}
+
+static void act(nervous_t *n, strat_context_t *ctx)
+{
+    uint64_t h = n->hash;
+    if (h % n->eagerness != 0)
+        return;
+    uint16_t locate = (uint16_t)(1 + (h >> 8) % LOCATES);
+    market_touch_t touch = market_touch(strat_market(ctx), locate);
+    strat_order_t order = {.locate = locate,
+                           .side = h >> 16 & 1 ? 'B' : 'S',
+                           .tif = (h >> 17 & 3) == 0 ? ORDER_TIF_IOC : ORDER_TIF_DAY,
+                           .qty = 1 + (uint32_t)(h >> 20) % 200,
+                           .px_e4 = (h >> 30 & 1 ? touch.bid_px_e4 : touch.ask_px_e4)};
+    switch (h >> 32 & 7) {
+    case 0:
+    case 1:
+        (void)strat_cancel(ctx, locate, n->last_id);
+        break;
+    case 2:
+        (void)strat_replace(ctx, n->last_id, &order);
+        break;
+    case 3:
+        strat_timer_at(ctx, strat_event_ns(ctx) + (h >> 36) % 100000);
+        break;
+    default: {
+        uint64_t id = order.px_e4 ? strat_send_order(ctx, &order) : 0;
+        n->last_id = id ? id : n->last_id;
+    }
+    }
+}
+
+static int create(strat_context_t *ctx, const void *params, void **out_self, tbus_error_t *err)
+{
+    (void)ctx;
+    (void)err;
+    nervous_t *n = &nervous[made++];
+    *n = (nervous_t){.hash = made, .eagerness = *(const uint32_t *)params};
+    *out_self = n;
+    return 0;
+}
+
+static void on_tick(void *self, strat_context_t *ctx, const tick_t *tick, uint64_t md_seq)
+{
+    take_in(self, md_seq << 8 | tick->type);
+    act(self, ctx);
+}
+
+static void on_report(void *self, strat_context_t *ctx, const report_t *report)
+{
+    report_t plain = *report;
+    uint64_t words[sizeof plain / 8];
+    plain.sent = 0;
+    memcpy(words, &plain, sizeof words);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        take_in(self, words[i]);
+    take_in(self, strat_event_ns(ctx));
+    act(self, ctx);
+}
+
+static void on_timer(void *self, strat_context_t *ctx, uint64_t event_ns)
+{
+    take_in(self, event_ns ^ strat_event_ns(ctx) << 1);
+    act(self, ctx);
+}
+
+static void on_wind_down(void *self, strat_context_t *ctx)
+{
+    take_in(self, strat_event_ns(ctx));
+}
+
+static const tbus_param_t nervous_table[] = {{"eagerness", TBUS_PARAM_NUMBER, .offset = 0,
+                                              .bytes = 4, .min = 1, .max = 1000, .fallback = "3",
+                                              .help = "-"}};
+static const strategy_t nervous_strategy = {.api = STRATEGY_API,
+                                            .struct_bytes = sizeof(strategy_t),
+                                            .params = {nervous_table, 1, sizeof(uint32_t)},
+                                            .name = "nervous",
+                                            .create = create,
+                                            .on_tick = on_tick,
+                                            .on_report = on_report,
+                                            .on_timer = on_timer,
+                                            .on_wind_down = on_wind_down};
+
+/* ---- a feed */
+
+/* What a world is, but for the order in which its processes run. */
+typedef struct world {
+    uint64_t seed;
+    uint32_t ticks;
+    uint32_t strategies;
+    uint32_t eagerness;
+    uint64_t gap_ns; /* between two ticks, at most */
+    session_t session;
+} world_t;
+
+typedef struct live_order {
+    uint64_t ref;
+    uint16_t locate;
+    uint32_t qty;
+} live_order_t;
+
+static void make_ticks(const world_t *world, tick_t *ticks)
+{
+    uint64_t random = world->seed, stamp_ns = 1000000, ref = 0;
+    live_order_t live[64];
+    uint32_t live_count = 0;
+    for (uint32_t i = 0; i < world->ticks; i++) {
+        uint64_t r = next_random(&random);
+        uint16_t locate = (uint16_t)(1 + r % LOCATES);
+        bool add = live_count < 8 || (live_count < 64 && (r >> 8 & 1));
+        if (add) {
+            uint8_t side = r >> 9 & 1 ? 'B' : 'S';
+            uint32_t away = (uint32_t)(r >> 10) % 6 * 100;
+            uint32_t px = side == 'B' ? 1000000 - away : 1000100 + away;
+            live[live_count] = (live_order_t){++ref, locate, 1 + (uint32_t)(r >> 20) % 300};
+            ticks[i] = tick_add(locate, ref, side, live[live_count++].qty, px);
+        } else {
+            uint32_t which = (uint32_t)(r >> 10) % live_count;
+            live_order_t *o = &live[which];
+            uint32_t qty = 1 + (uint32_t)(r >> 20) % o->qty;
+            bool gone = qty == o->qty;
+            if (r >> 40 & 1) {
+                ticks[i] = tick_execute(o->locate, o->ref, qty);
+                o->qty -= qty;
+            } else {
+                ticks[i] = tick_delete(o->locate, o->ref);
+                gone = true;
+            }
+            if (gone)
+                *o = live[--live_count];
+        }
+        stamp_ns += next_random(&random) % world->gap_ns;
+        if (next_random(&random) % 50 == 0)
+            stamp_ns += 30 * world->gap_ns;
+        ticks[i].event = tick_pack(stamp_ns, 0);
+        ticks[i].intended = tick_pack(i + 1, tick_locate(&ticks[i]));
+    }
+}
+
+/* ---- the stages */
+
+typedef struct run {
+    tbus_bus_t bus;
+    kill_switch_t *kill_switch;
+    tick_t *ticks;
+    uint32_t fed;
+    market_clock_t clock;
+    tbus_stage_t feed;
+    tbus_publisher_t md;
+    tbus_horizon_t *horizon;
+    uint32_t stages_count;
+    tbus_stage_t *stages[STAGES];
+    market_t *markets[STAGES];
+} run_t;
+
+/* What must be the same. */
+typedef struct outcome {
+    uint64_t hash[STRATEGIES];
+    uint64_t calls[STRATEGIES];
+    uint64_t orders[STRATEGIES];
+    uint64_t approved, reports, bbo;
+    uint64_t executions, sent;
+} outcome_t;
+
+static tbus_ring_t *make_topic(run_t *r, const char *name, enum tbus_ring_kind kind,
+                               uint32_t slot_bytes)
+{
+    tbus_ring_spec_t spec = {.kind = kind, .slot_count = SLOTS, .slot_bytes = slot_bytes};
+    snprintf(spec.name, sizeof spec.name, "%s", name);
+    return test_topic(&r->bus, spec, name);
+}
+
+static market_t *make_market(void)
+{
+    market_t *market = NULL;
+    assert_int_equal(market_create(&(market_limits_t){256, 256}, &market, NULL), 0);
+    return market;
+}
+
+static void open_run(run_t *r, const world_t *world, bool together)
+{
+    static const char *const names[] = {"strategy", "strategy2"};
+    tbus_error_t err = {0};
+    uint32_t n = world->strategies;
+    made = 0;
+    test_bus_create(&r->bus, "drive");
+    assert_int_equal(kill_switch_add(&r->bus, &r->kill_switch, NULL), 0);
+    tbus_ring_t *md = make_topic(r, "md", TBUS_BROADCAST, 64);
+    make_topic(r, "bbo", TBUS_BROADCAST, 64);
+    make_topic(r, "orders", TBUS_MPMC, 64);
+    make_topic(r, "approved", TBUS_SPSC, 64);
+    make_topic(r, "reports", TBUS_BROADCAST, 64);
+    make_topic(r, EVENT_TOPIC, TBUS_BROADCAST_MP, EVENT_SLOT);
+    test_participant(&r->bus, "feed", FEED);
+    for (uint32_t i = 0; i < n; i++) {
+        test_participant(&r->bus, names[i], FIRST_STRATEGY + i);
+        test_reserve(&r->bus, "md", names[i], TBUS_SUBSCRIBER);
+        test_reserve(&r->bus, "reports", names[i], TBUS_SUBSCRIBER);
+    }
+    uint32_t risk = FIRST_STRATEGY + n, executor = risk + 1;
+    test_participant(&r->bus, "risk", risk);
+    test_participant(&r->bus, "executor", executor);
+    test_reserve(&r->bus, "md", "risk", TBUS_SUBSCRIBER);
+    test_reserve(&r->bus, "reports", "risk", TBUS_SUBSCRIBER);
+    test_reserve(&r->bus, "orders", "risk", TBUS_CONSUMER);
+    test_reserve(&r->bus, "md", "executor", TBUS_SUBSCRIBER);
+    test_reserve(&r->bus, "approved", "executor", TBUS_SUBSCRIBER);
+    r->md = test_publisher(md, FEED);
+    r->feed = (tbus_stage_t){.bus = &r->bus, .owner = FEED, .name = "feed"};
+    r->horizon = tbus_stage_keep_horizon(&r->feed, "md", 0);
+    r->stages_count = n + 2;
+    for (uint32_t i = 0; i < r->stages_count; i++)
+        r->markets[i] = together && i > 0 ? r->markets[0] : make_market();
+    for (uint32_t i = 0; i < n; i++) {
+        strategy_stage_params_t p = {.strategy = &nervous_strategy,
+                                     .params = &world->eagerness,
+                                     .open_orders_max = 8,
+                                     .number = (uint16_t)(i + 1),
+                                     .session = &world->session};
+        if (strategy_stage_create(&r->bus, FIRST_STRATEGY + i, r->markets[i], &p, &r->stages[i],
+                                  &err) < 0)
+            fail_msg("%s", err.text);
+    }
+    risk_params_t risk_params = {.session = &world->session, .messages_max = 24 * n};
+    tbus_params_defaults(&risk_limits_params, &risk_params.limits);
+    risk_params.limits.position_max = 2000;
+    risk_params.limits.orders_per_second = 2000;
+    if (risk_stage_create(&r->bus, risk, r->markets[n], &risk_params, &r->stages[n], &err) < 0)
+        fail_msg("%s", err.text);
+    executor_params_t venue_params = {.session = &world->session, .messages_max = 24 * n};
+    tbus_params_defaults(&venue_limits_params, &venue_params.venue);
+    venue_params.venue.resting_max = 64;
+    if (executor_stage_create(&r->bus, executor, r->markets[n + 1], &venue_params,
+                              &r->stages[n + 1], &err) < 0)
+        fail_msg("%s", err.text);
+    for (uint32_t i = 0; i < r->stages_count; i++)
+        assert_int_equal(r->stages[i]->ops->start(r->stages[i]), 0);
+    r->ticks = calloc(world->ticks, sizeof *r->ticks);
+    make_ticks(world, r->ticks);
+}
+
+static void close_run(run_t *r, bool together)
+{
+    for (uint32_t i = 0; i < r->stages_count; i++)
+        r->stages[i]->ops->destroy(r->stages[i]);
+    for (uint32_t i = 0; i < r->stages_count; i++)
+        if (!together || i == 0)
+            market_destroy(r->markets[i]);
+    tbus_bus_close(&r->bus);
+    free(r->ticks);
+}
+
+/* ---- running it */
+
+/* Publish a tick if there is room; now and then say how far the next one is, without it. */
+static bool feed(run_t *r, const world_t *world, bool tells)
+{
+    if (r->fed == world->ticks) {
+        bool news = tbus_load_relaxed_u64(&r->horizon->at) != TBUS_HORIZON_END;
+        tbus_horizon_raise(r->horizon, TBUS_HORIZON_END, true);
+        return news;
+    }
+    const tick_t *tick = &r->ticks[r->fed];
+    market_clock_t then = market_clock_at(r->clock, tick, sizeof *tick);
+    if (tells) {
+        bool news = tbus_load_relaxed_u64(&r->horizon->at) < then.now_ns;
+        tbus_horizon_raise(r->horizon, then.now_ns, true);
+        return news;
+    }
+    if (tbus_publish_try(&r->md, tick, sizeof *tick) != TBUS_PUBLISHED)
+        return false;
+    r->clock = then;
+    r->fed++;
+    return true;
+}
+
+static void flush(const tbus_stage_t *stage)
+{
+    for (uint32_t i = 0; i < stage->subscribers_count; i++)
+        tbus_subscriber_flush(stage->subscribers[i]);
+    for (uint32_t i = 0; i < stage->publishers_count; i++)
+        tbus_publisher_flush(stage->publishers[i]);
+}
+
+static uint64_t horizon_of(run_t *r, uint32_t stage)
+{
+    return tbus_load_relaxed_u64(&tbus_participant(&r->bus, r->stages[stage]->owner)->horizon.at);
+}
+
+static bool finished(run_t *r)
+{
+    for (uint32_t i = 0; i < r->stages_count; i++)
+        if (horizon_of(r, i) != TBUS_HORIZON_END || r->stages[i]->pending)
+            return false;
+    return true;
+}
+
+static bool poll_one(run_t *r, uint32_t i, uint32_t budget)
+{
+    uint64_t before = horizon_of(r, i);
+    int work = r->stages[i]->ops->poll(r->stages[i], budget);
+    if (work < 0)
+        fail_msg("%s: %s", r->stages[i]->name, r->stages[i]->error.text);
+    flush(r->stages[i]);
+    assert_true(horizon_of(r, i) >= before);
+    return work > 0 || horizon_of(r, i) > before;
+}
+
+static bool poll_all(run_t *r, uint32_t budget)
+{
+    uint32_t failed = 0;
+    uint64_t before = horizon_of(r, 0);
+    int work = r->stages[0]->ops->poll_together(r->stages, r->stages_count, budget, &failed);
+    if (work < 0)
+        fail_msg("%s: %s", r->stages[failed]->name, r->stages[failed]->error.text);
+    for (uint32_t i = 0; i < r->stages_count; i++)
+        flush(r->stages[i]);
+    return work > 0 || horizon_of(r, 0) > before;
+}
+
+/* `schedule` 0: all together, else the seed of the order in which they run. */
+static outcome_t play(const world_t *world, uint64_t schedule)
+{
+    run_t *r = calloc(1, sizeof *r);
+    uint64_t random = schedule;
+    bool together = schedule == 0;
+    unsigned idle = 0;
+    open_run(r, world, together);
+    /* Each schedule has its favourites, so that some are far ahead and others far behind. */
+    uint32_t weights[STAGES + 1], sum = 0;
+    for (uint32_t i = 0; i <= r->stages_count; i++)
+        sum += weights[i] = together ? 1 : 1 + (uint32_t)(next_random(&random) % 20);
+    while (!finished(r)) {
+        uint64_t x = together ? 0 : next_random(&random);
+        uint32_t budget = together ? 8 : (uint32_t)(x >> 40) % 20;
+        bool moved;
+        if (together) {
+            bool fed = feed(r, world, false);
+            moved = poll_all(r, budget) || fed;
+        } else {
+            uint32_t at = (uint32_t)(x >> 8) % sum, i = 0;
+            while (at >= weights[i])
+                at -= weights[i++];
+            moved = i == r->stages_count ? feed(r, world, x >> 60 == 0) : poll_one(r, i, budget);
+        }
+        idle = moved ? 0 : idle + 1;
+        if (idle > 20000)
+            fail_msg("world %llu, schedule %llu: all wait, at tick %u of %u",
+                     (unsigned long long)world->seed, (unsigned long long)schedule, r->fed,
+                     world->ticks);
+    }
+    for (uint32_t i = 0; i < r->stages_count; i++)
+        if (r->stages[i]->ops->finish)
+            assert_int_equal(r->stages[i]->ops->finish(r->stages[i]), 0);
+    outcome_t o = {.approved = tbus_counter_value(&r->bus, "digest.approved"),
+                   .reports = tbus_counter_value(&r->bus, "digest.reports"),
+                   .bbo = tbus_counter_value(&r->bus, "digest.bbo"),
+                   .executions = tbus_counter_value(&r->bus, "executor.executions"),
+                   .sent = tbus_counter_value(&r->bus, "orders.sent")};
+    for (uint32_t i = 0; i < world->strategies; i++) {
+        tbus_counter_view_t counter;
+        o.hash[i] = nervous[i].hash;
+        o.calls[i] = nervous[i].calls;
+        for (uint32_t cursor = 0; tbus_counter_next(&r->bus, &cursor, &counter);)
+            if (counter.owner == FIRST_STRATEGY + i && !strcmp(counter.name, "digest.orders"))
+                o.orders[i] = counter.value;
+    }
+    close_run(r, together);
+    free(r);
+    return o;
+}
+
+static const struct {
+    const char *name;
+    size_t at, bytes;
+} fields[] = {{"what strategies were told", offsetof(outcome_t, hash), 2 * 8},
+              {"how often strategies were called", offsetof(outcome_t, calls), 2 * 8},
+              {"orders", offsetof(outcome_t, orders), 2 * 8},
+              {"approved orders", offsetof(outcome_t, approved), 8},
+              {"reports", offsetof(outcome_t, reports), 8},
+              {"touches", offsetof(outcome_t, bbo), 8},
+              {"executions", offsetof(outcome_t, executions), 8},
+              {"orders sent", offsetof(outcome_t, sent), 8}};
+
+static void check(const world_t *world, unsigned schedules)
+{
+    outcome_t wanted = play(world, 0);
+    for (unsigned s = 1; s <= schedules; s++) {
+        uint64_t schedule = world->seed * 1000003 + s;
+        outcome_t got = play(world, schedule);
+        for (size_t k = 0; k < sizeof fields / sizeof *fields; k++)
+            if (memcmp((char *)&got + fields[k].at, (char *)&wanted + fields[k].at,
+                       fields[k].bytes) != 0)
+                fail_msg("world %llu, schedule %llu: %s differ; %llu orders sent, together %llu",
+                         (unsigned long long)world->seed, (unsigned long long)schedule,
+                         fields[k].name, (unsigned long long)got.sent,
+                         (unsigned long long)wanted.sent);
+    }
+    /* The world is one in which something happens. */
+    assert_true(wanted.sent > 20 && wanted.executions > 5);
+}
+
+static unsigned worlds(void)
+{
+    const char *text = getenv("DRIVE_WORLDS");
+    return text ? (unsigned)atoi(text) : 4;
+}
+
+static session_t session_of(uint64_t least_ns, uint64_t most_ns, uint64_t seed)
+{
+    return (session_t){.clock = SESSION_CLOCK_MARKET,
+                       .entry = {least_ns, most_ns},
+                       .cancel = {least_ns, most_ns},
+                       .response = {least_ns, most_ns},
+                       .seed = seed,
+                       .reports_max = 4096};
+}
+
+static void check_worlds(uint32_t strategies, uint64_t least_ns, uint64_t most_ns, uint64_t gap_ns)
+{
+    for (unsigned i = 1; i <= worlds(); i++) {
+        world_t world = {.seed = i * 7919 + strategies,
+                         .ticks = 600,
+                         .strategies = strategies,
+                         .eagerness = 1 + i % 5,
+                         .gap_ns = gap_ns,
+                         .session = session_of(least_ns, most_ns, i)};
+        check(&world, 3);
+    }
+}
+
+static void one_strategy_is_told_the_same_in_any_order_of_processes(void **state)
+{
+    (void)state;
+    check_worlds(1, 20000, 80000, 10000);
+}
+
+static void two_strategies_are_told_the_same_in_any_order_of_processes(void **state)
+{
+    (void)state;
+    check_worlds(2, 20000, 80000, 10000);
+}
+
+static void latencies_of_a_nanosecond_give_the_same(void **state)
+{
+    (void)state;
+    check_worlds(2, 1, 1, 1000);
+}
+
+static void latencies_much_longer_than_a_ring_holds_give_the_same(void **state)
+{
+    (void)state;
+    check_worlds(2, 200000, 600000, 10000);
+}
+
+static void ticks_of_one_time_give_the_same(void **state)
+{
+    (void)state;
+    check_worlds(2, 1, 3, 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_strategy_is_told_the_same_in_any_order_of_processes),
+        cmocka_unit_test(two_strategies_are_told_the_same_in_any_order_of_processes),
+        cmocka_unit_test(latencies_of_a_nanosecond_give_the_same),
+        cmocka_unit_test(latencies_much_longer_than_a_ring_holds_give_the_same),
+        cmocka_unit_test(ticks_of_one_time_give_the_same),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
