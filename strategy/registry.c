@@ -7,6 +7,7 @@
 
 static const strategy_t *const strategies[] = {
     &strategy_quote,
+    &strategy_script,
     &strategy_null,
 };
 

@@ -19,6 +19,7 @@
 #include <tickbus/msg/order.h>
 #include <tickbus/msg/report.h>
 #include "feedsim/itch/itch.h"
+#include "tests/support/golden.h"
 #include "tools/show/message_csv.h"
 #include "tools/show/message_text.h"
 
@@ -198,31 +199,6 @@ static void put_columns(FILE *out, const char *type, bool stamps)
     fprintf(out, "%s\n", message_csv_columns(type, stamps));
 }
 
-static void compare(const char *name, const char *text, size_t bytes)
-{
-    char path[256];
-    snprintf(path, sizeof path, "%s/tests/golden/%s", TICKBUS_SOURCE_DIR, name);
-    const char *mode = getenv("TICKBUS_GOLDEN");
-    bool writes = mode != NULL && strcmp(mode, "write") == 0;
-    FILE *file = fopen(path, writes ? "wb" : "rb");
-    if (file == NULL)
-        fail_msg("cannot open %s", path);
-    if (writes) {
-        assert_int_equal(fwrite(text, 1, bytes, file), bytes);
-        assert_int_equal(fclose(file), 0);
-        return;
-    }
-    char *golden = malloc(bytes + 1);
-    size_t golden_bytes = fread(golden, 1, bytes + 1, file);
-    fclose(file);
-    unsigned line = 1;
-    for (size_t i = 0; i < bytes && i < golden_bytes; line += text[i++] == '\n')
-        if (text[i] != golden[i])
-            fail_msg("%s line %u: differs at byte %zu", path, line, i);
-    assert_int_equal(golden_bytes, bytes);
-    free(golden);
-}
-
 static void check_all(const char *name, printer_t put)
 {
     char *text = NULL;
@@ -234,7 +210,7 @@ static void check_all(const char *name, printer_t put)
     put_reports(out, put);
     put_events(out, put);
     fclose(out);
-    compare(name, text, bytes);
+    golden_compare(name, text, bytes);
     free(text);
 }
 
@@ -270,7 +246,7 @@ static void every_message_as_csv_is_as_it_always_was(void **state)
         put_events(out, put);
     }
     fclose(out);
-    compare("messages.csv", text, bytes);
+    golden_compare("messages.csv", text, bytes);
     free(text);
 }
 

@@ -16,7 +16,9 @@
 /* For the help of both verbs; --pace, which they default differently, is in their own. */
 #define START_OPTIONS_HELP                                                                         \
     "  --journal DIR    record every topic in DIR, which must be new or empty\n"                   \
-    "  --strategy NAME  quote (default) or null (sends nothing, for measuring)\n"                  \
+    "  --strategy NAME  quote (default), script (sends the orders of a file:\n"                    \
+    "                   --set strategy.file=FILE) or null (sends nothing, for\n"                   \
+    "                   measuring)\n"                                                              \
     "  --layout MODE    split (a process a stage), fused (few processes), auto\n"                  \
     "                   (default: by the CPUs)\n"                                                  \
     "  --wait MODE      spin, yield, park, auto (default: by the CPUs)\n"                          \

@@ -60,6 +60,7 @@ typedef struct strategy {
 
 extern const strategy_t strategy_null;
 extern const strategy_t strategy_quote;
+extern const strategy_t strategy_script;
 const strategy_t *strategy_find(const char *name); /* NULL: none of that name */
 const strategy_t *strategy_at(unsigned index);     /* NULL: past the last */
 

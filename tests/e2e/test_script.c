@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `busctl start --strategy script`: the orders of a file, and what is written about them, which
+ * tests/golden/script_reports.jsonl has byte for byte (TICKBUS_GOLDEN=write writes it anew). */
+#include "tests/e2e/running_bus.h"
+
+#include "tests/support/golden.h"
+
+#define OPEN_NS UINT64_C(34200000000000)
+#define MS      UINT64_C(1000000)
+
+/* ---- a market of one stock, TEST, by hand (ITCH 5.0 section 1) */
+
+typedef struct itch {
+    uint8_t bytes[1024];
+    size_t count;
+} itch_t;
+
+static void put(itch_t *file, uint64_t value, unsigned bytes)
+{
+    for (unsigned i = bytes; i-- > 0;)
+        file->bytes[file->count++] = (uint8_t)(value >> (8 * i));
+}
+
+static void put_header(itch_t *file, unsigned bytes, char type, uint64_t after_ms)
+{
+    put(file, bytes, 2);
+    put(file, (uint8_t)type, 1);
+    put(file, 1, 2); /* stock locate */
+    put(file, 0, 2); /* tracking number */
+    put(file, OPEN_NS + after_ms * MS, 6);
+}
+
+static void put_add(itch_t *file, uint64_t after_ms, uint64_t ref, char side, uint32_t qty,
+                    uint32_t px_e4)
+{
+    put_header(file, 36, 'A', after_ms);
+    put(file, ref, 8);
+    put(file, (uint8_t)side, 1);
+    put(file, qty, 4);
+    memcpy(file->bytes + file->count, "TEST    ", 8);
+    file->count += 8;
+    put(file, px_e4, 4);
+}
+
+static void put_delete(itch_t *file, uint64_t after_ms, uint64_t ref)
+{
+    put_header(file, 19, 'D', after_ms);
+    put(file, ref, 8);
+}
+
+static const char script[] =
+    "# one order of each fate; the market is in test_script.c\n"
+    "2              B 100 10.00 day TEST bid\n"
+    "               B 100 10.02 ioc TEST take       # fills at once\n"
+    "               B 100 10.01 ioc TEST missed     # nothing is there\n"
+    "               S 100 10.00 day NOSUCH nowhere  # no such symbol\n"
+    "09:30:00.15    replace bid 200 10.01 day higher\n"
+    "               cancel bid                      # comes when it has been replaced\n"
+    "09:30:00.25    cancel bid                      # nothing to cancel any more\n"
+    "               cancel nowhere\n"
+    "09:30:00.4     sell 4000000000 10.01 day TEST large\n"
+    "6              S 100 10.03 day TEST ask\n"
+    "               cancel ask                      # both on their way\n"
+    "09:30:00.65    B 100 9.98 day TEST left        # rests until the end\n"
+    "99             B 100 9.98 day TEST never\n";
+
+static void write_inputs(const fixture_t *f)
+{
+    itch_t market = {0};
+    char path[SCRATCH_PATH_MAX + 16];
+    put_add(&market, 0, 1, 'B', 300, 100000);
+    put_add(&market, 1, 2, 'S', 300, 100200);
+    put_add(&market, 100, 3, 'B', 100, 99900);
+    put_add(&market, 200, 4, 'S', 50, 100100);  /* reaches `higher`: a part of it */
+    put_add(&market, 300, 5, 'S', 500, 100100); /* and the rest */
+    put_delete(&market, 600, 3);
+    put_delete(&market, 700, 1);
+    snprintf(path, sizeof path, "%s/market.itch", f->runtime);
+    assert_true(file_write(path, market.bytes, market.count));
+    snprintf(path, sizeof path, "%s/script", f->runtime);
+    assert_true(file_write(path, script, sizeof script - 1));
+}
+
+/* Run it; the reports, to be freed. */
+static char *run_script(fixture_t *f, const char *layout, size_t *out_bytes)
+{
+    char feed[SCRATCH_PATH_MAX + 48], file[SCRATCH_PATH_MAX + 48];
+    char reports_key[SCRATCH_PATH_MAX + 64], reports[SCRATCH_PATH_MAX + 16];
+    snprintf(feed, sizeof feed, "itch:%s/market.itch", f->runtime);
+    snprintf(file, sizeof file, "strategy.file=%s/script", f->runtime);
+    snprintf(reports, sizeof reports, "%s/reports", f->runtime);
+    snprintf(reports_key, sizeof reports_key, "strategy.reports=%s", reports);
+    int code =
+        run(f, "start", "--json", "--layout", layout, "--wait", "park", "--feed", feed, "--pace",
+            "max", "--strategy", "script", "--set", file, "--set", reports_key, NULL);
+    if (code != 0)
+        fail_msg("exit code %d: %s", code, f->start.err);
+    char *text = file_read(reports, out_bytes);
+    assert_non_null(text);
+    return text;
+}
+
+static void assert_noted(const fixture_t *f)
+{
+    json_t *summary = final_object(f);
+    const json_t *notes = json_object_get(summary, "notes");
+    assert_int_equal(json_array_size(notes), 1);
+    assert_string_equal(json_string_value(json_array_get(notes, 0)),
+                        "strategy: 3 lines were not sent; 1 for a symbol that was not seen, as "
+                        "'NOSUCH' in line 5; the run ended before line 14 was due");
+    assert_complete(summary);
+    json_decref(summary);
+}
+
+static void what_became_of_each_order_is_written_in_any_layout(void **state)
+{
+    static const char *const layouts[] = {"fused", "split"};
+    fixture_t *f = *state;
+    write_inputs(f);
+    for (unsigned i = 0; i < sizeof layouts / sizeof *layouts; i++) {
+        size_t bytes;
+        char *text = run_script(f, layouts[i], &bytes);
+        assert_noted(f);
+        golden_compare("script_reports.jsonl", text, bytes);
+        free(text);
+    }
+}
+
+static void without_a_file_for_them_reports_are_said_on_stderr(void **state)
+{
+    char feed[SCRATCH_PATH_MAX + 48], file[SCRATCH_PATH_MAX + 48];
+    fixture_t *f = *state;
+    write_inputs(f);
+    snprintf(feed, sizeof feed, "itch:%s/market.itch", f->runtime);
+    snprintf(file, sizeof file, "strategy.file=%s/script", f->runtime);
+    assert_int_equal(run(f, "start", "--json", "--layout", "fused", "--wait", "park", "--feed",
+                         feed, "--strategy", "script", "--set", file, NULL),
+                     0);
+    assert_text_holds(f->start.err, "\"order\":\"take\",\"kind\":\"filled\"");
+    json_decref(final_object(f)); /* stdout is one object all the same */
+}
+
+static void of_a_wrong_script_nothing_is_sent(void **state)
+{
+    static const char wrong[] = "1 B 100 10.00 day TEST a\n2 cancel b\n";
+    static const char expected[] = "line 2, column 10: no line before this one sends an order 'b'";
+    char path[SCRATCH_PATH_MAX + 16], setting[SCRATCH_PATH_MAX + 48];
+    char config_path[SCRATCH_PATH_MAX + 16], config[SCRATCH_PATH_MAX + 64];
+    fixture_t *f = *state;
+    write_inputs(f);
+    snprintf(path, sizeof path, "%s/wrong", f->runtime);
+    assert_true(file_write(path, wrong, sizeof wrong - 1));
+    snprintf(setting, sizeof setting, "strategy.file=%s", path);
+    assert_int_equal(run(f, "start", "--strategy", "script", "--set", setting, NULL), 2);
+    assert_text_holds(f->start.err, expected);
+    assert_string_equal(f->start.out, "");
+
+    snprintf(config_path, sizeof config_path, "%s/wrong.yaml", f->runtime);
+    int bytes = snprintf(config, sizeof config, "strategy:\n  name: script\n  file: %s\n", path);
+    assert_true(file_write(config_path, config, (size_t)bytes));
+    program_clear(&f->start);
+    const char *const argv[] = {TICKBUS_BUSCTL, "config", "check", config_path, NULL};
+    f->start = (program_t){.argv = argv};
+    assert_int_equal(program_run(&f->start), 1);
+    assert_text_holds(f->start.err, expected);
+    program_clear(&f->start);
+}
+
+static void a_script_without_a_file_is_refused(void **state)
+{
+    fixture_t *f = *state;
+    assert_int_equal(run(f, "start", "--wait", "park", "--strategy", "script", NULL), 1);
+    assert_text_holds(f->start.err, "--set strategy.file=FILE");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_became_of_each_order_is_written_in_any_layout, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(without_a_file_for_them_reports_are_said_on_stderr, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(of_a_wrong_script_nothing_is_sent, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_script_without_a_file_is_refused, set_up, tear_down),
+    };
+    return cmocka_run_group_tests_name("script", tests, NULL, NULL);
+}
