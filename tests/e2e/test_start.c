@@ -37,9 +37,9 @@ static void both_layouts_give_a_complete_summary(void **state)
 {
     fixture_t *f = *state;
     static const char *const keys[] = {
-        "name",  "source",     "duration_s", "feed",      "topics", "orders",
-        "books", "risk",       "executor",   "journal",   "pnl_e4", "positions",
-        "pages", "latency_ns", "layout",     "processes", "stages", "errors"};
+        "name",   "source",    "duration_s", "feed",   "topics",    "orders", "books",
+        "risk",   "executor",  "journal",    "pnl_e4", "positions", "pages",  "latency_ns",
+        "layout", "processes", "stages",     "errors", "venue",     "digests"};
     static const char *const orders[] = {"sent", "accepted", "rejected", "filled", "cancelled"};
     static const char *const books[] = {"symbols", "live_orders", "unknown_order_refs",
                                         "executed_shares", "bbo_changes"};
@@ -111,6 +111,37 @@ static void the_smallest_rings_change_nothing_in_what_is_decided(void **state)
         snprintf(first, sizeof first, "%s", decided);
         free(decided);
         json_decref(summary);
+    }
+}
+
+/* With the market's clock nothing is said, since there is nothing to be told. */
+static void by_the_clock_of_the_host_start_and_replay_say_that_results_depend_on_it(void **state)
+{
+    static const char *const clocks[] = {"market", "host"};
+    fixture_t *f = *state;
+    for (int host = 0; host < 2; host++) {
+        char set[40], journal[128];
+        snprintf(set, sizeof set, "venue.clock=%s", clocks[host]);
+        snprintf(journal, sizeof journal, "%s/%s", f->runtime, clocks[host]);
+        for (int replay = 0; replay < 2; replay++) {
+            int code =
+                replay ? run(f, "replay", journal, "--wait", "park", "--json", "--set", set, NULL)
+                       : run(f, "start", SHORT_FEED, "--journal", journal, "--json", "--set", set,
+                             NULL);
+            assert_int_equal(code, 0);
+            json_t *summary = final_object(f);
+            const json_t *notes = json_object_get(summary, "notes");
+            assert_string_equal(
+                json_string_value(json_object_get(json_object_get(summary, "venue"), "clock")),
+                clocks[host]);
+            assert_int_equal(json_array_size(notes), host);
+            if (host) {
+                const char *note = json_string_value(json_array_get(notes, 0));
+                assert_text_holds(note, "depend on this host");
+                assert_text_holds(f->start.err, note);
+            }
+            json_decref(summary);
+        }
     }
 }
 
@@ -371,6 +402,7 @@ int main(void)
         TEST(without_any_flag_it_runs_the_synthetic_feed_and_says_what_happened),
         TEST(both_layouts_give_a_complete_summary),
         TEST(the_smallest_rings_change_nothing_in_what_is_decided),
+        TEST(by_the_clock_of_the_host_start_and_replay_say_that_results_depend_on_it),
         TEST(for_ends_a_feed_that_would_go_on),
         TEST(a_replay_of_a_fused_run_sends_the_same_orders),
         TEST(a_replay_of_a_torn_journal_says_that_it_was_torn),

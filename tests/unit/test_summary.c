@@ -14,6 +14,7 @@
 #include <tickbus/publisher.h>
 #include <tickbus/subscriber.h>
 
+#include "bus/msg/digest.h"
 #include "tools/run/backlog.h"
 #include "tools/run/summary.h"
 
@@ -139,6 +140,154 @@ static void latencies_are_those_of_the_histograms(void **state)
     assert_number(f, "latency_ns.tick_to_order.max", 1000);
     assert_number(f, "latency_ns.tick_to_order.count", 100);
     assert_number(f, "latency_ns.tick_to_report.count", 0);
+}
+
+/* Make a second strategy of the stage `risk`, and participants of both. */
+static void trade_with_two(fixture_t *f, uint32_t *out_first, uint32_t *out_second)
+{
+    f->layout.stages[2] = (layout_stage_t){"strategy2", TBUS_KIND_TRADES};
+    /* the numbers of participants need not be in the order of the strategies */
+    *out_second = (uint32_t)tbus_participant_add(&f->bus, "strategy2", NULL);
+    *out_first = (uint32_t)tbus_participant_add(&f->bus, "strategy", NULL);
+}
+
+static char *print(fixture_t *f)
+{
+    char *text = NULL;
+    size_t bytes;
+    (void)at(f, "name");
+    FILE *out = open_memstream(&text, &bytes);
+    summary_print(f->summary, out);
+    fclose(out);
+    return text;
+}
+
+static void latencies_are_those_of_all_strategies_together(void **state)
+{
+    fixture_t *f = *state;
+    uint32_t first, second;
+    trade_with_two(f, &first, &second);
+    tbus_histogram_t *h = tbus_bus_histogram(&f->bus, "tick_to_cancel");
+    tbus_histogram_t *h2 = tbus_bus_histogram(&f->bus, "tick_to_cancel.2");
+    tbus_histogram_record(tbus_bus_histogram(&f->bus, "tick_to_cancel.3"), 9); /* there is none */
+    tbus_histogram_record(h, 10);
+    for (unsigned i = 0; i < 2; i++)
+        tbus_histogram_record(h2, 1000);
+    assert_number(f, "latency_ns.tick_to_cancel.count", 3);
+    assert_number(f, "latency_ns.tick_to_cancel.p50", 1000);
+    assert_number(f, "latency_ns.tick_to_cancel.max", 1000);
+    assert_number(f, "latency_ns.tick_to_requote.count", 0);
+    assert_int_equal(tbus_load_relaxed_u64(&h->count), 1); /* summing up changes nothing */
+}
+
+static void of_waits_for_the_venue_their_share_of_all_ticks_is_told(void **state)
+{
+    fixture_t *f = *state;
+    uint32_t first, second;
+    trade_with_two(f, &first, &second);
+    count(f, 1, "feed.messages", 1000); /* both take them */
+    count(f, first, "wait_horizon.ticks", 3);
+    count(f, second, "wait_horizon.ticks", 2);
+    for (unsigned i = 0; i < 5; i++)
+        tbus_histogram_record(tbus_bus_histogram(&f->bus, "wait_horizon"), 4096);
+    assert_number(f, "latency_ns.wait_horizon.ticks", 5);
+    assert_true(json_real_value(at(f, "latency_ns.wait_horizon.share")) == 0.0025);
+    char *text = print(f);
+    if (!strstr(text, "  of it, waiting ") || !strstr(text, "  (0.25 % of the ticks waited for") ||
+        strstr(text, "tick to order")) /* there was none */
+        fail_msg("waits are not as they should be in:\n%s", text);
+    free(text);
+}
+
+static const char *digest(fixture_t *f, const char *topic)
+{
+    char path[64];
+    snprintf(path, sizeof path, "digests.%s", topic);
+    return json_string_value(at(f, path));
+}
+
+static void digests_are_told_in_hex_and_those_of_strategies_joined_in_their_order(void **state)
+{
+    fixture_t *f = *state;
+    uint32_t first, second;
+    char joined[17];
+    trade_with_two(f, &first, &second);
+    assert_string_equal(digest(f, "orders"), "0000000000000000");
+    json_decref(f->summary);
+    f->summary = NULL;
+    count(f, first, "digest.orders", 0x123);
+    count(f, second, "digest.orders", INT64_MIN);
+    count(f, 1, "digest.approved", -1);
+    count(f, 2, "digest.reports", 0xfedcba987654321);
+    f->run.state = "ended";
+    snprintf(joined, sizeof joined, "%016llx",
+             (unsigned long long)digest_join(digest_join(0, 0x123), UINT64_C(1) << 63));
+    assert_string_equal(digest(f, "orders"), joined);
+    assert_string_equal(digest(f, "approved"), "ffffffffffffffff");
+    assert_string_equal(digest(f, "reports"), "0fedcba987654321");
+    assert_string_equal(digest(f, "bbo"), "0000000000000000");
+    char *text = print(f);
+    if (!strstr(text, "approved ffffffffffffffff,\n             reports 0fedcba987654321, bbo "))
+        fail_msg("digests are not as they should be in:\n%s", text);
+    free(text);
+}
+
+/* They change with every message until then. */
+static void digests_are_no_news_for_people_while_a_run_goes_on(void **state)
+{
+    fixture_t *f = *state;
+    count(f, 1, "digest.approved", -1);
+    char *text = print(f);
+    assert_null(strstr(text, "digest"));
+    assert_null(strstr(text, "ffffffffffffffff"));
+    free(text);
+}
+
+static void the_way_to_the_venue_is_told_as_it_was_configured(void **state)
+{
+    fixture_t *f = *state;
+    session_values_t values = {.clock = SESSION_CLOCK_HOST,
+                               .entry = "uniform(20us,80us)",
+                               .cancel = "1ns",
+                               .response = "2ms",
+                               .seed = 42};
+    assert_true(json_is_null(at(f, "venue")));
+    json_decref(f->summary);
+    f->summary = NULL;
+    f->run.venue = &values;
+    assert_string_equal(json_string_value(at(f, "venue.clock")), "host");
+    assert_string_equal(json_string_value(at(f, "venue.latency.entry")), "uniform(20us,80us)");
+    assert_string_equal(json_string_value(at(f, "venue.latency.cancel")), "1ns");
+    assert_string_equal(json_string_value(at(f, "venue.latency.response")), "2ms");
+    assert_number(f, "venue.seed", 42);
+    values.clock = SESSION_CLOCK_MARKET;
+    json_decref(f->summary);
+    f->summary = NULL;
+    assert_string_equal(json_string_value(at(f, "venue.clock")), "market");
+}
+
+static void the_table_of_latencies_fits_a_terminal(void **state)
+{
+    static const char *const names[] = {"tick_to_order", "tick_to_requote", "tick_to_cancel",
+                                        "tick_to_report", "wait_horizon"};
+    fixture_t *f = *state;
+    count(f, 1, "feed.messages", 1000000000);
+    count(f, 1, "wait_horizon.ticks", 1000000000);
+    f->run.state = "ended";
+    for (unsigned i = 0; i < 5; i++) {
+        tbus_histogram_t *h = tbus_bus_histogram(&f->bus, names[i]);
+        tbus_histogram_record(h, UINT64_C(281474976710655));
+        tbus_store_relaxed_u64(&h->count, 1000000000);
+    }
+    char *text = print(f);
+    unsigned rows = 0;
+    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+        rows += strstr(line, " 1,000,000,000") && !strstr(line, "messages");
+        if (strlen(line) > 80)
+            fail_msg("%zu characters: %s", strlen(line), line);
+    }
+    assert_int_equal(rows, 5);
+    free(text);
 }
 
 static void what_is_not_taken_is_behind_while_it_runs_and_lost_when_it_has_ended(void **state)
@@ -432,6 +581,12 @@ int main(void)
         TEST(counters_find_their_places_and_add_up_over_their_owners),
         TEST(a_directory_that_a_stage_scribbled_over_is_not_read_beyond_its_ends),
         TEST(latencies_are_those_of_the_histograms),
+        TEST(latencies_are_those_of_all_strategies_together),
+        TEST(of_waits_for_the_venue_their_share_of_all_ticks_is_told),
+        TEST(the_table_of_latencies_fits_a_terminal),
+        TEST(digests_are_told_in_hex_and_those_of_strategies_joined_in_their_order),
+        TEST(digests_are_no_news_for_people_while_a_run_goes_on),
+        TEST(the_way_to_the_venue_is_told_as_it_was_configured),
         TEST(what_is_not_taken_is_behind_while_it_runs_and_lost_when_it_has_ended),
         TEST(processes_stages_and_errors_are_told),
         TEST(a_process_that_stands_still_is_told_with_what_waits_for_it),

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/run/summary.h"
 
+#include <inttypes.h>
 #include <string.h>
 
+#include "bus/msg/digest.h"
 #include "risk/kill_switch.h"
 #include "tools/measure/provenance.h"
 #include "tools/run/backlog.h"
@@ -225,18 +227,63 @@ static json_t *pnl(const tbus_bus_t *bus, uint32_t owner)
     return object;
 }
 
-static json_t *latency(const tbus_bus_t *bus, const char *name)
+static void add_histogram(tbus_histogram_t *sum, const tbus_histogram_t *h)
 {
-    static const tbus_histogram_t empty;
-    const tbus_histogram_t *h = tbus_bus_find_histogram(bus, name);
-    if (!h)
-        h = &empty;
+    uint64_t max = tbus_load_relaxed_u64(&h->max);
+    for (uint32_t i = 0; i < TBUS_HISTOGRAM_BUCKETS; i++)
+        tbus_add_own_u64(&sum->buckets[i], tbus_load_relaxed_u64(&h->buckets[i]));
+    tbus_add_own_u64(&sum->count, tbus_load_relaxed_u64(&h->count));
+    if (max > tbus_load_relaxed_u64(&sum->max))
+        tbus_store_relaxed_u64(&sum->max, max);
+}
+
+/* Of strategy 1 the histogram is called NAME, of the others NAME.2, NAME.3 .. */
+static void add_histograms(const tbus_bus_t *bus, const char *name, uint32_t numbers,
+                           tbus_histogram_t *sum)
+{
+    for (uint32_t number = 1; number <= numbers; number++) {
+        char text[TBUS_NAME_MAX];
+        snprintf(text, sizeof text, number == 1 ? "%s" : "%s.%u", name, number);
+        const tbus_histogram_t *h = tbus_bus_find_histogram(bus, text);
+        if (h)
+            add_histogram(sum, h);
+    }
+}
+
+static json_t *latency(const tbus_bus_t *bus, const char *name, uint32_t numbers)
+{
+    tbus_histogram_t h = {0};
+    add_histograms(bus, name, numbers, &h);
     json_t *object = json_object();
-    json_object_set_new(object, "p50", count(tbus_histogram_percentile(h, 500000)));
-    json_object_set_new(object, "p99", count(tbus_histogram_percentile(h, 990000)));
-    json_object_set_new(object, "p99_9", count(tbus_histogram_percentile(h, 999000)));
-    json_object_set_new(object, "max", count(tbus_load_relaxed_u64(&h->max)));
-    json_object_set_new(object, "count", count(tbus_load_relaxed_u64(&h->count)));
+    json_object_set_new(object, "p50", count(tbus_histogram_percentile(&h, 500000)));
+    json_object_set_new(object, "p99", count(tbus_histogram_percentile(&h, 990000)));
+    json_object_set_new(object, "p99_9", count(tbus_histogram_percentile(&h, 999000)));
+    json_object_set_new(object, "max", count(tbus_load_relaxed_u64(&h.max)));
+    json_object_set_new(object, "count", count(tbus_load_relaxed_u64(&h.count)));
+    return object;
+}
+
+static uint32_t stages_that_trade(const layout_t *layout)
+{
+    uint32_t traders = 0;
+    for (uint32_t i = 0; i < layout->stages_count; i++)
+        traders += (layout->stages[i].traits & TBUS_KIND_TRADES) != 0;
+    return traders;
+}
+
+static json_t *latencies(const tbus_bus_t *bus, const layout_t *layout)
+{
+    static const char *const names[] = {"tick_to_order", "tick_to_requote", "tick_to_cancel",
+                                        "tick_to_report", "wait_horizon"};
+    uint32_t traders = stages_that_trade(layout);
+    json_t *object = json_object();
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
+        json_object_set_new(object, names[i], latency(bus, names[i], traders));
+    json_t *waits = json_object_get(object, "wait_horizon");
+    uint64_t waited = value_of(bus, EVERYBODY, "wait_horizon.ticks");
+    uint64_t taken = traders * value_of(bus, EVERYBODY, "feed.messages");
+    json_object_set_new(waits, "ticks", count(waited));
+    json_object_set_new(waits, "share", json_real(taken ? (double)waited / (double)taken : 0));
     return object;
 }
 
@@ -248,15 +295,21 @@ static const tbus_participant_t *find_participant(const tbus_bus_t *bus, const c
     return NULL;
 }
 
+/* The number of the participant of that name, 0: there is none. */
+static uint32_t owner_of(const tbus_bus_t *bus, const char *name)
+{
+    const tbus_participant_t *p = find_participant(bus, name);
+    return p ? (uint32_t)(p - bus->directory->participants) + 1 : 0;
+}
+
 /* Of each stage that trades. */
 static json_t *strategies(const tbus_bus_t *bus, const layout_t *layout)
 {
     json_t *object = json_object();
     for (uint32_t i = 0; i < layout->stages_count; i++) {
-        const tbus_participant_t *p = find_participant(bus, layout->stages[i].name);
-        if (!p || !(layout->stages[i].traits & TBUS_KIND_TRADES))
+        uint32_t owner = owner_of(bus, layout->stages[i].name);
+        if (!owner || !(layout->stages[i].traits & TBUS_KIND_TRADES))
             continue;
-        uint32_t owner = (uint32_t)(p - bus->directory->participants) + 1;
         json_t *strategy = json_object();
         json_object_set_new(strategy, "orders", orders(bus, owner));
         json_object_set_new(strategy, "positions", counters_below(bus, owner, "position."));
@@ -264,6 +317,37 @@ static json_t *strategies(const tbus_bus_t *bus, const layout_t *layout)
         json_object_set_new(object, layout->stages[i].name, strategy);
     }
     return object;
+}
+
+static json_t *hex(digest_t digest)
+{
+    return json_sprintf("%016" PRIx64, digest);
+}
+
+static json_t *digests(const tbus_bus_t *bus, const layout_t *layout)
+{
+    digest_t orders = 0;
+    for (uint32_t i = 0; i < layout->stages_count; i++) {
+        uint32_t owner = owner_of(bus, layout->stages[i].name);
+        if (owner && (layout->stages[i].traits & TBUS_KIND_TRADES))
+            orders = digest_join(orders, value_of(bus, owner, "digest.orders"));
+    }
+    json_t *object = json_object();
+    json_object_set_new(object, "orders", hex(orders));
+    json_object_set_new(object, "approved", hex(value_of(bus, EVERYBODY, "digest.approved")));
+    json_object_set_new(object, "reports", hex(value_of(bus, EVERYBODY, "digest.reports")));
+    json_object_set_new(object, "bbo", hex(value_of(bus, EVERYBODY, "digest.bbo")));
+    return object;
+}
+
+static json_t *venue(const session_values_t *values)
+{
+    if (!values)
+        return json_null();
+    return json_pack("{s:s, s:{s:s, s:s, s:s}, s:I}", "clock",
+                     values->clock == SESSION_CLOCK_MARKET ? "market" : "host", "latency", "entry",
+                     values->entry, "cancel", values->cancel, "response", values->response, "seed",
+                     (json_int_t)values->seed);
 }
 
 static json_t *stalled(const tbus_bus_t *bus, uint32_t index, const summary_stall_t *stall)
@@ -411,9 +495,6 @@ static void add_pipeline(json_t *summary, const tbus_bus_t *bus, const summary_r
     json_t *feed = counters(bus, "feed", feed_names);
     json_object_set_new(feed, "by_type", counters_below(bus, EVERYBODY, "feed.by_type."));
     add_outlook(feed, bus, run);
-    json_t *latencies = json_object();
-    json_object_set_new(latencies, "tick_to_order", latency(bus, "tick_to_order"));
-    json_object_set_new(latencies, "tick_to_report", latency(bus, "tick_to_report"));
 
     json_object_set_new(summary, "source", json_text(run->source, SUMMARY_ERROR_MAX));
     json_object_set_new(summary, "pace", json_text(run->pace, SUMMARY_ERROR_MAX));
@@ -426,7 +507,9 @@ static void add_pipeline(json_t *summary, const tbus_bus_t *bus, const summary_r
     json_object_set_new(summary, "positions", counters_below(bus, EVERYBODY, "position."));
     json_object_set_new(summary, "pnl_e4", pnl(bus, EVERYBODY));
     json_object_set_new(summary, "strategies", strategies(bus, run->layout));
-    json_object_set_new(summary, "latency_ns", latencies);
+    json_object_set_new(summary, "digests", digests(bus, run->layout));
+    json_object_set_new(summary, "venue", venue(run->venue));
+    json_object_set_new(summary, "latency_ns", latencies(bus, run->layout));
     json_object_set_new(summary, "layout", json_string(layout_mode_name(run->layout->mode)));
     json_object_set_new(summary, "processes", processes(bus, run));
     json_object_set_new(summary, "stages", stages(bus));

@@ -26,7 +26,21 @@
  *    positions   {SYMBOL: shares}, all strategies together
  *    pnl_e4      realised unrealised total
  *    strategies  NAME.{orders,positions,pnl_e4} of each, as above
- *    latency_ns  {tick_to_order,tick_to_report}.{p50,p99,p99_9,max,count}
+ *    digests     TOPIC: 16 hex digits for all that was on it so far, in the order of the stream and
+ *                without the host's times (bus/msg/digest.h), of orders, approved, reports and bbo;
+ *                orders: those of all strategies, each in its own order, joined in the order of
+ *                their numbers. Equal digests: equal decisions
+ *    venue       clock ("market" or "host": then results depend on the host, and a note says so)
+ *                latency.{entry,cancel,response} (as configured) seed
+ *    latency_ns  NAME.{p50,p99,p99_9,max,count}, of all strategies together, from the time at which
+ *                the tick that is answered was meant to go out:
+ *                tick_to_order    to a new order
+ *                tick_to_requote  to an order that follows the answer to an earlier message
+ *                tick_to_cancel   to a cancel
+ *                tick_to_report   to the executor's answer to any of these
+ *                wait_horizon     how long ticks waited until the executor had passed the time up
+ *                                 to which it could still report: a part of the above. Also
+ *                                 `ticks`, how many did, and `share`, of all ticks taken
  *    layout      "split" or "fused"
  *    pages       {TOPIC: "hugetlb-2M"...}
  *    processes[] stages pid cpu wait parks
@@ -61,6 +75,7 @@
 
 #include <tickbus/bus.h>
 
+#include "bus/market/session.h"
 #include "tools/measure/noise.h"
 #include "tools/run/layout.h"
 #include "tools/run/stall.h"
@@ -80,7 +95,8 @@ typedef struct summary_run {
     const char *state;  /* "starting", "running", "stopping", "ended" */
     const char *source; /* feed.source */
     const char *pace;
-    const char *journal; /* its directory, "": none */
+    const char *journal;           /* its directory, "": none */
+    const session_values_t *venue; /* NULL: no stage goes there */
     /* from the start of the feed until now, or until everything was drained */
     uint64_t duration_ns;
     uint64_t for_ns; /* how long the sources may go on; 0: as long as their input */

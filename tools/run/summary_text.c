@@ -300,28 +300,64 @@ static void print_strategies(FILE *out, const json_t *summary)
     }
 }
 
+static void print_latency_row(FILE *out, const json_t *latency, const char *name)
+{
+    static const char *const columns[] = {"p50", "p99", "p99_9", "max"};
+    char value[NUMBER_MAX];
+    fprintf(out, "  %-15s", name);
+    for (unsigned i = 0; i < sizeof columns / sizeof *columns; i++)
+        fprintf(out, " %10s", duration(integer(latency, columns[i]), value));
+    fprintf(out, " %12s\n", grouped(integer(latency, "count"), value));
+}
+
+/* Only what there was. */
 static void print_latency(FILE *out, const json_t *summary)
 {
     static const char *const rows[][2] = {{"tick_to_order", "tick to order"},
-                                          {"tick_to_report", "tick to report"}};
-    static const char *const columns[] = {"p50", "p99", "p99_9", "max"};
+                                          {"tick_to_requote", "tick to requote"},
+                                          {"tick_to_cancel", "tick to cancel"},
+                                          {"tick_to_report", "tick to report"},
+                                          {"wait_horizon", "of it, waiting"}};
     const json_t *all = json_object_get(summary, "latency_ns");
-    if (integer(json_object_get(all, rows[0][0]), "count") == 0)
-        return;
-    fprintf(out, "\n  %-14s %10s %10s %10s %10s %12s\n", "latency", "p50", "p99", "p99.9", "max",
-            "count");
-    for (unsigned row = 0; row < 2; row++) {
+    bool headed = false;
+    for (unsigned row = 0; row < sizeof rows / sizeof *rows; row++) {
         const json_t *latency = json_object_get(all, rows[row][0]);
-        char value[NUMBER_MAX];
-        fprintf(out, "  %-14s", rows[row][1]);
-        for (unsigned i = 0; i < sizeof columns / sizeof *columns; i++)
-            fprintf(out, " %10s", duration(integer(latency, columns[i]), value));
-        fprintf(out, " %12s\n", grouped(integer(latency, "count"), value));
+        if (integer(latency, "count") == 0)
+            continue;
+        if (!headed)
+            fprintf(out, "\n  %-15s %10s %10s %10s %10s %12s\n", "latency", "p50", "p99", "p99.9",
+                    "max", "count");
+        print_latency_row(out, latency, rows[row][1]);
+        headed = true;
     }
-    if (strcmp(text_of(summary, "pace"), "max") == 0)
+    double waited = json_real_value(json_object_get(json_object_get(all, "wait_horizon"), "share"));
+    if (waited > 0)
+        fprintf(out, "  (%.2g %% of the ticks waited for what the venue could still report)\n",
+                100 * waited);
+    if (headed && strcmp(text_of(summary, "pace"), "max") == 0)
         fputs("  (at pace max each message waits for those before it; --pace 100k/s shows the\n"
               "  pipeline's own)\n",
               out);
+}
+
+/* What two runs are compared by: known when all is done. */
+static void print_digests(FILE *out, const json_t *summary)
+{
+    const char *topic;
+    json_t *digest;
+    const json_t *all = json_object_get(summary, "digests");
+    if (!all || strcmp(text_of(summary, "state"), "ended") != 0)
+        return;
+    fputc('\n', out);
+    label(out, "digests");
+    flow_t flow = flow_begin(out, LABEL_WIDTH);
+    json_object_foreach((json_t *)(uintptr_t)all, topic, digest)
+    {
+        char item[64];
+        snprintf(item, sizeof item, "%s %s", topic, json_string_value(digest));
+        flow_item(&flow, item);
+    }
+    fputc('\n', out);
 }
 
 /* How far each subscriber is: nothing to say when it has all. */
@@ -523,6 +559,7 @@ static void print_stages_work(FILE *out, const json_t *summary)
     print_orders(out, summary);
     print_strategies(out, summary);
     print_latency(out, summary);
+    print_digests(out, summary);
 }
 
 void summary_print(const json_t *summary, FILE *out)

@@ -359,6 +359,14 @@ static void say_layout(supervisor_t *s)
         supervisor_note(s, "%s", text);
 }
 
+static void note_clock(supervisor_t *s)
+{
+    if (s->run.venue && s->run.venue->clock == SESSION_CLOCK_HOST)
+        supervisor_note(s,
+                        "venue.clock is host: orders, executions and profit depend on this host, "
+                        "its load, the layout and the pace; another run, or a replay, has others");
+}
+
 static void plan(supervisor_t *s)
 {
     uint32_t allowed[1024];
@@ -441,6 +449,7 @@ static void run_pipeline(supervisor_t *s)
 {
     say_layout(s);
     tbus_error_t why = {0};
+    note_clock(s);
     bool fine = supervisor_open_record(s, &why) == 0;
     if (!fine)
         supervisor_complain(s, "%s%s", why.text,
@@ -562,12 +571,14 @@ int supervisor_run(const supervisor_request_t *request)
     if (!s)
         return outcome_refused(request->verb, request->options->json, "no memory to start with");
     s->request = request;
-    s->run = (summary_run_t){.state = "starting",
-                             .layout = &s->layout,
-                             .for_ns = request->options->for_ns,
-                             .source = request->topics_count ? "" : config_source(config),
-                             .pace = request->topics_count ? "" : config_pace(config),
-                             .journal = request->topics_count ? "" : config_journal(config)};
+    s->run = (summary_run_t){
+        .state = "starting",
+        .layout = &s->layout,
+        .for_ns = request->options->for_ns,
+        .source = request->topics_count ? "" : config_source(config),
+        .pace = request->topics_count ? "" : config_pace(config),
+        .journal = request->topics_count ? "" : config_journal(config),
+        .venue = request->topics_count ? NULL : config_resource_values(config, &session_resource)};
     s->in_force = *config;
     s->file_keys = request->options->file_keys;
     supervisor_know_terminals(s);
