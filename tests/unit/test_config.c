@@ -106,6 +106,8 @@ static void what_is_printed_is_read_back_to_the_same(void **state)
         {"layout.cpus", "3,1,2"},      {"feed.source", "itch:/tmp/a \"b\"\\c#d: {e}\t"},
         {"feed.pace", "2.5x"},         {"strategy.symbols", "AAPL,BRK.A"},
         {"journal.directory", "/x y"}, {"topics.reports.slots", "65536"},
+        {"venue.clock", "host"},       {"venue.latency.entry", "uniform(20us,80us)"},
+        {"venue.seed", "0"},           {"venue.latency.response", "1ns"},
         {"risk.collar_bps", "0"},      {"risk.gross_notional_max_e4", "9223372036854775807"},
     };
     config_t config = defaults();
@@ -482,7 +484,11 @@ static const struct bad {
     {"topics: {mdd: {}}", "f:1:10: ", "allowed: md, bbo, orders, approved, events, reports"},
     {"? [a, b]\n: 1\n", "f:1:3: ", "a list stands where the name of a key was expected"},
     {"bus: &a {name: x, <<: *a}\n", "f:1:19: ", "unknown key '<<'"},
+    {"venue: {latency: {entri: 1us}}\n", "f:1:19: ",
+     "unknown key 'entri' in venue.latency; allowed: entry, cancel, response; did you mean"},
     /* wrong types */
+    {"venue: {latency: 50us}\n", "f:1:18: ",
+     "venue.latency is a single value; a section was expected, with the keys entry, cancel"},
     {"topics: 5\n",
      "f:1:9: ", "topics is a single value; a section was expected, with the keys md, bbo"},
     {"- bus\n", "f:1:1: ", "the file is a list; a section was expected"},
@@ -497,6 +503,10 @@ static const struct bad {
      "f:2:8: ", "layout.pin is a text in quotes; allowed: true or false, without quotes"},
     {"layout:\n  pin: yes\n", "f:2:8: ", "layout.pin is 'yes'; allowed: true or false"},
     {"layout:\n  mode: fuse\n", "f:2:9: ", "layout.mode is 'fuse'; allowed: auto, split or fused"},
+    {"venue:\n  clock: wall\n", "f:2:10: ", "venue.clock is 'wall'; allowed: market or host"},
+    {"venue:\n  latency:\n    entry: 0us\n", "f:3:12: ", "0us\" is not from 1ns to 60s"},
+    {"venue:\n  latency:\n    response: 61s\n", "f:3:15: ", "venue.latency.response is '61s'"},
+    {"venue:\n  latency: {cancel: 'uniform(2us,1us)'}\n", "f:2:21: ", "is not understood"},
     {"layout:\n  mode: auto|split\n", "f:2:9: ", "allowed: auto, split or fused"},
     {"layout:\n  mode: ''\n", "f:2:9: ", "layout.mode is ''; allowed: auto, split or fused"},
     {"layout:\n  cpus: [0, a]\n", "f:2:13: ", "layout.cpus is 'a'"},
