@@ -12,6 +12,7 @@
 #include "tools/control/members.h"
 #include "tools/run/listing.h"
 #include "tools/show/outcome.h"
+#include "tools/show/recorded.h"
 
 #define SECOND_NS UINT64_C(1000000000)
 #define READY_NS                                                                                   \
@@ -359,12 +360,31 @@ static void say_layout(supervisor_t *s)
         supervisor_note(s, "%s", text);
 }
 
+/* Was it recorded by the clock of the host? */
+static bool is_of_host_clock(const char *source)
+{
+    static const char journal[] = "journal:";
+    if (strncmp(source, journal, sizeof journal - 1) != 0)
+        return false;
+    json_t *configuration = recorded_configuration(source + sizeof journal - 1);
+    const json_t *venue = json_object_get(configuration, "venue");
+    const char *clock = json_string_value(json_object_get(venue, "clock"));
+    bool host = clock && strcmp(clock, "host") == 0;
+    json_decref(configuration);
+    return host;
+}
+
 static void note_clock(supervisor_t *s)
 {
-    if (s->run.venue && s->run.venue->clock == SESSION_CLOCK_HOST)
+    if (!s->run.venue)
+        return;
+    if (s->run.venue->clock == SESSION_CLOCK_HOST)
         supervisor_note(s,
                         "venue.clock is host: orders, executions and profit depend on this host, "
                         "its load, the layout and the pace; another run, or a replay, has others");
+    else if (is_of_host_clock(s->run.source))
+        supervisor_note(s, "the session was recorded with venue.clock host: orders, executions and "
+                           "profit are not those of the session, which nothing can repeat");
 }
 
 static void plan(supervisor_t *s)
