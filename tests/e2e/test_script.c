@@ -64,10 +64,18 @@ static const char script[] =
     "09:30:00.65    B 100 9.98 day TEST left        # rests until the end\n"
     "99             B 100 9.98 day TEST never\n";
 
-static void write_inputs(const fixture_t *f)
+static void write_inputs(const fixture_t *f, const itch_t *market, const char *orders)
+{
+    char path[SCRATCH_PATH_MAX + 16];
+    snprintf(path, sizeof path, "%s/market.itch", f->runtime);
+    assert_true(file_write(path, market->bytes, market->count));
+    snprintf(path, sizeof path, "%s/script", f->runtime);
+    assert_true(file_write(path, orders, strlen(orders)));
+}
+
+static void write_all_fates(const fixture_t *f)
 {
     itch_t market = {0};
-    char path[SCRATCH_PATH_MAX + 16];
     put_add(&market, 0, 1, 'B', 300, 100000);
     put_add(&market, 1, 2, 'S', 300, 100200);
     put_add(&market, 100, 3, 'B', 100, 99900);
@@ -75,26 +83,29 @@ static void write_inputs(const fixture_t *f)
     put_add(&market, 300, 5, 'S', 500, 100100); /* and the rest */
     put_delete(&market, 600, 3);
     put_delete(&market, 700, 1);
-    snprintf(path, sizeof path, "%s/market.itch", f->runtime);
-    assert_true(file_write(path, market.bytes, market.count));
-    snprintf(path, sizeof path, "%s/script", f->runtime);
-    assert_true(file_write(path, script, sizeof script - 1));
+    write_inputs(f, &market, script);
+}
+
+/* `reports`: where to, "": stderr. `setting`: one more. */
+static void start_script(fixture_t *f, const char *layout, const char *reports, const char *setting)
+{
+    char feed[SCRATCH_PATH_MAX + 48], file[SCRATCH_PATH_MAX + 48], key[SCRATCH_PATH_MAX + 48];
+    snprintf(feed, sizeof feed, "itch:%s/market.itch", f->runtime);
+    snprintf(file, sizeof file, "strategy.file=%s/script", f->runtime);
+    snprintf(key, sizeof key, "strategy.reports=%s", reports);
+    int code =
+        run(f, "start", "--json", "--layout", layout, "--wait", "park", "--feed", feed, "--pace",
+            "max", "--strategy", "script", "--set", file, "--set", key, "--set", setting, NULL);
+    if (code != 0)
+        fail_msg("exit code %d: %s", code, f->start.err);
 }
 
 /* Run it; the reports, to be freed. */
-static char *run_script(fixture_t *f, const char *layout, size_t *out_bytes)
+static char *run_script(fixture_t *f, const char *layout, const char *setting, size_t *out_bytes)
 {
-    char feed[SCRATCH_PATH_MAX + 48], file[SCRATCH_PATH_MAX + 48];
-    char reports_key[SCRATCH_PATH_MAX + 64], reports[SCRATCH_PATH_MAX + 16];
-    snprintf(feed, sizeof feed, "itch:%s/market.itch", f->runtime);
-    snprintf(file, sizeof file, "strategy.file=%s/script", f->runtime);
+    char reports[SCRATCH_PATH_MAX + 16];
     snprintf(reports, sizeof reports, "%s/reports", f->runtime);
-    snprintf(reports_key, sizeof reports_key, "strategy.reports=%s", reports);
-    int code =
-        run(f, "start", "--json", "--layout", layout, "--wait", "park", "--feed", feed, "--pace",
-            "max", "--strategy", "script", "--set", file, "--set", reports_key, NULL);
-    if (code != 0)
-        fail_msg("exit code %d: %s", code, f->start.err);
+    start_script(f, layout, reports, setting);
     char *text = file_read(reports, out_bytes);
     assert_non_null(text);
     return text;
@@ -114,10 +125,10 @@ static void what_became_of_each_order_is_written_in_any_layout(void **state)
     static const char *const layouts[] = {"fused", "split"};
     fixture_t *f = *state;
     json_t *digests = NULL;
-    write_inputs(f);
+    write_all_fates(f);
     for (unsigned i = 0; i < sizeof layouts / sizeof *layouts; i++) {
         size_t bytes;
-        char *text = run_script(f, layouts[i], &bytes);
+        char *text = run_script(f, layouts[i], "venue.clock=market", &bytes);
         golden_compare("script_reports.jsonl", text, bytes);
         free(text);
         json_t *summary = final_object(f);
@@ -135,16 +146,61 @@ static void what_became_of_each_order_is_written_in_any_layout(void **state)
 
 static void without_a_file_for_them_reports_are_said_on_stderr(void **state)
 {
-    char feed[SCRATCH_PATH_MAX + 48], file[SCRATCH_PATH_MAX + 48];
     fixture_t *f = *state;
-    write_inputs(f);
-    snprintf(feed, sizeof feed, "itch:%s/market.itch", f->runtime);
-    snprintf(file, sizeof file, "strategy.file=%s/script", f->runtime);
-    assert_int_equal(run(f, "start", "--json", "--layout", "fused", "--wait", "park", "--feed",
-                         feed, "--strategy", "script", "--set", file, NULL),
-                     0);
+    write_all_fates(f);
+    start_script(f, "fused", "", "venue.clock=market");
     assert_text_holds(f->start.err, "\"order\":\"take\",\"kind\":\"filled\"");
     json_decref(final_object(f)); /* stdout is one object all the same */
+}
+
+static void reports_that_cannot_be_written_are_missed_aloud(void **state)
+{
+    fixture_t *f = *state;
+    write_all_fates(f);
+    start_script(f, "fused", "/dev/full", "venue.clock=market");
+    json_t *summary = final_object(f);
+    const json_t *notes = json_object_get(summary, "notes");
+    assert_int_equal(json_array_size(notes), 1);
+    assert_text_holds(json_string_value(json_array_get(notes, 0)),
+                      "reports are missing in '/dev/full': No space left on device");
+    assert_int_equal(number(summary, "orders", "sent"), 7); /* what was sent is none the less */
+    json_decref(summary);
+}
+
+static void an_order_beyond_those_that_may_be_open_is_not_sent(void **state)
+{
+    fixture_t *f = *state;
+    itch_t market = {0};
+    size_t bytes;
+    put_add(&market, 0, 1, 'B', 300, 100000);
+    put_add(&market, 1, 2, 'S', 300, 100200);
+    put_delete(&market, 2, 1);
+    write_inputs(f, &market, "2 B 100 10.00 day TEST a\nB 100 10.00 day TEST b\n");
+    char *text = run_script(f, "fused", "strategy.open_orders_max=1", &bytes);
+    assert_text_holds(text, "\"line\":1,\"order\":\"a\",\"kind\":\"accepted\"");
+    assert_text_holds(text, "\"line\":2,\"order\":\"b\",\"kind\":\"not_sent\","
+                            "\"reason\":\"strategy.open_orders_max orders are open\"");
+    free(text);
+}
+
+/* The timer was set for so much market time from the first tick, and is due when the stamps have
+ * gone back: at 09:30:06. */
+static void a_time_is_waited_for_again_when_the_stamps_go_back(void **state)
+{
+    fixture_t *f = *state;
+    itch_t market = {0};
+    size_t bytes;
+    put_add(&market, 0, 1, 'B', 300, 100000);
+    put_add(&market, 1, 2, 'S', 300, 100200);
+    put_add(&market, 20000, 3, 'B', 100, 99900);
+    put_add(&market, 5000, 4, 'B', 100, 99800);
+    put_delete(&market, 7000, 4);
+    put_delete(&market, 40000, 3);
+    write_inputs(f, &market, "09:30:21 B 100 10.00 day TEST a\n");
+    char *text = run_script(f, "split", "venue.clock=market", &bytes);
+    assert_text_holds(text, "{\"ts_event_ns\":34221000100000,\"md_seq\":5,\"line\":1,"
+                            "\"order\":\"a\",\"kind\":\"accepted\"");
+    free(text);
 }
 
 static void of_a_wrong_script_nothing_is_sent(void **state)
@@ -154,7 +210,7 @@ static void of_a_wrong_script_nothing_is_sent(void **state)
     char path[SCRATCH_PATH_MAX + 16], setting[SCRATCH_PATH_MAX + 48];
     char config_path[SCRATCH_PATH_MAX + 16], config[SCRATCH_PATH_MAX + 64];
     fixture_t *f = *state;
-    write_inputs(f);
+    write_all_fates(f);
     snprintf(path, sizeof path, "%s/wrong", f->runtime);
     assert_true(file_write(path, wrong, sizeof wrong - 1));
     snprintf(setting, sizeof setting, "strategy.file=%s", path);
@@ -186,6 +242,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_became_of_each_order_is_written_in_any_layout, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(without_a_file_for_them_reports_are_said_on_stderr, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(reports_that_cannot_be_written_are_missed_aloud, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(an_order_beyond_those_that_may_be_open_is_not_sent, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_time_is_waited_for_again_when_the_stamps_go_back, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(of_a_wrong_script_nothing_is_sent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_script_without_a_file_is_refused, set_up, tear_down),
