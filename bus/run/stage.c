@@ -72,7 +72,7 @@ void tbus_stage_leave(tbus_stage_t *stage)
 
 tbus_horizon_t *tbus_stage_keep_horizon(tbus_stage_t *stage, const char *topic, uint32_t stream)
 {
-    tbus_ring_t *ring = tbus_bus_ring(stage->bus, topic);
+    tbus_ring_t *ring = stage ? tbus_bus_ring(stage->bus, topic) : NULL;
     if (!ring || stage->owner < 1 || stage->owner > TBUS_PARTICIPANTS_MAX)
         return NULL;
     tbus_participant_t *p = tbus_participant(stage->bus, stage->owner);
@@ -83,8 +83,10 @@ tbus_horizon_t *tbus_stage_keep_horizon(tbus_stage_t *stage, const char *topic, 
 
 uint32_t tbus_stage_next_with_horizon(const tbus_stage_t *stage, const char *topic, uint32_t after)
 {
-    const tbus_ring_t *ring = tbus_bus_ring(stage->bus, topic);
-    for (uint32_t owner = after + 1; ring && owner <= TBUS_PARTICIPANTS_MAX; owner++)
+    const tbus_ring_t *ring = stage ? tbus_bus_ring(stage->bus, topic) : NULL;
+    if (!ring || after >= TBUS_PARTICIPANTS_MAX)
+        return 0;
+    for (uint32_t owner = after + 1; owner <= TBUS_PARTICIPANTS_MAX; owner++)
         if (stage->bus->directory->participants[owner - 1].horizon_topics >>
                 (ring - stage->bus->rings) &
             1)
@@ -94,6 +96,8 @@ uint32_t tbus_stage_next_with_horizon(const tbus_stage_t *stage, const char *top
 
 int tbus_stage_watch_horizon(tbus_stage_t *stage, uint32_t owner, tbus_horizon_view_t *view)
 {
+    if (!stage || !stage->bus || !view || owner < 1 || owner > TBUS_PARTICIPANTS_MAX)
+        return -EINVAL;
     if (stage->horizons_count == TBUS_STAGE_HORIZONS_MAX)
         return tbus_fail(&stage->error, -TBUS_EFULL, "stage '%s' waits for more than %u others",
                          stage->name, TBUS_STAGE_HORIZONS_MAX);

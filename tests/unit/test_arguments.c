@@ -268,6 +268,7 @@ typedef struct things {
     tbus_atomic_u64_t *counter;
     tbus_histogram_t *histogram;
     tbus_quiescence_t q;
+    tbus_horizon_view_t view;
     tbus_stage_t stage;
     unsigned char into[256] __attribute__((aligned(64)));
     tbus_error_t err;
@@ -338,6 +339,9 @@ static void bad_calls_of_those_who_join(things_t *t)
     ROW(-EINVAL, tbus_observer_join(ring, (enum tbus_observe_from)2, &t->o, &t->err));
     ROW(-EINVAL, tbus_waiter_watch_subscriber(&t->w, NULL));
     ROW(-EINVAL, tbus_waiter_watch_publisher(&t->w, NULL));
+    ROW(-EINVAL, tbus_waiter_watch_horizon(&t->w, NULL));
+    ROW(-EINVAL, tbus_waiter_watch_horizon(NULL, &t->view));
+    ROW(-EINVAL, tbus_waiter_watch_horizon(&t->w, &t->view)); /* of nothing */
 }
 
 static void bad_calls_on_the_bus(things_t *t)
@@ -378,11 +382,20 @@ static void bad_calls_on_the_bus(things_t *t)
     ROW(false, tbus_bus_quiescent(bus, NULL));
     ROW(-EINVAL, tbus_stage_join_subscriber(&t->stage, NULL, "x", &t->s, &t->err));
     ROW(-EINVAL, tbus_stage_join_publisher(&t->stage, NULL, &t->p, &t->err));
+    ROW(0, tbus_stage_keep_horizon(NULL, "n", 0) != NULL);
+    ROW(0, tbus_stage_keep_horizon(&t->stage, NULL, 0) != NULL);
+    ROW(0, tbus_stage_keep_horizon(&t->stage, "n", 0) != NULL); /* it has no number */
+    ROW(0, tbus_stage_next_with_horizon(NULL, "n", 0));
+    ROW(0, tbus_stage_next_with_horizon(&t->stage, NULL, 0));
+    ROW(0, tbus_stage_next_with_horizon(&t->stage, "n", UINT32_MAX));
+    ROW(-EINVAL, tbus_stage_watch_horizon(NULL, 1, &t->view));
+    ROW(-EINVAL, tbus_stage_watch_horizon(&t->stage, 1, NULL));
     for (unsigned i = 0; i < COUNT(owners); i++) {
         if (owners[i] != TBUS_KEEPER)
             ROW(-EINVAL, tbus_participant_alive(bus, owners[i]));
         ROW(-EINVAL, tbus_participant_live(bus, owners[i], &t->err));
         ROW(-EINVAL, tbus_bus_bury(bus, owners[i]));
+        ROW(-EINVAL, tbus_stage_watch_horizon(&t->stage, owners[i], &t->view));
         ROW(-EINVAL, tbus_participant_take_topic(bus, owners[i], 0, &t->err));
     }
 }

@@ -5,6 +5,7 @@
  *
  * Hot calls, which check nothing, as their headers say:
  * unchecked: market_apply
+ * unchecked: market_clock_step
  * unchecked: market_fetch_far
  * unchecked: market_fetch_near
  * unchecked: market_limit_text
@@ -14,6 +15,7 @@
  * unchecked: market_touch
  * unchecked: position_unrealised_e4
  * unchecked: tbus_advance_other
+ * unchecked: tbus_horizon_wake
  * unchecked: tbus_journal_writer_append
  * unchecked: tbus_journal_writer_append_session
  * unchecked: tbus_loop_run
@@ -33,6 +35,7 @@
  * unchecked: tbus_ring_published
  * unchecked: tbus_ring_wake
  * unchecked: tbus_ring_wake_publishers
+ * unchecked: tbus_subscriber_catch_up
  * unchecked: tbus_waiter_heal
  * unchecked: tbus_waiter_idle
  * unchecked: tbus_waiter_init

@@ -730,6 +730,7 @@ static void strategies_are_found_by_name(void **state)
     (void)state;
     assert_ptr_equal(strategy_find("quote"), &strategy_quote);
     assert_ptr_equal(strategy_find("null"), &strategy_null);
+    assert_ptr_equal(strategy_find("script"), &strategy_script);
     assert_null(strategy_find("nul"));
     unsigned count = 0;
     while (strategy_at(count) != NULL) {
@@ -737,7 +738,7 @@ static void strategies_are_found_by_name(void **state)
         assert_true(strategy_at(count)->summary[0] != 0);
         count++;
     }
-    assert_int_equal(count, 2);
+    assert_int_equal(count, 3);
 }
 
 #define ON_BENCH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)

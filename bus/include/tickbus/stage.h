@@ -102,7 +102,8 @@ tbus_horizon_t *tbus_stage_keep_horizon(tbus_stage_t *stage, const char *topic, 
 uint32_t tbus_stage_next_with_horizon(const tbus_stage_t *stage, const char *topic, uint32_t after);
 
 /* For a stage's `start`: look at the horizon of participant `owner` through `view`, which must live
- * as long as the stage, and have the process wait for it while it is awaited. -TBUS_EFULL. */
+ * as long as the stage, and have the process wait for it while it is awaited. -TBUS_EFULL, -EINVAL:
+ * no such participant, or no view. */
 int tbus_stage_watch_horizon(tbus_stage_t *stage, uint32_t owner, tbus_horizon_view_t *view);
 
 typedef struct tbus_loop {
