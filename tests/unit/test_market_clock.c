@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include <tickbus/market/clock.h>
+#include <tickbus/msg/report.h>
 
 #include "bus/market/session.h"
 
@@ -113,13 +114,21 @@ static void a_latency_is_one_time_or_a_range_and_never_zero(void **state)
     } latencies[] = {
         {"50us", 50000, 50000},
         {"1ns", 1, 1},
+        {"5ms", 5000000, 5000000},
         {"60s", 60 * SECOND, 60 * SECOND},
+        {"60000000000ns", 60 * SECOND, 60 * SECOND},
+        {"uniform(1s,60s)", SECOND, 60 * SECOND},
         {"uniform(20us,80us)", 20000, 80000},
         {"uniform(20us, 80us)", 20000, 80000},
         {"uniform(1ns,1ns)", 1, 1},
         {"0us", 0, 0},
         {"uniform(0ns,5ns)", 0, 0},
         {"61s", 0, 0},
+        {"60000000001ns", 0, 0},
+        {"18446744074s", 0, 0}, /* 2^64 ns and a quarter of a second */
+        {"18446744073709551617s", 0, 0},
+        {"uniform(1ns,61s)", 0, 0},
+        {"uniform(61s,62s)", 0, 0},
         {"uniform(80us,20us)", 0, 0},
         {"uniform(20us)", 0, 0},
         {"uniform(20us,80us", 0, 0},
@@ -128,6 +137,13 @@ static void a_latency_is_one_time_or_a_range_and_never_zero(void **state)
         {"us", 0, 0},
         {"-5us", 0, 0},
         {"5 us", 0, 0},
+        {"5us 6us", 0, 0},
+        {"5us,6us", 0, 0},
+        {"5us)", 0, 0},
+        {"5use", 0, 0},
+        {"uniform(20us 80us)", 0, 0},
+        {"uniform(20us,80us,", 0, 0},
+        {"uniform 20us,80us)", 0, 0},
         {"99999999999s", 0, 0},
         {"999999999999999999999s", 0, 0},
         {"", 0, 0},
@@ -142,6 +158,71 @@ static void a_latency_is_one_time_or_a_range_and_never_zero(void **state)
             fail_msg("\"%s\": %d, %llu to %llu", latencies[i].text, code,
                      (unsigned long long)latency.least_ns, (unsigned long long)latency.most_ns);
         assert_true(good || strstr(err.text, "latency"));
+    }
+}
+
+static void a_latency_out_of_its_range_is_refused_with_the_range(void **state)
+{
+    (void)state;
+    static const char *const latencies[] = {"0s",
+                                            "61s",
+                                            "99999999999s",
+                                            "999999999999999999999s",
+                                            "uniform(0ns,5ns)",
+                                            "uniform(61s,62s)"};
+    for (size_t i = 0; i < sizeof latencies / sizeof *latencies; i++) {
+        session_latency_t latency;
+        tbus_error_t err = {0};
+        assert_int_equal(session_latency_parse(latencies[i], &latency, &err), -TBUS_ECONFIG);
+        assert_non_null(strstr(err.text, latencies[i]));
+        assert_non_null(strstr(err.text, "is not from 1ns to 60s"));
+    }
+}
+
+static session_values_t values_by_default(void)
+{
+    return (session_values_t){.clock = SESSION_CLOCK_MARKET,
+                              .entry = "10us",
+                              .cancel = "uniform(20us,30us)",
+                              .response = "40us",
+                              .seed = 9,
+                              .reports_max = 2048};
+}
+
+static void a_session_is_made_of_its_parameters(void **state)
+{
+    (void)state;
+    const tbus_resource_t *resource = &session_resource;
+    session_values_t values = values_by_default();
+    void *made = NULL;
+    assert_int_equal(resource->create(&values, &made, NULL), 0);
+    const session_t *session = made;
+    assert_true(session_is_market(session));
+    assert_int_equal(session->entry.least_ns, 10000);
+    assert_int_equal(session->entry.most_ns, 10000);
+    assert_int_equal(session->cancel.least_ns, 20000);
+    assert_int_equal(session->cancel.most_ns, 30000);
+    assert_int_equal(session->response.least_ns, 40000);
+    assert_int_equal(session->seed, 9);
+    assert_int_equal(session->reports_max, 2048);
+    resource->destroy(made);
+    /* What a strategy and risk keep of each report on its way: it, and its number on the ring. */
+    assert_int_equal(resource->memory_bytes(&values),
+                     2 * 2048 * (sizeof(report_t) + sizeof(uint64_t)));
+}
+
+static void a_session_is_not_made_with_any_wrong_latency(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        session_values_t values = values_by_default();
+        char *texts[] = {values.entry, values.cancel, values.response};
+        strcpy(texts[i], "soon");
+        void *made = NULL;
+        tbus_error_t err = {0};
+        assert_int_equal(session_resource.create(&values, &made, &err), -TBUS_ECONFIG);
+        assert_null(made);
+        assert_non_null(strstr(err.text, "\"soon\""));
     }
 }
 
@@ -174,6 +255,9 @@ int main(void)
         cmocka_unit_test(one_wild_stamp_moves_the_clock_by_a_minute_at_most),
         cmocka_unit_test(the_clock_never_stands_still),
         cmocka_unit_test(a_latency_is_one_time_or_a_range_and_never_zero),
+        cmocka_unit_test(a_latency_out_of_its_range_is_refused_with_the_range),
+        cmocka_unit_test(a_session_is_made_of_its_parameters),
+        cmocka_unit_test(a_session_is_not_made_with_any_wrong_latency),
         cmocka_unit_test(latencies_are_drawn_from_all_of_their_range_and_the_same_each_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
