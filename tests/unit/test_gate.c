@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/gate_fixture.h"
 
+#include "tests/support/memory_in_use.h"
+
 /* ---- one test per reason, at the limit and one beyond */
 
 static void gate_passes_an_order_within_all_limits(void **state)
@@ -509,6 +511,31 @@ static void gate_is_not_made_with_wrong_limits(void **state)
     market_destroy(market);
 }
 
+static void a_gate_takes_the_memory_that_its_limits_are_said_to_need(void **state)
+{
+    (void)state;
+    const struct {
+        uint32_t orders_per_second, open_orders_max;
+    } sizes[] = {{1, 1}, {500000, 1}, {1, 500000}, {500000, 500000}};
+    fixture_t f = {.market = risk_market_create()};
+    if (memory_in_use() == 0) {
+        market_destroy(f.market);
+        skip();
+    }
+    for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        risk_limits_t limits = wide();
+        limits.orders_per_second = sizes[i].orders_per_second;
+        limits.open_orders_max = sizes[i].open_orders_max;
+        size_t before = memory_in_use();
+        assert_int_equal(gate_create(&limits, f.market, &f.gate, NULL), 0);
+        size_t took = memory_in_use() - before;
+        gate_destroy(f.gate);
+        if (!memory_is_near(took, gate_footprint(&limits)))
+            fail_msg("size %u: said %zu, took %zu", i, gate_footprint(&limits), took);
+    }
+    market_destroy(f.market);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -539,6 +566,7 @@ int main(void)
         cmocka_unit_test(gate_gives_the_first_reason_in_the_documented_order),
         cmocka_unit_test(gate_passes_cancels_whatever_their_other_fields),
         cmocka_unit_test(gate_is_not_made_with_wrong_limits),
+        cmocka_unit_test(a_gate_takes_the_memory_that_its_limits_are_said_to_need),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

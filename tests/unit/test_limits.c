@@ -57,6 +57,19 @@ static void limits_beyond_their_range_are_refused_by_name(void **state)
     assert_wrong(WITH(open_orders_max, RISK_OPEN_ORDERS_LIMIT + 1), "open_orders_max");
 }
 
+static void amounts_are_read_with_all_their_bits(void **state)
+{
+    (void)state;
+    const uint64_t wide = UINT64_C(1) << 32; /* nothing below */
+    const risk_limits_t good[] = {WITH(max_order_notional_e4, wide), WITH(position_max, wide),
+                                  WITH(gross_notional_max_e4, wide)};
+    for (unsigned i = 0; i < sizeof good / sizeof *good; i++) {
+        tbus_error_t err = {0};
+        if (risk_limits_check(&good[i], &err) != 0)
+            fail_msg("%s", err.text);
+    }
+}
+
 static void limits_at_the_ends_of_their_ranges_are_valid(void **state)
 {
     (void)state;
@@ -73,6 +86,7 @@ int main(void)
         cmocka_unit_test(limits_by_default_are_valid),
         cmocka_unit_test(limits_of_zero_that_would_reject_everything_are_refused_by_name),
         cmocka_unit_test(limits_beyond_their_range_are_refused_by_name),
+        cmocka_unit_test(amounts_are_read_with_all_their_bits),
         cmocka_unit_test(limits_at_the_ends_of_their_ranges_are_valid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

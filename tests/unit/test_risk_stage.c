@@ -456,6 +456,86 @@ static void risk_counts_every_order_as_passed_or_under_one_reason(void **state)
     close_risk(&f);
 }
 
+/* Send an order, which is to be refused for `reason`, and look whether that alone was counted. */
+static void reject_and_count(fixture_t *f, order_t order, uint8_t reason)
+{
+    char name[TBUS_COUNTER_NAME_MAX];
+    uint64_t passed = path_counter(f->path, "risk.passed");
+    snprintf(name, sizeof name, "risk.rejects.%s", report_reason_name(reason));
+    assert_int_equal(path_counter(f->path, name), 0);
+    path_order(f->path, order);
+    path_poll(f->path->risk, 1);
+    expect_rejected(f, order.order_id - ORDER_ID(STRATEGY, 0), reason);
+    assert_int_equal(path_counter(f->path, name), 1);
+    assert_int_equal(path_counter(f->path, "risk.passed"), passed);
+}
+
+static void pass(fixture_t *f, order_t order)
+{
+    path_order(f->path, order);
+    path_poll(f->path->risk, 1);
+    expect_approved(f, &order);
+}
+
+static void each_reason_to_reject_has_a_counter_of_its_own(void **state)
+{
+    (void)state;
+    limits_box_t box = {0};
+    risk_params_t params = {.limits = small_limits(), .limits_box = &box};
+    risk_limits_t *limits = &params.limits;
+    limits->max_order_qty = 2000;
+    limits->max_order_notional_e4 = UINT64_C(1500) * BID;
+    limits->gross_notional_max_e4 = UINT64_C(500) * BID;
+    limits->orders_per_second = 2;
+    limits->open_orders_max = 2;
+    fixture_t f = open_risk_of(&params);
+    order_path_t *p = f.path;
+    make_touch(&f);
+    path_tick(p, tick_add(LOCATE + 1, 3, 'B', 500, BID));
+    path_tick(p, tick_trading(LOCATE + 1, 'H'));
+    assert_int_equal(path_poll(p->risk, 2), 2);
+    uint64_t count = 0;
+    order_t order = buy(++count, 100);
+    order.side = 'X';
+    reject_and_count(&f, order, REASON_MALFORMED);
+    order.side = 'B';
+    pass(&f, order);
+    reject_and_count(&f, order, REASON_DUPLICATE_ID);
+    kill_switch_throw(p->kill_switch, KILL_BY_OPERATOR, "a test");
+    reject_and_count(&f, buy(++count, 100), REASON_KILL_SWITCH);
+    kill_switch_release(p->kill_switch, (kill_switch_actor_t){0}, "mended");
+    order = buy(++count, 100), order.locate = LOCATE + 2;
+    reject_and_count(&f, order, REASON_UNKNOWN_SYMBOL);
+    order = buy(++count, 100), order.locate = LOCATE + 1;
+    reject_and_count(&f, order, REASON_HALTED);
+    reject_and_count(&f, buy(++count, 2001), REASON_MAX_QTY);
+    reject_and_count(&f, buy(++count, 1501), REASON_MAX_NOTIONAL);
+    order = buy(++count, 1), order.px_e4 = 0;
+    reject_and_count(&f, order, REASON_NO_REFERENCE);
+    order = buy(++count, 1), order.px_e4 = 2 * BID;
+    reject_and_count(&f, order, REASON_PRICE_COLLAR);
+    reject_and_count(&f, buy(++count, 901), REASON_POSITION_LIMIT);
+    reject_and_count(&f, buy(++count, 401), REASON_GROSS_NOTIONAL);
+    limits->open_orders_max = 1;
+    limits_box_put(&box, limits);
+    reject_and_count(&f, buy(++count, 1), REASON_OPEN_ORDERS);
+    limits->open_orders_max = 2;
+    limits_box_put(&box, limits);
+    pass(&f, buy(++count, 1));
+    reject_and_count(&f, buy(++count, 1), REASON_RATE);
+    tbus_publisher_t executor;
+    PATH_OK(
+        tbus_publisher_join(tbus_bus_ring(&p->bus, "reports"), PATH_EXECUTOR, &executor, &p->err));
+    /* costs more than can be booked */
+    report_t filled = report_of(&order, REPORT_FILLED, UINT32_MAX, 0, UINT32_MAX);
+    tbus_publish_try(&executor, &filled, sizeof filled);
+    reject_and_count(&f, buy(++count, 1), REASON_OVERFLOW);
+    assert_int_equal(path_counter(p, "risk.orders"), 16);
+    assert_int_equal(path_counter(p, "risk.passed"), 2);
+    assert_int_equal(path_counter(p, "risk.limits_changes"), 2);
+    close_risk(&f);
+}
+
 static void risk_measures_the_rate_in_market_time(void **state)
 {
     (void)state;
@@ -603,6 +683,7 @@ int main(void)
         cmocka_unit_test(risk_takes_its_own_reject_for_nothing_when_the_order_lives),
         cmocka_unit_test(risk_follows_reports_before_it_judges),
         cmocka_unit_test(risk_counts_every_order_as_passed_or_under_one_reason),
+        cmocka_unit_test(each_reason_to_reject_has_a_counter_of_its_own),
         cmocka_unit_test(risk_measures_the_rate_in_market_time),
         cmocka_unit_test(risk_values_positions_at_the_touch_of_the_moment),
         cmocka_unit_test(risk_stops_when_a_table_of_the_market_is_full),

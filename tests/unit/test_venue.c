@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "risk/venue/venue.h"
+#include "tests/support/memory_in_use.h"
 
 #define REPORTS_MAX 2048u
 
@@ -574,14 +575,47 @@ static void venue_is_not_made_with_wrong_limits(void **state)
     (void)state;
     market_t *market = risk_market_create();
     venue_t *venue = NULL;
-    tbus_error_t err = {0};
-    venue_limits_t limits = {.resting_max = 0, .taken_max = VENUE_SWEEP_LEVELS};
-    assert_int_equal(venue_create(&limits, market, collect, NULL, &venue, &err), -TBUS_ECONFIG);
-    assert_non_null(strstr(err.text, "resting_max"));
-    limits = (venue_limits_t){.resting_max = 1, .taken_max = VENUE_SWEEP_LEVELS - 1};
-    assert_int_equal(venue_create(&limits, market, collect, NULL, &venue, &err), -TBUS_ECONFIG);
-    assert_non_null(strstr(err.text, "taken_max"));
-    assert_null(venue);
+    const struct {
+        venue_limits_t limits;
+        const char *text;
+    } wrong[] = {
+        {{0, VENUE_SWEEP_LEVELS}, "executor.resting_max is 0; set it from 1 to 1048576"},
+        {{VENUE_RESTING_LIMIT + 1, VENUE_SWEEP_LEVELS},
+         "executor.resting_max is 1048577; set it from 1 to 1048576"},
+        {{1, VENUE_SWEEP_LEVELS - 1}, "executor.taken_max is 255; set it from 256 to 1048576"},
+        {{1, VENUE_TAKEN_LIMIT + 1}, "executor.taken_max is 1048577; set it from 256 to 1048576"},
+    };
+    for (unsigned i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        tbus_error_t err = {0};
+        assert_int_equal(venue_create(&wrong[i].limits, market, collect, NULL, &venue, &err),
+                         -TBUS_ECONFIG);
+        assert_string_equal(err.text, wrong[i].text);
+        assert_null(venue);
+    }
+    market_destroy(market);
+}
+
+static void a_venue_takes_the_memory_that_its_limits_are_said_to_need(void **state)
+{
+    (void)state;
+    const venue_limits_t sizes[] = {
+        {1, VENUE_SWEEP_LEVELS}, {300000, VENUE_SWEEP_LEVELS}, {1, 300000}, {300000, 300000}};
+    market_t *market = risk_market_create();
+    if (memory_in_use() == 0) {
+        market_destroy(market);
+        skip();
+    }
+    for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        venue_t *venue;
+        size_t before = memory_in_use();
+        assert_int_equal(venue_create(&sizes[i], market, collect, NULL, &venue, NULL), 0);
+        size_t took = memory_in_use() - before;
+        /* Its stage keeps the reports that find no room, and when each was wanted. */
+        took += (size_t)venue_reports_max(venue) * (sizeof(report_t) + sizeof(uint64_t));
+        venue_destroy(venue);
+        if (!memory_is_near(took, venue_footprint(&sizes[i])))
+            fail_msg("size %u: said %zu, took %zu", i, venue_footprint(&sizes[i]), took);
+    }
     market_destroy(market);
 }
 
@@ -614,6 +648,7 @@ int main(void)
         cmocka_unit_test(venue_takes_nothing_that_it_could_not_remember),
         cmocka_unit_test(venue_cancels_everything_with_the_reason_given),
         cmocka_unit_test(venue_is_not_made_with_wrong_limits),
+        cmocka_unit_test(a_venue_takes_the_memory_that_its_limits_are_said_to_need),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
