@@ -357,7 +357,7 @@ static void neither_risk_nor_executor_is_made_on_a_bus_without_a_kill_switch(voi
     tbus_error_t err = {0};
     market_t *market = risk_market_create();
     risk_params_t risk = {0};
-    executor_params_t executor;
+    executor_params_t executor = {0};
     tbus_params_defaults(&risk_limits_params, &risk.limits);
     tbus_params_defaults(&venue_limits_params, &executor.venue);
     tbus_stage_t *stage = NULL;

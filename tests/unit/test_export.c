@@ -267,9 +267,10 @@ static void whether_a_gap_is_refused_depends_on_the_ring_and_not_on_the_name(voi
         tbus_error_t err = {0};
         order_t order = {.order_id = ORDER_ID(1, 1), .kind = ORDER_NEW, .side = 'B'};
         scratch_remove(f->journal);
-        tbus_journal_spec_t spec = {.directory = f->journal,
-                                    .topics_count = 1,
-                                    .topics = {{"any", "order", 1, ORDER_VERSION, rings[i].kind}}};
+        tbus_journal_spec_t spec = {
+            .directory = f->journal,
+            .topics_count = 1,
+            .topics = {{"any", "order", 1, ORDER_VERSION, rings[i].kind, 0}}};
         assert_int_equal(tbus_journal_writer_open(&spec, &f->writer, NULL), 0);
         append(f, 0, 1, &order, sizeof order);
         append(f, 0, 3, &order, sizeof order);

@@ -169,8 +169,8 @@ static void put_reports(FILE *out, printer_t put)
 static void put_events(FILE *out, printer_t put)
 {
     static const char *const texts[] = {"",
-                                        "prices look \"wrong\", \xc3\xbc"
-                                        "berall",
+                                        ("prices look \"wrong\", \xc3\xbc"
+                                         "berall"),
                                         "\x1b[2J \xff\xc2\x85 end"};
     for (unsigned kind = 0; kind <= EVENT_ORPHAN + 1; kind++)
         for (unsigned from = 0; from <= EVENT_FROM_STAGE + 1; from++) {

@@ -468,7 +468,7 @@ static int open_empty(const tbus_journal_topic_t *second, tbus_error_t *err)
     assert_non_null(mkdtemp(directory));
     tbus_journal_spec_t spec = {.directory = directory,
                                 .topics_count = 2,
-                                .topics = {{"md", "order", 1, 1, TBUS_MPMC}, *second}};
+                                .topics = {{"md", "order", 1, 1, TBUS_MPMC, 0}, *second}};
     tbus_journal_writer_t *w;
     char text[64];
     feed_source_t *source = NULL;
