@@ -18,9 +18,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bus/market/drive.h"
 #include <tickbus/msg/event.h>
+#include <tickbus/observer.h>
 
+#include "bus/market/drive.h"
 #include "risk/kill_switch.h"
 #include "risk/stage.h"
 #include "risk/venue/executor.h"
@@ -140,6 +141,49 @@ static const strategy_t nervous_strategy = {.api = STRATEGY_API,
                                             .on_timer = on_timer,
                                             .on_wind_down = on_wind_down};
 
+/* ---- a strategy that buys once, sets a timer, and buys again when that is due */
+
+enum { TIMER_NS = 1000 };
+
+static uint64_t buy_one(strat_context_t *ctx)
+{
+    return strat_send(ctx, 1, 'B', 1, 1000000, ORDER_TIF_DAY);
+}
+
+static int plain_create(strat_context_t *ctx, const void *params, void **out_self,
+                        tbus_error_t *err)
+{
+    (void)ctx;
+    (void)params;
+    (void)err;
+    *out_self = NULL;
+    return 0;
+}
+
+static void plain_on_tick(void *self, strat_context_t *ctx, const tick_t *tick, uint64_t md_seq)
+{
+    (void)self;
+    (void)tick;
+    if (md_seq != 1)
+        return;
+    assert_true(buy_one(ctx) != 0);
+    strat_timer_at(ctx, strat_event_ns(ctx) + TIMER_NS);
+}
+
+static void plain_on_timer(void *self, strat_context_t *ctx, uint64_t event_ns)
+{
+    (void)self;
+    (void)event_ns;
+    assert_true(buy_one(ctx) != 0);
+}
+
+static const strategy_t plain_strategy = {.api = STRATEGY_API,
+                                          .struct_bytes = sizeof(strategy_t),
+                                          .name = "plain",
+                                          .create = plain_create,
+                                          .on_tick = plain_on_tick,
+                                          .on_timer = plain_on_timer};
+
 /* ---- a feed */
 
 /* What a world is, but for the order in which its processes run. */
@@ -150,6 +194,7 @@ typedef struct world {
     uint32_t eagerness;
     uint64_t gap_ns; /* between two ticks, at most */
     session_t session;
+    const strategy_t *strategy; /* NULL: the nervous one */
 } world_t;
 
 typedef struct live_order {
@@ -271,7 +316,8 @@ static void open_run(run_t *r, const world_t *world, bool together)
     for (uint32_t i = 0; i < r->stages_count; i++)
         r->markets[i] = together && i > 0 ? r->markets[0] : make_market();
     for (uint32_t i = 0; i < n; i++) {
-        strategy_stage_params_t p = {.strategy = &nervous_strategy,
+        strategy_stage_params_t p = {.strategy =
+                                         world->strategy ? world->strategy : &nervous_strategy,
                                      .params = &world->eagerness,
                                      .open_orders_max = 8,
                                      .number = (uint16_t)(i + 1),
@@ -518,6 +564,152 @@ static void ticks_of_one_time_give_the_same(void **state)
     check_worlds(2, 1, 3, 2);
 }
 
+/* ---- waiting for others */
+
+static unsigned count_awaited(const run_t *r, unsigned *out_views)
+{
+    unsigned awaited = 0;
+    *out_views = 0;
+    for (uint32_t i = 0; i < r->stages_count; i++)
+        for (uint32_t k = 0; k < r->stages[i]->horizons_count; k++) {
+            awaited += r->stages[i]->horizons[k]->awaited;
+            ++*out_views;
+        }
+    return awaited;
+}
+
+static void check_awaited(bool together)
+{
+    world_t world = {.seed = 7919,
+                     .ticks = 40,
+                     .strategies = 2,
+                     .eagerness = 3,
+                     .gap_ns = 10000,
+                     .session = session_of(20000, 80000, 1)};
+    run_t *r = calloc(1, sizeof *r);
+    unsigned views = 0;
+    open_run(r, &world, together);
+    while (!finished(r)) {
+        while (feed(r, &world, false))
+            ;
+        for (uint32_t i = 0; i < (together ? 1 : r->stages_count); i++)
+            (void)(together ? poll_all(r, 1) : poll_one(r, i, 1));
+        if (tbus_load_relaxed_u64(&r->horizon->at) == TBUS_HORIZON_END)
+            continue; /* some have seen the end, some have not */
+        unsigned awaited = count_awaited(r, &views);
+        assert_int_equal(awaited, together ? 1 : views);
+        if (together)
+            assert_true(((market_stage_t *)(void *)r->stages[0])->feed.awaited);
+    }
+    for (uint32_t i = 0; i < r->stages_count && !together; i++)
+        (void)poll_one(r, i, 1); /* each sees that all have ended */
+    assert_int_equal(count_awaited(r, &views), 0);
+    assert_int_equal(views, 9); /* the feed by each; and by strategies the executor, by it risk, and
+                                   by risk both strategies */
+    close_run(r, together);
+    free(r);
+}
+
+static void
+whoever_is_in_another_process_is_awaited_until_it_has_ended_and_nobody_else(void **state)
+{
+    (void)state;
+    check_awaited(true);
+    check_awaited(false);
+}
+
+/* ---- what is told of waiting */
+
+static world_t plain_world(void)
+{
+    return (world_t){.seed = 7919,
+                     .ticks = 3,
+                     .strategies = 1,
+                     .gap_ns = 1,
+                     .session = session_of(20000, 20000, 1),
+                     .strategy = &plain_strategy};
+}
+
+/* Its time, from the first one on. */
+static void set_time(run_t *r, uint32_t tick, uint64_t after_ns)
+{
+    uint64_t stamp_ns = tick_event_ns(&r->ticks[0]) + after_ns;
+    r->ticks[tick].event = tick_pack(stamp_ns, 0);
+}
+
+static void each_tick_that_waits_for_another_process_is_counted_and_its_wait_measured(void **state)
+{
+    (void)state;
+    run_t *r = calloc(1, sizeof *r);
+    world_t world = plain_world();
+    open_run(r, &world, false);
+    const tbus_histogram_t *waits = tbus_bus_histogram(&r->bus, "wait_horizon");
+    set_time(r, 1, 30000); /* before any report can come, 40 us after an order */
+    set_time(r, 2, 100000);
+    while (r->fed < world.ticks)
+        assert_true(feed(r, &world, false));
+    for (unsigned i = 0; i < 5; i++)
+        (void)poll_one(r, 0, 8);
+    assert_int_equal(market_seq(r->markets[0]), 2);
+    assert_int_equal(tbus_counter_value(&r->bus, "wait_horizon.ticks"), 1);
+    assert_int_equal(tbus_load_relaxed_u64(&waits->count), 0); /* it still waits */
+    for (unsigned i = 0; i < 1000 && market_seq(r->markets[0]) < 3; i++) {
+        (void)poll_one(r, 1, 8);
+        (void)poll_one(r, 2, 8);
+        (void)poll_one(r, 0, 8);
+    }
+    assert_int_equal(market_seq(r->markets[0]), 3);
+    assert_int_equal(tbus_counter_value(&r->bus, "wait_horizon.ticks"), 1);
+    assert_int_equal(tbus_load_relaxed_u64(&waits->count), 1);
+    assert_true(tbus_load_relaxed_u64(&waits->sum) < tbus_clock_ns()); /* a span, not a moment */
+    close_run(r, false);
+    free(r);
+}
+
+/* Of the second order, which the timer caused, when the tick behind it had come, or nothing was
+ * known but how far away that is. */
+static uint64_t second_intended_ns(bool with_tick, uint64_t *out_before_ns)
+{
+    run_t *r = calloc(1, sizeof *r);
+    world_t world = plain_world();
+    tbus_observer_t orders;
+    order_t order;
+    size_t bytes;
+    uint64_t seq, lost;
+    open_run(r, &world, false);
+    assert_int_equal(
+        tbus_observer_join(tbus_bus_ring(&r->bus, "orders"), TBUS_FROM_NOW, &orders, NULL), 0);
+    set_time(r, 1, 2 * TIMER_NS);
+    assert_true(feed(r, &world, false));
+    if (with_tick)
+        assert_true(feed(r, &world, false));
+    else
+        assert_true(feed(r, &world, true));
+    *out_before_ns = tbus_bus_now_ns(&r->bus);
+    (void)poll_one(r, 0, 1); /* the first tick, and things before the second */
+    assert_int_equal(market_seq(r->markets[0]), 1);
+    _Alignas(64) unsigned char message[64];
+    assert_int_equal(tbus_observe(&orders, message, &bytes, &seq, &lost), 1);
+    memcpy(&order, message, sizeof order);
+    assert_int_equal(order.intended, tick_intended_ns(&r->ticks[0]));
+    assert_int_equal(tbus_observe(&orders, message, &bytes, &seq, &lost), 1);
+    memcpy(&order, message, sizeof order);
+    if (with_tick)
+        assert_int_equal(order.intended, tick_intended_ns(&r->ticks[1]));
+    close_run(r, false);
+    free(r);
+    return order.intended;
+}
+
+static void what_a_timer_causes_was_wanted_when_its_time_could_be_known(void **state)
+{
+    (void)state;
+    uint64_t before_ns;
+    assert_int_equal(second_intended_ns(true, &before_ns), 2); /* with the tick that shows it */
+    assert_true(second_intended_ns(false, &before_ns) >= before_ns);
+    assert_true(before_ns > 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -526,6 +718,10 @@ int main(void)
         cmocka_unit_test(latencies_of_a_nanosecond_give_the_same),
         cmocka_unit_test(latencies_much_longer_than_a_ring_holds_give_the_same),
         cmocka_unit_test(ticks_of_one_time_give_the_same),
+        cmocka_unit_test(
+            whoever_is_in_another_process_is_awaited_until_it_has_ended_and_nobody_else),
+        cmocka_unit_test(each_tick_that_waits_for_another_process_is_counted_and_its_wait_measured),
+        cmocka_unit_test(what_a_timer_causes_was_wanted_when_its_time_could_be_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
