@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include <tickbus/msg/event.h>
+#include <tickbus/msg/itch_types.h>
 #include <tickbus/observer.h>
 
 #include "bus/market/drive.h"
@@ -143,7 +144,7 @@ static const strategy_t nervous_strategy = {.api = STRATEGY_API,
 
 /* ---- a strategy that buys once, sets a timer, and buys again when that is due */
 
-enum { TIMER_NS = 1000 };
+enum { TIMER_NS = 1000, SECOND_NS = 1000000000 };
 
 static uint64_t buy_one(strat_context_t *ctx)
 {
@@ -710,6 +711,118 @@ static void what_a_timer_causes_was_wanted_when_its_time_could_be_known(void **s
     assert_true(before_ns > 2);
 }
 
+/* ---- what may make the venue report something */
+
+enum { BUY_PX = 1000000, SELL_PX = 1000100 };
+
+static void pair_on_tick(void *self, strat_context_t *ctx, const tick_t *tick, uint64_t md_seq)
+{
+    (void)self;
+    (void)tick;
+    if (md_seq != 2)
+        return;
+    assert_true(strat_send(ctx, 1, 'B', 1, BUY_PX, ORDER_TIF_DAY) != 0);
+    assert_true(strat_send(ctx, 1, 'B', 1, BUY_PX - 50, ORDER_TIF_DAY) != 0);
+    assert_true(strat_send(ctx, 1, 'S', 1, SELL_PX, ORDER_TIF_DAY) != 0);
+    assert_true(strat_send(ctx, 1, 'S', 1, SELL_PX + 50, ORDER_TIF_DAY) != 0);
+}
+
+static const strategy_t pair_strategy = {.api = STRATEGY_API,
+                                         .struct_bytes = sizeof(strategy_t),
+                                         .name = "pair",
+                                         .create = plain_create,
+                                         .on_tick = pair_on_tick};
+
+static uint64_t bound_of(run_t *r)
+{
+    return ((market_stage_t *)(void *)r->stages[0])->bound_ns;
+}
+
+/* The executor has gone past all that the feed has said. */
+static void pass_all(run_t *r)
+{
+    uint32_t executor = r->stages[r->stages_count - 1]->owner;
+    tbus_horizon_raise(&tbus_participant(&r->bus, executor)->horizon, r->clock.now_ns + 1, true);
+    (void)poll_one(r, 0, 8);
+    assert_int_equal(bound_of(r), MARKET_NEVER);
+}
+
+static void give(run_t *r, const world_t *world, tick_t tick)
+{
+    uint64_t stamp_ns = r->clock.stamp_ns + SECOND_NS;
+    tick.event = tick_pack(stamp_ns, 0);
+    tick.intended = tick_pack(1, tick_locate(&tick));
+    r->ticks[r->fed] = tick;
+    assert_true(feed(r, world, false));
+    (void)poll_one(r, 0, 8);
+    assert_int_equal(market_seq(r->markets[0]), r->fed);
+}
+
+/* While both its orders of each side rest: does the strategy wait for a report after `then`? */
+static bool waits_after(tick_t first, tick_t then)
+{
+    run_t *r = calloc(1, sizeof *r);
+    world_t world = plain_world();
+    world.strategy = &pair_strategy;
+    world.ticks = 4;
+    open_run(r, &world, false);
+    /* A touch outside of the orders, so that risk lets them pass and they rest. */
+    give(r, &world, tick_add(1, 101, 'B', 1, BUY_PX - 1000));
+    give(r, &world, tick_add(1, 102, 'S', 1, SELL_PX + 1000));
+    tbus_horizon_raise(r->horizon, r->clock.now_ns + 1000000, true);
+    for (unsigned i = 0; i < 1000 && tbus_counter_value(&r->bus, "orders.accepted") < 4; i++)
+        for (uint32_t k = 0; k < r->stages_count; k++)
+            (void)poll_one(r, k, 8);
+    assert_int_equal(tbus_counter_value(&r->bus, "orders.accepted"), 4);
+    give(r, &world, first);
+    pass_all(r);
+    give(r, &world, then);
+    bool waits = bound_of(r) != MARKET_NEVER;
+    if (waits) /* no longer than it has to */
+        assert_int_equal(bound_of(r), r->clock.now_ns + world.session.response.least_ns);
+    pass_all(r);
+    close_run(r, false);
+    free(r);
+    return waits;
+}
+
+static void
+a_strategy_waits_for_reports_after_what_may_execute_its_orders_and_nothing_else(void **state)
+{
+    (void)state;
+    tick_t none = tick_of(ITCH_TRADE, 1);
+    const struct {
+        const char *what;
+        tick_t first, then;
+        bool waits;
+    } rows[] = {
+        {"a bid at our bid", none, tick_add(1, 1, 'B', 5, BUY_PX), false},
+        {"a bid below our offer", none, tick_add(1, 1, 'B', 5, SELL_PX - 1), false},
+        {"a bid at our offer", none, tick_add(1, 1, 'B', 5, SELL_PX), true},
+        {"a bid above our offer", none, tick_add(1, 1, 'B', 5, SELL_PX + 1), true},
+        {"an offer at our offer", none, tick_add(1, 1, 'S', 5, SELL_PX), false},
+        {"an offer above our bid", none, tick_add(1, 1, 'S', 5, BUY_PX + 1), false},
+        {"an offer at our bid", none, tick_add(1, 1, 'S', 5, BUY_PX), true},
+        {"an offer below our bid", none, tick_add(1, 1, 'S', 5, BUY_PX - 1), true},
+        {"a bid of another symbol", none, tick_add(2, 1, 'B', 5, SELL_PX), false},
+        {"an offer of another symbol", none, tick_add(2, 1, 'S', 5, BUY_PX), false},
+        {"an execution at our bid", tick_add(1, 1, 'B', 5, BUY_PX), tick_execute(1, 1, 1), true},
+        {"one below it", tick_add(1, 1, 'B', 5, BUY_PX - 1), tick_execute(1, 1, 1), true},
+        {"one above it", tick_add(1, 1, 'B', 5, BUY_PX + 1), tick_execute(1, 1, 1), false},
+        {"an execution at our offer", tick_add(1, 1, 'S', 5, SELL_PX), tick_execute(1, 1, 1), true},
+        {"one above it", tick_add(1, 1, 'S', 5, SELL_PX + 1), tick_execute(1, 1, 1), true},
+        {"one below it", tick_add(1, 1, 'S', 5, SELL_PX - 1), tick_execute(1, 1, 1), false},
+        {"a delete at our bid", tick_add(1, 1, 'B', 5, BUY_PX), tick_delete(1, 1), false},
+        {"a delete at our offer", tick_add(1, 1, 'S', 5, SELL_PX), tick_delete(1, 1), false},
+        {"a halt", none, tick_trading(1, 'H'), true},
+        {"a trade of what was not displayed", none, none, false},
+    };
+    for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (waits_after(rows[i].first, rows[i].then) != rows[i].waits)
+            fail_msg("%s (row %u): %s", rows[i].what, i,
+                     rows[i].waits ? "it does not wait" : "it waits");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -721,6 +834,8 @@ int main(void)
         cmocka_unit_test(
             whoever_is_in_another_process_is_awaited_until_it_has_ended_and_nobody_else),
         cmocka_unit_test(each_tick_that_waits_for_another_process_is_counted_and_its_wait_measured),
+        cmocka_unit_test(
+            a_strategy_waits_for_reports_after_what_may_execute_its_orders_and_nothing_else),
         cmocka_unit_test(what_a_timer_causes_was_wanted_when_its_time_could_be_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
