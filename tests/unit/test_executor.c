@@ -329,6 +329,22 @@ static void executor_stops_at_a_ring_that_holds_what_no_publisher_writes(void **
     }
 }
 
+static void executor_starts_where_nobody_else_goes_by_market_time(void **state)
+{
+    (void)state;
+    session_t session = session_host;
+    session.clock = SESSION_CLOCK_MARKET;
+    executor_params_t params = {.session = &session};
+    tbus_params_defaults(&venue_limits_params, &params.venue);
+    fixture_t f = open_executor_of(&params);
+    tbus_stage_t *stage = f.path->executor;
+    assert_int_equal(stage->ops->start(stage), 0);
+    assert_int_equal(stage->horizons_count, 0);
+    path_tick(f.path, tick_add(LOCATE, 1, 'S', 100, PX));
+    assert_int_equal(path_poll(stage, 8), 1);
+    close_executor(&f);
+}
+
 static void executor_is_not_made_without_its_places_or_with_wrong_params(void **state)
 {
     (void)state;
@@ -388,6 +404,7 @@ int main(void)
         cmocka_unit_test(executor_times_the_first_report_that_answers_each_message),
         cmocka_unit_test(executor_stops_when_a_table_of_the_market_is_full),
         cmocka_unit_test(executor_stops_at_a_ring_that_holds_what_no_publisher_writes),
+        cmocka_unit_test(executor_starts_where_nobody_else_goes_by_market_time),
         cmocka_unit_test(executor_is_not_made_without_its_places_or_with_wrong_params),
         cmocka_unit_test(neither_risk_nor_executor_is_made_on_a_bus_without_a_kill_switch),
     };

@@ -643,6 +643,21 @@ static void risk_stops_at_a_ring_that_holds_what_no_publisher_writes(void **stat
     close_risk(&f);
 }
 
+static void risk_starts_where_nobody_else_goes_by_market_time(void **state)
+{
+    (void)state;
+    session_t session = session_host;
+    session.clock = SESSION_CLOCK_MARKET;
+    risk_params_t params = {.limits = small_limits(), .session = &session};
+    fixture_t f = open_risk_of(&params);
+    tbus_stage_t *stage = f.path->risk;
+    assert_int_equal(stage->ops->start(stage), 0);
+    assert_int_equal(stage->horizons_count, 0);
+    path_tick(f.path, tick_add(LOCATE, 1, 'S', 100, ASK));
+    assert_int_equal(path_poll(stage, 8), 1);
+    close_risk(&f);
+}
+
 static void risk_is_not_made_without_its_places_or_with_wrong_limits(void **state)
 {
     (void)state;
@@ -689,6 +704,7 @@ int main(void)
         cmocka_unit_test(risk_stops_when_a_table_of_the_market_is_full),
         cmocka_unit_test(risk_stops_at_a_report_that_has_not_the_length_of_one),
         cmocka_unit_test(risk_stops_at_a_ring_that_holds_what_no_publisher_writes),
+        cmocka_unit_test(risk_starts_where_nobody_else_goes_by_market_time),
         cmocka_unit_test(risk_is_not_made_without_its_places_or_with_wrong_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
