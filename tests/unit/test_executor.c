@@ -345,6 +345,24 @@ static void executor_starts_where_nobody_else_goes_by_market_time(void **state)
     close_executor(&f);
 }
 
+static void executor_that_cannot_watch_the_feed_does_not_start(void **state)
+{
+    (void)state;
+    session_t session = session_host;
+    session.clock = SESSION_CLOCK_MARKET;
+    executor_params_t params = {.session = &session};
+    tbus_params_defaults(&venue_limits_params, &params.venue);
+    fixture_t f = open_executor_of(&params);
+    tbus_stage_t *stage = f.path->executor;
+    tbus_stage_t feed = {.bus = &f.path->bus, .owner = PATH_FEED, .name = "feed"};
+    assert_non_null(tbus_stage_keep_horizon(&feed, "md", 0));
+    stage->horizons_count = TBUS_STAGE_HORIZONS_MAX;
+    assert_int_equal(stage->ops->start(stage), -TBUS_EFULL);
+    assert_int_equal(stage->error.code, -TBUS_EFULL);
+    stage->horizons_count = 0;
+    close_executor(&f);
+}
+
 static void executor_is_not_made_without_its_places_or_with_wrong_params(void **state)
 {
     (void)state;
@@ -405,6 +423,7 @@ int main(void)
         cmocka_unit_test(executor_stops_when_a_table_of_the_market_is_full),
         cmocka_unit_test(executor_stops_at_a_ring_that_holds_what_no_publisher_writes),
         cmocka_unit_test(executor_starts_where_nobody_else_goes_by_market_time),
+        cmocka_unit_test(executor_that_cannot_watch_the_feed_does_not_start),
         cmocka_unit_test(executor_is_not_made_without_its_places_or_with_wrong_params),
         cmocka_unit_test(neither_risk_nor_executor_is_made_on_a_bus_without_a_kill_switch),
     };

@@ -658,6 +658,23 @@ static void risk_starts_where_nobody_else_goes_by_market_time(void **state)
     close_risk(&f);
 }
 
+static void risk_that_cannot_watch_the_feed_does_not_start(void **state)
+{
+    (void)state;
+    session_t session = session_host;
+    session.clock = SESSION_CLOCK_MARKET;
+    risk_params_t params = {.limits = small_limits(), .session = &session};
+    fixture_t f = open_risk_of(&params);
+    tbus_stage_t *stage = f.path->risk;
+    tbus_stage_t feed = {.bus = &f.path->bus, .owner = PATH_FEED, .name = "feed"};
+    assert_non_null(tbus_stage_keep_horizon(&feed, "md", 0));
+    stage->horizons_count = TBUS_STAGE_HORIZONS_MAX;
+    assert_int_equal(stage->ops->start(stage), -TBUS_EFULL);
+    assert_int_equal(stage->error.code, -TBUS_EFULL);
+    stage->horizons_count = 0;
+    close_risk(&f);
+}
+
 static void risk_is_not_made_without_its_places_or_with_wrong_limits(void **state)
 {
     (void)state;
@@ -705,6 +722,7 @@ int main(void)
         cmocka_unit_test(risk_stops_at_a_report_that_has_not_the_length_of_one),
         cmocka_unit_test(risk_stops_at_a_ring_that_holds_what_no_publisher_writes),
         cmocka_unit_test(risk_starts_where_nobody_else_goes_by_market_time),
+        cmocka_unit_test(risk_that_cannot_watch_the_feed_does_not_start),
         cmocka_unit_test(risk_is_not_made_without_its_places_or_with_wrong_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

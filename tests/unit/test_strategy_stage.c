@@ -677,6 +677,30 @@ static void a_strategy_starts_where_nobody_else_goes_by_market_time(void **state
     bench_close(&b);
 }
 
+static void a_strategy_that_cannot_watch_the_feed_does_not_start(void **state)
+{
+    (void)state;
+    strategy_bench_t b;
+    bench_open(&b, BENCH_SLOTS, BENCH_SLOTS);
+    memset(&script, 0, sizeof script);
+    bench_params_t params = bench_params_defaults();
+    session_t session = session_host;
+    session.clock = SESSION_CLOCK_MARKET;
+    strategy_stage_params_t p = {.strategy = &scripted,
+                                 .params = &params.quote,
+                                 .open_orders_max = params.open_orders_max,
+                                 .number = 1,
+                                 .session = &session};
+    assert_int_equal(strategy_stage_create(&b.bus, 2, b.market, &p, &b.stage, NULL), 0);
+    tbus_stage_t feed = {.bus = &b.bus, .owner = 1, .name = "feed"};
+    assert_non_null(tbus_stage_keep_horizon(&feed, "md", 0));
+    b.stage->horizons_count = TBUS_STAGE_HORIZONS_MAX;
+    assert_int_equal(b.stage->ops->start(b.stage), -TBUS_EFULL);
+    assert_int_equal(b.stage->error.code, -TBUS_EFULL);
+    b.stage->horizons_count = 0;
+    bench_close(&b);
+}
+
 static void wrong_parameters_are_refused_and_leave_nothing_behind(void **state)
 {
     (void)state;
@@ -791,6 +815,7 @@ int main(void)
         ON_BENCH(the_books_counters_are_exact_when_the_stage_is_idle),
         cmocka_unit_test(a_second_strategy_leaves_the_market_to_the_first),
         cmocka_unit_test(a_strategy_starts_where_nobody_else_goes_by_market_time),
+        cmocka_unit_test(a_strategy_that_cannot_watch_the_feed_does_not_start),
         cmocka_unit_test(wrong_parameters_are_refused_and_leave_nothing_behind),
         cmocka_unit_test(a_strategy_made_for_another_version_is_refused),
         cmocka_unit_test(the_strategy_is_destroyed_with_its_stage),
