@@ -504,6 +504,9 @@ static void check(const world_t *world, unsigned schedules)
     }
     /* The world is one in which something happens. */
     assert_true(wanted.sent > 20 && wanted.executions > 5);
+    assert_true(wanted.approved != 0 && wanted.reports != 0 && wanted.bbo != 0);
+    for (uint32_t i = 0; i < world->strategies; i++)
+        assert_true(wanted.orders[i] != 0 && wanted.calls[i] != 0);
 }
 
 static unsigned worlds(void)
@@ -557,6 +560,23 @@ static void latencies_much_longer_than_a_ring_holds_give_the_same(void **state)
 {
     (void)state;
     check_worlds(2, 200000, 600000, 10000);
+}
+
+static void cancels_that_overtake_orders_or_are_overtaken_give_the_same(void **state)
+{
+    (void)state;
+    static const session_latency_t quick = {1, 3000}, slow = {50000, 90000};
+    for (unsigned i = 1; i <= worlds(); i++) {
+        world_t world = {.seed = i * 7919,
+                         .ticks = 600,
+                         .strategies = 2,
+                         .eagerness = 1 + i % 5,
+                         .gap_ns = 10000,
+                         .session = session_of(1, 3000, i)};
+        world.session.entry = i % 2 ? slow : quick;
+        world.session.cancel = i % 2 ? quick : slow;
+        check(&world, 3);
+    }
 }
 
 static void ticks_of_one_time_give_the_same(void **state)
@@ -830,6 +850,7 @@ int main(void)
         cmocka_unit_test(two_strategies_are_told_the_same_in_any_order_of_processes),
         cmocka_unit_test(latencies_of_a_nanosecond_give_the_same),
         cmocka_unit_test(latencies_much_longer_than_a_ring_holds_give_the_same),
+        cmocka_unit_test(cancels_that_overtake_orders_or_are_overtaken_give_the_same),
         cmocka_unit_test(ticks_of_one_time_give_the_same),
         cmocka_unit_test(
             whoever_is_in_another_process_is_awaited_until_it_has_ended_and_nobody_else),

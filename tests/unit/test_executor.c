@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/order_path.h"
 
+#include "bus/msg/digest.h"
+
 #define PX 1000000u
 
 typedef struct fixture {
@@ -329,6 +331,27 @@ static void executor_stops_at_a_ring_that_holds_what_no_publisher_writes(void **
     }
 }
 
+static void the_digest_of_the_executor_is_that_of_the_messages_on_its_ring(void **state)
+{
+    (void)state;
+    fixture_t f = open_executor();
+    order_path_t *p = f.path;
+    digest_t digest = 0;
+    report_t report;
+    unsigned reports = 0;
+    assert_int_equal(path_counter(p, "digest.reports"), 0);
+    path_tick(p, tick_add(LOCATE, 1, 'S', 100, PX));
+    for (uint64_t i = 1; i <= 3; i++) {
+        approve(&f, caused_by(order_new(i, 'B', 60, PX, ORDER_TIF_IOC), 1));
+        path_poll(p->executor, 8);
+        for (; path_take(&p->reports, &report, sizeof report); reports++)
+            digest_report(&digest, &report);
+        assert_int_equal(path_counter(p, "digest.reports"), digest);
+    }
+    assert_int_equal(reports, 2 + 3 + 2); /* filled; for 40, the rest cancelled; cancelled */
+    close_executor(&f);
+}
+
 static void executor_starts_where_nobody_else_goes_by_market_time(void **state)
 {
     (void)state;
@@ -422,6 +445,7 @@ int main(void)
         cmocka_unit_test(executor_times_the_first_report_that_answers_each_message),
         cmocka_unit_test(executor_stops_when_a_table_of_the_market_is_full),
         cmocka_unit_test(executor_stops_at_a_ring_that_holds_what_no_publisher_writes),
+        cmocka_unit_test(the_digest_of_the_executor_is_that_of_the_messages_on_its_ring),
         cmocka_unit_test(executor_starts_where_nobody_else_goes_by_market_time),
         cmocka_unit_test(executor_that_cannot_watch_the_feed_does_not_start),
         cmocka_unit_test(executor_is_not_made_without_its_places_or_with_wrong_params),

@@ -3,6 +3,8 @@
 
 #include <unistd.h>
 
+#include "bus/msg/digest.h"
+
 #define BID 1000000u
 #define ASK 1000200u
 
@@ -122,6 +124,24 @@ static void risk_sends_what_it_rejects_to_the_executor_with_the_reason(void **st
     rejected.reason = REASON_MALFORMED;
     expect_approved(&f, &rejected);
     path_expect_no_report(f.path);
+    close_risk(&f);
+}
+
+static void the_digest_of_risk_is_that_of_the_messages_on_its_ring(void **state)
+{
+    (void)state;
+    fixture_t f = open_risk();
+    digest_t digest = 0;
+    assert_int_equal(path_counter(f.path, "digest.approved"), 0);
+    for (uint32_t i = 1; i <= 3; i++) {
+        order_t got;
+        path_order(f.path, buy(i, 400 * i)); /* the second and third are too much */
+        path_poll(f.path->risk, 1);
+        assert_true(path_take(&f.approved, &got, sizeof got));
+        assert_int_equal(got.reason != REASON_NONE, i > 1);
+        digest_order(&digest, &got);
+        assert_int_equal(path_counter(f.path, "digest.approved"), digest);
+    }
     close_risk(&f);
 }
 
@@ -701,6 +721,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(risk_passes_orders_byte_for_byte_and_says_nothing_about_them),
         cmocka_unit_test(risk_sends_what_it_rejects_to_the_executor_with_the_reason),
+        cmocka_unit_test(the_digest_of_risk_is_that_of_the_messages_on_its_ring),
         cmocka_unit_test(risk_judges_an_order_only_after_the_tick_that_caused_it),
         cmocka_unit_test(risk_judges_an_order_before_it_takes_a_later_tick),
         cmocka_unit_test(risk_rejects_an_order_that_names_a_tick_that_is_not_there),

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "bus/msg/digest.h"
 #include "tests/strategy_bench.h"
 
 /* A strategy that does what the test says and keeps a log of what it was told: 't' tick, 'b' bbo,
@@ -357,6 +358,25 @@ static void only_a_live_order_of_ours_is_cancelled_and_once(void **state)
     bench_expect_counter(b, "orders.cancels_sent", 2);
     bench_expect_counter(b, "orders.cancels_rejected", 2);
     bench_expect_counter(b, "orders.report_mismatches", 0);
+}
+
+static void the_digests_are_those_of_the_messages_on_the_rings(void **state)
+{
+    strategy_bench_t *b = *state;
+    digest_t orders = 0, touches = 0;
+    bench_expect_counter(b, "digest.orders", 0);
+    bench_expect_counter(b, "digest.bbo", 0);
+    for (uint64_t i = 1; i <= 3; i++) {
+        bbo_t bbo;
+        bench_tick(b, BENCH_LOCATE, tick_add(BENCH_LOCATE, i, 'B', 100, 5000));
+        assert_true(buy(script.ctx) != 0);
+        order_t order = bench_expect_order(b, ORDER_NEW);
+        digest_order(&orders, &order);
+        bench_expect_counter(b, "digest.orders", (int64_t)orders);
+        assert_true(bench_bbo(b, &bbo));
+        digest_bbo(&touches, &bbo);
+        bench_expect_counter(b, "digest.bbo", (int64_t)touches);
+    }
 }
 
 /* ---- full rings */
@@ -804,6 +824,7 @@ int main(void)
         ON_BENCH(no_more_orders_are_open_than_the_credit_allows),
         ON_BENCH(ids_increase_past_orders_that_stay),
         ON_BENCH(only_a_live_order_of_ours_is_cancelled_and_once),
+        ON_BENCH(the_digests_are_those_of_the_messages_on_the_rings),
         cmocka_unit_test(what_finds_no_room_is_kept_in_order_and_stops_ticks_but_not_reports),
         cmocka_unit_test(the_outbox_holds_the_worst_case),
         cmocka_unit_test(a_full_bbo_ring_holds_ticks_back_and_loses_nothing),
