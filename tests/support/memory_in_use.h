@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 /* What rounding to lines, to pages and the allocator's own words may add to a few tables. */
-#define MEMORY_ROUNDING ((size_t)16 * 4096)
+#define MEMORY_ROUNDING ((size_t)8 * 4096)
 
 /* Bytes that this process has from malloc(3). 0: its allocator does not say, as a sanitizer's. */
 static inline size_t memory_in_use(void)
