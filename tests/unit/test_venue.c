@@ -599,7 +599,7 @@ static void a_venue_takes_the_memory_that_its_limits_are_said_to_need(void **sta
 {
     (void)state;
     const venue_limits_t sizes[] = {
-        {1, VENUE_SWEEP_LEVELS}, {300000, VENUE_SWEEP_LEVELS}, {1, 300000}, {300000, 300000}};
+        {1, VENUE_SWEEP_LEVELS}, {VENUE_RESTING_LIMIT, VENUE_SWEEP_LEVELS}, {1, VENUE_TAKEN_LIMIT}};
     market_t *market = risk_market_create();
     if (memory_in_use() == 0) {
         market_destroy(market);
