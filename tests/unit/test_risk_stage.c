@@ -646,6 +646,57 @@ static void risk_stops_at_a_report_that_has_not_the_length_of_one(void **state)
     tbus_publish_try(&executor, "short", 5);
     assert_int_equal(path_poll(p->risk, 1), -TBUS_ECORRUPT);
     assert_int_equal(p->risk->error.code, -TBUS_ECORRUPT);
+    assert_string_equal(p->risk->error.text,
+                        "stage 'risk': message 1 of reports has 5 bytes, a report has 56");
+    close_risk(&f);
+}
+
+/* Risk with room for four reports, and as many reports as given, seen at 5000. */
+static fixture_t open_risk_and_report(enum session_clock clock, unsigned reports, int *out_work)
+{
+    static session_t session;
+    session = session_host;
+    session.clock = clock;
+    session.reports_max = 4;
+    risk_params_t params = {.limits = small_limits(), .session = &session};
+    fixture_t f = open_risk_of(&params);
+    order_path_t *p = f.path;
+    tbus_publisher_t executor;
+    PATH_OK(
+        tbus_publisher_join(tbus_bus_ring(&p->bus, "reports"), PATH_EXECUTOR, &executor, &p->err));
+    order_t order = buy(1, 1);
+    report_t cancelled = report_of(&order, REPORT_CANCELLED, 1, 0, BID); /* of no open order */
+    cancelled.seen = 5000;
+    for (unsigned i = 0; i < reports; i++)
+        assert_int_equal(tbus_publish_try(&executor, &cancelled, sizeof cancelled), TBUS_PUBLISHED);
+    *out_work = path_poll(p->risk, 1);
+    return f;
+}
+
+static void risk_stops_when_more_reports_are_on_their_way_than_it_has_room_for(void **state)
+{
+    (void)state;
+    int work;
+    fixture_t f = open_risk_and_report(SESSION_CLOCK_MARKET, 4, &work);
+    assert_int_equal(work, 0);
+    assert_int_equal(path_counter(f.path, "risk.report_mismatches"), 0); /* none is due */
+    close_risk(&f);
+    f = open_risk_and_report(SESSION_CLOCK_MARKET, 5, &work);
+    assert_int_equal(work, -TBUS_ELIMIT);
+    assert_string_equal(f.path->risk->error.text,
+                        "stage 'risk': more than 4 reports are on their way; raise "
+                        "venue.reports_max, or lower venue.latency.response");
+    close_risk(&f);
+}
+
+static void by_the_clock_of_the_host_risk_takes_any_number_of_reports(void **state)
+{
+    (void)state;
+    int work;
+    fixture_t f = open_risk_and_report(SESSION_CLOCK_HOST, PATH_SLOTS, &work);
+    for (unsigned i = 0; i < 10; i++)
+        path_poll(f.path->risk, 1);
+    assert_int_equal(path_counter(f.path, "risk.report_mismatches"), PATH_SLOTS);
     close_risk(&f);
 }
 
@@ -741,6 +792,8 @@ int main(void)
         cmocka_unit_test(risk_values_positions_at_the_touch_of_the_moment),
         cmocka_unit_test(risk_stops_when_a_table_of_the_market_is_full),
         cmocka_unit_test(risk_stops_at_a_report_that_has_not_the_length_of_one),
+        cmocka_unit_test(risk_stops_when_more_reports_are_on_their_way_than_it_has_room_for),
+        cmocka_unit_test(by_the_clock_of_the_host_risk_takes_any_number_of_reports),
         cmocka_unit_test(risk_stops_at_a_ring_that_holds_what_no_publisher_writes),
         cmocka_unit_test(risk_starts_where_nobody_else_goes_by_market_time),
         cmocka_unit_test(risk_that_cannot_watch_the_feed_does_not_start),
