@@ -587,6 +587,56 @@ static void a_position_that_does_not_fit_fails_the_stage(void **state)
     assert_non_null(strstr(b->stage->error.text, "position"));
 }
 
+enum { INBOX = 32 };
+
+/* A strategy with room for 32 reports, and as many as given, of an order that is not open. */
+static int start_and_report(strategy_bench_t *b, enum session_clock clock, unsigned reports)
+{
+    static session_t session;
+    session = session_host;
+    session.clock = clock;
+    session.reports_max = INBOX;
+    bench_open(b, BENCH_SLOTS, BENCH_SLOTS);
+    memset(&script, 0, sizeof script);
+    bench_params_t params = bench_params_defaults();
+    strategy_stage_params_t p = {.strategy = &scripted,
+                                 .params = &params.quote,
+                                 .open_orders_max = params.open_orders_max,
+                                 .number = 1,
+                                 .session = &session};
+    assert_int_equal(strategy_stage_create(&b->bus, 2, b->market, &p, &b->stage, NULL), 0);
+    report_t report = {.order_id = ORDER_ID(1, 1), .kind = REPORT_ACCEPTED, .seen = 5000};
+    for (unsigned i = 0; i < reports; i++)
+        bench_send_report(b, &report);
+    return b->stage->ops->poll(b->stage, 1);
+}
+
+static void a_strategy_stops_when_more_reports_are_on_their_way_than_it_has_room_for(void **state)
+{
+    (void)state;
+    strategy_bench_t b;
+    assert_int_equal(start_and_report(&b, SESSION_CLOCK_MARKET, INBOX), 0);
+    expect_log(""); /* none is due */
+    bench_close(&b);
+    assert_int_equal(start_and_report(&b, SESSION_CLOCK_MARKET, INBOX + 1), -TBUS_ELIMIT);
+    assert_string_equal(b.stage->error.text,
+                        "stage 'strategy': more than 32 reports are on their way; raise "
+                        "venue.reports_max, or lower venue.latency.response");
+    bench_close(&b);
+}
+
+static void by_the_clock_of_the_host_a_strategy_takes_any_number_of_reports(void **state)
+{
+    (void)state;
+    strategy_bench_t b;
+    assert_true(start_and_report(&b, SESSION_CLOCK_HOST, 2 * INBOX) > 0);
+    assert_int_equal(bench_settle(&b), 0);
+    assert_int_equal(strlen(script.log), 2 * INBOX);
+    bench_expect_counter(&b, "orders.accepted", 2 * INBOX);
+    bench_expect_counter(&b, "orders.report_mismatches", 2 * INBOX);
+    bench_close(&b);
+}
+
 /* ---- the end */
 
 static void cancel_the_first(strat_context_t *ctx)
@@ -832,6 +882,8 @@ int main(void)
         ON_BENCH(executions_make_positions_and_profit),
         ON_BENCH(an_execution_of_an_order_that_is_not_open_is_booked_and_counted),
         ON_BENCH(a_position_that_does_not_fit_fails_the_stage),
+        cmocka_unit_test(a_strategy_stops_when_more_reports_are_on_their_way_than_it_has_room_for),
+        cmocka_unit_test(by_the_clock_of_the_host_a_strategy_takes_any_number_of_reports),
         ON_BENCH(winding_down_cancels_what_is_open_and_sends_nothing_new),
         ON_BENCH(the_books_counters_are_exact_when_the_stage_is_idle),
         cmocka_unit_test(a_second_strategy_leaves_the_market_to_the_first),
