@@ -566,7 +566,7 @@ static void cancels_that_overtake_orders_or_are_overtaken_give_the_same(void **s
 {
     (void)state;
     static const session_latency_t quick = {1, 3000}, slow = {50000, 90000};
-    for (unsigned i = 1; i <= worlds(); i++) {
+    for (unsigned i = 1; i <= (worlds() + 1) / 2; i++) {
         world_t world = {.seed = i * 7919,
                          .ticks = 600,
                          .strategies = 2,
