@@ -595,6 +595,36 @@ static void venue_is_not_made_with_wrong_limits(void **state)
     market_destroy(market);
 }
 
+static void one_input_makes_as_many_reports_as_are_promised_and_no_more(void **state)
+{
+    (void)state;
+    venue_limits_t limits = {.resting_max = 2, .taken_max = 2 * VENUE_SWEEP_LEVELS};
+    fixture_t *f = open_venue_of(limits);
+    send_day(f, 1, 'B', 10, 900);
+    for (uint32_t i = 0; i <= VENUE_SWEEP_LEVELS; i++)
+        next(f, tick_add(LOCATE, 1 + i, 'S', 1, 1000 + i));
+    order_t order = order_new(2, 'B', 2 * VENUE_SWEEP_LEVELS, 2000, ORDER_TIF_DAY);
+    order.kind = ORDER_REPLACE;
+    order.replaces = 1;
+    uint32_t before = f->count;
+    venue_order(f->venue, &order); /* what it replaces, itself, each level, and what is left */
+    assert_int_equal(f->count - before, VENUE_SWEEP_LEVELS + 3);
+    assert_int_equal(f->count - before, venue_reports_max(f->venue));
+    f->checked = f->count;
+    close_venue(f);
+
+    limits.resting_max = VENUE_SWEEP_LEVELS + 50;
+    f = open_venue_of(limits);
+    for (uint32_t i = 1; i <= limits.resting_max; i++)
+        send_day(f, i, 'B', 10, 900);
+    before = f->count;
+    venue_cancel_all(f->venue, REASON_KILL_SWITCH);
+    assert_int_equal(f->count - before, limits.resting_max);
+    assert_int_equal(f->count - before, venue_reports_max(f->venue));
+    f->checked = f->count;
+    close_venue(f);
+}
+
 static void a_venue_takes_the_memory_that_its_limits_are_said_to_need(void **state)
 {
     (void)state;
@@ -648,6 +678,7 @@ int main(void)
         cmocka_unit_test(venue_takes_nothing_that_it_could_not_remember),
         cmocka_unit_test(venue_cancels_everything_with_the_reason_given),
         cmocka_unit_test(venue_is_not_made_with_wrong_limits),
+        cmocka_unit_test(one_input_makes_as_many_reports_as_are_promised_and_no_more),
         cmocka_unit_test(a_venue_takes_the_memory_that_its_limits_are_said_to_need),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
