@@ -283,6 +283,23 @@ static void risk_rejects_new_orders_from_the_moment_the_bus_is_halted(void **sta
     close_risk(&f);
 }
 
+static void a_halt_stays_while_a_release_and_the_next_throw_are_both_half_done(void **state)
+{
+    (void)state;
+    fixture_t f = open_risk();
+    kill_switch_t *kill_switch = f.path->kill_switch;
+    kill_switch_throw(kill_switch, KILL_BY_OPERATOR, "a test");
+    path_order(f.path, buy(1, 100));
+    path_poll(f.path->risk, 1);
+    expect_rejected(&f, 1, REASON_KILL_SWITCH);
+    tbus_store_relaxed_u32(&kill_switch->thrown, 0); /* of a release, which is not counted yet */
+    tbus_fetch_add_relaxed_u32(&kill_switch->generation, 1); /* of a throw, not thrown yet */
+    path_order(f.path, buy(2, 100));
+    path_poll(f.path->risk, 1);
+    expect_rejected(&f, 2, REASON_KILL_SWITCH);
+    close_risk(&f);
+}
+
 static void check_act(const event_t *event, uint8_t from, uint64_t position, uint64_t md_seq)
 {
     assert_int_equal(event->from, from);
@@ -779,6 +796,7 @@ int main(void)
         cmocka_unit_test(risk_rejects_a_message_that_has_not_the_length_of_an_order),
         cmocka_unit_test(risk_takes_nothing_more_but_empties_its_rings_while_approved_is_full),
         cmocka_unit_test(risk_rejects_new_orders_from_the_moment_the_bus_is_halted),
+        cmocka_unit_test(a_halt_stays_while_a_release_and_the_next_throw_are_both_half_done),
         cmocka_unit_test(risk_says_at_which_order_it_took_a_halt_and_a_resume_and_who_ordered_them),
         cmocka_unit_test(a_reason_that_is_longer_than_a_message_goes_on_in_the_next_one),
         cmocka_unit_test(
