@@ -395,7 +395,8 @@ static void add_counters(risk_stage_t *r)
     }
 }
 
-static int join(risk_stage_t *r, market_t *market, const session_t *session, tbus_error_t *err)
+static int join(risk_stage_t *r, market_t *market, const venue_session_t *session,
+                tbus_error_t *err)
 {
     tbus_stage_t *stage = &r->base.stage;
     int code = tbus_outlet_create(&r->approved, 1, sizeof(order_t), err);

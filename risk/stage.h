@@ -43,8 +43,8 @@ typedef struct risk_params {
     risk_limits_t limits;
     /* where others come from while it runs; borrowed. NULL: from nowhere */
     const limits_box_t *limits_box;
-    const session_t *session; /* borrowed; NULL: by the clock of the host */
-    uint32_t messages_max;    /* orders and cancels under way, of all strategies; 0: 1024 */
+    const venue_session_t *session; /* borrowed; NULL: by the clock of the host */
+    uint32_t messages_max;          /* orders and cancels under way, of all strategies; 0: 1024 */
 } risk_params_t;
 
 extern const tbus_kind_t risk_kind; /* risk/kind.c; its parameters are a risk_limits_t */

@@ -31,7 +31,7 @@ static void count_sent(strat_context_t *ctx, const order_t *order, uint64_t now_
 /* When a message can arrive at the venue at the earliest. */
 static uint64_t arrival_min_ns(const strat_context_t *ctx, const order_t *order)
 {
-    const session_t *session = ctx->base.session;
+    const venue_session_t *session = ctx->base.session;
     return ctx->base.now_ns +
            (order->kind == ORDER_CANCEL ? session->cancel.least_ns : session->entry.least_ns);
 }

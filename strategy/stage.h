@@ -74,7 +74,7 @@ typedef struct strategy_stage_params {
     uint32_t open_orders_max;   /* orders on their way or resting at a time: its credit */
     uint16_t number;            /* from 1, one's own: the high bits of order ids */
     const char *name;           /* of its places on the rings; NULL: "strategy", "strategy2", ... */
-    const session_t *session;   /* borrowed; NULL: by the clock of the host */
+    const venue_session_t *session; /* borrowed; NULL: by the clock of the host */
 } strategy_stage_params_t;
 
 /* The kind of stage that runs strategies (strategy/kind.c). */

@@ -32,7 +32,7 @@ static inline uint64_t least(uint64_t a, uint64_t b)
 
 /* ---- making one */
 
-int market_stage_join(market_stage_t *s, market_t *market, const session_t *session,
+int market_stage_join(market_stage_t *s, market_t *market, const venue_session_t *session,
                       tbus_error_t *err)
 {
     s->market = market;

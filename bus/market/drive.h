@@ -78,8 +78,8 @@ typedef struct market_stage_ops {
 struct market_stage {
     tbus_stage_t stage; /* first */
     const market_stage_ops_t *ops;
-    const session_t *session; /* not owned */
-    market_t *market;         /* not owned; shared by the stages of a process */
+    const venue_session_t *session; /* not owned */
+    market_t *market;               /* not owned; shared by the stages of a process */
     tbus_subscriber_t md;
     /* bit by locate: the stage wants the ticks of that symbol; NULL: it wants all of them */
     const uint64_t *concerns;
@@ -111,7 +111,7 @@ struct market_stage {
 
 /* For a stage's constructor, after stage.bus and owner are set: join `md` under the stage's name,
  * and remember market and session (NULL: session_host). What tbus_stage_join_subscriber returns. */
-int market_stage_join(market_stage_t *s, market_t *market, const session_t *session,
+int market_stage_join(market_stage_t *s, market_t *market, const venue_session_t *session,
                       tbus_error_t *err);
 
 /* tbus_stage_ops_t for such stages. */

@@ -7,12 +7,12 @@
 
 #define LATENCY_NS_MAX UINT64_C(60000000000)
 
-const session_t session_host = {.clock = SESSION_CLOCK_HOST,
-                                .entry = {1, 1},
-                                .cancel = {1, 1},
-                                .response = {1, 1},
-                                .seed = 1,
-                                .reports_max = 4096};
+const venue_session_t session_host = {.clock = SESSION_CLOCK_HOST,
+                                      .entry = {1, 1},
+                                      .cancel = {1, 1},
+                                      .response = {1, 1},
+                                      .seed = 1,
+                                      .reports_max = 4096};
 
 /* ---- latencies as text */
 
@@ -80,8 +80,8 @@ static uint64_t mix(uint64_t x)
     return x ^ (x >> 31);
 }
 
-uint64_t session_draw(const session_t *session, const session_latency_t *latency, uint64_t who,
-                      uint64_t which)
+uint64_t session_draw(const venue_session_t *session, const session_latency_t *latency,
+                      uint64_t who, uint64_t which)
 {
     uint64_t span = latency->most_ns - latency->least_ns + 1;
     if (span == 1)
@@ -124,9 +124,9 @@ static const tbus_param_t table[] = {
 static int create(const void *params, void **out_resource, tbus_error_t *err)
 {
     const session_values_t *values = params;
-    session_t session = {.clock = (enum session_clock)values->clock,
-                         .seed = values->seed,
-                         .reports_max = values->reports_max};
+    venue_session_t session = {.clock = (enum session_clock)values->clock,
+                               .seed = values->seed,
+                               .reports_max = values->reports_max};
     int code = session_latency_parse(values->entry, &session.entry, err);
     if (code == 0)
         code = session_latency_parse(values->cancel, &session.cancel, err);
@@ -134,7 +134,7 @@ static int create(const void *params, void **out_resource, tbus_error_t *err)
         code = session_latency_parse(values->response, &session.response, err);
     if (code != 0)
         return code;
-    session_t *made = malloc(sizeof *made);
+    venue_session_t *made = malloc(sizeof *made);
     if (!made)
         return tbus_fail(err, -ENOMEM, "no memory for the session with the venue");
     *made = session;

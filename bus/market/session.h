@@ -28,14 +28,14 @@ typedef struct session_latency {
     uint64_t most_ns;
 } session_latency_t;
 
-typedef struct session {
+typedef struct venue_session {
     enum session_clock clock;
     session_latency_t entry;    /* of new orders and replaces */
     session_latency_t cancel;   /* of cancels */
     session_latency_t response; /* of reports */
     uint64_t seed;
     uint32_t reports_max; /* reports that are on their way to one reader at a time */
-} session_t;
+} venue_session_t;
 
 /* The values of its parameters. */
 typedef struct session_values {
@@ -47,21 +47,21 @@ typedef struct session_values {
     uint32_t reports_max;
 } session_values_t;
 
-/* "venue": its parameters are a session_values_t, what it makes is a session_t. */
+/* "venue": its parameters are a session_values_t, what it makes is a venue_session_t. */
 extern const tbus_resource_t session_resource;
 
 /* What a stage goes by that was given no session: the host's clock. */
-extern const session_t session_host;
+extern const venue_session_t session_host;
 
 /* "50us", "uniform(20us,80us)": at least 1 ns, at most a minute. -TBUS_ECONFIG. Declared
  * here for tests. */
 int session_latency_parse(const char *text, session_latency_t *out_latency, tbus_error_t *err);
 
 /* The latency of one message: a function of the seed and of who it is. Hot. */
-uint64_t session_draw(const session_t *session, const session_latency_t *latency, uint64_t who,
-                      uint64_t which);
+uint64_t session_draw(const venue_session_t *session, const session_latency_t *latency,
+                      uint64_t who, uint64_t which);
 
-static inline bool session_is_market(const session_t *session)
+static inline bool session_is_market(const venue_session_t *session)
 {
     return session->clock == SESSION_CLOCK_MARKET;
 }

@@ -98,7 +98,7 @@ static void on_report(void *context, const report_t *from_venue, uint64_t intend
     e->held = *from_venue;
     e->held_intended = intended;
     e->holds = true;
-    const session_t *session = e->base.session;
+    const venue_session_t *session = e->base.session;
     uint64_t seen_ns = e->base.now_ns;
     if (session_is_market(session))
         seen_ns += session_draw(session, &session->response, 0, ++e->reports_made);
@@ -194,7 +194,7 @@ static int begin(market_stage_t *base)
 /* When an order arrives: nothing arrives before what was sent earlier. */
 static uint64_t arrival_ns(executor_stage_t *e, const order_t *order)
 {
-    const session_t *session = e->base.session;
+    const venue_session_t *session = e->base.session;
     bool cancels = order->kind == ORDER_CANCEL;
     uint64_t at_ns = order->at + session_draw(session, cancels ? &session->cancel : &session->entry,
                                               order->order_id, order->kind);
@@ -214,7 +214,7 @@ static uint64_t first_due_ns(const executor_stage_t *e, const in_hand_order_t *f
     return first->order.md_seq <= market_seq(e->base.market) ? 0 : MARKET_NEVER - 1;
 }
 
-static uint64_t latency_min_ns(const session_t *session)
+static uint64_t latency_min_ns(const venue_session_t *session)
 {
     uint64_t entry_ns = session->entry.least_ns, cancel_ns = session->cancel.least_ns;
     return entry_ns < cancel_ns ? entry_ns : cancel_ns;

@@ -194,7 +194,7 @@ typedef struct world {
     uint32_t strategies;
     uint32_t eagerness;
     uint64_t gap_ns; /* between two ticks, at most */
-    session_t session;
+    venue_session_t session;
     const strategy_t *strategy; /* NULL: the nervous one */
 } world_t;
 
@@ -515,14 +515,14 @@ static unsigned worlds(void)
     return text ? (unsigned)atoi(text) : 4;
 }
 
-static session_t session_of(uint64_t least_ns, uint64_t most_ns, uint64_t seed)
+static venue_session_t session_of(uint64_t least_ns, uint64_t most_ns, uint64_t seed)
 {
-    return (session_t){.clock = SESSION_CLOCK_MARKET,
-                       .entry = {least_ns, most_ns},
-                       .cancel = {least_ns, most_ns},
-                       .response = {least_ns, most_ns},
-                       .seed = seed,
-                       .reports_max = 4096};
+    return (venue_session_t){.clock = SESSION_CLOCK_MARKET,
+                             .entry = {least_ns, most_ns},
+                             .cancel = {least_ns, most_ns},
+                             .response = {least_ns, most_ns},
+                             .seed = seed,
+                             .reports_max = 4096};
 }
 
 static void check_worlds(uint32_t strategies, uint64_t least_ns, uint64_t most_ns, uint64_t gap_ns)

@@ -229,7 +229,7 @@ static void a_session_is_not_made_with_any_wrong_latency(void **state)
 static void latencies_are_drawn_from_all_of_their_range_and_the_same_each_time(void **state)
 {
     (void)state;
-    session_t session = {.seed = 7};
+    venue_session_t session = {.seed = 7};
     session_latency_t latency = {20, 29};
     unsigned counts[10] = {0};
     for (uint64_t i = 0; i < 10000; i++) {
@@ -240,7 +240,7 @@ static void latencies_are_drawn_from_all_of_their_range_and_the_same_each_time(v
     }
     for (unsigned i = 0; i < 10; i++)
         assert_in_range(counts[i], 850, 1150); /* 1000 expected; five deviations of 30 */
-    session_t other = {.seed = 8};
+    venue_session_t other = {.seed = 8};
     unsigned equal = 0;
     for (uint64_t i = 0; i < 1000; i++)
         equal += session_draw(&session, &latency, 3, i) == session_draw(&other, &latency, 3, i);
