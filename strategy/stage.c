@@ -165,20 +165,35 @@ void context_next(strat_context_t *ctx)
         ctx->base.next_ns = report_ns < timer_ns ? report_ns : timer_ns;
 }
 
-/* Set base.bound_ns: what may still come. */
+/* No report that is not in hand is seen earlier, once the executor has passed `venue_ns`. */
+static uint64_t reports_from_ns(strat_context_t *ctx, uint64_t venue_ns)
+{
+    if (ctx->venue_owner == 0 || has_report(ctx))
+        return MARKET_NEVER;
+    uint64_t first_ns = causes_first(&ctx->causes, venue_ns);
+    if (first_ns == UINT64_MAX || venue_ns == TBUS_HORIZON_END)
+        return MARKET_NEVER;
+    if (first_ns < venue_ns)
+        first_ns = venue_ns;
+    return first_ns + ctx->base.session->response.least_ns;
+}
+
+/* Set base.bound_ns: what may still come from another process. */
 static void bound_reports(strat_context_t *ctx)
 {
     market_stage_t *base = &ctx->base;
-    base->bound_ns = MARKET_NEVER;
-    if (!market_stage_waits(base) || ctx->venue_owner == 0 || has_report(ctx) ||
-        market_stage_is_neighbour(base, ctx->venue_owner))
-        return;
-    uint64_t first_ns = causes_first(&ctx->causes, ctx->venue.seen);
-    if (first_ns == UINT64_MAX || ctx->venue.seen == TBUS_HORIZON_END)
-        return;
-    if (first_ns < ctx->venue.seen)
-        first_ns = ctx->venue.seen;
-    base->bound_ns = first_ns + base->session->response.least_ns;
+    bool near = ctx->venue_owner != 0 && market_stage_is_neighbour(base, ctx->venue_owner);
+    base->bound_ns =
+        market_stage_waits(base) && !near ? reports_from_ns(ctx, ctx->venue.seen) : MARKET_NEVER;
+}
+
+/* Between two ticks a strategy sends only what a report or a timer of its own makes it send. */
+static uint64_t promise(market_stage_t *base, uint64_t passed_ns)
+{
+    strat_context_t *ctx = (strat_context_t *)(void *)base;
+    bool near = ctx->venue_owner != 0 && market_stage_is_neighbour(base, ctx->venue_owner);
+    uint64_t report_ns = near ? reports_from_ns(ctx, passed_ns) : base->bound_ns;
+    return report_ns < base->next_ns ? report_ns : base->next_ns;
 }
 
 /* ---- ticks */
@@ -338,6 +353,7 @@ const market_stage_ops_t context_market_ops = {
     .on_tick = on_tick,
     .on_end = on_end,
     .end = end,
+    .promise = promise,
 };
 
 int context_start(tbus_stage_t *stage)

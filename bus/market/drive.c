@@ -312,10 +312,15 @@ static void measure_wait(const group_t *g)
 /* What was sent is on the rings: say how far we are. */
 static void raise_horizons(const group_t *g)
 {
-    uint64_t at_ns = least(g->leader->ended ? MARKET_NEVER : g->at_ns, g->leader->clear_ns);
-    for (uint32_t i = 0; i < g->count; i++)
-        if (member(g, i)->horizon)
-            tbus_horizon_raise(member(g, i)->horizon, at_ns, member(g, i)->md.fence);
+    uint64_t tick_ns = g->leader->ended ? MARKET_NEVER : g->at_ns;
+    uint64_t passed_ns = least(tick_ns, g->leader->clear_ns);
+    for (uint32_t i = 0; i < g->count; i++) {
+        market_stage_t *s = member(g, i);
+        if (!s->horizon)
+            continue;
+        uint64_t at_ns = s->ops->promise ? s->ops->promise(s, passed_ns) : passed_ns;
+        tbus_horizon_raise(s->horizon, least(tick_ns, at_ns), s->md.fence);
+    }
 }
 
 static int end_turn(group_t *g)

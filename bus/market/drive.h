@@ -21,7 +21,10 @@
  *    executor   an arrival: max(last arrival, horizon of risk + least latency)
  *
  * In the order of messages first, horizon after, each publishes as its horizon the least of the
- * next tick, the things in hand and the bounds. At the end of the feed, whose horizon is then
+ * next tick, the things in hand and the bounds: those of its whole process, but a strategy its own
+ * alone. Else one beside the executor, with risk elsewhere, would wait for itself: its horizon
+ * would follow the executor's bound, that one risk's horizon, and that one the strategy's, in steps
+ * of one latency, and never come to the end. At the end of the feed, whose horizon is then
  * without end, there is one more tick without a message, 1 ns after the last: strategies wind down
  * there, what is under way arrives, and each horizon ends in its turn.
  *
@@ -70,6 +73,9 @@ typedef struct market_stage_ops {
     void (*on_end)(market_stage_t *s);
     /* At the end of a turn; `work`: of the whole group. More work, or 0. NULL: nothing to do. */
     int (*end)(market_stage_t *s, int work);
+    /* What it still sends, but for the next tick, is not earlier, now that all before `passed_ns`
+     * has been taken in its process. NULL: passed_ns itself. */
+    uint64_t (*promise)(market_stage_t *s, uint64_t passed_ns);
     /* Is something kept that holds nobody up, and is still to go out? NULL: never. */
     bool (*keeps)(const market_stage_t *s);
 } market_stage_ops_t;
