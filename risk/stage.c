@@ -100,11 +100,13 @@ static in_hand_stream_t *stream_of(risk_stage_t *r, const order_t *order, stream
     return &r->others;
 }
 
-/* When it is to be judged. Times of a stream never go back, whatever its messages say. */
+/* When it is to be judged: at once, if it is of no strategy whose horizon is known. Times of a
+ * stream never go back, whatever its messages say. */
 static uint64_t due_ns(const risk_stage_t *r, const order_t *order, const stream_t *stream)
 {
-    uint64_t at_ns = stream ? order->at : 0;
-    return at_ns > r->judged_ns ? at_ns : r->judged_ns;
+    if (!stream)
+        return 0;
+    return order->at > r->judged_ns ? order->at : r->judged_ns;
 }
 
 /* The same for the first of a stream. By the clock of the host, once the tick that it answers was
@@ -184,7 +186,9 @@ static void look_ahead(risk_stage_t *r)
             !market_stage_is_neighbour(&r->base, s->owner))
             bound_ns = s->horizon_ns;
     }
-    r->base.bound_ns = bound_ns;
+    /* Nothing has a time below 1. What is due at once must not wait for a strategy: while it fills
+     * the table, the strategy's next orders, and with them its horizon, are not taken. */
+    r->base.bound_ns = bound_ns == 0 ? 1 : bound_ns;
 }
 
 /* ---- taking it */

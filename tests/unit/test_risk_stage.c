@@ -784,6 +784,43 @@ static void risk_is_not_made_without_its_places_or_with_wrong_limits(void **stat
     path_close(p);
 }
 
+/* Somebody from outside sends more than risk can have in hand, while a strategy stands still. */
+static void orders_from_outside_wait_for_no_strategy(void **state)
+{
+    (void)state;
+    enum { IN_HAND = 4, SENT = 3 * IN_HAND };
+    venue_session_t session = session_host;
+    session.clock = SESSION_CLOCK_MARKET;
+    risk_params_t params = {.limits = small_limits(), .session = &session, .messages_max = IN_HAND};
+    fixture_t f = open_risk_of(&params);
+    order_path_t *p = f.path;
+    tbus_stage_t strategy = {.bus = &p->bus, .owner = PATH_STRATEGY};
+    tbus_horizon_t *horizon = tbus_stage_keep_horizon(&strategy, "orders", 1);
+    assert_int_equal(p->risk->ops->start(p->risk), 0);
+    uint64_t judged = 0;
+    for (uint64_t at_ns = 0; at_ns <= 2; at_ns++) { /* before the first tick, and after each */
+        tbus_horizon_raise(horizon, at_ns, true);
+        if (at_ns > 0)
+            path_tick(p,
+                      tick_add(LOCATE, at_ns, at_ns == 1 ? 'B' : 'S', 500, at_ns == 1 ? BID : ASK));
+        for (int i = 0; i < 4; i++)
+            path_poll(p->risk, 4);
+        assert_int_equal(market_seq(p->risk_market), at_ns);
+        for (unsigned i = 0; i < SENT; i++) {
+            order_t order = order_new(++judged, 'B', 1, BID, ORDER_TIF_DAY);
+            order.order_id = ORDER_ID(9, judged);
+            assert_int_equal(path_order(p, order), TBUS_PUBLISHED);
+        }
+        for (int i = 0; i < SENT; i++)
+            path_poll(p->risk, 4);
+        assert_int_equal(path_counter(p, "risk.orders"), judged);
+        order_t got;
+        for (unsigned i = 0; i < SENT; i++)
+            assert_true(path_take(&f.approved, &got, sizeof got));
+    }
+    close_risk(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -816,6 +853,7 @@ int main(void)
         cmocka_unit_test(risk_starts_where_nobody_else_goes_by_market_time),
         cmocka_unit_test(risk_that_cannot_watch_the_feed_does_not_start),
         cmocka_unit_test(risk_is_not_made_without_its_places_or_with_wrong_limits),
+        cmocka_unit_test(orders_from_outside_wait_for_no_strategy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
