@@ -32,7 +32,8 @@ typedef struct executor_stage {
     report_t held;         /* the last report of the event in hand, until it is known to be that */
     uint64_t held_intended;
     bool holds;
-    bool first_answer; /* no report of this event has gone out */
+    bool answers;      /* the event in hand is the arrival of a message */
+    bool first_answer; /* and no report of it has gone out */
     acts_t acts;
     uint64_t arrived;          /* orders that were taken, of whatever kind */
     uint32_t halt;             /* generation of the kill switch that was answered last */
@@ -94,7 +95,7 @@ static void release(executor_stage_t *e, uint8_t flags)
 static void on_report(void *context, const report_t *from_venue, uint64_t intended)
 {
     executor_stage_t *e = context;
-    release(e, REPORT_MORE);
+    release(e, e->answers ? REPORT_MORE : 0);
     e->held = *from_venue;
     e->held_intended = intended;
     e->holds = true;
@@ -161,7 +162,7 @@ static int obey_kill_switch(executor_stage_t *e)
     if (open_orders == 0 || e->base.blocked)
         return 0;
     e->halt_cancelled += open_orders;
-    e->first_answer = false;
+    e->answers = e->first_answer = false;
     venue_cancel_all(e->venue, REASON_KILL_SWITCH);
     release(e, 0);
     show(e);
@@ -264,11 +265,13 @@ static void execute(executor_stage_t *e, const order_t *order, bool whole)
 static int take(market_stage_t *base)
 {
     executor_stage_t *e = (executor_stage_t *)(void *)base;
+    obey_kill_switch(e);
+    if (TBUS_UNLIKELY(base->blocked))
+        return 0; /* the box may hold all that was cancelled, and not one report more */
     in_hand_order_t arrived = *in_hand_first(&e->in_hand, &e->arrivals);
     in_hand_drop(&e->in_hand, &e->arrivals);
-    obey_kill_switch(e);
     e->arrived++;
-    e->first_answer = true;
+    e->answers = e->first_answer = true;
     execute(e, &arrived.order, arrived.whole);
     release(e, REPORT_ANSWER);
     show(e);
@@ -285,7 +288,7 @@ static int on_tick(market_stage_t *base, const tick_t *tick, size_t bytes,
     (void)tick;
     (void)bytes;
     obey_kill_switch(e);
-    e->first_answer = false;
+    e->answers = e->first_answer = false;
     venue_on_market(e->venue, event);
     if (TBUS_UNLIKELY(e->holds)) {
         release(e, 0);

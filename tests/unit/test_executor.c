@@ -2,6 +2,7 @@
 #include "tests/unit/order_path.h"
 
 #include "bus/msg/digest.h"
+#include "bus/market/drive.h"
 
 #define PX 1000000u
 
@@ -185,6 +186,72 @@ static void executor_keeps_reports_while_the_ring_is_full_and_takes_nothing_more
     close_executor(&f);
 }
 
+static void executor_flags_as_an_answer_only_what_a_message_caused(void **state)
+{
+    (void)state;
+    fixture_t f = open_executor();
+    order_path_t *p = f.path;
+    report_t r;
+    path_tick(p, tick_add(LOCATE, 1, 'S', 100, PX));
+    approve(&f, caused_by(order_new(1, 'B', 10, PX - 10, ORDER_TIF_DAY), 1));
+    approve(&f, caused_by(order_new(2, 'B', 10, PX - 20, ORDER_TIF_DAY), 1));
+    approve(&f, caused_by(order_new(3, 'B', 10, PX, ORDER_TIF_IOC), 1));
+    path_poll(p->executor, 8);
+    /* the third order is accepted and filled */
+    const uint8_t flags[] = {REPORT_ANSWER, REPORT_ANSWER, REPORT_MORE, REPORT_ANSWER};
+    for (size_t i = 0; i < sizeof flags; i++) {
+        assert_true(path_take(&p->reports, &r, sizeof r));
+        assert_int_equal(r.flags, flags[i]);
+    }
+    path_tick(p, tick_add(LOCATE, 2, 'S', 100, PX - 50)); /* fills the two that rest */
+    path_poll(p->executor, 8);
+    for (uint64_t count = 1; count <= 2; count++) {
+        assert_true(path_take(&p->reports, &r, sizeof r));
+        assert_int_equal(r.kind, REPORT_FILLED);
+        assert_int_equal(r.order_id & TICK_NS_MASK, count);
+        assert_int_equal(r.flags, 0);
+    }
+    close_executor(&f);
+}
+
+/* The kill switch is thrown while a message is in hand, and `reports` is too small for what rests:
+ * there is memory for the reports about that, not for one more. */
+static void executor_takes_nothing_while_the_cancels_of_a_halt_wait_for_room(void **state)
+{
+    (void)state;
+    enum { RESTING = 300 };
+    executor_params_t params = {0};
+    tbus_params_defaults(&venue_limits_params, &params.venue);
+    params.venue.resting_max = RESTING;
+    fixture_t f = open_executor_of(&params);
+    order_path_t *p = f.path;
+    report_t r;
+    path_tick(p, tick_add(LOCATE, 1, 'S', 100, PX));
+    for (uint64_t i = 1; i <= RESTING; i++) {
+        approve(&f, caused_by(order_new(i, 'B', 10, PX - 10, ORDER_TIF_DAY), 1));
+        path_poll(p->executor, 8);
+        path_expect_report(p, REPORT_ACCEPTED, i, REASON_NONE);
+    }
+    for (uint64_t i = 1; i <= PATH_SLOTS; i++) {
+        approve(&f, order_cancel(RESTING + i)); /* its answer stays on the ring */
+        path_poll(p->executor, 0);
+    }
+    approve(&f, order_cancel(2 * RESTING));
+    market_stage_t *stage = (market_stage_t *)(void *)p->executor;
+    assert_int_equal(stage->ops->collect(stage), 0);
+    kill_switch_throw(p->kill_switch, KILL_BY_OPERATOR, "a test");
+    assert_int_equal(stage->ops->take(stage), 0);
+    assert_true(stage->blocked);
+    for (uint64_t i = 0; i < PATH_SLOTS + RESTING; i++) {
+        assert_true(path_take(&p->reports, &r, sizeof r));
+        assert_int_equal(r.kind, i < PATH_SLOTS ? REPORT_CANCEL_REJECTED : REPORT_CANCELLED);
+        path_poll(p->executor, 8);
+    }
+    path_expect_report(p, REPORT_CANCEL_REJECTED, 2 * RESTING, REASON_UNKNOWN_ORDER);
+    path_expect_no_report(p);
+    close_executor(&f);
+}
+
 static void executor_executes_nothing_once_the_bus_is_halted(void **state)
 {
     (void)state;
@@ -355,7 +422,7 @@ static void the_digest_of_the_executor_is_that_of_the_messages_on_its_ring(void 
 static void executor_starts_where_nobody_else_goes_by_market_time(void **state)
 {
     (void)state;
-    session_t session = session_host;
+    venue_session_t session = session_host;
     session.clock = SESSION_CLOCK_MARKET;
     executor_params_t params = {.session = &session};
     tbus_params_defaults(&venue_limits_params, &params.venue);
@@ -371,7 +438,7 @@ static void executor_starts_where_nobody_else_goes_by_market_time(void **state)
 static void executor_that_cannot_watch_the_feed_does_not_start(void **state)
 {
     (void)state;
-    session_t session = session_host;
+    venue_session_t session = session_host;
     session.clock = SESSION_CLOCK_MARKET;
     executor_params_t params = {.session = &session};
     tbus_params_defaults(&venue_limits_params, &params.venue);
@@ -439,6 +506,8 @@ int main(void)
         cmocka_unit_test(executor_refuses_orders_that_lie_about_their_cause_or_are_none),
         cmocka_unit_test(executor_refuses_a_replayed_approval),
         cmocka_unit_test(executor_keeps_reports_while_the_ring_is_full_and_takes_nothing_more),
+        cmocka_unit_test(executor_flags_as_an_answer_only_what_a_message_caused),
+        cmocka_unit_test(executor_takes_nothing_while_the_cancels_of_a_halt_wait_for_room),
         cmocka_unit_test(executor_executes_nothing_once_the_bus_is_halted),
         cmocka_unit_test(executor_cancels_on_halt_before_anything_else_even_without_input),
         cmocka_unit_test(executor_cancels_on_halt_only_when_no_report_waits_for_room),

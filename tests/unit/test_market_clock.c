@@ -196,7 +196,7 @@ static void a_session_is_made_of_its_parameters(void **state)
     session_values_t values = values_by_default();
     void *made = NULL;
     assert_int_equal(resource->create(&values, &made, NULL), 0);
-    const session_t *session = made;
+    const venue_session_t *session = made;
     assert_true(session_is_market(session));
     assert_int_equal(session->entry.least_ns, 10000);
     assert_int_equal(session->entry.most_ns, 10000);

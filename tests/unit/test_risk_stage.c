@@ -671,7 +671,7 @@ static void risk_stops_at_a_report_that_has_not_the_length_of_one(void **state)
 /* Risk with room for four reports, and as many reports as given, seen at 5000. */
 static fixture_t open_risk_and_report(enum session_clock clock, unsigned reports, int *out_work)
 {
-    static session_t session;
+    static venue_session_t session;
     session = session_host;
     session.clock = clock;
     session.reports_max = 4;
@@ -734,7 +734,7 @@ static void risk_stops_at_a_ring_that_holds_what_no_publisher_writes(void **stat
 static void risk_starts_where_nobody_else_goes_by_market_time(void **state)
 {
     (void)state;
-    session_t session = session_host;
+    venue_session_t session = session_host;
     session.clock = SESSION_CLOCK_MARKET;
     risk_params_t params = {.limits = small_limits(), .session = &session};
     fixture_t f = open_risk_of(&params);
@@ -749,7 +749,7 @@ static void risk_starts_where_nobody_else_goes_by_market_time(void **state)
 static void risk_that_cannot_watch_the_feed_does_not_start(void **state)
 {
     (void)state;
-    session_t session = session_host;
+    venue_session_t session = session_host;
     session.clock = SESSION_CLOCK_MARKET;
     risk_params_t params = {.limits = small_limits(), .session = &session};
     fixture_t f = open_risk_of(&params);

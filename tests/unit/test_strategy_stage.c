@@ -592,7 +592,7 @@ enum { INBOX = 32 };
 /* A strategy with room for 32 reports, and as many as given, of an order that is not open. */
 static int start_and_report(strategy_bench_t *b, enum session_clock clock, unsigned reports)
 {
-    static session_t session;
+    static venue_session_t session;
     session = session_host;
     session.clock = clock;
     session.reports_max = INBOX;
@@ -730,7 +730,7 @@ static void a_strategy_starts_where_nobody_else_goes_by_market_time(void **state
     bench_open(&b, BENCH_SLOTS, BENCH_SLOTS);
     memset(&script, 0, sizeof script);
     bench_params_t params = bench_params_defaults();
-    session_t session = session_host;
+    venue_session_t session = session_host;
     session.clock = SESSION_CLOCK_MARKET;
     strategy_stage_params_t p = {.strategy = &scripted,
                                  .params = &params.quote,
@@ -754,7 +754,7 @@ static void a_strategy_that_cannot_watch_the_feed_does_not_start(void **state)
     bench_open(&b, BENCH_SLOTS, BENCH_SLOTS);
     memset(&script, 0, sizeof script);
     bench_params_t params = bench_params_defaults();
-    session_t session = session_host;
+    venue_session_t session = session_host;
     session.clock = SESSION_CLOCK_MARKET;
     strategy_stage_params_t p = {.strategy = &scripted,
                                  .params = &params.quote,

@@ -61,7 +61,7 @@ enum {
 };
 
 enum {
-    /* flags: more reports of the same event follow: an order is accepted, then fills against what
+    /* flags: more reports of the same answer follow: an order is accepted, then fills against what
      * is displayed, then the rest of it is cancelled, all at one time */
     REPORT_MORE = 1,
     /* The order, cancel or replace that caused this event is answered with this report, its last.
