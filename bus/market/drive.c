@@ -18,6 +18,7 @@ typedef struct group {
     uint64_t at_ns;  /* the next tick, or what the feed promises: nothing comes before */
     uint64_t due_ns; /* when the tick in hand was wanted; 0: there is none */
     bool has_tick;   /* at_ns is that of a tick in hand, or of the end of the feed */
+    bool asks_feed;  /* no tick is in hand: at_ns is what the feed's horizon says */
 } group_t;
 
 static inline market_stage_t *member(const group_t *g, uint32_t i)
@@ -261,6 +262,7 @@ static int take_all(group_t *g, uint32_t budget)
             g->due_ns = tick_intended_ns(tick);
             g->has_tick = true;
         }
+        g->asks_feed = !tick;
         if (!tick || g->at_ns > leader->clear_ns || ticks == budget) {
             int ready = prepare(g);
             if (ready <= 0 || ticks == budget)
@@ -341,8 +343,8 @@ static int end_turn(group_t *g)
     measure_wait(g);
     if (!busy && market_stage_waits(leader))
         raise_horizons(g);
-    /* The feed's horizon matters while nothing is on the ring and somebody waits for time to pass;
-     * those of stages do to whoever may have to raise its own. */
+    /* The feed's horizon is looked at while nothing is on the ring; those of stages always, by
+     * whoever may have to raise its own. */
     for (uint32_t i = 0; i < g->count; i++) {
         tbus_stage_t *stage = g->stages[i];
         for (uint32_t k = 0; k < stage->horizons_count; k++) {
@@ -350,6 +352,7 @@ static int end_turn(group_t *g)
             view->awaited = !view->ours && view->seen != TBUS_HORIZON_END;
         }
     }
+    leader->feed.awaited &= g->asks_feed;
     return more;
 }
 

@@ -433,6 +433,16 @@ static bool finished(run_t *r)
     return true;
 }
 
+/* Has a horizon risen that it waits for? */
+static bool a_horizon_rose(const tbus_stage_t *stage)
+{
+    for (uint32_t k = 0; k < stage->horizons_count; k++)
+        if (stage->horizons[k]->awaited &&
+            tbus_load_relaxed_u64(&stage->horizons[k]->shared->at) != stage->horizons[k]->seen)
+            return true;
+    return false;
+}
+
 /* Would its waiter wake this process, as things are (bus/ring/wait.c)? */
 static bool is_woken(const process_t *process)
 {
@@ -445,10 +455,8 @@ static bool is_woken(const process_t *process)
         for (uint32_t k = 0; k < stage->publishers_count; k++)
             if (stage->publishers[k]->blocked)
                 return true;
-        for (uint32_t k = 0; k < stage->horizons_count; k++)
-            if (stage->horizons[k]->awaited &&
-                tbus_load_relaxed_u64(&stage->horizons[k]->shared->at) != stage->horizons[k]->seen)
-                return true;
+        if (a_horizon_rose(stage))
+            return true;
     }
     return false;
 }
@@ -473,7 +481,10 @@ static bool poll_process(run_t *r, process_t *process, uint32_t budget)
         assert_true(horizon_of(r, i) >= before[i]);
         moved |= horizon_of(r, i) > before[i];
     }
-    process->sleeps = !moved;
+    /* Who has nothing to do has looked at whatever would wake it: else it never sleeps. */
+    for (uint32_t i = 0; work == 0 && i < process->count; i++)
+        assert_false(a_horizon_rose(process->stages[i]));
+    process->sleeps = !moved && budget > 0;
     return moved;
 }
 
