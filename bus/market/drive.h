@@ -21,20 +21,22 @@
  *    executor   an arrival: max(last arrival, horizon of risk + least latency)
  *
  * In the order of messages first, horizon after, each publishes as its horizon the least of the
- * next tick, the things in hand and the bounds: those of its whole process, but a strategy its own
- * alone. Else one beside the executor, with risk elsewhere, would wait for itself: its horizon
- * would follow the executor's bound, that one risk's horizon, and that one the strategy's, in steps
- * of one latency, and never come to the end. At the end of the feed, whose horizon is then
- * without end, there is one more tick without a message, 1 ns after the last: strategies wind down
- * there, what is under way arrives, and each horizon ends in its turn.
+ * next tick, the things in hand and the bounds; a strategy and the executor their own alone,
+ * whoever else is in their process. Else a strategy beside the executor, with risk elsewhere, would
+ * wait for itself: its horizon would follow the executor's bound, that one risk's horizon, and that
+ * one the strategy's, in steps of one latency, and never come to the end.
+ *
+ * At the end of the feed, whose horizon is then without end, there is one more tick without a
+ * message, 1 ns after the last: strategies wind down there, what is under way arrives, and each
+ * horizon ends in its turn.
  *
  * Nobody waits for ever. Let T be the earliest thing or tick that is not done. What comes by rings
  * is taken off them at once, into memory that holds all that can be under way, so no ring but `md`
  * is ever full because of market time. Who waits has published a bound that is at least the least
  * of T and its supplier's; round the circle strategy, risk, executor, strategy the bounds rise by
  * entry and response latency, 2 ns or more, until they reach T, and T may be done. When `md` is
- * full, its slowest reader has the next tick in hand. tests/unit/test_drive.c tries every schedule
- * of small worlds, with rings of one slot and latencies of 1 ns.
+ * full, its slowest reader has the next tick in hand. tests/unit/test_drive.c tries schedules drawn
+ * at random, in any groups of processes, with small rings and latencies of 1 ns.
  *
  * Under the clock of the host (session.h) things have no time: whatever is in hand is taken at
  * once, an order as soon as `md` was taken as far as its strategy had taken it.

@@ -234,6 +234,18 @@ static void look_ahead(executor_stage_t *e)
     base->bound_ns = bound_ns > e->arrival_ns ? bound_ns : e->arrival_ns;
 }
 
+/* Between two ticks only arrivals make it send anything: while one is in hand, no other comes before
+ * that. */
+static uint64_t promise(market_stage_t *base, uint64_t passed_ns)
+{
+    executor_stage_t *e = (executor_stage_t *)(void *)base;
+    if (e->arrivals.first || e->risk_owner == 0 ||
+        !market_stage_is_neighbour(base, e->risk_owner) || passed_ns == MARKET_NEVER)
+        return base->next_ns < base->bound_ns ? base->next_ns : base->bound_ns;
+    uint64_t bound_ns = passed_ns + latency_min_ns(base->session);
+    return bound_ns > e->arrival_ns ? bound_ns : e->arrival_ns;
+}
+
 static int collect(market_stage_t *base)
 {
     executor_stage_t *e = (executor_stage_t *)(void *)base;
@@ -319,6 +331,7 @@ static const market_stage_ops_t executor_market_ops = {.flush = flush,
                                                        .take = take,
                                                        .on_tick = on_tick,
                                                        .end = end,
+                                                       .promise = promise,
                                                        .keeps = keeps};
 
 static int executor_start(tbus_stage_t *stage)

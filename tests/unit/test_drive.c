@@ -294,6 +294,8 @@ static market_t *make_market(void)
     return market;
 }
 
+enum { TOGETHER = 0, EACH_ALONE = 2 }; /* schedules */
+
 /* `schedule` 0: all stages in one process; an even one: each has its own; an odd one: any. */
 static void share_out(run_t *r, uint64_t schedule)
 {
@@ -461,12 +463,18 @@ static bool is_woken(const process_t *process)
     return false;
 }
 
-/* A turn of a process. True: something moved. */
-static bool poll_process(run_t *r, process_t *process, uint32_t budget)
+static bool may_run(const process_t *process)
 {
+    return !process->sleeps || is_woken(process);
+}
+
+/* A turn of a process. True: something moved. */
+static bool poll_one(run_t *r, uint32_t which, uint32_t budget)
+{
+    process_t *process = &r->processes[which];
     uint64_t before[STAGES];
     uint32_t failed = 0;
-    if (process->count == 0 || (process->sleeps && !is_woken(process)))
+    if (process->count == 0)
         return false;
     for (uint32_t i = 0; i < r->stages_count; i++)
         before[i] = horizon_of(r, i);
@@ -507,13 +515,15 @@ static outcome_t play(const world_t *world, uint64_t schedule)
         bool moved;
         if (together) {
             bool fed = feed(r, world, false);
-            moved = poll_process(r, &r->processes[0], budget) || fed;
+            moved = poll_one(r, 0, budget) || fed;
         } else {
             uint32_t at = (uint32_t)(x >> 8) % sum, i = 0;
             while (at >= weights[i])
                 at -= weights[i++];
-            moved = i == r->processes_count ? feed(r, world, x >> 60 == 0)
-                                            : poll_process(r, &r->processes[i], budget);
+            if (i == r->processes_count)
+                moved = feed(r, world, x >> 60 == 0);
+            else
+                moved = may_run(&r->processes[i]) && poll_one(r, i, budget);
         }
         idle = moved ? 0 : idle + 1;
         if (idle > 20000 || ++turns > turns_max)
@@ -653,6 +663,13 @@ static void ticks_of_one_time_give_the_same(void **state)
 
 /* ---- waiting for others */
 
+/* Who has a tick in hand does not ask the feed. */
+static bool has_tick_in_hand(run_t *r, uint32_t stage)
+{
+    size_t bytes;
+    return tbus_peek(&((market_stage_t *)(void *)r->stages[stage])->md, &bytes) != NULL;
+}
+
 static unsigned count_awaited(const run_t *r, unsigned *out_views)
 {
     unsigned awaited = 0;
@@ -675,25 +692,28 @@ static void check_awaited(bool together)
                      .session = session_of(20000, 80000, 1)};
     run_t *r = calloc(1, sizeof *r);
     unsigned views = 0;
-    open_run(r, &world, together);
+    open_run(r, &world, together ? TOGETHER : EACH_ALONE);
     while (!finished(r)) {
         while (feed(r, &world, false))
             ;
-        for (uint32_t i = 0; i < (together ? 1 : r->stages_count); i++)
-            (void)(together ? poll_all(r, 1) : poll_one(r, i, 1));
+        for (uint32_t i = 0; i < r->processes_count; i++)
+            (void)poll_one(r, i, 1);
         if (tbus_load_relaxed_u64(&r->horizon->at) == TBUS_HORIZON_END)
             continue; /* some have seen the end, some have not */
         unsigned awaited = count_awaited(r, &views);
+        for (uint32_t i = 0; i < r->processes_count; i++) {
+            bool asks = !has_tick_in_hand(r, i);
+            assert_int_equal(((market_stage_t *)(void *)r->stages[i])->feed.awaited, asks);
+            awaited += !asks;
+        }
         assert_int_equal(awaited, together ? 1 : views);
-        if (together)
-            assert_true(((market_stage_t *)(void *)r->stages[0])->feed.awaited);
     }
     for (uint32_t i = 0; i < r->stages_count && !together; i++)
         (void)poll_one(r, i, 1); /* each sees that all have ended */
     assert_int_equal(count_awaited(r, &views), 0);
     assert_int_equal(views, 9); /* the feed by each; and by strategies the executor, by it risk, and
                                    by risk both strategies */
-    close_run(r, together);
+    close_run(r);
     free(r);
 }
 
@@ -729,7 +749,7 @@ static void each_tick_that_waits_for_another_process_is_counted_and_its_wait_mea
     (void)state;
     run_t *r = calloc(1, sizeof *r);
     world_t world = plain_world();
-    open_run(r, &world, false);
+    open_run(r, &world, EACH_ALONE);
     const tbus_histogram_t *waits = tbus_bus_histogram(&r->bus, "wait_horizon");
     set_time(r, 1, 30000); /* before any report can come, 40 us after an order */
     set_time(r, 2, 100000);
@@ -737,19 +757,19 @@ static void each_tick_that_waits_for_another_process_is_counted_and_its_wait_mea
         assert_true(feed(r, &world, false));
     for (unsigned i = 0; i < 5; i++)
         (void)poll_one(r, 0, 8);
-    assert_int_equal(market_seq(r->markets[0]), 2);
+    assert_int_equal(market_seq(market_of(r, 0)), 2);
     assert_int_equal(tbus_counter_value(&r->bus, "wait_horizon.ticks"), 1);
     assert_int_equal(tbus_load_relaxed_u64(&waits->count), 0); /* it still waits */
-    for (unsigned i = 0; i < 1000 && market_seq(r->markets[0]) < 3; i++) {
+    for (unsigned i = 0; i < 1000 && market_seq(market_of(r, 0)) < 3; i++) {
         (void)poll_one(r, 1, 8);
         (void)poll_one(r, 2, 8);
         (void)poll_one(r, 0, 8);
     }
-    assert_int_equal(market_seq(r->markets[0]), 3);
+    assert_int_equal(market_seq(market_of(r, 0)), 3);
     assert_int_equal(tbus_counter_value(&r->bus, "wait_horizon.ticks"), 1);
     assert_int_equal(tbus_load_relaxed_u64(&waits->count), 1);
     assert_true(tbus_load_relaxed_u64(&waits->sum) < tbus_clock_ns()); /* a span, not a moment */
-    close_run(r, false);
+    close_run(r);
     free(r);
 }
 
@@ -763,7 +783,7 @@ static uint64_t second_intended_ns(bool with_tick, uint64_t *out_before_ns)
     order_t order;
     size_t bytes;
     uint64_t seq, lost;
-    open_run(r, &world, false);
+    open_run(r, &world, EACH_ALONE);
     assert_int_equal(
         tbus_observer_join(tbus_bus_ring(&r->bus, "orders"), TBUS_FROM_NOW, &orders, NULL), 0);
     set_time(r, 1, 2 * TIMER_NS);
@@ -774,7 +794,7 @@ static uint64_t second_intended_ns(bool with_tick, uint64_t *out_before_ns)
         assert_true(feed(r, &world, true));
     *out_before_ns = tbus_bus_now_ns(&r->bus);
     (void)poll_one(r, 0, 1); /* the first tick, and things before the second */
-    assert_int_equal(market_seq(r->markets[0]), 1);
+    assert_int_equal(market_seq(market_of(r, 0)), 1);
     _Alignas(64) unsigned char message[64];
     assert_int_equal(tbus_observe(&orders, message, &bytes, &seq, &lost), 1);
     memcpy(&order, message, sizeof order);
@@ -783,7 +803,7 @@ static uint64_t second_intended_ns(bool with_tick, uint64_t *out_before_ns)
     memcpy(&order, message, sizeof order);
     if (with_tick)
         assert_int_equal(order.intended, tick_intended_ns(&r->ticks[1]));
-    close_run(r, false);
+    close_run(r);
     free(r);
     return order.intended;
 }
@@ -841,7 +861,7 @@ static void give(run_t *r, const world_t *world, tick_t tick)
     r->ticks[r->fed] = tick;
     assert_true(feed(r, world, false));
     (void)poll_one(r, 0, 8);
-    assert_int_equal(market_seq(r->markets[0]), r->fed);
+    assert_int_equal(market_seq(market_of(r, 0)), r->fed);
 }
 
 /* While both its orders of each side rest: does the strategy wait for a report after `then`? */
@@ -851,7 +871,7 @@ static bool waits_after(tick_t first, tick_t then)
     world_t world = plain_world();
     world.strategy = &pair_strategy;
     world.ticks = 4;
-    open_run(r, &world, false);
+    open_run(r, &world, EACH_ALONE);
     /* A touch outside of the orders, so that risk lets them pass and they rest. */
     give(r, &world, tick_add(1, 101, 'B', 1, BUY_PX - 1000));
     give(r, &world, tick_add(1, 102, 'S', 1, SELL_PX + 1000));
@@ -867,7 +887,7 @@ static bool waits_after(tick_t first, tick_t then)
     if (waits) /* no longer than it has to */
         assert_int_equal(bound_of(r), r->clock.now_ns + world.session.response.least_ns);
     pass_all(r);
-    close_run(r, false);
+    close_run(r);
     free(r);
     return waits;
 }
