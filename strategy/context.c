@@ -152,10 +152,15 @@ uint64_t strat_send_order(strat_context_t *ctx, const strat_order_t *wanted)
 
 uint64_t strat_replace(strat_context_t *ctx, uint64_t order_id, const strat_order_t *wanted)
 {
-    const own_order_t *own = own_orders_find(&ctx->own, order_id);
+    own_order_t *own = own_orders_find(&ctx->own, order_id);
     if (!own || own->locate != wanted->locate || own->side != wanted->side || own->cancel_asked)
         return 0;
-    return send_new(ctx, wanted, order_id);
+    uint64_t id = send_new(ctx, wanted, order_id);
+    if (id) {
+        own->answers_md_seq = ctx->cause.md_seq;
+        own->answers_intended_ns = ctx->cause.intended_ns;
+    }
+    return id;
 }
 
 bool strat_cancel(strat_context_t *ctx, uint16_t locate, uint64_t order_id)

@@ -279,6 +279,47 @@ static void an_order_names_what_its_strategy_had_seen(void **state)
     bench_expect_counter(b, "orders.cancels_sent", 0);
 }
 
+static uint64_t to_replace;
+
+static void replace_it(strat_context_t *ctx)
+{
+    strat_order_t wanted = {
+        .locate = BENCH_LOCATE, .side = 'B', .tif = ORDER_TIF_DAY, .qty = 100, .px_e4 = 4900};
+    script.on_tick = NULL;
+    assert_true(strat_replace(ctx, to_replace, &wanted) != 0);
+}
+
+static void send_after_replace(strat_context_t *ctx, const report_t *report)
+{
+    if (report->kind == REPORT_CANCELLED)
+        assert_true(buy(ctx) != 0);
+}
+
+static void what_follows_a_replaced_order_answers_what_the_replace_answered(void **state)
+{
+    strategy_bench_t *b = *state;
+    script.on_tick = send_one;
+    bench_tick(b, 9, (tick_t){.type = 'S'});
+    order_t first = bench_expect_order(b, ORDER_NEW);
+    script.on_tick = NULL;
+    bench_answer(b, &first, REPORT_ACCEPTED, REASON_NONE);
+    bench_tick(b, 9, (tick_t){.type = 'S'});
+    to_replace = first.order_id;
+    script.on_tick = replace_it;
+    bench_tick(b, 9, (tick_t){.type = 'S'});
+    order_t replace = bench_expect_order(b, ORDER_REPLACE);
+    assert_int_equal(replace.md_seq, 3);
+    script.on_report = send_after_replace;
+    report_t gone = bench_report(&first, REPORT_CANCELLED, REASON_REPLACED);
+    gone.flags = REPORT_MORE;
+    bench_send_report(b, &gone);
+    assert_int_equal(bench_settle(b), 0);
+    order_t next = bench_expect_order(b, ORDER_NEW);
+    assert_int_equal(next.md_seq, 3);
+    assert_int_equal(next.intended, replace.intended);
+    assert_true(next.flags & ORDER_AGAIN);
+}
+
 static void no_more_orders_are_open_than_the_credit_allows(void **state)
 {
     strategy_bench_t *b = *state;
@@ -871,6 +912,7 @@ int main(void)
         ON_BENCH(a_message_without_a_time_does_not_turn_the_clock_back),
         ON_BENCH(a_full_book_table_fails_the_stage_with_the_key_to_raise),
         ON_BENCH(an_order_names_what_its_strategy_had_seen),
+        ON_BENCH(what_follows_a_replaced_order_answers_what_the_replace_answered),
         ON_BENCH(no_more_orders_are_open_than_the_credit_allows),
         ON_BENCH(ids_increase_past_orders_that_stay),
         ON_BENCH(only_a_live_order_of_ours_is_cancelled_and_once),
