@@ -234,8 +234,8 @@ static void look_ahead(executor_stage_t *e)
     base->bound_ns = bound_ns > e->arrival_ns ? bound_ns : e->arrival_ns;
 }
 
-/* Between two ticks only arrivals make it send anything: while one is in hand, no other comes before
- * that. */
+/* Between two ticks only arrivals make it send anything: while one is in hand, no other comes
+ * before that. */
 static uint64_t promise(market_stage_t *base, uint64_t passed_ns)
 {
     executor_stage_t *e = (executor_stage_t *)(void *)base;
