@@ -142,13 +142,23 @@ static bool has_report(const strat_context_t *ctx)
     return ctx->inbox_first != ctx->inbox_end;
 }
 
+/* Whatever it sends has no earlier time: the last thing taken, and what its horizon says. */
+static uint64_t present_ns(const strat_context_t *ctx)
+{
+    const market_stage_t *base = &ctx->base;
+    uint64_t told_ns =
+        base->horizon ? tbus_load_relaxed_u64(&base->horizon->at) : 0; /* hint: ours */
+    return told_ns > base->now_ns && told_ns != TBUS_HORIZON_END ? told_ns : base->now_ns;
+}
+
 /* When the first report is seen: at its time; a cancel by a halt may come behind that. */
 static uint64_t report_at_ns(const strat_context_t *ctx)
 {
     if (!has_report(ctx))
         return MARKET_NEVER;
     uint64_t seen_ns = ctx->inbox[ctx->inbox_first & ctx->inbox_mask].report.seen;
-    return seen_ns > ctx->base.now_ns ? seen_ns : ctx->base.now_ns;
+    uint64_t present = present_ns(ctx);
+    return seen_ns > present ? seen_ns : present;
 }
 
 static uint64_t timer_at_ns(const strat_context_t *ctx)

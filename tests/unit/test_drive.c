@@ -198,6 +198,7 @@ typedef struct world {
     uint64_t gap_ns; /* between two ticks, at most */
     venue_session_t session;
     const strategy_t *strategy; /* NULL: the nervous one */
+    bool halts;                 /* now and then, and trading goes on again */
 } world_t;
 
 typedef struct live_order {
@@ -268,6 +269,7 @@ typedef struct run {
     uint32_t processes_count;
     process_t processes[STAGES];
     uint32_t process_of[STAGES];
+    tbus_observer_t orders;
 } run_t;
 
 /* What must be the same. */
@@ -376,6 +378,8 @@ static void open_run(run_t *r, const world_t *world, uint64_t schedule)
         assert_int_equal(r->stages[i]->ops->start(r->stages[i]), 0);
         process->stages[process->count++] = r->stages[i];
     }
+    assert_int_equal(
+        tbus_observer_join(tbus_bus_ring(&r->bus, "orders"), TBUS_FROM_NOW, &r->orders, NULL), 0);
     r->ticks = calloc(world->ticks, sizeof *r->ticks);
     make_ticks(world, r->ticks);
 }
@@ -468,6 +472,21 @@ static bool may_run(const process_t *process)
     return !process->sleeps || is_woken(process);
 }
 
+/* No order has a time that its strategy had said to have passed. */
+static void check_promises(run_t *r, const uint64_t *promised)
+{
+    _Alignas(64) unsigned char message[64];
+    size_t bytes;
+    uint64_t seq, lost;
+    order_t order;
+    while (tbus_observe(&r->orders, message, &bytes, &seq, &lost) == 1) {
+        memcpy(&order, message, sizeof order);
+        uint32_t stage = order_strategy(&order) - 1u;
+        if (promised[stage] != TBUS_HORIZON_END) /* what a halt causes may come behind the end */
+            assert_true(order.at >= promised[stage]);
+    }
+}
+
 /* A turn of a process. True: something moved. */
 static bool poll_one(run_t *r, uint32_t which, uint32_t budget)
 {
@@ -484,6 +503,7 @@ static bool poll_one(run_t *r, uint32_t which, uint32_t budget)
         fail_msg("%s: %s", process->stages[failed]->name, process->stages[failed]->error.text);
     for (uint32_t i = 0; i < process->count; i++)
         flush(process->stages[i]);
+    check_promises(r, before);
     bool moved = work > 0;
     for (uint32_t i = 0; i < r->stages_count; i++) {
         assert_true(horizon_of(r, i) >= before[i]);
@@ -524,6 +544,12 @@ static outcome_t play(const world_t *world, uint64_t schedule)
                 moved = feed(r, world, x >> 60 == 0);
             else
                 moved = may_run(&r->processes[i]) && poll_one(r, i, budget);
+        }
+        if (world->halts && (x >> 30) % 256 == 0) {
+            if (kill_switch_thrown(r->kill_switch))
+                kill_switch_release(r->kill_switch, (kill_switch_actor_t){0}, "mended");
+            else
+                kill_switch_throw(r->kill_switch, KILL_BY_OPERATOR, "a test");
         }
         idle = moved ? 0 : idle + 1;
         if (idle > 20000 || ++turns > turns_max)
@@ -652,6 +678,23 @@ static void cancels_that_overtake_orders_or_are_overtaken_give_the_same(void **s
         world.session.entry = i % 2 ? slow : quick;
         world.session.cancel = i % 2 ? quick : slow;
         check(&world, 3);
+    }
+}
+
+/* Results depend on when the host halts; what stages have said of market time stands. */
+static void halts_at_any_time_break_no_promise_and_let_all_come_to_an_end(void **state)
+{
+    (void)state;
+    for (unsigned i = 1; i <= worlds(); i++) {
+        world_t world = {.seed = i * 7919,
+                         .ticks = 600,
+                         .strategies = 2,
+                         .eagerness = 1 + i % 5,
+                         .gap_ns = 10000,
+                         .session = session_of(1, 30000, i),
+                         .halts = true};
+        for (uint64_t schedule = 1; schedule <= 6; schedule++)
+            (void)play(&world, world.seed * 1000003 + schedule);
     }
 }
 
@@ -937,6 +980,7 @@ int main(void)
         cmocka_unit_test(latencies_of_a_nanosecond_give_the_same),
         cmocka_unit_test(latencies_much_longer_than_a_ring_holds_give_the_same),
         cmocka_unit_test(cancels_that_overtake_orders_or_are_overtaken_give_the_same),
+        cmocka_unit_test(halts_at_any_time_break_no_promise_and_let_all_come_to_an_end),
         cmocka_unit_test(ticks_of_one_time_give_the_same),
         cmocka_unit_test(
             whoever_is_in_another_process_is_awaited_until_it_has_ended_and_nobody_else),
