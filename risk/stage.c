@@ -30,7 +30,8 @@ typedef struct risk_stage {
     market_stage_t base; /* first */
     tbus_subscriber_t orders;
     tbus_subscriber_t reports;
-    tbus_outlet_t approved; /* orders, with the reason why they are not to pass */
+    tbus_outlet_t judged;   /* orders, with the reason why they are not to pass */
+    tbus_outlet_t approved; /* those that pass */
     gate_t *gate;
     const limits_box_t *limits_box; /* not owned; NULL: none */
     acts_t acts;
@@ -254,10 +255,14 @@ static void judge(risk_stage_t *r, const order_t *order, bool whole)
     tbus_add_own_u64(r->taken, 1);
     tbus_add_own_u64(r->cancels, order->kind == ORDER_CANCEL);
     tbus_add_own_u64(reason == REASON_NONE ? r->passed : r->rejects[reason], 1);
-    digest_order(&r->digest, &judged);
-    tbus_store_relaxed_u64(r->digest_shown, r->digest);
     r->base.stirred = true;
-    r->base.blocked = tbus_outlet_send(&r->approved, &judged, sizeof judged) != TBUS_OUTLET_SENT;
+    tbus_outlet_send(&r->judged, &judged, sizeof judged);
+    if (reason == REASON_NONE) {
+        digest_order(&r->digest, &judged);
+        tbus_store_relaxed_u64(r->digest_shown, r->digest);
+        tbus_outlet_send(&r->approved, &judged, sizeof judged);
+    }
+    r->base.blocked = (r->judged.kept | r->approved.kept) != 0;
 }
 
 static int take(market_stage_t *base)
@@ -308,8 +313,8 @@ static int on_tick(market_stage_t *base, const tick_t *tick, size_t bytes,
 static int flush(market_stage_t *base)
 {
     risk_stage_t *r = (risk_stage_t *)(void *)base;
-    int sent = (int)tbus_outlet_flush(&r->approved);
-    base->blocked = r->approved.kept != 0;
+    int sent = (int)(tbus_outlet_flush(&r->judged) + tbus_outlet_flush(&r->approved));
+    base->blocked = (r->judged.kept | r->approved.kept) != 0;
     base->stirred = sent != 0;
     return sent;
 }
@@ -360,6 +365,7 @@ static void risk_destroy(tbus_stage_t *stage)
 {
     risk_stage_t *r = (risk_stage_t *)(void *)stage;
     tbus_stage_leave(stage);
+    tbus_outlet_destroy(&r->judged);
     tbus_outlet_destroy(&r->approved);
     acts_leave(&r->acts);
     in_hand_destroy(&r->in_hand);
@@ -403,7 +409,9 @@ static int join(risk_stage_t *r, market_t *market, const venue_session_t *sessio
                 tbus_error_t *err)
 {
     tbus_stage_t *stage = &r->base.stage;
-    int code = tbus_outlet_create(&r->approved, 1, sizeof(order_t), err);
+    int code = tbus_outlet_create(&r->judged, 1, sizeof(order_t), err);
+    if (code == 0)
+        code = tbus_outlet_create(&r->approved, 1, sizeof(order_t), err);
     if (code == 0)
         code = market_stage_join(&r->base, market, session, err);
     if (code == 0)
@@ -411,9 +419,11 @@ static int join(risk_stage_t *r, market_t *market, const venue_session_t *sessio
     if (code == 0)
         code = tbus_stage_join_subscriber(stage, "orders", "risk", &r->orders, err);
     if (code == 0)
+        code = tbus_stage_join_publisher(stage, "judged", &r->judged.publisher, err);
+    if (code == 0)
         code = tbus_stage_join_publisher(stage, "approved", &r->approved.publisher, err);
     if (code == 0 && market_stage_waits(&r->base)) {
-        r->base.horizon = tbus_stage_keep_horizon(stage, "approved", 0);
+        r->base.horizon = tbus_stage_keep_horizon(stage, "judged", 0);
         r->base.concerns = gate_concerns(r->gate);
     }
     return code;

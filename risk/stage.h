@@ -3,7 +3,8 @@
  *
  *    md ------- "risk" --> the market view, marks
  *    reports -- "risk" --> positions, open orders
- *    orders --- "risk" --> judged (competing consumer) --> approved, with a reason if it may not
+ *    orders --- "risk" --> judged, with a reason if it must not pass (competing consumer);
+ *                          those that pass also on approved
  *
  * Orders, ticks and reports are taken in the order of market time (bus/market/drive.h). An order
  * that was sent at t is judged with the ticks up to t, the reports that were to be seen before t
@@ -15,7 +16,7 @@
  * exist is malformed.
  *
  * Orders and reports are taken off their rings at once and kept until they are due. An order that
- * must not pass goes to the executor as well, which answers it. When `approved` is FULL one order
+ * must not pass goes to the executor as well, which answers it. When `judged` or `approved` is FULL one order
  * is kept, and nothing is taken until it is out.
  *
  * The kill switch (kill_switch.h) is read with every order; so is the box of new limits: an order

@@ -60,7 +60,7 @@ static const char help_export[] =
     "Write one topic of the journal in DIR to FILE, which appears when it is\n"
     "complete or not at all.\n"
     "\n"
-    "  --topic TOPIC      md, bbo, orders, approved, reports or events\n"
+    "  --topic TOPIC      md, bbo, orders, judged, approved, reports or events\n"
     "  --format FORMAT    itch: ITCH 5.0 in BinaryFILE framing, the very bytes that\n"
     "                     were fed (topics of ticks only)\n"
     "                     csv: a header and a row for each message (default)\n"
@@ -375,7 +375,7 @@ static int verb_export(int argc, char **argv)
                                                      : "one journal at a time");
     if (!request.topic)
         return outcome_usage(
-            argv[0], "which topic? Say --topic md, bbo, orders, approved, reports or events");
+            argv[0], "which topic? Say --topic md, bbo, orders, judged, approved, reports or events");
     if (request.format == EXPORT_ITCH && strcmp(request.output, "-") == 0 && isatty(STDOUT_FILENO))
         return outcome_usage(argv[0], "ITCH is binary and no sight for a terminal: say -o FILE");
     request.directory = argv[optind];

@@ -23,7 +23,7 @@
 static const char help[] =
     "usage: busctl tap TOPIC [OPTION...]\n"
     "\n"
-    "Follow the messages of a topic (md, bbo, orders, approved, reports), one line\n"
+    "Follow the messages of a topic (md, bbo, orders, reports ...), one line\n"
     "each, until the bus ends. The tap only looks: it holds nobody up. When it is\n"
     "too slow, it says on stderr how many messages it lost (and with --json as a\n"
     "line {\"lost\":N} where they are missing).\n"

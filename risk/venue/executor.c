@@ -18,7 +18,7 @@
 
 typedef struct executor_stage {
     market_stage_t base; /* first */
-    tbus_subscriber_t approved;
+    tbus_subscriber_t judged;
     tbus_outlet_t reports;   /* keeps at most what one input caused */
     uint64_t *kept_intended; /* owned; of the reports that are kept: the first of them is [0] */
     venue_t *venue;
@@ -252,11 +252,11 @@ static int collect(market_stage_t *base)
     size_t bytes;
     const void *message;
     tbus_horizon_look(&e->risk);
-    while (!in_hand_full(&e->in_hand) && (message = tbus_peek(&e->approved, &bytes))) {
+    while (!in_hand_full(&e->in_hand) && (message = tbus_peek(&e->judged, &bytes))) {
         in_hand_order_t *in_hand = in_hand_add(&e->in_hand, &e->arrivals);
         in_hand->whole = order_copy(&in_hand->order, message, bytes);
         in_hand->due_ns = arrival_ns(e, &in_hand->order);
-        tbus_advance(&e->approved);
+        tbus_advance(&e->judged);
     }
     look_ahead(e);
     return 0;
@@ -340,7 +340,7 @@ static int executor_start(tbus_stage_t *stage)
     int code = market_stage_start(stage);
     if (code < 0 || !market_stage_waits(&e->base))
         return code;
-    e->risk_owner = tbus_stage_next_with_horizon(stage, "approved", 0);
+    e->risk_owner = tbus_stage_next_with_horizon(stage, "judged", 0);
     return e->risk_owner ? tbus_stage_watch_horizon(stage, e->risk_owner, &e->risk) : 0;
 }
 
@@ -399,7 +399,7 @@ static int build(executor_stage_t *e, market_t *market, const executor_params_t 
     if (code == 0)
         code = market_stage_join(&e->base, market, params->session, err);
     if (code == 0)
-        code = tbus_stage_join_subscriber(stage, "approved", "executor", &e->approved, err);
+        code = tbus_stage_join_subscriber(stage, "judged", "executor", &e->judged, err);
     if (code == 0)
         code = tbus_stage_join_publisher(stage, "reports", &e->reports.publisher, err);
     if (code == 0 && market_stage_waits(&e->base)) {

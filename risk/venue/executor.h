@@ -3,7 +3,7 @@
  * becomes of them.
  *
  *    md -------- "executor" --> market view --> venue (venue.h) --+--> reports
- *    approved -- "executor" --------------------> venue ----------+
+ *    judged ---- "executor" --------------------> venue ----------+
  *
  * Ticks and arrivals are taken in the order of market time (bus/market/drive.h). An order that was
  * sent at t arrives at t + its latency, but not before what was sent earlier (session.h); one that
@@ -12,7 +12,7 @@
  * + the response latency, but not before an earlier report. By the clock of the host an order
  * arrives when it is there and `md` was taken as far as the tick that it answers.
  *
- * Approved orders are taken off their ring at once and kept until they arrive. When `reports` is
+ * Judged orders are taken off their ring at once and kept until they arrive. When `reports` is
  * FULL, what one input caused is kept, and nothing is taken until it is out.
  *
  * Once the kill switch (risk/kill_switch.h) is thrown nothing is executed any more: new orders are
@@ -43,7 +43,7 @@ typedef struct executor_params {
 
 extern const tbus_kind_t executor_kind; /* risk/venue/kind.c; its parameters: a venue_limits_t */
 
-/* The places "executor" must have been reserved on `md` and `approved`. `market` is borrowed and
+/* The places "executor" must have been reserved on `md` and `judged`. `market` is borrowed and
  * may be shared with stages of the same process (market.h). The stage is freed by its ops->destroy.
  * -TBUS_ECONFIG (params), -ENOMEM, and what the joins return. Cold. */
 int executor_stage_create(tbus_bus_t *bus, uint32_t owner, market_t *market,

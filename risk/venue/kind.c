@@ -9,7 +9,7 @@
 
 static const tbus_port_t ports[] = {
     {.topic = "md", .role = TBUS_PORT_SUBSCRIBE, .driving = true},
-    {.topic = "approved", .role = TBUS_PORT_SUBSCRIBE},
+    {.topic = "judged", .role = TBUS_PORT_SUBSCRIBE},
     {.topic = "reports",
      .role = TBUS_PORT_PUBLISH,
      .type = "report",

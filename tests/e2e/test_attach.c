@@ -239,8 +239,9 @@ static void tap_prints_as_many_messages_as_it_is_told(void **state)
     const char *const wrong[] = {TICKBUS_BUSCTL, "tap", "nothing", NULL};
     tap = (program_t){.argv = wrong};
     assert_int_equal(program_run(&tap), 1);
-    assert_text_holds(tap.err, "there is no topic 'nothing'; there are: md, bbo, orders, approved, "
-                               "events, reports");
+    assert_text_holds(tap.err,
+                      "there is no topic 'nothing'; there are: md, bbo, orders, judged, approved, "
+                      "events, reports");
     program_clear(&tap);
     kill(f->start.pid, SIGINT);
     assert_ended_with(f, 0);

@@ -175,7 +175,7 @@ static const way_t ways[] = {
     {"split, small rings",
      false,
      {"--layout", "split", "--pace", "max", "--set", "topics.md.slots=64", "--set",
-      "topics.orders.slots=64", "--set", "topics.approved.slots=64", "--set",
+      "topics.orders.slots=64", "--set", "topics.judged.slots=64", "--set",
       "topics.reports.slots=64"}},
     {"split, stages stopped", true, {"--layout", "split", "--pace", "20k/s"}},
 };

@@ -81,7 +81,8 @@ static void both_layouts_give_a_complete_summary(void **state)
             number(summary, "journal", "records"),
             number(topics, "md", "published") + number(topics, "bbo", "published") +
                 number(topics, "orders", "published") + number(topics, "approved", "published") +
-                number(topics, "reports", "published") + number(topics, "events", "published"));
+                number(topics, "judged", "published") + number(topics, "reports", "published") +
+                number(topics, "events", "published"));
         json_decref(summary);
     }
 }
@@ -95,7 +96,7 @@ static void the_smallest_rings_change_nothing_in_what_is_decided(void **state)
         snprintf(journal, sizeof journal, "%s/%d", f->runtime, small);
         const char *slots = small ? "64" : "16384";
         char set[5][40];
-        static const char *const topics[] = {"md", "bbo", "orders", "approved", "reports"};
+        static const char *const topics[] = {"md", "bbo", "orders", "judged", "reports"};
         for (int i = 0; i < 5; i++)
             snprintf(set[i], sizeof set[i], "topics.%s.slots=%s", topics[i], slots);
         assert_int_equal(run(f, "start", SHORT_FEED, "--json", "--layout", "fused", "--journal",

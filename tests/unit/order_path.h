@@ -56,8 +56,12 @@ static inline order_path_t *path_open(uint32_t md_slots)
         &p->bus, (tbus_ring_spec_t){.name = "orders", .kind = TBUS_MPMC, .slot_count = PATH_SLOTS},
         "order");
     test_topic(&p->bus,
-               (tbus_ring_spec_t){.name = "approved", .kind = TBUS_SPSC, .slot_count = PATH_SLOTS},
+               (tbus_ring_spec_t){.name = "judged", .kind = TBUS_SPSC, .slot_count = PATH_SLOTS},
                "order");
+    test_topic(
+        &p->bus,
+        (tbus_ring_spec_t){.name = "approved", .kind = TBUS_BROADCAST, .slot_count = PATH_SLOTS},
+        "order");
     tbus_ring_t *reports = test_topic(
         &p->bus,
         (tbus_ring_spec_t){.name = "reports", .kind = TBUS_BROADCAST_MP, .slot_count = PATH_SLOTS},
@@ -97,7 +101,7 @@ static inline void path_add_risk(order_path_t *p, const risk_limits_t *limits)
 static inline void path_add_executor(order_path_t *p, const executor_params_t *params)
 {
     test_reserve(&p->bus, "md", "executor", TBUS_SUBSCRIBER);
-    test_reserve(&p->bus, "approved", "executor", TBUS_SUBSCRIBER);
+    test_reserve(&p->bus, "judged", "executor", TBUS_SUBSCRIBER);
     p->executor_market = risk_market_create();
     PATH_OK(executor_stage_create(&p->bus, PATH_EXECUTOR, p->executor_market, params, &p->executor,
                                   &p->err));

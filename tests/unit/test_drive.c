@@ -328,7 +328,8 @@ static void open_run(run_t *r, const world_t *world, uint64_t schedule)
     tbus_ring_t *md = make_topic(r, "md", TBUS_BROADCAST, 64);
     make_topic(r, "bbo", TBUS_BROADCAST, 64);
     make_topic(r, "orders", TBUS_MPMC, 64);
-    make_topic(r, "approved", TBUS_SPSC, 64);
+    make_topic(r, "judged", TBUS_SPSC, 64);
+    make_topic(r, "approved", TBUS_BROADCAST, 64);
     make_topic(r, "reports", TBUS_BROADCAST, 64);
     make_topic(r, EVENT_TOPIC, TBUS_BROADCAST_MP, EVENT_SLOT);
     test_participant(&r->bus, "feed", FEED);
@@ -344,7 +345,7 @@ static void open_run(run_t *r, const world_t *world, uint64_t schedule)
     test_reserve(&r->bus, "reports", "risk", TBUS_SUBSCRIBER);
     test_reserve(&r->bus, "orders", "risk", TBUS_CONSUMER);
     test_reserve(&r->bus, "md", "executor", TBUS_SUBSCRIBER);
-    test_reserve(&r->bus, "approved", "executor", TBUS_SUBSCRIBER);
+    test_reserve(&r->bus, "judged", "executor", TBUS_SUBSCRIBER);
     r->md = test_publisher(md, FEED);
     r->feed = (tbus_stage_t){.bus = &r->bus, .owner = FEED, .name = "feed"};
     r->horizon = tbus_stage_keep_horizon(&r->feed, "md", 0);

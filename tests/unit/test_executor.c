@@ -16,7 +16,7 @@ static fixture_t open_executor_of(const executor_params_t *params)
     fixture_t f = {.path = path_open(1024)};
     order_path_t *p = f.path;
     PATH_OK(
-        tbus_publisher_join(tbus_bus_ring(&p->bus, "approved"), PATH_RISK, &f.approved, &p->err));
+        tbus_publisher_join(tbus_bus_ring(&p->bus, "judged"), PATH_RISK, &f.approved, &p->err));
     path_add_executor(p, params);
     return f;
 }
@@ -383,7 +383,7 @@ static void executor_stops_when_a_table_of_the_market_is_full(void **state)
 static void executor_stops_at_a_ring_that_holds_what_no_publisher_writes(void **state)
 {
     (void)state;
-    static const char *const topics[] = {"md", "approved"};
+    static const char *const topics[] = {"md", "judged"};
     for (unsigned i = 0; i < 2; i++) {
         fixture_t f = open_executor();
         order_path_t *p = f.path;

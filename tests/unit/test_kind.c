@@ -103,10 +103,11 @@ static void two_kinds_of_one_name_cannot_be(void **state)
 static void each_topic_is_known_once_by_the_first_port_that_says_what_it_is(void **state)
 {
     (void)state;
-    static const char *const names[] = {"md", "bbo", "orders", "approved", "events", "reports"};
+    static const char *const names[] = {"md",       "bbo",    "orders", "judged",
+                                        "approved", "events", "reports"};
     for (uint32_t i = 0; i < sizeof names / sizeof *names; i++)
         assert_string_equal(kinds_topic_at(i)->topic, names[i]);
-    assert_null(kinds_topic_at(6));
+    assert_null(kinds_topic_at(7));
 }
 
 /* --- resources */

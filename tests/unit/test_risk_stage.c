@@ -3,6 +3,8 @@
 
 #include <unistd.h>
 
+#include <tickbus/observer.h>
+
 #include "bus/msg/digest.h"
 
 #define BID 1000000u
@@ -10,7 +12,7 @@
 
 typedef struct fixture {
     order_path_t *path;
-    tbus_subscriber_t approved;
+    tbus_subscriber_t judged;
 } fixture_t;
 
 static risk_limits_t small_limits(void)
@@ -26,9 +28,9 @@ static fixture_t open_risk_of(const risk_params_t *params)
 {
     fixture_t f = {.path = path_open(64)};
     order_path_t *p = f.path;
-    test_reserve(&p->bus, "approved", "test", TBUS_SUBSCRIBER);
-    PATH_OK(tbus_subscriber_join(tbus_bus_ring(&p->bus, "approved"), "test", PATH_EXECUTOR,
-                                 &f.approved, &p->err));
+    test_reserve(&p->bus, "judged", "test", TBUS_SUBSCRIBER);
+    PATH_OK(tbus_subscriber_join(tbus_bus_ring(&p->bus, "judged"), "test", PATH_EXECUTOR, &f.judged,
+                                 &p->err));
     path_add_risk_of(p, params);
     return f;
 }
@@ -61,7 +63,7 @@ static fixture_t open_risk(void)
 
 static void close_risk(fixture_t *f)
 {
-    tbus_subscriber_leave(&f->approved);
+    tbus_subscriber_leave(&f->judged);
     path_close(f->path);
 }
 
@@ -72,24 +74,24 @@ static order_t buy(uint64_t count, uint32_t qty)
     return order;
 }
 
-static void expect_approved(fixture_t *f, const order_t *order)
+static void expect_passed(fixture_t *f, const order_t *order)
 {
     order_t got;
-    assert_true(path_take(&f->approved, &got, sizeof(got)));
+    assert_true(path_take(&f->judged, &got, sizeof(got)));
     assert_memory_equal(&got, order, sizeof(got));
 }
 static void expect_rejected(fixture_t *f, uint64_t count, uint8_t reason)
 {
     order_t got;
-    assert_true(path_take(&f->approved, &got, sizeof(got)));
+    assert_true(path_take(&f->judged, &got, sizeof(got)));
     assert_int_equal(got.order_id, ORDER_ID(STRATEGY, count));
     if (got.reason != reason)
         fail_msg("got %s, wanted %s", report_reason_name(got.reason), report_reason_name(reason));
 }
-static void expect_none_approved(fixture_t *f)
+static void expect_none_judged(fixture_t *f)
 {
     size_t bytes;
-    assert_null(tbus_peek(&f->approved, &bytes));
+    assert_null(tbus_peek(&f->judged, &bytes));
 }
 
 static void risk_passes_orders_byte_for_byte_and_says_nothing_about_them(void **state)
@@ -103,7 +105,7 @@ static void risk_passes_orders_byte_for_byte_and_says_nothing_about_them(void **
     order.flags = ORDER_POST_ONLY;
     path_order(f.path, order);
     assert_int_equal(path_poll(f.path->risk, 1), 1);
-    expect_approved(&f, &order);
+    expect_passed(&f, &order);
     path_expect_no_report(f.path);
     assert_int_equal(path_poll(f.path->risk, 1), 0);
     assert_false(f.path->risk->pending);
@@ -119,28 +121,39 @@ static void risk_sends_what_it_rejects_to_the_executor_with_the_reason(void **st
     path_poll(f.path->risk, 1);
     order_t rejected = buy(1, 1001);
     rejected.reason = REASON_POSITION_LIMIT;
-    expect_approved(&f, &rejected);
+    expect_passed(&f, &rejected);
     rejected = order_cancel(0);
     rejected.reason = REASON_MALFORMED;
-    expect_approved(&f, &rejected);
+    expect_passed(&f, &rejected);
     path_expect_no_report(f.path);
     close_risk(&f);
 }
 
-static void the_digest_of_risk_is_that_of_the_messages_on_its_ring(void **state)
+static void what_passes_is_on_approved_as_well_and_nothing_else(void **state)
 {
     (void)state;
     fixture_t f = open_risk();
+    order_path_t *p = f.path;
+    tbus_observer_t approved;
     digest_t digest = 0;
-    assert_int_equal(path_counter(f.path, "digest.approved"), 0);
+    PATH_OK(
+        tbus_observer_join(tbus_bus_ring(&p->bus, "approved"), TBUS_FROM_NOW, &approved, &p->err));
+    assert_int_equal(path_counter(p, "digest.approved"), 0);
     for (uint32_t i = 1; i <= 3; i++) {
-        order_t got;
-        path_order(f.path, buy(i, 400 * i)); /* the second and third are too much */
-        path_poll(f.path->risk, 1);
-        assert_true(path_take(&f.approved, &got, sizeof got));
-        assert_int_equal(got.reason != REASON_NONE, i > 1);
-        digest_order(&digest, &got);
-        assert_int_equal(path_counter(f.path, "digest.approved"), digest);
+        order_t judged, passed;
+        size_t bytes;
+        uint64_t seq, lost;
+        path_order(p, buy(i, 400 * i)); /* the second and third are too much */
+        path_poll(p->risk, 1);
+        assert_true(path_take(&f.judged, &judged, sizeof judged));
+        assert_int_equal(judged.reason != REASON_NONE, i > 1);
+        bool there = tbus_observe(&approved, &passed, &bytes, &seq, &lost) == 1;
+        assert_int_equal(there, i == 1);
+        if (there) {
+            assert_memory_equal(&passed, &judged, sizeof passed);
+            digest_order(&digest, &passed);
+        }
+        assert_int_equal(path_counter(p, "digest.approved"), digest);
     }
     close_risk(&f);
 }
@@ -156,10 +169,10 @@ static void risk_judges_an_order_only_after_the_tick_that_caused_it(void **state
     path_order(f.path, order);
     assert_int_equal(path_poll(f.path->risk, 0), 0); /* a budget of none: no tick, so no order */
     assert_int_equal(path_poll(f.path->risk, 1), 1);
-    expect_none_approved(&f);
+    expect_none_judged(&f);
     /* the second tick and the order, before the third */
     assert_int_equal(path_poll(f.path->risk, 1), 2);
-    expect_approved(&f, &order);
+    expect_passed(&f, &order);
     close_risk(&f);
 }
 
@@ -177,9 +190,9 @@ static void risk_judges_an_order_before_it_takes_a_later_tick(void **state)
     late.md_seq = 3;
     path_order(f.path, late);
     assert_int_equal(path_poll(f.path->risk, 100), 6);
-    expect_approved(&f, &order);
+    expect_passed(&f, &order);
     order = buy(2, 100);
-    expect_approved(&f, &order);
+    expect_passed(&f, &order);
     expect_rejected(&f, 3, REASON_HALTED);
     path_tick(f.path, tick_trading(LOCATE, 'T'));
     late = buy(4, 100);
@@ -202,7 +215,7 @@ static void risk_rejects_an_order_that_names_a_tick_that_is_not_there(void **sta
     path_order(f.path, order);
     assert_int_equal(path_poll(f.path->risk, 1), 2);
     expect_rejected(&f, 1, REASON_MALFORMED);
-    expect_approved(&f, &order);
+    expect_passed(&f, &order);
     close_risk(&f);
 }
 
@@ -215,14 +228,14 @@ static void risk_rejects_a_message_that_has_not_the_length_of_an_order(void **st
     tbus_publish_try(&f.path->orders, &order, 0);
     path_poll(f.path->risk, 1);
     expect_rejected(&f, 1, REASON_MALFORMED);
-    assert_true(path_take(&f.approved, &order, sizeof(order)));
+    assert_true(path_take(&f.judged, &order, sizeof(order)));
     assert_int_equal(order.reason, REASON_MALFORMED);
     assert_int_equal(order.order_id, 0);
-    expect_none_approved(&f);
+    expect_none_judged(&f);
     close_risk(&f);
 }
 
-static void risk_takes_nothing_more_but_empties_its_rings_while_approved_is_full(void **state)
+static void risk_takes_nothing_more_but_empties_its_rings_while_judged_is_full(void **state)
 {
     (void)state;
     fixture_t f = open_risk();
@@ -252,11 +265,11 @@ static void risk_takes_nothing_more_but_empties_its_rings_while_approved_is_full
     assert_true(p->risk->pending);
     for (uint64_t count = 1; count <= sent; count++) {
         order_t order = buy(count, 1);
-        expect_approved(&f, &order);
+        expect_passed(&f, &order);
         path_poll(p->risk, 1);
     }
     assert_false(p->risk->pending);
-    expect_none_approved(&f);
+    expect_none_judged(&f);
     close_risk(&f);
 }
 
@@ -267,19 +280,19 @@ static void risk_rejects_new_orders_from_the_moment_the_bus_is_halted(void **sta
     order_t order = buy(1, 100);
     path_order(f.path, order);
     path_poll(f.path->risk, 1);
-    expect_approved(&f, &order);
+    expect_passed(&f, &order);
     kill_switch_throw(f.path->kill_switch, KILL_BY_OPERATOR, "a test");
     path_order(f.path, buy(2, 100));
     order_t cancel = order_cancel(1);
     path_order(f.path, cancel);
     path_poll(f.path->risk, 1);
     expect_rejected(&f, 2, REASON_KILL_SWITCH);
-    expect_approved(&f, &cancel);
+    expect_passed(&f, &cancel);
     kill_switch_release(f.path->kill_switch, (kill_switch_actor_t){.uid = 5, .pid = 6}, "mended");
     order = buy(3, 100);
     path_order(f.path, order);
     path_poll(f.path->risk, 1);
-    expect_approved(&f, &order);
+    expect_passed(&f, &order);
     close_risk(&f);
 }
 
@@ -317,7 +330,7 @@ static void risk_says_at_which_order_it_took_a_halt_and_a_resume_and_who_ordered
     order_t order = buy(1, 100);
     path_order(p, order);
     path_poll(p->risk, 1);
-    expect_approved(&f, &order);
+    expect_passed(&f, &order);
     path_expect_no_event(p);
     kill_switch_throw(p->kill_switch, KILL_BY_OPERATOR, "prices look wrong");
     path_order(p, buy(2, 100));
@@ -406,7 +419,7 @@ static void risk_says_from_which_order_on_new_limits_hold(void **state)
     order_t order = buy(1, 100);
     path_order(p, order);
     path_poll(p->risk, 1);
-    expect_approved(&f, &order);
+    expect_passed(&f, &order);
     risk_limits_t limits = params.limits;
     limits.max_order_qty = 50;
     limits_box_put(&box, &limits);
@@ -431,12 +444,12 @@ static void risk_takes_its_own_reject_for_nothing_when_the_order_lives(void **st
     path_order(f.path, order);
     for (int i = 0; i < 3; i++)
         path_poll(f.path->risk, 1);
-    expect_approved(&f, &order);
+    expect_passed(&f, &order);
     expect_rejected(&f, 1, REASON_DUPLICATE_ID);
     path_order(f.path, buy(2, 1)); /* the first one still fills the limit */
     path_poll(f.path->risk, 1);
     expect_rejected(&f, 2, REASON_POSITION_LIMIT);
-    expect_none_approved(&f);
+    expect_none_judged(&f);
     close_risk(&f);
 }
 
@@ -451,13 +464,13 @@ static void risk_follows_reports_before_it_judges(void **state)
     order_t order = buy(1, 1000);
     path_order(p, order);
     path_poll(p->risk, 1);
-    expect_approved(&f, &order);
+    expect_passed(&f, &order);
     report_t cancelled = report_of(&order, REPORT_CANCELLED, 1000, 0, BID);
     order = buy(2, 1000);
     path_order(p, order);
     tbus_publish_try(&executor, &cancelled, sizeof(cancelled));
     path_poll(p->risk, 1);
-    expect_approved(&f, &order);
+    expect_passed(&f, &order);
     assert_int_equal(path_counter(p, "risk.report_mismatches"), 0);
     close_risk(&f);
 }
@@ -511,7 +524,7 @@ static void pass(fixture_t *f, order_t order)
 {
     path_order(f->path, order);
     path_poll(f->path->risk, 1);
-    expect_approved(f, &order);
+    expect_passed(f, &order);
 }
 
 static void each_reason_to_reject_has_a_counter_of_its_own(void **state)
@@ -591,7 +604,7 @@ static void risk_measures_the_rate_in_market_time(void **state)
     path_order(p, buy(2, 1));
     path_poll(p->risk, 10);
     order_t order = buy(1, 1);
-    expect_approved(&f, &order);
+    expect_passed(&f, &order);
     expect_rejected(&f, 2, REASON_RATE);
     path_tick(p, (tick_t){.type = TICK_END_MARK}); /* has no time */
     tick = tick_trading(LOCATE, 'T');
@@ -605,7 +618,7 @@ static void risk_measures_the_rate_in_market_time(void **state)
     order = buy(4, 1);
     path_order(p, order);
     path_poll(p->risk, 1);
-    expect_approved(&f, &order);
+    expect_passed(&f, &order);
     close_risk(&f);
 }
 
@@ -625,7 +638,7 @@ static void risk_values_positions_at_the_touch_of_the_moment(void **state)
     order_t order = buy(1, 100);
     path_order(p, order);
     path_poll(p->risk, 1);
-    expect_approved(&f, &order);
+    expect_passed(&f, &order);
     report_t filled = report_of(&order, REPORT_FILLED, 100, 0, BID);
     filled.sent = 1;
     tbus_publish_try(&executor, &filled, sizeof(filled));
@@ -640,7 +653,7 @@ static void risk_values_positions_at_the_touch_of_the_moment(void **state)
     order = buy(3, 100);
     path_order(p, order);
     path_poll(p->risk, 1);
-    expect_approved(&f, &order);
+    expect_passed(&f, &order);
     close_risk(&f);
 }
 
@@ -816,7 +829,7 @@ static void orders_from_outside_wait_for_no_strategy(void **state)
         assert_int_equal(path_counter(p, "risk.orders"), judged);
         order_t got;
         for (unsigned i = 0; i < SENT; i++)
-            assert_true(path_take(&f.approved, &got, sizeof got));
+            assert_true(path_take(&f.judged, &got, sizeof got));
     }
     close_risk(&f);
 }
@@ -826,12 +839,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(risk_passes_orders_byte_for_byte_and_says_nothing_about_them),
         cmocka_unit_test(risk_sends_what_it_rejects_to_the_executor_with_the_reason),
-        cmocka_unit_test(the_digest_of_risk_is_that_of_the_messages_on_its_ring),
+        cmocka_unit_test(what_passes_is_on_approved_as_well_and_nothing_else),
         cmocka_unit_test(risk_judges_an_order_only_after_the_tick_that_caused_it),
         cmocka_unit_test(risk_judges_an_order_before_it_takes_a_later_tick),
         cmocka_unit_test(risk_rejects_an_order_that_names_a_tick_that_is_not_there),
         cmocka_unit_test(risk_rejects_a_message_that_has_not_the_length_of_an_order),
-        cmocka_unit_test(risk_takes_nothing_more_but_empties_its_rings_while_approved_is_full),
+        cmocka_unit_test(risk_takes_nothing_more_but_empties_its_rings_while_judged_is_full),
         cmocka_unit_test(risk_rejects_new_orders_from_the_moment_the_bus_is_halted),
         cmocka_unit_test(a_halt_stays_while_a_release_and_the_next_throw_are_both_half_done),
         cmocka_unit_test(risk_says_at_which_order_it_took_a_halt_and_a_resume_and_who_ordered_them),

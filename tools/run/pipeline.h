@@ -6,7 +6,8 @@
  *    md         broadcast       feed               strategy, risk, executor, recorder
  *    bbo        broadcast       strategy           recorder
  *    orders     mpmc            strategy           risk (consumer), recorder
- *    approved   spsc            risk               executor, recorder
+ *    judged     spsc            risk               executor, recorder
+ *    approved   broadcast       risk               recorder
  *    reports    broadcast-mp    risk, executor     strategy, risk, recorder
  *    events     broadcast-mp    risk, executor,    recorder
  *                               supervisor

@@ -10,7 +10,7 @@
  *    feed         publishes md                                   feed
  *    strategy     takes md, reports; publishes bbo, orders       strategy, strategy2, ...
  *    risk         takes md, reports, orders; publishes ...       risk
- *    executor     takes md, approved; publishes reports          executor
+ *    executor     takes md, judged; publishes reports            executor
  *    recorder     follows every topic                            recorder
  *
  * A topic exists where an instance of a kind publishes on it; the first such port says which ring

@@ -165,7 +165,7 @@ const ipc_mechanism_t ipc_tickbus_spsc_spin = {
     .name = "tickbus_spsc_spin",
     .what = "tickbus ring, one publisher and one subscriber, spinning",
     .typical_use = "the hot path, stage to stage",
-    .in_tickbus = "the `approved` topic: risk to executor",
+    .in_tickbus = "the `judged` topic: risk to executor",
     .setup = spsc_spin_setup,
     RINGS_COMMON,
 };

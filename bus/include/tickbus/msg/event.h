@@ -87,7 +87,7 @@ typedef struct event {
     uint64_t time_ns; /*  0 CLOCK_REALTIME of the act; 0: of no act (LIMITS from risk) */
     uint64_t sent_ns; /*  8 when it was published, ns since bus epoch */
     /* 16 inputs other than ticks that the publisher had taken when it took effect: risk, orders
-     * judged; executor, approved orders. The next one is the first that it holds for */
+     * judged; executor, judged orders. The next one is the first that it holds for */
     uint64_t position;
     uint64_t md_seq;    /* 24 its last tick by then; 0: none */
     uint64_t market_ns; /* 32 exchange time there, ns since midnight */

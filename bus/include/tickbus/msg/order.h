@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* order.h - what a strategy asks for: a new order or a cancel, on the topics `orders` and
- * `approved`.
+ * `judged` and `approved`.
  *
- * strategy --[orders]--> risk --[approved]--> executor. Risk passes every order on, byte for byte
+ * strategy --[orders]--> risk --[judged]--> executor. Risk passes every order on, byte for byte
  * but for `reason`, which says whether it may be executed; the executor answers each of them.
  *
  *    word   bits 0..                        from bit 48 (40, 56)
@@ -62,7 +62,7 @@ typedef struct order {
     uint64_t replaces : 24; /* ORDER_REPLACE: by how much the replaced order's id is smaller */
     /* market time at which the strategy sent it (tickbus/market/clock.h) */
     uint64_t at : 56;
-    uint64_t reason : 8; /* on `approved`: why risk rejects it, REASON_NONE: it does not */
+    uint64_t reason : 8; /* on `judged`: why risk rejects it, REASON_NONE: it does not */
     uint32_t px_e4;      /* limit price in 1/10000 */
     uint32_t qty;        /* shares */
 } order_t;
