@@ -16,8 +16,8 @@
  * exist is malformed.
  *
  * Orders and reports are taken off their rings at once and kept until they are due. An order that
- * must not pass goes to the executor as well, which answers it. When `judged` or `approved` is FULL one order
- * is kept, and nothing is taken until it is out.
+ * must not pass goes to the executor as well, which answers it. When `judged` or `approved` is FULL
+ * one order is kept, and nothing is taken until it is out.
  *
  * The kill switch (kill_switch.h) is read with every order; so is the box of new limits: an order
  * is checked against one set of limits, never against parts of two. On a bus without a kill switch

@@ -375,7 +375,8 @@ static int verb_export(int argc, char **argv)
                                                      : "one journal at a time");
     if (!request.topic)
         return outcome_usage(
-            argv[0], "which topic? Say --topic md, bbo, orders, judged, approved, reports or events");
+            argv[0],
+            "which topic? Say --topic md, bbo, orders, judged, approved, reports or events");
     if (request.format == EXPORT_ITCH && strcmp(request.output, "-") == 0 && isatty(STDOUT_FILENO))
         return outcome_usage(argv[0], "ITCH is binary and no sight for a terminal: say -o FILE");
     request.directory = argv[optind];
