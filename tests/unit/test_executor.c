@@ -15,8 +15,7 @@ static fixture_t open_executor_of(const executor_params_t *params)
 {
     fixture_t f = {.path = path_open(1024)};
     order_path_t *p = f.path;
-    PATH_OK(
-        tbus_publisher_join(tbus_bus_ring(&p->bus, "judged"), PATH_RISK, &f.approved, &p->err));
+    PATH_OK(tbus_publisher_join(tbus_bus_ring(&p->bus, "judged"), PATH_RISK, &f.approved, &p->err));
     path_add_executor(p, params);
     return f;
 }
