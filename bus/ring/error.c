@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <tickbus/error.h>
 
+#include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,6 +18,8 @@ const char *tbus_strerror(int code)
         return text;
         TBUS_ERRORS(X)
 #undef X
+    case EMFILE: /* wherever it happens, the same helps */
+        return "Too many open files; raise the limit of open files (ulimit -n)";
     default: {
         const char *text = strerrordesc_np(number);
         return text ? text : "unknown error";

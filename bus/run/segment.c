@@ -224,9 +224,7 @@ static int make_thp(const char *name, size_t bytes, int node, tbus_segment_t *ou
 /* What to do about it, where the system's own words do not say. */
 static const char *remedy(int code)
 {
-    return code == -EFBIG    ? ": raise the file size limit (ulimit -f)"
-           : code == -EMFILE ? ": raise the limit of open files (ulimit -n)"
-                             : "";
+    return code == -EFBIG ? ": raise the file size limit (ulimit -f)" : "";
 }
 
 int tbus_segment_create(const char *name, size_t bytes, enum tbus_pages want, int node,

@@ -152,8 +152,7 @@ int process_start(pipeline_t *pipeline, uint32_t index, process_t *out_process, 
     layout_process_name(pipeline->layout, index, process.name, sizeof process.name);
     int log_pipe[2];
     if (pipe2(log_pipe, O_CLOEXEC) < 0)
-        return tbus_fail(err, -errno, "%s: no pipe: %s%s", process.name, tbus_strerror(-errno),
-                         errno == EMFILE ? "; raise the limit of open files (ulimit -n)" : "");
+        return tbus_fail(err, -errno, "%s: no pipe: %s", process.name, tbus_strerror(-errno));
     pid_t supervisor = getpid();
     process.pid = fork();
     if (process.pid == 0)

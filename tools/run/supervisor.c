@@ -472,9 +472,7 @@ static void run_pipeline(supervisor_t *s)
     note_clock(s);
     bool fine = supervisor_open_record(s, &why) == 0;
     if (!fine)
-        supervisor_complain(s, "%s%s", why.text,
-                            why.code == -EMFILE ? "; raise the limit of open files (ulimit -n)"
-                                                : "");
+        supervisor_complain(s, "%s", why.text);
     supervisor_obey_standing_halt(s);
     fine = fine && start_processes(s);
     if (fine) {

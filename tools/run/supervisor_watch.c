@@ -259,8 +259,7 @@ static void serve_clients(supervisor_t *s)
     control_server_serve(s->control);
     int trouble = control_server_trouble(s->control);
     if (trouble)
-        supervisor_say(s, "a client cannot be let in: %s%s", tbus_strerror(trouble),
-                       trouble == -EMFILE ? "; raise ulimit -n" : "");
+        supervisor_say(s, "a client cannot be let in: %s", tbus_strerror(trouble));
 }
 
 void supervisor_step(supervisor_t *s, int timeout_ms)
