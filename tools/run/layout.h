@@ -25,7 +25,7 @@
 /* In the order of the configuration's choices. */
 enum layout_mode { LAYOUT_AUTO, LAYOUT_SPLIT, LAYOUT_FUSED };
 
-#define LAYOUT_BATCH 64u /* the budget of every loop: messages a turn */
+#define LAYOUT_BATCH 512u /* the budget of every loop: messages a turn */
 
 /* A stage to be placed. */
 typedef struct layout_stage {
