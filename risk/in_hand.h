@@ -10,6 +10,11 @@
 
 #include <tickbus/msg/order.h>
 
+#include "bus/market/drive.h"
+
+/* Where nobody says how many orders can be under way. */
+#define IN_HAND_ORDERS_DEFAULT 1024u
+
 typedef struct in_hand_order {
     order_t order;
     bool whole;      /* the message had the length of an order */
@@ -39,6 +44,17 @@ static inline bool in_hand_full(const in_hand_t *h)
 static inline const in_hand_order_t *in_hand_first(const in_hand_t *h, const in_hand_stream_t *s)
 {
     return s->first ? &h->orders[s->first] : NULL;
+}
+/* When the stage is to take it, the first of its stream or NULL (MARKET_NEVER): by the clock of the
+ * market, at its due_ns. By the clock of the host, once the tick that it answers was taken; if that
+ * does not exist, as soon as there is no other (it is malformed). */
+static inline uint64_t in_hand_due_ns(const market_stage_t *stage, const in_hand_order_t *first)
+{
+    if (!first)
+        return MARKET_NEVER;
+    if (market_stage_waits(stage))
+        return first->due_ns;
+    return first->order.md_seq <= market_seq(stage->market) ? 0 : MARKET_NEVER - 1;
 }
 /* A place at the end of a stream, to be filled. Requires room. */
 in_hand_order_t *in_hand_add(in_hand_t *h, in_hand_stream_t *s);

@@ -110,17 +110,6 @@ static uint64_t due_ns(const risk_stage_t *r, const order_t *order, const stream
     return order->at > r->judged_ns ? order->at : r->judged_ns;
 }
 
-/* The same for the first of a stream. By the clock of the host, once the tick that it answers was
- * taken; if that does not exist, as soon as there is no other (it is malformed). */
-static uint64_t first_due_ns(const risk_stage_t *r, const in_hand_order_t *first)
-{
-    if (!first)
-        return MARKET_NEVER;
-    if (market_stage_waits(&r->base))
-        return first->due_ns;
-    return first->order.md_seq <= market_seq(r->base.market) ? 0 : MARKET_NEVER - 1;
-}
-
 /* A ring of several publishers: an order behind one that is not ready yet cannot be seen. So what
  * the strategies have sent before they raised their horizons is in hand once all has been taken
  * that was claimed when the horizons were looked at. */
@@ -165,7 +154,7 @@ static uint64_t report_ns(const risk_stage_t *r)
 static in_hand_stream_t *first_order(risk_stage_t *r, uint64_t *out_ns)
 {
     in_hand_stream_t *found = r->others.first ? &r->others : NULL;
-    *out_ns = first_due_ns(r, in_hand_first(&r->in_hand, &r->others));
+    *out_ns = in_hand_due_ns(&r->base, in_hand_first(&r->in_hand, &r->others));
     for (uint32_t i = 0; i < r->streams_count; i++) {
         const in_hand_order_t *other = in_hand_first(&r->in_hand, &r->streams[i].orders);
         if (!other || other->due_ns >= *out_ns)
@@ -429,14 +418,13 @@ static int join(risk_stage_t *r, market_t *market, const venue_session_t *sessio
     return code;
 }
 
-#define MESSAGES_MAX_DEFAULT 1024u
-
 static int allocate(risk_stage_t *r, uint32_t messages_max, tbus_error_t *err)
 {
     uint32_t reports_max = r->base.session->reports_max;
     r->inbox_mask = reports_max - 1;
     r->inbox = table_create(reports_max, sizeof *r->inbox);
-    if (r->inbox && in_hand_create(&r->in_hand, messages_max ? messages_max : MESSAGES_MAX_DEFAULT))
+    if (r->inbox &&
+        in_hand_create(&r->in_hand, messages_max ? messages_max : IN_HAND_ORDERS_DEFAULT))
         return 0;
     return tbus_fail(err, -ENOMEM,
                      "no memory for %u orders and %u reports on their way; lower "

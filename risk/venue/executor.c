@@ -204,17 +204,6 @@ static uint64_t arrival_ns(executor_stage_t *e, const order_t *order)
     return e->arrival_ns;
 }
 
-/* The same for the first. By the clock of the host, once the tick that it answers was taken; if
- * that does not exist, as soon as there is no other (it is malformed). */
-static uint64_t first_due_ns(const executor_stage_t *e, const in_hand_order_t *first)
-{
-    if (!first)
-        return MARKET_NEVER;
-    if (market_stage_waits(&e->base))
-        return first->due_ns;
-    return first->order.md_seq <= market_seq(e->base.market) ? 0 : MARKET_NEVER - 1;
-}
-
 static uint64_t latency_min_ns(const venue_session_t *session)
 {
     uint64_t entry_ns = session->entry.least_ns, cancel_ns = session->cancel.least_ns;
@@ -225,7 +214,7 @@ static void look_ahead(executor_stage_t *e)
 {
     market_stage_t *base = &e->base;
     const in_hand_order_t *first = in_hand_first(&e->in_hand, &e->arrivals);
-    base->next_ns = first_due_ns(e, first);
+    base->next_ns = in_hand_due_ns(base, first);
     base->bound_ns = MARKET_NEVER;
     if (first || !market_stage_waits(base) || e->risk_owner == 0 ||
         e->risk.seen == TBUS_HORIZON_END || market_stage_is_neighbour(base, e->risk_owner))
@@ -377,8 +366,6 @@ static void add_counters(executor_stage_t *e)
     e->open_orders = tbus_counter(bus, owner, "executor.open_orders", "orders");
 }
 
-#define MESSAGES_MAX_DEFAULT 1024u
-
 static int build(executor_stage_t *e, market_t *market, const executor_params_t *params,
                  tbus_error_t *err)
 {
@@ -386,7 +373,7 @@ static int build(executor_stage_t *e, market_t *market, const executor_params_t 
     if (code < 0)
         return code;
     uint32_t reports_max = venue_reports_max(e->venue);
-    uint32_t messages_max = params->messages_max ? params->messages_max : MESSAGES_MAX_DEFAULT;
+    uint32_t messages_max = params->messages_max ? params->messages_max : IN_HAND_ORDERS_DEFAULT;
     code = tbus_outlet_create(&e->reports, reports_max, sizeof(report_t), NULL);
     e->kept_intended = table_create(reports_max, sizeof *e->kept_intended);
     if (code < 0 || !e->kept_intended || !in_hand_create(&e->in_hand, messages_max))
