@@ -10,6 +10,7 @@
 #include <tickbus/outlet.h>
 
 #include "bus/market/drive.h"
+#include "bus/market/inbox.h"
 #include "bus/msg/digest.h"
 #include "risk/acts.h"
 #include "risk/gate.h"
@@ -43,14 +44,7 @@ typedef struct risk_stage {
     uint32_t streams_count;
     stream_t streams[TBUS_STAGE_HORIZONS_MAX];
     in_hand_stream_t others; /* orders of strategies that have no horizon: in the host's order */
-    /* reports that are not due: a ring of inbox_mask + 1 */
-    struct due_report {
-        report_t report;
-        uint64_t seq;
-    } * inbox; /* owned */
-    uint64_t inbox_mask;
-    uint64_t inbox_first;
-    uint64_t inbox_end;
+    inbox_t inbox;
     digest_t digest;
     tbus_atomic_u64_t *digest_shown;
     tbus_atomic_u64_t *taken;
@@ -74,17 +68,9 @@ static int collect_reports(risk_stage_t *r)
                              "stage '%s': message %llu of reports has %zu bytes, a report has %zu",
                              stage->name, (unsigned long long)r->reports.seq, bytes,
                              sizeof(report_t));
-        bool full = r->inbox_end - r->inbox_first > r->inbox_mask;
-        if (full && !market_stage_waits(&r->base))
-            break; /* they are taken at once: there will be room */
-        if (full)
-            return tbus_fail(&stage->error, -TBUS_ELIMIT,
-                             "stage '%s': more than %llu reports are on their way; raise "
-                             "venue.reports_max, or lower venue.latency.response",
-                             stage->name, (unsigned long long)r->inbox_mask + 1);
-        struct due_report *due = &r->inbox[r->inbox_end++ & r->inbox_mask];
-        memcpy(&due->report, message, sizeof due->report);
-        due->seq = r->reports.seq;
+        int code = inbox_put(&r->inbox, &r->base, message, r->reports.seq);
+        if (code != 0)
+            return code < 0 ? code : 0;
         tbus_advance(&r->reports);
     }
     return 0;
@@ -138,16 +124,12 @@ static void collect_orders(risk_stage_t *r)
 
 /* ---- what is first, and what may still come */
 
-static bool has_report(const risk_stage_t *r)
-{
-    return r->inbox_first != r->inbox_end;
-}
-
 static uint64_t report_ns(const risk_stage_t *r)
 {
-    if (!has_report(r))
+    const due_report_t *due = inbox_first(&r->inbox);
+    if (!due)
         return MARKET_NEVER;
-    return market_stage_waits(&r->base) ? r->inbox[r->inbox_first & r->inbox_mask].report.seen : 0;
+    return market_stage_waits(&r->base) ? due->report.seen : 0;
 }
 
 /* The stream whose first order comes first: by time, then by strategy number. */
@@ -185,15 +167,16 @@ static void look_ahead(risk_stage_t *r)
 
 static void take_report(risk_stage_t *r)
 {
-    gate_on_report(r->gate, &r->inbox[r->inbox_first++ & r->inbox_mask].report);
+    gate_on_report(r->gate, &inbox_first(&r->inbox)->report);
+    inbox_drop(&r->inbox);
     tbus_store_relaxed_u64(r->mismatches, gate_report_mismatches(r->gate));
 }
 
 /* An order is judged with what its strategy had seen, and with what was to be seen before. */
 static void take_reports_before(risk_stage_t *r, const order_t *order)
 {
-    while (has_report(r)) {
-        const struct due_report *due = &r->inbox[r->inbox_first & r->inbox_mask];
+    const due_report_t *due;
+    while ((due = inbox_first(&r->inbox))) {
         if (due->report.seen >= r->base.now_ns && due->seq > order->report_seq)
             return;
         take_report(r);
@@ -260,7 +243,8 @@ static int take(market_stage_t *base)
     uint64_t order_ns;
     in_hand_stream_t *stream = first_order(r, &order_ns);
     /* By the clock of the host all reports come first, as strategies take them. */
-    bool report_first = market_stage_waits(base) ? report_ns(r) < order_ns : has_report(r);
+    bool report_first =
+        market_stage_waits(base) ? report_ns(r) < order_ns : inbox_first(&r->inbox) != NULL;
     if (report_first || !stream) {
         take_report(r);
     } else {
@@ -358,7 +342,7 @@ static void risk_destroy(tbus_stage_t *stage)
     tbus_outlet_destroy(&r->approved);
     acts_leave(&r->acts);
     in_hand_destroy(&r->in_hand);
-    free(r->inbox);
+    inbox_destroy(&r->inbox);
     gate_destroy(r->gate);
     free(r);
 }
@@ -421,9 +405,7 @@ static int join(risk_stage_t *r, market_t *market, const venue_session_t *sessio
 static int allocate(risk_stage_t *r, uint32_t messages_max, tbus_error_t *err)
 {
     uint32_t reports_max = r->base.session->reports_max;
-    r->inbox_mask = reports_max - 1;
-    r->inbox = table_create(reports_max, sizeof *r->inbox);
-    if (r->inbox &&
+    if (inbox_create(&r->inbox, reports_max) &&
         in_hand_create(&r->in_hand, messages_max ? messages_max : IN_HAND_ORDERS_DEFAULT))
         return 0;
     return tbus_fail(err, -ENOMEM,

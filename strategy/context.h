@@ -13,6 +13,7 @@
 
 #include "bus/msg/digest.h"
 #include "bus/market/drive.h"
+#include "bus/market/inbox.h"
 #include "strategy/causes.h"
 #include "strategy/ledger.h"
 #include "strategy/own_orders.h"
@@ -47,12 +48,6 @@ typedef struct open_at {
     uint32_t pad;
 } open_at_t;
 
-/* A report that is not due yet. */
-typedef struct due_report {
-    report_t report;
-    uint64_t seq; /* on `reports` */
-} due_report_t;
-
 struct strat_context {
     market_stage_t base; /* first */
     const strategy_t *strategy;
@@ -72,10 +67,7 @@ struct strat_context {
     bool timer_unplaced;     /* it was set before there was a time */
     cause_t cause;           /* of what is sent now */
 
-    due_report_t *inbox; /* owned; reports of its own that are not due: a ring of inbox_mask + 1 */
-    uint64_t inbox_mask;
-    uint64_t inbox_first;
-    uint64_t inbox_end;
+    inbox_t inbox; /* reports of its own that are not due */
 
     uint32_t venue_owner;      /* participant number of the executor, 0: none that has a horizon */
     tbus_horizon_view_t venue; /* of the executor */

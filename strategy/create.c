@@ -28,7 +28,7 @@ static void strategy_destroy(tbus_stage_t *stage)
     own_orders_destroy(&ctx->own);
     causes_destroy(&ctx->causes);
     free(ctx->open_at);
-    free(ctx->inbox);
+    inbox_destroy(&ctx->inbox);
     free(ctx);
 }
 
@@ -74,10 +74,9 @@ static int allocate(strat_context_t *ctx, uint32_t credit, tbus_error_t *err)
     const tbus_ring_t *md = tbus_bus_ring(ctx->base.stage.bus, "md");
     uint32_t reports_max = ctx->base.session->reports_max;
     uint32_t messages_max = ORDERS_KEPT_PER_CREDIT * credit;
-    ctx->inbox_mask = reports_max - 1;
-    ctx->inbox = make_table(reports_max, sizeof *ctx->inbox);
     ctx->open_at = make_table(MARKET_LOCATES, sizeof *ctx->open_at);
-    if (!ctx->inbox || !ctx->open_at || own_orders_create(&ctx->own, ctx->number, credit) < 0 ||
+    if (!inbox_create(&ctx->inbox, reports_max) || !ctx->open_at ||
+        own_orders_create(&ctx->own, ctx->number, credit) < 0 ||
         causes_create(&ctx->causes, messages_max, md ? md->slot_count : 0) < 0 ||
         tbus_outlet_create(&ctx->orders_out, messages_max, sizeof(order_t), NULL) < 0 ||
         tbus_outlet_create(&ctx->bbo_out, 1, sizeof(bbo_t), NULL) < 0)

@@ -118,17 +118,9 @@ static int collect_reports(strat_context_t *ctx)
         if (bytes != sizeof *report)
             tbus_add_own_u64(ctx->counters.report_mismatches, 1);
         else if (report_strategy(report) == ctx->number) {
-            bool full = ctx->inbox_end - ctx->inbox_first > ctx->inbox_mask;
-            if (full && !market_stage_waits(&ctx->base))
-                break; /* they are taken at once: there will be room */
-            if (full)
-                return tbus_fail(&ctx->base.stage.error, -TBUS_ELIMIT,
-                                 "stage '%s': more than %llu reports are on their way; raise "
-                                 "venue.reports_max, or lower venue.latency.response",
-                                 ctx->base.stage.name, (unsigned long long)ctx->inbox_mask + 1);
-            due_report_t *due = &ctx->inbox[ctx->inbox_end++ & ctx->inbox_mask];
-            due->report = *report;
-            due->seq = ctx->reports.seq;
+            int code = inbox_put(&ctx->inbox, &ctx->base, report, ctx->reports.seq);
+            if (code != 0)
+                return code < 0 ? code : 0;
         }
         tbus_advance(&ctx->reports);
     }
@@ -136,11 +128,6 @@ static int collect_reports(strat_context_t *ctx)
 }
 
 /* ---- what is first in hand, and what may still come */
-
-static bool has_report(const strat_context_t *ctx)
-{
-    return ctx->inbox_first != ctx->inbox_end;
-}
 
 /* Whatever it sends has no earlier time: the last thing taken, and what its horizon says. */
 static uint64_t present_ns(const strat_context_t *ctx)
@@ -154,9 +141,10 @@ static uint64_t present_ns(const strat_context_t *ctx)
 /* When the first report is seen: at its time; a cancel by a halt may come behind that. */
 static uint64_t report_at_ns(const strat_context_t *ctx)
 {
-    if (!has_report(ctx))
+    const due_report_t *due = inbox_first(&ctx->inbox);
+    if (!due)
         return MARKET_NEVER;
-    uint64_t seen_ns = ctx->inbox[ctx->inbox_first & ctx->inbox_mask].report.seen;
+    uint64_t seen_ns = due->report.seen;
     uint64_t present = present_ns(ctx);
     return seen_ns > present ? seen_ns : present;
 }
@@ -170,7 +158,7 @@ void context_next(strat_context_t *ctx)
 {
     uint64_t report_ns = report_at_ns(ctx), timer_ns = timer_at_ns(ctx);
     if (!market_stage_waits(&ctx->base))
-        ctx->base.next_ns = has_report(ctx) ? 0 : MARKET_NEVER;
+        ctx->base.next_ns = inbox_first(&ctx->inbox) ? 0 : MARKET_NEVER;
     else
         ctx->base.next_ns = report_ns < timer_ns ? report_ns : timer_ns;
 }
@@ -178,7 +166,7 @@ void context_next(strat_context_t *ctx)
 /* No report that is not in hand is seen earlier, once the executor has passed `venue_ns`. */
 static uint64_t reports_from_ns(strat_context_t *ctx, uint64_t venue_ns)
 {
-    if (ctx->venue_owner == 0 || has_report(ctx))
+    if (ctx->venue_owner == 0 || inbox_first(&ctx->inbox))
         return MARKET_NEVER;
     uint64_t first_ns = causes_first(&ctx->causes, venue_ns);
     if (first_ns == UINT64_MAX || venue_ns == TBUS_HORIZON_END)
@@ -317,11 +305,11 @@ static int take(market_stage_t *base)
 {
     strat_context_t *ctx = (strat_context_t *)(void *)base;
     int rc = 0;
-    if (has_report(ctx) && (!market_stage_waits(base) || report_at_ns(ctx) <= timer_at_ns(ctx))) {
-        due_report_t *due = &ctx->inbox[ctx->inbox_first & ctx->inbox_mask];
+    const due_report_t *due = inbox_first(&ctx->inbox);
+    if (due && (!market_stage_waits(base) || report_at_ns(ctx) <= timer_at_ns(ctx))) {
         report_t report = due->report;
         ctx->report_seq = due->seq;
-        ctx->inbox_first++;
+        inbox_drop(&ctx->inbox);
         rc = take_report(ctx, &report);
     } else {
         ctx->cause = due_cause(ctx);
