@@ -19,7 +19,12 @@
 #define CLOCK_BURST 16u               /* messages for one look at the clock */
 #define LATER_NS    UINT64_C(1000000) /* between two looks at a pipe that has nothing */
 #define TOLD_NS     UINT64_C(200000)  /* between two words on how far market time is */
-#define NEVER_NS    UINT64_MAX
+/* Market time is told so much before it has come, on the host's clock: else, whenever a tick comes
+ * after a pause, those who may not take it before the others have come so far would wait for three
+ * wake-ups, one after the other. It changes no result (bus/market/drive.h): what happens between
+ * two ticks may be seen a millisecond early. */
+#define LEAD_NS  UINT64_C(1000000)
+#define NEVER_NS UINT64_MAX
 
 typedef struct feed_stage {
     tbus_stage_t base;
@@ -204,29 +209,31 @@ static void tell_progress(feed_stage_t *f)
     tbus_store_relaxed_u64(f->total, total);
 }
 
-/* While no tick goes out, time may pass all the same, as far as the next tick in hand allows: what
- * waits for a market time need not wait for that tick. With each tick that goes out whoever takes
- * it knows as much by itself, so nothing is said then. */
-static void say_how_far(const feed_stage_t *f, uint64_t now_ns)
+/* Until the next tick, which is in hand, nothing comes: what waits for a market time need not wait
+ * for that tick. `done` ticks went out in this turn: they have woken whoever waits for us, and told
+ * as much, but for the pause that follows. */
+static void say_how_far(const feed_stage_t *f, uint64_t now_ns, uint32_t done)
 {
     if (f->base.source_done) {
         if (!f->base.pending)
             tbus_horizon_raise(f->horizon, TBUS_HORIZON_END, f->md.publisher.fence);
         return;
     }
-    if (f->base.pending || f->bytes == 0 || f->pace.kind == FEED_PACE_RATE)
+    if (f->base.pending || f->bytes == 0)
         return;
     uint64_t next_ns = market_clock_at(f->clock, f->tick, f->bytes).now_ns;
-    uint64_t ahead_ns = feed_pace_ahead_ns(&f->pace, now_ns);
+    uint64_t ahead_ns = feed_pace_ahead_ns(&f->pace, now_ns + LEAD_NS);
     if (next_ns > f->clock.now_ns + ahead_ns)
-        tbus_horizon_raise(f->horizon, next_ns - ahead_ns, f->md.publisher.fence);
+        tbus_horizon_raise_quietly(f->horizon, next_ns - ahead_ns);
+    if (done == 0)
+        tbus_horizon_ring(f->horizon, f->md.publisher.fence);
 }
 
 static int feed_poll(tbus_stage_t *stage, uint32_t budget)
 {
     feed_stage_t *f = (feed_stage_t *)stage;
     if (stage->source_done && !stage->pending) {
-        say_how_far(f, 0);
+        say_how_far(f, 0, 0);
         return 0;
     }
     uint64_t now_ns = 0;
@@ -253,7 +260,7 @@ static int feed_poll(tbus_stage_t *stage, uint32_t budget)
     if (done > 0)
         tell_progress(f);
     if (done < budget)
-        say_how_far(f, now_ns);
+        say_how_far(f, now_ns, done);
     return (int)done;
 }
 

@@ -398,6 +398,7 @@ static int join(risk_stage_t *r, market_t *market, const venue_session_t *sessio
     if (code == 0 && market_stage_waits(&r->base)) {
         r->base.horizon = tbus_stage_keep_horizon(stage, "judged", 0);
         r->base.concerns = gate_concerns(r->gate);
+        r->base.trails = true;
     }
     return code;
 }

@@ -6,6 +6,10 @@
 #include "bus/market/fetch.h"
 
 #define THINGS_PER_TICK 64u /* of a turn's budget: what is taken before its process looks around */
+/* Ticks, while more of them are at hand, after which those are woken that sleep until a horizon
+ * rises. Sooner they would find little to do, and on a CPU that they share with us throw our books
+ * out of its cache for that. */
+#define TICKS_PER_RING 2048u
 
 /* The stages of one process, in a turn. */
 typedef struct group {
@@ -19,6 +23,7 @@ typedef struct group {
     uint64_t due_ns; /* when the tick in hand was wanted; 0: there is none */
     bool has_tick;   /* at_ns is that of a tick in hand, or of the end of the feed */
     bool asks_feed;  /* no tick is in hand: at_ns is what the feed's horizon says */
+    bool full;       /* the turn ended with its budget, not for want of ticks */
 } group_t;
 
 static inline market_stage_t *member(const group_t *g, uint32_t i)
@@ -193,9 +198,12 @@ static void ask_feed(group_t *g, const tick_t **out_tick, size_t *out_bytes)
     if (*out_tick)
         return;
     g->has_tick = horizon == MARKET_NEVER;
+    if (!g->has_tick && horizon > leader->told_ns)
+        leader->told_ns = horizon;
+    /* A feed that was stopped may have said more than its last tick: the end is not before that. */
     g->at_ns = leader->clock.now_ns + 1;
-    if (!g->has_tick && horizon > g->at_ns)
-        g->at_ns = horizon;
+    if (leader->told_ns > g->at_ns)
+        g->at_ns = leader->told_ns;
 }
 
 static int give_tick(group_t *g, const tick_t *tick, size_t bytes)
@@ -265,6 +273,7 @@ static int take_all(group_t *g, uint32_t budget)
         g->asks_feed = !tick;
         if (!tick || g->at_ns > leader->clear_ns || ticks == budget) {
             int ready = prepare(g);
+            g->full = ready > 0;
             if (ready <= 0 || ticks == budget)
                 return ready < 0 ? ready : 0;
         }
@@ -316,26 +325,36 @@ static void raise_horizons(const group_t *g)
 {
     uint64_t tick_ns = g->leader->ended ? MARKET_NEVER : g->at_ns;
     uint64_t passed_ns = least(tick_ns, g->leader->clear_ns);
+    bool rings = !g->full || g->leader->md.seq - g->leader->rung_seq >= TICKS_PER_RING;
     for (uint32_t i = 0; i < g->count; i++) {
         market_stage_t *s = member(g, i);
         if (!s->horizon)
             continue;
         uint64_t at_ns = s->ops->promise ? s->ops->promise(s, passed_ns) : passed_ns;
-        tbus_horizon_raise(s->horizon, least(tick_ns, at_ns), s->md.fence);
+        tbus_horizon_raise_quietly(s->horizon, least(tick_ns, at_ns));
+        if (rings)
+            tbus_horizon_ring(s->horizon, s->md.fence);
     }
+    if (rings)
+        g->leader->rung_seq = g->leader->md.seq;
 }
 
 static int end_turn(group_t *g)
 {
     market_stage_t *leader = g->leader;
     bool busy = blocked(g);
-    bool held_back = busy || (g->has_tick && g->at_ns > leader->clear_ns);
+    bool trails = market_stage_waits(leader) && bound(g) != MARKET_NEVER;
     int more = 0;
     for (uint32_t i = 0; i < g->count; i++) {
         market_stage_t *s = member(g, i);
         if (i > 0)
             tbus_subscriber_catch_up(&s->md, &leader->md);
         more += s->ops->end ? s->ops->end(s, g->work) : 0;
+        trails &= s->trails;
+    }
+    bool held_back = trails || busy || (g->has_tick && g->at_ns > leader->clear_ns);
+    for (uint32_t i = 0; i < g->count; i++) {
+        market_stage_t *s = member(g, i);
         s->md.held_back = held_back;
         s->stage.pending =
             s->blocked || s->next_ns != MARKET_NEVER || (s->ops->keeps && s->ops->keeps(s));
@@ -352,7 +371,7 @@ static int end_turn(group_t *g)
             view->awaited = !view->ours && view->seen != TBUS_HORIZON_END;
         }
     }
-    leader->feed.awaited &= g->asks_feed;
+    leader->feed.awaited &= g->asks_feed && !trails;
     return more;
 }
 

@@ -100,10 +100,14 @@ struct market_stage {
     /* what is not in hand, and comes from another process, is not earlier; MARKET_NEVER: nothing
      * comes */
     uint64_t bound_ns;
-    bool stirred;                /* it has sent something since the driver last looked */
-    bool changed;                /* next_ns or bound_ns have changed since, without a collect */
-    bool blocked;                /* it keeps messages that found no room */
-    bool winds_down;             /* it was told to, whatever the feed says */
+    bool stirred;    /* it has sent something since the driver last looked */
+    bool changed;    /* next_ns or bound_ns have changed since, without a collect */
+    bool blocked;    /* it keeps messages that found no room */
+    bool winds_down; /* it was told to, whatever the feed says */
+    /* A tick need not wake it. Whatever the tick is, it may be taken only when the horizon has
+     * risen that bounds the stage, and that rises with the tick; so it sleeps until then, instead
+     * of waking for each tick to find that it is too early. */
+    bool trails;
     uint32_t neighbours;         /* bit i: participant i + 1 is polled together with it */
     const market_clock_t *times; /* the clock of the first stage of its process */
     /* of the first stage of a process: */
@@ -111,6 +115,8 @@ struct market_stage {
     tbus_horizon_view_t feed;
     bool ended;                /* the end of the feed was taken */
     bool grouped;              /* it knows who is in its own process */
+    uint64_t told_ns;          /* the greatest horizon of the feed that it has gone by */
+    uint64_t rung_seq;         /* where on md those were woken last who wait for our horizons */
     uint64_t clear_ns;         /* up to here ticks may be taken without another look */
     uint64_t waits_since_ns;   /* host time; 0: it does not wait for a horizon */
     tbus_histogram_t *waits;   /* how long; NULL: nobody asks */

@@ -306,6 +306,8 @@ static int end(market_stage_t *base, int work)
 {
     executor_stage_t *e = (executor_stage_t *)(void *)base;
     (void)work;
+    /* Nobody waits for its horizon before it has something at stake. */
+    base->trails = !e->arrivals.first && venue_stats(e->venue).open_orders == 0;
     return TBUS_UNLIKELY(e->acts.halted) && answer_halt(e);
 }
 

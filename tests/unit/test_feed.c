@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include <tickbus/bus.h>
+#include <tickbus/market/clock.h>
 #include <tickbus/stage.h>
 #include <tickbus/subscriber.h>
 
@@ -237,6 +238,56 @@ static void realtime_schedules_by_event_time(void **state)
                              (tick_event_ns(&tick) - first_event) / 1000000);
         }
     }
+}
+
+static uint64_t told_ns(rig_t *r)
+{
+    return tbus_load_relaxed_u64(&tbus_participant(&r->bus, r->owner)->horizon.at);
+}
+
+/* Market time of message `number` of a source. */
+static uint64_t market_ns(const char *text, unsigned number)
+{
+    feed_source_t *source;
+    tick_t tick;
+    size_t bytes;
+    market_clock_t clock = {0};
+    assert_int_equal(feed_source_open(text, FEED_CLOCK_MARKET, &source, NULL), 0);
+    for (unsigned i = 0; i < number; i++) {
+        assert_int_equal(feed_source_next(source, &tick, &bytes), 1);
+        clock = market_clock_at(clock, &tick, bytes);
+    }
+    feed_source_close(source);
+    return clock.now_ns;
+}
+
+static void what_is_known_of_the_pause_after_a_tick_is_told_with_the_tick(void **state)
+{
+    rig_t *r = *state;
+    const char *source = "synth:seed=4,messages=600";
+    make_bus(r, 1024, 0);
+    make_feed(r, source, "1/s", 0);
+    assert_int_equal(told_ns(r), 0);
+    assert_int_equal(poll_feed(r, 100), 1);
+    assert_int_equal(told_ns(r), market_ns(source, 2));
+}
+
+static void market_time_is_told_a_millisecond_ahead_of_the_pace_and_no_more(void **state)
+{
+    rig_t *r = *state;
+    const char *source = "synth:seed=4,messages=600";
+    make_bus(r, 1024, 0);
+    make_feed(r, source, "0.001x", 0);
+    assert_true(poll_feed(r, 100) >= 1);
+    tick_t tick;
+    assert_true(take(r, &tick) > 0);
+    uint64_t first_ns = r->bus.directory->epoch_ns + tick_intended_ns(&tick);
+    while (take(r, &tick) > 0)
+        ;
+    unsigned taken = (unsigned)r->taken;
+    assert_true(market_ns(source, taken + 1) > market_ns(source, taken) + 1000);
+    assert_true(told_ns(r) >= market_ns(source, taken));
+    assert_true(told_ns(r) <= market_ns(source, 1) + (tbus_clock_ns() - first_ns + 1000000) / 1000);
 }
 
 static void the_time_limit_ends_the_feed_and_drops_what_was_not_due(void **state)
@@ -484,6 +535,8 @@ int main(void)
         CASE(a_rate_gives_each_message_its_own_intended_time_and_a_deadline),
         CASE(messages_that_are_late_keep_the_time_that_they_were_meant_for),
         CASE(realtime_schedules_by_event_time),
+        CASE(what_is_known_of_the_pause_after_a_tick_is_told_with_the_tick),
+        CASE(market_time_is_told_a_millisecond_ahead_of_the_pace_and_no_more),
         CASE(the_time_limit_ends_the_feed_and_drops_what_was_not_due),
         CASE(winding_down_takes_no_more_but_publishes_what_was_due),
         CASE(bad_input_ends_the_feed_after_what_came_before_and_is_no_failure_of_the_stage),

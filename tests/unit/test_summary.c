@@ -191,6 +191,10 @@ static void of_waits_for_the_venue_their_share_of_all_ticks_is_told(void **state
     for (unsigned i = 0; i < 5; i++)
         tbus_histogram_record(tbus_bus_histogram(&f->bus, "wait_horizon"), 4096);
     assert_number(f, "latency_ns.wait_horizon.ticks", 5);
+    assert_number(f, "latency_ns.wait_horizon.count", 2000);
+    assert_number(f, "latency_ns.wait_horizon.p99", 0); /* most waited for nobody */
+    assert_number(f, "latency_ns.wait_horizon.p99_9", 4096);
+    assert_number(f, "latency_ns.wait_horizon.max", 4096);
     assert_true(json_real_value(at(f, "latency_ns.wait_horizon.share")) == 0.0025);
     char *text = print(f);
     if (!strstr(text, "  of it, waiting ") || !strstr(text, "  (0.25 % of the ticks waited for") ||

@@ -250,10 +250,13 @@ static void add_histograms(const tbus_bus_t *bus, const char *name, uint32_t num
     }
 }
 
-static json_t *latency(const tbus_bus_t *bus, const char *name, uint32_t numbers)
+/* `others`: how many there were beside those of the histogram, which took no time. */
+static json_t *latency(const tbus_bus_t *bus, const char *name, uint32_t numbers, uint64_t others)
 {
     tbus_histogram_t h = {0};
     add_histograms(bus, name, numbers, &h);
+    tbus_add_own_u64(&h.buckets[tbus_histogram_bucket(0)], others);
+    tbus_add_own_u64(&h.count, others);
     json_t *object = json_object();
     json_object_set_new(object, "p50", count(tbus_histogram_percentile(&h, 500000)));
     json_object_set_new(object, "p99", count(tbus_histogram_percentile(&h, 990000)));
@@ -274,16 +277,17 @@ static uint32_t stages_that_trade(const layout_t *layout)
 static json_t *latencies(const tbus_bus_t *bus, const layout_t *layout)
 {
     static const char *const names[] = {"tick_to_order", "tick_to_requote", "tick_to_cancel",
-                                        "tick_to_report", "wait_horizon"};
+                                        "tick_to_report"};
     uint32_t traders = stages_that_trade(layout);
     json_t *object = json_object();
     for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
-        json_object_set_new(object, names[i], latency(bus, names[i], traders));
-    json_t *waits = json_object_get(object, "wait_horizon");
+        json_object_set_new(object, names[i], latency(bus, names[i], traders, 0));
     uint64_t waited = value_of(bus, EVERYBODY, "wait_horizon.ticks");
     uint64_t taken = traders * value_of(bus, EVERYBODY, "feed.messages");
+    json_t *waits = latency(bus, "wait_horizon", traders, taken > waited ? taken - waited : 0);
     json_object_set_new(waits, "ticks", count(waited));
     json_object_set_new(waits, "share", json_real(taken ? (double)waited / (double)taken : 0));
+    json_object_set_new(object, "wait_horizon", waits);
     return object;
 }
 

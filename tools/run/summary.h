@@ -38,9 +38,9 @@
  *                tick_to_requote  to an order that follows the answer to an earlier message
  *                tick_to_cancel   to a cancel
  *                tick_to_report   to the executor's answer to any of these
- *                wait_horizon     how long ticks waited until the executor had passed the time up
- *                                 to which it could still report: a part of the above. Also
- *                                 `ticks`, how many did, and `share`, of all ticks taken
+ *                wait_horizon     how long each tick waited until the executor had passed the time
+ *                                 up to which it could still report, 0 for most: a part of the
+ *                                 above. Also `ticks`, how many waited, and `share`, of all
  *    layout      "split" or "fused"
  *    pages       {TOPIC: "hugetlb-2M"...}
  *    processes[] stages pid cpu wait parks

@@ -319,10 +319,12 @@ static void print_latency(FILE *out, const json_t *summary)
                                           {"tick_to_report", "tick to report"},
                                           {"wait_horizon", "of it, waiting"}};
     const json_t *all = json_object_get(summary, "latency_ns");
+    const json_t *waits = json_object_get(all, "wait_horizon");
+    double waited = json_real_value(json_object_get(waits, "share"));
     bool headed = false;
     for (unsigned row = 0; row < sizeof rows / sizeof *rows; row++) {
         const json_t *latency = json_object_get(all, rows[row][0]);
-        if (integer(latency, "count") == 0)
+        if (integer(latency, "count") == 0 || (latency == waits && waited == 0))
             continue;
         if (!headed)
             fprintf(out, "\n  %-15s %10s %10s %10s %10s %12s\n", "latency", "p50", "p99", "p99.9",
@@ -330,7 +332,6 @@ static void print_latency(FILE *out, const json_t *summary)
         print_latency_row(out, latency, rows[row][1]);
         headed = true;
     }
-    double waited = json_real_value(json_object_get(json_object_get(all, "wait_horizon"), "share"));
     if (waited > 0)
         fprintf(out, "  (%.2g %% of the ticks waited for what the venue could still report)\n",
                 100 * waited);

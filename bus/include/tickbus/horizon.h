@@ -56,16 +56,22 @@ typedef struct tbus_horizon_view {
 /* Not for callers: wake those that sleep on it. */
 void tbus_horizon_wake(tbus_horizon_t *horizon);
 
-/* The owner: raise it to `at`, after all messages with an earlier time were published. Nothing
- * happens when it is there already. `fence`: the host lacks membarrier(2) (wake.h). Hot; a system
- * call only when somebody sleeps. */
-TBUS_INLINE void tbus_horizon_raise(tbus_horizon_t *horizon, uint64_t at, bool fence)
+/* The owner: raise it to `at`, after all messages with an earlier time were published, and wake
+ * nobody yet. Nothing happens when it is there already. Hot; no system call. */
+TBUS_INLINE void tbus_horizon_raise_quietly(tbus_horizon_t *horizon, uint64_t at)
 {
     if (at <= tbus_load_relaxed_u64(&horizon->at)) /* hint: only we write it */
         return;
     /* A1 pairs A2 (tbus_horizon_look): else a reader sees how far we are and not yet the messages
      * that we sent before, and goes past them. */
     tbus_store_release_u64(&horizon->at, at);
+}
+
+/* The owner: wake who sleeps until it rises, if anybody does. Call it after raising it quietly, at
+ * the latest before doing nothing. `fence`: the host lacks membarrier(2) (wake.h). Hot; a system
+ * call only when somebody sleeps. */
+TBUS_INLINE void tbus_horizon_ring(tbus_horizon_t *horizon, bool fence)
+{
     /* A3 pairs A4 (tbus_waiter_park): our store comes before our look at `waiting`; the sleeper's
      * membarrier(2) takes the place of a fence. Else the sleeper misses the store, we miss its
      * bit, and it sleeps on. */
@@ -74,6 +80,15 @@ TBUS_INLINE void tbus_horizon_raise(tbus_horizon_t *horizon, uint64_t at, bool f
     tbus_compiler_barrier(); /* A3 */
     if (TBUS_UNLIKELY(tbus_load_relaxed_u32(&horizon->waiting) != 0))
         tbus_horizon_wake(horizon);
+}
+
+/* The owner: both. */
+TBUS_INLINE void tbus_horizon_raise(tbus_horizon_t *horizon, uint64_t at, bool fence)
+{
+    if (at <= tbus_load_relaxed_u64(&horizon->at)) /* hint: only we write it */
+        return;
+    tbus_horizon_raise_quietly(horizon, at);
+    tbus_horizon_ring(horizon, fence);
 }
 
 /* A reader: how far it is, or what is known already when there is none. */
