@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* busctl journal export: a topic of a recording in a format that others read. */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tools/journal/arguments.h"
+#include "tools/journal/verbs.h"
+#include "tools/show/export.h"
+#include "tools/show/grouped.h"
+#include "tools/show/outcome.h"
+
+static const char help[] =
+    "usage: busctl journal export DIR --topic TOPIC [--format itch|csv|jsonl]\n"
+    "                             [--stamps] [-o FILE]\n"
+    "\n"
+    "Write one topic of the journal in DIR to FILE, which appears when it is\n"
+    "complete or not at all.\n"
+    "\n"
+    "  --topic TOPIC      md, bbo, orders, judged, approved, reports or events\n"
+    "  --format FORMAT    itch: ITCH 5.0 in BinaryFILE framing, the very bytes that\n"
+    "                     were fed (topics of ticks only)\n"
+    "                     csv: a header and a row for each message (default)\n"
+    "                     jsonl: a JSON object a line\n"
+    "  --stamps           csv: the host's own clock as well (intended_ns, sent_ns);\n"
+    "                     without, two runs that did the same give the same file\n"
+    "  -o FILE            - is stdout (default)\n"
+    "\n"
+    "example: busctl journal export ./session1 --topic md --format itch -o fed.itch\n"
+    "         busctl journal export ./session1 --topic bbo --format csv | head\n";
+
+static bool parse_format(const char *text, enum export_format *out_format)
+{
+    static const char *const names[] = {
+        [EXPORT_ITCH] = "itch", [EXPORT_CSV] = "csv", [EXPORT_JSONL] = "jsonl"};
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(text, names[i]) == 0) {
+            *out_format = (enum export_format)i;
+            return true;
+        }
+    return false;
+}
+
+static int export_and_tell(const char *verb, const export_request_t *request)
+{
+    export_result_t result;
+    char number[GROUPED_MAX];
+    tbus_error_t err = {0};
+    int code = export_topic(request, &result, &err);
+    if (code == -EPIPE)
+        return OUTCOME_OK; /* `| head` has seen enough */
+    if (code < 0)
+        return outcome_failed(verb, "%s", err.text);
+    if (result.end == TBUS_JOURNAL_TORN)
+        fprintf(stderr,
+                "%s: note: the recorder was killed; this is what it had recorded (%" PRIu64
+                " bytes behind the last whole record were cut off)\n",
+                verb, result.torn_bytes);
+    if (result.end == TBUS_JOURNAL_BROKEN)
+        fprintf(stderr, "%s: note: the recording broke off with an error; this is what it had\n",
+                verb);
+    if (result.end == TBUS_JOURNAL_LIVE)
+        fprintf(stderr, "%s: note: the journal is being written; this is as far as it had come\n",
+                verb);
+    if (strcmp(request->output, "-") != 0)
+        fprintf(stderr, "%s: %s messages of '%s' in %s\n", verb,
+                grouped((int64_t)result.messages, number), request->topic, request->output);
+    return OUTCOME_OK;
+}
+
+int journal_verb_export(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"topic", required_argument, NULL, 't'},  {"format", required_argument, NULL, 'f'},
+        {"output", required_argument, NULL, 'o'}, {"stamps", no_argument, NULL, 's'},
+        {"help", no_argument, NULL, 'h'},         {0}};
+    export_request_t request = {.format = EXPORT_CSV, .output = "-"};
+    optind = 0;
+    for (int option; (option = getopt_long(argc, argv, "ho:", options, NULL)) != -1;) {
+        if (option == 'h')
+            return outcome_help(argv[0], help);
+        if (option == '?')
+            return outcome_option(argv[0], argv[optind - 1], options);
+        if (option == 't')
+            request.topic = optarg;
+        if (option == 'o')
+            request.output = optarg;
+        if (option == 's')
+            request.stamps = true;
+        if (option == 'f' && !parse_format(optarg, &request.format))
+            return outcome_usage(argv[0], "--format %s: itch, csv or jsonl was expected", optarg);
+    }
+    if (argc - optind != 1)
+        return outcome_usage(argv[0], argc == optind ? "the journal's directory is missing"
+                                                     : "one journal at a time");
+    if (!request.topic)
+        return outcome_usage(
+            argv[0],
+            "which topic? Say --topic md, bbo, orders, judged, approved, reports or events");
+    if (request.format == EXPORT_ITCH && strcmp(request.output, "-") == 0 && isatty(STDOUT_FILENO))
+        return outcome_usage(argv[0], "ITCH is binary and no sight for a terminal: say -o FILE");
+    request.directory = argv[optind];
+    return export_and_tell(argv[0], &request);
+}
