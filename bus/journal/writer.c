@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -252,33 +251,14 @@ static int fill_header(const tbus_journal_spec_t *spec, uint64_t segment_bytes,
     return draw_session(h, err);
 }
 
-/* Hold the whole first segment as long as we live. The lock is the open file description's, which
- * lock_fd keeps when the segment itself is closed. */
-static int lock_session(tbus_journal_writer_t *w, int fd, tbus_error_t *err)
-{
-    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    if (fcntl(fd, F_OFD_SETLK, &whole) < 0)
-        return tbus_fail(err, -errno,
-                         "cannot lock segment 00000001.tbj in journal directory %s: %s",
-                         w->directory.path,
-                         errno == EAGAIN ? "somebody else records there" : tbus_strerror(-errno));
-    w->lock_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    return w->lock_fd < 0
-               ? tbus_fail(err, -errno, "cannot keep the lock of journal directory %s: %s",
-                           w->directory.path, tbus_strerror(-errno))
-               : 0;
-}
-
 /* The first segment, on this thread: what can be wrong is mostly wrong at once, and to be said
  * before the bus starts. */
 static int start_first_segment(tbus_journal_writer_t *w, tbus_error_t *err)
 {
     tbus_journal_file_t *file = tbus_journal_writer_file(w, 1);
     int code = tbus_journal_file_create(&w->directory, 1, w->segment_bytes, &w->limit, file, err);
-    if (code == -EEXIST) /* it was empty a moment ago */
-        code = -TBUS_ENOTEMPTY;
     if (code == 0)
-        code = lock_session(w, file->fd, err);
+        code = tbus_journal_lock_segment(&w->session_lock, &w->directory, file->fd, err);
     if (code == 0)
         code = tbus_journal_file_populate(file, smaller(FIRST_BYTES, w->piece_bytes), err);
     if (code < 0) {
@@ -299,8 +279,7 @@ static int start_first_segment(tbus_journal_writer_t *w, tbus_error_t *err)
 
 static void free_writer(tbus_journal_writer_t *w)
 {
-    if (w->lock_fd >= 0)
-        close(w->lock_fd);
+    tbus_journal_lock_release(&w->session_lock);
     pthread_cond_destroy(&w->ready);
     pthread_cond_destroy(&w->work);
     pthread_mutex_destroy(&w->lock);
@@ -326,7 +305,7 @@ static tbus_journal_writer_t *new_writer(uint64_t segment_bytes)
     tbus_journal_writer_t *w = calloc(1, sizeof *w);
     if (!w)
         return NULL;
-    w->lock_fd = -1;
+    w->session_lock = TBUS_JOURNAL_LOCK_NONE;
     w->segment_bytes = segment_bytes;
     w->payload_max = segment_bytes - TBUS_JOURNAL_HEADER_BYTES - TBUS_JOURNAL_RECORD_HEADER;
     w->piece_bytes = piece_of(segment_bytes);
@@ -358,9 +337,12 @@ int tbus_journal_writer_open(const tbus_journal_spec_t *spec, tbus_journal_write
     }
     w->directory = directory;
     w->header = header;
-    code = start_first_segment(w, err);
+    code = tbus_journal_lock_take(&w->directory, &w->session_lock, err);
+    if (code == 0)
+        code = start_first_segment(w, err);
     if (code < 0) {
         tbus_journal_file_destroy(tbus_journal_writer_file(w, 1));
+        tbus_journal_lock_destroy(&w->session_lock, &w->directory);
         tbus_journal_directory_destroy(&w->directory);
         free_writer(w);
         return code;

@@ -22,6 +22,7 @@
 
 #include <pthread.h>
 
+#include "bus/journal/lock.h"
 #include "bus/journal/segment_file.h"
 
 #define TBUS_JOURNAL_FILES 4u
@@ -44,7 +45,7 @@ struct tbus_journal_writer {
 
     /* set by tbus_journal_writer_open */
     tbus_journal_directory_t directory;
-    int lock_fd; /* its open file description holds the session's OFD lock */
+    tbus_journal_lock_t session_lock; /* held from open to close */
     uint64_t segment_bytes;
     /* pages are faulted in by this much, and the helper is asked as often */
     uint64_t piece_bytes;

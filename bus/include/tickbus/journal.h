@@ -5,6 +5,8 @@
  *
  *    DIR/00000001.tbj, 00000002.tbj, ...   segments: files of `segment_bytes` bytes while they are
  *                                          written; a finished one is cut to what it holds
+ *    DIR/writer.lock                       empty; its writer holds an OFD lock on byte 0 of it
+ *                                          (fcntl(2)) as long as it lives. The file stays
  *
  *    segment    0  header, 4096 bytes: session, number of the segment, the topics, the seal
  *                  (bus/journal/format.h)

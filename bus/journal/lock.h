@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lock.h - who writes a journal, and is it alive: locks of open file descriptions (OFD), which the
+ * kernel drops when the last descriptor of its writer is gone, however it died.
+ *
+ *    DIR/writer.lock   byte 0   write lock of the writer, from before the first segment is made to
+ *                               the end of the session. The file is empty, and stays: a lock file
+ *                               that is removed can be held by two
+ *    first segment     byte 0   the same, for readers of older versions, which ask there; as long
+ *                               as the segment is there
+ *    any segment       byte 1   read lock of a reader that reads it: it is not removed meanwhile
+ *
+ * Private to bus/journal.
+ */
+#ifndef TICKBUS_JOURNAL_LOCK_H
+#define TICKBUS_JOURNAL_LOCK_H
+
+#include "bus/journal/directory.h"
+
+#define TBUS_JOURNAL_LOCK_NAME "writer.lock"
+
+typedef struct tbus_journal_lock {
+    int fd;         /* of writer.lock; -1: not held */
+    int segment_fd; /* a descriptor of the first segment's description; -1: not locked */
+} tbus_journal_lock_t;
+
+#define TBUS_JOURNAL_LOCK_NONE ((tbus_journal_lock_t){.fd = -1, .segment_fd = -1})
+
+/* Make writer.lock, which must not exist, and lock it. 0; -TBUS_ENOTEMPTY: somebody else did so
+ * since the directory was looked at; -errno. */
+int tbus_journal_lock_take(const tbus_journal_directory_t *directory, tbus_journal_lock_t *out_lock,
+                           tbus_error_t *err);
+
+/* Lock the first segment as well. `fd` may be closed before the lock is. 0 or -errno. */
+int tbus_journal_lock_segment(tbus_journal_lock_t *lock, const tbus_journal_directory_t *directory,
+                              int fd, tbus_error_t *err);
+
+/* Let go; writer.lock stays. */
+void tbus_journal_lock_release(tbus_journal_lock_t *lock);
+
+/* Undo `take`, before anything was recorded: the file is removed. */
+void tbus_journal_lock_destroy(tbus_journal_lock_t *lock,
+                               const tbus_journal_directory_t *directory);
+
+#endif
