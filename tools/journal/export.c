@@ -94,15 +94,14 @@ int journal_verb_export(int argc, char **argv)
         if (option == 'f' && !parse_format(optarg, &request.format))
             return outcome_usage(argv[0], "--format %s: itch, csv or jsonl was expected", optarg);
     }
-    if (argc - optind != 1)
-        return outcome_usage(argv[0], argc == optind ? "the journal's directory is missing"
-                                                     : "one journal at a time");
+    int code = journal_directory_argument(argc, argv, &request.directory);
+    if (code != OUTCOME_OK)
+        return code;
     if (!request.topic)
         return outcome_usage(
             argv[0],
             "which topic? Say --topic md, bbo, orders, judged, approved, reports or events");
     if (request.format == EXPORT_ITCH && strcmp(request.output, "-") == 0 && isatty(STDOUT_FILENO))
         return outcome_usage(argv[0], "ITCH is binary and no sight for a terminal: say -o FILE");
-    request.directory = argv[optind];
     return export_and_tell(argv[0], &request);
 }
