@@ -165,57 +165,95 @@ static uint32_t number_of(const char *name)
     return strcmp(name, canonical) == 0 ? (uint32_t)number : 0;
 }
 
-/* Without a gap: as many as the highest number says. */
-static int count_segments(int fd, const char *path, uint32_t *out_segments, tbus_error_t *err)
+/* One pass over the names. 0, or -errno. */
+static int list_numbers(const tbus_journal_directory_t *directory, tbus_journal_range_t *out_range,
+                        uint32_t *out_count)
 {
-    DIR *stream = list(fd);
+    DIR *stream = list(directory->fd);
     if (!stream)
-        return tbus_fail(err, -errno, "cannot list journal directory %s: %s", path,
-                         tbus_strerror(-errno));
+        return -errno;
+    tbus_journal_range_t range = {0};
     uint32_t count = 0;
-    uint32_t highest = 0;
     const struct dirent *entry;
     while ((entry = readdir(stream)) != NULL) {
         uint32_t number = number_of(entry->d_name);
-        count += number != 0;
-        highest = number > highest ? number : highest;
+        if (number == 0)
+            continue;
+        range.first = count == 0 || number < range.first ? number : range.first;
+        range.last = number > range.last ? number : range.last;
+        count++;
     }
     closedir(stream);
-    if (count == 0)
-        return tbus_fail(err, -TBUS_ENOTFOUND,
-                         "there is no journal in %s: it holds no file 00000001.tbj", path);
-    char name[TBUS_JOURNAL_FILE_NAME_MAX];
-    for (uint32_t number = 1; count < highest && number < highest; number++) {
-        tbus_journal_segment_name(number, name);
-        if (faccessat(fd, name, F_OK, 0) < 0)
-            return tbus_fail(err, -TBUS_ECORRUPT,
-                             "segment %s of the journal in %s is missing (there are %u, up to "
-                             "number %u); put it back",
-                             name, path, count, highest);
-    }
-    *out_segments = highest;
+    *out_range = range;
+    *out_count = count;
     return 0;
 }
 
-int tbus_journal_directory_open(const char *path, tbus_journal_directory_t *out_directory,
-                                uint32_t *out_segments, tbus_error_t *err)
+uint32_t tbus_journal_directory_last(const tbus_journal_directory_t *directory)
 {
-    uint32_t segments = 0;
+    tbus_journal_range_t range = {0};
+    uint32_t count = 0;
+    return list_numbers(directory, &range, &count) < 0 ? 0 : range.last;
+}
+
+static uint32_t first_missing(const tbus_journal_directory_t *directory,
+                              const tbus_journal_range_t *range)
+{
+    uint32_t number = range->first;
+    while (number < range->last && tbus_journal_directory_holds(directory, number))
+        number++;
+    return number;
+}
+
+int tbus_journal_directory_list(const tbus_journal_directory_t *directory,
+                                tbus_journal_range_t *out_range, tbus_error_t *err)
+{
+    for (;;) {
+        tbus_journal_range_t range;
+        uint32_t count = 0;
+        int code = list_numbers(directory, &range, &count);
+        if (code < 0)
+            return tbus_fail(err, code, "cannot list journal directory %s: %s", directory->path,
+                             tbus_strerror(code));
+        if (count == 0)
+            return tbus_fail(err, -TBUS_ENOTFOUND,
+                             "there is no journal in %s: it holds no file 00000001.tbj",
+                             directory->path);
+        *out_range = range;
+        if (count == range.last - range.first + 1)
+            return 0;
+        uint32_t missing = first_missing(directory, &range);
+        if (missing == range.last)
+            return 0; /* it was made while the names were read */
+        if (!tbus_journal_directory_holds(directory, range.first))
+            continue; /* retention is at work */
+        return tbus_fail(err, -TBUS_ECORRUPT,
+                         "segment %08u.tbj of the journal in %s is missing (there are %u, from "
+                         "number %u to %u); put it back",
+                         missing, directory->path, count, range.first, range.last);
+    }
+}
+
+int tbus_journal_directory_open(const char *path, tbus_journal_directory_t *out_directory,
+                                tbus_journal_range_t *out_range, tbus_error_t *err)
+{
+    tbus_journal_directory_t directory;
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) {
         int code = -errno;
         return tbus_fail(err, code, "cannot open journal directory %s: %s", path,
                          tbus_strerror(code));
     }
-    int code = count_segments(fd, path, &segments, err);
+    int code = fill(path, fd, false, &directory, err);
+    if (code < 0)
+        return code;
+    code = tbus_journal_directory_list(&directory, out_range, err);
     if (code < 0) {
-        close(fd);
+        tbus_journal_directory_close(&directory);
         return code;
     }
-    code = fill(path, fd, false, out_directory, err);
-    if (code == 0)
-        *out_segments = segments;
-    return code;
+    *out_directory = directory;
+    return 0;
 }
 
 bool tbus_journal_directory_holds(const tbus_journal_directory_t *directory, uint32_t number)

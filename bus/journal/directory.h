@@ -6,6 +6,16 @@
 
 #include "bus/journal/format.h"
 
+/* The writer holds a write lock on byte 0 of this file as long as it lives; writers of before hold
+ * one on the first segment instead. A reader holds a read lock on byte 1 of the segment that it
+ * reads, and retention leaves a segment alone on which it gets no write lock there. All of them are
+ * OFD locks. */
+#define TBUS_JOURNAL_LOCK_NAME "writer.lock"
+#define TBUS_JOURNAL_READER_LOCK                                                                   \
+    {                                                                                              \
+        .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 1, .l_len = 1                          \
+    }
+
 /* What everything that opens a segment, or tells of one, takes. */
 typedef struct tbus_journal_directory {
     char *path; /* as it was given, for messages. Owned */
@@ -23,10 +33,25 @@ int tbus_journal_directory_create(const char *path, tbus_journal_directory_t *ou
 /* Undo create: close the directory, and remove it if create made it and it is empty again. */
 void tbus_journal_directory_destroy(tbus_journal_directory_t *directory);
 
-/* Open a directory to read from, and count its segments: 1.. without a gap, else -TBUS_ECORRUPT.
- * -TBUS_ENOTFOUND: there are none. Files with other names are ignored. */
+/* The numbers of the segments that a journal has: the first is not 1 when those before it were
+ * removed (retention). */
+typedef struct tbus_journal_range {
+    uint32_t first;
+    uint32_t last;
+} tbus_journal_range_t;
+
+/* Open a directory to read from, and list its segments, as tbus_journal_directory_list. */
 int tbus_journal_directory_open(const char *path, tbus_journal_directory_t *out_directory,
-                                uint32_t *out_segments, tbus_error_t *err);
+                                tbus_journal_range_t *out_range, tbus_error_t *err);
+
+/* Which segments are there? -TBUS_ENOTFOUND: none; -TBUS_ECORRUPT: one in the middle is missing,
+ * and `err` names it. Files with other names are ignored. Retention, which removes the first one
+ * and so on, may be at work at the same time. */
+int tbus_journal_directory_list(const tbus_journal_directory_t *directory,
+                                tbus_journal_range_t *out_range, tbus_error_t *err);
+
+/* The highest number of a segment, whatever is missing; 0: there is none, or it cannot be told. */
+uint32_t tbus_journal_directory_last(const tbus_journal_directory_t *directory);
 
 /* Is there an entry of the name of segment `number`? */
 bool tbus_journal_directory_holds(const tbus_journal_directory_t *directory, uint32_t number);

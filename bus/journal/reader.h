@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* reader.h - what a journal's reader holds: of the session (reader_open.c), and of the segment that
- * it reads (reader.c). Private to bus/journal.
+/* reader.h - what a journal's reader holds. Private to bus/journal.
+ *
+ *    reader_open.c      the session: all headers are checked, one segment is entered
+ *    reader.c           the records of one segment
+ *    reader_end.c       where a segment has no more: the next one, the end, or damage
+ *    reader_seek.c      going to a place
+ *    reader_damage.c    going on behind damage
  */
 #ifndef TICKBUS_JOURNAL_READER_H
 #define TICKBUS_JOURNAL_READER_H
@@ -13,12 +18,16 @@
 
 struct tbus_journal_reader {
     tbus_journal_directory_t directory;
-    int lock_fd; /* the first segment, to ask for its writer's lock */
+    int lock_fd; /* writer.lock or the first segment, to ask for the writer's lock */
     tbus_journal_info_t info;
 
     tbus_journal_segment_t segment; /* the one that is being read */
     uint64_t position;              /* in it */
-    uint64_t records;               /* handed out, all segments */
+    uint64_t records; /* of the session that lie before the position, those about itself included */
+    /* How many is not known, since the position was reached by a jump into the segment: the next
+     * segment is not asked to go on with that number. */
+    bool uncounted;
+    uint64_t missed; /* records whose segments were removed before they were read */
 
     /* Bytes [buffer_at, buffer_at + buffer_bytes) of the segment; buffer_at is a multiple of 8. */
     unsigned char *buffer;
@@ -31,18 +40,64 @@ struct tbus_journal_reader {
     bool shows_session;
     bool checks_seals;
     bool passed_unfinished; /* a segment was left behind that was not finished at the time */
-    uint32_t sealed;        /* segments 1 .. this */
+    /* Segments `sealed - seals + 1` .. `sealed` have seals that fit; `digest` is the last one's. */
+    uint32_t sealed;
+    uint32_t seals;
     uint8_t digest[32];
-    bool ended; /* for good: nobody writes, and the end was judged */
+    bool link_unknown; /* what comes next need not be sealed behind `digest` */
+    bool ended;        /* for good: nobody writes, and the end was judged */
     uint64_t torn_bytes;
     /* A segment that is not finished, with a finished one behind it: 0, none. The writer finishes
      * them in order, so the sync of this one failed. */
     uint32_t unsynced;
-    tbus_error_t broken;  /* with the end BROKEN: why */
-    tbus_error_t failure; /* damage: said again at every later call */
+    uint32_t unsynced_at_open; /* such a one as of opening, for a reader that jumps over it */
+    tbus_error_t broken;       /* with the end BROKEN: why */
+    tbus_error_t failure;      /* damage: said again at every later call */
+
+    bool skips_damage;
+    char what[sizeof((tbus_journal_damage_t *)0)->what]; /* of the last damage */
+    tbus_journal_damage_t *damage;                       /* what was skipped; owned */
+    uint32_t damage_count;
+    uint32_t damage_capacity;
 };
 
-/* Read this segment from now on, instead of the one before. Takes what is open. */
+/* Read this segment from now on, from its first record on, instead of the one before. Takes what is
+ * open, and holds it against retention as long as it is read. */
 void tbus_journal_reader_enter(tbus_journal_reader_t *r, const tbus_journal_segment_t *segment);
+
+/* Look at the record at the position, as far as the buffer goes, fresh from the file where it ends.
+ * FOUND: the position is behind it; NOTHING, BAD; or -errno. */
+int tbus_journal_reader_look(tbus_journal_reader_t *r, tbus_journal_record_t *out_record);
+
+/* The same, but from what the file holds now. A follower asks this again and again: a look at the
+ * length comes first. */
+int tbus_journal_reader_look_again(tbus_journal_reader_t *r, tbus_journal_record_t *out_record);
+
+/* Nothing (more) to read at the position, as far as the buffer knew. FOUND after all; MOVED;
+ * NOTHING, and r->end says why; or the negative error. */
+int tbus_journal_reader_after_last(tbus_journal_reader_t *r, tbus_journal_record_t *out_record,
+                                   tbus_error_t *err);
+
+/* After damage at the position: remember it and go on behind it. MOVED: look again; NOTHING: there
+ * is nothing behind it, r->end says why; or -errno. */
+int tbus_journal_reader_pass_damage(tbus_journal_reader_t *r, tbus_error_t *err);
+
+/* Its writer holds the lock; else it is gone. */
+bool tbus_journal_reader_writer_alive(const tbus_journal_reader_t *r);
+
+/* Is it what damage comes to, and not an error of the system? */
+static inline bool tbus_journal_code_is_damage(int code)
+{
+    return code == -TBUS_ECORRUPT || code == -TBUS_EMAGIC || code == -TBUS_EABI ||
+           code == -TBUS_ETRUNCATED;
+}
+
+/* Judge how the session ended, from its last segment, which was read to the end. `cut_bytes`: what
+ * is left of the header of a segment behind it. NOTHING, or the negative error. */
+int tbus_journal_reader_judge_session_end(tbus_journal_reader_t *r, uint64_t cut_bytes,
+                                          tbus_error_t *err);
+
+/* "cannot read segment ... at offset ...", as the error `code` (-errno). Returns it. */
+int tbus_journal_reader_fail_reading(const tbus_journal_reader_t *r, int code, tbus_error_t *err);
 
 #endif

@@ -10,12 +10,19 @@
 
 void tbus_journal_reader_enter(tbus_journal_reader_t *r, const tbus_journal_segment_t *segment)
 {
+    /* A lock of the open file description, which goes when it is closed. Without it (a file system
+     * that has none, a writer of before that holds the whole segment) retention may overtake us,
+     * and we say so: r->missed. */
+    struct flock byte = TBUS_JOURNAL_READER_LOCK;
     tbus_journal_segment_close(&r->segment);
     r->segment = *segment;
+    (void)fcntl(segment->fd, F_OFD_SETLK, &byte);
     r->position = TBUS_JOURNAL_HEADER_BYTES;
     r->buffer_bytes = 0;
-    if (r->info.segments < segment->header.segment)
-        r->info.segments = segment->header.segment;
+    r->records = segment->header.first_record;
+    r->uncounted = false;
+    if (r->info.first_segment + r->info.segments <= segment->header.segment)
+        r->info.segments = segment->header.segment - r->info.first_segment + 1;
 }
 
 static void keep_info(tbus_journal_info_t *info, const tbus_journal_header_t *first)
@@ -37,29 +44,45 @@ static void keep_info(tbus_journal_info_t *info, const tbus_journal_header_t *fi
     }
 }
 
-/* The first segment: there is no journal without it. */
-static int enter_first(tbus_journal_reader_t *r, tbus_error_t *err)
+/* Where to ask whether the writer lives: a file of its own, or the first segment, which writers of
+ * before lock. By a description of its own, so that nothing of ours is locked through it. */
+static void open_lock(tbus_journal_reader_t *r, uint32_t first)
+{
+    char name[TBUS_JOURNAL_FILE_NAME_MAX];
+    int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+    tbus_journal_segment_name(first, name);
+    r->lock_fd = openat(r->directory.fd, TBUS_JOURNAL_LOCK_NAME, flags);
+    if (r->lock_fd < 0)
+        r->lock_fd = openat(r->directory.fd, name, flags);
+}
+
+/* The first segment that there is: there is no journal without one. */
+static int enter_first(tbus_journal_reader_t *r, uint32_t number, tbus_error_t *err)
 {
     uint64_t cut_bytes;
     tbus_journal_segment_t first;
-    int look = tbus_journal_segment_open(&r->directory, 1, NULL, &first, &cut_bytes, err);
+    int look = tbus_journal_segment_open(&r->directory, number, NULL, &first, &cut_bytes, err);
     if (look == TBUS_JOURNAL_NOTHING)
         return tbus_journal_segment_fail(
-            &r->directory, 1, -TBUS_ETRUNCATED,
+            &r->directory, number, -TBUS_ETRUNCATED,
             "holds no header: the recording never began, or the file was cut", err);
     if (look < 0)
         return look;
     keep_info(&r->info, &first.header);
+    r->info.first_segment = number;
     tbus_journal_reader_enter(r, &first);
-    r->lock_fd = fcntl(first.fd, F_DUPFD_CLOEXEC, 0);
-    return r->lock_fd < 0 ? tbus_journal_segment_fail_reading(&r->directory, 1, -errno, err) : 0;
+    r->sealed = number - 1;
+    r->link_unknown = number > 1;
+    open_lock(r, number);
+    return 0;
 }
 
 /* A segment's size into the sum, if it is part of the journal. The last ones need not be: one was
  * made ready for later, or they lost their headers with the power. *headless is the first such, 0
- * before there is one. Requires the first segment to be the one that is read. */
+ * before there is one; *unfinished likewise the first that is not finished. Requires the first
+ * segment to be the one that is read. */
 static int check_segment(tbus_journal_reader_t *r, uint32_t number, uint32_t *headless,
-                         tbus_error_t *err)
+                         uint32_t *unfinished, tbus_error_t *err)
 {
     uint64_t cut_bytes;
     struct stat file;
@@ -84,44 +107,69 @@ static int check_segment(tbus_journal_reader_t *r, uint32_t number, uint32_t *he
     tbus_journal_segment_close(&segment);
     if (code < 0)
         return code;
-    r->info.segments = number;
+    if (tbus_load_relaxed_u64(&segment.header.closed) == 0)
+        *unfinished = *unfinished ? *unfinished : number;
+    else if (*unfinished)
+        r->unsynced_at_open = *unfinished;
+    r->info.segments = number - r->info.first_segment + 1;
     r->info.bytes += (uint64_t)file.st_size;
     return 0;
 }
 
-int tbus_journal_reader_open(const char *directory, tbus_journal_reader_t **out_reader,
-                             tbus_error_t *err)
+static int check_segments(tbus_journal_reader_t *r, const tbus_journal_range_t *range,
+                          tbus_error_t *err)
 {
-    uint32_t segments;
-    tbus_journal_directory_t opened;
-    if (!directory || !out_reader)
-        return tbus_fail(err, -EINVAL, "no journal directory is named, or nowhere to put it");
-    int code = tbus_journal_directory_open(directory, &opened, &segments, err);
-    if (code < 0)
-        return code;
+    uint32_t headless = 0;
+    uint32_t unfinished = 0;
+    int code = enter_first(r, range->first, err);
+    for (uint32_t number = range->first; code == 0 && number <= range->last; number++)
+        code = check_segment(r, number, &headless, &unfinished, err);
+    return code;
+}
+
+/* Takes the directory, also when it fails. */
+static int open_in(const tbus_journal_directory_t *directory, const tbus_journal_range_t *range,
+                   tbus_journal_reader_t **out_reader, tbus_error_t *err)
+{
+    tbus_journal_directory_t opened = *directory;
     tbus_journal_reader_t *r = calloc(1, sizeof *r);
     unsigned char *buffer = aligned_alloc(64, TBUS_JOURNAL_BUFFER_BYTES);
     if (!r || !buffer) {
+        int code = tbus_fail(err, -ENOMEM, "no memory to read the journal in %s", opened.path);
         free(r);
         free(buffer);
         tbus_journal_directory_close(&opened);
-        return tbus_fail(err, -ENOMEM, "no memory to read the journal in %s", directory);
+        return code;
     }
     r->directory = opened;
     r->lock_fd = -1;
     r->segment.fd = -1;
     r->buffer = buffer;
     r->buffer_capacity = TBUS_JOURNAL_BUFFER_BYTES;
-    code = enter_first(r, err);
-    uint32_t headless = 0;
-    for (uint32_t number = 1; code == 0 && number <= segments; number++)
-        code = check_segment(r, number, &headless, err);
-    if (code < 0) {
+    int code = check_segments(r, range, err);
+    if (code < 0 && !tbus_journal_directory_holds(&r->directory, range->first))
+        code = -EAGAIN;
+    if (code < 0)
         tbus_journal_reader_close(r);
-        return code;
-    }
-    *out_reader = r;
-    return 0;
+    else
+        *out_reader = r;
+    return code;
+}
+
+int tbus_journal_reader_open(const char *directory, tbus_journal_reader_t **out_reader,
+                             tbus_error_t *err)
+{
+    if (!directory || !out_reader)
+        return tbus_fail(err, -EINVAL, "no journal directory is named, or nowhere to put it");
+    int code;
+    do {
+        tbus_journal_directory_t opened;
+        tbus_journal_range_t range;
+        code = tbus_journal_directory_open(directory, &opened, &range, err);
+        if (code == 0)
+            code = open_in(&opened, &range, out_reader, err);
+    } while (code == -EAGAIN); /* retention removed the first segment under us */
+    return code;
 }
 
 const tbus_journal_info_t *tbus_journal_reader_info(const tbus_journal_reader_t *r)
@@ -142,7 +190,7 @@ void tbus_journal_reader_check_seals(tbus_journal_reader_t *r)
 uint32_t tbus_journal_reader_seals(const tbus_journal_reader_t *r, uint8_t out_digest[32])
 {
     memcpy(out_digest, r->digest, sizeof r->digest);
-    return r->sealed;
+    return r->seals;
 }
 
 int tbus_journal_reader_topic(const tbus_journal_reader_t *r, const char *name)
@@ -161,6 +209,7 @@ void tbus_journal_reader_close(tbus_journal_reader_t *r)
     if (r->lock_fd >= 0)
         close(r->lock_fd);
     tbus_journal_directory_close(&r->directory);
+    free(r->damage);
     free(r->buffer);
     free(r);
 }

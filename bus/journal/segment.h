@@ -45,6 +45,11 @@ void tbus_journal_segment_close(tbus_journal_segment_t *segment);
 int64_t tbus_journal_segment_read(const tbus_journal_segment_t *segment, void *into, uint64_t bytes,
                                   uint64_t offset);
 
+/* Could a record that begins so stand at `offset`? Cheap: what is asked before its CRC. */
+bool tbus_journal_segment_may_be_record(const tbus_journal_segment_t *segment,
+                                        const tbus_journal_record_header_t *header,
+                                        uint64_t offset);
+
 /* Are these bytes a whole record? `record` is 8-byte aligned, `bytes` of it (at least
  * TBUS_JOURNAL_RECORD_HEADER) are there, `offset` is its place in the segment. If so
  * *out_padded_bytes is what it takes. */

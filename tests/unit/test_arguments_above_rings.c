@@ -55,10 +55,13 @@
  * unchecked: tbus_crc32c
  * unchecked: tbus_journal_reader_broken
  * unchecked: tbus_journal_reader_check_seals
+ * unchecked: tbus_journal_reader_damage
  * unchecked: tbus_journal_reader_end
  * unchecked: tbus_journal_reader_info
+ * unchecked: tbus_journal_reader_missed
  * unchecked: tbus_journal_reader_seals
  * unchecked: tbus_journal_reader_show_session
+ * unchecked: tbus_journal_reader_skip_damage
  * unchecked: tbus_journal_reader_torn_bytes
  * unchecked: tbus_journal_writer_bytes
  * unchecked: tbus_journal_writer_error
@@ -332,6 +335,8 @@ static void bad_calls_on_the_journal(things_t *t)
     ROW(-ENOENT, tbus_journal_reader_open("/nowhere/at/all", &reader, &t->err));
     ROW(-TBUS_ENOTFOUND, tbus_journal_reader_topic(NULL, "n"));
     ROW(-EINVAL, tbus_journal_reader_next(NULL, &record, &t->err));
+    ROW(-EINVAL, tbus_journal_reader_seek_seq(NULL, 0, 1, &t->err));
+    ROW(-EINVAL, tbus_journal_reader_seek_time(NULL, 1, &t->err));
     ROW(false, tbus_journal_record_piece(NULL, &piece));
     ROW(false, tbus_journal_record_piece(&record, NULL));
     ROW(false, tbus_journal_record_piece(&record, &piece));

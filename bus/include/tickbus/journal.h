@@ -118,6 +118,9 @@ typedef struct tbus_journal_topic {
 enum tbus_journal_session_kind {
     TBUS_JOURNAL_PROVENANCE = 1,    /* JSON: version, command line, source, stages, layout, host */
     TBUS_JOURNAL_CONFIGURATION = 2, /* JSON: every key with the value that was in force at first */
+    /* JSON: what was not recorded here, and why: "reason", and "topics", an array of objects with
+     * "topic", "from" and "to": the sequences, both included */
+    TBUS_JOURNAL_HOLE = 3,
 };
 
 typedef struct tbus_journal_spec {
@@ -197,14 +200,17 @@ typedef struct tbus_journal_info {
     char session_name[TBUS_JOURNAL_SESSION_NAME + 1];
     uint64_t started_realtime_ns;
     uint64_t segment_bytes;
-    uint32_t segments; /* as of opening, and of every later one that the reader came to */
+    /* The number of the first one: 1, or more when those before it were removed (retention). */
+    uint32_t first_segment;
+    uint32_t segments; /* from it on, as of opening, and every later one that the reader came to */
     uint64_t bytes;    /* of these segment files, as of opening */
     uint32_t topics_count;
     tbus_journal_topic_t topics[TBUS_JOURNAL_TOPICS_MAX];
 } tbus_journal_info_t;
 
-/* Open a session for reading; checks every segment's header, and that none is missing or from
- * another session. -ENOENT, -ENOTDIR, -EACCES; -TBUS_ENOTFOUND: no journal there; -TBUS_EMAGIC,
+/* Open a session for reading; checks every segment's header, and that none in the middle is missing
+ * and none is from another session. A session whose first segments were removed begins at the first
+ * that there is. -ENOENT, -ENOTDIR, -EACCES; -TBUS_ENOTFOUND: no journal there; -TBUS_EMAGIC,
  * -TBUS_EABI, -TBUS_ECORRUPT, -TBUS_ETRUNCATED: the first segment is shorter than its header. */
 int tbus_journal_reader_open(const char *directory, tbus_journal_reader_t **out_reader,
                              tbus_error_t *err);
@@ -221,8 +227,8 @@ void tbus_journal_reader_show_session(tbus_journal_reader_t *r);
  * the one it was sealed behind, is damage. */
 void tbus_journal_reader_check_seals(tbus_journal_reader_t *r);
 
-/* How many segments had a seal that fits, from the first one on, and the SHA-256 of the last of
- * them, which stands for all. */
+/* How many segments had a seal that fits, from the first one on that was read from its beginning
+ * without a jump, and the SHA-256 of the last of them, which stands for all. */
 uint32_t tbus_journal_reader_seals(const tbus_journal_reader_t *r, uint8_t out_digest[32]);
 
 /* One piece of an object of the session. False: the record is none, or too short for one. */
@@ -241,6 +247,38 @@ bool tbus_journal_record_piece(const tbus_journal_record_t *record,
  * same; -errno from reading. */
 int tbus_journal_reader_next(tbus_journal_reader_t *r, tbus_journal_record_t *out_record,
                              tbus_error_t *err);
+
+/* Go to a place: the next record that tbus_journal_reader_next gives is the first of `topic` (an
+ * index) with a sequence of at least `seq`, and from there on it gives all records, of all topics,
+ * as they were recorded. Any number of times, backwards too, also after the end and after damage.
+ * What lies before the place is not checked, and the seals of the segment that it is in are, when
+ * that has been read to its end. 1: there; 0: the recording ends before it, and next tells how, or
+ * gives what is recorded later; -EINVAL; else negative as next. */
+int tbus_journal_reader_seek_seq(tbus_journal_reader_t *r, uint16_t topic, uint64_t seq,
+                                 tbus_error_t *err);
+
+/* The same, to the first record that was recorded at `time_ns` or later, ns since the bus epoch. */
+int tbus_journal_reader_seek_time(tbus_journal_reader_t *r, uint64_t time_ns, tbus_error_t *err);
+
+/* Records that were missed so far: the segments that they were in were removed (retention) before
+ * this reader came to them, and it went on where the journal begins now. A reader keeps the segment
+ * that it reads from being removed, and not those behind it. */
+uint64_t tbus_journal_reader_missed(const tbus_journal_reader_t *r);
+
+/* Pass over damage instead of failing: next goes on behind it, at the next whole record, and
+ * remembers the place. Before the first call of next. */
+void tbus_journal_reader_skip_damage(tbus_journal_reader_t *r);
+
+/* Places that were passed over so far, in the order in which they were met: returns how many;
+ * *out_places is the reader's, valid until the next call on it. */
+typedef struct tbus_journal_damage {
+    uint32_t segment;
+    uint64_t offset; /* in it */
+    uint64_t bytes;  /* that were left out; 0: the records are whole, and something else is wrong */
+    char what[128];
+} tbus_journal_damage_t;
+uint32_t tbus_journal_reader_damage(const tbus_journal_reader_t *r,
+                                    const tbus_journal_damage_t **out_places);
 
 /* What the last 0 of tbus_journal_reader_next meant. */
 enum tbus_journal_end {

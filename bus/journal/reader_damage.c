@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Going on behind damage: at the next whole record, of this segment or a later one. */
+#include "bus/journal/reader.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define CHUNK_BYTES UINT64_C(65536) /* on the stack */
+
+static int note(tbus_journal_reader_t *r, uint32_t segment, uint64_t offset, uint64_t bytes,
+                const char *what)
+{
+    if (r->damage_count == r->damage_capacity) {
+        uint32_t capacity = r->damage_capacity ? 2 * r->damage_capacity : 16;
+        tbus_journal_damage_t *more = reallocarray(r->damage, capacity, sizeof *more);
+        if (!more)
+            return -ENOMEM;
+        r->damage = more;
+        r->damage_capacity = capacity;
+    }
+    tbus_journal_damage_t *place = &r->damage[r->damage_count++];
+    *place = (tbus_journal_damage_t){.segment = segment, .offset = offset, .bytes = bytes};
+    snprintf(place->what, sizeof place->what, "%s", what);
+    return 0;
+}
+
+/* Does a whole record stand at `at`? The position moves there if so, and the record is not taken.
+ * FOUND, NOTHING, or -errno. */
+static int try_record(tbus_journal_reader_t *r, uint64_t at)
+{
+    tbus_journal_record_t record;
+    uint64_t before = r->position;
+    r->position = at;
+    int look = tbus_journal_reader_look(r, &record);
+    r->position = look == TBUS_JOURNAL_FOUND ? at : before;
+    r->records -= look == TBUS_JOURNAL_FOUND;
+    return look < 0 || look == TBUS_JOURNAL_FOUND ? look : TBUS_JOURNAL_NOTHING;
+}
+
+/* The next whole record behind the position: go there. FOUND; NOTHING, and *out_end is the end of
+ * the last byte of the segment that is not zero; or -errno. */
+static int find_record(tbus_journal_reader_t *r, uint64_t *out_end)
+{
+    unsigned char chunk[CHUNK_BYTES + TBUS_JOURNAL_RECORD_HEADER];
+    uint64_t end = r->position;
+    for (uint64_t from = r->position;; from += CHUNK_BYTES) {
+        int64_t got = tbus_journal_segment_read(&r->segment, chunk, sizeof chunk, from);
+        if (got < 0)
+            return (int)got;
+        uint64_t have = (uint64_t)got;
+        if (have < sizeof chunk)
+            memset(chunk + have, 0, sizeof chunk - have);
+        for (uint64_t i = 0; i < CHUNK_BYTES && i < have; i += 8) {
+            tbus_journal_record_header_t header;
+            memcpy(&header, chunk + i, sizeof header);
+            if (tbus_journal_all_zeros(chunk + i, 8))
+                continue;
+            end = from + i + 8;
+            int look = from + i > r->position &&
+                               tbus_journal_segment_may_be_record(&r->segment, &header, from + i)
+                           ? try_record(r, from + i)
+                           : TBUS_JOURNAL_NOTHING;
+            if (look != TBUS_JOURNAL_NOTHING)
+                return look;
+        }
+        if (have < sizeof chunk)
+            break;
+    }
+    *out_end = end;
+    return TBUS_JOURNAL_NOTHING;
+}
+
+static const char *what_of_header(int look, bool holds)
+{
+    if (look == -TBUS_EMAGIC)
+        return "it is no journal segment";
+    if (look == -TBUS_EABI)
+        return "it has a format that this tickbus does not read";
+    if (look == TBUS_JOURNAL_FOUND)
+        return "it is from another session";
+    if (look == TBUS_JOURNAL_NOTHING)
+        return holds ? "it holds no header" : "it is missing";
+    return "its header is damaged";
+}
+
+static uint64_t file_bytes(const tbus_journal_directory_t *directory, uint32_t number)
+{
+    char name[TBUS_JOURNAL_FILE_NAME_MAX];
+    struct stat is;
+    tbus_journal_segment_name(number, name);
+    return fstatat(directory->fd, name, &is, AT_SYMLINK_NOFOLLOW) == 0 ? (uint64_t)is.st_size : 0;
+}
+
+/* Is `number` the next segment to read? FOUND: it is open. NOTHING: it holds no header, as the last
+ * ones may; BAD: no, and *out_what says why; or -errno. */
+static int try_segment(tbus_journal_reader_t *r, uint32_t number, tbus_journal_segment_t *out_next,
+                       const char **out_what)
+{
+    uint64_t cut_bytes;
+    int look = tbus_journal_segment_open(&r->directory, number, &r->segment.header, out_next,
+                                         &cut_bytes, NULL);
+    if (look < 0 && !tbus_journal_code_is_damage(look))
+        return look;
+    if (look == TBUS_JOURNAL_FOUND) {
+        if (tbus_journal_segment_same_session(&out_next->header, &r->segment.header))
+            return TBUS_JOURNAL_FOUND;
+        tbus_journal_segment_close(out_next);
+    }
+    bool holds = tbus_journal_directory_holds(&r->directory, number);
+    *out_what = what_of_header(look, holds);
+    return look == TBUS_JOURNAL_NOTHING && holds ? TBUS_JOURNAL_NOTHING : TBUS_JOURNAL_BAD;
+}
+
+static int note_headless(tbus_journal_reader_t *r, uint32_t from, uint32_t to)
+{
+    int code = 0;
+    for (uint32_t number = from; code == 0 && number < to; number++)
+        code = note(r, number, 0, file_bytes(&r->directory, number), "it holds no header");
+    return code;
+}
+
+/* The next segment that can be read: *out_next is open. FOUND; NOTHING: there is none; or
+ * -errno. */
+static int find_segment(tbus_journal_reader_t *r, tbus_journal_segment_t *out_next)
+{
+    uint32_t last = tbus_journal_directory_last(&r->directory);
+    uint32_t noted = r->segment.header.segment;
+    for (uint32_t number = noted + 1; number <= last; number++) {
+        const char *what = "";
+        int look = try_segment(r, number, out_next, &what);
+        int code = look == TBUS_JOURNAL_NOTHING ? 0 : note_headless(r, noted + 1, number);
+        if (code == 0 && look == TBUS_JOURNAL_BAD)
+            code = note(r, number, 0, file_bytes(&r->directory, number), what);
+        if (code < 0 && look == TBUS_JOURNAL_FOUND)
+            tbus_journal_segment_close(out_next);
+        if (code < 0)
+            return code;
+        if (look != TBUS_JOURNAL_NOTHING && look != TBUS_JOURNAL_BAD)
+            return look;
+        noted = look == TBUS_JOURNAL_BAD ? number : noted;
+    }
+    return TBUS_JOURNAL_NOTHING;
+}
+
+/* This segment has nothing more that can be read: go to the next that has. MOVED; NOTHING: that was
+ * the last; or -errno. */
+static int pass_segment(tbus_journal_reader_t *r, tbus_error_t *err)
+{
+    tbus_journal_segment_t next;
+    uint32_t number = r->segment.header.segment;
+    int look = find_segment(r, &next);
+    if (look < 0)
+        return tbus_fail(err, look, "cannot go on behind segment %08u.tbj of the journal in %s: %s",
+                         number, r->directory.path, tbus_strerror(look));
+    if (look == TBUS_JOURNAL_FOUND) {
+        tbus_journal_reader_enter(r, &next);
+        r->sealed = next.header.segment - 1;
+        r->link_unknown = true;
+        return TBUS_JOURNAL_MOVED;
+    }
+    r->end = TBUS_JOURNAL_CLOSED;
+    int code = tbus_journal_reader_judge_session_end(r, 0, err);
+    if (code != -TBUS_ECORRUPT)
+        return code;
+    r->failure = (tbus_error_t){0};
+    r->end = TBUS_JOURNAL_TORN;
+    r->ended = true;
+    return TBUS_JOURNAL_NOTHING;
+}
+
+int tbus_journal_reader_pass_damage(tbus_journal_reader_t *r, tbus_error_t *err)
+{
+    uint64_t from = r->position;
+    uint64_t end = from;
+    bool here = r->failure.code != 0; /* else in the segment behind this one */
+    uint32_t number = r->segment.header.segment;
+    r->failure = (tbus_error_t){0};
+    r->torn_bytes = 0;
+    r->waiting = false;
+    int look = here ? find_record(r, &end) : TBUS_JOURNAL_NOTHING;
+    if (look < 0)
+        return tbus_journal_reader_fail_reading(r, look, err);
+    if (look == TBUS_JOURNAL_NOTHING && tbus_journal_directory_last(&r->directory) <= number &&
+        tbus_journal_reader_writer_alive(r)) {
+        r->end = TBUS_JOURNAL_LIVE; /* there may be something behind it later */
+        return TBUS_JOURNAL_NOTHING;
+    }
+    uint64_t to = look == TBUS_JOURNAL_FOUND ? r->position : end;
+    if (here && note(r, number, from, to - from, r->what) < 0)
+        return tbus_fail(err, -ENOMEM, "no memory to remember damage of the journal in %s",
+                         r->directory.path);
+    r->uncounted = true;
+    return look == TBUS_JOURNAL_FOUND ? TBUS_JOURNAL_MOVED : pass_segment(r, err);
+}
+
+void tbus_journal_reader_skip_damage(tbus_journal_reader_t *r)
+{
+    r->skips_damage = true;
+}
+
+uint32_t tbus_journal_reader_damage(const tbus_journal_reader_t *r,
+                                    const tbus_journal_damage_t **out_places)
+{
+    *out_places = r->damage;
+    return r->damage_count;
+}
