@@ -6,16 +6,6 @@
 
 #include "bus/journal/format.h"
 
-/* The writer holds a write lock on byte 0 of this file as long as it lives; writers of before hold
- * one on the first segment instead. A reader holds a read lock on byte 1 of the segment that it
- * reads, and retention leaves a segment alone on which it gets no write lock there. All of them are
- * OFD locks. */
-#define TBUS_JOURNAL_LOCK_NAME "writer.lock"
-#define TBUS_JOURNAL_READER_LOCK                                                                   \
-    {                                                                                              \
-        .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 1, .l_len = 1                          \
-    }
-
 /* What everything that opens a segment, or tells of one, takes. */
 typedef struct tbus_journal_directory {
     char *path; /* as it was given, for messages. Owned */

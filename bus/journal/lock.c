@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #define WRITER_BYTE 0
+#define READER_BYTE 1
 
 static int lock_byte(const tbus_journal_directory_t *directory, int fd, const char *name,
                      tbus_error_t *err)
@@ -74,4 +75,29 @@ void tbus_journal_lock_destroy(tbus_journal_lock_t *lock, const tbus_journal_dir
     if (lock->fd >= 0)
         unlinkat(directory->fd, TBUS_JOURNAL_LOCK_NAME, 0);
     tbus_journal_lock_release(lock);
+}
+
+int tbus_journal_lock_open(const tbus_journal_directory_t *directory, uint32_t first)
+{
+    char name[TBUS_JOURNAL_FILE_NAME_MAX];
+    int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+    tbus_journal_segment_name(first, name);
+    int fd = openat(directory->fd, TBUS_JOURNAL_LOCK_NAME, flags);
+    if (fd < 0)
+        fd = openat(directory->fd, name, flags);
+    return fd < 0 ? -errno : fd;
+}
+
+bool tbus_journal_lock_is_held(int fd)
+{
+    struct flock lock = {
+        .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = WRITER_BYTE, .l_len = 1};
+    return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+void tbus_journal_lock_read(int fd)
+{
+    struct flock lock = {
+        .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = READER_BYTE, .l_len = 1};
+    (void)fcntl(fd, F_OFD_SETLK, &lock);
 }

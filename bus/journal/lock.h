@@ -41,4 +41,15 @@ void tbus_journal_lock_release(tbus_journal_lock_t *lock);
 void tbus_journal_lock_destroy(tbus_journal_lock_t *lock,
                                const tbus_journal_directory_t *directory);
 
+/* Where a reader asks whether the writer lives: writer.lock, or the first segment (`first`), which
+ * writers of before held. A descriptor to be closed, or -errno. */
+int tbus_journal_lock_open(const tbus_journal_directory_t *directory, uint32_t first);
+
+/* Of that descriptor: is there a living writer? */
+bool tbus_journal_lock_is_held(int fd);
+
+/* Hold a segment as its reader, until `fd` is closed. Without this lock (a file system that has
+ * none) retention may overtake a reader, which is then told what it missed. */
+void tbus_journal_lock_read(int fd);
+
 #endif

@@ -18,7 +18,7 @@
 
 struct tbus_journal_reader {
     tbus_journal_directory_t directory;
-    int lock_fd; /* writer.lock or the first segment, to ask for the writer's lock */
+    int lock_fd; /* to ask whether the writer lives (lock.h) */
     tbus_journal_info_t info;
 
     tbus_journal_segment_t segment; /* the one that is being read */
@@ -81,9 +81,6 @@ int tbus_journal_reader_after_last(tbus_journal_reader_t *r, tbus_journal_record
 /* After damage at the position: remember it and go on behind it. MOVED: look again; NOTHING: there
  * is nothing behind it, r->end says why; or -errno. */
 int tbus_journal_reader_pass_damage(tbus_journal_reader_t *r, tbus_error_t *err);
-
-/* Its writer holds the lock; else it is gone. */
-bool tbus_journal_reader_writer_alive(const tbus_journal_reader_t *r);
 
 /* Is it what damage comes to, and not an error of the system? */
 static inline bool tbus_journal_code_is_damage(int code)

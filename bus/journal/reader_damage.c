@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "bus/journal/lock.h"
+
 #define CHUNK_BYTES UINT64_C(65536) /* on the stack */
 
 static int note(tbus_journal_reader_t *r, uint32_t segment, uint64_t offset, uint64_t bytes,
@@ -185,7 +187,7 @@ int tbus_journal_reader_pass_damage(tbus_journal_reader_t *r, tbus_error_t *err)
     if (look < 0)
         return tbus_journal_reader_fail_reading(r, look, err);
     if (look == TBUS_JOURNAL_NOTHING && tbus_journal_directory_last(&r->directory) <= number &&
-        tbus_journal_reader_writer_alive(r)) {
+        tbus_journal_lock_is_held(r->lock_fd)) {
         r->end = TBUS_JOURNAL_LIVE; /* there may be something behind it later */
         return TBUS_JOURNAL_NOTHING;
     }

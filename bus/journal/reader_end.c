@@ -4,21 +4,14 @@
 #include "bus/journal/reader.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
+#include "bus/journal/lock.h"
 #include "bus/journal/seal.h"
 #include "bus/journal/tail.h"
-
-bool tbus_journal_reader_writer_alive(const tbus_journal_reader_t *r)
-{
-    struct flock byte = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
-    return fcntl(r->lock_fd, F_OFD_GETLK, &byte) == 0 && byte.l_type != F_UNLCK;
-}
 
 static int fail_damaged(tbus_journal_reader_t *r, const char *what, tbus_error_t *err)
 {
@@ -257,7 +250,7 @@ int tbus_journal_reader_after_last(tbus_journal_reader_t *r, tbus_journal_record
 {
     uint64_t cut_bytes;
     tbus_journal_segment_t next;
-    bool alive = tbus_journal_reader_writer_alive(r);
+    bool alive = tbus_journal_lock_is_held(r->lock_fd);
     int successor = tbus_journal_segment_open(&r->directory, r->segment.header.segment + 1,
                                               &r->segment.header, &next, &cut_bytes, err);
     if (successor < 0)

@@ -2,21 +2,18 @@
 #include "bus/journal/reader.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bus/journal/lock.h"
+
 void tbus_journal_reader_enter(tbus_journal_reader_t *r, const tbus_journal_segment_t *segment)
 {
-    /* A lock of the open file description, which goes when it is closed. Without it (a file system
-     * that has none, a writer of before that holds the whole segment) retention may overtake us,
-     * and we say so: r->missed. */
-    struct flock byte = TBUS_JOURNAL_READER_LOCK;
     tbus_journal_segment_close(&r->segment);
     r->segment = *segment;
-    (void)fcntl(segment->fd, F_OFD_SETLK, &byte);
+    tbus_journal_lock_read(segment->fd);
     r->position = TBUS_JOURNAL_HEADER_BYTES;
     r->buffer_bytes = 0;
     r->records = segment->header.first_record;
@@ -44,18 +41,6 @@ static void keep_info(tbus_journal_info_t *info, const tbus_journal_header_t *fi
     }
 }
 
-/* Where to ask whether the writer lives: a file of its own, or the first segment, which writers of
- * before lock. By a description of its own, so that nothing of ours is locked through it. */
-static void open_lock(tbus_journal_reader_t *r, uint32_t first)
-{
-    char name[TBUS_JOURNAL_FILE_NAME_MAX];
-    int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
-    tbus_journal_segment_name(first, name);
-    r->lock_fd = openat(r->directory.fd, TBUS_JOURNAL_LOCK_NAME, flags);
-    if (r->lock_fd < 0)
-        r->lock_fd = openat(r->directory.fd, name, flags);
-}
-
 /* The first segment that there is: there is no journal without one. */
 static int enter_first(tbus_journal_reader_t *r, uint32_t number, tbus_error_t *err)
 {
@@ -73,8 +58,11 @@ static int enter_first(tbus_journal_reader_t *r, uint32_t number, tbus_error_t *
     tbus_journal_reader_enter(r, &first);
     r->sealed = number - 1;
     r->link_unknown = number > 1;
-    open_lock(r, number);
-    return 0;
+    r->lock_fd = tbus_journal_lock_open(&r->directory, number);
+    return r->lock_fd < 0
+               ? tbus_fail(err, r->lock_fd, "cannot ask who records in journal directory %s: %s",
+                           r->directory.path, tbus_strerror(r->lock_fd))
+               : 0;
 }
 
 /* A segment's size into the sum, if it is part of the journal. The last ones need not be: one was
