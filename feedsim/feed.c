@@ -216,7 +216,7 @@ static void say_how_far(const feed_stage_t *f, uint64_t now_ns, uint32_t done)
 {
     if (f->base.source_done) {
         if (!f->base.pending)
-            tbus_horizon_raise(f->horizon, TBUS_HORIZON_END, f->md.publisher.fence);
+            tbus_horizon_end(f->horizon, f->md.publisher.fence);
         return;
     }
     if (f->base.pending || f->bytes == 0)

@@ -97,3 +97,9 @@ void acts_tell_limits(acts_t *acts, uint32_t number, const acts_place_t *place)
     event.number = number;
     tell(acts, &event, "");
 }
+
+void acts_tell_end(acts_t *acts, const acts_place_t *place)
+{
+    event_t event = event_at(acts, EVENT_END, place);
+    tell(acts, &event, "");
+}

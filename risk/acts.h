@@ -10,6 +10,9 @@
  * switch itself: between two messages on `events` its state is the same for every input. What finds
  * no room on the topic is kept; a stage is never held up by it.
  *
+ * Where a recording is repeated (bus/market/recorded.h), acts come from there, each at the place at
+ * which it was taken, and nothing comes from the switch.
+ *
  * Part of risk/stage.h and risk/venue/executor.h.
  */
 #ifndef TICKBUS_RISK_ACTS_H
@@ -19,16 +22,19 @@
 #include <tickbus/outlet.h>
 #include <tickbus/stage.h>
 
+#include "bus/market/recorded.h"
 #include "risk/kill_switch.h"
 
 typedef struct acts {
     kill_switch_t *kill_switch; /* in the directory of the bus */
     tbus_stage_t *stage;        /* not owned */
     tbus_outlet_t events;
-    uint8_t from;      /* EVENT_FROM_... */
-    bool halted;       /* as this stage has taken it */
-    uint32_t throws;   /* generation of the last throw that was taken */
-    uint32_t releases; /* number of the last release that was taken */
+    uint8_t from;                    /* EVENT_FROM_... */
+    bool halted;                     /* as this stage has taken it */
+    uint32_t throws;                 /* generation of the last throw that was taken */
+    uint32_t releases;               /* number of the last release that was taken */
+    const recorded_acts_t *recorded; /* to be repeated; NULL: acts come from outside. Not owned */
+    uint32_t repeated;               /* how many of them were taken */
 } acts_t;
 
 /* Where a stage is in its inputs. */
@@ -44,20 +50,35 @@ int acts_join(acts_t *acts, tbus_stage_t *stage, uint8_t from, tbus_error_t *err
 /* Accepts one that is all zeros. */
 void acts_leave(acts_t *acts);
 
-/* Was the switch thrown or released since? Hot. */
+/* The next act that is recorded and due at `place`; NULL: none is. */
+static inline const recorded_act_t *acts_due(const acts_t *acts, const acts_place_t *place)
+{
+    if (acts->repeated == acts->recorded->count)
+        return NULL;
+    const recorded_act_t *act = &acts->recorded->acts[acts->repeated];
+    return act->position <= place->position && act->md_seq <= place->md_seq ? act : NULL;
+}
+
+/* Was the switch thrown or released since, or may a recorded act be due? Hot. */
 static inline bool acts_changed(const acts_t *acts)
 {
+    if (TBUS_UNLIKELY(acts->recorded != NULL))
+        return acts->repeated != acts->recorded->count;
     const kill_switch_t *k = acts->kill_switch;
     /* hint: acts_take looks again. */
     return tbus_load_relaxed_u32(&k->generation) != acts->throws ||
            tbus_load_relaxed_u32(&k->releases) != acts->releases;
 }
 
-/* Take what has changed, before the next input: `halted` is what holds from here on. */
+/* Take what has changed, before the next input: `halted` is what holds from here on. Not where acts
+ * are repeated. */
 void acts_take(acts_t *acts, const acts_place_t *place);
 
 /* Say that the limits put in as set `number` hold from here on. */
 void acts_tell_limits(acts_t *acts, uint32_t number, const acts_place_t *place);
+
+/* Say that the feed ended at this place (EVENT_END). */
+void acts_tell_end(acts_t *acts, const acts_place_t *place);
 
 /* Publish what was kept. Returns how many messages went out. */
 static inline uint32_t acts_flush(acts_t *acts)

@@ -37,14 +37,16 @@ typedef struct risk_stage {
     const limits_box_t *limits_box; /* not owned; NULL: none */
     acts_t acts;
     uint64_t limits_seen;
-    uint64_t restarts;      /* of the clock, as last seen */
-    uint64_t judged_ns;     /* time of the order that was judged last */
-    uint64_t orders_judged; /* how many, ever */
+    risk_limits_t *repeated_limits; /* owned; after each change that is recorded */
+    uint64_t restarts;              /* of the clock, as last seen */
+    uint64_t judged_ns;             /* time of the order that was judged last */
+    uint64_t orders_judged;         /* how many, ever */
     in_hand_t in_hand;
     uint32_t streams_count;
     stream_t streams[TBUS_STAGE_HORIZONS_MAX];
     in_hand_stream_t others; /* orders of strategies that have no horizon: in the host's order */
     inbox_t inbox;
+    uint64_t timed; /* in the inbox: those before it have no market time of their own */
     digest_t digest;
     tbus_atomic_u64_t *digest_shown;
     tbus_atomic_u64_t *taken;
@@ -124,12 +126,39 @@ static void collect_orders(risk_stage_t *r)
 
 /* ---- what is first, and what may still come */
 
-static uint64_t report_ns(const risk_stage_t *r)
+/* Did a halt cause it? Such a cancel comes from outside, at a time of the host's: when it is taken
+ * must depend on something else than its own time. */
+static bool is_from_outside(const report_t *report)
+{
+    return report->kind == REPORT_CANCELLED && report->reason == REASON_KILL_SWITCH &&
+           (report->flags & (REPORT_ANSWER | REPORT_MORE)) == 0;
+}
+
+/* Nothing comes any more: nobody will show the time of what is left. */
+static bool all_ended(const risk_stage_t *r)
+{
+    for (uint32_t i = 0; i < r->streams_count; i++)
+        if (r->streams[i].orders.first || r->streams[i].view.seen != TBUS_HORIZON_END)
+            return false;
+    return true;
+}
+
+/* When the next report is due. One from outside is taken with the first behind it that has a time,
+ * or by the first order that says that its strategy had seen it. */
+static uint64_t report_ns(risk_stage_t *r)
 {
     const due_report_t *due = inbox_first(&r->inbox);
     if (!due)
         return MARKET_NEVER;
-    return market_stage_waits(&r->base) ? due->report.seen : 0;
+    if (!market_stage_waits(&r->base))
+        return 0;
+    if (r->timed < r->inbox.first)
+        r->timed = r->inbox.first;
+    while (r->timed != r->inbox.end && is_from_outside(&inbox_at(&r->inbox, r->timed)->report))
+        r->timed++;
+    if (r->timed != r->inbox.end)
+        return inbox_at(&r->inbox, r->timed)->report.seen;
+    return all_ended(r) ? r->base.now_ns : MARKET_NEVER;
 }
 
 /* The stream whose first order comes first: by time, then by strategy number. */
@@ -177,7 +206,7 @@ static void take_reports_before(risk_stage_t *r, const order_t *order)
 {
     const due_report_t *due;
     while ((due = inbox_first(&r->inbox))) {
-        if (due->report.seen >= r->base.now_ns && due->seq > order->report_seq)
+        if (report_ns(r) >= r->base.now_ns && due->seq > order->report_seq)
             return;
         take_report(r);
     }
@@ -188,6 +217,30 @@ static acts_place_t place(const risk_stage_t *r)
     return (acts_place_t){.position = r->orders_judged,
                           .md_seq = market_seq(r->base.market),
                           .market_ns = r->base.now_ns};
+}
+
+/* The set of limits that the change `number` put in force. */
+static void repeat_limits(risk_stage_t *r, uint32_t number)
+{
+    const recorded_t *recorded = r->base.session->recorded;
+    for (uint32_t i = recorded->limits_count; i > 0; i--)
+        if (recorded->limits[i - 1].number <= number) {
+            if (gate_set_limits(r->gate, &r->repeated_limits[i - 1]))
+                tbus_add_own_u64(r->limits_changes, 1);
+            return;
+        }
+}
+
+static void repeat_acts(risk_stage_t *r, const acts_place_t *here)
+{
+    const recorded_act_t *act;
+    while ((act = acts_due(&r->acts, here))) {
+        r->acts.repeated++;
+        if (act->kind == EVENT_LIMITS)
+            repeat_limits(r, act->number);
+        else
+            r->acts.halted = act->kind == EVENT_HALT;
+    }
 }
 
 static void take_limits(risk_stage_t *r)
@@ -204,14 +257,17 @@ static void take_limits(risk_stage_t *r)
 static void take_acts(risk_stage_t *r)
 {
     acts_place_t here = place(r);
-    acts_take(&r->acts, &here);
+    if (r->acts.recorded)
+        repeat_acts(r, &here);
+    else
+        acts_take(&r->acts, &here);
     gate_kill(r->gate, r->acts.halted);
 }
 
 static void judge(risk_stage_t *r, const order_t *order, bool whole)
 {
     order_t judged = *order;
-    if (r->limits_box)
+    if (r->limits_box && !r->acts.recorded)
         take_limits(r);
     if (TBUS_UNLIKELY(acts_changed(&r->acts)))
         take_acts(r);
@@ -283,6 +339,15 @@ static int on_tick(market_stage_t *base, const tick_t *tick, size_t bytes,
     return 0;
 }
 
+/* Said only when the market data alone do not tell it. */
+static void on_end(market_stage_t *base)
+{
+    risk_stage_t *r = (risk_stage_t *)(void *)base;
+    acts_place_t here = place(r);
+    if (base->ends_late && !r->acts.recorded)
+        acts_tell_end(&r->acts, &here);
+}
+
 static int flush(market_stage_t *base)
 {
     risk_stage_t *r = (risk_stage_t *)(void *)base;
@@ -310,6 +375,7 @@ static const market_stage_ops_t risk_market_ops = {.flush = flush,
                                                    .collect = collect,
                                                    .take = take,
                                                    .on_tick = on_tick,
+                                                   .on_end = on_end,
                                                    .keeps = keeps};
 
 static int risk_start(tbus_stage_t *stage)
@@ -344,6 +410,7 @@ static void risk_destroy(tbus_stage_t *stage)
     in_hand_destroy(&r->in_hand);
     inbox_destroy(&r->inbox);
     gate_destroy(r->gate);
+    free(r->repeated_limits);
     free(r);
 }
 
@@ -403,6 +470,41 @@ static int join(risk_stage_t *r, market_t *market, const venue_session_t *sessio
     return code;
 }
 
+/* "risk.KEY from A to B, ...": what a change of limits was recorded as. What this build does not
+ * know, or would not allow, stays as it is. */
+static void change_limits(risk_limits_t *limits, const char *text)
+{
+    char key[64], value[64];
+    int used = 0;
+    for (; sscanf(text, "risk.%63s from %*s to %63[^,]%n", key, value, &used) == 2; text += used) {
+        const tbus_param_t *param = tbus_params_find(&risk_limits_params, key);
+        if (param)
+            (void)tbus_param_set(param, key, limits, value, NULL);
+        if (strncmp(text + used, ", ", 2) != 0)
+            return;
+        used += 2;
+    }
+}
+
+/* What comes from outside is in the recording of a session that is repeated. */
+static int prepare_acts(risk_stage_t *r, const risk_limits_t *first, tbus_error_t *err)
+{
+    const recorded_t *recorded = r->base.session->recorded;
+    if (!recorded || !market_stage_waits(&r->base))
+        return 0;
+    r->acts.recorded = &recorded->risk;
+    if (recorded->limits_count == 0)
+        return 0;
+    r->repeated_limits = calloc(recorded->limits_count, sizeof *r->repeated_limits);
+    if (!r->repeated_limits)
+        return tbus_fail(err, -ENOMEM, "no memory for the limits of a recorded session");
+    for (uint32_t i = 0; i < recorded->limits_count; i++) {
+        r->repeated_limits[i] = i ? r->repeated_limits[i - 1] : *first;
+        change_limits(&r->repeated_limits[i], recorded->limits[i].text);
+    }
+    return 0;
+}
+
 static int allocate(risk_stage_t *r, uint32_t messages_max, tbus_error_t *err)
 {
     uint32_t reports_max = r->base.session->reports_max;
@@ -434,6 +536,8 @@ int risk_stage_create(tbus_bus_t *bus, uint32_t owner, market_t *market,
         code = join(r, market, params->session, err);
     if (code == 0)
         code = allocate(r, params->messages_max, err);
+    if (code == 0)
+        code = prepare_acts(r, &params->limits, err);
     if (code < 0) {
         risk_destroy(&r->base.stage);
         return code;

@@ -8,6 +8,7 @@
 #ifndef TICKBUS_STRATEGY_CONTEXT_H
 #define TICKBUS_STRATEGY_CONTEXT_H
 
+#include <tickbus/msg/event.h>
 #include <tickbus/outlet.h>
 #include <tickbus/stage.h>
 
@@ -58,6 +59,8 @@ struct strat_context {
     tbus_subscriber_t reports;
     tbus_outlet_t orders_out;
     tbus_outlet_t bbo_out; /* number 1 only */
+    tbus_outlet_t events;  /* without a publisher where the bus has no such topic */
+    event_t late;          /* EVENT_LATE that is not told yet; its number 0: none */
 
     uint64_t md_seq;         /* last tick taken, 0: none */
     uint64_t intended_ns;    /* of that tick */

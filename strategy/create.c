@@ -8,6 +8,8 @@
 #include "strategy/context.h"
 #include "strategy/stage.h"
 
+#define EVENTS_KEPT_MAX 32u /* while the topic has no room */
+
 static int strategy_finish(tbus_stage_t *stage)
 {
     context_show_counters((strat_context_t *)stage);
@@ -23,6 +25,7 @@ static void strategy_destroy(tbus_stage_t *stage)
         ctx->strategy->destroy(ctx->self);
     tbus_stage_leave(stage);
     ledger_destroy(&ctx->ledger);
+    tbus_outlet_destroy(&ctx->events);
     tbus_outlet_destroy(&ctx->bbo_out);
     tbus_outlet_destroy(&ctx->orders_out);
     own_orders_destroy(&ctx->own);
@@ -79,7 +82,8 @@ static int allocate(strat_context_t *ctx, uint32_t credit, tbus_error_t *err)
         own_orders_create(&ctx->own, ctx->number, credit) < 0 ||
         causes_create(&ctx->causes, messages_max, md ? md->slot_count : 0) < 0 ||
         tbus_outlet_create(&ctx->orders_out, messages_max, sizeof(order_t), NULL) < 0 ||
-        tbus_outlet_create(&ctx->bbo_out, 1, sizeof(bbo_t), NULL) < 0)
+        tbus_outlet_create(&ctx->bbo_out, 1, sizeof(bbo_t), NULL) < 0 ||
+        tbus_outlet_create(&ctx->events, EVENTS_KEPT_MAX, EVENT_BYTES, NULL) < 0)
         return tbus_fail(err, -ENOMEM,
                          "no memory for a strategy with %u open orders and %u reports on their "
                          "way; lower strategy.open_orders_max or venue.reports_max",
@@ -97,6 +101,8 @@ static int join(strat_context_t *ctx, market_t *market, tbus_error_t *err)
         rc = tbus_stage_join_publisher(stage, "orders", &ctx->orders_out.publisher, err);
     if (rc == 0 && ctx->number == 1)
         rc = tbus_stage_join_publisher(stage, "bbo", &ctx->bbo_out.publisher, err);
+    if (rc == 0 && market_stage_waits(&ctx->base) && tbus_bus_ring(stage->bus, EVENT_TOPIC))
+        rc = tbus_stage_join_publisher(stage, EVENT_TOPIC, &ctx->events.publisher, err);
     if (rc == 0 && market_stage_waits(&ctx->base))
         ctx->base.horizon = tbus_stage_keep_horizon(stage, "orders", ctx->number);
     return rc;

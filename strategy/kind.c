@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include <tickbus/msg/bbo.h>
+#include <tickbus/msg/event.h>
 #include <tickbus/msg/order.h>
 
 #include "bus/market/resource.h"
@@ -54,6 +55,7 @@ static const tbus_port_t ports[] = {
      .type_version = ORDER_VERSION,
      .ring = TBUS_MPMC,
      .help = "orders on their way to risk"},
+    {.topic = EVENT_TOPIC, .role = TBUS_PORT_PUBLISH}, /* risk/kind.c says what it is */
 };
 
 static bool variant(uint32_t index, tbus_variant_t *out_variant)

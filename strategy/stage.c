@@ -6,6 +6,8 @@
 #include <tickbus/glance.h>
 #include <tickbus/msg/itch_types.h>
 
+#include "bus/market/recorded.h"
+
 #include "strategy/context.h"
 
 #define SHOW_EVERY 8192u /* inputs between two updates of the slow counters while busy */
@@ -108,6 +110,31 @@ static int take_report(strat_context_t *ctx, const report_t *report)
     return 0;
 }
 
+/* Say where reports were taken whose time had passed. */
+static void tell_late(strat_context_t *ctx)
+{
+    event_t late = ctx->late;
+    ctx->late.number = 0;
+    if (late.number == 0 || !ctx->events.publisher.ring.shared || ctx->base.session->recorded)
+        return;
+    late.sent_ns = tbus_bus_now_ns(ctx->base.stage.bus);
+    late.kind = EVENT_LATE;
+    late.from = EVENT_FROM_STRATEGY;
+    late.pid = ctx->number;
+    tbus_outlet_send(&ctx->events, &late, sizeof late);
+}
+
+/* Those that are taken one after the other are told together. */
+static void note_late(strat_context_t *ctx, uint64_t seq)
+{
+    event_t *late = &ctx->late;
+    if (late->number != 0 && late->market_ns != ctx->base.now_ns)
+        tell_late(ctx);
+    if (late->number == 0)
+        *late = (event_t){.position = seq, .md_seq = ctx->md_seq, .market_ns = ctx->base.now_ns};
+    late->number = (uint32_t)(seq - late->position) + 1;
+}
+
 /* Take all reports off the ring, so that nobody waits for room there; ours are kept until they are
  * due. 0 or an error. */
 static int collect_reports(strat_context_t *ctx)
@@ -142,8 +169,12 @@ static uint64_t present_ns(const strat_context_t *ctx)
 static uint64_t report_at_ns(const strat_context_t *ctx)
 {
     const due_report_t *due = inbox_first(&ctx->inbox);
+    const recorded_t *recorded = ctx->base.session->recorded;
     if (!due)
         return MARKET_NEVER;
+    uint64_t late_ns = recorded ? recorded_late_ns(recorded, ctx->number, due->seq) : 0;
+    if (late_ns != 0)
+        return late_ns;
     uint64_t seen_ns = due->report.seen;
     uint64_t present = present_ns(ctx);
     return seen_ns > present ? seen_ns : present;
@@ -309,6 +340,8 @@ static int take(market_stage_t *base)
     if (due && (!market_stage_waits(base) || report_at_ns(ctx) <= timer_at_ns(ctx))) {
         report_t report = due->report;
         ctx->report_seq = due->seq;
+        if (TBUS_UNLIKELY(base->now_ns > report.seen) && market_stage_waits(base))
+            note_late(ctx, due->seq);
         inbox_drop(&ctx->inbox);
         rc = take_report(ctx, &report);
     } else {
@@ -341,7 +374,14 @@ static int end(market_stage_t *base, int work)
     strat_context_t *ctx = (strat_context_t *)(void *)base;
     if (ctx->unshown > (work > 0 ? SHOW_EVERY : 0))
         context_show_counters(ctx);
-    return 0;
+    if (TBUS_UNLIKELY(ctx->late.number != 0))
+        tell_late(ctx);
+    return TBUS_UNLIKELY(ctx->events.kept != 0) ? (int)tbus_outlet_flush(&ctx->events) : 0;
+}
+
+static bool keeps(const market_stage_t *base)
+{
+    return ((const strat_context_t *)(const void *)base)->events.kept != 0;
 }
 
 const market_stage_ops_t context_market_ops = {
@@ -352,6 +392,7 @@ const market_stage_ops_t context_market_ops = {
     .on_end = on_end,
     .end = end,
     .promise = promise,
+    .keeps = keeps,
 };
 
 int context_start(tbus_stage_t *stage)

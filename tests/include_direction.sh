@@ -57,7 +57,7 @@ allowed()
     tools/journal/*) echo "$below_tools tools/show/ tools/measure/ tools/journal/" ;;
     tools/config/*) echo "$below_tools tools/show/ tools/config/" ;;
     tools/ipc/*) echo "tickbus/ tools/show/ tools/measure/ tools/control/ tools/config/ tools/ipc/" ;;
-    tools/run/*) echo "$below_tools bus/run/cgroup.h tools/show/ tools/measure/ tools/control/ tools/config/ tools/run/" ;;
+    tools/run/*) echo "$below_tools bus/run/cgroup.h tools/show/ tools/measure/ tools/control/ tools/config/ tools/journal/ tools/run/" ;;
     tools/verb*.c) echo "$below_tools tools/show/ tools/measure/ tools/control/ tools/config/ tools/ipc/ tools/journal/ tools/run/ tools/verbs.h" ;;
     tools/*) echo "tickbus/ tools/show/ tools/measure/ tools/verbs.h" ;;
     tests/*) echo "tickbus/ bus/ feedsim/ strategy/ risk/ tools/ tests/" ;;

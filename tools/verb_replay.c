@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "tools/config/start_options.h"
+#include "tools/run/repeat.h"
 #include "tools/run/supervisor.h"
 #include "tools/show/outcome.h"
 #include "tools/verbs.h"
@@ -12,6 +13,13 @@ static const char help[] =
     "Put the market data that was recorded in DIR back on the rings, for the same\n"
     "stages as `busctl start`.\n"
     "\n"
+    "  --verify         run strategies, risk and executor over the recorded session\n"
+    "                   with its configuration (--set overrides a key on purpose),\n"
+    "                   halts and changes of limits where they were, and compare\n"
+    "                   every order, verdict, report and best price with what was\n"
+    "                   recorded; exit code 1 if one differs\n"
+    "  --against DIR2   compare with what was recorded in DIR2, without running\n"
+    "                   anything\n"
     "  --pace PACE      max (default), realtime, Nx (N times real time), RATE/s\n"
     "                   (messages a second)\n"
     "  --clock CLOCK    what realtime and Nx go by: market (default), the times that\n"
@@ -29,6 +37,10 @@ int verb_replay(int argc, char **argv)
         return outcome_help(argv[0], help);
     if (!options.rest)
         return outcome_usage(argv[0], "the directory of the journal is missing");
+    if (options.against)
+        return repeat_compare(argv[0], &options);
+    if (options.verify)
+        return repeat_and_compare(argv[0], &options);
     char source[CONFIG_SOURCE_MAX + 16];
     tbus_error_t why = {0};
     snprintf(source, sizeof source, "journal:%s", options.rest);

@@ -123,6 +123,7 @@ static const tbus_layout_entry_t table[] = {
 
     WHOLE(tbus_horizon_t),
     FIELD(tbus_horizon_t, at),
+    FIELD(tbus_horizon_t, last),
     FIELD(tbus_horizon_t, pad0),
     FIELD(tbus_horizon_t, waiting),
     FIELD(tbus_horizon_t, bell),

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "bus/market/fetch.h"
+#include "bus/market/recorded.h"
 
 #define THINGS_PER_TICK 64u /* of a turn's budget: what is taken before its process looks around */
 /* Ticks, while more of them are at hand, after which those are woken that sleep until a horizon
@@ -108,6 +109,25 @@ static int collect_all(group_t *g)
     return 0;
 }
 
+/* What comes from outside, where a recording is repeated. 0 or a negative error. */
+static int act_all(group_t *g)
+{
+    bool stirred = false;
+    for (uint32_t i = 0; i < g->count; i++) {
+        market_stage_t *s = member(g, i);
+        int code = s->ops->act ? s->ops->act(s) : 0;
+        if (TBUS_UNLIKELY(code < 0))
+            return fail(g, i, code);
+        stirred |= s->stirred;
+    }
+    return stirred ? collect_all(g) : 0;
+}
+
+static inline bool repeats(const group_t *g)
+{
+    return TBUS_UNLIKELY(g->leader->session->recorded != NULL);
+}
+
 /* The stage whose thing is the earliest; of equal times the first on the data path. */
 static uint32_t earliest(const group_t *g)
 {
@@ -152,6 +172,8 @@ static int take_things(group_t *g)
         g->work++;
         g->things_left--;
         code = s->stirred ? collect_all(g) : 0;
+        if (code == 0 && repeats(g))
+            code = act_all(g);
         if (TBUS_UNLIKELY(code < 0))
             return code;
     }
@@ -178,6 +200,15 @@ static int prepare(group_t *g)
 
 /* ---- ticks */
 
+/* A feed that was stopped may have said more than its last tick: the end is not before that. So it
+ * was, too, in a session that is repeated. */
+static uint64_t end_told_ns(const market_stage_t *leader)
+{
+    const recorded_t *recorded = leader->session->recorded;
+    uint64_t told_ns = tbus_horizon_last(&leader->feed);
+    return recorded && recorded->end_ns > told_ns ? recorded->end_ns : told_ns;
+}
+
 /* What the feed says when no tick is in hand. A tick that has come meanwhile is found in the next
  * turn of the loop, hence in hand or not: *out_tick. */
 static void ask_feed(group_t *g, const tick_t **out_tick, size_t *out_bytes)
@@ -198,12 +229,11 @@ static void ask_feed(group_t *g, const tick_t **out_tick, size_t *out_bytes)
     if (*out_tick)
         return;
     g->has_tick = horizon == MARKET_NEVER;
-    if (!g->has_tick && horizon > leader->told_ns)
-        leader->told_ns = horizon;
-    /* A feed that was stopped may have said more than its last tick: the end is not before that. */
     g->at_ns = leader->clock.now_ns + 1;
-    if (leader->told_ns > g->at_ns)
-        g->at_ns = leader->told_ns;
+    if (!g->has_tick && horizon > g->at_ns)
+        g->at_ns = horizon;
+    if (g->has_tick && end_told_ns(leader) > g->at_ns)
+        g->at_ns = end_told_ns(leader);
 }
 
 static int give_tick(group_t *g, const tick_t *tick, size_t bytes)
@@ -233,7 +263,9 @@ static int give_tick(group_t *g, const tick_t *tick, size_t bytes)
     tbus_advance(&leader->md);
     g->work++;
     code = stirred ? collect_all(g) : 0;
-    if (TBUS_UNLIKELY(stirred | changed))
+    if (code == 0 && repeats(g))
+        code = act_all(g);
+    if (TBUS_UNLIKELY(stirred | changed) || repeats(g))
         clear(g);
     return code;
 }
@@ -241,10 +273,12 @@ static int give_tick(group_t *g, const tick_t *tick, size_t bytes)
 /* The tick without a message behind the last. */
 static int give_end(group_t *g)
 {
+    bool late = g->at_ns > g->leader->clock.now_ns + 1;
     g->leader->clock.now_ns = g->at_ns;
     g->leader->ended = true;
     for (uint32_t i = 0; i < g->count; i++) {
         member(g, i)->now_ns = g->at_ns;
+        member(g, i)->ends_late = late;
         if (member(g, i)->ops->on_end)
             member(g, i)->ops->on_end(member(g, i));
     }
@@ -300,6 +334,8 @@ static int begin_turn(group_t *g)
         g->work += did;
     }
     int code = collect_all(g);
+    if (code == 0 && repeats(g))
+        code = act_all(g);
     clear(g);
     return code;
 }

@@ -27,8 +27,13 @@
  * one the strategy's, in steps of one latency, and never come to the end.
  *
  * At the end of the feed, whose horizon is then without end, there is one more tick without a
- * message, 1 ns after the last: strategies wind down there, what is under way arrives, and each
- * horizon ends in its turn.
+ * message, 1 ns after the last, or as far as the feed had said that nothing comes: strategies wind
+ * down there, what is under way arrives, and each horizon ends in its turn.
+ *
+ * What comes from outside, a halt or new limits, has no market time: a stage takes it at its own
+ * present, and says where (risk/acts.h). A session that repeats what was recorded
+ * (bus/market/recorded.h) takes it there again: the driver asks the stages after each tick and each
+ * thing (`act`).
  *
  * Nobody waits for ever. Let T be the earliest thing or tick that is not done. What comes by rings
  * is taken off them at once, into memory that holds all that can be under way, so no ring but `md`
@@ -78,6 +83,9 @@ typedef struct market_stage_ops {
     /* What it still sends, but for the next tick, is not earlier, now that all before `passed_ns`
      * has been taken in its process. NULL: passed_ns itself. */
     uint64_t (*promise)(market_stage_t *s, uint64_t passed_ns);
+    /* Do what is due from outside at this place between two inputs, where a recording is repeated.
+     * 0 or a negative error. NULL: nothing comes to it from outside. */
+    int (*act)(market_stage_t *s);
     /* Is something kept that holds nobody up, and is still to go out? NULL: never. */
     bool (*keeps)(const market_stage_t *s);
 } market_stage_ops_t;
@@ -113,9 +121,10 @@ struct market_stage {
     /* of the first stage of a process: */
     market_clock_t clock; /* as of the last tick that was taken */
     tbus_horizon_view_t feed;
-    bool ended;                /* the end of the feed was taken */
+    bool ended; /* the end of the feed was taken */
+    /* of each stage: it came more than 1 ns after the last tick, since the feed had said so */
+    bool ends_late;
     bool grouped;              /* it knows who is in its own process */
-    uint64_t told_ns;          /* the greatest horizon of the feed that it has gone by */
     uint64_t rung_seq;         /* where on md those were woken last who wait for our horizons */
     uint64_t clear_ns;         /* up to here ticks may be taken without another look */
     uint64_t waits_since_ns;   /* host time; 0: it does not wait for a horizon */

@@ -37,6 +37,11 @@ static inline const due_report_t *inbox_first(const inbox_t *inbox)
 {
     return inbox->first != inbox->end ? &inbox->reports[inbox->first & inbox->mask] : NULL;
 }
+/* That at `index`, from `first` to `end - 1`. */
+static inline const due_report_t *inbox_at(const inbox_t *inbox, uint64_t index)
+{
+    return &inbox->reports[index & inbox->mask];
+}
 /* The first, which there is, is done with. */
 static inline void inbox_drop(inbox_t *inbox)
 {

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bus/market/recorded.h"
+
 #define LATENCY_NS_MAX UINT64_C(60000000000)
 
 const venue_session_t session_host = {.clock = SESSION_CLOCK_HOST,
@@ -119,6 +121,10 @@ static const tbus_param_t table[] = {
     {"reports_max", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(session_values_t, reports_max), .min = 1024,
      .max = 1 << 24, .power_of_two = true, .unit = "reports", .fallback = "65536",
      .help = "reports that are on their way at a time; more end the run with an error"},
+    {"recorded", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(session_values_t, recorded),
+     .may_be_empty = true, .fallback = "",
+     .help = "directory of a journal whose market data is fed: halts and changes of limits are "
+             "taken where they were taken there (busctl replay --verify), and none from outside"},
 };
 
 static int create(const void *params, void **out_resource, tbus_error_t *err)
@@ -137,6 +143,12 @@ static int create(const void *params, void **out_resource, tbus_error_t *err)
     venue_session_t *made = malloc(sizeof *made);
     if (!made)
         return tbus_fail(err, -ENOMEM, "no memory for the session with the venue");
+    if (values->recorded[0])
+        code = recorded_open(values->recorded, &session.recorded, err);
+    if (code != 0) {
+        free(made);
+        return code;
+    }
     *made = session;
     *out_resource = made;
     return 0;
@@ -150,7 +162,9 @@ static size_t memory_bytes(const void *params)
 
 static void destroy(void *resource)
 {
-    free(resource);
+    venue_session_t *session = resource;
+    recorded_close(session->recorded);
+    free(session);
 }
 
 const tbus_resource_t session_resource = {

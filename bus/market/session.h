@@ -28,6 +28,8 @@ typedef struct session_latency {
     uint64_t most_ns;
 } session_latency_t;
 
+typedef struct recorded recorded_t; /* bus/market/recorded.h */
+
 typedef struct venue_session {
     enum session_clock clock;
     session_latency_t entry;    /* of new orders and replaces */
@@ -35,6 +37,7 @@ typedef struct venue_session {
     session_latency_t response; /* of reports */
     uint64_t seed;
     uint32_t reports_max; /* reports that are on their way to one reader at a time */
+    recorded_t *recorded; /* owned; what came from outside, to be repeated. NULL: it comes now */
 } venue_session_t;
 
 /* The values of its parameters. */
@@ -45,6 +48,7 @@ typedef struct session_values {
     char response[64];
     uint64_t seed;
     uint32_t reports_max;
+    char recorded[TBUS_PARAM_TEXT_MAX]; /* directory of a journal; "": none */
 } session_values_t;
 
 /* "venue": its parameters are a session_values_t, what it makes is a venue_session_t. */

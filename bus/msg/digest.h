@@ -57,17 +57,22 @@ static inline digest_t digest_message(digest_t before, const void *message, unsi
     return digest_words(before, words);
 }
 
+/* Words that hold a time of the host: intended and sent; sent; intended. */
+#define DIGEST_ORDER_HOSTS  (1u << 2 | 1u << 3)
+#define DIGEST_REPORT_HOSTS (1u << 3)
+#define DIGEST_BBO_HOSTS    (1u << 2)
+
 static inline void digest_order(digest_t *digest, const order_t *order)
 {
-    *digest = digest_message(*digest, order, 1u << 2 | 1u << 3); /* intended, sent */
+    *digest = digest_message(*digest, order, DIGEST_ORDER_HOSTS);
 }
 static inline void digest_report(digest_t *digest, const report_t *report)
 {
-    *digest = digest_message(*digest, report, 1u << 3); /* sent */
+    *digest = digest_message(*digest, report, DIGEST_REPORT_HOSTS);
 }
 static inline void digest_bbo(digest_t *digest, const bbo_t *bbo)
 {
-    *digest = digest_message(*digest, bbo, 1u << 2); /* intended */
+    *digest = digest_message(*digest, bbo, DIGEST_BBO_HOSTS);
 }
 
 /* The digest of several streams, in the order of their numbers. */

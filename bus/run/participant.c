@@ -359,7 +359,7 @@ int tbus_participant_clear(tbus_bus_t *bus, uint32_t owner)
      * last messages. */
     tbus_store_release_u32(&p->publishes, 0);
     if (p->horizon_topics) /* the dead send nothing more, and nobody waits for them */
-        tbus_horizon_raise(&p->horizon, TBUS_HORIZON_END, true);
+        tbus_horizon_end(&p->horizon, true);
     for (uint32_t i = 0; i < bus->topics_count; i++)
         if (published >> i & 1 && bus->rings[i].writable)
             tbus_ring_nudge(&bus->rings[i]); /* its waiters look whether a publisher is left */

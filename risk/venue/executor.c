@@ -39,6 +39,7 @@ typedef struct executor_stage {
     uint32_t halt;             /* generation of the kill switch that was answered last */
     uint32_t halt_unconfirmed; /* and what the answer was */
     uint64_t halt_cancelled;
+    bool cancels_due; /* the switch was thrown, and what rested then rests still */
     digest_t digest;
     tbus_atomic_u64_t *digest_shown;
     tbus_histogram_t *tick_to_report;
@@ -139,12 +140,30 @@ static void show(executor_stage_t *e)
 
 /* ---- the kill switch */
 
+/* Those that were recorded for this place. */
+static void repeat_acts(executor_stage_t *e, const acts_place_t *here)
+{
+    const recorded_act_t *act;
+    while ((act = acts_due(&e->acts, here))) {
+        e->acts.repeated++;
+        e->acts.halted = act->kind == EVENT_HALT;
+        e->cancels_due |= e->acts.halted;
+        if (e->base.now_ns < act->now_ns)
+            e->base.now_ns = act->now_ns;
+    }
+}
+
 static void take_acts(executor_stage_t *e)
 {
     acts_place_t here = {
         .position = e->arrived, .md_seq = market_seq(e->base.market), .market_ns = e->base.now_ns};
-    uint32_t releases = e->acts.releases;
+    if (e->acts.recorded) {
+        repeat_acts(e, &here);
+        return;
+    }
+    uint32_t releases = e->acts.releases, throws = e->acts.throws;
     acts_take(&e->acts, &here);
+    e->cancels_due |= e->acts.throws != throws;
     if (e->acts.releases != releases)
         e->halt_cancelled = 0;
 }
@@ -156,11 +175,13 @@ static int obey_kill_switch(executor_stage_t *e)
 {
     if (TBUS_UNLIKELY(acts_changed(&e->acts)))
         take_acts(e);
-    if (TBUS_LIKELY(!e->acts.halted))
+    if (TBUS_LIKELY(!e->acts.halted && !e->cancels_due))
         return 0;
     uint64_t open_orders = venue_stats(e->venue).open_orders;
+    e->cancels_due &= open_orders != 0;
     if (open_orders == 0 || e->base.blocked)
         return 0;
+    e->cancels_due = false;
     e->halt_cancelled += open_orders;
     e->answers = e->first_answer = false;
     venue_cancel_all(e->venue, REASON_KILL_SWITCH);
@@ -288,13 +309,13 @@ static int on_tick(market_stage_t *base, const tick_t *tick, size_t bytes,
     executor_stage_t *e = (executor_stage_t *)(void *)base;
     (void)tick;
     (void)bytes;
-    obey_kill_switch(e);
     e->answers = e->first_answer = false;
     venue_on_market(e->venue, event);
     if (TBUS_UNLIKELY(e->holds)) {
         release(e, 0);
         show(e);
     }
+    obey_kill_switch(e); /* its place is behind the tick that it says it was taken after */
     if (TBUS_UNLIKELY(!market_stage_waits(base)) && e->arrivals.first) {
         look_ahead(e); /* an order may have waited for this tick */
         base->changed = true;
@@ -316,6 +337,14 @@ static bool keeps(const market_stage_t *base)
     return ((const executor_stage_t *)(const void *)base)->acts.events.kept != 0;
 }
 
+/* Where acts are repeated: after each input. */
+static int act(market_stage_t *base)
+{
+    executor_stage_t *e = (executor_stage_t *)(void *)base;
+    base->stirred |= obey_kill_switch(e) != 0;
+    return 0;
+}
+
 static const market_stage_ops_t executor_market_ops = {.flush = flush,
                                                        .begin = begin,
                                                        .collect = collect,
@@ -323,6 +352,7 @@ static const market_stage_ops_t executor_market_ops = {.flush = flush,
                                                        .on_tick = on_tick,
                                                        .end = end,
                                                        .promise = promise,
+                                                       .act = act,
                                                        .keeps = keeps};
 
 static int executor_start(tbus_stage_t *stage)
@@ -394,6 +424,8 @@ static int build(executor_stage_t *e, market_t *market, const executor_params_t 
     if (code == 0 && market_stage_waits(&e->base)) {
         e->base.horizon = tbus_stage_keep_horizon(stage, "reports", 0);
         e->base.concerns = venue_concerns(e->venue);
+        if (e->base.session->recorded)
+            e->acts.recorded = &e->base.session->recorded->executor;
     }
     return code;
 }

@@ -172,8 +172,8 @@ static void put_events(FILE *out, printer_t put)
                                         ("prices look \"wrong\", \xc3\xbc"
                                          "berall"),
                                         "\x1b[2J \xff\xc2\x85 end"};
-    for (unsigned kind = 0; kind <= EVENT_ORPHAN + 1; kind++)
-        for (unsigned from = 0; from <= EVENT_FROM_STAGE + 1; from++) {
+    for (unsigned kind = 0; kind <= EVENT_END + 1; kind++)
+        for (unsigned from = 0; from <= EVENT_FROM_STRATEGY + 1; from++) {
             event_message_t *message = aligned_alloc(8, 512);
             message->event = (event_t){.time_ns = from ? UINT64_C(1700000000123456789) : 0,
                                        .sent_ns = 34,

@@ -44,7 +44,7 @@
 
 /* Of the parameters of one instance, those of all variants included; of one resource. */
 #define CONFIG_VALUES_BYTES   2048u
-#define CONFIG_RESOURCE_BYTES 256u
+#define CONFIG_RESOURCE_BYTES 1024u
 
 typedef struct config_instance {
     char name[TBUS_NAME_MAX]; /* of the stage, its participant and its places on rings */

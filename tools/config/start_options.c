@@ -24,7 +24,9 @@ enum {
     OPT_NAME,
     OPT_FOR,
     OPT_SET,
-    OPT_JSON
+    OPT_JSON,
+    OPT_VERIFY,
+    OPT_AGAINST
 };
 
 static const struct option options[] = {
@@ -44,6 +46,8 @@ static const struct option options[] = {
     {"set", required_argument, NULL, OPT_SET},
     {"config", required_argument, NULL, 'c'},
     {"json", no_argument, NULL, OPT_JSON},
+    {"verify", no_argument, NULL, OPT_VERIFY},
+    {"against", required_argument, NULL, OPT_AGAINST},
     {"help", no_argument, NULL, 'h'},
     {0},
 };
@@ -124,6 +128,9 @@ static int read_line(int argc, char **argv, bool feed_flag, start_options_t *out
         if (option == OPT_FEED && !feed_flag)
             return outcome_usage(verb, "the feed is the journal; --feed is an option of `%s start`",
                                  outcome_program());
+        if ((option == OPT_VERIFY || option == OPT_AGAINST) && feed_flag)
+            return outcome_usage(verb, "a recording is verified and compared by `%s replay`",
+                                 outcome_program());
         if (option == OPT_SET && !split_setting(optarg, &key, &value))
             return outcome_usage(verb, "--set %s: KEY=VALUE was expected", optarg);
         if (option == OPT_FOR && !start_options_duration(optarg, &out->for_ns))
@@ -134,6 +141,9 @@ static int read_line(int argc, char **argv, bool feed_flag, start_options_t *out
                                  "more than %d options; put them into a file and give it with -c",
                                  START_FLAGS_MAX);
         out->json |= option == OPT_JSON;
+        out->verify |= option == OPT_VERIFY;
+        if (option == OPT_AGAINST)
+            out->against = optarg;
         if (option == 'c')
             out->file = optarg;
         if (key) {
@@ -155,6 +165,18 @@ int start_options_set(start_options_t *given, const char *key, const char *value
     given->settings[given->settings_count].key = key;
     given->settings[given->settings_count++].value = value;
     return 0;
+}
+
+int start_options_base(start_options_t *given, const char *name, const char *text, size_t bytes,
+                       tbus_error_t *err)
+{
+    config_defaults(&given->config);
+    int code = config_read_text(&given->config, name, text, bytes, err);
+    if (code == 0 && given->file)
+        code = config_read_file(&given->config, given->file, &given->file_keys, err);
+    for (unsigned i = 0; code == 0 && i < given->settings_count; i++)
+        code = config_set(&given->config, given->settings[i].key, given->settings[i].value, err);
+    return code;
 }
 
 int start_options_reload(const start_options_t *given, config_file_keys_t *keys,

@@ -53,8 +53,10 @@ typedef struct start_options {
     } settings[START_FLAGS_MAX + 1]; /* in their order; one is left for the verb */
     uint64_t for_ns;                 /* 0: not given */
     bool json;
-    bool help;        /* --help: nothing else counts */
-    const char *rest; /* the argument that is no option, or NULL */
+    bool verify;         /* replay: are the decisions those that were recorded? */
+    const char *against; /* replay: another recording to be compared with; NULL: none */
+    bool help;           /* --help: nothing else counts */
+    const char *rest;    /* the argument that is no option, or NULL */
 } start_options_t;
 
 /* Parse; messages go to stderr. `feed_flag`: is --feed one of the options? Returns OUTCOME_OK,
@@ -64,6 +66,12 @@ int start_options_parse(int argc, char **argv, bool feed_flag, start_options_t *
 /* Set a key as a flag does that comes last. `key` and `value` must live as long as the options. */
 int start_options_set(start_options_t *given, const char *key, const char *value,
                       tbus_error_t *err);
+
+/* The configuration anew, with `text` (YAML or JSON; `name` stands for it in messages) in the place
+ * of the defaults: then the file of -c, then the flags. Errors of config_read_text,
+ * config_read_file and config_set. */
+int start_options_base(start_options_t *given, const char *name, const char *text, size_t bytes,
+                       tbus_error_t *err);
 
 /* The configuration anew: the file as it is now, whose keys were `keys`, and the same flags over
  * it. Errors are those of config_reread_file and config_set; then nothing is changed. */

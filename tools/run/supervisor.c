@@ -508,6 +508,8 @@ static int report(supervisor_t *s)
     int code = s->run.errors_count ? OUTCOME_FAILED : OUTCOME_OK;
     if (!s->request->options->json && !s->running_since_ns)
         return code; /* nothing ran: the error on stderr is all there is to say */
+    if (s->request->no_summary)
+        return code;
     json_t *summary = supervisor_summary(s);
     if (s->request->options->json) {
         summary_print_json(summary, stdout);

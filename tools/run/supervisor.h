@@ -32,6 +32,7 @@ typedef struct supervisor_request {
     /* of a bus that no stage is on, which goes on until it is told to end (`busctl bus`) */
     uint32_t topics_count;
     const pipeline_topic_t *topics;
+    bool no_summary; /* whoever asked has something else to print, unless the run fails */
 } supervisor_request_t;
 
 /* Run all of the above; or, when the request brings topics of its own, keep a bus of these topics

@@ -27,11 +27,12 @@ extern "C" {
 
 #define TBUS_HORIZON_END UINT64_MAX /* nothing more comes */
 
-/* In shared memory. Written by: its owner (`at`); sleepers set `waiting`, whoever clears it rings
- * `bell`. Two lines, so that a reader that goes to sleep does not disturb those that look. */
+/* In shared memory. Written by: its owner (`at`, `last`); sleepers set `waiting`, whoever clears it
+ * rings `bell`. Two lines, so that a reader that goes to sleep does not disturb those that look. */
 typedef struct tbus_horizon {
-    tbus_atomic_u64_t at; /*   0 */
-    uint8_t pad0[56];
+    tbus_atomic_u64_t at;   /*   0 */
+    tbus_atomic_u64_t last; /*   8 with TBUS_HORIZON_END: what `at` was before */
+    uint8_t pad0[48];
     tbus_atomic_u32_t waiting; /*  64 1: somebody sleeps until `at` rises */
     tbus_atomic_u32_t bell;    /*  68 what they sleep on */
     uint8_t pad1[56];
@@ -39,7 +40,8 @@ typedef struct tbus_horizon {
 
 TBUS_STATIC_ASSERT(sizeof(tbus_horizon_t) == 128);
 TBUS_STATIC_ASSERT(offsetof(tbus_horizon_t, at) == 0);
-TBUS_STATIC_ASSERT(offsetof(tbus_horizon_t, pad0) == 8);
+TBUS_STATIC_ASSERT(offsetof(tbus_horizon_t, last) == 8);
+TBUS_STATIC_ASSERT(offsetof(tbus_horizon_t, pad0) == 16);
 TBUS_STATIC_ASSERT(offsetof(tbus_horizon_t, waiting) == 64);
 TBUS_STATIC_ASSERT(offsetof(tbus_horizon_t, bell) == 68);
 TBUS_STATIC_ASSERT(offsetof(tbus_horizon_t, pad1) == 72);
@@ -89,6 +91,22 @@ TBUS_INLINE void tbus_horizon_raise(tbus_horizon_t *horizon, uint64_t at, bool f
         return;
     tbus_horizon_raise_quietly(horizon, at);
     tbus_horizon_ring(horizon, fence);
+}
+
+/* The owner: nothing more comes. */
+TBUS_INLINE void tbus_horizon_end(tbus_horizon_t *horizon, bool fence)
+{
+    uint64_t at = tbus_load_relaxed_u64(&horizon->at); /* hint: only we write it */
+    if (at == TBUS_HORIZON_END)
+        return;
+    tbus_store_relaxed_u64(&horizon->last, at); /* seen with the end: A1 */
+    tbus_horizon_raise(horizon, TBUS_HORIZON_END, fence);
+}
+
+/* A reader that has seen the end: how far it was before. */
+TBUS_INLINE uint64_t tbus_horizon_last(const tbus_horizon_view_t *view)
+{
+    return view->shared ? tbus_load_relaxed_u64(&view->shared->last) : 0; /* A2 came before */
 }
 
 /* A reader: how far it is, or what is known already when there is none. */

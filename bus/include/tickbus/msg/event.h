@@ -15,6 +15,15 @@
  *    FAILED    supervisor       the process; what became of it     -
  *    ORPHAN    each stage       itself: the supervisor has died,   -
  *                               and it ends; its name
+ *    LATE      strategy         pid: its number; no text           `number` reports from `position`
+ *                                                                    on had an earlier time than it
+ *                                                                    had come to: where it took
+ *                                                                    them
+ *    END       risk             -                                  the end of the feed
+ *
+ * LATE and END are told only where they differ from what the market data alone would give: reports
+ * of cancels that a halt caused, which nobody could wait for; and the end of a feed that was
+ * stopped in a pause, after it had said that nothing comes for a while.
  *
  * A text that is longer than one message holds goes on in the next one of the same publisher, with
  * the same fields; `more` says so.
@@ -24,7 +33,8 @@
  * number of its release, the number of the change. A number that is left out says that another
  * followed before the stage looked, or that there was no room for the message.
  *
- * Published by: supervisor, risk, executor, and by each stage at its end if the supervisor is dead.
+ * Published by: supervisor, risk, executor, strategies, and by each stage at its end if the
+ * supervisor is dead.
  * Read by: the recorder, and whoever taps the topic.
  */
 #ifndef TICKBUS_MSG_EVENT_H
@@ -50,14 +60,17 @@
     X(LIMITS, 3, "limits")                                                                         \
     X(STOP, 4, "stop")                                                                             \
     X(FAILED, 5, "failed")                                                                         \
-    X(ORPHAN, 6, "orphan")
+    X(ORPHAN, 6, "orphan")                                                                         \
+    X(LATE, 7, "late")                                                                             \
+    X(END, 8, "end")
 
 /* Who publishes it. */
 #define EVENT_SOURCES(X)                                                                           \
     X(SUPERVISOR, 1, "supervisor")                                                                 \
     X(RISK, 2, "risk")                                                                             \
     X(EXECUTOR, 3, "executor")                                                                     \
-    X(STAGE, 4, "stage") /* any, of itself */
+    X(STAGE, 4, "stage") /* any, of itself */                                                      \
+    X(STRATEGY, 5, "strategy")
 
 /* In whose name a HALT was ordered; NONE with other kinds. */
 #define EVENT_ORDERERS(X)                                                                          \
@@ -87,12 +100,13 @@ typedef struct event {
     uint64_t time_ns; /*  0 CLOCK_REALTIME of the act; 0: of no act (LIMITS from risk) */
     uint64_t sent_ns; /*  8 when it was published, ns since bus epoch */
     /* 16 inputs other than ticks that the publisher had taken when it took effect: risk, orders
-     * judged; executor, judged orders. The next one is the first that it holds for */
+     * judged; executor, judged orders. The next one is the first that it holds for. LATE: the
+     * sequence of the first report on `reports` */
     uint64_t position;
     uint64_t md_seq;    /* 24 its last tick by then; 0: none */
-    uint64_t market_ns; /* 32 exchange time there, ns since midnight */
+    uint64_t market_ns; /* 32 market time there (tickbus/market/clock.h) */
     uint32_t uid;       /* 40 of the process that acted */
-    uint32_t pid;       /* 44 */
+    uint32_t pid;       /* 44 LATE: number of the strategy */
     uint32_t number;    /* 48 of the act, among those of its kind, from 1; 0: it has none */
     uint8_t kind;       /* 52 EVENT_... */
     uint8_t from;       /* 53 EVENT_FROM_... */

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/journal/compare.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bus/msg/digest.h"
+#include "bus/msg/message_type.h"
+
+#define STREAMS_MAX 256u
+
+/* Messages that one side has read and the other has not: a ring that grows. */
+typedef struct queue {
+    compare_message_t *messages; /* owned */
+    size_t capacity;             /* a power of two, or 0 */
+    size_t first;
+    size_t count;
+} queue_t;
+
+typedef struct stream {
+    uint32_t topic; /* index in counts */
+    uint32_t strategy;
+    enum message_id type;
+    queue_t sides[2];
+    uint64_t equal;
+    uint64_t last_md_seq; /* of the last that was compared */
+    digest_t digest;
+    bool diverged;
+} stream_t;
+
+typedef struct comparison {
+    tbus_journal_reader_t *readers[2];
+    bool ended[2];
+    int32_t topic_of[2][TBUS_JOURNAL_TOPICS_MAX]; /* index in counts, or -1 */
+    enum message_id types[TBUS_JOURNAL_TOPICS_MAX];
+    bool several[TBUS_JOURNAL_TOPICS_MAX]; /* publishers: their order is the host's */
+    char type_names[TBUS_JOURNAL_TOPICS_MAX][TBUS_NAME_MAX];
+    size_t ahead[2]; /* messages in all queues */
+    uint32_t streams_count;
+    stream_t streams[STREAMS_MAX];
+    uint32_t first_topic; /* of result->first */
+    compare_result_t *result;
+} comparison_t;
+
+/* ---- messages */
+
+static uint32_t strategy_of(enum message_id type, const void *bytes)
+{
+    uint64_t id;
+    memcpy(&id, bytes, sizeof id);
+    return type == MESSAGE_BBO ? 0 : (uint32_t)(id >> 48);
+}
+
+static uint64_t md_seq_of(enum message_id type, const void *bytes)
+{
+    order_t order;
+    uint64_t first;
+    memcpy(&first, bytes, sizeof first);
+    if (type == MESSAGE_BBO)
+        return first;
+    memcpy(&order, bytes, sizeof order); /* a report has it in the same place */
+    return order.md_seq;
+}
+
+static bool equal(enum message_id type, const void *a, const void *b)
+{
+    unsigned hosts = type == MESSAGE_ORDER    ? DIGEST_ORDER_HOSTS
+                     : type == MESSAGE_REPORT ? DIGEST_REPORT_HOSTS
+                                              : DIGEST_BBO_HOSTS;
+    for (unsigned i = 0; i < DIGEST_WORDS; i++)
+        if (digest_word(a, i, hosts) != digest_word(b, i, hosts))
+            return false;
+    return true;
+}
+
+static void add_digest(stream_t *s, const void *bytes)
+{
+    _Alignas(8) unsigned char message[COMPARE_MESSAGE_BYTES];
+    memcpy(message, bytes, sizeof message);
+    if (s->type == MESSAGE_ORDER)
+        digest_order(&s->digest, (const order_t *)(const void *)message);
+    else if (s->type == MESSAGE_REPORT)
+        digest_report(&s->digest, (const report_t *)(const void *)message);
+    else
+        digest_bbo(&s->digest, (const bbo_t *)(const void *)message);
+}
+
+/* ---- queues */
+
+static bool push(queue_t *q, const compare_message_t *message)
+{
+    if (q->count == q->capacity) {
+        size_t capacity = q->capacity ? 2 * q->capacity : 64;
+        compare_message_t *messages = aligned_alloc(64, capacity * sizeof *messages);
+        if (!messages)
+            return false;
+        for (size_t i = 0; i < q->count; i++)
+            messages[i] = q->messages[(q->first + i) & (q->capacity - 1)];
+        free(q->messages);
+        *q = (queue_t){.messages = messages, .capacity = capacity, .count = q->count};
+    }
+    q->messages[(q->first + q->count++) & (q->capacity - 1)] = *message;
+    return true;
+}
+
+static const compare_message_t *front(const queue_t *q)
+{
+    return q->count ? &q->messages[q->first] : NULL;
+}
+
+static void pop(queue_t *q)
+{
+    q->first = (q->first + 1) & (q->capacity - 1);
+    q->count--;
+}
+
+/* ---- streams */
+
+static stream_t *stream_of(comparison_t *c, uint32_t topic, uint32_t strategy)
+{
+    for (uint32_t i = 0; i < c->streams_count; i++)
+        if (c->streams[i].topic == topic && c->streams[i].strategy == strategy)
+            return &c->streams[i];
+    if (c->streams_count == STREAMS_MAX)
+        return NULL;
+    stream_t *s = &c->streams[c->streams_count++];
+    *s = (stream_t){.topic = topic, .strategy = strategy, .type = c->types[topic]};
+    return s;
+}
+
+/* Keep it, if it comes before the one that is kept. */
+static void diverge(comparison_t *c, stream_t *s, const compare_message_t *a,
+                    const compare_message_t *b)
+{
+    compare_divergence_t *first = &c->result->first;
+    uint64_t md_seq = UINT64_MAX;
+    for (unsigned side = 0; side < 2; side++) {
+        const compare_message_t *m = side ? b : a;
+        uint64_t at = m ? md_seq_of(s->type, m->bytes) : UINT64_MAX;
+        md_seq = at < md_seq ? at : md_seq;
+    }
+    s->diverged = true;
+    bool earlier = c->result->identical || md_seq < first->md_seq ||
+                   (md_seq == first->md_seq && s->topic < c->first_topic);
+    c->result->identical = false;
+    if (!earlier)
+        return;
+    c->first_topic = s->topic;
+    *first = (compare_divergence_t){.strategy = strategy_of(s->type, (a ? a : b)->bytes),
+                                    .place = s->equal + 1,
+                                    .md_seq = md_seq};
+    memcpy(first->topic, c->result->counts[s->topic].topic, sizeof first->topic);
+    memcpy(first->type, c->type_names[s->topic], sizeof first->type);
+    if (a)
+        first->sides[0] = *a;
+    if (b)
+        first->sides[1] = *b;
+}
+
+static void compare_stream(comparison_t *c, stream_t *s)
+{
+    const compare_message_t *a, *b;
+    while (!s->diverged && (a = front(&s->sides[0])) && (b = front(&s->sides[1]))) {
+        if (!equal(s->type, a->bytes, b->bytes)) {
+            diverge(c, s, a, b);
+            return;
+        }
+        s->equal++;
+        s->last_md_seq = md_seq_of(s->type, a->bytes);
+        add_digest(s, a->bytes);
+        pop(&s->sides[0]);
+        pop(&s->sides[1]);
+        c->ahead[0]--;
+        c->ahead[1]--;
+    }
+}
+
+/* Both have been read: what is left over on one side is missing on the other, unless that one ends
+ * early. */
+static void compare_rests(comparison_t *c)
+{
+    for (uint32_t i = 0; i < c->streams_count; i++) {
+        stream_t *s = &c->streams[i];
+        const compare_message_t *a = front(&s->sides[0]), *b = front(&s->sides[1]);
+        if (s->diverged || (!a && !b))
+            continue;
+        if (c->result->ends[a ? 1 : 0] == TBUS_JOURNAL_CLOSED)
+            diverge(c, s, a, b);
+    }
+}
+
+/* Nothing that is still to be read can come before the divergence that is known. */
+static bool is_known(const comparison_t *c)
+{
+    if (c->result->identical)
+        return false;
+    for (uint32_t i = 0; i < c->streams_count; i++)
+        if (!c->streams[i].diverged && c->streams[i].last_md_seq <= c->result->first.md_seq)
+            return false;
+    return true;
+}
+
+/* ---- reading */
+
+/* One record of a side. 0 or a negative error. */
+static int read_one(comparison_t *c, unsigned side, tbus_error_t *err)
+{
+    tbus_journal_record_t record;
+    int got = tbus_journal_reader_next(c->readers[side], &record, err);
+    if (got == 0) {
+        c->ended[side] = true;
+        c->result->ends[side] = tbus_journal_reader_end(c->readers[side]);
+    }
+    if (got <= 0)
+        return got;
+    int32_t topic = c->topic_of[side][record.topic];
+    if (topic < 0 || record.bytes != COMPARE_MESSAGE_BYTES)
+        return 0;
+    compare_message_t message = {.there = true, .seq = record.seq};
+    memcpy(message.bytes, record.payload, sizeof message.bytes);
+    uint32_t strategy = c->several[topic] ? strategy_of(c->types[topic], message.bytes) : 0;
+    stream_t *s = stream_of(c, (uint32_t)topic, strategy);
+    if (!s || (!s->diverged && !push(&s->sides[side], &message)))
+        return tbus_fail(err, -ENOMEM, "no memory to compare two recordings");
+    if (s->diverged)
+        return 0;
+    c->ahead[side]++;
+    compare_stream(c, s);
+    return 0;
+}
+
+static int read_both(comparison_t *c, tbus_error_t *err)
+{
+    int code = 0;
+    while (code == 0 && !(c->ended[0] && c->ended[1]) && !is_known(c)) {
+        /* the one that lags, so that little has to be kept */
+        unsigned side = c->ended[0] || (!c->ended[1] && c->ahead[1] < c->ahead[0]) ? 1 : 0;
+        code = read_one(c, side, err);
+    }
+    if (code == 0 && c->ended[0] && c->ended[1])
+        compare_rests(c);
+    return code;
+}
+
+/* ---- topics */
+
+static bool is_decided(enum message_id type)
+{
+    return type == MESSAGE_ORDER || type == MESSAGE_REPORT || type == MESSAGE_BBO;
+}
+
+/* How early on the data path, for topics that this tickbus has. */
+static unsigned rank(const char *topic)
+{
+    static const char *const path[] = {"bbo", "orders", "judged", "approved", "reports"};
+    unsigned i = 0;
+    while (i < sizeof path / sizeof *path && strcmp(path[i], topic) != 0)
+        i++;
+    return i;
+}
+
+/* Kind 0: unknown. */
+static bool has_several_publishers(uint32_t kind)
+{
+    return kind == TBUS_MPSC || kind == TBUS_BROADCAST_MP || kind == TBUS_MPMC;
+}
+
+static int find_topic(comparison_t *c, const char *name, const char *const directories[2],
+                      tbus_error_t *err)
+{
+    int at[2];
+    const tbus_journal_topic_t *topics[2];
+    for (unsigned side = 0; side < 2; side++) {
+        at[side] = tbus_journal_reader_topic(c->readers[side], name);
+        if (at[side] < 0)
+            return 0;
+        topics[side] = &tbus_journal_reader_info(c->readers[side])->topics[at[side]];
+    }
+    const message_type_t *type = message_type(topics[0]->type);
+    if (!type || !is_decided(type->id) || strcmp(topics[0]->type, topics[1]->type) != 0)
+        return 0;
+    for (unsigned side = 0; side < 2; side++)
+        if (topics[side]->type_version != type->version)
+            return tbus_fail(err, -TBUS_EABI,
+                             "topic '%s' of the session in %s has messages of type '%s' of version "
+                             "%" PRIu32 ", and this tickbus decides in version %" PRIu32
+                             ": they cannot be compared; use the tickbus that recorded them",
+                             name, directories[side], type->name, topics[side]->type_version,
+                             type->version);
+    uint32_t index = c->result->counts_count++;
+    c->topic_of[0][at[0]] = c->topic_of[1][at[1]] = (int32_t)index;
+    c->types[index] = type->id;
+    c->several[index] = has_several_publishers(topics[0]->ring_kind);
+    snprintf(c->result->counts[index].topic, TBUS_NAME_MAX, "%s", name);
+    snprintf(c->type_names[index], TBUS_NAME_MAX, "%s", type->name);
+    return 0;
+}
+
+static int find_topics(comparison_t *c, const char *const directories[2], tbus_error_t *err)
+{
+    const tbus_journal_info_t *info = tbus_journal_reader_info(c->readers[0]);
+    int code = 0;
+    memset(c->topic_of, -1, sizeof c->topic_of);
+    for (unsigned wanted = 0; code == 0 && wanted <= rank(""); wanted++)
+        for (uint32_t i = 0; code == 0 && i < info->topics_count; i++)
+            if (rank(info->topics[i].name) == wanted)
+                code = find_topic(c, info->topics[i].name, directories, err);
+    if (code == 0 && c->result->counts_count == 0)
+        code = tbus_fail(err, -TBUS_ENOTFOUND,
+                         "the sessions in %s and %s have no topic of orders, reports or best "
+                         "prices in common: there is nothing to compare",
+                         directories[0], directories[1]);
+    return code;
+}
+
+/* Streams of a topic, in the order of the strategies. */
+static void sum_up(comparison_t *c)
+{
+    for (uint32_t t = 0; t < c->result->counts_count; t++)
+        for (uint32_t number = 0; number <= UINT16_MAX; number++) {
+            const stream_t *s = NULL;
+            for (uint32_t i = 0; i < c->streams_count && !s; i++)
+                if (c->streams[i].topic == t && c->streams[i].strategy == number)
+                    s = &c->streams[i];
+            if (!s)
+                continue;
+            compare_count_t *count = &c->result->counts[t];
+            count->equal += s->equal;
+            count->digest = digest_join(count->digest, s->digest);
+        }
+}
+
+int compare_recordings(const char *const directories[2], compare_result_t *out_result,
+                       tbus_error_t *err)
+{
+    compare_result_t result = {.identical = true};
+    comparison_t *c = calloc(1, sizeof *c);
+    if (!c)
+        return tbus_fail(err, -ENOMEM, "no memory to compare two recordings");
+    c->result = &result;
+    int code = tbus_journal_reader_open(directories[0], &c->readers[0], err);
+    if (code == 0)
+        code = tbus_journal_reader_open(directories[1], &c->readers[1], err);
+    if (code == 0)
+        code = find_topics(c, directories, err);
+    if (code == 0)
+        code = read_both(c, err);
+    if (code == 0) {
+        sum_up(c);
+        *out_result = result;
+    }
+    for (uint32_t i = 0; i < c->streams_count; i++)
+        for (unsigned side = 0; side < 2; side++)
+            free(c->streams[i].sides[side].messages);
+    tbus_journal_reader_close(c->readers[0]);
+    tbus_journal_reader_close(c->readers[1]);
+    free(c);
+    return code;
+}
