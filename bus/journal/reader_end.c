@@ -218,7 +218,11 @@ static int catch_up(tbus_journal_reader_t *r, bool alive, tbus_error_t *err)
     uint64_t cut_bytes;
     tbus_journal_range_t range;
     tbus_journal_segment_t next;
+    uint64_t word;
+    /* The last segment of a session says that it is: then no directory is listed, which allocates.
+     */
     if (tbus_journal_segment_closed_bytes(&r->segment) != (int64_t)r->position ||
+        tbus_journal_segment_session_end(&r->segment, &word) < 0 || word != 0 ||
         tbus_journal_directory_list(&r->directory, &range, NULL) < 0 ||
         range.first <= r->segment.header.segment + 1)
         return TBUS_JOURNAL_NOTHING;
