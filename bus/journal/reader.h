@@ -5,16 +5,28 @@
  *    reader.c           the records of one segment
  *    reader_end.c       where a segment has no more: the next one, the end, or damage
  *    reader_seek.c      going to a place
+ *    reader_index.c     what it needs for that: indexes of the segments
  *    reader_damage.c    going on behind damage
  */
 #ifndef TICKBUS_JOURNAL_READER_H
 #define TICKBUS_JOURNAL_READER_H
 
+#include "bus/journal/index.h"
 #include "bus/journal/segment.h"
 
 /* What the buffer has from the start: reading allocates only for a record that is longer. A
  * multiple of 64. */
 #define TBUS_JOURNAL_BUFFER_BYTES (UINT64_C(256) << 10)
+
+/* What is known of a segment that nobody writes any more. */
+typedef struct tbus_journal_summary {
+    enum {
+        TBUS_JOURNAL_UNKNOWN = 0,
+        TBUS_JOURNAL_WHOLE = 1,
+        TBUS_JOURNAL_IN_PART = 2 /* what comes before damage, or the end of a torn one */
+    } state;
+    tbus_journal_index_header_t holds;
+} tbus_journal_summary_t;
 
 struct tbus_journal_reader {
     tbus_journal_directory_t directory;
@@ -54,12 +66,22 @@ struct tbus_journal_reader {
     tbus_error_t broken;       /* with the end BROKEN: why */
     tbus_error_t failure;      /* damage: said again at every later call */
 
+    /* For going to a place. */
+    tbus_journal_range_t range;        /* of segments, as of the last time */
+    tbus_journal_index_t index;        /* of one segment */
+    tbus_journal_summary_t *summaries; /* from info.first_segment on; owned */
+    uint32_t summaries_count;
+
     bool skips_damage;
+    bool has_jumped;                                     /* and may come to the same damage again */
     char what[sizeof((tbus_journal_damage_t *)0)->what]; /* of the last damage */
     tbus_journal_damage_t *damage;                       /* what was skipped; owned */
     uint32_t damage_count;
     uint32_t damage_capacity;
 };
+
+/* One that has no segment yet. Takes the directory, also when it fails: NULL, no memory. */
+tbus_journal_reader_t *tbus_journal_reader_new(const tbus_journal_directory_t *directory);
 
 /* Read this segment from now on, from its first record on, instead of the one before. Takes what is
  * open, and holds it against retention as long as it is read. */

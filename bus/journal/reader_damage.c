@@ -13,9 +13,19 @@
 
 #define CHUNK_BYTES UINT64_C(65536) /* on the stack */
 
+static bool is_noted(const tbus_journal_reader_t *r, uint32_t segment, uint64_t offset)
+{
+    uint32_t i = r->has_jumped ? r->damage_count : 0;
+    while (i && (r->damage[i - 1].segment != segment || r->damage[i - 1].offset != offset))
+        i--;
+    return i != 0;
+}
+
 static int note(tbus_journal_reader_t *r, uint32_t segment, uint64_t offset, uint64_t bytes,
                 const char *what)
 {
+    if (is_noted(r, segment, offset))
+        return 0;
     if (r->damage_count == r->damage_capacity) {
         uint32_t capacity = r->damage_capacity ? 2 * r->damage_capacity : 16;
         tbus_journal_damage_t *more = reallocarray(r->damage, capacity, sizeof *more);

@@ -2,12 +2,17 @@
 #include "bus/journal/reader.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "bus/journal/lock.h"
+
+/* How many at the end of the journal: opening takes no longer however long that is. Headers before
+ * them are checked when their segments are come to. */
+#define HEADERS_CHECKED 1024u
 
 void tbus_journal_reader_enter(tbus_journal_reader_t *r, const tbus_journal_segment_t *segment)
 {
@@ -104,6 +109,19 @@ static int check_segment(tbus_journal_reader_t *r, uint32_t number, uint32_t *he
     return 0;
 }
 
+/* One whose header is not looked at now: only how long it is. */
+static int count_segment(tbus_journal_reader_t *r, uint32_t number, tbus_error_t *err)
+{
+    char name[TBUS_JOURNAL_FILE_NAME_MAX];
+    struct stat file;
+    tbus_journal_segment_name(number, name);
+    if (fstatat(r->directory.fd, name, &file, AT_SYMLINK_NOFOLLOW) < 0)
+        return tbus_journal_segment_fail_reading(&r->directory, number, -errno, err);
+    r->info.segments = number - r->info.first_segment + 1;
+    r->info.bytes += (uint64_t)file.st_size;
+    return 0;
+}
+
 static int check_segments(tbus_journal_reader_t *r, const tbus_journal_range_t *range,
                           tbus_error_t *err)
 {
@@ -111,29 +129,39 @@ static int check_segments(tbus_journal_reader_t *r, const tbus_journal_range_t *
     uint32_t unfinished = 0;
     int code = enter_first(r, range->first, err);
     for (uint32_t number = range->first; code == 0 && number <= range->last; number++)
-        code = check_segment(r, number, &headless, &unfinished, err);
+        code = number == range->first || range->last - number < HEADERS_CHECKED
+                   ? check_segment(r, number, &headless, &unfinished, err)
+                   : count_segment(r, number, err);
     return code;
 }
 
-/* Takes the directory, also when it fails. */
-static int open_in(const tbus_journal_directory_t *directory, const tbus_journal_range_t *range,
-                   tbus_journal_reader_t **out_reader, tbus_error_t *err)
+tbus_journal_reader_t *tbus_journal_reader_new(const tbus_journal_directory_t *directory)
 {
     tbus_journal_directory_t opened = *directory;
     tbus_journal_reader_t *r = calloc(1, sizeof *r);
     unsigned char *buffer = aligned_alloc(64, TBUS_JOURNAL_BUFFER_BYTES);
     if (!r || !buffer) {
-        int code = tbus_fail(err, -ENOMEM, "no memory to read the journal in %s", opened.path);
         free(r);
         free(buffer);
         tbus_journal_directory_close(&opened);
-        return code;
+        return NULL;
     }
     r->directory = opened;
     r->lock_fd = -1;
     r->segment.fd = -1;
     r->buffer = buffer;
     r->buffer_capacity = TBUS_JOURNAL_BUFFER_BYTES;
+    return r;
+}
+
+/* Takes the directory, also when it fails. */
+static int open_in(const tbus_journal_directory_t *directory, const tbus_journal_range_t *range,
+                   const char *path, tbus_journal_reader_t **out_reader, tbus_error_t *err)
+{
+    tbus_journal_reader_t *r = tbus_journal_reader_new(directory);
+    if (!r)
+        return tbus_fail(err, -ENOMEM, "no memory to read the journal in %s", path);
+    r->range = *range;
     int code = check_segments(r, range, err);
     if (code < 0 && !tbus_journal_directory_holds(&r->directory, range->first))
         code = -EAGAIN;
@@ -155,7 +183,7 @@ int tbus_journal_reader_open(const char *directory, tbus_journal_reader_t **out_
         tbus_journal_range_t range;
         code = tbus_journal_directory_open(directory, &opened, &range, err);
         if (code == 0)
-            code = open_in(&opened, &range, out_reader, err);
+            code = open_in(&opened, &range, directory, out_reader, err);
     } while (code == -EAGAIN); /* retention removed the first segment under us */
     return code;
 }
@@ -197,6 +225,8 @@ void tbus_journal_reader_close(tbus_journal_reader_t *r)
     if (r->lock_fd >= 0)
         close(r->lock_fd);
     tbus_journal_directory_close(&r->directory);
+    tbus_journal_index_free(&r->index);
+    free(r->summaries);
     free(r->damage);
     free(r->buffer);
     free(r);

@@ -335,6 +335,8 @@ static void bad_calls_on_the_journal(things_t *t)
     ROW(-ENOENT, tbus_journal_reader_open("/nowhere/at/all", &reader, &t->err));
     ROW(-TBUS_ENOTFOUND, tbus_journal_reader_topic(NULL, "n"));
     ROW(-EINVAL, tbus_journal_reader_next(NULL, &record, &t->err));
+    ROW(-EINVAL, tbus_journal_index_segment(NULL, 1, &t->err));
+    ROW(-ENOENT, tbus_journal_index_segment("/nowhere/at/all", 1, &t->err));
     ROW(-EINVAL, tbus_journal_reader_seek_seq(NULL, 0, 1, &t->err));
     ROW(-EINVAL, tbus_journal_reader_seek_time(NULL, 1, &t->err));
     ROW(false, tbus_journal_record_piece(NULL, &piece));

@@ -208,10 +208,11 @@ typedef struct tbus_journal_info {
     tbus_journal_topic_t topics[TBUS_JOURNAL_TOPICS_MAX];
 } tbus_journal_info_t;
 
-/* Open a session for reading; checks every segment's header, and that none in the middle is missing
- * and none is from another session. A session whose first segments were removed begins at the first
- * that there is. -ENOENT, -ENOTDIR, -EACCES; -TBUS_ENOTFOUND: no journal there; -TBUS_EMAGIC,
- * -TBUS_EABI, -TBUS_ECORRUPT, -TBUS_ETRUNCATED: the first segment is shorter than its header. */
+/* Open a session for reading; checks the headers of the first segment and the last 1024, that none
+ * in the middle is missing and none is from another session. A session whose first segments were
+ * removed begins at the first that there is. -ENOENT, -ENOTDIR, -EACCES; -TBUS_ENOTFOUND: no
+ * journal there; -TBUS_EMAGIC, -TBUS_EABI, -TBUS_ECORRUPT, -TBUS_ETRUNCATED: the first segment is
+ * shorter than its header. */
 int tbus_journal_reader_open(const char *directory, tbus_journal_reader_t **out_reader,
                              tbus_error_t *err);
 const tbus_journal_info_t *tbus_journal_reader_info(const tbus_journal_reader_t *r);
@@ -252,13 +253,24 @@ int tbus_journal_reader_next(tbus_journal_reader_t *r, tbus_journal_record_t *ou
  * index) with a sequence of at least `seq`, and from there on it gives all records, of all topics,
  * as they were recorded. Any number of times, backwards too, also after the end and after damage.
  * What lies before the place is not checked, and the seals of the segment that it is in are, when
- * that has been read to its end. 1: there; 0: the recording ends before it, and next tells how, or
- * gives what is recorded later; -EINVAL; else negative as next. */
+ * that has been read to its end. In a journal sequences of a topic and times go up. Cold: a few
+ * reads where the segments have their indexes; else these are made, which reads each segment that
+ * is asked about. 1: there; 0: the recording ends before it, and next tells how, or gives what is
+ * recorded later; -EINVAL; else negative as next. */
 int tbus_journal_reader_seek_seq(tbus_journal_reader_t *r, uint16_t topic, uint64_t seq,
                                  tbus_error_t *err);
 
 /* The same, to the first record that was recorded at `time_ns` or later, ns since the bus epoch. */
 int tbus_journal_reader_seek_time(tbus_journal_reader_t *r, uint64_t time_ns, tbus_error_t *err);
+
+/* Have the index of segment `number`, which seek makes when it needs it: a file 00000001.tbi beside
+ * the segment that tells for every 64 KiB what comes before them. It is a cache: it may be missing,
+ * removed at any time, and is not used when a byte of it is wrong or it is about another segment;
+ * who removes a segment removes it as well. 1: made; 0: there is a right one; -EBUSY: the segment
+ * is not finished; -TBUS_ENOTFOUND: there is no such segment; -TBUS_ECORRUPT: it is damaged;
+ * -EAGAIN: somebody else is making it; -EACCES, -EROFS, -ENOSPC and the like. Reads the segment
+ * once; any thread. */
+int tbus_journal_index_segment(const char *directory, uint32_t number, tbus_error_t *err);
 
 /* Records that were missed so far: the segments that they were in were removed (retention) before
  * this reader came to them, and it went on where the journal begins now. A reader keeps the segment

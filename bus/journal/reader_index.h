@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* reader_index.h - what a reader knows of its segments, to go to a place. Private to bus/journal.
+ *
+ * Of each finished segment that was asked about, a summary is kept; entries of one at a time.
+ */
+#ifndef TICKBUS_JOURNAL_READER_INDEX_H
+#define TICKBUS_JOURNAL_READER_INDEX_H
+
+#include "bus/journal/index.h"
+#include "bus/journal/reader.h"
+
+/* Enter segment `number` at its first record. FOUND; NOTHING: it is not there, or holds no header;
+ * BAD: it is damaged, and err says how; or -errno. */
+int tbus_journal_reader_go_to(tbus_journal_reader_t *r, uint32_t number, tbus_error_t *err);
+
+/* What segment `number` holds, from its index, which is made if need be; then the segment is
+ * entered, and the position anywhere in it. FOUND: *out_summary is the reader's. NOTHING: it is not
+ * finished, or cannot be read. -errno. */
+int tbus_journal_reader_summary(tbus_journal_reader_t *r, uint32_t number,
+                                const tbus_journal_summary_t **out_summary, tbus_error_t *err);
+
+/* The segment that is read: have its index, with entries, in r->index. Of one that is not finished
+ * it goes as far as the records go now. 0, or -errno. */
+int tbus_journal_reader_index(tbus_journal_reader_t *r, tbus_error_t *err);
+
+#endif
