@@ -15,6 +15,8 @@ static const struct {
 } verbs[] = {
     {"info", "what was run, what was done to it, what it holds", journal_verb_info},
     {"config", "the configuration that was in force at the start", journal_verb_config},
+    {"verify", "check every byte, and name every place that is wrong", journal_verb_verify},
+    {"repair", "what is whole of a journal as a new journal", journal_verb_repair},
     {"export", "a topic as ITCH 5.0, CSV or JSON lines", journal_verb_export},
 };
 #define VERBS_COUNT (sizeof verbs / sizeof verbs[0])
@@ -22,7 +24,7 @@ static const struct {
 static int help(const char *command)
 {
     printf("usage: %s VERB DIR [OPTION...]\n\n"
-           "Look into journals that `%s start --journal DIR` recorded, and export them.\n\n",
+           "Look into journals that `%s start --journal DIR` recorded, and keep them whole.\n\n",
            command, outcome_program());
     for (size_t i = 0; i < VERBS_COUNT; i++)
         printf("  %-9s %s\n", verbs[i].name, verbs[i].summary);
@@ -37,7 +39,7 @@ int verb_journal(int argc, char **argv)
 {
     char meant[SUGGEST_WORD_MAX + 32];
     if (argc < 2)
-        return outcome_usage(argv[0], "what of it? Say info, config or export");
+        return outcome_usage(argv[0], "what of it? Say info, verify or export, or see --help");
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
         return help(argv[0]);
     suggestion_t suggestion = {.given = argv[1]};

@@ -205,20 +205,30 @@ static uint32_t first_missing(const tbus_journal_directory_t *directory,
     return number;
 }
 
+/* At least one, or an error. */
+static int list_some(const tbus_journal_directory_t *directory, tbus_journal_range_t *out_range,
+                     uint32_t *out_count, tbus_error_t *err)
+{
+    int code = list_numbers(directory, out_range, out_count);
+    if (code < 0)
+        return tbus_fail(err, code, "cannot list journal directory %s: %s", directory->path,
+                         tbus_strerror(code));
+    if (*out_count == 0)
+        return tbus_fail(err, -TBUS_ENOTFOUND,
+                         "there is no journal in %s: it holds no file 00000001.tbj",
+                         directory->path);
+    return 0;
+}
+
 int tbus_journal_directory_list(const tbus_journal_directory_t *directory,
                                 tbus_journal_range_t *out_range, tbus_error_t *err)
 {
     for (;;) {
         tbus_journal_range_t range;
         uint32_t count = 0;
-        int code = list_numbers(directory, &range, &count);
+        int code = list_some(directory, &range, &count, err);
         if (code < 0)
-            return tbus_fail(err, code, "cannot list journal directory %s: %s", directory->path,
-                             tbus_strerror(code));
-        if (count == 0)
-            return tbus_fail(err, -TBUS_ENOTFOUND,
-                             "there is no journal in %s: it holds no file 00000001.tbj",
-                             directory->path);
+            return code;
         *out_range = range;
         if (count == range.last - range.first + 1)
             return 0;
@@ -234,10 +244,11 @@ int tbus_journal_directory_list(const tbus_journal_directory_t *directory,
     }
 }
 
-int tbus_journal_directory_open(const char *path, tbus_journal_directory_t *out_directory,
-                                tbus_journal_range_t *out_range, tbus_error_t *err)
+static int open_and_list(const char *path, bool any, tbus_journal_directory_t *out_directory,
+                         tbus_journal_range_t *out_range, tbus_error_t *err)
 {
     tbus_journal_directory_t directory;
+    uint32_t count;
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) {
         int code = -errno;
@@ -247,13 +258,26 @@ int tbus_journal_directory_open(const char *path, tbus_journal_directory_t *out_
     int code = fill(path, fd, false, &directory, err);
     if (code < 0)
         return code;
-    code = tbus_journal_directory_list(&directory, out_range, err);
+    code = any ? list_some(&directory, out_range, &count, err)
+               : tbus_journal_directory_list(&directory, out_range, err);
     if (code < 0) {
         tbus_journal_directory_close(&directory);
         return code;
     }
     *out_directory = directory;
     return 0;
+}
+
+int tbus_journal_directory_open(const char *path, tbus_journal_directory_t *out_directory,
+                                tbus_journal_range_t *out_range, tbus_error_t *err)
+{
+    return open_and_list(path, false, out_directory, out_range, err);
+}
+
+int tbus_journal_directory_open_any(const char *path, tbus_journal_directory_t *out_directory,
+                                    tbus_journal_range_t *out_range, tbus_error_t *err)
+{
+    return open_and_list(path, true, out_directory, out_range, err);
 }
 
 bool tbus_journal_directory_holds(const tbus_journal_directory_t *directory, uint32_t number)

@@ -34,6 +34,11 @@ typedef struct tbus_journal_range {
 int tbus_journal_directory_open(const char *path, tbus_journal_directory_t *out_directory,
                                 tbus_journal_range_t *out_range, tbus_error_t *err);
 
+/* The same for a journal of which segments may be missing: from the first that is there to the
+ * last. */
+int tbus_journal_directory_open_any(const char *path, tbus_journal_directory_t *out_directory,
+                                    tbus_journal_range_t *out_range, tbus_error_t *err);
+
 /* Which segments are there? -TBUS_ENOTFOUND: none; -TBUS_ECORRUPT: one in the middle is missing,
  * and `err` names it. Files with other names are ignored. Retention, which removes the first one
  * and so on, may be at work at the same time. */

@@ -114,6 +114,8 @@ int tbus_journal_reader_next(tbus_journal_reader_t *r, tbus_journal_record_t *ou
             look = tbus_journal_reader_after_last(r, out_record, err);
             if (look < 0 && r->skips_damage && tbus_journal_code_is_damage(look))
                 look = tbus_journal_reader_pass_damage(r, err);
+            if (look == TBUS_JOURNAL_NOTHING && r->skips_damage && r->ended)
+                look = tbus_journal_reader_pass_end(r, err);
         }
         bool hidden = look == TBUS_JOURNAL_FOUND &&
                       out_record->topic == TBUS_JOURNAL_SESSION_TOPIC && !r->shows_session;

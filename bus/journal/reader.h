@@ -104,6 +104,15 @@ int tbus_journal_reader_after_last(tbus_journal_reader_t *r, tbus_journal_record
  * is nothing behind it, r->end says why; or -errno. */
 int tbus_journal_reader_pass_damage(tbus_journal_reader_t *r, tbus_error_t *err);
 
+/* Damage is passed over, and reading has ended: is there something further on that can be read, in
+ * this segment or a later one? Go there, and remember the place. MOVED;
+ * NOTHING: no, and all is as it was; or -errno. */
+int tbus_journal_reader_pass_end(tbus_journal_reader_t *r, tbus_error_t *err);
+
+/* Why this segment, which was asked for by its number, is passed over. `look`: what opening it
+ * found. 0 or -ENOMEM. */
+int tbus_journal_reader_note_segment(tbus_journal_reader_t *r, uint32_t number, int look);
+
 /* Is it what damage comes to, and not an error of the system? */
 static inline bool tbus_journal_code_is_damage(int code)
 {

@@ -40,6 +40,12 @@ static int note(tbus_journal_reader_t *r, uint32_t segment, uint64_t offset, uin
     return 0;
 }
 
+static int fail_noting(const tbus_journal_reader_t *r, tbus_error_t *err)
+{
+    return tbus_fail(err, -ENOMEM, "no memory to remember damage of the journal in %s",
+                     r->directory.path);
+}
+
 /* Does a whole record stand at `at`? The position moves there if so, and the record is not taken.
  * FOUND, NOTHING, or -errno. */
 static int try_record(tbus_journal_reader_t *r, uint64_t at)
@@ -107,6 +113,12 @@ static uint64_t file_bytes(const tbus_journal_directory_t *directory, uint32_t n
     return fstatat(directory->fd, name, &is, AT_SYMLINK_NOFOLLOW) == 0 ? (uint64_t)is.st_size : 0;
 }
 
+int tbus_journal_reader_note_segment(tbus_journal_reader_t *r, uint32_t number, int look)
+{
+    bool holds = tbus_journal_directory_holds(&r->directory, number);
+    return note(r, number, 0, file_bytes(&r->directory, number), what_of_header(look, holds));
+}
+
 /* Is `number` the next segment to read? FOUND: it is open. NOTHING: it holds no header, as the last
  * ones may; BAD: no, and *out_what says why; or -errno. */
 static int try_segment(tbus_journal_reader_t *r, uint32_t number, tbus_journal_segment_t *out_next,
@@ -158,6 +170,17 @@ static int find_segment(tbus_journal_reader_t *r, tbus_journal_segment_t *out_ne
     return TBUS_JOURNAL_NOTHING;
 }
 
+/* Go to a segment that does not follow on what was read. */
+static int jump(tbus_journal_reader_t *r, const tbus_journal_segment_t *next)
+{
+    tbus_journal_reader_enter(r, next);
+    r->sealed = next->header.segment - 1;
+    r->link_unknown = true;
+    r->ended = false;
+    r->torn_bytes = 0;
+    return TBUS_JOURNAL_MOVED;
+}
+
 /* This segment has nothing more that can be read: go to the next that has. MOVED; NOTHING: that was
  * the last; or -errno. */
 static int pass_segment(tbus_journal_reader_t *r, tbus_error_t *err)
@@ -168,12 +191,8 @@ static int pass_segment(tbus_journal_reader_t *r, tbus_error_t *err)
     if (look < 0)
         return tbus_fail(err, look, "cannot go on behind segment %08u.tbj of the journal in %s: %s",
                          number, r->directory.path, tbus_strerror(look));
-    if (look == TBUS_JOURNAL_FOUND) {
-        tbus_journal_reader_enter(r, &next);
-        r->sealed = next.header.segment - 1;
-        r->link_unknown = true;
-        return TBUS_JOURNAL_MOVED;
-    }
+    if (look == TBUS_JOURNAL_FOUND)
+        return jump(r, &next);
     r->end = TBUS_JOURNAL_CLOSED;
     int code = tbus_journal_reader_judge_session_end(r, 0, err);
     if (code != -TBUS_ECORRUPT)
@@ -203,10 +222,53 @@ int tbus_journal_reader_pass_damage(tbus_journal_reader_t *r, tbus_error_t *err)
     }
     uint64_t to = look == TBUS_JOURNAL_FOUND ? r->position : end;
     if (here && note(r, number, from, to - from, r->what) < 0)
-        return tbus_fail(err, -ENOMEM, "no memory to remember damage of the journal in %s",
-                         r->directory.path);
+        return fail_noting(r, err);
     r->uncounted = true;
     return look == TBUS_JOURNAL_FOUND ? TBUS_JOURNAL_MOVED : pass_segment(r, err);
+}
+
+/* What looks like sectors that a loss of power took has records behind it. As
+ * tbus_journal_reader_pass_end. */
+static int pass_lost_sectors(tbus_journal_reader_t *r, tbus_error_t *err)
+{
+    uint64_t from = r->position, end;
+    int look = r->torn_bytes ? find_record(r, &end) : TBUS_JOURNAL_NOTHING;
+    if (look < 0)
+        return tbus_journal_reader_fail_reading(r, look, err);
+    if (look != TBUS_JOURNAL_FOUND)
+        return TBUS_JOURNAL_NOTHING;
+    r->ended = false;
+    r->torn_bytes = 0;
+    r->uncounted = true;
+    return note(r, r->segment.header.segment, from, r->position - from,
+                "what is there is no record, and there are more behind it") < 0
+               ? fail_noting(r, err)
+               : TBUS_JOURNAL_MOVED;
+}
+
+int tbus_journal_reader_pass_end(tbus_journal_reader_t *r, tbus_error_t *err)
+{
+    tbus_journal_segment_t next;
+    uint32_t number = r->segment.header.segment;
+    int passed = pass_lost_sectors(r, err);
+    if (passed != TBUS_JOURNAL_NOTHING)
+        return passed;
+    if (tbus_journal_directory_last(&r->directory) <= number)
+        return TBUS_JOURNAL_NOTHING;
+    uint32_t damage_count = r->damage_count;
+    int look = find_segment(r, &next);
+    if (look < 0)
+        return tbus_fail(err, look, "cannot go on behind segment %08u.tbj of the journal in %s: %s",
+                         number, r->directory.path, tbus_strerror(look));
+    if (look != TBUS_JOURNAL_FOUND)
+        return look;
+    if (r->damage_count == damage_count &&
+        note(r, number, r->position, r->torn_bytes,
+             "its end is lost: the next segment goes on with a later record") < 0) {
+        tbus_journal_segment_close(&next);
+        return fail_noting(r, err);
+    }
+    return jump(r, &next);
 }
 
 void tbus_journal_reader_skip_damage(tbus_journal_reader_t *r)

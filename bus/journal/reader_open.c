@@ -122,9 +122,54 @@ static int count_segment(tbus_journal_reader_t *r, uint32_t number, tbus_error_t
     return 0;
 }
 
+/* The first segment that has a header; those before it are places that were passed over. */
+static int enter_first_whole(tbus_journal_reader_t *r, const tbus_journal_range_t *range,
+                             tbus_error_t *err)
+{
+    int code = -TBUS_ECORRUPT;
+    for (uint32_t number = range->first; number <= range->last && tbus_journal_code_is_damage(code);
+         number++) {
+        code = enter_first(r, number, number == range->first ? err : NULL);
+        if (tbus_journal_code_is_damage(code) &&
+            tbus_journal_reader_note_segment(r, number, code) < 0)
+            code =
+                tbus_fail(err, -ENOMEM, "no memory to read the journal in %s", r->directory.path);
+    }
+    r->info.first_segment = range->first;
+    return code;
+}
+
+/* Up to the last file that was not only made ready for later. */
+static int count_segments(tbus_journal_reader_t *r, const tbus_journal_range_t *range,
+                          tbus_error_t *err)
+{
+    int code = enter_first_whole(r, range, err);
+    uint64_t bytes = 0;
+    for (uint32_t number = range->first; code == 0 && number <= range->last; number++) {
+        uint64_t cut_bytes;
+        tbus_journal_segment_t segment;
+        struct stat file;
+        char name[TBUS_JOURNAL_FILE_NAME_MAX];
+        tbus_journal_segment_name(number, name);
+        if (fstatat(r->directory.fd, name, &file, AT_SYMLINK_NOFOLLOW) == 0)
+            bytes += (uint64_t)file.st_size;
+        int look = tbus_journal_segment_open(&r->directory, number, &r->segment.header, &segment,
+                                             &cut_bytes, NULL);
+        if (look == TBUS_JOURNAL_FOUND)
+            tbus_journal_segment_close(&segment);
+        if (look == TBUS_JOURNAL_NOTHING)
+            continue;
+        r->info.segments = number - range->first + 1;
+        r->info.bytes = bytes;
+    }
+    return code;
+}
+
 static int check_segments(tbus_journal_reader_t *r, const tbus_journal_range_t *range,
                           tbus_error_t *err)
 {
+    if (r->skips_damage)
+        return count_segments(r, range, err);
     uint32_t headless = 0;
     uint32_t unfinished = 0;
     int code = enter_first(r, range->first, err);
@@ -156,11 +201,13 @@ tbus_journal_reader_t *tbus_journal_reader_new(const tbus_journal_directory_t *d
 
 /* Takes the directory, also when it fails. */
 static int open_in(const tbus_journal_directory_t *directory, const tbus_journal_range_t *range,
-                   const char *path, tbus_journal_reader_t **out_reader, tbus_error_t *err)
+                   const char *path, bool damaged, tbus_journal_reader_t **out_reader,
+                   tbus_error_t *err)
 {
     tbus_journal_reader_t *r = tbus_journal_reader_new(directory);
     if (!r)
         return tbus_fail(err, -ENOMEM, "no memory to read the journal in %s", path);
+    r->skips_damage = damaged;
     r->range = *range;
     int code = check_segments(r, range, err);
     if (code < 0 && !tbus_journal_directory_holds(&r->directory, range->first))
@@ -172,8 +219,8 @@ static int open_in(const tbus_journal_directory_t *directory, const tbus_journal
     return code;
 }
 
-int tbus_journal_reader_open(const char *directory, tbus_journal_reader_t **out_reader,
-                             tbus_error_t *err)
+static int open_reader(const char *directory, bool damaged, tbus_journal_reader_t **out_reader,
+                       tbus_error_t *err)
 {
     if (!directory || !out_reader)
         return tbus_fail(err, -EINVAL, "no journal directory is named, or nowhere to put it");
@@ -181,11 +228,24 @@ int tbus_journal_reader_open(const char *directory, tbus_journal_reader_t **out_
     do {
         tbus_journal_directory_t opened;
         tbus_journal_range_t range;
-        code = tbus_journal_directory_open(directory, &opened, &range, err);
+        code = damaged ? tbus_journal_directory_open_any(directory, &opened, &range, err)
+                       : tbus_journal_directory_open(directory, &opened, &range, err);
         if (code == 0)
-            code = open_in(&opened, &range, directory, out_reader, err);
+            code = open_in(&opened, &range, directory, damaged, out_reader, err);
     } while (code == -EAGAIN); /* retention removed the first segment under us */
     return code;
+}
+
+int tbus_journal_reader_open(const char *directory, tbus_journal_reader_t **out_reader,
+                             tbus_error_t *err)
+{
+    return open_reader(directory, false, out_reader, err);
+}
+
+int tbus_journal_reader_open_damaged(const char *directory, tbus_journal_reader_t **out_reader,
+                                     tbus_error_t *err)
+{
+    return open_reader(directory, true, out_reader, err);
 }
 
 const tbus_journal_info_t *tbus_journal_reader_info(const tbus_journal_reader_t *r)

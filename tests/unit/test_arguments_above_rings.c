@@ -333,6 +333,9 @@ static void bad_calls_on_the_journal(things_t *t)
     ROW(-EINVAL, tbus_journal_reader_open(NULL, &reader, &t->err));
     ROW(-EINVAL, tbus_journal_reader_open("/tmp", NULL, &t->err));
     ROW(-ENOENT, tbus_journal_reader_open("/nowhere/at/all", &reader, &t->err));
+    ROW(-EINVAL, tbus_journal_reader_open_damaged(NULL, &reader, &t->err));
+    ROW(-EINVAL, tbus_journal_reader_open_damaged("/tmp", NULL, &t->err));
+    ROW(-ENOENT, tbus_journal_reader_open_damaged("/nowhere/at/all", &reader, &t->err));
     ROW(-TBUS_ENOTFOUND, tbus_journal_reader_topic(NULL, "n"));
     ROW(-EINVAL, tbus_journal_reader_next(NULL, &record, &t->err));
     ROW(-EINVAL, tbus_journal_index_segment(NULL, 1, &t->err));

@@ -10,6 +10,8 @@
 
 int journal_verb_info(int argc, char **argv);
 int journal_verb_config(int argc, char **argv);
+int journal_verb_verify(int argc, char **argv);
+int journal_verb_repair(int argc, char **argv);
 int journal_verb_export(int argc, char **argv);
 
 #endif

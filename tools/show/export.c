@@ -9,6 +9,7 @@
 
 #include "bus/msg/message_type.h"
 #include "feedsim/itch/itch.h"
+#include "tools/show/gapless.h"
 #include "tools/show/message_csv.h"
 #include "tools/show/message_text.h"
 #include "tools/show/output_file.h"
@@ -112,23 +113,6 @@ static int fail_topic(const exporter_t *x, tbus_error_t *err)
                      x->request->directory, x->request->topic, names);
 }
 
-/* A single publisher numbers its messages without a gap. Where there are several, one may die in a
- * claim, which leaves a gap. */
-static bool has_one_publisher(const tbus_journal_topic_t *topic, enum message_id id)
-{
-    switch (topic->ring_kind) {
-    case TBUS_SPSC:
-    case TBUS_BROADCAST:
-        return true;
-    case TBUS_BROADCAST_MP:
-    case TBUS_MPMC:
-    case TBUS_MPSC:
-        return false;
-    default: /* an older journal does not say: what the topics of these types always were */
-        return id == MESSAGE_TICK || id == MESSAGE_BBO;
-    }
-}
-
 static int check_version(const exporter_t *x, const message_type_t *type, tbus_error_t *err)
 {
     if (!type || message_type_reads(type, x->topic->type_version))
@@ -150,7 +134,7 @@ static int choose_topic(exporter_t *x, tbus_error_t *err)
     x->next_seq = x->topic->first_seq;
     const message_type_t *type = message_type(x->topic->type);
     enum message_id id = type ? type->id : MESSAGE_UNKNOWN;
-    x->ordered = has_one_publisher(x->topic, id);
+    x->ordered = topic_is_gapless(x->topic);
     if (x->request->format == EXPORT_ITCH && id != MESSAGE_TICK)
         return tbus_fail(err, -TBUS_EFORMAT,
                          "topic '%s' carries messages of type '%s', and only ticks can be ITCH",

@@ -1,0 +1,548 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `busctl journal verify` and `repair`, on journals that are damaged in every way, made by hand:
+ * what is said of each, word for word. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <tickbus/journal.h>
+#include <tickbus/msg/tick.h>
+
+#include "bus/journal/format.h"
+#include "tests/support/program.h"
+
+#define PATH_BYTES   128
+#define RECORD_BYTES (TBUS_JOURNAL_RECORD_HEADER + sizeof(tick_t)) /* 88 */
+#define A_SEGMENT    698u                                          /* records of it in 64 KiB */
+#define RECORDS      1800u                                         /* so three segments */
+
+enum { MD, ORDERS };
+
+typedef struct fixture {
+    char root[SCRATCH_PATH_MAX];
+    char closed[PATH_BYTES];  /* a journal that ended in order, */
+    char torn[PATH_BYTES];    /* one whose recorder was killed, */
+    char live[PATH_BYTES];    /* one that is being written, */
+    char other[PATH_BYTES];   /* and another session that ended in order */
+    char journal[PATH_BYTES]; /* the one that a test damages */
+    char repaired[PATH_BYTES];
+    tbus_journal_writer_t *writer;
+} fixture_t;
+
+/* --- journals by hand --- */
+
+static tbus_journal_writer_t *begin_journal(const char *directory)
+{
+    tbus_journal_writer_t *writer;
+    tbus_journal_spec_t spec = {
+        .directory = directory,
+        .bus_name = "hand",
+        .started_realtime_ns = UINT64_C(1700000000123456789),
+        .segment_bytes = TBUS_JOURNAL_SEGMENT_BYTES_MIN,
+        .topics_count = 2,
+        .topics = {{"md", "tick", 1, TICK_VERSION, TBUS_BROADCAST, 0},
+                   {"orders", "tick", 1, TICK_VERSION, TBUS_MPMC, 0}},
+    };
+    return tbus_journal_writer_open(&spec, &writer, NULL) == 0 ? writer : NULL;
+}
+
+/* A message; its tick is a second of the market later than the one before. */
+static void append(tbus_journal_writer_t *writer, uint16_t topic, uint64_t seq)
+{
+    tick_t tick = {.event = tick_pack((9 * 3600 + seq) * UINT64_C(1000000000), 1),
+                   .intended = tick_pack(0, 13),
+                   .type = 'D'};
+    tick.order_ref = seq;
+    assert_int_equal(
+        tbus_journal_writer_append(writer, topic, seq, seq * 1000 + topic, &tick, sizeof tick), 0);
+}
+
+/* Of three messages two are of md. */
+static void append_all(tbus_journal_writer_t *writer)
+{
+    for (uint64_t i = 0; i < RECORDS; i++)
+        append(writer, i % 3 == 2 ? ORDERS : MD, i % 3 == 2 ? i / 3 + 1 : i / 3 * 2 + i % 3 + 1);
+}
+
+static void copy(const char *from, const char *to)
+{
+    const char *const argv[] = {"cp", "-r", from, to, NULL};
+    program_t p = {.argv = argv};
+    assert_int_equal(program_run(&p), 0);
+    program_clear(&p);
+}
+
+static void make_closed(const char *directory)
+{
+    tbus_journal_writer_t *writer = begin_journal(directory);
+    assert_non_null(writer);
+    append_all(writer);
+    assert_int_equal(tbus_journal_writer_close(writer, NULL), 0);
+}
+
+static int make_journals(void **state)
+{
+    fixture_t *f = calloc(1, sizeof *f);
+    *state = f;
+    scratch_create(f->root);
+    snprintf(f->closed, PATH_BYTES, "%s/closed", f->root);
+    snprintf(f->torn, PATH_BYTES, "%s/torn", f->root);
+    snprintf(f->live, PATH_BYTES, "%s/live", f->root);
+    snprintf(f->other, PATH_BYTES, "%s/other", f->root);
+    snprintf(f->journal, PATH_BYTES, "%s/journal", f->root);
+    snprintf(f->repaired, PATH_BYTES, "%s/repaired", f->root);
+    make_closed(f->closed);
+    make_closed(f->other);
+    f->writer = begin_journal(f->live);
+    append_all(f->writer);
+    copy(f->live, f->torn); /* nobody holds its lock */
+    return 0;
+}
+
+static int remove_journals(void **state)
+{
+    fixture_t *f = *state;
+    tbus_journal_writer_close(f->writer, NULL);
+    scratch_remove(f->root);
+    free(f);
+    return 0;
+}
+
+static int remove_copies(void **state)
+{
+    const fixture_t *f = *state;
+    scratch_remove(f->journal);
+    scratch_remove(f->repaired);
+    return 0;
+}
+
+/* --- damage --- */
+
+static void segment_path(const char *journal, unsigned segment, char out_path[PATH_BYTES + 16])
+{
+    snprintf(out_path, PATH_BYTES + 16, "%s/%08u.tbj", journal, segment);
+}
+
+static void write_at(const fixture_t *f, unsigned segment, uint64_t offset, const void *bytes,
+                     size_t count)
+{
+    char path[PATH_BYTES + 16];
+    segment_path(f->journal, segment, path);
+    int fd = open(path, O_RDWR);
+    assert_int_equal(pwrite(fd, bytes, count, (off_t)offset), count);
+    close(fd);
+}
+
+static void flip(const fixture_t *f, unsigned segment, uint64_t offset)
+{
+    char path[PATH_BYTES + 16];
+    unsigned char byte;
+    segment_path(f->journal, segment, path);
+    int fd = open(path, O_RDONLY);
+    assert_int_equal(pread(fd, &byte, 1, (off_t)offset), 1);
+    close(fd);
+    byte ^= 0x10;
+    write_at(f, segment, offset, &byte, 1);
+}
+
+static void cut(const fixture_t *f, unsigned segment, uint64_t bytes)
+{
+    char path[PATH_BYTES + 16];
+    segment_path(f->journal, segment, path);
+    assert_int_equal(truncate(path, (off_t)bytes), 0);
+}
+
+static uint64_t place_of(unsigned record)
+{
+    return TBUS_JOURNAL_HEADER_BYTES + record % A_SEGMENT * RECORD_BYTES;
+}
+
+static void nothing(const fixture_t *f)
+{
+    (void)f;
+}
+
+static void a_record(const fixture_t *f)
+{
+    flip(f, 2, place_of(100) + 40);
+}
+
+static void records_in_three_places(const fixture_t *f)
+{
+    flip(f, 1, place_of(9) + 2); /* its length */
+    flip(f, 3, place_of(400) + 24);
+    flip(f, 3, place_of(40) + 5);
+}
+
+static void a_missing_segment(const fixture_t *f)
+{
+    char path[PATH_BYTES + 16];
+    segment_path(f->journal, 2, path);
+    assert_int_equal(unlink(path), 0);
+}
+
+static void a_header(const fixture_t *f)
+{
+    flip(f, 2, 130);
+}
+
+static void the_first_header(const fixture_t *f)
+{
+    flip(f, 1, 3000);
+}
+
+static void a_seal(const fixture_t *f)
+{
+    flip(f, 2, 1280 + 40);
+}
+
+static void the_length_of_a_finished_segment(const fixture_t *f)
+{
+    flip(f, 3, 88);
+}
+
+static void a_foreign_segment(const fixture_t *f)
+{
+    char from[PATH_BYTES + 16], to[PATH_BYTES + 16];
+    segment_path(f->other, 2, from);
+    segment_path(f->journal, 2, to);
+    copy(from, to);
+}
+
+static void the_end_cut_off(const fixture_t *f)
+{
+    cut(f, 3, place_of(RECORDS - 10));
+}
+
+static void something_behind_the_end(const fixture_t *f)
+{
+    write_at(f, 3, place_of(RECORDS), "more", 4);
+}
+
+static void something_behind_the_end_of_another(const fixture_t *f)
+{
+    write_at(f, 1, place_of(A_SEGMENT - 1) + RECORD_BYTES + 8, "more", 4);
+}
+
+static void a_byte_far_behind(const fixture_t *f)
+{
+    flip(f, 3, 60000);
+}
+
+/* What a writer that is killed in append leaves: all but the length. */
+static void a_record_that_was_begun(const fixture_t *f)
+{
+    tbus_journal_record_header_t begun = {.seq = RECORDS / 3 * 2 + 1, .time_ns = 10000000};
+    write_at(f, 3, place_of(RECORDS), &begun, sizeof begun);
+    write_at(f, 3, place_of(RECORDS) + sizeof begun, "tick", 4);
+}
+
+static void a_record_that_nobody_began(const fixture_t *f)
+{
+    tbus_journal_record_header_t begun = {.seq = RECORDS, .time_ns = 10000000};
+    write_at(f, 3, place_of(RECORDS), &begun, sizeof begun);
+}
+
+static void a_record_in_what_is_unfinished(const fixture_t *f)
+{
+    flip(f, 3, place_of(A_SEGMENT * 2 + 50) + 60);
+}
+
+static void the_last_segment_removed(const fixture_t *f)
+{
+    char path[PATH_BYTES + 16];
+    segment_path(f->journal, 3, path);
+    assert_int_equal(unlink(path), 0);
+}
+
+enum { CLOSED, TORN };
+
+static const struct damage {
+    void (*make)(const fixture_t *f);
+    int to;
+    const char *says; /* ok, records, segments, end, damage, lost */
+} damages[] = {
+    {nothing, CLOSED,
+     "{\"ok\":true,\"records\":1800,\"segments\":3,\"end\":\"closed\",\"damage\":[],\"lost\":[]}"},
+    {nothing, TORN,
+     "{\"ok\":true,\"records\":1800,\"segments\":3,\"end\":\"torn\",\"damage\":[],\"lost\":[]}"},
+    {a_record, CLOSED,
+     "{\"ok\":false,\"records\":1799,\"segments\":3,\"end\":\"closed\","
+     "\"damage\":[{\"segment\":2,\"offset\":12896,\"bytes\":88,"
+     "\"what\":\"what is there is no record, and there are more behind it\"}],"
+     "\"lost\":[{\"topic\":\"md\",\"from\":533,\"to\":533}]}"},
+    {records_in_three_places, CLOSED,
+     "{\"ok\":false,\"records\":1797,\"segments\":3,\"end\":\"closed\","
+     "\"damage\":[{\"segment\":1,\"offset\":4888,\"bytes\":88,"
+     "\"what\":\"what is there is no record, and there are more behind it\"},{\"segment\":3,"
+     "\"offset\":7616,\"bytes\":88,\"what\":\"what is there is no record,"
+     " and there are more behind it\"},{\"segment\":3,\"offset\":39296,\"bytes\":88,"
+     "\"what\":\"what is there is no record, and there are more behind it\"}],"
+     "\"lost\":[{\"topic\":\"md\",\"from\":7,\"to\":7},{\"topic\":\"orders\",\"from\":479,"
+     "\"to\":479},{\"topic\":\"orders\",\"from\":599,\"to\":599}]}"},
+    {a_missing_segment, CLOSED,
+     "{\"ok\":false,\"records\":1102,\"segments\":3,\"end\":\"closed\","
+     "\"damage\":[{\"segment\":2,\"offset\":0,\"bytes\":0,\"what\":\"it is missing\"}],"
+     "\"lost\":[{\"topic\":\"md\",\"from\":467,\"to\":931},{\"topic\":\"orders\",\"from\":233,"
+     "\"to\":465}]}"},
+    {a_header, CLOSED,
+     "{\"ok\":false,\"records\":1102,\"segments\":3,\"end\":\"closed\","
+     "\"damage\":[{\"segment\":2,\"offset\":0,\"bytes\":65520,"
+     "\"what\":\"its header is damaged\"}],\"lost\":[{\"topic\":\"md\",\"from\":467,"
+     "\"to\":931},{\"topic\":\"orders\",\"from\":233,\"to\":465}]}"},
+    {the_first_header, CLOSED,
+     "{\"ok\":false,\"records\":1102,\"segments\":3,\"end\":\"closed\","
+     "\"damage\":[{\"segment\":1,\"offset\":0,\"bytes\":65520,"
+     "\"what\":\"its header is damaged\"}],\"lost\":[{\"topic\":\"orders\",\"from\":1,"
+     "\"to\":232},{\"topic\":\"md\",\"from\":1,\"to\":466}]}"},
+    {a_seal, CLOSED,
+     "{\"ok\":false,\"records\":1800,\"segments\":3,\"end\":\"closed\","
+     "\"damage\":[{\"segment\":2,\"offset\":65520,\"bytes\":0,"
+     "\"what\":\"its end cannot be told,"
+     " since what its header says of it does not fit its CRC\"}],\"lost\":[]}"},
+    {the_length_of_a_finished_segment, CLOSED,
+     "{\"ok\":false,\"records\":1800,\"segments\":3,\"end\":\"closed\","
+     "\"damage\":[{\"segment\":3,\"offset\":39648,\"bytes\":0,"
+     "\"what\":\"its end cannot be told,"
+     " since what its header says of it does not fit its CRC\"}],\"lost\":[]}"},
+    {a_foreign_segment, CLOSED,
+     "{\"ok\":false,\"records\":1102,\"segments\":3,\"end\":\"closed\","
+     "\"damage\":[{\"segment\":1,\"offset\":65520,\"bytes\":0,"
+     "\"what\":\"the next segment is from another session\"},{\"segment\":2,\"offset\":0,"
+     "\"bytes\":65520,\"what\":\"it is from another session\"}],\"lost\":[{\"topic\":\"md\","
+     "\"from\":467,\"to\":931},{\"topic\":\"orders\",\"from\":233,\"to\":465}]}"},
+    {the_end_cut_off, CLOSED,
+     "{\"ok\":false,\"records\":1790,\"segments\":3,\"end\":\"torn\","
+     "\"damage\":[{\"segment\":3,\"offset\":38768,\"bytes\":0,"
+     "\"what\":\"it was cut: it has 38768 bytes, and its header says 39648\"}],\"lost\":[]}"},
+    {something_behind_the_end, CLOSED,
+     "{\"ok\":false,\"records\":1800,\"segments\":3,\"end\":\"closed\","
+     "\"damage\":[{\"segment\":3,\"offset\":39648,\"bytes\":4,"
+     "\"what\":\"there is something behind the end of a finished segment\"}],\"lost\":[]}"},
+    {something_behind_the_end_of_another, CLOSED,
+     "{\"ok\":false,\"records\":1800,\"segments\":3,\"end\":\"closed\","
+     "\"damage\":[{\"segment\":1,\"offset\":65520,\"bytes\":12,"
+     "\"what\":\"there is something behind the end of a finished segment\"}],\"lost\":[]}"},
+    {the_last_segment_removed, CLOSED,
+     "{\"ok\":true,\"records\":1396,\"segments\":2,\"end\":\"torn\",\"damage\":[],\"lost\":[]}"},
+    {a_byte_far_behind, TORN,
+     "{\"ok\":false,\"records\":1800,\"segments\":3,\"end\":\"torn\","
+     "\"damage\":[{\"segment\":3,\"offset\":60000,\"bytes\":1,"
+     "\"what\":\"behind the last record are bytes that are not zero, from offset 60000\"}],"
+     "\"lost\":[]}"},
+    {a_record_that_was_begun, TORN,
+     "{\"ok\":true,\"records\":1800,\"segments\":3,\"end\":\"torn\",\"damage\":[],\"lost\":[]}"},
+    {a_record_that_nobody_began, TORN,
+     "{\"ok\":false,\"records\":1800,\"segments\":3,\"end\":\"torn\","
+     "\"damage\":[{\"segment\":3,\"offset\":39656,\"bytes\":11,"
+     "\"what\":\"behind the last record are bytes that are not zero, from offset 39656\"}],"
+     "\"lost\":[]}"},
+    {a_record_in_what_is_unfinished, TORN,
+     "{\"ok\":false,\"records\":1799,\"segments\":3,\"end\":\"torn\","
+     "\"damage\":[{\"segment\":3,\"offset\":8496,\"bytes\":88,"
+     "\"what\":\"what is there is no record, and there are more behind it\"}],"
+     "\"lost\":[{\"topic\":\"md\",\"from\":965,\"to\":965}]}"},
+    {the_end_cut_off, TORN,
+     "{\"ok\":false,\"records\":1790,\"segments\":3,\"end\":\"torn\","
+     "\"damage\":[{\"segment\":3,\"offset\":38768,\"bytes\":0,"
+     "\"what\":\"it was cut: it has 38768 bytes, and while it is written it has 65536\"}],"
+     "\"lost\":[]}"},
+};
+#define DAMAGES_COUNT (sizeof damages / sizeof damages[0])
+
+/* --- what is said --- */
+
+/* busctl journal verify: what it says, without what differs from run to run. The caller frees. */
+static json_t *verify(const char *journal)
+{
+    static const char *const keys[] = {"ok", "records", "segments", "end", "damage", "lost"};
+    const char *const argv[] = {TICKBUS_BUSCTL, "journal", "verify", journal, "--json", NULL};
+    program_t p = {.argv = argv};
+    program_run(&p);
+    json_t *all = json_loads(p.out, JSON_REJECT_DUPLICATES, NULL);
+    if (!all)
+        fail_msg("%s: no JSON: %s%s", journal, p.out, p.err);
+    assert_int_equal(p.exit_code, json_is_true(json_object_get(all, "ok")) ? 0 : 1);
+    json_t *some = json_object();
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        json_object_set(some, keys[i], json_object_get(all, keys[i]));
+    json_decref(all);
+    program_clear(&p);
+    return some;
+}
+
+static json_int_t number_in(const json_t *said, const char *key)
+{
+    return json_integer_value(json_object_get(said, key));
+}
+
+static void every_damage_is_named_with_its_place(void **state)
+{
+    const fixture_t *f = *state;
+    unsigned wrong = 0;
+    for (size_t i = 0; i < DAMAGES_COUNT; i++) {
+        copy(damages[i].to == CLOSED ? f->closed : f->torn, f->journal);
+        damages[i].make(f);
+        json_t *said = verify(f->journal), *expected = json_loads(damages[i].says, 0, NULL);
+        if (!json_equal(said, expected)) {
+            char *text = json_dumps(said, JSON_COMPACT);
+            print_error("damage %zu: %s\n", i, text);
+            free(text);
+            wrong++;
+        }
+        json_decref(said);
+        json_decref(expected);
+        scratch_remove(f->journal);
+    }
+    assert_int_equal(wrong, 0);
+}
+
+static void what_is_repaired_is_whole_and_holds_all_that_could_be_read(void **state)
+{
+    const fixture_t *f = *state;
+    for (size_t i = 1; i < DAMAGES_COUNT; i++) {
+        copy(damages[i].to == CLOSED ? f->closed : f->torn, f->journal);
+        damages[i].make(f);
+        json_t *before = verify(f->journal);
+        const char *const argv[] = {TICKBUS_BUSCTL, "journal",   "repair", f->journal,
+                                    "--into",       f->repaired, NULL};
+        program_t p = {.argv = argv};
+        if (program_run(&p) != 0)
+            fail_msg("damage %zu: %s", i, p.err);
+        program_clear(&p);
+        json_t *after = verify(f->repaired);
+        assert_true(json_is_true(json_object_get(after, "ok")));
+        assert_string_equal(json_string_value(json_object_get(after, "end")), "closed");
+        assert_int_equal(number_in(after, "records"), number_in(before, "records"));
+        json_decref(before);
+        json_decref(after);
+        scratch_remove(f->journal);
+        scratch_remove(f->repaired);
+    }
+}
+
+static void a_journal_that_is_being_written_is_checked_as_far_as_it_has_come(void **state)
+{
+    const fixture_t *f = *state;
+    json_t *said = verify(f->live);
+    assert_true(json_is_true(json_object_get(said, "ok")));
+    assert_string_equal(json_string_value(json_object_get(said, "end")), "live");
+    assert_int_equal(number_in(said, "records"), RECORDS);
+    json_decref(said);
+    const char *const argv[] = {TICKBUS_BUSCTL, "journal", "repair", f->live, NULL};
+    program_t p = {.argv = argv};
+    assert_int_equal(program_run(&p), 1);
+    assert_non_null(strstr(p.err, "is being written"));
+    program_clear(&p);
+}
+
+static void what_is_whole_needs_no_repair(void **state)
+{
+    const fixture_t *f = *state;
+    const char *const argv[] = {TICKBUS_BUSCTL, "journal",   "repair", f->closed,
+                                "--into",       f->repaired, NULL};
+    program_t p = {.argv = argv};
+    assert_int_equal(program_run(&p), 0);
+    assert_non_null(strstr(p.err, "is whole; nothing was written"));
+    assert_int_equal(access(f->repaired, F_OK), -1);
+    program_clear(&p);
+}
+
+static void a_repair_in_place_keeps_what_was_damaged(void **state)
+{
+    const fixture_t *f = *state;
+    char kept[PATH_BYTES + 16];
+    const char *const argv[] = {TICKBUS_BUSCTL, "journal",    "repair",
+                                f->journal,     "--in-place", NULL};
+    snprintf(kept, sizeof kept, "%s.damaged", f->journal);
+    copy(f->closed, f->journal);
+    a_record(f);
+    program_t p = {.argv = argv};
+    assert_int_equal(program_run(&p), 0);
+    program_clear(&p);
+    json_t *now = verify(f->journal), *before = verify(kept);
+    assert_true(json_is_true(json_object_get(now, "ok")));
+    assert_false(json_is_true(json_object_get(before, "ok")));
+    assert_int_equal(number_in(now, "records"), RECORDS - 1);
+    json_decref(now);
+    json_decref(before);
+    scratch_remove(kept);
+}
+
+/* --- sequences --- */
+
+static json_t *verify_seqs(const fixture_t *f, uint16_t topic, const uint64_t *seqs, size_t count,
+                           const char *hole)
+{
+    scratch_remove(f->journal);
+    tbus_journal_writer_t *writer = begin_journal(f->journal);
+    for (size_t i = 0; i < count; i++) {
+        if (i == 1 && hole)
+            assert_int_equal(tbus_journal_writer_append_session(writer, TBUS_JOURNAL_HOLE, 1, hole,
+                                                                strlen(hole)),
+                             0);
+        append(writer, topic, seqs[i]);
+    }
+    assert_int_equal(tbus_journal_writer_close(writer, NULL), 0);
+    return verify(f->journal);
+}
+
+static void
+sequences_that_are_missing_or_out_of_order_are_damage_unless_it_is_known_why(void **state)
+{
+    static const char hole[] = "{\"reason\":\"no room\",\"topics\":[{\"topic\":\"md\",\"from\":2,"
+                               "\"to\":4},{\"topic\":\"md\",\"from\":5,\"to\":6}]}";
+    static const char short_hole[] =
+        "{\"reason\":\"no room\",\"topics\":[{\"topic\":\"md\",\"from\":2,\"to\":5}]}";
+    static const uint64_t gap[] = {1, 7, 8}, back[] = {1, 2, 2, 3};
+    static const struct {
+        uint16_t topic;
+        const uint64_t *seqs;
+        size_t count;
+        const char *hole;
+        const char *says; /* NULL: whole */
+    } rows[] = {
+        {MD, gap, 3, NULL, "messages 2 to 6 of topic 'md' are missing before it"},
+        {MD, gap, 3, short_hole, "messages 2 to 6 of topic 'md' are missing before it"},
+        {MD, gap, 3, hole, NULL},
+        {ORDERS, gap, 3, NULL, NULL}, /* of several publishers one may have died in a claim */
+        {MD, back, 4, NULL, "message 2 of topic 'md' is out of order: 3 was to come next"},
+        {ORDERS, back, 4, NULL, "message 2 of topic 'orders' is out of order: 3 was to come next"},
+    };
+    const fixture_t *f = *state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        json_t *said = verify_seqs(f, rows[i].topic, rows[i].seqs, rows[i].count, rows[i].hole);
+        const json_t *places = json_object_get(said, "damage");
+        assert_int_equal(json_array_size(places), rows[i].says != NULL);
+        if (rows[i].says)
+            assert_string_equal(
+                json_string_value(json_object_get(json_array_get(places, 0), "what")),
+                rows[i].says);
+        json_decref(said);
+    }
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_teardown(name, remove_copies)
+    const struct CMUnitTest tests[] = {
+        TEST(every_damage_is_named_with_its_place),
+        TEST(what_is_repaired_is_whole_and_holds_all_that_could_be_read),
+        TEST(a_journal_that_is_being_written_is_checked_as_far_as_it_has_come),
+        TEST(what_is_whole_needs_no_repair),
+        TEST(a_repair_in_place_keeps_what_was_damaged),
+        TEST(sequences_that_are_missing_or_out_of_order_are_damage_unless_it_is_known_why),
+    };
+    return cmocka_run_group_tests(tests, make_journals, remove_journals);
+}

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/journal/check.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "bus/journal/format.h"
+#include "tools/journal/check_parts.h"
+#include "tools/journal/meter.h"
+#include "tools/show/gapless.h"
+
+#define SESSION       TBUS_JOURNAL_TOPICS_MAX /* the row of session records */
+#define ROOM_AT_FIRST 16u
+
+/* --- lists --- */
+
+/* Room for one more of `bytes` bytes. False: no memory. */
+static bool grow(void **list, uint32_t count, uint32_t *room, size_t bytes)
+{
+    if (count < *room)
+        return true;
+    uint32_t more = *room ? 2 * *room : ROOM_AT_FIRST;
+    void *larger = realloc(*list, more * bytes);
+    if (!larger)
+        return false;
+    *list = larger;
+    *room = more;
+    return true;
+}
+
+bool check_add_damage(check_t *c, const tbus_journal_damage_t *place)
+{
+    for (uint32_t i = 0; i < c->damage_count; i++) {
+        const tbus_journal_damage_t *other = &c->damage[i];
+        if (place->segment == other->segment && place->offset >= other->offset &&
+            place->offset <= other->offset + other->bytes)
+            return true;
+    }
+    if (!grow((void **)&c->damage, c->damage_count, &c->damage_room, sizeof *c->damage))
+        return false;
+    c->damage[c->damage_count++] = *place;
+    return true;
+}
+
+static bool add_gap(check_gap_t **list, uint32_t *count, uint32_t *room, const check_gap_t *gap)
+{
+    if (!grow((void **)list, *count, room, sizeof **list))
+        return false;
+    (*list)[(*count)++] = *gap;
+    return true;
+}
+
+static int by_place(const void *left, const void *right)
+{
+    const tbus_journal_damage_t *a = left, *b = right;
+    if (a->segment != b->segment)
+        return a->segment < b->segment ? -1 : 1;
+    return a->offset < b->offset ? -1 : a->offset > b->offset;
+}
+
+/* --- sequences --- */
+
+const char *check_topic_name(const check_t *c, uint16_t topic)
+{
+    return topic < c->info->topics_count ? c->info->topics[topic].name : "session";
+}
+
+static uint32_t damage_so_far(const check_t *c)
+{
+    const tbus_journal_damage_t *places;
+    return tbus_journal_reader_damage(c->reader, &places);
+}
+
+/* What the next record of a topic must be; 0: nobody can tell. */
+static uint64_t expected_seq(const check_t *c, uint16_t row)
+{
+    const check_topic_t *topic = &c->topics[row];
+    if (topic->records)
+        return topic->last_seq + 1;
+    if (c->info->first_segment > 1)
+        return 0; /* what came before was removed */
+    return row == SESSION ? 1 : c->info->topics[row].first_seq;
+}
+
+static bool add_out_of_order(check_t *c, uint16_t row, const tbus_journal_record_t *record,
+                             uint64_t expected)
+{
+    tbus_journal_damage_t place = {.segment = record->segment, .offset = record->offset};
+    snprintf(place.what, sizeof place.what,
+             "message %" PRIu64 " of topic '%s' is out of order: %" PRIu64 " was to come next",
+             record->seq, check_topic_name(c, row), expected);
+    return check_add_damage(c, &place);
+}
+
+/* Is all of the gap named? Holes are named one after another, in the order of their sequences. */
+static bool is_named(const check_t *c, const check_gap_t *gap)
+{
+    uint64_t from = gap->from;
+    for (uint32_t i = 0; i < c->holes_count && from <= gap->to; i++)
+        if (c->holes[i].topic == gap->topic && c->holes[i].from <= from && c->holes[i].to >= from)
+            from = c->holes[i].to + 1;
+    return from > gap->to;
+}
+
+/* From `expected` on, up to the record's own sequence, none is there. */
+static bool note_gap(check_t *c, uint16_t row, const tbus_journal_record_t *record,
+                     uint64_t expected)
+{
+    bool damaged = damage_so_far(c) != c->topics[row].damage_seen;
+    bool gapless = row == SESSION || topic_is_gapless(&c->info->topics[row]);
+    check_gap_t gap = {.kind = damaged   ? CHECK_LOST
+                               : gapless ? CHECK_UNEXPLAINED
+                                         : CHECK_TOMB,
+                       .topic = row,
+                       .from = expected,
+                       .to = record->seq - 1,
+                       .segment = record->segment,
+                       .offset = record->offset};
+    if (gap.kind == CHECK_TOMB && !is_named(c, &gap)) {
+        c->topics[row].tombs += gap.to - gap.from + 1;
+        return true;
+    }
+    return add_gap(&c->gaps, &c->gaps_count, &c->gaps_room, &gap);
+}
+
+static bool take_seq(check_t *c, uint16_t row, const tbus_journal_record_t *record)
+{
+    check_topic_t *topic = &c->topics[row];
+    uint64_t expected = expected_seq(c, row);
+    bool fine = true;
+    if (expected && record->seq < expected)
+        fine = add_out_of_order(c, row, record, expected);
+    else if (expected && record->seq > expected)
+        fine = note_gap(c, row, record, expected);
+    if (topic->records++ == 0)
+        topic->first_seq = record->seq;
+    topic->last_seq = record->seq > topic->last_seq ? record->seq : topic->last_seq;
+    topic->damage_seen = damage_so_far(c);
+    if (record->bytes > topic->payload_bytes_max)
+        topic->payload_bytes_max = record->bytes;
+    return fine;
+}
+
+/* --- holes that the journal itself names --- */
+
+static bool add_named_holes(check_t *c, const tbus_journal_record_t *record, const json_t *hole)
+{
+    size_t i;
+    const json_t *named;
+    bool fine = true;
+    json_array_foreach(json_object_get(hole, "topics"), i, named)
+    {
+        const char *name = json_string_value(json_object_get(named, "topic"));
+        int topic = tbus_journal_reader_topic(c->reader, name ? name : "");
+        check_gap_t gap = {
+            .kind = CHECK_HOLE,
+            .topic = (uint16_t)topic,
+            .from = (uint64_t)json_integer_value(json_object_get(named, "from")),
+            .to = (uint64_t)json_integer_value(json_object_get(named, "to")),
+            .segment = record->segment,
+            .offset = record->offset,
+        };
+        if (topic >= 0 && gap.from <= gap.to)
+            fine = fine && add_gap(&c->holes, &c->holes_count, &c->holes_room, &gap);
+    }
+    return fine;
+}
+
+/* An object that is cut over several records is longer than any that names a hole. */
+static bool take_session_record(check_t *c, const tbus_journal_record_t *record)
+{
+    tbus_journal_piece_t piece;
+    if (!tbus_journal_record_piece(record, &piece) || piece.kind != TBUS_JOURNAL_HOLE || piece.more)
+        return true;
+    json_t *hole = json_loadb(piece.data, piece.bytes, 0, NULL);
+    bool fine = add_named_holes(c, record, hole);
+    json_decref(hole);
+    return fine;
+}
+
+/* What is neither named nor lost in a damage is a place of its own. */
+static bool judge_gaps(check_t *c)
+{
+    bool fine = true;
+    for (uint32_t i = 0; i < c->gaps_count; i++) {
+        check_gap_t *gap = &c->gaps[i];
+        if (is_named(c, gap))
+            gap->kind = CHECK_HOLE;
+        if (gap->kind != CHECK_UNEXPLAINED)
+            continue;
+        tbus_journal_damage_t place = {.segment = gap->segment, .offset = gap->offset};
+        snprintf(place.what, sizeof place.what,
+                 "messages %" PRIu64 " to %" PRIu64 " of topic '%s' are missing before it",
+                 gap->from, gap->to, check_topic_name(c, gap->topic));
+        fine = fine && check_add_damage(c, &place);
+    }
+    return fine;
+}
+
+/* --- records --- */
+
+uint64_t check_end_of(const check_t *c, uint32_t segment)
+{
+    uint32_t index = segment - c->info->first_segment;
+    return segment >= c->info->first_segment && index < c->ends_count ? c->ends[index] : 0;
+}
+
+static bool keep_end(check_t *c, const tbus_journal_record_t *record)
+{
+    uint32_t index = record->segment - c->info->first_segment;
+    if (index >= c->ends_count) {
+        uint64_t *larger = realloc(c->ends, (index + 1) * sizeof *larger);
+        if (!larger)
+            return false;
+        memset(larger + c->ends_count, 0, (index + 1 - c->ends_count) * sizeof *larger);
+        c->ends = larger;
+        c->ends_count = index + 1;
+    }
+    c->ends[index] =
+        record->offset + tbus_journal_padded(TBUS_JOURNAL_RECORD_HEADER + record->bytes);
+    return true;
+}
+
+bool check_is_begun(const check_t *c, const void *begun, uint64_t bytes)
+{
+    const tbus_journal_record_header_t *header = begun;
+    if (bytes < sizeof *header || tbus_load_relaxed_u32(&header->length) != 0 || header->flags ||
+        header->pad)
+        return false;
+    bool of_session = header->topic == TBUS_JOURNAL_SESSION_TOPIC;
+    if (!of_session && header->topic >= c->info->topics_count)
+        return false;
+    uint16_t row = of_session ? SESSION : header->topic;
+    uint64_t expected = expected_seq(c, row);
+    bool next = of_session || topic_is_gapless(&c->info->topics[row])
+                    ? expected == 0 || header->seq == expected
+                    : header->seq >= expected;
+    return next && header->time_ns && header->time_ns >= c->last_time_ns;
+}
+
+static bool take(check_t *c, const tbus_journal_record_t *record)
+{
+    bool of_session = record->topic == TBUS_JOURNAL_SESSION_TOPIC;
+    c->records += !of_session;
+    c->last_time_ns = record->time_ns;
+    return take_seq(c, of_session ? SESSION : record->topic, record) && keep_end(c, record) &&
+           (!of_session || take_session_record(c, record));
+}
+
+static int fail_memory(const char *directory, tbus_error_t *err)
+{
+    return tbus_fail(err, -ENOMEM, "no memory to check the journal in %s", directory);
+}
+
+/* 0: all that could be read was; or the negative error. */
+static int take_all(check_t *c, const char *directory, meter_t *meter, tbus_error_t *err)
+{
+    tbus_journal_record_t record;
+    int code;
+    tbus_journal_reader_show_session(c->reader);
+    tbus_journal_reader_check_seals(c->reader);
+    while ((code = tbus_journal_reader_next(c->reader, &record, err)) > 0) {
+        if (!take(c, &record))
+            return fail_memory(directory, err);
+        meter_at(meter, &record);
+    }
+    return code;
+}
+
+static bool has_place(const check_t *c, uint32_t segment)
+{
+    uint32_t i = 0;
+    while (i < c->damage_count && c->damage[i].segment != segment)
+        i++;
+    return i < c->damage_count;
+}
+
+/* Where records are damaged the SHA-256 does not fit either, which is no place of its own. */
+static bool keep_places(check_t *c)
+{
+    const tbus_journal_damage_t *places;
+    uint32_t count = tbus_journal_reader_damage(c->reader, &places);
+    bool fine = true;
+    for (uint32_t i = 0; fine && i < count; i++)
+        if (places[i].bytes || !has_place(c, places[i].segment))
+            fine = check_add_damage(c, &places[i]);
+    return fine;
+}
+
+int check_journal(const char *directory, const char *what, check_t *out_check, tbus_error_t *err)
+{
+    check_t *c = out_check;
+    tbus_error_t why = {0};
+    meter_t meter;
+    *c = (check_t){0};
+    int code = tbus_journal_reader_open_damaged(directory, &c->reader, &why);
+    if (code < 0)
+        return check_refused(c, directory, &why, err);
+    c->info = tbus_journal_reader_info(c->reader);
+    meter_begin(&meter, what, c->info);
+    code = take_all(c, directory, &meter, err);
+    meter_end(&meter);
+    c->end = tbus_journal_reader_end(c->reader);
+    if (code == 0 && (!keep_places(c) || !judge_gaps(c)))
+        code = fail_memory(directory, err);
+    if (code == 0)
+        code = check_files(c, directory, err);
+    if (code == 0 && c->damage_count)
+        qsort(c->damage, c->damage_count, sizeof *c->damage, by_place);
+    return code;
+}
+
+void check_clear(check_t *c)
+{
+    tbus_journal_reader_close(c->reader);
+    free(c->damage);
+    free(c->gaps);
+    free(c->holes);
+    free(c->ends);
+    *c = (check_t){0};
+}
