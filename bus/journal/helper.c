@@ -5,8 +5,13 @@
 #include "bus/journal/writer.h"
 
 #include <signal.h>
+#include <time.h>
 
 #define STACK_BYTES (256u << 10)
+/* With SYNC_BATCH, how long after it found nothing the helper looks again. Nobody wakes it for a
+ * record: that would be a system call of the recording thread. */
+#define LOOK_AGAIN_NS 500000u
+#define SECOND_NS     UINT64_C(1000000000)
 
 void tbus_journal_writer_fail(tbus_journal_writer_t *w, const tbus_error_t *failure)
 {
@@ -31,6 +36,7 @@ static void populate_ahead(tbus_journal_writer_t *w)
         tbus_journal_writer_fail(w, &err);
         return;
     }
+    file->zeroed = copy.zeroed;
     file->populated = copy.populated; /* still the same segment: nobody but us finishes it */
     pthread_cond_broadcast(&w->ready);
 }
@@ -56,6 +62,14 @@ static int make_next(tbus_journal_writer_t *w, uint32_t number, tbus_journal_fil
     return 0;
 }
 
+/* A sync of this segment failed. Requires the lock. */
+static void fail_sync(tbus_journal_writer_t *w, uint32_t number, const tbus_error_t *err)
+{
+    tbus_journal_writer_file(w, number)->sync_failed = true;
+    w->durable.frozen = true;
+    tbus_journal_writer_fail(w, err);
+}
+
 /* The oldest segment that was begun and whose header need not be on the disk yet. */
 static void sync_header(tbus_journal_writer_t *w)
 {
@@ -63,11 +77,11 @@ static void sync_header(tbus_journal_writer_t *w)
     tbus_journal_file_t file = *tbus_journal_writer_file(w, number);
     tbus_error_t err = {0};
     pthread_mutex_unlock(&w->lock);
-    int code = tbus_journal_file_sync_header(&file, &err);
+    int code = tbus_journal_file_sync(&file, 0, TBUS_JOURNAL_HEADER_BYTES, &err);
     pthread_mutex_lock(&w->lock);
     w->headers_synced = number;
     if (code < 0)
-        tbus_journal_writer_fail(w, &err);
+        fail_sync(w, number, &err);
 }
 
 static void prepare_next(tbus_journal_writer_t *w)
@@ -94,6 +108,22 @@ static void prepare_next(tbus_journal_writer_t *w)
     pthread_cond_broadcast(&w->ready);
 }
 
+int tbus_journal_writer_finish(tbus_journal_writer_t *w, tbus_journal_file_t *file, uint64_t used,
+                               tbus_error_t *err)
+{
+    tbus_journal_stretch_t stretch;
+    bool more = tbus_journal_durable_look(&w->durable, file, &stretch);
+    int code = tbus_journal_file_finish(file, used, &w->chain, err);
+    if (code < 0) {
+        w->durable.frozen = true;
+        return code;
+    }
+    if (more)
+        tbus_journal_durable_take(&w->durable, &stretch);
+    tbus_journal_durable_pass(&w->durable, file->number);
+    return 0;
+}
+
 static void finish_oldest(tbus_journal_writer_t *w)
 {
     uint32_t number = w->finished + 1;
@@ -101,7 +131,7 @@ static void finish_oldest(tbus_journal_writer_t *w)
     uint64_t used = w->used[number % TBUS_JOURNAL_FILES];
     tbus_error_t err = {0};
     pthread_mutex_unlock(&w->lock);
-    int code = tbus_journal_file_finish(&file, used, &w->chain, &err);
+    int code = tbus_journal_writer_finish(w, &file, used, &err);
     tbus_journal_file_close(&file);
     pthread_mutex_lock(&w->lock);
     *tbus_journal_writer_file(w, number) = (tbus_journal_file_t){0};
@@ -123,6 +153,95 @@ static void sync_names(tbus_journal_writer_t *w)
     pthread_mutex_unlock(&w->lock);
 }
 
+/* Zeros to one piece of the next segment, and from there towards the disk: a piece at a time, so
+ * that the syncs of the current one do not queue behind all of it. Writing takes pages away from
+ * whoever is to store to them, so those at the front are faulted in again at the end. */
+static void zero_next(tbus_journal_writer_t *w)
+{
+    uint32_t number = w->prepared;
+    tbus_journal_file_t *file = tbus_journal_writer_file(w, number);
+    tbus_journal_file_t copy = *file;
+    uint64_t from = copy.zeroed;
+    tbus_error_t err = {0};
+    pthread_mutex_unlock(&w->lock);
+    int code = tbus_journal_file_zero(&copy, from + TBUS_JOURNAL_ZERO_BYTES, &err);
+    if (code == 0)
+        tbus_journal_file_write_back(&copy, from, copy.zeroed);
+    if (code == 0 && copy.zeroed == copy.bytes) {
+        tbus_journal_file_t front = copy;
+        tbus_journal_file_write_back(&front, 0, front.populated);
+        front.populated = 0;
+        code = tbus_journal_file_populate(&front, copy.populated, &err);
+    }
+    pthread_mutex_lock(&w->lock);
+    file->zeroed = copy.zeroed;
+    if (code < 0)
+        tbus_journal_writer_fail(w, &err);
+}
+
+/* --- what was appended, onto the disk as it comes --- */
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
+}
+
+/* Sync one stretch of records, if there is one and its time is up. True: it did, or went on to the
+ * next segment. */
+static bool sync_appended(tbus_journal_writer_t *w)
+{
+    tbus_journal_durable_t *d = &w->durable;
+    if (w->durability == TBUS_JOURNAL_ASYNC ||
+        (w->durability == TBUS_JOURNAL_PERIODIC && now_ns() < w->next_sync_ns))
+        return false;
+    uint32_t number = d->segment;
+    bool full = number < w->current;
+    uint64_t used = w->used[number % TBUS_JOURNAL_FILES];
+    tbus_journal_file_t file = *tbus_journal_writer_file(w, number);
+    tbus_journal_stretch_t stretch;
+    tbus_error_t err = {0};
+    pthread_mutex_unlock(&w->lock);
+    bool more = tbus_journal_durable_look(d, &file, &stretch);
+    int code = more ? tbus_journal_file_sync(&file, stretch.from, stretch.to, &err) : 0;
+    pthread_mutex_lock(&w->lock);
+    if (code < 0) {
+        fail_sync(w, number, &err);
+        return true;
+    }
+    if (more)
+        tbus_journal_durable_take(d, &stretch);
+    bool passed = full && d->position == used;
+    if (passed)
+        tbus_journal_durable_pass(d, number);
+    else
+        w->next_sync_ns = now_ns() + w->sync_every_ns;
+    return more || passed;
+}
+
+/* Nothing to do: sleep until somebody rings, or until it is time for the next sync. Requires the
+ * lock. */
+static void rest(tbus_journal_writer_t *w)
+{
+    if (w->durability == TBUS_JOURNAL_ASYNC || w->failure.code || w->stop) {
+        pthread_cond_wait(&w->work, &w->lock);
+        return;
+    }
+    uint64_t until =
+        w->durability == TBUS_JOURNAL_PERIODIC ? w->next_sync_ns : now_ns() + LOOK_AGAIN_NS;
+    struct timespec at = {.tv_sec = (time_t)(until / SECOND_NS),
+                          .tv_nsec = (long)(until % SECOND_NS)};
+    pthread_cond_timedwait(&w->work, &w->lock, &at);
+}
+
+/* --- one after another --- */
+
+static bool goes_forward(const tbus_journal_writer_t *w)
+{
+    return !w->failure.code && !w->stop;
+}
+
 static bool pages_missing(tbus_journal_writer_t *w)
 {
     return tbus_journal_writer_file(w, w->current)->populated < w->pages_wanted;
@@ -134,25 +253,43 @@ static bool next_missing(const tbus_journal_writer_t *w)
            w->prepared + 1 - w->finished <= TBUS_JOURNAL_FILES;
 }
 
+static bool zeros_missing(tbus_journal_writer_t *w)
+{
+    const tbus_journal_file_t *next = tbus_journal_writer_file(w, w->prepared);
+    return w->prepared > w->current && next->zeroed < next->bytes;
+}
+
+/* The most urgent job that there is. False: there is none. */
+static bool do_one_job(tbus_journal_writer_t *w)
+{
+    bool forward = goes_forward(w);
+    if (forward && pages_missing(w))
+        populate_ahead(w);
+    else if (forward && w->headers_synced < w->current)
+        sync_header(w);
+    else if (forward && next_missing(w))
+        prepare_next(w);
+    else if (w->finished + 1 < w->current)
+        finish_oldest(w);
+    else if (forward && zeros_missing(w))
+        zero_next(w);
+    else
+        return false;
+    return true;
+}
+
 static void *help(void *context)
 {
     tbus_journal_writer_t *w = context;
     sync_names(w);
     pthread_mutex_lock(&w->lock);
     for (;;) {
-        bool forward = !w->failure.code && !w->stop;
-        if (forward && pages_missing(w))
-            populate_ahead(w);
-        else if (forward && w->headers_synced < w->current)
-            sync_header(w);
-        else if (forward && next_missing(w))
-            prepare_next(w);
-        else if (w->finished + 1 < w->current)
-            finish_oldest(w);
-        else if (w->stop)
+        bool synced = goes_forward(w) && sync_appended(w);
+        bool worked = do_one_job(w);
+        if (!synced && !worked && w->stop)
             break;
-        else
-            pthread_cond_wait(&w->work, &w->lock);
+        if (!synced && !worked)
+            rest(w);
     }
     pthread_mutex_unlock(&w->lock);
     return NULL;

@@ -92,6 +92,14 @@ static const tbus_stage_ops_t recorder_ops = {
     .destroy = recorder_destroy,
 };
 
+/* Where the journal's helper says how far a topic is on the disk. */
+static tbus_atomic_u64_t *durable_counter(recorder_t *r, const char *topic)
+{
+    char name[TBUS_COUNTER_NAME_MAX];
+    snprintf(name, sizeof name, "journal.durable.%s", topic);
+    return tbus_counter(r->stage.bus, r->stage.owner, name, "sequence");
+}
+
 static int create_journal(recorder_t *r, const recorder_params_t *params, tbus_error_t *err)
 {
     const tbus_directory_t *directory = r->stage.bus->directory;
@@ -100,6 +108,8 @@ static int create_journal(recorder_t *r, const recorder_params_t *params, tbus_e
         .bus_name = directory->name,
         .started_realtime_ns = directory->started_realtime_ns,
         .segment_bytes = params->segment_bytes,
+        .durability = params->durability,
+        .sync_every_ms = params->sync_every_ms,
         .topics_count = r->topics_count,
     };
     for (uint32_t topic = 0; topic < r->topics_count; topic++) {
@@ -111,6 +121,7 @@ static int create_journal(recorder_t *r, const recorder_params_t *params, tbus_e
         to->type_version = from->type_version;
         to->ring_kind = from->kind;
         to->layout_id = tbus_layout_of_type(to->type);
+        spec.durable[topic] = durable_counter(r, from->name);
     }
     return tbus_journal_writer_open(&spec, &r->journal, err);
 }

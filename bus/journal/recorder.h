@@ -14,7 +14,9 @@
  * A journal that cannot be written fails the stage, and with it the run. finish syncs and closes
  * the journal; so does destroy when the run ended otherwise.
  *
- * Counters: journal.records, journal.bytes (in the segments, headers of records included).
+ * Counters: journal.records, journal.bytes (in the segments, headers of records included);
+ * journal.durable.TOPIC, the last sequence of each topic that is on the disk (stored by the
+ * journal's helper thread, tbus_journal_writer_durable).
  *
  * Previous on the data path: every stage. Next: tbus_journal_reader_open (tickbus/journal.h).
  */
@@ -30,6 +32,7 @@
 typedef struct recorder_values {
     char directory[TBUS_PARAM_TEXT_MAX]; /* "": nothing is recorded */
     uint64_t segment_bytes;
+    char durability[32]; /* "async", "sync-batch", "periodic:MS" */
 } recorder_values_t;
 
 extern const tbus_kind_t tbus_recorder_kind;
@@ -37,6 +40,8 @@ extern const tbus_kind_t tbus_recorder_kind;
 typedef struct recorder_params {
     const char *directory;  /* as tbus_journal_spec_t has it; copied */
     uint64_t segment_bytes; /* 0: the default */
+    uint32_t durability;    /* this and the next as tbus_journal_spec_t has them */
+    uint32_t sync_every_ms;
     /* session records (tickbus/journal.h); NULL: none */
     const char *provenance;
     const char *configuration;

@@ -109,6 +109,7 @@ int tbus_journal_file_create(const tbus_journal_directory_t *directory, uint32_t
         return code;
     }
     code = allocate(fd, bytes);
+    struct statfs fs;
     void *base = MAP_FAILED;
     if (code == 0) {
         base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -125,6 +126,7 @@ int tbus_journal_file_create(const tbus_journal_directory_t *directory, uint32_t
                                       .fd = fd,
                                       .number = number,
                                       .bytes = bytes,
+                                      .is_memory = fstatfs(fd, &fs) == 0 && is_memory(&fs),
                                       .guard = tbus_journal_guard_take(base, bytes, limit)};
     return 0;
 }
@@ -159,6 +161,49 @@ void tbus_journal_file_touch(tbus_journal_file_t *file, uint64_t from, uint64_t 
         tbus_touch_u64((tbus_atomic_u64_t *)(void *)(file->base + at));
 }
 
+/* One piece. The look at the length comes first: in a file that somebody has cut, a write behind
+ * the cut would make it long again, and hide the cut. */
+static int write_zeros(const tbus_journal_file_t *file, uint64_t bytes, tbus_error_t *err)
+{
+    static const unsigned char zeros[TBUS_JOURNAL_ZERO_BYTES];
+    int code = tbus_journal_file_check(file, err);
+    if (code < 0)
+        return code;
+    for (uint64_t done = 0; done < bytes;) {
+        ssize_t put = pwrite(file->fd, zeros, bytes - done, (off_t)(file->zeroed + done));
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0) {
+            errno = put < 0 ? errno : ENOSPC;
+            return fail_on(file, "write zeros to", err);
+        }
+        done += (uint64_t)put;
+    }
+    return 0;
+}
+
+int tbus_journal_file_zero(tbus_journal_file_t *file, uint64_t to, tbus_error_t *err)
+{
+    to = to < file->bytes ? to : file->bytes;
+    if (file->is_memory && file->zeroed < to)
+        file->zeroed = to;
+    while (file->zeroed < to) {
+        uint64_t rest = to - file->zeroed;
+        uint64_t bytes = rest < TBUS_JOURNAL_ZERO_BYTES ? rest : TBUS_JOURNAL_ZERO_BYTES;
+        int code = write_zeros(file, bytes, err);
+        if (code < 0)
+            return code;
+        file->zeroed += bytes;
+    }
+    return 0;
+}
+
+void tbus_journal_file_write_back(const tbus_journal_file_t *file, uint64_t from, uint64_t to)
+{
+    if (!file->is_memory)
+        (void)sync_file_range(file->fd, (off_t)from, (off_t)(to - from), SYNC_FILE_RANGE_WRITE);
+}
+
 int tbus_journal_file_populate(tbus_journal_file_t *file, uint64_t to, tbus_error_t *err)
 {
     uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
@@ -167,6 +212,9 @@ int tbus_journal_file_populate(tbus_journal_file_t *file, uint64_t to, tbus_erro
         to = file->bytes;
     if (from >= to)
         return 0;
+    int code = tbus_journal_file_zero(file, to, err);
+    if (code < 0)
+        return code;
     int rc;
     do {
         rc = madvise(file->base + from, to - from, MADV_POPULATE_WRITE);
@@ -174,7 +222,7 @@ int tbus_journal_file_populate(tbus_journal_file_t *file, uint64_t to, tbus_erro
     if (rc < 0 && errno == EINVAL)
         tbus_journal_file_touch(file, from, to);
     else if (rc < 0) {
-        int code = -errno;
+        code = -errno;
         int cut = tbus_journal_file_check(file, err);
         errno = -code;
         return cut < 0 ? cut : fail_on(file, "fault in pages of", err);
@@ -183,10 +231,12 @@ int tbus_journal_file_populate(tbus_journal_file_t *file, uint64_t to, tbus_erro
     return 0;
 }
 
-int tbus_journal_file_sync_header(const tbus_journal_file_t *file, tbus_error_t *err)
+int tbus_journal_file_sync(const tbus_journal_file_t *file, uint64_t from, uint64_t to,
+                           tbus_error_t *err)
 {
-    return msync(file->base, TBUS_JOURNAL_HEADER_BYTES, MS_SYNC) < 0 ? fail_on(file, "sync", err)
-                                                                     : 0;
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    from &= ~(page - 1);
+    return msync(file->base + from, to - from, MS_SYNC) < 0 ? fail_on(file, "sync", err) : 0;
 }
 
 static void seal(tbus_journal_file_t *file, uint64_t used, uint32_t seed,
@@ -211,6 +261,10 @@ int tbus_journal_file_finish(tbus_journal_file_t *file, uint64_t used, tbus_jour
     uint32_t seed = tbus_journal_seed(header->session_id, file->number);
     bool ended = chain->ended;
     chain->ended = true; /* unless it is finished */
+    if (file->sync_failed) {
+        errno = EIO;
+        return fail_on(file, "sync", err);
+    }
     if (fdatasync(file->fd) < 0)
         return fail_on(file, "sync", err);
     int code = tbus_journal_file_check(file, err);

@@ -7,8 +7,13 @@
  *
  * Private to bus/journal. All of it is cold, and but for the first segment it runs on the writer's
  * helper thread. Blocks are allocated for the whole file before it is mapped, so that a full disk
- * is an error here and never a SIGBUS at a store; pages are faulted in by `populate` before anybody
- * stores to them, in pieces, so that a short recording pays for little.
+ * is an error here and never a SIGBUS at a store. Then zeros are written to them: a block that was
+ * only allocated is marked as never written, and the sync that first writes to it must have the
+ * file system's own log written as well. And pages are faulted in by `populate` before anybody
+ * stores to them. Both in pieces, so that a short recording pays for little.
+ *
+ *    0 .......... populated .......... zeroed .......... bytes
+ *      stores go here     zeros are there      allocated
  */
 #ifndef TICKBUS_JOURNAL_SEGMENT_FILE_H
 #define TICKBUS_JOURNAL_SEGMENT_FILE_H
@@ -23,7 +28,10 @@ typedef struct tbus_journal_file {
     int fd;             /* owned */
     uint32_t number;    /* 1.. */
     uint64_t bytes;     /* of the file and the mapping */
-    uint64_t populated; /* bytes from the start whose pages are there */
+    uint64_t zeroed;    /* bytes from the start that zeros were written to */
+    uint64_t populated; /* bytes from the start whose pages are there; at most `zeroed` */
+    bool is_memory;     /* nothing of it is ever written to a disk */
+    bool sync_failed;   /* no other sync is tried, and it is never called finished */
     tbus_journal_guard_t *guard;
 } tbus_journal_file_t;
 
@@ -43,17 +51,31 @@ int tbus_journal_file_create(const tbus_journal_directory_t *directory, uint32_t
  * the disk. */
 int tbus_journal_file_check(const tbus_journal_file_t *file, tbus_error_t *err);
 
-/* Fault pages in up to `to` bytes from the start. Leaves what is stored in them as it is, and may
- * run beside the thread that stores. 0, or -errno: the pages cannot be had, and a store would have
- * been a SIGBUS. */
+#define TBUS_JOURNAL_ZERO_BYTES (UINT64_C(64) << 10)
+
+/* Write zeros up to `to` bytes from the start, by TBUS_JOURNAL_ZERO_BYTES at a time: what one write
+ * brings into the page cache is written to the disk as one whenever a byte of it changes. Touches
+ * nothing before `zeroed`, and so may run beside the thread that stores. 0, or -errno. */
+int tbus_journal_file_zero(tbus_journal_file_t *file, uint64_t to, tbus_error_t *err);
+
+/* Have [from, to) written to the disk some time soon. Does not wait for it, and is no sync: an
+ * error is found by the next one. */
+void tbus_journal_file_write_back(const tbus_journal_file_t *file, uint64_t from, uint64_t to);
+
+/* Write zeros and fault pages in up to `to` bytes from the start. Leaves what is stored in them as
+ * it is, and may run beside the thread that stores. 0, or -errno: the pages cannot be had, and a
+ * store would have been a SIGBUS. */
 int tbus_journal_file_populate(tbus_journal_file_t *file, uint64_t to, tbus_error_t *err);
 
 /* What populate does on kernels before 5.14, which lack MADV_POPULATE_WRITE: touch every page.
  * `from`: page aligned. Declared for tests. */
 void tbus_journal_file_touch(tbus_journal_file_t *file, uint64_t from, uint64_t to);
 
-/* Sync the header, so that the segment is found after a loss of power. 0 or -errno. */
-int tbus_journal_file_sync_header(const tbus_journal_file_t *file, tbus_error_t *err);
+/* Sync the pages of [from, to) and what the file system must know of them, and leave alone those
+ * behind, which are there to be stored to. 0 or -errno; then the file must not be synced again:
+ * whoever owns it sets `sync_failed`. */
+int tbus_journal_file_sync(const tbus_journal_file_t *file, uint64_t from, uint64_t to,
+                           tbus_error_t *err);
 
 /* What the seals of a session's segments have come to. */
 typedef struct tbus_journal_chain {
@@ -63,7 +85,7 @@ typedef struct tbus_journal_chain {
 
 /* Sync what it holds, seal it, say so in its header, cut it to `used` bytes. Segments are finished
  * in their order. 0 or -errno, or what tbus_journal_file_check found, and then the file is left as
- * it is. */
+ * it is; also when an earlier sync of it has failed (-EIO). */
 int tbus_journal_file_finish(tbus_journal_file_t *file, uint64_t used, tbus_journal_chain_t *chain,
                              tbus_error_t *err);
 

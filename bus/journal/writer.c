@@ -194,7 +194,25 @@ uint64_t tbus_journal_writer_bytes(const tbus_journal_writer_t *w)
     return w->bytes;
 }
 
+uint64_t tbus_journal_writer_durable(const tbus_journal_writer_t *w, uint16_t topic)
+{
+    assert(topic < w->header.topics_count);
+    return tbus_load_relaxed_u64(w->durable.seqs[topic]);
+}
+
 /* --- start and end --- */
+
+static int check_durability(const tbus_journal_spec_t *spec, tbus_error_t *err)
+{
+    bool periodic = spec->durability == TBUS_JOURNAL_PERIODIC;
+    if (spec->durability > TBUS_JOURNAL_SYNC_BATCH || periodic != (spec->sync_every_ms != 0) ||
+        spec->sync_every_ms > TBUS_JOURNAL_SYNC_EVERY_MS_MAX)
+        return tbus_fail(err, -EINVAL,
+                         "a journal cannot be synced with durability %u every %u ms: choose async, "
+                         "sync-batch, or periodic every 1 to %u ms",
+                         spec->durability, spec->sync_every_ms, TBUS_JOURNAL_SYNC_EVERY_MS_MAX);
+    return 0;
+}
 
 static int check_spec(const tbus_journal_spec_t *spec, uint64_t segment_bytes, tbus_error_t *err)
 {
@@ -208,7 +226,7 @@ static int check_spec(const tbus_journal_spec_t *spec, uint64_t segment_bytes, t
     if (spec->topics_count > TBUS_JOURNAL_TOPICS_MAX)
         return tbus_fail(err, -EINVAL, "a journal has room for %u topics, not %u",
                          TBUS_JOURNAL_TOPICS_MAX, spec->topics_count);
-    return 0;
+    return check_durability(spec, err);
 }
 
 /* A random id, and the same in 10 of 36 characters: 51 bits of it. */
@@ -300,8 +318,9 @@ size_t tbus_journal_memory_bytes(const char *directory, uint64_t segment_bytes)
            piece_of(segment_bytes);
 }
 
-static tbus_journal_writer_t *new_writer(uint64_t segment_bytes)
+static tbus_journal_writer_t *new_writer(const tbus_journal_spec_t *spec, uint64_t segment_bytes)
 {
+    pthread_condattr_t attributes;
     tbus_journal_writer_t *w = calloc(1, sizeof *w);
     if (!w)
         return NULL;
@@ -309,8 +328,14 @@ static tbus_journal_writer_t *new_writer(uint64_t segment_bytes)
     w->segment_bytes = segment_bytes;
     w->payload_max = segment_bytes - TBUS_JOURNAL_HEADER_BYTES - TBUS_JOURNAL_RECORD_HEADER;
     w->piece_bytes = piece_of(segment_bytes);
+    w->durability = spec->durability;
+    w->sync_every_ns = spec->sync_every_ms * UINT64_C(1000000);
+    tbus_journal_durable_init(&w->durable, spec->topics_count, spec->durable);
     pthread_mutex_init(&w->lock, NULL);
-    pthread_cond_init(&w->work, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&w->work, &attributes);
+    pthread_condattr_destroy(&attributes);
     pthread_cond_init(&w->ready, NULL);
     return w;
 }
@@ -330,7 +355,7 @@ int tbus_journal_writer_open(const tbus_journal_spec_t *spec, tbus_journal_write
         code = tbus_journal_directory_create(spec->directory, &directory, err);
     if (code < 0)
         return code;
-    tbus_journal_writer_t *w = new_writer(segment_bytes);
+    tbus_journal_writer_t *w = new_writer(spec, segment_bytes);
     if (!w) {
         tbus_journal_directory_destroy(&directory);
         return tbus_fail(err, -ENOMEM, "no memory to record into %s", spec->directory);
@@ -360,7 +385,7 @@ int tbus_journal_writer_close(tbus_journal_writer_t *w, tbus_error_t *err)
     tbus_journal_file_t *last = tbus_journal_writer_file(w, w->current);
     if (w->prepared > w->current)
         tbus_journal_file_destroy(tbus_journal_writer_file(w, w->prepared));
-    tbus_journal_file_finish(last, w->position, &w->chain, first.code ? NULL : &first);
+    tbus_journal_writer_finish(w, last, w->position, first.code ? NULL : &first);
     tbus_journal_directory_sync(&w->directory, first.code ? NULL : &first);
     /* Last of all, and only of a session in which nothing went wrong. */
     if (!first.code)

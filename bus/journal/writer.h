@@ -8,20 +8,23 @@
  *    current                    records are appended here                recording thread
  *    current+1 == prepared      allocated, its first pages faulted in    helper
  *
- * The helper does, in this order: fault in pages ahead of the recording thread, sync the header of
- * a segment that was begun, create the next segment, finish a full one. So a segment is made only
- * when the names and headers of all before it are on the disk: after a loss of power those that
- * lack a header are the last ones. With nothing to do it sleeps on `work`. The recording thread
- * takes `lock` only when it reaches `limit`, every few MiB: then it says how far ahead it wants
- * pages, takes what is ready, or waits on `ready`. At most TBUS_JOURNAL_FILES segments are open at
- * a time: when the disk is too slow to finish them, the recording thread waits, and with it,
- * through the rings, the feed.
+ * The helper does one job at a time, the first of these that there is: fault in pages ahead of the
+ * recording thread, sync the header of a segment that was begun, create the next segment, finish a
+ * full one, write zeros to a piece of the next. So a segment is made only when the names and
+ * headers of all before it are on the disk: after a loss of power those that lack a header are the
+ * last ones. Before each job it syncs what was appended, if records are to be made durable as they
+ * come and their time is up. With nothing to do it sleeps on `work`. The recording thread takes
+ * `lock` only when it reaches `limit`, every few MiB: then it says how far ahead it wants pages,
+ * takes what is ready, or waits on `ready`. At most TBUS_JOURNAL_FILES segments are open at a time:
+ * when the disk is too slow to finish them, the recording thread waits, and with it, through the
+ * rings, the feed.
  */
 #ifndef TICKBUS_JOURNAL_WRITER_H
 #define TICKBUS_JOURNAL_WRITER_H
 
 #include <pthread.h>
 
+#include "bus/journal/durable.h"
 #include "bus/journal/lock.h"
 #include "bus/journal/segment_file.h"
 
@@ -52,8 +55,12 @@ struct tbus_journal_writer {
     /* of all segments; number, first record and CRC are each one's own */
     tbus_journal_header_t header;
     pthread_t helper;
-    /* of whoever finishes segments: the helper, and after its end whoever closes the journal */
+    /* of whoever syncs and finishes segments: the helper, and after its end whoever closes */
     tbus_journal_chain_t chain;
+    tbus_journal_durable_t durable;
+    enum tbus_journal_durability durability;
+    uint64_t sync_every_ns; /* PERIODIC */
+    uint64_t next_sync_ns;  /* of the monotonic clock */
 
     pthread_mutex_t lock;
     pthread_cond_t work;
@@ -83,6 +90,11 @@ static inline tbus_journal_file_t *tbus_journal_writer_file(tbus_journal_writer_
  * which the kernel can write and take back; of segments in a file system that is memory (tmpfs) the
  * one that is written and the next. */
 size_t tbus_journal_memory_bytes(const char *directory, uint64_t segment_bytes);
+
+/* Sync, seal and cut a full segment, and say that it is durable. Does not close it. Of whoever
+ * finishes segments. */
+int tbus_journal_writer_finish(tbus_journal_writer_t *w, tbus_journal_file_t *file, uint64_t used,
+                               tbus_error_t *err);
 
 /* Keep the first failure and have the recording thread notice. Requires the lock. */
 void tbus_journal_writer_fail(tbus_journal_writer_t *w, const tbus_error_t *failure);

@@ -64,6 +64,7 @@
  * unchecked: tbus_journal_reader_skip_damage
  * unchecked: tbus_journal_reader_torn_bytes
  * unchecked: tbus_journal_writer_bytes
+ * unchecked: tbus_journal_writer_durable
  * unchecked: tbus_journal_writer_error
  * unchecked: tbus_journal_writer_records
  */

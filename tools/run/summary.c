@@ -204,6 +204,21 @@ static json_t *executor(const tbus_bus_t *bus)
     return counters(bus, "executor", names);
 }
 
+/* How many messages of each topic are not known to be on the disk. */
+static json_t *durable_lag(const tbus_bus_t *bus, const json_t *durable)
+{
+    json_t *object = json_object();
+    for (uint32_t i = 0; i < bus->topics_count; i++) {
+        const char *name = bus->directory->topics[i].name;
+        uint64_t published = tbus_ring_published(&bus->rings[i]);
+        uint64_t seq = (uint64_t)json_integer_value(json_object_get(durable, name));
+        uint64_t first = bus->rings[i].first_seq;
+        uint64_t done = seq >= first ? seq - first + 1 : 0;
+        json_object_set_new(object, name, count(done < published ? published - done : 0));
+    }
+    return object;
+}
+
 static json_t *journal(const tbus_bus_t *bus, const char *directory)
 {
     static const char *const names[] = {"records", "bytes", NULL};
@@ -211,6 +226,9 @@ static json_t *journal(const tbus_bus_t *bus, const char *directory)
         return json_null();
     json_t *object = counters(bus, "journal", names);
     json_object_set_new(object, "directory", json_text(directory, SUMMARY_ERROR_MAX));
+    json_t *durable = counters_below(bus, EVERYBODY, "journal.durable.");
+    json_object_set_new(object, "durable_lag", durable_lag(bus, durable));
+    json_object_set_new(object, "durable", durable);
     return object;
 }
 

@@ -23,6 +23,8 @@
  *                executor?) cancelled unconfirmed (orders that may still rest)}
  *    executor    orders executions executed_shares open_orders
  *    journal     directory records bytes (null when nothing is recorded)
+ *                durable.{TOPIC: last sequence that is on the disk, 0: none}
+ *                durable_lag.{TOPIC: messages that were published and are not known to be there}
  *    positions   {SYMBOL: shares}, all strategies together
  *    pnl_e4      realised unrealised total
  *    strategies  NAME.{orders,positions,pnl_e4} of each, as above

@@ -84,6 +84,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <tickbus/atomic.h>
 #include <tickbus/error.h>
 #include <tickbus/ring.h>
 
@@ -123,6 +124,14 @@ enum tbus_journal_session_kind {
     TBUS_JOURNAL_HOLE = 3,
 };
 
+/* When records come onto the disk. The helper thread syncs; append never waits for it. */
+enum tbus_journal_durability {
+    TBUS_JOURNAL_ASYNC = 0,    /* each segment when it is full; before that when the kernel likes */
+    TBUS_JOURNAL_PERIODIC = 1, /* every `sync_every_ms` */
+    TBUS_JOURNAL_SYNC_BATCH = 2, /* as soon as there is something: one sync after another */
+};
+#define TBUS_JOURNAL_SYNC_EVERY_MS_MAX 60000u
+
 typedef struct tbus_journal_spec {
     /* Created if missing; refused when it holds anything (-TBUS_ENOTEMPTY, nothing is touched). */
     const char *directory;
@@ -131,6 +140,11 @@ typedef struct tbus_journal_spec {
     uint64_t segment_bytes; /* 0: default; else within the limits above, a multiple of 4096 */
     uint32_t topics_count;
     tbus_journal_topic_t topics[TBUS_JOURNAL_TOPICS_MAX];
+    uint32_t durability;    /* enum tbus_journal_durability */
+    uint32_t sync_every_ms; /* PERIODIC: 1 to TBUS_JOURNAL_SYNC_EVERY_MS_MAX; else 0 */
+    /* Where to store how far each topic is on the disk, as tbus_journal_writer_durable says it;
+     * such as a counter in shared memory. Must live as long as the writer. NULL: nowhere. */
+    tbus_atomic_u64_t *durable[TBUS_JOURNAL_TOPICS_MAX];
 } tbus_journal_spec_t;
 
 typedef struct tbus_journal_writer tbus_journal_writer_t;
@@ -174,6 +188,12 @@ const tbus_error_t *tbus_journal_writer_error(const tbus_journal_writer_t *w);
  * segments. Same thread. */
 uint64_t tbus_journal_writer_records(const tbus_journal_writer_t *w);
 uint64_t tbus_journal_writer_bytes(const tbus_journal_writer_t *w);
+
+/* The last sequence of that topic that is on the disk, with all before it and all that were
+ * recorded before them on any topic: a loss of power does not take them. 0: none. It goes up when a
+ * segment was finished, and with PERIODIC and SYNC_BATCH in between; after a sync that failed it
+ * stays. Any thread, until close. */
+uint64_t tbus_journal_writer_durable(const tbus_journal_writer_t *w, uint16_t topic);
 
 /* Sync, cut the last segment to what it holds, close and free. 0: all of it is on the disk; else
  * the first error of the session. After a sync that failed no other is tried on that segment, and
