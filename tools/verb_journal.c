@@ -13,10 +13,13 @@ static const struct {
     const char *summary;
     int (*run)(int argc, char **argv);
 } verbs[] = {
+    {"ls", "the sessions in a directory and below it", journal_verb_ls},
     {"info", "what was run, what was done to it, what it holds", journal_verb_info},
     {"config", "the configuration that was in force at the start", journal_verb_config},
     {"verify", "check every byte, and name every place that is wrong", journal_verb_verify},
     {"repair", "what is whole of a journal as a new journal", journal_verb_repair},
+    {"index", "build the indexes, by which places are found", journal_verb_index},
+    {"dump", "all messages in the order of recording", journal_verb_dump},
     {"export", "a topic as ITCH 5.0, CSV or JSON lines", journal_verb_export},
 };
 #define VERBS_COUNT (sizeof verbs / sizeof verbs[0])
@@ -24,7 +27,7 @@ static const struct {
 static int help(const char *command)
 {
     printf("usage: %s VERB DIR [OPTION...]\n\n"
-           "Look into journals that `%s start --journal DIR` recorded, and keep them whole.\n\n",
+           "Look into what `%s start --journal DIR` recorded, and keep it whole.\n\n",
            command, outcome_program());
     for (size_t i = 0; i < VERBS_COUNT; i++)
         printf("  %-9s %s\n", verbs[i].name, verbs[i].summary);

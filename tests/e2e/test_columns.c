@@ -65,8 +65,10 @@ static void check_help(void)
         verbs++;
     }
     assert_true(verbs >= 11);
-    check((const char *const[]){"journal", "info", "--help", NULL});
-    check((const char *const[]){"journal", "export", "--help", NULL});
+    static const char *const of_journals[] = {"ls",     "info",  "config", "verify",
+                                              "repair", "index", "dump",   "export"};
+    for (size_t i = 0; i < sizeof of_journals / sizeof of_journals[0]; i++)
+        check((const char *const[]){"journal", of_journals[i], "--help", NULL});
     check((const char *const[]){"config", "show", "--help", NULL});
     check((const char *const[]){"config", "check", "--help", NULL});
     free(list);
@@ -100,6 +102,8 @@ static void summary_status_and_journal_fit(void **state)
     assert_ended_with(f, 0);
     check_lines("the summary", f->start.out);
     check((const char *const[]){"journal", "info", journal, NULL});
+    check((const char *const[]){"journal", "verify", journal, NULL});
+    check((const char *const[]){"journal", "ls", f->runtime, NULL});
 }
 
 static void the_table_of_mechanisms_fits(void **state)

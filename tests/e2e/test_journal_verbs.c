@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `busctl journal verify` and `repair`, on journals that are damaged in every way, made by hand:
- * what is said of each, word for word. */
+/* `busctl journal VERB` on journals made by hand: what is said of every kind of damage, word for
+ * word, what a repair makes of it, and which part of a journal --from and --to mean. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -42,14 +42,14 @@ typedef struct fixture {
 
 /* --- journals by hand --- */
 
-static tbus_journal_writer_t *begin_journal(const char *directory)
+static tbus_journal_writer_t *begin_journal_of(const char *directory, uint64_t segment_bytes)
 {
     tbus_journal_writer_t *writer;
     tbus_journal_spec_t spec = {
         .directory = directory,
         .bus_name = "hand",
         .started_realtime_ns = UINT64_C(1700000000123456789),
-        .segment_bytes = TBUS_JOURNAL_SEGMENT_BYTES_MIN,
+        .segment_bytes = segment_bytes,
         .topics_count = 2,
         .topics = {{"md", "tick", 1, TICK_VERSION, TBUS_BROADCAST, 0},
                    {"orders", "tick", 1, TICK_VERSION, TBUS_MPMC, 0}},
@@ -57,22 +57,28 @@ static tbus_journal_writer_t *begin_journal(const char *directory)
     return tbus_journal_writer_open(&spec, &writer, NULL) == 0 ? writer : NULL;
 }
 
+static tbus_journal_writer_t *begin_journal(const char *directory)
+{
+    return begin_journal_of(directory, TBUS_JOURNAL_SEGMENT_BYTES_MIN);
+}
+
 /* A message; its tick is a second of the market later than the one before. */
-static void append(tbus_journal_writer_t *writer, uint16_t topic, uint64_t seq)
+static void append(tbus_journal_writer_t *writer, uint16_t topic, uint64_t seq, uint64_t time_ns)
 {
     tick_t tick = {.event = tick_pack((9 * 3600 + seq) * UINT64_C(1000000000), 1),
                    .intended = tick_pack(0, 13),
                    .type = 'D'};
     tick.order_ref = seq;
-    assert_int_equal(
-        tbus_journal_writer_append(writer, topic, seq, seq * 1000 + topic, &tick, sizeof tick), 0);
+    assert_int_equal(tbus_journal_writer_append(writer, topic, seq, time_ns, &tick, sizeof tick),
+                     0);
 }
 
 /* Of three messages two are of md. */
 static void append_all(tbus_journal_writer_t *writer)
 {
     for (uint64_t i = 0; i < RECORDS; i++)
-        append(writer, i % 3 == 2 ? ORDERS : MD, i % 3 == 2 ? i / 3 + 1 : i / 3 * 2 + i % 3 + 1);
+        append(writer, i % 3 == 2 ? ORDERS : MD, i % 3 == 2 ? i / 3 + 1 : i / 3 * 2 + i % 3 + 1,
+               (i + 1) * 1000);
 }
 
 static void copy(const char *from, const char *to)
@@ -492,7 +498,7 @@ static json_t *verify_seqs(const fixture_t *f, uint16_t topic, const uint64_t *s
             assert_int_equal(tbus_journal_writer_append_session(writer, TBUS_JOURNAL_HOLE, 1, hole,
                                                                 strlen(hole)),
                              0);
-        append(writer, topic, seqs[i]);
+        append(writer, topic, seqs[i], (i + 1) * 1000);
     }
     assert_int_equal(tbus_journal_writer_close(writer, NULL), 0);
     return verify(f->journal);
@@ -533,6 +539,224 @@ sequences_that_are_missing_or_out_of_order_are_damage_unless_it_is_known_why(voi
     }
 }
 
+/* --- parts --- */
+
+static int run(program_t *p, const char *const *argv)
+{
+    *p = (program_t){.argv = argv};
+    return program_run(p);
+}
+
+/* Export the part as CSV: how many messages, and the sequences of the first and the last. */
+static unsigned export_part(const char *journal, const char *topic, const char *from,
+                            const char *to, unsigned *out_first, unsigned *out_last)
+{
+    program_t p;
+    const char *const argv[] = {TICKBUS_BUSCTL, "journal", "export", journal, "--topic", topic,
+                                "--from",       from,      "--to",   to,      NULL};
+    if (run(&p, argv) != 0)
+        fail_msg("--from %s --to %s: %s", from, to, p.err);
+    unsigned count = 0;
+    *out_first = *out_last = 0;
+    for (char *line = strchr(p.out, '\n'); line && line[1]; line = strchr(line + 1, '\n')) {
+        *out_last = (unsigned)strtoul(line + 1, NULL, 10);
+        *out_first = count++ ? *out_first : *out_last;
+    }
+    program_clear(&p);
+    return count;
+}
+
+/* md 1 to 1200 are of 09:00:01 to 09:20:00; every third record is of orders, 1 to 600; a record
+ * is recorded every 1000 ns, the last at 1,800,000. */
+static void a_part_begins_and_ends_where_it_is_said(void **state)
+{
+    static const struct {
+        const char *topic, *from, *to;
+        unsigned first, last;
+    } parts[] = {
+        {"md", "oldest", "now", 1, 1200},
+        {"md", "seq:100", "seq:103", 100, 102},
+        {"md", "seq:0", "seq:2", 1, 1},
+        {"md", "09:05", "09:06", 300, 359},
+        {"md", "09:05:00.5", "09:05:01.000000001", 301, 301},
+        {"md", "oldest", "09:00:03", 1, 2},
+        {"md", "-100us", "now", 1134, 1200},
+        {"md", "-100us", "-50us", 1134, 1166},
+        {"orders", "seq:100", "seq:103", 100, 102},
+        {"orders", "09:05", "09:06", 150, 179}, /* where md comes to it */
+        {"md", "16:00", "now", 0, 0},
+        {"md", "seq:5000", "now", 0, 0},
+    };
+    const fixture_t *f = *state;
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        unsigned first, last;
+        unsigned count =
+            export_part(f->closed, parts[i].topic, parts[i].from, parts[i].to, &first, &last);
+        if (first != parts[i].first || last != parts[i].last)
+            fail_msg("%s --from %s --to %s: %u to %u", parts[i].topic, parts[i].from, parts[i].to,
+                     first, last);
+        assert_int_equal(count, first ? last - first + 1 : 0);
+    }
+}
+
+/* Of 24,100 ticks, more than are read one by one: one a second, the first 20,000 from 22:00:00 on,
+ * over midnight; then a second night that begins at 22:00:00 again. */
+static void a_time_is_found_over_midnight_and_in_the_days_that_follow(void **state)
+{
+    static const struct {
+        const char *from;
+        unsigned first;
+    } places[] = {{"22:00", 1},        {"22:00:01", 2},  {"01:00", 10801},    {"25:00", 10801},
+                  {"02:30:00", 16201}, {"46:00", 20001}, {"46:00:10", 20011}, {"40:00", 20001},
+                  {"47:06:40", 24001}, {"48:30", 0}};
+    const fixture_t *f = *state;
+    tbus_journal_writer_t *writer = begin_journal_of(f->journal, UINT64_C(1) << 20);
+    for (uint64_t seq = 1; seq <= 24100; seq++) {
+        uint64_t second = 22 * 3600 + (seq - 1) % 20000;
+        tick_t tick = {.event = tick_pack(second % 86400 * UINT64_C(1000000000), 1),
+                       .intended = tick_pack(0, 13),
+                       .type = 'D'};
+        assert_int_equal(
+            tbus_journal_writer_append(writer, MD, seq, seq * 1000, &tick, sizeof tick), 0);
+    }
+    assert_int_equal(tbus_journal_writer_close(writer, NULL), 0);
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        unsigned first, last;
+        export_part(f->journal, "md", places[i].from, "now", &first, &last);
+        if (first != places[i].first)
+            fail_msg("--from %s begins with %u instead of %u", places[i].from, first,
+                     places[i].first);
+    }
+}
+
+static void what_is_no_place_is_refused(void **state)
+{
+    static const char *const places[] = {
+        "soon", "", "seq:", "seq:-1", "-5", "5m", "9:5", "24", "seq:99999999999999999999"};
+    const fixture_t *f = *state;
+    program_t p;
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        const char *const argv[] = {TICKBUS_BUSCTL, "journal", "dump", f->closed,
+                                    "--from",       places[i], NULL};
+        assert_int_equal(run(&p, argv), 2);
+        assert_non_null(strstr(p.err, "is not understood: write oldest, now, seq:N"));
+        program_clear(&p);
+    }
+    const char *const argv[] = {TICKBUS_BUSCTL, "journal", "export", f->closed, "--topic", "md",
+                                "--from",       "seq:9",   "--to",   "seq:3",   NULL};
+    assert_int_equal(run(&p, argv), 1);
+    assert_non_null(strstr(p.err, "--to lies before --from"));
+    program_clear(&p);
+}
+
+/* --- what is damaged, exported --- */
+
+static void what_lies_before_a_damage_is_exported_and_what_lies_behind_it_if_asked_for(void **state)
+{
+    static const struct {
+        void (*make)(const fixture_t *f);
+        const char *before, *all;
+    } rows[] = {
+        {a_record, "the 532 messages before", "1,199 messages of 'md'"},
+        {a_header, "the 466 messages before", "735 messages of 'md'"},
+        {a_missing_segment, "the 466 messages before", "735 messages of 'md'"},
+    };
+    const fixture_t *f = *state;
+    char output[PATH_BYTES];
+    snprintf(output, sizeof output, "%s/output", f->root);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        program_t p;
+        const char *const up_to[] = {TICKBUS_BUSCTL, "journal", "export", f->journal, "--topic",
+                                     "md",           "-o",      output,   NULL};
+        const char *const past[] = {TICKBUS_BUSCTL, "journal", "export", f->journal,      "--topic",
+                                    "md",           "-o",      output,   "--skip-damage", NULL};
+        copy(f->closed, f->journal);
+        rows[i].make(f);
+        assert_int_equal(run(&p, up_to), 1);
+        assert_non_null(strstr(p.err, rows[i].before));
+        program_clear(&p);
+        assert_int_equal(unlink(output), 0);
+        assert_int_equal(run(&p, past), 0);
+        assert_non_null(strstr(p.err, "is damaged at offset"));
+        assert_non_null(strstr(p.err, "of topic 'md' are lost"));
+        assert_non_null(strstr(p.err, rows[i].all));
+        program_clear(&p);
+        assert_int_equal(unlink(output), 0);
+        scratch_remove(f->journal);
+    }
+}
+
+/* --- dump, ls, index --- */
+
+static void dump_shows_all_topics_in_the_order_of_recording(void **state)
+{
+    const fixture_t *f = *state;
+    program_t p;
+    const char *const words[] = {TICKBUS_BUSCTL, "journal", "dump",    f->closed, "--from",
+                                 "seq:100",      "--to",    "seq:102", NULL};
+    const char *const json[] = {TICKBUS_BUSCTL, "journal", "dump",   f->closed, "--json", "--topic",
+                                "orders",       "--from",  "seq:50", "--to",    "seq:51", NULL};
+    assert_int_equal(run(&p, words), 0);
+    assert_string_equal(p.out, "0.000149000 md       100 09:01:40.000000000 D ref 100\n"
+                               "0.000150000 orders   50 09:00:50.000000000 D ref 50\n"
+                               "0.000151000 md       101 09:01:41.000000000 D ref 101\n");
+    program_clear(&p);
+    assert_int_equal(run(&p, json), 0);
+    assert_string_equal(
+        p.out,
+        "{\"recorded_ns\":150000,\"topic\":\"orders\",\"message\":{\"seq\":50,\"type\":\"D\","
+        "\"locate\":13,\"tracking\":1,\"ts_event_ns\":32450000000000,\"intended_ns\":0,"
+        "\"order_ref\":50}}\n");
+    program_clear(&p);
+}
+
+static const char *end_of(const json_t *list, const char *directory)
+{
+    size_t i;
+    json_t *session;
+    json_array_foreach(json_object_get(list, "sessions"), i, session)
+    {
+        if (strcmp(json_string_value(json_object_get(session, "directory")), directory) == 0)
+            return json_string_value(json_object_get(session, "end"));
+    }
+    return "not there";
+}
+
+static void ls_finds_every_session_and_says_how_it_ended(void **state)
+{
+    const fixture_t *f = *state;
+    program_t p;
+    const char *const argv[] = {TICKBUS_BUSCTL, "journal", "ls", f->root, "--json", NULL};
+    copy(f->closed, f->journal);
+    a_missing_segment(f);
+    assert_int_equal(run(&p, argv), 0);
+    json_t *list = json_loads(p.out, JSON_REJECT_DUPLICATES, NULL);
+    assert_int_equal(json_array_size(json_object_get(list, "sessions")), 5);
+    assert_string_equal(end_of(list, f->closed), "closed");
+    assert_string_equal(end_of(list, f->torn), "torn");
+    assert_string_equal(end_of(list, f->live), "live");
+    assert_string_equal(end_of(list, f->journal), "damaged");
+    assert_non_null(strstr(p.err, "00000002.tbj"));
+    json_decref(list);
+    program_clear(&p);
+}
+
+static void index_makes_what_is_missing(void **state)
+{
+    const fixture_t *f = *state;
+    program_t p;
+    char path[PATH_BYTES + 16];
+    const char *const argv[] = {TICKBUS_BUSCTL, "journal", "index", f->journal, NULL};
+    copy(f->closed, f->journal);
+    assert_int_equal(run(&p, argv), 0);
+    program_clear(&p);
+    snprintf(path, sizeof path, "%s/00000001.tbi", f->journal);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(run(&p, argv), 0);
+    assert_string_equal(p.out, "made      1\nright     2\n");
+    program_clear(&p);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, remove_copies)
@@ -542,6 +766,13 @@ int main(void)
         TEST(a_journal_that_is_being_written_is_checked_as_far_as_it_has_come),
         TEST(what_is_whole_needs_no_repair),
         TEST(a_repair_in_place_keeps_what_was_damaged),
+        TEST(a_part_begins_and_ends_where_it_is_said),
+        TEST(a_time_is_found_over_midnight_and_in_the_days_that_follow),
+        TEST(what_is_no_place_is_refused),
+        TEST(what_lies_before_a_damage_is_exported_and_what_lies_behind_it_if_asked_for),
+        TEST(dump_shows_all_topics_in_the_order_of_recording),
+        TEST(ls_finds_every_session_and_says_how_it_ended),
+        TEST(index_makes_what_is_missing),
         TEST(sequences_that_are_missing_or_out_of_order_are_damage_unless_it_is_known_why),
     };
     return cmocka_run_group_tests(tests, make_journals, remove_journals);

@@ -16,6 +16,7 @@
 
 static const char help[] =
     "usage: busctl journal export DIR --topic TOPIC [--format itch|csv|jsonl]\n"
+    "                             [--from PLACE] [--to PLACE] [--skip-damage]\n"
     "                             [--stamps] [-o FILE]\n"
     "\n"
     "Write one topic of the journal in DIR to FILE, which appears when it is\n"
@@ -25,7 +26,9 @@ static const char help[] =
     "  --format FORMAT    itch: ITCH 5.0 in BinaryFILE framing, the very bytes that\n"
     "                     were fed (topics of ticks only)\n"
     "                     csv: a header and a row for each message (default)\n"
-    "                     jsonl: a JSON object a line\n"
+    "                     jsonl: a JSON object a line\n" SPAN_OPTIONS_HELP
+    "  --skip-damage      go on behind what is damaged; each hole is named on stderr.\n"
+    "                     Without it a damage ends the export, with exit code 1\n"
     "  --stamps           csv: the host's own clock as well (intended_ns, sent_ns);\n"
     "                     without, two runs that did the same give the same file\n"
     "  -o FILE            - is stdout (default)\n"
@@ -45,14 +48,24 @@ static bool parse_format(const char *text, enum export_format *out_format)
     return false;
 }
 
+static void tell_hole(void *context, const char *text)
+{
+    fprintf(stderr, "%s: %s\n", (const char *)context, text);
+}
+
 static int export_and_tell(const char *verb, const export_request_t *request)
 {
-    export_result_t result;
+    export_result_t result = {0};
     char number[GROUPED_MAX];
     tbus_error_t err = {0};
     int code = export_topic(request, &result, &err);
     if (code == -EPIPE)
         return OUTCOME_OK; /* `| head` has seen enough */
+    if (code < 0 && result.messages)
+        fprintf(stderr,
+                "%s: note: the %s messages before the damage were exported; --skip-damage goes on\n"
+                "behind it\n",
+                verb, grouped((int64_t)result.messages, number));
     if (code < 0)
         return outcome_failed(verb, "%s", err.text);
     if (result.end == TBUS_JOURNAL_TORN)
@@ -74,11 +87,18 @@ static int export_and_tell(const char *verb, const export_request_t *request)
 
 int journal_verb_export(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"topic", required_argument, NULL, 't'},  {"format", required_argument, NULL, 'f'},
-        {"output", required_argument, NULL, 'o'}, {"stamps", no_argument, NULL, 's'},
-        {"help", no_argument, NULL, 'h'},         {0}};
-    export_request_t request = {.format = EXPORT_CSV, .output = "-"};
+    static const struct option options[] = {{"topic", required_argument, NULL, 't'},
+                                            {"format", required_argument, NULL, 'f'},
+                                            {"output", required_argument, NULL, 'o'},
+                                            {"stamps", no_argument, NULL, 's'},
+                                            {"from", required_argument, NULL, 'a'},
+                                            {"to", required_argument, NULL, 'z'},
+                                            {"skip-damage", no_argument, NULL, 'd'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
+    export_request_t request = {
+        .format = EXPORT_CSV, .output = "-", .tell = tell_hole, .context = argv[0]};
+    tbus_error_t why = {0};
     optind = 0;
     for (int option; (option = getopt_long(argc, argv, "ho:", options, NULL)) != -1;) {
         if (option == 'h')
@@ -91,6 +111,10 @@ int journal_verb_export(int argc, char **argv)
             request.output = optarg;
         if (option == 's')
             request.stamps = true;
+        request.skip_damage |= option == 'd';
+        if ((option == 'a' && span_parse(optarg, &request.from, &why) < 0) ||
+            (option == 'z' && span_parse(optarg, &request.to, &why) < 0))
+            return outcome_usage(argv[0], "%s", why.text);
         if (option == 'f' && !parse_format(optarg, &request.format))
             return outcome_usage(argv[0], "--format %s: itch, csv or jsonl was expected", optarg);
     }

@@ -8,10 +8,13 @@
 #ifndef TICKBUS_TOOLS_JOURNAL_VERBS_H
 #define TICKBUS_TOOLS_JOURNAL_VERBS_H
 
+int journal_verb_ls(int argc, char **argv);
 int journal_verb_info(int argc, char **argv);
 int journal_verb_config(int argc, char **argv);
 int journal_verb_verify(int argc, char **argv);
 int journal_verb_repair(int argc, char **argv);
+int journal_verb_index(int argc, char **argv);
+int journal_verb_dump(int argc, char **argv);
 int journal_verb_export(int argc, char **argv);
 
 #endif

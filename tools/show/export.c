@@ -21,16 +21,23 @@ typedef struct exporter {
     const tbus_journal_topic_t *topic;
     int topic_index;
     FILE *out;
-    uint64_t next_seq; /* that a whole topic goes on with */
+    span_t span;
+    uint64_t next_seq;    /* that a whole topic goes on with; 0: any */
+    uint32_t damage_seen; /* places passed over at the topic's last message */
+    uint32_t damage_told;
     uint64_t messages;
+    bool stops_at_damage;
+    bool reached;       /* the place that --to names */
+    bool refused;       /* a message, by the format that was asked for */
     bool ordered;       /* one publisher: no sequence may be missing */
     uint8_t *message;   /* itch: ITCH_MESSAGE_MAX bytes */
     symbols_t *symbols; /* NULL: the messages of the topic say their symbol, or have none */
 } exporter_t;
 
-static int fail_record(const exporter_t *x, const tbus_journal_record_t *record, const char *what,
+static int fail_record(exporter_t *x, const tbus_journal_record_t *record, const char *what,
                        tbus_error_t *err)
 {
+    x->refused = true;
     return tbus_fail(
         err, -TBUS_ECORRUPT,
         "message %" PRIu64 " of topic '%s' (segment %08u.tbj, offset %" PRIu64 " in %s) %s",
@@ -56,15 +63,46 @@ static int put_itch(exporter_t *x, const tbus_journal_record_t *record, tbus_err
     return 0;
 }
 
+/* Every place that was passed over since we last looked. Returns how many there are. */
+static uint32_t tell_damage(exporter_t *x)
+{
+    const tbus_journal_damage_t *places;
+    char text[256];
+    uint32_t count = tbus_journal_reader_damage(x->reader, &places);
+    for (; x->damage_told < count; x->damage_told++) {
+        const tbus_journal_damage_t *place = &places[x->damage_told];
+        snprintf(text, sizeof text,
+                 "segment %08" PRIu32 ".tbj is damaged at offset %" PRIu64 ": %s", place->segment,
+                 place->offset, place->what);
+        x->request->tell(x->request->context, text);
+    }
+    return count;
+}
+
+/* The message is not the next: are those between lost in a damage? Then that is told. */
+static bool is_hole(exporter_t *x, const tbus_journal_record_t *record)
+{
+    char text[128];
+    if (!x->request->skip_damage || tell_damage(x) == x->damage_seen || record->seq < x->next_seq)
+        return false;
+    snprintf(text, sizeof text, "messages %" PRIu64 " to %" PRIu64 " of topic '%s' are lost",
+             x->next_seq, record->seq - 1, x->topic->name);
+    x->request->tell(x->request->context, text);
+    return true;
+}
+
 static int put_record(exporter_t *x, const tbus_journal_record_t *record, tbus_error_t *err)
 {
-    if (record->seq != x->next_seq && x->ordered && x->request->format != EXPORT_JSONL) {
+    if (x->next_seq && record->seq != x->next_seq && x->ordered && !is_hole(x, record) &&
+        x->request->format != EXPORT_JSONL) {
         char what[96];
         snprintf(what, sizeof what,
                  "comes where %" PRIu64 " was expected: those between were not recorded",
                  x->next_seq);
         return fail_record(x, record, what, err);
     }
+    if (x->request->skip_damage)
+        x->damage_seen = tell_damage(x);
     x->next_seq = record->seq + 1;
     x->messages++;
     switch (x->request->format) {
@@ -82,15 +120,55 @@ static int put_record(exporter_t *x, const tbus_journal_record_t *record, tbus_e
     }
 }
 
+/* Damage is to end the export, and the reader passes it over, since a segment cannot be opened at
+ * all: has it come to a place? */
+static int fail_at_damage(const exporter_t *x, tbus_error_t *err)
+{
+    const tbus_journal_damage_t *place;
+    if (!x->stops_at_damage || tbus_journal_reader_damage(x->reader, &place) == 0)
+        return 0;
+    return tbus_fail(err, -TBUS_ECORRUPT,
+                     "segment %08" PRIu32 ".tbj of the journal in %s is damaged at offset %" PRIu64
+                     ": %s",
+                     place->segment, x->request->directory, place->offset, place->what);
+}
+
+/* Symbols are told at the beginning of a day: where they are lacked, all is read up to `from`. */
+static int go_to_begin(exporter_t *x, tbus_error_t *err)
+{
+    const tbus_journal_topic_t *topics = tbus_journal_reader_info(x->reader)->topics;
+    tbus_journal_record_t record;
+    int code = 1;
+    if (x->symbols && x->span.from.at != SPAN_AT_START) {
+        while ((code = tbus_journal_reader_next(x->reader, &record, err)) > 0 &&
+               !span_place_reached(&x->span.from, &record))
+            symbols_learn(x->symbols, topics[record.topic].type, record.payload, record.bytes);
+        if (code <= 0)
+            return code;
+    }
+    return span_begin(&x->span, x->reader, err);
+}
+
 static int put_all(exporter_t *x, tbus_error_t *err)
 {
     const tbus_journal_topic_t *topics = tbus_journal_reader_info(x->reader)->topics;
     tbus_journal_record_t record;
-    int code = 0;
     if (x->request->format == EXPORT_CSV)
         fprintf(x->out, "%s\n", message_csv_columns(x->topic->type, x->request->stamps));
     errno = 0;
+    int code = go_to_begin(x, err);
+    x->reached = code == 0; /* nothing is there */
+    if (code <= 0)
+        return code;
+    code = 0;
     while (code == 0 && (code = tbus_journal_reader_next(x->reader, &record, err)) > 0) {
+        code = fail_at_damage(x, err);
+        if (code < 0)
+            return code;
+        if (span_place_reached(&x->span.to, &record)) {
+            x->reached = true;
+            return 0;
+        }
         if (x->symbols)
             symbols_learn(x->symbols, topics[record.topic].type, record.payload, record.bytes);
         code = record.topic == x->topic_index ? put_record(x, &record, err) : 0;
@@ -98,7 +176,7 @@ static int put_all(exporter_t *x, tbus_error_t *err)
             code = tbus_fail(err, errno ? -errno : -EIO, "cannot write %s: %s", x->request->output,
                              tbus_strerror(errno ? -errno : -EIO));
     }
-    return code;
+    return code == 0 ? fail_at_damage(x, err) : code;
 }
 
 static int fail_topic(const exporter_t *x, tbus_error_t *err)
@@ -131,7 +209,9 @@ static int choose_topic(exporter_t *x, tbus_error_t *err)
     if (x->topic_index < 0)
         return fail_topic(x, err);
     x->topic = &tbus_journal_reader_info(x->reader)->topics[x->topic_index];
-    x->next_seq = x->topic->first_seq;
+    if (x->request->from.kind <= SPAN_OLDEST &&
+        tbus_journal_reader_info(x->reader)->first_segment == 1)
+        x->next_seq = x->topic->first_seq;
     const message_type_t *type = message_type(x->topic->type);
     enum message_id id = type ? type->id : MESSAGE_UNKNOWN;
     x->ordered = topic_is_gapless(x->topic);
@@ -155,19 +235,47 @@ static int write_output(exporter_t *x, tbus_error_t *err)
         return code;
     x->out = output.stream;
     code = put_all(x, err);
-    if (code == 0)
-        return output_file_commit(&output, err);
-    output_file_abandon(&output);
-    return code;
+    if (x->request->skip_damage)
+        tell_damage(x);
+    /* What lies before a damage is worth keeping; what lies before a message that cannot be had in
+     * this format is no file of that format. */
+    if (code < 0 && !(code == -TBUS_ECORRUPT && x->messages && !x->refused)) {
+        output_file_abandon(&output);
+        return code;
+    }
+    int committed = output_file_commit(&output, code == 0 ? err : NULL);
+    return code < 0 ? code : committed;
+}
+
+static int find_span(exporter_t *x, tbus_error_t *err)
+{
+    const export_request_t *request = x->request;
+    return span_find(request->directory, request->skip_damage || x->stops_at_damage,
+                     (uint16_t)x->topic_index, &request->from, &request->to, &x->span, err);
+}
+
+/* A journal of which a segment cannot be opened can be read up to that. */
+static int open_reader(exporter_t *x, tbus_error_t *err)
+{
+    const char *directory = x->request->directory;
+    int code = x->request->skip_damage ? -TBUS_ECORRUPT
+                                       : tbus_journal_reader_open(directory, &x->reader, err);
+    if (code != -TBUS_ECORRUPT)
+        return code;
+    x->stops_at_damage = !x->request->skip_damage;
+    return tbus_journal_reader_open_damaged(directory, &x->reader, err);
 }
 
 int export_topic(const export_request_t *request, export_result_t *out_result, tbus_error_t *err)
 {
     exporter_t x = {.request = request};
-    int code = tbus_journal_reader_open(request->directory, &x.reader, err);
+    int code = open_reader(&x, err);
     if (code < 0)
         return code;
+    *out_result = (export_result_t){0};
     code = choose_topic(&x, err);
+    if (code == 0)
+        code = find_span(&x, err);
     if (code == 0) {
         bool lacked = symbols_lacked_by(x.topic->type);
         x.message = malloc(ITCH_MESSAGE_MAX);
@@ -175,9 +283,10 @@ int export_topic(const export_request_t *request, export_result_t *out_result, t
         code = x.message && (x.symbols || !lacked) ? write_output(&x, err)
                                                    : tbus_fail(err, -ENOMEM, "no memory");
     }
-    if (code == 0)
-        *out_result = (export_result_t){.messages = x.messages,
-                                        .end = tbus_journal_reader_end(x.reader),
+    if (code == 0 || code == -TBUS_ECORRUPT)
+        *out_result = (export_result_t){.messages = x.refused ? 0 : x.messages,
+                                        .end = x.reached ? TBUS_JOURNAL_CLOSED
+                                                         : tbus_journal_reader_end(x.reader),
                                         .torn_bytes = tbus_journal_reader_torn_bytes(x.reader)};
     free(x.message);
     symbols_destroy(x.symbols);

@@ -10,9 +10,12 @@
  * beside it, synced and renamed. Anything that is not a regular file (a FIFO, /dev/null) is
  * written to directly; "-" is stdout.
  *
- * A torn tail ends the export like the end of the journal, and is reported. These are errors that
- * name the place: damage; in csv and itch, which must be whole, a sequence that is missing on a
- * topic of one publisher; a message that is not of its topic's type.
+ * A torn tail ends the export like the end of the journal, and is reported. Damage is an error that
+ * names the place; what lies before it is exported all the same. When damage is to be skipped, the
+ * export goes on behind it, and each place, and the sequences that are missing, are told. These are
+ * errors that name the place and leave nothing behind: in csv and itch, which must be whole, a
+ * sequence that is missing on a topic of one publisher without a damage; a message that is not of
+ * its topic's type.
  */
 #ifndef TICKBUS_TOOLS_SHOW_EXPORT_H
 #define TICKBUS_TOOLS_SHOW_EXPORT_H
@@ -23,6 +26,8 @@
 #include <tickbus/error.h>
 #include <tickbus/journal.h>
 
+#include "tools/show/span.h"
+
 enum export_format { EXPORT_ITCH, EXPORT_CSV, EXPORT_JSONL };
 
 typedef struct export_request {
@@ -31,15 +36,22 @@ typedef struct export_request {
     enum export_format format;
     const char *output; /* file name, or "-" */
     bool stamps;        /* csv: the host's clock as well (message_csv.h) */
+    span_point_t from;  /* what part of the journal */
+    span_point_t to;
+    bool skip_damage;
+    /* With skip_damage: called for every hole, with a sentence. */
+    void (*tell)(void *context, const char *text);
+    void *context;
 } export_request_t;
 
 typedef struct export_result {
     uint64_t messages;
-    enum tbus_journal_end end; /* why there were no more */
+    enum tbus_journal_end end; /* why there were no more; CLOSED: or since `to` was reached */
     uint64_t torn_bytes;
 } export_result_t;
 
-/* 0, or the negative error. -EPIPE: whoever read our stdout has gone. Cold. */
+/* 0, or the negative error. -EPIPE: whoever read our stdout has gone. -TBUS_ECORRUPT, and
+ * out_result->messages is not 0: what lies before the damage was exported. Cold. */
 int export_topic(const export_request_t *request, export_result_t *out_result, tbus_error_t *err);
 
 #endif
