@@ -27,12 +27,12 @@ static const char help[] =
     "usage: busctl journal ls DIR [--json]\n"
     "\n"
     "The sessions that were recorded in DIR and up to four directories below it, the\n"
-    "oldest first. Only headers are read: `busctl journal verify` says\n"
-    "whether a journal is whole.\n"
+    "oldest first. Only headers are read; whether a journal is whole says\n"
+    "`busctl journal verify`.\n"
     "\n"
     "  --json    one JSON object: sessions, an array of directory, session, name,\n"
-    "            bus, started_realtime_ns, end (closed, live, torn, broken, or damaged\n"
-    "            with an error), segments, bytes\n"
+    "            bus, started_realtime_ns, end (closed, live, torn, broken, or\n"
+    "            damaged with an error), segments, bytes\n"
     "\n"
     "example: busctl journal ls /var/lib/tickbus\n";
 
