@@ -42,3 +42,27 @@ void in_hand_drop(in_hand_t *h, in_hand_stream_t *s)
     h->orders[place].next = h->free;
     h->free = place;
 }
+
+uint32_t in_hand_of(const in_hand_t *h, const in_hand_stream_t *s, uint32_t strategy)
+{
+    uint32_t place = s->first;
+    while (place != 0 && order_strategy(&h->orders[place].order) != strategy)
+        place = h->orders[place].next;
+    return place;
+}
+
+void in_hand_remove(in_hand_t *h, in_hand_stream_t *s, uint32_t place)
+{
+    if (place == s->first) {
+        in_hand_drop(h, s);
+        return;
+    }
+    uint32_t before = s->first;
+    while (h->orders[before].next != place)
+        before = h->orders[before].next;
+    h->orders[before].next = h->orders[place].next;
+    if (s->last == place)
+        s->last = before;
+    h->orders[place].next = h->free;
+    h->free = place;
+}

@@ -54,11 +54,16 @@ static inline uint64_t in_hand_due_ns(const market_stage_t *stage, const in_hand
         return MARKET_NEVER;
     if (market_stage_waits(stage))
         return first->due_ns;
-    return first->order.md_seq <= market_seq(stage->market) ? 0 : MARKET_NEVER - 1;
+    return first->order.md_seq <= market_seq(stage->market) ? 0 : MARKET_UNKNOWN;
 }
 /* A place at the end of a stream, to be filled. Requires room. */
 in_hand_order_t *in_hand_add(in_hand_t *h, in_hand_stream_t *s);
 /* The first of a stream, which has one, is done with. */
 void in_hand_drop(in_hand_t *h, in_hand_stream_t *s);
+
+/* Where recorded inputs are repeated: the place of the first order of a strategy in a stream of
+ * several's, 0: there is none; and take that one off. Linear in what stands before it. */
+uint32_t in_hand_of(const in_hand_t *h, const in_hand_stream_t *s, uint32_t strategy);
+void in_hand_remove(in_hand_t *h, in_hand_stream_t *s, uint32_t place);
 
 #endif

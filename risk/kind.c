@@ -33,6 +33,14 @@ static const tbus_port_t ports[] = {
      .slot_bytes = EVENT_SLOT,
      .seldom = true,
      .help = "halts, resumes and changes of limits, and where each took effect"},
+    {.topic = EVENT_INPUTS_TOPIC,
+     .role = TBUS_PORT_PUBLISH,
+     .type = "event",
+     .type_version = EVENT_VERSION,
+     .ring = TBUS_BROADCAST_MP,
+     .seldom = true,
+     .help = "with venue.clock host: in which order strategies, risk and executor took reports and "
+             "orders"},
 };
 
 static int check_change(const void *first, const void *now, tbus_error_t *err)

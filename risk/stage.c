@@ -302,12 +302,14 @@ static int take(market_stage_t *base)
     bool report_first =
         market_stage_waits(base) ? report_ns(r) < order_ns : inbox_first(&r->inbox) != NULL;
     if (report_first || !stream) {
+        market_stage_tell_input(base, EVENT_INPUT_REPORT, inbox_first(&r->inbox)->seq);
         take_report(r);
     } else {
         in_hand_order_t first = *in_hand_first(&r->in_hand, stream);
         if (market_stage_waits(base))
             take_reports_before(r, &first.order);
         in_hand_drop(&r->in_hand, stream);
+        market_stage_tell_input(base, EVENT_INPUT_ORDER, order_strategy(&first.order));
         judge(r, &first.order, first.whole);
     }
     look_ahead(r);
@@ -336,6 +338,30 @@ static int on_tick(market_stage_t *base, const tick_t *tick, size_t bytes,
         look_ahead(r); /* an order may have waited for this tick */
         base->changed = true;
     }
+    return 0;
+}
+
+/* By the clock of the host all orders are in one stream, each strategy's in its own order. */
+static bool has(const market_stage_t *base, const recorded_input_t *input)
+{
+    const risk_stage_t *r = (const risk_stage_t *)(const void *)base;
+    return input->what == EVENT_INPUT_REPORT
+               ? inbox_first(&r->inbox) != NULL
+               : in_hand_of(&r->in_hand, &r->others, (uint32_t)input->which) != 0;
+}
+
+static int repeat(market_stage_t *base, const recorded_input_t *input)
+{
+    risk_stage_t *r = (risk_stage_t *)(void *)base;
+    if (input->what == EVENT_INPUT_REPORT) {
+        take_report(r);
+    } else {
+        uint32_t place = in_hand_of(&r->in_hand, &r->others, (uint32_t)input->which);
+        in_hand_order_t taken = r->in_hand.orders[place];
+        in_hand_remove(&r->in_hand, &r->others, place);
+        judge(r, &taken.order, taken.whole);
+    }
+    look_ahead(r);
     return 0;
 }
 
@@ -376,6 +402,8 @@ static const market_stage_ops_t risk_market_ops = {.flush = flush,
                                                    .take = take,
                                                    .on_tick = on_tick,
                                                    .on_end = on_end,
+                                                   .has = has,
+                                                   .repeat = repeat,
                                                    .keeps = keeps};
 
 static int risk_start(tbus_stage_t *stage)
@@ -404,6 +432,7 @@ static void risk_destroy(tbus_stage_t *stage)
 {
     risk_stage_t *r = (risk_stage_t *)(void *)stage;
     tbus_stage_leave(stage);
+    market_stage_leave(&r->base);
     tbus_outlet_destroy(&r->judged);
     tbus_outlet_destroy(&r->approved);
     acts_leave(&r->acts);
@@ -455,6 +484,8 @@ static int join(risk_stage_t *r, market_t *market, const venue_session_t *sessio
     if (code == 0)
         code = market_stage_join(&r->base, market, session, err);
     if (code == 0)
+        code = market_stage_keep_inputs(&r->base, EVENT_FROM_RISK, 0, err);
+    if (code == 0)
         code = tbus_stage_join_subscriber(stage, "reports", "risk", &r->reports, err);
     if (code == 0)
         code = tbus_stage_join_subscriber(stage, "orders", "risk", &r->orders, err);
@@ -490,7 +521,7 @@ static void change_limits(risk_limits_t *limits, const char *text)
 static int prepare_acts(risk_stage_t *r, const risk_limits_t *first, tbus_error_t *err)
 {
     const recorded_t *recorded = r->base.session->recorded;
-    if (!recorded || !market_stage_waits(&r->base))
+    if (!recorded)
         return 0;
     r->acts.recorded = &recorded->risk;
     if (recorded->limits_count == 0)

@@ -24,6 +24,7 @@ static void strategy_destroy(tbus_stage_t *stage)
     if (ctx->strategy && ctx->strategy->destroy)
         ctx->strategy->destroy(ctx->self);
     tbus_stage_leave(stage);
+    market_stage_leave(&ctx->base);
     ledger_destroy(&ctx->ledger);
     tbus_outlet_destroy(&ctx->events);
     tbus_outlet_destroy(&ctx->bbo_out);
@@ -101,6 +102,8 @@ static int join(strat_context_t *ctx, market_t *market, tbus_error_t *err)
         rc = tbus_stage_join_publisher(stage, "orders", &ctx->orders_out.publisher, err);
     if (rc == 0 && ctx->number == 1)
         rc = tbus_stage_join_publisher(stage, "bbo", &ctx->bbo_out.publisher, err);
+    if (rc == 0)
+        rc = market_stage_keep_inputs(&ctx->base, EVENT_FROM_STRATEGY, ctx->number, err);
     if (rc == 0 && market_stage_waits(&ctx->base) && tbus_bus_ring(stage->bus, EVENT_TOPIC))
         rc = tbus_stage_join_publisher(stage, EVENT_TOPIC, &ctx->events.publisher, err);
     if (rc == 0 && market_stage_waits(&ctx->base))

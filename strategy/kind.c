@@ -55,7 +55,8 @@ static const tbus_port_t ports[] = {
      .type_version = ORDER_VERSION,
      .ring = TBUS_MPMC,
      .help = "orders on their way to risk"},
-    {.topic = EVENT_TOPIC, .role = TBUS_PORT_PUBLISH}, /* risk/kind.c says what it is */
+    {.topic = EVENT_TOPIC, .role = TBUS_PORT_PUBLISH}, /* risk/kind.c says what they are */
+    {.topic = EVENT_INPUTS_TOPIC, .role = TBUS_PORT_PUBLISH},
 };
 
 static bool variant(uint32_t index, tbus_variant_t *out_variant)

@@ -343,6 +343,7 @@ static int take(market_stage_t *base)
         if (TBUS_UNLIKELY(base->now_ns > report.seen) && market_stage_waits(base))
             note_late(ctx, due->seq);
         inbox_drop(&ctx->inbox);
+        market_stage_tell_input(base, EVENT_INPUT_REPORT, ctx->report_seq);
         rc = take_report(ctx, &report);
     } else {
         ctx->cause = due_cause(ctx);
@@ -362,6 +363,18 @@ static void on_end(market_stage_t *base)
     if (ctx->strategy->on_wind_down)
         ctx->strategy->on_wind_down(ctx->self, ctx);
     context_cancel_all(ctx);
+}
+
+static bool has(const market_stage_t *base, const recorded_input_t *input)
+{
+    (void)input;
+    return inbox_first(&((const strat_context_t *)(const void *)base)->inbox) != NULL;
+}
+
+static int repeat(market_stage_t *base, const recorded_input_t *input)
+{
+    (void)input;
+    return take(base);
 }
 
 static int flush(market_stage_t *base)
@@ -392,6 +405,8 @@ const market_stage_ops_t context_market_ops = {
     .on_end = on_end,
     .end = end,
     .promise = promise,
+    .has = has,
+    .repeat = repeat,
     .keeps = keeps,
 };
 

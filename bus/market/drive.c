@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include <tickbus/glance.h>
+
 #include "bus/market/fetch.h"
 #include "bus/market/recorded.h"
 
@@ -20,11 +22,12 @@ typedef struct group {
     market_stage_t *leader;
     int work;
     uint32_t things_left;
-    uint64_t at_ns;  /* the next tick, or what the feed promises: nothing comes before */
-    uint64_t due_ns; /* when the tick in hand was wanted; 0: there is none */
-    bool has_tick;   /* at_ns is that of a tick in hand, or of the end of the feed */
-    bool asks_feed;  /* no tick is in hand: at_ns is what the feed's horizon says */
-    bool full;       /* the turn ended with its budget, not for want of ticks */
+    uint64_t at_ns;    /* the next tick, or what the feed promises: nothing comes before */
+    uint64_t due_ns;   /* when the tick in hand was wanted; 0: there is none */
+    bool has_tick;     /* at_ns is that of a tick in hand, or of the end of the feed */
+    bool asks_feed;    /* no tick is in hand: at_ns is what the feed's horizon says */
+    bool awaits_input; /* a recording is repeated, and what was taken next is not there */
+    bool full;         /* the turn ended with its budget, not for want of ticks */
 } group_t;
 
 static inline market_stage_t *member(const group_t *g, uint32_t i)
@@ -60,8 +63,26 @@ void market_stage_wind_down(tbus_stage_t *stage)
 {
     market_stage_t *s = (market_stage_t *)(void *)stage;
     s->winds_down = true;
-    if (!market_stage_waits(s) && s->ops->on_end)
-        s->ops->on_end(s);
+    if (market_stage_waits(s) || !s->ops->on_end || s->inputs.recorded)
+        return; /* it does so at the end of the feed; or where it was recorded */
+    market_stage_tell_input(s, EVENT_INPUT_END, 0);
+    s->ops->on_end(s);
+}
+
+int market_stage_keep_inputs(market_stage_t *s, uint8_t from, uint32_t number, tbus_error_t *err)
+{
+    static const recorded_inputs_t none;
+    const recorded_t *recorded = s->session->recorded;
+    const recorded_inputs_t *inputs = recorded ? recorded_inputs(recorded, from, number) : NULL;
+    if (market_stage_waits(s))
+        return 0;
+    return inputs_join(&s->inputs, &s->stage, from, number, recorded && !inputs ? &none : inputs,
+                       err);
+}
+
+void market_stage_leave(market_stage_t *s)
+{
+    inputs_leave(&s->inputs);
 }
 
 static void form(const group_t *g)
@@ -93,7 +114,7 @@ static bool blocked(const group_t *g)
 {
     bool any = false;
     for (uint32_t i = 0; i < g->count; i++)
-        any |= member(g, i)->blocked;
+        any |= member(g, i)->blocked || member(g, i)->inputs.out.kept != 0;
     return any;
 }
 
@@ -160,6 +181,9 @@ static int take_things(group_t *g)
         uint32_t i = earliest(g);
         market_stage_t *s = member(g, i);
         if (s->next_ns >= g->at_ns || s->next_ns >= bound(g))
+            break;
+        /* By the clock of the host: its tick was not there yet when we looked for it. */
+        if (TBUS_UNLIKELY(s->next_ns == MARKET_UNKNOWN) && tbus_glance(&g->leader->md))
             break;
         if (s->now_ns < s->next_ns)
             s->now_ns = s->next_ns;
@@ -320,6 +344,48 @@ static int take_all(group_t *g, uint32_t budget)
     }
 }
 
+/* By the clock of the host, where a recording is repeated: ticks and things in the order in which
+ * this stage took them then. What was taken behind a tick is not there yet if whoever sends it has
+ * not come so far: other processes have books of their own. */
+static int take_repeated(group_t *g, uint32_t budget)
+{
+    market_stage_t *s = g->leader;
+    for (uint32_t taken = 0; taken < budget && !blocked(g); taken++) {
+        const recorded_input_t *input = inputs_next(&s->inputs);
+        size_t bytes = 0;
+        const tick_t *tick;
+        int code = 0;
+        if (input && input->md_seq <= market_seq(s->market) && input->what == EVENT_INPUT_END) {
+            s->inputs.repeated++;
+            s->ops->on_end(s);
+            g->work++;
+        } else if (input && input->md_seq <= market_seq(s->market)) {
+            if (!s->ops->has(s, input))
+                code = collect_all(g);
+            if (code < 0 || !s->ops->has(s, input)) {
+                g->awaits_input = true;
+                return code;
+            }
+            s->inputs.repeated++;
+            s->due_ns = 0;
+            code = s->ops->repeat(s, input);
+            g->work++;
+        } else if ((tick = (const tick_t *)tbus_peek(&s->md, &bytes)) != NULL) {
+            s->clock = market_clock_at(s->clock, tick, bytes);
+            g->at_ns = s->clock.now_ns;
+            g->due_ns = tick_intended_ns(tick);
+            code = give_tick(g, tick, bytes);
+        } else {
+            return 0;
+        }
+        if (code == 0)
+            code = act_all(g);
+        if (TBUS_UNLIKELY(code < 0))
+            return code;
+    }
+    return 0;
+}
+
 /* ---- a turn */
 
 static int begin_turn(group_t *g)
@@ -328,6 +394,8 @@ static int begin_turn(group_t *g)
         market_stage_t *s = member(g, i);
         if (s->blocked && s->ops->flush)
             g->work += s->ops->flush(s);
+        if (TBUS_UNLIKELY(s->inputs.out.kept != 0))
+            g->work += (int)tbus_outlet_flush(&s->inputs.out);
         int did = s->ops->begin ? s->ops->begin(s) : 0;
         if (TBUS_UNLIKELY(did < 0))
             return fail(g, i, did);
@@ -388,12 +456,14 @@ static int end_turn(group_t *g)
         more += s->ops->end ? s->ops->end(s, g->work) : 0;
         trails &= s->trails;
     }
-    bool held_back = trails || busy || (g->has_tick && g->at_ns > leader->clear_ns);
+    bool held_back =
+        trails || busy || g->awaits_input || (g->has_tick && g->at_ns > leader->clear_ns);
     for (uint32_t i = 0; i < g->count; i++) {
         market_stage_t *s = member(g, i);
         s->md.held_back = held_back;
-        s->stage.pending =
-            s->blocked || s->next_ns != MARKET_NEVER || (s->ops->keeps && s->ops->keeps(s));
+        s->stage.pending = s->blocked || s->inputs.out.kept != 0 ||
+                           (s->next_ns != MARKET_NEVER && !s->inputs.recorded) ||
+                           (s->ops->keeps && s->ops->keeps(s));
     }
     measure_wait(g);
     if (!busy && market_stage_waits(leader))
@@ -440,7 +510,7 @@ int market_stage_poll_together(tbus_stage_t **stages, uint32_t count, uint32_t b
         form(&g);
     int code = begin_turn(&g);
     if (code == 0 && !blocked(&g))
-        code = take_all(&g, budget);
+        code = g.leader->inputs.recorded ? take_repeated(&g, budget) : take_all(&g, budget);
     if (code == 0)
         g.work += end_turn(&g);
     if (code == 0 && g.work == 0)

@@ -56,9 +56,14 @@
 
 #include <tickbus/stage.h>
 
+#include "bus/market/inputs.h"
 #include "bus/market/session.h"
 #include <tickbus/market/clock.h>
 #include <tickbus/market/market.h>
+
+/* next_ns, by the clock of the host: of a thing that names a tick which was not taken yet. Without
+ * any tick in hand it is taken all the same: there is no such tick. */
+#define MARKET_UNKNOWN (MARKET_NEVER - 1)
 
 typedef struct market_stage market_stage_t;
 
@@ -83,6 +88,10 @@ typedef struct market_stage_ops {
     /* What it still sends, but for the next tick, is not earlier, now that all before `passed_ns`
      * has been taken in its process. NULL: passed_ns itself. */
     uint64_t (*promise)(market_stage_t *s, uint64_t passed_ns);
+    /* By the clock of the host, where a recording is repeated: is the input in hand that was taken
+     * then? And take it. 0 or a negative error. */
+    bool (*has)(const market_stage_t *s, const recorded_input_t *input);
+    int (*repeat)(market_stage_t *s, const recorded_input_t *input);
     /* Do what is due from outside at this place between two inputs, where a recording is repeated.
      * 0 or a negative error. NULL: nothing comes to it from outside. */
     int (*act)(market_stage_t *s);
@@ -116,6 +125,7 @@ struct market_stage {
      * risen that bounds the stage, and that rises with the tick; so it sleeps until then, instead
      * of waking for each tick to find that it is too early. */
     bool trails;
+    inputs_t inputs;             /* by the clock of the host */
     uint32_t neighbours;         /* bit i: participant i + 1 is polled together with it */
     const market_clock_t *times; /* the clock of the first stage of its process */
     /* of the first stage of a process: */
@@ -136,6 +146,19 @@ struct market_stage {
  * and remember market and session (NULL: session_host). What tbus_stage_join_subscriber returns. */
 int market_stage_join(market_stage_t *s, market_t *market, const venue_session_t *session,
                       tbus_error_t *err);
+
+/* After that, for a stage that decides, by the clock of the host: say in which order it takes its
+ * inputs, or take them in the order that was recorded. `number`: of a strategy, else 0. */
+int market_stage_keep_inputs(market_stage_t *s, uint8_t from, uint32_t number, tbus_error_t *err);
+/* For its destructor. */
+void market_stage_leave(market_stage_t *s);
+
+/* It takes something else than a tick, now. Hot. */
+static inline void market_stage_tell_input(market_stage_t *s, uint32_t what, uint64_t which)
+{
+    if (!session_is_market(s->session))
+        inputs_tell(&s->inputs, &s->stage, what, which, market_seq(s->market));
+}
 
 /* tbus_stage_ops_t for such stages. */
 int market_stage_poll(tbus_stage_t *stage, uint32_t budget);

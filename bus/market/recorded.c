@@ -9,10 +9,10 @@
 #include <tickbus/msg/event.h>
 
 /* Room for one more item behind `count` of them; NULL: no memory, and *items is as it was. */
-static void *grow(void **items, uint32_t count, size_t bytes)
+static void *grow(void **items, size_t count, size_t bytes)
 {
     if (count == 0 || (count & (count - 1)) == 0) { /* at each power of two */
-        void *more = realloc(*items, (count ? 2 * (size_t)count : 1) * bytes);
+        void *more = realloc(*items, (count ? 2 * count : 1) * bytes);
         if (!more)
             return NULL;
         *items = more;
@@ -68,6 +68,34 @@ static bool add_limits(recorded_t *r, const event_t *event, const char *text, si
     return true;
 }
 
+static recorded_inputs_t *stream_of(const recorded_t *r, uint8_t from, uint32_t number)
+{
+    for (uint32_t i = 0; i < r->streams_count; i++)
+        if (r->streams[i].from == from && r->streams[i].number == number)
+            return &r->streams[i];
+    return NULL;
+}
+
+static bool add_input(recorded_t *r, const event_t *event)
+{
+    recorded_inputs_t *stream = stream_of(r, event->from, event->pid);
+    if (!stream) {
+        stream = grow((void **)&r->streams, r->streams_count, sizeof *stream);
+        if (!stream)
+            return false;
+        r->streams_count++;
+        stream->from = event->from;
+        stream->number = event->pid;
+    }
+    recorded_input_t *input = grow((void **)&stream->inputs, stream->count, sizeof *input);
+    if (!input)
+        return false;
+    stream->count++;
+    *input = (recorded_input_t){
+        .md_seq = event->md_seq, .which = event->position, .what = event->number};
+    return true;
+}
+
 static bool add(recorded_t *r, const event_t *event, const char *text, size_t bytes)
 {
     bool acts = event->kind == EVENT_HALT || event->kind == EVENT_RESUME;
@@ -87,22 +115,33 @@ static bool add(recorded_t *r, const event_t *event, const char *text, size_t by
     }
 }
 
+static int fail_memory(tbus_error_t *err)
+{
+    return tbus_fail(err, -ENOMEM, "no memory for what was done to a recorded session");
+}
+
 static int read_events(recorded_t *r, tbus_journal_reader_t *reader, tbus_error_t *err)
 {
     tbus_journal_record_t record;
     event_t event;
     bool goes_on[256] = {false}; /* by source: the next message continues a text */
     int topic = tbus_journal_reader_topic(reader, EVENT_TOPIC);
-    while (topic >= 0 && tbus_journal_reader_next(reader, &record, NULL) > 0) {
-        if (record.topic != topic || record.bytes < EVENT_BYTES)
+    int inputs = tbus_journal_reader_topic(reader, EVENT_INPUTS_TOPIC);
+    while (tbus_journal_reader_next(reader, &record, NULL) > 0) {
+        if ((record.topic != topic && record.topic != inputs) || record.bytes < EVENT_BYTES)
             continue;
         memcpy(&event, record.payload, sizeof event);
+        if (record.topic == inputs) {
+            if (event.kind == EVENT_TAKEN && !add_input(r, &event))
+                return fail_memory(err);
+            continue;
+        }
         bool first = !goes_on[event.from];
         goes_on[event.from] = event.more != 0;
         if (!first && event.kind != EVENT_LIMITS)
             continue;
         if (!add(r, &event, (const char *)record.payload + EVENT_BYTES, record.bytes - EVENT_BYTES))
-            return tbus_fail(err, -ENOMEM, "no memory for what was done to a recorded session");
+            return fail_memory(err);
     }
     return 0;
 }
@@ -114,8 +153,7 @@ int recorded_open(const char *directory, recorded_t **out_recorded, tbus_error_t
     if (code < 0)
         return code;
     recorded_t *r = calloc(1, sizeof *r);
-    code = r ? read_events(r, reader, err)
-             : tbus_fail(err, -ENOMEM, "no memory for what was done to a recorded session");
+    code = r ? read_events(r, reader, err) : fail_memory(err);
     tbus_journal_reader_close(reader);
     if (code < 0) {
         recorded_close(r);
@@ -131,11 +169,19 @@ void recorded_close(recorded_t *r)
         return;
     for (uint32_t i = 0; i < r->limits_count; i++)
         free(r->limits[i].text);
+    for (uint32_t i = 0; i < r->streams_count; i++)
+        free(r->streams[i].inputs);
+    free(r->streams);
     free(r->limits);
     free(r->lates);
     free(r->risk.acts);
     free(r->executor.acts);
     free(r);
+}
+
+const recorded_inputs_t *recorded_inputs(const recorded_t *recorded, uint8_t from, uint32_t number)
+{
+    return stream_of(recorded, from, number);
 }
 
 uint64_t recorded_late_ns(const recorded_t *recorded, uint32_t strategy, uint64_t seq)

@@ -10,6 +10,7 @@
  *                              tick and this arrival, at this time
  *    late reports              strategies: a cancel that a halt caused has no cause that they wait
  *                              for, and so may come behind what they have taken; where it was taken
+ *    inputs                    by the clock of the host: all of each stage, in their order
  *    the end                   how far the feed had said that nothing comes, when it was stopped
  *
  * Filled from a journal when a session is opened; nobody changes it after that. Each stage keeps
@@ -22,6 +23,7 @@
 
 #include <tickbus/error.h>
 
+#include "bus/market/inputs.h"
 #include "bus/market/session.h"
 
 typedef struct recorded_act {
@@ -59,7 +61,9 @@ struct recorded {
     recorded_late_t *lates; /* in the order of the reports, per strategy */
     uint32_t limits_count;
     recorded_limits_t *limits;
-    uint64_t end_ns; /* 0: 1 ns behind the last tick */
+    uint32_t streams_count;
+    recorded_inputs_t *streams; /* inputs of each stage */
+    uint64_t end_ns;            /* 0: 1 ns behind the last tick */
 };
 
 /* Read it all. A journal that is torn or damaged: as far as it can be read. Errors of
@@ -67,6 +71,9 @@ struct recorded {
 int recorded_open(const char *directory, recorded_t **out_recorded, tbus_error_t *err);
 /* Accepts NULL. */
 void recorded_close(recorded_t *recorded);
+
+/* The inputs of a stage; NULL: it took none but ticks, or says nothing of them. */
+const recorded_inputs_t *recorded_inputs(const recorded_t *recorded, uint8_t from, uint32_t number);
 
 /* When report `seq` of `reports` was seen by strategy number `strategy`; 0: in its own time. Cold
  * in a session without halts: a look at a count. */

@@ -292,6 +292,7 @@ static int take(market_stage_t *base)
         return 0; /* the box may hold all that was cancelled, and not one report more */
     in_hand_order_t arrived = *in_hand_first(&e->in_hand, &e->arrivals);
     in_hand_drop(&e->in_hand, &e->arrivals);
+    market_stage_tell_input(base, EVENT_INPUT_ORDER, order_strategy(&arrived.order));
     e->arrived++;
     e->answers = e->first_answer = true;
     execute(e, &arrived.order, arrived.whole);
@@ -337,6 +338,18 @@ static bool keeps(const market_stage_t *base)
     return ((const executor_stage_t *)(const void *)base)->acts.events.kept != 0;
 }
 
+static bool has(const market_stage_t *base, const recorded_input_t *input)
+{
+    (void)input;
+    return ((const executor_stage_t *)(const void *)base)->arrivals.first != 0;
+}
+
+static int repeat(market_stage_t *base, const recorded_input_t *input)
+{
+    (void)input;
+    return take(base);
+}
+
 /* Where acts are repeated: after each input. */
 static int act(market_stage_t *base)
 {
@@ -352,6 +365,8 @@ static const market_stage_ops_t executor_market_ops = {.flush = flush,
                                                        .on_tick = on_tick,
                                                        .end = end,
                                                        .promise = promise,
+                                                       .has = has,
+                                                       .repeat = repeat,
                                                        .act = act,
                                                        .keeps = keeps};
 
@@ -371,6 +386,7 @@ static void executor_destroy(tbus_stage_t *stage)
 {
     executor_stage_t *e = (executor_stage_t *)(void *)stage;
     tbus_stage_leave(stage);
+    market_stage_leave(&e->base);
     venue_destroy(e->venue);
     acts_leave(&e->acts);
     tbus_outlet_destroy(&e->reports);
@@ -418,14 +434,16 @@ static int build(executor_stage_t *e, market_t *market, const executor_params_t 
     if (code == 0)
         code = market_stage_join(&e->base, market, params->session, err);
     if (code == 0)
+        code = market_stage_keep_inputs(&e->base, EVENT_FROM_EXECUTOR, 0, err);
+    if (code == 0 && e->base.session->recorded)
+        e->acts.recorded = &e->base.session->recorded->executor;
+    if (code == 0)
         code = tbus_stage_join_subscriber(stage, "judged", "executor", &e->judged, err);
     if (code == 0)
         code = tbus_stage_join_publisher(stage, "reports", &e->reports.publisher, err);
     if (code == 0 && market_stage_waits(&e->base)) {
         e->base.horizon = tbus_stage_keep_horizon(stage, "reports", 0);
         e->base.concerns = venue_concerns(e->venue);
-        if (e->base.session->recorded)
-            e->acts.recorded = &e->base.session->recorded->executor;
     }
     return code;
 }

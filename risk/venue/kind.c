@@ -16,7 +16,8 @@ static const tbus_port_t ports[] = {
      .type_version = REPORT_VERSION,
      .ring = TBUS_BROADCAST,
      .help = "what became of orders, from the executor"},
-    {.topic = EVENT_TOPIC, .role = TBUS_PORT_PUBLISH}, /* risk/kind.c says what it is */
+    {.topic = EVENT_TOPIC, .role = TBUS_PORT_PUBLISH}, /* risk/kind.c says what they are */
+    {.topic = EVENT_INPUTS_TOPIC, .role = TBUS_PORT_PUBLISH},
 };
 
 static size_t memory_bytes(const void *params)

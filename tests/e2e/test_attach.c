@@ -241,7 +241,7 @@ static void tap_prints_as_many_messages_as_it_is_told(void **state)
     assert_int_equal(program_run(&tap), 1);
     assert_text_holds(tap.err,
                       "there is no topic 'nothing'; there are: md, bbo, orders, judged, approved, "
-                      "events, reports");
+                      "events, inputs, reports");
     program_clear(&tap);
     kill(f->start.pid, SIGINT);
     assert_ended_with(f, 0);

@@ -482,7 +482,7 @@ static const struct bad {
     {"topics:\n  md:\n    slot: 64\n",
      "f:3:5: ", "unknown key 'slot' in topics.md; allowed: slots"},
     {"topics: {mdd: {}}",
-     "f:1:10: ", "allowed: md, bbo, orders, judged, approved, events, reports"},
+     "f:1:10: ", "allowed: md, bbo, orders, judged, approved, events, inputs, reports"},
     {"? [a, b]\n: 1\n", "f:1:3: ", "a list stands where the name of a key was expected"},
     {"bus: &a {name: x, <<: *a}\n", "f:1:19: ", "unknown key '<<'"},
     {"venue: {latency: {entri: 1us}}\n", "f:1:19: ",

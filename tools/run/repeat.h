@@ -3,11 +3,13 @@
  * session, and every decision held against the recorded one.
  *
  *    the session's market data, configuration and what came from outside (bus/market/recorded.h)
- *        -> the same stages, in one process -> a recording beside it, which is removed again
+ *        -> the same stages -> a recording beside it, which is removed again
  *        -> compare.h -> divergence.h
  *
- * Under venue.clock market the stages repeat by themselves: what they decide depends on nothing
- * else. A key that is given on the command line takes the place of the recorded one, on purpose.
+ * Under venue.clock market the stages repeat by themselves, in one process: what they decide
+ * depends on nothing else. Under venue.clock host each takes its inputs in the order that it told
+ * on the topic `inputs`, in a process of its own. A key that is given on the command line takes the
+ * place of the recorded one, on purpose.
  */
 #ifndef TICKBUS_TOOLS_RUN_REPEAT_H
 #define TICKBUS_TOOLS_RUN_REPEAT_H

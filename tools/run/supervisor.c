@@ -384,7 +384,7 @@ static void note_clock(supervisor_t *s)
                         "its load, the layout and the pace; another run, or a replay, has others");
     else if (is_of_host_clock(s->run.source))
         supervisor_note(s, "the session was recorded with venue.clock host: orders, executions and "
-                           "profit are not those of the session, which nothing can repeat");
+                           "profit are not those of the session; `replay --verify` repeats it");
 }
 
 static void plan(supervisor_t *s)

@@ -21,6 +21,11 @@
  *                                                                    them
  *    END       risk             -                                  the end of the feed
  *
+ *    TAKEN     strategy, risk,  pid: number of the strategy; no    what else than a tick it took
+ *              executor         text; `number`: EVENT_INPUT_...      next: `position` is a report's
+ *                                                                    sequence, or the number of the
+ *                                                                    strategy that sent an order
+ *
  * LATE and END are told only where they differ from what the market data alone would give: reports
  * of cancels that a halt caused, which nobody could wait for; and the end of a feed that was
  * stopped in a pause, after it had said that nothing comes for a while.
@@ -32,6 +37,9 @@
  * obey it publish it. `number` joins messages about one act: the generation of the kill switch, the
  * number of its release, the number of the change. A number that is left out says that another
  * followed before the stage looked, or that there was no room for the message.
+ *
+ * TAKEN stands on a topic of its own, `inputs`, and is told by the clock of the host alone
+ * (bus/market/inputs.h).
  *
  * Published by: supervisor, risk, executor, strategies, and by each stage at its end if the
  * supervisor is dead.
@@ -48,11 +56,12 @@
  * changes. */
 #define EVENT_VERSION 1u
 
-#define EVENT_TOPIC     "events"
-#define EVENT_BYTES     56u  /* of a message without text */
-#define EVENT_TEXT_MAX  192u /* bytes of the text, which follows the fields */
-#define EVENT_BYTES_MAX (EVENT_BYTES + EVENT_TEXT_MAX)
-#define EVENT_SLOT      256u /* bytes of a slot of the topic: a message fits one */
+#define EVENT_TOPIC        "events"
+#define EVENT_INPUTS_TOPIC "inputs" /* of TAKEN alone, by the clock of the host */
+#define EVENT_BYTES        56u      /* of a message without text */
+#define EVENT_TEXT_MAX     192u     /* bytes of the text, which follows the fields */
+#define EVENT_BYTES_MAX    (EVENT_BYTES + EVENT_TEXT_MAX)
+#define EVENT_SLOT         256u /* bytes of a slot of the topic: a message fits one */
 
 #define EVENT_KINDS(X)                                                                             \
     X(HALT, 1, "halt")                                                                             \
@@ -62,7 +71,8 @@
     X(FAILED, 5, "failed")                                                                         \
     X(ORPHAN, 6, "orphan")                                                                         \
     X(LATE, 7, "late")                                                                             \
-    X(END, 8, "end")
+    X(END, 8, "end")                                                                               \
+    X(TAKEN, 9, "taken")
 
 /* Who publishes it. */
 #define EVENT_SOURCES(X)                                                                           \
@@ -94,6 +104,13 @@ enum {
 #define X(name, value, text) EVENT_BY_##name = value,
     EVENT_ORDERERS(X)
 #undef X
+};
+
+/* What was taken: `number` of TAKEN. */
+enum {
+    EVENT_INPUT_REPORT = 1,
+    EVENT_INPUT_ORDER = 2,
+    EVENT_INPUT_END = 3, /* it was told to wind down */
 };
 
 typedef struct event {
