@@ -7,6 +7,8 @@
 #include <signal.h>
 #include <time.h>
 
+#include "bus/journal/retention.h"
+
 #define STACK_BYTES (256u << 10)
 /* With SYNC_BATCH, how long after it found nothing the helper looks again. Nobody wakes it for a
  * record: that would be a system call of the recording thread. */
@@ -179,6 +181,24 @@ static void zero_next(tbus_journal_writer_t *w)
         tbus_journal_writer_fail(w, &err);
 }
 
+/* Remove what the limits do not keep. A segment that cannot be removed fails the recording: the
+ * disk would fill up unseen. */
+static void prune(tbus_journal_writer_t *w)
+{
+    tbus_journal_front_t front = {.first = w->first, .end = w->finished + 1, .last = w->current};
+    uint64_t now_ns = w->rolled_ns;
+    tbus_error_t err = {0};
+    w->pruned_at = w->finished;
+    pthread_mutex_unlock(&w->lock);
+    int code = tbus_journal_retention_apply(&w->directory, &w->limits, now_ns, &front, &err);
+    if (front.first > 1)
+        tbus_journal_lock_leave_segment(&w->session_lock);
+    pthread_mutex_lock(&w->lock);
+    w->first = front.first;
+    if (code < 0)
+        tbus_journal_writer_fail(w, &err);
+}
+
 /* --- what was appended, onto the disk as it comes --- */
 
 static uint64_t now_ns(void)
@@ -259,6 +279,11 @@ static bool zeros_missing(tbus_journal_writer_t *w)
     return w->prepared > w->current && next->zeroed < next->bytes;
 }
 
+static bool prune_due(const tbus_journal_writer_t *w)
+{
+    return !w->failure.code && w->finished > w->pruned_at && tbus_journal_limits_any(&w->limits);
+}
+
 /* The most urgent job that there is. False: there is none. */
 static bool do_one_job(tbus_journal_writer_t *w)
 {
@@ -269,6 +294,8 @@ static bool do_one_job(tbus_journal_writer_t *w)
         sync_header(w);
     else if (forward && next_missing(w))
         prepare_next(w);
+    else if (prune_due(w))
+        prune(w);
     else if (w->finished + 1 < w->current)
         finish_oldest(w);
     else if (forward && zeros_missing(w))

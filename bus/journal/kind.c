@@ -9,6 +9,8 @@
 #include "bus/journal/recorder.h"
 #include "bus/journal/writer.h"
 
+#define AGE_SECONDS_MAX (UINT64_C(36500) * 86400)
+
 /* -1: it is none. */
 static int parse_durability(const char *text, uint32_t *out_every_ms)
 {
@@ -39,6 +41,35 @@ static int check_durability(const char *text, tbus_error_t *err)
                            TBUS_JOURNAL_SYNC_EVERY_MS_MAX);
 }
 
+/* A number of seconds, minutes, hours or days, "0" alone; at most a hundred years. */
+static bool parse_age(const char *text, uint64_t *out_ns)
+{
+    static const struct {
+        char unit;
+        uint64_t seconds;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+    char *end;
+    unsigned long count = strtoul(text, &end, 10);
+    *out_ns = 0;
+    if (!isdigit((unsigned char)*text) || strcmp(text, "0") == 0)
+        return *text == '0';
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        if (*end == units[i].unit && !end[1] && count <= AGE_SECONDS_MAX / units[i].seconds) {
+            *out_ns = count * units[i].seconds * UINT64_C(1000000000);
+            return true;
+        }
+    return false;
+}
+
+static int check_age(const char *text, tbus_error_t *err)
+{
+    uint64_t ns;
+    return parse_age(text, &ns) ? 0
+                                : tbus_fail(err, -TBUS_ECONFIG,
+                                            "must be a number with s, m, h or d, such as 30d, up "
+                                            "to 36500d; or 0");
+}
+
 static const tbus_param_t table[] = {
     {"directory", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(recorder_values_t, directory),
      .may_be_empty = true, .fallback = "",
@@ -50,6 +81,18 @@ static const tbus_param_t table[] = {
      .check = check_durability, .fallback = "async",
      .help = "when records are synced to the disk. async: each file when it is full; "
              "periodic:MS: every so many milliseconds; sync-batch: as they come"},
+    {"roll", TBUS_PARAM_CHOICE, TBUS_PARAM_FIELD(recorder_values_t, roll), .choices = "size|day",
+     .fallback = "size", .help = "another file when one is full; day: at midnight UTC as well"},
+    {"keep_bytes", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(recorder_values_t, keep_bytes), .min = 0,
+     .max = INT64_MAX, .unit = "bytes", .fallback = "0",
+     .help = "remove the oldest files while all of them have more than that; 0: never"},
+    {"keep_age", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(recorder_values_t, keep_age), .check = check_age,
+     .fallback = "0",
+     .help = "remove files of which everything is older, such as 12h or 30d; 0: never"},
+    {"keep_segments", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(recorder_values_t, keep_segments),
+     .min = 0, .max = TBUS_JOURNAL_SEGMENTS_MAX, .unit = "files", .fallback = "0",
+     .help =
+         "remove the oldest files while there are more; 0: never. None is removed that is read"},
 };
 static const tbus_params_t params_of_kind = TBUS_PARAMS(recorder_values_t, table);
 
@@ -87,11 +130,17 @@ static int create(const tbus_stage_request_t *request, tbus_stage_t **out_stage,
 {
     const recorder_values_t *values = request->params;
     uint32_t sync_every_ms;
+    uint64_t keep_age_ns;
     int durability = parse_durability(values->durability, &sync_every_ms);
+    (void)parse_age(values->keep_age, &keep_age_ns);
     recorder_params_t params = {.directory = values->directory,
                                 .segment_bytes = values->segment_bytes,
                                 .durability = (uint32_t)durability,
                                 .sync_every_ms = sync_every_ms,
+                                .roll_by_day = values->roll == 1,
+                                .limits = {.keep_bytes = values->keep_bytes,
+                                           .keep_age_ns = keep_age_ns,
+                                           .keep_segments = values->keep_segments},
                                 .provenance = request->provenance,
                                 .configuration = request->configuration};
     return tbus_recorder_create(request->bus, request->owner, &params, out_stage, err);

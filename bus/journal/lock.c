@@ -55,7 +55,7 @@ int tbus_journal_lock_segment(tbus_journal_lock_t *lock, const tbus_journal_dire
                : 0;
 }
 
-static void leave_segment(tbus_journal_lock_t *lock)
+void tbus_journal_lock_leave_segment(tbus_journal_lock_t *lock)
 {
     if (lock->segment_fd >= 0)
         close(lock->segment_fd);
@@ -64,7 +64,7 @@ static void leave_segment(tbus_journal_lock_t *lock)
 
 void tbus_journal_lock_release(tbus_journal_lock_t *lock)
 {
-    leave_segment(lock);
+    tbus_journal_lock_leave_segment(lock);
     if (lock->fd >= 0)
         close(lock->fd);
     lock->fd = -1;
@@ -100,4 +100,15 @@ void tbus_journal_lock_read(int fd)
     struct flock lock = {
         .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = READER_BYTE, .l_len = 1};
     (void)fcntl(fd, F_OFD_SETLK, &lock);
+}
+
+bool tbus_journal_lock_reader_holds(const tbus_journal_directory_t *directory, const char *name)
+{
+    int fd = openat(directory->fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    struct flock lock = {
+        .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = READER_BYTE, .l_len = 1};
+    bool holds = fd >= 0 && fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+    if (fd >= 0)
+        close(fd);
+    return holds;
 }

@@ -34,6 +34,9 @@ int tbus_journal_lock_take(const tbus_journal_directory_t *directory, tbus_journ
 int tbus_journal_lock_segment(tbus_journal_lock_t *lock, const tbus_journal_directory_t *directory,
                               int fd, tbus_error_t *err);
 
+/* The first segment is removed: let go of it, so that its blocks are free. */
+void tbus_journal_lock_leave_segment(tbus_journal_lock_t *lock);
+
 /* Let go; writer.lock stays. */
 void tbus_journal_lock_release(tbus_journal_lock_t *lock);
 
@@ -51,5 +54,8 @@ bool tbus_journal_lock_is_held(int fd);
 /* Hold a segment as its reader, until `fd` is closed. Without this lock (a file system that has
  * none) retention may overtake a reader, which is then told what it missed. */
 void tbus_journal_lock_read(int fd);
+
+/* Does a reader read the segment of this name? False also when there is no such file. */
+bool tbus_journal_lock_reader_holds(const tbus_journal_directory_t *directory, const char *name);
 
 #endif

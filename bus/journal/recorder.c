@@ -110,6 +110,8 @@ static int create_journal(recorder_t *r, const recorder_params_t *params, tbus_e
         .segment_bytes = params->segment_bytes,
         .durability = params->durability,
         .sync_every_ms = params->sync_every_ms,
+        .roll_by_day = params->roll_by_day,
+        .limits = params->limits,
         .topics_count = r->topics_count,
     };
     for (uint32_t topic = 0; topic < r->topics_count; topic++) {

@@ -33,6 +33,10 @@ typedef struct recorder_values {
     char directory[TBUS_PARAM_TEXT_MAX]; /* "": nothing is recorded */
     uint64_t segment_bytes;
     char durability[32]; /* "async", "sync-batch", "periodic:MS" */
+    uint32_t roll;       /* 0: when a segment is full; 1: at midnight as well */
+    uint64_t keep_bytes;
+    char keep_age[24]; /* "0", "90m", "30d" */
+    uint32_t keep_segments;
 } recorder_values_t;
 
 extern const tbus_kind_t tbus_recorder_kind;
@@ -40,8 +44,10 @@ extern const tbus_kind_t tbus_recorder_kind;
 typedef struct recorder_params {
     const char *directory;  /* as tbus_journal_spec_t has it; copied */
     uint64_t segment_bytes; /* 0: the default */
-    uint32_t durability;    /* this and the next as tbus_journal_spec_t has them */
+    uint32_t durability; /* this and the next as tbus_journal_spec_t has them, like the next four */
     uint32_t sync_every_ms;
+    bool roll_by_day;
+    tbus_journal_limits_t limits;
     /* session records (tickbus/journal.h); NULL: none */
     const char *provenance;
     const char *configuration;

@@ -14,6 +14,7 @@
 #define PIECES_AHEAD_MAX 4u
 #define FIRST_BYTES      (UINT64_C(256) << 10)
 #define PAGE_BYTES       UINT64_C(4096)
+#define DAY_NS           (UINT64_C(86400) * 1000000000)
 
 #define SESSION_KIND_VERSION 1u /* of both kinds of session records that there are */
 
@@ -48,8 +49,9 @@ static void begin_segment(tbus_journal_writer_t *w)
 
 /* The current segment is full: hand it to the helper and take the next, which is ready. Requires
  * the lock. */
-static void roll(tbus_journal_writer_t *w)
+static void roll(tbus_journal_writer_t *w, uint64_t time_ns)
 {
+    w->rolled_ns = w->header.started_realtime_ns + time_ns;
     w->used[w->current % TBUS_JOURNAL_FILES] = w->position;
     w->current++;
     begin_segment(w);
@@ -82,23 +84,39 @@ static void fail_if_lost(tbus_journal_writer_t *w)
         tbus_journal_writer_fail(w, &err);
 }
 
+/* Is this the first record of another day, of a segment that holds records of the last one? When
+ * the clock goes back, days do not: none begins twice. */
+static bool is_next_day(tbus_journal_writer_t *w, uint64_t time_ns)
+{
+    uint64_t started_ns = w->header.started_realtime_ns;
+    if (time_ns < w->day_ends_ns || w->day_ends_ns == UINT64_MAX)
+        return false;
+    if (started_ns > UINT64_MAX - DAY_NS || time_ns > UINT64_MAX - started_ns - DAY_NS)
+        w->day_ends_ns = UINT64_MAX; /* no clock says so: it is the last day */
+    else
+        w->day_ends_ns = (started_ns + time_ns) / DAY_NS * DAY_NS + DAY_NS - started_ns;
+    return w->position > TBUS_JOURNAL_HEADER_BYTES;
+}
+
 /* Make sure that `need` bytes at the position are there to be stored to; every few MiB, and at the
  * end of a segment. */
-static int make_room(tbus_journal_writer_t *w, uint64_t need)
+static int make_room(tbus_journal_writer_t *w, uint64_t need, uint64_t time_ns)
 {
+    bool next_day = is_next_day(w, time_ns);
     pthread_mutex_lock(&w->lock);
     for (;;) {
         fail_if_lost(w);
         if (w->failure.code)
             break;
-        bool fits = w->position + need <= w->segment_bytes;
+        bool fits = !next_day && w->position + need <= w->segment_bytes;
         if (fits && advance_limit(w, w->position + need))
             break;
         if (!fits) {
             w->next_wanted = true;
             w->roll_waits = true;
             if (w->prepared > w->current) {
-                roll(w);
+                roll(w, time_ns);
+                next_day = false;
                 continue;
             }
         }
@@ -133,8 +151,9 @@ int tbus_journal_writer_append(tbus_journal_writer_t *w, uint16_t topic, uint64_
         return refuse_too_big(w, topic, seq, bytes);
     uint32_t length = TBUS_JOURNAL_RECORD_HEADER + (uint32_t)bytes;
     uint64_t need = tbus_journal_padded(length);
-    if (TBUS_UNLIKELY(w->position + need > tbus_load_relaxed_u64(&w->limit))) {
-        int code = make_room(w, need);
+    if (TBUS_UNLIKELY(w->position + need > tbus_load_relaxed_u64(&w->limit) ||
+                      time_ns >= w->day_ends_ns)) {
+        int code = make_room(w, need, time_ns);
         if (code < 0)
             return code;
     }
@@ -328,6 +347,9 @@ static tbus_journal_writer_t *new_writer(const tbus_journal_spec_t *spec, uint64
     w->segment_bytes = segment_bytes;
     w->payload_max = segment_bytes - TBUS_JOURNAL_HEADER_BYTES - TBUS_JOURNAL_RECORD_HEADER;
     w->piece_bytes = piece_of(segment_bytes);
+    w->day_ends_ns = spec->roll_by_day ? 0 : UINT64_MAX;
+    w->limits = spec->limits;
+    w->first = 1;
     w->durability = spec->durability;
     w->sync_every_ns = spec->sync_every_ms * UINT64_C(1000000);
     tbus_journal_durable_init(&w->durable, spec->topics_count, spec->durable);

@@ -9,15 +9,15 @@
  *    current+1 == prepared      allocated, its first pages faulted in    helper
  *
  * The helper does one job at a time, the first of these that there is: fault in pages ahead of the
- * recording thread, sync the header of a segment that was begun, create the next segment, finish a
- * full one, write zeros to a piece of the next. So a segment is made only when the names and
- * headers of all before it are on the disk: after a loss of power those that lack a header are the
- * last ones. Before each job it syncs what was appended, if records are to be made durable as they
- * come and their time is up. With nothing to do it sleeps on `work`. The recording thread takes
- * `lock` only when it reaches `limit`, every few MiB: then it says how far ahead it wants pages,
- * takes what is ready, or waits on `ready`. At most TBUS_JOURNAL_FILES segments are open at a time:
- * when the disk is too slow to finish them, the recording thread waits, and with it, through the
- * rings, the feed.
+ * recording thread, sync the header of a segment that was begun, create the next segment,
+ * remove old ones, finish a full one, write zeros to a piece of the next. So one is made only when
+ * the names and headers of all before it are on the disk: after a loss of power those that lack a
+ * header are the last ones. Before each job it syncs what was appended, if records are to be made
+ * durable as they come and their time is up. With nothing to do it sleeps on `work`. The recording
+ * thread takes `lock` only when it reaches `limit`, every few MiB: then it says how far ahead it
+ * wants pages, takes what is ready, or waits on `ready`. At most TBUS_JOURNAL_FILES segments are
+ * open at a time: when the disk is too slow to finish them, the recording thread waits, and with
+ * it, through the rings, the feed.
  */
 #ifndef TICKBUS_JOURNAL_WRITER_H
 #define TICKBUS_JOURNAL_WRITER_H
@@ -39,6 +39,8 @@ struct tbus_journal_writer {
     uint64_t records;
     uint64_t session_records; /* among them */
     uint64_t bytes;
+    /* of the records' times: the next day; 0: not known yet; UINT64_MAX: days do not count */
+    uint64_t day_ends_ns;
     tbus_error_t error; /* what append returned */
 
     /* Records that end at or before this fit, on pages that are faulted in. Written under `lock`;
@@ -61,6 +63,8 @@ struct tbus_journal_writer {
     enum tbus_journal_durability durability;
     uint64_t sync_every_ns; /* PERIODIC */
     uint64_t next_sync_ns;  /* of the monotonic clock */
+    tbus_journal_limits_t limits;
+    uint32_t first; /* segment that is there; those before it were removed. The helper's */
 
     pthread_mutex_t lock;
     pthread_cond_t work;
@@ -68,6 +72,8 @@ struct tbus_journal_writer {
     /* Under `lock`, except that whoever a segment belongs to at the time (see the table above) uses
      * its mapping without it. */
     uint32_t finished;
+    uint32_t pruned_at;      /* what `finished` was when the limits were looked at */
+    uint64_t rolled_ns;      /* when the current segment was begun, since 1970 */
     uint32_t headers_synced; /* of segments 1 .. this */
     uint32_t current;
     uint32_t prepared;

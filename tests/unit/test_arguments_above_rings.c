@@ -320,6 +320,8 @@ static void bad_calls_on_the_journal(things_t *t)
     tbus_journal_record_t record = {0};
     tbus_journal_piece_t piece;
     const tbus_journal_spec_t nowhere = {0};
+    const tbus_journal_limits_t limits = {.keep_segments = 1};
+    uint32_t removed = 0;
     tbus_journal_spec_t odd = {.directory = "/nowhere/at/all", .segment_bytes = 4097};
     ROW(-EINVAL, tbus_journal_writer_open(NULL, &writer, &t->err));
     ROW(-EINVAL, tbus_journal_writer_open(&nowhere, NULL, &t->err));
@@ -331,6 +333,10 @@ static void bad_calls_on_the_journal(things_t *t)
     odd.topics_count = UINT32_MAX;
     ROW(-EINVAL, tbus_journal_writer_open(&odd, &writer, &t->err));
     ROW(0, tbus_journal_writer_close(NULL, &t->err));
+    ROW(-EINVAL, tbus_journal_prune(NULL, &limits, 0, &removed, &t->err));
+    ROW(-EINVAL, tbus_journal_prune("/tmp", NULL, 0, &removed, &t->err));
+    ROW(-EINVAL, tbus_journal_prune("/tmp", &limits, 0, NULL, &t->err));
+    ROW(-ENOENT, tbus_journal_prune("/nowhere/at/all", &limits, 0, &removed, &t->err));
     ROW(-EINVAL, tbus_journal_reader_open(NULL, &reader, &t->err));
     ROW(-EINVAL, tbus_journal_reader_open("/tmp", NULL, &t->err));
     ROW(-ENOENT, tbus_journal_reader_open("/nowhere/at/all", &reader, &t->err));

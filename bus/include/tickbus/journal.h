@@ -132,6 +132,14 @@ enum tbus_journal_durability {
 };
 #define TBUS_JOURNAL_SYNC_EVERY_MS_MAX 60000u
 
+/* How much of a journal is kept. Segments go from the front while any of these is passed; never the
+ * one that is written, nor one that a reader holds, and then none behind it. 0: no limit. */
+typedef struct tbus_journal_limits {
+    uint64_t keep_bytes;    /* of all segment files */
+    uint64_t keep_age_ns;   /* a segment is as old as the first record behind it */
+    uint32_t keep_segments; /* the one that is written among them */
+} tbus_journal_limits_t;
+
 typedef struct tbus_journal_spec {
     /* Created if missing; refused when it holds anything (-TBUS_ENOTEMPTY, nothing is touched). */
     const char *directory;
@@ -145,6 +153,10 @@ typedef struct tbus_journal_spec {
     /* Where to store how far each topic is on the disk, as tbus_journal_writer_durable says it;
      * such as a counter in shared memory. Must live as long as the writer. NULL: nowhere. */
     tbus_atomic_u64_t *durable[TBUS_JOURNAL_TOPICS_MAX];
+    /* Begin another segment at midnight UTC, by the times of the records, and not only when one is
+     * full. */
+    bool roll_by_day;
+    tbus_journal_limits_t limits; /* looked at whenever a segment is finished */
 } tbus_journal_spec_t;
 
 typedef struct tbus_journal_writer tbus_journal_writer_t;
@@ -199,6 +211,13 @@ uint64_t tbus_journal_writer_durable(const tbus_journal_writer_t *w, uint16_t to
  * the first error of the session. After a sync that failed no other is tried on that segment, and
  * it does not say that it is finished. Accepts NULL. */
 int tbus_journal_writer_close(tbus_journal_writer_t *w, tbus_error_t *err);
+
+/* Remove what the limits do not keep of a journal that nobody records into: segments from the
+ * front, with their indexes, and never the last one. `now_ns`: since 1970, for keep_age_ns.
+ * *out_removed: how many. 0; those of tbus_journal_reader_open for a directory without a journal;
+ * -EBUSY: it is being recorded; -errno from removing. Cold. */
+int tbus_journal_prune(const char *directory, const tbus_journal_limits_t *limits, uint64_t now_ns,
+                       uint32_t *out_removed, tbus_error_t *err);
 
 typedef struct tbus_journal_record {
     uint16_t topic;
