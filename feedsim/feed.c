@@ -32,10 +32,12 @@ typedef struct feed_stage {
     feed_source_t *source;
     feed_timeline_t timeline;
     feed_pace_t pace;
-    bool at_once;    /* the tick in hand, or that the outlet keeps: it is due when there is room */
-    bool windowed;   /* times matter at `max`, too */
-    uint64_t for_ns; /* 0: no limit */
-    uint64_t end_ns; /* NEVER_NS: no limit */
+    bool at_once;  /* the tick in hand, or that the outlet keeps: it is due when there is room */
+    bool windowed; /* times matter at `max`, too */
+    uint64_t from_seq, to_seq; /* as the timeline's from and to, by the numbers of ticks */
+    enum feed_window window;   /* of the tick in hand */
+    uint64_t for_ns;           /* 0: no limit */
+    uint64_t end_ns;           /* NEVER_NS: no limit */
     uint64_t epoch_ns;
     bool started;
     market_clock_t clock;    /* as of the last tick that was sent, or is kept */
@@ -110,6 +112,11 @@ static bool schedule(feed_stage_t *f, uint64_t now_ns)
     f->due_ns = now_ns;
     if (f->windowed || f->pace.kind == FEED_PACE_TIMED)
         window = feed_timeline_next(&f->timeline, f->source->time_ns, &time_ns);
+    if (window == FEED_WITHIN && f->source->seq < f->from_seq)
+        window = FEED_BEFORE;
+    if (f->source->seq >= f->to_seq)
+        window = FEED_BEHIND;
+    f->window = window;
     if (TBUS_UNLIKELY(window == FEED_BEHIND)) {
         stop_reading(f);
         return false;
@@ -129,9 +136,9 @@ static bool schedule(feed_stage_t *f, uint64_t now_ns)
 static void end_reading(feed_stage_t *f)
 {
     f->base.error = f->source->note;
-    if (f->timeline.window == FEED_BEFORE && f->base.error.text[0] == 0)
+    if (f->window == FEED_BEFORE && f->base.error.text[0] == 0)
         snprintf(f->base.error.text, sizeof(f->base.error.text),
-                 "the feed ended before the time that --from names: nothing of it was paced");
+                 "the feed ended before the place that --from names: nothing of it was paced");
     stop_reading(f);
 }
 
@@ -204,6 +211,10 @@ static void tell_progress(feed_stage_t *f)
     if (t->to_ns != FEED_TIME_NONE && t->started) { /* it ends there, not with the input */
         done = t->latest_ns - t->first_ns;
         total = t->to_ns > t->first_ns ? t->to_ns - t->first_ns : 0;
+    }
+    if (f->to_seq != UINT64_MAX) {
+        done = f->source->seq;
+        total = f->to_seq;
     }
     tbus_store_relaxed_u64(f->done, done);
     tbus_store_relaxed_u64(f->total, total);
@@ -299,11 +310,17 @@ static const tbus_stage_ops_t ops = {.poll = feed_poll,
                                      .finish = NULL,
                                      .destroy = feed_destroy};
 
-static int parse_optional(const char *text, int (*parse)(const char *, uint64_t *, tbus_error_t *),
-                          uint64_t *out_ns, tbus_error_t *err)
+static int parse_place(const char *text, uint64_t *out_ns, uint64_t *out_seq, tbus_error_t *err)
 {
     *out_ns = FEED_TIME_NONE;
-    return text == NULL || *text == '\0' ? 0 : parse(text, out_ns, err);
+    *out_seq = 0;
+    return text == NULL || *text == '\0' ? 0 : feed_place_parse(text, out_ns, out_seq, err);
+}
+
+static int parse_gap(const char *text, uint64_t *out_ns, tbus_error_t *err)
+{
+    *out_ns = FEED_TIME_NONE;
+    return text == NULL || *text == '\0' ? 0 : feed_duration_parse(text, out_ns, err);
 }
 
 static int open_source(feed_stage_t *f, const feed_params_t *params, tbus_error_t *err)
@@ -311,16 +328,18 @@ static int open_source(feed_stage_t *f, const feed_params_t *params, tbus_error_
     uint64_t from_ns = 0, to_ns = 0, gap_ns = 0;
     int rc = feed_pace_parse(params->pace, &f->pace, err);
     if (rc == 0)
-        rc = parse_optional(params->from, feed_time_parse, &from_ns, err);
+        rc = parse_place(params->from, &from_ns, &f->from_seq, err);
     if (rc == 0)
-        rc = parse_optional(params->to, feed_time_parse, &to_ns, err);
+        rc = parse_place(params->to, &to_ns, &f->to_seq, err);
     if (rc == 0)
-        rc = parse_optional(params->skip_gaps, feed_duration_parse, &gap_ns, err);
+        rc = parse_gap(params->skip_gaps, &gap_ns, err);
     if (rc == 0)
         rc = feed_source_open(params->source, (enum feed_clock)params->clock, &f->source, err);
     if (rc != 0)
         return rc;
     feed_timeline_init(&f->timeline, f->source->daily, from_ns, to_ns, gap_ns);
+    f->to_seq = f->to_seq ? f->to_seq : UINT64_MAX;
+    f->window = from_ns == FEED_TIME_NONE && f->from_seq == 0 ? FEED_WITHIN : FEED_BEFORE;
     f->windowed = from_ns != FEED_TIME_NONE || to_ns != FEED_TIME_NONE;
     return 0;
 }

@@ -42,7 +42,7 @@ typedef struct feed_values {
     char source[TBUS_PARAM_TEXT_MAX];
     char pace[32];
     uint32_t clock; /* enum feed_clock */
-    char from[32];  /* times and durations as timeline.h reads them; "": none */
+    char from[32];  /* places and durations as timeline.h reads them; "": none */
     char to[32];
     char skip_gaps[32];
 } feed_values_t;
@@ -58,7 +58,7 @@ typedef struct feed_params {
     const char *source;
     const char *pace; /* as feed_pace_parse takes it: "max", "realtime", "10x", "200k/s" */
     uint32_t clock;   /* enum feed_clock */
-    /* as feed_time_parse and feed_duration_parse take them; NULL or "": none */
+    /* as feed_place_parse and feed_duration_parse take them; NULL or "": none */
     const char *from;
     const char *to;
     const char *skip_gaps; /* of the market's time, before the pace makes it faster or slower */

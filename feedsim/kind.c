@@ -38,10 +38,10 @@ static int check_pace(const char *text, tbus_error_t *err)
     return feed_pace_parse(text, &pace, err);
 }
 
-static int check_time(const char *text, tbus_error_t *err)
+static int check_place(const char *text, tbus_error_t *err)
 {
-    uint64_t ns;
-    return feed_time_parse(text, &ns, err);
+    uint64_t ns, seq;
+    return feed_place_parse(text, &ns, &seq, err);
 }
 
 static int check_duration(const char *text, tbus_error_t *err)
@@ -63,11 +63,11 @@ static const tbus_param_t table[] = {
      .choices = "market|recorded", .fallback = "market",
      .help = "what a journal is paced by: market, the times that its messages carry, or recorded, "
              "when they were recorded (UTC)"},
-    {"from", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(feed_values_t, from), .check = check_time,
+    {"from", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(feed_values_t, from), .check = check_place,
      .may_be_empty = true, .fallback = "",
-     .help = "HH:MM[:SS[.FRACTION]] on that clock: the pace begins there; what comes before goes "
-             "out at once, for the books"},
-    {"to", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(feed_values_t, to), .check = check_time,
+     .help = "HH:MM[:SS[.FRACTION]] on that clock, or seq:N, a message by its number: the pace "
+             "begins there; what comes before goes out at once, for the books"},
+    {"to", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(feed_values_t, to), .check = check_place,
      .may_be_empty = true, .fallback = "",
      .help = "likewise: the feed ends before the first message at or after it"},
     {"skip_gaps", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(feed_values_t, skip_gaps),

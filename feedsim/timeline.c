@@ -115,6 +115,26 @@ int feed_time_parse(const char *text, uint64_t *out_ns, tbus_error_t *err)
     return 0;
 }
 
+int feed_place_parse(const char *text, uint64_t *out_ns, uint64_t *out_seq, tbus_error_t *err)
+{
+    static const char prefix[] = "seq:";
+    *out_seq = 0;
+    if (strncmp(text, prefix, sizeof prefix - 1) != 0)
+        return feed_time_parse(text, out_ns, err);
+    uint64_t seq = 0;
+    const char *at = text + sizeof prefix - 1;
+    bool good = *at != 0;
+    for (; good && *at; at++)
+        good = *at >= '0' && *at <= '9' && !__builtin_mul_overflow(seq, 10, &seq) &&
+               !__builtin_add_overflow(seq, (uint64_t)(*at - '0'), &seq);
+    if (!good || seq == 0)
+        return tbus_fail(err, -TBUS_ECONFIG,
+                         "the place \"%.60s\" is not understood: write seq:N, N from 1", text);
+    *out_ns = FEED_TIME_NONE;
+    *out_seq = seq;
+    return 0;
+}
+
 int feed_duration_parse(const char *text, uint64_t *out_ns, tbus_error_t *err)
 {
     static const struct {

@@ -60,6 +60,10 @@ enum feed_window feed_timeline_next(feed_timeline_t *t, uint64_t time_ns, uint64
  * follow. -TBUS_ECONFIG. */
 int feed_time_parse(const char *text, uint64_t *out_ns, tbus_error_t *err);
 
+/* A time as above, or the number of a tick, "seq:1000": one of the two is set, *out_ns to
+ * FEED_TIME_NONE or *out_seq to 0. -TBUS_ECONFIG. */
+int feed_place_parse(const char *text, uint64_t *out_ns, uint64_t *out_seq, tbus_error_t *err);
+
 /* "500ms", "1.5s", "10m", "2h". -TBUS_ECONFIG; also for none at all. */
 int feed_duration_parse(const char *text, uint64_t *out_ns, tbus_error_t *err);
 

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "tools/config/start_options.h"
 #include "tools/run/repeat.h"
 #include "tools/run/supervisor.h"
 #include "tools/show/outcome.h"
+#include "tools/show/span.h"
 #include "tools/verbs.h"
 
 static const char help[] =
@@ -27,6 +30,44 @@ static const char help[] =
     "                   recorded\n" PACE_OPTIONS_HELP START_OPTIONS_HELP "\n"
     "example: busctl replay /tmp/session --pace realtime --strategy quote\n";
 
+/* feed.from and feed.to are times of day, or numbers of ticks: any other place in the journal is
+ * looked up. `text` must live as long as the options. */
+static int set_place(start_options_t *options, const char *key, uint16_t ticks,
+                     const span_place_t *place, char text[32], tbus_error_t *err)
+{
+    uint64_t seq;
+    int code = span_seq(options->rest, ticks, place, &seq, err);
+    if (code < 0)
+        return code;
+    snprintf(text, 32, "seq:%" PRIu64, seq ? seq : 1);
+    return start_options_set(options, key, text, err);
+}
+
+static int set_places(start_options_t *options, tbus_error_t *err)
+{
+    static char from[32], to[32];
+    tbus_journal_reader_t *reader;
+    span_t span;
+    bool begins = options->from.kind != SPAN_NONE && options->from.kind != SPAN_OLDEST;
+    bool ends = options->to.kind != SPAN_NONE && options->to.kind != SPAN_NOW;
+    if (!begins && !ends)
+        return 0;
+    int code = tbus_journal_reader_open(options->rest, &reader, err);
+    if (code < 0)
+        return code;
+    int ticks = span_ticks(tbus_journal_reader_info(reader));
+    tbus_journal_reader_close(reader);
+    if (ticks < 0)
+        return 0; /* the feed says so */
+    code =
+        span_find(options->rest, false, (uint16_t)ticks, &options->from, &options->to, &span, err);
+    if (code == 0 && begins)
+        code = set_place(options, "feed.from", (uint16_t)ticks, &span.from, from, err);
+    if (code == 0 && ends)
+        code = set_place(options, "feed.to", (uint16_t)ticks, &span.to, to, err);
+    return code;
+}
+
 int verb_replay(int argc, char **argv)
 {
     static start_options_t options; /* large, and one is enough */
@@ -46,6 +87,8 @@ int verb_replay(int argc, char **argv)
     snprintf(source, sizeof source, "journal:%s", options.rest);
     if (start_options_set(&options, "feed.source", source, &why) < 0)
         return outcome_usage(argv[0], "%s", why.text);
+    if (set_places(&options, &why) < 0)
+        return outcome_refused(argv[0], options.json, why.text);
     supervisor_request_t request = {.verb = argv[0], .options = &options};
     return supervisor_run(&request);
 }

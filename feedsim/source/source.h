@@ -59,6 +59,7 @@ struct feed_source {
     uint32_t tick_message_bytes;
     uint8_t tick_type; /* the first byte of that message */
     uint64_t messages; /* handed out so far; an end mark is not one */
+    uint64_t seq;      /* of the last tick: in a journal as it was recorded, else counted from 1 */
     tbus_error_t error;
     /* with FEED_SOURCE_END: code 0, or why there is no more than that, which is no error */
     tbus_error_t note;
@@ -93,6 +94,7 @@ static inline void feed_source_count(feed_source_t *source, uint8_t type, size_t
     source->tick_type = type;
     source->tick_message_bytes = (uint32_t)message_bytes;
     source->messages += message_bytes != 0;
+    source->seq++;
 }
 
 #ifdef __cplusplus

@@ -20,6 +20,7 @@ typedef struct source_journal {
     tbus_journal_reader_t *reader;
     char *directory;
     uint16_t topic;
+    bool damaged;                     /* a segment cannot be opened; up to that it can be read */
     bool recorded;                    /* paced by the clock of the host that recorded */
     uint64_t started_ns;              /* of the recording: since midnight, UTC */
     uint64_t bytes_done, bytes_total; /* of the segments; a total of 0: not known */
@@ -50,10 +51,11 @@ static int take(source_journal_t *s, const tbus_journal_record_t *record, tick_t
     buffer->intended = tick_pack(0, tick_locate(buffer));
     *out_bytes = record->bytes;
     s->base.time_ns = time_of(s, record, buffer);
-    s->bytes_done =
-        (record->segment - 1) * tbus_journal_reader_info(s->reader)->segment_bytes + record->offset;
+    const tbus_journal_info_t *info = tbus_journal_reader_info(s->reader);
+    s->bytes_done = (record->segment - info->first_segment) * info->segment_bytes + record->offset;
     feed_source_count(&s->base, itch_tick_type(buffer, record->bytes),
                       itch_tick_message_bytes(buffer, record->bytes));
+    s->base.seq = record->seq;
     return FEED_SOURCE_TICK;
 }
 
@@ -76,6 +78,20 @@ static void note_end(source_journal_t *s)
                   s->directory);
 }
 
+/* A segment cannot be opened, and the reader passes damage over: has it come to a place? Then that
+ * ends the replay. */
+static bool stopped_by_damage(source_journal_t *s)
+{
+    const tbus_journal_damage_t *place;
+    if (!s->damaged || tbus_journal_reader_damage(s->reader, &place) == 0)
+        return false;
+    tbus_fail(&s->base.error, -TBUS_ECORRUPT,
+              "segment %08" PRIu32 ".tbj of the journal in %s is damaged at offset %" PRIu64
+              ": %s; what came before it was delivered",
+              place->segment, s->directory, place->offset, place->what);
+    return true;
+}
+
 static int next(feed_source_t *self, tick_t *buffer, size_t *out_bytes)
 {
     source_journal_t *s = (source_journal_t *)self;
@@ -84,9 +100,14 @@ static int next(feed_source_t *self, tick_t *buffer, size_t *out_bytes)
     tbus_journal_record_t record;
     int rc;
     /* Bounded by the journal: records of other topics in between are skipped. */
-    while ((rc = tbus_journal_reader_next(s->reader, &record, &self->error)) > 0)
+    while ((rc = tbus_journal_reader_next(s->reader, &record, &self->error)) > 0) {
+        if (stopped_by_damage(s))
+            return self->error.code;
         if (record.topic == s->topic)
             return take(s, &record, buffer, out_bytes);
+    }
+    if (rc == 0 && stopped_by_damage(s))
+        return self->error.code;
     if (rc < 0) {
         self->error.code = rc;
         return rc;
@@ -120,7 +141,8 @@ static uint64_t length_of(const source_journal_t *s)
     const tbus_journal_info_t *info = tbus_journal_reader_info(s->reader);
     char name[PATH_MAX];
     struct stat st;
-    snprintf(name, sizeof name, "%s/%08" PRIu32 ".tbj", s->directory, info->segments);
+    snprintf(name, sizeof name, "%s/%08" PRIu32 ".tbj", s->directory,
+             info->first_segment + info->segments - 1);
     bool cut = stat(name, &st) == 0 && (uint64_t)st.st_size < info->segment_bytes;
     return cut ? (info->segments - 1) * info->segment_bytes + (uint64_t)st.st_size : 0;
 }
@@ -139,6 +161,9 @@ static int find_ticks(const tbus_journal_info_t *info)
 static int open_ticks(source_journal_t *s, tbus_error_t *err)
 {
     int rc = tbus_journal_reader_open(s->directory, &s->reader, err);
+    s->damaged = rc == -TBUS_ECORRUPT;
+    if (s->damaged)
+        rc = tbus_journal_reader_open_damaged(s->directory, &s->reader, err);
     if (rc != 0)
         return rc;
     const tbus_journal_info_t *info = tbus_journal_reader_info(s->reader);

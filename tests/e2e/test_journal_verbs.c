@@ -686,6 +686,60 @@ static void what_lies_before_a_damage_is_exported_and_what_lies_behind_it_if_ask
     }
 }
 
+/* --- replayed --- */
+
+/* What comes before --from goes out as well, at once: it is --to that shows in the count. */
+static void a_replay_ends_where_it_is_said(void **state)
+{
+    static const struct {
+        const char *from, *to, *messages;
+    } parts[] = {
+        {"oldest", "seq:101", "\"messages\": 100,"},    {"oldest", "-100us", "\"messages\": 1133,"},
+        {"seq:50", "09:05", "\"messages\": 299,"},      {"-1ms", "now", "\"messages\": 1200,"},
+        {"oldest", "seq:50000", "\"messages\": 1200,"}, {"now", "now", "nothing of it was paced"},
+    };
+    const fixture_t *f = *state;
+    char runtime[SCRATCH_PATH_MAX];
+    scratch_create_runtime(runtime);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        program_t p;
+        const char *const argv[] = {TICKBUS_BUSCTL, "replay",    f->closed, "--from", parts[i].from,
+                                    "--to",         parts[i].to, "--json",  "--name", "e2e-parts",
+                                    "--strategy",   "null",      "--wait",  "park",   NULL};
+        if (run(&p, argv) != 0)
+            fail_msg("--from %s --to %s: %s", parts[i].from, parts[i].to, p.err);
+        if (!strstr(p.out, parts[i].messages))
+            fail_msg("--from %s --to %s: %s", parts[i].from, parts[i].to, p.out);
+        program_clear(&p);
+    }
+    assert_int_equal(scratch_remove_runtime(runtime), 0);
+}
+
+static void a_replay_ends_at_a_damage_with_what_comes_before_it(void **state)
+{
+    static const struct {
+        void (*make)(const fixture_t *f);
+        const char *messages;
+    } rows[] = {{a_record, "\"messages\": 532,"}, {a_header, "\"messages\": 466,"}};
+    const fixture_t *f = *state;
+    char runtime[SCRATCH_PATH_MAX];
+    scratch_create_runtime(runtime);
+    for (size_t i = 0; i < 2; i++) {
+        program_t p;
+        const char *const argv[] = {TICKBUS_BUSCTL, "replay",    f->journal,   "--json",
+                                    "--name",       "e2e-parts", "--strategy", "null",
+                                    "--wait",       "park",      NULL};
+        copy(f->closed, f->journal);
+        rows[i].make(f);
+        assert_int_equal(run(&p, argv), 1);
+        assert_non_null(strstr(p.out, rows[i].messages));
+        assert_non_null(strstr(p.err, "00000002.tbj"));
+        program_clear(&p);
+        scratch_remove(f->journal);
+    }
+    assert_int_equal(scratch_remove_runtime(runtime), 0);
+}
+
 /* --- dump, ls, index --- */
 
 static void dump_shows_all_topics_in_the_order_of_recording(void **state)
@@ -770,6 +824,8 @@ int main(void)
         TEST(a_time_is_found_over_midnight_and_in_the_days_that_follow),
         TEST(what_is_no_place_is_refused),
         TEST(what_lies_before_a_damage_is_exported_and_what_lies_behind_it_if_asked_for),
+        TEST(a_replay_ends_where_it_is_said),
+        TEST(a_replay_ends_at_a_damage_with_what_comes_before_it),
         TEST(dump_shows_all_topics_in_the_order_of_recording),
         TEST(ls_finds_every_session_and_says_how_it_ended),
         TEST(index_makes_what_is_missing),

@@ -144,7 +144,7 @@ static void from_and_to_and_skip_gaps_say_what_is_waited_for(void **state)
     assert_int_equal(run(f, "start", "--feed", s.feed, "--skip-gaps", "long", NULL), 2);
     assert_text_holds(f->start.err, "10s");
     assert_int_equal(run(f, "start", "--feed", s.feed, QUIETLY, "--from", "16:00", NULL), 0);
-    assert_text_holds(f->start.err, "ended before the time that --from names");
+    assert_text_holds(f->start.err, "ended before the place that --from names");
 }
 
 static void in_a_long_gap_status_says_when_the_next_message_is_due(void **state)

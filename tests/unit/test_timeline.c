@@ -198,9 +198,24 @@ static void times_and_durations_are_read_exactly_or_refused(void **state)
         assert_int_equal(feed_duration_parse(no_duration[i], &ns, &err), -TBUS_ECONFIG);
 }
 
+static void a_place_is_a_time_or_the_number_of_a_tick(void **state)
+{
+    static const char *const wrong[] = {
+        "seq:", "seq:0", "seq:-1", "seq:1x", "seq: 1", "SEQ:1", "seq:18446744073709551616"};
+    (void)state;
+    uint64_t ns = 1, seq = 1;
+    assert_int_equal(feed_place_parse("seq:18446744073709551615", &ns, &seq, NULL), 0);
+    assert_true(ns == FEED_TIME_NONE && seq == UINT64_MAX);
+    assert_int_equal(feed_place_parse("00:00:01", &ns, &seq, NULL), 0);
+    assert_true(ns == UINT64_C(1000000000) && seq == 0);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        assert_int_equal(feed_place_parse(wrong[i], &ns, &seq, NULL), -TBUS_ECONFIG);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_place_is_a_time_or_the_number_of_a_tick),
         cmocka_unit_test(midnight_is_passed_as_any_other_second),
         cmocka_unit_test(each_further_day_comes_after_the_one_before_it),
         cmocka_unit_test(disorder_is_no_new_day),

@@ -112,6 +112,18 @@ static bool split_setting(char *text, const char **out_key, const char **out_val
     return true;
 }
 
+/* A place in the journal that a replay is of, and no time of day: the verb looks it up. False: it
+ * is a key like any other, and what is wrong with it is said when that is set. */
+static bool take_place(int option, const char *text, start_options_t *out)
+{
+    span_point_t point;
+    if ((option != OPT_FROM && option != OPT_TO) || span_parse(text, &point, NULL) < 0 ||
+        point.kind == SPAN_TIME_OF_DAY || point.kind == SPAN_SEQ)
+        return false;
+    *(option == OPT_FROM ? &out->from : &out->to) = point;
+    return true;
+}
+
 static int read_line(int argc, char **argv, bool feed_flag, start_options_t *out)
 {
     const char *verb = argv[0];
@@ -146,6 +158,8 @@ static int read_line(int argc, char **argv, bool feed_flag, start_options_t *out
             out->against = optarg;
         if (option == 'c')
             out->file = optarg;
+        if (key && !feed_flag && take_place(option, value, out))
+            key = NULL;
         if (key) {
             out->settings[out->settings_count].key = key;
             out->settings[out->settings_count++].value = value;

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "tools/config/config.h"
+#include "tools/show/span.h"
 
 /* For the help of both verbs; --pace, which they default differently, is in their own. */
 #define START_OPTIONS_HELP                                                                         \
@@ -34,9 +35,10 @@
 
 /* Likewise, what goes with a pace. */
 #define PACE_OPTIONS_HELP                                                                          \
-    "  --from TIME      begin the pace at HH:MM[:SS] of the market; what comes before\n"           \
+    "  --from PLACE     begin the pace at HH:MM[:SS] of the market, or at seq:N of md\n"           \
+    "                   (of a journal also -5m, before its end); what comes before\n"              \
     "                   goes out at once, so that the books are right\n"                           \
-    "  --to TIME        end there\n"                                                               \
+    "  --to PLACE       end before it\n"                                                           \
     "  --skip-gaps DURATION\n"                                                                     \
     "                   shorten longer gaps between messages to it\n"
 
@@ -50,13 +52,15 @@ typedef struct start_options {
     struct {
         const char *key;
         const char *value;
-    } settings[START_FLAGS_MAX + 1]; /* in their order; one is left for the verb */
+    } settings[START_FLAGS_MAX + 3]; /* in their order; three are left for the verb */
     uint64_t for_ns;                 /* 0: not given */
     bool json;
     bool verify;         /* replay: are the decisions those that were recorded? */
     const char *against; /* replay: another recording to be compared with; NULL: none */
-    bool help;           /* --help: nothing else counts */
-    const char *rest;    /* the argument that is no option, or NULL */
+    span_point_t from;   /* of a replay, when it is no time of day, which is a key */
+    span_point_t to;
+    bool help;        /* --help: nothing else counts */
+    const char *rest; /* the argument that is no option, or NULL */
 } start_options_t;
 
 /* Parse; messages go to stderr. `feed_flag`: is --feed one of the options? Returns OUTCOME_OK,

@@ -17,9 +17,9 @@ static const char help[] =
     "usage: busctl journal index DIR\n"
     "\n"
     "Build the index of each finished segment of the journal in DIR that has none, or\n"
-    "one that is wrong: 00000001.tbi beside 00000001.tbj. With it a place (--from,\n"
-    "--to, `busctl why`) is found at once. It is made by itself when it is needed; to\n"
-    "build it beforehand saves the first who asks the reading.\n"
+    "one that is wrong: 00000001.tbi beside 00000001.tbj. With it a place, as --from\n"
+    "and --to name it, is found at once. It is made by itself when it is needed; who\n"
+    "builds it beforehand saves the first who asks the reading.\n"
     "\n"
     "example: busctl journal index ./session1\n";
 

@@ -319,3 +319,26 @@ int span_begin(const span_t *span, tbus_journal_reader_t *reader, tbus_error_t *
         return span->from.at == SPAN_AT_START;
     }
 }
+
+int span_seq(const char *directory, uint16_t topic, const span_place_t *place, uint64_t *out_seq,
+             tbus_error_t *err)
+{
+    tbus_journal_reader_t *reader;
+    tbus_journal_record_t record;
+    span_t span = {.from = *place};
+    uint64_t seq = UINT64_MAX;
+    int code = tbus_journal_reader_open(directory, &reader, err);
+    if (code < 0)
+        return code;
+    code = span_begin(&span, reader, err);
+    while (code > 0 && (code = tbus_journal_reader_next(reader, &record, err)) > 0)
+        if (record.topic == topic) {
+            seq = record.seq;
+            break;
+        }
+    tbus_journal_reader_close(reader);
+    if (code < 0)
+        return code;
+    *out_seq = seq;
+    return 0;
+}

@@ -82,6 +82,11 @@ int span_ticks(const tbus_journal_info_t *info);
  * that; or the negative error. */
 int span_begin(const span_t *span, tbus_journal_reader_t *reader, tbus_error_t *err);
 
+/* The first message of `topic` in the journal that lies at the place or behind it; UINT64_MAX: none
+ * does. 0, or the negative error. Cold. */
+int span_seq(const char *directory, uint16_t topic, const span_place_t *place, uint64_t *out_seq,
+             tbus_error_t *err);
+
 /* Is this record at the place or behind it? */
 static inline bool span_place_reached(const span_place_t *place,
                                       const tbus_journal_record_t *record)
