@@ -14,7 +14,7 @@ cd "$(dirname "$0")/.." || exit 1
 ring_headers="tickbus/atomic.h tickbus/clock.h tickbus/error.h tickbus/glance.h tickbus/horizon.h tickbus/inline.h tickbus/observer.h tickbus/publisher.h"
 ring_headers+=" tickbus/repair.h tickbus/ring.h tickbus/slot.h tickbus/subscriber.h tickbus/wait.h tickbus/wake.h"
 run_headers="tickbus/bus.h tickbus/directory.h tickbus/histogram.h tickbus/kind.h tickbus/open.h tickbus/outlet.h tickbus/param.h tickbus/segment.h tickbus/stage.h"
-bus_headers="$ring_headers $run_headers tickbus/journal.h tickbus/tickbus.h"
+bus_headers="$ring_headers $run_headers tickbus/journal.h tickbus/history.h tickbus/tickbus.h"
 messages="tickbus/msg/ bus/msg/"
 market="tickbus/market/ bus/market/"
 public()

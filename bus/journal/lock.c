@@ -95,11 +95,20 @@ bool tbus_journal_lock_is_held(int fd)
     return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
+static void set_reader_byte(int fd, short type)
+{
+    struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = READER_BYTE, .l_len = 1};
+    (void)fcntl(fd, F_OFD_SETLK, &lock);
+}
+
 void tbus_journal_lock_read(int fd)
 {
-    struct flock lock = {
-        .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = READER_BYTE, .l_len = 1};
-    (void)fcntl(fd, F_OFD_SETLK, &lock);
+    set_reader_byte(fd, F_RDLCK);
+}
+
+void tbus_journal_lock_unread(int fd)
+{
+    set_reader_byte(fd, F_UNLCK);
 }
 
 bool tbus_journal_lock_reader_holds(const tbus_journal_directory_t *directory, const char *name)

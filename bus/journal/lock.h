@@ -54,6 +54,8 @@ bool tbus_journal_lock_is_held(int fd);
 /* Hold a segment as its reader, until `fd` is closed. Without this lock (a file system that has
  * none) retention may overtake a reader, which is then told what it missed. */
 void tbus_journal_lock_read(int fd);
+/* Let go of it earlier. */
+void tbus_journal_lock_unread(int fd);
 
 /* Does a reader read the segment of this name? False also when there is no such file. */
 bool tbus_journal_lock_reader_holds(const tbus_journal_directory_t *directory, const char *name);

@@ -87,6 +87,10 @@ tbus_journal_reader_t *tbus_journal_reader_new(const tbus_journal_directory_t *d
  * open, and holds it against retention as long as it is read. */
 void tbus_journal_reader_enter(tbus_journal_reader_t *r, const tbus_journal_segment_t *segment);
 
+/* Let go of the segment that is read, for retention, until the next seek, which must come before
+ * the next look. */
+void tbus_journal_reader_rest(tbus_journal_reader_t *r);
+
 /* Look at the record at the position, as far as the buffer goes, fresh from the file where it ends.
  * FOUND: the position is behind it; NOTHING, BAD; or -errno. */
 int tbus_journal_reader_look(tbus_journal_reader_t *r, tbus_journal_record_t *out_record);

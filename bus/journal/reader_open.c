@@ -27,6 +27,11 @@ void tbus_journal_reader_enter(tbus_journal_reader_t *r, const tbus_journal_segm
         r->info.segments = segment->header.segment - r->info.first_segment + 1;
 }
 
+void tbus_journal_reader_rest(tbus_journal_reader_t *r)
+{
+    tbus_journal_lock_unread(r->segment.fd);
+}
+
 static void keep_info(tbus_journal_info_t *info, const tbus_journal_header_t *first)
 {
     memcpy(info->bus_name, first->bus_name, sizeof info->bus_name);

@@ -15,6 +15,7 @@
  * unchecked: market_touch
  * unchecked: position_unrealised_e4
  * unchecked: tbus_advance_other
+ * unchecked: tbus_history_counts
  * unchecked: tbus_horizon_wake
  * unchecked: tbus_journal_writer_append
  * unchecked: tbus_journal_writer_append_session
@@ -81,6 +82,7 @@
 #include <unistd.h>
 
 #include <tickbus/bus.h>
+#include <tickbus/history.h>
 #include <tickbus/journal.h>
 #include <tickbus/kind.h>
 #include <tickbus/market/market.h>
@@ -353,6 +355,20 @@ static void bad_calls_on_the_journal(things_t *t)
     ROW(false, tbus_journal_record_piece(&record, NULL));
     ROW(false, tbus_journal_record_piece(&record, &piece));
     tbus_journal_reader_close(NULL);
+    tbus_history_t *history = NULL;
+    const tbus_history_from_t oldest = {TBUS_HISTORY_OLDEST, 0};
+    const tbus_history_from_t odd_place = {(enum tbus_history_origin)3, 0};
+    uint64_t word = 0;
+    size_t bytes;
+    ROW(-EINVAL, tbus_history_open(NULL, NULL, "md", &oldest, &history, &t->err));
+    ROW(-EINVAL, tbus_history_open(NULL, "/tmp", NULL, &oldest, &history, &t->err));
+    ROW(-EINVAL, tbus_history_open(NULL, "/tmp", "", &oldest, &history, &t->err));
+    ROW(-EINVAL, tbus_history_open(NULL, "/tmp", "md", NULL, &history, &t->err));
+    ROW(-EINVAL, tbus_history_open(NULL, "/tmp", "md", &odd_place, &history, &t->err));
+    ROW(-EINVAL, tbus_history_open(NULL, "/tmp", "md", &oldest, NULL, &t->err));
+    ROW(-ENOENT, tbus_history_open(NULL, "/nowhere/at/all", "md", &oldest, &history, &t->err));
+    ROW(-EINVAL, tbus_history_next(NULL, &word, 8, &bytes, &word, &word, &t->err));
+    tbus_history_close(NULL);
     ROW(0, writer != NULL || reader != NULL);
 }
 

@@ -6,6 +6,7 @@
 
 #include <tickbus/bus.h>
 #include <tickbus/glance.h>
+#include <tickbus/history.h>
 #include <tickbus/horizon.h>
 #include <tickbus/journal.h>
 #include <tickbus/kind.h>
