@@ -19,6 +19,7 @@ static const struct {
     {"verify", "check every byte, and name every place that is wrong", journal_verb_verify},
     {"repair", "what is whole of a journal as a new journal", journal_verb_repair},
     {"index", "build the indexes, by which places are found", journal_verb_index},
+    {"prune", "remove the oldest segments of a journal", journal_verb_prune},
     {"dump", "all messages in the order of recording", journal_verb_dump},
     {"export", "a topic as ITCH 5.0, CSV or JSON lines", journal_verb_export},
 };

@@ -90,10 +90,10 @@ int tbus_journal_retention_apply(const tbus_journal_directory_t *directory,
         if (!passed || tbus_journal_lock_reader_holds(directory, name))
             break;
         bytes -= limits->keep_bytes ? file_bytes(directory, number) : 0;
-        code = remove_segment(directory, number, err);
+        code = front->plans ? 0 : remove_segment(directory, number, err);
         front->first += code == 0;
     }
-    if (front->first > before && code == 0)
+    if (front->first > before && code == 0 && !front->plans)
         code = tbus_journal_directory_sync(directory, err);
     return code;
 }
@@ -129,8 +129,8 @@ static int refuse_if_written(const tbus_journal_directory_t *directory, uint32_t
                 : 0;
 }
 
-int tbus_journal_prune(const char *directory, const tbus_journal_limits_t *limits, uint64_t now_ns,
-                       uint32_t *out_removed, tbus_error_t *err)
+static int prune(const char *directory, const tbus_journal_limits_t *limits, uint64_t now_ns,
+                 bool plans, uint32_t *out_removed, tbus_error_t *err)
 {
     tbus_journal_directory_t opened;
     tbus_journal_range_t range;
@@ -142,10 +142,23 @@ int tbus_journal_prune(const char *directory, const tbus_journal_limits_t *limit
     code = refuse_if_written(&opened, range.first, err);
     if (code == 0) {
         uint32_t last = last_begun(&opened, range);
-        tbus_journal_front_t front = {.first = range.first, .end = last, .last = last};
+        tbus_journal_front_t front = {
+            .first = range.first, .end = last, .last = last, .plans = plans};
         code = tbus_journal_retention_apply(&opened, limits, now_ns, &front, err);
         *out_removed = front.first - range.first;
     }
     tbus_journal_directory_close(&opened);
     return code;
+}
+
+int tbus_journal_prune(const char *directory, const tbus_journal_limits_t *limits, uint64_t now_ns,
+                       uint32_t *out_removed, tbus_error_t *err)
+{
+    return prune(directory, limits, now_ns, false, out_removed, err);
+}
+
+int tbus_journal_prune_plan(const char *directory, const tbus_journal_limits_t *limits,
+                            uint64_t now_ns, uint32_t *out_segments, tbus_error_t *err)
+{
+    return prune(directory, limits, now_ns, true, out_segments, err);
 }

@@ -13,6 +13,7 @@ typedef struct tbus_journal_front {
     uint32_t first;
     uint32_t end;  /* this one and all behind it stay */
     uint32_t last; /* they are there and count up to this one */
+    bool plans;    /* nothing is removed: only counted */
 } tbus_journal_front_t;
 
 /* Is any limit set? */

@@ -65,8 +65,8 @@ static void check_help(void)
         verbs++;
     }
     assert_true(verbs >= 11);
-    static const char *const of_journals[] = {"ls",     "info",  "config", "verify",
-                                              "repair", "index", "dump",   "export"};
+    static const char *const of_journals[] = {"ls",    "info",  "config", "verify", "repair",
+                                              "index", "prune", "dump",   "export"};
     for (size_t i = 0; i < sizeof of_journals / sizeof of_journals[0]; i++)
         check((const char *const[]){"journal", of_journals[i], "--help", NULL});
     check((const char *const[]){"config", "show", "--help", NULL});

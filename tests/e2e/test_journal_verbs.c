@@ -811,6 +811,40 @@ static void index_makes_what_is_missing(void **state)
     program_clear(&p);
 }
 
+static void prune_removes_the_oldest_and_what_is_left_is_whole(void **state)
+{
+    const fixture_t *f = *state;
+    program_t p;
+    const char *const plan[] = {TICKBUS_BUSCTL,    "journal", "prune",     f->journal,
+                                "--keep-segments", "2",       "--dry-run", NULL};
+    const char *const prune[] = {TICKBUS_BUSCTL,    "journal", "prune", f->journal,
+                                 "--keep-segments", "2",       NULL};
+    const char *const live[] = {TICKBUS_BUSCTL, "journal", "prune", f->live,
+                                "--keep-bytes", "1K",      NULL};
+    const char *const all[] = {TICKBUS_BUSCTL, "journal", "prune", f->live, NULL};
+    copy(f->closed, f->journal);
+    assert_int_equal(run(&p, plan), 0);
+    assert_string_equal(p.out, "would go  1 of 3 segments\n");
+    program_clear(&p);
+    assert_int_equal(run(&p, prune), 0);
+    assert_non_null(strstr(p.out, "removed   1 of 3 segments\nkept      2 segments, "));
+    program_clear(&p);
+    json_t *said = verify(f->journal);
+    assert_true(json_is_true(json_object_get(said, "ok")));
+    assert_int_equal(number_in(said, "segments"), 2);
+    assert_int_equal(number_in(said, "records"), RECORDS - A_SEGMENT);
+    json_decref(said);
+    unsigned first, last;
+    export_part(f->journal, "md", "oldest", "now", &first, &last);
+    assert_int_equal(first, A_SEGMENT / 3 * 2 + 3);
+    assert_int_equal(last, 1200);
+    assert_int_equal(run(&p, live), 1);
+    assert_non_null(strstr(p.err, "is being recorded"));
+    program_clear(&p);
+    assert_int_equal(run(&p, all), 2);
+    program_clear(&p);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, remove_copies)
@@ -828,6 +862,7 @@ int main(void)
         TEST(a_replay_ends_at_a_damage_with_what_comes_before_it),
         TEST(dump_shows_all_topics_in_the_order_of_recording),
         TEST(ls_finds_every_session_and_says_how_it_ended),
+        TEST(prune_removes_the_oldest_and_what_is_left_is_whole),
         TEST(index_makes_what_is_missing),
         TEST(sequences_that_are_missing_or_out_of_order_are_damage_unless_it_is_known_why),
     };

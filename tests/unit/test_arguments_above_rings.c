@@ -339,6 +339,10 @@ static void bad_calls_on_the_journal(things_t *t)
     ROW(-EINVAL, tbus_journal_prune("/tmp", NULL, 0, &removed, &t->err));
     ROW(-EINVAL, tbus_journal_prune("/tmp", &limits, 0, NULL, &t->err));
     ROW(-ENOENT, tbus_journal_prune("/nowhere/at/all", &limits, 0, &removed, &t->err));
+    ROW(-EINVAL, tbus_journal_prune_plan(NULL, &limits, 0, &removed, &t->err));
+    ROW(-EINVAL, tbus_journal_prune_plan("/tmp", NULL, 0, &removed, &t->err));
+    ROW(-EINVAL, tbus_journal_prune_plan("/tmp", &limits, 0, NULL, &t->err));
+    ROW(-ENOENT, tbus_journal_prune_plan("/nowhere/at/all", &limits, 0, &removed, &t->err));
     ROW(-EINVAL, tbus_journal_reader_open(NULL, &reader, &t->err));
     ROW(-EINVAL, tbus_journal_reader_open("/tmp", NULL, &t->err));
     ROW(-ENOENT, tbus_journal_reader_open("/nowhere/at/all", &reader, &t->err));

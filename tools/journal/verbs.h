@@ -14,6 +14,7 @@ int journal_verb_config(int argc, char **argv);
 int journal_verb_verify(int argc, char **argv);
 int journal_verb_repair(int argc, char **argv);
 int journal_verb_index(int argc, char **argv);
+int journal_verb_prune(int argc, char **argv);
 int journal_verb_dump(int argc, char **argv);
 int journal_verb_export(int argc, char **argv);
 

@@ -219,6 +219,10 @@ int tbus_journal_writer_close(tbus_journal_writer_t *w, tbus_error_t *err);
 int tbus_journal_prune(const char *directory, const tbus_journal_limits_t *limits, uint64_t now_ns,
                        uint32_t *out_removed, tbus_error_t *err);
 
+/* How many segments that would remove; nothing is removed. Likewise. */
+int tbus_journal_prune_plan(const char *directory, const tbus_journal_limits_t *limits,
+                            uint64_t now_ns, uint32_t *out_segments, tbus_error_t *err);
+
 typedef struct tbus_journal_record {
     uint16_t topic;
     uint64_t seq;
