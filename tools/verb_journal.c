@@ -21,7 +21,7 @@ static const struct {
     {"index", "build the indexes, by which places are found", journal_verb_index},
     {"prune", "remove the oldest segments of a journal", journal_verb_prune},
     {"dump", "all messages in the order of recording", journal_verb_dump},
-    {"export", "a topic as ITCH 5.0, CSV or JSON lines", journal_verb_export},
+    {"export", "a topic as ITCH 5.0, CSV, JSON lines or a capture file", journal_verb_export},
 };
 #define VERBS_COUNT (sizeof verbs / sizeof verbs[0])
 

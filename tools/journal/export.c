@@ -15,7 +15,8 @@
 #include "tools/show/outcome.h"
 
 static const char help[] =
-    "usage: busctl journal export DIR --topic TOPIC [--format itch|csv|jsonl]\n"
+    "usage: busctl journal export DIR --topic TOPIC\n"
+    "                             [--format itch|csv|jsonl|pcapng]\n"
     "                             [--from PLACE] [--to PLACE] [--skip-damage]\n"
     "                             [--stamps] [-o FILE]\n"
     "\n"
@@ -26,7 +27,9 @@ static const char help[] =
     "  --format FORMAT    itch: ITCH 5.0 in BinaryFILE framing, the very bytes that\n"
     "                     were fed (topics of ticks only)\n"
     "                     csv: a header and a row for each message (default)\n"
-    "                     jsonl: a JSON object a line\n" SPAN_OPTIONS_HELP
+    "                     jsonl: a JSON object a line\n"
+    "                     pcapng: packets of MoldUDP64 (tshark), at the times of\n"
+    "                     recording; UDP port 26477\n" SPAN_OPTIONS_HELP
     "  --skip-damage      go on behind what is damaged; each hole is named on stderr.\n"
     "                     Without it a damage ends the export, with exit code 1\n"
     "  --stamps           csv: the host's own clock as well (intended_ns, sent_ns);\n"
@@ -38,8 +41,10 @@ static const char help[] =
 
 static bool parse_format(const char *text, enum export_format *out_format)
 {
-    static const char *const names[] = {
-        [EXPORT_ITCH] = "itch", [EXPORT_CSV] = "csv", [EXPORT_JSONL] = "jsonl"};
+    static const char *const names[] = {[EXPORT_ITCH] = "itch",
+                                        [EXPORT_CSV] = "csv",
+                                        [EXPORT_JSONL] = "jsonl",
+                                        [EXPORT_PCAPNG] = "pcapng"};
     for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(text, names[i]) == 0) {
             *out_format = (enum export_format)i;
@@ -116,7 +121,8 @@ int journal_verb_export(int argc, char **argv)
             (option == 'z' && span_parse(optarg, &request.to, &why) < 0))
             return outcome_usage(argv[0], "%s", why.text);
         if (option == 'f' && !parse_format(optarg, &request.format))
-            return outcome_usage(argv[0], "--format %s: itch, csv or jsonl was expected", optarg);
+            return outcome_usage(argv[0], "--format %s: itch, csv, jsonl or pcapng was expected",
+                                 optarg);
     }
     int code = journal_directory_argument(argc, argv, &request.directory);
     if (code != OUTCOME_OK)
@@ -125,7 +131,8 @@ int journal_verb_export(int argc, char **argv)
         return outcome_usage(
             argv[0],
             "which topic? Say --topic md, bbo, orders, judged, approved, reports or events");
-    if (request.format == EXPORT_ITCH && strcmp(request.output, "-") == 0 && isatty(STDOUT_FILENO))
-        return outcome_usage(argv[0], "ITCH is binary and no sight for a terminal: say -o FILE");
+    bool binary = request.format == EXPORT_ITCH || request.format == EXPORT_PCAPNG;
+    if (binary && strcmp(request.output, "-") == 0 && isatty(STDOUT_FILENO))
+        return outcome_usage(argv[0], "that is binary and no sight for a terminal: say -o FILE");
     return export_and_tell(argv[0], &request);
 }

@@ -13,6 +13,7 @@
 #include "tools/show/message_csv.h"
 #include "tools/show/message_text.h"
 #include "tools/show/output_file.h"
+#include "tools/show/pcapng.h"
 #include "tools/show/symbols.h"
 
 typedef struct exporter {
@@ -30,7 +31,8 @@ typedef struct exporter {
     bool reached;       /* the place that --to names */
     bool refused;       /* a message, by the format that was asked for */
     bool ordered;       /* one publisher: no sequence may be missing */
-    uint8_t *message;   /* itch: ITCH_MESSAGE_MAX bytes */
+    uint8_t *message;   /* itch, pcapng: ITCH_MESSAGE_MAX bytes */
+    pcapng_t *pcapng;   /* NULL: another format */
     symbols_t *symbols; /* NULL: the messages of the topic say their symbol, or have none */
 } exporter_t;
 
@@ -44,23 +46,49 @@ static int fail_record(exporter_t *x, const tbus_journal_record_t *record, const
         record->seq, x->topic->name, record->segment, record->offset, x->request->directory, what);
 }
 
-/* BinaryFILE: a 2-byte big-endian length, then the message; an end mark is the length 0 alone. */
-static int put_itch(exporter_t *x, const tbus_journal_record_t *record, tbus_error_t *err)
+/* The bytes that were fed, into x->message. */
+static int encode_tick(exporter_t *x, const tbus_journal_record_t *record, size_t *out_bytes,
+                       tbus_error_t *err)
 {
     const tick_t *tick = record->payload;
     tick_t padded;
-    size_t bytes;
     if (record->bytes < sizeof *tick) {
         padded = message_tick(record->payload, record->bytes);
         tick = &padded;
     }
     if (message_identify(x->topic->type, record->bytes) != MESSAGE_TICK ||
-        itch_encode(tick, record->bytes, x->message, &bytes) < 0)
+        itch_encode(tick, record->bytes, x->message, out_bytes) < 0)
         return fail_record(x, record, "is no tick that a feed publishes", err);
+    return 0;
+}
+
+/* BinaryFILE: a 2-byte big-endian length, then the message; an end mark is the length 0 alone. */
+static int put_itch(exporter_t *x, const tbus_journal_record_t *record, tbus_error_t *err)
+{
+    size_t bytes;
+    int code = encode_tick(x, record, &bytes, err);
+    if (code < 0)
+        return code;
     const uint8_t length[2] = {(uint8_t)(bytes >> 8), (uint8_t)bytes};
     fwrite_unlocked(length, 1, sizeof length, x->out);
     fwrite_unlocked(x->message, 1, bytes, x->out);
     return 0;
+}
+
+static int put_pcapng(exporter_t *x, const tbus_journal_record_t *record, tbus_error_t *err)
+{
+    const void *message = record->payload;
+    size_t bytes = record->bytes;
+    const message_type_t *type = message_type(x->topic->type);
+    if (type && type->id == MESSAGE_TICK) {
+        int code = encode_tick(x, record, &bytes, err);
+        if (code < 0)
+            return code;
+        message = x->message;
+    }
+    return pcapng_put(x->pcapng, record->seq, record->time_ns, message, bytes)
+               ? 0
+               : fail_record(x, record, "is too long for a packet; try jsonl or itch", err);
 }
 
 /* Every place that was passed over since we last looked. Returns how many there are. */
@@ -93,8 +121,8 @@ static bool is_hole(exporter_t *x, const tbus_journal_record_t *record)
 
 static int put_record(exporter_t *x, const tbus_journal_record_t *record, tbus_error_t *err)
 {
-    if (x->next_seq && record->seq != x->next_seq && x->ordered && !is_hole(x, record) &&
-        x->request->format != EXPORT_JSONL) {
+    bool whole = x->request->format == EXPORT_ITCH || x->request->format == EXPORT_CSV;
+    if (x->next_seq && record->seq != x->next_seq && x->ordered && !is_hole(x, record) && whole) {
         char what[96];
         snprintf(what, sizeof what,
                  "comes where %" PRIu64 " was expected: those between were not recorded",
@@ -108,6 +136,8 @@ static int put_record(exporter_t *x, const tbus_journal_record_t *record, tbus_e
     switch (x->request->format) {
     case EXPORT_ITCH:
         return put_itch(x, record, err);
+    case EXPORT_PCAPNG:
+        return put_pcapng(x, record, err);
     case EXPORT_CSV:
         if (!message_csv_row(x->out, x->topic->type, record->seq, record->payload, record->bytes,
                              x->request->stamps, x->symbols))
@@ -133,6 +163,29 @@ static int fail_at_damage(const exporter_t *x, tbus_error_t *err)
                      place->segment, x->request->directory, place->offset, place->what);
 }
 
+static int begin_output(exporter_t *x, tbus_error_t *err)
+{
+    const tbus_journal_info_t *info = tbus_journal_reader_info(x->reader);
+    if (x->request->format == EXPORT_CSV)
+        fprintf(x->out, "%s\n", message_csv_columns(x->topic->type, x->request->stamps));
+    if (x->request->format != EXPORT_PCAPNG)
+        return 0;
+    x->pcapng = pcapng_create(x->out, info->session_name, x->topic->name, info->started_realtime_ns,
+                              x->topic->first_seq);
+    return x->pcapng ? 0 : tbus_fail(err, -ENOMEM, "no memory");
+}
+
+/* Not of a part, nor after an error: the session goes on behind it. */
+static void end_output(exporter_t *x, int code)
+{
+    if (!x->pcapng)
+        return;
+    if (code == 0 && !x->reached && tbus_journal_reader_end(x->reader) == TBUS_JOURNAL_CLOSED)
+        pcapng_end_session(x->pcapng);
+    else
+        pcapng_flush(x->pcapng);
+}
+
 /* Symbols are told at the beginning of a day: where they are lacked, all is read up to `from`. */
 static int go_to_begin(exporter_t *x, tbus_error_t *err)
 {
@@ -153,8 +206,6 @@ static int put_all(exporter_t *x, tbus_error_t *err)
 {
     const tbus_journal_topic_t *topics = tbus_journal_reader_info(x->reader)->topics;
     tbus_journal_record_t record;
-    if (x->request->format == EXPORT_CSV)
-        fprintf(x->out, "%s\n", message_csv_columns(x->topic->type, x->request->stamps));
     errno = 0;
     int code = go_to_begin(x, err);
     x->reached = code == 0; /* nothing is there */
@@ -234,7 +285,10 @@ static int write_output(exporter_t *x, tbus_error_t *err)
     if (code < 0)
         return code;
     x->out = output.stream;
-    code = put_all(x, err);
+    code = begin_output(x, err);
+    if (code == 0)
+        code = put_all(x, err);
+    end_output(x, code);
     if (x->request->skip_damage)
         tell_damage(x);
     /* What lies before a damage is worth keeping; what lies before a message that cannot be had in
@@ -289,6 +343,7 @@ int export_topic(const export_request_t *request, export_result_t *out_result, t
                                                          : tbus_journal_reader_end(x.reader),
                                         .torn_bytes = tbus_journal_reader_torn_bytes(x.reader)};
     free(x.message);
+    pcapng_destroy(x.pcapng);
     symbols_destroy(x.symbols);
     tbus_journal_reader_close(x.reader);
     return code;

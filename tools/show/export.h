@@ -5,6 +5,8 @@
  *            (feedsim/itch/itch.h)
  *    csv     ticks, bbos, orders, reports: message_csv.h
  *    jsonl   any type: one JSON object a line, message_text.h
+ *    pcapng  any type: MoldUDP64 packets in a capture file (pcapng.h); ticks are the bytes that
+ *            were fed, an end mark a message without bytes
  *
  * A file appears under its name when it is complete, or not at all: it is written as NAME.part
  * beside it, synced and renamed. Anything that is not a regular file (a FIFO, /dev/null) is
@@ -28,7 +30,7 @@
 
 #include "tools/show/span.h"
 
-enum export_format { EXPORT_ITCH, EXPORT_CSV, EXPORT_JSONL };
+enum export_format { EXPORT_ITCH, EXPORT_CSV, EXPORT_JSONL, EXPORT_PCAPNG };
 
 typedef struct export_request {
     const char *directory; /* of the journal */
