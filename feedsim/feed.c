@@ -23,13 +23,15 @@
  * after a pause, those who may not take it before the others have come so far would wait for three
  * wake-ups, one after the other. It changes no result (bus/market/drive.h): what happens between
  * two ticks may be seen a millisecond early. */
-#define LEAD_NS  UINT64_C(1000000)
-#define NEVER_NS UINT64_MAX
+#define LEAD_NS    UINT64_C(1000000)
+#define PASSED_MAX 4096u /* ticks of other symbols that are passed over in one turn */
+#define NEVER_NS   UINT64_MAX
 
 typedef struct feed_stage {
     tbus_stage_t base;
     tbus_outlet_t md; /* keeps one tick that was due */
     feed_source_t *source;
+    feed_selection_t selection;
     feed_timeline_t timeline;
     feed_pace_t pace;
     bool at_once;  /* the tick in hand, or that the outlet keeps: it is due when there is room */
@@ -148,6 +150,14 @@ static bool take(feed_stage_t *f, uint64_t now_ns)
     if (f->base.source_done || now_ns < f->later_ns)
         return false;
     int rc = feed_source_next(f->source, f->tick, &f->bytes);
+    for (unsigned passed = 0; rc == FEED_SOURCE_TICK && TBUS_UNLIKELY(f->selection.count != 0) &&
+                              !feed_selection_takes(&f->selection, f->tick, f->bytes);
+         passed++) {
+        f->bytes = 0;
+        if (passed == PASSED_MAX)
+            return false;
+        rc = feed_source_next(f->source, f->tick, &f->bytes);
+    }
     if (TBUS_LIKELY(rc == FEED_SOURCE_TICK)) {
         f->later_ns = 0;
         return schedule(f, now_ns) && fits_md(f);
@@ -335,8 +345,11 @@ static int open_source(feed_stage_t *f, const feed_params_t *params, tbus_error_
         rc = parse_gap(params->skip_gaps, &gap_ns, err);
     if (rc == 0)
         rc = feed_source_open(params->source, (enum feed_clock)params->clock, &f->source, err);
+    if (rc == 0)
+        rc = feed_source_choose(f->source, params->topic, err);
     if (rc != 0)
         return rc;
+    feed_selection_init(&f->selection, params->symbols, params->symbols_count);
     feed_timeline_init(&f->timeline, f->source->daily, from_ns, to_ns, gap_ns);
     f->to_seq = f->to_seq ? f->to_seq : UINT64_MAX;
     f->window = from_ns == FEED_TIME_NONE && f->from_seq == 0 ? FEED_WITHIN : FEED_BEFORE;

@@ -33,6 +33,8 @@
 
 #include <tickbus/kind.h>
 
+#include "feedsim/selection.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -45,6 +47,9 @@ typedef struct feed_values {
     char from[32];  /* places and durations as timeline.h reads them; "": none */
     char to[32];
     char skip_gaps[32];
+    char topic[TBUS_NAME_MAX]; /* of a journal; "": md */
+    uint32_t symbols_count;
+    char symbols[FEED_SYMBOLS_MAX][FEED_SYMBOL_BYTES];
 } feed_values_t;
 
 extern const tbus_kind_t feed_kind;
@@ -62,7 +67,10 @@ typedef struct feed_params {
     const char *from;
     const char *to;
     const char *skip_gaps; /* of the market's time, before the pace makes it faster or slower */
-    uint64_t for_ns;       /* end this long after the first poll; 0: when the source ends */
+    const char *topic;     /* of a journal: which of its topics of ticks; NULL or "": md */
+    const char (*symbols)[FEED_SYMBOL_BYTES]; /* only these; selection.h */
+    uint32_t symbols_count;                   /* 0: all */
+    uint64_t for_ns; /* end this long after the first poll; 0: when the source ends */
 } feed_params_t;
 
 /* Open the source, parse the pace, join `md` as its publisher. Nothing in `params` is needed

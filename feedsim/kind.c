@@ -74,6 +74,10 @@ static const tbus_param_t table[] = {
      .check = check_duration, .may_be_empty = true, .fallback = "",
      .help = "500ms, 10s, 2m, 1h: longer gaps between messages are shortened to it (realtime and "
              "Nx)"},
+    {"symbols", TBUS_PARAM_TEXTS, TBUS_PARAM_LIST(feed_values_t, symbols, symbols_count),
+     .fallback = "", .help = "only what belongs to these symbols, and to none; empty: everything"},
+    {"topic", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(feed_values_t, topic), .may_be_empty = true,
+     .fallback = "", .help = "of a journal: the topic of ticks that is fed; empty: md"},
 };
 static const tbus_params_t params_of_kind = TBUS_PARAMS(feed_values_t, table);
 
@@ -146,8 +150,10 @@ static int check(const void *params, tbus_error_t *err)
     if (!file && strncmp(source, "journal:", 8) != 0)
         return 0;
     int code = feed_source_open(source, (enum feed_clock)values->clock, &opened, err);
-    if (code == 0)
-        feed_source_close(opened);
+    if (code != 0)
+        return code;
+    code = feed_source_choose(opened, values->topic, err);
+    feed_source_close(opened);
     return code;
 }
 
@@ -160,6 +166,9 @@ static int create(const tbus_stage_request_t *request, tbus_stage_t **out_stage,
                             .from = values->from,
                             .to = values->to,
                             .skip_gaps = values->skip_gaps,
+                            .topic = values->topic,
+                            .symbols = values->symbols,
+                            .symbols_count = values->symbols_count,
                             .for_ns = request->for_ns};
     return feed_stage_create(request->bus, request->owner, &params, out_stage, err);
 }

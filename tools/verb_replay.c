@@ -23,6 +23,7 @@ static const char help[] =
     "                   recorded; exit code 1 if one differs\n"
     "  --against DIR2   compare with what was recorded in DIR2, without running\n"
     "                   anything\n"
+    "  --topic TOPIC    the topic of ticks that is fed, default md\n"
     "  --pace PACE      max (default), realtime, Nx (N times real time), RATE/s\n"
     "                   (messages a second)\n"
     "  --clock CLOCK    what realtime and Nx go by: market (default), the times that\n"

@@ -50,3 +50,14 @@ void feed_source_close(feed_source_t *source)
     if (source)
         source->ops->close(source);
 }
+
+int feed_source_choose(feed_source_t *source, const char *topic, tbus_error_t *err)
+{
+    if (!topic || !*topic)
+        return 0;
+    if (!source->ops->choose)
+        return tbus_fail(err, -TBUS_ENOTFOUND,
+                         "feed.topic is '%s', and only a journal has topics; leave it empty",
+                         topic);
+    return source->ops->choose(source, topic, err);
+}

@@ -43,6 +43,8 @@ typedef struct feed_source_ops {
      * self->error says what is wrong. The end and errors are final. Enters the kernel only to read
      * on, if at all. */
     int (*next)(feed_source_t *self, tick_t *buffer, size_t *out_bytes);
+    /* Take the ticks of that topic. NULL: it has no topics. */
+    int (*choose)(feed_source_t *self, const char *topic, tbus_error_t *err);
     /* How far it has come, and how far it goes, in units of its own. NULL: nobody knows. */
     void (*progress)(const feed_source_t *self, uint64_t *out_done, uint64_t *out_total);
     void (*close)(feed_source_t *self);
@@ -69,6 +71,10 @@ struct feed_source {
  * -TBUS_ECONFIG: unknown kind or key, bad number; else errors of opening the thing. Cold. */
 int feed_source_open(const char *spec, enum feed_clock clock, feed_source_t **out_source,
                      tbus_error_t *err);
+
+/* Before the first tick, of a journal: its topic of ticks that is wanted; "": `md`, or the only
+ * one. -TBUS_ENOTFOUND: it has no such topic, or is no journal. Cold. */
+int feed_source_choose(feed_source_t *source, const char *topic, tbus_error_t *err);
 
 /* Accepts NULL. */
 void feed_source_close(feed_source_t *source);

@@ -132,8 +132,6 @@ static void progress(const feed_source_t *self, uint64_t *out_done, uint64_t *ou
     *out_total = s->bytes_total;
 }
 
-static const feed_source_ops_t ops = {.next = next, .progress = progress, .close = close_journal};
-
 /* A segment is cut to what it holds when it is finished; while the last one has its full length
  * nobody knows how much of it is used. */
 static uint64_t length_of(const source_journal_t *s)
@@ -158,6 +156,32 @@ static int find_ticks(const tbus_journal_info_t *info)
     return found;
 }
 
+static int take_topic(source_journal_t *s, int topic, tbus_error_t *err)
+{
+    const tbus_journal_info_t *info = tbus_journal_reader_info(s->reader);
+    const tbus_journal_topic_t *ticks = &info->topics[topic];
+    if (!message_type_reads(message_type(ticks->type), ticks->type_version))
+        return tbus_fail(err, -TBUS_EABI,
+                         "topic '%s' of the session in %s has ticks of version %" PRIu32
+                         ", and this tickbus reads version %u; replay it with a newer one",
+                         ticks->name, s->directory, ticks->type_version, TICK_VERSION);
+    s->topic = (uint16_t)topic;
+    return 0;
+}
+
+static int choose(feed_source_t *self, const char *topic, tbus_error_t *err)
+{
+    source_journal_t *s = (source_journal_t *)self;
+    const tbus_journal_info_t *info = tbus_journal_reader_info(s->reader);
+    int index = tbus_journal_reader_topic(s->reader, topic);
+    if (index < 0 || strcmp(info->topics[index].type, "tick") != 0)
+        return tbus_fail(err, -TBUS_ENOTFOUND,
+                         "the session in %s has no topic '%s' of ticks, and nothing else can be "
+                         "fed (busctl journal info shows its topics)",
+                         s->directory, topic);
+    return take_topic(s, index, err);
+}
+
 static int open_ticks(source_journal_t *s, tbus_error_t *err)
 {
     int rc = tbus_journal_reader_open(s->directory, &s->reader, err);
@@ -172,17 +196,16 @@ static int open_ticks(source_journal_t *s, tbus_error_t *err)
         return tbus_fail(err, -TBUS_ENOTFOUND,
                          "the session in %s has no topic of ticks: there is nothing to replay",
                          s->directory);
-    const tbus_journal_topic_t *ticks = &info->topics[topic];
-    if (!message_type_reads(message_type(ticks->type), ticks->type_version))
-        return tbus_fail(err, -TBUS_EABI,
-                         "topic '%s' of the session in %s has ticks of version %" PRIu32
-                         ", and this tickbus reads version %u; replay it with a newer one",
-                         ticks->name, s->directory, ticks->type_version, TICK_VERSION);
-    s->topic = (uint16_t)topic;
+    rc = take_topic(s, topic, err);
+    if (rc != 0)
+        return rc;
     s->started_ns = info->started_realtime_ns % FEED_DAY_NS;
     s->bytes_total = length_of(s);
     return 0;
 }
+
+static const feed_source_ops_t ops = {
+    .next = next, .choose = choose, .progress = progress, .close = close_journal};
 
 int feed_source_open_journal(const char *directory, enum feed_clock clock,
                              feed_source_t **out_source, tbus_error_t *err)

@@ -21,6 +21,8 @@ enum {
     OPT_FROM,
     OPT_TO,
     OPT_SKIP_GAPS,
+    OPT_SYMBOL,
+    OPT_TOPIC,
     OPT_NAME,
     OPT_FOR,
     OPT_SET,
@@ -41,6 +43,8 @@ static const struct option options[] = {
     {"from", required_argument, NULL, OPT_FROM},
     {"to", required_argument, NULL, OPT_TO},
     {"skip-gaps", required_argument, NULL, OPT_SKIP_GAPS},
+    {"symbol", required_argument, NULL, OPT_SYMBOL},
+    {"topic", required_argument, NULL, OPT_TOPIC},
     {"name", required_argument, NULL, OPT_NAME},
     {"for", required_argument, NULL, OPT_FOR},
     {"set", required_argument, NULL, OPT_SET},
@@ -67,6 +71,8 @@ static const char *key_of(int option)
         [OPT_TO - OPT_FEED] = "feed.to",
         [OPT_SKIP_GAPS - OPT_FEED] = "feed.skip_gaps",
         [OPT_PAGES - OPT_FEED] = "bus.pages",
+        [OPT_SYMBOL - OPT_FEED] = "feed.symbols",
+        [OPT_TOPIC - OPT_FEED] = "feed.topic",
         [OPT_NAME - OPT_FEED] = "bus.name",
     };
     return option >= OPT_FEED && option <= OPT_NAME ? keys[option - OPT_FEED] : NULL;

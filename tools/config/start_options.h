@@ -40,7 +40,9 @@
     "                   goes out at once, so that the books are right\n"                           \
     "  --to PLACE       end before it\n"                                                           \
     "  --skip-gaps DURATION\n"                                                                     \
-    "                   shorten longer gaps between messages to it\n"
+    "                   shorten longer gaps between messages to it\n"                              \
+    "  --symbol SYMBOL[,SYMBOL...]\n"                                                              \
+    "                   only what belongs to these symbols, and to none\n"
 
 #define START_FLAGS_MAX 64
 

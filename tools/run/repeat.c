@@ -88,6 +88,8 @@ static int configure(start_options_t *options, const char *into, tbus_error_t *e
                 {"feed.from", "", false},
                 {"feed.to", "", false},
                 {"feed.skip_gaps", "", false},
+                {"feed.topic", "", false},
+                {"feed.symbols", "", false},
                 {"venue.recorded", options->rest, false},
                 {"journal.directory", into, false},
                 {"layout.mode", "fused", false},
