@@ -247,6 +247,76 @@ static void tap_prints_as_many_messages_as_it_is_told(void **state)
     assert_ended_with(f, 0);
 }
 
+/* The messages of md that `busctl tap` shows: from which on, how many, and that each follows on the
+ * one before. */
+static unsigned tap_in_a_row(const char *from, const char *to, const char *count,
+                             uint64_t *out_first)
+{
+    const char *const argv[] = {TICKBUS_BUSCTL, "tap", "md",      "--json", "--from", from,
+                                "--to",         to,    "--count", count,    NULL};
+    program_t tap = {.argv = argv};
+    if (program_run(&tap) != 0)
+        fail_msg("--from %s: %s", from, tap.err);
+    unsigned lines = 0;
+    uint64_t next = 0;
+    for (char *line = strtok(tap.out, "\n"); line; line = strtok(NULL, "\n"), lines++) {
+        uint64_t seq = strtoull(line + strlen("{\"seq\":"), NULL, 10);
+        if (lines == 0)
+            *out_first = next = seq;
+        if (seq != next++)
+            fail_msg("--from %s: %s comes where %llu was to come", from, line,
+                     (unsigned long long)next - 1);
+    }
+    program_clear(&tap);
+    return lines;
+}
+
+/* The ring has the last 1,024 messages; of what went before only the recording knows. */
+static void tap_begins_in_the_recording_and_goes_on_with_what_comes(void **state)
+{
+    fixture_t *f = *state;
+    char journal[128];
+    uint64_t first = 0;
+    snprintf(journal, sizeof journal, "%s/journal", f->runtime);
+    json_decref(begin(f, 8000, ENDLESS_FEED, "--journal", journal, "--set", "topics.md.slots=1024",
+                      "--set", "journal.segment_bytes=262144", NULL));
+    assert_int_equal(tap_in_a_row("seq:1", "seq:999999999", "12000", &first), 12000);
+    assert_int_equal(first, 1);
+    assert_int_equal(tap_in_a_row("oldest", "seq:5001", "100000", &first), 5000);
+    assert_int_equal(first, 1);
+    assert_int_equal(tap_in_a_row("seq:3000", "seq:3100", "100000", &first), 100);
+    assert_int_equal(first, 3000);
+    assert_true(tap_in_a_row("-100ms", "now", "100000000", &first) > 0);
+    assert_true(first > 1000);
+    /* the market of this feed begins before 09:30 */
+    assert_true(tap_in_a_row("09:30", "09:30:00.01", "100000000", &first) > 0);
+    assert_true(first > 1);
+    kill(f->start.pid, SIGINT);
+    assert_ended_with(f, 0);
+}
+
+static void tap_of_what_is_not_recorded_has_what_the_ring_still_has(void **state)
+{
+    fixture_t *f = *state;
+    uint64_t first = 0;
+    json_decref(begin(f, 8000, ENDLESS_FEED, "--set", "topics.md.slots=1024", NULL));
+    const char *const argv[] = {TICKBUS_BUSCTL, "tap", "md", "--from", "-5m", NULL};
+    const char *const lost[] = {TICKBUS_BUSCTL, "tap",     "md", "--from",
+                                "seq:1",        "--count", "10", NULL};
+    program_t tap = {.argv = argv};
+    assert_int_equal(program_run(&tap), 1);
+    assert_text_holds(tap.err, "the bus is not recorded");
+    program_clear(&tap);
+    tap = (program_t){.argv = lost};
+    assert_int_equal(program_run(&tap), 0);
+    assert_text_holds(tap.err, "messages before");
+    program_clear(&tap);
+    assert_int_equal(tap_in_a_row("oldest", "seq:999999999", "100", &first), 100);
+    assert_true(first > 1000);
+    kill(f->start.pid, SIGINT);
+    assert_ended_with(f, 0);
+}
+
 /* Orders and reports carry a locate: their symbols were told long before the tap came. */
 static void tap_shows_the_symbol_of_every_order_and_report(void **state)
 {
@@ -394,6 +464,8 @@ int main(void)
         TEST(a_hangup_puts_new_risk_limits_in_force_if_the_whole_file_is_right),
         TEST(a_hangup_without_a_file_changes_nothing),
         TEST(tap_prints_as_many_messages_as_it_is_told),
+        TEST(tap_begins_in_the_recording_and_goes_on_with_what_comes),
+        TEST(tap_of_what_is_not_recorded_has_what_the_ring_still_has),
         TEST(tap_shows_the_symbol_of_every_order_and_report),
         TEST(tap_ends_with_the_bus_and_holds_nobody_up),
         TEST(tap_writes_to_a_named_pipe_and_takes_it_away_again),
