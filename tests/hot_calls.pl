@@ -40,6 +40,7 @@ my %ends = (
     'market_apply>strchr'     => 'likewise',
     'bus/writer.c:refuse_too_big' => 'likewise',
     tbus_journal_file_check   => 'likewise',
+    tbus_journal_hole_end     => 'once after the disk was full',
     tbus_counter_add          => 'a counter appears: once for each type of message, once for each symbol traded',
     'feedsim/feed.c:feed_poll>snprintf' => 'its name',
     itch_type_label           => 'its name',

@@ -4,6 +4,7 @@
  */
 #include "bus/journal/writer.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <time.h>
 
@@ -13,6 +14,7 @@
 /* With SYNC_BATCH, how long after it found nothing the helper looks again. Nobody wakes it for a
  * record: that would be a system call of the recording thread. */
 #define LOOK_AGAIN_NS 500000u
+#define TRY_AGAIN_NS  100000000u /* to make a segment that there was no room for */
 #define SECOND_NS     UINT64_C(1000000000)
 
 void tbus_journal_writer_fail(tbus_journal_writer_t *w, const tbus_error_t *failure)
@@ -86,6 +88,11 @@ static void sync_header(tbus_journal_writer_t *w)
         fail_sync(w, number, &err);
 }
 
+static bool is_no_room(int code)
+{
+    return code == -ENOSPC || code == -EDQUOT || code == -ENOMEM;
+}
+
 static void prepare_next(tbus_journal_writer_t *w)
 {
     uint32_t number = w->current + 1;
@@ -101,12 +108,19 @@ static void prepare_next(tbus_journal_writer_t *w)
         w->next_wanted = false;
         return;
     }
+    if (code < 0 && !made && w->goes_on && is_no_room(code)) {
+        w->next_wanted = false;
+        w->no_room = code;
+        pthread_cond_broadcast(&w->ready);
+        return;
+    }
     if (code < 0) {
         tbus_journal_writer_fail(w, &err);
         return;
     }
     *tbus_journal_writer_file(w, number) = file;
     w->prepared = number;
+    w->no_room = 0;
     pthread_cond_broadcast(&w->ready);
 }
 
@@ -240,27 +254,39 @@ static bool sync_appended(tbus_journal_writer_t *w)
     return more || passed;
 }
 
-/* Nothing to do: sleep until somebody rings, or until it is time for the next sync. Requires the
- * lock. */
-static void rest(tbus_journal_writer_t *w)
-{
-    if (w->durability == TBUS_JOURNAL_ASYNC || w->failure.code || w->stop) {
-        pthread_cond_wait(&w->work, &w->lock);
-        return;
-    }
-    uint64_t until =
-        w->durability == TBUS_JOURNAL_PERIODIC ? w->next_sync_ns : now_ns() + LOOK_AGAIN_NS;
-    struct timespec at = {.tv_sec = (time_t)(until / SECOND_NS),
-                          .tv_nsec = (long)(until % SECOND_NS)};
-    pthread_cond_timedwait(&w->work, &w->lock, &at);
-}
-
-/* --- one after another --- */
-
 static bool goes_forward(const tbus_journal_writer_t *w)
 {
     return !w->failure.code && !w->stop;
 }
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Nothing to do: sleep until somebody rings, or until it is time for the next sync, or to try again
+ * to make a segment. Requires the lock. */
+static void rest(tbus_journal_writer_t *w)
+{
+    uint64_t until = UINT64_MAX;
+    if (goes_forward(w) && w->durability == TBUS_JOURNAL_PERIODIC)
+        until = w->next_sync_ns;
+    else if (goes_forward(w) && w->durability == TBUS_JOURNAL_SYNC_BATCH)
+        until = now_ns() + LOOK_AGAIN_NS;
+    uint64_t again = goes_forward(w) && w->no_room ? now_ns() + TRY_AGAIN_NS : UINT64_MAX;
+    until = earlier(until, again);
+    if (until == UINT64_MAX) {
+        pthread_cond_wait(&w->work, &w->lock);
+        return;
+    }
+    struct timespec at = {.tv_sec = (time_t)(until / SECOND_NS),
+                          .tv_nsec = (long)(until % SECOND_NS)};
+    pthread_cond_timedwait(&w->work, &w->lock, &at);
+    if (w->no_room && now_ns() >= again)
+        w->next_wanted = true;
+}
+
+/* --- one after another --- */
 
 static bool pages_missing(tbus_journal_writer_t *w)
 {

@@ -16,6 +16,8 @@ typedef struct recorder {
     tbus_subscriber_t subscribers[TBUS_TOPICS_MAX];
     tbus_atomic_u64_t *records; /* counters */
     tbus_atomic_u64_t *bytes;
+    tbus_atomic_u64_t *missed;
+    tbus_atomic_u64_t *no_room;
 } recorder_t;
 
 static int fail_append(recorder_t *r)
@@ -66,6 +68,8 @@ static int recorder_poll(tbus_stage_t *stage, uint32_t budget)
     if (taken) {
         tbus_store_relaxed_u64(r->records, tbus_journal_writer_records(r->journal));
         tbus_store_relaxed_u64(r->bytes, tbus_journal_writer_bytes(r->journal));
+        tbus_store_relaxed_u64(r->missed, tbus_journal_writer_missed(r->journal));
+        tbus_store_relaxed_u64(r->no_room, !tbus_journal_writer_has_room(r->journal));
     }
     return taken;
 }
@@ -111,6 +115,7 @@ static int create_journal(recorder_t *r, const recorder_params_t *params, tbus_e
         .durability = params->durability,
         .sync_every_ms = params->sync_every_ms,
         .roll_by_day = params->roll_by_day,
+        .go_on_when_full = params->go_on_when_full,
         .limits = params->limits,
         .topics_count = r->topics_count,
     };
@@ -171,6 +176,8 @@ int tbus_recorder_create(tbus_bus_t *bus, uint32_t owner, const recorder_params_
     }
     r->records = tbus_counter(bus, owner, "journal.records", "messages");
     r->bytes = tbus_counter(bus, owner, "journal.bytes", "bytes");
+    r->missed = tbus_counter(bus, owner, "journal.missed", "messages");
+    r->no_room = tbus_counter(bus, owner, "journal.no_room", "yes or no");
     *out_stage = &r->stage;
     return 0;
 }

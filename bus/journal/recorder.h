@@ -16,7 +16,8 @@
  *
  * Counters: journal.records, journal.bytes (in the segments, headers of records included);
  * journal.durable.TOPIC, the last sequence of each topic that is on the disk (stored by the
- * journal's helper thread, tbus_journal_writer_durable).
+ * journal's helper thread, tbus_journal_writer_durable); journal.no_room, 1 while the disk is full
+ * and nothing is recorded, and journal.missed, the messages that were left out so far.
  *
  * Previous on the data path: every stage. Next: tbus_journal_reader_open (tickbus/journal.h).
  */
@@ -35,7 +36,8 @@ typedef struct recorder_values {
     char durability[32]; /* "async", "sync-batch", "periodic:MS" */
     uint32_t roll;       /* 0: when a segment is full; 1: at midnight as well */
     uint64_t keep_bytes;
-    char keep_age[24]; /* "0", "90m", "30d" */
+    uint32_t when_full; /* 0: stop; 1: go on */
+    char keep_age[24];  /* "0", "90m", "30d" */
     uint32_t keep_segments;
 } recorder_values_t;
 
@@ -44,9 +46,10 @@ extern const tbus_kind_t tbus_recorder_kind;
 typedef struct recorder_params {
     const char *directory;  /* as tbus_journal_spec_t has it; copied */
     uint64_t segment_bytes; /* 0: the default */
-    uint32_t durability; /* this and the next as tbus_journal_spec_t has them, like the next four */
+    uint32_t durability; /* this and the next as tbus_journal_spec_t has them, like the next five */
     uint32_t sync_every_ms;
     bool roll_by_day;
+    bool go_on_when_full;
     tbus_journal_limits_t limits;
     /* session records (tickbus/journal.h); NULL: none */
     const char *provenance;

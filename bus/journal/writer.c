@@ -16,6 +16,10 @@
 #define PAGE_BYTES       UINT64_C(4096)
 #define DAY_NS           (UINT64_C(86400) * 1000000000)
 
+/* What make_room may return beside 0 and errors. */
+#define NO_ROOM    1 /* the message is left out */
+#define ROOM_AGAIN 2 /* and the hole is to be named first */
+
 #define SESSION_KIND_VERSION 1u /* of both kinds of session records that there are */
 
 static uint64_t smaller(uint64_t a, uint64_t b)
@@ -98,8 +102,24 @@ static bool is_next_day(tbus_journal_writer_t *w, uint64_t time_ns)
     return w->position > TBUS_JOURNAL_HEADER_BYTES;
 }
 
-/* Make sure that `need` bytes at the position are there to be stored to; every few MiB, and at the
- * end of a segment. */
+/* Nothing is recorded from here on, until the next segment is there. Requires the lock. */
+static void leave_out(tbus_journal_writer_t *w)
+{
+    if (!w->hole.open)
+        tbus_journal_hole_begin(&w->hole, w->no_room);
+    tbus_store_relaxed_u64(&w->limit, 0); /* every append comes here and looks */
+}
+
+/* There is room again, in a segment of its own: what is missing comes first in it. */
+static int name_hole(tbus_journal_writer_t *w, uint64_t time_ns)
+{
+    char text[TBUS_JOURNAL_HOLE_BYTES];
+    size_t bytes = tbus_journal_hole_end(&w->hole, &w->header, text);
+    return tbus_journal_writer_append_session(w, TBUS_JOURNAL_HOLE, time_ns, text, bytes);
+}
+
+/* Make sure that `need` bytes at the position are there to be stored to; every few MiB, at the end
+ * of a segment, and for every message while there is no room. 0, an error, or one of the above. */
 static int make_room(tbus_journal_writer_t *w, uint64_t need, uint64_t time_ns)
 {
     bool next_day = is_next_day(w, time_ns);
@@ -108,7 +128,7 @@ static int make_room(tbus_journal_writer_t *w, uint64_t need, uint64_t time_ns)
         fail_if_lost(w);
         if (w->failure.code)
             break;
-        bool fits = !next_day && w->position + need <= w->segment_bytes;
+        bool fits = !next_day && !w->hole.open && w->position + need <= w->usable_bytes;
         if (fits && advance_limit(w, w->position + need))
             break;
         if (!fits) {
@@ -117,7 +137,18 @@ static int make_room(tbus_journal_writer_t *w, uint64_t need, uint64_t time_ns)
             if (w->prepared > w->current) {
                 roll(w, time_ns);
                 next_day = false;
+                if (w->hole.open)
+                    break;
                 continue;
+            }
+            if (w->no_room && w->position + need <= w->usable_bytes && !w->hole.open) {
+                next_day = false; /* stay: the day's first segment can wait for room */
+                continue;
+            }
+            if (w->no_room) {
+                leave_out(w);
+                pthread_mutex_unlock(&w->lock);
+                return NO_ROOM;
             }
         }
         pthread_cond_signal(&w->work);
@@ -126,7 +157,7 @@ static int make_room(tbus_journal_writer_t *w, uint64_t need, uint64_t time_ns)
     pthread_cond_signal(&w->work);
     w->error = w->failure;
     pthread_mutex_unlock(&w->lock);
-    return w->error.code;
+    return w->error.code ? w->error.code : w->hole.open ? ROOM_AGAIN : 0;
 }
 
 static int refuse_too_big(tbus_journal_writer_t *w, uint16_t topic, uint64_t seq, size_t bytes)
@@ -143,6 +174,29 @@ static int refuse_too_big(tbus_journal_writer_t *w, uint16_t topic, uint64_t seq
     return w->error.code;
 }
 
+/* Where there is room for it. `length`: without padding. */
+static inline void store_record(tbus_journal_writer_t *w, uint16_t topic, uint64_t seq,
+                                uint64_t time_ns, const void *payload, uint32_t length)
+{
+    tbus_journal_record_header_t *record =
+        (tbus_journal_record_header_t *)(void *)(w->base + w->position);
+    record->seq = seq;
+    record->time_ns = time_ns;
+    record->topic = topic;
+    record->flags = 0;
+    record->pad = 0;
+    memcpy(record + 1, payload,
+           length - TBUS_JOURNAL_RECORD_HEADER); /* the padding is there: the file was all zeros */
+    record->crc32c = tbus_journal_record_crc(w->seed, w->position, length, record);
+    /* J3 pairs J4 (tbus_journal_reader_next): else a reader, or whoever comes after us when we are
+     * killed here, sees a length and not yet what is so long. */
+    tbus_store_release_u32(&record->length, length);
+    uint64_t need = tbus_journal_padded(length);
+    w->position += need;
+    w->records++;
+    w->bytes += need;
+}
+
 int tbus_journal_writer_append(tbus_journal_writer_t *w, uint16_t topic, uint64_t seq,
                                uint64_t time_ns, const void *payload, size_t bytes)
 {
@@ -153,25 +207,16 @@ int tbus_journal_writer_append(tbus_journal_writer_t *w, uint16_t topic, uint64_
     uint64_t need = tbus_journal_padded(length);
     if (TBUS_UNLIKELY(w->position + need > tbus_load_relaxed_u64(&w->limit) ||
                       time_ns >= w->day_ends_ns)) {
-        int code = make_room(w, need, time_ns);
-        if (code < 0)
+        int code;
+        do
+            code = make_room(w, need, time_ns);
+        while (code == ROOM_AGAIN && (code = name_hole(w, time_ns)) == 0);
+        if (code > 0)
+            tbus_journal_hole_note(&w->hole, topic, seq, time_ns);
+        if (code != 0)
             return code;
     }
-    tbus_journal_record_header_t *record =
-        (tbus_journal_record_header_t *)(void *)(w->base + w->position);
-    record->seq = seq;
-    record->time_ns = time_ns;
-    record->topic = topic;
-    record->flags = 0;
-    record->pad = 0;
-    memcpy(record + 1, payload, bytes); /* the padding is there: the file was all zeros */
-    record->crc32c = tbus_journal_record_crc(w->seed, w->position, length, record);
-    /* J3 pairs J4 (tbus_journal_reader_next): else a reader, or whoever comes after us when we are
-     * killed here, sees a length and not yet what is so long. */
-    tbus_store_release_u32(&record->length, length);
-    w->position += need;
-    w->records++;
-    w->bytes += need;
+    store_record(w, topic, seq, time_ns, payload, length);
     return 0;
 }
 
@@ -211,6 +256,16 @@ uint64_t tbus_journal_writer_records(const tbus_journal_writer_t *w)
 uint64_t tbus_journal_writer_bytes(const tbus_journal_writer_t *w)
 {
     return w->bytes;
+}
+
+uint64_t tbus_journal_writer_missed(const tbus_journal_writer_t *w)
+{
+    return w->hole.missed;
+}
+
+bool tbus_journal_writer_has_room(const tbus_journal_writer_t *w)
+{
+    return !w->hole.open;
 }
 
 uint64_t tbus_journal_writer_durable(const tbus_journal_writer_t *w, uint16_t topic)
@@ -345,7 +400,9 @@ static tbus_journal_writer_t *new_writer(const tbus_journal_spec_t *spec, uint64
         return NULL;
     w->session_lock = TBUS_JOURNAL_LOCK_NONE;
     w->segment_bytes = segment_bytes;
-    w->payload_max = segment_bytes - TBUS_JOURNAL_HEADER_BYTES - TBUS_JOURNAL_RECORD_HEADER;
+    w->goes_on = spec->go_on_when_full;
+    w->usable_bytes = segment_bytes - (w->goes_on ? TBUS_JOURNAL_HOLE_BYTES : 0);
+    w->payload_max = w->usable_bytes - TBUS_JOURNAL_HEADER_BYTES - TBUS_JOURNAL_RECORD_HEADER;
     w->piece_bytes = piece_of(segment_bytes);
     w->day_ends_ns = spec->roll_by_day ? 0 : UINT64_MAX;
     w->limits = spec->limits;
@@ -398,12 +455,28 @@ int tbus_journal_writer_open(const tbus_journal_spec_t *spec, tbus_journal_write
     return 0;
 }
 
+/* A session that ends while there is no room says so in what its last segment keeps free. */
+static void name_last_hole(tbus_journal_writer_t *w)
+{
+    struct {
+        tbus_journal_session_header_t header;
+        char text[TBUS_JOURNAL_HOLE_BYTES];
+    } piece = {.header = {.kind = TBUS_JOURNAL_HOLE, .version = SESSION_KIND_VERSION}};
+    size_t bytes = tbus_journal_hole_end(&w->hole, &w->header, piece.text);
+    uint64_t length = TBUS_JOURNAL_RECORD_HEADER + sizeof piece.header + bytes;
+    if (w->position + tbus_journal_padded(length) <= w->segment_bytes)
+        store_record(w, TBUS_JOURNAL_SESSION_TOPIC, ++w->session_records, w->hole.ended_ns, &piece,
+                     (uint32_t)length);
+}
+
 int tbus_journal_writer_close(tbus_journal_writer_t *w, tbus_error_t *err)
 {
     if (!w)
         return 0;
     tbus_journal_helper_stop(w);
     tbus_error_t first = w->failure;
+    if (w->hole.open && !first.code)
+        name_last_hole(w);
     tbus_journal_file_t *last = tbus_journal_writer_file(w, w->current);
     if (w->prepared > w->current)
         tbus_journal_file_destroy(tbus_journal_writer_file(w, w->prepared));

@@ -25,6 +25,7 @@
 #include <pthread.h>
 
 #include "bus/journal/durable.h"
+#include "bus/journal/hole.h"
 #include "bus/journal/lock.h"
 #include "bus/journal/segment_file.h"
 
@@ -41,6 +42,7 @@ struct tbus_journal_writer {
     uint64_t bytes;
     /* of the records' times: the next day; 0: not known yet; UINT64_MAX: days do not count */
     uint64_t day_ends_ns;
+    tbus_journal_hole_t hole;
     tbus_error_t error; /* what append returned */
 
     /* Records that end at or before this fit, on pages that are faulted in. Written under `lock`;
@@ -52,6 +54,8 @@ struct tbus_journal_writer {
     tbus_journal_directory_t directory;
     tbus_journal_lock_t session_lock; /* held from open to close */
     uint64_t segment_bytes;
+    uint64_t usable_bytes; /* of them; the rest is for the record of a hole */
+    bool goes_on;          /* when there is no room */
     /* pages are faulted in by this much, and the helper is asked as often */
     uint64_t piece_bytes;
     /* of all segments; number, first record and CRC are each one's own */
@@ -80,6 +84,7 @@ struct tbus_journal_writer {
     uint64_t pages_wanted; /* of the current segment, bytes from its start */
     bool next_wanted;
     bool roll_waits;      /* the recording thread cannot go on without the next segment */
+    int no_room;          /* why the next segment could not be made when it was needed; 0: it can */
     bool stop;            /* finish what is full, then end */
     tbus_error_t failure; /* the first one, of whichever thread */
     tbus_journal_file_t files[TBUS_JOURNAL_FILES]; /* segment n is files[n % FILES] */

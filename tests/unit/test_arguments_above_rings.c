@@ -67,6 +67,8 @@
  * unchecked: tbus_journal_writer_bytes
  * unchecked: tbus_journal_writer_durable
  * unchecked: tbus_journal_writer_error
+ * unchecked: tbus_journal_writer_has_room
+ * unchecked: tbus_journal_writer_missed
  * unchecked: tbus_journal_writer_records
  */
 #include <setjmp.h>

@@ -221,7 +221,7 @@ static json_t *durable_lag(const tbus_bus_t *bus, const json_t *durable)
 
 static json_t *journal(const tbus_bus_t *bus, const char *directory)
 {
-    static const char *const names[] = {"records", "bytes", NULL};
+    static const char *const names[] = {"records", "bytes", "missed", "no_room", NULL};
     if (!*directory)
         return json_null();
     json_t *object = counters(bus, "journal", names);

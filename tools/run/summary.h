@@ -23,6 +23,7 @@
  *                executor?) cancelled unconfirmed (orders that may still rest)}
  *    executor    orders executions executed_shares open_orders
  *    journal     directory records bytes (null when nothing is recorded)
+ *                missed (messages left out because the disk was full) no_room (1: it is now)
  *                durable.{TOPIC: last sequence that is on the disk, 0: none}
  *                durable_lag.{TOPIC: messages that were published and are not known to be there}
  *    positions   {SYMBOL: shares}, all strategies together

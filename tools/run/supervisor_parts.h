@@ -11,6 +11,7 @@
  *    supervisor_halt.c     the kill switch: our heartbeat in it, and who has thrown it
  *    supervisor_reload.c   SIGHUP
  *    supervisor_events.c   what the journal is told of the run
+ *    supervisor_journal.c  what is done while it has no room
  */
 #ifndef TICKBUS_TOOLS_RUN_SUPERVISOR_PARTS_H
 #define TICKBUS_TOOLS_RUN_SUPERVISOR_PARTS_H
@@ -65,7 +66,9 @@ typedef struct supervisor {
     tbus_stage_t publishing; /* as a participant of the bus, on `events` alone */
     int life_fd;             /* of that participant; 0: none */
     tbus_outlet_t events;
-    uint32_t halt;    /* generation of the kill switch that was told last */
+    uint32_t halt;     /* generation of the kill switch that was told last */
+    bool journal_full; /* it has no room, as of the last look */
+    uint64_t journal_looked_ns;
     bool halt_stands; /* the next one to be told is that of a file */
     progress_t progress;
     talk_t talk;
@@ -131,6 +134,9 @@ void supervisor_write_members(supervisor_t *s);
 /* Wait for what a dead supervisor of this name has left behind to end. -TBUS_EEXISTS: it does
  * not. */
 int supervisor_expect_nobody(supervisor_t *s, tbus_error_t *err);
+
+/* Look whether the recorder has room; where it has none, let no order pass. */
+void supervisor_watch_journal(supervisor_t *s);
 
 /* Look whether a process stands still, at most every STALL_LOOK_NS. */
 void supervisor_watch_stalls(supervisor_t *s);

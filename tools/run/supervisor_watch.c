@@ -293,6 +293,7 @@ void supervisor_step(supervisor_t *s, int timeout_ms)
     guests_bury(&s->guests, &s->pipeline.bus);
     if (s->events.kept)
         tbus_outlet_flush(&s->events);
+    supervisor_watch_journal(s);
     supervisor_watch_halt(s);
     supervisor_watch_stalls(s);
     if (s->running_since_ns && supervisor_stages(s))

@@ -12,6 +12,7 @@
 #include "tools/show/gapless.h"
 #include "tools/show/message_csv.h"
 #include "tools/show/message_text.h"
+#include "tools/show/named_hole.h"
 #include "tools/show/output_file.h"
 #include "tools/show/pcapng.h"
 #include "tools/show/symbols.h"
@@ -186,16 +187,38 @@ static void end_output(exporter_t *x, int code)
         pcapng_flush(x->pcapng);
 }
 
+/* What the recorder itself left out, and says so, is told and no damage. */
+static void pass_named_hole(exporter_t *x, const tbus_journal_record_t *record)
+{
+    char reason[NAMED_HOLE_REASON_MAX];
+    char text[NAMED_HOLE_REASON_MAX + 128];
+    uint64_t to;
+    if (!x->next_seq || !named_hole(record, x->topic->name, x->next_seq, &to, reason))
+        return;
+    snprintf(text, sizeof text,
+             "messages %" PRIu64 " to %" PRIu64 " of topic '%s' were not recorded: %s", x->next_seq,
+             to, x->topic->name, reason);
+    if (x->request->tell)
+        x->request->tell(x->request->context, text);
+    x->next_seq = to + 1;
+}
+
+static void learn_symbols(exporter_t *x, const tbus_journal_record_t *record)
+{
+    const tbus_journal_topic_t *topics = tbus_journal_reader_info(x->reader)->topics;
+    if (x->symbols && record->topic != TBUS_JOURNAL_SESSION_TOPIC)
+        symbols_learn(x->symbols, topics[record->topic].type, record->payload, record->bytes);
+}
+
 /* Symbols are told at the beginning of a day: where they are lacked, all is read up to `from`. */
 static int go_to_begin(exporter_t *x, tbus_error_t *err)
 {
-    const tbus_journal_topic_t *topics = tbus_journal_reader_info(x->reader)->topics;
     tbus_journal_record_t record;
     int code = 1;
     if (x->symbols && x->span.from.at != SPAN_AT_START) {
         while ((code = tbus_journal_reader_next(x->reader, &record, err)) > 0 &&
                !span_place_reached(&x->span.from, &record))
-            symbols_learn(x->symbols, topics[record.topic].type, record.payload, record.bytes);
+            learn_symbols(x, &record);
         if (code <= 0)
             return code;
     }
@@ -204,7 +227,6 @@ static int go_to_begin(exporter_t *x, tbus_error_t *err)
 
 static int put_all(exporter_t *x, tbus_error_t *err)
 {
-    const tbus_journal_topic_t *topics = tbus_journal_reader_info(x->reader)->topics;
     tbus_journal_record_t record;
     errno = 0;
     int code = go_to_begin(x, err);
@@ -220,8 +242,9 @@ static int put_all(exporter_t *x, tbus_error_t *err)
             x->reached = true;
             return 0;
         }
-        if (x->symbols)
-            symbols_learn(x->symbols, topics[record.topic].type, record.payload, record.bytes);
+        if (record.topic == TBUS_JOURNAL_SESSION_TOPIC)
+            pass_named_hole(x, &record);
+        learn_symbols(x, &record);
         code = record.topic == x->topic_index ? put_record(x, &record, err) : 0;
         if (code == 0 && ferror_unlocked(x->out))
             code = tbus_fail(err, errno ? -errno : -EIO, "cannot write %s: %s", x->request->output,
@@ -332,6 +355,7 @@ int export_topic(const export_request_t *request, export_result_t *out_result, t
         code = find_span(&x, err);
     if (code == 0) {
         bool lacked = symbols_lacked_by(x.topic->type);
+        tbus_journal_reader_show_session(x.reader);
         x.message = malloc(ITCH_MESSAGE_MAX);
         x.symbols = lacked ? symbols_create() : NULL;
         code = x.message && (x.symbols || !lacked) ? write_output(&x, err)

@@ -156,6 +156,9 @@ typedef struct tbus_journal_spec {
     /* Begin another segment at midnight UTC, by the times of the records, and not only when one is
      * full. */
     bool roll_by_day;
+    /* When there is no room for another segment: go on without recording, until there is, instead
+     * of ending with an error. What was not recorded is named in the journal. */
+    bool go_on_when_full;
     tbus_journal_limits_t limits; /* looked at whenever a segment is finished */
 } tbus_journal_spec_t;
 
@@ -175,7 +178,11 @@ int tbus_journal_writer_open(const tbus_journal_spec_t *spec, tbus_journal_write
  * returned here, and tbus_journal_writer_error has their text: -ENOSPC and the like when the next
  * segment is needed and cannot be created (an attempt that fails before then is made again); -EIO
  * and the like when a sync failed. -TBUS_ETOOBIG: no segment can hold the record. After an error
- * nothing more is recorded; the records before it stay. */
+ * nothing more is recorded; the records before it stay.
+ *
+ * 0: it is in the journal. 1: there is no room for it, and the specification says to go on
+ * without: then nothing is recorded until another segment can be made, which the helper thread
+ * tries ten times a second, and a session record TBUS_JOURNAL_HOLE says what is missing. */
 int tbus_journal_writer_append(tbus_journal_writer_t *w, uint16_t topic, uint64_t seq,
                                uint64_t time_ns, const void *payload, size_t bytes);
 
@@ -200,6 +207,10 @@ const tbus_error_t *tbus_journal_writer_error(const tbus_journal_writer_t *w);
  * segments. Same thread. */
 uint64_t tbus_journal_writer_records(const tbus_journal_writer_t *w);
 uint64_t tbus_journal_writer_bytes(const tbus_journal_writer_t *w);
+
+/* How many messages append had no room for so far, and whether that is so now. Same thread. */
+uint64_t tbus_journal_writer_missed(const tbus_journal_writer_t *w);
+bool tbus_journal_writer_has_room(const tbus_journal_writer_t *w);
 
 /* The last sequence of that topic that is on the disk, with all before it and all that were
  * recorded before them on any topic: a loss of power does not take them. 0: none. It goes up when a
