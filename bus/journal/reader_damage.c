@@ -255,14 +255,13 @@ int tbus_journal_reader_pass_end(tbus_journal_reader_t *r, tbus_error_t *err)
         return passed;
     if (tbus_journal_directory_last(&r->directory) <= number)
         return TBUS_JOURNAL_NOTHING;
-    uint32_t damage_count = r->damage_count;
     int look = find_segment(r, &next);
     if (look < 0)
         return tbus_fail(err, look, "cannot go on behind segment %08u.tbj of the journal in %s: %s",
                          number, r->directory.path, tbus_strerror(look));
     if (look != TBUS_JOURNAL_FOUND)
         return look;
-    if (r->damage_count == damage_count &&
+    if (next.header.segment == number + 1 && /* else what lies between is noted */
         note(r, number, r->position, r->torn_bytes,
              "its end is lost: the next segment goes on with a later record") < 0) {
         tbus_journal_segment_close(&next);

@@ -155,10 +155,11 @@ static int scan(tbus_journal_reader_t *r, const tbus_journal_target_t *target, t
     return code;
 }
 
-static int seek(tbus_journal_reader_t *r, const tbus_journal_target_t *target, tbus_error_t *err)
+/* To the place from which to read on. 0, or the negative error. */
+static int approach(tbus_journal_reader_t *r, const tbus_journal_target_t *target,
+                    tbus_error_t *err)
 {
     uint32_t number = 0;
-    bool checks_seals = r->checks_seals;
     int code = refresh_range(r, err);
     if (code == 0)
         code = find_segment(r, target, &number, err);
@@ -166,13 +167,23 @@ static int seek(tbus_journal_reader_t *r, const tbus_journal_target_t *target, t
         code = enter_from(r, number, target, err);
     if (code == 0)
         code = step_back(r, target, err);
-    if (code == 0)
-        code = jump(r, target, err);
-    if (code < 0)
-        return code;
-    r->checks_seals = false; /* of what is passed over */
-    code = scan(r, target, err);
-    r->checks_seals = checks_seals;
+    return code == 0 ? jump(r, target, err) : code;
+}
+
+static int seek(tbus_journal_reader_t *r, const tbus_journal_target_t *target, tbus_error_t *err)
+{
+    bool checks_seals = r->checks_seals;
+    tbus_error_t why = {0}; /* also of what is gone round */
+    int code = approach(r, target, &why);
+    if (code == 0) {
+        r->checks_seals = false; /* of what is passed over */
+        code = scan(r, target, &why);
+        r->checks_seals = checks_seals;
+    }
+    if (code < 0 && err) {
+        *err = why;
+        err->code = code;
+    }
     return code;
 }
 

@@ -241,6 +241,43 @@ static void damage_is_passed_over_and_its_places_are_told(void **state)
     tbus_journal_reader_close(r);
 }
 
+static void places_are_found_around_segments_that_cannot_be_read(void **state)
+{
+    scratch_t *s = *state;
+    tbus_journal_record_t record;
+    const tbus_journal_damage_t *places;
+    tbus_journal_reader_t *r = NULL;
+    write_messages(s->journal, SMALL_SEGMENT, COUNT);
+    uint64_t first[25];
+    for (uint32_t number = 1; number < 25; number++)
+        first[number] = number == 1 ? 0 : first_in(s->journal, number);
+    flip(s->journal, 1, 200);
+    flip(s->journal, 10, 200);
+    remove_segment(s->journal, 20);
+    assert_int_equal(tbus_journal_reader_open_damaged(s->journal, &r, NULL), 0);
+    static const struct {
+        uint32_t asked;
+        uint32_t found;
+    } rows[] = {{15, 15}, {1, 2}, {10, 11}, {9, 9}, {11, 11}, {20, 21}, {19, 19}, {21, 21}, {2, 2}};
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        message_t m = message_at(first[rows[i].asked] + 1);
+        uint64_t found = first[rows[i].found] + (rows[i].asked == rows[i].found);
+        while (message_at(found).topic != m.topic)
+            found++;
+        assert_int_equal(tbus_journal_reader_seek_seq(r, m.topic, m.seq, NULL), 1);
+        expect_message(r, found);
+        assert_int_equal(tbus_journal_reader_next(r, &record, NULL), 1);
+    }
+    assert_int_equal(tbus_journal_reader_seek_time(r, 0, NULL), 1);
+    uint64_t count = 0;
+    while (tbus_journal_reader_next(r, &record, NULL) == 1)
+        count++;
+    assert_int_equal(count, COUNT - (first[2] - first[1]) - (first[11] - first[10]) -
+                                (first[21] - first[20]));
+    assert_int_equal(tbus_journal_reader_damage(r, &places), 3);
+    tbus_journal_reader_close(r);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_scratch, remove_scratch)
@@ -252,6 +289,7 @@ int main(void)
         TEST(a_reader_that_retention_overtakes_says_how_many_records_it_missed),
         TEST(a_reader_holds_the_segment_that_it_reads_and_no_other),
         TEST(damage_is_passed_over_and_its_places_are_told),
+        TEST(places_are_found_around_segments_that_cannot_be_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
