@@ -32,7 +32,7 @@ static const verb_t verbs[] = {
     {"halt", "--reason TEXT", "the kill switch: no order passes any more", verb_halt},
     {"resume", "--reason TEXT", "orders pass again", verb_resume},
     {"tap", "TOPIC [OPTION...]", "follow a topic, without holding anybody up", verb_tap},
-    {"journal", "export|info DIR", "read what was recorded", verb_journal},
+    {"journal", "VERB DIR [OPTION...]", "read, check, repair what was recorded", verb_journal},
     {"config", "show|check [FILE]", "print the configuration, or check a file", verb_config},
     {"ipc", "[OPTION...]", "measure every mechanism of IPC, side by side", verb_ipc},
 };

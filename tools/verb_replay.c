@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "tools/config/start_options.h"
 #include "tools/run/repeat.h"
@@ -44,6 +45,15 @@ static int set_place(start_options_t *options, const char *key, uint16_t ticks,
     return start_options_set(options, key, text, err);
 }
 
+/* The topic of the journal that is fed: md, or the one of --topic. */
+static int fed_topic(const start_options_t *options, const tbus_journal_reader_t *reader)
+{
+    for (unsigned i = options->settings_count; i-- > 0;)
+        if (strcmp(options->settings[i].key, "feed.topic") == 0 && *options->settings[i].value)
+            return tbus_journal_reader_topic(reader, options->settings[i].value);
+    return span_ticks(tbus_journal_reader_info(reader));
+}
+
 static int set_places(start_options_t *options, tbus_error_t *err)
 {
     static char from[32], to[32];
@@ -56,10 +66,10 @@ static int set_places(start_options_t *options, tbus_error_t *err)
     int code = tbus_journal_reader_open(options->rest, &reader, err);
     if (code < 0)
         return code;
-    int ticks = span_ticks(tbus_journal_reader_info(reader));
+    int ticks = fed_topic(options, reader);
     tbus_journal_reader_close(reader);
     if (ticks < 0)
-        return 0; /* the feed says so */
+        return 0; /* the feed says what is wrong */
     code =
         span_find(options->rest, false, (uint16_t)ticks, &options->from, &options->to, &span, err);
     if (code == 0 && begins)
