@@ -71,8 +71,14 @@ static int result_of(bool failed, long result)
     return failed ? -1 : (int)result;
 }
 
+/* By the linker (--wrap), since the run-time of a sanitizer calls these two before it is ready for
+ * ours. */
+int __wrap_openat(int directory, const char *path, int flags, ...);
+void *__wrap_mmap(void *address, size_t bytes, int protection, int flags, int fd, off_t offset);
+void *__real_mmap(void *address, size_t bytes, int protection, int flags, int fd, off_t offset);
+
 /* Files that are made; what is opened to be read is not counted. */
-int openat(int directory, const char *path, int flags, ...)
+int __wrap_openat(int directory, const char *path, int flags, ...)
 {
     va_list rest;
     va_start(rest, flags);
@@ -82,13 +88,13 @@ int openat(int directory, const char *path, int flags, ...)
     return result_of(failed, failed ? 0 : syscall(SYS_openat, directory, path, flags, mode));
 }
 
-void *mmap(void *address, size_t bytes, int protection, int flags, int fd, off_t offset)
+void *__wrap_mmap(void *address, size_t bytes, int protection, int flags, int fd, off_t offset)
 {
     if (fd >= 0 && (flags & MAP_SHARED) && (protection & PROT_WRITE) && fails(MAP)) {
         errno = fail_with;
         return MAP_FAILED;
     }
-    return (void *)syscall(SYS_mmap, address, bytes, protection, flags, fd, offset);
+    return __real_mmap(address, bytes, protection, flags, fd, offset);
 }
 
 ssize_t pwrite(int fd, const void *data, size_t bytes, off_t offset)

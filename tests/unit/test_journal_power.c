@@ -297,10 +297,19 @@ int pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
     return really_wait(cond, mutex);
 }
 
-int clock_gettime(clockid_t clock, struct timespec *out_now)
+/* By the linker (--wrap), since the run-time of a sanitizer calls these before it is ready for
+ * ours. */
+int __wrap_clock_gettime(clockid_t clock, struct timespec *out_now);
+int __real_clock_gettime(clockid_t clock, struct timespec *out_now);
+void *__wrap_mmap(void *address, size_t bytes, int protection, int flags, int fd, off_t offset);
+void *__real_mmap(void *address, size_t bytes, int protection, int flags, int fd, off_t offset);
+int __wrap_munmap(void *address, size_t bytes);
+int __real_munmap(void *address, size_t bytes);
+
+int __wrap_clock_gettime(clockid_t clock, struct timespec *out_now)
 {
     if (!stepping.on || clock != CLOCK_MONOTONIC)
-        return (int)syscall(SYS_clock_gettime, clock, out_now);
+        return __real_clock_gettime(clock, out_now);
     pthread_mutex_lock(&stepping.lock);
     *out_now = (struct timespec){.tv_sec = stepping.seconds};
     pthread_mutex_unlock(&stepping.lock);
@@ -335,9 +344,9 @@ int fsync(int fd)
     return result_of(fails);
 }
 
-void *mmap(void *address, size_t bytes, int protection, int flags, int fd, off_t offset)
+void *__wrap_mmap(void *address, size_t bytes, int protection, int flags, int fd, off_t offset)
 {
-    void *there = (void *)syscall(SYS_mmap, address, bytes, protection, flags, fd, offset);
+    void *there = __real_mmap(address, bytes, protection, flags, fd, offset);
     if (fd >= 0 && (flags & MAP_SHARED) && there != MAP_FAILED) {
         pthread_mutex_lock(&disk_lock);
         uint32_t number = watched_fd(fd);
@@ -362,14 +371,14 @@ int msync(void *address, size_t bytes, int flags)
     return result_of(fails);
 }
 
-int munmap(void *address, size_t bytes)
+int __wrap_munmap(void *address, size_t bytes)
 {
     pthread_mutex_lock(&disk_lock);
     for (uint32_t n = 1; n <= FILES_MAX; n++)
         if (disk[n].mapped == address)
             disk[n].mapped = NULL;
     pthread_mutex_unlock(&disk_lock);
-    return (int)syscall(SYS_munmap, address, bytes);
+    return __real_munmap(address, bytes);
 }
 
 /* Every session has the same id, so that its bytes are those of the last time. */
