@@ -101,71 +101,185 @@ void gate_on_market(gate_t *g, const market_event_t *event)
     exposure_on_market(&g->exposure, event);
 }
 
-/* ---- the checks, in the order of gate.h; each returns its reason or REASON_NONE */
+/* ---- the checks
+ *
+ * Each is one function that gives the figure, what it is held against, and whether that holds.
+ * Judging and explaining both go through the table of them, so they cannot differ; where it judges,
+ * the compiler leaves out what only an explanation needs.
+ */
 
-static uint8_t check_identity(gate_t *g, const order_t *o)
+typedef struct inquiry {
+    const gate_t *gate;
+    const order_t *order;
+    uint64_t now_ns;
+    bool explains; /* constant where the checks are inlined */
+    /* each set by the check that looks at it first, for those behind it */
+    const market_symbol_t *symbol;
+    market_touch_t touch;
+    exposure_worst_t worst;
+} inquiry_t;
+
+typedef struct finding {
+    uint64_t value;
+    uint64_t limit;
+    bool passed;
+    bool known; /* value and limit mean something */
+} finding_t;
+
+static inline finding_t flag(bool is, bool wanted)
 {
-    uint64_t *last = &g->last_count[order_strategy(o)];
-    if (order_count(o) <= *last)
-        return REASON_DUPLICATE_ID;
-    *last = order_count(o);
-    return g->killed ? REASON_KILL_SWITCH : REASON_NONE;
+    return (finding_t){.value = is, .limit = wanted, .passed = is == wanted, .known = true};
 }
 
-static uint8_t check_symbol(const gate_t *g, const order_t *o)
+static inline finding_t at_most(uint64_t value, uint64_t limit)
 {
-    const market_symbol_t *symbol = market_symbol(g->market, order_locate(o));
-    if (!symbol->known)
-        return REASON_UNKNOWN_SYMBOL;
-    return symbol->trading == MARKET_HALTED ? REASON_HALTED : REASON_NONE;
+    return (finding_t){.value = value, .limit = limit, .passed = value <= limit, .known = true};
 }
 
-static uint8_t check_size(const gate_t *g, const order_t *o)
+static inline finding_t check_form(inquiry_t *q)
 {
-    if (o->qty > g->limits.max_order_qty)
-        return REASON_MAX_QTY;
-    bool too_much = exposure_notional_e4(o->qty, o->px_e4) > g->limits.max_order_notional_e4;
-    return too_much ? REASON_MAX_NOTIONAL : REASON_NONE;
+    return flag(order_well_formed(q->order), true);
 }
 
-static uint8_t check_price(const gate_t *g, const order_t *o)
+static inline finding_t check_id(inquiry_t *q)
 {
-    market_touch_t touch = market_touch(g->market, order_locate(o));
-    if (o->px_e4 == 0 || touch.bid_qty == 0 || touch.ask_qty == 0 ||
-        touch.bid_px_e4 >= touch.ask_px_e4)
-        return REASON_NO_REFERENCE;
-    uint32_t reference = o->side == 'B' ? touch.bid_px_e4 : touch.ask_px_e4;
-    uint32_t distance = o->px_e4 > reference ? o->px_e4 - reference : reference - o->px_e4;
-    bool within = distance <= g->limits.collar_e4 ||
-                  (uint64_t)distance * 10000 <= (uint64_t)reference * g->limits.collar_bps;
-    return within ? REASON_NONE : REASON_PRICE_COLLAR;
+    uint64_t count = order_count(q->order), last = q->gate->last_count[order_strategy(q->order)];
+    return (finding_t){.value = count, .limit = last, .passed = count > last, .known = true};
 }
 
-static uint8_t check_exposure(const gate_t *g, const order_t *o)
+static inline finding_t check_kill_switch(inquiry_t *q)
 {
-    exposure_worst_t worst = exposure_worst(&g->exposure, o);
-    if (!worst.computable)
-        return REASON_OVERFLOW;
-    int64_t position_max = (int64_t)g->limits.position_max;
-    if (o->side == 'B' ? worst.qty > position_max : worst.qty < -position_max)
-        return REASON_POSITION_LIMIT;
-    bool too_much = !worst.only_closes && worst.gross > g->limits.gross_notional_max_e4;
-    return too_much ? REASON_GROSS_NOTIONAL : REASON_NONE;
+    return flag(q->gate->killed, false);
 }
 
-static uint8_t check_room(const gate_t *g, uint64_t now_ns)
+static inline finding_t check_symbol(inquiry_t *q)
 {
-    uint32_t window = g->limits.orders_per_second;
-    if (g->passed_count >= window) {
-        uint32_t ring = g->first_limits.orders_per_second;
-        uint32_t oldest =
-            g->passed_next >= window ? g->passed_next - window : g->passed_next + ring - window;
-        if ((int64_t)(now_ns - g->passed_at[oldest]) < (int64_t)SECOND_NS)
-            return REASON_RATE;
-    }
-    bool full = exposure_full(&g->exposure) || g->exposure.open_count >= g->limits.open_orders_max;
-    return full ? REASON_OPEN_ORDERS : REASON_NONE;
+    q->symbol = market_symbol(q->gate->market, order_locate(q->order));
+    return flag(q->symbol->known, true);
 }
+
+static inline finding_t check_halted(inquiry_t *q)
+{
+    return flag(q->symbol->trading == MARKET_HALTED, false);
+}
+
+static inline finding_t check_qty(inquiry_t *q)
+{
+    return at_most(q->order->qty, q->gate->limits.max_order_qty);
+}
+
+static inline finding_t check_notional(inquiry_t *q)
+{
+    return at_most(exposure_notional_e4(q->order->qty, q->order->px_e4),
+                   q->gate->limits.max_order_notional_e4);
+}
+
+static inline finding_t check_reference(inquiry_t *q)
+{
+    q->touch = market_touch(q->gate->market, order_locate(q->order));
+    const market_touch_t *t = &q->touch;
+    return flag(q->order->px_e4 != 0 && t->bid_qty != 0 && t->ask_qty != 0 &&
+                    t->bid_px_e4 < t->ask_px_e4,
+                true);
+}
+
+static inline finding_t check_collar(inquiry_t *q)
+{
+    const risk_limits_t *limits = &q->gate->limits;
+    uint32_t px_e4 = q->order->px_e4;
+    uint32_t reference = q->order->side == 'B' ? q->touch.bid_px_e4 : q->touch.ask_px_e4;
+    uint32_t distance = px_e4 > reference ? px_e4 - reference : reference - px_e4;
+    finding_t f = {.value = distance, .limit = limits->collar_e4};
+    f.passed = distance <= limits->collar_e4 ||
+               (uint64_t)distance * 10000 <= (uint64_t)reference * limits->collar_bps;
+    if (!q->explains)
+        return f;
+    uint64_t relative = (uint64_t)reference * limits->collar_bps / 10000;
+    f.limit = relative > f.limit ? relative : f.limit;
+    f.known = px_e4 != 0 && reference != 0;
+    f.passed &= f.known;
+    return f;
+}
+
+static inline finding_t check_overflow(inquiry_t *q)
+{
+    q->worst = exposure_worst(&q->gate->exposure, q->order);
+    return flag(q->worst.computable, true);
+}
+
+static inline finding_t check_position(inquiry_t *q)
+{
+    int64_t max = (int64_t)q->gate->limits.position_max;
+    int64_t worst = q->order->side == 'B' ? q->worst.qty : -q->worst.qty;
+    return (finding_t){.value = (uint64_t)q->worst.qty,
+                       .limit = (uint64_t)(q->order->side == 'B' ? max : -max),
+                       .passed = worst <= max,
+                       .known = q->worst.computable};
+}
+
+static inline finding_t check_gross(inquiry_t *q)
+{
+    uint64_t limit = q->gate->limits.gross_notional_max_e4;
+    finding_t f = {.limit = limit, .known = q->worst.computable};
+    f.passed = q->worst.only_closes || q->worst.gross <= limit;
+    f.value = q->worst.gross > UINT64_MAX ? UINT64_MAX : (uint64_t)q->worst.gross;
+    return f;
+}
+
+/* Have fewer than `window` orders passed within the second that ends now? */
+static inline bool rate_is_below(const gate_t *g, uint32_t window, uint64_t now_ns)
+{
+    if (g->passed_count < window)
+        return true;
+    uint32_t ring = g->first_limits.orders_per_second;
+    uint32_t oldest =
+        g->passed_next >= window ? g->passed_next - window : g->passed_next + ring - window;
+    return (int64_t)(now_ns - g->passed_at[oldest]) >= (int64_t)SECOND_NS;
+}
+
+/* Of the value: those before it. */
+static inline finding_t check_rate(inquiry_t *q)
+{
+    const gate_t *g = q->gate;
+    uint32_t window = g->limits.orders_per_second, count = 0;
+    finding_t f = {.limit = window, .known = true};
+    f.passed = rate_is_below(g, window, q->now_ns);
+    if (!q->explains)
+        return f;
+    while (count < window && !rate_is_below(g, count + 1, q->now_ns))
+        count++;
+    f.value = count;
+    return f;
+}
+
+static inline finding_t check_open_orders(inquiry_t *q)
+{
+    uint32_t limit = q->gate->limits.open_orders_max, open = q->gate->exposure.open_count;
+    return (finding_t){.value = open,
+                       .limit = limit,
+                       .passed = !exposure_full(&q->gate->exposure) && open < limit,
+                       .known = true};
+}
+
+/* In the order of gate.h: reason, what the figure is, the check. What says nothing of an order that
+ * may be live under the id comes first. */
+#define GATE_CHECKS_OF_ID(X)                                                                       \
+    X(MALFORMED, GATE_FLAG_SET, check_form)                                                        \
+    X(DUPLICATE_ID, GATE_ABOVE, check_id)
+
+#define GATE_CHECKS_OF_ORDER(X)                                                                    \
+    X(KILL_SWITCH, GATE_FLAG_CLEAR, check_kill_switch)                                             \
+    X(UNKNOWN_SYMBOL, GATE_FLAG_SET, check_symbol)                                                 \
+    X(HALTED, GATE_FLAG_CLEAR, check_halted)                                                       \
+    X(MAX_QTY, GATE_AT_MOST, check_qty)                                                            \
+    X(MAX_NOTIONAL, GATE_AT_MOST, check_notional)                                                  \
+    X(NO_REFERENCE, GATE_FLAG_SET, check_reference)                                                \
+    X(PRICE_COLLAR, GATE_AT_MOST, check_collar)                                                    \
+    X(OVERFLOW, GATE_FLAG_SET, check_overflow)                                                     \
+    X(POSITION_LIMIT, GATE_SIGNED, check_position)                                                 \
+    X(GROSS_NOTIONAL, GATE_AT_MOST, check_gross)                                                   \
+    X(RATE, GATE_BELOW, check_rate)                                                                \
+    X(OPEN_ORDERS, GATE_BELOW, check_open_orders)
 
 static void let_through(gate_t *g, const order_t *o, uint64_t now_ns)
 {
@@ -176,26 +290,44 @@ static void let_through(gate_t *g, const order_t *o, uint64_t now_ns)
     exposure_open(&g->exposure, o);
 }
 
+#define FAIL_AT(failure, shape, check)                                                             \
+    if (!check(&q).passed)                                                                         \
+        return REASON_##failure;
+
 uint8_t gate_judge(gate_t *g, const order_t *o, uint64_t now_ns)
 {
-    if (!order_well_formed(o))
-        return REASON_MALFORMED;
+    inquiry_t q = {.gate = g, .order = o, .now_ns = now_ns, .explains = false};
     if (o->kind == ORDER_CANCEL)
-        return REASON_NONE;
-    uint8_t reason = check_identity(g, o);
-    if (reason == REASON_NONE)
-        reason = check_symbol(g, o);
-    if (reason == REASON_NONE)
-        reason = check_size(g, o);
-    if (reason == REASON_NONE)
-        reason = check_price(g, o);
-    if (reason == REASON_NONE)
-        reason = check_exposure(g, o);
-    if (reason == REASON_NONE)
-        reason = check_room(g, now_ns);
-    if (reason == REASON_NONE)
-        let_through(g, o, now_ns);
-    return reason;
+        return check_form(&q).passed ? REASON_NONE : REASON_MALFORMED;
+    GATE_CHECKS_OF_ID(FAIL_AT)
+    g->last_count[order_strategy(o)] = order_count(o);
+    GATE_CHECKS_OF_ORDER(FAIL_AT)
+    let_through(g, o, now_ns);
+    return REASON_NONE;
+}
+
+unsigned gate_explain(const gate_t *g, const order_t *o, uint64_t now_ns,
+                      gate_check_t out_checks[GATE_CHECKS_MAX])
+{
+    inquiry_t q = {.gate = g, .order = o, .now_ns = now_ns, .explains = true};
+    unsigned count = 0;
+    bool reached = true;
+#define X(failure, shape, check)                                                                   \
+    if (count == 0 || o->kind != ORDER_CANCEL) {                                                   \
+        finding_t f = check(&q);                                                                   \
+        out_checks[count++] = (gate_check_t){.value = f.value,                                     \
+                                             .limit = f.limit,                                     \
+                                             .reason = REASON_##failure,                           \
+                                             .form = shape,                                        \
+                                             .known = f.known,                                     \
+                                             .passed = f.passed,                                   \
+                                             .reached = reached};                                  \
+        reached &= f.passed;                                                                       \
+    }
+    GATE_CHECKS_OF_ID(X)
+    GATE_CHECKS_OF_ORDER(X)
+#undef X
+    return count;
 }
 
 /* ---- what it knows, for tests and tools */

@@ -97,6 +97,38 @@ const uint64_t *gate_concerns(const gate_t *g);
  * REASON_NONE lets it through, and a new order counts as open from then on. Hot. */
 uint8_t gate_judge(gate_t *g, const order_t *order, uint64_t now_ns);
 
+/* What a check compares. A value that is out of bounds fails. */
+enum gate_check_form {
+    GATE_FLAG_SET,   /* value 1, and the limit is 1: it must be so */
+    GATE_FLAG_CLEAR, /* value 0, and the limit is 0: it must not be so */
+    GATE_AT_MOST,    /* value <= limit */
+    GATE_BELOW,      /* value < limit: what there is before this order */
+    GATE_ABOVE,      /* value > limit: an id and the last one used */
+    /* both are int64_t, the position that may come of it: up to the limit for a buy, down to it
+     * for a sell */
+    GATE_SIGNED
+};
+
+/* One check of an order. Prices and notionals in 1/10000. */
+typedef struct gate_check {
+    uint64_t value;
+    uint64_t limit;
+    uint8_t reason; /* REASON_..., with which an order is rejected that fails it */
+    uint8_t form;   /* enum gate_check_form */
+    bool known; /* false: there is no value, such as a distance from a price that is not there */
+    /* a gross notional beyond the limit passes with an order that can only close a position */
+    bool passed;
+    bool reached; /* all before it have passed: the first that fails gives the reason */
+} gate_check_t;
+
+#define GATE_CHECKS_MAX 14u
+
+/* What gate_judge would find now, check by check, in its order; it changes nothing. Checks behind
+ * the first that fails are made as well. A cancel has the first check alone. Returns how many there
+ * are. Cold: the rate is counted. */
+unsigned gate_explain(const gate_t *g, const order_t *order, uint64_t now_ns,
+                      gate_check_t out_checks[GATE_CHECKS_MAX]);
+
 /* Take a report, of risk's own as well (they have no effect). An execution is booked even if its
  * order is not known. Hot. */
 void gate_on_report(gate_t *g, const report_t *report);

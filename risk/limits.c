@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "risk/limits.h"
 
+#include <stdio.h>
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -93,4 +95,18 @@ int risk_limits_check_change(const risk_limits_t *first, const risk_limits_t *li
         code =
             check_growth("open_orders_max", first->open_orders_max, limits->open_orders_max, err);
     return code;
+}
+
+void risk_limits_repeat(risk_limits_t *limits, const char *text)
+{
+    char key[64], value[64];
+    int used = 0;
+    for (; sscanf(text, "risk.%63s from %*s to %63[^,]%n", key, value, &used) == 2; text += used) {
+        const tbus_param_t *param = tbus_params_find(&risk_limits_params, key);
+        if (param)
+            (void)tbus_param_set(param, key, limits, value, NULL);
+        if (strncmp(text + used, ", ", 2) != 0)
+            return;
+        used += 2;
+    }
 }

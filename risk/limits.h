@@ -49,4 +49,8 @@ int risk_limits_check(const risk_limits_t *limits, tbus_error_t *err);
 int risk_limits_check_change(const risk_limits_t *first, const risk_limits_t *limits,
                              tbus_error_t *err);
 
+/* Make the change that a text tells: "risk.KEY from A to B, ...", as it was recorded on `events`.
+ * What this build does not know, or would not allow, stays as it is. Cold. */
+void risk_limits_repeat(risk_limits_t *limits, const char *text);
+
 #endif

@@ -501,22 +501,6 @@ static int join(risk_stage_t *r, market_t *market, const venue_session_t *sessio
     return code;
 }
 
-/* "risk.KEY from A to B, ...": what a change of limits was recorded as. What this build does not
- * know, or would not allow, stays as it is. */
-static void change_limits(risk_limits_t *limits, const char *text)
-{
-    char key[64], value[64];
-    int used = 0;
-    for (; sscanf(text, "risk.%63s from %*s to %63[^,]%n", key, value, &used) == 2; text += used) {
-        const tbus_param_t *param = tbus_params_find(&risk_limits_params, key);
-        if (param)
-            (void)tbus_param_set(param, key, limits, value, NULL);
-        if (strncmp(text + used, ", ", 2) != 0)
-            return;
-        used += 2;
-    }
-}
-
 /* What comes from outside is in the recording of a session that is repeated. */
 static int prepare_acts(risk_stage_t *r, const risk_limits_t *first, tbus_error_t *err)
 {
@@ -531,7 +515,7 @@ static int prepare_acts(risk_stage_t *r, const risk_limits_t *first, tbus_error_
         return tbus_fail(err, -ENOMEM, "no memory for the limits of a recorded session");
     for (uint32_t i = 0; i < recorded->limits_count; i++) {
         r->repeated_limits[i] = i ? r->repeated_limits[i - 1] : *first;
-        change_limits(&r->repeated_limits[i], recorded->limits[i].text);
+        risk_limits_repeat(&r->repeated_limits[i], recorded->limits[i].text);
     }
     return 0;
 }

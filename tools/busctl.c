@@ -33,6 +33,7 @@ static const verb_t verbs[] = {
     {"resume", "--reason TEXT", "orders pass again", verb_resume},
     {"tap", "TOPIC [OPTION...]", "follow a topic, without holding anybody up", verb_tap},
     {"journal", "VERB DIR [OPTION...]", "read, check, repair what was recorded", verb_journal},
+    {"why", "ORDER_ID DIR [--json]", "the life of one order that was recorded", verb_why},
     {"config", "show|check [FILE]", "print the configuration, or check a file", verb_config},
     {"ipc", "[OPTION...]", "measure every mechanism of IPC, side by side", verb_ipc},
 };

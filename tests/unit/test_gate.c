@@ -536,6 +536,153 @@ static void a_gate_takes_the_memory_that_its_limits_are_said_to_need(void **stat
     market_destroy(f.market);
 }
 
+/* ---- explaining */
+
+static uint64_t draw(uint64_t *seed, uint64_t below)
+{
+    *seed ^= *seed << 13;
+    *seed ^= *seed >> 7;
+    *seed ^= *seed << 17;
+    return *seed % below;
+}
+
+/* Limits that every check has orders beyond. */
+static risk_limits_t narrow(void)
+{
+    return (risk_limits_t){.max_order_qty = 950,
+                           .max_order_notional_e4 = UINT64_C(930) * BID,
+                           .collar_bps = 100,
+                           .collar_e4 = 3,
+                           .position_max = 3000,
+                           .gross_notional_max_e4 = UINT64_C(6000) * BID,
+                           .orders_per_second = 40,
+                           .open_orders_max = 8};
+}
+
+static order_t random_order(fixture_t *f, uint64_t *seed)
+{
+    uint64_t id = draw(seed, 40) == 0 ? f->count : ++f->count;
+    order_t o = order_new(id, draw(seed, 2) ? 'B' : 'S', 1 + (uint32_t)draw(seed, 960),
+                          BID - 10200 + (uint32_t)draw(seed, 20400), ORDER_TIF_DAY);
+    if (draw(seed, 30) == 0)
+        o.kind = (uint8_t)draw(seed, 5);
+    if (draw(seed, 60) == 0)
+        o.qty = 0;
+    if (draw(seed, 60) == 0)
+        o.px_e4 = 0;
+    if (draw(seed, 60) == 0)
+        o.locate = LOCATE + 1;
+    return o;
+}
+
+/* The market, the switch, and what became of the order, which goes on resting now and then. */
+static void move_world(fixture_t *f, uint64_t *seed, const order_t *o, bool passed)
+{
+    if (draw(seed, 50) == 0)
+        market_next(f->market, tick_trading(LOCATE, draw(seed, 3) ? 'T' : 'H'));
+    if (draw(seed, 40) == 0)
+        gate_kill(f->gate, draw(seed, 4) == 0);
+    if (draw(seed, 5000) == 0)
+        gate_restart_rate(f->gate);
+    if (!passed || o->kind == ORDER_CANCEL || draw(seed, 40) == 0)
+        return;
+    bool fills = draw(seed, 3) == 0;
+    say(f, report_of(o, fills ? REPORT_FILLED : REPORT_CANCELLED, o->qty, 0, o->px_e4));
+}
+
+static uint8_t explained(const gate_check_t *checks, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        assert_true(checks[i].reached);
+        if (!checks[i].passed)
+            return checks[i].reason;
+    }
+    return REASON_NONE;
+}
+
+/* Every reason that orders can give here; an overflow takes more than these. */
+static const uint8_t all_reasons[] = {
+    REASON_NONE,           REASON_MALFORMED,    REASON_DUPLICATE_ID,   REASON_KILL_SWITCH,
+    REASON_UNKNOWN_SYMBOL, REASON_HALTED,       REASON_MAX_QTY,        REASON_MAX_NOTIONAL,
+    REASON_NO_REFERENCE,   REASON_PRICE_COLLAR, REASON_POSITION_LIMIT, REASON_GROSS_NOTIONAL,
+    REASON_RATE,           REASON_OPEN_ORDERS};
+
+static void what_is_explained_is_what_is_judged(void **state)
+{
+    (void)state;
+    gate_check_t checks[GATE_CHECKS_MAX];
+    uint64_t seed = UINT64_C(88172645463325252), now_ns = 1, given[REASON_COUNT] = {0};
+    fixture_t f = quoted_gate(narrow());
+    for (unsigned i = 0; i < 100000; i++) {
+        if (i % 500 == 0) { /* another gate, so that none is stuck at its limits */
+            gate_destroy(f.gate);
+            risk_limits_t limits = narrow();
+            assert_int_equal(gate_create(&limits, f.market, &f.gate, NULL), 0);
+        }
+        order_t o = random_order(&f, &seed);
+        now_ns += draw(&seed, 50000000);
+        unsigned count = gate_explain(f.gate, &o, now_ns, checks);
+        uint8_t reason = explained(checks, count);
+        if (gate_judge(f.gate, &o, now_ns) != reason)
+            fail_msg("order %u: explained as %s", i, report_reason_name(reason));
+        given[reason]++;
+        move_world(&f, &seed, &o, reason == REASON_NONE);
+    }
+    for (unsigned i = 0; i < sizeof all_reasons; i++)
+        if (given[all_reasons[i]] == 0)
+            fail_msg("no order was rejected for %s", report_reason_name(all_reasons[i]));
+    close_gate(&f);
+}
+
+static const gate_check_t *check_of(const gate_check_t *checks, unsigned count, uint8_t reason)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (checks[i].reason == reason)
+            return &checks[i];
+    fail_msg("no check for %s", report_reason_name(reason));
+    return NULL;
+}
+
+static void an_explanation_has_the_figures(void **state)
+{
+    (void)state;
+    gate_check_t checks[GATE_CHECKS_MAX];
+    risk_limits_t limits = narrow();
+    fixture_t f = quoted_gate(limits);
+    hold(&f, 'B', 400, BID);
+    assert_int_equal(judge_new(&f, 'B', 300, BID), REASON_NONE);
+    order_t o = fresh(&f, 'B', 951, BID - 7);
+    unsigned count = gate_explain(f.gate, &o, 0, checks);
+    assert_int_equal(count, GATE_CHECKS_MAX);
+    const struct {
+        uint8_t reason;
+        uint64_t value, limit;
+        bool passed, reached;
+    } expected[] = {
+        {REASON_MALFORMED, 1, 1, true, true},
+        {REASON_DUPLICATE_ID, 3, 2, true, true},
+        {REASON_KILL_SWITCH, 0, 0, true, true},
+        {REASON_MAX_QTY, 951, 950, false, true},
+        {REASON_PRICE_COLLAR, 7, 10000, true, false},
+        {REASON_POSITION_LIMIT, 1651, 3000, true, false},
+        {REASON_GROSS_NOTIONAL, UINT64_C(700) * BID + UINT64_C(951) * (BID - 7),
+         UINT64_C(6000) * BID, true, false},
+        {REASON_RATE, 1, 40, true, false},
+        {REASON_OPEN_ORDERS, 1, 8, true, false},
+    };
+    for (unsigned i = 0; i < sizeof expected / sizeof *expected; i++) {
+        const gate_check_t *c = check_of(checks, count, expected[i].reason);
+        assert_int_equal(c->value, expected[i].value);
+        assert_int_equal(c->limit, expected[i].limit);
+        assert_int_equal(c->passed, expected[i].passed);
+        assert_int_equal(c->reached, expected[i].reached);
+        assert_true(c->known);
+    }
+    order_t cancel = order_cancel(1);
+    assert_int_equal(gate_explain(f.gate, &cancel, 0, checks), 1);
+    close_gate(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -566,6 +713,8 @@ int main(void)
         cmocka_unit_test(gate_gives_the_first_reason_in_the_documented_order),
         cmocka_unit_test(gate_passes_cancels_whatever_their_other_fields),
         cmocka_unit_test(gate_is_not_made_with_wrong_limits),
+        cmocka_unit_test(what_is_explained_is_what_is_judged),
+        cmocka_unit_test(an_explanation_has_the_figures),
         cmocka_unit_test(a_gate_takes_the_memory_that_its_limits_are_said_to_need),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

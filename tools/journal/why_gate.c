@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/journal/why_gate.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <tickbus/market/clock.h>
+#include <tickbus/msg/event.h>
+
+#include "bus/market/recorded.h"
+#include "tools/journal/meter.h"
+
+typedef struct walk {
+    const why_life_t *life;
+    why_verdict_t *verdict;
+    tbus_journal_reader_t *reader;
+    meter_t meter;
+    int md;
+    market_t *market;
+    gate_t *gate;
+    recorded_t *recorded;
+    risk_limits_t limits; /* in force */
+    uint32_t limits_taken;
+    uint32_t acts_taken;
+    /* the next tick; bytes 0: there is none */
+    tick_t *tick; /* owned; TICK_LEN_MAX bytes */
+    size_t tick_bytes;
+    uint64_t tick_seq;
+    market_clock_t clock; /* at the last tick */
+    market_clock_t then;  /* at the next */
+    uint64_t now_ns;      /* of risk */
+    uint64_t judged_ns;
+    uint64_t restarts;
+    uint64_t reports_taken;
+    uint64_t orders_judged;
+} walk_t;
+
+/* ---- inputs */
+
+static int next_tick(walk_t *w, tbus_error_t *err)
+{
+    tbus_journal_record_t record;
+    int code;
+    while ((code = tbus_journal_reader_next(w->reader, &record, err)) > 0) {
+        meter_at(&w->meter, &record);
+        if (record.topic != w->md || record.bytes > TICK_LEN_MAX)
+            continue;
+        memset(w->tick, 0, sizeof *w->tick);
+        memcpy(w->tick, record.payload, record.bytes);
+        w->tick_bytes = record.bytes;
+        w->tick_seq = record.seq;
+        w->then = market_clock_at(w->clock, w->tick, record.bytes);
+        return 0;
+    }
+    w->tick_bytes = 0;
+    return code;
+}
+
+static int take_tick(walk_t *w, tbus_error_t *err)
+{
+    const market_event_t *event;
+    int code = market_apply(w->market, w->tick_seq, w->tick, w->tick_bytes, &event);
+    if (code < 0)
+        return tbus_fail(err, code, "%s", market_limit_text(w->market));
+    gate_on_market(w->gate, event);
+    w->clock = w->then;
+    w->now_ns = w->clock.now_ns;
+    const order_t *order = &w->life->orders[w->life->orders_count - 1];
+    if (w->tick_seq == order->md_seq) {
+        w->verdict->touch = market_touch(w->market, order_locate(order));
+        w->verdict->touch_there = true;
+    }
+    return next_tick(w, err);
+}
+
+static const why_report_t *next_report(const walk_t *w)
+{
+    return w->reports_taken < w->life->reports_count ? &w->life->reports[w->reports_taken] : NULL;
+}
+
+static void take_report(walk_t *w)
+{
+    gate_on_report(w->gate, &next_report(w)->report);
+    w->reports_taken++;
+}
+
+/* ---- judging */
+
+static void take_limits(walk_t *w, uint32_t number)
+{
+    const recorded_t *r = w->recorded;
+    for (; w->limits_taken < r->limits_count && r->limits[w->limits_taken].number <= number;
+         w->limits_taken++)
+        risk_limits_repeat(&w->limits, r->limits[w->limits_taken].text);
+    (void)gate_set_limits(w->gate, &w->limits);
+}
+
+/* What came from outside before this order. */
+static void take_acts(walk_t *w)
+{
+    const recorded_acts_t *acts = &w->recorded->risk;
+    for (; w->acts_taken < acts->count; w->acts_taken++) {
+        const recorded_act_t *act = &acts->acts[w->acts_taken];
+        if (act->position > w->orders_judged || act->md_seq > market_seq(w->market))
+            return;
+        if (act->kind == EVENT_LIMITS)
+            take_limits(w, act->number);
+        else
+            gate_kill(w->gate, act->kind == EVENT_HALT);
+    }
+}
+
+static void judge(walk_t *w)
+{
+    const order_t *order = &w->life->orders[w->orders_judged];
+    bool last = w->orders_judged + 1 == w->life->orders_count;
+    take_acts(w);
+    if (w->restarts != w->clock.restarts)
+        gate_restart_rate(w->gate);
+    w->restarts = w->clock.restarts;
+    if (last) {
+        w->verdict->checks_count = gate_explain(w->gate, order, w->now_ns, w->verdict->checks);
+        w->verdict->market_ns = w->now_ns;
+    }
+    bool valid = order->md_seq <= market_seq(w->market);
+    uint8_t reason = valid ? gate_judge(w->gate, order, w->now_ns) : REASON_MALFORMED;
+    w->verdict->differ += reason != order->reason;
+    w->verdict->judged++;
+    w->judged_ns = w->now_ns;
+    w->orders_judged++;
+}
+
+/* ---- by the clock of the market: as risk/stage.c has it */
+
+static bool is_from_outside(const report_t *report)
+{
+    return report->kind == REPORT_CANCELLED && report->reason == REASON_KILL_SWITCH &&
+           (report->flags & (REPORT_ANSWER | REPORT_MORE)) == 0;
+}
+
+/* One from outside goes with the first behind it that has a time. */
+static uint64_t report_ns(const walk_t *w)
+{
+    for (uint64_t i = w->reports_taken; i < w->life->reports_count; i++)
+        if (!is_from_outside(&w->life->reports[i].report))
+            return w->life->reports[i].report.seen;
+    return MARKET_NEVER;
+}
+
+static int walk_to(walk_t *w, uint64_t due_ns, tbus_error_t *err)
+{
+    int code = 0;
+    while (code == 0) {
+        uint64_t seen_ns = report_ns(w), first_ns = seen_ns < due_ns ? seen_ns : due_ns;
+        if (w->tick_bytes && w->then.now_ns <= first_ns)
+            code = take_tick(w, err);
+        else if (seen_ns < due_ns)
+            take_report(w);
+        else
+            break;
+        if (w->now_ns < w->clock.now_ns)
+            w->now_ns = w->clock.now_ns;
+    }
+    return code;
+}
+
+static int walk_by_market(walk_t *w, tbus_error_t *err)
+{
+    int code = 0;
+    while (code == 0 && w->orders_judged < w->life->orders_count) {
+        const order_t *order = &w->life->orders[w->orders_judged];
+        uint64_t due_ns = order->at > w->judged_ns ? order->at : w->judged_ns;
+        code = walk_to(w, due_ns, err);
+        if (code < 0)
+            return code;
+        if (w->now_ns < due_ns)
+            w->now_ns = due_ns;
+        const why_report_t *report;
+        while ((report = next_report(w)) != NULL &&
+               (report_ns(w) < w->now_ns || report->seq <= order->report_seq))
+            take_report(w);
+        judge(w);
+    }
+    return code;
+}
+
+/* ---- by the clock of the host: as risk told */
+
+static int walk_by_inputs(walk_t *w, tbus_error_t *err)
+{
+    const recorded_inputs_t *inputs = recorded_inputs(w->recorded, EVENT_FROM_RISK, 0);
+    if (!inputs)
+        return tbus_fail(
+            err, -TBUS_ENOTFOUND,
+            "it was run by the clock of the host (venue.clock), and the order in which "
+            "risk took its inputs is not recorded");
+    int code = 0;
+    for (uint64_t i = 0; i < inputs->count && w->orders_judged < w->life->orders_count; i++) {
+        const recorded_input_t *input = &inputs->inputs[i];
+        while (code == 0 && w->tick_bytes && w->tick_seq <= input->md_seq)
+            code = take_tick(w, err);
+        if (code < 0)
+            return code;
+        if (input->what == EVENT_INPUT_REPORT && next_report(w))
+            take_report(w);
+        else if (input->what == EVENT_INPUT_ORDER)
+            judge(w);
+    }
+    if (w->orders_judged < w->life->orders_count)
+        return tbus_fail(err, -TBUS_ENOTFOUND, "that risk took it is not recorded");
+    return code;
+}
+
+/* ---- making it */
+
+static int prepare(walk_t *w, const char *directory, const why_setup_t *setup, tbus_error_t *err)
+{
+    w->limits = setup->limits;
+    w->tick = calloc(1, TICK_LEN_MAX);
+    if (!w->tick)
+        return tbus_fail(err, -ENOMEM, "no memory for a tick");
+    int code = market_create(&setup->books, &w->market, err);
+    if (code == 0)
+        code = gate_create(&w->limits, w->market, &w->gate, err);
+    if (code == 0)
+        code = recorded_open(directory, &w->recorded, err);
+    if (code == 0)
+        code = tbus_journal_reader_open(directory, &w->reader, err);
+    if (code < 0)
+        return code;
+    meter_begin(&w->meter, "replayed", tbus_journal_reader_info(w->reader));
+    w->md = tbus_journal_reader_topic(w->reader, "md");
+    return next_tick(w, err);
+}
+
+static void clear(walk_t *w)
+{
+    if (w->reader)
+        meter_end(&w->meter);
+    tbus_journal_reader_close(w->reader);
+    recorded_close(w->recorded);
+    gate_destroy(w->gate);
+    market_destroy(w->market);
+    free(w->tick);
+}
+
+int why_gate_run(const char *directory, const why_setup_t *setup, const why_life_t *life,
+                 why_verdict_t *out_verdict, tbus_error_t *err)
+{
+    why_verdict_t verdict = {0};
+    walk_t w = {.life = life, .verdict = &verdict};
+    if (!life->begins)
+        return tbus_fail(err, -TBUS_ENOTFOUND,
+                         "the journal's beginning was removed: books and positions are not known");
+    int code = prepare(&w, directory, setup, err);
+    if (code == 0)
+        code = setup->by_market ? walk_by_market(&w, err) : walk_by_inputs(&w, err);
+    clear(&w);
+    if (code == 0)
+        *out_verdict = verdict;
+    return code;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* why_show.h - the life of one order for people and programs. */
+#ifndef TICKBUS_TOOLS_JOURNAL_WHY_SHOW_H
+#define TICKBUS_TOOLS_JOURNAL_WHY_SHOW_H
+
+#include <stdio.h>
+
+#include <jansson.h>
+
+#include "tools/journal/why_gate.h"
+#include "tools/journal/why_life.h"
+
+/* In words, on one screen. `verdict`: NULL when it could not be made out. */
+void why_print(const why_life_t *life, const why_verdict_t *verdict, FILE *out);
+
+/* order, tick, touch, judged, checks[].{name,value,limit,passed,reached}, cancel, cancel_judged,
+ * reports[], hops_ns, market_ns, recomputed.{orders,differ}. Messages are as `busctl tap --json`
+ * has them, with recorded_ns; what there is not is null. hops_ns: host clock, ns since the start of
+ * the bus: intended, tick_recorded, sent, order_recorded, judged_recorded, and of the first report
+ * reported and report_recorded, and of the last last_reported. A new reference. */
+json_t *why_json(const why_life_t *life, const why_verdict_t *verdict);
+
+#endif
