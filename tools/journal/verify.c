@@ -118,6 +118,8 @@ static void print_summary(const check_t *c)
         printf(": it is being written, and was checked as far as it had come");
     printf("\nsealed    %" PRIu32 " of %" PRIu32 " segments\n", describe_seals(c->reader, digest),
            c->info->segments);
+    if (c->end == TBUS_JOURNAL_BROKEN)
+        fold(stdout, "why", KEY_COLUMNS, tbus_journal_reader_broken(c->reader)->text);
 }
 
 static void print_text(const check_t *c)
