@@ -104,6 +104,14 @@ static tbus_atomic_u64_t *durable_counter(recorder_t *r, const char *topic)
     return tbus_counter(r->stage.bus, r->stage.owner, name, "sequence");
 }
 
+/* Does the helper sync while a segment is written? Else durable_counter moves with segments. */
+static void tell_syncs(const recorder_t *r, const recorder_params_t *params)
+{
+    tbus_atomic_u64_t *syncs =
+        tbus_counter(r->stage.bus, r->stage.owner, "journal.syncs", "yes or no");
+    tbus_store_relaxed_u64(syncs, params->durability != TBUS_JOURNAL_ASYNC);
+}
+
 static int create_journal(recorder_t *r, const recorder_params_t *params, tbus_error_t *err)
 {
     const tbus_directory_t *directory = r->stage.bus->directory;
@@ -130,6 +138,7 @@ static int create_journal(recorder_t *r, const recorder_params_t *params, tbus_e
         to->layout_id = tbus_layout_of_type(to->type);
         spec.durable[topic] = durable_counter(r, from->name);
     }
+    tell_syncs(r, params);
     return tbus_journal_writer_open(&spec, &r->journal, err);
 }
 

@@ -15,9 +15,10 @@
  * the journal; so does destroy when the run ended otherwise.
  *
  * Counters: journal.records, journal.bytes (in the segments, headers of records included);
- * journal.durable.TOPIC, the last sequence of each topic that is on the disk (stored by the
- * journal's helper thread, tbus_journal_writer_durable); journal.no_room, 1 while the disk is full
- * and nothing is recorded, and journal.missed, the messages that were left out so far.
+ * journal.syncs, 1 while it syncs by itself; journal.durable.TOPIC, the last sequence of each topic
+ * that is on the disk (stored by the journal's helper thread, tbus_journal_writer_durable);
+ * journal.no_room, 1 while the disk is full and nothing is recorded, and journal.missed, the
+ * messages that were left out so far.
  *
  * Previous on the data path: every stage. Next: tbus_journal_reader_open (tickbus/journal.h).
  */

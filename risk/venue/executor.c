@@ -16,6 +16,11 @@
 #include "risk/order_form.h"
 #include "risk/table.h"
 
+/* Of the recorder (bus/journal/recorder.h). */
+#define DURABLE_COUNTER "journal.durable.judged"
+#define SYNCS_COUNTER   "journal.syncs"
+#define DURABLE_LOOK_NS UINT64_C(100000) /* between two looks while an order waits for the disk */
+
 typedef struct executor_stage {
     market_stage_t base; /* first */
     tbus_subscriber_t judged;
@@ -24,6 +29,10 @@ typedef struct executor_stage {
     venue_t *venue;
     in_hand_t in_hand;
     in_hand_stream_t arrivals;
+    bool durable;         /* arrivals wait until they are on the disk */
+    uint64_t durable_seq; /* of `judged`, as last looked at */
+    /* of the first that waits so: it arrives no earlier; 0: none waits */
+    uint64_t undurable_ns;
     uint32_t risk_owner; /* participant number, 0: none that has a horizon */
     tbus_horizon_view_t risk;
     uint64_t arrival_ns;   /* of the last order that was taken off the ring */
@@ -231,12 +240,46 @@ static uint64_t latency_min_ns(const venue_session_t *session)
     return entry_ns < cancel_ns ? entry_ns : cancel_ns;
 }
 
+/* Is the next message of `judged` on the disk, as far as that is asked for? */
+static bool is_durable(executor_stage_t *e)
+{
+    if (TBUS_LIKELY(!e->durable) || e->judged.seq <= e->durable_seq)
+        return true;
+    e->durable_seq = tbus_counter_value(e->base.stage.bus, DURABLE_COUNTER);
+    return e->judged.seq <= e->durable_seq;
+}
+
+/* The next message is there and not on the disk: it stays on its ring, and nothing that may come
+ * after its arrival is taken before it. The journal rings nobody: it is looked at again soon. */
+static void wait_for_disk(executor_stage_t *e, const void *message, size_t bytes)
+{
+    order_t order;
+    e->judged.held_back = message != NULL;
+    e->undurable_ns = 0;
+    if (!message)
+        return;
+    (void)order_copy(&order, message, bytes);
+    e->undurable_ns = order.at + latency_min_ns(e->base.session);
+    if (e->undurable_ns < e->arrival_ns)
+        e->undurable_ns = e->arrival_ns;
+}
+
+static uint64_t deadline_ns(const tbus_stage_t *stage)
+{
+    const executor_stage_t *e = (const executor_stage_t *)(const void *)stage;
+    return e->undurable_ns ? tbus_clock_ns() + DURABLE_LOOK_NS : TBUS_STAGE_NO_DEADLINE;
+}
+
 static void look_ahead(executor_stage_t *e)
 {
     market_stage_t *base = &e->base;
     const in_hand_order_t *first = in_hand_first(&e->in_hand, &e->arrivals);
     base->next_ns = in_hand_due_ns(base, first);
     base->bound_ns = MARKET_NEVER;
+    if (TBUS_UNLIKELY(e->undurable_ns != 0) && market_stage_waits(base)) {
+        base->bound_ns = e->undurable_ns;
+        return;
+    }
     if (first || !market_stage_waits(base) || e->risk_owner == 0 ||
         e->risk.seen == TBUS_HORIZON_END || market_stage_is_neighbour(base, e->risk_owner))
         return;
@@ -249,7 +292,7 @@ static void look_ahead(executor_stage_t *e)
 static uint64_t promise(market_stage_t *base, uint64_t passed_ns)
 {
     executor_stage_t *e = (executor_stage_t *)(void *)base;
-    if (e->arrivals.first || e->risk_owner == 0 ||
+    if (e->arrivals.first || e->undurable_ns || e->risk_owner == 0 ||
         !market_stage_is_neighbour(base, e->risk_owner) || passed_ns == MARKET_NEVER)
         return base->next_ns < base->bound_ns ? base->next_ns : base->bound_ns;
     uint64_t bound_ns = passed_ns + latency_min_ns(base->session);
@@ -260,14 +303,18 @@ static int collect(market_stage_t *base)
 {
     executor_stage_t *e = (executor_stage_t *)(void *)base;
     size_t bytes;
-    const void *message;
+    const void *message = NULL;
     tbus_horizon_look(&e->risk);
-    while (!in_hand_full(&e->in_hand) && (message = tbus_peek(&e->judged, &bytes))) {
+    while (!in_hand_full(&e->in_hand) && (message = tbus_peek(&e->judged, &bytes)) &&
+           is_durable(e)) {
         in_hand_order_t *in_hand = in_hand_add(&e->in_hand, &e->arrivals);
         in_hand->whole = order_copy(&in_hand->order, message, bytes);
         in_hand->due_ns = arrival_ns(e, &in_hand->order);
         tbus_advance(&e->judged);
+        message = NULL;
     }
+    if (TBUS_UNLIKELY(e->durable))
+        wait_for_disk(e, message, bytes);
     look_ahead(e);
     return 0;
 }
@@ -329,7 +376,7 @@ static int end(market_stage_t *base, int work)
     executor_stage_t *e = (executor_stage_t *)(void *)base;
     (void)work;
     /* Nobody waits for its horizon before it has something at stake. */
-    base->trails = !e->arrivals.first && venue_stats(e->venue).open_orders == 0;
+    base->trails = !e->arrivals.first && !e->undurable_ns && venue_stats(e->venue).open_orders == 0;
     return TBUS_UNLIKELY(e->acts.halted) && answer_halt(e);
 }
 
@@ -374,6 +421,10 @@ static int executor_start(tbus_stage_t *stage)
 {
     executor_stage_t *e = (executor_stage_t *)(void *)stage;
     int code = market_stage_start(stage);
+    if (code >= 0 && e->durable && tbus_counter_value(stage->bus, SYNCS_COUNTER) == 0)
+        code = tbus_fail(&stage->error, -TBUS_ECONFIG,
+                         "executor.durable is on, and nothing says when an order is on the disk: "
+                         "record with journal.durability periodic:MS or sync-batch");
     if (code < 0 || !market_stage_waits(&e->base))
         return code;
     e->risk_owner = tbus_stage_next_with_horizon(stage, "judged", 0);
@@ -397,6 +448,7 @@ static void executor_destroy(tbus_stage_t *stage)
 
 static const tbus_stage_ops_t executor_ops = {.poll = market_stage_poll,
                                               .poll_together = market_stage_poll_together,
+                                              .deadline_ns = deadline_ns,
                                               .start = executor_start,
                                               .wind_down = market_stage_wind_down,
                                               .destroy = executor_destroy};
@@ -460,6 +512,7 @@ int executor_stage_create(tbus_bus_t *bus, uint32_t owner, market_t *market,
     e->base.stage.owner = owner;
     e->base.stage.bus = bus;
     e->base.ops = &executor_market_ops;
+    e->durable = params->venue.durable;
     int code = build(e, market, params, err);
     if (code < 0) {
         executor_destroy(&e->base.stage);

@@ -12,8 +12,11 @@
  * + the response latency, but not before an earlier report. By the clock of the host an order
  * arrives when it is there and `md` was taken as far as the tick that it answers.
  *
- * Judged orders are taken off their ring at once and kept until they arrive. When `reports` is
- * FULL, what one input caused is kept, and nothing is taken until it is out.
+ * With executor.durable an order is taken only when its record is on the disk, which is looked at
+ * every 100 us while one waits: what an order does, and its market time, stay the same.
+ *
+ * Judged orders are otherwise taken off their ring at once and kept until they arrive. When
+ * `reports` is FULL, what one input caused is kept, and nothing is taken until it is out.
  *
  * Once the kill switch (risk/kill_switch.h) is thrown nothing is executed any more: new orders are
  * rejected, and resting ones cancelled as soon as no report waits for room, both with reason

@@ -32,6 +32,9 @@ static const tbus_param_t table[] = {
     {"taken_max", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(venue_limits_t, taken_max),
      .min = VENUE_SWEEP_LEVELS, .max = VENUE_TAKEN_LIMIT, .unit = "levels", .fallback = "65536",
      .help = "price levels of which the venue model remembers what we took"},
+    {"durable", TBUS_PARAM_BOOL, TBUS_PARAM_FIELD(venue_limits_t, durable), .fallback = "false",
+     .help = "take an order to the venue only when its record is on the disk; needs a journal with "
+             "journal.durability periodic or sync-batch"},
 };
 const tbus_params_t venue_limits_params = TBUS_PARAMS(venue_limits_t, table);
 

@@ -63,6 +63,7 @@ typedef struct venue_limits {
     uint32_t resting_max; /* resting orders at a time, 1..1048576 */
     /* levels from which something was taken at a time, VENUE_SWEEP_LEVELS..1048576 */
     uint32_t taken_max;
+    bool durable; /* for the executor: take only what is on the disk */
 } venue_limits_t;
 
 typedef struct venue venue_t;

@@ -186,6 +186,25 @@ static void two_recordings_are_compared_as_they_are(void **state)
     scratch_remove(wider.journal);
 }
 
+static void an_executor_that_waits_for_the_disk_decides_the_same(void **state)
+{
+    fixture_t *f = *state;
+    session_t s = session_in(f, 0), durable = session_in(f, 1);
+    short_session(f, &s, "split");
+    assert_int_equal(run(f, "start", "--feed", "synth:seed=3,messages=5000", "--pace", "max",
+                         "--layout", "split", "--wait", "park", "--journal", durable.journal,
+                         "--set", "executor.durable=true", "--set", "journal.durability=periodic:1",
+                         "--json", NULL),
+                     0);
+    json_t *verdict = replay(f, 0, s.journal, "--against", durable.journal, NULL);
+    assert_identical(verdict);
+    json_decref(verdict);
+    scratch_remove(s.journal);
+    scratch_remove(durable.journal);
+    assert_int_equal(run(f, "start", SHORT_FEED, "--set", "executor.durable=true", NULL), 1);
+    assert_text_holds(f->start.err, "nothing says when an order is on the disk");
+}
+
 static void what_cannot_be_repeated_is_refused(void **state)
 {
     fixture_t *f = *state;
@@ -205,6 +224,7 @@ int main(void)
         CASE(by_the_clock_of_the_host_it_repeats_in_the_order_that_it_took),
         CASE(what_is_overridden_on_purpose_shows_as_the_first_order_that_differs),
         CASE(two_recordings_are_compared_as_they_are),
+        CASE(an_executor_that_waits_for_the_disk_decides_the_same),
         CASE(what_cannot_be_repeated_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -579,11 +579,13 @@ static void venue_is_not_made_with_wrong_limits(void **state)
         venue_limits_t limits;
         const char *text;
     } wrong[] = {
-        {{0, VENUE_SWEEP_LEVELS}, "executor.resting_max is 0; set it from 1 to 1048576"},
-        {{VENUE_RESTING_LIMIT + 1, VENUE_SWEEP_LEVELS},
+        {{0, VENUE_SWEEP_LEVELS, false}, "executor.resting_max is 0; set it from 1 to 1048576"},
+        {{VENUE_RESTING_LIMIT + 1, VENUE_SWEEP_LEVELS, false},
          "executor.resting_max is 1048577; set it from 1 to 1048576"},
-        {{1, VENUE_SWEEP_LEVELS - 1}, "executor.taken_max is 255; set it from 256 to 1048576"},
-        {{1, VENUE_TAKEN_LIMIT + 1}, "executor.taken_max is 1048577; set it from 256 to 1048576"},
+        {{1, VENUE_SWEEP_LEVELS - 1, false},
+         "executor.taken_max is 255; set it from 256 to 1048576"},
+        {{1, VENUE_TAKEN_LIMIT + 1, false},
+         "executor.taken_max is 1048577; set it from 256 to 1048576"},
     };
     for (unsigned i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         tbus_error_t err = {0};
@@ -628,8 +630,9 @@ static void one_input_makes_as_many_reports_as_are_promised_and_no_more(void **s
 static void a_venue_takes_the_memory_that_its_limits_are_said_to_need(void **state)
 {
     (void)state;
-    const venue_limits_t sizes[] = {
-        {1, VENUE_SWEEP_LEVELS}, {VENUE_RESTING_LIMIT, VENUE_SWEEP_LEVELS}, {1, VENUE_TAKEN_LIMIT}};
+    const venue_limits_t sizes[] = {{1, VENUE_SWEEP_LEVELS, false},
+                                    {VENUE_RESTING_LIMIT, VENUE_SWEEP_LEVELS, false},
+                                    {1, VENUE_TAKEN_LIMIT, false}};
     market_t *market = risk_market_create();
     if (memory_in_use() == 0) {
         market_destroy(market);
