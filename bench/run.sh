@@ -26,3 +26,5 @@ echo
 "$bin/bench_report" "${quick[@]}"
 echo
 "$bin/bench_pipeline" "${quick[@]}"
+echo
+"$bin/bench_journal" "${quick[@]}"

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* journal.c - what does a journal cost beside what its bytes cost anyway?
+ *
+ *    recording   append of 56-byte messages, over a copy and a CRC-32C of as many bytes into a
+ *                mapping of the same kind whose pages are there
+ *    reading     every record, checked, over read(2) and a CRC-32C of the same files
+ *    verifying   the same with the seals, over read(2) alone, and over SHA-256 of the same bytes
+ *
+ * The five take turns, repetition after repetition, over files in the page cache; figures are
+ * medians, and a ratio is one of the same repetition. The recording's time is that of the appending
+ * thread, which waits for the helper where that cannot follow: on a disk it measures the disk.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <openssl/evp.h>
+
+#include <tickbus/clock.h>
+#include <tickbus/journal.h>
+
+#include "bench/program.h"
+#include "tools/measure/rank.h"
+
+#define REPETITIONS_MAX 101u
+#define MESSAGE_BYTES   56u
+#define RECORD_BYTES    (TBUS_JOURNAL_RECORD_HEADER + MESSAGE_BYTES)
+#define PATH_BYTES      512u
+#define CHUNK_BYTES     (256u << 10)
+
+enum what { COPYING, RECORDING, READING_RAW, READING, READING_BARE, HASHING, VERIFYING, WHATS };
+static const char *const names[WHATS] = {
+    [COPYING] = "copy and CRC", [RECORDING] = "recording", [READING_RAW] = "read and CRC",
+    [READING] = "reading",      [READING_BARE] = "read",   [HASHING] = "read and SHA-256",
+    [VERIFYING] = "verifying",
+};
+
+/* What is held against what. */
+static const struct {
+    enum what ours, bound;
+    double goal;
+} ratios[] = {{RECORDING, COPYING, 0.9},
+              {READING, READING_RAW, 0.8},
+              {VERIFYING, READING_BARE, 0.5},
+              {VERIFYING, HASHING, 0}};
+#define RATIOS (sizeof ratios / sizeof *ratios)
+
+typedef struct options {
+    const char *directory;
+    unsigned repetitions;
+    uint64_t messages;
+    bool json;
+} options_t;
+
+typedef struct results {
+    double mb_s[WHATS][REPETITIONS_MAX]; /* MB of records a second */
+} results_t;
+
+static const char usage[] =
+    "usage: bench_journal [--directory DIR] [--repetitions N] [--messages N] [--quick] [--json]\n"
+    "Recording, reading and verifying a journal, beside what its bytes cost anyway.\n"
+    "  --directory DIR  where journals are made (default $TMPDIR or /tmp)\n"
+    "  --repetitions N  interleaved repetitions, 1..101 (default 5)\n"
+    "  --messages N     of one journal (default 3000000)\n"
+    "  --quick          a smoke test: 1 repetition, 50000 messages\n"
+    "example: bench_journal --directory /dev/shm --json\n";
+
+static options_t parse(int argc, char **argv)
+{
+    const char *temporary = getenv("TMPDIR");
+    options_t options = {
+        .directory = temporary ? temporary : "/tmp", .repetitions = 5, .messages = 3000000};
+    static const struct option long_options[] = {{"directory", required_argument, NULL, 'd'},
+                                                 {"repetitions", required_argument, NULL, 'r'},
+                                                 {"messages", required_argument, NULL, 'm'},
+                                                 {"quick", no_argument, NULL, 'q'},
+                                                 {"json", no_argument, NULL, 'j'},
+                                                 {"help", no_argument, NULL, 'h'},
+                                                 {0}};
+    for (int option; (option = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
+        if (option == 'h') {
+            fputs(usage, stdout);
+            exit(0);
+        }
+        if (option == 'd')
+            options.directory = optarg;
+        else if (option == 'r')
+            options.repetitions = (unsigned)bench_number(optarg, REPETITIONS_MAX, usage);
+        else if (option == 'm')
+            options.messages = bench_number(optarg, UINT64_C(100000000), usage);
+        else if (option == 'q')
+            options.repetitions = 1, options.messages = 50000;
+        else if (option == 'j')
+            options.json = true;
+        else
+            bench_bad_usage(usage);
+    }
+    if (argc != optind)
+        bench_bad_usage(usage);
+    return options;
+}
+
+static double megabytes_a_second(uint64_t messages, uint64_t begin_ns)
+{
+    return (double)(messages * RECORD_BYTES) * 1e3 / (double)(tbus_clock_ns() - begin_ns);
+}
+
+/* ---- the bytes alone */
+
+/* Into a file of the same directory, mapped and faulted in before. */
+static double copy(const options_t *options, const char *path)
+{
+    char name[PATH_BYTES + 8];
+    size_t bytes = options->messages * RECORD_BYTES;
+    unsigned char message[MESSAGE_BYTES] = {1};
+    uint32_t sum = 0;
+    snprintf(name, sizeof name, "%s.raw", path);
+    int fd =
+        bench_must(open(name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), "make a file", name);
+    bench_must(-posix_fallocate(fd, 0, (off_t)bytes), "allocate a file", name);
+    unsigned char *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    bench_must(base == MAP_FAILED ? -1 : 0, "map a file", name);
+    for (size_t at = 0; at < bytes; at += 4096)
+        base[at] = 0;
+    uint64_t begin = tbus_clock_ns();
+    for (uint64_t i = 0; i < options->messages; i++) {
+        unsigned char *record = base + i * RECORD_BYTES;
+        memcpy(record, &i, sizeof i);
+        memcpy(record + TBUS_JOURNAL_RECORD_HEADER, message, sizeof message);
+        sum = tbus_crc32c(0, record + 8, RECORD_BYTES - 8);
+        memcpy(record + 4, &sum, sizeof sum);
+    }
+    double result = megabytes_a_second(options->messages, begin);
+    munmap(base, bytes);
+    close(fd);
+    unlink(name);
+    return result;
+}
+
+/* Every file of a journal, front to back; each piece is given to `use`. */
+static double read_files(const options_t *options, const char *path,
+                         void (*use)(void *context, const void *data, size_t bytes), void *context)
+{
+    static unsigned char chunk[CHUNK_BYTES];
+    char name[PATH_BYTES + 32];
+    uint64_t begin = tbus_clock_ns();
+    for (unsigned number = 1;; number++) {
+        ssize_t got;
+        snprintf(name, sizeof name, "%s/%08u.tbj", path, number);
+        int fd = open(name, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+            break;
+        while ((got = read(fd, chunk, sizeof chunk)) > 0)
+            use(context, chunk, (size_t)got);
+        close(fd);
+    }
+    return megabytes_a_second(options->messages, begin);
+}
+
+static void use_nothing(void *context, const void *data, size_t bytes)
+{
+    *(volatile unsigned char *)context = *(const unsigned char *)data;
+    (void)bytes;
+}
+
+static void use_crc(void *context, const void *data, size_t bytes)
+{
+    uint32_t *sum = context;
+    *sum = tbus_crc32c(*sum, data, bytes);
+}
+
+static void use_sha(void *context, const void *data, size_t bytes)
+{
+    bench_must(EVP_DigestUpdate(context, data, bytes) == 1 ? 0 : -1, "hash", "SHA-256");
+}
+
+static double hash(const options_t *options, const char *path)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    bench_must(context && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1 ? 0 : -1, "hash",
+               "SHA-256");
+    double result = read_files(options, path, use_sha, context);
+    EVP_DigestFinal_ex(context, digest, NULL);
+    EVP_MD_CTX_free(context);
+    return result;
+}
+
+/* ---- the journal */
+
+static double record(const options_t *options, const char *path)
+{
+    tbus_error_t err = {0};
+    tbus_journal_writer_t *w;
+    unsigned char message[MESSAGE_BYTES] = {1};
+    tbus_journal_spec_t spec = {.directory = path,
+                                .bus_name = "bench",
+                                .topics_count = 1,
+                                .topics = {{.name = "md", .type = "tick", .first_seq = 1}}};
+    bench_must(tbus_journal_writer_open(&spec, &w, &err), "start a journal", err.text);
+    uint64_t begin = tbus_clock_ns();
+    for (uint64_t seq = 1; seq <= options->messages; seq++)
+        if (tbus_journal_writer_append(w, 0, seq, seq, message, sizeof message) < 0)
+            bench_must(-1, "record", tbus_journal_writer_error(w)->text);
+    double result = megabytes_a_second(options->messages, begin);
+    bench_must(tbus_journal_writer_close(w, &err), "close the journal", err.text);
+    return result;
+}
+
+static double read_all(const options_t *options, const char *path, bool seals)
+{
+    tbus_error_t err = {0};
+    tbus_journal_reader_t *r;
+    tbus_journal_record_t record;
+    uint64_t count = 0;
+    int code;
+    uint64_t begin = tbus_clock_ns();
+    bench_must(tbus_journal_reader_open(path, &r, &err), "open the journal", err.text);
+    if (seals)
+        tbus_journal_reader_check_seals(r);
+    while ((code = tbus_journal_reader_next(r, &record, &err)) > 0)
+        count++;
+    bench_must(code, "read the journal", err.text);
+    double result = megabytes_a_second(options->messages, begin);
+    bench_must(count == options->messages ? 0 : -1, "read the journal", "records are missing");
+    tbus_journal_reader_close(r);
+    return result;
+}
+
+static void remove_journal(const char *path)
+{
+    char name[PATH_BYTES + 32];
+    for (unsigned n = 1, gone = 0; !gone; n++) {
+        snprintf(name, sizeof name, "%s/%08u.tbj", path, n);
+        gone = unlink(name) < 0;
+    }
+    snprintf(name, sizeof name, "%s/writer.lock", path);
+    unlink(name);
+    rmdir(path);
+}
+
+static void run_once(const options_t *options, results_t *results, unsigned i)
+{
+    char path[PATH_BYTES];
+    uint32_t sum = 0;
+    unsigned char byte;
+    snprintf(path, sizeof path, "%s/tickbus-bench-%ld", options->directory, (long)getpid());
+    results->mb_s[COPYING][i] = copy(options, path);
+    results->mb_s[RECORDING][i] = record(options, path);
+    results->mb_s[READING_BARE][i] = read_files(options, path, use_nothing, &byte);
+    results->mb_s[READING_RAW][i] = read_files(options, path, use_crc, &sum);
+    results->mb_s[READING][i] = read_all(options, path, false);
+    results->mb_s[HASHING][i] = hash(options, path);
+    results->mb_s[VERIFYING][i] = read_all(options, path, true);
+    remove_journal(path);
+}
+
+/* ---- what it came to */
+
+static double median(const double *values, unsigned count)
+{
+    double copied[REPETITIONS_MAX];
+    memcpy(copied, values, count * sizeof *values);
+    return rank_median(copied, count);
+}
+
+static double median_ratio(const results_t *results, unsigned which, unsigned count)
+{
+    double values[REPETITIONS_MAX];
+    for (unsigned i = 0; i < count; i++)
+        values[i] = results->mb_s[ratios[which].ours][i] / results->mb_s[ratios[which].bound][i];
+    return rank_median(values, count);
+}
+
+static void print_text(const options_t *options, const results_t *results)
+{
+    printf("%llu messages of %u bytes, in %s; medians of %u interleaved repetitions\n\n",
+           (unsigned long long)options->messages, MESSAGE_BYTES, options->directory,
+           options->repetitions);
+    for (unsigned what = 0; what < WHATS; what++)
+        printf("%-18s %8.0f MB/s\n", names[what],
+               median(results->mb_s[what], options->repetitions));
+    putchar('\n');
+    for (unsigned i = 0; i < RATIOS; i++) {
+        printf("%-10s over %-18s %5.2f", names[ratios[i].ours], names[ratios[i].bound],
+               median_ratio(results, i, options->repetitions));
+        if (ratios[i].goal > 0)
+            printf("  (goal %.1f)", ratios[i].goal);
+        putchar('\n');
+    }
+}
+
+static void print_json(const options_t *options, const results_t *results)
+{
+    json_t *rates = json_object(), *list = json_array();
+    for (unsigned what = 0; what < WHATS; what++)
+        json_object_set_new(rates, names[what],
+                            json_real(median(results->mb_s[what], options->repetitions)));
+    for (unsigned i = 0; i < RATIOS; i++)
+        json_array_append_new(list, json_pack("{s:s, s:s, s:f, s:f}", "ours", names[ratios[i].ours],
+                                              "bound", names[ratios[i].bound], "ratio",
+                                              median_ratio(results, i, options->repetitions),
+                                              "goal", ratios[i].goal));
+    json_t *object =
+        json_pack("{s:I, s:i, s:s, s:o, s:o, s:o}", "messages", (json_int_t)options->messages,
+                  "repetitions", (int)options->repetitions, "directory", options->directory, "mb_s",
+                  rates, "ratios", list, "host", bench_host());
+    json_dumpf(object, stdout, JSON_INDENT(2));
+    putchar('\n');
+    json_decref(object);
+}
+
+int main(int argc, char **argv)
+{
+    static results_t results;
+    options_t options = parse(argc, argv);
+    for (unsigned i = 0; i < options.repetitions; i++)
+        run_once(&options, &results, i);
+    if (options.json)
+        print_json(&options, &results);
+    else
+        print_text(&options, &results);
+    return 0;
+}
