@@ -424,18 +424,20 @@ static void measure_wait(const group_t *g)
     }
 }
 
-/* What was sent is on the rings: say how far we are. */
-static void raise_horizons(const group_t *g)
+/* What was sent is on the rings: say how far we are. `busy`: some of it is not; then whoever sleeps
+ * is told what was said before, since we may have to wait for room. */
+static void raise_horizons(const group_t *g, bool busy)
 {
     uint64_t tick_ns = g->leader->ended ? MARKET_NEVER : g->at_ns;
     uint64_t passed_ns = least(tick_ns, g->leader->clear_ns);
-    bool rings = !g->full || g->leader->md.seq - g->leader->rung_seq >= TICKS_PER_RING;
+    bool rings = busy || !g->full || g->leader->md.seq - g->leader->rung_seq >= TICKS_PER_RING;
     for (uint32_t i = 0; i < g->count; i++) {
         market_stage_t *s = member(g, i);
         if (!s->horizon)
             continue;
         uint64_t at_ns = s->ops->promise ? s->ops->promise(s, passed_ns) : passed_ns;
-        tbus_horizon_raise_quietly(s->horizon, least(tick_ns, at_ns));
+        if (!busy)
+            tbus_horizon_raise_quietly(s->horizon, least(tick_ns, at_ns));
         if (rings)
             tbus_horizon_ring(s->horizon, s->md.fence);
     }
@@ -466,8 +468,8 @@ static int end_turn(group_t *g)
                            (s->ops->keeps && s->ops->keeps(s));
     }
     measure_wait(g);
-    if (!busy && market_stage_waits(leader))
-        raise_horizons(g);
+    if (market_stage_waits(leader))
+        raise_horizons(g, busy);
     /* The feed's horizon is looked at while nothing is on the ring; those of stages always, by
      * whoever may have to raise its own. */
     for (uint32_t i = 0; i < g->count; i++) {
