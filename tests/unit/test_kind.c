@@ -104,10 +104,10 @@ static void each_topic_is_known_once_by_the_first_port_that_says_what_it_is(void
 {
     (void)state;
     static const char *const names[] = {"md",       "bbo",    "orders", "judged",
-                                        "approved", "events", "reports"};
+                                        "approved", "events", "inputs", "reports"};
     for (uint32_t i = 0; i < sizeof names / sizeof *names; i++)
         assert_string_equal(kinds_topic_at(i)->topic, names[i]);
-    assert_null(kinds_topic_at(7));
+    assert_null(kinds_topic_at(8));
 }
 
 /* --- resources */
