@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "risk/acts.h"
 
+#include <time.h>
+
 /* Messages that are kept while the topic has no room. One more is left out, which the numbers of
  * those that follow tell. */
 #define EVENTS_KEPT_MAX 32u
+
+/* Who has begun to throw the switch may have lost its CPU. */
+#define FINAL_LOOKS   100u
+#define FINAL_LOOK_NS 200000
 
 int acts_join(acts_t *acts, tbus_stage_t *stage, uint8_t from, tbus_error_t *err)
 {
@@ -102,4 +108,18 @@ void acts_tell_end(acts_t *acts, const acts_place_t *place)
 {
     event_t event = event_at(acts, EVENT_END, place);
     tell(acts, &event, "");
+}
+
+bool acts_wait(const acts_t *acts)
+{
+    kill_switch_state_t state;
+    if (acts->recorded || !acts->kill_switch || !acts_changed(acts))
+        return false;
+    for (unsigned looks = 0; looks < FINAL_LOOKS; looks++) {
+        kill_switch_look(acts->kill_switch, &state);
+        if (state.thrown)
+            break;
+        nanosleep(&(struct timespec){.tv_nsec = FINAL_LOOK_NS}, NULL);
+    }
+    return true;
 }

@@ -80,6 +80,10 @@ void acts_tell_limits(acts_t *acts, uint32_t number, const acts_place_t *place);
 /* Say that the feed ended at this place (EVENT_END). */
 void acts_tell_end(acts_t *acts, const acts_place_t *place);
 
+/* The stage ends: wait until a throw that somebody has begun is complete, at most some ms. True:
+ * then acts_take finds something. Cold. */
+bool acts_wait(const acts_t *acts);
+
 /* Publish what was kept. Returns how many messages went out. */
 static inline uint32_t acts_flush(acts_t *acts)
 {

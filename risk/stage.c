@@ -391,6 +391,16 @@ static int begin(market_stage_t *base)
     return (int)acts_flush(&r->acts);
 }
 
+/* A supervisor that dies is told by the switch, and may be so just before the end. */
+static int risk_finish(tbus_stage_t *stage)
+{
+    risk_stage_t *r = (risk_stage_t *)(void *)stage;
+    if (acts_wait(&r->acts))
+        take_acts(r);
+    (void)acts_flush(&r->acts);
+    return 0;
+}
+
 static bool keeps(const market_stage_t *base)
 {
     return ((const risk_stage_t *)(const void *)base)->acts.events.kept != 0;
@@ -455,6 +465,7 @@ static const tbus_stage_ops_t risk_ops = {.poll = market_stage_poll,
                                           .poll_together = market_stage_poll_together,
                                           .start = risk_start,
                                           .wind_down = market_stage_wind_down,
+                                          .finish = risk_finish,
                                           .destroy = risk_destroy};
 
 static void add_counters(risk_stage_t *r)

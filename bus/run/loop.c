@@ -64,6 +64,16 @@ static bool may_leave(const tbus_loop_t *loop)
     return !loop->may_leave || loop->may_leave(loop->leave_context);
 }
 
+/* Each stage has had a turn since it was to wind down. The supervisor may die between the turn and
+ * the look at whether it has. */
+static bool wound_down(const tbus_loop_t *loop, const enum tbus_command *obeyed)
+{
+    for (uint32_t i = 0; i < loop->stages_count; i++)
+        if (obeyed[i] < TBUS_CMD_WIND_DOWN)
+            return false;
+    return true;
+}
+
 static int fail_stage(const tbus_loop_t *loop, uint32_t i, int code)
 {
     tbus_stage_t *stage = loop->stages[i];
@@ -292,7 +302,8 @@ int tbus_loop_run(tbus_loop_t *loop)
             continue;
         }
         rest(loop);
-        if (all_told(loop, TBUS_CMD_STOP) || (orphaned(loop) && may_leave(loop)))
+        if (all_told(loop, TBUS_CMD_STOP) ||
+            (orphaned(loop) && wound_down(loop, obeyed) && may_leave(loop)))
             break;
         uint64_t parks = loop->waiter.parks;
         tbus_waiter_idle(&loop->waiter, next_deadline_ns(loop));

@@ -431,6 +431,16 @@ static int executor_start(tbus_stage_t *stage)
     return e->risk_owner ? tbus_stage_watch_horizon(stage, e->risk_owner, &e->risk) : 0;
 }
 
+/* A supervisor that dies is told by the switch, and may be so just before the end. */
+static int executor_finish(tbus_stage_t *stage)
+{
+    executor_stage_t *e = (executor_stage_t *)(void *)stage;
+    if (acts_wait(&e->acts))
+        (void)obey_kill_switch(e);
+    (void)acts_flush(&e->acts);
+    return 0;
+}
+
 /* ---- life */
 
 static void executor_destroy(tbus_stage_t *stage)
@@ -451,6 +461,7 @@ static const tbus_stage_ops_t executor_ops = {.poll = market_stage_poll,
                                               .deadline_ns = deadline_ns,
                                               .start = executor_start,
                                               .wind_down = market_stage_wind_down,
+                                              .finish = executor_finish,
                                               .destroy = executor_destroy};
 
 static void add_counters(executor_stage_t *e)
