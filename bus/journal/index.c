@@ -2,18 +2,17 @@
 #include "bus/journal/index.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#define NAME_MAX_BYTES 24u /* "00000001.tbi.part" */
+#include "bus/journal/cache_file.h"
 
-static void name_of(uint32_t number, const char *end, char out_name[NAME_MAX_BYTES])
+static void name_of(uint32_t number, char out_name[TBUS_JOURNAL_CACHE_NAME_MAX])
 {
-    snprintf(out_name, NAME_MAX_BYTES, "%08u.tbi%s", number % (TBUS_JOURNAL_SEGMENTS_MAX + 1), end);
+    snprintf(out_name, TBUS_JOURNAL_CACHE_NAME_MAX, "%08u.tbi",
+             number % (TBUS_JOURNAL_SEGMENTS_MAX + 1));
 }
 
 static uint32_t words_of(const tbus_journal_index_header_t *header)
@@ -172,25 +171,11 @@ static bool is_about(const tbus_journal_index_header_t *h, const tbus_journal_se
            h->entries_count <= entries_max(h->segment_bytes);
 }
 
-static bool read_whole(int fd, void *into, uint64_t bytes, uint64_t offset)
-{
-    uint64_t have = 0;
-    while (have < bytes) {
-        ssize_t got = pread(fd, (unsigned char *)into + have, bytes - have, (off_t)(offset + have));
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return false;
-        have += (uint64_t)got;
-    }
-    return true;
-}
-
 static int load_from(int fd, const tbus_journal_segment_t *segment, bool header_only,
                      tbus_journal_index_t *index)
 {
     tbus_journal_index_header_t header;
-    if (!read_whole(fd, &header, sizeof header, 0) || !is_about(&header, segment))
+    if (!tbus_journal_cache_read(fd, &header, sizeof header, 0) || !is_about(&header, segment))
         return TBUS_JOURNAL_NOTHING;
     if (!header_only) {
         tbus_journal_index_begin(index, segment);
@@ -198,7 +183,7 @@ static int load_from(int fd, const tbus_journal_segment_t *segment, bool header_
         if (code < 0)
             return code;
         uint64_t bytes = entries_bytes(&header);
-        if (!read_whole(fd, index->entries, bytes, sizeof header) ||
+        if (!tbus_journal_cache_read(fd, index->entries, bytes, sizeof header) ||
             tbus_crc32c(0, index->entries, bytes) != header.entries_crc32c) {
             index->header.segment = 0;
             return TBUS_JOURNAL_NOTHING;
@@ -212,12 +197,11 @@ static int load_from(int fd, const tbus_journal_segment_t *segment, bool header_
 int tbus_journal_index_load(const tbus_journal_segment_t *segment, bool header_only,
                             tbus_journal_index_t *index)
 {
-    char name[NAME_MAX_BYTES];
+    char name[TBUS_JOURNAL_CACHE_NAME_MAX];
     if (closed_bytes(segment) == 0)
         return TBUS_JOURNAL_NOTHING;
-    name_of(segment->header.segment, "", name);
-    int fd = openat(segment->directory->fd, name,
-                    O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW);
+    name_of(segment->header.segment, name);
+    int fd = tbus_journal_cache_open(segment->directory->fd, name);
     if (fd < 0)
         return TBUS_JOURNAL_NOTHING;
     int look = load_from(fd, segment, header_only, index);
@@ -225,72 +209,24 @@ int tbus_journal_index_load(const tbus_journal_segment_t *segment, bool header_o
     return look;
 }
 
-static int write_whole(int fd, const void *from, uint64_t bytes, uint64_t offset)
-{
-    for (uint64_t done = 0; done < bytes;) {
-        ssize_t put =
-            pwrite(fd, (const unsigned char *)from + done, bytes - done, (off_t)(offset + done));
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put <= 0)
-            return put < 0 ? -errno : -EIO;
-        done += (uint64_t)put;
-    }
-    return 0;
-}
-
-/* Is `name` still the file that we have locked? Else somebody else has just renamed it. */
-static bool is_named(int directory_fd, int fd, const char *name)
-{
-    struct stat named;
-    struct stat ours;
-    return fstatat(directory_fd, name, &named, AT_SYMLINK_NOFOLLOW) == 0 && fstat(fd, &ours) == 0 &&
-           named.st_ino == ours.st_ino && named.st_dev == ours.st_dev;
-}
-
-/* Made by us, or left by somebody who was killed: then its lock is free. A descriptor, or
- * -errno. */
-static int open_part(int directory_fd, const char *part)
-{
-    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    int fd =
-        openat(directory_fd, part, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, 0640);
-    if (fd < 0)
-        return -errno;
-    int code =
-        fcntl(fd, F_OFD_SETLK, &whole) < 0 || !is_named(directory_fd, fd, part) ? -EAGAIN : 0;
-    if (code == 0 && ftruncate(fd, 0) < 0)
-        code = -errno;
-    if (code < 0)
-        close(fd);
-    return code < 0 ? code : fd;
-}
-
 int tbus_journal_index_store(tbus_journal_index_t *index, const tbus_journal_segment_t *segment)
 {
-    char name[NAME_MAX_BYTES];
-    char part[NAME_MAX_BYTES];
+    char name[TBUS_JOURNAL_CACHE_NAME_MAX];
+    tbus_journal_cache_file_t file;
     tbus_journal_index_header_t *h = &index->header;
-    int directory_fd = segment->directory->fd;
     uint64_t bytes = entries_bytes(h);
-    name_of(h->segment, "", name);
-    name_of(h->segment, ".part", part);
+    name_of(h->segment, name);
     h->segment_bytes = closed_bytes(segment);
     h->seal_crc32c = segment->header.seal.crc32c;
     h->entries_crc32c = tbus_crc32c(0, index->entries, bytes);
     h->header_crc32c = header_crc(h);
-    int fd = open_part(directory_fd, part);
-    if (fd < 0)
-        return fd;
-    int code = write_whole(fd, h, sizeof *h, 0);
-    if (code == 0)
-        code = write_whole(fd, index->entries, bytes, sizeof *h);
-    if (code == 0 && renameat(directory_fd, part, directory_fd, name) < 0)
-        code = -errno;
+    int code = tbus_journal_cache_begin(segment->directory->fd, name, &file);
     if (code < 0)
-        unlinkat(directory_fd, part, 0);
-    close(fd); /* and with it goes the lock */
-    return code;
+        return code;
+    code = tbus_journal_cache_write(&file, h, sizeof *h, 0);
+    if (code == 0)
+        code = tbus_journal_cache_write(&file, index->entries, bytes, sizeof *h);
+    return tbus_journal_cache_end(&file, code);
 }
 
 void tbus_journal_index_free(tbus_journal_index_t *index)

@@ -12,8 +12,8 @@
  *
  * Since sequences and times go up, what is looked for is at or behind the last entry before which
  * everything is lower, and reading from there finds it. A file that is missing, of another session
- * or segment, or wrong in any byte is not used and made anew. It is never needed: where it cannot
- * be written, what was read stays in memory. No sync: after a loss of power it is made anew.
+ * or segment, or wrong in any byte is not used and made anew (cache_file.h). Where it cannot be
+ * written, what was read stays in memory.
  */
 #ifndef TICKBUS_JOURNAL_INDEX_H
 #define TICKBUS_JOURNAL_INDEX_H
@@ -106,7 +106,7 @@ void tbus_journal_index_find(const tbus_journal_index_t *index, const tbus_journ
 int tbus_journal_index_load(const tbus_journal_segment_t *segment, bool header_only,
                             tbus_journal_index_t *index);
 
-/* Into the file, by way of "NAME.part". All records of the finished segment are in it. 0, or -errno
+/* Into the file. All records of the finished segment are in it. 0, or -errno
  * (-EAGAIN: somebody else is at it), and then the file is as it was. */
 int tbus_journal_index_store(tbus_journal_index_t *index, const tbus_journal_segment_t *segment);
 
