@@ -70,8 +70,10 @@ static int fail_with(market_t *m, const char *text)
 /* Put an order on the book of `locate`, behind the others of its level. Requires a reference that
  * is not in use; `entry` is the place that orders_place returned for it. */
 static inline int add_order(market_t *m, order_entry_t *entry, uint64_t ref, uint16_t locate,
-                            unsigned which, uint32_t px_e4, uint32_t qty)
+                            unsigned which, const tick_t *tick)
 {
+    uint32_t px_e4 = tick->px_e4;
+    uint32_t qty = tick->qty;
     uint32_t index = book_level(&m->levels, &m->books[locate].sides[which], locate, which, px_e4);
     if (TBUS_UNLIKELY(index == 0))
         return fail_with(m, m->levels_text);
@@ -82,6 +84,7 @@ static inline int add_order(market_t *m, order_entry_t *entry, uint64_t ref, uin
     entry->added_seq = m->event.md_seq;
     entry->qty = qty;
     entry->level = index;
+    entry->event = tick->event;
     orders_added(&m->orders);
     if (m->orders.live > m->stats.live_orders_max)
         m->stats.live_orders_max = m->orders.live;
@@ -131,7 +134,7 @@ static inline int apply_add(market_t *m, const tick_t *tick, uint16_t locate)
         return fail_with(m, m->orders_text);
     m->event.side = tick->side;
     return add_order(m, entry, tick->order_ref, locate, tick->side == 'S' ? BOOK_ASK : BOOK_BID,
-                     tick->px_e4, tick->qty);
+                     tick);
 }
 
 /* The order that a tick refers to, or NULL, which is counted. */
@@ -193,7 +196,7 @@ static int apply_replace(market_t *m, const tick_t *tick, uint16_t locate)
         if (TBUS_UNLIKELY(entry->qty != 0))
             m->stats.duplicate_adds++;
         else
-            rc = add_order(m, entry, tick->new_ref, of_order, which, tick->px_e4, tick->qty);
+            rc = add_order(m, entry, tick->new_ref, of_order, which, tick);
     }
     disown_if_foreign(m, locate, of_order);
     return rc;

@@ -38,7 +38,7 @@ typedef struct order_entry {
     uint64_t added_seq;
     uint32_t qty;   /* 0: the entry is free */
     uint32_t level; /* index of its price level */
-    uint64_t pad;   /* two entries a cache line, none across two */
+    uint64_t event; /* of the tick that added it: exchange time, tracking number (tick_t) */
 } order_entry_t;
 
 _Static_assert(sizeof(order_entry_t) == 32, "two entries share a cache line");

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bus/market/snapshot.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <tickbus/msg/itch_types.h>
+
+#include "bus/market/view.h"
+
+#define DIGIT_BITS  11u
+#define DIGITS      (1u << DIGIT_BITS)
+#define FETCH_AHEAD 8u
+
+/* A live order while they are being sorted. */
+typedef struct by_age {
+    uint64_t added_seq;
+    const order_entry_t *entry;
+} by_age_t;
+
+typedef struct kept_order {
+    uint64_t ref;
+    uint64_t event;
+    uint32_t qty;
+    uint32_t px_e4;
+    uint16_t locate;
+    uint8_t side; /* 'B', 'S' */
+    uint8_t pad[5];
+} kept_order_t;
+
+_Static_assert(sizeof(kept_order_t) == 32, "two orders a cache line");
+
+struct snapshot {
+    uint64_t md_seq;
+    uint32_t orders_max;
+    uint32_t admin_count;
+    uint32_t orders_count;
+    size_t bytes;         /* of the mapping, of which this struct is the beginning */
+    kept_order_t *orders; /* orders_max */
+    by_age_t *sorted[2];  /* orders_max each */
+    char names[MARKET_LOCATES][8];
+    uint32_t digit_counts[DIGITS];
+    tick_t admin[STANDING_MAX];
+};
+
+int snapshot_create(uint32_t orders_max, snapshot_t **out_snapshot, tbus_error_t *err)
+{
+    size_t bytes =
+        sizeof(snapshot_t) + (sizeof(kept_order_t) + 2 * sizeof(by_age_t)) * (size_t)orders_max;
+    snapshot_t *s = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (s == MAP_FAILED)
+        return tbus_fail(err, -ENOMEM, "no memory for a snapshot of %u orders: %s", orders_max,
+                         strerror(errno));
+    s->bytes = bytes;
+    s->orders_max = orders_max;
+    s->orders = (kept_order_t *)(void *)(s + 1);
+    s->sorted[0] = (by_age_t *)(void *)(s->orders + orders_max);
+    s->sorted[1] = s->sorted[0] + orders_max;
+    *out_snapshot = s;
+    return 0;
+}
+
+void snapshot_destroy(snapshot_t *s)
+{
+    if (s)
+        munmap(s, s->bytes);
+}
+
+/* ---- the live orders, oldest first */
+
+static uint32_t collect(const order_slots_t *slots, by_age_t *out)
+{
+    uint32_t count = 0;
+    for (uint64_t i = 0; slots->entries && i <= slots->mask; i++)
+        if (slots->entries[i].qty != 0)
+            out[count++] = (by_age_t){slots->entries[i].added_seq, &slots->entries[i]};
+    return count;
+}
+
+/* Put them in the order of one digit of their sequences; equal ones stay in the order they have. */
+static void sort_by_digit(snapshot_t *s, const by_age_t *from, by_age_t *to, uint32_t count,
+                          uint64_t first, unsigned shift)
+{
+    uint32_t *counts = s->digit_counts;
+    memset(counts, 0, sizeof s->digit_counts);
+    for (uint32_t i = 0; i < count; i++)
+        counts[(from[i].added_seq - first) >> shift & (DIGITS - 1)]++;
+    uint32_t before = 0;
+    for (uint32_t digit = 0; digit < DIGITS; digit++) {
+        uint32_t here = counts[digit];
+        counts[digit] = before;
+        before += here;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        to[counts[(from[i].added_seq - first) >> shift & (DIGITS - 1)]++] = from[i];
+}
+
+/* Of sorted[0]; the result is what is returned. */
+static const by_age_t *sort(snapshot_t *s, uint32_t count)
+{
+    uint64_t first = UINT64_MAX, last = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t seq = s->sorted[0][i].added_seq;
+        first = seq < first ? seq : first;
+        last = seq > last ? seq : last;
+    }
+    unsigned now = 0;
+    for (unsigned shift = 0; shift < 64 && count > 1 && (last - first) >> shift != 0;
+         shift += DIGIT_BITS) {
+        sort_by_digit(s, s->sorted[now], s->sorted[!now], count, first, shift);
+        now = !now;
+    }
+    return s->sorted[now];
+}
+
+static void keep_order(const market_t *m, const order_entry_t *entry, kept_order_t *out)
+{
+    const price_level_t *level = &m->levels.levels[entry->level];
+    *out = (kept_order_t){.ref = entry->ref,
+                          .event = entry->event,
+                          .qty = entry->qty,
+                          .px_e4 = level->px_e4,
+                          .locate = level->locate,
+                          .side = level->side == BOOK_BID ? 'B' : 'S'};
+}
+
+int snapshot_take(snapshot_t *s, const market_t *m, const standing_t *standing)
+{
+    s->admin_count = s->orders_count = 0;
+    if (m->failed || m->orders.live > s->orders_max)
+        return -TBUS_ELIMIT;
+    uint32_t count = collect(&m->orders.now, s->sorted[0]);
+    count += collect(&m->orders.before, s->sorted[0] + count);
+    assert(count == m->orders.live);
+    const by_age_t *sorted = sort(s, count);
+    for (uint32_t i = 0; i < count; i++) {
+        if (i + FETCH_AHEAD < count)
+            __builtin_prefetch(sorted[i + FETCH_AHEAD].entry);
+        keep_order(m, sorted[i].entry, &s->orders[i]);
+    }
+    for (uint32_t locate = 0; locate < MARKET_LOCATES; locate++)
+        memcpy(s->names[locate], m->symbols[locate].name, sizeof s->names[locate]);
+    s->orders_count = count;
+    s->admin_count = standing_copy(standing, s->admin);
+    s->md_seq = market_seq(m);
+    return 0;
+}
+
+/* ---- reading it */
+
+uint32_t snapshot_count(const snapshot_t *s)
+{
+    return s->admin_count + s->orders_count;
+}
+
+uint64_t snapshot_md_seq(const snapshot_t *s)
+{
+    return s->md_seq;
+}
+
+void snapshot_tick(const snapshot_t *s, uint32_t index, tick_t *out_tick)
+{
+    assert(index < snapshot_count(s));
+    if (index < s->admin_count) {
+        *out_tick = s->admin[index];
+        return;
+    }
+    const kept_order_t *order = &s->orders[index - s->admin_count];
+    *out_tick = (tick_t){
+        .event = order->event, .intended = tick_pack(0, order->locate), .type = ITCH_ADD_ORDER};
+    out_tick->side = order->side;
+    out_tick->qty = order->qty;
+    out_tick->order_ref = order->ref;
+    out_tick->px_e4 = order->px_e4;
+    memcpy(out_tick->symbol, s->names[order->locate], sizeof out_tick->symbol);
+}
