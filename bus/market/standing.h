@@ -45,8 +45,7 @@ int standing_create(standing_t **out_standing, tbus_error_t *err);
 /* Accepts NULL. Likewise for tests so far. */
 void standing_destroy(standing_t *s);
 
-/* Not for callers, who call standing_keep: a tick of a type that may be kept. Seen from outside only
- * for tests so far. */
+/* Not for callers, who call standing_keep: a tick of a type that may be kept. */
 void standing_keep_tick(standing_t *s, const tick_t *tick);
 
 /* Bit i: the character 64 + i. */
@@ -56,7 +55,8 @@ void standing_keep_tick(standing_t *s, const tick_t *tick);
      (UINT64_C(1) << ('Y' - 64)) | (UINT64_C(1) << ('K' - 64)) | (UINT64_C(1) << ('J' - 64)))
 
 /* Take note of a tick; every one is given, in the order of md. Orders and trades cost one
- * comparison. A page fault when a locate is heard of first; else no system call. */
+ * comparison. A page fault when a locate is heard of first; else no system call. Used by
+ * nobody yet but for tests. */
 static inline void standing_keep(standing_t *s, const tick_t *tick, size_t bytes)
 {
     unsigned type = (unsigned)tick->type - 64u;
