@@ -9,8 +9,13 @@
 
 #include "bus/msg/digest.h"
 #include "bus/msg/message_type.h"
+#include "tools/journal/first_cause.h"
+#include "tools/journal/recorded_clock.h"
 
 #define STREAMS_MAX 256u
+/* Of one stream, that one side is ahead of the other: 256 MiB. In recordings of one program topics
+ * lie no further apart than their rings have slots. */
+#define AHEAD_MAX (UINT64_C(1) << 22)
 
 /* Messages that one side has read and the other has not: a ring that grows. */
 typedef struct queue {
@@ -18,6 +23,7 @@ typedef struct queue {
     size_t capacity;             /* a power of two, or 0 */
     size_t first;
     size_t count;
+    bool cut; /* there were more than AHEAD_MAX; the last are not here */
 } queue_t;
 
 typedef struct stream {
@@ -26,9 +32,10 @@ typedef struct stream {
     enum message_id type;
     queue_t sides[2];
     uint64_t equal;
-    uint64_t last_md_seq; /* of the last that was compared */
     digest_t digest;
-    bool diverged;
+    bool settled;  /* nothing that follows on it counts */
+    bool diverged; /* parting says where */
+    parting_t parting;
 } stream_t;
 
 typedef struct comparison {
@@ -39,9 +46,10 @@ typedef struct comparison {
     bool several[TBUS_JOURNAL_TOPICS_MAX]; /* publishers: their order is the host's */
     char type_names[TBUS_JOURNAL_TOPICS_MAX][TBUS_NAME_MAX];
     size_t ahead[2]; /* messages in all queues */
+    recorded_clock_t clocks[2];
+    parting_counts_t counts;
     uint32_t streams_count;
     stream_t streams[STREAMS_MAX];
-    uint32_t first_topic; /* of result->first */
     compare_result_t *result;
 } comparison_t;
 
@@ -117,6 +125,23 @@ static void pop(queue_t *q)
     q->count--;
 }
 
+/* ---- market time */
+
+/* Of a best price: 0, it is its tick's. */
+static uint64_t message_ns(enum message_id type, const void *bytes)
+{
+    order_t order;
+    report_t report;
+    if (type == MESSAGE_ORDER) {
+        memcpy(&order, bytes, sizeof order);
+        return order.at;
+    }
+    if (type != MESSAGE_REPORT)
+        return 0;
+    memcpy(&report, bytes, sizeof report);
+    return report.seen;
+}
+
 /* ---- streams */
 
 static stream_t *stream_of(comparison_t *c, uint32_t topic, uint32_t strategy)
@@ -131,91 +156,131 @@ static stream_t *stream_of(comparison_t *c, uint32_t topic, uint32_t strategy)
     return s;
 }
 
-/* Keep it, if it comes before the one that is kept. */
+static void settle(comparison_t *c, stream_t *s)
+{
+    s->settled = true;
+    for (unsigned side = 0; side < 2; side++) {
+        c->ahead[side] -= s->sides[side].count;
+        free(s->sides[side].messages);
+        s->sides[side] = (queue_t){0};
+    }
+}
+
+/* One of the two may be NULL: it is missing. They may be in the stream's queues. */
 static void diverge(comparison_t *c, stream_t *s, const compare_message_t *a,
                     const compare_message_t *b)
 {
-    compare_divergence_t *first = &c->result->first;
-    uint64_t md_seq = UINT64_MAX;
+    const compare_message_t *sides[2] = {a, b};
+    parting_t *p = &s->parting;
+    *p = (parting_t){.what = {.place = s->equal + 1, .md_seq = UINT64_MAX},
+                     .decided = decided_of(c->result->counts[s->topic].topic),
+                     .of_one_strategy = c->several[s->topic],
+                     .at_ns = UINT64_MAX};
+    memcpy(p->what.topic, c->result->counts[s->topic].topic, sizeof p->what.topic);
+    memcpy(p->what.type, c->type_names[s->topic], sizeof p->what.type);
     for (unsigned side = 0; side < 2; side++) {
-        const compare_message_t *m = side ? b : a;
-        uint64_t at = m ? md_seq_of(s->type, m->bytes) : UINT64_MAX;
-        md_seq = at < md_seq ? at : md_seq;
+        if (!sides[side])
+            continue;
+        const unsigned char *bytes = sides[side]->bytes;
+        uint64_t md_seq = md_seq_of(s->type, bytes), at_ns = message_ns(s->type, bytes);
+        p->what.sides[side] = *sides[side];
+        p->what.md_seq = md_seq < p->what.md_seq ? md_seq : p->what.md_seq;
+        p->at_ns = at_ns < p->at_ns ? at_ns : p->at_ns;
     }
+    p->what.strategy = strategy_of(s->type, (a ? a : b)->bytes);
     s->diverged = true;
-    bool earlier = c->result->identical || md_seq < first->md_seq ||
-                   (md_seq == first->md_seq && s->topic < c->first_topic);
-    c->result->identical = false;
-    if (!earlier)
-        return;
-    c->first_topic = s->topic;
-    *first = (compare_divergence_t){.strategy = strategy_of(s->type, (a ? a : b)->bytes),
-                                    .place = s->equal + 1,
-                                    .md_seq = md_seq};
-    memcpy(first->topic, c->result->counts[s->topic].topic, sizeof first->topic);
-    memcpy(first->type, c->type_names[s->topic], sizeof first->type);
-    if (a)
-        first->sides[0] = *a;
-    if (b)
-        first->sides[1] = *b;
+    settle(c, s);
 }
 
-static void compare_stream(comparison_t *c, stream_t *s)
+/* What both have is counted for those that come of it. */
+static void count_equal(comparison_t *c, stream_t *s, const compare_message_t *message)
+{
+    enum decided decided = decided_of(c->result->counts[s->topic].topic);
+    uint32_t strategy = strategy_of(s->type, message->bytes);
+    report_t report;
+    s->equal++;
+    add_digest(s, message->bytes);
+    if (decided == DECIDED_JUDGED)
+        c->counts.judged[strategy]++;
+    if (decided != DECIDED_REPORTS)
+        return;
+    memcpy(&report, message->bytes, sizeof report);
+    c->counts.answered[strategy] += (report.flags & REPORT_ANSWER) != 0;
+}
+
+/* One side has no more on this stream. What the other has is missing there, unless it ends early:
+ * then nobody knows. */
+static void compare_rest(comparison_t *c, stream_t *s)
+{
+    for (unsigned side = 0; side < 2; side++) {
+        const compare_message_t *m = front(&s->sides[1 - side]);
+        if (s->settled || !c->ended[side] || front(&s->sides[side]) || !m)
+            continue;
+        if (c->result->ends[side] == TBUS_JOURNAL_CLOSED)
+            diverge(c, s, side ? m : NULL, side ? NULL : m);
+        else
+            settle(c, s);
+    }
+}
+
+static int compare_stream(comparison_t *c, stream_t *s, tbus_error_t *err)
 {
     const compare_message_t *a, *b;
-    while (!s->diverged && (a = front(&s->sides[0])) && (b = front(&s->sides[1]))) {
+    while (!s->settled && (a = front(&s->sides[0])) && (b = front(&s->sides[1]))) {
         if (!equal(s->type, a->bytes, b->bytes)) {
             diverge(c, s, a, b);
-            return;
+            return 0;
         }
-        s->equal++;
-        s->last_md_seq = md_seq_of(s->type, a->bytes);
-        add_digest(s, a->bytes);
-        pop(&s->sides[0]);
-        pop(&s->sides[1]);
-        c->ahead[0]--;
-        c->ahead[1]--;
+        count_equal(c, s, a);
+        for (unsigned side = 0; side < 2; side++) {
+            pop(&s->sides[side]);
+            c->ahead[side]--;
+            if (s->sides[side].cut && s->sides[side].count == 0)
+                return tbus_fail(err, -TBUS_ELIMIT,
+                                 "the messages of topic '%s' lie so far apart in the two "
+                                 "recordings that there is no memory to compare them",
+                                 c->result->counts[s->topic].topic);
+        }
     }
-}
-
-/* Both have been read: what is left over on one side is missing on the other, unless that one ends
- * early. */
-static void compare_rests(comparison_t *c)
-{
-    for (uint32_t i = 0; i < c->streams_count; i++) {
-        stream_t *s = &c->streams[i];
-        const compare_message_t *a = front(&s->sides[0]), *b = front(&s->sides[1]);
-        if (s->diverged || (!a && !b))
-            continue;
-        if (c->result->ends[a ? 1 : 0] == TBUS_JOURNAL_CLOSED)
-            diverge(c, s, a, b);
-    }
-}
-
-/* Nothing that is still to be read can come before the divergence that is known. */
-static bool is_known(const comparison_t *c)
-{
-    if (c->result->identical)
-        return false;
-    for (uint32_t i = 0; i < c->streams_count; i++)
-        if (!c->streams[i].diverged && c->streams[i].last_md_seq <= c->result->first.md_seq)
-            return false;
-    return true;
+    compare_rest(c, s);
+    return 0;
 }
 
 /* ---- reading */
+
+static int keep(comparison_t *c, stream_t *s, unsigned side, const compare_message_t *message,
+                tbus_error_t *err)
+{
+    queue_t *q = &s->sides[side];
+    q->cut |= q->count == AHEAD_MAX;
+    if (q->cut) /* the first that is not there on the other side is all that is needed */
+        return 0;
+    if (!push(q, message))
+        return tbus_fail(err, -ENOMEM, "no memory to compare two recordings");
+    c->ahead[side]++;
+    return compare_stream(c, s, err);
+}
+
+static int end_side(comparison_t *c, unsigned side, tbus_error_t *err)
+{
+    int code = 0;
+    c->ended[side] = true;
+    c->result->ends[side] = tbus_journal_reader_end(c->readers[side]);
+    for (uint32_t i = 0; code == 0 && i < c->streams_count; i++)
+        code = compare_stream(c, &c->streams[i], err);
+    return code;
+}
 
 /* One record of a side. 0 or a negative error. */
 static int read_one(comparison_t *c, unsigned side, tbus_error_t *err)
 {
     tbus_journal_record_t record;
     int got = tbus_journal_reader_next(c->readers[side], &record, err);
-    if (got == 0) {
-        c->ended[side] = true;
-        c->result->ends[side] = tbus_journal_reader_end(c->readers[side]);
-    }
-    if (got <= 0)
+    if (got == 0)
+        return end_side(c, side, err);
+    if (got < 0)
         return got;
+    recorded_clock_follow(&c->clocks[side], &record);
     int32_t topic = c->topic_of[side][record.topic];
     if (topic < 0 || record.bytes != COMPARE_MESSAGE_BYTES)
         return 0;
@@ -223,26 +288,72 @@ static int read_one(comparison_t *c, unsigned side, tbus_error_t *err)
     memcpy(message.bytes, record.payload, sizeof message.bytes);
     uint32_t strategy = c->several[topic] ? strategy_of(c->types[topic], message.bytes) : 0;
     stream_t *s = stream_of(c, (uint32_t)topic, strategy);
-    if (!s || (!s->diverged && !push(&s->sides[side], &message)))
-        return tbus_fail(err, -ENOMEM, "no memory to compare two recordings");
-    if (s->diverged)
-        return 0;
-    c->ahead[side]++;
-    compare_stream(c, s);
-    return 0;
+    if (!s)
+        return tbus_fail(err, -TBUS_ELIMIT,
+                         "topic '%s' has orders of more strategies than can be compared: %u on all "
+                         "topics",
+                         c->result->counts[topic].topic, STREAMS_MAX);
+    return s->settled ? 0 : keep(c, s, side, &message, err);
 }
 
+/* All of both: how topics lie between one another says nothing of what came first. */
 static int read_both(comparison_t *c, tbus_error_t *err)
 {
     int code = 0;
-    while (code == 0 && !(c->ended[0] && c->ended[1]) && !is_known(c)) {
+    while (code == 0 && !(c->ended[0] && c->ended[1])) {
         /* the one that lags, so that little has to be kept */
         unsigned side = c->ended[0] || (!c->ended[1] && c->ahead[1] < c->ahead[0]) ? 1 : 0;
         code = read_one(c, side, err);
     }
-    if (code == 0 && c->ended[0] && c->ended[1])
-        compare_rests(c);
     return code;
+}
+
+/* ---- the first */
+
+/* A recording that ends early does not hold all that its last messages were made from: what
+ * follows its last tick may stand beside other ticks in the other one. */
+static bool is_behind_the_end(const comparison_t *c, const parting_t *p)
+{
+    for (unsigned side = 0; side < 2; side++)
+        if (c->result->ends[side] != TBUS_JOURNAL_CLOSED && c->clocks[side].whole &&
+            p->at_ns > c->clocks[side].clock.now_ns)
+            return true;
+    return false;
+}
+
+static uint64_t bbo_ns(const compare_divergence_t *what, const char *const directories[2])
+{
+    uint64_t first_ns = UINT64_MAX;
+    for (unsigned side = 0; side < 2; side++) {
+        const compare_message_t *m = &what->sides[side];
+        uint64_t at_ns =
+            m->there ? recorded_clock_tick_ns(directories[side], md_seq_of(MESSAGE_BBO, m->bytes))
+                     : UINT64_MAX;
+        first_ns = at_ns < first_ns ? at_ns : first_ns;
+    }
+    return first_ns;
+}
+
+static int find_first(comparison_t *c, const char *const directories[2], tbus_error_t *err)
+{
+    uint32_t count = 0;
+    parting_t *partings = calloc(c->streams_count ? c->streams_count : 1, sizeof *partings);
+    if (!partings)
+        return tbus_fail(err, -ENOMEM, "no memory to compare two recordings");
+    for (uint32_t i = 0; i < c->streams_count; i++) {
+        parting_t *p = &c->streams[i].parting;
+        if (!c->streams[i].diverged)
+            continue;
+        if (c->streams[i].type == MESSAGE_BBO)
+            p->at_ns = bbo_ns(&p->what, directories);
+        if (!is_behind_the_end(c, p))
+            partings[count++] = *p;
+    }
+    c->result->identical = count == 0;
+    if (count != 0)
+        c->result->first = partings[first_cause(partings, count, &c->counts)].what;
+    free(partings);
+    return 0;
 }
 
 /* ---- topics */
@@ -250,16 +361,6 @@ static int read_both(comparison_t *c, tbus_error_t *err)
 static bool is_decided(enum message_id type)
 {
     return type == MESSAGE_ORDER || type == MESSAGE_REPORT || type == MESSAGE_BBO;
-}
-
-/* How early on the data path, for topics that this tickbus has. */
-static unsigned rank(const char *topic)
-{
-    static const char *const path[] = {"bbo", "orders", "judged", "approved", "reports"};
-    unsigned i = 0;
-    while (i < sizeof path / sizeof *path && strcmp(path[i], topic) != 0)
-        i++;
-    return i;
 }
 
 /* Kind 0: unknown. */
@@ -304,9 +405,9 @@ static int find_topics(comparison_t *c, const char *const directories[2], tbus_e
     const tbus_journal_info_t *info = tbus_journal_reader_info(c->readers[0]);
     int code = 0;
     memset(c->topic_of, -1, sizeof c->topic_of);
-    for (unsigned wanted = 0; code == 0 && wanted <= rank(""); wanted++)
+    for (unsigned wanted = 0; code == 0 && wanted < DECIDED_COUNT; wanted++)
         for (uint32_t i = 0; code == 0 && i < info->topics_count; i++)
-            if (rank(info->topics[i].name) == wanted)
+            if (decided_of(info->topics[i].name) == wanted)
                 code = find_topic(c, info->topics[i].name, directories, err);
     if (code == 0 && c->result->counts_count == 0)
         code = tbus_fail(err, -TBUS_ENOTFOUND,
@@ -346,8 +447,12 @@ int compare_recordings(const char *const directories[2], compare_result_t *out_r
         code = tbus_journal_reader_open(directories[1], &c->readers[1], err);
     if (code == 0)
         code = find_topics(c, directories, err);
+    for (unsigned side = 0; code == 0 && side < 2; side++)
+        c->clocks[side] = recorded_clock_begin(c->readers[side]);
     if (code == 0)
         code = read_both(c, err);
+    if (code == 0)
+        code = find_first(c, directories, err);
     if (code == 0) {
         sum_up(c);
         *out_result = result;

@@ -4,9 +4,15 @@
  *
  * Compared are streams: each topic of orders, reports or bbos that both have, in its order; of a
  * topic on which several strategies publish, each strategy's messages in their own order, since how
- * they lie between one another is the host's. Sequences of the rings do not count either.
+ * they lie between one another is the host's. Sequences of the rings do not count either, nor how
+ * topics lie between one another in the files.
  *
- * A recording that is torn, broken off or still being written is compared as far as it goes.
+ * One message that differs makes others differ. The one that is named is the first: it was made
+ * from none of those that differ as well. Which came of which is told by the messages
+ * (first_cause.h), by either clock.
+ *
+ * A recording that is torn, broken off or still being written is compared as far as it goes: up to
+ * its last tick in market time, and each stream up to its last message.
  */
 #ifndef TICKBUS_TOOLS_JOURNAL_COMPARE_H
 #define TICKBUS_TOOLS_JOURNAL_COMPARE_H
@@ -31,13 +37,13 @@ typedef struct compare_divergence {
     char type[TBUS_NAME_MAX];
     uint32_t strategy;          /* of an order or a report; else 0 */
     uint64_t place;             /* the how manieth of its stream, from 1 */
-    uint64_t md_seq;            /* the tick that it belongs to, of the earlier of the two */
+    uint64_t md_seq;            /* the tick that it answers, or stands at; the lesser of the two */
     compare_message_t sides[2]; /* one may be missing */
 } compare_divergence_t;
 
 typedef struct compare_count {
     char topic[TBUS_NAME_MAX];
-    uint64_t equal;  /* messages, up to the first that differs */
+    uint64_t equal;  /* messages, of each stream up to its first that differs */
     uint64_t digest; /* of these (bus/msg/digest.h), of all strategies */
 } compare_count_t;
 
@@ -46,14 +52,18 @@ typedef struct compare_result {
     enum tbus_journal_end ends[2];
     uint32_t counts_count;
     compare_count_t counts[TBUS_JOURNAL_TOPICS_MAX];
-    /* not identical: the first, by market data; of those at one tick the first on the data path */
+    /* not identical: the one that is no effect of another; of several such the earliest in market
+     * time */
     compare_divergence_t first;
 } compare_result_t;
 
 /* 0, and *out_result; or the negative error of reading one of them, which err names.
  * -TBUS_ENOTFOUND: they have no topic to be compared by. -TBUS_EABI: a version of messages that
- * this build does not read. Cold: reads both journals once; memory for what one has read ahead of
- * the other. */
+ * this build does not read. -TBUS_ELIMIT: more streams, or messages that lie further apart in the
+ * two, than there is memory for: 2^22 of one stream. Cold: reads both journals once; where best
+ * prices differ, up to there once more. Memory for what one has read ahead of the other,
+ * on streams that are equal so far: in recordings of one program topics lie no further apart than
+ * their rings have slots. */
 int compare_recordings(const char *const directories[2], compare_result_t *out_result,
                        tbus_error_t *err);
 
