@@ -3,6 +3,7 @@
 # include_direction.sh - reads every #include and fails when an arrow points the wrong way:
 #
 #    bus/ring  <-  bus/run  <-  bus/journal  <-  bus/msg  <-  bus/market  <-  feedsim | strategy | risk  <-  tools
+#    bus/wire  <-  feedsim | tools: it knows nothing of the bus but its errors and its clock
 #    and in tools:  show  <-  measure  <-  control | config | journal  <-  run | ipc  <-  verb_*.c, which nobody includes
 #
 # The bus knows nothing of markets, and the applications never include one another. Tests and benches may include everything, and nobody
@@ -17,6 +18,7 @@ run_headers="tickbus/bus.h tickbus/directory.h tickbus/histogram.h tickbus/kind.
 bus_headers="$ring_headers $run_headers tickbus/journal.h tickbus/history.h tickbus/tickbus.h"
 messages="tickbus/msg/ bus/msg/"
 market="tickbus/market/ bus/market/"
+wire="bus/wire/"
 public()
 {
     case $1 in
@@ -32,7 +34,7 @@ public()
 }
 
 # Everything that the tools may stand on.
-below_tools="tickbus/ bus/journal/ bus/msg/ bus/market/ feedsim/ strategy/ risk/"
+below_tools="tickbus/ bus/journal/ bus/msg/ bus/wire/ bus/market/ feedsim/ strategy/ risk/"
 
 # What a file may include, as a list of path prefixes; <tickbus/...> stands for the public headers.
 allowed()
@@ -45,10 +47,11 @@ allowed()
     bus/examples/* | bus/package/*) echo "tickbus/" ;; # all that is public
     bus/journal/*) echo "$bus_headers bus/journal/" ;;
     bus/msg/*) echo "tickbus/error.h tickbus/inline.h $messages" ;;
+    bus/wire/*) echo "tickbus/clock.h tickbus/error.h tickbus/inline.h tickbus/soup.h $wire" ;;
     bus/market/*) echo "$bus_headers $messages $market" ;;
     feedsim/itch/*) echo "$bus_headers $messages feedsim/itch/" ;;
     feedsim/synth/*) echo "$bus_headers $messages feedsim/synth/" ;;
-    feedsim/*) echo "$bus_headers $messages $market feedsim/" ;;
+    feedsim/*) echo "$bus_headers $messages $wire $market feedsim/" ;;
     strategy/*) echo "$bus_headers $messages $market strategy/ tickbus/strategy.h" ;;
     risk/*) echo "$bus_headers $messages $market risk/" ;;
     tools/show/*) echo "$below_tools tools/show/" ;;

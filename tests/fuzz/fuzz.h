@@ -7,6 +7,7 @@
  *    fuzz_journal      a segment of a journal, with its checksums put right where the input says so
  *    fuzz_config       a configuration in YAML
  *    fuzz_control      what a client sends to the control socket
+ *    fuzz_soup         what a client and what a server sends over SoupBinTCP
  *
  * and is built twice: as test_fuzz_X, a plain program (bounded.c) that feeds it its seeds and
  * mutations of them from a fixed random seed, every day, under every compiler and sanitizer; and
