@@ -118,6 +118,7 @@ static int create_journal(recorder_t *r, const recorder_params_t *params, tbus_e
     tbus_journal_spec_t spec = {
         .directory = params->directory,
         .bus_name = directory->name,
+        .session_name = directory->session_name,
         .started_realtime_ns = directory->started_realtime_ns,
         .segment_bytes = params->segment_bytes,
         .durability = params->durability,

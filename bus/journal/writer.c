@@ -10,6 +10,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include <tickbus/bus.h>
+
 #define PIECE_BYTES_MAX  (UINT64_C(4) << 20)
 #define PIECES_AHEAD_MAX 4u
 #define FIRST_BYTES      (UINT64_C(256) << 10)
@@ -300,13 +302,18 @@ static int check_spec(const tbus_journal_spec_t *spec, uint64_t segment_bytes, t
     if (spec->topics_count > TBUS_JOURNAL_TOPICS_MAX)
         return tbus_fail(err, -EINVAL, "a journal has room for %u topics, not %u",
                          TBUS_JOURNAL_TOPICS_MAX, spec->topics_count);
+    const char *name = spec->session_name;
+    if (name &&
+        (strspn(name, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") != TBUS_JOURNAL_SESSION_NAME ||
+         name[TBUS_JOURNAL_SESSION_NAME]))
+        return tbus_fail(err, -EINVAL, "a session is named by %u digits and capital letters",
+                         TBUS_JOURNAL_SESSION_NAME);
     return check_durability(spec, err);
 }
 
-/* A random id, and the same in 10 of 36 characters: 51 bits of it. */
-static int draw_session(tbus_journal_header_t *h, tbus_error_t *err)
+/* A random id, and a name that was given or is as random. */
+static int name_session(const char *name, tbus_journal_header_t *h, tbus_error_t *err)
 {
-    uint64_t number;
     ssize_t got;
     do {
         got = getrandom(h->session_id, sizeof h->session_id, 0);
@@ -314,9 +321,9 @@ static int draw_session(tbus_journal_header_t *h, tbus_error_t *err)
     if (got != (ssize_t)sizeof h->session_id)
         return tbus_fail(err, -EIO, "cannot draw a random session id for the journal: %s",
                          tbus_strerror(-errno));
-    memcpy(&number, h->session_id, sizeof number);
-    for (unsigned i = 0; i < TBUS_JOURNAL_SESSION_NAME; i++, number /= 36)
-        h->session_name[i] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[number % 36];
+    if (!name)
+        return tbus_draw_session_name(h->session_name, err);
+    memcpy(h->session_name, name, TBUS_JOURNAL_SESSION_NAME);
     return 0;
 }
 
@@ -340,7 +347,7 @@ static int fill_header(const tbus_journal_spec_t *spec, uint64_t segment_bytes,
         h->traits[i].ring_kind = spec->topics[i].ring_kind;
         h->traits[i].layout_id = spec->topics[i].layout_id;
     }
-    return draw_session(h, err);
+    return name_session(spec->session_name, h, err);
 }
 
 /* The first segment, on this thread: what can be wrong is mostly wrong at once, and to be said

@@ -10,8 +10,26 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
+
+int tbus_draw_session_name(char out_name[16], tbus_error_t *err)
+{
+    uint64_t number;
+    ssize_t got;
+    if (!out_name)
+        return tbus_fail(err, -EINVAL, "there is no room for the name of a session");
+    do {
+        got = getrandom(&number, sizeof number, 0);
+    } while (got < 0 && errno == EINTR);
+    if (got != (ssize_t)sizeof number)
+        return tbus_fail(err, got < 0 ? -errno : -EIO, "cannot draw a random name for a session");
+    memset(out_name, 0, 16);
+    for (unsigned i = 0; i < TBUS_SESSION_NAME; i++, number /= 36)
+        out_name[i] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[number % 36];
+    return 0;
+}
 
 int tbus_bus_create(const char *name, tbus_bus_t *out_bus, tbus_error_t *err)
 {
@@ -20,11 +38,15 @@ int tbus_bus_create(const char *name, tbus_bus_t *out_bus, tbus_error_t *err)
                          TBUS_NAME_MAX - 1);
     tbus_bus_t bus = {.life = -1, .wait_mode = TBUS_WAIT_PARK};
     char segment_name[64];
+    char session_name[16];
     snprintf(segment_name, sizeof segment_name, "tickbus:%s", name);
+    int code = tbus_draw_session_name(session_name, err);
+    if (code < 0)
+        return code;
     /* Counters and heartbeats are no payload: small pages do, and huge ones are left to the
      * rings. */
-    int code = tbus_segment_create(segment_name, sizeof(tbus_directory_t), TBUS_PAGES_SMALL, -1,
-                                   &bus.directory_segment, err);
+    code = tbus_segment_create(segment_name, sizeof(tbus_directory_t), TBUS_PAGES_SMALL, -1,
+                               &bus.directory_segment, err);
     if (code < 0)
         return code;
     tbus_directory_t *d = (tbus_directory_t *)bus.directory_segment.base;
@@ -36,6 +58,7 @@ int tbus_bus_create(const char *name, tbus_bus_t *out_bus, tbus_error_t *err)
     d->epoch_ns = tbus_clock_ns();
     d->started_realtime_ns = (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
     memcpy(d->name, name, strlen(name));
+    memcpy(d->session_name, session_name, sizeof d->session_name);
     d->supervisor_pid = (uint32_t)getpid();
     /* D1 pairs D2 (tbus_bus_attach): else the magic is seen before the header behind it. */
     tbus_store_release_u64(&d->magic, TBUS_BUS_MAGIC);

@@ -272,6 +272,18 @@ static int finish_stages(const tbus_loop_t *loop)
     return first_error;
 }
 
+/* Between two passes that found nothing. */
+static void idle(tbus_loop_t *loop)
+{
+    tbus_stage_t *stage = loop->stages[0];
+    if (loop->stages_count == 1 && stage->ops->sleep && loop->waiter.mode == TBUS_WAIT_PARK) {
+        loop->waiter.parks++;
+        stage->ops->sleep(stage, next_deadline_ns(loop));
+        return;
+    }
+    tbus_waiter_idle(&loop->waiter, next_deadline_ns(loop));
+}
+
 int tbus_loop_run(tbus_loop_t *loop)
 {
     enum tbus_command obeyed[TBUS_PARTICIPANTS_MAX] = {TBUS_CMD_HOLD};
@@ -306,7 +318,7 @@ int tbus_loop_run(tbus_loop_t *loop)
             (orphaned(loop) && wound_down(loop, obeyed) && may_leave(loop)))
             break;
         uint64_t parks = loop->waiter.parks;
-        tbus_waiter_idle(&loop->waiter, next_deadline_ns(loop));
+        idle(loop);
         if (loop->waiter.parks != parks)
             beat(loop);
     }

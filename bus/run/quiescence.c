@@ -53,16 +53,17 @@ static bool all_taken(tbus_bus_t *bus, uint64_t *out_sum)
     return true;
 }
 
-static bool counts_quiet(uint32_t state)
+static bool counts_quiet(const tbus_participant_t *p)
 {
-    return state == TBUS_RUN || state == TBUS_DONE;
+    uint32_t state = tbus_load_relaxed_u32(&p->state);
+    return (state == TBUS_RUN || state == TBUS_DONE) && !p->bystander;
 }
 
 /* Participant i has made a full quiet pass since `quiet` was read, or never will. */
 static bool is_quiet(const tbus_bus_t *bus, uint32_t i, uint64_t quiet)
 {
     const tbus_participant_t *p = &bus->directory->participants[i];
-    if (!counts_quiet(tbus_load_relaxed_u32(&p->state)))
+    if (!counts_quiet(p))
         return true;
     /* Q2 pairs Q1 (rest in loop.c): its flushed counts are seen. Two more: the first pass may have
      * begun before the earlier look. */

@@ -347,6 +347,7 @@ static void bad_calls_of_those_who_join(things_t *t)
 static void bad_calls_on_the_bus(things_t *t)
 {
     tbus_bus_t *bus = &t->bus, *none = &t->no_bus;
+    ROW(-EINVAL, tbus_draw_session_name(NULL, &t->err));
     ROW(-EINVAL, tbus_bus_create(NULL, none, &t->err));
     ROW(-EINVAL, tbus_bus_create("", none, &t->err));
     ROW(-EINVAL, tbus_bus_create("x", NULL, &t->err));

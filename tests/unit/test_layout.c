@@ -36,6 +36,51 @@ static layout_t plan(enum layout_mode mode, uint32_t cpus, bool recorder, char o
     return layout;
 }
 
+/* With a stage behind the executor that serves clients. */
+static void who_serves_has_a_process_of_its_own_and_spins_only_where_a_cpu_is_left(void **state)
+{
+    (void)state;
+    static const layout_stage_t stages[] = {{"feed", TBUS_KIND_SOURCE},
+                                            {"strategy", TBUS_KIND_DECIDES},
+                                            {"gateway", TBUS_KIND_SERVES},
+                                            {"recorder", TBUS_KIND_RECORDS}};
+    static const struct {
+        enum layout_mode mode;
+        uint32_t cpus;
+        enum tbus_wait_mode wait;
+        const char *text;
+    } cases[] = {
+        {LAYOUT_FUSED, 1, TBUS_WAIT_AUTO,
+         "fused on 1 CPU: [feed strategy recorder] cpu 2, [gateway] (waiting: park); waiting: "
+         "spin"},
+        {LAYOUT_AUTO, 2, TBUS_WAIT_AUTO,
+         "fused on 2 CPUs: [feed recorder] cpu 2, [strategy] cpu 3, [gateway] (waiting: park); "
+         "waiting: spin"},
+        {LAYOUT_AUTO, 3, TBUS_WAIT_AUTO,
+         "fused on 3 CPUs: [feed recorder] cpu 2, [strategy] cpu 3, [gateway] cpu 5; waiting: "
+         "spin"},
+        {LAYOUT_SPLIT, 2, TBUS_WAIT_AUTO,
+         "split on 2 CPUs: [feed], [strategy], [recorder], [gateway]; waiting: park"},
+        {LAYOUT_SPLIT, 3, TBUS_WAIT_SPIN,
+         "split on 3 CPUs: [feed] cpu 2, [strategy] cpu 3, [recorder] cpu 5, [gateway] (waiting: "
+         "park); waiting: spin"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        layout_request_t request = {.mode = cases[i].mode,
+                                    .wait = cases[i].wait,
+                                    .stages_count = 4,
+                                    .stages = stages,
+                                    .pin = true,
+                                    .allowed_count = cases[i].cpus,
+                                    .allowed = host};
+        layout_t layout;
+        char text[400];
+        layout_plan(&request, &layout);
+        layout_text(&layout, text, sizeof text);
+        assert_string_equal(text, cases[i].text);
+    }
+}
+
 static void each_host_gets_the_layout_that_suits_it(void **state)
 {
     (void)state;
@@ -282,6 +327,7 @@ static void the_cpus_of_this_process_are_those_of_its_affinity_mask(void **state
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_serves_has_a_process_of_its_own_and_spins_only_where_a_cpu_is_left),
         cmocka_unit_test(each_host_gets_the_layout_that_suits_it),
         cmocka_unit_test(every_stage_runs_in_exactly_one_process),
         cmocka_unit_test(stages_of_any_kind_find_their_process),

@@ -64,6 +64,7 @@ typedef struct config {
         uint32_t pages; /* enum tbus_pages */
         int32_t numa_node;
         uint32_t drain_s_max;
+        bool hold;
     } bus;
     struct {
         uint32_t mode; /* enum layout_mode */

@@ -93,6 +93,9 @@ static const struct own_key {
       .unit = "seconds", .fallback = "30",
       .help = "at the end: how long to wait while the stages take nothing of what is on the "
               "rings, and for them to stop when it went wrong"}},
+    {"bus",
+     {"hold", TBUS_PARAM_BOOL, FIELD(bus.hold), .fallback = "false",
+      .help = "when the feed has ended, go on serving clients and observers until stopped"}},
     {"layout",
      {"mode", TBUS_PARAM_CHOICE, FIELD(layout.mode), .choices = "auto|split|fused",
       .fallback = "auto",

@@ -26,6 +26,7 @@ enum {
     OPT_NAME,
     OPT_FOR,
     OPT_SET,
+    OPT_HOLD,
     OPT_JSON,
     OPT_VERIFY,
     OPT_AGAINST
@@ -48,6 +49,7 @@ static const struct option options[] = {
     {"name", required_argument, NULL, OPT_NAME},
     {"for", required_argument, NULL, OPT_FOR},
     {"set", required_argument, NULL, OPT_SET},
+    {"hold", no_argument, NULL, OPT_HOLD},
     {"config", required_argument, NULL, 'c'},
     {"json", no_argument, NULL, OPT_JSON},
     {"verify", no_argument, NULL, OPT_VERIFY},
@@ -149,6 +151,10 @@ static int read_line(int argc, char **argv, bool feed_flag, start_options_t *out
         if ((option == OPT_VERIFY || option == OPT_AGAINST) && feed_flag)
             return outcome_usage(verb, "a recording is verified and compared by `%s replay`",
                                  outcome_program());
+        if (option == OPT_HOLD) {
+            key = "bus.hold";
+            value = "true";
+        }
         if (option == OPT_SET && !split_setting(optarg, &key, &value))
             return outcome_usage(verb, "--set %s: KEY=VALUE was expected", optarg);
         if (option == OPT_FOR && !start_options_duration(optarg, &out->for_ns))

@@ -26,6 +26,8 @@
     "  --pages KIND     hugetlb, thp, small, auto (default: the best there is)\n"                  \
     "  --name NAME      of the bus, default tickbus; buses of different names run\n"               \
     "                   side by side\n"                                                            \
+    "  --hold           when the source has ended, go on serving clients until\n"                  \
+    "                   stopped\n"                                                                 \
     "  --for DURATION   end after 10s, 500ms, 2m ..., default: when the source ends\n"             \
     "  -c, --config FILE\n"                                                                        \
     "                   read a configuration; `busctl config show` prints one\n"                   \

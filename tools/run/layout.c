@@ -79,9 +79,13 @@ static uint32_t spare_cpus(const layout_t *layout)
     return layout->quota_milli ? (layout->quota_milli - 1) / 1000 : layout->cpus_count;
 }
 
-static bool decides(const layout_t *layout, uint32_t stage)
+/* The stages that have a trait, as bits. */
+static uint32_t with_trait(const layout_t *layout, enum tbus_kind_traits trait)
 {
-    return layout->stages[stage].traits & TBUS_KIND_DECIDES;
+    uint32_t stages = 0;
+    for (uint32_t i = 0; i < layout->stages_count; i++)
+        stages |= layout->stages[i].traits & (uint32_t)trait ? UINT32_C(1) << i : 0;
+    return stages;
 }
 
 /* A process of those stages whose bit is set; none of no stages. */
@@ -97,23 +101,35 @@ static void add_process(layout_t *layout, uint32_t stages)
     layout->processes_count += process->stages_count != 0;
 }
 
-static void plan_split(layout_t *layout)
+/* A process each. */
+static void plan_split(layout_t *layout, uint32_t stages)
 {
     for (uint32_t i = 0; i < layout->stages_count; i++)
-        add_process(layout, UINT32_C(1) << i);
+        add_process(layout, stages & UINT32_C(1) << i);
 }
 
-static void plan_fused(layout_t *layout)
+static void plan_fused(layout_t *layout, uint32_t stages)
 {
-    uint32_t all = (UINT32_C(1) << layout->stages_count) - 1, deciding = 0;
-    for (uint32_t i = 0; i < layout->stages_count; i++)
-        deciding |= decides(layout, i) ? UINT32_C(1) << i : 0;
+    uint32_t deciding = stages & with_trait(layout, TBUS_KIND_DECIDES);
     if (whole_cpus(layout) <= 1) {
-        add_process(layout, all);
+        add_process(layout, stages);
         return;
     }
-    add_process(layout, all & ~deciding);
+    add_process(layout, stages & ~deciding);
     add_process(layout, deciding);
+}
+
+/* Behind the others, of which there are `before`: a CPU each as far as there are any. */
+static void plan_serving(layout_t *layout, uint32_t serving, bool pin, const uint32_t *cpus)
+{
+    uint32_t before = layout->processes_count;
+    plan_split(layout, serving);
+    for (uint32_t i = before; i < layout->processes_count; i++) {
+        bool has_cpu = i < spare_cpus(layout);
+        layout->processes[i].wait = has_cpu ? layout->wait : TBUS_WAIT_PARK;
+        if (has_cpu && pin)
+            layout->processes[i].cpu = (int32_t)cpus[i];
+    }
 }
 
 static void warn_of_spinning(layout_t *layout)
@@ -147,10 +163,12 @@ void layout_plan(const layout_request_t *request, layout_t *out_layout)
         layout.stages[i] = request->stages[i];
     if (layout.mode == LAYOUT_AUTO)
         layout.mode = whole_cpus(&layout) > layout.stages_count ? LAYOUT_SPLIT : LAYOUT_FUSED;
+    uint32_t serving = with_trait(&layout, TBUS_KIND_SERVES);
+    uint32_t others = ((UINT32_C(1) << layout.stages_count) - 1) & ~serving;
     if (layout.mode == LAYOUT_SPLIT)
-        plan_split(&layout);
+        plan_split(&layout, others);
     else
-        plan_fused(&layout);
+        plan_fused(&layout, others);
 
     bool crowded = layout.processes_count > spare_cpus(&layout);
     layout.wait =
@@ -159,8 +177,12 @@ void layout_plan(const layout_request_t *request, layout_t *out_layout)
         warn_of_spinning(&layout);
     /* Processes that outnumber the CPUs are better moved about by the scheduler, which sees who
      * sleeps. */
-    for (uint32_t i = 0; request->pin && !crowded && i < layout.processes_count; i++)
-        layout.processes[i].cpu = (int32_t)cpus[i];
+    bool pin = request->pin && !crowded;
+    for (uint32_t i = 0; i < layout.processes_count; i++) {
+        layout.processes[i].wait = layout.wait;
+        layout.processes[i].cpu = pin ? (int32_t)cpus[i] : -1;
+    }
+    plan_serving(&layout, serving, pin, cpus);
     *out_layout = layout;
 }
 
@@ -197,6 +219,9 @@ void layout_text(const layout_t *layout, char *out_text, size_t bytes)
         if (layout->processes[i].cpu >= 0 && used < bytes)
             used += (size_t)snprintf(out_text + used, bytes - used, " cpu %d",
                                      (int)layout->processes[i].cpu);
+        if (layout->processes[i].wait != layout->wait && used < bytes)
+            used += (size_t)snprintf(out_text + used, bytes - used, " (waiting: %s)",
+                                     tbus_wait_mode_name(layout->processes[i].wait));
     }
     if (used < bytes)
         snprintf(out_text + used, bytes - used, "; waiting: %s", tbus_wait_mode_name(layout->wait));

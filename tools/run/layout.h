@@ -6,11 +6,13 @@
  *    [executor] [recorder]             [strategy, risk, executor]    executor, recorder]
  *
  * The stages of a process take turns in the order of the data path. Those that decide something
- * (strategy, risk, executor) share a process when fused, and with it one view of the market. `auto`
- * takes split where every process can have a CPU and one is left for the rest of the host. Where a
- * control group allows less CPU time than the CPUs have (docker --cpus, limits.cpu of Kubernetes),
- * that counts: a group whose processes spin uses its quota up and then stands still for most of
- * each 100 ms.
+ * (strategy, risk, executor) share a process when fused, and with it one view of the market. One
+ * that serves who is outside (a gateway) has a process of its own in each of these; it spins where
+ * a CPU is left for it, and else parks, so that it takes none of the others' time by waiting.
+ * `auto` takes split where every process can have a CPU and one is left for the rest of the host.
+ * Where a control group allows less CPU time than the CPUs have (docker --cpus, limits.cpu of
+ * Kubernetes), that counts: a group whose processes spin uses its quota up and then stands still
+ * for most of each 100 ms.
  *
  * Pure: what the host has comes in as arguments.
  */
@@ -37,6 +39,7 @@ typedef struct layout_process {
     uint32_t stages_count;
     uint32_t stages[TBUS_INSTANCES_MAX]; /* indexes into those of the layout, ascending */
     int32_t cpu;                         /* to be pinned to, or -1 */
+    enum tbus_wait_mode wait;            /* never AUTO: that of the layout, or PARK */
 } layout_process_t;
 
 typedef struct layout {

@@ -152,7 +152,8 @@ static int add_participants(pipeline_t *p, tbus_error_t *err)
             stage->owner = (uint32_t)owner;
             tbus_participant_t *block = tbus_participant(&p->bus, stage->owner);
             block->process = i;
-            block->wait_mode = p->layout->wait;
+            block->wait_mode = p->layout->processes[i].wait;
+            block->bystander = (stage->instance->kind->traits & TBUS_KIND_SERVES) != 0;
         }
     return 0;
 }
@@ -379,6 +380,7 @@ static int make_stage(running_t *r, const pipeline_stage_t *stage)
                                     .configuration = r->pipeline->configuration,
                                     .messages_max = messages_max(r->pipeline),
                                     .for_ns = r->pipeline->for_ns,
+                                    .journal = config_journal(r->pipeline->config),
                                     .crew = &r->crew};
     tbus_participant_t *block = tbus_participant(&r->pipeline->bus, stage->owner);
     /* The life lock first: a place on a ring that is held without it counts as a dead one's. It is
@@ -445,7 +447,7 @@ int pipeline_run_process(pipeline_t *pipeline, uint32_t index, const tbus_atomic
                             .on_beat = halt_unattended,
                             .beat_context = pipeline,
                             .allocated_bytes = allocation_meter()};
-        tbus_waiter_init(&loop.waiter, pipeline->layout->wait);
+        tbus_waiter_init(&loop.waiter, plan->wait);
         code = tbus_loop_run(&loop);
     }
     while (running.stages_count--) {

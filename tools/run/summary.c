@@ -412,8 +412,9 @@ static json_t *process(const tbus_bus_t *bus, const summary_run_t *run, uint32_t
     json_object_set_new(object, "stages", names);
     json_object_set_new(object, "pid", json_integer(p ? p->pid : 0));
     json_object_set_new(object, "cpu", json_integer(p ? p->cpu : -1));
-    json_object_set_new(object, "wait", json_string(tbus_wait_mode_name(run->layout->wait)));
+    json_object_set_new(object, "wait", json_string(tbus_wait_mode_name(plan->wait)));
     json_object_set_new(object, "parks", count(p ? tbus_load_relaxed_u64(&p->parks) : 0));
+    json_object_set_new(object, "restarts", count(run->restarts[index]));
     json_object_set_new(object, "stalled", stalled(bus, index, &run->stalls[index]));
     return object;
 }
@@ -553,6 +554,9 @@ json_t *summary_build(const tbus_bus_t *bus, const summary_run_t *run)
     provenance_add(summary, SUMMARY_SCHEMA);
     json_object_set_new(summary, "name",
                         json_text(bus->directory->name, sizeof bus->directory->name));
+    json_object_set_new(
+        summary, "session",
+        json_text(bus->directory->session_name, sizeof bus->directory->session_name));
     json_object_set_new(summary, "state", json_string(run->state));
     json_object_set_new(summary, "duration_s", json_real((double)(run->duration_ns / 1000) / 1e6));
     if (run->layout->stages_count)

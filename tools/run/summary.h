@@ -95,7 +95,7 @@ typedef struct summary_stall {
 
 /* What the supervisor knows beside the bus. */
 typedef struct summary_run {
-    const char *state;  /* "starting", "running", "stopping", "ended" */
+    const char *state;  /* "starting", "running", "holding", "stopping", "ended" */
     const char *source; /* feed.source */
     const char *pace;
     const char *journal;           /* its directory, "": none */
@@ -106,6 +106,7 @@ typedef struct summary_run {
     const layout_t *layout;
     noise_t noise;                              /* known when the run has ended */
     summary_stall_t stalls[TBUS_INSTANCES_MAX]; /* of the layout's processes */
+    uint32_t restarts[TBUS_INSTANCES_MAX];      /* likewise: how often started again */
     uint32_t errors_count;
     char errors[SUMMARY_ERRORS_MAX][SUMMARY_ERROR_MAX];
     uint32_t notes_count;

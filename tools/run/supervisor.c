@@ -234,6 +234,20 @@ static bool stop_in_order(supervisor_t *s)
     return fine;
 }
 
+/* Everything has been decided; whoever reads it from outside may still come. */
+static bool hold(supervisor_t *s)
+{
+    if (!s->request->options->config.bus.hold || s->stop_asked)
+        return true;
+    s->run.state = "holding";
+    supervisor_say(s, "the source has ended, and clients are served on; until Ctrl-C or `%s stop`",
+                   outcome_program());
+    while (!s->stop_asked && !s->broken)
+        supervisor_step(s, STEP_MS_MAX);
+    s->run.state = "stopping";
+    return !s->broken;
+}
+
 static bool wind_down(supervisor_t *s)
 {
     if (!supervisor_stages(s)) {
@@ -246,7 +260,7 @@ static bool wind_down(supervisor_t *s)
     if (!drain(s, &s->run.duration_ns))
         return false;
     supervisor_command_all(s, TBUS_KIND_SOURCE, false, TBUS_CMD_WIND_DOWN);
-    return drain(s, &cancelled_ns) && stop_in_order(s);
+    return drain(s, &cancelled_ns) && hold(s) && stop_in_order(s);
 }
 
 /* Has this stage taken all that was published on what it reads? */

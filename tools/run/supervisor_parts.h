@@ -7,6 +7,7 @@
  *                          stages
  *    supervisor_stall.c    stages that stand still: the alarm, and what the user wants done about
  *                          them
+ *    supervisor_serve.c    processes that serve clients: they are started again when they die
  *    supervisor_control.c  what clients are answered
  *    supervisor_halt.c     the kill switch: our heartbeat in it, and who has thrown it
  *    supervisor_reload.c   SIGHUP
@@ -37,6 +38,16 @@
 
 #define STANDARD_STREAMS 3
 
+/* A process that serves who is outside, and its lives. */
+typedef struct service {
+    uint64_t started_ns; /* the last time; 0: with all the others */
+    uint64_t again_ns;   /* when to start it again, once it has ended */
+    uint32_t starts;     /* again */
+    uint32_t deaths;
+    uint32_t short_lives; /* in a row, as the next */
+    uint32_t not_made;    /* it ended before it was ready */
+} service_t;
+
 typedef struct supervisor {
     const supervisor_request_t *request;
     config_file_keys_t file_keys;     /* of the file that is in force */
@@ -51,6 +62,7 @@ typedef struct supervisor {
     process_t processes[TBUS_INSTANCES_MAX];
     stall_t stalls[TBUS_INSTANCES_MAX]; /* of the processes */
     bool stall_killed[TBUS_INSTANCES_MAX];
+    service_t services[TBUS_INSTANCES_MAX]; /* likewise */
     uint64_t stalls_looked_ns;
     control_server_t *control;
     guests_t guests;
@@ -137,6 +149,12 @@ int supervisor_expect_nobody(supervisor_t *s, tbus_error_t *err);
 
 /* Look whether the recorder has room; where it has none, let no order pass. */
 void supervisor_watch_journal(supervisor_t *s);
+
+/* A process has ended unasked, or not as it was asked to. True: it is one that serves, the run goes
+ * on, and it will be started again. */
+bool supervisor_serve_again(supervisor_t *s, uint32_t index);
+/* Start again what is due. */
+void supervisor_watch_services(supervisor_t *s);
 
 /* Look whether a process stands still, at most every STALL_LOOK_NS. */
 void supervisor_watch_stalls(supervisor_t *s);

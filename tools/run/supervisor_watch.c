@@ -179,9 +179,11 @@ static void look_after(supervisor_t *s, uint32_t index)
         return;
     if (supervisor_told_to_stop(s, index) && process->status == 0)
         return;
+    bury(s, index);
+    if (supervisor_serve_again(s, index))
+        return;
     s->broken = true;
     blame(s, index);
-    bury(s, index);
 }
 
 bool supervisor_all_ended(const supervisor_t *s)
@@ -296,6 +298,7 @@ void supervisor_step(supervisor_t *s, int timeout_ms)
     supervisor_watch_journal(s);
     supervisor_watch_halt(s);
     supervisor_watch_stalls(s);
+    supervisor_watch_services(s);
     if (s->running_since_ns && supervisor_stages(s))
         progress_show(&s->progress, &s->talk, &s->pipeline.bus, s->running_since_ns, s->run.for_ns);
 }

@@ -58,7 +58,13 @@ typedef struct tbus_bus {
     uint64_t shares_cpu_ns;
 } tbus_bus_t;
 
-/* Create an empty bus. Cold. */
+#define TBUS_SESSION_NAME 10u /* characters */
+
+/* Draw a name for a session: ten digits and capital letters, then zeros; 51 random bits. -errno:
+ * the kernel gives none. Cold. */
+int tbus_draw_session_name(char out_name[16], tbus_error_t *err);
+
+/* Create an empty bus, with the name of a session that is new. Cold. */
 int tbus_bus_create(const char *name, tbus_bus_t *out_bus, tbus_error_t *err);
 
 /* Add a topic: its segment and its ring. `type`: name of what its messages are. Supervisor only,

@@ -96,7 +96,10 @@ typedef struct tbus_participant {
     uint32_t stream;
     /* 184 bit i: what it publishes on topic i comes with its horizon */
     uint32_t horizon_topics;
-    uint8_t pad1[68];
+    /* 188 1: it holds no ring up and has no part in what the others do: whether it comes to rest
+     * does not count (tbus_bus_quiescent) */
+    uint32_t bystander;
+    uint8_t pad1[64];
     /* written by: the participant, and by those that bury it: how far it is in the time of its
      * messages (horizon.h) */
     tbus_horizon_t horizon; /* 256 */
@@ -124,7 +127,8 @@ TBUS_STATIC_ASSERT(offsetof(tbus_participant_t, from_outside) == 172);
 TBUS_STATIC_ASSERT(offsetof(tbus_participant_t, pid_namespace) == 176);
 TBUS_STATIC_ASSERT(offsetof(tbus_participant_t, stream) == 180);
 TBUS_STATIC_ASSERT(offsetof(tbus_participant_t, horizon_topics) == 184);
-TBUS_STATIC_ASSERT(offsetof(tbus_participant_t, pad1) == 188);
+TBUS_STATIC_ASSERT(offsetof(tbus_participant_t, bystander) == 188);
+TBUS_STATIC_ASSERT(offsetof(tbus_participant_t, pad1) == 192);
 TBUS_STATIC_ASSERT(offsetof(tbus_participant_t, horizon) == 256);
 TBUS_STATIC_ASSERT(offsetof(tbus_participant_t, reason) == 384);
 TBUS_STATIC_ASSERT(offsetof(tbus_participant_t, pad3) == 864);
@@ -227,7 +231,10 @@ typedef struct tbus_directory {
     char name[TBUS_NAME_MAX];       /*  48 */
     uint32_t supervisor_pid;        /*  72 */
     tbus_atomic_u32_t blocks_count; /*  76 */
-    uint8_t pad0[48];
+    /*  80 ten digits and capital letters, then zeros: the run, for people and protocols; no other
+     * has had the same, as far as chance goes */
+    char session_name[16];
+    uint8_t pad0[32];
     /* written by: the supervisor */
     tbus_atomic_u32_t ended; /* 128 1: the run is over, nothing will be published any more */
     uint8_t pad1[124];
@@ -256,7 +263,8 @@ TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, started_realtime_ns) == 40);
 TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, name) == 48);
 TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, supervisor_pid) == 72);
 TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, blocks_count) == 76);
-TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, pad0) == 80);
+TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, session_name) == 80);
+TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, pad0) == 96);
 TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, ended) == 128);
 TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, pad1) == 132);
 TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, counters_refused) == 256);

@@ -144,6 +144,8 @@ typedef struct tbus_journal_spec {
     /* Created if missing; refused when it holds anything (-TBUS_ENOTEMPTY, nothing is touched). */
     const char *directory;
     const char *bus_name;
+    /* TBUS_JOURNAL_SESSION_NAME digits and capital letters, as that of a bus; NULL: one is drawn */
+    const char *session_name;
     uint64_t started_realtime_ns;
     uint64_t segment_bytes; /* 0: default; else within the limits above, a multiple of 4096 */
     uint32_t topics_count;

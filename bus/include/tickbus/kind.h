@@ -110,6 +110,9 @@ typedef struct tbus_stage_request {
     /* the most messages that all stages of the pipeline may have under way (tbus_kind_t) */
     uint32_t messages_max;
     uint64_t for_ns; /* sources: end after so long; 0: when the input ends */
+    /* The directory in which the run is recorded, "": nowhere. It is there from the stage's `start`
+     * on. */
+    const char *journal;
     tbus_crew_t *crew;
 } tbus_stage_request_t;
 
@@ -119,6 +122,11 @@ enum tbus_kind_traits {
     TBUS_KIND_RECORDS = 4, /* starts when all others are ready; what is on the rings is its to save
                               when another stage has died */
     TBUS_KIND_TRADES = 8,  /* has orders, positions and profit of its own, for the summary */
+    /* Serves who is outside, such as clients of a gateway: has a process of its own in every
+     * layout, follows rings as an observer and holds none up; the others neither wait for it nor
+     * fail with it, and when it dies it is started again. It is stopped last but for those that
+     * record, and its `finish` may take as long as 50 s. */
+    TBUS_KIND_SERVES = 16,
 };
 
 typedef struct tbus_kind {
@@ -131,7 +139,7 @@ typedef struct tbus_kind {
     uint32_t traits; /* enum tbus_kind_traits */
     /* Place on the data path: stages are polled and stopped from the smallest to the largest, and
      * set running from the largest to the smallest. Feed 10, strategy 20, risk 30, executor 40,
-     * recorder 90. */
+     * those that serve 80, recorder 90. */
     uint32_t rank;
     uint32_t instances_max; /* 0: as many as a pipeline may have */
     uint32_t ports_count;
