@@ -239,19 +239,41 @@ int tbus_journal_file_sync(const tbus_journal_file_t *file, uint64_t from, uint6
     return msync(file->base + from, to - from, MS_SYNC) < 0 ? fail_on(file, "sync", err) : 0;
 }
 
-static void seal(tbus_journal_file_t *file, uint64_t used, uint32_t seed,
-                 tbus_journal_chain_t *chain)
+/* What comes into the header by write(2), whole or not at all. 0, or what failed. */
+static int put_header_bytes(const tbus_journal_file_t *file, const void *bytes, size_t count,
+                            size_t offset, const char *what, tbus_error_t *err)
 {
-    tbus_journal_header_t *header = (tbus_journal_header_t *)(void *)file->base;
+    ssize_t put;
+    do {
+        put = pwrite(file->fd, bytes, count, (off_t)offset);
+    } while (put < 0 && errno == EINTR);
+    if (put >= 0 && put != (ssize_t)count) {
+        errno = EIO;
+        put = -1;
+    }
+    return put < 0 ? fail_on(file, what, err) : 0;
+}
+
+/* Compute the seal and store it, by one write(2): whoever kills us leaves all of it or nothing. 0,
+ * also when it cannot be computed, which ends the chain; or the negative error. */
+static int seal(tbus_journal_file_t *file, uint64_t used, uint32_t seed,
+                tbus_journal_chain_t *chain, tbus_error_t *err)
+{
     tbus_journal_seal_t seal = {.kind = TBUS_JOURNAL_SEAL_SHA256};
     memcpy(seal.previous, chain->digest, sizeof seal.previous);
     if (chain->ended || !tbus_journal_seal_memory(file->base, used, chain->digest, seal.digest)) {
         chain->ended = true;
-        return;
+        return 0;
     }
-    memcpy(chain->digest, seal.digest, sizeof chain->digest);
     seal.crc32c = tbus_journal_seal_crc(seed, &seal);
-    header->seal = seal;
+    int code =
+        tbus_journal_file_check(file, err); /* of a cut file a write makes a long one again */
+    if (code == 0)
+        code = put_header_bytes(file, &seal, sizeof seal, offsetof(tbus_journal_header_t, seal),
+                                "write the seal of", err);
+    if (code == 0)
+        memcpy(chain->digest, seal.digest, sizeof chain->digest);
+    return code;
 }
 
 int tbus_journal_file_finish(tbus_journal_file_t *file, uint64_t used, tbus_journal_chain_t *chain,
@@ -271,10 +293,14 @@ int tbus_journal_file_finish(tbus_journal_file_t *file, uint64_t used, tbus_jour
     if (code < 0)
         return code;
     chain->ended = ended;
-    seal(file, used, seed, chain);
+    code = seal(file, used, seed, chain, err);
+    chain->ended |= code < 0;
+    if (code < 0)
+        return code;
     /* J5 pairs J6 (tbus_journal_reader_next): what a reader has not found by now is not there. Only
      * after the records are on the disk: a segment that says that it is finished, and has lost
-     * some, is refused as damaged. */
+     * some, is refused as damaged. Who is killed between this and the cut leaves a finished segment
+     * of its full length, with zeros behind its end. */
     tbus_store_release_u64(&header->closed, tbus_journal_closed_word(seed, (uint32_t)used));
     if (tbus_journal_guard_lost(file->guard)) /* just now: ftruncate would make it long again */
         return tbus_journal_file_check(file, err);
@@ -296,15 +322,8 @@ static int store_session_end(const tbus_journal_file_t *file, uint64_t word, tbu
                          "segment %08u.tbj of the journal in %s was cut to %lld bytes by somebody "
                          "else",
                          file->number, file->directory->path, (long long)is.st_size);
-    ssize_t put;
-    do {
-        put = pwrite(file->fd, &word, sizeof word, offsetof(tbus_journal_header_t, session_end));
-    } while (put < 0 && errno == EINTR);
-    if (put >= 0 && put != (ssize_t)sizeof word) {
-        errno = EIO;
-        put = -1;
-    }
-    return put < 0 ? fail_on(file, "write the end of the session to", err) : 0;
+    return put_header_bytes(file, &word, sizeof word, offsetof(tbus_journal_header_t, session_end),
+                            "write the end of the session to", err);
 }
 
 int tbus_journal_file_end_session(tbus_journal_file_t *file, enum tbus_journal_session_end end,

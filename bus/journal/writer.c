@@ -31,6 +31,17 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 
 /* --- the hot path --- */
 
+/* From the front on, a word at a time: what a writer that is killed here leaves is the beginning of
+ * a header, and whoever checks the journal can tell it from damage. */
+static void store_behind_magic(unsigned char *base, const tbus_journal_header_t *header)
+{
+    uint64_t words[sizeof *header / sizeof(uint64_t)];
+    tbus_atomic_u64_t *to = (tbus_atomic_u64_t *)(void *)base;
+    memcpy(words, header, sizeof words);
+    for (size_t i = 1; i < sizeof words / sizeof words[0]; i++)
+        tbus_store_relaxed_u64(&to[i], words[i]);
+}
+
 /* Store the current segment's header, magic last: from here on it is part of the journal. */
 static void begin_segment(tbus_journal_writer_t *w)
 {
@@ -39,8 +50,7 @@ static void begin_segment(tbus_journal_writer_t *w)
     header.segment = file->number;
     header.first_record = w->records;
     header.header_crc32c = tbus_journal_header_crc(&header);
-    memcpy(file->base + sizeof header.magic, (const unsigned char *)&header + sizeof header.magic,
-           sizeof header - sizeof header.magic);
+    store_behind_magic(file->base, &header);
     /* J1 pairs J2 (tbus_journal_segment_look): else a reader sees a segment and not yet whose it
      * is. */
     tbus_store_release_u64(&((tbus_journal_header_t *)(void *)file->base)->magic,
@@ -183,12 +193,16 @@ static inline void store_record(tbus_journal_writer_t *w, uint16_t topic, uint64
     tbus_journal_record_header_t *record =
         (tbus_journal_record_header_t *)(void *)(w->base + w->position);
     record->seq = seq;
+    /* hint: of a record that a killed writer had begun, whose stores are those of its own CPU, the
+     * sequence is there first, and the payload last: so it can be told from damage. */
+    tbus_compiler_barrier();
     record->time_ns = time_ns;
     record->topic = topic;
     record->flags = 0;
     record->pad = 0;
-    memcpy(record + 1, payload,
-           length - TBUS_JOURNAL_RECORD_HEADER); /* the padding is there: the file was all zeros */
+    tbus_compiler_barrier(); /* hint: likewise */
+    /* The padding is there: the file was all zeros. */
+    memcpy(record + 1, payload, length - TBUS_JOURNAL_RECORD_HEADER);
     record->crc32c = tbus_journal_record_crc(w->seed, w->position, length, record);
     /* J3 pairs J4 (tbus_journal_reader_next): else a reader, or whoever comes after us when we are
      * killed here, sees a length and not yet what is so long. */

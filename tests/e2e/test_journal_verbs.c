@@ -241,6 +241,23 @@ static void something_behind_the_end_of_another(const fixture_t *f)
     write_at(f, 1, place_of(A_SEGMENT - 1) + RECORD_BYTES + 8, "more", 4);
 }
 
+/* A recorder that is killed there has said how much the segment holds, and not cut it to that. */
+static void a_finished_segment_that_was_not_cut(const fixture_t *f)
+{
+    cut(f, 3, TBUS_JOURNAL_SEGMENT_BYTES_MIN);
+}
+
+static void zeros_that_nobody_left(const fixture_t *f)
+{
+    cut(f, 3, place_of(RECORDS) + 512);
+}
+
+static void a_byte_behind_what_was_not_cut(const fixture_t *f)
+{
+    a_finished_segment_that_was_not_cut(f);
+    flip(f, 3, 60000);
+}
+
 static void a_byte_far_behind(const fixture_t *f)
 {
     flip(f, 3, 60000);
@@ -252,6 +269,19 @@ static void a_record_that_was_begun(const fixture_t *f)
     tbus_journal_record_header_t begun = {.seq = RECORDS / 3 * 2 + 1, .time_ns = 10000000};
     write_at(f, 3, place_of(RECORDS), &begun, sizeof begun);
     write_at(f, 3, place_of(RECORDS) + sizeof begun, "tick", 4);
+}
+
+/* Or only the first word of it. */
+static void a_sequence_that_was_begun(const fixture_t *f)
+{
+    uint64_t seq = RECORDS / 3 + 1; /* of orders */
+    write_at(f, 3, place_of(RECORDS) + 8, &seq, sizeof seq);
+}
+
+static void a_sequence_that_comes_too_soon(const fixture_t *f)
+{
+    uint64_t seq = RECORDS / 3 + 2;
+    write_at(f, 3, place_of(RECORDS) + 8, &seq, sizeof seq);
 }
 
 static void a_record_that_nobody_began(const fixture_t *f)
@@ -274,12 +304,16 @@ static void the_last_segment_removed(const fixture_t *f)
 
 enum { CLOSED, TORN };
 
+#define WHOLE_AND_CLOSED 2u /* the first rows: there is nothing to repair */
+
 static const struct damage {
     void (*make)(const fixture_t *f);
     int to;
     const char *says; /* ok, records, segments, end, damage, lost */
 } damages[] = {
     {nothing, CLOSED,
+     "{\"ok\":true,\"records\":1800,\"segments\":3,\"end\":\"closed\",\"damage\":[],\"lost\":[]}"},
+    {a_finished_segment_that_was_not_cut, CLOSED,
      "{\"ok\":true,\"records\":1800,\"segments\":3,\"end\":\"closed\",\"damage\":[],\"lost\":[]}"},
     {nothing, TORN,
      "{\"ok\":true,\"records\":1800,\"segments\":3,\"end\":\"torn\",\"damage\":[],\"lost\":[]}"},
@@ -340,6 +374,14 @@ static const struct damage {
      "{\"ok\":false,\"records\":1800,\"segments\":3,\"end\":\"closed\","
      "\"damage\":[{\"segment\":1,\"offset\":65520,\"bytes\":12,"
      "\"what\":\"there is something behind the end of a finished segment\"}],\"lost\":[]}"},
+    {zeros_that_nobody_left, CLOSED,
+     "{\"ok\":false,\"records\":1800,\"segments\":3,\"end\":\"closed\","
+     "\"damage\":[{\"segment\":3,\"offset\":39648,\"bytes\":512,"
+     "\"what\":\"there is something behind the end of a finished segment\"}],\"lost\":[]}"},
+    {a_byte_behind_what_was_not_cut, CLOSED,
+     "{\"ok\":false,\"records\":1800,\"segments\":3,\"end\":\"closed\","
+     "\"damage\":[{\"segment\":3,\"offset\":39648,\"bytes\":25888,"
+     "\"what\":\"there is something behind the end of a finished segment\"}],\"lost\":[]}"},
     {the_last_segment_removed, CLOSED,
      "{\"ok\":true,\"records\":1396,\"segments\":2,\"end\":\"torn\",\"damage\":[],\"lost\":[]}"},
     {a_byte_far_behind, TORN,
@@ -349,6 +391,13 @@ static const struct damage {
      "\"lost\":[]}"},
     {a_record_that_was_begun, TORN,
      "{\"ok\":true,\"records\":1800,\"segments\":3,\"end\":\"torn\",\"damage\":[],\"lost\":[]}"},
+    {a_sequence_that_was_begun, TORN,
+     "{\"ok\":true,\"records\":1800,\"segments\":3,\"end\":\"torn\",\"damage\":[],\"lost\":[]}"},
+    {a_sequence_that_comes_too_soon, TORN,
+     "{\"ok\":false,\"records\":1800,\"segments\":3,\"end\":\"torn\","
+     "\"damage\":[{\"segment\":3,\"offset\":39656,\"bytes\":2,"
+     "\"what\":\"behind the last record are bytes that are not zero, from offset 39656\"}],"
+     "\"lost\":[]}"},
     {a_record_that_nobody_began, TORN,
      "{\"ok\":false,\"records\":1800,\"segments\":3,\"end\":\"torn\","
      "\"damage\":[{\"segment\":3,\"offset\":39656,\"bytes\":11,"
@@ -417,7 +466,7 @@ static void every_damage_is_named_with_its_place(void **state)
 static void what_is_repaired_is_whole_and_holds_all_that_could_be_read(void **state)
 {
     const fixture_t *f = *state;
-    for (size_t i = 1; i < DAMAGES_COUNT; i++) {
+    for (size_t i = WHOLE_AND_CLOSED; i < DAMAGES_COUNT; i++) {
         copy(damages[i].to == CLOSED ? f->closed : f->torn, f->journal);
         damages[i].make(f);
         json_t *before = verify(f->journal);

@@ -17,7 +17,6 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
-#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -36,32 +35,6 @@ static off_t size_of(const char *path)
     struct stat info;
     return stat(path, &info) == 0 ? info.st_size : -1;
 }
-
-/* Copy the first `bytes` of a file. */
-static void copy_file(const char *from, const char *to, size_t bytes)
-{
-    unsigned char *data = malloc(bytes + 1);
-    int in = open(from, O_RDONLY);
-    int out = open(to, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    assert_true(in >= 0 && out >= 0);
-    assert_int_equal(pread(in, data, bytes, 0), bytes);
-    assert_int_equal(write(out, data, bytes), bytes);
-    close(in);
-    close(out);
-    free(data);
-}
-
-/* gcc says so by a macro, clang by a feature. */
-#if defined(__SANITIZE_ADDRESS__) || TBUS_TSAN
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 
 /* --- records --- */
 
@@ -1086,124 +1059,6 @@ static void a_killed_writer_leaves_all_that_it_appended(void **state)
     assert_int_equal(o.torn_bytes, 0);
 }
 
-/* Killed at random points under way, helper thread at work: whatever append has returned for is
- * there. */
-static void a_writer_killed_under_way_leaves_a_prefix_with_all_that_it_appended(void **state)
-{
-    scratch_t *s = *state;
-    tbus_atomic_u64_t *appended =
-        mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    for (unsigned round = 0; round < 40; round++) {
-        tbus_store_relaxed_u64(appended, 0);
-        pid_t pid = fork();
-        if (pid == 0) {
-            tbus_journal_writer_t *w;
-            tbus_journal_spec_t spec = spec_for(s->journal, SMALL_SEGMENT);
-            if (tbus_journal_writer_open(&spec, &w, NULL) != 0)
-                _exit(1);
-            for (uint64_t i = 0;; i++) {
-                if (append_message(w, i) != 0)
-                    _exit(2);
-                tbus_store_release_u64(appended, i + 1);
-            }
-        }
-        uint64_t kill_at = 1 + round * 997 % 4000;
-        while (tbus_load_acquire_u64(appended) < kill_at && waitpid(pid, NULL, WNOHANG) == 0)
-            tbus_pause();
-        kill(pid, SIGKILL);
-        int status = 0;
-        assert_int_equal(waitpid(pid, &status, 0), pid);
-        assert_true(WIFSIGNALED(status));
-        outcome_t o = read_journal(s->journal);
-        if (o.code != 0)
-            fail_msg("round %u: %s", round, o.err.text);
-        assert_true(o.records >= tbus_load_acquire_u64(appended));
-        assert_true(o.records <= tbus_load_acquire_u64(appended) + 1);
-        assert_int_equal(o.end, TBUS_JOURNAL_TORN);
-        scratch_remove(s->journal);
-    }
-    munmap(appended, 4096);
-}
-
-/* The child appends one record and is killed after `steps` instructions of it. False: it was done
- * before. */
-static bool append_for_steps(tbus_journal_writer_t *w, uint64_t i, unsigned steps)
-{
-    int status = 0;
-    pid_t pid = fork();
-    if (pid == 0) {
-        message_t m = message_of(i);
-        if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0)
-            _exit(77);
-        raise(SIGSTOP);
-        tbus_journal_writer_append(w, m.topic, m.seq, m.time_ns, m.payload, m.bytes);
-        _exit(0);
-    }
-    waitpid(pid, &status, 0);
-    bool running = WIFSTOPPED(status);
-    if (!running && WEXITSTATUS(status) == 77) {
-        printf("tracing is not allowed here\n");
-        skip();
-    }
-    for (unsigned step = 0; running && step < steps; step++) {
-        ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL);
-        waitpid(pid, &status, 0);
-        running = WIFSTOPPED(status);
-    }
-    if (running) {
-        kill(pid, SIGKILL);
-        waitpid(pid, &status, 0);
-    }
-    return running;
-}
-
-static void a_writer_killed_at_any_instruction_of_append_leaves_whole_records_only(void **state)
-{
-    scratch_t *s = *state;
-    const uint64_t before = 20;
-    tbus_journal_writer_t *w = create(s->journal, SMALL_SEGMENT);
-    for (uint64_t i = 0; i < before; i++)
-        assert_int_equal(append_message(w, i), 0);
-    char live[PATH_BYTES + 16];
-    char dead[PATH_BYTES + 16];
-    mkdir(s->other, 0755);
-    segment_path(s->journal, 1, live);
-    segment_path(s->other, 1, dead);
-    uint64_t end = TBUS_JOURNAL_HEADER_BYTES + tbus_journal_writer_bytes(w);
-    static const uint8_t zeros[1024];
-    int fd = open(live, O_RDWR);
-#if SANITIZED
-    const unsigned stride = 97; /* a checked store is many instructions */
-#else
-    const unsigned stride = 1;
-#endif
-    unsigned kills = 0;
-    unsigned seen_before = 0;
-    unsigned seen_after = 0;
-    bool running = true;
-    for (unsigned steps = 0; running && steps < 200000; steps += stride) {
-        running = append_for_steps(w, before, steps);
-        copy_file(live, dead, SMALL_SEGMENT);
-        outcome_t o = read_journal(s->other);
-        if (o.code != 0)
-            fail_msg("killed after %u instructions: %s", steps, o.err.text);
-        assert_true(o.records == before || o.records == before + 1);
-        assert_int_equal(o.end, TBUS_JOURNAL_TORN);
-        /* Once it is there it stays there. */
-        assert_true(o.records == before + 1 || seen_after == 0);
-        seen_before += o.records == before;
-        seen_after += o.records == before + 1;
-        kills++;
-        assert_int_equal(pwrite(fd, zeros, sizeof zeros, (off_t)end), sizeof zeros);
-    }
-    close(fd);
-    assert_false(running);
-    printf("%u kills: %u before the record was there, %u after\n", kills, seen_before, seen_after);
-    assert_true(seen_before >= 1 && seen_after >= 1);
-    tbus_error_t err;
-    assert_int_equal(tbus_journal_writer_close(w, &err), 0);
-}
-
 static void a_segment_made_ready_and_never_used_is_no_part_of_the_journal(void **state)
 {
     scratch_t *s = *state;
@@ -1595,8 +1450,6 @@ int main(void)
         TEST(an_unfinished_segment_cut_at_any_byte_gives_its_whole_records),
         TEST(a_last_segment_cut_within_its_header_costs_its_own_records_only),
         TEST(a_killed_writer_leaves_all_that_it_appended),
-        TEST(a_writer_killed_under_way_leaves_a_prefix_with_all_that_it_appended),
-        TEST(a_writer_killed_at_any_instruction_of_append_leaves_whole_records_only),
         TEST(a_segment_made_ready_and_never_used_is_no_part_of_the_journal),
         TEST(damage_in_the_middle_is_refused_by_segment_and_offset),
         TEST(whole_records_gone_from_an_unfinished_segment_with_a_successor_are_missed),

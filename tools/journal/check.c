@@ -227,21 +227,35 @@ static bool keep_end(check_t *c, const tbus_journal_record_t *record)
     return true;
 }
 
-bool check_is_begun(const check_t *c, const void *begun, uint64_t bytes)
+/* May that be the sequence of the row's next record? With several publishers it may be a later one,
+ * but not where the rest of the header is still to come: then any flipped bit could be one. */
+static bool may_come_next(const check_t *c, uint16_t row, const tbus_journal_record_header_t *begun,
+                          bool exact)
 {
-    const tbus_journal_record_header_t *header = begun;
-    if (bytes < sizeof *header || tbus_load_relaxed_u32(&header->length) != 0 || header->flags ||
-        header->pad)
-        return false;
-    bool of_session = header->topic == TBUS_JOURNAL_SESSION_TOPIC;
-    if (!of_session && header->topic >= c->info->topics_count)
-        return false;
-    uint16_t row = of_session ? SESSION : header->topic;
     uint64_t expected = expected_seq(c, row);
-    bool next = of_session || topic_is_gapless(&c->info->topics[row])
-                    ? expected == 0 || header->seq == expected
-                    : header->seq >= expected;
-    return next && header->time_ns && header->time_ns >= c->last_time_ns;
+    exact = exact || row == SESSION || topic_is_gapless(&c->info->topics[row]);
+    return begun->seq &&
+           (expected == 0 || begun->seq == expected || (!exact && begun->seq > expected));
+}
+
+bool check_is_begun(const check_t *c, const tbus_journal_record_header_t *begun, uint64_t bytes)
+{
+    if (tbus_load_relaxed_u32(&begun->length) != 0 || begun->flags || begun->pad)
+        return false;
+    if (begun->time_ns ? begun->time_ns < c->last_time_ns : bytes > sizeof *begun)
+        return false;
+    bool topic_to_come =
+        begun->topic == 0 && bytes <= offsetof(tbus_journal_record_header_t, topic);
+    for (uint16_t row = 0; row < CHECK_TOPICS_MAX; row++) {
+        uint16_t topic = row == SESSION ? TBUS_JOURNAL_SESSION_TOPIC : row;
+        uint64_t longest = c->topics[row].payload_bytes_max;
+        bool is_it = topic == begun->topic;
+        if ((is_it || topic_to_come) && (row == SESSION || row < c->info->topics_count) &&
+            (longest == 0 || bytes <= tbus_journal_padded(sizeof *begun + longest)) &&
+            may_come_next(c, row, begun, !is_it || !begun->time_ns))
+            return true;
+    }
+    return false;
 }
 
 static bool take(check_t *c, const tbus_journal_record_t *record)

@@ -3,13 +3,16 @@
  *
  * What is checked: every record's CRC, place and session; the headers; the seals of finished
  * segments, and that each was sealed behind the one before it; that a finished segment holds
- * nothing behind its end, and that what lies behind the end of an unfinished one is zeros; that the
- * sequences of each topic go up, and that none is missing where none may be.
+ * nothing behind its end, and that what lies behind the end of an unfinished one is zeros (but see
+ * below); that the sequences of each topic go up, and that none is missing where none may be.
  *
  * What is no damage:
  *
  *    torn     The recorder was killed, the journal ends there. It may have left one record that it
- *             had begun: with the header of the record that was to come next, and without a length.
+ *             had begun: with the header of the record that was to come next, or the first words of
+ *             that, and without a length; or the beginning of the next segment's header. A finished
+ *             segment that it had not yet cut has its full length still, and zeros behind its end:
+ *             anything else there is damage.
  *    live     Its writer is alive, and more may come. The part that it still writes to is not
  *             looked at behind the last record.
  *    holes    Sequences that a session record names as not recorded (TBUS_JOURNAL_HOLE).

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -65,20 +66,55 @@ static int find_bytes(int fd, uint64_t from, uint64_t *out_first, uint64_t *out_
     return code;
 }
 
-/* The record that a killed writer had begun, and nothing behind it? */
+/* The record that a killed writer had begun, and nothing behind it? `last`: the last byte that is
+ * not zero. */
 static bool is_begun(const look_t *l, const tbus_journal_segment_t *segment, uint64_t end,
                      uint64_t last)
 {
-    struct {
-        _Alignas(8) unsigned char bytes[TBUS_JOURNAL_RECORD_HEADER];
-    } header;
+    tbus_journal_record_header_t header;
     int64_t got = tbus_journal_segment_read(segment, &header, sizeof header, end);
-    if (got != sizeof header || !check_is_begun(l->check, &header, sizeof header))
+    return got == sizeof header && check_is_begun(l->check, &header, last + 1 - end);
+}
+
+/* What the header of the next segment will be, behind `before`. False: it cannot be told. */
+static bool expect_header(const look_t *l, uint32_t number, tbus_journal_header_t *out_header)
+{
+    tbus_journal_segment_t first, before;
+    uint64_t cut_bytes;
+    if (tbus_journal_segment_open(&l->directory, l->check->info->first_segment, NULL, &first,
+                                  &cut_bytes, NULL) != TBUS_JOURNAL_FOUND)
         return false;
-    uint16_t topic = ((const tbus_journal_record_header_t *)(const void *)&header)->topic;
-    uint16_t row = topic == TBUS_JOURNAL_SESSION_TOPIC ? TBUS_JOURNAL_TOPICS_MAX : topic;
-    uint64_t longest = l->check->topics[row].payload_bytes_max;
-    return longest == 0 || last < end + tbus_journal_padded(sizeof header + longest);
+    tbus_journal_segment_close(&first);
+    if (tbus_journal_segment_open(&l->directory, number - 1, &first.header, &before, &cut_bytes,
+                                  NULL) != TBUS_JOURNAL_FOUND)
+        return false;
+    tbus_journal_segment_close(&before);
+    *out_header = before.header;
+    out_header->segment = number;
+    out_header->first_record = first.header.first_record;
+    for (uint32_t row = 0; row < CHECK_TOPICS_MAX; row++)
+        out_header->first_record += l->check->topics[row].records;
+    uint32_t crc = tbus_journal_header_crc(out_header); /* clears what is not of the beginning */
+    out_header->header_crc32c = crc;
+    return true;
+}
+
+/* The header that a killed writer had begun? It is stored from the front on, but for the magic,
+ * which is last. */
+static bool is_begun_header(const look_t *l, uint32_t number, int fd)
+{
+    tbus_journal_header_t whole;
+    uint64_t there[sizeof whole / 8], comes[sizeof whole / 8];
+    size_t words = sizeof there / 8, i = 1;
+    if (!expect_header(l, number, &whole) ||
+        pread(fd, there, sizeof there, 0) != (ssize_t)sizeof there || there[0])
+        return false;
+    memcpy(comes, &whole, sizeof comes);
+    while (i < words && there[i] == comes[i])
+        i++;
+    while (i < words && there[i] == 0)
+        i++;
+    return i == words;
 }
 
 /* What the CRC of a header leaves out, and the reader looks at only where it matters: the seal of a
@@ -127,13 +163,21 @@ static int look_at_open(look_t *l, const tbus_journal_segment_t *segment, uint64
     return code;
 }
 
-static int look_at_finished(look_t *l, uint32_t number, uint64_t closed, uint64_t file_bytes)
+/* A segment that is finished: it has been cut to what it holds, or was about to be when its writer
+ * was killed. */
+static int look_at_finished(look_t *l, const tbus_journal_segment_t *segment, uint64_t closed,
+                            uint64_t file_bytes)
 {
     char what[128];
-    if (file_bytes > closed)
+    uint64_t first, last = 0;
+    uint32_t number = segment->header.segment;
+    int code = file_bytes > closed ? find_bytes(segment->fd, closed, &first, &last) : 0;
+    if (code < 0)
+        return fail_reading(l, number, code);
+    if (last || (file_bytes > closed && file_bytes != segment->header.segment_bytes))
         return add(l, number, closed, file_bytes - closed,
                    "there is something behind the end of a finished segment");
-    if (file_bytes == closed)
+    if (file_bytes >= closed)
         return 0;
     snprintf(what, sizeof what,
              "it was cut: it has %" PRIu64 " bytes, and its header says %" PRIu64, file_bytes,
@@ -141,21 +185,24 @@ static int look_at_finished(look_t *l, uint32_t number, uint64_t closed, uint64_
     return add(l, number, file_bytes, 0, what);
 }
 
-/* A file without a header was made ready for later: it holds zeros. */
+/* A file without a header was made ready for later: it holds zeros, or a header that was begun. */
 static int look_at_empty(look_t *l, uint32_t number)
 {
     char name[TBUS_JOURNAL_FILE_NAME_MAX];
-    uint64_t first, last;
+    uint64_t first = 0, last = 0;
+    bool begun = false;
     tbus_journal_segment_name(number, name);
     int fd = openat(l->directory.fd, name, O_RDONLY | O_CLOEXEC);
     int code = fd < 0 ? -errno : find_bytes(fd, 0, &first, &last);
+    if (code == 0 && last && last < TBUS_JOURNAL_HEADER_BYTES)
+        begun = is_begun_header(l, number, fd);
     if (fd >= 0)
         close(fd);
     if (code < 0)
         return fail_reading(l, number, code);
-    return last ? add(l, number, first, last + 1 - first,
-                      "it has no header, and holds bytes that are not zero")
-                : 0;
+    return last && !begun ? add(l, number, first, last + 1 - first,
+                                "it has no header, and holds bytes that are not zero")
+                          : 0;
 }
 
 static int look_at_segment(look_t *l, uint32_t number, bool last)
@@ -175,7 +222,7 @@ static int look_at_segment(look_t *l, uint32_t number, bool last)
     if (code == 0)
         code = look_at_words(l, &segment, closed != 0, last);
     if (code == 0 && closed > 0)
-        code = look_at_finished(l, number, (uint64_t)closed, (uint64_t)file.st_size);
+        code = look_at_finished(l, &segment, (uint64_t)closed, (uint64_t)file.st_size);
     if (code == 0 && closed == 0 && !writing)
         code = look_at_open(l, &segment, (uint64_t)file.st_size);
     tbus_journal_segment_close(&segment);

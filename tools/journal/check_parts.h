@@ -4,6 +4,7 @@
 #ifndef TICKBUS_TOOLS_JOURNAL_CHECK_PARTS_H
 #define TICKBUS_TOOLS_JOURNAL_CHECK_PARTS_H
 
+#include "bus/journal/format.h"
 #include "tools/journal/check.h"
 
 /* Remember a place, unless one in the same segment holds it already. False: no memory. */
@@ -12,9 +13,10 @@ bool check_add_damage(check_t *c, const tbus_journal_damage_t *place);
 /* Where the records of a segment end; 0: none was read there. */
 uint64_t check_end_of(const check_t *c, uint32_t segment);
 
-/* What `begun` may be, at the end of the last segment, if nothing else is behind it: the record
- * that a killed writer was about to append, without a length. `bytes`: what there is of it. */
-bool check_is_begun(const check_t *c, const void *begun, uint64_t bytes);
+/* What stands behind the last record of the last segment: is it the beginning of the record that a
+ * killed writer was about to append, without its length? The writer stores the sequence, then the
+ * rest of the header, then the rest. `bytes`: up to the last one that is not zero. */
+bool check_is_begun(const check_t *c, const tbus_journal_record_header_t *begun, uint64_t bytes);
 
 /* The journal could be opened and was read: look at its files. 0, or the negative error. */
 int check_files(check_t *c, const char *directory, tbus_error_t *err);
