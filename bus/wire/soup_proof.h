@@ -65,8 +65,8 @@ int soup_proof_parse_offer(const uint8_t *text, size_t bytes, soup_proof_offer_t
 /* A digest that grows with the messages of one block. */
 typedef struct soup_proof soup_proof_t;
 
-/* -ENOMEM; -ENOTSUP: the system's libcrypto has no SHA-256 (some are configured so). (For tests, so
- * far.) */
+/* -ENOMEM; -ENOTSUP: the system's libcrypto has no SHA-256 (some are configured so).
+ * (For tests, so far.) */
 int soup_proof_create(soup_proof_t **out_proof, tbus_error_t *err);
 
 /* Begin a block, with no message. (For tests, so far.) */
