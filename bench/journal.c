@@ -7,7 +7,7 @@
  *    verifying   the same with the seals, over read(2) alone, and over SHA-256 of the same bytes
  *
  * The five take turns, repetition after repetition, over files in the page cache; figures are
- * medians, and a ratio is one of the same repetition. The recording's time is what the appending
+ * medians, and a ratio is one of the same repetition. Copying and recording are timed by what the
  * thread has used of its CPU. At full speed it waits for the helper, which writes zeros, faults
  * pages in and hashes what is full: that figure is how fast all of it can go.
  */
@@ -67,6 +67,10 @@ static const struct {
               {VERIFYING, READING_BARE, 0.5},
               {VERIFYING, HASHING, 0}};
 #define RATIOS (sizeof ratios / sizeof *ratios)
+
+/* What is copied and recorded, in turn. */
+#define SAMPLES 64u
+static unsigned char samples[SAMPLES][MESSAGE_BYTES];
 
 typedef struct options {
     const char *directory;
@@ -128,6 +132,18 @@ static double megabytes_a_second(uint64_t messages, uint64_t begin_ns)
     return (double)(messages * RECORD_BYTES) * 1e3 / (double)(tbus_clock_ns() - begin_ns);
 }
 
+static uint64_t own_cpu_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+static double megabytes_a_cpu_second(uint64_t messages, uint64_t begin_cpu_ns)
+{
+    return (double)(messages * RECORD_BYTES) * 1e3 / (double)(own_cpu_ns() - begin_cpu_ns);
+}
+
 /* ---- the bytes alone */
 
 /* Into a file of the same directory, mapped and faulted in before. */
@@ -135,7 +151,6 @@ static double copy(const options_t *options, const char *path)
 {
     char name[PATH_BYTES + 8];
     size_t bytes = options->messages * RECORD_BYTES;
-    unsigned char message[MESSAGE_BYTES] = {1};
     uint32_t sum = 0;
     snprintf(name, sizeof name, "%s.raw", path);
     int fd =
@@ -145,15 +160,15 @@ static double copy(const options_t *options, const char *path)
     bench_must(base == MAP_FAILED ? -1 : 0, "map a file", name);
     for (size_t at = 0; at < bytes; at += 4096)
         base[at] = 0;
-    uint64_t begin = tbus_clock_ns();
+    uint64_t begin = own_cpu_ns();
     for (uint64_t i = 0; i < options->messages; i++) {
         unsigned char *record = base + i * RECORD_BYTES;
         memcpy(record, &i, sizeof i);
-        memcpy(record + TBUS_JOURNAL_RECORD_HEADER, message, sizeof message);
+        memcpy(record + TBUS_JOURNAL_RECORD_HEADER, samples[i % SAMPLES], MESSAGE_BYTES);
         sum = tbus_crc32c(0, record + 8, RECORD_BYTES - 8);
         memcpy(record + 4, &sum, sizeof sum);
     }
-    double result = megabytes_a_second(options->messages, begin);
+    double result = megabytes_a_cpu_second(options->messages, begin);
     munmap(base, bytes);
     close(fd);
     unlink(name);
@@ -211,18 +226,10 @@ static double hash(const options_t *options, const char *path)
 
 /* ---- the journal */
 
-static uint64_t own_cpu_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-}
-
 static double record(const options_t *options, const char *path, double *out_wall)
 {
     tbus_error_t err = {0};
     tbus_journal_writer_t *w;
-    unsigned char message[MESSAGE_BYTES] = {1};
     tbus_journal_spec_t spec = {.directory = path,
                                 .bus_name = "bench",
                                 .topics_count = 1,
@@ -230,11 +237,10 @@ static double record(const options_t *options, const char *path, double *out_wal
     bench_must(tbus_journal_writer_open(&spec, &w, &err), "start a journal", err.text);
     uint64_t begin = tbus_clock_ns(), begin_cpu = own_cpu_ns();
     for (uint64_t seq = 1; seq <= options->messages; seq++)
-        if (tbus_journal_writer_append(w, 0, seq, seq, message, sizeof message) < 0)
+        if (tbus_journal_writer_append(w, 0, seq, seq, samples[seq % SAMPLES], MESSAGE_BYTES) < 0)
             bench_must(-1, "record", tbus_journal_writer_error(w)->text);
     *out_wall = megabytes_a_second(options->messages, begin);
-    double result =
-        (double)(options->messages * RECORD_BYTES) * 1e3 / (double)(own_cpu_ns() - begin_cpu);
+    double result = megabytes_a_cpu_second(options->messages, begin_cpu);
     bench_must(tbus_journal_writer_close(w, &err), "close the journal", err.text);
     return result;
 }
@@ -346,6 +352,8 @@ int main(int argc, char **argv)
 {
     static results_t results;
     options_t options = parse(argc, argv);
+    for (unsigned i = 0; i < SAMPLES; i++)
+        memset(samples[i], (int)i + 1, MESSAGE_BYTES);
     for (unsigned i = 0; i < options.repetitions; i++)
         run_once(&options, &results, i);
     if (options.json)

@@ -38,7 +38,7 @@ my %ends = (
     tbus_journal_writer_fail  => 'likewise',
     'market_apply>snprintf'   => 'a table is full; likewise',
     'market_apply>strchr'     => 'likewise',
-    'bus/writer.c:refuse_too_big' => 'likewise',
+    'bus/append.c:refuse_too_big' => 'likewise',
     tbus_journal_file_check   => 'likewise',
     tbus_journal_hole_end     => 'once after the disk was full',
     tbus_counter_add          => 'a counter appears: once for each type of message, once for each symbol traded',
@@ -50,7 +50,7 @@ my %ends = (
     tbus_horizon_wake         => 'likewise',
     bytestream_read           => 'the input of the feed: one read(2) for a quarter of a megabyte',
     tbus_journal_reader_next  => 'the input of a replay',
-    map { ("tbus_journal_writer_append>pthread_$_" => 'once a segment of the journal: the next one is handed over') }
+    map { ("bus/append.c:append_with_care>pthread_$_" => 'once a segment of the journal: the next one is handed over') }
         qw(mutex_lock mutex_unlock cond_wait cond_signal)
 );
 

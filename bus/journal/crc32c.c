@@ -1,34 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* CRC-32C with the reflected polynomial 0x82f63b78: by the CRC32 instruction of SSE 4.2 or ARMv8,
- * eight bytes at a time, else by a table, one byte at a time. Which, is asked of the CPU at the
- * first call. */
-#include "bus/journal/format.h"
+ * eight bytes at a time, else by a table, one byte at a time. */
+#include "bus/journal/crc32c.h"
 
 #include <string.h>
-
-#if defined(__x86_64__)
-#define CRC_TARGET __attribute__((target("sse4.2")))
-#include <nmmintrin.h>
-#define CRC_STEP_8(crc, word) ((uint32_t)_mm_crc32_u64((crc), (word)))
-#define CRC_STEP_1(crc, byte) _mm_crc32_u8((crc), (byte))
-#elif defined(__aarch64__)
-#include <sys/auxv.h>
-#define CRC_HWCAP (1ul << 7) /* HWCAP_CRC32 of <asm/hwcap.h> */
-#define CRC_TARGET
-/* In assembly, since compilers disagree on how to name the extension for one function. */
-static inline uint32_t crc_step_8(uint32_t crc, uint64_t word)
-{
-    __asm__(".arch_extension crc\n\tcrc32cx %w0, %w0, %x1" : "+r"(crc) : "r"(word));
-    return crc;
-}
-static inline uint32_t crc_step_1(uint32_t crc, uint8_t byte)
-{
-    __asm__(".arch_extension crc\n\tcrc32cb %w0, %w0, %w1" : "+r"(crc) : "r"((uint32_t)byte));
-    return crc;
-}
-#define CRC_STEP_8(crc, word) crc_step_8((crc), (word))
-#define CRC_STEP_1(crc, byte) crc_step_1((crc), (byte))
-#endif
 
 static const uint32_t table[256] = {
     /* table[i]: what the byte i contributes. The test makes them all anew, bit by bit. */
@@ -74,19 +49,16 @@ uint32_t tbus_crc32c_by_table(uint32_t crc, const void *data, size_t bytes)
     return ~crc;
 }
 
-#ifdef CRC_TARGET
-CRC_TARGET uint32_t tbus_crc32c_by_cpu(uint32_t crc, const void *data, size_t bytes)
+#ifdef TBUS_CRC_TARGET
+TBUS_CRC_TARGET uint32_t tbus_crc32c_by_cpu(uint32_t crc, const void *data, size_t bytes)
 {
     const unsigned char *at = data;
-    crc = ~crc;
-    for (; bytes >= 8; bytes -= 8, at += 8) {
-        uint64_t word;
-        memcpy(&word, at, 8);
-        crc = CRC_STEP_8(crc, word);
-    }
+    uint64_t steps = tbus_crc_begin(crc);
+    for (; bytes >= 8; bytes -= 8, at += 8)
+        steps = tbus_crc_step_8(steps, tbus_crc_word(at));
     for (; bytes; bytes--)
-        crc = CRC_STEP_1(crc, *at++);
-    return ~crc;
+        steps = tbus_crc_step_1(steps, *at++);
+    return tbus_crc_end(steps);
 }
 #else
 uint32_t tbus_crc32c_by_cpu(uint32_t crc, const void *data, size_t bytes)
@@ -95,27 +67,32 @@ uint32_t tbus_crc32c_by_cpu(uint32_t crc, const void *data, size_t bytes)
 }
 #endif
 
-bool tbus_crc32c_cpu_has(void)
-{
-#if defined(__x86_64__)
-    return __builtin_cpu_supports("sse4.2");
-#elif defined(__aarch64__)
-    return getauxval(AT_HWCAP) & CRC_HWCAP;
-#else
-    return false;
-#endif
-}
-
 uint32_t tbus_crc32c(uint32_t crc, const void *data, size_t bytes)
 {
-    enum { UNKNOWN, BY_CPU, BY_TABLE };
-    static tbus_atomic_u32_t way; /* whoever asks first finds the same answer: relaxed is enough */
-    uint32_t chosen = tbus_load_relaxed_u32(&way);
-    if (TBUS_UNLIKELY(chosen == UNKNOWN)) {
-        chosen = tbus_crc32c_cpu_has() ? BY_CPU : BY_TABLE;
-        tbus_store_relaxed_u32(&way, chosen);
-    }
-    if (TBUS_LIKELY(chosen == BY_CPU))
-        return tbus_crc32c_by_cpu(crc, data, bytes);
-    return tbus_crc32c_by_table(crc, data, bytes);
+    return TBUS_LIKELY(tbus_crc32c_cpu_has()) ? tbus_crc32c_by_cpu(crc, data, bytes)
+                                              : tbus_crc32c_by_table(crc, data, bytes);
+}
+
+#ifdef TBUS_CRC_TARGET
+TBUS_CRC_TARGET static uint32_t record_crc_by_cpu(uint32_t seed, uint64_t place,
+                                                  const unsigned char *from, uint64_t bytes)
+{
+    uint64_t steps = tbus_crc_step_8(tbus_crc_begin(seed), place);
+    for (uint64_t at = 0; at < bytes; at += 8)
+        steps = tbus_crc_step_8(steps, tbus_crc_word(from + at));
+    return tbus_crc_end(steps);
+}
+#endif
+
+uint32_t tbus_journal_record_crc(uint32_t seed, uint64_t offset, uint32_t length,
+                                 const void *record)
+{
+    uint64_t place = tbus_journal_place(offset, length);
+    const unsigned char *from = (const unsigned char *)record + 8;
+    uint64_t bytes = tbus_journal_padded(length) - 8;
+#ifdef TBUS_CRC_TARGET
+    if (TBUS_LIKELY(tbus_crc32c_cpu_has()))
+        return record_crc_by_cpu(seed, place, from, bytes);
+#endif
+    return tbus_crc32c_by_table(tbus_crc32c_by_table(seed, &place, sizeof place), from, bytes);
 }

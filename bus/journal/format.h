@@ -174,15 +174,17 @@ static inline uint32_t tbus_journal_seed(const uint8_t session_id[16], uint32_t 
     return tbus_crc32c(tbus_crc32c(0, session_id, 16), &segment, sizeof segment);
 }
 
-/* The CRC of a record at `offset` of its segment. `length`: as stored, at least the record
- * header's; `record`: all of it, padding included; its first 8 bytes do not matter. */
-static inline uint32_t tbus_journal_record_crc(uint32_t seed, uint64_t offset, uint32_t length,
-                                               const void *record)
+/* What the CRC of a record begins with: where it stands. It is not stored. */
+static inline uint64_t tbus_journal_place(uint64_t offset, uint32_t length)
 {
-    uint64_t place = offset << 32 | length;
-    uint32_t crc = tbus_crc32c(seed, &place, sizeof place);
-    return tbus_crc32c(crc, (const unsigned char *)record + 8, tbus_journal_padded(length) - 8);
+    return offset << 32 | length;
 }
+
+/* The CRC of a record at `offset` of its segment: over its place, then over what follows the
+ * record's first 8 bytes, padding included. `length`: as stored, at least the
+ * record header's; `record`: all of it; its first 8 bytes do not matter. (crc32c.c) */
+uint32_t tbus_journal_record_crc(uint32_t seed, uint64_t offset, uint32_t length,
+                                 const void *record);
 
 /* `closed` of a segment that holds `bytes` bytes. Never 0: a segment holds at least its header. */
 static inline uint64_t tbus_journal_closed_word(uint32_t seed, uint32_t bytes)
@@ -223,11 +225,5 @@ static inline uint32_t tbus_journal_header_crc(tbus_journal_header_t *copy)
     copy->seal = (tbus_journal_seal_t){0};
     return tbus_crc32c(0, copy, sizeof *copy);
 }
-
-/* The two ways of tbus_crc32c, declared for tests, which compare them. `_by_cpu` requires
- * `_cpu_has`. */
-uint32_t tbus_crc32c_by_table(uint32_t crc, const void *data, size_t bytes);
-uint32_t tbus_crc32c_by_cpu(uint32_t crc, const void *data, size_t bytes);
-bool tbus_crc32c_cpu_has(void);
 
 #endif

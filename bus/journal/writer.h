@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* writer.h - what the recording thread (writer.c) and its helper thread (helper.c) share. Private
- * to bus/journal.
+/* writer.h - what the recording thread (append.c) and its helper thread (helper.c) share; writer.c
+ * begins and ends both. Private to bus/journal.
  *
  *    segments                   state                                    used by
  *    1 .. finished              synced, cut, closed                      nobody
@@ -29,7 +29,8 @@
 #include "bus/journal/lock.h"
 #include "bus/journal/segment_file.h"
 
-#define TBUS_JOURNAL_FILES 4u
+#define TBUS_JOURNAL_FILES        4u
+#define TBUS_JOURNAL_PIECES_AHEAD 4u /* of pages, at most */
 
 struct tbus_journal_writer {
     /* written by: the recording thread */
@@ -96,6 +97,14 @@ static inline tbus_journal_file_t *tbus_journal_writer_file(tbus_journal_writer_
 {
     return &w->files[number % TBUS_JOURNAL_FILES];
 }
+
+/* Store the current segment's header, magic last: from here on it is part of the journal. Requires
+ * the lock, or that there is no helper yet. (append.c) */
+void tbus_journal_writer_begin_segment(tbus_journal_writer_t *w);
+
+/* A session that ends while there is no room says so in what its last segment keeps free.
+ * (append.c) */
+void tbus_journal_writer_name_last_hole(tbus_journal_writer_t *w);
 
 /* What a writer has in memory at a time: of segments on a disk the pages that are faulted in ahead,
  * which the kernel can write and take back; of segments in a file system that is memory (tmpfs) the

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "bus/journal/format.h"
+#include "bus/journal/crc32c.h"
 
 typedef uint32_t (*crc_t)(uint32_t crc, const void *data, size_t bytes);
 
