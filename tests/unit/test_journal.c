@@ -23,7 +23,6 @@
 #include <unistd.h>
 
 #include "bus/journal/format.h"
-#include "bus/journal/seal.h"
 #include "bus/journal/segment_file.h"
 #include "tests/support/program.h"
 #include "tests/unit/journal_scratch.h"
@@ -232,143 +231,6 @@ static void info_says_what_was_recorded(void **state)
     assert_int_equal(tbus_journal_reader_topic(r, "bbo"), 1);
     assert_int_equal(tbus_journal_reader_topic(r, "nothing"), -TBUS_ENOTFOUND);
     tbus_journal_reader_close(r);
-}
-
-/* --- the chain of seals --- */
-
-typedef struct sealed {
-    int code;
-    uint32_t segments;
-    uint8_t digest[32];
-    tbus_error_t err;
-} sealed_t;
-
-static sealed_t read_whole(const char *directory, bool checks_seals)
-{
-    sealed_t s = {0};
-    tbus_journal_reader_t *r = NULL;
-    tbus_journal_record_t record;
-    s.code = tbus_journal_reader_open(directory, &r, &s.err);
-    if (s.code < 0)
-        return s;
-    if (checks_seals)
-        tbus_journal_reader_check_seals(r);
-    while ((s.code = tbus_journal_reader_next(r, &record, &s.err)) == 1) {
-    }
-    s.segments = tbus_journal_reader_seals(r, s.digest);
-    tbus_journal_reader_close(r);
-    return s;
-}
-
-typedef struct image {
-    size_t bytes;
-    uint8_t *data;
-} image_t;
-
-static image_t load(const char *directory, uint32_t number)
-{
-    char path[PATH_BYTES + 16];
-    segment_path(directory, number, path);
-    image_t image = {.bytes = (size_t)size_of(path)};
-    image.data = malloc(image.bytes);
-    FILE *file = fopen(path, "rb");
-    assert_non_null(file);
-    assert_int_equal(fread(image.data, 1, image.bytes, file), image.bytes);
-    fclose(file);
-    return image;
-}
-
-static void store(const char *directory, uint32_t number, const image_t *image)
-{
-    char path[PATH_BYTES + 16];
-    segment_path(directory, number, path);
-    assert_true(file_write(path, image->data, image->bytes));
-}
-
-/* As somebody would who knows the format: every CRC of the segment is right again. */
-static void make_crcs_right(image_t *image)
-{
-    tbus_journal_header_t header;
-    memcpy(&header, image->data, sizeof header);
-    uint32_t seed = tbus_journal_seed(header.session_id, header.segment);
-    uint32_t crc = tbus_journal_header_crc(&header);
-    memcpy(image->data + offsetof(tbus_journal_header_t, header_crc32c), &crc, sizeof crc);
-    memcpy(&header, image->data, sizeof header);
-    uint64_t closed = tbus_journal_closed_word(seed, (uint32_t)image->bytes);
-    memcpy(image->data + offsetof(tbus_journal_header_t, closed), &closed, sizeof closed);
-    if (header.seal.kind) {
-        crc = tbus_journal_seal_crc(seed, &header.seal);
-        memcpy(image->data + offsetof(tbus_journal_header_t, seal.crc32c), &crc, sizeof crc);
-    }
-    for (size_t at = TBUS_JOURNAL_HEADER_BYTES; at < image->bytes;) {
-        uint32_t length;
-        memcpy(&length, image->data + at, sizeof length);
-        crc = tbus_journal_record_crc(seed, at, length, image->data + at);
-        memcpy(image->data + at + 4, &crc, sizeof crc);
-        at += tbus_journal_padded(length);
-    }
-}
-
-static size_t record_at(const image_t *image, uint64_t index)
-{
-    size_t at = TBUS_JOURNAL_HEADER_BYTES;
-    for (uint64_t i = 0; i < index; i++) {
-        uint32_t length;
-        memcpy(&length, image->data + at, sizeof length);
-        at += tbus_journal_padded(length);
-    }
-    return at;
-}
-
-static void expect_chain_broken(const char *directory, const char *word)
-{
-    sealed_t s = read_whole(directory, true);
-    assert_int_equal(s.code, -TBUS_ECORRUPT);
-    if (!strstr(s.err.text, word))
-        fail_msg("'%s' is not in: %s", word, s.err.text);
-}
-
-/* What the CRCs cannot tell, as they are right again. */
-static void the_chain_of_seals_finds_what_was_changed_by_somebody_who_knows_the_format(void **state)
-{
-    scratch_t *s = *state;
-    write_journal(s->journal, SMALL_SEGMENT, 1000);
-    sealed_t whole = read_whole(s->journal, true);
-    assert_int_equal(whole.code, 0);
-    assert_true(whole.segments >= 3);
-    image_t second = load(s->journal, 2);
-    image_t changed = {.bytes = second.bytes, .data = malloc(second.bytes)};
-
-    /* a payload byte, a time, a sequence, the place of two records, in turn */
-    static const size_t fields[] = {TBUS_JOURNAL_RECORD_HEADER, 16, 8};
-    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-        memcpy(changed.data, second.data, second.bytes);
-        changed.data[record_at(&second, 5) + fields[i]] ^= 4;
-        make_crcs_right(&changed);
-        store(s->journal, 2, &changed);
-        assert_int_equal(read_whole(s->journal, false).code, 0);
-        expect_chain_broken(s->journal, "SHA-256");
-    }
-    /* sealed again: now the next one was sealed behind another segment */
-    tbus_journal_header_t header;
-    memcpy(&header, changed.data, sizeof header);
-    assert_true(tbus_journal_seal_memory(changed.data, changed.bytes, header.seal.previous,
-                                         changed.data + offsetof(tbus_journal_header_t, seal) +
-                                             offsetof(tbus_journal_seal_t, digest)));
-    make_crcs_right(&changed);
-    store(s->journal, 2, &changed);
-    expect_chain_broken(s->journal, "another segment than the one before it");
-    /* the seal of one taken off */
-    memcpy(changed.data, second.data, second.bytes);
-    memset(changed.data + offsetof(tbus_journal_header_t, seal), 0, sizeof header.seal);
-    store(s->journal, 2, &changed);
-    expect_chain_broken(s->journal, "a segment before it is not");
-    store(s->journal, 2, &second);
-    sealed_t again = read_whole(s->journal, true);
-    assert_int_equal(again.code, 0);
-    assert_memory_equal(again.digest, whole.digest, sizeof whole.digest);
-    free(second.data);
-    free(changed.data);
 }
 
 /* --- session records --- */
@@ -1423,7 +1285,6 @@ int main(void)
         TEST(a_session_of_default_segments_reads_back_and_takes_no_more_room_than_it_needs),
         TEST(an_empty_session_is_a_header),
         TEST(info_says_what_was_recorded),
-        TEST(the_chain_of_seals_finds_what_was_changed_by_somebody_who_knows_the_format),
         TEST(what_is_recorded_of_the_session_is_shown_to_those_who_ask),
         TEST(a_session_has_a_name_of_ten_letters_and_digits_of_its_own),
         TEST(topics_keep_the_kind_of_their_ring_and_the_version_of_their_type),

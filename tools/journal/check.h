@@ -18,6 +18,11 @@
  *    holes    Sequences that a session record names as not recorded (TBUS_JOURNAL_HOLE).
  *    tombs    Sequences that are missing on a topic with several publishers: one died in a claim.
  *
+ * What no check can find by itself, since seals have no key: that somebody sealed all segments anew
+ * from one that was changed on to the last, or took the last seals off. The SHA-256 of the last
+ * segment, or how many are sealed, is then another than was told when the recording had ended. The
+ * last segment of a torn journal has no seal.
+ *
  * Sequences that are missing because of a damage are told as lost beside it, and are no place of
  * their own.
  */

@@ -38,8 +38,9 @@
  *               8  bytes of the object
  *
  * The *seal* of a finished segment holds its SHA-256 and that of the segment before it, which makes
- * a chain of all segments, so that a change that fits the CRCs is found as well. A writer may leave
- * it out.
+ * a chain of all segments, so that a change that fits the CRCs is found as well: in a segment
+ * before the last one by the chain itself, in all of them by whoever has kept the last SHA-256. A
+ * writer may leave it out.
  *
  * Journals are little-endian. A reader refuses an `abi` that it does not know. The writer allocates
  * a whole segment before it writes to it, so that a full disk is an error when a segment is created
