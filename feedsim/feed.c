@@ -112,9 +112,10 @@ static bool schedule(feed_stage_t *f, uint64_t now_ns)
     uint64_t time_ns = FEED_TIME_NONE;
     enum feed_window window = FEED_WITHIN;
     f->due_ns = now_ns;
-    if (f->windowed || f->pace.kind == FEED_PACE_TIMED)
+    /* What was for warming up when it was recorded is so again; its times are in no order. */
+    if ((f->windowed || f->pace.kind == FEED_PACE_TIMED) && !f->source->warm_up)
         window = feed_timeline_next(&f->timeline, f->source->time_ns, &time_ns);
-    if (window == FEED_WITHIN && f->source->seq < f->from_seq)
+    if (window == FEED_WITHIN && (f->source->seq < f->from_seq || f->source->warm_up))
         window = FEED_BEFORE;
     if (f->source->seq >= f->to_seq)
         window = FEED_BEHIND;
@@ -173,16 +174,22 @@ static bool take(feed_stage_t *f, uint64_t now_ns)
     return false;
 }
 
+/* What comes before the place that was asked for is wanted at no time. */
 static void intend(const feed_stage_t *f, tick_t *tick, uint64_t due_ns)
 {
     tick->intended = tick_pack(due_ns - f->epoch_ns, tick_locate(tick));
+    if (TBUS_UNLIKELY(f->window == FEED_BEFORE))
+        tick->intended = tick_pack(TICK_WARM_UP, tick_locate(tick));
+    else if (TBUS_UNLIKELY(tick_is_warm_up(tick))) /* one nanosecond in 78 hours */
+        tick->intended = tick_pack(TICK_WARM_UP - 1, tick_locate(tick));
 }
 
 /* Publish the tick in hand as intended for `due_ns`. False: `md` is full; the outlet keeps it. */
 static bool publish(feed_stage_t *f, uint64_t due_ns)
 {
     intend(f, f->tick, due_ns);
-    f->clock = market_clock_at(f->clock, f->tick, f->bytes);
+    if (TBUS_LIKELY(f->window != FEED_BEFORE))
+        f->clock = market_clock_at(f->clock, f->tick, f->bytes);
     bool sent = tbus_outlet_send(&f->md, f->tick, f->bytes) == TBUS_OUTLET_SENT;
     f->base.pending = !sent;
     f->bytes = 0;
@@ -240,7 +247,7 @@ static void say_how_far(const feed_stage_t *f, uint64_t now_ns, uint32_t done)
             tbus_horizon_end(f->horizon, f->md.publisher.fence);
         return;
     }
-    if (f->base.pending || f->bytes == 0)
+    if (f->base.pending || f->bytes == 0 || f->window == FEED_BEFORE)
         return;
     uint64_t next_ns = market_clock_at(f->clock, f->tick, f->bytes).now_ns;
     uint64_t ahead_ns = feed_pace_ahead_ns(&f->pace, now_ns + LEAD_NS);

@@ -8,7 +8,8 @@
  * intended time, and what is measured from there shows the delay.
  *
  * What comes before `from` is not left out, or the books would lack its orders: it goes out at
- * once, and the schedule begins with the first message at or after `from`. `to` ends the source.
+ * once, for the books alone (TICK_WARM_UP, tickbus/msg/tick.h), and the schedule begins with the
+ * first message at or after `from`. `to` ends the source.
  *
  * The first message on `md` is that of the file; a tick's sequence on `md` is the index of its
  * message in the file plus one. When the source ends, so does the feed (source_done). When it

@@ -65,8 +65,8 @@ static const tbus_param_t table[] = {
              "when they were recorded (UTC)"},
     {"from", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(feed_values_t, from), .check = check_place,
      .may_be_empty = true, .fallback = "",
-     .help = "HH:MM[:SS[.FRACTION]] on that clock, or seq:N, a message by its number: the pace "
-             "begins there; what comes before goes out at once, for the books"},
+     .help = "HH:MM[:SS[.FRACTION]] on that clock, or seq:N, a message by its number: the feed "
+             "begins there; what comes before goes out at once, for the books alone"},
     {"to", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(feed_values_t, to), .check = check_place,
      .may_be_empty = true, .fallback = "",
      .help = "likewise: the feed ends before the first message at or after it"},

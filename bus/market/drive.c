@@ -260,18 +260,49 @@ static void ask_feed(group_t *g, const tick_t **out_tick, size_t *out_bytes)
         g->at_ns = end_told_ns(leader);
 }
 
+/* Into the books. 0 or a negative error. */
+static inline int apply(group_t *g, const tick_t *tick, size_t bytes,
+                        const market_event_t **out_event)
+{
+    market_stage_t *leader = g->leader;
+    market_fetch_ahead(leader->market, &leader->md);
+    int code = market_apply(leader->market, leader->md.seq, tick, bytes, out_event);
+    if (TBUS_LIKELY(code == 0))
+        return 0;
+    tbus_fail(&leader->stage.error, code, "stage '%s' stopped at message %llu of md: %s",
+              leader->stage.name, (unsigned long long)leader->md.seq,
+              market_limit_text(leader->market));
+    return fail(g, 0, code);
+}
+
+/* A tick for the books alone. */
+static int warm_up(group_t *g, const tick_t *tick, size_t bytes)
+{
+    const market_event_t *event;
+    g->leader->warms_up = true;
+    int code = apply(g, tick, bytes, &event);
+    if (code == 0) {
+        tbus_advance(&g->leader->md);
+        g->work++;
+    }
+    return code;
+}
+
+static void end_warm_up(market_stage_t *leader)
+{
+    leader->warms_up = false;
+    market_end_warm_up(leader->market);
+}
+
 static int give_tick(group_t *g, const tick_t *tick, size_t bytes)
 {
     market_stage_t *leader = g->leader;
     const market_event_t *event;
-    market_fetch_ahead(leader->market, &leader->md);
-    int code = market_apply(leader->market, leader->md.seq, tick, bytes, &event);
-    if (TBUS_UNLIKELY(code < 0)) {
-        tbus_fail(&leader->stage.error, code, "stage '%s' stopped at message %llu of md: %s",
-                  leader->stage.name, (unsigned long long)leader->md.seq,
-                  market_limit_text(leader->market));
-        return fail(g, 0, code);
-    }
+    if (TBUS_UNLIKELY(leader->warms_up))
+        end_warm_up(leader);
+    int code = apply(g, tick, bytes, &event);
+    if (TBUS_UNLIKELY(code < 0))
+        return code;
     bool stirred = false, changed = false;
     for (uint32_t i = 0; i < g->count; i++) {
         market_stage_t *s = member(g, i);
@@ -322,6 +353,13 @@ static int take_all(group_t *g, uint32_t budget)
         const tick_t *tick = leader->ended ? NULL : (const tick_t *)tbus_peek(&leader->md, &bytes);
         if (!tick)
             ask_feed(g, &tick, &bytes);
+        if (TBUS_UNLIKELY(tick && tick_is_warm_up(tick))) {
+            g->full = ticks == budget;
+            int code = g->full ? 0 : warm_up(g, tick, bytes);
+            if (TBUS_UNLIKELY(code < 0) || g->full)
+                return code;
+            continue;
+        }
         if (TBUS_LIKELY(tick != NULL)) {
             then = market_clock_at(leader->clock, tick, bytes);
             g->at_ns = then.now_ns;
@@ -370,7 +408,10 @@ static int take_repeated(group_t *g, uint32_t budget)
             s->due_ns = 0;
             code = s->ops->repeat(s, input);
             g->work++;
-        } else if ((tick = (const tick_t *)tbus_peek(&s->md, &bytes)) != NULL) {
+        } else if ((tick = (const tick_t *)tbus_peek(&s->md, &bytes)) != NULL &&
+                   tick_is_warm_up(tick)) {
+            code = warm_up(g, tick, bytes);
+        } else if (tick) {
             s->clock = market_clock_at(s->clock, tick, bytes);
             g->at_ns = s->clock.now_ns;
             g->due_ns = tick_intended_ns(tick);

@@ -30,6 +30,10 @@
  * message, 1 ns after the last, or as far as the feed had said that nothing comes: strategies wind
  * down there, what is under way arrives, and each horizon ends in its turn.
  *
+ * Ticks for warming up (TICK_WARM_UP, tickbus/msg/tick.h) come before all others. They are applied
+ * to the books and given to no stage, and market time begins behind them: so it makes no difference
+ * to what is decided how the books were made.
+ *
  * What comes from outside, a halt or new limits, has no market time: a stage takes it at its own
  * present, and says where (risk/acts.h). A session that repeats what was recorded
  * (bus/market/recorded.h) takes it there again: the driver asks the stages after each tick and each
@@ -131,7 +135,8 @@ struct market_stage {
     /* of the first stage of a process: */
     market_clock_t clock; /* as of the last tick that was taken */
     tbus_horizon_view_t feed;
-    bool ended; /* the end of the feed was taken */
+    bool ended;    /* the end of the feed was taken */
+    bool warms_up; /* the last tick was for warming up */
     /* of each stage: it came more than 1 ns after the last tick, since the feed had said so */
     bool ends_late;
     bool grouped;              /* it knows who is in its own process */

@@ -317,6 +317,19 @@ int market_apply(market_t *m, uint64_t md_seq, const tick_t *tick, size_t bytes,
     return md_seq == m->event.md_seq && !m->failed ? 0 : apply_next(m, md_seq, tick, bytes);
 }
 
+/* ---- books that were made in another way than by all that led to them */
+
+void market_end_warm_up(market_t *m)
+{
+    const market_stats_t was = m->stats;
+    m->stats = (market_stats_t){.symbols = was.symbols,
+                                .live_orders = was.live_orders,
+                                .live_orders_max = was.live_orders,
+                                .live_levels = was.live_levels};
+    for (uint32_t locate = 0; locate < MARKET_LOCATES; locate++)
+        m->books[locate].kept = touch_of(m, &m->books[locate]);
+}
+
 /* ---- prefetching: an order is seldom still in the cache when a message refers to it */
 
 static bool refers_to_an_order(const tick_t *tick, size_t bytes)

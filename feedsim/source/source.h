@@ -60,6 +60,7 @@ struct feed_source {
     /* of the message that it carries, without framing; 0: a mark, no message */
     uint32_t tick_message_bytes;
     uint8_t tick_type; /* the first byte of that message */
+    bool warm_up;      /* recorded as TICK_WARM_UP: it was there for the books alone */
     uint64_t messages; /* handed out so far; an end mark is not one */
     uint64_t seq;      /* of the last tick: in a journal as it was recorded, else counted from 1 */
     tbus_error_t error;

@@ -48,6 +48,7 @@ static int take(source_journal_t *s, const tbus_journal_record_t *record, tick_t
                          record->seq, record->segment, record->offset);
     memset(buffer, 0, sizeof *buffer);
     memcpy(buffer, record->payload, record->bytes);
+    s->base.warm_up = tick_is_warm_up(buffer);
     buffer->intended = tick_pack(0, tick_locate(buffer));
     *out_bytes = record->bytes;
     s->base.time_ns = time_of(s, record, buffer);

@@ -6,6 +6,7 @@
  * Hot calls, which check nothing, as their headers say:
  * unchecked: market_apply
  * unchecked: market_clock_step
+ * unchecked: market_end_warm_up
  * unchecked: market_fetch_far
  * unchecked: market_fetch_near
  * unchecked: market_limit_text

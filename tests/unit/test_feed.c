@@ -456,6 +456,20 @@ static void from_a_pipe_each_message_is_intended_for_when_it_came(void **state)
     close(fd);
 }
 
+static void what_comes_before_from_goes_out_at_once_and_is_wanted_at_no_time(void **state)
+{
+    rig_t *r = *state;
+    make_bus(r, 1024, 0);
+    feed_params_t params = {.source = "synth:messages=500", .pace = "1/s", .from = "seq:300"};
+    must(r, feed_stage_create(&r->bus, r->owner, &params, &r->feed, &r->err));
+    assert_int_equal(poll_feed(r, 500), 300); /* the next is due in a second */
+    tick_t tick;
+    while (take(r, &tick) > 0)
+        assert_int_equal(tick_is_warm_up(&tick), r->taken < 300);
+    assert_int_equal(r->taken, 300);
+    assert_true(tick_intended_ns(&tick) <= tbus_bus_now_ns(&r->bus));
+}
+
 static void what_cannot_run_is_refused_at_creation(void **state)
 {
     rig_t *r = *state;
@@ -545,6 +559,7 @@ int main(void)
         CASE(a_pipe_with_nothing_to_say_holds_nobody_up),
         CASE(from_a_pipe_each_message_is_intended_for_when_it_came),
         cmocka_unit_test(a_gap_that_the_pace_does_not_know_is_told_to_have_no_effect),
+        CASE(what_comes_before_from_goes_out_at_once_and_is_wanted_at_no_time),
         CASE(what_cannot_run_is_refused_at_creation),
         CASE(a_real_file_goes_through_byte_for_byte),
     };

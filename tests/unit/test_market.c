@@ -477,6 +477,31 @@ static void a_message_under_a_foreign_locate_looks_at_its_own_touch(void **state
     expect_touch(b, 5100, 30, 0, 0);
 }
 
+static void behind_a_warm_up_touches_and_counters_begin_with_what_is_there(void **state)
+{
+    bench_t *b = *state;
+    apply(b, add(1, 'B', 100, 5000));
+    apply(b, add(2, 'B', 100, 4900));
+    apply(b, reduce('D', 99, 0));
+    apply(b, add(3, 'S', 0, 5100));
+    apply(b, reduce('E', 2, 40));
+    apply_at(b, LOCATE + 1, reduce('D', 1, 0)); /* foreign: the change of the touch is not told */
+    market_end_warm_up(b->market);
+    market_stats_t stats = *market_stats(b->market);
+    assert_int_equal(stats.live_orders, 1);
+    assert_int_equal(stats.live_orders_max, 1);
+    assert_int_equal(stats.live_levels, 1);
+    assert_int_equal(stats.symbols, 1);
+    stats.live_orders = stats.live_orders_max = stats.live_levels = stats.symbols = 0;
+    market_stats_t zeros = {0};
+    assert_memory_equal(&stats, &zeros, sizeof zeros);
+    apply(b, reduce('E', 99, 40));
+    assert_true(b->event.bbo_checked);
+    assert_false(b->event.bbo_changed);
+    assert_int_equal(b->event.touch.bid_px_e4, 4900);
+    assert_int_equal(b->event.touch.bid_qty, 60);
+}
+
 static void locate_zero_is_like_any_other_but_for_the_count_of_symbols(void **state)
 {
     bench_t *b = *state;
@@ -730,6 +755,7 @@ int main(void)
         WITH_MARKET(ticks_shorter_than_their_type_are_not_read),
         WITH_MARKET(the_touch_is_compared_with_the_last_one_kept_for_the_locate),
         WITH_MARKET(a_message_under_a_foreign_locate_looks_at_its_own_touch),
+        WITH_MARKET(behind_a_warm_up_touches_and_counters_begin_with_what_is_there),
         WITH_MARKET(locate_zero_is_like_any_other_but_for_the_count_of_symbols),
         WITH_MARKET(a_deep_book_is_right_from_the_touch_to_its_end),
         WITH_MARKET(the_directory_names_a_symbol),

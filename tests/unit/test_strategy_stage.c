@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "bus/market/drive.h"
 #include "bus/msg/digest.h"
 #include "tests/strategy_bench.h"
 
@@ -167,6 +168,41 @@ static void bbo_is_published_when_the_touch_changes_and_only_then(void **state)
     assert_int_equal(bbo.ask_qty, 70);
     assert_false(bench_bbo(b, &bbo));
     assert_int_equal(script.touch.ask_px_e4, 5100);
+}
+
+static void publish_warm_up(strategy_bench_t *b, tick_t tick)
+{
+    tick.event = tick_pack(b->event_ns, 0);
+    tick.intended = tick_pack(TICK_WARM_UP, BENCH_LOCATE);
+    assert_int_equal(tbus_publish_try(&b->md, &tick, sizeof tick), TBUS_PUBLISHED);
+    b->md_seq++;
+}
+
+/* Its time is later than that of what follows: market time begins behind it. */
+static void what_warms_up_is_in_the_books_and_told_to_nobody(void **state)
+{
+    strategy_bench_t *b = *state;
+    bbo_t bbo;
+    uint64_t first_ns = b->event_ns;
+    b->event_ns += UINT64_C(3600000000000);
+    for (uint64_t ref = 1; ref <= 5; ref++)
+        publish_warm_up(b, tick_add(BENCH_LOCATE, ref, 'B', 100, 5000));
+    assert_int_equal(b->stage->ops->poll(b->stage, 3), 3);
+    assert_int_equal(market_seq(b->market), 3);
+    assert_int_equal(b->stage->ops->poll(b->stage, 3), 2);
+    assert_int_equal(market_touch(b->market, BENCH_LOCATE).bid_qty, 500);
+    expect_log("");
+    assert_false(bench_bbo(b, &bbo));
+    b->event_ns = first_ns;
+    bench_tick(b, BENCH_LOCATE, tick_add(BENCH_LOCATE, 6, 'B', 100, 4900));
+    expect_log("t"); /* the touch is as it was */
+    assert_int_equal(strat_event_ns(script.ctx), first_ns);
+    assert_int_equal(((const market_stage_t *)(const void *)b->stage)->now_ns, 1);
+    bench_tick(b, BENCH_LOCATE, tick_add(BENCH_LOCATE, 7, 'S', 100, 5100));
+    expect_log("tb");
+    assert_true(bench_bbo(b, &bbo));
+    assert_int_equal(bbo.md_seq, 7);
+    assert_int_equal(bbo.bid_qty, 500);
 }
 
 static void a_poll_takes_no_more_ticks_than_its_budget(void **state)
@@ -906,6 +942,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ON_BENCH(bbo_is_published_when_the_touch_changes_and_only_then),
+        ON_BENCH(what_warms_up_is_in_the_books_and_told_to_nobody),
         ON_BENCH(a_poll_takes_no_more_ticks_than_its_budget),
         ON_BENCH(reports_are_taken_before_ticks),
         ON_BENCH(a_timer_fires_once_when_event_time_reaches_it),

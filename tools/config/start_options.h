@@ -37,9 +37,10 @@
 
 /* Likewise, what goes with a pace. */
 #define PACE_OPTIONS_HELP                                                                          \
-    "  --from PLACE     begin the pace at HH:MM[:SS] of the market, or at seq:N of md\n"           \
-    "                   (of a journal also -5m, before its end); what comes before\n"              \
-    "                   goes out at once, so that the books are right\n"                           \
+    "  --from PLACE     begin at HH:MM[:SS] of the market, or at seq:N of md (of a\n"              \
+    "                   journal also -5m, before its end); what comes before goes\n"               \
+    "                   out at once, so that the books are right, and no strategy\n"               \
+    "                   acts on it\n"                                                              \
     "  --to PLACE       end before it\n"                                                           \
     "  --skip-gaps DURATION\n"                                                                     \
     "                   shorten longer gaps between messages to it\n"                              \

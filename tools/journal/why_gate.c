@@ -50,7 +50,8 @@ static int next_tick(walk_t *w, tbus_error_t *err)
         memcpy(w->tick, record.payload, record.bytes);
         w->tick_bytes = record.bytes;
         w->tick_seq = record.seq;
-        w->then = market_clock_at(w->clock, w->tick, record.bytes);
+        w->then =
+            tick_is_warm_up(w->tick) ? w->clock : market_clock_at(w->clock, w->tick, record.bytes);
         return 0;
     }
     w->tick_bytes = 0;
@@ -63,7 +64,8 @@ static int take_tick(walk_t *w, tbus_error_t *err)
     int code = market_apply(w->market, w->tick_seq, w->tick, w->tick_bytes, &event);
     if (code < 0)
         return tbus_fail(err, code, "%s", market_limit_text(w->market));
-    gate_on_market(w->gate, event);
+    if (!tick_is_warm_up(w->tick)) /* that is for the books alone */
+        gate_on_market(w->gate, event);
     w->clock = w->then;
     w->now_ns = w->clock.now_ns;
     const order_t *order = &w->life->orders[w->life->orders_count - 1];

@@ -123,7 +123,10 @@ static void json_tick(line_t *line, const tick_t *tick, const unsigned char *bod
     json_u64(line, "locate", tick_locate(tick));
     json_u64(line, "tracking", tick_tracking(tick));
     json_u64(line, "ts_event_ns", tick_event_ns(tick));
-    json_u64(line, "intended_ns", tick_intended_ns(tick));
+    if (tick_is_warm_up(tick)) /* wanted at no time */
+        json_text(line, "intended_ns", "warm-up");
+    else
+        json_u64(line, "intended_ns", tick_intended_ns(tick));
     if (tick->type != TICK_END_MARK)
         json_tick_body(line, tick, body, body_bytes);
 }

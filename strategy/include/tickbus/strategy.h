@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* strategy.h - what a strategy is: a few callbacks, called one at a time, in the order of events.
  *
- *    on_tick       every message of `md`, after the books took it
+ *    on_tick       every message of `md`, after the books took it; not those that are there for the
+ *                  books alone, before the place where the feed was told to begin
  *    on_bbo        the touch of a symbol changed (after on_tick of the same message)
  *    on_report     something became of one of its own orders
  *    on_timer      event time (the feed's clock, never the wall's) has reached what strat_timer_at

@@ -115,6 +115,11 @@ int market_apply(market_t *m, uint64_t md_seq, const tick_t *tick, size_t bytes,
                  const market_event_t **out_event);
 const char *market_limit_text(const market_t *m);
 
+/* What was applied so far was there for the books alone (TICK_WARM_UP): from now on touches are
+ * compared with what they are now, and counters but those of what is there start at 0. So the next
+ * outcomes and the counters do not depend on how the books were made. Cold. */
+void market_end_warm_up(market_t *m);
+
 /* Fetch what a tick that is still to come will touch: far ahead the order's entry, near ahead, when
  * that is there, its level. Changes nothing and may be left out; a guess that turns out wrong costs
  * a line. Hot. */

@@ -58,11 +58,17 @@ extern "C" {
 #define TICK_END_MARK 0x01u
 #define TICK_RUNT     0x02u
 
+/* In the place of the time in `intended`: the tick was not wanted at any time. It is on `md` for
+ * the books alone, which need what came before the place where a feed was told to begin: whoever
+ * keeps books applies it, and nobody acts on it. Such ticks come before all others. */
+#define TICK_WARM_UP TICK_NS_MASK
+
 /* __extension__: anonymous structs are an extension of C++, in gcc and clang alike. */
 __extension__ typedef struct tick {
     /* bits 0-47 exchange time, ns since midnight; bits 48-63 ITCH tracking number */
     uint64_t event;
-    /* bits 0-47 when the schedule wanted it sent, ns since the bus epoch; 48-63 stock locate */
+    /* bits 0-47 when the schedule wanted it sent, ns since the bus epoch, or TICK_WARM_UP; 48-63
+     * stock locate */
     uint64_t intended;
     uint8_t type; /* ITCH message type letter, or a TICK_ mark */
     union {
@@ -112,6 +118,10 @@ TBUS_INLINE uint16_t tick_tracking(const tick_t *t)
 TBUS_INLINE uint64_t tick_intended_ns(const tick_t *t)
 {
     return t->intended & TICK_NS_MASK;
+}
+TBUS_INLINE int tick_is_warm_up(const tick_t *t)
+{
+    return (t->intended & TICK_NS_MASK) == TICK_WARM_UP;
 }
 TBUS_INLINE uint16_t tick_locate(const tick_t *t)
 {
