@@ -57,7 +57,7 @@ for header in "${public[@]}"; do
 done
 while IFS= read -r header; do
     alone "$cc" c gnu17 "$header" -I . -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wundef -Werror
-done < <(find bus/ring bus/run bus/layout bus/journal bus/msg bus/wire bus/market feedsim strategy risk tools bench -name '*.h' -not -path '*/include/*')
+done < <(find bus/ring bus/run bus/layout bus/journal bus/msg bus/wire bus/remote bus/market feedsim strategy risk tools bench -name '*.h' -not -path '*/include/*')
 
 # Some warnings come only with code: all of the inline functions, compiled.
 everything=bus/package/outofline.c

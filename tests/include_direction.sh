@@ -3,7 +3,7 @@
 # include_direction.sh - reads every #include and fails when an arrow points the wrong way:
 #
 #    bus/ring  <-  bus/run  <-  bus/journal  <-  bus/msg  <-  bus/market  <-  feedsim | strategy | risk  <-  tools
-#    bus/wire  <-  feedsim | tools: it knows nothing of the bus but its errors and its clock
+#    bus/wire  <-  bus/remote | feedsim | tools: both know nothing of the bus but its errors and its clock
 #    and in tools:  show  <-  measure  <-  control | config | journal  <-  run | ipc  <-  verb_*.c, which nobody includes
 #
 # The bus knows nothing of markets, and the applications never include one another. Tests and benches may include everything, and nobody
@@ -15,7 +15,7 @@ cd "$(dirname "$0")/.." || exit 1
 ring_headers="tickbus/atomic.h tickbus/clock.h tickbus/error.h tickbus/glance.h tickbus/horizon.h tickbus/inline.h tickbus/observer.h tickbus/publisher.h"
 ring_headers+=" tickbus/repair.h tickbus/ring.h tickbus/slot.h tickbus/subscriber.h tickbus/wait.h tickbus/wake.h"
 run_headers="tickbus/bus.h tickbus/directory.h tickbus/histogram.h tickbus/kind.h tickbus/open.h tickbus/outlet.h tickbus/param.h tickbus/segment.h tickbus/stage.h"
-bus_headers="$ring_headers $run_headers tickbus/journal.h tickbus/history.h tickbus/tickbus.h"
+bus_headers="$ring_headers $run_headers tickbus/journal.h tickbus/history.h tickbus/soup.h tickbus/tickbus.h"
 messages="tickbus/msg/ bus/msg/"
 market="tickbus/market/ bus/market/"
 wire="bus/wire/"
@@ -47,7 +47,8 @@ allowed()
     bus/examples/* | bus/package/*) echo "tickbus/" ;; # all that is public
     bus/journal/*) echo "$bus_headers bus/journal/" ;;
     bus/msg/*) echo "tickbus/error.h tickbus/inline.h $messages" ;;
-    bus/wire/*) echo "tickbus/clock.h tickbus/error.h tickbus/inline.h tickbus/soup.h $wire" ;;
+    bus/wire/*) echo "tickbus/error.h $wire" ;;
+    bus/remote/*) echo "tickbus/clock.h tickbus/error.h tickbus/soup.h $wire bus/remote/" ;;
     bus/market/*) echo "$bus_headers $messages $market" ;;
     feedsim/itch/*) echo "$bus_headers $messages feedsim/itch/" ;;
     feedsim/synth/*) echo "$bus_headers $messages feedsim/synth/" ;;

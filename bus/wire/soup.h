@@ -124,7 +124,7 @@ static inline size_t soup_put_header(uint8_t *to, enum soup_type type, size_t pa
 size_t soup_put_debug(uint8_t *to, size_t room, const char *text);
 
 /* A login request. Requires fields of printable ASCII and heartbeat_timeout_ms <= 99999. Returns 49
- * or, with a timeout, 54. (For tests, so far.) */
+ * or, with a timeout, 54. */
 size_t soup_put_login(uint8_t to[SOUP_LOGIN_410_BYTES], const soup_login_t *login);
 
 /* A whole login request, with its header. 0; -TBUS_EFORMAT: of another length, a field that is no

@@ -109,41 +109,37 @@ static enum status status_of(const soup_audit_t *audit, size_t i)
     return soup_proof_count(audit->proof) ? audit->last_part : EQUAL; /* nothing to be proven */
 }
 
-/* The first parts that have that status, those that follow each other. */
-static bool find(const soup_audit_t *audit, enum status status, soup_verdict_t *out_verdict)
+/* The first parts that have that status and begin at or before `last`: those that follow each
+ * other. */
+static bool find(const soup_audit_t *audit, enum status status, uint64_t last,
+                 soup_verdict_t *out_verdict)
 {
     uint64_t base = soup_proof_block(audit->first);
-    size_t begin = 0;
-    while (begin <= audit->blocks_count && status_of(audit, begin) != status)
+    size_t begin = 0, parts = audit->blocks_count + 1;
+    while (begin < parts && status_of(audit, begin) != status)
         begin++;
-    if (begin > audit->blocks_count)
-        return false;
     size_t end = begin;
-    while (end <= audit->blocks_count && status_of(audit, end) == status)
+    while (end < parts && status_of(audit, end) == status && soup_proof_first(base + end) <= last)
         end++;
+    if (end == begin)
+        return false;
     out_verdict->from = soup_proof_first(base + begin);
-    out_verdict->to =
-        end > audit->blocks_count ? audit->next - 1 : soup_proof_first(base + end) - 1;
+    out_verdict->to = end == parts ? audit->next - 1 : soup_proof_first(base + end) - 1;
     return true;
 }
 
 soup_verdict_t soup_audit_verdict(const soup_audit_t *audit, uint64_t last)
 {
-    soup_verdict_t verdict = {SOUP_VERDICT_EQUAL, audit->first, audit->next - 1};
-    if (audit->missing_to)
+    soup_verdict_t verdict = {SOUP_VERDICT_EQUAL, audit->first, last};
+    if (audit->missing_to && audit->missing_from <= last)
         return (soup_verdict_t){SOUP_VERDICT_MISSING, audit->missing_from, audit->missing_to};
     if (last >= audit->next)
         return (soup_verdict_t){SOUP_VERDICT_MISSING, audit->next, last};
-    if (find(audit, DIFFERENT, &verdict))
+    if (find(audit, DIFFERENT, last, &verdict))
         verdict.kind = SOUP_VERDICT_DIFFERENT;
-    else if (find(audit, UNPROVEN, &verdict))
+    else if (find(audit, UNPROVEN, last, &verdict))
         verdict.kind = SOUP_VERDICT_UNPROVEN;
     return verdict;
-}
-
-bool soup_audit_settled(const soup_audit_t *audit)
-{
-    return soup_audit_verdict(audit, 0).kind == SOUP_VERDICT_EQUAL;
 }
 
 void soup_audit_destroy(soup_audit_t *audit)

@@ -38,28 +38,22 @@ typedef struct soup_verdict {
     uint64_t from, to; /* sequences; from > to: no message at all */
 } soup_verdict_t;
 
-/* `first`: the sequence that is expected first; the first of a block. -ENOMEM, -ENOTSUP.
- * (For tests, so far.) */
+/* `first`: the sequence that is expected first; the first of a block. -ENOMEM, -ENOTSUP. */
 int soup_audit_create(uint64_t first, soup_audit_t **out_audit, tbus_error_t *err);
 
 /* The next message. One with a smaller sequence than the last is no message of this audit: ignored.
- * 0, -ENOMEM. Warm: allocates once in a few million messages. (For tests, so far.) */
+ * 0, -ENOMEM. Warm: allocates once in a few million messages. */
 int soup_audit_message(soup_audit_t *audit, uint64_t sequence, const uint8_t *message,
                        size_t bytes);
 
-/* A debug packet's text. Whether it is an offer: then it is nothing to be shown.
- * (For tests, so far.) */
+/* A debug packet's text. Whether it is an offer: then it is nothing to be shown. */
 bool soup_audit_text(soup_audit_t *audit, const uint8_t *text, size_t bytes);
 
-/* Whether a verdict would be SOUP_VERDICT_EQUAL now. (For tests, so far.) */
-bool soup_audit_settled(const soup_audit_t *audit);
-
-/* What is to be said of all that came: the worst, and of that the first. `last`: the sequence of
- * the last message that there is, when an End of Session said so; 0: not known.
- * (For tests, so far.) */
+/* What is to be said of the messages up to `last`: the worst, and of that the first. Where a block
+ * reaches beyond `last`, so may `to`. */
 soup_verdict_t soup_audit_verdict(const soup_audit_t *audit, uint64_t last);
 
-/* Accepts NULL. (For tests, so far.) */
+/* Accepts NULL. */
 void soup_audit_destroy(soup_audit_t *audit);
 
 #ifdef __cplusplus

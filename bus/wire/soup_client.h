@@ -82,13 +82,12 @@ typedef struct soup_client {
     enum soup_client_state state;
 } soup_client_t;
 
-/* The login request is about to be sent. `times` NULL: SOUP_TIMES with login_ns as dead_ns.
- * (For tests, so far.) */
+/* The login request is about to be sent. `times` NULL: SOUP_TIMES with login_ns as dead_ns. */
 void soup_client_begin(soup_client_t *c, const soup_times_t *times, uint64_t now_ns);
 
 /* Take one packet from the front of `bytes`, when all of it is there. Returns how many bytes it
  * had; 0: not whole yet, or the state was CLOSED, or event FAULT (seen as early as its bytes allow;
- * final). Hot: no system call, no copy of data. (For tests, so far.) */
+ * final). Hot: no system call, no copy of data. */
 size_t soup_client_take(soup_client_t *c, const uint8_t *bytes, size_t count,
                         soup_client_event_t *out_event);
 
@@ -104,11 +103,11 @@ static inline void soup_client_sent(soup_client_t *c, uint64_t now_ns)
     c->sent_ns = now_ns;
 }
 
-/* What is to be done at that time. (For tests, so far.) */
+/* What is to be done at that time. */
 enum soup_client_due soup_client_due(const soup_client_t *c, uint64_t now_ns);
 
 /* When something will be due if nothing else happens; UINT64_MAX: never. It is due from this
- * nanosecond on, and not before. (For tests, so far.) */
+ * nanosecond on, and not before. */
 uint64_t soup_client_deadline(const soup_client_t *c);
 
 #ifdef __cplusplus

@@ -58,34 +58,32 @@ static inline uint64_t soup_proof_first(uint64_t block)
 /* The whole debug packet of an offer. Returns its bytes. (For tests, so far.) */
 size_t soup_proof_put_offer(uint8_t to[SOUP_PROOF_PACKET_MAX], const soup_proof_offer_t *offer);
 
-/* 1: the text (of a debug packet, without its header) is an offer; 0: it is something else.
- * (For tests, so far.) */
+/* 1: the text (of a debug packet, without its header) is an offer; 0: it is something else. */
 int soup_proof_parse_offer(const uint8_t *text, size_t bytes, soup_proof_offer_t *out_offer);
 
 /* A digest that grows with the messages of one block. */
 typedef struct soup_proof soup_proof_t;
 
-/* -ENOMEM; -ENOTSUP: the system's libcrypto has no SHA-256 (some are configured so).
- * (For tests, so far.) */
+/* -ENOMEM; -ENOTSUP: the system's libcrypto has no SHA-256 (some are configured so). */
 int soup_proof_create(soup_proof_t **out_proof, tbus_error_t *err);
 
-/* Begin a block, with no message. (For tests, so far.) */
+/* Begin a block, with no message. */
 void soup_proof_begin(soup_proof_t *proof);
 
-/* The next message of the block. Warm: no system call, no allocation. (For tests, so far.) */
+/* The next message of the block. Warm: no system call, no allocation. */
 void soup_proof_message(soup_proof_t *proof, const uint8_t *message, size_t bytes);
 
 /* The next `count` messages, as whole packets one behind the other. At most as many as the block
  * still takes: SOUP_PROOF_BLOCK - soup_proof_count(). (For tests, so far.) */
 void soup_proof_packets(soup_proof_t *proof, const uint8_t *packets, size_t bytes, uint32_t count);
 
-/* How many messages the block has. (For tests, so far.) */
+/* How many messages the block has. */
 uint32_t soup_proof_count(const soup_proof_t *proof);
 
-/* The digest of the messages so far; more may follow. (For tests, so far.) */
+/* The digest of the messages so far; more may follow. */
 void soup_proof_digest(const soup_proof_t *proof, uint8_t out_digest[SOUP_PROOF_BYTES]);
 
-/* Accepts NULL. (For tests, so far.) */
+/* Accepts NULL. */
 void soup_proof_destroy(soup_proof_t *proof);
 
 #ifdef __cplusplus

@@ -2,9 +2,11 @@
 #include "feedsim/itch/binaryfile_writer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "feedsim/itch/binaryfile.h"
 
@@ -26,9 +28,13 @@ int binaryfile_writer_open(const char *path, binaryfile_writer_t **out_writer, t
         return tbus_fail(err, -ENOMEM, "no memory to write %s", path);
     }
     w->path = copy;
-    w->file = fopen(path, "wbe");
+    int fd = strcmp(path, "-") == 0 ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0)
+                                    : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    w->file = fd < 0 ? NULL : fdopen(fd, "wb");
     if (!w->file) {
         int code = -errno;
+        if (fd >= 0)
+            close(fd);
         free(copy);
         free(w);
         return tbus_fail(err, code, "cannot create %s: %s", path, strerror(-code));

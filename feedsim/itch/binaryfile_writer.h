@@ -18,7 +18,7 @@ extern "C" {
 
 typedef struct binaryfile_writer binaryfile_writer_t;
 
-/* Create the file, or empty the one that is there. Errors of fopen(3). */
+/* Create the file, or empty the one that is there; "-" is stdout. Errors of open(2). */
 int binaryfile_writer_open(const char *path, binaryfile_writer_t **out_writer, tbus_error_t *err);
 
 /* Append a message of 1..65535 bytes. 0 bytes: the end-of-session marker, which comes last (as

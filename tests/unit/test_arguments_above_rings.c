@@ -56,6 +56,8 @@
  * unchecked: itch_field_number
  * unchecked: tbus_crc32c
  * unchecked: tbus_journal_reader_broken
+ * unchecked: tbus_soup_next
+ * unchecked: tbus_soup_status
  * unchecked: tbus_journal_reader_check_seals
  * unchecked: tbus_journal_reader_damage
  * unchecked: tbus_journal_reader_end
@@ -94,6 +96,7 @@
 #include <tickbus/open.h>
 #include <tickbus/outlet.h>
 #include <tickbus/param.h>
+#include <tickbus/soup.h>
 #include <tickbus/stage.h>
 #include <tickbus/wait.h>
 
@@ -376,6 +379,14 @@ static void bad_calls_on_the_journal(things_t *t)
     ROW(-ENOENT, tbus_history_open(NULL, "/nowhere/at/all", "md", &oldest, &history, &t->err));
     ROW(-EINVAL, tbus_history_next(NULL, &word, 8, &bytes, &word, &word, &t->err));
     tbus_history_close(NULL);
+    tbus_soup_t *soup = NULL;
+    const tbus_soup_options_t long_user = {.user = "seven77"};
+    ROW(-EINVAL, tbus_soup_open(NULL, NULL, &soup, &t->err));
+    ROW(-EINVAL, tbus_soup_open("localhost:1", NULL, NULL, &t->err));
+    ROW(-EINVAL, tbus_soup_open("localhost", NULL, &soup, &t->err));
+    ROW(-EINVAL, tbus_soup_open("localhost:1", &long_user, &soup, &t->err));
+    tbus_soup_close(NULL);
+    ROW(0, soup != NULL);
     ROW(0, writer != NULL || reader != NULL);
 }
 

@@ -16,6 +16,7 @@
 #include <tickbus/param.h>
 #include <tickbus/publisher.h>
 #include <tickbus/repair.h>
+#include <tickbus/soup.h>
 #include <tickbus/stage.h>
 #include <tickbus/subscriber.h>
 #include <tickbus/wait.h>
