@@ -54,6 +54,7 @@ void tbus_journal_writer_begin_segment(tbus_journal_writer_t *w)
     w->pages_wanted = 0;
     w->next_wanted = false;
     w->roll_waits = false;
+    w->spent = false;
 }
 
 /* The current segment is full: hand it to the helper and take the next, which is ready. Requires
@@ -77,9 +78,11 @@ static bool advance_limit(tbus_journal_writer_t *w, uint64_t end)
     uint64_t ahead = smaller(w->bytes + w->piece_bytes, TBUS_JOURNAL_PIECES_AHEAD * w->piece_bytes);
     w->pages_wanted = smaller(file->bytes, piece_end + ahead);
     w->next_wanted |= w->position >= file->bytes / 4;
-    if (file->populated < end)
+    /* Also for the record of a hole there are pages, or the disk may have none for it. */
+    uint64_t kept = w->segment_bytes - w->usable_bytes;
+    if (file->populated < end + kept)
         return false;
-    tbus_store_relaxed_u64(&w->limit, smaller(file->populated, piece_end));
+    tbus_store_relaxed_u64(&w->limit, smaller(file->populated - kept, piece_end));
     return true;
 }
 
@@ -125,7 +128,8 @@ static int make_room(tbus_journal_writer_t *w, uint64_t need, uint64_t time_ns)
         fail_if_lost(w);
         if (w->failure.code)
             break;
-        bool fits = !next_day && !w->hole.open && w->position + need <= w->usable_bytes;
+        bool holds = !w->hole.open && !w->spent && w->position + need <= w->usable_bytes;
+        bool fits = holds && !next_day;
         if (fits && advance_limit(w, w->position + need))
             break;
         if (!fits) {
@@ -138,7 +142,7 @@ static int make_room(tbus_journal_writer_t *w, uint64_t need, uint64_t time_ns)
                     break;
                 continue;
             }
-            if (w->no_room && w->position + need <= w->usable_bytes && !w->hole.open) {
+            if (w->no_room && holds) {
                 next_day = false; /* stay: the day's first segment can wait for room */
                 continue;
             }
@@ -306,12 +310,17 @@ static inline void store_record(tbus_journal_writer_t *w, uint16_t topic, uint64
 
 /* --- appending --- */
 
-/* There is room again, in a segment of its own: what is missing comes first in it. */
+/* There is room again, in a segment of its own: what is missing comes first in it. Or there is none
+ * already, and the hole goes on. */
 static int name_hole(tbus_journal_writer_t *w, uint64_t time_ns)
 {
     char text[TBUS_JOURNAL_HOLE_BYTES];
+    tbus_journal_hole_t hole = w->hole;
     size_t bytes = tbus_journal_hole_end(&w->hole, &w->header, text);
-    return tbus_journal_writer_append_session(w, TBUS_JOURNAL_HOLE, time_ns, text, bytes);
+    int code = tbus_journal_writer_append_session(w, TBUS_JOURNAL_HOLE, time_ns, text, bytes);
+    if (code > 0)
+        w->hole = hole;
+    return code;
 }
 
 /* There is no room, or it is another day, or no segment can hold the record: all but the usual. */

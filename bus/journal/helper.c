@@ -25,23 +25,69 @@ void tbus_journal_writer_fail(tbus_journal_writer_t *w, const tbus_error_t *fail
     pthread_cond_broadcast(&w->ready);
 }
 
+static bool is_no_room(int code)
+{
+    return code == -ENOSPC || code == -EDQUOT || code == -ENOMEM;
+}
+
+/* The next segment, which nobody has begun, is given up. Requires the lock. */
+static void drop_next(tbus_journal_writer_t *w)
+{
+    if (w->prepared == w->current)
+        return;
+    tbus_journal_file_destroy(tbus_journal_writer_file(w, w->prepared));
+    w->prepared = w->current;
+}
+
+/* Something failed that was done for segment `number`: for want of room, and the recording is to go
+ * on without? Then it is as if the next segment could not be made: the current one takes no more,
+ * unless the failure was the next one's, and what comes is left out until another can be made. Else
+ * the recording ends. Requires the lock. */
+static void fail_or_leave_out(tbus_journal_writer_t *w, uint32_t number, const tbus_error_t *err)
+{
+    if (!w->goes_on || !is_no_room(err->code)) {
+        tbus_journal_writer_fail(w, err);
+        return;
+    }
+    drop_next(w);
+    w->next_wanted = false;
+    w->no_room = err->code;
+    if (number <= w->current) {
+        w->spent = true;
+        tbus_store_relaxed_u64(&w->limit, 0);
+    }
+    pthread_cond_broadcast(&w->ready);
+}
+
+/* A sync failed, of this segment or (0) of the directory, or of a segment that is closed by now:
+ * nothing more is called durable. Requires the lock. */
+static void fail_sync(tbus_journal_writer_t *w, uint32_t number, const tbus_error_t *err)
+{
+    if (number)
+        tbus_journal_writer_file(w, number)->sync_failed = true;
+    w->durable.frozen = true;
+    if (!w->unsynced.code)
+        w->unsynced = *err;
+    fail_or_leave_out(w, number, err);
+}
+
 /* The jobs: each is called with the lock held, works without it and takes it again. */
 
 static void populate_ahead(tbus_journal_writer_t *w)
 {
-    tbus_journal_file_t *file = tbus_journal_writer_file(w, w->current);
+    uint32_t number = w->current;
+    tbus_journal_file_t *file = tbus_journal_writer_file(w, number);
     tbus_journal_file_t copy = *file;
     uint64_t to = w->pages_wanted;
     tbus_error_t err = {0};
     pthread_mutex_unlock(&w->lock);
     int code = tbus_journal_file_populate(&copy, to, &err);
     pthread_mutex_lock(&w->lock);
-    if (code < 0) {
-        tbus_journal_writer_fail(w, &err);
-        return;
-    }
+    /* still the same segment: nobody but us finishes it */
     file->zeroed = copy.zeroed;
-    file->populated = copy.populated; /* still the same segment: nobody but us finishes it */
+    file->populated = copy.populated;
+    if (code < 0)
+        fail_or_leave_out(w, number, &err);
     pthread_cond_broadcast(&w->ready);
 }
 
@@ -57,21 +103,14 @@ static int make_next(tbus_journal_writer_t *w, uint32_t number, tbus_journal_fil
         return code;
     code = tbus_journal_directory_sync(&w->directory, err);
     if (code == 0)
-        code = tbus_journal_file_populate(&file, w->piece_bytes, err);
+        code = tbus_journal_file_populate(&file,
+                                          w->piece_bytes + w->segment_bytes - w->usable_bytes, err);
     if (code < 0) {
         tbus_journal_file_destroy(&file);
         return code;
     }
     *out_file = file;
     return 0;
-}
-
-/* A sync of this segment failed. Requires the lock. */
-static void fail_sync(tbus_journal_writer_t *w, uint32_t number, const tbus_error_t *err)
-{
-    tbus_journal_writer_file(w, number)->sync_failed = true;
-    w->durable.frozen = true;
-    tbus_journal_writer_fail(w, err);
 }
 
 /* The oldest segment that was begun and whose header need not be on the disk yet. */
@@ -88,11 +127,6 @@ static void sync_header(tbus_journal_writer_t *w)
         fail_sync(w, number, &err);
 }
 
-static bool is_no_room(int code)
-{
-    return code == -ENOSPC || code == -EDQUOT || code == -ENOMEM;
-}
-
 static void prepare_next(tbus_journal_writer_t *w)
 {
     uint32_t number = w->current + 1;
@@ -102,20 +136,15 @@ static void prepare_next(tbus_journal_writer_t *w)
     pthread_mutex_unlock(&w->lock);
     int code = make_next(w, number, &file, &made, &err);
     pthread_mutex_lock(&w->lock);
-    if (code < 0 && !made && !w->roll_waits) {
+    bool goes_on = w->goes_on && is_no_room(code);
+    if (code < 0 && (!made || goes_on) && !w->roll_waits) {
         /* No room (or no descriptor) now; there may be when it is needed. The recording thread asks
          * again, a piece later at the soonest. A sync that failed is another matter. */
         w->next_wanted = false;
         return;
     }
-    if (code < 0 && !made && w->goes_on && is_no_room(code)) {
-        w->next_wanted = false;
-        w->no_room = code;
-        pthread_cond_broadcast(&w->ready);
-        return;
-    }
     if (code < 0) {
-        tbus_journal_writer_fail(w, &err);
+        fail_or_leave_out(w, number, &err);
         return;
     }
     *tbus_journal_writer_file(w, number) = file;
@@ -144,6 +173,7 @@ static void finish_oldest(tbus_journal_writer_t *w)
 {
     uint32_t number = w->finished + 1;
     tbus_journal_file_t file = *tbus_journal_writer_file(w, number);
+    bool told = file.sync_failed && !w->failure.code; /* and the recording went on */
     uint64_t used = w->used[number % TBUS_JOURNAL_FILES];
     tbus_error_t err = {0};
     pthread_mutex_unlock(&w->lock);
@@ -152,8 +182,8 @@ static void finish_oldest(tbus_journal_writer_t *w)
     pthread_mutex_lock(&w->lock);
     *tbus_journal_writer_file(w, number) = (tbus_journal_file_t){0};
     w->finished = number;
-    if (code < 0)
-        tbus_journal_writer_fail(w, &err);
+    if (code < 0 && !told)
+        fail_sync(w, 0, &err);
     pthread_cond_broadcast(&w->ready);
 }
 
@@ -165,7 +195,7 @@ static void sync_names(tbus_journal_writer_t *w)
         code = tbus_journal_directory_sync_parent(&w->directory, &err);
     pthread_mutex_lock(&w->lock);
     if (code < 0)
-        tbus_journal_writer_fail(w, &err);
+        fail_sync(w, 0, &err);
     pthread_mutex_unlock(&w->lock);
 }
 
@@ -192,11 +222,11 @@ static void zero_next(tbus_journal_writer_t *w)
     pthread_mutex_lock(&w->lock);
     file->zeroed = copy.zeroed;
     if (code < 0)
-        tbus_journal_writer_fail(w, &err);
+        fail_or_leave_out(w, number, &err);
 }
 
 /* Remove what the limits do not keep. A segment that cannot be removed fails the recording: the
- * disk would fill up unseen. */
+ * disk would fill up unseen. For want of room it is tried again when the next one is finished. */
 static void prune(tbus_journal_writer_t *w)
 {
     tbus_journal_front_t front = {.first = w->first, .end = w->finished + 1, .last = w->current};
@@ -209,7 +239,7 @@ static void prune(tbus_journal_writer_t *w)
         tbus_journal_lock_leave_segment(&w->session_lock);
     pthread_mutex_lock(&w->lock);
     w->first = front.first;
-    if (code < 0)
+    if (code < 0 && !(w->goes_on && is_no_room(code)))
         tbus_journal_writer_fail(w, &err);
 }
 
@@ -227,7 +257,7 @@ static uint64_t now_ns(void)
 static bool sync_appended(tbus_journal_writer_t *w)
 {
     tbus_journal_durable_t *d = &w->durable;
-    if (w->durability == TBUS_JOURNAL_ASYNC ||
+    if (w->durability == TBUS_JOURNAL_ASYNC || d->frozen ||
         (w->durability == TBUS_JOURNAL_PERIODIC && now_ns() < w->next_sync_ns))
         return false;
     uint32_t number = d->segment;
@@ -269,9 +299,10 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 static void rest(tbus_journal_writer_t *w)
 {
     uint64_t until = UINT64_MAX;
-    if (goes_forward(w) && w->durability == TBUS_JOURNAL_PERIODIC)
+    bool syncs = goes_forward(w) && !w->durable.frozen;
+    if (syncs && w->durability == TBUS_JOURNAL_PERIODIC)
         until = w->next_sync_ns;
-    else if (goes_forward(w) && w->durability == TBUS_JOURNAL_SYNC_BATCH)
+    else if (syncs && w->durability == TBUS_JOURNAL_SYNC_BATCH)
         until = now_ns() + LOOK_AGAIN_NS;
     uint64_t again = goes_forward(w) && w->no_room ? now_ns() + TRY_AGAIN_NS : UINT64_MAX;
     until = earlier(until, again);
@@ -290,7 +321,7 @@ static void rest(tbus_journal_writer_t *w)
 
 static bool pages_missing(tbus_journal_writer_t *w)
 {
-    return tbus_journal_writer_file(w, w->current)->populated < w->pages_wanted;
+    return !w->spent && tbus_journal_writer_file(w, w->current)->populated < w->pages_wanted;
 }
 
 static bool next_missing(const tbus_journal_writer_t *w)

@@ -86,8 +86,9 @@ static const tbus_param_t table[] = {
     {"when_full", TBUS_PARAM_CHOICE, TBUS_PARAM_FIELD(recorder_values_t, when_full),
      .choices = "stop|go_on", .fallback = "stop",
      .help =
-         "no room for another file: stop ends the run; go_on throws the kill switch, so that no "
-         "order passes, and market data goes on unrecorded until there is room"},
+         "no room for another file, or for what a sync writes: stop ends the run; go_on throws the "
+         "kill switch, so that no order passes, and market data goes on unrecorded until there is "
+         "room"},
     {"keep_bytes", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(recorder_values_t, keep_bytes), .min = 0,
      .max = INT64_MAX, .unit = "bytes", .fallback = "0",
      .help = "remove the oldest files while all of them have more than that; 0: never"},

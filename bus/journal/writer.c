@@ -246,6 +246,8 @@ int tbus_journal_writer_close(tbus_journal_writer_t *w, tbus_error_t *err)
     tbus_error_t first = w->failure;
     if (w->hole.open && !first.code)
         tbus_journal_writer_name_last_hole(w);
+    if (!first.code)
+        first = w->unsynced;
     tbus_journal_file_t *last = tbus_journal_writer_file(w, w->current);
     if (w->prepared > w->current)
         tbus_journal_file_destroy(tbus_journal_writer_file(w, w->prepared));

@@ -84,10 +84,12 @@ struct tbus_journal_writer {
     uint32_t prepared;
     uint64_t pages_wanted; /* of the current segment, bytes from its start */
     bool next_wanted;
-    bool roll_waits;      /* the recording thread cannot go on without the next segment */
-    int no_room;          /* why the next segment could not be made when it was needed; 0: it can */
-    bool stop;            /* finish what is full, then end */
-    tbus_error_t failure; /* the first one, of whichever thread */
+    bool roll_waits; /* the recording thread cannot go on without the next segment */
+    int no_room;     /* why the next segment could not be made when it was needed; 0: it can */
+    bool spent;      /* the current segment takes no more, since the disk is full */
+    tbus_error_t unsynced; /* the first sync that failed on a full disk, if that ends nothing */
+    bool stop;             /* finish what is full, then end */
+    tbus_error_t failure;  /* the first one, of whichever thread */
     tbus_journal_file_t files[TBUS_JOURNAL_FILES]; /* segment n is files[n % FILES] */
     uint64_t used[TBUS_JOURNAL_FILES];             /* bytes that a full one holds */
 };

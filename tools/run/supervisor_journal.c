@@ -15,7 +15,10 @@ void supervisor_watch_journal(supervisor_t *s)
     if (!s->run.journal || !*s->run.journal || now_ns - s->journal_looked_ns < LOOK_NS)
         return;
     s->journal_looked_ns = now_ns;
-    bool no_room = tbus_counter_value(bus, "journal.no_room") != 0;
+    uint64_t missed = tbus_counter_value(bus, "journal.missed");
+    /* There may have been none for less time than between two looks. */
+    bool no_room = tbus_counter_value(bus, "journal.no_room") != 0 || missed != s->journal_missed;
+    s->journal_missed = missed;
     /* Also when somebody has resumed while there is still no room. */
     if (no_room && !kill_switch_thrown(s->pipeline.kill_switch)) {
         kill_switch_throw_once(s->pipeline.kill_switch, KILL_BY_SUPERVISOR,
@@ -31,6 +34,6 @@ void supervisor_watch_journal(supervisor_t *s)
         supervisor_note(s,
                         "there is room for the journal again; %" PRIu64
                         " messages were not recorded; `%s resume` when orders are to pass",
-                        tbus_counter_value(bus, "journal.missed"), outcome_program());
+                        missed, outcome_program());
     s->journal_full = no_room;
 }

@@ -78,8 +78,9 @@ typedef struct supervisor {
     tbus_stage_t publishing; /* as a participant of the bus, on `events` alone */
     int life_fd;             /* of that participant; 0: none */
     tbus_outlet_t events;
-    uint32_t halt;     /* generation of the kill switch that was told last */
-    bool journal_full; /* it has no room, as of the last look */
+    uint32_t halt;           /* generation of the kill switch that was told last */
+    bool journal_full;       /* it has no room, as of the last look */
+    uint64_t journal_missed; /* messages that it had no room for, likewise */
     uint64_t journal_looked_ns;
     bool halt_stands; /* the next one to be told is that of a file */
     progress_t progress;

@@ -160,7 +160,9 @@ typedef struct tbus_journal_spec {
      * full. */
     bool roll_by_day;
     /* When there is no room for another segment: go on without recording, until there is, instead
-     * of ending with an error. What was not recorded is named in the journal. */
+     * of ending with an error. What was not recorded is named in the journal. The same when there
+     * is none for something else: for pages of a segment that was already begun, or for what a sync
+     * writes, after which nothing more is called durable, and close returns that error. */
     bool go_on_when_full;
     tbus_journal_limits_t limits; /* looked at whenever a segment is finished */
 } tbus_journal_spec_t;
