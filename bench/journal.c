@@ -3,17 +3,23 @@
  *
  *    recording   append of 56-byte messages, over a copy and a CRC-32C of as many bytes into a
  *                mapping of the same kind whose pages are there
- *    reading     every record, checked, over read(2) and a CRC-32C of the same files
- *    verifying   the same with the seals, over read(2) alone, and over SHA-256 of the same bytes
+ *    reading     every record, checked, over read(2) and a CRC-32C for each record of the same
+ *                files
+ *    verifying   as `busctl journal verify`, on one CPU and on all that there are, over read(2)
+ *                alone, and over read(2), CRC-32C and SHA-256 of the same bytes on as many threads,
+ *                each with segments of its own: that much has to be done
  *
- * The five take turns, repetition after repetition, over files in the page cache; figures are
- * medians, and a ratio is one of the same repetition. Copying and recording are timed by what the
- * thread has used of its CPU. At full speed it waits for the helper, which writes zeros, faults
+ * All take turns, repetition after repetition, over files in the page cache; figures are medians,
+ * and a ratio is one of the same repetition. What one thread does is timed by what it has used of
+ * its CPU. At full speed the recording thread waits for the helper, which writes zeros, faults
  * pages in and hashes what is full: that figure is how fast all of it can go.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,34 +34,42 @@
 #include <tickbus/journal.h>
 
 #include "bench/program.h"
+#include "tools/journal/check.h"
 #include "tools/measure/rank.h"
 
 #define REPETITIONS_MAX 101u
 #define MESSAGE_BYTES   56u
 #define RECORD_BYTES    (TBUS_JOURNAL_RECORD_HEADER + MESSAGE_BYTES)
 #define PATH_BYTES      512u
-#define CHUNK_BYTES     (256u << 10)
+#define CHUNK_BYTES     (128u << 10)
+#define CPUS_MAX        64u
 
 enum what {
     COPYING,
     RECORDING,
     RECORDING_WALL,
-    READING_RAW,
-    READING,
     READING_BARE,
-    HASHING,
+    READING_CRC,
+    READING,
+    READING_SHA,
+    READING_BOTH,
     VERIFYING,
+    READING_BOTH_ALL,
+    VERIFYING_ALL,
     WHATS
 };
 static const char *const names[WHATS] = {
     [COPYING] = "copy and CRC",
     [RECORDING] = "recording",
     [RECORDING_WALL] = "recording, at full speed",
-    [READING_RAW] = "read and CRC",
-    [READING] = "reading",
     [READING_BARE] = "read",
-    [HASHING] = "read and SHA-256",
+    [READING_CRC] = "read and CRC",
+    [READING] = "reading",
+    [READING_SHA] = "read and SHA-256",
+    [READING_BOTH] = "read, CRC and SHA-256",
     [VERIFYING] = "verifying",
+    [READING_BOTH_ALL] = "all CPUs: read, CRC and SHA-256",
+    [VERIFYING_ALL] = "all CPUs: verifying",
 };
 
 /* What is held against what. */
@@ -63,9 +77,10 @@ static const struct {
     enum what ours, bound;
     double goal;
 } ratios[] = {{RECORDING, COPYING, 0.9},
-              {READING, READING_RAW, 0.8},
-              {VERIFYING, READING_BARE, 0.5},
-              {VERIFYING, HASHING, 0}};
+              {READING, READING_CRC, 0.8},
+              {VERIFYING, READING_BOTH, 0.9},
+              {VERIFYING_ALL, READING_BOTH_ALL, 0.9},
+              {VERIFYING_ALL, READING_BARE, 0.5}};
 #define RATIOS (sizeof ratios / sizeof *ratios)
 
 /* What is copied and recorded, in turn. */
@@ -175,53 +190,87 @@ static double copy(const options_t *options, const char *path)
     return result;
 }
 
-/* Every file of a journal, front to back; each piece is given to `use`. */
-static double read_files(const options_t *options, const char *path,
-                         void (*use)(void *context, const void *data, size_t bytes), void *context)
+/* What is done with the files of a journal, of which one thread reads every `step`-th. */
+typedef struct pass {
+    const char *path;
+    unsigned first, step;
+    bool crc, sha;
+    uint64_t result; /* so that nothing can be left out */
+    pthread_t thread;
+} pass_t;
+
+static void use_chunk(pass_t *pass, const unsigned char *chunk, size_t bytes, EVP_MD_CTX *digest)
 {
-    static unsigned char chunk[CHUNK_BYTES];
+    if (pass->crc)
+        for (size_t at = 0; at + RECORD_BYTES <= bytes; at += RECORD_BYTES)
+            pass->result += tbus_crc32c(0, chunk + at, RECORD_BYTES);
+    if (digest)
+        bench_must(EVP_DigestUpdate(digest, chunk, bytes) == 1 ? 0 : -1, "hash", "SHA-256");
+    pass->result += chunk[0];
+}
+
+/* False: there is no such file. */
+static bool read_file(pass_t *pass, unsigned number, unsigned char *chunk)
+{
     char name[PATH_BYTES + 32];
-    uint64_t begin = tbus_clock_ns();
-    for (unsigned number = 1;; number++) {
-        ssize_t got;
-        snprintf(name, sizeof name, "%s/%08u.tbj", path, number);
-        int fd = open(name, O_RDONLY | O_CLOEXEC);
-        if (fd < 0)
-            break;
-        while ((got = read(fd, chunk, sizeof chunk)) > 0)
-            use(context, chunk, (size_t)got);
+    unsigned char result[EVP_MAX_MD_SIZE];
+    EVP_MD_CTX *digest = pass->sha ? EVP_MD_CTX_new() : NULL;
+    ssize_t got;
+    if (pass->sha)
+        bench_must(digest && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1 ? 0 : -1, "hash",
+                   "SHA-256");
+    snprintf(name, sizeof name, "%s/%08u.tbj", pass->path, number);
+    int fd = open(name, O_RDONLY | O_CLOEXEC);
+    while (fd >= 0 && (got = read(fd, chunk, CHUNK_BYTES)) > 0)
+        use_chunk(pass, chunk, (size_t)got, digest);
+    if (fd >= 0)
         close(fd);
+    if (digest)
+        EVP_DigestFinal_ex(digest, result, NULL);
+    EVP_MD_CTX_free(digest);
+    return fd >= 0;
+}
+
+static void *run_pass(void *context)
+{
+    pass_t *pass = context;
+    unsigned char *chunk = malloc(CHUNK_BYTES);
+    bench_must(chunk ? 0 : -1, "read", "no memory");
+    for (unsigned number = pass->first; read_file(pass, number, chunk); number += pass->step)
+        ;
+    free(chunk);
+    return NULL;
+}
+
+static double read_files(const options_t *options, const char *path, bool crc, bool sha)
+{
+    pass_t pass = {.path = path, .first = 1, .step = 1, .crc = crc, .sha = sha};
+    uint64_t begin = own_cpu_ns();
+    run_pass(&pass);
+    return megabytes_a_cpu_second(options->messages, begin);
+}
+
+static unsigned cpus(void)
+{
+    cpu_set_t set;
+    bench_must(sched_getaffinity(0, sizeof set, &set), "ask for", "CPUs");
+    unsigned count = (unsigned)CPU_COUNT(&set);
+    return count < CPUS_MAX ? count : CPUS_MAX;
+}
+
+static double read_files_on_all(const options_t *options, const char *path)
+{
+    pass_t passes[CPUS_MAX];
+    unsigned count = cpus();
+    uint64_t begin = tbus_clock_ns();
+    for (unsigned i = 0; i < count; i++) {
+        passes[i] = (pass_t){.path = path, .first = i + 1, .step = count, .crc = true, .sha = true};
+        bench_must(-pthread_create(&passes[i].thread, NULL, run_pass, &passes[i]), "start",
+                   "a thread");
     }
+    for (unsigned i = 0; i < count; i++)
+        pthread_join(passes[i].thread, NULL);
     return megabytes_a_second(options->messages, begin);
-}
-
-static void use_nothing(void *context, const void *data, size_t bytes)
-{
-    *(volatile unsigned char *)context = *(const unsigned char *)data;
-    (void)bytes;
-}
-
-static void use_crc(void *context, const void *data, size_t bytes)
-{
-    uint32_t *sum = context;
-    *sum = tbus_crc32c(*sum, data, bytes);
-}
-
-static void use_sha(void *context, const void *data, size_t bytes)
-{
-    bench_must(EVP_DigestUpdate(context, data, bytes) == 1 ? 0 : -1, "hash", "SHA-256");
-}
-
-static double hash(const options_t *options, const char *path)
-{
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    bench_must(context && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1 ? 0 : -1, "hash",
-               "SHA-256");
-    double result = read_files(options, path, use_sha, context);
-    EVP_DigestFinal_ex(context, digest, NULL);
-    EVP_MD_CTX_free(context);
-    return result;
 }
 
 /* ---- the journal */
@@ -245,23 +294,37 @@ static double record(const options_t *options, const char *path, double *out_wal
     return result;
 }
 
-static double read_all(const options_t *options, const char *path, bool seals)
+static double read_all(const options_t *options, const char *path)
 {
     tbus_error_t err = {0};
     tbus_journal_reader_t *r;
     tbus_journal_record_t record;
     uint64_t count = 0;
     int code;
-    uint64_t begin = tbus_clock_ns();
+    uint64_t begin = own_cpu_ns();
     bench_must(tbus_journal_reader_open(path, &r, &err), "open the journal", err.text);
-    if (seals)
-        tbus_journal_reader_check_seals(r);
     while ((code = tbus_journal_reader_next(r, &record, &err)) > 0)
         count++;
     bench_must(code, "read the journal", err.text);
-    double result = megabytes_a_second(options->messages, begin);
+    double result = megabytes_a_cpu_second(options->messages, begin);
     bench_must(count == options->messages ? 0 : -1, "read the journal", "records are missing");
     tbus_journal_reader_close(r);
+    return result;
+}
+
+/* On one thread by its CPU, on several by the clock. */
+static double verify(const options_t *options, const char *path, unsigned threads)
+{
+    tbus_error_t err = {0};
+    check_t check;
+    uint64_t begin = tbus_clock_ns(), begin_cpu = own_cpu_ns();
+    bench_must(check_journal_on(path, "checked", threads, &check, &err), "verify the journal",
+               err.text);
+    double result = threads > 1 ? megabytes_a_second(options->messages, begin)
+                                : megabytes_a_cpu_second(options->messages, begin_cpu);
+    bench_must(check_ok(&check) && check.records == options->messages ? 0 : -1,
+               "verify the journal", "it is damaged");
+    check_clear(&check);
     return result;
 }
 
@@ -280,16 +343,17 @@ static void remove_journal(const char *path)
 static void run_once(const options_t *options, results_t *results, unsigned i)
 {
     char path[PATH_BYTES];
-    uint32_t sum = 0;
-    unsigned char byte;
     snprintf(path, sizeof path, "%s/tickbus-bench-%ld", options->directory, (long)getpid());
     results->mb_s[COPYING][i] = copy(options, path);
     results->mb_s[RECORDING][i] = record(options, path, &results->mb_s[RECORDING_WALL][i]);
-    results->mb_s[READING_BARE][i] = read_files(options, path, use_nothing, &byte);
-    results->mb_s[READING_RAW][i] = read_files(options, path, use_crc, &sum);
-    results->mb_s[READING][i] = read_all(options, path, false);
-    results->mb_s[HASHING][i] = hash(options, path);
-    results->mb_s[VERIFYING][i] = read_all(options, path, true);
+    results->mb_s[READING_BARE][i] = read_files(options, path, false, false);
+    results->mb_s[READING_CRC][i] = read_files(options, path, true, false);
+    results->mb_s[READING][i] = read_all(options, path);
+    results->mb_s[READING_SHA][i] = read_files(options, path, false, true);
+    results->mb_s[READING_BOTH][i] = read_files(options, path, true, true);
+    results->mb_s[VERIFYING][i] = verify(options, path, 1);
+    results->mb_s[READING_BOTH_ALL][i] = read_files_on_all(options, path);
+    results->mb_s[VERIFYING_ALL][i] = verify(options, path, cpus());
     remove_journal(path);
 }
 
@@ -312,15 +376,15 @@ static double median_ratio(const results_t *results, unsigned which, unsigned co
 
 static void print_text(const options_t *options, const results_t *results)
 {
-    printf("%llu messages of %u bytes, in %s; medians of %u interleaved repetitions\n\n",
-           (unsigned long long)options->messages, MESSAGE_BYTES, options->directory,
+    printf("%llu messages of %u bytes, in %s, %u CPUs; medians of %u interleaved repetitions\n\n",
+           (unsigned long long)options->messages, MESSAGE_BYTES, options->directory, cpus(),
            options->repetitions);
     for (unsigned what = 0; what < WHATS; what++)
-        printf("%-24s %8.0f MB/s\n", names[what],
+        printf("%-32s %8.0f MB/s\n", names[what],
                median(results->mb_s[what], options->repetitions));
     putchar('\n');
     for (unsigned i = 0; i < RATIOS; i++) {
-        printf("%-10s over %-18s %5.2f", names[ratios[i].ours], names[ratios[i].bound],
+        printf("%-20s over %-32s %5.2f", names[ratios[i].ours], names[ratios[i].bound],
                median_ratio(results, i, options->repetitions));
         if (ratios[i].goal > 0)
             printf("  (goal %.1f)", ratios[i].goal);

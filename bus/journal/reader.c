@@ -96,6 +96,17 @@ int tbus_journal_reader_look_again(tbus_journal_reader_t *r, tbus_journal_record
     return tbus_journal_reader_look(r, out_record);
 }
 
+void tbus_journal_reader_leap(tbus_journal_reader_t *r, const tbus_journal_scan_t *scan)
+{
+    r->position = scan->end;
+    r->buffer_bytes = 0;
+    r->records += scan->records - 1;
+    r->scanned.segment = scan->has_digest ? scan->segment : 0;
+    r->scanned.end = scan->end;
+    memcpy(r->scanned.previous, scan->previous, sizeof scan->previous);
+    memcpy(r->scanned.digest, scan->digest, sizeof scan->digest);
+}
+
 int tbus_journal_reader_next(tbus_journal_reader_t *r, tbus_journal_record_t *out_record,
                              tbus_error_t *err)
 {

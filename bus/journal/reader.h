@@ -7,11 +7,15 @@
  *    reader_seek.c      going to a place
  *    reader_index.c     what it needs for that: indexes of the segments
  *    reader_damage.c    going on behind damage
+ *
+ * Who checks all of a journal has its segments scanned (scan.h), and leaps over those that are
+ * whole.
  */
 #ifndef TICKBUS_JOURNAL_READER_H
 #define TICKBUS_JOURNAL_READER_H
 
 #include "bus/journal/index.h"
+#include "bus/journal/scan.h"
 #include "bus/journal/segment.h"
 
 /* What the buffer has from the start: reading allocates only for a record that is longer. A
@@ -57,7 +61,14 @@ struct tbus_journal_reader {
     uint32_t seals;
     uint8_t digest[32];
     bool link_unknown; /* what comes next need not be sealed behind `digest` */
-    bool ended;        /* for good: nobody writes, and the end was judged */
+    /* What a scan has found for the segment that was leapt over; segment 0: none. */
+    struct {
+        uint32_t segment;
+        uint64_t end;
+        uint8_t previous[32];
+        uint8_t digest[32];
+    } scanned;
+    bool ended; /* for good: nobody writes, and the end was judged */
     uint64_t torn_bytes;
     /* A segment that is not finished, with a finished one behind it: 0, none. The writer finishes
      * them in order, so the sync of this one failed. */
@@ -90,6 +101,11 @@ void tbus_journal_reader_enter(tbus_journal_reader_t *r, const tbus_journal_segm
 /* Let go of the segment that is read, for retention, until the next seek, which must come before
  * the next look. */
 void tbus_journal_reader_rest(tbus_journal_reader_t *r);
+
+/* The record that next gave is the first of its segment, and a scan found that segment whole: go to
+ * its end. So what next gives then is what it would give after all of its records; and when the
+ * seal is checked, the digest that the scan has is taken for the one that would be computed. */
+void tbus_journal_reader_leap(tbus_journal_reader_t *r, const tbus_journal_scan_t *scan);
 
 /* Look at the record at the position, as far as the buffer goes, fresh from the file where it ends.
  * FOUND: the position is behind it; NOTHING, BAD; or -errno. */

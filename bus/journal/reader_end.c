@@ -33,6 +33,19 @@ int tbus_journal_reader_fail_reading(const tbus_journal_reader_t *r, int code, t
         r->segment.header.segment, r->directory.path, r->position, tbus_strerror(code));
 }
 
+/* What the segment, which ends at the position, is to be sealed with. 0, or as
+ * tbus_journal_seal_file. */
+static int compute_digest(const tbus_journal_reader_t *r, const uint8_t previous[32],
+                          uint8_t out_digest[32])
+{
+    if (r->scanned.segment == r->segment.header.segment && r->scanned.end == r->position &&
+        memcmp(r->scanned.previous, previous, sizeof r->scanned.previous) == 0) {
+        memcpy(out_digest, r->scanned.digest, sizeof r->scanned.digest);
+        return 0;
+    }
+    return tbus_journal_seal_file(&r->segment, r->position, previous, out_digest);
+}
+
 /* The segment is finished and whole. 0: its seal fits, or it has none; or the negative error. */
 static int check_seal(tbus_journal_reader_t *r, tbus_error_t *err)
 {
@@ -50,7 +63,7 @@ static int check_seal(tbus_journal_reader_t *r, tbus_error_t *err)
         return fail_damaged(r, "it is sealed, and a segment before it is not", err);
     if (follows && !r->link_unknown && memcmp(seal.previous, r->digest, sizeof r->digest) != 0)
         return fail_damaged(r, "it was sealed behind another segment than the one before it", err);
-    int code = tbus_journal_seal_file(&r->segment, r->position, seal.previous, digest);
+    int code = compute_digest(r, seal.previous, digest);
     if (code < 0)
         return tbus_journal_reader_fail_reading(r, code, err);
     if (memcmp(seal.digest, digest, sizeof digest) != 0)

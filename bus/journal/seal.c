@@ -4,12 +4,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include <openssl/evp.h>
-
 #define CHUNK_BYTES (UINT64_C(1) << 16) /* on the stack */
 
-/* What the digest begins with; NULL: it cannot be had. */
-static EVP_MD_CTX *begin(const tbus_journal_header_t *header, const uint8_t previous[32])
+EVP_MD_CTX *tbus_journal_seal_begin(const tbus_journal_header_t *header, const uint8_t previous[32])
 {
     tbus_journal_header_t copy = *header;
     EVP_MD_CTX *digest = EVP_MD_CTX_new();
@@ -22,7 +19,7 @@ static EVP_MD_CTX *begin(const tbus_journal_header_t *header, const uint8_t prev
     return NULL;
 }
 
-static bool end(EVP_MD_CTX *digest, uint8_t out_digest[32])
+bool tbus_journal_seal_end(EVP_MD_CTX *digest, uint8_t out_digest[32])
 {
     uint8_t result[EVP_MAX_MD_SIZE];
     unsigned bytes = 0;
@@ -36,12 +33,13 @@ static bool end(EVP_MD_CTX *digest, uint8_t out_digest[32])
 bool tbus_journal_seal_memory(const unsigned char *base, uint64_t used, const uint8_t previous[32],
                               uint8_t out_digest[32])
 {
-    EVP_MD_CTX *digest = begin((const tbus_journal_header_t *)(const void *)base, previous);
+    EVP_MD_CTX *digest =
+        tbus_journal_seal_begin((const tbus_journal_header_t *)(const void *)base, previous);
     if (!digest)
         return false;
     if (EVP_DigestUpdate(digest, base + TBUS_JOURNAL_HEADER_BYTES,
                          used - TBUS_JOURNAL_HEADER_BYTES) == 1)
-        return end(digest, out_digest);
+        return tbus_journal_seal_end(digest, out_digest);
     EVP_MD_CTX_free(digest);
     return false;
 }
@@ -50,7 +48,7 @@ int tbus_journal_seal_file(const tbus_journal_segment_t *segment, uint64_t used,
                            const uint8_t previous[32], uint8_t out_digest[32])
 {
     unsigned char chunk[CHUNK_BYTES];
-    EVP_MD_CTX *digest = begin(&segment->header, previous);
+    EVP_MD_CTX *digest = tbus_journal_seal_begin(&segment->header, previous);
     int code = digest ? 0 : -ENOTSUP;
     for (uint64_t at = TBUS_JOURNAL_HEADER_BYTES; code == 0 && at < used;) {
         uint64_t wanted = used - at < CHUNK_BYTES ? used - at : CHUNK_BYTES;
@@ -64,7 +62,7 @@ int tbus_journal_seal_file(const tbus_journal_segment_t *segment, uint64_t used,
         at += wanted;
     }
     if (code == 0)
-        return end(digest, out_digest) ? 0 : -ENOTSUP;
+        return tbus_journal_seal_end(digest, out_digest) ? 0 : -ENOTSUP;
     EVP_MD_CTX_free(digest);
     return code;
 }

@@ -6,7 +6,16 @@
 #ifndef TICKBUS_JOURNAL_SEAL_H
 #define TICKBUS_JOURNAL_SEAL_H
 
+#include <openssl/evp.h>
+
 #include "bus/journal/segment.h"
+
+/* A digest for whoever has the bytes of the records in hand: begin, EVP_DigestUpdate with all that
+ * follows the header, end. NULL: it cannot be had. `header`: a copy of it as it is in the file. */
+EVP_MD_CTX *tbus_journal_seal_begin(const tbus_journal_header_t *header,
+                                    const uint8_t previous[32]);
+/* Frees the digest. False: it cannot be had. */
+bool tbus_journal_seal_end(EVP_MD_CTX *digest, uint8_t out_digest[32]);
 
 /* The digest of a segment of `used` bytes as it lies in memory. False: the library has no memory or
  * no SHA-256, and nothing is stored. */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,8 @@
 #include <jansson.h>
 
 #include "bus/journal/format.h"
+#include "bus/journal/reader.h"
+#include "bus/journal/scanner.h"
 #include "tools/journal/check_parts.h"
 #include "tools/journal/meter.h"
 #include "tools/show/gapless.h"
@@ -211,9 +214,9 @@ uint64_t check_end_of(const check_t *c, uint32_t segment)
     return segment >= c->info->first_segment && index < c->ends_count ? c->ends[index] : 0;
 }
 
-static bool keep_end(check_t *c, const tbus_journal_record_t *record)
+static bool keep_end(check_t *c, uint32_t segment, uint64_t end)
 {
-    uint32_t index = record->segment - c->info->first_segment;
+    uint32_t index = segment - c->info->first_segment;
     if (index >= c->ends_count) {
         uint64_t *larger = realloc(c->ends, (index + 1) * sizeof *larger);
         if (!larger)
@@ -222,8 +225,7 @@ static bool keep_end(check_t *c, const tbus_journal_record_t *record)
         c->ends = larger;
         c->ends_count = index + 1;
     }
-    c->ends[index] =
-        record->offset + tbus_journal_padded(TBUS_JOURNAL_RECORD_HEADER + record->bytes);
+    c->ends[index] = end;
     return true;
 }
 
@@ -261,10 +263,11 @@ bool check_is_begun(const check_t *c, const tbus_journal_record_header_t *begun,
 static bool take(check_t *c, const tbus_journal_record_t *record)
 {
     bool of_session = record->topic == TBUS_JOURNAL_SESSION_TOPIC;
+    uint64_t end = record->offset + tbus_journal_padded(TBUS_JOURNAL_RECORD_HEADER + record->bytes);
     c->records += !of_session;
     c->last_time_ns = record->time_ns;
-    return take_seq(c, of_session ? SESSION : record->topic, record) && keep_end(c, record) &&
-           (!of_session || take_session_record(c, record));
+    return take_seq(c, of_session ? SESSION : record->topic, record) &&
+           keep_end(c, record->segment, end) && (!of_session || take_session_record(c, record));
 }
 
 static int fail_memory(const char *directory, tbus_error_t *err)
@@ -272,17 +275,87 @@ static int fail_memory(const char *directory, tbus_error_t *err)
     return tbus_fail(err, -ENOMEM, "no memory to check the journal in %s", directory);
 }
 
+/* --- segments that are whole --- */
+
+/* `record` is the first of its segment; does `scan` say all of that segment that there is to know?
+ * Where a sequence is less than it should be each record is a place of its own. */
+static bool is_told_by(const check_t *c, const tbus_journal_record_t *record,
+                       const tbus_journal_scan_t *scan)
+{
+    TBUS_STATIC_ASSERT(CHECK_TOPICS_MAX == TBUS_JOURNAL_SCAN_TOPICS);
+    TBUS_STATIC_ASSERT(SESSION == TBUS_JOURNAL_SCAN_SESSION);
+    if (!scan || !scan->whole || !scan->plain || record->offset != TBUS_JOURNAL_HEADER_BYTES)
+        return false;
+    for (uint16_t row = 0; row < CHECK_TOPICS_MAX; row++)
+        if (scan->topics[row].records && scan->topics[row].first_seq < expected_seq(c, row))
+            return false;
+    return true;
+}
+
+/* The row whose first record in the segment is the next behind `offset`; -1: there is none. */
+static int next_row(const tbus_journal_scan_t *scan, uint64_t offset)
+{
+    int next = -1;
+    for (int row = 0; row < (int)CHECK_TOPICS_MAX; row++)
+        if (scan->topics[row].records && scan->topics[row].first_offset > offset &&
+            (next < 0 || scan->topics[row].first_offset < scan->topics[next].first_offset))
+            next = row;
+    return next;
+}
+
+/* All records of a segment, as `take` takes them one by one: the first of each topic is behind what
+ * came before the segment, in the order of recording, and the others are behind it. */
+static bool take_scan(check_t *c, const tbus_journal_scan_t *scan)
+{
+    bool fine = true;
+    uint64_t at = 0;
+    for (int row; (row = next_row(scan, at)) >= 0; at = scan->topics[row].first_offset) {
+        const tbus_journal_scan_topic_t *found = &scan->topics[row];
+        check_topic_t *topic = &c->topics[row];
+        tbus_journal_record_t first = {.topic = (uint16_t)row,
+                                       .seq = found->first_seq,
+                                       .bytes = found->payload_bytes_max,
+                                       .segment = scan->segment,
+                                       .offset = found->first_offset};
+        fine = fine && take_seq(c, (uint16_t)row, &first);
+        topic->records += found->records - 1;
+        topic->last_seq = found->last_seq;
+        c->records += row == SESSION ? 0 : found->records;
+    }
+    c->last_time_ns = scan->last_time_ns;
+    return fine && keep_end(c, scan->segment, scan->end);
+}
+
+/* --- all of it --- */
+
+/* This record, or all of its segment. */
+static bool take_more(check_t *c, tbus_journal_scanner_t *scanner, meter_t *meter,
+                      const tbus_journal_record_t *record)
+{
+    const tbus_journal_scan_t *scan = NULL;
+    if (scanner && record->offset == TBUS_JOURNAL_HEADER_BYTES)
+        scan = tbus_journal_scanner_get(scanner, record->segment);
+    if (!is_told_by(c, record, scan)) {
+        meter_at(meter, record);
+        return take(c, record);
+    }
+    tbus_journal_record_t last = {.segment = scan->segment, .offset = scan->end};
+    meter_leap(meter, &last);
+    tbus_journal_reader_leap(c->reader, scan);
+    return take_scan(c, scan);
+}
+
 /* 0: all that could be read was; or the negative error. */
-static int take_all(check_t *c, const char *directory, meter_t *meter, tbus_error_t *err)
+static int take_all(check_t *c, const char *directory, tbus_journal_scanner_t *scanner,
+                    meter_t *meter, tbus_error_t *err)
 {
     tbus_journal_record_t record;
     int code;
     tbus_journal_reader_show_session(c->reader);
     tbus_journal_reader_check_seals(c->reader);
     while ((code = tbus_journal_reader_next(c->reader, &record, err)) > 0) {
-        if (!take(c, &record))
+        if (!take_more(c, scanner, meter, &record))
             return fail_memory(directory, err);
-        meter_at(meter, &record);
     }
     return code;
 }
@@ -307,7 +380,23 @@ static bool keep_places(check_t *c)
     return fine;
 }
 
-int check_journal(const char *directory, const char *what, check_t *out_check, tbus_error_t *err)
+static uint32_t cpus_there_are(void)
+{
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? (uint32_t)CPU_COUNT(&set) : 1;
+}
+
+/* NULL: no memory, or nothing is to be scanned; then all is taken record by record. */
+static tbus_journal_scanner_t *new_scanner(const check_t *c, uint32_t cpus)
+{
+    uint32_t last = c->info->first_segment + c->info->segments - 1;
+    return cpus && c->info->segments
+               ? tbus_journal_scanner_new(&c->reader->directory, c->info->first_segment, last, cpus)
+               : NULL;
+}
+
+int check_journal_on(const char *directory, const char *what, uint32_t cpus, check_t *out_check,
+                     tbus_error_t *err)
 {
     check_t *c = out_check;
     tbus_error_t why = {0};
@@ -317,9 +406,11 @@ int check_journal(const char *directory, const char *what, check_t *out_check, t
     if (code < 0)
         return check_refused(c, directory, &why, err);
     c->info = tbus_journal_reader_info(c->reader);
+    tbus_journal_scanner_t *scanner = new_scanner(c, cpus);
     meter_begin(&meter, what, c->info);
-    code = take_all(c, directory, &meter, err);
+    code = take_all(c, directory, scanner, &meter, err);
     meter_end(&meter);
+    tbus_journal_scanner_free(scanner);
     c->end = tbus_journal_reader_end(c->reader);
     if (code == 0 && (!keep_places(c) || !judge_gaps(c)))
         code = fail_memory(directory, err);
@@ -328,6 +419,11 @@ int check_journal(const char *directory, const char *what, check_t *out_check, t
     if (code == 0 && c->damage_count)
         qsort(c->damage, c->damage_count, sizeof *c->damage, by_place);
     return code;
+}
+
+int check_journal(const char *directory, const char *what, check_t *out_check, tbus_error_t *err)
+{
+    return check_journal_on(directory, what, cpus_there_are(), out_check, err);
 }
 
 void check_clear(check_t *c)

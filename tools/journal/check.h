@@ -25,6 +25,9 @@
  *
  * Sequences that are missing because of a damage are told as lost beside it, and are no place of
  * their own.
+ *
+ * Finished segments are scanned (bus/journal/scan.h) on all CPUs, ahead of the reader, which goes
+ * record by record only through those that are not whole.
  */
 #ifndef TICKBUS_TOOLS_JOURNAL_CHECK_H
 #define TICKBUS_TOOLS_JOURNAL_CHECK_H
@@ -80,6 +83,12 @@ typedef struct check {
  * not be: there is no journal, it cannot be read, no memory. `what`: for the progress line. To be
  * cleared in any case. Cold. */
 int check_journal(const char *directory, const char *what, check_t *out_check, tbus_error_t *err);
+
+/* The same with whole segments scanned on so many threads; 0: none is, and every record is taken in
+ * its turn. What is found is the same. (check_journal: as many as there are CPUs for this
+ * process.) For tests and benches. */
+int check_journal_on(const char *directory, const char *what, uint32_t cpus, check_t *out_check,
+                     tbus_error_t *err);
 
 static inline bool check_ok(const check_t *c)
 {

@@ -34,13 +34,19 @@ static void show(meter_t *meter, const tbus_journal_record_t *record, uint64_t n
     meter->shown_ns = now_ns;
 }
 
-void meter_at(meter_t *meter, const tbus_journal_record_t *record)
+void meter_leap(meter_t *meter, const tbus_journal_record_t *record)
 {
-    if (!meter->on || ++meter->records % RECORDS_A_ASK)
+    if (!meter->on)
         return;
     uint64_t now_ns = tbus_clock_ns();
     if (now_ns - meter->shown_ns >= EVERY_NS)
         show(meter, record, now_ns);
+}
+
+void meter_at(meter_t *meter, const tbus_journal_record_t *record)
+{
+    if (meter->on && ++meter->records % RECORDS_A_ASK == 0)
+        meter_leap(meter, record);
 }
 
 void meter_end(meter_t *meter)

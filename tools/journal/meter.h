@@ -27,6 +27,9 @@ void meter_begin(meter_t *meter, const char *what, const tbus_journal_info_t *in
 /* It has come to this record. */
 void meter_at(meter_t *meter, const tbus_journal_record_t *record);
 
+/* The same, far behind the one before. */
+void meter_leap(meter_t *meter, const tbus_journal_record_t *record);
+
 /* Wipe the line: before anything else goes to the terminal, and at the end. */
 void meter_end(meter_t *meter);
 
