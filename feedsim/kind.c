@@ -24,6 +24,8 @@ static int check_source(const char *text, tbus_error_t *err)
     if (strncmp(text, "itch:", 5) == 0 || strncmp(text, "journal:", 8) == 0 ||
         strcmp(text, "synth") == 0)
         return 0;
+    if (strncmp(text, "soup:", 5) == 0)
+        return feed_source_check_soup(text + 5, err);
     int code = feed_source_open(text, FEED_CLOCK_MARKET, &source, err);
     if (code == 0)
         feed_source_close(source);
@@ -54,7 +56,8 @@ static const tbus_param_t table[] = {
     {"source", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(feed_values_t, source), .check = check_source,
      .fallback = "synth",
      .help = "itch:FILE (ITCH 5.0, plain or .gz; - is stdin), synth[:seed=N,...] (invented), "
-             "journal:DIR (recorded)"},
+             "journal:DIR (recorded), soup:HOST:PORT[?user=U&password_file=F&session=S&from=SEQ] "
+             "(received from another host)"},
     {"pace", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(feed_values_t, pace), .check = check_pace,
      .fallback = "auto",
      .help = "max, realtime, Nx (times real time), RATE/s (messages a second); auto: 250k/s for "

@@ -15,6 +15,7 @@ my @roots = qw(
     itch_decode itch_encode market_apply position_apply tbus_journal_writer_append
     feedsim/feed.c:feed_poll feedsim/feed.c:feed_deadline_ns
     feedsim/source_itch.c:next feedsim/source_synth.c:next feedsim/source_journal.c:next
+    feedsim/source_soup.c:next
     market_stage_poll_together
     strategy/stage.c:collect strategy/stage.c:take strategy/stage.c:on_tick strategy/stage.c:end
     strategy/quote.c:quote_on_tick strategy/quote.c:quote_on_bbo strategy/quote.c:quote_on_report
@@ -50,6 +51,7 @@ my %ends = (
     tbus_horizon_wake         => 'likewise',
     bytestream_read           => 'the input of the feed: one read(2) for a quarter of a megabyte',
     tbus_journal_reader_next  => 'the input of a replay',
+    tbus_soup_next            => 'the input of a remote feed: one recv(2) for a quarter of a megabyte',
     map { ("bus/append.c:append_with_care>pthread_$_" => 'once a segment of the journal: the next one is handed over') }
         qw(mutex_lock mutex_unlock cond_wait cond_signal)
 );

@@ -14,7 +14,8 @@ static const char help[] =
     "as `busctl halt` does.\n"
     "\n"
     "  --feed SOURCE    itch:FILE (ITCH 5.0, plain or .gz; a FIFO or - for stdin\n"
-    "                   too), journal:DIR, synth[:seed=N,symbols=N,messages=N]\n"
+    "                   too), journal:DIR, synth[:seed=N,symbols=N,messages=N],\n"
+    "                   soup:HOST:PORT[?user=U&password_file=F&session=S&from=SEQ]\n"
     "                   (default)\n"
     "  --pace PACE      max, realtime, Nx (N times real time), RATE/s (messages a\n"
     "                   second); default: 250k/s for synth, else max\n" PACE_OPTIONS_HELP

@@ -32,9 +32,11 @@ int feed_source_open(const char *spec, enum feed_clock clock, feed_source_t **ou
                              "the feed \"%s\" names no directory: write journal:DIR", spec);
         return feed_source_open_journal(rest, clock, out_source, err);
     }
+    if ((rest = after_scheme(spec, "soup")) != NULL)
+        return feed_source_open_soup(rest, out_source, err);
     return tbus_fail(err, -TBUS_ECONFIG,
-                     "the feed \"%s\" is of no known kind: write itch:FILE, synth[:key=value,...] "
-                     "or journal:DIR",
+                     "the feed \"%s\" is of no known kind: write itch:FILE, synth[:key=value,...], "
+                     "journal:DIR or soup:HOST:PORT",
                      spec);
 }
 

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* source.h - where a feed's ticks come from: one interface, three kinds.
+/* source.h - where a feed's ticks come from: one interface, four kinds.
  *
  *    itch:FILE              a BinaryFILE of ITCH 5.0 messages, plain or gzip; also a FIFO
  *                           (source_itch.c)
  *    synth[:key=value,...]  an order flow made up from a seed, see feedsim/synth/synth.h; keys:
  *                           seed, symbols, messages (source_synth.c)
  *    journal:DIR            the ticks of a recorded session, one by one (source_journal.c)
+ *    soup:HOST:PORT[?KEY=VALUE[&...]]  what a SoupBinTCP server sends, ITCH 5.0, as a tickbus
+ *                           gateway does of its md; keys: user, password_file (its first line),
+ *                           session, from (a sequence; 1), lost (how long the connection may be
+ *                           away, 30s). The end of the session is the end; messages that the
+ *                           server does not have any more are an error (source_soup.c)
  *
  * A source hands out ticks one by one, in order, each with the time that paces it. All ticks that
  * it could read before an error are handed out before the error is. A handle belongs to one
@@ -39,9 +44,9 @@ typedef struct feed_source feed_source_t;
 
 typedef struct feed_source_ops {
     /* The next tick into `buffer` (TICK_LEN_MAX bytes), with `intended` holding the locate and time
-     * 0. FEED_SOURCE_TICK; FEED_SOURCE_END; FEED_SOURCE_LATER (a pipe: nothing now); negative:
-     * self->error says what is wrong. The end and errors are final. Enters the kernel only to read
-     * on, if at all. */
+     * 0. FEED_SOURCE_TICK; FEED_SOURCE_END; FEED_SOURCE_LATER (a pipe, a connection: nothing now);
+     * negative: self->error says what is wrong. The end and errors are final. Enters the kernel
+     * only to read on, if at all. */
     int (*next)(feed_source_t *self, tick_t *buffer, size_t *out_bytes);
     /* Take the ticks of that topic. NULL: it has no topics. */
     int (*choose)(feed_source_t *self, const char *topic, tbus_error_t *err);
@@ -62,16 +67,21 @@ struct feed_source {
     uint8_t tick_type; /* the first byte of that message */
     bool warm_up;      /* recorded as TICK_WARM_UP: it was there for the books alone */
     uint64_t messages; /* handed out so far; an end mark is not one */
-    uint64_t seq;      /* of the last tick: in a journal as it was recorded, else counted from 1 */
+    /* of the last tick: as it was recorded in a journal, as the server numbers it, or from 1 */
+    uint64_t seq;
     tbus_error_t error;
     /* with FEED_SOURCE_END: code 0, or why there is no more than that, which is no error */
     tbus_error_t note;
 };
 
 /* Open what `spec` names; `clock` is for journals, all else knows the market's alone.
- * -TBUS_ECONFIG: unknown kind or key, bad number; else errors of opening the thing. Cold. */
+ * -TBUS_ECONFIG: unknown kind or key, bad number; else errors of opening the thing. Cold; of soup:
+ * it waits for the server. */
 int feed_source_open(const char *spec, enum feed_clock clock, feed_source_t **out_source,
                      tbus_error_t *err);
+
+/* What can be said of what follows "soup:" without connecting. -TBUS_ECONFIG. */
+int feed_source_check_soup(const char *spec, tbus_error_t *err);
 
 /* Before the first tick, of a journal: its topic of ticks that is wanted; "": `md`, or the only
  * one. -TBUS_ENOTFOUND: it has no such topic, or is no journal. Cold. */
@@ -92,6 +102,7 @@ void feed_source_progress(const feed_source_t *source, uint64_t *out_done, uint6
 /* For the kinds of source. */
 int feed_source_open_itch(const char *path, feed_source_t **out_source, tbus_error_t *err);
 int feed_source_open_synth(const char *options, feed_source_t **out_source, tbus_error_t *err);
+int feed_source_open_soup(const char *spec, feed_source_t **out_source, tbus_error_t *err);
 int feed_source_open_journal(const char *directory, enum feed_clock clock,
                              feed_source_t **out_source, tbus_error_t *err);
 

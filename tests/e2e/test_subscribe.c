@@ -381,6 +381,46 @@ static void a_signal_ends_it_with_what_has_come(void **state)
     assert_says(f->run.out, "connected anew 0 times\n"); /* and the session has not ended */
 }
 
+/* Runs busctl with these arguments, NULL at the end. */
+static void busctl(fixture_t *f, const char *const *argv)
+{
+    program_clear(&f->run);
+    f->run = (program_t){.argv = argv};
+    if (program_run(&f->run) != 0)
+        fail_msg("%s %s: %s", argv[1], argv[2], f->run.err);
+    f->run.argv = NULL;
+}
+
+static void a_remote_feed_on_rings_is_what_was_fed_byte_for_byte(void **state)
+{
+    fixture_t *f = *state;
+    char runtime[SCRATCH_PATH_MAX], journal[128], feed[128];
+    if (!load(f, "itch_aapl_20200130_5k/aapl_5k.itch"))
+        skip();
+    soup_fake_script_t script = usual;
+    script.message = from_file;
+    script.context = f;
+    script.messages = f->file_messages;
+    start(f, &script, break_often);
+    scratch_create_runtime(runtime);
+    snprintf(journal, sizeof journal, "%s/journal", f->root);
+    snprintf(feed, sizeof feed, "soup:%s", f->server);
+    busctl(f, (const char *const[]){TICKBUS_BUSCTL, "start", "--feed", feed, "--journal", journal,
+                                    NULL});
+    busctl(f, (const char *const[]){TICKBUS_BUSCTL, "journal", "export", journal, "--format",
+                                    "itch", "--topic", "md", "-o", f->raw, NULL});
+    size_t bytes;
+    char *raw = file_read(f->raw, &bytes);
+    assert_non_null(raw);
+    assert_int_equal(bytes, f->file_bytes);
+    assert_memory_equal(raw, f->file, bytes);
+    free(raw);
+    busctl(f, (const char *const[]){TICKBUS_BUSCTL, "journal", "export", journal, "--topic", "md",
+                                    "--format", "jsonl", "--from", "seq:5000", NULL});
+    assert_says(f->run.out, "\"seq\":5000,"); /* the sequences of md are those of the server */
+    assert_int_equal(scratch_remove_runtime(runtime), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -395,6 +435,7 @@ int main(void)
         TEST(users_and_passwords_come_from_files),
         TEST(what_cannot_be_is_refused_with_words),
         TEST(a_signal_ends_it_with_what_has_come),
+        TEST(a_remote_feed_on_rings_is_what_was_fed_byte_for_byte),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
