@@ -73,7 +73,7 @@ foreign()
 {
     case $1 in
     bus/run/*) echo "numa.h numaif.h" ;;
-    feedsim/*) echo "zlib.h" ;;
+    feedsim/*) echo "zlib.h liburing.h crypt.h" ;;
     tools/*) echo "yaml.h jansson.h jemalloc/jemalloc.h liburing.h zlib.h numa.h" ;;
     esac
 }
@@ -101,7 +101,7 @@ while IFS= read -r file; do
             ;;
         *)
             case $name in
-            numa.h | numaif.h | zlib.h | yaml.h | jansson.h | jemalloc/* | liburing.h)
+            numa.h | numaif.h | zlib.h | yaml.h | jansson.h | jemalloc/* | liburing.h | crypt.h)
                 [[ $file == tests/* || $file == bench/* || " $(foreign "$file") " == *" $name "* ]] ||
                     complain "$file" "$line" "<$name> has no business here"
                 ;;

@@ -213,12 +213,7 @@ const char *config_pace(const config_t *config)
 
 const char *config_journal(const config_t *config)
 {
-    return config_recorder(config)->directory;
-}
-
-const struct recorder_values *config_recorder(const config_t *config)
-{
-    return values_of(config, &tbus_recorder_kind);
+    return ((const recorder_values_t *)values_of(config, &tbus_recorder_kind))->directory;
 }
 
 /* --- keys */

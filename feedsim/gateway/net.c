@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "feedsim/gateway/net.h"
+
+#include <errno.h>
+
+#include "feedsim/gateway/net_way.h"
+
+int gateway_net_create(enum gateway_io io, uint32_t slots_max, const gateway_net_events_t *events,
+                       gateway_net_t **out_net, tbus_error_t *err)
+{
+    (void)io;
+    return gateway_net_epoll.create(slots_max, events, out_net, err);
+}
+
+void gateway_net_destroy(gateway_net_t *net)
+{
+    if (net)
+        net->way->destroy(net);
+}
+
+const char *gateway_net_name(const gateway_net_t *net)
+{
+    return net->way->name;
+}
+
+int gateway_net_listen(gateway_net_t *net, int fd, tbus_error_t *err)
+{
+    return net->way->listen(net, fd, err);
+}
+
+void gateway_net_pause(gateway_net_t *net, bool paused)
+{
+    net->way->pause(net, paused);
+}
+
+void gateway_net_close_listeners(gateway_net_t *net)
+{
+    net->way->close_listeners(net);
+}
+
+bool gateway_net_poll(gateway_net_t *net, uint64_t wait_ns)
+{
+    return net->way->poll(net, wait_ns);
+}
+
+void gateway_net_send(gateway_net_t *net, uint32_t slot, const uint8_t *bytes, size_t count)
+{
+    net->way->send(net, slot, bytes, count);
+}
+
+void gateway_net_flush(gateway_net_t *net)
+{
+    net->way->flush(net);
+}
+
+void gateway_net_shutdown(gateway_net_t *net, uint32_t slot)
+{
+    net->way->shutdown(net, slot);
+}
+
+void gateway_net_close(gateway_net_t *net, uint32_t slot)
+{
+    net->way->close(net, slot);
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "feedsim/gateway/stage.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct gateway {
+    tbus_stage_t stage;
+    gateway_values_t values;
+    char topics[GATEWAY_PORTS_MAX][TBUS_NAME_MAX];
+    char journal[GATEWAY_PATH_MAX * 8];
+    gateway_server_t *server;
+} gateway_t;
+
+static int gateway_start(tbus_stage_t *stage)
+{
+    gateway_t *g = (gateway_t *)stage;
+    char name[SOUP_SESSION_BYTES + 1];
+    snprintf(name, sizeof name, "%.*s", (int)SOUP_SESSION_BYTES,
+             stage->bus->directory->session_name);
+    return gateway_server_start(g->server, name, &stage->error);
+}
+
+static int gateway_poll(tbus_stage_t *stage, uint32_t budget)
+{
+    gateway_t *g = (gateway_t *)stage;
+    return gateway_server_turn(g->server, budget, &stage->error);
+}
+
+static void gateway_sleep(tbus_stage_t *stage, uint64_t until_ns)
+{
+    gateway_server_sleep(((gateway_t *)stage)->server, until_ns);
+}
+
+static int gateway_finish(tbus_stage_t *stage)
+{
+    gateway_server_finish(((gateway_t *)stage)->server);
+    return 0;
+}
+
+static void gateway_destroy(tbus_stage_t *stage)
+{
+    gateway_t *g = (gateway_t *)stage;
+    gateway_server_destroy(g->server);
+    tbus_stage_leave(stage);
+    free(g);
+}
+
+static const tbus_stage_ops_t gateway_ops = {
+    .poll = gateway_poll,
+    .start = gateway_start,
+    .sleep = gateway_sleep,
+    .finish = gateway_finish,
+    .destroy = gateway_destroy,
+};
+
+int gateway_stage_create(const tbus_stage_request_t *request, tbus_stage_t **out_stage,
+                         tbus_error_t *err)
+{
+    gateway_options_t options;
+    gateway_t *g = calloc(1, sizeof *g);
+    if (!g)
+        return tbus_fail(err, -ENOMEM, "no memory for the gateway");
+    g->stage.ops = &gateway_ops;
+    g->stage.owner = request->owner;
+    g->stage.bus = request->bus;
+    snprintf(g->stage.name, sizeof g->stage.name, "%s", request->name);
+    g->values = *(const gateway_values_t *)request->params;
+    gateway_values_options(&g->values, g->topics, &options);
+    const char *journal = request->journal ? request->journal : "";
+    int code = 0;
+    if (strlen(journal) >= sizeof g->journal)
+        code = tbus_fail(err, -ENAMETOOLONG, "the name of the journal's directory is too long");
+    snprintf(g->journal, sizeof g->journal, "%s", journal);
+    if (code == 0)
+        code = gateway_server_create(request->bus, *journal ? g->journal : NULL, &options,
+                                     request->control, &g->server, err);
+    if (code < 0) {
+        gateway_destroy(&g->stage);
+        return code;
+    }
+    *out_stage = &g->stage;
+    return 0;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* stage.h - the gateway as a stage: remote consumers get topics of the bus over TCP.
+ *
+ * It follows its topics as an observer and holds nobody up. It is a stage that serves
+ * (TBUS_KIND_SERVES): it has a process of its own, and when that dies it is started again, under
+ * the same session name, with the same numbers, on the same port. All of the work is done by
+ * feedsim/gateway/server.h.
+ */
+#ifndef TICKBUS_FEEDSIM_GATEWAY_STAGE_H
+#define TICKBUS_FEEDSIM_GATEWAY_STAGE_H
+
+#include <tickbus/kind.h>
+
+#include "feedsim/gateway/server.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define GATEWAY_ADDRESS_MAX 128u
+#define GATEWAY_PATH_MAX    512u
+#define GATEWAY_PORTS_MAX   (GATEWAY_CHANNELS_MAX - 1)
+
+/* The values of the kind's parameters: section `gateway`. */
+typedef struct gateway_values {
+    char listen[GATEWAY_ADDRESS_MAX];                   /* of md; "": there is no gateway */
+    char ports[GATEWAY_PORTS_MAX][GATEWAY_ADDRESS_MAX]; /* TOPIC=ADDRESS:PORT */
+    uint32_t ports_count;
+    char users[GATEWAY_PATH_MAX]; /* "": none */
+    uint32_t io;                  /* enum gateway_io */
+    uint64_t window_bytes;
+    uint64_t backfill_bytes;
+    uint32_t backfill_readers;
+    uint32_t send_buffer_bytes;
+    uint32_t sessions_max;
+    uint32_t sessions_per_user;
+    uint32_t sessions_per_address;
+    uint32_t logins_max;
+    uint64_t lag_max;
+    uint32_t idle_ms;
+    uint32_t login_ms;
+    uint32_t linger_ms;
+} gateway_values_t;
+
+/* What a server is to be made with. The texts in `out_options` are those of `values`, and of
+ * `out_topics`, which must live as long. */
+void gateway_values_options(const gateway_values_t *values,
+                            char out_topics[GATEWAY_PORTS_MAX][TBUS_NAME_MAX],
+                            gateway_options_t *out_options);
+
+/* Make it. `control`: a gateway_board_t, or NULL. Binds the addresses; errors as of
+ * gateway_server_create. Cold. */
+int gateway_stage_create(const tbus_stage_request_t *request, tbus_stage_t **out_stage,
+                         tbus_error_t *err);
+
+extern const tbus_kind_t gateway_kind;
+
+#ifdef __cplusplus
+}
+#endif
+#endif
