@@ -31,6 +31,11 @@ static int parse_durability(const char *text, uint32_t *out_every_ms)
     return TBUS_JOURNAL_PERIODIC;
 }
 
+int tbus_recorder_durability(const recorder_values_t *values, uint32_t *out_every_ms)
+{
+    return parse_durability(values->durability, out_every_ms);
+}
+
 static int check_durability(const char *text, tbus_error_t *err)
 {
     uint32_t every_ms;
@@ -89,6 +94,13 @@ static const tbus_param_t table[] = {
          "no room for another file, or for what a sync writes: stop ends the run; go_on throws the "
          "kill switch, so that no order passes, and market data goes on unrecorded until there is "
          "room"},
+    {"lag_max_ms", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(recorder_values_t, lag_max_ms), .min = 0,
+     .max = 3600000, .unit = "ms", .fallback = "500",
+     .help = "an alarm when something that was published longer ago is not recorded, or not on the "
+             "disk where records are synced as they come; 0: never"},
+    {"when_late", TBUS_PARAM_CHOICE, TBUS_PARAM_FIELD(recorder_values_t, when_late),
+     .choices = "warn|halt", .fallback = "warn",
+     .help = "beside the alarm. halt: throw the kill switch, so that no order passes"},
     {"keep_bytes", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(recorder_values_t, keep_bytes), .min = 0,
      .max = INT64_MAX, .unit = "bytes", .fallback = "0",
      .help = "remove the oldest files while all of them have more than that; 0: never"},
@@ -137,7 +149,7 @@ static int create(const tbus_stage_request_t *request, tbus_stage_t **out_stage,
     const recorder_values_t *values = request->params;
     uint32_t sync_every_ms;
     uint64_t keep_age_ns;
-    int durability = parse_durability(values->durability, &sync_every_ms);
+    int durability = tbus_recorder_durability(values, &sync_every_ms);
     (void)parse_age(values->keep_age, &keep_age_ns);
     recorder_params_t params = {.directory = values->directory,
                                 .segment_bytes = values->segment_bytes,

@@ -37,10 +37,17 @@ typedef struct recorder_values {
     char durability[32]; /* "async", "sync-batch", "periodic:MS" */
     uint32_t roll;       /* 0: when a segment is full; 1: at midnight as well */
     uint64_t keep_bytes;
-    uint32_t when_full; /* 0: stop; 1: go on */
-    char keep_age[24];  /* "0", "90m", "30d" */
+    uint32_t when_full;  /* 0: stop; 1: go on */
+    uint64_t lag_max_ms; /* for whoever watches the recorder, as the next; 0: nobody */
+    uint32_t when_late;  /* enum recorder_late */
+    char keep_age[24];   /* "0", "90m", "30d" */
     uint32_t keep_segments;
 } recorder_values_t;
+
+enum recorder_late { RECORDER_LATE_WARN = 0, RECORDER_LATE_HALT = 1 };
+
+/* enum tbus_journal_durability of the values, and its milliseconds, 0 unless PERIODIC. */
+int tbus_recorder_durability(const recorder_values_t *values, uint32_t *out_every_ms);
 
 extern const tbus_kind_t tbus_recorder_kind;
 

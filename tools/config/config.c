@@ -213,7 +213,12 @@ const char *config_pace(const config_t *config)
 
 const char *config_journal(const config_t *config)
 {
-    return ((const recorder_values_t *)values_of(config, &tbus_recorder_kind))->directory;
+    return config_recorder(config)->directory;
+}
+
+const struct recorder_values *config_recorder(const config_t *config)
+{
+    return values_of(config, &tbus_recorder_kind);
 }
 
 /* --- keys */

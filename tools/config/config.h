@@ -171,6 +171,8 @@ uint32_t config_topic_rights(const config_t *config, const char *topic);
 const char *config_source(const config_t *config);
 const char *config_pace(const config_t *config);
 const char *config_journal(const config_t *config);
+/* All that the configuration says of the recorder (bus/journal/recorder.h). */
+const struct recorder_values *config_recorder(const config_t *config);
 
 /* --- the keys, for whoever goes over all of them */
 

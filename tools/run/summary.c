@@ -219,7 +219,7 @@ static json_t *durable_lag(const tbus_bus_t *bus, const json_t *durable)
     return object;
 }
 
-static json_t *journal(const tbus_bus_t *bus, const char *directory)
+static json_t *journal(const tbus_bus_t *bus, const char *directory, const summary_late_t *late)
 {
     static const char *const names[] = {"records", "bytes", "missed", "no_room", NULL};
     if (!*directory)
@@ -229,6 +229,10 @@ static json_t *journal(const tbus_bus_t *bus, const char *directory)
     json_t *durable = counters_below(bus, EVERYBODY, "journal.durable.");
     json_object_set_new(object, "durable_lag", durable_lag(bus, durable));
     json_object_set_new(object, "durable", durable);
+    json_object_set_new(object, "late", json_boolean(late->now));
+    json_object_set_new(object, "late_ms", count(late->behind_ms));
+    json_object_set_new(object, "late_ms_max", count(late->behind_ms_max));
+    json_object_set_new(object, "late_times", count(late->times));
     return object;
 }
 
@@ -526,7 +530,7 @@ static void add_pipeline(json_t *summary, const tbus_bus_t *bus, const summary_r
     json_object_set_new(summary, "books", books(bus));
     json_object_set_new(summary, "risk", risk(bus));
     json_object_set_new(summary, "executor", executor(bus));
-    json_object_set_new(summary, "journal", journal(bus, run->journal));
+    json_object_set_new(summary, "journal", journal(bus, run->journal, &run->late));
     json_object_set_new(summary, "positions", counters_below(bus, EVERYBODY, "position."));
     json_object_set_new(summary, "pnl_e4", pnl(bus, EVERYBODY));
     json_object_set_new(summary, "strategies", strategies(bus, run->layout));

@@ -26,6 +26,8 @@
  *                missed (messages left out because the disk was full) no_room (1: it is now)
  *                durable.{TOPIC: last sequence that is on the disk, 0: none}
  *                durable_lag.{TOPIC: messages that were published and are not known to be there}
+ *                late (is it, by journal.lag_max_ms?) late_ms late_ms_max late_times: by how much
+ *                now and at most, and how often
  *    positions   {SYMBOL: shares}, all strategies together
  *    pnl_e4      realised unrealised total
  *    strategies  NAME.{orders,positions,pnl_e4} of each, as above
@@ -93,6 +95,14 @@ typedef struct summary_stall {
     uint64_t since_ns;  /* CLOCK_MONOTONIC */
 } summary_stall_t;
 
+/* Of the recording (lateness.h). */
+typedef struct summary_late {
+    bool now;
+    uint64_t behind_ms; /* now */
+    uint64_t behind_ms_max;
+    uint64_t times;
+} summary_late_t;
+
 /* What the supervisor knows beside the bus. */
 typedef struct summary_run {
     const char *state;  /* "starting", "running", "holding", "stopping", "ended" */
@@ -106,7 +116,8 @@ typedef struct summary_run {
     const layout_t *layout;
     noise_t noise;                              /* known when the run has ended */
     summary_stall_t stalls[TBUS_INSTANCES_MAX]; /* of the layout's processes */
-    uint32_t restarts[TBUS_INSTANCES_MAX];      /* likewise: how often started again */
+    summary_late_t late;
+    uint32_t restarts[TBUS_INSTANCES_MAX]; /* likewise: how often started again */
     uint32_t errors_count;
     char errors[SUMMARY_ERRORS_MAX][SUMMARY_ERROR_MAX];
     uint32_t notes_count;

@@ -400,13 +400,20 @@ static void print_topics(FILE *out, const json_t *summary)
 static void print_journal(FILE *out, const json_t *summary)
 {
     const json_t *journal = json_object_get(summary, "journal");
-    char records[NUMBER_MAX], bytes[NUMBER_MAX];
+    char records[NUMBER_MAX], bytes[NUMBER_MAX], now[NUMBER_MAX];
     if (!json_is_object(journal))
         return;
     fputc('\n', out);
     paragraph(out, "journal", "%s records, %s bytes in %s",
               grouped(integer(journal, "records"), records),
               grouped(integer(journal, "bytes"), bytes), text_of(journal, "directory"));
+    if (integer(journal, "late_times"))
+        paragraph(out, json_is_true(json_object_get(journal, "late")) ? "LATE" : "late",
+                  "the recording was late %s time%s, by %s ms at most; now by %s ms",
+                  grouped(integer(journal, "late_times"), records),
+                  integer(journal, "late_times") == 1 ? "" : "s",
+                  grouped(integer(journal, "late_ms_max"), bytes),
+                  grouped(integer(journal, "late_ms"), now));
 }
 
 static void print_processes(FILE *out, const json_t *summary)

@@ -13,6 +13,7 @@
  *    supervisor_reload.c   SIGHUP
  *    supervisor_events.c   what the journal is told of the run
  *    supervisor_journal.c  what is done while it has no room
+ *    supervisor_late.c     what is done while the recording is late
  */
 #ifndef TICKBUS_TOOLS_RUN_SUPERVISOR_PARTS_H
 #define TICKBUS_TOOLS_RUN_SUPERVISOR_PARTS_H
@@ -25,6 +26,7 @@
 #include "tools/run/backlog.h"
 #include "tools/control/protocol.h"
 #include "tools/run/guests.h"
+#include "tools/run/lateness.h"
 #include "tools/run/layout.h"
 #include "tools/run/memory.h"
 #include "tools/run/pipeline.h"
@@ -82,7 +84,9 @@ typedef struct supervisor {
     bool journal_full;       /* it has no room, as of the last look */
     uint64_t journal_missed; /* messages that it had no room for, likewise */
     uint64_t journal_looked_ns;
-    bool halt_stands; /* the next one to be told is that of a file */
+    lateness_t recording; /* behind what is published, */
+    lateness_t disk;      /* and what is synced, where the recorder does so as records come */
+    bool halt_stands;     /* the next one to be told is that of a file */
     progress_t progress;
     talk_t talk;
     noise_mark_t noise_began; /* when the stages were told to run */
@@ -150,6 +154,9 @@ int supervisor_expect_nobody(supervisor_t *s, tbus_error_t *err);
 
 /* Look whether the recorder has room; where it has none, let no order pass. */
 void supervisor_watch_journal(supervisor_t *s);
+
+/* Look whether the recording keeps up. */
+void supervisor_watch_lateness(supervisor_t *s);
 
 /* A process has ended unasked, or not as it was asked to. True: it is one that serves, the run goes
  * on, and it will be started again. */

@@ -296,6 +296,7 @@ void supervisor_step(supervisor_t *s, int timeout_ms)
     if (s->events.kept)
         tbus_outlet_flush(&s->events);
     supervisor_watch_journal(s);
+    supervisor_watch_lateness(s);
     supervisor_watch_halt(s);
     supervisor_watch_stalls(s);
     supervisor_watch_services(s);
