@@ -4,7 +4,7 @@
 #
 #    bus/ring  <-  bus/run  <-  bus/journal  <-  bus/msg  <-  bus/market  <-  feedsim | strategy | risk  <-  tools
 #    bus/wire  <-  bus/remote | feedsim | tools: both know nothing of the bus but its errors and its clock
-#    and in tools:  show  <-  measure  <-  control | config | journal  <-  run | ipc  <-  verb_*.c, which nobody includes
+#    and in tools:  show  <-  measure  <-  control | config  <-  journal  <-  run | ipc  <-  verb_*.c, which nobody includes
 #
 # The bus knows nothing of markets, and the applications never include one another. Tests and benches may include everything, and nobody
 # includes them. A quoted include names a file from the top of the tree; JSON, YAML and the like come in at the top only.
@@ -58,7 +58,7 @@ allowed()
     tools/show/*) echo "$below_tools tools/show/" ;;
     tools/measure/*) echo "tickbus/ tools/show/ tools/measure/" ;;
     tools/control/*) echo "tickbus/ bus/run/rundir.h bus/run/attach.h bus/run/exchange.h tools/show/ tools/measure/ tools/control/" ;;
-    tools/journal/*) echo "$below_tools tools/show/ tools/measure/ tools/journal/" ;;
+    tools/journal/*) echo "$below_tools tools/show/ tools/measure/ tools/config/ tools/journal/" ;;
     tools/config/*) echo "$below_tools tools/show/ tools/config/" ;;
     tools/ipc/*) echo "tickbus/ tools/show/ tools/measure/ tools/control/ tools/config/ tools/ipc/" ;;
     tools/run/*) echo "$below_tools bus/run/cgroup.h tools/show/ tools/measure/ tools/control/ tools/config/ tools/journal/ tools/run/" ;;

@@ -18,7 +18,7 @@ static const struct {
     {"config", "the configuration that was in force at the start", journal_verb_config},
     {"verify", "check every byte, and name every place that is wrong", journal_verb_verify},
     {"repair", "what is whole of a journal as a new journal", journal_verb_repair},
-    {"index", "build the indexes, by which places are found", journal_verb_index},
+    {"index", "build the indexes, by which places and orders are found", journal_verb_index},
     {"prune", "remove the oldest segments of a journal", journal_verb_prune},
     {"dump", "all messages in the order of recording", journal_verb_dump},
     {"export", "a topic as ITCH 5.0, CSV, JSON lines or a capture file", journal_verb_export},

@@ -50,6 +50,26 @@ int tbus_journal_reader_go_to(tbus_journal_reader_t *r, uint32_t number, tbus_er
     return TBUS_JOURNAL_FOUND;
 }
 
+int tbus_journal_reader_record_at(tbus_journal_reader_t *r, uint32_t segment, uint64_t offset,
+                                  tbus_journal_record_t *out_record, tbus_error_t *err)
+{
+    int look = TBUS_JOURNAL_FOUND;
+    if (r->segment.header.segment == segment)
+        begin_again(r, segment);
+    else
+        look = tbus_journal_reader_go_to(r, segment, err);
+    if (look != TBUS_JOURNAL_FOUND)
+        return look;
+    r->position = offset;
+    r->uncounted = true;
+    look = tbus_journal_reader_look(r, out_record);
+    if (look == TBUS_JOURNAL_NOTHING || look == TBUS_JOURNAL_BAD)
+        tbus_fail(err, -TBUS_ECORRUPT,
+                  "segment %08u.tbj of the journal in %s has no whole record at offset %" PRIu64,
+                  segment, r->directory.path, offset);
+    return look < 0 ? tbus_journal_reader_fail_reading(r, look, err) : look;
+}
+
 /* Add what stands behind the end of the index in the segment that is read, up to the first that is
  * no whole record. 0, or -errno. */
 static int grow(tbus_journal_reader_t *r)

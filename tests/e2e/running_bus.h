@@ -27,7 +27,7 @@
 #include "tools/control/protocol.h"
 #include "tools/control/rundir.h"
 
-#define ARGS_MAX 24
+#define ARGS_MAX 32
 
 /* A feed that ends by itself at once, and one that goes on for hours. Nobody spins: the CPUs are
  * shared with other tests. */

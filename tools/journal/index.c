@@ -1,25 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* busctl journal index: the files by which places in a recording are found. */
+/* busctl journal index: the files by which places and orders in a recording are found. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <unistd.h>
 
+#include <jansson.h>
+
 #include <tickbus/journal.h>
 
 #include "tools/journal/arguments.h"
+#include "tools/journal/order_index_make.h"
 #include "tools/journal/segments.h"
 #include "tools/journal/verbs.h"
 #include "tools/show/outcome.h"
 
 static const char help[] =
-    "usage: busctl journal index DIR\n"
+    "usage: busctl journal index DIR [--json]\n"
     "\n"
     "Build the index of each finished segment of the journal in DIR that has none, or\n"
     "one that is wrong: 00000001.tbi beside 00000001.tbj. With it a place, as --from\n"
-    "and --to name it, is found at once. It is made by itself when it is needed; who\n"
-    "builds it beforehand saves the first who asks the reading.\n"
+    "and --to name it, is found at once. And, once the session has come to its end,\n"
+    "that of its orders, orders.tbw, by which busctl why answers at once. All are\n"
+    "made by themselves when they are needed; building them beforehand saves the\n"
+    "first who asks the reading.\n"
+    "\n"
+    "  --json    a JSON object\n"
     "\n"
     "example: busctl journal index ./session1\n";
 
@@ -59,14 +66,44 @@ static int index_all(const char *verb, const char *directory, const segments_t *
     return result;
 }
 
+/* *out_orders: "made", "right", or "none", and then why_none has a reason. */
+static int index_orders(const char *verb, const char *directory, const char **out_orders,
+                        tbus_error_t *why_none)
+{
+    int code = order_index_ensure(directory, why_none);
+    *out_orders = code > 0 ? "made" : code == 0 ? "right" : "none";
+    bool has_none = code == -EBUSY || code == -TBUS_ENOTFOUND || code == -TBUS_EABI;
+    return code >= 0 || has_none ? OUTCOME_OK : outcome_failed(verb, "%s", why_none->text);
+}
+
+static void print_json(const count_t *count, const char *orders, const tbus_error_t *why_none)
+{
+    json_t *object =
+        json_pack("{s:I,s:I,s:I,s:s,s:s?}", "made", (json_int_t)count->made, "right",
+                  (json_int_t)count->right, "unfinished", (json_int_t)count->unfinished, "orders",
+                  orders, "orders_none", why_none->code ? why_none->text : NULL);
+    json_dumpf(object, stdout, JSON_INDENT(2));
+    putchar('\n');
+    json_decref(object);
+}
+
+static void print_words(const count_t *count, const char *orders, const tbus_error_t *why_none)
+{
+    printf("made      %" PRIu32 "\nright     %" PRIu32 "\n", count->made, count->right);
+    if (count->unfinished)
+        printf("none      %" PRIu32 ", which are not finished\n", count->unfinished);
+    printf("orders    %s%s%s\n", orders, why_none->code ? ": " : "", why_none->text);
+}
+
 int journal_verb_index(int argc, char **argv)
 {
-    const char *directory;
+    const char *directory, *orders = "none";
     int code;
+    bool json = false;
     count_t count = {0};
     segments_t segments;
     tbus_error_t why = {0};
-    if (!journal_plain_arguments(argc, argv, help, NULL, &directory, &code))
+    if (!journal_plain_arguments(argc, argv, help, &json, &directory, &code))
         return code;
     if (segments_list(directory, &segments, &why) < 0)
         return outcome_failed(argv[0], "%s", why.text);
@@ -74,9 +111,9 @@ int journal_verb_index(int argc, char **argv)
         return outcome_failed(argv[0], "there is no journal in %s", directory);
     code = index_all(argv[0], directory, &segments, &count);
     segments_clear(&segments);
-    printf("made      %" PRIu32 "\nright     %" PRIu32 "\n", count.made, count.right);
-    if (count.unfinished)
-        printf("none      %" PRIu32 ", which are not finished\n", count.unfinished);
+    if (code == OUTCOME_OK)
+        code = index_orders(argv[0], directory, &orders, &why);
+    (json ? print_json : print_words)(&count, orders, &why);
     int printed = outcome_printed(argv[0]);
     return code != OUTCOME_OK ? code : printed;
 }

@@ -11,6 +11,7 @@
 #include <tickbus/journal.h>
 
 #include "tools/journal/arguments.h"
+#include "tools/journal/order_index.h"
 #include "tools/journal/verbs.h"
 #include "tools/show/grouped.h"
 #include "tools/show/outcome.h"
@@ -107,6 +108,8 @@ static int prune(const char *verb, const char *directory, const tbus_journal_lim
                                                              &why) < 0 ||
         !measure(directory, &after, &why))
         return outcome_failed(verb, "%s", why.text);
+    if (!dry && removed)
+        order_index_remove(directory); /* it is about what the journal was before */
     printf("%s%" PRIu32 " of %" PRIu32 " segments\n", dry ? "would go  " : "removed   ", removed,
            before.segments);
     if (!dry)

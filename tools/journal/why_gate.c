@@ -11,9 +11,23 @@
 #include "bus/market/recorded.h"
 #include "tools/journal/meter.h"
 
+/* An entry that asks for a tick: where it stands, or what its symbol's touch is behind it. */
+enum { ASKS_PLACE = 1, ASKS_TOUCH = 2 };
+typedef struct asked {
+    uint64_t md_seq;
+    uint32_t entry;
+    uint32_t what; /* ASKS_... */
+} asked_t;
+
 typedef struct walk {
-    const why_life_t *life;
-    why_verdict_t *verdict;
+    why_session_t *session;
+    const why_entry_t *only; /* NULL: all */
+    why_sink_t sink;
+    void *context;
+    asked_t *asked; /* owned; by sequence, ascending */
+    uint64_t asked_count;
+    uint64_t places_at;  /* the first whose tick was not read yet, */
+    uint64_t touches_at; /* and whose tick was not taken yet */
     tbus_journal_reader_t *reader;
     meter_t meter;
     int md;
@@ -33,8 +47,75 @@ typedef struct walk {
     uint64_t judged_ns;
     uint64_t restarts;
     uint64_t reports_taken;
-    uint64_t orders_judged;
+    uint64_t orders_judged; /* of orders_count */
+    uint64_t orders_count;
+    uint64_t differ;
 } walk_t;
+
+/* ---- what is asked of ticks */
+
+static int by_sequence(const void *left, const void *right)
+{
+    const asked_t *a = left, *b = right;
+    return a->md_seq < b->md_seq ? -1 : a->md_seq > b->md_seq;
+}
+
+static void ask(walk_t *w, const why_entry_t *e)
+{
+    uint32_t entry = (uint32_t)(e - w->session->entries);
+    bool judged = e->position != WHY_NEVER;
+    uint64_t touch_seq = judged ? w->session->judged[e->position].order.md_seq : 0;
+    bool same = touch_seq == e->md_seq;
+    if (e->md_seq)
+        w->asked[w->asked_count++] =
+            (asked_t){e->md_seq, entry, ASKS_PLACE | (same ? ASKS_TOUCH : 0)};
+    if (touch_seq && !same)
+        w->asked[w->asked_count++] = (asked_t){touch_seq, entry, ASKS_TOUCH};
+}
+
+static int ask_all(walk_t *w, tbus_error_t *err)
+{
+    const why_session_t *s = w->session;
+    uint32_t count = w->only ? 1 : s->entries_count;
+    w->asked = malloc((2 * (size_t)count + 1) * sizeof *w->asked);
+    if (!w->asked)
+        return tbus_fail(err, -ENOMEM, "no memory for the ticks of the session's orders");
+    for (uint32_t i = 0; i < count; i++)
+        ask(w, w->only ? w->only : &s->entries[i]);
+    qsort(w->asked, w->asked_count, sizeof *w->asked, by_sequence);
+    return 0;
+}
+
+/* The first that asks for this tick, or a later one, from `at` on. */
+static uint64_t pass(const walk_t *w, uint64_t at, uint64_t seq)
+{
+    while (at < w->asked_count && w->asked[at].md_seq < seq)
+        at++;
+    return at;
+}
+
+static void answer_places(walk_t *w, const tbus_journal_record_t *record)
+{
+    w->places_at = pass(w, w->places_at, record->seq);
+    for (uint64_t i = w->places_at; i < w->asked_count && w->asked[i].md_seq == record->seq; i++) {
+        why_entry_t *e = &w->session->entries[w->asked[i].entry];
+        if (w->asked[i].what & ASKS_PLACE && e->tick == WHY_PLACE_UNKNOWN)
+            e->tick = (uint64_t)record->segment << 32 | record->offset;
+    }
+}
+
+/* The tick was taken: of who is judged from now on. */
+static void answer_touches(walk_t *w)
+{
+    w->touches_at = pass(w, w->touches_at, w->tick_seq);
+    for (uint64_t i = w->touches_at; i < w->asked_count && w->asked[i].md_seq == w->tick_seq; i++) {
+        why_entry_t *e = &w->session->entries[w->asked[i].entry];
+        if (!(w->asked[i].what & ASKS_TOUCH) || e->position < w->orders_judged)
+            continue;
+        e->touch = market_touch(w->market, order_locate(&w->session->judged[e->position].order));
+        e->touch_there = true;
+    }
+}
 
 /* ---- inputs */
 
@@ -44,7 +125,10 @@ static int next_tick(walk_t *w, tbus_error_t *err)
     int code;
     while ((code = tbus_journal_reader_next(w->reader, &record, err)) > 0) {
         meter_at(&w->meter, &record);
-        if (record.topic != w->md || record.bytes > TICK_LEN_MAX)
+        if (record.topic != w->md)
+            continue;
+        answer_places(w, &record);
+        if (record.bytes > TICK_LEN_MAX)
             continue;
         memset(w->tick, 0, sizeof *w->tick);
         memcpy(w->tick, record.payload, record.bytes);
@@ -68,17 +152,14 @@ static int take_tick(walk_t *w, tbus_error_t *err)
         gate_on_market(w->gate, event);
     w->clock = w->then;
     w->now_ns = w->clock.now_ns;
-    const order_t *order = &w->life->orders[w->life->orders_count - 1];
-    if (w->tick_seq == order->md_seq) {
-        w->verdict->touch = market_touch(w->market, order_locate(order));
-        w->verdict->touch_there = true;
-    }
+    answer_touches(w);
     return next_tick(w, err);
 }
 
-static const why_report_t *next_report(const walk_t *w)
+static const why_reported_t *next_report(const walk_t *w)
 {
-    return w->reports_taken < w->life->reports_count ? &w->life->reports[w->reports_taken] : NULL;
+    return w->reports_taken < w->session->reports_count ? &w->session->reports[w->reports_taken]
+                                                        : NULL;
 }
 
 static void take_report(walk_t *w)
@@ -113,24 +194,40 @@ static void take_acts(walk_t *w)
     }
 }
 
-static void judge(walk_t *w)
+/* Before it is judged: what the gate finds, check by check. */
+static void explain(const walk_t *w, const why_judged_t *judged, why_verdict_t *out_verdict)
 {
-    const order_t *order = &w->life->orders[w->orders_judged];
-    bool last = w->orders_judged + 1 == w->life->orders_count;
+    const why_entry_t *e = &w->session->entries[judged->entry];
+    *out_verdict = (why_verdict_t){.touch_there = e->touch_there,
+                                   .touch = e->touch,
+                                   .market_ns = w->now_ns,
+                                   .judged = w->orders_judged + 1};
+    out_verdict->checks_count =
+        gate_explain(w->gate, &judged->order, w->now_ns, out_verdict->checks);
+}
+
+static int judge(walk_t *w)
+{
+    const why_judged_t *judged = &w->session->judged[w->orders_judged];
+    const order_t *order = &judged->order;
+    bool wanted = judged->entry != WHY_NO_ENTRY &&
+                  (!w->only || w->only == &w->session->entries[judged->entry]);
+    why_verdict_t verdict;
     take_acts(w);
     if (w->restarts != w->clock.restarts)
         gate_restart_rate(w->gate);
     w->restarts = w->clock.restarts;
-    if (last) {
-        w->verdict->checks_count = gate_explain(w->gate, order, w->now_ns, w->verdict->checks);
-        w->verdict->market_ns = w->now_ns;
-    }
+    if (wanted)
+        explain(w, judged, &verdict);
     bool valid = order->md_seq <= market_seq(w->market);
     uint8_t reason = valid ? gate_judge(w->gate, order, w->now_ns) : REASON_MALFORMED;
-    w->verdict->differ += reason != order->reason;
-    w->verdict->judged++;
+    w->differ += reason != order->reason;
     w->judged_ns = w->now_ns;
     w->orders_judged++;
+    if (!wanted)
+        return 0;
+    verdict.differ = w->differ;
+    return w->sink(w->context, &w->session->entries[judged->entry], &verdict);
 }
 
 /* ---- by the clock of the market: as risk/stage.c has it */
@@ -144,9 +241,10 @@ static bool is_from_outside(const report_t *report)
 /* One from outside goes with the first behind it that has a time. */
 static uint64_t report_ns(const walk_t *w)
 {
-    for (uint64_t i = w->reports_taken; i < w->life->reports_count; i++)
-        if (!is_from_outside(&w->life->reports[i].report))
-            return w->life->reports[i].report.seen;
+    const why_session_t *s = w->session;
+    for (uint64_t i = w->reports_taken; i < s->reports_count; i++)
+        if (!is_from_outside(&s->reports[i].report))
+            return s->reports[i].report.seen;
     return MARKET_NEVER;
 }
 
@@ -170,19 +268,19 @@ static int walk_to(walk_t *w, uint64_t due_ns, tbus_error_t *err)
 static int walk_by_market(walk_t *w, tbus_error_t *err)
 {
     int code = 0;
-    while (code == 0 && w->orders_judged < w->life->orders_count) {
-        const order_t *order = &w->life->orders[w->orders_judged];
+    while (code == 0 && w->orders_judged < w->orders_count) {
+        const order_t *order = &w->session->judged[w->orders_judged].order;
         uint64_t due_ns = order->at > w->judged_ns ? order->at : w->judged_ns;
         code = walk_to(w, due_ns, err);
         if (code < 0)
             return code;
         if (w->now_ns < due_ns)
             w->now_ns = due_ns;
-        const why_report_t *report;
+        const why_reported_t *report;
         while ((report = next_report(w)) != NULL &&
                (report_ns(w) < w->now_ns || report->seq <= order->report_seq))
             take_report(w);
-        judge(w);
+        code = judge(w);
     }
     return code;
 }
@@ -198,7 +296,8 @@ static int walk_by_inputs(walk_t *w, tbus_error_t *err)
             "it was run by the clock of the host (venue.clock), and the order in which "
             "risk took its inputs is not recorded");
     int code = 0;
-    for (uint64_t i = 0; i < inputs->count && w->orders_judged < w->life->orders_count; i++) {
+    for (uint64_t i = 0; code == 0 && i < inputs->count && w->orders_judged < w->orders_count;
+         i++) {
         const recorded_input_t *input = &inputs->inputs[i];
         while (code == 0 && w->tick_bytes && w->tick_seq <= input->md_seq)
             code = take_tick(w, err);
@@ -207,9 +306,9 @@ static int walk_by_inputs(walk_t *w, tbus_error_t *err)
         if (input->what == EVENT_INPUT_REPORT && next_report(w))
             take_report(w);
         else if (input->what == EVENT_INPUT_ORDER)
-            judge(w);
+            code = judge(w);
     }
-    if (w->orders_judged < w->life->orders_count)
+    if (code == 0 && w->orders_judged < w->orders_count)
         return tbus_fail(err, -TBUS_ENOTFOUND, "that risk took it is not recorded");
     return code;
 }
@@ -219,10 +318,13 @@ static int walk_by_inputs(walk_t *w, tbus_error_t *err)
 static int prepare(walk_t *w, const char *directory, const why_setup_t *setup, tbus_error_t *err)
 {
     w->limits = setup->limits;
+    w->orders_count = w->only ? w->only->position + 1 : w->session->judged_count;
     w->tick = calloc(1, TICK_LEN_MAX);
     if (!w->tick)
         return tbus_fail(err, -ENOMEM, "no memory for a tick");
-    int code = market_create(&setup->books, &w->market, err);
+    int code = ask_all(w, err);
+    if (code == 0)
+        code = market_create(&setup->books, &w->market, err);
     if (code == 0)
         code = gate_create(&w->limits, w->market, &w->gate, err);
     if (code == 0)
@@ -244,22 +346,20 @@ static void clear(walk_t *w)
     recorded_close(w->recorded);
     gate_destroy(w->gate);
     market_destroy(w->market);
+    free(w->asked);
     free(w->tick);
 }
 
-int why_gate_run(const char *directory, const why_setup_t *setup, const why_life_t *life,
-                 why_verdict_t *out_verdict, tbus_error_t *err)
+int why_gate_run(const char *directory, const why_setup_t *setup, why_session_t *session,
+                 const why_entry_t *only, why_sink_t sink, void *context, tbus_error_t *err)
 {
-    why_verdict_t verdict = {0};
-    walk_t w = {.life = life, .verdict = &verdict};
-    if (!life->begins)
+    walk_t w = {.session = session, .only = only, .sink = sink, .context = context};
+    if (!session->begins)
         return tbus_fail(err, -TBUS_ENOTFOUND,
                          "the journal's beginning was removed: books and positions are not known");
     int code = prepare(&w, directory, setup, err);
     if (code == 0)
         code = setup->by_market ? walk_by_market(&w, err) : walk_by_inputs(&w, err);
     clear(&w);
-    if (code == 0)
-        *out_verdict = verdict;
     return code;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* why_gate.h - what risk found when it judged an order of a recorded session.
+/* why_gate.h - what risk found when it judged the orders of a recorded session.
  *
  * The values of its checks are not recorded. They are made out anew: the project's own gate
  * (risk/gate.h) over the recorded market data, the orders in the order in which they were judged,
@@ -20,17 +20,10 @@
 #include <stdint.h>
 
 #include <tickbus/error.h>
-#include <tickbus/market/market.h>
 
 #include "risk/gate.h"
-#include "tools/journal/why_life.h"
-
-/* Of the recorded configuration. */
-typedef struct why_setup {
-    risk_limits_t limits; /* at the start */
-    market_limits_t books;
-    bool by_market; /* venue.clock */
-} why_setup_t;
+#include "tools/journal/why_session.h"
+#include "tools/journal/why_setup.h"
 
 typedef struct why_verdict {
     unsigned checks_count;
@@ -42,10 +35,17 @@ typedef struct why_verdict {
     uint64_t differ;      /* and those of them whose verdict was recorded otherwise */
 } why_verdict_t;
 
-/* `life`: of an order that was judged. -TBUS_ENOTFOUND: the journal lacks its beginning, or, by the
- * clock of the host, the order of risk's inputs; -ENOMEM; the errors of reading. Cold: reads the
- * journal up to the order. */
-int why_gate_run(const char *directory, const why_setup_t *setup, const why_life_t *life,
-                 why_verdict_t *out_verdict, tbus_error_t *err);
+/* Told of each order of session->entries that was judged, in the order of judging. 0: go on;
+ * negative: the walk fails with it. */
+typedef int (*why_sink_t)(void *context, const why_entry_t *entry, const why_verdict_t *verdict);
+
+/* Judge all that was judged, or as far as `only`, an entry that was judged, of which alone the sink
+ * is told then (NULL: of all). The ticks that are come to are set in session->entries. An order's
+ * verdict is the same either way. -TBUS_ENOTFOUND: the journal lacks its beginning, or, by the
+ * clock of the host, the order of risk's inputs; -TBUS_ELIMIT: a limit of the books; -ENOMEM; the
+ * errors of reading. The sink was told of all that was judged before the error. Cold: reads the
+ * journal up to the last order. */
+int why_gate_run(const char *directory, const why_setup_t *setup, why_session_t *session,
+                 const why_entry_t *only, why_sink_t sink, void *context, tbus_error_t *err);
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* why_life.h - what a journal says of one order: the order and its cancel as they were sent and as
- * they were judged, every report, and the tick that it answers; and all that risk had judged and
- * may have been told, from which why_gate.h makes out what it found.
+/* why_life.h - the life of one order of a recorded session: the order, what came of it, and the
+ * tick that it answers, read where they stand.
  */
 #ifndef TICKBUS_TOOLS_JOURNAL_WHY_LIFE_H
 #define TICKBUS_TOOLS_JOURNAL_WHY_LIFE_H
@@ -14,9 +13,19 @@
 #include <tickbus/msg/order.h>
 #include <tickbus/msg/report.h>
 
-#include "tools/show/symbols.h"
+#include "tools/journal/why_session.h"
 
-#define WHY_STRATEGIES_MAX 16u
+/* Where all records of one order stand; as in why_entry_t. */
+typedef struct why_places {
+    uint64_t order_id;
+    why_place_t sent;
+    why_place_t judged;
+    why_place_t cancel;
+    why_place_t cancel_judged;
+    why_place_t tick; /* WHY_PLACE_UNKNOWN: it is sought */
+    why_place_t *reports;
+    uint32_t reports_count;
+} why_places_t;
 
 typedef struct why_order {
     bool there;
@@ -39,39 +48,30 @@ typedef struct why_tick {
     size_t bytes;
 } why_tick_t;
 
-/* The ids of one strategy that there are. */
-typedef struct why_ids {
-    uint32_t strategy;
-    uint64_t first; /* counts, without the number of the strategy */
-    uint64_t last;
-} why_ids_t;
-
 typedef struct why_life {
     uint64_t order_id;
-    why_order_t sent;   /* on `orders` */
-    why_order_t judged; /* on `judged`; the first of that id that is no cancel */
-    why_order_t cancel; /* on `orders`, the first */
+    why_order_t sent;
+    why_order_t judged;
+    why_order_t cancel;
     why_order_t cancel_judged;
     why_tick_t tick;
-    symbols_t *symbols; /* owned */
-
-    order_t *orders; /* owned; all that risk judged up to it, it being the last */
-    uint64_t orders_count;
-    why_report_t *reports; /* owned; all, of any order, in their order */
-    uint64_t reports_count;
-
-    uint32_t ids_count; /* more strategies than there is room for are left out */
-    why_ids_t ids[WHY_STRATEGIES_MAX];
-    bool begins; /* the journal has its beginning */
+    why_report_t *reports; /* owned; in their order */
+    uint32_t reports_count;
 } why_life_t;
 
 /* Decimal, 0x and hexadecimal digits, or strategy and count: "3/17", "3:17", "3-17". */
 bool why_parse_id(const char *text, uint64_t *out_id);
 
-/* Read it. -TBUS_ENOTFOUND: no order has that id (life->ids tell which there are); -TBUS_EABI:
- * orders or reports of another version; the errors of reading; what lies before a damage is read.
- * Cold: reads the whole journal. On an error too, what `life` owns is to be freed. */
-int why_life_read(const char *directory, uint64_t order_id, why_life_t *life, tbus_error_t *err);
+/* The places of an entry. False: no memory. */
+bool why_places_of(const why_session_t *session, const why_entry_t *entry,
+                   why_places_t *out_places);
+void why_places_clear(why_places_t *places);
+
+/* Read them; the reader may stand anywhere. -TBUS_ECORRUPT: there is no such record in one of these
+ * places; -ENOMEM; errors of reading. On an error too, what `life` owns is to be freed. Costs a
+ * read for each place. */
+int why_life_read(tbus_journal_reader_t *reader, const why_places_t *places, why_life_t *life,
+                  tbus_error_t *err);
 void why_life_clear(why_life_t *life);
 
 #endif

@@ -15,34 +15,21 @@ typedef void (*message_writer_t)(FILE *out, const char *type, uint64_t seq, cons
                                  size_t bytes, const symbols_t *symbols);
 
 /* A message as text, without its newline; the caller frees. NULL: no memory. */
-static char *as_text(message_writer_t write, const why_life_t *life, const char *type, uint64_t seq,
-                     const void *message, size_t bytes)
+static char *as_text(message_writer_t write, const symbols_t *symbols, const char *type,
+                     uint64_t seq, const void *message, size_t bytes)
 {
     char *text = NULL;
     size_t length = 0;
     FILE *out = open_memstream(&text, &length);
     if (!out)
         return NULL;
-    write(out, type, seq, message, bytes, life->symbols);
+    write(out, type, seq, message, bytes, symbols);
     if (fclose(out) != 0 || length == 0) {
         free(text);
         return NULL;
     }
     text[length - 1] = 0;
     return text;
-}
-
-static unsigned reports_of(const why_life_t *life, const why_report_t **out_first,
-                           const why_report_t **out_last)
-{
-    unsigned count = 0;
-    for (uint64_t i = 0; i < life->reports_count; i++)
-        if (life->reports[i].report.order_id == life->order_id) {
-            if (count++ == 0)
-                *out_first = &life->reports[i];
-            *out_last = &life->reports[i];
-        }
-    return count;
 }
 
 /* What a strategy asked for, or what risk had of it, if the first was not recorded. */
@@ -64,10 +51,10 @@ static json_t *number(uint64_t value)
     return json_integer((json_int_t)value);
 }
 
-static json_t *message_json(const why_life_t *life, const char *type, uint64_t seq,
+static json_t *message_json(const symbols_t *symbols, const char *type, uint64_t seq,
                             uint64_t recorded_ns, const void *message, size_t bytes)
 {
-    char *text = as_text(message_text_json, life, type, seq, message, bytes);
+    char *text = as_text(message_text_json, symbols, type, seq, message, bytes);
     json_t *object = text ? json_loads(text, 0, NULL) : NULL;
     free(text);
     if (!object)
@@ -76,11 +63,11 @@ static json_t *message_json(const why_life_t *life, const char *type, uint64_t s
     return object;
 }
 
-static json_t *order_json(const why_life_t *life, const why_order_t *o)
+static json_t *order_json(const why_answer_t *answer, const why_order_t *o)
 {
-    return o->there
-               ? message_json(life, "order", o->seq, o->recorded_ns, &o->order, sizeof o->order)
-               : json_null();
+    return o->there ? message_json(answer->symbols, "order", o->seq, o->recorded_ns, &o->order,
+                                   sizeof o->order)
+                    : json_null();
 }
 
 static json_t *touch_json(const why_verdict_t *verdict)
@@ -115,14 +102,13 @@ static json_t *checks_json(const why_verdict_t *verdict)
     return checks;
 }
 
-static json_t *reports_json(const why_life_t *life)
+static json_t *reports_json(const why_answer_t *answer)
 {
     json_t *reports = json_array();
-    for (uint64_t i = 0; i < life->reports_count; i++) {
-        const why_report_t *r = &life->reports[i];
-        if (r->report.order_id == life->order_id)
-            json_array_append_new(reports, message_json(life, "report", r->seq, r->recorded_ns,
-                                                        &r->report, sizeof r->report));
+    for (uint32_t i = 0; i < answer->life.reports_count; i++) {
+        const why_report_t *r = &answer->life.reports[i];
+        json_array_append_new(reports, message_json(answer->symbols, "report", r->seq,
+                                                    r->recorded_ns, &r->report, sizeof r->report));
     }
     return reports;
 }
@@ -135,8 +121,9 @@ static void set_hop(json_t *hops, const char *name, bool there, uint64_t time_ns
 static json_t *hops_json(const why_life_t *life)
 {
     static const why_report_t none;
-    const why_report_t *first = &none, *last = &none;
-    bool reported = reports_of(life, &first, &last) != 0;
+    bool reported = life->reports_count != 0;
+    const why_report_t *first = reported ? &life->reports[0] : &none;
+    const why_report_t *last = reported ? &life->reports[life->reports_count - 1] : &none;
     const order_t *order = order_of(life);
     json_t *hops = json_object();
     set_hop(hops, "intended", order->intended != 0, order->intended);
@@ -150,21 +137,23 @@ static json_t *hops_json(const why_life_t *life)
     return hops;
 }
 
-json_t *why_json(const why_life_t *life, const why_verdict_t *verdict)
+json_t *why_json(const why_answer_t *answer)
 {
+    const why_life_t *life = &answer->life;
     const why_tick_t *tick = &life->tick;
+    const why_verdict_t *verdict = answer->has_verdict ? &answer->verdict : NULL;
     json_t *object = json_object();
-    json_object_set_new(object, "order", order_json(life, &life->sent));
+    json_object_set_new(object, "order", order_json(answer, &life->sent));
     json_object_set_new(object, "tick",
-                        tick->there ? message_json(life, "tick", tick->seq, tick->recorded_ns,
-                                                   tick->message, tick->bytes)
+                        tick->there ? message_json(answer->symbols, "tick", tick->seq,
+                                                   tick->recorded_ns, tick->message, tick->bytes)
                                     : json_null());
     json_object_set_new(object, "touch", touch_json(verdict));
-    json_object_set_new(object, "judged", order_json(life, &life->judged));
+    json_object_set_new(object, "judged", order_json(answer, &life->judged));
     json_object_set_new(object, "checks", checks_json(verdict));
-    json_object_set_new(object, "cancel", order_json(life, &life->cancel));
-    json_object_set_new(object, "cancel_judged", order_json(life, &life->cancel_judged));
-    json_object_set_new(object, "reports", reports_json(life));
+    json_object_set_new(object, "cancel", order_json(answer, &life->cancel));
+    json_object_set_new(object, "cancel_judged", order_json(answer, &life->cancel_judged));
+    json_object_set_new(object, "reports", reports_json(answer));
     json_object_set_new(object, "hops_ns", hops_json(life));
     json_object_set_new(object, "market_ns", verdict ? number(verdict->market_ns) : json_null());
     json_object_set_new(object, "recomputed",
@@ -177,19 +166,20 @@ json_t *why_json(const why_life_t *life, const why_verdict_t *verdict)
 /* ---- words */
 
 /* A line of the life; the sequence that words begin with is said behind the topic. */
-static void print_message(FILE *out, const why_life_t *life, const char *key, const char *type,
+static void print_message(FILE *out, const symbols_t *symbols, const char *key, const char *type,
                           uint64_t seq, const void *message, size_t bytes)
 {
-    char *text = as_text(message_text_words, life, type, seq, message, bytes);
+    char *text = as_text(message_text_words, symbols, type, seq, message, bytes);
     if (text)
         fold(out, key, KEY_COLUMNS, text);
     free(text);
 }
 
-static void print_order(FILE *out, const why_life_t *life, const char *key, const why_order_t *o)
+static void print_order(FILE *out, const why_answer_t *answer, const char *key,
+                        const why_order_t *o)
 {
     if (o->there)
-        print_message(out, life, key, "order", o->seq, &o->order, sizeof o->order);
+        print_message(out, answer->symbols, key, "order", o->seq, &o->order, sizeof o->order);
 }
 
 static void print_touch(FILE *out, const why_verdict_t *verdict)
@@ -261,32 +251,32 @@ static void print_hops(FILE *out, const why_life_t *life)
         print_hop(out, "order recorded", life->sent.recorded_ns, &first_ns);
     if (life->judged.there)
         print_hop(out, "verdict of risk recorded", life->judged.recorded_ns, &first_ns);
-    for (uint64_t i = 0; i < life->reports_count; i++) {
+    for (uint32_t i = 0; i < life->reports_count; i++) {
         const why_report_t *r = &life->reports[i];
         char what[40];
-        if (r->report.order_id != life->order_id)
-            continue;
         snprintf(what, sizeof what, "%s, sent", report_kind_name(r->report.kind));
         print_hop(out, what, r->report.sent, &first_ns);
     }
 }
 
-void why_print(const why_life_t *life, const why_verdict_t *verdict, FILE *out)
+void why_print(const why_answer_t *answer, FILE *out)
 {
+    const why_life_t *life = &answer->life;
+    const why_verdict_t *verdict = answer->has_verdict ? &answer->verdict : NULL;
     const order_t *order = order_of(life);
     fprintf(out, "order %" PRIu64 ": number %" PRIu64 " of strategy %u\n\n", life->order_id,
             order_count(order), order_strategy(order));
     if (life->tick.there)
-        print_message(out, life, "md", "tick", life->tick.seq, life->tick.message,
+        print_message(out, answer->symbols, "md", "tick", life->tick.seq, life->tick.message,
                       life->tick.bytes);
     print_touch(out, verdict);
-    print_order(out, life, "orders", &life->sent);
-    print_order(out, life, "judged", &life->judged);
-    print_order(out, life, "orders", &life->cancel);
-    for (uint64_t i = 0; i < life->reports_count; i++) {
+    print_order(out, answer, "orders", &life->sent);
+    print_order(out, answer, "judged", &life->judged);
+    print_order(out, answer, "orders", &life->cancel);
+    for (uint32_t i = 0; i < life->reports_count; i++) {
         const why_report_t *r = &life->reports[i];
-        if (r->report.order_id == life->order_id)
-            print_message(out, life, "reports", "report", r->seq, &r->report, sizeof r->report);
+        print_message(out, answer->symbols, "reports", "report", r->seq, &r->report,
+                      sizeof r->report);
     }
     if (verdict)
         print_checks(out, verdict);

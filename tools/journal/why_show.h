@@ -7,17 +7,16 @@
 
 #include <jansson.h>
 
-#include "tools/journal/why_gate.h"
-#include "tools/journal/why_life.h"
+#include "tools/journal/why_answer.h"
 
-/* In words, on one screen. `verdict`: NULL when it could not be made out. */
-void why_print(const why_life_t *life, const why_verdict_t *verdict, FILE *out);
+/* In words, on one screen. Of an order that is there. */
+void why_print(const why_answer_t *answer, FILE *out);
 
 /* order, tick, touch, judged, checks[].{name,value,limit,passed,reached}, cancel, cancel_judged,
  * reports[], hops_ns, market_ns, recomputed.{orders,differ}. Messages are as `busctl tap --json`
  * has them, with recorded_ns; what there is not is null. hops_ns: host clock, ns since the start of
  * the bus: intended, tick_recorded, sent, order_recorded, judged_recorded, and of the first report
  * reported and report_recorded, and of the last last_reported. A new reference. */
-json_t *why_json(const why_life_t *life, const why_verdict_t *verdict);
+json_t *why_json(const why_answer_t *answer);
 
 #endif

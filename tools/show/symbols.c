@@ -58,6 +58,11 @@ void symbols_learn(symbols_t *symbols, const char *type, const void *message, si
     }
 }
 
+void symbols_put(symbols_t *symbols, uint16_t locate, const char name[8])
+{
+    memcpy(symbols->names[locate], name, sizeof *symbols->names);
+}
+
 bool symbols_miss(const symbols_t *symbols, const char *type, const void *message, size_t bytes)
 {
     switch (message_identify(type, bytes)) {

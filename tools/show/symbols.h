@@ -23,6 +23,9 @@ bool symbols_lacked_by(const char *type);
 /* Learn from a message of any type. `message`: 8-byte aligned. */
 void symbols_learn(symbols_t *symbols, const char *type, const void *message, size_t bytes);
 
+/* Know this one: `name` has eight characters, padded with spaces. */
+void symbols_put(symbols_t *symbols, uint16_t locate, const char name[8]);
+
 /* A message that lacks the symbol, which is not known so far? */
 bool symbols_miss(const symbols_t *symbols, const char *type, const void *message, size_t bytes);
 

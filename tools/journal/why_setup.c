@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/journal/why_setup.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bus/market/resource.h"
+#include "bus/market/session.h"
+#include "risk/stage.h"
+#include "tools/config/config.h"
+#include "tools/show/recorded.h"
+
+/* What matters here of the recorded configuration. */
+static int take(const config_t *config, why_setup_t *out_setup, tbus_error_t *err)
+{
+    const market_limits_t *books = config_resource_values(config, &market_resource);
+    const session_values_t *venue = config_resource_values(config, &session_resource);
+    const config_instance_t *risk = NULL;
+    for (uint32_t i = 0; i < config->instances_count; i++)
+        if (config->instances[i].kind == &risk_kind)
+            risk = &config->instances[i];
+    if (!risk || !books || !venue)
+        return tbus_fail(err, -TBUS_ENOTFOUND, "the recorded configuration has no risk");
+    *out_setup = (why_setup_t){.limits = *(const risk_limits_t *)config_instance_values(risk),
+                               .books = *books,
+                               .by_market = venue->clock == SESSION_CLOCK_MARKET};
+    return 0;
+}
+
+int why_setup_read(const char *directory, why_setup_t *out_setup, tbus_error_t *err)
+{
+    static config_t config; /* large, and one is enough */
+    json_t *recorded = recorded_configuration(directory);
+    char *text = recorded ? json_dumps(recorded, 0) : NULL;
+    json_decref(recorded);
+    if (!text)
+        return tbus_fail(err, -TBUS_ENOTFOUND,
+                         "the journal does not say with which configuration it was recorded");
+    config_defaults(&config);
+    int code = config_read_text(&config, "the recorded configuration", text, strlen(text), err);
+    free(text);
+    return code < 0 ? code : take(&config, out_setup, err);
+}
