@@ -84,14 +84,15 @@ void acts_take(acts_t *acts, const acts_place_t *place)
     bool released = release.number != acts->releases;
     /* A switch whose throw is not complete yet is taken the next time. */
     bool thrown = state.generation != acts->throws && (state.thrown || released);
-    bool halted_before = acts->halted;
     if (thrown || released)
         acts->halted = state.thrown;
-    if (released && halted_before)
+    /* Of several acts since the last look the last ones are told, in the order that leads to what
+     * holds now: who repeats them must come to the same. */
+    if (released && state.thrown)
         tell_resume(acts, &release, place);
     if (thrown)
         tell_halt(acts, &state, place);
-    if (released && !halted_before)
+    if (released && !state.thrown)
         tell_resume(acts, &release, place);
     acts->releases = release.number;
     acts->throws = thrown ? state.generation : acts->throws;

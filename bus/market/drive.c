@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bus/market/drive.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include <tickbus/glance.h>
@@ -59,10 +60,45 @@ int market_stage_start(tbus_stage_t *stage)
     return feed && market_stage_waits(s) ? tbus_stage_watch_horizon(stage, feed, &s->feed) : 0;
 }
 
+static void name_input(const recorded_input_t *input, char *out_text, size_t bytes)
+{
+    unsigned long long which = input->which;
+    switch (input->what) {
+    case EVENT_INPUT_REPORT:
+        snprintf(out_text, bytes, "report %llu", which);
+        break;
+    case EVENT_INPUT_ORDER:
+        snprintf(out_text, bytes, "an order of strategy %llu", which);
+        break;
+    case EVENT_INPUT_END:
+        snprintf(out_text, bytes, "the end");
+        break;
+    default:
+        snprintf(out_text, bytes, "something unknown");
+    }
+}
+
+/* All has been repeated by now, unless an input does not come. */
+static void give_up(market_stage_t *s)
+{
+    char what[64];
+    const recorded_input_t *input = inputs_next(&s->inputs);
+    s->gives_up = true;
+    inputs_leave_off(&s->inputs);
+    if (!input || s->session->recorded->ends_early || s->stage.error.text[0])
+        return;
+    name_input(input, what, sizeof what);
+    snprintf(s->stage.error.text, sizeof s->stage.error.text,
+             "stage '%s' took %s, as it is recorded, behind tick %llu: that did not come this time",
+             s->stage.name, what, (unsigned long long)input->md_seq);
+}
+
 void market_stage_wind_down(tbus_stage_t *stage)
 {
     market_stage_t *s = (market_stage_t *)(void *)stage;
     s->winds_down = true;
+    if (s->inputs.recorded)
+        give_up(s);
     if (market_stage_waits(s) || !s->ops->on_end || s->inputs.recorded)
         return; /* it does so at the end of the feed; or where it was recorded */
     market_stage_tell_input(s, EVENT_INPUT_END, 0);
@@ -120,8 +156,10 @@ static bool blocked(const group_t *g)
 
 static int collect_all(group_t *g)
 {
-    for (uint32_t i = 0; i < g->count; i++)
+    for (uint32_t i = 0; i < g->count; i++) {
+        member(g, i)->has_sent |= member(g, i)->stirred;
         member(g, i)->stirred = member(g, i)->changed = false;
+    }
     for (uint32_t i = 0; i < g->count; i++) {
         int got = member(g, i)->ops->collect(member(g, i));
         if (TBUS_UNLIKELY(got < 0))
@@ -382,6 +420,22 @@ static int take_all(group_t *g, uint32_t budget)
     }
 }
 
+static bool is_over(const market_stage_t *s)
+{
+    return s->gives_up || (s->session->recorded->ends_early && !inputs_next(&s->inputs) &&
+                           (s->has_sent || s->inputs.recorded->count != 0));
+}
+
+/* So that nobody waits for us. */
+static void pass_ticks(group_t *g, uint32_t budget)
+{
+    size_t bytes;
+    for (; budget > 0 && tbus_peek(&g->leader->md, &bytes); budget--) {
+        tbus_advance(&g->leader->md);
+        g->work++;
+    }
+}
+
 /* By the clock of the host, where a recording is repeated: ticks and things in the order in which
  * this stage took them then. What was taken behind a tick is not there yet if whoever sends it has
  * not come so far: other processes have books of their own. */
@@ -393,6 +447,10 @@ static int take_repeated(group_t *g, uint32_t budget)
         size_t bytes = 0;
         const tick_t *tick;
         int code = 0;
+        if (TBUS_UNLIKELY(is_over(s))) {
+            pass_ticks(g, budget - taken);
+            return 0;
+        }
         if (input && input->md_seq <= market_seq(s->market) && input->what == EVENT_INPUT_END) {
             s->inputs.repeated++;
             s->ops->on_end(s);

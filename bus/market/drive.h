@@ -39,6 +39,11 @@
  * (bus/market/recorded.h) takes it there again: the driver asks the stages after each tick and each
  * thing (`act`).
  *
+ * By the clock of the host a stage repeats its inputs in their order, and waits for each. It stops
+ * deciding where the recording ends early, behind the last input that is on record: which comes
+ * next is not known. And when it is told to wind down: then one of its inputs never comes, since
+ * whoever sent it has decided otherwise (tools/run/standstill.h).
+ *
  * Nobody waits for ever. Let T be the earliest thing or tick that is not done. What comes by rings
  * is taken off them at once, into memory that holds all that can be under way, so no ring but `md`
  * is ever full because of market time. Who waits has published a bound that is at least the least
@@ -125,6 +130,10 @@ struct market_stage {
     bool changed;    /* next_ns or bound_ns have changed since, without a collect */
     bool blocked;    /* it keeps messages that found no room */
     bool winds_down; /* it was told to, whatever the feed says */
+    /* Where a recording is repeated by the clock of the host: it decides nothing more, and passes
+     * over what is left */
+    bool gives_up;
+    bool has_sent; /* anything, ever */
     /* A tick need not wake it. Whatever the tick is, it may be taken only when the horizon has
      * risen that bounds the stage, and that rises with the tick; so it sleeps until then, instead
      * of waking for each tick to find that it is too early. */

@@ -9,6 +9,8 @@ int inputs_join(inputs_t *inputs, tbus_stage_t *stage, uint8_t from, uint32_t nu
     inputs->from = from;
     inputs->number = number;
     inputs->recorded = recorded;
+    if (recorded)
+        inputs->left = tbus_counter(stage->bus, stage->owner, INPUTS_LEFT, "inputs");
     if (recorded || !tbus_bus_ring(stage->bus, EVENT_INPUTS_TOPIC))
         return 0;
     int code = tbus_outlet_create(&inputs->out, KEPT_MAX, EVENT_BYTES, err);
@@ -20,6 +22,11 @@ int inputs_join(inputs_t *inputs, tbus_stage_t *stage, uint8_t from, uint32_t nu
 void inputs_leave(inputs_t *inputs)
 {
     tbus_outlet_destroy(&inputs->out);
+}
+
+void inputs_leave_off(inputs_t *inputs)
+{
+    tbus_store_relaxed_u64(inputs->left, inputs->recorded->count - inputs->repeated);
 }
 
 void inputs_tell(inputs_t *inputs, const tbus_stage_t *stage, uint32_t what, uint64_t which,

@@ -41,7 +41,11 @@ typedef struct inputs {
     uint32_t number;
     const recorded_inputs_t *recorded; /* to be repeated; NULL: inputs are taken as they come */
     uint64_t repeated;
+    tbus_atomic_u64_t *left; /* a counter: INPUTS_LEFT */
 } inputs_t;
+
+/* Of a stage that repeats and has been told to wind down: inputs that did not come. */
+#define INPUTS_LEFT "inputs.left"
 
 /* Join `inputs`, where the bus has it. `recorded`: may be NULL; then nothing is joined. Errors of
  * tbus_outlet_create and tbus_stage_join_publisher. Cold. */
@@ -53,6 +57,9 @@ void inputs_leave(inputs_t *inputs);
 /* It is taken now, after tick `md_seq`. Hot. */
 void inputs_tell(inputs_t *inputs, const tbus_stage_t *stage, uint32_t what, uint64_t which,
                  uint64_t md_seq);
+
+/* Nothing more is repeated. */
+void inputs_leave_off(inputs_t *inputs);
 
 /* What is to be taken next; NULL: nothing but ticks is left. */
 static inline const recorded_input_t *inputs_next(const inputs_t *inputs)

@@ -127,7 +127,8 @@ static int read_events(recorded_t *r, tbus_journal_reader_t *reader, tbus_error_
     bool goes_on[256] = {false}; /* by source: the next message continues a text */
     int topic = tbus_journal_reader_topic(reader, EVENT_TOPIC);
     int inputs = tbus_journal_reader_topic(reader, EVENT_INPUTS_TOPIC);
-    while (tbus_journal_reader_next(reader, &record, NULL) > 0) {
+    int got;
+    while ((got = tbus_journal_reader_next(reader, &record, NULL)) > 0) {
         if ((record.topic != topic && record.topic != inputs) || record.bytes < EVENT_BYTES)
             continue;
         memcpy(&event, record.payload, sizeof event);
@@ -136,6 +137,7 @@ static int read_events(recorded_t *r, tbus_journal_reader_t *reader, tbus_error_
                 return fail_memory(err);
             continue;
         }
+        r->ends_early |= event.kind == EVENT_FAILED || event.kind == EVENT_ORPHAN;
         bool first = !goes_on[event.from];
         goes_on[event.from] = event.more != 0;
         if (!first && event.kind != EVENT_LIMITS)
@@ -143,6 +145,7 @@ static int read_events(recorded_t *r, tbus_journal_reader_t *reader, tbus_error_
         if (!add(r, &event, (const char *)record.payload + EVENT_BYTES, record.bytes - EVENT_BYTES))
             return fail_memory(err);
     }
+    r->ends_early |= got < 0 || tbus_journal_reader_end(reader) != TBUS_JOURNAL_CLOSED;
     return 0;
 }
 

@@ -19,6 +19,7 @@
 #ifndef TICKBUS_MARKET_RECORDED_H
 #define TICKBUS_MARKET_RECORDED_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <tickbus/error.h>
@@ -64,6 +65,9 @@ struct recorded {
     uint32_t streams_count;
     recorded_inputs_t *streams; /* inputs of each stage */
     uint64_t end_ns;            /* 0: 1 ns behind the last tick */
+    /* The journal is torn, broken off or still being written, or a stage or the supervisor died:
+     * what it says of a stage's inputs may end before what it has of its decisions. */
+    bool ends_early;
 };
 
 /* Read it all. A journal that is torn or damaged: as far as it can be read. Errors of

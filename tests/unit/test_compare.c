@@ -191,7 +191,7 @@ static compare_result_t compare(const scratch_t *scratch, bool turned)
     tbus_error_t why = {0};
     const char *const directories[2] = {turned ? scratch->other : scratch->journal,
                                         turned ? scratch->journal : scratch->other};
-    if (compare_recordings(directories, &result, &why) != 0)
+    if (compare_recordings(directories, NULL, &result, &why) != 0)
         fail_msg("%s", why.text);
     return result;
 }

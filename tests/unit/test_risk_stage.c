@@ -362,6 +362,34 @@ static void risk_says_at_which_order_it_took_a_halt_and_a_resume_and_who_ordered
     close_risk(&f);
 }
 
+/* Who repeats what was told must come to what holds. */
+static void of_many_acts_between_two_looks_the_one_told_last_is_what_holds(void **state)
+{
+    (void)state;
+    fixture_t f = open_risk();
+    order_path_t *p = f.path;
+    kill_switch_throw(p->kill_switch, KILL_BY_OPERATOR, "one");
+    kill_switch_release(p->kill_switch, (kill_switch_actor_t){0}, "one off");
+    kill_switch_throw(p->kill_switch, KILL_BY_OPERATOR, "two");
+    path_order(p, buy(1, 100));
+    path_poll(p->risk, 1);
+    expect_rejected(&f, 1, REASON_KILL_SWITCH);
+    (void)path_expect_event(p, EVENT_RESUME, 1, "one off");
+    (void)path_expect_event(p, EVENT_HALT, 2, "two");
+    kill_switch_release(p->kill_switch, (kill_switch_actor_t){0}, "two off");
+    kill_switch_throw(p->kill_switch, KILL_BY_OPERATOR, "three");
+    kill_switch_release(p->kill_switch, (kill_switch_actor_t){0}, "three off");
+    order_t order = buy(2, 100);
+    path_order(p, order);
+    path_poll(p->risk, 1);
+    expect_passed(&f, &order);
+    (void)path_expect_event(p, EVENT_HALT, 3, "three");
+    (void)path_expect_event(p, EVENT_RESUME, 3, "three off");
+    path_expect_no_event(p);
+    path_expect_no_report(p);
+    close_risk(&f);
+}
+
 static void a_reason_that_is_longer_than_a_message_goes_on_in_the_next_one(void **state)
 {
     (void)state;
@@ -848,6 +876,7 @@ int main(void)
         cmocka_unit_test(risk_rejects_new_orders_from_the_moment_the_bus_is_halted),
         cmocka_unit_test(a_halt_stays_while_a_release_and_the_next_throw_are_both_half_done),
         cmocka_unit_test(risk_says_at_which_order_it_took_a_halt_and_a_resume_and_who_ordered_them),
+        cmocka_unit_test(of_many_acts_between_two_looks_the_one_told_last_is_what_holds),
         cmocka_unit_test(a_reason_that_is_longer_than_a_message_goes_on_in_the_next_one),
         cmocka_unit_test(
             nobody_who_reads_events_holds_risk_up_and_what_is_left_out_shows_in_the_numbers),

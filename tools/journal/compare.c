@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <tickbus/msg/event.h>
+
 #include "bus/msg/digest.h"
 #include "bus/msg/message_type.h"
 #include "tools/journal/first_cause.h"
@@ -41,6 +43,9 @@ typedef struct stream {
 typedef struct comparison {
     tbus_journal_reader_t *readers[2];
     bool ended[2];
+    int events[2];    /* index of the topic `events`; negative: there is none */
+    uint64_t lack_ns; /* market time of the first decision that nobody was left to take */
+    const compare_repetition_t *repetition;       /* NULL: it is none */
     int32_t topic_of[2][TBUS_JOURNAL_TOPICS_MAX]; /* index in counts, or -1 */
     enum message_id types[TBUS_JOURNAL_TOPICS_MAX];
     bool several[TBUS_JOURNAL_TOPICS_MAX]; /* publishers: their order is the host's */
@@ -208,6 +213,11 @@ static void count_equal(comparison_t *c, stream_t *s, const compare_message_t *m
     c->counts.answered[strategy] += (report.flags & REPORT_ANSWER) != 0;
 }
 
+static bool ends_early(const comparison_t *c, unsigned side)
+{
+    return c->result->ends[side] != TBUS_JOURNAL_CLOSED || c->result->failed[side];
+}
+
 /* One side has no more on this stream. What the other has is missing there, unless it ends early:
  * then nobody knows. */
 static void compare_rest(comparison_t *c, stream_t *s)
@@ -216,10 +226,13 @@ static void compare_rest(comparison_t *c, stream_t *s)
         const compare_message_t *m = front(&s->sides[1 - side]);
         if (s->settled || !c->ended[side] || front(&s->sides[side]) || !m)
             continue;
-        if (c->result->ends[side] == TBUS_JOURNAL_CLOSED)
-            diverge(c, s, side ? m : NULL, side ? NULL : m);
-        else
+        uint64_t at_ns = message_ns(s->type, m->bytes);
+        if (c->result->failed[side] && s->type != MESSAGE_BBO && at_ns < c->lack_ns)
+            c->lack_ns = at_ns;
+        if (ends_early(c, side))
             settle(c, s);
+        else
+            diverge(c, s, side ? m : NULL, side ? NULL : m);
     }
 }
 
@@ -271,6 +284,15 @@ static int end_side(comparison_t *c, unsigned side, tbus_error_t *err)
     return code;
 }
 
+static void note_event(comparison_t *c, unsigned side, const tbus_journal_record_t *record)
+{
+    event_t event;
+    if (record->bytes < EVENT_BYTES)
+        return;
+    memcpy(&event, record->payload, sizeof event);
+    c->result->failed[side] |= event.kind == EVENT_FAILED || event.kind == EVENT_ORPHAN;
+}
+
 /* One record of a side. 0 or a negative error. */
 static int read_one(comparison_t *c, unsigned side, tbus_error_t *err)
 {
@@ -281,6 +303,8 @@ static int read_one(comparison_t *c, unsigned side, tbus_error_t *err)
     if (got < 0)
         return got;
     recorded_clock_follow(&c->clocks[side], &record);
+    if (record.topic == c->events[side])
+        note_event(c, side, &record);
     int32_t topic = c->topic_of[side][record.topic];
     if (topic < 0 || record.bytes != COMPARE_MESSAGE_BYTES)
         return 0;
@@ -310,15 +334,28 @@ static int read_both(comparison_t *c, tbus_error_t *err)
 
 /* ---- the first */
 
-/* A recording that ends early does not hold all that its last messages were made from: what
- * follows its last tick may stand beside other ticks in the other one. */
-static bool is_behind_the_end(const comparison_t *c, const parting_t *p)
+/* A recording that ends early does not hold all that its last messages were made from, and its
+ * repetition winds down where it ends: nothing behind the last tick of either can be compared. */
+static uint64_t end_ns(const comparison_t *c)
 {
-    for (unsigned side = 0; side < 2; side++)
-        if (c->result->ends[side] != TBUS_JOURNAL_CLOSED && c->clocks[side].whole &&
-            p->at_ns > c->clocks[side].clock.now_ns)
-            return true;
-    return false;
+    uint64_t last_ns = UINT64_MAX;
+    bool early = ends_early(c, 0) || ends_early(c, 1);
+    for (unsigned side = 0; side < 2; side++) {
+        if (c->clocks[side].whole && c->clocks[side].clock.now_ns < last_ns)
+            last_ns = c->clocks[side].clock.now_ns;
+    }
+    return early ? last_ns : UINT64_MAX;
+}
+
+static bool is_known(const comparison_t *c, const parting_t *p, uint64_t last_ns)
+{
+    const compare_repetition_t *r = c->repetition;
+    bool lacks = r && !p->what.sides[1].there;
+    if (lacks && r->of_host_clock && ends_early(c, 0))
+        return false;
+    if (lacks && r->stood_still && p->decided == DECIDED_BBO)
+        return false;
+    return p->at_ns <= last_ns && p->at_ns < c->lack_ns;
 }
 
 static uint64_t bbo_ns(const compare_divergence_t *what, const char *const directories[2])
@@ -337,6 +374,7 @@ static uint64_t bbo_ns(const compare_divergence_t *what, const char *const direc
 static int find_first(comparison_t *c, const char *const directories[2], tbus_error_t *err)
 {
     uint32_t count = 0;
+    uint64_t last_ns = end_ns(c);
     parting_t *partings = calloc(c->streams_count ? c->streams_count : 1, sizeof *partings);
     if (!partings)
         return tbus_fail(err, -ENOMEM, "no memory to compare two recordings");
@@ -346,7 +384,7 @@ static int find_first(comparison_t *c, const char *const directories[2], tbus_er
             continue;
         if (c->streams[i].type == MESSAGE_BBO)
             p->at_ns = bbo_ns(&p->what, directories);
-        if (!is_behind_the_end(c, p))
+        if (is_known(c, p, last_ns))
             partings[count++] = *p;
     }
     c->result->identical = count == 0;
@@ -434,21 +472,25 @@ static void sum_up(comparison_t *c)
         }
 }
 
-int compare_recordings(const char *const directories[2], compare_result_t *out_result,
-                       tbus_error_t *err)
+int compare_recordings(const char *const directories[2], const compare_repetition_t *repetition,
+                       compare_result_t *out_result, tbus_error_t *err)
 {
     compare_result_t result = {.identical = true};
     comparison_t *c = calloc(1, sizeof *c);
     if (!c)
         return tbus_fail(err, -ENOMEM, "no memory to compare two recordings");
     c->result = &result;
+    c->repetition = repetition;
+    c->lack_ns = UINT64_MAX;
     int code = tbus_journal_reader_open(directories[0], &c->readers[0], err);
     if (code == 0)
         code = tbus_journal_reader_open(directories[1], &c->readers[1], err);
     if (code == 0)
         code = find_topics(c, directories, err);
-    for (unsigned side = 0; code == 0 && side < 2; side++)
+    for (unsigned side = 0; code == 0 && side < 2; side++) {
         c->clocks[side] = recorded_clock_begin(c->readers[side]);
+        c->events[side] = tbus_journal_reader_topic(c->readers[side], EVENT_TOPIC);
+    }
     if (code == 0)
         code = read_both(c, err);
     if (code == 0)

@@ -12,7 +12,8 @@
  * (first_cause.h), by either clock.
  *
  * A recording that is torn, broken off or still being written is compared as far as it goes: up to
- * its last tick in market time, and each stream up to its last message.
+ * the last tick of either in market time, and each stream up to its last message. So is one of a
+ * run in which a stage or the supervisor died: up to the first decision that is not there.
  */
 #ifndef TICKBUS_TOOLS_JOURNAL_COMPARE_H
 #define TICKBUS_TOOLS_JOURNAL_COMPARE_H
@@ -47,9 +48,20 @@ typedef struct compare_count {
     uint64_t digest; /* of these (bus/msg/digest.h), of all strategies */
 } compare_count_t;
 
+/* The second recording is that of a repetition of the first: what it lacks may not be missing. */
+typedef struct compare_repetition {
+    /* By the clock of the host: where the first ends early it is not on record in which order its
+     * last inputs were taken, so a message that the second lacks tells nothing. */
+    bool of_host_clock;
+    /* It came to a standstill for want of a decision: it lacks best prices of ticks that it did not
+     * come to. */
+    bool stood_still;
+} compare_repetition_t;
+
 typedef struct compare_result {
     bool identical;
     enum tbus_journal_end ends[2];
+    bool failed[2]; /* a stage, or the supervisor, died while it was recorded */
     uint32_t counts_count;
     compare_count_t counts[TBUS_JOURNAL_TOPICS_MAX];
     /* not identical: the one that is no effect of another; of several such the earliest in market
@@ -57,14 +69,14 @@ typedef struct compare_result {
     compare_divergence_t first;
 } compare_result_t;
 
-/* 0, and *out_result; or the negative error of reading one of them, which err names.
- * -TBUS_ENOTFOUND: they have no topic to be compared by. -TBUS_EABI: a version of messages that
- * this build does not read. -TBUS_ELIMIT: more streams, or messages that lie further apart in the
- * two, than there is memory for: 2^22 of one stream. Cold: reads both journals once; where best
- * prices differ, up to there once more. Memory for what one has read ahead of the other,
+/* `repetition`: NULL: it is none. 0, and *out_result; or the negative error of reading one of them,
+ * which err names. -TBUS_ENOTFOUND: they have no topic to be compared by. -TBUS_EABI: a version of
+ * messages that this build does not read. -TBUS_ELIMIT: more streams, or messages that lie further
+ * apart in the two, than there is memory for: 2^22 of one stream. Cold: reads both journals once;
+ * where best prices differ, up to there once more. Memory for what one has read ahead of the other,
  * on streams that are equal so far: in recordings of one program topics lie no further apart than
  * their rings have slots. */
-int compare_recordings(const char *const directories[2], compare_result_t *out_result,
-                       tbus_error_t *err);
+int compare_recordings(const char *const directories[2], const compare_repetition_t *repetition,
+                       compare_result_t *out_result, tbus_error_t *err);
 
 #endif

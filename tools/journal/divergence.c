@@ -162,7 +162,10 @@ void divergence_print(const divergence_request_t *request, FILE *out)
     for (uint32_t i = 0; i < r->counts_count; i++)
         fprintf(out, "  %-9s digest %016" PRIx64 "\n", r->counts[i].topic, r->counts[i].digest);
     for (unsigned side = 0; side < 2; side++)
-        if (r->ends[side] != TBUS_JOURNAL_CLOSED && r->identical)
+        if (r->failed[side] && r->identical)
+            fprintf(out, "  (%s, in %s: a stage or the supervisor died: compared up to there)\n",
+                    request->names[side], request->directories[side]);
+        else if (r->ends[side] != TBUS_JOURNAL_CLOSED && r->identical)
             fprintf(out, "  (%s does not come to its end in %s: compared as far as it goes)\n",
                     request->names[side], request->directories[side]);
     if (!r->identical)
@@ -214,7 +217,10 @@ json_t *divergence_json(const divergence_request_t *request)
 {
     const compare_result_t *r = request->result;
     json_t *counts = json_object(), *digests = json_object();
-    json_t *object = json_pack("{s:b}", "identical", r->identical);
+    bool whole = true;
+    for (unsigned side = 0; side < 2; side++)
+        whole &= r->ends[side] == TBUS_JOURNAL_CLOSED && !r->failed[side];
+    json_t *object = json_pack("{s:b, s:b}", "identical", r->identical, "whole", whole);
     for (uint32_t i = 0; i < r->counts_count; i++) {
         char digest[17];
         snprintf(digest, sizeof digest, "%016" PRIx64, r->counts[i].digest);

@@ -20,9 +20,9 @@ typedef struct divergence_request {
 
 /* In words, some lines. */
 void divergence_print(const divergence_request_t *request, FILE *out);
-/* identical, orders, reports, digests.TOPIC, counts.TOPIC, divergence (null: none; topic, strategy,
- * place, md_seq, fields[], NAME.{seq and the message, or null}, taken.{tick,report}). A new
- * reference. */
+/* identical, whole (both come to their end, and nobody died), orders, reports, digests.TOPIC,
+ * counts.TOPIC, divergence (null: none; topic, strategy, place, md_seq, fields[], NAME.{seq and the
+ * message, or null}, taken.{tick,report}). A new reference. */
 json_t *divergence_json(const divergence_request_t *request);
 
 #endif

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,12 +20,21 @@
 
 /* ---- comparing */
 
-static int compare_and_print(const char *verb, const divergence_request_t *names, bool json)
+static int compare_and_print(const char *verb, const divergence_request_t *names,
+                             const compare_repetition_t *repetition, uint64_t left, bool json)
 {
     compare_result_t result;
     tbus_error_t why = {0};
-    if (compare_recordings(names->directories, &result, &why) < 0)
+    if (compare_recordings(names->directories, repetition, &result, &why) < 0)
         return outcome_failed(verb, "%s", why.text);
+    if (result.identical && left != 0 && result.ends[0] == TBUS_JOURNAL_CLOSED && !result.failed[0])
+        return outcome_failed(
+            verb,
+            "the session in %s cannot be repeated to its end: it says that stages "
+            "took %" PRIu64 " inputs that nobody has sent, though all that was "
+            "decided until then is the same; `busctl journal verify` finds "
+            "what was changed in the recording",
+            names->directories[0], left);
     divergence_request_t request = *names;
     request.result = &result;
     if (json) {
@@ -43,7 +53,7 @@ int repeat_compare(const char *verb, const start_options_t *options)
 {
     divergence_request_t names = {.directories = {options->rest, options->against},
                                   .names = {"first", "second"}};
-    return compare_and_print(verb, &names, options->json);
+    return compare_and_print(verb, &names, NULL, 0, options->json);
 }
 
 /* ---- the configuration */
@@ -150,13 +160,20 @@ static int run_and_compare(const char *verb, start_options_t *options, const cha
     tbus_error_t why = {0};
     if (configure(options, into, &why) < 0)
         return outcome_refused(verb, options->json, why.text);
-    supervisor_request_t request = {.verb = verb, .options = options, .no_summary = true};
+    supervisor_repetition_t ending = {0};
+    supervisor_request_t request = {
+        .verb = verb, .options = options, .no_summary = true, .repetition = &ending};
     int code = supervisor_run(&request);
     if (code != OUTCOME_OK)
         return code;
+    if (ending.stopped)
+        return outcome_failed(verb, "stopped, as asked: nothing was compared");
+    const session_values_t *venue = config_resource_values(&options->config, &session_resource);
+    compare_repetition_t repetition = {.of_host_clock = venue->clock == SESSION_CLOCK_HOST,
+                                       .stood_still = ending.stood_still};
     divergence_request_t names = {.directories = {options->rest, into},
                                   .names = {"recorded", "replayed"}};
-    return compare_and_print(verb, &names, options->json);
+    return compare_and_print(verb, &names, &repetition, ending.left, options->json);
 }
 
 int repeat_and_compare(const char *verb, start_options_t *options)

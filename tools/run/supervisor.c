@@ -9,6 +9,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "bus/market/inputs.h"
 #include "tools/control/members.h"
 #include "tools/run/listing.h"
 #include "tools/show/outcome.h"
@@ -114,16 +115,44 @@ static bool sources_are_done(const supervisor_t *s)
     return sources != 0 && done == sources;
 }
 
+static bool stands_still(supervisor_t *s)
+{
+    uint64_t stages = 0, sources = 0;
+    for (uint32_t i = 0; i < supervisor_stages(s); i++) {
+        uint64_t bit = UINT64_C(1) << (s->pipeline.stages[i].owner - 1);
+        stages |= bit;
+        sources |= supervisor_is(s, i, TBUS_KIND_SOURCE) ? bit : 0;
+    }
+    return standstill_look(&s->standstill, &s->pipeline.bus, stages, sources);
+}
+
+/* Stages that repeat what was recorded, and get no further, are told to pass over what is left. */
+static void watch_repetition(supervisor_t *s)
+{
+    if (!s->repeats || s->stood_still)
+        return;
+    if (!stands_still(s)) {
+        if (s->standstill.suspected)
+            supervisor_nudge(s);
+        return;
+    }
+    s->stood_still = true;
+    supervisor_note(s, "the stages get no further: one of them waits for a message that the "
+                       "recording has and that is not sent this time");
+    supervisor_command_all(s, TBUS_KIND_SOURCE, false, TBUS_CMD_WIND_DOWN);
+}
+
 /* Looks become rarer as the run goes on, so that its length is known to a per cent. */
 static void run_until_done(supervisor_t *s)
 {
     while (!supervisor_stages(s) && !s->stop_asked)
         supervisor_step(s, -1); /* nothing happens by itself */
-    while (!sources_are_done(s) && !s->stop_asked && !s->broken) {
+    while (!sources_are_done(s) && !s->stop_asked && !s->broken && !s->stood_still) {
         uint64_t per_cent_ms = supervisor_running_ns(s) / (SECOND_NS / 10);
         supervisor_step(s, per_cent_ms < STEP_MS       ? STEP_MS
                            : per_cent_ms > STEP_MS_MAX ? STEP_MS_MAX
                                                        : (int)per_cent_ms);
+        watch_repetition(s);
     }
 }
 
@@ -187,6 +216,8 @@ static bool drain(supervisor_t *s, uint64_t *out_drained_ns)
         }
         supervisor_nudge(s);
         supervisor_step(s, STEP_MS);
+        if (!quiescence.armed) /* all is taken: it comes to rest */
+            watch_repetition(s);
         if (s->broken || s->abort_asked)
             return false;
         uint64_t taken_now = all_taken(&s->pipeline.bus);
@@ -515,6 +546,11 @@ static void run_pipeline(supervisor_t *s)
     supervisor_nudge(s); /* participants from outside that sleep */
     supervisor_close_record(s);
     s->run.state = "ended";
+    if (s->request->repetition)
+        *s->request->repetition =
+            (supervisor_repetition_t){.stopped = s->stop_asked,
+                                      .stood_still = s->stood_still,
+                                      .left = tbus_counter_value(&s->pipeline.bus, INPUTS_LEFT)};
 }
 
 static int report(supervisor_t *s)
@@ -613,6 +649,7 @@ int supervisor_run(const supervisor_request_t *request)
         .pace = request->topics_count ? "" : config_pace(config),
         .journal = request->topics_count ? "" : config_journal(config),
         .venue = request->topics_count ? NULL : config_resource_values(config, &session_resource)};
+    s->repeats = s->run.venue && s->run.venue->recorded[0];
     s->in_force = *config;
     s->file_keys = request->options->file_keys;
     supervisor_know_terminals(s);

@@ -26,6 +26,15 @@
 #include "tools/config/start_options.h"
 #include "tools/run/pipeline.h"
 
+/* How a repetition of a recorded session ended, other than at its end. */
+typedef struct supervisor_repetition {
+    bool stopped; /* by a signal or `busctl stop` */
+    /* A stage waited for a message that was not sent this time (tools/run/standstill.h): from there
+     * on no stage decided anything. */
+    bool stood_still;
+    uint64_t left; /* inputs of stages that are recorded and did not come */
+} supervisor_repetition_t;
+
 typedef struct supervisor_request {
     const char *verb; /* for messages: "busctl start" */
     const start_options_t *options;
@@ -33,6 +42,8 @@ typedef struct supervisor_request {
     uint32_t topics_count;
     const pipeline_topic_t *topics;
     bool no_summary; /* whoever asked has something else to print, unless the run fails */
+    /* of a run that repeats what was recorded; NULL: nobody asks. Written before the end. */
+    supervisor_repetition_t *repetition;
 } supervisor_request_t;
 
 /* Run all of the above; or, when the request brings topics of its own, keep a bus of these topics

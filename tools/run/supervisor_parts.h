@@ -34,6 +34,7 @@
 #include "tools/run/progress.h"
 #include "tools/control/rundir.h"
 #include "tools/run/stall.h"
+#include "tools/run/standstill.h"
 #include "tools/run/summary.h"
 #include "tools/run/supervisor.h"
 #include "tools/run/talk.h"
@@ -74,8 +75,11 @@ typedef struct supervisor {
     bool abort_asked;          /* by a second signal */
     uint64_t signalled_ns;     /* when the first signal to stop came; 0: none yet */
     bool broken;               /* a stage has failed or a process has died */
-    uint32_t limits_changes;   /* how often limits were put in force */
-    char *provenance;          /* for the journal; owned */
+    bool repeats;              /* the stages repeat what was recorded */
+    bool stood_still;          /* they came to a standstill, and repeat no more */
+    standstill_t standstill;
+    uint32_t limits_changes; /* how often limits were put in force */
+    char *provenance;        /* for the journal; owned */
     char *configuration;
     tbus_stage_t publishing; /* as a participant of the bus, on `events` alone */
     int life_fd;             /* of that participant; 0: none */

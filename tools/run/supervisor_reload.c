@@ -8,7 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CHANGES_MAX 400
+/* All limits, each with two numbers of 19 digits: who repeats the session takes them from this
+ * text. */
+#define CHANGES_MAX 2048
 
 void supervisor_know_terminals(supervisor_t *s)
 {
