@@ -10,9 +10,7 @@
  * that every book starts empty, as it did in the first.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +18,7 @@
 
 #include <tickbus/clock.h>
 
+#include "bench/command.h"
 #include "bench/program.h"
 #include "feedsim/itch/binaryfile.h"
 #include "feedsim/itch/binaryfile_writer.h"
@@ -36,7 +35,6 @@
 #define LAP_SHIFT       48 /* of an order reference: the lap stands above */
 #define REAL_FLOW       "lobster_aapl_20120621_l1/aapl_l1.itch.gz"
 #define PATH_BYTES      1024u
-#define LIMIT_NS        UINT64_C(600000000000) /* of one run */
 
 enum contender { BASELINE, FUSED, SPLIT, CONTENDERS };
 static const char *const names[CONTENDERS] = {"baseline", "fused", "split"};
@@ -103,14 +101,10 @@ static options_t parse(int argc, char **argv)
 
 static char scratch[] = "/tmp/tickbus-bench-XXXXXX";
 static char input_path[sizeof scratch + 16];
-static char talk_path[sizeof scratch + 16]; /* what the contender of the moment says on stderr */
-static char said_path[sizeof scratch + 16]; /* and on stdout */
 
 static void remove_scratch(void)
 {
     unlink(input_path);
-    unlink(talk_path);
-    unlink(said_path);
     rmdir(scratch);
 }
 
@@ -118,8 +112,6 @@ static void create_scratch(void)
 {
     bench_must(mkdtemp(scratch) ? 0 : -1, scratch, strerror(errno));
     snprintf(input_path, sizeof input_path, "%s/input.itch", scratch);
-    snprintf(talk_path, sizeof talk_path, "%s/talk", scratch);
-    snprintf(said_path, sizeof said_path, "%s/said", scratch);
     atexit(remove_scratch);
 }
 
@@ -199,59 +191,11 @@ static uint64_t write_laps(const char *from, uint64_t messages_min)
 
 /* ---- one repetition of one contender */
 
-static void show_talk(void)
-{
-    char line[PATH_BYTES];
-    FILE *talk = fopen(talk_path, "r");
-    while (talk && fgets(line, sizeof line, talk))
-        fputs(line, stderr);
-    if (talk)
-        fclose(talk);
-}
-
-static int open_new(const char *path)
-{
-    return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-}
-
-/* The process of a contender becomes its program. */
-static int become(side_t *me, void *context)
-{
-    char *const *arguments = context;
-    int said = open_new(said_path), talk = open_new(talk_path);
-    if (said < 0 || talk < 0)
-        return sides_fail(me, -errno, "cannot write into %s: %s", scratch, strerror(errno));
-    dup2(said, STDOUT_FILENO);
-    dup2(talk, STDERR_FILENO);
-    signal(SIGPIPE, SIG_DFL);
-    execv(arguments[0], arguments);
-    return sides_fail(me, -errno, "cannot run it: %s", strerror(errno));
-}
-
-/* What a program prints, as JSON. */
-static json_t *output_of(const char *const *arguments, int cpu)
-{
-    tbus_error_t err;
-    json_error_t wrong;
-    sides_spec_t spec = {.what = arguments[0],
-                         .count = 1,
-                         .cpus = {cpu},
-                         .run = become,
-                         .context = (void *)(uintptr_t)arguments};
-    int code = sides_run(&spec, LIMIT_NS, &err);
-    json_t *object = code < 0 ? NULL : json_load_file(said_path, 0, &wrong);
-    if (!object) {
-        show_talk();
-        bench_must(-1, "pipeline", code < 0 ? err.text : wrong.text);
-    }
-    return object;
-}
-
 /* Messages a second. */
 static double run(enum contender contender, const char *path, int cpu)
 {
     if (contender == BASELINE) {
-        json_t *result = output_of((const char *[]){TICKBUS_BASELINE, path, NULL}, cpu);
+        json_t *result = command_json((const char *[]){TICKBUS_BASELINE, path, NULL}, cpu);
         double rate = json_number_value(json_object_get(result, "messages")) * 1e9 /
                       json_number_value(json_object_get(result, "ns"));
         json_decref(result);
@@ -263,7 +207,7 @@ static double run(enum contender contender, const char *path, int cpu)
     const char *arguments[] = {TICKBUS_BUSCTL, "start",          "--name", name,         "--feed",
                                feed,           "--pace",         "max",    "--strategy", "null",
                                "--layout",     names[contender], "--json", NULL};
-    json_t *result = output_of(arguments, SIDES_ANYWHERE);
+    json_t *result = command_json(arguments, SIDES_ANYWHERE);
     double rate = json_number_value(json_object_get(json_object_get(result, "feed"), "messages")) /
                   json_number_value(json_object_get(result, "duration_s"));
     json_decref(result);

@@ -28,3 +28,7 @@ echo
 "$bin/bench_pipeline" "${quick[@]}"
 echo
 "$bin/bench_journal" "${quick[@]}"
+echo
+"$bin/bench_journal_open" "${quick[@]}"
+echo
+"$bin/bench_recorded" "${quick[@]}"
