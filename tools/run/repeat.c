@@ -14,6 +14,7 @@
 #include "bus/market/session.h"
 #include "tools/journal/compare.h"
 #include "tools/journal/divergence.h"
+#include "tools/run/repeatable.h"
 #include "tools/run/supervisor.h"
 #include "tools/show/outcome.h"
 #include "tools/show/recorded.h"
@@ -61,6 +62,47 @@ int repeat_compare(const char *verb, const start_options_t *options)
 static int set(start_options_t *options, const char *key, const char *value, tbus_error_t *err)
 {
     return config_set(&options->config, key, value, err);
+}
+
+/* Whatever the instance is called. */
+static int set_of_section(start_options_t *options, const char *section, const char *name,
+                          const char *value, tbus_error_t *err)
+{
+    config_key_t key;
+    int code = 0;
+    for (size_t i = 0; code == 0 && config_key_at(&options->config, i, &key); i++)
+        if (key.instance >= 0 && !key.of_variant && strcmp(key.param->name, name) == 0 &&
+            strcmp(options->config.instances[key.instance].kind->section, section) == 0)
+            code = set(options, key.path, value, err);
+    return code;
+}
+
+/* What it cost the host to keep the session: its repetition is there for a while, and none of it is
+ * to go before it was compared. */
+static int keep_simply(start_options_t *options, tbus_error_t *err)
+{
+    static const struct {
+        const char *section, *name, *value;
+    } keys[] = {
+        {"journal", "durability", "async"}, {"journal", "roll", "size"},
+        {"journal", "when_full", "stop"},   {"journal", "when_late", "warn"},
+        {"journal", "keep_bytes", "0"},     {"journal", "keep_age", "0"},
+        {"journal", "keep_segments", "0"},  {"executor", "durable", "false"},
+    };
+    int code = 0;
+    for (unsigned i = 0; code == 0 && i < sizeof keys / sizeof *keys; i++)
+        code = set_of_section(options, keys[i].section, keys[i].name, keys[i].value, err);
+    return code;
+}
+
+/* Nobody outside is served with what was decided once before. */
+static void leave_out_servers(config_t *config)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < config->instances_count; i++)
+        if (!(config->instances[i].kind->traits & TBUS_KIND_SERVES))
+            config->instances[kept++] = config->instances[i];
+    config->instances_count = kept;
 }
 
 /* Files that the session wrote beside its journal must not be written again. */
@@ -124,7 +166,12 @@ static int configure(start_options_t *options, const char *into, tbus_error_t *e
     const session_values_t *venue = config_resource_values(&options->config, &session_resource);
     if (code == 0 && venue->clock == SESSION_CLOCK_HOST)
         code = set(options, "layout.mode", "split", err);
-    return code < 0 ? code : silence_files(options, err);
+    if (code == 0)
+        code = keep_simply(options, err);
+    if (code == 0)
+        code = silence_files(options, err);
+    leave_out_servers(&options->config);
+    return code;
 }
 
 /* ---- the recording of the repetition */
@@ -159,6 +206,8 @@ static int run_and_compare(const char *verb, start_options_t *options, const cha
 {
     tbus_error_t why = {0};
     if (configure(options, into, &why) < 0)
+        return outcome_refused(verb, options->json, why.text);
+    if (repeatable_check(options->rest, &options->config, &why) < 0)
         return outcome_refused(verb, options->json, why.text);
     supervisor_repetition_t ending = {0};
     supervisor_request_t request = {
