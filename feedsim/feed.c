@@ -12,6 +12,7 @@
 #include <tickbus/market/clock.h>
 
 #include "feedsim/itch/itch.h"
+#include "feedsim/opening.h"
 #include "feedsim/pace.h"
 #include "feedsim/source/source.h"
 #include "feedsim/timeline.h"
@@ -31,6 +32,7 @@ typedef struct feed_stage {
     tbus_stage_t base;
     tbus_outlet_t md; /* keeps one tick that was due */
     feed_source_t *source;
+    feed_opening_t opening; /* goes out before the source is asked */
     feed_selection_t selection;
     feed_timeline_t timeline;
     feed_pace_t pace;
@@ -135,6 +137,19 @@ static bool schedule(feed_stage_t *f, uint64_t now_ns)
     return true;
 }
 
+/* Take the next tick of the opening in hand. */
+static bool take_opening(feed_stage_t *f, uint64_t now_ns)
+{
+    memcpy(f->tick, feed_opening_next(&f->opening), sizeof *f->tick);
+    f->bytes = sizeof *f->tick;
+    f->window = FEED_BEFORE;
+    f->at_once = true;
+    f->due_ns = now_ns;
+    f->source->tick_type = itch_tick_type(f->tick, f->bytes);
+    f->source->tick_message_bytes = (uint32_t)itch_tick_message_bytes(f->tick, f->bytes);
+    return fits_md(f);
+}
+
 /* The source has ended. */
 static void end_reading(feed_stage_t *f)
 {
@@ -150,6 +165,8 @@ static bool take(feed_stage_t *f, uint64_t now_ns)
 {
     if (f->base.source_done || now_ns < f->later_ns)
         return false;
+    if (TBUS_UNLIKELY(f->opening.next < f->opening.count))
+        return take_opening(f, now_ns);
     int rc = feed_source_next(f->source, f->tick, &f->bytes);
     for (unsigned passed = 0; rc == FEED_SOURCE_TICK && TBUS_UNLIKELY(f->selection.count != 0) &&
                               !feed_selection_takes(&f->selection, f->tick, f->bytes);
@@ -316,6 +333,7 @@ static void feed_destroy(tbus_stage_t *stage)
     feed_stage_t *f = (feed_stage_t *)stage;
     tbus_stage_leave(stage);
     feed_source_close(f->source);
+    feed_opening_clear(&f->opening);
     tbus_outlet_destroy(&f->md);
     free(f->tick);
     free(f);
@@ -340,6 +358,19 @@ static int parse_gap(const char *text, uint64_t *out_ns, tbus_error_t *err)
     return text == NULL || *text == '\0' ? 0 : feed_duration_parse(text, out_ns, err);
 }
 
+/* Instead of what comes before `from`. */
+static int open_opening(feed_stage_t *f, const char *path, tbus_error_t *err)
+{
+    if (!path || !*path)
+        return 0;
+    if (f->from_seq == 0)
+        return tbus_fail(err, -TBUS_ECONFIG,
+                         "feed.opening stands for what comes before feed.from, which must be the "
+                         "number of a message, seq:N");
+    int rc = feed_source_begin_at(f->source, f->from_seq, err);
+    return rc < 0 ? rc : feed_opening_read(path, &f->opening, err);
+}
+
 static int open_source(feed_stage_t *f, const feed_params_t *params, tbus_error_t *err)
 {
     uint64_t from_ns = 0, to_ns = 0, gap_ns = 0;
@@ -354,6 +385,8 @@ static int open_source(feed_stage_t *f, const feed_params_t *params, tbus_error_
         rc = feed_source_open(params->source, (enum feed_clock)params->clock, &f->source, err);
     if (rc == 0)
         rc = feed_source_choose(f->source, params->topic, err);
+    if (rc == 0)
+        rc = open_opening(f, params->opening, err);
     if (rc != 0)
         return rc;
     feed_selection_init(&f->selection, params->symbols, params->symbols_count);

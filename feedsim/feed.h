@@ -9,10 +9,12 @@
  *
  * What comes before `from` is not left out, or the books would lack its orders: it goes out at
  * once, for the books alone (TICK_WARM_UP, tickbus/msg/tick.h), and the schedule begins with the
- * first message at or after `from`. `to` ends the source.
+ * first message at or after `from`. `to` ends the source. Where somebody has made the books at that
+ * place, their orders go out instead (opening.h), and what comes before is not read.
  *
  * The first message on `md` is that of the file; a tick's sequence on `md` is the index of its
- * message in the file plus one. When the source ends, so does the feed (source_done). When it
+ * message in the file plus one, of a journal the one that was recorded (whoever makes the ring lets
+ * it begin there). When the source ends, so does the feed (source_done). When it
  * fails, what came before is published, then the feed ends the same way, with stage->error holding
  * what was wrong and the counter feed.errors at 1: bad input never takes the pipeline down. With
  * feed.errors at 0 what stage->error holds is a note: the source ended in order, and there is
@@ -49,6 +51,7 @@ typedef struct feed_values {
     char to[32];
     char skip_gaps[32];
     char topic[TBUS_NAME_MAX]; /* of a journal; "": md */
+    char opening[TBUS_PARAM_TEXT_MAX];
     uint32_t symbols_count;
     char symbols[FEED_SYMBOLS_MAX][FEED_SYMBOL_BYTES];
 } feed_values_t;
@@ -69,6 +72,7 @@ typedef struct feed_params {
     const char *to;
     const char *skip_gaps; /* of the market's time, before the pace makes it faster or slower */
     const char *topic;     /* of a journal: which of its topics of ticks; NULL or "": md */
+    const char *opening;   /* as feed_opening_read takes it; `from` is a number; NULL or "": none */
     const char (*symbols)[FEED_SYMBOL_BYTES]; /* only these; selection.h */
     uint32_t symbols_count;                   /* 0: all */
     uint64_t for_ns; /* end this long after the first poll; 0: when the source ends */

@@ -81,6 +81,10 @@ static const tbus_param_t table[] = {
      .fallback = "", .help = "only what belongs to these symbols, and to none; empty: everything"},
     {"topic", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(feed_values_t, topic), .may_be_empty = true,
      .fallback = "", .help = "of a journal: the topic of ticks that is fed; empty: md"},
+    {"opening", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(feed_values_t, opening), .may_be_empty = true,
+     .fallback = "",
+     .help = "file of ticks that go out first, for the books, instead of all that comes before the "
+             "place `from`, seq:N; replay makes one"},
 };
 static const tbus_params_t params_of_kind = TBUS_PARAMS(feed_values_t, table);
 
@@ -121,14 +125,19 @@ static void describe(const void *params, char *out_text, size_t bytes)
 }
 
 /* The descriptor that we were started with and that the source names, as `<(zcat FILE)` does in
- * bash. Those that the supervisor has opened itself are all close-on-exec. */
+ * bash; or that the opening names, which goes with a journal. Those that the supervisor has opened
+ * itself are all close-on-exec. */
 static int inherited_fd(const void *params)
 {
     static const char *const names[] = {"itch:/dev/fd/", "itch:/proc/self/fd/"};
+    static const char opening_fd[] = "/proc/self/fd/";
     const char *source = ((const feed_values_t *)params)->source;
+    const char *opening = ((const feed_values_t *)params)->opening;
     char *end = NULL;
     bool stdin_named = strcmp(source, "itch:/dev/stdin") == 0 || strcmp(source, "itch:-") == 0;
     long fd = stdin_named ? STDIN_FILENO : -1;
+    if (strncmp(opening, opening_fd, strlen(opening_fd)) == 0)
+        fd = strtol(opening + strlen(opening_fd), &end, 10);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strncmp(source, names[i], strlen(names[i])) == 0)
             fd = strtol(source + strlen(names[i]), &end, 10);
@@ -170,6 +179,7 @@ static int create(const tbus_stage_request_t *request, tbus_stage_t **out_stage,
                             .to = values->to,
                             .skip_gaps = values->skip_gaps,
                             .topic = values->topic,
+                            .opening = values->opening,
                             .symbols = values->symbols,
                             .symbols_count = values->symbols_count,
                             .for_ns = request->for_ns};

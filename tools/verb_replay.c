@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <inttypes.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "tools/config/start_options.h"
 #include "tools/run/repeat.h"
+#include "tools/run/replay_start.h"
 #include "tools/run/supervisor.h"
 #include "tools/show/outcome.h"
-#include "tools/show/span.h"
 #include "tools/verbs.h"
 
 static const char help[] =
@@ -32,53 +30,6 @@ static const char help[] =
     "                   recorded\n" PACE_OPTIONS_HELP START_OPTIONS_HELP "\n"
     "example: busctl replay /tmp/session --pace realtime --strategy quote\n";
 
-/* feed.from and feed.to are times of day, or numbers of ticks: any other place in the journal is
- * looked up. `text` must live as long as the options. */
-static int set_place(start_options_t *options, const char *key, uint16_t ticks,
-                     const span_place_t *place, char text[32], tbus_error_t *err)
-{
-    uint64_t seq;
-    int code = span_seq(options->rest, ticks, place, &seq, err);
-    if (code < 0)
-        return code;
-    snprintf(text, 32, "seq:%" PRIu64, seq ? seq : 1);
-    return start_options_set(options, key, text, err);
-}
-
-/* The topic of the journal that is fed: md, or the one of --topic. */
-static int fed_topic(const start_options_t *options, const tbus_journal_reader_t *reader)
-{
-    for (unsigned i = options->settings_count; i-- > 0;)
-        if (strcmp(options->settings[i].key, "feed.topic") == 0 && *options->settings[i].value)
-            return tbus_journal_reader_topic(reader, options->settings[i].value);
-    return span_ticks(tbus_journal_reader_info(reader));
-}
-
-static int set_places(start_options_t *options, tbus_error_t *err)
-{
-    static char from[32], to[32];
-    tbus_journal_reader_t *reader;
-    span_t span;
-    bool begins = options->from.kind != SPAN_NONE && options->from.kind != SPAN_OLDEST;
-    bool ends = options->to.kind != SPAN_NONE && options->to.kind != SPAN_NOW;
-    if (!begins && !ends)
-        return 0;
-    int code = tbus_journal_reader_open(options->rest, &reader, err);
-    if (code < 0)
-        return code;
-    int ticks = fed_topic(options, reader);
-    tbus_journal_reader_close(reader);
-    if (ticks < 0)
-        return 0; /* the feed says what is wrong */
-    code =
-        span_find(options->rest, false, (uint16_t)ticks, &options->from, &options->to, &span, err);
-    if (code == 0 && begins)
-        code = set_place(options, "feed.from", (uint16_t)ticks, &span.from, from, err);
-    if (code == 0 && ends)
-        code = set_place(options, "feed.to", (uint16_t)ticks, &span.to, to, err);
-    return code;
-}
-
 int verb_replay(int argc, char **argv)
 {
     static start_options_t options; /* large, and one is enough */
@@ -98,8 +49,12 @@ int verb_replay(int argc, char **argv)
     snprintf(source, sizeof source, "journal:%s", options.rest);
     if (start_options_set(&options, "feed.source", source, &why) < 0)
         return outcome_usage(argv[0], "%s", why.text);
-    if (set_places(&options, &why) < 0)
+    static replay_start_t start;
+    if (replay_start_prepare(argv[0], &options, &start, &why) < 0)
         return outcome_refused(argv[0], options.json, why.text);
-    supervisor_request_t request = {.verb = argv[0], .options = &options};
-    return supervisor_run(&request);
+    supervisor_request_t request = {
+        .verb = argv[0], .options = &options, .md_first_seq = start.md_first_seq};
+    code = supervisor_run(&request);
+    replay_start_clear(&start);
+    return code;
 }

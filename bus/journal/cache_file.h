@@ -8,13 +8,18 @@
  * whether it can be used. It is read with pread(2) and never mapped, so that nobody who cuts it can
  * raise a SIGBUS. It is never needed: where it cannot be written, one does without.
  *
- * Used by index.h: where in a segment to look for a place.
+ * Used by index.h: where in a segment to look for a place. Who stands above the journal may keep
+ * something of its own with a segment, of which the journal knows the name alone.
  */
 #ifndef TICKBUS_JOURNAL_CACHE_FILE_H
 #define TICKBUS_JOURNAL_CACHE_FILE_H
 
 #include <stdbool.h>
 #include <stdint.h>
+
+/* What may lie beside a segment, by the endings of their names, and goes with it. */
+#define TBUS_JOURNAL_CACHE_INDEX "tbi"
+#define TBUS_JOURNAL_CACHE_BOOKS "tbb" /* tools/journal/checkpoint.h */
 
 #define TBUS_JOURNAL_CACHE_NAME_MAX 24u /* "00000001.tbi.part" */
 

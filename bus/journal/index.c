@@ -11,7 +11,7 @@
 
 static void name_of(uint32_t number, char out_name[TBUS_JOURNAL_CACHE_NAME_MAX])
 {
-    snprintf(out_name, TBUS_JOURNAL_CACHE_NAME_MAX, "%08u.tbi",
+    snprintf(out_name, TBUS_JOURNAL_CACHE_NAME_MAX, "%08u." TBUS_JOURNAL_CACHE_INDEX,
              number % (TBUS_JOURNAL_SEGMENTS_MAX + 1));
 }
 

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bus/journal/cache_file.h"
 #include "bus/journal/lock.h"
 #include "bus/journal/segment.h"
 
@@ -58,15 +59,19 @@ static int remove_file(const tbus_journal_directory_t *directory, const char *na
                      tbus_strerror(code));
 }
 
-/* The index first: it is nothing without the segment. */
+/* What lies beside it first: that is nothing without the segment. */
 static int remove_segment(const tbus_journal_directory_t *directory, uint32_t number,
                           tbus_error_t *err)
 {
+    static const char *const beside[] = {TBUS_JOURNAL_CACHE_INDEX, TBUS_JOURNAL_CACHE_BOOKS};
     char segment[TBUS_JOURNAL_FILE_NAME_MAX];
-    char index[TBUS_JOURNAL_FILE_NAME_MAX];
+    char cache[TBUS_JOURNAL_CACHE_NAME_MAX];
+    int code = 0;
     tbus_journal_segment_name(number, segment);
-    snprintf(index, sizeof index, "%.8s.tbi", segment);
-    int code = remove_file(directory, index, err);
+    for (size_t i = 0; code == 0 && i < sizeof beside / sizeof *beside; i++) {
+        snprintf(cache, sizeof cache, "%.8s.%s", segment, beside[i]);
+        code = remove_file(directory, cache, err);
+    }
     return code < 0 ? code : remove_file(directory, segment, err);
 }
 

@@ -19,9 +19,9 @@ typedef struct tbus_journal_front {
 /* Is any limit set? */
 bool tbus_journal_limits_any(const tbus_journal_limits_t *limits);
 
-/* Remove segments at the front, with their indexes, while a limit is passed and no reader holds the
- * first one; then sync the directory. `now_ns`: by the clock of the recording, since 1970. Moves
- * front->first on. 0 or -errno; what is removed then stays removed. */
+/* Remove segments at the front, with what lies beside them, while a limit is passed and no reader
+ * holds the first one; then sync the directory. `now_ns`: by the clock of the recording, since
+ * 1970. Moves front->first on. 0 or -errno; what is removed then stays removed. */
 int tbus_journal_retention_apply(const tbus_journal_directory_t *directory,
                                  const tbus_journal_limits_t *limits, uint64_t now_ns,
                                  tbus_journal_front_t *front, tbus_error_t *err);

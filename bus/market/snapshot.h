@@ -45,9 +45,9 @@ typedef struct snapshot snapshot_t;
 
 /* An empty one. `orders_max`: that of the market's limits. Takes address space, 64 bytes an order
  * and 34 MiB; it becomes memory as far as snapshots fill it, and stays so for the next one.
- * -ENOMEM. Cold. Called by nobody yet but for tests. */
+ * -ENOMEM. Cold. */
 int snapshot_create(uint32_t orders_max, snapshot_t **out_snapshot, tbus_error_t *err);
-/* Accepts NULL. Likewise for tests so far. */
+/* Accepts NULL. */
 void snapshot_destroy(snapshot_t *s);
 
 /* Take the market as it is between two ticks; what was taken before is gone. The market view and
@@ -56,17 +56,17 @@ void snapshot_destroy(snapshot_t *s);
  * nothing was taken and the snapshot is empty.
  * Cost: a pass over the order table, whose size follows the most orders that there ever were, and a
  * radix sort of the live ones; no allocation, page faults where it grows. Cold: not on the path of
- * a tick. Likewise for tests so far. */
+ * a tick. */
 int snapshot_take(snapshot_t *s, const market_t *m, const standing_t *standing);
 
-/* How many ticks; 0: empty, as after creation. Likewise for tests so far. */
+/* How many ticks; 0: empty, as after creation. */
 uint32_t snapshot_count(const snapshot_t *s);
 
-/* Of the last tick that is in it. Likewise for tests so far. */
+/* Of the last tick that is in it. */
 uint64_t snapshot_md_seq(const snapshot_t *s);
 
 /* Tick `index`, below snapshot_count: sizeof(tick_t) bytes, `intended` holding the locate and time
- * 0, to be applied or encoded as ITCH. Constant time. Likewise for tests so far. */
+ * 0, to be applied or encoded as ITCH. Constant time. */
 void snapshot_tick(const snapshot_t *s, uint32_t index, tick_t *out_tick);
 
 #ifdef __cplusplus

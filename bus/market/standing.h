@@ -40,9 +40,9 @@ typedef struct standing standing_t;
 #define STANDING_MAX (STANDING_OF_SESSION + STANDING_OF_LOCATE * 65536u)
 
 /* Address space for STANDING_MAX ticks; a locate's 504 bytes become memory when it is heard of
- * first, so that 10,000 stocks take 5 MB. -ENOMEM. Cold. Called by nobody yet but for tests. */
+ * first, so that 10,000 stocks take 5 MB. -ENOMEM. Cold. */
 int standing_create(standing_t **out_standing, tbus_error_t *err);
-/* Accepts NULL. Likewise for tests so far. */
+/* Accepts NULL. */
 void standing_destroy(standing_t *s);
 
 /* Not for callers, who call standing_keep: a tick of a type that may be kept. */
@@ -55,8 +55,7 @@ void standing_keep_tick(standing_t *s, const tick_t *tick);
      (UINT64_C(1) << ('Y' - 64)) | (UINT64_C(1) << ('K' - 64)) | (UINT64_C(1) << ('J' - 64)))
 
 /* Take note of a tick; every one is given, in the order of md. Orders and trades cost one
- * comparison. A page fault when a locate is heard of first; else no system call. Used by
- * nobody yet but for tests. */
+ * comparison. A page fault when a locate is heard of first; else no system call. */
 static inline void standing_keep(standing_t *s, const tick_t *tick, size_t bytes)
 {
     unsigned type = (unsigned)tick->type - 64u;

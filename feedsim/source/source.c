@@ -63,3 +63,12 @@ int feed_source_choose(feed_source_t *source, const char *topic, tbus_error_t *e
                          topic);
     return source->ops->choose(source, topic, err);
 }
+
+int feed_source_begin_at(feed_source_t *source, uint64_t seq, tbus_error_t *err)
+{
+    if (!source->ops->begin_at)
+        return tbus_fail(err, -TBUS_ECONFIG,
+                         "feed.opening stands for what comes before a place of a journal, and the "
+                         "source of the feed is none; leave it empty");
+    return source->ops->begin_at(source, seq, err);
+}

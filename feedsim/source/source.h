@@ -50,6 +50,8 @@ typedef struct feed_source_ops {
     int (*next)(feed_source_t *self, tick_t *buffer, size_t *out_bytes);
     /* Take the ticks of that topic. NULL: it has no topics. */
     int (*choose)(feed_source_t *self, const char *topic, tbus_error_t *err);
+    /* Begin with the first tick from `seq` on. NULL: it cannot. */
+    int (*begin_at)(feed_source_t *self, uint64_t seq, tbus_error_t *err);
     /* How far it has come, and how far it goes, in units of its own. NULL: nobody knows. */
     void (*progress)(const feed_source_t *self, uint64_t *out_done, uint64_t *out_total);
     void (*close)(feed_source_t *self);
@@ -86,6 +88,10 @@ int feed_source_check_soup(const char *spec, tbus_error_t *err);
 /* Before the first tick, of a journal: its topic of ticks that is wanted; "": `md`, or the only
  * one. -TBUS_ENOTFOUND: it has no such topic, or is no journal. Cold. */
 int feed_source_choose(feed_source_t *source, const char *topic, tbus_error_t *err);
+
+/* Before the first tick, of a journal: leave out what comes before the tick `seq`, which is found
+ * by its indexes. -TBUS_ECONFIG: it is no journal; errors of reading it. Cold. */
+int feed_source_begin_at(feed_source_t *source, uint64_t seq, tbus_error_t *err);
 
 /* Accepts NULL. */
 void feed_source_close(feed_source_t *source);

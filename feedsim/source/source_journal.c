@@ -183,6 +183,13 @@ static int choose(feed_source_t *self, const char *topic, tbus_error_t *err)
     return take_topic(s, index, err);
 }
 
+static int begin_at(feed_source_t *self, uint64_t seq, tbus_error_t *err)
+{
+    source_journal_t *s = (source_journal_t *)self;
+    int rc = tbus_journal_reader_seek_seq(s->reader, s->topic, seq, err);
+    return rc < 0 ? rc : 0;
+}
+
 static int open_ticks(source_journal_t *s, tbus_error_t *err)
 {
     int rc = tbus_journal_reader_open(s->directory, &s->reader, err);
@@ -205,8 +212,11 @@ static int open_ticks(source_journal_t *s, tbus_error_t *err)
     return 0;
 }
 
-static const feed_source_ops_t ops = {
-    .next = next, .choose = choose, .progress = progress, .close = close_journal};
+static const feed_source_ops_t ops = {.next = next,
+                                      .choose = choose,
+                                      .begin_at = begin_at,
+                                      .progress = progress,
+                                      .close = close_journal};
 
 int feed_source_open_journal(const char *directory, enum feed_clock clock,
                              feed_source_t **out_source, tbus_error_t *err)

@@ -10,6 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <dirent.h>
+#include <stdbool.h>
+
 #include <cmocka.h>
 #include <jansson.h>
 
@@ -172,12 +175,172 @@ static void what_warmed_up_does_so_again_when_it_is_replayed(void **state)
     assert_non_null(strstr(f->busctl.out, "\"identical\": true"));
 }
 
+/* ---- from the middle of a journal, with and without checkpoints */
+
+static bool has_checkpoint(const char *directory)
+{
+    bool found = false;
+    DIR *stream = opendir(directory);
+    for (struct dirent *entry; (entry = readdir(stream)) != NULL;)
+        found |= strstr(entry->d_name, ".tbb") != NULL;
+    closedir(stream);
+    return found;
+}
+
+static void remove_checkpoints(const char *directory)
+{
+    DIR *stream = opendir(directory);
+    for (struct dirent *entry; (entry = readdir(stream)) != NULL;)
+        if (strstr(entry->d_name, ".tbb"))
+            assert_int_equal(unlinkat(dirfd(stream), entry->d_name, 0), 0);
+    closedir(stream);
+}
+
+static void expect_says(const fixture_t *f, const char *words)
+{
+    if (!strstr(f->busctl.err, words))
+        fail_msg("\"%s\" does not say \"%s\"", f->busctl.err, words);
+}
+
+/* The whole session, recorded by a run in which nobody trades. */
+static void record_whole(fixture_t *f)
+{
+    run(f, "start", "--feed", FEED, "--pace", "max", "--strategy", "null", "--journal", f->whole,
+        "--set", "journal.segment_bytes=65536", "--name", f->name, NULL);
+}
+
+static void what_is_decided_from_a_place_on_is_the_same_with_and_without_checkpoints(void **state)
+{
+    fixture_t *f = *state;
+    run(f, "start", "--feed", FEED, "--pace", "max", "--from", "seq:7000", EAGER, NULL);
+    char *wanted = decided(f);
+    record_whole(f);
+    static const char *const ways[][4] = {{"--layout", "fused", "--pace", "max"},
+                                          {"--layout", "split", "--pace", "max"},
+                                          {"--layout", "split", "--pace", "100k/s"},
+                                          {"--layout", "fused", "--pace", "1000000x"}};
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        remove_checkpoints(f->whole);
+        for (unsigned again = 0; again < 2; again++) {
+            run(f, "replay", f->whole, "--from", "seq:7000", ways[i][0], ways[i][1], ways[i][2],
+                ways[i][3], EAGER, NULL);
+            expect_says(f, again ? "made from the checkpoint" : "made from the beginning");
+            expect_same(decided(f), wanted);
+        }
+    }
+    run(f, "replay", f->whole, "--from", "seq:7000", "--symbol",
+        "SYN001,SYN002,SYN003,SYN004,SYN005,SYN006,SYN007,SYN008", EAGER, NULL);
+    expect_says(f, "all messages before the place go onto md");
+    expect_same(decided(f), wanted); /* of all symbols that there are */
+    free(wanted);
+}
+
+static void places_of_all_kinds_begin_with_the_books_that_are_there(void **state)
+{
+    fixture_t *f = *state;
+    uint64_t first;
+    record_whole(f);
+    static const char *const places[] = {"seq:1", "seq:2", "seq:12000", "09:30:00.05", "-1ms"};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        char *texts[2];
+        for (unsigned again = 0; again < 2; again++) {
+            run(f, "replay", f->whole, "--from", places[i], "--to", "16:30", EAGER, NULL);
+            texts[again] = decided(f);
+        }
+        assert_string_equal(texts[0], texts[1]);
+        remove_checkpoints(f->whole);
+        run(f, "replay", f->whole, "--from", places[i], EAGER, NULL);
+        expect_same(decided(f), texts[0]);
+        free(texts[0]);
+        free(texts[1]);
+    }
+    run(f, "replay", f->whole, "--from", "00:00", "--clock", "recorded", EAGER, NULL);
+    expect_says(f, "all messages before the place go onto md");
+    run(f, "replay", f->whole, "--from", "seq:7000", "--journal", f->part, EAGER, NULL);
+    assert_true(check_recording(f->part, PLACE, &first) > 100);
+    assert_in_range(first, PLACE - 4000, PLACE - 100);
+}
+
+static void a_replay_from_the_middle_is_a_session_like_any_other(void **state)
+{
+    fixture_t *f = *state;
+    record_whole(f);
+    run(f, "replay", f->whole, "--from", "seq:7000", "--journal", f->part, EAGER, NULL);
+    char *wanted = decided(f);
+    run(f, "replay", f->part, EAGER, NULL);
+    expect_same(decided(f), wanted);
+    run(f, "replay", f->part, "--from", "seq:7000", EAGER, NULL);
+    expect_same(decided(f), wanted);
+    free(wanted);
+    run(f, "replay", f->part, "--verify", "--json", NULL);
+    assert_non_null(strstr(f->busctl.out, "\"identical\": true"));
+    run(f, "journal", "verify", f->part, NULL);
+}
+
+static void checkpoints_are_made_by_index_and_nobody_takes_them_for_anything_else(void **state)
+{
+    fixture_t *f = *state;
+    record_whole(f);
+    run(f, "journal", "verify", f->whole, NULL);
+    char *before = strdup(f->busctl.out);
+    assert_false(has_checkpoint(f->whole));
+    run(f, "journal", "index", f->whole, NULL);
+    assert_non_null(strstr(f->busctl.out, "books"));
+    assert_true(has_checkpoint(f->whole));
+    run(f, "journal", "verify", f->whole, NULL);
+    assert_string_equal(f->busctl.out, before);
+    free(before);
+    run(f, "journal", "ls", f->whole, NULL);
+    run(f, "journal", "info", f->whole, NULL);
+    run(f, "journal", "repair", f->whole, NULL);
+}
+
+/* Segments from the front until a tenth is left; and the checkpoints that stand before them. */
+static void where_the_beginning_is_gone_a_checkpoint_makes_the_books(void **state)
+{
+    fixture_t *f = *state;
+    record_whole(f);
+    run(f, "replay", f->whole, "--from", "seq:11500", EAGER, NULL);
+    char *wanted = decided(f);
+    run(f, "journal", "index", f->whole, NULL);
+    char keep[32];
+    for (unsigned kept = 16; kept >= 4; kept--) { /* until a checkpoint stands at the front */
+        tbus_journal_reader_t *reader;
+        char path[PATH_BYTES + 16];
+        snprintf(keep, sizeof keep, "%u", kept);
+        run(f, "journal", "prune", f->whole, "--keep-segments", keep, NULL);
+        assert_int_equal(tbus_journal_reader_open(f->whole, &reader, NULL), 0);
+        uint32_t front = tbus_journal_reader_info(reader)->first_segment;
+        tbus_journal_reader_close(reader);
+        snprintf(path, sizeof path, "%s/%08u.tbb", f->whole, front);
+        if (front > 1 && access(path, F_OK) == 0)
+            break;
+    }
+    run(f, "replay", f->whole, "--from", "seq:11500", EAGER, NULL);
+    expect_says(f, "the checkpoint stands for it");
+    expect_same(decided(f), wanted);
+    run(f, "replay", f->whole, EAGER, NULL); /* all that is left */
+    expect_says(f, "the checkpoint stands for it");
+    remove_checkpoints(f->whole);
+    run(f, "replay", f->whole, "--from", "seq:11500", EAGER, NULL);
+    expect_says(f, "the books lack the orders");
+    char *without = decided(f);
+    assert_string_not_equal(without, wanted);
+    free(without);
+    free(wanted);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(nobody_acts_on_what_comes_before_from),
         TEST(what_warmed_up_does_so_again_when_it_is_replayed),
+        TEST(what_is_decided_from_a_place_on_is_the_same_with_and_without_checkpoints),
+        TEST(places_of_all_kinds_begin_with_the_books_that_are_there),
+        TEST(a_replay_from_the_middle_is_a_session_like_any_other),
+        TEST(checkpoints_are_made_by_index_and_nobody_takes_them_for_anything_else),
+        TEST(where_the_beginning_is_gone_a_checkpoint_makes_the_books),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

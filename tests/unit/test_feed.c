@@ -18,6 +18,8 @@
 #include <tickbus/subscriber.h>
 
 #include "feedsim/itch/binaryfile_writer.h"
+#include <tickbus/journal.h>
+
 #include "feedsim/feed.h"
 #include "feedsim/itch/itch.h"
 #include "feedsim/source/source.h"
@@ -470,6 +472,80 @@ static void what_comes_before_from_goes_out_at_once_and_is_wanted_at_no_time(voi
     assert_true(tick_intended_ns(&tick) <= tbus_bus_now_ns(&r->bus));
 }
 
+/* A journal with the first ticks of `spec`. */
+static void record_ticks(const char *directory, const char *spec, uint32_t count)
+{
+    tbus_journal_spec_t session = {.directory = directory,
+                                   .bus_name = "test",
+                                   .segment_bytes = 1 << 20,
+                                   .topics_count = 1,
+                                   .topics = {{"md", "tick", 1, TICK_VERSION, 0, 0}}};
+    tbus_journal_writer_t *w;
+    feed_source_t *source;
+    tick_t *tick = aligned_alloc(8, TICK_LEN_MAX);
+    size_t bytes;
+    tbus_error_t err;
+    assert_int_equal(tbus_journal_writer_open(&session, &w, &err), 0);
+    assert_int_equal(feed_source_open(spec, FEED_CLOCK_MARKET, &source, &err), 0);
+    for (uint64_t seq = 1; seq <= count; seq++) {
+        assert_int_equal(feed_source_next(source, tick, &bytes), FEED_SOURCE_TICK);
+        assert_int_equal(tbus_journal_writer_append(w, 0, seq, seq, tick, bytes), 0);
+    }
+    feed_source_close(source);
+    free(tick);
+    assert_int_equal(tbus_journal_writer_close(w, &err), 0);
+}
+
+static void remove_journal(const char *directory)
+{
+    static const char *const names[] = {"00000001.tbj", "00000001.tbi", "writer.lock"};
+    char path[256];
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(path, sizeof path, "%s/%s", directory, names[i]);
+        unlink(path);
+    }
+    assert_int_equal(rmdir(directory), 0);
+}
+
+static void an_opening_goes_out_in_the_place_of_what_comes_before_from(void **state)
+{
+    rig_t *r = *state;
+    char journal[200], spec[220];
+    tick_t opening[3] = {{.type = 'S'}, {.type = 'R'}, {.type = 'A'}}, tick;
+    snprintf(journal, sizeof journal, "%s/journal", r->directory);
+    snprintf(spec, sizeof spec, "journal:%s", journal);
+    record_ticks(journal, "synth:messages=500", 500);
+    make_bus(r, 1024, 0);
+    int fd = open(r->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_int_equal(write(fd, opening, sizeof opening), sizeof opening);
+    feed_params_t params = {.source = spec, .pace = "max", .from = "seq:400", .opening = r->path};
+    feed_params_t no_place = params, no_journal = params;
+    no_place.from = "09:30";
+    no_journal.source = "synth:messages=500";
+    assert_int_equal(feed_stage_create(&r->bus, r->owner, &no_place, &r->feed, &r->err),
+                     -TBUS_ECONFIG);
+    assert_int_equal(feed_stage_create(&r->bus, r->owner, &no_journal, &r->feed, &r->err),
+                     -TBUS_ECONFIG);
+    must(r, feed_stage_create(&r->bus, r->owner, &params, &r->feed, &r->err));
+    assert_int_equal(poll_feed(r, 500), 3 + 101);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(take(r, &tick), sizeof tick);
+        assert_int_equal(tick.type, opening[i].type);
+        assert_true(tick_is_warm_up(&tick));
+    }
+    while (take(r, &tick) > 0)
+        assert_false(tick_is_warm_up(&tick));
+    assert_int_equal(r->taken, 3 + 101);
+    assert_int_equal(value(r, "feed.messages"), 3 + 101);
+    r->feed->ops->destroy(r->feed);
+    r->feed = NULL;
+    assert_int_equal(write(fd, opening, 17), 17); /* not whole */
+    close(fd);
+    assert_int_equal(feed_stage_create(&r->bus, r->owner, &params, &r->feed, &r->err),
+                     -TBUS_EFORMAT);
+    remove_journal(journal);
+}
+
 static void what_cannot_run_is_refused_at_creation(void **state)
 {
     rig_t *r = *state;
@@ -560,6 +636,7 @@ int main(void)
         CASE(from_a_pipe_each_message_is_intended_for_when_it_came),
         cmocka_unit_test(a_gap_that_the_pace_does_not_know_is_told_to_have_no_effect),
         CASE(what_comes_before_from_goes_out_at_once_and_is_wanted_at_no_time),
+        CASE(an_opening_goes_out_in_the_place_of_what_comes_before_from),
         CASE(what_cannot_run_is_refused_at_creation),
         CASE(a_real_file_goes_through_byte_for_byte),
     };

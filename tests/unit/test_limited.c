@@ -160,7 +160,7 @@ static int start_books_in_a_small_group(void)
                                     .allowed_count = 1,
                                     .allowed = &(uint32_t){0}},
                 &layout);
-    must(pipeline_create(&config, &layout, 0, &pipeline, &err) == 0, "no pipeline", &err);
+    must(pipeline_create(&config, &layout, 0, 0, &pipeline, &err) == 0, "no pipeline", &err);
     must(memory_check(&pipeline, &err) == 0, "there is no limit yet", &err);
     if (!make_up_a_memory_limit())
         return MISSING;
@@ -380,7 +380,8 @@ static int start_a_pipeline_in_a_small_group(void)
     if (!new_group[0] || !pool_has_four() || !write_in(new_group, limit_file, "2097152") ||
         !write_in(new_group, "cgroup.procs", "0"))
         return MISSING;
-    must(pipeline_create(&config, &layout, UINT64_MAX, &pipeline, &err) == 0, "no pipeline", &err);
+    must(pipeline_create(&config, &layout, UINT64_MAX, 0, &pipeline, &err) == 0, "no pipeline",
+         &err);
     pipeline_pages_text(&pipeline, err.text, sizeof err.text);
     if (!pool_has_four())
         return MISSING;

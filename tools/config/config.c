@@ -201,14 +201,19 @@ static const void *values_of(const config_t *config, const tbus_kind_t *kind)
     return NULL;
 }
 
+const feed_values_t *config_feed(const config_t *config)
+{
+    return values_of(config, &feed_kind);
+}
+
 const char *config_source(const config_t *config)
 {
-    return ((const feed_values_t *)values_of(config, &feed_kind))->source;
+    return config_feed(config)->source;
 }
 
 const char *config_pace(const config_t *config)
 {
-    return feed_values_pace(values_of(config, &feed_kind));
+    return feed_values_pace(config_feed(config));
 }
 
 const char *config_journal(const config_t *config)

@@ -33,6 +33,7 @@
 #include <tickbus/kind.h>
 #include <tickbus/ring.h>
 
+#include "feedsim/feed.h"
 #include "tools/config/kinds.h"
 
 #define CONFIG_SOURCE_MAX TBUS_PARAM_TEXT_MAX
@@ -167,7 +168,9 @@ uint32_t config_topic_slots(const config_t *config, const char *topic);
 /* What participants from outside may do on it: enum tbus_rights. */
 uint32_t config_topic_rights(const config_t *config, const char *topic);
 
-/* Of the feed: its source; its pace, `auto` resolved. Of the recorder: its directory, "": none. */
+/* Of the feed: its values; its source; its pace, `auto` resolved. Of the recorder: its directory,
+ * "": none. */
+const feed_values_t *config_feed(const config_t *config);
 const char *config_source(const config_t *config);
 const char *config_pace(const config_t *config);
 const char *config_journal(const config_t *config);

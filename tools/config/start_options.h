@@ -57,7 +57,7 @@ typedef struct start_options {
     struct {
         const char *key;
         const char *value;
-    } settings[START_FLAGS_MAX + 3]; /* in their order; three are left for the verb */
+    } settings[START_FLAGS_MAX + 4]; /* in their order; four are left for the verb */
     uint64_t for_ns;                 /* 0: not given */
     bool json;
     bool verify;         /* replay: are the decisions those that were recorded? */

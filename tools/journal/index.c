@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* busctl journal index: the files by which places and orders in a recording are found. */
+/* busctl journal index: the files by which places and orders in a recording are found, and the
+ * books at places. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -11,6 +12,7 @@
 #include <tickbus/journal.h>
 
 #include "tools/journal/arguments.h"
+#include "tools/journal/books_at.h"
 #include "tools/journal/order_index_make.h"
 #include "tools/journal/segments.h"
 #include "tools/journal/verbs.h"
@@ -24,7 +26,9 @@ static const char help[] =
     "and --to name it, is found at once. And, once the session has come to its end,\n"
     "that of its orders, orders.tbw, by which busctl why answers at once. All are\n"
     "made by themselves when they are needed; building them beforehand saves the\n"
-    "first who asks the reading.\n"
+    "first who asks the reading. Where it takes little room the books at the beginning\n"
+    "of a segment are left beside it as well, 00000005.tbb, with which busctl replay\n"
+    "--from begins in the middle at once.\n"
     "\n"
     "  --json    a JSON object\n"
     "\n"
@@ -34,6 +38,8 @@ typedef struct count {
     uint32_t made;
     uint32_t right;
     uint32_t unfinished;
+    uint32_t books_made;
+    uint32_t books_right;
 } count_t;
 
 static void show_progress(uint32_t done, uint32_t total)
@@ -76,12 +82,21 @@ static int index_orders(const char *verb, const char *directory, const char **ou
     return code >= 0 || has_none ? OUTCOME_OK : outcome_failed(verb, "%s", why_none->text);
 }
 
+static int index_books(const char *verb, const char *directory, count_t *count)
+{
+    tbus_error_t why = {0};
+    if (books_at_checkpoints(directory, &count->books_made, &count->books_right, &why) < 0)
+        return outcome_failed(verb, "%s", why.text);
+    return OUTCOME_OK;
+}
+
 static void print_json(const count_t *count, const char *orders, const tbus_error_t *why_none)
 {
-    json_t *object =
-        json_pack("{s:I,s:I,s:I,s:s,s:s?}", "made", (json_int_t)count->made, "right",
-                  (json_int_t)count->right, "unfinished", (json_int_t)count->unfinished, "orders",
-                  orders, "orders_none", why_none->code ? why_none->text : NULL);
+    json_t *object = json_pack(
+        "{s:I,s:I,s:I,s:I,s:I,s:s,s:s?}", "made", (json_int_t)count->made, "right",
+        (json_int_t)count->right, "unfinished", (json_int_t)count->unfinished, "books_made",
+        (json_int_t)count->books_made, "books_right", (json_int_t)count->books_right, "orders",
+        orders, "orders_none", why_none->code ? why_none->text : NULL);
     json_dumpf(object, stdout, JSON_INDENT(2));
     putchar('\n');
     json_decref(object);
@@ -92,6 +107,9 @@ static void print_words(const count_t *count, const char *orders, const tbus_err
     printf("made      %" PRIu32 "\nright     %" PRIu32 "\n", count->made, count->right);
     if (count->unfinished)
         printf("none      %" PRIu32 ", which are not finished\n", count->unfinished);
+    if (count->books_made + count->books_right)
+        printf("books     %" PRIu32 " made, %" PRIu32 " right\n", count->books_made,
+               count->books_right);
     printf("orders    %s%s%s\n", orders, why_none->code ? ": " : "", why_none->text);
 }
 
@@ -111,6 +129,8 @@ int journal_verb_index(int argc, char **argv)
         return outcome_failed(argv[0], "there is no journal in %s", directory);
     code = index_all(argv[0], directory, &segments, &count);
     segments_clear(&segments);
+    if (code == OUTCOME_OK)
+        code = index_books(argv[0], directory, &count);
     if (code == OUTCOME_OK)
         code = index_orders(argv[0], directory, &orders, &why);
     (json ? print_json : print_words)(&count, orders, &why);

@@ -101,6 +101,8 @@ static int add_topics(pipeline_t *p, tbus_error_t *err)
     const tbus_port_t *port;
     for (uint32_t i = 0; (port = next_topic(p, &i)) != NULL;) {
         tbus_ring_spec_t spec = ring_spec(p->config, port);
+        if (p->md_first_seq != 0 && strcmp(port->topic, "md") == 0)
+            spec.first_seq = p->md_first_seq;
         int index = add_topic(p, &spec, port->type, pages_of(p, port),
                               config_topic_rights(p->config, port->topic), err);
         if (index >= 0)
@@ -245,9 +247,10 @@ static void know_stages(pipeline_t *p)
 }
 
 int pipeline_create(const config_t *config, const layout_t *layout, uint64_t for_ns,
-                    pipeline_t *out_pipeline, tbus_error_t *err)
+                    uint64_t md_first_seq, pipeline_t *out_pipeline, tbus_error_t *err)
 {
-    pipeline_t p = {.config = config, .layout = layout, .for_ns = for_ns};
+    pipeline_t p = {
+        .config = config, .layout = layout, .for_ns = for_ns, .md_first_seq = md_first_seq};
     know_stages(&p);
     int code = tbus_bus_create(config->bus.name, &p.bus, err);
     if (code < 0)

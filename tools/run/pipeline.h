@@ -40,7 +40,8 @@ typedef struct pipeline {
     const layout_t *layout; /* not owned */
     const char *provenance; /* JSON, for the journal; not owned; NULL: none */
     const char *configuration;
-    uint64_t for_ns; /* sources end after this long; 0: when their input does */
+    uint64_t md_first_seq; /* 0: 1 */
+    uint64_t for_ns;       /* sources end after this long; 0: when their input does */
     tbus_bus_t bus;
     uint32_t stages_count; /* those of the layout, in its order */
     pipeline_stage_t stages[TBUS_INSTANCES_MAX];
@@ -59,9 +60,10 @@ typedef struct pipeline_topic {
 
 /* Make bus, topics, places and participants. `config` and `layout`, which was planned for the
  * stages of this configuration, must outlive it. -TBUS_ECONFIG when a stage reads a topic that
- * nobody publishes on. Cold. */
+ * nobody publishes on. `md_first_seq`: of the first message on md; 0: 1, as on all other topics.
+ * Cold. */
 int pipeline_create(const config_t *config, const layout_t *layout, uint64_t for_ns,
-                    pipeline_t *out_pipeline, tbus_error_t *err);
+                    uint64_t md_first_seq, pipeline_t *out_pipeline, tbus_error_t *err);
 /* Add a topic beside those of the stages, in the pages that the configuration says. */
 int pipeline_add_topic(pipeline_t *pipeline, const pipeline_topic_t *topic, tbus_error_t *err);
 void pipeline_close(pipeline_t *pipeline);

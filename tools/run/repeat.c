@@ -15,6 +15,7 @@
 #include "tools/journal/compare.h"
 #include "tools/journal/divergence.h"
 #include "tools/run/repeatable.h"
+#include "tools/run/replay_start.h"
 #include "tools/run/supervisor.h"
 #include "tools/show/outcome.h"
 #include "tools/show/recorded.h"
@@ -141,6 +142,7 @@ static int configure(start_options_t *options, const char *into, tbus_error_t *e
                 {"feed.to", "", false},
                 {"feed.skip_gaps", "", false},
                 {"feed.topic", "", false},
+                {"feed.opening", "", false},
                 {"feed.symbols", "", false},
                 {"venue.recorded", options->rest, false},
                 {"journal.directory", into, false},
@@ -210,8 +212,11 @@ static int run_and_compare(const char *verb, start_options_t *options, const cha
     if (repeatable_check(options->rest, &options->config, &why) < 0)
         return outcome_refused(verb, options->json, why.text);
     supervisor_repetition_t ending = {0};
-    supervisor_request_t request = {
-        .verb = verb, .options = options, .no_summary = true, .repetition = &ending};
+    supervisor_request_t request = {.verb = verb,
+                                    .options = options,
+                                    .md_first_seq = replay_start_first_seq(options->rest),
+                                    .no_summary = true,
+                                    .repetition = &ending};
     int code = supervisor_run(&request);
     if (code != OUTCOME_OK)
         return code;

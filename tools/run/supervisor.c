@@ -599,7 +599,9 @@ static int supervise(supervisor_t *s, tbus_error_t *why)
         goto no_lock;
     if (supervisor_expect_nobody(s, why) < 0)
         goto no_pipeline;
-    if (pipeline_create(config, &s->layout, s->request->options->for_ns, &s->pipeline, why) < 0)
+    const supervisor_request_t *request = s->request;
+    if (pipeline_create(config, &s->layout, request->options->for_ns, request->md_first_seq,
+                        &s->pipeline, why) < 0)
         goto no_pipeline;
     if (memory_check(&s->pipeline, why) < 0)
         goto no_guests;

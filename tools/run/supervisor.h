@@ -41,7 +41,8 @@ typedef struct supervisor_request {
     /* of a bus that no stage is on, which goes on until it is told to end (`busctl bus`) */
     uint32_t topics_count;
     const pipeline_topic_t *topics;
-    bool no_summary; /* whoever asked has something else to print, unless the run fails */
+    uint64_t md_first_seq; /* with which the ring md begins; 0: 1 */
+    bool no_summary;       /* whoever asked has something else to print, unless the run fails */
     /* of a run that repeats what was recorded; NULL: nobody asks. Written before the end. */
     supervisor_repetition_t *repetition;
 } supervisor_request_t;

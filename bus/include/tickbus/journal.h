@@ -229,7 +229,7 @@ uint64_t tbus_journal_writer_durable(const tbus_journal_writer_t *w, uint16_t to
 int tbus_journal_writer_close(tbus_journal_writer_t *w, tbus_error_t *err);
 
 /* Remove what the limits do not keep of a journal that nobody records into: segments from the
- * front, with their indexes, and never the last one. `now_ns`: since 1970, for keep_age_ns.
+ * front, with what lies beside them, and never the last one. `now_ns`: since 1970, for keep_age_ns.
  * *out_removed: how many. 0; those of tbus_journal_reader_open for a directory without a journal;
  * -EBUSY: it is being recorded; -errno from removing. Cold. */
 int tbus_journal_prune(const char *directory, const tbus_journal_limits_t *limits, uint64_t now_ns,
