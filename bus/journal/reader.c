@@ -36,7 +36,29 @@ static uint64_t buffered(const tbus_journal_reader_t *r)
     return r->buffer_bytes > skipped ? r->buffer_bytes - skipped : 0;
 }
 
-int tbus_journal_reader_look(tbus_journal_reader_t *r, tbus_journal_record_t *out_record)
+/* The whole record that stands at `at`, the position: take it. */
+static inline int take(tbus_journal_reader_t *r, const unsigned char *at, uint64_t padded,
+                       tbus_journal_record_t *out_record)
+{
+    const tbus_journal_record_header_t *header =
+        (const tbus_journal_record_header_t *)(const void *)at;
+    *out_record = (tbus_journal_record_t){
+        .topic = header->topic,
+        .seq = header->seq,
+        .time_ns = header->time_ns,
+        .payload = header + 1,
+        .bytes = tbus_load_relaxed_u32(&header->length) - TBUS_JOURNAL_RECORD_HEADER,
+        .segment = r->segment.header.segment,
+        .offset = r->position,
+    };
+    r->position += padded;
+    r->records++;
+    return TBUS_JOURNAL_FOUND;
+}
+
+/* The same, for a record that is not in the buffer with all of its bytes. */
+static __attribute__((noinline)) int look_and_fill(tbus_journal_reader_t *r,
+                                                   tbus_journal_record_t *out_record)
 {
     uint64_t have = buffered(r);
     if (have < TBUS_JOURNAL_RECORD_HEADER) {
@@ -65,20 +87,20 @@ int tbus_journal_reader_look(tbus_journal_reader_t *r, tbus_journal_record_t *ou
     }
     if (!tbus_journal_segment_is_record(&r->segment, at, have, r->position, &padded))
         return TBUS_JOURNAL_BAD;
-    const tbus_journal_record_header_t *header =
-        (const tbus_journal_record_header_t *)(const void *)at;
-    *out_record = (tbus_journal_record_t){
-        .topic = header->topic,
-        .seq = header->seq,
-        .time_ns = header->time_ns,
-        .payload = header + 1,
-        .bytes = length - TBUS_JOURNAL_RECORD_HEADER,
-        .segment = r->segment.header.segment,
-        .offset = r->position,
-    };
-    r->position += padded;
-    r->records++;
-    return TBUS_JOURNAL_FOUND;
+    return take(r, at, padded, out_record);
+}
+
+int tbus_journal_reader_look(tbus_journal_reader_t *r, tbus_journal_record_t *out_record)
+{
+    uint64_t have = buffered(r);
+    uint64_t padded;
+    const unsigned char *at = r->buffer + (r->position - r->buffer_at);
+    uint64_t left = r->info.segment_bytes - r->position;
+    if (TBUS_LIKELY(have >= TBUS_JOURNAL_RECORD_HEADER &&
+                    tbus_journal_segment_is_record(&r->segment, at, have < left ? have : left,
+                                                   r->position, &padded)))
+        return take(r, at, padded, out_record);
+    return look_and_fill(r, out_record);
 }
 
 int tbus_journal_reader_look_again(tbus_journal_reader_t *r, tbus_journal_record_t *out_record)

@@ -233,36 +233,13 @@ void tbus_journal_segment_close(tbus_journal_segment_t *segment)
 
 /* --- what is in it --- */
 
-static bool is_plausible(const tbus_journal_segment_t *segment,
-                         const tbus_journal_record_header_t *header)
-{
-    bool known = header->topic < segment->header.topics_count ||
-                 (header->topic == TBUS_JOURNAL_SESSION_TOPIC && segment->header.abi >= 2);
-    return known && !header->flags && !header->pad;
-}
-
 bool tbus_journal_segment_may_be_record(const tbus_journal_segment_t *segment,
                                         const tbus_journal_record_header_t *header, uint64_t offset)
 {
     uint32_t length = tbus_load_relaxed_u32(&header->length);
-    return length >= TBUS_JOURNAL_RECORD_HEADER && is_plausible(segment, header) &&
+    return length >= TBUS_JOURNAL_RECORD_HEADER &&
+           tbus_journal_segment_is_plausible(segment, header) &&
            tbus_journal_padded(length) <= segment->header.segment_bytes - offset;
-}
-
-bool tbus_journal_segment_is_record(const tbus_journal_segment_t *segment, const void *record,
-                                    uint64_t bytes, uint64_t offset, uint64_t *out_padded_bytes)
-{
-    const tbus_journal_record_header_t *header = record;
-    uint32_t length = tbus_load_relaxed_u32(&header->length);
-    uint64_t padded = tbus_journal_padded(length);
-    if (length < TBUS_JOURNAL_RECORD_HEADER || padded > bytes)
-        return false;
-    if (!is_plausible(segment, header))
-        return false;
-    if (header->crc32c != tbus_journal_record_crc(segment->seed, offset, length, record))
-        return false;
-    *out_padded_bytes = padded;
-    return true;
 }
 
 /* Of a later kind it is taken as it is, if it fits its CRC. */

@@ -50,11 +50,34 @@ bool tbus_journal_segment_may_be_record(const tbus_journal_segment_t *segment,
                                         const tbus_journal_record_header_t *header,
                                         uint64_t offset);
 
+/* Is what its header says of it possible, but for the length? */
+static inline bool tbus_journal_segment_is_plausible(const tbus_journal_segment_t *segment,
+                                                     const tbus_journal_record_header_t *header)
+{
+    bool known = header->topic < segment->header.topics_count ||
+                 (header->topic == TBUS_JOURNAL_SESSION_TOPIC && segment->header.abi >= 2);
+    return known && !header->flags && !header->pad;
+}
+
 /* Are these bytes a whole record? `record` is 8-byte aligned, `bytes` of it (at least
  * TBUS_JOURNAL_RECORD_HEADER) are there, `offset` is its place in the segment. If so
  * *out_padded_bytes is what it takes. */
-bool tbus_journal_segment_is_record(const tbus_journal_segment_t *segment, const void *record,
-                                    uint64_t bytes, uint64_t offset, uint64_t *out_padded_bytes);
+static inline bool tbus_journal_segment_is_record(const tbus_journal_segment_t *segment,
+                                                  const void *record, uint64_t bytes,
+                                                  uint64_t offset, uint64_t *out_padded_bytes)
+{
+    const tbus_journal_record_header_t *header = record;
+    uint32_t length = tbus_load_relaxed_u32(&header->length);
+    uint64_t padded = tbus_journal_padded(length);
+    if (length < TBUS_JOURNAL_RECORD_HEADER || padded > bytes)
+        return false;
+    if (!tbus_journal_segment_is_plausible(segment, header))
+        return false;
+    if (header->crc32c != tbus_journal_record_crc(segment->seed, offset, length, record))
+        return false;
+    *out_padded_bytes = padded;
+    return true;
+}
 
 /* How many bytes the segment says that it holds, as its file has it now; 0: it is being written, or
  * its writer was killed. -TBUS_ETRUNCATED: its header is gone; -TBUS_ECORRUPT: the word does not
