@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kind of stage that serves remote consumers. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "feedsim/gateway/block.h"
@@ -88,9 +89,10 @@ static const tbus_param_t table[] = {
 };
 static const tbus_params_t params_of_kind = TBUS_PARAMS(gateway_values_t, table);
 
-void gateway_values_options(const gateway_values_t *values,
-                            char out_topics[GATEWAY_PORTS_MAX][TBUS_NAME_MAX],
-                            gateway_options_t *out_options)
+/* The texts in `out_options` are those of `values`, and of `out_topics`. */
+static void take_values(const gateway_values_t *values,
+                        char out_topics[GATEWAY_PORTS_MAX][TBUS_NAME_MAX],
+                        gateway_options_t *out_options)
 {
     gateway_options_t o = {
         .users = values->users[0] ? values->users : NULL,
@@ -157,6 +159,22 @@ static size_t memory_bytes(const void *params)
     return channels * values->window_bytes + values->backfill_bytes;
 }
 
+typedef struct gateway_texts {
+    gateway_values_t values;
+    char topics[GATEWAY_PORTS_MAX][TBUS_NAME_MAX];
+} gateway_texts_t;
+
+static int create(const tbus_stage_request_t *request, tbus_stage_t **out_stage, tbus_error_t *err)
+{
+    gateway_options_t options = {0};
+    gateway_texts_t *texts = malloc(sizeof *texts);
+    if (texts) {
+        texts->values = *(const gateway_values_t *)request->params;
+        take_values(&texts->values, texts->topics, &options);
+    }
+    return gateway_stage_create(request, &options, texts, out_stage, err);
+}
+
 const tbus_kind_t gateway_kind = {
     .api = TBUS_KIND_API,
     .struct_bytes = sizeof(tbus_kind_t),
@@ -174,5 +192,5 @@ const tbus_kind_t gateway_kind = {
     .describe = describe,
     .memory_bytes = memory_bytes,
     .memory_keys = "gateway.window_bytes, gateway.backfill_bytes",
-    .create = gateway_stage_create,
+    .create = create,
 };

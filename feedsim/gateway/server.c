@@ -109,23 +109,34 @@ int gateway_server_create(tbus_bus_t *bus, const char *journal, const gateway_op
     return 0;
 }
 
+/* All is found. `now`: clients are answered at once, and not when the books are right first. */
+static int open_doors(gateway_server_t *s, bool now)
+{
+    s->started = true;
+    s->warmed = now;
+    s->now_ns = tbus_clock_ns();
+    if (now)
+        gateway_net_pause(s->net, false);
+    server_show_start(s);
+    server_show(s);
+    return 0;
+}
+
 int gateway_server_start(gateway_server_t *s, const char *session_name, tbus_error_t *err)
 {
     int code = 0;
     snprintf(s->session_name, sizeof s->session_name, "%s", session_name);
+    if (s->options.books) {
+        code = glimpse_create(s->bus, s->journal, s->options.channels[0].topic, s->options.books,
+                              &s->glimpse, err);
+        return code < 0 ? code : open_doors(s, false);
+    }
     for (; code == 0 && s->channels_count < s->options.channels_count;
          s->channels_count += code == 0)
         code = gateway_channel_open(&s->channels[s->channels_count], s->bus, s->journal,
                                     s->options.channels[s->channels_count].topic,
                                     s->options.window_bytes, err);
-    if (code < 0)
-        return code;
-    s->started = true;
-    s->now_ns = tbus_clock_ns();
-    gateway_net_pause(s->net, false);
-    server_show_start(s);
-    server_show(s);
-    return 0;
+    return code < 0 ? code : open_doors(s, true);
 }
 
 void gateway_server_destroy(gateway_server_t *s)
@@ -138,6 +149,7 @@ void gateway_server_destroy(gateway_server_t *s)
     gateway_backfill_destroy(s->backfill);
     for (uint32_t i = 0; i < s->channels_count; i++)
         gateway_channel_close(&s->channels[i]);
+    glimpse_destroy(s->glimpse);
     free(s->clients);
     free(s);
 }
@@ -150,17 +162,16 @@ uint16_t gateway_server_port(const gateway_server_t *s, uint32_t channel)
 /* --- turned --- */
 
 /* A channel could not be read. What is corrupt stays so; all else may pass. */
-static int bear_error(gateway_server_t *s, const gateway_channel_t *channel, int code,
-                      const tbus_error_t *why, tbus_error_t *err)
+static int bear_error(gateway_server_t *s, const char *topic, int code, const tbus_error_t *why,
+                      tbus_error_t *err)
 {
     if (!s->failed_ns)
         s->failed_ns = s->now_ns;
     s->retry_ns = s->now_ns + RETRY_NS;
-    server_note(s, "topic %s cannot be read for now: %s", channel->topic, why->text);
+    server_note(s, "topic %s cannot be read for now: %s", topic, why->text);
     if (code != -TBUS_ECORRUPT && s->now_ns - s->failed_ns < GIVE_UP_NS)
         return 0;
-    return tbus_fail(err, code, "the gateway cannot read topic '%s': %s", channel->topic,
-                     why->text);
+    return tbus_fail(err, code, "the gateway cannot read topic '%s': %s", topic, why->text);
 }
 
 /* What has come on the topics. */
@@ -175,7 +186,7 @@ static int turn_channels(gateway_server_t *s, uint32_t messages, tbus_error_t *e
         gateway_channel_t *channel = &s->channels[i];
         int code = gateway_channel_turn(channel, messages, s->now_ns, &why);
         if (code < 0)
-            return bear_error(s, channel, code, &why, err);
+            return bear_error(s, channel->topic, code, &why, err);
         if (code > 0)
             server_wake_edge(s, i);
         else if (s->finishing && !channel->ended) {
@@ -189,6 +200,24 @@ static int turn_channels(gateway_server_t *s, uint32_t messages, tbus_error_t *e
     return done;
 }
 
+/* What has come for the books. */
+static int turn_books(gateway_server_t *s, uint32_t messages, tbus_error_t *err)
+{
+    tbus_error_t why = {0};
+    if (s->retry_ns > s->now_ns)
+        return 0;
+    s->retry_ns = 0;
+    int code = glimpse_turn(s->glimpse, messages, &why);
+    if (code < 0)
+        return bear_error(s, s->options.channels[0].topic, code, &why, err);
+    s->failed_ns = 0;
+    if (!s->warmed && !glimpse_is_behind(s->glimpse)) {
+        s->warmed = true;
+        gateway_net_pause(s->net, false);
+    }
+    return code;
+}
+
 int gateway_server_turn(gateway_server_t *s, uint32_t messages, tbus_error_t *err)
 {
     bool busy = false;
@@ -196,7 +225,8 @@ int gateway_server_turn(gateway_server_t *s, uint32_t messages, tbus_error_t *er
     if (!s->busy || ++s->turns % POLL_TURNS == 0)
         busy |= gateway_net_poll(s->net, 0);
     busy |= server_take_checks(s);
-    int done = turn_channels(s, messages < MESSAGES_MIN ? MESSAGES_MIN : messages, err);
+    messages = messages < MESSAGES_MIN ? MESSAGES_MIN : messages;
+    int done = s->glimpse ? turn_books(s, messages, err) : turn_channels(s, messages, err);
     if (done < 0)
         return done;
     busy |= server_send(s);

@@ -29,6 +29,7 @@
 #include <stdint.h>
 
 #include <tickbus/bus.h>
+#include <tickbus/market/market.h>
 
 #include "bus/wire/soup.h"
 #include "feedsim/gateway/board.h"
@@ -44,6 +45,9 @@ typedef struct gateway_options {
         const char *topic;
         const char *address; /* listen.h */
     } channels[GATEWAY_CHANNELS_MAX];
+    /* Of these limits: there is one channel, whose topic is of ticks, and what its clients get are
+     * its books as they are when they log in (glimpse.h), instead of its messages. NULL: none */
+    const market_limits_t *books;
     const char *users; /* file (users.h); NULL: any login is let in, on loopback only */
     enum gateway_io io;
     uint64_t window_bytes;   /* of each channel's live edge */

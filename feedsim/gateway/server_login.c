@@ -15,6 +15,9 @@
 /* Digests of blocks before the one that a client begins in are offered too, so many: it may have
  * had them on an earlier connection, which ended before their offers came. */
 #define OFFERS_BEFORE 16u
+/* Messages that the books take at a time, before they are handed out. */
+#define SHOT_MESSAGES 4096u
+#define SHOT_TURNS    64
 
 /* --- connections --- */
 
@@ -130,6 +133,9 @@ void server_on_released(void *context, uint32_t slot)
     c->connected = false;
     c->closing = false;
     s->sessions--;
+    if (c->shot)
+        glimpse_release(c->shot);
+    c->shot = NULL;
     while (s->slots_used && !s->clients[s->slots_used - 1].connected)
         s->slots_used--;
 }
@@ -172,12 +178,32 @@ static uint64_t next_seq(gateway_channel_t *channel)
     return next;
 }
 
+/* The books as they are now. False: there are none to be had, and the login is rejected. */
+static bool take_shot(gateway_server_t *s, uint32_t slot)
+{
+    client_t *c = client_of(s, slot);
+    char why[GATEWAY_TEXT_BYTES];
+    tbus_error_t err = {0};
+    for (int turns = 0; turns < SHOT_TURNS; turns++)
+        if (glimpse_turn(s->glimpse, SHOT_MESSAGES, &err) != (int)SHOT_MESSAGES)
+            break;
+    c->shot = glimpse_take(s->glimpse, s->now_ns);
+    if (c->shot)
+        return true;
+    snprintf(why, sizeof why, "the books cannot be had: %.*s", (int)sizeof why - 32,
+             err.code                   ? err.text
+             : *glimpse_why(s->glimpse) ? glimpse_why(s->glimpse)
+                                        : "no memory for them");
+    reject(s, slot, SOUP_SESSION_NOT_AVAILABLE, why);
+    return false;
+}
+
 /* The password is right, or none is asked for. */
 static void let_in(gateway_server_t *s, uint32_t slot)
 {
     client_t *c = client_of(s, slot);
     const soup_login_t *wanted = &c->wanted;
-    uint64_t next = next_seq(channel_of(s, c));
+    uint64_t next = s->glimpse ? 1 : next_seq(channel_of(s, c));
     uint64_t seq = wanted->sequence_blank ? 1 : wanted->sequence ? wanted->sequence : next;
     if (has_too_many(s, c)) {
         reject(s, slot, SOUP_NOT_AUTHORIZED, "the user has gateway.sessions_per_user sessions");
@@ -191,6 +217,8 @@ static void let_in(gateway_server_t *s, uint32_t slot)
         reject(s, slot, SOUP_SESSION_NOT_AVAILABLE, "it asks for a message that is yet to come");
         return;
     }
+    if (s->glimpse && !take_shot(s, slot))
+        return;
     uint64_t number = soup_proof_block(seq);
     c->next_offer = number > OFFERS_BEFORE ? number - OFFERS_BEFORE : 0;
     s->totals[GATEWAY_TOTAL_logins]++;
@@ -238,7 +266,7 @@ static void take_check(gateway_server_t *s, uint64_t ticket, bool right)
         return;
     if (!right)
         reject(s, slot, SOUP_NOT_AUTHORIZED, "no such user, or the password is wrong");
-    else if (!gateway_user_may(&s->users.users[c->user], channel_of(s, c)->topic))
+    else if (!gateway_user_may(&s->users.users[c->user], topic_of(s, c)))
         reject(s, slot, SOUP_NOT_AUTHORIZED, "the user may not have this topic");
     else
         let_in(s, slot);

@@ -18,6 +18,7 @@
 #define TICKBUS_FEEDSIM_GATEWAY_SERVER_PARTS_H
 
 #include "feedsim/gateway/channel.h"
+#include "feedsim/gateway/glimpse.h"
 #include "feedsim/gateway/guard.h"
 #include "feedsim/gateway/password.h"
 #include "feedsim/gateway/server.h"
@@ -54,8 +55,9 @@ typedef struct client {
     const gateway_block_t *block;
 
     uint32_t channel;
-    uint32_t login; /* number of the connection */
-    uint32_t user;  /* index, or GATEWAY_NO_USER */
+    glimpse_shot_t *shot; /* that it gets, instead of the channel's messages; NULL: none */
+    uint32_t login;       /* number of the connection */
+    uint32_t user;        /* index, or GATEWAY_NO_USER */
     char name[SOUP_USER_BYTES + 1];
     uint8_t address[16];
     uint16_t port;
@@ -80,6 +82,8 @@ struct gateway_server {
     gateway_backfill_t *backfill;
     uint32_t channels_count; /* that are open */
     gateway_channel_t channels[GATEWAY_CHANNELS_MAX];
+    glimpse_t *glimpse; /* in the place of channels; NULL: none */
+    bool warmed;        /* it had come to the end of its topic once */
     uint16_t ports[GATEWAY_CHANNELS_MAX];
     char session_name[SOUP_SESSION_BYTES + 1];
 
@@ -115,6 +119,22 @@ static inline client_t *client_of(gateway_server_t *s, uint32_t slot)
 static inline gateway_channel_t *channel_of(gateway_server_t *s, const client_t *c)
 {
     return &s->channels[c->channel];
+}
+static inline const char *topic_of(const gateway_server_t *s, const client_t *c)
+{
+    return s->options.channels[c->channel].topic;
+}
+/* The sequence of the message behind the last one that there is for the client. */
+static inline uint64_t next_seq_of(const gateway_server_t *s, const client_t *c)
+{
+    if (s->glimpse)
+        return c->shot ? c->shot->count + 1 : 1;
+    return gateway_channel_next_seq(&s->channels[c->channel]);
+}
+/* Will there be none behind it? */
+static inline bool has_ended(const gateway_server_t *s, const client_t *c)
+{
+    return s->glimpse ? c->shot != NULL : s->channels[c->channel].ended;
 }
 
 /* Somebody should know of this: it is shown until the next. */

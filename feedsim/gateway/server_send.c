@@ -81,6 +81,8 @@ void server_end_client(gateway_server_t *s, uint32_t slot, const char *why, bool
 /* The digests of blocks that the client has passed, as far as they are known. */
 static void offer_digests(gateway_server_t *s, client_t *c)
 {
+    if (s->glimpse)
+        return; /* it is no part of the session's messages */
     const gateway_channel_t *channel = channel_of(s, c);
     while (c->next_offer < soup_proof_block(c->session.seq)) {
         const gateway_proof_entry_t *entry = gateway_proof_entry(&channel->proof, c->next_offer);
@@ -98,6 +100,10 @@ static void offer_digests(gateway_server_t *s, client_t *c)
 static void complete(gateway_server_t *s, uint32_t slot)
 {
     client_t *c = client_of(s, slot);
+    if (c->shot) {
+        gateway_session_end(&c->session, NULL, true, s->now_ns);
+        return;
+    }
     const gateway_channel_t *channel = channel_of(s, c);
     uint64_t last = soup_proof_block(gateway_channel_next_seq(channel));
     bool part = channel->final_count > 0;
@@ -114,9 +120,9 @@ static void complete(gateway_server_t *s, uint32_t slot)
 
 /* --- where a client belongs --- */
 
-static bool is_live(const gateway_channel_t *channel, const gateway_session_t *session)
+static bool is_live(gateway_server_t *s, const client_t *c)
 {
-    return session->seq >= gateway_window_oldest_seq(&channel->window);
+    return c->shot || c->session.seq >= gateway_window_oldest_seq(&channel_of(s, c)->window);
 }
 
 static uint8_t place_of(gateway_server_t *s, uint32_t slot)
@@ -125,12 +131,10 @@ static uint8_t place_of(gateway_server_t *s, uint32_t slot)
     gateway_session_t *session = &c->session;
     if (c->in_flight || c->blocked || c->closing)
         return LIST_NONE;
-    const gateway_channel_t *channel = channel_of(s, c);
     if (session->streaming && c->next_offer < soup_proof_block(session->seq))
         offer_digests(s, c);
-    bool at_edge = session->streaming && session->skip == 0 &&
-                   session->seq >= gateway_channel_next_seq(channel);
-    if (at_edge && channel->ended && !gateway_session_has_out(session))
+    bool at_edge = session->streaming && session->skip == 0 && session->seq >= next_seq_of(s, c);
+    if (at_edge && has_ended(s, c) && !gateway_session_has_out(session))
         complete(s, slot);
     if (gateway_session_is_sent(session)) {
         if (!c->shut)
@@ -144,7 +148,7 @@ static uint8_t place_of(gateway_server_t *s, uint32_t slot)
         return LIST_NONE;
     if (at_edge)
         return (uint8_t)(LIST_EDGE + c->channel);
-    return is_live(channel, session) ? LIST_LIVE : LIST_PAST;
+    return is_live(s, c) ? LIST_LIVE : LIST_PAST;
 }
 
 void server_relist(gateway_server_t *s, uint32_t slot)
@@ -172,8 +176,8 @@ static void lose(gateway_server_t *s, uint32_t slot, uint64_t to, const char *wh
     snprintf(text, sizeof text, "end of session: messages %llu to %llu %s",
              (unsigned long long)c->session.seq, (unsigned long long)(to - 1), why);
     s->totals[GATEWAY_TOTAL_lost]++;
-    server_note(s, "session of '%s' on %s ended: messages from %llu on %s", c->name,
-                channel_of(s, c)->topic, (unsigned long long)c->session.seq, why);
+    server_note(s, "session of '%s' on %s ended: messages from %llu on %s", c->name, topic_of(s, c),
+                (unsigned long long)c->session.seq, why);
     server_end_client(s, slot, text, true);
 }
 
@@ -185,8 +189,12 @@ static bool find_block(gateway_server_t *s, uint32_t slot, const gateway_block_t
     gateway_channel_t *channel = channel_of(s, c);
     uint64_t seq = c->session.seq;
     *out_block = NULL;
-    if (!gateway_session_needs_block(&c->session) || seq >= gateway_channel_next_seq(channel))
+    if (!gateway_session_needs_block(&c->session) || seq >= next_seq_of(s, c))
         return true;
+    if (c->shot) {
+        *out_block = glimpse_block(c->shot, seq);
+        return true;
+    }
     *out_block = gateway_window_find(&channel->window, seq);
     if (!*out_block)
         *out_block = gateway_backfill_find(s->backfill, &channel->past, seq, s->now_ns);

@@ -85,13 +85,14 @@ static uint32_t state_of(const client_t *c)
 static void show_row(gateway_server_t *s, uint32_t slot)
 {
     const client_t *c = client_of(s, slot);
-    const gateway_channel_t *channel = channel_of(s, c);
     gateway_board_row_t *to = &s->board->rows[slot];
     uint64_t words[GATEWAY_ROW_WORDS];
     gateway_row_t row = {.state = state_of(c)};
     if (c->connected) {
-        uint64_t next = gateway_channel_next_seq(channel);
-        uint64_t lag_ns = gateway_channel_lag_ns(channel, c->session.seq, s->now_ns);
+        uint64_t next = next_seq_of(s, c);
+        uint64_t lag_ns = s->glimpse
+                              ? UINT64_MAX
+                              : gateway_channel_lag_ns(channel_of(s, c), c->session.seq, s->now_ns);
         bool behind = c->session.seq && c->session.seq < next;
         row.channel = c->channel;
         row.port = c->port;

@@ -11,7 +11,7 @@ static void cut(gateway_server_t *s, uint32_t slot, const char *why)
 {
     client_t *c = client_of(s, slot);
     s->totals[GATEWAY_TOTAL_cut]++;
-    server_note(s, "session of '%s' on %s was cut: %s", c->name, channel_of(s, c)->topic, why);
+    server_note(s, "session of '%s' on %s was cut: %s", c->name, topic_of(s, c), why);
     server_end_client(s, slot, why, false);
 }
 
@@ -20,9 +20,9 @@ static void apply_policies(gateway_server_t *s, uint32_t slot)
 {
     client_t *c = client_of(s, slot);
     char why[GATEWAY_TEXT_BYTES];
-    uint64_t next = gateway_channel_next_seq(channel_of(s, c));
+    uint64_t next = next_seq_of(s, c);
     uint64_t lag = next > c->session.seq ? next - c->session.seq : 0;
-    if (s->options.lag_max && lag > s->options.lag_max) {
+    if (s->options.lag_max && !s->glimpse && lag > s->options.lag_max) {
         snprintf(why, sizeof why,
                  "cut off: %llu messages behind, and gateway.lag_max is %llu; log in again from "
                  "message %llu",
@@ -40,6 +40,8 @@ static void apply_policies(gateway_server_t *s, uint32_t slot)
 /* A digest that the client should be offered, and that nobody has made since we were started. */
 static void have_digest_made(gateway_server_t *s, const client_t *c)
 {
+    if (s->glimpse)
+        return;
     gateway_channel_t *channel = channel_of(s, c);
     const gateway_proof_entry_t *entry = gateway_proof_entry(&channel->proof, c->next_offer);
     if (entry && !entry->known && c->next_offer < soup_proof_block(c->session.seq))

@@ -8,8 +8,7 @@
 
 typedef struct gateway {
     tbus_stage_t stage;
-    gateway_values_t values;
-    char topics[GATEWAY_PORTS_MAX][TBUS_NAME_MAX];
+    void *owned; /* what the texts of the server's options lie in */
     char journal[GATEWAY_PATH_MAX * 8];
     gateway_server_t *server;
 } gateway_t;
@@ -45,6 +44,7 @@ static void gateway_destroy(tbus_stage_t *stage)
     gateway_t *g = (gateway_t *)stage;
     gateway_server_destroy(g->server);
     tbus_stage_leave(stage);
+    free(g->owned);
     free(g);
 }
 
@@ -56,26 +56,27 @@ static const tbus_stage_ops_t gateway_ops = {
     .destroy = gateway_destroy,
 };
 
-int gateway_stage_create(const tbus_stage_request_t *request, tbus_stage_t **out_stage,
-                         tbus_error_t *err)
+int gateway_stage_create(const tbus_stage_request_t *request, const gateway_options_t *options,
+                         void *owned, tbus_stage_t **out_stage, tbus_error_t *err)
 {
-    gateway_options_t options;
+    const char *journal = request->journal ? request->journal : "";
     gateway_t *g = calloc(1, sizeof *g);
-    if (!g)
-        return tbus_fail(err, -ENOMEM, "no memory for the gateway");
+    if (!g || !owned) {
+        free(g);
+        free(owned);
+        return tbus_fail(err, -ENOMEM, "no memory for stage '%s'", request->name);
+    }
     g->stage.ops = &gateway_ops;
     g->stage.owner = request->owner;
     g->stage.bus = request->bus;
     snprintf(g->stage.name, sizeof g->stage.name, "%s", request->name);
-    g->values = *(const gateway_values_t *)request->params;
-    gateway_values_options(&g->values, g->topics, &options);
-    const char *journal = request->journal ? request->journal : "";
+    g->owned = owned;
     int code = 0;
     if (strlen(journal) >= sizeof g->journal)
         code = tbus_fail(err, -ENAMETOOLONG, "the name of the journal's directory is too long");
     snprintf(g->journal, sizeof g->journal, "%s", journal);
     if (code == 0)
-        code = gateway_server_create(request->bus, *journal ? g->journal : NULL, &options,
+        code = gateway_server_create(request->bus, *journal ? g->journal : NULL, options,
                                      request->control, &g->server, err);
     if (code < 0) {
         gateway_destroy(&g->stage);

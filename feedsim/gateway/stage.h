@@ -5,6 +5,10 @@
  * (TBUS_KIND_SERVES): it has a process of its own, and when that dies it is started again, under
  * the same session name, with the same numbers, on the same port. All of the work is done by
  * feedsim/gateway/server.h.
+ *
+ * There are two kinds: `gateway` gives out topics, `glimpse` the books as they are at a login.
+ * Books take time for every tick, and more for a snapshot, so they are another process than what
+ * has to be quick.
  */
 #ifndef TICKBUS_FEEDSIM_GATEWAY_STAGE_H
 #define TICKBUS_FEEDSIM_GATEWAY_STAGE_H
@@ -42,18 +46,27 @@ typedef struct gateway_values {
     uint32_t linger_ms;
 } gateway_values_t;
 
-/* What a server is to be made with. The texts in `out_options` are those of `values`, and of
- * `out_topics`, which must live as long. */
-void gateway_values_options(const gateway_values_t *values,
-                            char out_topics[GATEWAY_PORTS_MAX][TBUS_NAME_MAX],
-                            gateway_options_t *out_options);
+/* The values of the kind glimpse: section `glimpse`. */
+typedef struct glimpse_values {
+    char listen[GATEWAY_ADDRESS_MAX]; /* "": there is none */
+    char users[GATEWAY_PATH_MAX];     /* "": none */
+    uint32_t send_buffer_bytes;
+    uint32_t sessions_max;
+    uint32_t sessions_per_address;
+    uint32_t logins_max;
+    uint32_t idle_ms;
+    uint32_t login_ms;
+    uint32_t linger_ms;
+} glimpse_values_t;
 
-/* Make it. `control`: a gateway_board_t, or NULL. Binds the addresses; errors as of
- * gateway_server_create. Cold. */
-int gateway_stage_create(const tbus_stage_request_t *request, tbus_stage_t **out_stage,
-                         tbus_error_t *err);
+/* Make a stage that turns a server with these options. `owned`: what the texts in them lie in,
+ * freed with the stage, or when this fails. The request's `control`: a gateway_board_t, or NULL.
+ * Binds the addresses; errors as of gateway_server_create. Cold. */
+int gateway_stage_create(const tbus_stage_request_t *request, const gateway_options_t *options,
+                         void *owned, tbus_stage_t **out_stage, tbus_error_t *err);
 
-extern const tbus_kind_t gateway_kind;
+extern const tbus_kind_t gateway_kind; /* kind.c */
+extern const tbus_kind_t glimpse_kind; /* kind_glimpse.c */
 
 #ifdef __cplusplus
 }

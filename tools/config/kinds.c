@@ -12,7 +12,8 @@
 #include "strategy/stage.h"
 
 static const tbus_kind_t *kinds[KINDS_MAX] = {
-    &feed_kind, &strategy_kind, &risk_kind, &executor_kind, &gateway_kind, &tbus_recorder_kind,
+    &feed_kind,    &strategy_kind, &risk_kind,          &executor_kind,
+    &gateway_kind, &glimpse_kind,  &tbus_recorder_kind,
 };
 
 const tbus_kind_t *kinds_at(uint32_t index)

@@ -23,6 +23,8 @@ enum {
     OPT_SKIP_GAPS,
     OPT_SYMBOL,
     OPT_TOPIC,
+    OPT_GATEWAY,
+    OPT_GLIMPSE,
     OPT_NAME,
     OPT_FOR,
     OPT_SET,
@@ -46,6 +48,8 @@ static const struct option options[] = {
     {"skip-gaps", required_argument, NULL, OPT_SKIP_GAPS},
     {"symbol", required_argument, NULL, OPT_SYMBOL},
     {"topic", required_argument, NULL, OPT_TOPIC},
+    {"gateway", required_argument, NULL, OPT_GATEWAY},
+    {"glimpse", required_argument, NULL, OPT_GLIMPSE},
     {"name", required_argument, NULL, OPT_NAME},
     {"for", required_argument, NULL, OPT_FOR},
     {"set", required_argument, NULL, OPT_SET},
@@ -75,6 +79,8 @@ static const char *key_of(int option)
         [OPT_PAGES - OPT_FEED] = "bus.pages",
         [OPT_SYMBOL - OPT_FEED] = "feed.symbols",
         [OPT_TOPIC - OPT_FEED] = "feed.topic",
+        [OPT_GATEWAY - OPT_FEED] = "gateway.listen",
+        [OPT_GLIMPSE - OPT_FEED] = "glimpse.listen",
         [OPT_NAME - OPT_FEED] = "bus.name",
     };
     return option >= OPT_FEED && option <= OPT_NAME ? keys[option - OPT_FEED] : NULL;

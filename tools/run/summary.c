@@ -10,6 +10,7 @@
 #include "tools/run/backlog.h"
 #include "tools/run/outlook.h"
 #include "tools/run/pipeline.h"
+#include "tools/show/gateway.h"
 #include "tools/show/json_text.h"
 
 /* A duration to the microsecond, over any run there is; what a double has beyond that is noise. */
@@ -515,6 +516,17 @@ static void add_outlook(json_t *feed, const tbus_bus_t *bus, const summary_run_t
     json_object_set_new(feed, "next_at", o.next_at[0] ? json_string(o.next_at) : json_null());
 }
 
+/* Of each stage that serves clients, as `busctl gateway` shows it, without the clients; null: there
+ * is none. */
+static void add_gateways(json_t *summary, const tbus_bus_t *bus)
+{
+    const char *stage;
+    for (unsigned i = 0; (stage = gateway_stage_name(i)) != NULL; i++) {
+        json_t *object = gateway_json(bus, stage);
+        json_object_set_new(summary, stage, object ? object : json_null());
+    }
+}
+
 /* What the stages did. */
 static void add_pipeline(json_t *summary, const tbus_bus_t *bus, const summary_run_t *run)
 {
@@ -531,6 +543,7 @@ static void add_pipeline(json_t *summary, const tbus_bus_t *bus, const summary_r
     json_object_set_new(summary, "risk", risk(bus));
     json_object_set_new(summary, "executor", executor(bus));
     json_object_set_new(summary, "journal", journal(bus, run->journal, &run->late));
+    add_gateways(summary, bus);
     json_object_set_new(summary, "positions", counters_below(bus, EVERYBODY, "position."));
     json_object_set_new(summary, "pnl_e4", pnl(bus, EVERYBODY));
     json_object_set_new(summary, "strategies", strategies(bus, run->layout));

@@ -397,6 +397,22 @@ static void print_topics(FILE *out, const json_t *summary)
     }
 }
 
+static void print_gateway(FILE *out, const json_t *summary, const char *stage)
+{
+    const json_t *totals = json_object_get(json_object_get(summary, stage), "totals");
+    char numbers[6][NUMBER_MAX];
+    if (!json_is_object(totals))
+        return;
+    paragraph(out, stage,
+              "%s logins of %s connections, %s rejected, %s cut off, %s lost messages; %s bytes",
+              grouped(integer(totals, "logins"), numbers[0]),
+              grouped(integer(totals, "accepted"), numbers[1]),
+              grouped(integer(totals, "rejected"), numbers[2]),
+              grouped(integer(totals, "cut"), numbers[3]),
+              grouped(integer(totals, "lost"), numbers[4]),
+              grouped(integer(totals, "bytes"), numbers[5]));
+}
+
 static void print_journal(FILE *out, const json_t *summary)
 {
     const json_t *journal = json_object_get(summary, "journal");
@@ -578,6 +594,8 @@ void summary_print(const json_t *summary, FILE *out)
         print_stages_work(out, summary);
     print_topics(out, summary);
     print_journal(out, summary);
+    print_gateway(out, summary, "gateway");
+    print_gateway(out, summary, "glimpse");
     print_participants(out, summary);
     if (pipeline)
         print_processes(out, summary);

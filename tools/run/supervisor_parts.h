@@ -66,6 +66,7 @@ typedef struct supervisor {
     stall_t stalls[TBUS_INSTANCES_MAX]; /* of the processes */
     bool stall_killed[TBUS_INSTANCES_MAX];
     service_t services[TBUS_INSTANCES_MAX]; /* likewise */
+    uint32_t ports_told;                    /* bit i: of gateway_stage_name(i) */
     uint64_t stalls_looked_ns;
     control_server_t *control;
     guests_t guests;
@@ -165,7 +166,7 @@ void supervisor_watch_lateness(supervisor_t *s);
 /* A process has ended unasked, or not as it was asked to. True: it is one that serves, the run goes
  * on, and it will be started again. */
 bool supervisor_serve_again(supervisor_t *s, uint32_t index);
-/* Start again what is due. */
+/* Start again what is due; and say once where clients can connect. */
 void supervisor_watch_services(supervisor_t *s);
 
 /* Look whether a process stands still, at most every STALL_LOOK_NS. */

@@ -5,6 +5,8 @@
 
 #include <unistd.h>
 
+#include "tools/show/gateway.h"
+
 /* From one start to the next, at least; doubled each time that it ended within a second, up to the
  * second figure, and to the third while it cannot even be made. */
 #define AGAIN_NS        UINT64_C(20000000)
@@ -99,14 +101,32 @@ static void start_again(supervisor_t *s, uint32_t index)
     supervisor_write_members(s);
 }
 
+/* The configuration may have said port 0, which is any. */
+static void tell_ports(supervisor_t *s)
+{
+    const char *stage;
+    char text[200];
+    for (uint32_t i = 0; (stage = gateway_stage_name(i)) != NULL; i++) {
+        if (s->ports_told >> i & 1 ||
+            !gateway_ports_text(&s->pipeline.bus, stage, text, sizeof text))
+            continue;
+        s->ports_told |= UINT32_C(1) << i;
+        supervisor_say(s, "%s: %s", stage, text);
+    }
+}
+
 void supervisor_watch_services(supervisor_t *s)
 {
     uint64_t now_ns = 0;
+    bool any = false;
     for (uint32_t i = 0; i < s->layout.processes_count; i++) {
+        any |= serves(s, i);
         if (!s->processes[i].ended || !serves(s, i) || supervisor_told_to_stop(s, i))
             continue;
         now_ns = now_ns ? now_ns : tbus_clock_ns();
         if (now_ns >= s->services[i].again_ns)
             start_again(s, i);
     }
+    if (any && s->running_since_ns)
+        tell_ports(s);
 }

@@ -7,8 +7,8 @@
  *      35328  blocks, 16 x 64 bytes: names and places of what lies in the arena
  *      36352  counters, 8192 x 128 bytes
  *    1084928  histograms, 32 x 11776 bytes
- *    1462272  arena, 256 KiB: blocks, whose meaning the bus does not know
- *    1724416  end
+ *    1462272  arena, 512 KiB: blocks, whose meaning the bus does not know
+ *    1986560  end
  *
  * Whoever maps it must agree with its creator on every offset below, on those of a ring (ring.h)
  * and on those of the messages (tickbus/msg). So all of them are folded into one number, the
@@ -49,7 +49,7 @@ extern "C" {
 #define TBUS_COUNTER_UNIT_MAX 16u
 #define TBUS_BLOCKS_MAX       16u
 #define TBUS_BLOCK_NAME_MAX   40u /* likewise */
-#define TBUS_ARENA_BYTES      262144u
+#define TBUS_ARENA_BYTES      524288u
 
 enum tbus_participant_state {
     TBUS_VACANT = 0,
@@ -252,7 +252,7 @@ typedef struct tbus_directory {
     unsigned char arena[TBUS_ARENA_BYTES]; /* 1462272 */
 } tbus_directory_t;
 
-TBUS_STATIC_ASSERT(sizeof(tbus_directory_t) == 1724416);
+TBUS_STATIC_ASSERT(sizeof(tbus_directory_t) == 1986560);
 TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, magic) == 0);
 TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, protocol) == 8);
 TBUS_STATIC_ASSERT(offsetof(tbus_directory_t, topics_count) == 12);
