@@ -35,6 +35,7 @@ static const verb_t verbs[] = {
     {"tap", "TOPIC [OPTION...]", "follow a topic, without holding anybody up", verb_tap},
     {"subscribe", "HOST:PORT [OPTION...]", "receive a feed over TCP, lose nothing, prove it",
      verb_subscribe},
+    {"serve-journal", "DIR --gateway ...", "serve a recorded session over TCP", verb_serve_journal},
     {"journal", "VERB DIR [OPTION...]", "read, check, repair what was recorded", verb_journal},
     {"why", "ORDER_ID DIR [--json]", "the life of one order that was recorded", verb_why},
     {"config", "show|check [FILE]", "print the configuration, or check a file", verb_config},
@@ -49,7 +50,7 @@ static int help(void)
            "usage: %s VERB [OPTION...]\n\n",
            name, name);
     for (size_t i = 0; i < VERBS_COUNT; i++)
-        printf("  %-9s %-21s %s\n", verbs[i].name, verbs[i].usage, verbs[i].summary);
+        printf("  %-13s %-21s %s\n", verbs[i].name, verbs[i].usage, verbs[i].summary);
     printf("\n  %s VERB --help    options of a verb, with an example\n"
            "  %s --version\n\n"
            "example: %s start --feed synth:seed=1,symbols=8 --journal /tmp/session\n\n"

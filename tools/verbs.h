@@ -18,6 +18,7 @@ int verb_status(int argc, char **argv);
 int verb_tap(int argc, char **argv);
 int verb_subscribe(int argc, char **argv);
 int verb_gateway(int argc, char **argv);
+int verb_serve_journal(int argc, char **argv);
 int verb_journal(int argc, char **argv);
 int verb_why(int argc, char **argv);
 int verb_config(int argc, char **argv);

@@ -2,6 +2,7 @@
 #include "feedsim/gateway/server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,23 @@ static void fit_descriptors(gateway_server_t *s)
         return;
     limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
     (void)setrlimit(RLIMIT_NOFILE, &limit); /* else we run out, which is borne */
+}
+
+bool server_hold_reserve(gateway_server_t *s)
+{
+    for (unsigned i = 0; i < SERVER_RESERVE; i++)
+        if (s->reserve[i] < 0 && (s->reserve[i] = open("/dev/null", O_RDONLY | O_CLOEXEC)) < 0)
+            return false;
+    return true;
+}
+
+void server_give_up_reserve(gateway_server_t *s)
+{
+    for (unsigned i = 0; i < SERVER_RESERVE; i++) {
+        if (s->reserve[i] >= 0)
+            close(s->reserve[i]);
+        s->reserve[i] = -1;
+    }
 }
 
 static int open_net(gateway_server_t *s, tbus_error_t *err)
@@ -93,6 +111,8 @@ int gateway_server_create(tbus_bus_t *bus, const char *journal, const gateway_op
     s->now_ns = tbus_clock_ns();
     server_lists_clear(s);
     fit_descriptors(s);
+    memset(s->reserve, 0xff, sizeof s->reserve); /* -1 */
+    (void)server_hold_reserve(s);
     int code = options->users ? gateway_users_load(options->users, &s->users, err) : 0;
     if (code == 0 && options->users)
         code = gateway_passwords_create(&s->passwords, err);
@@ -150,6 +170,7 @@ void gateway_server_destroy(gateway_server_t *s)
     for (uint32_t i = 0; i < s->channels_count; i++)
         gateway_channel_close(&s->channels[i]);
     glimpse_destroy(s->glimpse);
+    server_give_up_reserve(s);
     free(s->clients);
     free(s);
 }
@@ -168,6 +189,8 @@ static int bear_error(gateway_server_t *s, const char *topic, int code, const tb
     if (!s->failed_ns)
         s->failed_ns = s->now_ns;
     s->retry_ns = s->now_ns + RETRY_NS;
+    if (code == -EMFILE || code == -ENFILE)
+        server_lack_descriptors(s);
     server_note(s, "topic %s cannot be read for now: %s", topic, why->text);
     if (code != -TBUS_ECORRUPT && s->now_ns - s->failed_ns < GIVE_UP_NS)
         return 0;
@@ -280,20 +303,17 @@ static void turn_until(gateway_server_t *s, uint64_t deadline_ns)
     } while (s->sessions && tbus_clock_ns() < deadline_ns);
 }
 
-void gateway_server_finish(gateway_server_t *s)
+void gateway_server_finish(gateway_server_t *s, uint64_t linger_ns)
 {
     if (!s->started)
         return;
     s->finishing = true;
-    turn_until(s, tbus_clock_ns() + s->options.linger_ns);
+    turn_until(s, tbus_clock_ns() + linger_ns);
     gateway_net_close_listeners(s->net);
     for (uint32_t slot = 0; slot < s->slots_used; slot++) {
-        client_t *c = client_of(s, slot);
+        const client_t *c = client_of(s, slot);
         if (c->connected && soup_server_state(&c->session.soup) == SOUP_SERVER_OPEN)
-            server_end_client(s, slot,
-                              "the gateway stops, and gateway.linger is over: there are messages "
-                              "that you have not got",
-                              false);
+            server_end_client(s, slot, "the gateway stops, and you have not got everything", false);
     }
     turn_until(s, tbus_clock_ns() + LAST_WORDS_NS);
     for (uint32_t i = 0; s->board && i < s->channels_count; i++)

@@ -84,9 +84,9 @@ void gateway_server_sleep(gateway_server_t *s, uint64_t until_ns);
 
 /* Nothing is published any more. Serve until every session that is there has everything and has
  * closed, or `linger_ns` is over; those that have not got everything are told so. */
-void gateway_server_finish(gateway_server_t *s);
+void gateway_server_finish(gateway_server_t *s, uint64_t linger_ns);
 
-/* What a client connects to: the port of a channel. (For tests, so far.) */
+/* What a client connects to: the port of a channel. */
 uint16_t gateway_server_port(const gateway_server_t *s, uint32_t channel);
 
 void gateway_server_destroy(gateway_server_t *s); /* accepts NULL */

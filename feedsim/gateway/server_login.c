@@ -89,6 +89,12 @@ void server_on_accept_failed(void *context, int error)
     pause_accepting(s, s->now_ns + PAUSE_NS);
 }
 
+void server_lack_descriptors(gateway_server_t *s)
+{
+    server_give_up_reserve(s);
+    pause_accepting(s, s->now_ns + PAUSE_NS);
+}
+
 /* The one that has waited longest to log in, if that is too long. */
 static uint32_t overdue(const gateway_server_t *s)
 {
@@ -114,7 +120,7 @@ void server_resume_accepting(gateway_server_t *s)
         s->totals[GATEWAY_TOTAL_late_logins]++;
         server_drop(s, slot);
     }
-    if (s->logins >= s->options.logins_max)
+    if (s->logins >= s->options.logins_max || !server_hold_reserve(s))
         return;
     s->paused = false;
     gateway_net_pause(s->net, false);

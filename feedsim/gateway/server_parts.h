@@ -27,6 +27,11 @@
 
 #define NO_SLOT UINT32_MAX
 
+/* Descriptors that are held open for nothing. When the process has no more of them and something
+ * must be read in the journal, these are given up for it, and nobody is accepted until they are
+ * held again: else new connections would take them. */
+#define SERVER_RESERVE 8
+
 enum {
     LIST_LIVE = 0,
     LIST_PAST = 1,
@@ -109,6 +114,8 @@ struct gateway_server {
     uint64_t base[GATEWAY_TOTALS_COUNT]; /* of those before us */
     tbus_atomic_u64_t *counters[GATEWAY_TOTALS_COUNT];
     tbus_atomic_u64_t *sessions_counter;
+    int reserve[SERVER_RESERVE]; /* descriptors; -1: given up */
+    uint64_t read_errors;        /* of the past, when last looked */
     gateway_guard_t guard;
 };
 
@@ -141,6 +148,10 @@ static inline bool has_ended(const gateway_server_t *s, const client_t *c)
 void server_note(gateway_server_t *s, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Hold the reserve. False: there are too few descriptors. */
+bool server_hold_reserve(gateway_server_t *s);
+void server_give_up_reserve(gateway_server_t *s);
+
 /* --- server_send.c --- */
 
 void server_lists_clear(gateway_server_t *s);
@@ -166,6 +177,8 @@ void server_on_ended(void *context, uint32_t slot, int error);
 void server_on_released(void *context, uint32_t slot);
 /* Passwords that were checked meanwhile. Returns whether there were any. */
 bool server_take_checks(gateway_server_t *s);
+/* Something cannot be read for want of descriptors: have some, and accept nobody for now. */
+void server_lack_descriptors(gateway_server_t *s);
 /* Accept again, when it is time. */
 void server_resume_accepting(gateway_server_t *s);
 

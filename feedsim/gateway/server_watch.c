@@ -90,5 +90,10 @@ void server_watch(gateway_server_t *s)
     for (uint32_t slot = 0; slot < s->slots_used; slot++)
         if (s->clients[slot].connected && !s->clients[slot].closing)
             watch(s, slot);
+    gateway_backfill_counts_t past;
+    gateway_backfill_counts(s->backfill, &past);
+    if (past.errors != s->read_errors)
+        server_lack_descriptors(s); /* maybe it is something else: then nothing is lost by it */
+    s->read_errors = past.errors;
     server_resume_accepting(s);
 }

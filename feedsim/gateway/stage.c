@@ -35,7 +35,8 @@ static void gateway_sleep(tbus_stage_t *stage, uint64_t until_ns)
 
 static int gateway_finish(tbus_stage_t *stage)
 {
-    gateway_server_finish(((gateway_t *)stage)->server);
+    const gateway_t *g = (const gateway_t *)stage;
+    gateway_server_finish(g->server, g->values.linger_ms * UINT64_C(1000000));
     return 0;
 }
 

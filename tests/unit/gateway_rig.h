@@ -46,6 +46,8 @@ typedef struct rig_client {
     bool broken;   /* RST */
     bool stopped;  /* does not read */
     unsigned offers;
+    unsigned heartbeats;
+    size_t read_bytes;
     uint64_t accepted_seq;
     char session[SOUP_SESSION_BYTES + 1];
     char text[256]; /* of the last debug packet that is no offer */
@@ -253,8 +255,9 @@ static inline void rig_take(const rig_t *r, rig_client_t *c, const soup_client_e
     case SOUP_CLIENT_END:
         c->over = true;
         break;
-    default:
+    default: /* the only packet of a server of which nothing is told */
         must(event->kind == SOUP_CLIENT_NOTHING);
+        c->heartbeats++;
     }
 }
 
@@ -270,6 +273,7 @@ static inline void rig_read(const rig_t *r, rig_client_t *c)
         c->eof = got <= 0;
         c->broken = got < 0;
         c->held += got > 0 ? (size_t)got : 0;
+        c->read_bytes += got > 0 ? (size_t)got : 0;
         soup_client_event_t event;
         size_t at = 0, used;
         while ((used = soup_client_take(&c->soup, c->buffer + at, c->held - at, &event)) > 0) {
@@ -279,6 +283,10 @@ static inline void rig_read(const rig_t *r, rig_client_t *c)
         must(event.kind != SOUP_CLIENT_FAULT);
         memmove(c->buffer, c->buffer + at, c->held - at);
         c->held -= at;
+        if (c->eof) {
+            close(c->fd);
+            c->fd = -1;
+        }
         if (c->limit)
             return;
     }

@@ -169,8 +169,6 @@ static void at_the_end_each_client_gets_the_rest_and_then_the_end_of_session(voi
     assert_false(fast->broken || late->broken);
     assert_int_equal(late->messages, 5000);
     assert_int_equal(fast->offers, 1); /* of what there is, which is less than a block */
-    close(fast->fd);
-    fast->fd = -1;
 }
 
 static void
