@@ -89,10 +89,9 @@ static const tbus_param_t table[] = {
 };
 static const tbus_params_t params_of_kind = TBUS_PARAMS(gateway_values_t, table);
 
-/* The texts in `out_options` are those of `values`, and of `out_topics`. */
-static void take_values(const gateway_values_t *values,
-                        char out_topics[GATEWAY_PORTS_MAX][TBUS_NAME_MAX],
-                        gateway_options_t *out_options)
+void gateway_values_options(const gateway_values_t *values,
+                            char out_topics[GATEWAY_PORTS_MAX][TBUS_NAME_MAX],
+                            gateway_options_t *out_options)
 {
     gateway_options_t o = {
         .users = values->users[0] ? values->users : NULL,
@@ -170,7 +169,7 @@ static int create(const tbus_stage_request_t *request, tbus_stage_t **out_stage,
     gateway_texts_t *texts = malloc(sizeof *texts);
     if (texts) {
         texts->values = *(const gateway_values_t *)request->params;
-        take_values(&texts->values, texts->topics, &options);
+        gateway_values_options(&texts->values, texts->topics, &options);
     }
     return gateway_stage_create(request, &options, texts, out_stage, err);
 }

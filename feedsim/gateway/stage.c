@@ -10,6 +10,7 @@ typedef struct gateway {
     tbus_stage_t stage;
     void *owned; /* what the texts of the server's options lie in */
     char journal[GATEWAY_PATH_MAX * 8];
+    uint64_t linger_ns;
     gateway_server_t *server;
 } gateway_t;
 
@@ -36,7 +37,7 @@ static void gateway_sleep(tbus_stage_t *stage, uint64_t until_ns)
 static int gateway_finish(tbus_stage_t *stage)
 {
     const gateway_t *g = (const gateway_t *)stage;
-    gateway_server_finish(g->server, g->values.linger_ms * UINT64_C(1000000));
+    gateway_server_finish(g->server, g->linger_ns);
     return 0;
 }
 
@@ -72,6 +73,7 @@ int gateway_stage_create(const tbus_stage_request_t *request, const gateway_opti
     g->stage.bus = request->bus;
     snprintf(g->stage.name, sizeof g->stage.name, "%s", request->name);
     g->owned = owned;
+    g->linger_ns = options->linger_ns;
     int code = 0;
     if (strlen(journal) >= sizeof g->journal)
         code = tbus_fail(err, -ENAMETOOLONG, "the name of the journal's directory is too long");

@@ -59,6 +59,12 @@ typedef struct glimpse_values {
     uint32_t linger_ms;
 } glimpse_values_t;
 
+/* What a server is to be made with. The texts in `out_options` are those of `values`, and of
+ * `out_topics`, which must live as long. */
+void gateway_values_options(const gateway_values_t *values,
+                            char out_topics[GATEWAY_PORTS_MAX][TBUS_NAME_MAX],
+                            gateway_options_t *out_options);
+
 /* Make a stage that turns a server with these options. `owned`: what the texts in them lie in,
  * freed with the stage, or when this fails. The request's `control`: a gateway_board_t, or NULL.
  * Binds the addresses; errors as of gateway_server_create. Cold. */
