@@ -2,8 +2,8 @@
 /* order_index_make.h - makes the index of a session's orders (order_index.h): reads the journal
  * once for its orders (why_session.h), and judges all of them again (why_gate.h).
  *
- * Memory: that of the session and of a gate with its books, and 32 bytes more for each order; lives
- * are written as they come.
+ * Memory: that of the session, 64 bytes more for each order, and a gate with its books; lives are
+ * written as they come.
  */
 #ifndef TICKBUS_TOOLS_JOURNAL_ORDER_INDEX_MAKE_H
 #define TICKBUS_TOOLS_JOURNAL_ORDER_INDEX_MAKE_H

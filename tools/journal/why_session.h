@@ -6,10 +6,10 @@
  * (why_life.h). For a whole session it becomes a file, by which all that is not needed any more
  * (order_index.h).
  *
- * Memory: 80 bytes for each order and cancel that was judged, 80 for each report, 130 for each
- * order, and while it is read 40 more for each record of `orders`, `judged` and `reports`; the
- * tables grow by doubling. A session of a million orders, each with a cancel and three reports,
- * takes 600 MB. Ticks are not kept.
+ * Memory: 72 bytes for each order and cancel that was judged, 76 for each report, 112 for each
+ * order, and until they are sorted out 40 more for each message of `orders` and 16 for each of
+ * `judged` and `reports`; the tables grow by doubling. A session of a million orders, each with a
+ * cancel and three reports, takes 650 MB. Ticks are not kept.
  */
 #ifndef TICKBUS_TOOLS_JOURNAL_WHY_SESSION_H
 #define TICKBUS_TOOLS_JOURNAL_WHY_SESSION_H
