@@ -26,19 +26,6 @@ static void write_index(const char *journal, const unsigned char *bytes, size_t 
     assert_true(file_write(path, bytes, count));
 }
 
-/* One bit of it. Once more, and it is right again. */
-static void flip(const char *journal, const char *name, off_t offset)
-{
-    char path[FILE_BYTES];
-    unsigned char byte;
-    file_in(journal, name, path);
-    int fd = open(path, O_RDWR | O_CLOEXEC);
-    assert_int_equal(pread(fd, &byte, 1, offset), 1);
-    byte ^= (unsigned char)(1u << offset % 8);
-    assert_int_equal(pwrite(fd, &byte, 1, offset), 1);
-    close(fd);
-}
-
 /* What the index itself says of an order, or that it is of no use. To be freed. `symbols`: some to
  * be filled. */
 static char *index_says(const char *journal, uint64_t id, symbols_t *symbols)

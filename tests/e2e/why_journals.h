@@ -124,4 +124,17 @@ static inline void record_segments(fixture_t *f, char out_journal[PATH_BYTES])
     make_index(out_journal);
 }
 
+/* One bit of a file. Once more, and it is right again. */
+static inline void flip(const char *journal, const char *name, off_t offset)
+{
+    char path[FILE_BYTES];
+    unsigned char byte;
+    file_in(journal, name, path);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    assert_int_equal(pread(fd, &byte, 1, offset), 1);
+    byte ^= (unsigned char)(1u << offset % 8);
+    assert_int_equal(pwrite(fd, &byte, 1, offset), 1);
+    close(fd);
+}
+
 #endif

@@ -12,6 +12,7 @@
 #include <tickbus/journal.h>
 
 #include "tools/journal/arguments.h"
+#include "tools/journal/damage_failed.h"
 #include "tools/journal/verbs.h"
 #include "tools/show/line.h"
 #include "tools/show/message_text.h"
@@ -153,7 +154,7 @@ static int print_all(dump_t *d)
     }
     if (d->skip_damage)
         tell_damage(d);
-    return code < 0 ? outcome_failed(d->verb, "%s", why.text) : 0;
+    return code < 0 ? damage_failed(d->verb, code, &why, d->skip_damage) : 0;
 }
 
 /* Which topics, and which part. */
@@ -173,10 +174,9 @@ static int choose(dump_t *d)
     }
     if (first < 0 && (d->from.kind == SPAN_SEQ || d->to.kind == SPAN_SEQ))
         return outcome_failed(d->verb, "seq:N of which topic? Say --topic TOPIC");
-    if (span_find(d->directory, d->skip_damage, (uint16_t)(first < 0 ? 0 : first), &d->from, &d->to,
-                  &d->span, &why) < 0)
-        return outcome_failed(d->verb, "%s", why.text);
-    return 0;
+    int code = span_find(d->directory, d->skip_damage, (uint16_t)(first < 0 ? 0 : first), &d->from,
+                         &d->to, &d->span, &why);
+    return code < 0 ? damage_failed(d->verb, code, &why, d->skip_damage) : 0;
 }
 
 static int dump(dump_t *d)
@@ -185,7 +185,7 @@ static int dump(dump_t *d)
     int code = d->skip_damage ? tbus_journal_reader_open_damaged(d->directory, &d->reader, &why)
                               : tbus_journal_reader_open(d->directory, &d->reader, &why);
     if (code < 0)
-        return outcome_failed(d->verb, "%s", why.text);
+        return damage_failed(d->verb, code, &why, d->skip_damage);
     d->info = tbus_journal_reader_info(d->reader);
     if (d->session)
         tbus_journal_reader_show_session(d->reader);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "tools/journal/arguments.h"
+#include "tools/journal/damage_failed.h"
 #include "tools/journal/verbs.h"
 #include "tools/show/export.h"
 #include "tools/show/grouped.h"
@@ -23,7 +24,7 @@ static const char help[] =
     "Write one topic of the journal in DIR to FILE, which appears when it is\n"
     "complete or not at all.\n"
     "\n"
-    "  --topic TOPIC      md, bbo, orders, judged, approved, reports or events\n"
+    "  --topic TOPIC      md, bbo, orders, judged, approved, reports, events, inputs\n"
     "  --format FORMAT    itch: ITCH 5.0 in BinaryFILE framing, the very bytes that\n"
     "                     were fed (topics of ticks only)\n"
     "                     csv: a header and a row for each message (default)\n"
@@ -72,7 +73,7 @@ static int export_and_tell(const char *verb, const export_request_t *request)
                 "behind it\n",
                 verb, grouped((int64_t)result.messages, number));
     if (code < 0)
-        return outcome_failed(verb, "%s", err.text);
+        return damage_failed(verb, code, &err, request->skip_damage || result.messages);
     if (result.end == TBUS_JOURNAL_TORN)
         fprintf(stderr,
                 "%s: note: the recorder was killed; this is what it had recorded (%" PRIu64
@@ -130,7 +131,8 @@ int journal_verb_export(int argc, char **argv)
     if (!request.topic)
         return outcome_usage(
             argv[0],
-            "which topic? Say --topic md, bbo, orders, judged, approved, reports or events");
+            "which topic? Say --topic md, bbo, orders, judged, approved, reports, events or "
+            "inputs");
     bool binary = request.format == EXPORT_ITCH || request.format == EXPORT_PCAPNG;
     if (binary && strcmp(request.output, "-") == 0 && isatty(STDOUT_FILENO))
         return outcome_usage(argv[0], "that is binary and no sight for a terminal: say -o FILE");

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <jansson.h>
+
 #include <tickbus/journal.h>
 
 #include "tools/journal/arguments.h"
@@ -18,7 +20,7 @@
 
 static const char help[] =
     "usage: busctl journal prune DIR --keep-bytes BYTES | --keep-age AGE |\n"
-    "                                --keep-segments N [--dry-run]\n"
+    "                                --keep-segments N [--dry-run] [--json]\n"
     "\n"
     "Remove segments of the journal in DIR from its front, with their indexes, while\n"
     "it is longer, older or of more segments than is to be kept. The last one always\n"
@@ -30,6 +32,7 @@ static const char help[] =
     "  --keep-age AGE        since it was recorded: 12h, 30d\n"
     "  --keep-segments N     this many\n"
     "  --dry-run             only say what would be removed\n"
+    "  --json                a JSON object\n"
     "\n"
     "example: busctl journal prune ./session1 --keep-age 30d --dry-run\n";
 
@@ -93,28 +96,52 @@ static bool measure(const char *directory, tbus_journal_info_t *out_info, tbus_e
     return true;
 }
 
+typedef struct pruned {
+    bool dry;          /* nothing was removed; */
+    uint32_t removed;  /* so many would be */
+    uint32_t segments; /* that there were */
+    tbus_journal_info_t after;
+} pruned_t;
+
+static void print_words(const pruned_t *p)
+{
+    char text[GROUPED_MAX];
+    printf("%s%" PRIu32 " of %" PRIu32 " segments\n", p->dry ? "would go  " : "removed   ",
+           p->removed, p->segments);
+    if (!p->dry)
+        printf("kept      %" PRIu32 " segments, %s bytes\n", p->after.segments,
+               grouped((int64_t)p->after.bytes, text));
+}
+
+/* segments and bytes: as they are now. */
+static void print_json(const pruned_t *p)
+{
+    json_t *object =
+        json_pack("{s:b, s:I, s:I, s:I}", "dry_run", p->dry, "removed", (json_int_t)p->removed,
+                  "segments", (json_int_t)p->after.segments, "bytes", (json_int_t)p->after.bytes);
+    json_dumpf(object, stdout, JSON_INDENT(2));
+    putchar('\n');
+    json_decref(object);
+}
+
 static int prune(const char *verb, const char *directory, const tbus_journal_limits_t *limits,
-                 bool dry)
+                 bool dry, bool json)
 {
     tbus_error_t why = {0};
-    tbus_journal_info_t before, after;
+    tbus_journal_info_t before;
+    pruned_t p = {.dry = dry};
     struct timespec now;
-    uint32_t removed = 0;
-    char text[GROUPED_MAX];
     clock_gettime(CLOCK_REALTIME, &now);
     uint64_t now_ns = (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
     if (!measure(directory, &before, &why) ||
-        (dry ? tbus_journal_prune_plan : tbus_journal_prune)(directory, limits, now_ns, &removed,
+        (dry ? tbus_journal_prune_plan : tbus_journal_prune)(directory, limits, now_ns, &p.removed,
                                                              &why) < 0 ||
-        !measure(directory, &after, &why))
+        !measure(directory, &p.after, &why))
         return outcome_failed(verb, "%s", why.text);
-    if (!dry && removed)
+    if (!dry && p.removed)
         order_index_remove(directory); /* it is about what the journal was before */
-    printf("%s%" PRIu32 " of %" PRIu32 " segments\n", dry ? "would go  " : "removed   ", removed,
-           before.segments);
-    if (!dry)
-        printf("kept      %" PRIu32 " segments, %s bytes\n", after.segments,
-               grouped((int64_t)after.bytes, text));
+    p.segments = before.segments;
+    (json ? print_json : print_words)(&p);
     return outcome_printed(verb);
 }
 
@@ -124,11 +151,12 @@ int journal_verb_prune(int argc, char **argv)
                                             {"keep-age", required_argument, NULL, 'a'},
                                             {"keep-segments", required_argument, NULL, 's'},
                                             {"dry-run", no_argument, NULL, 'n'},
+                                            {"json", no_argument, NULL, 'j'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
     tbus_journal_limits_t limits = {0};
     const char *directory;
-    bool dry = false;
+    bool dry = false, json = false;
     optind = 0;
     for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
         if (option == 'h')
@@ -143,6 +171,7 @@ int journal_verb_prune(int argc, char **argv)
             return outcome_usage(argv[0], "--keep-segments %s: a number from 1 was expected",
                                  optarg);
         dry |= option == 'n';
+        json |= option == 'j';
     }
     int code = journal_directory_argument(argc, argv, &directory);
     if (code != OUTCOME_OK)
@@ -150,5 +179,5 @@ int journal_verb_prune(int argc, char **argv)
     if (!limits.keep_bytes && !limits.keep_age_ns && !limits.keep_segments)
         return outcome_usage(argv[0], "how much is to be kept? Say --keep-bytes, --keep-age or "
                                       "--keep-segments");
-    return prune(argv[0], directory, &limits, dry);
+    return prune(argv[0], directory, &limits, dry, json);
 }

@@ -11,16 +11,19 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <jansson.h>
+
 #include "tools/journal/arguments.h"
 #include "tools/journal/check.h"
 #include "tools/journal/describe.h"
 #include "tools/journal/rewrite.h"
 #include "tools/journal/verbs.h"
 #include "tools/show/grouped.h"
+#include "tools/show/json_text.h"
 #include "tools/show/outcome.h"
 
 static const char help[] =
-    "usage: busctl journal repair DIR [--into NEWDIR | --in-place]\n"
+    "usage: busctl journal repair DIR [--into NEWDIR | --in-place] [--json]\n"
     "\n"
     "Write what is whole of the journal in DIR into a new journal: the same topics,\n"
     "messages, sequences and times of recording, and what the session says of itself.\n"
@@ -30,6 +33,7 @@ static const char help[] =
     "  --into NEWDIR    default: DIR.repaired\n"
     "  --in-place       the new journal takes the place of DIR, which is kept as\n"
     "                   DIR.damaged\n"
+    "  --json           a JSON object\n"
     "\n"
     "example: busctl journal repair ./session1 --into ./session1-repaired\n";
 
@@ -38,7 +42,13 @@ typedef struct repair {
     const char *directory; /* absolute */
     char into[PATH_MAX];
     bool in_place;
+    bool json;
 } repair_t;
+
+static bool ends_unknown(const check_t *c)
+{
+    return c->end == TBUS_JOURNAL_TORN || c->end == TBUS_JOURNAL_BROKEN;
+}
 
 static void print_lost(const check_t *c)
 {
@@ -50,7 +60,7 @@ static void print_lost(const check_t *c)
         printf("lost      %s %s to %s\n", check_topic_name(c, gap->topic),
                grouped((int64_t)gap->from, texts[0]), grouped((int64_t)gap->to, texts[1]));
     }
-    if (c->end == TBUS_JOURNAL_TORN || c->end == TBUS_JOURNAL_BROKEN)
+    if (ends_unknown(c))
         printf("lost      what came after the end: nobody knows how much\n");
 }
 
@@ -83,11 +93,65 @@ static int exchange(const repair_t *r, char out_kept[PATH_MAX])
     return OUTCOME_OK;
 }
 
+/* `kept`: where the damaged one is now. */
+static void print_words(const repair_t *r, const check_t *found, const rewrite_result_t *result,
+                        const char *kept)
+{
+    char texts[2][GROUPED_MAX];
+    printf("written   %s messages, %s bytes\n", grouped((int64_t)result->records, texts[0]),
+           grouped((int64_t)result->bytes, texts[1]));
+    print_lost(found);
+    if (result->dropped)
+        printf("dropped   %s records that were out of order\n",
+               grouped((int64_t)result->dropped, texts[0]));
+    if (result->cut_objects)
+        printf("dropped   %" PRIu64 " objects of the session that were not whole\n",
+               result->cut_objects);
+    printf("journal   %s\n", r->in_place ? r->directory : r->into);
+    if (r->in_place)
+        printf("damaged   %s\n", kept);
+}
+
+static json_t *lost_json(const check_t *c)
+{
+    json_t *lost = json_array();
+    for (uint32_t i = 0; i < c->gaps_count; i++) {
+        const check_gap_t *gap = &c->gaps[i];
+        if (gap->kind != CHECK_HOLE)
+            json_array_append_new(
+                lost, json_pack("{s:o, s:I, s:I}", "topic",
+                                json_text(check_topic_name(c, gap->topic), TBUS_NAME_MAX), "from",
+                                (json_int_t)gap->from, "to", (json_int_t)gap->to));
+    }
+    return lost;
+}
+
+/* `result`: NULL when nothing needed to be written. */
+static void print_json(const repair_t *r, const check_t *found, const rewrite_result_t *result,
+                       const char *kept)
+{
+    static const rewrite_result_t none;
+    const rewrite_result_t *w = result ? result : &none;
+    json_t *object =
+        json_pack("{s:b, s:I, s:I, s:o, s:b, s:I, s:I}", "written", result != NULL, "records",
+                  (json_int_t)w->records, "bytes", (json_int_t)w->bytes, "lost", lost_json(found),
+                  "end_unknown", ends_unknown(found), "dropped_records", (json_int_t)w->dropped,
+                  "dropped_objects", (json_int_t)w->cut_objects);
+    bool moved = result && r->in_place;
+    json_object_set_new(object, "journal",
+                        json_text(result && !moved ? r->into : r->directory, PATH_MAX));
+    json_object_set_new(object, "damaged",
+                        result ? json_text(moved ? kept : r->directory, PATH_MAX) : json_null());
+    json_dumpf(object, stdout, JSON_INDENT(2));
+    putchar('\n');
+    json_decref(object);
+}
+
 static int write_new(const repair_t *r, const check_t *found)
 {
     rewrite_result_t result;
     tbus_error_t why = {0};
-    char texts[2][GROUPED_MAX], kept[PATH_MAX];
+    char kept[PATH_MAX];
     if (rewrite_journal(r->directory, r->into, found, &result, &why) < 0)
         return outcome_failed(r->verb, "%s", why.text);
     int code = check_result(r, &result);
@@ -95,18 +159,7 @@ static int write_new(const repair_t *r, const check_t *found)
         code = exchange(r, kept);
     if (code != OUTCOME_OK)
         return code;
-    printf("written   %s messages, %s bytes\n", grouped((int64_t)result.records, texts[0]),
-           grouped((int64_t)result.bytes, texts[1]));
-    print_lost(found);
-    if (result.dropped)
-        printf("dropped   %s records that were out of order\n",
-               grouped((int64_t)result.dropped, texts[0]));
-    if (result.cut_objects)
-        printf("dropped   %" PRIu64 " objects of the session that were not whole\n",
-               result.cut_objects);
-    printf("journal   %s\n", r->in_place ? r->directory : r->into);
-    if (r->in_place)
-        printf("damaged   %s\n", kept);
+    (r->json ? print_json : print_words)(r, found, &result, kept);
     return outcome_printed(r->verb);
 }
 
@@ -124,7 +177,9 @@ static int repair(const repair_t *r)
                               r->directory);
     else if (found.end == TBUS_JOURNAL_CLOSED && check_ok(&found)) {
         outcome_note(r->verb, "the journal in %s is whole; nothing was written", r->directory);
-        code = OUTCOME_OK;
+        if (r->json)
+            print_json(r, &found, NULL, NULL);
+        code = r->json ? outcome_printed(r->verb) : OUTCOME_OK;
     } else
         code = write_new(r, &found);
     check_clear(&found);
@@ -135,6 +190,7 @@ int journal_verb_repair(int argc, char **argv)
 {
     static const struct option options[] = {{"into", required_argument, NULL, 'i'},
                                             {"in-place", no_argument, NULL, 'p'},
+                                            {"json", no_argument, NULL, 'j'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
     repair_t r = {.verb = argv[0]};
@@ -149,6 +205,7 @@ int journal_verb_repair(int argc, char **argv)
         if (option == 'i')
             into = optarg;
         r.in_place |= option == 'p';
+        r.json |= option == 'j';
     }
     int code = journal_directory_argument(argc, argv, &given);
     if (code != OUTCOME_OK)
