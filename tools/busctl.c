@@ -24,7 +24,7 @@ typedef struct verb {
 } verb_t;
 
 static const verb_t verbs[] = {
-    {"start", "[OPTION...]", "run the whole pipeline, from feed to journal", verb_start},
+    {"start", "[OPTION...]", "run the pipeline, from feed to journal", verb_start},
     {"replay", "DIR [OPTION...]", "run it on a journal instead of a feed", verb_replay},
     {"bus", "NAME --topic TOPIC...", "keep a bus that programs of your own join", verb_bus},
     {"stop", "[--name NAME]", "drain a running pipeline and stop it", verb_stop},
@@ -33,13 +33,13 @@ static const verb_t verbs[] = {
     {"halt", "--reason TEXT", "the kill switch: no order passes any more", verb_halt},
     {"resume", "--reason TEXT", "orders pass again", verb_resume},
     {"tap", "TOPIC [OPTION...]", "follow a topic, without holding anybody up", verb_tap},
-    {"subscribe", "HOST:PORT [OPTION...]", "receive a feed over TCP, lose nothing, prove it",
+    {"subscribe", "HOST:PORT [OPTION...]", "receive a feed over TCP, without a loss",
      verb_subscribe},
     {"serve-journal", "DIR --gateway ...", "serve a recorded session over TCP", verb_serve_journal},
     {"journal", "VERB DIR [OPTION...]", "read, check, repair what was recorded", verb_journal},
     {"why", "ORDER_ID DIR [--json]", "the life of one order that was recorded", verb_why},
     {"config", "show|check [FILE]", "print the configuration, or check a file", verb_config},
-    {"ipc", "[OPTION...]", "measure every mechanism of IPC, side by side", verb_ipc},
+    {"ipc", "[OPTION...]", "measure all IPC mechanisms, side by side", verb_ipc},
 };
 #define VERBS_COUNT (sizeof verbs / sizeof verbs[0])
 

@@ -25,7 +25,7 @@
     "  --wait MODE      spin, yield, park, auto (default: by the CPUs)\n"                          \
     "  --pages KIND     hugetlb, thp, small, auto (default: the best there is)\n"                  \
     "  --gateway ADDRESS:PORT\n"                                                                   \
-    "                   serve md as ITCH 5.0 over SoupBinTCP; port 0: any that is free\n"          \
+    "                   serve md as ITCH 5.0 over SoupBinTCP; port 0: any free one\n"              \
     "  --glimpse ADDRESS:PORT\n"                                                                   \
     "                   serve the books as they are to those who join late\n"                      \
     "  --name NAME      of the bus, default tickbus; buses of different names run\n"               \
