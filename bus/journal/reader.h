@@ -129,9 +129,15 @@ int tbus_journal_reader_pass_damage(tbus_journal_reader_t *r, tbus_error_t *err)
  * NOTHING: no, and all is as it was; or -errno. */
 int tbus_journal_reader_pass_end(tbus_journal_reader_t *r, tbus_error_t *err);
 
-/* Why this segment, which was asked for by its number, is passed over. `look`: what opening it
- * found. 0 or -ENOMEM. */
-int tbus_journal_reader_note_segment(tbus_journal_reader_t *r, uint32_t number, int look);
+/* Why this segment, which was asked for by its number, is passed over, or (`reads_on`) only its
+ * header is. `look`: what opening it found. 0 or -ENOMEM. */
+int tbus_journal_reader_note_segment(tbus_journal_reader_t *r, uint32_t number, int look,
+                                     bool reads_on);
+
+/* Open a segment that this reader, if it passes over damage, goes on in, though opening it came to
+ * `look`: its header is damaged, or it has another name. FOUND, NOTHING or -errno. */
+int tbus_journal_reader_open_anyhow(tbus_journal_reader_t *r, uint32_t number, int look,
+                                    tbus_journal_segment_t *out_segment);
 
 /* Is it what damage comes to, and not an error of the system? */
 static inline bool tbus_journal_code_is_damage(int code)

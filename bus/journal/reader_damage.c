@@ -21,6 +21,15 @@ static bool is_noted(const tbus_journal_reader_t *r, uint32_t segment, uint64_t 
     return i != 0;
 }
 
+/* As such, or its header. */
+static bool is_segment_noted(const tbus_journal_reader_t *r, uint32_t segment)
+{
+    uint32_t i = r->damage_count;
+    while (i && (r->damage[i - 1].segment != segment || r->damage[i - 1].offset != 0))
+        i--;
+    return i != 0;
+}
+
 static int note(tbus_journal_reader_t *r, uint32_t segment, uint64_t offset, uint64_t bytes,
                 const char *what)
 {
@@ -94,6 +103,8 @@ static int find_record(tbus_journal_reader_t *r, uint64_t *out_end)
 
 static const char *what_of_header(int look, bool holds)
 {
+    if (look == -TBUS_ENOTFOUND)
+        return "its header says that it is another segment: it was renamed";
     if (look == -TBUS_EMAGIC)
         return "it is no journal segment";
     if (look == -TBUS_EABI)
@@ -113,30 +124,71 @@ static uint64_t file_bytes(const tbus_journal_directory_t *directory, uint32_t n
     return fstatat(directory->fd, name, &is, AT_SYMLINK_NOFOLLOW) == 0 ? (uint64_t)is.st_size : 0;
 }
 
-int tbus_journal_reader_note_segment(tbus_journal_reader_t *r, uint32_t number, int look)
+/* Does its header fit its CRC, and have another number? */
+static bool is_renamed(const tbus_journal_reader_t *r, uint32_t number)
+{
+    char name[TBUS_JOURNAL_FILE_NAME_MAX];
+    tbus_journal_header_t header = {0}, copy;
+    tbus_journal_segment_name(number, name);
+    int fd = openat(r->directory.fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    tbus_journal_segment_t segment = {.fd = fd};
+    bool is_read =
+        fd >= 0 && tbus_journal_segment_read(&segment, &header, sizeof header, 0) == sizeof header;
+    tbus_journal_segment_close(&segment);
+    copy = header;
+    return is_read && tbus_load_relaxed_u64(&header.magic) == TBUS_JOURNAL_MAGIC &&
+           tbus_journal_header_crc(&copy) == header.header_crc32c && header.segment != number;
+}
+
+int tbus_journal_reader_note_segment(tbus_journal_reader_t *r, uint32_t number, int look,
+                                     bool reads_on)
 {
     bool holds = tbus_journal_directory_holds(&r->directory, number);
-    return note(r, number, 0, file_bytes(&r->directory, number), what_of_header(look, holds));
+    uint64_t bytes = file_bytes(&r->directory, number);
+    if (look == -TBUS_ECORRUPT && is_renamed(r, number))
+        look = -TBUS_ENOTFOUND;
+    if (reads_on && bytes > TBUS_JOURNAL_HEADER_BYTES)
+        bytes = TBUS_JOURNAL_HEADER_BYTES;
+    return note(r, number, 0, bytes, what_of_header(look, holds));
+}
+
+int tbus_journal_reader_open_anyhow(tbus_journal_reader_t *r, uint32_t number, int look,
+                                    tbus_journal_segment_t *out_segment)
+{
+    const tbus_journal_header_t *like = &r->segment.header;
+    if (!r->skips_damage || tbus_journal_lock_is_held(r->lock_fd) ||
+        (look != TBUS_JOURNAL_NOTHING && !tbus_journal_code_is_damage(look)))
+        return TBUS_JOURNAL_NOTHING;
+    int found = tbus_journal_segment_open_headless(&r->directory, number, like, out_segment);
+    return found == TBUS_JOURNAL_NOTHING
+               ? tbus_journal_segment_open_renamed(&r->directory, r->range.first, number, like,
+                                                   out_segment)
+               : found;
 }
 
 /* Is `number` the next segment to read? FOUND: it is open. NOTHING: it holds no header, as the last
- * ones may; BAD: no, and *out_what says why; or -errno. */
+ * ones may; BAD: no; *out_look is what opening it found; or -errno. */
 static int try_segment(tbus_journal_reader_t *r, uint32_t number, tbus_journal_segment_t *out_next,
-                       const char **out_what)
+                       int *out_look)
 {
     uint64_t cut_bytes;
     int look = tbus_journal_segment_open(&r->directory, number, &r->segment.header, out_next,
                                          &cut_bytes, NULL);
     if (look < 0 && !tbus_journal_code_is_damage(look))
         return look;
+    *out_look = look;
     if (look == TBUS_JOURNAL_FOUND) {
         if (tbus_journal_segment_same_session(&out_next->header, &r->segment.header))
             return TBUS_JOURNAL_FOUND;
         tbus_journal_segment_close(out_next);
+        return TBUS_JOURNAL_BAD;
     }
-    bool holds = tbus_journal_directory_holds(&r->directory, number);
-    *out_what = what_of_header(look, holds);
-    return look == TBUS_JOURNAL_NOTHING && holds ? TBUS_JOURNAL_NOTHING : TBUS_JOURNAL_BAD;
+    int found = tbus_journal_reader_open_anyhow(r, number, look, out_next);
+    if (found != TBUS_JOURNAL_NOTHING)
+        return found;
+    return look == TBUS_JOURNAL_NOTHING && tbus_journal_directory_holds(&r->directory, number)
+               ? TBUS_JOURNAL_NOTHING
+               : TBUS_JOURNAL_BAD;
 }
 
 static int note_headless(tbus_journal_reader_t *r, uint32_t from, uint32_t to)
@@ -154,12 +206,13 @@ static int find_segment(tbus_journal_reader_t *r, tbus_journal_segment_t *out_ne
     uint32_t last = tbus_journal_directory_last(&r->directory);
     uint32_t noted = r->segment.header.segment;
     for (uint32_t number = noted + 1; number <= last; number++) {
-        const char *what = "";
-        int look = try_segment(r, number, out_next, &what);
+        int seen = TBUS_JOURNAL_NOTHING;
+        int look = try_segment(r, number, out_next, &seen);
+        bool found = look == TBUS_JOURNAL_FOUND;
         int code = look == TBUS_JOURNAL_NOTHING ? 0 : note_headless(r, noted + 1, number);
-        if (code == 0 && look == TBUS_JOURNAL_BAD)
-            code = note(r, number, 0, file_bytes(&r->directory, number), what);
-        if (code < 0 && look == TBUS_JOURNAL_FOUND)
+        if (code == 0 && (look == TBUS_JOURNAL_BAD || (found && seen != TBUS_JOURNAL_FOUND)))
+            code = tbus_journal_reader_note_segment(r, number, seen, found);
+        if (code < 0 && found)
             tbus_journal_segment_close(out_next);
         if (code < 0)
             return code;
@@ -261,7 +314,8 @@ int tbus_journal_reader_pass_end(tbus_journal_reader_t *r, tbus_error_t *err)
                          number, r->directory.path, tbus_strerror(look));
     if (look != TBUS_JOURNAL_FOUND)
         return look;
-    if (next.header.segment == number + 1 && /* else what lies between is noted */
+    bool told = next.header.segment != number + 1 || is_segment_noted(r, number + 1);
+    if (!told && /* else it is known why records are missing */
         note(r, number, r->position, r->torn_bytes,
              "its end is lost: the next segment goes on with a later record") < 0) {
         tbus_journal_segment_close(&next);

@@ -52,6 +52,11 @@ static int check_seal(tbus_journal_reader_t *r, tbus_error_t *err)
     uint32_t number = r->segment.header.segment;
     tbus_journal_seal_t seal;
     uint8_t digest[32];
+    if (r->segment.made_up) { /* its header is among what is sealed */
+        r->sealed = number;
+        r->link_unknown = true;
+        return 0;
+    }
     int64_t got = tbus_journal_segment_read(&r->segment, &seal, sizeof seal,
                                             offsetof(tbus_journal_header_t, seal));
     if (got < 0)
@@ -89,7 +94,9 @@ static int judge_end(tbus_journal_reader_t *r, const tbus_journal_segment_t *nex
     /* J6 pairs J5 (tbus_journal_file_finish): we have seen its successor, or that its writer's lock
      * is free. What we read now was stored before that. */
     tbus_fence_acquire();
-    int64_t closed = tbus_journal_segment_closed_bytes(&r->segment);
+    int64_t closed = r->segment.made_up
+                         ? (int64_t)(uint32_t)tbus_load_relaxed_u64(&r->segment.header.closed)
+                         : tbus_journal_segment_closed_bytes(&r->segment);
     if (closed == -TBUS_ETRUNCATED)
         return fail_damaged(r, "its header is gone", err);
     if (closed == -TBUS_ECORRUPT)
@@ -108,7 +115,9 @@ static int judge_end(tbus_journal_reader_t *r, const tbus_journal_segment_t *nex
         return tbus_journal_reader_fail_reading(r, code, err);
     if (tail.record_at && tail.record_at < lost_end)
         lost = 0; /* no sector is missing: it is the length that is wrong */
-    uint64_t closed_bytes = (uint64_t)closed;
+    /* Where nothing more is known than that nothing more is there, this is the end. */
+    bool nothing_else = r->segment.made_up && closed == 0 && tail.bytes == 0;
+    uint64_t closed_bytes = nothing_else ? r->position : (uint64_t)closed;
     if (closed_bytes == r->position) {
         r->end = TBUS_JOURNAL_CLOSED;
         return r->checks_seals ? check_seal(r, err) : 0;
@@ -203,6 +212,8 @@ int tbus_journal_reader_judge_session_end(tbus_journal_reader_t *r, uint64_t cut
 {
     uint64_t word = 0;
     int code = tbus_journal_segment_session_end(&r->segment, &word);
+    if (code == -TBUS_ECORRUPT && r->segment.made_up)
+        code = word = 0;
     if (code == -TBUS_ECORRUPT)
         return fail_damaged(r, "what its header says of the session's end does not fit its CRC",
                             err);

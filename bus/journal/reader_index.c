@@ -35,6 +35,12 @@ int tbus_journal_reader_go_to(tbus_journal_reader_t *r, uint32_t number, tbus_er
     if (look == TBUS_JOURNAL_NOTHING)
         tbus_journal_segment_fail(&r->directory, number, -TBUS_ETRUNCATED,
                                   "has been emptied or removed since the journal was opened", err);
+    if (look != TBUS_JOURNAL_FOUND &&
+        tbus_journal_reader_open_anyhow(r, number, look, &segment) == TBUS_JOURNAL_FOUND) {
+        tbus_journal_reader_enter(r, &segment);
+        begin_again(r, number);
+        return TBUS_JOURNAL_FOUND;
+    }
     if (look < 0 && tbus_journal_code_is_damage(look))
         return TBUS_JOURNAL_BAD;
     if (look != TBUS_JOURNAL_FOUND)
@@ -109,7 +115,7 @@ int tbus_journal_reader_index(tbus_journal_reader_t *r, tbus_error_t *err)
                          r->segment.header.segment, r->directory.path, tbus_strerror(code));
     }
     /* Where it cannot be written we do without the file. */
-    if (finished && r->index.end == finished)
+    if (finished && r->index.end == finished && !r->segment.made_up)
         (void)tbus_journal_index_store(&r->index, &r->segment);
     return 0;
 }
@@ -142,7 +148,8 @@ static int summarise(tbus_journal_reader_t *r, tbus_journal_summary_t *out_summa
     }
     int code = tbus_journal_reader_index(r, err);
     if (code == 0)
-        *out_summary = (tbus_journal_summary_t){.state = finished && r->index.end == finished
+        *out_summary = (tbus_journal_summary_t){.state = finished && r->index.end == finished &&
+                                                                 !r->segment.made_up
                                                              ? TBUS_JOURNAL_WHOLE
                                                              : TBUS_JOURNAL_IN_PART,
                                                 .holds = r->index.header};

@@ -22,7 +22,7 @@ void tbus_journal_reader_enter(tbus_journal_reader_t *r, const tbus_journal_segm
     r->position = TBUS_JOURNAL_HEADER_BYTES;
     r->buffer_bytes = 0;
     r->records = segment->header.first_record;
-    r->uncounted = false;
+    r->uncounted = segment->made_up;
     if (r->info.first_segment + r->info.segments <= segment->header.segment)
         r->info.segments = segment->header.segment - r->info.first_segment + 1;
 }
@@ -127,19 +127,48 @@ static int count_segment(tbus_journal_reader_t *r, uint32_t number, tbus_error_t
     return 0;
 }
 
-/* The first segment that has a header; those before it are places that were passed over. */
+/* Segments before the one that was entered have no whole header: enter the first that can be read
+ * all the same; the others are places that were passed over. 0, or the negative error. */
+static int enter_headless(tbus_journal_reader_t *r, uint32_t first, uint32_t end, tbus_error_t *err)
+{
+    for (uint32_t number = first; number < end; number++) {
+        uint64_t cut_bytes;
+        tbus_journal_segment_t segment;
+        int look =
+            tbus_journal_segment_open(&r->directory, number, NULL, &segment, &cut_bytes, NULL);
+        if (look == TBUS_JOURNAL_FOUND) { /* by now; it cannot be before */
+            tbus_journal_segment_close(&segment);
+            return 0;
+        }
+        int found = tbus_journal_reader_open_anyhow(r, number, look, &segment);
+        if (found < 0)
+            return tbus_journal_segment_fail_reading(&r->directory, number, found, err);
+        if (tbus_journal_reader_note_segment(r, number, look, found == TBUS_JOURNAL_FOUND) < 0) {
+            if (found == TBUS_JOURNAL_FOUND)
+                tbus_journal_segment_close(&segment);
+            return tbus_fail(err, -ENOMEM, "no memory to read the journal in %s",
+                             r->directory.path);
+        }
+        if (found == TBUS_JOURNAL_FOUND) {
+            tbus_journal_reader_enter(r, &segment);
+            r->sealed = number - 1;
+            r->link_unknown = true;
+            return 0;
+        }
+    }
+    return 0;
+}
+
+/* The first segment that has a header, and then the first that can be read. */
 static int enter_first_whole(tbus_journal_reader_t *r, const tbus_journal_range_t *range,
                              tbus_error_t *err)
 {
     int code = -TBUS_ECORRUPT;
-    for (uint32_t number = range->first; number <= range->last && tbus_journal_code_is_damage(code);
-         number++) {
+    uint32_t number = range->first;
+    for (; number <= range->last && tbus_journal_code_is_damage(code); number++)
         code = enter_first(r, number, number == range->first ? err : NULL);
-        if (tbus_journal_code_is_damage(code) &&
-            tbus_journal_reader_note_segment(r, number, code) < 0)
-            code =
-                tbus_fail(err, -ENOMEM, "no memory to read the journal in %s", r->directory.path);
-    }
+    if (code == 0)
+        code = enter_headless(r, range->first, number - 1, err);
     r->info.first_segment = range->first;
     return code;
 }

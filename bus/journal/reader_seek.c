@@ -132,7 +132,7 @@ static int jump(tbus_journal_reader_t *r, const tbus_journal_target_t *target, t
     bool fits = look == TBUS_JOURNAL_FOUND;
     r->position = fits ? offset : TBUS_JOURNAL_HEADER_BYTES;
     r->records = first_record + (fits ? before : 0);
-    r->uncounted = r->position != TBUS_JOURNAL_HEADER_BYTES;
+    r->uncounted = r->position != TBUS_JOURNAL_HEADER_BYTES || r->segment.made_up;
     return look < 0 ? tbus_journal_reader_fail_reading(r, look, err) : 0;
 }
 

@@ -17,6 +17,7 @@ typedef struct tbus_journal_segment {
     int fd;                                    /* owned; -1: none is open */
     uint32_t seed;                             /* what the CRCs of its records start from */
     tbus_journal_header_t header;              /* checked, as it was when the segment was opened */
+    bool made_up; /* or else what can be told of it: tbus_journal_segment_open_headless */
 } tbus_journal_segment_t;
 
 /* What looking for something found. */
@@ -36,6 +37,20 @@ int tbus_journal_segment_open(const tbus_journal_directory_t *directory, uint32_
                               const tbus_journal_header_t *like,
                               tbus_journal_segment_t *out_segment, uint64_t *out_cut_bytes,
                               tbus_error_t *err);
+
+/* The same for a segment whose header is damaged or lost. FOUND: it holds a whole record (of less
+ * than 32 KiB) whose CRC is that of the session of `like` and of this number; its header is made up
+ * from `like` and from what its own still tells of its end. NOTHING: it does not, or does not
+ * exist; or -errno. Reads up to the first such record. */
+int tbus_journal_segment_open_headless(const tbus_journal_directory_t *directory, uint32_t number,
+                                       const tbus_journal_header_t *like,
+                                       tbus_journal_segment_t *out_segment);
+
+/* The same for a segment that is there under the name of another one, from `first` on. FOUND, or
+ * NOTHING. Reads the headers of all segments that there are. */
+int tbus_journal_segment_open_renamed(const tbus_journal_directory_t *directory, uint32_t first,
+                                      uint32_t number, const tbus_journal_header_t *like,
+                                      tbus_journal_segment_t *out_segment);
 
 /* Accepts one that is not open. */
 void tbus_journal_segment_close(tbus_journal_segment_t *segment);

@@ -42,7 +42,7 @@ bool check_add_damage(check_t *c, const tbus_journal_damage_t *place)
     for (uint32_t i = 0; i < c->damage_count; i++) {
         const tbus_journal_damage_t *other = &c->damage[i];
         if (place->segment == other->segment && place->offset >= other->offset &&
-            place->offset <= other->offset + other->bytes)
+            place->offset < other->offset + other->bytes + (place->bytes == 0))
             return true;
     }
     if (!grow((void **)&c->damage, c->damage_count, &c->damage_room, sizeof *c->damage))

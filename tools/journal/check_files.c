@@ -257,6 +257,8 @@ int check_files(check_t *c, const char *directory, tbus_error_t *err)
     if (code < 0)
         return code;
     uint32_t last = c->info->first_segment + c->info->segments - 1;
+    while (last > c->info->first_segment && check_end_of(c, last) == 0)
+        last--; /* holds no record, or cannot be read: no segment of the session is known behind */
     for (uint32_t i = 0; code == 0 && i < look.segments.count; i++)
         code = look_at_segment(&look, look.segments.numbers[i], look.segments.numbers[i] >= last);
     close_look(&look);

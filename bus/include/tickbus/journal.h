@@ -277,9 +277,10 @@ int tbus_journal_reader_open(const char *directory, tbus_journal_reader_t **out_
 
 /* The same for a journal that may be damaged: damage is passed over
  * (tbus_journal_reader_skip_damage), also segments that are missing, have no header, or belong to
- * another session. The first that has a whole header says which session it is; those before it are
- * places that were passed over already. Errors are those of the first segment, when no segment has
- * a header; and of the system. */
+ * another session. The first that has a whole header says which session it is. A segment of it
+ * whose header is damaged or lost, or that has the name of another one, is read all the same: its
+ * records tell where they belong. Errors are those of the first segment, when no segment has a
+ * header; and of the system. */
 int tbus_journal_reader_open_damaged(const char *directory, tbus_journal_reader_t **out_reader,
                                      tbus_error_t *err);
 const tbus_journal_info_t *tbus_journal_reader_info(const tbus_journal_reader_t *r);
