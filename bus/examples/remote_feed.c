@@ -4,15 +4,17 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <tickbus/tickbus.h>
 
 int main(int argc, char **argv)
 {
-    tbus_soup_options_t options = {0};
+    tbus_soup_options_t options;
     tbus_soup_t *soup;
     tbus_soup_event_t event;
     tbus_error_t err;
     int outcome;
+    memset(&options, 0, sizeof options);
     options.from = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
     if (tbus_soup_open(argc > 1 ? argv[1] : NULL, &options, &soup, &err) < 0)
         return fprintf(stderr, "%s\n", err.text), 1;

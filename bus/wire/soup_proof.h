@@ -55,7 +55,7 @@ static inline uint64_t soup_proof_first(uint64_t block)
     return block * SOUP_PROOF_BLOCK + 1;
 }
 
-/* The whole debug packet of an offer. Returns its bytes. (For tests, so far.) */
+/* The whole debug packet of an offer. Returns its bytes. */
 size_t soup_proof_put_offer(uint8_t to[SOUP_PROOF_PACKET_MAX], const soup_proof_offer_t *offer);
 
 /* 1: the text (of a debug packet, without its header) is an offer; 0: it is something else. */
@@ -74,7 +74,7 @@ void soup_proof_begin(soup_proof_t *proof);
 void soup_proof_message(soup_proof_t *proof, const uint8_t *message, size_t bytes);
 
 /* The next `count` messages, as whole packets one behind the other. At most as many as the block
- * still takes: SOUP_PROOF_BLOCK - soup_proof_count(). (For tests, so far.) */
+ * still takes: SOUP_PROOF_BLOCK - soup_proof_count(). */
 void soup_proof_packets(soup_proof_t *proof, const uint8_t *packets, size_t bytes, uint32_t count);
 
 /* How many messages the block has. */

@@ -91,7 +91,7 @@ typedef struct soup_server {
     uint8_t held[SOUP_LOGIN_410_BYTES];
 } soup_server_t;
 
-/* A client has just connected. `times` NULL: SOUP_TIMES. (For tests, so far.) */
+/* A client has just connected. `times` NULL: SOUP_TIMES. */
 void soup_server_begin(soup_server_t *s, const soup_times_t *times, uint64_t now_ns);
 
 static inline enum soup_server_state soup_server_state(const soup_server_t *s)
@@ -101,7 +101,7 @@ static inline enum soup_server_state soup_server_state(const soup_server_t *s)
 
 /* Take what the client sent, up to the first event. Returns how many bytes were taken: all, or
  * those up to and with the event's last one; call again with the rest. After LOGOUT and FAULT the
- * state is ENDING. Cold. (For tests, so far.) */
+ * state is ENDING. Cold. */
 size_t soup_server_take(soup_server_t *s, const uint8_t *bytes, size_t count, uint64_t now_ns,
                         soup_server_event_t *out_event);
 
@@ -109,22 +109,21 @@ size_t soup_server_take(soup_server_t *s, const uint8_t *bytes, size_t count, ui
  * itself: Wireshark 4.0 loses a packet that begins in the same TCP segment and ends in the next,
  * and shows nonsense from there on. The state is OPEN. A heartbeat timeout that the login asked for
  * (4.10) lengthens the time until the client is dead, and never shortens it. Returns the bytes put.
- * (For tests, so far.) */
+ */
 size_t soup_server_accept(soup_server_t *s, const soup_accepted_t *accepted, uint64_t now_ns,
                           uint8_t to[SOUP_ACCEPTED_BYTES]);
 
 /* Write a Login Rejected; the state is ENDING. In place of accept, and in ENDING after a fault
- * before the answer to a login. Returns the bytes put; 0: an answer was given before.
- * (For tests, so far.) */
+ * before the answer to a login. Returns the bytes put; 0: an answer was given before. */
 size_t soup_server_reject(soup_server_t *s, char reason, uint64_t now_ns,
                           uint8_t to[SOUP_REJECTED_BYTES]);
 
 /* Write a debug packet, see soup_put_debug. Returns its bytes; 0: not now, the session is not OPEN.
- * (For tests, so far.) */
+ */
 size_t soup_server_put_debug(const soup_server_t *s, uint8_t *to, size_t room, const char *text);
 
 /* The server ends the session: after the last message and the End of Session, or without it when
- * the client is cut off. The state is ENDING; again is harmless. (For tests, so far.) */
+ * the client is cut off. The state is ENDING; again is harmless. */
 void soup_server_end(soup_server_t *s, uint64_t now_ns);
 
 /* Bytes of the session were given to the kernel. Warm: once per send. */
@@ -141,16 +140,15 @@ static inline void soup_server_blocked(soup_server_t *s, bool blocked)
     s->blocked = blocked;
 }
 
-/* What is to be done at that time. One thing at a time: do it, and ask again.
- * (For tests, so far.) */
+/* What is to be done at that time. One thing at a time: do it, and ask again. */
 enum soup_server_due soup_server_due(const soup_server_t *s, uint64_t now_ns);
 
 /* When something will be due if nothing else happens; UINT64_MAX: never. It is due from this
- * nanosecond on, and not before. (For tests, so far.) */
+ * nanosecond on, and not before.
+ * For tests and for who sleeps by it; the gateway asks soup_server_due as it goes round. */
 uint64_t soup_server_deadline(const soup_server_t *s);
 
-/* Half a sentence for the log and for the user, "a second login". Never NULL.
- * (For tests, so far.) */
+/* Half a sentence for the log and for the user, "a second login". Never NULL. */
 const char *soup_server_fault_text(enum soup_server_fault fault);
 
 #ifdef __cplusplus

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bus/wire/soup_client.h"
+#include "bus/wire/soup_proof.h"
 #include "bus/wire/soup_server.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -69,6 +70,22 @@ static record_t run_server(const uint8_t *bytes, size_t count, size_t cut)
     return r;
 }
 
+/* What is read as an offer of a digest is written again as the very same text, but for leading
+ * zeros of its numbers. */
+static void check_text(const uint8_t *text, size_t bytes)
+{
+    uint8_t again[SOUP_PROOF_PACKET_MAX];
+    soup_proof_offer_t offer, same;
+    if (!soup_proof_parse_offer(text, bytes, &offer))
+        return;
+    size_t count = soup_proof_put_offer(again, &offer) - SOUP_HEADER_BYTES;
+    must(count <= bytes, "an offer is longer when it is written again");
+    must(soup_proof_parse_offer(again + SOUP_HEADER_BYTES, count, &same) &&
+             same.block == offer.block && same.count == offer.count &&
+             !memcmp(same.digest, offer.digest, SOUP_PROOF_BYTES),
+         "an offer is another one when it is written and read again");
+}
+
 static record_t run_client(const uint8_t *bytes, size_t count, size_t cut)
 {
     record_t r = {.count = 0};
@@ -87,6 +104,8 @@ static record_t run_client(const uint8_t *bytes, size_t count, size_t cut)
                 must(event.sequence == next++, "a sequence was left out");
                 must(event.data == bytes + at + 3 && event.bytes == used - 3, "no whole message");
             }
+            if (event.kind == SOUP_CLIENT_TEXT)
+                check_text(event.data, event.bytes);
             if (event.kind != SOUP_CLIENT_NOTHING)
                 note(&r, (int)event.kind, at);
         }
@@ -146,6 +165,9 @@ void fuzz_seeds(fuzz_take_t take)
             used = 1 + soup_put_accepted(stream + 1, &(soup_accepted_t){"DAY1", 7});
             take(stream, used + add_text(stream + used, server[script]));
         }
+    soup_proof_offer_t offer = {.block = 3, .count = 65536};
+    stream[0] = 1;
+    take(stream, 1 + soup_proof_put_offer(stream + 1, &offer));
     stream[0] = 3;
     take(stream, 1 + soup_put_rejected(stream + 1, SOUP_SESSION_NOT_AVAILABLE));
 }

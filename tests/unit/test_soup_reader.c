@@ -201,8 +201,9 @@ static void the_longest_messages_come_in_one_piece(void **state)
 
 /* The next connections, one after the other, get a RST after so many bytes from the server. */
 typedef struct resets {
+    /* both atomic: the proxy's thread reads them */
     uint64_t at[3];
-    unsigned used; /* atomic */
+    unsigned used;
 } resets_t;
 
 static void reset_in_turn(unsigned number, void *context, fault_plan_t *plan)
@@ -210,14 +211,14 @@ static void reset_in_turn(unsigned number, void *context, fault_plan_t *plan)
     resets_t *r = context;
     (void)number;
     unsigned turn = __atomic_fetch_add(&r->used, 1, __ATOMIC_ACQ_REL);
-    plan->down.reset_at = turn < 3 ? r->at[turn] : FAULT_NEVER;
+    plan->down.reset_at = turn < 3 ? __atomic_load_n(&r->at[turn], __ATOMIC_ACQUIRE) : FAULT_NEVER;
 }
 
 static void resets_begin(resets_t *r, uint64_t first, uint64_t second)
 {
-    r->at[0] = first;
-    r->at[1] = second;
-    r->at[2] = FAULT_NEVER;
+    const uint64_t at[3] = {first, second, FAULT_NEVER};
+    for (unsigned turn = 0; turn < 3; turn++)
+        __atomic_store_n(&r->at[turn], at[turn], __ATOMIC_RELEASE);
     __atomic_store_n(&r->used, 0, __ATOMIC_RELEASE);
 }
 
@@ -439,16 +440,26 @@ static void a_name_that_has_several_addresses_is_tried_at_each(void **state)
     expect(w, 1, 50, true, small_message);
 }
 
-/* A server that sends some bytes to whoever connects, in a child. */
-static pid_t serve_bytes(const char *bytes, size_t count, uint16_t *out_port)
+/* A server that sends some bytes to whoever connects, in a child. -1: no such address here. */
+static pid_t serve_bytes(int family, const char *bytes, size_t count, uint16_t *out_port)
 {
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } at = {.any.sa_family = (sa_family_t)family};
     socklen_t at_bytes = sizeof at;
-    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(listener, (struct sockaddr *)&at, sizeof at), 0);
+    if (family == AF_INET)
+        at.v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    else
+        at.v6.sin6_addr = in6addr_loopback;
+    int listener = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (listener < 0 ||
+        bind(listener, &at.any, family == AF_INET ? sizeof at.v4 : sizeof at.v6) < 0)
+        return -1;
     assert_int_equal(listen(listener, 1), 0);
-    assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &at_bytes), 0);
-    *out_port = ntohs(at.sin_port);
+    assert_int_equal(getsockname(listener, &at.any, &at_bytes), 0);
+    *out_port = ntohs(family == AF_INET ? at.v4.sin_port : at.v6.sin6_port);
     pid_t child = fork();
     if (child == 0) {
         char in[100];
@@ -484,13 +495,30 @@ static void what_does_not_speak_the_protocol_is_refused(void **state)
         uint16_t port;
         char server[64];
         tbus_soup_t *soup = NULL;
-        pid_t child = serve_bytes(cases[i].bytes, cases[i].count, &port);
+        pid_t child = serve_bytes(AF_INET, cases[i].bytes, cases[i].count, &port);
         snprintf(server, sizeof server, "127.0.0.1:%u", port);
         int code = tbus_soup_open(server, NULL, &soup, NULL);
         waitpid(child, NULL, 0);
         assert_int_equal(code, cases[i].code);
         assert_null(soup);
     }
+}
+
+static void a_server_at_an_ipv6_address_is_reached(void **state)
+{
+    (void)state;
+    uint16_t port;
+    char server[64];
+    tbus_soup_t *soup = NULL;
+    tbus_error_t err = {0};
+    pid_t child = serve_bytes(AF_INET6, "\0\2JA", 4, &port);
+    if (child < 0)
+        skip();
+    snprintf(server, sizeof server, "[::1]:%u", port);
+    int code = tbus_soup_open(server, NULL, &soup, &err);
+    waitpid(child, NULL, 0);
+    assert_int_equal(code, -EACCES); /* it has answered */
+    assert_non_null(strstr(err.text, "[::1]:"));
 }
 
 static void closing_logs_out(void **state)
@@ -529,6 +557,7 @@ int main(void)
         WITH_WORLD(what_cannot_be_opened_is_told_in_words),
         WITH_WORLD(a_name_that_has_several_addresses_is_tried_at_each),
         cmocka_unit_test(what_does_not_speak_the_protocol_is_refused),
+        cmocka_unit_test(a_server_at_an_ipv6_address_is_reached),
         WITH_WORLD(closing_logs_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
