@@ -198,6 +198,7 @@ static inline void reveal_record(tbus_journal_writer_t *w, tbus_journal_record_h
     w->bytes += need;
 }
 
+#ifdef TBUS_CRC_TARGET
 /* Ask for lines that records to come will be stored to: the helper touched them last, on another
  * CPU. Without this, stores that wait for them fill the store buffer, and the thread stands still:
  * half of what an append took. An address that is not mapped does no harm. */
@@ -207,7 +208,6 @@ static inline void prefetch_ahead(const unsigned char *to, uint64_t bytes)
         __builtin_prefetch(to + PREFETCH_BYTES + at, 1);
 }
 
-#ifdef TBUS_CRC_TARGET
 /* Eight bytes, loaded once for the copy and for the CRC. */
 TBUS_CRC_TARGET static inline uint64_t store_word(uint64_t steps, unsigned char *to, uint64_t word)
 {
