@@ -17,9 +17,12 @@
 #include "feedsim/source/source.h"
 #include "feedsim/timeline.h"
 
-#define CLOCK_BURST 16u               /* messages for one look at the clock */
-#define LATER_NS    UINT64_C(1000000) /* between two looks at a pipe that has nothing */
-#define TOLD_NS     UINT64_C(200000)  /* between two words on how far market time is */
+#define CLOCK_BURST 16u /* messages for one look at the clock */
+/* Between two looks at a pipe or a connection that has nothing: what comes close upon something is
+ * found at once, and one that is silent costs little. */
+#define LATER_NS_MIN UINT64_C(20000)
+#define LATER_NS_MAX UINT64_C(1000000)
+#define TOLD_NS      UINT64_C(200000) /* between two words on how far market time is */
 /* Market time is told so much before it has come, on the host's clock: else, whenever a tick comes
  * after a pause, those who may not take it before the others have come so far would wait for three
  * wake-ups, one after the other. It changes no result (bus/market/drive.h): what happens between
@@ -47,6 +50,7 @@ typedef struct feed_stage {
     market_clock_t clock;    /* as of the last tick that was sent, or is kept */
     tbus_horizon_t *horizon; /* our own */
     uint64_t later_ns;       /* the source has nothing before this; 0: it has */
+    uint64_t later_step_ns;  /* from the last look in vain to that; 0: there was none */
     uint64_t due_ns;         /* of the tick in hand */
     size_t bytes;            /* of the tick in hand; 0: there is none */
     tick_t *tick;            /* TICK_LEN_MAX bytes */
@@ -160,6 +164,14 @@ static void end_reading(feed_stage_t *f)
     stop_reading(f);
 }
 
+/* The source has nothing now. */
+static void look_later(feed_stage_t *f, uint64_t now_ns)
+{
+    uint64_t step_ns = f->later_step_ns ? 2 * f->later_step_ns : LATER_NS_MIN;
+    f->later_step_ns = step_ns < LATER_NS_MAX ? step_ns : LATER_NS_MAX;
+    f->later_ns = now_ns + f->later_step_ns;
+}
+
 /* Take the next tick in hand and put it on the schedule. False: there is none now. */
 static bool take(feed_stage_t *f, uint64_t now_ns)
 {
@@ -177,11 +189,11 @@ static bool take(feed_stage_t *f, uint64_t now_ns)
         rc = feed_source_next(f->source, f->tick, &f->bytes);
     }
     if (TBUS_LIKELY(rc == FEED_SOURCE_TICK)) {
-        f->later_ns = 0;
+        f->later_ns = f->later_step_ns = 0;
         return schedule(f, now_ns) && fits_md(f);
     }
     if (rc == FEED_SOURCE_LATER) {
-        f->later_ns = now_ns + LATER_NS;
+        look_later(f, now_ns);
     } else if (rc == FEED_SOURCE_END) {
         end_reading(f);
     } else {

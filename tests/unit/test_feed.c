@@ -437,6 +437,46 @@ static void a_pipe_with_nothing_to_say_holds_nobody_up(void **state)
     assert_int_equal(r->feed->error.code, 0);
 }
 
+#define LOOK_NS_MIN UINT64_C(20000) /* as in feed.c */
+#define LOOK_NS_MAX UINT64_C(1000000)
+
+/* Polls once the feed wants to be; returns how far its next look is from now at most. */
+static uint64_t look_in_vain(rig_t *r, uint64_t *out_at_least_ns)
+{
+    while (tbus_clock_ns() < r->feed->ops->deadline_ns(r->feed))
+        ;
+    uint64_t before_ns = tbus_clock_ns();
+    assert_int_equal(poll_feed(r, 100), 0);
+    uint64_t deadline_ns = r->feed->ops->deadline_ns(r->feed), after_ns = tbus_clock_ns();
+    *out_at_least_ns = deadline_ns > after_ns ? deadline_ns - after_ns : 0;
+    return deadline_ns - before_ns;
+}
+
+static void a_pipe_is_looked_at_more_rarely_the_longer_it_is_silent(void **state)
+{
+    rig_t *r = *state;
+    uint64_t least_ns;
+    tick_t tick;
+    make_bus(r, 256, 0);
+    assert_int_equal(mkfifo(r->path, 0600), 0);
+    make_file_feed(r);
+    int fd = open(r->path, O_WRONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    static const uint8_t message[2 + 12] = {0, 12, 'S'};
+    for (int burst = 0; burst < 2; burst++) {
+        look_in_vain(r, &least_ns);
+        assert_true(least_ns <= LOOK_NS_MIN);
+        for (int look = 0; look < 10; look++)
+            assert_true(look_in_vain(r, &least_ns) >= 2 * LOOK_NS_MIN);
+        assert_true(look_in_vain(r, &least_ns) >= LOOK_NS_MAX);
+        assert_true(least_ns <= LOOK_NS_MAX);
+        assert_int_equal(write(fd, message, sizeof(message)), sizeof(message));
+        while (take(r, &tick) == 0)
+            poll_feed(r, 1);
+    }
+    close(fd);
+}
+
 static void from_a_pipe_each_message_is_intended_for_when_it_came(void **state)
 {
     rig_t *r = *state;
@@ -633,6 +673,7 @@ int main(void)
         CASE(unknown_types_short_and_long_and_the_end_mark_go_through),
         CASE(a_message_longer_than_md_carries_is_told_not_published),
         CASE(a_pipe_with_nothing_to_say_holds_nobody_up),
+        CASE(a_pipe_is_looked_at_more_rarely_the_longer_it_is_silent),
         CASE(from_a_pipe_each_message_is_intended_for_when_it_came),
         cmocka_unit_test(a_gap_that_the_pace_does_not_know_is_told_to_have_no_effect),
         CASE(what_comes_before_from_goes_out_at_once_and_is_wanted_at_no_time),
