@@ -131,7 +131,7 @@ static void a_hole_is_refused(void **state)
     assert_int_equal(
         tbus_journal_writer_append_session(r.writer, TBUS_JOURNAL_HOLE, 1, hole, sizeof hole - 1),
         0);
-    expect(s, &r, "market", "there was no room to record all of it");
+    expect(s, &r, "market", "not all of it was recorded");
 }
 
 static void a_change_of_limits_that_nobody_has_told_is_refused(void **state)

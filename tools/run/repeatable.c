@@ -87,7 +87,7 @@ static int look_at_session(const look_t *l, const tbus_journal_record_t *record,
     if (!tbus_journal_record_piece(record, &piece) || piece.kind != TBUS_JOURNAL_HOLE)
         return 0;
     return tbus_fail(err, -TBUS_ECONFIG,
-                     "the session in %s cannot be repeated: there was no room to record all of it; "
+                     "the session in %s cannot be repeated: not all of it was recorded; "
                      "`busctl journal verify` names what is missing",
                      l->directory);
 }
