@@ -268,7 +268,12 @@ static uint64_t end_told_ns(const market_stage_t *leader)
 {
     const recorded_t *recorded = leader->session->recorded;
     uint64_t told_ns = tbus_horizon_last(&leader->feed);
-    return recorded && recorded->end_ns > told_ns ? recorded->end_ns : told_ns;
+    /* No feed says more than that its next tick does not come before the time of that tick. An end
+     * that is edited must not leave strategies alone with their timers for centuries. */
+    uint64_t most_ns = leader->clock.now_ns + MARKET_CLOCK_STEP_MAX;
+    if (recorded && recorded->end_ns > told_ns)
+        told_ns = least(recorded->end_ns, most_ns);
+    return told_ns;
 }
 
 /* What the feed says when no tick is in hand. A tick that has come meanwhile is found in the next

@@ -3,7 +3,7 @@
  * inputs, were edited, with all checksums right: it comes to its end, and either refuses them or
  * names something; it never hangs and never dies.
  *
- * A session of each clock is recorded once, with halts and a late report; each edit makes a copy. */
+ * A session of each clock is recorded once, with a halt; each edit makes a copy. */
 #include "tests/e2e/running_bus.h"
 
 #include <tickbus/journal.h>
