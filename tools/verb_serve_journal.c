@@ -125,6 +125,8 @@ static int serve(serve_t *s)
     if (done == 0) {
         watch_signal(SIGINT);
         watch_signal(SIGTERM);
+        if (*gateway_server_remark(server))
+            outcome_note(s->verb, "%s", gateway_server_remark(server));
         say_where(s, server);
         code = outcome_printed(s->verb);
     }

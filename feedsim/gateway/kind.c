@@ -47,7 +47,7 @@ static const tbus_param_t table[] = {
      .fallback = "",
      .help = "file of who may log in, lines of user:hash[:topics], hashes of crypt(3); empty: "
              "anybody, on loopback addresses only"},
-    {"io", TBUS_PARAM_CHOICE, TBUS_PARAM_FIELD(gateway_values_t, io), .choices = "auto|epoll",
+    {"io", TBUS_PARAM_CHOICE, TBUS_PARAM_FIELD(gateway_values_t, io), .choices = "auto|epoll|uring",
      .fallback = "auto", .help = "how it waits for sockets and sends; auto: epoll"},
     {"window_bytes", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(gateway_values_t, window_bytes),
      .min = 262144, .max = INT64_C(1) << 32, .unit = "bytes", .fallback = "4194304",

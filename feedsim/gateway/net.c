@@ -8,8 +8,8 @@
 int gateway_net_create(enum gateway_io io, uint32_t slots_max, const gateway_net_events_t *events,
                        gateway_net_t **out_net, tbus_error_t *err)
 {
-    (void)io;
-    return gateway_net_epoll.create(slots_max, events, out_net, err);
+    const gateway_net_way_t *way = io == GATEWAY_IO_URING ? &gateway_net_uring : &gateway_net_epoll;
+    return way->create(slots_max, events, out_net, err);
 }
 
 void gateway_net_destroy(gateway_net_t *net)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* net.h - the sockets of a gateway: connections come, bytes come, bytes go, connections end. One
- * interface, with room for several ways to the kernel; there is epoll (net_epoll.c).
+ * interface and two ways to the kernel: epoll (net_epoll.c) and io_uring (net_uring.c).
  *
  *    what happens     accepted, received, writable, sent, ended, released: calls of `events`, made
  *                     in gateway_net_poll (sent also in gateway_net_send and gateway_net_flush)
@@ -31,7 +31,7 @@ extern "C" {
 #define GATEWAY_RECEIVE_BYTES 4096u /* of one connection at a poll, at most */
 #define GATEWAY_NET_REFUSED   UINT32_MAX
 
-enum gateway_io { GATEWAY_IO_AUTO = 0, GATEWAY_IO_EPOLL = 1 };
+enum gateway_io { GATEWAY_IO_AUTO = 0, GATEWAY_IO_EPOLL = 1, GATEWAY_IO_URING = 2 };
 
 typedef struct gateway_net_events {
     void *context;
@@ -54,7 +54,8 @@ typedef struct gateway_net_events {
 
 typedef struct gateway_net gateway_net_t;
 
-/* -ENOMEM, -errno. AUTO is EPOLL. Cold. */
+/* -TBUS_EKIND: `io` is URING, and the kernel does not have it or forbids it; -ENOMEM, -errno. AUTO
+ * is EPOLL. In the thread that makes all further calls. Cold. */
 int gateway_net_create(enum gateway_io io, uint32_t slots_max, const gateway_net_events_t *events,
                        gateway_net_t **out_net, tbus_error_t *err);
 /* Closes all connections and listeners at once, without events. Accepts NULL. */

@@ -30,6 +30,7 @@ struct gateway_net {
 };
 
 extern const gateway_net_way_t gateway_net_epoll;
+extern const gateway_net_way_t gateway_net_uring;
 
 /* Is this error of accept(2) one of want, which passes, and not one of the connection? */
 static inline bool gateway_net_wants(int error)

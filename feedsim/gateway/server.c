@@ -73,7 +73,16 @@ static int open_net(gateway_server_t *s, tbus_error_t *err)
         .sent = server_on_sent,
         .released = server_on_released,
     };
-    int code = gateway_net_create(s->options.io, s->options.sessions_max, &events, &s->net, err);
+    tbus_error_t why = {0};
+    int code = gateway_net_create(s->options.io, s->options.sessions_max, &events, &s->net, &why);
+    if (code == -TBUS_EKIND) {
+        snprintf(s->remark, sizeof s->remark, "the gateway uses epoll: %.200s", why.text);
+        server_note(s, "%s", s->remark);
+        code =
+            gateway_net_create(GATEWAY_IO_EPOLL, s->options.sessions_max, &events, &s->net, &why);
+    }
+    if (code < 0 && err)
+        *err = why;
     for (uint32_t i = 0; code == 0 && i < s->options.channels_count; i++) {
         int fd;
         gateway_listen_t listen = {
@@ -173,6 +182,11 @@ void gateway_server_destroy(gateway_server_t *s)
     server_give_up_reserve(s);
     free(s->clients);
     free(s);
+}
+
+const char *gateway_server_remark(const gateway_server_t *s)
+{
+    return s->remark;
 }
 
 uint16_t gateway_server_port(const gateway_server_t *s, uint32_t channel)

@@ -86,6 +86,9 @@ void gateway_server_sleep(gateway_server_t *s, uint64_t until_ns);
  * closed, or `linger_ns` is over; those that have not got everything are told so. */
 void gateway_server_finish(gateway_server_t *s, uint64_t linger_ns);
 
+/* What whoever started it should know, though it works: io_uring cannot be had. "": nothing. */
+const char *gateway_server_remark(const gateway_server_t *s);
+
 /* What a client connects to: the port of a channel. */
 uint16_t gateway_server_port(const gateway_server_t *s, uint32_t channel);
 

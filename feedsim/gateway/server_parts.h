@@ -116,6 +116,7 @@ struct gateway_server {
     tbus_atomic_u64_t *sessions_counter;
     int reserve[SERVER_RESERVE]; /* descriptors; -1: given up */
     uint64_t read_errors;        /* of the past, when last looked */
+    char remark[256];            /* what is to be said of how it was made; "": nothing */
     gateway_guard_t guard;
 };
 

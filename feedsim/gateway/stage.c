@@ -85,6 +85,9 @@ int gateway_stage_create(const tbus_stage_request_t *request, const gateway_opti
         gateway_destroy(&g->stage);
         return code;
     }
+    /* a note: no failure */
+    snprintf(g->stage.error.text, sizeof g->stage.error.text, "%s",
+             gateway_server_remark(g->server));
     *out_stage = &g->stage;
     return 0;
 }

@@ -33,6 +33,9 @@
 #define RIG_CLIENTS 64u
 #define RIG_SESSION "ABCDEFGHIJ"
 
+/* How the gateway waits and sends: each test is run with both ways. */
+static enum gateway_io rig_io = GATEWAY_IO_EPOLL;
+
 typedef struct rig_client {
     int fd; /* -1: none */
     soup_client_t soup;
@@ -116,6 +119,7 @@ static inline void rig_start_server(rig_t *r)
 {
     tbus_error_t err = {0};
     test_succeed(rig_start_server_of(r, &r->bus, r->recorder != NULL, &err), "gateway", &err);
+    must(strcmp(gateway_server_remark(r->server), "") == 0);
 }
 
 static inline void rig_stop_server(rig_t *r)
@@ -153,7 +157,7 @@ static inline void rig_create(rig_t *r, bool recorded)
         r->clients[i].fd = -1;
     r->options = (gateway_options_t){.channels_count = 1,
                                      .channels = {{"md", address}},
-                                     .io = GATEWAY_IO_EPOLL,
+                                     .io = rig_io,
                                      .window_bytes = 1,
                                      .backfill_bytes = 1,
                                      .backfill_readers = 2,
@@ -184,6 +188,17 @@ static inline void rig_destroy(rig_t *r)
     scratch_remove(r->root);
     free(r->clients);
     free(r->board);
+}
+
+/* Can io_uring be had here? */
+static inline bool rig_has_uring(void)
+{
+    gateway_net_t *net;
+    const gateway_net_events_t events = {0};
+    bool has = gateway_net_create(GATEWAY_IO_URING, 1, &events, &net, NULL) == 0;
+    if (has)
+        gateway_net_destroy(net);
+    return has;
 }
 
 /* --- clients --- */

@@ -10,6 +10,12 @@
 
 #include <cmocka.h>
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
 #include "tests/unit/gateway_rig.h"
 
 static rig_t rig;
@@ -246,6 +252,42 @@ static void a_digest_of_every_block_is_offered_once_it_has_passed(void **state)
     rig_until_complete(r, again);
 }
 
+/* From now on this process has neither io_uring nor epoll_pwait2. */
+static void forbid_calls(void)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_epoll_pwait2, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {sizeof filter / sizeof filter[0], filter};
+    must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    must(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+}
+
+static void where_io_uring_is_forbidden_it_is_epoll_and_that_is_said(void **state)
+{
+    rig_t *r = *state;
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        tbus_error_t err = {0};
+        forbid_calls();
+        r->options.io = GATEWAY_IO_URING;
+        test_succeed(rig_start_server_of(r, &r->bus, false, &err), "gateway", &err);
+        must(strstr(gateway_server_remark(r->server), "io_uring cannot be had") != NULL);
+        rig_publish(r, 100);
+        rig_client_t *c = rig_subscribe(r, 0, 1);
+        rig_until_complete(r, c);
+        _exit(c->messages == 100 ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
 int main(void)
 {
 #define TEST(name, set_up) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -262,6 +304,13 @@ int main(void)
         TEST(a_recorded_session_is_served_without_a_bus, set_up_recorded),
         TEST(messages_of_many_slots_and_hundreds_of_bytes_come_as_well, set_up_recorded),
         TEST(a_digest_of_every_block_is_offered_once_it_has_passed, set_up_recorded),
+        TEST(where_io_uring_is_forbidden_it_is_epoll_and_that_is_said, set_up_bare),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests_name("epoll", tests, NULL, NULL);
+    rig_io = GATEWAY_IO_URING;
+    if (!rig_has_uring()) {
+        printf("[  SKIPPED ] io_uring: cannot be had here\n");
+        return failed;
+    }
+    return failed + cmocka_run_group_tests_name("io_uring", tests, NULL, NULL);
 }
