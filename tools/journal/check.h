@@ -17,6 +17,10 @@
  *             looked at behind the last record.
  *    holes    Sequences that a session record names as not recorded (TBUS_JOURNAL_HOLE).
  *    tombs    Sequences that are missing on a topic with several publishers: one died in a claim.
+ *             The recorder does not say which those are. So a record of such a topic that somebody
+ *             took out of a segment, with the CRCs made right again, is found by the seal of the
+ *             segment and not by its sequence; in the last segment of a torn journal, which has no
+ *             seal, it is taken for a tomb.
  *
  * What no check can find by itself, since seals have no key: that somebody sealed all segments anew
  * from one that was changed on to the last, or took the last seals off. The SHA-256 of the last
