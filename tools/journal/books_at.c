@@ -18,6 +18,9 @@
 #include "tools/show/span.h"
 
 #define SPACE_RATIO 8u /* bytes recorded for one of a checkpoint */
+/* What a tick touches is seldom in the cache: it is fetched so many ticks before, the order's level
+ * half as many. */
+#define AHEAD 16u /* a power of two */
 
 /* What is applied so far, and where that is. */
 typedef struct walk {
@@ -36,6 +39,14 @@ typedef struct walk {
     uint64_t offset;      /* likewise */
     uint64_t since_bytes; /* recorded since the last checkpoint, up to `segment` */
     uint64_t ticks_read;
+    /* read and not yet applied: ticks [ticks_read - waiting, ticks_read) by their number */
+    uint32_t waiting;
+    struct {
+        uint64_t seq;
+        size_t bytes;
+        tick_t tick;
+    } ahead[AHEAD];
+    uint64_t last_seq; /* of the last that was read */
     uint32_t made;
     uint32_t right;
     int failed; /* why the last one could not be written */
@@ -88,9 +99,34 @@ static int apply(walk_t *w, uint64_t seq, const tick_t *tick, size_t bytes)
 static int apply_checkpoint(walk_t *w, const checkpoint_t *checkpoint)
 {
     int code = 0;
-    for (uint32_t i = 0; code == 0 && i < checkpoint->count; i++)
+    for (uint32_t i = 0; code == 0 && i < checkpoint->count; i++) {
+        if (checkpoint->count - i > AHEAD)
+            market_fetch_far(w->market, &checkpoint->ticks[i + AHEAD], sizeof(tick_t));
         code = apply(w, checkpoint->md_seq - checkpoint->count + 1 + i, &checkpoint->ticks[i],
                      sizeof(tick_t));
+    }
+    w->last_seq = checkpoint->md_seq;
+    return code;
+}
+
+/* The oldest of those that wait. */
+static int apply_oldest(walk_t *w)
+{
+    uint64_t oldest = w->ticks_read - w->waiting;
+    if (w->waiting > AHEAD / 2)
+        market_fetch_near(w->market, &w->ahead[(oldest + AHEAD / 2) % AHEAD].tick,
+                          w->ahead[(oldest + AHEAD / 2) % AHEAD].bytes);
+    w->waiting--;
+    return apply(w, w->ahead[oldest % AHEAD].seq, &w->ahead[oldest % AHEAD].tick,
+                 w->ahead[oldest % AHEAD].bytes);
+}
+
+/* Before the books are looked at. */
+static int apply_waiting(walk_t *w)
+{
+    int code = 0;
+    while (code == 0 && w->waiting > 0)
+        code = apply_oldest(w);
     return code;
 }
 
@@ -98,17 +134,23 @@ static int apply_checkpoint(walk_t *w, const checkpoint_t *checkpoint)
  * beginning is looked at. */
 static int apply_record(walk_t *w, const tbus_journal_record_t *record)
 {
-    tick_t tick = {0};
-    size_t bytes = record->bytes < sizeof tick ? record->bytes : sizeof tick;
+    size_t bytes = record->bytes < sizeof(tick_t) ? record->bytes : sizeof(tick_t);
     if (record->bytes > TICK_LEN_MAX || !itch_tick_valid(record->payload, record->bytes) ||
-        record->seq <= market_seq(w->market))
+        record->seq <= w->last_seq)
         return tbus_fail(w->err, -TBUS_ECORRUPT,
                          "%s: the record in segment %" PRIu32 " at byte %" PRIu64
                          " is no tick that could follow",
                          w->path, record->segment, record->offset);
-    memcpy(&tick, record->payload, bytes);
+    int code = w->waiting == AHEAD ? apply_oldest(w) : 0;
+    tick_t *tick = &w->ahead[w->ticks_read % AHEAD].tick;
+    memset(tick, 0, sizeof *tick);
+    memcpy(tick, record->payload, bytes);
+    w->ahead[w->ticks_read % AHEAD].bytes = bytes;
+    w->ahead[w->ticks_read % AHEAD].seq = w->last_seq = record->seq;
+    market_fetch_far(w->market, tick, bytes);
     w->ticks_read++;
-    return apply(w, record->seq, &tick, bytes);
+    w->waiting++;
+    return code;
 }
 
 /* ---- checkpoints on the way */
@@ -130,18 +172,23 @@ static void leave_checkpoint(walk_t *w, uint32_t segment)
         snapshot_count(w->snapshot) > snapshot_md_seq(w->snapshot))
         return;
     int code = checkpoint_store(&w->directory, segment, w->topic, w->snapshot);
-    w->failed = code < 0 ? code : w->failed;
+    /* Behind a segment that is not finished none can stand; and another one may be at it. */
+    w->failed = code < 0 && code != -EBUSY && code != -EAGAIN ? code : w->failed;
     w->made += code == 0;
     w->since_bytes = code == 0 ? 0 : w->since_bytes;
 }
 
-static void enter_segment(walk_t *w, uint32_t segment)
+static int enter_segment(walk_t *w, uint32_t segment)
 {
+    int code = apply_waiting(w);
+    if (code < 0)
+        return code;
     if (w->segment != 0 && segment == w->segment + 1 && w->leaves && w->complete) {
         w->since_bytes += w->offset;
         leave_checkpoint(w, segment);
     }
     w->segment = segment;
+    return 0;
 }
 
 /* ---- from where */
@@ -188,21 +235,22 @@ static int walk_to(walk_t *w, uint64_t seq, uint64_t *out_seq)
     tbus_journal_record_t record;
     int code;
     while ((code = tbus_journal_reader_next(w->reader, &record, w->err)) > 0) {
-        if (record.segment != w->segment)
-            enter_segment(w, record.segment);
+        if (record.segment != w->segment && (code = enter_segment(w, record.segment)) < 0)
+            return code;
         w->offset = record.offset;
         meter_at(&w->meter, &record);
         if (record.topic != w->topic)
             continue;
         if (record.seq >= seq) {
             *out_seq = record.seq;
-            return 1;
+            code = apply_waiting(w);
+            return code < 0 ? code : 1;
         }
         code = apply_record(w, &record);
         if (code < 0)
             return code;
     }
-    return code;
+    return code < 0 ? code : apply_waiting(w);
 }
 
 /* In which segment is the first tick from `seq` on? As above. */
@@ -328,6 +376,8 @@ static int leave_all(walk_t *w)
     code = begin(w, last_right(w));
     if (code == 0 && w->complete)
         code = walk_to(w, UINT64_MAX, &seq);
+    if (code == -TBUS_ELIMIT) /* from there on there are none, and replays need higher limits */
+        code = 0;
     if (code == 0 && w->failed < 0)
         code =
             tbus_fail(w->err, w->failed, "cannot write checkpoints beside the segments of %s: %s",

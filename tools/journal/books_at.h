@@ -45,9 +45,9 @@ void books_at_clear(books_at_t *books);
 int books_at_first(const char *directory, uint16_t topic, uint64_t *out_seq, tbus_error_t *err);
 
 /* Leave checkpoints in all of a journal, from the last right one on, with the limits of the books
- * of its session. *out_made and *out_right: how many, and how many there were. 0, also for a
- * journal without ticks, or one whose beginning is gone with all checkpoints; else as above, and
- * -errno when one cannot be written. */
+ * of its session, as far as these reach. *out_made and *out_right: how many, and how many there
+ * were. 0, also for a journal without ticks, or one whose beginning is gone with all checkpoints;
+ * else as above, and -errno when one cannot be written. */
 int books_at_checkpoints(const char *directory, uint32_t *out_made, uint32_t *out_right,
                          tbus_error_t *err);
 
