@@ -31,4 +31,6 @@ echo
 echo
 "$bin/bench_journal_open" "${quick[@]}"
 echo
+"$bin/bench_gateway" "${quick[@]}"
+echo
 "$bin/bench_recorded" "${quick[@]}"

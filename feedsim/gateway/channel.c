@@ -39,9 +39,7 @@ void gateway_channel_close(gateway_channel_t *c)
     gateway_proof_destroy(&c->proof);
 }
 
-/* The digest takes whole stretches: what is in the newest block, before another is begun, and at
- * the end of a turn. */
-static void follow(gateway_channel_t *c)
+void gateway_channel_follow(gateway_channel_t *c)
 {
     gateway_digest_follow(&c->digest, &c->proof, &c->window.blocks[c->window.newest]);
 }
@@ -50,7 +48,7 @@ static void append(gateway_channel_t *c, const uint8_t *message, size_t bytes, u
 {
     uint64_t seq = gateway_stream_next_seq(c->stream);
     if (!gateway_window_fits(&c->window, bytes))
-        follow(c);
+        gateway_channel_follow(c); /* before another block is begun */
     gateway_window_append(&c->window, message, bytes, now_ns);
     if ((seq - 1) % SOUP_PROOF_BLOCK == 0) {
         gateway_proof_entry_t *entry = gateway_proof_entry(&c->proof, soup_proof_block(seq));
@@ -64,7 +62,7 @@ static void append(gateway_channel_t *c, const uint8_t *message, size_t bytes, u
 static void skip_lost(gateway_channel_t *c, uint64_t now_ns)
 {
     uint64_t next = gateway_stream_next_seq(c->stream);
-    follow(c);
+    gateway_channel_follow(c);
     gateway_window_skip_to(&c->window, next, now_ns);
     gateway_digest_begin(&c->digest, next);
 }
@@ -72,6 +70,7 @@ static void skip_lost(gateway_channel_t *c, uint64_t now_ns)
 static void end(gateway_channel_t *c)
 {
     c->ended = true;
+    gateway_channel_follow(c);
     if (!gateway_digest_partial(&c->digest, c->final_digest, &c->final_count))
         c->final_count = 0;
 }
@@ -93,10 +92,8 @@ int gateway_channel_turn(gateway_channel_t *c, uint32_t messages, uint64_t now_n
             break;
         taken++;
     }
-    if (taken) {
+    if (taken)
         c->live_ns = now_ns;
-        follow(c);
-    }
     if (outcome == GATEWAY_STREAM_ENDED)
         end(c);
     if (outcome < 0)

@@ -57,6 +57,9 @@ void gateway_channel_close(gateway_channel_t *c); /* accepts one that is all zer
 int gateway_channel_turn(gateway_channel_t *c, uint32_t messages, uint64_t now_ns,
                          tbus_error_t *err);
 
+/* Take what was encoded into the digests. After the sends of a turn: nobody waits for it. */
+void gateway_channel_follow(gateway_channel_t *c);
+
 /* Nothing is published any more: when all that there is was encoded, the channel has ended. Call
  * it after a turn that found nothing. */
 void gateway_channel_finish(gateway_channel_t *c);

@@ -15,9 +15,11 @@
 #include "feedsim/gateway/server_parts.h"
 
 #define MESSAGES_MIN 256u /* of a channel at a turn */
-#define POLL_TURNS   16u  /* while there is work, sockets are looked at every so many turns */
-#define WATCH_NS     UINT64_C(20000000)
-#define SHOW_NS      UINT64_C(100000000)
+/* Sockets are looked at so often, and before each sleep: a look takes longer than a turn that finds
+ * nothing, and what comes on the ring is not to wait for it. */
+#define POLL_NS  UINT64_C(20000)
+#define WATCH_NS UINT64_C(20000000)
+#define SHOW_NS  UINT64_C(100000000)
 /* No ring rings for an observer. So it naps: shortly while messages come, and longer when none has
  * come for a second. */
 #define NAP_NS       UINT64_C(100000)
@@ -259,14 +261,18 @@ int gateway_server_turn(gateway_server_t *s, uint32_t messages, tbus_error_t *er
 {
     bool busy = false;
     s->now_ns = tbus_clock_ns();
-    if (!s->busy || ++s->turns % POLL_TURNS == 0)
+    if (s->now_ns - s->polled_ns >= POLL_NS) {
+        s->polled_ns = s->now_ns;
         busy |= gateway_net_poll(s->net, 0);
+    }
     busy |= server_take_checks(s);
     messages = messages < MESSAGES_MIN ? MESSAGES_MIN : messages;
     int done = s->glimpse ? turn_books(s, messages, err) : turn_channels(s, messages, err);
     if (done < 0)
         return done;
     busy |= server_send(s);
+    for (uint32_t i = 0; done > 0 && i < s->channels_count; i++)
+        gateway_channel_follow(&s->channels[i]);
     if (s->now_ns - s->watched_ns >= WATCH_NS) {
         s->watched_ns = s->now_ns;
         server_watch(s);
@@ -275,8 +281,7 @@ int gateway_server_turn(gateway_server_t *s, uint32_t messages, tbus_error_t *er
         s->shown_ns = s->now_ns;
         server_show(s);
     }
-    s->busy = busy || done > 0;
-    return s->busy;
+    return busy || done > 0;
 }
 
 /* How long nothing need be looked at but sockets. */
@@ -301,7 +306,7 @@ void gateway_server_sleep(gateway_server_t *s, uint64_t until_ns)
     if (until_ns < now_ns + wait_ns)
         wait_ns = until_ns > now_ns ? until_ns - now_ns : 0;
     s->now_ns = now_ns;
-    s->busy = gateway_net_poll(s->net, wait_ns);
+    (void)gateway_net_poll(s->net, wait_ns);
 }
 
 /* --- ended --- */

@@ -103,9 +103,8 @@ struct gateway_server {
     bool finishing;
     bool paused;         /* accepting is, */
     uint64_t resumes_ns; /* not before; 0: when somebody has logged in */
-    uint32_t turns;
-    bool busy; /* the last turn did something */
     uint64_t now_ns;
+    uint64_t polled_ns;  /* the sockets were looked at */
     uint64_t watched_ns; /* server_watch.c was here */
     uint64_t shown_ns;   /* server_show.c */
     uint64_t retry_ns;   /* of a topic that could not be read */
