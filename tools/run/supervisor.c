@@ -536,7 +536,9 @@ static void run_pipeline(supervisor_t *s)
     }
     progress_wipe(&s->progress, &s->talk);
     tell_last_words(s);
-    if (!s->running_since_ns && !s->run.errors_count)
+    if (!s->running_since_ns && !s->run.errors_count && s->stop_asked && !s->abort_asked)
+        supervisor_note(s, "stopped before it had begun, as asked");
+    else if (!s->running_since_ns && !s->run.errors_count)
         supervisor_complain(s, "stopped before it had begun");
     if (s->abort_asked)
         supervisor_complain(s, "stopped at once, as asked: what was on its way is lost");
