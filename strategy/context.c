@@ -36,8 +36,25 @@ static uint64_t arrival_min_ns(const strat_context_t *ctx, const order_t *order)
            (order->kind == ORDER_CANCEL ? session->cancel.least_ns : session->entry.least_ns);
 }
 
+void context_tell_late(strat_context_t *ctx)
+{
+    event_t late = ctx->late;
+    ctx->late.number = 0;
+    if (late.number == 0 || !ctx->events.publisher.ring.shared || ctx->base.session->recorded)
+        return;
+    late.sent_ns = tbus_bus_now_ns(ctx->base.stage.bus);
+    late.kind = EVENT_LATE;
+    late.from = EVENT_FROM_STRATEGY;
+    late.pid = ctx->number;
+    tbus_outlet_send(&ctx->events, &late, sizeof late);
+}
+
 static void send_order(strat_context_t *ctx, order_t *order)
 {
+    /* Before what follows from them: a recording that ends in between has the cause, not the effect
+     * alone. */
+    if (TBUS_UNLIKELY(ctx->late.number != 0))
+        context_tell_late(ctx);
     uint64_t now_ns = stamp(ctx, order);
     digest_order(&ctx->orders_digest, order);
     tbus_store_relaxed_u64(ctx->orders_digest_shown, ctx->orders_digest);

@@ -93,6 +93,9 @@ struct strat_context {
     uint32_t unshown; /* ticks and reports since the slow counters were last shown */
 };
 
+/* Say where reports were taken whose time had passed (EVENT_LATE), as far as that was not said. */
+void context_tell_late(strat_context_t *ctx);
+
 /* How many orders can wait for room at most. No tick is taken while one waits, but reports are, and
  * each may give a credit back and cause another order; an order that waits cannot end before it is
  * published. So for each credit there wait, at most, the cancel of an order published earlier, a

@@ -110,26 +110,12 @@ static int take_report(strat_context_t *ctx, const report_t *report)
     return 0;
 }
 
-/* Say where reports were taken whose time had passed. */
-static void tell_late(strat_context_t *ctx)
-{
-    event_t late = ctx->late;
-    ctx->late.number = 0;
-    if (late.number == 0 || !ctx->events.publisher.ring.shared || ctx->base.session->recorded)
-        return;
-    late.sent_ns = tbus_bus_now_ns(ctx->base.stage.bus);
-    late.kind = EVENT_LATE;
-    late.from = EVENT_FROM_STRATEGY;
-    late.pid = ctx->number;
-    tbus_outlet_send(&ctx->events, &late, sizeof late);
-}
-
 /* Those that are taken one after the other are told together. */
 static void note_late(strat_context_t *ctx, uint64_t seq)
 {
     event_t *late = &ctx->late;
     if (late->number != 0 && late->market_ns != ctx->base.now_ns)
-        tell_late(ctx);
+        context_tell_late(ctx);
     if (late->number == 0)
         *late = (event_t){.position = seq, .md_seq = ctx->md_seq, .market_ns = ctx->base.now_ns};
     late->number = (uint32_t)(seq - late->position) + 1;
@@ -388,7 +374,7 @@ static int end(market_stage_t *base, int work)
     if (ctx->unshown > (work > 0 ? SHOW_EVERY : 0))
         context_show_counters(ctx);
     if (TBUS_UNLIKELY(ctx->late.number != 0))
-        tell_late(ctx);
+        context_tell_late(ctx);
     return TBUS_UNLIKELY(ctx->events.kept != 0) ? (int)tbus_outlet_flush(&ctx->events) : 0;
 }
 
