@@ -59,19 +59,21 @@ static int open_topic(glimpse_t *g, tbus_error_t *err)
     return tbus_history_open(source->bus, source->journal, source->topic, &from, &g->history, err);
 }
 
-int glimpse_create(tbus_bus_t *bus, const char *journal, const char *topic,
-                   const market_limits_t *limits, glimpse_t **out_glimpse, tbus_error_t *err)
+int glimpse_follow(glimpse_t *g, tbus_bus_t *bus, const char *journal, const char *topic,
+                   tbus_error_t *err)
+{
+    int code = gateway_source_find(bus, journal, topic, &g->source, err);
+    return code < 0 ? code : open_topic(g, err);
+}
+
+int glimpse_create(const market_limits_t *limits, glimpse_t **out_glimpse, tbus_error_t *err)
 {
     glimpse_t *g = calloc(1, sizeof *g);
     if (!g)
-        return tbus_fail(err, -ENOMEM, "no memory to follow the books of topic '%s'", topic);
+        return tbus_fail(err, -ENOMEM, "no memory for books");
     g->next_seq = 1;
     g->behind = true;
-    int code = gateway_source_find(bus, journal, topic, &g->source, err);
-    if (code == 0)
-        code = open_topic(g, err);
-    if (code == 0)
-        code = open_books(g, limits, err);
+    int code = open_books(g, limits, err);
     if (code < 0) {
         glimpse_destroy(g);
         return code;

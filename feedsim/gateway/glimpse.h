@@ -54,12 +54,16 @@ typedef struct glimpse_shot {
 
 typedef struct glimpse glimpse_t;
 
-/* Follow `topic`, whose messages are ticks, from its first message on. `bus`, `journal`: as for
- * tbus_history_open; must outlive it. Memory: books of these limits, 64 bytes for each order of
- * orders_max as snapshots fill them, and 42 for each order of a shot. -TBUS_EKIND: no ticks; else
- * as tbus_history_open and market_create. Cold. */
-int glimpse_create(tbus_bus_t *bus, const char *journal, const char *topic,
-                   const market_limits_t *limits, glimpse_t **out_glimpse, tbus_error_t *err);
+/* Empty books. Memory: books of these limits, which are touched now and may take a second; 64 bytes
+ * for each order of orders_max as snapshots fill them, and 42 for each order of a shot. Errors of
+ * market_create. Cold. */
+int glimpse_create(const market_limits_t *limits, glimpse_t **out_glimpse, tbus_error_t *err);
+
+/* Follow `topic`, whose messages are ticks, from its first message on. Once. `bus`, `journal`: as
+ * for tbus_history_open; must outlive it. -TBUS_EKIND: no ticks; else as tbus_history_open. Cold,
+ * and quick: without a journal the ring must still have the first message. */
+int glimpse_follow(glimpse_t *g, tbus_bus_t *bus, const char *journal, const char *topic,
+                   tbus_error_t *err);
 void glimpse_destroy(glimpse_t *g); /* accepts NULL */
 
 /* Apply up to `messages` of what has come. Returns how many there were; negative: the journal

@@ -130,6 +130,9 @@ int gateway_server_create(tbus_bus_t *bus, const char *journal, const gateway_op
     if (code == 0)
         code = gateway_backfill_create(options->backfill_readers, options->backfill_bytes,
                                        &s->backfill, err);
+    /* Before anything is published: to make books takes a while. */
+    if (code == 0 && options->books)
+        code = glimpse_create(options->books, &s->glimpse, err);
     if (code == 0)
         code = open_net(s, err);
     if (code < 0) {
@@ -157,9 +160,8 @@ int gateway_server_start(gateway_server_t *s, const char *session_name, tbus_err
 {
     int code = 0;
     snprintf(s->session_name, sizeof s->session_name, "%s", session_name);
-    if (s->options.books) {
-        code = glimpse_create(s->bus, s->journal, s->options.channels[0].topic, s->options.books,
-                              &s->glimpse, err);
+    if (s->glimpse) {
+        code = glimpse_follow(s->glimpse, s->bus, s->journal, s->options.channels[0].topic, err);
         return code < 0 ? code : open_doors(s, false);
     }
     for (; code == 0 && s->channels_count < s->options.channels_count;

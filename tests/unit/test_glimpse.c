@@ -69,7 +69,8 @@ static int tear_down(void **state)
 static void follow(fixture_t *f)
 {
     tbus_error_t err = {0};
-    if (glimpse_create(&f->bus, NULL, "md", &limits, &f->glimpse, &err) < 0)
+    if (glimpse_create(&limits, &f->glimpse, &err) < 0 ||
+        glimpse_follow(f->glimpse, &f->bus, NULL, "md", &err) < 0)
         fail_msg("%s", err.text);
 }
 
@@ -240,7 +241,8 @@ static void books_that_are_too_small_say_so(void **state)
 {
     fixture_t *f = *state;
     static const market_limits_t small = {64, 64};
-    assert_int_equal(glimpse_create(&f->bus, NULL, "md", &small, &f->glimpse, NULL), 0);
+    assert_int_equal(glimpse_create(&small, &f->glimpse, NULL), 0);
+    assert_int_equal(glimpse_follow(f->glimpse, &f->bus, NULL, "md", NULL), 0);
     publish(f, 800, true);
     assert_null(glimpse_take(f->glimpse, LATER_NS));
     assert_non_null(strstr(glimpse_why(f->glimpse), "books."));
