@@ -286,7 +286,7 @@ static bool run_has_begun(void)
 
 static const char *const long_run[] = {
     TICKBUS_BUSCTL, "ipc", "--only", "posix_mq,sysv_mq,sysv_sem,fifo,mmap_file",
-    "--for",        "1h",  NULL};
+    "--for",        "60s", NULL};
 
 static void after_ctrl_c_nothing_is_left(void **state)
 {
