@@ -95,8 +95,9 @@ static void a_session_in_which_the_executor_was_killed_is_compared_up_to_there(v
     kill_and_verify(*state, "executor");
 }
 
-/* VERIFY_ORPHANS=1 runs it. At times the last orders differ: orphaned strategies cancel what is open
- * at a moment that the host chooses, and that is not on record where they did (README, limits). */
+/* VERIFY_ORPHANS=1 runs it. At times the last orders differ: orphaned strategies cancel what is
+ * open at a moment that the host chooses, and that is not on record where they did (README,
+ * limits). */
 static void a_session_whose_supervisor_was_killed_is_compared_up_to_there(void **state)
 {
     fixture_t *f = *state;
