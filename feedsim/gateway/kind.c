@@ -7,14 +7,8 @@
 #include "feedsim/gateway/block.h"
 #include "feedsim/gateway/listen.h"
 #include "feedsim/gateway/stage.h"
-#include "feedsim/gateway/users.h"
 
 #define TOPIC_OF_LISTEN "md"
-
-static int check_address(const char *text, tbus_error_t *err)
-{
-    return *text ? gateway_address_check(text, err) : 0;
-}
 
 /* "TOPIC=ADDRESS:PORT": the topic, and where its address begins; NULL: it is none. */
 static const char *split_port(const char *text, char out_topic[TBUS_NAME_MAX])
@@ -36,14 +30,14 @@ static int check_port(const char *text, tbus_error_t *err)
 }
 
 static const tbus_param_t table[] = {
-    {"listen", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(gateway_values_t, listen), .check = check_address,
-     .may_be_empty = true, .fallback = "",
+    {"listen", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(gateway_values_t, listen),
+     .check = gateway_door_check_address, .may_be_empty = true, .fallback = "",
      .help = "ADDRESS:PORT at which remote consumers get md as ITCH 5.0 over SoupBinTCP 3.00; port "
              "0: any that is free; empty: none"},
     {"ports", TBUS_PARAM_TEXTS, TBUS_PARAM_LIST(gateway_values_t, ports, ports_count),
      .check = check_port, .fallback = "",
      .help = "further topics, each at a port of its own: bbo=127.0.0.1:9001"},
-    {"users", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(gateway_values_t, users), .may_be_empty = true,
+    {"users", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(gateway_values_t, door.users), .may_be_empty = true,
      .fallback = "",
      .help = "file of who may log in, lines of user:hash[:topics], hashes of crypt(3); empty: "
              "anybody, on loopback addresses only"},
@@ -58,32 +52,33 @@ static const tbus_param_t table[] = {
      .help = "messages of the past, read again for sessions that are late or slow, shared by them"},
     {"backfill_readers", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(gateway_values_t, backfill_readers),
      .min = 1, .max = 64, .fallback = "4", .help = "places of the past that are read at a time"},
-    {"send_buffer_bytes", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(gateway_values_t, send_buffer_bytes),
-     .min = 4096, .max = 16777216, .unit = "bytes", .fallback = "262144",
+    {"send_buffer_bytes", TBUS_PARAM_NUMBER,
+     TBUS_PARAM_FIELD(gateway_values_t, door.send_buffer_bytes), .min = 4096, .max = 16777216,
+     .unit = "bytes", .fallback = "262144",
      .help = "what the kernel keeps for each session (SO_SNDBUF)"},
-    {"sessions_max", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(gateway_values_t, sessions_max), .min = 1,
-     .max = GATEWAY_SESSIONS_MAX, .fallback = "2048", .help = "connections at a time"},
+    {"sessions_max", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(gateway_values_t, door.sessions_max),
+     .min = 1, .max = GATEWAY_SESSIONS_MAX, .fallback = "2048", .help = "connections at a time"},
     {"sessions_per_user", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(gateway_values_t, sessions_per_user),
      .min = 0, .max = GATEWAY_SESSIONS_MAX, .fallback = "0",
      .help = "of one user; a further login is rejected; 0: no limit"},
     {"sessions_per_address", TBUS_PARAM_NUMBER,
-     TBUS_PARAM_FIELD(gateway_values_t, sessions_per_address), .min = 0,
+     TBUS_PARAM_FIELD(gateway_values_t, door.sessions_per_address), .min = 0,
      .max = GATEWAY_SESSIONS_MAX, .fallback = "0",
      .help = "of one address; a further connection is closed; 0: no limit"},
-    {"logins_max", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(gateway_values_t, logins_max), .min = 1,
+    {"logins_max", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(gateway_values_t, door.logins_max), .min = 1,
      .max = GATEWAY_SESSIONS_MAX, .fallback = "256",
      .help = "connections that have not logged in yet; others wait until one has, or for half a "
              "second"},
     {"lag_max", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(gateway_values_t, lag_max), .min = 0,
      .max = INT64_MAX, .unit = "messages", .fallback = "0",
      .help = "who is further behind is cut off, and told so; 0: nobody"},
-    {"idle_ms", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(gateway_values_t, idle_ms), .min = 0,
+    {"idle_ms", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(gateway_values_t, door.idle_ms), .min = 0,
      .max = UINT32_MAX, .unit = "ms", .fallback = "0",
      .help = "who takes nothing for so long, though there is something, is cut off; 0: nobody"},
-    {"login_ms", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(gateway_values_t, login_ms), .min = 10,
+    {"login_ms", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(gateway_values_t, door.login_ms), .min = 10,
      .max = 600000, .unit = "ms", .fallback = "5000",
      .help = "who has not logged in by then is closed"},
-    {"linger_ms", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(gateway_values_t, linger_ms), .min = 0,
+    {"linger_ms", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(gateway_values_t, door.linger_ms), .min = 0,
      .max = 40000, .unit = "ms", .fallback = "5000",
      .help = "at the end of the run: how long sessions that have not got everything are served"},
 };
@@ -93,23 +88,13 @@ void gateway_values_options(const gateway_values_t *values,
                             char out_topics[GATEWAY_PORTS_MAX][TBUS_NAME_MAX],
                             gateway_options_t *out_options)
 {
-    gateway_options_t o = {
-        .users = values->users[0] ? values->users : NULL,
-        .io = (enum gateway_io)values->io,
-        .window_bytes = values->window_bytes,
-        .backfill_bytes = values->backfill_bytes,
-        .backfill_readers = values->backfill_readers,
-        .send_buffer_bytes = values->send_buffer_bytes,
-        .sessions_max = values->sessions_max,
-        .sessions_per_user = values->sessions_per_user,
-        .sessions_per_address = values->sessions_per_address,
-        .logins_max = values->logins_max,
-        .lag_max = values->lag_max,
-        .idle_ns = values->idle_ms * UINT64_C(1000000),
-        .linger_ns = values->linger_ms * UINT64_C(1000000),
-        .times = SOUP_TIMES,
-    };
-    o.times.login_ns = values->login_ms * UINT64_C(1000000);
+    gateway_options_t o = gateway_door_options(&values->door);
+    o.io = (enum gateway_io)values->io;
+    o.window_bytes = values->window_bytes;
+    o.backfill_bytes = values->backfill_bytes;
+    o.backfill_readers = values->backfill_readers;
+    o.sessions_per_user = values->sessions_per_user;
+    o.lag_max = values->lag_max;
     if (values->listen[0]) {
         o.channels[0].topic = TOPIC_OF_LISTEN;
         o.channels[0].address = values->listen;
@@ -131,13 +116,7 @@ static bool wanted(const void *params)
 /* Whether the addresses can be had shows when they are bound. */
 static int check(const void *params, tbus_error_t *err)
 {
-    const gateway_values_t *values = params;
-    gateway_users_t users = {0};
-    if (!values->users[0])
-        return 0;
-    int code = gateway_users_load(values->users, &users, err);
-    gateway_users_destroy(&users);
-    return code;
+    return gateway_door_check(&((const gateway_values_t *)params)->door, err);
 }
 
 static void describe(const void *params, char *out_text, size_t bytes)
@@ -148,7 +127,7 @@ static void describe(const void *params, char *out_text, size_t bytes)
              : values->ports_count ? values->ports[0]
                                    : "",
              values->ports_count > !values->listen[0] ? " and others" : "",
-             values->users[0] ? "" : ", for anybody on this host");
+             values->door.users[0] ? "" : ", for anybody on this host");
 }
 
 static size_t memory_bytes(const void *params)

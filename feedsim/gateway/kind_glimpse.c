@@ -4,45 +4,38 @@
 #include <stdlib.h>
 
 #include "bus/market/resource.h"
-#include "feedsim/gateway/listen.h"
 #include "feedsim/gateway/stage.h"
-#include "feedsim/gateway/users.h"
 
 #define TOPIC "md"
-
-static int check_address(const char *text, tbus_error_t *err)
-{
-    return *text ? gateway_address_check(text, err) : 0;
-}
 
 #define FIELD(member) TBUS_PARAM_FIELD(glimpse_values_t, member)
 
 static const tbus_param_t table[] = {
-    {"listen", TBUS_PARAM_TEXT, FIELD(listen), .check = check_address, .may_be_empty = true,
-     .fallback = "",
+    {"listen", TBUS_PARAM_TEXT, FIELD(listen), .check = gateway_door_check_address,
+     .may_be_empty = true, .fallback = "",
      .help = "ADDRESS:PORT at which remote consumers get the books of md as they are, by GLIMPSE "
              "5.0 over SoupBinTCP 3.00; port 0: any that is free; empty: none"},
-    {"users", TBUS_PARAM_TEXT, FIELD(users), .may_be_empty = true, .fallback = "",
+    {"users", TBUS_PARAM_TEXT, FIELD(door.users), .may_be_empty = true, .fallback = "",
      .help = "as gateway.users"},
-    {"send_buffer_bytes", TBUS_PARAM_NUMBER, FIELD(send_buffer_bytes), .min = 4096, .max = 16777216,
-     .unit = "bytes", .fallback = "1048576",
+    {"send_buffer_bytes", TBUS_PARAM_NUMBER, FIELD(door.send_buffer_bytes), .min = 4096,
+     .max = 16777216, .unit = "bytes", .fallback = "1048576",
      .help = "what the kernel keeps for each session (SO_SNDBUF)"},
-    {"sessions_max", TBUS_PARAM_NUMBER, FIELD(sessions_max), .min = 1, .max = GATEWAY_SESSIONS_MAX,
-     .fallback = "256", .help = "connections at a time"},
-    {"sessions_per_address", TBUS_PARAM_NUMBER, FIELD(sessions_per_address), .min = 0,
+    {"sessions_max", TBUS_PARAM_NUMBER, FIELD(door.sessions_max), .min = 1,
+     .max = GATEWAY_SESSIONS_MAX, .fallback = "256", .help = "connections at a time"},
+    {"sessions_per_address", TBUS_PARAM_NUMBER, FIELD(door.sessions_per_address), .min = 0,
      .max = GATEWAY_SESSIONS_MAX, .fallback = "0",
      .help = "of one address; a further connection is closed; 0: no limit"},
-    {"logins_max", TBUS_PARAM_NUMBER, FIELD(logins_max), .min = 1, .max = GATEWAY_SESSIONS_MAX,
+    {"logins_max", TBUS_PARAM_NUMBER, FIELD(door.logins_max), .min = 1, .max = GATEWAY_SESSIONS_MAX,
      .fallback = "256",
      .help = "connections that have not logged in yet; others wait until one has, or for half a "
              "second"},
-    {"idle_ms", TBUS_PARAM_NUMBER, FIELD(idle_ms), .min = 0, .max = UINT32_MAX, .unit = "ms",
+    {"idle_ms", TBUS_PARAM_NUMBER, FIELD(door.idle_ms), .min = 0, .max = UINT32_MAX, .unit = "ms",
      .fallback = "30000",
      .help =
          "who takes nothing for so long is cut off, since a snapshot is kept for it; 0: nobody"},
-    {"login_ms", TBUS_PARAM_NUMBER, FIELD(login_ms), .min = 10, .max = 600000, .unit = "ms",
+    {"login_ms", TBUS_PARAM_NUMBER, FIELD(door.login_ms), .min = 10, .max = 600000, .unit = "ms",
      .fallback = "5000", .help = "who has not logged in by then is closed"},
-    {"linger_ms", TBUS_PARAM_NUMBER, FIELD(linger_ms), .min = 0, .max = 40000, .unit = "ms",
+    {"linger_ms", TBUS_PARAM_NUMBER, FIELD(door.linger_ms), .min = 0, .max = 40000, .unit = "ms",
      .fallback = "5000",
      .help = "at the end of the run: how long sessions that have not got everything are served"},
 };
@@ -55,18 +48,14 @@ static bool wanted(const void *params)
 
 static int check(const void *params, tbus_error_t *err)
 {
-    const glimpse_values_t *values = params;
-    gateway_users_t users = {0};
-    int code = values->users[0] ? gateway_users_load(values->users, &users, err) : 0;
-    gateway_users_destroy(&users);
-    return code;
+    return gateway_door_check(&((const glimpse_values_t *)params)->door, err);
 }
 
 static void describe(const void *params, char *out_text, size_t bytes)
 {
     const glimpse_values_t *values = params;
     snprintf(out_text, bytes, "books at %s%s", values->listen,
-             values->users[0] ? "" : ", for anybody on this host");
+             values->door.users[0] ? "" : ", for anybody on this host");
 }
 
 /* The limits that the books of all stages have. */
@@ -81,20 +70,15 @@ static const market_limits_t *limits_of(const tbus_crew_t *crew)
 static int create(const tbus_stage_request_t *request, tbus_stage_t **out_stage, tbus_error_t *err)
 {
     glimpse_values_t *values = malloc(sizeof *values);
-    gateway_options_t o = {.channels_count = 1, .backfill_readers = 1, .times = SOUP_TIMES};
+    gateway_options_t o = {0};
     if (values) {
         *values = *(const glimpse_values_t *)request->params;
+        o = gateway_door_options(&values->door);
+        o.channels_count = 1;
         o.channels[0].topic = TOPIC;
         o.channels[0].address = values->listen;
         o.books = limits_of(request->crew);
-        o.users = values->users[0] ? values->users : NULL;
-        o.send_buffer_bytes = values->send_buffer_bytes;
-        o.sessions_max = values->sessions_max;
-        o.sessions_per_address = values->sessions_per_address;
-        o.logins_max = values->logins_max;
-        o.idle_ns = values->idle_ms * UINT64_C(1000000);
-        o.linger_ns = values->linger_ms * UINT64_C(1000000);
-        o.times.login_ns = values->login_ms * UINT64_C(1000000);
+        o.backfill_readers = 1;
     }
     return gateway_stage_create(request, &o, values, out_stage, err);
 }

@@ -15,14 +15,13 @@
 
 #include <tickbus/kind.h>
 
-#include "feedsim/gateway/server.h"
+#include "feedsim/gateway/door.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 #define GATEWAY_ADDRESS_MAX 128u
-#define GATEWAY_PATH_MAX    512u
 #define GATEWAY_PORTS_MAX   (GATEWAY_CHANNELS_MAX - 1)
 
 /* The values of the kind's parameters: section `gateway`. */
@@ -30,33 +29,19 @@ typedef struct gateway_values {
     char listen[GATEWAY_ADDRESS_MAX];                   /* of md; "": there is no gateway */
     char ports[GATEWAY_PORTS_MAX][GATEWAY_ADDRESS_MAX]; /* TOPIC=ADDRESS:PORT */
     uint32_t ports_count;
-    char users[GATEWAY_PATH_MAX]; /* "": none */
-    uint32_t io;                  /* enum gateway_io */
+    gateway_door_t door;
+    uint32_t io; /* enum gateway_io */
     uint64_t window_bytes;
     uint64_t backfill_bytes;
     uint32_t backfill_readers;
-    uint32_t send_buffer_bytes;
-    uint32_t sessions_max;
     uint32_t sessions_per_user;
-    uint32_t sessions_per_address;
-    uint32_t logins_max;
     uint64_t lag_max;
-    uint32_t idle_ms;
-    uint32_t login_ms;
-    uint32_t linger_ms;
 } gateway_values_t;
 
 /* The values of the kind glimpse: section `glimpse`. */
 typedef struct glimpse_values {
     char listen[GATEWAY_ADDRESS_MAX]; /* "": there is none */
-    char users[GATEWAY_PATH_MAX];     /* "": none */
-    uint32_t send_buffer_bytes;
-    uint32_t sessions_max;
-    uint32_t sessions_per_address;
-    uint32_t logins_max;
-    uint32_t idle_ms;
-    uint32_t login_ms;
-    uint32_t linger_ms;
+    gateway_door_t door;
 } glimpse_values_t;
 
 /* What a server is to be made with. The texts in `out_options` are those of `values`, and of
