@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "feedsim/gateway/net.h"
 
-#include <errno.h>
+#include <unistd.h>
 
 #include "feedsim/gateway/net_way.h"
 
@@ -25,12 +25,28 @@ const char *gateway_net_name(const gateway_net_t *net)
 
 int gateway_net_listen(gateway_net_t *net, int fd, tbus_error_t *err)
 {
-    return net->way->listen(net, fd, err);
+    uint32_t index = net->listeners_count;
+    if (index == GATEWAY_LISTENERS_MAX) {
+        close(fd);
+        return tbus_fail(err, -TBUS_EFULL, "a gateway listens on at most %u ports",
+                         GATEWAY_LISTENERS_MAX);
+    }
+    net->listeners[index] = fd;
+    int code = net->way->listen(net, index);
+    if (code < 0) {
+        close(fd);
+        return tbus_fail(err, code, "cannot wait for connections: %s", tbus_strerror(code));
+    }
+    net->listeners_count = index + 1;
+    return 0;
 }
 
 void gateway_net_pause(gateway_net_t *net, bool paused)
 {
-    net->way->pause(net, paused);
+    if (net->paused == paused)
+        return;
+    net->paused = paused;
+    net->way->pause(net);
 }
 
 void gateway_net_close_listeners(gateway_net_t *net)

@@ -32,10 +32,7 @@ typedef struct connection {
 typedef struct net_epoll {
     gateway_net_t net;
     int epoll;
-    bool no_pwait2; /* the kernel has no epoll_pwait2 (before 5.11) */
-    bool paused;
-    uint32_t listeners_count;
-    int listeners[GATEWAY_LISTENERS_MAX];
+    bool no_pwait2;   /* the kernel has no epoll_pwait2 (before 5.11) */
     uint32_t to_read; /* the first of the list, or NONE */
     uint32_t release;
     connection_t *connections; /* owned; slots_max */
@@ -55,46 +52,31 @@ static uint64_t tag(uint32_t slot, uint32_t generation)
 static int watch_listener(const net_epoll_t *n, uint32_t index)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = tag(OF_LISTENER, index)};
-    return epoll_ctl(n->epoll, EPOLL_CTL_ADD, n->listeners[index], &event) < 0 ? -errno : 0;
+    return epoll_ctl(n->epoll, EPOLL_CTL_ADD, n->net.listeners[index], &event) < 0 ? -errno : 0;
 }
 
-static int epoll_way_listen(gateway_net_t *net, int fd, tbus_error_t *err)
+static int epoll_way_listen(gateway_net_t *net, uint32_t index)
 {
-    net_epoll_t *n = (net_epoll_t *)net;
-    if (n->listeners_count == GATEWAY_LISTENERS_MAX) {
-        close(fd);
-        return tbus_fail(err, -TBUS_EFULL, "a gateway listens on at most %u ports",
-                         GATEWAY_LISTENERS_MAX);
-    }
-    n->listeners[n->listeners_count] = fd;
-    int code = watch_listener(n, n->listeners_count);
-    if (code < 0) {
-        close(fd);
-        return tbus_fail(err, code, "cannot wait for connections: %s", tbus_strerror(code));
-    }
-    n->listeners_count++;
-    return 0;
+    return watch_listener((net_epoll_t *)net, index);
 }
 
-static void epoll_way_pause(gateway_net_t *net, bool paused)
+static void epoll_way_pause(gateway_net_t *net)
 {
     net_epoll_t *n = (net_epoll_t *)net;
-    if (n->paused == paused)
-        return;
-    n->paused = paused;
-    for (uint32_t i = 0; i < n->listeners_count; i++)
-        if (paused)
-            epoll_ctl(n->epoll, EPOLL_CTL_DEL, n->listeners[i], NULL);
+    bool pauses = net->paused;
+    for (uint32_t i = 0; i < net->listeners_count; i++)
+        if (pauses)
+            epoll_ctl(n->epoll, EPOLL_CTL_DEL, net->listeners[i], NULL);
         else if (watch_listener(n, i) < 0)
-            n->paused = true; /* no memory: whoever paused tries again */
+            net->paused = true; /* no memory: whoever paused tries again */
 }
 
 static void epoll_way_close_listeners(gateway_net_t *net)
 {
     net_epoll_t *n = (net_epoll_t *)net;
-    for (uint32_t i = 0; i < n->listeners_count; i++)
-        close(n->listeners[i]);
-    n->listeners_count = 0;
+    for (uint32_t i = 0; i < n->net.listeners_count; i++)
+        close(n->net.listeners[i]);
+    n->net.listeners_count = 0;
 }
 
 /* --- connections --- */
@@ -159,12 +141,12 @@ static bool accept_one(net_epoll_t *n, uint32_t listener)
 {
     struct sockaddr_storage peer = {0};
     socklen_t bytes = sizeof peer;
-    int fd = accept4(n->listeners[listener], (struct sockaddr *)&peer, &bytes,
+    int fd = accept4(n->net.listeners[listener], (struct sockaddr *)&peer, &bytes,
                      SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
         int code = -errno;
         if (gateway_net_wants(code)) {
-            epoll_way_pause(&n->net, true);
+            gateway_net_pause(&n->net, true);
             n->net.events.accept_failed(n->net.events.context, code);
         }
         /* Else nobody is there, or the connection is broken already. */
@@ -188,7 +170,8 @@ static void take_event(net_epoll_t *n, const struct epoll_event *event)
     uint32_t slot = (uint32_t)(event->data.u64 >> 32);
     if (slot == OF_LISTENER) {
         uint32_t listener = (uint32_t)event->data.u64;
-        for (int i = 0; i < ACCEPTS_AT_A_TIME && !n->paused && listener < n->listeners_count; i++)
+        for (int i = 0;
+             i < ACCEPTS_AT_A_TIME && !n->net.paused && listener < n->net.listeners_count; i++)
             if (!accept_one(n, listener))
                 break;
         return;

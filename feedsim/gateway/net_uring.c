@@ -50,10 +50,7 @@ typedef struct net_uring {
     struct io_uring ring;
     struct io_uring_buf_ring *buffers; /* owned, as the next */
     uint8_t *memory;                   /* BUFFERS of GATEWAY_RECEIVE_BYTES */
-    bool paused;
-    bool shut; /* listeners are closed */
-    uint32_t listeners_count;
-    int listeners[GATEWAY_LISTENERS_MAX];
+    bool shut;                         /* listeners are closed */
     bool accepting[GATEWAY_LISTENERS_MAX];
     /* accepted while nobody is to be: they are let in later */
     uint32_t early_count;
@@ -134,10 +131,10 @@ static void wait_for_room(net_uring_t *n, uint32_t slot)
 
 static void begin_accept(net_uring_t *n, uint32_t listener)
 {
-    if (n->accepting[listener] || n->paused || n->shut)
+    if (n->accepting[listener] || n->net.paused || n->shut)
         return;
     struct io_uring_sqe *sqe = entry(n);
-    io_uring_prep_multishot_accept(sqe, n->listeners[listener], NULL, NULL,
+    io_uring_prep_multishot_accept(sqe, n->net.listeners[listener], NULL, NULL,
                                    SOCK_NONBLOCK | SOCK_CLOEXEC);
     io_uring_sqe_set_data64(sqe, tag(OP_ACCEPT, 0, listener));
     n->accepting[listener] = true;
@@ -152,27 +149,17 @@ static void cancel_accept(net_uring_t *n, uint32_t listener)
     io_uring_sqe_set_data64(sqe, tag(OP_CANCEL, 0, listener));
 }
 
-static int uring_way_listen(gateway_net_t *net, int fd, tbus_error_t *err)
+static int uring_way_listen(gateway_net_t *net, uint32_t index)
 {
-    net_uring_t *n = (net_uring_t *)net;
-    if (n->listeners_count == GATEWAY_LISTENERS_MAX) {
-        close(fd);
-        return tbus_fail(err, -TBUS_EFULL, "a gateway listens on at most %u ports",
-                         GATEWAY_LISTENERS_MAX);
-    }
-    n->listeners[n->listeners_count++] = fd;
-    begin_accept(n, n->listeners_count - 1);
+    begin_accept((net_uring_t *)net, index);
     return 0;
 }
 
-static void uring_way_pause(gateway_net_t *net, bool paused)
+static void uring_way_pause(gateway_net_t *net)
 {
     net_uring_t *n = (net_uring_t *)net;
-    if (n->paused == paused)
-        return;
-    n->paused = paused;
-    for (uint32_t i = 0; i < n->listeners_count; i++)
-        if (paused)
+    for (uint32_t i = 0; i < net->listeners_count; i++)
+        if (net->paused)
             cancel_accept(n, i);
         else
             begin_accept(n, i);
@@ -183,10 +170,10 @@ static void uring_way_close_listeners(gateway_net_t *net)
     net_uring_t *n = (net_uring_t *)net;
     if (n->shut)
         return;
-    uring_way_pause(net, true);
+    gateway_net_pause(net, true);
     n->shut = true;
-    for (uint32_t i = 0; i < n->listeners_count; i++)
-        shutdown(n->listeners[i], SHUT_RDWR); /* closed with the ring */
+    for (uint32_t i = 0; i < n->net.listeners_count; i++)
+        shutdown(n->net.listeners[i], SHUT_RDWR); /* closed with the ring */
     for (uint32_t i = 0; i < n->early_count; i++)
         close(n->early[i].fd);
     n->early_count = 0;
@@ -215,7 +202,7 @@ static void adopt(net_uring_t *n, uint32_t listener, int fd)
 static void adopt_early(net_uring_t *n)
 {
     uint32_t count = 0;
-    while (count < n->early_count && !n->paused) {
+    while (count < n->early_count && !n->net.paused) {
         adopt(n, n->early[count].listener, n->early[count].fd);
         count++;
     }
@@ -227,13 +214,13 @@ static void take_accept(net_uring_t *n, uint32_t listener, int32_t result, uint3
 {
     if (!(flags & IORING_CQE_F_MORE))
         n->accepting[listener] = false;
-    if (gateway_net_wants(result) && !n->paused) {
-        uring_way_pause(&n->net, true);
+    if (gateway_net_wants(result) && !n->net.paused) {
+        gateway_net_pause(&n->net, true);
         n->net.events.accept_failed(n->net.events.context, result);
     }
-    if (result >= 0 && n->paused && !n->shut && n->early_count < EARLY_MAX)
+    if (result >= 0 && n->net.paused && !n->shut && n->early_count < EARLY_MAX)
         n->early[n->early_count++] = (struct early){result, listener};
-    else if (result >= 0 && (n->paused || n->shut))
+    else if (result >= 0 && (n->net.paused || n->shut))
         close(result);
     else if (result >= 0)
         adopt(n, listener, result);
@@ -345,7 +332,7 @@ static bool uring_way_poll(gateway_net_t *net, uint64_t wait_ns)
     net_uring_t *n = (net_uring_t *)net;
     struct io_uring_cqe *cqe;
     bool any = release_closed(n) || n->kept_count > 0;
-    if (!n->paused)
+    if (!n->net.paused)
         adopt_early(n);
     for (uint32_t i = 0; i < n->kept_count; i++)
         take(n, n->kept[i].tag, n->kept[i].result, n->kept[i].flags);
@@ -406,8 +393,8 @@ static void uring_way_destroy(gateway_net_t *net)
     net_uring_t *n = (net_uring_t *)net;
     uring_way_close_listeners(net);
     io_uring_queue_exit(&n->ring);
-    for (uint32_t i = 0; i < n->listeners_count; i++)
-        close(n->listeners[i]);
+    for (uint32_t i = 0; i < n->net.listeners_count; i++)
+        close(n->net.listeners[i]);
     for (uint32_t i = 0; i < net->slots_max; i++)
         if (n->connections[i].fd >= 0)
             close(n->connections[i].fd);

@@ -12,8 +12,9 @@ typedef struct gateway_net_way {
     int (*create)(uint32_t slots_max, const gateway_net_events_t *events, gateway_net_t **out_net,
                   tbus_error_t *err);
     void (*destroy)(gateway_net_t *net);
-    int (*listen)(gateway_net_t *net, int fd, tbus_error_t *err);
-    void (*pause)(gateway_net_t *net, bool paused);
+    /* The listener `index` is new. 0 or -errno. */
+    int (*listen)(gateway_net_t *net, uint32_t index);
+    void (*pause)(gateway_net_t *net); /* or go on, as `paused` says now */
     void (*close_listeners)(gateway_net_t *net);
     bool (*poll)(gateway_net_t *net, uint64_t wait_ns);
     void (*send)(gateway_net_t *net, uint32_t slot, const uint8_t *bytes, size_t count);
@@ -27,6 +28,9 @@ struct gateway_net {
     const gateway_net_way_t *way;
     uint32_t slots_max;
     gateway_net_events_t events;
+    bool paused;
+    uint32_t listeners_count;
+    int listeners[GATEWAY_LISTENERS_MAX];
 };
 
 extern const gateway_net_way_t gateway_net_epoll;

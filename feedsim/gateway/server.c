@@ -143,33 +143,26 @@ int gateway_server_create(tbus_bus_t *bus, const char *journal, const gateway_op
     return 0;
 }
 
-/* All is found. `now`: clients are answered at once, and not when the books are right first. */
-static int open_doors(gateway_server_t *s, bool now)
-{
-    s->started = true;
-    s->warmed = now;
-    s->now_ns = tbus_clock_ns();
-    if (now)
-        gateway_net_pause(s->net, false);
-    server_show_start(s);
-    server_show(s);
-    return 0;
-}
-
 int gateway_server_start(gateway_server_t *s, const char *session_name, tbus_error_t *err)
 {
     int code = 0;
     snprintf(s->session_name, sizeof s->session_name, "%s", session_name);
-    if (s->glimpse) {
+    if (s->glimpse)
         code = glimpse_follow(s->glimpse, s->bus, s->journal, s->options.channels[0].topic, err);
-        return code < 0 ? code : open_doors(s, false);
-    }
-    for (; code == 0 && s->channels_count < s->options.channels_count;
+    for (; code == 0 && !s->glimpse && s->channels_count < s->options.channels_count;
          s->channels_count += code == 0)
         code = gateway_channel_open(&s->channels[s->channels_count], s->bus, s->journal,
                                     s->options.channels[s->channels_count].topic,
                                     s->options.window_bytes, err);
-    return code < 0 ? code : open_doors(s, true);
+    if (code < 0)
+        return code;
+    s->started = true;
+    s->now_ns = tbus_clock_ns();
+    if (!s->glimpse) /* else when its books are right (turn_books) */
+        gateway_net_pause(s->net, false);
+    server_show_start(s);
+    server_show(s);
+    return 0;
 }
 
 void gateway_server_destroy(gateway_server_t *s)
