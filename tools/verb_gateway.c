@@ -60,21 +60,12 @@ static int show(const char *verb, const tbus_bus_t *bus, bool json)
 
 static int attach_and_show(const char *verb, const char *name, bool json)
 {
-    client_t client;
-    control_answer_t answer;
     tbus_error_t why = {0};
     tbus_bus_t bus;
-    if (client_ask(name, "attach", NULL, &client, &answer, &why) < 0)
+    if (client_attach(name, NULL, &bus, &why) < 0)
         return outcome_failed(verb, "%s", why.text);
-    json_decref(answer.result);
-    int code = tbus_bus_attach(answer.fds, answer.fds_count, &bus, &why);
-    if (code < 0) {
-        code = outcome_failed(verb, "%s", why.text);
-    } else {
-        code = show(verb, &bus, json);
-        tbus_bus_close(&bus);
-    }
-    client_close(&client);
+    int code = show(verb, &bus, json);
+    tbus_bus_close(&bus);
     return code;
 }
 

@@ -384,19 +384,13 @@ static int tap_bus(tapping_t *t)
 static int attach_and_tap(const tap_t *tap)
 {
     client_t client;
-    control_answer_t answer;
     tbus_error_t why = {0};
-    if (client_ask(tap->name, "attach", NULL, &client, &answer, &why) < 0)
+    tapping_t t = {.tap = tap};
+    if (client_attach(tap->name, &client, &t.bus, &why) < 0)
         return outcome_failed(tap->verb, "%s", why.text);
-    json_decref(answer.result);
-    tapping_t t = {.tap = tap, .control_fd = client.fd};
-    int code = tbus_bus_attach(answer.fds, answer.fds_count, &t.bus, &why);
-    if (code < 0) {
-        code = outcome_failed(tap->verb, "%s", why.text);
-    } else {
-        code = tap_bus(&t);
-        tbus_bus_close(&t.bus);
-    }
+    t.control_fd = client.fd;
+    int code = tap_bus(&t);
+    tbus_bus_close(&t.bus);
     client_close(&client);
     return code;
 }

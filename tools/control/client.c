@@ -53,3 +53,19 @@ int client_ask(const char *name, const char *method, json_t *params, client_t *o
         client_close(&client);
     return code;
 }
+
+int client_attach(const char *name, client_t *out_client, tbus_bus_t *out_bus, tbus_error_t *err)
+{
+    client_t client;
+    control_answer_t answer;
+    int code = client_ask(name, "attach", NULL, &client, &answer, err);
+    if (code < 0)
+        return code;
+    json_decref(answer.result);
+    code = tbus_bus_attach(answer.fds, answer.fds_count, out_bus, err);
+    if (code == 0 && out_client)
+        *out_client = client;
+    else
+        client_close(&client);
+    return code;
+}

@@ -24,4 +24,8 @@ int client_ask(const char *name, const char *method, json_t *params, client_t *o
                control_answer_t *out_answer, tbus_error_t *err);
 void client_close(client_t *client);
 
+/* Map a bus for reading, by its method `attach`. The bus is the caller's, for tbus_bus_close; all
+ * else as above, and the errors of tbus_bus_attach. */
+int client_attach(const char *name, client_t *out_client, tbus_bus_t *out_bus, tbus_error_t *err);
+
 #endif

@@ -49,6 +49,7 @@ typedef struct service {
     uint32_t deaths;
     uint32_t short_lives; /* in a row, as the next */
     uint32_t not_made;    /* it ended before it was ready */
+    bool ports_told;
 } service_t;
 
 typedef struct supervisor {
@@ -66,7 +67,6 @@ typedef struct supervisor {
     stall_t stalls[TBUS_INSTANCES_MAX]; /* of the processes */
     bool stall_killed[TBUS_INSTANCES_MAX];
     service_t services[TBUS_INSTANCES_MAX]; /* likewise */
-    uint32_t ports_told;                    /* bit i: of gateway_stage_name(i) */
     uint64_t stalls_looked_ns;
     control_server_t *control;
     guests_t guests;

@@ -101,32 +101,30 @@ static void start_again(supervisor_t *s, uint32_t index)
     supervisor_write_members(s);
 }
 
-/* The configuration may have said port 0, which is any. */
-static void tell_ports(supervisor_t *s)
+/* Where it listens, once: the configuration may have said port 0, which is any. */
+static void tell_ports(supervisor_t *s, uint32_t index)
 {
-    const char *stage;
+    const char *stage = s->layout.stages[s->layout.processes[index].stages[0]].name;
     char text[200];
-    for (uint32_t i = 0; (stage = gateway_stage_name(i)) != NULL; i++) {
-        if (s->ports_told >> i & 1 ||
-            !gateway_ports_text(&s->pipeline.bus, stage, text, sizeof text))
-            continue;
-        s->ports_told |= UINT32_C(1) << i;
-        supervisor_say(s, "%s: %s", stage, text);
-    }
+    if (s->services[index].ports_told ||
+        !gateway_ports_text(&s->pipeline.bus, stage, text, sizeof text))
+        return;
+    s->services[index].ports_told = true;
+    supervisor_say(s, "%s: %s", stage, text);
 }
 
 void supervisor_watch_services(supervisor_t *s)
 {
     uint64_t now_ns = 0;
-    bool any = false;
     for (uint32_t i = 0; i < s->layout.processes_count; i++) {
-        any |= serves(s, i);
-        if (!s->processes[i].ended || !serves(s, i) || supervisor_told_to_stop(s, i))
+        if (!serves(s, i))
+            continue;
+        if (s->running_since_ns)
+            tell_ports(s, i);
+        if (!s->processes[i].ended || supervisor_told_to_stop(s, i))
             continue;
         now_ns = now_ns ? now_ns : tbus_clock_ns();
         if (now_ns >= s->services[i].again_ns)
             start_again(s, i);
     }
-    if (any && s->running_since_ns)
-        tell_ports(s);
 }

@@ -159,7 +159,7 @@ static void print_head(FILE *out, const char *stage, const json_t *gateway)
 {
     const char *topic;
     json_t *port;
-    char a[GROUPED_MAX], b[GROUPED_MAX], c[GROUPED_MAX], d[GROUPED_MAX];
+    char a[GROUPED_MAX], b[GROUPED_MAX], c[GROUPED_MAX], d[GROUPED_MAX], e[GROUPED_MAX];
     const json_t *sums = json_object_get(gateway, "totals");
     fprintf(out, "%s, session %s, by %s:", stage, text_of(gateway, "session"),
             text_of(gateway, "io"));
@@ -168,8 +168,7 @@ static void print_head(FILE *out, const char *stage, const json_t *gateway)
     fprintf(out, " %s sessions\n", number(gateway, "sessions_count", a));
     fprintf(out, "  %s connections, %s logins, %s rejected, %s cut off; %s bytes sent\n",
             number(sums, "accepted", a), number(sums, "logins", b), number(sums, "rejected", c),
-            number(sums, "cut", d),
-            grouped(json_integer_value(json_object_get(sums, "bytes")), (char[GROUPED_MAX]){0}));
+            number(sums, "cut", d), number(sums, "bytes", e));
     if (*text_of(gateway, "note"))
         fprintf(out, "  last: %s\n", text_of(gateway, "note"));
 }
