@@ -171,6 +171,16 @@ static inline json_t *wait_for(fixture_t *f, unsigned messages)
     }
 }
 
+/* Start in the background; it may come to the end of its feed before anybody has asked. */
+static inline void launch(fixture_t *f, ...)
+{
+    va_list arguments;
+    va_start(arguments, f);
+    prepare(f, "start", arguments);
+    va_end(arguments);
+    assert_true(program_start(&f->start));
+}
+
 /* Start in the background and wait until `messages` have gone through. */
 static inline json_t *begin(fixture_t *f, unsigned messages, ...)
 {

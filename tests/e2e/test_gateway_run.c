@@ -41,24 +41,14 @@ static json_t *wait_held(fixture_t *f)
     }
 }
 
-/* In the background. It may have come to the end of its feed before anybody has asked. */
-static void start(fixture_t *f, ...)
-{
-    va_list arguments;
-    va_start(arguments, f);
-    prepare(f, "start", arguments);
-    va_end(arguments);
-    assert_true(program_start(&f->start));
-}
-
 static served_t serve(fixture_t *f)
 {
     served_t s;
     snprintf(s.journal, sizeof s.journal, "%s/journal", f->runtime);
     snprintf(s.file, sizeof s.file, "%s/file", f->runtime);
-    start(f, "--feed", "synth:seed=3,messages=20000", "--pace", "max", "--wait", "park",
-          "--journal", s.journal, "--gateway", "127.0.0.1:0", "--glimpse", "127.0.0.1:0", "--hold",
-          "--json", NULL);
+    launch(f, "--feed", "synth:seed=3,messages=20000", "--pace", "max", "--wait", "park",
+           "--journal", s.journal, "--gateway", "127.0.0.1:0", "--glimpse", "127.0.0.1:0", "--hold",
+           "--json", NULL);
     json_t *status = wait_held(f);
     s.gateway = port_of(status, "gateway");
     s.glimpse = port_of(status, "glimpse");

@@ -1,57 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `busctl serve-journal`: a recorded session over TCP, to a client that proves that it has all. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-#include <jansson.h>
+#include "tests/e2e/session_scratch.h"
 
 #include <signal.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "tests/support/program.h"
-
-typedef struct fixture {
-    char root[SCRATCH_PATH_MAX];
-    char runtime[SCRATCH_PATH_MAX];
-    char journal[128];
-    program_t run;
-    program_t server;
-} fixture_t;
-
-static int set_up(void **state)
-{
-    fixture_t *f = calloc(1, sizeof *f);
-    scratch_create(f->root);
-    scratch_create_runtime(f->runtime);
-    snprintf(f->journal, sizeof f->journal, "%s/journal", f->root);
-    *state = f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    fixture_t *f = *state;
-    program_clear(&f->run);
-    program_clear(&f->server);
-    scratch_remove_runtime(f->runtime);
-    scratch_remove(f->root);
-    free(f);
-    return 0;
-}
-
-static int busctl(fixture_t *f, const char *const *argv)
-{
-    program_clear(&f->run);
-    f->run = (program_t){.argv = argv};
-    return program_run(&f->run);
-}
+#include <jansson.h>
 
 /* Where it listens, once it has said so. */
 static json_t *wait_for_ports(fixture_t *f)

@@ -16,6 +16,7 @@
 #include "feedsim/gateway/glimpse.h"
 #include "feedsim/itch/itch.h"
 #include "feedsim/source/source.h"
+#include "tests/support/same_books.h"
 
 #define SLOTS    1024u
 #define TICKS    30000u
@@ -100,33 +101,6 @@ static void publish(fixture_t *f, uint32_t count, bool followed)
 }
 
 /* --- a shot, read as a client does --- */
-
-static void same_side(const market_t *a, const market_t *b, uint16_t locate, uint8_t side)
-{
-    for (uint32_t depth = 0;; depth++) {
-        uint32_t px[2] = {0}, orders[2] = {0};
-        uint64_t qty[2] = {0};
-        bool there = market_level(a, locate, side, depth, &px[0], &qty[0], &orders[0]);
-        assert_int_equal(market_level(b, locate, side, depth, &px[1], &qty[1], &orders[1]), there);
-        if (!there)
-            return;
-        assert_int_equal(px[0], px[1]);
-        assert_int_equal(qty[0], qty[1]);
-        assert_int_equal(orders[0], orders[1]);
-    }
-}
-
-static void same_books(const market_t *a, const market_t *b)
-{
-    for (uint32_t locate = 0; locate < 64; locate++) {
-        const market_symbol_t *of_a = market_symbol(a, (uint16_t)locate);
-        const market_symbol_t *of_b = market_symbol(b, (uint16_t)locate);
-        assert_memory_equal(of_a->name, of_b->name, 8);
-        assert_int_equal(of_a->trading, of_b->trading);
-        same_side(a, b, (uint16_t)locate, 'B');
-        same_side(a, b, (uint16_t)locate, 'S');
-    }
-}
 
 /* The payload of message `seq` of a shot. */
 static const uint8_t *message_of(const glimpse_shot_t *shot, uint64_t seq, size_t *out_bytes)
