@@ -16,9 +16,11 @@
 
 #include <cmocka.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <tickbus/msg/event.h>
 #include <tickbus/msg/itch_types.h>
@@ -973,6 +975,66 @@ a_strategy_waits_for_reports_after_what_may_execute_its_orders_and_nothing_else(
                      rows[i].waits ? "it does not wait" : "it waits");
 }
 
+/* ---- ticks that come between two looks */
+
+enum { PAGE = 4096 };
+
+/* The feed's horizon as a stage sees it: to look at it the first time is a fault, and the feed
+ * publishes its next ticks right then. */
+static struct {
+    run_t *run;
+    const world_t *world;
+    void *page;
+} between;
+
+static void publish_between(int number)
+{
+    (void)number;
+    assert_int_equal(mprotect(between.page, PAGE, PROT_READ | PROT_WRITE), 0);
+    while (between.run->fed < 2)
+        assert_true(feed(between.run, between.world, false));
+}
+
+/* How far a stage says that it is when it had no tick in hand, asked the feed, and took the first
+ * of two ticks that came meanwhile. */
+static uint64_t promised_after_tick_between(uint32_t stage, bool for_warming_up)
+{
+    run_t *r = calloc(1, sizeof *r);
+    world_t world = plain_world();
+    open_run(r, &world, EACH_ALONE);
+    for (uint32_t i = 0; i < 2 && for_warming_up; i++)
+        r->ticks[i].intended = tick_pack(TICK_WARM_UP, tick_locate(&r->ticks[i]));
+    market_stage_t *s = (market_stage_t *)(void *)r->stages[stage];
+    tbus_horizon_t *shared = s->feed.shared;
+    void *page = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(page != MAP_FAILED);
+    between.run = r;
+    between.world = &world;
+    between.page = page;
+    struct sigaction faults = {.sa_handler = publish_between}, before;
+    assert_int_equal(sigaction(SIGSEGV, &faults, &before), 0);
+    s->feed.shared = page;
+    (void)poll_one(r, stage, 1);
+    s->feed.shared = shared;
+    assert_int_equal(sigaction(SIGSEGV, &before, NULL), 0);
+    assert_int_equal(munmap(page, PAGE), 0);
+    assert_int_equal(r->fed, 2);
+    assert_int_equal(market_seq(market_of(r, stage)), 1);
+    uint64_t promised_ns = horizon_of(r, stage);
+    close_run(r);
+    free(r);
+    return promised_ns;
+}
+
+static void a_tick_that_comes_while_the_feed_is_asked_breaks_no_promise(void **state)
+{
+    (void)state;
+    for (uint32_t stage = 0; stage < 3; stage++) {
+        assert_in_range(promised_after_tick_between(stage, true), 0, 1);
+        assert_in_range(promised_after_tick_between(stage, false), 0, TIMER_NS);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -988,6 +1050,7 @@ int main(void)
         cmocka_unit_test(each_tick_that_waits_for_another_process_is_counted_and_its_wait_measured),
         cmocka_unit_test(
             a_strategy_waits_for_reports_after_what_may_execute_its_orders_and_nothing_else),
+        cmocka_unit_test(a_tick_that_comes_while_the_feed_is_asked_breaks_no_promise),
         cmocka_unit_test(what_a_timer_causes_was_wanted_when_its_time_could_be_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
