@@ -14,16 +14,13 @@
  * the wire.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -32,21 +29,15 @@
 #include <netinet/tcp.h>
 
 #include <tickbus/clock.h>
-#include <tickbus/publisher.h>
 
+#include "bench/gateway_stand.h"
 #include "bench/program.h"
 #include "bus/wire/soup.h"
-#include "feedsim/gateway/server.h"
-#include "feedsim/itch/itch.h"
 #include "tools/measure/rank.h"
 
 #define REPETITIONS_MAX 51u
-#define CLIENTS_MAX     1000u
-#define RING_SLOTS      8192u
-#define WIRE_BYTES      39u
 #define CHUNK_BYTES     65536u
 #define SAMPLES_MAX     20000u
-#define SEND_BUFFER     262144u
 
 static const char usage[] = "usage: bench_gateway [--quick] [--repetitions N] [--messages N]";
 
@@ -56,159 +47,11 @@ typedef struct options {
     unsigned samples;
 } options_t;
 
-static void pin(unsigned cpu)
-{
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET(cpu, &set);
-    (void)sched_setaffinity(0, sizeof set, &set); /* one CPU only: then both share it */
-}
-
 static uint64_t own_cpu_ns(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
     return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
-/* ---- the bus and the gateway on it */
-
-typedef struct stand {
-    tbus_bus_t bus;
-    tbus_publisher_t out;
-    gateway_server_t *server;
-    tick_t tick;
-    uint64_t published;
-} stand_t;
-
-static void stand_open(stand_t *s, enum gateway_io io, uint64_t messages)
-{
-    static const uint8_t message[36] = {'A', 0, 1, [19] = 'B', [24] = 'A'};
-    tbus_error_t err = {0};
-    size_t bytes;
-    tbus_ring_spec_t spec = {.name = "md",
-                             .kind = TBUS_BROADCAST,
-                             .slot_bytes = 64,
-                             .slot_count = RING_SLOTS,
-                             .first_seq = 1};
-    gateway_options_t options = {.channels_count = 1,
-                                 .channels = {{"md", "127.0.0.1:0"}},
-                                 .io = io,
-                                 .window_bytes = messages * WIRE_BYTES * 5 / 4 + (1 << 20),
-                                 .backfill_bytes = 1,
-                                 .backfill_readers = 1,
-                                 .send_buffer_bytes = SEND_BUFFER,
-                                 .sessions_max = CLIENTS_MAX,
-                                 .logins_max = CLIENTS_MAX,
-                                 .times = SOUP_TIMES};
-    options.times.dead_ns = UINT64_C(3600000000000); /* clients here send no heartbeats */
-    s->published = 0;
-    bench_must(itch_decode(message, sizeof message, &s->tick, &bytes), "decode", "a message");
-    bench_must(tbus_bus_create("bench-gateway", &s->bus, &err), "make a bus", err.text);
-    bench_must(tbus_bus_add_topic(&s->bus, &spec, "tick", TBUS_PAGES_SMALL, -1, &err),
-               "make a topic", err.text);
-    bench_must(tbus_publisher_join(&s->bus.rings[0], 1, &s->out, &err), "publish", err.text);
-    bench_must(gateway_server_create(&s->bus, NULL, &options, NULL, &s->server, &err),
-               "make a gateway", err.text);
-    bench_must(gateway_server_start(s->server, "BENCH", &err), "start the gateway", err.text);
-}
-
-static void stand_close(stand_t *s)
-{
-    gateway_server_destroy(s->server);
-    tbus_bus_close(&s->bus);
-}
-
-static void stand_publish(stand_t *s, uint64_t count)
-{
-    for (uint64_t i = 0; i < count; i++)
-        if (tbus_publish_try(&s->out, &s->tick, sizeof s->tick) != TBUS_PUBLISHED)
-            bench_must(-1, "publish", "the ring is full, though nobody is waited for");
-    tbus_publisher_flush(&s->out);
-    s->published += count;
-}
-
-static int stand_turn(stand_t *s)
-{
-    tbus_error_t err = {0};
-    return bench_must(gateway_server_turn(s->server, 1024, &err), "turn", err.text);
-}
-
-/* ---- clients: a thread that reads whatever comes and throws it away */
-
-typedef struct readers {
-    pthread_t thread;
-    uint16_t port;
-    bool login;
-    unsigned count;
-    uint64_t bytes;         /* that each is to get, or more */
-    tbus_atomic_u32_t done; /* clients that have them */
-} readers_t;
-
-static int connect_to(uint16_t port)
-{
-    struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bench_must(fd < 0 ? -errno : connect(fd, (struct sockaddr *)&address, sizeof address),
-               "connect", "to the gateway");
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-    return fd;
-}
-
-static void log_in(int fd, uint64_t sequence)
-{
-    uint8_t packet[SOUP_LOGIN_410_BYTES];
-    soup_login_t login = {.user = "bench", .sequence = sequence};
-    size_t bytes = soup_put_login(packet, &login);
-    bench_must(send(fd, packet, bytes, 0) == (ssize_t)bytes ? 0 : -1, "log in", "send");
-}
-
-static void *run_readers(void *context)
-{
-    readers_t *r = context;
-    static uint8_t sink[1 << 18];
-    static uint64_t got[CLIENTS_MAX];
-    static int fds[CLIENTS_MAX];
-    struct epoll_event events[64];
-    int epoll = epoll_create1(EPOLL_CLOEXEC);
-    unsigned done = 0;
-    pin(1);
-    for (unsigned i = 0; i < r->count; i++) {
-        struct epoll_event event = {.events = EPOLLIN, .data.u32 = i};
-        got[i] = 0;
-        fds[i] = connect_to(r->port);
-        if (r->login)
-            log_in(fds[i], 1);
-        epoll_ctl(epoll, EPOLL_CTL_ADD, fds[i], &event);
-    }
-    while (done < r->count) {
-        int count = epoll_wait(epoll, events, 64, 100);
-        for (int k = 0; k < count; k++) {
-            unsigned i = events[k].data.u32;
-            ssize_t bytes = recv(fds[i], sink, sizeof sink, MSG_DONTWAIT);
-            bench_must(bytes == 0 ? -1 : 0, "read", "the connection was closed");
-            bool before = got[i] >= r->bytes;
-            got[i] += bytes > 0 ? (uint64_t)bytes : 0;
-            if (!before && got[i] >= r->bytes)
-                tbus_store_relaxed_u32(&r->done, ++done);
-        }
-    }
-    for (unsigned i = 0; i < r->count; i++)
-        close(fds[i]);
-    close(epoll);
-    return NULL;
-}
-
-static void readers_start(readers_t *r)
-{
-    tbus_store_relaxed_u32(&r->done, 0);
-    bench_must(-pthread_create(&r->thread, NULL, run_readers, r), "start", "a thread");
-}
-
-static bool readers_done(const readers_t *r)
-{
-    return tbus_load_relaxed_u32(&r->done) == r->count;
 }
 
 typedef struct speed {
@@ -233,8 +76,12 @@ static speed_t through_gateway(const options_t *o, enum gateway_io io, unsigned 
         while (stand_turn(&s))
             ;
     }
-    readers_t r = {.port = gateway_server_port(s.server, 0), .login = true, .count = clients};
-    r.bytes = o->messages * WIRE_BYTES;
+    uint8_t login[STAND_LOGIN_MAX];
+    readers_t r = {.port = gateway_server_port(s.server, 0),
+                   .count = clients,
+                   .bytes = o->messages * WIRE_BYTES,
+                   .hello = login,
+                   .hello_bytes = stand_login(login, 1)};
     readers_start(&r);
     uint64_t began_ns = tbus_clock_ns(), began_cpu_ns = own_cpu_ns();
     while (!readers_done(&r)) {
@@ -244,7 +91,7 @@ static speed_t through_gateway(const options_t *o, enum gateway_io io, unsigned 
             gateway_server_sleep(s.server, tbus_clock_ns() + 1000000);
     }
     speed_t result = speed(r.bytes * clients, began_ns, began_cpu_ns);
-    pthread_join(r.thread, NULL);
+    readers_join(&r);
     stand_close(&s);
     return result;
 }
@@ -292,7 +139,7 @@ static speed_t through_loop(const options_t *o, unsigned clients)
         }
     }
     speed_t result = speed(r.bytes * clients, began_ns, began_cpu_ns);
-    pthread_join(r.thread, NULL);
+    readers_join(&r);
     for (unsigned i = 0; i < clients; i++)
         close(fds[i]);
     close(listener);
@@ -339,10 +186,13 @@ static void *run_pinger(void *context)
     pinger_t *p = context;
     uint8_t bytes[WIRE_BYTES] = {0};
     uint8_t accepted[SOUP_ACCEPTED_BYTES];
-    pin(1);
-    int fd = connect_to(p->port);
+    stand_pin(1);
+    int fd = stand_connect(p->port);
     if (p->stand) {
-        log_in(fd, 0);
+        uint8_t login[STAND_LOGIN_MAX];
+        size_t login_bytes = stand_login(login, 0);
+        bench_must(send(fd, login, login_bytes, 0) == (ssize_t)login_bytes ? 0 : -1, "log in",
+                   "send");
         read_spinning(fd, accepted, sizeof accepted);
     }
     for (unsigned i = 0; i < p->samples; i++) {
@@ -492,14 +342,10 @@ static void parse(int argc, char **argv, options_t *o)
 int main(int argc, char **argv)
 {
     static const unsigned clients[] = {1, 10, 100, CLIENTS_MAX};
-    struct rlimit limit;
     options_t o;
     parse(argc, argv, &o);
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < 2 * CLIENTS_MAX + 200) {
-        limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
-    }
-    pin(0);
+    stand_allow_clients();
+    stand_pin(0);
     for (unsigned i = 0; i < sizeof clients / sizeof clients[0]; i++)
         report_fan_out(&o, clients[i]);
     report_one_client(&o);
