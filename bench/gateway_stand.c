@@ -120,6 +120,14 @@ static void await_welcome(int fd, const char *welcome)
     }
 }
 
+/* NULL: nothing. */
+static void send_all(int fd, const void *what, size_t bytes)
+{
+    if (what)
+        bench_must(send(fd, what, bytes, MSG_NOSIGNAL) == (ssize_t)bytes ? 0 : -1, "send",
+                   "to the sender");
+}
+
 static void *run_readers(void *context)
 {
     readers_t *r = context;
@@ -134,12 +142,10 @@ static void *run_readers(void *context)
         struct epoll_event event = {.events = EPOLLIN, .data.u32 = i};
         got[i] = 0;
         fds[i] = stand_connect(r->port);
-        if (r->hello)
-            bench_must(send(fds[i], r->hello, r->hello_bytes, 0) == (ssize_t)r->hello_bytes ? 0
-                                                                                            : -1,
-                       "send", "a hello");
+        send_all(fds[i], r->hello, r->hello_bytes);
         if (r->welcome)
             await_welcome(fds[i], r->welcome);
+        send_all(fds[i], r->request, r->request_bytes);
         tbus_store_relaxed_u32(&r->ready, i + 1);
         epoll_ctl(epoll, EPOLL_CTL_ADD, fds[i], &event);
     }
@@ -155,6 +161,8 @@ static void *run_readers(void *context)
                 tbus_store_relaxed_u32(&r->done, ++done);
         }
     }
+    while (tbus_load_relaxed_u32(&r->ends) == 0)
+        usleep(1000);
     for (unsigned i = 0; i < r->count; i++)
         close(fds[i]);
     close(epoll);
@@ -165,6 +173,7 @@ void readers_start(readers_t *r)
 {
     tbus_store_relaxed_u32(&r->ready, 0);
     tbus_store_relaxed_u32(&r->done, 0);
+    tbus_store_relaxed_u32(&r->ends, 0);
     bench_must(-pthread_create(&r->thread, NULL, run_readers, r), "start", "a thread");
 }
 
@@ -175,5 +184,6 @@ bool readers_done(const readers_t *r)
 
 void readers_join(readers_t *r)
 {
+    tbus_store_relaxed_u32(&r->ends, 1);
     pthread_join(r->thread, NULL);
 }

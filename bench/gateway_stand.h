@@ -52,8 +52,12 @@ typedef struct readers {
     size_t hello_bytes;
     /* what it then waits for, before it counts bytes; NULL: nothing */
     const char *welcome;
+    /* and sends then; NULL: nothing */
+    const void *request;
+    size_t request_bytes;
     tbus_atomic_u32_t ready; /* clients that are connected and welcome */
     tbus_atomic_u32_t done;  /* clients that have their bytes */
+    tbus_atomic_u32_t ends;
 } readers_t;
 
 /* A connection to that port of this host. */
@@ -64,7 +68,7 @@ size_t stand_login(uint8_t out_packet[STAND_LOGIN_MAX], uint64_t sequence);
 
 void readers_start(readers_t *r);
 bool readers_done(const readers_t *r);
-/* They have ended: all of them had their bytes. */
+/* Their thread, which has stayed for those who ask for its time, ends; all had their bytes. */
 void readers_join(readers_t *r);
 
 #endif

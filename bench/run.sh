@@ -33,4 +33,6 @@ echo
 echo
 "$bin/bench_gateway" "${quick[@]}"
 echo
+"$bin/bench_fan_out" "${quick[@]}"
+echo
 "$bin/bench_recorded" "${quick[@]}"
