@@ -397,8 +397,8 @@ static int take_all(group_t *g, uint32_t budget)
         if (!tick)
             ask_feed(g, &tick, &bytes);
         if (TBUS_UNLIKELY(tick && tick_is_warm_up(tick))) {
-            /* Market time has not begun: whatever was thought before this tick was found, nothing is
-             * promised. */
+            /* Market time has not begun: whatever was thought before this tick was found, nothing
+             * is promised. */
             g->at_ns = leader->clock.now_ns;
             g->full = ticks == budget;
             int code = g->full ? 0 : warm_up(g, tick, bytes);
