@@ -22,7 +22,7 @@ static const char help[] =
     "pipeline does: md as ITCH 5.0 over SoupBinTCP, under the name of the recorded\n"
     "session. A client gets the messages from where it asks, then the end of the\n"
     "session; a journal that is still written is followed. Says on stdout where it\n"
-    "listens, and serves until Ctrl-C.\n"
+    "listens, and serves until Ctrl-C. SIGHUP reads the file of gateway.users again.\n"
     "\n"
     "  --gateway ADDRESS:PORT\n"
     "                   where md is served; port 0: any that is free\n"
@@ -59,8 +59,9 @@ typedef struct serve {
     char session[TBUS_JOURNAL_SESSION_NAME + 1];
 } serve_t;
 
-/* 1: a signal asked for the end. Written by the handler. */
+/* 1: a signal asked for the end; to read the users again. Written by the handlers. */
 static tbus_atomic_u32_t interrupted;
+static tbus_atomic_u32_t hung_up;
 
 static void on_signal(int number)
 {
@@ -68,10 +69,16 @@ static void on_signal(int number)
     tbus_store_relaxed_u32(&interrupted, 1); /* hint: one thread, and nothing goes with it */
 }
 
-/* One that was ignored when we were started, as of jobs in the background, stays so. */
-static void watch_signal(int number)
+static void on_hangup(int number)
 {
-    struct sigaction handler = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND}, before;
+    (void)number;
+    tbus_store_relaxed_u32(&hung_up, 1); /* hint: as above */
+}
+
+/* One that was ignored when we were started, as of jobs in the background, stays so. */
+static void watch_signal(int number, void (*does)(int), int flags)
+{
+    struct sigaction handler = {.sa_handler = does, .sa_flags = flags}, before;
     sigemptyset(&handler.sa_mask);
     if (sigaction(number, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
         sigaction(number, &handler, NULL);
@@ -112,6 +119,17 @@ static void say_where(const serve_t *s, const gateway_server_t *server)
         printf("}}\n");
 }
 
+/* The limits are those of the command line, and stay. */
+static void read_users_again(const serve_t *s, gateway_server_t *server)
+{
+    tbus_error_t why = {0};
+    gateway_limits_t limits = gateway_options_limits(&s->gateway);
+    if (gateway_server_reload(server, &limits, &why) < 0)
+        outcome_note(s->verb, "users stay as they are: %s", why.text);
+    else
+        outcome_note(s->verb, "users were read again");
+}
+
 static int serve(serve_t *s)
 {
     gateway_server_t *server = NULL;
@@ -123,14 +141,20 @@ static int serve(serve_t *s)
         done = gateway_server_start(server, s->session, &why);
     int code = OUTCOME_OK;
     if (done == 0) {
-        watch_signal(SIGINT);
-        watch_signal(SIGTERM);
+        watch_signal(SIGINT, on_signal, SA_RESETHAND);
+        watch_signal(SIGTERM, on_signal, SA_RESETHAND);
+        if (s->gateway.users) /* else it ends us, as when a terminal goes */
+            watch_signal(SIGHUP, on_hangup, 0);
         if (*gateway_server_remark(server))
             outcome_note(s->verb, "%s", gateway_server_remark(server));
         say_where(s, server);
         code = outcome_printed(s->verb);
     }
     while (done >= 0 && code == OUTCOME_OK && !tbus_load_relaxed_u32(&interrupted)) {
+        if (tbus_load_relaxed_u32(&hung_up)) {
+            tbus_store_relaxed_u32(&hung_up, 0); /* hint: before the file is read */
+            read_users_again(s, server);
+        }
         done = gateway_server_turn(server, 0, &why);
         if (done == 0)
             gateway_server_sleep(server, tbus_clock_ns() + SLEEP_NS);

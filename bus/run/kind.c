@@ -89,6 +89,9 @@ int tbus_kind_check(const tbus_kind_t *kind, tbus_error_t *err)
         (kind->check_change != NULL) != (kind->change != NULL))
         return tbus_fail(err, -EINVAL, "kind '%s': a pair of functions is there in part only",
                          kind->name);
+    if ((kind->may_change || kind->traits & TBUS_KIND_REREADS) && !kind->change)
+        return tbus_fail(err, -EINVAL, "kind '%s' says what may change, and has no change",
+                         kind->name);
     if ((kind->control != NULL) != (kind->control_bytes != 0) ||
         (kind->control && strnlen(kind->control, CONTROL_MAX) == CONTROL_MAX))
         return tbus_fail(err, -EINVAL,

@@ -7,8 +7,10 @@
  *    head       ports, session name, totals      words that are written again and again
  *    rows       one for each slot of a session   each with a version of its own: odd while it is
  *                                                written, 0 as long as nobody ever was there
+ *    limits     what whoever supervises the gateway wants it to take, under a version
  *
- * Written by: the gateway, some ten times a second. A row that is torn is read again.
+ * Written by: the gateway, some ten times a second; the limits by its supervisor, when its
+ * configuration is read again. A row that is torn is read again.
  */
 #ifndef TICKBUS_FEEDSIM_GATEWAY_BOARD_H
 #define TICKBUS_FEEDSIM_GATEWAY_BOARD_H
@@ -83,7 +85,8 @@ TBUS_STATIC_ASSERT(offsetof(gateway_board_row_t, words) == 8);
     X(backfill_messages, "messages of the past that were read")                                    \
     X(backfill_seeks, "times that a reader of the past went to another place")                     \
     X(backfill_errors, "attempts to read the past that failed")                                    \
-    X(starts, "gateways started")
+    X(starts, "gateways started")                                                                  \
+    X(reloads, "times that users and limits were taken anew")
 
 enum gateway_total {
 #define X(name, text) GATEWAY_TOTAL_##name,
@@ -91,6 +94,19 @@ enum gateway_total {
 #undef X
         GATEWAY_TOTALS_COUNT
 };
+
+/* Limits that may change while a gateway runs; options of server.h have the same names. */
+typedef struct gateway_limits {
+    uint64_t sessions_per_user;
+    uint64_t sessions_per_address;
+    uint64_t logins_max;
+    uint64_t lag_max;
+    uint64_t idle_ns;
+    uint64_t login_ns;
+} gateway_limits_t;
+
+#define GATEWAY_LIMITS_WORDS 6u
+TBUS_STATIC_ASSERT(sizeof(gateway_limits_t) == 8 * GATEWAY_LIMITS_WORDS);
 
 typedef struct gateway_board {
     tbus_atomic_u32_t pid;             /*   0 of the gateway that wrote last */
@@ -109,10 +125,16 @@ typedef struct gateway_board {
         tbus_atomic_u64_t oldest_seq; /* of those that are ready to be sent */
     } channels[GATEWAY_CHANNELS_MAX]; /* 208 */
     /* version, as of a row, and what happened last that somebody should know of; text */
-    tbus_atomic_u64_t note_version;                 /* 592 */
-    tbus_atomic_u64_t note[GATEWAY_NOTE_WORDS];     /* 600 */
-    uint8_t pad1[40];                               /* 728 */
+    tbus_atomic_u64_t note_version;             /* 592 */
+    tbus_atomic_u64_t note[GATEWAY_NOTE_WORDS]; /* 600 */
+    tbus_atomic_u64_t taken; /* 728 version of the limits that it has looked at, or taken */
+    uint8_t pad1[32];        /* 736 */
     gateway_board_row_t rows[GATEWAY_SESSIONS_MAX]; /* 768 */
+    /* written by: the supervisor. gateway_limits_t, under a version as of a row; 0: those that the
+     * gateway was made with. A new version says that the users are to be read again as well. */
+    tbus_atomic_u64_t limits_version;               /* 213760 */
+    tbus_atomic_u64_t limits[GATEWAY_LIMITS_WORDS]; /* 213768 */
+    uint8_t pad2[72];                               /* 213816 */
 } gateway_board_t;
 
 TBUS_STATIC_ASSERT(GATEWAY_TOTALS_COUNT <= 20);
@@ -127,10 +149,13 @@ TBUS_STATIC_ASSERT(offsetof(gateway_board_t, totals) == 48);
 TBUS_STATIC_ASSERT(offsetof(gateway_board_t, channels) == 208);
 TBUS_STATIC_ASSERT(offsetof(gateway_board_t, note_version) == 592);
 TBUS_STATIC_ASSERT(offsetof(gateway_board_t, note) == 600);
+TBUS_STATIC_ASSERT(offsetof(gateway_board_t, taken) == 728);
 TBUS_STATIC_ASSERT(offsetof(gateway_board_t, rows) == 768);
-TBUS_STATIC_ASSERT(sizeof(gateway_board_t) == 213760);
+TBUS_STATIC_ASSERT(offsetof(gateway_board_t, limits_version) == 213760);
+TBUS_STATIC_ASSERT(offsetof(gateway_board_t, limits) == 213768);
+TBUS_STATIC_ASSERT(sizeof(gateway_board_t) == 213888);
 
-/* --- writing: the gateway alone --- */
+/* --- writing: each word by the one that is named above --- */
 
 /* Put `count` words under a version of their own. */
 void gateway_board_put(tbus_atomic_u64_t *version, tbus_atomic_u64_t *words, const uint64_t *from,

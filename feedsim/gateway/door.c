@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "feedsim/gateway/door.h"
 
+#include <string.h>
+
 #include "feedsim/gateway/listen.h"
 #include "feedsim/gateway/users.h"
 
@@ -17,6 +19,25 @@ int gateway_door_check(const gateway_door_t *door, tbus_error_t *err)
     int code = door->users[0] ? gateway_users_load(door->users, &users, err) : 0;
     gateway_users_destroy(&users);
     return code;
+}
+
+bool gateway_door_may_change(const tbus_param_t *param)
+{
+    static const char *const may[] = {"sessions_per_user", "sessions_per_address",
+                                      "logins_max",        "lag_max",
+                                      "idle_ms",           "login_ms"};
+    for (size_t i = 0; i < sizeof may / sizeof may[0]; i++)
+        if (strcmp(param->name, may[i]) == 0)
+            return true;
+    return false;
+}
+
+void gateway_door_change(gateway_board_t *board, const gateway_options_t *options)
+{
+    gateway_limits_t limits = gateway_options_limits(options);
+    uint64_t words[GATEWAY_LIMITS_WORDS];
+    memcpy(words, &limits, sizeof words);
+    gateway_board_put(&board->limits_version, board->limits, words, GATEWAY_LIMITS_WORDS);
 }
 
 gateway_options_t gateway_door_options(const gateway_door_t *door)

@@ -5,6 +5,8 @@
 #ifndef TICKBUS_FEEDSIM_GATEWAY_DOOR_H
 #define TICKBUS_FEEDSIM_GATEWAY_DOOR_H
 
+#include <tickbus/param.h>
+
 #include "feedsim/gateway/server.h"
 
 #ifdef __cplusplus
@@ -29,6 +31,11 @@ int gateway_door_check_address(const char *text, tbus_error_t *err);
 
 /* Can the file of users be read, if there is one? Errors of gateway_users_load. */
 int gateway_door_check(const gateway_door_t *door, tbus_error_t *err);
+
+/* For the functions of the kinds: may this parameter change while a gateway runs? And have the
+ * gateway of that board take the limits of these options, and read its users again. */
+bool gateway_door_may_change(const tbus_param_t *param);
+void gateway_door_change(gateway_board_t *board, const gateway_options_t *options);
 
 /* What it says of the options; all other options are 0. `door` must live as long as they are
  * used. */

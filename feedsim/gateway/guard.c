@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "feedsim/gateway/users.h"
+
 static bool is_v4(const uint8_t address[16])
 {
     static const uint8_t prefix[12] = {[10] = 0xff, [11] = 0xff};
@@ -70,4 +72,16 @@ void gateway_guard_tell(gateway_guard_t *g, const uint8_t address[16], uint32_t 
         wait_ns *= 2;
     g->places[i].until_ns =
         now_ns + (wait_ns < GATEWAY_GUARD_NS_MAX ? wait_ns : GATEWAY_GUARD_NS_MAX);
+}
+
+void gateway_guard_renumber(gateway_guard_t *g, const uint32_t *numbers, uint32_t count)
+{
+    for (uint32_t i = 0; i < GATEWAY_GUARD_PLACES; i++) {
+        uint32_t user = g->places[i].user;
+        if (!g->places[i].failures || user == GATEWAY_NO_USER)
+            continue;
+        g->places[i].user = user < count ? numbers[user] : GATEWAY_NO_USER;
+        if (g->places[i].user == GATEWAY_NO_USER)
+            g->places[i].failures = 0;
+    }
 }

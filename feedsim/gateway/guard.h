@@ -44,6 +44,10 @@ bool gateway_guard_lets(gateway_guard_t *g, const uint8_t address[16], uint32_t 
 void gateway_guard_tell(gateway_guard_t *g, const uint8_t address[16], uint32_t user, bool right,
                         uint64_t now_ns);
 
+/* Users have other numbers now: that of user `n` is `numbers[n]`, of `count`; GATEWAY_NO_USER: it
+ * is gone, and its failures are forgotten. */
+void gateway_guard_renumber(gateway_guard_t *g, const uint32_t *numbers, uint32_t count);
+
 #ifdef __cplusplus
 }
 #endif

@@ -153,13 +153,28 @@ static int create(const tbus_stage_request_t *request, tbus_stage_t **out_stage,
     return gateway_stage_create(request, &options, texts, out_stage, err);
 }
 
+/* The file of users is the one that it was made with. */
+static int check_change(const void *first, const void *now, tbus_error_t *err)
+{
+    (void)now;
+    return check(first, err);
+}
+
+static void change(void *control, const void *now)
+{
+    gateway_options_t options;
+    char topics[GATEWAY_PORTS_MAX][TBUS_NAME_MAX];
+    gateway_values_options(now, topics, &options);
+    gateway_door_change(control, &options);
+}
+
 const tbus_kind_t gateway_kind = {
     .api = TBUS_KIND_API,
     .struct_bytes = sizeof(tbus_kind_t),
     .name = "gateway",
     .help = "Remote consumers: topics over TCP.",
     .section = "gateway",
-    .traits = TBUS_KIND_SERVES,
+    .traits = TBUS_KIND_SERVES | TBUS_KIND_REREADS,
     .rank = 80,
     .instances_max = 1,
     .params = &params_of_kind,
@@ -170,5 +185,8 @@ const tbus_kind_t gateway_kind = {
     .describe = describe,
     .memory_bytes = memory_bytes,
     .memory_keys = "gateway.window_bytes, gateway.backfill_bytes",
+    .may_change = gateway_door_may_change,
+    .check_change = check_change,
+    .change = change,
     .create = create,
 };

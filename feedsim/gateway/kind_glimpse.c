@@ -83,6 +83,19 @@ static int create(const tbus_stage_request_t *request, tbus_stage_t **out_stage,
     return gateway_stage_create(request, &o, values, out_stage, err);
 }
 
+/* The file of users is the one that it was made with. */
+static int check_change(const void *first, const void *now, tbus_error_t *err)
+{
+    (void)now;
+    return check(first, err);
+}
+
+static void change(void *control, const void *now)
+{
+    gateway_options_t o = gateway_door_options(&((const glimpse_values_t *)now)->door);
+    gateway_door_change(control, &o);
+}
+
 static const tbus_resource_t *const resources[] = {&market_resource, NULL};
 
 const tbus_kind_t glimpse_kind = {
@@ -91,7 +104,7 @@ const tbus_kind_t glimpse_kind = {
     .name = "glimpse",
     .help = "Remote consumers: the books as they are at a login.",
     .section = "glimpse",
-    .traits = TBUS_KIND_SERVES,
+    .traits = TBUS_KIND_SERVES | TBUS_KIND_REREADS,
     .rank = 81,
     .instances_max = 1,
     .params = &params_of_kind,
@@ -101,5 +114,8 @@ const tbus_kind_t glimpse_kind = {
     .wanted = wanted,
     .check = check,
     .describe = describe,
+    .may_change = gateway_door_may_change,
+    .check_change = check_change,
+    .change = change,
     .create = create,
 };

@@ -13,7 +13,7 @@
 typedef struct check {
     uint64_t ticket;
     char password[SOUP_PASSWORD_BYTES + 1];
-    const char *hash;
+    char hash[GATEWAY_HASH_MAX];
     bool known;
     bool right;
 } check_t;
@@ -99,7 +99,8 @@ bool gateway_passwords_submit(gateway_passwords_t *p, uint64_t ticket, const cha
     bool room = p->submitted - p->taken < GATEWAY_PASSWORDS_MAX;
     if (room) {
         check_t *check = place(p, p->submitted++);
-        *check = (check_t){.ticket = ticket, .hash = hash, .known = known};
+        *check = (check_t){.ticket = ticket, .known = known};
+        snprintf(check->hash, sizeof check->hash, "%s", hash);
         snprintf(check->password, sizeof check->password, "%s", password);
         pthread_cond_signal(&p->work);
     }

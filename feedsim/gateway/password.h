@@ -28,9 +28,9 @@ typedef struct gateway_passwords gateway_passwords_t;
 int gateway_passwords_create(gateway_passwords_t **out_passwords, tbus_error_t *err);
 void gateway_passwords_destroy(gateway_passwords_t *p); /* waits for the check at hand; NULL too */
 
-/* Have it checked. `ticket` comes back with the answer. `hash` stays the caller's until then.
- * `known`: false when the user is not: then the answer is no, and comes as late. False: there is no
- * place now; ask again later. */
+/* Have it checked. `ticket` comes back with the answer. The hash is copied: the table it is from
+ * may be another by then. `known`: false when the user is not: then the answer is no, and comes as
+ * late. False: there is no place now; ask again later. */
 bool gateway_passwords_submit(gateway_passwords_t *p, uint64_t ticket, const char *password,
                               const char *hash, bool known);
 

@@ -119,6 +119,7 @@ int gateway_server_create(tbus_bus_t *bus, const char *journal, const gateway_op
     s->options = *options;
     s->board = board;
     s->clients = clients;
+    server_take_first_limits(s);
     s->now_ns = tbus_clock_ns();
     server_lists_clear(s);
     fit_descriptors(s);

@@ -82,6 +82,16 @@ int gateway_server_turn(gateway_server_t *s, uint32_t messages, tbus_error_t *er
  * CLOCK_MONOTONIC; not long, since no ring rings for us. */
 void gateway_server_sleep(gateway_server_t *s, uint64_t until_ns);
 
+/* The limits that it goes by. */
+gateway_limits_t gateway_options_limits(const gateway_options_t *options);
+
+/* Read the file of users again, if there is one, and take other limits: all of it or nothing. A
+ * session whose user is gone, or may not have its topic any more, is told so and ended; one whose
+ * password alone has changed goes on; sessions beyond a new number stay. Errors of
+ * gateway_users_load; then nothing has changed. A server with a board does so by itself when
+ * somebody has put limits there, and says in a note what was wrong. Cold. */
+int gateway_server_reload(gateway_server_t *s, const gateway_limits_t *limits, tbus_error_t *err);
+
 /* Nothing is published any more. Serve until every session that is there has everything and has
  * closed, or `linger_ns` is over; those that have not got everything are told so. */
 void gateway_server_finish(gateway_server_t *s, uint64_t linger_ns);

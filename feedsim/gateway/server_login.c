@@ -267,10 +267,13 @@ static void take_check(gateway_server_t *s, uint64_t ticket, bool right)
     if (!c->connected || c->login != (uint32_t)(ticket >> 32))
         return; /* it is gone, and another may be in its place */
     c->checking = false;
-    gateway_guard_tell(&s->guard, c->address, c->user, right, s->now_ns);
+    if (!c->stale) /* else the answer says nothing of the user that there is now */
+        gateway_guard_tell(&s->guard, c->address, c->user, right, s->now_ns);
     if (c->closing || soup_server_state(&c->session.soup) != SOUP_SERVER_DECIDING)
         return;
-    if (!right)
+    if (c->stale)
+        reject(s, slot, SOUP_NOT_AUTHORIZED, "the users have just changed; log in again");
+    else if (!right)
         reject(s, slot, SOUP_NOT_AUTHORIZED, "no such user, or the password is wrong");
     else if (!gateway_user_may(&s->users.users[c->user], topic_of(s, c)))
         reject(s, slot, SOUP_NOT_AUTHORIZED, "the user may not have this topic");

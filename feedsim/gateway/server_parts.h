@@ -5,6 +5,7 @@
  *    server_send.c     what is sent to whom, and in which order
  *    server_login.c    connections, logins, what clients send
  *    server_watch.c    what is due: heartbeats, deadlines, policies
+ *    server_reload.c   users and limits, read again
  *    server_show.c     the board and the counters
  *
  * Clients that can be sent something stand in a list:
@@ -53,6 +54,7 @@ typedef struct client {
     bool blocked;   /* its socket is full */
     bool shut;      /* its sending side is shut */
     bool checking;  /* its password is with the helper */
+    bool stale;     /* and is held against a hash that is not in force any more */
     bool was_behind;
     uint8_t list;
     uint32_t previous, next; /* in the list */
@@ -115,6 +117,7 @@ struct gateway_server {
     tbus_atomic_u64_t *sessions_counter;
     int reserve[SERVER_RESERVE]; /* descriptors; -1: given up */
     uint64_t read_errors;        /* of the past, when last looked */
+    uint64_t limits_version;     /* of the limits on the board that were taken */
     char remark[256];            /* what is to be said of how it was made; "": nothing */
     gateway_guard_t guard;
 };
@@ -186,6 +189,16 @@ void server_resume_accepting(gateway_server_t *s);
 
 /* Now and then: what is due. */
 void server_watch(gateway_server_t *s);
+
+/* Say why, count it, and end the session. */
+void server_cut(gateway_server_t *s, uint32_t slot, const char *why);
+
+/* --- server_reload.c --- */
+
+/* Before anything else: the limits on the board, if somebody has put any there. */
+void server_take_first_limits(gateway_server_t *s);
+/* Those that were put there since. */
+void server_take_limits(gateway_server_t *s);
 
 /* --- server_show.c --- */
 

@@ -7,7 +7,7 @@
  * say when it has some. */
 #define TRY_AGAIN_NS UINT64_C(1000000000)
 
-static void cut(gateway_server_t *s, uint32_t slot, const char *why)
+void server_cut(gateway_server_t *s, uint32_t slot, const char *why)
 {
     client_t *c = client_of(s, slot);
     s->totals[GATEWAY_TOTAL_cut]++;
@@ -28,12 +28,12 @@ static void apply_policies(gateway_server_t *s, uint32_t slot)
                  "message %llu",
                  (unsigned long long)lag, (unsigned long long)s->options.lag_max,
                  (unsigned long long)c->session.seq);
-        cut(s, slot, why);
+        server_cut(s, slot, why);
     } else if (s->options.idle_ns && c->blocked && s->now_ns - c->blocked_ns > s->options.idle_ns) {
         snprintf(why, sizeof why,
                  "cut off: nothing was taken for gateway.idle; log in again from message %llu",
                  (unsigned long long)c->session.seq);
-        cut(s, slot, why);
+        server_cut(s, slot, why);
     }
 }
 
@@ -87,6 +87,7 @@ static void watch(gateway_server_t *s, uint32_t slot)
 
 void server_watch(gateway_server_t *s)
 {
+    server_take_limits(s);
     for (uint32_t slot = 0; slot < s->slots_used; slot++)
         if (s->clients[slot].connected && !s->clients[slot].closing)
             watch(s, slot);

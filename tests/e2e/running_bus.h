@@ -15,6 +15,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -190,6 +191,26 @@ static inline json_t *begin(fixture_t *f, unsigned messages, ...)
     va_end(arguments);
     assert_true(program_start(&f->start));
     return wait_for(f, messages);
+}
+
+/* SIGHUP, with `text` in the file; then wait for the sentence that stderr ends with, which must
+ * hold `says`. */
+static inline void hang_up(fixture_t *f, const char *path, const char *text, const char *says)
+{
+    char *said = NULL;
+    assert_true(file_write(path, text, strlen(text)));
+    kill(f->start.pid, SIGHUP);
+    for (bool heard = false; !heard;) {
+        char at[64];
+        free(said);
+        snprintf(at, sizeof at, "/proc/self/fd/%d", f->start.err_fd);
+        said = file_read(at, NULL);
+        heard = said && strstr(said, says);
+        if (!heard && program_ended(&f->start))
+            fail_msg("it ended: %s", f->start.err);
+        nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+    }
+    free(said);
 }
 
 static inline pid_t process_of(const json_t *summary, const char *stage)

@@ -147,26 +147,6 @@ static uint64_t changes_of_limits(const json_t *summary)
     return number(summary, "risk", "limits_changes");
 }
 
-/* SIGHUP, with `text` in the file; then wait for the sentence that stderr ends with, which must
- * hold `says`. */
-static void reload(fixture_t *f, const char *path, const char *text, const char *says)
-{
-    char *said = NULL;
-    assert_true(file_write(path, text, strlen(text)));
-    kill(f->start.pid, SIGHUP);
-    for (bool heard = false; !heard;) {
-        char at[64];
-        free(said);
-        snprintf(at, sizeof at, "/proc/self/fd/%d", f->start.err_fd);
-        said = file_read(at, NULL);
-        heard = said && strstr(said, says);
-        if (!heard && program_ended(&f->start))
-            fail_msg("it ended: %s", f->start.err);
-        nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
-    }
-    free(said);
-}
-
 static void a_hangup_puts_new_risk_limits_in_force_if_the_whole_file_is_right(void **state)
 {
     fixture_t *f = *state;
@@ -177,10 +157,10 @@ static void a_hangup_puts_new_risk_limits_in_force_if_the_whole_file_is_right(vo
         begin(f, 3000, ENDLESS_FEED, "--json", "-c", path, "--set", "risk.collar_e4=700", NULL));
 
     snprintf(place, sizeof place, "risk limits stay as they are: %s:3:17: ", path);
-    reload(f, path, "risk:\n  max_order_qty: 10\n  position_max: -1\n", place);
-    reload(f, path, "risk: {max_order_qty: 10, open_orders_max: 20000}\n",
-           "risk.open_orders_max cannot become 20000");
-    reload(f, path, "risk: {max_order_qty: 5000}\n", "no risk limit has changed");
+    hang_up(f, path, "risk:\n  max_order_qty: 10\n  position_max: -1\n", place);
+    hang_up(f, path, "risk: {max_order_qty: 10, open_orders_max: 20000}\n",
+            "risk.open_orders_max cannot become 20000");
+    hang_up(f, path, "risk: {max_order_qty: 5000}\n", "no risk limit has changed");
     wait_until_more(f, passed_by_risk);
     json_t *summary = ask(f, "status", NULL);
     assert_int_equal(changes_of_limits(summary), 0);
@@ -188,13 +168,13 @@ static void a_hangup_puts_new_risk_limits_in_force_if_the_whole_file_is_right(vo
     json_decref(summary);
 
     /* The collar of the flag stays. */
-    reload(f, path, "risk: {max_order_qty: 10}\nbooks: {orders_max: 2000000}\n",
-           "risk limits changed: risk.max_order_qty from 5000 to 10\n");
+    hang_up(f, path, "risk: {max_order_qty: 10}\nbooks: {orders_max: 2000000}\n",
+            "risk limits changed: risk.max_order_qty from 5000 to 10\n");
     wait_until_more(f, refused_for_their_quantity);
-    reload(f, path, "{}\n",
-           "risk.max_order_qty stood in line 1 and is missing now"); /* no default */
-    reload(f, path, "risk: {max_order_qty: 10000}\nbooks: {orders_max: 2000000}\n",
-           "risk limits changed: risk.max_order_qty from 10 to 10000\n");
+    hang_up(f, path, "{}\n",
+            "risk.max_order_qty stood in line 1 and is missing now"); /* no default */
+    hang_up(f, path, "risk: {max_order_qty: 10000}\nbooks: {orders_max: 2000000}\n",
+            "risk limits changed: risk.max_order_qty from 10 to 10000\n");
     wait_until_more(f, passed_by_risk);
     kill(f->start.pid, SIGINT);
     assert_ended_with(f, 0);

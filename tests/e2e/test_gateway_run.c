@@ -4,9 +4,11 @@
 #include "tests/e2e/running_bus.h"
 
 #include <arpa/inet.h>
+#include <crypt.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "bus/wire/soup.h"
 
@@ -215,6 +217,67 @@ static void who_is_connected_is_shown(void **state)
     assert_int_equal(run(f, "gateway", NULL), 1);
 }
 
+/* `busctl subscribe` as that user, with the password "secret", until the first message: its exit
+ * code. */
+static int subscribe_as(const fixture_t *f, int port, const char *user)
+{
+    char address[32], secret[SCRATCH_PATH_MAX + 16];
+    snprintf(address, sizeof address, "127.0.0.1:%d", port);
+    snprintf(secret, sizeof secret, "%s/secret", f->runtime);
+    assert_true(file_write(secret, "secret\n", 7));
+    const char *argv[] = {
+        TICKBUS_BUSCTL,    "subscribe", address, "--from", "1",       "--user", user,
+        "--password-file", secret,      "--for", "60s",    "--count", "1",      NULL};
+    program_t busctl = {.argv = argv};
+    int code = program_run(&busctl);
+    program_clear(&busctl);
+    unlink(secret);
+    return code;
+}
+
+/* The text of a file of users, to be freed. */
+static char *users_text(const char *user)
+{
+    char *text = NULL;
+    assert_true(asprintf(&text, "%s:%s\n", user, crypt("secret", "$5$rounds=1000$salt$")) > 0);
+    return text;
+}
+
+static void at_a_hangup_users_are_read_again_and_a_broken_file_changes_nothing(void **state)
+{
+    fixture_t *f = *state;
+    char path[SCRATCH_PATH_MAX + 16], key[SCRATCH_PATH_MAX + 32], says[SCRATCH_PATH_MAX + 64];
+    char *anna = users_text("anna"), *bert = users_text("bert");
+    snprintf(path, sizeof path, "%s/users", f->runtime);
+    snprintf(key, sizeof key, "gateway.users=%s", path);
+    assert_true(file_write(path, anna, strlen(anna)));
+    assert_int_equal(chmod(path, 0600), 0);
+    launch(f, "--feed", "synth:seed=3,messages=20000", "--pace", "max", "--wait", "park",
+           "--gateway", "127.0.0.1:0", "--glimpse", "127.0.0.1:0", "--hold", "--json", "--set", key,
+           NULL);
+    json_t *status = wait_held(f);
+    int port = port_of(status, "gateway");
+    json_decref(status);
+
+    snprintf(says, sizeof says, "limits and users stay as they are: %s, line 1: ", path);
+    hang_up(f, path, "bert:x\n", says);
+    assert_int_equal(subscribe_as(f, port, "anna"), 0);
+    hang_up(f, path, bert, "users are read again\n");
+    json_int_t reloads;
+    do {
+        json_t *shown = show(f);
+        reloads = json_integer_value(json_object_get(json_object_get(shown, "totals"), "reloads"));
+        json_decref(shown);
+    } while (reloads == 0);
+    assert_int_equal(subscribe_as(f, port, "bert"), 0);
+    assert_int_equal(subscribe_as(f, port, "anna"), 1);
+    json_decref(ask(f, "stop", NULL));
+    assert_ended_with(f, 0);
+    unlink(path);
+    free(anna);
+    free(bert);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -223,6 +286,7 @@ int main(void)
         CASE(a_client_gets_the_feed_byte_for_byte_also_from_a_gateway_that_was_killed),
         CASE(who_joins_late_gets_the_books_and_where_to_go_on),
         CASE(who_is_connected_is_shown),
+        CASE(at_a_hangup_users_are_read_again_and_a_broken_file_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -322,6 +322,18 @@ static inline void rig_turn(rig_t *r)
         rig_read(r, &r->clients[i]);
 }
 
+/* As that user, from 1 on: 'Y', or why not. */
+static inline char rig_log_in_as(rig_t *r, unsigned index, const char *user, const char *password)
+{
+    soup_login_t login = {.sequence = 1};
+    snprintf(login.user, sizeof login.user, "%s", user);
+    snprintf(login.password, sizeof login.password, "%s", password);
+    rig_client_t *c = rig_log_in(r, index, &login);
+    while (!c->accepted && !c->rejected)
+        rig_turn(r);
+    return c->accepted ? 'Y' : c->rejected;
+}
+
 /* Until the client has all that was published. */
 static inline void rig_until_complete(rig_t *r, const rig_client_t *c)
 {

@@ -423,16 +423,6 @@ static void write_users(rig_t *r, char path[160])
     r->options.users = path;
 }
 
-static char log_in_as(rig_t *r, unsigned index, const char *user, const char *password)
-{
-    soup_login_t login = {.sequence = 1};
-    snprintf(login.user, sizeof login.user, "%s", user);
-    snprintf(login.password, sizeof login.password, "%s", password);
-    rig_client_t *c = rig_log_in(r, index, &login);
-    UNTIL(r, c->accepted || c->rejected);
-    return c->accepted ? 'Y' : c->rejected;
-}
-
 static void only_users_with_their_password_and_their_topic_are_let_in(void **state)
 {
     rig_t *r = *state;
@@ -440,23 +430,23 @@ static void only_users_with_their_password_and_their_topic_are_let_in(void **sta
     write_users(r, path);
     rig_start_server(r);
     rig_publish(r, 10);
-    assert_int_equal(log_in_as(r, 0, "ALICE", "secret"), 'Y');
-    assert_int_equal(log_in_as(r, 1, "alice", "SECRET"), 'Y');
-    assert_int_equal(log_in_as(r, 2, "alice", "wrong"), 'A');
-    assert_int_equal(log_in_as(r, 3, "eve", "secret"), 'A');
-    assert_int_equal(log_in_as(r, 4, "", ""), 'A');
-    assert_int_equal(log_in_as(r, 5, "bob", "secret"), 'A'); /* not this topic */
+    assert_int_equal(rig_log_in_as(r, 0, "ALICE", "secret"), 'Y');
+    assert_int_equal(rig_log_in_as(r, 1, "alice", "SECRET"), 'Y');
+    assert_int_equal(rig_log_in_as(r, 2, "alice", "wrong"), 'A');
+    assert_int_equal(rig_log_in_as(r, 3, "eve", "secret"), 'A');
+    assert_int_equal(rig_log_in_as(r, 4, "", ""), 'A');
+    assert_int_equal(rig_log_in_as(r, 5, "bob", "secret"), 'A'); /* not this topic */
     rig_until_complete(r, &r->clients[0]);
     rig_stop_server(r);
 
     r->options.sessions_per_user = 1;
     rig_start_server(r);
-    assert_int_equal(log_in_as(r, 0, "alice", "secret"), 'Y');
-    assert_int_equal(log_in_as(r, 1, "alice", "secret"), 'A');
+    assert_int_equal(rig_log_in_as(r, 0, "alice", "secret"), 'Y');
+    assert_int_equal(rig_log_in_as(r, 1, "alice", "secret"), 'A');
     reset(&r->clients[0]);
     UNTIL(r, tbus_load_relaxed_u32(&r->board->sessions) == 0 || r->clients[1].eof);
     UNTIL(r, tbus_load_relaxed_u32(&r->board->sessions) == 0);
-    assert_int_equal(log_in_as(r, 2, "alice", "secret"), 'Y');
+    assert_int_equal(rig_log_in_as(r, 2, "alice", "secret"), 'Y');
 }
 
 static void whoever_tries_passwords_is_not_even_looked_at_after_five(void **state)
@@ -466,9 +456,9 @@ static void whoever_tries_passwords_is_not_even_looked_at_after_five(void **stat
     write_users(r, path);
     rig_start_server(r);
     for (unsigned i = 0; i < 5; i++)
-        assert_int_equal(log_in_as(r, i, "alice", "guess"), 'A');
-    assert_int_equal(log_in_as(r, 6, "alice", "secret"), 'A'); /* right, and too soon */
-    assert_int_equal(log_in_as(r, 7, "bob", "secret"), 'A');   /* not this topic, but looked at */
+        assert_int_equal(rig_log_in_as(r, i, "alice", "guess"), 'A');
+    assert_int_equal(rig_log_in_as(r, 6, "alice", "secret"), 'A'); /* right, and too soon */
+    assert_int_equal(rig_log_in_as(r, 7, "bob", "secret"), 'A'); /* not this topic, but looked at */
     char note[8 * GATEWAY_NOTE_WORDS];
     gateway_board_note(r->board, note);
     assert_non_null(strstr(note, "may not have this topic"));

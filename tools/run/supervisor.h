@@ -9,13 +9,13 @@
  *
  * One thread and one poll(2) for signals, the ends of processes (pidfds), what they write, and the
  * control socket. A second SIGINT or SIGTERM kills everything at once. SIGHUP reads the file of -c
- * again and puts its risk limits in force (supervisor_reload.c); when it is the terminal that has
- * gone, it drains. A stage that ends unasked, or fails, ends the run: the kill switch is set, the
- * feed stops, the recorder drains what it can, and the error names the stage and what became of it.
- * A stage that stands still (supervisor_stall.c) is named, with what waits for it; it is killed
- * only when supervisor.stall_ms_max says so, and then that is a stage that dies. The supervisor
- * never leaves anything behind: no process, no file, no memory; when it is killed itself, the
- * processes wind down alone and the next start takes the name over.
+ * and the users of a gateway again, and puts limits in force (supervisor_reload.c); when it is the
+ * terminal that has gone, it drains. A stage that ends unasked, or fails, ends the run: the kill
+ * switch is set, the feed stops, the recorder drains what it can, and the error names the stage and
+ * what became of it. A stage that stands still (supervisor_stall.c) is named, with what waits for
+ * it; it is killed only when supervisor.stall_ms_max says so, and then that is a stage that dies.
+ * The supervisor never leaves anything behind: no process, no file, no memory; when it is killed
+ * itself, the processes wind down alone and the next start takes the name over.
  */
 #ifndef TICKBUS_TOOLS_RUN_SUPERVISOR_H
 #define TICKBUS_TOOLS_RUN_SUPERVISOR_H

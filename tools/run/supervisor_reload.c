@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SIGHUP: the configuration is read again, and its risk limits are put in force, all of them or
- * none. */
+/* SIGHUP: the configuration is read again, and with it what stages have read of other files, such
+ * as the users of a gateway; its limits are put in force, all of them or none. */
 #include "tools/run/supervisor_parts.h"
 
 #include <poll.h>
@@ -28,10 +28,24 @@ bool supervisor_terminal_gone(const supervisor_t *s)
     return false;
 }
 
-/* May the parameters of this stage change while it runs? */
-static bool may_change(const config_t *config, const config_key_t *key)
+/* What may become of a key while its stage runs. */
+enum change { CHANGE_NEVER, CHANGE_LIMIT, CHANGE_SERVING };
+
+static bool may_change(const tbus_kind_t *kind, const tbus_param_t *param)
 {
-    return key->instance >= 0 && config->instances[key->instance].kind->change;
+    return kind->change && (!kind->may_change || kind->may_change(param));
+}
+
+/* Limits of orders are on record, where a replay finds them; what holds of those that are served
+ * decides nothing. */
+static enum change change_of(const config_t *config, const config_key_t *key)
+{
+    if (key->instance < 0)
+        return CHANGE_NEVER;
+    const tbus_kind_t *kind = config->instances[key->instance].kind;
+    if (!may_change(kind, key->param))
+        return CHANGE_NEVER;
+    return kind->traits & TBUS_KIND_SERVES ? CHANGE_SERVING : CHANGE_LIMIT;
 }
 
 /* The value of a key as text, a list as "a,b". */
@@ -47,18 +61,19 @@ static void value_text(const config_t *config, const config_key_t *key, char *ou
     }
 }
 
-/* "KEY from A to B, ..." of the keys that may change and differ, or the bare names of the others.
- * Returns how many. */
-static unsigned list_changes(const config_t *before, const config_t *after, bool changeable,
+/* "KEY from A to B, ..." of the keys that differ and are of that kind; the bare names of those that
+ * may not change. Returns how many. */
+static unsigned list_changes(const config_t *before, const config_t *after, enum change which,
                              char *out_text, size_t bytes)
 {
+    bool changeable = which != CHANGE_NEVER;
     unsigned count = 0;
     size_t used = 0;
     config_key_t key, now;
     out_text[0] = 0;
     for (size_t i = 0; config_key_at(before, i, &key); i++) {
         bool gone = !config_key_find(after, key.path, &now);
-        if (may_change(before, &key) != changeable ||
+        if (change_of(before, &key) != which ||
             (!gone && now.param == key.param && config_key_equal(before, after, &key)))
             continue;
         char old[CONFIG_SOURCE_MAX], new[CONFIG_SOURCE_MAX] = "";
@@ -85,61 +100,116 @@ static unsigned list_changes(const config_t *before, const config_t *after, bool
     return count;
 }
 
+static const config_instance_t *instance_of(const config_t *config, const pipeline_stage_t *stage)
+{
+    const config_instance_t *instance = config_instance(config, stage->instance->name);
+    return instance && instance->kind == stage->instance->kind ? instance : NULL;
+}
+
 /* All that may change, of every stage, or nothing. */
-static int check_changes(const config_t *first, const config_t *fresh, tbus_error_t *err)
+static int check_changes(const supervisor_t *s, const config_t *fresh, tbus_error_t *err)
 {
     int code = 0;
-    for (uint32_t i = 0; code == 0 && i < first->instances_count; i++) {
-        const config_instance_t *before = &first->instances[i];
-        const config_instance_t *now = config_instance(fresh, before->name);
-        if (now && now->kind == before->kind && before->kind->check_change)
-            code = before->kind->check_change(before->values, now->values, err);
+    for (uint32_t i = 0; code == 0 && i < s->pipeline.stages_count; i++) {
+        const config_instance_t *first = s->pipeline.stages[i].instance;
+        const config_instance_t *now = instance_of(fresh, &s->pipeline.stages[i]);
+        if (now && now->kind->check_change)
+            code = now->kind->check_change(first->values, now->values, err);
     }
     return code;
 }
 
-static void put_in_force(supervisor_t *s, const config_t *fresh)
+/* The values of those parameters that may change. */
+static void take_values(const tbus_kind_t *kind, void *values, const void *now)
+{
+    for (uint32_t i = 0; i < kind->params->count; i++) {
+        const tbus_param_t *param = &kind->params->table[i];
+        bool list = tbus_param_is_list(param);
+        if (!may_change(kind, param))
+            continue;
+        memcpy((char *)values + param->offset, (const char *)now + param->offset,
+               param->bytes * (list ? param->items_max : 1));
+        if (list)
+            memcpy((char *)values + param->count_offset, (const char *)now + param->count_offset,
+                   sizeof(uint32_t));
+    }
+}
+
+/* Of stages that serve, or of all others. */
+static void put_in_force(supervisor_t *s, const config_t *fresh, bool serving)
 {
     for (uint32_t i = 0; i < s->pipeline.stages_count; i++) {
         const pipeline_stage_t *stage = &s->pipeline.stages[i];
-        const config_instance_t *now = config_instance(fresh, stage->instance->name);
-        if (!now || now->kind != stage->instance->kind || !now->kind->change)
+        const config_instance_t *now = instance_of(fresh, stage);
+        if (!now || !now->kind->change || serving != !!(now->kind->traits & TBUS_KIND_SERVES))
             continue;
         now->kind->change(stage->control, now->values);
         for (uint32_t k = 0; k < s->in_force.instances_count; k++)
             if (strcmp(s->in_force.instances[k].name, now->name) == 0)
-                memcpy(s->in_force.instances[k].values, now->values, sizeof now->values);
+                take_values(now->kind, s->in_force.instances[k].values, now->values);
     }
 }
 
-void supervisor_reload(supervisor_t *s, kill_switch_actor_t actor)
+/* Is there a stage that reads files again? */
+static bool rereads(const supervisor_t *s)
+{
+    for (uint32_t i = 0; i < s->pipeline.stages_count; i++)
+        if (s->pipeline.stages[i].instance->kind->traits & TBUS_KIND_REREADS)
+            return true;
+    return false;
+}
+
+/* Those who are served: their limits, and the files of their stages. */
+static void change_serving(supervisor_t *s, const config_t *fresh)
 {
     char changes[CHANGES_MAX];
-    config_t fresh;
-    config_file_keys_t keys = s->file_keys;
-    tbus_error_t why = {0};
-    const start_options_t *options = s->request->options;
-    if (!options->file) {
-        supervisor_say(
-            s, "SIGHUP: there is no file to read risk limits from (-c FILE); nothing is changed");
+    if (!rereads(s))
         return;
-    }
-    if (start_options_reload(options, &keys, &fresh, &why) < 0 ||
-        check_changes(&options->config, &fresh, &why) < 0) {
-        supervisor_note(s, "risk limits stay as they are: %s", why.text);
-        return;
-    }
-    s->file_keys = keys;
-    if (list_changes(&s->in_force, &fresh, false, changes, sizeof changes))
-        supervisor_say(
-            s, "only risk limits are taken from %s while it runs, not what else has changed: %s",
-            options->file, changes);
-    if (list_changes(&s->in_force, &fresh, true, changes, sizeof changes) == 0) {
-        supervisor_say(s, "no risk limit has changed in %s", options->file);
+    bool any = list_changes(&s->in_force, fresh, CHANGE_SERVING, changes, sizeof changes) > 0;
+    put_in_force(s, fresh, true);
+    if (any)
+        supervisor_note(s, "users are read again, and limits of those who are served changed: %s",
+                        changes);
+    else
+        supervisor_say(s, "users are read again");
+}
+
+static void change_limits(supervisor_t *s, const config_t *fresh, kill_switch_actor_t actor)
+{
+    char changes[CHANGES_MAX];
+    const char *file = s->request->options->file;
+    if (list_changes(&s->in_force, fresh, CHANGE_NEVER, changes, sizeof changes))
+        supervisor_say(s, "only %s are taken from %s while it runs, not what else has changed: %s",
+                       rereads(s) ? "limits" : "risk limits", file, changes);
+    if (list_changes(&s->in_force, fresh, CHANGE_LIMIT, changes, sizeof changes) == 0) {
+        supervisor_say(s, "no risk limit has changed in %s", file);
         return;
     }
     /* First on record, then in force; risk says from which order on. */
     supervisor_tell(s, EVENT_LIMITS, ++s->limits_changes, actor, changes);
-    put_in_force(s, &fresh);
+    put_in_force(s, fresh, false);
     supervisor_note(s, "risk limits changed: %s", changes);
+}
+
+void supervisor_reload(supervisor_t *s, kill_switch_actor_t actor)
+{
+    config_t fresh = s->in_force;
+    config_file_keys_t keys = s->file_keys;
+    tbus_error_t why = {0};
+    const start_options_t *options = s->request->options;
+    if (!options->file && !rereads(s)) {
+        supervisor_say(
+            s, "SIGHUP: there is no file to read risk limits from (-c FILE); nothing is changed");
+        return;
+    }
+    if ((options->file && start_options_reload(options, &keys, &fresh, &why) < 0) ||
+        check_changes(s, &fresh, &why) < 0) {
+        supervisor_note(s, "%s stay as they are: %s",
+                        rereads(s) ? "limits and users" : "risk limits", why.text);
+        return;
+    }
+    s->file_keys = keys;
+    if (options->file)
+        change_limits(s, &fresh, actor);
+    change_serving(s, &fresh);
 }

@@ -127,6 +127,10 @@ enum tbus_kind_traits {
      * fail with it, and when it dies it is started again. It is stopped last but for those that
      * record, and its `finish` may take as long as 50 s. */
     TBUS_KIND_SERVES = 16,
+    /* Its `change` has the stage read again files that its values name, which `check_change` has
+     * looked at: both are called whenever the configuration is read again, also when no value has
+     * changed, or when there is no file of it. */
+    TBUS_KIND_REREADS = 32,
 };
 
 typedef struct tbus_kind {
@@ -176,7 +180,10 @@ typedef struct tbus_kind {
      * NULL: its name. */
     void (*describe)(const void *params, char *out_text, size_t bytes);
     /* May the values become `now` while a stage created with `first` runs? And put them in force,
-     * all of them from one message to the next. NULL: never. */
+     * all of them from one message to the next. NULL: never. Some parameters alone may change:
+     * `may_change` says of each whether it does; those that do not are what they were in `now`.
+     * may_change NULL: all do. */
+    bool (*may_change)(const tbus_param_t *param);
     int (*check_change)(const void *first, const void *now, tbus_error_t *err);
     void (*change)(void *control, const void *now);
 
