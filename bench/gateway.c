@@ -7,7 +7,9 @@
  *                as many sockets in turn
  *    one client  the same bytes to one client by the clock: ready to be sent; encoded on the way
  *    latency     from before a message is published until its client has it, over half a round trip
- *                between two sockets; both sides spin
+ *                between two sockets; both sides spin. Beside it one way between two sockets: from
+ *                before a word is stored in memory until the client has what a loop sent that spun
+ *                on the word, with no gateway at all
  *
  * All take turns, repetition after repetition; figures are medians. The gateway is pinned to one
  * CPU and its clients to another, which read and throw away. Messages are 36 bytes of ITCH, 39 on
@@ -153,6 +155,8 @@ static speed_t through_loop(const options_t *o, unsigned clients)
 typedef struct pinger {
     pthread_t thread;
     stand_t *stand; /* NULL: over bare sockets */
+    bool one_way;   /* these only: `asked` asks for a message */
+    tbus_atomic_u32_t asked;
     uint16_t port;
     unsigned samples;
     uint32_t *ns; /* what each took */
@@ -202,6 +206,9 @@ static void *run_pinger(void *context)
         if (p->stand) {
             stand_publish(p->stand, 1);
             read_message(fd);
+        } else if (p->one_way) {
+            tbus_store_release_u32(&p->asked, i + 1);
+            read_spinning(fd, bytes, sizeof bytes);
         } else {
             bench_must(send(fd, bytes, sizeof bytes, 0) == sizeof bytes ? 0 : -1, "send", "a ping");
             read_spinning(fd, bytes, sizeof bytes);
@@ -226,7 +233,7 @@ static void latency_of_gateway(const options_t *o, enum gateway_io io, uint32_t 
     stand_close(&s);
 }
 
-static void latency_of_sockets(const options_t *o, uint32_t *ns)
+static void latency_of_sockets(const options_t *o, bool one_way, uint32_t *ns)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
     socklen_t size = sizeof address;
@@ -235,12 +242,16 @@ static void latency_of_sockets(const options_t *o, uint32_t *ns)
     bench_must(bind(listener, (struct sockaddr *)&address, size), "bind", "an address");
     bench_must(listen(listener, 1), "listen", "on an address");
     getsockname(listener, (struct sockaddr *)&address, &size);
-    pinger_t p = {.port = ntohs(address.sin_port), .samples = o->samples, .ns = ns};
+    pinger_t p = {
+        .port = ntohs(address.sin_port), .one_way = one_way, .samples = o->samples, .ns = ns};
     bench_must(-pthread_create(&p.thread, NULL, run_pinger, &p), "start", "a thread");
     int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     for (unsigned i = 0; i < o->samples; i++) {
-        read_spinning(fd, bytes, sizeof bytes);
+        while (one_way && tbus_load_acquire_u32(&p.asked) <= i)
+            ;
+        if (!one_way)
+            read_spinning(fd, bytes, sizeof bytes);
         bench_must(send(fd, bytes, sizeof bytes, 0) == sizeof bytes ? 0 : -1, "send", "a pong");
     }
     pthread_join(p.thread, NULL);
@@ -295,20 +306,25 @@ static void report_one_client(const options_t *o)
 static void report_latency(const options_t *o)
 {
     static uint32_t ns[SAMPLES_MAX];
-    double half[2][REPETITIONS_MAX], ratio[WAYS][2][REPETITIONS_MAX];
+    double half[2][REPETITIONS_MAX], bare[2][REPETITIONS_MAX], ratio[WAYS][2][REPETITIONS_MAX];
     static const unsigned ranks[2] = {500, 990};
     for (unsigned i = 0; i < o->repetitions; i++) {
-        latency_of_sockets(o, ns);
+        latency_of_sockets(o, false, ns);
         for (unsigned k = 0; k < 2; k++)
             half[k][i] = rank_u32(ns, o->samples, ranks[k]) / 2.0;
+        latency_of_sockets(o, true, ns);
+        for (unsigned k = 0; k < 2; k++)
+            bare[k][i] = rank_u32(ns, o->samples, ranks[k]) / half[k][i];
         for (unsigned w = 0; w < WAYS; w++) {
             latency_of_gateway(o, ways[w], ns);
             for (unsigned k = 0; k < 2; k++)
                 ratio[w][k][i] = rank_u32(ns, o->samples, ranks[k]) / half[k][i];
         }
     }
-    printf("latency             half a round trip: p50 %.1f us, p99 %.1f us",
-           rank_median(half[0], o->repetitions) / 1e3, rank_median(half[1], o->repetitions) / 1e3);
+    printf("latency             half a round trip: p50 %.1f us, p99 %.1f us"
+           "   one way, bare: p50 %.2f, p99 %.2f of it",
+           rank_median(half[0], o->repetitions) / 1e3, rank_median(half[1], o->repetitions) / 1e3,
+           rank_median(bare[0], o->repetitions), rank_median(bare[1], o->repetitions));
     for (unsigned w = 0; w < WAYS; w++)
         printf("   %s p50 %.2f, p99 %.2f of it", way_names[w],
                rank_median(ratio[w][0], o->repetitions), rank_median(ratio[w][1], o->repetitions));
