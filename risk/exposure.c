@@ -5,17 +5,17 @@
 
 #include "risk/table.h"
 
-_Static_assert(sizeof(exposure_symbol_t) == 64, "one line a symbol");
-
 size_t exposure_footprint(uint32_t open_orders_max)
 {
     return MARKET_LOCATES * sizeof(exposure_symbol_t) + id_map_footprint(open_orders_max) +
            ((size_t)open_orders_max + 1) * sizeof(*((exposure_t *)0)->open);
 }
 
-bool exposure_create(exposure_t *e, const market_t *market, uint32_t open_orders_max)
+bool exposure_create(exposure_t *e, const market_t *market, const marks_t *marks,
+                     uint32_t open_orders_max)
 {
     e->market = market;
+    e->marks = *marks;
     e->symbols = table_create(MARKET_LOCATES, sizeof *e->symbols);
     e->open = table_create((size_t)open_orders_max + 1, sizeof *e->open);
     if (!id_map_create(&e->open_by_id, open_orders_max) || !e->symbols || !e->open)
@@ -42,24 +42,26 @@ static uint64_t magnitude(int64_t qty)
 
 static exposure_money_t value_of(const exposure_symbol_t *s)
 {
-    return (exposure_money_t)magnitude(s->position.qty) * s->mark_px_e4;
+    return (exposure_money_t)magnitude(s->holding.position.qty) * s->holding.mark.px_e4;
 }
 
-/* What the position is valued at now; its last mark while that side of the book is empty. */
-static uint32_t mark_of(const exposure_symbol_t *s, const market_touch_t *touch)
+/* What the position is valued at now. */
+static void mark(exposure_t *e, uint16_t locate, exposure_symbol_t *s)
 {
-    uint32_t px_e4 = s->position.qty > 0 ? touch->bid_px_e4 : touch->ask_px_e4;
-    return px_e4 != 0 ? px_e4 : s->mark_px_e4;
+    market_touch_t touch = market_touch(e->market, locate);
+    uint32_t last_px_e4 = market_symbol(e->market, locate)->last_px_e4;
+    profit_mark(&e->profit, &s->holding,
+                mark_of(&e->marks, &s->holding.position, &touch, last_px_e4));
 }
 
 void exposure_on_market(exposure_t *e, const market_event_t *event)
 {
     uint16_t locate = event->locate;
-    if (!event->bbo_changed || (e->held[locate / 64] >> (locate % 64) & 1) == 0)
+    if ((e->held[locate / 64] >> (locate % 64) & 1) == 0)
         return;
     exposure_symbol_t *s = &e->symbols[locate];
     e->positions_value -= value_of(s);
-    s->mark_px_e4 = mark_of(s, &event->touch);
+    mark(e, locate, s);
     e->positions_value += value_of(s);
 }
 
@@ -68,19 +70,12 @@ static void book_execution(exposure_t *e, const report_t *r)
     uint16_t locate = report_locate(r);
     exposure_symbol_t *s = &e->symbols[locate];
     exposure_money_t value_before = value_of(s);
-    int64_t qty_before = s->position.qty;
-    if (!position_apply(&s->position, r->side, r->qty, r->px_e4)) {
+    if (!profit_execute(&e->profit, &s->holding, r)) {
         e->unsound = true;
         return;
     }
-    int64_t qty = s->position.qty;
-    bool same_direction = (qty_before > 0 && qty > 0) || (qty_before < 0 && qty < 0);
-    if (!same_direction)
-        s->mark_px_e4 = qty == 0 ? 0 : r->px_e4;
-    if (qty != 0) {
-        market_touch_t touch = market_touch(e->market, locate);
-        s->mark_px_e4 = mark_of(s, &touch);
-    }
+    mark(e, locate, s);
+    int64_t qty = s->holding.position.qty;
     e->positions_value = e->positions_value - value_before + value_of(s);
     uint64_t bit = UINT64_C(1) << (locate % 64);
     e->held[locate / 64] = qty != 0 ? e->held[locate / 64] | bit : e->held[locate / 64] & ~bit;
@@ -186,8 +181,8 @@ exposure_worst_t exposure_worst(const exposure_t *e, const order_t *o)
     bool buys = o->side == 'B';
     /* at most 2^20 orders below 2^32 */
     int64_t add = (int64_t)s->open_qty[side_index(o->side)] + o->qty;
-    if (e->unsound || (buys ? __builtin_add_overflow(s->position.qty, add, &worst.qty)
-                            : __builtin_sub_overflow(s->position.qty, add, &worst.qty)))
+    if (e->unsound || (buys ? __builtin_add_overflow(s->holding.position.qty, add, &worst.qty)
+                            : __builtin_sub_overflow(s->holding.position.qty, add, &worst.qty)))
         return worst;
     worst.only_closes = buys ? worst.qty <= 0 : worst.qty >= 0;
     worst.gross = e->positions_value + e->open_notional + exposure_notional_e4(o->qty, o->px_e4);

@@ -3,8 +3,8 @@
  * kept from what the gate let through and from reports.
  *
  * From the moment an order is let through until it has ended, all of its open shares count, at its
- * limit price. A long position is valued at the best bid, a short one at the best ask. While that
- * side of the book is empty its last price counts, and before it had one, the execution price.
+ * limit price. A position is valued at its mark (bus/market/marks.h): by the same rule, at the same
+ * ticks, as in the ledger of its strategy. So is profit (bus/market/profit.h).
  *
  * Sums of money are kept in 128 bits, where they cannot overflow: a position is at most 2^63 shares
  * at below 2^32, in 2^16 symbols; an open order is below 2^64, and there are at most 2^20 of them.
@@ -19,18 +19,16 @@
 #include <stdint.h>
 
 #include <tickbus/market/market.h>
-#include <tickbus/market/position.h>
 #include <tickbus/msg/order.h>
 #include <tickbus/msg/report.h>
+#include "bus/market/profit.h"
 #include "risk/id_map.h"
 
 __extension__ typedef unsigned __int128 exposure_money_t;
 
 typedef struct exposure_symbol {
-    position_t position;
+    holding_t holding;
     uint64_t open_qty[2]; /* shares of open orders: buy, sell */
-    uint32_t mark_px_e4;  /* what the position is valued at; 0: no position */
-    uint32_t pad;
 } exposure_symbol_t;
 
 typedef struct exposure_order {
@@ -46,7 +44,9 @@ typedef struct exposure_order {
 /* Private to the gate; its tests look inside. */
 typedef struct exposure {
     const market_t *market; /* not owned */
-    bool unsound;           /* an execution could not be booked: positions are not known any more */
+    marks_t marks;
+    profit_t profit; /* of all strategies together */
+    bool unsound;    /* an execution could not be booked: positions are not known any more */
     exposure_money_t positions_value;
     exposure_money_t open_notional;
     uint64_t report_mismatches;         /* reports that did not fit the order they name */
@@ -70,7 +70,8 @@ typedef struct exposure_worst {
 /* Bytes that its tables take. */
 size_t exposure_footprint(uint32_t open_orders_max);
 /* False: no memory; what was built is freed by exposure_destroy. */
-bool exposure_create(exposure_t *e, const market_t *market, uint32_t open_orders_max);
+bool exposure_create(exposure_t *e, const market_t *market, const marks_t *marks,
+                     uint32_t open_orders_max);
 void exposure_destroy(exposure_t *e);
 
 exposure_worst_t exposure_worst(const exposure_t *e, const order_t *order);
@@ -83,6 +84,7 @@ static inline bool exposure_full(const exposure_t *e)
  * open. */
 void exposure_open(exposure_t *e, const order_t *order);
 void exposure_on_report(exposure_t *e, const report_t *report);
+/* A tick was taken; it matters where there is a position. */
 void exposure_on_market(exposure_t *e, const market_event_t *event);
 
 /* Value of positions and open orders, saturated. */

@@ -31,8 +31,8 @@ size_t gate_footprint(const risk_limits_t *limits)
            exposure_footprint(limits->open_orders_max);
 }
 
-int gate_create(const risk_limits_t *limits, const market_t *market, gate_t **out_gate,
-                tbus_error_t *err)
+int gate_create(const risk_limits_t *limits, const marks_t *marks, const market_t *market,
+                gate_t **out_gate, tbus_error_t *err)
 {
     int code = risk_limits_check(limits, err);
     if (code != 0)
@@ -45,8 +45,9 @@ int gate_create(const risk_limits_t *limits, const market_t *market, gate_t **ou
     g->market = market;
     g->last_count = table_create(STRATEGIES, sizeof *g->last_count);
     g->passed_at = table_create(limits->orders_per_second, sizeof *g->passed_at);
-    if (!exposure_create(&g->exposure, market, limits->open_orders_max) || !g->last_count ||
-        !g->passed_at) {
+    if (!exposure_create(&g->exposure, market, marks ? marks : &marks_default,
+                         limits->open_orders_max) ||
+        !g->last_count || !g->passed_at) {
         gate_destroy(g);
         return tbus_fail(
             err, -ENOMEM,
@@ -335,15 +336,20 @@ unsigned gate_explain(const gate_t *g, const order_t *o, uint64_t now_ns,
 gate_exposure_t gate_exposure(const gate_t *g, uint16_t locate)
 {
     const exposure_symbol_t *s = &g->exposure.symbols[locate];
-    return (gate_exposure_t){.position = s->position,
+    return (gate_exposure_t){.position = s->holding.position,
                              .open_buy_qty = s->open_qty[0],
                              .open_sell_qty = s->open_qty[1],
-                             .mark_px_e4 = s->mark_px_e4};
+                             .mark = s->holding.mark};
 }
 
 uint64_t gate_gross_notional_e4(const gate_t *g)
 {
     return exposure_gross_e4(&g->exposure);
+}
+
+const profit_t *gate_profit(const gate_t *g)
+{
+    return &g->exposure.profit;
 }
 
 uint32_t gate_open_orders(const gate_t *g)

@@ -56,9 +56,9 @@
 #include <tickbus/error.h>
 
 #include <tickbus/market/market.h>
-#include <tickbus/market/position.h>
 #include <tickbus/msg/order.h>
 #include <tickbus/msg/report.h>
+#include "bus/market/profit.h"
 #include "risk/limits.h"
 
 typedef struct gate gate_t;
@@ -67,16 +67,16 @@ typedef struct gate_exposure {
     position_t position;
     uint64_t open_buy_qty; /* shares of open orders */
     uint64_t open_sell_qty;
-    uint32_t mark_px_e4; /* what the position is valued at; 0: no position */
+    mark_t mark; /* what the position is valued at */
 } gate_exposure_t;
 
 /* Bytes that a gate of these limits takes. */
 size_t gate_footprint(const risk_limits_t *limits);
 
-/* `market` is borrowed, for reading. All memory is allocated and touched here. -TBUS_ECONFIG,
- * -ENOMEM. Cold. */
-int gate_create(const risk_limits_t *limits, const market_t *market, gate_t **out_gate,
-                tbus_error_t *err);
+/* `market` is borrowed, for reading; `marks`: NULL, marks_default. All memory is allocated and
+ * touched here. -TBUS_ECONFIG, -ENOMEM. Cold. */
+int gate_create(const risk_limits_t *limits, const marks_t *marks, const market_t *market,
+                gate_t **out_gate, tbus_error_t *err);
 void gate_destroy(gate_t *g);
 
 /* Other limits from the next order on; orders that have passed count against them too. False:
@@ -133,8 +133,8 @@ unsigned gate_explain(const gate_t *g, const order_t *order, uint64_t now_ns,
  * order is not known. Hot. */
 void gate_on_report(gate_t *g, const report_t *report);
 
-/* Take the outcome of the next tick: marks move. Hot; a symbol without a position costs one look at
- * a bit. */
+/* Take the outcome of the next tick: marks move, and with them profit. Hot; a symbol without a
+ * position costs one look at a bit. */
 void gate_on_market(gate_t *g, const market_event_t *event);
 
 /* For tests: what the gate holds an order against. */
@@ -142,6 +142,8 @@ gate_exposure_t gate_exposure(const gate_t *g, uint16_t locate);
 /* For tests: value of all positions and open orders, saturated, and how many are open. */
 uint64_t gate_gross_notional_e4(const gate_t *g);
 uint32_t gate_open_orders(const gate_t *g);
+/* Profit of all strategies together. */
+const profit_t *gate_profit(const gate_t *g);
 /* Reports that did not fit the order they name: unknown executed order, wrong shares left. Of two
  * figures the larger exposure was kept. */
 uint64_t gate_report_mismatches(const gate_t *g);

@@ -63,17 +63,21 @@ static int create(const tbus_stage_request_t *request, tbus_stage_t **out_stage,
     risk_params_t params = {.limits = *(const risk_limits_t *)request->params,
                             .limits_box = request->control,
                             .messages_max = request->messages_max};
-    void *market, *session;
+    void *market, *session, *marks;
     int code = tbus_crew_use(request->crew, &market_resource, &market, err);
     if (code == 0)
         code = tbus_crew_use(request->crew, &session_resource, &session, err);
+    if (code == 0)
+        code = tbus_crew_use(request->crew, &marks_resource, &marks, err);
     if (code != 0)
         return code;
     params.session = session;
+    params.marks = marks;
     return risk_stage_create(request->bus, request->owner, market, &params, out_stage, err);
 }
 
-static const tbus_resource_t *const resources[] = {&market_resource, &session_resource, NULL};
+static const tbus_resource_t *const resources[] = {&market_resource, &session_resource,
+                                                   &marks_resource, NULL};
 
 const tbus_kind_t risk_kind = {
     .api = TBUS_KIND_API,

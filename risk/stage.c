@@ -53,6 +53,7 @@ typedef struct risk_stage {
     tbus_atomic_u64_t *cancels;
     tbus_atomic_u64_t *passed;
     tbus_atomic_u64_t *mismatches;
+    tbus_atomic_u64_t *drawdown;
     tbus_atomic_u64_t *limits_changes;
     tbus_atomic_u64_t *rejects[REASON_COUNT]; /* NULL: a reason that the gate never gives */
 } risk_stage_t;
@@ -194,11 +195,17 @@ static void look_ahead(risk_stage_t *r)
 
 /* ---- taking it */
 
+static void show_drawdown(const risk_stage_t *r)
+{
+    tbus_store_relaxed_u64(r->drawdown, (uint64_t)profit_e4(gate_profit(r->gate)->drawdown));
+}
+
 static void take_report(risk_stage_t *r)
 {
     gate_on_report(r->gate, &inbox_first(&r->inbox)->report);
     inbox_drop(&r->inbox);
     tbus_store_relaxed_u64(r->mismatches, gate_report_mismatches(r->gate));
+    show_drawdown(r);
 }
 
 /* An order is judged with what its strategy had seen, and with what was to be seen before. */
@@ -334,6 +341,7 @@ static int on_tick(market_stage_t *base, const tick_t *tick, size_t bytes,
     (void)tick;
     (void)bytes;
     gate_on_market(r->gate, event);
+    show_drawdown(r);
     if (TBUS_UNLIKELY(!market_stage_waits(base)) && r->others.first) {
         look_ahead(r); /* an order may have waited for this tick */
         base->changed = true;
@@ -476,6 +484,7 @@ static void add_counters(risk_stage_t *r)
     r->cancels = tbus_counter(bus, owner, "risk.cancels", "orders");
     r->passed = tbus_counter(bus, owner, "risk.passed", "orders");
     r->mismatches = tbus_counter(bus, owner, "risk.report_mismatches", "reports");
+    r->drawdown = tbus_counter(bus, owner, "risk.drawdown_e4", "1e-4");
     r->digest_shown = tbus_counter(bus, owner, "digest.approved", "digest");
     r->limits_changes = tbus_counter(bus, owner, "risk.limits_changes", "changes");
     for (unsigned i = 0; i < sizeof gate_reasons; i++) {
@@ -555,7 +564,7 @@ int risk_stage_create(tbus_bus_t *bus, uint32_t owner, market_t *market,
     r->base.stage.bus = bus;
     r->base.ops = &risk_market_ops;
     r->limits_box = params->limits_box;
-    int code = gate_create(&params->limits, market, &r->gate, err);
+    int code = gate_create(&params->limits, params->marks, market, &r->gate, err);
     if (code == 0)
         code = acts_join(&r->acts, &r->base.stage, EVENT_FROM_RISK, err);
     if (code == 0)

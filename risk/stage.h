@@ -25,6 +25,7 @@
  *
  * Counters: risk.orders (all taken: new orders and cancels) = risk.passed + the sum of
  * risk.rejects.REASON; risk.cancels (of risk.orders); risk.report_mismatches (gate.h);
+ * risk.drawdown_e4 (of all strategies' net profit together, bus/market/profit.h);
  * risk.limits_changes (sets of limits taken over from the box); digest.approved
  * (bus/msg/digest.h). They all exist from the start.
  *
@@ -35,6 +36,7 @@
 
 #include <tickbus/kind.h>
 
+#include "bus/market/marks.h"
 #include "bus/market/session.h"
 #include <tickbus/market/market.h>
 #include "risk/limits.h"
@@ -44,6 +46,7 @@ typedef struct risk_params {
     risk_limits_t limits;
     /* where others come from while it runs; borrowed. NULL: from nowhere */
     const limits_box_t *limits_box;
+    const marks_t *marks;           /* needed during the call only; NULL: marks_default */
     const venue_session_t *session; /* borrowed; NULL: by the clock of the host */
     uint32_t messages_max;          /* orders and cancels under way, of all strategies; 0: 1024 */
 } risk_params_t;

@@ -217,7 +217,7 @@ const market_t *strat_market(const strat_context_t *ctx)
 
 const position_t *strat_position(const strat_context_t *ctx, uint16_t locate)
 {
-    return &ctx->ledger.entries[locate].position;
+    return ledger_position(&ctx->ledger, locate);
 }
 
 int context_flush(strat_context_t *ctx)

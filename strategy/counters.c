@@ -32,7 +32,7 @@ _Static_assert(BOOK_COUNTERS <= BOOK_COUNTERS_MAX, "context.h has room for them"
 void context_show_counters(strat_context_t *ctx)
 {
     ctx->unshown = 0;
-    ledger_publish(&ctx->ledger, ctx->base.market);
+    ledger_publish(&ctx->ledger);
     if (ctx->number != 1)
         return;
     tbus_store_relaxed_u64(ctx->bbo_digest_shown, ctx->bbo_digest);

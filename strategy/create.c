@@ -73,7 +73,7 @@ static void *make_table(size_t count, size_t entry_bytes)
     return table ? memset(table, 0, count * entry_bytes) : NULL;
 }
 
-static int allocate(strat_context_t *ctx, uint32_t credit, tbus_error_t *err)
+static int allocate(strat_context_t *ctx, uint32_t credit, const marks_t *marks, tbus_error_t *err)
 {
     const tbus_ring_t *md = tbus_bus_ring(ctx->base.stage.bus, "md");
     uint32_t reports_max = ctx->base.session->reports_max;
@@ -89,7 +89,8 @@ static int allocate(strat_context_t *ctx, uint32_t credit, tbus_error_t *err)
                          "no memory for a strategy with %u open orders and %u reports on their "
                          "way; lower strategy.open_orders_max or venue.reports_max",
                          credit, reports_max);
-    return ledger_create(&ctx->ledger, ctx->base.stage.bus, ctx->base.stage.owner, err);
+    return ledger_create(&ctx->ledger, ctx->base.stage.bus, ctx->base.stage.owner,
+                         marks ? marks : &marks_default, err);
 }
 
 static int join(strat_context_t *ctx, market_t *market, tbus_error_t *err)
@@ -132,7 +133,7 @@ int strategy_stage_create(tbus_bus_t *bus, uint32_t owner, market_t *market,
         snprintf(ctx->base.stage.name, sizeof ctx->base.stage.name,
                  ctx->number == 1 ? "strategy" : "strategy%u", ctx->number);
     ctx->base.session = params->session ? params->session : &session_host;
-    rc = allocate(ctx, params->open_orders_max, err);
+    rc = allocate(ctx, params->open_orders_max, params->marks, err);
     if (rc == 0)
         rc = join(ctx, market, err);
     if (rc == 0) {

@@ -88,13 +88,16 @@ static int create(const tbus_stage_request_t *request, tbus_stage_t **out_stage,
                                       .open_orders_max = values->open_orders_max,
                                       .number = (uint16_t)request->number,
                                       .name = request->name};
-    void *market, *session;
+    void *market, *session, *marks;
     int code = tbus_crew_use(request->crew, &market_resource, &market, err);
     if (code == 0)
         code = tbus_crew_use(request->crew, &session_resource, &session, err);
+    if (code == 0)
+        code = tbus_crew_use(request->crew, &marks_resource, &marks, err);
     if (code != 0)
         return code;
     params.session = session;
+    params.marks = marks;
     return strategy_stage_create(request->bus, request->owner, market, &params, out_stage, err);
 }
 
@@ -103,7 +106,8 @@ static uint32_t messages_max(const void *params)
     return ORDERS_KEPT_PER_CREDIT * ((const strategy_values_t *)params)->open_orders_max;
 }
 
-static const tbus_resource_t *const resources[] = {&market_resource, &session_resource, NULL};
+static const tbus_resource_t *const resources[] = {&market_resource, &session_resource,
+                                                   &marks_resource, NULL};
 static const char *const histograms[] = {"tick_to_order", "tick_to_requote", "tick_to_cancel",
                                          "wait_horizon", NULL};
 

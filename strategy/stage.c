@@ -28,10 +28,8 @@ static int book_execution(strat_context_t *ctx, const report_t *report)
 {
     const own_order_t *own = own_orders_find(&ctx->own, report->order_id);
     uint16_t locate = own ? own->locate : report_locate(report);
-    const char *name = market_symbol(ctx->base.market, locate)->name;
     tbus_error_t why = {0};
-    int code =
-        ledger_execute(&ctx->ledger, locate, name, report->side, report->qty, report->px_e4, &why);
+    int code = ledger_execute(&ctx->ledger, ctx->base.market, locate, report, &why);
     return code < 0 ? tbus_fail(&ctx->base.stage.error, code, "execution %llu: %s",
                                 (unsigned long long)report->exec_id, why.text)
                     : 0;
@@ -289,6 +287,8 @@ static int on_tick(market_stage_t *base, const tick_t *tick, size_t bytes,
     ctx->unshown++;
     if (TBUS_UNLIKELY(ctx->timer_unplaced))
         strat_timer_at(ctx, ctx->timer_event_ns);
+    if (TBUS_UNLIKELY(ledger_holds(&ctx->ledger, event->locate)))
+        ledger_mark(&ctx->ledger, base->market, event->locate);
     if (event->bbo_changed && ctx->number == 1)
         publish_bbo(ctx, tick, event);
     if (TBUS_UNLIKELY(exposes(ctx, tick, event)) && market_stage_waits(base)) {

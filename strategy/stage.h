@@ -37,7 +37,7 @@
  *          .cancels_rejected
  *    orders.report_mismatches             reports about an order of its number that is not open,
  *                                         and messages that are no reports
- *    position.SYMBOL, pnl.*               ledger.h
+ *    position.SYMBOL, symbols.*, pnl.*    ledger.h
  *    books.symbols .live_orders           market_stats_t of market.h
  *         .live_orders_max
  *         .executed_shares .bbo_changes
@@ -62,6 +62,7 @@
 
 #include <tickbus/kind.h>
 
+#include "bus/market/marks.h"
 #include "bus/market/session.h"
 #include <tickbus/market/market.h>
 #include <tickbus/strategy.h>
@@ -75,6 +76,7 @@ typedef struct strategy_stage_params {
     uint16_t number;            /* from 1, one's own: the high bits of order ids */
     const char *name;           /* of its places on the rings; NULL: "strategy", "strategy2", ... */
     const venue_session_t *session; /* borrowed; NULL: by the clock of the host */
+    const marks_t *marks;           /* needed during the call only; NULL: marks_default */
 } strategy_stage_params_t;
 
 /* The kind of stage that runs strategies (strategy/kind.c). */

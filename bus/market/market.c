@@ -202,6 +202,37 @@ static int apply_replace(market_t *m, const tick_t *tick, uint16_t locate)
     return rc;
 }
 
+/* ---- trades */
+
+/* A displayed order was executed, at its own price or, by C, at that of the message. */
+static inline void apply_execution(market_t *m, const tick_t *tick, uint16_t locate)
+{
+    bool own_price = tick->type == ITCH_ORDER_EXECUTED;
+    m->stats.executed_shares += tick->qty;
+    apply_reduction(m, tick, locate, false);
+    m->event.executed = m->event.removed_qty != 0;
+    if (own_price && m->event.executed)
+        m->symbols[locate].last_px_e4 = m->event.removed_px_e4;
+    else if (!own_price && tick->printable == 'N')
+        m->stats.non_printable_shares += tick->qty;
+    else if (!own_price)
+        m->symbols[locate].last_px_e4 = tick->px_e4;
+}
+
+static inline void apply_trade(market_t *m, const tick_t *tick, uint16_t locate)
+{
+    m->stats.trade_shares += tick->qty;
+    m->symbols[locate].last_px_e4 = tick->px_e4;
+}
+
+/* A cross in which nothing met has a price of its own, at which nobody traded. */
+static inline void apply_cross(market_t *m, const tick_t *tick, uint16_t locate)
+{
+    m->stats.cross_shares += tick->qty64;
+    if (tick->qty64 != 0)
+        m->symbols[locate].last_px_e4 = tick->px_e4;
+}
+
 /* ---- the touch: best bid and best ask */
 
 static inline market_touch_t touch_of(const market_t *m, const locate_book_t *book)
@@ -233,14 +264,9 @@ static int apply_tick(market_t *m, const tick_t *tick, uint16_t locate)
     case ITCH_ADD_ORDER_MPID:
         rc = apply_add(m, tick, locate);
         break;
-    case ITCH_ORDER_EXECUTED_WITH_PRICE:
-        if (tick->printable == 'N')
-            m->stats.non_printable_shares += tick->qty;
-        /* fall through */
     case ITCH_ORDER_EXECUTED:
-        m->stats.executed_shares += tick->qty;
-        apply_reduction(m, tick, locate, false);
-        m->event.executed = m->event.removed_qty != 0;
+    case ITCH_ORDER_EXECUTED_WITH_PRICE:
+        apply_execution(m, tick, locate);
         break;
     case ITCH_ORDER_CANCEL:
         apply_reduction(m, tick, locate, false);
@@ -252,10 +278,10 @@ static int apply_tick(market_t *m, const tick_t *tick, uint16_t locate)
         rc = apply_replace(m, tick, locate);
         break;
     case ITCH_TRADE:
-        m->stats.trade_shares += tick->qty;
+        apply_trade(m, tick, locate);
         return 0;
     case ITCH_CROSS_TRADE:
-        m->stats.cross_shares += tick->qty64;
+        apply_cross(m, tick, locate);
         return 0;
     case ITCH_STOCK_DIRECTORY:
         name_symbol(m, locate, &tick->body[ITCH_BODY_AT(STOCK_DIRECTORY, symbol)]);
@@ -326,8 +352,10 @@ void market_end_warm_up(market_t *m)
                                 .live_orders = was.live_orders,
                                 .live_orders_max = was.live_orders,
                                 .live_levels = was.live_levels};
-    for (uint32_t locate = 0; locate < MARKET_LOCATES; locate++)
+    for (uint32_t locate = 0; locate < MARKET_LOCATES; locate++) {
         m->books[locate].kept = touch_of(m, &m->books[locate]);
+        m->symbols[locate].last_px_e4 = 0;
+    }
 }
 
 /* ---- prefetching: an order is seldom still in the cache when a message refers to it */

@@ -36,7 +36,7 @@ static inline fixture_t open_gate(risk_limits_t limits)
 {
     fixture_t f = {.market = risk_market_create()};
     tbus_error_t err = {0};
-    if (gate_create(&limits, f.market, &f.gate, &err) != 0)
+    if (gate_create(&limits, NULL, f.market, &f.gate, &err) != 0)
         fail_msg("%s", err.text);
     return f;
 }

@@ -17,6 +17,7 @@
 
 #include "bus/run/entry.h"
 #include "strategy/ledger.h"
+#include "tests/support/ticks.h"
 
 static tbus_bus_t make_bus(void)
 {
@@ -253,27 +254,55 @@ static void names_with_the_same_hash_have_counters_of_their_own(void **state)
 
 /* --- positions, which live in counters */
 
+/* Locate 7 is "S7", and so on. */
+static market_t *named_market(uint16_t symbols)
+{
+    market_t *m = NULL;
+    const market_event_t *event;
+    market_limits_t limits = {.orders_max = 4096, .levels_max = 4096};
+    assert_int_equal(market_create(&limits, &m, NULL), 0);
+    for (uint16_t locate = 1; locate <= symbols; locate++) {
+        tick_t tick = tick_add(locate, locate, 'B', 100, 10000);
+        char name[9];
+        snprintf(name, sizeof name, "S%-7u", locate);
+        memcpy(tick.symbol, name, sizeof tick.symbol);
+        assert_int_equal(market_apply(m, locate, &tick, sizeof tick, &event), 0);
+    }
+    return m;
+}
+
+static int execute(ledger_t *ledger, const market_t *market, uint16_t locate, uint8_t side,
+                   uint32_t qty)
+{
+    report_t report = {.side = side, .qty = qty, .px_e4 = 10000, .kind = REPORT_FILLED};
+    return ledger_execute(ledger, market, locate, &report, NULL);
+}
+
 static void positions_in_2048_symbols_of_two_strategies_all_have_a_counter(void **state)
 {
     (void)state;
     enum { SYMBOLS = 2048, BUY_QTY = 3 };
     tbus_bus_t bus = make_bus();
     tbus_error_t err = {0};
+    market_t *market = named_market(SYMBOLS);
     ledger_t ledgers[2];
     for (uint32_t i = 0; i < 2; i++) {
-        assert_int_equal(ledger_create(&ledgers[i], &bus, i + 1, &err), 0);
+        assert_int_equal(ledger_create(&ledgers[i], &bus, i + 1, &marks_default, &err), 0);
         for (uint16_t locate = 1; locate <= SYMBOLS; locate++) {
-            char name[9];
-            snprintf(name, sizeof name, "S%-7u", locate);
-            assert_int_equal(
-                ledger_execute(&ledgers[i], locate, name, 'B', BUY_QTY + i, 10000, &err), 0);
+            assert_int_equal(execute(&ledgers[i], market, locate, 'B', BUY_QTY + i), 0);
         }
     }
     assert_int_equal(tbus_counter_value(&bus, "position.S2048"), 2 * BUY_QTY + 1);
+    for (uint32_t i = 0; i < 2; i++)
+        ledger_publish(&ledgers[i]);
+    assert_int_equal(tbus_counter_value_of(&bus, 1, "symbols.S3.volume"), BUY_QTY);
+    /* Half of the table holds a symbol's other counters, and positions had to fit as well. */
+    assert_in_range(tbus_counter_value_of(&bus, 1, "pnl.symbols_left_out"), 1, SYMBOLS - 400);
     assert_int_equal(tbus_counter_value_of(&bus, 2, "position.S1"), BUY_QTY + 1);
     assert_int_equal(refused(&bus), 0);
     for (uint32_t i = 0; i < 2; i++)
         ledger_destroy(&ledgers[i]);
+    market_destroy(market);
     tbus_bus_close(&bus);
 }
 
@@ -283,20 +312,23 @@ static void a_position_that_no_counter_could_show_is_an_error(void **state)
     tbus_bus_t bus = make_bus();
     tbus_error_t err = {0};
     ledger_t ledger, late;
-    assert_int_equal(ledger_create(&ledger, &bus, 1, &err), 0);
-    assert_int_equal(ledger_execute(&ledger, 1, "AAPL    ", 'B', 100, 10000, &err), 0);
+    market_t *market = named_market(2);
+    assert_int_equal(ledger_create(&ledger, &bus, 1, &marks_default, &err), 0);
+    assert_int_equal(execute(&ledger, market, 1, 'B', 100), 0);
     for (unsigned i = 0; named(&bus) < TBUS_COUNTERS_MAX; i++) {
         char name[24];
         snprintf(name, sizeof name, "n%u", i);
         (void)tbus_counter(&bus, 2, name, "n");
     }
-    assert_int_equal(ledger_execute(&ledger, 1, "AAPL    ", 'S', 40, 10000, &err), 0);
-    assert_int_equal(ledger_execute(&ledger, 2, "MSFT    ", 'B', 100, 10000, &err), -TBUS_EFULL);
-    assert_non_null(strstr(err.text, "position.MSFT"));
-    assert_int_equal(ledger.entries[2].position.qty, 0); /* nothing is booked */
-    assert_int_equal(tbus_counter_value(&bus, "position.AAPL"), 60);
-    assert_int_equal(ledger_create(&late, &bus, 2, &err), -TBUS_EFULL);
+    assert_int_equal(execute(&ledger, market, 1, 'S', 40), 0);
+    report_t more = {.side = 'B', .qty = 100, .px_e4 = 10000, .kind = REPORT_FILLED};
+    assert_int_equal(ledger_execute(&ledger, market, 2, &more, &err), -TBUS_EFULL);
+    assert_non_null(strstr(err.text, "position.S2"));
+    assert_int_equal(ledger_position(&ledger, 2)->qty, 0); /* nothing is booked */
+    assert_int_equal(tbus_counter_value(&bus, "position.S1"), 60);
+    assert_int_equal(ledger_create(&late, &bus, 2, &marks_default, &err), -TBUS_EFULL);
     ledger_destroy(&ledger);
+    market_destroy(market);
     tbus_bus_close(&bus);
 }
 

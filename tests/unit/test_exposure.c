@@ -35,7 +35,7 @@ static void exposure_follows_an_order_from_acceptance_to_its_last_fill(void **st
     assert_exposure(&f, 0, 0, 0, 0);
     gate_exposure_t e = gate_exposure(f.gate, LOCATE);
     assert_int_equal(e.position.realised_e4, 100 * (int64_t)(ASK - BID) + 30 * 5);
-    assert_int_equal(e.mark_px_e4, 0);
+    assert_int_equal(e.mark.px_e4, 0);
     assert_int_equal(gate_report_mismatches(f.gate), 0);
     close_gate(&f);
 }
@@ -111,7 +111,7 @@ static void exposure_keeps_the_larger_exposure_when_a_report_does_not_fit(void *
     close_gate(&f);
 }
 
-static void exposure_moves_marks_with_the_touch_and_keeps_the_last_of_an_empty_side(void **state)
+static void exposure_moves_marks_with_the_touch_and_goes_by_trade_and_cost_without_one(void **state)
 {
     (void)state;
     fixture_t f = quoted_gate(wide());
@@ -119,15 +119,19 @@ static void exposure_moves_marks_with_the_touch_and_keeps_the_last_of_an_empty_s
     gate_on_market(f.gate, market_next(f.market, tick_add(LOCATE, 3, 'B', 5, BID + 100)));
     assert_int_equal(gate_gross_notional_e4(f.gate), 10 * (uint64_t)(BID + 100));
     gate_on_market(f.gate, market_next(f.market, tick_delete(LOCATE, 1)));
-    gate_on_market(f.gate, market_next(f.market, tick_delete(LOCATE, 3)));
+    gate_on_market(f.gate, market_next(f.market, tick_execute(LOCATE, 3, 5)));
+    assert_int_equal(gate_exposure(f.gate, LOCATE).mark.by, MARK_TRADE);
     assert_int_equal(gate_gross_notional_e4(f.gate), 10 * (uint64_t)(BID + 100));
     hold(&f, 'S', 30, BID); /* now short: valued at the ask */
-    assert_int_equal(gate_exposure(f.gate, LOCATE).mark_px_e4, ASK);
+    assert_int_equal(gate_exposure(f.gate, LOCATE).mark.px_e4, ASK);
     assert_int_equal(gate_gross_notional_e4(f.gate), 20 * (uint64_t)ASK);
     gate_on_market(f.gate, market_next(f.market, tick_delete(LOCATE, 2)));
-    assert_int_equal(gate_gross_notional_e4(f.gate), 20 * (uint64_t)ASK);
-    hold(&f, 'B', 50, 777); /* long again, and no bid: its execution price */
-    assert_int_equal(gate_gross_notional_e4(f.gate), 30 * (uint64_t)777);
+    assert_int_equal(gate_gross_notional_e4(f.gate), 20 * (uint64_t)(BID + 100));
+    close_gate(&f);
+    f = open_gate(wide());
+    hold(&f, 'B', 50, 777); /* no book, no trade: what it has cost */
+    assert_int_equal(gate_exposure(f.gate, LOCATE).mark.by, MARK_ENTRY);
+    assert_int_equal(gate_gross_notional_e4(f.gate), 50 * (uint64_t)777);
     close_gate(&f);
 }
 
@@ -197,15 +201,15 @@ static void exposure_refuses_a_position_that_does_not_fit(void **state)
     (void)state;
     market_t *market = risk_market_create();
     exposure_t e = {0};
-    assert_true(exposure_create(&e, market, 4));
+    assert_true(exposure_create(&e, market, &marks_default, 4));
     order_t buy = order_new(1, 'B', 10, BID, ORDER_TIF_DAY);
     order_t sell = order_new(2, 'S', 10, BID, ORDER_TIF_DAY);
-    e.symbols[LOCATE].position.qty = INT64_MAX - 10;
+    e.symbols[LOCATE].holding.position.qty = INT64_MAX - 10;
     assert_true(exposure_worst(&e, &buy).computable);
-    e.symbols[LOCATE].position.qty = INT64_MAX - 9;
+    e.symbols[LOCATE].holding.position.qty = INT64_MAX - 9;
     assert_false(exposure_worst(&e, &buy).computable);
     assert_true(exposure_worst(&e, &sell).computable);
-    e.symbols[LOCATE].position.qty = INT64_MIN + 9;
+    e.symbols[LOCATE].holding.position.qty = INT64_MIN + 9;
     assert_false(exposure_worst(&e, &sell).computable);
     exposure_destroy(&e);
     market_destroy(market);
@@ -219,7 +223,8 @@ int main(void)
         cmocka_unit_test(exposure_keeps_a_live_order_when_a_duplicate_of_it_is_rejected),
         cmocka_unit_test(exposure_books_executions_of_orders_it_does_not_know_and_counts_them),
         cmocka_unit_test(exposure_keeps_the_larger_exposure_when_a_report_does_not_fit),
-        cmocka_unit_test(exposure_moves_marks_with_the_touch_and_keeps_the_last_of_an_empty_side),
+        cmocka_unit_test(
+            exposure_moves_marks_with_the_touch_and_goes_by_trade_and_cost_without_one),
         cmocka_unit_test(exposure_of_one_symbol_outlives_the_end_of_its_neighbours),
         cmocka_unit_test(exposure_sums_stay_exact_over_a_random_run),
         cmocka_unit_test(exposure_refuses_a_position_that_does_not_fit),

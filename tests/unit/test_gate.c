@@ -505,7 +505,7 @@ static void gate_is_not_made_with_wrong_limits(void **state)
     limits.position_max = 0;
     gate_t *gate = NULL;
     tbus_error_t err = {0};
-    assert_int_equal(gate_create(&limits, market, &gate, &err), -TBUS_ECONFIG);
+    assert_int_equal(gate_create(&limits, NULL, market, &gate, &err), -TBUS_ECONFIG);
     assert_null(gate);
     assert_non_null(strstr(err.text, "risk.position_max"));
     market_destroy(market);
@@ -527,7 +527,7 @@ static void a_gate_takes_the_memory_that_its_limits_are_said_to_need(void **stat
         limits.orders_per_second = sizes[i].orders_per_second;
         limits.open_orders_max = sizes[i].open_orders_max;
         size_t before = memory_in_use();
-        assert_int_equal(gate_create(&limits, f.market, &f.gate, NULL), 0);
+        assert_int_equal(gate_create(&limits, NULL, f.market, &f.gate, NULL), 0);
         size_t took = memory_in_use() - before;
         gate_destroy(f.gate);
         if (!memory_is_near(took, gate_footprint(&limits)))
@@ -617,7 +617,7 @@ static void what_is_explained_is_what_is_judged(void **state)
         if (i % 500 == 0) { /* another gate, so that none is stuck at its limits */
             gate_destroy(f.gate);
             risk_limits_t limits = narrow();
-            assert_int_equal(gate_create(&limits, f.market, &f.gate, NULL), 0);
+            assert_int_equal(gate_create(&limits, NULL, f.market, &f.gate, NULL), 0);
         }
         order_t o = random_order(&f, &seed);
         now_ns += draw(&seed, 50000000);

@@ -622,7 +622,7 @@ static void executions_make_positions_and_profit(void **state)
     assert_int_equal(strat_position(script.ctx, BENCH_LOCATE)->qty, 60);
     bench_expect_counter(b, "position.ACME", 60);
     bench_expect_counter(b, "pnl.realised_e4", 0);
-    bench_expect_counter(b, "pnl.unrealised_e4", 60 * 100); /* the middle is 5100 */
+    bench_expect_counter(b, "pnl.unrealised_e4", 0); /* the bid is 5000, the ask 5200 */
     bench_execute(b, &order, 40, 5000, 0);
 
     strat_send(script.ctx, BENCH_LOCATE, 'S', 150, 5300, ORDER_TIF_DAY);
@@ -631,12 +631,22 @@ static void executions_make_positions_and_profit(void **state)
     assert_int_equal(strat_position(script.ctx, BENCH_LOCATE)->qty, -50);
     bench_expect_counter(b, "position.ACME", -50);
     bench_expect_counter(b, "pnl.realised_e4", 100 * 300);
-    bench_expect_counter(b, "pnl.unrealised_e4", 50 * 200);
+    bench_expect_counter(b, "pnl.unrealised_e4", 50 * 100); /* short at 5300, the ask is 5200 */
+    bench_expect_counter(b, "symbols.ACME.realised_e4", 100 * 300);
+    bench_expect_counter(b, "symbols.ACME.unrealised_e4", 50 * 100);
+    bench_expect_counter(b, "symbols.ACME.mark_px_e4", 5200);
+    bench_expect_counter(b, "symbols.ACME.mark_by", MARK_ASK);
+    bench_expect_counter(b, "symbols.ACME.volume", 250);
 
     bench_tick(b, BENCH_LOCATE, tick_delete(BENCH_LOCATE, 1)); /* only an ask is left */
     bench_expect_counter(b, "pnl.unrealised_e4", 50 * 100);
-    bench_tick(b, BENCH_LOCATE, tick_delete(BENCH_LOCATE, 2)); /* nothing: the last execution */
-    bench_expect_counter(b, "pnl.unrealised_e4", 0);
+    bench_tick(b, BENCH_LOCATE, tick_add(BENCH_LOCATE, 3, 'S', 1, 1999999900)); /* a stub, but
+                                                                                 * nothing traded */
+    bench_tick(b, BENCH_LOCATE, tick_execute(BENCH_LOCATE, 2, 100));
+    bench_expect_counter(b, "symbols.ACME.mark_px_e4", 5200);
+    bench_expect_counter(b, "symbols.ACME.mark_by", MARK_TRADE);
+    bench_expect_counter(b, "pnl.unrealised_e4", 50 * 100);
+    bench_expect_counter(b, "pnl.drawdown_e4", 0);
 }
 
 static void an_execution_of_an_order_that_is_not_open_is_booked_and_counted(void **state)

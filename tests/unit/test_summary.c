@@ -14,6 +14,7 @@
 #include <tickbus/publisher.h>
 #include <tickbus/subscriber.h>
 
+#include "bus/market/marks.h"
 #include "bus/msg/digest.h"
 #include "tools/run/backlog.h"
 #include "tools/run/summary.h"
@@ -125,6 +126,67 @@ static void counters_find_their_places_and_add_up_over_their_owners(void **state
     assert_number(f, "pnl_e4.realised", -50000);
     assert_number(f, "pnl_e4.total", -30000);
     assert_number(f, "orders.sent", 0); /* what nobody counts is 0, not missing */
+}
+
+static void symbols_add_up_over_strategies_that_value_them_alike(void **state)
+{
+    fixture_t *f = *state;
+    for (uint32_t owner = 1; owner <= 2; owner++) {
+        count(f, owner, "position.BRK.B", owner == 1 ? 100 : -30);
+        count(f, owner, "symbols.BRK.B.realised_e4", owner == 1 ? 5 : -7);
+        count(f, owner, "symbols.BRK.B.volume", 100);
+        count(f, owner, "symbols.BRK.B.fills_added", owner);
+        count(f, owner, "symbols.BRK.B.mark_px_e4", 5000 + owner);
+        count(f, owner, "symbols.BRK.B.mark_by", owner == 1 ? MARK_BID : MARK_ASK);
+    }
+    count(f, 1, "symbols.A.mark_px_e4", 0);
+    count(f, 1, "symbols.A.mark_by", MARK_NONE);
+    count(f, 1, "symbols.A.volume", 20);
+    count(f, 1, "pnl.realised_e4", 700);
+    count(f, 1, "pnl.fees_e4", -50);
+    count(f, 1, "pnl.drawdown_e4", 1);
+    count(f, 2, "risk.drawdown_e4", 9);
+    assert_number(f, "pnl_e4.gross", 700);
+    assert_number(f, "pnl_e4.fees", -50);
+    assert_number(f, "pnl_e4.net", 750);
+    assert_number(f, "pnl_e4.drawdown", 9);
+    const json_t *symbols = at(f, "symbols"), *b = json_object_get(symbols, "BRK.B"),
+                 *a = json_object_get(symbols, "A");
+    assert_int_equal(json_object_size(symbols), 2);
+    assert_int_equal(json_integer_value(json_object_get(b, "position")), 70);
+    assert_int_equal(json_integer_value(json_object_get(b, "realised_e4")), -2);
+    assert_int_equal(json_integer_value(json_object_get(b, "volume")), 200);
+    assert_int_equal(json_integer_value(json_object_get(b, "fills_added")), 3);
+    assert_true(json_is_null(json_object_get(b, "mark_px_e4"))); /* one at the bid, one the ask */
+    assert_true(json_is_null(json_object_get(b, "mark_by")));
+    assert_int_equal(json_integer_value(json_object_get(a, "mark_px_e4")), 0);
+    assert_true(json_is_integer(json_object_get(a, "mark_px_e4")));
+}
+
+static void people_see_net_profit_and_what_is_valued_by_no_quote(void **state)
+{
+    fixture_t *f = *state;
+    count(f, 2, "executor.executions", 1);
+    count(f, 2, "pnl.realised_e4", 10000);
+    count(f, 2, "pnl.fees_e4", 2500);
+    count(f, 2, "risk.drawdown_e4", 30000);
+    count(f, 2, "symbols.AAA.mark_by", MARK_TRADE);
+    count(f, 2, "symbols.AAA.mark_px_e4", 123456);
+    count(f, 2, "symbols.BBB.mark_by", MARK_ENTRY);
+    (void)at(f, "name");
+    char *text = NULL;
+    size_t bytes;
+    FILE *out = open_memstream(&text, &bytes);
+    summary_print(f->summary, out);
+    fclose(out);
+    if (!strstr(text, "profit     +1.00: +1.00 realised, 0.00 unrealised\n"
+                      "             +0.75 net, after fees of +0.25\n"
+                      "             -3.00 at most below its highest (drawdown)\n"
+                      "             valued at the last trade: AAA\n"
+                      "             valued at what it cost, nothing traded: BBB\n") ||
+        !strstr(text, " 12.3456 "))
+        fail_msg("%s", text);
+    free(text);
 }
 
 static void latencies_are_those_of_the_histograms(void **state)
@@ -584,6 +646,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(counters_find_their_places_and_add_up_over_their_owners),
         TEST(a_directory_that_a_stage_scribbled_over_is_not_read_beyond_its_ends),
+        TEST(symbols_add_up_over_strategies_that_value_them_alike),
+        TEST(people_see_net_profit_and_what_is_valued_by_no_quote),
         TEST(latencies_are_those_of_the_histograms),
         TEST(latencies_are_those_of_all_strategies_together),
         TEST(of_waits_for_the_venue_their_share_of_all_ticks_is_told),

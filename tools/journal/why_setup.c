@@ -15,13 +15,15 @@ static int take(const config_t *config, why_setup_t *out_setup, tbus_error_t *er
 {
     const market_limits_t *books = config_resource_values(config, &market_resource);
     const session_values_t *venue = config_resource_values(config, &session_resource);
+    const marks_t *marks = config_resource_values(config, &marks_resource);
     const config_instance_t *risk = NULL;
     for (uint32_t i = 0; i < config->instances_count; i++)
         if (config->instances[i].kind == &risk_kind)
             risk = &config->instances[i];
-    if (!risk || !books || !venue)
+    if (!risk || !books || !venue || !marks)
         return tbus_fail(err, -TBUS_ENOTFOUND, "the recorded configuration has no risk");
     *out_setup = (why_setup_t){.limits = *(const risk_limits_t *)config_instance_values(risk),
+                               .marks = *marks,
                                .books = *books,
                                .by_market = venue->clock == SESSION_CLOCK_MARKET};
     return 0;

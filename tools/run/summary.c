@@ -8,8 +8,10 @@
 #include "risk/kill_switch.h"
 #include "tools/measure/provenance.h"
 #include "tools/run/backlog.h"
+#include "tools/run/counted.h"
 #include "tools/run/outlook.h"
 #include "tools/run/pipeline.h"
+#include "tools/run/profit_shown.h"
 #include "tools/show/gateway.h"
 #include "tools/show/json_text.h"
 
@@ -41,14 +43,6 @@ static json_t *count(uint64_t value)
     return json_integer((json_int_t)value);
 }
 
-#define EVERYBODY 0u /* no participant's number: counters of all owners together */
-
-static uint64_t value_of(const tbus_bus_t *bus, uint32_t owner, const char *name)
-{
-    return owner == EVERYBODY ? tbus_counter_value(bus, name)
-                              : tbus_counter_value_of(bus, owner, name);
-}
-
 /* {"sent": ..., ...} of the counters "PREFIX.sent", ... of one owner; names end with NULL. */
 static json_t *counters_of(const tbus_bus_t *bus, uint32_t owner, const char *prefix,
                            const char *const *names)
@@ -57,32 +51,14 @@ static json_t *counters_of(const tbus_bus_t *bus, uint32_t owner, const char *pr
     for (; *names; names++) {
         char name[TBUS_COUNTER_NAME_MAX];
         snprintf(name, sizeof name, "%s.%s", prefix, *names);
-        json_object_set_new(object, *names, count(value_of(bus, owner, name)));
+        json_object_set_new(object, *names, count(counted_value(bus, owner, name)));
     }
     return object;
 }
 
 static json_t *counters(const tbus_bus_t *bus, const char *prefix, const char *const *names)
 {
-    return counters_of(bus, EVERYBODY, prefix, names);
-}
-
-/* All counters of an owner whose name begins with `prefix`, by the rest of their names. */
-static json_t *counters_below(const tbus_bus_t *bus, uint32_t owner, const char *prefix)
-{
-    size_t skip = strlen(prefix);
-    json_t *object = json_object();
-    tbus_counter_view_t c;
-    for (uint32_t cursor = 0; tbus_counter_next(bus, &cursor, &c);) {
-        if (strncmp(c.name, prefix, skip) != 0 || (owner != EVERYBODY && c.owner != owner))
-            continue;
-        json_t *rest = json_text(c.name + skip, sizeof c.name - skip);
-        const char *key = json_string_value(rest);
-        json_int_t sum = json_integer_value(json_object_get(object, key));
-        json_object_set_new(object, key, json_integer(sum + (json_int_t)c.value));
-        json_decref(rest);
-    }
-    return object;
+    return counters_of(bus, COUNTED_EVERYBODY, prefix, names);
 }
 
 static json_t *subscriber(const tbus_ring_t *ring, const tbus_ring_sub_t *sub, bool ended)
@@ -155,7 +131,7 @@ static json_t *books(const tbus_bus_t *bus)
                                         NULL};
     json_t *object = counters(bus, "books", names);
     json_object_set_new(object, "unknown_order_refs_by_type",
-                        counters_below(bus, EVERYBODY, "books.unknown_order_refs."));
+                        counted_below(bus, COUNTED_EVERYBODY, "books.unknown_order_refs."));
     return object;
 }
 
@@ -193,7 +169,7 @@ static json_t *risk(const tbus_bus_t *bus)
     static const char *const names[] = {"orders",         "cancels", "passed", "report_mismatches",
                                         "limits_changes", NULL};
     json_t *object = counters(bus, "risk", names);
-    json_object_set_new(object, "rejects", counters_below(bus, EVERYBODY, "risk.rejects."));
+    json_object_set_new(object, "rejects", counted_below(bus, COUNTED_EVERYBODY, "risk.rejects."));
     add_halt(object, bus);
     return object;
 }
@@ -227,26 +203,13 @@ static json_t *journal(const tbus_bus_t *bus, const char *directory, const summa
         return json_null();
     json_t *object = counters(bus, "journal", names);
     json_object_set_new(object, "directory", json_text(directory, SUMMARY_ERROR_MAX));
-    json_t *durable = counters_below(bus, EVERYBODY, "journal.durable.");
+    json_t *durable = counted_below(bus, COUNTED_EVERYBODY, "journal.durable.");
     json_object_set_new(object, "durable_lag", durable_lag(bus, durable));
     json_object_set_new(object, "durable", durable);
     json_object_set_new(object, "late", json_boolean(late->now));
     json_object_set_new(object, "late_ms", count(late->behind_ms));
     json_object_set_new(object, "late_ms_max", count(late->behind_ms_max));
     json_object_set_new(object, "late_times", count(late->times));
-    return object;
-}
-
-static json_t *pnl(const tbus_bus_t *bus, uint32_t owner)
-{
-    /* Signed values travel as their 64 bits. */
-    int64_t realised = (int64_t)value_of(bus, owner, "pnl.realised_e4");
-    int64_t unrealised = (int64_t)value_of(bus, owner, "pnl.unrealised_e4");
-    json_t *object = json_object();
-    json_object_set_new(object, "realised", json_integer(realised));
-    json_object_set_new(object, "unrealised", json_integer(unrealised));
-    json_object_set_new(object, "total",
-                        json_integer((json_int_t)((uint64_t)realised + (uint64_t)unrealised)));
     return object;
 }
 
@@ -305,8 +268,8 @@ static json_t *latencies(const tbus_bus_t *bus, const layout_t *layout)
     json_t *object = json_object();
     for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
         json_object_set_new(object, names[i], latency(bus, names[i], traders, 0));
-    uint64_t waited = value_of(bus, EVERYBODY, "wait_horizon.ticks");
-    uint64_t taken = traders * value_of(bus, EVERYBODY, "feed.messages");
+    uint64_t waited = counted_value(bus, COUNTED_EVERYBODY, "wait_horizon.ticks");
+    uint64_t taken = traders * counted_value(bus, COUNTED_EVERYBODY, "feed.messages");
     json_t *waits = latency(bus, "wait_horizon", traders, taken > waited ? taken - waited : 0);
     json_object_set_new(waits, "ticks", count(waited));
     json_object_set_new(waits, "share", json_real(taken ? (double)waited / (double)taken : 0));
@@ -339,8 +302,9 @@ static json_t *strategies(const tbus_bus_t *bus, const layout_t *layout)
             continue;
         json_t *strategy = json_object();
         json_object_set_new(strategy, "orders", orders(bus, owner));
-        json_object_set_new(strategy, "positions", counters_below(bus, owner, "position."));
-        json_object_set_new(strategy, "pnl_e4", pnl(bus, owner));
+        json_object_set_new(strategy, "positions", counted_below(bus, owner, "position."));
+        json_object_set_new(strategy, "pnl_e4", profit_shown_json(bus, owner));
+        json_object_set_new(strategy, "symbols", symbols_shown_json(bus, owner));
         json_object_set_new(object, layout->stages[i].name, strategy);
     }
     return object;
@@ -357,13 +321,15 @@ static json_t *digests(const tbus_bus_t *bus, const layout_t *layout)
     for (uint32_t i = 0; i < layout->stages_count; i++) {
         uint32_t owner = owner_of(bus, layout->stages[i].name);
         if (owner && (layout->stages[i].traits & TBUS_KIND_TRADES))
-            orders = digest_join(orders, value_of(bus, owner, "digest.orders"));
+            orders = digest_join(orders, counted_value(bus, owner, "digest.orders"));
     }
     json_t *object = json_object();
     json_object_set_new(object, "orders", hex(orders));
-    json_object_set_new(object, "approved", hex(value_of(bus, EVERYBODY, "digest.approved")));
-    json_object_set_new(object, "reports", hex(value_of(bus, EVERYBODY, "digest.reports")));
-    json_object_set_new(object, "bbo", hex(value_of(bus, EVERYBODY, "digest.bbo")));
+    json_object_set_new(object, "approved",
+                        hex(counted_value(bus, COUNTED_EVERYBODY, "digest.approved")));
+    json_object_set_new(object, "reports",
+                        hex(counted_value(bus, COUNTED_EVERYBODY, "digest.reports")));
+    json_object_set_new(object, "bbo", hex(counted_value(bus, COUNTED_EVERYBODY, "digest.bbo")));
     return object;
 }
 
@@ -532,20 +498,23 @@ static void add_pipeline(json_t *summary, const tbus_bus_t *bus, const summary_r
 {
     static const char *const feed_names[] = {"messages", "bytes", "errors", NULL};
     json_t *feed = counters(bus, "feed", feed_names);
-    json_object_set_new(feed, "by_type", counters_below(bus, EVERYBODY, "feed.by_type."));
+    json_object_set_new(feed, "by_type", counted_below(bus, COUNTED_EVERYBODY, "feed.by_type."));
     add_outlook(feed, bus, run);
 
     json_object_set_new(summary, "source", json_text(run->source, SUMMARY_ERROR_MAX));
     json_object_set_new(summary, "pace", json_text(run->pace, SUMMARY_ERROR_MAX));
     json_object_set_new(summary, "feed", feed);
-    json_object_set_new(summary, "orders", orders(bus, EVERYBODY));
+    json_object_set_new(summary, "orders", orders(bus, COUNTED_EVERYBODY));
     json_object_set_new(summary, "books", books(bus));
     json_object_set_new(summary, "risk", risk(bus));
     json_object_set_new(summary, "executor", executor(bus));
     json_object_set_new(summary, "journal", journal(bus, run->journal, &run->late));
     add_gateways(summary, bus);
-    json_object_set_new(summary, "positions", counters_below(bus, EVERYBODY, "position."));
-    json_object_set_new(summary, "pnl_e4", pnl(bus, EVERYBODY));
+    json_object_set_new(summary, "positions", counted_below(bus, COUNTED_EVERYBODY, "position."));
+    json_object_set_new(summary, "pnl_e4", profit_shown_json(bus, COUNTED_EVERYBODY));
+    json_object_set_new(summary, "symbols", symbols_shown_json(bus, COUNTED_EVERYBODY));
+    json_object_set_new(summary, "symbols_left_out",
+                        count(counted_value(bus, COUNTED_EVERYBODY, "pnl.symbols_left_out")));
     json_object_set_new(summary, "strategies", strategies(bus, run->layout));
     json_object_set_new(summary, "digests", digests(bus, run->layout));
     json_object_set_new(summary, "venue", venue(run->venue));

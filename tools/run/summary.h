@@ -29,8 +29,17 @@
  *                late (is it, by journal.lag_max_ms?) late_ms late_ms_max late_times: by how much
  *                now and at most, and how often
  *    positions   {SYMBOL: shares}, all strategies together
- *    pnl_e4      realised unrealised total
- *    strategies  NAME.{orders,positions,pnl_e4} of each, as above
+ *    pnl_e4      realised unrealised; gross: their sum, total: the same; fees (negative: more was
+ *                received than paid); net: gross less fees; drawdown: how far net has been below
+ *                its highest at most (bus/market/profit.h)
+ *    symbols     NAME.{position,realised_e4,unrealised_e4,fees_e4,mark_px_e4,mark_by,volume,
+ *                fills_added,fills_taken} of each that ever executed. position: shares; mark_px_e4:
+ *                what they are valued at, 0: there are none; mark_by: "bid", "ask", "last_trade" or
+ *                "entry" (bus/market/marks.h), null: there are none; both are null where several
+ *                strategies differ; volume: shares bought and sold; fills: executions that added
+ *                liquidity, that took it
+ *    symbols_left_out  how many are missing there: the bus has no room for more such counters
+ *    strategies  NAME.{orders,positions,pnl_e4,symbols} of each, as above
  *    digests     TOPIC: 16 hex digits for all that was on it so far, in the order of the stream and
  *                without the host's times (bus/msg/digest.h), of orders, approved, reports and bbo;
  *                orders: those of all strategies, each in its own order, joined in the order of

@@ -8,6 +8,7 @@
 #include "tools/show/grouped.h"
 #include "tools/run/backlog.h"
 #include "tools/run/outlook.h"
+#include "tools/run/profit_shown.h"
 #include "tools/run/summary.h"
 
 #define NUMBER_MAX    GROUPED_MAX
@@ -41,26 +42,6 @@ static const char *duration(int64_t ns, char out_text[NUMBER_MAX])
              : value >= 9.995            ? 1
                                          : 2,
              value, units[unit]);
-    return out_text;
-}
-
-/* 1/10000ths to the nearest hundredth. */
-static int64_t cents_of(int64_t e4)
-{
-    uint64_t cents = ((e4 < 0 ? -(uint64_t)e4 : (uint64_t)e4) + 50) / 100;
-    return e4 < 0 ? -(int64_t)cents : (int64_t)cents;
-}
-
-/* 1235 hundredths -> "+12.35"; nothing is "0.00", with no sign. */
-static const char *money(int64_t cents, char out_text[NUMBER_MAX])
-{
-    uint64_t size = cents < 0 ? -(uint64_t)cents : (uint64_t)cents;
-    char whole[NUMBER_MAX];
-    snprintf(out_text, NUMBER_MAX, "%s%s.%02u",
-             cents < 0   ? "-"
-             : cents > 0 ? "+"
-                         : "",
-             grouped((int64_t)(size / 100), whole), (unsigned)(size % 100));
     return out_text;
 }
 
@@ -262,16 +243,11 @@ static void print_sent(FILE *out, const json_t *orders, const char *name)
     fputc('\n', out);
 }
 
-static void print_profit(FILE *out, const json_t *pnl, const char *name)
+static void print_profit(FILE *out, const json_t *of, const char *name)
 {
-    char realised[NUMBER_MAX], unrealised[NUMBER_MAX], total[NUMBER_MAX];
     label(out, name);
-    /* What is printed adds up: the total is that of the parts as they are shown. */
-    int64_t realised_cents = cents_of(integer(pnl, "realised"));
-    int64_t unrealised_cents = cents_of(integer(pnl, "unrealised"));
-    fprintf(out, "%s: %s realised, %s unrealised\n",
-            money(realised_cents + unrealised_cents, total), money(realised_cents, realised),
-            money(unrealised_cents, unrealised));
+    profit_shown_print(out, json_object_get(of, "pnl_e4"), json_object_get(of, "symbols"),
+                       LABEL_WIDTH);
 }
 
 static void print_orders(FILE *out, const json_t *summary)
@@ -280,7 +256,7 @@ static void print_orders(FILE *out, const json_t *summary)
     print_risk(out, json_object_get(summary, "risk"));
     print_pairs(out, json_object_get(summary, "positions"), "positions");
     if (integer(json_object_get(summary, "executor"), "executions") != 0)
-        print_profit(out, json_object_get(summary, "pnl_e4"), "profit");
+        print_profit(out, summary, "profit");
 }
 
 /* What each of them did, where there are several. */
@@ -296,7 +272,7 @@ static void print_strategies(FILE *out, const json_t *summary)
         fprintf(out, "\n  strategy '%s'\n", name);
         print_sent(out, json_object_get(strategy, "orders"), "orders");
         print_pairs(out, json_object_get(strategy, "positions"), "positions");
-        print_profit(out, json_object_get(strategy, "pnl_e4"), "profit");
+        print_profit(out, strategy, "profit");
     }
 }
 
@@ -582,6 +558,7 @@ static void print_stages_work(FILE *out, const json_t *summary)
     print_books(out, summary);
     print_orders(out, summary);
     print_strategies(out, summary);
+    symbols_shown_print(out, json_object_get(summary, "symbols"));
     print_latency(out, summary);
     print_digests(out, summary);
 }

@@ -60,6 +60,10 @@ typedef struct market_symbol {
     char name[8];    /* ASCII, padded with spaces; spaces while unknown */
     bool known;      /* a directory entry or an order named this locate */
     uint8_t trading; /* enum market_trading */
+    uint8_t pad[2];
+    /* price of the last trade: E, C unless printable is N, P, and Q that crossed shares (ITCH 5.0
+     * sections 1.4 and 1.5); a broken trade (B) stands. 0: none since the warm-up */
+    uint32_t last_px_e4;
 } market_symbol_t;
 
 /* What one tick did. `removed` and `added` speak of displayed orders on the book of `locate`. */
@@ -116,8 +120,8 @@ int market_apply(market_t *m, uint64_t md_seq, const tick_t *tick, size_t bytes,
 const char *market_limit_text(const market_t *m);
 
 /* What was applied so far was there for the books alone (TICK_WARM_UP): from now on touches are
- * compared with what they are now, and counters but those of what is there start at 0. So the next
- * outcomes and the counters do not depend on how the books were made. Cold. */
+ * compared with what they are now, counters but those of what is there start at 0, and there was no
+ * trade. So the next outcomes and the counters do not depend on how the books were made. Cold. */
 void market_end_warm_up(market_t *m);
 
 /* Fetch what a tick that is still to come will touch: far ahead the order's entry, near ahead, when

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bus/market/profit.h"
+
+bool profit_execute(profit_t *total, holding_t *h, const report_t *r)
+{
+    int64_t realised_before = h->position.realised_e4, fees;
+    if (__builtin_add_overflow(h->fees_e4, r->fee_e4, &fees) ||
+        !position_apply(&h->position, r->side, r->qty, r->px_e4))
+        return false;
+    h->fees_e4 = fees;
+    total->fees += r->fee_e4;
+    total->realised += (profit_money_t)h->position.realised_e4 - realised_before;
+    return true;
+}
+
+static void look_at_drawdown(profit_t *total)
+{
+    profit_money_t net = profit_net(total);
+    if (net > total->peak)
+        total->peak = net;
+    if (total->peak - net > total->drawdown)
+        total->drawdown = total->peak - net;
+}
+
+void profit_mark(profit_t *total, holding_t *h, mark_t mark)
+{
+    int64_t unrealised = position_unrealised_e4(&h->position, mark.px_e4);
+    total->unrealised += (profit_money_t)unrealised - h->unrealised_e4;
+    h->unrealised_e4 = unrealised;
+    h->mark = mark;
+    look_at_drawdown(total);
+}
+
+int64_t profit_e4(profit_money_t money)
+{
+    if (money > INT64_MAX)
+        return INT64_MAX;
+    return money < INT64_MIN ? INT64_MIN : (int64_t)money;
+}
