@@ -11,6 +11,8 @@
 
 #include <tickbus/market/clock.h>
 
+#include "bus/run/stamps.h"
+
 #include "feedsim/itch/itch.h"
 #include "feedsim/opening.h"
 #include "feedsim/pace.h"
@@ -213,10 +215,25 @@ static void intend(const feed_stage_t *f, tick_t *tick, uint64_t due_ns)
         tick->intended = tick_pack(TICK_WARM_UP - 1, tick_locate(tick));
 }
 
+/* The tick that is about to be put on `md` was wanted at `due_ns`. */
+static void note_publish(const feed_stage_t *f, uint64_t due_ns)
+{
+    const tbus_stamps_t *stamps = f->base.bus->stamps;
+    uint64_t seq = f->md.publisher.seq;
+    if (f->window == FEED_BEFORE)
+        return;
+    if (tbus_load_relaxed_u64(&stamps->shared->first_seq) == 0) /* ours */
+        tbus_store_relaxed_u64(&stamps->shared->first_seq, seq);
+    tbus_stamps_message(stamps, TBUS_STAMP_INTENDED, seq, due_ns);
+    tbus_stamps_message(stamps, TBUS_STAMP_PUBLISHED, seq, tbus_stamps_now(stamps));
+}
+
 /* Publish the tick in hand as intended for `due_ns`. False: `md` is full; the outlet keeps it. */
 static bool publish(feed_stage_t *f, uint64_t due_ns)
 {
     intend(f, f->tick, due_ns);
+    if (TBUS_UNLIKELY(f->base.bus->stamps != NULL))
+        note_publish(f, due_ns);
     if (TBUS_LIKELY(f->window != FEED_BEFORE))
         f->clock = market_clock_at(f->clock, f->tick, f->bytes);
     bool sent = tbus_outlet_send(&f->md, f->tick, f->bytes) == TBUS_OUTLET_SENT;
@@ -235,6 +252,8 @@ static bool flush(feed_stage_t *f, uint64_t now_ns)
     tick_t *tick = tbus_outlet_front(&f->md, &bytes);
     if (f->at_once)
         intend(f, tick, now_ns);
+    if (TBUS_UNLIKELY(f->base.bus->stamps != NULL))
+        note_publish(f, f->at_once ? now_ns : f->due_ns);
     if (tbus_outlet_retry(&f->md) != TBUS_OUTLET_SENT)
         return false;
     f->base.pending = false;

@@ -11,6 +11,7 @@
 
 #include "bus/market/drive.h"
 #include "bus/market/inbox.h"
+#include "bus/market/order_row.h"
 #include "bus/msg/digest.h"
 #include "risk/acts.h"
 #include "risk/gate.h"
@@ -271,6 +272,12 @@ static void take_acts(risk_stage_t *r)
     gate_kill(r->gate, r->acts.halted);
 }
 
+/* For whoever measures. */
+static void note_passed(const tbus_stamps_t *stamps, const order_t *order)
+{
+    tbus_stamps_put(stamps, TBUS_STAMP_PASSED, order_row(stamps, order), tbus_stamps_now(stamps));
+}
+
 static void judge(risk_stage_t *r, const order_t *order, bool whole)
 {
     order_t judged = *order;
@@ -291,6 +298,8 @@ static void judge(risk_stage_t *r, const order_t *order, bool whole)
     tbus_add_own_u64(r->cancels, order->kind == ORDER_CANCEL);
     tbus_add_own_u64(reason == REASON_NONE ? r->passed : r->rejects[reason], 1);
     r->base.stirred = true;
+    if (TBUS_UNLIKELY(r->base.stage.bus->stamps != NULL))
+        note_passed(r->base.stage.bus->stamps, &judged);
     tbus_outlet_send(&r->judged, &judged, sizeof judged);
     if (reason == REASON_NONE) {
         digest_order(&r->digest, &judged);

@@ -56,6 +56,8 @@ static void send_order(strat_context_t *ctx, order_t *order)
     if (TBUS_UNLIKELY(ctx->late.number != 0))
         context_tell_late(ctx);
     uint64_t now_ns = stamp(ctx, order);
+    if (TBUS_UNLIKELY(ctx->base.stamps != NULL))
+        context_note_sent(ctx, order, now_ns);
     digest_order(&ctx->orders_digest, order);
     tbus_store_relaxed_u64(ctx->orders_digest_shown, ctx->orders_digest);
     ctx->base.stirred = true;
@@ -76,6 +78,8 @@ static int flush_orders(strat_context_t *ctx)
     size_t bytes;
     while ((order = tbus_outlet_front(&ctx->orders_out, &bytes))) {
         uint64_t now_ns = stamp(ctx, order);
+        if (TBUS_UNLIKELY(ctx->base.stamps != NULL))
+            context_note_sent_again(ctx, order, now_ns);
         if (tbus_outlet_retry(&ctx->orders_out) != TBUS_OUTLET_SENT)
             break;
         count_sent(ctx, order, now_ns);

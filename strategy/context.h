@@ -4,6 +4,7 @@
  *    create.c     how it is made          stage.c    reports and ticks in, callbacks called
  *    counters.c   what it shows           context.c  what a strategy may call, orders out
  *    causes.c     when it has to wait for the executor
+ *    noted.c      what is noted for whoever measures
  */
 #ifndef TICKBUS_STRATEGY_CONTEXT_H
 #define TICKBUS_STRATEGY_CONTEXT_H
@@ -39,6 +40,7 @@ typedef struct cause {
     uint64_t md_seq; /* as in order_t */
     uint64_t intended_ns;
     bool again; /* an order that follows the answer to an order or cancel: a re-quote */
+    bool tick;  /* the tick md_seq itself, which is in hand */
 } cause_t;
 
 /* The open orders in one symbol. */
@@ -104,6 +106,13 @@ void context_tell_late(strat_context_t *ctx);
 
 /* Publish what waits, as far as there is room, and set base.blocked. Returns how many went out. */
 int context_flush(strat_context_t *ctx);
+
+/* While somebody measures: note that `order` goes out at `now_ns` (after the bus epoch), and that
+ * `report` is seen. */
+void context_note_sent(const strat_context_t *ctx, const order_t *order, uint64_t now_ns);
+/* The same for one that had to wait for room and is tried again. */
+void context_note_sent_again(const strat_context_t *ctx, const order_t *order, uint64_t now_ns);
+void context_note_report(const strat_context_t *ctx, const report_t *report);
 
 /* Cancel every open order that has not been asked to be cancelled. Cold. */
 void context_cancel_all(strat_context_t *ctx);

@@ -133,6 +133,8 @@ int strategy_stage_create(tbus_bus_t *bus, uint32_t owner, market_t *market,
         snprintf(ctx->base.stage.name, sizeof ctx->base.stage.name,
                  ctx->number == 1 ? "strategy" : "strategy%u", ctx->number);
     ctx->base.session = params->session ? params->session : &session_host;
+    ctx->base.stamps = bus->stamps;
+    ctx->base.stamps_ticks = ctx->number == 1;
     rc = allocate(ctx, params->open_orders_max, params->marks, err);
     if (rc == 0)
         rc = join(ctx, market, err);

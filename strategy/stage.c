@@ -19,7 +19,8 @@
 static cause_t due_cause(const strat_context_t *ctx)
 {
     uint64_t due_ns = ctx->base.due_ns;
-    return (cause_t){ctx->md_seq, due_ns ? due_ns : tbus_bus_now_ns(ctx->base.stage.bus), false};
+    return (cause_t){.md_seq = ctx->md_seq,
+                     .intended_ns = due_ns ? due_ns : tbus_bus_now_ns(ctx->base.stage.bus)};
 }
 
 /* ---- reports */
@@ -85,13 +86,16 @@ static cause_t cause_of(const strat_context_t *ctx, const report_t *report, cons
 {
     bool answers = report->flags & (REPORT_ANSWER | REPORT_MORE);
     if (own && answers)
-        return (cause_t){own->answers_md_seq, own->answers_intended_ns, true};
+        return (cause_t){
+            .md_seq = own->answers_md_seq, .intended_ns = own->answers_intended_ns, .again = true};
     return due_cause(ctx);
 }
 
 static int take_report(strat_context_t *ctx, const report_t *report)
 {
     own_order_t *own = own_orders_find(&ctx->own, report->order_id);
+    if (TBUS_UNLIKELY(ctx->base.stamps != NULL))
+        context_note_report(ctx, report);
     ctx->cause = cause_of(ctx, report, own);
     if (report->flags & REPORT_ANSWER)
         causes_answered(&ctx->causes);
@@ -283,7 +287,7 @@ static int on_tick(market_stage_t *base, const tick_t *tick, size_t bytes,
     (void)bytes;
     ctx->md_seq = event->md_seq;
     ctx->intended_ns = tick_intended_ns(tick);
-    ctx->cause = (cause_t){ctx->md_seq, ctx->intended_ns, false};
+    ctx->cause = (cause_t){.md_seq = ctx->md_seq, .intended_ns = ctx->intended_ns, .tick = true};
     ctx->unshown++;
     if (TBUS_UNLIKELY(ctx->timer_unplaced))
         strat_timer_at(ctx, ctx->timer_event_ns);
@@ -301,6 +305,7 @@ static int on_tick(market_stage_t *base, const tick_t *tick, size_t bytes,
     if (TBUS_UNLIKELY(ctx->timer_at_ns != 0 && ctx->timer_at_ns <= base->now_ns) &&
         !market_stage_waits(base)) {
         ctx->timer_event_ns = strat_event_ns(ctx);
+        ctx->cause.tick = false;
         fire_timer(ctx);
     }
     return 0;
@@ -345,7 +350,7 @@ static void on_end(market_stage_t *base)
     strat_context_t *ctx = (strat_context_t *)(void *)base;
     ctx->winding_down = true;
     ctx->timer_at_ns = 0;
-    ctx->cause = (cause_t){ctx->md_seq, ctx->intended_ns, false};
+    ctx->cause = (cause_t){.md_seq = ctx->md_seq, .intended_ns = ctx->intended_ns};
     if (ctx->strategy->on_wind_down)
         ctx->strategy->on_wind_down(ctx->self, ctx);
     context_cancel_all(ctx);

@@ -4,7 +4,7 @@
 #
 #    bus/ring  <-  bus/run  <-  bus/journal  <-  bus/msg  <-  bus/market  <-  feedsim | strategy | risk  <-  tools
 #    bus/wire  <-  bus/remote | feedsim | tools: both know nothing of the bus but its errors and its clock
-#    and in tools:  show  <-  measure  <-  control | config  <-  journal  <-  run | ipc  <-  verb_*.c, which nobody includes
+#    and in tools:  show  <-  measure  <-  control | config  <-  journal  <-  run | ipc  <-  latency  <-  verb_*.c, which nobody includes
 #
 # The bus knows nothing of markets, and the applications never include one another. Tests and benches may include everything, and nobody
 # includes them. A quoted include names a file from the top of the tree; JSON, YAML and the like come in at the top only.
@@ -19,6 +19,7 @@ bus_headers="$ring_headers $run_headers tickbus/journal.h tickbus/history.h tick
 messages="tickbus/msg/ bus/msg/"
 market="tickbus/market/ bus/market/"
 wire="bus/wire/"
+stamps="bus/run/stamps.h" # where stages note when a message took which step
 public()
 {
     case $1 in
@@ -49,20 +50,21 @@ allowed()
     bus/msg/*) echo "tickbus/error.h tickbus/inline.h $messages" ;;
     bus/wire/*) echo "tickbus/error.h $wire" ;;
     bus/remote/*) echo "tickbus/clock.h tickbus/error.h tickbus/soup.h $wire bus/remote/" ;;
-    bus/market/*) echo "$bus_headers $messages $market" ;;
+    bus/market/*) echo "$bus_headers $messages $market $stamps" ;;
     feedsim/itch/*) echo "$bus_headers $messages feedsim/itch/" ;;
     feedsim/synth/*) echo "$bus_headers $messages feedsim/synth/" ;;
-    feedsim/*) echo "$bus_headers $messages $wire $market feedsim/" ;;
+    feedsim/*) echo "$bus_headers $messages $wire $market $stamps feedsim/" ;;
     strategy/*) echo "$bus_headers $messages $market strategy/ tickbus/strategy.h" ;;
     risk/*) echo "$bus_headers $messages $market risk/" ;;
+    tools/latency/*) echo "$below_tools $stamps tools/show/ tools/measure/ tools/control/ tools/config/ tools/run/ tools/latency/" ;;
     tools/show/*) echo "$below_tools tools/show/" ;;
     tools/measure/*) echo "tickbus/ tools/show/ tools/measure/" ;;
     tools/control/*) echo "tickbus/ bus/run/rundir.h bus/run/attach.h bus/run/exchange.h tools/show/ tools/measure/ tools/control/" ;;
     tools/journal/*) echo "$below_tools tools/show/ tools/measure/ tools/config/ tools/journal/" ;;
     tools/config/*) echo "$below_tools tools/show/ tools/config/" ;;
     tools/ipc/*) echo "tickbus/ tools/show/ tools/measure/ tools/control/ tools/config/ tools/ipc/" ;;
-    tools/run/*) echo "$below_tools bus/run/cgroup.h tools/show/ tools/measure/ tools/control/ tools/config/ tools/journal/ tools/run/" ;;
-    tools/verb*.c) echo "$below_tools tools/show/ tools/measure/ tools/control/ tools/config/ tools/ipc/ tools/journal/ tools/run/ tools/verbs.h" ;;
+    tools/run/*) echo "$below_tools bus/run/cgroup.h $stamps tools/show/ tools/measure/ tools/control/ tools/config/ tools/journal/ tools/run/" ;;
+    tools/verb*.c) echo "$below_tools tools/show/ tools/measure/ tools/control/ tools/config/ tools/ipc/ tools/journal/ tools/run/ tools/latency/ tools/verbs.h" ;;
     tools/*) echo "tickbus/ tools/show/ tools/measure/ tools/verbs.h" ;;
     tests/*) echo "tickbus/ bus/ feedsim/ strategy/ risk/ tools/ tests/" ;;
     bench/*) echo "tickbus/ bus/ feedsim/ strategy/ risk/ tools/ bench/" ;;

@@ -23,5 +23,6 @@ int verb_journal(int argc, char **argv);
 int verb_why(int argc, char **argv);
 int verb_config(int argc, char **argv);
 int verb_ipc(int argc, char **argv); /* tools/verb_ipc.c */
+int verb_latency(int argc, char **argv);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "bus/market/fetch.h"
 #include "bus/market/recorded.h"
+#include "bus/run/stamps.h"
 
 #define THINGS_PER_TICK 64u /* of a turn's budget: what is taken before its process looks around */
 /* Ticks, while more of them are at hand, after which those are woken that sleep until a horizon
@@ -126,6 +127,7 @@ static void form(const group_t *g)
     for (uint32_t i = 0; i < g->count; i++) {
         market_stage_t *s = member(g, i);
         s->times = &g->leader->clock;
+        s->taken_at = &g->leader->tick_taken_at;
         s->feed.ours = i > 0; /* the first stage looks at it for all */
         for (uint32_t k = 0; k < g->count; k++)
             s->neighbours |= UINT32_C(1) << (g->stages[k]->owner - 1);
@@ -337,10 +339,20 @@ static void end_warm_up(market_stage_t *leader)
     market_end_warm_up(leader->market);
 }
 
+static void note_taken(market_stage_t *leader)
+{
+    leader->tick_taken_at = tbus_stamps_now(leader->stamps);
+    if (leader->stamps_ticks)
+        tbus_stamps_message(leader->stamps, TBUS_STAMP_TAKEN, leader->md.seq,
+                            leader->tick_taken_at);
+}
+
 static int give_tick(group_t *g, const tick_t *tick, size_t bytes)
 {
     market_stage_t *leader = g->leader;
     const market_event_t *event;
+    if (TBUS_UNLIKELY(leader->stamps != NULL))
+        note_taken(leader);
     if (TBUS_UNLIKELY(leader->warms_up))
         end_warm_up(leader);
     int code = apply(g, tick, bytes, &event);

@@ -148,9 +148,15 @@ struct market_stage {
     bool warms_up; /* the last tick was for warming up */
     /* of each stage: it came more than 1 ns after the last tick, since the feed had said so */
     bool ends_late;
-    bool grouped;              /* it knows who is in its own process */
-    uint64_t rung_seq;         /* where on md those were woken last who wait for our horizons */
-    uint64_t clear_ns;         /* up to here ticks may be taken without another look */
+    bool grouped;      /* it knows who is in its own process */
+    uint64_t rung_seq; /* where on md those were woken last who wait for our horizons */
+    uint64_t clear_ns; /* up to here ticks may be taken without another look */
+    /* Of each stage that decides on ticks, while somebody measures: where it notes what it does;
+     * NULL: nobody does. */
+    const struct tbus_stamps *stamps;
+    bool stamps_ticks;         /* it notes of each tick when it was taken */
+    const uint64_t *taken_at;  /* a stamp: when the tick in hand was taken by its process */
+    uint64_t tick_taken_at;    /* the same, of the first stage of a process */
     uint64_t waits_since_ns;   /* host time; 0: it does not wait for a horizon */
     tbus_histogram_t *waits;   /* how long; NULL: nobody asks */
     tbus_atomic_u64_t *waited; /* ticks that had to wait; NULL likewise */

@@ -10,6 +10,7 @@
 #include <tickbus/msg/event.h>
 #include <tickbus/stage.h>
 
+#include "bus/run/stamps.h"
 #include "tools/measure/process_state.h"
 #include "tools/run/allocation.h"
 #include "tools/run/orphan.h"
@@ -435,6 +436,8 @@ int pipeline_run_process(pipeline_t *pipeline, uint32_t index, const tbus_atomic
     running_t running = {.pipeline = pipeline};
     orphan_t orphan = {.pipeline = pipeline, .process = index};
     int code = 0;
+    if (pipeline->bus.stamps)
+        tbus_stamps_touch(pipeline->bus.stamps);
     for (uint32_t i = 0; code == 0 && i < plan->stages_count; i++)
         code = make_stage(&running, &pipeline->stages[plan->stages[i]]);
     if (code == 0) {

@@ -560,6 +560,8 @@ static int report(supervisor_t *s)
     int code = s->run.errors_count ? OUTCOME_FAILED : OUTCOME_OK;
     if (!s->request->options->json && !s->running_since_ns)
         return code; /* nothing ran: the error on stderr is all there is to say */
+    if (s->request->summary)
+        *s->request->summary = supervisor_summary(s);
     if (s->request->no_summary)
         return code;
     json_t *summary = supervisor_summary(s);
@@ -605,6 +607,7 @@ static int supervise(supervisor_t *s, tbus_error_t *why)
     if (pipeline_create(config, &s->layout, request->options->for_ns, request->md_first_seq,
                         &s->pipeline, why) < 0)
         goto no_pipeline;
+    s->pipeline.bus.stamps = request->stamps;
     if (memory_check(&s->pipeline, why) < 0)
         goto no_guests;
     s->kills = memory_kills("/proc");

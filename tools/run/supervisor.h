@@ -23,6 +23,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <jansson.h>
+
 #include "tools/config/start_options.h"
 #include "tools/run/pipeline.h"
 
@@ -43,6 +45,10 @@ typedef struct supervisor_request {
     const pipeline_topic_t *topics;
     uint64_t md_first_seq; /* with which the ring md begins; 0: 1 */
     bool no_summary;       /* whoever asked has something else to print, unless the run fails */
+    /* where stages note when each message took each step; not owned. NULL: nobody measures */
+    const struct tbus_stamps *stamps;
+    /* with no_summary: the object (summary.h), a new reference, or NULL. NULL: nobody asks */
+    json_t **summary;
     /* of a run that repeats what was recorded; NULL: nobody asks. Written before the end. */
     supervisor_repetition_t *repetition;
 } supervisor_request_t;

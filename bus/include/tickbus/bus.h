@@ -56,6 +56,9 @@ typedef struct tbus_bus {
     uint64_t syscalls;  /* that waiting forms made; waking somebody is not among them */
     bool shares_cpu;    /* when last looked, another participant was pinned to our only CPU */
     uint64_t shares_cpu_ns;
+    /* Where stages note when each message took each step, while whoever made the bus measures it
+     * (bus/run/stamps.h); not owned. NULL: nobody does */
+    const struct tbus_stamps *stamps;
 } tbus_bus_t;
 
 #define TBUS_SESSION_NAME 10u /* characters */

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* busctl latency: what it says of a run hangs together, whatever the host had it take. */
+#include "tests/e2e/running_bus.h"
+
+#include <signal.h>
+
+#define LATENCY                                                                                    \
+    "--feed", "synth:seed=3,symbols=4", "--rate", "20k", "--for", "200ms", "--wait", "park",       \
+        "--json"
+
+static json_t *result_of(const fixture_t *f)
+{
+    json_error_t error;
+    json_t *report = json_loads(f->start.out, 0, &error);
+    if (!report)
+        fail_msg("no JSON: %s; stderr: %s", error.text, f->start.err);
+    return report;
+}
+
+static int64_t integer(const json_t *object, const char *key)
+{
+    return (int64_t)json_integer_value(json_object_get(object, key));
+}
+
+static const json_t *hop_of(const json_t *report, const char *name)
+{
+    size_t i;
+    const json_t *hop;
+    json_array_foreach(json_object_get(report, "hops"), i,
+                       hop) if (strcmp(json_string_value(json_object_get(hop, "name")), name) ==
+                                0) return hop;
+    fail_msg("no hop %s", name);
+    return NULL;
+}
+
+static const char *const path[] = {"publish", "seen", "decide", "risk", "execute", "report"};
+
+static void every_message_is_measured_and_percentiles_rise(void **state)
+{
+    static const char *const keys[] = {"p50", "p90", "p99", "p99_9", "p99_99", "max"};
+    fixture_t *f = *state;
+    assert_int_equal(run(f, "latency", LATENCY, NULL), 0);
+    json_t *report = result_of(f);
+    int64_t messages = (int64_t)number(json_object_get(report, "summary"), "feed", "messages");
+    assert_true(messages > 0);
+    assert_int_equal(integer(hop_of(report, "publish"), "count"), messages);
+    assert_int_equal(integer(hop_of(report, "seen"), "count"), messages);
+    assert_int_equal(integer(hop_of(report, "tick_to_seen"), "count"), messages);
+    int64_t answered = integer(hop_of(report, "tick_to_report"), "count");
+    assert_true(answered > 0);
+    for (size_t i = 2; i < 6; i++)
+        assert_int_equal(integer(hop_of(report, path[i]), "count"), answered);
+    for (size_t i = 0; i < 6; i++)
+        for (size_t k = 1; k < sizeof keys / sizeof *keys; k++)
+            assert_true(integer(hop_of(report, path[i]), keys[k - 1]) <=
+                        integer(hop_of(report, path[i]), keys[k]));
+    json_decref(report);
+}
+
+static void hops_of_the_worst_messages_and_means_add_up(void **state)
+{
+    fixture_t *f = *state;
+    size_t i;
+    const json_t *message;
+    double means = 0;
+    assert_int_equal(run(f, "latency", LATENCY, NULL), 0);
+    json_t *report = result_of(f);
+    assert_true(json_array_size(json_object_get(report, "worst")) > 0);
+    json_array_foreach(json_object_get(report, "worst"), i, message)
+    {
+        int64_t sum = 0;
+        for (size_t k = 0; k < 6; k++)
+            sum += integer(message, path[k]);
+        assert_int_equal(sum, integer(message, "total"));
+    }
+    for (size_t k = 0; k < 6; k++)
+        means += json_number_value(json_object_get(hop_of(report, path[k]), "mean_answered"));
+    double total = json_number_value(json_object_get(hop_of(report, "tick_to_report"), "mean"));
+    assert_true(means > total * (1 - 1e-9) && means < total * (1 + 1e-9));
+    json_decref(report);
+}
+
+/* No pipeline takes ten million a second: the first line says so, and --strict fails. */
+static void a_run_that_could_not_keep_up_says_so_first(void **state)
+{
+    fixture_t *f = *state;
+    assert_int_equal(
+        run(f, "latency", "--rate", "100M", "--for", "50ms", "--wait", "park", "--strict", NULL),
+        1);
+    assert_memory_equal(f->start.out, "DID NOT KEEP UP", 15);
+    assert_non_null(strstr(f->start.err, "did not keep up"));
+}
+
+static void out_leaves_samples_and_the_report(void **state)
+{
+    fixture_t *f = *state;
+    char directory[SCRATCH_PATH_MAX], name[SCRATCH_PATH_MAX + 16];
+    size_t bytes;
+    scratch_create(directory);
+    int code = run(f, "latency", LATENCY, "--out", directory, NULL);
+    snprintf(name, sizeof name, "%s/report.json", directory);
+    char *report = file_read(name, &bytes);
+    snprintf(name, sizeof name, "%s/samples.bin", directory);
+    char *samples = file_read(name, &bytes);
+    bool good = code == 0 && report && samples && memcmp(samples, "tbsample", 8) == 0 &&
+                json_object_get(result_of(f), "hops");
+    free(report);
+    free(samples);
+    scratch_remove(directory);
+    assert_true(good);
+}
+
+static void wrong_options_are_usage(void **state)
+{
+    fixture_t *f = *state;
+    assert_int_equal(run(f, "latency", "--rate", "fast", NULL), 2);
+    assert_non_null(strstr(f->start.err, "--rate"));
+    assert_int_equal(run(f, "latency", "--rat", "5", NULL), 2);
+    assert_int_equal(run(f, "latency", "extra", NULL), 2);
+}
+
+/* `status` finds it by its name; a signal ends it, and what came until then is told. */
+static void the_bus_is_reached_while_it_runs(void **state)
+{
+    fixture_t *f = *state;
+    f->argv[0] = TICKBUS_BUSCTL;
+    const char *const arguments[] = {"latency", "--name", f->bus, "--rate", "5k", "--for",
+                                     "60s",     "--wait", "park", "--json", NULL};
+    memcpy(f->argv + 1, arguments, sizeof arguments);
+    f->start = (program_t){.argv = f->argv};
+    assert_true(program_start(&f->start));
+    json_decref(wait_for(f, 500));
+    kill(f->start.pid, SIGINT);
+    program_wait(&f->start);
+    assert_int_equal(f->start.exit_code, 0);
+    json_t *report = result_of(f);
+    assert_true(integer(hop_of(report, "seen"), "count") >= 500);
+    json_decref(report);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(every_message_is_measured_and_percentiles_rise),
+        TEST(hops_of_the_worst_messages_and_means_add_up),
+        TEST(a_run_that_could_not_keep_up_says_so_first),
+        TEST(out_leaves_samples_and_the_report),
+        TEST(wrong_options_are_usage),
+        TEST(the_bus_is_reached_while_it_runs),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

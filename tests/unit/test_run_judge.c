@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "tools/latency/run.h"
+
+#define MESSAGES 1001u
+
+/* A message each 10 us, 100,000 a second; message i is seen `late_ns(i)` after it was wanted. */
+static run_result_t made(uint64_t late_ns, uint64_t last_late_ns)
+{
+    run_result_t r = {0};
+    assert_true(samples_create(MESSAGES, &r.samples));
+    assert_true(samples_reserve(&r.samples, HOP_TICK_TO_SEEN, MESSAGES, false));
+    r.samples.rows = r.samples.hops[HOP_TICK_TO_SEEN].count = MESSAGES;
+    for (uint64_t i = 0; i < MESSAGES; i++) {
+        r.samples.intended_ns[i] = i * 10000;
+        r.samples.hops[HOP_TICK_TO_SEEN].ns[i] = i + 1 == MESSAGES ? last_late_ns : late_ns;
+    }
+    return r;
+}
+
+static void a_pipeline_that_is_slow_but_in_time_has_kept_up(void **state)
+{
+    run_result_t r = made(5000000, 90000); /* late in the middle, not at the end */
+    (void)state;
+    run_judge(&r);
+    assert_true(r.kept_up);
+    assert_true(r.rate_target > 99999 && r.rate_target < 100001);
+    assert_true(r.rate_achieved > 99000 && r.rate_achieved < 100001);
+    run_result_clear(&r);
+}
+
+static void one_that_falls_behind_more_than_a_hundredth_has_not(void **state)
+{
+    run_result_t r = made(0, 102000); /* 1.02 % of 10 ms */
+    (void)state;
+    run_judge(&r);
+    assert_false(r.kept_up);
+    assert_true(r.rate_achieved < 99000);
+    run_result_clear(&r);
+    r = made(0, 100000); /* 1.00 % */
+    run_judge(&r);
+    assert_true(r.kept_up);
+    run_result_clear(&r);
+}
+
+static void a_run_without_messages_says_so_and_has_not_kept_up(void **state)
+{
+    run_result_t r = {0};
+    (void)state;
+    run_judge(&r);
+    assert_false(r.kept_up);
+    assert_int_equal(r.notes_count, 1);
+    assert_non_null(strstr(r.notes[0], "no more than one message"));
+    run_result_clear(&r);
+    run_result_clear(&r); /* accepts one that is empty */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_pipeline_that_is_slow_but_in_time_has_kept_up),
+        cmocka_unit_test(one_that_falls_behind_more_than_a_hundredth_has_not),
+        cmocka_unit_test(a_run_without_messages_says_so_and_has_not_kept_up),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/latency/report.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "tools/latency/hdr.h"
+#include "tools/measure/format.h"
+#include "tools/measure/provenance.h"
+#include "tools/show/grouped.h"
+
+#define SCHEMA    1
+#define WORST_MAX 10u
+
+static const struct {
+    const char *key;
+    double share;
+} percentiles[] = {
+    {"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p99_9", 0.999}, {"p99_99", 0.9999},
+};
+#define PERCENTILES (sizeof percentiles / sizeof *percentiles)
+
+/* ---- the object */
+
+/* Of a hop that every message takes: its mean over those that are answered, which adds up with the
+ * other hops to the mean from tick to report. */
+static double mean_answered_ns(const samples_t *s, enum sample_hop hop)
+{
+    const sample_column_t *answered = &s->hops[HOP_TICK_TO_REPORT];
+    double sum = 0;
+    for (uint64_t i = 0, k = 0; i < answered->count; i++) {
+        while (samples_row(s, hop, k) < answered->row[i])
+            k++;
+        sum += (double)s->hops[hop].ns[k];
+    }
+    return answered->count ? sum / (double)answered->count : 0;
+}
+
+static json_t *hop_object(const samples_t *s, enum sample_hop hop, hdr_t *h)
+{
+    const sample_column_t *column = &s->hops[hop];
+    json_t *object =
+        json_pack("{s:s, s:I}", "name", samples_hop_name(hop), "count", (json_int_t)column->count);
+    hdr_clear(h);
+    for (uint64_t i = 0; i < column->count; i++)
+        hdr_record(h, column->ns[i]);
+    for (size_t i = 0; i < PERCENTILES; i++)
+        json_object_set_new(
+            object, percentiles[i].key,
+            column->count ? json_integer((json_int_t)hdr_percentile_ns(h, percentiles[i].share))
+                          : json_null());
+    json_object_set_new(object, "max",
+                        column->count ? json_integer((json_int_t)h->max_ns) : json_null());
+    json_object_set_new(object, "mean",
+                        column->count ? json_real(samples_mean_ns(s, hop)) : json_null());
+    if (hop < HOP_PATH && s->hops[HOP_TICK_TO_REPORT].count)
+        json_object_set_new(object, "mean_answered", json_real(mean_answered_ns(s, hop)));
+    return object;
+}
+
+static json_t *hops_array(const samples_t *s)
+{
+    json_t *array = json_array();
+    hdr_t *h = malloc(sizeof *h); /* too large for a stack */
+    for (int hop = 0; h && hop < HOP_COUNT; hop++)
+        if (hop < HOP_WAIT_HORIZON || s->hops[hop].count)
+            json_array_append_new(array, hop_object(s, (enum sample_hop)hop, h));
+    free(h);
+    return array;
+}
+
+/* Index of the value of a hop that belongs to `row`; the hop's count: none does. */
+static uint64_t find_row(const samples_t *s, enum sample_hop hop, uint64_t row)
+{
+    uint64_t low = 0, high = s->hops[hop].count;
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        if (samples_row(s, hop, middle) < row)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < s->hops[hop].count && samples_row(s, hop, low) == row ? low : s->hops[hop].count;
+}
+
+static json_t *message_object(const samples_t *s, enum sample_hop total, uint64_t i)
+{
+    uint64_t row = samples_row(s, total, i);
+    json_t *object =
+        json_pack("{s:I, s:f, s:I}", "seq", (json_int_t)samples_seq(s, total, i), "at_s",
+                  (double)s->intended_ns[row] / 1e9, "total", (json_int_t)s->hops[total].ns[i]);
+    for (int hop = 0; hop < HOP_PATH; hop++) {
+        uint64_t k = find_row(s, (enum sample_hop)hop, row);
+        if (k < s->hops[hop].count)
+            json_object_set_new(object, samples_hop_name((enum sample_hop)hop),
+                                json_integer((json_int_t)s->hops[hop].ns[k]));
+    }
+    return object;
+}
+
+/* The indices of the longest, the longest first. */
+static uint32_t find_worst(const sample_column_t *column, uint64_t out_worst[WORST_MAX])
+{
+    uint32_t count = 0;
+    for (uint64_t i = 0; i < column->count; i++) {
+        if (count == WORST_MAX && column->ns[i] <= column->ns[out_worst[count - 1]])
+            continue;
+        uint32_t at = count < WORST_MAX ? count++ : count - 1;
+        for (; at > 0 && column->ns[out_worst[at - 1]] < column->ns[i]; at--)
+            out_worst[at] = out_worst[at - 1];
+        out_worst[at] = i;
+    }
+    return count;
+}
+
+static json_t *worst_array(const samples_t *s)
+{
+    enum sample_hop total =
+        s->hops[HOP_TICK_TO_REPORT].count ? HOP_TICK_TO_REPORT : HOP_TICK_TO_SEEN;
+    uint64_t worst[WORST_MAX];
+    uint32_t count = find_worst(&s->hops[total], worst);
+    json_t *array = json_array();
+    for (uint32_t i = 0; i < count; i++)
+        json_array_append_new(array, message_object(s, total, worst[i]));
+    return array;
+}
+
+static json_t *clock_object(const run_clock_t *clock)
+{
+#if defined(__aarch64__)
+    const char *counter = "cntvct";
+#else
+    const char *counter = "tsc";
+#endif
+    return json_pack("{s:s, s:f, s:f, s:f, s:{s:I, s:I}}", "source",
+                     clock->ticks ? counter : "monotonic", "read_ns", clock->read_ns,
+                     "system_read_ns", clock->system_ns, "drift_ns", clock->drift_ns, "backward",
+                     "count", (json_int_t)clock->backward_count, "max_ns",
+                     (json_int_t)clock->backward_ns_max);
+}
+
+json_t *report_build(const run_spec_t *spec, const run_result_t *result)
+{
+    json_t *object = json_object(), *notes = json_array();
+    provenance_add(object, SCHEMA);
+    for (uint32_t i = 0; i < result->notes_count; i++)
+        json_array_append_new(notes, json_string(result->notes[i]));
+    json_object_set_new(object, "kept_up", json_boolean(result->kept_up));
+    json_object_set_new(
+        object, "rate",
+        json_pack("{s:f, s:f}", "target", result->rate_target, "achieved", result->rate_achieved));
+    json_object_set_new(object, "seconds", json_real(result->seconds));
+    json_object_set_new(object, "arrival", json_string(spec->arrival));
+    json_object_set_new(object, "hops", hops_array(&result->samples));
+    json_object_set_new(object, "worst", worst_array(&result->samples));
+    json_object_set_new(object, "clock", clock_object(&result->clock));
+    json_object_set(object, "summary", result->summary);
+    json_object_set_new(object, "notes", notes);
+    return object;
+}
+
+/* ---- the text */
+
+#define FIGURE_WIDTH 9
+
+static double number(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+    return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+static void print_ns(double ns, FILE *out)
+{
+    fprintf(out, " %*s", FIGURE_WIDTH, figure_ns(ns).text);
+}
+
+static void print_hop(const json_t *hop, FILE *out)
+{
+    char count[GROUPED_MAX];
+    fprintf(out, "%-15s %12s", json_string_value(json_object_get(hop, "name")),
+            grouped((int64_t)json_integer_value(json_object_get(hop, "count")), count));
+    print_ns(number(hop, json_object_get(hop, "mean_answered") ? "mean_answered" : "mean"), out);
+    for (size_t p = 0; p < PERCENTILES; p++)
+        print_ns(number(hop, percentiles[p].key), out);
+    print_ns(number(hop, "max"), out);
+    fputc('\n', out);
+}
+
+static void print_hops(const json_t *hops, FILE *out)
+{
+    size_t i;
+    const json_t *hop;
+    fprintf(out, "\n%-15s %12s %*s", "hop", "count", FIGURE_WIDTH, "mean");
+    for (size_t p = 0; p < PERCENTILES; p++)
+        fprintf(out, " %*s", FIGURE_WIDTH, percentiles[p].key);
+    fprintf(out, " %*s\n", FIGURE_WIDTH, "max");
+    json_array_foreach(hops, i, hop) print_hop(hop, out);
+    fputs("Means add up: those of the first six, over the messages that are answered, to that of "
+          "tick_to_report. Percentiles do not.\n",
+          out);
+}
+
+static void print_worst(const json_t *worst, FILE *out)
+{
+    size_t i;
+    const json_t *message;
+    if (json_array_size(worst) == 0)
+        return;
+    fprintf(out, "\n%-12s %9s %*s", "worst", "at", FIGURE_WIDTH, "total");
+    for (int hop = 0; hop < HOP_PATH; hop++)
+        fprintf(out, " %*s", FIGURE_WIDTH, samples_hop_name((enum sample_hop)hop));
+    fputc('\n', out);
+    json_array_foreach(worst, i, message)
+    {
+        fprintf(out, "%-12lld %7.3f s",
+                (long long)json_integer_value(json_object_get(message, "seq")),
+                number(message, "at_s"));
+        print_ns(number(message, "total"), out);
+        for (int hop = 0; hop < HOP_PATH; hop++)
+            print_ns(number(message, samples_hop_name((enum sample_hop)hop)), out);
+        fputc('\n', out);
+    }
+}
+
+static void print_head(const json_t *report, FILE *out)
+{
+    const json_t *rate = json_object_get(report, "rate");
+    char target[GROUPED_MAX], achieved[GROUPED_MAX];
+    fprintf(out, "%s: %s messages/s of %s in %.1f s, %s arrivals\n",
+            json_is_true(json_object_get(report, "kept_up")) ? "kept up" : "DID NOT KEEP UP",
+            grouped((int64_t)number(rate, "achieved"), achieved),
+            grouped((int64_t)number(rate, "target"), target), number(report, "seconds"),
+            json_string_value(json_object_get(report, "arrival")));
+}
+
+static void print_clock(const json_t *clock, FILE *out)
+{
+    const json_t *backward = json_object_get(clock, "backward");
+    fprintf(out, "\nclock: %s, %s a look", json_string_value(json_object_get(clock, "source")),
+            figure_ns(number(clock, "read_ns")).text);
+    if (number(backward, "count") > 0)
+        fprintf(out, "; %.0f stamps ran backwards, by %s at most", number(backward, "count"),
+                figure_ns(number(backward, "max_ns")).text);
+    fputc('\n', out);
+}
+
+void report_print(const json_t *report, FILE *out)
+{
+    size_t i;
+    const json_t *note;
+    print_head(report, out);
+    print_hops(json_object_get(report, "hops"), out);
+    print_worst(json_object_get(report, "worst"), out);
+    print_clock(json_object_get(report, "clock"), out);
+    json_array_foreach(json_object_get(report, "notes"), i, note)
+        fprintf(out, "note: %s\n", json_string_value(note));
+}

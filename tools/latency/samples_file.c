@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* DIR/samples.bin (samples.h). */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "tools/latency/samples.h"
+#include "tools/show/output_file.h"
+
+#define FILE_NAME    "samples.bin"
+#define FILE_VERSION 1u
+#define PATH_BYTES   4096
+
+static const char magic[8] = {'t', 'b', 's', 'a', 'm', 'p', 'l', 'e'};
+
+typedef struct file_header {
+    char magic[8];
+    uint32_t version;
+    uint32_t hops;
+    uint64_t first_seq;
+    uint64_t start_ns;
+    uint64_t rows;
+} file_header_t;
+
+_Static_assert(sizeof(file_header_t) == 40, "as samples.h says");
+
+typedef struct column_header {
+    uint64_t count;
+    uint64_t sparse;
+} column_header_t;
+
+static int path_of(const char *directory, char out_path[PATH_BYTES], tbus_error_t *err)
+{
+    int bytes = snprintf(out_path, PATH_BYTES, "%s/" FILE_NAME, directory);
+    if (bytes > 0 && bytes < PATH_BYTES)
+        return 0;
+    return tbus_fail(err, -ENAMETOOLONG, "the name of the directory %.80s... is too long",
+                     directory);
+}
+
+static uint64_t rows_bytes(uint64_t count)
+{
+    return (count * sizeof(uint32_t) + 7) / 8 * 8;
+}
+
+static bool write_column(const sample_column_t *column, FILE *out)
+{
+    static const char zeros[8];
+    column_header_t header = {column->count, column->row != NULL};
+    bool good = fwrite(&header, sizeof header, 1, out) == 1;
+    if (column->row) {
+        size_t bytes = column->count * sizeof *column->row;
+        size_t padding = rows_bytes(column->count) - bytes;
+        good = good && fwrite(column->row, 1, bytes, out) == bytes &&
+               fwrite(zeros, 1, padding, out) == padding;
+    }
+    return good && fwrite(column->ns, sizeof *column->ns, column->count, out) == column->count;
+}
+
+int samples_write(const samples_t *s, const char *directory, tbus_error_t *err)
+{
+    char path[PATH_BYTES];
+    output_file_t file;
+    int code = path_of(directory, path, err);
+    if (code == 0)
+        code = output_file_open(path, &file, err);
+    if (code < 0)
+        return code;
+    file_header_t header = {.version = FILE_VERSION,
+                            .hops = HOP_COUNT,
+                            .first_seq = s->first_seq,
+                            .start_ns = s->start_ns,
+                            .rows = s->rows};
+    memcpy(header.magic, magic, sizeof magic);
+    (void)fwrite(&header, sizeof header, 1, file.stream); /* commit finds what went wrong */
+    (void)fwrite(s->intended_ns, sizeof *s->intended_ns, s->rows, file.stream);
+    for (int i = 0; i < HOP_COUNT; i++)
+        (void)write_column(&s->hops[i], file.stream);
+    return output_file_commit(&file, err);
+}
+
+/* ---- reading */
+
+typedef struct reading {
+    FILE *in;
+    uint64_t left; /* bytes of the file: no count in it can ask for more memory than that */
+} reading_t;
+
+static bool take(reading_t *r, void *out, uint64_t size, uint64_t count)
+{
+    uint64_t bytes;
+    if (__builtin_mul_overflow(size, count, &bytes) || bytes > r->left)
+        return false;
+    r->left -= bytes;
+    return fread(out, size, count, r->in) == count;
+}
+
+static bool rises(const uint32_t *row, uint64_t count, uint64_t rows)
+{
+    for (uint64_t i = 0; i < count; i++)
+        if (row[i] >= rows || (i > 0 && row[i] <= row[i - 1]))
+            return false;
+    return true;
+}
+
+static bool take_column(reading_t *r, samples_t *s, enum sample_hop hop)
+{
+    column_header_t header;
+    unsigned char padding[8];
+    sample_column_t *column = &s->hops[hop];
+    if (!take(r, &header, sizeof header, 1) || header.count > s->rows || header.sparse > 1 ||
+        (!header.sparse && header.count != 0 && header.count != s->rows) ||
+        header.count > r->left / sizeof *column->ns ||
+        !samples_reserve(s, hop, header.count, header.sparse == 1))
+        return false;
+    column->count = header.count;
+    if (header.sparse) {
+        uint64_t pad = rows_bytes(header.count) - header.count * sizeof *column->row;
+        if (!take(r, column->row, sizeof *column->row, header.count) || !take(r, padding, 1, pad) ||
+            !rises(column->row, header.count, s->rows))
+            return false;
+    }
+    return take(r, column->ns, sizeof *column->ns, header.count);
+}
+
+static bool never_falls(const uint64_t *ns, uint64_t rows)
+{
+    for (uint64_t i = 1; i < rows; i++)
+        if (ns[i] < ns[i - 1])
+            return false;
+    return true;
+}
+
+static bool take_all(reading_t *r, samples_t *s)
+{
+    file_header_t header;
+    if (!take(r, &header, sizeof header, 1) || memcmp(header.magic, magic, sizeof magic) != 0 ||
+        header.version != FILE_VERSION || header.hops != HOP_COUNT ||
+        header.rows > SAMPLES_ROWS_MAX || header.rows > r->left / sizeof *s->intended_ns ||
+        !samples_create(header.rows, s))
+        return false;
+    s->rows = header.rows;
+    s->first_seq = header.first_seq;
+    s->start_ns = header.start_ns;
+    if (!take(r, s->intended_ns, sizeof *s->intended_ns, s->rows) ||
+        !never_falls(s->intended_ns, s->rows))
+        return false;
+    for (int i = 0; i < HOP_COUNT; i++)
+        if (!take_column(r, s, (enum sample_hop)i))
+            return false;
+    return r->left == 0;
+}
+
+int samples_read(const char *directory, samples_t *out_samples, tbus_error_t *err)
+{
+    char path[PATH_BYTES];
+    struct stat st;
+    samples_t s = {0};
+    int code = path_of(directory, path, err);
+    if (code < 0)
+        return code;
+    FILE *in = fopen(path, "re");
+    if (!in || fstat(fileno(in), &st) < 0) {
+        code = -errno;
+        if (in)
+            fclose(in);
+        return tbus_fail(err, code, "%s: %s; `busctl latency --out DIR` writes it", path,
+                         tbus_strerror(code));
+    }
+    reading_t r = {.in = in, .left = (uint64_t)st.st_size};
+    bool good = take_all(&r, &s);
+    fclose(in);
+    if (!good) {
+        samples_clear(&s);
+        return tbus_fail(err, -TBUS_EFORMAT,
+                         "%s: not the samples of a run, or damaged: make it anew with `busctl "
+                         "latency --out DIR`",
+                         path);
+    }
+    *out_samples = s;
+    return 0;
+}
