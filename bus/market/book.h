@@ -49,7 +49,10 @@ typedef struct price_level {
     uint32_t priority; /* 0: loose, not in the tree */
     uint16_t locate;
     uint8_t side; /* BOOK_BID, BOOK_ASK */
-    uint8_t pad[17];
+    uint8_t pad[5];
+    uint32_t first; /* of its queue (queue.h): places of the first order and the last, 0: none */
+    uint32_t last;
+    uint32_t pad_end;
 } price_level_t;
 
 _Static_assert(sizeof(price_level_t) == 64, "one cache line a level");
@@ -133,6 +136,8 @@ static inline uint32_t book_level(level_pool_t *pool, book_side_t *side, uint16_
     level->priority = 0;
     level->locate = locate;
     level->side = (uint8_t)which;
+    level->first = 0;
+    level->last = 0;
     level->worse = worse;
     level->better = better;
     if (worse != 0)

@@ -37,7 +37,7 @@ static void *populate(size_t bytes)
 
 /* Where its parts begin in the one mapping. */
 typedef struct parts {
-    size_t books, symbols, levels, orders, bytes;
+    size_t books, symbols, levels, queues, orders, bytes;
 } parts_t;
 
 static parts_t parts_of(const market_limits_t *limits)
@@ -45,7 +45,8 @@ static parts_t parts_of(const market_limits_t *limits)
     parts_t p = {.books = round_up(sizeof(market_t), 64)};
     p.symbols = p.books + MARKET_LOCATES * sizeof(locate_book_t);
     p.levels = round_up(p.symbols + MARKET_LOCATES * sizeof(market_symbol_t), 64);
-    p.orders = p.levels + levels_footprint(limits->levels_max);
+    p.queues = p.levels + levels_footprint(limits->levels_max);
+    p.orders = round_up(p.queues + queue_footprint(limits->orders_max), 64);
     p.bytes = round_up(p.orders + orders_footprint(limits->orders_max), HUGE_PAGE_BYTES);
     return p;
 }
@@ -98,6 +99,7 @@ int market_create(const market_limits_t *limits, market_t **out_market, tbus_err
     for (uint32_t i = 0; i < MARKET_LOCATES; i++)
         memset(m->symbols[i].name, ' ', sizeof m->symbols[i].name);
     levels_init(&m->levels, memory + at.levels, limits->levels_max, hash_seed_random());
+    queue_init(&m->queues, memory + at.queues, limits->orders_max);
     orders_init(&m->orders, memory + at.orders, limits->orders_max, hash_seed_random());
     *out_market = m;
     return 0;

@@ -80,11 +80,15 @@ static inline int add_order(market_t *m, order_entry_t *entry, uint64_t ref, uin
     price_level_t *level = &m->levels.levels[index];
     level->qty += qty;
     level->orders++;
+    uint32_t place = queue_take(&m->queues);
+    queue_order_t *order = &m->queues.orders[place];
+    order->added_seq = m->event.md_seq;
+    order->event = tick->event;
+    order->qty = qty;
+    queue_join(&m->queues, level, place);
     entry->ref = ref;
-    entry->added_seq = m->event.md_seq;
-    entry->qty = qty;
+    entry->place = place;
     entry->level = index;
-    entry->event = tick->event;
     orders_added(&m->orders);
     if (m->orders.live > m->stats.live_orders_max)
         m->stats.live_orders_max = m->orders.live;
@@ -99,19 +103,22 @@ static inline void take_shares(market_t *m, order_entry_t *entry, uint32_t qty)
 {
     uint32_t index = entry->level;
     price_level_t *level = &m->levels.levels[index];
-    if (TBUS_UNLIKELY(qty > entry->qty)) {
+    queue_order_t *order = &m->queues.orders[entry->place];
+    if (TBUS_UNLIKELY(qty > order->qty)) {
         m->stats.over_reductions++;
-        qty = entry->qty;
+        qty = order->qty;
     }
     m->event.side = level->side == BOOK_BID ? 'B' : 'S';
     m->event.removed_px_e4 = level->px_e4;
     m->event.removed_qty = qty;
-    m->event.removed_added_seq = entry->added_seq;
+    m->event.removed_added_seq = order->added_seq;
+    m->event.removed_left = order->qty - qty;
     level->qty -= qty;
-    if (entry->qty != qty) {
-        entry->qty -= qty;
+    if (order->qty != qty) {
+        order->qty -= qty;
         return;
     }
+    queue_leave(&m->queues, level, entry->place);
     orders_remove(&m->orders, entry);
     if (--level->orders == 0)
         book_drop(&m->levels, &m->books[level->locate].sides[level->side], index);
@@ -126,7 +133,7 @@ static inline int apply_add(market_t *m, const tick_t *tick, uint16_t locate)
         return 0;
     }
     order_entry_t *entry = orders_place(&m->orders, tick->order_ref);
-    if (TBUS_UNLIKELY(entry->qty != 0)) {
+    if (TBUS_UNLIKELY(entry->place != 0)) {
         m->stats.duplicate_adds++;
         return 0;
     }
@@ -165,7 +172,7 @@ static inline void apply_reduction(market_t *m, const tick_t *tick, uint16_t loc
     if (!entry)
         return;
     uint16_t of_order = m->levels.levels[entry->level].locate;
-    take_shares(m, entry, all ? entry->qty : tick->qty);
+    take_shares(m, entry, all ? m->queues.orders[entry->place].qty : tick->qty);
     disown_if_foreign(m, locate, of_order);
 }
 
@@ -187,13 +194,13 @@ static int apply_replace(market_t *m, const tick_t *tick, uint16_t locate)
     unsigned which = from->side;
     if (TBUS_UNLIKELY(!replace_has_a_level(m, from, tick->px_e4)))
         return fail_with(m, m->levels_text);
-    take_shares(m, entry, entry->qty);
+    take_shares(m, entry, m->queues.orders[entry->place].qty);
     int rc = 0;
     if (TBUS_UNLIKELY(tick->qty == 0)) {
         m->stats.malformed++;
     } else {
         entry = orders_place(&m->orders, tick->new_ref);
-        if (TBUS_UNLIKELY(entry->qty != 0))
+        if (TBUS_UNLIKELY(entry->place != 0))
             m->stats.duplicate_adds++;
         else
             rc = add_order(m, entry, tick->new_ref, of_order, which, tick);
@@ -386,6 +393,7 @@ void market_fetch_near(const market_t *m, const tick_t *tick, size_t bytes)
     const order_entry_t *entry =
         &m->orders.now.entries[orders_home(&m->orders.now, tick->order_ref)];
     __builtin_prefetch(&m->levels.levels[entry->level], 1, 3);
+    __builtin_prefetch(&m->queues.orders[entry->place], 1, 3);
 }
 
 /* ---- queries */
@@ -447,4 +455,20 @@ uint64_t market_qty_at(const market_t *m, uint16_t locate, uint8_t side, uint32_
     unsigned which = which_side(side);
     uint32_t at = book_find(&m->levels, &m->books[locate].sides[which], book_key(which, px_e4));
     return m->levels.levels[at].qty;
+}
+
+uint32_t market_first_order(const market_t *m, uint16_t locate, uint8_t side, uint32_t px_e4)
+{
+    if (side != 'B' && side != 'S')
+        return 0;
+    unsigned which = which_side(side);
+    uint32_t at = book_find(&m->levels, &m->books[locate].sides[which], book_key(which, px_e4));
+    return at == 0 ? 0 : m->levels.levels[at].first;
+}
+
+uint32_t market_order_behind(const market_t *m, uint32_t order, market_order_t *out_order)
+{
+    const queue_order_t *here = &m->queues.orders[order <= m->orders.orders_max ? order : 0];
+    *out_order = (market_order_t){.added_seq = here->added_seq, .qty = here->qty};
+    return here->behind;
 }

@@ -61,7 +61,7 @@ void orders_move_some(order_table_t *t)
     for (uint32_t i = 0; i < ORDERS_MOVED_PER_ADD && t->before_live > 0; i++) {
         order_entry_t *from = &t->before.entries[t->before_at];
         /* Vacating shifts a follower into this very slot: the slot is done when none comes. */
-        while (from->qty != 0) {
+        while (from->place != 0) {
             *orders_probe(&t->now, from->ref) = *from;
             orders_vacate(&t->before, from);
             t->before_live--;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* orders.h - the live orders of all symbols, found by order reference. Private to bus/market.
+/* orders.h - the live orders of all symbols, found by order reference: of each its place in a queue
+ * (queue.h) and its level. Private to bus/market.
  *
  * Open addressing with linear probing. A removal shifts the entries behind it back, so there are
  * no tombstones and a look-up never passes over removed entries. The speed of such a table depends
@@ -34,14 +35,11 @@
 
 typedef struct order_entry {
     uint64_t ref;
-    /* md sequence of the tick that added it: its place in the queue of its level */
-    uint64_t added_seq;
-    uint32_t qty;   /* 0: the entry is free */
+    uint32_t place; /* in its queue; 0: the entry is free */
     uint32_t level; /* index of its price level */
-    uint64_t event; /* of the tick that added it: exchange time, tracking number (tick_t) */
 } order_entry_t;
 
-_Static_assert(sizeof(order_entry_t) == 32, "two entries share a cache line");
+_Static_assert(sizeof(order_entry_t) == 16, "four entries share a cache line");
 
 typedef struct order_slots {
     order_entry_t *entries;
@@ -84,7 +82,7 @@ static inline uint32_t orders_home(const order_slots_t *s, uint64_t ref)
 static inline order_entry_t *orders_probe(const order_slots_t *s, uint64_t ref)
 {
     uint32_t at = orders_home(s, ref);
-    while (s->entries[at].qty != 0 && s->entries[at].ref != ref)
+    while (s->entries[at].place != 0 && s->entries[at].ref != ref)
         at = (at + 1) & s->mask;
     return &s->entries[at];
 }
@@ -92,7 +90,7 @@ static inline order_entry_t *orders_probe(const order_slots_t *s, uint64_t ref)
 static inline void orders_vacate(order_slots_t *s, order_entry_t *entry)
 {
     uint32_t hole = (uint32_t)(entry - s->entries);
-    for (uint32_t at = (hole + 1) & s->mask; s->entries[at].qty != 0; at = (at + 1) & s->mask) {
+    for (uint32_t at = (hole + 1) & s->mask; s->entries[at].place != 0; at = (at + 1) & s->mask) {
         uint32_t home = orders_home(s, s->entries[at].ref);
         /* An entry may move back to the hole unless its home lies behind the hole. */
         if (((at - home) & s->mask) >= ((at - hole) & s->mask)) {
@@ -100,30 +98,30 @@ static inline void orders_vacate(order_slots_t *s, order_entry_t *entry)
             hole = at;
         }
     }
-    s->entries[hole].qty = 0;
+    s->entries[hole].place = 0;
 }
 
 /* The live entry of `ref`, or NULL. */
 static inline order_entry_t *orders_find(order_table_t *t, uint64_t ref)
 {
     order_entry_t *entry = orders_probe(&t->now, ref);
-    if (TBUS_LIKELY(entry->qty != 0))
+    if (TBUS_LIKELY(entry->place != 0))
         return entry;
     if (TBUS_UNLIKELY(t->before.entries)) {
         entry = orders_probe(&t->before, ref);
-        if (entry->qty != 0)
+        if (entry->place != 0)
             return entry;
     }
     return NULL;
 }
 
-/* For an add: the live entry of `ref` (qty not 0), or the free entry to fill, to be followed by
+/* For an add: the live entry of `ref` (place not 0), or the free entry to fill, to be followed by
  * orders_added. */
 static inline order_entry_t *orders_place(order_table_t *t, uint64_t ref)
 {
     if (TBUS_UNLIKELY(t->before.entries)) {
         order_entry_t *entry = orders_probe(&t->before, ref);
-        if (entry->qty != 0)
+        if (entry->place != 0)
             return entry;
     }
     return orders_probe(&t->now, ref);

@@ -71,12 +71,13 @@ void snapshot_destroy(snapshot_t *s)
 
 /* ---- the live orders, oldest first */
 
-static uint32_t collect(const order_slots_t *slots, by_age_t *out)
+static uint32_t collect(const market_t *m, const order_slots_t *slots, by_age_t *out)
 {
     uint32_t count = 0;
     for (uint64_t i = 0; slots->entries && i <= slots->mask; i++)
-        if (slots->entries[i].qty != 0)
-            out[count++] = (by_age_t){slots->entries[i].added_seq, &slots->entries[i]};
+        if (slots->entries[i].place != 0)
+            out[count++] =
+                (by_age_t){m->queues.orders[slots->entries[i].place].added_seq, &slots->entries[i]};
     return count;
 }
 
@@ -119,9 +120,10 @@ static const by_age_t *sort(snapshot_t *s, uint32_t count)
 static void keep_order(const market_t *m, const order_entry_t *entry, kept_order_t *out)
 {
     const price_level_t *level = &m->levels.levels[entry->level];
+    const queue_order_t *order = &m->queues.orders[entry->place];
     *out = (kept_order_t){.ref = entry->ref,
-                          .event = entry->event,
-                          .qty = entry->qty,
+                          .event = order->event,
+                          .qty = order->qty,
                           .px_e4 = level->px_e4,
                           .locate = level->locate,
                           .side = level->side == BOOK_BID ? 'B' : 'S'};
@@ -132,8 +134,8 @@ int snapshot_take(snapshot_t *s, const market_t *m, const standing_t *standing)
     s->admin_count = s->orders_count = 0;
     if (m->failed || m->orders.live > s->orders_max)
         return -TBUS_ELIMIT;
-    uint32_t count = collect(&m->orders.now, s->sorted[0]);
-    count += collect(&m->orders.before, s->sorted[0] + count);
+    uint32_t count = collect(m, &m->orders.now, s->sorted[0]);
+    count += collect(m, &m->orders.before, s->sorted[0] + count);
     assert(count == m->orders.live);
     const by_age_t *sorted = sort(s, count);
     for (uint32_t i = 0; i < count; i++) {

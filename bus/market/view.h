@@ -7,6 +7,7 @@
 #include "bus/market/book.h"
 #include <tickbus/market/market.h>
 #include "bus/market/orders.h"
+#include "bus/market/queue.h"
 
 /* Trading state has two sources that do not lift one another: H (regulatory) and, per market, h
  * (operational). */
@@ -29,6 +30,7 @@ struct market {
     market_event_t event; /* of the last tick */
     order_table_t orders;
     level_pool_t levels;
+    queue_pool_t queues;
     locate_book_t *books;     /* MARKET_LOCATES */
     bool failed;              /* a table was full: nothing may be applied any more */
     market_symbol_t *symbols; /* MARKET_LOCATES */

@@ -405,11 +405,16 @@ static void bad_calls_on_messages_and_books(things_t *t)
     ROW(-EINVAL, market_create(&limits, NULL, &t->err));
     ROW(-EINVAL, market_create(&none, &market, &t->err));
     ROW(-EINVAL, market_create(&huge, &market, &t->err));
+    market_order_t order;
     market_destroy(NULL);
     assert_int_equal(market_create(&limits, &market, &t->err), 0);
     ROW(false, market_level(market, UINT16_MAX, 'B', UINT32_MAX, &px, &qty, &orders));
     ROW(false, market_level(market, 1, 'X', 0, &px, &qty, &orders));
     ROW(0, market_qty_at(market, 1, 0, UINT32_MAX));
+    ROW(0, market_first_order(market, 1, 0, UINT32_MAX));
+    ROW(0, market_first_order(market, UINT16_MAX, 'B', UINT32_MAX));
+    ROW(0, market_order_behind(market, UINT32_MAX, &order));
+    ROW(0, order.qty);
     market_destroy(market);
     ROW(false, position_apply(&position, 0, 1, 1));
     ROW(0, position.qty);

@@ -726,11 +726,60 @@ static void fetching_ahead_changes_nothing_whatever_it_is_given(void **state)
     market_destroy(m);
 }
 
+/* Against a list of our own, by one price. */
+static void the_queue_of_a_price_shows_its_orders_in_the_order_of_time(void **state)
+{
+    enum { LIVE_MAX = 40, PX = 1000 };
+    bench_t *b = *state;
+    struct {
+        uint64_t ref, since;
+        uint32_t qty;
+    } live[LIVE_MAX + 1];
+    unsigned count = 0;
+    uint64_t random = 20240611, ref = 0, shown = 0;
+    for (unsigned step = 0; step < 3000; step++) {
+        random = random * UINT64_C(6364136223846793005) + 1442695040888963407u;
+        unsigned victim = count ? (unsigned)(random >> 33) % count : 0;
+        unsigned what = (unsigned)(random >> 60) % (count == LIVE_MAX ? 3 : 6);
+        if (count == 0 || what > 2) {
+            apply(b, tick_add(0, ++ref, 'B', 50, PX));
+            live[count].ref = ref;
+            live[count].since = b->seq;
+            live[count++].qty = 50;
+        } else if (what == 0 && live[victim].qty > 1) {
+            apply(b, tick_execute(0, live[victim].ref, 1));
+            live[victim].qty--;
+            assert_int_equal(b->event.removed_left, live[victim].qty);
+        } else {
+            bool replaced = what == 1;
+            uint64_t old = live[victim].ref;
+            memmove(&live[victim], &live[victim + 1], (--count - victim) * sizeof live[0]);
+            apply(b, replaced ? tick_replace(0, old, ++ref, 50, PX) : tick_delete(0, old));
+            assert_int_equal(b->event.removed_left, 0);
+            live[count].ref = ref;
+            live[count].since = b->seq;
+            live[count].qty = 50;
+            count += replaced;
+        }
+        uint32_t at = market_first_order(b->market, LOCATE, 'B', PX);
+        for (unsigned i = 0; i < count; i++, shown++) {
+            market_order_t order;
+            assert_true(at != 0);
+            at = market_order_behind(b->market, at, &order);
+            assert_int_equal(order.added_seq, live[i].since);
+            assert_int_equal(order.qty, live[i].qty);
+        }
+        assert_int_equal(at, 0);
+    }
+    assert_true(shown > 3000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fetching_ahead_changes_nothing_whatever_it_is_given),
         WITH_MARKET(a_level_is_the_sum_of_its_orders),
+        WITH_MARKET(the_queue_of_a_price_shows_its_orders_in_the_order_of_time),
         WITH_MARKET(an_attributed_add_is_an_add),
         WITH_MARKET(an_add_under_a_live_reference_is_counted_and_ignored),
         WITH_MARKET(a_reference_may_be_used_again_once_its_order_is_gone),

@@ -32,28 +32,27 @@ static bench_t make(uint32_t orders_max)
     return make_seeded(orders_max, (hash_seed_t){.mix = 12345, .factor = 678901});
 }
 
-static bool add(bench_t *b, uint64_t ref, uint32_t qty)
+static bool add(bench_t *b, uint64_t ref, uint32_t place)
 {
     order_entry_t *entry = orders_place(&b->table, ref);
-    if (entry->qty != 0)
+    if (entry->place != 0)
         return false;
-    *entry = (order_entry_t){.ref = ref, .added_seq = ref ^ 0xabcd, .qty = qty, .level = qty + 1};
+    *entry = (order_entry_t){.ref = ref, .place = place, .level = place + 1};
     orders_added(&b->table);
     return true;
 }
 
-static void check(bench_t *b, uint64_t ref, uint32_t qty)
+static void check(bench_t *b, uint64_t ref, uint32_t place)
 {
     const order_entry_t *entry = orders_find(&b->table, ref);
-    if (qty == 0) {
+    if (place == 0) {
         assert_null(entry);
         return;
     }
     assert_non_null(entry);
     assert_int_equal(entry->ref, ref);
-    assert_int_equal(entry->added_seq, ref ^ 0xabcd);
-    assert_int_equal(entry->qty, qty);
-    assert_int_equal(entry->level, qty + 1);
+    assert_int_equal(entry->place, place);
+    assert_int_equal(entry->level, place + 1);
 }
 
 static uint64_t next_random(uint64_t *state)
@@ -107,7 +106,7 @@ static void removals_from_a_run_that_wraps_keep_the_rest_reachable(void **state)
     for (uint32_t first = 0; first < RUN; first++) {
         for (uint32_t i = 0; i < RUN; i++)
             assert_true(add(&b, refs[i], i + 1));
-        assert_true(b.table.now.entries[0].qty != 0);
+        assert_true(b.table.now.entries[0].place != 0);
         for (uint32_t gone = 0; gone < RUN; gone++) {
             /* 7 and 24 have no common divisor: each one once */
             uint32_t victim = (first + gone * 7) % RUN;
@@ -121,7 +120,7 @@ static void removals_from_a_run_that_wraps_keep_the_rest_reachable(void **state)
     free(b.memory);
 }
 
-/* Against a plain array of quantities by reference, through every size and with removals in the
+/* Against a plain array of places by reference, through every size and with removals in the
  * midst of each move. */
 static void a_growing_table_agrees_with_an_array(void **state)
 {
@@ -141,7 +140,7 @@ static void a_growing_table_agrees_with_an_array(void **state)
         order_entry_t *entry = orders_find(&b.table, ref);
         assert_int_equal(entry != NULL, model[ref] != 0);
         if (entry != NULL && remove) {
-            assert_int_equal(entry->qty, model[ref]);
+            assert_int_equal(entry->place, model[ref]);
             orders_remove(&b.table, entry);
             model[ref] = 0;
             live--;
@@ -199,7 +198,7 @@ static uint64_t passed_over(const order_slots_t *s)
 {
     uint64_t sum = 0;
     for (uint32_t at = 0; at <= s->mask; at++)
-        if (s->entries[at].qty != 0)
+        if (s->entries[at].place != 0)
             sum += (at - orders_home(s, s->entries[at].ref)) & s->mask;
     return sum;
 }

@@ -79,6 +79,7 @@ typedef struct market_event {
     uint32_t removed_qty; /* 0: nothing removed */
     /* md sequence of the tick that had added the order: its place in the queue */
     uint64_t removed_added_seq;
+    uint32_t removed_left; /* shares that it still displays; 0: it is gone */
     uint32_t added_px_e4;
     uint32_t added_qty;   /* 0: nothing added */
     market_touch_t touch; /* of `locate`, after the tick; only if bbo_checked */
@@ -141,6 +142,18 @@ bool market_level(const market_t *m, uint16_t locate, uint8_t side, uint32_t dep
                   uint32_t *out_px_e4, uint64_t *out_qty, uint32_t *out_orders);
 /* Quantity displayed at a price, 0: no such level. */
 uint64_t market_qty_at(const market_t *m, uint16_t locate, uint8_t side, uint32_t px_e4);
+
+/* A displayed order, as its queue shows it. */
+typedef struct market_order {
+    /* md sequence of the tick that added it: it names the order, and is its place in time */
+    uint64_t added_seq;
+    uint32_t qty;
+} market_order_t;
+/* The queue of a price, in the order of time: its first order, 0 when there is none; then what is
+ * known of an order, and the one behind it, 0 when it is the last. Orders are numbers that are good
+ * until the next tick is applied; of one that is none, qty is 0. */
+uint32_t market_first_order(const market_t *m, uint16_t locate, uint8_t side, uint32_t px_e4);
+uint32_t market_order_behind(const market_t *m, uint32_t order, market_order_t *out_order);
 
 #ifdef __cplusplus
 }
