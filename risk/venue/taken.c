@@ -6,71 +6,70 @@
 #include <tickbus/market/market.h>
 #include "risk/table.h"
 
-size_t taken_footprint(uint32_t levels_max)
+size_t taken_footprint(uint32_t orders_max)
 {
-    return ((size_t)levels_max + 1) * sizeof(*((taken_t *)0)->levels) +
-           MARKET_LOCATES * sizeof(*((taken_t *)0)->first);
+    return ((size_t)orders_max + 1) * sizeof(*((taken_t *)0)->orders) +
+           MARKET_LOCATES * sizeof(*((taken_t *)0)->held) + id_map_footprint(orders_max);
 }
 
-bool taken_create(taken_t *t, uint32_t levels_max)
+bool taken_create(taken_t *t, uint32_t orders_max)
 {
-    t->levels = table_create((size_t)levels_max + 1, sizeof *t->levels);
-    t->first = table_create(MARKET_LOCATES, sizeof *t->first);
-    if (!t->levels || !t->first)
+    t->orders = table_create((size_t)orders_max + 1, sizeof *t->orders);
+    t->held = table_create(MARKET_LOCATES, sizeof *t->held);
+    if (!id_map_create(&t->by_seq, orders_max) || !t->orders || !t->held)
         return false;
-    for (uint32_t i = 1; i < levels_max; i++)
-        t->levels[i].next = i + 1;
+    for (uint32_t i = 1; i < orders_max; i++)
+        t->orders[i].next = i + 1;
     t->free_first = 1;
-    t->free_count = levels_max;
+    t->free_count = orders_max;
     return true;
 }
 
 void taken_destroy(taken_t *t)
 {
-    free(t->levels);
-    free(t->first);
+    id_map_destroy(&t->by_seq);
+    free(t->orders);
+    free(t->held);
 }
 
-/* The link that holds the level's place: `first`, or the `next` of the level before it. It holds 0
- * when the level is not in the table. */
-static uint32_t *link_to(const taken_t *t, uint16_t locate, uint8_t side, uint32_t px_e4)
+uint32_t taken_rest(const taken_t *t, uint64_t added_seq, uint32_t displayed)
 {
-    uint32_t *link = &t->first[locate];
-    while (*link != 0 && (t->levels[*link].px_e4 != px_e4 || t->levels[*link].side != side))
-        link = &t->levels[*link].next;
-    return link;
+    /* orders[0] has taken nothing */
+    uint64_t taken = t->orders[id_map_find(&t->by_seq, added_seq)].qty;
+    return displayed > taken ? displayed - (uint32_t)taken : 0;
 }
 
-uint64_t taken_qty(const taken_t *t, uint16_t locate, uint8_t side, uint32_t px_e4)
+void taken_add(taken_t *t, uint16_t locate, uint64_t added_seq, uint32_t qty)
 {
-    return t->levels[*link_to(t, locate, side, px_e4)].qty; /* levels[0] holds none */
-}
-
-void taken_add(taken_t *t, uint16_t locate, uint8_t side, uint32_t px_e4, uint64_t qty)
-{
-    uint32_t *link = link_to(t, locate, side, px_e4);
-    if (*link == 0) {
-        uint32_t fresh = t->free_first;
-        t->free_first = t->levels[fresh].next;
+    uint32_t place = id_map_find(&t->by_seq, added_seq);
+    if (place == 0) {
+        place = t->free_first;
+        t->free_first = t->orders[place].next;
         t->free_count--;
-        t->levels[fresh] = (taken_level_t){.px_e4 = px_e4, .side = side};
-        *link = fresh;
+        t->orders[place] = (taken_order_t){.locate = locate};
+        t->held[locate]++;
+        id_map_put(&t->by_seq, added_seq, place);
     }
-    t->levels[*link].qty += qty;
+    t->orders[place].qty += qty;
 }
 
-void taken_reduce(taken_t *t, uint16_t locate, uint8_t side, uint32_t px_e4, uint64_t qty)
+void taken_forget(taken_t *t, uint64_t added_seq)
 {
-    uint32_t *link = link_to(t, locate, side, px_e4);
-    uint32_t at = *link;
-    if (at == 0)
+    uint32_t place = id_map_find(&t->by_seq, added_seq);
+    if (place == 0)
         return;
-    if (t->levels[at].qty > qty) {
-        t->levels[at].qty -= qty;
-        return;
-    }
-    *link = t->levels[at].next;
-    t->levels[at] = (taken_level_t){.next = t->free_first};
-    t->free_first = at;
+    id_map_remove(&t->by_seq, added_seq);
+    t->held[t->orders[place].locate]--;
+    t->orders[place] = (taken_order_t){.next = t->free_first};
+    t->free_first = place;
     t->free_count++;
+}
+
+void taken_follow(taken_t *t, uint64_t added_seq, uint64_t new_seq)
+{
+    uint32_t place = id_map_find(&t->by_seq, added_seq);
+    if (place == 0)
+        return;
+    id_map_remove(&t->by_seq, added_seq);
+    id_map_put(&t->by_seq, new_seq, place);
 }

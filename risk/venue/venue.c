@@ -30,8 +30,8 @@ static const tbus_param_t table[] = {
      .max = VENUE_RESTING_LIMIT, .unit = "orders", .fallback = "16384",
      .help = "orders that rest in the venue model at a time"},
     {"taken_max", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(venue_limits_t, taken_max),
-     .min = VENUE_SWEEP_LEVELS, .max = VENUE_TAKEN_LIMIT, .unit = "levels", .fallback = "65536",
-     .help = "price levels of which the venue model remembers what we took"},
+     .min = VENUE_SWEEP_LEVELS, .max = VENUE_TAKEN_LIMIT, .unit = "orders", .fallback = "65536",
+     .help = "displayed orders of which the venue model remembers what we took"},
     {"durable", TBUS_PARAM_BOOL, TBUS_PARAM_FIELD(venue_limits_t, durable), .fallback = "false",
      .help = "take an order to the venue only when its record is on the disk; needs a journal with "
              "journal.durability periodic or sync-batch"},
@@ -183,10 +183,21 @@ static uint32_t fill_resting(venue_t *v, uint32_t place, uint32_t pool)
 
 /* ---- what the market does to our orders */
 
+/* A displayed order is gone, or another has taken its place, and with it what we took of it. */
+static void follow_taken(venue_t *v, const market_event_t *e)
+{
+    if (v->taken.held[e->locate] == 0 || e->removed_left != 0)
+        return;
+    if (e->added_qty != 0)
+        taken_follow(&v->taken, e->removed_added_seq, e->md_seq);
+    else
+        taken_forget(&v->taken, e->removed_added_seq);
+}
+
 /* Displayed shares of `side` at a price are gone, executed or not. */
 static void on_removed(venue_t *v, const market_event_t *e)
 {
-    taken_reduce(&v->taken, e->locate, e->side, e->removed_px_e4, e->removed_qty);
+    follow_taken(v, e);
     uint32_t pool = e->executed ? e->removed_qty : 0;
     uint32_t next;
     for (uint32_t at = resting_best(&v->resting, e->locate, e->side); at != 0; at = next) {
@@ -206,20 +217,18 @@ static void on_removed(venue_t *v, const market_event_t *e)
 static void on_added(venue_t *v, const market_event_t *e)
 {
     uint8_t our_side = e->side == 'B' ? 'S' : 'B';
-    uint32_t pool = e->added_qty;
+    uint32_t there = taken_rest(&v->taken, e->md_seq, e->added_qty), pool = there;
     uint32_t at = resting_best(&v->resting, e->locate, our_side);
-    if (at == 0)
+    if (v->taken.free_count == 0 && there == e->added_qty)
         return;
-    bool remembered =
-        v->taken.free_count > 0 || taken_qty(&v->taken, e->locate, e->side, e->added_px_e4) > 0;
-    while (at != 0 && pool > 0 && remembered &&
+    while (at != 0 && pool > 0 &&
            !resting_better(our_side, e->added_px_e4, v->resting.orders[at].px_e4)) {
         uint32_t next = v->resting.orders[at].worse;
         pool -= fill_resting(v, at, pool);
         at = next;
     }
-    if (pool < e->added_qty)
-        taken_add(&v->taken, e->locate, e->side, e->added_px_e4, e->added_qty - pool);
+    if (pool < there)
+        taken_add(&v->taken, e->locate, e->md_seq, there - pool);
 }
 
 void venue_on_market(venue_t *v, const market_event_t *e)
@@ -233,7 +242,7 @@ void venue_on_market(venue_t *v, const market_event_t *e)
     if (e->added_qty != 0)
         on_added(v, e);
     if (v->resting.best[locate][0] == 0 && v->resting.best[locate][1] == 0 &&
-        v->taken.first[locate] == 0)
+        v->taken.held[locate] == 0)
         v->active[locate / 64] &= ~bit;
 }
 
@@ -292,6 +301,25 @@ static uint8_t judge_arrival(venue_t *v, const order_t *o, uint8_t against)
     return REASON_NONE;
 }
 
+/* Take what is there of the orders of a level, from the front of its queue, as far as it can be
+ * remembered; at most `wanted` shares. */
+static uint32_t take_from_level(venue_t *v, uint16_t locate, uint8_t side, uint32_t px_e4,
+                                uint32_t wanted)
+{
+    uint32_t got = 0;
+    uint32_t at = market_first_order(v->market, locate, side, px_e4);
+    while (at != 0 && got < wanted && v->taken.free_count > 0) {
+        market_order_t order;
+        at = market_order_behind(v->market, at, &order);
+        uint32_t there = taken_rest(&v->taken, order.added_seq, order.qty);
+        uint32_t qty = there < wanted - got ? there : wanted - got;
+        if (qty > 0)
+            taken_add(&v->taken, locate, order.added_seq, qty);
+        got += qty;
+    }
+    return got;
+}
+
 /* Fill against displayed levels. False: the sweep ended with shares within the limit still
  * displayed. */
 static bool sweep(venue_t *v, resting_order_t *arriving, const order_t *o, uint8_t against)
@@ -303,14 +331,11 @@ static bool sweep(venue_t *v, resting_order_t *arriving, const order_t *o, uint8
         if (!market_level(v->market, locate, against, depth, &px_e4, &displayed, NULL) ||
             !reaches(o, px_e4))
             return true;
-        if (depth == VENUE_SWEEP_LEVELS)
+        if (depth == VENUE_SWEEP_LEVELS || v->taken.free_count == 0)
             return false;
-        uint64_t taken = taken_qty(&v->taken, locate, against, px_e4);
-        uint64_t there = displayed > taken ? displayed - taken : 0;
-        uint32_t qty = there < arriving->leaves ? (uint32_t)there : arriving->leaves;
+        uint32_t qty = take_from_level(v, locate, against, px_e4, arriving->leaves);
         if (qty == 0)
             continue;
-        taken_add(&v->taken, locate, against, px_e4, qty);
         emit_execution(v, arriving, qty, px_e4, 'R');
         arriving->leaves -= qty;
     }

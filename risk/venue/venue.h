@@ -12,17 +12,19 @@
  *      strategy, as in a replayed or reordered approval); HALTED; VENUE_FULL (no room to let it
  *      rest, or to remember what it may take);
  *    - if marketable, fills level by level against the displayed opposite side, best price first,
- *      up to its limit and at the levels' prices, at most VENUE_SWEEP_LEVELS levels deep
- *      (liquidity R);
+ *      up to its limit and at the levels' prices, at most VENUE_SWEEP_LEVELS levels deep and as far
+ *      as what it takes can be remembered (liquidity R);
  *    - what is left rests when DAY, and is CANCELLED (IOC_UNFILLED) when IOC. A DAY order whose
  *      sweep ended with displayed shares still within its limit is treated as IOC: it must not
  *      rest inside the book.
  *
- * Taken shares. The same displayed shares are never filled twice: what we took from a level
- * (locate, side, price) counts as gone. An add to that level leaves the count as it is, so that
- * only the new shares can be taken; a removal of q shares lowers it by q (the shares that went were
- * those that we had taken, as far as there are); a level that vanishes is forgotten. So the shares
- * that can be taken grow only by an add (a replace is a removal and an add).
+ * Taken shares. The same displayed shares are never filled twice. What we take of a level is taken
+ * from the front of its queue, displayed order by displayed order, and is remembered by order: of
+ * one that displays d shares and of which we took t so far, max(0, d - t) are there for us. E, C
+ * and X lower d, and leave t as it is: whoever executed or cancelled those shares did not leave us
+ * others. A replace (U) carries t over to the new order, at whatever price; t is forgotten when the
+ * order is gone. So what is there for us grows only by orders that are new, and by those that a
+ * replace enlarges.
  *
  * A resting order joins the back of its level: everything displayed there at its arrival is ahead
  * of it, and removals of what was there, executed or not, are what brings it forward. It fills at
@@ -35,8 +37,8 @@
  *      matched.
  *
  * Each of these fills at most the shares that the event shows, best price first, then by time of
- * arrival. Shares of a displayed opposite order that fill us count as taken; while the table of
- * taken levels is full, they do not fill us. Own orders never trade with each other.
+ * arrival. Shares of a displayed opposite order that fill us count as taken of it; while the table
+ * of taken orders is full, they do not fill us. Own orders never trade with each other.
  *
  * Every order's shares balance: filled + cancelled + left open = its quantity. Executions are
  * numbered from 1.
@@ -61,7 +63,7 @@
 
 typedef struct venue_limits {
     uint32_t resting_max; /* resting orders at a time, 1..1048576 */
-    /* levels from which something was taken at a time, VENUE_SWEEP_LEVELS..1048576 */
+    /* displayed orders of which something was taken at a time, VENUE_SWEEP_LEVELS..1048576 */
     uint32_t taken_max;
     bool durable; /* for the executor: take only what is on the disk */
 } venue_limits_t;
@@ -100,8 +102,8 @@ uint32_t venue_reports_max(const venue_t *v);
  * replace takes its order off (CANCELLED, REPLACED) and is a new order from then on, at the back of
  * its level; without such an order it is REJECTED (UNKNOWN_ORDER). A cancel ends in
  * CANCELLED (USER_CANCEL), or in CANCEL_REJECTED (UNKNOWN_ORDER) when no resting order has its id.
- * Hot; cost grows with the levels swept and with the own orders of its side and symbol that come
- * before it. */
+ * Hot; cost grows with the levels and orders swept, and with the own orders of its side and symbol
+ * that come before it. */
 void venue_order(venue_t *v, const order_t *order);
 
 /* Which symbols venue_on_market has something to do for: bit by locate. Good while the venue is. */

@@ -186,7 +186,7 @@ static void venue_never_fills_the_same_displayed_shares_twice(void **state)
     close_venue(f);
 }
 
-static void venue_counts_removed_shares_against_those_it_took(void **state)
+static void venue_remembers_by_displayed_order_what_it_took(void **state)
 {
     (void)state;
     fixture_t *f = open_venue();
@@ -195,17 +195,63 @@ static void venue_counts_removed_shares_against_those_it_took(void **state)
     send(f, 1, 'B', 80, 1000, ORDER_TIF_IOC);
     expect_accepted(f, 1, 80);
     expect_fill(f, 1, 80, 0, 1000, 'R');
-    next(f, tick_execute(LOCATE, 1, 50)); /* 150 displayed, 30 of them taken */
-    send(f, 2, 'B', 121, 1000, ORDER_TIF_IOC);
-    expect_accepted(f, 2, 121);
-    expect_fill(f, 2, 120, 1, 1000, 'R');
+    next(f, tick_execute(LOCATE, 1, 50)); /* it shows 50, and we took 80 of it */
+    send(f, 2, 'B', 101, 1000, ORDER_TIF_IOC);
+    expect_accepted(f, 2, 101);
+    expect_fill(f, 2, 100, 1, 1000, 'R');
     expect_reason(f, REPORT_CANCELLED, 2, 1, REASON_IOC_UNFILLED);
     next(f, tick_delete(LOCATE, 1));
-    next(f, tick_delete(LOCATE, 2)); /* the level has gone, and with it what was taken */
+    next(f, tick_delete(LOCATE, 2)); /* with the orders goes what was taken of them */
     next(f, tick_add(LOCATE, 3, 'S', 10, 1000));
     send(f, 3, 'B', 10, 1000, ORDER_TIF_IOC);
     expect_accepted(f, 3, 10);
     expect_fill(f, 3, 10, 0, 1000, 'R');
+    close_venue(f);
+}
+
+/* Three orders of 100 at one price. We take the first; the last is deleted by its owner. */
+static void venue_takes_from_the_front_whatever_goes_behind(void **state)
+{
+    (void)state;
+    fixture_t *f = open_venue();
+    for (uint32_t ref = 2; ref <= 4; ref++)
+        next(f, tick_add(LOCATE, ref, 'S', 100, 1001));
+    send(f, 1, 'B', 100, 1001, ORDER_TIF_IOC);
+    expect_accepted(f, 1, 100);
+    expect_fill(f, 1, 100, 0, 1001, 'R');
+    next(f, tick_delete(LOCATE, 4));
+    send(f, 2, 'B', 200, 1001, ORDER_TIF_IOC);
+    expect_accepted(f, 2, 200);
+    expect_fill(f, 2, 100, 100, 1001, 'R');
+    expect_reason(f, REPORT_CANCELLED, 2, 100, REASON_IOC_UNFILLED);
+    next(f, tick_execute(LOCATE, 2, 100)); /* the next one took them a second time; we do not */
+    next(f, tick_reduce(LOCATE, 3, 40));
+    send(f, 3, 'B', 10, 1001, ORDER_TIF_IOC);
+    expect_accepted(f, 3, 10);
+    expect_reason(f, REPORT_CANCELLED, 3, 10, REASON_IOC_UNFILLED);
+    close_venue(f);
+}
+
+static void venue_follows_what_it_took_through_replaces(void **state)
+{
+    (void)state;
+    fixture_t *f = open_venue();
+    next(f, tick_add(LOCATE, 1, 'S', 100, 1000));
+    next(f, tick_add(LOCATE, 2, 'S', 100, 1000));
+    send(f, 1, 'B', 60, 1000, ORDER_TIF_IOC);
+    expect_accepted(f, 1, 60);
+    expect_fill(f, 1, 60, 0, 1000, 'R');
+    next(f, tick_replace(LOCATE, 1, 3, 80, 999)); /* 20 of these are there */
+    next(f, tick_replace(LOCATE, 3, 4, 70, 1000));
+    send(f, 2, 'B', 200, 1000, ORDER_TIF_IOC);
+    expect_accepted(f, 2, 200);
+    expect_fill(f, 2, 110, 90, 1000, 'R');
+    expect_reason(f, REPORT_CANCELLED, 2, 90, REASON_IOC_UNFILLED);
+    next(f, tick_replace(LOCATE, 4, 5, 75, 1000)); /* only what it is enlarged by is new */
+    send(f, 3, 'B', 200, 1000, ORDER_TIF_IOC);
+    expect_accepted(f, 3, 200);
+    expect_fill(f, 3, 5, 195, 1000, 'R');
+    expect_reason(f, REPORT_CANCELLED, 3, 195, REASON_IOC_UNFILLED);
     close_venue(f);
 }
 
@@ -375,7 +421,9 @@ static void venue_fills_against_a_displayed_order_that_would_meet_it(void **stat
     send(f, 4, 'B', 10, 999, ORDER_TIF_IOC); /* all 70 displayed are taken */
     expect_accepted(f, 4, 10);
     expect_reason(f, REPORT_CANCELLED, 4, 10, REASON_IOC_UNFILLED);
-    next(f, tick_replace(LOCATE, 2, 3, 40, 999)); /* those are new shares */
+    next(f, tick_replace(LOCATE, 2, 3, 40, 999)); /* we have taken 70 of it */
+    expect_nothing(f);
+    next(f, tick_replace(LOCATE, 3, 4, 110, 999)); /* 40 are new */
     expect_fill(f, 1, 30, 0, 1000, 'A');
     send(f, 5, 'B', 15, 999, ORDER_TIF_IOC);
     expect_accepted(f, 5, 15);
@@ -659,7 +707,9 @@ int main(void)
         cmocka_unit_test(venue_fills_a_marketable_sell_against_bids_from_the_highest),
         cmocka_unit_test(venue_cancels_what_an_ioc_order_cannot_fill_at_once),
         cmocka_unit_test(venue_never_fills_the_same_displayed_shares_twice),
-        cmocka_unit_test(venue_counts_removed_shares_against_those_it_took),
+        cmocka_unit_test(venue_remembers_by_displayed_order_what_it_took),
+        cmocka_unit_test(venue_takes_from_the_front_whatever_goes_behind),
+        cmocka_unit_test(venue_follows_what_it_took_through_replaces),
         cmocka_unit_test(venue_skips_levels_that_it_emptied),
         cmocka_unit_test(venue_keeps_what_it_took_apart_by_symbol_side_and_price),
         cmocka_unit_test(venue_stops_a_sweep_at_its_depth_and_lets_nothing_rest_inside_the_book),
