@@ -478,7 +478,7 @@ static const struct bad {
     /* unknown keys */
     {"bus:\n  nam: x\n", "f:2:3: ", "unknown key 'nam' in bus; allowed: name, pages, numa_node"},
     {"buss: {}\n", "f:1:1: ",
-     "unknown key 'buss'; allowed: bus, layout, supervisor, feed, books, venue, marks, strategy, risk,"},
+     "unknown key 'buss'; allowed: bus, layout, supervisor, feed, books, venue, marks, strategy, "},
     {"topics:\n  md:\n    slot: 64\n",
      "f:3:5: ", "unknown key 'slot' in topics.md; allowed: slots"},
     {"topics: {mdd: {}}",

@@ -46,7 +46,16 @@
     X(VENUE_FULL, 16, "venue_full") /* the venue model's table of resting orders is full */        \
     X(OVERFLOW, 17, "arithmetic_overflow")                                                         \
     X(OPEN_ORDERS, 18, "open_orders_limit") /* risk's table of open orders is full */              \
-    X(REPLACED, 19, "replaced")             /* another order has taken its place */
+    X(REPLACED, 19, "replaced")             /* another order has taken its place */                \
+    X(CLOSED, 20, "closed")                 /* the market is not open for orders */                \
+    X(TICK_SIZE, 21, "tick_size")           /* a price between ticks, or above the highest */      \
+    X(SELF_MATCH, 22, "self_match")         /* an order of our own stands on the other side */     \
+    X(SHORT_SALE, 23, "short_sale")         /* a short sale at the bid under Reg SHO 201 */        \
+    X(TEST_SYMBOL, 24, "test_symbol")       /* a test issue, which is not traded */                \
+    X(STALE_BOOK, 25, "stale_book")         /* nobody knows what the book lacks */                 \
+    X(MESSAGE_RATE, 26, "message_rate")     /* orders and cancels in a second */                   \
+    X(LOSS_LIMIT, 27, "loss_limit")                                                                \
+    X(REDUCING, 28, "reducing") /* positions may only be closed */
 
 enum {
 #define X(name, value, text) REPORT_##name = value,
