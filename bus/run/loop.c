@@ -317,6 +317,10 @@ int tbus_loop_run(tbus_loop_t *loop)
         if (all_told(loop, TBUS_CMD_STOP) ||
             (orphaned(loop) && wound_down(loop, obeyed) && may_leave(loop)))
             break;
+        /* No input comes any more, and the run may be held like this for hours: what is still in
+         * flight may take a wake-up, and a CPU that is kept busy gains nothing. */
+        if (wound_down(loop, obeyed))
+            loop->waiter.mode = TBUS_WAIT_PARK;
         uint64_t parks = loop->waiter.parks;
         idle(loop);
         if (loop->waiter.parks != parks)

@@ -218,6 +218,41 @@ static void an_endless_source_winds_down_and_everything_in_flight_arrives(void *
     run_toys(fused, 1, UINT64_MAX, TBUS_WAIT_PARK);
 }
 
+static bool all_park(tbus_bus_t *bus)
+{
+    bool all = true;
+    for (uint32_t owner = 1; owner <= 3; owner++)
+        all &= tbus_load_relaxed_u64(&tbus_participant(bus, owner)->parks) > 0;
+    return all;
+}
+
+static void processes_that_spin_sleep_once_they_have_wound_down(void **state)
+{
+    (void)state;
+    tbus_bus_t bus = make_bus();
+    pid_t children[3];
+    for (unsigned i = 0; i < 3; i++)
+        if ((children[i] = fork()) == 0)
+            process(&bus, i, i + 1, 1000, TBUS_WAIT_SPIN, false);
+    for (uint32_t owner = 1; owner <= 3; owner++)
+        wait_state(&bus, owner, TBUS_READY);
+    command(&bus, TBUS_CMD_RUN);
+    wait_state(&bus, 1, TBUS_DONE);
+    drain(&bus);
+    for (uint32_t owner = 1; owner <= 3; owner++)
+        assert_int_equal(tbus_load_relaxed_u64(&tbus_participant(&bus, owner)->parks), 0);
+    command(&bus, TBUS_CMD_WIND_DOWN);
+    while (!all_park(&bus))
+        nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+    command(&bus, TBUS_CMD_STOP);
+    for (unsigned i = 0; i < 3; i++) {
+        int status;
+        assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
+    tbus_bus_close(&bus);
+}
+
 static void a_stage_that_fails_says_why_and_a_bus_with_messages_left_is_not_quiescent(void **state)
 {
     (void)state;
@@ -366,6 +401,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stages_give_the_same_result_fused_and_split),
         cmocka_unit_test(an_endless_source_winds_down_and_everything_in_flight_arrives),
+        cmocka_unit_test(processes_that_spin_sleep_once_they_have_wound_down),
         cmocka_unit_test(a_stage_that_fails_says_why_and_a_bus_with_messages_left_is_not_quiescent),
         cmocka_unit_test(a_stage_that_leaves_tells_its_end_gives_up_its_claims_and_its_places),
         cmocka_unit_test(a_process_with_more_rings_than_it_can_wait_for_does_not_start),

@@ -52,8 +52,8 @@ typedef struct tbus_stage_ops {
      * stage and parks. It follows rings as an observer, for which nobody rings, so it bounds the
      * sleep itself. NULL: it waits for rings alone. */
     void (*sleep)(struct tbus_stage *stage, uint64_t until_ns);
-    /* WIND_DOWN: stop taking from outside (feed), cancel what is open (strategy). Called once. May
-     * be NULL. */
+    /* WIND_DOWN: stop taking from outside (feed), cancel what is open (strategy). Called once. A
+     * process whose stages have all had it parks from then on, also where it spun. May be NULL. */
     void (*wind_down)(struct tbus_stage *stage);
     /* Everything is drained: finish (recorder: sync and close). 0 or a negative error in
      * stage->error. May be NULL. Cold. */

@@ -6,6 +6,8 @@
  *    park    spin about as long as a wake-up costs, then sleep on a futex until a publisher rings
  *    auto    spin when every spinning process can have a CPU of its own, else park
  *
+ * A stage that has wound down, since its source has ended, parks whatever the mode was (stage.h).
+ *
  * One waiter watches all rings of a process: its subscribers for messages, and its publishers that
  * got TBUS_FULL for room. To park:
  *
