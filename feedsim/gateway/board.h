@@ -86,7 +86,8 @@ TBUS_STATIC_ASSERT(offsetof(gateway_board_row_t, words) == 8);
     X(backfill_seeks, "times that a reader of the past went to another place")                     \
     X(backfill_errors, "attempts to read the past that failed")                                    \
     X(starts, "gateways started")                                                                  \
-    X(reloads, "times that users and limits were taken anew")
+    X(reloads, "times that users and limits were taken anew")                                      \
+    X(starved, "sends that the kernel had no memory for")
 
 enum gateway_total {
 #define X(name, text) GATEWAY_TOTAL_##name,

@@ -10,6 +10,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #define BACKLOG       4096  /* the kernel takes less where somaxconn says so */
 #define RECEIVE_BYTES 16384 /* clients send heartbeats; a flood is to fill no memory */
@@ -84,9 +85,9 @@ static void set_port(struct sockaddr *address, uint16_t port)
         ((struct sockaddr_in6 *)address)->sin6_port = htons(port);
 }
 
-static int set_option(int fd, int option, int value)
+static int set_option(int fd, int level, int option, int value)
 {
-    return setsockopt(fd, SOL_SOCKET, option, &value, sizeof value);
+    return setsockopt(fd, level, option, &value, sizeof value);
 }
 
 /* A socket that is bound and listens; or -errno. */
@@ -95,10 +96,13 @@ static int open_socket(const struct addrinfo *info, const gateway_listen_t *list
     int fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
-    /* Connections inherit the sizes. A port that was ours a moment ago can be had again. */
-    if (set_option(fd, SO_REUSEADDR, 1) < 0 || set_option(fd, SO_RCVBUF, RECEIVE_BYTES) < 0 ||
+    /* Connections inherit the sizes, and that nothing waits for an acknowledgement. A port that was
+     * ours a moment ago can be had again. */
+    if (set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0 ||
+        set_option(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BYTES) < 0 ||
+        set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) < 0 ||
         (listen_on->send_buffer_bytes &&
-         set_option(fd, SO_SNDBUF, (int)listen_on->send_buffer_bytes) < 0) ||
+         set_option(fd, SOL_SOCKET, SO_SNDBUF, (int)listen_on->send_buffer_bytes) < 0) ||
         bind(fd, info->ai_addr, info->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0) {
         int code = -errno;
         close(fd);

@@ -46,7 +46,9 @@ void gateway_net_pause(gateway_net_t *net, bool paused)
     if (net->paused == paused)
         return;
     net->paused = paused;
-    net->way->pause(net);
+    int code = net->way->pause(net);
+    if (code < 0) /* to go on: some listeners may have, others not */
+        gateway_net_cannot_accept(net, code);
 }
 
 void gateway_net_close_listeners(gateway_net_t *net)

@@ -39,7 +39,8 @@ typedef struct gateway_net_events {
      * GATEWAY_NET_REFUSED: it is closed at once. */
     uint32_t (*accepted)(void *context, uint32_t listener, const struct sockaddr_storage *peer);
     /* No more can be accepted for now: out of descriptors or of memory (a negative errno).
-     * Accepting is paused until gateway_net_pause(net, false). */
+     * Accepting is paused until gateway_net_pause(net, false), in which this is called again when
+     * it still cannot be. */
     void (*accept_failed)(void *context, int error);
     void (*received)(void *context, uint32_t slot, const uint8_t *bytes, size_t count);
     /* The peer sends no more (0), or the connection is broken (a negative errno). Once. */

@@ -8,9 +8,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-
 #include "feedsim/gateway/net.h"
 #include "feedsim/gateway/net_way.h"
 
@@ -60,15 +57,16 @@ static int epoll_way_listen(gateway_net_t *net, uint32_t index)
     return watch_listener((net_epoll_t *)net, index);
 }
 
-static void epoll_way_pause(gateway_net_t *net)
+static int epoll_way_pause(gateway_net_t *net)
 {
     net_epoll_t *n = (net_epoll_t *)net;
-    bool pauses = net->paused;
-    for (uint32_t i = 0; i < net->listeners_count; i++)
-        if (pauses)
+    int code = 0;
+    for (uint32_t i = 0; code == 0 && i < net->listeners_count; i++)
+        if (net->paused)
             epoll_ctl(n->epoll, EPOLL_CTL_DEL, net->listeners[i], NULL);
-        else if (watch_listener(n, i) < 0)
-            net->paused = true; /* no memory: whoever paused tries again */
+        else
+            code = watch_listener(n, i);
+    return code;
 }
 
 static void epoll_way_close_listeners(gateway_net_t *net)
@@ -129,7 +127,6 @@ static int adopt(net_epoll_t *n, uint32_t slot, int fd)
     connection_t *c = &n->connections[slot];
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
                                 .data.u64 = tag(slot, c->generation)};
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     c->fd = fd;
     c->ended = false;
     c->shut = false;
@@ -145,12 +142,10 @@ static bool accept_one(net_epoll_t *n, uint32_t listener)
                      SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
         int code = -errno;
-        if (gateway_net_wants(code)) {
-            gateway_net_pause(&n->net, true);
-            n->net.events.accept_failed(n->net.events.context, code);
-        }
+        if (!gateway_net_passes(code))
+            gateway_net_cannot_accept(&n->net, code);
         /* Else nobody is there, or the connection is broken already. */
-        return code == -ECONNABORTED || code == -EINTR;
+        return code != -EAGAIN && gateway_net_passes(code);
     }
     uint32_t slot = n->net.events.accepted(n->net.events.context, listener, &peer);
     if (slot == GATEWAY_NET_REFUSED) {
@@ -158,9 +153,10 @@ static bool accept_one(net_epoll_t *n, uint32_t listener)
         return true;
     }
     int code = adopt(n, slot, fd);
-    if (code < 0) {
+    if (code < 0) { /* no memory to watch it */
         n->connections[slot].ended = true;
         n->net.events.ended(n->net.events.context, slot, code);
+        gateway_net_cannot_accept(&n->net, code);
     }
     return true;
 }

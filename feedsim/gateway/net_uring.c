@@ -18,8 +18,6 @@
 #include <unistd.h>
 
 #include <liburing.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/syscall.h>
 
@@ -155,7 +153,7 @@ static int uring_way_listen(gateway_net_t *net, uint32_t index)
     return 0;
 }
 
-static void uring_way_pause(gateway_net_t *net)
+static int uring_way_pause(gateway_net_t *net)
 {
     net_uring_t *n = (net_uring_t *)net;
     for (uint32_t i = 0; i < net->listeners_count; i++)
@@ -163,6 +161,7 @@ static void uring_way_pause(gateway_net_t *net)
             cancel_accept(n, i);
         else
             begin_accept(n, i);
+    return 0;
 }
 
 static void uring_way_close_listeners(gateway_net_t *net)
@@ -193,7 +192,6 @@ static void adopt(net_uring_t *n, uint32_t listener, int fd)
         return;
     }
     connection_t *c = &n->connections[slot];
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     *c = (connection_t){.fd = fd, .generation = c->generation};
     begin_receive(n, slot);
 }
@@ -214,10 +212,8 @@ static void take_accept(net_uring_t *n, uint32_t listener, int32_t result, uint3
 {
     if (!(flags & IORING_CQE_F_MORE))
         n->accepting[listener] = false;
-    if (gateway_net_wants(result) && !n->net.paused) {
-        gateway_net_pause(&n->net, true);
-        n->net.events.accept_failed(n->net.events.context, result);
-    }
+    if (result < 0 && !gateway_net_passes(result) && !n->net.paused && !n->shut)
+        gateway_net_cannot_accept(&n->net, result);
     if (result >= 0 && n->net.paused && !n->shut && n->early_count < EARLY_MAX)
         n->early[n->early_count++] = (struct early){result, listener};
     else if (result >= 0 && (n->net.paused || n->shut))

@@ -7,8 +7,10 @@
 #include "feedsim/gateway/listen.h"
 #include "feedsim/gateway/server_parts.h"
 
-/* Out of descriptors: so long nobody is accepted. */
-#define PAUSE_NS UINT64_C(250000000)
+/* Out of descriptors: so long nobody is accepted. Of whatever it is that accepting fails with:
+ * shortly at first, twice as long each time, and then as long. */
+#define PAUSE_NS       UINT64_C(250000000)
+#define PAUSE_NS_FIRST UINT64_C(15000000)
 /* As many connections as there may be have not logged in: one that is there for so long makes room
  * for another. Who is in a hurry to log in is far faster. */
 #define LOGIN_GRACE_NS UINT64_C(500000000)
@@ -52,6 +54,8 @@ uint32_t server_on_accepted(void *context, uint32_t listener, const struct socka
     gateway_server_t *s = context;
     uint8_t address[16];
     uint16_t port;
+    s->accept_error = 0;
+    s->accept_pause_ns = 0;
     gateway_peer_address(peer, address, &port);
     uint32_t slot = s->sessions < s->options.sessions_max ? free_slot(s) : NO_SLOT;
     if (slot == NO_SLOT || too_many(s, address)) {
@@ -84,9 +88,15 @@ uint32_t server_on_accepted(void *context, uint32_t listener, const struct socka
 void server_on_accept_failed(void *context, int error)
 {
     gateway_server_t *s = context;
-    s->totals[GATEWAY_TOTAL_out_of_descriptors]++;
-    server_note(s, "nobody can be accepted for now: %s", tbus_strerror(error));
-    pause_accepting(s, s->now_ns + PAUSE_NS);
+    if (s->accept_error != error) { /* once, however often it is tried again */
+        s->totals[GATEWAY_TOTAL_out_of_descriptors]++;
+        server_note(s, "nobody can be accepted for now: %s", tbus_strerror(error));
+    }
+    s->accept_error = error;
+    s->accept_pause_ns = s->accept_pause_ns ? 2 * s->accept_pause_ns : PAUSE_NS_FIRST;
+    if (s->accept_pause_ns > PAUSE_NS)
+        s->accept_pause_ns = PAUSE_NS;
+    pause_accepting(s, s->now_ns + s->accept_pause_ns);
 }
 
 void server_lack_descriptors(gateway_server_t *s)

@@ -51,7 +51,8 @@ typedef struct client {
     bool connected; /* the slot is taken, until it is released */
     bool closing;   /* closed, and not released yet */
     bool in_flight; /* a send is under way */
-    bool blocked;   /* its socket is full */
+    bool blocked;   /* its socket is full, */
+    bool starved;   /* or the kernel had no memory for it, and will not say when it has */
     bool shut;      /* its sending side is shut */
     bool checking;  /* its password is with the helper */
     bool stale;     /* and is held against a hash that is not in force any more */
@@ -103,7 +104,10 @@ struct gateway_server {
 
     bool started;
     bool finishing;
-    bool paused;         /* accepting is, */
+    int accept_error;         /* that was told last; 0: somebody was accepted since */
+    uint64_t accept_pause_ns; /* that followed it */
+    bool starved; /* that the kernel has no memory for sends was told; none has worked since */
+    bool paused;  /* accepting is, */
     uint64_t resumes_ns; /* not before; 0: when somebody has logged in */
     uint64_t now_ns;
     uint64_t polled_ns;  /* the sockets were looked at */

@@ -232,8 +232,20 @@ static void push(gateway_server_t *s, uint32_t slot)
 static void set_blocked(gateway_server_t *s, client_t *c, bool blocked)
 {
     c->blocked = blocked;
+    c->starved = false;
     c->blocked_ns = s->now_ns;
     soup_server_blocked(&c->session.soup, blocked);
+}
+
+/* Nothing was lost, and it is tried again: server_watch.c. Told once, until a send has worked. */
+static void starve(gateway_server_t *s, client_t *c, int error)
+{
+    s->totals[GATEWAY_TOTAL_starved]++;
+    if (!s->starved)
+        server_note(s, "the kernel cannot take what is to be sent, for now: %s",
+                    tbus_strerror(error));
+    s->starved = true;
+    c->starved = true;
 }
 
 void server_on_sent(void *context, uint32_t slot, int32_t result)
@@ -244,16 +256,20 @@ void server_on_sent(void *context, uint32_t slot, int32_t result)
     if (c->closing)
         return;
     if (result > 0) {
+        s->starved = false;
         gateway_session_took(&c->session, &c->chunk, c->block, (uint32_t)result, s->now_ns);
         c->bytes += (uint64_t)result;
         s->totals[GATEWAY_TOTAL_bytes] += (uint64_t)result;
     }
-    if (result < 0 && result != -EAGAIN && result != -ENOBUFS && result != -ENOMEM) {
+    bool starved = result == -ENOBUFS || result == -ENOMEM;
+    if (result < 0 && result != -EAGAIN && !starved) {
         server_drop(s, slot);
         return;
     }
     if (result < 0 || (uint32_t)result < c->chunk.count)
         set_blocked(s, c, true);
+    if (starved)
+        starve(s, c, result);
     server_relist(s, slot);
 }
 

@@ -3,8 +3,9 @@
 
 #include "feedsim/gateway/server_parts.h"
 
-/* A socket that had no room is tried again after so long: a kernel that was out of memory does not
- * say when it has some. */
+/* A kernel that was out of memory does not say when it has some: it is asked after so long. That a
+ * socket has room again is told, so it is looked at more seldom, should that have been missed. */
+#define STARVED_NS   UINT64_C(50000000)
 #define TRY_AGAIN_NS UINT64_C(1000000000)
 
 void server_cut(gateway_server_t *s, uint32_t slot, const char *why)
@@ -53,8 +54,6 @@ static void watch_open(gateway_server_t *s, uint32_t slot)
     client_t *c = client_of(s, slot);
     apply_policies(s, slot);
     have_digest_made(s, c);
-    if (c->blocked && s->now_ns - c->blocked_ns > TRY_AGAIN_NS)
-        server_on_writable(s, slot);
     server_relist(s, slot);
 }
 
@@ -81,6 +80,9 @@ static void watch(gateway_server_t *s, uint32_t slot)
         server_drop(s, slot);
         return;
     }
+    /* Also one that is ending, or is told why it was rejected: else its last words stay here. */
+    if (c->blocked && s->now_ns - c->blocked_ns > (c->starved ? STARVED_NS : TRY_AGAIN_NS))
+        server_on_writable(s, slot);
     if (soup_server_state(&c->session.soup) == SOUP_SERVER_OPEN)
         watch_open(s, slot);
 }
