@@ -13,9 +13,11 @@
 
 #include "bus/run/stamps.h"
 
+#include "feedsim/arrivals.h"
 #include "feedsim/itch/itch.h"
 #include "feedsim/opening.h"
 #include "feedsim/pace.h"
+#include "feedsim/source/prepared.h"
 #include "feedsim/source/source.h"
 #include "feedsim/timeline.h"
 
@@ -41,6 +43,7 @@ typedef struct feed_stage {
     feed_selection_t selection;
     feed_timeline_t timeline;
     feed_pace_t pace;
+    feed_arrivals_t arrivals; /* instead of the messages' own times, where there are any */
     bool at_once;  /* the tick in hand, or that the outlet keeps: it is due when there is room */
     bool windowed; /* times matter at `max`, too */
     uint64_t from_seq, to_seq; /* as the timeline's from and to, by the numbers of ticks */
@@ -63,6 +66,7 @@ typedef struct feed_stage {
     tbus_atomic_u64_t *total;
     tbus_atomic_u64_t *due;
     tbus_atomic_u64_t *due_time;
+    tbus_atomic_u64_t *unprepared;
     tbus_atomic_u64_t *by_type[256]; /* NULL: not seen yet */
 } feed_stage_t;
 
@@ -135,6 +139,10 @@ static bool schedule(feed_stage_t *f, uint64_t now_ns)
     f->at_once = window == FEED_BEFORE || f->pace.kind == FEED_PACE_MAX;
     if (f->at_once)
         return true;
+    if (f->arrivals.times_ns && !feed_arrivals_next(&f->arrivals, &time_ns)) {
+        stop_reading(f);
+        return false;
+    }
     f->due_ns = feed_pace_next(&f->pace, time_ns, now_ns);
     if (f->due_ns > now_ns) {
         tbus_store_relaxed_u64(f->due, f->due_ns);
@@ -281,6 +289,7 @@ static void tell_progress(feed_stage_t *f)
         done = f->source->seq;
         total = f->to_seq;
     }
+    tbus_store_relaxed_u64(f->unprepared, feed_source_unprepared(f->source));
     tbus_store_relaxed_u64(f->done, done);
     tbus_store_relaxed_u64(f->total, total);
 }
@@ -365,6 +374,7 @@ static void feed_destroy(tbus_stage_t *stage)
     tbus_stage_leave(stage);
     feed_source_close(f->source);
     feed_opening_clear(&f->opening);
+    feed_arrivals_clear(&f->arrivals);
     tbus_outlet_destroy(&f->md);
     free(f->tick);
     free(f);
@@ -402,6 +412,38 @@ static int open_opening(feed_stage_t *f, const char *path, tbus_error_t *err)
     return rc < 0 ? rc : feed_opening_read(path, &f->opening, err);
 }
 
+/* How much of the times of a file the feed can use. */
+static uint64_t span_ns(const feed_stage_t *f)
+{
+    return f->for_ns == 0 ? UINT64_MAX : feed_pace_span_ns(&f->pace, f->for_ns);
+}
+
+static int open_arrivals(feed_stage_t *f, const char *text, uint64_t gap_ns, tbus_error_t *err)
+{
+    char spec[TBUS_PARAM_TEXT_MAX + 8];
+    bool named;
+    if (!text || !*text)
+        return 0;
+    int rc = feed_arrivals_named(text, spec, sizeof spec, &named, err);
+    if (rc != 0 || !named)
+        return rc != 0 ? rc : feed_pace_set_arrivals(&f->pace, text, err);
+    if (f->pace.kind != FEED_PACE_TIMED)
+        return tbus_fail(err, -TBUS_ECONFIG,
+                         "the arrivals \"%.60s\" are times: the pace is to be realtime, or a "
+                         "factor such as 4x",
+                         text);
+    return feed_arrivals_read(spec, span_ns(f), gap_ns, &f->arrivals, err);
+}
+
+static int prepare(feed_stage_t *f, uint64_t count, tbus_error_t *err)
+{
+    feed_source_t *source = f->source;
+    if (count == 0)
+        return 0;
+    f->source = NULL; /* it is the prepared one's */
+    return feed_source_prepare(source, count, &f->source, err);
+}
+
 static int open_source(feed_stage_t *f, const feed_params_t *params, tbus_error_t *err)
 {
     uint64_t from_ns = 0, to_ns = 0, gap_ns = 0;
@@ -418,6 +460,10 @@ static int open_source(feed_stage_t *f, const feed_params_t *params, tbus_error_
         rc = feed_source_choose(f->source, params->topic, err);
     if (rc == 0)
         rc = open_opening(f, params->opening, err);
+    if (rc == 0)
+        rc = open_arrivals(f, params->arrivals, gap_ns, err);
+    if (rc == 0)
+        rc = prepare(f, params->prepare, err);
     if (rc != 0)
         return rc;
     feed_selection_init(&f->selection, params->symbols, params->symbols_count);
@@ -435,6 +481,7 @@ static int build(feed_stage_t *f, const feed_params_t *params, tbus_error_t *err
     if (!f->tick)
         return tbus_fail(err, -ENOMEM, "no memory for the feed");
     memset(f->tick, 0, TICK_LEN_MAX); /* take its page faults now */
+    f->for_ns = params->for_ns;
     int rc = open_source(f, params, err);
     if (rc == 0)
         rc = tbus_outlet_create(&f->md, 1, TICK_LEN_MAX, err);
@@ -443,7 +490,6 @@ static int build(feed_stage_t *f, const feed_params_t *params, tbus_error_t *err
     if (rc != 0)
         return rc;
     f->horizon = tbus_stage_keep_horizon(&f->base, "md", 0);
-    f->for_ns = params->for_ns;
     f->epoch_ns = bus->directory->epoch_ns;
     f->messages = tbus_counter(bus, f->base.owner, "feed.messages", "messages");
     f->message_bytes = tbus_counter(bus, f->base.owner, "feed.bytes", "bytes");
@@ -451,6 +497,7 @@ static int build(feed_stage_t *f, const feed_params_t *params, tbus_error_t *err
     f->done = tbus_counter(bus, f->base.owner, "feed.done", "units");
     f->total = tbus_counter(bus, f->base.owner, "feed.total", "units");
     f->due = tbus_counter(bus, f->base.owner, "feed.due_ns", "ns");
+    f->unprepared = tbus_counter(bus, f->base.owner, "feed.unprepared", "messages");
     f->due_time = tbus_counter(bus, f->base.owner, "feed.due_time_ns", "ns");
     return 0;
 }

@@ -7,6 +7,8 @@
  * fast the pipeline is. A message that cannot go out in time because `md` is full keeps its
  * intended time, and what is measured from there shows the delay.
  *
+ * By the times of another file (arrivals.h) the feed ends with the last of them.
+ *
  * What comes before `from` is not left out, or the books would lack its orders: it goes out at
  * once, for the books alone (TICK_WARM_UP, tickbus/msg/tick.h), and the schedule begins with the
  * first message at or after `from`. `to` ends the source. Where somebody has made the books at that
@@ -21,7 +23,8 @@
  * something to know about it (a journal that was torn).
  *
  * Counters: feed.messages and feed.bytes (of messages, without framing), feed.by_type.X for each
- * type X seen, by its ITCH letter or as 0xNN, feed.errors. For who watches: feed.done and
+ * type X seen, by its ITCH letter or as 0xNN, feed.errors, feed.unprepared (of `prepare`: messages
+ * that were decoded only when they were to go out). For who watches: feed.done and
  * feed.total, how far the input is read, in units of the source (total 0: not known); feed.due_ns,
  * when the message that the feed waits with is due (CLOCK_MONOTONIC; in the past: it does not
  * wait), and feed.due_time_ns, the time that this message carries.
@@ -52,6 +55,8 @@ typedef struct feed_values {
     char skip_gaps[32];
     char topic[TBUS_NAME_MAX]; /* of a journal; "": md */
     char opening[TBUS_PARAM_TEXT_MAX];
+    char arrivals[TBUS_PARAM_TEXT_MAX];
+    uint64_t prepare;
     uint32_t symbols_count;
     char symbols[FEED_SYMBOLS_MAX][FEED_SYMBOL_BYTES];
 } feed_values_t;
@@ -73,6 +78,9 @@ typedef struct feed_params {
     const char *skip_gaps; /* of the market's time, before the pace makes it faster or slower */
     const char *topic;     /* of a journal: which of its topics of ticks; NULL or "": md */
     const char *opening;   /* as feed_opening_read takes it; `from` is a number; NULL or "": none */
+    /* as feed_pace_set_arrivals and feed_arrivals_named take them; NULL or "": constant */
+    const char *arrivals;
+    uint64_t prepare; /* so many ticks are read and decoded before the first goes out */
     const char (*symbols)[FEED_SYMBOL_BYTES]; /* only these; selection.h */
     uint32_t symbols_count;                   /* 0: all */
     uint64_t for_ns; /* end this long after the first poll; 0: when the source ends */

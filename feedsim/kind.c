@@ -11,10 +11,14 @@
 
 #include <tickbus/msg/tick.h>
 
+#include "feedsim/arrivals.h"
 #include "feedsim/feed.h"
 #include "feedsim/pace.h"
+#include "feedsim/source/prepared.h"
 #include "feedsim/source/source.h"
 #include "feedsim/timeline.h"
+
+#define PREPARE_MAX INT64_C(100000000)
 
 /* What can be known without looking at files, which belongs to the run: the kind, and the keys of
  * synth. */
@@ -38,6 +42,19 @@ static int check_pace(const char *text, tbus_error_t *err)
     if (strcmp(text, "auto") == 0)
         return 0;
     return feed_pace_parse(text, &pace, err);
+}
+
+/* A rate is asked for when the pace is known; a file, when the feed is made. */
+static int check_arrivals(const char *text, tbus_error_t *err)
+{
+    char spec[TBUS_PARAM_TEXT_MAX + 8];
+    feed_pace_t pace;
+    bool named;
+    int code = feed_arrivals_named(text, spec, sizeof spec, &named, err);
+    if (code != 0 || named)
+        return code;
+    code = feed_pace_parse("1/s", &pace, err);
+    return code != 0 ? code : feed_pace_set_arrivals(&pace, text, err);
 }
 
 static int check_place(const char *text, tbus_error_t *err)
@@ -85,6 +102,15 @@ static const tbus_param_t table[] = {
      .fallback = "",
      .help = "file of ticks that go out first, for the books, instead of all that comes before the "
              "place `from`, seq:N; replay makes one"},
+    {"arrivals", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(feed_values_t, arrivals),
+     .check = check_arrivals, .fallback = "constant",
+     .help = "how messages are spread: constant; with a rate as the pace also poisson[:SEED] or "
+             "burst:N (N at once); with realtime or Nx also recorded:FILE, as far apart as those "
+             "of an ITCH file, or of journal:DIR"},
+    {"prepare", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(feed_values_t, prepare), .min = 0,
+     .max = PREPARE_MAX, .unit = "messages", .fallback = "0",
+     .help = "so many are read and decoded before the first goes out, so that decoding delays "
+             "none; 88 bytes each"},
 };
 static const tbus_params_t params_of_kind = TBUS_PARAMS(feed_values_t, table);
 
@@ -180,10 +206,17 @@ static int create(const tbus_stage_request_t *request, tbus_stage_t **out_stage,
                             .skip_gaps = values->skip_gaps,
                             .topic = values->topic,
                             .opening = values->opening,
+                            .arrivals = values->arrivals,
+                            .prepare = values->prepare,
                             .symbols = values->symbols,
                             .symbols_count = values->symbols_count,
                             .for_ns = request->for_ns};
     return feed_stage_create(request->bus, request->owner, &params, out_stage, err);
+}
+
+static size_t memory_bytes(const void *params)
+{
+    return ((const feed_values_t *)params)->prepare * FEED_PREPARED_BYTES;
 }
 
 const tbus_kind_t feed_kind = {
@@ -200,6 +233,8 @@ const tbus_kind_t feed_kind = {
     .params = &params_of_kind,
     .errors_counter = "feed.errors",
     .check = check,
+    .memory_bytes = memory_bytes,
+    .memory_keys = "feed.prepare",
     .inherited_fd = inherited_fd,
     .describe = describe,
     .create = create,

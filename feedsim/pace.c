@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "feedsim/pace.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "feedsim/number.h"
@@ -8,6 +9,8 @@
 #define MILLI       UINT64_C(1000)
 #define NUMBER_MAX  UINT64_C(1000000000)
 #define SCALE_SHIFT 48
+#define BURST_MAX   UINT64_C(1000000)
+#define UNIT_2_53   9007199254740992.0      /* 2^53 */
 #define PICO_PER_S  UINT64_C(1000000000000) /* thousandths of a ns, as rates are in thousandths */
 
 static bool ends_with(const char *text, const char *end, size_t *out_length)
@@ -75,15 +78,77 @@ static uint64_t next_timed(feed_pace_t *p, uint64_t time_ns)
            (uint64_t)(((unsigned __int128)(time_ns - p->first_ns) * p->scale) >> SCALE_SHIFT);
 }
 
-static uint64_t next_at_rate(feed_pace_t *p)
+/* What follows "NAME", behind a colon if there is one; NULL: it is another name. */
+static const char *after_name(const char *text, const char *name)
 {
-    uint64_t due_ns = p->due_ns + p->step_ns;
+    size_t length = strlen(name);
+    if (strncmp(text, name, length) != 0 || (text[length] != ':' && text[length] != 0))
+        return NULL;
+    return text[length] ? text + length + 1 : text + length;
+}
+
+/* A whole number, "" as `otherwise`. */
+static bool parse_whole(const char *text, uint64_t otherwise, uint64_t *out_value)
+{
+    uint64_t milli = otherwise * MILLI;
+    if (*text && (!number_parse_milli(text, strlen(text), &milli) || milli % MILLI != 0))
+        return false;
+    *out_value = milli / MILLI;
+    return true;
+}
+
+int feed_pace_set_arrivals(feed_pace_t *pace, const char *text, tbus_error_t *err)
+{
+    const char *seed_text = after_name(text, "poisson"), *burst_text = after_name(text, "burst");
+    uint64_t seed = 0, burst = 0;
+    if (strcmp(text, "constant") == 0)
+        return 0;
+    if (!(seed_text && parse_whole(seed_text, 1, &seed)) &&
+        !(burst_text && *burst_text && parse_whole(burst_text, 0, &burst) && burst > 0 &&
+          burst <= BURST_MAX))
+        return tbus_fail(err, -TBUS_ECONFIG,
+                         "the arrivals \"%.60s\" are not understood: write constant, poisson, "
+                         "poisson:SEED, burst:N or recorded:FILE",
+                         text);
+    if (pace->kind != FEED_PACE_RATE)
+        return tbus_fail(err, -TBUS_ECONFIG,
+                         "the arrivals \"%.60s\" need a rate as the pace, such as 200k/s", text);
+    pace->burst = (uint32_t)burst;
+    pace->poisson = seed_text != NULL;
+    random_seed(&pace->random, seed);
+    return 0;
+}
+
+static uint64_t next_drawn(feed_pace_t *p)
+{
+    double mean_ns = (double)p->step_ns + (double)p->step_part / (double)p->divisor;
+    double share = (double)(random_next(&p->random) >> 11) / UNIT_2_53; /* below 1 */
+    double gap_ns = p->drawn_part - log1p(-share) * mean_ns;
+    double whole_ns = floor(gap_ns);
+    p->drawn_part = gap_ns - whole_ns;
+    return p->due_ns + (uint64_t)whole_ns;
+}
+
+/* The schedule goes on evenly; a burst is due when its first message would be. */
+static uint64_t next_even(feed_pace_t *p)
+{
+    p->even_ns += p->step_ns;
     p->part += p->step_part;
     if (p->part >= p->divisor) {
         p->part -= p->divisor;
-        due_ns++;
+        p->even_ns++;
     }
-    return due_ns;
+    if (p->burst_left != 0) {
+        p->burst_left--;
+        return p->due_ns;
+    }
+    p->burst_left = p->burst ? p->burst - 1 : 0;
+    return p->even_ns;
+}
+
+static uint64_t next_at_rate(feed_pace_t *p)
+{
+    return p->poisson ? next_drawn(p) : next_even(p);
 }
 
 uint64_t feed_pace_next(feed_pace_t *p, uint64_t time_ns, uint64_t now_ns)
@@ -91,7 +156,8 @@ uint64_t feed_pace_next(feed_pace_t *p, uint64_t time_ns, uint64_t now_ns)
     bool first = !p->started;
     if (first || p->kind == FEED_PACE_MAX) {
         p->started = true;
-        p->due_ns = now_ns;
+        p->due_ns = p->even_ns = now_ns;
+        p->burst_left = p->burst ? p->burst - 1 : 0;
     }
     if (p->kind == FEED_PACE_TIMED)
         p->due_ns = next_timed(p, time_ns);
@@ -100,10 +166,15 @@ uint64_t feed_pace_next(feed_pace_t *p, uint64_t time_ns, uint64_t now_ns)
     return p->due_ns;
 }
 
+uint64_t feed_pace_span_ns(const feed_pace_t *p, uint64_t ns)
+{
+    if (p->kind != FEED_PACE_TIMED || p->scale == 0)
+        return 0;
+    unsigned __int128 span_ns = ((unsigned __int128)ns << SCALE_SHIFT) / p->scale;
+    return span_ns > UINT64_MAX ? UINT64_MAX : (uint64_t)span_ns;
+}
+
 uint64_t feed_pace_ahead_ns(const feed_pace_t *p, uint64_t now_ns)
 {
-    if (p->kind != FEED_PACE_TIMED || p->due_ns <= now_ns || p->scale == 0)
-        return 0;
-    unsigned __int128 ahead = ((unsigned __int128)(p->due_ns - now_ns) << SCALE_SHIFT) / p->scale;
-    return ahead > UINT64_MAX ? UINT64_MAX : (uint64_t)ahead;
+    return p->due_ns > now_ns ? feed_pace_span_ns(p, p->due_ns - now_ns) : 0;
 }

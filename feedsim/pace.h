@@ -7,6 +7,14 @@
  *    Nx         the same, N times as fast: 10x, 0.5x
  *    RATE/s     evenly: message k at start + k / RATE; 50000/s, 200k/s, 1.5M/s
  *
+ * A rate may be kept with other arrivals than even ones, whose long-term rate is the same:
+ *
+ *    constant   as above
+ *    poisson    each gap drawn anew, exponentially distributed: as of many independent senders
+ *    burst:N    N messages at once, then nothing for as long as N messages take
+ *
+ * (Those of a recorded file are times like the messages' own: arrivals.h.)
+ *
  * The first message is due at once. Times that go backwards never move the schedule back; a message
  * without a time is due with the one before it. Midnight is the business of timeline.h. All times
  * in ns; the schedule is on the caller's clock (CLOCK_MONOTONIC), message times on whatever clock
@@ -21,6 +29,8 @@
 #include <stdint.h>
 
 #include <tickbus/error.h>
+
+#include "feedsim/synth/random.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -42,16 +52,30 @@ typedef struct feed_pace {
     uint64_t step_ns;   /* rate: whole ns between two messages, */
     uint64_t step_part; /*    and the rest, in 1/divisor ns */
     uint64_t divisor;
-    uint64_t part; /*    rest gathered so far, below divisor */
+    uint64_t part;       /*    rest gathered so far, below divisor */
+    uint64_t even_ns;    /* rate: of the last message, were they even */
+    uint32_t burst;      /* rate: so many at once; 0, 1: one by one */
+    uint32_t burst_left; /* messages that are due with the last one */
+    bool poisson;
+    double drawn_part; /* poisson: of a ns, gathered so far */
+    random_state_t random;
 } feed_pace_t;
 
 /* -TBUS_ECONFIG: not one of the forms above; a rate or factor of 0, above 10^9, or with more than
  * three decimals. */
 int feed_pace_parse(const char *text, feed_pace_t *out_pace, tbus_error_t *err);
 
+/* Arrivals at a rate: "constant", "poisson", "poisson:SEED", "burst:N" (N from 1 to 1,000,000). To
+ * be set before the first message. The gaps are the same for the same seed, as far as log(3) is
+ * the same. -TBUS_ECONFIG: none of these, or the pace is no rate and they are not constant. */
+int feed_pace_set_arrivals(feed_pace_t *pace, const char *text, tbus_error_t *err);
+
 /* When the next message is due. Call once per message, in order. `time_ns`: the one that it
  * carries, or FEED_TIME_NONE; `now_ns`: the clock, used for the first message and at `max`. */
 uint64_t feed_pace_next(feed_pace_t *p, uint64_t time_ns, uint64_t now_ns);
+
+/* Timed: how much message time goes by in `ns` of the schedule. */
+uint64_t feed_pace_span_ns(const feed_pace_t *p, uint64_t ns);
 
 /* Timed: how much message time lies between `now_ns` and the last message's due time; 0: it is due.
  * Of other paces 0. */

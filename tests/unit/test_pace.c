@@ -192,6 +192,95 @@ static void a_factor_divides_the_distances_to_the_nanosecond(void **state)
     }
 }
 
+static feed_pace_t spread(const char *rate, const char *arrivals)
+{
+    feed_pace_t p = pace(rate);
+    tbus_error_t err = {0};
+    if (feed_pace_set_arrivals(&p, arrivals, &err) != 0)
+        fail_msg("%s", err.text);
+    return p;
+}
+
+static void a_burst_is_due_at_once_and_the_rate_is_kept(void **state)
+{
+    (void)state;
+    feed_pace_t p = spread("3/s", "burst:4"), even = pace("3/s");
+    uint64_t first_of_burst = 0;
+    for (unsigned k = 0; k < 4000; k++) {
+        uint64_t due = feed_pace_next(&p, FEED_TIME_NONE, 7);
+        uint64_t even_due = feed_pace_next(&even, FEED_TIME_NONE, 7);
+        if (k % 4 == 0)
+            first_of_burst = even_due;
+        assert_int_equal(due, first_of_burst);
+    }
+}
+
+#define DRAWS 200000u
+
+/* Mean and spread of an exponential distribution are the same; a share of 1 - 1/e of the gaps is
+ * below the mean. Seeds are fixed: no luck is needed. */
+static void drawn_arrivals_keep_the_rate_and_are_exponential(void **state)
+{
+    (void)state;
+    feed_pace_t p = spread("100k/s", "poisson:3");
+    uint64_t last = feed_pace_next(&p, FEED_TIME_NONE, S), below = 0;
+    double sum = 0, squares = 0;
+    assert_int_equal(last, S);
+    for (unsigned k = 0; k < DRAWS; k++) {
+        uint64_t due = feed_pace_next(&p, FEED_TIME_NONE, 0);
+        assert_true(due >= last);
+        double gap = (double)(due - last);
+        last = due;
+        sum += gap;
+        squares += gap * gap;
+        below += gap < 10000;
+    }
+    double mean = sum / DRAWS;
+    assert_true(mean > 9900 && mean < 10100);
+    assert_true(squares / DRAWS > 1.95 * mean * mean && squares / DRAWS < 2.05 * mean * mean);
+    assert_true(below > 0.627 * DRAWS && below < 0.637 * DRAWS);
+}
+
+static void drawn_arrivals_are_the_same_for_the_same_seed(void **state)
+{
+    (void)state;
+    feed_pace_t a = spread("1k/s", "poisson"), b = spread("1k/s", "poisson:1");
+    feed_pace_t c = spread("1k/s", "poisson:2");
+    unsigned differ = 0;
+    for (unsigned k = 0; k < 1000; k++) {
+        uint64_t due = feed_pace_next(&a, FEED_TIME_NONE, 5);
+        assert_int_equal(feed_pace_next(&b, FEED_TIME_NONE, 5), due);
+        differ += feed_pace_next(&c, FEED_TIME_NONE, 5) != due;
+    }
+    assert_true(differ > 900);
+}
+
+static void arrivals_that_are_not_understood_or_have_no_rate_are_refused(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"",         "Poisson",  "poisson:x", "poisson:1.5",
+                                        "burst",    "burst:",   "burst:0",   "burst:2000000",
+                                        "burst:-1", "burst:1x", "constant:1"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        feed_pace_t p = pace("1k/s");
+        tbus_error_t err = {0};
+        assert_int_equal(feed_pace_set_arrivals(&p, wrong[i], &err), -TBUS_ECONFIG);
+        assert_non_null(strstr(err.text, "burst:N"));
+    }
+    feed_pace_t p = pace("10x");
+    assert_int_equal(feed_pace_set_arrivals(&p, "constant", NULL), 0);
+    assert_int_equal(feed_pace_set_arrivals(&p, "poisson", NULL), -TBUS_ECONFIG);
+}
+
+static void a_span_of_the_schedule_is_that_much_message_time(void **state)
+{
+    (void)state;
+    feed_pace_t p = pace("4x");
+    assert_in_range(feed_pace_span_ns(&p, S), 4 * S - 1, 4 * S + 1);
+    p = pace("1k/s");
+    assert_int_equal(feed_pace_span_ns(&p, S), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +293,11 @@ int main(void)
         cmocka_unit_test(times_that_go_backwards_do_not_move_the_schedule_back),
         cmocka_unit_test(a_message_without_a_time_is_due_with_the_one_before_it),
         cmocka_unit_test(a_factor_divides_the_distances_to_the_nanosecond),
+        cmocka_unit_test(a_burst_is_due_at_once_and_the_rate_is_kept),
+        cmocka_unit_test(drawn_arrivals_keep_the_rate_and_are_exponential),
+        cmocka_unit_test(drawn_arrivals_are_the_same_for_the_same_seed),
+        cmocka_unit_test(arrivals_that_are_not_understood_or_have_no_rate_are_refused),
+        cmocka_unit_test(a_span_of_the_schedule_is_that_much_message_time),
     };
     return cmocka_run_group_tests_name("pace", tests, NULL, NULL);
 }

@@ -44,7 +44,7 @@
 #define CONFIG_DEPTH_MAX 16u /* lists and sections within one another */
 
 /* Of the parameters of one instance, those of all variants included; of one resource. */
-#define CONFIG_VALUES_BYTES   2048u
+#define CONFIG_VALUES_BYTES   2560u
 #define CONFIG_RESOURCE_BYTES 1024u
 
 typedef struct config_instance {

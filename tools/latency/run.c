@@ -11,13 +11,16 @@
 #include "tools/run/supervisor.h"
 #include "tools/show/outcome.h"
 
-#define KEPT_UP_SHARE 0.99 /* of the target rate */
-#define FOR_NS        UINT64_C(10000000000)
-#define ROWS_UNKNOWN  UINT64_C(8000000) /* where no rate says how many messages come */
-#define ROWS_SPARE    UINT64_C(65536)   /* beyond what the schedule has */
-#define CLOCK_LOOKS   20000u
-#define BASE_NAME     "the defaults of busctl latency"
-#define NS_PER_S      1e9
+#define KEPT_UP_SHARE  0.99 /* of the target rate */
+#define FOR_NS         UINT64_C(10000000000)
+#define ROWS_UNKNOWN   UINT64_C(8000000) /* where no rate says how many messages come */
+#define ROWS_MAX       UINT64_C(60000000)
+#define ROWS_SPARE     UINT64_C(65536) /* beyond what the schedule has */
+#define PREPARED_BYTES 88u             /* feedsim/source/prepared.h */
+#define PREPARED_PART  4u              /* of the memory that is available */
+#define CLOCK_LOOKS    20000u
+#define BASE_NAME      "the defaults of busctl latency"
+#define NS_PER_S       1e9
 
 /* What a measurement has where nothing else is said: a name of its own, since a bus may be at work,
  * and the clock of the host: by that of the market an order waits as long as the model says. */
@@ -57,47 +60,134 @@ static bool parse_rate(const char *text, double *out_rate)
     return rate >= 1 && rate <= 1e8;
 }
 
+typedef struct load_options {
+    const char *rate;
+    const char *arrival;
+    const char *speed;
+} load_options_t;
+
 /* The options of the pipeline go to start_options_parse, ours are taken out. */
-static int split(int argc, char **argv, char **out_rest, int *out_count, run_spec_t *spec)
+static int split(int argc, char **argv, char **out_rest, int *out_count, load_options_t *out_load)
 {
-    const char *rate = NULL, *value;
+    const struct {
+        const char *name;
+        const char **value;
+    } ours[] = {{"--rate", &out_load->rate},
+                {"--arrival", &out_load->arrival},
+                {"--speed", &out_load->speed}};
     int count = 0;
     for (int i = 0; i < argc; i++) {
-        if (i == 0 || !takes_value(argc, argv, &i, "--rate", &value)) {
+        size_t k = 0;
+        while (k < sizeof ours / sizeof *ours &&
+               (i == 0 || !takes_value(argc, argv, &i, ours[k].name, ours[k].value)))
+            k++;
+        if (k == sizeof ours / sizeof *ours)
             out_rest[count++] = argv[i];
-            continue;
-        }
-        rate = value;
-        if (!rate || !parse_rate(rate, &spec->rate))
-            return outcome_usage(argv[0],
-                                 "--rate %s: messages a second were expected, as 100000, 250k, 1M",
-                                 rate ? rate : "");
+        else if (!*ours[k].value)
+            return outcome_usage(argv[0], "%s: a value was expected", ours[k].name);
     }
     out_rest[count] = NULL;
     *out_count = count;
     return OUTCOME_OK;
 }
 
-/* Over the configuration as it was given: the rate. */
-static int set_load(const char *verb, run_spec_t *spec)
+static int set(const char *verb, run_spec_t *spec, const char *key, const char *value)
 {
     tbus_error_t why = {0};
-    static char pace[32];
-    snprintf(pace, sizeof pace, "%.3f/s", spec->rate);
-    if (spec->rate > 0 && start_options_set(&spec->start, "feed.pace", pace, &why) < 0)
-        return outcome_usage(verb, "%s", why.text);
-    return OUTCOME_OK;
+    return start_options_set(&spec->start, key, value, &why) < 0
+               ? outcome_usage(verb, "%s", why.text)
+               : OUTCOME_OK;
+}
+
+/* Times of their own have the feed's messages, or arrivals that were recorded. */
+static int set_speed(const char *verb, run_spec_t *spec, const char *speed)
+{
+    if (spec->rate > 0)
+        return outcome_usage(verb,
+                             "--rate and --speed exclude each other: messages come at a rate, "
+                             "or as far apart as they were recorded");
+    return set(verb, spec, "feed.pace", speed);
+}
+
+int run_set_rate(const char *verb, run_spec_t *spec, double rate)
+{
+    spec->rate = rate;
+    snprintf(spec->pace, sizeof spec->pace, "%.3f/s", rate);
+    return set(verb, spec, "feed.pace", spec->pace);
+}
+
+/* MemAvailable; 0: not known, and nothing is prepared. */
+static uint64_t available_bytes(void)
+{
+    FILE *f = fopen("/proc/meminfo", "re");
+    char line[128];
+    unsigned long long kib = 0;
+    while (f && kib == 0 && fgets(line, sizeof line, f))
+        (void)sscanf(line, "MemAvailable: %llu kB", &kib);
+    if (f)
+        fclose(f);
+    return (uint64_t)kib << 10;
+}
+
+/* A rate that is given as the pace, or in the file of -c, too; 0: the pace is no rate. */
+static double rate_of(const run_spec_t *spec)
+{
+    char *end;
+    const char *pace = config_pace(&spec->start.config);
+    double rate = strtod(pace, &end);
+    rate *= *end == 'k' ? 1e3 : *end == 'M' ? 1e6 : *end == 'G' ? 1e9 : 1;
+    return strstr(pace, "/s") ? rate : 0;
+}
+
+/* How many messages the schedule has at most. */
+static uint64_t messages_expected(const run_spec_t *spec)
+{
+    double messages = rate_of(spec) * (double)spec->for_ns / NS_PER_S;
+    if (messages < 1)
+        return ROWS_UNKNOWN;
+    return (messages < (double)ROWS_MAX ? (uint64_t)messages : ROWS_MAX) + ROWS_SPARE;
+}
+
+/* As many as memory has room for. */
+static int set_prepared(const char *verb, run_spec_t *spec)
+{
+    uint64_t messages = messages_expected(spec);
+    uint64_t room = available_bytes() / PREPARED_PART / PREPARED_BYTES;
+    snprintf(spec->prepare, sizeof spec->prepare, "%llu",
+             (unsigned long long)(messages < room ? messages : room));
+    return set(verb, spec, "feed.prepare", spec->prepare);
+}
+
+/* Over the configuration as it was given: the schedule, and messages that are ready for it. */
+static int set_load(const char *verb, const load_options_t *load, run_spec_t *spec)
+{
+    bool recorded = load->arrival && strncmp(load->arrival, "recorded:", 9) == 0;
+    int code = OUTCOME_OK;
+    if (load->rate && !parse_rate(load->rate, &spec->rate))
+        return outcome_usage(
+            verb, "--rate %s: messages a second were expected, as 100000, 250k or 1M", load->rate);
+    if (load->speed || recorded)
+        code = set_speed(verb, spec, load->speed ? load->speed : "1x");
+    else if (load->rate)
+        code = run_set_rate(verb, spec, spec->rate);
+    if (code == OUTCOME_OK && load->arrival)
+        code = set(verb, spec, "feed.arrivals", load->arrival);
+    if (code == OUTCOME_OK)
+        code = set_prepared(verb, spec);
+    spec->arrival = load->arrival ? load->arrival : load->speed ? "of the feed" : "constant";
+    return code;
 }
 
 int run_spec_parse(int argc, char **argv, run_spec_t *out_spec)
 {
     tbus_error_t why = {0};
+    load_options_t load = {0};
     int count = 0;
     char **rest = calloc((size_t)argc + 1, sizeof *rest);
     if (!rest)
         return outcome_failed(argv[0], "no memory for %d arguments", argc);
-    *out_spec = (run_spec_t){.arrival = "constant"};
-    int code = split(argc, argv, rest, &count, out_spec);
+    *out_spec = (run_spec_t){0};
+    int code = split(argc, argv, rest, &count, &load);
     if (code == OUTCOME_OK)
         code = start_options_parse(count, rest, true, &out_spec->start);
     free(rest);
@@ -110,26 +200,10 @@ int run_spec_parse(int argc, char **argv, run_spec_t *out_spec)
     if (out_spec->start.for_ns == 0)
         out_spec->start.for_ns = FOR_NS;
     out_spec->for_ns = out_spec->start.for_ns;
-    return set_load(argv[0], out_spec);
+    return set_load(argv[0], &load, out_spec);
 }
 
 /* ---- the run */
-
-/* How many messages the schedule has at most; a rate may stand in the pace, too. */
-static uint64_t messages_expected(const run_spec_t *spec)
-{
-    double rate = spec->rate;
-    char *end;
-    const char *pace = config_pace(&spec->start.config);
-    if (rate <= 0) {
-        rate = strtod(pace, &end);
-        rate *= *end == 'k' ? 1e3 : *end == 'M' ? 1e6 : 1;
-        if (!strstr(pace, "/s"))
-            rate = 0;
-    }
-    double messages = rate * (double)spec->for_ns / NS_PER_S;
-    return messages >= 1 ? (uint64_t)messages + ROWS_SPARE : ROWS_UNKNOWN;
-}
 
 static uint32_t strategies_of(const run_spec_t *spec)
 {

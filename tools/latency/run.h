@@ -21,9 +21,12 @@
 
 typedef struct run_spec {
     start_options_t start; /* feed, strategy, layout and all else that start takes */
-    double rate;           /* messages a second; 0: as far apart as the times that they carry */
-    const char *arrival;   /* "constant", ...; points into the command line */
+    double rate;           /* --rate, messages a second; 0: not given */
+    /* as given, "constant", "poisson" ..., or "of the feed"; points into the command line */
+    const char *arrival;
     uint64_t for_ns;
+    char pace[32]; /* text of settings; so a spec must not be copied or moved */
+    char prepare[32];
 } run_spec_t;
 
 #define RUN_NOTES_MAX  8u
@@ -57,6 +60,9 @@ typedef struct run_result {
 /* Options of the pipeline and of the load, from argv[1] on; errors go to stderr. `out_spec` is
  * large. Returns OUTCOME_OK or OUTCOME_USAGE, OUTCOME_FAILED (tools/show/outcome.h). */
 int run_spec_parse(int argc, char **argv, run_spec_t *out_spec);
+
+/* Another rate than the one that was parsed, for the next run. OUTCOME_OK or OUTCOME_USAGE. */
+int run_set_rate(const char *verb, run_spec_t *spec, double rate);
 
 /* `verb`: for messages. OUTCOME_OK: *out_result is filled, also when the run did not keep up; else
  * the pipeline failed, and has said why. */

@@ -144,6 +144,8 @@ static int configure(start_options_t *options, const char *into, tbus_error_t *e
                 {"feed.topic", "", false},
                 {"feed.opening", "", false},
                 {"feed.symbols", "", false},
+                {"feed.arrivals", "constant", false},
+                {"feed.prepare", "0", false},
                 {"venue.recorded", options->rest, false},
                 {"journal.directory", into, false},
                 {"layout.mode", "fused", false},

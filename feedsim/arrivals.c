@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "feedsim/arrivals.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "feedsim/source/source.h"
+#include "feedsim/timeline.h"
+
+#define FIRST_ROOM UINT64_C(1048576)
+
+int feed_arrivals_named(const char *text, char *out_spec, uint64_t bytes, bool *out_named,
+                        tbus_error_t *err)
+{
+    static const char scheme[] = "recorded:";
+    const char *file = text + sizeof scheme - 1;
+    *out_named = strncmp(text, scheme, sizeof scheme - 1) == 0;
+    if (!*out_named)
+        return 0;
+    bool whole = strncmp(file, "itch:", 5) == 0 || strncmp(file, "journal:", 8) == 0;
+    int length = snprintf(out_spec, bytes, "%s%s", whole ? "" : "itch:", file);
+    if (*file && length > 0 && (uint64_t)length < bytes)
+        return 0;
+    return tbus_fail(err, -TBUS_ECONFIG,
+                     "the arrivals \"%.60s\" name no file: write recorded:FILE or "
+                     "recorded:journal:DIR",
+                     text);
+}
+
+/* False: no memory. */
+static bool add(feed_arrivals_t *a, uint64_t *room, uint64_t time_ns)
+{
+    if (a->count == *room) {
+        uint64_t more = *room ? 2 * *room : FIRST_ROOM;
+        uint64_t *times_ns = realloc(a->times_ns, more * sizeof *times_ns);
+        if (!times_ns)
+            return false;
+        a->times_ns = times_ns;
+        *room = more;
+    }
+    a->times_ns[a->count++] = time_ns;
+    return true;
+}
+
+/* Times that go back keep the place of the latest, as in pace.h. */
+static int read_times(feed_source_t *source, uint64_t span_ns, uint64_t gap_ns_max,
+                      feed_arrivals_t *a, tbus_error_t *err)
+{
+    feed_timeline_t line;
+    uint64_t first_ns = 0, latest_ns = 0, room = 0, time_ns;
+    size_t bytes;
+    int rc = FEED_SOURCE_END;
+    tick_t *tick = aligned_alloc(64, (TICK_LEN_MAX + 63) / 64 * 64);
+    feed_timeline_init(&line, source->daily, FEED_TIME_NONE, FEED_TIME_NONE, gap_ns_max);
+    while (tick && a->count < FEED_ARRIVALS_MAX &&
+           (rc = feed_source_next(source, tick, &bytes)) == FEED_SOURCE_TICK) {
+        if (source->warm_up || source->time_ns == FEED_TIME_NONE)
+            continue;
+        (void)feed_timeline_next(&line, source->time_ns, &time_ns);
+        if (a->count == 0)
+            first_ns = latest_ns = time_ns;
+        latest_ns = time_ns > latest_ns ? time_ns : latest_ns;
+        if (latest_ns - first_ns > span_ns)
+            break;
+        if (!add(a, &room, latest_ns - first_ns)) {
+            free(tick);
+            return tbus_fail(err, -ENOMEM, "no memory for the times of %llu messages",
+                             (unsigned long long)a->count);
+        }
+    }
+    free(tick);
+    if (!tick)
+        return tbus_fail(err, -ENOMEM, "no memory for a message");
+    if (rc < 0 && err)
+        *err = source->error;
+    return rc < 0 ? rc : 0;
+}
+
+int feed_arrivals_read(const char *spec, uint64_t span_ns, uint64_t gap_ns_max,
+                       feed_arrivals_t *out_arrivals, tbus_error_t *err)
+{
+    feed_source_t *source;
+    feed_arrivals_t a = {0};
+    int rc = feed_source_open(spec, FEED_CLOCK_MARKET, &source, err);
+    if (rc != 0)
+        return rc;
+    rc = read_times(source, span_ns, gap_ns_max, &a, err);
+    feed_source_close(source);
+    if (rc == 0 && a.count == 0)
+        rc = tbus_fail(err, -TBUS_ECONFIG, "%.80s has no message with a time: no arrivals", spec);
+    if (rc != 0) {
+        feed_arrivals_clear(&a);
+        return rc;
+    }
+    *out_arrivals = a;
+    return 0;
+}
+
+void feed_arrivals_clear(feed_arrivals_t *a)
+{
+    free(a->times_ns);
+    *a = (feed_arrivals_t){0};
+}
