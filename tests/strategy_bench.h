@@ -56,7 +56,8 @@ static inline void bench_open(strategy_bench_t *b, uint32_t orders_slots, uint32
     b->reports = test_publisher(reports, 3);
     b->orders = test_subscriber(orders, "risk", TBUS_CONSUMER, 3);
     b->bbo = test_subscriber(bbo, "reader", TBUS_SUBSCRIBER, 3);
-    assert_int_equal(market_create(&(market_limits_t){64, 64}, &b->market, &err), 0);
+    assert_int_equal(
+        market_create(&(market_limits_t){.orders_max = 64, .levels_max = 64}, &b->market, &err), 0);
 }
 
 /* Of `quote`, which other strategies leave alone, and the credit of the stage. */

@@ -7,6 +7,7 @@
 
 #include <tickbus/segment.h>
 
+#include "bus/market/symbols.h"
 #include "bus/market/view.h"
 
 #define HUGE_PAGE_BYTES ((size_t)2 << 20)
@@ -37,14 +38,16 @@ static void *populate(size_t bytes)
 
 /* Where its parts begin in the one mapping. */
 typedef struct parts {
-    size_t books, symbols, levels, queues, orders, bytes;
+    size_t books, symbols, numbers, names, levels, queues, orders, bytes;
 } parts_t;
 
 static parts_t parts_of(const market_limits_t *limits)
 {
     parts_t p = {.books = round_up(sizeof(market_t), 64)};
-    p.symbols = p.books + MARKET_LOCATES * sizeof(locate_book_t);
-    p.levels = round_up(p.symbols + MARKET_LOCATES * sizeof(market_symbol_t), 64);
+    p.symbols = p.books + MARKET_LOCATES * sizeof(symbol_book_t);
+    p.numbers = round_up(p.symbols + MARKET_LOCATES * sizeof(market_symbol_t), 64);
+    p.names = p.numbers + MARKET_LOCATES * sizeof(uint16_t);
+    p.levels = p.names + ((size_t)1 << NAMES_BITS) * sizeof(uint16_t);
     p.queues = p.levels + levels_footprint(limits->levels_max);
     p.orders = round_up(p.queues + queue_footprint(limits->orders_max), 64);
     p.bytes = round_up(p.orders + orders_footprint(limits->orders_max), HUGE_PAGE_BYTES);
@@ -76,6 +79,9 @@ int market_create(const market_limits_t *limits, market_t **out_market, tbus_err
         return tbus_fail(err, -EINVAL, "books.levels_max is %u; it must be from 1 to %u",
                          limits->levels_max, LEVELS_LIMIT);
 
+    if (limits->market > MARKET_OF_X || limits->days > MARKET_ONE_DAY)
+        return tbus_fail(err, -EINVAL, "books.market is Q, B or X, and books.days many or one");
+
     parts_t at = parts_of(limits);
     char why[256];
     if (!tbus_memory_is_there(at.bytes, why, sizeof why))
@@ -94,13 +100,16 @@ int market_create(const market_limits_t *limits, market_t **out_market, tbus_err
         m->levels_text, sizeof m->levels_text,
         "the table of price levels is full: %u levels (books.levels_max); raise books.levels_max",
         limits->levels_max);
-    m->books = (locate_book_t *)(void *)(memory + at.books);
+    m->market_code = (uint8_t) "QBX"[limits->market];
+    m->one_day = limits->days == MARKET_ONE_DAY;
+    m->books = (symbol_book_t *)(void *)(memory + at.books);
     m->symbols = (market_symbol_t *)(void *)(memory + at.symbols);
-    for (uint32_t i = 0; i < MARKET_LOCATES; i++)
-        memset(m->symbols[i].name, ' ', sizeof m->symbols[i].name);
+    m->numbers = (uint16_t *)(void *)(memory + at.numbers);
+    m->by_name = (uint16_t *)(void *)(memory + at.names);
     levels_init(&m->levels, memory + at.levels, limits->levels_max, hash_seed_random());
     queue_init(&m->queues, memory + at.queues, limits->orders_max);
     orders_init(&m->orders, memory + at.orders, limits->orders_max, hash_seed_random());
+    symbols_init(m);
     *out_market = m;
     return 0;
 }

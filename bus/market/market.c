@@ -1,60 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The market view: applies ticks to the order table (orders.h) and the books (book.h), and keeps
- * the name and the trading state of each symbol. */
+/* The market view: applies ticks to the order table (orders.h) and the books (book.h); whose a
+ * locate is, days, phases and states stand in symbols.h and states.h. */
 #include <assert.h>
 #include <string.h>
 
 #include <tickbus/msg/itch_types.h>
+#include "bus/market/states.h"
+#include "bus/market/symbols.h"
 #include "bus/market/view.h"
-
-/* ---- symbols */
-
-static void name_symbol(market_t *m, uint16_t locate, const void *name)
-{
-    market_symbol_t *symbol = &m->symbols[locate];
-    memcpy(symbol->name, name, sizeof symbol->name);
-    if (!symbol->known) {
-        symbol->known = true;
-        m->stats.symbols += locate != 0;
-    }
-}
-
-static void judge_trading(market_t *m, uint16_t locate)
-{
-    const trading_t *t = &m->books[locate].trading;
-    m->symbols[locate].trading = t->markets != 0 ? MARKET_HALTED : t->regulatory;
-}
-
-static void apply_trading_action(market_t *m, const tick_t *tick, uint16_t locate)
-{
-    trading_t *t = &m->books[locate].trading;
-    switch (tick->body[ITCH_BODY_AT(STOCK_TRADING_ACTION, trading_state)]) {
-    case 'T':
-        t->regulatory = MARKET_TRADING;
-        break;
-    case 'H':
-    case 'P':
-    case 'Q':
-        t->regulatory = MARKET_HALTED;
-        break;
-    default:
-        return;
-    }
-    judge_trading(m, locate);
-}
-
-static void apply_operational_halt(market_t *m, const tick_t *tick, uint16_t locate)
-{
-    trading_t *t = &m->books[locate].trading;
-    uint8_t code = tick->body[ITCH_BODY_AT(OPERATIONAL_HALT, market_code)];
-    uint8_t action = tick->body[ITCH_BODY_AT(OPERATIONAL_HALT, operational_halt_action)];
-    uint8_t bit = code == 'Q' ? 1 : code == 'B' ? 2 : code == 'X' ? 4 : 8;
-    if (action == 'H')
-        t->markets |= bit;
-    else if (action == 'T')
-        t->markets &= (uint8_t)~bit;
-    judge_trading(m, locate);
-}
 
 /* ---- limits: a market that could not keep an order is wrong from then on, and fails for good */
 
@@ -124,10 +77,24 @@ static inline void take_shares(market_t *m, order_entry_t *entry, uint32_t qty)
         book_drop(&m->levels, &m->books[level->locate].sides[level->side], index);
 }
 
-static inline int apply_add(market_t *m, const tick_t *tick, uint16_t locate)
+/* An add under a locate that has no name yet, or another. True: the locate is its stock's. */
+static bool claim_locate(market_t *m, const tick_t *tick)
 {
-    if (TBUS_UNLIKELY(!m->symbols[locate].known))
-        name_symbol(m, locate, tick->symbol);
+    uint64_t name = symbols_name(tick->symbol);
+    uint16_t wire_locate = m->event.wire_locate;
+    if (symbols_claim(m, wire_locate, name))
+        return true;
+    m->stats.foreign_adds++;
+    symbols_contradict(m, wire_locate, name);
+    return false;
+}
+
+static inline int apply_add(market_t *m, const tick_t *tick)
+{
+    m->orders_seen = true;
+    if (TBUS_UNLIKELY(m->books[m->event.locate].name != symbols_name(tick->symbol)) &&
+        !claim_locate(m, tick))
+        return 0;
     if (TBUS_UNLIKELY((tick->side != 'B' && tick->side != 'S') || tick->qty == 0)) {
         m->stats.malformed++;
         return 0;
@@ -140,8 +107,18 @@ static inline int apply_add(market_t *m, const tick_t *tick, uint16_t locate)
     if (TBUS_UNLIKELY(m->orders.live == m->orders.orders_max))
         return fail_with(m, m->orders_text);
     m->event.side = tick->side;
-    return add_order(m, entry, tick->order_ref, locate, tick->side == 'S' ? BOOK_ASK : BOOK_BID,
-                     tick);
+    return add_order(m, entry, tick->order_ref, m->event.locate,
+                     tick->side == 'S' ? BOOK_ASK : BOOK_BID, tick);
+}
+
+/* An order is that of the symbol that added it. A message under the locate of another is wrong
+ * about one of the two. */
+static bool refuse_foreign(market_t *m, uint16_t of_order)
+{
+    m->stats.foreign_locates++;
+    symbols_contradict(m, m->event.wire_locate, 0);
+    symbols_mark_stale(m, of_order);
+    return false;
 }
 
 /* The order that a tick refers to, or NULL, which is counted. */
@@ -151,29 +128,21 @@ static inline order_entry_t *referenced(market_t *m, const tick_t *tick)
     if (TBUS_UNLIKELY(!entry)) {
         m->stats.unknown_order_refs++;
         m->stats.unknown_by_type[tick->type & 127]++;
+        return NULL;
+    }
+    uint16_t of_order = m->levels.levels[entry->level].locate;
+    if (TBUS_UNLIKELY(of_order != m->event.locate)) {
+        refuse_foreign(m, of_order);
+        return NULL;
     }
     return entry;
 }
 
-/* An order belongs to the locate that added it. When a later message carries another locate, the
- * order's book is changed all the same, but the outcome, which is reported under the message's
- * locate, must not show that change. */
-static inline void disown_if_foreign(market_t *m, uint16_t locate, uint16_t of_order)
-{
-    if (TBUS_LIKELY(locate == of_order))
-        return;
-    m->stats.foreign_locates++;
-    m->event = (market_event_t){.md_seq = m->event.md_seq, .locate = locate};
-}
-
-static inline void apply_reduction(market_t *m, const tick_t *tick, uint16_t locate, bool all)
+static inline void apply_reduction(market_t *m, const tick_t *tick, bool all)
 {
     order_entry_t *entry = referenced(m, tick);
-    if (!entry)
-        return;
-    uint16_t of_order = m->levels.levels[entry->level].locate;
-    take_shares(m, entry, all ? m->queues.orders[entry->place].qty : tick->qty);
-    disown_if_foreign(m, locate, of_order);
+    if (entry)
+        take_shares(m, entry, all ? m->queues.orders[entry->place].qty : tick->qty);
 }
 
 /* When no level is free, a replace is still possible if it frees a level itself, or joins one. */
@@ -184,74 +153,73 @@ static bool replace_has_a_level(const market_t *m, const price_level_t *from, ui
                      book_key(from->side, px_e4)) != 0;
 }
 
-static int apply_replace(market_t *m, const tick_t *tick, uint16_t locate)
+static int apply_replace(market_t *m, const tick_t *tick)
 {
     order_entry_t *entry = referenced(m, tick);
     if (!entry)
         return 0;
     const price_level_t *from = &m->levels.levels[entry->level];
-    uint16_t of_order = from->locate;
     unsigned which = from->side;
     if (TBUS_UNLIKELY(!replace_has_a_level(m, from, tick->px_e4)))
         return fail_with(m, m->levels_text);
     take_shares(m, entry, m->queues.orders[entry->place].qty);
-    int rc = 0;
     if (TBUS_UNLIKELY(tick->qty == 0)) {
         m->stats.malformed++;
-    } else {
-        entry = orders_place(&m->orders, tick->new_ref);
-        if (TBUS_UNLIKELY(entry->place != 0))
-            m->stats.duplicate_adds++;
-        else
-            rc = add_order(m, entry, tick->new_ref, of_order, which, tick);
+        return 0;
     }
-    disown_if_foreign(m, locate, of_order);
-    return rc;
+    entry = orders_place(&m->orders, tick->new_ref);
+    if (TBUS_LIKELY(entry->place == 0))
+        return add_order(m, entry, tick->new_ref, m->event.locate, which, tick);
+    m->stats.duplicate_adds++;
+    return 0;
 }
 
 /* ---- trades */
 
 /* A displayed order was executed, at its own price or, by C, at that of the message. */
-static inline void apply_execution(market_t *m, const tick_t *tick, uint16_t locate)
+static inline void apply_execution(market_t *m, const tick_t *tick)
 {
     bool own_price = tick->type == ITCH_ORDER_EXECUTED;
+    bool printable = own_price || tick->printable != 'N';
     m->stats.executed_shares += tick->qty;
-    apply_reduction(m, tick, locate, false);
+    m->stats.non_printable_shares += printable ? 0 : tick->qty;
+    apply_reduction(m, tick, false);
+    market_symbol_t *symbol = &m->symbols[m->event.locate];
     m->event.executed = m->event.removed_qty != 0;
+    m->event.in_cross = m->event.executed && (!printable || symbol->trading == MARKET_HALTED);
     if (own_price && m->event.executed)
-        m->symbols[locate].last_px_e4 = m->event.removed_px_e4;
-    else if (!own_price && tick->printable == 'N')
-        m->stats.non_printable_shares += tick->qty;
-    else if (!own_price)
-        m->symbols[locate].last_px_e4 = tick->px_e4;
+        symbol->last_px_e4 = m->event.removed_px_e4;
+    else if (!own_price && printable && !m->event.foreign)
+        symbol->last_px_e4 = tick->px_e4;
 }
 
-static inline void apply_trade(market_t *m, const tick_t *tick, uint16_t locate)
+/* P and Q change no book, and are believed about their stock by nobody if it is another's. A cross
+ * in which nothing met has a price of its own, at which nobody traded. */
+static void apply_trade(market_t *m, const tick_t *tick)
 {
-    m->stats.trade_shares += tick->qty;
-    m->symbols[locate].last_px_e4 = tick->px_e4;
-}
-
-/* A cross in which nothing met has a price of its own, at which nobody traded. */
-static inline void apply_cross(market_t *m, const tick_t *tick, uint16_t locate)
-{
-    m->stats.cross_shares += tick->qty64;
-    if (tick->qty64 != 0)
-        m->symbols[locate].last_px_e4 = tick->px_e4;
+    uint64_t name = symbols_name(tick->symbol);
+    uint64_t shares = tick->type == ITCH_TRADE ? tick->qty : tick->qty64;
+    *(tick->type == ITCH_TRADE ? &m->stats.trade_shares : &m->stats.cross_shares) += shares;
+    if (TBUS_UNLIKELY(symbols_differ(m, m->event.wire_locate, name))) {
+        m->stats.foreign_locates++;
+        symbols_contradict(m, m->event.wire_locate, name);
+    } else if (tick->type == ITCH_TRADE || shares != 0) {
+        m->symbols[m->event.locate].last_px_e4 = tick->px_e4;
+    }
 }
 
 /* ---- the touch: best bid and best ask */
 
-static inline market_touch_t touch_of(const market_t *m, const locate_book_t *book)
+static inline market_touch_t touch_of(const market_t *m, const symbol_book_t *book)
 {
     const price_level_t *bid = &m->levels.levels[book->sides[BOOK_BID].best];
     const price_level_t *ask = &m->levels.levels[book->sides[BOOK_ASK].best];
     return (market_touch_t){bid->px_e4, ask->px_e4, bid->qty, ask->qty}; /* level 0 is all zeros */
 }
 
-static inline void look_at_touch(market_t *m, uint16_t locate)
+static inline void look_at_touch(market_t *m)
 {
-    locate_book_t *book = &m->books[locate];
+    symbol_book_t *book = &m->books[m->event.locate];
     market_touch_t now = touch_of(m, book);
     m->event.bbo_checked = true;
     m->event.touch = now;
@@ -263,49 +231,44 @@ static inline void look_at_touch(market_t *m, uint16_t locate)
     m->stats.bbo_changes++;
 }
 
-static int apply_tick(market_t *m, const tick_t *tick, uint16_t locate)
+static int apply_tick(market_t *m, const tick_t *tick)
 {
     int rc = 0;
     switch (tick->type) {
     case ITCH_ADD_ORDER:
     case ITCH_ADD_ORDER_MPID:
-        rc = apply_add(m, tick, locate);
+        rc = apply_add(m, tick);
         break;
     case ITCH_ORDER_EXECUTED:
     case ITCH_ORDER_EXECUTED_WITH_PRICE:
-        apply_execution(m, tick, locate);
+        apply_execution(m, tick);
         break;
     case ITCH_ORDER_CANCEL:
-        apply_reduction(m, tick, locate, false);
+        apply_reduction(m, tick, false);
         break;
     case ITCH_ORDER_DELETE:
-        apply_reduction(m, tick, locate, true);
+        apply_reduction(m, tick, true);
         break;
     case ITCH_ORDER_REPLACE:
-        rc = apply_replace(m, tick, locate);
+        rc = apply_replace(m, tick);
         break;
     case ITCH_TRADE:
-        apply_trade(m, tick, locate);
-        return 0;
     case ITCH_CROSS_TRADE:
-        apply_cross(m, tick, locate);
+        apply_trade(m, tick);
         return 0;
+    case ITCH_SYSTEM_EVENT:
     case ITCH_STOCK_DIRECTORY:
-        name_symbol(m, locate, &tick->body[ITCH_BODY_AT(STOCK_DIRECTORY, symbol)]);
-        return 0;
     case ITCH_STOCK_TRADING_ACTION:
-        apply_trading_action(m, tick, locate);
-        return 0;
     case ITCH_OPERATIONAL_HALT:
-        apply_operational_halt(m, tick, locate);
-        return 0;
+    case ITCH_REG_SHO_RESTRICTION:
+        return states_apply(m, tick, m->event.wire_locate);
     default:
         return 0;
     }
     m->stats.live_orders = m->orders.live;
     m->stats.live_levels = m->levels.live;
     if (TBUS_LIKELY(rc == 0))
-        look_at_touch(m, locate);
+        look_at_touch(m);
     return rc;
 }
 
@@ -334,8 +297,9 @@ __attribute__((noinline)) static int apply_next(market_t *m, uint64_t md_seq, co
     uint64_t before = m->event.md_seq;
     bool whole = bytes >= sizeof *tick;
     uint16_t locate = bytes >= TICK_BODY_OFFSET ? tick_locate(tick) : 0;
-    m->event = (market_event_t){.md_seq = md_seq, .locate = locate};
-    int rc = TBUS_LIKELY(whole) ? apply_tick(m, tick, locate) : skip_short(m, tick, bytes);
+    m->event =
+        (market_event_t){.md_seq = md_seq, .locate = m->numbers[locate], .wire_locate = locate};
+    int rc = TBUS_LIKELY(whole) ? apply_tick(m, tick) : skip_short(m, tick, bytes);
     if (TBUS_UNLIKELY(rc != 0)) {
         m->event = (market_event_t){.md_seq = before};
         return rc;
@@ -359,6 +323,7 @@ void market_end_warm_up(market_t *m)
                                 .live_orders = was.live_orders,
                                 .live_orders_max = was.live_orders,
                                 .live_levels = was.live_levels};
+    m->day.number = m->day.number != 0;
     for (uint32_t locate = 0; locate < MARKET_LOCATES; locate++) {
         m->books[locate].kept = touch_of(m, &m->books[locate]);
         m->symbols[locate].last_px_e4 = 0;
@@ -383,7 +348,7 @@ void market_fetch_far(const market_t *m, const tick_t *tick, size_t bytes)
     __builtin_prefetch(&s->entries[orders_home(s, tick->order_ref)], 1, 3);
     if (tick->type == ITCH_ORDER_REPLACE)
         __builtin_prefetch(&s->entries[orders_home(s, tick->new_ref)], 1, 3);
-    __builtin_prefetch(&m->books[tick_locate(tick)], 1, 3);
+    __builtin_prefetch(&m->books[m->numbers[tick_locate(tick)]], 1, 3);
 }
 
 void market_fetch_near(const market_t *m, const tick_t *tick, size_t bytes)
@@ -406,6 +371,26 @@ const char *market_limit_text(const market_t *m)
 uint64_t market_seq(const market_t *m)
 {
     return m->event.md_seq;
+}
+
+const market_day_t *market_day(const market_t *m)
+{
+    return &m->day;
+}
+
+bool market_is_open(const market_t *m)
+{
+    return m->day.phase != MARKET_PHASE_START && m->day.phase != MARKET_PHASE_CLOSED;
+}
+
+uint16_t market_number(const market_t *m, uint16_t wire_locate)
+{
+    return m->numbers[wire_locate];
+}
+
+uint16_t market_wire_locate(const market_t *m, uint16_t locate)
+{
+    return m->symbols[locate].wire_locate;
 }
 
 market_touch_t market_touch(const market_t *m, uint16_t locate)

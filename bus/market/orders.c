@@ -44,6 +44,14 @@ void orders_init(order_table_t *t, void *memory, uint32_t orders_max, hash_seed_
     orders_use(t, ORDERS_BITS_MIN);
 }
 
+void orders_clear(order_table_t *t)
+{
+    memset(t->now.entries, 0, ((size_t)t->now.mask + 1) * sizeof *t->now.entries);
+    if (t->before.entries)
+        memset(t->before.entries, 0, ((size_t)t->before.mask + 1) * sizeof *t->before.entries);
+    orders_init(t, t->memory, t->orders_max, t->seed);
+}
+
 /* A table of S slots grows at S/4 live orders, the next one at S/2: at least S/4 adds lie between,
  * each of which empties 8 slots. So `before` is empty long before the next growth, and two tables
  * are all there ever are. */

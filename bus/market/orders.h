@@ -68,6 +68,9 @@ size_t orders_footprint(uint32_t orders_max);
 /* `memory`: 64-byte aligned, zeroed, orders_footprint bytes; it must outlive the table. */
 void orders_init(order_table_t *t, void *memory, uint32_t orders_max, hash_seed_t seed);
 
+/* All are gone. Cost: the table as large as it has become. Cold. */
+void orders_clear(order_table_t *t);
+
 /* Not for callers: the rare half of orders_added. */
 void orders_grow(order_table_t *t);
 void orders_move_some(order_table_t *t);

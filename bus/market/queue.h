@@ -88,4 +88,11 @@ static inline void queue_leave(queue_pool_t *pool, price_level_t *level, uint32_
     pool->free = place;
 }
 
+/* All orders of a level, which has some, leave with it. */
+static inline void queue_free_all(queue_pool_t *pool, const price_level_t *level)
+{
+    pool->orders[level->last].behind = pool->free;
+    pool->free = level->first;
+}
+
 #endif

@@ -8,6 +8,14 @@ static const tbus_param_t table[] = {
     {"levels_max", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(market_limits_t, levels_max), .min = 16,
      .max = 1 << 28, .unit = "levels", .fallback = "262144",
      .help = "price levels at a time, all symbols and both sides together"},
+    {"market", TBUS_PARAM_CHOICE, TBUS_PARAM_FIELD(market_limits_t, market), .choices = "Q|B|X",
+     .fallback = "Q",
+     .help = "whose feed it is: Nasdaq, BX or PSX; operational halts of the others halt nothing "
+             "here"},
+    {"days", TBUS_PARAM_CHOICE, TBUS_PARAM_FIELD(market_limits_t, days), .choices = "many|one",
+     .fallback = "many",
+     .help = "what another start of messages (S with code O) is: a new day, for which the books "
+             "start empty; or an error"},
 };
 
 static int create(const void *params, void **out_resource, tbus_error_t *err)
@@ -31,8 +39,8 @@ static void destroy(void *resource)
 
 const tbus_resource_t market_resource = {
     .name = "books",
-    .help = "Limits of the order books. Reaching one ends the run with an error: a book with a "
-            "hole is no book.",
+    .help = "The order books: their limits, of which reaching one ends the run with an error (a "
+            "book with a hole is no book), and what the feed means.",
     .params = TBUS_PARAMS(market_limits_t, table),
     .create = create,
     .destroy = destroy,

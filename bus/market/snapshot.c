@@ -32,17 +32,22 @@ typedef struct kept_order {
 
 _Static_assert(sizeof(kept_order_t) == 32, "two orders a cache line");
 
+/* The messages that hold; of each locate one A that names its symbol; of each symbol one that says
+ * it is stale; and one about the day. */
+#define ADMIN_MAX (STANDING_MAX + 2 * MARKET_LOCATES + 1)
+
 struct snapshot {
     uint64_t md_seq;
     uint32_t orders_max;
     uint32_t admin_count;
     uint32_t orders_count;
-    size_t bytes;         /* of the mapping, of which this struct is the beginning */
-    kept_order_t *orders; /* orders_max */
-    by_age_t *sorted[2];  /* orders_max each */
-    char names[MARKET_LOCATES][8];
+    size_t bytes;                  /* of the mapping, of which this struct is the beginning */
+    kept_order_t *orders;          /* orders_max */
+    by_age_t *sorted[2];           /* orders_max each */
+    char names[MARKET_LOCATES][8]; /* by wire locate */
+    bool doubled[MARKET_LOCATES];  /* by number: the symbol has a second locate */
     uint32_t digit_counts[DIGITS];
-    tick_t admin[STANDING_MAX];
+    tick_t admin[ADMIN_MAX];
 };
 
 int snapshot_create(uint32_t orders_max, snapshot_t **out_snapshot, tbus_error_t *err)
@@ -125,8 +130,89 @@ static void keep_order(const market_t *m, const order_entry_t *entry, kept_order
                           .event = order->event,
                           .qty = order->qty,
                           .px_e4 = level->px_e4,
-                          .locate = level->locate,
+                          .locate = m->symbols[level->locate].wire_locate,
                           .side = level->side == BOOK_BID ? 'B' : 'S'};
+}
+
+/* ---- what is not about orders */
+
+static void add_for_books(snapshot_t *s, uint16_t wire_locate, const char *name, uint32_t qty)
+{
+    tick_t *tick = &s->admin[s->admin_count++];
+    *tick = (tick_t){.intended = tick_pack(0, wire_locate), .type = ITCH_ADD_ORDER};
+    tick->side = 'B';
+    tick->qty = qty;
+    if (name)
+        memcpy(tick->symbol, name, sizeof tick->symbol);
+}
+
+static void collect_session(snapshot_t *s, const market_t *m, const standing_t *standing)
+{
+    s->admin_count = standing_copy_start(standing, s->admin);
+    if (s->admin_count != 0 && !m->day.full && m->orders_seen)
+        add_for_books(s, 0, NULL, 1);
+    s->admin_count += standing_copy_session(standing, &s->admin[s->admin_count]);
+}
+
+static uint32_t told_of(snapshot_t *s, const standing_t *standing, uint16_t wire_locate)
+{
+    if (wire_locate >= standing_locates(standing))
+        return 0;
+    return standing_copy_locate(standing, wire_locate, &s->admin[s->admin_count]);
+}
+
+static bool is_first(const market_t *m, uint16_t wire_locate)
+{
+    const market_symbol_t *symbol = &m->symbols[m->numbers[wire_locate]];
+    return !symbol->known || symbol->wire_locate == wire_locate;
+}
+
+/* What nothing that is handed on would name otherwise. */
+static void name_unless_told(snapshot_t *s, const market_t *m, const standing_t *standing,
+                             uint16_t wire_locate)
+{
+    uint16_t number = m->numbers[wire_locate];
+    const book_side_t *sides = m->books[number].sides;
+    bool by_orders = (sides[BOOK_BID].best | sides[BOOK_ASK].best) != 0 && !s->doubled[number];
+    if (m->symbols[number].known && !by_orders && told_of(s, standing, wire_locate) == 0)
+        add_for_books(s, wire_locate, m->symbols[number].name, 0);
+}
+
+/* A symbol is that of the locate that named it first: those come before the others. An R comes
+ * before all As. */
+static void collect_locates(snapshot_t *s, const market_t *m, const standing_t *standing)
+{
+    for (uint32_t i = 0; i < standing_locates(standing); i++)
+        if (is_first(m, (uint16_t)i))
+            s->admin_count += told_of(s, standing, (uint16_t)i);
+    for (uint32_t i = 1; i < MARKET_LOCATES; i++)
+        if (is_first(m, (uint16_t)i))
+            name_unless_told(s, m, standing, (uint16_t)i);
+    for (uint32_t i = 1; i < MARKET_LOCATES; i++)
+        if (!is_first(m, (uint16_t)i)) {
+            s->admin_count += told_of(s, standing, (uint16_t)i);
+            name_unless_told(s, m, standing, (uint16_t)i);
+        }
+}
+
+static void collect_stale(snapshot_t *s, const market_t *m)
+{
+    for (uint32_t i = 1; i < MARKET_LOCATES; i++)
+        if (m->symbols[i].stale)
+            add_for_books(s, 0, m->symbols[i].name, 1);
+}
+
+static void collect_admin(snapshot_t *s, const market_t *m, const standing_t *standing)
+{
+    memset(s->doubled, 0, sizeof s->doubled);
+    for (uint32_t i = 1; i < MARKET_LOCATES; i++) {
+        const market_symbol_t *symbol = &m->symbols[m->numbers[i]];
+        s->doubled[m->numbers[i]] |= symbol->known && symbol->wire_locate != i;
+        memcpy(s->names[i], symbol->name, sizeof s->names[i]);
+    }
+    collect_session(s, m, standing);
+    collect_locates(s, m, standing);
+    collect_stale(s, m);
 }
 
 int snapshot_take(snapshot_t *s, const market_t *m, const standing_t *standing)
@@ -143,10 +229,8 @@ int snapshot_take(snapshot_t *s, const market_t *m, const standing_t *standing)
             __builtin_prefetch(sorted[i + FETCH_AHEAD].entry);
         keep_order(m, sorted[i].entry, &s->orders[i]);
     }
-    for (uint32_t locate = 0; locate < MARKET_LOCATES; locate++)
-        memcpy(s->names[locate], m->symbols[locate].name, sizeof s->names[locate]);
     s->orders_count = count;
-    s->admin_count = standing_copy(standing, s->admin);
+    collect_admin(s, m, standing);
     s->md_seq = market_seq(m);
     return 0;
 }

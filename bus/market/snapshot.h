@@ -9,18 +9,24 @@
  *    A .. count-1   every live order as an A, in the order in which the orders were added
  *
  * The A of an order has its reference (after a replace: the new one), side, price, and the shares
- * that are left; the stock's name as the market view has it; and the locate, tracking number and
- * exchange time of the tick that added it, an A, F or U. The attribution of an F is not kept. As
- * orders come in the order of their sequences, the queue of each level is the same. So a market
+ * that are left; name and locate of its symbol, the locate under which that was named first on the
+ * day; tracking number and exchange time of the tick that added it, an A, F or U. The attribution
+ * of an F is not kept. As orders come in the order of their sequences, the queue of each level is
+ * the same.
+ *
+ * What follows from messages that are gone is told by As that add nothing, between those of the
+ * first group (snapshot_is_for_books): one of no shares names a symbol that orders alone have named
+ * or has a second locate; one under locate 0 that names a stock says that this is stale; and one
+ * under locate 0 without a name, behind the O of a day, says that it is no full day. So a market
  * view that applied
  *
  *    the ticks of a snapshot at N, under any rising sequences up to N, then those from N + 1 on
  *
- * has the levels, quantities, order counts, queues, names, trading states and touches of one that
- * applied all ticks, and tells the same events from N + 1 on, with two exceptions: of an order in
- * the snapshot removed_added_seq is the sequence that its A got; and a stock that only orders have
- * named, all gone by now, is named with its next order. What a market view counts
- * (market_stats) counts from the snapshot on.
+ * has the levels, quantities, order counts, queues, names, states, stale marks, phase and touches
+ * of one that applied all ticks, and tells the same events from N + 1 on, with one exception: of an
+ * order in the snapshot removed_added_seq is the sequence that its A got. Numbers of symbols may
+ * differ, where days have gone by. What a market view counts (market_stats) counts from the
+ * snapshot on, and the day's number is 1, or 0 (market_end_warm_up).
  *
  * A snapshot is a copy: the market view may go on while it is read, by any number of readers, each
  * with an index of its own. Used by those who hand a session on in mid-day: late joiners
@@ -44,7 +50,7 @@ extern "C" {
 typedef struct snapshot snapshot_t;
 
 /* An empty one. `orders_max`: that of the market's limits. Takes address space, 64 bytes an order
- * and 34 MiB; it becomes memory as far as snapshots fill it, and stays so for the next one.
+ * and 41 MiB; it becomes memory as far as snapshots fill it, and stays so for the next one.
  * -ENOMEM. Cold. */
 int snapshot_create(uint32_t orders_max, snapshot_t **out_snapshot, tbus_error_t *err);
 /* Accepts NULL. */
@@ -68,6 +74,12 @@ uint64_t snapshot_md_seq(const snapshot_t *s);
 /* Tick `index`, below snapshot_count: sizeof(tick_t) bytes, `intended` holding the locate and time
  * 0, to be applied or encoded as ITCH. Constant time. */
 void snapshot_tick(const snapshot_t *s, uint32_t index, tick_t *out_tick);
+
+/* Is it an A that adds nothing, for market views alone? Others leave it out. */
+static inline bool snapshot_is_for_books(const tick_t *tick)
+{
+    return tick->type == 'A' && (tick->qty == 0 || tick_locate(tick) == 0);
+}
 
 #ifdef __cplusplus
 }

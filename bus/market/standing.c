@@ -59,6 +59,12 @@ static int place_of_action(const tick_t *tick)
     return state == 'T' || state == 'H' || state == 'P' || state == 'Q' ? PLACE_H : -1;
 }
 
+static int place_of_restriction(const tick_t *tick)
+{
+    uint8_t action = tick->body[ITCH_BODY_AT(REG_SHO_RESTRICTION, reg_sho_action)];
+    return action >= '0' && action <= '2' ? PLACE_Y : -1;
+}
+
 /* -1: it is not kept. */
 static int place_of(const tick_t *tick)
 {
@@ -70,7 +76,7 @@ static int place_of(const tick_t *tick)
     case ITCH_OPERATIONAL_HALT:
         return place_of_halt(tick);
     case ITCH_REG_SHO_RESTRICTION:
-        return PLACE_Y;
+        return place_of_restriction(tick);
     case ITCH_QUOTING_PERIOD_UPDATE:
         return PLACE_K;
     default:
@@ -84,23 +90,38 @@ static void keep(tick_t *place, const tick_t *tick)
     place->intended = tick_pack(0, tick_locate(tick));
 }
 
-void standing_keep_tick(standing_t *s, const tick_t *tick)
+/* Of what holds for the session, in the order in which it is handed on. */
+enum { SESSION_START, SESSION_PHASE, SESSION_LEVELS, SESSION_BREAKER };
+
+static void keep_system_event(standing_t *s, const market_event_t *event, const tick_t *tick)
+{
+    if (event->new_day) {
+        memset(s->of_session, 0, sizeof s->of_session);
+        memset(s->of_locate, 0, s->locates * sizeof *s->of_locate);
+        s->locates = 0;
+        keep(&s->of_session[SESSION_START], tick);
+    } else if (event->new_phase) {
+        keep(&s->of_session[SESSION_PHASE], tick);
+    }
+}
+
+void standing_keep_tick(standing_t *s, const market_event_t *event, const tick_t *tick)
 {
     switch (tick->type) {
     case ITCH_SYSTEM_EVENT:
-        keep(&s->of_session[0], tick);
+        keep_system_event(s, event, tick);
         return;
     case ITCH_MWCB_DECLINE_LEVEL:
-        keep(&s->of_session[1], tick);
+        keep(&s->of_session[SESSION_LEVELS], tick);
         return;
     case ITCH_MWCB_STATUS:
-        keep(&s->of_session[2], tick);
+        keep(&s->of_session[SESSION_BREAKER], tick);
         return;
     default:
         break;
     }
     uint32_t locate = tick_locate(tick);
-    int place = place_of(tick);
+    int place = event->foreign ? -1 : place_of(tick);
     if (place < 0)
         return;
     if (s->locates <= locate)
@@ -117,10 +138,22 @@ static uint32_t copy(const tick_t *from, uint32_t count, tick_t *out_ticks)
     return copied;
 }
 
-uint32_t standing_copy(const standing_t *s, tick_t *out_ticks)
+uint32_t standing_copy_start(const standing_t *s, tick_t *out_ticks)
 {
-    uint32_t copied = copy(s->of_session, STANDING_OF_SESSION, out_ticks);
-    for (uint32_t locate = 0; locate < s->locates; locate++)
-        copied += copy(s->of_locate[locate], STANDING_OF_LOCATE, &out_ticks[copied]);
-    return copied;
+    return copy(&s->of_session[SESSION_START], 1, out_ticks);
+}
+
+uint32_t standing_copy_session(const standing_t *s, tick_t *out_ticks)
+{
+    return copy(&s->of_session[SESSION_PHASE], STANDING_OF_SESSION - 1, out_ticks);
+}
+
+uint32_t standing_copy_locate(const standing_t *s, uint16_t wire_locate, tick_t *out_ticks)
+{
+    return copy(s->of_locate[wire_locate], STANDING_OF_LOCATE, out_ticks);
+}
+
+uint32_t standing_locates(const standing_t *s)
+{
+    return s->locates;
 }

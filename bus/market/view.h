@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* view.h - what a market view is made of: shared by market.c, which applies ticks to it, and
- * create.c. Private to bus/market. */
+/* view.h - what a market view is made of: shared by market.c, which applies ticks to it, symbols.c,
+ * states.c and create.c. Private to bus/market. */
 #ifndef TICKBUS_MARKET_VIEW_H
 #define TICKBUS_MARKET_VIEW_H
 
@@ -9,34 +9,35 @@
 #include "bus/market/orders.h"
 #include "bus/market/queue.h"
 
-/* Trading state has two sources that do not lift one another: H (regulatory) and, per market, h
- * (operational). */
-typedef struct trading {
-    uint8_t regulatory; /* enum market_trading, by H */
-    /* bit set: operationally halted there, by h; bits 0-3: Q, B, X, any other */
-    uint8_t markets;
-} trading_t;
+#define NAMES_BITS 17u /* of the table by name: twice as many places as there are numbers */
 
-typedef struct locate_book {
+typedef struct symbol_book {
     book_side_t sides[2];
     market_touch_t kept; /* as of the last tick that looked; what bbo_changed compares with */
-    trading_t trading;
-    uint8_t pad[6];
-} locate_book_t;
+    uint64_t name;       /* the eight characters; market.unnamed: the number is free */
+} symbol_book_t;
 
-_Static_assert(sizeof(locate_book_t) == 64, "one cache line a locate");
+_Static_assert(sizeof(symbol_book_t) == 64, "one cache line a symbol");
 
 struct market {
     market_event_t event; /* of the last tick */
     order_table_t orders;
     level_pool_t levels;
     queue_pool_t queues;
-    locate_book_t *books;     /* MARKET_LOCATES */
-    bool failed;              /* a table was full: nothing may be applied any more */
-    market_symbol_t *symbols; /* MARKET_LOCATES */
+    uint16_t *numbers;    /* MARKET_LOCATES, by wire locate: market_number */
+    symbol_book_t *books; /* MARKET_LOCATES, by number, like symbols */
+    uint64_t unnamed;     /* drawn at random: no tick has it for a name */
+    bool failed;          /* a table was full: nothing may be applied any more */
+    bool orders_seen;     /* an A or F came on this day */
+    uint8_t market_code;  /* of h, our own */
+    bool one_day;
+    market_day_t day;
+    market_symbol_t *symbols;
+    uint16_t *by_name; /* numbers by the hash of their names; 0: the place is free */
+    uint32_t free_at;  /* numbers above this one are taken */
     market_stats_t stats;
     size_t bytes;           /* of the whole mapping, of which this struct is the beginning */
-    const char *limit_text; /* one of these two, once a table was full */
+    const char *limit_text; /* one of these, once it has failed */
     char orders_text[160];
     char levels_text[160];
 };

@@ -114,7 +114,7 @@ static void apply(glimpse_t *g, uint64_t seq, size_t bytes)
         snprintf(g->why, sizeof g->why, "%.*s", (int)sizeof g->why - 1,
                  market_limit_text(g->market));
     else
-        standing_keep(g->standing, tick, bytes);
+        standing_keep(g->standing, event, tick, bytes);
 }
 
 int glimpse_turn(glimpse_t *g, uint32_t messages, tbus_error_t *err)
@@ -180,6 +180,8 @@ static bool append_ticks(glimpse_shot_t *shot, const snapshot_t *snapshot)
         tick_t tick;
         size_t bytes;
         snapshot_tick(snapshot, i, &tick);
+        if (snapshot_is_for_books(&tick))
+            continue;
         if (itch_encode(&tick, sizeof tick, message, &bytes) < 0 || !append(shot, message, bytes))
             return false;
     }

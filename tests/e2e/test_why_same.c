@@ -4,6 +4,7 @@
 #include "tests/e2e/why_journals.h"
 
 #include <tickbus/msg/event.h>
+#include <tickbus/msg/itch_types.h>
 
 #include "risk/order_form.h"
 
@@ -248,7 +249,7 @@ static void take_tick(spoiling_t *s, const tbus_journal_record_t *r)
     memcpy(&tick, r->payload, sizeof tick);
     tick.type = 'H';
     memset(tick.body, 0, sizeof tick.body);
-    memcpy(tick.body, "HALTED  H", 9);
+    tick.body[ITCH_BODY_AT(STOCK_TRADING_ACTION, trading_state)] = 'H'; /* it names no stock */
     append(s, r, r->seq, &tick, sizeof tick);
 }
 

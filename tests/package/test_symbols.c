@@ -146,7 +146,7 @@ static void an_observer_sees_through_the_symbols_what_was_published(void **state
 static void a_tick_packed_through_the_symbols_makes_a_book(void **state)
 {
     (void)state;
-    const market_limits_t limits = {100, 100};
+    const market_limits_t limits = {.orders_max = 100, .levels_max = 100};
     const market_event_t *event;
     market_t *market;
     tbus_error_t err;

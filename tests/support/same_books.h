@@ -6,13 +6,15 @@
 
 #include <tickbus/market/market.h>
 
-static inline void same_side(const market_t *a, const market_t *b, uint16_t locate, uint8_t side)
+static inline void same_side(const market_t *a, const market_t *b, uint16_t wire_locate,
+                             uint8_t side)
 {
+    uint16_t in_a = market_number(a, wire_locate), in_b = market_number(b, wire_locate);
     for (uint32_t depth = 0;; depth++) {
         uint32_t px_a = 0, px_b = 0, orders_a = 0, orders_b = 0;
         uint64_t qty_a = 0, qty_b = 0;
-        bool there = market_level(a, locate, side, depth, &px_a, &qty_a, &orders_a);
-        assert_int_equal(market_level(b, locate, side, depth, &px_b, &qty_b, &orders_b), there);
+        bool there = market_level(a, in_a, side, depth, &px_a, &qty_a, &orders_a);
+        assert_int_equal(market_level(b, in_b, side, depth, &px_b, &qty_b, &orders_b), there);
         if (!there)
             return;
         assert_int_equal(px_a, px_b);
@@ -21,19 +23,34 @@ static inline void same_side(const market_t *a, const market_t *b, uint16_t loca
     }
 }
 
+static inline void same_symbol(const market_symbol_t *a, const market_symbol_t *b)
+{
+    assert_int_equal(a->known, b->known);
+    if (!a->known)
+        return;
+    assert_memory_equal(a->name, b->name, 8);
+    assert_int_equal(a->trading, b->trading);
+    assert_int_equal(a->state, b->state);
+    assert_int_equal(a->halted_here, b->halted_here);
+    assert_int_equal(a->reg_sho, b->reg_sho);
+    assert_int_equal(a->stale, b->stale);
+    assert_int_equal(a->test, b->test);
+    assert_int_equal(a->wire_locate, b->wire_locate);
+}
+
 static inline void same_books(const market_t *a, const market_t *b)
 {
-    for (uint32_t locate = 0; locate < MARKET_LOCATES; locate++) {
-        const market_symbol_t *symbol_a = market_symbol(a, (uint16_t)locate);
-        const market_symbol_t *symbol_b = market_symbol(b, (uint16_t)locate);
-        assert_int_equal(symbol_a->known, symbol_b->known);
-        assert_memory_equal(symbol_a->name, symbol_b->name, 8);
-        assert_int_equal(symbol_a->trading, symbol_b->trading);
-        market_touch_t touch_a = market_touch(a, (uint16_t)locate);
-        market_touch_t touch_b = market_touch(b, (uint16_t)locate);
+    assert_int_equal(market_day(a)->phase, market_day(b)->phase);
+    assert_int_equal(market_day(a)->full, market_day(b)->full);
+    for (uint32_t i = 0; i < MARKET_LOCATES; i++) {
+        uint16_t wire_locate = (uint16_t)i;
+        uint16_t in_a = market_number(a, wire_locate), in_b = market_number(b, wire_locate);
+        same_symbol(market_symbol(a, in_a), market_symbol(b, in_b));
+        market_touch_t touch_a = market_touch(a, in_a);
+        market_touch_t touch_b = market_touch(b, in_b);
         assert_memory_equal(&touch_a, &touch_b, sizeof touch_a);
-        same_side(a, b, (uint16_t)locate, 'B');
-        same_side(a, b, (uint16_t)locate, 'S');
+        same_side(a, b, wire_locate, 'B');
+        same_side(a, b, wire_locate, 'S');
     }
 }
 

@@ -1,15 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ticks.h - market data by hand, for tests: one tick a call, of the stock ACME. */
+/* ticks.h - market data by hand, for tests: one tick a call, of the stock ACME at locate 7, of S1
+ * at locate 1, S2 at 2, and so on. */
 #ifndef TICKBUS_TESTS_SUPPORT_TICKS_H
 #define TICKBUS_TESTS_SUPPORT_TICKS_H
 
+#include <stdio.h>
 #include <string.h>
 
 #include <tickbus/msg/tick.h>
 
+#define TICKS_ACME 7u /* its locate */
+
 static inline tick_t tick_of(uint8_t type, uint16_t locate)
 {
     return (tick_t){.type = type, .intended = tick_pack(0, locate)};
+}
+static inline void tick_name(uint16_t locate, void *out_name)
+{
+    char name[9];
+    int length = snprintf(name, sizeof name, locate == TICKS_ACME ? "ACME" : "S%u", locate);
+    memset(out_name, ' ', 8);
+    memcpy(out_name, name, (size_t)length);
 }
 static inline tick_t tick_add(uint16_t locate, uint64_t ref, uint8_t side, uint32_t qty,
                               uint32_t px_e4)
@@ -19,7 +30,7 @@ static inline tick_t tick_add(uint16_t locate, uint64_t ref, uint8_t side, uint3
     t.side = side;
     t.qty = qty;
     t.px_e4 = px_e4;
-    memcpy(t.symbol, "ACME    ", 8);
+    tick_name(locate, t.symbol);
     return t;
 }
 static inline tick_t tick_execute(uint16_t locate, uint64_t ref, uint32_t qty)
@@ -57,8 +68,23 @@ static inline tick_t tick_replace(uint16_t locate, uint64_t ref, uint64_t new_re
 static inline tick_t tick_trading(uint16_t locate, uint8_t trading_state)
 {
     tick_t t = tick_of('H', locate);
-    memcpy(t.body, "ACME    ", 8);
+    tick_name(locate, t.body);
     t.body[8] = trading_state;
+    return t;
+}
+/* The stock's directory entry: a live issue. */
+static inline tick_t tick_directory(uint16_t locate)
+{
+    tick_t t = tick_of('R', locate);
+    tick_name(locate, t.body);
+    t.body[18] = 'P';
+    return t;
+}
+/* System event: 'O' a day begins, 'S' the system opens, .. */
+static inline tick_t tick_system(uint8_t code)
+{
+    tick_t t = tick_of('S', 0);
+    t.body[0] = code;
     return t;
 }
 

@@ -10,10 +10,14 @@
  * unchecked: market_fetch_far
  * unchecked: market_fetch_near
  * unchecked: market_limit_text
+ * unchecked: market_day
+ * unchecked: market_is_open
+ * unchecked: market_number
  * unchecked: market_seq
  * unchecked: market_stats
  * unchecked: market_symbol
  * unchecked: market_touch
+ * unchecked: market_wire_locate
  * unchecked: position_unrealised_e4
  * unchecked: tbus_advance_other
  * unchecked: tbus_history_counts

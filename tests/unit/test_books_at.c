@@ -29,7 +29,7 @@
 #define FIRST_SEQ     101u /* md need not begin with 1 */
 #define FILE_MAX      (256u << 10)
 
-static const market_limits_t limits = {8192, 8192};
+static const market_limits_t limits = {.orders_max = 8192, .levels_max = 8192};
 
 static tick_t ticks[COUNT];
 
@@ -111,7 +111,7 @@ static snapshot_t *expected_at(uint32_t at)
     assert_int_equal(snapshot_create(limits.orders_max, &snapshot, NULL), 0);
     for (uint32_t i = 0; i < at; i++) {
         assert_int_equal(market_apply(market, FIRST_SEQ + i, &ticks[i], sizeof(tick_t), &event), 0);
-        standing_keep(standing, &ticks[i], sizeof(tick_t));
+        standing_keep(standing, event, &ticks[i], sizeof(tick_t));
     }
     assert_int_equal(snapshot_take(snapshot, market, standing), 0);
     market_destroy(market);

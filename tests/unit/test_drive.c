@@ -294,7 +294,8 @@ static tbus_ring_t *make_topic(run_t *r, const char *name, enum tbus_ring_kind k
 static market_t *make_market(void)
 {
     market_t *market = NULL;
-    assert_int_equal(market_create(&(market_limits_t){256, 256}, &market, NULL), 0);
+    assert_int_equal(
+        market_create(&(market_limits_t){.orders_max = 256, .levels_max = 256}, &market, NULL), 0);
     return market;
 }
 

@@ -22,7 +22,7 @@
 #define TICKS    30000u
 #define LATER_NS UINT64_C(1000000000) /* so long after it a shot is old */
 
-static const market_limits_t limits = {20000, 20000};
+static const market_limits_t limits = {.orders_max = 20000, .levels_max = 20000};
 
 typedef struct fixture {
     tbus_bus_t bus;
@@ -214,7 +214,7 @@ static void when_messages_are_lost_there_is_none_and_it_says_so(void **state)
 static void books_that_are_too_small_say_so(void **state)
 {
     fixture_t *f = *state;
-    static const market_limits_t small = {64, 64};
+    static const market_limits_t small = {.orders_max = 64, .levels_max = 64};
     assert_int_equal(glimpse_create(&small, &f->glimpse, NULL), 0);
     assert_int_equal(glimpse_follow(f->glimpse, &f->bus, NULL, "md", NULL), 0);
     publish(f, 800, true);

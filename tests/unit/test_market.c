@@ -26,8 +26,10 @@ static void setup_limits(bench_t *b, uint32_t orders_max, uint32_t levels_max)
 {
     *b = (bench_t){0};
     tbus_error_t err = {0};
-    assert_int_equal(market_create(&(market_limits_t){orders_max, levels_max}, &b->market, &err),
-                     0);
+    assert_int_equal(
+        market_create(&(market_limits_t){.orders_max = orders_max, .levels_max = levels_max},
+                      &b->market, &err),
+        0);
 }
 
 static int setup(void **state)
@@ -184,7 +186,7 @@ static void books_of_two_symbols_do_not_mix(void **state)
 {
     bench_t *b = *state;
     apply(b, add(1, 'B', 100, 5000));
-    apply_at(b, LOCATE + 1, add(2, 'B', 200, 5000));
+    apply_at(b, LOCATE + 1, tick_add(LOCATE + 1, 2, 'B', 200, 5000));
     expect_touch(b, 5000, 100, 0, 0);
     assert_int_equal(market_touch(b->market, LOCATE + 1).bid_qty, 200);
 }
@@ -457,24 +459,29 @@ static void the_touch_is_compared_with_the_last_one_kept_for_the_locate(void **s
     assert_int_equal(market_stats(b->market)->bbo_changes, 4);
 }
 
-static void a_message_under_a_foreign_locate_looks_at_its_own_touch(void **state)
+static void a_message_under_a_foreign_locate_changes_no_book(void **state)
 {
     bench_t *b = *state;
     apply(b, add(1, 'B', 100, 5000));
     apply_at(b, 9, reduce('E', 1, 40));
     assert_int_equal(b->event.locate, 9);
+    assert_int_equal(b->event.wire_locate, 9);
+    assert_true(b->event.foreign);
     assert_true(b->event.bbo_checked);
     assert_false(b->event.bbo_changed); /* the touch of 9, which is empty as before */
-    assert_int_equal(b->event.side, 0); /* nothing happened on the book of 9 */
+    assert_int_equal(b->event.side, 0);
     assert_int_equal(b->event.removed_qty, 0);
     assert_false(b->event.executed);
-    assert_int_equal(market_stats(b->market)->foreign_locates, 1);
-    expect_touch(b, 5000, 60, 0, 0); /* but the order's own book is right */
-    apply(b, reduce('X', 99, 1));    /* and the next message of 7 finds its touch changed */
-    assert_true(b->event.bbo_changed);
+    expect_touch(b, 5000, 100, 0, 0);
+    static const uint8_t others[] = {'C', 'X', 'D'};
+    for (unsigned i = 0; i < sizeof others; i++)
+        apply_at(b, 9, reduce(others[i], 1, 40));
     apply_at(b, 9, replace(1, 2, 30, 5100));
     assert_int_equal(b->event.added_qty, 0);
-    expect_touch(b, 5100, 30, 0, 0);
+    assert_int_equal(market_stats(b->market)->foreign_locates, 5);
+    assert_int_equal(market_stats(b->market)->unknown_order_refs, 0);
+    expect_touch(b, 5000, 100, 0, 0);
+    assert_true(market_symbol(b->market, LOCATE)->stale);
 }
 
 static void behind_a_warm_up_touches_and_counters_begin_with_what_is_there(void **state)
@@ -485,7 +492,8 @@ static void behind_a_warm_up_touches_and_counters_begin_with_what_is_there(void 
     apply(b, reduce('D', 99, 0));
     apply(b, add(3, 'S', 0, 5100));
     apply(b, reduce('E', 2, 40));
-    apply_at(b, LOCATE + 1, reduce('D', 1, 0)); /* foreign: the change of the touch is not told */
+    apply_at(b, LOCATE + 1, reduce('D', 1, 0)); /* foreign */
+    apply(b, reduce('D', 1, 0));
     market_end_warm_up(b->market);
     market_stats_t stats = *market_stats(b->market);
     assert_int_equal(stats.live_orders, 1);
@@ -502,13 +510,15 @@ static void behind_a_warm_up_touches_and_counters_begin_with_what_is_there(void 
     assert_int_equal(b->event.touch.bid_qty, 60);
 }
 
-static void locate_zero_is_like_any_other_but_for_the_count_of_symbols(void **state)
+static void locate_zero_is_no_symbol(void **state)
 {
     bench_t *b = *state;
     apply_at(b, 0, add(1, 'B', 100, 5000));
-    assert_true(b->event.bbo_changed);
-    assert_true(market_symbol(b->market, 0)->known);
-    assert_int_equal(market_stats(b->market)->symbols, 0);
+    assert_true(b->event.foreign);
+    assert_false(b->event.bbo_changed);
+    assert_false(market_symbol(b->market, 0)->known);
+    assert_int_equal(market_stats(b->market)->live_orders, 0);
+    assert_int_equal(market_stats(b->market)->foreign_adds, 1);
     apply_at(b, UINT16_MAX, add(2, 'B', 100, 5000));
     assert_int_equal(market_stats(b->market)->symbols, 1);
 }
@@ -596,13 +606,29 @@ static void an_operational_halt_lasts_until_its_own_market_resumes(void **state)
     expect_trading(b, MARKET_HALTED);
     say(b, 'H', 'T', 0); /* the regulator's word does not lift it */
     expect_trading(b, MARKET_HALTED);
-    say(b, 'h', 'B', 'H');
-    say(b, 'h', 'Q', 'T');
-    expect_trading(b, MARKET_HALTED);
     say(b, 'h', 'B', 'T');
+    expect_trading(b, MARKET_HALTED);
+    say(b, 'h', 'Q', 'T');
     expect_trading(b, MARKET_TRADING);
     say(b, 'H', 'H', 0);
     say(b, 'h', 'Q', 'T'); /* nor the other way round */
+    expect_trading(b, MARKET_HALTED);
+}
+
+static void an_operational_halt_of_another_market_halts_nothing_here(void **state)
+{
+    bench_t *b = *state;
+    static const char markets[] = {'B', 'X', '?', 0};
+    for (unsigned i = 0; i < sizeof markets; i++) {
+        say(b, 'h', markets[i], 'H');
+        expect_trading(b, MARKET_TRADING_UNKNOWN);
+    }
+    market_destroy(b->market);
+    market_limits_t limits = {.orders_max = 10, .levels_max = 10, .market = MARKET_OF_B};
+    assert_int_equal(market_create(&limits, &b->market, NULL), 0);
+    say(b, 'h', 'Q', 'H');
+    expect_trading(b, MARKET_TRADING_UNKNOWN);
+    say(b, 'h', 'B', 'H');
     expect_trading(b, MARKET_HALTED);
 }
 
@@ -692,13 +718,20 @@ static void a_replace_with_all_levels_used_goes_well_when_it_needs_none(void **s
 static void impossible_limits_are_refused(void **state)
 {
     (void)state;
-    static const market_limits_t wrong[] = {{0, 1}, {1, 0}, {UINT32_MAX, 1}, {1, UINT32_MAX}};
+    static const struct {
+        market_limits_t limits;
+        const char *named;
+    } wrong[] = {
+        {{0, 1, 0, 0}, "books.orders_max"},           {{1, 0, 0, 0}, "books.levels_max"},
+        {{UINT32_MAX, 1, 0, 0}, "books.orders_max"},  {{1, UINT32_MAX, 0, 0}, "books.levels_max"},
+        {{1, 1, MARKET_OF_X + 1, 0}, "books.market"}, {{1, 1, 0, MARKET_ONE_DAY + 1}, "books.days"},
+    };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         market_t *m = NULL;
         tbus_error_t err = {0};
-        assert_int_equal(market_create(&wrong[i], &m, &err), -EINVAL);
+        assert_int_equal(market_create(&wrong[i].limits, &m, &err), -EINVAL);
         assert_null(m);
-        assert_non_null(strstr(err.text, i % 2 ? "books.levels_max" : "books.orders_max"));
+        assert_non_null(strstr(err.text, wrong[i].named));
     }
     market_destroy(NULL);
 }
@@ -803,14 +836,15 @@ int main(void)
         WITH_MARKET(trades_and_crosses_leave_the_book_alone),
         WITH_MARKET(ticks_shorter_than_their_type_are_not_read),
         WITH_MARKET(the_touch_is_compared_with_the_last_one_kept_for_the_locate),
-        WITH_MARKET(a_message_under_a_foreign_locate_looks_at_its_own_touch),
+        WITH_MARKET(a_message_under_a_foreign_locate_changes_no_book),
         WITH_MARKET(behind_a_warm_up_touches_and_counters_begin_with_what_is_there),
-        WITH_MARKET(locate_zero_is_like_any_other_but_for_the_count_of_symbols),
+        WITH_MARKET(locate_zero_is_no_symbol),
         WITH_MARKET(a_deep_book_is_right_from_the_touch_to_its_end),
         WITH_MARKET(the_directory_names_a_symbol),
         WITH_MARKET(an_order_names_a_symbol_that_the_directory_did_not),
         WITH_MARKET(trading_actions_halt_and_resume),
         WITH_MARKET(an_operational_halt_lasts_until_its_own_market_resumes),
+        WITH_MARKET(an_operational_halt_of_another_market_halts_nothing_here),
         WITH_MARKET(an_operational_resume_alone_says_nothing),
         WITH_MARKET(the_same_sequence_again_gives_the_kept_outcome),
         cmocka_unit_test(a_full_order_table_is_an_error_that_names_itself),

@@ -34,7 +34,10 @@ static void stream_open(stream_t *s, const char *path)
     tbus_error_t err = {0};
     if (binaryfile_open(path, BINARYFILE_ITCH, &s->file, &err) != 0)
         fail_msg("%s: %s", path, err.text);
-    assert_int_equal(market_create(&(market_limits_t){1u << 20, 1u << 18}, &s->market, &err), 0);
+    assert_int_equal(
+        market_create(&(market_limits_t){.orders_max = 1u << 20, .levels_max = 1u << 18},
+                      &s->market, &err),
+        0);
 }
 
 /* Decode the next message without applying it. False: the end. */

@@ -37,7 +37,7 @@ typedef struct view {
 static view_t view_of(uint32_t orders_max)
 {
     view_t v = {0};
-    market_limits_t limits = {orders_max, LEVELS_MAX};
+    market_limits_t limits = {.orders_max = orders_max, .levels_max = LEVELS_MAX};
     assert_int_equal(market_create(&limits, &v.market, NULL), 0);
     assert_int_equal(standing_create(&v.standing, NULL), 0);
     return v;
@@ -54,7 +54,7 @@ static market_event_t give_at(view_t *v, uint64_t seq, const tick_t *tick)
     const market_event_t *event = NULL;
     v->seq = seq;
     assert_int_equal(market_apply(v->market, seq, tick, sizeof *tick, &event), 0);
-    standing_keep(v->standing, tick, sizeof *tick);
+    standing_keep(v->standing, event, tick, sizeof *tick);
     return *event;
 }
 
@@ -319,18 +319,18 @@ static void halts_hold_whatever_came_behind_them_that_lifts_none(void **state)
     give(&h->view, tick_trading(LOCATE, 'P'));
     give(&h->view, tick_trading(LOCATE, '?'));
     give(&h->view, tick_trading(LOCATE + 1, 'T'));
-    give(&h->view, halt('Q', 'H'));
     give(&h->view, halt('B', 'H'));
-    give(&h->view, halt('Q', 'T'));
-    give(&h->view, halt('B', '?'));
+    give(&h->view, halt('Q', 'H'));
+    give(&h->view, halt('B', 'T'));
+    give(&h->view, halt('Q', '?'));
     take(h);
-    assert_int_equal(snapshot_count(h->snapshot), 4); /* P, T, T of Q, H of B */
+    assert_int_equal(snapshot_count(h->snapshot), 4); /* P, T, T of B, H of Q */
     view_t part = restored(h->snapshot, h->view.seq);
     same_books(h->view.market, part.market);
     assert_int_equal(market_symbol(part.market, LOCATE)->trading, MARKET_HALTED);
     give(&part, tick_trading(LOCATE, 'T'));
-    assert_int_equal(market_symbol(part.market, LOCATE)->trading, MARKET_HALTED); /* by B */
-    give(&part, halt('B', 'T'));
+    assert_int_equal(market_symbol(part.market, LOCATE)->trading, MARKET_HALTED); /* by h */
+    give(&part, halt('Q', 'T'));
     assert_int_equal(market_symbol(part.market, LOCATE)->trading, MARKET_TRADING);
     view_free(&part);
 }
@@ -339,6 +339,7 @@ static void of_each_kind_the_last_one_is_kept_as_it_came(void **state)
 {
     hand_t *h = *state;
     static const uint8_t kinds[] = {'S', 'V', 'W', 'R', 'H', 'Y', 'K', 'J'};
+    static const uint8_t phases[] = {'S', 'Q', 'M'};
     tick_t last[sizeof kinds];
     give(&h->view, tick_add(LOCATE, 1, 'B', 100, 10000));
     for (uint8_t round = 1; round <= 3; round++)
@@ -346,8 +347,14 @@ static void of_each_kind_the_last_one_is_kept_as_it_came(void **state)
             tick_t *tick = &last[i];
             *tick = tick_of(kinds[i], i < 3 ? 0 : LOCATE);
             memset(tick->body, 'a' + round, itch_length(kinds[i]) - TICK_ITCH_HEADER);
+            if (i >= 3)
+                tick_name(LOCATE, tick->body);
+            if (kinds[i] == 'S')
+                tick->body[0] = phases[round - 1];
             if (kinds[i] == 'H')
                 tick->body[ITCH_BODY_AT(STOCK_TRADING_ACTION, trading_state)] = 'H';
+            if (kinds[i] == 'Y')
+                tick->body[ITCH_BODY_AT(REG_SHO_RESTRICTION, reg_sho_action)] = '1';
             tick->event = tick_pack(1000 + round, round);
             tick_t sent = *tick;
             sent.intended = tick_pack(77, tick_locate(tick));
@@ -363,14 +370,15 @@ static void of_each_kind_the_last_one_is_kept_as_it_came(void **state)
         assert_memory_equal(&tick, &last[i], sizeof tick);
     }
     assert_int_equal(tick_at(h, sizeof kinds).type, 'A');
-    assert_memory_equal(tick_at(h, sizeof kinds).symbol, "dddddddd", 8); /* by the directory */
+    assert_memory_equal(tick_at(h, sizeof kinds).symbol, "ACME    ", 8);
 }
 
 static void a_short_message_is_not_kept(void **state)
 {
     hand_t *h = *state;
     tick_t tick = tick_of('S', 0);
-    standing_keep(h->view.standing, &tick, TICK_BODY_OFFSET);
+    const market_event_t event = {.new_phase = true};
+    standing_keep(h->view.standing, &event, &tick, TICK_BODY_OFFSET);
     take(h);
     assert_int_equal(snapshot_count(h->snapshot), 0);
 }

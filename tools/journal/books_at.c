@@ -92,7 +92,7 @@ static int apply(walk_t *w, uint64_t seq, const tick_t *tick, size_t bytes)
     int code = market_apply(w->market, seq, tick, bytes, &event);
     if (code < 0)
         return tbus_fail(w->err, code, "%s", market_limit_text(w->market));
-    standing_keep(w->standing, tick, bytes);
+    standing_keep(w->standing, event, tick, bytes);
     return 0;
 }
 
@@ -339,8 +339,10 @@ static market_limits_t limits_of(const char *directory)
     const json_t *books = json_object_get(configuration, market_resource.name);
     json_int_t orders = json_integer_value(json_object_get(books, "orders_max"));
     json_int_t levels = json_integer_value(json_object_get(books, "levels_max"));
-    if (orders > 0 && orders <= UINT32_MAX && levels > 0 && levels <= UINT32_MAX)
-        limits = (market_limits_t){(uint32_t)orders, (uint32_t)levels};
+    if (orders > 0 && orders <= UINT32_MAX && levels > 0 && levels <= UINT32_MAX) {
+        limits.orders_max = (uint32_t)orders;
+        limits.levels_max = (uint32_t)levels;
+    }
     json_decref(configuration);
     return limits;
 }

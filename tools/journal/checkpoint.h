@@ -24,7 +24,7 @@
 #include "bus/market/snapshot.h"
 
 #define CHECKPOINT_MAGIC   UINT64_C(0x00314b4f4f424254) /* "TBBOOK1\0" in memory order */
-#define CHECKPOINT_VERSION 1u
+#define CHECKPOINT_VERSION 2u /* 1: without the beginning of the day, and what is stale */
 
 typedef struct checkpoint_header {
     uint64_t magic;         /*   0 */
