@@ -28,7 +28,23 @@ void stand_pin(unsigned cpu)
 
 /* ---- the bus and the gateway on it */
 
-void stand_open(stand_t *s, enum gateway_io io, uint64_t messages)
+gateway_options_t stand_options(enum gateway_io io)
+{
+    gateway_options_t options = {.channels_count = 1,
+                                 .channels = {{"md", "127.0.0.1:0"}},
+                                 .io = io,
+                                 .window_bytes = 1,
+                                 .backfill_bytes = 1,
+                                 .backfill_readers = 1,
+                                 .send_buffer_bytes = SEND_BUFFER,
+                                 .sessions_max = CLIENTS_MAX,
+                                 .logins_max = CLIENTS_MAX,
+                                 .times = SOUP_TIMES};
+    options.times.dead_ns = UINT64_C(3600000000000); /* clients here send no heartbeats */
+    return options;
+}
+
+void stand_open_bus(stand_t *s)
 {
     static const uint8_t message[MESSAGE_BYTES] = {'A', 0, 1, [19] = 'B', [24] = 'A'};
     tbus_error_t err = {0};
@@ -38,23 +54,21 @@ void stand_open(stand_t *s, enum gateway_io io, uint64_t messages)
                              .slot_bytes = 64,
                              .slot_count = RING_SLOTS,
                              .first_seq = 1};
-    gateway_options_t options = {.channels_count = 1,
-                                 .channels = {{"md", "127.0.0.1:0"}},
-                                 .io = io,
-                                 .window_bytes = messages * WIRE_BYTES * 5 / 4 + (1 << 20),
-                                 .backfill_bytes = 1,
-                                 .backfill_readers = 1,
-                                 .send_buffer_bytes = SEND_BUFFER,
-                                 .sessions_max = CLIENTS_MAX,
-                                 .logins_max = CLIENTS_MAX,
-                                 .times = SOUP_TIMES};
-    options.times.dead_ns = UINT64_C(3600000000000); /* clients here send no heartbeats */
     s->published = 0;
+    s->server = NULL;
     bench_must(itch_decode(message, sizeof message, &s->tick, &bytes), "decode", "a message");
     bench_must(tbus_bus_create("bench-gateway", &s->bus, &err), "make a bus", err.text);
     bench_must(tbus_bus_add_topic(&s->bus, &spec, "tick", TBUS_PAGES_SMALL, -1, &err),
                "make a topic", err.text);
     bench_must(tbus_publisher_join(&s->bus.rings[0], 1, &s->out, &err), "publish", err.text);
+}
+
+void stand_open(stand_t *s, enum gateway_io io, uint64_t messages)
+{
+    tbus_error_t err = {0};
+    gateway_options_t options = stand_options(io);
+    options.window_bytes = messages * WIRE_BYTES * 5 / 4 + (1 << 20);
+    stand_open_bus(s);
     bench_must(gateway_server_create(&s->bus, NULL, &options, NULL, &s->server, &err),
                "make a gateway", err.text);
     bench_must(gateway_server_start(s->server, "BENCH", &err), "start the gateway", err.text);
@@ -128,6 +142,15 @@ static void send_all(int fd, const void *what, size_t bytes)
                    "to the sender");
 }
 
+static void say_hello(const readers_t *r, unsigned client, int fd)
+{
+    uint8_t login[STAND_LOGIN_MAX];
+    if (r->apart)
+        send_all(fd, login, stand_login(login, 1 + client * r->apart));
+    else
+        send_all(fd, r->hello, r->hello_bytes);
+}
+
 static void *run_readers(void *context)
 {
     readers_t *r = context;
@@ -142,7 +165,7 @@ static void *run_readers(void *context)
         struct epoll_event event = {.events = EPOLLIN, .data.u32 = i};
         got[i] = 0;
         fds[i] = stand_connect(r->port);
-        send_all(fds[i], r->hello, r->hello_bytes);
+        say_hello(r, i, fds[i]);
         if (r->welcome)
             await_welcome(fds[i], r->welcome);
         send_all(fds[i], r->request, r->request_bytes);
@@ -157,14 +180,20 @@ static void *run_readers(void *context)
             bench_must(bytes == 0 ? -1 : 0, "read", "the connection was closed");
             bool before = got[i] >= r->bytes;
             got[i] += bytes > 0 ? (uint64_t)bytes : 0;
-            if (!before && got[i] >= r->bytes)
-                tbus_store_relaxed_u32(&r->done, ++done);
+            if (before || got[i] < r->bytes)
+                continue;
+            if (r->apart) {
+                close(fds[i]);
+                fds[i] = -1;
+            }
+            tbus_store_relaxed_u32(&r->done, ++done);
         }
     }
     while (tbus_load_relaxed_u32(&r->ends) == 0)
         usleep(1000);
     for (unsigned i = 0; i < r->count; i++)
-        close(fds[i]);
+        if (fds[i] >= 0)
+            close(fds[i]);
     close(epoll);
     return NULL;
 }

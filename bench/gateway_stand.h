@@ -35,6 +35,10 @@ typedef struct stand {
     uint64_t published;
 } stand_t;
 
+/* What all gateways here are made with; memory and readers are the least there may be. */
+gateway_options_t stand_options(enum gateway_io io);
+/* A bus with md, and no gateway; tbus_bus_close. */
+void stand_open_bus(stand_t *s);
 /* A gateway that holds `messages` messages ready to be sent, or more. */
 void stand_open(stand_t *s, enum gateway_io io, uint64_t messages);
 void stand_close(stand_t *s);
@@ -50,6 +54,9 @@ typedef struct readers {
     /* what each sends when it is connected; NULL: nothing */
     const void *hello;
     size_t hello_bytes;
+    /* Clients of a gateway, each from a place of its own: in place of the hello client i logs in for
+     * message 1 + i * apart, and closes when it has its bytes. 0: none of that. */
+    uint64_t apart;
     /* what it then waits for, before it counts bytes; NULL: nothing */
     const char *welcome;
     /* and sends then; NULL: nothing */

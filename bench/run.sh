@@ -33,6 +33,8 @@ echo
 echo
 "$bin/bench_gateway" "${quick[@]}"
 echo
+"$bin/bench_backfill" "${quick[@]}"
+echo
 "$bin/bench_fan_out" "${quick[@]}"
 echo
 "$bin/bench_recorded" "${quick[@]}"

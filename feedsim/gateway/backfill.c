@@ -10,7 +10,10 @@
 #define RETRY_NS   UINT64_C(100000000)
 #define NOTHING_NS UINT64_C(1000000)
 #define GIVE_UP_NS UINT64_C(5000000000) /* an error that lasts so long is an answer */
-#define UNTIL_FULL UINT64_MAX           /* of a job: until its block is full */
+#define UNTIL_FULL UINT64_MAX           /* of a job: until its blocks are full */
+/* Blocks that a job fills: to seek takes as long as to read some, and whoever wanted the first is
+ * about to want the next. But no more than there are plenty of, for all readers. */
+#define BLOCKS_OF_A_JOB 4u
 
 /* What is in a block of the cache: apart from it, since a search goes over all of them. */
 typedef struct place {
@@ -29,6 +32,7 @@ typedef struct reader {
     /* the job, if there is one */
     bool busy;
     uint32_t block;   /* index of the block that is filled */
+    uint32_t blocks;  /* that are to follow it */
     uint64_t from;    /* first sequence of the job */
     uint64_t to;      /* proving: ends there; else UNTIL_FULL */
     uint64_t failing; /* since when; 0: it is not */
@@ -130,6 +134,8 @@ static void begin_job(gateway_backfill_t *b, reader_t *r, const gateway_past_t *
     r->retry_ns = 0;
     r->lost_from = r->lost_to = 0;
     r->block = take_block(b, past, from, now_ns);
+    bool plenty = b->blocks_count >= 4 * BLOCKS_OF_A_JOB * b->readers_count;
+    r->blocks = to == UNTIL_FULL && plenty ? BLOCKS_OF_A_JOB - 1 : 0;
 }
 
 enum gateway_backfill_answer gateway_backfill_want(gateway_backfill_t *b,
@@ -219,7 +225,14 @@ static void turn_block(gateway_backfill_t *b, reader_t *r, uint64_t now_ns)
     gateway_block_t *block = &b->blocks[r->block];
     place_t *p = &b->places[r->block];
     if (r->to == UNTIL_FULL) {
+        uint64_t seq = p->next_seq;
+        const gateway_past_t *past = r->past;
+        uint32_t blocks = r->blocks;
         end_job(b, r);
+        if (blocks && !gateway_backfill_find(b, past, seq, now_ns)) {
+            begin_job(b, r, past, seq, UNTIL_FULL, now_ns);
+            r->blocks = blocks - 1;
+        }
         return;
     }
     gateway_digest_follow(&r->digest, r->past->proof, block);

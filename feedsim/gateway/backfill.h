@@ -10,7 +10,8 @@
  * So the memory is that of the configuration and not of the sessions, and sessions that read in the
  * same place share one reader and its blocks: the chain of blocks of one soon becomes that of all.
  * A reader that stands where a block is wanted goes on; else the one that was used least recently
- * seeks. A block may be sent from while it is being filled.
+ * seeks. It fills some blocks in a row, since to seek costs as much as to read some. A block may be
+ * sent from while it is being filled.
  *
  * All work is done in gateway_backfill_work, as much at a turn as the caller says: whoever is at
  * the live edge is not made to wait. (To seek is one step: some hundred microseconds.)

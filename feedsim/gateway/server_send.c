@@ -9,7 +9,9 @@
 
 /* Sends at a turn: what is live goes first, and no turn is so long that the ring goes round. */
 #define LIVE_SENDS 64u
-#define PAST_SENDS 16u /* while somebody is live; else as many as there are */
+#define PAST_SENDS 16u /* while somebody is live; else */
+/* A turn reads a block or two: to look at all who wait for one would take longer than to read. */
+#define PAST_SENDS_IDLE 64u
 /* Messages of the past that are read at a turn; likewise. */
 #define PAST_MESSAGES      128u
 #define PAST_MESSAGES_IDLE 2048u
@@ -296,7 +298,7 @@ static bool send_list(gateway_server_t *s, uint8_t which, uint32_t limit)
 bool server_send(gateway_server_t *s)
 {
     bool live = send_list(s, LIST_LIVE, LIVE_SENDS);
-    bool past = send_list(s, LIST_PAST, live ? PAST_SENDS : s->lists[LIST_PAST].count);
+    bool past = send_list(s, LIST_PAST, live ? PAST_SENDS : PAST_SENDS_IDLE);
     uint32_t messages = live ? PAST_MESSAGES : PAST_MESSAGES_IDLE;
     return gateway_backfill_work(s->backfill, messages, s->now_ns) > 0 || live || past;
 }

@@ -160,6 +160,27 @@ static void many_clients_get_all_while_some_stop_and_others_read_a_little(void *
     assert_string_equal(row.user, "u");
 }
 
+/* Readers and blocks of the past are far fewer than places where somebody reads. */
+static void fifty_clients_at_fifty_places_of_the_past_each_get_all_from_there_on(void **state)
+{
+    rig_t *r = *state;
+    enum { PLACES = 50, APART = 400 };
+    rig_start_server(r);
+    rig_publish(r, PLACES * APART);
+    for (unsigned i = 0; i < PLACES; i++) {
+        rig_client_t *c = rig_subscribe(r, i, 1 + i * APART);
+        c->limit = 2000; /* at a turn, so that all are on their way together */
+    }
+    for (unsigned i = 0; i < PLACES; i++)
+        rig_until_complete(r, &r->clients[i]);
+    for (unsigned i = 0; i < PLACES; i++)
+        assert_int_equal(r->clients[i].messages, (PLACES - i) * APART);
+    uint64_t seeks;
+    while (seeks = tbus_load_relaxed_u64(&r->board->totals[GATEWAY_TOTAL_backfill_seeks]),
+           seeks < PLACES / 2)
+        rig_turn(r);
+}
+
 static void at_the_end_each_client_gets_the_rest_and_then_the_end_of_session(void **state)
 {
     rig_t *r = *state;
@@ -298,6 +319,7 @@ int main(void)
         TEST(without_a_journal_the_ring_is_what_there_is_and_more_ends_with_the_reason,
              set_up_bare),
         TEST(many_clients_get_all_while_some_stop_and_others_read_a_little, set_up_recorded),
+        TEST(fifty_clients_at_fifty_places_of_the_past_each_get_all_from_there_on, set_up_recorded),
         TEST(at_the_end_each_client_gets_the_rest_and_then_the_end_of_session, set_up_recorded),
         TEST(a_gateway_that_was_started_again_goes_on_at_the_same_port_with_the_same_numbers,
              set_up_recorded),
