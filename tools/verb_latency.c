@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "tools/latency/hdr_file.h"
 #include "tools/latency/report.h"
 #include "tools/latency/run.h"
 #include "tools/show/outcome.h"
@@ -28,7 +29,8 @@ static const char help[] =
     "                   feed itself: N times as fast as they were (recorded: 1x)\n"
     "  --for DURATION   10s (default), 500ms, 2m ...\n"
     "  --strict         exit with 1 when the pipeline could not keep up\n"
-    "  --out DIR        write the samples there, and the report as report.json\n"
+    "  --out DIR        write there: the samples, report.json, and histograms for the\n"
+    "                   tools of HdrHistogram (HOP.hgrm, latency.hlog)\n"
     "  --json           print the report as a JSON object\n"
     "\n"
     "All options of `busctl start` but these say which pipeline: --feed, --strategy,\n"
@@ -67,7 +69,8 @@ static int write_out(const char *verb, const char *directory, const run_result_t
     char path[4096];
     if (mkdir(directory, 0777) < 0 && errno != EEXIST)
         return outcome_failed(verb, "cannot make the directory %s: %s", directory, strerror(errno));
-    if (samples_write(&result->samples, directory, &why) < 0)
+    if (samples_write(&result->samples, directory, &why) < 0 ||
+        hdr_write_samples(&result->samples, result->began_ms, directory, &why) < 0)
         return outcome_failed(verb, "%s", why.text);
     snprintf(path, sizeof path, "%s/report.json", directory);
     if (json_dump_file(report, path, JSON_FLAGS) < 0)

@@ -29,7 +29,7 @@ typedef struct prepared {
     uint64_t room;        /* bytes */
     uint64_t used;
     uint64_t at;
-    int ended; /* what the source said when it was last asked: not FEED_SOURCE_TICK and it is final */
+    int ended; /* what the source said when it was last asked */
     uint64_t unprepared;
 } prepared_t;
 

@@ -53,7 +53,7 @@ static inline void hdr_record(hdr_t *h, uint64_t ns)
 /* Add what was recorded in `other`. So far for tests alone. */
 void hdr_add(hdr_t *h, const hdr_t *other);
 
-/* The least and the greatest value that count as those of index `index`. Here for tests. */
+/* The least and the greatest value that count as those of index `index`. */
 uint64_t hdr_low_ns(uint32_t index);
 uint64_t hdr_high_ns(uint32_t index);
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "bus/run/stamps.h"
 
@@ -109,7 +110,7 @@ static int set_speed(const char *verb, run_spec_t *spec, const char *speed)
     return set(verb, spec, "feed.pace", speed);
 }
 
-int run_set_rate(const char *verb, run_spec_t *spec, double rate)
+static int set_rate(const char *verb, run_spec_t *spec, double rate)
 {
     spec->rate = rate;
     snprintf(spec->pace, sizeof spec->pace, "%.3f/s", rate);
@@ -169,7 +170,7 @@ static int set_load(const char *verb, const load_options_t *load, run_spec_t *sp
     if (load->speed || recorded)
         code = set_speed(verb, spec, load->speed ? load->speed : "1x");
     else if (load->rate)
-        code = run_set_rate(verb, spec, spec->rate);
+        code = set_rate(verb, spec, spec->rate);
     if (code == OUTCOME_OK && load->arrival)
         code = set(verb, spec, "feed.arrivals", load->arrival);
     if (code == OUTCOME_OK)
@@ -222,12 +223,22 @@ static double clock_cost_ns(void)
     return (double)(tbus_clock_ns() - began_ns) / CLOCK_LOOKS;
 }
 
+/* CLOCK_MONOTONIC as ms after 1970. */
+static uint64_t wall_ms(uint64_t ns)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    uint64_t now_ns = (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+    return (now_ns - (tbus_clock_ns() - ns)) / 1000000;
+}
+
 static int collect(const char *verb, const tbus_stamps_t *stamps, run_result_t *r)
 {
     tbus_error_t why = {0};
     collect_backward_t backward;
     if (collect_samples(stamps, &r->samples, &backward, &why) < 0)
         return outcome_failed(verb, "%s", why.text);
+    r->began_ms = wall_ms(r->samples.start_ns);
     r->clock.backward_count = backward.count;
     r->clock.backward_ns_max = backward.ns_max;
     r->messages_lost = tbus_load_relaxed_u64(&stamps->shared->columns[TBUS_STAMP_INTENDED].lost);

@@ -48,6 +48,7 @@ typedef struct run_result {
     double rate_target;   /* of the schedule as it was: messages over the time from first to last */
     double rate_achieved; /* messages over the time until the last was seen */
     bool kept_up;
+    uint64_t began_ms;      /* ms after 1970: when the first message was wanted */
     double seconds;         /* of the schedule */
     uint64_t messages_lost; /* that the tables had no room for: they are in no sample */
     uint64_t answers_lost;
@@ -60,9 +61,6 @@ typedef struct run_result {
 /* Options of the pipeline and of the load, from argv[1] on; errors go to stderr. `out_spec` is
  * large. Returns OUTCOME_OK or OUTCOME_USAGE, OUTCOME_FAILED (tools/show/outcome.h). */
 int run_spec_parse(int argc, char **argv, run_spec_t *out_spec);
-
-/* Another rate than the one that was parsed, for the next run. OUTCOME_OK or OUTCOME_USAGE. */
-int run_set_rate(const char *verb, run_spec_t *spec, double rate);
 
 /* `verb`: for messages. OUTCOME_OK: *out_result is filled, also when the run did not keep up; else
  * the pipeline failed, and has said why. */
