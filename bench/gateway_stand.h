@@ -54,8 +54,8 @@ typedef struct readers {
     /* what each sends when it is connected; NULL: nothing */
     const void *hello;
     size_t hello_bytes;
-    /* Clients of a gateway, each from a place of its own: in place of the hello client i logs in for
-     * message 1 + i * apart, and closes when it has its bytes. 0: none of that. */
+    /* Clients of a gateway, each from a place of its own: in place of the hello client i logs in
+     * for message 1 + i * apart, and closes when it has its bytes. 0: none of that. */
     uint64_t apart;
     /* what it then waits for, before it counts bytes; NULL: nothing */
     const char *welcome;
