@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* verb_latency.c - busctl latency: runs a pipeline under a schedule, and says how long it took. */
-#include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "tools/latency/compare.h"
 #include "tools/latency/hdr_file.h"
+#include "tools/latency/output.h"
+#include "tools/latency/page.h"
 #include "tools/latency/report.h"
 #include "tools/latency/run.h"
 #include "tools/show/outcome.h"
 #include "tools/verbs.h"
-
-/* The figures are rounded; seventeen digits would only show how a double stores that. */
-#define JSON_FLAGS (JSON_INDENT(2) | JSON_REAL_PRECISION(12))
 
 static const char help[] =
     "usage: busctl latency [--rate N] [OPTION...]\n"
@@ -29,9 +27,12 @@ static const char help[] =
     "                   feed itself: N times as fast as they were (recorded: 1x)\n"
     "  --for DURATION   10s (default), 500ms, 2m ...\n"
     "  --strict         exit with 1 when the pipeline could not keep up\n"
-    "  --out DIR        write there: the samples, report.json, and histograms for the\n"
-    "                   tools of HdrHistogram (HOP.hgrm, latency.hlog)\n"
+    "  --out DIR        write there: the samples, report.json, report.html with\n"
+    "                   everything drawn, and histograms for the tools of HdrHistogram\n"
+    "                   (HOP.hgrm, latency.hlog)\n"
     "  --json           print the report as a JSON object\n"
+    "  --compare A B    measure nothing: is the run in directory B slower than that in\n"
+    "                   A, for each hop and percentile? (both from --out)\n"
     "\n"
     "All options of `busctl start` but these say which pipeline: --feed, --strategy,\n"
     "--layout, --wait, --journal, --gateway, --name (default: latency), -c, --set ...\n"
@@ -41,56 +42,74 @@ static const char help[] =
 
 typedef struct latency_options {
     bool strict;
-    const char *directory; /* --out; NULL: none */
+    output_t output;
+    const char *compare[2]; /* --compare A B; NULL: nothing is compared */
 } latency_options_t;
 
-/* Take our own options out of argv. Returns how many arguments are left. */
+/* Take our own options out of argv. Returns how many arguments are left, or -OUTCOME_USAGE when
+ * stderr has been told why. */
 static int take_options(int argc, char **argv, latency_options_t *out)
 {
     int count = 0;
     for (int i = 0; i < argc; i++) {
-        if (strcmp(argv[i], "--strict") == 0)
+        if (strcmp(argv[i], "--strict") == 0) {
             out->strict = true;
-        else if (strcmp(argv[i], "--out") == 0 && i + 1 < argc)
-            out->directory = argv[++i];
-        else if (strncmp(argv[i], "--out=", 6) == 0)
-            out->directory = argv[i] + 6;
-        else
+        } else if (strcmp(argv[i], "--out") == 0 && i + 1 < argc) {
+            out->output.directory = argv[++i];
+        } else if (strncmp(argv[i], "--out=", 6) == 0) {
+            out->output.directory = argv[i] + 6;
+        } else if (strcmp(argv[i], "--compare") == 0) {
+            if (i + 2 >= argc)
+                return -outcome_usage(argv[0], "--compare: two directories of --out were expected");
+            out->compare[0] = argv[++i];
+            out->compare[1] = argv[++i];
+        } else {
             argv[count++] = argv[i];
+        }
     }
     argv[count] = NULL;
     return count;
 }
 
-static int write_out(const char *verb, const char *directory, const run_result_t *result,
+typedef struct drawn {
+    const json_t *report;
+    const samples_t *samples;
+} drawn_t;
+
+static int draw(FILE *page, const void *context)
+{
+    const drawn_t *d = context;
+    return page_of_run(page, d->report, d->samples);
+}
+
+static int write_out(const char *verb, const output_t *o, const run_result_t *result,
                      const json_t *report)
 {
     tbus_error_t why = {0};
-    char path[4096];
-    if (mkdir(directory, 0777) < 0 && errno != EEXIST)
-        return outcome_failed(verb, "cannot make the directory %s: %s", directory, strerror(errno));
-    if (samples_write(&result->samples, directory, &why) < 0 ||
-        hdr_write_samples(&result->samples, result->began_ms, directory, &why) < 0)
+    const drawn_t drawn = {report, &result->samples};
+    if (!o->directory)
+        return OUTCOME_OK;
+    int code = output_directory(verb, o);
+    if (code != OUTCOME_OK)
+        return code;
+    if (samples_write(&result->samples, o->directory, &why) < 0 ||
+        hdr_write_samples(&result->samples, result->began_ms, o->directory, &why) < 0)
         return outcome_failed(verb, "%s", why.text);
-    snprintf(path, sizeof path, "%s/report.json", directory);
-    if (json_dump_file(report, path, JSON_FLAGS) < 0)
-        return outcome_failed(verb, "cannot write %s: %s", path, strerror(errno));
-    return OUTCOME_OK;
+    return output_files(verb, o, report, draw, &drawn);
 }
 
 static int report(const char *verb, const latency_options_t *o, const run_spec_t *spec,
                   const run_result_t *result)
 {
     json_t *object = report_build(spec, result);
-    int code = o->directory ? write_out(verb, o->directory, result, object) : OUTCOME_OK;
+    int printed, code = write_out(verb, &o->output, result, object);
     if (spec->start.json) {
-        json_dumpf(object, stdout, JSON_FLAGS);
-        fputc('\n', stdout);
+        printed = output_json(verb, object);
     } else {
         report_print(object, stdout);
+        printed = outcome_printed(verb);
     }
     json_decref(object);
-    int printed = outcome_printed(verb);
     if (code != OUTCOME_OK || printed != OUTCOME_OK)
         return code != OUTCOME_OK ? code : printed;
     if (o->strict && !result->kept_up)
@@ -99,12 +118,32 @@ static int report(const char *verb, const latency_options_t *o, const run_spec_t
     return OUTCOME_OK;
 }
 
+/* What is left of a command line that compares: nothing but --json. */
+static int compare(int argc, char **argv, latency_options_t *o)
+{
+    if (o->strict)
+        return outcome_usage(argv[0], "--compare measures nothing, and takes no --strict");
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--json") != 0)
+            return outcome_usage(argv[0],
+                                 "%s: --compare measures nothing, and takes --json and "
+                                 "--out alone",
+                                 argv[i]);
+        o->output.json = true;
+    }
+    return latency_compare(argv[0], o->compare[0], o->compare[1], &o->output);
+}
+
 int verb_latency(int argc, char **argv)
 {
     static run_spec_t spec; /* large, and one is enough */
     latency_options_t o = {0};
     run_result_t result;
     argc = take_options(argc, argv, &o);
+    if (argc < 0)
+        return -argc;
+    if (o.compare[0])
+        return compare(argc, argv, &o);
     int code = run_spec_parse(argc, argv, &spec);
     if (code != OUTCOME_OK)
         return code;

@@ -5,50 +5,7 @@
 #include "tools/ipc/columns.h"
 #include "tools/ipc/report.h"
 #include "tools/ipc/report_svg.h"
-
-static const char page_style[] =
-    "*{box-sizing:border-box}\n"
-    "body{margin:0;background:var(--paper);color:var(--ink);font:15px/1.5 "
-    "system-ui,-apple-system,'Segoe "
-    "UI',Roboto,'DejaVu Sans',"
-    "sans-serif}\n"
-    "main{max-width:1280px;margin:0 auto;padding:36px 24px 80px}\n"
-    "h1{font-size:30px;line-height:1.2;margin:0 0 6px;letter-spacing:-.01em} "
-    "h2{font-size:20px;margin:52px 0 "
-    "10px}\n"
-    "p,.note{color:var(--soft);margin:0 0 12px;max-width:110ch} p code{white-space:nowrap}\n"
-    ".scroll{overflow-x:auto;border:1px solid var(--line);border-radius:10px}\n"
-    "table{border-collapse:collapse;width:100%;font-size:13px;font-variant-numeric:tabular-nums}\n"
-    "th,td{padding:6px 10px;text-align:left;border-bottom:1px solid "
-    "var(--line);vertical-align:top}\n"
-    "th{color:var(--soft);font-weight:600;white-space:nowrap} thead tr:not(:last-child) "
-    "th{border-bottom:0;padding-bottom:0}\n"
-    "td.n,th.n{text-align:right;white-space:nowrap} tr:last-child td{border-bottom:0} "
-    "th.g{border-left:1px "
-    "solid var(--line)}\n"
-    "td.name{font-weight:600;white-space:nowrap} tr.tickbus td{background:color-mix(in "
-    "srgb,var(--two) "
-    "9%,transparent)}\n"
-    "tr.tickbus td.name{color:var(--strong)} tr.raw td{color:var(--soft);font-style:italic} "
-    "td.why{color:var(--soft)}\n"
-    ".cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(290px,1fr));gap:14px;margin:"
-    "22px 0 "
-    "8px}\n"
-    ".card{border:1px solid var(--line);border-radius:12px;padding:16px 18px} "
-    ".card.first{border-color:var(--two);border-width:2px}\n"
-    ".card .when{color:var(--soft);font-size:12.5px} .card "
-    ".take{font-size:18px;font-weight:700;color:var(--strong);margin:2px 0 4px}\n"
-    ".card .why{font-size:13px} .plot{overflow-x:auto;margin:12px 0 28px} .plot "
-    "svg{display:block;max-width:100%;height:auto}\n"
-    "ul{margin:0;padding-left:20px} li{margin:4px 0}\n";
-
-static void element(FILE *out, const char *tag, const char *class, const char *text)
-{
-    fprintf(out, "<%s%s%s%s>", tag, class ? " class=\"" : "", class ? class : "",
-            class ? "\"" : "");
-    svg_text(out, text);
-    fprintf(out, "</%.*s>", (int)strcspn(tag, " "), tag);
-}
+#include "tools/measure/html.h"
 
 /* Text in which `backquotes` enclose what is to be typed. */
 static void prose_cell(FILE *out, const char *text)
@@ -94,7 +51,7 @@ static void figures_row(FILE *out, const ipc_row_t *row)
         return;
     }
     for (uint32_t i = 0; i < IPC_COLUMNS_COUNT; i++)
-        element(out, "td", "n", ipc_columns[i].cell(row).text);
+        html_element(out, "td", "n", ipc_columns[i].cell(row).text);
     fputs("</tr>\n", out);
 }
 
@@ -136,7 +93,7 @@ static void plain_table(FILE *out, const ipc_measurement_t *m, const char *const
 {
     fputs("<div class=\"scroll\"><table><thead><tr>", out);
     for (; *headings; headings++)
-        element(out, "th", NULL, *headings);
+        html_element(out, "th", NULL, *headings);
     fputs("</tr></thead><tbody>\n", out);
     for (uint32_t i = 0; i < m->rows_count; i += IPC_PLACEMENTS) {
         const ipc_row_t *row = m->rows[i].available ? &m->rows[i] : &m->rows[i + 1];
@@ -149,8 +106,8 @@ static void plain_table(FILE *out, const ipc_measurement_t *m, const char *const
 
 static void death_cells(FILE *out, const ipc_row_t *row)
 {
-    element(out, "td", NULL, row->death_known ? row->death_receive : row->why_not);
-    element(out, "td", NULL, row->death_send);
+    html_element(out, "td", NULL, row->death_known ? row->death_receive : row->why_not);
+    html_element(out, "td", NULL, row->death_send);
 }
 
 static void nature_cells(FILE *out, const ipc_row_t *row)
@@ -158,22 +115,22 @@ static void nature_cells(FILE *out, const ipc_row_t *row)
     const ipc_mechanism_t *m = row->mechanism;
     double large = series_median(&row->rates[IPC_SIZES_COUNT - 1]);
     double bytes_per_s = large * (double)ipc_stream_sizes[IPC_SIZES_COUNT - 1];
-    element(out, "td", NULL, m->transfers_data ? "yes" : "no");
-    element(out, "td", NULL, !m->synchronises ? "no: poll" : m->sleeps ? "yes" : "yes, spins");
-    element(out, "td", "n", figure_ns(ipc_sort_value(row, IPC_SORT_LATENCY)).text);
-    element(out, "td", "n", figure_rate(ipc_sort_value(row, IPC_SORT_THROUGHPUT)).text);
-    element(out, "td", "n", figure_byte_rate(bytes_per_s).text);
-    element(out, "td", NULL, m->scope);
-    element(out, "td", NULL, m->bound ? m->bound : "not bounded");
-    element(out, "td", NULL, m->persistence);
-    element(out, "td", NULL, m->typical_use);
+    html_element(out, "td", NULL, m->transfers_data ? "yes" : "no");
+    html_element(out, "td", NULL, !m->synchronises ? "no: poll" : m->sleeps ? "yes" : "yes, spins");
+    html_element(out, "td", "n", figure_ns(ipc_sort_value(row, IPC_SORT_LATENCY)).text);
+    html_element(out, "td", "n", figure_rate(ipc_sort_value(row, IPC_SORT_THROUGHPUT)).text);
+    html_element(out, "td", "n", figure_byte_rate(bytes_per_s).text);
+    html_element(out, "td", NULL, m->scope);
+    html_element(out, "td", NULL, m->bound ? m->bound : "not bounded");
+    html_element(out, "td", NULL, m->persistence);
+    html_element(out, "td", NULL, m->typical_use);
     prose_cell(out, m->in_tickbus);
 }
 
 static void limits_cells(FILE *out, const ipc_row_t *row)
 {
-    element(out, "td", NULL, row->mechanism->what);
-    element(out, "td", NULL, row->limits[0] ? row->limits : "-");
+    html_element(out, "td", NULL, row->mechanism->what);
+    html_element(out, "td", NULL, row->limits[0] ? row->limits : "-");
 }
 
 static void advice_cards(FILE *out, const ipc_measurement_t *m, enum ipc_sort sort)
@@ -183,9 +140,9 @@ static void advice_cards(FILE *out, const ipc_measurement_t *m, enum ipc_sort so
     fputs("<div class=\"cards\">\n", out);
     for (uint32_t i = 0; i < count; i++) {
         fprintf(out, "<div class=\"card%s\">", i == 0 ? " first" : "");
-        element(out, "div", "when", advice[i].when);
-        element(out, "div", "take", advice[i].row->mechanism->name);
-        element(out, "div", "why", advice[i].text);
+        html_element(out, "div", "when", advice[i].when);
+        html_element(out, "div", "take", advice[i].row->mechanism->name);
+        html_element(out, "div", "why", advice[i].text);
         fputs("</div>\n", out);
     }
     fputs("</div>\n", out);
@@ -195,7 +152,7 @@ static void advice_cards(FILE *out, const ipc_measurement_t *m, enum ipc_sort so
         return;
     fputs("<h2>Where tickbus is not first</h2><ul>\n", out);
     for (uint32_t i = 0; i < count; i++)
-        element(out, "li", NULL, notes[i].text);
+        html_element(out, "li", NULL, notes[i].text);
     fputs("</ul>\n", out);
 }
 
@@ -216,14 +173,8 @@ static void charts(FILE *out, const ipc_measurement_t *m)
 
 static void head(FILE *out, const ipc_measurement_t *m, const host_t *host)
 {
-    fprintf(out,
-            "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-            "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><meta "
-            "name=\"color-scheme\" content=\"light dark\">"
-            "<title>Inter-process communication, "
-            "measured</title>\n<style>\n%s%s</style></head><body><main>\n"
-            "<h1>Inter-process communication, measured</h1>\n<p>",
-            svg_style, page_style);
+    html_begin(out, "Inter-process communication, measured", "");
+    fputs("<p>", out);
     svg_text(out, host->cpu);
     fprintf(out, ", %u CPU%s, ", host->cpus, host->cpus == 1 ? "" : "s");
     svg_text(out, host->kernel);
@@ -258,7 +209,7 @@ void ipc_report_html(FILE *out, const ipc_measurement_t *m, const host_t *host, 
         if (placement == IPC_ONE_CPU || m->plan.cpus_count > 1)
             figures_table(out, m, (enum ipc_placement)placement, sort);
         else
-            element(out, "p", NULL, m->plan.one_cpu_why);
+            html_element(out, "p", NULL, m->plan.one_cpu_why);
     fputs("<p class=\"note\">Figures are medians of the rounds (max: of all); noise: half of the "
           "rounds lie "
           "closer to p50 than this. x raw: "
@@ -273,5 +224,5 @@ void ipc_report_html(FILE *out, const ipc_measurement_t *m, const host_t *host, 
     plain_table(out, m, deaths, death_cells);
     fputs("<h2>How, and what limits it</h2>\n", out);
     plain_table(out, m, limits, limits_cells);
-    fputs("</main></body></html>\n", out);
+    html_end(out);
 }

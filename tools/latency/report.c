@@ -2,9 +2,11 @@
 #include "tools/latency/report.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "tools/latency/hdr.h"
+#include "tools/latency/hops.h"
 #include "tools/measure/format.h"
 #include "tools/measure/provenance.h"
 #include "tools/show/grouped.h"
@@ -12,62 +14,7 @@
 #define SCHEMA    1
 #define WORST_MAX 10u
 
-static const struct {
-    const char *key;
-    double share;
-} percentiles[] = {
-    {"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p99_9", 0.999}, {"p99_99", 0.9999},
-};
-#define PERCENTILES (sizeof percentiles / sizeof *percentiles)
-
 /* ---- the object */
-
-/* Of a hop that every message takes: its mean over those that are answered, which adds up with the
- * other hops to the mean from tick to report. */
-static double mean_answered_ns(const samples_t *s, enum sample_hop hop)
-{
-    const sample_column_t *answered = &s->hops[HOP_TICK_TO_REPORT];
-    double sum = 0;
-    for (uint64_t i = 0, k = 0; i < answered->count; i++) {
-        while (samples_row(s, hop, k) < answered->row[i])
-            k++;
-        sum += (double)s->hops[hop].ns[k];
-    }
-    return answered->count ? sum / (double)answered->count : 0;
-}
-
-static json_t *hop_object(const samples_t *s, enum sample_hop hop, hdr_t *h)
-{
-    const sample_column_t *column = &s->hops[hop];
-    json_t *object =
-        json_pack("{s:s, s:I}", "name", samples_hop_name(hop), "count", (json_int_t)column->count);
-    hdr_clear(h);
-    for (uint64_t i = 0; i < column->count; i++)
-        hdr_record(h, column->ns[i]);
-    for (size_t i = 0; i < PERCENTILES; i++)
-        json_object_set_new(
-            object, percentiles[i].key,
-            column->count ? json_integer((json_int_t)hdr_percentile_ns(h, percentiles[i].share))
-                          : json_null());
-    json_object_set_new(object, "max",
-                        column->count ? json_integer((json_int_t)h->max_ns) : json_null());
-    json_object_set_new(object, "mean",
-                        column->count ? json_real(samples_mean_ns(s, hop)) : json_null());
-    if (hop < HOP_PATH && s->hops[HOP_TICK_TO_REPORT].count)
-        json_object_set_new(object, "mean_answered", json_real(mean_answered_ns(s, hop)));
-    return object;
-}
-
-static json_t *hops_array(const samples_t *s)
-{
-    json_t *array = json_array();
-    hdr_t *h = malloc(sizeof *h); /* too large for a stack */
-    for (int hop = 0; h && hop < HOP_COUNT; hop++)
-        if (hop < HOP_WAIT_HORIZON || s->hops[hop].count)
-            json_array_append_new(array, hop_object(s, (enum sample_hop)hop, h));
-    free(h);
-    return array;
-}
 
 /* Index of the value of a hop that belongs to `row`; the hop's count: none does. */
 static uint64_t find_row(const samples_t *s, enum sample_hop hop, uint64_t row)
@@ -115,8 +62,7 @@ static uint32_t find_worst(const sample_column_t *column, uint64_t out_worst[WOR
 
 static json_t *worst_array(const samples_t *s)
 {
-    enum sample_hop total =
-        s->hops[HOP_TICK_TO_REPORT].count ? HOP_TICK_TO_REPORT : HOP_TICK_TO_SEEN;
+    enum sample_hop total = hops_whole(s);
     uint64_t worst[WORST_MAX];
     uint32_t count = find_worst(&s->hops[total], worst);
     json_t *array = json_array();
@@ -139,23 +85,37 @@ static json_t *clock_object(const run_clock_t *clock)
                      (json_int_t)clock->backward_ns_max);
 }
 
-json_t *report_build(const run_spec_t *spec, const run_result_t *result)
+/* What the run says of itself, and whether it stayed the same. */
+static json_t *notes_array(const run_result_t *result, const json_t *steadiness)
 {
-    json_t *object = json_object(), *notes = json_array();
-    provenance_add(object, SCHEMA);
+    json_t *notes = json_array();
     for (uint32_t i = 0; i < result->notes_count; i++)
         json_array_append_new(notes, json_string(result->notes[i]));
+    char *texts[] = {hops_warm_up_text(steadiness), hops_drift_text(steadiness)};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (texts[i])
+            json_array_append_new(notes, json_string(texts[i]));
+        free(texts[i]);
+    }
+    return notes;
+}
+
+json_t *report_build(const run_spec_t *spec, const run_result_t *result)
+{
+    json_t *object = json_object(), *steadiness = hops_steadiness(&result->samples);
+    provenance_add(object, SCHEMA);
     json_object_set_new(object, "kept_up", json_boolean(result->kept_up));
     json_object_set_new(
         object, "rate",
         json_pack("{s:f, s:f}", "target", result->rate_target, "achieved", result->rate_achieved));
     json_object_set_new(object, "seconds", json_real(result->seconds));
     json_object_set_new(object, "arrival", json_string(spec->arrival));
-    json_object_set_new(object, "hops", hops_array(&result->samples));
+    json_object_set_new(object, "hops", hops_report(&result->samples, result->seconds));
     json_object_set_new(object, "worst", worst_array(&result->samples));
     json_object_set_new(object, "clock", clock_object(&result->clock));
     json_object_set(object, "summary", result->summary);
-    json_object_set_new(object, "notes", notes);
+    json_object_set_new(object, "notes", notes_array(result, steadiness));
+    json_object_set_new(object, "steadiness", steadiness);
     return object;
 }
 
@@ -180,24 +140,59 @@ static void print_hop(const json_t *hop, FILE *out)
     fprintf(out, "%-15s %12s", json_string_value(json_object_get(hop, "name")),
             grouped((int64_t)json_integer_value(json_object_get(hop, "count")), count));
     print_ns(number(hop, json_object_get(hop, "mean_answered") ? "mean_answered" : "mean"), out);
-    for (size_t p = 0; p < PERCENTILES; p++)
-        print_ns(number(hop, percentiles[p].key), out);
+    for (size_t p = 0; p < HOP_PERCENTILES; p++)
+        print_ns(number(hop, hop_percentiles[p].key), out);
     print_ns(number(hop, "max"), out);
     fputc('\n', out);
 }
 
-static void print_hops(const json_t *hops, FILE *out)
+/* "95 %: p50 2.31 us .. 2.35 us, p99 ..." and "needs: p99.999 41 s". */
+static void print_interval_line(const json_t *hop, FILE *out)
+{
+    const json_t *intervals = json_object_get(hop, "ci95"),
+                 *needs = json_object_get(hop, "needs_s");
+    const char *before = "95 % intervals: ";
+    fprintf(out, "%s: ", json_string_value(json_object_get(hop, "name")));
+    for (size_t p = 0; p < HOP_PERCENTILES; p++) {
+        const json_t *interval = json_object_get(intervals, hop_percentiles[p].key);
+        if (!json_is_array(interval))
+            continue;
+        fprintf(out, "%s%s %s .. %s", before, hop_percentiles[p].name,
+                figure_ns(json_number_value(json_array_get(interval, 0))).text,
+                figure_ns(json_number_value(json_array_get(interval, 1))).text);
+        before = ", ";
+    }
+    const char *next = *before == ',' ? "; needs more time: " : "needs more time: ";
+    for (size_t p = 0; p < HOP_PERCENTILES; p++) {
+        double seconds = number(needs, hop_percentiles[p].key);
+        if (isnan(seconds))
+            continue;
+        fprintf(out, "%s%s %s", next, hop_percentiles[p].name, figure_ns(1e9 * seconds).text);
+        next = ", ";
+    }
+    fputc('\n', out);
+}
+
+static bool is_whole_way(const json_t *report, const json_t *hop)
+{
+    const char *whole =
+        json_string_value(json_object_get(json_object_get(report, "steadiness"), "hop"));
+    return whole && strcmp(json_string_value(json_object_get(hop, "name")), whole) == 0;
+}
+
+static void print_hops(const json_t *report, FILE *out)
 {
     size_t i;
-    const json_t *hop;
+    const json_t *hop, *hops = json_object_get(report, "hops");
     fprintf(out, "\n%-15s %12s %*s", "hop", "count", FIGURE_WIDTH, "mean");
-    for (size_t p = 0; p < PERCENTILES; p++)
-        fprintf(out, " %*s", FIGURE_WIDTH, percentiles[p].key);
+    for (size_t p = 0; p < HOP_PERCENTILES; p++)
+        fprintf(out, " %*s", FIGURE_WIDTH, hop_percentiles[p].name);
     fprintf(out, " %*s\n", FIGURE_WIDTH, "max");
     json_array_foreach(hops, i, hop) print_hop(hop, out);
     fputs("Means add up: those of the first six, over the messages that are answered, to that of "
           "tick_to_report. Percentiles do not.\n",
           out);
+    json_array_foreach(hops, i, hop) if (is_whole_way(report, hop)) print_interval_line(hop, out);
 }
 
 static void print_worst(const json_t *worst, FILE *out)
@@ -249,7 +244,7 @@ void report_print(const json_t *report, FILE *out)
     size_t i;
     const json_t *note;
     print_head(report, out);
-    print_hops(json_object_get(report, "hops"), out);
+    print_hops(report, out);
     print_worst(json_object_get(report, "worst"), out);
     print_clock(json_object_get(report, "clock"), out);
     json_array_foreach(json_object_get(report, "notes"), i, note)

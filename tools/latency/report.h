@@ -6,9 +6,10 @@
  *    rate              target achieved (messages a second)
  *    seconds           of the schedule
  *    arrival           constant ...
- *    hops[]            name count mean p50 p90 p99 p99_9 p99_99 max, in ns, null: not known
- *                      names as in samples.h; the means of the first six add up to that of
- *                      tick_to_report over the messages that are answered: `mean_answered`
+ *    hops[]            of each hop its percentiles, with intervals (hops.h); names as in samples.h.
+ *                      The means of the first six add up to that of tick_to_report over the
+ *                      messages that are answered: `mean_answered`
+ *    steadiness        warm-up and drift (hops.h)
  *    worst[]           the messages that took longest from tick to report (where nothing is
  *                      answered: to seen): seq at_s (after the start) total and the ns of each hop
  *    clock             source (tsc, cntvct, monotonic) read_ns system_read_ns drift_ns

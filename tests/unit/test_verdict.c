@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/unit/made_up_run.h"
+#include "tools/latency/page.h"
+#include "tools/latency/verdict.h"
+
+static const char *string(const json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(object, key));
+}
+
+/* How many cells say something other than "cannot_tell". */
+static unsigned verdicts(const json_t *verdict)
+{
+    size_t i;
+    const json_t *hop, *cell;
+    const char *key;
+    unsigned count = 0;
+    json_array_foreach(json_object_get(verdict, "hops"), i, hop)
+    {
+        json_object_foreach((json_t *)hop, key, cell)
+        {
+            if (json_is_object(cell))
+                count += strcmp(string(cell, "verdict"), "cannot_tell") != 0;
+        }
+    }
+    return count;
+}
+
+static void two_runs_of_the_same_cannot_be_told_apart_and_a_planted_tail_is_slower(void **state)
+{
+    (void)state;
+    samples_t a = made_up_run(200000, LATENCIES_AUTOREGRESSIVE, 1, 0);
+    samples_t b = made_up_run(200000, LATENCIES_AUTOREGRESSIVE, 2, 0);
+    samples_t c = made_up_run(200000, LATENCIES_AUTOREGRESSIVE, 3, 0.25);
+    json_t *same = verdict_between(&a, &b), *slower = verdict_between(&a, &c),
+           *faster = verdict_between(&c, &a);
+    assert_string_equal(string(same, "verdict"), "cannot_tell");
+    assert_int_equal(verdicts(same), 0);
+    assert_string_equal(string(slower, "verdict"), "slower");
+    assert_string_equal(string(faster, "verdict"), "faster");
+    assert_string_equal(string(json_object_get(slower, "judged"), "hop"), "tick_to_report");
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(same, "family"), "count")),
+                     8 * HOP_PERCENTILES - 1);
+    json_decref(same);
+    json_decref(slower);
+    json_decref(faster);
+    samples_clear(&a);
+    samples_clear(&b);
+    samples_clear(&c);
+}
+
+static void a_run_and_itself_differ_by_nothing(void **state)
+{
+    (void)state;
+    samples_t a = made_up_run(20000, LATENCIES_STALLS, 6, 0);
+    json_t *verdict = verdict_between(&a, &a);
+    assert_int_equal(verdicts(verdict), 0);
+    json_decref(verdict);
+    samples_clear(&a);
+}
+
+static json_t *in_turns(uint32_t rounds, double planted)
+{
+    verdict_rounds_t *sides = calloc(2, sizeof *sides);
+    for (uint32_t i = 0; i < 2 * rounds; i++) {
+        samples_t s = made_up_run(5000, LATENCIES_INDEPENDENT, 100 + i, i % 2 ? planted : 0);
+        assert_int_equal(verdict_add_round(&sides[i % 2], &s), 0);
+        samples_clear(&s);
+    }
+    json_t *verdict = verdict_paired(&sides[0], &sides[1]);
+    free(sides);
+    return verdict;
+}
+
+static void rounds_in_turns_are_judged_together(void **state)
+{
+    (void)state;
+    json_t *same = in_turns(12, 0), *slower = in_turns(12, 0.3), *few = in_turns(7, 0.3);
+    assert_string_equal(string(same, "verdict"), "cannot_tell");
+    assert_string_equal(string(slower, "verdict"), "slower");
+    assert_string_equal(string(few, "verdict"), "cannot_tell");
+    assert_int_equal(json_integer_value(json_object_get(few, "rounds")), 7);
+    assert_int_equal(json_integer_value(json_object_get(few, "rounds_min")), 8);
+    json_decref(same);
+    json_decref(slower);
+    json_decref(few);
+}
+
+/* Every tag that is opened is closed, in turn. */
+static void assert_well_formed(const char *page)
+{
+    static const char *const alone[] = {"meta", "br", "!DOCTYPE"};
+    char open[64][16];
+    unsigned depth = 0;
+    for (const char *at = strchr(page, '<'); at; at = strchr(at + 1, '<')) {
+        char name[16] = "";
+        bool ends = at[1] == '/', single = false;
+        sscanf(at + 1 + ends, "%15[!A-Za-z0-9]", name);
+        for (size_t i = 0; i < sizeof alone / sizeof *alone; i++)
+            single = single || strcmp(name, alone[i]) == 0;
+        const char *close = strchr(at, '>');
+        assert_non_null(close);
+        if (single || close[-1] == '/')
+            continue;
+        if (ends) {
+            assert_true(depth > 0);
+            assert_string_equal(name, open[--depth]);
+        } else {
+            assert_true(depth < 64);
+            strcpy(open[depth++], name);
+        }
+    }
+    assert_int_equal(depth, 0);
+}
+
+static void a_page_of_two_is_well_formed_and_fetches_nothing(void **state)
+{
+    (void)state;
+    char *page = NULL;
+    size_t bytes;
+    samples_t a = made_up_run(3000, LATENCIES_HELD, 7, 0),
+              b = made_up_run(3000, LATENCIES_HELD, 8, 0);
+    json_t *verdict = verdict_between(&a, &b);
+    FILE *out = open_memstream(&page, &bytes);
+    assert_int_equal(page_of_verdict(out, verdict, &a, &b, "<one>", "a \"b\" & c"), 0);
+    fclose(out);
+    assert_well_formed(page);
+    assert_null(strstr(page, "http"));
+    assert_null(strstr(page, "nan"));
+    assert_null(strstr(page, "<one>"));
+    assert_non_null(strstr(page, "&lt;one&gt;"));
+    free(page);
+    json_decref(verdict);
+    samples_clear(&a);
+    samples_clear(&b);
+}
+
+static void a_page_of_a_run_is_well_formed_whatever_the_report_lacks(void **state)
+{
+    (void)state;
+    const char *const reports[] = {
+        "{}",
+        "{\"kept_up\":false,\"rate\":{\"target\":5,\"achieved\":4},\"arrival\":\"x\",\"notes\":"
+        "[\"<b>\"],\"hops\":[{\"name\":\"tick_to_seen\",\"count\":3,\"p50\":5,\"p99\":null,"
+        "\"needs_s\":{\"p99\":3}}],\"causes\":[{\"name\":\"steal\",\"ns\":5,\"share\":0.5}],"
+        "\"worst\":[{\"seq\":1,\"at_s\":0.5,\"total\":3}],\"floor\":{\"hiccup\":{\"p50\":3}},"
+        "\"ladder\":{\"knee\":2000,\"rungs\":[{\"target\":1000,\"achieved\":1000,\"kept_up\":true,"
+        "\"p50\":7,\"ci95\":{\"p50\":[6,8]}},{\"target\":2000,\"achieved\":1500,\"p50\":9}]}}",
+    };
+    for (size_t i = 0; i < sizeof reports / sizeof *reports; i++) {
+        char *page = NULL;
+        size_t bytes;
+        samples_t s = made_up_run(i ? 1 : 300, LATENCIES_INDEPENDENT, 9, 0);
+        json_t *report = json_loads(reports[i], 0, NULL);
+        assert_non_null(report);
+        FILE *out = open_memstream(&page, &bytes);
+        assert_int_equal(page_of_run(out, report, i ? NULL : &s), 0);
+        fclose(out);
+        assert_well_formed(page);
+        assert_non_null(strstr(page, "</html>"));
+        assert_null(strstr(page, "<b>"));
+        free(page);
+        json_decref(report);
+        samples_clear(&s);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(two_runs_of_the_same_cannot_be_told_apart_and_a_planted_tail_is_slower),
+        cmocka_unit_test(a_run_and_itself_differ_by_nothing),
+        cmocka_unit_test(rounds_in_turns_are_judged_together),
+        cmocka_unit_test(a_page_of_two_is_well_formed_and_fetches_nothing),
+        cmocka_unit_test(a_page_of_a_run_is_well_formed_whatever_the_report_lacks),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
