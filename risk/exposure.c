@@ -153,6 +153,9 @@ void exposure_on_report(exposure_t *e, const report_t *r)
         else
             e->report_mismatches++;
         break;
+    case REPORT_BROKEN:
+        book_execution(e, r);
+        break;
     case REPORT_CANCELLED:
         if (place == 0 || e->open[place].leaves != r->qty)
             e->report_mismatches++;

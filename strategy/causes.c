@@ -84,9 +84,15 @@ void causes_exposed(causes_t *causes, uint64_t at_ns)
         put(&causes->exposed, at_ns);
 }
 
+void causes_broken(causes_t *causes, uint64_t at_ns)
+{
+    causes_exposed(causes, at_ns);
+    causes->broken_ns = at_ns;
+}
+
 void causes_closed(causes_t *causes)
 {
-    if (!is_empty(&causes->unanswered))
+    if (!is_empty(&causes->unanswered) || causes->broken_ns != 0)
         return;
     causes->exposed.first = causes->exposed.end;
     causes->lost_ns = 0;
@@ -94,6 +100,8 @@ void causes_closed(causes_t *causes)
 
 uint64_t causes_first(causes_t *causes, uint64_t horizon_ns)
 {
+    if (causes->broken_ns < horizon_ns)
+        causes->broken_ns = 0;
     while (front(&causes->exposed) < horizon_ns)
         causes->exposed.first++;
     uint64_t exposed_ns = front(&causes->exposed);

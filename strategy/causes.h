@@ -10,6 +10,9 @@
  *                 It is closed by its answer, and answers come in the order of the messages
  *    exposed      a tick that may execute an open order of ours: its time. It is closed when the
  *                 executor has gone past it, and when nothing is open or unanswered any more
+ *    broken       a tick that breaks a trade, and may take an execution of ours back: its time. It
+ *    is
+ *                 closed when the executor has gone past it
  *
  * Both are queues of times that grow. No causes are positions, marks, or the orders of others.
  */
@@ -31,7 +34,8 @@ typedef struct cause_queue {
 typedef struct causes {
     cause_queue_t unanswered;
     cause_queue_t exposed;
-    uint64_t lost_ns; /* the last tick that the full queue had no room for; 0: none */
+    uint64_t broken_ns; /* the last broken trade, which the executor may not have passed; 0: none */
+    uint64_t lost_ns;   /* the last tick that the full queue had no room for; 0: none */
 } causes_t;
 
 /* Bytes that causes of so many messages and ticks take. */
@@ -46,6 +50,8 @@ void causes_sent(causes_t *causes, uint64_t at_ns);
 void causes_answered(causes_t *causes);
 /* A tick at `at_ns` may have executed an open order. */
 void causes_exposed(causes_t *causes, uint64_t at_ns);
+/* A tick at `at_ns` broke a trade. */
+void causes_broken(causes_t *causes, uint64_t at_ns);
 /* Nothing is open. */
 void causes_closed(causes_t *causes);
 

@@ -30,6 +30,7 @@ typedef struct order_counters {
     tbus_atomic_u64_t *filled;
     tbus_atomic_u64_t *cancelled;
     tbus_atomic_u64_t *cancels_rejected;
+    tbus_atomic_u64_t *broken;
     tbus_atomic_u64_t *report_mismatches;
 } order_counters_t;
 

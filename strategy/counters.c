@@ -66,6 +66,7 @@ void context_find_counters(strat_context_t *ctx)
         .filled = tbus_counter(bus, owner, "orders.filled", "reports"),
         .cancelled = tbus_counter(bus, owner, "orders.cancelled", "reports"),
         .cancels_rejected = tbus_counter(bus, owner, "orders.cancels_rejected", "reports"),
+        .broken = tbus_counter(bus, owner, "orders.broken", "reports"),
         .report_mismatches = tbus_counter(bus, owner, "orders.report_mismatches", "reports"),
     };
     ctx->tick_to_order = find_histogram(ctx, "tick_to_order");

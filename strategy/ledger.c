@@ -182,8 +182,9 @@ int ledger_execute(ledger_t *ledger, const market_t *market, uint16_t locate,
                          "the position in %.8s (locate %u) cannot take an execution of %u shares "
                          "at %u",
                          name, locate, report->qty, report->px_e4);
-    entry->fills_added += report->liquidity == 'A';
-    entry->fills_taken += report->liquidity == 'R';
+    uint64_t fills = report->kind == REPORT_BROKEN ? UINT64_MAX : 1; /* one less, one more */
+    entry->fills_added += report->liquidity == 'A' ? fills : 0;
+    entry->fills_taken += report->liquidity == 'R' ? fills : 0;
     int64_t qty = entry->holding.position.qty;
     uint64_t bit = UINT64_C(1) << (locate % 64);
     uint64_t *held = &ledger->held[locate / 64];

@@ -106,7 +106,7 @@ static void tell_report(script_run_t *s, const strat_context_t *ctx, const scrip
                  strat_event_ns(ctx), (uint64_t)r->md_seq, step->line, step->name,
                  report_kind_name(r->kind), report_reason_name(r->reason), symbol_bytes(step),
                  step->symbol, step->side, r->qty, r->px_e4, r->leaves, (uint64_t)r->exec_id,
-                 r->liquidity != 0, r->liquidity == 'A' ? "A" : "R", r->fee_e4);
+                 r->liquidity != 0, (const char[]){(char)r->liquidity, 0}, r->fee_e4);
     write_line(s, text, (size_t)bytes);
 }
 

@@ -41,7 +41,7 @@ static void follow_order(strat_context_t *ctx, const report_t *report)
 {
     own_order_t *own = own_orders_find(&ctx->own, report->order_id);
     /* The answer to a cancel may find its order gone: that is why the cancel was refused. */
-    if (!own && report->kind != REPORT_CANCEL_REJECTED)
+    if (!own && report->kind != REPORT_CANCEL_REJECTED && report->kind != REPORT_BROKEN)
         tbus_add_own_u64(ctx->counters.report_mismatches, 1);
     bool ended = false;
     switch (report->kind) {
@@ -67,6 +67,9 @@ static void follow_order(strat_context_t *ctx, const report_t *report)
         tbus_add_own_u64(ctx->counters.cancels_rejected, 1);
         if (own)
             own->cancel_asked = false;
+        break;
+    case REPORT_BROKEN: /* its order may have ended long ago */
+        tbus_add_own_u64(ctx->counters.broken, 1);
         break;
     default:
         if (own)
@@ -99,7 +102,8 @@ static int take_report(strat_context_t *ctx, const report_t *report)
     ctx->cause = cause_of(ctx, report, own);
     if (report->flags & REPORT_ANSWER)
         causes_answered(&ctx->causes);
-    bool execution = report->kind == REPORT_PARTIAL || report->kind == REPORT_FILLED;
+    bool execution = report->kind == REPORT_PARTIAL || report->kind == REPORT_FILLED ||
+                     report->kind == REPORT_BROKEN;
     int rc = execution ? book_execution(ctx, report) : 0;
     if (rc < 0)
         return rc;
@@ -259,22 +263,34 @@ static inline bool reaches_buy(const open_at_t *at, uint32_t px_e4)
     return at->buy_px_e4 != 0 && px_e4 <= at->buy_px_e4;
 }
 
+/* A trade that the book does not show: of a cross, or a print through an order of ours. */
+static bool trade_reaches(const open_at_t *at, const tick_t *tick)
+{
+    return at->count != 0 && (tick->type == ITCH_CROSS_TRADE || reaches_sell(at, tick->px_e4) ||
+                              reaches_buy(at, tick->px_e4));
+}
+
 /* May the venue report something to us because of this tick? A resting order fills when an order of
- * its own side is executed at its price or a worse one, and when an order of the other side comes
- * that reaches it (risk/venue/venue.h); what is not about a displayed order may concern all. */
+ * its own side is executed at its price or a worse one, when an order of the other side comes that
+ * reaches it, by prints and by crosses (risk/venue/venue.h); what is not about a displayed order
+ * may concern all. A broken trade takes executions back, whatever is open. */
 static inline bool exposes(const strat_context_t *ctx, const tick_t *tick,
                            const market_event_t *event)
 {
     if (ctx->own.open == 0)
-        return false;
-    if (!event->bbo_checked)
-        return tick->type != ITCH_TRADE;
+        return tick->type == ITCH_BROKEN_TRADE;
     const open_at_t *at = &ctx->open_at[event->locate];
+    if (tick->type == ITCH_TRADE || tick->type == ITCH_CROSS_TRADE)
+        return trade_reaches(at, tick);
+    if (!event->bbo_checked)
+        return true;
     if (at->count == 0)
         return false;
     bool sells = event->side == 'S';
+    uint32_t executed_px_e4 =
+        tick->type == ITCH_ORDER_EXECUTED_WITH_PRICE ? tick->px_e4 : event->removed_px_e4;
     if (event->removed_qty != 0 && event->executed &&
-        (sells ? reaches_sell(at, event->removed_px_e4) : reaches_buy(at, event->removed_px_e4)))
+        (sells ? reaches_sell(at, executed_px_e4) : reaches_buy(at, executed_px_e4)))
         return true;
     return event->added_qty != 0 &&
            (sells ? reaches_buy(at, event->added_px_e4) : reaches_sell(at, event->added_px_e4));
@@ -296,7 +312,10 @@ static int on_tick(market_stage_t *base, const tick_t *tick, size_t bytes,
     if (event->bbo_changed && ctx->number == 1)
         publish_bbo(ctx, tick, event);
     if (TBUS_UNLIKELY(exposes(ctx, tick, event)) && market_stage_waits(base)) {
-        causes_exposed(&ctx->causes, base->now_ns);
+        if (tick->type == ITCH_BROKEN_TRADE)
+            causes_broken(&ctx->causes, base->now_ns);
+        else
+            causes_exposed(&ctx->causes, base->now_ns);
         bound_reports(ctx);
         base->changed = true;
     }

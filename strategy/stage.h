@@ -34,7 +34,7 @@
  *                                         sent
  *    orders.accepted .rejected .partial   reports about its own orders
  *          .filled .cancelled
- *          .cancels_rejected
+ *          .cancels_rejected .broken
  *    orders.report_mismatches             reports about an order of its number that is not open,
  *                                         and messages that are no reports
  *    position.SYMBOL, symbols.*, pnl.*    ledger.h

@@ -42,6 +42,18 @@ bool position_apply(position_t *p, uint8_t side, uint32_t qty, uint32_t px_e4)
     return true;
 }
 
+bool position_break(position_t *p, uint8_t side, uint32_t qty, uint32_t px_e4)
+{
+    position_t next = *p;
+    if ((side != 'B' && side != 'S') || qty > (side == 'B' ? p->bought : p->sold) ||
+        !position_apply(&next, side == 'B' ? 'S' : 'B', qty, px_e4))
+        return false;
+    next.bought = p->bought - (side == 'B' ? qty : 0);
+    next.sold = p->sold - (side == 'B' ? 0 : qty);
+    *p = next;
+    return true;
+}
+
 int64_t position_unrealised_e4(const position_t *p, uint32_t mark_px_e4)
 {
     __int128 profit = (__int128)p->qty * mark_px_e4 - p->cost_e4;

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bus/market/profit.h"
 
+static bool book(position_t *p, const report_t *r)
+{
+    return r->kind == REPORT_BROKEN ? position_break(p, r->side, r->qty, r->px_e4)
+                                    : position_apply(p, r->side, r->qty, r->px_e4);
+}
+
 bool profit_execute(profit_t *total, holding_t *h, const report_t *r)
 {
     int64_t realised_before = h->position.realised_e4, fees;
-    if (__builtin_add_overflow(h->fees_e4, r->fee_e4, &fees) ||
-        !position_apply(&h->position, r->side, r->qty, r->px_e4))
+    if (__builtin_add_overflow(h->fees_e4, r->fee_e4, &fees) || !book(&h->position, r))
         return false;
     h->fees_e4 = fees;
     total->fees += r->fee_e4;

@@ -45,9 +45,9 @@ typedef struct profit {
     profit_money_t drawdown;
 } profit_t;
 
-/* Book an execution (PARTIAL or FILLED). The mark stays as it is: set it anew afterwards, which
- * also looks at the drawdown. False: position_apply refuses it, or the fees do not fit 64 bits;
- * then nothing has changed. Hot. */
+/* Book an execution (PARTIAL or FILLED), or take one back (BROKEN). The mark stays as it is: set it
+ * anew afterwards, which also looks at the drawdown. False: position_apply refuses it, or the fees
+ * do not fit 64 bits; then nothing has changed. Hot. */
 bool profit_execute(profit_t *total, holding_t *holding, const report_t *report);
 
 /* The position is worth `mark` now. Hot. */

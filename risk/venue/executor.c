@@ -57,6 +57,7 @@ typedef struct executor_stage {
     tbus_atomic_u64_t *executions;
     tbus_atomic_u64_t *executed_shares;
     tbus_atomic_u64_t *open_orders;
+    tbus_atomic_u64_t *broken;
 } executor_stage_t;
 
 /* ---- output */
@@ -145,6 +146,7 @@ static void show(executor_stage_t *e)
     tbus_store_relaxed_u64(e->executions, stats.executions);
     tbus_store_relaxed_u64(e->executed_shares, stats.executed_shares);
     tbus_store_relaxed_u64(e->open_orders, stats.open_orders);
+    tbus_store_relaxed_u64(e->broken, stats.broken);
 }
 
 /* ---- the kill switch */
@@ -355,10 +357,8 @@ static int on_tick(market_stage_t *base, const tick_t *tick, size_t bytes,
                    const market_event_t *event)
 {
     executor_stage_t *e = (executor_stage_t *)(void *)base;
-    (void)tick;
-    (void)bytes;
     e->answers = e->first_answer = false;
-    venue_on_market(e->venue, event);
+    venue_on_market(e->venue, event, bytes >= sizeof *tick ? tick : NULL);
     if (TBUS_UNLIKELY(e->holds)) {
         release(e, 0);
         show(e);
@@ -475,6 +475,7 @@ static void add_counters(executor_stage_t *e)
     e->executions = tbus_counter(bus, owner, "executor.executions", "executions");
     e->executed_shares = tbus_counter(bus, owner, "executor.executed_shares", "shares");
     e->open_orders = tbus_counter(bus, owner, "executor.open_orders", "orders");
+    e->broken = tbus_counter(bus, owner, "executor.broken", "executions");
 }
 
 static int build(executor_stage_t *e, market_t *market, const executor_params_t *params,

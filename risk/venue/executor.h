@@ -23,9 +23,10 @@
  * KILL_SWITCH. Cancels still work. On a bus without a kill switch no stage is made.
  *
  * Counters: executor.orders (new orders taken), executor.cancels, executor.executions,
- * executor.executed_shares, executor.open_orders (a gauge). Histogram "tick_to_report": for the
- * first report that answers an order, a replace or a cancel, from the intended time of the tick
- * that it answers to the moment of publishing. digest.reports: bus/msg/digest.h.
+ * executor.executed_shares, executor.broken (executions taken back), executor.open_orders (a
+ * gauge). Histogram "tick_to_report": for the first report that answers an order, a replace or a
+ * cancel, from the intended time of the tick that it answers to the moment of publishing.
+ * digest.reports: bus/msg/digest.h.
  *
  * Previous on the data path: risk/stage.h. Next: tickbus/msg/report.h -> strategy, risk, journal.
  */

@@ -15,6 +15,8 @@ typedef struct resting_order {
     uint64_t intended;    /* as in the order */
     uint64_t arrival_seq; /* last tick that the market had taken when it arrived */
     uint64_t ahead;       /* displayed shares of its level that come before it */
+    /* displayed shares before it that the cross at hand executed, as far as they were told */
+    uint64_t crossed;
     uint32_t px_e4;
     uint32_t leaves;
     uint32_t better; /* neighbours in the list, 0: none */

@@ -7,23 +7,10 @@
 #include <tickbus/atomic.h>
 
 #include "risk/order_form.h"
-#include "risk/venue/resting.h"
 #include "risk/table.h"
-#include "risk/venue/taken.h"
+#include "risk/venue/venue_parts.h"
 
 #define STRATEGIES 65536u
-
-struct venue {
-    const market_t *market; /* not owned */
-    venue_emit_t emit;
-    void *emit_context;
-    uint64_t exec_id;
-    venue_stats_t stats;
-    uint64_t active[MARKET_LOCATES / 64]; /* bit set: there may be own orders or taken levels */
-    uint64_t *last_count;                 /* by strategy: highest order_count seen */
-    resting_t resting;
-    taken_t taken;
-};
 
 static const tbus_param_t table[] = {
     {"resting_max", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(venue_limits_t, resting_max), .min = 1,
@@ -35,6 +22,12 @@ static const tbus_param_t table[] = {
     {"durable", TBUS_PARAM_BOOL, TBUS_PARAM_FIELD(venue_limits_t, durable), .fallback = "false",
      .help = "take an order to the venue only when its record is on the disk; needs a journal with "
              "journal.durability periodic or sync-batch"},
+    {"prints", TBUS_PARAM_BOOL, TBUS_PARAM_FIELD(venue_limits_t, prints), .fallback = "true",
+     .help = "trades that the book does not show (P, and C at another price) fill our orders whose "
+             "limit is better than their price; false: they fill none"},
+    {"breakable_max", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(venue_limits_t, breakable_max), .min = 0,
+     .max = VENUE_BREAKABLE_LIMIT, .unit = "executions", .fallback = "65536",
+     .help = "executions of ours, the latest ones, that a broken trade (B) takes back; 0: none"},
 };
 const tbus_params_t venue_limits_params = TBUS_PARAMS(venue_limits_t, table);
 
@@ -47,21 +40,26 @@ int venue_create(const venue_limits_t *limits, const market_t *market, venue_emi
     if (limits->taken_max < VENUE_SWEEP_LEVELS || limits->taken_max > VENUE_TAKEN_LIMIT)
         return tbus_fail(err, -TBUS_ECONFIG, "executor.taken_max is %u; set it from %u to %u",
                          limits->taken_max, VENUE_SWEEP_LEVELS, VENUE_TAKEN_LIMIT);
+    if (limits->breakable_max > VENUE_BREAKABLE_LIMIT)
+        return tbus_fail(err, -TBUS_ECONFIG, "executor.breakable_max is %u; set it from 0 to %u",
+                         limits->breakable_max, VENUE_BREAKABLE_LIMIT);
     venue_t *v = table_create(1, sizeof *v);
     if (!v)
         return tbus_fail(err, -ENOMEM, "no memory for the venue model");
     v->market = market;
+    v->prints = limits->prints;
     v->emit = emit;
     v->emit_context = emit_context;
     v->last_count = table_create(STRATEGIES, sizeof *v->last_count);
     if (!resting_create(&v->resting, limits->resting_max) ||
-        !taken_create(&v->taken, limits->taken_max) || !v->last_count) {
+        !taken_create(&v->taken, limits->taken_max) ||
+        !breaks_create(&v->breaks, limits->breakable_max) || !v->last_count) {
         venue_destroy(v);
         return tbus_fail(
             err, -ENOMEM,
-            "no memory for the tables of the venue model; lower executor.resting_max (%u) or "
-            "executor.taken_max (%u)",
-            limits->resting_max, limits->taken_max);
+            "no memory for the tables of the venue model; lower executor.resting_max (%u), "
+            "executor.taken_max (%u) or executor.breakable_max (%u)",
+            limits->resting_max, limits->taken_max, limits->breakable_max);
     }
     *out_venue = v;
     return 0;
@@ -73,6 +71,7 @@ void venue_destroy(venue_t *v)
         return;
     resting_destroy(&v->resting);
     taken_destroy(&v->taken);
+    breaks_destroy(&v->breaks);
     free(v->last_count);
     free(v);
 }
@@ -92,6 +91,7 @@ size_t venue_footprint(const venue_limits_t *limits)
 {
     return sizeof(venue_t) + STRATEGIES * sizeof(*((venue_t *)0)->last_count) +
            resting_footprint(limits->resting_max) + taken_footprint(limits->taken_max) +
+           breaks_footprint(limits->breakable_max) +
            reports_max(limits->resting_max) * (sizeof(report_t) + 8); /* those that are kept */
 }
 
@@ -107,143 +107,9 @@ static void mark_active(venue_t *v, uint16_t locate)
     v->active[locate / 64] |= UINT64_C(1) << (locate % 64);
 }
 
-static void emit(venue_t *v, const report_t *report, uint64_t intended)
-{
-    v->emit(v->emit_context, report, intended);
-}
-
 const uint64_t *venue_concerns(const venue_t *v)
 {
     return v->active;
-}
-
-/* ---- executions */
-
-/* `qty` of the shares that the order has left are executed. */
-static void emit_execution(venue_t *v, const resting_order_t *o, uint32_t qty, uint32_t px_e4,
-                           uint8_t liquidity)
-{
-    v->stats.executions++;
-    v->stats.executed_shares += qty;
-    uint32_t leaves = o->leaves - qty;
-    emit(v,
-         &(report_t){
-             .order_id = o->order_id,
-             .md_seq = market_seq(v->market),
-             .locate = o->locate,
-             .exec_id = ++v->exec_id,
-             .px_e4 = px_e4,
-             .qty = qty,
-             .leaves = leaves,
-             .kind = leaves == 0 ? REPORT_FILLED : REPORT_PARTIAL,
-             .side = o->side,
-             .liquidity = liquidity,
-         },
-         o->intended);
-}
-
-static void emit_cancelled(venue_t *v, const resting_order_t *o, uint8_t reason, uint64_t intended)
-{
-    emit(v,
-         &(report_t){
-             .order_id = o->order_id,
-             .md_seq = market_seq(v->market),
-             .locate = o->locate,
-             .px_e4 = o->px_e4,
-             .qty = o->leaves,
-             .kind = REPORT_CANCELLED,
-             .reason = reason,
-             .side = o->side,
-         },
-         intended);
-}
-
-/* `intended`: of what took it off; 0: of the order itself. */
-static void cancel_resting(venue_t *v, uint32_t place, uint8_t reason, uint64_t intended)
-{
-    resting_order_t gone = v->resting.orders[place];
-    resting_remove(&v->resting, place);
-    emit_cancelled(v, &gone, reason, intended ? intended : gone.intended);
-}
-
-/* A resting order fills at its limit, by at most `pool` shares. Returns how many it took. */
-static uint32_t fill_resting(venue_t *v, uint32_t place, uint32_t pool)
-{
-    resting_order_t filled = v->resting.orders[place];
-    uint32_t qty = filled.leaves < pool ? filled.leaves : pool;
-    if (qty == 0)
-        return 0;
-    if (qty == filled.leaves)
-        resting_remove(&v->resting, place);
-    else
-        v->resting.orders[place].leaves -= qty;
-    emit_execution(v, &filled, qty, filled.px_e4, 'A');
-    return qty;
-}
-
-/* ---- what the market does to our orders */
-
-/* A displayed order is gone, or another has taken its place, and with it what we took of it. */
-static void follow_taken(venue_t *v, const market_event_t *e)
-{
-    if (v->taken.held[e->locate] == 0 || e->removed_left != 0)
-        return;
-    if (e->added_qty != 0)
-        taken_follow(&v->taken, e->removed_added_seq, e->md_seq);
-    else
-        taken_forget(&v->taken, e->removed_added_seq);
-}
-
-/* Displayed shares of `side` at a price are gone, executed or not. */
-static void on_removed(venue_t *v, const market_event_t *e)
-{
-    follow_taken(v, e);
-    uint32_t pool = e->executed ? e->removed_qty : 0;
-    uint32_t next;
-    for (uint32_t at = resting_best(&v->resting, e->locate, e->side); at != 0; at = next) {
-        resting_order_t *o = &v->resting.orders[at];
-        next = o->worse;
-        if (resting_better(e->side, e->removed_px_e4, o->px_e4))
-            return;
-        bool at_level = o->px_e4 == e->removed_px_e4;
-        if (at_level && e->removed_added_seq <= o->arrival_seq)
-            o->ahead -= o->ahead < e->removed_qty ? o->ahead : e->removed_qty;
-        else if (!at_level || o->ahead == 0)
-            pool -= fill_resting(v, at, pool);
-    }
-}
-
-/* A new displayed order fills our orders of the other side that its price reaches. */
-static void on_added(venue_t *v, const market_event_t *e)
-{
-    uint8_t our_side = e->side == 'B' ? 'S' : 'B';
-    uint32_t there = taken_rest(&v->taken, e->md_seq, e->added_qty), pool = there;
-    uint32_t at = resting_best(&v->resting, e->locate, our_side);
-    if (v->taken.free_count == 0 && there == e->added_qty)
-        return;
-    while (at != 0 && pool > 0 &&
-           !resting_better(our_side, e->added_px_e4, v->resting.orders[at].px_e4)) {
-        uint32_t next = v->resting.orders[at].worse;
-        pool -= fill_resting(v, at, pool);
-        at = next;
-    }
-    if (pool < there)
-        taken_add(&v->taken, e->locate, e->md_seq, there - pool);
-}
-
-void venue_on_market(venue_t *v, const market_event_t *e)
-{
-    uint16_t locate = e->locate;
-    uint64_t bit = UINT64_C(1) << (locate % 64);
-    if (TBUS_LIKELY((v->active[locate / 64] & bit) == 0) || e->side == 0)
-        return;
-    if (e->removed_qty != 0)
-        on_removed(v, e);
-    if (e->added_qty != 0)
-        on_added(v, e);
-    if (v->resting.best[locate][0] == 0 && v->resting.best[locate][1] == 0 &&
-        v->taken.held[locate] == 0)
-        v->active[locate / 64] &= ~bit;
 }
 
 /* ---- orders */
@@ -253,7 +119,7 @@ void venue_refuse(venue_t *v, const order_t *o, uint8_t reason)
     v->stats.orders += o->kind != ORDER_CANCEL;
     v->stats.cancels += o->kind == ORDER_CANCEL;
     report_t refusal = order_refusal(o, reason, market_seq(v->market));
-    emit(v, &refusal, o->intended);
+    venue_emit(v, &refusal, o->intended);
 }
 
 static void cancel(venue_t *v, const order_t *o)
@@ -264,7 +130,7 @@ static void cancel(venue_t *v, const order_t *o)
         return;
     }
     v->stats.cancels++;
-    cancel_resting(v, place, REASON_USER_CANCEL, o->intended);
+    venue_cancel_resting(v, place, REASON_USER_CANCEL, o->intended);
 }
 
 static bool reaches(const order_t *o, uint32_t displayed_px_e4)
@@ -336,7 +202,8 @@ static bool sweep(venue_t *v, resting_order_t *arriving, const order_t *o, uint8
         uint32_t qty = take_from_level(v, locate, against, px_e4, arriving->leaves);
         if (qty == 0)
             continue;
-        emit_execution(v, arriving, qty, px_e4, 'R');
+        venue_emit_execution(v, arriving,
+                             &(execution_t){.qty = qty, .px_e4 = px_e4, .liquidity = 'R'});
         arriving->leaves -= qty;
     }
     return true;
@@ -345,7 +212,7 @@ static bool sweep(venue_t *v, resting_order_t *arriving, const order_t *o, uint8
 static void accept_order(venue_t *v, const order_t *o, uint8_t against)
 {
     report_t accepted = order_answer(o, REPORT_ACCEPTED, REASON_NONE, market_seq(v->market));
-    emit(v, &accepted, o->intended);
+    venue_emit(v, &accepted, o->intended);
     mark_active(v, order_locate(o));
     resting_order_t arriving = {
         .order_id = o->order_id,
@@ -363,7 +230,7 @@ static void accept_order(venue_t *v, const order_t *o, uint8_t against)
     if (may_rest)
         resting_add(&v->resting, &arriving);
     else
-        emit_cancelled(v, &arriving, REASON_IOC_UNFILLED, o->intended);
+        venue_emit_cancelled(v, &arriving, REASON_IOC_UNFILLED, o->intended);
 }
 
 void venue_order(venue_t *v, const order_t *o)
@@ -380,8 +247,8 @@ void venue_order(venue_t *v, const order_t *o)
     }
     v->stats.orders++;
     if (o->kind == ORDER_REPLACE)
-        cancel_resting(v, resting_find(&v->resting, order_replaces(o)), REASON_REPLACED,
-                       o->intended);
+        venue_cancel_resting(v, resting_find(&v->resting, order_replaces(o)), REASON_REPLACED,
+                             o->intended);
     accept_order(v, o, against);
 }
 
@@ -389,5 +256,5 @@ void venue_cancel_all(venue_t *v, uint8_t reason)
 {
     for (uint32_t place = 1; place <= v->resting.orders_max && v->resting.count > 0; place++)
         if (v->resting.orders[place].order_id != 0)
-            cancel_resting(v, place, reason, 0);
+            venue_cancel_resting(v, place, reason, 0);
 }

@@ -27,18 +27,44 @@
  * replace enlarges.
  *
  * A resting order joins the back of its level: everything displayed there at its arrival is ahead
- * of it, and removals of what was there, executed or not, are what brings it forward. It fills at
- * its own limit (liquidity A) when the market shows that it would have been reached:
+ * of it, and removals of what was there, executed or not, are what brings it forward. While its
+ * symbol trades (market.h: not halted) it fills at its own limit (liquidity A) when the market
+ * shows that it would have been reached. Messages and fields are those of ITCH 5.0:
  *
- *    - an execution of an order that joined its level after it, once nothing is ahead any more;
- *    - an execution of its own side at a worse price (trade-through), whatever is ahead of it: its
- *      price has priority;
- *    - a new displayed order of the opposite side whose price reaches its limit: the two would have
- *      matched.
+ *    - E, or C at the displayed price, of an order that joined its level after it, once nothing is
+ *      ahead any more;
+ *    - E, or C at the displayed price, of an order of its own side at a worse price
+ *      (trade-through), whatever is ahead of it: its price has priority;
+ *    - a print through its limit: a P, or a C at another price than the displayed one, whose price
+ *      is worse than its limit (lower for an order to buy, higher for one to sell), whatever is
+ *      ahead of it: whoever traded there had our price in front of him. A C concerns the side of
+ *      its order, a P first the orders to buy, then those to sell. A print at its limit or better
+ *      does not fill it, nor does any with `prints` off;
+ *    - a new displayed order of the opposite side (A, F, U) whose price reaches its limit: the two
+ *      would have matched.
  *
  * Each of these fills at most the shares that the event shows, best price first, then by time of
  * arrival. Shares of a displayed opposite order that fill us count as taken of it; while the table
  * of taken orders is full, they do not fill us. Own orders never trade with each other.
+ *
+ * Crosses. What belongs to a cross never fills by the rules above: C with printable N, and any E or
+ * C while the symbol is halted. Such shares bring an order forward, and are counted for Q. Q, of S
+ * shares at price p, fills the orders of ours that reach p, at p (liquidity C), for each side of
+ * its own, best price first, then by time of arrival; all of a side by S shares at most:
+ *
+ *    - an order whose limit is better than p: all that was better traded in full;
+ *    - one whose limit is p: once nothing is displayed ahead of it, by what S leaves after other
+ *      orders of ours and after those displayed shares that stood before it, at a better price or
+ *      at p and earlier, and were executed in this cross since the Q before. A Q that comes before
+ *      the executions of its cross finds them still ahead.
+ *
+ * There are no orders that wait for a cross (MOO, LOO, MOC, LOC), and new orders are rejected while
+ * the symbol is halted. Minimum quantities are not modelled.
+ *
+ * Broken trades. B takes back those executions of ours that the trade of its match number made (E,
+ * C, P, Q): one BROKEN for each, in their order, with its number, price and quantity. The order
+ * does not come back. A match number that a later trade has too names the later; of all executions
+ * the last `breakable_max` are remembered.
  *
  * Every order's shares balance: filled + cancelled + left open = its quantity. Executions are
  * numbered from 1.
@@ -57,15 +83,18 @@
 #include <tickbus/msg/order.h>
 #include <tickbus/msg/report.h>
 
-#define VENUE_SWEEP_LEVELS  256u     /* levels that one order may fill against */
-#define VENUE_RESTING_LIMIT 1048576u /* largest resting_max */
-#define VENUE_TAKEN_LIMIT   1048576u /* largest taken_max */
+#define VENUE_SWEEP_LEVELS    256u     /* levels that one order may fill against */
+#define VENUE_RESTING_LIMIT   1048576u /* largest resting_max */
+#define VENUE_TAKEN_LIMIT     1048576u /* largest taken_max */
+#define VENUE_BREAKABLE_LIMIT 1048576u /* largest breakable_max */
 
 typedef struct venue_limits {
     uint32_t resting_max; /* resting orders at a time, 1..1048576 */
     /* displayed orders of which something was taken at a time, VENUE_SWEEP_LEVELS..1048576 */
     uint32_t taken_max;
-    bool durable; /* for the executor: take only what is on the disk */
+    bool durable;           /* for the executor: take only what is on the disk */
+    bool prints;            /* prints through our price fill us */
+    uint32_t breakable_max; /* executions that a broken trade can take back, 0..1048576 */
 } venue_limits_t;
 
 typedef struct venue venue_t;
@@ -81,6 +110,8 @@ typedef struct venue_stats {
     uint64_t executions;
     uint64_t executed_shares;
     uint64_t open_orders; /* resting now */
+    uint64_t broken;      /* executions taken back */
+    uint64_t broken_shares;
 } venue_stats_t;
 
 /* Ranges, defaults and meanings of venue_limits_t: the one place where they stand. */
@@ -109,8 +140,9 @@ void venue_order(venue_t *v, const order_t *order);
 /* Which symbols venue_on_market has something to do for: bit by locate. Good while the venue is. */
 const uint64_t *venue_concerns(const venue_t *v);
 
-/* The outcome of the next tick; may be left out where venue_concerns has no bit. Hot. */
-void venue_on_market(venue_t *v, const market_event_t *event);
+/* The next tick, NULL when it is shorter than a tick_t, and its outcome; may be left out where
+ * venue_concerns has no bit. Hot. */
+void venue_on_market(venue_t *v, const market_event_t *event, const tick_t *tick);
 
 /* Answer a new order without executing it: REJECTED with `reason`. */
 void venue_refuse(venue_t *v, const order_t *order, uint8_t reason);

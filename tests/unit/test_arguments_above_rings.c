@@ -421,6 +421,8 @@ static void bad_calls_on_messages_and_books(things_t *t)
     ROW(0, order.qty);
     market_destroy(market);
     ROW(false, position_apply(&position, 0, 1, 1));
+    ROW(false, position_break(&position, 'B', 1, 1));
+    ROW(false, position_break(&position, 0, 0, 1));
     ROW(0, position.qty);
     for (unsigned letter = 0; letter < 256; letter++) {
         if (itch_type((uint8_t)letter))

@@ -100,6 +100,21 @@ static void with_nothing_open_or_unanswered_no_tick_is_a_cause(void **state)
     causes_destroy(&causes);
 }
 
+static void a_broken_trade_is_a_cause_though_nothing_is_open(void **state)
+{
+    (void)state;
+    causes_t causes;
+    assert_int_equal(causes_create(&causes, 4, 4), 0);
+    causes_broken(&causes, 1000);
+    causes_closed(&causes);
+    assert_int_equal(causes_first(&causes, 1000), 1000);
+    assert_int_equal(causes_first(&causes, 1001), UINT64_MAX); /* the executor has gone past it */
+    causes_exposed(&causes, 2000);
+    causes_closed(&causes);
+    assert_int_equal(causes_first(&causes, 1500), UINT64_MAX);
+    causes_destroy(&causes);
+}
+
 static void ticks_that_found_no_room_are_causes_up_to_the_last_of_them(void **state)
 {
     (void)state;
@@ -153,6 +168,7 @@ int main(void)
         cmocka_unit_test(a_tick_is_a_cause_until_the_executor_has_gone_past_it),
         cmocka_unit_test(the_earlier_of_a_message_and_a_tick_is_the_first_cause),
         cmocka_unit_test(with_nothing_open_or_unanswered_no_tick_is_a_cause),
+        cmocka_unit_test(a_broken_trade_is_a_cause_though_nothing_is_open),
         cmocka_unit_test(ticks_that_found_no_room_are_causes_up_to_the_last_of_them),
         cmocka_unit_test(causes_take_the_memory_that_they_are_said_to_need),
     };

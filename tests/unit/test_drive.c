@@ -939,11 +939,30 @@ static bool waits_after(tick_t first, tick_t then)
     return waits;
 }
 
+/* A trade that no displayed order shows. */
+static tick_t trade_at(uint8_t type, uint16_t locate, uint32_t px_e4)
+{
+    tick_t t = tick_of(type, locate);
+    t.px_e4 = px_e4;
+    t.qty = 1;
+    return t;
+}
+
+/* C: order 1 is executed at a price of its own. */
+static tick_t print_at(uint32_t px_e4)
+{
+    tick_t t = tick_execute(1, 1, 1);
+    t.type = ITCH_ORDER_EXECUTED_WITH_PRICE;
+    t.printable = 'Y';
+    t.px_e4 = px_e4;
+    return t;
+}
+
 static void
 a_strategy_waits_for_reports_after_what_may_execute_its_orders_and_nothing_else(void **state)
 {
     (void)state;
-    tick_t none = tick_of(ITCH_TRADE, 1);
+    tick_t none = trade_at(ITCH_TRADE, 1, BUY_PX + 1);
     const struct {
         const char *what;
         tick_t first, then;
@@ -968,7 +987,15 @@ a_strategy_waits_for_reports_after_what_may_execute_its_orders_and_nothing_else(
         {"a delete at our bid", tick_add(1, 1, 'B', 5, BUY_PX), tick_delete(1, 1), false},
         {"a delete at our offer", tick_add(1, 1, 'S', 5, SELL_PX), tick_delete(1, 1), false},
         {"a halt", none, tick_trading(1, 'H'), true},
-        {"a trade of what was not displayed", none, none, false},
+        {"a trade between our orders", none, none, false},
+        {"one below our bid", none, trade_at(ITCH_TRADE, 1, BUY_PX - 1), true},
+        {"one above our offer", none, trade_at(ITCH_TRADE, 1, SELL_PX + 1), true},
+        {"one of another symbol", none, trade_at(ITCH_TRADE, 2, BUY_PX - 1), false},
+        {"a print below our bid", tick_add(1, 1, 'B', 5, BUY_PX + 1), print_at(BUY_PX - 1), true},
+        {"a print above it", tick_add(1, 1, 'B', 5, BUY_PX - 1), print_at(BUY_PX + 1), false},
+        {"a cross", none, trade_at(ITCH_CROSS_TRADE, 1, BUY_PX + 1), true},
+        {"a cross of another symbol", none, trade_at(ITCH_CROSS_TRADE, 2, BUY_PX + 1), false},
+        {"a broken trade", none, tick_of(ITCH_BROKEN_TRADE, 1), true},
     };
     for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++)
         if (waits_after(rows[i].first, rows[i].then) != rows[i].waits)

@@ -168,6 +168,27 @@ static void position_of_no_shares_executed_is_unchanged(void **state)
     assert_position(&p, -7, -50, 3);
 }
 
+/* What is in the till and what is held are as if it had not been; profit follows the average cost,
+ * as if it had been undone by a trade. */
+static void position_break_takes_an_execution_back(void **state)
+{
+    (void)state;
+    position_t p = {0};
+    assert_true(position_apply(&p, 'B', 100, 1000));
+    assert_true(position_apply(&p, 'B', 50, 1030));
+    assert_true(position_apply(&p, 'S', 60, 1050));
+    assert_false(position_break(&p, 'S', 61, 1050));
+    assert_true(position_break(&p, 'B', 50, 1030));
+    assert_int_equal(p.qty, 40);
+    assert_int_equal(p.bought, 100);
+    assert_int_equal(p.sold, 60);
+    assert_int_equal(p.realised_e4 - p.cost_e4, 60 * 1050 - 100 * 1000);
+    assert_true(position_break(&p, 'S', 60, 1050));
+    assert_true(position_break(&p, 'B', 100, 1000));
+    assert_position(&p, 0, 0, 0);
+    assert_int_equal(p.bought + p.sold, 0);
+}
+
 static void position_unrealised_is_the_value_at_the_mark_less_the_cost(void **state)
 {
     (void)state;
@@ -201,6 +222,7 @@ int main(void)
         cmocka_unit_test(position_takes_what_just_fits),
         cmocka_unit_test(position_refuses_a_side_that_is_none),
         cmocka_unit_test(position_of_no_shares_executed_is_unchanged),
+        cmocka_unit_test(position_break_takes_an_execution_back),
         cmocka_unit_test(position_unrealised_is_the_value_at_the_mark_less_the_cost),
         cmocka_unit_test(position_unrealised_saturates),
     };

@@ -1,120 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/unit/risk_market.h"
+#include "tests/unit/venue_fixture.h"
 
-#include <stdlib.h>
-
-#include "risk/venue/venue.h"
 #include "tests/support/memory_in_use.h"
-
-#define REPORTS_MAX 2048u
-
-typedef struct fixture {
-    market_t *market;
-    venue_t *venue;
-    uint32_t count;
-    uint32_t checked; /* reports that expect_ has seen */
-    report_t reports[REPORTS_MAX];
-    uint64_t intended[REPORTS_MAX];
-} fixture_t;
-
-static void collect(void *context, const report_t *report, uint64_t intended)
-{
-    fixture_t *f = context;
-    assert_true(f->count < REPORTS_MAX);
-    f->intended[f->count] = intended;
-    f->reports[f->count++] = *report;
-}
-
-static fixture_t *open_venue_of(venue_limits_t limits)
-{
-    fixture_t *f = calloc(1, sizeof(*f));
-    assert_non_null(f);
-    f->market = risk_market_create();
-    tbus_error_t err = {0};
-    if (venue_create(&limits, f->market, collect, f, &f->venue, &err) != 0)
-        fail_msg("%s", err.text);
-    return f;
-}
-
-static fixture_t *open_venue(void)
-{
-    venue_limits_t limits;
-    tbus_params_defaults(&venue_limits_params, &limits);
-    return open_venue_of(limits);
-}
-
-static void close_venue(fixture_t *f)
-{
-    if (f->checked != f->count)
-        fail_msg("report %u of %u was not expected: %s", f->checked, f->count,
-                 report_kind_name(f->reports[f->checked].kind));
-    venue_destroy(f->venue);
-    market_destroy(f->market);
-    free(f);
-}
-
-static void next(fixture_t *f, tick_t tick)
-{
-    venue_on_market(f->venue, market_next(f->market, tick));
-}
-
-static void send(fixture_t *f, uint64_t count, uint8_t side, uint32_t qty, uint32_t px_e4,
-                 uint8_t tif)
-{
-    order_t order = order_new(count, side, qty, px_e4, tif);
-    venue_order(f->venue, &order);
-}
-static void send_day(fixture_t *f, uint64_t count, uint8_t side, uint32_t qty, uint32_t px_e4)
-{
-    send(f, count, side, qty, px_e4, ORDER_TIF_DAY);
-}
-static void send_cancel(fixture_t *f, uint64_t count)
-{
-    order_t order = order_cancel(count);
-    venue_order(f->venue, &order);
-}
-
-static const report_t *expect(fixture_t *f, uint8_t kind, uint64_t count, uint32_t qty,
-                              uint32_t leaves)
-{
-    assert_true(f->checked < f->count);
-    const report_t *r = &f->reports[f->checked++];
-    if (r->kind != kind)
-        fail_msg("got %s (%s), wanted %s", report_kind_name(r->kind), report_reason_name(r->reason),
-                 report_kind_name(kind));
-    assert_int_equal(r->order_id, ORDER_ID(STRATEGY, count));
-    assert_int_equal(r->qty, qty);
-    assert_int_equal(r->leaves, leaves);
-    assert_int_equal(r->md_seq, market_seq(f->market));
-    assert_int_equal(report_strategy(r), STRATEGY);
-    return r;
-}
-static void expect_accepted(fixture_t *f, uint64_t count, uint32_t qty)
-{
-    const report_t *r = expect(f, REPORT_ACCEPTED, count, qty, qty);
-    assert_int_equal(r->reason, REASON_NONE);
-    assert_int_equal(r->exec_id, 0);
-}
-static void expect_fill(fixture_t *f, uint64_t count, uint32_t qty, uint32_t leaves, uint32_t px_e4,
-                        uint8_t liquidity)
-{
-    const report_t *r = expect(f, leaves ? REPORT_PARTIAL : REPORT_FILLED, count, qty, leaves);
-    assert_int_equal(r->px_e4, px_e4);
-    assert_int_equal(r->liquidity, liquidity);
-    assert_int_equal(r->reason, REASON_NONE);
-    assert_int_equal(report_locate(r), LOCATE);
-    assert_int_equal(f->intended[f->checked - 1], 1000 + count);
-}
-static void expect_reason(fixture_t *f, uint8_t kind, uint64_t count, uint32_t qty, uint8_t reason)
-{
-    const report_t *r = expect(f, kind, count, qty, 0);
-    if (r->reason != reason)
-        fail_msg("got %s, wanted %s", report_reason_name(r->reason), report_reason_name(reason));
-}
-static void expect_nothing(const fixture_t *f)
-{
-    assert_int_equal(f->checked, f->count);
-}
 
 /* ---- orders that take */
 
@@ -627,13 +514,18 @@ static void venue_is_not_made_with_wrong_limits(void **state)
         venue_limits_t limits;
         const char *text;
     } wrong[] = {
-        {{0, VENUE_SWEEP_LEVELS, false}, "executor.resting_max is 0; set it from 1 to 1048576"},
-        {{VENUE_RESTING_LIMIT + 1, VENUE_SWEEP_LEVELS, false},
+        {{.resting_max = 0, .taken_max = VENUE_SWEEP_LEVELS},
+         "executor.resting_max is 0; set it from 1 to 1048576"},
+        {{.resting_max = VENUE_RESTING_LIMIT + 1, .taken_max = VENUE_SWEEP_LEVELS},
          "executor.resting_max is 1048577; set it from 1 to 1048576"},
-        {{1, VENUE_SWEEP_LEVELS - 1, false},
+        {{.resting_max = 1, .taken_max = VENUE_SWEEP_LEVELS - 1},
          "executor.taken_max is 255; set it from 256 to 1048576"},
-        {{1, VENUE_TAKEN_LIMIT + 1, false},
+        {{.resting_max = 1, .taken_max = VENUE_TAKEN_LIMIT + 1},
          "executor.taken_max is 1048577; set it from 256 to 1048576"},
+        {{.resting_max = 1,
+          .taken_max = VENUE_SWEEP_LEVELS,
+          .breakable_max = VENUE_BREAKABLE_LIMIT + 1},
+         "executor.breakable_max is 1048577; set it from 0 to 1048576"},
     };
     for (unsigned i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         tbus_error_t err = {0};
@@ -678,9 +570,13 @@ static void one_input_makes_as_many_reports_as_are_promised_and_no_more(void **s
 static void a_venue_takes_the_memory_that_its_limits_are_said_to_need(void **state)
 {
     (void)state;
-    const venue_limits_t sizes[] = {{1, VENUE_SWEEP_LEVELS, false},
-                                    {VENUE_RESTING_LIMIT, VENUE_SWEEP_LEVELS, false},
-                                    {1, VENUE_TAKEN_LIMIT, false}};
+    const venue_limits_t sizes[] = {
+        {.resting_max = 1, .taken_max = VENUE_SWEEP_LEVELS},
+        {.resting_max = VENUE_RESTING_LIMIT, .taken_max = VENUE_SWEEP_LEVELS},
+        {.resting_max = 1, .taken_max = VENUE_TAKEN_LIMIT},
+        {.resting_max = 1,
+         .taken_max = VENUE_SWEEP_LEVELS,
+         .breakable_max = VENUE_BREAKABLE_LIMIT}};
     market_t *market = risk_market_create();
     if (memory_in_use() == 0) {
         market_destroy(market);

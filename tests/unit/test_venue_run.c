@@ -153,7 +153,7 @@ static void tick(run_t *run, unsigned at, tick_t t)
     }
     run->resting_now = true;
     run->filled_now = 0;
-    venue_on_market(run->venue, e);
+    venue_on_market(run->venue, e, &t);
     assert_true(run->filled_now <= (e->executed ? e->removed_qty : 0) + there);
     run->refs[at].taken += e->added_qty != 0 ? run->filled_now : 0;
     assert_int_equal(venue_stats(run->venue).open_orders, run->open_count);

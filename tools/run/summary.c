@@ -139,7 +139,7 @@ static json_t *orders(const tbus_bus_t *bus, uint32_t owner)
 {
     static const char *const names[] = {"sent",      "cancels_sent",     "accepted",
                                         "rejected",  "partial",          "filled",
-                                        "cancelled", "cancels_rejected", NULL};
+                                        "cancelled", "cancels_rejected", "broken", NULL};
     return counters_of(bus, owner, "orders", names);
 }
 
@@ -177,7 +177,7 @@ static json_t *risk(const tbus_bus_t *bus)
 static json_t *executor(const tbus_bus_t *bus)
 {
     static const char *const names[] = {"orders", "executions", "executed_shares", "open_orders",
-                                        NULL};
+                                        "broken", NULL};
     return counters(bus, "executor", names);
 }
 

@@ -15,13 +15,15 @@
  *    topics      NAME.{type,kind,slots,published,tombs,in_doubt,redelivered}
  *                NAME.subscribers[].{name,role,consumed,lag,lost,tombs}
  *    orders      sent cancels_sent accepted rejected partial filled cancelled cancels_rejected
+ *                broken (executions taken back)
  *    books       symbols live_orders live_orders_max unknown_order_refs unknown_order_refs_by_type
  *                executed_shares bbo_changes over_reductions duplicate_adds
  *    risk        orders cancels passed rejects.{REASON: count} report_mismatches limits_changes
  *                halted (is the kill switch thrown?) halt_reason (null: there is none)
  *                halt (null: not thrown) {since_ns (CLOCK_REALTIME) by uid pid answered (by the
  *                executor?) cancelled unconfirmed (orders that may still rest)}
- *    executor    orders executions executed_shares open_orders
+ *    executor    orders executions executed_shares open_orders broken (executions of these that
+ *                were taken back)
  *    journal     directory records bytes (null when nothing is recorded)
  *                missed (messages left out because the disk was full) no_room (1: it is now)
  *                durable.{TOPIC: last sequence that is on the disk, 0: none}

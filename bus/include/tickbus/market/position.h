@@ -28,6 +28,11 @@ typedef struct position {
  * neither 'B' nor 'S'. */
 bool position_apply(position_t *p, uint8_t side, uint32_t qty, uint32_t px_e4);
 
+/* Take an execution back that was booked earlier: as one of the other side at its price, and its
+ * shares were never bought or sold. False, and nothing changed, as with position_apply, or when it
+ * cannot have been booked. */
+bool position_break(position_t *p, uint8_t side, uint32_t qty, uint32_t px_e4);
+
 /* Profit of the open shares at `mark_px_e4`; saturates. */
 int64_t position_unrealised_e4(const position_t *p, uint32_t mark_px_e4);
 

@@ -4,7 +4,9 @@
  * The executor alone publishes here; what risk rejects it answers as well, at the time at which the
  * venue would have. Every order gets exactly one of ACCEPTED or REJECTED first; an accepted one
  * ends with exactly one of FILLED or CANCELLED. A cancel that finds no live order is answered
- * CANCEL_REJECTED and changes nothing. Strategy and risk both follow the topic.
+ * CANCEL_REJECTED and changes nothing. BROKEN takes an execution back, at any time after it:
+ * exec_id is that of the execution, and order, side, price, quantity and liquidity are as they
+ * were; what the order has left does not change. Strategy and risk both follow the topic.
  */
 #ifndef TICKBUS_MSG_REPORT_H
 #define TICKBUS_MSG_REPORT_H
@@ -21,10 +23,11 @@
     X(PARTIAL, 3, "partially_filled")                                                              \
     X(FILLED, 4, "filled")                                                                         \
     X(CANCELLED, 5, "cancelled")                                                                   \
-    X(CANCEL_REJECTED, 6, "cancel_rejected")
+    X(CANCEL_REJECTED, 6, "cancel_rejected")                                                       \
+    X(BROKEN, 7, "broken")
 
-/* Why. NONE with ACCEPTED, PARTIAL, FILLED; the rest with REJECTED, CANCELLED, CANCEL_REJECTED. The
- * names are those of the summary's `risk.rejects`. */
+/* Why. NONE with ACCEPTED, PARTIAL, FILLED, BROKEN; the rest with REJECTED, CANCELLED,
+ * CANCEL_REJECTED. The names are those of the summary's `risk.rejects`. */
 #define REPORT_REASONS(X)                                                                          \
     X(NONE, 0, "none")                                                                             \
     X(MALFORMED, 1, "malformed") /* side, kind, tif or quantity 0: not an order at all */          \
@@ -84,21 +87,24 @@ typedef struct report {
     uint64_t order_id;
     uint64_t md_seq : 48;  /* the last tick that the venue had taken when this happened */
     uint64_t locate : 16;  /* of the order's symbol */
-    uint64_t exec_id : 48; /* PARTIAL, FILLED: number of the execution, from 1; else 0 */
+    uint64_t exec_id : 48; /* PARTIAL, FILLED, BROKEN: number of the execution, from 1; else 0 */
     uint64_t kind : 8;     /* REPORT_... */
     uint64_t reason : 8;   /* REASON_... */
     uint64_t sent : 48;    /* when it was published, ns since bus epoch: host time */
     uint64_t side : 8;     /* of the order */
-    /* PARTIAL, FILLED: 'A' added (rested), 'R' removed (took); else 0 */
+    /* PARTIAL, FILLED, BROKEN: 'A' added (rested), 'R' removed (took), 'C' in a cross; else 0 */
     uint64_t liquidity : 8;
     /* market time at which its strategy sees it: never before that of an earlier report */
     uint64_t seen : 56;
     uint64_t flags : 8; /* REPORT_MORE, REPORT_ANSWER */
-    uint32_t px_e4;     /* PARTIAL, FILLED: execution price; else the order's limit */
-    /* PARTIAL, FILLED: shares of this execution; CANCELLED: shares taken off; else the order's */
+    uint32_t px_e4;     /* PARTIAL, FILLED, BROKEN: execution price; else the order's limit */
+    /* PARTIAL, FILLED, BROKEN: shares of the execution; CANCELLED: shares taken off; else the
+     * order's */
     uint32_t qty;
     uint32_t leaves; /* shares still open after this */
-    int32_t fee_e4;  /* PARTIAL, FILLED: what the venue takes for it; negative: what it pays */
+    /* PARTIAL, FILLED: what the venue takes for it; negative: what it pays. BROKEN: what it pays
+     * back, so with the other sign */
+    int32_t fee_e4;
 } report_t;
 
 TICK_ASSERT_(sizeof(report_t) == 56, "one line with its slot word");
