@@ -46,7 +46,7 @@ allowed()
     bus/run/*) echo "$ring_headers $run_headers bus/run/" ;;
     bus/layout/*) echo "tickbus/directory.h tickbus/msg/ bus/layout/" ;; # all that lies in shared memory
     bus/examples/* | bus/package/*) echo "tickbus/" ;; # all that is public
-    bus/journal/*) echo "$bus_headers bus/journal/" ;;
+    bus/journal/*) echo "$bus_headers $stamps bus/journal/" ;;
     bus/msg/*) echo "tickbus/error.h tickbus/inline.h $messages" ;;
     bus/wire/*) echo "tickbus/error.h $wire" ;;
     bus/remote/*) echo "tickbus/clock.h tickbus/error.h tickbus/soup.h $wire bus/remote/" ;;

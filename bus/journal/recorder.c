@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bus/run/stamps.h"
+
 #define BATCH_MIN 64u /* messages of one topic in one poll */
 
 typedef struct recorder {
@@ -18,6 +20,9 @@ typedef struct recorder {
     tbus_atomic_u64_t *bytes;
     tbus_atomic_u64_t *missed;
     tbus_atomic_u64_t *no_room;
+    /* while somebody measures: where it is noted when a message was recorded; NULL: nobody does */
+    const tbus_stamps_t *stamps;
+    uint32_t stamped_topic;
 } recorder_t;
 
 static int fail_append(recorder_t *r)
@@ -47,6 +52,8 @@ static int record_topic(recorder_t *r, uint32_t topic, uint32_t limit, uint64_t 
         if (TBUS_UNLIKELY(tbus_journal_writer_append(r->journal, (uint16_t)topic, s->seq, *now_ns,
                                                      message, bytes) < 0))
             return fail_append(r);
+        if (TBUS_UNLIKELY(r->stamps && topic == r->stamped_topic))
+            tbus_stamps_message(r->stamps, TBUS_STAMP_RECORDED, s->seq, tbus_stamps_now(r->stamps));
         tbus_advance(s);
         taken++;
     }
@@ -156,6 +163,16 @@ static int introduce(recorder_t *r, enum tbus_journal_session_kind kind, const c
     return code;
 }
 
+static void know_stamps(recorder_t *r)
+{
+    const tbus_stamps_t *stamps = r->stage.bus->stamps;
+    int topic = stamps ? tbus_bus_topic_index(r->stage.bus, stamps->topic) : -1;
+    if (topic < 0)
+        return;
+    r->stamps = stamps;
+    r->stamped_topic = (uint32_t)topic;
+}
+
 int tbus_recorder_create(tbus_bus_t *bus, uint32_t owner, const recorder_params_t *params,
                          tbus_stage_t **out_stage, tbus_error_t *err)
 {
@@ -188,6 +205,7 @@ int tbus_recorder_create(tbus_bus_t *bus, uint32_t owner, const recorder_params_
     r->bytes = tbus_counter(bus, owner, "journal.bytes", "bytes");
     r->missed = tbus_counter(bus, owner, "journal.missed", "messages");
     r->no_room = tbus_counter(bus, owner, "journal.no_room", "yes or no");
+    know_stamps(r);
     *out_stage = &r->stage;
     return 0;
 }

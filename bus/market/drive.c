@@ -536,9 +536,13 @@ static void measure_wait(const group_t *g)
     bool waits = g->has_tick && g->at_ns > leader->clear_ns && !blocked(g) && g->work == 0;
     if (waits && leader->waits_since_ns == 0) {
         leader->waits_since_ns = tbus_clock_ns();
+        leader->waits_seq = leader->md.seq;
         tbus_add_own_u64(leader->waited, 1);
     } else if (!waits && leader->waits_since_ns != 0 && g->work != 0) {
-        tbus_histogram_record(leader->waits, tbus_clock_ns() - leader->waits_since_ns);
+        uint64_t waited_ns = tbus_clock_ns() - leader->waits_since_ns;
+        tbus_histogram_record(leader->waits, waited_ns);
+        if (TBUS_UNLIKELY(leader->stamps && leader->stamps_ticks))
+            tbus_stamps_message(leader->stamps, TBUS_STAMP_WAITED, leader->waits_seq, waited_ns);
         leader->waits_since_ns = 0;
     }
 }

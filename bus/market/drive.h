@@ -158,6 +158,7 @@ struct market_stage {
     const uint64_t *taken_at;  /* a stamp: when the tick in hand was taken by its process */
     uint64_t tick_taken_at;    /* the same, of the first stage of a process */
     uint64_t waits_since_ns;   /* host time; 0: it does not wait for a horizon */
+    uint64_t waits_seq;        /* and with which tick, of md */
     tbus_histogram_t *waits;   /* how long; NULL: nobody asks */
     tbus_atomic_u64_t *waited; /* ticks that had to wait; NULL likewise */
 };

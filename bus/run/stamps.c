@@ -2,6 +2,7 @@
 #include "bus/run/stamps.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -24,6 +25,7 @@ static uint64_t padded(uint64_t bytes)
 int tbus_stamps_create(const tbus_stamps_spec_t *spec, tbus_stamps_t *out_stamps, tbus_error_t *err)
 {
     tbus_stamps_t s = {.ticks = spec->ticks, .streams = spec->streams};
+    snprintf(s.topic, sizeof s.topic, "%s", spec->topic ? spec->topic : "");
     const uint64_t rows_max = UINT64_C(1) << 40;
     if (spec->messages == 0 || spec->streams == 0 || spec->messages > rows_max ||
         spec->answers > rows_max)

@@ -37,6 +37,7 @@
 #include <tickbus/atomic.h>
 #include <tickbus/clock.h>
 #include <tickbus/error.h>
+#include <tickbus/ring.h>
 
 enum tbus_stamp {
     TBUS_STAMP_INTENDED,
@@ -74,12 +75,14 @@ typedef struct tbus_stamps_spec {
     uint32_t streams;  /* who answers, 1 or more */
     uint32_t optional; /* bit by column: WAITED, RECORDED, SERVED, where they are wanted */
     bool ticks;        /* stamp by the CPU's counter, not by CLOCK_MONOTONIC */
+    const char *topic; /* of the messages */
 } tbus_stamps_spec_t;
 
 /* Local handle; copies in children are good, since the mapping is inherited. */
 typedef struct tbus_stamps {
     tbus_stamps_shared_t *shared;
     bool ticks;
+    char topic[TBUS_NAME_MAX]; /* whose sequences name the rows of messages */
     uint32_t streams;
     uint64_t rows[TBUS_STAMP_COLUMNS]; /* 0: the column is not kept */
     tbus_atomic_u64_t *columns[TBUS_STAMP_COLUMNS];

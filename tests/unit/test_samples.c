@@ -21,6 +21,7 @@
 typedef struct fixture {
     char scratch[SCRATCH_PATH_MAX];
     tbus_stamps_t stamps;
+    stamp_clock_t clock;
     samples_t samples;
     collect_backward_t backward;
 } fixture_t;
@@ -75,7 +76,7 @@ static void answer(fixture_t *f, uint32_t stream, uint64_t number, bool second, 
 static void collect(fixture_t *f)
 {
     tbus_error_t err = {0};
-    assert_int_equal(collect_samples(&f->stamps, &f->samples, &f->backward, &err), 0);
+    assert_int_equal(collect_samples(&f->stamps, &f->clock, &f->samples, &f->backward, &err), 0);
 }
 
 static uint64_t value(const fixture_t *f, enum sample_hop hop, uint64_t row)

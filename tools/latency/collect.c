@@ -6,6 +6,7 @@
 
 typedef struct collect {
     const tbus_stamps_t *stamps;
+    const stamp_clock_t *clock;
     samples_t *samples;
     collect_backward_t *backward;
 } collect_t;
@@ -17,10 +18,18 @@ typedef struct answer {
     uint64_t at; /* its own row */
 } answer_t;
 
-static uint64_t stamp(const collect_t *c, enum tbus_stamp column, uint64_t row)
+/* As it was put there. */
+static uint64_t raw(const collect_t *c, enum tbus_stamp column, uint64_t row)
 {
     return row < c->stamps->rows[column] ? tbus_load_relaxed_u64(&c->stamps->columns[column][row])
                                          : 0;
+}
+
+/* In ns of CLOCK_MONOTONIC. */
+static uint64_t stamp(const collect_t *c, enum tbus_stamp column, uint64_t row)
+{
+    uint64_t at = raw(c, column, row);
+    return at ? stamp_clock_ns(c->clock, at) : 0;
 }
 
 /* From `before` to `after`; *after moves, if it lies before that. */
@@ -38,7 +47,7 @@ static uint64_t hop(const collect_t *c, uint64_t before, uint64_t *after)
 static uint64_t published_rows(const collect_t *c)
 {
     uint64_t rows = 0, rows_max = c->stamps->rows[TBUS_STAMP_INTENDED];
-    while (rows < rows_max && rows < SAMPLES_ROWS_MAX && stamp(c, TBUS_STAMP_INTENDED, rows))
+    while (rows < rows_max && rows < SAMPLES_ROWS_MAX && raw(c, TBUS_STAMP_INTENDED, rows))
         rows++;
     return rows;
 }
@@ -55,7 +64,7 @@ static uint64_t count_of(const collect_t *c, enum tbus_stamp column, uint64_t ro
 {
     uint64_t count = 0;
     for (uint64_t i = 0; i < rows; i++)
-        count += stamp(c, column, i) != 0;
+        count += raw(c, column, i) != 0;
     return count;
 }
 
@@ -74,6 +83,14 @@ static bool add_beside(const collect_t *c, enum sample_hop h, enum tbus_stamp co
     return true;
 }
 
+/* What was noted ends with the turn in which the message was taken, and that may be later. */
+static uint64_t waited_ns(const collect_t *c, uint64_t row)
+{
+    const sample_column_t *seen = &c->samples->hops[HOP_SEEN];
+    uint64_t waited = raw(c, TBUS_STAMP_WAITED, row), most = seen->ns[seen->count - 1];
+    return waited < most ? waited : most;
+}
+
 static bool add_messages(const collect_t *c)
 {
     samples_t *s = c->samples;
@@ -86,7 +103,7 @@ static bool add_messages(const collect_t *c)
                          sparse))
         return false;
     for (uint64_t i = 0; i < s->rows; i++) {
-        uint64_t intended = stamp(c, TBUS_STAMP_INTENDED, i);
+        uint64_t intended = raw(c, TBUS_STAMP_INTENDED, i);
         uint64_t published = stamp(c, TBUS_STAMP_PUBLISHED, i);
         uint64_t taken_at = stamp(c, TBUS_STAMP_TAKEN, i);
         s->intended_ns[i] = intended - s->start_ns;
@@ -96,7 +113,7 @@ static bool add_messages(const collect_t *c)
         add(s, HOP_SEEN, i, hop(c, published, &taken_at));
         add(s, HOP_TICK_TO_SEEN, i, taken_at - intended);
         if (c->stamps->rows[TBUS_STAMP_WAITED])
-            add(s, HOP_WAIT_HORIZON, i, stamp(c, TBUS_STAMP_WAITED, i));
+            add(s, HOP_WAIT_HORIZON, i, waited_ns(c, i));
     }
     return true;
 }
@@ -112,14 +129,14 @@ static int by_row(const void *a, const void *b)
 /* Does the answer in that row count, and of which message is it? */
 static bool is_whole(const collect_t *c, uint64_t at, answer_t *out_answer)
 {
-    uint64_t first_seq = c->samples->first_seq, seq = stamp(c, TBUS_STAMP_ANSWERS, at);
+    uint64_t first_seq = c->samples->first_seq, seq = raw(c, TBUS_STAMP_ANSWERS, at);
     if (seq < first_seq || seq - first_seq >= c->samples->rows)
         return false;
     for (int column = TBUS_STAMP_ANSWER_TAKEN; column <= TBUS_STAMP_REPORTED; column++)
-        if (stamp(c, (enum tbus_stamp)column, at) == 0)
+        if (raw(c, (enum tbus_stamp)column, at) == 0)
             return false;
     *out_answer = (answer_t){
-        .row = (uint32_t)(seq - first_seq), .sent = stamp(c, TBUS_STAMP_SENT, at), .at = at};
+        .row = (uint32_t)(seq - first_seq), .sent = raw(c, TBUS_STAMP_SENT, at), .at = at};
     return true;
 }
 
@@ -162,13 +179,13 @@ static void set_seen(samples_t *s, uint32_t row, uint64_t seen_ns, uint64_t tota
 static void add_answer(const collect_t *c, const answer_t *answer)
 {
     samples_t *s = c->samples;
-    const uint64_t intended = stamp(c, TBUS_STAMP_INTENDED, answer->row);
+    const uint64_t intended = raw(c, TBUS_STAMP_INTENDED, answer->row);
     uint64_t at[HOP_PATH] = {
         [HOP_PUBLISH] = stamp(c, TBUS_STAMP_PUBLISHED, answer->row),
         [HOP_SEEN] = stamp(c, TBUS_STAMP_ANSWER_TAKEN, answer->at),
         [HOP_DECIDE] = answer->sent,
         [HOP_RISK] = stamp(c, TBUS_STAMP_PASSED, answer->at),
-        [HOP_EXECUTE] = stamp(c, TBUS_STAMP_DONE, answer->at),
+        [HOP_EXECUTE] = raw(c, TBUS_STAMP_DONE, answer->at),
         [HOP_REPORT] = stamp(c, TBUS_STAMP_REPORTED, answer->at),
     };
     collect_backward_t seen_before = *c->backward; /* the first two are counted already */
@@ -196,17 +213,17 @@ static bool add_answers(const collect_t *c)
     return room;
 }
 
-int collect_samples(const tbus_stamps_t *stamps, samples_t *out_samples,
+int collect_samples(const tbus_stamps_t *stamps, const stamp_clock_t *clock, samples_t *out_samples,
                     collect_backward_t *out_backward, tbus_error_t *err)
 {
     samples_t s = {0};
     collect_backward_t backward = {0};
-    collect_t c = {.stamps = stamps, .samples = &s, .backward = &backward};
+    collect_t c = {.stamps = stamps, .clock = clock, .samples = &s, .backward = &backward};
     uint64_t rows = published_rows(&c);
     bool room = samples_create(rows, &s);
     s.rows = rows;
     s.first_seq = tbus_load_relaxed_u64(&stamps->shared->first_seq);
-    s.start_ns = stamp(&c, TBUS_STAMP_INTENDED, 0);
+    s.start_ns = raw(&c, TBUS_STAMP_INTENDED, 0);
     room = room && add_messages(&c) && add_answers(&c);
     room = room && add_beside(&c, HOP_RECORD, TBUS_STAMP_RECORDED);
     room = room && add_beside(&c, HOP_GATEWAY, TBUS_STAMP_SERVED);

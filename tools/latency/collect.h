@@ -13,14 +13,15 @@
 #include "bus/run/stamps.h"
 
 #include "tools/latency/samples.h"
+#include "tools/latency/stamp_clock.h"
 
 typedef struct collect_backward {
     uint64_t count;
     uint64_t ns_max;
 } collect_backward_t;
 
-/* -ENOMEM. */
-int collect_samples(const tbus_stamps_t *stamps, samples_t *out_samples,
+/* `clock`: read from before the first stamp until after the last. -ENOMEM. */
+int collect_samples(const tbus_stamps_t *stamps, const stamp_clock_t *clock, samples_t *out_samples,
                     collect_backward_t *out_backward, tbus_error_t *err);
 
 #endif

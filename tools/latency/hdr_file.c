@@ -49,7 +49,7 @@ static double next_share(double share)
     return share + 1 / ticks;
 }
 
-void hdr_write_percentiles(const hdr_t *h, FILE *out)
+static void write_percentiles(const hdr_t *h, FILE *out)
 {
     double mean, deviation, share = 0;
     uint64_t seen = 0;
@@ -146,7 +146,7 @@ static void write_base64(const unsigned char *bytes, size_t count, FILE *out)
 
 /* ---- the log */
 
-void hdr_log_begin(uint64_t start_ms, FILE *out)
+static void begin_log(uint64_t start_ms, FILE *out)
 {
     time_t seconds = (time_t)(start_ms / 1000);
     struct tm utc;
@@ -204,7 +204,7 @@ static int write_hop(const samples_t *s, enum sample_hop hop, hdr_t *h, const ch
     hdr_clear(h);
     for (uint64_t i = 0; i < s->hops[hop].count; i++)
         hdr_record(h, s->hops[hop].ns[i]);
-    hdr_write_percentiles(h, file.stream);
+    write_percentiles(h, file.stream);
     return output_file_commit(&file, err);
 }
 
@@ -238,7 +238,7 @@ static int write_log(const samples_t *s, uint64_t start_ms, hdr_t *h, const char
     int code = open_in(directory, "latency", ".hlog", &file, err);
     if (code < 0)
         return code;
-    hdr_log_begin(start_ms, file.stream);
+    begin_log(start_ms, file.stream);
     if (log_all(s, h, file.stream))
         return output_file_commit(&file, err);
     output_file_abandon(&file);

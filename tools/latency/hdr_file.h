@@ -7,8 +7,8 @@
  *
  * V2, integers big-endian: cookie 0x1c849313, bytes of counts, normalizing index offset 0,
  * significant digits (32 bits each); lowest and highest value (64 bits each); ratio to doubles 1.0
- * (64 bits); counts, as numbers in ZigZag LEB128 of at most 9 bytes, where a negative one is so many
- * counts of 0. Compressed: cookie 0x1c849314, bytes that follow, then the same by zlib; in a log as
+ * (64 bits); counts, as numbers in ZigZag LEB128 of at most 9 bytes, where a negative one is as
+ * many counts of 0. Compressed: cookie 0x1c849314, bytes that follow, then the same by zlib; in a log as
  * base64.
  */
 #ifndef TICKBUS_TOOLS_LATENCY_HDR_FILE_H
@@ -20,18 +20,13 @@
 #include "tools/latency/hdr.h"
 #include "tools/latency/samples.h"
 
-/* The percentiles of `h`, in ns. */
-void hdr_write_percentiles(const hdr_t *h, FILE *out);
-
-/* The head of a log that begins at `start_ms` (after 1970). */
-void hdr_log_begin(uint64_t start_ms, FILE *out);
-/* One line: what was recorded under `tag` from `from_s` after the beginning, for `length_s`. False:
- * no memory. */
+/* One line of a log: what was recorded under `tag` from `from_s` after its beginning, for
+ * `length_s`. False: no memory. Here for tests. */
 bool hdr_log_add(const char *tag, double from_s, double length_s, const hdr_t *h, FILE *out);
 
 /* Of each hop that was measured DIR/HOP.hgrm; and DIR/latency.hlog, with a line for each second and
- * hop, by the time at which messages were intended. `start_ms`: when the schedule began, after 1970.
- * -errno, -ENOMEM. */
+ * hop, by the time at which messages were intended. `start_ms`: when the schedule began, after
+ * 1970. -errno, -ENOMEM. */
 int hdr_write_samples(const samples_t *s, uint64_t start_ms, const char *directory,
                       tbus_error_t *err);
 

@@ -6,9 +6,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "bus/market/session.h"
 #include "bus/run/stamps.h"
 
 #include "tools/latency/collect.h"
+#include "tools/latency/stamp_clock.h"
 #include "tools/run/supervisor.h"
 #include "tools/show/outcome.h"
 
@@ -215,14 +217,6 @@ static uint32_t strategies_of(const run_spec_t *spec)
     return strategies ? strategies : 1;
 }
 
-static double clock_cost_ns(void)
-{
-    uint64_t began_ns = tbus_clock_ns();
-    for (unsigned i = 0; i < CLOCK_LOOKS; i++)
-        (void)tbus_clock_ns();
-    return (double)(tbus_clock_ns() - began_ns) / CLOCK_LOOKS;
-}
-
 /* CLOCK_MONOTONIC as ms after 1970. */
 static uint64_t wall_ms(uint64_t ns)
 {
@@ -232,15 +226,35 @@ static uint64_t wall_ms(uint64_t ns)
     return (now_ns - (tbus_clock_ns() - ns)) / 1000000;
 }
 
-static int collect(const char *verb, const tbus_stamps_t *stamps, run_result_t *r)
+/* Which columns there is somebody to fill. */
+static uint32_t optional_columns(const run_spec_t *spec)
+{
+    const config_t *config = &spec->start.config;
+    const session_values_t *venue = config_resource_values(config, &session_resource);
+    uint32_t columns = 0;
+    if (venue->clock == SESSION_CLOCK_MARKET)
+        columns |= 1u << TBUS_STAMP_WAITED;
+    if (config_journal(config)[0])
+        columns |= 1u << TBUS_STAMP_RECORDED;
+    return columns;
+}
+
+static void watch(void *context)
+{
+    stamp_clock_read(context, false);
+}
+
+static int collect(const char *verb, const tbus_stamps_t *stamps, const stamp_clock_t *clock,
+                   run_result_t *r)
 {
     tbus_error_t why = {0};
     collect_backward_t backward;
-    if (collect_samples(stamps, &r->samples, &backward, &why) < 0)
+    if (collect_samples(stamps, clock, &r->samples, &backward, &why) < 0)
         return outcome_failed(verb, "%s", why.text);
     r->began_ms = wall_ms(r->samples.start_ns);
     r->clock.backward_count = backward.count;
     r->clock.backward_ns_max = backward.ns_max;
+    r->clock.drift_ns = stamp_clock_drift_ns(clock);
     r->messages_lost = tbus_load_relaxed_u64(&stamps->shared->columns[TBUS_STAMP_INTENDED].lost);
     r->answers_lost = tbus_load_relaxed_u64(&stamps->shared->columns[TBUS_STAMP_SENT].lost);
     if (r->messages_lost)
@@ -255,23 +269,35 @@ static int collect(const char *verb, const tbus_stamps_t *stamps, run_result_t *
 
 int run_measure(const char *verb, run_spec_t *spec, run_result_t *out_result)
 {
+    static stamp_clock_t clock; /* large, and one run at a time */
     tbus_error_t why = {0};
     tbus_stamps_t stamps;
     uint64_t messages = messages_expected(spec);
-    tbus_stamps_spec_t tables = {
-        .messages = messages, .answers = messages / 2 + ROWS_SPARE, .streams = strategies_of(spec)};
-    *out_result = (run_result_t){0};
-    out_result->clock.read_ns = out_result->clock.system_ns = clock_cost_ns();
+    bool ticks = stamp_clock_trusts_counter();
+    tbus_stamps_spec_t tables = {.messages = messages,
+                                 .answers = messages / 2 + ROWS_SPARE,
+                                 .streams = strategies_of(spec),
+                                 .optional = optional_columns(spec),
+                                 .topic = "md",
+                                 .ticks = ticks};
+    *out_result = (run_result_t){.clock = {.ticks = ticks,
+                                           .read_ns = stamp_clock_cost_ns(ticks),
+                                           .system_ns = stamp_clock_cost_ns(false)}};
     if (tbus_stamps_create(&tables, &stamps, &why) < 0)
         return outcome_failed(verb, "%s", why.text);
+    stamp_clock_init(&clock, ticks);
+    stamp_clock_read(&clock, false);
     supervisor_request_t request = {.verb = verb,
                                     .options = &spec->start,
                                     .no_summary = true,
                                     .stamps = &stamps,
+                                    .watch = watch,
+                                    .watch_context = &clock,
                                     .summary = &out_result->summary};
     int code = supervisor_run(&request);
+    stamp_clock_read(&clock, true);
     if (code == OUTCOME_OK)
-        code = collect(verb, &stamps, out_result);
+        code = collect(verb, &stamps, &clock, out_result);
     tbus_stamps_destroy(&stamps);
     if (code != OUTCOME_OK)
         run_result_clear(out_result);

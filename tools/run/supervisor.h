@@ -47,6 +47,10 @@ typedef struct supervisor_request {
     bool no_summary;       /* whoever asked has something else to print, unless the run fails */
     /* where stages note when each message took each step; not owned. NULL: nobody measures */
     const struct tbus_stamps *stamps;
+    /* Called in each step of the supervisor while the stages run, every 50 ms at least; never in
+     * the stages. NULL: nobody asks */
+    void (*watch)(void *context);
+    void *watch_context;
     /* with no_summary: the object (summary.h), a new reference, or NULL. NULL: nobody asks */
     json_t **summary;
     /* of a run that repeats what was recorded; NULL: nobody asks. Written before the end. */

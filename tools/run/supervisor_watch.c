@@ -300,6 +300,8 @@ void supervisor_step(supervisor_t *s, int timeout_ms)
     supervisor_watch_halt(s);
     supervisor_watch_stalls(s);
     supervisor_watch_services(s);
+    if (s->request->watch)
+        s->request->watch(s->request->watch_context);
     if (s->running_since_ns && supervisor_stages(s))
         progress_show(&s->progress, &s->talk, &s->pipeline.bus, s->running_since_ns, s->run.for_ns);
 }
