@@ -20,6 +20,7 @@ messages="tickbus/msg/ bus/msg/"
 market="tickbus/market/ bus/market/"
 wire="bus/wire/"
 stamps="bus/run/stamps.h" # where stages note when a message took which step
+gaps="bus/run/gaps.h"     # where processes note their late turns
 public()
 {
     case $1 in
@@ -56,14 +57,14 @@ allowed()
     feedsim/*) echo "$bus_headers $messages $wire $market $stamps feedsim/" ;;
     strategy/*) echo "$bus_headers $messages $market strategy/ tickbus/strategy.h" ;;
     risk/*) echo "$bus_headers $messages $market risk/" ;;
-    tools/latency/*) echo "$below_tools $stamps tools/show/ tools/measure/ tools/control/ tools/config/ tools/run/ tools/latency/" ;;
+    tools/latency/*) echo "$below_tools $stamps $gaps tools/show/ tools/measure/ tools/control/ tools/config/ tools/run/ tools/latency/" ;;
     tools/show/*) echo "$below_tools tools/show/" ;;
     tools/measure/*) echo "tickbus/ tools/show/ tools/measure/" ;;
     tools/control/*) echo "tickbus/ bus/run/rundir.h bus/run/attach.h bus/run/exchange.h tools/show/ tools/measure/ tools/control/" ;;
     tools/journal/*) echo "$below_tools tools/show/ tools/measure/ tools/config/ tools/journal/" ;;
     tools/config/*) echo "$below_tools tools/show/ tools/config/" ;;
     tools/ipc/*) echo "tickbus/ tools/show/ tools/measure/ tools/control/ tools/config/ tools/ipc/" ;;
-    tools/run/*) echo "$below_tools bus/run/cgroup.h $stamps tools/show/ tools/measure/ tools/control/ tools/config/ tools/journal/ tools/run/" ;;
+    tools/run/*) echo "$below_tools bus/run/cgroup.h $stamps $gaps tools/show/ tools/measure/ tools/control/ tools/config/ tools/journal/ tools/run/" ;;
     tools/verb*.c) echo "$below_tools tools/show/ tools/measure/ tools/control/ tools/config/ tools/ipc/ tools/journal/ tools/run/ tools/latency/ tools/verbs.h" ;;
     tools/*) echo "tickbus/ tools/show/ tools/measure/ tools/verbs.h" ;;
     tests/*) echo "tickbus/ bus/ feedsim/ strategy/ risk/ tools/ tests/" ;;

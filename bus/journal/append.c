@@ -152,6 +152,7 @@ static int make_room(tbus_journal_writer_t *w, uint64_t need, uint64_t time_ns)
                 return NO_ROOM;
             }
         }
+        w->waits++;
         pthread_cond_signal(&w->work);
         pthread_cond_wait(&w->ready, &w->lock);
     }

@@ -73,6 +73,7 @@ static int recorder_poll(tbus_stage_t *stage, uint32_t budget)
         taken += count;
     }
     if (taken) {
+        r->stage.waits = tbus_journal_writer_waits(r->journal);
         tbus_store_relaxed_u64(r->records, tbus_journal_writer_records(r->journal));
         tbus_store_relaxed_u64(r->bytes, tbus_journal_writer_bytes(r->journal));
         tbus_store_relaxed_u64(r->missed, tbus_journal_writer_missed(r->journal));

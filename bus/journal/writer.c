@@ -36,6 +36,11 @@ uint64_t tbus_journal_writer_bytes(const tbus_journal_writer_t *w)
     return w->bytes;
 }
 
+uint64_t tbus_journal_writer_waits(const tbus_journal_writer_t *w)
+{
+    return w->waits;
+}
+
 uint64_t tbus_journal_writer_missed(const tbus_journal_writer_t *w)
 {
     return w->hole.missed;

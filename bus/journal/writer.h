@@ -41,6 +41,7 @@ struct tbus_journal_writer {
     uint64_t records;
     uint64_t session_records; /* among them */
     uint64_t bytes;
+    uint64_t waits; /* times that append waited for the helper */
     /* of the records' times: the next day; 0: not known yet; UINT64_MAX: days do not count */
     uint64_t day_ends_ns;
     tbus_journal_hole_t hole;

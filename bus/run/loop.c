@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "bus/run/gaps.h"
+
 /* Turns between two heartbeats of a busy loop; an idle one beats whenever it has slept. */
 #define HEARTBEAT_TURNS 1024u
 
@@ -272,6 +274,12 @@ static int finish_stages(const tbus_loop_t *loop)
     return first_error;
 }
 
+static inline void watch(tbus_loop_t *loop, enum tbus_turn turn)
+{
+    if (TBUS_UNLIKELY(loop->gap_watch))
+        tbus_gap_watch_turn(loop->gap_watch, loop, turn);
+}
+
 /* Between two passes that found nothing. */
 static void idle(tbus_loop_t *loop)
 {
@@ -311,9 +319,11 @@ int tbus_loop_run(tbus_loop_t *loop)
         }
         if (work) {
             tbus_waiter_found(&loop->waiter);
+            watch(loop, TBUS_TURN_WORKED);
             continue;
         }
         rest(loop);
+        watch(loop, TBUS_TURN_IDLE);
         if (all_told(loop, TBUS_CMD_STOP) ||
             (orphaned(loop) && wound_down(loop, obeyed) && may_leave(loop)))
             break;
@@ -323,8 +333,10 @@ int tbus_loop_run(tbus_loop_t *loop)
             loop->waiter.mode = TBUS_WAIT_PARK;
         uint64_t parks = loop->waiter.parks;
         idle(loop);
-        if (loop->waiter.parks != parks)
+        if (loop->waiter.parks != parks) {
+            watch(loop, TBUS_TURN_SLEPT);
             beat(loop);
+        }
     }
     if (loop->allocated_bytes)
         for (uint32_t i = 0; i < loop->stages_count; i++)

@@ -77,6 +77,7 @@
  * unchecked: tbus_journal_writer_has_room
  * unchecked: tbus_journal_writer_missed
  * unchecked: tbus_journal_writer_records
+ * unchecked: tbus_journal_writer_waits
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "tools/latency/hops.h"
+#include "tools/latency/report_cause.h"
 #include "tools/measure/format.h"
 #include "tools/measure/provenance.h"
 #include "tools/show/grouped.h"
@@ -116,6 +117,10 @@ json_t *report_build(const run_spec_t *spec, const run_result_t *result)
     json_object_set(object, "summary", result->summary);
     json_object_set_new(object, "notes", notes_array(result, steadiness));
     json_object_set_new(object, "steadiness", steadiness);
+    if (report_add_causes(object, &result->evidence, &result->samples) < 0) {
+        json_decref(object);
+        return NULL;
+    }
     return object;
 }
 
@@ -245,6 +250,7 @@ void report_print(const json_t *report, FILE *out)
     const json_t *note;
     print_head(report, out);
     print_hops(report, out);
+    report_print_causes(report, out);
     print_worst(json_object_get(report, "worst"), out);
     print_clock(json_object_get(report, "clock"), out);
     json_array_foreach(json_object_get(report, "notes"), i, note)

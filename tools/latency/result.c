@@ -22,6 +22,7 @@ void run_result_clear(run_result_t *result)
 {
     samples_clear(&result->samples);
     json_decref(result->summary);
+    evidence_clear(&result->evidence);
     *result = (run_result_t){0};
 }
 

@@ -285,17 +285,24 @@ int run_measure(const char *verb, run_spec_t *spec, run_result_t *out_result)
                                            .system_ns = stamp_clock_cost_ns(false)}};
     if (tbus_stamps_create(&tables, &stamps, &why) < 0)
         return outcome_failed(verb, "%s", why.text);
+    if (evidence_begin(&spec->start.config, &out_result->evidence, &why) < 0) {
+        tbus_stamps_destroy(&stamps);
+        return outcome_failed(verb, "%s", why.text);
+    }
     stamp_clock_init(&clock, ticks);
     stamp_clock_read(&clock, false);
     supervisor_request_t request = {.verb = verb,
                                     .options = &spec->start,
                                     .no_summary = true,
                                     .stamps = &stamps,
+                                    .gaps = &out_result->evidence.gaps,
                                     .watch = watch,
                                     .watch_context = &clock,
                                     .summary = &out_result->summary};
     int code = supervisor_run(&request);
     stamp_clock_read(&clock, true);
+    if (evidence_end(&out_result->evidence) < 0)
+        run_note(out_result, "no memory for what is known of switches: causes are without names");
     if (code == OUTCOME_OK)
         code = collect(verb, &stamps, &clock, out_result);
     tbus_stamps_destroy(&stamps);

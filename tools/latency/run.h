@@ -17,6 +17,7 @@
 #include <jansson.h>
 
 #include "tools/config/start_options.h"
+#include "tools/latency/evidence.h"
 #include "tools/latency/samples.h"
 
 typedef struct run_spec {
@@ -53,7 +54,8 @@ typedef struct run_result {
     uint64_t messages_lost; /* that the tables had no room for: they are in no sample */
     uint64_t answers_lost;
     run_clock_t clock;
-    json_t *summary; /* owned; as `busctl start --json` prints it */
+    evidence_t evidence; /* owned: why messages were slow */
+    json_t *summary;     /* owned; as `busctl start --json` prints it */
     uint32_t notes_count;
     char notes[RUN_NOTES_MAX][RUN_NOTE_BYTES]; /* one sentence each */
 } run_result_t;

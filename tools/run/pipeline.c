@@ -10,6 +10,7 @@
 #include <tickbus/msg/event.h>
 #include <tickbus/stage.h>
 
+#include "bus/run/gaps.h"
 #include "bus/run/stamps.h"
 #include "tools/measure/process_state.h"
 #include "tools/run/allocation.h"
@@ -430,6 +431,18 @@ static void halt_unattended(void *context, uint64_t now_ns)
                            "nothing was heard of the supervisor for a second");
 }
 
+static int run_loop(const pipeline_t *pipeline, uint32_t index, tbus_loop_t *loop)
+{
+    tbus_gap_watch_t watch = {0};
+    if (!pipeline->gaps)
+        return tbus_loop_run(loop);
+    tbus_gap_watch_begin(&watch, pipeline->gaps, index, loop);
+    loop->gap_watch = &watch;
+    int code = tbus_loop_run(loop);
+    tbus_gap_watch_end(&watch);
+    return code;
+}
+
 int pipeline_run_process(pipeline_t *pipeline, uint32_t index, const tbus_atomic_u32_t *orphaned)
 {
     const layout_process_t *plan = &pipeline->layout->processes[index];
@@ -454,7 +467,7 @@ int pipeline_run_process(pipeline_t *pipeline, uint32_t index, const tbus_atomic
                             .beat_context = pipeline,
                             .allocated_bytes = allocation_meter()};
         tbus_waiter_init(&loop.waiter, plan->wait);
-        code = tbus_loop_run(&loop);
+        code = run_loop(pipeline, index, &loop);
     }
     while (running.stages_count--) {
         tbus_stage_t *stage = running.stages[running.stages_count];

@@ -47,6 +47,9 @@ typedef struct pipeline {
     pipeline_stage_t stages[TBUS_INSTANCES_MAX];
     kill_switch_t *kill_switch; /* in the directory of the bus */
     uint32_t supervisor_owner;  /* participant number, to publish events; 0: no such topic */
+    /* where its processes note their late turns, while somebody measures (bus/run/gaps.h); not
+     * owned. NULL: nobody does */
+    const struct tbus_gaps *gaps;
 } pipeline_t;
 
 #define PIPELINE_SUPERVISOR "supervisor"

@@ -608,6 +608,7 @@ static int supervise(supervisor_t *s, tbus_error_t *why)
                         &s->pipeline, why) < 0)
         goto no_pipeline;
     s->pipeline.bus.stamps = request->stamps;
+    s->pipeline.gaps = request->gaps;
     if (memory_check(&s->pipeline, why) < 0)
         goto no_guests;
     s->kills = memory_kills("/proc");

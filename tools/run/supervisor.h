@@ -51,6 +51,8 @@ typedef struct supervisor_request {
      * the stages. NULL: nobody asks */
     void (*watch)(void *context);
     void *watch_context;
+    /* where its processes note their late turns; not owned. NULL: nobody measures */
+    const struct tbus_gaps *gaps;
     /* with no_summary: the object (summary.h), a new reference, or NULL. NULL: nobody asks */
     json_t **summary;
     /* of a run that repeats what was recorded; NULL: nobody asks. Written before the end. */

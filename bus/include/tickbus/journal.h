@@ -217,6 +217,10 @@ uint64_t tbus_journal_writer_bytes(const tbus_journal_writer_t *w);
 uint64_t tbus_journal_writer_missed(const tbus_journal_writer_t *w);
 bool tbus_journal_writer_has_room(const tbus_journal_writer_t *w);
 
+/* How often append waited so far for the helper thread, because the next segment or more pages were
+ * not ready. Same thread. */
+uint64_t tbus_journal_writer_waits(const tbus_journal_writer_t *w);
+
 /* The last sequence of that topic that is on the disk, with all before it and all that were
  * recorded before them on any topic: a loss of power does not take them. 0: none. It goes up when a
  * segment was finished, and with PERIODIC and SYNC_BATCH in between; after a sync that failed it

@@ -79,6 +79,9 @@ typedef struct tbus_stage {
     tbus_horizon_view_t *horizons[TBUS_STAGE_HORIZONS_MAX];
     bool source_done; /* a source: no more input will come */
     bool pending;     /* output kept because a ring was FULL */
+    /* times that its poll waited for something that is no ring, as the recorder does for pages or a
+     * segment that are not ready; most stages never do */
+    uint64_t waits;
     /* why it failed; a text with code 0 is a note: said when the run has ended, and no failure */
     tbus_error_t error;
 } tbus_stage_t;
@@ -131,6 +134,8 @@ typedef struct tbus_loop {
     void (*on_beat)(void *context, uint64_t now_ns);
     void *beat_context;
     uint64_t (*allocated_bytes)(void); /* of this thread, ever; NULL: not known */
+    /* told of each turn, while somebody measures (bus/run/gaps.h); not owned. NULL: nobody does */
+    struct tbus_gap_watch *gap_watch;
 } tbus_loop_t;
 
 /* Turn until every stage's command is STOP: sets READY, waits for RUN, polls, winds down, finishes,

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bus/run/gaps.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LOOK_NS                                                                                    \
+    UINT64_C(10000000) /* between two looks at the kernel while there is nothing to do */
+
+/* --- the tables */
+
+int tbus_gaps_create(uint32_t processes, tbus_gaps_t *out_gaps, tbus_error_t *err)
+{
+    if (processes == 0 || processes > TBUS_GAPS_PROCESSES)
+        return tbus_fail(err, -EINVAL, "gaps of %u processes: 1 to %u can be noted", processes,
+                         TBUS_GAPS_PROCESSES);
+    void *memory = mmap(NULL, processes * sizeof(tbus_gaps_table_t), PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED)
+        return tbus_fail(err, -errno, "no memory for the gaps of %u processes: %s", processes,
+                         strerror(errno));
+    *out_gaps = (tbus_gaps_t){.processes = processes, .tables = (tbus_gaps_table_t *)memory};
+    return 0;
+}
+
+void tbus_gaps_destroy(tbus_gaps_t *gaps)
+{
+    if (gaps->tables)
+        munmap(gaps->tables, gaps->processes * sizeof(tbus_gaps_table_t));
+    *gaps = (tbus_gaps_t){0};
+}
+
+/* --- what the kernel says */
+
+/* Of the process: stages have one thread, and whoever is continued is so with all of them. */
+static tbus_atomic_u32_t continued;
+
+static void on_continued(int signal_number)
+{
+    (void)signal_number;
+    tbus_fetch_add_relaxed_u32(&continued, 1);
+}
+
+/* proc(5), /proc/pid/schedstat: time on a CPU, time in the run queue, slices. */
+static uint64_t run_delay_ns(int fd)
+{
+    char text[80];
+    ssize_t bytes = fd < 0 ? -1 : pread(fd, text, sizeof text - 1, 0);
+    if (bytes <= 0)
+        return 0;
+    text[bytes] = 0;
+    const char *space = strchr(text, ' ');
+    return space ? strtoull(space, NULL, 10) : 0;
+}
+
+static uint32_t waits_of(const tbus_loop_t *loop)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < loop->stages_count; i++)
+        sum += loop->stages[i]->waits;
+    return (uint32_t)sum;
+}
+
+static tbus_gap_sums_t look(const tbus_gap_watch_t *w, const tbus_loop_t *loop)
+{
+    struct timespec cpu = {0};
+    struct rusage usage = {0};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
+    getrusage(RUSAGE_THREAD, &usage);
+    return (tbus_gap_sums_t){
+        .cpu_ns = (uint64_t)cpu.tv_sec * UINT64_C(1000000000) + (uint64_t)cpu.tv_nsec,
+        .run_delay_ns = run_delay_ns(w->schedstat_fd),
+        .voluntary = (uint32_t)usage.ru_nvcsw,
+        .involuntary = (uint32_t)usage.ru_nivcsw,
+        .faults_minor = (uint32_t)usage.ru_minflt,
+        .faults_major = (uint32_t)usage.ru_majflt,
+        .continued = tbus_load_relaxed_u32(&continued),
+        .waits = waits_of(loop),
+    };
+}
+
+/* From here on what comes is counted anew. */
+static void take(tbus_gap_watch_t *w, const tbus_gap_sums_t *sums, uint64_t now_ns)
+{
+    w->sums = w->table->sums = *sums;
+    w->looked_ns = now_ns;
+    w->slept_ns = 0;
+    w->cpu = sched_getcpu();
+}
+
+/* --- noting */
+
+static void note(tbus_gaps_table_t *table, const tbus_gap_t *gap)
+{
+    if (table->count == TBUS_GAPS_MAX)
+        table->lost++;
+    else
+        table->gaps[table->count++] = *gap;
+}
+
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void note_turn(tbus_gap_watch_t *w, const tbus_loop_t *loop, uint64_t now_ns, bool worked)
+{
+    tbus_gap_sums_t sums = look(w, loop);
+    tbus_gap_t gap = {.begin_ns = w->last_ns,
+                      .end_ns = now_ns,
+                      .came = tbus_gap_sums_between(&w->sums, &sums),
+                      .kind = TBUS_GAP_TURN,
+                      .worked = worked,
+                      .cpu_before = w->cpu};
+    uint64_t passed_ns = now_ns - w->looked_ns;
+    uint64_t had_ns = gap.came.cpu_ns + w->slept_ns;
+    gap.off_ns = passed_ns > had_ns ? smaller(passed_ns - had_ns, now_ns - w->last_ns) : 0;
+    take(w, &sums, now_ns);
+    gap.cpu = w->cpu;
+    w->sleep_open = false;
+    note(w->table, &gap);
+}
+
+static void note_sleep(tbus_gap_watch_t *w, uint64_t now_ns)
+{
+    tbus_gaps_table_t *table = w->table;
+    uint64_t ns = now_ns - w->last_ns;
+    w->slept_ns += ns;
+    if (table->sleeps_count == TBUS_SLEEPS_MAX) {
+        table->sleeps_lost++;
+        return;
+    }
+    table->sleeps[table->sleeps_count++] =
+        (tbus_sleep_t){.begin_ns = w->last_ns, .ns = (uint32_t)smaller(ns, UINT32_MAX)};
+    w->sleep_open = true;
+}
+
+/* There is nothing to do: so this holds nobody up. */
+static void look_at_leisure(tbus_gap_watch_t *w, const tbus_loop_t *loop, uint64_t now_ns)
+{
+    tbus_gap_sums_t sums = look(w, loop);
+    if (w->sleep_open) {
+        tbus_sleep_t *sleep = &w->table->sleeps[w->table->sleeps_count - 1];
+        sleep->run_delay_ns =
+            (uint32_t)smaller(sums.run_delay_ns - w->sums.run_delay_ns, sleep->ns);
+        w->sleep_open = false;
+    }
+    take(w, &sums, now_ns);
+}
+
+/* --- a ring that is full */
+
+static const tbus_publisher_t *blocked(const tbus_loop_t *loop)
+{
+    for (uint32_t i = 0; i < loop->stages_count; i++)
+        for (uint32_t k = 0; k < loop->stages[i]->publishers_count; k++)
+            if (loop->stages[i]->publishers[k]->blocked)
+                return loop->stages[i]->publishers[k];
+    return NULL;
+}
+
+/* Who leaves no room: the subscriber that is furthest behind. */
+static void name_holder(const tbus_ring_t *ring, char *out_name)
+{
+    uint64_t least = UINT64_MAX;
+    for (uint32_t i = 0; i < TBUS_RING_SUBS_MAX; i++) {
+        const tbus_ring_sub_t *sub = &ring->shared->subs[i];
+        /* hint: for people */
+        uint64_t done = tbus_load_relaxed_u64(&sub->consumed) + tbus_load_relaxed_u64(&sub->tombs);
+        if (!tbus_ring_sub_owner(ring, i) || done >= least)
+            continue;
+        least = done;
+        snprintf(out_name, TBUS_NAME_MAX, TBUS_NAME_TEXT, sub->name);
+    }
+}
+
+static void see_full(tbus_gap_watch_t *w, const tbus_loop_t *loop, uint64_t now_ns)
+{
+    const tbus_publisher_t *publisher = blocked(loop);
+    if (publisher && !w->full_since_ns) {
+        w->full_since_ns = w->last_ns;
+        w->full = (tbus_gap_t){.begin_ns = w->last_ns, .kind = TBUS_GAP_FULL};
+        snprintf(w->full.topic, sizeof w->full.topic, TBUS_NAME_TEXT, publisher->ring.shared->name);
+        name_holder(&publisher->ring, w->full.holder);
+    } else if (!publisher && w->full_since_ns) {
+        w->full_since_ns = 0;
+        w->full.end_ns = now_ns;
+        if (now_ns - w->full.begin_ns >= TBUS_GAP_NS_MIN)
+            note(w->table, &w->full);
+    }
+}
+
+/* --- the loop */
+
+void tbus_gap_watch_begin(tbus_gap_watch_t *w, const tbus_gaps_t *gaps, uint32_t process,
+                          const tbus_loop_t *loop)
+{
+    if (process >= gaps->processes)
+        return;
+    tbus_gaps_table_t *table = &gaps->tables[process];
+    bool sleeps = loop->waiter.mode == TBUS_WAIT_PARK;
+    size_t bytes = sleeps ? sizeof *table : offsetof(tbus_gaps_table_t, sleeps);
+    (void)madvise(table, bytes, MADV_POPULATE_WRITE); /* else later faults are our own doing */
+    struct sigaction action = {.sa_handler = on_continued, .sa_flags = SA_RESTART};
+    sigaction(SIGCONT, &action, NULL);
+    w->schedstat_fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+    w->table = table;
+    table->wait_mode = loop->waiter.mode;
+    for (uint32_t i = 0; i < loop->stages_count && i < TBUS_INSTANCES_MAX; i++)
+        snprintf(table->stages[table->stages_count++], TBUS_NAME_MAX, TBUS_NAME_TEXT,
+                 loop->stages[i]->name);
+    table->pid = (int32_t)getpid();
+}
+
+void tbus_gap_watch_end(tbus_gap_watch_t *w)
+{
+    if (w->table && w->schedstat_fd >= 0)
+        close(w->schedstat_fd);
+    w->table = NULL;
+}
+
+/* The end of the first turn: what came before it was waiting for the others. */
+static void set_out(tbus_gap_watch_t *w, const tbus_loop_t *loop)
+{
+    tbus_gap_sums_t sums = look(w, loop);
+    w->last_ns = tbus_clock_ns();
+    take(w, &sums, w->last_ns);
+    w->table->cpu = w->cpu;
+    w->table->begin_ns = w->last_ns;
+}
+
+void tbus_gap_watch_turn(tbus_gap_watch_t *w, const tbus_loop_t *loop, enum tbus_turn turn)
+{
+    if (TBUS_UNLIKELY(w->last_ns == 0)) {
+        set_out(w, loop);
+        return;
+    }
+    uint64_t now_ns = tbus_clock_ns();
+    bool late = now_ns - w->last_ns >= TBUS_GAP_NS_MIN;
+    if (turn == TBUS_TURN_IDLE || w->full_since_ns)
+        see_full(w, loop, now_ns);
+    if (TBUS_UNLIKELY(late)) {
+        if (turn == TBUS_TURN_SLEPT)
+            note_sleep(w, now_ns);
+        else
+            note_turn(w, loop, now_ns, turn == TBUS_TURN_WORKED);
+    } else if (turn == TBUS_TURN_SLEPT) {
+        w->slept_ns += now_ns - w->last_ns;
+    } else if (turn == TBUS_TURN_IDLE && (w->sleep_open || now_ns - w->looked_ns >= LOOK_NS) &&
+               !w->full_since_ns) {
+        look_at_leisure(w, loop, now_ns);
+    }
+    w->last_ns = now_ns;
+}
