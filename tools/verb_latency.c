@@ -7,7 +7,9 @@
 #include "tools/latency/output.h"
 #include "tools/latency/page.h"
 #include "tools/latency/report.h"
+#include "tools/latency/report_floor.h"
 #include "tools/latency/run.h"
+#include "tools/measure/sides.h"
 #include "tools/show/outcome.h"
 #include "tools/verbs.h"
 
@@ -30,6 +32,9 @@ static const char help[] =
     "  --out DIR        write there: the samples, report.json, report.html with\n"
     "                   everything drawn, and histograms for the tools of HdrHistogram\n"
     "                   (HOP.hgrm, latency.hlog)\n"
+    "  --floor DURATION how much of the schedule is measured again, after the run and on\n"
+    "                   the same CPUs, with nothing but a cache line: what the machine\n"
+    "                   itself adds (default: 5s, or all of a shorter one; none: not at all)\n"
     "  --json           print the report as a JSON object\n"
     "  --compare A B    measure nothing: is the run in directory B slower than that in\n"
     "                   A, for each hop and percentile? (both from --out)\n"
@@ -44,7 +49,20 @@ typedef struct latency_options {
     bool strict;
     output_t output;
     const char *compare[2]; /* --compare A B; NULL: nothing is compared */
+    const char *floor;      /* --floor; NULL: FLOOR_NS */
+    uint64_t floor_ns;      /* 0: none */
 } latency_options_t;
+
+#define FLOOR_NS UINT64_C(5000000000)
+
+static int parse_floor(const char *verb, latency_options_t *o)
+{
+    o->floor_ns = o->floor ? 0 : FLOOR_NS;
+    if (!o->floor || strcmp(o->floor, "none") == 0 ||
+        start_options_duration(o->floor, &o->floor_ns))
+        return OUTCOME_OK;
+    return outcome_usage(verb, "--floor %s: a duration was expected, as 5s, or none", o->floor);
+}
 
 /* Take our own options out of argv. Returns how many arguments are left, or -OUTCOME_USAGE when
  * stderr has been told why. */
@@ -58,6 +76,10 @@ static int take_options(int argc, char **argv, latency_options_t *out)
             out->output.directory = argv[++i];
         } else if (strncmp(argv[i], "--out=", 6) == 0) {
             out->output.directory = argv[i] + 6;
+        } else if (strcmp(argv[i], "--floor") == 0 && i + 1 < argc) {
+            out->floor = argv[++i];
+        } else if (strncmp(argv[i], "--floor=", 8) == 0) {
+            out->floor = argv[i] + 8;
         } else if (strcmp(argv[i], "--compare") == 0) {
             if (i + 2 >= argc)
                 return -outcome_usage(argv[0], "--compare: two directories of --out were expected");
@@ -69,6 +91,23 @@ static int take_options(int argc, char **argv, latency_options_t *out)
     }
     argv[count] = NULL;
     return count;
+}
+
+/* A report without it is a report. */
+static void add_floor(const char *verb, const latency_options_t *o, const run_result_t *result,
+                      json_t *object)
+{
+    tbus_error_t why = {0};
+    sides_signals_t before;
+    if (!o->floor_ns)
+        return;
+    sides_hold_signals(&before);
+    if (report_add_floor(object, &result->evidence, &result->samples, o->floor_ns, &why) < 0) {
+        fprintf(stderr, "%s: the floor was not measured: %s\n", verb, why.text);
+        json_array_append_new(json_object_get(object, "notes"),
+                              json_sprintf("the floor was not measured: %s", why.text));
+    }
+    sides_restore_signals(&before);
 }
 
 typedef struct drawn {
@@ -102,6 +141,9 @@ static int report(const char *verb, const latency_options_t *o, const run_spec_t
                   const run_result_t *result)
 {
     json_t *object = report_build(spec, result);
+    if (!object)
+        return outcome_failed(verb, "no memory for the report");
+    add_floor(verb, o, result, object);
     int printed, code = write_out(verb, &o->output, result, object);
     if (spec->start.json) {
         printed = output_json(verb, object);
@@ -121,8 +163,9 @@ static int report(const char *verb, const latency_options_t *o, const run_spec_t
 /* What is left of a command line that compares: nothing but --json. */
 static int compare(int argc, char **argv, latency_options_t *o)
 {
-    if (o->strict)
-        return outcome_usage(argv[0], "--compare measures nothing, and takes no --strict");
+    if (o->strict || o->floor)
+        return outcome_usage(argv[0],
+                             "--compare measures nothing, and takes no --strict or --floor");
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--json") != 0)
             return outcome_usage(argv[0],
@@ -144,7 +187,9 @@ int verb_latency(int argc, char **argv)
         return -argc;
     if (o.compare[0])
         return compare(argc, argv, &o);
-    int code = run_spec_parse(argc, argv, &spec);
+    int code = parse_floor(argv[0], &o);
+    if (code == OUTCOME_OK)
+        code = run_spec_parse(argc, argv, &spec);
     if (code != OUTCOME_OK)
         return code;
     if (spec.start.help)

@@ -8,6 +8,7 @@
 
 #include "tools/latency/hops.h"
 #include "tools/latency/report_cause.h"
+#include "tools/latency/report_floor.h"
 #include "tools/measure/format.h"
 #include "tools/measure/provenance.h"
 #include "tools/show/grouped.h"
@@ -252,6 +253,7 @@ void report_print(const json_t *report, FILE *out)
     print_hops(report, out);
     report_print_causes(report, out);
     print_worst(json_object_get(report, "worst"), out);
+    report_print_floor(report, out);
     print_clock(json_object_get(report, "clock"), out);
     json_array_foreach(json_object_get(report, "notes"), i, note)
         fprintf(out, "note: %s\n", json_string_value(note));
