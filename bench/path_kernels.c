@@ -41,7 +41,8 @@ static void path_destroy(void *opaque)
 
 static int make_flow(path_state_t *state, tbus_error_t *err)
 {
-    synth_params_t params = {.seed = 1, .symbols = SYMBOLS, .messages = MESSAGES};
+    synth_params_t params = {
+        .seed = 1, .symbols = SYMBOLS, .messages = MESSAGES, .flow = SYNTH_PLAIN};
     synth_t *synth;
     int status = synth_create(&params, &synth, err);
     if (status < 0)

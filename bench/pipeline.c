@@ -120,7 +120,8 @@ static void write_synthetic(const char *path, uint64_t messages)
     tbus_error_t err;
     synth_t *synth;
     binaryfile_writer_t *writer;
-    synth_params_t params = {.seed = SYNTH_SEED, .symbols = SYNTH_SYMBOLS, .messages = messages};
+    synth_params_t params = {
+        .seed = SYNTH_SEED, .symbols = SYNTH_SYMBOLS, .messages = messages, .flow = SYNTH_PLAIN};
     bench_must(synth_create(&params, &synth, &err), "synthetic flow", err.text);
     bench_must(binaryfile_writer_open(path, &writer, &err), path, err.text);
     static uint8_t message[ITCH_MESSAGE_MAX];

@@ -111,8 +111,9 @@ static void run(const options_t *options, const char *layout, enum kind kind, do
     snprintf(seconds, sizeof seconds, "%" PRIu64 "s", options->seconds);
     snprintf(path, sizeof path, "%s/tickbus-bench-%d", options->directory, (int)getpid());
     const char *arguments[] = {
-        TICKBUS_BUSCTL, "start", "--name",   name,   "--feed", "synth", "--pace", options->pace,
-        "--for",        seconds, "--layout", layout, "--json", NULL,    NULL,     NULL};
+        TICKBUS_BUSCTL, "start",       "--name", name,    "--feed",   "synth:flow=plain",
+        "--pace",       options->pace, "--for",  seconds, "--layout", layout,
+        "--json",       NULL,          NULL,     NULL};
     if (kind == RECORDED) {
         arguments[13] = "--journal";
         arguments[14] = path;

@@ -84,7 +84,10 @@ for my $archive (@archives) {
     my ($folder) = $archive =~ /libtickbus_?(\w*)\.a$/;
     $folder ||= 'bus';
     open my $dump, '-|', $objdump, '-dr', '--no-show-raw-insn', $archive or die "hot_calls: $objdump: $!\n";
+    my $guess; # a call to the start of a function: so looks one whose target the relocation behind it tells
     while (<$dump>) {
+        $calls{$function}{$guess} = 1 if $guess and not /^\s+[0-9a-f]+:\s+R_/;
+        $guess = undef;
         if (/^(\S+)\.o:\s+file format/) {
             $object = "$folder/$1";
         } elsif (/^Disassembly of section (\S+):/) {
@@ -105,7 +108,7 @@ for my $archive (@archives) {
             $calls{$function}{$callee} = 1 if $kind ne 'GOTPCRELX' or $defined{$callee};
         } elsif (/\s(?:call|jmp|j[a-z]+|bl|b|b\.[a-z]+)\s+[0-9a-f]+ <([^>+]+)>\s*$/) {
             my $callee = name_of($1);
-            $calls{$function}{$callee} = 1 if $callee ne $function;
+            $guess = $callee if $callee ne $function;
         }
     }
     close $dump or die "hot_calls: $objdump failed on $archive\n";
@@ -127,7 +130,6 @@ $way{$_} = $_ for @open;
 while (defined(my $caller = shift @open)) {
     for my $callee (sort keys %{$calls{$caller}}) {
         next if $way{$callee} or $allowed{$callee} or $ends{$callee} or $ends{"$caller>$callee"};
-        next if $callee =~ /:/ and not $calls{$callee}; # objdump's guess at a call whose relocation told better
         $way{$callee} = "$way{$caller} -> $callee";
         if ($calls{$callee}) {
             push @open, $callee;

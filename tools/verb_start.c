@@ -14,7 +14,7 @@ static const char help[] =
     "far; SIGUSR2 halts as `busctl halt` does.\n"
     "\n"
     "  --feed SOURCE    itch:FILE (ITCH 5.0, plain or .gz; a FIFO or - for stdin\n"
-    "                   too), journal:DIR, synth[:seed=N,symbols=N,messages=N],\n"
+    "                   too), journal:DIR, synth[:seed=N,symbols=N,messages=N,flow=market|plain],\n"
     "                   soup:HOST:PORT[?user=U&password_file=F&session=S&from=SEQ]\n"
     "                   (default)\n"
     "  --pace PACE      max, realtime, Nx (N times real time), RATE/s (messages a\n"

@@ -42,17 +42,38 @@ static void progress(const feed_source_t *self, uint64_t *out_done, uint64_t *ou
 
 static const feed_source_ops_t ops = {.next = next, .progress = progress, .close = close_synth};
 
+static bool is(const char *word, const char *text, size_t length)
+{
+    return strlen(word) == length && memcmp(word, text, length) == 0;
+}
+
+static int set_flow(synth_params_t *p, const char *value, size_t length, tbus_error_t *err)
+{
+    if (is("market", value, length))
+        p->flow = SYNTH_MARKET;
+    else if (is("plain", value, length))
+        p->flow = SYNTH_PLAIN;
+    else
+        return tbus_fail(err, -TBUS_ECONFIG,
+                         "synth: unknown flow \"%.*s\": there are market and plain", (int)length,
+                         value);
+    return 0;
+}
+
 /* One "key=value" of `length` bytes. */
 static int set_option(synth_params_t *p, const char *option, size_t length, tbus_error_t *err)
 {
     const char *equals = memchr(option, '=', length);
     size_t key_length = equals ? (size_t)(equals - option) : length;
-    bool seed = key_length == 4 && memcmp(option, "seed", 4) == 0;
-    bool symbols = key_length == 7 && memcmp(option, "symbols", 7) == 0;
-    bool messages = key_length == 8 && memcmp(option, "messages", 8) == 0;
+    bool seed = is("seed", option, key_length);
+    bool symbols = is("symbols", option, key_length);
+    bool messages = is("messages", option, key_length);
+    if (equals && is("flow", option, key_length))
+        return set_flow(p, equals + 1, length - key_length - 1, err);
     if (!seed && !symbols && !messages)
         return tbus_fail(err, -TBUS_ECONFIG,
-                         "synth: unknown key \"%.*s\": there are seed, symbols and messages",
+                         "synth: unknown key \"%.*s\": there are seed, symbols, messages and "
+                         "flow=market|plain",
                          (int)key_length, option);
     uint64_t milli;
     if (!equals || !number_parse_milli(equals + 1, length - key_length - 1, &milli) ||

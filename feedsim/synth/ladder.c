@@ -2,13 +2,15 @@
 #include "feedsim/synth/ladder.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <string.h>
 
 #define WORDS (LADDER_LEVELS / 64)
 
 void ladder_init(ladder_t *l)
 {
-    memset(l, 0, sizeof *l);
+    /* What is not in use is not touched: thousands of ladders would take memory for nothing. */
+    memset(l, 0, offsetof(ladder_t, queues));
     l->best[LADDER_BID] = LADDER_NO_BID;
     l->best[LADDER_ASK] = LADDER_NO_ASK;
     for (int level = 0; level < LADDER_LEVELS; level++)
@@ -17,20 +19,32 @@ void ladder_init(ladder_t *l)
         l->places[i] = i;
 }
 
-static int highest_bid(const uint64_t *bits, int below)
+/* The next level of a side behind this one that has orders. */
+static int next_bid(const uint64_t *bits, int level)
 {
-    for (int word = (below - 1) / 64; below > 0 && word >= 0; word--)
-        if (bits[word] != 0)
-            return word * 64 + 63 - __builtin_clzll(bits[word]);
+    uint64_t masked = bits[level / 64] & ((UINT64_C(1) << (level % 64)) - 1);
+    for (int word = level / 64; word >= 0; word--) {
+        if (masked != 0)
+            return word * 64 + 63 - __builtin_clzll(masked);
+        masked = word > 0 ? bits[word - 1] : 0;
+    }
     return LADDER_NO_BID;
 }
 
-static int lowest_ask(const uint64_t *bits, int above)
+static int next_ask(const uint64_t *bits, int level)
 {
-    for (int word = (above + 1) / 64; word < WORDS; word++)
-        if (bits[word] != 0)
-            return word * 64 + __builtin_ctzll(bits[word]);
+    uint64_t masked = bits[level / 64] & ~(UINT64_MAX >> (63 - level % 64));
+    for (int word = level / 64; word < WORDS; word++) {
+        if (masked != 0)
+            return word * 64 + __builtin_ctzll(masked);
+        masked = word + 1 < WORDS ? bits[word + 1] : 0;
+    }
     return LADDER_NO_ASK;
+}
+
+static int next_level(const ladder_t *l, enum ladder_side side, int level)
+{
+    return side == LADDER_BID ? next_bid(l->bits[side], level) : next_ask(l->bits[side], level);
 }
 
 uint16_t ladder_add(ladder_t *l, enum ladder_side side, int level, uint64_t ref, uint32_t qty)
@@ -60,12 +74,11 @@ uint16_t ladder_add(ladder_t *l, enum ladder_side side, int level, uint64_t ref,
     return index;
 }
 
-static void empty_level(ladder_t *l, int side, int level)
+static void empty_level(ladder_t *l, enum ladder_side side, int level)
 {
     l->bits[side][level / 64] &= ~(UINT64_C(1) << (level % 64));
     if (level == l->best[side])
-        l->best[side] = side == LADDER_BID ? highest_bid(l->bits[side], level)
-                                           : lowest_ask(l->bits[side], level);
+        l->best[side] = next_level(l, side, level);
 }
 
 void ladder_remove(ladder_t *l, uint16_t index)
@@ -81,7 +94,7 @@ void ladder_remove(ladder_t *l, uint16_t index)
     else
         l->orders[o->next].prev = o->prev;
     if (queue->head == LADDER_NONE)
-        empty_level(l, o->side, o->level);
+        empty_level(l, (enum ladder_side)o->side, o->level);
     /* The last live order takes the place that becomes free. */
     uint16_t last = l->places[l->live - 1];
     l->places[o->place] = last;
@@ -104,4 +117,19 @@ uint16_t ladder_first(const ladder_t *l, enum ladder_side side)
 {
     int level = l->best[side];
     return level == LADDER_NO_BID || level == LADDER_NO_ASK ? LADDER_NONE : l->queues[level].head;
+}
+
+int ladder_level_of(const ladder_t *l, enum ladder_side side, uint32_t n)
+{
+    assert(n < l->count[side]);
+    int level = l->best[side];
+    uint16_t index = l->queues[level].head;
+    for (; n > 0; n--) {
+        index = l->orders[index].next;
+        if (index == LADDER_NONE) {
+            level = next_level(l, side, level);
+            index = l->queues[level].head;
+        }
+    }
+    return level;
 }

@@ -70,6 +70,10 @@ void ladder_remove(ladder_t *l, uint16_t order);
 /* The order that an incoming one would meet on this side first; LADDER_NONE: the side is empty. */
 uint16_t ladder_first(const ladder_t *l, enum ladder_side side);
 
+/* The level of the order that `n` others of its side stand before. Requires n < count[side]
+ * (asserted). */
+int ladder_level_of(const ladder_t *l, enum ladder_side side, uint32_t n);
+
 /* Some live order: the one at place `n` of `live`. */
 static inline uint16_t ladder_nth(const ladder_t *l, uint32_t n)
 {

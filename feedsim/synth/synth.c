@@ -5,144 +5,31 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "feedsim/synth/synth_admin.h"
-#include "feedsim/synth/synth_flow.h"
+#include "feedsim/synth/ladder.h"
+#include "feedsim/synth/synth_market.h"
+#include "feedsim/synth/synth_plain.h"
 
 _Static_assert(SYNTH_ORDERS_MAX == LADDER_ORDERS_MAX, "what the header promises");
 
-/* The session, in this order. */
-enum phase {
-    START_OF_MESSAGES,
-    DECLINE_LEVELS,
-    DIRECTORY,
-    TRADING_STATE,
-    REG_SHO,
-    START_OF_SYSTEM,
-    OPENING_IMBALANCE,
-    START_OF_MARKET,
-    OPENING_CROSS,
-    TRADING,
-    END_OF_MARKET,
-    CLOSING_CROSS,
-    END_OF_SYSTEM,
-    END_OF_MESSAGES,
-    PHASES
-};
-
+/* One of the two. */
 struct synth {
-    synth_flow_t flow;
-    uint64_t left;    /* messages of the current phase */
-    uint64_t trading; /* messages of the trading phase, UINT64_MAX: no end */
-    enum phase phase;
-    uint32_t symbols_count;
-    synth_symbol_t symbols[];
+    synth_market_t *market;
+    synth_plain_t *plain;
 };
-
-/* How many messages a phase has; TRADING has what is left over. */
-static uint64_t fixed_messages(enum phase phase, uint32_t symbols)
-{
-    switch (phase) {
-    case DIRECTORY:
-    case TRADING_STATE:
-    case REG_SHO:
-    case OPENING_IMBALANCE:
-    case OPENING_CROSS:
-    case CLOSING_CROSS:
-        return symbols;
-    case TRADING:
-        return 0;
-    default:
-        return 1;
-    }
-}
-
-/* `symbol`: the one whose turn it is in phases that go through all of them. */
-static void make_frame(synth_t *s, synth_symbol_t *symbol, tick_t *out)
-{
-    synth_flow_t *f = &s->flow;
-    if (s->phase == START_OF_MARKET && f->now_ns < SYNTH_OPEN_NS)
-        f->now_ns = SYNTH_OPEN_NS;
-    synth_stamp_t all = synth_flow_stamp(f, NULL), stamp = synth_flow_stamp(f, symbol);
-    uint32_t px_e4 = synth_symbol_px(symbol, symbol->fair);
-    switch (s->phase) {
-    case START_OF_MESSAGES:
-        synth_system_event(&all, 'O', out);
-        break;
-    case DECLINE_LEVELS:
-        synth_decline_levels(&all, out);
-        break;
-    case DIRECTORY:
-        synth_directory(&stamp, out);
-        break;
-    case TRADING_STATE:
-        synth_trading_action(&stamp, 'T', out);
-        break;
-    case REG_SHO:
-        synth_reg_sho(&stamp, '0', out);
-        break;
-    case START_OF_SYSTEM:
-        synth_system_event(&all, 'S', out);
-        break;
-    case OPENING_IMBALANCE:
-        symbol->paired = synth_flow_qty(f) * UINT64_C(100);
-        synth_imbalance(&stamp, px_e4, symbol->paired, 0, 'O', out);
-        break;
-    case START_OF_MARKET:
-        synth_system_event(&all, 'Q', out);
-        break;
-    case OPENING_CROSS:
-    case CLOSING_CROSS:
-        synth_cross(&stamp, px_e4, symbol->paired, ++f->match,
-                    s->phase == OPENING_CROSS ? 'O' : 'C', out);
-        symbol->paired = 0;
-        break;
-    case END_OF_MARKET:
-        synth_system_event(&all, 'M', out);
-        break;
-    case END_OF_SYSTEM:
-        synth_system_event(&all, 'E', out);
-        break;
-    default:
-        synth_system_event(&all, 'C', out);
-        break;
-    }
-}
 
 uint64_t synth_messages_min(uint32_t symbols)
 {
-    uint64_t messages = 0;
-    for (int phase = 0; phase < PHASES; phase++)
-        messages += fixed_messages((enum phase)phase, symbols);
-    return messages;
+    uint64_t market = synth_market_messages_min(symbols), plain = synth_plain_messages_min(symbols);
+    return market > plain ? market : plain;
 }
-
-int synth_next(synth_t *s, tick_t *out)
-{
-    while (s->left == 0) {
-        if (s->phase == END_OF_MESSAGES)
-            return 0;
-        s->phase++;
-        s->left = s->phase == TRADING ? s->trading : fixed_messages(s->phase, s->symbols_count);
-    }
-    if (s->phase == TRADING) {
-        synth_flow_trade(&s->flow, s->symbols, s->symbols_count, out);
-    } else {
-        synth_flow_advance(&s->flow);
-        /* A phase of one message takes the last symbol, and does not use it. */
-        make_frame(s, &s->symbols[s->symbols_count - s->left], out);
-    }
-    if (s->left != UINT64_MAX)
-        s->left--;
-    return 1;
-}
-
-/* --- life --- */
 
 static int check(const synth_params_t *p, tbus_error_t *err)
 {
-    if (p->symbols < 1 || p->symbols > SYNTH_SYMBOLS_MAX)
-        return tbus_fail(err, -TBUS_ECONFIG, "synth: symbols=%" PRIu32 " is out of range: 1 to %u",
-                         p->symbols, SYNTH_SYMBOLS_MAX);
+    uint32_t symbols_max = p->flow == SYNTH_PLAIN ? SYNTH_PLAIN_SYMBOLS_MAX : SYNTH_SYMBOLS_MAX;
+    if (p->symbols < 1 || p->symbols > symbols_max)
+        return tbus_fail(err, -TBUS_ECONFIG,
+                         "synth: symbols=%" PRIu32 " is out of range: 1 to %u%s", p->symbols,
+                         symbols_max, p->flow == SYNTH_PLAIN ? " of flow=plain" : "");
     uint64_t least = synth_messages_min(p->symbols);
     if (p->messages != 0 && p->messages < least)
         return tbus_fail(err, -TBUS_ECONFIG,
@@ -157,22 +44,30 @@ int synth_create(const synth_params_t *params, synth_t **out_synth, tbus_error_t
     int rc = check(params, err);
     if (rc != 0)
         return rc;
-    synth_t *s = calloc(1, sizeof *s + params->symbols * sizeof s->symbols[0]);
-    if (!s)
+    synth_t *s = calloc(1, sizeof *s);
+    if (s && params->flow == SYNTH_PLAIN)
+        s->plain = synth_plain_create(params->seed, params->symbols, params->messages);
+    else if (s)
+        s->market = synth_market_create(params->seed, params->symbols, params->messages);
+    if (!s || (!s->plain && !s->market)) {
+        synth_destroy(s);
         return tbus_fail(err, -ENOMEM, "no memory for %" PRIu32 " synthetic symbols",
                          params->symbols);
-    synth_flow_init(&s->flow, params->seed);
-    s->symbols_count = params->symbols;
-    s->trading =
-        params->messages == 0 ? UINT64_MAX : params->messages - synth_messages_min(params->symbols);
-    s->left = fixed_messages(START_OF_MESSAGES, params->symbols);
-    for (uint32_t i = 0; i < params->symbols; i++)
-        synth_symbol_init(&s->symbols[i], &s->flow, (uint16_t)(i + 1));
+    }
     *out_synth = s;
     return 0;
 }
 
+int synth_next(synth_t *s, tick_t *out)
+{
+    return s->plain ? synth_plain_next(s->plain, out) : synth_market_next(s->market, out);
+}
+
 void synth_destroy(synth_t *s)
 {
+    if (!s)
+        return;
+    synth_plain_destroy(s->plain);
+    synth_market_destroy(s->market);
     free(s);
 }

@@ -55,7 +55,7 @@ void synth_decline_levels(const synth_stamp_t *stamp, tick_t *out)
     put_be64(out, ITCH_AT(MWCB_DECLINE_LEVEL, level3_e8), UINT64_C(400000000000));
 }
 
-void synth_directory(const synth_stamp_t *stamp, tick_t *out)
+void synth_directory(const synth_stamp_t *stamp, char authenticity, tick_t *out)
 {
     synth_tick(stamp, ITCH_STOCK_DIRECTORY, out);
     put_symbol(out, ITCH_AT(STOCK_DIRECTORY, symbol), stamp);
@@ -65,7 +65,7 @@ void synth_directory(const synth_stamp_t *stamp, tick_t *out)
     put_char(out, ITCH_AT(STOCK_DIRECTORY, round_lots_only), 'N');
     put_char(out, ITCH_AT(STOCK_DIRECTORY, issue_classification), 'C');    /* common stock */
     memcpy(field(out, ITCH_AT(STOCK_DIRECTORY, issue_sub_type)), "Z ", 2); /* not applicable */
-    put_char(out, ITCH_AT(STOCK_DIRECTORY, authenticity), 'T');            /* test */
+    put_char(out, ITCH_AT(STOCK_DIRECTORY, authenticity), authenticity);
     put_char(out, ITCH_AT(STOCK_DIRECTORY, short_sale_threshold), 'N');
     put_char(out, ITCH_AT(STOCK_DIRECTORY, ipo_flag), 'N');
     put_char(out, ITCH_AT(STOCK_DIRECTORY, luld_tier), '1');
@@ -74,13 +74,25 @@ void synth_directory(const synth_stamp_t *stamp, tick_t *out)
     put_char(out, ITCH_AT(STOCK_DIRECTORY, inverse_indicator), 'N');
 }
 
-void synth_trading_action(const synth_stamp_t *stamp, char trading_state, tick_t *out)
+void synth_trading_action(const synth_stamp_t *stamp, char trading_state, const char *reason,
+                          tick_t *out)
 {
     synth_tick(stamp, ITCH_STOCK_TRADING_ACTION, out);
     put_symbol(out, ITCH_AT(STOCK_TRADING_ACTION, symbol), stamp);
     put_char(out, ITCH_AT(STOCK_TRADING_ACTION, trading_state), trading_state);
     put_char(out, ITCH_AT(STOCK_TRADING_ACTION, reserved), ' ');
-    memcpy(field(out, ITCH_AT(STOCK_TRADING_ACTION, reason)), "    ", 4);
+    memcpy(field(out, ITCH_AT(STOCK_TRADING_ACTION, reason)), reason, 4);
+}
+
+void synth_collar(const synth_stamp_t *stamp, uint32_t reference_px_e4, tick_t *out)
+{
+    uint32_t width_e4 = reference_px_e4 / 2000 * 100; /* whole cents */
+    synth_tick(stamp, ITCH_LULD_AUCTION_COLLAR, out);
+    put_symbol(out, ITCH_AT(LULD_AUCTION_COLLAR, symbol), stamp);
+    put_be32(out, ITCH_AT(LULD_AUCTION_COLLAR, reference_px_e4), reference_px_e4);
+    put_be32(out, ITCH_AT(LULD_AUCTION_COLLAR, upper_px_e4), reference_px_e4 + width_e4);
+    put_be32(out, ITCH_AT(LULD_AUCTION_COLLAR, lower_px_e4), reference_px_e4 - width_e4);
+    put_be32(out, ITCH_AT(LULD_AUCTION_COLLAR, extension), 0);
 }
 
 void synth_reg_sho(const synth_stamp_t *stamp, char action, tick_t *out)

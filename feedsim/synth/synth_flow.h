@@ -6,7 +6,8 @@
  * other side, oldest order first, one fill a message. When the fair price has passed the best level
  * of a side, that level is pulled or taken: so the touch follows it.
  *
- * What synth.h promises of books and references is kept here. Used by feedsim/synth/synth.c alone.
+ * What synth_plain.h promises of books and references is kept here. Used by
+ * feedsim/synth/synth_plain.c alone.
  */
 #ifndef TICKBUS_FEEDSIM_SYNTH_SYNTH_FLOW_H
 #define TICKBUS_FEEDSIM_SYNTH_SYNTH_FLOW_H

@@ -244,7 +244,7 @@ static void places_of_all_kinds_begin_with_the_books_that_are_there(void **state
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         char *texts[2];
         for (unsigned again = 0; again < 2; again++) {
-            run(f, "replay", f->whole, "--from", places[i], "--to", "16:30", EAGER, NULL);
+            run(f, "replay", f->whole, "--from", places[i], "--to", "20:30", EAGER, NULL);
             texts[again] = decided(f);
         }
         assert_string_equal(texts[0], texts[1]);

@@ -6,7 +6,7 @@
 
 #define LOCATES 4u /* of a small session, and some more */
 #define SMALL_SESSION                                                                              \
-    "synth:seed=9,symbols=2,messages=350", "venue.clock=market", "risk.collar_bps=500"
+    "synth:seed=9,symbols=2,messages=350,flow=plain", "venue.clock=market", "risk.collar_bps=500"
 
 /* ---- a file that is wrong */
 

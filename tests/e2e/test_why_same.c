@@ -106,8 +106,8 @@ static void check_halted(fixture_t *f, const char *clock)
 {
     char journal[PATH_BYTES];
     path_in(f, "journal", journal);
-    json_decref(begin(f, 400, "--feed", "synth:seed=100,symbols=8,messages=1000000", "--pace",
-                      "4k/s", "--wait", "park", "--set", clock, "--set",
+    json_decref(begin(f, 400, "--feed", "synth:seed=100,symbols=8,messages=1000000,flow=plain",
+                      "--pace", "4k/s", "--wait", "park", "--set", clock, "--set",
                       "stages.second.kind=strategy", "--set", "stages.second.name=quote", "--set",
                       "stages.second.order_qty=50", "--set", "books.orders_max=65536", "--set",
                       "books.levels_max=8192", "--journal", journal, "--json", NULL));

@@ -103,7 +103,7 @@ static inline void record(fixture_t *f, const char *name, const char *feed, cons
         fail_msg("%s", f->start.err);
 }
 
-#define FEED "synth:seed=9,symbols=8,messages=10000"
+#define FEED "synth:seed=9,symbols=8,messages=10000,flow=plain"
 
 static inline int journal_verb(fixture_t *f, const char *verb, const char *journal, const char *one,
                                const char *two)

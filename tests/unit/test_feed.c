@@ -226,7 +226,7 @@ static void realtime_schedules_by_event_time(void **state)
 {
     rig_t *r = *state;
     make_bus(r, 1024, 0);
-    make_feed(r, "synth:seed=4,messages=600", "1000000x", 0);
+    make_feed(r, "synth:seed=4,messages=600,flow=plain", "1000000x", 0);
     uint64_t first_intended = 0, first_event = 0;
     tick_t tick;
     while (r->taken < 600) {

@@ -14,201 +14,31 @@
 #include "feedsim/synth/ladder.h"
 #include "feedsim/synth/synth.h"
 #include "feedsim/synth/synth_flow.h"
+#include "tests/unit/synth_model.h"
 
 #define SYMBOLS  5u
 #define MESSAGES 200000u
-#define REFS     (MESSAGES * 9u)
-#define CENTS    40000u
 
-/* A book as plain as can be, sharing no code with the ladder: orders by reference, and a list of
- * the live ones per symbol. */
-typedef struct order {
-    uint32_t qty; /* 0: never seen or gone */
-    uint32_t cents;
-    uint16_t locate;
-    uint8_t side; /* 0 bid, 1 ask */
-    bool used;
-    uint64_t since; /* message that gave it its place in the queue */
-} order_t;
-
-typedef struct book {
-    uint32_t live[SYNTH_ORDERS_MAX]; /* references */
-    uint32_t live_count;
-    uint32_t live_max;
-    uint32_t touch[2]; /* cents; 0: none */
-    uint32_t touch_min[2], touch_max[2];
-    uint64_t touch_changes;
-    uint64_t executions;
-} book_t;
-
-typedef struct model {
-    order_t *orders;
-    book_t *books; /* by locate */
-    uint64_t messages;
-    uint64_t last_event_ns;
-    uint64_t by_type[256];
-    char system_codes[16];
-} model_t;
-
-static model_t *make_model(void)
+/* What the plain flow keeps beside. */
+static void check_plain(const model_t *m, const tick_t *t)
 {
-    model_t *m = calloc(1, sizeof(*m));
-    m->orders = calloc(REFS, sizeof(order_t));
-    m->books = calloc(SYMBOLS + 1, sizeof(book_t));
-    return m;
-}
-
-static void free_model(model_t *m)
-{
-    free(m->orders);
-    free(m->books);
-    free(m);
-}
-
-static order_t *live_order(model_t *m, uint64_t ref, uint16_t locate)
-{
-    assert_in_range(ref, 1, REFS - 1);
-    order_t *o = &m->orders[ref];
-    assert_true(o->qty > 0);
-    assert_int_equal(o->locate, locate);
-    return o;
-}
-
-static void model_add(model_t *m, uint64_t ref, uint16_t locate, uint8_t side, uint32_t qty,
-                      uint32_t px_e4)
-{
-    assert_in_range(ref, 1, REFS - 1);
-    assert_in_range(px_e4, 100, (CENTS - 1) * 100);
-    assert_int_equal(px_e4 % 100, 0);
-    assert_in_range(qty, 1, 1000000);
-    order_t *o = &m->orders[ref];
-    assert_false(o->used);
-    *o = (order_t){.qty = qty,
-                   .cents = px_e4 / 100,
-                   .locate = locate,
-                   .side = side,
-                   .used = true,
-                   .since = m->messages};
-    book_t *b = &m->books[locate];
-    assert_true(b->live_count < SYNTH_ORDERS_MAX);
-    b->live[b->live_count++] = (uint32_t)ref;
-    if (b->live_count > b->live_max)
-        b->live_max = b->live_count;
-}
-
-static void model_reduce(model_t *m, uint64_t ref, uint16_t locate, uint32_t qty)
-{
-    order_t *o = live_order(m, ref, locate);
-    assert_in_range(qty, 1, o->qty);
-    book_t *b = &m->books[locate];
-    o->qty -= qty;
-    if (o->qty > 0)
-        return;
-    uint32_t i = 0;
-    while (b->live[i] != ref)
-        i++;
-    b->live[i] = b->live[--b->live_count];
-}
-
-/* An execution takes the best level's oldest order. */
-static void assert_first_in_line(const model_t *m, uint64_t ref)
-{
-    const order_t *o = &m->orders[ref];
-    const book_t *b = &m->books[o->locate];
-    assert_int_equal(o->cents, b->touch[o->side]);
-    for (uint32_t i = 0; i < b->live_count; i++) {
-        const order_t *other = &m->orders[b->live[i]];
-        if (other->side == o->side && other->cents == o->cents)
-            assert_true(other->since >= o->since);
-    }
-}
-
-static void look_at_touch(const model_t *m, book_t *b)
-{
-    uint32_t bid = 0, ask = 0;
-    for (uint32_t i = 0; i < b->live_count; i++) {
-        const order_t *o = &m->orders[b->live[i]];
-        if (o->side == 0 && o->cents > bid)
-            bid = o->cents;
-        if (o->side == 1 && (ask == 0 || o->cents < ask))
-            ask = o->cents;
-    }
-    const uint32_t now[2] = {bid, ask};
-    for (int side = 0; side < 2; side++) {
-        if (now[side] && (!b->touch_min[side] || now[side] < b->touch_min[side]))
-            b->touch_min[side] = now[side];
-        if (now[side] > b->touch_max[side])
-            b->touch_max[side] = now[side];
-        b->touch_changes += now[side] != b->touch[side];
-        b->touch[side] = now[side];
-    }
-    if (bid && ask)
-        assert_true(bid < ask);
-}
-
-static void assert_named(const tick_t *t)
-{
-    char name[9];
-    snprintf(name, sizeof(name), "SYN%03u  ", tick_locate(t) % 1000u);
-    assert_memory_equal(t->symbol, name, 8);
-}
-
-static void model_apply(model_t *m, const tick_t *t)
-{
-    uint16_t locate = tick_locate(t);
-    assert_in_range(locate, t->type == 'S' || t->type == 'V' ? 0 : 1, SYMBOLS);
-    assert_true(tick_event_ns(t) >= m->last_event_ns);
-    m->last_event_ns = tick_event_ns(t);
-    m->by_type[t->type]++;
-    m->messages++;
-    switch (t->type) {
-    case 'S':
-        m->system_codes[strlen(m->system_codes)] = (char)t->body[0];
-        return;
-    case 'A':
-    case 'F':
-        assert_named(t);
-        assert_true(t->side == 'B' || t->side == 'S');
-        model_add(m, t->order_ref, locate, t->side == 'S', t->qty, t->px_e4);
-        break;
-    case 'C':
+    const book_t *b = &m->books[tick_locate(t)];
+    if (t->type == 'C') {
         assert_true(t->printable == 'Y' || t->printable == 'N');
         assert_true(t->px_e4 > 0);
-        /* fall through */
-    case 'E':
-        live_order(m, t->order_ref, locate);
-        assert_first_in_line(m, t->order_ref);
+    }
+    if (t->type == 'C' || t->type == 'E')
         assert_true(t->match > 0);
-        m->books[locate].executions++;
-        model_reduce(m, t->order_ref, locate, t->qty);
-        break;
-    case 'X':
-        assert_true(t->qty < live_order(m, t->order_ref, locate)->qty);
-        model_reduce(m, t->order_ref, locate, t->qty);
-        break;
-    case 'D':
-        model_reduce(m, t->order_ref, locate, live_order(m, t->order_ref, locate)->qty);
-        break;
-    case 'U': {
-        order_t old = *live_order(m, t->order_ref, locate);
-        model_reduce(m, t->order_ref, locate, old.qty);
-        model_add(m, t->new_ref, locate, old.side, t->qty, t->px_e4);
-        break;
-    }
-    case 'P':
+    if (t->type == 'P') {
         assert_named(t);
-        assert_in_range(t->px_e4, m->books[locate].touch[0] * 100 + 1,
-                        m->books[locate].touch[1] * 100 - 1);
-        return;
-    default:
-        return;
+        assert_in_range(t->px_e4, b->touch[0] * 100 + 1, b->touch[1] * 100 - 1);
     }
-    look_at_touch(m, &m->books[locate]);
 }
 
 static synth_t *make(uint64_t seed, uint32_t symbols, uint64_t messages)
 {
-    synth_params_t params = {.seed = seed, .symbols = symbols, .messages = messages};
+    synth_params_t params = {
+        .seed = seed, .symbols = symbols, .messages = messages, .flow = SYNTH_PLAIN};
     synth_t *s;
     tbus_error_t err = {0};
     if (synth_create(&params, &s, &err) != 0)
@@ -218,13 +48,14 @@ static synth_t *make(uint64_t seed, uint32_t symbols, uint64_t messages)
 
 static void run_and_check(uint64_t seed)
 {
-    model_t *m = make_model();
+    model_t *m = make_model(SYMBOLS, MESSAGES);
     synth_t *s = make(seed, SYMBOLS, MESSAGES);
     tick_t tick, again;
     uint8_t message[64];
     size_t bytes, tick_bytes;
     while (synth_next(s, &tick) == 1) {
         model_apply(m, &tick);
+        check_plain(m, &tick);
         assert_int_equal(itch_encode(&tick, sizeof(tick), message, &bytes), 0);
         assert_int_equal(itch_decode(message, bytes, &again, &tick_bytes), 0);
         assert_memory_equal(&again, &tick, sizeof(tick));
@@ -276,24 +107,34 @@ static void the_same_seed_gives_the_same_bytes_and_another_one_others(void **sta
     synth_destroy(c);
 }
 
-/* The bytes of seed 1, as of the first version: whatever compiler, host or later change must not
- * alter them unnoticed. */
-static void seed_one_gives_the_bytes_that_it_always_gave(void **state)
+static uint64_t hash_of(uint64_t seed, uint32_t symbols, uint64_t messages, uint64_t count)
 {
-    (void)state;
-    synth_t *s = make(1, 8, 20000);
+    synth_t *s = make(seed, symbols, messages);
     uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a, 64 bits */
     tick_t tick;
     uint8_t message[64];
     size_t bytes;
-    while (synth_next(s, &tick) == 1) {
+    for (; count > 0; count--) {
+        assert_int_equal(synth_next(s, &tick), 1);
         assert_int_equal(itch_encode(&tick, sizeof(tick), message, &bytes), 0);
         for (size_t i = 0; i < bytes; i++)
             hash = (hash ^ message[i]) * UINT64_C(0x100000001b3);
     }
     synth_destroy(s);
-    print_message("hash of seed 1: %016llx\n", (unsigned long long)hash);
-    assert_true(hash == UINT64_C(0x2a4e71308307f801));
+    print_message("hash of seed %llu: %016llx\n", (unsigned long long)seed,
+                  (unsigned long long)hash);
+    return hash;
+}
+
+/* As of the version that had no other flow: whatever compiler, host or later change must not alter
+ * them. */
+static void the_plain_flow_has_the_bytes_that_it_always_had(void **state)
+{
+    (void)state;
+    assert_true(hash_of(1, 8, 20000, 20000) == UINT64_C(0x2a4e71308307f801));
+    assert_true(hash_of(7, 20, 300000, 300000) == UINT64_C(0x1b50dc724196b127));
+    assert_true(hash_of(3, 999, 10000, 10000) == UINT64_C(0x5b57020dfefc5dbb));
+    assert_true(hash_of(UINT64_MAX, 1, 0, 200000) == UINT64_C(0x5f6af9c67fc7cefb));
 }
 
 static void a_session_can_be_as_short_as_its_frame_or_have_no_end(void **state)
@@ -316,13 +157,17 @@ static void a_session_can_be_as_short_as_its_frame_or_have_no_end(void **state)
 static void parameters_out_of_range_are_refused(void **state)
 {
     (void)state;
-    static const synth_params_t wrong[] = {{1, 0, 1000}, {1, SYNTH_SYMBOLS_MAX + 1, 0}, {1, 8, 10}};
+    static const synth_params_t wrong[] = {
+        {1, 0, SYNTH_PLAIN, 1000}, {1, SYNTH_PLAIN_SYMBOLS_MAX + 1, SYNTH_PLAIN, 0},
+        {1, 8, SYNTH_PLAIN, 10},   {1, 0, SYNTH_MARKET, 1000},
+        {1, 8, SYNTH_MARKET, 10},  {1, SYNTH_SYMBOLS_MAX + 1, SYNTH_MARKET, 0}};
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         synth_t *s;
         tbus_error_t err;
         assert_int_equal(synth_create(&wrong[i], &s, &err), -TBUS_ECONFIG);
     }
-    synth_t *s = make(1, SYNTH_SYMBOLS_MAX, synth_messages_min(SYNTH_SYMBOLS_MAX) + 1000);
+    synth_t *s =
+        make(1, SYNTH_PLAIN_SYMBOLS_MAX, synth_messages_min(SYNTH_PLAIN_SYMBOLS_MAX) + 1000);
     tick_t tick;
     while (synth_next(s, &tick) == 1)
         ;
@@ -385,16 +230,35 @@ static void the_ladder_keeps_best_levels_and_time_order(void **state)
     free(l);
 }
 
+static void the_ladder_says_where_the_nth_order_of_a_side_stands(void **state)
+{
+    (void)state;
+    ladder_t *l = malloc(sizeof(*l));
+    ladder_init(l);
+    static const int bids[] = {500, 499, 500, 300}, asks[] = {700, 501, 1023, 501};
+    for (unsigned i = 0; i < 4; i++) {
+        ladder_add(l, LADDER_BID, bids[i], i + 1, 1);
+        ladder_add(l, LADDER_ASK, asks[i], i + 11, 1);
+    }
+    static const int in_order[2][4] = {{500, 500, 499, 300}, {501, 501, 700, 1023}};
+    for (uint32_t n = 0; n < 4; n++) {
+        assert_int_equal(ladder_level_of(l, LADDER_BID, n), in_order[LADDER_BID][n]);
+        assert_int_equal(ladder_level_of(l, LADDER_ASK, n), in_order[LADDER_ASK][n]);
+    }
+    free(l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_flow_is_valid_its_books_never_lock_or_cross_and_prices_move),
         cmocka_unit_test(the_same_seed_gives_the_same_bytes_and_another_one_others),
-        cmocka_unit_test(seed_one_gives_the_bytes_that_it_always_gave),
+        cmocka_unit_test(the_plain_flow_has_the_bytes_that_it_always_had),
         cmocka_unit_test(a_session_can_be_as_short_as_its_frame_or_have_no_end),
         cmocka_unit_test(parameters_out_of_range_are_refused),
         cmocka_unit_test(time_comes_up_to_the_close_and_never_past_it),
         cmocka_unit_test(the_ladder_keeps_best_levels_and_time_order),
+        cmocka_unit_test(the_ladder_says_where_the_nth_order_of_a_side_stands),
     };
     return cmocka_run_group_tests_name("synth", tests, NULL, NULL);
 }

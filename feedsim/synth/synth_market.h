@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* synth_market.h - the synthetic market: a NASDAQ day from 03:00 to 20:05 with what makes real ones
+ * hard on a pipeline.
+ *
+ *    03:00   S O, R for every stock, H T for every stock, Y, L, V
+ *    04:00   S S; orders build up, few trade; from 09:28 on imbalances (I O)
+ *    09:30   S Q; an opening cross in every stock: C N ... Q O
+ *            trading: bursts, idle phases, a busy open and close; halts and pauses with the cross
+ *            that reopens them; from 15:50 on imbalances (I C)
+ *    16:00   S M; a closing cross in every stock: C N ... Q C (no shares where none were traded)
+ *            after hours: most orders are pulled, few trade
+ *    20:00   S E
+ *    20:05   S C
+ *
+ *        dayline.h: what has no cause ---+
+ *                                        +--> time, stock --> synth_orders.h --> message
+ *    +-> arrivals.h: what answers it ----+                          |
+ *    +--------------------------------------------------------------+
+ *
+ * One in some hundred of the messages without a cause is news: the common factor jumps, and for
+ * some milliseconds there come 10 to 100 times as many messages as on average (and at least 16)
+ * about up to eight stocks, the busy ones rather than others.
+ *
+ * The number of messages is given, and spread over the day: fewer of them make a quieter market,
+ * not a shorter day. With 0 there is no end: at first as many as make two billion a day, and time
+ * comes up to 16:00 and never to it.
+ *
+ * A handle belongs to one thread. Used by feedsim/synth/synth.c alone.
+ */
+#ifndef TICKBUS_FEEDSIM_SYNTH_SYNTH_MARKET_H
+#define TICKBUS_FEEDSIM_SYNTH_SYNTH_MARKET_H
+
+#include <stdint.h>
+
+#include <tickbus/msg/tick.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct synth_market synth_market_t;
+
+uint64_t synth_market_messages_min(uint32_t symbols);
+
+/* `symbols` 1..65535; `messages` 0: no end, else not fewer than those. NULL: no memory. */
+synth_market_t *synth_market_create(uint64_t seed, uint32_t symbols, uint64_t messages);
+
+int synth_market_next(synth_market_t *m, tick_t *out);
+
+/* Accepts NULL. */
+void synth_market_destroy(synth_market_t *m);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
