@@ -21,7 +21,7 @@ bool exposure_create(exposure_t *e, const market_t *market, const marks_t *marks
     if (!id_map_create(&e->open_by_id, open_orders_max) || !e->symbols || !e->open)
         return false;
     for (uint32_t i = 1; i < open_orders_max; i++)
-        e->open[i].next_free = i + 1;
+        e->open[i].worse = i + 1;
     e->open_free = 1;
     return true;
 }
@@ -88,17 +88,67 @@ static unsigned side_index(uint8_t side)
     return side == 'B' ? 0 : 1;
 }
 
+bool exposure_meets(const exposure_t *e, const order_t *o, bool of_others)
+{
+    uint8_t against = o->side == 'B' ? 'S' : 'B';
+    uint32_t place = e->symbols[order_locate(o)].best[side_index(against)];
+    for (; place != 0; place = e->open[place].worse) {
+        const exposure_order_t *open = &e->open[place];
+        if (o->side == 'B' ? o->px_e4 < open->px_e4 : o->px_e4 > open->px_e4)
+            return false;
+        if (!of_others || open->order_id >> 48 != order_strategy(o))
+            return true;
+    }
+    return false;
+}
+
+static bool is_better(uint8_t side, uint32_t px_e4, uint32_t than_px_e4)
+{
+    return side == 'B' ? px_e4 > than_px_e4 : px_e4 < than_px_e4;
+}
+
+/* Into the list of its symbol and side, behind those at its price or better. */
+static void link_order(exposure_t *e, uint32_t place)
+{
+    exposure_order_t *open = &e->open[place];
+    uint32_t *best = &e->symbols[open->locate].best[side_index(open->side)];
+    uint32_t better = 0, worse = *best;
+    while (worse && !is_better(open->side, open->px_e4, e->open[worse].px_e4)) {
+        better = worse;
+        worse = e->open[worse].worse;
+    }
+    open->better = better;
+    open->worse = worse;
+    if (worse)
+        e->open[worse].better = place;
+    if (better)
+        e->open[better].worse = place;
+    else
+        *best = place;
+}
+
+static void unlink_order(exposure_t *e, const exposure_order_t *open)
+{
+    if (open->worse)
+        e->open[open->worse].better = open->better;
+    if (open->better)
+        e->open[open->better].worse = open->worse;
+    else
+        e->symbols[open->locate].best[side_index(open->side)] = open->worse;
+}
+
 void exposure_open(exposure_t *e, const order_t *o)
 {
     uint32_t place = e->open_free;
     exposure_order_t *open = &e->open[place];
-    e->open_free = open->next_free;
+    e->open_free = open->worse;
     *open = (exposure_order_t){.order_id = o->order_id,
                                .px_e4 = o->px_e4,
                                .leaves = o->qty,
                                .locate = order_locate(o),
                                .side = o->side};
     id_map_put(&e->open_by_id, o->order_id, place);
+    link_order(e, place);
     e->open_count++;
     e->symbols[open->locate].open_qty[side_index(o->side)] += o->qty;
     e->open_notional += exposure_notional_e4(o->qty, o->px_e4);
@@ -117,7 +167,8 @@ static void close_order(exposure_t *e, uint32_t place)
     exposure_order_t *open = &e->open[place];
     reduce(e, open, 0);
     id_map_remove(&e->open_by_id, open->order_id);
-    open->next_free = e->open_free;
+    unlink_order(e, open);
+    open->worse = e->open_free;
     e->open_free = place;
     e->open_count--;
 }

@@ -29,13 +29,15 @@ __extension__ typedef unsigned __int128 exposure_money_t;
 typedef struct exposure_symbol {
     holding_t holding;
     uint64_t open_qty[2]; /* shares of open orders: buy, sell */
+    uint32_t best[2];     /* place of the open order at the best price, likewise; 0: none */
 } exposure_symbol_t;
 
 typedef struct exposure_order {
     uint64_t order_id;
     uint32_t px_e4;
     uint32_t leaves;
-    uint32_t next_free;
+    uint32_t better; /* neighbours in the list of its symbol and side, 0: none */
+    uint32_t worse;  /* of a free place: the next free one */
     uint16_t locate;
     uint8_t side;
     uint8_t pad;
@@ -80,8 +82,12 @@ static inline bool exposure_full(const exposure_t *e)
     return e->open_free == 0;
 }
 
+/* Is there an open order of ours of the other side and the same symbol that `order` reaches?
+ * `of_others`: one of another strategy. Cost: those that it reaches. */
+bool exposure_meets(const exposure_t *e, const order_t *order, bool of_others);
+
 /* A new order was let through: it is open from now on. Requires room, and that its id is not
- * open. */
+ * open. Cost: own open orders of that side and symbol that are better. */
 void exposure_open(exposure_t *e, const order_t *order);
 void exposure_on_report(exposure_t *e, const report_t *report);
 /* A tick was taken; it matters where there is a position. */

@@ -6,10 +6,12 @@
 
 #include "risk/exposure.h"
 #include "risk/order_form.h"
+#include "risk/rate.h"
 #include "risk/table.h"
 
-#define STRATEGIES 65536u
-#define SECOND_NS  UINT64_C(1000000000)
+#define STRATEGIES      65536u
+#define PX_TICK_FROM_E4 10000u /* Rule 612: at 1.00 and above prices are in cents */
+#define PX_TICK_E4      100u
 
 struct gate {
     risk_limits_t limits;
@@ -17,23 +19,31 @@ struct gate {
     const market_t *market;     /* not owned */
     bool killed;
     uint64_t *last_count; /* by strategy: highest order_count seen */
-    /* ring: event time of the last orders let through, as many as orders_per_second was at first */
-    uint64_t *passed_at;
-    uint32_t passed_next;
-    uint32_t passed_count; /* in the ring */
+    rate_t orders;        /* let through: new orders and replaces */
+    rate_t messages;      /* ... and cancels */
+    uint32_t self_match;
+    bool reducing;             /* somebody said so */
+    bool loss_latched;         /* the loss limit was reached */
+    profit_money_t loss_from;  /* net profit from which losses count */
+    profit_money_t loss_worst; /* largest loss since */
     exposure_t exposure;
 };
 
 size_t gate_footprint(const risk_limits_t *limits)
 {
     return sizeof(gate_t) + STRATEGIES * sizeof(*((gate_t *)0)->last_count) +
-           limits->orders_per_second * sizeof(*((gate_t *)0)->passed_at) +
+           rate_footprint(limits->orders_per_second) + rate_footprint(limits->messages_per_second) +
            exposure_footprint(limits->open_orders_max);
 }
 
-int gate_create(const risk_limits_t *limits, const marks_t *marks, const market_t *market,
+const gate_rules_t gate_rules_default = {.marks = {.stub_bps = 5000},
+                                         .self_match = SELF_MATCH_CANCEL_NEWEST};
+
+int gate_create(const risk_limits_t *limits, const gate_rules_t *rules, const market_t *market,
                 gate_t **out_gate, tbus_error_t *err)
 {
+    if (!rules)
+        rules = &gate_rules_default;
     int code = risk_limits_check(limits, err);
     if (code != 0)
         return code;
@@ -44,16 +54,17 @@ int gate_create(const risk_limits_t *limits, const marks_t *marks, const market_
     g->first_limits = *limits;
     g->market = market;
     g->last_count = table_create(STRATEGIES, sizeof *g->last_count);
-    g->passed_at = table_create(limits->orders_per_second, sizeof *g->passed_at);
-    if (!exposure_create(&g->exposure, market, marks ? marks : &marks_default,
-                         limits->open_orders_max) ||
-        !g->last_count || !g->passed_at) {
+    g->self_match = rules->self_match;
+    bool rates = rate_create(&g->orders, limits->orders_per_second);
+    rates = rate_create(&g->messages, limits->messages_per_second) && rates;
+    if (!exposure_create(&g->exposure, market, &rules->marks, limits->open_orders_max) ||
+        !g->last_count || !rates) {
         gate_destroy(g);
         return tbus_fail(
             err, -ENOMEM,
             "no memory for the tables of the risk gate; lower risk.open_orders_max (%u) or "
-            "risk.orders_per_second (%u)",
-            limits->open_orders_max, limits->orders_per_second);
+            "risk.orders_per_second (%u) and risk.messages_per_second (%u)",
+            limits->open_orders_max, limits->orders_per_second, limits->messages_per_second);
     }
     *out_gate = g;
     return 0;
@@ -64,7 +75,8 @@ void gate_destroy(gate_t *g)
     if (!g)
         return;
     exposure_destroy(&g->exposure);
-    free(g->passed_at);
+    rate_destroy(&g->orders);
+    rate_destroy(&g->messages);
     free(g->last_count);
     free(g);
 }
@@ -82,9 +94,44 @@ void gate_kill(gate_t *g, bool killed)
     g->killed = killed;
 }
 
+void gate_reduce(gate_t *g, bool reducing)
+{
+    g->reducing = reducing;
+}
+
+void gate_rearm(gate_t *g)
+{
+    g->loss_latched = false;
+    g->loss_from = profit_net(&g->exposure.profit);
+    g->loss_worst = 0;
+}
+
+enum gate_state gate_state(const gate_t *g)
+{
+    if (g->killed)
+        return GATE_HALTED;
+    return g->reducing || g->loss_latched ? GATE_REDUCING : GATE_ACTIVE;
+}
+
+bool gate_loss_latched(const gate_t *g)
+{
+    return g->loss_latched;
+}
+
 void gate_restart_rate(gate_t *g)
 {
-    g->passed_count = 0;
+    rate_restart(&g->orders);
+    rate_restart(&g->messages);
+}
+
+/* Once beyond the limit that was in force then, it stays so until gate_rearm. */
+static void look_at_loss(gate_t *g)
+{
+    profit_money_t loss = g->loss_from - profit_net(&g->exposure.profit);
+    if (loss <= g->loss_worst)
+        return;
+    g->loss_worst = loss;
+    g->loss_latched |= loss > (profit_money_t)g->limits.loss_max_e4;
 }
 
 const uint64_t *gate_concerns(const gate_t *g)
@@ -95,11 +142,13 @@ const uint64_t *gate_concerns(const gate_t *g)
 void gate_on_report(gate_t *g, const report_t *report)
 {
     exposure_on_report(&g->exposure, report);
+    look_at_loss(g);
 }
 
 void gate_on_market(gate_t *g, const market_event_t *event)
 {
     exposure_on_market(&g->exposure, event);
+    look_at_loss(g);
 }
 
 /* ---- the checks
@@ -159,9 +208,39 @@ static inline finding_t check_symbol(inquiry_t *q)
     return flag(q->symbol->known, true);
 }
 
+static inline finding_t check_test_symbol(inquiry_t *q)
+{
+    bool allowed = q->gate->limits.test_symbols == RISK_TEST_SYMBOLS_ALLOW;
+    return flag(q->symbol->test && !allowed, false);
+}
+
 static inline finding_t check_halted(inquiry_t *q)
 {
     return flag(q->symbol->trading == MARKET_HALTED, false);
+}
+
+static inline finding_t check_loss(inquiry_t *q)
+{
+    const gate_t *g = q->gate;
+    q->worst = exposure_worst(&g->exposure, q->order);
+    finding_t f = {.limit = g->limits.loss_max_e4, .known = true};
+    f.passed = !g->loss_latched || q->worst.only_closes;
+    f.value = (uint64_t)profit_e4(g->loss_worst);
+    return f;
+}
+
+static inline finding_t check_reducing(inquiry_t *q)
+{
+    finding_t f = flag(q->gate->reducing, false);
+    f.passed |= q->worst.only_closes;
+    return f;
+}
+
+static inline finding_t check_tick_size(inquiry_t *q)
+{
+    uint32_t px_e4 = q->order->px_e4;
+    return flag(px_e4 <= GATE_PX_MAX_E4 && (px_e4 < PX_TICK_FROM_E4 || px_e4 % PX_TICK_E4 == 0),
+                true);
 }
 
 static inline finding_t check_qty(inquiry_t *q)
@@ -175,20 +254,36 @@ static inline finding_t check_notional(inquiry_t *q)
                    q->gate->limits.max_order_notional_e4);
 }
 
+/* Up to which price so many shares are displayed; of a side that has fewer in the levels that are
+ * looked at, the last of these. 0: the side is empty. */
+static uint32_t reference_px(const inquiry_t *q, uint8_t side)
+{
+    uint64_t sum = 0, qty;
+    uint32_t px_e4 = 0, level_px_e4;
+    for (uint32_t depth = 0; depth < GATE_REFERENCE_LEVELS && sum < q->gate->limits.reference_qty &&
+                             market_level(q->gate->market, order_locate(q->order), side, depth,
+                                          &level_px_e4, &qty, NULL);
+         depth++) {
+        sum += qty;
+        px_e4 = level_px_e4;
+    }
+    return px_e4;
+}
+
+/* What only closes needs the side that it hits, and no more. */
 static inline finding_t check_reference(inquiry_t *q)
 {
     q->touch = market_touch(q->gate->market, order_locate(q->order));
     const market_touch_t *t = &q->touch;
-    return flag(q->order->px_e4 != 0 && t->bid_qty != 0 && t->ask_qty != 0 &&
-                    t->bid_px_e4 < t->ask_px_e4,
-                true);
+    uint64_t hit_qty = q->order->side == 'B' ? t->ask_qty : t->bid_qty;
+    bool whole = t->bid_qty != 0 && t->ask_qty != 0 && t->bid_px_e4 < t->ask_px_e4;
+    return flag(q->order->px_e4 != 0 && (whole || (q->worst.only_closes && hit_qty != 0)), true);
 }
 
-static inline finding_t check_collar(inquiry_t *q)
+static inline finding_t collar_from(const inquiry_t *q, uint32_t reference)
 {
     const risk_limits_t *limits = &q->gate->limits;
     uint32_t px_e4 = q->order->px_e4;
-    uint32_t reference = q->order->side == 'B' ? q->touch.bid_px_e4 : q->touch.ask_px_e4;
     uint32_t distance = px_e4 > reference ? px_e4 - reference : reference - px_e4;
     finding_t f = {.value = distance, .limit = limits->collar_e4};
     f.passed = distance <= limits->collar_e4 ||
@@ -202,9 +297,39 @@ static inline finding_t check_collar(inquiry_t *q)
     return f;
 }
 
+static inline finding_t check_collar(inquiry_t *q)
+{
+    uint8_t own = q->order->side, hit = own == 'B' ? 'S' : 'B';
+    if (!q->worst.only_closes)
+        return collar_from(q, reference_px(q, own));
+    finding_t from_hit = collar_from(q, reference_px(q, hit));
+    uint32_t own_px_e4 = reference_px(q, own);
+    if (from_hit.passed || own_px_e4 == 0)
+        return from_hit;
+    finding_t from_own = collar_from(q, own_px_e4);
+    return from_own.passed ? from_own : from_hit;
+}
+
+/* A sell of more than is held and not being sold already is a short sale. */
+static inline finding_t check_short_sale(inquiry_t *q)
+{
+    const order_t *o = q->order;
+    bool restricted = q->symbol->reg_sho == '1' || q->symbol->reg_sho == '2';
+    bool at_bid = q->touch.bid_qty != 0 && o->px_e4 <= q->touch.bid_px_e4;
+    return flag(restricted && o->side == 'S' && at_bid &&
+                    (!q->worst.computable || q->worst.qty < 0),
+                false);
+}
+
+/* Orders of its own strategy the venue may cancel instead. */
+static inline finding_t check_self_match(inquiry_t *q)
+{
+    bool of_others = q->gate->self_match != SELF_MATCH_CANCEL_NEWEST;
+    return flag(exposure_meets(&q->gate->exposure, q->order, of_others), false);
+}
+
 static inline finding_t check_overflow(inquiry_t *q)
 {
-    q->worst = exposure_worst(&q->gate->exposure, q->order);
     return flag(q->worst.computable, true);
 }
 
@@ -227,30 +352,24 @@ static inline finding_t check_gross(inquiry_t *q)
     return f;
 }
 
-/* Have fewer than `window` orders passed within the second that ends now? */
-static inline bool rate_is_below(const gate_t *g, uint32_t window, uint64_t now_ns)
+/* Of the value: those before it. */
+static inline finding_t rate_check(const inquiry_t *q, const rate_t *rate, uint32_t window)
 {
-    if (g->passed_count < window)
-        return true;
-    uint32_t ring = g->first_limits.orders_per_second;
-    uint32_t oldest =
-        g->passed_next >= window ? g->passed_next - window : g->passed_next + ring - window;
-    return (int64_t)(now_ns - g->passed_at[oldest]) >= (int64_t)SECOND_NS;
+    finding_t f = {.limit = window, .known = true};
+    f.passed = rate_is_below(rate, window, q->now_ns);
+    if (q->explains)
+        f.value = rate_count(rate, window, q->now_ns);
+    return f;
 }
 
-/* Of the value: those before it. */
 static inline finding_t check_rate(inquiry_t *q)
 {
-    const gate_t *g = q->gate;
-    uint32_t window = g->limits.orders_per_second, count = 0;
-    finding_t f = {.limit = window, .known = true};
-    f.passed = rate_is_below(g, window, q->now_ns);
-    if (!q->explains)
-        return f;
-    while (count < window && !rate_is_below(g, count + 1, q->now_ns))
-        count++;
-    f.value = count;
-    return f;
+    return rate_check(q, &q->gate->orders, q->gate->limits.orders_per_second);
+}
+
+static inline finding_t check_message_rate(inquiry_t *q)
+{
+    return rate_check(q, &q->gate->messages, q->gate->limits.messages_per_second);
 }
 
 static inline finding_t check_open_orders(inquiry_t *q)
@@ -271,24 +390,38 @@ static inline finding_t check_open_orders(inquiry_t *q)
 #define GATE_CHECKS_OF_ORDER(X)                                                                    \
     X(KILL_SWITCH, GATE_FLAG_CLEAR, check_kill_switch)                                             \
     X(UNKNOWN_SYMBOL, GATE_FLAG_SET, check_symbol)                                                 \
+    X(TEST_SYMBOL, GATE_FLAG_CLEAR, check_test_symbol)                                             \
     X(HALTED, GATE_FLAG_CLEAR, check_halted)                                                       \
+    X(LOSS_LIMIT, GATE_AT_MOST, check_loss)                                                        \
+    X(REDUCING, GATE_FLAG_CLEAR, check_reducing)                                                   \
+    X(TICK_SIZE, GATE_FLAG_SET, check_tick_size)                                                   \
     X(MAX_QTY, GATE_AT_MOST, check_qty)                                                            \
     X(MAX_NOTIONAL, GATE_AT_MOST, check_notional)                                                  \
     X(NO_REFERENCE, GATE_FLAG_SET, check_reference)                                                \
     X(PRICE_COLLAR, GATE_AT_MOST, check_collar)                                                    \
+    X(SHORT_SALE, GATE_FLAG_CLEAR, check_short_sale)                                               \
+    X(SELF_MATCH, GATE_FLAG_CLEAR, check_self_match)                                               \
     X(OVERFLOW, GATE_FLAG_SET, check_overflow)                                                     \
     X(POSITION_LIMIT, GATE_SIGNED, check_position)                                                 \
     X(GROSS_NOTIONAL, GATE_AT_MOST, check_gross)                                                   \
     X(RATE, GATE_BELOW, check_rate)                                                                \
+    X(MESSAGE_RATE, GATE_BELOW, check_message_rate)                                                \
     X(OPEN_ORDERS, GATE_BELOW, check_open_orders)
 
 static void let_through(gate_t *g, const order_t *o, uint64_t now_ns)
 {
-    g->passed_at[g->passed_next] = now_ns;
-    uint32_t ring = g->first_limits.orders_per_second;
-    g->passed_next = g->passed_next + 1 == ring ? 0 : g->passed_next + 1;
-    g->passed_count += g->passed_count < ring;
+    rate_note(&g->orders, now_ns);
+    rate_note(&g->messages, now_ns);
     exposure_open(&g->exposure, o);
+}
+
+/* It counts, and nothing holds it up. */
+static uint8_t judge_cancel(gate_t *g, inquiry_t *q)
+{
+    if (!check_form(q).passed)
+        return REASON_MALFORMED;
+    rate_note(&g->messages, q->now_ns);
+    return REASON_NONE;
 }
 
 #define FAIL_AT(failure, shape, check)                                                             \
@@ -299,7 +432,7 @@ uint8_t gate_judge(gate_t *g, const order_t *o, uint64_t now_ns)
 {
     inquiry_t q = {.gate = g, .order = o, .now_ns = now_ns, .explains = false};
     if (o->kind == ORDER_CANCEL)
-        return check_form(&q).passed ? REASON_NONE : REASON_MALFORMED;
+        return judge_cancel(g, &q);
     GATE_CHECKS_OF_ID(FAIL_AT)
     g->last_count[order_strategy(o)] = order_count(o);
     GATE_CHECKS_OF_ORDER(FAIL_AT)

@@ -6,42 +6,73 @@
  * what cannot be known or computed is rejected.
  *
  * A cancel passes if it is well formed (order_form.h), whatever else holds. A new order is checked
- * in this order, and the first check that it fails gives the reason:
+ * in this order, and the first check that it fails gives the reason. "Closes" is said of an order
+ * that can only close a position: the position and all open orders of its side and the order itself
+ * come to no position of the other direction, at most to none.
  *
  *     1 MALFORMED       not an order (order_form.h)
  *     2 DUPLICATE_ID    not above every id that its strategy has used, in rejected orders as well
  *     3 KILL_SWITCH     the kill switch is on
  *     4 UNKNOWN_SYMBOL  neither directory entry nor order seen for its locate
- *     5 HALTED          the symbol does not trade
- *     6 MAX_QTY         qty > max_order_qty
- *     7 MAX_NOTIONAL    qty x limit price > max_order_notional_e4
- *     8 NO_REFERENCE    no limit price (0), or a side of the book empty, or the book locked or
- *                       crossed
- *     9 PRICE_COLLAR    limit price further than the collar above or below the best price of its
- *                       own side
- *    10 POSITION_LIMIT  position + all open orders of its side + this one beyond position_max
- *    11 GROSS_NOTIONAL  value of all positions + all open orders + this one > gross_notional_max_e4
- *    12 RATE            orders_per_second orders have passed within the last second
- *    13 OPEN_ORDERS     open_orders_max orders are open
- *       OVERFLOW        10 or 11 cannot be computed in 64 bits; and every order after an execution
+ *     5 TEST_SYMBOL     the directory calls it a test issue (R, authenticity T), and test_symbols
+ *                       is RISK_TEST_SYMBOLS_REFUSE
+ *     6 HALTED          the symbol does not trade
+ *     7 LOSS_LIMIT      the loss has been more than loss_max_e4, unless the order closes
+ *     8 REDUCING        somebody has said that positions may only be closed, unless it closes
+ *     9 TICK_SIZE       limit price at 1.0000 or above and no multiple of 0.0100 (Rule 612 of
+ *                       Regulation NMS), or above 199,999.9900 (the highest of OUCH 5.0)
+ *    10 MAX_QTY         qty > max_order_qty
+ *    11 MAX_NOTIONAL    qty x limit price > max_order_notional_e4
+ *    12 NO_REFERENCE    no limit price (0), or a side of the book empty, or the book locked or
+ *                       crossed; of an order that closes: the side that it would hit is empty
+ *    13 PRICE_COLLAR    limit price further than the collar above or below its reference
+ *    14 SHORT_SALE      while the last Y of the symbol has action 1 or 2 (Rule 201 of Regulation
+ *                       SHO): a sell at or below the best bid of more than the position less all
+ *                       open sells, of all strategies together. Our own feed's best bid stands for
+ *                       the national one; without a bid there is no such price
+ *    15 SELF_MATCH      an open order of ours of the other side and the same symbol at the limit
+ *                       price or better. Unless gate_rules_t.self_match is CANCEL_NEWEST, one of
+ *                       another strategy: those of its own the venue cancels (risk/venue/venue.h)
+ *    16 OVERFLOW        17 or 18 cannot be computed in 64 bits; and every order after an execution
  *                       that could not be booked
+ *    17 POSITION_LIMIT  position + all open orders of its side + this one beyond position_max
+ *    18 GROSS_NOTIONAL  value of all positions + all open orders + this one beyond
+ *                       gross_notional_max_e4, unless it closes
+ *    19 RATE            orders_per_second orders have passed within the last second
+ *    20 MESSAGE_RATE    messages_per_second orders and cancels have passed within the last second
+ *    21 OPEN_ORDERS     open_orders_max orders are open
  *
  * The duplicate check stands before all that depend on the state of the world: so a REJECTED for
  * any other reason than MALFORMED and DUPLICATE_ID is about the one order that ever had the id, and
  * those two say nothing about an order of that id that may be live.
  *
- * Reference: a buy is measured from the best bid, a sell from the best ask, in both directions. So
+ * Reference: a buy is measured from the bid side, a sell from the ask side, in both directions. So
  * a far-away quote on the other side (a stub quote) cannot make a bad price acceptable; an order
- * that would pay a spread wider than the collar is rejected.
+ * that would pay a spread wider than the collar is rejected. An order that closes is measured from
+ * the side that it hits (a sell from the bid side), or, if that is nearer, from its own: no limit
+ * locks a position in. The reference of a side is the price of the level with which, from the best
+ * one on, reference_qty shares are displayed, at most GATE_REFERENCE_LEVELS levels deep; of a side
+ * that has fewer shares there, of the last level of these: so a few shares far away do not move it.
  *
  * Exposure is worst case: every open share counts until its order has ended (exposure.h says at
- * which price). An order that can only close a position, even if all open orders of its side fill,
- * is not checked against the gross limit: a limit must never prevent closing a position.
+ * which price).
  *
- * Rate: a sliding window, exact: an order passes if fewer than orders_per_second have passed in the
- * second that ends with it. The clock is market time (tickbus/market/clock.h), at which the order
- * was sent: the same inputs give the same decisions at any pace. Where that clock restarts, because
- * the stamps of the market data went back, the window begins anew.
+ * Loss: net profit (bus/market/profit.h) of all strategies together, and how far it is below what
+ * it was at the start, or at the last gate_rearm. It is looked at after each report and each tick
+ * of a symbol with a position. Once it is more than loss_max_e4 as that is then, closing orders and
+ * cancels alone pass, whatever becomes of loss or limit, until gate_rearm.
+ *
+ * States: ACTIVE; REDUCING, closing orders and cancels pass (7, 8); HALTED, cancels alone pass (3).
+ *
+ * When limits become smaller, orders that rest stay: they have passed, and count in full in each
+ * check from then on, so new ones are rejected until what is open fits again. Who wants them off
+ * cancels them, or halts.
+ *
+ * Rates: sliding windows, exact: an order passes if fewer than orders_per_second orders have passed
+ * in the second that ends with it, and fewer than messages_per_second orders and cancels. The clock
+ * is market time (tickbus/market/clock.h), at which the order was sent: the same inputs give the
+ * same decisions at any pace. Where that clock restarts, because the stamps of the market data went
+ * back, the windows begin anew.
  *
  * A replace is judged as a new order, with the order that it replaces still open.
  *
@@ -59,9 +90,22 @@
 #include <tickbus/msg/order.h>
 #include <tickbus/msg/report.h>
 #include "bus/market/profit.h"
+#include "bus/market/session.h"
 #include "risk/limits.h"
 
+#define GATE_REFERENCE_LEVELS 8u
+#define GATE_PX_MAX_E4        1999999900u /* 199,999.9900 */
+
 typedef struct gate gate_t;
+
+/* What is configured elsewhere than in the section `risk`. */
+typedef struct gate_rules {
+    marks_t marks;
+    uint32_t self_match; /* enum session_self_match */
+} gate_rules_t;
+extern const gate_rules_t gate_rules_default;
+
+enum gate_state { GATE_ACTIVE = 0, GATE_REDUCING = 1, GATE_HALTED = 2 };
 
 typedef struct gate_exposure {
     position_t position;
@@ -73,9 +117,9 @@ typedef struct gate_exposure {
 /* Bytes that a gate of these limits takes. */
 size_t gate_footprint(const risk_limits_t *limits);
 
-/* `market` is borrowed, for reading; `marks`: NULL, marks_default. All memory is allocated and
+/* `market` is borrowed, for reading; `rules`: NULL, gate_rules_default. All memory is allocated and
  * touched here. -TBUS_ECONFIG, -ENOMEM. Cold. */
-int gate_create(const risk_limits_t *limits, const marks_t *marks, const market_t *market,
+int gate_create(const risk_limits_t *limits, const gate_rules_t *rules, const market_t *market,
                 gate_t **out_gate, tbus_error_t *err);
 void gate_destroy(gate_t *g);
 
@@ -86,7 +130,15 @@ bool gate_set_limits(gate_t *g, const risk_limits_t *limits);
 /* Kill switch on or off. */
 void gate_kill(gate_t *g, bool killed);
 
-/* The clock has restarted: what passed before does not count against the rate any more. */
+/* Only closing orders and cancels pass, or that is over. */
+void gate_reduce(gate_t *g, bool reducing);
+/* Somebody has resumed: losses count anew from here. */
+void gate_rearm(gate_t *g);
+enum gate_state gate_state(const gate_t *g);
+/* Was the loss limit reached since the start, or the last gate_rearm? */
+bool gate_loss_latched(const gate_t *g);
+
+/* The clock has restarted: what passed before does not count against the rates any more. */
 void gate_restart_rate(gate_t *g);
 
 /* Which symbols gate_on_market has something to do for: bit by locate, set while there is a
@@ -116,12 +168,12 @@ typedef struct gate_check {
     uint8_t reason; /* REASON_..., with which an order is rejected that fails it */
     uint8_t form;   /* enum gate_check_form */
     bool known; /* false: there is no value, such as a distance from a price that is not there */
-    /* a gross notional beyond the limit passes with an order that can only close a position */
+    /* a gross notional or a loss beyond the limit passes with an order that closes */
     bool passed;
     bool reached; /* all before it have passed: the first that fails gives the reason */
 } gate_check_t;
 
-#define GATE_CHECKS_MAX 14u
+#define GATE_CHECKS_MAX 21u
 
 /* What gate_judge would find now, check by check, in its order; it changes nothing. Checks behind
  * the first that fails are made as well. A cancel has the first check alone. Returns how many there

@@ -32,6 +32,21 @@ static const tbus_param_t table[] = {
     {"open_orders_max", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(risk_limits_t, open_orders_max),
      .min = 1, .max = RISK_OPEN_ORDERS_LIMIT, .unit = "orders", .fallback = "16384",
      .help = "passed and not yet ended at a time"},
+    {"messages_per_second", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(risk_limits_t, messages_per_second),
+     .min = 1, .max = RISK_RATE_LIMIT, .unit = "messages", .fallback = "20000",
+     .help = "new orders, replaces and cancels in any one second of market time; a cancel counts, "
+             "and passes at all times"},
+    {"reference_qty", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(risk_limits_t, reference_qty), .min = 1,
+     .max = UINT32_MAX, .unit = "shares", .fallback = "100",
+     .help = "the collar is measured from the price up to which so many shares are displayed: a "
+             "few shares far away do not move it"},
+    {"loss_max_e4", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(risk_limits_t, loss_max_e4), .min = 1,
+     .max = INT64_MAX, .unit = "1/10000ths of the currency", .fallback = "10000000000",
+     .help = "net loss of all strategies together; beyond it only orders that close positions "
+             "pass, until busctl resume"},
+    {"test_symbols", TBUS_PARAM_CHOICE, TBUS_PARAM_FIELD(risk_limits_t, test_symbols), .min = 0,
+     .max = RISK_TEST_SYMBOLS_ALLOW, .choices = "refuse|allow", .fallback = "refuse",
+     .help = "orders for test issues (of which the directory says so)"},
 };
 const tbus_params_t risk_limits_params = TBUS_PARAMS(risk_limits_t, table);
 
@@ -52,7 +67,8 @@ static uint64_t value_of(const tbus_param_t *param, const risk_limits_t *limits)
 static uint64_t max_of(const tbus_param_t *param)
 {
     bool money = param->offset == offsetof(risk_limits_t, max_order_notional_e4) ||
-                 param->offset == offsetof(risk_limits_t, gross_notional_max_e4);
+                 param->offset == offsetof(risk_limits_t, gross_notional_max_e4) ||
+                 param->offset == offsetof(risk_limits_t, loss_max_e4);
     return money ? UINT64_MAX : (uint64_t)param->max;
 }
 
@@ -91,6 +107,9 @@ int risk_limits_check_change(const risk_limits_t *first, const risk_limits_t *li
     if (code == 0)
         code = check_growth("orders_per_second", first->orders_per_second,
                             limits->orders_per_second, err);
+    if (code == 0)
+        code = check_growth("messages_per_second", first->messages_per_second,
+                            limits->messages_per_second, err);
     if (code == 0)
         code =
             check_growth("open_orders_max", first->open_orders_max, limits->open_orders_max, err);

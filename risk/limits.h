@@ -17,7 +17,7 @@
 #include <tickbus/param.h>
 
 #define RISK_OPEN_ORDERS_LIMIT 1048576u /* largest open_orders_max */
-#define RISK_RATE_LIMIT        1000000u /* largest orders_per_second */
+#define RISK_RATE_LIMIT        1000000u /* largest orders_per_second, messages_per_second */
 #define RISK_COLLAR_BPS_LIMIT  10000u   /* largest collar_bps: all of the price */
 
 typedef struct risk_limits {
@@ -35,7 +35,19 @@ typedef struct risk_limits {
     /* new orders let through in any one second of market time, 1..1000000 */
     uint32_t orders_per_second;
     uint32_t open_orders_max; /* orders let through and not yet ended at a time, 1..1048576 */
+    /* new orders, replaces and cancels let through in any one second, 1..1000000; cancels count,
+     * and are never held up */
+    uint32_t messages_per_second;
+    /* shares that must be displayed on a side, from the best price on, to make a reference, 1.. */
+    uint32_t reference_qty;
+    /* by how much net profit of all strategies together may have fallen since the start, or since
+     * it was resumed, before only closing orders pass, 1.. */
+    uint64_t loss_max_e4;
+    uint32_t test_symbols; /* enum risk_test_symbols */
 } risk_limits_t;
+
+/* Orders for test issues, in the order of the configuration's choices. */
+enum risk_test_symbols { RISK_TEST_SYMBOLS_REFUSE = 0, RISK_TEST_SYMBOLS_ALLOW = 1 };
 
 /* Ranges, defaults and meanings of the figures above: the one place where they stand. */
 extern const tbus_params_t risk_limits_params;
@@ -44,8 +56,8 @@ extern const tbus_params_t risk_limits_params;
 int risk_limits_check(const risk_limits_t *limits, tbus_error_t *err);
 
 /* The same for limits that are to take the place of those that a gate was created with (`first`):
- * memory is taken once, so orders_per_second and open_orders_max cannot become more than they were
- * then. */
+ * memory is taken once, so orders_per_second, messages_per_second and open_orders_max cannot become
+ * more than they were then. */
 int risk_limits_check_change(const risk_limits_t *first, const risk_limits_t *limits,
                              tbus_error_t *err);
 

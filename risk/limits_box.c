@@ -6,7 +6,8 @@ void limits_box_put(limits_box_t *box, const risk_limits_t *limits)
     const uint64_t words[LIMITS_BOX_WORDS] = {
         limits->max_order_qty,     limits->max_order_notional_e4, limits->collar_bps,
         limits->collar_e4,         limits->position_max,          limits->gross_notional_max_e4,
-        limits->orders_per_second, limits->open_orders_max,
+        limits->orders_per_second, limits->open_orders_max,       limits->messages_per_second,
+        limits->reference_qty,     limits->loss_max_e4,           limits->test_symbols,
     };
     uint64_t version = tbus_load_relaxed_u64(&box->version);
     tbus_store_relaxed_u64(&box->version, version + 1);
@@ -38,6 +39,10 @@ bool limits_box_take(const limits_box_t *box, uint64_t *seen, risk_limits_t *out
         .gross_notional_max_e4 = words[5],
         .orders_per_second = (uint32_t)words[6],
         .open_orders_max = (uint32_t)words[7],
+        .messages_per_second = (uint32_t)words[8],
+        .reference_qty = (uint32_t)words[9],
+        .loss_max_e4 = words[10],
+        .test_symbols = (uint32_t)words[11],
     };
     *seen = version;
     return true;

@@ -4,7 +4,7 @@
  *
  *    version   0: nothing was ever put in; even: words hold a set of limits; odd: they are being
  *              written
- *    words     the eight figures of risk_limits_t
+ *    words     the figures of risk_limits_t, in its order
  *
  * In a pipeline it is the block "risk.limits" of the bus directory; all zeros at first. One writer.
  * The reader looks at one word before every order and never waits: a set that is being written at
@@ -20,14 +20,14 @@
 
 #include "risk/limits.h"
 
-#define LIMITS_BOX_WORDS 8u
+#define LIMITS_BOX_WORDS 12u
 
 typedef struct limits_box {
     tbus_atomic_u64_t version;
     tbus_atomic_u64_t words[LIMITS_BOX_WORDS];
 } limits_box_t;
 
-TBUS_STATIC_ASSERT(sizeof(limits_box_t) == 72);
+TBUS_STATIC_ASSERT(sizeof(limits_box_t) == 104);
 TBUS_STATIC_ASSERT(offsetof(limits_box_t, version) == 0);
 TBUS_STATIC_ASSERT(offsetof(limits_box_t, words) == 8);
 

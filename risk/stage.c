@@ -475,7 +475,9 @@ static const uint8_t gate_reasons[] = {
     REASON_MALFORMED,    REASON_DUPLICATE_ID,   REASON_KILL_SWITCH,    REASON_UNKNOWN_SYMBOL,
     REASON_HALTED,       REASON_MAX_QTY,        REASON_MAX_NOTIONAL,   REASON_NO_REFERENCE,
     REASON_PRICE_COLLAR, REASON_POSITION_LIMIT, REASON_GROSS_NOTIONAL, REASON_RATE,
-    REASON_OPEN_ORDERS,  REASON_OVERFLOW,
+    REASON_OPEN_ORDERS,  REASON_OVERFLOW,       REASON_LOSS_LIMIT,     REASON_REDUCING,
+    REASON_TICK_SIZE,    REASON_SELF_MATCH,     REASON_MESSAGE_RATE,   REASON_TEST_SYMBOL,
+    REASON_SHORT_SALE,
 };
 
 static const tbus_stage_ops_t risk_ops = {.poll = market_stage_poll,
@@ -573,7 +575,12 @@ int risk_stage_create(tbus_bus_t *bus, uint32_t owner, market_t *market,
     r->base.stage.bus = bus;
     r->base.ops = &risk_market_ops;
     r->limits_box = params->limits_box;
-    int code = gate_create(&params->limits, params->marks, market, &r->gate, err);
+    gate_rules_t rules = gate_rules_default;
+    if (params->marks)
+        rules.marks = *params->marks;
+    if (params->session)
+        rules.self_match = params->session->self_match;
+    int code = gate_create(&params->limits, &rules, market, &r->gate, err);
     if (code == 0)
         code = acts_join(&r->acts, &r->base.stage, EVENT_FROM_RISK, err);
     if (code == 0)

@@ -121,6 +121,11 @@ static const tbus_param_t table[] = {
     {"reports_max", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(session_values_t, reports_max), .min = 1024,
      .max = 1 << 24, .power_of_two = true, .unit = "reports", .fallback = "65536",
      .help = "reports that are on their way at a time; more end the run with an error"},
+    {"self_match", TBUS_PARAM_CHOICE, TBUS_PARAM_FIELD(session_values_t, self_match),
+     .choices = "cancel_newest|cancel_oldest|cancel_both", .fallback = "cancel_newest",
+     .help = "when an order would meet one of its own strategy: risk rejects it; or the venue "
+             "cancels those that rest, and it goes on; or cancels those and rejects it. One of "
+             "another strategy: risk rejects it"},
     {"recorded", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(session_values_t, recorded),
      .may_be_empty = true, .fallback = "",
      .help = "directory of a journal whose market data is fed: halts and changes of limits are "
@@ -132,7 +137,8 @@ static int create(const void *params, void **out_resource, tbus_error_t *err)
     const session_values_t *values = params;
     venue_session_t session = {.clock = (enum session_clock)values->clock,
                                .seed = values->seed,
-                               .reports_max = values->reports_max};
+                               .reports_max = values->reports_max,
+                               .self_match = values->self_match};
     int code = session_latency_parse(values->entry, &session.entry, err);
     if (code == 0)
         code = session_latency_parse(values->cancel, &session.cancel, err);

@@ -22,6 +22,16 @@
 /* In the order of the configuration's choices. */
 enum session_clock { SESSION_CLOCK_MARKET, SESSION_CLOCK_HOST };
 
+/* What is done when two orders of one strategy would meet; in the order of the configuration's
+ * choices. Of two strategies' orders the one that comes is always rejected by risk: a cancel that
+ * another strategy's order caused would be a report for which nobody could know that he had to
+ * wait, and results would depend on the layout. */
+enum session_self_match {
+    SELF_MATCH_CANCEL_NEWEST, /* risk rejects the one that comes (risk/gate.h) */
+    SELF_MATCH_CANCEL_OLDEST, /* the venue cancels those that rest (risk/venue/venue.h) */
+    SELF_MATCH_CANCEL_BOTH    /* ... and rejects the one that comes */
+};
+
 /* Drawn evenly from least to most, in ns of market time; never 0. */
 typedef struct session_latency {
     uint64_t least_ns;
@@ -37,6 +47,7 @@ typedef struct venue_session {
     session_latency_t response; /* of reports */
     uint64_t seed;
     uint32_t reports_max; /* reports that are on their way to one reader at a time */
+    uint32_t self_match;  /* enum session_self_match */
     recorded_t *recorded; /* owned; what came from outside, to be repeated. NULL: it comes now */
 } venue_session_t;
 
@@ -48,6 +59,7 @@ typedef struct session_values {
     char response[64];
     uint64_t seed;
     uint32_t reports_max;
+    uint32_t self_match;
     char recorded[TBUS_PARAM_TEXT_MAX]; /* directory of a journal; "": none */
 } session_values_t;
 

@@ -6,6 +6,7 @@
 
 #include <tickbus/atomic.h>
 
+#include "bus/market/session.h"
 #include "risk/order_form.h"
 #include "risk/table.h"
 #include "risk/venue/venue_parts.h"
@@ -76,15 +77,18 @@ void venue_destroy(venue_t *v)
     free(v);
 }
 
-static uint32_t reports_max(uint32_t resting_max)
+/* Of an order: what is taken off for it, CANCELLED, ACCEPTED first; CANCELLED last. */
+static uint32_t reports_max(uint32_t resting_max, uint32_t self_match)
 {
-    uint32_t sweep = VENUE_SWEEP_LEVELS + 3; /* CANCELLED, ACCEPTED first; CANCELLED last */
+    uint32_t sweep = VENUE_SWEEP_LEVELS + 3;
+    if (self_match != SELF_MATCH_CANCEL_NEWEST)
+        return resting_max + sweep;
     return resting_max > sweep ? resting_max : sweep;
 }
 
 uint32_t venue_reports_max(const venue_t *v)
 {
-    return reports_max(v->resting.orders_max);
+    return reports_max(v->resting.orders_max, v->self_match);
 }
 
 size_t venue_footprint(const venue_limits_t *limits)
@@ -92,7 +96,8 @@ size_t venue_footprint(const venue_limits_t *limits)
     return sizeof(venue_t) + STRATEGIES * sizeof(*((venue_t *)0)->last_count) +
            resting_footprint(limits->resting_max) + taken_footprint(limits->taken_max) +
            breaks_footprint(limits->breakable_max) +
-           reports_max(limits->resting_max) * (sizeof(report_t) + 8); /* those that are kept */
+           /* those that are kept, at most */
+           reports_max(limits->resting_max, SELF_MATCH_CANCEL_BOTH) * (sizeof(report_t) + 8);
 }
 
 venue_stats_t venue_stats(const venue_t *v)
@@ -233,6 +238,31 @@ static void accept_order(venue_t *v, const order_t *o, uint8_t against)
         venue_emit_cancelled(v, &arriving, REASON_IOC_UNFILLED, o->intended);
 }
 
+void venue_set_self_match(venue_t *v, uint32_t self_match)
+{
+    v->self_match = self_match;
+}
+
+/* Resting orders of its own strategy that it reaches are taken off. Is the order refused, too? */
+static uint8_t prevent_self_match(venue_t *v, const order_t *o, uint8_t against)
+{
+    uint8_t reason = REASON_NONE;
+    if (TBUS_LIKELY(v->self_match == SELF_MATCH_CANCEL_NEWEST))
+        return reason;
+    uint32_t place, next;
+    for (place = resting_best(&v->resting, order_locate(o), against); place != 0; place = next) {
+        const resting_order_t *own = &v->resting.orders[place];
+        next = own->worse;
+        if (!reaches(o, own->px_e4))
+            break;
+        if (own->order_id >> 48 != order_strategy(o))
+            continue;
+        venue_cancel_resting(v, place, REASON_SELF_MATCH, o->intended);
+        reason = v->self_match == SELF_MATCH_CANCEL_BOTH ? REASON_SELF_MATCH : REASON_NONE;
+    }
+    return reason;
+}
+
 void venue_order(venue_t *v, const order_t *o)
 {
     if (o->kind == ORDER_CANCEL) {
@@ -241,6 +271,8 @@ void venue_order(venue_t *v, const order_t *o)
     }
     uint8_t against = o->side == 'B' ? 'S' : 'B';
     uint8_t reason = judge_arrival(v, o, against);
+    if (reason == REASON_NONE)
+        reason = prevent_self_match(v, o, against);
     if (reason != REASON_NONE) {
         venue_refuse(v, o, reason);
         return;

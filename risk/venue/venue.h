@@ -45,7 +45,10 @@
  *
  * Each of these fills at most the shares that the event shows, best price first, then by time of
  * arrival. Shares of a displayed opposite order that fill us count as taken of it; while the table
- * of taken orders is full, they do not fill us. Own orders never trade with each other.
+ * of taken orders is full, they do not fill us. Own orders never trade with each other. With
+ * venue_set_self_match an order that reaches resting orders of its own strategy takes these off
+ * (CANCELLED, SELF_MATCH), best price first, before it is accepted, or is then itself REJECTED
+ * (SELF_MATCH). Risk sees to it that none of another strategy is reached.
  *
  * Crosses. What belongs to a cross never fills by the rules above: C with printable N, and any E or
  * C while the symbol is halted. Such shares bring an order forward, and are counted for Q. Q, of S
@@ -125,6 +128,10 @@ size_t venue_footprint(const venue_limits_t *limits);
 int venue_create(const venue_limits_t *limits, const market_t *market, venue_emit_t emit,
                  void *emit_context, venue_t **out_venue, tbus_error_t *err);
 void venue_destroy(venue_t *v);
+
+/* What is done with own orders that would meet (enum session_self_match); at first
+ * SELF_MATCH_CANCEL_NEWEST: nothing, risk has seen to it. */
+void venue_set_self_match(venue_t *v, uint32_t self_match);
 
 /* The most reports that one call of venue_order, venue_on_market or venue_cancel_all can cause. */
 uint32_t venue_reports_max(const venue_t *v);

@@ -17,7 +17,8 @@ struct venue {
     void *emit_context;
     uint64_t exec_id;
     venue_stats_t stats;
-    bool prints; /* prints through our price fill us */
+    bool prints;         /* prints through our price fill us */
+    uint32_t self_match; /* enum session_self_match */
     /* bit set: there may be own orders, taken shares or executions that a break may take back */
     uint64_t active[MARKET_LOCATES / 64];
     uint64_t *last_count; /* by strategy: highest order_count seen */

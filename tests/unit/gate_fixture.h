@@ -29,6 +29,9 @@ static inline risk_limits_t wide(void)
         .gross_notional_max_e4 = UINT64_MAX,
         .orders_per_second = 1000,
         .open_orders_max = 100,
+        .messages_per_second = 2000,
+        .reference_qty = 1,
+        .loss_max_e4 = UINT64_MAX,
     };
 }
 

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include <tickbus/market/market.h>
+#include <tickbus/msg/itch_types.h>
 #include <tickbus/msg/order.h>
 #include <tickbus/msg/report.h>
 
@@ -38,6 +39,24 @@ static inline const market_event_t *market_next(market_t *m, tick_t tick)
     const market_event_t *event = NULL;
     assert_int_equal(market_apply(m, market_seq(m) + 1, &tick, sizeof(tick), &event), 0);
     return event;
+}
+
+/* R: a test issue, or a live one. */
+static inline tick_t tick_issue(uint16_t locate, bool test)
+{
+    tick_t t = tick_of('R', locate);
+    memset(t.body, ' ', ITCH_BODY_AT(STOCK_DIRECTORY, authenticity) + 1);
+    memcpy(t.body, "ACME    ", 8);
+    t.body[ITCH_BODY_AT(STOCK_DIRECTORY, authenticity)] = test ? 'T' : 'P';
+    return t;
+}
+/* Y: '0' no restriction, '1' in force, '2' still in force. */
+static inline tick_t tick_reg_sho(uint16_t locate, uint8_t action)
+{
+    tick_t t = tick_of('Y', locate);
+    memcpy(t.body, "ACME    ", 8);
+    t.body[8] = action;
+    return t;
 }
 
 static inline order_t order_new(uint64_t count, uint8_t side, uint32_t qty, uint32_t px_e4,

@@ -875,9 +875,9 @@ static void pair_on_tick(void *self, strat_context_t *ctx, const tick_t *tick, u
     if (md_seq != 2)
         return;
     assert_true(strat_send(ctx, 1, 'B', 1, BUY_PX, ORDER_TIF_DAY) != 0);
-    assert_true(strat_send(ctx, 1, 'B', 1, BUY_PX - 50, ORDER_TIF_DAY) != 0);
+    assert_true(strat_send(ctx, 1, 'B', 1, BUY_PX - 100, ORDER_TIF_DAY) != 0);
     assert_true(strat_send(ctx, 1, 'S', 1, SELL_PX, ORDER_TIF_DAY) != 0);
-    assert_true(strat_send(ctx, 1, 'S', 1, SELL_PX + 50, ORDER_TIF_DAY) != 0);
+    assert_true(strat_send(ctx, 1, 'S', 1, SELL_PX + 100, ORDER_TIF_DAY) != 0);
 }
 
 static const strategy_t pair_strategy = {.api = STRATEGY_API,

@@ -160,7 +160,7 @@ static void exposure_sums_stay_exact_over_a_random_run(void **state)
     enum { ORDERS = 20000, LIVE = 64 };
     risk_limits_t limits = wide();
     limits.open_orders_max = LIVE;
-    limits.orders_per_second = RISK_RATE_LIMIT;
+    limits.orders_per_second = limits.messages_per_second = RISK_RATE_LIMIT;
     fixture_t f = quoted_gate(limits);
     struct {
         order_t order;
@@ -172,7 +172,9 @@ static void exposure_sums_stay_exact_over_a_random_run(void **state)
         unsigned at = (unsigned)(r % LIVE);
         if (live[at].leaves == 0) {
             uint32_t qty = (uint32_t)(r >> 16) % 900 + 1;
-            live[at].order = fresh(&f, r & 256 ? 'B' : 'S', qty, BID + (uint32_t)(r >> 40) % 200);
+            live[at].order = fresh(&f, r & 256 ? 'B' : 'S', qty,
+                                   r & 256 ? BID + 100 * (uint32_t)(r >> 40 & 15)
+                                           : BID + 1600 + 100 * (uint32_t)(r >> 40 & 15));
             live[at].leaves = qty;
             assert_int_equal(judge(&f, live[at].order), REASON_NONE);
         } else if (r & 512) {

@@ -123,9 +123,9 @@ static void gate_rejects_more_notional_than_an_order_may_have(void **state)
     limits.max_order_notional_e4 = UINT64_C(300) * BID;
     fixture_t f = quoted_gate(limits);
     assert_int_equal(judge_new(&f, 'B', 300, BID), REASON_NONE);
-    assert_int_equal(judge_new(&f, 'B', 300, BID + 1), REASON_MAX_NOTIONAL);
+    assert_int_equal(judge_new(&f, 'B', 300, BID + 100), REASON_MAX_NOTIONAL);
     assert_int_equal(judge_new(&f, 'B', 301, BID), REASON_MAX_NOTIONAL);
-    assert_int_equal(judge_new(&f, 'B', UINT32_MAX, UINT32_MAX), REASON_MAX_NOTIONAL);
+    assert_int_equal(judge_new(&f, 'B', UINT32_MAX, GATE_PX_MAX_E4), REASON_MAX_NOTIONAL);
     close_gate(&f);
 }
 
@@ -151,16 +151,16 @@ static void gate_rejects_without_a_reference_price(void **state)
 static void gate_rejects_prices_beyond_the_collar_of_the_touch(void **state)
 {
     (void)state;
-    fixture_t f = quoted_gate(wide()); /* 100 bps: 10000 from the bid, 10002 from the ask */
+    risk_limits_t limits = wide();
+    fixture_t f = quoted_gate(limits); /* 1 %: 10000 from the bid, 10002 from the ask */
     assert_int_equal(judge_new(&f, 'B', 1, BID + 10000), REASON_NONE);
-    assert_int_equal(judge_new(&f, 'B', 1, BID + 10001), REASON_PRICE_COLLAR);
+    assert_int_equal(judge_new(&f, 'B', 1, BID + 10100), REASON_PRICE_COLLAR);
     assert_int_equal(judge_new(&f, 'B', 1, BID - 10000), REASON_NONE);
-    assert_int_equal(judge_new(&f, 'B', 1, BID - 10001), REASON_PRICE_COLLAR);
-    assert_int_equal(judge_new(&f, 'S', 1, ASK - 10002), REASON_NONE);
-    assert_int_equal(judge_new(&f, 'S', 1, ASK - 10003), REASON_PRICE_COLLAR);
-    assert_int_equal(judge_new(&f, 'S', 1, ASK + 10002), REASON_NONE);
-    assert_int_equal(judge_new(&f, 'S', 1, ASK + 10003), REASON_PRICE_COLLAR);
-    assert_int_equal(judge_new(&f, 'B', 1, UINT32_MAX), REASON_PRICE_COLLAR);
+    assert_int_equal(judge_new(&f, 'B', 1, BID - 10100), REASON_PRICE_COLLAR);
+    assert_int_equal(judge_new(&f, 'S', 1, ASK - 10100), REASON_PRICE_COLLAR);
+    assert_int_equal(judge_new(&f, 'S', 1, ASK + 10000), REASON_NONE);
+    assert_int_equal(judge_new(&f, 'S', 1, ASK + 10100), REASON_PRICE_COLLAR);
+    assert_int_equal(judge_new(&f, 'B', 1, GATE_PX_MAX_E4), REASON_PRICE_COLLAR);
     assert_int_equal(judge_new(&f, 'S', 1, 1), REASON_PRICE_COLLAR);
     close_gate(&f);
 }
@@ -172,13 +172,13 @@ static void gate_collar_is_the_wider_of_its_two_parts(void **state)
     limits.collar_e4 = 20000;
     fixture_t f = quoted_gate(limits);
     assert_int_equal(judge_new(&f, 'B', 1, BID + 20000), REASON_NONE);
-    assert_int_equal(judge_new(&f, 'B', 1, BID + 20001), REASON_PRICE_COLLAR);
+    assert_int_equal(judge_new(&f, 'B', 1, BID + 20100), REASON_PRICE_COLLAR);
     close_gate(&f);
     limits.collar_bps = limits.collar_e4 = 0; /* the strictest, not "none" */
     f = quoted_gate(limits);
     assert_int_equal(judge_new(&f, 'B', 1, BID), REASON_NONE);
-    assert_int_equal(judge_new(&f, 'B', 1, BID + 1), REASON_PRICE_COLLAR);
-    assert_int_equal(judge_new(&f, 'S', 1, ASK - 1), REASON_PRICE_COLLAR);
+    assert_int_equal(judge_new(&f, 'B', 1, BID + 100), REASON_PRICE_COLLAR);
+    assert_int_equal(judge_new(&f, 'S', 1, ASK - 100), REASON_PRICE_COLLAR);
     close_gate(&f);
 }
 
@@ -244,7 +244,7 @@ static void gate_holds_positions_at_the_mark_and_open_orders_against_the_gross_l
     assert_int_equal(gate_gross_notional_e4(f.gate), UINT64_C(400) * BID);
     assert_int_equal(judge_new(&f, 'B', 500, BID), REASON_NONE);
     assert_int_equal(judge_new(&f, 'B', 101, BID), REASON_GROSS_NOTIONAL);
-    assert_int_equal(judge_new(&f, 'B', 100, BID + 1), REASON_GROSS_NOTIONAL);
+    assert_int_equal(judge_new(&f, 'B', 100, BID + 100), REASON_GROSS_NOTIONAL);
     assert_int_equal(judge_new(&f, 'B', 100, BID), REASON_NONE);
     assert_int_equal(gate_gross_notional_e4(f.gate), UINT64_C(1000) * BID);
     close_gate(&f);
@@ -413,12 +413,16 @@ static void gate_rejects_a_gross_notional_that_does_not_fit(void **state)
     (void)state;
     risk_limits_t limits = wide();
     fixture_t f = open_gate(limits);
-    market_next(f.market, tick_add(LOCATE, 1, 'B', 1, UINT32_MAX - 1));
-    market_next(f.market, tick_add(LOCATE, 2, 'S', 1, UINT32_MAX));
-    assert_int_equal(judge_new(&f, 'B', UINT32_MAX, UINT32_MAX), REASON_NONE); /* 2^64 - 2^33 + 1 */
-    assert_int_equal(judge_new(&f, 'B', 2, UINT32_MAX), REASON_NONE);          /* 2^64 - 1 */
-    assert_int_equal(gate_gross_notional_e4(f.gate), UINT64_MAX);
-    assert_int_equal(judge_new(&f, 'B', 1, UINT32_MAX), REASON_OVERFLOW);
+    const uint32_t px = GATE_PX_MAX_E4;
+    const uint64_t whole = (uint64_t)UINT32_MAX * px, rest = (UINT64_MAX - 2 * whole) / px;
+    market_next(f.market, tick_add(LOCATE, 1, 'B', 1, px - 100));
+    market_next(f.market, tick_add(LOCATE, 2, 'S', 1, px));
+    assert_int_equal(judge_new(&f, 'B', UINT32_MAX, px), REASON_NONE);
+    assert_int_equal(judge_new(&f, 'B', UINT32_MAX, px), REASON_NONE);
+    assert_int_equal(judge_new(&f, 'B', (uint32_t)rest + 1, px), REASON_OVERFLOW);
+    assert_int_equal(judge_new(&f, 'B', (uint32_t)rest, px), REASON_NONE);
+    assert_int_equal(gate_gross_notional_e4(f.gate), 2 * whole + rest * px);
+    assert_int_equal(judge_new(&f, 'B', 1, px), REASON_OVERFLOW);
     close_gate(&f);
 }
 
@@ -554,16 +558,21 @@ static risk_limits_t narrow(void)
                            .collar_bps = 100,
                            .collar_e4 = 3,
                            .position_max = 3000,
-                           .gross_notional_max_e4 = UINT64_C(6000) * BID,
+                           .gross_notional_max_e4 = UINT64_C(3200) * BID,
                            .orders_per_second = 40,
-                           .open_orders_max = 8};
+                           .open_orders_max = 6,
+                           .messages_per_second = 40,
+                           .reference_qty = 100,
+                           .loss_max_e4 = UINT64_C(3000) * BID};
 }
 
 static order_t random_order(fixture_t *f, uint64_t *seed)
 {
     uint64_t id = draw(seed, 40) == 0 ? f->count : ++f->count;
     order_t o = order_new(id, draw(seed, 2) ? 'B' : 'S', 1 + (uint32_t)draw(seed, 960),
-                          BID - 10200 + (uint32_t)draw(seed, 20400), ORDER_TIF_DAY);
+                          BID - 10200 + 100 * (uint32_t)draw(seed, 204), ORDER_TIF_DAY);
+    if (draw(seed, 60) == 0)
+        o.px_e4++;
     if (draw(seed, 30) == 0)
         o.kind = (uint8_t)draw(seed, 5);
     if (draw(seed, 60) == 0)
@@ -575,6 +584,12 @@ static order_t random_order(fixture_t *f, uint64_t *seed)
     return o;
 }
 
+/* Bought far above the bid, or sold far below the ask. */
+static void lose(fixture_t *f, uint8_t side)
+{
+    hold(f, side, 400, side == 'B' ? 10 * BID : 1);
+}
+
 /* The market, the switch, and what became of the order, which goes on resting now and then. */
 static void move_world(fixture_t *f, uint64_t *seed, const order_t *o, bool passed)
 {
@@ -582,6 +597,16 @@ static void move_world(fixture_t *f, uint64_t *seed, const order_t *o, bool pass
         market_next(f->market, tick_trading(LOCATE, draw(seed, 3) ? 'T' : 'H'));
     if (draw(seed, 40) == 0)
         gate_kill(f->gate, draw(seed, 4) == 0);
+    if (draw(seed, 60) == 0)
+        gate_reduce(f->gate, draw(seed, 4) == 0);
+    if (draw(seed, 40) == 0)
+        market_next(f->market, tick_reg_sho(LOCATE, "0012"[draw(seed, 4)]));
+    if (draw(seed, 40) == 0)
+        market_next(f->market, tick_issue(LOCATE, draw(seed, 8) == 0));
+    if (draw(seed, 60) == 0)
+        lose(f, draw(seed, 2) ? 'B' : 'S');
+    if (draw(seed, 30) == 0)
+        gate_rearm(f->gate);
     if (draw(seed, 5000) == 0)
         gate_restart_rate(f->gate);
     if (!passed || o->kind == ORDER_CANCEL || draw(seed, 40) == 0)
@@ -605,7 +630,9 @@ static const uint8_t all_reasons[] = {
     REASON_NONE,           REASON_MALFORMED,    REASON_DUPLICATE_ID,   REASON_KILL_SWITCH,
     REASON_UNKNOWN_SYMBOL, REASON_HALTED,       REASON_MAX_QTY,        REASON_MAX_NOTIONAL,
     REASON_NO_REFERENCE,   REASON_PRICE_COLLAR, REASON_POSITION_LIMIT, REASON_GROSS_NOTIONAL,
-    REASON_RATE,           REASON_OPEN_ORDERS};
+    REASON_RATE,           REASON_OPEN_ORDERS,  REASON_LOSS_LIMIT,     REASON_REDUCING,
+    REASON_TICK_SIZE,      REASON_SELF_MATCH,   REASON_SHORT_SALE,     REASON_TEST_SYMBOL,
+    REASON_MESSAGE_RATE};
 
 static void what_is_explained_is_what_is_judged(void **state)
 {
@@ -651,7 +678,7 @@ static void an_explanation_has_the_figures(void **state)
     fixture_t f = quoted_gate(limits);
     hold(&f, 'B', 400, BID);
     assert_int_equal(judge_new(&f, 'B', 300, BID), REASON_NONE);
-    order_t o = fresh(&f, 'B', 951, BID - 7);
+    order_t o = fresh(&f, 'B', 951, BID - 700);
     unsigned count = gate_explain(f.gate, &o, 0, checks);
     assert_int_equal(count, GATE_CHECKS_MAX);
     const struct {
@@ -663,12 +690,17 @@ static void an_explanation_has_the_figures(void **state)
         {REASON_DUPLICATE_ID, 3, 2, true, true},
         {REASON_KILL_SWITCH, 0, 0, true, true},
         {REASON_MAX_QTY, 951, 950, false, true},
-        {REASON_PRICE_COLLAR, 7, 10000, true, false},
+        {REASON_PRICE_COLLAR, 700, 10000, true, false},
         {REASON_POSITION_LIMIT, 1651, 3000, true, false},
-        {REASON_GROSS_NOTIONAL, UINT64_C(700) * BID + UINT64_C(951) * (BID - 7),
-         UINT64_C(6000) * BID, true, false},
+        {REASON_GROSS_NOTIONAL, UINT64_C(700) * BID + UINT64_C(951) * (BID - 700),
+         UINT64_C(3200) * BID, true, false},
         {REASON_RATE, 1, 40, true, false},
-        {REASON_OPEN_ORDERS, 1, 8, true, false},
+        {REASON_MESSAGE_RATE, 1, 40, true, false},
+        {REASON_OPEN_ORDERS, 1, 6, true, false},
+        {REASON_LOSS_LIMIT, 0, UINT64_C(3000) * BID, true, true},
+        {REASON_REDUCING, 0, 0, true, true},
+        {REASON_TICK_SIZE, 1, 1, true, true},
+        {REASON_SELF_MATCH, 0, 0, true, false},
     };
     for (unsigned i = 0; i < sizeof expected / sizeof *expected; i++) {
         const gate_check_t *c = check_of(checks, count, expected[i].reason);

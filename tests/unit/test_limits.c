@@ -46,6 +46,9 @@ static void limits_of_zero_that_would_reject_everything_are_refused_by_name(void
     assert_wrong(WITH(gross_notional_max_e4, 0), "gross_notional_max_e4");
     assert_wrong(WITH(orders_per_second, 0), "orders_per_second");
     assert_wrong(WITH(open_orders_max, 0), "open_orders_max");
+    assert_wrong(WITH(messages_per_second, 0), "messages_per_second");
+    assert_wrong(WITH(reference_qty, 0), "reference_qty");
+    assert_wrong(WITH(loss_max_e4, 0), "loss_max_e4");
 }
 
 static void limits_beyond_their_range_are_refused_by_name(void **state)
@@ -62,7 +65,7 @@ static void amounts_are_read_with_all_their_bits(void **state)
     (void)state;
     const uint64_t wide = UINT64_C(1) << 32; /* nothing below */
     const risk_limits_t good[] = {WITH(max_order_notional_e4, wide), WITH(position_max, wide),
-                                  WITH(gross_notional_max_e4, wide)};
+                                  WITH(gross_notional_max_e4, wide), WITH(loss_max_e4, wide)};
     for (unsigned i = 0; i < sizeof good / sizeof *good; i++) {
         tbus_error_t err = {0};
         if (risk_limits_check(&good[i], &err) != 0)
@@ -73,10 +76,20 @@ static void amounts_are_read_with_all_their_bits(void **state)
 static void limits_at_the_ends_of_their_ranges_are_valid(void **state)
 {
     (void)state;
-    risk_limits_t least = {1, 1, 0, 0, 1, 1, 1, 1};
+    risk_limits_t least = {1, 1, 0, 0, 1, 1, 1, 1, 1, 1, 1, 0};
     assert_int_equal(risk_limits_check(&least, NULL), 0);
-    risk_limits_t most = {UINT32_MAX, UINT64_MAX, RISK_COLLAR_BPS_LIMIT, UINT32_MAX,
-                          INT64_MAX,  UINT64_MAX, RISK_RATE_LIMIT,       RISK_OPEN_ORDERS_LIMIT};
+    risk_limits_t most = {UINT32_MAX,
+                          UINT64_MAX,
+                          RISK_COLLAR_BPS_LIMIT,
+                          UINT32_MAX,
+                          INT64_MAX,
+                          UINT64_MAX,
+                          RISK_RATE_LIMIT,
+                          RISK_OPEN_ORDERS_LIMIT,
+                          RISK_RATE_LIMIT,
+                          UINT32_MAX,
+                          UINT64_MAX,
+                          RISK_TEST_SYMBOLS_ALLOW};
     assert_int_equal(risk_limits_check(&most, NULL), 0);
 }
 

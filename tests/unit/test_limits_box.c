@@ -10,7 +10,7 @@
 
 #include "risk/limits_box.h"
 
-/* Eight figures that tell of which set they are. */
+/* Figures that tell of which set they are. */
 static risk_limits_t set_of(uint32_t n)
 {
     return (risk_limits_t){.max_order_qty = n,
@@ -20,7 +20,11 @@ static risk_limits_t set_of(uint32_t n)
                            .position_max = UINT64_C(1) << 40 | n,
                            .gross_notional_max_e4 = UINT64_MAX - n,
                            .orders_per_second = n + 3,
-                           .open_orders_max = n + 4};
+                           .open_orders_max = n + 4,
+                           .messages_per_second = n + 5,
+                           .reference_qty = n + 6,
+                           .loss_max_e4 = UINT64_MAX - 2 * (uint64_t)n,
+                           .test_symbols = n + 7};
 }
 
 static void assert_is_a_set(const risk_limits_t *got)
@@ -33,6 +37,10 @@ static void assert_is_a_set(const risk_limits_t *got)
     assert_true(got->gross_notional_max_e4 == whole.gross_notional_max_e4);
     assert_int_equal(got->orders_per_second, whole.orders_per_second);
     assert_int_equal(got->open_orders_max, whole.open_orders_max);
+    assert_int_equal(got->messages_per_second, whole.messages_per_second);
+    assert_int_equal(got->reference_qty, whole.reference_qty);
+    assert_true(got->loss_max_e4 == whole.loss_max_e4);
+    assert_int_equal(got->test_symbols, whole.test_symbols);
 }
 
 static void what_was_put_in_is_taken_out_once(void **state)

@@ -31,7 +31,7 @@ typedef struct run {
 /* The market never crosses; our orders are anywhere. */
 static uint32_t displayed_price(uint8_t side, uint64_t r)
 {
-    return side == 'B' ? 10000 + (uint32_t)(r % 13) : 10025 - (uint32_t)(r % 13);
+    return side == 'B' ? 9000 + (uint32_t)(r % 13) : 9025 - (uint32_t)(r % 13);
 }
 
 static void feed(run_t *run)
@@ -63,7 +63,7 @@ static void trade(run_t *run, uint64_t md_seq)
         uint8_t side = r & 1024 ? 'B' : 'S';
         order =
             order_new(run->ours_count + 1, side, (uint32_t)(r >> 40) % 120 + 1,
-                      10000 + (uint32_t)(r >> 20) % 26, r & 2048 ? ORDER_TIF_IOC : ORDER_TIF_DAY);
+                      9000 + (uint32_t)(r >> 20) % 26, r & 2048 ? ORDER_TIF_IOC : ORDER_TIF_DAY);
     }
     order.md_seq = md_seq;
     if (path_order(run->path, order) == TBUS_FULL)

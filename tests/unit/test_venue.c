@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/venue_fixture.h"
 
+#include "bus/market/session.h"
 #include "tests/support/memory_in_use.h"
 
 /* ---- orders that take */
@@ -140,6 +141,42 @@ static void venue_follows_what_it_took_through_replaces(void **state)
     expect_fill(f, 3, 5, 195, 1000, 'R');
     expect_reason(f, REPORT_CANCELLED, 3, 195, REASON_IOC_UNFILLED);
     close_venue(f);
+}
+
+static void expect_refused(fixture_t *f, uint64_t count, uint32_t qty, uint8_t reason)
+{
+    expect_reason(f, REPORT_REJECTED, count, qty, reason);
+}
+
+static void venue_takes_own_orders_off_that_would_meet_if_it_is_told_to(void **state)
+{
+    (void)state;
+    for (uint32_t how = SELF_MATCH_CANCEL_NEWEST; how <= SELF_MATCH_CANCEL_BOTH; how++) {
+        fixture_t *f = open_venue();
+        venue_set_self_match(f->venue, how);
+        next(f, tick_add(LOCATE, 1, 'B', 100, 900));
+        next(f, tick_add(LOCATE, 2, 'S', 100, 1100));
+        for (uint32_t i = 1; i <= 3; i++) {
+            send_day(f, i, 'S', 10 * i, 1010 - i);
+            expect_accepted(f, i, 10 * i);
+        }
+        order_t other = order_new(1, 'S', 5, 1008, ORDER_TIF_DAY);
+        other.order_id = ORDER_ID(STRATEGY + 1, 1);
+        venue_order(f->venue, &other);
+        f->checked++;
+        send_day(f, 4, 'B', 70, 1008); /* reaches the third and the second */
+        if (how != SELF_MATCH_CANCEL_NEWEST) {
+            expect_reason(f, REPORT_CANCELLED, 3, 30, REASON_SELF_MATCH);
+            expect_reason(f, REPORT_CANCELLED, 2, 20, REASON_SELF_MATCH);
+        }
+        if (how == SELF_MATCH_CANCEL_BOTH)
+            expect_refused(f, 4, 70, REASON_SELF_MATCH);
+        else
+            expect_accepted(f, 4, 70);
+        uint64_t open[] = {5, 3, 2};
+        assert_int_equal(venue_stats(f->venue).open_orders, open[how]);
+        close_venue(f);
+    }
 }
 
 static void venue_skips_levels_that_it_emptied(void **state)
@@ -606,6 +643,7 @@ int main(void)
         cmocka_unit_test(venue_remembers_by_displayed_order_what_it_took),
         cmocka_unit_test(venue_takes_from_the_front_whatever_goes_behind),
         cmocka_unit_test(venue_follows_what_it_took_through_replaces),
+        cmocka_unit_test(venue_takes_own_orders_off_that_would_meet_if_it_is_told_to),
         cmocka_unit_test(venue_skips_levels_that_it_emptied),
         cmocka_unit_test(venue_keeps_what_it_took_apart_by_symbol_side_and_price),
         cmocka_unit_test(venue_stops_a_sweep_at_its_depth_and_lets_nothing_rest_inside_the_book),

@@ -326,7 +326,7 @@ static int prepare(walk_t *w, const char *directory, const why_setup_t *setup, t
     if (code == 0)
         code = market_create(&setup->books, &w->market, err);
     if (code == 0)
-        code = gate_create(&w->limits, &setup->marks, w->market, &w->gate, err);
+        code = gate_create(&w->limits, &setup->rules, w->market, &w->gate, err);
     if (code == 0)
         code = recorded_open(directory, &w->recorded, err);
     if (code == 0)

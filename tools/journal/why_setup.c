@@ -23,7 +23,7 @@ static int take(const config_t *config, why_setup_t *out_setup, tbus_error_t *er
     if (!risk || !books || !venue || !marks)
         return tbus_fail(err, -TBUS_ENOTFOUND, "the recorded configuration has no risk");
     *out_setup = (why_setup_t){.limits = *(const risk_limits_t *)config_instance_values(risk),
-                               .marks = *marks,
+                               .rules = {.marks = *marks, .self_match = venue->self_match},
                                .books = *books,
                                .by_market = venue->clock == SESSION_CLOCK_MARKET};
     return 0;

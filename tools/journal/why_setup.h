@@ -8,12 +8,11 @@
 #include <tickbus/error.h>
 #include <tickbus/market/market.h>
 
-#include "bus/market/marks.h"
-#include "risk/limits.h"
+#include "risk/gate.h"
 
 typedef struct why_setup {
     risk_limits_t limits; /* at the start */
-    marks_t marks;
+    gate_rules_t rules;
     market_limits_t books;
     bool by_market; /* venue.clock */
 } why_setup_t;
