@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* verb_latency.c - busctl latency: runs a pipeline under a schedule, and says how long it took. */
-#include <string.h>
-
 #include "tools/latency/compare.h"
 #include "tools/latency/hdr_file.h"
-#include "tools/latency/output.h"
+#include "tools/latency/ladder.h"
+#include "tools/latency/options.h"
 #include "tools/latency/page.h"
 #include "tools/latency/report.h"
 #include "tools/latency/report_floor.h"
 #include "tools/latency/run.h"
+#include "tools/latency/turns.h"
+#include "tools/latency/until.h"
 #include "tools/measure/sides.h"
 #include "tools/show/outcome.h"
 #include "tools/verbs.h"
@@ -36,62 +37,26 @@ static const char help[] =
     "                   the same CPUs, with nothing but a cache line: what the machine\n"
     "                   itself adds (default: 5s, or all of a shorter one; none: not at all)\n"
     "  --json           print the report as a JSON object\n"
-    "  --compare A B    measure nothing: is the run in directory B slower than that in\n"
-    "                   A, for each hop and percentile? (both from --out)\n"
+    "\n"
+    "  --until-ci 5%    run as long as it takes until p99 is known that well, --for at\n"
+    "                   first and at most --max (default 5m); else exit with 1\n"
+    "  --ladder         double the rate until the pipeline cannot keep up, and find the\n"
+    "                   knee; --for is of each rate (default 2s), --rate of the first\n"
+    "                   (25k)\n"
+    "  --ab 'ARGS' 'ARGS'\n"
+    "                   two pipelines in turns, A B B A ...: is B slower, for each hop\n"
+    "                   and percentile? --for is of each run (default 2s)\n"
+    "  --rounds N       of --ab: so many of each (default 16; 8 are the least that can\n"
+    "                   find anything)\n"
+    "  --compare A B    the same of two runs that are over, from their directories of\n"
+    "                   --out; measures nothing\n"
     "\n"
     "All options of `busctl start` but these say which pipeline: --feed, --strategy,\n"
     "--layout, --wait, --journal, --gateway, --name (default: latency), -c, --set ...\n"
     "Orders go by the clock of the host (venue.clock) unless told otherwise.\n"
     "\n"
-    "example: busctl latency --rate 250k --for 10s --layout fused\n";
-
-typedef struct latency_options {
-    bool strict;
-    output_t output;
-    const char *compare[2]; /* --compare A B; NULL: nothing is compared */
-    const char *floor;      /* --floor; NULL: FLOOR_NS */
-    uint64_t floor_ns;      /* 0: none */
-} latency_options_t;
-
-#define FLOOR_NS UINT64_C(5000000000)
-
-static int parse_floor(const char *verb, latency_options_t *o)
-{
-    o->floor_ns = o->floor ? 0 : FLOOR_NS;
-    if (!o->floor || strcmp(o->floor, "none") == 0 ||
-        start_options_duration(o->floor, &o->floor_ns))
-        return OUTCOME_OK;
-    return outcome_usage(verb, "--floor %s: a duration was expected, as 5s, or none", o->floor);
-}
-
-/* Take our own options out of argv. Returns how many arguments are left, or -OUTCOME_USAGE when
- * stderr has been told why. */
-static int take_options(int argc, char **argv, latency_options_t *out)
-{
-    int count = 0;
-    for (int i = 0; i < argc; i++) {
-        if (strcmp(argv[i], "--strict") == 0) {
-            out->strict = true;
-        } else if (strcmp(argv[i], "--out") == 0 && i + 1 < argc) {
-            out->output.directory = argv[++i];
-        } else if (strncmp(argv[i], "--out=", 6) == 0) {
-            out->output.directory = argv[i] + 6;
-        } else if (strcmp(argv[i], "--floor") == 0 && i + 1 < argc) {
-            out->floor = argv[++i];
-        } else if (strncmp(argv[i], "--floor=", 8) == 0) {
-            out->floor = argv[i] + 8;
-        } else if (strcmp(argv[i], "--compare") == 0) {
-            if (i + 2 >= argc)
-                return -outcome_usage(argv[0], "--compare: two directories of --out were expected");
-            out->compare[0] = argv[++i];
-            out->compare[1] = argv[++i];
-        } else {
-            argv[count++] = argv[i];
-        }
-    }
-    argv[count] = NULL;
-    return count;
-}
+    "example: busctl latency --rate 250k --for 10s --layout fused\n"
+    "         busctl latency --rate 250k --ab '--wait spin' '--wait park'\n";
 
 /* A report without it is a report. */
 static void add_floor(const char *verb, const latency_options_t *o, const run_result_t *result,
@@ -137,13 +102,16 @@ static int write_out(const char *verb, const output_t *o, const run_result_t *re
     return output_files(verb, o, report, draw, &drawn);
 }
 
+/* `until`: what --until-ci came to; NULL: it was not asked for. */
 static int report(const char *verb, const latency_options_t *o, const run_spec_t *spec,
-                  const run_result_t *result)
+                  const run_result_t *result, json_t *until)
 {
     json_t *object = report_build(spec, result);
     if (!object)
         return outcome_failed(verb, "no memory for the report");
     add_floor(verb, o, result, object);
+    if (until)
+        json_object_set(object, "until_ci", until);
     int printed, code = write_out(verb, &o->output, result, object);
     if (spec->start.json) {
         printed = output_json(verb, object);
@@ -157,46 +125,41 @@ static int report(const char *verb, const latency_options_t *o, const run_spec_t
     if (o->strict && !result->kept_up)
         return outcome_failed(verb, "the pipeline did not keep up: %.0f messages/s of %.0f",
                               result->rate_achieved, result->rate_target);
-    return OUTCOME_OK;
+    return until ? until_outcome(verb, until) : OUTCOME_OK;
 }
 
-/* What is left of a command line that compares: nothing but --json. */
-static int compare(int argc, char **argv, latency_options_t *o)
+/* One run, or as many as --until-ci takes, of which the last is reported. */
+static int measure(int argc, char **argv, const latency_options_t *o, run_spec_t *spec)
 {
-    if (o->strict || o->floor)
-        return outcome_usage(argv[0],
-                             "--compare measures nothing, and takes no --strict or --floor");
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--json") != 0)
-            return outcome_usage(argv[0],
-                                 "%s: --compare measures nothing, and takes --json and "
-                                 "--out alone",
-                                 argv[i]);
-        o->output.json = true;
-    }
-    return latency_compare(argv[0], o->compare[0], o->compare[1], &o->output);
+    run_result_t result = {0};
+    json_t *until = NULL;
+    int code = o->mode == LATENCY_UNTIL
+                   ? until_measure(argc, argv, o->until_share, o->max_ns, spec, &result, &until)
+                   : run_measure(argv[0], spec, &result);
+    if (code == OUTCOME_OK)
+        code = report(argv[0], o, spec, &result, until);
+    json_decref(until);
+    run_result_clear(&result);
+    return code;
 }
 
 int verb_latency(int argc, char **argv)
 {
     static run_spec_t spec; /* large, and one is enough */
-    latency_options_t o = {0};
-    run_result_t result;
-    argc = take_options(argc, argv, &o);
-    if (argc < 0)
-        return -argc;
-    if (o.compare[0])
-        return compare(argc, argv, &o);
-    int code = parse_floor(argv[0], &o);
-    if (code == OUTCOME_OK)
-        code = run_spec_parse(argc, argv, &spec);
+    latency_options_t o;
+    int code = latency_options_take(&argc, argv, &o);
+    if (code != OUTCOME_OK)
+        return code;
+    if (o.mode == LATENCY_COMPARE)
+        return latency_compare(argv[0], o.a, o.b, &o.output);
+    code = run_spec_parse(argc, argv, &spec);
     if (code != OUTCOME_OK)
         return code;
     if (spec.start.help)
         return outcome_help(argv[0], help);
-    code = run_measure(argv[0], &spec, &result);
-    if (code == OUTCOME_OK)
-        code = report(argv[0], &o, &spec, &result);
-    run_result_clear(&result);
-    return code;
+    if (o.mode == LATENCY_TURNS)
+        return turns_measure(argc, argv, o.a, o.b, o.rounds, &o.output);
+    if (o.mode == LATENCY_LADDER)
+        return ladder_climb(argc, argv, &o.output);
+    return measure(argc, argv, &o, &spec);
 }

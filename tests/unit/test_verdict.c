@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* TICKBUS_SAMPLES=DIR: a run of --out, drawn anew 100 times from blocks of it: a thing and itself,
+ * and with 5 % planted from p90 on; a minute. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,6 +15,7 @@
 #include "tests/unit/made_up_run.h"
 #include "tools/latency/page.h"
 #include "tools/latency/verdict.h"
+#include "tools/measure/quantile.h"
 
 static const char *string(const json_t *object, const char *key)
 {
@@ -95,6 +98,64 @@ static void rounds_in_turns_are_judged_together(void **state)
     json_decref(same);
     json_decref(slower);
     json_decref(few);
+}
+
+/* ---- recorded samples */
+
+#define DRAWN_BLOCKS 100u
+
+/* The whole way of a run, put together of blocks of a recorded one, drawn with replacement: each a
+ * hundredth, so that what hangs together stays together. */
+static samples_t drawn_anew(const samples_t *s, uint64_t *seed, uint64_t from_ns, double planted)
+{
+    const sample_column_t *whole = &s->hops[HOP_TICK_TO_SEEN];
+    uint64_t block = whole->count / DRAWN_BLOCKS, count = block * DRAWN_BLOCKS;
+    samples_t out;
+    assert_true(samples_create(count, &out));
+    assert_true(samples_reserve(&out, HOP_TICK_TO_SEEN, count, false));
+    out.rows = out.hops[HOP_TICK_TO_SEEN].count = count;
+    for (uint64_t i = 0; i < count; i += block) {
+        uint64_t at = (uint64_t)(latencies_uniform(seed) * (double)(whole->count - block));
+        for (uint64_t k = 0; k < block; k++) {
+            uint64_t ns = whole->ns[at + k];
+            out.hops[HOP_TICK_TO_SEEN].ns[i + k] =
+                ns >= from_ns ? (uint64_t)((double)ns * (1 + planted)) : ns;
+        }
+    }
+    return out;
+}
+
+static void five_per_cent_planted_in_a_recorded_run_are_found(void **state)
+{
+    (void)state;
+    const char *directory = getenv("TICKBUS_SAMPLES");
+    unsigned apart = 0, found = 0;
+    uint64_t seed = 17;
+    samples_t s;
+    quantile_set_t set;
+    if (!directory)
+        skip();
+    assert_int_equal(samples_read(directory, &s, NULL), 0);
+    assert_int_equal(
+        quantile_set_make(s.hops[HOP_TICK_TO_SEEN].ns, s.hops[HOP_TICK_TO_SEEN].count, &set), 0);
+    uint64_t p90 = quantile_rank(&set, 900000);
+    quantile_set_free(&set);
+    for (int i = 0; i < 100; i++) {
+        samples_t a = drawn_anew(&s, &seed, p90, 0), b = drawn_anew(&s, &seed, p90, 0),
+                  c = drawn_anew(&s, &seed, p90, 0.05);
+        json_t *same = verdict_between(&a, &b), *slower = verdict_between(&a, &c);
+        apart += strcmp(string(same, "verdict"), "cannot_tell") != 0 || verdicts(same);
+        found += strcmp(string(slower, "verdict"), "slower") == 0;
+        json_decref(same);
+        json_decref(slower);
+        samples_clear(&a);
+        samples_clear(&b);
+        samples_clear(&c);
+    }
+    samples_clear(&s);
+    print_message("of 100: %u of the same told apart, %u planted ones found\n", apart, found);
+    assert_true(apart <= 5);
+    assert_true(found >= 95);
 }
 
 /* Every tag that is opened is closed, in turn. */
@@ -182,6 +243,7 @@ int main(void)
         cmocka_unit_test(two_runs_of_the_same_cannot_be_told_apart_and_a_planted_tail_is_slower),
         cmocka_unit_test(a_run_and_itself_differ_by_nothing),
         cmocka_unit_test(rounds_in_turns_are_judged_together),
+        cmocka_unit_test(five_per_cent_planted_in_a_recorded_run_are_found),
         cmocka_unit_test(a_page_of_two_is_well_formed_and_fetches_nothing),
         cmocka_unit_test(a_page_of_a_run_is_well_formed_whatever_the_report_lacks),
     };

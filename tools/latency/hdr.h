@@ -58,7 +58,7 @@ uint64_t hdr_low_ns(uint32_t index);
 uint64_t hdr_high_ns(uint32_t index);
 
 /* `share` of 0 to 1: the greatest value that counts as the one of the nearest rank, and never more
- * than max_ns. 0: nothing was recorded. */
+ * than max_ns. 0: nothing was recorded. For tests. */
 uint64_t hdr_percentile_ns(const hdr_t *h, double share);
 
 #endif

@@ -382,7 +382,8 @@ static void verdict_row(FILE *out, const char *hop, const hop_percentile_t *p, c
                  100 * json_number_value(json_array_get(ci, 0)),
                  100 * json_number_value(json_array_get(ci, 1)));
     html_element(out, "td", "n", change);
-    html_element(out, "td", word, strcmp(word, "cannot_tell") == 0 ? "cannot tell" : word);
+    snprintf(change, sizeof change, "n %s", word);
+    html_element(out, "td", change, strcmp(word, "cannot_tell") == 0 ? "cannot tell" : word);
     fputs("</tr>\n", out);
 }
 
@@ -400,6 +401,12 @@ static void verdict_table(FILE *out, const json_t *verdict)
                         json_object_get(hop, hop_percentiles[p].key));
     }
     end_table(out);
+    if (json_is_true(json_object_get(verdict, "paired")))
+        fputs(
+            "<p class=\"note\">A and B: medians of the rounds. B against A: of each round against "
+            "its neighbour (the median of all averages of two), so it need not be the ratio of "
+            "the medians.</p>\n",
+            out);
 }
 
 int page_of_verdict(FILE *out, const json_t *verdict, const samples_t *a, const samples_t *b,
@@ -417,7 +424,9 @@ int page_of_verdict(FILE *out, const json_t *verdict, const samples_t *a, const 
     card(out, what, strcmp(word, "cannot_tell") == 0 ? "cannot tell" : word, subtitle);
     fputs("</div>\n", out);
     int rc = 0;
-    for (int hop = 0; rc == 0 && hop < HOP_COUNT; hop++) {
+    if (!a || !b)
+        plot_rounds(out, verdict);
+    for (int hop = 0; a && b && rc == 0 && hop < HOP_COUNT; hop++) {
         const plot_curve_t curves[2] = {{"A", &a->hops[hop], true}, {"B", &b->hops[hop], true}};
         if (hop >= HOP_PATH && (a->hops[hop].count || b->hops[hop].count))
             rc = plot_percentiles(out, samples_hop_name((enum sample_hop)hop), subtitle, curves, 2);

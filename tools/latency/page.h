@@ -15,7 +15,7 @@
  * `out`. */
 int page_of_run(FILE *out, const json_t *report, const samples_t *samples);
 
-/* Of two, with their verdict. */
+/* Of two, with their verdict. `a`, `b`: NULL where there are rounds instead (turns.h). */
 int page_of_verdict(FILE *out, const json_t *verdict, const samples_t *a, const samples_t *b,
                     const char *name_a, const char *name_b);
 

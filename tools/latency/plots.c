@@ -13,8 +13,11 @@
 #define NINES_MAX     7u
 #define POINTS_MAX    (POINTS_A_NINE * NINES_MAX + 2)
 #define SLICES_MAX    240u
-#define SLICE_VALUES  25u /* so that each carries a median; p99 is told where there are 1000 */
+#define SLICES_FEW    40u   /* rather so many than that each carries a p99 */
+#define SLICE_VALUES  1000u /* so that each does */
+#define SLICE_LEAST   60u   /* so that each carries a median */
 #define RUNGS_MAX     64u
+#define ROUNDS_MAX    99u
 #define LEVEL         0.95
 
 /* ---- against percentile */
@@ -119,8 +122,8 @@ static int make_slices(const samples_t *s, enum sample_hop hop, slices_t *out)
 {
     uint64_t count = s->hops[hop].count;
     uint64_t slices = count / SLICE_VALUES < SLICES_MAX ? count / SLICE_VALUES : SLICES_MAX;
-    if (slices == 0)
-        slices = 1;
+    if (slices < SLICES_FEW)
+        slices = count / SLICE_LEAST < SLICES_FEW ? count / SLICE_LEAST + 1 : SLICES_FEW;
     double length_s = (double)samples_at_ns(s, hop, count - 1) / 1e9 / (double)slices;
     int rc = 0;
     uint64_t begin = 0;
@@ -198,7 +201,7 @@ void plot_ladder(FILE *out, const json_t *ladder)
                                 .points_count = rungs};
     double knee = number(ladder, "knee");
     const svg_plot_t plot = {.title = "Against rate",
-                             .subtitle = "of the whole way; beyond the knee messages are sent "
+                             .subtitle = "tick_to_seen; beyond the knee messages are sent "
                                          "later and later than intended",
                              .x = SVG_X_LOG,
                              .x_label = "messages a second, intended",
@@ -210,4 +213,48 @@ void plot_ladder(FILE *out, const json_t *ladder)
                              .mark_label = "knee"};
     if (rungs)
         svg_plot_embed(out, &plot);
+}
+
+/* ---- against round */
+
+static figure_t figure_round(double round)
+{
+    figure_t text;
+    snprintf(text.text, sizeof text.text, "%.4g", round);
+    return text;
+}
+
+void plot_rounds(FILE *out, const json_t *verdict)
+{
+    static const char *const sides[2] = {"a", "b"}, *const labels[2] = {"A", "B"};
+    const json_t *rounds = json_object_get(verdict, "judged_rounds"), *value;
+    static svg_point_t points[2][ROUNDS_MAX];
+    svg_line_t lines[2];
+    for (uint32_t side = 0; side < 2; side++) {
+        uint32_t count = 0;
+        size_t i;
+        json_array_foreach(json_object_get(rounds, sides[side]), i, value)
+        {
+            if (count < ROUNDS_MAX)
+                points[side][count++] =
+                    (svg_point_t){(double)i + 1,
+                                  json_is_number(value) ? json_number_value(value) : NAN, NAN, NAN};
+        }
+        lines[side] = (svg_line_t){.label = labels[side],
+                                   .color = side,
+                                   .dots = true,
+                                   .points = points[side],
+                                   .points_count = count};
+    }
+    const svg_plot_t plot = {
+        .title = "p99, round by round",
+        .subtitle = json_string_value(json_object_get(json_object_get(verdict, "judged"), "hop")),
+        .x = SVG_X_LINEAR,
+        .x_label = "round; in odd ones A ran first, in even ones B",
+        .x_figure = figure_round,
+        .y_figure = figure_ns,
+        .lines = lines,
+        .lines_count = 2,
+        .mark_x = NAN};
+    svg_plot_embed(out, &plot);
 }

@@ -26,6 +26,9 @@ int plot_percentiles(FILE *out, const char *title, const char *subtitle, const p
 /* p50, p99 and maximum of a hop against time. 0, or -ENOMEM. */
 int plot_over_time(FILE *out, const samples_t *s, enum sample_hop hop);
 
+/* p99 of both sides, round by round (turns.h: judged_rounds). */
+void plot_rounds(FILE *out, const json_t *verdict);
+
 /* Percentiles against rate (ladder.h: its rungs and knee). */
 void plot_ladder(FILE *out, const json_t *ladder);
 

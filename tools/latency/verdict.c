@@ -109,9 +109,18 @@ static json_t *table_object(const table_t *t, bool paired)
                      t->level_each, "paired", paired, "hops", hops);
 }
 
+/* Does it carry a p99? */
+static bool carries_p99(const sample_column_t *column)
+{
+    return column->count >= quantile_needs(hop_percentiles[HOP_P99].per_million);
+}
+
 json_t *verdict_between(const samples_t *a, const samples_t *b)
 {
-    table_t t = {.judged = hops_whole(a)};
+    table_t t = {.judged = carries_p99(&a->hops[HOP_TICK_TO_REPORT]) &&
+                                   carries_p99(&b->hops[HOP_TICK_TO_REPORT])
+                               ? HOP_TICK_TO_REPORT
+                               : HOP_TICK_TO_SEEN};
     for (int hop = 0; hop < HOP_COUNT; hop++)
         t.has[hop] = a->hops[hop].count && b->hops[hop].count;
     count_family(&t);
@@ -136,8 +145,9 @@ json_t *verdict_paired(const verdict_rounds_t *a, const verdict_rounds_t *b)
 {
     table_t t = {.judged = HOP_TICK_TO_SEEN};
     series_t x, y;
-    known_rounds(&a->hops[HOP_TICK_TO_REPORT][0], &b->hops[HOP_TICK_TO_REPORT][0], &x, &y);
-    if (x.count)
+    known_rounds(&a->hops[HOP_TICK_TO_REPORT][HOP_P99], &b->hops[HOP_TICK_TO_REPORT][HOP_P99], &x,
+                 &y);
+    if (x.count && x.count == a->hops[HOP_TICK_TO_SEEN][0].count)
         t.judged = HOP_TICK_TO_REPORT;
     for (int hop = 0; hop < HOP_COUNT; hop++) {
         known_rounds(&a->hops[hop][0], &b->hops[hop][0], &x, &y);
@@ -155,6 +165,8 @@ json_t *verdict_paired(const verdict_rounds_t *a, const verdict_rounds_t *b)
     json_t *object = table_object(&t, true);
     json_object_set_new(object, "rounds", json_integer(a->hops[0][0].count));
     json_object_set_new(object, "rounds_min", json_integer(difference_rounds_min(LEVEL)));
+    json_object_set_new(object, "rounds_min_each",
+                        json_integer(difference_rounds_min(t.level_each)));
     return object;
 }
 
@@ -247,4 +259,7 @@ void verdict_print(const json_t *verdict, const char *name_a, const char *name_b
             "The first line counts (99 %%). The other %.0f rows are judged such that none of them "
             "is wrong with 99 %%: %.3f %% each.\n",
             number(family, "count"), 100 * number(family, "level_each"));
+    if (number(verdict, "rounds") < number(verdict, "rounds_min_each"))
+        fprintf(out, "That takes %.0f rounds at least: these rows can tell nothing.\n",
+                number(verdict, "rounds_min_each"));
 }

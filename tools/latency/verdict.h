@@ -4,15 +4,17 @@
  * which A and B took turns (`--ab`).
  *
  * Who asks sixty questions gets three wrong answers at 95 %. So one of them counts, and is named
- * before anything is measured: p99 of the whole way, judged at 99 %. The others are there to show
- * where a difference comes from, and are judged such that of all of them together none is wrong
- * with 99 %: for that each needs a larger difference.
+ * before anything is measured: p99 of tick_to_report (of tick_to_seen, where too few messages are
+ * answered to carry a p99), judged at 99 %. The others are there to show where a difference comes
+ * from, and are judged such that of all of them together none is wrong with 99 %: for that each
+ * needs a larger difference.
  *
  *    verdict       faster slower cannot_tell: of the one that counts
  *    judged        {hop, percentile, level}
  *    family        {count, level, level_each}: of the others
  *    paired        of rounds (--ab), or of two runs (--compare)
- *    rounds        of --ab; rounds_min: so few find nothing, however large the difference
+ *    rounds        of --ab. rounds_min, rounds_min_each: with fewer the one that counts, or the
+ *                  others, find nothing, however large the difference
  *    hops[]        {name, p50 p90 ...: {a, b, change, ci: [low, high], verdict, detectable}}
  *                  a, b: ns (of rounds: the median); change: b / a - 1; ci: its interval;
  *                  detectable: a true change of that size would be found 95 times of 100. null: not
@@ -33,12 +35,11 @@ typedef struct verdict_rounds {
     series_t hops[HOP_COUNT][HOP_PERCENTILES];
 } verdict_rounds_t;
 
-/* Add the percentiles of one more round. 0, or -ENOMEM. So far for tests alone. */
+/* Add the percentiles of one more round. 0, or -ENOMEM. */
 int verdict_add_round(verdict_rounds_t *rounds, const samples_t *s);
 
 /* The object above. New references; NULL: no memory. */
 json_t *verdict_between(const samples_t *a, const samples_t *b);
-/* The same of rounds. So far for tests alone. */
 json_t *verdict_paired(const verdict_rounds_t *a, const verdict_rounds_t *b);
 
 /* As a table; the first line is the verdict that counts. `name_a`: "DIR", or "A". */

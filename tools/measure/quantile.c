@@ -169,8 +169,7 @@ static void find_interval(const quantile_set_t *set, double level, quantile_t *q
     q->state = QUANTILE_KNOWN;
 }
 
-/* How many values it takes before QUANTILE_BEYOND_MIN lie beyond a percentile. */
-static uint64_t values_needed(uint32_t per_million)
+uint64_t quantile_needs(uint32_t per_million)
 {
     uint64_t beyond = 1000000 - per_million;
     return (QUANTILE_BEYOND_MIN * UINT64_C(1000000) + beyond - 1) / beyond;
@@ -178,13 +177,13 @@ static uint64_t values_needed(uint32_t per_million)
 
 double quantile_value(const quantile_set_t *set, uint32_t per_million)
 {
-    return set->count < values_needed(per_million) ? NAN : (double)quantile_rank(set, per_million);
+    return set->count < quantile_needs(per_million) ? NAN : (double)quantile_rank(set, per_million);
 }
 
 quantile_t quantile_of(const quantile_set_t *set, uint32_t per_million, double level)
 {
     quantile_t q = {.per_million = per_million, .value = NAN, .low = NAN, .high = NAN};
-    uint64_t needed = values_needed(per_million);
+    uint64_t needed = quantile_needs(per_million);
     if (set->count < needed) {
         q.missing = needed - set->count;
         return q;

@@ -63,6 +63,9 @@ void quantile_set_free(quantile_set_t *set);
 /* The value of the nearest rank: 500000 is the median, 1000000 the maximum. 0 of an empty set. */
 uint64_t quantile_rank(const quantile_set_t *set, uint32_t per_million);
 
+/* How many values it takes before QUANTILE_BEYOND_MIN lie beyond a percentile. */
+uint64_t quantile_needs(uint32_t per_million);
+
 /* The same as far as so many values carry it: NaN where it is withheld. */
 double quantile_value(const quantile_set_t *set, uint32_t per_million);
 

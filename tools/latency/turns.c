@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/latency/turns.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/latency/page.h"
+#include "tools/latency/round.h"
+#include "tools/latency/verdict.h"
+#include "tools/measure/provenance.h"
+#include "tools/show/outcome.h"
+
+#define SCHEMA 1
+
+typedef struct side {
+    const char *text; /* its words, as given */
+    char *copy;       /* owned: cut into words */
+    round_line_t line;
+    verdict_rounds_t rounds;
+    uint32_t behind; /* so many runs did not keep up */
+} side_t;
+
+typedef struct turns {
+    const char *verb;
+    side_t sides[2];
+    run_spec_t spec;
+} turns_t;
+
+static int make_side(side_t *s, int argc, char **argv, const char *text)
+{
+    char *rest = NULL;
+    s->text = text;
+    s->line = (round_line_t){
+        .argc = argc, .argv = argv, .defaults = {"--for", "2s"}, .defaults_count = 2};
+    s->copy = strdup(text);
+    if (!s->copy)
+        return outcome_failed(argv[0], "no memory for a command line");
+    for (char *word = strtok_r(s->copy, " \t\n", &rest); word;
+         word = strtok_r(NULL, " \t\n", &rest)) {
+        if (s->line.words_count == ROUND_WORDS_MAX)
+            return outcome_usage(argv[0], "--ab: more than %u words on one side", ROUND_WORDS_MAX);
+        s->line.words[s->line.words_count++] = word;
+    }
+    return OUTCOME_OK;
+}
+
+/* One run of one side; its percentiles are written down only if all of it was run. */
+static int run_side(turns_t *t, side_t *s, bool *out_stopped)
+{
+    run_result_t result;
+    int code = round_measure(&s->line, &t->spec, &result, out_stopped);
+    if (code != OUTCOME_OK)
+        return code;
+    if (!*out_stopped && verdict_add_round(&s->rounds, &result.samples) < 0)
+        code = outcome_failed(t->verb, "no memory for %llu messages",
+                              (unsigned long long)result.samples.rows);
+    s->behind += !result.kept_up;
+    run_result_clear(&result);
+    return code;
+}
+
+static int run_rounds(turns_t *t, uint32_t rounds)
+{
+    bool stopped = false;
+    int code = OUTCOME_OK;
+    for (uint32_t i = 0; i < rounds && code == OUTCOME_OK && !stopped; i++)
+        for (unsigned turn = 0; turn < 2 && code == OUTCOME_OK && !stopped; turn++) {
+            unsigned side = (i + turn) % 2;
+            round_progress("round %u of %u: %c", i + 1, rounds, "AB"[side]);
+            code = run_side(t, &t->sides[side], &stopped);
+        }
+    round_progress("%s", "");
+    return code;
+}
+
+static json_t *series_array(const series_t *s)
+{
+    json_t *array = json_array();
+    for (uint32_t i = 0; i < s->count; i++)
+        json_array_append_new(array, isnan(s->values[i]) ? json_null() : json_real(s->values[i]));
+    return array;
+}
+
+/* Of the verdict that counts, round by round. */
+static void add_rounds(json_t *verdict, const turns_t *t)
+{
+    const char *judged =
+        json_string_value(json_object_get(json_object_get(verdict, "judged"), "hop"));
+    for (int hop = 0; hop < HOP_COUNT; hop++)
+        if (strcmp(samples_hop_name((enum sample_hop)hop), judged) == 0)
+            json_object_set_new(verdict, "judged_rounds",
+                                json_pack("{s:o, s:o}", "a",
+                                          series_array(&t->sides[0].rounds.hops[hop][HOP_P99]), "b",
+                                          series_array(&t->sides[1].rounds.hops[hop][HOP_P99])));
+}
+
+typedef struct drawn {
+    const json_t *verdict;
+    const turns_t *turns;
+} drawn_t;
+
+static int draw(FILE *page, const void *context)
+{
+    const drawn_t *d = context;
+    return page_of_verdict(page, d->verdict, NULL, NULL, d->turns->sides[0].text,
+                           d->turns->sides[1].text);
+}
+
+static int report(const turns_t *t, const output_t *o)
+{
+    json_t *verdict = verdict_paired(&t->sides[0].rounds, &t->sides[1].rounds);
+    if (!verdict)
+        return outcome_failed(t->verb, "no memory for a verdict");
+    provenance_add(verdict, SCHEMA);
+    json_object_set_new(verdict, "a", json_string(t->sides[0].text));
+    json_object_set_new(verdict, "b", json_string(t->sides[1].text));
+    json_object_set_new(
+        verdict, "not_kept_up",
+        json_pack("{s:i, s:i}", "a", (int)t->sides[0].behind, "b", (int)t->sides[1].behind));
+    add_rounds(verdict, t);
+    const drawn_t drawn = {verdict, t};
+    int code = output_files(t->verb, o, verdict, draw, &drawn);
+    if (code == OUTCOME_OK && o->json) {
+        code = output_json(t->verb, verdict);
+    } else if (code == OUTCOME_OK) {
+        verdict_print(verdict, t->sides[0].text, t->sides[1].text, stdout);
+        if (t->sides[0].behind || t->sides[1].behind)
+            printf("Runs that did not keep up with the schedule: %u of A, %u of B\n",
+                   t->sides[0].behind, t->sides[1].behind);
+        code = outcome_printed(t->verb);
+    }
+    json_decref(verdict);
+    return code;
+}
+
+int turns_measure(int argc, char **argv, const char *a, const char *b, uint32_t rounds,
+                  const output_t *o)
+{
+    turns_t *t = calloc(1, sizeof *t);
+    if (!t)
+        return outcome_failed(argv[0], "no memory for %u rounds", rounds);
+    t->verb = argv[0];
+    int code = output_directory(argv[0], o);
+    if (code == OUTCOME_OK)
+        code = make_side(&t->sides[0], argc, argv, a);
+    if (code == OUTCOME_OK)
+        code = make_side(&t->sides[1], argc, argv, b);
+    if (code == OUTCOME_OK)
+        code = run_rounds(t, rounds);
+    if (code == OUTCOME_OK)
+        code = report(t, o);
+    free(t->sides[0].copy);
+    free(t->sides[1].copy);
+    free(t);
+    return code;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* turns.h - `busctl latency --ab 'ARGS A' 'ARGS B'`: two pipelines in turns, A B B A A B ..., each
+ * round judged by itself against its neighbour: the only comparison to trust on a noisy host.
+ *
+ *    round     1     2     3     4  ...         verdict.h: paired
+ *    runs     A B   B A   A B   B A
+ */
+#ifndef TICKBUS_TOOLS_LATENCY_TURNS_H
+#define TICKBUS_TOOLS_LATENCY_TURNS_H
+
+#include <stdint.h>
+
+#include "tools/latency/output.h"
+
+#define TURNS_ROUNDS     16u /* where nothing else is said */
+#define TURNS_ROUNDS_MAX 99u
+
+/* argv: what both have in common. A and B: what each has beside, words between blanks. A run takes
+ * two seconds where --for says nothing else. Prints the verdict. Ended early by a signal, it judges
+ * the rounds that are whole. OUTCOME_OK whatever the verdict. */
+int turns_measure(int argc, char **argv, const char *a, const char *b, uint32_t rounds,
+                  const output_t *o);
+
+#endif
