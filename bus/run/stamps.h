@@ -10,7 +10,7 @@
  *        TAKEN          taken off the ring                   by the first who decides on it
  *        WAITED         ns that this waited for others       the same
  *        RECORDED       written to the journal               by the recorder
- *        SERVED         given to the kernel for a client     by who serves it
+ *        SERVED         given to the kernel for its first client     by who serves it
  *
  *    row of an answer   (its number, its stream, new or second), see tbus_stamps_answer
  *        ANSWERS        sequence of the message that it answers; 0: of none that was in hand
@@ -135,6 +135,16 @@ static inline void tbus_stamps_message(const tbus_stamps_t *s, enum tbus_stamp c
     /* hint: whoever has the message has what was stored before it was published */
     uint64_t first_seq = tbus_load_relaxed_u64(&s->shared->first_seq);
     if (first_seq != 0 && seq >= first_seq)
+        tbus_stamps_put(s, column, seq - first_seq, value);
+}
+
+/* The same where only the first time counts. Hot. */
+static inline void tbus_stamps_message_once(const tbus_stamps_t *s, enum tbus_stamp column,
+                                            uint64_t seq, uint64_t value)
+{
+    uint64_t first_seq = tbus_load_relaxed_u64(&s->shared->first_seq); /* hint: as above */
+    if (first_seq != 0 && seq >= first_seq && seq - first_seq < s->rows[column] &&
+        tbus_load_relaxed_u64(&s->columns[column][seq - first_seq]) == 0) /* hint: our own */
         tbus_stamps_put(s, column, seq - first_seq, value);
 }
 

@@ -5,6 +5,8 @@
 
 #include <tickbus/clock.h>
 
+#include "bus/run/stamps.h"
+
 #include "feedsim/gateway/server_parts.h"
 
 /* Sends at a turn: what is live goes first, and no turn is so long that the ring goes round. */
@@ -250,6 +252,20 @@ static void starve(gateway_server_t *s, client_t *c, int error)
     c->starved = true;
 }
 
+/* For whoever measures: the messages from `from` on, of the wire, up to the one that the client
+ * needs next have been given to the kernel, for the first client that they go to. */
+static void note_served(gateway_server_t *s, const client_t *c, uint64_t from)
+{
+    const tbus_stamps_t *stamps = s->bus->stamps;
+    const gateway_channel_t *channel = channel_of(s, c);
+    if (c->shot || c->chunk.from == GATEWAY_CHUNK_OUT || strcmp(channel->topic, stamps->topic) != 0)
+        return;
+    uint64_t now = tbus_stamps_now(stamps);
+    for (uint64_t seq = from; seq < c->session.seq; seq++)
+        tbus_stamps_message_once(stamps, TBUS_STAMP_SERVED, channel->source.first_seq + seq - 1,
+                                 now);
+}
+
 void server_on_sent(void *context, uint32_t slot, int32_t result)
 {
     gateway_server_t *s = context;
@@ -259,7 +275,10 @@ void server_on_sent(void *context, uint32_t slot, int32_t result)
         return;
     if (result > 0) {
         s->starved = false;
+        uint64_t from = c->session.seq;
         gateway_session_took(&c->session, &c->chunk, c->block, (uint32_t)result, s->now_ns);
+        if (TBUS_UNLIKELY(s->bus && s->bus->stamps))
+            note_served(s, c, from);
         c->bytes += (uint64_t)result;
         s->totals[GATEWAY_TOTAL_bytes] += (uint64_t)result;
     }

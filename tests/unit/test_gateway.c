@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "bus/run/stamps.h"
 #include "tests/unit/gateway_rig.h"
 
 static rig_t rig;
@@ -63,6 +64,36 @@ static void whoever_comes_gets_every_message_from_where_he_asks(void **state)
     assert_int_equal(next->messages, 10000);
     assert_int_equal(unsaid->messages, 30000);
     assert_string_equal(first->session, RIG_SESSION);
+}
+
+static void whoever_measures_finds_when_the_first_client_was_served_each_message(void **state)
+{
+    rig_t *r = *state;
+    tbus_stamps_t stamps;
+    tbus_stamps_spec_t spec = {
+        .messages = 1000, .streams = 1, .topic = "md", .optional = 1u << TBUS_STAMP_SERVED};
+    must(tbus_stamps_create(&spec, &stamps, NULL) == 0);
+    tbus_store_relaxed_u64(&stamps.shared->first_seq, 101); /* 1 to 100 do not count */
+    r->bus.stamps = &stamps;
+    rig_start_server(r);
+    uint64_t began_ns = tbus_clock_ns();
+    rig_publish(r, 600);
+    rig_client_t *first = rig_subscribe(r, 0, 301);
+    rig_until_complete(r, first);
+    uint64_t half_ns = tbus_clock_ns();
+    rig_client_t *second = rig_subscribe(r, 1, 1);
+    rig_until_complete(r, second);
+    for (uint64_t row = 0; row < 500; row++) {
+        uint64_t at = tbus_load_relaxed_u64(&stamps.columns[TBUS_STAMP_SERVED][row]);
+        if (row < 200) /* of the second client alone */
+            assert_true(at >= half_ns && at <= tbus_clock_ns());
+        else
+            assert_true(at >= began_ns && at <= half_ns);
+    }
+    assert_int_equal(tbus_load_relaxed_u64(&stamps.columns[TBUS_STAMP_SERVED][500]), 0);
+    rig_stop_server(r);
+    r->bus.stamps = NULL;
+    tbus_stamps_destroy(&stamps);
 }
 
 static void zero_is_from_now_on(void **state)
@@ -314,6 +345,7 @@ int main(void)
 #define TEST(name, set_up) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(whoever_comes_gets_every_message_from_where_he_asks, set_up_recorded),
+        TEST(whoever_measures_finds_when_the_first_client_was_served_each_message, set_up_recorded),
         TEST(zero_is_from_now_on, set_up_recorded),
         TEST(the_future_and_another_session_are_not_available, set_up_recorded),
         TEST(without_a_journal_the_ring_is_what_there_is_and_more_ends_with_the_reason,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the tools of HdrHistogram would read: by a reader of our own, written from what is said of
- * the format, and the one of hdr-histogram-js, where node has it (NODE_PATH names its directory). */
+ * the format, and by hdr-histogram-js, where node has it (NODE_PATH names its directory). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -8,8 +8,8 @@
  * V2, integers big-endian: cookie 0x1c849313, bytes of counts, normalizing index offset 0,
  * significant digits (32 bits each); lowest and highest value (64 bits each); ratio to doubles 1.0
  * (64 bits); counts, as numbers in ZigZag LEB128 of at most 9 bytes, where a negative one is as
- * many counts of 0. Compressed: cookie 0x1c849314, bytes that follow, then the same by zlib; in a log as
- * base64.
+ * many counts of 0. Compressed: cookie 0x1c849314, bytes that follow, then the same by zlib; in a
+ * log as base64.
  */
 #ifndef TICKBUS_TOOLS_LATENCY_HDR_FILE_H
 #define TICKBUS_TOOLS_LATENCY_HDR_FILE_H

@@ -226,6 +226,16 @@ static uint64_t wall_ms(uint64_t ns)
     return (now_ns - (tbus_clock_ns() - ns)) / 1000000;
 }
 
+static bool serves(const config_t *config)
+{
+    config_stage_t stages[TBUS_INSTANCES_MAX];
+    uint32_t count = config_stages(config, stages);
+    for (uint32_t i = 0; i < count; i++)
+        if (stages[i].instance->kind->traits & TBUS_KIND_SERVES)
+            return true;
+    return false;
+}
+
 /* Which columns there is somebody to fill. */
 static uint32_t optional_columns(const run_spec_t *spec)
 {
@@ -236,6 +246,8 @@ static uint32_t optional_columns(const run_spec_t *spec)
         columns |= 1u << TBUS_STAMP_WAITED;
     if (config_journal(config)[0])
         columns |= 1u << TBUS_STAMP_RECORDED;
+    if (serves(config))
+        columns |= 1u << TBUS_STAMP_SERVED;
     return columns;
 }
 
@@ -263,6 +275,8 @@ static int collect(const char *verb, const tbus_stamps_t *stamps, const stamp_cl
     if (r->answers_lost)
         run_note(r, "%llu orders came after the tables were full: they are not measured",
                  (unsigned long long)r->answers_lost);
+    if (stamps->rows[TBUS_STAMP_SERVED] && r->samples.hops[HOP_GATEWAY].count == 0)
+        run_note(r, "nobody was connected to the gateway: its hop is not measured");
     run_judge(r);
     return OUTCOME_OK;
 }
