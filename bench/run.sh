@@ -31,6 +31,8 @@ echo
 echo
 "$bin/bench_journal_open" "${quick[@]}"
 echo
+"$bin/bench_synth" "${quick[@]}"
+echo
 "$bin/bench_gateway" "${quick[@]}"
 echo
 "$bin/bench_backfill" "${quick[@]}"

@@ -13,7 +13,7 @@
  * A Hawkes process (Hawkes 1971; in its form of clusters: Hawkes and Oakes 1974) with exponential
  * kernels on several scales, which together come near the slow decay that was measured in markets
  * (Hardiman, Bercot and Bouchaud 2013; Bacry, Mastromatteo and Muzy 2015: a market is close to
- * critical, most of its events answer others). Each message brings 0.85 further ones on average.
+ * critical, most of its events answer others). Each message brings 0.86 further ones on average.
  * Waiting times are drawn exactly, by inversion (Dassios and Zhao 2013).
  *
  * Which stock a message is about: that of a message that excited the part, drawn so that each

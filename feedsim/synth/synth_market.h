@@ -23,7 +23,7 @@
  *
  * The number of messages is given, and spread over the day: fewer of them make a quieter market,
  * not a shorter day. With 0 there is no end: at first as many as make two billion a day, and time
- * comes up to 16:00 and never to it.
+ * comes up to 16:00 and never to it. feedsim/README.md has the market beside recorded ones.
  *
  * A handle belongs to one thread. Used by feedsim/synth/synth.c alone.
  */
