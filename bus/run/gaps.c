@@ -70,22 +70,28 @@ static uint32_t waits_of(const tbus_loop_t *loop)
     return (uint32_t)sum;
 }
 
+static void look_at_usage(tbus_gap_sums_t *sums)
+{
+    struct rusage usage = {0};
+    getrusage(RUSAGE_THREAD, &usage);
+    sums->voluntary = (uint32_t)usage.ru_nvcsw;
+    sums->involuntary = (uint32_t)usage.ru_nivcsw;
+    sums->faults_minor = (uint32_t)usage.ru_minflt;
+    sums->faults_major = (uint32_t)usage.ru_majflt;
+}
+
 static tbus_gap_sums_t look(const tbus_gap_watch_t *w, const tbus_loop_t *loop)
 {
     struct timespec cpu = {0};
-    struct rusage usage = {0};
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
-    getrusage(RUSAGE_THREAD, &usage);
-    return (tbus_gap_sums_t){
+    tbus_gap_sums_t sums = {
         .cpu_ns = (uint64_t)cpu.tv_sec * UINT64_C(1000000000) + (uint64_t)cpu.tv_nsec,
         .run_delay_ns = run_delay_ns(w->schedstat_fd),
-        .voluntary = (uint32_t)usage.ru_nvcsw,
-        .involuntary = (uint32_t)usage.ru_nivcsw,
-        .faults_minor = (uint32_t)usage.ru_minflt,
-        .faults_major = (uint32_t)usage.ru_majflt,
         .continued = tbus_load_relaxed_u32(&continued),
         .waits = waits_of(loop),
     };
+    look_at_usage(&sums);
+    return sums;
 }
 
 /* From here on what comes is counted anew. */
@@ -112,21 +118,46 @@ static uint64_t smaller(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-static void note_turn(tbus_gap_watch_t *w, const tbus_loop_t *loop, uint64_t now_ns, bool worked)
+/* Up to `delay_ns` of run delay belong to the last sleep, whose own is not known yet. Returns how
+ * much. */
+static uint64_t close_sleep(tbus_gap_watch_t *w, uint64_t delay_ns)
+{
+    tbus_gaps_table_t *table = w->table;
+    if (!w->sleep_open)
+        return 0;
+    tbus_sleep_t *sleep = &table->sleeps[table->sleeps_count - 1];
+    sleep->run_delay_ns = (uint32_t)smaller(delay_ns, sleep->ns);
+    w->sleep_open = false;
+    return sleep->run_delay_ns;
+}
+
+/* The CPU may be taken away in the middle of a look: then the next turn is late, and part of what
+ * the kernel says of that was said by now. */
+static bool look_was_late(uint64_t now_ns)
+{
+    return tbus_clock_ns() - now_ns >= TBUS_GAP_NS_MIN;
+}
+
+static void note_turn(tbus_gap_watch_t *w, const tbus_loop_t *loop, uint64_t now_ns, int work)
 {
     tbus_gap_sums_t sums = look(w, loop);
     tbus_gap_t gap = {.begin_ns = w->last_ns,
                       .end_ns = now_ns,
                       .came = tbus_gap_sums_between(&w->sums, &sums),
                       .kind = TBUS_GAP_TURN,
-                      .worked = worked,
+                      .worked = (uint32_t)work,
                       .cpu_before = w->cpu};
     uint64_t passed_ns = now_ns - w->looked_ns;
     uint64_t had_ns = gap.came.cpu_ns + w->slept_ns;
     gap.off_ns = passed_ns > had_ns ? smaller(passed_ns - had_ns, now_ns - w->last_ns) : 0;
+    /* What run delay does not fit into this turn was before it, in a sleep, or after it. */
+    uint64_t rest_ns = gap.came.run_delay_ns - smaller(gap.came.run_delay_ns, gap.off_ns);
+    gap.came.run_delay_ns -= rest_ns;
+    rest_ns -= close_sleep(w, rest_ns);
     take(w, &sums, now_ns);
+    if (look_was_late(now_ns))
+        w->sums.run_delay_ns -= rest_ns;
     gap.cpu = w->cpu;
-    w->sleep_open = false;
     note(w->table, &gap);
 }
 
@@ -135,6 +166,7 @@ static void note_sleep(tbus_gap_watch_t *w, uint64_t now_ns)
     tbus_gaps_table_t *table = w->table;
     uint64_t ns = now_ns - w->last_ns;
     w->slept_ns += ns;
+    look_at_usage(&w->sums); /* its switches are not those of the turn that follows */
     if (table->sleeps_count == TBUS_SLEEPS_MAX) {
         table->sleeps_lost++;
         return;
@@ -148,12 +180,9 @@ static void note_sleep(tbus_gap_watch_t *w, uint64_t now_ns)
 static void look_at_leisure(tbus_gap_watch_t *w, const tbus_loop_t *loop, uint64_t now_ns)
 {
     tbus_gap_sums_t sums = look(w, loop);
-    if (w->sleep_open) {
-        tbus_sleep_t *sleep = &w->table->sleeps[w->table->sleeps_count - 1];
-        sleep->run_delay_ns =
-            (uint32_t)smaller(sums.run_delay_ns - w->sums.run_delay_ns, sleep->ns);
-        w->sleep_open = false;
-    }
+    if (look_was_late(now_ns))
+        return;
+    close_sleep(w, sums.run_delay_ns - w->sums.run_delay_ns);
     take(w, &sums, now_ns);
 }
 
@@ -238,7 +267,8 @@ static void set_out(tbus_gap_watch_t *w, const tbus_loop_t *loop)
     w->table->begin_ns = w->last_ns;
 }
 
-void tbus_gap_watch_turn(tbus_gap_watch_t *w, const tbus_loop_t *loop, enum tbus_turn turn)
+void tbus_gap_watch_turn(tbus_gap_watch_t *w, const tbus_loop_t *loop, enum tbus_turn turn,
+                         int work)
 {
     if (TBUS_UNLIKELY(w->last_ns == 0)) {
         set_out(w, loop);
@@ -249,10 +279,10 @@ void tbus_gap_watch_turn(tbus_gap_watch_t *w, const tbus_loop_t *loop, enum tbus
     if (turn == TBUS_TURN_IDLE || w->full_since_ns)
         see_full(w, loop, now_ns);
     if (TBUS_UNLIKELY(late)) {
-        if (turn == TBUS_TURN_SLEPT)
-            note_sleep(w, now_ns);
+        if (turn == TBUS_TURN_SLEPT && tbus_load_relaxed_u32(&continued) == w->sums.continued)
+            note_sleep(w, now_ns); /* else it was stopped in its sleep */
         else
-            note_turn(w, loop, now_ns, turn == TBUS_TURN_WORKED);
+            note_turn(w, loop, now_ns, work);
     } else if (turn == TBUS_TURN_SLEPT) {
         w->slept_ns += now_ns - w->last_ns;
     } else if (turn == TBUS_TURN_IDLE && (w->sleep_open || now_ns - w->looked_ns >= LOOK_NS) &&

@@ -15,9 +15,11 @@
  * once in 10 ms while there is nothing to do, so that what is told of a gap is not what happened
  * long before it.
  *
- * Sleeps that the waiter wanted are kept apart and shorter: there are many of them, and the time
- * between the bell and the wake-up counts for the message that rang it. What the kernel says of one
- * is asked for when there is nothing to do again, not while a message waits.
+ * Sleeps that the waiter wanted, in which nobody stopped the process, are kept apart and shorter:
+ * there are many of them, and the time between the bell and the wake-up counts for the message that
+ * rang it. What the kernel says of one is asked for when there is nothing to do again, not while a
+ * message waits; only its switches are counted at once, so that they are not taken for the next
+ * turn's.
  *
  * Tables in memory that the processes share with whoever measures, because they are forked from it;
  * each process writes its own. On any other bus there are none, and each turn costs one branch.
@@ -60,7 +62,7 @@ typedef struct tbus_gap {
     uint64_t off_ns;      /* of that, without a CPU */
     tbus_gap_sums_t came; /* of a TURN; of FULL all zeros */
     uint32_t kind;        /* enum tbus_gap_kind */
-    uint32_t worked;      /* of a TURN: 1: its stages found work in it */
+    uint32_t worked;      /* of a TURN: messages that its stages found in it, or more; 0: none */
     int32_t cpu_before;   /* where it ran when last looked at, and at the end */
     int32_t cpu;
     char topic[TBUS_NAME_MAX];  /* of FULL: which ring, the last of several */
@@ -130,8 +132,9 @@ enum tbus_turn {
     TBUS_TURN_SLEPT   /* after the waiter slept */
 };
 
-/* A part of a turn is over. Hot, but when it was late. */
-void tbus_gap_watch_turn(tbus_gap_watch_t *w, const tbus_loop_t *loop, enum tbus_turn turn);
+/* A part of a turn is over; `work`: as its stages' polls have it. Hot, but when it was late. */
+void tbus_gap_watch_turn(tbus_gap_watch_t *w, const tbus_loop_t *loop, enum tbus_turn turn,
+                         int work);
 
 /* What came between two looks. */
 static inline tbus_gap_sums_t tbus_gap_sums_between(const tbus_gap_sums_t *then,

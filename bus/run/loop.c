@@ -274,10 +274,10 @@ static int finish_stages(const tbus_loop_t *loop)
     return first_error;
 }
 
-static inline void watch(tbus_loop_t *loop, enum tbus_turn turn)
+static inline void watch(tbus_loop_t *loop, enum tbus_turn turn, int work)
 {
     if (TBUS_UNLIKELY(loop->gap_watch))
-        tbus_gap_watch_turn(loop->gap_watch, loop, turn);
+        tbus_gap_watch_turn(loop->gap_watch, loop, turn, work);
 }
 
 /* Between two passes that found nothing. */
@@ -319,11 +319,11 @@ int tbus_loop_run(tbus_loop_t *loop)
         }
         if (work) {
             tbus_waiter_found(&loop->waiter);
-            watch(loop, TBUS_TURN_WORKED);
+            watch(loop, TBUS_TURN_WORKED, work);
             continue;
         }
         rest(loop);
-        watch(loop, TBUS_TURN_IDLE);
+        watch(loop, TBUS_TURN_IDLE, 0);
         if (all_told(loop, TBUS_CMD_STOP) ||
             (orphaned(loop) && wound_down(loop, obeyed) && may_leave(loop)))
             break;
@@ -334,7 +334,7 @@ int tbus_loop_run(tbus_loop_t *loop)
         uint64_t parks = loop->waiter.parks;
         idle(loop);
         if (loop->waiter.parks != parks) {
-            watch(loop, TBUS_TURN_SLEPT);
+            watch(loop, TBUS_TURN_SLEPT, 0);
             beat(loop);
         }
     }

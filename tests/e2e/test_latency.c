@@ -104,8 +104,10 @@ static void out_leaves_samples_and_the_report(void **state)
     char *report = file_read(name, &bytes);
     snprintf(name, sizeof name, "%s/samples.bin", directory);
     char *samples = file_read(name, &bytes);
+    json_t *printed = result_of(f);
     bool good = code == 0 && report && samples && memcmp(samples, "tbsample", 8) == 0 &&
-                json_object_get(result_of(f), "hops");
+                json_object_get(printed, "hops");
+    json_decref(printed);
     free(report);
     free(samples);
     scratch_remove(directory);

@@ -281,6 +281,20 @@ static void a_sleep_counts_from_the_message_and_its_end_is_whoever_had_the_cpu(v
     assert_true(share(w, CAUSE_UNEXPLAINED) < 0.01);
 }
 
+static void messages_that_are_worked_off_after_a_stall_are_no_cause_of_their_own(void **state)
+{
+    world_t *w = *state;
+    plant_stop(w, STRATEGY, 500000, 30000);
+    /* and then the strategy has them all in hand, in one turn */
+    tbus_gap_t *gap = plant(w, STRATEGY, 530000, 4000);
+    gap->worked = 3000;
+    gap->came = (tbus_gap_sums_t){.cpu_ns = 4 * MS};
+    book(w, HOP_TICK_TO_SEEN);
+    assert_true(share(w, CAUSE_STOPPED) > 0.99);
+    assert_int_equal(w->causes.ns[CAUSE_WORK], 0);
+    assert_int_equal(w->causes.ns[CAUSE_LONG_TURN], 0);
+}
+
 /* --- two at a time */
 
 static void two_causes_at_a_time_are_booked_to_both(void **state)
@@ -375,6 +389,7 @@ int main(void)
         IN_A_WORLD(a_message_that_came_after_the_stall_is_booked_to_it_as_well),
         IN_A_WORLD(each_hop_is_booked_to_the_process_that_does_it),
         IN_A_WORLD(page_faults_are_the_cause_when_there_are_enough_of_them),
+        IN_A_WORLD(messages_that_are_worked_off_after_a_stall_are_no_cause_of_their_own),
         IN_A_WORLD(a_segment_that_was_not_ready_is_the_cause_where_the_recorder_shares_the_feed),
         IN_A_WORLD(a_full_ring_is_the_cause_when_its_reader_is_off_the_way),
         IN_A_WORLD(a_full_ring_of_a_reader_on_the_way_is_booked_to_what_held_the_reader_up),

@@ -59,11 +59,11 @@ static int end_world(void **state)
 static void begin(world_t *w)
 {
     tbus_gap_watch_begin(&w->watch, &w->gaps, 1, &w->loop);
-    tbus_gap_watch_turn(&w->watch, &w->loop, TBUS_TURN_IDLE);
+    tbus_gap_watch_turn(&w->watch, &w->loop, TBUS_TURN_IDLE, 0);
 }
 static void turn(world_t *w, enum tbus_turn how)
 {
-    tbus_gap_watch_turn(&w->watch, &w->loop, how);
+    tbus_gap_watch_turn(&w->watch, &w->loop, how, how == TBUS_TURN_WORKED ? 7 : 0);
 }
 
 static void be_busy(uint64_t ns)
@@ -120,7 +120,7 @@ static void a_turn_that_waits_in_the_kernel_was_off_its_cpu_by_its_own_will(void
     assert_true(gap->off_ns <= gap->end_ns - gap->begin_ns);
     assert_true(gap->came.voluntary >= 1);
     assert_int_equal(gap->came.continued, 0);
-    assert_int_equal(gap->worked, 1);
+    assert_int_equal(gap->worked, 7);
 }
 
 static void a_busy_turn_had_its_cpu(void **state)
@@ -267,6 +267,30 @@ static void a_process_that_was_stopped_knows_that_it_was_continued(void **state)
     assert_int_equal(w->gaps.tables[1].pid, pid);
 }
 
+/* A parked process is asleep for most of the time: so is one that is stopped, most likely. */
+static void a_sleep_in_which_it_was_stopped_is_a_gap(void **state)
+{
+    world_t *w = *state;
+    pid_t pid = fork();
+    if (pid == 0) {
+        begin(w);
+        turn(w, TBUS_TURN_IDLE);
+        raise(SIGSTOP);
+        turn(w, TBUS_TURN_SLEPT);
+        _exit(0);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+    nap(10 * MS);
+    kill(pid, SIGCONT);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    const tbus_gap_t *gap = longest(w, TBUS_GAP_TURN);
+    assert_non_null(gap);
+    assert_int_equal(gap->came.continued, 1);
+    assert_true(gap->off_ns >= 9 * MS);
+    assert_int_equal(w->gaps.tables[1].sleeps_count, 0);
+}
+
 static void a_table_that_is_full_counts_what_it_lost(void **state)
 {
     world_t *w = *state;
@@ -297,6 +321,7 @@ int main(void)
         IN_A_WORLD(
             a_full_ring_is_one_gap_from_the_first_to_the_last_try_and_names_who_leaves_no_room),
         IN_A_WORLD(a_process_that_was_stopped_knows_that_it_was_continued),
+        IN_A_WORLD(a_sleep_in_which_it_was_stopped_is_a_gap),
         IN_A_WORLD(a_table_that_is_full_counts_what_it_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -214,7 +214,8 @@ static uint64_t add_overlap(const cause_source_t *source, uint32_t process, uint
         const stall_t *stall = &stalls->list[i];
         uint64_t these[CAUSE_COUNT] = {0};
         uint64_t ns = stall_overlap(stall, from_ns, to_ns, these);
-        covered_ns += ns;
+        covered_ns += ns - these[CAUSE_WORK];
+        these[CAUSE_WORK] = 0; /* then it waited for what was before it: see `inherited` */
         if (is_full(stall)) {
             uint32_t reader = process_with(source->gaps, stall->gap->holder);
             uint64_t begin = stall->begin_ns > from_ns ? stall->begin_ns : from_ns;

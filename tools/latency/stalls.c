@@ -15,6 +15,7 @@ static const char *const names[CAUSE_COUNT] = {
     [CAUSE_BLOCKED] = "blocked",
     [CAUSE_INTERRUPTED] = "interrupted",
     [CAUSE_LONG_TURN] = "long_turn",
+    [CAUSE_WORK] = "work",
     [CAUSE_UNEXPLAINED] = "unexplained",
 };
 
@@ -58,10 +59,13 @@ static void classify(const tbus_gap_t *gap, stall_t *out_stall)
     stall.part_ns[1] = off_ns - delay_ns;
     uint64_t faults = (uint64_t)gap->came.faults_minor + gap->came.faults_major;
     uint64_t faults_ns = faults * STALL_FAULT_NS;
-    /* Three parts are kept: of the time on the CPU the greater kind stands for all. */
-    stall.part_cause[2] =
-        !gap->came.waits && faults_ns >= on_ns / 2 && faults ? CAUSE_PAGE_FAULTS : why_on(gap);
-    stall.part_ns[2] = on_ns;
+    uint64_t work_ns = smaller(gap->worked * STALL_WORK_NS, on_ns);
+    bool faulted = !gap->came.waits && faults && faults_ns >= (on_ns - work_ns) / 2;
+    stall.part_cause[2] = CAUSE_WORK;
+    stall.part_ns[2] = work_ns;
+    /* Of the rest of the time on the CPU the greater kind stands for all. */
+    stall.part_cause[3] = faulted ? CAUSE_PAGE_FAULTS : why_on(gap);
+    stall.part_ns[3] = on_ns - work_ns;
     *out_stall = stall;
 }
 

@@ -11,7 +11,8 @@
  *                   and nobody switched it               steal: the hypervisor, or interrupts
  *    on its CPU     and its stage waited                 segment_roll
  *                   and pages came                       page_faults, up to STALL_FAULT_NS each
- *                   and its stages worked                long_turn
+ *                   and its stages worked                work, STALL_WORK_NS a message; what is
+ *                                                        beyond that is a long_turn
  *                   and they did not                     interrupted: by what no switch tells of
  *    a sleep that the waiter wanted                      woken_from_sleep; from the wake-up on
  *                                                        preempted
@@ -36,6 +37,7 @@ enum cause {
     CAUSE_BLOCKED,
     CAUSE_INTERRUPTED,
     CAUSE_LONG_TURN,
+    CAUSE_WORK,        /* no stall: messages that came before take their time */
     CAUSE_UNEXPLAINED, /* of no stall */
     CAUSE_COUNT
 };
@@ -43,10 +45,13 @@ enum cause {
 /* "stopped", "preempted" ... */
 const char *cause_name(enum cause cause);
 
-#define STALL_PARTS 3u
+#define STALL_PARTS 4u
 /* A fault that maps a page which is there takes 1 us; one for which the host has to find memory, or
  * that clears 2 MiB, so long. */
 #define STALL_FAULT_NS UINT64_C(50000)
+/* What a message may take in one stage of a process, and most take a tenth of it. A turn after a
+ * stall has hundreds of messages in hand. */
+#define STALL_WORK_NS UINT64_C(5000)
 
 typedef struct stall {
     uint64_t begin_ns; /* CLOCK_MONOTONIC */
