@@ -136,25 +136,29 @@ static void note_open(open_at_t *at, const strat_order_t *wanted)
         at->sell_px_e4 = wanted->px_e4;
 }
 
-static uint64_t send_new(strat_context_t *ctx, const strat_order_t *wanted, uint64_t replaced)
+static uint64_t send_new(strat_context_t *ctx, const strat_order_t *wanted, own_order_t *old)
 {
+    uint64_t executed = old ? old->executed : 0, replaced = old ? old->id : 0;
+    if (wanted->qty > UINT32_MAX - executed)
+        return 0;
     own_order_t *own = ctx->winding_down ? NULL : own_orders_open(&ctx->own);
     if (!own)
         return 0;
     uint64_t id = own->id;
-    if (replaced && id - replaced > ORDER_REPLACES_MAX) {
+    if (old && id - replaced > ORDER_REPLACES_MAX) {
         own_orders_end(&ctx->own, own);
         return 0;
     }
     own->locate = wanted->locate;
     own->side = wanted->side;
+    own->executed = executed;
     note_open(&ctx->open_at[own->locate], wanted);
-    order_t order = make_order(ctx, own, replaced ? ORDER_REPLACE : ORDER_NEW);
+    order_t order = make_order(ctx, own, old ? ORDER_REPLACE : ORDER_NEW);
     order.px_e4 = wanted->px_e4;
-    order.qty = wanted->qty;
+    order.qty = wanted->qty ? wanted->qty + (uint32_t)executed : 0;
     order.tif = wanted->tif;
     order.flags |= wanted->flags;
-    order.replaces = replaced ? id - replaced : 0;
+    order.replaces = old ? id - replaced : 0;
     send_order(ctx, &order);
     return id;
 }
@@ -163,12 +167,12 @@ uint64_t strat_send(strat_context_t *ctx, uint16_t locate, uint8_t side, uint32_
                     uint32_t px_e4, uint8_t tif)
 {
     strat_order_t wanted = {.locate = locate, .side = side, .tif = tif, .qty = qty, .px_e4 = px_e4};
-    return send_new(ctx, &wanted, 0);
+    return send_new(ctx, &wanted, NULL);
 }
 
 uint64_t strat_send_order(strat_context_t *ctx, const strat_order_t *wanted)
 {
-    return send_new(ctx, wanted, 0);
+    return send_new(ctx, wanted, NULL);
 }
 
 uint64_t strat_replace(strat_context_t *ctx, uint64_t order_id, const strat_order_t *wanted)
@@ -176,8 +180,9 @@ uint64_t strat_replace(strat_context_t *ctx, uint64_t order_id, const strat_orde
     own_order_t *own = own_orders_find(&ctx->own, order_id);
     if (!own || own->locate != wanted->locate || own->side != wanted->side || own->cancel_asked)
         return 0;
-    uint64_t id = send_new(ctx, wanted, order_id);
+    uint64_t id = send_new(ctx, wanted, own);
     if (id) {
+        own->replaced_by = id;
         own->answers_md_seq = ctx->cause.md_seq;
         own->answers_intended_ns = ctx->cause.intended_ns;
     }

@@ -23,6 +23,8 @@ typedef struct own_order {
     /* what the last message about it answers (tickbus/msg/order.h) */
     uint64_t answers_md_seq;
     uint64_t answers_intended_ns;
+    uint64_t replaced_by; /* id of the last replace that was sent for it; 0: none */
+    uint64_t executed; /* as reported: of it and of the orders before it in its chain of replaces */
 } own_order_t;
 
 typedef struct own_orders {

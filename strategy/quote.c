@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* quote - joins the touch: on each of a few symbols one buy order at the best bid and one sell
- * order at the best ask.
+ * order at the best ask, post-only unless it is told otherwise.
  *
  * Each side of a symbol is one of
  *
@@ -109,6 +109,13 @@ static void wake_at(quote_t *q, strat_context_t *ctx, uint64_t due)
 
 /* ---- doing it */
 
+static uint8_t flags_of(const quote_t *q)
+{
+    if (q->params.post_only == QUOTE_TAKES)
+        return 0;
+    return q->params.post_only == QUOTE_SLIDES ? ORDER_POST_ONLY | ORDER_SLIDE : ORDER_POST_ONLY;
+}
+
 static void quote(quote_t *q, strat_context_t *ctx, uint16_t locate, quote_side_t *s)
 {
     uint32_t px = wanted_px(q, ctx, locate, s);
@@ -126,7 +133,13 @@ static void quote(quote_t *q, strat_context_t *ctx, uint16_t locate, quote_side_
             s->state = QUOTE_LEAVING;
         return;
     }
-    uint64_t id = strat_send(ctx, locate, s->side, q->params.order_qty, px, ORDER_TIF_DAY);
+    strat_order_t wanted = {.locate = locate,
+                            .side = s->side,
+                            .tif = ORDER_TIF_DAY,
+                            .flags = flags_of(q),
+                            .qty = q->params.order_qty,
+                            .px_e4 = px};
+    uint64_t id = strat_send_order(ctx, &wanted);
     if (id == 0)
         return; /* no credit; the next change of the touch tries again */
     s->state = QUOTE_OPEN;
@@ -193,6 +206,10 @@ static const tbus_param_t quote_table[] = {
     {"position_max", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(quote_params_t, position_max), .min = 0,
      .max = 1000000000, .unit = "shares", .fallback = "1000",
      .help = "a side that could take the position beyond is not quoted"},
+    {"post_only", TBUS_PARAM_CHOICE, TBUS_PARAM_FIELD(quote_params_t, post_only),
+     .choices = "reject|slide|off", .fallback = "reject",
+     .help = "what becomes of a quote that would take when it arrives: rejected, placed one tick "
+             "away, or it takes"},
     {"requote_ns_min", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(quote_params_t, requote_ns_min),
      .min = 0, .max = REQUOTE_NS_MAX, .unit = "nanoseconds of market time", .fallback = "1000000",
      .help = "time between two quotes of one side of one symbol"},
@@ -255,6 +272,7 @@ static void quote_on_report(void *self, strat_context_t *ctx, const report_t *re
     switch (report->kind) {
     case REPORT_ACCEPTED:
         s->rejected = 0;
+        s->px_e4 = report->px_e4; /* it may have been placed elsewhere */
         break;
     case REPORT_REJECTED:
         s->rejected++;

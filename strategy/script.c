@@ -208,6 +208,7 @@ static bool run_order(script_run_t *s, strat_context_t *ctx, const script_step_t
     strat_order_t wanted = {.locate = locate,
                             .side = step->side,
                             .tif = step->tif,
+                            .flags = step->flags,
                             .qty = step->qty,
                             .px_e4 = step->px_e4};
     uint64_t id = step->kind == ORDER_REPLACE

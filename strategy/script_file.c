@@ -224,12 +224,15 @@ static bool read_px(parser_t *p, script_step_t *step)
 
 static bool read_tif(parser_t *p, script_step_t *step)
 {
-    if (word_is(p->word, "day"))
-        step->tif = ORDER_TIF_DAY;
+    step->tif = ORDER_TIF_DAY;
+    if (word_is(p->word, "post"))
+        step->flags = ORDER_POST_ONLY;
+    else if (word_is(p->word, "slide"))
+        step->flags = ORDER_POST_ONLY | ORDER_SLIDE;
     else if (word_is(p->word, "ioc"))
         step->tif = ORDER_TIF_IOC;
-    else
-        return refuse_word(p, "day or ioc");
+    else if (!word_is(p->word, "day"))
+        return refuse_word(p, "day, ioc, post or slide");
     next_word(p);
     return true;
 }

@@ -36,6 +36,14 @@ static int book_execution(strat_context_t *ctx, const report_t *report)
                     : 0;
 }
 
+/* It counts for the orders that are to take its place, too. */
+static void note_executed(strat_context_t *ctx, const report_t *report)
+{
+    own_order_t *own = own_orders_find(&ctx->own, report->order_id);
+    for (; own; own = own_orders_find(&ctx->own, own->replaced_by))
+        own->executed += report->qty;
+}
+
 /* Count a report. If it ends an order, give that order's credit back. */
 static void follow_order(strat_context_t *ctx, const report_t *report)
 {
@@ -53,6 +61,7 @@ static void follow_order(strat_context_t *ctx, const report_t *report)
         ended = true;
         break;
     case REPORT_PARTIAL:
+        note_executed(ctx, report);
         tbus_add_own_u64(ctx->counters.partial, 1);
         break;
     case REPORT_FILLED:

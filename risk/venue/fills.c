@@ -66,10 +66,10 @@ static uint32_t fill_resting(venue_t *v, uint32_t place, execution_t fill)
     fill.qty = filled.leaves < fill.qty ? filled.leaves : fill.qty;
     if (fill.qty == 0)
         return 0;
+    v->resting.orders[place].leaves -= fill.qty;
+    v->resting.orders[place].executed += fill.qty;
     if (fill.qty == filled.leaves)
         resting_remove(&v->resting, place);
-    else
-        v->resting.orders[place].leaves -= fill.qty;
     venue_emit_execution(v, &filled, &fill);
     return fill.qty;
 }

@@ -58,6 +58,13 @@ void resting_add(resting_t *r, const resting_order_t *order)
     r->count++;
 }
 
+void resting_rename(resting_t *r, uint32_t place, uint64_t order_id)
+{
+    id_map_remove(&r->by_id, r->orders[place].order_id);
+    r->orders[place].order_id = order_id;
+    id_map_put(&r->by_id, order_id, place);
+}
+
 void resting_remove(resting_t *r, uint32_t place)
 {
     resting_order_t *o = &r->orders[place];

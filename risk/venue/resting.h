@@ -17,6 +17,7 @@ typedef struct resting_order {
     uint64_t ahead;       /* displayed shares of its level that come before it */
     /* displayed shares before it that the cross at hand executed, as far as they were told */
     uint64_t crossed;
+    uint64_t executed; /* of it and of the orders before it in its chain of replaces */
     uint32_t px_e4;
     uint32_t leaves;
     uint32_t better; /* neighbours in the list, 0: none */
@@ -66,5 +67,7 @@ static inline uint32_t resting_best(const resting_t *r, uint16_t locate, uint8_t
  * orders of that side and symbol that are worse. Its neighbours are set here. */
 void resting_add(resting_t *r, const resting_order_t *order);
 void resting_remove(resting_t *r, uint32_t place);
+/* It keeps its place in the list under another id, which is not there yet. */
+void resting_rename(resting_t *r, uint32_t place, uint64_t order_id);
 
 #endif

@@ -12,6 +12,8 @@
 #include "risk/venue/venue_parts.h"
 
 #define STRATEGIES 65536u
+#define DOLLAR_E4  10000u
+#define CENT_E4    100u
 
 static const tbus_param_t table[] = {
     {"resting_max", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(venue_limits_t, resting_max), .min = 1,
@@ -151,8 +153,61 @@ static bool marketable(const venue_t *v, const order_t *o, uint8_t against)
            reaches(o, px_e4);
 }
 
-/* Why a new order is not accepted; REASON_NONE: it is. */
-static uint8_t judge_arrival(venue_t *v, const order_t *o, uint8_t against)
+/* One tick away from a displayed price, to where it is not reached (Rule 612: a cent, below a
+ * dollar a hundredth of one). 0: there is no such price. */
+static uint32_t before_px(uint8_t side, uint32_t displayed_px_e4)
+{
+    uint64_t px_e4 = displayed_px_e4;
+    if (side == 'S') {
+        uint64_t tick = px_e4 >= DOLLAR_E4 ? CENT_E4 : 1;
+        px_e4 = px_e4 / tick * tick + tick;
+        return px_e4 <= UINT32_MAX ? (uint32_t)px_e4 : 0;
+    }
+    uint64_t tick = px_e4 > DOLLAR_E4 ? CENT_E4 : 1;
+    return px_e4 == 0 ? 0 : (uint32_t)((px_e4 - 1) / tick * tick);
+}
+
+/* An order that must not take: it gets another price, if it may, or false. */
+static bool keep_from_taking(const venue_t *v, order_t *o, uint8_t against)
+{
+    uint32_t px_e4;
+    uint64_t qty;
+    if ((o->flags & ORDER_POST_ONLY) == 0 || !marketable(v, o, against))
+        return true;
+    if ((o->flags & ORDER_SLIDE) == 0 ||
+        !market_level(v->market, order_locate(o), against, 0, &px_e4, &qty, NULL))
+        return false;
+    o->px_e4 = before_px((uint8_t)o->side, px_e4);
+    return o->px_e4 != 0;
+}
+
+/* The order that a replace is to take the place of; 0: there is none of its symbol and side. */
+static uint32_t find_replaced(const venue_t *v, const order_t *o)
+{
+    uint32_t place = resting_find(&v->resting, order_replaces(o));
+    const resting_order_t *old = &v->resting.orders[place];
+    return old->locate == order_locate(o) && old->side == o->side ? place : 0;
+}
+
+/* Why a new order is not accepted; REASON_NONE: it is, with the price and the quantity that `o` has
+ * then. `replaced`: the place of the order that it replaces, 0: there is none. */
+static uint8_t judge_arrival(venue_t *v, order_t *o, uint8_t against, uint32_t replaced)
+{
+    if (market_symbol(v->market, order_locate(o))->trading == MARKET_HALTED)
+        return REASON_HALTED;
+    if (o->kind == ORDER_REPLACE && replaced == 0)
+        return REASON_UNKNOWN_ORDER;
+    if (o->tif == ORDER_TIF_DAY && resting_full(&v->resting) && replaced == 0)
+        return REASON_VENUE_FULL;
+    if (!keep_from_taking(v, o, against))
+        return REASON_POST_ONLY;
+    if (v->taken.free_count < VENUE_SWEEP_LEVELS && marketable(v, o, against))
+        return REASON_VENUE_FULL;
+    return REASON_NONE;
+}
+
+/* Is it an order, and a new one? */
+static uint8_t judge_form(venue_t *v, const order_t *o)
 {
     if (!order_well_formed(o) || o->px_e4 == 0)
         return REASON_MALFORMED;
@@ -160,15 +215,6 @@ static uint8_t judge_arrival(venue_t *v, const order_t *o, uint8_t against)
     if (order_count(o) <= *last)
         return REASON_DUPLICATE_ID;
     *last = order_count(o);
-    if (market_symbol(v->market, order_locate(o))->trading == MARKET_HALTED)
-        return REASON_HALTED;
-    bool frees_a_place = o->kind == ORDER_REPLACE;
-    if (frees_a_place && resting_find(&v->resting, order_replaces(o)) == 0)
-        return REASON_UNKNOWN_ORDER;
-    if (o->tif == ORDER_TIF_DAY && resting_full(&v->resting) && !frees_a_place)
-        return REASON_VENUE_FULL;
-    if (v->taken.free_count < VENUE_SWEEP_LEVELS && marketable(v, o, against))
-        return REASON_VENUE_FULL;
     return REASON_NONE;
 }
 
@@ -210,11 +256,12 @@ static bool sweep(venue_t *v, resting_order_t *arriving, const order_t *o, uint8
         venue_emit_execution(v, arriving,
                              &(execution_t){.qty = qty, .px_e4 = px_e4, .liquidity = 'R'});
         arriving->leaves -= qty;
+        arriving->executed += qty;
     }
     return true;
 }
 
-static void accept_order(venue_t *v, const order_t *o, uint8_t against)
+static void accept_order(venue_t *v, const order_t *o, uint8_t against, uint64_t executed)
 {
     report_t accepted = order_answer(o, REPORT_ACCEPTED, REASON_NONE, market_seq(v->market));
     venue_emit(v, &accepted, o->intended);
@@ -224,6 +271,7 @@ static void accept_order(venue_t *v, const order_t *o, uint8_t against)
         .intended = o->intended,
         .arrival_seq = market_seq(v->market),
         .ahead = market_qty_at(v->market, order_locate(o), o->side, o->px_e4),
+        .executed = executed,
         .px_e4 = o->px_e4,
         .leaves = o->qty,
         .locate = order_locate(o),
@@ -263,25 +311,62 @@ static uint8_t prevent_self_match(venue_t *v, const order_t *o, uint8_t against)
     return reason;
 }
 
-void venue_order(venue_t *v, const order_t *o)
+/* The new order has the old one's place in time, since it only asks for less. */
+static void reduce_in_place(venue_t *v, uint32_t place, const order_t *o)
 {
-    if (o->kind == ORDER_CANCEL) {
-        cancel(v, o);
+    resting_order_t *order = &v->resting.orders[place];
+    venue_emit_cancelled(v, order, REASON_REPLACED, o->intended);
+    report_t accepted = order_answer(o, REPORT_ACCEPTED, REASON_NONE, market_seq(v->market));
+    venue_emit(v, &accepted, o->intended);
+    resting_rename(&v->resting, place, o->order_id);
+    order->intended = o->intended;
+    order->leaves = o->qty;
+}
+
+static void replace(venue_t *v, uint32_t place, order_t *o, uint8_t against)
+{
+    const resting_order_t *old = &v->resting.orders[place];
+    uint64_t executed = old->executed;
+    if (o->qty <= executed) {
+        venue_cancel_resting(v, place, REASON_REPLACED, o->intended);
+        report_t refusal = order_refusal(o, REASON_NOTHING_LEFT, market_seq(v->market));
+        venue_emit(v, &refusal, o->intended);
         return;
     }
-    uint8_t against = o->side == 'B' ? 'S' : 'B';
-    uint8_t reason = judge_arrival(v, o, against);
+    o->qty -= (uint32_t)executed;
+    if (o->px_e4 == old->px_e4 && o->qty <= old->leaves && o->tif == ORDER_TIF_DAY) {
+        reduce_in_place(v, place, o);
+        return;
+    }
+    venue_cancel_resting(v, place, REASON_REPLACED, o->intended);
+    accept_order(v, o, against, executed);
+}
+
+void venue_order(venue_t *v, const order_t *sent)
+{
+    if (sent->kind == ORDER_CANCEL) {
+        cancel(v, sent);
+        return;
+    }
+    order_t o = *sent;
+    uint8_t against = o.side == 'B' ? 'S' : 'B';
+    uint8_t reason = judge_form(v, &o);
+    uint32_t replaced = 0;
+    if (reason == REASON_NONE && o.kind == ORDER_REPLACE)
+        replaced = find_replaced(v, &o);
     if (reason == REASON_NONE)
-        reason = prevent_self_match(v, o, against);
+        reason = judge_arrival(v, &o, against, replaced);
+    if (reason == REASON_NONE)
+        reason = prevent_self_match(v, &o, against);
     if (reason != REASON_NONE) {
-        venue_refuse(v, o, reason);
+        venue_refuse(v, sent, reason);
         return;
     }
     v->stats.orders++;
-    if (o->kind == ORDER_REPLACE)
-        venue_cancel_resting(v, resting_find(&v->resting, order_replaces(o)), REASON_REPLACED,
-                             o->intended);
-    accept_order(v, o, against);
+    if (replaced)
+        replace(v, replaced, &o, against);
+    else
+        accept_order(v, &o, against, 0);
 }
 
 void venue_cancel_all(venue_t *v, uint8_t reason)

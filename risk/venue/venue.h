@@ -9,14 +9,28 @@
  * An order that arrives
  *
  *    - is ACCEPTED first, or REJECTED: MALFORMED; DUPLICATE_ID (its id is not above the last of its
- *      strategy, as in a replayed or reordered approval); HALTED; VENUE_FULL (no room to let it
- *      rest, or to remember what it may take);
+ *      strategy, as in a replayed or reordered approval); HALTED; UNKNOWN_ORDER (a replace of an
+ *      order that does not rest, or is of another symbol or side); VENUE_FULL (no room to let it
+ *      rest, or to remember what it may take); POST_ONLY (below);
  *    - if marketable, fills level by level against the displayed opposite side, best price first,
  *      up to its limit and at the levels' prices, at most VENUE_SWEEP_LEVELS levels deep and as far
  *      as what it takes can be remembered (liquidity R);
  *    - what is left rests when DAY, and is CANCELLED (IOC_UNFILLED) when IOC. A DAY order whose
  *      sweep ended with displayed shares still within its limit is treated as IOC: it must not
  *      rest inside the book.
+ *
+ * Post-only. An order with ORDER_POST_ONLY whose limit reaches the best displayed price of the
+ * other side, whatever we took of it, is rejected. With ORDER_SLIDE it gets another limit: the next
+ * price on its own side of that displayed one, by ticks of 0.01 at 1.00 and above and of 0.0001
+ * below; then it is accepted with that limit.
+ *
+ * Replace. Its quantity is a total: what the replaced order and those that it had replaced in turn
+ * have had executed is taken off. Without anything left the replaced order is CANCELLED (REPLACED)
+ * and the replace REJECTED (NOTHING_LEFT). Else the replaced order is CANCELLED (REPLACED), and the
+ * new one is ACCEPTED with what is left: in its place, with its time and all that is ahead, when it
+ * is a DAY order at the same limit with no more shares than the replaced one had; else as an order
+ * that arrives now. A replace that is rejected for another reason leaves the replaced order as it
+ * is.
  *
  * Taken shares. The same displayed shares are never filled twice. What we take of a level is taken
  * from the front of its queue, displayed order by displayed order, and is remembered by order: of
@@ -137,11 +151,9 @@ void venue_set_self_match(venue_t *v, uint32_t self_match);
 uint32_t venue_reports_max(const venue_t *v);
 
 /* A new order, a replace or a cancel, arriving after the last tick that the market has taken. A
- * replace takes its order off (CANCELLED, REPLACED) and is a new order from then on, at the back of
- * its level; without such an order it is REJECTED (UNKNOWN_ORDER). A cancel ends in
- * CANCELLED (USER_CANCEL), or in CANCEL_REJECTED (UNKNOWN_ORDER) when no resting order has its id.
- * Hot; cost grows with the levels and orders swept, and with the own orders of its side and symbol
- * that come before it. */
+ * cancel ends in CANCELLED (USER_CANCEL), or in CANCEL_REJECTED (UNKNOWN_ORDER) when no resting
+ * order has its id. Hot; cost grows with the levels and orders swept, and with the own orders of
+ * its side and symbol that come before it. */
 void venue_order(venue_t *v, const order_t *order);
 
 /* Which symbols venue_on_market has something to do for: bit by locate. Good while the venue is. */

@@ -90,6 +90,8 @@ static void both_sides_join_the_touch_once_there_are_two(void **state)
     quotes_t q = expect_quotes(b, 5000, 5100);
     assert_int_equal(q.buy.qty, 100);
     assert_int_equal(q.buy.tif, ORDER_TIF_DAY);
+    assert_int_equal(q.buy.flags, ORDER_POST_ONLY);
+    assert_int_equal(q.sell.flags, ORDER_POST_ONLY);
     assert_int_equal(order_locate(&q.buy), BENCH_LOCATE);
     tick(b, tick_add(BENCH_LOCATE, 3, 'B', 50, 5000)); /* same price: nothing to do */
     bench_expect_no_order(b);

@@ -437,6 +437,60 @@ static void only_a_live_order_of_ours_is_cancelled_and_once(void **state)
     bench_expect_counter(b, "orders.report_mismatches", 0);
 }
 
+static void expect_replace(strategy_bench_t *b, uint64_t old, uint64_t id, uint32_t total)
+{
+    order_t order = bench_expect_order(b, ORDER_REPLACE);
+    assert_int_equal(order.order_id, id);
+    assert_int_equal(order_replaces(&order), old);
+    assert_int_equal(order.qty, total);
+}
+
+/* The total of a replace has in it what was executed by then, of the whole chain. */
+static void a_replace_asks_for_what_is_to_be_open_beside_what_was_executed(void **state)
+{
+    strategy_bench_t *b = *state;
+    strat_order_t wanted = {.locate = BENCH_LOCATE, .side = 'B', .qty = 50, .px_e4 = 4900};
+    bench_tick(b, BENCH_LOCATE, (tick_t){.type = 'S'});
+    uint64_t first = buy(script.ctx);
+    order_t order = bench_expect_order(b, ORDER_NEW);
+    bench_answer(b, &order, REPORT_ACCEPTED, REASON_NONE);
+    bench_execute(b, &order, 30, 5000, 70);
+    uint64_t second = strat_replace(script.ctx, first, &wanted);
+    expect_replace(b, first, second, 80);
+    bench_execute(b, &order, 10, 5000, 60); /* it crossed the replace on the way */
+    uint64_t third = strat_replace(script.ctx, second, &wanted);
+    expect_replace(b, second, third, 90);
+    bench_answer(b, &order, REPORT_CANCELLED, REASON_REPLACED);
+    wanted.qty = UINT32_MAX - 39;
+    assert_int_equal(strat_replace(script.ctx, third, &wanted), 0); /* no total */
+    wanted.qty = 0;
+    wanted.flags = ORDER_POST_ONLY;
+    uint64_t fourth = strat_replace(script.ctx, third, &wanted);
+    expect_replace(b, third, fourth, 0); /* risk says what it thinks of that */
+    bench_expect_counter(b, "orders.report_mismatches", 0);
+}
+
+static void a_broken_execution_is_taken_off_the_position_when_its_order_is_long_gone(void **state)
+{
+    strategy_bench_t *b = *state;
+    bench_tick(b, BENCH_LOCATE, (tick_t){.type = 'S'});
+    (void)buy(script.ctx);
+    order_t order = bench_expect_order(b, ORDER_NEW);
+    bench_answer(b, &order, REPORT_ACCEPTED, REASON_NONE);
+    bench_execute(b, &order, 40, 5000, 60);
+    bench_execute(b, &order, 60, 5000, 0);
+    assert_int_equal(strat_position(script.ctx, BENCH_LOCATE)->qty, 100);
+    report_t broken = bench_report(&order, REPORT_BROKEN, REASON_NONE);
+    broken.exec_id = 1;
+    broken.qty = 40;
+    bench_send_report(b, &broken);
+    assert_int_equal(bench_settle(b), 0);
+    assert_int_equal(strat_position(script.ctx, BENCH_LOCATE)->qty, 60);
+    assert_int_equal(strat_position(script.ctx, BENCH_LOCATE)->bought, 60);
+    bench_expect_counter(b, "orders.broken", 1);
+    bench_expect_counter(b, "orders.report_mismatches", 0);
+}
+
 static void the_digests_are_those_of_the_messages_on_the_rings(void **state)
 {
     strategy_bench_t *b = *state;
@@ -963,6 +1017,8 @@ int main(void)
         ON_BENCH(no_more_orders_are_open_than_the_credit_allows),
         ON_BENCH(ids_increase_past_orders_that_stay),
         ON_BENCH(only_a_live_order_of_ours_is_cancelled_and_once),
+        ON_BENCH(a_replace_asks_for_what_is_to_be_open_beside_what_was_executed),
+        ON_BENCH(a_broken_execution_is_taken_off_the_position_when_its_order_is_long_gone),
         ON_BENCH(the_digests_are_those_of_the_messages_on_the_rings),
         cmocka_unit_test(what_finds_no_room_is_kept_in_order_and_stops_ticks_but_not_reports),
         cmocka_unit_test(the_outbox_holds_the_worst_case),

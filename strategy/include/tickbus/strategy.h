@@ -81,15 +81,17 @@ typedef struct strat_order {
     uint16_t locate;
     uint8_t side;  /* 'B', 'S' */
     uint8_t tif;   /* ORDER_TIF_... */
-    uint8_t flags; /* ORDER_POST_ONLY */
+    uint8_t flags; /* ORDER_POST_ONLY, ORDER_SLIDE */
     uint32_t qty;
     uint32_t px_e4;
 } strat_order_t;
 /* As strat_send, with all that an order can be. */
 uint64_t strat_send_order(strat_context_t *ctx, const strat_order_t *order);
 /* In one message: take the live order `order_id` of ours off, and have `order`, of the same symbol
- * and side, in its place. The id of the new order, which is rejected when the old one is gone by
- * then; 0: not sent now. */
+ * and side, in its place: with its time if it only asks for less at the same limit
+ * (risk/venue/venue.h). The quantity is what is to be open then, as far as executions were reported
+ * by now; those that come before it arrives are taken off. The id of the new order, which is
+ * rejected when the old one is gone by then; 0: not sent now. */
 uint64_t strat_replace(strat_context_t *ctx, uint64_t order_id, const strat_order_t *order);
 /* Ask to cancel a live order of ours. False: not sent now. */
 bool strat_cancel(strat_context_t *ctx, uint16_t locate, uint64_t order_id);

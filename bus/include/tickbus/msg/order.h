@@ -27,17 +27,22 @@
 #define ORDER_VERSION 2u
 
 enum {
-    ORDER_NEW = 1,     /* px, qty, side, tif are those of a new order */
-    ORDER_CANCEL = 2,  /* order_id names the order to cancel; px, qty, tif are 0 */
-    ORDER_REPLACE = 3, /* a new order in the place of the one that order_replaces names */
+    ORDER_NEW = 1,    /* px, qty, side, tif are those of a new order */
+    ORDER_CANCEL = 2, /* order_id names the order to cancel; px, qty, tif are 0 */
+    /* a new order in the place of the one that order_replaces names, of the same symbol and side.
+     * Its qty is the total: what the orders before it in its chain of replaces have had executed is
+     * taken off it when it arrives (as OUCH 5.0 has it for Replace Order) */
+    ORDER_REPLACE = 3,
 };
 enum {
     ORDER_TIF_DAY = 0, /* rests until filled or cancelled */
     ORDER_TIF_IOC = 1, /* what does not fill at once is cancelled */
 };
 enum {
-    ORDER_POST_ONLY = 1, /* flags: it must not take */
-    ORDER_AGAIN = 2      /* it follows the answer to an earlier order or cancel: a re-quote */
+    ORDER_POST_ONLY = 1, /* flags: it must not take; one that would is rejected (POST_ONLY) */
+    ORDER_AGAIN = 2,     /* it follows the answer to an earlier order or cancel: a re-quote */
+    ORDER_SLIDE = 4      /* with POST_ONLY: one that would take rests a tick before what it would
+                          * have taken; ACCEPTED has that price */
 };
 
 /* Order ids: the owner's strategy number in bits 48-63, a count from 1 below. Within a strategy the
@@ -55,7 +60,7 @@ typedef struct order {
     uint64_t kind : 8;  /* ORDER_NEW, ORDER_CANCEL, ORDER_REPLACE */
     uint64_t side : 8;  /* 'B' or 'S' */
     uint64_t sent : 48; /* when it was published, ns since bus epoch: host time */
-    uint64_t flags : 8; /* ORDER_POST_ONLY, ORDER_AGAIN */
+    uint64_t flags : 8; /* ORDER_POST_ONLY, ORDER_AGAIN, ORDER_SLIDE */
     uint64_t tif : 8;   /* ORDER_TIF_... */
     /* sequence on `reports` of the last report to its strategy, 0: none */
     uint64_t report_seq : 40;

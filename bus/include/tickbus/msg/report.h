@@ -58,7 +58,9 @@
     X(STALE_BOOK, 25, "stale_book")         /* nobody knows what the book lacks */                 \
     X(MESSAGE_RATE, 26, "message_rate")     /* orders and cancels in a second */                   \
     X(LOSS_LIMIT, 27, "loss_limit")                                                                \
-    X(REDUCING, 28, "reducing") /* positions may only be closed */
+    X(REDUCING, 28, "reducing")         /* positions may only be closed */                         \
+    X(POST_ONLY, 29, "post_only")       /* it would have taken */                                  \
+    X(NOTHING_LEFT, 30, "nothing_left") /* all of a replace's total was executed before it came */
 
 enum {
 #define X(name, value, text) REPORT_##name = value,
@@ -97,9 +99,10 @@ typedef struct report {
     /* market time at which its strategy sees it: never before that of an earlier report */
     uint64_t seen : 56;
     uint64_t flags : 8; /* REPORT_MORE, REPORT_ANSWER */
-    uint32_t px_e4;     /* PARTIAL, FILLED, BROKEN: execution price; else the order's limit */
-    /* PARTIAL, FILLED, BROKEN: shares of the execution; CANCELLED: shares taken off; else the
-     * order's */
+    /* PARTIAL, FILLED, BROKEN: execution price; else the order's limit, as the venue has it */
+    uint32_t px_e4;
+    /* PARTIAL, FILLED, BROKEN: shares of the execution; CANCELLED: shares taken off;
+     * ACCEPTED: shares that it has, of a replace what is left of its total; else the order's */
     uint32_t qty;
     uint32_t leaves; /* shares still open after this */
     /* PARTIAL, FILLED: what the venue takes for it; negative: what it pays. BROKEN: what it pays
