@@ -137,35 +137,122 @@ static void unlink_order(exposure_t *e, const exposure_order_t *open)
         e->symbols[open->locate].best[side_index(open->side)] = open->worse;
 }
 
-void exposure_open(exposure_t *e, const order_t *o)
+/* Of two orders of which only one is executed in full: what is counted once. */
+typedef struct shared {
+    uint32_t qty;
+    uint64_t e4;
+} shared_t;
+
+static shared_t shared_by(const exposure_order_t *a, uint32_t leaves, uint32_t px_e4)
 {
-    uint32_t place = e->open_free;
-    exposure_order_t *open = &e->open[place];
-    e->open_free = open->worse;
-    *open = (exposure_order_t){.order_id = o->order_id,
-                               .px_e4 = o->px_e4,
-                               .leaves = o->qty,
-                               .locate = order_locate(o),
-                               .side = o->side};
-    id_map_put(&e->open_by_id, o->order_id, place);
-    link_order(e, place);
-    e->open_count++;
-    e->symbols[open->locate].open_qty[side_index(o->side)] += o->qty;
-    e->open_notional += exposure_notional_e4(o->qty, o->px_e4);
+    uint64_t one_e4 = exposure_notional_e4(a->leaves, a->px_e4);
+    uint64_t other_e4 = exposure_notional_e4(leaves, px_e4);
+    return (shared_t){.qty = a->leaves < leaves ? a->leaves : leaves,
+                      .e4 = one_e4 < other_e4 ? one_e4 : other_e4};
+}
+
+/* An order, or the one that it replaces, has changed: what they have in common is counted anew. */
+static void share(exposure_t *e, exposure_order_t *newer)
+{
+    shared_t now = {0};
+    if (newer->replaces)
+        now = shared_by(&e->open[newer->replaces], newer->leaves, newer->px_e4);
+    uint64_t *open_qty = &e->symbols[newer->locate].open_qty[side_index(newer->side)];
+    *open_qty = *open_qty + newer->shared_qty - now.qty;
+    e->open_notional = e->open_notional + newer->shared_e4 - now.e4;
+    newer->shared_qty = now.qty;
+    newer->shared_e4 = now.e4;
+}
+
+static void set_open(exposure_t *e, exposure_order_t *open, uint32_t leaves, uint32_t px_e4)
+{
+    uint64_t *open_qty = &e->symbols[open->locate].open_qty[side_index(open->side)];
+    *open_qty = *open_qty - open->leaves + leaves;
+    e->open_notional = e->open_notional - exposure_notional_e4(open->leaves, open->px_e4) +
+                       exposure_notional_e4(leaves, px_e4);
+    open->leaves = leaves;
+    open->px_e4 = px_e4;
+    share(e, open);
+    if (open->replaced_by)
+        share(e, &e->open[open->replaced_by]);
 }
 
 static void reduce(exposure_t *e, exposure_order_t *open, uint32_t leaves)
 {
-    uint32_t off = open->leaves - leaves;
-    open->leaves = leaves;
-    e->symbols[open->locate].open_qty[side_index(open->side)] -= off;
-    e->open_notional -= exposure_notional_e4(off, open->px_e4);
+    set_open(e, open, leaves, open->px_e4);
+}
+
+/* The open order that a replace is to take the place of; 0: there is none. */
+static uint32_t find_replaced(const exposure_t *e, const order_t *o)
+{
+    uint32_t place = o->kind == ORDER_REPLACE ? id_map_find(&e->open_by_id, order_replaces(o)) : 0;
+    const exposure_order_t *old = &e->open[place];
+    return old->locate == order_locate(o) && old->side == o->side ? place : 0;
+}
+
+/* What an order asks for beside what was executed of its chain. `old`: its place, 0: none. */
+static uint32_t wanted_qty(const exposure_t *e, const order_t *o, uint32_t old)
+{
+    uint64_t executed = old ? e->open[old].executed : 0;
+    return o->qty > executed ? o->qty - (uint32_t)executed : 0;
+}
+
+/* Can it share with the order of that place? */
+static bool may_share(const exposure_t *e, uint32_t old)
+{
+    return old && e->open[old].replaces == 0 && e->open[old].replaced_by == 0;
+}
+
+void exposure_open(exposure_t *e, const order_t *o)
+{
+    uint32_t place = e->open_free, old = find_replaced(e, o);
+    exposure_order_t *open = &e->open[place];
+    e->open_free = open->worse;
+    *open = (exposure_order_t){.order_id = o->order_id,
+                               .px_e4 = o->px_e4,
+                               .locate = order_locate(o),
+                               .side = o->side,
+                               .executed = old ? e->open[old].executed : 0};
+    if (may_share(e, old)) {
+        open->replaces = old;
+        e->open[old].replaced_by = place;
+    }
+    id_map_put(&e->open_by_id, o->order_id, place);
+    link_order(e, place);
+    e->open_count++;
+    reduce(e, open, wanted_qty(e, o, old));
+}
+
+/* It has the price and the shares that the venue gave it. */
+static void accept(exposure_t *e, uint32_t place, const report_t *r)
+{
+    exposure_order_t *open = &e->open[place];
+    if (r->qty > open->leaves || r->qty == 0 || r->px_e4 == 0) {
+        e->report_mismatches++;
+        return;
+    }
+    if (r->px_e4 != open->px_e4)
+        unlink_order(e, open);
+    bool moves = r->px_e4 != open->px_e4;
+    set_open(e, open, r->qty, r->px_e4);
+    if (moves)
+        link_order(e, place);
+}
+
+static void part(exposure_t *e, exposure_order_t *open)
+{
+    if (open->replaces)
+        e->open[open->replaces].replaced_by = 0;
+    if (open->replaced_by)
+        e->open[open->replaced_by].replaces = 0;
+    open->replaces = open->replaced_by = 0;
 }
 
 static void close_order(exposure_t *e, uint32_t place)
 {
     exposure_order_t *open = &e->open[place];
     reduce(e, open, 0);
+    part(e, open);
     id_map_remove(&e->open_by_id, open->order_id);
     unlink_order(e, open);
     open->worse = e->open_free;
@@ -183,6 +270,12 @@ static void execute(exposure_t *e, uint32_t place, const report_t *r)
                 (left == 0) == (r->kind == REPORT_FILLED) && open->locate == report_locate(r) &&
                 open->side == r->side;
     e->report_mismatches += !fits;
+    open->executed += r->qty;
+    if (open->replaced_by) {
+        exposure_order_t *newer = &e->open[open->replaced_by];
+        newer->executed += r->qty;
+        reduce(e, newer, newer->leaves > r->qty ? newer->leaves - r->qty : 0);
+    }
     if (r->kind == REPORT_FILLED) {
         close_order(e, place);
         return;
@@ -219,6 +312,9 @@ void exposure_on_report(exposure_t *e, const report_t *r)
             close_order(e, place);
         break;
     case REPORT_ACCEPTED:
+        if (place != 0)
+            accept(e, place, r);
+        break;
     case REPORT_CANCEL_REJECTED:
         break;
     default:
@@ -233,13 +329,18 @@ exposure_worst_t exposure_worst(const exposure_t *e, const order_t *o)
     exposure_worst_t worst = {0};
     const exposure_symbol_t *s = &e->symbols[order_locate(o)];
     bool buys = o->side == 'B';
+    uint32_t old = find_replaced(e, o), qty = wanted_qty(e, o, old);
+    shared_t shared = {0};
+    if (may_share(e, old))
+        shared = shared_by(&e->open[old], qty, o->px_e4);
     /* at most 2^20 orders below 2^32 */
-    int64_t add = (int64_t)s->open_qty[side_index(o->side)] + o->qty;
+    int64_t add = (int64_t)s->open_qty[side_index(o->side)] + qty - shared.qty;
     if (e->unsound || (buys ? __builtin_add_overflow(s->holding.position.qty, add, &worst.qty)
                             : __builtin_sub_overflow(s->holding.position.qty, add, &worst.qty)))
         return worst;
     worst.only_closes = buys ? worst.qty <= 0 : worst.qty >= 0;
-    worst.gross = e->positions_value + e->open_notional + exposure_notional_e4(o->qty, o->px_e4);
+    worst.gross =
+        e->positions_value + e->open_notional + exposure_notional_e4(qty, o->px_e4) - shared.e4;
     worst.computable = worst.only_closes || worst.gross <= UINT64_MAX;
     return worst;
 }

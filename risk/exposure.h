@@ -3,8 +3,12 @@
  * kept from what the gate let through and from reports.
  *
  * From the moment an order is let through until it has ended, all of its open shares count, at its
- * limit price. A position is valued at its mark (bus/market/marks.h): by the same rule, at the same
- * ticks, as in the ledger of its strategy. So is profit (bus/market/profit.h).
+ * limit price. A replace and the order that it is to take the place of are never both executed in
+ * full: what the one has had executed by the time the other arrives is taken off it
+ * (ORDER_REPLACE). Until the first of them has ended the larger counts, in shares and in money. A
+ * replace of a replace that is not answered yet counts by itself. A position is valued at its mark
+ * (bus/market/marks.h): by the same rule, at the same ticks, as in the ledger of its strategy. So
+ * is profit (bus/market/profit.h).
  *
  * Sums of money are kept in 128 bits, where they cannot overflow: a position is at most 2^63 shares
  * at below 2^32, in 2^16 symbols; an open order is below 2^64, and there are at most 2^20 of them.
@@ -41,6 +45,15 @@ typedef struct exposure_order {
     uint16_t locate;
     uint8_t side;
     uint8_t pad;
+    /* places of the order that it is to take the place of, and of the one that is to take its; 0:
+     * none, or it is counted by itself */
+    uint32_t replaces;
+    uint32_t replaced_by;
+    uint64_t executed; /* as reported: of it and of the orders before it in its chain of replaces */
+    /* of what it and the order that it replaces have in common, counted once */
+    uint64_t shared_e4;
+    uint32_t shared_qty;
+    uint32_t pad_end;
 } exposure_order_t;
 
 /* Private to the gate; its tests look inside. */
@@ -86,8 +99,8 @@ static inline bool exposure_full(const exposure_t *e)
  * `of_others`: one of another strategy. Cost: those that it reaches. */
 bool exposure_meets(const exposure_t *e, const order_t *order, bool of_others);
 
-/* A new order was let through: it is open from now on. Requires room, and that its id is not
- * open. Cost: own open orders of that side and symbol that are better. */
+/* A new order, or a replace, was let through: it is open from now on. Requires room, and that its
+ * id is not open. Cost: own open orders of that side and symbol that are better. */
 void exposure_open(exposure_t *e, const order_t *order);
 void exposure_on_report(exposure_t *e, const report_t *report);
 /* A tick was taken; it matters where there is a position. */

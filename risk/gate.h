@@ -74,7 +74,8 @@
  * same decisions at any pace. Where that clock restarts, because the stamps of the market data went
  * back, the windows begin anew.
  *
- * A replace is judged as a new order, with the order that it replaces still open.
+ * A replace is judged as a new order. Until it is answered the larger of it and of the order that
+ * it replaces counts as open (exposure.h), so what it adds is what it is larger by.
  *
  * Previous on the data path: tickbus/msg/order.h. Next: risk/stage.h.
  */

@@ -217,9 +217,105 @@ static void exposure_refuses_a_position_that_does_not_fit(void **state)
     market_destroy(market);
 }
 
+static order_t replace_of(const order_t *old, uint64_t count, uint32_t qty, uint32_t px_e4)
+{
+    order_t order = order_new(count, (uint8_t)old->side, qty, px_e4, ORDER_TIF_DAY);
+    order.kind = ORDER_REPLACE;
+    order.replaces = order.order_id - old->order_id;
+    return order;
+}
+
+static void expect_open(const fixture_t *f, uint64_t qty, uint64_t notional_e4)
+{
+    assert_int_equal(gate_exposure(f->gate, LOCATE).open_buy_qty, qty);
+    assert_int_equal(gate_gross_notional_e4(f->gate), notional_e4);
+    assert_int_equal(gate_report_mismatches(f->gate), 0);
+}
+
+static void send_report(fixture_t *f, const order_t *o, uint8_t kind, uint8_t reason, uint32_t qty,
+                        uint32_t leaves)
+{
+    report_t report = report_of(o, kind, qty, leaves, o->px_e4);
+    report.reason = reason;
+    gate_on_report(f->gate, &report);
+}
+
+/* Until it is answered the larger of the two counts, in shares and in money. */
+static void a_replace_and_its_order_count_once(void **state)
+{
+    (void)state;
+    fixture_t fixture = quoted_gate(wide()), *f = &fixture;
+    order_t first = order_new(1, 'B', 100, BID, ORDER_TIF_DAY);
+    assert_int_equal(gate_judge(f->gate, &first, 0), REASON_NONE);
+    send_report(f, &first, REPORT_ACCEPTED, REASON_NONE, 100, 100);
+    order_t second = replace_of(&first, 2, 60, BID + 100);
+    assert_int_equal(gate_judge(f->gate, &second, 0), REASON_NONE);
+    expect_open(f, 100, UINT64_C(100) * BID);
+    order_t third = order_new(3, 'B', 7, BID, ORDER_TIF_DAY); /* beside them */
+    assert_int_equal(gate_judge(f->gate, &third, 0), REASON_NONE);
+    expect_open(f, 107, UINT64_C(107) * BID);
+    send_report(f, &first, REPORT_CANCELLED, REASON_REPLACED, 100, 0);
+    expect_open(f, 67, UINT64_C(60) * (BID + 100) + UINT64_C(7) * BID);
+    send_report(f, &second, REPORT_ACCEPTED, REASON_NONE, 60, 60);
+    order_t fourth = replace_of(&second, 4, 80, BID);
+    assert_int_equal(gate_judge(f->gate, &fourth, 0), REASON_NONE);
+    expect_open(f, 87, UINT64_C(87) * BID);
+    send_report(f, &fourth, REPORT_REJECTED, REASON_HALTED, 80, 0);
+    expect_open(f, 67, UINT64_C(60) * (BID + 100) + UINT64_C(7) * BID);
+    send_report(f, &second, REPORT_CANCELLED, REASON_USER_CANCEL, 60, 0);
+    send_report(f, &third, REPORT_CANCELLED, REASON_USER_CANCEL, 7, 0);
+    expect_open(f, 0, 0);
+    assert_int_equal(gate_open_orders(f->gate), 0);
+    close_gate(f);
+}
+
+/* What was executed while the replace was under way is taken off it by the venue. */
+static void what_crosses_a_replace_counts_once(void **state)
+{
+    (void)state;
+    fixture_t fixture = quoted_gate(wide()), *f = &fixture;
+    order_t first = order_new(1, 'B', 100, BID, ORDER_TIF_DAY);
+    assert_int_equal(gate_judge(f->gate, &first, 0), REASON_NONE);
+    send_report(f, &first, REPORT_ACCEPTED, REASON_NONE, 100, 100);
+    send_report(f, &first, REPORT_PARTIAL, REASON_NONE, 20, 80);
+    order_t second = replace_of(&first, 2, 110, BID); /* 90 open */
+    assert_int_equal(gate_judge(f->gate, &second, 0), REASON_NONE);
+    assert_int_equal(gate_exposure(f->gate, LOCATE).open_buy_qty, 90);
+    send_report(f, &first, REPORT_PARTIAL, REASON_NONE, 30, 50);
+    assert_int_equal(gate_exposure(f->gate, LOCATE).open_buy_qty, 60);
+    order_t third = replace_of(&second, 3, 90, BID); /* of one that is not answered: by itself */
+    assert_int_equal(gate_judge(f->gate, &third, 0), REASON_NONE);
+    assert_int_equal(gate_exposure(f->gate, LOCATE).open_buy_qty, 100);
+    send_report(f, &first, REPORT_CANCELLED, REASON_REPLACED, 50, 0);
+    send_report(f, &second, REPORT_ACCEPTED, REASON_NONE, 60, 60);
+    send_report(f, &second, REPORT_CANCELLED, REASON_REPLACED, 60, 0);
+    send_report(f, &third, REPORT_ACCEPTED, REASON_NONE, 40, 40);
+    assert_int_equal(gate_exposure(f->gate, LOCATE).open_buy_qty, 40);
+    assert_int_equal(gate_exposure(f->gate, LOCATE).position.qty, 50);
+    send_report(f, &third, REPORT_FILLED, REASON_NONE, 40, 0);
+    assert_int_equal(gate_open_orders(f->gate), 0);
+    assert_int_equal(gate_report_mismatches(f->gate), 0);
+    close_gate(f);
+}
+
+static void an_order_that_slid_counts_at_its_new_price(void **state)
+{
+    (void)state;
+    fixture_t fixture = quoted_gate(wide()), *f = &fixture;
+    order_t order = order_new(1, 'B', 100, BID + 100, ORDER_TIF_DAY);
+    assert_int_equal(gate_judge(f->gate, &order, 0), REASON_NONE);
+    report_t report = report_of(&order, REPORT_ACCEPTED, 100, 100, BID);
+    gate_on_report(f->gate, &report);
+    expect_open(f, 100, UINT64_C(100) * BID);
+    close_gate(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_replace_and_its_order_count_once),
+        cmocka_unit_test(what_crosses_a_replace_counts_once),
+        cmocka_unit_test(an_order_that_slid_counts_at_its_new_price),
         cmocka_unit_test(exposure_follows_an_order_from_acceptance_to_its_last_fill),
         cmocka_unit_test(exposure_forgets_cancelled_and_rejected_orders),
         cmocka_unit_test(exposure_keeps_a_live_order_when_a_duplicate_of_it_is_rejected),
