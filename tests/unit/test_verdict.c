@@ -215,7 +215,8 @@ static void a_page_of_a_run_is_well_formed_whatever_the_report_lacks(void **stat
         "{\"kept_up\":false,\"rate\":{\"target\":5,\"achieved\":4},\"arrival\":\"x\",\"notes\":"
         "[\"<b>\"],\"hops\":[{\"name\":\"tick_to_seen\",\"count\":3,\"p50\":5,\"p99\":null,"
         "\"needs_s\":{\"p99\":3}}],\"causes\":[{\"name\":\"steal\",\"ns\":5,\"share\":0.5}],"
-        "\"worst\":[{\"seq\":1,\"at_s\":0.5,\"total\":3}],\"floor\":{\"hiccup\":{\"p50\":3}},"
+        "\"worst\":[{\"seq\":1,\"at_s\":0.5,\"total\":3}],\"floor\":{\"hiccup\":"
+        "{\"p50\":3},\"ratios\":{\"x\":{\"p50\":2}}},"
         "\"ladder\":{\"knee\":2000,\"rungs\":[{\"target\":1000,\"achieved\":1000,\"kept_up\":true,"
         "\"p50\":7,\"ci95\":{\"p50\":[6,8]}},{\"target\":2000,\"achieved\":1500,\"p50\":9}]}}",
     };

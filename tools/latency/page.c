@@ -226,7 +226,7 @@ static int draw_samples(FILE *out, const samples_t *s)
 
 static void causes_table(FILE *out, const json_t *report)
 {
-    static const char *const headings[] = {"cause", "time", "share", NULL};
+    static const char *const headings[] = {"cause", "who", "time", "share", NULL};
     const json_t *causes = json_object_get(report, "causes"), *cause;
     size_t i;
     if (json_array_size(causes) == 0)
@@ -240,9 +240,12 @@ static void causes_table(FILE *out, const json_t *report)
         double share = number(cause, "share");
         fputs("<tr>", out);
         html_element(out, "td", "name", string(cause, "name"));
+        html_element(out, "td", "n", string(cause, "who"));
         html_element(out, "td", "n", figure_ns(number(cause, "ns")).text);
-        fprintf(out, "<td><span class=\"share\" style=\"width:%.0fpx\"></span> %s</td></tr>\n",
-                300 * (isnan(share) ? 0 : share), figure_percent(share).text);
+        fprintf(
+            out,
+            "<td class=\"n\"><span class=\"share\" style=\"width:%.0fpx\"></span> %s</td></tr>\n",
+            300 * (isnan(share) ? 0 : share), figure_percent(share).text);
     }
     end_table(out);
 }
@@ -285,15 +288,13 @@ static void key_rows(FILE *out, const char *prefix, const json_t *object)
             key_rows(out, name, value);
             continue;
         }
-        char *text = json_is_string(value)
+        char *text = json_is_string(value) || json_is_null(value)
                          ? NULL
                          : json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
+        const char *shown = json_is_string(value) ? json_string_value(value) : text;
         fputs("<tr>", out);
         html_element(out, "td", NULL, name);
-        html_element(out, "td", NULL,
-                     text                    ? text
-                     : json_is_string(value) ? json_string_value(value)
-                                             : "");
+        html_element(out, "td", NULL, shown ? shown : "-");
         fputs("</tr>\n", out);
         free(text);
     }
@@ -308,6 +309,46 @@ static void keys_table(FILE *out, const char *title, const json_t *report, const
     html_element(out, "h2", NULL, title);
     begin_table(out, "keys", none);
     key_rows(out, "", object);
+    end_table(out);
+}
+
+/* ---- the floor */
+
+static void floor_row(FILE *out, const char *name, const json_t *of, figure_t (*figure)(double))
+{
+    static const char *const keys[] = {"p50", "p90", "p99", "p99_9", "p99_99", "max"};
+    if (!of)
+        return;
+    fputs("<tr>", out);
+    html_element(out, "td", "name", name);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        html_element(out, "td", "n", figure(number(of, keys[i])).text);
+    fputs("</tr>\n", out);
+}
+
+static void floor_table(FILE *out, const json_t *report)
+{
+    static const char *const headings[] = {"", "p50", "p90", "p99", "p99.9", "p99.99", "max", NULL};
+    const json_t *floor = json_object_get(report, "floor"), *ratio;
+    const char *name;
+    if (json_object_size(floor) == 0)
+        return;
+    fputs("<h2>The floor: what the machine itself adds</h2>\n<p>After the run, on its CPUs and its "
+          "schedule: a cache line that is handed over (paced line), a loop that only looks at the "
+          "clock (hiccup), and half of a round trip of the line at full speed. Below: how many "
+          "times the floor our latency is; p99.99 over the hiccup, the others over the paced "
+          "line.</p>\n",
+          out);
+    begin_table(out, "floor", headings);
+    floor_row(out, "paced line", json_object_get(floor, "paced_line"), figure_ns);
+    floor_row(out, "hiccup", json_object_get(floor, "hiccup"), figure_ns);
+    floor_row(out, "ping-pong / 2", json_object_get(floor, "ping_pong"), figure_ns);
+    json_object_foreach(json_object_get(floor, "ratios"), name, ratio)
+    {
+        char row[96];
+        snprintf(row, sizeof row, "%s, over the floor", name);
+        floor_row(out, row, ratio, figure_ratio);
+    }
     end_table(out);
 }
 
@@ -352,7 +393,7 @@ int page_of_run(FILE *out, const json_t *report, const samples_t *samples)
     }
     causes_table(out, report);
     worst_table(out, report);
-    keys_table(out, "The floor: what the machine itself adds", report, "floor");
+    floor_table(out, report);
     keys_table(out, "The host", report, "host");
     keys_table(out, "The clock", report, "clock");
     html_end(out);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "tools/latency/hops.h"
+#include "tools/latency/surroundings.h"
 #include "tools/latency/report_cause.h"
 #include "tools/latency/report_floor.h"
 #include "tools/measure/format.h"
@@ -116,6 +117,7 @@ json_t *report_build(const run_spec_t *spec, const run_result_t *result)
     json_object_set_new(object, "worst", worst_array(&result->samples));
     json_object_set_new(object, "clock", clock_object(&result->clock));
     json_object_set(object, "summary", result->summary);
+    surroundings_add(object);
     json_object_set_new(object, "notes", notes_array(result, steadiness));
     json_object_set_new(object, "steadiness", steadiness);
     if (report_add_causes(object, &result->evidence, &result->samples) < 0) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* report.h - what `busctl latency` says about a run: one JSON object, and the same as text.
  *
- *    schema version command host   tools/measure/provenance.h
+ *    schema version command host   tools/measure/provenance.h; host also as in surroundings.h
  *    kept_up           did the pipeline keep the schedule?
  *    rate              target achieved (messages a second)
  *    seconds           of the schedule
