@@ -144,6 +144,36 @@ static void assert_stalled(const json_t *report, const char *stage, const char *
     }
 }
 
+/* Of each hop the worst messages stand there, with what surrounded them in their own time. */
+static void assert_worst_are_told(const json_t *report)
+{
+    size_t i, k;
+    json_t *hop, *message;
+    unsigned messages = 0;
+    json_array_foreach(json_object_get(report, "hops"), i, hop)
+    {
+        json_t *worst = json_object_get(hop, "worst");
+        json_array_foreach(worst, k, message)
+        {
+            const char *cause;
+            json_t *part;
+            json_int_t ns = json_integer_value(json_object_get(message, "ns")), sum = 0;
+            json_object_foreach(json_object_get(message, "why"), cause, part)
+            {
+                sum += json_integer_value(part);
+            }
+            assert_true(sum <= ns);
+            assert_true(json_is_object(json_object_get(message, "gap")) || sum == 0 ||
+                        json_object_get(json_object_get(message, "why"), "woken_from_sleep") ||
+                        json_object_get(json_object_get(message, "why"), "preempted"));
+            assert_non_null(json_object_get(message, "behind"));
+            assert_true(k > 0 || ns == json_integer_value(json_object_get(hop, "max")));
+            messages++;
+        }
+    }
+    assert_true(messages > 0);
+}
+
 /* --- planted from outside: a stage is stopped, or has a neighbour */
 
 static void start_run(fixture_t *f, const char *const *more)
@@ -218,6 +248,7 @@ a_strategy_that_was_stopped_is_the_cause_and_all_that_came_meanwhile_were_late(v
     for (unsigned i = 0; i < RUNS_MAX && !told; i++) {
         json_t *report = run_with(f, stop_strategy, more);
         told = is_told(report, causes, 1);
+        assert_worst_are_told(report);
         late = count_late(directory, 10 * MS);
         assert_stalled(report, "strategy", "stopped", 0.9 * (double)(stop_ms * MS));
         if (told)

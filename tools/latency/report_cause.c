@@ -10,6 +10,8 @@
 /* So many messages must lie beyond p99.9, or there is too little to speak of causes. */
 #define BEYOND_MIN UINT64_C(10)
 
+#define WORST_OF_HOP 5u
+
 /* --- the object */
 
 static const char *process_name(const evidence_t *evidence, uint32_t process, char *text,
@@ -75,27 +77,6 @@ static json_t *hop_named(json_t *report, const char *name)
     return NULL;
 }
 
-static int add_hops(json_t *report, const cause_source_t *source, const samples_t *samples)
-{
-    for (int hop = 0; hop <= HOP_TICK_TO_REPORT; hop++) {
-        causes_t causes;
-        if (causes_book(source, samples, (enum sample_hop)hop, &causes) < 0)
-            return -ENOMEM;
-        json_t *object = hop_named(report, samples_hop_name((enum sample_hop)hop));
-        if (object)
-            json_object_set_new(object, "causes", causes_array(&causes));
-        if ((enum sample_hop)hop != told_hop(samples))
-            continue;
-        json_object_set_new(report, "causes", causes_array(&causes));
-        json_object_set_new(
-            report, "causes_of",
-            json_pack("{s:s, s:I, s:I, s:I}", "hop", samples_hop_name((enum sample_hop)hop),
-                      "count", (json_int_t)causes.count, "threshold_ns",
-                      (json_int_t)causes.threshold_ns, "excess_ns", (json_int_t)causes.excess_ns));
-    }
-    return 0;
-}
-
 static json_t *gap_object(const evidence_t *evidence, uint32_t process, const tbus_gap_t *gap)
 {
     char name[CAUSE_WHO_MAX];
@@ -126,18 +107,55 @@ static json_t *parts_object(const uint64_t ns[CAUSE_COUNT])
     return object;
 }
 
-/* Of a column where only some rows are. */
-static uint64_t index_of_seq(const samples_t *s, enum sample_hop hop, uint64_t seq)
+/* The first of a column that has this row or a later one. */
+static uint64_t index_of_row(const samples_t *s, enum sample_hop hop, uint64_t row)
 {
     uint64_t low = 0, high = s->hops[hop].count;
     while (low < high) {
         uint64_t middle = low + (high - low) / 2;
-        if (samples_seq(s, hop, middle) < seq)
+        if (samples_row(s, hop, middle) < row)
             low = middle + 1;
         else
             high = middle;
     }
     return low;
+}
+
+static uint64_t published_ns(const samples_t *s, uint64_t row)
+{
+    uint64_t i = index_of_row(s, HOP_PUBLISH, row);
+    return s->intended_ns[row] + (i < s->hops[HOP_PUBLISH].count ? s->hops[HOP_PUBLISH].ns[i] : 0);
+}
+
+/* Messages that were on md, not yet seen by the strategy, when this one came there. They are seen
+ * one after another. */
+static uint64_t count_behind(const samples_t *s, uint64_t row)
+{
+    uint64_t at_ns = published_ns(s, row);
+    uint64_t low = 0, high = index_of_row(s, HOP_SEEN, row), end = high;
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        uint64_t seen_ns =
+            published_ns(s, samples_row(s, HOP_SEEN, middle)) + s->hops[HOP_SEEN].ns[middle];
+        if (seen_ns > at_ns)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return end - low;
+}
+
+/* To the object of a message: what was around it. */
+static void surround(json_t *message, const evidence_t *evidence, const cause_source_t *source,
+                     const samples_t *s, enum sample_hop hop, uint64_t i)
+{
+    uint64_t parts[CAUSE_COUNT];
+    const tbus_gap_t *gap;
+    uint32_t process = cause_surroundings(source, s, hop, i, parts, &gap);
+    json_object_set_new(message, "why", parts_object(parts));
+    json_object_set_new(message, "gap", gap ? gap_object(evidence, process, gap) : json_null());
+    json_object_set_new(message, "behind",
+                        json_integer((json_int_t)count_behind(s, samples_row(s, hop, i))));
 }
 
 static void add_worst(json_t *report, const evidence_t *evidence, const cause_source_t *source,
@@ -149,16 +167,68 @@ static void add_worst(json_t *report, const evidence_t *evidence, const cause_so
         s->hops[HOP_TICK_TO_REPORT].count ? HOP_TICK_TO_REPORT : HOP_TICK_TO_SEEN;
     json_array_foreach(json_object_get(report, "worst"), k, message)
     {
-        uint64_t parts[CAUSE_COUNT];
-        const tbus_gap_t *gap;
         uint64_t seq = (uint64_t)json_integer_value(json_object_get(message, "seq"));
-        uint64_t i = index_of_seq(s, total, seq);
-        if (i == s->hops[total].count)
-            continue;
-        uint32_t process = cause_surroundings(source, s, total, i, parts, &gap);
-        json_object_set_new(message, "why", parts_object(parts));
-        json_object_set_new(message, "gap", gap ? gap_object(evidence, process, gap) : json_null());
+        uint64_t i = index_of_row(s, total, seq - s->first_seq);
+        if (i < s->hops[total].count)
+            surround(message, evidence, source, s, total, i);
     }
+}
+
+/* The indices of the longest, the longest first. */
+static uint32_t find_longest(const sample_column_t *column, uint64_t out_longest[WORST_OF_HOP])
+{
+    uint32_t count = 0;
+    for (uint64_t i = 0; i < column->count; i++) {
+        if (count == WORST_OF_HOP && column->ns[i] <= column->ns[out_longest[count - 1]])
+            continue;
+        uint32_t at = count < WORST_OF_HOP ? count++ : count - 1;
+        for (; at > 0 && column->ns[out_longest[at - 1]] < column->ns[i]; at--)
+            out_longest[at] = out_longest[at - 1];
+        out_longest[at] = i;
+    }
+    return count;
+}
+
+static json_t *worst_of_hop(const evidence_t *evidence, const cause_source_t *source,
+                            const samples_t *s, enum sample_hop hop)
+{
+    json_t *array = json_array();
+    uint64_t longest[WORST_OF_HOP];
+    uint32_t count = find_longest(&s->hops[hop], longest);
+    for (uint32_t k = 0; k < count; k++) {
+        json_t *message =
+            json_pack("{s:I, s:f, s:I}", "seq", (json_int_t)samples_seq(s, hop, longest[k]), "at_s",
+                      (double)samples_at_ns(s, hop, longest[k]) / 1e9, "ns",
+                      (json_int_t)s->hops[hop].ns[longest[k]]);
+        surround(message, evidence, source, s, hop, longest[k]);
+        json_array_append_new(array, message);
+    }
+    return array;
+}
+
+static int add_hops(json_t *report, const evidence_t *evidence, const cause_source_t *source,
+                    const samples_t *samples)
+{
+    for (int hop = 0; hop <= HOP_TICK_TO_REPORT; hop++) {
+        causes_t causes;
+        if (causes_book(source, samples, (enum sample_hop)hop, &causes) < 0)
+            return -ENOMEM;
+        json_t *object = hop_named(report, samples_hop_name((enum sample_hop)hop));
+        if (object) {
+            json_object_set_new(object, "causes", causes_array(&causes));
+            json_object_set_new(object, "worst",
+                                worst_of_hop(evidence, source, samples, (enum sample_hop)hop));
+        }
+        if ((enum sample_hop)hop != told_hop(samples))
+            continue;
+        json_object_set_new(report, "causes", causes_array(&causes));
+        json_object_set_new(
+            report, "causes_of",
+            json_pack("{s:s, s:I, s:I, s:I}", "hop", samples_hop_name((enum sample_hop)hop),
+                      "count", (json_int_t)causes.count, "threshold_ns",
+                      (json_int_t)causes.threshold_ns, "excess_ns", (json_int_t)causes.excess_ns));
+    }
+    return 0;
 }
 
 static json_t *stalls_array(const evidence_t *evidence, const cause_source_t *source)
@@ -188,7 +258,7 @@ int report_add_causes(json_t *report, const evidence_t *evidence, const samples_
     cause_source_t source;
     if (evidence_source(evidence, &source) < 0)
         return -ENOMEM;
-    int code = add_hops(report, &source, samples);
+    int code = add_hops(report, evidence, &source, samples);
     if (code == 0) {
         add_worst(report, evidence, &source, samples);
         json_object_set_new(report, "stalls", stalls_array(evidence, &source));

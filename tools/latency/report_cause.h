@@ -5,7 +5,10 @@
  *                      p99.9 from tick to report, or to seen where too few are answered
  *    causes[]          name ns share who                    most first; who: null, not known
  *    hops[].causes[]   the same of each hop of the way, and of both totals
+ *    hops[].worst[]    seq at_s ns                          those that took longest for that hop,
+ *                                                           with the keys of worst[] below
  *    worst[].why       cause: ns ...                        what held it up, in its own time
+ *    worst[].behind    messages on md that the strategy had not seen when this one came there
  *    worst[].gap       the stall that covers most of it: process cpu cpu_before off_ns run_delay_ns
  *                      voluntary involuntary faults_minor faults_major continued waits, or topic
  *                      holder of a full ring; null: none
