@@ -40,3 +40,5 @@ echo
 "$bin/bench_fan_out" "${quick[@]}"
 echo
 "$bin/bench_recorded" "${quick[@]}"
+echo
+"$bin/bench_self_cost" "${quick[@]}"

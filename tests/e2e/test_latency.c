@@ -91,6 +91,38 @@ static void a_run_that_could_not_keep_up_says_so_first(void **state)
         1);
     assert_memory_equal(f->start.out, "DID NOT KEEP UP", 15);
     assert_non_null(strstr(f->start.err, "did not keep up"));
+    assert_non_null(strstr(f->start.out, "were due when the time was over and never went out"));
+}
+
+/* In market time, recorded, each stage in a process of its own; and then as that was recorded. */
+static void what_is_beside_the_path_is_measured_where_it_is_on(void **state)
+{
+    fixture_t *f = *state;
+    char directory[SCRATCH_PATH_MAX], journal[SCRATCH_PATH_MAX + 8], arrival[128];
+    scratch_create(directory);
+    snprintf(journal, sizeof journal, "%s/j", directory);
+    snprintf(arrival, sizeof arrival, "recorded:journal:%s", journal);
+    int code = run(f, "latency", LATENCY, "--floor", "none", "--layout", "split", "--set",
+                   "venue.clock=market", "--journal", journal, NULL);
+    json_t *report = code == 0 ? result_of(f) : NULL;
+    if (code == 0)
+        code = run(f, "latency", "--feed", "synth:seed=4", "--arrival", arrival, "--speed", "2x",
+                   "--for", "10s", "--floor", "none", "--wait", "park", "--json", NULL);
+    json_t *again = code == 0 ? result_of(f) : NULL;
+    scratch_remove(directory);
+    assert_int_equal(code, 0);
+    int64_t messages = integer(hop_of(report, "publish"), "count");
+    assert_true(messages > 0);
+    assert_int_equal(integer(hop_of(report, "record"), "count"), messages);
+    assert_int_equal(integer(hop_of(report, "wait_horizon"), "count"), messages);
+    assert_true(integer(hop_of(report, "wait_horizon"), "max") <=
+                integer(hop_of(report, "seen"), "max"));
+    /* as many messages as there were times */
+    assert_true(integer(hop_of(again, "publish"), "count") > 0);
+    assert_true(integer(hop_of(again, "publish"), "count") <= messages);
+    assert_string_equal(json_string_value(json_object_get(again, "arrival")), arrival);
+    json_decref(report);
+    json_decref(again);
 }
 
 static void out_leaves_samples_and_the_report(void **state)
@@ -191,6 +223,7 @@ int main(void)
         TEST(every_message_is_measured_and_percentiles_rise),
         TEST(hops_of_the_worst_messages_and_means_add_up),
         TEST(a_run_that_could_not_keep_up_says_so_first),
+        TEST(what_is_beside_the_path_is_measured_where_it_is_on),
         TEST(out_leaves_samples_and_the_report),
         TEST(what_out_left_is_compared_and_drawn),
         TEST(wrong_options_are_usage),

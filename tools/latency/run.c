@@ -256,8 +256,26 @@ static void watch(void *context)
     stamp_clock_read(context, false);
 }
 
-static int collect(const char *verb, const tbus_stamps_t *stamps, const stamp_clock_t *clock,
-                   run_result_t *r)
+/* A pipeline that is behind when the time is over is asked for no more: what was due by then is
+ * missing in the figures, which would be worse with it. */
+static void note_unsent(const run_spec_t *spec, run_result_t *r)
+{
+    const samples_t *s = &r->samples;
+    double rate = rate_of(spec);
+    if (s->rows == 0 || rate <= 0 || r->kept_up)
+        return;
+    uint64_t last_ns = s->intended_ns[s->rows - 1];
+    uint64_t published_ns = last_ns + s->hops[HOP_PUBLISH].ns[s->rows - 1];
+    if (published_ns + spec->for_ns / 100 < spec->for_ns || last_ns >= spec->for_ns)
+        return; /* the source had no more */
+    run_note(r,
+             "%.0f messages were due when the time was over and never went out: they are in no "
+             "figure",
+             rate * (double)(spec->for_ns - last_ns) / NS_PER_S);
+}
+
+static int collect(const char *verb, const run_spec_t *spec, const tbus_stamps_t *stamps,
+                   const stamp_clock_t *clock, run_result_t *r)
 {
     tbus_error_t why = {0};
     collect_backward_t backward;
@@ -278,6 +296,7 @@ static int collect(const char *verb, const tbus_stamps_t *stamps, const stamp_cl
     if (stamps->rows[TBUS_STAMP_SERVED] && r->samples.hops[HOP_GATEWAY].count == 0)
         run_note(r, "nobody was connected to the gateway: its hop is not measured");
     run_judge(r);
+    note_unsent(spec, r);
     return OUTCOME_OK;
 }
 
@@ -318,7 +337,7 @@ int run_measure(const char *verb, run_spec_t *spec, run_result_t *out_result)
     if (evidence_end(&out_result->evidence) < 0)
         run_note(out_result, "no memory for what is known of switches: causes are without names");
     if (code == OUTCOME_OK)
-        code = collect(verb, &stamps, &clock, out_result);
+        code = collect(verb, spec, &stamps, &clock, out_result);
     tbus_stamps_destroy(&stamps);
     if (code != OUTCOME_OK)
         run_result_clear(out_result);
