@@ -74,6 +74,8 @@ static void act(nervous_t *n, strat_context_t *ctx)
     strat_order_t order = {.locate = locate,
                            .side = h >> 16 & 1 ? 'B' : 'S',
                            .tif = (h >> 17 & 3) == 0 ? ORDER_TIF_IOC : ORDER_TIF_DAY,
+                           .flags = (h >> 44 & 1 ? ORDER_POST_ONLY : 0) |
+                                    (h >> 44 & 3 ? 0 : ORDER_POST_ONLY | ORDER_SLIDE),
                            .qty = 1 + (uint32_t)(h >> 20) % 200,
                            .px_e4 = (h >> 30 & 1 ? touch.bid_px_e4 : touch.ask_px_e4)};
     switch (h >> 32 & 7) {
@@ -209,6 +211,33 @@ typedef struct live_order {
     uint32_t qty;
 } live_order_t;
 
+/* A trade that no displayed order shows, a cross, or a trade of before that is broken. */
+static tick_t other_trade(uint64_t r, uint32_t i)
+{
+    static const uint8_t types[] = {ITCH_TRADE, ITCH_TRADE, ITCH_CROSS_TRADE, ITCH_BROKEN_TRADE};
+    tick_t t = tick_of(types[r >> 12 & 3], (uint16_t)(1 + r % LOCATES));
+    t.match = t.type == ITCH_BROKEN_TRADE ? i - (r >> 14) % 40 : i;
+    if (t.type == ITCH_BROKEN_TRADE)
+        return t;
+    t.px_e4 = 999600 + (uint32_t)(r >> 20) % 10 * 100;
+    t.qty = t.type == ITCH_TRADE ? 1 + (uint32_t)(r >> 30) % 200 : 0;
+    t.qty64 = t.type == ITCH_TRADE ? 0 : (r >> 30) % 400;
+    return t;
+}
+
+/* An execution, now and then at a price of its own, or in a cross. */
+static tick_t execution(const live_order_t *o, uint32_t qty, uint64_t r, uint32_t i)
+{
+    tick_t t = tick_execute(o->locate, o->ref, qty);
+    t.match = i;
+    if (r >> 41 & 3)
+        return t;
+    t.type = ITCH_ORDER_EXECUTED_WITH_PRICE;
+    t.printable = r >> 43 & 1 ? 'Y' : 'N';
+    t.px_e4 = 999600 + (uint32_t)(r >> 44) % 10 * 100;
+    return t;
+}
+
 static void make_ticks(const world_t *world, tick_t *ticks)
 {
     uint64_t random = world->seed, stamp_ns = 1000000, ref = 0;
@@ -218,7 +247,9 @@ static void make_ticks(const world_t *world, tick_t *ticks)
         uint64_t r = next_random(&random);
         uint16_t locate = (uint16_t)(1 + r % LOCATES);
         bool add = live_count < 8 || (live_count < 64 && (r >> 8 & 1));
-        if (add) {
+        if ((r >> 50) % 16 == 0) {
+            ticks[i] = other_trade(r, i + 1);
+        } else if (add) {
             uint8_t side = r >> 9 & 1 ? 'B' : 'S';
             uint32_t away = (uint32_t)(r >> 10) % 6 * 100;
             uint32_t px = side == 'B' ? 1000000 - away : 1000100 + away;
@@ -230,7 +261,7 @@ static void make_ticks(const world_t *world, tick_t *ticks)
             uint32_t qty = 1 + (uint32_t)(r >> 20) % o->qty;
             bool gone = qty == o->qty;
             if (r >> 40 & 1) {
-                ticks[i] = tick_execute(o->locate, o->ref, qty);
+                ticks[i] = execution(o, qty, r, i + 1);
                 o->qty -= qty;
             } else {
                 ticks[i] = tick_delete(o->locate, o->ref);
