@@ -9,10 +9,10 @@
 #include <cmocka.h>
 
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -114,40 +114,45 @@ static void a_schedule_that_goes_back_and_a_cpu_that_is_not_there_are_refused(vo
     assert_non_null(strstr(err.text, "CPU 999999"));
 }
 
-/* The last child that this process has forked; 0: none. */
-static pid_t last_child(void)
-{
-    char path[64];
-    int pid = 0, next;
-    snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
-    FILE *file = fopen(path, "re");
-    while (file && fscanf(file, "%d", &next) == 1)
-        pid = next;
-    if (file)
-        fclose(file);
-    return pid;
-}
-
 static void nap(uint64_t ms)
 {
     struct timespec time = {.tv_nsec = (long)(ms * MS)};
     nanosleep(&time, NULL);
 }
 
-/* Stop whoever watches the line, or the clock, for a while; both are the last of two children. */
-static void *stop_the_watcher(void *context)
+/* The last child of our parent but us; 0: there is none. */
+static pid_t last_sibling(void)
 {
-    (void)context;
-    while (!last_child())
+    char path[64];
+    int pid = 0, next;
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)getppid(), (int)getppid());
+    FILE *file = fopen(path, "re");
+    while (file && fscanf(file, "%d", &next) == 1)
+        if (next != getpid())
+            pid = next;
+    if (file)
+        fclose(file);
+    return pid;
+}
+
+/* A process that stops whoever watches the line, or the clock, for a while: both are the last of
+ * two. */
+static pid_t start_stopper(void)
+{
+    pid_t stopper = fork();
+    if (stopper)
+        return stopper;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    while (!last_sibling())
         nap(1);
     nap(200); /* the round trips take some ms, the schedule 400 */
-    pid_t pid = last_child();
+    pid_t pid = last_sibling();
     if (!pid)
-        return NULL; /* this thread had no CPU for so long that all was over */
+        _exit(0); /* we had no CPU for so long that all was over */
     kill(pid, SIGSTOP);
     nap(STOP_MS);
     kill(pid, SIGCONT);
-    return NULL;
+    _exit(0);
 }
 
 /* How many messages were at least 10 ms late when the watcher was stopped somewhere on the way. */
@@ -155,10 +160,11 @@ static unsigned late_when_stopped(const floor_spec_t *spec)
 {
     floor_t floor;
     tbus_error_t err;
-    pthread_t thread;
-    assert_int_equal(pthread_create(&thread, NULL, stop_the_watcher, NULL), 0);
+    pid_t stopper = start_stopper();
+    assert_true(stopper > 0);
     int code = floor_measure(spec, &floor, &err);
-    pthread_join(thread, NULL);
+    kill(stopper, SIGKILL);
+    assert_int_equal(waitpid(stopper, NULL, 0), stopper);
     assert_int_equal(code, 0);
     unsigned late = 0;
     for (size_t i = 0; i < spec->count; i++)
