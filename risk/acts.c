@@ -94,6 +94,7 @@ void acts_take(acts_t *acts, const acts_place_t *place)
         tell_halt(acts, &state, place);
     if (released && !state.thrown)
         tell_resume(acts, &release, place);
+    acts->resumes += released;
     acts->releases = release.number;
     acts->throws = thrown ? state.generation : acts->throws;
 }

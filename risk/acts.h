@@ -35,6 +35,7 @@ typedef struct acts {
     uint32_t releases;               /* number of the last release that was taken */
     const recorded_acts_t *recorded; /* to be repeated; NULL: acts come from outside. Not owned */
     uint32_t repeated;               /* how many of them were taken */
+    uint32_t resumes;                /* releases that were taken, from outside or repeated */
 } acts_t;
 
 /* Where a stage is in its inputs. */

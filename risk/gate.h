@@ -131,12 +131,13 @@ bool gate_set_limits(gate_t *g, const risk_limits_t *limits);
 /* Kill switch on or off. */
 void gate_kill(gate_t *g, bool killed);
 
-/* Only closing orders and cancels pass, or that is over. */
+/* For tests, until it can be said from outside: only closing orders and cancels pass, or that is
+ * over. */
 void gate_reduce(gate_t *g, bool reducing);
 /* Somebody has resumed: losses count anew from here. */
 void gate_rearm(gate_t *g);
 enum gate_state gate_state(const gate_t *g);
-/* Was the loss limit reached since the start, or the last gate_rearm? */
+/* For tests: was the loss limit reached since the start, or the last gate_rearm? */
 bool gate_loss_latched(const gate_t *g);
 
 /* The clock has restarted: what passed before does not count against the rates any more. */

@@ -40,6 +40,7 @@ typedef struct risk_stage {
     uint64_t limits_seen;
     risk_limits_t *repeated_limits; /* owned; after each change that is recorded */
     uint64_t restarts;              /* of the clock, as last seen */
+    uint32_t resumes;               /* of the acts, as last seen */
     uint64_t judged_ns;             /* time of the order that was judged last */
     uint64_t orders_judged;         /* how many, ever */
     in_hand_t in_hand;
@@ -55,6 +56,7 @@ typedef struct risk_stage {
     tbus_atomic_u64_t *passed;
     tbus_atomic_u64_t *mismatches;
     tbus_atomic_u64_t *drawdown;
+    tbus_atomic_u64_t *state;
     tbus_atomic_u64_t *limits_changes;
     tbus_atomic_u64_t *rejects[REASON_COUNT]; /* NULL: a reason that the gate never gives */
 } risk_stage_t;
@@ -196,9 +198,10 @@ static void look_ahead(risk_stage_t *r)
 
 /* ---- taking it */
 
-static void show_drawdown(const risk_stage_t *r)
+static void show_state(const risk_stage_t *r)
 {
     tbus_store_relaxed_u64(r->drawdown, (uint64_t)profit_e4(gate_profit(r->gate)->drawdown));
+    tbus_store_relaxed_u64(r->state, gate_state(r->gate));
 }
 
 static void take_report(risk_stage_t *r)
@@ -206,7 +209,7 @@ static void take_report(risk_stage_t *r)
     gate_on_report(r->gate, &inbox_first(&r->inbox)->report);
     inbox_drop(&r->inbox);
     tbus_store_relaxed_u64(r->mismatches, gate_report_mismatches(r->gate));
-    show_drawdown(r);
+    show_state(r);
 }
 
 /* An order is judged with what its strategy had seen, and with what was to be seen before. */
@@ -248,6 +251,7 @@ static void repeat_acts(risk_stage_t *r, const acts_place_t *here)
             repeat_limits(r, act->number);
         else
             r->acts.halted = act->kind == EVENT_HALT;
+        r->acts.resumes += act->kind == EVENT_RESUME;
     }
 }
 
@@ -270,6 +274,10 @@ static void take_acts(risk_stage_t *r)
     else
         acts_take(&r->acts, &here);
     gate_kill(r->gate, r->acts.halted);
+    if (r->resumes != r->acts.resumes)
+        gate_rearm(r->gate);
+    r->resumes = r->acts.resumes;
+    show_state(r);
 }
 
 /* For whoever measures. */
@@ -350,7 +358,7 @@ static int on_tick(market_stage_t *base, const tick_t *tick, size_t bytes,
     (void)tick;
     (void)bytes;
     gate_on_market(r->gate, event);
-    show_drawdown(r);
+    show_state(r);
     if (TBUS_UNLIKELY(!market_stage_waits(base)) && r->others.first) {
         look_ahead(r); /* an order may have waited for this tick */
         base->changed = true;
@@ -495,6 +503,7 @@ static void add_counters(risk_stage_t *r)
     r->cancels = tbus_counter(bus, owner, "risk.cancels", "orders");
     r->passed = tbus_counter(bus, owner, "risk.passed", "orders");
     r->mismatches = tbus_counter(bus, owner, "risk.report_mismatches", "reports");
+    r->state = tbus_counter(bus, owner, RISK_STATE_COUNTER, "state");
     r->drawdown = tbus_counter(bus, owner, "risk.drawdown_e4", "1e-4");
     r->digest_shown = tbus_counter(bus, owner, "digest.approved", "digest");
     r->limits_changes = tbus_counter(bus, owner, "risk.limits_changes", "changes");

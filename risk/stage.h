@@ -24,10 +24,10 @@
  * no stage is made.
  *
  * Counters: risk.orders (all taken: new orders and cancels) = risk.passed + the sum of
- * risk.rejects.REASON; risk.cancels (of risk.orders); risk.report_mismatches (gate.h);
- * risk.drawdown_e4 (of all strategies' net profit together, bus/market/profit.h);
- * risk.limits_changes (sets of limits taken over from the box); digest.approved
- * (bus/msg/digest.h). They all exist from the start.
+ * risk.rejects.REASON; risk.cancels (of risk.orders); risk.report_mismatches (gate.h); risk.state
+ * (enum gate_state, gate.h); risk.drawdown_e4 (of all strategies' net profit together,
+ * bus/market/profit.h); risk.limits_changes (sets of limits taken over from the box);
+ * digest.approved (bus/msg/digest.h). They all exist from the start.
  *
  * Previous on the data path: strategy/stage.h. Next: risk/venue/executor.h.
  */
@@ -50,6 +50,8 @@ typedef struct risk_params {
     const venue_session_t *session; /* borrowed; NULL: by the clock of the host */
     uint32_t messages_max;          /* orders and cancels under way, of all strategies; 0: 1024 */
 } risk_params_t;
+
+#define RISK_STATE_COUNTER "risk.state" /* its values: enum gate_state (gate.h) */
 
 extern const tbus_kind_t risk_kind; /* risk/kind.c; its parameters are a risk_limits_t */
 

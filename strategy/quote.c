@@ -183,8 +183,9 @@ static quote_symbol_t *symbol_of(quote_t *q, const strat_context_t *ctx, uint16_
         q->params.symbols_count != 0 ? q->params.symbols_count : q->params.symbols_auto;
     if (q->symbols_count >= symbols_max || touch->bid_qty == 0 || touch->ask_qty == 0)
         return NULL;
-    if (q->params.symbols_count != 0 &&
-        !is_configured(q, market_symbol(strat_market(ctx), locate)->name))
+    const market_symbol_t *known = market_symbol(strat_market(ctx), locate);
+    bool wanted = q->params.symbols_count != 0 ? is_configured(q, known->name) : !known->test;
+    if (!wanted)
         return NULL;
     quote_symbol_t *symbol = &q->symbols[q->symbols_count++];
     *symbol = (quote_symbol_t){.locate = locate, .sides = {{.side = 'B'}, {.side = 'S'}}};
@@ -197,7 +198,9 @@ static quote_symbol_t *symbol_of(quote_t *q, const strat_context_t *ctx, uint16_
 static const tbus_param_t quote_table[] = {
     {"symbols", TBUS_PARAM_TEXTS, TBUS_PARAM_LIST(quote_params_t, symbols, symbols_count),
      .fallback = "",
-     .help = "symbols to trade; empty: the first symbols_auto that have a bid and an ask"},
+     .help =
+         "symbols to trade; empty: the first symbols_auto, but test issues, that have a bid and "
+         "an ask"},
     {"symbols_auto", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(quote_params_t, symbols_auto), .min = 0,
      .max = QUOTE_SYMBOLS_MAX, .unit = "symbols", .fallback = "4",
      .help = "how many symbols to trade when none are named"},

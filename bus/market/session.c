@@ -93,6 +93,21 @@ uint64_t session_draw(const venue_session_t *session, const session_latency_t *l
     return latency->least_ns + (uint64_t)(scaled >> 64);
 }
 
+/* ---- fees */
+
+int32_t session_fee_e4(const session_fees_t *fees, uint8_t liquidity, uint32_t qty)
+{
+    int64_t rate_e6 = liquidity == 'A'   ? fees->added_e6_per_share
+                      : liquidity == 'R' ? fees->removed_e6_per_share
+                      : liquidity == 'C' ? fees->cross_e6_per_share
+                                         : 0;
+    int64_t fee_e6 = rate_e6 * qty; /* below 2^63: a rate is at most 2^31 */
+    int64_t fee_e4 = fee_e6 / 100 + (fee_e6 % 100 > 0);
+    if (fee_e4 > INT32_MAX)
+        return INT32_MAX;
+    return fee_e4 < -INT32_MAX ? -INT32_MAX : (int32_t)fee_e4;
+}
+
 /* ---- the resource */
 
 static int check_latency(const char *text, tbus_error_t *err)
@@ -126,6 +141,18 @@ static const tbus_param_t table[] = {
      .help = "when an order would meet one of its own strategy: risk rejects it; or the venue "
              "cancels those that rest, and it goes on; or cancels those and rejects it. One of "
              "another strategy: risk rejects it"},
+    {"fees.added_e6_per_share", TBUS_PARAM_NUMBER,
+     TBUS_PARAM_FIELD(session_values_t, fees.added_e6_per_share), .min = -1000000, .max = 1000000,
+     .unit = "millionths of the currency", .fallback = "0",
+     .help = "what a share costs that is executed while it rests; negative: a rebate (-2000: it "
+             "brings 0.0020)"},
+    {"fees.removed_e6_per_share", TBUS_PARAM_NUMBER,
+     TBUS_PARAM_FIELD(session_values_t, fees.removed_e6_per_share), .min = -1000000, .max = 1000000,
+     .unit = "millionths of the currency", .fallback = "0",
+     .help = "likewise one that takes what is displayed (3000: it costs 0.0030)"},
+    {"fees.cross_e6_per_share", TBUS_PARAM_NUMBER,
+     TBUS_PARAM_FIELD(session_values_t, fees.cross_e6_per_share), .min = -1000000, .max = 1000000,
+     .unit = "millionths of the currency", .fallback = "0", .help = "likewise one in a cross"},
     {"recorded", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(session_values_t, recorded),
      .may_be_empty = true, .fallback = "",
      .help = "directory of a journal whose market data is fed: halts and changes of limits are "
@@ -138,7 +165,8 @@ static int create(const void *params, void **out_resource, tbus_error_t *err)
     venue_session_t session = {.clock = (enum session_clock)values->clock,
                                .seed = values->seed,
                                .reports_max = values->reports_max,
-                               .self_match = values->self_match};
+                               .self_match = values->self_match,
+                               .fees = values->fees};
     int code = session_latency_parse(values->entry, &session.entry, err);
     if (code == 0)
         code = session_latency_parse(values->cancel, &session.cancel, err);

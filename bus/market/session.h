@@ -38,6 +38,18 @@ typedef struct session_latency {
     uint64_t most_ns;
 } session_latency_t;
 
+/* What the venue takes for a share that is executed, in millionths of the currency; negative: what
+ * it pays. By report_t.liquidity. */
+typedef struct session_fees {
+    int32_t added_e6_per_share;   /* 'A' */
+    int32_t removed_e6_per_share; /* 'R' */
+    int32_t cross_e6_per_share;   /* 'C' */
+} session_fees_t;
+
+/* The fee of an execution in 1/10000 of the currency: shares x rate, rounded up, so never in our
+ * favour; saturated to what a report holds. Hot. */
+int32_t session_fee_e4(const session_fees_t *fees, uint8_t liquidity, uint32_t qty);
+
 typedef struct recorded recorded_t; /* bus/market/recorded.h */
 
 typedef struct venue_session {
@@ -48,6 +60,7 @@ typedef struct venue_session {
     uint64_t seed;
     uint32_t reports_max; /* reports that are on their way to one reader at a time */
     uint32_t self_match;  /* enum session_self_match */
+    session_fees_t fees;
     recorded_t *recorded; /* owned; what came from outside, to be repeated. NULL: it comes now */
 } venue_session_t;
 
@@ -60,6 +73,7 @@ typedef struct session_values {
     uint64_t seed;
     uint32_t reports_max;
     uint32_t self_match;
+    session_fees_t fees;
     char recorded[TBUS_PARAM_TEXT_MAX]; /* directory of a journal; "": none */
 } session_values_t;
 

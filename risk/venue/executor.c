@@ -484,8 +484,10 @@ static int build(executor_stage_t *e, market_t *market, const executor_params_t 
     int code = venue_create(&params->venue, market, on_report, e, &e->venue, err);
     if (code < 0)
         return code;
-    if (params->session)
+    if (params->session) {
         venue_set_self_match(e->venue, params->session->self_match);
+        venue_set_fees(e->venue, &params->session->fees);
+    }
     uint32_t reports_max = venue_reports_max(e->venue);
     uint32_t messages_max = params->messages_max ? params->messages_max : IN_HAND_ORDERS_DEFAULT;
     code = tbus_outlet_create(&e->reports, reports_max, sizeof(report_t), NULL);

@@ -291,6 +291,11 @@ void venue_set_self_match(venue_t *v, uint32_t self_match)
     v->self_match = self_match;
 }
 
+void venue_set_fees(venue_t *v, const session_fees_t *fees)
+{
+    v->fees = *fees;
+}
+
 /* Resting orders of its own strategy that it reaches are taken off. Is the order refused, too? */
 static uint8_t prevent_self_match(venue_t *v, const order_t *o, uint8_t against)
 {

@@ -100,6 +100,8 @@
 #include <tickbus/msg/order.h>
 #include <tickbus/msg/report.h>
 
+#include "bus/market/session.h"
+
 #define VENUE_SWEEP_LEVELS    256u     /* levels that one order may fill against */
 #define VENUE_RESTING_LIMIT   1048576u /* largest resting_max */
 #define VENUE_TAKEN_LIMIT     1048576u /* largest taken_max */
@@ -146,6 +148,9 @@ void venue_destroy(venue_t *v);
 /* What is done with own orders that would meet (enum session_self_match); at first
  * SELF_MATCH_CANCEL_NEWEST: nothing, risk has seen to it. */
 void venue_set_self_match(venue_t *v, uint32_t self_match);
+
+/* What executions cost from now on, told in their reports (fee_e4); at first nothing. */
+void venue_set_fees(venue_t *v, const session_fees_t *fees);
 
 /* The most reports that one call of venue_order, venue_on_market or venue_cancel_all can cause. */
 uint32_t venue_reports_max(const venue_t *v);

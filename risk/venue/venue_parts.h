@@ -6,6 +6,7 @@
 #ifndef TICKBUS_RISK_VENUE_VENUE_PARTS_H
 #define TICKBUS_RISK_VENUE_VENUE_PARTS_H
 
+#include "bus/market/session.h"
 #include "risk/venue/breaks.h"
 #include "risk/venue/resting.h"
 #include "risk/venue/taken.h"
@@ -19,6 +20,7 @@ struct venue {
     venue_stats_t stats;
     bool prints;         /* prints through our price fill us */
     uint32_t self_match; /* enum session_self_match */
+    session_fees_t fees;
     /* bit set: there may be own orders, taken shares or executions that a break may take back */
     uint64_t active[MARKET_LOCATES / 64];
     uint64_t *last_count; /* by strategy: highest order_count seen */

@@ -46,7 +46,7 @@ static inline tick_t tick_issue(uint16_t locate, bool test)
 {
     tick_t t = tick_of('R', locate);
     memset(t.body, ' ', ITCH_BODY_AT(STOCK_DIRECTORY, authenticity) + 1);
-    memcpy(t.body, "ACME    ", 8);
+    tick_name(locate, t.body);
     t.body[ITCH_BODY_AT(STOCK_DIRECTORY, authenticity)] = test ? 'T' : 'P';
     return t;
 }
@@ -54,7 +54,7 @@ static inline tick_t tick_issue(uint16_t locate, bool test)
 static inline tick_t tick_reg_sho(uint16_t locate, uint8_t action)
 {
     tick_t t = tick_of('Y', locate);
-    memcpy(t.body, "ACME    ", 8);
+    tick_name(locate, t.body);
     t.body[8] = action;
     return t;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/order_path.h"
 
+#include "risk/gate.h"
+
 #include <unistd.h>
 
 #include <tickbus/observer.h>
@@ -614,6 +616,33 @@ static void each_reason_to_reject_has_a_counter_of_its_own(void **state)
     close_risk(&f);
 }
 
+static void a_loss_lets_closing_orders_alone_pass_until_somebody_resumes(void **state)
+{
+    (void)state;
+    risk_limits_t limits = small_limits();
+    limits.loss_max_e4 = BID / 2;
+    fixture_t f = open_risk_with(limits);
+    order_path_t *p = f.path;
+    make_touch(&f);
+    tbus_publisher_t executor;
+    PATH_OK(
+        tbus_publisher_join(tbus_bus_ring(&p->bus, "reports"), PATH_EXECUTOR, &executor, &p->err));
+    order_t order = buy(1, 1);
+    pass(&f, order);
+    report_t filled = report_of(&order, REPORT_FILLED, 1, 0, 2 * BID); /* it has lost a BID */
+    tbus_publish_try(&executor, &filled, sizeof filled);
+    reject_and_count(&f, buy(2, 1), REASON_LOSS_LIMIT);
+    assert_int_equal(path_counter(p, RISK_STATE_COUNTER), GATE_REDUCING);
+    assert_int_equal(path_counter(p, "risk.drawdown_e4"), BID);
+    kill_switch_release(p->kill_switch, (kill_switch_actor_t){0}, "seen");
+    pass(&f, buy(3, 1));
+    assert_int_equal(path_counter(p, RISK_STATE_COUNTER), GATE_ACTIVE);
+    kill_switch_throw(p->kill_switch, KILL_BY_OPERATOR, "a test");
+    reject_and_count(&f, buy(4, 1), REASON_KILL_SWITCH);
+    assert_int_equal(path_counter(p, RISK_STATE_COUNTER), GATE_HALTED);
+    close_risk(&f);
+}
+
 static void risk_measures_the_rate_in_market_time(void **state)
 {
     (void)state;
@@ -885,6 +914,7 @@ int main(void)
         cmocka_unit_test(risk_follows_reports_before_it_judges),
         cmocka_unit_test(risk_counts_every_order_as_passed_or_under_one_reason),
         cmocka_unit_test(each_reason_to_reject_has_a_counter_of_its_own),
+        cmocka_unit_test(a_loss_lets_closing_orders_alone_pass_until_somebody_resumes),
         cmocka_unit_test(risk_measures_the_rate_in_market_time),
         cmocka_unit_test(risk_values_positions_at_the_touch_of_the_moment),
         cmocka_unit_test(risk_stops_when_a_table_of_the_market_is_full),

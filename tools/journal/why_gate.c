@@ -191,6 +191,8 @@ static void take_acts(walk_t *w)
             take_limits(w, act->number);
         else
             gate_kill(w->gate, act->kind == EVENT_HALT);
+        if (act->kind == EVENT_RESUME)
+            gate_rearm(w->gate);
     }
 }
 

@@ -74,6 +74,30 @@ static int inherited_descriptor(const pipeline_t *pipeline, uint32_t index)
     return fd;
 }
 
+/* Has a stage of this process a port on the topic? */
+static bool has_a_port(const pipeline_t *pipeline, uint32_t index, const char *topic)
+{
+    const layout_process_t *plan = &pipeline->layout->processes[index];
+    for (uint32_t i = 0; i < plan->stages_count; i++) {
+        const tbus_kind_t *kind = pipeline->stages[plan->stages[i]].instance->kind;
+        for (uint32_t k = 0; k < kind->ports_count; k++)
+            if (!kind->ports[k].topic || strcmp(kind->ports[k].topic, topic) == 0)
+                return true;
+    }
+    return false;
+}
+
+/* A strategy cannot hand on what it has no descriptor of: the memory of `judged` and `approved`. */
+static void forget_topics(pipeline_t *pipeline, uint32_t index)
+{
+    tbus_bus_t *bus = &pipeline->bus;
+    for (uint32_t i = 0; i < bus->topics_count; i++)
+        if (!has_a_port(pipeline, index, bus->directory->topics[i].name)) {
+            close(bus->topic_segments[i].fd);
+            bus->topic_segments[i].fd = -1;
+        }
+}
+
 /* Everything but the standard streams, the memory of the bus and what the feed reads from: a lock
  * or socket of the supervisor's that lived on here would keep the name taken. */
 static void close_others(const tbus_bus_t *bus, int source_fd)
@@ -85,7 +109,7 @@ static void close_others(const tbus_bus_t *bus, int source_fd)
     if (source_fd > STDERR_FILENO)
         keep[count++] = source_fd;
     for (unsigned i = 0; i < TBUS_TOPICS_MAX; i++)
-        if (bus->topic_segments[i].base)
+        if (bus->topic_segments[i].base && bus->topic_segments[i].fd >= 0)
             keep[count++] = bus->topic_segments[i].fd;
     qsort(keep, count, sizeof *keep, ascending);
     for (size_t i = 0; i < count; i++) {
@@ -139,6 +163,7 @@ static _Noreturn void be_the_child(pipeline_t *pipeline, uint32_t index, const c
         _exit(1); /* it died before we could ask to be told */
     int source_fd = inherited_descriptor(pipeline, index);
     redirect_streams(log_fd, source_fd);
+    forget_topics(pipeline, index);
     close_others(&pipeline->bus, source_fd);
     pin(pipeline, index);
     _exit(pipeline_run_process(pipeline, index, &orphaned) < 0);

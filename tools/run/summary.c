@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "bus/msg/digest.h"
+#include "risk/gate.h"
 #include "risk/kill_switch.h"
+#include "risk/stage.h"
 #include "tools/measure/provenance.h"
 #include "tools/run/backlog.h"
 #include "tools/run/counted.h"
@@ -137,9 +139,9 @@ static json_t *books(const tbus_bus_t *bus)
 
 static json_t *orders(const tbus_bus_t *bus, uint32_t owner)
 {
-    static const char *const names[] = {"sent",      "cancels_sent",     "accepted",
-                                        "rejected",  "partial",          "filled",
-                                        "cancelled", "cancels_rejected", "broken", NULL};
+    static const char *const names[] = {
+        "sent",   "cancels_sent", "accepted",         "rejected", "partial",
+        "filled", "cancelled",    "cancels_rejected", "broken",   NULL};
     return counters_of(bus, owner, "orders", names);
 }
 
@@ -169,6 +171,9 @@ static json_t *risk(const tbus_bus_t *bus)
     static const char *const names[] = {"orders",         "cancels", "passed", "report_mismatches",
                                         "limits_changes", NULL};
     json_t *object = counters(bus, "risk", names);
+    static const char *const states[] = {"active", "reducing", "halted"};
+    uint64_t state = counted_value(bus, COUNTED_EVERYBODY, RISK_STATE_COUNTER);
+    json_object_set_new(object, "state", json_string(states[state < 3 ? state : 0]));
     json_object_set_new(object, "rejects", counted_below(bus, COUNTED_EVERYBODY, "risk.rejects."));
     add_halt(object, bus);
     return object;
@@ -176,8 +181,8 @@ static json_t *risk(const tbus_bus_t *bus)
 
 static json_t *executor(const tbus_bus_t *bus)
 {
-    static const char *const names[] = {"orders", "executions", "executed_shares", "open_orders",
-                                        "broken", NULL};
+    static const char *const names[] = {"orders",      "executions", "executed_shares",
+                                        "open_orders", "broken",     NULL};
     return counters(bus, "executor", names);
 }
 

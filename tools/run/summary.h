@@ -19,6 +19,8 @@
  *    books       symbols live_orders live_orders_max unknown_order_refs unknown_order_refs_by_type
  *                executed_shares bbo_changes over_reductions duplicate_adds
  *    risk        orders cancels passed rejects.{REASON: count} report_mismatches limits_changes
+ *                state: "active"; "reducing": the loss limit was reached, closing orders and
+ *                cancels pass alone until `busctl resume`; "halted" (risk/gate.h)
  *                halted (is the kill switch thrown?) halt_reason (null: there is none)
  *                halt (null: not thrown) {since_ns (CLOCK_REALTIME) by uid pid answered (by the
  *                executor?) cancelled unconfirmed (orders that may still rest)}

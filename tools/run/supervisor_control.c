@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "risk/gate.h"
+#include "risk/stage.h"
 #include "tools/run/supervisor_parts.h"
 
 #include <stdio.h>
@@ -79,7 +81,8 @@ static void answer_resume(supervisor_t *s, const json_t *params, control_reply_t
         fail_reply(reply, CONTROL_FAILED, "the run is about to end; nothing is resumed");
         return;
     }
-    if (!kill_switch_thrown(s->pipeline.kill_switch)) {
+    bool reduces = tbus_counter_value(&s->pipeline.bus, RISK_STATE_COUNTER) != GATE_ACTIVE;
+    if (!kill_switch_thrown(s->pipeline.kill_switch) && !reduces) {
         fail_reply(reply, CONTROL_FAILED, "risk is not halted");
         return;
     }

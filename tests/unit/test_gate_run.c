@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Random orders of several strategies through the gate to the venue, with limits that change,
+ * halts, crosses and days, against a plain model of what must hold:
+ *
+ *    - no order that passed violates a limit or a state that was in force (by sums made anew from
+ *      all orders and executions, not by those that the gate keeps)
+ *    - a cancel passes always
+ *    - cash and the value of positions are the net profit, in integers, at every step
+ *    - every order's shares balance: filled + cancelled + open = its quantity
+ *
+ * TICKBUS_GATE_ORDERS=N: so many orders; TICKBUS_SEED=N: from there.
+ */
+#include "tests/unit/risk_market.h"
+
+#include <stdlib.h>
+
+#include "risk/gate.h"
+#include "risk/venue/venue.h"
+
+enum { ORDERS = 20000, STRATEGIES_COUNT = 3, SYMBOLS = 3, LIVE_MAX = 64, DEPTH = 4 };
+#define MID 1000000u
+
+__extension__ typedef __int128 money_t;
+
+typedef struct live {
+    order_t order;
+    uint32_t leaves;
+} live_t;
+
+typedef struct run {
+    uint64_t seed;
+    uint64_t now_ns;
+    uint64_t counts[STRATEGIES_COUNT + 1];
+    uint64_t ref;
+    market_t *market;
+    gate_t *gate;
+    venue_t *venue;
+    risk_limits_t limits;
+    bool killed;
+    bool reducing;
+    bool loses; /* the loss has been beyond the limit */
+    money_t cash, loss_from, loss_worst;
+    int64_t position[SYMBOLS + 1];
+    live_t live[LIVE_MAX];
+    uint64_t passed_ns[4096], messages_ns[4096]; /* of the last ones, rings */
+    uint64_t passed, messages, executions;
+    uint64_t bids[SYMBOLS + 1][DEPTH],
+        asks[SYMBOLS + 1][DEPTH]; /* references on the book, 0: none */
+    uint64_t given[REASON_COUNT];
+} run_t;
+
+static uint64_t draw(run_t *r, uint64_t below)
+{
+    return (next_random(&r->seed) >> 20) % below;
+}
+
+/* ---- what the model knows */
+
+static live_t *find(run_t *r, uint64_t id)
+{
+    for (unsigned i = 0; i < LIVE_MAX; i++)
+        if (r->live[i].leaves != 0 && r->live[i].order.order_id == id)
+            return &r->live[i];
+    return NULL;
+}
+
+static money_t worth(const run_t *r, bool gross)
+{
+    money_t sum = 0;
+    for (uint16_t s = 1; s <= SYMBOLS; s++) {
+        money_t value = (money_t)r->position[s] * gate_exposure(r->gate, s).mark.px_e4;
+        sum += gross && value < 0 ? -value : value;
+    }
+    return sum;
+}
+
+/* Net profit, and with it the loss limit. */
+static void settle(run_t *r)
+{
+    money_t net = r->cash + worth(r, false);
+    assert_true(net == profit_net(gate_profit(r->gate)));
+    if (r->loss_from - net <= r->loss_worst)
+        return;
+    r->loss_worst = r->loss_from - net;
+    r->loses |= r->loss_worst > (money_t)r->limits.loss_max_e4;
+}
+
+static void on_report(void *context, const report_t *report, uint64_t intended)
+{
+    run_t *r = context;
+    (void)intended;
+    live_t *live = find(r, report->order_id);
+    if (report->kind == REPORT_PARTIAL || report->kind == REPORT_FILLED) {
+        assert_non_null(live);
+        bool buys = report->side == 'B';
+        assert_true(buys ? report->px_e4 <= live->order.px_e4 : report->px_e4 >= live->order.px_e4);
+        money_t paid = (money_t)report->qty * report->px_e4;
+        r->cash += (buys ? -paid : paid) - report->fee_e4;
+        r->position[report_locate(report)] += buys ? (int64_t)report->qty : -(int64_t)report->qty;
+        live->leaves -= report->qty;
+        assert_int_equal(live->leaves, report->leaves);
+        r->executions++;
+    } else if (report->kind == REPORT_CANCELLED) {
+        assert_non_null(live);
+        assert_int_equal(live->leaves, report->qty);
+        live->leaves = 0;
+    } else if (report->kind == REPORT_REJECTED && live) {
+        live->leaves = 0;
+    }
+    gate_on_report(r->gate, report);
+}
+
+static uint64_t within_a_second(const uint64_t *ring, uint64_t count, uint64_t now_ns)
+{
+    uint64_t found = 0;
+    while (found < count && found < 4096 && ring[(count - 1 - found) % 4096] + SECOND_NS > now_ns)
+        found++;
+    return found;
+}
+
+/* Does it violate nothing that is in force? Reads the plain lists alone. */
+static void assert_within_limits(run_t *r, const order_t *o)
+{
+    const risk_limits_t *l = &r->limits;
+    const market_symbol_t *symbol = market_symbol(r->market, order_locate(o));
+    market_touch_t touch = market_touch(r->market, order_locate(o));
+    int64_t position = r->position[order_locate(o)], side_open = 0;
+    money_t gross = worth(r, true) + (money_t)o->qty * o->px_e4;
+    uint32_t open = 0;
+    for (unsigned i = 0; i < LIVE_MAX; i++) {
+        const live_t *live = &r->live[i];
+        if (live->leaves == 0)
+            continue;
+        open++;
+        gross += (money_t)live->leaves * live->order.px_e4;
+        if (live->order.locate != o->locate)
+            continue;
+        if (live->order.side == o->side)
+            side_open += live->leaves;
+        else /* no order meets one of our own */
+            assert_true(o->side == 'B' ? o->px_e4 < live->order.px_e4
+                                       : o->px_e4 > live->order.px_e4);
+    }
+    int64_t add = side_open + o->qty, worst = o->side == 'B' ? position + add : position - add;
+    bool closes = o->side == 'B' ? worst <= 0 : worst >= 0;
+    assert_false(r->killed);
+    assert_true(symbol->known && symbol->trading != MARKET_HALTED);
+    assert_true((!r->loses && !r->reducing) || closes);
+    assert_true(o->px_e4 % 100 == 0 && o->qty <= l->max_order_qty);
+    assert_true((money_t)o->qty * o->px_e4 <= (money_t)l->max_order_notional_e4);
+    assert_true(o->side == 'B' ? worst <= (int64_t)l->position_max
+                               : worst >= -(int64_t)l->position_max);
+    assert_true(closes || gross <= (money_t)l->gross_notional_max_e4);
+    assert_true(open < l->open_orders_max);
+    if (symbol->reg_sho == '1' && o->side == 'S' && worst < 0 && touch.bid_qty != 0)
+        assert_true(o->px_e4 > touch.bid_px_e4);
+    assert_true(within_a_second(r->passed_ns, r->passed, r->now_ns) < l->orders_per_second);
+    assert_true(within_a_second(r->messages_ns, r->messages, r->now_ns) < l->messages_per_second);
+}
+
+/* ---- what happens */
+
+static void tick(run_t *r, tick_t t)
+{
+    const market_event_t *event = NULL;
+    t.event = tick_pack(r->now_ns, 0);
+    assert_int_equal(market_apply(r->market, market_seq(r->market) + 1, &t, sizeof t, &event), 0);
+    gate_on_market(r->gate, event);
+    settle(r);
+    venue_on_market(r->venue, event, &t);
+    settle(r);
+}
+
+static void move_book(run_t *r)
+{
+    uint16_t s = (uint16_t)(1 + draw(r, SYMBOLS));
+    bool buys = draw(r, 2);
+    uint64_t *ref = buys ? &r->bids[s][draw(r, DEPTH)] : &r->asks[s][draw(r, DEPTH)];
+    if (*ref != 0) {
+        tick(r, draw(r, 2) ? tick_execute(s, *ref, 1000) : tick_delete(s, *ref));
+        *ref = 0;
+        return;
+    }
+    *ref = ++r->ref;
+    uint32_t off = 100 * (uint32_t)(1 + draw(r, 8));
+    tick(r, tick_add(s, *ref, buys ? 'B' : 'S', 1 + (uint32_t)draw(r, 1000),
+                     buys ? MID - off : MID + off));
+}
+
+static void begin_day(run_t *r)
+{
+    memset(r->bids, 0, sizeof r->bids);
+    memset(r->asks, 0, sizeof r->asks);
+    tick(r, tick_system('O'));
+    for (uint16_t s = 1; s <= SYMBOLS; s++) {
+        tick(r, tick_directory(s));
+        tick(r, tick_trading(s, 'T'));
+    }
+    tick(r, tick_system('S'));
+    tick(r, tick_system('Q'));
+}
+
+static void cross(run_t *r)
+{
+    tick_t t = tick_of('Q', (uint16_t)(1 + draw(r, SYMBOLS)));
+    tick_name(tick_locate(&t), t.symbol);
+    t.qty64 = draw(r, 2) * 500;
+    t.px_e4 = MID;
+    t.aux = 'H';
+    tick(r, t);
+}
+
+static risk_limits_t random_limits(run_t *r)
+{
+    return (risk_limits_t){.max_order_qty = 100 + (uint32_t)draw(r, 400),
+                           .max_order_notional_e4 = MID * (100 + draw(r, 400)),
+                           .collar_bps = 10 + (uint32_t)draw(r, 100),
+                           .position_max = 200 + draw(r, 2000),
+                           .gross_notional_max_e4 = MID * (1000 + draw(r, 4000)),
+                           .orders_per_second = 5 + (uint32_t)draw(r, 60),
+                           .open_orders_max = 4 + (uint32_t)draw(r, LIVE_MAX - 8),
+                           .messages_per_second = 5 + (uint32_t)draw(r, 90),
+                           .reference_qty = 1 + (uint32_t)draw(r, 300),
+                           .loss_max_e4 = 200000 + draw(r, 3 * MID)};
+}
+
+/* Somebody acts from outside. */
+static void act(run_t *r)
+{
+    switch (draw(r, 6)) {
+    case 0:
+        gate_kill(r->gate, r->killed = draw(r, 4) == 0);
+        break;
+    case 1:
+        gate_reduce(r->gate, r->reducing = draw(r, 4) == 0);
+        break;
+    case 2:
+    case 3:
+        gate_rearm(r->gate);
+        r->loses = false;
+        r->loss_worst = 0;
+        r->loss_from = r->cash + worth(r, false);
+        break;
+    default: {
+        risk_limits_t limits = random_limits(r);
+        if (gate_set_limits(r->gate, &limits))
+            r->limits = limits;
+    }
+    }
+}
+
+static void world(run_t *r)
+{
+    uint16_t s = (uint16_t)(1 + draw(r, SYMBOLS));
+    r->now_ns += draw(r, 40000000);
+    if (draw(r, 40) == 0)
+        act(r);
+    if (draw(r, 200) == 0)
+        tick(r, tick_trading(s, draw(r, 3) ? 'T' : 'H'));
+    if (draw(r, 100) == 0)
+        tick(r, tick_reg_sho(s, draw(r, 2) ? '0' : '1'));
+    if (draw(r, 300) == 0)
+        cross(r);
+    if (draw(r, 3000) == 0)
+        begin_day(r);
+    for (uint64_t moves = draw(r, 4); moves > 0; moves--)
+        move_book(r);
+}
+
+static void cancel_one(run_t *r)
+{
+    const live_t *live = &r->live[draw(r, LIVE_MAX)];
+    if (live->leaves == 0)
+        return;
+    order_t cancel = live->order;
+    cancel.kind = ORDER_CANCEL;
+    assert_int_equal(gate_judge(r->gate, &cancel, r->now_ns), REASON_NONE);
+    r->messages_ns[r->messages++ % 4096] = r->now_ns;
+    venue_order(r->venue, &cancel);
+    settle(r);
+}
+
+static void order_one(run_t *r)
+{
+    uint16_t strategy = (uint16_t)(1 + draw(r, STRATEGIES_COUNT));
+    order_t o = {.order_id = ORDER_ID(strategy, ++r->counts[strategy]),
+                 .locate = 1 + draw(r, SYMBOLS),
+                 .px_e4 = MID - 1000 + 100 * (uint32_t)draw(r, 21) + (draw(r, 100) == 0),
+                 .qty = 1 + (uint32_t)draw(r, 400),
+                 .kind = ORDER_NEW,
+                 .side = draw(r, 2) ? 'B' : 'S',
+                 .tif = draw(r, 3) ? ORDER_TIF_DAY : ORDER_TIF_IOC};
+    uint8_t reason = gate_judge(r->gate, &o, r->now_ns);
+    r->given[reason]++;
+    if (reason != REASON_NONE)
+        return;
+    assert_within_limits(r, &o);
+    r->passed_ns[r->passed++ % 4096] = r->now_ns;
+    r->messages_ns[r->messages++ % 4096] = r->now_ns;
+    live_t *place = r->live;
+    while (place->leaves != 0)
+        place++;
+    *place = (live_t){o, o.qty};
+    venue_order(r->venue, &o);
+    settle(r);
+}
+
+static void no_order_that_passed_violates_a_limit_and_cash_and_shares_balance(void **state)
+{
+    (void)state;
+    const char *orders = getenv("TICKBUS_GATE_ORDERS"), *seed = getenv("TICKBUS_SEED");
+    uint64_t count = orders ? strtoull(orders, NULL, 10) : ORDERS;
+    run_t *r = calloc(1, sizeof *r);
+    assert_non_null(r);
+    r->seed = seed ? strtoull(seed, NULL, 10) : 612;
+    r->now_ns = 1;
+    print_message("seed %llu\n", (unsigned long long)r->seed);
+    session_fees_t fees = {-2000, 3000, 1500};
+    venue_limits_t venue_limits;
+    tbus_params_defaults(&venue_limits_params, &venue_limits);
+    r->market = risk_market_create();
+    r->limits = random_limits(r);
+    r->limits.orders_per_second = r->limits.messages_per_second = 100;
+    r->limits.open_orders_max = LIVE_MAX - 1;
+    assert_int_equal(gate_create(&r->limits, NULL, r->market, &r->gate, NULL), 0);
+    assert_int_equal(venue_create(&venue_limits, r->market, on_report, r, &r->venue, NULL), 0);
+    venue_set_fees(r->venue, &fees);
+    begin_day(r);
+    for (uint64_t i = 0; i < count; i++) {
+        world(r);
+        if (draw(r, 4) == 0)
+            cancel_one(r);
+        order_one(r);
+    }
+    static const uint8_t met[] = {REASON_NONE,       REASON_KILL_SWITCH,    REASON_HALTED,
+                                  REASON_LOSS_LIMIT, REASON_REDUCING,       REASON_TICK_SIZE,
+                                  REASON_MAX_QTY,    REASON_NO_REFERENCE,   REASON_PRICE_COLLAR,
+                                  REASON_SHORT_SALE, REASON_SELF_MATCH,     REASON_POSITION_LIMIT,
+                                  REASON_RATE,       REASON_GROSS_NOTIONAL, REASON_MESSAGE_RATE};
+    for (unsigned i = 0; i < sizeof met; i++)
+        if (r->given[met[i]] == 0)
+            fail_msg("%s was never met", report_reason_name(met[i]));
+    assert_true(r->executions > count / 100);
+    assert_int_equal(gate_report_mismatches(r->gate), 0);
+    print_message("%llu orders, %llu passed, %llu executions\n", (unsigned long long)count,
+                  (unsigned long long)r->passed, (unsigned long long)r->executions);
+    venue_destroy(r->venue);
+    gate_destroy(r->gate);
+    market_destroy(r->market);
+    free(r);
+}
+
+static void a_fee_is_rounded_up_and_fits_a_report(void **state)
+{
+    (void)state;
+    session_fees_t fees = {-2050, 3050, 1}, most = {-1000000, 1000000, 0};
+    assert_int_equal(session_fee_e4(&fees, 'A', 100), -2050);
+    assert_int_equal(session_fee_e4(&fees, 'A', 1), -20); /* 20.5 are received as 20 */
+    assert_int_equal(session_fee_e4(&fees, 'R', 1), 31);  /* 30.5 are paid as 31 */
+    assert_int_equal(session_fee_e4(&fees, 'R', 2), 61);
+    assert_int_equal(session_fee_e4(&fees, 'C', 1), 1);
+    assert_int_equal(session_fee_e4(&fees, 0, 100), 0);
+    assert_int_equal(session_fee_e4(&most, 'R', UINT32_MAX), INT32_MAX);
+    assert_int_equal(session_fee_e4(&most, 'A', UINT32_MAX), -INT32_MAX);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_order_that_passed_violates_a_limit_and_cash_and_shares_balance),
+        cmocka_unit_test(a_fee_is_rounded_up_and_fits_a_report),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
