@@ -163,6 +163,44 @@ static int some_cpu(void)
     return -1;
 }
 
+static void put_fork(buffer_t *b, uint32_t tid, uint32_t parent)
+{
+    uint32_t ids[4] = {tid, parent, tid, parent};
+    uint64_t at_ns = 1;
+    put_header(b, PERF_RECORD_FORK, 0, 8 + 16 + 8 + 16);
+    put(b, ids, sizeof ids);
+    put(b, &at_ns, sizeof at_ns);
+    put_id(b, parent, at_ns);
+}
+
+enum { ENDED = 0x7ffffff0, ENDED_PARENT = 0x7ffffff1 }; /* no host gives these numbers */
+
+/* Forked and gone, without an exec: it had the name of whoever made it. */
+static void who_has_ended_has_the_name_of_who_made_it(void **state)
+{
+    (void)state;
+    char name[32];
+    buffer_t b = {0};
+    put_name(&b, NEIGHBOUR, "neighbour");
+    put_fork(&b, ENDED_PARENT, NEIGHBOUR);
+    put_fork(&b, ENDED, ENDED_PARENT);
+    put_switch(&b, 1 * MS, OURS, ENDED);
+    put_switch(&b, 5 * MS, ENDED, OURS);
+    switches_t s = parsed(&b, b.bytes);
+    assert_int_equal(switches_end(&s), 0);
+    assert_true(switches_who(&s, 3, OURS, 1 * MS, 5 * MS, name, sizeof name));
+    assert_string_equal(name, "neighbour");
+    switches_clear(&s);
+    b = (buffer_t){0};
+    put_switch(&b, 1 * MS, OURS, ENDED);
+    put_switch(&b, 5 * MS, ENDED, OURS);
+    s = parsed(&b, b.bytes);
+    assert_int_equal(switches_end(&s), 0);
+    assert_true(switches_who(&s, 3, OURS, 1 * MS, 5 * MS, name, sizeof name));
+    assert_string_equal(name, "pid 2147483632");
+    switches_clear(&s);
+}
+
 static pid_t start_neighbour(int cpu)
 {
     pid_t pid = fork();
@@ -227,6 +265,7 @@ int main(void)
         cmocka_unit_test(whoever_had_the_cpu_for_the_longest_part_is_named),
         cmocka_unit_test(nobody_is_named_where_nobody_was),
         cmocka_unit_test(a_record_that_is_cut_anywhere_gives_what_is_whole),
+        cmocka_unit_test(who_has_ended_has_the_name_of_who_made_it),
         cmocka_unit_test(a_neighbour_on_a_cpu_is_found_by_its_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,8 +14,9 @@
 
 #include <tickbus/atomic.h>
 
-#define BUFFER_BYTES ((size_t)4 << 20) /* of each CPU: 50,000 switches and more; a power of two */
-#define RUNNERS_MAX  32u               /* different threads in the time of one stall */
+#define BUFFER_BYTES  ((size_t)4 << 20) /* of each CPU: 50,000 switches and more; a power of two */
+#define ANCESTORS_MAX 8u
+#define RUNNERS_MAX   32u /* different threads in the time of one stall */
 
 /* --- the kernel's side */
 
@@ -32,6 +33,7 @@ static int open_cpu(int cpu, switches_cpu_t *out)
         .config = PERF_COUNT_SW_DUMMY,
         .context_switch = 1,
         .comm = 1,
+        .task = 1,
         .sample_id_all = 1,
         .sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME,
         .use_clockid = 1,
@@ -119,6 +121,20 @@ static void take_comm(switches_t *s, const unsigned char *record, size_t bytes)
     take_name(s, (int32_t)tid, name);
 }
 
+/* header, u32 pid, u32 ppid, u32 tid, u32 ptid, u64 time, id */
+static void take_fork(switches_t *s, const unsigned char *record, size_t bytes)
+{
+    uint32_t ids[4];
+    if (bytes < sizeof(struct perf_event_header) + sizeof ids)
+        return;
+    memcpy(ids, record + sizeof(struct perf_event_header), sizeof ids);
+    switches_fork_t *forks = realloc(s->forks, (s->forks_count + 1) * sizeof *forks);
+    if (!forks)
+        return; /* then it may have no name */
+    s->forks = forks;
+    forks[s->forks_count++] = (switches_fork_t){(int32_t)ids[2], (int32_t)ids[3]};
+}
+
 /* Of each switch there are two records: the one of who leaves the CPU names who gets it. */
 static void take_switch(switches_cpu_t *cpu, const unsigned char *record)
 {
@@ -148,6 +164,8 @@ int switches_parse(switches_t *s, int cpu, const unsigned char *data, size_t byt
             take_switch(to, data + at);
         else if (header.type == PERF_RECORD_COMM)
             take_comm(s, data + at, header.size);
+        else if (header.type == PERF_RECORD_FORK)
+            take_fork(s, data + at, header.size);
         else if (header.type == PERF_RECORD_LOST && header.size >= sizeof header + 16) {
             uint64_t lost; /* header, u64 id, u64 lost */
             memcpy(&lost, data + at + sizeof header + 8, sizeof lost);
@@ -177,17 +195,43 @@ static const char *name_of(const switches_t *s, int32_t tid)
     return NULL;
 }
 
-static void ask_for_name(switches_t *s, int32_t tid)
+static bool read_name(int32_t tid, char out_name[SWITCHES_NAME_MAX])
 {
-    char path[40], name[SWITCHES_NAME_MAX] = "";
-    if (tid == 0 || name_of(s, tid))
-        return;
+    char path[40];
+    out_name[0] = 0;
     snprintf(path, sizeof path, "/proc/%d/comm", (int)tid);
     FILE *file = fopen(path, "re");
-    if (file && fgets(name, sizeof name, file))
-        name[strcspn(name, "\n")] = 0;
+    if (file && fgets(out_name, SWITCHES_NAME_MAX, file))
+        out_name[strcspn(out_name, "\n")] = 0;
     if (file)
         fclose(file);
+    return out_name[0] != 0;
+}
+
+/* 0: nobody is known. */
+static int32_t parent_of(const switches_t *s, int32_t tid)
+{
+    for (uint64_t i = s->forks_count; i-- > 0;)
+        if (s->forks[i].tid == tid)
+            return s->forks[i].parent;
+    return 0;
+}
+
+/* Its own, or that of who made it, or of who made that one. */
+static void ask_for_name(switches_t *s, int32_t tid)
+{
+    char name[SWITCHES_NAME_MAX] = "";
+    if (tid == 0 || name_of(s, tid))
+        return;
+    int32_t who = tid;
+    for (unsigned i = 0; i < ANCESTORS_MAX && who && !read_name(who, name); i++) {
+        who = parent_of(s, who);
+        const char *known = who ? name_of(s, who) : NULL;
+        if (known) {
+            snprintf(name, sizeof name, "%s", known);
+            break;
+        }
+    }
     if (!name[0])
         snprintf(name, sizeof name, "pid %d", (int)tid); /* it has ended */
     take_name(s, tid, name);
@@ -214,6 +258,7 @@ void switches_clear(switches_t *s)
         free(s->cpus[i].events);
     }
     free(s->names);
+    free(s->forks);
     *s = (switches_t){0};
 }
 

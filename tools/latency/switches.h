@@ -31,6 +31,12 @@ typedef struct switches_name {
     char name[SWITCHES_NAME_MAX];
 } switches_name_t;
 
+/* A thread and the one that made it: what has ended without a name of its own had that one's. */
+typedef struct switches_fork {
+    int32_t tid;
+    int32_t parent;
+} switches_fork_t;
+
 typedef struct switches_cpu {
     int cpu;
     int fd;       /* -1: closed */
@@ -45,6 +51,8 @@ typedef struct switches {
     uint64_t lost; /* events that there was no room for */
     uint64_t names_count;
     switches_name_t *names; /* owned; by tid */
+    uint64_t forks_count;
+    switches_fork_t *forks; /* owned */
 } switches_t;
 
 /* Begin to record on these CPUs. Negative, with what to do about it: not allowed, or the kernel
