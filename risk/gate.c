@@ -310,6 +310,22 @@ static inline finding_t check_collar(inquiry_t *q)
     return from_own.passed ? from_own : from_hit;
 }
 
+uint32_t gate_market_px(const gate_t *g, const order_t *o)
+{
+    inquiry_t q = {.gate = g, .order = o, .explains = false};
+    bool buys = o->side == 'B', closes = exposure_worst(&g->exposure, o).only_closes;
+    uint64_t reference = reference_px(&q, buys == closes ? 'S' : 'B');
+    uint64_t away = reference * g->limits.collar_bps / 10000;
+    if (away < g->limits.collar_e4)
+        away = g->limits.collar_e4;
+    uint64_t px_e4 = buys ? reference + away : reference > away ? reference - away : 1;
+    if (px_e4 > GATE_PX_MAX_E4)
+        px_e4 = GATE_PX_MAX_E4;
+    uint64_t tick = px_e4 >= PX_TICK_FROM_E4 ? PX_TICK_E4 : 1;
+    uint64_t inside = buys ? px_e4 / tick : (px_e4 + tick - 1) / tick;
+    return reference == 0 ? 0 : (uint32_t)(inside * tick);
+}
+
 /* A sell of more than is held and not being sold already is a short sale. */
 static inline finding_t check_short_sale(inquiry_t *q)
 {

@@ -151,6 +151,11 @@ const uint64_t *gate_concerns(const gate_t *g);
  * REASON_NONE lets it through, and a new order counts as open from then on. Hot. */
 uint8_t gate_judge(gate_t *g, const order_t *order, uint64_t now_ns);
 
+/* The limit of an order at the market (ORDER_MARKET), to be set before it is judged: the worst
+ * price that is within the collar, rounded to a tick inside of it. 0: there is no reference. Hot.
+ * */
+uint32_t gate_market_px(const gate_t *g, const order_t *order);
+
 /* What a check compares. A value that is out of bounds fails. */
 enum gate_check_form {
     GATE_FLAG_SET,   /* value 1, and the limit is 1: it must be so */

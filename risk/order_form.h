@@ -30,7 +30,9 @@ static inline bool order_well_formed(const order_t *o)
         return true;
     bool replaces = o->kind == ORDER_REPLACE && o->replaces != 0 && o->replaces < order_count(o);
     return (o->kind == ORDER_NEW || replaces) && (o->side == 'B' || o->side == 'S') &&
-           (o->tif == ORDER_TIF_DAY || o->tif == ORDER_TIF_IOC) && o->qty != 0;
+           (o->tif == ORDER_TIF_IOC ||
+            (o->tif == ORDER_TIF_DAY && (o->flags & ORDER_MARKET) == 0)) &&
+           o->qty != 0;
 }
 
 /* Copy a message of `bytes` bytes; false when it has not the length of an order (what is missing is

@@ -298,7 +298,9 @@ static void judge(risk_stage_t *r, const order_t *order, bool whole)
         gate_restart_rate(r->gate);
     }
     bool valid = whole && order->md_seq <= market_seq(r->base.market);
-    uint8_t reason = valid ? gate_judge(r->gate, order, r->base.now_ns) : REASON_MALFORMED;
+    if (TBUS_UNLIKELY(order->flags & ORDER_MARKET) && valid)
+        judged.px_e4 = gate_market_px(r->gate, order);
+    uint8_t reason = valid ? gate_judge(r->gate, &judged, r->base.now_ns) : REASON_MALFORMED;
     judged.reason = reason;
     r->judged_ns = r->base.now_ns;
     r->orders_judged++;

@@ -130,6 +130,8 @@ static void note_open(open_at_t *at, const strat_order_t *wanted)
 {
     if (at->count++ == 0)
         at->buy_px_e4 = at->sell_px_e4 = 0;
+    if (wanted->px_e4 == 0)
+        return; /* it does not rest: it is at the market, or rejected */
     if (wanted->side == 'B' && wanted->px_e4 > at->buy_px_e4)
         at->buy_px_e4 = wanted->px_e4;
     if (wanted->side != 'B' && (at->sell_px_e4 == 0 || wanted->px_e4 < at->sell_px_e4))

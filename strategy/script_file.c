@@ -225,14 +225,17 @@ static bool read_px(parser_t *p, script_step_t *step)
 static bool read_tif(parser_t *p, script_step_t *step)
 {
     step->tif = ORDER_TIF_DAY;
-    if (word_is(p->word, "post"))
+    if (word_is(p->word, "market")) {
+        step->tif = ORDER_TIF_IOC;
+        step->flags = ORDER_MARKET;
+    } else if (word_is(p->word, "post"))
         step->flags = ORDER_POST_ONLY;
     else if (word_is(p->word, "slide"))
         step->flags = ORDER_POST_ONLY | ORDER_SLIDE;
     else if (word_is(p->word, "ioc"))
         step->tif = ORDER_TIF_IOC;
     else if (!word_is(p->word, "day"))
-        return refuse_word(p, "day, ioc, post or slide");
+        return refuse_word(p, "day, ioc, market, post or slide");
     next_word(p);
     return true;
 }

@@ -12,10 +12,9 @@
  *            before. Lines run in their order: one whose time has passed already, at once.
  *    SIDE    B or buy, S or sell
  *    QTY     shares
- *    PX      limit price, with up to 4 decimals
+ *    PX      limit price, with up to 4 decimals; of a market order 0
  *    TIF     day, ioc; post: day, and rejected rather than to take; slide: day, and rests a tick
- *    away
- *            rather than to take
+ *            away rather than to take; market: ioc, up to the end of risk's price collar
  *    SYMBOL  1 to 8 visible characters
  *    NAME    the script's own name of an order: 1 to 23 letters, digits, '_', '-', '.'; no two
  *            orders have the same
@@ -54,7 +53,7 @@ typedef struct script_step {
     uint8_t kind; /* ORDER_NEW, ORDER_CANCEL, ORDER_REPLACE */
     uint8_t side;
     uint8_t tif;
-    uint8_t flags;                  /* ORDER_POST_ONLY, ORDER_SLIDE */
+    uint8_t flags;                  /* ORDER_POST_ONLY, ORDER_SLIDE, ORDER_MARKET */
     char symbol[8];                 /* padded with blanks */
     char name[SCRIPT_NAME_MAX + 1]; /* of the order that it sends or cancels */
 } script_step_t;

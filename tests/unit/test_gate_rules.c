@@ -46,6 +46,37 @@ static void what_closes_is_measured_from_the_side_it_hits_or_its_own(void **stat
     close_gate(&f);
 }
 
+static uint32_t market_px(const fixture_t *f, uint8_t side, uint32_t qty)
+{
+    order_t order = order_new(1, side, qty, 0, ORDER_TIF_IOC);
+    order.flags = ORDER_MARKET;
+    return gate_market_px(f->gate, &order);
+}
+
+/* A collar of one percent: the limit is the last price that passes. */
+static void an_order_at_the_market_goes_to_the_end_of_the_collar(void **state)
+{
+    (void)state;
+    fixture_t f = open_gate(wide());
+    assert_int_equal(market_px(&f, 'B', 1), 0);
+    market_next(f.market, tick_add(LOCATE, 1, 'B', 500, 1000100));
+    market_next(f.market, tick_add(LOCATE, 2, 'S', 500, 1000300));
+    assert_int_equal(market_px(&f, 'B', 1), 1010100);
+    assert_int_equal(judge_new(&f, 'B', 1, 1010200), REASON_PRICE_COLLAR);
+    assert_int_equal(judge_new(&f, 'B', 1, 1010100), REASON_NONE);
+    assert_int_equal(market_px(&f, 'S', 1), 990300);
+    assert_int_equal(judge_new(&f, 'S', 1, 990200), REASON_PRICE_COLLAR);
+    close_gate(&f);
+    f = wide_spread(wide());
+    hold(&f, 'B', 100, 950000);
+    assert_int_equal(market_px(&f, 'S', 100), 891000); /* what closes is measured from the bid */
+    assert_int_equal(market_px(&f, 'S', 101), 990000);
+    order_t day = order_new(90, 'S', 1, 891000, ORDER_TIF_DAY);
+    day.flags = ORDER_MARKET;
+    assert_int_equal(judge(&f, day), REASON_MALFORMED);
+    close_gate(&f);
+}
+
 static void no_book_locks_a_position_in(void **state)
 {
     (void)state;
@@ -333,6 +364,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_price_between_ticks_or_above_the_highest_is_rejected),
         cmocka_unit_test(what_closes_is_measured_from_the_side_it_hits_or_its_own),
+        cmocka_unit_test(an_order_at_the_market_goes_to_the_end_of_the_collar),
         cmocka_unit_test(no_book_locks_a_position_in),
         cmocka_unit_test(a_few_shares_far_away_do_not_move_a_reference),
         cmocka_unit_test(a_test_issue_is_not_traded_unless_asked_for),

@@ -171,7 +171,8 @@ static void a_wrong_line_is_named_with_its_column_and_what_is_expected_there(voi
         {"1 B 1 .5 day A a", "line 1, column 7: " PX ", not '.5'"},
         {"1 B 1 429496.7296 day A a", "line 1, column 7: " PX ", not '429496.7296'"},
         {"1 B 1 # 2", "line 1, column 7: " PX ENDS},
-        {"1 B 1 2 gtc A a", "line 1, column 9: expected day, ioc, post or slide, not 'gtc'"},
+        {"1 B 1 2 gtc A a",
+         "line 1, column 9: expected day, ioc, market, post or slide, not 'gtc'"},
         {"1 B 1 2 day ABCDEFGHI a", "line 1, column 13: " SYMBOL ", not 'ABCDEFGHI'"},
         {"1 B 1 2 day A\"B a", "line 1, column 13: " SYMBOL ", not 'A\"B'"},
         {"1 B 1 2 day A\001B a", "line 1, column 13: " SYMBOL ", not 'A?B'"},
@@ -191,7 +192,8 @@ static void a_wrong_line_is_named_with_its_column_and_what_is_expected_there(voi
          "line 2, column 11: expected B, the side of that order, or a quantity, not 'S'"},
         {ORDER_A "replace a 1 2 day a",
          "line 2, column 19: 'a' is the order of line 1; expected a name of its own"},
-        {ORDER_A "replace a 1 2 c", "line 2, column 15: expected day, ioc, post or slide, not 'c'"},
+        {ORDER_A "replace a 1 2 c",
+         "line 2, column 15: expected day, ioc, market, post or slide, not 'c'"},
         {ORDER_A "x\ny\n" ORDER_A,
          "line 2, column 1: expected B, S, cancel or replace, not 'x'; 2 more lines are wrong"},
         {"1 x\n2 B 1 2 day A a\ny",
@@ -209,13 +211,16 @@ static void a_wrong_line_is_named_with_its_column_and_what_is_expected_there(voi
 static void post_and_slide_are_day_orders_that_must_not_take(void **state)
 {
     fixture_t *f = *state;
-    assert_right(f, "1 B 1 2 post A a\nS 1 2 slide A b\nreplace a 1 2 slide c\nB 1 2 day A d");
+    assert_right(f, "1 B 1 2 post A a\nS 1 2 slide A b\nreplace a 1 2 slide c\n"
+                    "B 1 2 day A d\nB 1 0 market A e");
     static const uint8_t flags[] = {ORDER_POST_ONLY, ORDER_POST_ONLY | ORDER_SLIDE,
                                     ORDER_POST_ONLY | ORDER_SLIDE, 0};
     for (unsigned i = 0; i < sizeof flags; i++) {
         assert_int_equal(f->script.steps[i].tif, ORDER_TIF_DAY);
         assert_int_equal(f->script.steps[i].flags, flags[i]);
     }
+    assert_int_equal(f->script.steps[4].tif, ORDER_TIF_IOC);
+    assert_int_equal(f->script.steps[4].flags, ORDER_MARKET);
 }
 
 static void bytes_that_are_no_text_are_refused(void **state)

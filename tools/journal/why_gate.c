@@ -204,8 +204,10 @@ static void explain(const walk_t *w, const why_judged_t *judged, why_verdict_t *
                                    .touch = e->touch,
                                    .market_ns = w->now_ns,
                                    .judged = w->orders_judged + 1};
-    out_verdict->checks_count =
-        gate_explain(w->gate, &judged->order, w->now_ns, out_verdict->checks);
+    order_t order = judged->order;
+    if (order.flags & ORDER_MARKET)
+        order.px_e4 = gate_market_px(w->gate, &order);
+    out_verdict->checks_count = gate_explain(w->gate, &order, w->now_ns, out_verdict->checks);
 }
 
 static int judge(walk_t *w)

@@ -81,9 +81,9 @@ typedef struct strat_order {
     uint16_t locate;
     uint8_t side;  /* 'B', 'S' */
     uint8_t tif;   /* ORDER_TIF_... */
-    uint8_t flags; /* ORDER_POST_ONLY, ORDER_SLIDE */
+    uint8_t flags; /* ORDER_POST_ONLY, ORDER_SLIDE, ORDER_MARKET */
     uint32_t qty;
-    uint32_t px_e4;
+    uint32_t px_e4; /* of ORDER_MARKET: 0 */
 } strat_order_t;
 /* As strat_send, with all that an order can be. */
 uint64_t strat_send_order(strat_context_t *ctx, const strat_order_t *order);

@@ -3,7 +3,8 @@
  * `judged` and `approved`.
  *
  * strategy --[orders]--> risk --[judged]--> executor. Risk passes every order on, byte for byte
- * but for `reason`, which says whether it may be executed; the executor answers each of them.
+ * but for `reason`, which says whether it may be executed, and the limit of an ORDER_MARKET; the
+ * executor answers each of them.
  *
  *    word   bits 0..                        from bit 48 (40, 56)
  *    0      order_id  64
@@ -41,8 +42,11 @@ enum {
 enum {
     ORDER_POST_ONLY = 1, /* flags: it must not take; one that would is rejected (POST_ONLY) */
     ORDER_AGAIN = 2,     /* it follows the answer to an earlier order or cancel: a re-quote */
-    ORDER_SLIDE = 4      /* with POST_ONLY: one that would take rests a tick before what it would
-                          * have taken; ACCEPTED has that price */
+    /* with POST_ONLY: one that would take rests a tick before what it would have taken; ACCEPTED
+     * has that price */
+    ORDER_SLIDE = 4,
+    /* at the market: IOC; risk gives it the limit that its price collar ends at (risk/gate.h) */
+    ORDER_MARKET = 8
 };
 
 /* Order ids: the owner's strategy number in bits 48-63, a count from 1 below. Within a strategy the
@@ -60,7 +64,7 @@ typedef struct order {
     uint64_t kind : 8;  /* ORDER_NEW, ORDER_CANCEL, ORDER_REPLACE */
     uint64_t side : 8;  /* 'B' or 'S' */
     uint64_t sent : 48; /* when it was published, ns since bus epoch: host time */
-    uint64_t flags : 8; /* ORDER_POST_ONLY, ORDER_AGAIN, ORDER_SLIDE */
+    uint64_t flags : 8; /* ORDER_POST_ONLY, ORDER_AGAIN, ORDER_SLIDE, ORDER_MARKET */
     uint64_t tif : 8;   /* ORDER_TIF_... */
     /* sequence on `reports` of the last report to its strategy, 0: none */
     uint64_t report_seq : 40;
