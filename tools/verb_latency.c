@@ -5,6 +5,7 @@
 #include "tools/latency/ladder.h"
 #include "tools/latency/options.h"
 #include "tools/latency/page.h"
+#include "tools/latency/plots.h"
 #include "tools/latency/report.h"
 #include "tools/latency/report_floor.h"
 #include "tools/latency/run.h"
@@ -31,8 +32,8 @@ static const char help[] =
     "  --for DURATION   10s (default), 500ms, 2m ...\n"
     "  --strict         exit with 1 when the pipeline could not keep up\n"
     "  --out DIR        write there: the samples, report.json, report.html with\n"
-    "                   everything drawn, and histograms for the tools of HdrHistogram\n"
-    "                   (HOP.hgrm, latency.hlog)\n"
+    "                   everything drawn, percentiles.svg, and histograms for the\n"
+    "                   tools of HdrHistogram (HOP.hgrm, latency.hlog)\n"
     "  --floor DURATION how much of the schedule is measured again, after the run and on\n"
     "                   the same CPUs, with nothing but a cache line: what the machine\n"
     "                   itself adds (default: 5s, or all of a shorter one; none: not at all)\n"
@@ -86,6 +87,11 @@ static int draw(FILE *page, const void *context)
     return page_of_run(page, d->report, d->samples);
 }
 
+static int draw_hops(FILE *picture, const void *samples)
+{
+    return plot_hops(picture, samples, svg_plot_file);
+}
+
 static int write_out(const char *verb, const output_t *o, const run_result_t *result,
                      const json_t *report)
 {
@@ -99,7 +105,8 @@ static int write_out(const char *verb, const output_t *o, const run_result_t *re
     if (samples_write(&result->samples, o->directory, &why) < 0 ||
         hdr_write_samples(&result->samples, result->began_ms, o->directory, &why) < 0)
         return outcome_failed(verb, "%s", why.text);
-    return output_files(verb, o, report, draw, &drawn);
+    code = output_file(verb, o, "percentiles.svg", draw_hops, &result->samples);
+    return code == OUTCOME_OK ? output_files(verb, o, report, draw, &drawn) : code;
 }
 
 /* `until`: what --until-ci came to; NULL: it was not asked for. */

@@ -167,10 +167,13 @@ static void what_out_left_is_compared_and_drawn(void **state)
     assert_int_equal(run(f, "latency", LATENCY, "--out", directory, NULL), 0);
     snprintf(name, sizeof name, "%s/report.html", directory);
     char *page = file_read(name, &bytes);
+    snprintf(name, sizeof name, "%s/percentiles.svg", directory);
+    char *picture = file_read(name, &bytes);
     int code = compare(f, directory, directory, "--json");
     scratch_remove(directory);
-    bool drawn = page && strstr(page, "</html>");
+    bool drawn = page && strstr(page, "</html>") && picture && strstr(picture, "</svg>");
     free(page);
+    free(picture);
     assert_true(drawn);
     assert_int_equal(code, 0);
     json_t *verdict = result_of(f);

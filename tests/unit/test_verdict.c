@@ -102,6 +102,18 @@ static void rounds_in_turns_are_judged_together(void **state)
 
 /* ---- recorded samples */
 
+static const json_t *p99_of(const json_t *verdict)
+{
+    size_t i;
+    const json_t *hop;
+    json_array_foreach(json_object_get(verdict, "hops"), i, hop)
+    {
+        if (strcmp(string(hop, "name"), "tick_to_seen") == 0)
+            return json_object_get(hop, "p99");
+    }
+    return NULL;
+}
+
 #define DRAWN_BLOCKS 100u
 
 /* The whole way of a run, put together of blocks of a recorded one, drawn with replacement: each a
@@ -130,6 +142,7 @@ static void five_per_cent_planted_in_a_recorded_run_are_found(void **state)
     (void)state;
     const char *directory = getenv("TICKBUS_SAMPLES");
     unsigned apart = 0, found = 0;
+    series_t detectable = {0};
     uint64_t seed = 17;
     samples_t s;
     quantile_set_t set;
@@ -145,6 +158,7 @@ static void five_per_cent_planted_in_a_recorded_run_are_found(void **state)
                   c = drawn_anew(&s, &seed, p90, 0.05);
         json_t *same = verdict_between(&a, &b), *slower = verdict_between(&a, &c);
         apart += strcmp(string(same, "verdict"), "cannot_tell") != 0 || verdicts(same);
+        series_add(&detectable, json_number_value(json_object_get(p99_of(same), "detectable")));
         found += strcmp(string(slower, "verdict"), "slower") == 0;
         json_decref(same);
         json_decref(slower);
@@ -153,7 +167,9 @@ static void five_per_cent_planted_in_a_recorded_run_are_found(void **state)
         samples_clear(&c);
     }
     samples_clear(&s);
-    print_message("of 100: %u of the same told apart, %u planted ones found\n", apart, found);
+    print_message("of 100: %u of the same told apart, %u planted ones found; this run is long "
+                  "enough for a change of %.1f %% (0: for none)\n",
+                  apart, found, 100 * series_median(&detectable));
     assert_true(apart <= 5);
     assert_true(found >= 95);
 }

@@ -34,6 +34,19 @@ static int write_page(const char *path, output_page_t draw, const void *context)
     return rc;
 }
 
+int output_file(const char *verb, const output_t *o, const char *name, output_page_t draw,
+                const void *context)
+{
+    char path[PATH_BYTES];
+    if (!o->directory)
+        return OUTCOME_OK;
+    snprintf(path, sizeof path, "%s/%s", o->directory, name);
+    int rc = write_page(path, draw, context);
+    if (rc < 0)
+        return outcome_failed(verb, "cannot write %s: %s", path, tbus_strerror(rc));
+    return OUTCOME_OK;
+}
+
 int output_files(const char *verb, const output_t *o, const json_t *report, output_page_t draw,
                  const void *context)
 {
@@ -43,11 +56,7 @@ int output_files(const char *verb, const output_t *o, const json_t *report, outp
     snprintf(path, sizeof path, "%s/report.json", o->directory);
     if (json_dump_file(report, path, JSON_FLAGS) < 0)
         return outcome_failed(verb, "cannot write %s: %s", path, strerror(errno));
-    snprintf(path, sizeof path, "%s/report.html", o->directory);
-    int rc = write_page(path, draw, context);
-    if (rc < 0)
-        return outcome_failed(verb, "cannot write %s: %s", path, tbus_strerror(rc));
-    return OUTCOME_OK;
+    return output_file(verb, o, "report.html", draw, context);
 }
 
 int output_json(const char *verb, const json_t *report)

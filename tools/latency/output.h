@@ -13,7 +13,7 @@ typedef struct output {
     const char *directory; /* of --out; NULL: none. Made if it is missing */
 } output_t;
 
-/* Draw the page: 0, or -errno. */
+/* Draw a page or a picture: 0, or -errno. */
 typedef int (*output_page_t)(FILE *page, const void *context);
 
 /* Make the directory; nothing where there is none. These return OUTCOME_OK or, when stderr has been
@@ -23,6 +23,10 @@ int output_directory(const char *verb, const output_t *o);
 /* DIR/report.json and DIR/report.html. Nothing where there is no directory. */
 int output_files(const char *verb, const output_t *o, const json_t *report, output_page_t draw,
                  const void *context);
+
+/* DIR/`name`. Nothing where there is no directory. */
+int output_file(const char *verb, const output_t *o, const char *name, output_page_t draw,
+                const void *context);
 
 /* The object on stdout, as JSON; then outcome_printed. */
 int output_json(const char *verb, const json_t *report);

@@ -205,16 +205,8 @@ static void hops_table(FILE *out, const json_t *report)
 
 static int draw_samples(FILE *out, const samples_t *s)
 {
-    plot_curve_t curves[PLOT_CURVES_MAX];
-    uint32_t count = 0;
     enum sample_hop whole = hops_whole(s);
-    curves[count++] = (plot_curve_t){samples_hop_name(whole), &s->hops[whole], true};
-    for (int hop = 0; hop < HOP_COUNT && count < PLOT_CURVES_MAX; hop++)
-        if (hop != (int)whole && s->hops[hop].count)
-            curves[count++] =
-                (plot_curve_t){samples_hop_name((enum sample_hop)hop), &s->hops[hop], false};
-    int rc = plot_percentiles(out, "Percentiles",
-                              "every hop, and the whole way with its 95 % interval", curves, count);
+    int rc = plot_hops(out, s, svg_plot_embed);
     if (rc == 0)
         rc = plot_over_time(out, s, whole);
     if (rc == 0 && whole != HOP_TICK_TO_SEEN)
@@ -470,7 +462,8 @@ int page_of_verdict(FILE *out, const json_t *verdict, const samples_t *a, const 
     for (int hop = 0; a && b && rc == 0 && hop < HOP_COUNT; hop++) {
         const plot_curve_t curves[2] = {{"A", &a->hops[hop], true}, {"B", &b->hops[hop], true}};
         if (hop >= HOP_PATH && (a->hops[hop].count || b->hops[hop].count))
-            rc = plot_percentiles(out, samples_hop_name((enum sample_hop)hop), subtitle, curves, 2);
+            rc = plot_percentiles(out, samples_hop_name((enum sample_hop)hop), subtitle, curves, 2,
+                                  svg_plot_embed);
     }
     verdict_table(out, verdict);
     html_end(out);

@@ -64,7 +64,7 @@ static figure_t figure_seconds(double s)
 }
 
 int plot_percentiles(FILE *out, const char *title, const char *subtitle, const plot_curve_t *curves,
-                     uint32_t count)
+                     uint32_t count, plot_sink_t sink)
 {
     curve_points_t *points = (curve_points_t *)calloc(PLOT_CURVES_MAX, sizeof *points);
     svg_line_t lines[PLOT_CURVES_MAX];
@@ -89,9 +89,24 @@ int plot_percentiles(FILE *out, const char *title, const char *subtitle, const p
                              .lines_count = drawn,
                              .mark_x = NAN};
     if (rc == 0)
-        svg_plot_embed(out, &plot);
+        sink(out, &plot);
     free(points);
     return rc;
+}
+
+int plot_hops(FILE *out, const samples_t *s, plot_sink_t sink)
+{
+    plot_curve_t curves[PLOT_CURVES_MAX];
+    uint32_t count = 0;
+    enum sample_hop whole = hops_whole(s);
+    curves[count++] = (plot_curve_t){samples_hop_name(whole), &s->hops[whole], true};
+    for (int hop = 0; hop < HOP_COUNT && count < PLOT_CURVES_MAX; hop++)
+        if (hop != (int)whole && s->hops[hop].count)
+            curves[count++] =
+                (plot_curve_t){samples_hop_name((enum sample_hop)hop), &s->hops[hop], false};
+    return plot_percentiles(out, "Percentiles",
+                            "every hop, and the whole way with its 95 % interval", curves, count,
+                            sink);
 }
 
 /* ---- against time */

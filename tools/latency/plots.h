@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "tools/latency/samples.h"
+#include "tools/measure/svg_plot.h"
 
 #define PLOT_CURVES_MAX 12u
 
@@ -19,9 +20,15 @@ typedef struct plot_curve {
     bool band;                     /* with its 95 % interval, as far as that can be told */
 } plot_curve_t;
 
+/* How it is drawn: svg_plot_embed, svg_plot_file. */
+typedef void (*plot_sink_t)(FILE *out, const svg_plot_t *plot);
+
 /* Value against percentile. 0, or -ENOMEM. */
 int plot_percentiles(FILE *out, const char *title, const char *subtitle, const plot_curve_t *curves,
-                     uint32_t count);
+                     uint32_t count, plot_sink_t sink);
+
+/* Of every hop of a run, the whole way first. 0, or -ENOMEM. */
+int plot_hops(FILE *out, const samples_t *s, plot_sink_t sink);
 
 /* p50, p99 and maximum of a hop against time. 0, or -ENOMEM. */
 int plot_over_time(FILE *out, const samples_t *s, enum sample_hop hop);

@@ -322,3 +322,14 @@ void svg_plot_embed(FILE *out, const svg_plot_t *plot)
     draw(out, plot);
     fputs("</svg></div>\n", out);
 }
+
+void svg_plot_file(FILE *out, const svg_plot_t *plot)
+{
+    fprintf(out,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" "
+            "viewBox=\"0 0 %d %d\" role=\"img\">\n<style>\n%s%s</style>\n"
+            "<rect width=\"100%%\" height=\"100%%\" style=\"fill:var(--paper)\"/>\n",
+            SVG_WIDTH, HEIGHT, SVG_WIDTH, HEIGHT, svg_style, svg_plot_style);
+    draw(out, plot);
+    fputs("</svg>\n", out);
+}

@@ -57,6 +57,9 @@ typedef struct svg_plot {
  * svg_plot_style. */
 void svg_plot_embed(FILE *out, const svg_plot_t *plot);
 
+/* A file of its own, light and dark as whoever looks at it has it. */
+void svg_plot_file(FILE *out, const svg_plot_t *plot);
+
 /* What the plot needs beside svg_style: the content of a <style> element. */
 extern const char svg_plot_style[];
 
