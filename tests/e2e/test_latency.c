@@ -59,6 +59,20 @@ static void every_message_is_measured_and_percentiles_rise(void **state)
     json_decref(report);
 }
 
+/* Memory is taken before the schedule begins. (Sanitizers' allocators do not count.) */
+static void no_stage_allocates_while_it_is_measured(void **state)
+{
+    fixture_t *f = *state;
+    size_t i;
+    const json_t *stage;
+    assert_int_equal(run(f, "latency", LATENCY, "--floor", "none", NULL), 0);
+    json_t *report = result_of(f);
+    const json_t *stages = json_object_get(json_object_get(report, "summary"), "stages");
+    assert_true(json_array_size(stages) >= 4);
+    json_array_foreach(stages, i, stage) assert_int_equal(integer(stage, "hot_allocations"), 0);
+    json_decref(report);
+}
+
 static void hops_of_the_worst_messages_and_means_add_up(void **state)
 {
     fixture_t *f = *state;
@@ -224,6 +238,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(every_message_is_measured_and_percentiles_rise),
+        TEST(no_stage_allocates_while_it_is_measured),
         TEST(hops_of_the_worst_messages_and_means_add_up),
         TEST(a_run_that_could_not_keep_up_says_so_first),
         TEST(what_is_beside_the_path_is_measured_where_it_is_on),
