@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* self_cost.c - what does measuring cost? The pipeline's own histogram tick_to_order, which every
- * run keeps, of `busctl start` (nobody measures) beside that of `busctl latency` (stages stamp each
- * step, processes watch their gaps), with the same feed, rate, layout and messages that are ready
- * beforehand.
+/* self_cost.c - what does measuring cost? The medians of the histograms that every run keeps, of
+ * `busctl start` (nobody measures) beside those of `busctl latency` (stages stamp each step,
+ * processes watch their gaps), with the same feed, rate, layout and messages that are ready
+ * beforehand. A cancel is what the strategy sends from a tick itself; a re-quote follows the answer
+ * to an earlier message, so that its way is twice as long.
  *
  * The two take turns, A B B A from round to round, so that a host which becomes slower is no
  * advantage for either; a ratio is one of the same round, and the figure is their median.
@@ -20,9 +21,10 @@
 #define ROUNDS_MAX 101u
 
 enum contender { PLAIN, MEASURED, CONTENDERS };
-enum figure { P50, P99, FIGURES };
+enum figure { TO_ORDER, TO_CANCEL, TO_REQUOTE, TO_REPORT, FIGURES };
 static const char *const names[CONTENDERS] = {"not measured", "measured"};
-static const char *const keys[FIGURES] = {"p50", "p99"};
+static const char *const keys[FIGURES] = {"tick_to_order", "tick_to_cancel", "tick_to_requote",
+                                          "tick_to_report"};
 
 typedef struct bench {
     unsigned rounds;
@@ -36,7 +38,7 @@ typedef struct bench {
 static const char usage[] =
     "usage: bench_self_cost [--rounds N] [--rate N] [--seconds N] [--layout MODE] [--quick] "
     "[--json]\n"
-    "Tick-to-order of a pipeline that is measured, as a ratio to one that is not.\n"
+    "Medians from tick to order and report of a pipeline that is measured, beside one that is not.\n"
     "  --rounds N     interleaved rounds, 1..101 (default 10)\n"
     "  --rate N       messages a second (default 100000)\n"
     "  --seconds N    of each run (default 5)\n"
@@ -103,11 +105,13 @@ static void measure(bench_t *b, enum contender who, unsigned round)
                                      "--json",       NULL};
     json_t *object = command_json(arguments, SIDES_ANYWHERE);
     const json_t *summary = who == MEASURED ? json_object_get(object, "summary") : object;
-    const json_t *hop = json_object_get(json_object_get(summary, "latency_ns"), "tick_to_order");
-    bench_must(json_integer_value(json_object_get(hop, "count")) > 0 ? 0 : -1, names[who],
-               "no order was sent");
-    for (int f = 0; f < FIGURES; f++)
-        b->ns[f][who][round] = (double)json_integer_value(json_object_get(hop, keys[f]));
+    const json_t *latency = json_object_get(summary, "latency_ns");
+    for (int f = 0; f < FIGURES; f++) {
+        const json_t *hop = json_object_get(latency, keys[f]);
+        bench_must(json_integer_value(json_object_get(hop, "count")) > 0 ? 0 : -1, keys[f],
+                   "nothing was recorded");
+        b->ns[f][who][round] = (double)json_integer_value(json_object_get(hop, "p50"));
+    }
     json_decref(object);
 }
 
@@ -136,11 +140,11 @@ static void print_json(const bench_t *b)
 
 static void print_words(const bench_t *b)
 {
-    printf("tick to order, %s, %lu messages/s, medians of %u rounds of %lu s\n", b->layout,
+    printf("p50, %s, %lu messages/s, medians of %u rounds of %lu s\n", b->layout,
            (unsigned long)b->rate, b->rounds, (unsigned long)b->seconds);
-    printf("%-5s %14s %14s %8s\n", "", names[PLAIN], names[MEASURED], "ratio");
+    printf("%-16s %14s %14s %8s\n", "", names[PLAIN], names[MEASURED], "ratio");
     for (int f = 0; f < FIGURES; f++)
-        printf("%-5s %11.0f ns %11.0f ns %8.2f\n", keys[f], median(b->ns[f][PLAIN], b->rounds),
+        printf("%-16s %11.0f ns %11.0f ns %8.2f\n", keys[f], median(b->ns[f][PLAIN], b->rounds),
                median(b->ns[f][MEASURED], b->rounds), median(b->ratio[f], b->rounds));
 }
 

@@ -333,7 +333,6 @@ static int on_tick(market_stage_t *base, const tick_t *tick, size_t bytes,
     if (TBUS_UNLIKELY(ctx->timer_at_ns != 0 && ctx->timer_at_ns <= base->now_ns) &&
         !market_stage_waits(base)) {
         ctx->timer_event_ns = strat_event_ns(ctx);
-        ctx->cause.tick = false;
         fire_timer(ctx);
     }
     return 0;
