@@ -38,7 +38,7 @@ typedef struct bench {
 static const char usage[] =
     "usage: bench_self_cost [--rounds N] [--rate N] [--seconds N] [--layout MODE] [--quick] "
     "[--json]\n"
-    "Medians from tick to order and report of a pipeline that is measured, beside one that is not.\n"
+    "Medians from tick to order and report of a measured pipeline beside one that is not.\n"
     "  --rounds N     interleaved rounds, 1..101 (default 10)\n"
     "  --rate N       messages a second (default 100000)\n"
     "  --seconds N    of each run (default 5)\n"
