@@ -4,7 +4,7 @@
  *    itch:FILE              a BinaryFILE of ITCH 5.0 messages, plain or gzip; also a FIFO
  *                           (source_itch.c)
  *    synth[:key=value,...]  an order flow made up from a seed, see feedsim/synth/synth.h; keys:
- *                           seed, symbols, messages, flow=market|plain (source_synth.c)
+ *                           seed, symbols, messages, days, flow=market|plain (source_synth.c)
  *    journal:DIR            the ticks of a recorded session, one by one (source_journal.c)
  *    soup:HOST:PORT[?KEY=VALUE[&...]]  what a SoupBinTCP server sends, ITCH 5.0, as a tickbus
  *                           gateway does of its md; keys: user, password_file (its first line),

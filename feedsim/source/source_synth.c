@@ -68,12 +68,13 @@ static int set_option(synth_params_t *p, const char *option, size_t length, tbus
     bool seed = is("seed", option, key_length);
     bool symbols = is("symbols", option, key_length);
     bool messages = is("messages", option, key_length);
+    bool days = is("days", option, key_length);
     if (equals && is("flow", option, key_length))
         return set_flow(p, equals + 1, length - key_length - 1, err);
-    if (!seed && !symbols && !messages)
+    if (!seed && !symbols && !messages && !days)
         return tbus_fail(err, -TBUS_ECONFIG,
-                         "synth: unknown key \"%.*s\": there are seed, symbols, messages and "
-                         "flow=market|plain",
+                         "synth: unknown key \"%.*s\": there are seed, symbols, messages, days "
+                         "and flow=market|plain",
                          (int)key_length, option);
     uint64_t milli;
     if (!equals || !number_parse_milli(equals + 1, length - key_length - 1, &milli) ||
@@ -84,8 +85,13 @@ static int set_option(synth_params_t *p, const char *option, size_t length, tbus
     if (symbols && value > SYNTH_SYMBOLS_MAX)
         return tbus_fail(err, -TBUS_ECONFIG, "synth: symbols=%" PRIu64 " is out of range: 1 to %u",
                          value, SYNTH_SYMBOLS_MAX);
+    if (days && (value < 1 || value > SYNTH_DAYS_MAX))
+        return tbus_fail(err, -TBUS_ECONFIG, "synth: days=%" PRIu64 " is out of range: 1 to %u",
+                         value, SYNTH_DAYS_MAX);
     if (seed)
         p->seed = value;
+    else if (days)
+        p->days = (uint32_t)value;
     else if (symbols)
         p->symbols = (uint32_t)value;
     else

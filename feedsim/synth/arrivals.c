@@ -90,12 +90,13 @@ static uint64_t left_after(const arrivals_part_t *p, const kernel_t *k, uint64_t
     return exponential_decay(p->expected_q32, passed_ns * k->halvings_q48 >> 16);
 }
 
-/* The new cause takes one place among four with the chance that keeps each at its share; `r`: 32
- * random bits. */
-static void remember(arrivals_part_t *p, const kernel_t *k, uint32_t stock, uint32_t r)
+/* The new cause takes each place with the chance that is its share of what is expected now. */
+static void remember(arrivals_part_t *p, const kernel_t *k, uint32_t stock, random_state_t *random)
 {
-    if ((uint64_t)(r >> 8) * (p->expected_q32 >> 24) < k->gain_q32 * k->parents)
-        p->parents[r & (k->parents - 1)] = stock;
+    uint64_t r = random_next(random);
+    for (uint32_t i = 0; i < k->parents; i++, r >>= 16)
+        if ((r & 0xffff) * (p->expected_q32 >> 16) < k->gain_q32)
+            p->parents[i] = stock;
 }
 
 void arrivals_happened(arrivals_t *a, uint64_t now_ns, unsigned part, uint32_t stock,
@@ -103,7 +104,6 @@ void arrivals_happened(arrivals_t *a, uint64_t now_ns, unsigned part, uint32_t s
 {
     uint64_t passed_ns = now_ns - a->now_ns;
     a->now_ns = now_ns;
-    uint64_t r = 0;
     for (unsigned i = 0; i < ARRIVALS_PARTS; i++) {
         arrivals_part_t *p = &a->parts[i];
         const kernel_t *k = &kernels[i];
@@ -116,8 +116,7 @@ void arrivals_happened(arrivals_t *a, uint64_t now_ns, unsigned part, uint32_t s
         uint64_t due_ns = draw_answer(k, now_ns, random);
         p->due_ns = due_ns < p->due_ns ? due_ns : p->due_ns;
         p->expected_q32 += k->gain_q32;
-        r = i % 2 ? r >> 32 : random_next(random);
-        remember(p, k, stock, (uint32_t)r);
+        remember(p, k, stock, random);
     }
     find_next(a);
 }

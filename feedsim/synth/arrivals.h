@@ -17,7 +17,8 @@
  * Waiting times are drawn exactly, by inversion (Dassios and Zhao 2013).
  *
  * Which stock a message is about: that of a message that excited the part, drawn so that each
- * weighs what is left of its excitement. A part remembers four of them (a burst eight), not all.
+ * weighs what is left of its excitement. A part remembers four of them, each drawn so, a burst its
+ * eight stocks.
  *
  * What comes without a cause is none of its business: feedsim/synth/dayline.h. Integers only, no
  * allocation, a few tens of ns a message.

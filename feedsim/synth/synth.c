@@ -23,6 +23,11 @@ uint64_t synth_messages_min(uint32_t symbols)
     return market > plain ? market : plain;
 }
 
+static uint32_t days_of(const synth_params_t *p)
+{
+    return p->days > 0 ? p->days : 1;
+}
+
 static int check(const synth_params_t *p, tbus_error_t *err)
 {
     uint32_t symbols_max = p->flow == SYNTH_PLAIN ? SYNTH_PLAIN_SYMBOLS_MAX : SYNTH_SYMBOLS_MAX;
@@ -30,7 +35,12 @@ static int check(const synth_params_t *p, tbus_error_t *err)
         return tbus_fail(err, -TBUS_ECONFIG,
                          "synth: symbols=%" PRIu32 " is out of range: 1 to %u%s", p->symbols,
                          symbols_max, p->flow == SYNTH_PLAIN ? " of flow=plain" : "");
-    uint64_t least = synth_messages_min(p->symbols);
+    if (p->days > SYNTH_DAYS_MAX || (p->days > 1 && (p->flow == SYNTH_PLAIN || p->messages == 0)))
+        return tbus_fail(err, -TBUS_ECONFIG,
+                         "synth: days=%" PRIu32 " is out of range: 1 to %u, and 1 of flow=plain "
+                         "and of messages=0",
+                         p->days, SYNTH_DAYS_MAX);
+    uint64_t least = synth_messages_min(p->symbols) * days_of(p);
     if (p->messages != 0 && p->messages < least)
         return tbus_fail(err, -TBUS_ECONFIG,
                          "synth: messages=%" PRIu64 " is too few: a session with %" PRIu32
@@ -48,7 +58,8 @@ int synth_create(const synth_params_t *params, synth_t **out_synth, tbus_error_t
     if (s && params->flow == SYNTH_PLAIN)
         s->plain = synth_plain_create(params->seed, params->symbols, params->messages);
     else if (s)
-        s->market = synth_market_create(params->seed, params->symbols, params->messages);
+        s->market =
+            synth_market_create(params->seed, params->symbols, days_of(params), params->messages);
     if (!s || (!s->plain && !s->market)) {
         synth_destroy(s);
         return tbus_fail(err, -ENOMEM, "no memory for %" PRIu32 " synthetic symbols",

@@ -8,11 +8,11 @@
  *                  every version (synth_plain.h)
  *
  * What holds of both at every message: no book is locked or crossed; every reference is of a live
- * order and the shares taken off it are there; references and match numbers are never used twice; a
- * symbol has at most SYNTH_ORDERS_MAX live orders, and usually a few hundred; exchange time never
- * goes backwards. Of SYNTH_MARKET: a stock that does not trade ('H', 'P', 'Q' of the message H) has
- * no execution but those of its cross; a C that is not printable is followed by the Q that has its
- * shares; a B names an E, P or printable C of its own stock, each once.
+ * order and the shares taken off it are there; references and match numbers are never used twice on
+ * a day; a symbol has at most SYNTH_ORDERS_MAX live orders, and usually a few hundred; exchange
+ * time never goes backwards within a day. Of SYNTH_MARKET: a stock that does not trade ('H', 'P', 'Q' of
+ * the message H) has no execution but those of its cross; a C that is not printable is followed by
+ * the Q that has its shares; a B names an E, P or printable C of its own stock, each once.
  *
  * Memory is allocated once, 64 KiB a symbol, of which an idle one uses a third. Used by
  * feedsim/source/source_synth.c. A handle belongs to one thread.
@@ -34,6 +34,7 @@ extern "C" {
 #define SYNTH_SYMBOLS_DEFAULT   8u
 #define SYNTH_SYMBOLS_MAX       11000u
 #define SYNTH_PLAIN_SYMBOLS_MAX 999u
+#define SYNTH_DAYS_MAX          1000u
 #define SYNTH_MESSAGES_DEFAULT  1000000u
 #define SYNTH_ORDERS_MAX        2000u
 
@@ -44,11 +45,12 @@ typedef struct synth_params {
     uint32_t symbols; /* 1..SYNTH_SYMBOLS_MAX; stock locates 1.., named SYN001..SYN999, SYN1000.. */
     uint32_t flow;    /* enum synth_flow_kind */
     uint64_t messages; /* in all; 0: no end */
+    uint32_t days;     /* 1..SYNTH_DAYS_MAX; 0: as 1; more of SYNTH_MARKET with an end alone */
 } synth_params_t;
 
 typedef struct synth synth_t;
 
-/* The fewest messages that a session with so many symbols can have, whatever its flow; synth_create
+/* The fewest messages that a day with so many symbols can have, whatever its flow; synth_create
  * refuses fewer. Declared for tests. */
 uint64_t synth_messages_min(uint32_t symbols);
 

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "feedsim/synth/arrivals.h"
 #include "feedsim/synth/dayline.h"
@@ -64,6 +65,8 @@ struct synth_market {
     uint64_t caused;      /* messages of this phase, */
     uint64_t causes;      /* and those of them without a cause */
     uint32_t burst_count; /* messages of a usual burst */
+    uint32_t day, days;   /* from 0 on; in all */
+    uint64_t messages;    /* of all days; 0: no end */
     uint32_t stocks_count;
     synth_stock_t stocks[];
 };
@@ -359,17 +362,7 @@ static void enter(synth_market_t *m, enum phase phase)
         begin_flow(m, SYNTH_LEAVING, GONE_NS);
 }
 
-int synth_market_next(synth_market_t *m, tick_t *out)
-{
-    while (!next_of_phase(m, out)) {
-        if (m->phase == END_OF_MESSAGES)
-            return 0;
-        enter(m, m->phase + 1);
-    }
-    return 1;
-}
-
-/* --- life --- */
+/* --- days --- */
 
 /* O V S Q M E C; R H Y L and two Q for each stock. */
 uint64_t synth_market_messages_min(uint32_t symbols)
@@ -400,16 +393,55 @@ static void plan(synth_market_t *m, uint64_t messages)
         m->left = UINT64_MAX;
 }
 
-synth_market_t *synth_market_create(uint64_t seed, uint32_t symbols, uint64_t messages)
+/* What does not divide goes to the first. */
+static uint64_t messages_of_day(const synth_market_t *m)
+{
+    return m->messages / m->days + (m->day == 0 ? m->messages % m->days : 0);
+}
+
+/* Locates move on by one place. */
+static void next_day(synth_market_t *m)
+{
+    synth_orders_t *o = &m->orders;
+    m->day++;
+    o->now_ns = START_NS;
+    o->ref = o->match = 0;
+    o->trades_count = 0;
+    memset(o->trades, 0, sizeof o->trades);
+    for (uint32_t i = 0; i < m->stocks_count; i++)
+        synth_stock_next_day(&m->stocks[i], (uint16_t)((i + m->day) % m->stocks_count + 1));
+    plan(m, messages_of_day(m));
+    enter(m, START_OF_MESSAGES);
+}
+
+int synth_market_next(synth_market_t *m, tick_t *out)
+{
+    while (!next_of_phase(m, out)) {
+        if (m->phase != END_OF_MESSAGES)
+            enter(m, m->phase + 1);
+        else if (m->day + 1 < m->days)
+            next_day(m);
+        else
+            return 0;
+    }
+    return 1;
+}
+
+/* --- life --- */
+
+synth_market_t *synth_market_create(uint64_t seed, uint32_t symbols, uint32_t days,
+                                    uint64_t messages)
 {
     synth_market_t *m = calloc(1, sizeof *m + symbols * sizeof m->stocks[0]);
     if (!m)
         return NULL;
     m->stocks_count = symbols;
+    m->days = days;
+    m->messages = messages;
     m->orders.now_ns = START_NS;
     random_seed(&m->orders.random, seed);
-    plan(m, messages);
-    uint64_t each = (messages ? messages : ENDLESS) / symbols;
+    plan(m, messages_of_day(m));
+    uint64_t each = (messages ? messages / days : ENDLESS) / symbols;
     for (uint32_t i = 0; i < symbols; i++) {
         synth_stock_init(&m->stocks[i], &m->orders.random, (uint16_t)(i + 1), each);
         if (i % 16 == 15) /* fell yesterday */

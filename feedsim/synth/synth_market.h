@@ -25,6 +25,10 @@
  * not a shorter day. With 0 there is no end: at first as many as make two billion a day, and time
  * comes up to 16:00 and never to it. feedsim/README.md has the market beside recorded ones.
  *
+ * Several days are that one after another, with the messages shared out evenly. On each the stocks
+ * have other locates, and order references and match numbers begin anew (sections 1.2.1, 1.3, 1.4:
+ * they are unique for a day).
+ *
  * A handle belongs to one thread. Used by feedsim/synth/synth.c alone.
  */
 #ifndef TICKBUS_FEEDSIM_SYNTH_SYNTH_MARKET_H
@@ -42,8 +46,10 @@ typedef struct synth_market synth_market_t;
 
 uint64_t synth_market_messages_min(uint32_t symbols);
 
-/* `symbols` 1..65535; `messages` 0: no end, else not fewer than those. NULL: no memory. */
-synth_market_t *synth_market_create(uint64_t seed, uint32_t symbols, uint64_t messages);
+/* `symbols` 1..65535; `days` above 0; `messages` 0: no end, and one day; else not fewer than those
+ * for each day. NULL: no memory. */
+synth_market_t *synth_market_create(uint64_t seed, uint32_t symbols, uint32_t days,
+                                    uint64_t messages);
 
 int synth_market_next(synth_market_t *m, tick_t *out);
 

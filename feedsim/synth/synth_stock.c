@@ -58,6 +58,17 @@ void synth_stock_init(synth_stock_t *s, random_state_t *random, uint16_t locate,
     ladder_init(&s->ladder);
 }
 
+void synth_stock_next_day(synth_stock_t *s, uint16_t locate)
+{
+    s->locate = locate;
+    s->state = 'T';
+    s->short_sale = s->short_sale == '1' ? '2' : '0';
+    s->opened_q8 = s->own_q8;
+    s->volume = 0;
+    s->paired = 0;
+    ladder_init(&s->ladder);
+}
+
 static int32_t fair_q8(const synth_stock_t *s, int32_t factor_q8)
 {
     return s->own_q8 + factor_q8 * s->factor_share_q8 / 256;

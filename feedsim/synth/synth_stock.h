@@ -53,6 +53,10 @@ typedef struct synth_stock {
  * moves the price. The memory is zero. */
 void synth_stock_init(synth_stock_t *s, random_state_t *random, uint16_t locate, uint64_t messages);
 
+/* Its next day: its orders are gone, it has another locate, and what restricted short sales
+ * yesterday does so today, and no longer. The price goes on. */
+void synth_stock_next_day(synth_stock_t *s, uint16_t locate);
+
 /* In levels, within SYNTH_FAIR_MIN..MAX. */
 int synth_stock_fair(const synth_stock_t *s, int32_t factor_q8);
 

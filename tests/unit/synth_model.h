@@ -38,6 +38,7 @@ typedef struct book {
 
 typedef struct model {
     uint32_t symbols;
+    uint32_t day; /* by so many places the locates have moved on */
     uint64_t refs;
     order_t *orders;
     book_t *books; /* by locate */
@@ -145,10 +146,11 @@ static inline void look_at_touch(const model_t *m, book_t *b)
         assert_true(bid < ask);
 }
 
-static inline void assert_named(const tick_t *t)
+static inline void assert_named(const model_t *m, const tick_t *t)
 {
-    char name[17];
-    snprintf(name, sizeof(name), "SYN%03u     ", (unsigned)tick_locate(t));
+    char name[32];
+    snprintf(name, sizeof(name), "SYN%03u     ",
+             (tick_locate(t) - 1 + m->symbols - m->day % m->symbols) % m->symbols + 1);
     assert_memory_equal(t->symbol, name, 8);
 }
 
@@ -159,7 +161,7 @@ static inline void model_orders(model_t *m, const tick_t *t)
     switch (t->type) {
     case 'A':
     case 'F':
-        assert_named(t);
+        assert_named(m, t);
         assert_true(t->side == 'B' || t->side == 'S');
         model_add(m, t->order_ref, locate, t->side == 'S', t->qty, t->px_e4);
         break;

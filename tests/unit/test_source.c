@@ -167,6 +167,10 @@ static void specs_that_name_nothing_are_refused_with_what_to_write(void **state)
     assert_refused("synth:seed=1.5", -TBUS_ECONFIG, "needs a whole number");
     assert_refused("synth:seed=1,", -TBUS_ECONFIG, "end with a comma");
     assert_refused("synth:seed=1,,symbols=2", -TBUS_ECONFIG, "unknown key \"\"");
+    assert_refused("synth:flow=wild", -TBUS_ECONFIG, "unknown flow \"wild\"");
+    assert_refused("synth:days=0", -TBUS_ECONFIG, "out of range");
+    assert_refused("synth:days=1001", -TBUS_ECONFIG, "out of range");
+    assert_refused("synth:days=2,flow=plain", -TBUS_ECONFIG, "out of range");
     assert_refused("synth:symbols=0", -TBUS_ECONFIG, "out of range");
     assert_refused("synth:symbols=8589934593", -TBUS_ECONFIG, "out of range");
     assert_refused("synth:messages=10", -TBUS_ECONFIG, "too few");

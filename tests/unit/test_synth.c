@@ -30,7 +30,7 @@ static void check_plain(const model_t *m, const tick_t *t)
     if (t->type == 'C' || t->type == 'E')
         assert_true(t->match > 0);
     if (t->type == 'P') {
-        assert_named(t);
+        assert_named(m, t);
         assert_in_range(t->px_e4, b->touch[0] * 100 + 1, b->touch[1] * 100 - 1);
     }
 }
@@ -158,9 +158,11 @@ static void parameters_out_of_range_are_refused(void **state)
 {
     (void)state;
     static const synth_params_t wrong[] = {
-        {1, 0, SYNTH_PLAIN, 1000}, {1, SYNTH_PLAIN_SYMBOLS_MAX + 1, SYNTH_PLAIN, 0},
-        {1, 8, SYNTH_PLAIN, 10},   {1, 0, SYNTH_MARKET, 1000},
-        {1, 8, SYNTH_MARKET, 10},  {1, SYNTH_SYMBOLS_MAX + 1, SYNTH_MARKET, 0}};
+        {1, 0, SYNTH_PLAIN, 1000, 0},  {1, SYNTH_PLAIN_SYMBOLS_MAX + 1, SYNTH_PLAIN, 0, 0},
+        {1, 8, SYNTH_PLAIN, 10, 0},    {1, 8, SYNTH_PLAIN, 1000, 2},
+        {1, 0, SYNTH_MARKET, 1000, 0}, {1, SYNTH_SYMBOLS_MAX + 1, SYNTH_MARKET, 0, 0},
+        {1, 8, SYNTH_MARKET, 10, 0},   {1, 8, SYNTH_MARKET, 100, 2},
+        {1, 8, SYNTH_MARKET, 0, 2},    {1, 8, SYNTH_MARKET, UINT64_MAX, SYNTH_DAYS_MAX + 1}};
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         synth_t *s;
         tbus_error_t err;
