@@ -20,6 +20,7 @@ bool exposure_create(exposure_t *e, const market_t *market, const marks_t *marks
     e->open = table_create((size_t)open_orders_max + 1, sizeof *e->open);
     if (!id_map_create(&e->open_by_id, open_orders_max) || !e->symbols || !e->open)
         return false;
+    e->held[0] = 1; /* what is of no symbol: days begin */
     for (uint32_t i = 1; i < open_orders_max; i++)
         e->open[i].worse = i + 1;
     e->open_free = 1;
@@ -79,6 +80,7 @@ static void book_execution(exposure_t *e, const report_t *r)
     e->positions_value = e->positions_value - value_before + value_of(s);
     uint64_t bit = UINT64_C(1) << (locate % 64);
     e->held[locate / 64] = qty != 0 ? e->held[locate / 64] | bit : e->held[locate / 64] & ~bit;
+    e->held[0] |= 1;
 }
 
 /* ---- open orders */
@@ -283,6 +285,12 @@ static void execute(exposure_t *e, uint32_t place, const report_t *r)
     if (r->leaves > left)
         left = r->leaves < open->leaves ? r->leaves : open->leaves;
     reduce(e, open, left);
+}
+
+uint16_t exposure_symbol_of(const exposure_t *e, const report_t *r)
+{
+    uint32_t place = id_map_find(&e->open_by_id, r->order_id);
+    return place != 0 ? e->open[place].locate : market_number(e->market, report_locate(r));
 }
 
 void exposure_on_report(exposure_t *e, const report_t *r)

@@ -102,6 +102,8 @@ bool exposure_meets(const exposure_t *e, const order_t *order, bool of_others);
 /* A new order, or a replace, was let through: it is open from now on. Requires room, and that its
  * id is not open. Cost: own open orders of that side and symbol that are better. */
 void exposure_open(exposure_t *e, const order_t *order);
+/* The symbol that a report is about: of an open order its own, else that of the locate today. */
+uint16_t exposure_symbol_of(const exposure_t *e, const report_t *report);
 void exposure_on_report(exposure_t *e, const report_t *report);
 /* A tick was taken; it matters where there is a position. */
 void exposure_on_market(exposure_t *e, const market_event_t *event);

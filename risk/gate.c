@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include <tickbus/atomic.h>
+
 #include "risk/exposure.h"
 #include "risk/order_form.h"
 #include "risk/rate.h"
@@ -141,12 +143,16 @@ const uint64_t *gate_concerns(const gate_t *g)
 
 void gate_on_report(gate_t *g, const report_t *report)
 {
-    exposure_on_report(&g->exposure, report);
+    report_t of_symbol = *report;
+    of_symbol.locate = exposure_symbol_of(&g->exposure, report);
+    exposure_on_report(&g->exposure, &of_symbol);
     look_at_loss(g);
 }
 
 void gate_on_market(gate_t *g, const market_event_t *event)
 {
+    if (TBUS_UNLIKELY(event->new_day))
+        gate_restart_rate(g);
     exposure_on_market(&g->exposure, event);
     look_at_loss(g);
 }
@@ -217,6 +223,16 @@ static inline finding_t check_test_symbol(inquiry_t *q)
 static inline finding_t check_halted(inquiry_t *q)
 {
     return flag(q->symbol->trading == MARKET_HALTED, false);
+}
+
+static inline finding_t check_closed(inquiry_t *q)
+{
+    return flag(market_is_open(q->gate->market), true);
+}
+
+static inline finding_t check_stale(inquiry_t *q)
+{
+    return flag(q->symbol->stale, false);
 }
 
 static inline finding_t check_loss(inquiry_t *q)
@@ -407,7 +423,9 @@ static inline finding_t check_open_orders(inquiry_t *q)
     X(KILL_SWITCH, GATE_FLAG_CLEAR, check_kill_switch)                                             \
     X(UNKNOWN_SYMBOL, GATE_FLAG_SET, check_symbol)                                                 \
     X(TEST_SYMBOL, GATE_FLAG_CLEAR, check_test_symbol)                                             \
+    X(CLOSED, GATE_FLAG_SET, check_closed)                                                         \
     X(HALTED, GATE_FLAG_CLEAR, check_halted)                                                       \
+    X(STALE_BOOK, GATE_FLAG_CLEAR, check_stale)                                                    \
     X(LOSS_LIMIT, GATE_AT_MOST, check_loss)                                                        \
     X(REDUCING, GATE_FLAG_CLEAR, check_reducing)                                                   \
     X(TICK_SIZE, GATE_FLAG_SET, check_tick_size)                                                   \
@@ -444,8 +462,17 @@ static uint8_t judge_cancel(gate_t *g, inquiry_t *q)
     if (!check(&q).passed)                                                                         \
         return REASON_##failure;
 
-uint8_t gate_judge(gate_t *g, const order_t *o, uint64_t now_ns)
+/* The same order, of the symbol by its number. */
+static inline order_t order_of_symbol(const gate_t *g, const order_t *sent)
 {
+    order_t order = *sent;
+    order.locate = market_number(g->market, order_locate(sent));
+    return order;
+}
+
+uint8_t gate_judge(gate_t *g, const order_t *sent, uint64_t now_ns)
+{
+    order_t order = order_of_symbol(g, sent), *o = &order;
     inquiry_t q = {.gate = g, .order = o, .now_ns = now_ns, .explains = false};
     if (o->kind == ORDER_CANCEL)
         return judge_cancel(g, &q);
@@ -456,9 +483,10 @@ uint8_t gate_judge(gate_t *g, const order_t *o, uint64_t now_ns)
     return REASON_NONE;
 }
 
-unsigned gate_explain(const gate_t *g, const order_t *o, uint64_t now_ns,
+unsigned gate_explain(const gate_t *g, const order_t *sent, uint64_t now_ns,
                       gate_check_t out_checks[GATE_CHECKS_MAX])
 {
+    order_t order = order_of_symbol(g, sent), *o = &order;
     inquiry_t q = {.gate = g, .order = o, .now_ns = now_ns, .explains = true};
     unsigned count = 0;
     bool reached = true;

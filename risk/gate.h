@@ -16,31 +16,34 @@
  *     4 UNKNOWN_SYMBOL  neither directory entry nor order seen for its locate
  *     5 TEST_SYMBOL     the directory calls it a test issue (R, authenticity T), and test_symbols
  *                       is RISK_TEST_SYMBOLS_REFUSE
- *     6 HALTED          the symbol does not trade
- *     7 LOSS_LIMIT      the loss has been more than loss_max_e4, unless the order closes
- *     8 REDUCING        somebody has said that positions may only be closed, unless it closes
- *     9 TICK_SIZE       limit price at 1.0000 or above and no multiple of 0.0100 (Rule 612 of
+ *     6 CLOSED          the system takes no orders: before the phase SYSTEM of a day that was seen
+ *                       to begin, and after its end (tickbus/market/market.h)
+ *     7 HALTED          the symbol does not trade
+ *     8 STALE_BOOK      nobody knows what its book lacks: the directory has lied about it
+ *     9 LOSS_LIMIT      the loss has been more than loss_max_e4, unless the order closes
+ *    10 REDUCING        somebody has said that positions may only be closed, unless it closes
+ *    11 TICK_SIZE       limit price at 1.0000 or above and no multiple of 0.0100 (Rule 612 of
  *                       Regulation NMS), or above 199,999.9900 (the highest of OUCH 5.0)
- *    10 MAX_QTY         qty > max_order_qty
- *    11 MAX_NOTIONAL    qty x limit price > max_order_notional_e4
- *    12 NO_REFERENCE    no limit price (0), or a side of the book empty, or the book locked or
+ *    12 MAX_QTY         qty > max_order_qty
+ *    13 MAX_NOTIONAL    qty x limit price > max_order_notional_e4
+ *    14 NO_REFERENCE    no limit price (0), or a side of the book empty, or the book locked or
  *                       crossed; of an order that closes: the side that it would hit is empty
- *    13 PRICE_COLLAR    limit price further than the collar above or below its reference
- *    14 SHORT_SALE      while the last Y of the symbol has action 1 or 2 (Rule 201 of Regulation
+ *    15 PRICE_COLLAR    limit price further than the collar above or below its reference
+ *    16 SHORT_SALE      while the last Y of the symbol has action 1 or 2 (Rule 201 of Regulation
  *                       SHO): a sell at or below the best bid of more than the position less all
  *                       open sells, of all strategies together. Our own feed's best bid stands for
  *                       the national one; without a bid there is no such price
- *    15 SELF_MATCH      an open order of ours of the other side and the same symbol at the limit
+ *    17 SELF_MATCH      an open order of ours of the other side and the same symbol at the limit
  *                       price or better. Unless gate_rules_t.self_match is CANCEL_NEWEST, one of
  *                       another strategy: those of its own the venue cancels (risk/venue/venue.h)
- *    16 OVERFLOW        17 or 18 cannot be computed in 64 bits; and every order after an execution
+ *    18 OVERFLOW        19 or 20 cannot be computed in 64 bits; and every order after an execution
  *                       that could not be booked
- *    17 POSITION_LIMIT  position + all open orders of its side + this one beyond position_max
- *    18 GROSS_NOTIONAL  value of all positions + all open orders + this one beyond
+ *    19 POSITION_LIMIT  position + all open orders of its side + this one beyond position_max
+ *    20 GROSS_NOTIONAL  value of all positions + all open orders + this one beyond
  *                       gross_notional_max_e4, unless it closes
- *    19 RATE            orders_per_second orders have passed within the last second
- *    20 MESSAGE_RATE    messages_per_second orders and cancels have passed within the last second
- *    21 OPEN_ORDERS     open_orders_max orders are open
+ *    21 RATE            orders_per_second orders have passed within the last second
+ *    22 MESSAGE_RATE    messages_per_second orders and cancels have passed within the last second
+ *    23 OPEN_ORDERS     open_orders_max orders are open
  *
  * The duplicate check stands before all that depend on the state of the world: so a REJECTED for
  * any other reason than MALFORMED and DUPLICATE_ID is about the one order that ever had the id, and
@@ -62,7 +65,8 @@
  * of a symbol with a position. Once it is more than loss_max_e4 as that is then, closing orders and
  * cancels alone pass, whatever becomes of loss or limit, until gate_rearm.
  *
- * States: ACTIVE; REDUCING, closing orders and cancels pass (7, 8); HALTED, cancels alone pass (3).
+ * States: ACTIVE; REDUCING, closing orders and cancels pass (9, 10); HALTED, cancels alone pass
+ * (3).
  *
  * When limits become smaller, orders that rest stay: they have passed, and count in full in each
  * check from then on, so new ones are rejected until what is open fits again. Who wants them off
@@ -72,7 +76,10 @@
  * in the second that ends with it, and fewer than messages_per_second orders and cancels. The clock
  * is market time (tickbus/market/clock.h), at which the order was sent: the same inputs give the
  * same decisions at any pace. Where that clock restarts, because the stamps of the market data went
- * back, the windows begin anew.
+ * back, and with each day, the windows begin anew.
+ *
+ * Symbols: orders and reports name wire locates; positions, open orders and limits are those of the
+ * symbol, through all days and under every locate that it has.
  *
  * A replace is judged as a new order. Until it is answered the larger of it and of the order that
  * it replaces counts as open (exposure.h), so what it adds is what it is larger by.
@@ -144,7 +151,7 @@ bool gate_loss_latched(const gate_t *g);
 void gate_restart_rate(gate_t *g);
 
 /* Which symbols gate_on_market has something to do for: bit by locate, set while there is a
- * position. Good as long as the gate. */
+ * position, and always for locate 0, under which days begin. Good as long as the gate. */
 const uint64_t *gate_concerns(const gate_t *g);
 
 /* Decide on an order against the market as it is now. `now_ns`: market time.
@@ -180,7 +187,7 @@ typedef struct gate_check {
     bool reached; /* all before it have passed: the first that fails gives the reason */
 } gate_check_t;
 
-#define GATE_CHECKS_MAX 21u
+#define GATE_CHECKS_MAX 23u
 
 /* What gate_judge would find now, check by check, in its order; it changes nothing. Checks behind
  * the first that fails are made as well. A cancel has the first check alone. Returns how many there

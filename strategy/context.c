@@ -95,7 +95,7 @@ static order_t make_order(const strat_context_t *ctx, own_order_t *own, uint8_t 
     return (order_t){
         .order_id = own->id,
         .md_seq = ctx->cause.md_seq,
-        .locate = own->locate,
+        .locate = market_wire_locate(ctx->base.market, own->locate),
         .intended = ctx->cause.intended_ns,
         .report_seq = ctx->report_seq,
         .at = ctx->base.now_ns,

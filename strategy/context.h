@@ -34,7 +34,7 @@ typedef struct order_counters {
     tbus_atomic_u64_t *report_mismatches;
 } order_counters_t;
 
-#define BOOK_COUNTERS_MAX 16
+#define BOOK_COUNTERS_MAX 24
 
 /* What a message is an answer to. */
 typedef struct cause {

@@ -8,12 +8,12 @@
  *                    +-- rejected, filled, cancelled by others --> NONE
  *
  * and wants a price: that of its side of the touch, or none at all when the book is one-sided,
- * locked or crossed (a quote would cross), the symbol is halted, or an execution could take the
- * position beyond its limit. An order whose price is no longer wanted is cancelled; the next one
- * goes out once the exchange has said that it is gone. Between two new orders of a side at least
- * requote_ns_min of event time pass, and twice as much (1 ms at least) with every further rejection
- * in a row. So a quote follows the touch at that pace; one that is not wanted at all is cancelled
- * at once.
+ * locked or crossed (a quote would cross), the symbol is halted or its book stale, the system has
+ * closed, or an execution could take the position beyond its limit. An order whose price is no
+ * longer wanted is cancelled; the next one goes out once the exchange has said that it is gone.
+ * Between two new orders of a side at least requote_ns_min of event time pass, and twice as much (1
+ * ms at least) with every further rejection in a row. So a quote follows the touch at that pace;
+ * one that is not wanted at all is cancelled at once.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -78,7 +78,9 @@ static uint32_t wanted_px(const quote_t *q, const strat_context_t *ctx, uint16_t
     if (q->winding_down || touch.bid_qty == 0 || touch.ask_qty == 0 ||
         touch.bid_px_e4 >= touch.ask_px_e4)
         return 0;
-    if (market_symbol(market, locate)->trading == MARKET_HALTED)
+    const market_symbol_t *symbol = market_symbol(market, locate);
+    if (symbol->trading == MARKET_HALTED || symbol->stale ||
+        market_day(market)->phase == MARKET_PHASE_CLOSED)
         return 0;
     if (s->state == QUOTE_NONE && !within_limit(q, strat_position(ctx, locate), s->side))
         return 0;
@@ -241,14 +243,17 @@ static int quote_create(strat_context_t *ctx, const void *values, void **out_sel
     return 0;
 }
 
-/* A halt changes no touch. */
+/* A halt changes no touch, and neither does the end of the day. */
 static void quote_on_tick(void *self, strat_context_t *ctx, const tick_t *tick, uint64_t md_seq)
 {
     (void)md_seq;
     quote_t *q = self;
+    if (tick->type == ITCH_SYSTEM_EVENT)
+        for (uint32_t i = 0; i < q->symbols_count; i++)
+            quote_both(q, ctx, &q->symbols[i]);
     if (tick->type != ITCH_STOCK_TRADING_ACTION && tick->type != ITCH_OPERATIONAL_HALT)
         return;
-    uint8_t place = q->place[tick_locate(tick)];
+    uint8_t place = q->place[market_number(strat_market(ctx), tick_locate(tick))];
     if (place != 0)
         quote_both(q, ctx, &q->symbols[place - 1]);
 }

@@ -103,6 +103,13 @@ static cause_t cause_of(const strat_context_t *ctx, const report_t *report, cons
     return due_cause(ctx);
 }
 
+/* Messages name wire locates, strategies symbols. */
+static uint16_t symbol_of(const strat_context_t *ctx, const report_t *report)
+{
+    const own_order_t *own = own_orders_find(&ctx->own, report->order_id);
+    return own ? own->locate : market_number(ctx->base.market, report_locate(report));
+}
+
 static int take_report(strat_context_t *ctx, const report_t *report)
 {
     own_order_t *own = own_orders_find(&ctx->own, report->order_id);
@@ -357,6 +364,7 @@ static int take(market_stage_t *base)
     const due_report_t *due = inbox_first(&ctx->inbox);
     if (due && (!market_stage_waits(base) || report_at_ns(ctx) <= timer_at_ns(ctx))) {
         report_t report = due->report;
+        report.locate = symbol_of(ctx, &report);
         ctx->report_seq = due->seq;
         if (TBUS_UNLIKELY(base->now_ns > report.seen) && market_stage_waits(base))
             note_late(ctx, due->seq);

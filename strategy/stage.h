@@ -43,6 +43,9 @@
  *         .executed_shares .bbo_changes
  *         .over_reductions .malformed
  *         .duplicate_adds
+ *         .foreign_adds .foreign_locates
+ *         .non_printable_shares
+ *         .trade_shares .cross_shares
  *         .unknown_order_refs             all, and by message type:
  *                                         books.unknown_order_refs.E .C .X .D .U
  * Those of books and pnl are exact when the stage is idle, has finished or has failed, and else a

@@ -189,7 +189,7 @@ static inline void apply_execution(market_t *m, const tick_t *tick)
     m->event.in_cross = m->event.executed && (!printable || symbol->trading == MARKET_HALTED);
     if (own_price && m->event.executed)
         symbol->last_px_e4 = m->event.removed_px_e4;
-    else if (!own_price && printable && !m->event.foreign)
+    else if (!own_price && printable && !m->event.foreign && symbol->known)
         symbol->last_px_e4 = tick->px_e4;
 }
 
@@ -203,7 +203,7 @@ static void apply_trade(market_t *m, const tick_t *tick)
     if (TBUS_UNLIKELY(symbols_differ(m, m->event.wire_locate, name))) {
         m->stats.foreign_locates++;
         symbols_contradict(m, m->event.wire_locate, name);
-    } else if (tick->type == ITCH_TRADE || shares != 0) {
+    } else if (m->symbols[m->event.locate].known && (tick->type == ITCH_TRADE || shares != 0)) {
         m->symbols[m->event.locate].last_px_e4 = tick->px_e4;
     }
 }
@@ -390,7 +390,8 @@ uint16_t market_number(const market_t *m, uint16_t wire_locate)
 
 uint16_t market_wire_locate(const market_t *m, uint16_t locate)
 {
-    return m->symbols[locate].wire_locate;
+    const market_symbol_t *symbol = &m->symbols[locate];
+    return symbol->known ? symbol->wire_locate : m->numbers[locate] == locate ? locate : 0;
 }
 
 market_touch_t market_touch(const market_t *m, uint16_t locate)

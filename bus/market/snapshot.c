@@ -154,45 +154,73 @@ static void collect_session(snapshot_t *s, const market_t *m, const standing_t *
     s->admin_count += standing_copy_session(standing, &s->admin[s->admin_count]);
 }
 
-static uint32_t told_of(snapshot_t *s, const standing_t *standing, uint16_t wire_locate)
+static uint32_t add_directory(snapshot_t *s, const standing_t *standing, uint32_t wire_locate)
 {
-    if (wire_locate >= standing_locates(standing))
-        return 0;
-    return standing_copy_locate(standing, wire_locate, &s->admin[s->admin_count]);
+    tick_t *out = &s->admin[s->admin_count];
+    uint32_t told = standing_copy_directory(standing, (uint16_t)wire_locate, out);
+    s->admin_count += told;
+    return told;
 }
 
-static bool is_first(const market_t *m, uint16_t wire_locate)
+static void add_states(snapshot_t *s, const standing_t *standing, uint32_t index)
+{
+    tick_t *out = &s->admin[s->admin_count];
+    s->admin_count += standing_copy_states(standing, (uint16_t)index, out);
+}
+
+static bool is_first(const market_t *m, uint32_t wire_locate)
 {
     const market_symbol_t *symbol = &m->symbols[m->numbers[wire_locate]];
     return !symbol->known || symbol->wire_locate == wire_locate;
 }
 
-/* What nothing that is handed on would name otherwise. */
-static void name_unless_told(snapshot_t *s, const market_t *m, const standing_t *standing,
-                             uint16_t wire_locate)
+/* Do messages that are handed on name the symbol, under this locate? K and J name nobody. */
+static bool names_it(const tick_t *ticks, uint32_t count, const market_symbol_t *symbol,
+                     uint32_t wire_locate)
 {
+    for (uint32_t i = 0; i < count; i++)
+        if (ticks[i].type != ITCH_QUOTING_PERIOD_UPDATE &&
+            ticks[i].type != ITCH_LULD_AUCTION_COLLAR && tick_locate(&ticks[i]) == wire_locate &&
+            memcmp(&ticks[i].body[ITCH_BODY_AT(STOCK_DIRECTORY, symbol)], symbol->name, 8) == 0)
+            return true;
+    return false;
+}
+
+/* Does nothing name the symbol of its first locate, that is handed on in time? */
+static bool is_nameless(snapshot_t *s, const market_t *m, const standing_t *standing,
+                        uint32_t wire_locate)
+{
+    tick_t *scratch = &s->admin[s->admin_count];
     uint16_t number = m->numbers[wire_locate];
+    const market_symbol_t *symbol = &m->symbols[number];
     const book_side_t *sides = m->books[number].sides;
-    bool by_orders = (sides[BOOK_BID].best | sides[BOOK_ASK].best) != 0 && !s->doubled[number];
-    if (m->symbols[number].known && !by_orders && told_of(s, standing, wire_locate) == 0)
-        add_for_books(s, wire_locate, m->symbols[number].name, 0);
+    uint32_t count = standing_copy_directory(standing, (uint16_t)wire_locate, scratch);
+    if (!symbol->known || names_it(scratch, count, symbol, wire_locate))
+        return false;
+    if (s->doubled[number])
+        return true;
+    count = standing_copy_states(standing, number, scratch);
+    return (sides[BOOK_BID].best | sides[BOOK_ASK].best) == 0 &&
+           !names_it(scratch, count, symbol, wire_locate);
 }
 
 /* A symbol is that of the locate that named it first: those come before the others. An R comes
  * before all As. */
 static void collect_locates(snapshot_t *s, const market_t *m, const standing_t *standing)
 {
-    for (uint32_t i = 0; i < standing_locates(standing); i++)
-        if (is_first(m, (uint16_t)i))
-            s->admin_count += told_of(s, standing, (uint16_t)i);
+    for (uint32_t i = 0; i < MARKET_LOCATES; i++)
+        if (is_first(m, i))
+            add_directory(s, standing, i);
     for (uint32_t i = 1; i < MARKET_LOCATES; i++)
-        if (is_first(m, (uint16_t)i))
-            name_unless_told(s, m, standing, (uint16_t)i);
+        if (is_first(m, i) && is_nameless(s, m, standing, i))
+            add_for_books(s, (uint16_t)i, m->symbols[m->numbers[i]].name, 0);
     for (uint32_t i = 1; i < MARKET_LOCATES; i++)
-        if (!is_first(m, (uint16_t)i)) {
-            s->admin_count += told_of(s, standing, (uint16_t)i);
-            name_unless_told(s, m, standing, (uint16_t)i);
+        if (!is_first(m, i)) {
+            add_for_books(s, (uint16_t)i, m->symbols[m->numbers[i]].name, 0);
+            add_directory(s, standing, i);
         }
+    for (uint32_t i = 0; i < MARKET_LOCATES; i++)
+        add_states(s, standing, i);
 }
 
 static void collect_stale(snapshot_t *s, const market_t *m)

@@ -2,6 +2,7 @@
 #include "bus/market/standing.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -10,7 +11,8 @@
 /* A tick of type 0 has not been heard of. */
 struct standing {
     tick_t of_session[STANDING_OF_SESSION];
-    uint32_t locates; /* the highest that was heard of, plus one; 0: none */
+    uint32_t locates; /* the highest row in use, plus one; 0: none */
+    /* R, K and J by wire locate, the others by number of the symbol */
     tick_t of_locate[65536][STANDING_OF_LOCATE];
 };
 
@@ -120,10 +122,11 @@ void standing_keep_tick(standing_t *s, const market_event_t *event, const tick_t
     default:
         break;
     }
-    uint32_t locate = tick_locate(tick);
     int place = event->foreign ? -1 : place_of(tick);
     if (place < 0)
         return;
+    bool of_symbol = place >= PLACE_H && place <= PLACE_Y;
+    uint32_t locate = of_symbol ? event->locate : tick_locate(tick);
     if (s->locates <= locate)
         s->locates = locate + 1;
     keep(&s->of_locate[locate][place], tick);
@@ -148,12 +151,14 @@ uint32_t standing_copy_session(const standing_t *s, tick_t *out_ticks)
     return copy(&s->of_session[SESSION_PHASE], STANDING_OF_SESSION - 1, out_ticks);
 }
 
-uint32_t standing_copy_locate(const standing_t *s, uint16_t wire_locate, tick_t *out_ticks)
+uint32_t standing_copy_directory(const standing_t *s, uint16_t wire_locate, tick_t *out_ticks)
 {
-    return copy(s->of_locate[wire_locate], STANDING_OF_LOCATE, out_ticks);
+    return wire_locate < s->locates ? copy(&s->of_locate[wire_locate][PLACE_R], 1, out_ticks) : 0;
 }
 
-uint32_t standing_locates(const standing_t *s)
+uint32_t standing_copy_states(const standing_t *s, uint16_t index, tick_t *out_ticks)
 {
-    return s->locates;
+    if (index >= s->locates)
+        return 0;
+    return copy(&s->of_locate[index][PLACE_R + 1], STANDING_OF_LOCATE - 1, out_ticks);
 }

@@ -7,9 +7,9 @@
  *
  *    of the session       S system event: the O that began the day, and the last one that moved the
  *                         phase on; V and W market-wide circuit breaker
- *    of each locate       R directory, H trading action, h operational halt (one for each of the
- *                         markets Q, B, X and all others), Y short sale restriction, K quoting
- *                         period of an IPO, J auction collar
+ *    of each locate       R directory, K quoting period of an IPO, J auction collar
+ *    of each symbol       H trading action, h operational halt (one for each of the markets Q, B, X
+ *                         and all others), Y short sale restriction
  *
  * What the market view did not believe (market_event_t.foreign), an S that moves no phase, and an
  * H, h or Y that says something ITCH 5.0 does not know, change nothing there and are not kept: else
@@ -70,12 +70,13 @@ static inline void standing_keep(standing_t *s, const market_event_t *event, con
 
 /* Each copies what holds to `out_ticks`, sizeof(tick_t) bytes a tick with the time `intended` 0,
  * and returns how many: the O of the day (0 or 1); what else is of the session, at most
- * STANDING_OF_SESSION - 1; what is of a locate, at most STANDING_OF_LOCATE, R first. */
+ * STANDING_OF_SESSION - 1; the R of a locate (0 or 1); and what else is at `index`, at most
+ * STANDING_OF_LOCATE - 1: the H, h and Y of the symbol of that number, whichever of its locates
+ * they came under, and the K and J of that wire locate. */
 uint32_t standing_copy_start(const standing_t *s, tick_t *out_ticks);
 uint32_t standing_copy_session(const standing_t *s, tick_t *out_ticks);
-uint32_t standing_copy_locate(const standing_t *s, uint16_t wire_locate, tick_t *out_ticks);
-/* No locate from this one on has been heard of. */
-uint32_t standing_locates(const standing_t *s);
+uint32_t standing_copy_directory(const standing_t *s, uint16_t wire_locate, tick_t *out_ticks);
+uint32_t standing_copy_states(const standing_t *s, uint16_t index, tick_t *out_ticks);
 
 #ifdef __cplusplus
 }

@@ -133,6 +133,7 @@ void symbols_begin_day(market_t *m)
         market_symbol_t blank = {0};
         memcpy(blank.name, symbol->name, sizeof blank.name);
         blank.last_px_e4 = symbol->last_px_e4;
+        blank.wire_locate = symbol->wire_locate;
         *symbol = blank;
         m->numbers[i] = is_free(m, i) ? (uint16_t)i : 0;
     }

@@ -90,3 +90,14 @@ bool breaks_take(breaks_t *b, uint64_t match, breakable_t *out_execution)
     forget(b, first);
     return true;
 }
+
+void breaks_forget_all(breaks_t *b)
+{
+    breakable_t gone;
+    if (b->executions_max == 0)
+        return;
+    for (uint32_t i = 0; i <= b->by_match.mask; i++)
+        while (b->by_match.entries[i].id != 0) /* a follower may move here */
+            (void)breaks_take(b, b->by_match.entries[i].id, &gone);
+    b->last_of_match = 0;
+}

@@ -48,6 +48,9 @@ void breaks_remember(breaks_t *b, const breakable_t *execution);
 /* Take the first execution of a trade out of the ring: false when there is none (any more). */
 bool breaks_take(breaks_t *b, uint64_t match, breakable_t *out_execution);
 
+/* All are forgotten: match numbers are those of a day. Cold. */
+void breaks_forget_all(breaks_t *b);
+
 /* The symbol has none. */
 static inline bool breaks_none(const breaks_t *b, uint16_t locate)
 {

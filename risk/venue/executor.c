@@ -35,7 +35,10 @@ typedef struct executor_stage {
     uint64_t undurable_ns;
     uint32_t risk_owner; /* participant number, 0: none that has a horizon */
     tbus_horizon_view_t risk;
-    uint64_t arrival_ns;   /* of the last order that was taken off the ring */
+    uint64_t arrival_ns;  /* of the last order that was taken off the ring */
+    uint64_t day_ns;      /* when the day began; 0: it was not seen to */
+    uint64_t arriving_id; /* of the order that arrived last, and its wire locate */
+    uint16_t arriving_locate;
     uint64_t seen_ns;      /* of the last report */
     uint64_t reports_made; /* reports so far */
     report_t held;         /* the last report of the event in hand, until it is known to be that */
@@ -108,6 +111,9 @@ static void on_report(void *context, const report_t *from_venue, uint64_t intend
     executor_stage_t *e = context;
     release(e, e->answers ? REPORT_MORE : 0);
     e->held = *from_venue;
+    e->held.locate = from_venue->order_id == e->arriving_id
+                         ? e->arriving_locate
+                         : market_symbol(e->base.market, report_locate(from_venue))->wire_locate;
     e->held_intended = intended;
     e->holds = true;
     const venue_session_t *session = e->base.session;
@@ -321,16 +327,22 @@ static int collect(market_stage_t *base)
     return 0;
 }
 
-static void execute(executor_stage_t *e, const order_t *order, bool whole)
+static void execute(executor_stage_t *e, const order_t *sent, bool whole)
 {
-    if (!whole || order->md_seq > market_seq(e->base.market))
-        venue_refuse(e->venue, order, REASON_MALFORMED);
-    else if (order->reason != REASON_NONE)
-        venue_refuse(e->venue, order, (uint8_t)order->reason);
-    else if (order->kind != ORDER_CANCEL && e->acts.halted)
-        venue_refuse(e->venue, order, REASON_KILL_SWITCH);
+    order_t order = *sent; /* of the symbol by its number */
+    e->arriving_id = sent->order_id;
+    e->arriving_locate = order_locate(sent);
+    order.locate = market_number(e->base.market, order_locate(sent));
+    if (!whole || order.md_seq > market_seq(e->base.market))
+        venue_refuse(e->venue, &order, REASON_MALFORMED);
+    else if (order.reason != REASON_NONE)
+        venue_refuse(e->venue, &order, (uint8_t)order.reason);
+    else if (order.kind != ORDER_CANCEL && e->acts.halted)
+        venue_refuse(e->venue, &order, REASON_KILL_SWITCH);
+    else if (order.kind != ORDER_CANCEL && order.at < e->day_ns)
+        venue_refuse(e->venue, &order, REASON_CLOSED);
     else
-        venue_order(e->venue, order);
+        venue_order(e->venue, &order);
 }
 
 static int take(market_stage_t *base)
@@ -358,6 +370,8 @@ static int on_tick(market_stage_t *base, const tick_t *tick, size_t bytes,
 {
     executor_stage_t *e = (executor_stage_t *)(void *)base;
     e->answers = e->first_answer = false;
+    if (TBUS_UNLIKELY(event->new_day))
+        e->day_ns = base->now_ns;
     venue_on_market(e->venue, event, bytes >= sizeof *tick ? tick : NULL);
     if (TBUS_UNLIKELY(e->holds)) {
         release(e, 0);

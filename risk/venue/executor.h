@@ -12,6 +12,10 @@
  * + the response latency, but not before an earlier report. By the clock of the host an order
  * arrives when it is there and `md` was taken as far as the tick that it answers.
  *
+ * An order that was sent before the day began, and arrives later, is rejected (CLOSED): its locate
+ * may be that of another stock by then. Orders and reports name wire locates
+ * (tickbus/market/market.h), the venue model goes by symbols.
+ *
  * With executor.durable an order is taken only when its record is on the disk, which is looked at
  * every 100 us while one waits: what an order does, and its market time, stay the same.
  *

@@ -260,17 +260,33 @@ static void on_trade(venue_t *v, uint16_t locate, const tick_t *tick)
     }
 }
 
+/* What rests ends with the day's system hours, or with the next day. */
+static void on_phase(venue_t *v, const market_event_t *e)
+{
+    if (e->new_day || market_day(v->market)->phase == MARKET_PHASE_CLOSED)
+        venue_cancel_all(v, REASON_CLOSED);
+    if (e->new_day) {
+        taken_forget_all(&v->taken);
+        breaks_forget_all(&v->breaks);
+    }
+}
+
 void venue_on_market(venue_t *v, const market_event_t *e, const tick_t *tick)
 {
     uint16_t locate = e->locate;
     uint64_t bit = UINT64_C(1) << (locate % 64);
     if (TBUS_LIKELY((v->active[locate / 64] & bit) == 0))
         return;
+    if (locate == 0) {
+        if (e->new_phase)
+            on_phase(v, e);
+        return;
+    }
     if (e->removed_qty != 0)
         on_removed(v, e, tick);
     if (e->added_qty != 0)
         on_added(v, e);
-    if (e->side == 0 && tick)
+    if (e->side == 0 && tick && !e->foreign)
         on_trade(v, locate, tick);
     if (v->resting.best[locate][0] == 0 && v->resting.best[locate][1] == 0 &&
         v->taken.held[locate] == 0 && breaks_none(&v->breaks, locate))

@@ -65,6 +65,13 @@ void taken_forget(taken_t *t, uint64_t added_seq)
     t->free_count++;
 }
 
+void taken_forget_all(taken_t *t)
+{
+    for (uint32_t i = 0; i <= t->by_seq.mask; i++)
+        while (t->by_seq.entries[i].id != 0) /* a follower may move here */
+            taken_forget(t, t->by_seq.entries[i].id);
+}
+
 void taken_follow(taken_t *t, uint64_t added_seq, uint64_t new_seq)
 {
     uint32_t place = id_map_find(&t->by_seq, added_seq);

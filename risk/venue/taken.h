@@ -37,6 +37,8 @@ uint32_t taken_rest(const taken_t *t, uint64_t added_seq, uint32_t displayed);
 void taken_add(taken_t *t, uint16_t locate, uint64_t added_seq, uint32_t qty);
 /* The order is gone; without a place in the table nothing happens. */
 void taken_forget(taken_t *t, uint64_t added_seq);
+/* All orders are gone. Cold. */
+void taken_forget_all(taken_t *t);
 /* Another order has taken its place, likewise. */
 void taken_follow(taken_t *t, uint64_t added_seq, uint64_t new_seq);
 

@@ -51,6 +51,7 @@ int venue_create(const venue_limits_t *limits, const market_t *market, venue_emi
         return tbus_fail(err, -ENOMEM, "no memory for the venue model");
     v->market = market;
     v->prints = limits->prints;
+    v->active[0] = 1;
     v->emit = emit;
     v->emit_context = emit_context;
     v->last_count = table_create(STRATEGIES, sizeof *v->last_count);
@@ -193,8 +194,13 @@ static uint32_t find_replaced(const venue_t *v, const order_t *o)
  * then. `replaced`: the place of the order that it replaces, 0: there is none. */
 static uint8_t judge_arrival(venue_t *v, order_t *o, uint8_t against, uint32_t replaced)
 {
-    if (market_symbol(v->market, order_locate(o))->trading == MARKET_HALTED)
+    const market_symbol_t *symbol = market_symbol(v->market, order_locate(o));
+    if (!market_is_open(v->market))
+        return REASON_CLOSED;
+    if (symbol->trading == MARKET_HALTED)
         return REASON_HALTED;
+    if (symbol->stale)
+        return REASON_STALE_BOOK;
     if (o->kind == ORDER_REPLACE && replaced == 0)
         return REASON_UNKNOWN_ORDER;
     if (o->tif == ORDER_TIF_DAY && resting_full(&v->resting) && replaced == 0)

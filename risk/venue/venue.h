@@ -9,9 +9,10 @@
  * An order that arrives
  *
  *    - is ACCEPTED first, or REJECTED: MALFORMED; DUPLICATE_ID (its id is not above the last of its
- *      strategy, as in a replayed or reordered approval); HALTED; UNKNOWN_ORDER (a replace of an
- *      order that does not rest, or is of another symbol or side); VENUE_FULL (no room to let it
- *      rest, or to remember what it may take); POST_ONLY (below);
+ *      strategy, as in a replayed or reordered approval); CLOSED (the system takes no orders,
+ *      market.h); HALTED; STALE_BOOK (nobody knows what the book lacks); UNKNOWN_ORDER (a replace
+ *      of an order that does not rest, or is of another symbol or side); VENUE_FULL (no room to let
+ *      it rest, or to remember what it may take); POST_ONLY (below);
  *    - if marketable, fills level by level against the displayed opposite side, best price first,
  *      up to its limit and at the levels' prices, at most VENUE_SWEEP_LEVELS levels deep and as far
  *      as what it takes can be remembered (liquidity R);
@@ -82,6 +83,11 @@
  * C, P, Q): one BROKEN for each, in their order, with its number, price and quantity. The order
  * does not come back. A match number that a later trade has too names the later; of all executions
  * the last `breakable_max` are remembered.
+ *
+ * What rests is a DAY order: it ends, CANCELLED (CLOSED), with the tick that closes the system (S
+ * with E or C), or, if the day had no such end, with the one that begins the next day (S with O).
+ * With a day what was taken, and what a B could take back, is forgotten. A P or Q that contradicts
+ * the directory (market_event_t.foreign) does nothing.
  *
  * Every order's shares balance: filled + cancelled + left open = its quantity. Executions are
  * numbered from 1.
@@ -161,7 +167,8 @@ uint32_t venue_reports_max(const venue_t *v);
  * its side and symbol that come before it. */
 void venue_order(venue_t *v, const order_t *order);
 
-/* Which symbols venue_on_market has something to do for: bit by locate. Good while the venue is. */
+/* Which symbols venue_on_market has something to do for: bit by locate, and always that of locate
+ * 0, under which phases change. Good while the venue is. */
 const uint64_t *venue_concerns(const venue_t *v);
 
 /* The next tick, NULL when it is shorter than a tick_t, and its outcome; may be left out where

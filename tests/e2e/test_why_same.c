@@ -196,7 +196,7 @@ static bool spoil(spoiling_t *s, order_t *o, bool judged)
         o->reason ^= judged;
         return true;
     case 12:
-        o->at += UINT64_C(1000000000);
+        o->at += UINT64_C(10000000); /* a second would be behind the close */
         return true;
     case 13:
         return judged;
@@ -242,7 +242,7 @@ static void take_tick(spoiling_t *s, const tbus_journal_record_t *r)
     tick_t tick;
     if (r->seq % 2003 == 0)
         return;
-    if (r->seq != 7000 || r->bytes != sizeof tick) {
+    if (r->seq != 800 || r->bytes != sizeof tick) {
         append(s, r, r->seq, r->payload, r->bytes);
         return;
     }

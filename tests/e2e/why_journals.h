@@ -97,9 +97,9 @@ static inline void record(fixture_t *f, const char *name, const char *feed, cons
     path_in(f, name, out_journal);
     if (run(f, "start", "--feed", feed, "--pace", "max", "--wait", "park", "--set", clock, "--set",
             "risk.orders_per_second=40", "--set", "risk.open_orders_max=6", "--set",
-            "risk.position_max=300", "--set", "books.orders_max=8192", "--set",
-            "books.levels_max=4096", "--set", limits, "--journal", out_journal, "--json",
-            NULL) != 0)
+            "risk.position_max=300", "--set", "risk.test_symbols=allow", "--set",
+            "books.orders_max=8192", "--set", "books.levels_max=4096", "--set", limits, "--journal",
+            out_journal, "--json", NULL) != 0)
         fail_msg("%s", f->start.err);
 }
 
@@ -119,7 +119,8 @@ static inline void record_segments(fixture_t *f, char out_journal[PATH_BYTES])
 {
     path_in(f, "journal", out_journal);
     assert_int_equal(run(f, "start", "--feed", FEED, "--pace", "max", "--wait", "park", "--set",
-                         "journal.segment_bytes=524288", "--journal", out_journal, "--json", NULL),
+                         "risk.test_symbols=allow", "--set", "journal.segment_bytes=524288",
+                         "--journal", out_journal, "--json", NULL),
                      0);
     make_index(out_journal);
 }

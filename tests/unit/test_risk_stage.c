@@ -529,7 +529,7 @@ static void risk_counts_every_order_as_passed_or_under_one_reason(void **state)
     for (uint32_t cursor = 0; tbus_counter_next(&p->bus, &cursor, &counter);)
         named += strncmp(counter.name, "risk.rejects.", 13) == 0;
     assert_int_equal(rejects, 3);
-    assert_int_equal(named, 21); /* all reasons of the gate, from the start */
+    assert_int_equal(named, 23); /* all reasons of the gate, from the start */
     assert_int_equal(path_counter(p, "risk.rejects.duplicate_order_id"), 1);
     assert_int_equal(path_counter(p, "risk.rejects.position_limit"), 1);
     assert_int_equal(path_counter(p, "risk.rejects.malformed"), 1);

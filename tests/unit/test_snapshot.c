@@ -18,6 +18,7 @@
 
 #include "tests/market_data.h"
 #include "tests/support/same_books.h"
+#include "tests/support/odd_flow.h"
 #include "tests/support/ticks.h"
 
 #define LOCATE     7
@@ -403,6 +404,54 @@ static void orders_come_by_age_in_whatever_places_of_the_table_they_are(void **s
     }
 }
 
+/* Events name symbols by numbers, which may differ where days have gone by. */
+static void same_odd_event(const view_t *a, const market_event_t *of_a, const view_t *b,
+                           const market_event_t *of_b)
+{
+    const market_symbol_t *in_a = market_symbol(a->market, of_a->locate);
+    const market_symbol_t *in_b = market_symbol(b->market, of_b->locate);
+    same_symbol(in_a, in_b);
+    market_event_t plain_a = *of_a, plain_b = *of_b;
+    plain_a.locate = plain_b.locate = 0;
+    plain_a.removed_added_seq = plain_b.removed_added_seq = 0;
+    assert_memory_equal(&plain_a, &plain_b, sizeof plain_a);
+}
+
+/* Nothing that would make a locate known without a name. */
+static tick_t odd_next_for(const view_t *v, odd_flow_t *flow)
+{
+    for (;;) {
+        tick_t tick = odd_next(flow);
+        uint16_t number = market_number(v->market, tick_locate(&tick));
+        if (!odd_names_nobody(&tick) || market_symbol(v->market, number)->known)
+            return tick;
+    }
+}
+
+static void of_random_odd_flows_snapshot_and_rest_are_the_whole(void **state)
+{
+    hand_t *h = *state;
+    odd_flow_t flow = {.random = 14};
+    for (uint32_t round = 0; round < 60; round++) {
+        flow.lies = round % 2 ? 100 : 5;
+        for (uint32_t i = 0; i < 300; i++)
+            give(&h->view, odd_next_for(&h->view, &flow));
+        take(h);
+        view_t part = restored(h->snapshot, h->view.seq);
+        market_end_warm_up(part.market);
+        market_end_warm_up(h->view.market);
+        same_books(h->view.market, part.market);
+        for (uint32_t i = 0; i < 100; i++) {
+            tick_t tick = odd_next_for(&h->view, &flow);
+            market_event_t whole = give(&h->view, tick);
+            market_event_t rest = give(&part, tick);
+            same_odd_event(&h->view, &whole, &part, &rest);
+        }
+        same_books(h->view.market, part.market);
+        view_free(&part);
+    }
+}
+
 static void what_was_taken_stays_while_the_market_goes_on(void **state)
 {
     hand_t *h = *state;
@@ -469,6 +518,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_short_message_is_not_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(orders_come_by_age_in_whatever_places_of_the_table_they_are,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(of_random_odd_flows_snapshot_and_rest_are_the_whole, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(what_was_taken_stays_while_the_market_goes_on, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(more_orders_than_fit_leave_the_snapshot_empty, setup,

@@ -112,7 +112,8 @@ static void answer_touches(walk_t *w)
         why_entry_t *e = &w->session->entries[w->asked[i].entry];
         if (!(w->asked[i].what & ASKS_TOUCH) || e->position < w->orders_judged)
             continue;
-        e->touch = market_touch(w->market, order_locate(&w->session->judged[e->position].order));
+        uint16_t wire_locate = order_locate(&w->session->judged[e->position].order);
+        e->touch = market_touch(w->market, market_number(w->market, wire_locate));
         e->touch_there = true;
     }
 }

@@ -130,6 +130,12 @@ static json_t *books(const tbus_bus_t *bus)
                                         "bbo_changes",
                                         "over_reductions",
                                         "duplicate_adds",
+                                        "malformed",
+                                        "foreign_adds",
+                                        "foreign_locates",
+                                        "non_printable_shares",
+                                        "trade_shares",
+                                        "cross_shares",
                                         NULL};
     json_t *object = counters(bus, "books", names);
     json_object_set_new(object, "unknown_order_refs_by_type",

@@ -17,7 +17,10 @@
  *    orders      sent cancels_sent accepted rejected partial filled cancelled cancels_rejected
  *                broken (executions taken back)
  *    books       symbols live_orders live_orders_max unknown_order_refs unknown_order_refs_by_type
- *                executed_shares bbo_changes over_reductions duplicate_adds
+ *                executed_shares bbo_changes over_reductions duplicate_adds malformed foreign_adds
+ *                foreign_locates non_printable_shares trade_shares cross_shares: market_stats_t of
+ *                tickbus/market/market.h. Volume is executed_shares - non_printable_shares +
+ *                trade_shares + cross_shares
  *    risk        orders cancels passed rejects.{REASON: count} report_mismatches limits_changes
  *                state: "active"; "reducing": the loss limit was reached, closing orders and
  *                cancels pass alone until `busctl resume`; "halted" (risk/gate.h)

@@ -193,12 +193,17 @@ static void print_feed(FILE *out, const json_t *summary)
 
 static void print_books(FILE *out, const json_t *summary)
 {
-    static const char *const keys[] = {"symbols",         "live_orders",     "live_orders_max",
-                                       "bbo_changes",     "executed_shares", "unknown_order_refs",
-                                       "over_reductions", "duplicate_adds",  NULL};
+    static const char *const keys[] = {
+        "symbols",         "live_orders",          "live_orders_max",
+        "bbo_changes",     "executed_shares",      "unknown_order_refs",
+        "over_reductions", "duplicate_adds",       "malformed",
+        "foreign_adds",    "foreign_locates",      "trade_shares",
+        "cross_shares",    "non_printable_shares", NULL};
     static const char *const words[] = {
-        "symbols",         "live orders",        "at most",         "changes of the best",
-        "shares executed", "unknown references", "over-reductions", "duplicate adds"};
+        "symbols",         "live orders",           "at most",         "changes of the best",
+        "shares executed", "unknown references",    "over-reductions", "duplicate adds",
+        "malformed",       "adds of another stock", "foreign locates", "shares traded unseen",
+        "crossed",         "not printable"};
     label(out, "books");
     print_counts(out, json_object_get(summary, "books"), keys, words);
     fputc('\n', out);

@@ -9,6 +9,10 @@
  *                  asked for; between two ticks, where it belongs
  *    on_wind_down  the run is ending: cancel what is open; no further new orders are taken
  *
+ * `locate`, in these calls and in the reports they are given, is the number of a symbol, which
+ * stays through days in which the feed gives it another locate (tickbus/market/market.h); that of a
+ * tick is the feed's, and market_number translates it.
+ *
  * A strategy sees only what comes through these calls and the strat_ functions below: no clock of
  * the host, no randomness of its own, so that the same inputs give the same orders. Any callback
  * may be NULL. All memory is allocated in `create`.

@@ -137,19 +137,21 @@ typedef struct market_day {
     bool full;     /* begun by S/O, with an R before its first order */
 } market_day_t;
 
-/* All but the name holds for the day. */
+/* All but the name and the last trade holds for the day. */
 typedef struct market_symbol {
-    char name[8];         /* ASCII, padded with spaces; spaces while it has none */
-    bool known;           /* a message named it on this day */
-    uint8_t trading;      /* enum market_trading: what all of the next two comes to */
-    uint8_t state;        /* of the last H: 'T', 'H', 'P', 'Q'; 0: none came */
-    bool halted_here;     /* h: operationally halted on the feed's own market */
-    uint8_t reg_sho;      /* of the last Y: '0', '1', '2' (1.2.3); 0: none came */
-    bool stale;           /* its book may lack something: see above */
-    bool test;            /* R: authenticity T, a test issue (1.2.1) */
-    uint8_t pad;          /* 0 */
-    uint16_t wire_locate; /* the first under which it was named; 0: not known */
-    uint8_t pad_last[2];  /* 0 */
+    char name[8];     /* ASCII, padded with spaces; spaces while it has none */
+    bool known;       /* a message named it on this day */
+    uint8_t trading;  /* enum market_trading: what all of the next two comes to */
+    uint8_t state;    /* of the last H: 'T', 'H', 'P', 'Q'; 0: none came */
+    bool halted_here; /* h: operationally halted on the feed's own market */
+    uint8_t reg_sho;  /* of the last Y: '0', '1', '2' (1.2.3); 0: none came */
+    bool stale;       /* its book may lack something: see above */
+    bool test;        /* R of its first locate: authenticity T, a test issue (1.2.1) */
+    uint8_t pad;      /* 0 */
+    /* the first under which it was named, on this day or, while not known, on an earlier one; 0:
+     * never */
+    uint16_t wire_locate;
+    uint8_t pad_last[2]; /* 0 */
     /* price of the last trade: E, C unless printable is N, P, and Q that crossed shares (ITCH 5.0
      * sections 1.4 and 1.5); a broken trade (B) stands, and so does the last one of yesterday. 0:
      * none since the warm-up */
@@ -236,7 +238,8 @@ bool market_is_open(const market_t *m);
 /* The symbol of a wire locate on this day. A locate that has named no symbol so far is its own
  * number (and market_symbol says that it is not known), or 0 if another symbol has that. Hot. */
 uint16_t market_number(const market_t *m, uint16_t wire_locate);
-/* Where orders to a symbol go; 0: nowhere, it is not known on this day. */
+/* Where orders to a symbol go: its wire locate; 0 if it is not known on this day. What has named no
+ * symbol so far is its own. */
 uint16_t market_wire_locate(const market_t *m, uint16_t locate);
 
 /* Of a symbol by its number: */

@@ -3,7 +3,8 @@
  * `bbo`.
  *
  * Written by the strategy stage, once for every tick after which the best level of the tick's own
- * stock locate differs from the last one published for it. A side that is empty is all zeros.
+ * symbol differs from the last one published for it on the day. A side that is empty is all zeros.
+ * When a day begins all books are empty (tickbus/market/market.h), and no bbo says so.
  */
 #ifndef TICKBUS_MSG_BBO_H
 #define TICKBUS_MSG_BBO_H

@@ -57,7 +57,7 @@ typedef struct order {
     /* the tick that it answers: that of a callback on a tick; for what is sent from a report about
      * an order or a cancel, the tick which that one answered; else the last tick taken. 0: none */
     uint64_t md_seq : 48;
-    uint64_t locate : 16; /* of the order's symbol */
+    uint64_t locate : 16; /* wire locate of the order's symbol on the day on which it was sent */
     /* when the schedule wanted that tick sent, ns since bus epoch: latencies count from here. For
      * what a timer or an execution caused: of the tick that showed that its time had come */
     uint64_t intended : 48;

@@ -88,7 +88,7 @@ enum {
 typedef struct report {
     uint64_t order_id;
     uint64_t md_seq : 48;  /* the last tick that the venue had taken when this happened */
-    uint64_t locate : 16;  /* of the order's symbol */
+    uint64_t locate : 16;  /* as in the order */
     uint64_t exec_id : 48; /* PARTIAL, FILLED, BROKEN: number of the execution, from 1; else 0 */
     uint64_t kind : 8;     /* REPORT_... */
     uint64_t reason : 8;   /* REASON_... */
