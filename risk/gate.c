@@ -326,10 +326,12 @@ static inline finding_t check_collar(inquiry_t *q)
     return from_own.passed ? from_own : from_hit;
 }
 
-uint32_t gate_market_px(const gate_t *g, const order_t *o)
+uint32_t gate_market_px(const gate_t *g, const order_t *sent)
 {
-    inquiry_t q = {.gate = g, .order = o, .explains = false};
-    bool buys = o->side == 'B', closes = exposure_worst(&g->exposure, o).only_closes;
+    order_t o = *sent; /* of the symbol by its number */
+    o.locate = market_number(g->market, order_locate(sent));
+    inquiry_t q = {.gate = g, .order = &o, .explains = false};
+    bool buys = o.side == 'B', closes = exposure_worst(&g->exposure, &o).only_closes;
     uint64_t reference = reference_px(&q, buys == closes ? 'S' : 'B');
     uint64_t away = reference * g->limits.collar_bps / 10000;
     if (away < g->limits.collar_e4)

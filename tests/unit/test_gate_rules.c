@@ -66,6 +66,10 @@ static void an_order_at_the_market_goes_to_the_end_of_the_collar(void **state)
     assert_int_equal(judge_new(&f, 'B', 1, 1010100), REASON_NONE);
     assert_int_equal(market_px(&f, 'S', 1), 990300);
     assert_int_equal(judge_new(&f, 'S', 1, 990200), REASON_PRICE_COLLAR);
+    market_next(f.market, tick_add(LOCATE + 1, 3, 'B', 500, 1000100)); /* the same stock's other */
+    order_t order = order_new(1, 'B', 1, 0, ORDER_TIF_IOC);
+    order.locate = LOCATE + 1;
+    assert_int_equal(gate_market_px(f.gate, &order), 1010100);
     close_gate(&f);
     f = wide_spread(wide());
     hold(&f, 'B', 100, 950000);
