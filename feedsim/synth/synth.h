@@ -10,9 +10,11 @@
  * What holds of both at every message: no book is locked or crossed; every reference is of a live
  * order and the shares taken off it are there; references and match numbers are never used twice on
  * a day; a symbol has at most SYNTH_ORDERS_MAX live orders, and usually a few hundred; exchange
- * time never goes backwards within a day. Of SYNTH_MARKET: a stock that does not trade ('H', 'P', 'Q' of
- * the message H) has no execution but those of its cross; a C that is not printable is followed by
- * the Q that has its shares; a B names an E, P or printable C of its own stock, each once.
+ * time never goes backwards within a day.
+ *
+ * Of SYNTH_MARKET: a stock that does not trade ('H', 'P', 'Q' of the message H) has no execution
+ * but those of its cross; a C that is not printable is followed by the Q that has its shares; a B
+ * names an E, P or printable C of its own stock, each once.
  *
  * Memory is allocated once, 64 KiB a symbol, of which an idle one uses a third. Used by
  * feedsim/source/source_synth.c. A handle belongs to one thread.
