@@ -66,6 +66,14 @@ static bool may_leave(const tbus_loop_t *loop)
     return !loop->may_leave || loop->may_leave(loop->leave_context);
 }
 
+/* An orphan tells the others that it takes nothing from outside any more. */
+static void tell_wound_down(const tbus_loop_t *loop)
+{
+    for (uint32_t i = 0; i < loop->stages_count; i++)
+        if (tbus_load_relaxed_u32(&block(loop, i)->state) == TBUS_RUN)
+            set_state(loop, i, TBUS_DONE);
+}
+
 /* Each stage has had a turn since it was to wind down. The supervisor may die between the turn and
  * the look at whether it has. */
 static bool wound_down(const tbus_loop_t *loop, const enum tbus_command *obeyed)
@@ -324,8 +332,10 @@ int tbus_loop_run(tbus_loop_t *loop)
         }
         rest(loop);
         watch(loop, TBUS_TURN_IDLE, 0);
-        if (all_told(loop, TBUS_CMD_STOP) ||
-            (orphaned(loop) && wound_down(loop, obeyed) && may_leave(loop)))
+        bool ends = orphaned(loop) && wound_down(loop, obeyed);
+        if (ends)
+            tell_wound_down(loop);
+        if (all_told(loop, TBUS_CMD_STOP) || (ends && may_leave(loop)))
             break;
         /* No input comes any more, and the run may be held like this for hours: what is still in
          * flight may take a wake-up, and a CPU that is kept busy gains nothing. */

@@ -92,3 +92,12 @@ bool tbus_bus_quiescent(tbus_bus_t *bus, tbus_quiescence_t *state)
         state->quiet[i] = tbus_load_acquire_u64(&bus->directory->participants[i].quiet);
     return false;
 }
+
+uint64_t tbus_bus_taken(const tbus_bus_t *bus)
+{
+    uint64_t sum = 0;
+    for (uint32_t t = 0; bus && t < bus->topics_count; t++)
+        for (uint32_t i = 0; bus->rings[t].shared && i < TBUS_RING_SUBS_MAX; i++)
+            sum += tbus_load_relaxed_u64(&bus->rings[t].shared->subs[i].consumed);
+    return sum;
+}

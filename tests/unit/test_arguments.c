@@ -381,6 +381,7 @@ static void bad_calls_on_the_bus(things_t *t)
     ROW(-EINVAL, tbus_bus_add_histogram(bus, "h", NULL, &t->err));
     ROW(false, tbus_bus_quiescent(NULL, &t->q));
     ROW(false, tbus_bus_quiescent(bus, NULL));
+    ROW(0, tbus_bus_taken(NULL));
     ROW(-EINVAL, tbus_stage_join_subscriber(&t->stage, NULL, "x", &t->s, &t->err));
     ROW(-EINVAL, tbus_stage_join_publisher(&t->stage, NULL, &t->p, &t->err));
     ROW(0, tbus_stage_keep_horizon(NULL, "n", 0) != NULL);

@@ -15,13 +15,15 @@
 #include <cmocka.h>
 
 #include <tickbus/msg/bbo.h>
+#include <tickbus/msg/event.h>
 #include <tickbus/msg/order.h>
 #include <tickbus/msg/report.h>
 
 #include "tests/unit/journal_scratch.h"
 #include "tools/journal/compare.h"
 
-enum { MD, BBO, ORDERS, JUDGED, APPROVED, REPORTS, TOPICS };
+/* Topics that are compared, and one that is not. */
+enum { MD, BBO, ORDERS, JUDGED, APPROVED, REPORTS, TOPICS, EVENTS = TOPICS };
 
 #define TICKS 6u
 /* Market time of tick `n`, from 1. */
@@ -36,6 +38,7 @@ typedef struct message {
         bbo_t bbo;
         order_t order;
         report_t report;
+        event_t event;
         unsigned char bytes[56];
     };
 } message_t;
@@ -48,6 +51,7 @@ typedef struct session {
     message_t judged[3];   /* likewise */
     message_t approved[3]; /* likewise */
     message_t reports[3];  /* likewise */
+    message_t events[2];   /* none, unless a test puts some there */
 } session_t;
 
 enum { FIRST, AGAIN, OTHER };
@@ -122,13 +126,14 @@ static tbus_journal_writer_t *begin(const char *directory)
         .directory = directory,
         .bus_name = "by-hand",
         .segment_bytes = TBUS_JOURNAL_SEGMENT_BYTES_MIN,
-        .topics_count = TOPICS,
+        .topics_count = TOPICS + 1,
         .topics = {{"md", "tick", 1, TICK_VERSION, TBUS_BROADCAST, 0},
                    {"bbo", "bbo", 1, BBO_VERSION, TBUS_BROADCAST, 0},
                    {"orders", "order", 1, ORDER_VERSION, TBUS_MPSC, 0},
                    {"judged", "order", 1, ORDER_VERSION, TBUS_SPSC, 0},
                    {"approved", "order", 1, ORDER_VERSION, TBUS_SPSC, 0},
-                   {"reports", "report", 1, REPORT_VERSION, TBUS_BROADCAST, 0}}};
+                   {"reports", "report", 1, REPORT_VERSION, TBUS_BROADCAST, 0},
+                   {"events", "event", 1, EVENT_VERSION, TBUS_BROADCAST_MP, 0}}};
     assert_int_equal(tbus_journal_writer_open(&spec, &writer, NULL), 0);
     return writer;
 }
@@ -179,6 +184,7 @@ static void record(const char *directory, const session_t *s, const lay_t lay, b
     tbus_journal_writer_t *writer = begin(directory);
     for (unsigned i = 0; i < TOPICS; i++)
         append_topic(writer, s, lay[i]);
+    append(writer, s->events, 2);
     if (torn)
         (void)kill(getpid(), SIGKILL);
     assert_int_equal(tbus_journal_writer_close(writer, NULL), 0);
@@ -407,6 +413,39 @@ static void a_torn_recording_is_compared_up_to_its_last_tick(void **state)
     }
 }
 
+/* The supervisor was killed at tick 3. A stage that did not wait for the others may have decided
+ * otherwise after that; before it, and if all had come to rest, nothing may differ. */
+static void behind_a_halt_without_a_supervisor_only_what_came_to_rest_is_compared(void **state)
+{
+    const scratch_t *scratch = *state;
+    static const struct {
+        unsigned differs; /* which order */
+        bool drained;
+        bool identical;
+    } cases[] = {{OTHER, false, true}, {OTHER, true, false}, {FIRST, false, false}};
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        session_t orphaned = session(), again = session();
+        orphaned.events[0] = on(EVENTS, 1);
+        orphaned.events[0].event = (event_t){.market_ns = TICK_NS(3),
+                                             .kind = EVENT_HALT,
+                                             .from = EVENT_FROM_RISK,
+                                             .by = EVENT_BY_ORPHAN,
+                                             .number = 1};
+        orphaned.events[1] = on(EVENTS, 2);
+        orphaned.events[1].event = (event_t){.number = cases[i].drained ? EVENT_ORPHAN_DRAINED : 0,
+                                             .kind = EVENT_ORPHAN,
+                                             .from = EVENT_FROM_STAGE};
+        spoil_order(&again, cases[i].differs);
+        record(scratch->journal, &orphaned, lays[0], false);
+        record(scratch->other, &again, lays[0], false);
+        compare_result_t result = compare(scratch, false);
+        assert_true(result.failed[0]);
+        assert_int_equal(result.identical, cases[i].identical);
+        scratch_remove(scratch->journal);
+        scratch_remove(scratch->other);
+    }
+}
+
 /* No session gives such messages, and something is named all the same. */
 static void messages_that_are_effects_of_one_another_are_compared(void **state)
 {
@@ -434,6 +473,7 @@ int main(void)
         TEST(by_the_clock_of_the_host_what_was_taken_counts_and_not_the_time),
         TEST(of_two_faults_the_earlier_is_named),
         TEST(a_torn_recording_is_compared_up_to_its_last_tick),
+        TEST(behind_a_halt_without_a_supervisor_only_what_came_to_rest_is_compared),
         TEST(messages_that_are_effects_of_one_another_are_compared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,6 +45,10 @@ typedef struct comparison {
     bool ended[2];
     int events[2];    /* index of the topic `events`; negative: there is none */
     uint64_t lack_ns; /* market time of the first decision that nobody was left to take */
+    /* of the first halt of stages whose supervisor had died; and one of them ended before all had
+     * come to rest */
+    uint64_t orphaned_ns[2];
+    bool undrained[2];
     const compare_repetition_t *repetition;       /* NULL: it is none */
     int32_t topic_of[2][TBUS_JOURNAL_TOPICS_MAX]; /* index in counts, or -1 */
     enum message_id types[TBUS_JOURNAL_TOPICS_MAX];
@@ -291,6 +295,23 @@ static void note_event(comparison_t *c, unsigned side, const tbus_journal_record
         return;
     memcpy(&event, record->payload, sizeof event);
     c->result->failed[side] |= event.kind == EVENT_FAILED || event.kind == EVENT_ORPHAN;
+    c->undrained[side] |= event.kind == EVENT_ORPHAN && event.number != EVENT_ORPHAN_DRAINED;
+    bool halted = event.kind == EVENT_HALT && event.by == EVENT_BY_ORPHAN;
+    if (halted && event.market_ns < c->orphaned_ns[side])
+        c->orphaned_ns[side] = event.market_ns;
+}
+
+/* Stages that did not wait for one another have decided what the host let them come to, and that is
+ * not on record: what comes behind their halt is known of none. */
+static uint64_t known_ns(const comparison_t *c)
+{
+    uint64_t known = c->lack_ns;
+    for (unsigned side = 0; side < 2; side++) {
+        bool drained = !c->undrained[side] && c->result->ends[side] == TBUS_JOURNAL_CLOSED;
+        if (!drained && c->orphaned_ns[side] < known)
+            known = c->orphaned_ns[side];
+    }
+    return known;
 }
 
 /* One record of a side. 0 or a negative error. */
@@ -355,7 +376,7 @@ static bool is_known(const comparison_t *c, const parting_t *p, uint64_t last_ns
         return false;
     if (lacks && r->stood_still && p->decided == DECIDED_BBO)
         return false;
-    return p->at_ns <= last_ns && p->at_ns < c->lack_ns;
+    return p->at_ns <= last_ns && p->at_ns < known_ns(c);
 }
 
 static uint64_t bbo_ns(const compare_divergence_t *what, const char *const directories[2])
@@ -481,7 +502,7 @@ int compare_recordings(const char *const directories[2], const compare_repetitio
         return tbus_fail(err, -ENOMEM, "no memory to compare two recordings");
     c->result = &result;
     c->repetition = repetition;
-    c->lack_ns = UINT64_MAX;
+    c->lack_ns = c->orphaned_ns[0] = c->orphaned_ns[1] = UINT64_MAX;
     int code = tbus_journal_reader_open(directories[0], &c->readers[0], err);
     if (code == 0)
         code = tbus_journal_reader_open(directories[1], &c->readers[1], err);

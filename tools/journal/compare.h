@@ -13,7 +13,8 @@
  *
  * A recording that is torn, broken off or still being written is compared as far as it goes: up to
  * the last tick of either in market time, and each stream up to its last message. So is one of a
- * run in which a stage or the supervisor died: up to the first decision that is not there.
+ * run in which a stage or the supervisor died: up to the first decision that is not there, or, if
+ * stages ended then without waiting for one another, up to where they halted.
  */
 #ifndef TICKBUS_TOOLS_JOURNAL_COMPARE_H
 #define TICKBUS_TOOLS_JOURNAL_COMPARE_H

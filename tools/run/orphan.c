@@ -52,6 +52,7 @@ static void tell(const orphan_t *o)
                   .sent_ns = tbus_bus_now_ns(&o->pipeline->bus),
                   .uid = (uint32_t)geteuid(),
                   .pid = (uint32_t)getpid(),
+                  .number = o->drained ? EVENT_ORPHAN_DRAINED : 0,
                   .kind = EVENT_ORPHAN,
                   .from = EVENT_FROM_STAGE}};
     layout_process_name(o->pipeline->layout, o->process, text, sizeof text);
@@ -71,12 +72,42 @@ static void tell(const orphan_t *o)
     tbus_publisher_leave(&publisher);
 }
 
+/* Has every stage that lives been told to wind down, and come to rest once since? */
+static bool all_wound_down(const orphan_t *o)
+{
+    for (uint32_t i = 0; i < o->pipeline->stages_count; i++) {
+        uint32_t owner = o->pipeline->stages[i].owner;
+        /* O2 pairs O1 (set_state): what it has published before is seen. */
+        if (tbus_load_acquire_u32(&tbus_participant(&o->pipeline->bus, owner)->state) == TBUS_RUN &&
+            tbus_participant_alive(&o->pipeline->bus, owner) == 1)
+            return false;
+    }
+    return true;
+}
+
+/* Nothing is under way any more. */
+static bool drained(orphan_t *o)
+{
+    if (!o->drained && all_wound_down(o))
+        o->drained = tbus_bus_quiescent(&o->pipeline->bus, &o->quiescence);
+    return o->drained;
+}
+
+/* Nothing has been taken for as long as anybody waits. */
+static bool waits_in_vain(orphan_t *o)
+{
+    uint64_t now_ns = tbus_clock_ns(), taken = tbus_bus_taken(&o->pipeline->bus);
+    if (!o->since_ns || taken != o->taken)
+        o->since_ns = now_ns;
+    o->taken = taken;
+    return now_ns - o->since_ns >= ORPHAN_WAIT_NS;
+}
+
 bool orphan_may_leave(void *context)
 {
     orphan_t *o = context;
-    if (!o->since_ns)
-        o->since_ns = tbus_clock_ns();
-    if (records(o) && somebody_else(o) && tbus_clock_ns() - o->since_ns < ORPHAN_WAIT_NS)
+    bool waits = !drained(o) || (records(o) && somebody_else(o));
+    if (waits && !waits_in_vain(o))
         return false;
     if (o->told)
         return true;

@@ -4,9 +4,12 @@
  *
  *    the supervisor dies
  *        Stages let no order pass, take no more input, and process what is on the rings.
- *    a process has nothing more to do
- *        It publishes ORPHAN, and ends. One that records stays until all others have ended, so that
- *        their last messages are recorded; ORPHAN_WAIT_NS at most, as one of them may be stopped.
+ *    all of them have nothing more to do
+ *        Each publishes ORPHAN, and ends. Not sooner: who is idle may only wait for another that is
+ *        slower, and what it would have decided then is not on record; a repetition of the session
+ *        decides it. One that records stays until all others have ended, so that their last
+ *        messages are recorded. Nobody waits longer than ORPHAN_WAIT_NS in which nothing is taken,
+ *        as one of them may be stopped.
  */
 #ifndef TICKBUS_TOOLS_RUN_ORPHAN_H
 #define TICKBUS_TOOLS_RUN_ORPHAN_H
@@ -18,7 +21,10 @@
 typedef struct orphan {
     pipeline_t *pipeline; /* not owned */
     uint32_t process;     /* index in the layout */
-    uint64_t since_ns;    /* idle for the first time; 0: not yet */
+    uint64_t since_ns;    /* when it looked first, or something was taken last; 0: not yet */
+    uint64_t taken;       /* by all of them, then */
+    tbus_quiescence_t quiescence;
+    bool drained; /* all had been taken, and nobody had anything to do */
     bool told;
 } orphan_t;
 

@@ -190,16 +190,6 @@ static uint64_t drain_ns(const supervisor_t *s)
     return s->request->options->config.bus.drain_s_max * SECOND_NS;
 }
 
-/* Messages that were taken so far, by all subscribers of all topics. */
-static uint64_t all_taken(const tbus_bus_t *bus)
-{
-    uint64_t sum = 0;
-    for (uint32_t i = 0; i < bus->topics_count; i++)
-        for (uint32_t k = 0; k < TBUS_RING_SUBS_MAX; k++)
-            sum += tbus_load_relaxed_u64(&bus->rings[i].shared->subs[k].consumed);
-    return sum;
-}
-
 /* Wait until everything is taken and nobody has anything to do, as long as something is taken.
  * *out_drained_ns: for how long the run had gone on when the last message was taken; stages that
  * sleep are slower than that to confirm that they have no more. */
@@ -220,7 +210,7 @@ static bool drain(supervisor_t *s, uint64_t *out_drained_ns)
             watch_repetition(s);
         if (s->broken || s->abort_asked)
             return false;
-        uint64_t taken_now = all_taken(&s->pipeline.bus);
+        uint64_t taken_now = tbus_bus_taken(&s->pipeline.bus);
         if (taken_now != taken)
             deadline_ns = tbus_clock_ns() + drain_ns(s);
         taken = taken_now;

@@ -155,6 +155,10 @@ typedef struct tbus_quiescence {
 } tbus_quiescence_t;
 bool tbus_bus_quiescent(tbus_bus_t *bus, tbus_quiescence_t *state);
 
+/* Messages that were taken so far by all subscribers of all topics, as last flushed: it grows as
+ * long as anything is taken, until one of them leaves. Any process. Cold. */
+uint64_t tbus_bus_taken(const tbus_bus_t *bus);
+
 #ifdef __cplusplus
 }
 #endif

@@ -13,8 +13,8 @@
  *              risk             -                                  likewise
  *    STOP      supervisor       who asked; how                     -
  *    FAILED    supervisor       the process; what became of it     -
- *    ORPHAN    each stage       itself: the supervisor has died,   -
- *                               and it ends; its name
+ *    ORPHAN    each stage       itself: the supervisor has died,   - (number:
+ *                               and it ends; its name                EVENT_ORPHAN_DRAINED)
  *    LATE      strategy         pid: its number; no text           `number` reports from `position`
  *                                                                    on had an earlier time than it
  *                                                                    had come to: where it took
@@ -112,6 +112,10 @@ enum {
     EVENT_INPUT_ORDER = 2,
     EVENT_INPUT_END = 3, /* it was told to wind down */
 };
+
+/* `number` of ORPHAN. Without it the stage did not wait for the others, and what it would have
+ * decided of what they still sent is not on record. */
+enum { EVENT_ORPHAN_DRAINED = 1 };
 
 typedef struct event {
     uint64_t time_ns; /*  0 CLOCK_REALTIME of the act; 0: of no act (LIMITS from risk) */
