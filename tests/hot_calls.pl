@@ -30,6 +30,7 @@ my %allowed = map { $_ => 1 } qw(
     memcpy memmove memset memcmp memchr strlen strnlen strncmp
     clock_gettime __udivti3 __divti3 __umodti3 __modti3 log1p
     __assert_fail __stack_chk_fail
+    log1p
 );
 
 # Where following ends, because what lies behind is not the usual path: functions, and single calls as CALLER>CALLEE.

@@ -25,8 +25,9 @@
  * has the levels, quantities, order counts, queues, names, states, stale marks, phase and touches
  * of one that applied all ticks, and tells the same events from N + 1 on, with two exceptions: of
  * an order in the snapshot removed_added_seq is the sequence that its A got; and a symbol that has
- * no name is not stale any more. Numbers of symbols may differ, where days have gone by. What a market view counts (market_stats) counts from the
- * snapshot on, and the day's number is 1, or 0 (market_end_warm_up).
+ * no name is not stale any more. Numbers of symbols may differ, where days have gone by. What a
+ * market view counts (market_stats) counts from the snapshot on, and the day's number is 1, or 0
+ * (market_end_warm_up).
  *
  * A snapshot is a copy: the market view may go on while it is read, by any number of readers, each
  * with an index of its own. Used by those who hand a session on in mid-day: late joiners
