@@ -109,8 +109,10 @@ static void check_halted(fixture_t *f, const char *clock)
     json_decref(begin(f, 400, "--feed", "synth:seed=100,symbols=8,messages=1000000,flow=plain",
                       "--pace", "4k/s", "--wait", "park", "--set", clock, "--set",
                       "stages.second.kind=strategy", "--set", "stages.second.name=quote", "--set",
-                      "stages.second.order_qty=50", "--set", "books.orders_max=65536", "--set",
-                      "books.levels_max=8192", "--journal", journal, "--json", NULL));
+                      "stages.second.order_qty=50", "--set", "risk.test_symbols=allow", "--set",
+                      TRADES, "--set", "stages.second.symbols=SYN000,SYN001,SYN002,SYN003", "--set",
+                      "books.orders_max=65536", "--set", "books.levels_max=8192", "--journal",
+                      journal, "--json", NULL));
     call(f, "halt");
     go_on_for(f, 200);
     call(f, "resume");
@@ -334,7 +336,7 @@ static void orders_that_nobody_would_send_are_answered_the_same(void **state)
 {
     static const uint8_t reasons[] = {
         REASON_MALFORMED,    REASON_DUPLICATE_ID,   REASON_KILL_SWITCH,    REASON_UNKNOWN_SYMBOL,
-        REASON_HALTED,       REASON_MAX_QTY,        REASON_MAX_NOTIONAL,   REASON_NO_REFERENCE,
+        REASON_HALTED,       REASON_MAX_QTY,        REASON_TICK_SIZE,      REASON_NO_REFERENCE,
         REASON_PRICE_COLLAR, REASON_POSITION_LIMIT, REASON_GROSS_NOTIONAL, 0};
     check_spoilt(*state, "venue.clock=market", reasons);
     check_spoilt(*state, "venue.clock=host", reasons + sizeof reasons - 1);
@@ -347,8 +349,8 @@ static void verify_and_prune_are_not_confused_and_what_is_left_is_answered_as_be
     path_in(f, "journal", journal);
     file_in(journal, ORDER_INDEX_NAME, path);
     assert_int_equal(run(f, "start", "--feed", FEED, "--pace", "max", "--wait", "park", "--set",
-                         "journal.segment_bytes=524288", "--set", "books.orders_max=8192",
-                         "--journal", journal, "--json", NULL),
+                         "journal.segment_bytes=524288", "--set", "risk.test_symbols=allow",
+                         "--set", TRADES, "--journal", journal, "--json", NULL),
                      0);
     make_index(journal);
     assert_int_equal(journal_verb(f, "verify", journal, NULL, NULL), 0);

@@ -50,6 +50,9 @@ static inline void make_index(const char *journal)
         fail_msg("no index of %s: %s", journal, err.text);
 }
 
+/* Its stocks are test issues: those that are traded are named. */
+#define TRADES "strategy.symbols=SYN000,SYN001,SYN002,SYN003"
+
 static inline uint32_t ids_of(const char *journal, uint64_t ids[IDS_MAX])
 {
     why_session_t session;
@@ -97,7 +100,7 @@ static inline void record(fixture_t *f, const char *name, const char *feed, cons
     path_in(f, name, out_journal);
     if (run(f, "start", "--feed", feed, "--pace", "max", "--wait", "park", "--set", clock, "--set",
             "risk.orders_per_second=40", "--set", "risk.open_orders_max=6", "--set",
-            "risk.position_max=300", "--set", "risk.test_symbols=allow", "--set",
+            "risk.position_max=300", "--set", "risk.test_symbols=allow", "--set", TRADES, "--set",
             "books.orders_max=8192", "--set", "books.levels_max=4096", "--set", limits, "--journal",
             out_journal, "--json", NULL) != 0)
         fail_msg("%s", f->start.err);
@@ -119,8 +122,8 @@ static inline void record_segments(fixture_t *f, char out_journal[PATH_BYTES])
 {
     path_in(f, "journal", out_journal);
     assert_int_equal(run(f, "start", "--feed", FEED, "--pace", "max", "--wait", "park", "--set",
-                         "risk.test_symbols=allow", "--set", "journal.segment_bytes=524288",
-                         "--journal", out_journal, "--json", NULL),
+                         "risk.test_symbols=allow", "--set", TRADES, "--set",
+                         "journal.segment_bytes=524288", "--journal", out_journal, "--json", NULL),
                      0);
     make_index(out_journal);
 }
