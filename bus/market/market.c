@@ -380,7 +380,8 @@ const market_day_t *market_day(const market_t *m)
 
 bool market_is_open(const market_t *m)
 {
-    return m->day.phase != MARKET_PHASE_START && m->day.phase != MARKET_PHASE_CLOSED;
+    return m->day.phase == MARKET_PHASE_START ? m->orders_seen
+                                              : m->day.phase != MARKET_PHASE_CLOSED;
 }
 
 uint16_t market_number(const market_t *m, uint16_t wire_locate)

@@ -45,8 +45,10 @@ static void gate_passes_orders_in_system_hours_alone(void **state)
     (void)state;
     fixture_t f = open_gate(wide());
     tell_phases(&f, "O");
-    quote_stock(&f, LOCATE, "ACME    ");
+    tell(&f, of_stock(tick_directory(LOCATE), "ACME    "));
     assert_int_equal(judge_new(&f, 'B', 1, BID), REASON_CLOSED);
+    quote_stock(&f, LOCATE, "ACME    "); /* who displays orders takes them */
+    assert_int_equal(judge_new(&f, 'B', 1, BID), REASON_NONE);
     static const char open[] = "SQM", closed[] = "ESC";
     for (unsigned i = 0; open[i]; i++) {
         tell(&f, tick_system((uint8_t)open[i]));

@@ -35,7 +35,9 @@
  * Phases (1.1): those of enum market_phase, by the codes of S; within a day they only go forward,
  * and an S that would go back, or whose code is not known, says nothing. A feed that begins in
  * mid-day is in MARKET_PHASE_UNKNOWN until its first S. Orders are taken in UNKNOWN, SYSTEM, MARKET
- * and AFTER (market_is_open). MARKET_PHASE_CLOSED lasts until the next O.
+ * and AFTER, and in START from the first order (A, F) on: a feed may leave the later codes out, and
+ * nobody displays orders without taking them (market_is_open). MARKET_PHASE_CLOSED lasts until the
+ * next O.
  *
  * States (1.2.2, 1.2.7): `trading` is MARKET_HALTED
  *
