@@ -79,8 +79,11 @@ int market_create(const market_limits_t *limits, market_t **out_market, tbus_err
         return tbus_fail(err, -EINVAL, "books.levels_max is %u; it must be from 1 to %u",
                          limits->levels_max, LEVELS_LIMIT);
 
-    if (limits->market > MARKET_OF_X || limits->days > MARKET_ONE_DAY)
-        return tbus_fail(err, -EINVAL, "books.market is Q, B or X, and books.days many or one");
+    if (limits->market > MARKET_OF_X || limits->days > MARKET_ONE_DAY ||
+        limits->tests > MARKET_TESTS_LIVE)
+        return tbus_fail(err, -EINVAL,
+                         "books.market is Q, B or X, books.days many or one, and "
+                         "books.test_issues auto, apart or live");
 
     parts_t at = parts_of(limits);
     char why[256];
@@ -102,6 +105,7 @@ int market_create(const market_limits_t *limits, market_t **out_market, tbus_err
         limits->levels_max);
     m->market_code = (uint8_t) "QBX"[limits->market];
     m->one_day = limits->days == MARKET_ONE_DAY;
+    m->tests_live = limits->tests == MARKET_TESTS_LIVE;
     m->books = (symbol_book_t *)(void *)(memory + at.books);
     m->symbols = (market_symbol_t *)(void *)(memory + at.symbols);
     m->numbers = (uint16_t *)(void *)(memory + at.numbers);

@@ -16,6 +16,10 @@ static const tbus_param_t table[] = {
      .fallback = "many",
      .help = "what another start of messages (S with code O) is: a new day, for which the books "
              "start empty; or an error"},
+    {"test_issues", TBUS_PARAM_CHOICE, TBUS_PARAM_FIELD(market_limits_t, tests),
+     .choices = "auto|apart|live", .fallback = "auto",
+     .help = "are issues that the directory calls test issues told apart, or taken for live ones? "
+             "auto: apart, but of synth:flow=plain, which has no others"},
 };
 
 static int create(const void *params, void **out_resource, tbus_error_t *err)

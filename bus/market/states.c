@@ -93,7 +93,7 @@ static int apply_system_event(market_t *m, const tick_t *tick)
 static void apply_directory(market_t *m, const tick_t *tick, market_symbol_t *s)
 {
     if (s->wire_locate == m->event.wire_locate)
-        s->test = tick->body[ITCH_BODY_AT(STOCK_DIRECTORY, authenticity)] == 'T';
+        s->test = !m->tests_live && tick->body[ITCH_BODY_AT(STOCK_DIRECTORY, authenticity)] == 'T';
     if (m->day.md_seq == 0 || m->day.full || m->orders_seen)
         return;
     m->day.full = true;

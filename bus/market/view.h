@@ -31,6 +31,7 @@ struct market {
     bool orders_seen;     /* an A or F came on this day */
     uint8_t market_code;  /* of h, our own */
     bool one_day;
+    bool tests_live; /* test issues are taken for live ones */
     market_day_t day;
     market_symbol_t *symbols;
     uint16_t *by_name; /* numbers by the hash of their names; 0: the place is free */

@@ -40,6 +40,12 @@ int feed_source_open(const char *spec, enum feed_clock clock, feed_source_t **ou
                      spec);
 }
 
+bool feed_source_tests_alone(const char *spec)
+{
+    const char *rest = after_scheme(spec, "synth");
+    return rest && strstr(rest, "flow=plain");
+}
+
 void feed_source_progress(const feed_source_t *source, uint64_t *out_done, uint64_t *out_total)
 {
     *out_done = *out_total = 0;

@@ -4,7 +4,8 @@
  *    itch:FILE              a BinaryFILE of ITCH 5.0 messages, plain or gzip; also a FIFO
  *                           (source_itch.c)
  *    synth[:key=value,...]  an order flow made up from a seed, see feedsim/synth/synth.h; keys:
- *                           seed, symbols, messages, days, flow=market|plain (source_synth.c)
+ *                           seed, symbols, messages, days, speed, flow=market|plain
+ *                           (source_synth.c)
  *    journal:DIR            the ticks of a recorded session, one by one (source_journal.c)
  *    soup:HOST:PORT[?KEY=VALUE[&...]]  what a SoupBinTCP server sends, ITCH 5.0, as a tickbus
  *                           gateway does of its md; keys: user, password_file (its first line),
@@ -81,6 +82,9 @@ struct feed_source {
  * it waits for the server. */
 int feed_source_open(const char *spec, enum feed_clock clock, feed_source_t **out_source,
                      tbus_error_t *err);
+
+/* Are all its symbols test issues (R, authenticity T), as those of synth:flow=plain are? */
+bool feed_source_tests_alone(const char *spec);
 
 /* What can be said of what follows "soup:" without connecting. -TBUS_ECONFIG. */
 int feed_source_check_soup(const char *spec, tbus_error_t *err);

@@ -69,12 +69,13 @@ static int set_option(synth_params_t *p, const char *option, size_t length, tbus
     bool symbols = is("symbols", option, key_length);
     bool messages = is("messages", option, key_length);
     bool days = is("days", option, key_length);
+    bool speed = is("speed", option, key_length);
     if (equals && is("flow", option, key_length))
         return set_flow(p, equals + 1, length - key_length - 1, err);
-    if (!seed && !symbols && !messages && !days)
+    if (!seed && !symbols && !messages && !days && !speed)
         return tbus_fail(err, -TBUS_ECONFIG,
-                         "synth: unknown key \"%.*s\": there are seed, symbols, messages, days "
-                         "and flow=market|plain",
+                         "synth: unknown key \"%.*s\": there are seed, symbols, messages, days, "
+                         "speed and flow=market|plain",
                          (int)key_length, option);
     uint64_t milli;
     if (!equals || !number_parse_milli(equals + 1, length - key_length - 1, &milli) ||
@@ -88,10 +89,15 @@ static int set_option(synth_params_t *p, const char *option, size_t length, tbus
     if (days && (value < 1 || value > SYNTH_DAYS_MAX))
         return tbus_fail(err, -TBUS_ECONFIG, "synth: days=%" PRIu64 " is out of range: 1 to %u",
                          value, SYNTH_DAYS_MAX);
+    if (speed && (value < 1 || value > SYNTH_SPEED_MAX))
+        return tbus_fail(err, -TBUS_ECONFIG, "synth: speed=%" PRIu64 " is out of range: 1 to %u",
+                         value, SYNTH_SPEED_MAX);
     if (seed)
         p->seed = value;
     else if (days)
         p->days = (uint32_t)value;
+    else if (speed)
+        p->speed = (uint32_t)value;
     else if (symbols)
         p->symbols = (uint32_t)value;
     else
@@ -118,7 +124,8 @@ int feed_source_open_synth(const char *options, feed_source_t **out_source, tbus
 {
     synth_params_t params = {.seed = SYNTH_SEED_DEFAULT,
                              .symbols = SYNTH_SYMBOLS_DEFAULT,
-                             .messages = SYNTH_MESSAGES_DEFAULT};
+                             .messages = SYNTH_MESSAGES_DEFAULT,
+                             .speed = SYNTH_SPEED_DEFAULT};
     int rc = parse(options, &params, err);
     if (rc != 0)
         return rc;

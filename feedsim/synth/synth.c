@@ -23,6 +23,11 @@ uint64_t synth_messages_min(uint32_t symbols)
     return market > plain ? market : plain;
 }
 
+static uint32_t speed_of(const synth_params_t *p)
+{
+    return p->speed > 0 ? p->speed : 1;
+}
+
 static uint32_t days_of(const synth_params_t *p)
 {
     return p->days > 0 ? p->days : 1;
@@ -40,6 +45,9 @@ static int check(const synth_params_t *p, tbus_error_t *err)
                          "synth: days=%" PRIu32 " is out of range: 1 to %u, and 1 of flow=plain "
                          "and of messages=0",
                          p->days, SYNTH_DAYS_MAX);
+    if (p->speed > SYNTH_SPEED_MAX)
+        return tbus_fail(err, -TBUS_ECONFIG, "synth: speed=%" PRIu32 " is out of range: 1 to %u",
+                         p->speed, SYNTH_SPEED_MAX);
     uint64_t least = synth_messages_min(p->symbols) * days_of(p);
     if (p->messages != 0 && p->messages < least)
         return tbus_fail(err, -TBUS_ECONFIG,
@@ -58,8 +66,8 @@ int synth_create(const synth_params_t *params, synth_t **out_synth, tbus_error_t
     if (s && params->flow == SYNTH_PLAIN)
         s->plain = synth_plain_create(params->seed, params->symbols, params->messages);
     else if (s)
-        s->market =
-            synth_market_create(params->seed, params->symbols, days_of(params), params->messages);
+        s->market = synth_market_create(params->seed, params->symbols, days_of(params),
+                                        speed_of(params), params->messages);
     if (!s || (!s->plain && !s->market)) {
         synth_destroy(s);
         return tbus_fail(err, -ENOMEM, "no memory for %" PRIu32 " synthetic symbols",

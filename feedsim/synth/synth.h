@@ -37,8 +37,11 @@ extern "C" {
 #define SYNTH_SYMBOLS_MAX       11000u
 #define SYNTH_PLAIN_SYMBOLS_MAX 999u
 #define SYNTH_DAYS_MAX          1000u
-#define SYNTH_MESSAGES_DEFAULT  1000000u
-#define SYNTH_ORDERS_MAX        2000u
+/* Of `synth`: 17 hours in 31 seconds, 30,000 messages a second of a million. */
+#define SYNTH_SPEED_DEFAULT    2000u
+#define SYNTH_SPEED_MAX        100000u
+#define SYNTH_MESSAGES_DEFAULT 1000000u
+#define SYNTH_ORDERS_MAX       2000u
 
 enum synth_flow_kind { SYNTH_MARKET = 0, SYNTH_PLAIN = 1 };
 
@@ -48,6 +51,7 @@ typedef struct synth_params {
     uint32_t flow;    /* enum synth_flow_kind */
     uint64_t messages; /* in all; 0: no end */
     uint32_t days;     /* 1..SYNTH_DAYS_MAX; 0: as 1; more of SYNTH_MARKET with an end alone */
+    uint32_t speed;    /* SYNTH_MARKET: its days pass so many times as fast; 0: as 1 */
 } synth_params_t;
 
 typedef struct synth synth_t;

@@ -65,11 +65,35 @@ struct synth_market {
     uint64_t caused;      /* messages of this phase, */
     uint64_t causes;      /* and those of them without a cause */
     uint32_t burst_count; /* messages of a usual burst */
+    uint32_t speed;       /* see to_feed_ns */
     uint32_t day, days;   /* from 0 on; in all */
     uint64_t messages;    /* of all days; 0: no end */
     uint32_t stocks_count;
     synth_stock_t stocks[];
 };
+
+/* --- time --- */
+
+/* Days are planned in their own time, from 03:00 to 20:05, and pass `speed` times as fast in that of
+ * the feed. Answers and bursts (arrivals.h) are in the feed's. */
+static uint64_t to_feed_ns(const synth_market_t *m, uint64_t day_ns)
+{
+    return day_ns < OPEN_NS ? OPEN_NS - (OPEN_NS - day_ns) / m->speed
+                            : OPEN_NS + (day_ns - OPEN_NS) / m->speed;
+}
+
+/* The first moment of the day that is that one of the feed, or up to `speed` ns later. */
+static uint64_t to_day_ns(const synth_market_t *m, uint64_t feed_ns)
+{
+    if (feed_ns >= OPEN_NS)
+        return feed_ns - OPEN_NS < GONE_NS ? OPEN_NS + (feed_ns - OPEN_NS) * m->speed : UINT64_MAX;
+    return OPEN_NS - (OPEN_NS - feed_ns) * m->speed;
+}
+
+static uint64_t answer_due_ns(const synth_market_t *m)
+{
+    return m->arrivals.due_ns == UINT64_MAX ? UINT64_MAX : to_day_ns(m, m->arrivals.due_ns);
+}
 
 /* --- which stock --- */
 
@@ -116,7 +140,7 @@ static void begin_flow(synth_market_t *m, enum synth_mood mood, uint64_t to_ns)
     synth_orders_t *o = &m->orders;
     o->mood = mood;
     m->caused = m->causes = 0;
-    arrivals_reset(&m->arrivals, o->now_ns);
+    arrivals_reset(&m->arrivals, to_feed_ns(m, o->now_ns));
     dayline_begin(&m->dayline, o->now_ns, to_ns);
     draw_flow(m);
 }
@@ -151,7 +175,7 @@ static bool next_of_flow(synth_market_t *m, tick_t *out)
     if (synth_orders_taking(o)) {
         synth_orders_fill(o, out);
     } else {
-        uint64_t due_ns = m->arrivals.due_ns;
+        uint64_t due_ns = answer_due_ns(m);
         unsigned part = m->arrivals.next;
         uint32_t stock;
         bool news = false;
@@ -166,7 +190,7 @@ static bool next_of_flow(synth_market_t *m, tick_t *out)
             draw_flow(m);
         }
         o->now_ns = due_ns > o->now_ns ? due_ns : o->now_ns;
-        arrivals_happened(&m->arrivals, o->now_ns, part, stock, &o->random);
+        arrivals_happened(&m->arrivals, to_feed_ns(m, o->now_ns), part, stock, &o->random);
         if (news)
             burst(m);
         synth_orders_act(o, &m->stocks[stock], out);
@@ -178,7 +202,7 @@ static bool next_of_flow(synth_market_t *m, tick_t *out)
 
 static uint64_t flow_due(const synth_market_t *m)
 {
-    uint64_t due_ns = m->arrivals.due_ns;
+    uint64_t due_ns = answer_due_ns(m);
     return due_ns < m->flow_ns ? due_ns : m->flow_ns;
 }
 
@@ -383,7 +407,7 @@ static void plan(synth_market_t *m, uint64_t messages)
     m->left = flow - m->left_pre - m->left_after;
     /* In a burst of some ms, five times the messages of the same time on average: with its factor
      * of 1 to 8 and its half-life, 10 to 100 times as many. */
-    uint64_t usual = m->left * 5 * (ARRIVALS_BURST_HALF_NS / 1000000) * 3 / TRADING_MS;
+    uint64_t usual = m->left * 5 * (ARRIVALS_BURST_HALF_NS / 1000000) * 3 * m->speed / TRADING_MS;
     m->burst_count = usual > BURST_MIN ? (uint32_t)usual : BURST_MIN;
     if (m->left >= HALTS_FROM)
         synth_halts_plan(&m->halts, &m->orders.random, m->stocks_count);
@@ -424,12 +448,13 @@ int synth_market_next(synth_market_t *m, tick_t *out)
         else
             return 0;
     }
+    out->event = tick_pack(to_feed_ns(m, tick_event_ns(out)), (uint16_t)(out->event >> 48));
     return 1;
 }
 
 /* --- life --- */
 
-synth_market_t *synth_market_create(uint64_t seed, uint32_t symbols, uint32_t days,
+synth_market_t *synth_market_create(uint64_t seed, uint32_t symbols, uint32_t days, uint32_t speed,
                                     uint64_t messages)
 {
     synth_market_t *m = calloc(1, sizeof *m + symbols * sizeof m->stocks[0]);
@@ -437,6 +462,7 @@ synth_market_t *synth_market_create(uint64_t seed, uint32_t symbols, uint32_t da
         return NULL;
     m->stocks_count = symbols;
     m->days = days;
+    m->speed = speed;
     m->messages = messages;
     m->orders.now_ns = START_NS;
     random_seed(&m->orders.random, seed);

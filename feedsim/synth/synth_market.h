@@ -25,6 +25,11 @@
  * not a shorter day. With 0 there is no end: at first as many as make two billion a day, and time
  * comes up to 16:00 and never to it. feedsim/README.md has the market beside recorded ones.
  *
+ * Days may pass faster than real ones, as tails are measured better in seconds than in hours: at
+ * speed 2000 the open is at 09:30:00 as ever, the directory comes at 09:29:48 and the end at
+ * 09:30:19. What comes without a cause, crosses and halts come so much sooner; messages answer
+ * messages, and bursts last, as they do at any speed, so that more fall into a burst.
+ *
  * Several days are that one after another, with the messages shared out evenly. On each the stocks
  * have other locates, and order references and match numbers begin anew (sections 1.2.1, 1.3, 1.4:
  * they are unique for a day).
@@ -46,9 +51,9 @@ typedef struct synth_market synth_market_t;
 
 uint64_t synth_market_messages_min(uint32_t symbols);
 
-/* `symbols` 1..65535; `days` above 0; `messages` 0: no end, and one day; else not fewer than those
+/* `symbols` 1..65535; `days` and `speed` above 0; `messages` 0: no end, and one day; else not fewer than those
  * for each day. NULL: no memory. */
-synth_market_t *synth_market_create(uint64_t seed, uint32_t symbols, uint32_t days,
+synth_market_t *synth_market_create(uint64_t seed, uint32_t symbols, uint32_t days, uint32_t speed,
                                     uint64_t messages);
 
 int synth_market_next(synth_market_t *m, tick_t *out);

@@ -160,7 +160,7 @@ static void specs_that_name_nothing_are_refused_with_what_to_write(void **state)
     assert_refused("itch:/tmp/test_source.none", -ENOENT, "/tmp/test_source.none");
     assert_refused("itch:/tmp", -EISDIR, "directory");
     assert_refused("journal:/tmp/test_source.none", -ENOENT, "/tmp/test_source.none");
-    assert_refused("synth:speed=7", -TBUS_ECONFIG, "unknown key \"speed\"");
+    assert_refused("synth:colour=7", -TBUS_ECONFIG, "unknown key \"colour\"");
     assert_refused("synth:seed", -TBUS_ECONFIG, "needs a whole number");
     assert_refused("synth:seed=", -TBUS_ECONFIG, "needs a whole number");
     assert_refused("synth:seed=x", -TBUS_ECONFIG, "needs a whole number");
@@ -169,11 +169,22 @@ static void specs_that_name_nothing_are_refused_with_what_to_write(void **state)
     assert_refused("synth:seed=1,,symbols=2", -TBUS_ECONFIG, "unknown key \"\"");
     assert_refused("synth:flow=wild", -TBUS_ECONFIG, "unknown flow \"wild\"");
     assert_refused("synth:days=0", -TBUS_ECONFIG, "out of range");
+    assert_refused("synth:speed=0", -TBUS_ECONFIG, "out of range");
+    assert_refused("synth:speed=100001", -TBUS_ECONFIG, "out of range");
     assert_refused("synth:days=1001", -TBUS_ECONFIG, "out of range");
     assert_refused("synth:days=2,flow=plain", -TBUS_ECONFIG, "out of range");
     assert_refused("synth:symbols=0", -TBUS_ECONFIG, "out of range");
     assert_refused("synth:symbols=8589934593", -TBUS_ECONFIG, "out of range");
     assert_refused("synth:messages=10", -TBUS_ECONFIG, "too few");
+}
+
+static void a_feed_of_test_issues_alone_is_known_as_one(void **state)
+{
+    (void)state;
+    assert_true(feed_source_tests_alone("synth:seed=2,flow=plain"));
+    assert_false(feed_source_tests_alone("synth:seed=2"));
+    assert_false(feed_source_tests_alone("synth"));
+    assert_false(feed_source_tests_alone("itch:flow=plain"));
 }
 
 static void a_synthetic_source_takes_its_options_and_counts(void **state)
@@ -524,6 +535,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_recorded_stream_has_the_messages_that_its_key_counts),
         cmocka_unit_test(specs_that_name_nothing_are_refused_with_what_to_write),
+        cmocka_unit_test(a_feed_of_test_issues_alone_is_known_as_one),
         cmocka_unit_test(a_synthetic_source_takes_its_options_and_counts),
         cmocka_unit_test(a_known_type_of_wrong_length_ends_the_source_after_what_came_before),
         cmocka_unit_test(unknown_types_are_carried_and_counted_by_their_letter),

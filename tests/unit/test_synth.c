@@ -157,12 +157,17 @@ static void a_session_can_be_as_short_as_its_frame_or_have_no_end(void **state)
 static void parameters_out_of_range_are_refused(void **state)
 {
     (void)state;
-    static const synth_params_t wrong[] = {
-        {1, 0, SYNTH_PLAIN, 1000, 0},  {1, SYNTH_PLAIN_SYMBOLS_MAX + 1, SYNTH_PLAIN, 0, 0},
-        {1, 8, SYNTH_PLAIN, 10, 0},    {1, 8, SYNTH_PLAIN, 1000, 2},
-        {1, 0, SYNTH_MARKET, 1000, 0}, {1, SYNTH_SYMBOLS_MAX + 1, SYNTH_MARKET, 0, 0},
-        {1, 8, SYNTH_MARKET, 10, 0},   {1, 8, SYNTH_MARKET, 100, 2},
-        {1, 8, SYNTH_MARKET, 0, 2},    {1, 8, SYNTH_MARKET, UINT64_MAX, SYNTH_DAYS_MAX + 1}};
+    static const synth_params_t wrong[] = {{1, 0, SYNTH_PLAIN, 1000, 0, 0},
+                                           {1, SYNTH_PLAIN_SYMBOLS_MAX + 1, SYNTH_PLAIN, 0, 0, 0},
+                                           {1, 8, SYNTH_PLAIN, 10, 0, 0},
+                                           {1, 8, SYNTH_PLAIN, 1000, 2, 0},
+                                           {1, 0, SYNTH_MARKET, 1000, 0, 0},
+                                           {1, SYNTH_SYMBOLS_MAX + 1, SYNTH_MARKET, 0, 0, 0},
+                                           {1, 8, SYNTH_MARKET, 10, 0, 0},
+                                           {1, 8, SYNTH_MARKET, 100, 2, 0},
+                                           {1, 8, SYNTH_MARKET, 0, 2, 0},
+                                           {1, 8, SYNTH_MARKET, UINT64_MAX, SYNTH_DAYS_MAX + 1, 0},
+                                           {1, 8, SYNTH_MARKET, 1000, 1, SYNTH_SPEED_MAX + 1}};
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         synth_t *s;
         tbus_error_t err;

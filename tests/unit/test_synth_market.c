@@ -216,15 +216,25 @@ static void check(checker_t *c, const tick_t *t)
     model_apply(c->model, t);
 }
 
-static synth_t *make_days(uint64_t seed, uint32_t symbols, uint64_t messages, uint32_t days)
+static synth_t *make_fast(uint64_t seed, uint32_t symbols, uint64_t messages, uint32_t days,
+                          uint32_t speed)
 {
-    synth_params_t params = {
-        .seed = seed, .symbols = symbols, .messages = messages, .flow = SYNTH_MARKET, .days = days};
+    synth_params_t params = {.seed = seed,
+                             .symbols = symbols,
+                             .messages = messages,
+                             .flow = SYNTH_MARKET,
+                             .days = days,
+                             .speed = speed};
     synth_t *s;
     tbus_error_t err = {0};
     if (synth_create(&params, &s, &err) != 0)
         fail_msg("%s", err.text);
     return s;
+}
+
+static synth_t *make_days(uint64_t seed, uint32_t symbols, uint64_t messages, uint32_t days)
+{
+    return make_fast(seed, symbols, messages, days, 1);
 }
 
 static synth_t *make(uint64_t seed, uint32_t symbols, uint64_t messages)
@@ -280,6 +290,35 @@ static void several_days_are_whole_ones_with_other_locates(void **state)
     }
     assert_int_equal(synth_next(s, &tick), 0);
     synth_destroy(s);
+}
+
+/* From 03:00 to 20:05 it would take 61,500 seconds. */
+static void days_that_pass_faster_are_whole_ones_around_the_open(void **state)
+{
+    (void)state;
+    static const uint32_t speeds[] = {7, 2000, SYNTH_SPEED_MAX};
+    for (size_t i = 0; i < sizeof(speeds) / sizeof(speeds[0]); i++) {
+        tick_t tick;
+        synth_t *s = make_fast(3, 8, 80000, 2, speeds[i]);
+        for (uint32_t day = 0; day < 2; day++) {
+            checker_t c = check_day(s, day, 8, 40000);
+            free_checker(&c);
+        }
+        assert_int_equal(synth_next(s, &tick), 0);
+        synth_destroy(s);
+        uint64_t begin_ns = 0, open_ns = 0;
+        s = make_fast(3, 8, 40000, 1, speeds[i]);
+        while (synth_next(s, &tick)) {
+            begin_ns = begin_ns ? begin_ns : tick_event_ns(&tick);
+            if (tick.type == 'S' && tick.body[0] == 'Q')
+                open_ns = tick_event_ns(&tick);
+        }
+        synth_destroy(s);
+        assert_int_equal(open_ns, UINT64_C(34200000000000));
+        uint64_t span_ns = tick_event_ns(&tick) - begin_ns;
+        assert_in_range(span_ns, (UINT64_C(61500000000000) - 1000) / speeds[i] - 2,
+                        UINT64_C(61500000000000) / speeds[i] + 2);
+    }
 }
 
 static void every_message_of_a_day_obeys_the_protocol(void **state)
@@ -425,6 +464,7 @@ int main(void)
         cmocka_unit_test(every_message_of_a_day_obeys_the_protocol),
         cmocka_unit_test(a_day_has_as_many_messages_as_asked_for_however_few),
         cmocka_unit_test(several_days_are_whole_ones_with_other_locates),
+        cmocka_unit_test(days_that_pass_faster_are_whole_ones_around_the_open),
         cmocka_unit_test(there_can_be_eleven_thousand_stocks),
         cmocka_unit_test(the_same_seed_gives_the_same_bytes_on_every_host),
         cmocka_unit_test(a_day_is_u_shaped_with_bursts_over_several_stocks_and_idle_phases),

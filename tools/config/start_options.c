@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bus/market/resource.h"
+#include "feedsim/source/source.h"
 #include "tools/show/outcome.h"
 
 #define YEAR_NS (UINT64_C(366) * 24 * 3600 * 1000000000)
@@ -199,6 +201,16 @@ int start_options_set(start_options_t *given, const char *key, const char *value
     return 0;
 }
 
+/* Who feeds flow=plain, the bytes of which never change, asks for its symbols to be traded. */
+static int choose_test_issues(config_t *config, tbus_error_t *err)
+{
+    const market_limits_t *books = config_resource_values(config, &market_resource);
+    if (!books || books->tests != MARKET_TESTS_AUTO)
+        return 0;
+    bool plain = feed_source_tests_alone(config_source(config));
+    return config_set(config, "books.test_issues", plain ? "live" : "apart", err);
+}
+
 int start_options_base(start_options_t *given, const char *name, const char *text, size_t bytes,
                        tbus_error_t *err)
 {
@@ -208,7 +220,7 @@ int start_options_base(start_options_t *given, const char *name, const char *tex
         code = config_read_file(&given->config, given->file, &given->file_keys, err);
     for (unsigned i = 0; code == 0 && i < given->settings_count; i++)
         code = config_set(&given->config, given->settings[i].key, given->settings[i].value, err);
-    return code;
+    return code < 0 ? code : choose_test_issues(&given->config, err);
 }
 
 int start_options_reload(const start_options_t *given, config_file_keys_t *keys,
@@ -220,6 +232,8 @@ int start_options_reload(const start_options_t *given, config_file_keys_t *keys,
     int code = given->file ? config_reread_file(&config, given->file, &now, err) : 0;
     for (unsigned i = 0; code == 0 && i < given->settings_count; i++)
         code = config_set(&config, given->settings[i].key, given->settings[i].value, err);
+    if (code == 0)
+        code = choose_test_issues(&config, err);
     if (code < 0)
         return code;
     *out_config = config;
@@ -242,5 +256,7 @@ int start_options_parse(int argc, char **argv, bool feed_flag, start_options_t *
         if (config_set(&out_options->config, out_options->settings[i].key,
                        out_options->settings[i].value, &why) < 0)
             return outcome_usage(argv[0], "%s", why.text);
+    if (choose_test_issues(&out_options->config, &why) < 0)
+        return outcome_usage(argv[0], "%s", why.text);
     return OUTCOME_OK;
 }
