@@ -14,6 +14,7 @@
 /* Blocks that a job fills: to seek takes as long as to read some, and whoever wanted the first is
  * about to want the next. But no more than there are plenty of, for all readers. */
 #define BLOCKS_OF_A_JOB 4u
+#define NO_BLOCK        UINT32_MAX
 
 /* What is in a block of the cache: apart from it, since a search goes over all of them. */
 typedef struct place {
@@ -68,17 +69,24 @@ const gateway_block_t *gateway_backfill_find(gateway_backfill_t *b, const gatewa
     return NULL;
 }
 
-/* The block that was used least recently, emptied. There are more blocks than readers. */
+/* May what is in it be thrown away? Not what was found in this turn: it may be on its way out. */
+static bool is_free(const place_t *p, uint64_t now_ns)
+{
+    return !p->filling && (!p->past || p->used_ns < now_ns);
+}
+
+/* The block that was used least recently, emptied; NO_BLOCK: none is free in this turn. */
 static uint32_t take_block(gateway_backfill_t *b, const gateway_past_t *past, uint64_t seq,
                            uint64_t now_ns)
 {
-    uint32_t oldest = 0;
-    for (uint32_t i = 1; i < b->blocks_count; i++) {
+    uint32_t oldest = NO_BLOCK;
+    for (uint32_t i = 0; i < b->blocks_count; i++) {
         const place_t *p = &b->places[i];
-        const place_t *o = &b->places[oldest];
-        if (!p->filling && (o->filling || p->used_ns < o->used_ns))
+        if (is_free(p, now_ns) && (oldest == NO_BLOCK || p->used_ns < b->places[oldest].used_ns))
             oldest = i;
     }
+    if (oldest == NO_BLOCK)
+        return NO_BLOCK;
     gateway_block_begin(&b->blocks[oldest], seq, now_ns);
     b->places[oldest] = (place_t){
         .past = past, .first_seq = seq, .next_seq = seq, .used_ns = now_ns, .filling = true};
@@ -116,10 +124,14 @@ static reader_t *choose(gateway_backfill_t *b, const gateway_past_t *past, uint6
     return chosen;
 }
 
+/* Where no block is free, nothing begins: whoever wants it asks again. */
 static void begin_job(gateway_backfill_t *b, reader_t *r, const gateway_past_t *past, uint64_t from,
                       uint64_t to, uint64_t now_ns)
 {
     bool there = r->stream && r->past == past && gateway_stream_next_seq(r->stream) == from;
+    uint32_t block = take_block(b, past, from, now_ns);
+    if (block == NO_BLOCK)
+        return;
     if (!there) {
         gateway_stream_close(r->stream);
         r->stream = NULL;
@@ -133,7 +145,7 @@ static void begin_job(gateway_backfill_t *b, reader_t *r, const gateway_past_t *
     r->failing = 0;
     r->retry_ns = 0;
     r->lost_from = r->lost_to = 0;
-    r->block = take_block(b, past, from, now_ns);
+    r->block = block;
     bool plenty = b->blocks_count >= 4 * BLOCKS_OF_A_JOB * b->readers_count;
     r->blocks = to == UNTIL_FULL && plenty ? BLOCKS_OF_A_JOB - 1 : 0;
 }
@@ -231,7 +243,7 @@ static void turn_block(gateway_backfill_t *b, reader_t *r, uint64_t now_ns)
         end_job(b, r);
         if (blocks && !gateway_backfill_find(b, past, seq, now_ns)) {
             begin_job(b, r, past, seq, UNTIL_FULL, now_ns);
-            r->blocks = blocks - 1;
+            r->blocks = r->busy ? blocks - 1 : 0;
         }
         return;
     }

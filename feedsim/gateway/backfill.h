@@ -49,14 +49,16 @@ int gateway_backfill_create(uint32_t readers, uint64_t bytes, gateway_backfill_t
                             tbus_error_t *err);
 void gateway_backfill_destroy(gateway_backfill_t *b); /* accepts NULL */
 
-/* The block that holds `seq` of that topic, used now; NULL: none. It holds it until the next call
- * of gateway_backfill_work; ask again then. */
+/* The block that holds `seq` of that topic, used now; NULL: none. It holds it until a later now_ns,
+ * whatever else is asked for at this one, or until the next call of gateway_backfill_work; ask again
+ * then. */
 const gateway_block_t *gateway_backfill_find(gateway_backfill_t *b, const gateway_past_t *past,
                                              uint64_t seq, uint64_t now_ns);
 
 enum gateway_backfill_answer {
     GATEWAY_BACKFILL_READY = 0, /* gateway_backfill_find has it */
-    GATEWAY_BACKFILL_WAIT = 1,  /* it is being read, or no reader is free: ask again */
+    /* it is being read, or no reader is free, or no block: ask again */
+    GATEWAY_BACKFILL_WAIT = 1,
     /* It cannot be had, nor can what follows up to *out_lost_to, which is not included. */
     GATEWAY_BACKFILL_LOST = 2
 };
