@@ -56,7 +56,7 @@ push @wrong, 'risk/stage.c sends on judged in another place than judge'
 push @wrong, 'risk/stage.c sends on approved without a look at the reason'
     if $judge !~ /if \(reason == REASON_NONE\)[^}]*outlet_send\(&r->approved/s;
 my $execute = function('risk/venue/executor.c', 'execute');
-my ($refused, $taken) = (index($execute, 'order->reason != REASON_NONE'), index($execute, 'venue_order('));
+my ($refused, $taken) = (index($execute, 'order.reason != REASON_NONE'), index($execute, 'venue_order('));
 push @wrong, 'risk/venue/executor.c: execute gives an order to the venue that risk has rejected'
     if $refused < 0 || $taken < $refused || (() = $text{'risk/venue/executor.c'} =~ /\bvenue_order\(/g) != 1;
 

@@ -50,8 +50,8 @@ int gateway_backfill_create(uint32_t readers, uint64_t bytes, gateway_backfill_t
 void gateway_backfill_destroy(gateway_backfill_t *b); /* accepts NULL */
 
 /* The block that holds `seq` of that topic, used now; NULL: none. It holds it until a later now_ns,
- * whatever else is asked for at this one, or until the next call of gateway_backfill_work; ask again
- * then. */
+ * whatever else is asked for at this one, or until the next call of gateway_backfill_work; ask
+ * again then. */
 const gateway_block_t *gateway_backfill_find(gateway_backfill_t *b, const gateway_past_t *past,
                                              uint64_t seq, uint64_t now_ns);
 

@@ -74,8 +74,8 @@ struct synth_market {
 
 /* --- time --- */
 
-/* Days are planned in their own time, from 03:00 to 20:05, and pass `speed` times as fast in that of
- * the feed. Answers and bursts (arrivals.h) are in the feed's. */
+/* Days are planned in their own time, from 03:00 to 20:05, and pass `speed` times as fast in that
+ * of the feed. Answers and bursts (arrivals.h) are in the feed's. */
 static uint64_t to_feed_ns(const synth_market_t *m, uint64_t day_ns)
 {
     return day_ns < OPEN_NS ? OPEN_NS - (OPEN_NS - day_ns) / m->speed

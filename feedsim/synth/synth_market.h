@@ -51,8 +51,8 @@ typedef struct synth_market synth_market_t;
 
 uint64_t synth_market_messages_min(uint32_t symbols);
 
-/* `symbols` 1..65535; `days` and `speed` above 0; `messages` 0: no end, and one day; else not fewer than those
- * for each day. NULL: no memory. */
+/* `symbols` 1..65535; `days` and `speed` above 0; `messages` 0: no end, and one day; else not fewer
+ * than those for each day. NULL: no memory. */
 synth_market_t *synth_market_create(uint64_t seed, uint32_t symbols, uint32_t days, uint32_t speed,
                                     uint64_t messages);
 

@@ -722,9 +722,13 @@ static void impossible_limits_are_refused(void **state)
         market_limits_t limits;
         const char *named;
     } wrong[] = {
-        {{0, 1, 0, 0}, "books.orders_max"},           {{1, 0, 0, 0}, "books.levels_max"},
-        {{UINT32_MAX, 1, 0, 0}, "books.orders_max"},  {{1, UINT32_MAX, 0, 0}, "books.levels_max"},
-        {{1, 1, MARKET_OF_X + 1, 0}, "books.market"}, {{1, 1, 0, MARKET_ONE_DAY + 1}, "books.days"},
+        {{0, 1, 0, 0, 0}, "books.orders_max"},
+        {{1, 0, 0, 0, 0}, "books.levels_max"},
+        {{UINT32_MAX, 1, 0, 0, 0}, "books.orders_max"},
+        {{1, UINT32_MAX, 0, 0, 0}, "books.levels_max"},
+        {{1, 1, MARKET_OF_X + 1, 0, 0}, "books.market"},
+        {{1, 1, 0, MARKET_ONE_DAY + 1, 0}, "books.days"},
+        {{1, 1, 0, 0, MARKET_TESTS_LIVE + 1}, "books.test_issues"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         market_t *m = NULL;

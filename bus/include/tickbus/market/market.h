@@ -106,8 +106,8 @@ typedef struct market_limits {
 enum market_of_feed { MARKET_OF_Q = 0, MARKET_OF_B = 1, MARKET_OF_X = 2 };
 /* What a second day is, likewise. */
 enum market_days { MARKET_MANY_DAYS = 0, MARKET_ONE_DAY = 1 };
-/* What test issues (R, authenticity T) are, likewise: known as such, or taken for live ones, as in a
- * feed that has no others. AUTO is APART here; whoever knows the feed says which. */
+/* What test issues (R, authenticity T) are, likewise: known as such, or taken for live ones, as in
+ * a feed that has no others. AUTO is APART here; whoever knows the feed says which. */
 enum market_tests { MARKET_TESTS_AUTO = 0, MARKET_TESTS_APART = 1, MARKET_TESTS_LIVE = 2 };
 
 /* Best bid and ask; an empty side is all zeros. Quantities are sums over the orders of the
