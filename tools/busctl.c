@@ -39,8 +39,7 @@ static const verb_t verbs[] = {
     {"journal", "VERB DIR [OPTION...]", "read, check, repair what was recorded", verb_journal},
     {"why", "ORDER_ID DIR [--json]", "the life of one order that was recorded", verb_why},
     {"config", "show|check [FILE]", "print the configuration, or check a file", verb_config},
-    {"latency", "--rate N [OPTION...]", "measure the pipeline's tail, under a schedule",
-     verb_latency},
+    {"latency", "--rate N [OPTION...]", "the tail of a pipeline under load", verb_latency},
     {"ipc", "[OPTION...]", "measure all IPC mechanisms, side by side", verb_ipc},
 };
 #define VERBS_COUNT (sizeof verbs / sizeof verbs[0])

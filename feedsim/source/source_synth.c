@@ -124,11 +124,12 @@ int feed_source_open_synth(const char *options, feed_source_t **out_source, tbus
 {
     synth_params_t params = {.seed = SYNTH_SEED_DEFAULT,
                              .symbols = SYNTH_SYMBOLS_DEFAULT,
-                             .messages = SYNTH_MESSAGES_DEFAULT,
-                             .speed = SYNTH_SPEED_DEFAULT};
+                             .messages = SYNTH_MESSAGES_DEFAULT};
     int rc = parse(options, &params, err);
     if (rc != 0)
         return rc;
+    if (params.speed == 0)
+        params.speed = synth_busy_speed(&params);
     source_synth_t *s = calloc(1, sizeof *s);
     if (!s)
         return tbus_fail(err, -ENOMEM, "no memory for a synthetic feed");

@@ -9,6 +9,8 @@
 #include "feedsim/synth/synth_market.h"
 #include "feedsim/synth/synth_plain.h"
 
+#define BUSY_PER_S 50000u
+
 _Static_assert(SYNTH_ORDERS_MAX == LADDER_ORDERS_MAX, "what the header promises");
 
 /* One of the two. */
@@ -31,6 +33,14 @@ static uint32_t speed_of(const synth_params_t *p)
 static uint32_t days_of(const synth_params_t *p)
 {
     return p->days > 0 ? p->days : 1;
+}
+
+uint32_t synth_busy_speed(const synth_params_t *params)
+{
+    uint64_t a_day = params->messages / days_of(params);
+    uint64_t speed = a_day ? SYNTH_MARKET_DAY_S * BUSY_PER_S / a_day : 1;
+    speed = speed > 1 ? speed : 1;
+    return speed < SYNTH_SPEED_MAX ? (uint32_t)speed : SYNTH_SPEED_MAX;
 }
 
 static int check(const synth_params_t *p, tbus_error_t *err)

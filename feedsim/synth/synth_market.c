@@ -86,7 +86,8 @@ static uint64_t to_feed_ns(const synth_market_t *m, uint64_t day_ns)
 static uint64_t to_day_ns(const synth_market_t *m, uint64_t feed_ns)
 {
     if (feed_ns >= OPEN_NS)
-        return feed_ns - OPEN_NS < GONE_NS ? OPEN_NS + (feed_ns - OPEN_NS) * m->speed : UINT64_MAX;
+        return feed_ns - OPEN_NS < GONE_NS / m->speed ? OPEN_NS + (feed_ns - OPEN_NS) * m->speed
+                                                      : UINT64_MAX;
     return OPEN_NS - (OPEN_NS - feed_ns) * m->speed;
 }
 

@@ -47,6 +47,8 @@
 extern "C" {
 #endif
 
+#define SYNTH_MARKET_DAY_S UINT64_C(61500) /* from 03:00 to 20:05 */
+
 typedef struct synth_market synth_market_t;
 
 uint64_t synth_market_messages_min(uint32_t symbols);

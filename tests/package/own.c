@@ -82,7 +82,7 @@ static int pass_a_message(tbus_bus_t *bus, tbus_error_t *err)
 
 static int keep_a_book(tbus_error_t *err)
 {
-    const market_limits_t limits = {.orders_max = 16, .levels_max = 16};
+    const market_limits_t limits = {16, 16, MARKET_OF_Q, MARKET_MANY_DAYS, MARKET_TESTS_AUTO};
     const market_event_t *event;
     market_t *market;
     tick_t tick;

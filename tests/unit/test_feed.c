@@ -277,7 +277,7 @@ static void what_is_known_of_the_pause_after_a_tick_is_told_with_the_tick(void *
 static void market_time_is_told_a_millisecond_ahead_of_the_pace_and_no_more(void **state)
 {
     rig_t *r = *state;
-    const char *source = "synth:seed=4,messages=600";
+    const char *source = "synth:seed=4,messages=600,flow=plain";
     make_bus(r, 1024, 0);
     make_feed(r, source, "0.001x", 0);
     assert_true(poll_feed(r, 100) >= 1);

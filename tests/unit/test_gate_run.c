@@ -191,6 +191,7 @@ static void begin_day(run_t *r)
 {
     memset(r->bids, 0, sizeof r->bids);
     memset(r->asks, 0, sizeof r->asks);
+    r->passed = r->messages = 0; /* rates are of one day */
     tick(r, tick_system('O'));
     for (uint16_t s = 1; s <= SYMBOLS; s++) {
         tick(r, tick_directory(s));

@@ -170,7 +170,7 @@ static void specs_that_name_nothing_are_refused_with_what_to_write(void **state)
     assert_refused("synth:flow=wild", -TBUS_ECONFIG, "unknown flow \"wild\"");
     assert_refused("synth:days=0", -TBUS_ECONFIG, "out of range");
     assert_refused("synth:speed=0", -TBUS_ECONFIG, "out of range");
-    assert_refused("synth:speed=100001", -TBUS_ECONFIG, "out of range");
+    assert_refused("synth:speed=10000001", -TBUS_ECONFIG, "out of range");
     assert_refused("synth:days=1001", -TBUS_ECONFIG, "out of range");
     assert_refused("synth:days=2,flow=plain", -TBUS_ECONFIG, "out of range");
     assert_refused("synth:symbols=0", -TBUS_ECONFIG, "out of range");

@@ -361,10 +361,10 @@ static void the_synthetic_market_has_what_is_known_of_recorded_ones(void **state
     static const struct {
         const char *feed;
         uint16_t locate;
-    } markets[SYNTHETIC] = {{"synth:seed=1,symbols=1,messages=150000", 1},
-                            {"synth:seed=2,symbols=1,messages=150000", 1},
-                            {"synth:seed=3,symbols=1,messages=150000", 1},
-                            {"synth:seed=1,symbols=8,messages=600000", 2}};
+    } markets[SYNTHETIC] = {{"synth:seed=1,symbols=1,messages=150000,speed=1", 1},
+                            {"synth:seed=2,symbols=1,messages=150000,speed=1", 1},
+                            {"synth:seed=3,symbols=1,messages=150000,speed=1", 1},
+                            {"synth:seed=1,symbols=8,messages=600000,speed=1", 2}};
     double recorded[RECORDED][FACTS], synthetic[SYNTHETIC][FACTS];
     for (unsigned i = 0; i < RECORDED; i++) {
         char path[MARKET_DATA_PATH_MAX], feed[MARKET_DATA_PATH_MAX + 8];

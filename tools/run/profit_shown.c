@@ -210,15 +210,15 @@ static void print_row(FILE *out, const row_t *row)
     char text[4][GROUPED_MAX];
     const json_t *s = row->symbol;
     int64_t mark_e4 = integer(s, "mark_px_e4");
-    fprintf(out, "  %-8s %9s %13s %13s", row->name, grouped(integer(s, "position"), text[0]),
+    fprintf(out, "  %-8s %8s %13s %12s", row->name, grouped(integer(s, "position"), text[0]),
             money(cents_of(integer(s, "realised_e4")), text[1]),
             money(cents_of(integer(s, "unrealised_e4")), text[2]));
     if (mark_e4 != 0)
-        fprintf(out, " %6lld.%04u", (long long)(mark_e4 / 10000), (unsigned)(mark_e4 % 10000));
+        fprintf(out, " %5lld.%04u", (long long)(mark_e4 / 10000), (unsigned)(mark_e4 % 10000));
     else
-        fprintf(out, " %11s", "-");
+        fprintf(out, " %10s", "-");
     for (unsigned i = 0; i < sizeof plain / sizeof *plain; i++)
-        fprintf(out, " %*s", i ? 6 : 9, grouped(integer(s, plain[i]), text[i]));
+        fprintf(out, " %*s", i ? 6 : 8, grouped(integer(s, plain[i]), text[i]));
     fputc('\n', out);
 }
 
@@ -235,7 +235,7 @@ void symbols_shown_print(FILE *out, const json_t *symbols)
         rows[i++] = (row_t){name, symbol};
     }
     qsort(rows, count, sizeof *rows, larger_volume_first);
-    fprintf(out, "\n  %-8s %9s %13s %13s %11s %9s %6s %6s\n", "symbol", "position", "realised",
+    fprintf(out, "\n  %-8s %8s %13s %12s %10s %8s %6s %6s\n", "symbol", "position", "realised",
             "unrealised", "mark", "volume", "added", "taken");
     for (i = 0; i < count && i < ROWS_MAX; i++)
         print_row(out, &rows[i]);
