@@ -70,7 +70,8 @@ static int follow(tbus_bus_t *bus, tbus_observer_t *md, market_t **market, const
 
 int main(int argc, char **argv)
 {
-    const market_limits_t limits = {.orders_max = 1u << 20, .levels_max = 1u << 18};
+    const market_limits_t limits = {1u << 20, 1u << 18, MARKET_OF_Q, MARKET_MANY_DAYS,
+                                    MARKET_TESTS_AUTO};
     const char *name = argc > 2 ? argv[2] : "tickbus";
     tbus_bus_t bus;
     tbus_observer_t md;
