@@ -37,8 +37,8 @@ gateway_options_t stand_options(enum gateway_io io)
                                  .backfill_bytes = 1,
                                  .backfill_readers = 1,
                                  .send_buffer_bytes = SEND_BUFFER,
-                                 .sessions_max = CLIENTS_MAX,
-                                 .logins_max = CLIENTS_MAX,
+                                 .sessions_max = 2 * CLIENTS_MAX,
+                                 .logins_max = 2 * CLIENTS_MAX,
                                  .times = SOUP_TIMES};
     options.times.dead_ns = UINT64_C(3600000000000); /* clients here send no heartbeats */
     return options;
@@ -98,7 +98,7 @@ int stand_turn(stand_t *s)
 void stand_allow_clients(void)
 {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < 2 * CLIENTS_MAX + 200) {
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < 4 * CLIENTS_MAX + 200) {
         limit.rlim_cur = limit.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &limit);
     }

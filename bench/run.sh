@@ -39,6 +39,8 @@ echo
 echo
 "$bin/bench_fan_out" "${quick[@]}"
 echo
+"$bin/bench_bad_sessions" "${quick[@]}"
+echo
 "$bin/bench_recorded" "${quick[@]}"
 echo
 "$bin/bench_self_cost" "${quick[@]}"
