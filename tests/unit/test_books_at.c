@@ -333,8 +333,10 @@ static void limits_that_are_too_small_and_records_that_are_no_ticks_are_errors(v
     books_at_t books;
     tbus_error_t why = {0};
     record(s->journal);
-    books_at_request_t request = {
-        .directory = s->journal, .topic = 1, .seq = FIRST_SEQ + COUNT - 1, .limits = {16, 8192}};
+    books_at_request_t request = {.directory = s->journal,
+                                  .topic = 1,
+                                  .seq = FIRST_SEQ + COUNT - 1,
+                                  .limits = {.orders_max = 16, .levels_max = 8192}};
     assert_int_equal(books_at_make(&request, &books, &why), -TBUS_ELIMIT);
     assert_non_null(strstr(why.text, "books.orders_max"));
     request.topic = 0;
