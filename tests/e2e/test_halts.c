@@ -18,9 +18,12 @@
 #include "risk/kill_switch.h"
 #include "tools/control/members.h"
 
-#define STATES      4u
-#define HALTS_MAX   100000u
-#define LOADED_FEED "--feed", "synth:seed=3,messages=4000000000", "--pace", "max", "--wait", "park"
+#define STATES    4u
+#define HALTS_MAX 100000u
+/* A ring of reports that we are not lapped on while a command begins. */
+#define LOADED_FEED                                                                                \
+    "--feed", "synth:seed=3,messages=4000000000,flow=plain", "--pace", "max", "--wait", "park",    \
+        "--set", "topics.reports.slots=262144"
 
 enum supervisor_is { RUNNING, STOPPED, STUCK, DEAD };
 
