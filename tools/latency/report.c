@@ -19,18 +19,11 @@
 
 /* ---- the object */
 
-/* Index of the value of a hop that belongs to `row`; the hop's count: none does. */
+/* The index of a row in a hop; its count: that message did not take the hop. */
 static uint64_t find_row(const samples_t *s, enum sample_hop hop, uint64_t row)
 {
-    uint64_t low = 0, high = s->hops[hop].count;
-    while (low < high) {
-        uint64_t middle = low + (high - low) / 2;
-        if (samples_row(s, hop, middle) < row)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < s->hops[hop].count && samples_row(s, hop, low) == row ? low : s->hops[hop].count;
+    uint64_t i = samples_index(s, hop, row), count = s->hops[hop].count;
+    return i < count && samples_row(s, hop, i) == row ? i : count;
 }
 
 static json_t *message_object(const samples_t *s, enum sample_hop total, uint64_t i)
@@ -48,26 +41,11 @@ static json_t *message_object(const samples_t *s, enum sample_hop total, uint64_
     return object;
 }
 
-/* The indices of the longest, the longest first. */
-static uint32_t find_worst(const sample_column_t *column, uint64_t out_worst[WORST_MAX])
-{
-    uint32_t count = 0;
-    for (uint64_t i = 0; i < column->count; i++) {
-        if (count == WORST_MAX && column->ns[i] <= column->ns[out_worst[count - 1]])
-            continue;
-        uint32_t at = count < WORST_MAX ? count++ : count - 1;
-        for (; at > 0 && column->ns[out_worst[at - 1]] < column->ns[i]; at--)
-            out_worst[at] = out_worst[at - 1];
-        out_worst[at] = i;
-    }
-    return count;
-}
-
 static json_t *worst_array(const samples_t *s)
 {
     enum sample_hop total = hops_whole(s);
     uint64_t worst[WORST_MAX];
-    uint32_t count = find_worst(&s->hops[total], worst);
+    uint32_t count = samples_longest(&s->hops[total], WORST_MAX, worst);
     json_t *array = json_array();
     for (uint32_t i = 0; i < count; i++)
         json_array_append_new(array, message_object(s, total, worst[i]));

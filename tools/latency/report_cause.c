@@ -107,23 +107,9 @@ static json_t *parts_object(const uint64_t ns[CAUSE_COUNT])
     return object;
 }
 
-/* The first of a column that has this row or a later one. */
-static uint64_t index_of_row(const samples_t *s, enum sample_hop hop, uint64_t row)
-{
-    uint64_t low = 0, high = s->hops[hop].count;
-    while (low < high) {
-        uint64_t middle = low + (high - low) / 2;
-        if (samples_row(s, hop, middle) < row)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 static uint64_t published_ns(const samples_t *s, uint64_t row)
 {
-    uint64_t i = index_of_row(s, HOP_PUBLISH, row);
+    uint64_t i = samples_index(s, HOP_PUBLISH, row);
     return s->intended_ns[row] + (i < s->hops[HOP_PUBLISH].count ? s->hops[HOP_PUBLISH].ns[i] : 0);
 }
 
@@ -132,7 +118,7 @@ static uint64_t published_ns(const samples_t *s, uint64_t row)
 static uint64_t count_behind(const samples_t *s, uint64_t row)
 {
     uint64_t at_ns = published_ns(s, row);
-    uint64_t low = 0, high = index_of_row(s, HOP_SEEN, row), end = high;
+    uint64_t low = 0, high = samples_index(s, HOP_SEEN, row), end = high;
     while (low < high) {
         uint64_t middle = low + (high - low) / 2;
         uint64_t seen_ns =
@@ -168,25 +154,10 @@ static void add_worst(json_t *report, const evidence_t *evidence, const cause_so
     json_array_foreach(json_object_get(report, "worst"), k, message)
     {
         uint64_t seq = (uint64_t)json_integer_value(json_object_get(message, "seq"));
-        uint64_t i = index_of_row(s, total, seq - s->first_seq);
+        uint64_t i = samples_index(s, total, seq - s->first_seq);
         if (i < s->hops[total].count)
             surround(message, evidence, source, s, total, i);
     }
-}
-
-/* The indices of the longest, the longest first. */
-static uint32_t find_longest(const sample_column_t *column, uint64_t out_longest[WORST_OF_HOP])
-{
-    uint32_t count = 0;
-    for (uint64_t i = 0; i < column->count; i++) {
-        if (count == WORST_OF_HOP && column->ns[i] <= column->ns[out_longest[count - 1]])
-            continue;
-        uint32_t at = count < WORST_OF_HOP ? count++ : count - 1;
-        for (; at > 0 && column->ns[out_longest[at - 1]] < column->ns[i]; at--)
-            out_longest[at] = out_longest[at - 1];
-        out_longest[at] = i;
-    }
-    return count;
 }
 
 static json_t *worst_of_hop(const evidence_t *evidence, const cause_source_t *source,
@@ -194,7 +165,7 @@ static json_t *worst_of_hop(const evidence_t *evidence, const cause_source_t *so
 {
     json_t *array = json_array();
     uint64_t longest[WORST_OF_HOP];
-    uint32_t count = find_longest(&s->hops[hop], longest);
+    uint32_t count = samples_longest(&s->hops[hop], WORST_OF_HOP, longest);
     for (uint32_t k = 0; k < count; k++) {
         json_t *message =
             json_pack("{s:I, s:f, s:I}", "seq", (json_int_t)samples_seq(s, hop, longest[k]), "at_s",

@@ -49,6 +49,33 @@ bool samples_reserve(samples_t *s, enum sample_hop hop, uint64_t count, bool spa
     return column->ns && (column->row || !sparse);
 }
 
+uint64_t samples_index(const samples_t *s, enum sample_hop hop, uint64_t row)
+{
+    uint64_t low = 0, high = s->hops[hop].count;
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        if (samples_row(s, hop, middle) < row)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+uint32_t samples_longest(const sample_column_t *column, uint32_t max, uint64_t *out_longest)
+{
+    uint32_t count = 0;
+    for (uint64_t i = 0; i < column->count; i++) {
+        if (count == max && column->ns[i] <= column->ns[out_longest[count - 1]])
+            continue;
+        uint32_t at = count < max ? count++ : count - 1;
+        for (; at > 0 && column->ns[out_longest[at - 1]] < column->ns[i]; at--)
+            out_longest[at] = out_longest[at - 1];
+        out_longest[at] = i;
+    }
+    return count;
+}
+
 double samples_mean_ns(const samples_t *s, enum sample_hop hop)
 {
     const sample_column_t *column = &s->hops[hop];

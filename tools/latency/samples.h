@@ -90,6 +90,11 @@ static inline uint64_t samples_at_ns(const samples_t *s, enum sample_hop hop, ui
 {
     return s->intended_ns[samples_row(s, hop, i)];
 }
+/* The index of the first of a hop that is of `row` or a later one; its count: there is none. */
+uint64_t samples_index(const samples_t *s, enum sample_hop hop, uint64_t row);
+/* The indices of the longest of a hop, at most `max` (above 0), the longest first. Returns how
+ * many. */
+uint32_t samples_longest(const sample_column_t *column, uint32_t max, uint64_t *out_longest);
 /* Mean of a hop, 0: none took it. */
 double samples_mean_ns(const samples_t *s, enum sample_hop hop);
 
