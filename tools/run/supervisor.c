@@ -158,6 +158,32 @@ static void run_until_done(supervisor_t *s)
 
 /* --- down */
 
+static void complain_of(supervisor_t *s, const char *subscriber, uint64_t lag, const char *topic)
+{
+    supervisor_complain(s,
+                        "not drained after %u s: '" TBUS_NAME_TEXT
+                        "' is %llu messages behind on topic '" TBUS_NAME_TEXT "'",
+                        s->request->options->config.bus.drain_s_max, subscriber,
+                        (unsigned long long)lag, topic);
+}
+
+/* A stage that is known to stand still: others may be further behind, and only wait for it. */
+static bool name_who_stands_still(supervisor_t *s)
+{
+    backlog_t slowest = {.messages = 0};
+    for (uint32_t index = 0; index < s->layout.processes_count; index++) {
+        backlog_t held[BACKLOG_MAX];
+        bool stands = s->run.stalls[index].how != STALL_NONE;
+        uint32_t count = stands ? backlog_held_by(&s->pipeline.bus, index, held) : 0;
+        for (uint32_t i = 0; i < count; i++)
+            if (held[i].subscriber[0] && held[i].messages > slowest.messages)
+                slowest = held[i];
+    }
+    if (slowest.messages)
+        complain_of(s, slowest.subscriber, slowest.messages, slowest.topic);
+    return slowest.messages != 0;
+}
+
 static void name_the_slowest(supervisor_t *s)
 {
     const tbus_bus_t *bus = &s->pipeline.bus;
@@ -173,16 +199,12 @@ static void name_the_slowest(supervisor_t *s)
         topic = bus->directory->topics[i].name;
         subscriber = bus->rings[i].shared->subs[slowest].name;
     }
-    unsigned seconds = s->request->options->config.bus.drain_s_max;
     if (topic)
-        supervisor_complain(s,
-                            "not drained after %u s: '" TBUS_NAME_TEXT
-                            "' is %llu messages behind on topic '" TBUS_NAME_TEXT "'",
-                            seconds, subscriber, (unsigned long long)lag_max, topic);
+        complain_of(s, subscriber, lag_max, topic);
     else
         supervisor_complain(
             s, "not drained after %u s: everything is taken, but the stages do not come to rest",
-            seconds);
+            s->request->options->config.bus.drain_s_max);
 }
 
 static uint64_t drain_ns(const supervisor_t *s)
@@ -215,7 +237,8 @@ static bool drain(supervisor_t *s, uint64_t *out_drained_ns)
             deadline_ns = tbus_clock_ns() + drain_ns(s);
         taken = taken_now;
         if (tbus_clock_ns() > deadline_ns) {
-            name_the_slowest(s);
+            if (!name_who_stands_still(s))
+                name_the_slowest(s);
             return false;
         }
     }
