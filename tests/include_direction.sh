@@ -21,15 +21,16 @@ market="tickbus/market/ bus/market/"
 wire="bus/wire/"
 stamps="bus/run/stamps.h" # where stages note when a message took which step
 gaps="bus/run/gaps.h"     # where processes note their late turns
+# Sets `prefixes` (a function that prints them would cost a process a file).
 public()
 {
     case $1 in
-    msg/*) echo "tickbus/error.h tickbus/inline.h tickbus/msg/" ;;
-    market/*) echo "$bus_headers tickbus/msg/ tickbus/market/" ;;
+    msg/*) prefixes="tickbus/error.h tickbus/inline.h tickbus/msg/" ;;
+    market/*) prefixes="$bus_headers tickbus/msg/ tickbus/market/" ;;
     *)
         case " $ring_headers " in
-        *" tickbus/$1 "*) echo "$ring_headers" ;;
-        *) echo "$bus_headers" ;;
+        *" tickbus/$1 "*) prefixes=$ring_headers ;;
+        *) prefixes=$bus_headers ;;
         esac
         ;;
     esac
@@ -38,50 +39,51 @@ public()
 # Everything that the tools may stand on.
 below_tools="tickbus/ bus/journal/ bus/msg/ bus/wire/ bus/market/ feedsim/ strategy/ risk/"
 
-# What a file may include, as a list of path prefixes; <tickbus/...> stands for the public headers.
+# What a file may include, as a list of path prefixes in `prefixes`; <tickbus/...> stands for the public headers.
 allowed()
 {
+    prefixes=
     case $1 in
     bus/include/tickbus/*) public "${1#bus/include/tickbus/}" ;;
-    bus/ring/*) echo "$ring_headers bus/ring/" ;;
-    bus/run/*) echo "$ring_headers $run_headers bus/run/" ;;
-    bus/layout/*) echo "tickbus/directory.h tickbus/msg/ bus/layout/" ;; # all that lies in shared memory
-    bus/examples/* | bus/package/*) echo "tickbus/" ;; # all that is public
-    bus/journal/*) echo "$bus_headers $stamps bus/journal/" ;;
-    bus/msg/*) echo "tickbus/error.h tickbus/inline.h $messages" ;;
-    bus/wire/*) echo "tickbus/error.h $wire" ;;
-    bus/remote/*) echo "tickbus/clock.h tickbus/error.h tickbus/soup.h $wire bus/remote/" ;;
-    bus/market/*) echo "$bus_headers $messages $market $stamps" ;;
-    feedsim/itch/*) echo "$bus_headers $messages feedsim/itch/" ;;
-    feedsim/synth/*) echo "$bus_headers $messages feedsim/synth/" ;;
-    feedsim/*) echo "$bus_headers $messages $wire $market $stamps feedsim/" ;;
-    strategy/*) echo "$bus_headers $messages $market strategy/ tickbus/strategy.h" ;;
-    risk/*) echo "$bus_headers $messages $market risk/" ;;
-    tools/latency/*) echo "$below_tools $stamps $gaps tools/show/ tools/measure/ tools/control/ tools/config/ tools/run/ tools/latency/" ;;
-    tools/show/*) echo "$below_tools tools/show/" ;;
-    tools/measure/*) echo "tickbus/ tools/show/ tools/measure/" ;;
-    tools/control/*) echo "tickbus/ bus/run/rundir.h bus/run/attach.h bus/run/exchange.h tools/show/ tools/measure/ tools/control/" ;;
-    tools/journal/*) echo "$below_tools tools/show/ tools/measure/ tools/config/ tools/journal/" ;;
-    tools/config/*) echo "$below_tools tools/show/ tools/config/" ;;
-    tools/ipc/*) echo "tickbus/ tools/show/ tools/measure/ tools/control/ tools/config/ tools/ipc/" ;;
-    tools/run/*) echo "$below_tools bus/run/cgroup.h $stamps $gaps tools/show/ tools/measure/ tools/control/ tools/config/ tools/journal/ tools/run/" ;;
-    tools/verb*.c) echo "$below_tools tools/show/ tools/measure/ tools/control/ tools/config/ tools/ipc/ tools/journal/ tools/run/ tools/latency/ tools/verbs.h" ;;
-    tools/*) echo "tickbus/ tools/show/ tools/measure/ tools/verbs.h" ;;
-    tests/*) echo "tickbus/ bus/ feedsim/ strategy/ risk/ tools/ tests/" ;;
-    bench/*) echo "tickbus/ bus/ feedsim/ strategy/ risk/ tools/ bench/" ;;
+    bus/ring/*) prefixes="$ring_headers bus/ring/" ;;
+    bus/run/*) prefixes="$ring_headers $run_headers bus/run/" ;;
+    bus/layout/*) prefixes="tickbus/directory.h tickbus/msg/ bus/layout/" ;; # all that lies in shared memory
+    bus/examples/* | bus/package/*) prefixes="tickbus/" ;; # all that is public
+    bus/journal/*) prefixes="$bus_headers $stamps bus/journal/" ;;
+    bus/msg/*) prefixes="tickbus/error.h tickbus/inline.h $messages" ;;
+    bus/wire/*) prefixes="tickbus/error.h $wire" ;;
+    bus/remote/*) prefixes="tickbus/clock.h tickbus/error.h tickbus/soup.h $wire bus/remote/" ;;
+    bus/market/*) prefixes="$bus_headers $messages $market $stamps" ;;
+    feedsim/itch/*) prefixes="$bus_headers $messages feedsim/itch/" ;;
+    feedsim/synth/*) prefixes="$bus_headers $messages feedsim/synth/" ;;
+    feedsim/*) prefixes="$bus_headers $messages $wire $market $stamps feedsim/" ;;
+    strategy/*) prefixes="$bus_headers $messages $market strategy/ tickbus/strategy.h" ;;
+    risk/*) prefixes="$bus_headers $messages $market risk/" ;;
+    tools/latency/*) prefixes="$below_tools $stamps $gaps tools/show/ tools/measure/ tools/control/ tools/config/ tools/run/ tools/latency/" ;;
+    tools/show/*) prefixes="$below_tools tools/show/" ;;
+    tools/measure/*) prefixes="tickbus/ tools/show/ tools/measure/" ;;
+    tools/control/*) prefixes="tickbus/ bus/run/rundir.h bus/run/attach.h bus/run/exchange.h tools/show/ tools/measure/ tools/control/" ;;
+    tools/journal/*) prefixes="$below_tools tools/show/ tools/measure/ tools/config/ tools/journal/" ;;
+    tools/config/*) prefixes="$below_tools tools/show/ tools/config/" ;;
+    tools/ipc/*) prefixes="tickbus/ tools/show/ tools/measure/ tools/control/ tools/config/ tools/ipc/" ;;
+    tools/run/*) prefixes="$below_tools bus/run/cgroup.h $stamps $gaps tools/show/ tools/measure/ tools/control/ tools/config/ tools/journal/ tools/run/" ;;
+    tools/verb*.c) prefixes="$below_tools tools/show/ tools/measure/ tools/control/ tools/config/ tools/ipc/ tools/journal/ tools/run/ tools/latency/ tools/verbs.h" ;;
+    tools/*) prefixes="tickbus/ tools/show/ tools/measure/ tools/verbs.h" ;;
+    tests/*) prefixes="tickbus/ bus/ feedsim/ strategy/ risk/ tools/ tests/" ;;
+    bench/*) prefixes="tickbus/ bus/ feedsim/ strategy/ risk/ tools/ bench/" ;;
     esac
 }
-# Foreign libraries below tools/ that a folder may use.
+# Foreign libraries below tools/ that a folder may use, in `libraries`.
 foreign()
 {
+    libraries=
     case $1 in
-    bus/run/*) echo "numa.h numaif.h" ;;
-    feedsim/*) echo "zlib.h liburing.h crypt.h" ;;
-    tools/*) echo "yaml.h jansson.h jemalloc/jemalloc.h liburing.h zlib.h numa.h" ;;
+    bus/run/*) libraries="numa.h numaif.h" ;;
+    feedsim/*) libraries="zlib.h liburing.h crypt.h" ;;
+    tools/*) libraries="yaml.h jansson.h jemalloc/jemalloc.h liburing.h zlib.h numa.h" ;;
     esac
 }
 
-files=0
 wrong=0
 complain()
 {
@@ -89,36 +91,39 @@ complain()
     wrong=$((wrong + 1))
 }
 
-while IFS= read -r file; do
-    files=$((files + 1))
-    prefixes=$(allowed "$file")
-    while IFS=: read -r line text; do
-        [[ $text =~ [\"\<]([^\"\>]*)[\"\>] ]]
-        name=${BASH_REMATCH[1]}
-        case $text in
-        *'"'*)
-            [ -f "$name" ] || complain "$file" "$line" "\"$name\" is no file seen from the top of the tree"
-            ;;
-        *"<tickbus/"*)
-            [ -f "bus/include/$name" ] || [ -f "strategy/include/$name" ] || complain "$file" "$line" "<$name> does not exist"
-            ;;
-        *)
-            case $name in
-            numa.h | numaif.h | zlib.h | yaml.h | jansson.h | jemalloc/* | liburing.h | crypt.h)
-                [[ $file == tests/* || $file == bench/* || " $(foreign "$file") " == *" $name "* ]] ||
-                    complain "$file" "$line" "<$name> has no business here"
-                ;;
-            esac
-            continue
+mapfile -t sources < <(find bus feedsim strategy risk tools tests bench -name '*.[ch]' -o -name '*.cc')
+previous=
+while IFS=: read -r file line text; do
+    if [ "$file" != "$previous" ]; then
+        allowed "$file"
+        foreign "$file"
+        previous=$file
+    fi
+    [[ $text =~ [\"\<]([^\"\>]*)[\"\>] ]]
+    name=${BASH_REMATCH[1]}
+    case $text in
+    *'"'*)
+        [ -f "$name" ] || complain "$file" "$line" "\"$name\" is no file seen from the top of the tree"
+        ;;
+    *"<tickbus/"*)
+        [ -f "bus/include/$name" ] || [ -f "strategy/include/$name" ] || complain "$file" "$line" "<$name> does not exist"
+        ;;
+    *)
+        case $name in
+        numa.h | numaif.h | zlib.h | yaml.h | jansson.h | jemalloc/* | liburing.h | crypt.h)
+            [[ $file == tests/* || $file == bench/* || " $libraries " == *" $name "* ]] ||
+                complain "$file" "$line" "<$name> has no business here"
             ;;
         esac
-        for prefix in $prefixes; do
-            [[ $name == "$prefix"* ]] && continue 2
-        done
-        complain "$file" "$line" "$name: that arrow points the wrong way (may include: $prefixes)"
-    done < <(grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]*["<]' "$file")
-done < <(find bus feedsim strategy risk tools tests bench -name '*.[ch]' -o -name '*.cc')
+        continue
+        ;;
+    esac
+    for prefix in $prefixes; do
+        [[ $name == "$prefix"* ]] && continue 2
+    done
+    complain "$file" "$line" "$name: that arrow points the wrong way (may include: $prefixes)"
+done < <(grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]*["<]' /dev/null "${sources[@]}")
 
-[ $files -gt 20 ] || complain . 0 "found only $files source files: wrong directory?"
-[ $wrong -eq 0 ] && echo "$files files, every arrow points the right way"
+[ ${#sources[@]} -gt 20 ] || complain . 0 "found only ${#sources[@]} source files: wrong directory?"
+[ $wrong -eq 0 ] && echo "${#sources[@]} files, every arrow points the right way"
 exit $((wrong > 0))

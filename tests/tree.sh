@@ -26,19 +26,24 @@ for top in $(printf '%s\n' "${files[@]}" | cut -d/ -f1 | sort -u); do
     esac
 done
 
-for file in "${files[@]}"; do
-    bytes=$(stat -c %s "$file")
+texts=()
+while read -r bytes file; do
     [ "$bytes" -le 131072 ] || complain "$file: $bytes bytes; market data and other large files are not committed"
     case $file in
     tests/golden/journal-[0-9]/*.tbj) ;; # one small session in each format, kept for ever
     *.itch | *.pcap | *.pcapng | *.gz | *.zst | *.xz | *.zip | *.dbn | *.tbj | *.o | *.a) complain "$file: data and binaries are not committed" ;;
-    *.c | *.h | *.cc | *.sh | *.awk | *.pl | *CMakeLists.txt | .ci/run)
-        head -n 3 "$file" | grep -q 'SPDX-License-Identifier: Apache-2.0' || complain "$file: no licence line at its top"
-        # (spelt apart, so that this file does not find itself)
-        grep -nE '\b(TO''DO|FIX''ME|XX''X|HA''CK)\b' "$file" /dev/null && complain "$file: something was left open"
-        ;;
+    *.c | *.h | *.cc | *.sh | *.awk | *.pl | *CMakeLists.txt | .ci/run) texts+=("$file") ;;
     esac
-done
+done < <(stat -c '%s %n' "${files[@]}")
+while IFS= read -r file; do
+    complain "$file: no licence line at its top"
+done < <(awk 'FNR == 1 { if (NR > 1 && !licensed) print name; name = FILENAME; licensed = 0 }
+    FNR <= 3 && /SPDX-License-Identifier: Apache-2.0/ { licensed = 1 }
+    END { if (!licensed) print name }' "${texts[@]}")
+# (spelt apart, so that this file does not find itself)
+while IFS= read -r line; do
+    complain "$line: something was left open"
+done < <(grep -nE '\b(TO''DO|FIX''ME|XX''X|HA''CK)\b' "${texts[@]}" /dev/null)
 # Stages are instances of kinds (bus/include/tickbus/kind.h): nothing lists those that are built in.
 grep -rnE '\bSTAGE''_(FEED|STRATEGY|RISK|EXECUTOR|RECORDER)\b|\bSTAGES''_COUNT\b' bus feedsim strategy risk tools bench tests &&
     complain "a stage is known by its place in an enum"
