@@ -107,7 +107,7 @@ static double ns_of(const json_t *report, const char *name)
 /* A report whose messages were slow for none but the host's reasons tells nothing of ours. */
 static bool is_told(const json_t *report, const char *const names[], unsigned count)
 {
-    static const char *const of_the_host[] = {"preempted", "steal", "interrupted",
+    static const char *const of_the_host[] = {"preempted", "steal", "host", "interrupted",
                                               "woken_from_sleep"};
     double planted_ns = 0, others_ns = 0, all_ns = 0, sum_ns = 0;
     size_t i;

@@ -208,8 +208,11 @@ static void a_file_gives_back_what_was_written(void **state)
     answer(f, 1, 2, false, 3, 5);
     answer(f, 1, 3, false, 2, 9);
     collect(f);
+    f->samples.touched = calloc(MESSAGES, 1);
+    f->samples.touched[1] = 1;
     assert_int_equal(samples_write(&f->samples, f->scratch, NULL), 0);
     assert_int_equal(samples_read(f->scratch, &read, NULL), 0);
+    assert_memory_equal(read.touched, f->samples.touched, MESSAGES);
     assert_int_equal(read.rows, MESSAGES);
     assert_int_equal(read.first_seq, FIRST_SEQ);
     assert_int_equal(read.start_ns, START_NS);
@@ -224,6 +227,44 @@ static void a_file_gives_back_what_was_written(void **state)
         }
     }
     samples_clear(&read);
+}
+
+/* Version 1 ended with the hops. */
+static void a_file_of_the_version_before_knows_nothing_of_the_host(void **state)
+{
+    fixture_t *f = *state;
+    char path[SCRATCH_PATH_MAX + 16];
+    size_t bytes;
+    samples_t read;
+    answer(f, 1, 1, false, 1, 0);
+    collect(f);
+    assert_int_equal(samples_write(&f->samples, f->scratch, NULL), 0);
+    snprintf(path, sizeof path, "%s/samples.bin", f->scratch);
+    char *whole = file_read(path, &bytes);
+    assert_non_null(whole);
+    whole[8] = 1;
+    assert_true(file_write(path, whole, bytes - sizeof(uint64_t)));
+    free(whole);
+    assert_int_equal(samples_read(f->scratch, &read, NULL), 0);
+    assert_int_equal(read.rows, MESSAGES);
+    assert_null(read.touched);
+    samples_clear(&read);
+}
+
+static void those_that_the_host_did_not_touch_are_given_in_their_order(void **state)
+{
+    fixture_t *f = *state;
+    uint64_t count = 0;
+    answer(f, 1, 1, false, 1, 0);
+    collect(f);
+    assert_null(samples_untouched(&f->samples, HOP_PUBLISH, &count));
+    f->samples.touched = calloc(MESSAGES, 1);
+    f->samples.touched[0] = 1;
+    uint64_t *ns = samples_untouched(&f->samples, HOP_PUBLISH, &count);
+    assert_int_equal(count, MESSAGES - 1);
+    assert_memory_equal(ns, f->samples.hops[HOP_PUBLISH].ns + 1, (MESSAGES - 1) * sizeof *ns);
+    free(ns);
+    assert_null(samples_untouched(&f->samples, HOP_RECORD, &count));
 }
 
 static int read_changed(const char *scratch, const char *bytes, size_t count)
@@ -251,6 +292,7 @@ static void a_damaged_file_is_refused(void **state)
     answer(f, 1, 1, false, 1, 0);
     answer(f, 1, 2, false, 2, 0);
     collect(f);
+    f->samples.touched = calloc(MESSAGES, 1);
     assert_int_equal(samples_write(&f->samples, f->scratch, NULL), 0);
     snprintf(path, sizeof path, "%s/samples.bin", f->scratch);
     char *whole = file_read(path, &bytes);
@@ -291,6 +333,8 @@ int main(void)
         TEST(stamps_that_run_backwards_are_set_equal_and_counted),
         TEST(a_message_that_was_never_taken_has_no_seen),
         TEST(a_file_gives_back_what_was_written),
+        TEST(a_file_of_the_version_before_knows_nothing_of_the_host),
+        TEST(those_that_the_host_did_not_touch_are_given_in_their_order),
         TEST(a_damaged_file_is_refused),
         TEST(a_directory_without_samples_says_so),
     };

@@ -134,6 +134,25 @@ static void nobody_is_named_where_nobody_was(void **state)
     assert_false(switches_who(&none, 3, OURS, 9 * MS, 19 * MS, name, sizeof name));
 }
 
+static void what_others_had_of_a_cpu_is_told_and_ours_and_their_children_are_none(void **state)
+{
+    (void)state;
+    uint64_t ns;
+    buffer_t b = a_record();
+    switches_t s = parsed(&b, b.bytes);
+    switches_add_ours(&s, OURS);
+    assert_true(switches_others(&s, 3, 9 * MS, 17 * MS, &ns));
+    assert_int_equal(ns, 7 * MS);
+    assert_true(switches_others(&s, 3, 18 * MS, 30 * MS, &ns));
+    assert_int_equal(ns, 0); /* ours */
+    switches_add_ours(&s, NEIGHBOUR);
+    assert_true(switches_others(&s, 3, 9 * MS, 17 * MS, &ns));
+    assert_int_equal(ns, 1 * MS);
+    assert_false(switches_others(&s, 3, 40 * MS, 50 * MS, &ns)); /* not recorded */
+    assert_false(switches_others(&s, 2, 9 * MS, 17 * MS, &ns));  /* another CPU */
+    switches_clear(&s);
+}
+
 static void a_record_that_is_cut_anywhere_gives_what_is_whole(void **state)
 {
     (void)state;
@@ -264,6 +283,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whoever_had_the_cpu_for_the_longest_part_is_named),
         cmocka_unit_test(nobody_is_named_where_nobody_was),
+        cmocka_unit_test(what_others_had_of_a_cpu_is_told_and_ours_and_their_children_are_none),
         cmocka_unit_test(a_record_that_is_cut_anywhere_gives_what_is_whole),
         cmocka_unit_test(who_has_ended_has_the_name_of_who_made_it),
         cmocka_unit_test(a_neighbour_on_a_cpu_is_found_by_its_name),

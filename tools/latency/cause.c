@@ -6,11 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/latency/standstill.h"
+
 #define SLOW_PER_MILLE 999u /* beyond it a message is slow */
 
 /* --- which process does what */
 
-static uint32_t process_with(const tbus_gaps_t *gaps, const char *stage)
+uint32_t cause_process_with(const tbus_gaps_t *gaps, const char *stage)
 {
     for (uint32_t p = 0; p < gaps->processes && stage[0]; p++)
         for (uint32_t i = 0; gaps->tables[p].pid && i < gaps->tables[p].stages_count; i++)
@@ -28,8 +30,9 @@ int cause_source_create(const tbus_gaps_t *gaps, const char *const stage_of[HOP_
             cause_source_clear(out_source);
             return -ENOMEM;
         }
+    standstill_find(gaps, out_source->stalls);
     for (uint32_t hop = 0; hop < HOP_PATH; hop++)
-        out_source->process_of[hop] = process_with(gaps, stage_of[hop]);
+        out_source->process_of[hop] = cause_process_with(gaps, stage_of[hop]);
     return 0;
 }
 
@@ -151,7 +154,7 @@ static void name_process(const cause_source_t *source, uint32_t process, char *o
 /* "recorder on md, which was stopped" */
 static void name_holder(const cause_source_t *source, const tbus_gap_t *full, char *out_name)
 {
-    uint32_t process = process_with(source->gaps, full->holder);
+    uint32_t process = cause_process_with(source->gaps, full->holder);
     uint64_t parts[CAUSE_COUNT] = {0};
     uint32_t most = CAUSE_UNEXPLAINED;
     const stalls_t *stalls = process == CAUSE_NOBODY ? NULL : &source->stalls[process];
@@ -176,6 +179,38 @@ static void name_preemptor(const cause_source_t *source, uint32_t process, const
         out_name[0] = 0;
 }
 
+/* --- the host, or ourselves? */
+
+/* Whether it was another program that had the CPU meanwhile. Where nobody knows it was, if no
+ * other process of the pipeline is on that CPU. */
+static bool is_taken_by_others(const cause_source_t *source, uint32_t process, const stall_t *stall,
+                               uint64_t preempted_ns)
+{
+    const tbus_gaps_t *gaps = source->gaps;
+    int cpu = stall->gap ? stall->gap->cpu : gaps->tables[process].cpu;
+    uint64_t others_ns;
+    if (source->witness.others_ran &&
+        source->witness.others_ran(source->witness.context, cpu, stall->begin_ns, stall->end_ns,
+                                   &others_ns))
+        return others_ns >= preempted_ns / 2;
+    for (uint32_t p = 0; p < gaps->processes; p++)
+        if (p != process && gaps->tables[p].pid && gaps->tables[p].cpu == cpu)
+            return false;
+    return true;
+}
+
+bool cause_is_host(const cause_source_t *source, uint32_t process, const stall_t *stall)
+{
+    uint64_t parts[CAUSE_COUNT] = {0};
+    uint64_t ns = stall_overlap(stall, stall->begin_ns, stall->end_ns, parts);
+    uint64_t host_ns = parts[CAUSE_STEAL] + parts[CAUSE_HOST] + parts[CAUSE_INTERRUPTED];
+    if (host_ns >= ns / 2)
+        return true;
+    host_ns += parts[CAUSE_PREEMPTED];
+    return parts[CAUSE_PREEMPTED] && host_ns >= ns / 2 &&
+           is_taken_by_others(source, process, stall, parts[CAUSE_PREEMPTED]);
+}
+
 /* --- what of a process's stalls lies in a time */
 
 static void add_who(const cause_source_t *source, uint32_t process, const stall_t *stall,
@@ -195,7 +230,7 @@ static void add_who(const cause_source_t *source, uint32_t process, const stall_
     }
 }
 
-static bool is_full(const stall_t *stall)
+bool cause_is_full(const stall_t *stall)
 {
     return stall->gap && stall->gap->kind == TBUS_GAP_FULL;
 }
@@ -216,8 +251,8 @@ static uint64_t add_overlap(const cause_source_t *source, uint32_t process, uint
         uint64_t ns = stall_overlap(stall, from_ns, to_ns, these);
         covered_ns += ns - these[CAUSE_WORK];
         these[CAUSE_WORK] = 0; /* then it waited for what was before it: see `inherited` */
-        if (is_full(stall)) {
-            uint32_t reader = process_with(source->gaps, stall->gap->holder);
+        if (cause_is_full(stall)) {
+            uint32_t reader = cause_process_with(source->gaps, stall->gap->holder);
             uint64_t begin = stall->begin_ns > from_ns ? stall->begin_ns : from_ns;
             if (through && reader != process && is_on_the_way(source, reader))
                 these[CAUSE_RING_FULL] -=

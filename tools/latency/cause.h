@@ -34,6 +34,9 @@
 typedef struct cause_witness {
     bool (*who_ran)(const void *context, int cpu, int pid, uint64_t from_ns, uint64_t to_ns,
                     char *out_name, size_t bytes);
+    /* How long programs had it that are none of the pipeline's. False: not known. */
+    bool (*others_ran)(const void *context, int cpu, uint64_t from_ns, uint64_t to_ns,
+                       uint64_t *out_ns);
     const void *context;
 } cause_witness_t;
 
@@ -41,7 +44,7 @@ typedef struct cause_source {
     const tbus_gaps_t *gaps; /* not owned */
     stalls_t stalls[TBUS_GAPS_PROCESSES];
     uint32_t process_of[HOP_PATH]; /* which does the hop; or CAUSE_NOBODY */
-    cause_witness_t witness;       /* who_ran NULL: nobody knows */
+    cause_witness_t witness;       /* NULL in it: nobody knows */
 } cause_source_t;
 
 /* `stage_of`: the name of the stage that does each hop, "" for none. -ENOMEM. `gaps` must outlive
@@ -50,6 +53,17 @@ int cause_source_create(const tbus_gaps_t *gaps, const char *const stage_of[HOP_
                         cause_source_t *out_source);
 /* Accepts one that is all zeros. */
 void cause_source_clear(cause_source_t *source);
+
+/* The process that runs a stage; CAUSE_NOBODY: none does. */
+uint32_t cause_process_with(const tbus_gaps_t *gaps, const char *stage);
+
+/* Is it a ring that was full? */
+bool cause_is_full(const stall_t *stall);
+
+/* Whether the host brought a stall about, most of it: another program had the CPU, the hypervisor
+ * or an interrupt took it away. Not what the pipeline's processes do to themselves and to one
+ * another, on a CPU that they share or by a ring that is full. */
+bool cause_is_host(const cause_source_t *source, uint32_t process, const stall_t *stall);
 
 typedef struct causes {
     enum sample_hop hop;

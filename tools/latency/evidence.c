@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tools/run/layout.h"
 
@@ -41,6 +42,10 @@ int evidence_begin(const config_t *config, evidence_t *out_evidence, tbus_error_
 
 int evidence_end(evidence_t *evidence)
 {
+    switches_add_ours(&evidence->switches, (int32_t)getpid());
+    for (uint32_t p = 0; p < evidence->gaps.processes; p++)
+        if (evidence->gaps.tables[p].pid)
+            switches_add_ours(&evidence->switches, evidence->gaps.tables[p].pid);
     return switches_end(&evidence->switches);
 }
 
@@ -57,6 +62,6 @@ int evidence_source(const evidence_t *evidence, cause_source_t *out_source)
         stage_of[hop] = evidence->stage_of[hop];
     int code = cause_source_create(&evidence->gaps, stage_of, out_source);
     if (code == 0)
-        out_source->witness = (cause_witness_t){switches_who, &evidence->switches};
+        out_source->witness = (cause_witness_t){switches_who, switches_others, &evidence->switches};
     return code;
 }

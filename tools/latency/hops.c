@@ -63,6 +63,22 @@ static void set_percentiles(json_t *hop, const quantile_set_t *set, double secon
     json_object_set_new(hop, "needs_s", needs);
 }
 
+/* The same of those that the host did not touch; null: not known, or none. */
+static json_t *untouched_object(const samples_t *s, enum sample_hop hop, double seconds)
+{
+    quantile_set_t set;
+    uint64_t count = 0, *ns = samples_untouched(s, hop, &count);
+    json_t *object = json_null();
+    if (ns && count && quantile_set_make(ns, count, &set) == 0) {
+        object = json_pack("{s:I, s:f}", "count", (json_int_t)count, "share",
+                           (double)count / (double)s->hops[hop].count);
+        set_percentiles(object, &set, seconds);
+        quantile_set_free(&set);
+    }
+    free(ns);
+    return object;
+}
+
 static json_t *hop_object(const samples_t *s, enum sample_hop hop, double seconds)
 {
     const sample_column_t *column = &s->hops[hop];
@@ -76,6 +92,7 @@ static json_t *hop_object(const samples_t *s, enum sample_hop hop, double second
         json_object_set_new(object, "mean_answered", json_real(mean_answered_ns(s, hop)));
     set_percentiles(object, &set, seconds);
     quantile_set_free(&set);
+    json_object_set_new(object, "untouched", untouched_object(s, hop, seconds));
     return object;
 }
 

@@ -8,6 +8,8 @@
  *    ci95        {p50: [low, high] ...}  the 95 % interval of each, in ns; null where it cannot be
  *                                     told (tools/measure/quantile.h)
  *    needs_s     {p99_999: 41 ...}    of those that are null: so many more seconds of such a run
+ *    untouched   {count, share, and p50 .. needs_s as above}: of messages that the host did not
+ *                touch (touched.h); null: not known, or none
  *
  * And whether the run stayed the same (tools/measure/steadiness.h), of the whole way:
  *

@@ -415,25 +415,40 @@ static void verdict_row(FILE *out, const char *hop, const hop_percentile_t *p, c
                  100 * json_number_value(json_array_get(ci, 0)),
                  100 * json_number_value(json_array_get(ci, 1)));
     html_element(out, "td", "n", change);
+    change[0] = 0;
+    if (!isnan(number(cell, "detectable")))
+        snprintf(change, sizeof change, "%+.1f %%", 100 * number(cell, "detectable"));
+    html_element(out, "td", "n", change);
     snprintf(change, sizeof change, "n %s", word);
     html_element(out, "td", change, strcmp(word, "cannot_tell") == 0 ? "cannot tell" : word);
     fputs("</tr>\n", out);
 }
 
-static void verdict_table(FILE *out, const json_t *verdict)
+/* Of all messages, or of those that the host did not touch. */
+static void verdict_rows(FILE *out, const json_t *verdict, bool untouched)
 {
-    static const char *const headings[] = {"hop",         "",         "A",       "B",
-                                           "B against A", "interval", "verdict", NULL};
+    static const char *const headings[] = {"hop",      "",          "A",       "B", "B against A",
+                                           "interval", "would see", "verdict", NULL};
     const json_t *hop;
     size_t i;
+    if (untouched)
+        html_element(out, "h2", NULL, "Of messages that the host did not touch");
     begin_table(out, "verdicts", headings);
     json_array_foreach(json_object_get(verdict, "hops"), i, hop)
     {
-        for (size_t p = 0; p < HOP_PERCENTILES; p++)
+        const json_t *cells = untouched ? json_object_get(hop, "untouched") : hop;
+        for (size_t p = 0; json_is_object(cells) && p < HOP_PERCENTILES; p++)
             verdict_row(out, string(hop, "name"), &hop_percentiles[p],
-                        json_object_get(hop, hop_percentiles[p].key));
+                        json_object_get(cells, hop_percentiles[p].key));
     }
     end_table(out);
+}
+
+static void verdict_table(FILE *out, const json_t *verdict)
+{
+    verdict_rows(out, verdict, false);
+    if (json_is_object(json_object_get(verdict, "untouched")))
+        verdict_rows(out, verdict, true);
     if (json_is_true(json_object_get(verdict, "paired")))
         fputs(
             "<p class=\"note\">A and B: medians of the rounds. B against A: of each round against "
@@ -455,6 +470,10 @@ int page_of_verdict(FILE *out, const json_t *verdict, const samples_t *a, const 
              string(judged, "hop"));
     snprintf(subtitle, sizeof subtitle, "A: %s; B: %s", name_a, name_b);
     card(out, what, strcmp(word, "cannot_tell") == 0 ? "cannot tell" : word, subtitle);
+    word = string(json_object_get(verdict, "untouched"), "verdict");
+    if (word && *word)
+        card(out, "of messages that the host did not touch",
+             strcmp(word, "cannot_tell") == 0 ? "cannot tell" : word, subtitle);
     fputs("</div>\n", out);
     int rc = 0;
     if (!a || !b)

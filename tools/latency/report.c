@@ -159,6 +159,25 @@ static void print_interval_line(const json_t *hop, FILE *out)
     fputc('\n', out);
 }
 
+/* "untouched by the host (91.2 %): p50 ..., p99 ..." */
+static void print_untouched(const json_t *hop, FILE *out)
+{
+    const json_t *untouched = json_object_get(hop, "untouched");
+    if (!json_is_object(untouched))
+        return;
+    fprintf(out, "%s of messages that the host did not touch (%.1f %%):",
+            json_string_value(json_object_get(hop, "name")), 100 * number(untouched, "share"));
+    const char *before = " ";
+    for (size_t p = 0; p < HOP_PERCENTILES; p++) {
+        double ns = number(untouched, hop_percentiles[p].key);
+        if (isnan(ns))
+            continue;
+        fprintf(out, "%s%s %s", before, hop_percentiles[p].name, figure_ns(ns).text);
+        before = ", ";
+    }
+    fputc('\n', out);
+}
+
 static bool is_whole_way(const json_t *report, const json_t *hop)
 {
     const char *whole =
@@ -178,7 +197,13 @@ static void print_hops(const json_t *report, FILE *out)
     fputs("Means add up: those of the first six, over the messages that are answered, to that of "
           "tick_to_report. Percentiles do not.\n",
           out);
-    json_array_foreach(hops, i, hop) if (is_whole_way(report, hop)) print_interval_line(hop, out);
+    json_array_foreach(hops, i, hop)
+    {
+        if (!is_whole_way(report, hop))
+            continue;
+        print_interval_line(hop, out);
+        print_untouched(hop, out);
+    }
 }
 
 static void print_worst(const json_t *worst, FILE *out)

@@ -11,6 +11,7 @@
 
 #include "tools/latency/collect.h"
 #include "tools/latency/stamp_clock.h"
+#include "tools/latency/touched.h"
 #include "tools/run/supervisor.h"
 #include "tools/show/outcome.h"
 
@@ -274,6 +275,14 @@ static void note_unsent(const run_spec_t *spec, run_result_t *r)
              rate * (double)(spec->for_ns - last_ns) / NS_PER_S);
 }
 
+static void find_touched(run_result_t *r)
+{
+    cause_source_t source = {0};
+    if (evidence_source(&r->evidence, &source) < 0 || touched_find(&source, &r->samples) < 0)
+        run_note(r, "no memory to find the messages that the host has delayed");
+    cause_source_clear(&source);
+}
+
 static int collect(const char *verb, const run_spec_t *spec, const tbus_stamps_t *stamps,
                    const stamp_clock_t *clock, run_result_t *r)
 {
@@ -295,6 +304,7 @@ static int collect(const char *verb, const run_spec_t *spec, const tbus_stamps_t
                  (unsigned long long)r->answers_lost);
     if (stamps->rows[TBUS_STAMP_SERVED] && r->samples.hops[HOP_GATEWAY].count == 0)
         run_note(r, "nobody was connected to the gateway: its hop is not measured");
+    find_touched(r);
     run_judge(r);
     note_unsent(spec, r);
     return OUTCOME_OK;

@@ -37,6 +37,7 @@ void samples_clear(samples_t *s)
         free(s->hops[i].ns);
     }
     free(s->intended_ns);
+    free(s->touched);
     *s = (samples_t){0};
 }
 
@@ -74,6 +75,19 @@ uint32_t samples_longest(const sample_column_t *column, uint32_t max, uint64_t *
         out_longest[at] = i;
     }
     return count;
+}
+
+uint64_t *samples_untouched(const samples_t *s, enum sample_hop hop, uint64_t *out_count)
+{
+    const sample_column_t *column = &s->hops[hop];
+    if (!s->touched || hop > HOP_WAIT_HORIZON)
+        return NULL;
+    uint64_t *ns = calloc(column->count ? column->count : 1, sizeof *ns), count = 0;
+    for (uint64_t i = 0; ns && i < column->count; i++)
+        if (!s->touched[samples_row(s, hop, i)])
+            ns[count++] = column->ns[i];
+    *out_count = count;
+    return ns;
 }
 
 double samples_mean_ns(const samples_t *s, enum sample_hop hop)

@@ -62,6 +62,7 @@ typedef struct samples {
     uint64_t rows;         /* at most SAMPLES_ROWS_MAX */
     uint64_t *intended_ns; /* owned */
     sample_column_t hops[HOP_COUNT];
+    uint8_t *touched; /* owned; of each row, 1: by the host (touched.h); NULL: not known */
 } samples_t;
 
 #define SAMPLES_ROWS_MAX UINT32_MAX
@@ -95,22 +96,26 @@ uint64_t samples_index(const samples_t *s, enum sample_hop hop, uint64_t row);
 /* The indices of the longest of a hop, at most `max` (above 0), the longest first. Returns how
  * many. */
 uint32_t samples_longest(const sample_column_t *column, uint32_t max, uint64_t *out_longest);
+/* A new array of those of a hop that the host did not touch, in their order; the caller frees it.
+ * NULL: no memory, or not known, as of HOP_RECORD and HOP_GATEWAY, which are beside the way. */
+uint64_t *samples_untouched(const samples_t *s, enum sample_hop hop, uint64_t *out_count);
 /* Mean of a hop, 0: none took it. */
 double samples_mean_ns(const samples_t *s, enum sample_hop hop);
 
 /* DIR/samples.bin, little-endian:
  *
  *    0   "tbsample"                                                 8 bytes
- *    8   version 1, number of hops                                  u32, u32
+ *    8   version 2, number of hops                                  u32, u32
  *    16  first_seq, start_ns, rows                                  u64 each
  *    40  intended_ns                                                u64 each row
  *    ... of each hop: count, sparse (0, 1), then row (u32 each, if sparse, padded to 8 bytes), ns
  *        (u64 each)                                                 u64, u64, ...
+ *    ... touched: count, 0 or rows; of each row 0 or 1 (u8), padded to 8 bytes. Not in version 1
  *
  * -errno. */
 int samples_write(const samples_t *s, const char *directory, tbus_error_t *err);
 /* -errno, -TBUS_EFORMAT. What is read is checked: rows rise and are below `rows`, intended times
- * never fall. So far for tests alone. */
+ * never fall, touched is 0 or 1. */
 int samples_read(const char *directory, samples_t *out_samples, tbus_error_t *err);
 
 #endif

@@ -2,15 +2,17 @@
 /* DIR/samples.bin (samples.h). */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "tools/latency/samples.h"
 #include "tools/show/output_file.h"
 
-#define FILE_NAME    "samples.bin"
-#define FILE_VERSION 1u
-#define PATH_BYTES   4096
+#define FILE_NAME       "samples.bin"
+#define FILE_VERSION    2u
+#define WITHOUT_TOUCHED 1u /* the version before */
+#define PATH_BYTES      4096
 
 static const char magic[8] = {'t', 'b', 's', 'a', 'm', 'p', 'l', 'e'};
 
@@ -39,22 +41,24 @@ static int path_of(const char *directory, char out_path[PATH_BYTES], tbus_error_
                      directory);
 }
 
-static uint64_t rows_bytes(uint64_t count)
+static uint64_t padded(uint64_t bytes)
 {
-    return (count * sizeof(uint32_t) + 7) / 8 * 8;
+    return (bytes + 7) / 8 * 8;
+}
+
+static bool write_padded(const void *data, uint64_t bytes, FILE *out)
+{
+    static const char zeros[8];
+    uint64_t padding = padded(bytes) - bytes;
+    return fwrite(data, 1, bytes, out) == bytes && fwrite(zeros, 1, padding, out) == padding;
 }
 
 static bool write_column(const sample_column_t *column, FILE *out)
 {
-    static const char zeros[8];
     column_header_t header = {column->count, column->row != NULL};
     bool good = fwrite(&header, sizeof header, 1, out) == 1;
-    if (column->row) {
-        size_t bytes = column->count * sizeof *column->row;
-        size_t padding = rows_bytes(column->count) - bytes;
-        good = good && fwrite(column->row, 1, bytes, out) == bytes &&
-               fwrite(zeros, 1, padding, out) == padding;
-    }
+    if (column->row)
+        good = good && write_padded(column->row, column->count * sizeof *column->row, out);
     return good && fwrite(column->ns, sizeof *column->ns, column->count, out) == column->count;
 }
 
@@ -77,6 +81,10 @@ int samples_write(const samples_t *s, const char *directory, tbus_error_t *err)
     (void)fwrite(s->intended_ns, sizeof *s->intended_ns, s->rows, file.stream);
     for (int i = 0; i < HOP_COUNT; i++)
         (void)write_column(&s->hops[i], file.stream);
+    uint64_t touched = s->touched ? s->rows : 0;
+    (void)fwrite(&touched, sizeof touched, 1, file.stream);
+    if (touched)
+        (void)write_padded(s->touched, touched, file.stream);
     return output_file_commit(&file, err);
 }
 
@@ -116,12 +124,28 @@ static bool take_column(reading_t *r, samples_t *s, enum sample_hop hop)
         return false;
     column->count = header.count;
     if (header.sparse) {
-        uint64_t pad = rows_bytes(header.count) - header.count * sizeof *column->row;
+        uint64_t bytes = header.count * sizeof *column->row, pad = padded(bytes) - bytes;
         if (!take(r, column->row, sizeof *column->row, header.count) || !take(r, padding, 1, pad) ||
             !rises(column->row, header.count, s->rows))
             return false;
     }
     return take(r, column->ns, sizeof *column->ns, header.count);
+}
+
+static bool take_touched(reading_t *r, samples_t *s)
+{
+    unsigned char padding[8];
+    uint64_t count, others = 0;
+    if (!take(r, &count, sizeof count, 1) || (count != 0 && count != s->rows))
+        return false;
+    if (count == 0)
+        return true;
+    if (count > r->left || !(s->touched = malloc(count)) || !take(r, s->touched, 1, count) ||
+        !take(r, padding, 1, padded(count) - count))
+        return false;
+    for (uint64_t i = 0; i < count; i++)
+        others += s->touched[i] > 1;
+    return others == 0;
 }
 
 static bool never_falls(const uint64_t *ns, uint64_t rows)
@@ -136,9 +160,9 @@ static bool take_all(reading_t *r, samples_t *s)
 {
     file_header_t header;
     if (!take(r, &header, sizeof header, 1) || memcmp(header.magic, magic, sizeof magic) != 0 ||
-        header.version != FILE_VERSION || header.hops != HOP_COUNT ||
-        header.rows > SAMPLES_ROWS_MAX || header.rows > r->left / sizeof *s->intended_ns ||
-        !samples_create(header.rows, s))
+        header.version < WITHOUT_TOUCHED || header.version > FILE_VERSION ||
+        header.hops != HOP_COUNT || header.rows > SAMPLES_ROWS_MAX ||
+        header.rows > r->left / sizeof *s->intended_ns || !samples_create(header.rows, s))
         return false;
     s->rows = header.rows;
     s->first_seq = header.first_seq;
@@ -149,6 +173,8 @@ static bool take_all(reading_t *r, samples_t *s)
     for (int i = 0; i < HOP_COUNT; i++)
         if (!take_column(r, s, (enum sample_hop)i))
             return false;
+    if (header.version != WITHOUT_TOUCHED && !take_touched(r, s))
+        return false;
     return r->left == 0;
 }
 

@@ -12,6 +12,7 @@ static const char *const names[CAUSE_COUNT] = {
     [CAUSE_RING_FULL] = "ring_full",
     [CAUSE_WOKEN_FROM_SLEEP] = "woken_from_sleep",
     [CAUSE_STEAL] = "steal",
+    [CAUSE_HOST] = "host",
     [CAUSE_BLOCKED] = "blocked",
     [CAUSE_INTERRUPTED] = "interrupted",
     [CAUSE_LONG_TURN] = "long_turn",

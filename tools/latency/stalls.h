@@ -14,6 +14,8 @@
  *                   and its stages worked                work, STALL_WORK_NS a message; what is
  *                                                        beyond that is a long_turn
  *                   and they did not                     interrupted: by what no switch tells of
+ *    two CPUs stood still at one time, and nobody switched (standstill.h): host, whatever the
+ *                   process had in hand
  *    a sleep that the waiter wanted                      woken_from_sleep; from the wake-up on
  *                                                        preempted
  *    a ring was full                                     ring_full, whatever it did meanwhile
@@ -34,6 +36,7 @@ enum cause {
     CAUSE_RING_FULL,
     CAUSE_WOKEN_FROM_SLEEP,
     CAUSE_STEAL,
+    CAUSE_HOST,
     CAUSE_BLOCKED,
     CAUSE_INTERRUPTED,
     CAUSE_LONG_TURN,

@@ -295,22 +295,34 @@ static uint64_t find_event(const switches_cpu_t *cpu, uint64_t ns)
     return low ? low - 1 : 0;
 }
 
+static const switches_cpu_t *cpu_of(const switches_t *s, int cpu)
+{
+    for (uint32_t i = 0; i < s->cpus_count; i++)
+        if (s->cpus[i].cpu == cpu)
+            return &s->cpus[i];
+    return NULL;
+}
+
+/* Who has the CPU from the i-th event to the next, as far as that lies in the time; ns of it. */
+static uint64_t part_of(const switches_cpu_t *cpu, uint64_t i, uint64_t from_ns, uint64_t to_ns)
+{
+    uint64_t begin = cpu->events[i].at_ns > from_ns ? cpu->events[i].at_ns : from_ns;
+    uint64_t end = cpu->events[i + 1].at_ns < to_ns ? cpu->events[i + 1].at_ns : to_ns;
+    return begin < end ? end - begin : 0;
+}
+
 bool switches_who(const void *context, int cpu, int pid, uint64_t from_ns, uint64_t to_ns,
                   char *out_name, size_t bytes)
 {
     const switches_t *s = context;
-    const switches_cpu_t *of = NULL;
+    const switches_cpu_t *of = cpu_of(s, cpu);
     runner_t runners[RUNNERS_MAX];
     uint32_t count = 0;
-    for (uint32_t i = 0; i < s->cpus_count; i++)
-        if (s->cpus[i].cpu == cpu)
-            of = &s->cpus[i];
     for (uint64_t i = of ? find_event(of, from_ns) : 0;
          of && i + 1 < of->count && of->events[i].at_ns < to_ns; i++) {
-        uint64_t begin = of->events[i].at_ns > from_ns ? of->events[i].at_ns : from_ns;
-        uint64_t end = of->events[i + 1].at_ns < to_ns ? of->events[i + 1].at_ns : to_ns;
-        if (of->events[i].tid != pid && of->events[i].tid != 0 && begin < end)
-            add_runner(runners, &count, of->events[i].tid, end - begin);
+        uint64_t ns = part_of(of, i, from_ns, to_ns);
+        if (of->events[i].tid != pid && of->events[i].tid != 0 && ns)
+            add_runner(runners, &count, of->events[i].tid, ns);
     }
     const runner_t *most = NULL;
     for (uint32_t i = 0; i < count; i++)
@@ -320,5 +332,37 @@ bool switches_who(const void *context, int cpu, int pid, uint64_t from_ns, uint6
     if (!name)
         return false;
     snprintf(out_name, bytes, "%s", name);
+    return true;
+}
+
+void switches_add_ours(switches_t *s, int32_t pid)
+{
+    if (s->ours_count < SWITCHES_OURS_MAX)
+        s->ours[s->ours_count++] = pid;
+}
+
+static bool is_ours(const switches_t *s, int32_t tid)
+{
+    int32_t who = tid;
+    for (unsigned i = 0; i < ANCESTORS_MAX && who; i++, who = parent_of(s, who))
+        for (uint32_t k = 0; k < s->ours_count; k++)
+            if (s->ours[k] == who)
+                return true;
+    return false;
+}
+
+bool switches_others(const void *context, int cpu, uint64_t from_ns, uint64_t to_ns,
+                     uint64_t *out_ns)
+{
+    const switches_t *s = context;
+    const switches_cpu_t *of = cpu_of(s, cpu);
+    if (!of || of->count == 0 || of->events[0].at_ns > from_ns ||
+        of->events[of->count - 1].at_ns < from_ns)
+        return false;
+    *out_ns = 0;
+    for (uint64_t i = find_event(of, from_ns); i + 1 < of->count && of->events[i].at_ns < to_ns;
+         i++)
+        if (of->events[i].tid != 0 && !is_ours(s, of->events[i].tid))
+            *out_ns += part_of(of, i, from_ns, to_ns);
     return true;
 }

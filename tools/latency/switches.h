@@ -19,6 +19,7 @@
 #include <tickbus/error.h>
 
 #define SWITCHES_CPUS_MAX 16u
+#define SWITCHES_OURS_MAX 64u
 #define SWITCHES_NAME_MAX 16u /* as the kernel cuts it */
 
 typedef struct switches_event {
@@ -53,6 +54,8 @@ typedef struct switches {
     switches_name_t *names; /* owned; by tid */
     uint64_t forks_count;
     switches_fork_t *forks; /* owned */
+    uint32_t ours_count;
+    int32_t ours[SWITCHES_OURS_MAX]; /* processes of the pipeline; what they fork is, too */
 } switches_t;
 
 /* Begin to record on these CPUs. Negative, with what to do about it: not allowed, or the kernel
@@ -73,5 +76,13 @@ int switches_parse(switches_t *s, int cpu, const unsigned char *data, size_t byt
  * longest part of that time. */
 bool switches_who(const void *context, int cpu, int pid, uint64_t from_ns, uint64_t to_ns,
                   char *out_name, size_t bytes);
+
+/* That process, and what descends from it, is of the pipeline. */
+void switches_add_ours(switches_t *s, int32_t pid);
+
+/* As cause_witness_t has it: how long that CPU was with programs that are none of the pipeline's.
+ * False: it is not known of that time. */
+bool switches_others(const void *context, int cpu, uint64_t from_ns, uint64_t to_ns,
+                     uint64_t *out_ns);
 
 #endif

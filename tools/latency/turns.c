@@ -82,17 +82,26 @@ static json_t *series_array(const series_t *s)
     return array;
 }
 
-/* Of the verdict that counts, round by round. */
+/* p99 of one hop, round by round. */
+static json_t *rounds_of(const turns_t *t, int kind, int hop)
+{
+    return json_pack("{s:o, s:o}", "a", series_array(&t->sides[0].rounds.hops[kind][hop][HOP_P99]),
+                     "b", series_array(&t->sides[1].rounds.hops[kind][hop][HOP_P99]));
+}
+
+/* Of the verdicts that count. */
 static void add_rounds(json_t *verdict, const turns_t *t)
 {
+    json_t *untouched = json_object_get(verdict, "untouched");
     const char *judged =
         json_string_value(json_object_get(json_object_get(verdict, "judged"), "hop"));
-    for (int hop = 0; hop < HOP_COUNT; hop++)
-        if (strcmp(samples_hop_name((enum sample_hop)hop), judged) == 0)
-            json_object_set_new(verdict, "judged_rounds",
-                                json_pack("{s:o, s:o}", "a",
-                                          series_array(&t->sides[0].rounds.hops[hop][HOP_P99]), "b",
-                                          series_array(&t->sides[1].rounds.hops[hop][HOP_P99])));
+    for (int hop = 0; hop < HOP_COUNT; hop++) {
+        if (strcmp(samples_hop_name((enum sample_hop)hop), judged) != 0)
+            continue;
+        json_object_set_new(verdict, "judged_rounds", rounds_of(t, VERDICT_ALL, hop));
+        if (json_is_object(untouched))
+            json_object_set_new(untouched, "judged_rounds", rounds_of(t, VERDICT_UNTOUCHED, hop));
+    }
 }
 
 typedef struct drawn {

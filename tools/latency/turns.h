@@ -4,6 +4,11 @@
  *
  *    round     1     2     3     4  ...         verdict.h: paired
  *    runs     A B   B A   A B   B A
+ *
+ * Each run is a pipeline of its own, started anew. Two that stay alive and take shorter turns would
+ * differ less from turn to turn, and be told apart for the wrong reason: where memory lies differs
+ * from start to start (a line that two CPUs hand over takes 330 to 490 ns, by its address), and a
+ * comparison that starts each once finds that difference in a thing and itself.
  */
 #ifndef TICKBUS_TOOLS_LATENCY_TURNS_H
 #define TICKBUS_TOOLS_LATENCY_TURNS_H

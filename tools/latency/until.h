@@ -7,7 +7,9 @@
  * length that is chosen by what was measured before, and not by what it measures itself, does not
  * make its interval look better than it is.
  *
- *    until_ci   of the report: hop, percentile, target (0.05), reached (null: no interval), known,
+ *    until_ci   of the report: hop, percentile, target (0.05), reached (null: no interval),
+ *               reached_untouched (the same of messages that the host did not touch),
+ *               beyond_by_host (of those beyond p99 so many it touched), known,
  *               seconds (of that run), needs_s (as far as can be told: that long a run; or null)
  */
 #ifndef TICKBUS_TOOLS_LATENCY_UNTIL_H

@@ -9,16 +9,23 @@
  * from, and are judged such that of all of them together none is wrong with 99 %: for that each
  * needs a larger difference.
  *
+ * Both are asked twice: of all messages, and of those that the host did not touch (touched.h). On a
+ * host whose own stalls make up p99, only the second can be told in a minute.
+ *
  *    verdict       faster slower cannot_tell: of the one that counts
  *    judged        {hop, percentile, level}
  *    family        {count, level, level_each}: of the others
  *    paired        of rounds (--ab), or of two runs (--compare)
  *    rounds        of --ab. rounds_min, rounds_min_each: with fewer the one that counts, or the
  *                  others, find nothing, however large the difference
- *    hops[]        {name, p50 p90 ...: {a, b, change, ci: [low, high], verdict, detectable}}
+ *    untouched     {verdict share_a share_b}: of the messages that the host did not touch, and how
+ *                  many of all these are, in tick_to_seen; null: not known
+ *    hops[]        {name, p50 p90 ...: {a, b, change, ci: [low, high], verdict, detectable},
+ *                  untouched: the same percentiles, or null}
  *                  a, b: ns (of rounds: the median); change: b / a - 1; ci: its interval;
- *                  detectable: a true change of that size would be found 95 times of 100. null: not
- *                  known
+ *                  detectable: a true change of that size would be found 95 times of 100; of
+ *                  rounds, in as many rounds as these. rounds_for_5: of rounds, so many like these
+ *                  would find 5 %. null: not known
  */
 #ifndef TICKBUS_TOOLS_LATENCY_VERDICT_H
 #define TICKBUS_TOOLS_LATENCY_VERDICT_H
@@ -30,9 +37,12 @@
 #include "tools/latency/hops.h"
 #include "tools/measure/series.h"
 
+enum verdict_of { VERDICT_ALL, VERDICT_UNTOUCHED, VERDICT_KINDS };
+
 /* The values of one side, round by round; NaN where one is withheld. */
 typedef struct verdict_rounds {
-    series_t hops[HOP_COUNT][HOP_PERCENTILES];
+    series_t hops[VERDICT_KINDS][HOP_COUNT][HOP_PERCENTILES];
+    series_t untouched; /* the share of it */
 } verdict_rounds_t;
 
 /* Add the percentiles of one more round. 0, or -ENOMEM. */

@@ -29,7 +29,8 @@ typedef struct difference {
     double share;                    /* B / A - 1: 0.05 is 5 % slower; NaN: one is not known */
     double low;                      /* interval of share; NaN: not known */
     double high;
-    /* a true difference of this share would be found 95 times of 100; NaN: not known */
+    /* a true difference of this share would be found 95 times of 100: of two runs, as far as their
+     * intervals say; of rounds, by drawing such rounds again and again. NaN: not known */
     double detectable;
 } difference_t;
 

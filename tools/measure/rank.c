@@ -16,11 +16,16 @@ static int by_u32(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+void rank_sort(double *values, size_t count)
+{
+    qsort(values, count, sizeof *values, by_double);
+}
+
 double rank_median(double *values, size_t count)
 {
     if (!count)
         return NAN;
-    qsort(values, count, sizeof *values, by_double);
+    rank_sort(values, count);
     return (values[(count - 1) / 2] + values[count / 2]) / 2;
 }
 
