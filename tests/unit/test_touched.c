@@ -63,6 +63,26 @@ static void a_stall_in_a_process_that_a_message_has_left_does_not_touch_it(void 
     assert_int_equal(touched(w), 0);
 }
 
+static void before_stalls_are_noted_all_may_be_touched(void **state)
+{
+    world_t *w = *state;
+    w->gaps.tables[STRATEGY].begin_ns = START_NS + 1 * MS;
+    find(w, NULL);
+    assert_int_equal(touched(w), 100);
+}
+
+/* 12 messages in hand take their time; what was the host's of the rest is more than half. */
+static void work_is_not_counted_against_the_host(void **state)
+{
+    world_t *w = *state;
+    plant_neighbour(w, STRATEGY, 400000, 100);
+    tbus_gap_t *gap = &w->gaps.tables[STRATEGY].gaps[0];
+    gap->worked = 12;
+    gap->off_ns = gap->came.run_delay_ns = 30 * US;
+    find(w, NULL);
+    assert_in_range(touched(w), 10, 13);
+}
+
 static void interrupts_and_steal_are_the_hosts(void **state)
 {
     world_t *w = *state;
@@ -176,6 +196,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_A_WORLD(what_waits_for_the_host_is_touched_to_the_last_one_behind_it_and_nothing_else),
         IN_A_WORLD(a_stall_in_a_process_that_a_message_has_left_does_not_touch_it),
+        IN_A_WORLD(before_stalls_are_noted_all_may_be_touched),
+        IN_A_WORLD(work_is_not_counted_against_the_host),
         IN_A_WORLD(interrupts_and_steal_are_the_hosts),
         IN_A_WORLD(what_the_pipeline_does_to_itself_is_not_the_hosts),
         IN_A_WORLD(a_cpu_that_two_of_ours_share_is_taken_by_the_host_only_if_somebody_says_so),

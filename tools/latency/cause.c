@@ -203,8 +203,9 @@ bool cause_is_host(const cause_source_t *source, uint32_t process, const stall_t
 {
     uint64_t parts[CAUSE_COUNT] = {0};
     uint64_t ns = stall_overlap(stall, stall->begin_ns, stall->end_ns, parts);
+    ns -= parts[CAUSE_WORK]; /* that would have been done all the same */
     uint64_t host_ns = parts[CAUSE_STEAL] + parts[CAUSE_HOST] + parts[CAUSE_INTERRUPTED];
-    if (host_ns >= ns / 2)
+    if (host_ns && host_ns >= ns / 2)
         return true;
     host_ns += parts[CAUSE_PREEMPTED];
     return parts[CAUSE_PREEMPTED] && host_ns >= ns / 2 &&

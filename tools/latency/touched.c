@@ -13,6 +13,7 @@ typedef struct host_stalls {
 typedef struct finder {
     const cause_source_t *source;
     host_stalls_t of[TBUS_GAPS_PROCESSES];
+    uint64_t known_ns; /* before that, some process did not yet note its stalls */
 } finder_t;
 
 static bool overlaps(const host_stalls_t *stalls, uint64_t from_ns, uint64_t to_ns)
@@ -81,7 +82,7 @@ static bool is_touched(const finder_t *f, const samples_t *s, uint64_t row, uint
 
 static void mark(const finder_t *f, const samples_t *s, uint8_t *touched)
 {
-    uint64_t at[HOP_PATH] = {0}, arrived_ns = 0;
+    uint64_t at[HOP_PATH] = {0}, arrived_ns = f->known_ns;
     for (uint64_t row = 0; row < s->rows; row++) {
         uint64_t end_ns;
         touched[row] =
@@ -98,6 +99,10 @@ int touched_find(const cause_source_t *source, samples_t *samples)
     bool room = touched != NULL;
     for (uint32_t p = 0; p < source->gaps->processes && room; p++)
         room = take_stalls(&f, p);
+    for (uint32_t hop = 0; hop < HOP_PATH; hop++)
+        if (source->process_of[hop] != CAUSE_NOBODY &&
+            source->gaps->tables[source->process_of[hop]].begin_ns > f.known_ns)
+            f.known_ns = source->gaps->tables[source->process_of[hop]].begin_ns;
     if (room) {
         mark(&f, samples, touched);
         free(samples->touched);
