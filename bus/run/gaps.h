@@ -34,7 +34,7 @@
 #include <tickbus/stage.h>
 
 #define TBUS_GAP_NS_MIN     UINT64_C(20000) /* shorter ones are not noted */
-#define TBUS_GAPS_MAX       16384u          /* of a process; later ones are counted only */
+#define TBUS_GAPS_MAX       65536u          /* of a process; later ones are counted only */
 #define TBUS_SLEEPS_MAX     (1u << 19)      /* likewise */
 #define TBUS_GAPS_PROCESSES TBUS_INSTANCES_MAX
 

@@ -4,6 +4,11 @@
  * (a quarter of an hour). LATENCY_LADDER=1 climbs a ladder (half a minute). */
 #include "tests/e2e/running_bus.h"
 
+#include <dirent.h>
+#include <sys/wait.h>
+
+#include "tools/verbs.h"
+
 #define LOAD                                                                                       \
     "--feed", "synth:seed=3,symbols=4", "--rate", "20k", "--for", "150ms", "--wait", "park",       \
         "--json"
@@ -36,7 +41,44 @@ static void rounds_in_turns_are_compared_and_too_few_tell_nothing(void **state)
     const json_t *rounds = json_object_get(verdict, "judged_rounds");
     assert_int_equal(json_array_size(json_object_get(rounds, "a")), 2);
     assert_int_equal(json_array_size(json_object_get(rounds, "b")), 2);
+    assert_true(json_number_value(json_object_get(verdict, "seconds")) > 0.6);
+    const json_t *untouched = json_object_get(verdict, "untouched");
+    assert_string_equal(string(untouched, "verdict"), "cannot_tell");
+    assert_int_equal(
+        json_array_size(json_object_get(json_object_get(untouched, "judged_rounds"), "a")), 2);
     json_decref(verdict);
+}
+
+static unsigned open_descriptors(void)
+{
+    unsigned count = 0;
+    DIR *directory = opendir("/proc/self/fd");
+    while (directory && readdir(directory))
+        count++;
+    if (directory)
+        closedir(directory);
+    return count;
+}
+
+/* Else so many rounds and no more can be run, and each keeps the memory of its bus. */
+static void a_run_leaves_nothing_open_in_the_process_that_makes_many(void **state)
+{
+    const fixture_t *f = *state;
+    pid_t pid = fork();
+    if (pid == 0) {
+        unsigned open_after[2];
+        for (unsigned run = 0; run < 2; run++) {
+            const char *words[] = {"test latency", LOAD, "--floor", "none", "--name", f->bus, NULL};
+            if (!freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr) ||
+                verb_latency(sizeof words / sizeof *words - 1, (char **)(uintptr_t)words) != 0)
+                _exit(2);
+            open_after[run] = open_descriptors();
+        }
+        _exit(open_after[0] == open_after[1] ? 0 : 1);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
 }
 
 static void what_is_wrong_on_one_side_is_said_and_ends_it(void **state)
@@ -101,6 +143,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(rounds_in_turns_are_compared_and_too_few_tell_nothing),
+        TEST(a_run_leaves_nothing_open_in_the_process_that_makes_many),
         TEST(what_is_wrong_on_one_side_is_said_and_ends_it),
         TEST(a_run_until_p99_is_known_says_how_well_it_is),
         TEST(a_thing_and_itself_are_hardly_ever_told_apart),

@@ -71,6 +71,15 @@ static void before_stalls_are_noted_all_may_be_touched(void **state)
     assert_int_equal(touched(w), 100);
 }
 
+static void when_a_table_was_full_all_may_be_touched(void **state)
+{
+    world_t *w = *state;
+    plant(w, FEED, 900001, 8);
+    w->gaps.tables[FEED].lost = 1;
+    find(w, NULL);
+    assert_int_equal(touched(w), ROWS / 10 - 1);
+}
+
 /* 12 messages in hand take their time; what was the host's of the rest is more than half. */
 static void work_is_not_counted_against_the_host(void **state)
 {
@@ -197,6 +206,7 @@ int main(void)
         IN_A_WORLD(what_waits_for_the_host_is_touched_to_the_last_one_behind_it_and_nothing_else),
         IN_A_WORLD(a_stall_in_a_process_that_a_message_has_left_does_not_touch_it),
         IN_A_WORLD(before_stalls_are_noted_all_may_be_touched),
+        IN_A_WORLD(when_a_table_was_full_all_may_be_touched),
         IN_A_WORLD(work_is_not_counted_against_the_host),
         IN_A_WORLD(interrupts_and_steal_are_the_hosts),
         IN_A_WORLD(what_the_pipeline_does_to_itself_is_not_the_hosts),

@@ -60,9 +60,10 @@ uint32_t cause_process_with(const tbus_gaps_t *gaps, const char *stage);
 /* Is it a ring that was full? */
 bool cause_is_full(const stall_t *stall);
 
-/* Whether the host brought a stall about, most of what of it was no work: another program had the CPU, the hypervisor
- * or an interrupt took it away. Not what the pipeline's processes do to themselves and to one
- * another, on a CPU that they share or by a ring that is full. */
+/* Whether the host brought about most of a stall, what the process worked in it left out: another
+ * program had the CPU, the hypervisor or an interrupt took it away. Not what the pipeline's
+ * processes do to themselves and to one another, on a CPU that they share or by a ring that is
+ * full. */
 bool cause_is_host(const cause_source_t *source, uint32_t process, const stall_t *stall);
 
 typedef struct causes {

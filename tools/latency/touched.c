@@ -13,7 +13,9 @@ typedef struct host_stalls {
 typedef struct finder {
     const cause_source_t *source;
     host_stalls_t of[TBUS_GAPS_PROCESSES];
-    uint64_t known_ns; /* before that, some process did not yet note its stalls */
+    /* All processes on the way noted their stalls from here to there: then they ran, and their
+     * tables had room. */
+    uint64_t known_from_ns, known_to_ns;
 } finder_t;
 
 static bool overlaps(const host_stalls_t *stalls, uint64_t from_ns, uint64_t to_ns)
@@ -80,13 +82,27 @@ static bool is_touched(const finder_t *f, const samples_t *s, uint64_t row, uint
     return touched;
 }
 
+static void find_known(finder_t *f)
+{
+    f->known_to_ns = UINT64_MAX;
+    for (uint32_t hop = 0; hop < HOP_PATH; hop++) {
+        if (f->source->process_of[hop] == CAUSE_NOBODY)
+            continue;
+        const tbus_gaps_table_t *table = &f->source->gaps->tables[f->source->process_of[hop]];
+        if (table->begin_ns > f->known_from_ns)
+            f->known_from_ns = table->begin_ns;
+        if (table->lost && table->gaps[table->count - 1].end_ns < f->known_to_ns)
+            f->known_to_ns = table->gaps[table->count - 1].end_ns;
+    }
+}
+
 static void mark(const finder_t *f, const samples_t *s, uint8_t *touched)
 {
-    uint64_t at[HOP_PATH] = {0}, arrived_ns = f->known_ns;
+    uint64_t at[HOP_PATH] = {0}, arrived_ns = f->known_from_ns;
     for (uint64_t row = 0; row < s->rows; row++) {
         uint64_t end_ns;
-        touched[row] =
-            is_touched(f, s, row, at, &end_ns) || s->start_ns + s->intended_ns[row] < arrived_ns;
+        touched[row] = is_touched(f, s, row, at, &end_ns) || end_ns > f->known_to_ns ||
+                       s->start_ns + s->intended_ns[row] < arrived_ns;
         if (touched[row] && end_ns > arrived_ns)
             arrived_ns = end_ns;
     }
@@ -99,10 +115,7 @@ int touched_find(const cause_source_t *source, samples_t *samples)
     bool room = touched != NULL;
     for (uint32_t p = 0; p < source->gaps->processes && room; p++)
         room = take_stalls(&f, p);
-    for (uint32_t hop = 0; hop < HOP_PATH; hop++)
-        if (source->process_of[hop] != CAUSE_NOBODY &&
-            source->gaps->tables[source->process_of[hop]].begin_ns > f.known_ns)
-            f.known_ns = source->gaps->tables[source->process_of[hop]].begin_ns;
+    find_known(&f);
     if (room) {
         mark(&f, samples, touched);
         free(samples->touched);

@@ -7,7 +7,8 @@
  *              the process in which it was then
  *    behind    and whoever was wanted before the last touched one had arrived: it may have waited
  *              behind it
- *    unknown   what was wanted before all processes noted their stalls counts as touched
+ *    unknown   what was wanted before all processes noted their stalls, or arrived after a table
+ *              of these was full, counts as touched
  *
  * Percentiles of the others say what the pipeline does on a host that leaves it alone: of these a
  * few per cent more are found in a minute, on a host whose own p99 varies by half from one minute

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <tickbus/clock.h>
+
 #include "tools/latency/page.h"
 #include "tools/latency/round.h"
 #include "tools/latency/verdict.h"
@@ -25,6 +27,7 @@ typedef struct turns {
     const char *verb;
     side_t sides[2];
     run_spec_t spec;
+    double seconds; /* that the rounds took, starts included */
 } turns_t;
 
 static int make_side(side_t *s, int argc, char **argv, const char *text)
@@ -64,12 +67,14 @@ static int run_rounds(turns_t *t, uint32_t rounds)
 {
     bool stopped = false;
     int code = OUTCOME_OK;
+    uint64_t begin_ns = tbus_clock_ns();
     for (uint32_t i = 0; i < rounds && code == OUTCOME_OK && !stopped; i++)
         for (unsigned turn = 0; turn < 2 && code == OUTCOME_OK && !stopped; turn++) {
             unsigned side = (i + turn) % 2;
             round_progress("round %u of %u: %c", i + 1, rounds, "AB"[side]);
             code = run_side(t, &t->sides[side], &stopped);
         }
+    t->seconds = (double)(tbus_clock_ns() - begin_ns) / 1e9;
     round_progress("%s", "");
     return code;
 }
@@ -122,6 +127,7 @@ static int report(const turns_t *t, const output_t *o)
     if (!verdict)
         return outcome_failed(t->verb, "no memory for a verdict");
     provenance_add(verdict, SCHEMA);
+    json_object_set_new(verdict, "seconds", json_real(t->seconds));
     json_object_set_new(verdict, "a", json_string(t->sides[0].text));
     json_object_set_new(verdict, "b", json_string(t->sides[1].text));
     json_object_set_new(

@@ -333,14 +333,18 @@ static int print_change(const json_t *cell, FILE *out)
 }
 
 /* What is said of one of the two that count. */
-static void print_judged(const json_t *cell, FILE *out)
+static void print_judged(const json_t *verdict, const json_t *cell, FILE *out)
 {
+    double seconds = number(verdict, "seconds"), all = number(verdict, "rounds");
     double detectable = number(cell, "detectable"), rounds = number(cell, "rounds_for_5");
     print_change(cell, out);
     if (!isnan(detectable))
         fprintf(out, "; would have seen %+.1f %%, 95 times of 100", 100 * detectable);
-    if (detectable > ASKED && !isnan(rounds))
-        fprintf(out, " (%+.0f %% would take %.0f such rounds)", 100 * ASKED, rounds);
+    if (!isnan(detectable) && seconds > 0)
+        fprintf(out, ", in such %s", figure_ns(1e9 * seconds).text);
+    if (detectable > ASKED && !isnan(rounds) && seconds > 0)
+        fprintf(out, " (%+.0f %% would take %.0f rounds, %s)", 100 * ASKED, rounds,
+                figure_ns(1e9 * seconds / all * rounds).text);
     fputc('\n', out);
 }
 
@@ -349,12 +353,12 @@ static void print_head(const json_t *verdict, const char *name_a, const char *na
     const json_t *untouched = json_object_get(verdict, "untouched");
     fprintf(out, "%s: B (%s) against A (%s), p99 of %s: ", words_of(verdict), name_b, name_a,
             string(json_object_get(verdict, "judged"), "hop"));
-    print_judged(judged_cell(verdict, VERDICT_ALL), out);
+    print_judged(verdict, judged_cell(verdict, VERDICT_ALL), out);
     if (json_is_object(untouched)) {
         fprintf(out, "%s: of messages that the host did not touch (A %.1f %%, B %.1f %%): ",
                 words_of(untouched), 100 * number(untouched, "share_a"),
                 100 * number(untouched, "share_b"));
-        print_judged(judged_cell(verdict, VERDICT_UNTOUCHED), out);
+        print_judged(verdict, judged_cell(verdict, VERDICT_UNTOUCHED), out);
     }
     double rounds = number(verdict, "rounds"), least = number(verdict, "rounds_min");
     if (rounds < least)

@@ -16,6 +16,7 @@
  *    judged        {hop, percentile, level}
  *    family        {count, level, level_each}: of the others
  *    paired        of rounds (--ab), or of two runs (--compare)
+ *    seconds       of --ab: how long the rounds took
  *    rounds        of --ab. rounds_min, rounds_min_each: with fewer the one that counts, or the
  *                  others, find nothing, however large the difference
  *    untouched     {verdict share_a share_b}: of the messages that the host did not touch, and how

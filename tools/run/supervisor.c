@@ -628,7 +628,8 @@ static int supervise(supervisor_t *s, tbus_error_t *why)
     for (uint32_t i = 0; i < s->request->topics_count; i++)
         if (pipeline_add_topic(&s->pipeline, &s->request->topics[i], why) < 0)
             goto no_guests;
-    if (tbus_bus_keep(&s->pipeline.bus, why) < 0 || guests_open(&s->guests, why) < 0)
+    s->keep_fd = tbus_bus_keep(&s->pipeline.bus, why);
+    if (s->keep_fd < 0 || guests_open(&s->guests, why) < 0)
         goto no_guests;
     s->signal_fd = open_signals(s, why);
     if (s->signal_fd < 0)
@@ -645,6 +646,9 @@ no_control:
 no_signals:
     guests_close(&s->guests);
 no_guests:
+    if (s->keep_fd > 0) /* or the memory of the bus lives as long as we do, run after run */
+        close(s->keep_fd);
+    s->keep_fd = 0;
     pipeline_close(&s->pipeline);
     members_remove(&s->dir, config->bus.name);
 no_pipeline:

@@ -84,6 +84,7 @@ typedef struct supervisor {
     char *configuration;
     tbus_stage_t publishing; /* as a participant of the bus, on `events` alone */
     int life_fd;             /* of that participant; 0: none */
+    int keep_fd;             /* that of the bus (tbus_bus_keep); 0: none */
     tbus_outlet_t events;
     uint32_t halt;           /* generation of the kill switch that was told last */
     bool journal_full;       /* it has no room, as of the last look */
