@@ -84,8 +84,8 @@ static void when_a_table_was_full_all_may_be_touched(void **state)
 static void work_is_not_counted_against_the_host(void **state)
 {
     world_t *w = *state;
-    plant_neighbour(w, STRATEGY, 400000, 100);
-    tbus_gap_t *gap = &w->gaps.tables[STRATEGY].gaps[0];
+    plant_neighbour(w, FEED, 400000, 100);
+    tbus_gap_t *gap = &w->gaps.tables[FEED].gaps[0];
     gap->worked = 12;
     gap->off_ns = gap->came.run_delay_ns = 30 * US;
     find(w, NULL);
