@@ -135,33 +135,31 @@ static json_t *number_or_null(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
-/* So many rounds like these would find it: what they know grows with the square root. */
-static json_t *rounds_for(const difference_t *d, uint32_t rounds)
+/* So many times as much of the same would find it: what is known grows with the square root. */
+static double times_for_asked(const difference_t *d)
 {
     double times = d->detectable / ASKED;
-    return rounds && isfinite(times) ? json_real(ceil(rounds * times * times)) : json_null();
+    return isfinite(times) ? times * times : NAN;
 }
 
-/* `rounds`: 0 of two runs. */
-static json_t *cell_object(const cell_t *cell, uint32_t rounds)
+static json_t *cell_object(const cell_t *cell)
 {
     const difference_t *d = &cell->difference;
-    return json_pack("{s:o, s:o, s:o, s:o, s:s, s:o, s:o}", "a", number_or_null(cell->a), "b",
-                     number_or_null(cell->b), "change", number_or_null(d->share), "ci",
-                     isfinite(d->low) && isfinite(d->high) ? json_pack("[f, f]", d->low, d->high)
-                                                           : json_null(),
-                     "verdict", difference_name(d->verdict), "detectable",
-                     number_or_null(d->detectable), "rounds_for_5", rounds_for(d, rounds));
+    return json_pack(
+        "{s:o, s:o, s:o, s:o, s:s, s:o, s:o}", "a", number_or_null(cell->a), "b",
+        number_or_null(cell->b), "change", number_or_null(d->share), "ci",
+        isfinite(d->low) && isfinite(d->high) ? json_pack("[f, f]", d->low, d->high) : json_null(),
+        "verdict", difference_name(d->verdict), "detectable", number_or_null(d->detectable),
+        "times_for_5", number_or_null(times_for_asked(d)));
 }
 
-static void set_cells(json_t *object, const part_t *part, int hop, uint32_t rounds)
+static void set_cells(json_t *object, const part_t *part, int hop)
 {
     for (size_t p = 0; p < HOP_PERCENTILES; p++)
-        json_object_set_new(object, hop_percentiles[p].key,
-                            cell_object(&part->cells[hop][p], rounds));
+        json_object_set_new(object, hop_percentiles[p].key, cell_object(&part->cells[hop][p]));
 }
 
-static json_t *hops_array(const table_t *t, uint32_t rounds)
+static json_t *hops_array(const table_t *t)
 {
     const part_t *all = &t->parts[VERDICT_ALL], *untouched = &t->parts[VERDICT_UNTOUCHED];
     json_t *hops = json_array();
@@ -170,9 +168,9 @@ static json_t *hops_array(const table_t *t, uint32_t rounds)
             continue;
         json_t *object = json_pack("{s:s}", "name", samples_hop_name((enum sample_hop)hop));
         json_t *second = untouched->known && untouched->has[hop] ? json_object() : json_null();
-        set_cells(object, all, hop, rounds);
+        set_cells(object, all, hop);
         if (json_is_object(second))
-            set_cells(second, untouched, hop, rounds);
+            set_cells(second, untouched, hop);
         json_object_set_new(object, "untouched", second);
         json_array_append_new(hops, object);
     }
@@ -193,14 +191,13 @@ static json_t *untouched_of(const table_t *t)
                        : json_null();
 }
 
-/* `rounds`: 0 of two runs. */
-static json_t *table_object(const table_t *t, uint32_t rounds)
+static json_t *table_object(const table_t *t, bool paired)
 {
     return json_pack("{s:s, s:{s:s, s:s, s:f}, s:{s:i, s:f, s:f}, s:b, s:o, s:o}", "verdict",
                      verdict_name(t, VERDICT_ALL), "judged", "hop", samples_hop_name(t->judged),
                      "percentile", hop_percentiles[HOP_P99].key, "level", LEVEL, "family", "count",
-                     (int)t->count, "level", LEVEL, "level_each", t->level_each, "paired",
-                     rounds > 0, "untouched", untouched_of(t), "hops", hops_array(t, rounds));
+                     (int)t->count, "level", LEVEL, "level_each", t->level_each, "paired", paired,
+                     "untouched", untouched_of(t), "hops", hops_array(t));
 }
 
 /* Does it carry a p99? */
@@ -228,7 +225,7 @@ json_t *verdict_between(const samples_t *a, const samples_t *b)
         for (int hop = 0; hop < HOP_COUNT && t.parts[kind].known; hop++)
             if (fill_hop(&t, kind, hop, a, b) < 0)
                 return NULL;
-    return table_object(&t, 0);
+    return table_object(&t, false);
 }
 
 /* Rounds in which both are known. */
@@ -277,7 +274,7 @@ json_t *verdict_paired(const verdict_rounds_t *a, const verdict_rounds_t *b)
     for (int kind = 0; kind < VERDICT_KINDS; kind++)
         if (t.parts[kind].known)
             fill_rounds(&t, kind, a, b);
-    json_t *object = table_object(&t, all_a[0][0].count);
+    json_t *object = table_object(&t, true);
     json_object_set_new(object, "rounds", json_integer(all_a[0][0].count));
     json_object_set_new(object, "rounds_min", json_integer(difference_rounds_min(LEVEL)));
     json_object_set_new(object, "rounds_min_each",
@@ -335,16 +332,18 @@ static int print_change(const json_t *cell, FILE *out)
 /* What is said of one of the two that count. */
 static void print_judged(const json_t *verdict, const json_t *cell, FILE *out)
 {
-    double seconds = number(verdict, "seconds"), all = number(verdict, "rounds");
-    double detectable = number(cell, "detectable"), rounds = number(cell, "rounds_for_5");
+    double detectable = number(cell, "detectable"), times = number(cell, "times_for_5");
+    double seconds = number(verdict, "seconds"), rounds = number(verdict, "rounds");
     print_change(cell, out);
     if (!isnan(detectable))
         fprintf(out, "; would have seen %+.1f %%, 95 times of 100", 100 * detectable);
     if (!isnan(detectable) && seconds > 0)
-        fprintf(out, ", in such %s", figure_ns(1e9 * seconds).text);
-    if (detectable > ASKED && !isnan(rounds) && seconds > 0)
-        fprintf(out, " (%+.0f %% would take %.0f rounds, %s)", 100 * ASKED, rounds,
-                figure_ns(1e9 * seconds / all * rounds).text);
+        fprintf(out, ", in %s", figure_ns(1e9 * seconds).text);
+    if (times > 1 && seconds > 0)
+        fprintf(out, " (%+.0f %% would take %.0f such rounds, %s)", 100 * ASKED,
+                ceil(times * rounds), figure_ns(1e9 * seconds * times).text);
+    else if (times > 1)
+        fprintf(out, " (%+.0f %% would take runs %.0f times as long)", 100 * ASKED, ceil(times));
     fputc('\n', out);
 }
 

@@ -24,9 +24,9 @@
  *    hops[]        {name, p50 p90 ...: {a, b, change, ci: [low, high], verdict, detectable},
  *                  untouched: the same percentiles, or null}
  *                  a, b: ns (of rounds: the median); change: b / a - 1; ci: its interval;
- *                  detectable: a true change of that size would be found 95 times of 100; of
- *                  rounds, in as many rounds as these. rounds_for_5: of rounds, so many like these
- *                  would find 5 %. null: not known
+ *                  detectable: a true change of that size would be found 95 times of 100, in as
+ *                  many rounds as these, or in such runs. times_for_5: so many times as many
+ *                  rounds, or as long runs, would find 5 %. null: not known
  */
 #ifndef TICKBUS_TOOLS_LATENCY_VERDICT_H
 #define TICKBUS_TOOLS_LATENCY_VERDICT_H
