@@ -47,9 +47,11 @@ static void tell(acts_t *acts, const event_t *event, const char *text)
     } while (*text);
 }
 
-static void tell_halt(acts_t *acts, const kill_switch_state_t *state, const acts_place_t *place)
+/* HALT or REDUCE. */
+static void tell_throw(acts_t *acts, uint8_t kind, const kill_switch_state_t *state,
+                       const acts_place_t *place)
 {
-    event_t event = event_at(acts, EVENT_HALT, place);
+    event_t event = event_at(acts, kind, place);
     event.time_ns = state->thrown_ns;
     event.uid = state->uid;
     event.pid = state->pid;
@@ -74,29 +76,55 @@ TBUS_STATIC_ASSERT((int)KILL_BY_OPERATOR == (int)EVENT_BY_OPERATOR);
 TBUS_STATIC_ASSERT((int)KILL_BY_SUPERVISOR == (int)EVENT_BY_SUPERVISOR);
 TBUS_STATIC_ASSERT((int)KILL_BY_ORPHAN == (int)EVENT_BY_ORPHAN);
 TBUS_STATIC_ASSERT((int)KILL_BY_SILENCE == (int)EVENT_BY_SILENCE);
+TBUS_STATIC_ASSERT((int)KILL_BY_LOSS == (int)EVENT_BY_LOSS);
+
+/* Is there a throw of this latch that was not taken yet? One that is not complete yet is taken the
+ * next time. */
+static bool is_new(const kill_switch_state_t *state, uint32_t taken, bool released)
+{
+    return state->generation != taken && (state->thrown || released);
+}
 
 void acts_take(acts_t *acts, const acts_place_t *place)
 {
     kill_switch_release_t release;
-    kill_switch_state_t state;
+    kill_switch_state_t halt, reduction;
     kill_switch_look_release(acts->kill_switch, &release); /* first: see kill_switch_release */
-    kill_switch_look(acts->kill_switch, &state);
+    kill_switch_look(acts->kill_switch, &halt);
+    kill_switch_look_reduction(acts->kill_switch, &reduction);
     bool released = release.number != acts->releases;
-    /* A switch whose throw is not complete yet is taken the next time. */
-    bool thrown = state.generation != acts->throws && (state.thrown || released);
-    if (thrown || released)
-        acts->halted = state.thrown;
+    bool halted = is_new(&halt, acts->throws, released);
+    bool reduced = is_new(&reduction, acts->reductions, released);
+    bool tells_reductions = acts->from == EVENT_FROM_RISK;
+    if (halted || released)
+        acts->halted = halt.thrown;
+    if (reduced || released)
+        acts->reducing = reduction.thrown;
     /* Of several acts since the last look the last ones are told, in the order that leads to what
-     * holds now: who repeats them must come to the same. */
-    if (released && state.thrown)
+     * holds now: who repeats them must come to the same. RESUME ends both; a reduction that stands
+     * behind it is told again. */
+    if (halted && !halt.thrown)
+        tell_throw(acts, EVENT_HALT, &halt, place);
+    if (reduced && !reduction.thrown && tells_reductions)
+        tell_throw(acts, EVENT_REDUCE, &reduction, place);
+    if (released)
         tell_resume(acts, &release, place);
-    if (thrown)
-        tell_halt(acts, &state, place);
-    if (released && !state.thrown)
-        tell_resume(acts, &release, place);
+    if (halted && halt.thrown)
+        tell_throw(acts, EVENT_HALT, &halt, place);
+    if ((reduced || released) && reduction.thrown && tells_reductions)
+        tell_throw(acts, EVENT_REDUCE, &reduction, place);
     acts->resumes += released;
     acts->releases = release.number;
-    acts->throws = thrown ? state.generation : acts->throws;
+    acts->throws = halted ? halt.generation : acts->throws;
+    acts->reductions = reduced ? reduction.generation : acts->reductions;
+}
+
+void acts_repeat(acts_t *acts, uint8_t kind)
+{
+    bool resumes = kind == EVENT_RESUME;
+    acts->halted = kind == EVENT_HALT || (acts->halted && !resumes);
+    acts->reducing = kind == EVENT_REDUCE || (acts->reducing && !resumes);
+    acts->resumes += resumes;
 }
 
 void acts_tell_limits(acts_t *acts, uint32_t number, const acts_place_t *place)
@@ -112,14 +140,21 @@ void acts_tell_end(acts_t *acts, const acts_place_t *place)
     tell(acts, &event, "");
 }
 
+/* A throw that is begun has its generation before its word. */
+static bool is_complete(const kill_switch_state_t *state, uint32_t taken)
+{
+    return state->thrown || state->generation == taken;
+}
+
 bool acts_wait(const acts_t *acts)
 {
-    kill_switch_state_t state;
+    kill_switch_state_t halt, reduction;
     if (acts->recorded || !acts->kill_switch || !acts_changed(acts))
         return false;
     for (unsigned looks = 0; looks < FINAL_LOOKS; looks++) {
-        kill_switch_look(acts->kill_switch, &state);
-        if (state.thrown)
+        kill_switch_look(acts->kill_switch, &halt);
+        kill_switch_look_reduction(acts->kill_switch, &reduction);
+        if (is_complete(&halt, acts->throws) && is_complete(&reduction, acts->reductions))
             break;
         nanosleep(&(struct timespec){.tv_nsec = FINAL_LOOK_NS}, NULL);
     }

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* acts.h - what is done to a stage from outside its inputs: halted, resumed, its limits changed.
+/* acts.h - what is done to a stage from outside its inputs: halted, reduced to closing orders,
+ * resumed, its limits changed.
  * The stage takes each at one place between its inputs, and says on the topic `events` at which
  * (tickbus/msg/event.h), so that its decisions can be repeated from what was recorded.
  *
- *    kill switch ----> acts_changed? ----> acts_take: `halted` changes, HALT or RESUME is published
+ *    kill switch ----> acts_changed? ----> acts_take: `halted` and `reducing` change; HALT, REDUCE
+ *                                          or RESUME is published
  *    new limits -----> (the stage) ------> acts_tell_limits
  *
- * A stage asks acts_changed before each input that depends on it, and obeys `halted`, never the
- * switch itself: between two messages on `events` its state is the same for every input. What finds
- * no room on the topic is kept; a stage is never held up by it.
+ * A stage asks acts_changed before each input that depends on it, and obeys `halted` and
+ * `reducing`, never the switch itself: between two messages on `events` its state is the same for
+ * every input. What finds no room on the topic is kept; a stage is never held up by it.
  *
  * Where a recording is repeated (bus/market/recorded.h), acts come from there, each at the place at
  * which it was taken, and nothing comes from the switch.
@@ -31,7 +33,9 @@ typedef struct acts {
     tbus_outlet_t events;
     uint8_t from;                    /* EVENT_FROM_... */
     bool halted;                     /* as this stage has taken it */
-    uint32_t throws;                 /* generation of the last throw that was taken */
+    bool reducing;                   /* likewise */
+    uint32_t throws;                 /* generation of the last halt that was taken */
+    uint32_t reductions;             /* ... and of the last reduction */
     uint32_t releases;               /* number of the last release that was taken */
     const recorded_acts_t *recorded; /* to be repeated; NULL: acts come from outside. Not owned */
     uint32_t repeated;               /* how many of them were taken */
@@ -67,13 +71,18 @@ static inline bool acts_changed(const acts_t *acts)
         return acts->repeated != acts->recorded->count;
     const kill_switch_t *k = acts->kill_switch;
     /* hint: acts_take looks again. */
-    return tbus_load_relaxed_u32(&k->generation) != acts->throws ||
+    return tbus_load_relaxed_u32(&k->halt.generation) != acts->throws ||
+           tbus_load_relaxed_u32(&k->reduction.generation) != acts->reductions ||
            tbus_load_relaxed_u32(&k->releases) != acts->releases;
 }
 
-/* Take what has changed, before the next input: `halted` is what holds from here on. Not where acts
- * are repeated. */
+/* Take what has changed, before the next input: `halted` and `reducing` are what holds from here
+ * on. Reductions are told by risk alone: nothing changes for the executor. Not where acts are
+ * repeated. */
 void acts_take(acts_t *acts, const acts_place_t *place);
+
+/* Repeat a recorded act: HALT, REDUCE or RESUME. */
+void acts_repeat(acts_t *acts, uint8_t kind);
 
 /* Say that the limits put in as set `number` hold from here on. */
 void acts_tell_limits(acts_t *acts, uint32_t number, const acts_place_t *place);

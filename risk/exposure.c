@@ -58,7 +58,7 @@ static void mark(exposure_t *e, uint16_t locate, exposure_symbol_t *s)
 void exposure_on_market(exposure_t *e, const market_event_t *event)
 {
     uint16_t locate = event->locate;
-    if ((e->held[locate / 64] >> (locate % 64) & 1) == 0)
+    if (!exposure_is_held(e, locate))
         return;
     exposure_symbol_t *s = &e->symbols[locate];
     e->positions_value -= value_of(s);

@@ -105,6 +105,11 @@ void exposure_open(exposure_t *e, const order_t *order);
 /* The symbol that a report is about: of an open order its own, else that of the locate today. */
 uint16_t exposure_symbol_of(const exposure_t *e, const report_t *report);
 void exposure_on_report(exposure_t *e, const report_t *report);
+/* Is there a position in that symbol? Always for 0, under which days begin. */
+static inline bool exposure_is_held(const exposure_t *e, uint16_t locate)
+{
+    return (e->held[locate / 64] >> (locate % 64) & 1) != 0;
+}
 /* A tick was taken; it matters where there is a position. */
 void exposure_on_market(exposure_t *e, const market_event_t *event);
 

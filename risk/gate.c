@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include <tickbus/atomic.h>
+#include <tickbus/msg/event.h>
 
 #include "risk/exposure.h"
 #include "risk/order_form.h"
@@ -26,6 +27,7 @@ struct gate {
     uint32_t self_match;
     bool reducing;             /* somebody said so */
     bool loss_latched;         /* the loss limit was reached */
+    bool rearmed;              /* and losses count from the next order or tick on */
     profit_money_t loss_from;  /* net profit from which losses count */
     profit_money_t loss_worst; /* largest loss since */
     exposure_t exposure;
@@ -104,8 +106,16 @@ void gate_reduce(gate_t *g, bool reducing)
 void gate_rearm(gate_t *g)
 {
     g->loss_latched = false;
-    g->loss_from = profit_net(&g->exposure.profit);
-    g->loss_worst = 0;
+    g->rearmed = true;
+}
+
+void gate_act(gate_t *g, uint8_t kind)
+{
+    bool resumes = kind == EVENT_RESUME;
+    gate_kill(g, kind == EVENT_HALT || (g->killed && !resumes));
+    gate_reduce(g, kind == EVENT_REDUCE || (g->reducing && !resumes));
+    if (resumes)
+        gate_rearm(g);
 }
 
 enum gate_state gate_state(const gate_t *g)
@@ -120,15 +130,36 @@ bool gate_loss_latched(const gate_t *g)
     return g->loss_latched;
 }
 
+int64_t gate_loss_e4(const gate_t *g)
+{
+    return profit_e4(g->loss_worst);
+}
+
+const risk_limits_t *gate_limits(const gate_t *g)
+{
+    return &g->limits;
+}
+
 void gate_restart_rate(gate_t *g)
 {
     rate_restart(&g->orders);
     rate_restart(&g->messages);
 }
 
+/* Reports do not count between a resume and the next input that is on record by its place: whoever
+ * repeats a session knows behind which tick and order somebody resumed, not behind which report. */
+static void count_losses_anew(gate_t *g)
+{
+    g->rearmed = false;
+    g->loss_from = profit_net(&g->exposure.profit);
+    g->loss_worst = 0;
+}
+
 /* Once beyond the limit that was in force then, it stays so until gate_rearm. */
 static void look_at_loss(gate_t *g)
 {
+    if (TBUS_UNLIKELY(g->rearmed))
+        return;
     profit_money_t loss = g->loss_from - profit_net(&g->exposure.profit);
     if (loss <= g->loss_worst)
         return;
@@ -153,6 +184,8 @@ void gate_on_market(gate_t *g, const market_event_t *event)
 {
     if (TBUS_UNLIKELY(event->new_day))
         gate_restart_rate(g);
+    if (TBUS_UNLIKELY(g->rearmed) && exposure_is_held(&g->exposure, event->locate))
+        count_losses_anew(g);
     exposure_on_market(&g->exposure, event);
     look_at_loss(g);
 }
@@ -241,7 +274,7 @@ static inline finding_t check_loss(inquiry_t *q)
     q->worst = exposure_worst(&g->exposure, q->order);
     finding_t f = {.limit = g->limits.loss_max_e4, .known = true};
     f.passed = !g->loss_latched || q->worst.only_closes;
-    f.value = (uint64_t)profit_e4(g->loss_worst);
+    f.value = g->rearmed ? 0 : (uint64_t)profit_e4(g->loss_worst);
     return f;
 }
 
@@ -478,6 +511,8 @@ uint8_t gate_judge(gate_t *g, const order_t *sent, uint64_t now_ns)
     inquiry_t q = {.gate = g, .order = o, .now_ns = now_ns, .explains = false};
     if (o->kind == ORDER_CANCEL)
         return judge_cancel(g, &q);
+    if (TBUS_UNLIKELY(g->rearmed))
+        count_losses_anew(g);
     GATE_CHECKS_OF_ID(FAIL_AT)
     g->last_count[order_strategy(o)] = order_count(o);
     GATE_CHECKS_OF_ORDER(FAIL_AT)

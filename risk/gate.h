@@ -61,12 +61,15 @@
  * which price).
  *
  * Loss: net profit (bus/market/profit.h) of all strategies together, and how far it is below what
- * it was at the start, or at the last gate_rearm. It is looked at after each report and each tick
- * of a symbol with a position. Once it is more than loss_max_e4 as that is then, closing orders and
+ * it was at the start, or when orders passed again after the last gate_rearm: at the next order or
+ * the next tick of a symbol with a position, whichever comes first. It is looked at after each
+ * report and each such tick. Once it is more than loss_max_e4 as that is then, closing orders and
  * cancels alone pass, whatever becomes of loss or limit, until gate_rearm.
  *
- * States: ACTIVE; REDUCING, closing orders and cancels pass (9, 10); HALTED, cancels alone pass
- * (3).
+ * States, all of them latched: ACTIVE; REDUCING, closing orders and cancels pass (9, 10); HALTED,
+ * cancels alone pass (3). They change by gate_kill, gate_reduce and the loss alone, and end by
+ * gate_rearm and by these. Who runs the gate keeps them over its end (risk/kill_switch.h,
+ * tools/run/standing_halt.h).
  *
  * When limits become smaller, orders that rest stay: they have passed, and count in full in each
  * check from then on, so new ones are rejected until what is open fits again. Who wants them off
@@ -138,14 +141,19 @@ bool gate_set_limits(gate_t *g, const risk_limits_t *limits);
 /* Kill switch on or off. */
 void gate_kill(gate_t *g, bool killed);
 
-/* For tests, until it can be said from outside: only closing orders and cancels pass, or that is
- * over. */
+/* Only closing orders and cancels pass, or that is over. */
 void gate_reduce(gate_t *g, bool reducing);
-/* Somebody has resumed: losses count anew from here. */
+/* Somebody has resumed: losses count anew. */
 void gate_rearm(gate_t *g);
+/* All of the above as it is told on `events`: EVENT_HALT, EVENT_REDUCE, EVENT_RESUME. */
+void gate_act(gate_t *g, uint8_t kind);
 enum gate_state gate_state(const gate_t *g);
-/* For tests: was the loss limit reached since the start, or the last gate_rearm? */
+/* Was the loss limit reached since the start, or the last gate_rearm? Hot. */
 bool gate_loss_latched(const gate_t *g);
+/* The largest loss since then. */
+int64_t gate_loss_e4(const gate_t *g);
+/* The limits in force. */
+const risk_limits_t *gate_limits(const gate_t *g);
 
 /* The clock has restarted: what passed before does not count against the rates any more. */
 void gate_restart_rate(gate_t *g);

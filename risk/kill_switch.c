@@ -32,36 +32,49 @@ static uint64_t realtime_ns(void)
 
 uint32_t kill_switch_generation(const kill_switch_t *kill_switch)
 {
-    /* B6 pairs B5 (kill_switch_throw): else we answer the generation before, and whoever threw it
-     * waits for an answer in vain. */
-    if (!tbus_load_acquire_u32(&kill_switch->thrown))
+    /* B6 pairs B5 (throw_latch): else we answer the generation before, and whoever threw it waits
+     * for an answer in vain. */
+    if (!tbus_load_acquire_u32(&kill_switch->halt.thrown))
         return 0;
-    return tbus_load_relaxed_u32(&kill_switch->generation);
+    return tbus_load_relaxed_u32(&kill_switch->halt.generation);
+}
+
+/* ---- throwing */
+
+static kill_switch_actor_t ourselves(void)
+{
+    return (kill_switch_actor_t){.uid = (uint32_t)geteuid(), .pid = (uint32_t)getpid()};
+}
+
+static uint32_t throw_latch(kill_switch_latch_t *latch, enum kill_switch_by by,
+                            kill_switch_actor_t actor, const char *reason)
+{
+    char text[KILL_SWITCH_REASON_MAX] = {0};
+    (void)kill_switch_reason(reason, text, sizeof text);
+    uint64_t now_ns = realtime_ns();
+    if (!tbus_load_relaxed_u32(&latch->thrown))
+        tbus_store_relaxed_u64(&latch->since_ns, now_ns);
+    tbus_store_relaxed_u64(&latch->thrown_ns, now_ns);
+    tbus_store_relaxed_u32(&latch->by, by);
+    tbus_store_relaxed_u32(&latch->uid, actor.uid);
+    tbus_store_relaxed_u32(&latch->pid, actor.pid);
+    tbus_words_store(latch->reason, text, sizeof text);
+    uint32_t generation = tbus_fetch_add_relaxed_u32(&latch->generation, 1) + 1;
+    /* B5 pairs B6 (kill_switch_generation, look_at): whoever sees it thrown sees which generation
+     * it is. */
+    tbus_store_release_u32(&latch->thrown, 1);
+    return generation;
 }
 
 uint32_t kill_switch_throw_as(kill_switch_t *kill_switch, enum kill_switch_by by,
                               kill_switch_actor_t actor, const char *reason)
 {
-    char text[KILL_SWITCH_REASON_MAX] = {0};
-    (void)kill_switch_reason(reason, text, sizeof text);
-    uint64_t now_ns = realtime_ns();
-    if (!kill_switch_thrown(kill_switch))
-        tbus_store_relaxed_u64(&kill_switch->since_ns, now_ns);
-    tbus_store_relaxed_u64(&kill_switch->thrown_ns, now_ns);
-    tbus_store_relaxed_u32(&kill_switch->by, by);
-    tbus_store_relaxed_u32(&kill_switch->uid, actor.uid);
-    tbus_store_relaxed_u32(&kill_switch->pid, actor.pid);
-    tbus_words_store(kill_switch->reason, text, sizeof text);
-    uint32_t generation = tbus_fetch_add_relaxed_u32(&kill_switch->generation, 1) + 1;
-    /* B5 pairs B6 (kill_switch_generation): whoever sees it thrown sees which generation it is. */
-    tbus_store_release_u32(&kill_switch->thrown, 1);
-    return generation;
+    return throw_latch(&kill_switch->halt, by, actor, reason);
 }
 
 uint32_t kill_switch_throw(kill_switch_t *kill_switch, enum kill_switch_by by, const char *reason)
 {
-    kill_switch_actor_t us = {.uid = (uint32_t)geteuid(), .pid = (uint32_t)getpid()};
-    return kill_switch_throw_as(kill_switch, by, us, reason);
+    return throw_latch(&kill_switch->halt, by, ourselves(), reason);
 }
 
 void kill_switch_throw_once(kill_switch_t *kill_switch, enum kill_switch_by by, const char *reason)
@@ -70,7 +83,21 @@ void kill_switch_throw_once(kill_switch_t *kill_switch, enum kill_switch_by by, 
         kill_switch_throw(kill_switch, by, reason);
 }
 
-void kill_switch_release(kill_switch_t *kill_switch, kill_switch_actor_t actor, const char *reason)
+void kill_switch_reduce_as(kill_switch_t *kill_switch, enum kill_switch_by by,
+                           kill_switch_actor_t actor, const char *reason)
+{
+    (void)throw_latch(&kill_switch->reduction, by, actor, reason);
+}
+
+void kill_switch_reduce(kill_switch_t *kill_switch, enum kill_switch_by by, const char *reason)
+{
+    (void)throw_latch(&kill_switch->reduction, by, ourselves(), reason);
+}
+
+/* ---- releasing */
+
+static void release(kill_switch_t *kill_switch, kill_switch_actor_t actor, const char *reason,
+                    bool reduction)
 {
     char text[KILL_SWITCH_REASON_MAX] = {0};
     (void)kill_switch_reason(reason, text, sizeof text);
@@ -79,11 +106,26 @@ void kill_switch_release(kill_switch_t *kill_switch, kill_switch_actor_t actor, 
     tbus_store_relaxed_u32(&kill_switch->released_uid, actor.uid);
     tbus_store_relaxed_u32(&kill_switch->released_pid, actor.pid);
     tbus_words_store(kill_switch->released_reason, text, sizeof text);
-    tbus_store_relaxed_u32(&kill_switch->thrown, 0);
-    /* B9 pairs B10 (kill_switch_look_release): else a stage finds the release, and the switch still
+    tbus_store_relaxed_u32(&kill_switch->halt.thrown, 0);
+    if (reduction)
+        tbus_store_relaxed_u32(&kill_switch->reduction.thrown, 0);
+    /* B9 pairs B10 (kill_switch_look_release): else a stage finds the release, and a latch still
      * thrown, and obeys the next time that something changes. */
     tbus_store_release_u32(&kill_switch->releases, number);
 }
+
+void kill_switch_release(kill_switch_t *kill_switch, kill_switch_actor_t actor, const char *reason)
+{
+    release(kill_switch, actor, reason, true);
+}
+
+void kill_switch_release_halt(kill_switch_t *kill_switch, kill_switch_actor_t actor,
+                              const char *reason)
+{
+    release(kill_switch, actor, reason, false);
+}
+
+/* ---- looking */
 
 void kill_switch_look_release(const kill_switch_t *kill_switch, kill_switch_release_t *out_release)
 {
@@ -108,25 +150,36 @@ void kill_switch_answer(kill_switch_t *kill_switch, uint32_t generation, uint64_
     tbus_store_release_u32(&kill_switch->answered, generation);
 }
 
-void kill_switch_look(const kill_switch_t *kill_switch, kill_switch_state_t *out_state)
+static kill_switch_state_t look_at(const kill_switch_latch_t *latch)
 {
     kill_switch_state_t state = {0};
-    /* B6 pairs B5 (kill_switch_throw): the rest is of this throw, or of a later one. */
-    state.thrown = tbus_load_acquire_u32(&kill_switch->thrown) != 0;
-    state.generation = tbus_load_relaxed_u32(&kill_switch->generation);
-    state.by = (enum kill_switch_by)tbus_load_relaxed_u32(&kill_switch->by);
-    state.uid = tbus_load_relaxed_u32(&kill_switch->uid);
-    state.pid = tbus_load_relaxed_u32(&kill_switch->pid);
-    state.since_ns = tbus_load_relaxed_u64(&kill_switch->since_ns);
-    state.thrown_ns = tbus_load_relaxed_u64(&kill_switch->thrown_ns);
-    tbus_words_load(state.reason, kill_switch->reason, sizeof state.reason);
+    /* B6 pairs B5 (throw_latch): the rest is of this throw, or of a later one. */
+    state.thrown = tbus_load_acquire_u32(&latch->thrown) != 0;
+    state.generation = tbus_load_relaxed_u32(&latch->generation);
+    state.by = (enum kill_switch_by)tbus_load_relaxed_u32(&latch->by);
+    state.uid = tbus_load_relaxed_u32(&latch->uid);
+    state.pid = tbus_load_relaxed_u32(&latch->pid);
+    state.since_ns = tbus_load_relaxed_u64(&latch->since_ns);
+    state.thrown_ns = tbus_load_relaxed_u64(&latch->thrown_ns);
+    tbus_words_load(state.reason, latch->reason, sizeof state.reason);
     state.reason[sizeof state.reason - 1] = 0;
+    return state;
+}
+
+void kill_switch_look(const kill_switch_t *kill_switch, kill_switch_state_t *out_state)
+{
+    kill_switch_state_t state = look_at(&kill_switch->halt);
     /* B8 pairs B7 (kill_switch_answer): else the figures are those of an answer before. */
     state.answered = tbus_load_acquire_u32(&kill_switch->answered) == state.generation;
     state.unconfirmed = tbus_load_relaxed_u32(&kill_switch->unconfirmed);
     state.cancelled = tbus_load_relaxed_u64(&kill_switch->cancelled);
     state.answered_ns = tbus_load_relaxed_u64(&kill_switch->answered_ns);
     *out_state = state;
+}
+
+void kill_switch_look_reduction(const kill_switch_t *kill_switch, kill_switch_state_t *out_state)
+{
+    *out_state = look_at(&kill_switch->reduction);
 }
 
 const char *kill_switch_by_text(enum kill_switch_by by)
@@ -142,6 +195,8 @@ const char *kill_switch_by_text(enum kill_switch_by by)
         return "the stages, as their supervisor has died";
     case KILL_BY_SILENCE:
         return "the stages, as nothing was heard of their supervisor";
+    case KILL_BY_LOSS:
+        return "risk, as the loss limit was reached";
     }
     return "?";
 }

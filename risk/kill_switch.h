@@ -1,19 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kill_switch.h - while it is thrown, no order passes: risk rejects new orders, and the executor
- * cancels what rests and refuses what still arrives. Cancels always pass.
+/* kill_switch.h - two latches that stand before every order, thrown and released from outside:
  *
- * It is one word in a block of the bus directory, and so acts at once in every process that maps
- * it, and needs no process to be alive but those that it stops. Risk and executor look at it with
+ *    halt         no order passes: risk rejects new orders, and the executor cancels what rests and
+ *                 refuses what still arrives
+ *    reduction    only orders that close a position pass (risk/gate.h); what rests stays
+ *
+ * Cancels always pass. Both may be thrown at a time; then the halt is what holds.
+ *
+ *    ACTIVE --reduce--> REDUCING --halt--> HALTED      each of them latched: it stands whatever
+ *       \--------------- halt -------------^            becomes of what has caused it
+ *    HALTED, REDUCING --release--> ACTIVE
+ *    HALTED --release_halt, with the reduction thrown--> REDUCING
+ *
+ * They are words in a block of the bus directory, and so act at once in every process that maps it,
+ * and need no process to be alive but those that they stop. Risk and executor look at them with
  * every order.
  *
- *    thrown by      an operator (`busctl halt`, which writes here itself), the supervisor when a
- *                   run cannot go on, a stage whose supervisor has died, or was not heard of
- *    answered by    the executor: nothing rests any more, or so many cancels are still to come
+ *    thrown by      an operator (`busctl halt`, `busctl reduce`, which write here themselves), the
+ *                   supervisor when a run cannot go on, a stage whose supervisor has died, or was
+ *                   not heard of; the reduction by risk, once the loss limit was reached
+ *    answered by    the executor, a halt: nothing rests any more, or so many cancels are to come
  *    released by    the supervisor only (`busctl resume`)
  *
- *    block "risk.kill_switch"     0  thrown and by whom       128  the supervisor's heartbeat
- *                               256  the executor's answer    384  the reason
- *                               640  the reason of the last release
+ *    block "risk.kill_switch"     0  the halt                  384  the reduction
+ *                               768  the last release         1152  the supervisor's heartbeat
+ *                              1280  the executor's answer
  */
 #ifndef TICKBUS_RISK_KILL_SWITCH_H
 #define TICKBUS_RISK_KILL_SWITCH_H
@@ -34,59 +45,68 @@ enum kill_switch_by {
     KILL_BY_OPERATOR = 1,
     KILL_BY_SUPERVISOR = 2, /* the run cannot go on */
     KILL_BY_ORPHAN = 3,     /* a stage: the supervisor has died */
-    KILL_BY_SILENCE = 4     /* a stage: the supervisor lives, and does nothing */
+    KILL_BY_SILENCE = 4,    /* a stage: the supervisor lives, and does nothing */
+    KILL_BY_LOSS = 5        /* risk: the loss limit was reached */
 };
 
-typedef struct kill_switch {
-    /* written by: whoever throws or releases it */
+typedef struct kill_switch_latch {
     tbus_atomic_u32_t thrown;     /*   0 1: thrown */
     tbus_atomic_u32_t generation; /*   4 grows with each throw, before `thrown` is stored */
     tbus_atomic_u64_t since_ns;   /*   8 CLOCK_REALTIME of the throw */
     tbus_atomic_u32_t by;         /*  16 enum kill_switch_by */
     tbus_atomic_u32_t uid;        /*  20 user of the process that threw it */
     tbus_atomic_u32_t pid;        /*  24 */
+    uint8_t pad0[4];
+    tbus_atomic_u64_t thrown_ns; /*  32 CLOCK_REALTIME of the last throw */
+    uint8_t pad1[88];
+    char reason[KILL_SWITCH_REASON_MAX]; /* 128 UTF-8 on one line, terminated */
+} kill_switch_latch_t;
+
+TBUS_STATIC_ASSERT(sizeof(kill_switch_latch_t) == 384);
+TBUS_STATIC_ASSERT(offsetof(kill_switch_latch_t, thrown) == 0);
+TBUS_STATIC_ASSERT(offsetof(kill_switch_latch_t, generation) == 4);
+TBUS_STATIC_ASSERT(offsetof(kill_switch_latch_t, since_ns) == 8);
+TBUS_STATIC_ASSERT(offsetof(kill_switch_latch_t, by) == 16);
+TBUS_STATIC_ASSERT(offsetof(kill_switch_latch_t, uid) == 20);
+TBUS_STATIC_ASSERT(offsetof(kill_switch_latch_t, pid) == 24);
+TBUS_STATIC_ASSERT(offsetof(kill_switch_latch_t, thrown_ns) == 32);
+TBUS_STATIC_ASSERT(offsetof(kill_switch_latch_t, reason) == 128);
+
+typedef struct kill_switch {
+    /* written by: whoever throws or releases it */
+    kill_switch_latch_t halt;      /*    0 */
+    kill_switch_latch_t reduction; /*  384 */
     /* written by: the supervisor */
-    tbus_atomic_u32_t releases;     /*  28 grows with each release, after `thrown` is stored */
-    tbus_atomic_u64_t released_ns;  /*  32 CLOCK_REALTIME of the last release */
-    tbus_atomic_u32_t released_uid; /*  40 user of the process that asked for it */
-    tbus_atomic_u32_t released_pid; /*  44 */
-    /* written by: whoever throws it */
-    tbus_atomic_u64_t thrown_ns; /*  48 CLOCK_REALTIME of the last throw */
-    uint8_t pad0[72];
-    /* written by: the supervisor */
-    tbus_atomic_u64_t beat_ns; /* 128 CLOCK_MONOTONIC of some recent turn; 0: none yet */
-    uint8_t pad1[120];
+    tbus_atomic_u32_t releases;     /*  768 grows with each release, after `thrown` is stored */
+    tbus_atomic_u32_t released_uid; /*  772 user of the process that asked for it */
+    tbus_atomic_u32_t released_pid; /*  776 */
+    uint8_t pad0[4];
+    tbus_atomic_u64_t released_ns; /*  784 CLOCK_REALTIME of the last release */
+    uint8_t pad1[104];
+    char released_reason[KILL_SWITCH_REASON_MAX]; /* 896 as that of a latch */
+    tbus_atomic_u64_t beat_ns; /* 1152 CLOCK_MONOTONIC of some recent turn; 0: none yet */
+    uint8_t pad2[120];
     /* written by: the executor */
-    tbus_atomic_u32_t answered;    /* 256 the generation that it has answered; 0: none yet */
-    tbus_atomic_u32_t unconfirmed; /* 260 orders that rest, and cancels that are not reported yet */
-    tbus_atomic_u64_t cancelled;   /* 264 orders that this halt has cancelled */
-    tbus_atomic_u64_t answered_ns; /* 272 CLOCK_REALTIME */
-    uint8_t pad2[104];
-    /* written by: whoever throws it */
-    char reason[KILL_SWITCH_REASON_MAX]; /* 384 UTF-8 on one line, terminated */
-    /* written by: the supervisor */
-    char released_reason[KILL_SWITCH_REASON_MAX]; /* 640 likewise */
+    tbus_atomic_u32_t answered;    /* 1280 generation of the halt that it has answered; 0: none */
+    tbus_atomic_u32_t unconfirmed; /* 1284 orders that rest, and cancels not reported yet */
+    tbus_atomic_u64_t cancelled;   /* 1288 orders that this halt has cancelled */
+    tbus_atomic_u64_t answered_ns; /* 1296 CLOCK_REALTIME */
+    uint8_t pad3[104];
 } kill_switch_t;
 
-TBUS_STATIC_ASSERT(sizeof(kill_switch_t) == 896);
-TBUS_STATIC_ASSERT(offsetof(kill_switch_t, thrown) == 0);
-TBUS_STATIC_ASSERT(offsetof(kill_switch_t, generation) == 4);
-TBUS_STATIC_ASSERT(offsetof(kill_switch_t, since_ns) == 8);
-TBUS_STATIC_ASSERT(offsetof(kill_switch_t, by) == 16);
-TBUS_STATIC_ASSERT(offsetof(kill_switch_t, uid) == 20);
-TBUS_STATIC_ASSERT(offsetof(kill_switch_t, pid) == 24);
-TBUS_STATIC_ASSERT(offsetof(kill_switch_t, releases) == 28);
-TBUS_STATIC_ASSERT(offsetof(kill_switch_t, released_ns) == 32);
-TBUS_STATIC_ASSERT(offsetof(kill_switch_t, released_uid) == 40);
-TBUS_STATIC_ASSERT(offsetof(kill_switch_t, released_pid) == 44);
-TBUS_STATIC_ASSERT(offsetof(kill_switch_t, thrown_ns) == 48);
-TBUS_STATIC_ASSERT(offsetof(kill_switch_t, beat_ns) == 128);
-TBUS_STATIC_ASSERT(offsetof(kill_switch_t, answered) == 256);
-TBUS_STATIC_ASSERT(offsetof(kill_switch_t, unconfirmed) == 260);
-TBUS_STATIC_ASSERT(offsetof(kill_switch_t, cancelled) == 264);
-TBUS_STATIC_ASSERT(offsetof(kill_switch_t, answered_ns) == 272);
-TBUS_STATIC_ASSERT(offsetof(kill_switch_t, reason) == 384);
-TBUS_STATIC_ASSERT(offsetof(kill_switch_t, released_reason) == 640);
+TBUS_STATIC_ASSERT(sizeof(kill_switch_t) == 1408);
+TBUS_STATIC_ASSERT(offsetof(kill_switch_t, halt) == 0);
+TBUS_STATIC_ASSERT(offsetof(kill_switch_t, reduction) == 384);
+TBUS_STATIC_ASSERT(offsetof(kill_switch_t, releases) == 768);
+TBUS_STATIC_ASSERT(offsetof(kill_switch_t, released_uid) == 772);
+TBUS_STATIC_ASSERT(offsetof(kill_switch_t, released_pid) == 776);
+TBUS_STATIC_ASSERT(offsetof(kill_switch_t, released_ns) == 784);
+TBUS_STATIC_ASSERT(offsetof(kill_switch_t, released_reason) == 896);
+TBUS_STATIC_ASSERT(offsetof(kill_switch_t, beat_ns) == 1152);
+TBUS_STATIC_ASSERT(offsetof(kill_switch_t, answered) == 1280);
+TBUS_STATIC_ASSERT(offsetof(kill_switch_t, unconfirmed) == 1284);
+TBUS_STATIC_ASSERT(offsetof(kill_switch_t, cancelled) == 1288);
+TBUS_STATIC_ASSERT(offsetof(kill_switch_t, answered_ns) == 1296);
 
 /* Add the block, not thrown. For whoever makes the bus. Errors: tbus_bus_add_block. Cold. */
 int kill_switch_add(tbus_bus_t *bus, kill_switch_t **out_kill_switch, tbus_error_t *err);
@@ -95,13 +115,20 @@ int kill_switch_add(tbus_bus_t *bus, kill_switch_t **out_kill_switch, tbus_error
  * mapping. Errors: tbus_bus_find_block. Cold. */
 int kill_switch_find(const tbus_bus_t *bus, kill_switch_t **out_kill_switch, tbus_error_t *err);
 
-/* Hot. A hint: whoever acts on more than this word looks again with kill_switch_generation. */
+/* Is the halt thrown? Hot. A hint: whoever acts on more than this word looks again with
+ * kill_switch_generation. */
 static inline bool kill_switch_thrown(const kill_switch_t *kill_switch)
 {
-    return tbus_load_relaxed_u32(&kill_switch->thrown) != 0;
+    return tbus_load_relaxed_u32(&kill_switch->halt.thrown) != 0;
 }
 
-/* The generation that is to be answered; 0: it is not thrown. */
+/* ... and the reduction? */
+static inline bool kill_switch_reduces(const kill_switch_t *kill_switch)
+{
+    return tbus_load_relaxed_u32(&kill_switch->reduction.thrown) != 0;
+}
+
+/* The generation of the halt, which is to be answered; 0: it is not thrown. */
 uint32_t kill_switch_generation(const kill_switch_t *kill_switch);
 
 /* In whose name somebody acts: a process and its user. */
@@ -110,23 +137,31 @@ typedef struct kill_switch_actor {
     uint32_t pid;
 } kill_switch_actor_t;
 
-/* Throw it, in the name of this process. Any process, any number of times: the last reason counts.
- * `reason` is cut and made fit to be printed. Returns the generation that the executor is to
- * answer. */
+/* Throw the halt, in the name of this process. Any process, any number of times: the last reason
+ * counts. `reason` is cut and made fit to be printed. Returns the generation that the executor is
+ * to answer. */
 uint32_t kill_switch_throw(kill_switch_t *kill_switch, enum kill_switch_by by, const char *reason);
 /* The same in the name of another. */
 uint32_t kill_switch_throw_as(kill_switch_t *kill_switch, enum kill_switch_by by,
                               kill_switch_actor_t actor, const char *reason);
 /* Throw it unless it is: what was said before stands. */
 void kill_switch_throw_once(kill_switch_t *kill_switch, enum kill_switch_by by, const char *reason);
-/* Release it; one process at a time. `reason` as above. */
+/* Throw the reduction, likewise; a halt that is thrown stays. Nobody answers: risk shows its state.
+ */
+void kill_switch_reduce(kill_switch_t *kill_switch, enum kill_switch_by by, const char *reason);
+void kill_switch_reduce_as(kill_switch_t *kill_switch, enum kill_switch_by by,
+                           kill_switch_actor_t actor, const char *reason);
+/* Release both; one process at a time. `reason` as above. */
 void kill_switch_release(kill_switch_t *kill_switch, kill_switch_actor_t actor, const char *reason);
+/* Release the halt alone; the reduction stands if it is thrown. */
+void kill_switch_release_halt(kill_switch_t *kill_switch, kill_switch_actor_t actor,
+                              const char *reason);
 
 /* The executor's answer to `generation`. */
 void kill_switch_answer(kill_switch_t *kill_switch, uint32_t generation, uint64_t cancelled,
                         uint32_t unconfirmed);
 
-/* What is known of it, copied. */
+/* What is known of a latch, copied. */
 typedef struct kill_switch_state {
     bool thrown;
     uint32_t generation;
@@ -136,15 +171,16 @@ typedef struct kill_switch_state {
     uint64_t since_ns;  /* CLOCK_REALTIME: thrown since, */
     uint64_t thrown_ns; /* and thrown the last time */
     char reason[KILL_SWITCH_REASON_MAX];
-    bool answered; /* by the executor, of this generation: */
+    bool answered; /* of the halt: by the executor, of this generation: */
     uint32_t unconfirmed;
     uint64_t cancelled;
     uint64_t answered_ns;
 } kill_switch_state_t;
 void kill_switch_look(const kill_switch_t *kill_switch, kill_switch_state_t *out_state);
+void kill_switch_look_reduction(const kill_switch_t *kill_switch, kill_switch_state_t *out_state);
 
-/* The last release, copied. Whoever looks at it before kill_switch_look finds that switch as that
- * release has left it, or thrown again. */
+/* The last release, copied. Whoever looks at it before the latches finds them as that release has
+ * left them, or thrown again. */
 typedef struct kill_switch_release {
     uint32_t number; /* from 1; 0: there was none */
     uint32_t uid;

@@ -2,6 +2,7 @@
 #include "risk/stage.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,7 @@ typedef struct risk_stage {
     risk_limits_t *repeated_limits; /* owned; after each change that is recorded */
     uint64_t restarts;              /* of the clock, as last seen */
     uint32_t resumes;               /* of the acts, as last seen */
+    bool loss_told;                 /* the loss limit was reached, and the switch thrown for it */
     uint64_t judged_ns;             /* time of the order that was judged last */
     uint64_t orders_judged;         /* how many, ever */
     in_hand_t in_hand;
@@ -250,8 +252,7 @@ static void repeat_acts(risk_stage_t *r, const acts_place_t *here)
         if (act->kind == EVENT_LIMITS)
             repeat_limits(r, act->number);
         else
-            r->acts.halted = act->kind == EVENT_HALT;
-        r->acts.resumes += act->kind == EVENT_RESUME;
+            acts_repeat(&r->acts, act->kind);
     }
 }
 
@@ -274,10 +275,36 @@ static void take_acts(risk_stage_t *r)
     else
         acts_take(&r->acts, &here);
     gate_kill(r->gate, r->acts.halted);
+    gate_reduce(r->gate, r->acts.reducing);
     if (r->resumes != r->acts.resumes)
         gate_rearm(r->gate);
     r->resumes = r->acts.resumes;
     show_state(r);
+}
+
+/* What risk has found out by itself stands like what somebody has ordered: for everybody to see, on
+ * record, and over the end of the run. */
+__attribute__((noinline)) static void throw_for_loss(risk_stage_t *r)
+{
+    char reason[KILL_SWITCH_REASON_MAX];
+    uint64_t loss_e4 = (uint64_t)gate_loss_e4(r->gate);
+    uint64_t limit_e4 = gate_limits(r->gate)->loss_max_e4;
+    snprintf(reason, sizeof reason,
+             "the net loss, %" PRIu64 ".%04" PRIu64 ", is more than risk.loss_max_e4 allows, "
+             "%" PRIu64 ".%04" PRIu64,
+             loss_e4 / 10000, loss_e4 % 10000, limit_e4 / 10000, limit_e4 % 10000);
+    kill_switch_reduce(r->acts.kill_switch, KILL_BY_LOSS, reason);
+}
+
+/* Once for each time that the limit was reached. */
+static void look_at_loss(risk_stage_t *r)
+{
+    bool latched = gate_loss_latched(r->gate);
+    if (TBUS_LIKELY(latched == r->loss_told))
+        return;
+    r->loss_told = latched;
+    if (latched && !r->acts.recorded)
+        throw_for_loss(r);
 }
 
 /* For whoever measures. */
@@ -415,13 +442,24 @@ static int begin(market_stage_t *base)
     risk_stage_t *r = (risk_stage_t *)(void *)base;
     if (TBUS_UNLIKELY(acts_changed(&r->acts)))
         take_acts(r);
+    look_at_loss(r); /* behind a release: what that has ended is not thrown again */
     return (int)acts_flush(&r->acts);
+}
+
+/* Where acts are repeated: after each input. */
+static int act(market_stage_t *base)
+{
+    risk_stage_t *r = (risk_stage_t *)(void *)base;
+    if (acts_changed(&r->acts))
+        take_acts(r);
+    return 0;
 }
 
 /* A supervisor that dies is told by the switch, and may be so just before the end. */
 static int risk_finish(tbus_stage_t *stage)
 {
     risk_stage_t *r = (risk_stage_t *)(void *)stage;
+    look_at_loss(r);
     if (acts_wait(&r->acts))
         take_acts(r);
     (void)acts_flush(&r->acts);
@@ -441,6 +479,7 @@ static const market_stage_ops_t risk_market_ops = {.flush = flush,
                                                    .on_end = on_end,
                                                    .has = has,
                                                    .repeat = repeat,
+                                                   .act = act,
                                                    .keeps = keeps};
 
 static int risk_start(tbus_stage_t *stage)

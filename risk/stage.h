@@ -19,9 +19,10 @@
  * must not pass goes to the executor as well, which answers it. When `judged` or `approved` is FULL
  * one order is kept, and nothing is taken until it is out.
  *
- * The kill switch (kill_switch.h) is read with every order; so is the box of new limits: an order
- * is checked against one set of limits, never against parts of two. On a bus without a kill switch
- * no stage is made.
+ * The kill switch (kill_switch.h) is read with every order: its halt and its reduction are states
+ * of the gate. Once the loss limit is reached, the stage throws the reduction itself. So is the box
+ * of new limits: an order is checked against one set of limits, never against parts of two. On a
+ * bus without a kill switch no stage is made.
  *
  * Counters: risk.orders (all taken: new orders and cancels) = risk.passed + the sum of
  * risk.rejects.REASON; risk.cancels (of risk.orders); risk.report_mismatches (gate.h); risk.state

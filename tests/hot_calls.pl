@@ -47,6 +47,7 @@ my %ends = (
     'feedsim/feed.c:feed_poll>snprintf' => 'its name',
     itch_type_label           => 'its name',
     'ledger_execute>snprintf' => 'its name',
+    'risk/stage.c:throw_for_loss' => 'once each time that the loss limit was reached',
     tbus_ring_wake            => 'somebody sleeps: futex(2)',
     tbus_ring_wake_publishers => 'somebody sleeps: futex(2)',
     tbus_horizon_wake         => 'likewise',

@@ -31,6 +31,7 @@ static const verb_t verbs[] = {
     {"status", "[--json]", "what a running pipeline is doing", verb_status},
     {"gateway", "[--json]", "who is connected to it from elsewhere", verb_gateway},
     {"halt", "--reason TEXT", "the kill switch: no order passes any more", verb_halt},
+    {"reduce", "--reason TEXT", "only closing orders pass any more", verb_reduce},
     {"resume", "--reason TEXT", "orders pass again", verb_resume},
     {"tap", "TOPIC [OPTION...]", "follow a topic, without holding anybody up", verb_tap},
     {"subscribe", "HOST:PORT [OPTION...]", "receive a feed over TCP, without a loss",

@@ -52,8 +52,10 @@ int verb_replay(int argc, char **argv)
     static replay_start_t start;
     if (replay_start_prepare(argv[0], &options, &start, &why) < 0)
         return outcome_refused(argv[0], options.json, why.text);
-    supervisor_request_t request = {
-        .verb = argv[0], .options = &options, .md_first_seq = start.md_first_seq};
+    supervisor_request_t request = {.verb = argv[0],
+                                    .options = &options,
+                                    .md_first_seq = start.md_first_seq,
+                                    .rehearses = true};
     code = supervisor_run(&request);
     replay_start_clear(&start);
     return code;

@@ -13,6 +13,7 @@ int verb_bus(int argc, char **argv);
 int verb_replay(int argc, char **argv);
 int verb_stop(int argc, char **argv);
 int verb_halt(int argc, char **argv);
+int verb_reduce(int argc, char **argv); /* verb_halt.c */
 int verb_resume(int argc, char **argv); /* verb_halt.c */
 int verb_status(int argc, char **argv);
 int verb_tap(int argc, char **argv);

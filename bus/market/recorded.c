@@ -105,7 +105,8 @@ static bool add(recorded_t *r, const event_t *event, const char *text, size_t by
     case EVENT_FROM_RISK:
         if (event->kind == EVENT_END)
             r->end_ns = event->market_ns;
-        return !(acts || event->kind == EVENT_LIMITS) || add_act(&r->risk, event);
+        acts |= event->kind == EVENT_REDUCE || event->kind == EVENT_LIMITS;
+        return !acts || add_act(&r->risk, event);
     case EVENT_FROM_EXECUTOR:
         return !acts || add_act(&r->executor, event);
     case EVENT_FROM_STRATEGY:

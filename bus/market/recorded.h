@@ -3,11 +3,11 @@
  * has it on the topic `events` (tickbus/msg/event.h).
  *
  * With the same market data, configuration and seed the stages decide the same, but for what has no
- * market time: when somebody halted the run, resumed it, changed its limits or stopped it. Who
- * repeats a session takes that from here instead of from outside:
+ * market time: when somebody halted the run, reduced it to closing orders, resumed it, changed its
+ * limits or stopped it. Who repeats a session takes that from here instead of from outside:
  *
- *    halts, resumes, limits    risk, before the order with this number; the executor, after this
- *                              tick and this arrival, at this time
+ *    halts, reductions,        risk, after this tick and before the order with this number; the
+ *    resumes, limits           executor, after this tick and this arrival, at this time
  *    late reports              strategies: a cancel that a halt caused has no cause that they wait
  *                              for, and so may come behind what they have taken; where it was taken
  *    inputs                    by the clock of the host: all of each stage, in their order
@@ -32,7 +32,7 @@ typedef struct recorded_act {
     uint64_t md_seq;   /* and the last tick */
     uint64_t now_ns;   /* market time of the place */
     uint32_t number;   /* of the act, among those of its kind */
-    uint8_t kind;      /* EVENT_HALT, EVENT_RESUME, EVENT_LIMITS */
+    uint8_t kind;      /* EVENT_HALT, EVENT_REDUCE, EVENT_RESUME, EVENT_LIMITS */
     uint8_t pad[3];
 } recorded_act_t;
 

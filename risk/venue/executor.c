@@ -163,8 +163,8 @@ static void repeat_acts(executor_stage_t *e, const acts_place_t *here)
     const recorded_act_t *act;
     while ((act = acts_due(&e->acts, here))) {
         e->acts.repeated++;
-        e->acts.halted = act->kind == EVENT_HALT;
-        e->cancels_due |= e->acts.halted;
+        acts_repeat(&e->acts, act->kind);
+        e->cancels_due |= act->kind == EVENT_HALT;
         if (e->base.now_ns < act->now_ns)
             e->base.now_ns = act->now_ns;
     }

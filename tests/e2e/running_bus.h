@@ -88,11 +88,13 @@ static inline unsigned files_in_run_directory(const fixture_t *f)
     return count;
 }
 
-/* What was halted and not resumed. */
-static inline void remove_standing_halt(const fixture_t *f)
+/* What was halted, or reduced to closing orders, and not resumed. */
+static inline void remove_standing(const fixture_t *f)
 {
     char path[SCRATCH_PATH_MAX + 48];
     snprintf(path, sizeof path, "%s/tickbus/%s.halt", f->runtime, f->bus);
+    unlink(path);
+    snprintf(path, sizeof path, "%s/tickbus/%s.reduce", f->runtime, f->bus);
     unlink(path);
 }
 
@@ -101,7 +103,7 @@ static inline int tear_down(void **state)
     fixture_t *f = *state;
     program_clear(&f->start);
     unsigned left = processes_of(f->bus);
-    remove_standing_halt(f);
+    remove_standing(f);
     unsigned files = scratch_remove_runtime(f->runtime);
     if (left || files)
         print_error("left behind: %u processes, %u files\n", left, files);

@@ -222,7 +222,7 @@ static void halt_under_load(fixture_t *f, enum supervisor_is is, const char *wha
             program_wait(&f->start);
             while (processes_of(f->bus))
                 nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-            remove_standing_halt(f);
+            remove_standing(f);
         } else {
             resume(f, &v);
         }

@@ -36,13 +36,18 @@ static void write_config(const session_t *s, const char *clock, unsigned positio
     assert_int_equal(fclose(out), 0);
 }
 
-/* Halt and resume through the command, as people do. */
-static void call(const fixture_t *f, const char *verb, const char *reason)
+/* Halt, reduce and resume through the command, as people do. `option`: NULL, or one more. */
+static void call_with(const fixture_t *f, const char *verb, const char *reason, const char *option)
 {
-    const char *argv[] = {TICKBUS_BUSCTL, verb, "--name", f->bus, "--reason", reason, NULL};
+    const char *argv[] = {TICKBUS_BUSCTL, verb, "--name", f->bus, "--reason", reason, option, NULL};
     program_t busctl = {.argv = argv};
     assert_int_equal(program_run(&busctl), 0);
     program_clear(&busctl);
+}
+
+static void call(const fixture_t *f, const char *verb, const char *reason)
+{
+    call_with(f, verb, reason, NULL);
 }
 
 static void go_on_for(fixture_t *f, unsigned messages)
@@ -71,9 +76,16 @@ static void record(fixture_t *f, const session_t *s, const char *clock, const ch
     call(f, "halt", "again");
     call(f, "resume", "at once");
     go_on_for(f, 1000);
+    call(f, "reduce", "no new risk");
+    go_on_for(f, 1000);
+    call(f, "halt", "and none at all");
+    call_with(f, "resume", "but to close", "--reduced");
+    go_on_for(f, 1000);
+    call(f, "resume", "over");
+    go_on_for(f, 1000);
     json_decref(ask(f, "stop", NULL));
     assert_ended_with(f, 0);
-    remove_standing_halt(f);
+    remove_standing(f);
 }
 
 /* `busctl replay JOURNAL ARGUMENTS --json`. To be json_decref'ed. */

@@ -258,7 +258,7 @@ static void record(fixture_t *f, const char *clock, const char *journal)
     json_decref(wait_for(f, 4000));
     json_decref(ask(f, "stop", NULL));
     assert_ended_with(f, 0);
-    remove_standing_halt(f);
+    remove_standing(f);
 }
 
 /* What it says is an object of JSON: identical, different at a place that is named, or refused. */

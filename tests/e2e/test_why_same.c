@@ -120,7 +120,7 @@ static void check_halted(fixture_t *f, const char *clock)
     json_decref(ask(f, "stop", NULL));
     program_wait(&f->start);
     assert_int_equal(f->start.exit_code, 0);
-    remove_standing_halt(f);
+    remove_standing(f);
     tally_t tally = check_all(journal);
     assert_true(tally.orders > 4);
     assert_int_equal(tally.differ, 0);

@@ -159,8 +159,19 @@ static void the_kill_switch_is_thrown_and_released_for_all(void **state)
 static void the_blocks_of_risk_lie_where_their_headers_say(void **state)
 {
     (void)state;
-    assert_int_equal(sizeof(kill_switch_t), 896);
-    assert_int_equal(offsetof(kill_switch_t, thrown), 0);
+    assert_int_equal(sizeof(kill_switch_latch_t), 384);
+    assert_int_equal(offsetof(kill_switch_latch_t, thrown), 0);
+    assert_int_equal(offsetof(kill_switch_latch_t, thrown_ns), 32);
+    assert_int_equal(offsetof(kill_switch_latch_t, reason), 128);
+    assert_int_equal(sizeof(kill_switch_t), 1408);
+    assert_int_equal(offsetof(kill_switch_t, halt), 0);
+    assert_int_equal(offsetof(kill_switch_t, reduction), 384);
+    assert_int_equal(offsetof(kill_switch_t, releases), 768);
+    assert_int_equal(offsetof(kill_switch_t, released_ns), 784);
+    assert_int_equal(offsetof(kill_switch_t, released_reason), 896);
+    assert_int_equal(offsetof(kill_switch_t, beat_ns), 1152);
+    assert_int_equal(offsetof(kill_switch_t, answered), 1280);
+    assert_int_equal(offsetof(kill_switch_t, answered_ns), 1296);
     assert_int_equal(sizeof(limits_box_t), 104);
     assert_int_equal(offsetof(limits_box_t, version), 0);
     assert_int_equal(offsetof(limits_box_t, words), 8);

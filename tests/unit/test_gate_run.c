@@ -38,7 +38,8 @@ typedef struct run {
     risk_limits_t limits;
     bool killed;
     bool reducing;
-    bool loses; /* the loss has been beyond the limit */
+    bool loses;   /* the loss has been beyond the limit */
+    bool rearmed; /* losses count from the next order, or tick of a symbol that is held */
     money_t cash, loss_from, loss_worst;
     int64_t position[SYMBOLS + 1];
     live_t live[LIVE_MAX];
@@ -79,10 +80,19 @@ static void settle(run_t *r)
 {
     money_t net = r->cash + worth(r, false);
     assert_true(net == profit_net(gate_profit(r->gate)));
-    if (r->loss_from - net <= r->loss_worst)
+    if (r->rearmed || r->loss_from - net <= r->loss_worst)
         return;
     r->loss_worst = r->loss_from - net;
     r->loses |= r->loss_worst > (money_t)r->limits.loss_max_e4;
+}
+
+static void count_losses_anew(run_t *r)
+{
+    if (r->rearmed) {
+        r->loss_worst = 0;
+        r->loss_from = r->cash + worth(r, false);
+    }
+    r->rearmed = false;
 }
 
 static void on_report(void *context, const report_t *report, uint64_t intended)
@@ -165,6 +175,8 @@ static void tick(run_t *r, tick_t t)
     const market_event_t *event = NULL;
     t.event = tick_pack(r->now_ns, 0);
     assert_int_equal(market_apply(r->market, market_seq(r->market) + 1, &t, sizeof t, &event), 0);
+    if (event->locate == 0 || r->position[event->locate] != 0)
+        count_losses_anew(r);
     gate_on_market(r->gate, event);
     settle(r);
     venue_on_market(r->venue, event, &t);
@@ -239,8 +251,7 @@ static void act(run_t *r)
     case 3:
         gate_rearm(r->gate);
         r->loses = false;
-        r->loss_worst = 0;
-        r->loss_from = r->cash + worth(r, false);
+        r->rearmed = true;
         break;
     default: {
         risk_limits_t limits = random_limits(r);
@@ -291,6 +302,7 @@ static void order_one(run_t *r)
                  .kind = ORDER_NEW,
                  .side = draw(r, 2) ? 'B' : 'S',
                  .tif = draw(r, 3) ? ORDER_TIF_DAY : ORDER_TIF_IOC};
+    count_losses_anew(r);
     uint8_t reason = gate_judge(r->gate, &o, r->now_ns);
     r->given[reason]++;
     if (reason != REASON_NONE)

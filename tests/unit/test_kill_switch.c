@@ -86,6 +86,38 @@ static void an_answer_counts_for_the_throw_that_it_answers_only(void **state)
     assert_true(seen.answered);
 }
 
+static void a_reduction_is_a_latch_of_its_own_beside_the_halt(void **state)
+{
+    (void)state;
+    kill_switch_t k = fresh();
+    kill_switch_state_t seen;
+    kill_switch_reduce(&k, KILL_BY_LOSS, "too much was lost");
+    assert_true(kill_switch_reduces(&k));
+    assert_false(kill_switch_thrown(&k));
+    assert_int_equal(kill_switch_generation(&k), 0);
+    kill_switch_look_reduction(&k, &seen);
+    assert_true(seen.thrown);
+    assert_int_equal(seen.generation, 1);
+    assert_int_equal(seen.by, KILL_BY_LOSS);
+    assert_int_equal(seen.pid, getpid());
+    assert_string_equal(seen.reason, "too much was lost");
+    assert_int_equal(kill_switch_throw(&k, KILL_BY_OPERATOR, "and all of it"), 1);
+    kill_switch_look_reduction(&k, &seen);
+    assert_string_equal(seen.reason, "too much was lost");
+    /* A release of the halt alone leaves it; one of both does not. */
+    kill_switch_release_halt(&k, (kill_switch_actor_t){.uid = 5, .pid = 6}, "to close");
+    assert_true(kill_switch_reduces(&k));
+    assert_false(kill_switch_thrown(&k));
+    kill_switch_throw(&k, KILL_BY_OPERATOR, "again");
+    kill_switch_release(&k, (kill_switch_actor_t){.uid = 5, .pid = 6}, "mended");
+    assert_false(kill_switch_reduces(&k));
+    assert_false(kill_switch_thrown(&k));
+    kill_switch_release_t release;
+    kill_switch_look_release(&k, &release);
+    assert_int_equal(release.number, 2);
+    assert_string_equal(release.reason, "mended");
+}
+
 static void silence_begins_with_the_first_heartbeat(void **state)
 {
     (void)state;
@@ -138,6 +170,7 @@ static void everybody_who_can_throw_it_has_a_name_of_its_own(void **state)
                 {KILL_BY_SUPERVISOR, "the supervisor"},
                 {KILL_BY_ORPHAN, "the stages, as their supervisor has died"},
                 {KILL_BY_SILENCE, "the stages, as nothing was heard of their supervisor"},
+                {KILL_BY_LOSS, "risk, as the loss limit was reached"},
                 {(enum kill_switch_by)99, "?"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         assert_string_equal(kill_switch_by_text(rows[i].by), rows[i].text);
@@ -148,6 +181,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_thrown_tells_who_and_why_and_since_when),
         cmocka_unit_test(an_answer_counts_for_the_throw_that_it_answers_only),
+        cmocka_unit_test(a_reduction_is_a_latch_of_its_own_beside_the_halt),
         cmocka_unit_test(silence_begins_with_the_first_heartbeat),
         cmocka_unit_test(everybody_who_can_throw_it_has_a_name_of_its_own),
         cmocka_unit_test(any_text_becomes_a_reason_on_one_line),

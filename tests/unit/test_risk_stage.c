@@ -307,8 +307,9 @@ static void a_halt_stays_while_a_release_and_the_next_throw_are_both_half_done(v
     path_order(f.path, buy(1, 100));
     path_poll(f.path->risk, 1);
     expect_rejected(&f, 1, REASON_KILL_SWITCH);
-    tbus_store_relaxed_u32(&kill_switch->thrown, 0); /* of a release, which is not counted yet */
-    tbus_fetch_add_relaxed_u32(&kill_switch->generation, 1); /* of a throw, not thrown yet */
+    tbus_store_relaxed_u32(&kill_switch->halt.thrown,
+                           0); /* of a release, which is not counted yet */
+    tbus_fetch_add_relaxed_u32(&kill_switch->halt.generation, 1); /* of a throw, not thrown yet */
     path_order(f.path, buy(2, 100));
     path_poll(f.path->risk, 1);
     expect_rejected(&f, 2, REASON_KILL_SWITCH);
@@ -361,6 +362,49 @@ static void risk_says_at_which_order_it_took_a_halt_and_a_resume_and_who_ordered
     check_act(&event, EVENT_FROM_RISK, 2, 2);
     path_expect_no_event(p);
     path_expect_no_report(p);
+    close_risk(&f);
+}
+
+static void a_reduction_stands_behind_a_halt_that_is_released_alone(void **state)
+{
+    (void)state;
+    fixture_t f = open_risk();
+    order_path_t *p = f.path;
+    const kill_switch_actor_t desk = {.uid = 5, .pid = 6};
+    kill_switch_reduce(p->kill_switch, KILL_BY_OPERATOR, "no new risk");
+    path_order(p, buy(1, 100));
+    path_poll(p->risk, 1);
+    expect_rejected(&f, 1, REASON_REDUCING);
+    event_t event = path_expect_event(p, EVENT_REDUCE, 1, "no new risk");
+    check_act(&event, EVENT_FROM_RISK, 0, 2);
+    assert_int_equal(event.by, EVENT_BY_OPERATOR);
+    kill_switch_throw(p->kill_switch, KILL_BY_OPERATOR, "none at all");
+    path_order(p, buy(2, 100));
+    path_poll(p->risk, 1);
+    expect_rejected(&f, 2, REASON_KILL_SWITCH);
+    path_expect_event(p, EVENT_HALT, 1, "none at all");
+    kill_switch_release_halt(p->kill_switch, desk, "to close");
+    path_order(p, buy(3, 100));
+    path_poll(p->risk, 1);
+    expect_rejected(&f, 3, REASON_REDUCING);
+    path_expect_event(p, EVENT_RESUME, 1, "to close"); /* it ends both: so what stands is told */
+    path_expect_event(p, EVENT_REDUCE, 1, "no new risk");
+    kill_switch_release(p->kill_switch, desk, "over");
+    order_t order = buy(4, 100);
+    path_order(p, order);
+    path_poll(p->risk, 1);
+    expect_passed(&f, &order);
+    path_expect_event(p, EVENT_RESUME, 2, "over");
+    /* both between two looks */
+    kill_switch_reduce(p->kill_switch, KILL_BY_OPERATOR, "once more");
+    kill_switch_release(p->kill_switch, desk, "and off");
+    order = buy(5, 100);
+    path_order(p, order);
+    path_poll(p->risk, 1);
+    expect_passed(&f, &order);
+    path_expect_event(p, EVENT_REDUCE, 2, "once more");
+    path_expect_event(p, EVENT_RESUME, 3, "and off");
+    path_expect_no_event(p);
     close_risk(&f);
 }
 
@@ -634,11 +678,27 @@ static void a_loss_lets_closing_orders_alone_pass_until_somebody_resumes(void **
     reject_and_count(&f, buy(2, 1), REASON_LOSS_LIMIT);
     assert_int_equal(path_counter(p, RISK_STATE_COUNTER), GATE_REDUCING);
     assert_int_equal(path_counter(p, "risk.drawdown_e4"), BID);
+    path_poll(p->risk,
+              1); /* it throws the switch, for everybody to see, and takes that as an act */
+    path_poll(p->risk, 1);
+    kill_switch_state_t seen;
+    kill_switch_look_reduction(p->kill_switch, &seen);
+    assert_true(seen.thrown);
+    assert_int_equal(seen.by, KILL_BY_LOSS);
+    assert_string_equal(seen.reason,
+                        "the net loss, 100.0000, is more than risk.loss_max_e4 allows, 50.0000");
+    event_t event = path_expect_event(p, EVENT_REDUCE, 1, seen.reason);
+    assert_int_equal(event.by, EVENT_BY_LOSS);
+    path_order(p, buy(3, 1));
+    path_poll(p->risk, 1);
+    expect_rejected(&f, 3, REASON_LOSS_LIMIT);
     kill_switch_release(p->kill_switch, (kill_switch_actor_t){0}, "seen");
-    pass(&f, buy(3, 1));
+    pass(&f, buy(4, 1));
     assert_int_equal(path_counter(p, RISK_STATE_COUNTER), GATE_ACTIVE);
+    path_poll(p->risk, 1);
+    assert_false(kill_switch_reduces(p->kill_switch)); /* once is enough */
     kill_switch_throw(p->kill_switch, KILL_BY_OPERATOR, "a test");
-    reject_and_count(&f, buy(4, 1), REASON_KILL_SWITCH);
+    reject_and_count(&f, buy(5, 1), REASON_KILL_SWITCH);
     assert_int_equal(path_counter(p, RISK_STATE_COUNTER), GATE_HALTED);
     close_risk(&f);
 }
@@ -905,6 +965,7 @@ int main(void)
         cmocka_unit_test(risk_rejects_new_orders_from_the_moment_the_bus_is_halted),
         cmocka_unit_test(a_halt_stays_while_a_release_and_the_next_throw_are_both_half_done),
         cmocka_unit_test(risk_says_at_which_order_it_took_a_halt_and_a_resume_and_who_ordered_them),
+        cmocka_unit_test(a_reduction_stands_behind_a_halt_that_is_released_alone),
         cmocka_unit_test(of_many_acts_between_two_looks_the_one_told_last_is_what_holds),
         cmocka_unit_test(a_reason_that_is_longer_than_a_message_goes_on_in_the_next_one),
         cmocka_unit_test(

@@ -16,8 +16,11 @@
  *                                    (tbus_bus_open in <tickbus/open.h> asks this)
  *    risk.halt   {"reason":"..."}    {"halted":true}: risk rejects everything from now on. Again: a
  *                                    new reason. One that does not fit is made to
- *    risk.resume {"reason":"..."}    {"halted":false}: it does no more. An error when it is not
- *                                    halted, or the run is about to end
+ *    risk.reduce {"reason":"..."}    {"reducing":true,"halted"}: only closing orders pass from now
+ *                                    on; if it is halted, none do as before. Otherwise the same
+ *    risk.resume {"reason":"...",    {"halted":false,"reducing"}: orders pass again, or with
+ *                 "reduced":BOOL}    "reduced" closing ones. An error when nothing holds them up,
+ *                                    or the run is about to end
  *
  * A request may say until when it is wanted, as "deadline_ns" (CLOCK_MONOTONIC, beside "method"):
  * one that the server comes to later is refused, since whoever sent it was told that it failed.

@@ -120,6 +120,30 @@ static void answer_touches(walk_t *w)
 
 /* ---- inputs */
 
+static void take_limits(walk_t *w, uint32_t number)
+{
+    const recorded_t *r = w->recorded;
+    for (; w->limits_taken < r->limits_count && r->limits[w->limits_taken].number <= number;
+         w->limits_taken++)
+        risk_limits_repeat(&w->limits, r->limits[w->limits_taken].text);
+    (void)gate_set_limits(w->gate, &w->limits);
+}
+
+/* What came from outside before the next input. */
+static void take_acts(walk_t *w)
+{
+    const recorded_acts_t *acts = &w->recorded->risk;
+    for (; w->acts_taken < acts->count; w->acts_taken++) {
+        const recorded_act_t *act = &acts->acts[w->acts_taken];
+        if (act->position > w->orders_judged || act->md_seq > market_seq(w->market))
+            return;
+        if (act->kind == EVENT_LIMITS)
+            take_limits(w, act->number);
+        else
+            gate_act(w->gate, act->kind);
+    }
+}
+
 static int next_tick(walk_t *w, tbus_error_t *err)
 {
     tbus_journal_record_t record;
@@ -153,6 +177,7 @@ static int take_tick(walk_t *w, tbus_error_t *err)
         gate_on_market(w->gate, event);
     w->clock = w->then;
     w->now_ns = w->clock.now_ns;
+    take_acts(w);
     answer_touches(w);
     return next_tick(w, err);
 }
@@ -170,32 +195,6 @@ static void take_report(walk_t *w)
 }
 
 /* ---- judging */
-
-static void take_limits(walk_t *w, uint32_t number)
-{
-    const recorded_t *r = w->recorded;
-    for (; w->limits_taken < r->limits_count && r->limits[w->limits_taken].number <= number;
-         w->limits_taken++)
-        risk_limits_repeat(&w->limits, r->limits[w->limits_taken].text);
-    (void)gate_set_limits(w->gate, &w->limits);
-}
-
-/* What came from outside before this order. */
-static void take_acts(walk_t *w)
-{
-    const recorded_acts_t *acts = &w->recorded->risk;
-    for (; w->acts_taken < acts->count; w->acts_taken++) {
-        const recorded_act_t *act = &acts->acts[w->acts_taken];
-        if (act->position > w->orders_judged || act->md_seq > market_seq(w->market))
-            return;
-        if (act->kind == EVENT_LIMITS)
-            take_limits(w, act->number);
-        else
-            gate_kill(w->gate, act->kind == EVENT_HALT);
-        if (act->kind == EVENT_RESUME)
-            gate_rearm(w->gate);
-    }
-}
 
 /* Before it is judged: what the gate finds, check by check. */
 static void explain(const walk_t *w, const why_judged_t *judged, why_verdict_t *out_verdict)

@@ -335,6 +335,7 @@ int run_measure(const char *verb, run_spec_t *spec, run_result_t *out_result)
     stamp_clock_init(&clock, ticks);
     stamp_clock_read(&clock, false);
     supervisor_request_t request = {.verb = verb,
+                                    .rehearses = true,
                                     .options = &spec->start,
                                     .no_summary = true,
                                     .stamps = &stamps,

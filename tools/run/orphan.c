@@ -10,6 +10,7 @@
 #include <tickbus/publisher.h>
 
 #include "tools/control/orphans.h"
+#include "tools/run/standing.h"
 
 #define NAME_MAX_BYTES 80u
 
@@ -116,8 +117,23 @@ bool orphan_may_leave(void *context)
     return !records(o); /* its own message is still to be recorded */
 }
 
+/* What risk has thrown for a loss, and no supervisor has seen. */
+static void let_loss_stand(const pipeline_t *pipeline)
+{
+    kill_switch_state_t state;
+    tbus_rundir_t dir;
+    kill_switch_look_reduction(pipeline->kill_switch, &state);
+    if (!state.thrown || state.by != KILL_BY_LOSS || !pipeline->losses_stand ||
+        tbus_rundir_open(false, &dir, NULL) < 0)
+        return;
+    standing_t standing = standing_of(&state);
+    (void)standing_set(&dir, pipeline->bus.directory->name, STANDING_REDUCTION, &standing, NULL);
+    tbus_rundir_close(&dir);
+}
+
 void orphan_note(const orphan_t *orphan, int code)
 {
+    let_loss_stand(orphan->pipeline);
     char name[NAME_MAX_BYTES], text[TBUS_ERROR_TEXT_MAX];
     layout_process_name(orphan->pipeline->layout, orphan->process, name, sizeof name);
     if (code < 0)

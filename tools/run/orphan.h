@@ -32,7 +32,8 @@ typedef struct orphan {
  * an orphan_t. */
 bool orphan_may_leave(void *context);
 
-/* The process ends, with this result of its loop: note it in the run directory. */
+/* The process ends, with this result of its loop: note it in the run directory, and let stand there
+ * (standing.h) what risk has thrown for a loss. */
 void orphan_note(const orphan_t *orphan, int code);
 
 #endif

@@ -46,6 +46,7 @@ typedef struct pipeline {
     uint32_t stages_count; /* those of the layout, in its order */
     pipeline_stage_t stages[TBUS_INSTANCES_MAX];
     kill_switch_t *kill_switch; /* in the directory of the bus */
+    bool losses_stand;          /* a reduction for a loss outlives the run (standing.h) */
     uint32_t supervisor_owner;  /* participant number, to publish events; 0: no such topic */
     /* where its processes note their late turns, while somebody measures (bus/run/gaps.h); not
      * owned. NULL: nobody does */

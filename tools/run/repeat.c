@@ -215,6 +215,7 @@ static int run_and_compare(const char *verb, start_options_t *options, const cha
         return outcome_refused(verb, options->json, why.text);
     supervisor_repetition_t ending = {0};
     supervisor_request_t request = {.verb = verb,
+                                    .rehearses = true,
                                     .options = options,
                                     .md_first_seq = replay_start_first_seq(options->rest),
                                     .no_summary = true,

@@ -22,11 +22,14 @@
  *                tickbus/market/market.h. Volume is executed_shares - non_printable_shares +
  *                trade_shares + cross_shares
  *    risk        orders cancels passed rejects.{REASON: count} report_mismatches limits_changes
- *                state: "active"; "reducing": the loss limit was reached, closing orders and
- *                cancels pass alone until `busctl resume`; "halted" (risk/gate.h)
+ *                state: "active"; "reducing": the loss limit was reached, or an operator has said
+ *                so: closing orders and cancels pass alone until `busctl resume`; "halted"
+ *                (risk/gate.h)
  *                halted (is the kill switch thrown?) halt_reason (null: there is none)
  *                halt (null: not thrown) {since_ns (CLOCK_REALTIME) by uid pid answered (by the
  *                executor?) cancelled unconfirmed (orders that may still rest)}
+ *                reducing, reduce_reason, reduce {since_ns by uid pid}: of the reduction, likewise;
+ *                it may be thrown under a halt
  *    executor    orders executions executed_shares open_orders broken (executions of these that
  *                were taken back)
  *    journal     directory records bytes (null when nothing is recorded)

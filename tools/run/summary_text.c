@@ -227,6 +227,12 @@ static void print_risk(FILE *out, const json_t *risk)
         else
             fprintf(out, "by %s; the executor has not answered\n", text_of(halt, "by"));
     }
+    if (json_is_true(json_object_get(risk, "reducing"))) {
+        paragraph(out, "REDUCING", "only closing orders pass risk: %s",
+                  text_of(risk, "reduce_reason"));
+        label(out, "");
+        fprintf(out, "by %s\n", text_of(json_object_get(risk, "reduce"), "by"));
+    }
     print_pairs(out, json_object_get(risk, "rejects"), "rejects");
     if (integer(risk, "report_mismatches")) {
         char number[NUMBER_MAX];

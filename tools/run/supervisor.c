@@ -531,7 +531,7 @@ static void run_pipeline(supervisor_t *s)
     bool fine = supervisor_open_record(s, &why) == 0;
     if (!fine)
         supervisor_complain(s, "%s", why.text);
-    supervisor_obey_standing_halt(s);
+    supervisor_obey_standing(s);
     fine = fine && start_processes(s);
     if (fine) {
         let_run(s);
@@ -547,6 +547,8 @@ static void run_pipeline(supervisor_t *s)
             s->run.duration_ns = supervisor_running_ns(s);
         give_up(s);
     }
+    if (supervisor_stages(s))
+        supervisor_watch_halt(s); /* what risk has thrown at its end stands as well */
     progress_wipe(&s->progress, &s->talk);
     tell_last_words(s);
     if (!s->running_since_ns && !s->run.errors_count && s->stop_asked && !s->abort_asked)
@@ -622,6 +624,7 @@ static int supervise(supervisor_t *s, tbus_error_t *why)
         goto no_pipeline;
     s->pipeline.bus.stamps = request->stamps;
     s->pipeline.gaps = request->gaps;
+    s->pipeline.losses_stand = !request->rehearses;
     if (memory_check(&s->pipeline, why) < 0)
         goto no_guests;
     s->kills = memory_kills("/proc");

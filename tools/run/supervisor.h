@@ -44,6 +44,7 @@ typedef struct supervisor_request {
     uint32_t topics_count;
     const pipeline_topic_t *topics;
     uint64_t md_first_seq; /* with which the ring md begins; 0: 1 */
+    bool rehearses;        /* what was recorded: what is lost stops no run that is started later */
     bool no_summary;       /* whoever asked has something else to print, unless the run fails */
     /* where stages note when each message took each step; not owned. NULL: nobody measures */
     const struct tbus_stamps *stamps;

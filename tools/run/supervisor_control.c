@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "tools/control/handout.h"
-#include "tools/run/standing_halt.h"
 #include "tools/show/outcome.h"
 
 static void fail_reply(control_reply_t *reply, int code, const char *text)
@@ -71,30 +70,51 @@ static void answer_halt(supervisor_t *s, const json_t *params, control_reply_t *
     reply->result = json_pack("{s:b}", "halted", 1);
 }
 
+/* Never loosens a halt. */
+static void answer_reduce(supervisor_t *s, const json_t *params, control_reply_t *reply)
+{
+    const char *reason = json_string_value(json_object_get(params, "reason"));
+    if (!supervisor_stages(s)) {
+        fail_reply(reply, CONTROL_FAILED, "this bus has no stages, and so no orders");
+        return;
+    }
+    supervisor_reduce(s, asker(reply), reason && *reason ? reason : KILL_SWITCH_NO_REASON);
+    reply->result = json_pack("{s:b, s:b}", "reducing", 1, "halted",
+                              kill_switch_thrown(s->pipeline.kill_switch));
+}
+
+/* Is there anything that `resume` would change? */
+static bool is_held(const supervisor_t *s, bool reduced)
+{
+    bool halted = kill_switch_thrown(s->pipeline.kill_switch);
+    return halted ||
+           (!reduced && (kill_switch_reduces(s->pipeline.kill_switch) ||
+                         tbus_counter_value(&s->pipeline.bus, RISK_STATE_COUNTER) != GATE_ACTIVE));
+}
+
 /* Not once it has begun to end: what halted it then was no operator. */
 static void answer_resume(supervisor_t *s, const json_t *params, control_reply_t *reply)
 {
     const char *reason = reason_of(params, reply);
+    bool reduced = json_is_true(json_object_get(params, "reduced"));
     if (!reason)
         return;
     if (s->broken || s->stop_asked || strcmp(s->run.state, "running") != 0) {
         fail_reply(reply, CONTROL_FAILED, "the run is about to end; nothing is resumed");
         return;
     }
-    bool reduces = tbus_counter_value(&s->pipeline.bus, RISK_STATE_COUNTER) != GATE_ACTIVE;
-    if (!kill_switch_thrown(s->pipeline.kill_switch) && !reduces) {
-        fail_reply(reply, CONTROL_FAILED, "risk is not halted");
+    if (!is_held(s, reduced)) {
+        fail_reply(reply, CONTROL_FAILED,
+                   reduced ? "risk is not halted"
+                           : "risk is not halted, and lets not only closing orders pass");
         return;
     }
     tbus_error_t why = {0};
-    if (standing_halt_clear(&s->dir, s->request->options->config.bus.name, &why) < 0) {
+    if (supervisor_resume(s, reduced, asker(reply), reason, &why) < 0) {
         fail_reply(reply, CONTROL_FAILED, why.text);
         return;
     }
-    kill_switch_release(s->pipeline.kill_switch, asker(reply), reason);
-    supervisor_nudge(s);
-    supervisor_note(s, "risk resumed: %s", reason);
-    reply->result = json_pack("{s:b}", "halted", 0);
+    reply->result = json_pack("{s:b, s:b}", "halted", 0, "reducing", reduced);
 }
 
 void supervisor_answer(void *context, const char *method, const json_t *params,
@@ -116,11 +136,13 @@ void supervisor_answer(void *context, const char *method, const json_t *params,
         answer_join(s, reply);
     } else if (strcmp(method, "risk.halt") == 0) {
         answer_halt(s, params, reply);
+    } else if (strcmp(method, "risk.reduce") == 0) {
+        answer_reduce(s, params, reply);
     } else if (strcmp(method, "risk.resume") == 0) {
         answer_resume(s, params, reply);
     } else {
         fail_reply(reply, CONTROL_UNKNOWN_METHOD,
                    "there is no such method; there are status, stop, attach, join, risk.halt, "
-                   "risk.resume");
+                   "risk.reduce, risk.resume");
     }
 }

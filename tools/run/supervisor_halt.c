@@ -6,45 +6,55 @@
 
 #include "tools/control/members.h"
 #include "tools/control/orphans.h"
-#include "tools/run/standing_halt.h"
+#include "tools/run/standing.h"
 #include "tools/show/outcome.h"
 
 /* What was left of a bus whose supervisor has died is recorded, and ends. */
 #define LEFT_OVER_NS UINT64_C(2000000000)
 
-/* An operator's halt stands until it is resumed, whatever becomes of this run. */
-static void let_it_stand(supervisor_t *s, const kill_switch_state_t *state)
+/* What an operator has thrown stands until it is resumed, whatever becomes of this run. */
+static void let_it_stand(supervisor_t *s, enum standing_latch latch,
+                         const kill_switch_state_t *state)
 {
-    standing_halt_t halt = {.time_ns = state->thrown_ns, .actor = {state->uid, state->pid}};
+    standing_t standing = standing_of(state);
     tbus_error_t why = {0};
-    snprintf(halt.reason, sizeof halt.reason, "%s", state->reason);
-    if (standing_halt_set(&s->dir, s->request->options->config.bus.name, &halt, &why) < 0)
-        supervisor_complain(s, "%s: the halt will not outlive this run", why.text);
+    if (standing_set(&s->dir, s->request->options->config.bus.name, latch, &standing, &why) < 0)
+        supervisor_complain(s, "%s: it will not outlive this run", why.text);
 }
 
-void supervisor_obey_standing_halt(supervisor_t *s)
+/* True: a file stands, and nothing is thrown that would do what it says. */
+static bool is_to_be_thrown(supervisor_t *s, enum standing_latch latch, bool thrown,
+                            standing_t *out_standing)
 {
-    kill_switch_t *kill_switch = s->pipeline.kill_switch;
-    standing_halt_t halt;
-    if (!supervisor_stages(s) || kill_switch_thrown(kill_switch) ||
-        !standing_halt_look(&s->dir, s->request->options->config.bus.name, &halt))
-        return;
-    kill_switch_throw_as(kill_switch, KILL_BY_OPERATOR, halt.actor, halt.reason);
-    supervisor_nudge(s);
-    s->halt_stands = true;
+    return !thrown &&
+           standing_look(&s->dir, s->request->options->config.bus.name, latch, out_standing);
 }
 
-void supervisor_watch_halt(supervisor_t *s)
+void supervisor_obey_standing(supervisor_t *s)
 {
     kill_switch_t *kill_switch = s->pipeline.kill_switch;
-    kill_switch_beat(kill_switch, tbus_clock_ns());
-    supervisor_obey_standing_halt(s);
-    uint32_t generation = kill_switch_generation(kill_switch);
-    if (generation == 0 || generation == s->halt)
+    standing_t standing;
+    if (!supervisor_stages(s))
         return;
+    if (is_to_be_thrown(s, STANDING_HALT, kill_switch_thrown(kill_switch), &standing)) {
+        kill_switch_throw_as(kill_switch, KILL_BY_OPERATOR, standing.actor, standing.reason);
+        s->halt_stands = true;
+        supervisor_nudge(s);
+    }
+    if (is_to_be_thrown(s, STANDING_REDUCTION, kill_switch_reduces(kill_switch), &standing)) {
+        kill_switch_reduce_as(kill_switch, standing.by, standing.actor, standing.reason);
+        s->reduction_stands = true;
+        supervisor_nudge(s);
+    }
+}
+
+static void watch_halt(supervisor_t *s)
+{
     kill_switch_state_t state;
-    kill_switch_look(kill_switch, &state);
-    s->halt = generation;
+    kill_switch_look(s->pipeline.kill_switch, &state);
+    if (!state.thrown || state.generation == s->halt)
+        return;
+    s->halt = state.generation;
     if (state.by == KILL_BY_SILENCE)
         supervisor_complain(s, "halted by its own stages: %s; `%s resume` when that is mended",
                             state.reason, outcome_program());
@@ -54,8 +64,33 @@ void supervisor_watch_halt(supervisor_t *s)
     else
         supervisor_note(s, "risk halted: %s", state.reason);
     if (state.by == KILL_BY_OPERATOR && !s->halt_stands)
-        let_it_stand(s, &state);
+        let_it_stand(s, STANDING_HALT, &state);
     s->halt_stands = false;
+}
+
+/* What a replay loses stops nothing but the replay. */
+static void watch_reduction(supervisor_t *s)
+{
+    kill_switch_state_t state;
+    kill_switch_look_reduction(s->pipeline.kill_switch, &state);
+    if (!state.thrown || state.generation == s->reduction)
+        return;
+    s->reduction = state.generation;
+    supervisor_note(s, "risk lets only closing orders pass%s: %s; `%s resume` when that is mended",
+                    s->reduction_stands ? ", as it was before" : "", state.reason,
+                    outcome_program());
+    bool stands = state.by == KILL_BY_OPERATOR || s->pipeline.losses_stand;
+    if (stands && !s->reduction_stands)
+        let_it_stand(s, STANDING_REDUCTION, &state);
+    s->reduction_stands = false;
+}
+
+void supervisor_watch_halt(supervisor_t *s)
+{
+    kill_switch_beat(s->pipeline.kill_switch, tbus_clock_ns());
+    supervisor_obey_standing(s);
+    watch_halt(s);
+    watch_reduction(s);
 }
 
 void supervisor_halt(supervisor_t *s, kill_switch_actor_t actor, const char *reason)
@@ -65,6 +100,36 @@ void supervisor_halt(supervisor_t *s, kill_switch_actor_t actor, const char *rea
     kill_switch_throw_as(s->pipeline.kill_switch, KILL_BY_OPERATOR, actor, reason);
     supervisor_nudge(s);
     supervisor_watch_halt(s);
+}
+
+void supervisor_reduce(supervisor_t *s, kill_switch_actor_t actor, const char *reason)
+{
+    kill_switch_reduce_as(s->pipeline.kill_switch, KILL_BY_OPERATOR, actor, reason);
+    supervisor_nudge(s);
+    supervisor_watch_halt(s);
+}
+
+int supervisor_resume(supervisor_t *s, bool reduced, kill_switch_actor_t actor, const char *reason,
+                      tbus_error_t *err)
+{
+    kill_switch_t *kill_switch = s->pipeline.kill_switch;
+    const char *name = s->request->options->config.bus.name;
+    /* First: no order that opens a position is to pass in between. */
+    if (reduced)
+        supervisor_reduce(s, actor, reason);
+    int code = standing_clear(&s->dir, name, STANDING_HALT, err);
+    if (code == 0 && !reduced)
+        code = standing_clear(&s->dir, name, STANDING_REDUCTION, err);
+    if (code < 0)
+        return code;
+    if (reduced)
+        kill_switch_release_halt(kill_switch, actor, reason);
+    else
+        kill_switch_release(kill_switch, actor, reason);
+    supervisor_nudge(s);
+    supervisor_note(s, reduced ? "risk resumed for closing orders: %s" : "risk resumed: %s",
+                    reason);
+    return 0;
 }
 
 void supervisor_write_members(supervisor_t *s)

@@ -86,13 +86,15 @@ typedef struct supervisor {
     int life_fd;             /* of that participant; 0: none */
     int keep_fd;             /* that of the bus (tbus_bus_keep); 0: none */
     tbus_outlet_t events;
-    uint32_t halt;           /* generation of the kill switch that was told last */
+    uint32_t halt;           /* generation of the halt that was told last, */
+    uint32_t reduction;      /* and of the reduction (risk/kill_switch.h) */
     bool journal_full;       /* it has no room, as of the last look */
     uint64_t journal_missed; /* messages that it had no room for, likewise */
     uint64_t journal_looked_ns;
     lateness_t recording; /* behind what is published, */
     lateness_t disk;      /* and what is synced, where the recorder does so as records come */
     bool halt_stands;     /* the next one to be told is that of a file */
+    bool reduction_stands;
     progress_t progress;
     talk_t talk;
     noise_mark_t noise_began; /* when the stages were told to run */
@@ -144,13 +146,20 @@ void supervisor_tell(supervisor_t *s, uint8_t kind, uint32_t number, kill_switch
                      const char *text);
 kill_switch_actor_t supervisor_itself(void);
 
-/* Let the stages know that we are here, and tell of a halt that is new, whoever ordered it. */
+/* Let the stages know that we are here, and tell of a halt or a reduction that is new, whoever
+ * ordered it. */
 void supervisor_watch_halt(supervisor_t *s);
-/* Halt in the name of an operator. */
+/* Halt, and let only closing orders pass, in the name of an operator; the latter requires
+ * stages. */
 void supervisor_halt(supervisor_t *s, kill_switch_actor_t actor, const char *reason);
-/* Halt if the operator's halt of a run before still stands (standing_halt.h), or was made to by
+void supervisor_reduce(supervisor_t *s, kill_switch_actor_t actor, const char *reason);
+/* End both, or (`reduced`) the halt alone, with the reduction thrown. -errno: the file that stands
+ * for them cannot be removed, and they hold. */
+int supervisor_resume(supervisor_t *s, bool reduced, kill_switch_actor_t actor, const char *reason,
+                      tbus_error_t *err);
+/* Halt, or reduce, if what was thrown in a run before still stands (standing.h), or was made to by
  * hand. Before the first process, too: no order is to pass in between. */
-void supervisor_obey_standing_halt(supervisor_t *s);
+void supervisor_obey_standing(supervisor_t *s);
 
 /* Write down who has the memory of the bus (members.h). It is said when that fails. */
 void supervisor_write_members(supervisor_t *s);

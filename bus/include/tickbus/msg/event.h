@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* event.h - what was done to a run from outside, on the topic `events`: halted, resumed, its limits
- * changed, stopped.
+/* event.h - what was done to a run from outside, on the topic `events`: halted, reduced to closing
+ * orders, resumed, its limits changed, stopped.
  *
  * Market data and orders do not tell why a run decided as it did when somebody threw the kill
  * switch in between. Each such act is a message, and so is recorded, and each stage that it changes
@@ -9,6 +9,7 @@
  *    kind      from             time_ns, uid, pid, text: of        position, md_seq, market_ns
  *    HALT      risk, executor   whoever threw the switch; why      orders that it had taken before,
  *    RESUME    risk, executor   whoever released it; why             its last tick, and the time
+ *    REDUCE    risk             whoever threw it; why              likewise
  *    LIMITS    supervisor       who asked; "KEY from A to B, ..."    of that
  *              risk             -                                  likewise
  *    STOP      supervisor       who asked; how                     -
@@ -32,6 +33,10 @@
  *
  * A text that is longer than one message holds goes on in the next one of the same publisher, with
  * the same fields; `more` says so.
+ *
+ * RESUME ends a halt and a reduction both; where it ended the halt alone, a REDUCE of the same
+ * place follows it. A REDUCE by LOSS tells of what risk has found out by itself: who repeats the
+ * session finds it as well.
  *
  * So a halt is on record whoever threw it and whether or not the supervisor lives: the stages that
  * obey it publish it. `number` joins messages about one act: the generation of the kill switch, the
@@ -72,7 +77,8 @@
     X(ORPHAN, 6, "orphan")                                                                         \
     X(LATE, 7, "late")                                                                             \
     X(END, 8, "end")                                                                               \
-    X(TAKEN, 9, "taken")
+    X(TAKEN, 9, "taken")                                                                           \
+    X(REDUCE, 10, "reduce")
 
 /* Who publishes it. */
 #define EVENT_SOURCES(X)                                                                           \
@@ -82,13 +88,14 @@
     X(STAGE, 4, "stage") /* any, of itself */                                                      \
     X(STRATEGY, 5, "strategy")
 
-/* In whose name a HALT was ordered; NONE with other kinds. */
+/* In whose name a HALT or REDUCE was ordered; NONE with other kinds. */
 #define EVENT_ORDERERS(X)                                                                          \
     X(NONE, 0, "none")                                                                             \
     X(OPERATOR, 1, "operator")                                                                     \
     X(SUPERVISOR, 2, "supervisor") /* the run cannot go on */                                      \
     X(ORPHAN, 3, "orphan")         /* a stage whose supervisor has died */                         \
-    X(SILENCE, 4, "silence")       /* a stage that heard nothing of its supervisor */
+    X(SILENCE, 4, "silence")       /* a stage that heard nothing of its supervisor */              \
+    X(LOSS, 5, "loss")             /* risk: the loss limit was reached */
 
 enum {
 #define X(name, value, text) EVENT_##name = value,

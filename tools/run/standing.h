@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* standing.h - what an operator has thrown outlives the run, and so does a reduction that risk has
+ * thrown for a loss: the files NAME.halt and NAME.reduce in the run directory (rundir.h). While
+ * NAME.halt is there no order of a bus of that name passes, while NAME.reduce is there only closing
+ * ones (risk/kill_switch.h), also of one that is started later, until `busctl resume` removes it.
+ *
+ * It is the file that counts. What it says is for people, and may be missing: so a file that was
+ * made by hand (touch NAME.halt) holds as well, and one that was half written, or is no regular
+ * file.
+ *
+ *    TIME_NS UID PID BY       of the throw (CLOCK_REALTIME), who threw it, and in whose name (the
+ *    REASON                     names of tickbus/msg/event.h; left out: an operator's)
+ */
+#ifndef TICKBUS_TOOLS_RUN_STANDING_H
+#define TICKBUS_TOOLS_RUN_STANDING_H
+
+#include <stdbool.h>
+
+#include "risk/kill_switch.h"
+#include "tools/control/rundir.h"
+
+enum standing_latch { STANDING_HALT, STANDING_REDUCTION };
+
+typedef struct standing {
+    uint64_t time_ns; /* 0: not known */
+    kill_switch_actor_t actor;
+    enum kill_switch_by by;
+    char reason[KILL_SWITCH_REASON_MAX];
+} standing_t;
+
+/* What stands of a latch as it was thrown. */
+standing_t standing_of(const kill_switch_state_t *state);
+
+/* Make the file; any process, at any time. Negative: -errno. */
+int standing_set(const tbus_rundir_t *dir, const char *name, enum standing_latch latch,
+                 const standing_t *standing, tbus_error_t *err);
+
+/* Is there one? A system call if not. Never waits. */
+bool standing_look(const tbus_rundir_t *dir, const char *name, enum standing_latch latch,
+                   standing_t *out_standing);
+
+/* Remove it; none is no error. */
+int standing_clear(const tbus_rundir_t *dir, const char *name, enum standing_latch latch,
+                   tbus_error_t *err);
+
+#endif
