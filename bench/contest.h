@@ -216,11 +216,11 @@ CONTEST_INLINE void contest_ping(contest_trial_t *t, void *side, contest_message
                                  size_t bytes, contest_put_t put, contest_get_t get,
                                  contest_done_t done)
 {
-    uint64_t before = ticks_now(), wrong = 0;
+    uint64_t before = tbus_clock_ticks(), wrong = 0;
     for (uint64_t n = 1; n <= (uint64_t)t->warm_up + t->count; n++) {
         contest_send_one(t, side, message, bytes, n, put);
         wrong |= contest_take_one(t, side, bytes, get, done) ^ contest_sum_of(bytes, n);
-        uint64_t now = ticks_now();
+        uint64_t now = tbus_clock_ticks();
         if (n > t->warm_up)
             t->ticks[n - t->warm_up - 1] =
                 now - before > UINT32_MAX ? UINT32_MAX : (uint32_t)(now - before);
@@ -258,10 +258,10 @@ CONTEST_INLINE void contest_take(contest_trial_t *t, unsigned index, void *side,
         sum += contest_take_one(t, side, bytes, get, done);
     t->sides[index].began_ns = tbus_clock_ns();
     for (unsigned part = 0; part < CONTEST_PARTS; part++) {
-        uint64_t began = ticks_now();
+        uint64_t began = tbus_clock_ticks();
         for (uint64_t n = t->count / CONTEST_PARTS; n; n--)
             sum += contest_take_one(t, side, bytes, get, done);
-        t->sides[index].part_ticks[part] = ticks_now() - began;
+        t->sides[index].part_ticks[part] = tbus_clock_ticks() - began;
     }
     t->sides[index].ended_ns = tbus_clock_ns();
     t->sides[index].sum = sum;

@@ -208,13 +208,13 @@ static void publish_cost(contest_trial_t *t, tick_side_t *side, unsigned index,
     }
     uint64_t rest = (uint64_t)(REST_NS * ticks_per_ns());
     for (uint64_t n = 0; n < total; n++) {
-        uint64_t began = ticks_now(), ended;
+        uint64_t began = tbus_clock_ticks(), ended;
         for (unsigned i = 0; i < PUBLISHES_TIMED; i++)
             contest_send_one(t, side, &message, 56, n * PUBLISHES_TIMED + i, put);
-        ended = ticks_now();
+        ended = tbus_clock_ticks();
         if (n >= t->warm_up)
             t->ticks[n - t->warm_up] = (uint32_t)(ended - began);
-        while (ticks_now() - ended < rest)
+        while (tbus_clock_ticks() - ended < rest)
             tbus_pause();
     }
 }

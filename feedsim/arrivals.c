@@ -10,6 +10,7 @@
 #include "feedsim/timeline.h"
 
 #define FIRST_ROOM UINT64_C(1048576)
+#define NS_PER_S   UINT64_C(1000000000)
 
 int feed_arrivals_named(const char *text, char *out_spec, uint64_t bytes, bool *out_named,
                         tbus_error_t *err)
@@ -78,6 +79,13 @@ static int read_times(feed_source_t *source, uint64_t span_ns, uint64_t gap_ns_m
     return rc < 0 ? rc : 0;
 }
 
+/* Times that are all the same make a burst each second. */
+static uint64_t lap_ns(const feed_arrivals_t *a)
+{
+    uint64_t last_ns = a->times_ns[a->count - 1];
+    return last_ns ? last_ns + last_ns / (a->count - 1) : NS_PER_S;
+}
+
 int feed_arrivals_read(const char *spec, uint64_t span_ns, uint64_t gap_ns_max,
                        feed_arrivals_t *out_arrivals, tbus_error_t *err)
 {
@@ -94,6 +102,7 @@ int feed_arrivals_read(const char *spec, uint64_t span_ns, uint64_t gap_ns_max,
         feed_arrivals_clear(&a);
         return rc;
     }
+    a.lap_ns = lap_ns(&a);
     *out_arrivals = a;
     return 0;
 }

@@ -4,7 +4,8 @@
  *
  * The file is read once, before the schedule begins; only the times are kept, on one line
  * (timeline.h) that begins at 0. Messages without a time, marks and what was for warming up have no
- * place in it.
+ * place in it. Behind the last time they begin anew, in laps, as far apart from it as two of them
+ * are on average: so a schedule lasts as long as there are messages.
  *
  * On the data path: beside feedsim/source/source.h, before feedsim/pace.h.
  */
@@ -26,6 +27,8 @@ typedef struct feed_arrivals {
     uint64_t *times_ns; /* owned; NULL: messages go by times of their own. They never fall */
     uint64_t count;
     uint64_t next;
+    uint64_t lap_ns; /* from the first time of a lap to that of the next */
+    uint64_t laps;   /* that are over */
 } feed_arrivals_t;
 
 /* Does the text name a file of arrivals, "recorded:FILE"? NULL, or what feed_source_open takes:
@@ -40,13 +43,14 @@ int feed_arrivals_named(const char *text, char *out_spec, uint64_t bytes, bool *
 int feed_arrivals_read(const char *spec, uint64_t span_ns, uint64_t gap_ns_max,
                        feed_arrivals_t *out_arrivals, tbus_error_t *err);
 
-/* The next time; false: there is none left. */
-static inline bool feed_arrivals_next(feed_arrivals_t *a, uint64_t *out_time_ns)
+/* The next time, of arrivals that were read. */
+static inline uint64_t feed_arrivals_next(feed_arrivals_t *a)
 {
-    if (a->next >= a->count)
-        return false;
-    *out_time_ns = a->times_ns[a->next++];
-    return true;
+    if (a->next >= a->count) {
+        a->next = 0;
+        a->laps++;
+    }
+    return a->laps * a->lap_ns + a->times_ns[a->next++];
 }
 
 /* Accepts one that is all zeros. */

@@ -62,6 +62,7 @@ typedef struct feed_stage {
     tbus_atomic_u64_t *messages;
     tbus_atomic_u64_t *message_bytes;
     tbus_atomic_u64_t *errors;
+    tbus_atomic_u64_t *ended;
     tbus_atomic_u64_t *done;
     tbus_atomic_u64_t *total;
     tbus_atomic_u64_t *due;
@@ -76,6 +77,13 @@ static void stop_reading(feed_stage_t *f)
     f->base.source_done = true;
     f->bytes = 0;
     tbus_store_relaxed_u64(f->due, 0);
+}
+
+/* The end of all that was asked for, and not of the time that was given. */
+static void had_no_more(feed_stage_t *f)
+{
+    tbus_store_relaxed_u64(f->ended, 1);
+    stop_reading(f);
 }
 
 static void fail_source(feed_stage_t *f)
@@ -133,16 +141,14 @@ static bool schedule(feed_stage_t *f, uint64_t now_ns)
         window = FEED_BEHIND;
     f->window = window;
     if (TBUS_UNLIKELY(window == FEED_BEHIND)) {
-        stop_reading(f);
+        had_no_more(f);
         return false;
     }
     f->at_once = window == FEED_BEFORE || f->pace.kind == FEED_PACE_MAX;
     if (f->at_once)
         return true;
-    if (f->arrivals.times_ns && !feed_arrivals_next(&f->arrivals, &time_ns)) {
-        stop_reading(f);
-        return false;
-    }
+    if (f->arrivals.times_ns)
+        time_ns = feed_arrivals_next(&f->arrivals);
     f->due_ns = feed_pace_next(&f->pace, time_ns, now_ns);
     if (f->due_ns > now_ns) {
         tbus_store_relaxed_u64(f->due, f->due_ns);
@@ -171,7 +177,7 @@ static void end_reading(feed_stage_t *f)
     if (f->window == FEED_BEFORE && f->base.error.text[0] == 0)
         snprintf(f->base.error.text, sizeof(f->base.error.text),
                  "the feed ended before the place that --from names: nothing of it was paced");
-    stop_reading(f);
+    had_no_more(f);
 }
 
 /* The source has nothing now. */
@@ -494,6 +500,7 @@ static int build(feed_stage_t *f, const feed_params_t *params, tbus_error_t *err
     f->messages = tbus_counter(bus, f->base.owner, "feed.messages", "messages");
     f->message_bytes = tbus_counter(bus, f->base.owner, "feed.bytes", "bytes");
     f->errors = tbus_counter(bus, f->base.owner, "feed.errors", "errors");
+    f->ended = tbus_counter(bus, f->base.owner, "feed.ended", "times");
     f->done = tbus_counter(bus, f->base.owner, "feed.done", "units");
     f->total = tbus_counter(bus, f->base.owner, "feed.total", "units");
     f->due = tbus_counter(bus, f->base.owner, "feed.due_ns", "ns");

@@ -7,7 +7,7 @@
  * fast the pipeline is. A message that cannot go out in time because `md` is full keeps its
  * intended time, and what is measured from there shows the delay.
  *
- * By the times of another file (arrivals.h) the feed ends with the last of them.
+ * The times of another file (arrivals.h) are gone through in laps.
  *
  * What comes before `from` is not left out, or the books would lack its orders: it goes out at
  * once, for the books alone (TICK_WARM_UP, tickbus/msg/tick.h), and the schedule begins with the
@@ -23,8 +23,9 @@
  * something to know about it (a journal that was torn).
  *
  * Counters: feed.messages and feed.bytes (of messages, without framing), feed.by_type.X for each
- * type X seen, by its ITCH letter or as 0xNN, feed.errors, feed.unprepared (of `prepare`: messages
- * that were decoded only when they were to go out). For who watches: feed.done and
+ * type X seen, by its ITCH letter or as 0xNN, feed.errors, feed.ended (1: there was no more of what
+ * was asked for; 0 when the time that was given ended first), feed.unprepared (of `prepare`:
+ * messages that were decoded only when they were to go out). For who watches: feed.done and
  * feed.total, how far the input is read, in units of the source (total 0: not known); feed.due_ns,
  * when the message that the feed waits with is due (CLOCK_MONOTONIC; in the past: it does not
  * wait), and feed.due_time_ns, the time that this message carries.

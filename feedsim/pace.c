@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "feedsim/pace.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "feedsim/number.h"
+#include "feedsim/synth/exponential.h"
 
 #define MILLI       UINT64_C(1000)
 #define NUMBER_MAX  UINT64_C(1000000000)
 #define SCALE_SHIFT 48
 #define BURST_MAX   UINT64_C(1000000)
-#define UNIT_2_53   9007199254740992.0      /* 2^53 */
+#define MEAN_SHIFT  20
+#define PART_SHIFT  52                      /* that, and the 32 of a drawn share */
 #define PICO_PER_S  UINT64_C(1000000000000) /* thousandths of a ns, as rates are in thousandths */
 
 static bool ends_with(const char *text, const char *end, size_t *out_length)
@@ -115,18 +116,18 @@ int feed_pace_set_arrivals(feed_pace_t *pace, const char *text, tbus_error_t *er
                          "the arrivals \"%.60s\" need a rate as the pace, such as 200k/s", text);
     pace->burst = (uint32_t)burst;
     pace->poisson = seed_text != NULL;
+    pace->mean_q20 = (pace->step_ns << MEAN_SHIFT) +
+                     (uint64_t)(((unsigned __int128)pace->step_part << MEAN_SHIFT) / pace->divisor);
     random_seed(&pace->random, seed);
     return 0;
 }
 
 static uint64_t next_drawn(feed_pace_t *p)
 {
-    double mean_ns = (double)p->step_ns + (double)p->step_part / (double)p->divisor;
-    double share = (double)(random_next(&p->random) >> 11) / UNIT_2_53; /* below 1 */
-    double gap_ns = p->drawn_part - log1p(-share) * mean_ns;
-    double whole_ns = floor(gap_ns);
-    p->drawn_part = gap_ns - whole_ns;
-    return p->due_ns + (uint64_t)whole_ns;
+    uint64_t means_q32 = exponential_of_q32(random_next(&p->random));
+    unsigned __int128 gap_q52 = (unsigned __int128)means_q32 * p->mean_q20 + p->drawn_part_q52;
+    p->drawn_part_q52 = (uint64_t)gap_q52 & ((UINT64_C(1) << PART_SHIFT) - 1);
+    return p->due_ns + (uint64_t)(gap_q52 >> PART_SHIFT);
 }
 
 /* The schedule goes on evenly; a burst is due when its first message would be. */

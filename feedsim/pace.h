@@ -57,7 +57,8 @@ typedef struct feed_pace {
     uint32_t burst;      /* rate: so many at once; 0, 1: one by one */
     uint32_t burst_left; /* messages that are due with the last one */
     bool poisson;
-    double drawn_part; /* poisson: of a ns, gathered so far */
+    uint64_t mean_q20;       /* poisson: ns between two messages, times 2^20 */
+    uint64_t drawn_part_q52; /*    of a ns, gathered so far */
     random_state_t random;
 } feed_pace_t;
 
@@ -66,8 +67,9 @@ typedef struct feed_pace {
 int feed_pace_parse(const char *text, feed_pace_t *out_pace, tbus_error_t *err);
 
 /* Arrivals at a rate: "constant", "poisson", "poisson:SEED", "burst:N" (N from 1 to 1,000,000). To
- * be set before the first message. The gaps are the same for the same seed, as far as log(3) is
- * the same. -TBUS_ECONFIG: none of these, or the pace is no rate and they are not constant. */
+ * be set before the first message. The gaps are the same for the same seed on every host
+ * (feedsim/synth/exponential.h), and their mean is that of the rate to within 0.002 %.
+ * -TBUS_ECONFIG: none of these, or the pace is no rate and they are not constant. */
 int feed_pace_set_arrivals(feed_pace_t *pace, const char *text, tbus_error_t *err);
 
 /* When the next message is due. Call once per message, in order. `time_ns`: the one that it

@@ -17,15 +17,14 @@ static uint64_t stamp(const strat_context_t *ctx, order_t *order)
 
 static void count_sent(strat_context_t *ctx, const order_t *order, uint64_t now_ns)
 {
-    uint64_t took_ns = tick_ns_since(now_ns, order->intended);
-    if (order->kind == ORDER_CANCEL) {
-        tbus_add_own_u64(ctx->counters.cancels_sent, 1);
-        tbus_histogram_record(ctx->tick_to_cancel, took_ns);
+    bool cancel = order->kind == ORDER_CANCEL;
+    tbus_add_own_u64(cancel ? ctx->counters.cancels_sent : ctx->counters.sent, 1);
+    if (order->intended == 0)
         return;
-    }
-    tbus_add_own_u64(ctx->counters.sent, 1);
-    tbus_histogram_record(order->flags & ORDER_AGAIN ? ctx->tick_to_requote : ctx->tick_to_order,
-                          took_ns);
+    tbus_histogram_record(cancel                       ? ctx->tick_to_cancel
+                          : order->flags & ORDER_AGAIN ? ctx->tick_to_requote
+                                                       : ctx->tick_to_order,
+                          tick_ns_since(now_ns, order->intended));
 }
 
 /* When a message can arrive at the venue at the earliest. */

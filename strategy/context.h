@@ -36,12 +36,14 @@ typedef struct order_counters {
 
 #define BOOK_COUNTERS_MAX 24
 
+#define RECENT_TICKS 4096u /* a power of two, and below 2^16 */
+
 /* What a message is an answer to. */
 typedef struct cause {
-    uint64_t md_seq; /* as in order_t */
-    uint64_t intended_ns;
-    bool again; /* an order that follows the answer to an order or cancel: a re-quote */
-    bool tick;  /* the tick md_seq itself, which is in hand */
+    uint64_t md_seq;      /* as in order_t */
+    uint64_t intended_ns; /* of the tick that caused it; 0: none did, or it is not known */
+    bool again;           /* an order that follows the answer to an order or cancel: a re-quote */
+    bool tick;            /* the tick md_seq itself, which is in hand */
 } cause_t;
 
 /* The open orders in one symbol. */
@@ -65,8 +67,11 @@ struct strat_context {
     tbus_outlet_t events;  /* without a publisher where the bus has no such topic */
     event_t late;          /* EVENT_LATE that is not told yet; its number 0: none */
 
-    uint64_t md_seq;         /* last tick taken, 0: none */
-    uint64_t intended_ns;    /* of that tick */
+    uint64_t md_seq;      /* last tick taken, 0: none */
+    uint64_t intended_ns; /* of that tick */
+    /* By the clock of the host: when each of the last RECENT_TICKS was wanted, by md_seq, whose
+     * lowest 16 bits stand above the time. NULL: by that of the market. Owned */
+    uint64_t *recent;
     uint64_t report_seq;     /* last report of its own taken */
     uint64_t timer_at_ns;    /* market time at which on_timer is due, 0: off */
     uint64_t timer_event_ns; /* the event time that was asked for */

@@ -32,6 +32,7 @@ static void strategy_destroy(tbus_stage_t *stage)
     own_orders_destroy(&ctx->own);
     causes_destroy(&ctx->causes);
     free(ctx->open_at);
+    free(ctx->recent);
     inbox_destroy(&ctx->inbox);
     free(ctx);
 }
@@ -63,7 +64,8 @@ size_t strategy_stage_footprint(uint32_t open_orders_max)
     return sizeof(strat_context_t) + own_orders_footprint(open_orders_max) +
            (size_t)ORDERS_KEPT_PER_CREDIT * open_orders_max * (sizeof(order_t) + 8) +
            causes_footprint(ORDERS_KEPT_PER_CREDIT * open_orders_max, 0) +
-           MARKET_LOCATES * sizeof(open_at_t) + ledger_footprint();
+           RECENT_TICKS * sizeof(uint64_t) + MARKET_LOCATES * sizeof(open_at_t) +
+           ledger_footprint();
 }
 
 /* Zeroed, every page touched; `count`: a power of two of 32 or more. */
@@ -79,7 +81,10 @@ static int allocate(strat_context_t *ctx, uint32_t credit, const marks_t *marks,
     uint32_t reports_max = ctx->base.session->reports_max;
     uint32_t messages_max = ORDERS_KEPT_PER_CREDIT * credit;
     ctx->open_at = make_table(MARKET_LOCATES, sizeof *ctx->open_at);
-    if (!inbox_create(&ctx->inbox, reports_max) || !ctx->open_at ||
+    if (!market_stage_waits(&ctx->base))
+        ctx->recent = make_table(RECENT_TICKS, sizeof *ctx->recent);
+    if (!(market_stage_waits(&ctx->base) || ctx->recent) ||
+        !inbox_create(&ctx->inbox, reports_max) || !ctx->open_at ||
         own_orders_create(&ctx->own, ctx->number, credit) < 0 ||
         causes_create(&ctx->causes, messages_max, md ? md->slot_count : 0) < 0 ||
         tbus_outlet_create(&ctx->orders_out, messages_max, sizeof(order_t), NULL) < 0 ||

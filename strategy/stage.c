@@ -15,12 +15,23 @@
 /* ---- what a message answers */
 
 /* A timer, or news from the venue, is due when the first later tick comes, and could be known when
- * that tick was wanted; without a later tick, now. */
+ * that tick was wanted; without a later tick none is answered, and nothing is measured. */
 static cause_t due_cause(const strat_context_t *ctx)
 {
-    uint64_t due_ns = ctx->base.due_ns;
-    return (cause_t){.md_seq = ctx->md_seq,
-                     .intended_ns = due_ns ? due_ns : tbus_bus_now_ns(ctx->base.stage.bus)};
+    return (cause_t){.md_seq = ctx->md_seq, .intended_ns = ctx->base.due_ns};
+}
+
+/* By the clock of the host: the tick that the venue had taken when it executed. It may be one that
+ * is not taken here yet, or was taken long ago; then that time is not known. */
+static cause_t execution_cause(const strat_context_t *ctx, const report_t *report)
+{
+    uint64_t seq = report->md_seq, intended_ns = 0;
+    if (seq <= ctx->md_seq && ctx->md_seq - seq < RECENT_TICKS) {
+        uint64_t recent = ctx->recent[seq % RECENT_TICKS];
+        if (recent >> 48 == (seq & 0xffff)) /* else it was for the books alone */
+            intended_ns = recent & TICK_NS_MASK;
+    }
+    return (cause_t){.md_seq = ctx->md_seq, .intended_ns = intended_ns};
 }
 
 /* ---- reports */
@@ -93,14 +104,15 @@ static void follow_order(strat_context_t *ctx, const report_t *report)
 
 /* What is sent from a callback about this report answers what the report's own message answered.
  * An execution by the market, or a cancel that nobody asked for, is news of its own: then what
- * counts is when the tick that shows its time could be known. */
+ * counts is when the tick that shows its time could be known; by the clock of the host, which shows
+ * none, when the tick was wanted that made it. */
 static cause_t cause_of(const strat_context_t *ctx, const report_t *report, const own_order_t *own)
 {
     bool answers = report->flags & (REPORT_ANSWER | REPORT_MORE);
     if (own && answers)
         return (cause_t){
             .md_seq = own->answers_md_seq, .intended_ns = own->answers_intended_ns, .again = true};
-    return due_cause(ctx);
+    return ctx->recent ? execution_cause(ctx, report) : due_cause(ctx);
 }
 
 /* Messages name wire locates, strategies symbols. */
@@ -319,6 +331,9 @@ static int on_tick(market_stage_t *base, const tick_t *tick, size_t bytes,
     (void)bytes;
     ctx->md_seq = event->md_seq;
     ctx->intended_ns = tick_intended_ns(tick);
+    if (ctx->recent)
+        ctx->recent[ctx->md_seq % RECENT_TICKS] =
+            tick_pack(ctx->intended_ns, (uint16_t)ctx->md_seq);
     ctx->cause = (cause_t){.md_seq = ctx->md_seq, .intended_ns = ctx->intended_ns, .tick = true};
     ctx->unshown++;
     if (TBUS_UNLIKELY(ctx->timer_unplaced))
@@ -385,7 +400,7 @@ static void on_end(market_stage_t *base)
     strat_context_t *ctx = (strat_context_t *)(void *)base;
     ctx->winding_down = true;
     ctx->timer_at_ns = 0;
-    ctx->cause = (cause_t){.md_seq = ctx->md_seq, .intended_ns = ctx->intended_ns};
+    ctx->cause = (cause_t){.md_seq = ctx->md_seq}; /* no tick asks for it */
     if (ctx->strategy->on_wind_down)
         ctx->strategy->on_wind_down(ctx->self, ctx);
     context_cancel_all(ctx);

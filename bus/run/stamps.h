@@ -98,24 +98,10 @@ void tbus_stamps_destroy(tbus_stamps_t *s);
 /* In each process that stamps, before it begins: take the page faults now. Cold. */
 void tbus_stamps_touch(const tbus_stamps_t *s);
 
-/* The CPU's own counter, which does not enter the kernel and is as cheap as it gets. */
-static inline uint64_t tbus_stamps_ticks(void)
-{
-#if defined(__x86_64__)
-    return __builtin_ia32_rdtsc();
-#elif defined(__aarch64__)
-    uint64_t ticks;
-    __asm__ __volatile__("isb; mrs %0, cntvct_el0" : "=r"(ticks)::"memory");
-    return ticks;
-#else
-    return tbus_clock_ns();
-#endif
-}
-
 /* Now: one clock read. Hot. */
 static inline uint64_t tbus_stamps_now(const tbus_stamps_t *s)
 {
-    return s->ticks ? tbus_stamps_ticks() : tbus_clock_ns();
+    return s->ticks ? tbus_clock_ticks() : tbus_clock_ns();
 }
 
 /* Hot. */

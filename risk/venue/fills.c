@@ -57,7 +57,7 @@ void venue_cancel_resting(venue_t *v, uint32_t place, uint8_t reason, uint64_t i
 {
     resting_order_t gone = v->resting.orders[place];
     resting_remove(&v->resting, place);
-    venue_emit_cancelled(v, &gone, reason, intended ? intended : gone.intended);
+    venue_emit_cancelled(v, &gone, reason, intended);
 }
 
 /* A resting order is executed, by at most `fill->qty` shares. Returns by how many. */

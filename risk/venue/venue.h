@@ -125,8 +125,7 @@ typedef struct venue_limits {
 typedef struct venue venue_t;
 
 /* Gets each report in order, without times and flags. `intended`: of the order that it is about,
- * or
- * of the cancel that it answers (order.h). May not call the venue. */
+ * or of the cancel that it answers (order.h); 0: no tick caused it. May not call the venue. */
 typedef void (*venue_emit_t)(void *context, const report_t *report, uint64_t intended);
 
 typedef struct venue_stats {

@@ -39,7 +39,7 @@ typedef struct execution {
 
 void venue_emit_execution(venue_t *v, const resting_order_t *o, const execution_t *execution);
 void venue_emit_cancelled(venue_t *v, const resting_order_t *o, uint8_t reason, uint64_t intended);
-/* `intended`: of what took it off; 0: of the order itself. */
+/* `intended`: of what took it off; 0: no tick did, or nobody counts from it. */
 void venue_cancel_resting(venue_t *v, uint32_t place, uint8_t reason, uint64_t intended);
 
 static inline void venue_emit(venue_t *v, const report_t *report, uint64_t intended)

@@ -89,16 +89,30 @@ static void times_begin_at_zero_and_never_fall(void **state)
     static const uint64_t times_ns[] = {5000, 5100, 5050, 7000, 7000};
     static const uint64_t expected[] = {0, 100, 100, 2000, 2000};
     fixture_t *f = *state;
-    uint64_t time_ns;
     write_times(f, times_ns, 5);
     feed_arrivals_t a = read_times(f, UINT64_MAX, FEED_TIME_NONE);
-    for (size_t i = 0; i < 5; i++) {
-        assert_true(feed_arrivals_next(&a, &time_ns));
-        assert_int_equal(time_ns, expected[i]);
-    }
-    assert_false(feed_arrivals_next(&a, &time_ns));
+    for (size_t i = 0; i < 5; i++)
+        assert_int_equal(feed_arrivals_next(&a), expected[i]);
     feed_arrivals_clear(&a);
     feed_arrivals_clear(&a); /* accepts one that is empty */
+}
+
+/* As far apart as two of them are on average; times that are all one are a second apart. */
+static void behind_the_last_time_they_begin_anew(void **state)
+{
+    static const uint64_t times_ns[] = {5000, 5100, 7000}, same_ns[] = {8, 8};
+    static const uint64_t lap[] = {0, 100, 2000};
+    fixture_t *f = *state;
+    write_times(f, times_ns, 3);
+    feed_arrivals_t a = read_times(f, UINT64_MAX, FEED_TIME_NONE);
+    for (uint64_t i = 0; i < 3000; i++)
+        assert_int_equal(feed_arrivals_next(&a), i / 3 * 3000 + lap[i % 3]);
+    feed_arrivals_clear(&a);
+    write_times(f, same_ns, 2);
+    a = read_times(f, UINT64_MAX, FEED_TIME_NONE);
+    for (uint64_t i = 0; i < 10; i++)
+        assert_int_equal(feed_arrivals_next(&a), i / 2 * UINT64_C(1000000000));
+    feed_arrivals_clear(&a);
 }
 
 static void no_more_is_read_than_the_span_and_gaps_are_shortened(void **state)
@@ -112,8 +126,8 @@ static void no_more_is_read_than_the_span_and_gaps_are_shortened(void **state)
     feed_arrivals_clear(&a);
     a = read_times(f, UINT64_MAX, 10000);
     assert_int_equal(a.count, 5);
-    while (feed_arrivals_next(&a, &time_ns)) {
-    }
+    for (unsigned i = 0; i < 5; i++)
+        time_ns = feed_arrivals_next(&a);
     assert_int_equal(time_ns, 1000 + 10000 + 1000 + 10000);
     feed_arrivals_clear(&a);
 }
@@ -207,6 +221,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(times_begin_at_zero_and_never_fall),
+        TEST(behind_the_last_time_they_begin_anew),
         TEST(no_more_is_read_than_the_span_and_gaps_are_shortened),
         TEST(a_file_without_times_or_none_at_all_is_refused),
         TEST(a_prepared_source_gives_what_the_source_would_have),

@@ -371,6 +371,22 @@ static void executor_times_the_first_report_that_answers_each_message(void **sta
     close_executor(&f);
 }
 
+static void executor_times_no_cancel_that_no_tick_caused(void **state)
+{
+    (void)state;
+    fixture_t f = open_executor();
+    order_path_t *p = f.path;
+    path_tick(p, tick_add(LOCATE, 1, 'S', 100, PX));
+    approve(&f, caused_by(order_new(1, 'B', 150, PX - 100, ORDER_TIF_DAY), 1));
+    order_t cancel = order_cancel(1);
+    cancel.intended = 0;
+    approve(&f, cancel);
+    path_poll(p->executor, 8);
+    const tbus_histogram_t *h = tbus_bus_histogram(&p->bus, "tick_to_report");
+    assert_int_equal(tbus_load_relaxed_u64(&h->count), 1); /* not from the tick of its order */
+    close_executor(&f);
+}
+
 static void executor_stops_when_a_table_of_the_market_is_full(void **state)
 {
     (void)state;
@@ -511,6 +527,7 @@ int main(void)
         cmocka_unit_test(executor_cancels_on_halt_before_anything_else_even_without_input),
         cmocka_unit_test(executor_cancels_on_halt_only_when_no_report_waits_for_room),
         cmocka_unit_test(executor_times_the_first_report_that_answers_each_message),
+        cmocka_unit_test(executor_times_no_cancel_that_no_tick_caused),
         cmocka_unit_test(executor_stops_when_a_table_of_the_market_is_full),
         cmocka_unit_test(executor_stops_at_a_ring_that_holds_what_no_publisher_writes),
         cmocka_unit_test(the_digest_of_the_executor_is_that_of_the_messages_on_its_ring),

@@ -241,6 +241,20 @@ static void drawn_arrivals_keep_the_rate_and_are_exponential(void **state)
     assert_true(below > 0.627 * DRAWS && below < 0.637 * DRAWS);
 }
 
+/* Integers only, so these are the times of every host. */
+static void drawn_arrivals_are_the_same_on_every_host(void **state)
+{
+    (void)state;
+    static const uint64_t expected_ns[] = {0,     8681,  13960, 14956, 17507,
+                                           17618, 19911, 20880, 24208};
+    feed_pace_t p = spread("333333/s", "poisson:7");
+    for (size_t i = 0; i < sizeof expected_ns / sizeof *expected_ns; i++)
+        assert_int_equal(feed_pace_next(&p, FEED_TIME_NONE, 0), expected_ns[i]);
+    for (unsigned i = 0; i < 1000000; i++)
+        (void)feed_pace_next(&p, FEED_TIME_NONE, 0);
+    assert_int_equal(p.due_ns, UINT64_C(3002281088));
+}
+
 static void drawn_arrivals_are_the_same_for_the_same_seed(void **state)
 {
     (void)state;
@@ -295,6 +309,7 @@ int main(void)
         cmocka_unit_test(a_factor_divides_the_distances_to_the_nanosecond),
         cmocka_unit_test(a_burst_is_due_at_once_and_the_rate_is_kept),
         cmocka_unit_test(drawn_arrivals_keep_the_rate_and_are_exponential),
+        cmocka_unit_test(drawn_arrivals_are_the_same_on_every_host),
         cmocka_unit_test(drawn_arrivals_are_the_same_for_the_same_seed),
         cmocka_unit_test(arrivals_that_are_not_understood_or_have_no_rate_are_refused),
         cmocka_unit_test(a_span_of_the_schedule_is_that_much_message_time),

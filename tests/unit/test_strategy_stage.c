@@ -356,6 +356,50 @@ static void what_follows_a_replaced_order_answers_what_the_replace_answered(void
     assert_true(next.flags & ORDER_AGAIN);
 }
 
+static void send_after_execution(strat_context_t *ctx, const report_t *report)
+{
+    if (report->kind == REPORT_PARTIAL)
+        assert_true(buy(ctx) != 0);
+}
+
+/* The next order, which follows an execution that the venue made of the tick `md_seq`. */
+static order_t order_after_execution(strategy_bench_t *b, const order_t *executed, uint64_t md_seq)
+{
+    report_t report = bench_report(executed, REPORT_PARTIAL, REASON_NONE);
+    report.md_seq = md_seq;
+    report.exec_id = ++b->exec_id;
+    report.qty = 10;
+    report.leaves = 90 - 10 * (uint32_t)b->exec_id;
+    bench_send_report(b, &report);
+    assert_int_equal(bench_settle(b), 0);
+    order_t order = bench_expect_order(b, ORDER_NEW);
+    bench_answer(b, &order, REPORT_REJECTED, REASON_KILL_SWITCH); /* its credit comes back */
+    return order;
+}
+
+static void what_follows_an_execution_is_timed_from_the_tick_that_made_it(void **state)
+{
+    strategy_bench_t *b = *state;
+    script.on_tick = send_one;
+    bench_tick(b, 9, (tick_t){.type = 'S'});
+    order_t first = bench_expect_order(b, ORDER_NEW);
+    bench_answer(b, &first, REPORT_ACCEPTED, REASON_NONE);
+    bench_tick(b, 9, (tick_t){.type = 'S'});
+    order_t second = bench_expect_order(b, ORDER_NEW);
+    assert_true(second.intended > first.intended);
+    script.on_tick = NULL;
+    script.on_report = send_after_execution;
+    const tbus_histogram_t *timed = tbus_bus_histogram(&b->bus, "tick_to_order");
+    assert_int_equal(order_after_execution(b, &first, 2).intended, second.intended);
+    assert_int_equal(order_after_execution(b, &first, 1).intended, first.intended);
+    assert_int_equal(tbus_load_relaxed_u64(&timed->count), 4);
+    /* Not seen here yet, or never named: answered, and not timed. */
+    assert_int_equal(order_after_execution(b, &first, 3).intended, 0);
+    assert_int_equal(order_after_execution(b, &first, 0).intended, 0);
+    assert_int_equal(tbus_load_relaxed_u64(&timed->count), 4);
+    bench_expect_counter(b, "orders.sent", 6);
+}
+
 static void no_more_orders_are_open_than_the_credit_allows(void **state)
 {
     strategy_bench_t *b = *state;
@@ -1014,6 +1058,7 @@ int main(void)
         ON_BENCH(a_full_book_table_fails_the_stage_with_the_key_to_raise),
         ON_BENCH(an_order_names_what_its_strategy_had_seen),
         ON_BENCH(what_follows_a_replaced_order_answers_what_the_replace_answered),
+        ON_BENCH(what_follows_an_execution_is_timed_from_the_tick_that_made_it),
         ON_BENCH(no_more_orders_are_open_than_the_credit_allows),
         ON_BENCH(ids_increase_past_orders_that_stay),
         ON_BENCH(only_a_live_order_of_ours_is_cancelled_and_once),

@@ -90,6 +90,8 @@ json_t *report_build(const run_spec_t *spec, const run_result_t *result)
         object, "rate",
         json_pack("{s:f, s:f}", "target", result->rate_target, "achieved", result->rate_achieved));
     json_object_set_new(object, "seconds", json_real(result->seconds));
+    json_object_set_new(object, "seconds_asked", json_real(result->seconds_asked));
+    json_object_set_new(object, "feed_ended", json_boolean(result->feed_ended));
     json_object_set_new(object, "arrival", json_string(spec->arrival));
     json_object_set_new(object, "hops", hops_report(&result->samples, result->seconds));
     json_object_set_new(object, "worst", worst_array(&result->samples));
@@ -108,6 +110,7 @@ json_t *report_build(const run_spec_t *spec, const run_result_t *result)
 /* ---- the text */
 
 #define FIGURE_WIDTH 9
+#define ALL_OF       0.99 /* the last message of a schedule comes a little before its end */
 
 static double number(const json_t *object, const char *key)
 {
@@ -232,11 +235,14 @@ static void print_head(const json_t *report, FILE *out)
 {
     const json_t *rate = json_object_get(report, "rate");
     char target[GROUPED_MAX], achieved[GROUPED_MAX];
-    fprintf(out, "%s: %s messages/s of %s in %.1f s, %s arrivals\n",
+    double seconds = number(report, "seconds"), asked = number(report, "seconds_asked");
+    fprintf(out, "%s: %s messages/s of %s in %.1f s",
             json_is_true(json_object_get(report, "kept_up")) ? "kept up" : "DID NOT KEEP UP",
             grouped((int64_t)number(rate, "achieved"), achieved),
-            grouped((int64_t)number(rate, "target"), target), number(report, "seconds"),
-            json_string_value(json_object_get(report, "arrival")));
+            grouped((int64_t)number(rate, "target"), target), seconds);
+    if (json_is_true(json_object_get(report, "feed_ended")) && seconds < ALL_OF * asked)
+        fprintf(out, " OF %.1f S, WHEN THE FEED HAD NO MORE", asked);
+    fprintf(out, ", %s arrivals\n", json_string_value(json_object_get(report, "arrival")));
 }
 
 static void print_clock(const json_t *clock, FILE *out)

@@ -4,7 +4,9 @@
  *    schema version command host   tools/measure/provenance.h; host also as in surroundings.h
  *    kept_up           did the pipeline keep the schedule?
  *    rate              target achieved (messages a second)
- *    seconds           of the schedule
+ *    seconds           of the schedule, from its first message to its last
+ *    seconds_asked     --for
+ *    feed_ended        it had no more messages before that time was over
  *    arrival           constant ...
  *    hops[]            of each hop its percentiles, with intervals (hops.h); names as in samples.h.
  *                      The means of the first six add up to that of tick_to_report over the

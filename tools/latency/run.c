@@ -8,23 +8,24 @@
 
 #include "bus/market/session.h"
 #include "bus/run/stamps.h"
+#include "feedsim/pace.h"
+#include "feedsim/source/prepared.h"
 
 #include "tools/latency/collect.h"
+#include "tools/latency/schedule.h"
 #include "tools/latency/stamp_clock.h"
 #include "tools/latency/touched.h"
 #include "tools/run/supervisor.h"
 #include "tools/show/outcome.h"
 
-#define KEPT_UP_SHARE  0.99 /* of the target rate */
-#define FOR_NS         UINT64_C(10000000000)
-#define ROWS_UNKNOWN   UINT64_C(8000000) /* where no rate says how many messages come */
-#define ROWS_MAX       UINT64_C(60000000)
-#define ROWS_SPARE     UINT64_C(65536) /* beyond what the schedule has */
-#define PREPARED_BYTES 88u             /* feedsim/source/prepared.h */
-#define PREPARED_PART  4u              /* of the memory that is available */
-#define CLOCK_LOOKS    20000u
-#define BASE_NAME      "the defaults of busctl latency"
-#define NS_PER_S       1e9
+#define FOR_NS        UINT64_C(10000000000)
+#define ROWS_UNKNOWN  UINT64_C(8000000) /* where no rate says how many messages come */
+#define ROWS_MAX      UINT64_C(60000000)
+#define ROWS_SPARE    UINT64_C(65536) /* beyond what the schedule has */
+#define PREPARED_PART 4u              /* of the memory that is available */
+#define CLOCK_LOOKS   20000u
+#define BASE_NAME     "the defaults of busctl latency"
+#define NS_PER_S      1e9
 
 /* What a measurement has where nothing else is said: a name of its own, since a bus may be at work,
  * and the clock of the host: by that of the market an order waits as long as the model says. */
@@ -103,20 +104,23 @@ static int set(const char *verb, run_spec_t *spec, const char *key, const char *
                : OUTCOME_OK;
 }
 
-/* Times of their own have the feed's messages, or arrivals that were recorded. */
-static int set_speed(const char *verb, run_spec_t *spec, const char *speed)
+static int set_rate(const char *verb, run_spec_t *spec)
 {
-    if (spec->rate > 0)
-        return outcome_usage(verb,
-                             "--rate and --speed exclude each other: messages come at a rate, "
-                             "or as far apart as they were recorded");
-    return set(verb, spec, "feed.pace", speed);
+    snprintf(spec->pace, sizeof spec->pace, "%.3f/s", spec->rate);
+    return set(verb, spec, "feed.pace", spec->pace);
 }
 
-static int set_rate(const char *verb, run_spec_t *spec, double rate)
+/* Arrivals that were recorded, as fast as makes that rate. */
+static int set_recorded_rate(const char *verb, run_spec_t *spec, const char *arrivals)
 {
-    spec->rate = rate;
-    snprintf(spec->pace, sizeof spec->pace, "%.3f/s", rate);
+    tbus_error_t why = {0};
+    double factor;
+    int code = schedule_speed(arrivals, spec->rate, &factor, &why);
+    if (code == -TBUS_ECONFIG)
+        return outcome_usage(verb, "%s", why.text);
+    if (code < 0)
+        return outcome_failed(verb, "%s", why.text);
+    snprintf(spec->pace, sizeof spec->pace, "%.3fx", factor);
     return set(verb, spec, "feed.pace", spec->pace);
 }
 
@@ -143,20 +147,46 @@ static double rate_of(const run_spec_t *spec)
     return strstr(pace, "/s") ? rate : 0;
 }
 
-/* How many messages the schedule has at most. */
-static uint64_t messages_expected(const run_spec_t *spec)
+/* How many messages the schedule has at most; where there is no rate, its times are read. */
+static int expect_messages(const char *verb, run_spec_t *spec)
 {
+    tbus_error_t why = {0};
     double messages = rate_of(spec) * (double)spec->for_ns / NS_PER_S;
-    if (messages < 1)
-        return ROWS_UNKNOWN;
-    return (messages < (double)ROWS_MAX ? (uint64_t)messages : ROWS_MAX) + ROWS_SPARE;
+    uint64_t *due_ns = NULL, count = messages < (double)ROWS_MAX ? (uint64_t)messages : ROWS_MAX;
+    if (messages <= 0 &&
+        schedule_make(&spec->start.config, spec->for_ns, ROWS_MAX, &due_ns, &count, &why) < 0)
+        return outcome_failed(verb, "%s", why.text);
+    free(due_ns);
+    spec->messages = count ? count + ROWS_SPARE : ROWS_UNKNOWN;
+    return OUTCOME_OK;
+}
+
+/* A made-up feed with so many messages, unless that was said. */
+static int set_lasting(const char *verb, run_spec_t *spec, uint64_t messages)
+{
+    if (*spec->source)
+        return OUTCOME_OK;
+    schedule_lasting_feed(config_source(&spec->start.config), messages, spec->source,
+                          sizeof spec->source);
+    return *spec->source ? set(verb, spec, "feed.source", spec->source) : OUTCOME_OK;
+}
+
+/* By its own times it needs as many as it will have in them. */
+static int set_lasting_day(const char *verb, run_spec_t *spec)
+{
+    feed_pace_t pace;
+    bool own_times = strncmp(config_feed(&spec->start.config)->arrivals, "recorded:", 9) != 0;
+    if (feed_pace_parse(config_pace(&spec->start.config), &pace, NULL) < 0 ||
+        pace.kind != FEED_PACE_TIMED || !own_times)
+        return OUTCOME_OK;
+    return set_lasting(verb, spec, schedule_synth_messages(feed_pace_span_ns(&pace, spec->for_ns)));
 }
 
 /* As many as memory has room for. */
 static int set_prepared(const char *verb, run_spec_t *spec)
 {
-    uint64_t messages = messages_expected(spec);
-    uint64_t room = available_bytes() / PREPARED_PART / PREPARED_BYTES;
+    uint64_t messages = spec->messages;
+    uint64_t room = available_bytes() / PREPARED_PART / FEED_PREPARED_BYTES;
     snprintf(spec->prepare, sizeof spec->prepare, "%llu",
              (unsigned long long)(messages < room ? messages : room));
     return set(verb, spec, "feed.prepare", spec->prepare);
@@ -166,16 +196,28 @@ static int set_prepared(const char *verb, run_spec_t *spec)
 static int set_load(const char *verb, const load_options_t *load, run_spec_t *spec)
 {
     bool recorded = load->arrival && strncmp(load->arrival, "recorded:", 9) == 0;
-    int code = OUTCOME_OK;
+    int code;
     if (load->rate && !parse_rate(load->rate, &spec->rate))
         return outcome_usage(
             verb, "--rate %s: messages a second were expected, as 100000, 250k or 1M", load->rate);
-    if (load->speed || recorded)
-        code = set_speed(verb, spec, load->speed ? load->speed : "1x");
-    else if (load->rate)
-        code = set_rate(verb, spec, spec->rate);
+    if (load->rate && load->speed)
+        return outcome_usage(verb,
+                             "--rate and --speed exclude each other: messages come at a rate, "
+                             "or so many times as fast as they were recorded");
+    if (load->rate)
+        code = recorded ? set_recorded_rate(verb, spec, load->arrival) : set_rate(verb, spec);
+    else
+        code = load->speed || recorded
+                   ? set(verb, spec, "feed.pace", load->speed ? load->speed : "1x")
+                   : OUTCOME_OK;
     if (code == OUTCOME_OK && load->arrival)
         code = set(verb, spec, "feed.arrivals", load->arrival);
+    if (code == OUTCOME_OK)
+        code = set_lasting_day(verb, spec);
+    if (code == OUTCOME_OK)
+        code = expect_messages(verb, spec);
+    if (code == OUTCOME_OK)
+        code = set_lasting(verb, spec, spec->messages);
     if (code == OUTCOME_OK)
         code = set_prepared(verb, spec);
     spec->arrival = load->arrival ? load->arrival : load->speed ? "of the feed" : "constant";
@@ -263,12 +305,11 @@ static void note_unsent(const run_spec_t *spec, run_result_t *r)
 {
     const samples_t *s = &r->samples;
     double rate = rate_of(spec);
-    if (s->rows == 0 || rate <= 0 || r->kept_up)
+    if (s->rows == 0 || rate <= 0 || r->kept_up || r->feed_ended)
         return;
     uint64_t last_ns = s->intended_ns[s->rows - 1];
-    uint64_t published_ns = last_ns + s->hops[HOP_PUBLISH].ns[s->rows - 1];
-    if (published_ns + spec->for_ns / 100 < spec->for_ns || last_ns >= spec->for_ns)
-        return; /* the source had no more */
+    if (last_ns >= spec->for_ns)
+        return;
     run_note(r,
              "%.0f messages were due when the time was over and never went out: they are in no "
              "figure",
@@ -305,6 +346,8 @@ static int collect(const char *verb, const run_spec_t *spec, const tbus_stamps_t
     if (stamps->rows[TBUS_STAMP_SERVED] && r->samples.hops[HOP_GATEWAY].count == 0)
         run_note(r, "nobody was connected to the gateway: its hop is not measured");
     find_touched(r);
+    r->seconds_asked = (double)spec->for_ns / NS_PER_S;
+    r->feed_ended = json_is_true(json_object_get(json_object_get(r->summary, "feed"), "ended"));
     run_judge(r);
     note_unsent(spec, r);
     return OUTCOME_OK;
@@ -315,7 +358,7 @@ int run_measure(const char *verb, run_spec_t *spec, run_result_t *out_result)
     static stamp_clock_t clock; /* large, and one run at a time */
     tbus_error_t why = {0};
     tbus_stamps_t stamps;
-    uint64_t messages = messages_expected(spec);
+    uint64_t messages = spec->messages;
     bool ticks = stamp_clock_trusts_counter();
     tbus_stamps_spec_t tables = {.messages = messages,
                                  .answers = messages / 2 + ROWS_SPARE,

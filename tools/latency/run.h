@@ -22,12 +22,14 @@
 
 typedef struct run_spec {
     start_options_t start; /* feed, strategy, layout and all else that start takes */
-    double rate;           /* --rate, messages a second; 0: not given */
+    double rate;           /* --rate, messages a second on average; 0: not given */
     /* as given, "constant", "poisson" ..., or "of the feed"; points into the command line */
     const char *arrival;
     uint64_t for_ns;
-    char pace[32]; /* text of settings; so a spec must not be copied or moved */
+    uint64_t messages; /* that the schedule has at most */
+    char pace[32];     /* text of settings; so a spec must not be copied or moved */
     char prepare[32];
+    char source[TBUS_PARAM_TEXT_MAX + 32]; /* of a made-up feed that is to last; "": as given */
 } run_spec_t;
 
 #define RUN_NOTES_MAX  8u
@@ -50,7 +52,9 @@ typedef struct run_result {
     double rate_achieved; /* messages over the time until the last was seen */
     bool kept_up;
     uint64_t began_ms;      /* ms after 1970: when the first message was wanted */
-    double seconds;         /* of the schedule */
+    double seconds;         /* of the schedule, as far as it came */
+    double seconds_asked;   /* --for */
+    bool feed_ended;        /* before that, because it had no more messages */
     uint64_t messages_lost; /* that the tables had no room for: they are in no sample */
     uint64_t answers_lost;
     run_clock_t clock;

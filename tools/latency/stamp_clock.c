@@ -64,7 +64,7 @@ void stamp_clock_read(stamp_clock_t *c, bool last)
         return;
     for (unsigned i = 0; i < READS_A_TIME; i++) {
         uint64_t before_ns = tbus_clock_ns();
-        uint64_t ticks = tbus_stamps_ticks();
+        uint64_t ticks = tbus_clock_ticks();
         uint64_t wide_ns = tbus_clock_ns() - before_ns;
         if (wide_ns >= narrowest_ns)
             continue;

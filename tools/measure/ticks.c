@@ -7,10 +7,10 @@ double ticks_per_ns(void)
 {
     static double known;
     if (known == 0) {
-        uint64_t ns = tbus_clock_ns(), ticks = ticks_now(), end_ns;
+        uint64_t ns = tbus_clock_ns(), ticks = tbus_clock_ticks(), end_ns;
         while ((end_ns = tbus_clock_ns()) - ns < CALIBRATION_NS) {
         }
-        known = (double)(ticks_now() - ticks) / (double)(end_ns - ns);
+        known = (double)(tbus_clock_ticks() - ticks) / (double)(end_ns - ns);
     }
     return known;
 }

@@ -524,6 +524,8 @@ static void add_pipeline(json_t *summary, const tbus_bus_t *bus, const summary_r
 {
     static const char *const feed_names[] = {"messages", "bytes", "errors", NULL};
     json_t *feed = counters(bus, "feed", feed_names);
+    json_object_set_new(feed, "ended",
+                        json_boolean(counted_value(bus, COUNTED_EVERYBODY, "feed.ended") != 0));
     json_object_set_new(feed, "by_type", counted_below(bus, COUNTED_EVERYBODY, "feed.by_type."));
     add_outlook(feed, bus, run);
 

@@ -9,7 +9,8 @@
  *    schema version command host            tools/measure/provenance.h
  *    machine     steal_share involuntary_switches load busy; null until the run has ended
  *    feed        messages bytes errors by_type.{A,...}; `bytes` are the messages' own: the two
- *                bytes of length that BinaryFILE puts before each are not among them
+ *                bytes of length that BinaryFILE puts before each are not among them; ended: it had
+ *                no more, and is not over because --for was
  *                while it runs, else null: progress (0 to 1, of the input or of --for), left_s, and
  *                in a gap of a paced feed next_in_s and next_at, when the next message is due
  *    topics      NAME.{type,kind,slots,published,tombs,in_doubt,redelivered}
