@@ -99,6 +99,7 @@ static void take(tbus_gap_watch_t *w, const tbus_gap_sums_t *sums, uint64_t now_
 {
     w->sums = w->table->sums = *sums;
     w->looked_ns = now_ns;
+    w->looked_ticks = w->last_ticks;
     w->slept_ns = 0;
     w->cpu = sched_getcpu();
 }
@@ -243,6 +244,11 @@ void tbus_gap_watch_begin(tbus_gap_watch_t *w, const tbus_gaps_t *gaps, uint32_t
     sigaction(SIGCONT, &action, NULL);
     w->schedstat_fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
     w->table = table;
+    w->ns_per_tick_q32 = gaps->ns_per_tick_q32;
+    if (w->ns_per_tick_q32) {
+        w->gap_ticks = (TBUS_GAP_NS_MIN << 32) / w->ns_per_tick_q32;
+        w->look_ticks = (LOOK_NS << 32) / w->ns_per_tick_q32;
+    }
     table->wait_mode = loop->waiter.mode;
     for (uint32_t i = 0; i < loop->stages_count && i < TBUS_INSTANCES_MAX; i++)
         snprintf(table->stages[table->stages_count++], TBUS_NAME_MAX, TBUS_NAME_TEXT,
@@ -262,9 +268,34 @@ static void set_out(tbus_gap_watch_t *w, const tbus_loop_t *loop)
 {
     tbus_gap_sums_t sums = look(w, loop);
     w->last_ns = tbus_clock_ns();
+    w->last_ticks = tbus_clock_ticks();
     take(w, &sums, w->last_ns);
     w->table->cpu = w->cpu;
     w->table->begin_ns = w->last_ns;
+}
+
+/* A turn that was in time, by the counter, and nothing else that would be looked at. */
+static inline bool is_over(tbus_gap_watch_t *w, const tbus_loop_t *loop, enum tbus_turn turn,
+                           uint64_t ticks)
+{
+    if (ticks - w->last_ticks >= w->gap_ticks || turn == TBUS_TURN_SLEPT || w->full_since_ns)
+        return false;
+    return turn != TBUS_TURN_IDLE ||
+           !(w->sleep_open || ticks - w->looked_ticks >= w->look_ticks || blocked(loop));
+}
+
+/* Now, with last_ns brought up to date where turns are told by the counter. */
+static uint64_t look_at_clock(tbus_gap_watch_t *w, uint64_t ticks)
+{
+    uint64_t now_ns = tbus_clock_ns();
+    if (w->ns_per_tick_q32) {
+        unsigned __int128 passed_q32 =
+            (unsigned __int128)(ticks - w->last_ticks) * w->ns_per_tick_q32;
+        uint64_t last_ns = now_ns - (uint64_t)(passed_q32 >> 32);
+        w->last_ns = last_ns > w->last_ns && last_ns <= now_ns ? last_ns : w->last_ns;
+        w->last_ticks = ticks;
+    }
+    return now_ns;
 }
 
 void tbus_gap_watch_turn(tbus_gap_watch_t *w, const tbus_loop_t *loop, enum tbus_turn turn,
@@ -274,7 +305,12 @@ void tbus_gap_watch_turn(tbus_gap_watch_t *w, const tbus_loop_t *loop, enum tbus
         set_out(w, loop);
         return;
     }
-    uint64_t now_ns = tbus_clock_ns();
+    uint64_t ticks = w->ns_per_tick_q32 ? tbus_clock_ticks() : 0;
+    if (TBUS_LIKELY(w->ns_per_tick_q32 && is_over(w, loop, turn, ticks))) {
+        w->last_ticks = ticks;
+        return;
+    }
+    uint64_t now_ns = look_at_clock(w, ticks);
     bool late = now_ns - w->last_ns >= TBUS_GAP_NS_MIN;
     if (turn == TBUS_TURN_IDLE || w->full_since_ns)
         see_full(w, loop, now_ns);

@@ -5,7 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tools/latency/stamp_clock.h"
+#include "tools/measure/ticks.h"
 #include "tools/run/layout.h"
+
+#define Q32 4294967296.0
 
 /* The first stage of the configuration whose kind has one of these traits; or that name. */
 static void find_stages(const config_t *config, evidence_t *e)
@@ -32,6 +36,8 @@ int evidence_begin(const config_t *config, evidence_t *out_evidence, tbus_error_
     int code = tbus_gaps_create(TBUS_GAPS_PROCESSES, &out_evidence->gaps, err);
     if (code < 0)
         return code;
+    if (stamp_clock_trusts_counter())
+        out_evidence->gaps.ns_per_tick_q32 = (uint64_t)(Q32 / ticks_per_ns());
     find_stages(config, out_evidence);
     uint32_t count = layout_allowed_cpus(allowed, SWITCHES_CPUS_MAX);
     for (uint32_t i = 0; i < count; i++)
