@@ -44,3 +44,5 @@ echo
 "$bin/bench_recorded" "${quick[@]}"
 echo
 "$bin/bench_self_cost" "${quick[@]}"
+echo
+"$bin/bench_tails" "${quick[@]}"
