@@ -344,7 +344,7 @@ static void print_words(const bench_t *b)
         printf("%10.0f %-9s %-8s", c->rate, c->by_file ? "recorded" : "constant",
                c->recorded ? "yes" : "no");
         for (int f = 0; f < FIGURES; f++) {
-            char text[2 * FIGURE_MAX];
+            char text[2 * FIGURE_MAX + 8];
             snprintf(text, sizeof text, "%s %sx", figure_ns(median(c->ns[f], b->rounds)).text,
                      figure_ratio(median(c->ratio[f], b->rounds)).text);
             printf(" %16s", text);

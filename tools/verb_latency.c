@@ -8,10 +8,10 @@
 #include "tools/latency/plots.h"
 #include "tools/latency/report.h"
 #include "tools/latency/report_floor.h"
+#include "tools/latency/round.h"
 #include "tools/latency/run.h"
 #include "tools/latency/turns.h"
 #include "tools/latency/until.h"
-#include "tools/measure/sides.h"
 #include "tools/show/outcome.h"
 #include "tools/verbs.h"
 
@@ -34,9 +34,10 @@ static const char help[] =
     "  --out DIR        write there: the samples, report.json, report.html with\n"
     "                   everything drawn, percentiles.svg, and histograms for the\n"
     "                   tools of HdrHistogram (HOP.hgrm, latency.hlog)\n"
-    "  --floor DURATION how much of the schedule is measured again, after the run and\n"
-    "                   on the same CPUs, with nothing but a cache line: what the\n"
-    "                   machine itself adds (default: 5s, or all of a shorter one;\n"
+    "  --floor DURATION how much of the schedule is also measured, half before the run\n"
+    "                   and half after it on the same CPUs, with nothing but a cache\n"
+    "                   line: what the machine itself adds (default: 5s; of --ab of each\n"
+    "                   side, spread over the rounds; of --ladder a tenth at each rate;\n"
     "                   none: not at all)\n"
     "  --json           print the report as a JSON object\n"
     "\n"
@@ -53,29 +54,15 @@ static const char help[] =
     "  --compare A B    the same of two runs that are over, from their directories of\n"
     "                   --out; measures nothing\n"
     "\n"
+    "  --no-subscriber  connect nobody to the gateway (--gateway); else a subscriber on\n"
+    "                   this host takes all messages, so that its hop has figures\n"
+    "\n"
     "All options of `busctl start` but these say which pipeline: --feed, --strategy,\n"
     "--layout, --wait, --journal, --gateway, --name (default: latency), -c, --set ...\n"
     "Orders go by the clock of the host (venue.clock) unless told otherwise.\n"
     "\n"
     "example: busctl latency --rate 250k --for 10s --layout fused\n"
     "         busctl latency --rate 250k --ab '--wait spin' '--wait park'\n";
-
-/* A report without it is a report. */
-static void add_floor(const char *verb, const latency_options_t *o, const run_result_t *result,
-                      json_t *object)
-{
-    tbus_error_t why = {0};
-    sides_signals_t before;
-    if (!o->floor_ns)
-        return;
-    sides_hold_signals(&before);
-    if (report_add_floor(object, &result->evidence, &result->samples, o->floor_ns, &why) < 0) {
-        fprintf(stderr, "%s: the floor was not measured: %s\n", verb, why.text);
-        json_array_append_new(json_object_get(object, "notes"),
-                              json_sprintf("the floor was not measured: %s", why.text));
-    }
-    sides_restore_signals(&before);
-}
 
 typedef struct drawn {
     const json_t *report;
@@ -110,14 +97,14 @@ static int write_out(const char *verb, const output_t *o, const run_result_t *re
     return code == OUTCOME_OK ? output_files(verb, o, report, draw, &drawn) : code;
 }
 
-/* `until`: what --until-ci came to; NULL: it was not asked for. */
+/* `until`: what --until-ci came to; NULL: it was not asked for. So is `floor`. */
 static int report(const char *verb, const latency_options_t *o, const run_spec_t *spec,
-                  const run_result_t *result, json_t *until)
+                  const run_result_t *result, json_t *until, const floor_slices_t *floor)
 {
     json_t *object = report_build(spec, result);
     if (!object)
         return outcome_failed(verb, "no memory for the report");
-    add_floor(verb, o, result, object);
+    report_add_floor(object, floor);
     if (until)
         json_object_set(object, "until_ci", until);
     int printed, code = write_out(verb, &o->output, result, object);
@@ -136,17 +123,40 @@ static int report(const char *verb, const latency_options_t *o, const run_spec_t
     return until ? until_outcome(verb, until) : OUTCOME_OK;
 }
 
+/* A report without it is a report, with a note. */
+static void measure_floor_after(floor_slices_t *floor, const latency_options_t *o,
+                                const run_spec_t *spec, run_result_t *result, tbus_error_t *why)
+{
+    uint64_t for_ns = floor_slices_empty(floor) ? o->floor_ns : o->floor_ns / 2;
+    round_progress("the floor, after the run");
+    if (why->code == 0)
+        (void)floor_slices_again(floor, spec, &result->samples, for_ns, "after", why);
+    round_progress_end();
+    if (why->code)
+        run_note(result, "the floor was not measured to its end: %.180s", why->text);
+}
+
 /* One run, or as many as --until-ci takes, of which the last is reported. */
 static int measure(int argc, char **argv, const latency_options_t *o, run_spec_t *spec)
 {
     run_result_t result = {0};
     json_t *until = NULL;
+    tbus_error_t why = {0};
+    floor_slices_t *floor = o->floor_ns ? floor_slices_create() : NULL;
+    if (floor) {
+        round_progress("the floor, before the run");
+        (void)floor_slices_before(floor, spec, o->floor_ns / 2, &why);
+        round_progress_end();
+    }
     int code = o->mode == LATENCY_UNTIL
                    ? until_measure(argc, argv, o->until_share, o->max_ns, spec, &result, &until)
                    : run_measure(argv[0], spec, &result);
+    if (code == OUTCOME_OK && floor)
+        measure_floor_after(floor, o, spec, &result, &why);
     if (code == OUTCOME_OK)
-        code = report(argv[0], o, spec, &result, until);
+        code = report(argv[0], o, spec, &result, until, floor);
     json_decref(until);
+    floor_slices_destroy(floor);
     run_result_clear(&result);
     return code;
 }
@@ -166,8 +176,8 @@ int verb_latency(int argc, char **argv)
     if (spec.start.help)
         return outcome_help(argv[0], help);
     if (o.mode == LATENCY_TURNS)
-        return turns_measure(argc, argv, o.a, o.b, o.rounds, &o.output);
+        return turns_measure(argc, argv, &o);
     if (o.mode == LATENCY_LADDER)
-        return ladder_climb(argc, argv, &o.output);
+        return ladder_climb(argc, argv, &o);
     return measure(argc, argv, &o, &spec);
 }

@@ -119,6 +119,48 @@ static void a_feed_that_ends_before_the_time_is_over_says_so_first(void **state)
     assert_true(said && line_end && said < line_end);
 }
 
+static void
+the_floor_is_measured_before_and_after_and_all_hops_are_told_as_its_multiples(void **state)
+{
+    fixture_t *f = *state;
+    assert_int_equal(run(f, "latency", LATENCY, NULL), 0);
+    json_t *report = result_of(f);
+    const json_t *floor = json_object_get(report, "floor");
+    const json_t *slices = json_object_get(floor, "slices");
+    assert_int_equal(json_array_size(slices), 2);
+    for (size_t i = 0; i < 2; i++)
+        assert_string_equal(json_string_value(json_object_get(json_array_get(slices, i), "when")),
+                            i ? "after" : "before");
+    const json_t *ratios = json_object_get(floor, "ratios");
+    for (size_t i = 0; i < sizeof path / sizeof *path; i++) {
+        const json_t *hop = hop_of(report, path[i]), *line = json_object_get(floor, "paced_line");
+        double ratio = json_real_value(json_object_get(json_object_get(ratios, path[i]), "p50"));
+        double expected = (double)integer(hop, "p50") / (double)integer(line, "p50");
+        assert_true(ratio > 0.999 * expected && ratio < 1.001 * expected);
+    }
+    json_decref(report);
+}
+
+/* A subscriber of our own is connected to a gateway, unless told not to. */
+static void the_gateway_has_figures_because_somebody_is_connected(void **state)
+{
+    fixture_t *f = *state;
+    assert_int_equal(run(f, "latency", LATENCY, "--floor", "none", "--for", "1s", "--gateway",
+                         "127.0.0.1:0", NULL),
+                     0);
+    json_t *report = result_of(f);
+    assert_true(integer(hop_of(report, "gateway"), "count") > 0);
+    json_decref(report);
+    program_clear(&f->start);
+    assert_int_equal(run(f, "latency", LATENCY, "--floor", "none", "--no-subscriber", "--gateway",
+                         "127.0.0.1:0", NULL),
+                     0);
+    report = result_of(f);
+    json_t *note = json_array_get(json_object_get(report, "notes"), 0);
+    assert_non_null(strstr(json_string_value(note), "nobody was connected to the gateway"));
+    json_decref(report);
+}
+
 /* In market time, recorded, each stage in a process of its own; and then as that was recorded. */
 static void what_is_beside_the_path_is_measured_where_it_is_on(void **state)
 {
@@ -252,6 +294,8 @@ int main(void)
         TEST(hops_of_the_worst_messages_and_means_add_up),
         TEST(a_run_that_could_not_keep_up_says_so_first),
         TEST(a_feed_that_ends_before_the_time_is_over_says_so_first),
+        TEST(the_floor_is_measured_before_and_after_and_all_hops_are_told_as_its_multiples),
+        TEST(the_gateway_has_figures_because_somebody_is_connected),
         TEST(what_is_beside_the_path_is_measured_where_it_is_on),
         TEST(out_leaves_samples_and_the_report),
         TEST(what_out_left_is_compared_and_drawn),

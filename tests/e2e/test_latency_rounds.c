@@ -38,6 +38,10 @@ static void rounds_in_turns_are_compared_and_too_few_tell_nothing(void **state)
     assert_string_equal(string(verdict, "verdict"), "cannot_tell");
     assert_int_equal(json_integer_value(json_object_get(verdict, "rounds")), 2);
     assert_int_equal(json_integer_value(json_object_get(verdict, "rounds_min")), 8);
+    const json_t *floor = json_object_get(verdict, "floor"), *side;
+    const char *name;
+    json_object_foreach((json_t *)floor, name, side)
+        assert_int_equal(json_array_size(json_object_get(side, "slices")), 2);
     const json_t *rounds = json_object_get(verdict, "judged_rounds");
     assert_int_equal(json_array_size(json_object_get(rounds, "a")), 2);
     assert_int_equal(json_array_size(json_object_get(rounds, "b")), 2);

@@ -25,6 +25,12 @@ typedef struct measured {
     uint32_t *ping_pong_ns;              /* written by: the first side */
 } measured_t;
 
+/* After the beginning. */
+static inline uint64_t due_ns(const measured_t *m, size_t i)
+{
+    return m->spec->due_ns[i] - m->spec->origin_ns;
+}
+
 /* Shorter than 8 x PAUSE: what is measured is the line. */
 static inline void look_again(void)
 {
@@ -57,7 +63,7 @@ static uint64_t wait_until(uint64_t ns)
 static void send_in_time(const measured_t *m, uint64_t begin_ns)
 {
     for (size_t i = 0; i < m->spec->count; i++) {
-        wait_until(begin_ns + m->spec->due_ns[i]);
+        wait_until(begin_ns + due_ns(m, i));
         tbus_store_release_u64(m->lines[0], i + 1); /* hint: the word is the message */
     }
 }
@@ -72,7 +78,7 @@ static void watch_the_line(const measured_t *m, uint64_t begin_ns)
         }
         uint64_t now_ns = tbus_clock_ns();
         for (; seen < number; seen++)
-            m->latency_ns[seen] = now_ns - begin_ns - m->spec->due_ns[seen];
+            m->latency_ns[seen] = now_ns - begin_ns - due_ns(m, seen);
     }
 }
 
@@ -80,10 +86,10 @@ static void watch_the_line(const measured_t *m, uint64_t begin_ns)
 static void send_and_look(const measured_t *m, uint64_t begin_ns)
 {
     for (size_t i = 0; i < m->spec->count; i++) {
-        wait_until(begin_ns + m->spec->due_ns[i]);
+        wait_until(begin_ns + due_ns(m, i));
         tbus_store_release_u64(m->lines[0], i + 1); /* hint: the word is the message */
         (void)tbus_load_acquire_u64(m->lines[0]);   /* hint: the same */
-        m->latency_ns[i] = tbus_clock_ns() - begin_ns - m->spec->due_ns[i];
+        m->latency_ns[i] = tbus_clock_ns() - begin_ns - due_ns(m, i);
     }
 }
 
@@ -108,9 +114,9 @@ static int hiccup(side_t *me, void *context)
     uint64_t *latency_ns = m->hiccup_ns[me->index];
     uint64_t begin_ns = agree_on_begin(me, m);
     for (size_t i = 0; i < m->spec->count;) {
-        uint64_t now_ns = wait_until(begin_ns + m->spec->due_ns[i]);
-        for (; i < m->spec->count && begin_ns + m->spec->due_ns[i] <= now_ns; i++)
-            latency_ns[i] = now_ns - begin_ns - m->spec->due_ns[i];
+        uint64_t now_ns = wait_until(begin_ns + due_ns(m, i));
+        for (; i < m->spec->count && begin_ns + due_ns(m, i) <= now_ns; i++)
+            latency_ns[i] = now_ns - begin_ns - due_ns(m, i);
     }
     return 0;
 }
@@ -159,7 +165,7 @@ static int measure_all(const measured_t *m, tbus_error_t *err)
 {
     uint32_t cpus = m->spec->cpus_count;
     unsigned line_sides = cpus > 1 ? 2 : 1;
-    uint64_t limit_ns = m->spec->due_ns[m->spec->count - 1] + GRACE_NS;
+    uint64_t limit_ns = due_ns(m, m->spec->count - 1) + GRACE_NS;
     int code = 0;
     if (line_sides == 2)
         code = run_sides(m, "ping-pong", 2, ping_pong, GRACE_NS, err);
@@ -173,6 +179,8 @@ static int check(const floor_spec_t *spec, tbus_error_t *err)
     if (spec->count == 0 || spec->cpus_count == 0 || spec->cpus_count > FLOOR_CPUS_MAX)
         return tbus_fail(err, -EINVAL, "floor: no schedule, or none of 1 to %u CPUs",
                          FLOOR_CPUS_MAX);
+    if (spec->due_ns[0] < spec->origin_ns)
+        return tbus_fail(err, -EINVAL, "floor: the first message is due before it begins");
     for (size_t i = 1; i < spec->count; i++)
         if (spec->due_ns[i] < spec->due_ns[i - 1])
             return tbus_fail(err, -EINVAL, "floor: message %zu is due before the one before it", i);

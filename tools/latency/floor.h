@@ -36,8 +36,10 @@ typedef struct floor_spec {
     /* the first is the CPU of who publishes, the second that of who answers; SIDES_ANYWHERE: not
      * pinned */
     int cpus[FLOOR_CPUS_MAX];
-    const uint64_t *due_ns; /* ascending, from the beginning of the schedule; not owned */
-    size_t count;           /* at least 1 */
+    /* ascending, on the clock of a schedule whose `origin_ns` is when this begins; not owned */
+    const uint64_t *due_ns;
+    size_t count;       /* at least 1 */
+    uint64_t origin_ns; /* at most the first of them */
 } floor_spec_t;
 
 /* One latency in ns for each message of the schedule, in its order, except ping_pong_ns. */

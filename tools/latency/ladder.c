@@ -8,6 +8,7 @@
 #include "tools/latency/hops.h"
 #include "tools/latency/page.h"
 #include "tools/latency/report.h"
+#include "tools/latency/report_floor.h"
 #include "tools/latency/round.h"
 #include "tools/measure/format.h"
 #include "tools/measure/provenance.h"
@@ -20,6 +21,8 @@
 #define STEPS_DOWN   6
 #define CLOSE        1.1 /* of two rates: the knee lies between them, and that will do */
 #define FIGURE_WIDTH 9
+#define RATIO_WIDTH  8
+#define FLOOR_PART   10 /* of the floor that is asked for at each rate */
 
 typedef struct ladder {
     round_line_t line;
@@ -27,6 +30,8 @@ typedef struct ladder {
     json_t *rungs;
     ladder_search_t search;
     bool stopped;
+    uint64_t floor_ns;     /* of the run at half of the knee */
+    tbus_error_t no_floor; /* why it is not measured any more */
     char rate[32];
 } ladder_t;
 
@@ -42,7 +47,7 @@ static double target_of(const json_t *rung)
 }
 
 /* In the order of rates. */
-static void add_rung(ladder_t *l, double rate, const run_result_t *result)
+static void add_rung(ladder_t *l, double rate, const run_result_t *result, const json_t *floor)
 {
     json_t *hops = hops_report(&result->samples, result->seconds), *hop;
     size_t i, at = 0;
@@ -53,11 +58,27 @@ static void add_rung(ladder_t *l, double rate, const run_result_t *result)
         json_object_set_new(hop, "target", json_real(rate));
         json_object_set_new(hop, "achieved", json_real(result->rate_achieved));
         json_object_set_new(hop, "kept_up", json_boolean(result->kept_up));
+        json_object_set_new(hop, "floor", json_deep_copy(floor));
+        if (json_is_object(floor))
+            json_object_set_new(json_object_get(hop, "floor"), "ratios", floor_ratios(hop, floor));
         while (at < json_array_size(l->rungs) && target_of(json_array_get(l->rungs, at)) < rate)
             at++;
         json_array_insert(l->rungs, at, hop);
     }
     json_decref(hops);
+}
+
+/* Of the rung's own schedule; a new reference. Where it is not kept, that would be of no use. */
+static json_t *floor_of_rung(ladder_t *l, const run_result_t *result)
+{
+    uint64_t for_ns = l->floor_ns / FLOOR_PART;
+    floor_slices_t *f =
+        for_ns && result->kept_up && l->no_floor.code == 0 ? floor_slices_create() : NULL;
+    if (f)
+        (void)floor_slices_again(f, &l->spec, &result->samples, for_ns, "after", &l->no_floor);
+    json_t *object = floor_slices_json(f);
+    floor_slices_destroy(f);
+    return object;
 }
 
 static void set_rate(ladder_t *l, double rate)
@@ -81,7 +102,9 @@ static int try_rate(ladder_t *l, double rate)
             return code;
         bool kept = result.kept_up;
         if (!l->stopped && (kept || i == TRIES - 1)) {
-            add_rung(l, rate, &result);
+            json_t *floor = floor_of_rung(l, &result);
+            add_rung(l, rate, &result, floor);
+            json_decref(floor);
             ladder_found(&l->search, rate, kept);
         }
         run_result_clear(&result);
@@ -117,11 +140,14 @@ static int climb(ladder_t *l)
     int code = OUTCOME_OK;
     while (code == OUTCOME_OK && !l->stopped && (rate = ladder_next(&l->search)) > 0)
         code = try_rate(l, rate);
-    round_progress("%s", "");
+    round_progress_end();
     return code;
 }
 
 /* ---- what is said */
+
+static const char *const ratio_keys[] = {"p50", "p99", "p99_99"};
+#define RATIOS (sizeof ratio_keys / sizeof *ratio_keys)
 
 static void print_rung(const json_t *rung)
 {
@@ -133,6 +159,12 @@ static void print_rung(const json_t *rung)
         const json_t *ns = json_object_get(rung, hop_percentiles[p].key);
         printf(" %*s", FIGURE_WIDTH,
                figure_ns(json_is_number(ns) ? json_number_value(ns) : NAN).text);
+    }
+    const json_t *ratios = json_object_get(json_object_get(rung, "floor"), "ratios");
+    for (size_t i = 0; i < RATIOS; i++) {
+        const json_t *ratio = json_object_get(ratios, ratio_keys[i]);
+        printf(" %*s", RATIO_WIDTH,
+               figure_ratio(json_is_number(ratio) ? json_number_value(ratio) : NAN).text);
     }
     putchar('\n');
 }
@@ -150,8 +182,9 @@ static void print_ladder(const json_t *ladder)
     printf("\n%12s %12s %-8s", "intended/s", "achieved/s", "kept up");
     for (size_t p = 0; p < HOP_PERCENTILES; p++)
         printf(" %*s", FIGURE_WIDTH, hop_percentiles[p].name);
-    putchar('\n');
+    puts("    p50 x    p99 x p99.99 x");
     json_array_foreach(json_object_get(ladder, "rungs"), i, rung) print_rung(rung);
+    puts("x: times the floor of that rate: p50 and p99 the paced line's, p99.99 the hiccup's");
 }
 
 typedef struct drawn {
@@ -166,10 +199,12 @@ static int draw(FILE *page, const void *context)
 }
 
 /* `half`: the run at half of the knee; NULL: it was not made. */
-static json_t *object_of(const ladder_t *l, const run_result_t *half)
+static json_t *object_of(const ladder_t *l, const run_result_t *half, const floor_slices_t *floor)
 {
     json_t *object = half ? report_build(&l->spec, half) : json_object();
-    if (!half)
+    if (half)
+        report_add_floor(object, floor);
+    else
         provenance_add(object, SCHEMA);
     json_object_set_new(object, "ladder",
                         json_pack("{s:o, s:s, s:O}", "knee",
@@ -178,10 +213,11 @@ static json_t *object_of(const ladder_t *l, const run_result_t *half)
     return object;
 }
 
-static int report(const ladder_t *l, const run_result_t *half, const output_t *o)
+static int report(const ladder_t *l, const run_result_t *half, const floor_slices_t *floor,
+                  const output_t *o)
 {
     const char *verb = l->line.argv[0];
-    json_t *object = object_of(l, half);
+    json_t *object = object_of(l, half, floor);
     const drawn_t drawn = {object, half ? &half->samples : NULL};
     int code = output_files(verb, o, object, draw, &drawn);
     if (code == OUTCOME_OK && o->json) {
@@ -202,7 +238,7 @@ static int finish(ladder_t *l, const output_t *o)
 {
     run_result_t half;
     if (l->stopped || l->search.kept == 0) {
-        int code = report(l, NULL, o);
+        int code = report(l, NULL, NULL, o);
         return code != OUTCOME_OK || l->stopped
                    ? code
                    : outcome_failed(l->line.argv[0],
@@ -210,16 +246,29 @@ static int finish(ladder_t *l, const output_t *o)
                                     "be measured here",
                                     l->search.not_kept);
     }
+    floor_slices_t *floor = l->floor_ns ? floor_slices_create() : NULL;
     set_rate(l, l->search.kept / 2);
-    int code = round_measure(&l->line, &l->spec, &half, &l->stopped);
-    if (code != OUTCOME_OK)
-        return code;
-    code = report(l, &half, o);
-    run_result_clear(&half);
+    int code = round_parse(&l->line, &l->spec);
+    round_progress("ladder: half of the knee");
+    if (code == OUTCOME_OK && floor && l->no_floor.code == 0)
+        (void)floor_slices_before(floor, &l->spec, l->floor_ns / 2, &l->no_floor);
+    if (code == OUTCOME_OK)
+        code = round_measure(&l->line, &l->spec, &half, &l->stopped);
+    if (code == OUTCOME_OK) {
+        if (floor && l->no_floor.code == 0)
+            (void)floor_slices_again(floor, &l->spec, &half.samples, l->floor_ns / 2, "after",
+                                     &l->no_floor);
+        if (l->no_floor.code)
+            run_note(&half, "the floor was not measured to its end: %.180s", l->no_floor.text);
+        round_progress_end();
+        code = report(l, &half, floor, o);
+        run_result_clear(&half);
+    }
+    floor_slices_destroy(floor);
     return code;
 }
 
-int ladder_climb(int argc, char **argv, const output_t *o)
+int ladder_climb(int argc, char **argv, const latency_options_t *o)
 {
     ladder_t *l = calloc(1, sizeof *l);
     if (!l)
@@ -229,14 +278,15 @@ int ladder_climb(int argc, char **argv, const output_t *o)
                              .defaults = {"--for", "2s", "--rate", "25k"},
                              .defaults_count = 4};
     l->rungs = json_array();
-    int code = output_directory(argv[0], o);
+    l->floor_ns = o->floor_ns;
+    int code = output_directory(argv[0], &o->output);
     if (code == OUTCOME_OK)
         code = round_parse(&l->line, &l->spec);
     l->search.first = l->spec.rate;
     if (code == OUTCOME_OK)
         code = climb(l);
     if (code == OUTCOME_OK)
-        code = finish(l, o);
+        code = finish(l, &o->output);
     json_decref(l->rungs);
     free(l);
     return code;

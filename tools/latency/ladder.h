@@ -7,19 +7,21 @@
  *
  *    ladder.knee     the highest rate that was kept, messages a second; null: none was
  *    ladder.hop      whose percentiles the rungs have: tick_to_seen, which every message has
- *    ladder.rungs[]  from slow to fast: target achieved kept_up, and the percentiles of hops.h
+ *    ladder.rungs[]  from slow to fast: target achieved kept_up, the percentiles of hops.h, and
+ *                    floor, of the rung's own schedule right after it (floor_slices.h), with
+ *                    ratios
  */
 #ifndef TICKBUS_TOOLS_LATENCY_LADDER_H
 #define TICKBUS_TOOLS_LATENCY_LADDER_H
 
 #include <stdbool.h>
 
-#include "tools/latency/output.h"
+#include "tools/latency/options.h"
 
 /* argv: as of a run; its --rate is the first rung (default 25k), and a rung takes two seconds where
  * --for says nothing else. OUTCOME_FAILED: also when no rate is kept, down to a 64th of the first:
  * the rungs are printed, and stderr says that it cannot be measured here. */
-int ladder_climb(int argc, char **argv, const output_t *o);
+int ladder_climb(int argc, char **argv, const latency_options_t *o);
 
 /* The search alone; all zeros but `first` at the beginning. Declared for tests. */
 typedef struct ladder_search {

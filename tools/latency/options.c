@@ -131,9 +131,10 @@ int latency_options_take(int *argc, char **argv, latency_options_t *out)
     *argc = left;
     for (int i = 1; i < left; i++)
         out->output.json = out->output.json || strcmp(argv[i], "--json") == 0;
-    if ((out->strict || out->floor_asked) && out->mode != LATENCY_RUN && out->mode != LATENCY_UNTIL)
-        return outcome_usage(
-            argv[0], "--strict and --floor are of one run: not of --compare, --ab, --ladder");
+    if (out->strict && out->mode != LATENCY_RUN && out->mode != LATENCY_UNTIL)
+        return outcome_usage(argv[0], "--strict is of one run: not of --compare, --ab, --ladder");
+    if (out->floor_asked && out->mode == LATENCY_COMPARE)
+        return outcome_usage(argv[0], "--floor: --compare measures nothing");
     for (int i = 1; out->mode == LATENCY_COMPARE && i < left; i++)
         if (strcmp(argv[i], "--json") != 0)
             return outcome_usage(argv[0],

@@ -25,7 +25,7 @@ typedef struct latency_options {
     const char *a;    /* of --compare and --ab; point into the command line */
     const char *b;
     uint32_t rounds;
-    uint64_t floor_ns;  /* of the schedule that is measured again; 0: none */
+    uint64_t floor_ns;  /* of the schedule that the floor is measured on; 0: none */
     double until_share; /* 0.05 */
     uint64_t max_ns;
 } latency_options_t;

@@ -89,14 +89,15 @@ static void card(FILE *out, const char *when, const char *take, const char *why)
 static void rate_card(FILE *out, const json_t *report)
 {
     const json_t *rate = json_object_get(report, "rate");
-    char take[64], why[128], target[GROUPED_MAX], achieved[GROUPED_MAX];
+    char take[64], why[192], target[GROUPED_MAX], achieved[GROUPED_MAX];
     if (!rate)
         return;
     snprintf(take, sizeof take, "%s messages/s",
              grouped((int64_t)number(rate, "achieved"), achieved));
-    snprintf(why, sizeof why, "of %s, %s arrivals, %.1f s",
+    bool ended = json_is_true(json_object_get(report, "feed_ended"));
+    snprintf(why, sizeof why, "of %s, %s arrivals, %.1f s%s",
              grouped((int64_t)number(rate, "target"), target), string(report, "arrival"),
-             number(report, "seconds"));
+             number(report, "seconds"), ended ? ", when the feed had no more" : "");
     card(out, json_is_true(json_object_get(report, "kept_up")) ? "kept up" : "did not keep up",
          take, why);
 }
@@ -325,12 +326,13 @@ static void floor_table(FILE *out, const json_t *report)
     const char *name;
     if (json_object_size(floor) == 0)
         return;
-    fputs("<h2>The floor: what the machine itself adds</h2>\n<p>After the run, on its CPUs and its "
-          "schedule: a cache line that is handed over (paced line), a loop that only looks at the "
-          "clock (hiccup), and half of a round trip of the line at full speed. Below: how many "
-          "times the floor our latency is; p99.99 over the hiccup, the others over the paced "
-          "line.</p>\n",
-          out);
+    fputs(
+        "<h2>The floor: what the machine itself adds</h2>\n<p>Before the run and after it, on its "
+        "CPUs and its schedule: a cache line that is handed over (paced line), a loop that only "
+        "looks at the clock (hiccup), and half of a round trip of the line at full speed. Below: "
+        "how many times the floor our latency is; p99.99 over the hiccup, the others over the "
+        "paced line.</p>\n",
+        out);
     begin_table(out, "floor", headings);
     floor_row(out, "paced line", json_object_get(floor, "paced_line"), figure_ns);
     floor_row(out, "hiccup", json_object_get(floor, "hiccup"), figure_ns);

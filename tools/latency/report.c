@@ -240,8 +240,10 @@ static void print_head(const json_t *report, FILE *out)
             json_is_true(json_object_get(report, "kept_up")) ? "kept up" : "DID NOT KEEP UP",
             grouped((int64_t)number(rate, "achieved"), achieved),
             grouped((int64_t)number(rate, "target"), target), seconds);
-    if (json_is_true(json_object_get(report, "feed_ended")) && seconds < ALL_OF * asked)
-        fprintf(out, " OF %.1f S, WHEN THE FEED HAD NO MORE", asked);
+    bool ended = json_is_true(json_object_get(report, "feed_ended"));
+    if (seconds < ALL_OF * asked && (ended || json_is_true(json_object_get(report, "kept_up"))))
+        fprintf(out, " OF %.1f S, WHEN %s", asked,
+                ended ? "THE FEED HAD NO MORE" : "NO MORE WAS DUE, OR IT WAS STOPPED");
     fprintf(out, ", %s arrivals\n", json_string_value(json_object_get(report, "arrival")));
 }
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tools/show/outcome.h"
+#include "tools/show/terminal.h"
 
 typedef struct held_back {
     int talk; /* what was said goes here; -1: it is not held back */
@@ -92,11 +93,20 @@ int round_measure(const round_line_t *line, run_spec_t *spec, run_result_t *out_
 void round_progress(const char *format, ...)
 {
     va_list arguments;
+    bool dumb = terminal_is_dumb();
     if (!isatty(STDERR_FILENO))
         return;
-    fputs("\r\033[K", stderr);
+    fputs(dumb ? "" : "\r\033[K", stderr);
     va_start(arguments, format);
     vfprintf(stderr, format, arguments);
     va_end(arguments);
+    fputs(dumb ? "\n" : "", stderr);
+    fflush(stderr);
+}
+
+void round_progress_end(void)
+{
+    if (isatty(STDERR_FILENO) && !terminal_is_dumb())
+        fputs("\r\033[K", stderr);
     fflush(stderr);
 }

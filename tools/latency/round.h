@@ -30,7 +30,10 @@ int round_parse(const round_line_t *line, run_spec_t *out_spec);
 int round_measure(const round_line_t *line, run_spec_t *spec, run_result_t *out_result,
                   bool *out_stopped);
 
-/* The line on a terminal, in place of the one before; nothing on anything else. "": none. */
+/* The line on a terminal, in place of the one before (on a dumb one below it); nothing on anything
+ * else. */
 void round_progress(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* No line any more. */
+void round_progress_end(void);
 
 #endif

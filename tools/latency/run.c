@@ -14,6 +14,7 @@
 #include "tools/latency/collect.h"
 #include "tools/latency/schedule.h"
 #include "tools/latency/stamp_clock.h"
+#include "tools/latency/subscriber.h"
 #include "tools/latency/touched.h"
 #include "tools/run/supervisor.h"
 #include "tools/show/outcome.h"
@@ -69,6 +70,7 @@ typedef struct load_options {
     const char *rate;
     const char *arrival;
     const char *speed;
+    bool no_subscriber;
 } load_options_t;
 
 /* The options of the pipeline go to start_options_parse, ours are taken out. */
@@ -83,6 +85,10 @@ static int split(int argc, char **argv, char **out_rest, int *out_count, load_op
     int count = 0;
     for (int i = 0; i < argc; i++) {
         size_t k = 0;
+        if (i > 0 && strcmp(argv[i], "--no-subscriber") == 0) {
+            out_load->no_subscriber = true;
+            continue;
+        }
         while (k < sizeof ours / sizeof *ours &&
                (i == 0 || !takes_value(argc, argv, &i, ours[k].name, ours[k].value)))
             k++;
@@ -246,6 +252,7 @@ int run_spec_parse(int argc, char **argv, run_spec_t *out_spec)
     if (out_spec->start.for_ns == 0)
         out_spec->start.for_ns = FOR_NS;
     out_spec->for_ns = out_spec->start.for_ns;
+    out_spec->no_subscriber = load.no_subscriber;
     return set_load(argv[0], &load, out_spec);
 }
 
@@ -294,9 +301,24 @@ static uint32_t optional_columns(const run_spec_t *spec)
     return columns;
 }
 
-static void watch(void *context)
+typedef struct watched {
+    stamp_clock_t *clock;
+    subscriber_t subscriber;
+} watched_t;
+
+static void watch(void *context, const tbus_bus_t *bus)
 {
-    stamp_clock_read(context, false);
+    watched_t *w = context;
+    stamp_clock_read(w->clock, false);
+    subscriber_tell(&w->subscriber, bus);
+}
+
+/* Without it the hop of the gateway has no figures, and a note says so. */
+static void start_subscriber(const run_spec_t *spec, watched_t *w, run_result_t *r)
+{
+    tbus_error_t why = {0};
+    if (!spec->no_subscriber && subscriber_start(&spec->start.config, &w->subscriber, &why) < 0)
+        run_note(r, "%.200s", why.text);
 }
 
 /* A pipeline that is behind when the time is over is asked for no more: what was due by then is
@@ -344,7 +366,8 @@ static int collect(const char *verb, const run_spec_t *spec, const tbus_stamps_t
         run_note(r, "%llu orders came after the tables were full: they are not measured",
                  (unsigned long long)r->answers_lost);
     if (stamps->rows[TBUS_STAMP_SERVED] && r->samples.hops[HOP_GATEWAY].count == 0)
-        run_note(r, "nobody was connected to the gateway: its hop is not measured");
+        run_note(r, "nobody was connected to the gateway: its hop is not measured%s",
+                 spec->no_subscriber ? "" : " (it asks for users, whose passwords are not known)");
     find_touched(r);
     r->seconds_asked = (double)spec->for_ns / NS_PER_S;
     r->feed_ended = json_is_true(json_object_get(json_object_get(r->summary, "feed"), "ended"));
@@ -375,6 +398,8 @@ int run_measure(const char *verb, run_spec_t *spec, run_result_t *out_result)
         tbus_stamps_destroy(&stamps);
         return outcome_failed(verb, "%s", why.text);
     }
+    watched_t watched = {.clock = &clock, .subscriber = {.fd = -1}};
+    start_subscriber(spec, &watched, out_result);
     stamp_clock_init(&clock, ticks);
     stamp_clock_read(&clock, false);
     supervisor_request_t request = {.verb = verb,
@@ -384,9 +409,10 @@ int run_measure(const char *verb, run_spec_t *spec, run_result_t *out_result)
                                     .stamps = &stamps,
                                     .gaps = &out_result->evidence.gaps,
                                     .watch = watch,
-                                    .watch_context = &clock,
+                                    .watch_context = &watched,
                                     .summary = &out_result->summary};
     int code = supervisor_run(&request);
+    subscriber_end(&watched.subscriber);
     stamp_clock_read(&clock, true);
     if (evidence_end(&out_result->evidence) < 0)
         run_note(out_result, "no memory for what is known of switches: causes are without names");

@@ -22,6 +22,7 @@
 
 typedef struct run_spec {
     start_options_t start; /* feed, strategy, layout and all else that start takes */
+    bool no_subscriber;    /* --no-subscriber: nobody is connected to its gateway by us */
     double rate;           /* --rate, messages a second on average; 0: not given */
     /* as given, "constant", "poisson" ..., or "of the feed"; points into the command line */
     const char *arrival;

@@ -8,6 +8,7 @@
 #include <tickbus/clock.h>
 
 #include "tools/latency/page.h"
+#include "tools/latency/report_floor.h"
 #include "tools/latency/round.h"
 #include "tools/latency/verdict.h"
 #include "tools/measure/provenance.h"
@@ -20,14 +21,17 @@ typedef struct side {
     char *copy;       /* owned: cut into words */
     round_line_t line;
     verdict_rounds_t rounds;
-    uint32_t behind; /* so many runs did not keep up */
+    uint32_t behind;       /* so many runs did not keep up */
+    floor_slices_t *floor; /* owned; NULL: not asked for */
 } side_t;
 
 typedef struct turns {
     const char *verb;
     side_t sides[2];
     run_spec_t spec;
-    double seconds; /* that the rounds took, starts included */
+    double seconds;        /* that the rounds took, starts included */
+    uint64_t floor_ns;     /* after each run */
+    tbus_error_t no_floor; /* why it is not measured any more */
 } turns_t;
 
 static int make_side(side_t *s, int argc, char **argv, const char *text)
@@ -59,6 +63,9 @@ static int run_side(turns_t *t, side_t *s, bool *out_stopped)
         code = outcome_failed(t->verb, "no memory for %llu messages",
                               (unsigned long long)result.samples.rows);
     s->behind += !result.kept_up;
+    if (code == OUTCOME_OK && s->floor && !*out_stopped && t->no_floor.code == 0)
+        (void)floor_slices_again(s->floor, &t->spec, &result.samples, t->floor_ns, "between",
+                                 &t->no_floor);
     run_result_clear(&result);
     return code;
 }
@@ -75,7 +82,7 @@ static int run_rounds(turns_t *t, uint32_t rounds)
             code = run_side(t, &t->sides[side], &stopped);
         }
     t->seconds = (double)(tbus_clock_ns() - begin_ns) / 1e9;
-    round_progress("%s", "");
+    round_progress_end();
     return code;
 }
 
@@ -109,6 +116,41 @@ static void add_rounds(json_t *verdict, const turns_t *t)
     }
 }
 
+/* The floor of a side, and how many times that its hops are: `key` is "a" or "b" in the cells of
+ * the verdict. */
+static json_t *floor_of(const side_t *s, const json_t *verdict, const char *key)
+{
+    json_t *floor = floor_slices_json(s->floor), *ratios = json_object();
+    const json_t *hop;
+    size_t i;
+    json_array_foreach(json_object_get(verdict, "hops"), i, hop)
+    {
+        json_t *side = json_object();
+        for (size_t p = 0; p < HOP_PERCENTILES; p++)
+            json_object_set(side, hop_percentiles[p].key,
+                            json_object_get(json_object_get(hop, hop_percentiles[p].key), key));
+        json_object_set_new(ratios, json_string_value(json_object_get(hop, "name")),
+                            floor_ratios(side, floor));
+        json_decref(side);
+    }
+    if (json_is_object(floor))
+        json_object_set(floor, "ratios", ratios);
+    json_decref(ratios);
+    return floor;
+}
+
+static void print_floors(const json_t *verdict, const side_t sides[2])
+{
+    static const char *const keys[] = {"a", "b"};
+    for (int i = 0; i < 2 && sides[0].floor; i++) {
+        const json_t *floor = json_object_get(json_object_get(verdict, "floor"), keys[i]);
+        if (!json_is_object(floor))
+            continue;
+        printf("The floor beside %c: ", "AB"[i]);
+        report_print_floor_line(floor, stdout);
+    }
+}
+
 typedef struct drawn {
     const json_t *verdict;
     const turns_t *turns;
@@ -134,6 +176,9 @@ static int report(const turns_t *t, const output_t *o)
         verdict, "not_kept_up",
         json_pack("{s:i, s:i}", "a", (int)t->sides[0].behind, "b", (int)t->sides[1].behind));
     add_rounds(verdict, t);
+    json_object_set_new(verdict, "floor",
+                        json_pack("{s:o, s:o}", "a", floor_of(&t->sides[0], verdict, "a"), "b",
+                                  floor_of(&t->sides[1], verdict, "b")));
     const drawn_t drawn = {verdict, t};
     int code = output_files(t->verb, o, verdict, draw, &drawn);
     if (code == OUTCOME_OK && o->json) {
@@ -143,30 +188,36 @@ static int report(const turns_t *t, const output_t *o)
         if (t->sides[0].behind || t->sides[1].behind)
             printf("Runs that did not keep up with the schedule: %u of A, %u of B\n",
                    t->sides[0].behind, t->sides[1].behind);
+        print_floors(verdict, t->sides);
+        if (t->no_floor.code)
+            printf("The floor was not measured to its end: %s\n", t->no_floor.text);
         code = outcome_printed(t->verb);
     }
     json_decref(verdict);
     return code;
 }
 
-int turns_measure(int argc, char **argv, const char *a, const char *b, uint32_t rounds,
-                  const output_t *o)
+int turns_measure(int argc, char **argv, const latency_options_t *o)
 {
+    const char *const texts[] = {o->a, o->b};
     turns_t *t = calloc(1, sizeof *t);
     if (!t)
-        return outcome_failed(argv[0], "no memory for %u rounds", rounds);
+        return outcome_failed(argv[0], "no memory for %u rounds", o->rounds);
     t->verb = argv[0];
-    int code = output_directory(argv[0], o);
+    t->floor_ns = o->floor_ns / o->rounds;
+    int code = output_directory(argv[0], &o->output);
+    for (int i = 0; i < 2 && code == OUTCOME_OK; i++) {
+        code = make_side(&t->sides[i], argc, argv, texts[i]);
+        t->sides[i].floor = t->floor_ns ? floor_slices_create() : NULL;
+    }
     if (code == OUTCOME_OK)
-        code = make_side(&t->sides[0], argc, argv, a);
+        code = run_rounds(t, o->rounds);
     if (code == OUTCOME_OK)
-        code = make_side(&t->sides[1], argc, argv, b);
-    if (code == OUTCOME_OK)
-        code = run_rounds(t, rounds);
-    if (code == OUTCOME_OK)
-        code = report(t, o);
-    free(t->sides[0].copy);
-    free(t->sides[1].copy);
+        code = report(t, &o->output);
+    for (int i = 0; i < 2; i++) {
+        free(t->sides[i].copy);
+        floor_slices_destroy(t->sides[i].floor);
+    }
     free(t);
     return code;
 }

@@ -13,17 +13,16 @@
 #ifndef TICKBUS_TOOLS_LATENCY_TURNS_H
 #define TICKBUS_TOOLS_LATENCY_TURNS_H
 
-#include <stdint.h>
-
-#include "tools/latency/output.h"
+#include "tools/latency/options.h"
 
 #define TURNS_ROUNDS     16u /* where nothing else is said */
 #define TURNS_ROUNDS_MAX 99u
 
-/* argv: what both have in common. A and B: what each has beside, words between blanks. A run takes
- * two seconds where --for says nothing else. Prints the verdict. Ended early by a signal, it judges
- * the rounds that are whole. OUTCOME_OK whatever the verdict. */
-int turns_measure(int argc, char **argv, const char *a, const char *b, uint32_t rounds,
-                  const output_t *o);
+/* argv: what both have in common. A and B (o->a, o->b): what each has beside, words between blanks.
+ * A run takes two seconds where --for says nothing else. Prints the verdict, and beside it the
+ * floor of each side, of which a part is measured after each of its runs: `floor` {a, b}, as in
+ * report_floor.h. Ended early by a signal, it judges the rounds that are whole. OUTCOME_OK whatever
+ * the verdict. */
+int turns_measure(int argc, char **argv, const latency_options_t *o);
 
 #endif

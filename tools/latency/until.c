@@ -108,7 +108,7 @@ int until_measure(int argc, char **argv, double share, uint64_t max_ns, run_spec
         line.words_count = 2;
         round_progress("run %d, of %.1f s", run, seconds);
         code = round_measure(&line, spec, out_result, &stopped);
-        round_progress("%s", "");
+        round_progress_end();
         if (code != OUTCOME_OK)
             break;
         if (look_at(&out_result->samples, &reached) < 0) {

@@ -11,6 +11,7 @@
 
 #include "bus/market/inputs.h"
 #include "tools/control/members.h"
+#include "tools/run/config_layout.h"
 #include "tools/run/listing.h"
 #include "tools/show/outcome.h"
 #include "tools/show/recorded.h"
@@ -454,29 +455,7 @@ static void note_clock(supervisor_t *s)
 
 static void plan(supervisor_t *s)
 {
-    uint32_t allowed[1024];
-    const config_t *config = &s->request->options->config;
-    config_stage_t instances[TBUS_INSTANCES_MAX];
-    layout_stage_t stages[TBUS_INSTANCES_MAX];
-    uint32_t count = config_stages(config, instances);
-    s->quota = tbus_cgroup_cpu("/proc/self");
-    for (uint32_t i = 0; i < count; i++)
-        stages[i] =
-            (layout_stage_t){instances[i].instance->name, instances[i].instance->kind->traits};
-    layout_request_t request = {
-        .mode = (enum layout_mode)config->layout.mode,
-        .wait = (enum tbus_wait_mode)config->layout.wait,
-        .stages_count = count,
-        .stages = stages,
-        .pin = config->layout.pin,
-        .allowed_count = layout_allowed_cpus(allowed, 1024),
-        .allowed = allowed,
-        .quota_milli = s->quota.milli == TBUS_CGROUP_CPU_ANY ? 0 : s->quota.milli,
-        .quota_file = s->quota.limit,
-        .wanted_count = config->layout.cpus_count,
-        .wanted = config->layout.cpus,
-    };
-    layout_plan(&request, &s->layout);
+    config_layout(&s->request->options->config, &s->quota, &s->layout);
 }
 
 /* Who finds a signal ignored at the start leaves it ignored: nohup(1), and what a shell starts in
@@ -688,7 +667,7 @@ int supervisor_run(const supervisor_request_t *request)
     s->in_force = *config;
     s->file_keys = request->options->file_keys;
     supervisor_know_terminals(s);
-    progress_init(&s->progress);
+    progress_init(&s->progress, request->stamps != NULL);
     talk_open(&s->talk);
     plan(s);
     int code = supervise(s, &why);

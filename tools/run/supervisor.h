@@ -50,7 +50,7 @@ typedef struct supervisor_request {
     const struct tbus_stamps *stamps;
     /* Called in each step of the supervisor while the stages run, every 50 ms at least; never in
      * the stages. NULL: nobody asks */
-    void (*watch)(void *context);
+    void (*watch)(void *context, const tbus_bus_t *bus);
     void *watch_context;
     /* where its processes note their late turns; not owned. NULL: nobody measures */
     const struct tbus_gaps *gaps;

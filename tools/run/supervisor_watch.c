@@ -301,7 +301,7 @@ void supervisor_step(supervisor_t *s, int timeout_ms)
     supervisor_watch_stalls(s);
     supervisor_watch_services(s);
     if (s->request->watch)
-        s->request->watch(s->request->watch_context);
+        s->request->watch(s->request->watch_context, &s->pipeline.bus);
     if (s->running_since_ns && supervisor_stages(s))
         progress_show(&s->progress, &s->talk, &s->pipeline.bus, s->running_since_ns, s->run.for_ns);
 }

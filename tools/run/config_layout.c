@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/run/config_layout.h"
+
+#define ALLOWED_MAX 1024u
+
+void config_layout(const config_t *config, tbus_cgroup_cpu_t *out_quota, layout_t *out_layout)
+{
+    uint32_t allowed[ALLOWED_MAX];
+    config_stage_t instances[TBUS_INSTANCES_MAX];
+    layout_stage_t stages[TBUS_INSTANCES_MAX];
+    uint32_t count = config_stages(config, instances);
+    *out_quota = tbus_cgroup_cpu("/proc/self");
+    for (uint32_t i = 0; i < count; i++)
+        stages[i] =
+            (layout_stage_t){instances[i].instance->name, instances[i].instance->kind->traits};
+    layout_request_t request = {
+        .mode = (enum layout_mode)config->layout.mode,
+        .wait = (enum tbus_wait_mode)config->layout.wait,
+        .stages_count = count,
+        .stages = stages,
+        .pin = config->layout.pin,
+        .allowed_count = layout_allowed_cpus(allowed, ALLOWED_MAX),
+        .allowed = allowed,
+        .quota_milli = out_quota->milli == TBUS_CGROUP_CPU_ANY ? 0 : out_quota->milli,
+        .quota_file = out_quota->limit,
+        .wanted_count = config->layout.cpus_count,
+        .wanted = config->layout.cpus,
+    };
+    layout_plan(&request, out_layout);
+}
