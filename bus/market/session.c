@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <tickbus/atomic.h>
+
 #include "bus/market/recorded.h"
 
 #define LATENCY_NS_MAX UINT64_C(60000000000)
@@ -95,14 +97,35 @@ uint64_t session_draw(const venue_session_t *session, const session_latency_t *l
 
 /* ---- fees */
 
-int32_t session_fee_e4(const session_fees_t *fees, uint8_t liquidity, uint32_t qty)
+#define DOLLAR_E4 10000u
+
+/* In 64 bits below a dollar: 1e4 x 2^32 x 1e5 < 2^63. */
+_Static_assert((double)DOLLAR_E4 *UINT32_MAX *SESSION_FEE_PPM_MAX < (double)INT64_MAX,
+               "the dearest execution below a dollar");
+
+/* Rounded up, towards plus infinity. */
+static int64_t divide_up(int64_t amount, int64_t by)
 {
-    int64_t rate_e6 = liquidity == 'A'   ? fees->added_e6_per_share
-                      : liquidity == 'R' ? fees->removed_e6_per_share
-                      : liquidity == 'C' ? fees->cross_e6_per_share
-                                         : 0;
-    int64_t fee_e6 = rate_e6 * qty; /* below 2^63: a rate is at most 2^31 */
-    int64_t fee_e4 = fee_e6 / 100 + (fee_e6 % 100 > 0);
+    return amount / by + (amount % by > 0);
+}
+
+static int64_t rate_of(uint8_t liquidity, int32_t added, int32_t removed, int32_t cross)
+{
+    return liquidity == 'A' ? added : liquidity == 'R' ? removed : liquidity == 'C' ? cross : 0;
+}
+
+int32_t session_fee_e4(const session_fees_t *fees, uint8_t liquidity, uint32_t qty, uint32_t px_e4)
+{
+    int64_t fee_e4;
+    if (TBUS_LIKELY(px_e4 >= DOLLAR_E4)) {
+        int64_t rate_e6 = rate_of(liquidity, fees->added_e6_per_share, fees->removed_e6_per_share,
+                                  fees->cross_e6_per_share);
+        fee_e4 = divide_up(rate_e6 * qty, 100); /* below 2^63: a rate is at most 2^31 */
+    } else {
+        int64_t rate_ppm = rate_of(liquidity, fees->added_ppm_below_1, fees->removed_ppm_below_1,
+                                   fees->cross_ppm_below_1);
+        fee_e4 = divide_up(rate_ppm * ((int64_t)px_e4 * qty), 1000000);
+    }
     if (fee_e4 > INT32_MAX)
         return INT32_MAX;
     return fee_e4 < -INT32_MAX ? -INT32_MAX : (int32_t)fee_e4;
@@ -144,8 +167,8 @@ static const tbus_param_t table[] = {
     {"fees.added_e6_per_share", TBUS_PARAM_NUMBER,
      TBUS_PARAM_FIELD(session_values_t, fees.added_e6_per_share), .min = -1000000, .max = 1000000,
      .unit = "millionths of the currency", .fallback = "0",
-     .help = "what a share costs that is executed while it rests; negative: a rebate (-2000: it "
-             "brings 0.0020)"},
+     .help = "what a share costs that is executed at 1.0000 or above while it rests; negative: a "
+             "rebate (-2000: it brings 0.0020)"},
     {"fees.removed_e6_per_share", TBUS_PARAM_NUMBER,
      TBUS_PARAM_FIELD(session_values_t, fees.removed_e6_per_share), .min = -1000000, .max = 1000000,
      .unit = "millionths of the currency", .fallback = "0",
@@ -153,6 +176,19 @@ static const tbus_param_t table[] = {
     {"fees.cross_e6_per_share", TBUS_PARAM_NUMBER,
      TBUS_PARAM_FIELD(session_values_t, fees.cross_e6_per_share), .min = -1000000, .max = 1000000,
      .unit = "millionths of the currency", .fallback = "0", .help = "likewise one in a cross"},
+    {"fees.added_ppm_below_1", TBUS_PARAM_NUMBER,
+     TBUS_PARAM_FIELD(session_values_t, fees.added_ppm_below_1), .min = -SESSION_FEE_PPM_MAX,
+     .max = SESSION_FEE_PPM_MAX, .unit = "millionths of what is traded", .fallback = "0",
+     .help = "what an execution below 1.0000 costs instead, by price x shares, of an order that "
+             "rests; negative: a rebate"},
+    {"fees.removed_ppm_below_1", TBUS_PARAM_NUMBER,
+     TBUS_PARAM_FIELD(session_values_t, fees.removed_ppm_below_1), .min = -SESSION_FEE_PPM_MAX,
+     .max = SESSION_FEE_PPM_MAX, .unit = "millionths of what is traded", .fallback = "0",
+     .help = "likewise of one that takes what is displayed (3000: 0.30 %)"},
+    {"fees.cross_ppm_below_1", TBUS_PARAM_NUMBER,
+     TBUS_PARAM_FIELD(session_values_t, fees.cross_ppm_below_1), .min = -SESSION_FEE_PPM_MAX,
+     .max = SESSION_FEE_PPM_MAX, .unit = "millionths of what is traded", .fallback = "0",
+     .help = "likewise in a cross"},
     {"recorded", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(session_values_t, recorded),
      .may_be_empty = true, .fallback = "",
      .help = "directory of a journal whose market data is fed: halts and changes of limits are "

@@ -38,17 +38,23 @@ typedef struct session_latency {
     uint64_t most_ns;
 } session_latency_t;
 
-/* What the venue takes for a share that is executed, in millionths of the currency; negative: what
- * it pays. By report_t.liquidity. */
+/* What the venue takes for an execution; negative: what it pays. By report_t.liquidity. At 1.0000
+ * and above it is so much a share, in millionths of the currency; below, as exchanges charge there,
+ * a part of what is traded, in millionths of price x shares (3000: 0.30 %). */
 typedef struct session_fees {
     int32_t added_e6_per_share;   /* 'A' */
     int32_t removed_e6_per_share; /* 'R' */
     int32_t cross_e6_per_share;   /* 'C' */
+    int32_t added_ppm_below_1;    /* -SESSION_FEE_PPM_MAX..SESSION_FEE_PPM_MAX */
+    int32_t removed_ppm_below_1;
+    int32_t cross_ppm_below_1;
 } session_fees_t;
 
-/* The fee of an execution in 1/10000 of the currency: shares x rate, rounded up, so never in our
- * favour; saturated to what a report holds. Hot. */
-int32_t session_fee_e4(const session_fees_t *fees, uint8_t liquidity, uint32_t qty);
+#define SESSION_FEE_PPM_MAX 100000 /* 10 % */
+
+/* The fee of an execution in 1/10000 of the currency, rounded up, so never in our favour; saturated
+ * to what a report holds. Hot. */
+int32_t session_fee_e4(const session_fees_t *fees, uint8_t liquidity, uint32_t qty, uint32_t px_e4);
 
 typedef struct recorded recorded_t; /* bus/market/recorded.h */
 

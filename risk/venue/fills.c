@@ -30,7 +30,8 @@ void venue_emit_execution(venue_t *v, const resting_order_t *o, const execution_
     report.qty = execution->qty;
     report.leaves = leaves;
     report.liquidity = execution->liquidity;
-    report.fee_e4 = session_fee_e4(&v->fees, execution->liquidity, execution->qty);
+    report.fee_e4 =
+        session_fee_e4(&v->fees, execution->liquidity, execution->qty, execution->px_e4);
     venue_emit(v, &report, o->intended);
     breaks_remember(&v->breaks, &(breakable_t){.match = execution->match,
                                                .md_seq = market_seq(v->market),

@@ -328,7 +328,7 @@ static void no_order_that_passed_violates_a_limit_and_cash_and_shares_balance(vo
     r->seed = seed ? strtoull(seed, NULL, 10) : 612;
     r->now_ns = 1;
     print_message("seed %llu\n", (unsigned long long)r->seed);
-    session_fees_t fees = {-2000, 3000, 1500};
+    session_fees_t fees = {-2000, 3000, 1500, -500, 3000, 1000};
     venue_limits_t venue_limits;
     tbus_params_defaults(&venue_limits_params, &venue_limits);
     r->market = risk_market_create();
@@ -366,15 +366,40 @@ static void no_order_that_passed_violates_a_limit_and_cash_and_shares_balance(vo
 static void a_fee_is_rounded_up_and_fits_a_report(void **state)
 {
     (void)state;
-    session_fees_t fees = {-2050, 3050, 1}, most = {-1000000, 1000000, 0};
-    assert_int_equal(session_fee_e4(&fees, 'A', 100), -2050);
-    assert_int_equal(session_fee_e4(&fees, 'A', 1), -20); /* 20.5 are received as 20 */
-    assert_int_equal(session_fee_e4(&fees, 'R', 1), 31);  /* 30.5 are paid as 31 */
-    assert_int_equal(session_fee_e4(&fees, 'R', 2), 61);
-    assert_int_equal(session_fee_e4(&fees, 'C', 1), 1);
-    assert_int_equal(session_fee_e4(&fees, 0, 100), 0);
-    assert_int_equal(session_fee_e4(&most, 'R', UINT32_MAX), INT32_MAX);
-    assert_int_equal(session_fee_e4(&most, 'A', UINT32_MAX), -INT32_MAX);
+    const uint32_t dollar = 10000;
+    session_fees_t fees = {
+        .added_e6_per_share = -2050, .removed_e6_per_share = 3050, .cross_e6_per_share = 1};
+    session_fees_t most = {.added_e6_per_share = -1000000, .removed_e6_per_share = 1000000};
+    assert_int_equal(session_fee_e4(&fees, 'A', 100, dollar), -2050);
+    assert_int_equal(session_fee_e4(&fees, 'A', 1, dollar), -20); /* 20.5 are received as 20 */
+    assert_int_equal(session_fee_e4(&fees, 'R', 1, dollar), 31);  /* 30.5 are paid as 31 */
+    assert_int_equal(session_fee_e4(&fees, 'R', 2, dollar), 61);
+    assert_int_equal(session_fee_e4(&fees, 'C', 1, UINT32_MAX), 1);
+    assert_int_equal(session_fee_e4(&fees, 0, 100, dollar), 0);
+    assert_int_equal(session_fee_e4(&fees, 'R', 100, dollar - 1), 0);
+    assert_int_equal(session_fee_e4(&most, 'R', UINT32_MAX, dollar), INT32_MAX);
+    assert_int_equal(session_fee_e4(&most, 'A', UINT32_MAX, dollar), -INT32_MAX);
+}
+
+static void below_a_dollar_a_fee_is_a_part_of_what_is_traded(void **state)
+{
+    (void)state;
+    session_fees_t fees = {.removed_e6_per_share = 3000,
+                           .added_ppm_below_1 = -500,
+                           .removed_ppm_below_1 = 3000,
+                           .cross_ppm_below_1 = 1000};
+    session_fees_t most = {.added_ppm_below_1 = -SESSION_FEE_PPM_MAX,
+                           .removed_ppm_below_1 = SESSION_FEE_PPM_MAX};
+    assert_int_equal(session_fee_e4(&fees, 'R', 1000, 5000), 15000); /* 0.30 % of 500.00 */
+    assert_int_equal(session_fee_e4(&fees, 'R', 1000, 10000), 30000);
+    assert_int_equal(session_fee_e4(&fees, 'R', 1, 1), 1); /* 0.000003 are paid as 0.0001 */
+    assert_int_equal(session_fee_e4(&fees, 'A', 1000, 5000), -2500);
+    assert_int_equal(session_fee_e4(&fees, 'A', 1, 9999), -4); /* 4.9995 are received as 4 */
+    assert_int_equal(session_fee_e4(&fees, 'A', 1, 1), 0);
+    assert_int_equal(session_fee_e4(&fees, 'C', 7, 3333), 24); /* 23.331 */
+    assert_int_equal(session_fee_e4(&fees, 0, 1000, 5000), 0);
+    assert_int_equal(session_fee_e4(&most, 'R', UINT32_MAX, 9999), INT32_MAX);
+    assert_int_equal(session_fee_e4(&most, 'A', UINT32_MAX, 9999), -INT32_MAX);
 }
 
 int main(void)
@@ -382,6 +407,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_order_that_passed_violates_a_limit_and_cash_and_shares_balance),
         cmocka_unit_test(a_fee_is_rounded_up_and_fits_a_report),
+        cmocka_unit_test(below_a_dollar_a_fee_is_a_part_of_what_is_traded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

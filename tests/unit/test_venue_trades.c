@@ -341,6 +341,31 @@ static void only_the_last_executions_can_be_broken(void **state)
     close_venue(f);
 }
 
+static void an_execution_below_a_dollar_costs_a_part_of_its_value_and_that_comes_back(void **state)
+{
+    (void)state;
+    fixture_t *f = open_venue();
+    venue_set_fees(f->venue, &(session_fees_t){.added_e6_per_share = -2000,
+                                               .removed_e6_per_share = 3000,
+                                               .added_ppm_below_1 = 1000,
+                                               .removed_ppm_below_1 = 3000,
+                                               .cross_ppm_below_1 = 500});
+    next(f, tick_add(LOCATE, 1, 'S', 100, 9999));
+    next(f, tick_add(LOCATE, 2, 'S', 100, 10000));
+    send(f, 1, 'B', 200, 10000, ORDER_TIF_IOC);
+    expect_accepted(f, 1, 200);
+    assert_int_equal(expect(f, REPORT_PARTIAL, 1, 100, 100)->fee_e4, 3000); /* 0.30 % of 99.99 */
+    assert_int_equal(expect(f, REPORT_FILLED, 1, 100, 0)->fee_e4, 3000);    /* 0.0030 a share */
+    buy(f, 2, 100, 5000);
+    next(f, tick_hidden(60, 4999));
+    assert_int_equal(expect(f, REPORT_PARTIAL, 2, 60, 40)->fee_e4, 300); /* at its limit, 0.50 */
+    next(f, with_match(tick_cross(40, 4000), MATCH + 1));
+    assert_int_equal(expect(f, REPORT_FILLED, 2, 40, 0)->fee_e4, 80);
+    next(f, tick_break(MATCH));
+    assert_int_equal(expect(f, REPORT_BROKEN, 2, 60, 0)->fee_e4, -300);
+    close_venue(f);
+}
+
 static void nothing_is_broken_where_nothing_is_remembered(void **state)
 {
     (void)state;
@@ -373,6 +398,7 @@ int main(void)
         cmocka_unit_test(a_broken_trade_takes_back_each_execution_that_it_made),
         cmocka_unit_test(every_kind_of_trade_can_be_broken_and_what_we_took_cannot),
         cmocka_unit_test(only_the_last_executions_can_be_broken),
+        cmocka_unit_test(an_execution_below_a_dollar_costs_a_part_of_its_value_and_that_comes_back),
         cmocka_unit_test(nothing_is_broken_where_nothing_is_remembered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
