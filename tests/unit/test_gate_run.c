@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Random orders of several strategies through the gate to the venue, with limits that change,
- * halts, crosses and days, against a plain model of what must hold:
+/* Random orders of several strategies through the gate to the venue, with limits that change, days,
+ * their phases, trading states, crosses, prints and broken trades, against a plain model of what
+ * must hold:
  *
  *    - no order that passed violates a limit or a state that was in force (by sums made anew from
  *      all orders and executions, not by those that the gate keeps)
  *    - a cancel passes always
- *    - cash and the value of positions are the net profit, in integers, at every step
- *    - every order's shares balance: filled + cancelled + open = its quantity
+ *    - cash and the value of positions are the net profit, in integers, at every step, also after
+ *      executions were taken back
+ *    - every order's shares balance: filled + cancelled + open = its quantity, and in the end
+ *      nothing is open
+ *    - nothing is executed while a symbol does not trade but by a cross, at its price; what a
+ *      broken trade takes back is what it had made us execute, each once
  *
  * TICKBUS_GATE_ORDERS=N: so many orders; TICKBUS_SEED=N: from there.
  */
@@ -17,7 +22,7 @@
 #include "risk/gate.h"
 #include "risk/venue/venue.h"
 
-enum { ORDERS = 20000, STRATEGIES_COUNT = 3, SYMBOLS = 3, LIVE_MAX = 64, DEPTH = 4 };
+enum { ORDERS = 20000, STRATEGIES_COUNT = 3, SYMBOLS = 3, LIVE_MAX = 64, DEPTH = 4, RING = 4096 };
 #define MID 1000000u
 
 __extension__ typedef __int128 money_t;
@@ -25,7 +30,13 @@ __extension__ typedef __int128 money_t;
 typedef struct live {
     order_t order;
     uint32_t leaves;
+    uint32_t filled; /* executed, what was taken back later included */
 } live_t;
+
+/* An execution of ours, by its number. */
+typedef struct done {
+    report_t report; /* exec_id 0: none, or taken back */
+} done_t;
 
 typedef struct run {
     uint64_t seed;
@@ -43,6 +54,14 @@ typedef struct run {
     money_t cash, loss_from, loss_worst;
     int64_t position[SYMBOLS + 1];
     live_t live[LIVE_MAX];
+    done_t done[RING];
+    uint64_t match;                              /* of the last trade of the market */
+    uint16_t traded[RING];                       /* symbols of the last trades, a ring */
+    uint8_t state[SYMBOLS + 1];                  /* of the last H; 0: none came on this day */
+    bool halted_here[SYMBOLS + 1];               /* h */
+    bool closed;                                 /* the system's hours are over */
+    uint32_t cross_px_e4;                        /* of the Q at hand, 0: it is none */
+    uint64_t by_liquidity[128], broken;          /* executions */
     uint64_t passed_ns[4096], messages_ns[4096]; /* of the last ones, rings */
     uint64_t passed, messages, executions;
     uint64_t bids[SYMBOLS + 1][DEPTH],
@@ -95,6 +114,49 @@ static void count_losses_anew(run_t *r)
     r->rearmed = false;
 }
 
+static bool trades(const run_t *r, uint16_t symbol)
+{
+    return r->state[symbol] == 'T' && !r->halted_here[symbol] && !r->closed;
+}
+
+/* Money and shares of an execution; `sign` -1: it is taken back. */
+static void book(run_t *r, const report_t *report, int sign)
+{
+    int bought = report->side == 'B' ? sign : -sign;
+    r->cash -= (money_t)report->qty * report->px_e4 * bought + report->fee_e4;
+    r->position[report_locate(report)] += (int64_t)report->qty * bought;
+}
+
+static void on_execution(run_t *r, live_t *live, const report_t *report)
+{
+    bool buys = report->side == 'B', in_cross = report->liquidity == 'C';
+    assert_true(buys ? report->px_e4 <= live->order.px_e4 : report->px_e4 >= live->order.px_e4);
+    assert_true(in_cross || trades(r, report_locate(report)));
+    if (in_cross)
+        assert_int_equal(report->px_e4, r->cross_px_e4);
+    live->leaves -= report->qty;
+    live->filled += report->qty;
+    assert_int_equal(live->leaves, report->leaves);
+    assert_int_equal(report->exec_id, ++r->executions);
+    r->by_liquidity[report->liquidity]++;
+    r->done[report->exec_id % RING].report = *report;
+    book(r, report, 1);
+}
+
+static void on_broken(run_t *r, const report_t *report)
+{
+    report_t *done = &r->done[report->exec_id % RING].report;
+    const live_t *live = find(r, report->order_id);
+    assert_true(report->exec_id != 0 && done->exec_id == report->exec_id);
+    assert_true(done->order_id == report->order_id && done->px_e4 == report->px_e4 &&
+                done->qty == report->qty && done->side == report->side &&
+                done->liquidity == report->liquidity && done->fee_e4 == -report->fee_e4);
+    assert_int_equal(report->leaves, live ? live->leaves : 0);
+    done->exec_id = 0;
+    r->broken++;
+    book(r, report, -1);
+}
+
 static void on_report(void *context, const report_t *report, uint64_t intended)
 {
     run_t *r = context;
@@ -102,17 +164,13 @@ static void on_report(void *context, const report_t *report, uint64_t intended)
     live_t *live = find(r, report->order_id);
     if (report->kind == REPORT_PARTIAL || report->kind == REPORT_FILLED) {
         assert_non_null(live);
-        bool buys = report->side == 'B';
-        assert_true(buys ? report->px_e4 <= live->order.px_e4 : report->px_e4 >= live->order.px_e4);
-        money_t paid = (money_t)report->qty * report->px_e4;
-        r->cash += (buys ? -paid : paid) - report->fee_e4;
-        r->position[report_locate(report)] += buys ? (int64_t)report->qty : -(int64_t)report->qty;
-        live->leaves -= report->qty;
-        assert_int_equal(live->leaves, report->leaves);
-        r->executions++;
+        on_execution(r, live, report);
+    } else if (report->kind == REPORT_BROKEN) {
+        on_broken(r, report);
     } else if (report->kind == REPORT_CANCELLED) {
         assert_non_null(live);
         assert_int_equal(live->leaves, report->qty);
+        assert_int_equal(live->filled + report->qty, live->order.qty);
         live->leaves = 0;
     } else if (report->kind == REPORT_REJECTED && live) {
         live->leaves = 0;
@@ -154,7 +212,7 @@ static void assert_within_limits(run_t *r, const order_t *o)
     int64_t add = side_open + o->qty, worst = o->side == 'B' ? position + add : position - add;
     bool closes = o->side == 'B' ? worst <= 0 : worst >= 0;
     assert_false(r->killed);
-    assert_true(symbol->known && symbol->trading != MARKET_HALTED);
+    assert_true(symbol->known && trades(r, order_locate(o)));
     assert_true((!r->loses && !r->reducing) || closes);
     assert_true(o->px_e4 % 100 == 0 && o->qty <= l->max_order_qty);
     assert_true((money_t)o->qty * o->px_e4 <= (money_t)l->max_order_notional_e4);
@@ -183,13 +241,29 @@ static void tick(run_t *r, tick_t t)
     settle(r);
 }
 
+/* A trade of the market, with a number of its own. */
+static tick_t numbered(run_t *r, tick_t t)
+{
+    t.match = ++r->match;
+    r->traded[t.match % RING] = tick_locate(&t);
+    return t;
+}
+
+static tick_t named(uint8_t type, uint16_t symbol, uint32_t px_e4)
+{
+    tick_t t = tick_of(type, symbol);
+    tick_name(symbol, t.symbol);
+    t.px_e4 = px_e4;
+    return t;
+}
+
 static void move_book(run_t *r)
 {
     uint16_t s = (uint16_t)(1 + draw(r, SYMBOLS));
     bool buys = draw(r, 2);
     uint64_t *ref = buys ? &r->bids[s][draw(r, DEPTH)] : &r->asks[s][draw(r, DEPTH)];
     if (*ref != 0) {
-        tick(r, draw(r, 2) ? tick_execute(s, *ref, 1000) : tick_delete(s, *ref));
+        tick(r, draw(r, 2) ? numbered(r, tick_execute(s, *ref, 1000)) : tick_delete(s, *ref));
         *ref = 0;
         return;
     }
@@ -199,28 +273,111 @@ static void move_book(run_t *r)
                      buys ? MID - off : MID + off));
 }
 
+/* A trade that the book does not show. */
+static void print(run_t *r, uint16_t symbol)
+{
+    tick_t t = numbered(r, named('P', symbol, MID - 1000 + 100 * (uint32_t)draw(r, 21)));
+    t.side = 'B';
+    t.qty = 1 + (uint32_t)draw(r, 300);
+    tick(r, t);
+}
+
+/* One of the last trades of the market is broken, or one that never was. */
+static void break_one(run_t *r)
+{
+    uint64_t back = draw(r, r->match < 100 ? r->match + 1 : 100);
+    tick_t t = tick_of('B', r->traded[(r->match - back) % RING]);
+    t.match = r->match - back;
+    tick(r, t);
+}
+
+static void set_state(run_t *r, uint16_t symbol, uint8_t state)
+{
+    r->state[symbol] = state;
+    tick(r, tick_trading(symbol, state));
+}
+
+/* Some of what is displayed takes part, and then the cross is told. */
+static void cross(run_t *r, uint16_t symbol)
+{
+    uint32_t px_e4 = MID - 500 + 100 * (uint32_t)draw(r, 11);
+    for (unsigned i = 0; i < DEPTH && draw(r, 3) != 0; i++) {
+        uint64_t *ref = draw(r, 2) ? &r->bids[symbol][i] : &r->asks[symbol][i];
+        tick_t t = tick_execute(symbol, *ref, 1000);
+        t.type = 'C';
+        t.px_e4 = px_e4;
+        t.printable = 'N';
+        if (*ref != 0)
+            tick(r, t);
+        *ref = 0;
+    }
+    tick_t t = numbered(r, named('Q', symbol, px_e4));
+    t.qty64 = draw(r, 2) * 500;
+    t.aux = 'H';
+    r->cross_px_e4 = px_e4;
+    tick(r, t);
+    r->cross_px_e4 = 0;
+}
+
+/* A halt ends in a quotation-only period, a cross and trading; or some step of it comes. */
+static void change_state(run_t *r, uint16_t symbol)
+{
+    tick_t halt = tick_of('h', symbol);
+    switch (draw(r, 6)) {
+    case 0:
+        set_state(r, symbol, draw(r, 2) ? 'H' : 'P');
+        break;
+    case 1:
+        set_state(r, symbol, 'Q');
+        break;
+    case 2:
+        tick_name(symbol, halt.body);
+        halt.body[ITCH_BODY_AT(OPERATIONAL_HALT, market_code)] = draw(r, 2) ? 'Q' : 'B';
+        halt.body[ITCH_BODY_AT(OPERATIONAL_HALT, operational_halt_action)] = draw(r, 2) ? 'H' : 'T';
+        if (halt.body[ITCH_BODY_AT(OPERATIONAL_HALT, market_code)] == 'Q')
+            r->halted_here[symbol] =
+                halt.body[ITCH_BODY_AT(OPERATIONAL_HALT, operational_halt_action)] == 'H';
+        tick(r, halt);
+        break;
+    default:
+        if (r->state[symbol] != 'T')
+            cross(r, symbol);
+        set_state(r, symbol, 'T');
+    }
+}
+
+/* One stock may be missing in the spin before the opening. */
 static void begin_day(run_t *r)
 {
     memset(r->bids, 0, sizeof r->bids);
     memset(r->asks, 0, sizeof r->asks);
-    r->passed = r->messages = 0; /* rates are of one day */
+    memset(r->state, 0, sizeof r->state);
+    memset(r->halted_here, 0, sizeof r->halted_here);
+    memset(r->done, 0, sizeof r->done); /* nothing of yesterday is broken today */
+    r->passed = r->messages = 0;        /* rates are of one day */
+    r->closed = true;
     tick(r, tick_system('O'));
+    uint64_t missing = draw(r, 2 * SYMBOLS);
     for (uint16_t s = 1; s <= SYMBOLS; s++) {
         tick(r, tick_directory(s));
-        tick(r, tick_trading(s, 'T'));
+        if (s != missing)
+            set_state(r, s, 'T');
     }
+    r->closed = false;
     tick(r, tick_system('S'));
     tick(r, tick_system('Q'));
 }
 
-static void cross(run_t *r)
+/* The day goes on, or ends, or a new one begins. */
+static void pass_phase(run_t *r)
 {
-    tick_t t = tick_of('Q', (uint16_t)(1 + draw(r, SYMBOLS)));
-    tick_name(tick_locate(&t), t.symbol);
-    t.qty64 = draw(r, 2) * 500;
-    t.px_e4 = MID;
-    t.aux = 'H';
-    tick(r, t);
+    if (r->closed || draw(r, 3) == 0) {
+        begin_day(r);
+        return;
+    }
+    bool ends = draw(r, 2);
+    tick(r, tick_system(ends ? 'E' : 'M'));
+    r->closed = ends;
 }
 
 static risk_limits_t random_limits(run_t *r)
@@ -267,14 +424,18 @@ static void world(run_t *r)
     r->now_ns += draw(r, 40000000);
     if (draw(r, 40) == 0)
         act(r);
-    if (draw(r, 200) == 0)
-        tick(r, tick_trading(s, draw(r, 3) ? 'T' : 'H'));
+    if (draw(r, r->state[s] == 'T' ? 300 : 20) == 0)
+        change_state(r, s);
     if (draw(r, 100) == 0)
         tick(r, tick_reg_sho(s, draw(r, 2) ? '0' : '1'));
-    if (draw(r, 300) == 0)
-        cross(r);
-    if (draw(r, 3000) == 0)
-        begin_day(r);
+    if (draw(r, 40) == 0)
+        cross(r, s);
+    if (draw(r, 20) == 0)
+        print(r, s);
+    if (draw(r, 40) == 0)
+        break_one(r);
+    if (draw(r, r->closed ? 100 : 700) == 0)
+        pass_phase(r);
     for (uint64_t moves = draw(r, 4); moves > 0; moves--)
         move_book(r);
 }
@@ -313,7 +474,7 @@ static void order_one(run_t *r)
     live_t *place = r->live;
     while (place->leaves != 0)
         place++;
-    *place = (live_t){o, o.qty};
+    *place = (live_t){.order = o, .leaves = o.qty};
     venue_order(r->venue, &o);
     settle(r);
 }
@@ -345,18 +506,27 @@ static void no_order_that_passed_violates_a_limit_and_cash_and_shares_balance(vo
             cancel_one(r);
         order_one(r);
     }
-    static const uint8_t met[] = {REASON_NONE,       REASON_KILL_SWITCH,    REASON_HALTED,
-                                  REASON_LOSS_LIMIT, REASON_REDUCING,       REASON_TICK_SIZE,
-                                  REASON_MAX_QTY,    REASON_NO_REFERENCE,   REASON_PRICE_COLLAR,
-                                  REASON_SHORT_SALE, REASON_SELF_MATCH,     REASON_POSITION_LIMIT,
-                                  REASON_RATE,       REASON_GROSS_NOTIONAL, REASON_MESSAGE_RATE};
+    static const uint8_t met[] = {
+        REASON_NONE,         REASON_KILL_SWITCH,    REASON_HALTED,       REASON_LOSS_LIMIT,
+        REASON_REDUCING,     REASON_TICK_SIZE,      REASON_MAX_QTY,      REASON_NO_REFERENCE,
+        REASON_PRICE_COLLAR, REASON_SHORT_SALE,     REASON_SELF_MATCH,   REASON_POSITION_LIMIT,
+        REASON_RATE,         REASON_GROSS_NOTIONAL, REASON_MESSAGE_RATE, REASON_CLOSED};
     for (unsigned i = 0; i < sizeof met; i++)
         if (r->given[met[i]] == 0)
             fail_msg("%s was never met", report_reason_name(met[i]));
+    print_message("%llu orders: %llu executions, %llu of them resting, %llu taking, %llu in "
+                  "crosses, %llu taken back\n",
+                  (unsigned long long)count, (unsigned long long)r->executions,
+                  (unsigned long long)r->by_liquidity['A'],
+                  (unsigned long long)r->by_liquidity['R'],
+                  (unsigned long long)r->by_liquidity['C'], (unsigned long long)r->broken);
     assert_true(r->executions > count / 100);
+    assert_true(r->by_liquidity['A'] > count / 500 && r->by_liquidity['R'] > count / 500 &&
+                r->by_liquidity['C'] > count / 2000 && r->broken > count / 5000);
+    venue_cancel_all(r->venue, REASON_KILL_SWITCH);
+    for (unsigned i = 0; i < LIVE_MAX; i++)
+        assert_int_equal(r->live[i].leaves, 0);
     assert_int_equal(gate_report_mismatches(r->gate), 0);
-    print_message("%llu orders, %llu passed, %llu executions\n", (unsigned long long)count,
-                  (unsigned long long)r->passed, (unsigned long long)r->executions);
     venue_destroy(r->venue);
     gate_destroy(r->gate);
     market_destroy(r->market);
