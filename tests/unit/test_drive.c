@@ -33,6 +33,7 @@
 #include "strategy/stage.h"
 #include "tests/support/bus_fixture.h"
 #include "tests/support/ticks.h"
+#include "tests/unit/day_feed.h"
 
 enum { STRATEGIES = 2, STAGES = STRATEGIES + 2, SLOTS = 16, LOCATES = 3, TICKS_MAX = 4000 };
 enum { FEED = 1, FIRST_STRATEGY = 2 }; /* owners; risk and executor come last */
@@ -51,7 +52,8 @@ typedef struct nervous {
     uint64_t hash;
     uint64_t last_id;
     uint64_t calls;
-    uint32_t eagerness; /* it acts on one of so many calls */
+    uint32_t eagerness;                /* it acts on one of so many calls */
+    uint32_t crossed, broken, expired; /* reports of these kinds */
 } nervous_t;
 
 static nervous_t nervous[STRATEGIES];
@@ -117,6 +119,10 @@ static void on_report(void *self, strat_context_t *ctx, const report_t *report)
     report_t plain = *report;
     uint64_t words[sizeof plain / 8];
     plain.sent = 0;
+    ((nervous_t *)self)->crossed += report->liquidity == 'C' && report->kind != REPORT_BROKEN;
+    ((nervous_t *)self)->broken += report->kind == REPORT_BROKEN;
+    ((nervous_t *)self)->expired +=
+        report->kind == REPORT_CANCELLED && report->reason == REASON_CLOSED;
     memcpy(words, &plain, sizeof words);
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         take_in(self, words[i]);
@@ -203,6 +209,7 @@ typedef struct world {
     venue_session_t session;
     const strategy_t *strategy; /* NULL: the nervous one */
     bool halts;                 /* now and then, and trading goes on again */
+    uint32_t days;              /* of day_feed.h; 0: a feed that has none */
 } world_t;
 
 typedef struct live_order {
@@ -238,38 +245,45 @@ static tick_t execution(const live_order_t *o, uint32_t qty, uint64_t r, uint32_
     return t;
 }
 
+typedef struct flow {
+    uint64_t ref;
+    live_order_t live[64];
+    uint32_t live_count;
+} flow_t;
+
+static tick_t draw_tick(flow_t *f, uint64_t r, uint32_t i)
+{
+    uint16_t locate = (uint16_t)(1 + r % LOCATES);
+    if ((r >> 50) % 16 == 0)
+        return other_trade(r, i + 1);
+    if (f->live_count < 8 || (f->live_count < 64 && (r >> 8 & 1))) {
+        uint8_t side = r >> 9 & 1 ? 'B' : 'S';
+        uint32_t away = (uint32_t)(r >> 10) % 6 * 100;
+        uint32_t px = side == 'B' ? 1000000 - away : 1000100 + away;
+        live_order_t *o = &f->live[f->live_count++];
+        *o = (live_order_t){++f->ref, locate, 1 + (uint32_t)(r >> 20) % 300};
+        return tick_add(locate, o->ref, side, o->qty, px);
+    }
+    live_order_t *o = &f->live[(uint32_t)(r >> 10) % f->live_count];
+    uint32_t qty = 1 + (uint32_t)(r >> 20) % o->qty;
+    bool executed = r >> 40 & 1;
+    tick_t t = executed ? execution(o, qty, r, i + 1) : tick_delete(o->locate, o->ref);
+    o->qty -= executed ? qty : o->qty;
+    if (o->qty == 0)
+        *o = f->live[--f->live_count];
+    return t;
+}
+
 static void make_ticks(const world_t *world, tick_t *ticks)
 {
-    uint64_t random = world->seed, stamp_ns = 1000000, ref = 0;
-    live_order_t live[64];
-    uint32_t live_count = 0;
+    uint64_t random = world->seed, stamp_ns = 1000000;
+    flow_t flow = {0};
+    if (world->days != 0)
+        day_feed_make(world->seed, world->days, ticks, world->ticks);
     for (uint32_t i = 0; i < world->ticks; i++) {
         uint64_t r = next_random(&random);
-        uint16_t locate = (uint16_t)(1 + r % LOCATES);
-        bool add = live_count < 8 || (live_count < 64 && (r >> 8 & 1));
-        if ((r >> 50) % 16 == 0) {
-            ticks[i] = other_trade(r, i + 1);
-        } else if (add) {
-            uint8_t side = r >> 9 & 1 ? 'B' : 'S';
-            uint32_t away = (uint32_t)(r >> 10) % 6 * 100;
-            uint32_t px = side == 'B' ? 1000000 - away : 1000100 + away;
-            live[live_count] = (live_order_t){++ref, locate, 1 + (uint32_t)(r >> 20) % 300};
-            ticks[i] = tick_add(locate, ref, side, live[live_count++].qty, px);
-        } else {
-            uint32_t which = (uint32_t)(r >> 10) % live_count;
-            live_order_t *o = &live[which];
-            uint32_t qty = 1 + (uint32_t)(r >> 20) % o->qty;
-            bool gone = qty == o->qty;
-            if (r >> 40 & 1) {
-                ticks[i] = execution(o, qty, r, i + 1);
-                o->qty -= qty;
-            } else {
-                ticks[i] = tick_delete(o->locate, o->ref);
-                gone = true;
-            }
-            if (gone)
-                *o = live[--live_count];
-        }
+        if (world->days == 0)
+            ticks[i] = draw_tick(&flow, r, i);
         stamp_ns += next_random(&random) % world->gap_ns;
         if (next_random(&random) % 50 == 0)
             stamp_ns += 30 * world->gap_ns;
@@ -687,6 +701,31 @@ static void two_strategies_are_told_the_same_in_any_order_of_processes(void **st
     check_worlds(2, 20000, 80000, 10000);
 }
 
+static void days_halts_crosses_and_broken_trades_give_the_same(void **state)
+{
+    (void)state;
+    uint64_t crossed = 0, broken = 0, expired = 0;
+    for (unsigned i = 1; i <= worlds(); i++) {
+        world_t world = {.seed = i * 7919,
+                         .ticks = 900,
+                         .days = 3,
+                         .strategies = 1 + i % 2,
+                         .eagerness = 1 + i % 3,
+                         .gap_ns = 10000,
+                         .session = session_of(20000, 80000, i)};
+        check(&world, 4);
+        for (uint32_t k = 0; k < world.strategies; k++) {
+            crossed += nervous[k].crossed;
+            broken += nervous[k].broken;
+            expired += nervous[k].expired;
+        }
+    }
+    print_message("%llu executions in crosses, %llu taken back, %llu orders expired\n",
+                  (unsigned long long)crossed, (unsigned long long)broken,
+                  (unsigned long long)expired);
+    assert_true(crossed >= 5 * worlds() && broken >= 5 * worlds() && expired >= 2 * worlds());
+}
+
 static void latencies_of_a_nanosecond_give_the_same(void **state)
 {
     (void)state;
@@ -1099,6 +1138,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_strategy_is_told_the_same_in_any_order_of_processes),
         cmocka_unit_test(two_strategies_are_told_the_same_in_any_order_of_processes),
+        cmocka_unit_test(days_halts_crosses_and_broken_trades_give_the_same),
         cmocka_unit_test(latencies_of_a_nanosecond_give_the_same),
         cmocka_unit_test(latencies_much_longer_than_a_ring_holds_give_the_same),
         cmocka_unit_test(cancels_that_overtake_orders_or_are_overtaken_give_the_same),
