@@ -10,7 +10,7 @@
 #include "feedsim/timeline.h"
 
 #define FIRST_ROOM UINT64_C(1048576)
-#define NS_PER_S   UINT64_C(1000000000)
+#define LAP_NS_MIN UINT64_C(10000000)
 
 int feed_arrivals_named(const char *text, char *out_spec, uint64_t bytes, bool *out_named,
                         tbus_error_t *err)
@@ -79,11 +79,13 @@ static int read_times(feed_source_t *source, uint64_t span_ns, uint64_t gap_ns_m
     return rc < 0 ? rc : 0;
 }
 
-/* Times that are all the same make a burst each second. */
+/* As far behind the last time as two are apart on average; of a file that is over sooner, after
+ * LAP_NS_MIN: a thousand messages of one time, again and again, are no schedule. */
 static uint64_t lap_ns(const feed_arrivals_t *a)
 {
     uint64_t last_ns = a->times_ns[a->count - 1];
-    return last_ns ? last_ns + last_ns / (a->count - 1) : NS_PER_S;
+    uint64_t whole_ns = last_ns ? last_ns + last_ns / (a->count - 1) : 0;
+    return whole_ns > LAP_NS_MIN ? whole_ns : LAP_NS_MIN;
 }
 
 int feed_arrivals_read(const char *spec, uint64_t span_ns, uint64_t gap_ns_max,

@@ -5,7 +5,8 @@
  * The file is read once, before the schedule begins; only the times are kept, on one line
  * (timeline.h) that begins at 0. Messages without a time, marks and what was for warming up have no
  * place in it. Behind the last time they begin anew, in laps, as far apart from it as two of them
- * are on average: so a schedule lasts as long as there are messages.
+ * are on average, and no lap is shorter than 10 ms: so a schedule lasts as long as there are
+ * messages.
  *
  * On the data path: beside feedsim/source/source.h, before feedsim/pace.h.
  */

@@ -97,21 +97,21 @@ static void times_begin_at_zero_and_never_fall(void **state)
     feed_arrivals_clear(&a); /* accepts one that is empty */
 }
 
-/* As far apart as two of them are on average; times that are all one are a second apart. */
+/* As far apart as two of them are on average; a lap takes 10 ms at least. */
 static void behind_the_last_time_they_begin_anew(void **state)
 {
-    static const uint64_t times_ns[] = {5000, 5100, 7000}, same_ns[] = {8, 8};
-    static const uint64_t lap[] = {0, 100, 2000};
+    static const uint64_t times_ns[] = {5000000, 5100000, 25000000}, same_ns[] = {8, 8};
+    static const uint64_t lap[] = {0, 100000, 20000000};
     fixture_t *f = *state;
     write_times(f, times_ns, 3);
     feed_arrivals_t a = read_times(f, UINT64_MAX, FEED_TIME_NONE);
     for (uint64_t i = 0; i < 3000; i++)
-        assert_int_equal(feed_arrivals_next(&a), i / 3 * 3000 + lap[i % 3]);
+        assert_int_equal(feed_arrivals_next(&a), i / 3 * 30000000 + lap[i % 3]);
     feed_arrivals_clear(&a);
     write_times(f, same_ns, 2);
     a = read_times(f, UINT64_MAX, FEED_TIME_NONE);
     for (uint64_t i = 0; i < 10; i++)
-        assert_int_equal(feed_arrivals_next(&a), i / 2 * UINT64_C(1000000000));
+        assert_int_equal(feed_arrivals_next(&a), i / 2 * UINT64_C(10000000));
     feed_arrivals_clear(&a);
 }
 
