@@ -38,7 +38,7 @@ static void *populate(size_t bytes)
 
 /* Where its parts begin in the one mapping. */
 typedef struct parts {
-    size_t books, symbols, numbers, names, levels, queues, orders, bytes;
+    size_t books, symbols, numbers, names, named, claimed, levels, queues, orders, bytes;
 } parts_t;
 
 static parts_t parts_of(const market_limits_t *limits)
@@ -47,7 +47,9 @@ static parts_t parts_of(const market_limits_t *limits)
     p.symbols = p.books + MARKET_LOCATES * sizeof(symbol_book_t);
     p.numbers = round_up(p.symbols + MARKET_LOCATES * sizeof(market_symbol_t), 64);
     p.names = p.numbers + MARKET_LOCATES * sizeof(uint16_t);
-    p.levels = p.names + ((size_t)1 << NAMES_BITS) * sizeof(uint16_t);
+    p.named = p.names + ((size_t)1 << NAMES_BITS) * sizeof(uint16_t);
+    p.claimed = p.named + MARKET_LOCATES * sizeof(uint16_t);
+    p.levels = p.claimed + MARKET_LOCATES * sizeof(uint16_t);
     p.queues = p.levels + levels_footprint(limits->levels_max);
     p.orders = round_up(p.queues + queue_footprint(limits->orders_max), 64);
     p.bytes = round_up(p.orders + orders_footprint(limits->orders_max), HUGE_PAGE_BYTES);
@@ -110,6 +112,8 @@ int market_create(const market_limits_t *limits, market_t **out_market, tbus_err
     m->symbols = (market_symbol_t *)(void *)(memory + at.symbols);
     m->numbers = (uint16_t *)(void *)(memory + at.numbers);
     m->by_name = (uint16_t *)(void *)(memory + at.names);
+    m->named = (uint16_t *)(void *)(memory + at.named);
+    m->claimed = (uint16_t *)(void *)(memory + at.claimed);
     levels_init(&m->levels, memory + at.levels, limits->levels_max, hash_seed_random());
     queue_init(&m->queues, memory + at.queues, limits->orders_max);
     orders_init(&m->orders, memory + at.orders, limits->orders_max, hash_seed_random());

@@ -324,9 +324,10 @@ void market_end_warm_up(market_t *m)
                                 .live_orders_max = was.live_orders,
                                 .live_levels = was.live_levels};
     m->day.number = m->day.number != 0;
-    for (uint32_t locate = 0; locate < MARKET_LOCATES; locate++) {
-        m->books[locate].kept = touch_of(m, &m->books[locate]);
-        m->symbols[locate].last_px_e4 = 0;
+    for (uint32_t i = 0; i < m->named_count; i++) {
+        symbol_book_t *book = &m->books[m->named[i]];
+        book->kept = touch_of(m, book);
+        m->symbols[m->named[i]].last_px_e4 = 0;
     }
 }
 

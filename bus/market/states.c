@@ -15,10 +15,11 @@ void states_judge(market_t *m, uint16_t locate)
         s->trading = s->state == 'T' ? MARKET_TRADING : MARKET_TRADING_UNKNOWN;
 }
 
+/* A symbol that is named later is judged then. */
 static void judge_all(market_t *m)
 {
-    for (uint32_t locate = 1; locate < MARKET_LOCATES; locate++)
-        states_judge(m, (uint16_t)locate);
+    for (uint32_t i = 0; i < m->named_count; i++)
+        states_judge(m, m->named[i]);
 }
 
 /* ---- S */
@@ -34,10 +35,11 @@ static void empty_side(market_t *m, book_side_t *side)
 
 static void begin_day(market_t *m)
 {
-    for (uint32_t i = 0; i < MARKET_LOCATES; i++) {
-        empty_side(m, &m->books[i].sides[BOOK_BID]);
-        empty_side(m, &m->books[i].sides[BOOK_ASK]);
-        m->books[i].kept = (market_touch_t){0};
+    for (uint32_t i = 0; i < m->named_count; i++) {
+        symbol_book_t *book = &m->books[m->named[i]];
+        empty_side(m, &book->sides[BOOK_BID]);
+        empty_side(m, &book->sides[BOOK_ASK]);
+        book->kept = (market_touch_t){0};
     }
     orders_clear(&m->orders);
     symbols_begin_day(m);

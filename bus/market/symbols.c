@@ -35,6 +35,8 @@ static uint16_t find(const market_t *m, uint64_t name)
 
 static void give_name(market_t *m, uint16_t number, uint64_t name)
 {
+    if (is_free(m, number))
+        m->named[m->named_count++] = number;
     m->books[number].name = is_blank(name) ? SPACES : name;
     memcpy(m->symbols[number].name, &m->books[number].name, sizeof m->symbols[number].name);
     if (!is_blank(name))
@@ -85,6 +87,7 @@ bool symbols_claim(market_t *m, uint16_t wire_locate, uint64_t name)
         return false;
     market_symbol_t *symbol = &m->symbols[number];
     m->numbers[wire_locate] = number;
+    m->claimed[m->claimed_count++] = wire_locate; /* once a day: from now on its symbol is known */
     m->event.locate = number;
     if (!symbol->known) {
         symbol->known = true;
@@ -128,15 +131,20 @@ void symbols_contradict(market_t *m, uint16_t wire_locate, uint64_t name)
 
 void symbols_begin_day(market_t *m)
 {
-    for (uint32_t i = 0; i < MARKET_LOCATES; i++) {
-        market_symbol_t *symbol = &m->symbols[i];
+    for (uint32_t i = 0; i < m->named_count; i++) {
+        market_symbol_t *symbol = &m->symbols[m->named[i]];
         market_symbol_t blank = {0};
         memcpy(blank.name, symbol->name, sizeof blank.name);
         blank.last_px_e4 = symbol->last_px_e4;
         blank.wire_locate = symbol->wire_locate;
         *symbol = blank;
-        m->numbers[i] = is_free(m, i) ? (uint16_t)i : 0;
+        m->numbers[m->named[i]] = 0;
     }
+    for (uint32_t i = 0; i < m->claimed_count; i++) {
+        uint16_t wire_locate = m->claimed[i];
+        m->numbers[wire_locate] = is_free(m, wire_locate) ? wire_locate : 0;
+    }
+    m->claimed_count = 0;
     m->stats.symbols = 0;
 }
 

@@ -36,6 +36,12 @@ struct market {
     market_symbol_t *symbols;
     uint16_t *by_name; /* numbers by the hash of their names; 0: the place is free */
     uint32_t free_at;  /* numbers above this one are taken */
+    /* Numbers that have a name, in the order in which they got it, and wire locates that named a
+     * symbol on this day: nothing else need be looked at when a day or a phase begins. */
+    uint16_t *named;
+    uint16_t *claimed;
+    uint32_t named_count;
+    uint32_t claimed_count;
     market_stats_t stats;
     size_t bytes;           /* of the whole mapping, of which this struct is the beginning */
     const char *limit_text; /* one of these, once it has failed */
