@@ -154,6 +154,7 @@ static uint64_t send_new(strat_context_t *ctx, const strat_order_t *wanted, own_
     own->side = wanted->side;
     own->executed = executed;
     note_open(&ctx->open_at[own->locate], wanted);
+    context_watch(ctx, own->locate);
     order_t order = make_order(ctx, own, old ? ORDER_REPLACE : ORDER_NEW);
     order.px_e4 = wanted->px_e4;
     order.qty = wanted->qty ? wanted->qty + (uint32_t)executed : 0;
@@ -209,6 +210,7 @@ void strat_timer_at(strat_context_t *ctx, uint64_t event_ns)
     ctx->timer_unplaced = ctx->base.times->now_ns == 0;
     ctx->timer_at_ns =
         event_ns == 0 ? 0 : ctx->base.now_ns + (event_ns > now_ns ? event_ns - now_ns : 1);
+    context_await_tick(ctx);
     context_next(ctx);
     ctx->base.changed = true;
 }

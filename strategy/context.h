@@ -67,11 +67,18 @@ struct strat_context {
     tbus_outlet_t events;  /* without a publisher where the bus has no such topic */
     event_t late;          /* EVENT_LATE that is not told yet; its number 0: none */
 
-    uint64_t md_seq;      /* last tick taken, 0: none */
-    uint64_t intended_ns; /* of that tick */
     /* By the clock of the host: when each of the last RECENT_TICKS was wanted, by md_seq, whose
      * lowest 16 bits stand above the time. NULL: by that of the market. Owned */
     uint64_t *recent;
+    /* What it is given ticks for (base.concerns): a bit for each symbol in which it has a position
+     * or an open order. */
+    bool chooses; /* else it is given all of them */
+    uint64_t watched[MARKET_LOCATES / 64];
+    /* By message type, while no order of it is open, and while one is: 0: not wanted */
+    uint8_t types_idle[256];
+    uint8_t types_open[256];
+    uint8_t types_called[256]; /* on_tick is called for it */
+
     uint64_t report_seq;     /* last report of its own taken */
     uint64_t timer_at_ns;    /* market time at which on_timer is due, 0: off */
     uint64_t timer_event_ns; /* the event time that was asked for */
@@ -98,7 +105,8 @@ struct strat_context {
     tbus_atomic_u64_t *clock_restarts;
     tbus_atomic_u64_t *orders_digest_shown;
     tbus_atomic_u64_t *book_counters[BOOK_COUNTERS_MAX];
-    uint32_t unshown; /* ticks and reports since the slow counters were last shown */
+    uint64_t reports_taken;
+    uint64_t shown; /* ticks and reports taken when the slow counters were last shown */
 };
 
 /* Say where reports were taken whose time had passed (EVENT_LATE), as far as that was not said. */
@@ -122,6 +130,21 @@ void context_note_report(const strat_context_t *ctx, const report_t *report);
 
 /* Cancel every open order that has not been asked to be cancelled. Cold. */
 void context_cancel_all(strat_context_t *ctx);
+
+/* Which ticks concern a stage of this strategy. Cold. */
+void context_choose_ticks(strat_context_t *ctx);
+/* A timer waits for the first tick, whatever that is; or no longer. */
+static inline void context_await_tick(strat_context_t *ctx)
+{
+    ctx->base.concerns = ctx->chooses && !ctx->timer_unplaced ? ctx->watched : NULL;
+}
+/* A position or an open order in `locate` has come or gone: which ticks concern it now? */
+void context_watch(strat_context_t *ctx, uint16_t locate);
+/* Ticks and reports that it has taken. */
+static inline uint64_t context_taken(const strat_context_t *ctx)
+{
+    return market_seq(ctx->base.market) + ctx->reports_taken;
+}
 
 /* Set base.next_ns: what is first in hand. */
 void context_next(strat_context_t *ctx);

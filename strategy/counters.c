@@ -36,7 +36,7 @@ _Static_assert(BOOK_COUNTERS <= BOOK_COUNTERS_MAX, "context.h has room for them"
 
 void context_show_counters(strat_context_t *ctx)
 {
-    ctx->unshown = 0;
+    ctx->shown = context_taken(ctx);
     ledger_publish(&ctx->ledger);
     if (ctx->number != 1)
         return;

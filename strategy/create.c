@@ -153,6 +153,7 @@ int strategy_stage_create(tbus_bus_t *bus, uint32_t owner, market_t *market,
         return rc;
     }
     ctx->strategy = params->strategy; /* only now: destroy is for what create has made */
+    context_choose_ticks(ctx);
     *out_stage = &ctx->base.stage;
     return 0;
 }

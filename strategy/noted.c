@@ -19,7 +19,7 @@ void context_note_sent(const strat_context_t *ctx, const order_t *order, uint64_
      * that, too. */
     if (ctx->cause.tick) {
         tbus_stamps_put(stamps, TBUS_STAMP_ANSWERS, row, order->md_seq);
-        tbus_stamps_put(stamps, TBUS_STAMP_ANSWER_TAKEN, row, *ctx->base.taken_at);
+        tbus_stamps_put(stamps, TBUS_STAMP_ANSWER_TAKEN, row, ctx->base.leader->tick_taken_at);
     }
     tbus_stamps_put(stamps, TBUS_STAMP_SENT, row, absolute_ns(ctx, now_ns));
 }

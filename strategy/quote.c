@@ -369,4 +369,5 @@ const strategy_t strategy_quote = {
     .on_timer = quote_on_timer,
     .on_wind_down = quote_on_wind_down,
     .destroy = quote_destroy,
+    .tick_types = "SHh",
 };

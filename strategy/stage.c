@@ -12,26 +12,66 @@
 
 #define SHOW_EVERY 8192u /* inputs between two updates of the slow counters while busy */
 
+/* ---- what it is to be told of */
+
+static void add_types(uint8_t types[256], const char *letters)
+{
+    for (; *letters; letters++)
+        types[(uint8_t)*letters] = 1;
+}
+
+/* Without a callback for every tick it needs those alone that move a best price, mark a position,
+ * or may fill an open order (exposes): for the latter, of the messages that are not about a
+ * displayed order all but trades, which fill in their own symbol alone. */
+void context_choose_ticks(strat_context_t *ctx)
+{
+    const strategy_t *strategy = ctx->strategy;
+    bool all = strategy->on_tick && !strategy->tick_types;
+    if (all)
+        memset(ctx->types_called, 1, sizeof ctx->types_called);
+    else if (strategy->on_tick)
+        add_types(ctx->types_called, strategy->tick_types);
+    memcpy(ctx->types_idle, ctx->types_called, sizeof ctx->types_idle);
+    ctx->types_idle[ITCH_BROKEN_TRADE] = 1;
+    memset(ctx->types_open, 1, sizeof ctx->types_open);
+    for (const char *of_symbol = "AFECXDUPQ"; *of_symbol; of_symbol++)
+        ctx->types_open[(uint8_t)*of_symbol] = ctx->types_called[(uint8_t)*of_symbol];
+    ctx->base.types = ctx->types_idle;
+    ctx->base.touches = ctx->number == 1 || strategy->on_bbo;
+    /* By the clock of the host a timer is looked at with every tick. */
+    ctx->chooses = !all && market_stage_waits(&ctx->base);
+    context_await_tick(ctx);
+}
+
+void context_watch(strat_context_t *ctx, uint16_t locate)
+{
+    uint64_t bit = UINT64_C(1) << (locate % 64);
+    uint64_t *word = &ctx->watched[locate / 64];
+    bool watches = ctx->open_at[locate].count != 0 || ledger_holds(&ctx->ledger, locate);
+    *word = watches ? *word | bit : *word & ~bit;
+    ctx->base.types = ctx->own.open != 0 ? ctx->types_open : ctx->types_idle;
+}
+
 /* ---- what a message answers */
 
 /* A timer, or news from the venue, is due when the first later tick comes, and could be known when
  * that tick was wanted; without a later tick none is answered, and nothing is measured. */
 static cause_t due_cause(const strat_context_t *ctx)
 {
-    return (cause_t){.md_seq = ctx->md_seq, .intended_ns = ctx->base.due_ns};
+    return (cause_t){.md_seq = market_seq(ctx->base.market), .intended_ns = ctx->base.due_ns};
 }
 
 /* By the clock of the host: the tick that the venue had taken when it executed. It may be one that
  * is not taken here yet, or was taken long ago; then that time is not known. */
 static cause_t execution_cause(const strat_context_t *ctx, const report_t *report)
 {
-    uint64_t seq = report->md_seq, intended_ns = 0;
-    if (seq <= ctx->md_seq && ctx->md_seq - seq < RECENT_TICKS) {
+    uint64_t seq = report->md_seq, taken = market_seq(ctx->base.market), intended_ns = 0;
+    if (seq <= taken && taken - seq < RECENT_TICKS) {
         uint64_t recent = ctx->recent[seq % RECENT_TICKS];
         if (recent >> 48 == (seq & 0xffff)) /* else it was for the books alone */
             intended_ns = recent & TICK_NS_MASK;
     }
-    return (cause_t){.md_seq = ctx->md_seq, .intended_ns = intended_ns};
+    return (cause_t){.md_seq = taken, .intended_ns = intended_ns};
 }
 
 /* ---- reports */
@@ -42,6 +82,7 @@ static int book_execution(strat_context_t *ctx, const report_t *report)
     uint16_t locate = own ? own->locate : report_locate(report);
     tbus_error_t why = {0};
     int code = ledger_execute(&ctx->ledger, ctx->base.market, locate, report, &why);
+    context_watch(ctx, locate);
     return code < 0 ? tbus_fail(&ctx->base.stage.error, code, "execution %llu: %s",
                                 (unsigned long long)report->exec_id, why.text)
                     : 0;
@@ -97,8 +138,10 @@ static void follow_order(strat_context_t *ctx, const report_t *report)
         break;
     }
     if (ended && own) {
-        ctx->open_at[own->locate].count--;
+        uint16_t locate = own->locate;
+        ctx->open_at[locate].count--;
         own_orders_end(&ctx->own, own);
+        context_watch(ctx, locate);
     }
 }
 
@@ -138,7 +181,7 @@ static int take_report(strat_context_t *ctx, const report_t *report)
     follow_order(ctx, report);
     if (ctx->own.open == 0)
         causes_closed(&ctx->causes);
-    ctx->unshown++;
+    ctx->reports_taken++;
     if (ctx->strategy->on_report)
         ctx->strategy->on_report(ctx->self, ctx, report);
     return 0;
@@ -151,7 +194,8 @@ static void note_late(strat_context_t *ctx, uint64_t seq)
     if (late->number != 0 && late->market_ns != ctx->base.now_ns)
         context_tell_late(ctx);
     if (late->number == 0)
-        *late = (event_t){.position = seq, .md_seq = ctx->md_seq, .market_ns = ctx->base.now_ns};
+        *late = (event_t){
+            .position = seq, .md_seq = market_seq(ctx->base.market), .market_ns = ctx->base.now_ns};
     late->number = (uint32_t)(seq - late->position) + 1;
 }
 
@@ -275,8 +319,8 @@ static void fire_timer(strat_context_t *ctx)
 static void call_strategy(strat_context_t *ctx, const tick_t *tick, const market_event_t *event)
 {
     const strategy_t *strategy = ctx->strategy;
-    if (strategy->on_tick)
-        strategy->on_tick(ctx->self, ctx, tick, ctx->md_seq);
+    if (ctx->types_called[tick->type] != 0)
+        strategy->on_tick(ctx->self, ctx, tick, event->md_seq);
     if (event->bbo_changed && strategy->on_bbo)
         strategy->on_bbo(ctx->self, ctx, event->locate, &event->touch);
 }
@@ -329,13 +373,11 @@ static int on_tick(market_stage_t *base, const tick_t *tick, size_t bytes,
 {
     strat_context_t *ctx = (strat_context_t *)(void *)base;
     (void)bytes;
-    ctx->md_seq = event->md_seq;
-    ctx->intended_ns = tick_intended_ns(tick);
-    if (ctx->recent)
-        ctx->recent[ctx->md_seq % RECENT_TICKS] =
-            tick_pack(ctx->intended_ns, (uint16_t)ctx->md_seq);
-    ctx->cause = (cause_t){.md_seq = ctx->md_seq, .intended_ns = ctx->intended_ns, .tick = true};
-    ctx->unshown++;
+    ctx->cause =
+        (cause_t){.md_seq = event->md_seq, .intended_ns = tick_intended_ns(tick), .tick = true};
+    if (ctx->recent) /* by the clock of the host, where it is given all ticks */
+        ctx->recent[event->md_seq % RECENT_TICKS] =
+            tick_pack(ctx->cause.intended_ns, (uint16_t)event->md_seq);
     if (TBUS_UNLIKELY(ctx->timer_unplaced))
         strat_timer_at(ctx, ctx->timer_event_ns);
     if (TBUS_UNLIKELY(ledger_holds(&ctx->ledger, event->locate)))
@@ -400,7 +442,7 @@ static void on_end(market_stage_t *base)
     strat_context_t *ctx = (strat_context_t *)(void *)base;
     ctx->winding_down = true;
     ctx->timer_at_ns = 0;
-    ctx->cause = (cause_t){.md_seq = ctx->md_seq}; /* no tick asks for it */
+    ctx->cause = (cause_t){.md_seq = market_seq(base->market)}; /* no tick asks for it */
     if (ctx->strategy->on_wind_down)
         ctx->strategy->on_wind_down(ctx->self, ctx);
     context_cancel_all(ctx);
@@ -426,7 +468,7 @@ static int flush(market_stage_t *base)
 static int end(market_stage_t *base, int work)
 {
     strat_context_t *ctx = (strat_context_t *)(void *)base;
-    if (ctx->unshown > (work > 0 ? SHOW_EVERY : 0))
+    if (context_taken(ctx) - ctx->shown > (work > 0 ? SHOW_EVERY : 0))
         context_show_counters(ctx);
     if (TBUS_UNLIKELY(ctx->late.number != 0))
         context_tell_late(ctx);

@@ -30,6 +30,7 @@ typedef struct group {
     bool asks_feed;    /* no tick is in hand: at_ns is what the feed's horizon says */
     bool awaits_input; /* a recording is repeated, and what was taken next is not there */
     bool full;         /* the turn ended with its budget, not for want of ticks */
+    bool ticked;       /* ticks were taken that only those were told of whom they concern */
 } group_t;
 
 static inline market_stage_t *member(const group_t *g, uint32_t i)
@@ -50,6 +51,7 @@ int market_stage_join(market_stage_t *s, market_t *market, const venue_session_t
     s->market = market;
     s->session = session ? session : &session_host;
     s->next_ns = s->bound_ns = MARKET_NEVER;
+    s->leader = s;
     s->times = &s->clock;
     return tbus_stage_join_subscriber(&s->stage, "md", s->stage.name, &s->md, err);
 }
@@ -126,8 +128,8 @@ static void form(const group_t *g)
 {
     for (uint32_t i = 0; i < g->count; i++) {
         market_stage_t *s = member(g, i);
+        s->leader = g->leader;
         s->times = &g->leader->clock;
-        s->taken_at = &g->leader->tick_taken_at;
         s->feed.ours = i > 0; /* the first stage looks at it for all */
         for (uint32_t k = 0; k < g->count; k++)
             s->neighbours |= UINT32_C(1) << (g->stages[k]->owner - 1);
@@ -156,8 +158,18 @@ static bool blocked(const group_t *g)
     return any;
 }
 
+/* What a tick does not concern is not told of it. All others who read a stage's time come after
+ * this. */
+static void tell_time(group_t *g)
+{
+    for (uint32_t i = 0; g->ticked && i < g->count; i++)
+        member(g, i)->now_ns = g->leader->clock.now_ns;
+    g->ticked = false;
+}
+
 static int collect_all(group_t *g)
 {
+    tell_time(g);
     for (uint32_t i = 0; i < g->count; i++) {
         member(g, i)->has_sent |= member(g, i)->stirred;
         member(g, i)->stirred = member(g, i)->changed = false;
@@ -347,7 +359,33 @@ static void note_taken(market_stage_t *leader)
                             leader->tick_taken_at);
 }
 
-static int give_tick(group_t *g, const tick_t *tick, size_t bytes)
+static inline bool concerns(const market_stage_t *s, const tick_t *tick,
+                            const market_event_t *event)
+{
+    return !s->concerns || (s->concerns[event->locate / 64] >> (event->locate % 64) & 1) != 0 ||
+           (s->touches & event->bbo_changed) != 0 || (s->types && s->types[tick->type] != 0);
+}
+
+/* A stage has sent something because of the tick, or what it may take next has changed. 0, 1:
+ * something found no room, or a negative error. */
+static int settle_tick(group_t *g)
+{
+    bool stirred = false;
+    for (uint32_t i = 0; i < g->count; i++) {
+        stirred |= member(g, i)->stirred;
+        member(g, i)->changed = false;
+    }
+    tell_time(g);
+    int code = stirred ? collect_all(g) : 0;
+    if (code == 0 && repeats(g))
+        code = act_all(g);
+    clear(g);
+    return code < 0 ? code : blocked(g);
+}
+
+/* The tick at the clock of the leader, for the books and those whom it concerns. What settle_tick
+ * returns. */
+static inline int give_tick(group_t *g, const tick_t *tick, size_t bytes)
 {
     market_stage_t *leader = g->leader;
     const market_event_t *event;
@@ -358,26 +396,21 @@ static int give_tick(group_t *g, const tick_t *tick, size_t bytes)
     int code = apply(g, tick, bytes, &event);
     if (TBUS_UNLIKELY(code < 0))
         return code;
-    bool stirred = false, changed = false;
+    bool settles = repeats(g);
     for (uint32_t i = 0; i < g->count; i++) {
         market_stage_t *s = member(g, i);
-        s->now_ns = g->at_ns;
-        if (s->concerns && (s->concerns[event->locate / 64] >> (event->locate % 64) & 1) == 0)
+        if (!concerns(s, tick, event))
             continue;
+        s->now_ns = leader->clock.now_ns;
         code = s->ops->on_tick(s, tick, bytes, event);
         if (TBUS_UNLIKELY(code < 0))
             return fail(g, i, code);
-        stirred |= s->stirred;
-        changed |= s->changed;
+        settles |= s->stirred | s->changed | s->blocked;
     }
     tbus_advance(&leader->md);
+    g->ticked = true;
     g->work++;
-    code = stirred ? collect_all(g) : 0;
-    if (code == 0 && repeats(g))
-        code = act_all(g);
-    if (TBUS_UNLIKELY(stirred | changed) || repeats(g))
-        clear(g);
-    return code;
+    return TBUS_UNLIKELY(settles) ? settle_tick(g) : 0;
 }
 
 /* The tick without a message behind the last. */
@@ -395,7 +428,31 @@ static int give_end(group_t *g)
     g->work++;
     int code = collect_all(g);
     clear(g);
-    return code;
+    return code < 0 ? code : blocked(g);
+}
+
+/* Those ticks that come before all that is in hand, and whatever others may still send. Returns how
+ * many were taken; *out_code: 0, 1: the turn is over, since something found no room, or a negative
+ * error. */
+static uint32_t take_clear(group_t *g, uint32_t ticks_max, int *out_code)
+{
+    market_stage_t *leader = g->leader;
+    uint32_t ticks = 0;
+    int code = 0;
+    while (ticks < ticks_max && code == 0) {
+        size_t bytes;
+        const tick_t *tick = (const tick_t *)tbus_peek(&leader->md, &bytes);
+        if (!tick || TBUS_UNLIKELY(tick_is_warm_up(tick)))
+            break;
+        market_clock_t then = market_clock_at(leader->clock, tick, bytes);
+        if (then.now_ns > leader->clear_ns)
+            break;
+        leader->clock = then;
+        code = give_tick(g, tick, bytes);
+        ticks++;
+    }
+    *out_code = code;
+    return ticks;
 }
 
 /* Up to `budget` ticks, and the things between them. */
@@ -403,6 +460,15 @@ static int take_all(group_t *g, uint32_t budget)
 {
     market_stage_t *leader = g->leader;
     for (uint32_t ticks = 0;; ticks++) {
+        int told;
+        if (!leader->ended) {
+            ticks += take_clear(g, budget - ticks, &told);
+            if (TBUS_UNLIKELY(told != 0)) {
+                g->at_ns = leader->clock.now_ns;
+                return told < 0 ? told : 0;
+            }
+        }
+        tell_time(g);
         market_clock_t then = leader->clock;
         size_t bytes = 0;
         const tick_t *tick = leader->ended ? NULL : (const tick_t *)tbus_peek(&leader->md, &bytes);
@@ -433,10 +499,8 @@ static int take_all(group_t *g, uint32_t budget)
         }
         leader->clock = then;
         int code = tick ? give_tick(g, tick, bytes) : give_end(g);
-        if (TBUS_UNLIKELY(code < 0))
-            return code;
-        if (TBUS_UNLIKELY(blocked(g)))
-            return 0;
+        if (TBUS_UNLIKELY(code != 0))
+            return code < 0 ? code : 0;
     }
 }
 
@@ -497,7 +561,7 @@ static int take_repeated(group_t *g, uint32_t budget)
         } else {
             return 0;
         }
-        if (code == 0)
+        if (code >= 0)
             code = act_all(g);
         if (TBUS_UNLIKELY(code < 0))
             return code;

@@ -115,10 +115,14 @@ struct market_stage {
     const venue_session_t *session; /* not owned */
     market_t *market;               /* not owned; shared by the stages of a process */
     tbus_subscriber_t md;
-    /* bit by locate: the stage wants the ticks of that symbol; NULL: it wants all of them */
+    /* Which ticks it is given. Bit by number: those of that symbol; NULL: all there are. Beside
+     * them, by message type (256 bytes), those whose byte is not 0, of whatever symbol; NULL: none.
+     * And those that change the best of a book. The stage may change all of it in its own calls. */
     const uint64_t *concerns;
+    const uint8_t *types;
+    bool touches;
     tbus_horizon_t *horizon; /* its own; NULL: it has none */
-    uint64_t now_ns;         /* market time of what it takes */
+    uint64_t now_ns;         /* market time of what it takes, or has taken */
     /* host time, since the bus epoch: when the tick was wanted that shows that the time of the
      * thing which it takes has come; 0: no tick shows it */
     uint64_t due_ns;
@@ -138,9 +142,10 @@ struct market_stage {
      * risen that bounds the stage, and that rises with the tick; so it sleeps until then, instead
      * of waking for each tick to find that it is too early. */
     bool trails;
-    inputs_t inputs;             /* by the clock of the host */
-    uint32_t neighbours;         /* bit i: participant i + 1 is polled together with it */
-    const market_clock_t *times; /* the clock of the first stage of its process */
+    inputs_t inputs;              /* by the clock of the host */
+    uint32_t neighbours;          /* bit i: participant i + 1 is polled together with it */
+    const market_stage_t *leader; /* the first stage of its process, which keeps for all: */
+    const market_clock_t *times;  /* its clock */
     /* of the first stage of a process: */
     market_clock_t clock; /* as of the last tick that was taken */
     tbus_horizon_view_t feed;
@@ -155,8 +160,7 @@ struct market_stage {
      * NULL: nobody does. */
     const struct tbus_stamps *stamps;
     bool stamps_ticks;         /* it notes of each tick when it was taken */
-    const uint64_t *taken_at;  /* a stamp: when the tick in hand was taken by its process */
-    uint64_t tick_taken_at;    /* the same, of the first stage of a process */
+    uint64_t tick_taken_at;    /* of the first stage of a process: a stamp, of the tick in hand */
     uint64_t waits_since_ns;   /* host time; 0: it does not wait for a horizon */
     uint64_t waits_seq;        /* and with which tick, of md */
     tbus_histogram_t *waits;   /* how long; NULL: nobody asks */

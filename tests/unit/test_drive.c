@@ -154,6 +154,45 @@ static const strategy_t nervous_strategy = {.api = STRATEGY_API,
                                             .on_timer = on_timer,
                                             .on_wind_down = on_wind_down};
 
+/* ---- one that looks at a few types of messages, and at touches: it passes over the others itself,
+ * or has them passed over */
+
+#define LOOKED_AT "AEP"
+
+static void on_some_ticks(void *self, strat_context_t *ctx, const tick_t *tick, uint64_t md_seq)
+{
+    if (strchr(LOOKED_AT, tick->type))
+        on_tick(self, ctx, tick, md_seq);
+}
+
+static void on_touch(void *self, strat_context_t *ctx, uint16_t locate, const market_touch_t *touch)
+{
+    take_in(self, locate ^ touch->bid_qty << 16 ^ touch->ask_qty << 40 ^ touch->bid_px_e4);
+    act(self, ctx);
+}
+
+static const strategy_t sifting_strategy = {.api = STRATEGY_API,
+                                            .struct_bytes = sizeof(strategy_t),
+                                            .params = {nervous_table, 1, sizeof(uint32_t)},
+                                            .name = "sifting",
+                                            .create = create,
+                                            .on_tick = on_some_ticks,
+                                            .on_bbo = on_touch,
+                                            .on_report = on_report,
+                                            .on_timer = on_timer,
+                                            .on_wind_down = on_wind_down};
+static const strategy_t naming_strategy = {.api = STRATEGY_API,
+                                           .struct_bytes = sizeof(strategy_t),
+                                           .params = {nervous_table, 1, sizeof(uint32_t)},
+                                           .name = "naming",
+                                           .create = create,
+                                           .on_tick = on_tick,
+                                           .on_bbo = on_touch,
+                                           .on_report = on_report,
+                                           .on_timer = on_timer,
+                                           .on_wind_down = on_wind_down,
+                                           .tick_types = LOOKED_AT};
+
 /* ---- a strategy that buys once, sets a timer, and buys again when that is due */
 
 enum { TIMER_NS = 1000, SECOND_NS = 1000000000 };
@@ -639,19 +678,24 @@ static const struct {
               {"executions", offsetof(outcome_t, executions), 8},
               {"orders sent", offsetof(outcome_t, sent), 8}};
 
+static void compare(const world_t *world, uint64_t schedule, const outcome_t *got,
+                    const outcome_t *wanted)
+{
+    for (size_t k = 0; k < sizeof fields / sizeof *fields; k++)
+        if (memcmp((const char *)got + fields[k].at, (const char *)wanted + fields[k].at,
+                   fields[k].bytes) != 0)
+            fail_msg("world %llu, schedule %llu: %s differ; %llu orders sent, together %llu",
+                     (unsigned long long)world->seed, (unsigned long long)schedule, fields[k].name,
+                     (unsigned long long)got->sent, (unsigned long long)wanted->sent);
+}
+
 static void check(const world_t *world, unsigned schedules)
 {
     outcome_t wanted = play(world, 0);
     for (unsigned s = 1; s <= schedules; s++) {
         uint64_t schedule = world->seed * 1000003 + s;
         outcome_t got = play(world, schedule);
-        for (size_t k = 0; k < sizeof fields / sizeof *fields; k++)
-            if (memcmp((char *)&got + fields[k].at, (char *)&wanted + fields[k].at,
-                       fields[k].bytes) != 0)
-                fail_msg("world %llu, schedule %llu: %s differ; %llu orders sent, together %llu",
-                         (unsigned long long)world->seed, (unsigned long long)schedule,
-                         fields[k].name, (unsigned long long)got.sent,
-                         (unsigned long long)wanted.sent);
+        compare(world, schedule, &got, &wanted);
     }
     /* The world is one in which something happens. */
     assert_true(wanted.sent > 20 && wanted.executions > 5);
@@ -724,6 +768,25 @@ static void days_halts_crosses_and_broken_trades_give_the_same(void **state)
                   (unsigned long long)crossed, (unsigned long long)broken,
                   (unsigned long long)expired);
     assert_true(crossed >= 5 * worlds() && broken >= 5 * worlds() && expired >= 2 * worlds());
+}
+
+static void ticks_that_a_strategy_does_not_name_make_no_difference(void **state)
+{
+    (void)state;
+    for (unsigned i = 1; i <= worlds(); i++) {
+        world_t world = {.seed = i * 7919,
+                         .ticks = 600,
+                         .strategies = 1 + i % 2,
+                         .eagerness = 1 + i % 5,
+                         .gap_ns = 10000,
+                         .strategy = &sifting_strategy,
+                         .session = session_of(20000, 80000, i)};
+        outcome_t sifted = play(&world, 0);
+        world.strategy = &naming_strategy;
+        outcome_t named = play(&world, 0);
+        compare(&world, 0, &named, &sifted);
+        check(&world, 4);
+    }
 }
 
 static void latencies_of_a_nanosecond_give_the_same(void **state)
@@ -1139,6 +1202,7 @@ int main(void)
         cmocka_unit_test(one_strategy_is_told_the_same_in_any_order_of_processes),
         cmocka_unit_test(two_strategies_are_told_the_same_in_any_order_of_processes),
         cmocka_unit_test(days_halts_crosses_and_broken_trades_give_the_same),
+        cmocka_unit_test(ticks_that_a_strategy_does_not_name_make_no_difference),
         cmocka_unit_test(latencies_of_a_nanosecond_give_the_same),
         cmocka_unit_test(latencies_much_longer_than_a_ring_holds_give_the_same),
         cmocka_unit_test(cancels_that_overtake_orders_or_are_overtaken_give_the_same),

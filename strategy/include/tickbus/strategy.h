@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* strategy.h - what a strategy is: a few callbacks, called one at a time, in the order of events.
  *
- *    on_tick       every message of `md`, after the books took it; not those that are there for the
- *                  books alone, before the place where the feed was told to begin
+ *    on_tick       every message of `md`, or those of the types that it names (tick_types), after the
+ *                  books took it; not those that are there for the books alone, before the place
+ *                  where the feed was told to begin
  *    on_bbo        the touch of a symbol changed (after on_tick of the same message)
  *    on_report     something became of one of its own orders
  *    on_timer      event time (the feed's clock, never the wall's) has reached what strat_timer_at
@@ -61,6 +62,9 @@ typedef struct strategy {
     void (*on_timer)(void *self, strat_context_t *ctx, uint64_t event_ns);
     void (*on_wind_down)(void *self, strat_context_t *ctx);
     void (*destroy)(void *self);
+    /* Letters of the message types that on_tick is called for; NULL: for all. A strategy that names
+     * the few it looks at costs nothing at the others. */
+    const char *tick_types;
 } strategy_t;
 
 extern const strategy_t strategy_null;
