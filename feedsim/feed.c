@@ -46,6 +46,7 @@ typedef struct feed_stage {
     feed_arrivals_t arrivals; /* instead of the messages' own times, where there are any */
     bool at_once;  /* the tick in hand, or that the outlet keeps: it is due when there is room */
     bool windowed; /* times matter at `max`, too */
+    bool whole;    /* all of the source goes out, each tick as soon as there is room */
     uint64_t from_seq, to_seq; /* as the timeline's from and to, by the numbers of ticks */
     enum feed_window window;   /* of the tick in hand */
     uint64_t for_ns;           /* 0: no limit */
@@ -59,6 +60,8 @@ typedef struct feed_stage {
     uint64_t due_ns;         /* of the tick in hand */
     size_t bytes;            /* of the tick in hand; 0: there is none */
     tick_t *tick;            /* TICK_LEN_MAX bytes */
+    uint64_t sent;           /* messages, and their bytes, so far; shown after each turn */
+    uint64_t sent_bytes;
     tbus_atomic_u64_t *messages;
     tbus_atomic_u64_t *message_bytes;
     tbus_atomic_u64_t *errors;
@@ -109,8 +112,8 @@ static inline void count(feed_stage_t *f)
         return;
     tbus_atomic_u64_t *by_type = f->by_type[source->tick_type];
     tbus_add_own_u64(by_type ? by_type : add_type_counter(f, source->tick_type), 1);
-    tbus_add_own_u64(f->messages, 1);
-    tbus_add_own_u64(f->message_bytes, source->tick_message_bytes);
+    f->sent++;
+    f->sent_bytes += source->tick_message_bytes;
 }
 
 static bool fits_md(feed_stage_t *f)
@@ -132,6 +135,11 @@ static bool schedule(feed_stage_t *f, uint64_t now_ns)
     uint64_t time_ns = FEED_TIME_NONE;
     enum feed_window window = FEED_WITHIN;
     f->due_ns = now_ns;
+    if (TBUS_LIKELY(f->whole) && TBUS_LIKELY(!f->source->warm_up)) {
+        f->window = FEED_WITHIN;
+        f->at_once = true;
+        return true;
+    }
     /* What was for warming up when it was recorded is so again; its times are in no order. */
     if ((f->windowed || f->pace.kind == FEED_PACE_TIMED) && !f->source->warm_up)
         window = feed_timeline_next(&f->timeline, f->source->time_ns, &time_ns);
@@ -286,6 +294,8 @@ static void tell_progress(feed_stage_t *f)
 {
     uint64_t done, total;
     const feed_timeline_t *t = &f->timeline;
+    tbus_store_relaxed_u64(f->messages, f->sent);
+    tbus_store_relaxed_u64(f->message_bytes, f->sent_bytes);
     feed_source_progress(f->source, &done, &total);
     if (t->to_ns != FEED_TIME_NONE && t->started) { /* it ends there, not with the input */
         done = t->latest_ns - t->first_ns;
@@ -362,10 +372,11 @@ static uint64_t feed_deadline_ns(const tbus_stage_t *stage)
         return TBUS_STAGE_NO_DEADLINE;
     uint64_t at = f->bytes ? f->due_ns : f->later_ns;
     /* Somebody waits for market time to pass: it is told now and then. */
-    uint64_t soon = tbus_clock_ns() + TOLD_NS;
-    if (f->bytes && f->pace.kind == FEED_PACE_TIMED && at > soon &&
-        tbus_load_relaxed_u32(&f->horizon->waiting) != 0) /* hint */
-        at = soon;
+    if (f->bytes && f->pace.kind == FEED_PACE_TIMED &&
+        tbus_load_relaxed_u32(&f->horizon->waiting) != 0) { /* hint */
+        uint64_t soon = tbus_clock_ns() + TOLD_NS;
+        at = at < soon ? at : soon;
+    }
     return at < f->end_ns || !f->started ? at : f->end_ns;
 }
 
@@ -477,6 +488,8 @@ static int open_source(feed_stage_t *f, const feed_params_t *params, tbus_error_
     f->to_seq = f->to_seq ? f->to_seq : UINT64_MAX;
     f->window = from_ns == FEED_TIME_NONE && f->from_seq == 0 ? FEED_WITHIN : FEED_BEFORE;
     f->windowed = from_ns != FEED_TIME_NONE || to_ns != FEED_TIME_NONE;
+    f->whole = f->pace.kind == FEED_PACE_MAX && f->window == FEED_WITHIN && !f->windowed &&
+               f->to_seq == UINT64_MAX;
     return 0;
 }
 
