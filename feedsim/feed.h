@@ -67,6 +67,9 @@ extern const tbus_kind_t feed_kind;
 /* Its pace with `auto` resolved: what is invented comes at a rate that leaves the pipeline time, so
  * that latencies are its own; everything else comes as fast as it is taken. */
 const char *feed_values_pace(const feed_values_t *values);
+/* Nothing but room on `md` is waited for: the pace is `max`, and the source is a file, a journal or
+ * made up, not a pipe or a connection. */
+bool feed_values_unpaced(const feed_values_t *values);
 
 typedef struct feed_params {
     /* as feed_source_open takes it: "itch:FILE", "synth:seed=7", "journal:DIR" */

@@ -131,6 +131,18 @@ const char *feed_values_pace(const feed_values_t *values)
     return strncmp(values->source, "synth", 5) == 0 ? "250k/s" : "max";
 }
 
+bool feed_values_unpaced(const feed_values_t *values)
+{
+    const char *source = values->source;
+    feed_pace_t pace;
+    struct stat about;
+    if (feed_pace_parse(feed_values_pace(values), &pace, NULL) != 0 || pace.kind != FEED_PACE_MAX)
+        return false;
+    if (strncmp(source, "itch:", 5) == 0)
+        return stat(source + 5, &about) == 0 && S_ISREG(about.st_mode);
+    return strncmp(source, "soup:", 5) != 0;
+}
+
 /* Gaps are between the times that messages carry, which `max` and a rate do not look at. */
 static bool has_gaps(const feed_values_t *values)
 {

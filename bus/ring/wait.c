@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <tickbus/clock.h>
+#include <tickbus/glance.h>
 #include <tickbus/wake.h>
 
 #ifndef SYS_futex_waitv
@@ -31,6 +32,8 @@ struct wait_entry {
 #define SPIN_NS        UINT64_C(8000)
 #define LOOKS_PER_TIME 32u /* read the clock only every so many looks */
 #define YIELD_LOOKS    64u
+#define LOOK_PAUSES    8u /* between two looks */
+#define LOOKS_PER_IDLE 4u /* a turn of the stages takes several times as long as a look */
 /* Without futex_waitv: how long to wait on one bell before looking at all rings. Also how long to
  * sleep while something is in the way, and the least time between two searches for the dead. */
 #define TURN_NS UINT64_C(1000000)
@@ -378,6 +381,46 @@ void tbus_waiter_park(tbus_waiter_t *w, uint64_t now_ns, uint64_t deadline_ns)
     }
 }
 
+/* Is a message there, as far as a look at its slot tells, or has a horizon risen? */
+static bool glance(const tbus_waiter_t *w)
+{
+    for (uint32_t i = 0; i < w->subscribers_count; i++)
+        if (!w->subscribers[i]->held_back && tbus_glance(w->subscribers[i]))
+            return true;
+    return horizon_rose(w);
+}
+
+/* Nothing is in hand that waits for something else than the next message. */
+static bool is_drained(const tbus_waiter_t *w)
+{
+    for (uint32_t i = 0; i < w->subscribers_count; i++)
+        if (w->subscribers[i]->held_back)
+            return false;
+    return true;
+}
+
+static void pause_for(uint32_t pauses)
+{
+    for (uint32_t i = 0; i < pauses; i++)
+        tbus_pause();
+}
+
+/* `waits`: there is nothing to do until a ring or a horizon shows it. */
+static void look_again(tbus_waiter_t *w, bool waits)
+{
+    if (w->looks == 1 && w->drained_pauses > LOOK_PAUSES && w->mode == TBUS_WAIT_SPIN &&
+        is_drained(w)) {
+        w->drains++;
+        pause_for(w->drained_pauses);
+        return;
+    }
+    pause_for(LOOK_PAUSES);
+    if (!waits || w->subscribers_count == 0 || w->mode != TBUS_WAIT_SPIN)
+        return;
+    for (unsigned i = 1; i < LOOKS_PER_IDLE && !glance(w); i++)
+        pause_for(LOOK_PAUSES);
+}
+
 void tbus_waiter_idle(tbus_waiter_t *w, uint64_t deadline_ns)
 {
     w->looks++;
@@ -399,6 +442,5 @@ void tbus_waiter_idle(tbus_waiter_t *w, uint64_t deadline_ns)
             return;
         }
     }
-    for (int i = 0; i < 8; i++)
-        tbus_pause();
+    look_again(w, deadline_ns == UINT64_MAX);
 }

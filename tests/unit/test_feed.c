@@ -655,6 +655,39 @@ static void a_gap_that_the_pace_does_not_know_is_told_to_have_no_effect(void **s
     }
 }
 
+static void only_what_waits_for_nothing_but_room_is_unpaced(void **state)
+{
+    (void)state;
+    char file[] = "/tmp/tickbus-unpaced-XXXXXX", itch[64];
+    int fd = mkstemp(file);
+    assert_true(fd >= 0);
+    snprintf(itch, sizeof itch, "itch:%s", file);
+    const struct {
+        const char *source, *pace;
+        bool unpaced;
+    } rows[] = {
+        {itch, "max", true},
+        {itch, "auto", true},
+        {itch, "realtime", false},
+        {itch, "1M/s", false},
+        {"itch:-", "max", false},
+        {"itch:/dev/null", "max", false}, /* no more a file than a FIFO is */
+        {"journal:/tmp", "max", true},
+        {"synth", "max", true},
+        {"synth", "auto", false},
+        {"soup:localhost:1", "max", false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        feed_values_t values;
+        tbus_params_defaults(feed_kind.params, &values);
+        snprintf(values.source, sizeof values.source, "%s", rows[i].source);
+        snprintf(values.pace, sizeof values.pace, "%s", rows[i].pace);
+        assert_int_equal(feed_values_unpaced(&values), rows[i].unpaced);
+    }
+    close(fd);
+    unlink(file);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, open_rig, close_rig)
 
 int main(void)
@@ -676,6 +709,7 @@ int main(void)
         CASE(a_pipe_is_looked_at_more_rarely_the_longer_it_is_silent),
         CASE(from_a_pipe_each_message_is_intended_for_when_it_came),
         cmocka_unit_test(a_gap_that_the_pace_does_not_know_is_told_to_have_no_effect),
+        cmocka_unit_test(only_what_waits_for_nothing_but_room_is_unpaced),
         CASE(what_comes_before_from_goes_out_at_once_and_is_wanted_at_no_time),
         CASE(an_opening_goes_out_in_the_place_of_what_comes_before_from),
         CASE(what_cannot_run_is_refused_at_creation),

@@ -261,6 +261,36 @@ static uint64_t late_after_a_sleep(unsigned rung_at)
     return waiter.late;
 }
 
+/* After it had found something. */
+static uint64_t drains_of(tbus_waiter_t *w)
+{
+    uint64_t before = w->drains;
+    tbus_waiter_found(w);
+    tbus_waiter_idle(w, UINT64_MAX);
+    tbus_waiter_idle(w, UINT64_MAX);
+    return w->drains - before;
+}
+
+static void who_has_drained_its_rings_pauses_longer_once_where_it_is_told_to(void **state)
+{
+    (void)state;
+    tbus_ring_t ring = test_ring_create((tbus_ring_spec_t){.kind = TBUS_SPSC});
+    tbus_subscriber_t s = test_subscriber(&ring, "s", TBUS_SUBSCRIBER, 2);
+    tbus_waiter_t waiter;
+    tbus_waiter_init(&waiter, TBUS_WAIT_SPIN);
+    tbus_waiter_watch_subscriber(&waiter, &s);
+    assert_int_equal(drains_of(&waiter), 0); /* nobody has told it to */
+    waiter.drained_pauses = 100;
+    assert_int_equal(drains_of(&waiter), 1);
+    s.held_back = true; /* a message is there, and waits for something else */
+    assert_int_equal(drains_of(&waiter), 0);
+    s.held_back = false;
+    waiter.mode = TBUS_WAIT_PARK; /* others may need the CPU */
+    assert_int_equal(drains_of(&waiter), 0);
+    tbus_subscriber_leave(&s);
+    test_ring_destroy(&ring);
+}
+
 static void a_lost_wake_up_is_counted_and_a_bell_that_is_just_being_rung_is_not(void **state)
 {
     (void)state;
@@ -348,6 +378,7 @@ int main(void)
         cmocka_unit_test(a_lost_wake_up_is_counted_and_a_bell_that_is_just_being_rung_is_not),
         cmocka_unit_test(a_claim_that_is_found_at_a_look_is_asked_about_at_once),
         cmocka_unit_test(sleepers_of_a_ring_take_turns_at_looking_and_one_alone_takes_them_all),
+        cmocka_unit_test(who_has_drained_its_rings_pauses_longer_once_where_it_is_told_to),
         cmocka_unit_test(auto_spins_only_when_every_process_has_a_cpu),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

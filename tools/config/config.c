@@ -216,6 +216,12 @@ const char *config_pace(const config_t *config)
     return feed_values_pace(config_feed(config));
 }
 
+bool config_unpaced(const config_t *config)
+{
+    const feed_values_t *feed = config_feed(config);
+    return feed && feed_values_unpaced(feed);
+}
+
 const char *config_journal(const config_t *config)
 {
     return config_recorder(config)->directory;

@@ -173,6 +173,7 @@ uint32_t config_topic_rights(const config_t *config, const char *topic);
 const feed_values_t *config_feed(const config_t *config);
 const char *config_source(const config_t *config);
 const char *config_pace(const config_t *config);
+bool config_unpaced(const config_t *config); /* feed_values_unpaced */
 const char *config_journal(const config_t *config);
 /* All that the configuration says of the recorder (bus/journal/recorder.h). */
 const struct recorder_values *config_recorder(const config_t *config);

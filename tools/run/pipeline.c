@@ -17,6 +17,9 @@
 #include "tools/run/orphan.h"
 
 #define HUGE_PAGE_BYTES (UINT64_C(2) << 20)
+/* Some microseconds: longer than it takes to be found at the heels of a feed that goes at `max`,
+ * shorter than it takes that feed to fill a ring. */
+#define DRAINED_PAUSES 512u
 
 /* --- the bus */
 
@@ -467,6 +470,7 @@ int pipeline_run_process(pipeline_t *pipeline, uint32_t index, const tbus_atomic
                             .beat_context = pipeline,
                             .allocated_bytes = allocation_meter()};
         tbus_waiter_init(&loop.waiter, plan->wait);
+        loop.waiter.drained_pauses = pipeline->layout->unpaced ? DRAINED_PAUSES : 0;
         code = run_loop(pipeline, index, &loop);
     }
     while (running.stages_count--) {

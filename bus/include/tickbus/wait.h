@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* wait.h - what a process does between two looks at its rings that found nothing.
  *
- *    spin    8 x PAUSE between looks, for ever: the lowest latency, needs a CPU of its own
+ *    spin    8 x PAUSE between looks, for ever: the lowest latency, needs a CPU of its own.
+ *            Between two turns of a process that has inputs and no deadline its rings are looked at
+ *            a few times, which takes less than a turn
  *    yield   spin a little, then sched_yield(2)
  *    park    spin about as long as a wake-up costs, then sleep on a futex until a publisher rings
  *    auto    spin when every spinning process can have a CPU of its own, else park
@@ -66,6 +68,11 @@ typedef struct tbus_waiter {
     void (*heal)(void *context);
     void *heal_context;
     bool no_waitv; /* the kernel has no futex_waitv, or a test has switched it off */
+    /* Of a spinning process: PAUSEs after the first look that found its rings drained, if more than
+     * the usual 8. For rings whose publisher is as fast as it can be and never waits for a time: a
+     * reader at its heels takes each line from it before that is full. 0: as usual. */
+    uint32_t drained_pauses;
+    uint64_t drains; /* how often it did */
 } tbus_waiter_t;
 
 /* `mode` must not be AUTO: call tbus_wait_mode_resolve first. */
