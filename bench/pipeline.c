@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pipeline.c - what does the bus cost? Messages a second through the whole pipeline, `busctl start
  * --pace max --strategy null`, fused and split, as a ratio to one thread that decodes the same file
- * and builds the same books with no bus at all (baseline.c).
+ * and builds the same books with no bus at all (baseline.c), and to one that builds them as it was
+ * done when the pipeline began to be made faster (yardstick.c).
  *
- * The three take turns, repetition after repetition; figures are medians, and a ratio is one of the
+ * The four take turns, repetition after repetition; figures are medians, and a ratio is one of the
  * same repetition. The pipeline's time runs from the first message until everything is drained, as
  * its own summary tells it: in steps of 1 ms, so that the flow must last much longer. A file that
  * is too short is repeated: each lap comes under stock locates and order references of its own, so
@@ -36,8 +37,8 @@
 #define REAL_FLOW       "lobster_aapl_20120621_l1/aapl_l1.itch.gz"
 #define PATH_BYTES      1024u
 
-enum contender { BASELINE, FUSED, SPLIT, CONTENDERS };
-static const char *const names[CONTENDERS] = {"baseline", "fused", "split"};
+enum contender { YARDSTICK, BASELINE, FUSED, SPLIT, CONTENDERS };
+static const char *const names[CONTENDERS] = {"yardstick", "baseline", "fused", "split"};
 
 typedef struct options {
     const char *file; /* NULL: the built-in inputs */
@@ -48,7 +49,8 @@ typedef struct options {
 
 static const char usage[] =
     "usage: bench_pipeline [--file FILE] [--repetitions N] [--messages N] [--quick] [--json]\n"
-    "Throughput of the whole pipeline, as a ratio to one thread without a bus.\n"
+    "Throughput of the whole pipeline, as a ratio to one thread without a bus: as it is now, and\n"
+    "as it was at commit ca9d1ff (the yardstick).\n"
     "  --file FILE      an ITCH 5.0 file (default: a synthetic one, and one of real order flow "
     "where it is "
     "found)\n"
@@ -195,8 +197,9 @@ static uint64_t write_laps(const char *from, uint64_t messages_min)
 /* Messages a second. */
 static double run(enum contender contender, const char *path, int cpu)
 {
-    if (contender == BASELINE) {
-        json_t *result = command_json((const char *[]){TICKBUS_BASELINE, path, NULL}, cpu);
+    if (contender == BASELINE || contender == YARDSTICK) {
+        const char *program = contender == BASELINE ? TICKBUS_BASELINE : TICKBUS_YARDSTICK;
+        json_t *result = command_json((const char *[]){program, path, NULL}, cpu);
         double rate = json_number_value(json_object_get(result, "messages")) * 1e9 /
                       json_number_value(json_object_get(result, "ns"));
         json_decref(result);
@@ -221,22 +224,29 @@ static json_t *measure(const char *what, const char *path, const options_t *opti
     const char *why;
     host_pick_cpus(cpus, &why);
     double rates[CONTENDERS][REPETITIONS_MAX], ratios[CONTENDERS][REPETITIONS_MAX];
+    double to_yardstick[CONTENDERS][REPETITIONS_MAX];
     run(BASELINE, path, cpus[0]); /* the file is in the page cache from now on */
-    for (unsigned i = 0; i < options->repetitions; i++)
-        for (unsigned c = 0; c < CONTENDERS; c++) {
+    for (unsigned i = 0; i < options->repetitions; i++) {
+        for (unsigned c = 0; c < CONTENDERS; c++)
             rates[c][i] = run((enum contender)c, path, cpus[0]);
+        for (unsigned c = 0; c < CONTENDERS; c++) {
             ratios[c][i] = rates[c][i] / rates[BASELINE][i];
+            to_yardstick[c][i] = rates[c][i] / rates[YARDSTICK][i];
         }
+    }
     json_t *rows = json_array();
     for (unsigned c = 0; c < CONTENDERS; c++) {
         double rate = rank_median(rates[c], options->repetitions); /* which sorts them */
         double ratio = rank_median(ratios[c], options->repetitions);
+        double then = rank_median(to_yardstick[c], options->repetitions);
         unsigned last = options->repetitions - 1;
         json_array_append_new(
-            rows, json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:f}", "input", what,
-                            "layout", names[c], "strategy", "null", "messages_per_s", rate,
+            rows, json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "input",
+                            what, "layout", names[c], "strategy", "null", "messages_per_s", rate,
                             "lowest", rates[c][0], "highest", rates[c][last], "ratio_to_baseline",
-                            ratio, "ratio_lowest", ratios[c][0], "ratio_highest", ratios[c][last]));
+                            ratio, "ratio_lowest", ratios[c][0], "ratio_highest", ratios[c][last],
+                            "ratio_to_yardstick", then, "yardstick_ratio_lowest",
+                            to_yardstick[c][0], "yardstick_ratio_highest", to_yardstick[c][last]));
     }
     return rows;
 }
@@ -252,14 +262,15 @@ static void print_rows(json_t *rows, unsigned repetitions)
     json_t *row;
     printf("pace max, strategy null, not recorded; medians of %u interleaved repetitions\n",
            repetitions);
-    printf("%-52s %-9s %12s %-13s %12s %s\n", "input", "layout", "M messages/s", "(min..max)",
-           "x one thread", "(min..max)");
+    printf("%-52s %-9s %12s %-13s %12s %-12s %12s %s\n", "input", "layout", "M messages/s",
+           "(min..max)", "x one thread", "(min..max)", "x yardstick", "(min..max)");
     json_array_foreach(rows, i, row) printf(
-        "%-52s %-9s %12.2f (%5.2f..%5.2f) %12.2f (%.2f..%.2f)\n",
+        "%-52s %-9s %12.2f (%5.2f..%5.2f) %12.2f (%.2f..%.2f) %12.2f (%.2f..%.2f)\n",
         json_string_value(json_object_get(row, "input")),
         json_string_value(json_object_get(row, "layout")), value(row, "messages_per_s") / 1e6,
         value(row, "lowest") / 1e6, value(row, "highest") / 1e6, value(row, "ratio_to_baseline"),
-        value(row, "ratio_lowest"), value(row, "ratio_highest"));
+        value(row, "ratio_lowest"), value(row, "ratio_highest"), value(row, "ratio_to_yardstick"),
+        value(row, "yardstick_ratio_lowest"), value(row, "yardstick_ratio_highest"));
 }
 
 /* Measure what input_path holds. */
