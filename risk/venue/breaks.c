@@ -94,7 +94,7 @@ bool breaks_take(breaks_t *b, uint64_t match, breakable_t *out_execution)
 void breaks_forget_all(breaks_t *b)
 {
     breakable_t gone;
-    if (b->executions_max == 0)
+    if (b->last == 0) /* there never was one */
         return;
     for (uint32_t i = 0; i <= b->by_match.mask; i++)
         while (b->by_match.entries[i].id != 0) /* a follower may move here */

@@ -526,6 +526,7 @@ static int build(executor_stage_t *e, market_t *market, const executor_params_t 
     if (code == 0 && market_stage_waits(&e->base)) {
         e->base.horizon = tbus_stage_keep_horizon(stage, "reports", 0);
         e->base.concerns = venue_concerns(e->venue);
+        e->base.types = venue_types();
     }
     return code;
 }

@@ -276,8 +276,12 @@ void venue_on_market(venue_t *v, const market_event_t *e, const tick_t *tick)
 {
     uint16_t locate = e->locate;
     uint64_t bit = UINT64_C(1) << (locate % 64);
-    if (TBUS_LIKELY((v->active[locate / 64] & bit) == 0))
+    if (TBUS_LIKELY((v->active[locate / 64] & bit) == 0)) {
+        if (tick && tick->type == ITCH_BROKEN_TRADE && !e->foreign &&
+            !breaks_none(&v->breaks, locate))
+            on_break(v, tick);
         return;
+    }
     if (locate == 0) {
         if (e->new_phase)
             on_phase(v, e);
@@ -290,6 +294,6 @@ void venue_on_market(venue_t *v, const market_event_t *e, const tick_t *tick)
     if (e->side == 0 && tick && !e->foreign)
         on_trade(v, locate, tick);
     if (v->resting.best[locate][0] == 0 && v->resting.best[locate][1] == 0 &&
-        v->taken.held[locate] == 0 && breaks_none(&v->breaks, locate))
+        v->taken.held[locate] == 0)
         v->active[locate / 64] &= ~bit;
 }

@@ -21,7 +21,7 @@ bool taken_create(taken_t *t, uint32_t orders_max)
     for (uint32_t i = 1; i < orders_max; i++)
         t->orders[i].next = i + 1;
     t->free_first = 1;
-    t->free_count = orders_max;
+    t->free_count = t->orders_max = orders_max;
     return true;
 }
 
@@ -67,7 +67,7 @@ void taken_forget(taken_t *t, uint64_t added_seq)
 
 void taken_forget_all(taken_t *t)
 {
-    for (uint32_t i = 0; i <= t->by_seq.mask; i++)
+    for (uint32_t i = 0; i <= t->by_seq.mask && t->free_count != t->orders_max; i++)
         while (t->by_seq.entries[i].id != 0) /* a follower may move here */
             taken_forget(t, t->by_seq.entries[i].id);
 }

@@ -23,6 +23,7 @@ typedef struct taken {
     id_map_t by_seq;
     uint32_t free_first;
     uint32_t free_count;
+    uint32_t orders_max;
 } taken_t;
 
 /* Bytes that its tables take. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include <tickbus/atomic.h>
+#include <tickbus/msg/itch_types.h>
 
 #include "bus/market/session.h"
 #include "risk/order_form.h"
@@ -118,6 +119,12 @@ static void mark_active(venue_t *v, uint16_t locate)
 const uint64_t *venue_concerns(const venue_t *v)
 {
     return v->active;
+}
+
+const uint8_t *venue_types(void)
+{
+    static const uint8_t types[256] = {[ITCH_BROKEN_TRADE] = 1};
+    return types;
 }
 
 /* ---- orders */

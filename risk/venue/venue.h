@@ -169,9 +169,12 @@ void venue_order(venue_t *v, const order_t *order);
 /* Which symbols venue_on_market has something to do for: bit by locate, and always that of locate
  * 0, under which phases change. Good while the venue is. */
 const uint64_t *venue_concerns(const venue_t *v);
+/* And, of whatever symbol, for which types of messages (256 bytes, by letter): broken trades, which
+ * may come when nothing rests any more. */
+const uint8_t *venue_types(void);
 
 /* The next tick, NULL when it is shorter than a tick_t, and its outcome; may be left out where
- * venue_concerns has no bit. Hot. */
+ * venue_concerns has no bit and venue_types is 0. Hot. */
 void venue_on_market(venue_t *v, const market_event_t *event, const tick_t *tick);
 
 /* Answer a new order without executing it: REJECTED with `reason`. */

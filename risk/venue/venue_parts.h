@@ -21,7 +21,7 @@ struct venue {
     bool prints;         /* prints through our price fill us */
     uint32_t self_match; /* enum session_self_match */
     session_fees_t fees;
-    /* bit set: there may be own orders, taken shares or executions that a break may take back */
+    /* bit set: there may be own orders or taken shares */
     uint64_t active[MARKET_LOCATES / 64];
     uint64_t *last_count; /* by strategy: highest order_count seen */
     resting_t resting;
