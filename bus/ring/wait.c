@@ -32,8 +32,8 @@ struct wait_entry {
 #define SPIN_NS        UINT64_C(8000)
 #define LOOKS_PER_TIME 32u /* read the clock only every so many looks */
 #define YIELD_LOOKS    64u
-#define LOOK_PAUSES    8u /* between two looks */
-#define LOOKS_PER_IDLE 4u /* a turn of the stages takes several times as long as a look */
+#define LOOK_PAUSES    8u  /* between two looks */
+#define LOOKS_PER_IDLE 16u /* a turn of the stages takes several times as long as a look */
 /* Without futex_waitv: how long to wait on one bell before looking at all rings. Also how long to
  * sleep while something is in the way, and the least time between two searches for the dead. */
 #define TURN_NS UINT64_C(1000000)
@@ -414,7 +414,8 @@ static void look_again(tbus_waiter_t *w, bool waits)
         pause_for(w->drained_pauses);
         return;
     }
-    pause_for(LOOK_PAUSES);
+    /* Whoever waits for a time alone disturbs nobody by looking at the clock. */
+    pause_for(w->subscribers_count == 0 && !waits ? 1 : LOOK_PAUSES);
     if (!waits || w->subscribers_count == 0 || w->mode != TBUS_WAIT_SPIN)
         return;
     for (unsigned i = 1; i < LOOKS_PER_IDLE && !glance(w); i++)
