@@ -7,7 +7,8 @@
 
 #include "strategy/context.h"
 
-/* Before every try, so that the time on an order is that of its publication. Returns that time. */
+/* Before every further try, so that the time on an order is that of its publication. Returns that
+ * time. */
 static uint64_t stamp(const strat_context_t *ctx, order_t *order)
 {
     uint64_t now_ns = tbus_bus_now_ns(ctx->base.stage.bus);
@@ -48,26 +49,69 @@ void context_tell_late(strat_context_t *ctx)
     tbus_outlet_send(&ctx->events, &late, sizeof late);
 }
 
+/* Those for which the ring has room now, in one claim. Returns how many. If we die before they are
+ * committed, none of them was sent: each claim becomes a tomb. */
+static uint32_t publish_claimed(strat_context_t *ctx)
+{
+    tbus_publisher_t *orders = &ctx->orders_out.publisher;
+    void *places[ORDERS_GATHERED_MAX];
+    uint32_t bytes[ORDERS_GATHERED_MAX];
+    uint32_t claimed = tbus_claim_batch(orders, ctx->gathered_count, places);
+    for (uint32_t i = 0; i < claimed; i++) {
+        tbus_words_store(places[i], &ctx->gathered[i], sizeof(order_t));
+        bytes[i] = sizeof(order_t);
+    }
+    if (claimed != 0)
+        tbus_commit_batch(orders, bytes);
+    return orders->error ? 0 : claimed;
+}
+
+static void send_gathered(strat_context_t *ctx)
+{
+    uint32_t count = ctx->gathered_count, sent = 0;
+    uint64_t now_ns = tbus_bus_now_ns(ctx->base.stage.bus);
+    for (uint32_t i = 0; i < count; i++) {
+        ctx->gathered[i].sent = now_ns;
+        if (TBUS_UNLIKELY(ctx->base.stamps != NULL))
+            context_note_sent(ctx, &ctx->gathered[i], now_ns);
+    }
+    if (count > 1 && ctx->orders_out.kept == 0)
+        sent = publish_claimed(ctx);
+    for (uint32_t i = 0; i < count; i++) {
+        const order_t *order = &ctx->gathered[i];
+        enum tbus_outlet_result told = TBUS_OUTLET_SENT;
+        if (i >= sent)
+            told = tbus_outlet_send(&ctx->orders_out, order, sizeof *order);
+        assert(told != TBUS_OUTLET_FULL); /* ORDERS_KEPT_PER_CREDIT */
+        if (told == TBUS_OUTLET_SENT)
+            count_sent(ctx, order, now_ns);
+        else
+            ctx->base.blocked = true;
+        digest_order(&ctx->orders_digest, order);
+    }
+    tbus_store_relaxed_u64(ctx->orders_digest_shown, ctx->orders_digest);
+    ctx->gathered_count = 0;
+}
+
+void context_send_gathered(strat_context_t *ctx)
+{
+    ctx->gathers = false;
+    if (TBUS_UNLIKELY(ctx->gathered_count != 0))
+        send_gathered(ctx);
+}
+
 static void send_order(strat_context_t *ctx, order_t *order)
 {
     /* Before what follows from them: a recording that ends in between has the cause, not the effect
      * alone. */
     if (TBUS_UNLIKELY(ctx->late.number != 0))
         context_tell_late(ctx);
-    uint64_t now_ns = stamp(ctx, order);
-    if (TBUS_UNLIKELY(ctx->base.stamps != NULL))
-        context_note_sent(ctx, order, now_ns);
-    digest_order(&ctx->orders_digest, order);
-    tbus_store_relaxed_u64(ctx->orders_digest_shown, ctx->orders_digest);
     ctx->base.stirred = true;
     if (market_stage_waits(&ctx->base))
         causes_sent(&ctx->causes, arrival_min_ns(ctx, order));
-    enum tbus_outlet_result told = tbus_outlet_send(&ctx->orders_out, order, sizeof *order);
-    assert(told != TBUS_OUTLET_FULL); /* ORDERS_KEPT_PER_CREDIT */
-    if (told == TBUS_OUTLET_SENT)
-        count_sent(ctx, order, now_ns);
-    else
-        ctx->base.blocked = true;
+    ctx->gathered[ctx->gathered_count++] = *order;
+    if (TBUS_UNLIKELY(!ctx->gathers || ctx->gathered_count == ORDERS_GATHERED_MAX))
+        send_gathered(ctx);
 }
 
 static int flush_orders(strat_context_t *ctx)

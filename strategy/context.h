@@ -54,6 +54,10 @@ typedef struct open_at {
     uint32_t pad;
 } open_at_t;
 
+/* Orders that a callback may send before some of them go out. */
+#define ORDERS_GATHERED_MAX 16u
+_Static_assert(ORDERS_GATHERED_MAX <= TBUS_BATCH_MAX, "they are claimed together");
+
 struct strat_context {
     market_stage_t base; /* first */
     const strategy_t *strategy;
@@ -63,6 +67,10 @@ struct strat_context {
 
     tbus_subscriber_t reports;
     tbus_outlet_t orders_out;
+    /* what the callback at hand has sent: it goes out when that returns */
+    order_t gathered[ORDERS_GATHERED_MAX];
+    uint32_t gathered_count;
+    bool gathers;          /* a callback is at work; else all goes out at once */
     tbus_outlet_t bbo_out; /* number 1 only */
     tbus_outlet_t events;  /* without a publisher where the bus has no such topic */
     event_t late;          /* EVENT_LATE that is not told yet; its number 0: none */
@@ -117,6 +125,10 @@ void context_tell_late(strat_context_t *ctx);
  * published. So for each credit there wait, at most, the cancel of an order published earlier, a
  * new order, and the cancel of that one. */
 #define ORDERS_KEPT_PER_CREDIT 3u
+
+/* Publish what the callback that has just returned has sent: together, with one look at the clock
+ * and one claim. What finds no room waits, in its order. */
+void context_send_gathered(strat_context_t *ctx);
 
 /* Publish what waits, as far as there is room, and set base.blocked. Returns how many went out. */
 int context_flush(strat_context_t *ctx);

@@ -182,8 +182,10 @@ static int take_report(strat_context_t *ctx, const report_t *report)
     if (ctx->own.open == 0)
         causes_closed(&ctx->causes);
     ctx->reports_taken++;
+    ctx->gathers = true;
     if (ctx->strategy->on_report)
         ctx->strategy->on_report(ctx->self, ctx, report);
+    context_send_gathered(ctx);
     return 0;
 }
 
@@ -312,17 +314,21 @@ static void fire_timer(strat_context_t *ctx)
 {
     uint64_t event_ns = ctx->timer_event_ns;
     ctx->timer_at_ns = 0;
+    ctx->gathers = true;
     if (ctx->strategy->on_timer)
         ctx->strategy->on_timer(ctx->self, ctx, event_ns);
+    context_send_gathered(ctx);
 }
 
 static void call_strategy(strat_context_t *ctx, const tick_t *tick, const market_event_t *event)
 {
     const strategy_t *strategy = ctx->strategy;
+    ctx->gathers = true;
     if (ctx->types_called[tick->type] != 0)
         strategy->on_tick(ctx->self, ctx, tick, event->md_seq);
     if (event->bbo_changed && strategy->on_bbo)
         strategy->on_bbo(ctx->self, ctx, event->locate, &event->touch);
+    context_send_gathered(ctx);
 }
 
 /* Would an open order that sells be reached at this price, one that buys? */
@@ -382,8 +388,6 @@ static int on_tick(market_stage_t *base, const tick_t *tick, size_t bytes,
         strat_timer_at(ctx, ctx->timer_event_ns);
     if (TBUS_UNLIKELY(ledger_holds(&ctx->ledger, event->locate)))
         ledger_mark(&ctx->ledger, base->market, event->locate);
-    if (event->bbo_changed && ctx->number == 1)
-        publish_bbo(ctx, tick, event);
     if (TBUS_UNLIKELY(exposes(ctx, tick, event)) && market_stage_waits(base)) {
         if (tick->type == ITCH_BROKEN_TRADE)
             causes_broken(&ctx->causes, base->now_ns);
@@ -393,6 +397,8 @@ static int on_tick(market_stage_t *base, const tick_t *tick, size_t bytes,
         base->changed = true;
     }
     call_strategy(ctx, tick, event);
+    if (event->bbo_changed && ctx->number == 1)
+        publish_bbo(ctx, tick, event); /* after the orders, which are in more of a hurry */
     /* By the clock of the host a timer is seen to be due when a tick has come. */
     if (TBUS_UNLIKELY(ctx->timer_at_ns != 0 && ctx->timer_at_ns <= base->now_ns) &&
         !market_stage_waits(base)) {
@@ -440,12 +446,13 @@ static int take(market_stage_t *base)
 static void on_end(market_stage_t *base)
 {
     strat_context_t *ctx = (strat_context_t *)(void *)base;
-    ctx->winding_down = true;
+    ctx->winding_down = ctx->gathers = true;
     ctx->timer_at_ns = 0;
     ctx->cause = (cause_t){.md_seq = market_seq(base->market)}; /* no tick asks for it */
     if (ctx->strategy->on_wind_down)
         ctx->strategy->on_wind_down(ctx->self, ctx);
     context_cancel_all(ctx);
+    context_send_gathered(ctx);
 }
 
 static bool has(const market_stage_t *base, const recorded_input_t *input)

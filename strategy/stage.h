@@ -7,10 +7,10 @@
  *    reports -- "strategy" --> strategy's callbacks --> orders
  *
  * Ticks, reports and timers are taken in the order of market time (bus/market/drive.h). A tick is
- * applied to the books; bbo is published when the touch of the tick's own stock locate changed;
- * then come on_tick and on_bbo. A report is taken when it is seen, on_timer called when it is due,
- * both between two ticks. Orders go out from within the callback that sends them, dated with the
- * time of that callback.
+ * applied to the books; then come on_tick and on_bbo; bbo is published when the touch of the tick's
+ * own stock locate changed. A report is taken when it is seen, on_timer called when it is due, both
+ * between two ticks. Orders go out when the callback that sends them returns, together, dated with
+ * the time of that callback.
  *
  * Where a tick could come after a report that is not there yet, it waits for the executor's
  * horizon: only while a cause is open (strategy/causes.h). By the clock of the host nothing waits:

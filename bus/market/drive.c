@@ -6,7 +6,6 @@
 
 #include <tickbus/glance.h>
 
-#include "bus/market/fetch.h"
 #include "bus/market/recorded.h"
 #include "bus/run/stamps.h"
 
@@ -45,6 +44,8 @@ static inline uint64_t least(uint64_t a, uint64_t b)
 
 /* ---- making one */
 
+static const uint8_t no_types[256];
+
 int market_stage_join(market_stage_t *s, market_t *market, const venue_session_t *session,
                       tbus_error_t *err)
 {
@@ -53,6 +54,7 @@ int market_stage_join(market_stage_t *s, market_t *market, const venue_session_t
     s->next_ns = s->bound_ns = MARKET_NEVER;
     s->leader = s;
     s->times = &s->clock;
+    s->types = no_types;
     return tbus_stage_join_subscriber(&s->stage, "md", s->stage.name, &s->md, err);
 }
 
@@ -322,7 +324,6 @@ static inline int apply(group_t *g, const tick_t *tick, size_t bytes,
                         const market_event_t **out_event)
 {
     market_stage_t *leader = g->leader;
-    market_fetch_ahead(leader->market, &leader->md);
     int code = market_apply(leader->market, leader->md.seq, tick, bytes, out_event);
     if (TBUS_LIKELY(code == 0))
         return 0;
@@ -359,11 +360,23 @@ static void note_taken(market_stage_t *leader)
                             leader->tick_taken_at);
 }
 
-static inline bool concerns(const market_stage_t *s, const tick_t *tick,
-                            const market_event_t *event)
+/* What decides about a tick whom it concerns. */
+typedef struct subject {
+    uint32_t word; /* of a bitmap by number, and the bit in it */
+    uint32_t bit;
+    uint32_t type;
+    bool touch; /* the best of a book has changed */
+} subject_t;
+
+/* Without a branch for each of the three: two of them seldom hold, and the third is a toss. */
+static inline bool concerns(const market_stage_t *s, const subject_t *subject)
 {
-    return !s->concerns || (s->concerns[event->locate / 64] >> (event->locate % 64) & 1) != 0 ||
-           (s->touches & event->bbo_changed) != 0 || (s->types && s->types[tick->type] != 0);
+    const uint64_t *symbols = s->concerns;
+    if (!symbols)
+        return true;
+    return ((symbols[subject->word] >> subject->bit) | s->types[subject->type] |
+            (s->touches & subject->touch)) &
+           1;
 }
 
 /* A stage has sent something because of the tick, or what it may take next has changed. 0, 1:
@@ -396,10 +409,14 @@ static inline int give_tick(group_t *g, const tick_t *tick, size_t bytes)
     int code = apply(g, tick, bytes, &event);
     if (TBUS_UNLIKELY(code < 0))
         return code;
+    const subject_t subject = {.word = event->locate / 64u,
+                               .bit = event->locate % 64u,
+                               .type = tick->type,
+                               .touch = event->bbo_changed};
     bool settles = repeats(g);
     for (uint32_t i = 0; i < g->count; i++) {
         market_stage_t *s = member(g, i);
-        if (!concerns(s, tick, event))
+        if (!concerns(s, &subject))
             continue;
         s->now_ns = leader->clock.now_ns;
         code = s->ops->on_tick(s, tick, bytes, event);
@@ -571,6 +588,24 @@ static int take_repeated(group_t *g, uint32_t budget)
 
 /* ---- a turn */
 
+/* Ticks that were clear at the end of the last turn are so still: nothing that was not in hand then
+ * has an earlier time. So they need not wait until all rings were looked at, and neither do the
+ * orders that answer them. Returns how many were taken; *out_code as take_clear. */
+static uint32_t take_at_once(group_t *g, uint32_t ticks_max, int *out_code)
+{
+    bool sent = g->work != 0; /* what was kept, which nobody has in hand yet */
+    for (uint32_t i = 0; i < g->count; i++)
+        sent |= member(g, i)->stirred;
+    *out_code = 0;
+    if (sent || !market_stage_waits(g->leader) || g->leader->ended || blocked(g) || repeats(g))
+        return 0;
+    uint32_t ticks = take_clear(g, ticks_max, out_code);
+    tell_time(g);
+    g->at_ns = g->leader->clock.now_ns;
+    return ticks;
+}
+
+/* What is kept goes out, and what comes from outside is taken. */
 static int begin_turn(group_t *g)
 {
     for (uint32_t i = 0; i < g->count; i++) {
@@ -584,6 +619,11 @@ static int begin_turn(group_t *g)
             return fail(g, i, did);
         g->work += did;
     }
+    return 0;
+}
+
+static int look_around(group_t *g)
+{
     int code = collect_all(g);
     if (code == 0 && repeats(g))
         code = act_all(g);
@@ -697,9 +737,12 @@ int market_stage_poll_together(tbus_stage_t **stages, uint32_t count, uint32_t b
                  .things_left = THINGS_PER_TICK * (budget + 1)};
     if (TBUS_UNLIKELY(!g.leader->grouped))
         form(&g);
-    int code = begin_turn(&g);
+    int code = begin_turn(&g), told = 0;
+    uint32_t taken = code == 0 ? take_at_once(&g, budget, &told) : 0;
+    if (code == 0)
+        code = told < 0 ? told : look_around(&g);
     if (code == 0 && !blocked(&g))
-        code = g.leader->inputs.recorded ? take_repeated(&g, budget) : take_all(&g, budget);
+        code = g.leader->inputs.recorded ? take_repeated(&g, budget) : take_all(&g, budget - taken);
     if (code == 0)
         g.work += end_turn(&g);
     if (code == 0 && g.work == 0)

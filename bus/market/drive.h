@@ -116,8 +116,9 @@ struct market_stage {
     market_t *market;               /* not owned; shared by the stages of a process */
     tbus_subscriber_t md;
     /* Which ticks it is given. Bit by number: those of that symbol; NULL: all there are. Beside
-     * them, by message type (256 bytes), those whose byte is not 0, of whatever symbol; NULL: none.
-     * And those that change the best of a book. The stage may change all of it in its own calls. */
+     * them, by message type (256 bytes, 0 or 1), those of that type, whatever the symbol; at first
+     * none. And those that change the best of a book. The stage may change all of it in its own
+     * calls. */
     const uint64_t *concerns;
     const uint8_t *types;
     bool touches;

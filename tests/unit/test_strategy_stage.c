@@ -315,6 +315,59 @@ static void an_order_names_what_its_strategy_had_seen(void **state)
     bench_expect_counter(b, "orders.cancels_sent", 0);
 }
 
+static uint64_t regretted;
+
+static void buy_three_and_regret_the_first(strat_context_t *ctx)
+{
+    regretted = buy(ctx);
+    assert_true(buy(ctx) != 0 && buy(ctx) != 0);
+    assert_true(strat_cancel(ctx, BENCH_LOCATE, regretted));
+}
+
+static void what_a_callback_sends_goes_out_together_in_its_order(void **state)
+{
+    strategy_bench_t *b = *state;
+    script.on_tick = buy_three_and_regret_the_first;
+    bench_tick(b, BENCH_LOCATE, (tick_t){.type = 'S'});
+    order_t first = bench_expect_order(b, ORDER_NEW);
+    order_t second = bench_expect_order(b, ORDER_NEW);
+    order_t third = bench_expect_order(b, ORDER_NEW);
+    order_t cancel = bench_expect_order(b, ORDER_CANCEL);
+    bench_expect_no_order(b);
+    assert_int_equal(first.order_id, regretted);
+    assert_int_equal(cancel.order_id, regretted);
+    assert_true(first.order_id < second.order_id && second.order_id < third.order_id);
+    assert_int_equal(second.sent, first.sent);
+    assert_int_equal(third.sent, first.sent);
+    assert_int_equal(cancel.sent, first.sent);
+    bench_expect_counter(b, "orders.sent", 3);
+    bench_expect_counter(b, "orders.cancels_sent", 1);
+}
+
+static void sell_eighteen(strat_context_t *ctx)
+{
+    for (unsigned i = 0; i < 18; i++)
+        assert_true(strat_send(ctx, BENCH_LOCATE, 'S', 1 + i, 6000, ORDER_TIF_DAY) != 0);
+}
+
+static void more_than_go_out_together_go_out_in_their_order(void **state)
+{
+    (void)state;
+    strategy_bench_t b;
+    start(&b, 16, BENCH_SLOTS, 64); /* the last two find no room */
+    script.on_tick = sell_eighteen;
+    bench_tick(&b, BENCH_LOCATE, (tick_t){.type = 'S'});
+    assert_true(b.stage->pending);
+    for (unsigned i = 0; i < 16; i++)
+        assert_int_equal(bench_expect_order(&b, ORDER_NEW).qty, 1 + i);
+    assert_int_equal(bench_settle(&b), 0);
+    for (unsigned i = 16; i < 18; i++)
+        assert_int_equal(bench_expect_order(&b, ORDER_NEW).qty, 1 + i);
+    bench_expect_no_order(&b);
+    bench_expect_counter(&b, "orders.sent", 18);
+    bench_close(&b);
+}
+
 static uint64_t to_replace;
 
 static void replace_it(strat_context_t *ctx)
@@ -1057,6 +1110,8 @@ int main(void)
         ON_BENCH(a_message_without_a_time_does_not_turn_the_clock_back),
         ON_BENCH(a_full_book_table_fails_the_stage_with_the_key_to_raise),
         ON_BENCH(an_order_names_what_its_strategy_had_seen),
+        ON_BENCH(what_a_callback_sends_goes_out_together_in_its_order),
+        cmocka_unit_test(more_than_go_out_together_go_out_in_their_order),
         ON_BENCH(what_follows_a_replaced_order_answers_what_the_replace_answered),
         ON_BENCH(what_follows_an_execution_is_timed_from_the_tick_that_made_it),
         ON_BENCH(no_more_orders_are_open_than_the_credit_allows),

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* strategy.h - what a strategy is: a few callbacks, called one at a time, in the order of events.
  *
- *    on_tick       every message of `md`, or those of the types that it names (tick_types), after the
- *                  books took it; not those that are there for the books alone, before the place
- *                  where the feed was told to begin
+ *    on_tick       every message of `md`, or those of the types that it names (tick_types), after
+ *                  the books took it; not those that are there for the books alone, before the
+ *                  place where the feed was told to begin
  *    on_bbo        the touch of a symbol changed (after on_tick of the same message)
  *    on_report     something became of one of its own orders
  *    on_timer      event time (the feed's clock, never the wall's) has reached what strat_timer_at
@@ -13,6 +13,8 @@
  * `locate`, in these calls and in the reports they are given, is the number of a symbol, which
  * stays through days in which the feed gives it another locate (tickbus/market/market.h); that of a
  * tick is the feed's, and market_number translates it.
+ *
+ * What a callback sends goes out when it returns, in its order, and has one time.
  *
  * A strategy sees only what comes through these calls and the strat_ functions below: no clock of
  * the host, no randomness of its own, so that the same inputs give the same orders. Any callback
