@@ -3,9 +3,11 @@
  * message, build every book?
  *
  * The same reader, decoder and books as in the pipeline; what pipeline.c compares it with differs
- * only by the bus and the stages. Prints {"messages", "ns", "bbo_changes"}.
+ * only by the bus and the stages. With --decode, how fast is it without the books? Prints
+ * {"messages", "ns", "bbo_changes"}.
  */
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,28 +20,20 @@
 #include "feedsim/itch/itch.h"
 
 static const char usage[] =
-    "usage: bench_baseline FILE\n"
+    "usage: bench_baseline [--decode] FILE\n"
     "Decode an ITCH 5.0 file and build its books in one thread, without a bus.\n"
+    "  --decode  decode it only\n"
     "example: taskset -c 0 bench_baseline day.itch\n";
 
-int main(int argc, char **argv)
+/* Of its own and not inlined, so that callgrind counts it alone (--toggle-collect=baseline_pass).
+ * Returns the messages. `market` NULL: decode only. */
+uint64_t baseline_pass(binaryfile_t *file, market_t *market, tick_t *tick, const char *path);
+
+__attribute__((noinline)) uint64_t baseline_pass(binaryfile_t *file, market_t *market, tick_t *tick,
+                                                 const char *path)
 {
-    if (argc == 2 && strcmp(argv[1], "--help") == 0)
-        return fputs(usage, stdout) < 0;
-    if (argc != 2 || argv[1][0] == '-')
-        bench_bad_usage(usage);
-    const char *path = argv[1];
-
     tbus_error_t err;
-    market_t *market;
-    market_limits_t limits = {.orders_max = 1u << 20, .levels_max = 1u << 18};
-    bench_must(market_create(&limits, &market, &err), "books", err.text);
-    tick_t *tick = calloc(1, TICK_LEN_MAX);
-    bench_must(tick ? 0 : -1, "a tick", "out of memory");
-
-    uint64_t messages = 0, began_ns = tbus_clock_ns();
-    binaryfile_t *file;
-    bench_must(binaryfile_open(path, BINARYFILE_ITCH, &file, &err), path, err.text);
+    uint64_t messages = 0;
     const uint8_t *message;
     size_t bytes, tick_bytes;
     int status;
@@ -47,14 +41,40 @@ int main(int argc, char **argv)
         const market_event_t *event;
         bench_must(itch_decode(message, bytes, tick, &tick_bytes), path,
                    "a message that is no ITCH 5.0");
-        bench_must(market_apply(market, ++messages, tick, tick_bytes, &event), path,
-                   market_limit_text(market));
+        messages++;
+        if (market)
+            bench_must(market_apply(market, messages, tick, tick_bytes, &event), path,
+                       market_limit_text(market));
     }
-    uint64_t took_ns = tbus_clock_ns() - began_ns;
     bench_must(status, path, err.text);
+    return messages;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "--help") == 0)
+        return fputs(usage, stdout) < 0;
+    bool decode_only = argc == 3 && strcmp(argv[1], "--decode") == 0;
+    if (argc != 2 + decode_only || argv[argc - 1][0] == '-')
+        bench_bad_usage(usage);
+    const char *path = argv[argc - 1];
+
+    tbus_error_t err;
+    market_t *market = NULL;
+    market_limits_t limits = {.orders_max = 1u << 20, .levels_max = 1u << 18};
+    if (!decode_only)
+        bench_must(market_create(&limits, &market, &err), "books", err.text);
+    tick_t *tick = calloc(1, TICK_LEN_MAX);
+    bench_must(tick ? 0 : -1, "a tick", "out of memory");
+
+    uint64_t began_ns = tbus_clock_ns();
+    binaryfile_t *file;
+    bench_must(binaryfile_open(path, BINARYFILE_ITCH, &file, &err), path, err.text);
+    uint64_t messages = baseline_pass(file, market, tick, path);
+    uint64_t took_ns = tbus_clock_ns() - began_ns;
 
     printf("{\"messages\": %" PRIu64 ", \"ns\": %" PRIu64 ", \"bbo_changes\": %" PRIu64 "}\n",
-           messages, took_ns, market_stats(market)->bbo_changes);
+           messages, took_ns, market ? market_stats(market)->bbo_changes : 0);
     binaryfile_close(file);
     market_destroy(market);
     free(tick);

@@ -2,6 +2,7 @@
 #include "bench/command.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -15,18 +16,23 @@
 #define LIMIT_NS UINT64_C(600000000000) /* of one run */
 
 typedef struct command {
-    char *const *arguments;
-    int said, talk; /* what it prints on stdout and stderr */
+    const char *const *arguments;
+    const char *input; /* NULL: our own stdin */
+    int said, talk;    /* what it prints on stdout and stderr */
 } command_t;
 
 /* The process becomes the program. */
 static int become(side_t *me, void *context)
 {
     const command_t *c = context;
+    int input = c->input ? open(c->input, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
+    if (input < 0)
+        return sides_fail(me, -errno, "cannot open %s: %s", c->input, strerror(errno));
+    dup2(input, STDIN_FILENO);
     dup2(c->said, STDOUT_FILENO);
     dup2(c->talk, STDERR_FILENO);
     signal(SIGPIPE, SIG_DFL);
-    execv(c->arguments[0], c->arguments);
+    execv(c->arguments[0], (char *const *)(uintptr_t)c->arguments);
     return sides_fail(me, -errno, "cannot run it: %s", strerror(errno));
 }
 
@@ -39,24 +45,54 @@ static void show(int talk)
         fwrite(text, 1, (size_t)got, stderr);
 }
 
-json_t *command_json(const char *const *arguments, int cpu)
+/* Run it; what it printed is in `said`, from the beginning. A program that fails is the end. */
+static command_t run(const char *const *arguments, const char *input, int cpu)
 {
     tbus_error_t err;
-    json_error_t wrong;
     command_t command = {
-        .arguments = (char *const *)(uintptr_t)arguments,
+        .arguments = arguments,
+        .input = input,
         .said = bench_must(memfd_create("said", MFD_CLOEXEC), arguments[0], "no memory"),
         .talk = bench_must(memfd_create("talk", MFD_CLOEXEC), arguments[0], "no memory")};
     sides_spec_t spec = {
         .what = arguments[0], .count = 1, .cpus = {cpu}, .run = become, .context = &command};
     int code = sides_run(&spec, LIMIT_NS, &err);
+    if (code < 0) {
+        show(command.talk);
+        bench_must(code, arguments[0], err.text);
+    }
     lseek(command.said, 0, SEEK_SET);
-    json_t *object = code < 0 ? NULL : json_loadfd(command.said, 0, &wrong);
+    return command;
+}
+
+static void drop(const command_t *command)
+{
+    close(command->said);
+    close(command->talk);
+}
+
+json_t *command_json(const char *const *arguments, int cpu)
+{
+    json_error_t wrong;
+    command_t command = run(arguments, NULL, cpu);
+    json_t *object = json_loadfd(command.said, 0, &wrong);
     if (!object) {
         show(command.talk);
-        bench_must(-1, arguments[0], code < 0 ? err.text : wrong.text);
+        bench_must(-1, arguments[0], wrong.text);
     }
-    close(command.said);
-    close(command.talk);
+    drop(&command);
     return object;
+}
+
+void command_text(const char *const *arguments, const char *input, int cpu, char *out_text,
+                  size_t text_bytes)
+{
+    command_t command = run(arguments, input, cpu);
+    size_t length = 0;
+    ssize_t got;
+    while (length + 1 < text_bytes &&
+           (got = read(command.said, out_text + length, text_bytes - 1 - length)) > 0)
+        length += (size_t)got;
+    out_text[length] = '\0';
+    drop(&command);
 }

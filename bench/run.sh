@@ -27,6 +27,8 @@ echo
 echo
 "$bin/bench_pipeline" "${quick[@]}"
 echo
+"$bin/bench_books" "${quick[@]}"
+echo
 "$bin/bench_journal" "${quick[@]}"
 echo
 "$bin/bench_journal_open" "${quick[@]}"
