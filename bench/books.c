@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* books.c - what does a message cost to decode and to take into the books, beside another builder
- * of books that is fed the same bytes?
+ * of books that is fed the same bytes? With --scale: does it stay so for a whole market
+ * (books_scale.h)?
  *
  * One thread, processes that take turns (bench_baseline, without and with the books, and the other
  * builder); figures are medians over the repetitions, and a ratio is one of the same repetition.
@@ -17,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/books_scale.h"
 #include "bench/command.h"
 #include "bench/inputs.h"
 #include "bench/program.h"
@@ -37,6 +39,8 @@ typedef struct options {
     unsigned repetitions;
     uint64_t messages; /* at least, of any input */
     bool counts;
+    bool scale;
+    bool quick;
     bool json;
 } options_t;
 
@@ -49,6 +53,7 @@ typedef struct results {
 static const char usage[] =
     "usage: bench_books [--file FILE] [--rival PROGRAM] [--repetitions N] [--messages N]\n"
     "                   [--no-counts] [--quick] [--json]\n"
+    "       bench_books --scale [--repetitions N] [--quick] [--json]\n"
     "Time and instructions to decode a message and to take it into the books.\n"
     "  --file FILE      an ITCH 5.0 file (default: a synthetic one, and one of real order\n"
     "                   flow where it is found)\n"
@@ -57,6 +62,8 @@ static const char usage[] =
     "  --repetitions N  interleaved repetitions, 1..101 (default 5)\n"
     "  --messages N     of the synthetic file; a file with fewer is repeated (default 3000000)\n"
     "  --no-counts      no instructions (they take half a minute)\n"
+    "  --scale          the books of 11,000 symbols and 10 million orders beside small ones, and\n"
+    "                   nothing else; takes 1.2 GB\n"
     "  --quick          a smoke test: 1 repetition, 100000 messages\n"
     "example: bench_books --rival ./itch-order-book\n";
 
@@ -68,6 +75,7 @@ static options_t parse(int argc, char **argv)
                                                  {"repetitions", required_argument, NULL, 'r'},
                                                  {"messages", required_argument, NULL, 'm'},
                                                  {"no-counts", no_argument, NULL, 'c'},
+                                                 {"scale", no_argument, NULL, 's'},
                                                  {"quick", no_argument, NULL, 'q'},
                                                  {"json", no_argument, NULL, 'j'},
                                                  {"help", no_argument, NULL, 'h'},
@@ -87,8 +95,10 @@ static options_t parse(int argc, char **argv)
             options.messages = bench_number(optarg, 1000000000, usage);
         else if (option == 'c')
             options.counts = false;
+        else if (option == 's')
+            options.scale = true;
         else if (option == 'q')
-            options.repetitions = 1, options.messages = 100000;
+            options.repetitions = 1, options.messages = 100000, options.quick = true;
         else if (option == 'j')
             options.json = true;
         else
@@ -242,16 +252,22 @@ int main(int argc, char **argv)
     int cpus[2];
     const char *why;
     host_pick_cpus(cpus, &why);
-    results_t results = {.options = &options, .rows = json_array(), .cpu = cpus[0]};
-    if (options.counts && access(VALGRIND, X_OK) != 0)
+    results_t results = {
+        .options = &options, .rows = options.scale ? NULL : json_array(), .cpu = cpus[0]};
+    if (options.counts && !options.scale && access(VALGRIND, X_OK) != 0)
         fprintf(stderr, "bench: no instructions are counted: there is no %s\n", VALGRIND);
-    inputs_each(options.file, options.messages, add_rows, &results);
+    if (options.scale)
+        results.rows = books_scale(options.repetitions, options.quick);
+    else
+        inputs_each(options.file, options.messages, add_rows, &results);
     if (options.json) {
         json_t *all = json_pack("{s:o, s:i, s:O}", "host", bench_host(), "repetitions",
                                 (int)options.repetitions, "rows", results.rows);
         json_dumpf(all, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
         putchar('\n');
         json_decref(all);
+    } else if (options.scale) {
+        books_scale_print(results.rows);
     } else {
         print_rows(results.rows, options.repetitions);
     }

@@ -29,6 +29,8 @@ echo
 echo
 "$bin/bench_books" "${quick[@]}"
 echo
+"$bin/bench_books" --scale "${quick[@]}"
+echo
 "$bin/bench_journal" "${quick[@]}"
 echo
 "$bin/bench_journal_open" "${quick[@]}"

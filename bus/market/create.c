@@ -17,11 +17,19 @@ static size_t round_up(size_t bytes, size_t unit)
     return (bytes + unit - 1) / unit * unit;
 }
 
+/* Zeroed memory that begins with a huge page; all of it is touched. */
 static void *populate(size_t bytes)
 {
-    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED)
+    size_t mapped = bytes + HUGE_PAGE_BYTES;
+    unsigned char *all =
+        mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (all == MAP_FAILED)
         return NULL;
+    size_t before = round_up((uintptr_t)all, HUGE_PAGE_BYTES) - (uintptr_t)all;
+    unsigned char *memory = all + before;
+    if (before != 0)
+        munmap(all, before);
+    munmap(memory + bytes, mapped - bytes - before);
     (void)madvise(memory, bytes, MADV_HUGEPAGE); /* a kernel without it gives small pages */
 #ifdef MADV_POPULATE_WRITE
     if (madvise(memory, bytes, MADV_POPULATE_WRITE) == 0)
@@ -49,8 +57,8 @@ static parts_t parts_of(const market_limits_t *limits)
     p.names = p.numbers + MARKET_LOCATES * sizeof(uint16_t);
     p.named = p.names + ((size_t)1 << NAMES_BITS) * sizeof(uint16_t);
     p.claimed = p.named + MARKET_LOCATES * sizeof(uint16_t);
-    p.levels = p.claimed + MARKET_LOCATES * sizeof(uint16_t);
-    p.queues = p.levels + levels_footprint(limits->levels_max);
+    p.levels = round_up(p.claimed + MARKET_LOCATES * sizeof(uint16_t), sizeof(book_node_t));
+    p.queues = round_up(p.levels + levels_footprint(limits->levels_max), 64);
     p.orders = round_up(p.queues + queue_footprint(limits->orders_max), 64);
     p.bytes = round_up(p.orders + orders_footprint(limits->orders_max), HUGE_PAGE_BYTES);
     return p;
@@ -114,9 +122,10 @@ int market_create(const market_limits_t *limits, market_t **out_market, tbus_err
     m->by_name = (uint16_t *)(void *)(memory + at.names);
     m->named = (uint16_t *)(void *)(memory + at.named);
     m->claimed = (uint16_t *)(void *)(memory + at.claimed);
-    levels_init(&m->levels, memory + at.levels, limits->levels_max, hash_seed_random());
+    levels_init(&m->levels, memory + at.levels, limits->levels_max);
     queue_init(&m->queues, memory + at.queues, limits->orders_max);
-    orders_init(&m->orders, memory + at.orders, limits->orders_max, hash_seed_random());
+    orders_init(&m->orders, memory + at.orders, m->queues.orders, limits->orders_max,
+                hash_seed_random());
     symbols_init(m);
     *out_market = m;
     return 0;

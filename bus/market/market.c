@@ -18,13 +18,41 @@ static int fail_with(market_t *m, const char *text)
     return -TBUS_ELIMIT;
 }
 
+/* ---- the touch: best bid and best ask */
+
+static inline market_touch_t touch_of(const market_t *m, const symbol_book_t *book)
+{
+    const price_level_t *bid = &m->levels.levels[book->sides[BOOK_BID].best];
+    const price_level_t *ask = &m->levels.levels[book->sides[BOOK_ASK].best];
+    return (market_touch_t){bid->px_e4, ask->px_e4, bid->qty, ask->qty}; /* level 0 is all zeros */
+}
+
+/* Of the tick's symbol, whatever the tick did to its book. Returns 0. */
+static inline int look_at_book(market_t *m)
+{
+    m->stats.live_orders = m->orders.live;
+    m->stats.live_levels = m->levels.live;
+    symbol_book_t *book = &m->books[m->event.locate];
+    market_touch_t now = touch_of(m, book);
+    uint64_t differ = (uint64_t)((now.bid_px_e4 ^ book->kept.bid_px_e4) |
+                                 (now.ask_px_e4 ^ book->kept.ask_px_e4)) |
+                      (now.bid_qty ^ book->kept.bid_qty) | (now.ask_qty ^ book->kept.ask_qty);
+    m->event.bbo_checked = true;
+    m->event.bbo_changed = differ != 0;
+    m->stats.bbo_changes += differ != 0;
+    m->event.touch = now;
+    book->kept = now; /* whether it differs or not: nobody can foretell that */
+    return 0;
+}
+
 /* ---- orders */
 
-/* Put an order on the book of `locate`, behind the others of its level. Requires a reference that
- * is not in use; `entry` is the place that orders_place returned for it. */
-static inline int add_order(market_t *m, order_entry_t *entry, uint64_t ref, uint16_t locate,
-                            unsigned which, const tick_t *tick)
+/* Put an order on the book of the tick's symbol, behind the others of its level. Requires a
+ * reference that is not in use, and its hash. */
+static inline int add_order(market_t *m, uint64_t ref, uint64_t hash, unsigned which,
+                            const tick_t *tick)
 {
+    uint16_t locate = m->event.locate;
     uint32_t px_e4 = tick->px_e4;
     uint32_t qty = tick->qty;
     uint32_t index = book_level(&m->levels, &m->books[locate].sides[which], locate, which, px_e4);
@@ -35,14 +63,13 @@ static inline int add_order(market_t *m, order_entry_t *entry, uint64_t ref, uin
     level->orders++;
     uint32_t place = queue_take(&m->queues);
     queue_order_t *order = &m->queues.orders[place];
+    order->ref = ref;
     order->added_seq = m->event.md_seq;
-    order->event = tick->event;
     order->qty = qty;
+    order->level = index;
+    m->queues.events[place] = tick->event;
     queue_join(&m->queues, level, place);
-    entry->ref = ref;
-    entry->place = place;
-    entry->level = index;
-    orders_added(&m->orders);
+    orders_add(&m->orders, hash, place);
     if (m->orders.live > m->stats.live_orders_max)
         m->stats.live_orders_max = m->orders.live;
     m->event.added_px_e4 = px_e4;
@@ -52,11 +79,12 @@ static inline int add_order(market_t *m, order_entry_t *entry, uint64_t ref, uin
 
 /* Take up to `qty` shares off an order. An order without shares is removed, and so is its level
  * when that has no other order. */
-static inline void take_shares(market_t *m, order_entry_t *entry, uint32_t qty)
+static inline __attribute__((always_inline)) void take_shares(market_t *m, order_spot_t spot,
+                                                              uint32_t qty)
 {
-    uint32_t index = entry->level;
+    queue_order_t *order = &m->queues.orders[spot.place];
+    uint32_t index = order->level;
     price_level_t *level = &m->levels.levels[index];
-    queue_order_t *order = &m->queues.orders[entry->place];
     if (TBUS_UNLIKELY(qty > order->qty)) {
         m->stats.over_reductions++;
         qty = order->qty;
@@ -71,8 +99,8 @@ static inline void take_shares(market_t *m, order_entry_t *entry, uint32_t qty)
         order->qty -= qty;
         return;
     }
-    queue_leave(&m->queues, level, entry->place);
-    orders_remove(&m->orders, entry);
+    orders_remove(&m->orders, spot);
+    queue_leave(&m->queues, level, spot.place);
     if (--level->orders == 0)
         book_drop(&m->levels, &m->books[level->locate].sides[level->side], index);
 }
@@ -89,26 +117,27 @@ static bool claim_locate(market_t *m, const tick_t *tick)
     return false;
 }
 
-static inline int apply_add(market_t *m, const tick_t *tick)
+static __attribute__((noinline)) int apply_add(market_t *m, const tick_t *tick)
 {
     m->orders_seen = true;
     if (TBUS_UNLIKELY(m->books[m->event.locate].name != symbols_name(tick->symbol)) &&
         !claim_locate(m, tick))
-        return 0;
-    if (TBUS_UNLIKELY((tick->side != 'B' && tick->side != 'S') || tick->qty == 0)) {
+        return look_at_book(m);
+    unsigned ask = tick->side == 'S', known = ask | (tick->side == 'B');
+    if (TBUS_UNLIKELY((known & (tick->qty != 0)) == 0)) {
         m->stats.malformed++;
-        return 0;
+        return look_at_book(m);
     }
-    order_entry_t *entry = orders_place(&m->orders, tick->order_ref);
-    if (TBUS_UNLIKELY(entry->place != 0)) {
+    uint64_t hash = orders_hash(&m->orders, tick->order_ref);
+    if (TBUS_UNLIKELY(orders_has(&m->orders, tick->order_ref, hash))) {
         m->stats.duplicate_adds++;
-        return 0;
+        return look_at_book(m);
     }
     if (TBUS_UNLIKELY(m->orders.live == m->orders.orders_max))
         return fail_with(m, m->orders_text);
     m->event.side = tick->side;
-    return add_order(m, entry, tick->order_ref, m->event.locate,
-                     tick->side == 'S' ? BOOK_ASK : BOOK_BID, tick);
+    int rc = add_order(m, tick->order_ref, hash, ask != 0 ? BOOK_ASK : BOOK_BID, tick);
+    return TBUS_UNLIKELY(rc != 0) ? rc : look_at_book(m);
 }
 
 /* An order is that of the symbol that added it. A message under the locate of another is wrong
@@ -121,69 +150,81 @@ static bool refuse_foreign(market_t *m, uint16_t of_order)
     return false;
 }
 
-/* The order that a tick refers to, or NULL, which is counted. */
-static inline order_entry_t *referenced(market_t *m, const tick_t *tick)
+static inline price_level_t *level_of(const market_t *m, order_spot_t spot)
 {
-    order_entry_t *entry = orders_find(&m->orders, tick->order_ref);
-    if (TBUS_UNLIKELY(!entry)) {
-        m->stats.unknown_order_refs++;
-        m->stats.unknown_by_type[tick->type & 127]++;
-        return NULL;
-    }
-    uint16_t of_order = m->levels.levels[entry->level].locate;
-    if (TBUS_UNLIKELY(of_order != m->event.locate)) {
-        refuse_foreign(m, of_order);
-        return NULL;
-    }
-    return entry;
+    return &m->levels.levels[m->queues.orders[spot.place].level];
 }
 
-static inline void apply_reduction(market_t *m, const tick_t *tick, bool all)
+/* The order that a tick refers to; place 0: there is none, which is counted. */
+static inline __attribute__((always_inline)) order_spot_t referenced(market_t *m,
+                                                                     const tick_t *tick)
 {
-    order_entry_t *entry = referenced(m, tick);
-    if (entry)
-        take_shares(m, entry, all ? m->queues.orders[entry->place].qty : tick->qty);
+    order_spot_t spot = orders_find(&m->orders, tick->order_ref);
+    if (TBUS_UNLIKELY(spot.place == 0)) {
+        m->stats.unknown_order_refs++;
+        m->stats.unknown_by_type[tick->type & 127]++;
+        return spot;
+    }
+    uint16_t of_order = level_of(m, spot)->locate;
+    if (TBUS_UNLIKELY(of_order != m->event.locate)) {
+        refuse_foreign(m, of_order);
+        spot.place = 0;
+    }
+    return spot;
+}
+
+static inline __attribute__((always_inline)) void reduce(market_t *m, const tick_t *tick, bool all)
+{
+    order_spot_t spot = referenced(m, tick);
+    if (TBUS_LIKELY(spot.place != 0))
+        take_shares(m, spot, all ? m->queues.orders[spot.place].qty : tick->qty);
+}
+
+static __attribute__((noinline)) int apply_reduction(market_t *m, const tick_t *tick)
+{
+    reduce(m, tick, tick->type == ITCH_ORDER_DELETE);
+    return look_at_book(m);
 }
 
 /* When no level is free, a replace is still possible if it frees a level itself, or joins one. */
 static bool replace_has_a_level(const market_t *m, const price_level_t *from, uint32_t px_e4)
 {
-    return m->levels.free != 0 || from->orders == 1 ||
+    return m->levels.free <= m->levels.levels_max || from->orders == 1 ||
            book_find(&m->levels, &m->books[from->locate].sides[from->side],
                      book_key(from->side, px_e4)) != 0;
 }
 
-static int apply_replace(market_t *m, const tick_t *tick)
+static __attribute__((noinline)) int apply_replace(market_t *m, const tick_t *tick)
 {
-    order_entry_t *entry = referenced(m, tick);
-    if (!entry)
-        return 0;
-    const price_level_t *from = &m->levels.levels[entry->level];
+    order_spot_t spot = referenced(m, tick);
+    if (spot.place == 0)
+        return look_at_book(m);
+    const price_level_t *from = level_of(m, spot);
     unsigned which = from->side;
     if (TBUS_UNLIKELY(!replace_has_a_level(m, from, tick->px_e4)))
         return fail_with(m, m->levels_text);
-    take_shares(m, entry, m->queues.orders[entry->place].qty);
-    if (TBUS_UNLIKELY(tick->qty == 0)) {
+    take_shares(m, spot, m->queues.orders[spot.place].qty);
+    uint64_t hash = orders_hash(&m->orders, tick->new_ref);
+    int rc = 0;
+    if (TBUS_UNLIKELY(tick->qty == 0))
         m->stats.malformed++;
-        return 0;
-    }
-    entry = orders_place(&m->orders, tick->new_ref);
-    if (TBUS_LIKELY(entry->place == 0))
-        return add_order(m, entry, tick->new_ref, m->event.locate, which, tick);
-    m->stats.duplicate_adds++;
-    return 0;
+    else if (TBUS_UNLIKELY(orders_has(&m->orders, tick->new_ref, hash)))
+        m->stats.duplicate_adds++;
+    else
+        rc = add_order(m, tick->new_ref, hash, which, tick);
+    return TBUS_UNLIKELY(rc != 0) ? rc : look_at_book(m);
 }
 
 /* ---- trades */
 
 /* A displayed order was executed, at its own price or, by C, at that of the message. */
-static inline void apply_execution(market_t *m, const tick_t *tick)
+static __attribute__((noinline)) int apply_execution(market_t *m, const tick_t *tick)
 {
     bool own_price = tick->type == ITCH_ORDER_EXECUTED;
     bool printable = own_price || tick->printable != 'N';
     m->stats.executed_shares += tick->qty;
     m->stats.non_printable_shares += printable ? 0 : tick->qty;
-    apply_reduction(m, tick, false);
+    reduce(m, tick, false);
     market_symbol_t *symbol = &m->symbols[m->event.locate];
     m->event.executed = m->event.removed_qty != 0;
     m->event.in_cross = m->event.executed && (!printable || symbol->trading == MARKET_HALTED);
@@ -191,6 +232,7 @@ static inline void apply_execution(market_t *m, const tick_t *tick)
         symbol->last_px_e4 = m->event.removed_px_e4;
     else if (!own_price && printable && !m->event.foreign && symbol->known)
         symbol->last_px_e4 = tick->px_e4;
+    return look_at_book(m);
 }
 
 /* P and Q change no book, and are believed about their stock by nobody if it is another's. A cross
@@ -208,50 +250,20 @@ static void apply_trade(market_t *m, const tick_t *tick)
     }
 }
 
-/* ---- the touch: best bid and best ask */
-
-static inline market_touch_t touch_of(const market_t *m, const symbol_book_t *book)
+static inline int apply_tick(market_t *m, const tick_t *tick)
 {
-    const price_level_t *bid = &m->levels.levels[book->sides[BOOK_BID].best];
-    const price_level_t *ask = &m->levels.levels[book->sides[BOOK_ASK].best];
-    return (market_touch_t){bid->px_e4, ask->px_e4, bid->qty, ask->qty}; /* level 0 is all zeros */
-}
-
-static inline void look_at_touch(market_t *m)
-{
-    symbol_book_t *book = &m->books[m->event.locate];
-    market_touch_t now = touch_of(m, book);
-    m->event.bbo_checked = true;
-    m->event.touch = now;
-    if (((now.bid_px_e4 ^ book->kept.bid_px_e4) | (now.ask_px_e4 ^ book->kept.ask_px_e4) |
-         (now.bid_qty ^ book->kept.bid_qty) | (now.ask_qty ^ book->kept.ask_qty)) == 0)
-        return;
-    book->kept = now;
-    m->event.bbo_changed = true;
-    m->stats.bbo_changes++;
-}
-
-static int apply_tick(market_t *m, const tick_t *tick)
-{
-    int rc = 0;
     switch (tick->type) {
     case ITCH_ADD_ORDER:
     case ITCH_ADD_ORDER_MPID:
-        rc = apply_add(m, tick);
-        break;
+        return apply_add(m, tick);
     case ITCH_ORDER_EXECUTED:
     case ITCH_ORDER_EXECUTED_WITH_PRICE:
-        apply_execution(m, tick);
-        break;
+        return apply_execution(m, tick);
     case ITCH_ORDER_CANCEL:
-        apply_reduction(m, tick, false);
-        break;
     case ITCH_ORDER_DELETE:
-        apply_reduction(m, tick, true);
-        break;
+        return apply_reduction(m, tick);
     case ITCH_ORDER_REPLACE:
-        rc = apply_replace(m, tick);
-        break;
+        return apply_replace(m, tick);
     case ITCH_TRADE:
     case ITCH_CROSS_TRADE:
         apply_trade(m, tick);
@@ -265,11 +277,6 @@ static int apply_tick(market_t *m, const tick_t *tick)
     default:
         return 0;
     }
-    m->stats.live_orders = m->orders.live;
-    m->stats.live_levels = m->levels.live;
-    if (TBUS_LIKELY(rc == 0))
-        look_at_touch(m);
-    return rc;
 }
 
 /* Does apply_tick read messages of this type? */
@@ -341,14 +348,19 @@ static bool refers_to_an_order(const tick_t *tick, size_t bytes)
             tick->type == ITCH_ORDER_EXECUTED_WITH_PRICE);
 }
 
+static inline const order_bucket_t *bucket_of(const market_t *m, uint64_t ref)
+{
+    const order_table_t *t = &m->orders;
+    return &t->now.buckets[orders_home(&t->now, seeded_hash(&t->seed, ref))];
+}
+
 void market_fetch_far(const market_t *m, const tick_t *tick, size_t bytes)
 {
     if (bytes < sizeof *tick)
         return;
-    const order_slots_t *s = &m->orders.now;
-    __builtin_prefetch(&s->entries[orders_home(s, tick->order_ref)], 1, 3);
+    __builtin_prefetch(bucket_of(m, tick->order_ref), 1, 3);
     if (tick->type == ITCH_ORDER_REPLACE)
-        __builtin_prefetch(&s->entries[orders_home(s, tick->new_ref)], 1, 3);
+        __builtin_prefetch(bucket_of(m, tick->new_ref), 1, 3);
     __builtin_prefetch(&m->books[m->numbers[tick_locate(tick)]], 1, 3);
 }
 
@@ -356,10 +368,12 @@ void market_fetch_near(const market_t *m, const tick_t *tick, size_t bytes)
 {
     if (!refers_to_an_order(tick, bytes))
         return;
-    const order_entry_t *entry =
-        &m->orders.now.entries[orders_home(&m->orders.now, tick->order_ref)];
-    __builtin_prefetch(&m->levels.levels[entry->level], 1, 3);
-    __builtin_prefetch(&m->queues.orders[entry->place], 1, 3);
+    uint64_t tag = orders_tag(seeded_hash(&m->orders.seed, tick->order_ref));
+    const order_bucket_t *bucket = bucket_of(m, tick->order_ref);
+    uint64_t match = orders_match(bucket->tags, tag);
+    if (match != 0)
+        __builtin_prefetch(&m->queues.orders[bucket->places[(unsigned)__builtin_ctzll(match) >> 3]],
+                           1, 3);
 }
 
 /* ---- queries */
@@ -421,11 +435,7 @@ bool market_level(const market_t *m, uint16_t locate, uint8_t side, uint32_t dep
 {
     if (side != 'B' && side != 'S')
         return false;
-    uint32_t at = m->books[locate].sides[which_side(side)].best;
-    while (at != 0 && depth > 0) {
-        at = m->levels.levels[at].worse;
-        depth--;
-    }
+    uint32_t at = book_at_depth(&m->levels, &m->books[locate].sides[which_side(side)], depth);
     if (at == 0)
         return false;
     const price_level_t *level = &m->levels.levels[at];

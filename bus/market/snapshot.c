@@ -17,7 +17,8 @@
 /* A live order while they are being sorted. */
 typedef struct by_age {
     uint64_t added_seq;
-    const order_entry_t *entry;
+    uint32_t place;
+    uint32_t pad;
 } by_age_t;
 
 typedef struct kept_order {
@@ -76,14 +77,16 @@ void snapshot_destroy(snapshot_t *s)
 
 /* ---- the live orders, oldest first */
 
-static uint32_t collect(const market_t *m, const order_slots_t *slots, by_age_t *out)
+typedef struct collection {
+    const queue_order_t *orders;
+    by_age_t *out;
+    uint32_t count;
+} collection_t;
+
+static void collect(void *context, uint32_t place)
 {
-    uint32_t count = 0;
-    for (uint64_t i = 0; slots->entries && i <= slots->mask; i++)
-        if (slots->entries[i].place != 0)
-            out[count++] =
-                (by_age_t){m->queues.orders[slots->entries[i].place].added_seq, &slots->entries[i]};
-    return count;
+    collection_t *c = context;
+    c->out[c->count++] = (by_age_t){.added_seq = c->orders[place].added_seq, .place = place};
 }
 
 /* Put them in the order of one digit of their sequences; equal ones stay in the order they have. */
@@ -122,12 +125,12 @@ static const by_age_t *sort(snapshot_t *s, uint32_t count)
     return s->sorted[now];
 }
 
-static void keep_order(const market_t *m, const order_entry_t *entry, kept_order_t *out)
+static void keep_order(const market_t *m, uint32_t place, kept_order_t *out)
 {
-    const price_level_t *level = &m->levels.levels[entry->level];
-    const queue_order_t *order = &m->queues.orders[entry->place];
-    *out = (kept_order_t){.ref = entry->ref,
-                          .event = order->event,
+    const queue_order_t *order = &m->queues.orders[place];
+    const price_level_t *level = &m->levels.levels[order->level];
+    *out = (kept_order_t){.ref = order->ref,
+                          .event = m->queues.events[place],
                           .qty = order->qty,
                           .px_e4 = level->px_e4,
                           .locate = m->symbols[level->locate].wire_locate,
@@ -248,14 +251,15 @@ int snapshot_take(snapshot_t *s, const market_t *m, const standing_t *standing)
     s->admin_count = s->orders_count = 0;
     if (m->failed || m->orders.live > s->orders_max)
         return -TBUS_ELIMIT;
-    uint32_t count = collect(m, &m->orders.now, s->sorted[0]);
-    count += collect(m, &m->orders.before, s->sorted[0] + count);
+    collection_t all = {.orders = m->queues.orders, .out = s->sorted[0]};
+    orders_each(&m->orders, collect, &all);
+    uint32_t count = all.count;
     assert(count == m->orders.live);
     const by_age_t *sorted = sort(s, count);
     for (uint32_t i = 0; i < count; i++) {
         if (i + FETCH_AHEAD < count)
-            __builtin_prefetch(sorted[i + FETCH_AHEAD].entry);
-        keep_order(m, sorted[i].entry, &s->orders[i]);
+            __builtin_prefetch(&m->queues.orders[sorted[i + FETCH_AHEAD].place]);
+        keep_order(m, sorted[i].place, &s->orders[i]);
     }
     s->orders_count = count;
     collect_admin(s, m, standing);

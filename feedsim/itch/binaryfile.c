@@ -16,6 +16,7 @@
 #define LOOK_FRAMES  32u
 #define LOOK_BYTES   256u /* for foreign formats */
 
+_Static_assert(LENGTH_BYTES == 2, "binaryfile_next reads two bytes");
 _Static_assert(BUFFER_BYTES >= 2 * FRAME_MAX,
                "an incomplete frame always leaves room to read more of it");
 
@@ -29,13 +30,10 @@ typedef struct look {
 } look_t;
 
 struct binaryfile {
-    const uint8_t *at;  /* next frame */
-    const uint8_t *end; /* of the bytes in the buffer */
-    uint64_t messages;
-    uint64_t end_offset; /* of `end` in the uncompressed file */
+    binaryfile_head_t head; /* first: binaryfile_next looks at it */
+    uint64_t end_offset;    /* of `end` in the uncompressed file */
     bytestream_t *stream;
     enum binaryfile_expect expect;
-    bool looked; /* the first frames were checked; `look` is not used any more */
     look_t look;
     bool stream_over; /* no bytes will come after those in the buffer */
     bool end_marked;
@@ -53,14 +51,14 @@ static inline uint32_t frame_length(const uint8_t *p)
 
 static inline uint64_t offset_of(const binaryfile_t *f, const uint8_t *p)
 {
-    return f->end_offset - (uint64_t)(f->end - p);
+    return f->end_offset - (uint64_t)(f->head.end - p);
 }
 
 static int finish(binaryfile_t *f, int code)
 {
     f->over = true;
     f->error.code = code;
-    f->at = f->end; /* so that binaryfile_next finds no frame and calls want_frame */
+    f->head.at = f->head.end; /* so that binaryfile_next finds no frame and calls want_frame */
     return code;
 }
 
@@ -70,16 +68,16 @@ static int fill(binaryfile_t *f)
 {
     if (f->stream_over)
         return 0;
-    size_t left = (size_t)(f->end - f->at);
+    size_t left = (size_t)(f->head.end - f->head.at);
     if (left == BUFFER_BYTES)
         return 0;
-    if (f->at != f->buffer)
-        memmove(f->buffer, f->at, left);
-    f->at = f->buffer;
-    f->end = f->buffer + left;
+    if (f->head.at != f->buffer)
+        memmove(f->buffer, f->head.at, left);
+    f->head.at = f->buffer;
+    f->head.end = f->buffer + left;
     int64_t got = bytestream_read(f->stream, f->buffer + left, BUFFER_BYTES - left);
     if (got > 0) {
-        f->end += got;
+        f->head.end += got;
         f->end_offset += (uint64_t)got;
         return 1;
     }
@@ -96,10 +94,10 @@ static int fill(binaryfile_t *f)
 static void look_further(binaryfile_t *f)
 {
     look_t *look = &f->look;
-    const uint8_t *at = f->end - (f->end_offset - look->offset);
+    const uint8_t *at = f->head.end - (f->end_offset - look->offset);
     look->end = LOOK_ENOUGH;
     while (look->frames < LOOK_FRAMES) {
-        size_t left = (size_t)(f->end - at);
+        size_t left = (size_t)(f->head.end - at);
         uint32_t bytes = left >= LENGTH_BYTES ? frame_length(at) : 0;
         if (left >= LENGTH_BYTES && bytes == 0) {
             look->end = LOOK_ZERO;
@@ -129,7 +127,7 @@ static bool mostly_known(const look_t *look)
 /* The file has no complete first frame: is it cut short, or of another format? */
 static int judge_first_frame(binaryfile_t *f, const look_t *look)
 {
-    size_t left = (size_t)(f->end - f->at);
+    size_t left = (size_t)(f->head.end - f->head.at);
     if (look->end == LOOK_ZERO && left == LENGTH_BYTES)
         return 0; /* the end marker, and no message */
     if (look->end == LOOK_ZERO)
@@ -137,12 +135,12 @@ static int judge_first_frame(binaryfile_t *f, const look_t *look)
             &f->error, -TBUS_EFORMAT,
             "%s is not BinaryFILE: message 0 at byte 0 has zero length and more bytes follow",
             f->path);
-    uint32_t bytes = left >= LENGTH_BYTES ? frame_length(f->at) : 0;
+    uint32_t bytes = left >= LENGTH_BYTES ? frame_length(f->head.at) : 0;
     if (f->expect == BINARYFILE_ANY || left <= LENGTH_BYTES ||
-        itch_length(f->at[LENGTH_BYTES]) == bytes)
+        itch_length(f->head.at[LENGTH_BYTES]) == bytes)
         return 0; /* cut short: binaryfile_next returns that */
     char label[ITCH_LABEL_BYTES];
-    itch_type_label(f->at[LENGTH_BYTES], label);
+    itch_type_label(f->head.at[LENGTH_BYTES], label);
     return tbus_fail(&f->error, -TBUS_EFORMAT,
                      "%s is not BinaryFILE with ITCH 5.0 messages: message 0 at byte 0 would be of "
                      "type %s and %" PRIu32 " bytes long",
@@ -152,13 +150,13 @@ static int judge_first_frame(binaryfile_t *f, const look_t *look)
 /* Check the beginning of the file before its first message is returned. */
 static int judge_beginning(binaryfile_t *f)
 {
-    size_t left = (size_t)(f->end - f->at);
+    size_t left = (size_t)(f->head.end - f->head.at);
     if (left == 0 && f->stream_rc == 0)
         return tbus_fail(&f->error, -TBUS_EFORMAT,
                          "%s is empty: name a BinaryFILE of ITCH 5.0 messages, plain or gzip",
                          f->path);
     const char *foreign = f->expect == BINARYFILE_ITCH
-                              ? foreign_format(f->at, left < LOOK_BYTES ? left : LOOK_BYTES)
+                              ? foreign_format(f->head.at, left < LOOK_BYTES ? left : LOOK_BYTES)
                               : NULL;
     if (foreign)
         return tbus_fail(&f->error, -TBUS_EFORMAT,
@@ -168,7 +166,7 @@ static int judge_beginning(binaryfile_t *f)
 
 static int judge(binaryfile_t *f)
 {
-    int rc = f->messages == 0 ? judge_beginning(f) : 0;
+    int rc = f->head.messages == 0 ? judge_beginning(f) : 0;
     if (rc == 0 && !mostly_known(&f->look))
         rc = tbus_fail(&f->error, -TBUS_EFORMAT,
                        "%s is not BinaryFILE with ITCH 5.0 messages: of its first %" PRIu32
@@ -181,7 +179,8 @@ static int judge(binaryfile_t *f)
  * what comes later is checked then. */
 static bool may_go_ahead(const binaryfile_t *f)
 {
-    return bytestream_is_pipe(f->stream) && f->look.frames > f->messages && mostly_known(&f->look);
+    return bytestream_is_pipe(f->stream) && f->look.frames > f->head.messages &&
+           mostly_known(&f->look);
 }
 
 /* 0: go on; BINARYFILE_LATER; or refused. */
@@ -194,14 +193,14 @@ static int look(binaryfile_t *f)
         if (f->look.end != LOOK_INCOMPLETE && !zero_at_end)
             break;
         if (may_go_ahead(f))
-            return f->messages == 0 ? judge(f) : 0;
+            return f->head.messages == 0 ? judge(f) : 0;
         int rc = fill(f);
         if (rc == -EAGAIN)
             return BINARYFILE_LATER;
         if (rc == 0)
             break;
     }
-    f->looked = true;
+    f->head.looked = true;
     return judge(f);
 }
 
@@ -223,14 +222,14 @@ static int refuse_length(binaryfile_t *f, uint64_t index, uint64_t offset, uint8
 /* Return how the file ends: the stream is over and the buffer holds no complete frame. */
 static int tell_end(binaryfile_t *f)
 {
-    size_t left = (size_t)(f->end - f->at);
-    uint64_t at = offset_of(f, f->at);
+    size_t left = (size_t)(f->head.end - f->head.at);
+    uint64_t at = offset_of(f, f->head.at);
     if (f->stream_rc != 0) {
         const char *fault = bytestream_fault(f->stream);
         return finish(f, tbus_fail(&f->error, f->stream_rc,
                                    "%s: %s at uncompressed byte %" PRIu64 ", in message %" PRIu64
                                    " at byte %" PRIu64 "; what came before it was delivered",
-                                   f->path, fault, f->end_offset, f->messages, at));
+                                   f->path, fault, f->end_offset, f->head.messages, at));
     }
     if (left == 0)
         return finish(f, 0);
@@ -238,16 +237,16 @@ static int tell_end(binaryfile_t *f)
         return finish(f, tbus_fail(&f->error, -TBUS_ETRUNCATED,
                                    "%s is cut short: it ends within the length of message %" PRIu64
                                    " at byte %" PRIu64 "; what came before it was delivered",
-                                   f->path, f->messages, at));
-    uint32_t bytes = frame_length(f->at);
-    uint32_t expected = left > LENGTH_BYTES ? itch_length(f->at[LENGTH_BYTES]) : 0;
+                                   f->path, f->head.messages, at));
+    uint32_t bytes = frame_length(f->head.at);
+    uint32_t expected = left > LENGTH_BYTES ? itch_length(f->head.at[LENGTH_BYTES]) : 0;
     if (f->expect == BINARYFILE_ITCH && expected != 0 && expected != bytes)
-        return refuse_length(f, f->messages, at, f->at[LENGTH_BYTES], bytes);
+        return refuse_length(f, f->head.messages, at, f->head.at[LENGTH_BYTES], bytes);
     return finish(f, tbus_fail(&f->error, -TBUS_ETRUNCATED,
                                "%s is cut short: it ends after %zu of the %" PRIu32
                                " bytes of message %" PRIu64 " at byte %" PRIu64
                                "; what came before it was delivered",
-                               f->path, left - LENGTH_BYTES, bytes, f->messages, at));
+                               f->path, left - LENGTH_BYTES, bytes, f->head.messages, at));
 }
 
 static int refuse_zero_length(binaryfile_t *f)
@@ -256,7 +255,7 @@ static int refuse_zero_length(binaryfile_t *f)
         f, tbus_fail(&f->error, -TBUS_EFORMAT,
                      "%s is not BinaryFILE: message %" PRIu64 " at byte %" PRIu64
                      " has zero length and more bytes follow; what came before it was delivered",
-                     f->path, f->messages, offset_of(f, f->at)));
+                     f->path, f->head.messages, offset_of(f, f->head.at)));
 }
 
 /* Get a complete frame into the buffer. BINARYFILE_MESSAGE, or what binaryfile_next returns
@@ -265,14 +264,14 @@ static int want_frame(binaryfile_t *f)
 {
     if (f->over)
         return f->error.code;
-    if (!f->looked) {
+    if (!f->head.looked) {
         int rc = look(f);
         if (rc != 0)
             return rc;
     }
     for (;;) {
-        size_t left = (size_t)(f->end - f->at);
-        uint32_t bytes = left >= LENGTH_BYTES ? frame_length(f->at) : 0;
+        size_t left = (size_t)(f->head.end - f->head.at);
+        uint32_t bytes = left >= LENGTH_BYTES ? frame_length(f->head.at) : 0;
         bool zero = left >= LENGTH_BYTES && bytes == 0;
         if (zero && left > LENGTH_BYTES)
             return refuse_zero_length(f);
@@ -285,40 +284,33 @@ static int want_frame(binaryfile_t *f)
             continue;
         if (zero && f->stream_rc == 0) {
             f->end_marked = true;
-            f->at += LENGTH_BYTES;
+            f->head.at += LENGTH_BYTES;
         }
         return tell_end(f);
     }
 }
 
-int binaryfile_next(binaryfile_t *f, const uint8_t **out_message, size_t *out_bytes,
-                    tbus_error_t *err)
+int binaryfile_next_slowly(binaryfile_t *f, const uint8_t **out_message, size_t *out_bytes,
+                           tbus_error_t *err)
 {
-    const uint8_t *at = f->at;
-    size_t left = (size_t)(f->end - at);
-    uint32_t bytes = left > LENGTH_BYTES && f->looked ? frame_length(at) : 0;
-    if (__builtin_expect(bytes == 0 || left - LENGTH_BYTES < bytes, 0)) {
-        int rc = want_frame(f);
-        if (rc != BINARYFILE_MESSAGE) {
-            if (rc < 0 && err)
-                *err = f->error;
-            return rc;
-        }
-        at = f->at;
-        bytes = frame_length(at);
+    int rc = want_frame(f);
+    if (rc != BINARYFILE_MESSAGE) {
+        if (rc < 0 && err)
+            *err = f->error;
+        return rc;
     }
-    f->at = at + LENGTH_BYTES + bytes;
-    f->messages++;
-    *out_message = at + LENGTH_BYTES;
-    *out_bytes = bytes;
+    *out_bytes = frame_length(f->head.at);
+    *out_message = f->head.at + LENGTH_BYTES;
+    f->head.at = *out_message + *out_bytes;
+    f->head.messages++;
     return BINARYFILE_MESSAGE;
 }
 
 int binaryfile_refuse_length(binaryfile_t *f, const uint8_t *message, size_t bytes,
                              tbus_error_t *err)
 {
-    int rc =
-        refuse_length(f, f->messages - 1, offset_of(f, message) - LENGTH_BYTES, message[0], bytes);
+    int rc = refuse_length(f, f->head.messages - 1, offset_of(f, message) - LENGTH_BYTES,
+                           message[0], bytes);
     if (err)
         *err = f->error;
     return rc;
@@ -333,7 +325,7 @@ static binaryfile_t *make(const char *path, enum binaryfile_expect expect)
         return NULL;
     f->path = strdup(path);
     f->buffer = malloc(BUFFER_BYTES);
-    f->at = f->end = f->buffer;
+    f->head.at = f->head.end = f->buffer;
     f->expect = expect;
     if (!f->path || !f->buffer) {
         binaryfile_close(f);
@@ -380,10 +372,10 @@ bool binaryfile_end_marked(const binaryfile_t *f)
 
 uint64_t binaryfile_messages(const binaryfile_t *f)
 {
-    return f->messages;
+    return f->head.messages;
 }
 
 void binaryfile_progress(const binaryfile_t *f, uint64_t *out_done, uint64_t *out_total)
 {
-    bytestream_progress(f->stream, (size_t)(f->end - f->at), out_done, out_total);
+    bytestream_progress(f->stream, (size_t)(f->head.end - f->head.at), out_done, out_total);
 }

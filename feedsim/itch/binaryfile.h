@@ -50,12 +50,36 @@ enum { BINARYFILE_END = 0, BINARYFILE_MESSAGE = 1, BINARYFILE_LATER = 2 };
 int binaryfile_open(const char *path, enum binaryfile_expect expect, binaryfile_t **out_file,
                     tbus_error_t *err);
 
+/* Not for callers: the beginning of a handle, and what binaryfile_next does when no whole frame is
+ * in the buffer. */
+typedef struct binaryfile_head {
+    const uint8_t *at;  /* next frame */
+    const uint8_t *end; /* of the bytes in the buffer */
+    uint64_t messages;
+    bool looked; /* the first frames were checked */
+} binaryfile_head_t;
+int binaryfile_next_slowly(binaryfile_t *f, const uint8_t **out_message, size_t *out_bytes,
+                           tbus_error_t *err);
+
 /* The next message, in place, valid until the next call. BINARYFILE_MESSAGE; BINARYFILE_END;
  * BINARYFILE_LATER (a pipe: nothing now); -TBUS_ETRUNCATED: the file or its gzip data ends within a
  * message; -TBUS_EFORMAT: zero length before the end, damaged gzip data, not this format; -errno.
  * The end and errors are final: further calls return them again. Never waits. */
-int binaryfile_next(binaryfile_t *f, const uint8_t **out_message, size_t *out_bytes,
-                    tbus_error_t *err);
+static inline int binaryfile_next(binaryfile_t *f, const uint8_t **out_message, size_t *out_bytes,
+                                  tbus_error_t *err)
+{
+    binaryfile_head_t *head = (binaryfile_head_t *)(void *)f;
+    const uint8_t *at = head->at;
+    size_t left = (size_t)(head->end - at);
+    size_t bytes = left > 2 ? (size_t)at[0] << 8 | at[1] : 0;
+    if (__builtin_expect(!head->looked || bytes == 0 || left - 2 < bytes, 0))
+        return binaryfile_next_slowly(f, out_message, out_bytes, err);
+    head->at = at + 2 + bytes;
+    head->messages++;
+    *out_message = at + 2;
+    *out_bytes = bytes;
+    return BINARYFILE_MESSAGE;
+}
 
 /* For the decoder: refuse the message returned last, because its type has another length in
  * ITCH 5.0. Ends the file with -TBUS_EFORMAT, which is returned. */

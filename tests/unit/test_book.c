@@ -17,20 +17,15 @@ typedef struct bench {
     unsigned which;
 } bench_t;
 
-static bench_t make_seeded(uint32_t levels_max, unsigned which, hash_seed_t seed)
+static bench_t make(uint32_t levels_max, unsigned which)
 {
     bench_t b = {.which = which};
     size_t bytes = levels_footprint(levels_max);
-    void *memory = aligned_alloc(64, bytes);
+    void *memory = aligned_alloc(128, (bytes + 127) / 128 * 128);
     assert_non_null(memory);
     memset(memory, 0, bytes);
-    levels_init(&b.pool, memory, levels_max, seed);
+    levels_init(&b.pool, memory, levels_max);
     return b;
-}
-
-static bench_t make(uint32_t levels_max, unsigned which)
-{
-    return make_seeded(levels_max, which, (hash_seed_t){.mix = 12345, .factor = 678901});
 }
 
 static void unmake(bench_t *b)
@@ -48,52 +43,89 @@ static uint32_t find(bench_t *b, uint32_t px)
     return book_find(&b->pool, &b->side, book_key(b->which, px));
 }
 
-/* Nodes below `at`, with the order of keys, the heap of priorities and the links upwards
- * checked. */
-static uint32_t check_tree(const bench_t *b, uint32_t at, uint32_t up, uint64_t above,
-                           int64_t below)
+typedef struct seen {
+    uint32_t levels;
+    uint32_t nodes;
+    int64_t best; /* key */
+    uint32_t best_level;
+} seen_t;
+
+static void check_level(const bench_t *b, uint32_t leaf, uint32_t slot)
 {
-    if (at == 0)
-        return 0;
-    const price_level_t *node = &b->pool.levels[at];
-    assert_int_equal(node->up, up);
-    assert_true((int64_t)node->key > below && node->key < above);
-    assert_true(node->priority != 0);
-    if (up != 0)
-        assert_true(b->pool.levels[up].priority >= node->priority);
-    return 1 + check_tree(b, node->lower, at, node->key, below) +
-           check_tree(b, node->higher, at, above, node->key);
+    uint32_t level = b->pool.nodes[leaf].below[slot];
+    assert_in_range(level, 1, b->pool.levels_max);
+    const price_level_t *l = &b->pool.levels[level];
+    assert_int_equal(b->pool.nodes[leaf].keys[slot], book_node_key(book_key(b->which, l->px_e4)));
+    assert_int_equal(l->leaf, leaf);
+    assert_int_equal(l->slot, slot);
+    assert_int_equal(l->side, b->which);
+}
+
+/* The node and all below it: their keys are from `least` to below `above`, no node but the root has
+ * fewer than four entries, and gaps are free for all to see. */
+static void check_node(const bench_t *b, uint32_t at, unsigned floor, int64_t above, int64_t least,
+                       seen_t *seen)
+{
+    const book_node_t *node = &b->pool.nodes[at];
+    uint32_t count = 0;
+    assert_true(at != 0);
+    seen->nodes++;
+    for (uint32_t i = 0; i < NODE_KEYS; i++) {
+        int32_t key = node->keys[i];
+        assert_int_equal(b->pool.fill[at] >> i & 1, node->below[i] == 0);
+        if (node->below[i] == 0) {
+            assert_int_equal(key, INT32_MIN);
+            continue;
+        }
+        assert_true(key >= least && key < above);
+        count++;
+        if (floor > 1) {
+            assert_int_equal(count, i + 1);
+            check_node(b, node->below[i], floor - 1, i == 0 ? above : node->keys[i - 1], key, seen);
+            continue;
+        }
+        check_level(b, at, i);
+        seen->levels++;
+        if (key > seen->best) {
+            seen->best = key;
+            seen->best_level = node->below[i];
+        }
+    }
+    assert_int_equal(b->pool.fill[at] >> 16, count);
+    assert_in_range(count, at == b->side.root ? 1 + (floor > 1) : NODE_LEAST, NODE_KEYS);
+    if (floor > 1)
+        assert_int_equal(node->keys[count - 1], least);
+}
+
+static uint32_t first_leaf(const bench_t *b)
+{
+    uint32_t at = b->side.root;
+    for (unsigned floor = b->side.floors; floor > 1; floor--)
+        at = b->pool.nodes[at].below[0];
+    return at;
 }
 
 /* Everything book.h promises about a side; returns its depth. */
 static uint32_t check_side(const bench_t *b)
 {
-    const price_level_t *levels = b->pool.levels;
-    uint32_t depth = 0;
-    uint32_t loose = 0;
-    uint32_t first_in_tree = 0;
-    uint32_t previous = 0;
-    for (uint32_t at = b->side.best; at != 0; previous = at, at = levels[at].worse) {
-        assert_int_equal(levels[at].better, previous);
-        if (previous != 0)
-            assert_true(levels[previous].key > levels[at].key);
-        assert_int_equal(levels[at].key, book_key(b->which, levels[at].px_e4));
-        if (levels[at].priority == 0) {
-            assert_int_equal(first_in_tree, 0);
-            loose++;
-        } else if (first_in_tree == 0) {
-            first_in_tree = at;
-        }
-        depth++;
-    }
-    assert_int_equal(loose, b->side.loose);
-    assert_true(loose <= BOOK_LOOSE_MAX);
-    assert_int_equal(first_in_tree, b->side.tree_best);
-    assert_int_equal(check_tree(b, b->side.root, 0, UINT64_MAX, -1), depth - loose);
-    assert_int_equal(depth, b->pool.live);
     static const price_level_t none;
-    assert_memory_equal(&levels[0], &none, sizeof none);
-    return depth;
+    assert_memory_equal(&b->pool.levels[0], &none, sizeof none);
+    if (b->side.floors == 0) {
+        assert_true(b->side.best == 0 && b->side.root == 0 && b->side.first == 0);
+        assert_int_equal(b->pool.live, 0);
+        return 0;
+    }
+    seen_t seen = {.best = (int64_t)INT32_MIN - 1};
+    check_node(b, b->side.root, b->side.floors, (int64_t)INT32_MAX + 1, INT32_MIN, &seen);
+    assert_int_equal(seen.best_level, b->side.best);
+    assert_int_equal(first_leaf(b), b->side.first);
+    if (b->side.floors > 2) /* it is looked at in no other */
+        for (uint32_t i = 0; i < NODE_KEYS; i++)
+            assert_true(b->pool.nodes[b->side.first].below[i] == 0 ||
+                        b->pool.nodes[b->side.first].keys[i] >= b->side.first_least);
+    assert_true(seen.nodes <= seen.levels / 3 + 1);
+    assert_int_equal(seen.levels, b->pool.live);
+    return seen.levels;
 }
 
 static void bids_have_the_highest_price_first_and_asks_the_lowest(void **state)
@@ -157,16 +189,11 @@ static void a_side_may_be_emptied_from_either_end_and_filled_again(void **state)
             assert_true(level(&b, round & 1 ? i : 1000 - i) != 0);
         assert_int_equal(check_side(&b), 300);
         for (uint32_t i = 300; i > 0; i--) {
-            uint32_t victim = b.side.best;
-            if (round & 2)
-                while (b.pool.levels[victim].worse != 0)
-                    victim = b.pool.levels[victim].worse;
+            uint32_t victim = book_at_depth(&b.pool, &b.side, round & 2 ? i - 1 : 0);
             book_drop(&b.pool, &b.side, victim);
             assert_int_equal(check_side(&b), i - 1);
         }
-        assert_int_equal(b.side.best, 0);
-        assert_int_equal(b.side.root, 0);
-        assert_int_equal(b.side.tree_best, 0);
+        assert_int_equal(check_side(&b), 0);
     }
     unmake(&b);
 }
@@ -215,69 +242,76 @@ static void random_levels_agree_with_a_set(void **state)
     unmake(&b);
 }
 
-static uint32_t height(const bench_t *b, uint32_t at)
-{
-    if (at == 0)
-        return 0;
-    uint32_t lower = height(b, b->pool.levels[at].lower);
-    uint32_t higher = height(b, b->pool.levels[at].higher);
-    return 1 + (lower > higher ? lower : higher);
-}
-
-/* Prices come in steps of 1, 100 or 2,500; a hash that lets a step show would make a chain of the
- * tree. */
-static void the_tree_stays_shallow_for_evenly_spaced_prices(void **state)
+/* The levels by depth are those of the model, best first, and there are no more. */
+static void levels_are_found_by_their_depth_best_first(void **state)
 {
     (void)state;
-    static const uint32_t steps[] = {1, 5, 10, 50, 100, 250, 2500, 10000, 65536};
-    for (size_t s = 0; s < sizeof steps / sizeof *steps; s++) {
-        bench_t b = make(10000, BOOK_ASK);
-        for (uint32_t i = 0; i < 10000; i++)
-            assert_true(level(&b, i * steps[s]) != 0);
-        assert_in_range(height(&b, b.side.root), 14, 45); /* a random treap of 10,000: about 31 */
+    for (unsigned which = BOOK_BID; which <= BOOK_ASK; which++) {
+        bench_t b = make(1000, which);
+        for (uint32_t i = 0; i < 1000; i++)
+            assert_true(level(&b, 100 + (i * 379) % 1000) != 0); /* 379: each one once */
+        for (uint32_t depth = 0; depth < 1000; depth++) {
+            uint32_t at = book_at_depth(&b.pool, &b.side, depth);
+            assert_int_equal(b.pool.levels[at].px_e4,
+                             which == BOOK_BID ? 1099 - depth : 100 + depth);
+        }
+        assert_int_equal(book_at_depth(&b.pool, &b.side, 1000), 0);
+        assert_int_equal(book_at_depth(&b.pool, &b.side, UINT32_MAX), 0);
         unmake(&b);
     }
 }
 
-static uint32_t depth(const bench_t *b, uint32_t at)
-{
-    if (at == 0)
-        return 0;
-    uint32_t lower = depth(b, b->pool.levels[at].lower);
-    uint32_t higher = depth(b, b->pool.levels[at].higher);
-    return 1 + (lower > higher ? lower : higher);
-}
-
-enum { CRAFTED = 400 };
-
-static uint32_t depth_with(hash_seed_t seed, const uint32_t *prices)
-{
-    bench_t b = make_seeded(CRAFTED, BOOK_BID, seed);
-    for (uint32_t i = 0; i < CRAFTED; i++)
-        assert_true(level(&b, prices[i]) != 0);
-    uint32_t deepest = depth(&b, b.side.root);
-    for (uint32_t i = 0; i < CRAFTED; i++)
-        assert_true(find(&b, prices[i]) != 0);
-    unmake(&b);
-    return deepest;
-}
-
-/* Prices whose priorities rise with them make the tree a list, for whoever knows the seed. */
-static void prices_that_were_crafted_for_one_seed_do_no_harm_with_another(void **state)
+/* Whatever the order in which prices come and go, a side of n levels has log n floors: nothing can
+ * be crafted that makes it deep. Rising, falling, from the middle outwards, and thinned out. */
+static void the_tree_stays_shallow_however_prices_come_and_go(void **state)
 {
     (void)state;
-    static uint32_t prices[CRAFTED];
-    hash_seed_t known = {.mix = 0, .factor = 1};
-    uint32_t found = 0;
-    for (uint32_t px = 1; found < CRAFTED; px++)
-        if (seeded_hash(&known, px) / (UINT64_MAX / CRAFTED + 1) == found)
-            prices[found++] = px;
-    assert_true(depth_with(known, prices) >= CRAFTED - 2 * BOOK_LOOSE_MAX);
-    for (uint64_t i = 1; i <= 20; i++) {
-        hash_seed_t other = {.mix = i * UINT64_C(0xd6e8feb86659fd93),
-                             .factor = (i * UINT64_C(0xa0761d6478bd642f)) | 1};
-        assert_true(depth_with(other, prices) < 64);
+    enum { LEVELS = 10000 };
+    for (unsigned order = 0; order < 3; order++) {
+        bench_t b = make(LEVELS, BOOK_ASK);
+        for (uint32_t i = 0; i < LEVELS; i++) {
+            uint32_t outwards = i & 1 ? LEVELS / 2 - 1 - i / 2 : LEVELS / 2 + i / 2;
+            uint32_t px = order == 0 ? i : order == 1 ? LEVELS - 1 - i : outwards;
+            assert_true(level(&b, px * 100) != 0);
+        }
+        assert_int_equal(check_side(&b), LEVELS);
+        assert_in_range(b.side.floors, 4, 5); /* 8^4 is less than 10,000, 16^4 more */
+        for (uint32_t px = 0; px < LEVELS; px++)
+            if (px % 100 != 0)
+                book_drop(&b.pool, &b.side, find(&b, px * 100));
+        assert_int_equal(check_side(&b), LEVELS / 100);
+        assert_in_range(b.side.floors, 2, 4);
+        unmake(&b);
     }
+}
+
+/* Sides of many symbols share a pool: whatever each one's depth, its levels run out before nodes
+ * do. Two sides of a level each, then one that takes the rest. */
+static void nodes_last_as_long_as_levels_do(void **state)
+{
+    (void)state;
+    enum { SIDES = 50, LEVELS = 3 * SIDES * 8 };
+    bench_t b = make(LEVELS, BOOK_BID);
+    book_side_t sides[SIDES] = {0};
+    uint32_t made = 0;
+    for (uint32_t px = 0; made < LEVELS; px++)
+        for (uint32_t i = 0; i < SIDES && made < LEVELS; i++)
+            made += book_level(&b.pool, &sides[i], (uint16_t)i, BOOK_BID, px) != 0;
+    assert_int_equal(b.pool.live, LEVELS);
+    assert_int_equal(book_level(&b.pool, &sides[0], 0, BOOK_BID, 1000), 0);
+    /* Every other side gives up all but four of its levels, the others take them. */
+    for (uint32_t i = 0; i < SIDES; i += 2)
+        for (uint32_t px = 4; px < LEVELS / SIDES; px++)
+            book_drop(&b.pool, &sides[i], book_find(&b.pool, &sides[i], book_key(BOOK_BID, px)));
+    for (uint32_t px = 1000; b.pool.live < LEVELS; px++)
+        for (uint32_t i = 1; i < SIDES && b.pool.live < LEVELS; i += 2)
+            assert_true(book_level(&b.pool, &sides[i], (uint16_t)i, BOOK_BID, px) != 0);
+    assert_int_equal(book_level(&b.pool, &sides[1], 1, BOOK_BID, 500), 0);
+    for (uint32_t i = 0; i < SIDES; i++)
+        while (sides[i].best != 0)
+            book_drop(&b.pool, &sides[i], sides[i].best);
+    assert_int_equal(b.pool.live, 0);
+    unmake(&b);
 }
 
 int main(void)
@@ -291,8 +325,9 @@ int main(void)
         cmocka_unit_test(a_side_may_be_emptied_from_either_end_and_filled_again),
         cmocka_unit_test_prestate(random_levels_agree_with_a_set, &bid),
         cmocka_unit_test_prestate(random_levels_agree_with_a_set, &ask),
-        cmocka_unit_test(the_tree_stays_shallow_for_evenly_spaced_prices),
-        cmocka_unit_test(prices_that_were_crafted_for_one_seed_do_no_harm_with_another),
+        cmocka_unit_test(levels_are_found_by_their_depth_best_first),
+        cmocka_unit_test(the_tree_stays_shallow_however_prices_come_and_go),
+        cmocka_unit_test(nodes_last_as_long_as_levels_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

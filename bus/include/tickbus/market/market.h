@@ -94,6 +94,9 @@ extern "C" {
 
 typedef struct market market_t;
 
+/* Memory: 62 to 83 bytes an order of orders_max (40 for the order, the rest for the table that
+ * finds it), 76 a level of levels_max, and 132 for each side of a symbol, of which there are as
+ * many as levels, 131,072 at most; 6 MB besides. In huge pages where the kernel gives them. */
 typedef struct market_limits {
     uint32_t orders_max; /* live orders at a time, all symbols together */
     uint32_t levels_max; /* price levels at a time, all symbols and sides together */
@@ -250,6 +253,7 @@ uint16_t market_wire_locate(const market_t *m, uint16_t locate);
 
 /* Of a symbol by its number: */
 market_touch_t market_touch(const market_t *m, uint16_t locate);
+/* Good until the next tick: numbers that nobody was named by so far share one. */
 const market_symbol_t *market_symbol(const market_t *m, uint16_t locate);
 const market_stats_t *market_stats(const market_t *m);
 
