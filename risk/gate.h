@@ -45,6 +45,12 @@
  *    22 MESSAGE_RATE    messages_per_second orders and cancels have passed within the last second
  *    23 OPEN_ORDERS     open_orders_max orders are open
  *
+ * 24 LOSS_LIMIT, 25 MAX_QTY, 26 MAX_NOTIONAL, 27 POSITION_LIMIT, 28 GROSS_NOTIONAL, 29 RATE,
+ * 30 MESSAGE_RATE, 31 OPEN_ORDERS: the same once more of the strategy alone, if it has limits of
+ * its own (bus/market/strategy_limits.h): its own positions, open orders, messages and net profit.
+ * "Closes" is then said of its own position. Once it has lost more than it may, its own closing
+ * orders and cancels alone pass until gate_rearm; others are not concerned.
+ *
  * The duplicate check stands before all that depend on the state of the world: so a REJECTED for
  * any other reason than MALFORMED and DUPLICATE_ID is about the one order that ever had the id, and
  * those two say nothing about an order of that id that may be live.
@@ -71,9 +77,9 @@
  * gate_rearm and by these. Who runs the gate keeps them over its end (risk/kill_switch.h,
  * tools/run/standing_halt.h).
  *
- * When limits become smaller, orders that rest stay: they have passed, and count in full in each
- * check from then on, so new ones are rejected until what is open fits again. Who wants them off
- * cancels them, or halts.
+ * When limits become smaller, those of a strategy alone as well, orders that rest stay: they have
+ * passed, and count in full in each check from then on, so new ones are rejected until what is open
+ * fits again. Who wants them off cancels them, or halts.
  *
  * Rates: sliding windows, exact: an order passes if fewer than orders_per_second orders have passed
  * in the second that ends with it, and fewer than messages_per_second orders and cancels. The clock
@@ -113,6 +119,10 @@ typedef struct gate gate_t;
 typedef struct gate_rules {
     marks_t marks;
     uint32_t self_match; /* enum session_self_match */
+    /* Those that have limits of their own; others may stand among them. Needed during the call
+     * only. */
+    uint32_t strategies_count;
+    const risk_strategy_t *strategies;
 } gate_rules_t;
 extern const gate_rules_t gate_rules_default;
 
@@ -125,7 +135,8 @@ typedef struct gate_exposure {
     mark_t mark; /* what the position is valued at */
 } gate_exposure_t;
 
-/* Bytes that a gate of these limits takes. */
+/* Bytes that a gate of these limits takes; about as much again for each strategy that has limits of
+ * its own. */
 size_t gate_footprint(const risk_limits_t *limits);
 
 /* `market` is borrowed, for reading; `rules`: NULL, gate_rules_default. All memory is allocated and
@@ -137,6 +148,9 @@ void gate_destroy(gate_t *g);
 /* Other limits from the next order on; orders that have passed count against them too. False:
  * risk_limits_check_change refuses them, and the limits stay as they were. Hot. */
 bool gate_set_limits(gate_t *g, const risk_limits_t *limits);
+
+/* The same of a strategy alone. False: it had none at the start, and gets none. Hot. */
+bool gate_set_strategy_limits(gate_t *g, uint32_t strategy, const strategy_limits_t *limits);
 
 /* Kill switch on or off. */
 void gate_kill(gate_t *g, bool killed);
@@ -150,6 +164,8 @@ void gate_act(gate_t *g, uint8_t kind);
 enum gate_state gate_state(const gate_t *g);
 /* Was the loss limit reached since the start, or the last gate_rearm? Hot. */
 bool gate_loss_latched(const gate_t *g);
+/* How many strategies have reached loss limits of their own since. */
+uint32_t gate_strategies_latched(const gate_t *g);
 /* The largest loss since then. */
 int64_t gate_loss_e4(const gate_t *g);
 /* The limits in force. */
@@ -192,10 +208,11 @@ typedef struct gate_check {
     bool known; /* false: there is no value, such as a distance from a price that is not there */
     /* a gross notional or a loss beyond the limit passes with an order that closes */
     bool passed;
-    bool reached; /* all before it have passed: the first that fails gives the reason */
+    bool reached;     /* all before it have passed: the first that fails gives the reason */
+    bool of_strategy; /* a limit of its strategy alone */
 } gate_check_t;
 
-#define GATE_CHECKS_MAX 23u
+#define GATE_CHECKS_MAX 31u
 
 /* What gate_judge would find now, check by check, in its order; it changes nothing. Checks behind
  * the first that fails are made as well. A cancel has the first check alone. Returns how many there

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kind of stage that stands before every order. */
+#include <stdio.h>
+
 #include <tickbus/msg/event.h>
 #include <tickbus/msg/order.h>
 
@@ -58,6 +60,19 @@ static size_t memory_bytes(const void *params)
     return gate_footprint(params);
 }
 
+/* Those whose orders come, with the limits that each has of its own. */
+static void know_strategies(const tbus_stage_request_t *request, risk_params_t *params)
+{
+    for (uint32_t i = 0; i < request->traders_count && i < RISK_STRATEGIES_MAX; i++) {
+        const tbus_trader_t *trader = &request->traders[i];
+        risk_strategy_t *strategy = &params->strategies[params->strategies_count];
+        strategy->number = trader->number;
+        strategy->limits = strategy_limits_of(trader->table, trader->params);
+        snprintf(strategy->section, sizeof strategy->section, "%s", trader->section);
+        params->strategy_boxes[params->strategies_count++] = trader->control;
+    }
+}
+
 static int create(const tbus_stage_request_t *request, tbus_stage_t **out_stage, tbus_error_t *err)
 {
     risk_params_t params = {.limits = *(const risk_limits_t *)request->params,
@@ -73,6 +88,7 @@ static int create(const tbus_stage_request_t *request, tbus_stage_t **out_stage,
         return code;
     params.session = session;
     params.marks = marks;
+    know_strategies(request, &params);
     return risk_stage_create(request->bus, request->owner, market, &params, out_stage, err);
 }
 

@@ -116,14 +116,28 @@ int risk_limits_check_change(const risk_limits_t *first, const risk_limits_t *li
     return code;
 }
 
-void risk_limits_repeat(risk_limits_t *limits, const char *text)
+/* "SECTION.KEY", of that section? */
+static bool set_in_section(const char *path, const char *section, const tbus_params_t *params,
+                           void *values, const char *value)
 {
-    char key[64], value[64];
+    size_t length = strlen(section);
+    if (strncmp(path, section, length) != 0 || path[length] != '.')
+        return false;
+    const tbus_param_t *param = tbus_params_find(params, path + length + 1);
+    if (param)
+        (void)tbus_param_set(param, path, values, value, NULL);
+    return true;
+}
+
+void risk_limit_set_repeat(risk_limit_set_t *set, const char *text)
+{
+    char path[RISK_SECTION_MAX + 64], value[64];
     int used = 0;
-    for (; sscanf(text, "risk.%63s from %*s to %63[^,]%n", key, value, &used) == 2; text += used) {
-        const tbus_param_t *param = tbus_params_find(&risk_limits_params, key);
-        if (param)
-            (void)tbus_param_set(param, key, limits, value, NULL);
+    for (; sscanf(text, "%159s from %*s to %63[^,]%n", path, value, &used) == 2; text += used) {
+        bool known = set_in_section(path, "risk", &risk_limits_params, &set->bus, value);
+        for (uint32_t i = 0; !known && i < set->strategies_count; i++)
+            known = set_in_section(path, set->strategies[i].section, &strategy_limits_params,
+                                   &set->strategies[i].limits, value);
         if (strncmp(text + used, ", ", 2) != 0)
             return;
         used += 2;

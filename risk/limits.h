@@ -3,8 +3,9 @@
  *
  * No limit can be switched off and 0 never stands for "unlimited": where 0 would reject every order
  * the whole set is refused, and where it has a meaning (the two parts of the collar) it is the
- * strictest value. Money is in 1/10000 of the currency, as prices are. Limits hold for all
- * strategies of a bus together.
+ * strictest value. Money is in 1/10000 of the currency, as prices are. These limits hold for all
+ * strategies of a bus together; a strategy may have some of its own beside them
+ * (bus/market/strategy_limits.h).
  *
  * Next on the data path: risk/gate.h.
  */
@@ -16,9 +17,13 @@
 #include <tickbus/error.h>
 #include <tickbus/param.h>
 
+#include "bus/market/strategy_limits.h"
+
 #define RISK_OPEN_ORDERS_LIMIT 1048576u /* largest open_orders_max */
 #define RISK_RATE_LIMIT        1000000u /* largest orders_per_second, messages_per_second */
-#define RISK_COLLAR_BPS_LIMIT  10000u   /* largest collar_bps: all of the price */
+#define RISK_STRATEGIES_MAX    16u      /* TBUS_INSTANCES_MAX */
+#define RISK_SECTION_MAX       96u
+#define RISK_COLLAR_BPS_LIMIT  10000u /* largest collar_bps: all of the price */
 
 typedef struct risk_limits {
     uint32_t max_order_qty;         /* shares of one order, 1.. */
@@ -61,8 +66,23 @@ int risk_limits_check(const risk_limits_t *limits, tbus_error_t *err);
 int risk_limits_check_change(const risk_limits_t *first, const risk_limits_t *limits,
                              tbus_error_t *err);
 
-/* Make the change that a text tells: "risk.KEY from A to B, ...", as it was recorded on `events`.
- * What this build does not know, or would not allow, stays as it is. Cold. */
-void risk_limits_repeat(risk_limits_t *limits, const char *text);
+/* A strategy whose orders come to the gate. */
+typedef struct risk_strategy {
+    uint32_t number;
+    char section[RISK_SECTION_MAX]; /* of the configuration, where its limits stand */
+    strategy_limits_t limits;
+} risk_strategy_t;
+
+/* All limits of a bus. */
+typedef struct risk_limit_set {
+    risk_limits_t bus;
+    uint32_t strategies_count;
+    risk_strategy_t strategies[RISK_STRATEGIES_MAX];
+} risk_limit_set_t;
+
+/* Make the change that a text tells: "PATH from A to B, ...", as it was recorded on `events`, of
+ * paths risk.KEY and SECTION.limits.KEY. What this build does not know, or would not allow, stays
+ * as it is. Cold. */
+void risk_limit_set_repeat(risk_limit_set_t *set, const char *text);
 
 #endif

@@ -39,12 +39,15 @@ typedef struct risk_stage {
     const limits_box_t *limits_box; /* not owned; NULL: none */
     acts_t acts;
     uint64_t limits_seen;
-    risk_limits_t *repeated_limits; /* owned; after each change that is recorded */
-    uint64_t restarts;              /* of the clock, as last seen */
-    uint32_t resumes;               /* of the acts, as last seen */
-    bool loss_told;                 /* the loss limit was reached, and the switch thrown for it */
-    uint64_t judged_ns;             /* time of the order that was judged last */
-    uint64_t orders_judged;         /* how many, ever */
+    uint32_t strategies_count;
+    risk_strategy_t strategies[RISK_STRATEGIES_MAX];       /* and their limits at the start */
+    const word_box_t *strategy_boxes[RISK_STRATEGIES_MAX]; /* not owned; NULL: none */
+    risk_limit_set_t *repeated_limits; /* owned; after each change that is recorded */
+    uint64_t restarts;                 /* of the clock, as last seen */
+    uint32_t resumes;                  /* of the acts, as last seen */
+    bool loss_told;         /* the loss limit was reached, and the switch thrown for it */
+    uint64_t judged_ns;     /* time of the order that was judged last */
+    uint64_t orders_judged; /* how many, ever */
     in_hand_t in_hand;
     uint32_t streams_count;
     stream_t streams[TBUS_STAGE_HORIZONS_MAX];
@@ -59,6 +62,7 @@ typedef struct risk_stage {
     tbus_atomic_u64_t *mismatches;
     tbus_atomic_u64_t *drawdown;
     tbus_atomic_u64_t *state;
+    tbus_atomic_u64_t *strategies_reducing;
     tbus_atomic_u64_t *limits_changes;
     tbus_atomic_u64_t *rejects[REASON_COUNT]; /* NULL: a reason that the gate never gives */
 } risk_stage_t;
@@ -204,6 +208,7 @@ static void show_state(const risk_stage_t *r)
 {
     tbus_store_relaxed_u64(r->drawdown, (uint64_t)profit_e4(gate_profit(r->gate)->drawdown));
     tbus_store_relaxed_u64(r->state, gate_state(r->gate));
+    tbus_store_relaxed_u64(r->strategies_reducing, gate_strategies_latched(r->gate));
 }
 
 static void take_report(risk_stage_t *r)
@@ -232,14 +237,24 @@ static acts_place_t place(const risk_stage_t *r)
                           .market_ns = r->base.now_ns};
 }
 
+/* All of them, or none. */
+static void set_limits(risk_stage_t *r, const risk_limit_set_t *set)
+{
+    if (!gate_set_limits(r->gate, &set->bus))
+        return;
+    for (uint32_t i = 0; i < set->strategies_count; i++)
+        (void)gate_set_strategy_limits(r->gate, set->strategies[i].number,
+                                       &set->strategies[i].limits);
+    tbus_add_own_u64(r->limits_changes, 1);
+}
+
 /* The set of limits that the change `number` put in force. */
 static void repeat_limits(risk_stage_t *r, uint32_t number)
 {
     const recorded_t *recorded = r->base.session->recorded;
     for (uint32_t i = recorded->limits_count; i > 0; i--)
         if (recorded->limits[i - 1].number <= number) {
-            if (gate_set_limits(r->gate, &r->repeated_limits[i - 1]))
-                tbus_add_own_u64(r->limits_changes, 1);
+            set_limits(r, &r->repeated_limits[i - 1]);
             return;
         }
 }
@@ -256,15 +271,33 @@ static void repeat_acts(risk_stage_t *r, const acts_place_t *here)
     }
 }
 
+/* The supervisor writes the boxes of strategies first. One that is at another set by now is taken
+ * with that set, the next time. */
+static bool read_strategies(const risk_stage_t *r, uint64_t version, risk_limit_set_t *set)
+{
+    set->strategies_count = r->strategies_count;
+    for (uint32_t i = 0; i < r->strategies_count; i++) {
+        set->strategies[i] = r->strategies[i];
+        if (r->strategy_boxes[i] &&
+            !strategy_limits_read(r->strategy_boxes[i], version, &set->strategies[i].limits))
+            return false;
+    }
+    return true;
+}
+
 static void take_limits(risk_stage_t *r)
 {
-    risk_limits_t limits;
-    if (TBUS_LIKELY(!limits_box_take(r->limits_box, &r->limits_seen, &limits)) ||
-        !gate_set_limits(r->gate, &limits))
+    risk_limit_set_t set;
+    uint64_t seen = r->limits_seen;
+    if (TBUS_LIKELY(!limits_box_take(r->limits_box, &seen, &set.bus)) ||
+        !read_strategies(r, seen, &set))
         return;
+    r->limits_seen = seen;
+    uint64_t changes = tbus_load_relaxed_u64(r->limits_changes);
+    set_limits(r, &set);
     acts_place_t here = place(r);
-    acts_tell_limits(&r->acts, limits_box_number(r->limits_seen), &here);
-    tbus_add_own_u64(r->limits_changes, 1);
+    if (tbus_load_relaxed_u64(r->limits_changes) != changes)
+        acts_tell_limits(&r->acts, word_box_number(r->limits_seen), &here);
 }
 
 static void take_acts(risk_stage_t *r)
@@ -545,6 +578,7 @@ static void add_counters(risk_stage_t *r)
     r->passed = tbus_counter(bus, owner, "risk.passed", "orders");
     r->mismatches = tbus_counter(bus, owner, "risk.report_mismatches", "reports");
     r->state = tbus_counter(bus, owner, RISK_STATE_COUNTER, "state");
+    r->strategies_reducing = tbus_counter(bus, owner, RISK_STRATEGIES_COUNTER, "strategies");
     r->drawdown = tbus_counter(bus, owner, "risk.drawdown_e4", "1e-4");
     r->digest_shown = tbus_counter(bus, owner, "digest.approved", "digest");
     r->limits_changes = tbus_counter(bus, owner, "risk.limits_changes", "changes");
@@ -594,9 +628,11 @@ static int prepare_acts(risk_stage_t *r, const risk_limits_t *first, tbus_error_
     r->repeated_limits = calloc(recorded->limits_count, sizeof *r->repeated_limits);
     if (!r->repeated_limits)
         return tbus_fail(err, -ENOMEM, "no memory for the limits of a recorded session");
+    risk_limit_set_t set = {.bus = *first, .strategies_count = r->strategies_count};
+    memcpy(set.strategies, r->strategies, sizeof set.strategies);
     for (uint32_t i = 0; i < recorded->limits_count; i++) {
-        r->repeated_limits[i] = i ? r->repeated_limits[i - 1] : *first;
-        risk_limits_repeat(&r->repeated_limits[i], recorded->limits[i].text);
+        risk_limit_set_repeat(&set, recorded->limits[i].text);
+        r->repeated_limits[i] = set;
     }
     return 0;
 }
@@ -625,11 +661,16 @@ int risk_stage_create(tbus_bus_t *bus, uint32_t owner, market_t *market,
     r->base.stage.bus = bus;
     r->base.ops = &risk_market_ops;
     r->limits_box = params->limits_box;
+    r->strategies_count = params->strategies_count;
+    memcpy(r->strategies, params->strategies, sizeof r->strategies);
+    memcpy(r->strategy_boxes, params->strategy_boxes, sizeof r->strategy_boxes);
     gate_rules_t rules = gate_rules_default;
     if (params->marks)
         rules.marks = *params->marks;
     if (params->session)
         rules.self_match = params->session->self_match;
+    rules.strategies_count = params->strategies_count;
+    rules.strategies = params->strategies;
     int code = gate_create(&params->limits, &rules, market, &r->gate, err);
     if (code == 0)
         code = acts_join(&r->acts, &r->base.stage, EVENT_FROM_RISK, err);

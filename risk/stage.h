@@ -26,7 +26,8 @@
  *
  * Counters: risk.orders (all taken: new orders and cancels) = risk.passed + the sum of
  * risk.rejects.REASON; risk.cancels (of risk.orders); risk.report_mismatches (gate.h); risk.state
- * (enum gate_state, gate.h); risk.drawdown_e4 (of all strategies' net profit together,
+ * (enum gate_state, gate.h); risk.strategies_reducing (strategies that have reached loss limits of
+ * their own); risk.drawdown_e4 (of all strategies' net profit together,
  * bus/market/profit.h); risk.limits_changes (sets of limits taken over from the box);
  * digest.approved (bus/msg/digest.h). They all exist from the start.
  *
@@ -49,10 +50,15 @@ typedef struct risk_params {
     const limits_box_t *limits_box;
     const marks_t *marks;           /* needed during the call only; NULL: marks_default */
     const venue_session_t *session; /* borrowed; NULL: by the clock of the host */
-    uint32_t messages_max;          /* orders and cancels under way, of all strategies; 0: 1024 */
+    /* those whose orders come, and where new limits of their own come from; NULL: from nowhere */
+    uint32_t strategies_count;
+    risk_strategy_t strategies[RISK_STRATEGIES_MAX];
+    const word_box_t *strategy_boxes[RISK_STRATEGIES_MAX]; /* borrowed */
+    uint32_t messages_max; /* orders and cancels under way, of all strategies; 0: 1024 */
 } risk_params_t;
 
-#define RISK_STATE_COUNTER "risk.state" /* its values: enum gate_state (gate.h) */
+#define RISK_STATE_COUNTER      "risk.state" /* its values: enum gate_state (gate.h) */
+#define RISK_STRATEGIES_COUNTER "risk.strategies_reducing"
 
 extern const tbus_kind_t risk_kind; /* risk/kind.c; its parameters are a risk_limits_t */
 

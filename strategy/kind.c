@@ -9,12 +9,14 @@
 
 #include "bus/market/resource.h"
 #include "bus/market/session.h"
+#include "bus/market/strategy_limits.h"
 #include "strategy/context.h"
 #include "strategy/stage.h"
 
 typedef struct strategy_values {
     char name[TBUS_NAME_MAX];
     uint32_t open_orders_max;
+    strategy_limits_t limits; /* what risk holds its orders against beside the limits of the bus */
 } strategy_values_t;
 
 static int check_name(const char *text, tbus_error_t *err)
@@ -36,6 +38,7 @@ static const tbus_param_t table[] = {
     {"open_orders_max", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(strategy_values_t, open_orders_max),
      .min = 1, .max = OWN_ORDERS_LIMIT, .unit = "orders", .fallback = "64",
      .help = "orders on their way or resting at a time"},
+    STRATEGY_LIMITS_PARAMS(strategy_values_t, limits),
 };
 static const tbus_params_t params_of_kind = TBUS_PARAMS(strategy_values_t, table);
 
@@ -101,6 +104,23 @@ static int create(const tbus_stage_request_t *request, tbus_stage_t **out_stage,
     return strategy_stage_create(request->bus, request->owner, market, &params, out_stage, err);
 }
 
+/* Limits alone change while it runs: risk takes them. */
+static bool may_change(const tbus_param_t *param)
+{
+    return tbus_params_find(&strategy_limits_params, param->name) != NULL;
+}
+
+static int check_change(const void *first, const void *now, tbus_error_t *err)
+{
+    return strategy_limits_check_change(&((const strategy_values_t *)first)->limits,
+                                        &((const strategy_values_t *)now)->limits, err);
+}
+
+static void change(void *control, const void *now)
+{
+    strategy_limits_put(control, &((const strategy_values_t *)now)->limits);
+}
+
 static uint32_t messages_max(const void *params)
 {
     return ORDERS_KEPT_PER_CREDIT * ((const strategy_values_t *)params)->open_orders_max;
@@ -131,5 +151,10 @@ const tbus_kind_t strategy_kind = {
     .describe = describe,
     .memory_bytes = memory_bytes,
     .memory_keys = "strategy.open_orders_max",
+    .control = "limits",
+    .control_bytes = sizeof(word_box_t),
+    .may_change = may_change,
+    .check_change = check_change,
+    .change = change,
     .create = create,
 };

@@ -31,8 +31,9 @@ static void write_config(const session_t *s, const char *clock, unsigned positio
     assert_non_null(out);
     fprintf(out,
             "risk:\n  position_max: %u\nvenue:\n  clock: %s\n"
-            "stages:\n  second:\n    kind: strategy\n    name: quote\n    order_qty: 50\n",
-            position_max, clock);
+            "stages:\n  second:\n    kind: strategy\n    name: quote\n    order_qty: 50\n"
+            "    limits: {position_max: %u, orders_per_second: 2000}\n",
+            position_max, clock, position_max / 2);
     assert_int_equal(fclose(out), 0);
 }
 

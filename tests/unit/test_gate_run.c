@@ -23,6 +23,7 @@
 #include "risk/venue/venue.h"
 
 enum { ORDERS = 20000, STRATEGIES_COUNT = 3, SYMBOLS = 3, LIVE_MAX = 64, DEPTH = 4, RING = 4096 };
+enum { OWN = 2 }; /* the strategy that has limits of its own */
 #define MID 1000000u
 
 __extension__ typedef __int128 money_t;
@@ -47,12 +48,14 @@ typedef struct run {
     gate_t *gate;
     venue_t *venue;
     risk_limits_t limits;
+    strategy_limits_t own; /* of strategy OWN alone */
     bool killed;
     bool reducing;
     bool loses;   /* the loss has been beyond the limit */
     bool rearmed; /* losses count from the next order, or tick of a symbol that is held */
     money_t cash, loss_from, loss_worst;
     int64_t position[SYMBOLS + 1];
+    int64_t own_position[SYMBOLS + 1];
     live_t live[LIVE_MAX];
     done_t done[RING];
     uint64_t match;                              /* of the last trade of the market */
@@ -157,11 +160,22 @@ static void on_broken(run_t *r, const report_t *report)
     book(r, report, -1);
 }
 
+/* The position of the strategy that has limits of its own. */
+static void follow_own(run_t *r, const report_t *report)
+{
+    bool executes = report->kind == REPORT_PARTIAL || report->kind == REPORT_FILLED;
+    bool adds = (report->side == 'B') == executes; /* BROKEN takes it back */
+    if (report_strategy(report) == OWN && (executes || report->kind == REPORT_BROKEN))
+        r->own_position[report_locate(report)] +=
+            adds ? (int64_t)report->qty : -(int64_t)report->qty;
+}
+
 static void on_report(void *context, const report_t *report, uint64_t intended)
 {
     run_t *r = context;
     (void)intended;
     live_t *live = find(r, report->order_id);
+    follow_own(r, report);
     if (report->kind == REPORT_PARTIAL || report->kind == REPORT_FILLED) {
         assert_non_null(live);
         on_execution(r, live, report);
@@ -184,6 +198,38 @@ static uint64_t within_a_second(const uint64_t *ring, uint64_t count, uint64_t n
     while (found < count && found < 4096 && ring[(count - 1 - found) % 4096] + SECOND_NS > now_ns)
         found++;
     return found;
+}
+
+/* ... and of what its strategy is allowed alone? */
+static void assert_within_own_limits(const run_t *r, const order_t *o)
+{
+    int64_t add = o->qty;
+    money_t gross = (money_t)o->qty * o->px_e4;
+    uint32_t open = 0;
+    if (order_strategy(o) != OWN)
+        return;
+    for (unsigned i = 0; i < LIVE_MAX; i++) {
+        const live_t *live = &r->live[i];
+        if (live->leaves == 0 || order_strategy(&live->order) != OWN)
+            continue;
+        open++;
+        gross += (money_t)live->leaves * live->order.px_e4;
+        if (live->order.locate == o->locate && live->order.side == o->side)
+            add += live->leaves;
+    }
+    for (uint16_t s = 1; s <= SYMBOLS; s++) {
+        int64_t qty = r->own_position[s];
+        /* Marks of long and short positions differ: the bid is the lowest that counts. */
+        gross += (qty < 0 ? -(money_t)qty : (money_t)qty) * (MID / 2);
+    }
+    int64_t position = r->own_position[order_locate(o)];
+    int64_t worst = o->side == 'B' ? position + add : position - add;
+    bool closes = o->side == 'B' ? worst <= 0 : worst >= 0;
+    assert_true(o->qty <= r->own.max_order_qty);
+    assert_true(o->side == 'B' ? worst <= (int64_t)r->own.position_max
+                               : worst >= -(int64_t)r->own.position_max);
+    assert_true(closes || gross <= (money_t)r->own.gross_notional_max_e4);
+    assert_true(open < r->own.open_orders_max);
 }
 
 /* Does it violate nothing that is in force? Reads the plain lists alone. */
@@ -394,10 +440,22 @@ static risk_limits_t random_limits(run_t *r)
                            .loss_max_e4 = 200000 + draw(r, 3 * MID)};
 }
 
+static strategy_limits_t random_own_limits(run_t *r)
+{
+    strategy_limits_t own;
+    tbus_params_defaults(&strategy_limits_params, &own);
+    own.max_order_qty = 100 + (uint32_t)draw(r, 300);
+    own.position_max = 50 + draw(r, 1000);
+    own.gross_notional_max_e4 = MID * (300 + draw(r, 2000));
+    own.open_orders_max = 1 + (uint32_t)draw(r, LIVE_MAX / 2);
+    own.loss_max_e4 = 200000 + draw(r, 3 * MID);
+    return own;
+}
+
 /* Somebody acts from outside. */
 static void act(run_t *r)
 {
-    switch (draw(r, 6)) {
+    switch (draw(r, 7)) {
     case 0:
         gate_kill(r->gate, r->killed = draw(r, 4) == 0);
         break;
@@ -409,6 +467,10 @@ static void act(run_t *r)
         gate_rearm(r->gate);
         r->loses = false;
         r->rearmed = true;
+        break;
+    case 4:
+        r->own = random_own_limits(r);
+        assert_true(gate_set_strategy_limits(r->gate, OWN, &r->own));
         break;
     default: {
         risk_limits_t limits = random_limits(r);
@@ -469,6 +531,7 @@ static void order_one(run_t *r)
     if (reason != REASON_NONE)
         return;
     assert_within_limits(r, &o);
+    assert_within_own_limits(r, &o);
     r->passed_ns[r->passed++ % 4096] = r->now_ns;
     r->messages_ns[r->messages++ % 4096] = r->now_ns;
     live_t *place = r->live;
@@ -496,7 +559,12 @@ static void no_order_that_passed_violates_a_limit_and_cash_and_shares_balance(vo
     r->limits = random_limits(r);
     r->limits.orders_per_second = r->limits.messages_per_second = 100;
     r->limits.open_orders_max = LIVE_MAX - 1;
-    assert_int_equal(gate_create(&r->limits, NULL, r->market, &r->gate, NULL), 0);
+    r->own = random_own_limits(r);
+    const risk_strategy_t own = {.number = OWN, .limits = r->own};
+    gate_rules_t rules = gate_rules_default;
+    rules.strategies_count = 1;
+    rules.strategies = &own;
+    assert_int_equal(gate_create(&r->limits, &rules, r->market, &r->gate, NULL), 0);
     assert_int_equal(venue_create(&venue_limits, r->market, on_report, r, &r->venue, NULL), 0);
     venue_set_fees(r->venue, &fees);
     begin_day(r);

@@ -148,10 +148,10 @@ static void look_at(const char *directory)
         assert_true(s->count > 0);
     }
     for (uint32_t i = 0; i < recorded->limits_count; i++) {
-        risk_limits_t limits;
-        tbus_params_defaults(&risk_limits_params, &limits);
-        risk_limits_repeat(&limits, recorded->limits[i].text);
-        assert_int_equal(risk_limits_check(&limits, NULL), 0);
+        risk_limit_set_t limits = {.strategies_count = 0};
+        tbus_params_defaults(&risk_limits_params, &limits.bus);
+        risk_limit_set_repeat(&limits, recorded->limits[i].text);
+        assert_int_equal(risk_limits_check(&limits.bus, NULL), 0);
     }
     recorded_close(recorded);
     config_defaults(&config);

@@ -108,6 +108,12 @@ const config_instance_t *config_instance(const config_t *config, const char *nam
     return find_instance((config_t *)(uintptr_t)config, name);
 }
 
+void config_instance_section(const config_instance_t *instance, char out_section[CONFIG_PATH_MAX])
+{
+    snprintf(out_section, CONFIG_PATH_MAX, instance->listed ? "stages.%s" : "%s",
+             instance->listed ? instance->name : instance->kind->section);
+}
+
 const void *config_instance_values(const config_instance_t *instance)
 {
     return instance->values;

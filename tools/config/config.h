@@ -44,7 +44,7 @@
 #define CONFIG_DEPTH_MAX 16u /* lists and sections within one another */
 
 /* Of the parameters of one instance, those of all variants included; of one resource. */
-#define CONFIG_VALUES_BYTES   2560u
+#define CONFIG_VALUES_BYTES   3072u
 #define CONFIG_RESOURCE_BYTES 1024u
 
 typedef struct config_instance {
@@ -156,6 +156,8 @@ uint32_t config_stages(const config_t *config, config_stage_t out_stages[TBUS_IN
 
 /* The instance of that name, NULL: there is none. */
 const config_instance_t *config_instance(const config_t *config, const char *name);
+/* The section in which its keys stand: "strategy", "stages.NAME". */
+void config_instance_section(const config_instance_t *instance, char out_section[CONFIG_PATH_MAX]);
 /* Its values, and those of the variant that they choose (NULL: its kind has none). */
 const void *config_instance_values(const config_instance_t *instance);
 const void *config_variant_values(const config_instance_t *instance);

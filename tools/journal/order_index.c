@@ -182,6 +182,7 @@ static bool take_check(rest_t *rest, gate_check_t *out_check)
     check.known = (bytes[1] & ORDER_INDEX_CHECK_KNOWN) != 0;
     check.passed = (bytes[1] & ORDER_INDEX_CHECK_PASSED) != 0;
     check.reached = (bytes[1] & ORDER_INDEX_CHECK_REACHED) != 0;
+    check.of_strategy = (bytes[1] & ORDER_INDEX_CHECK_OF_STRATEGY) != 0;
     if (check.form == GATE_SIGNED) {
         check.value = unfold(check.value);
         check.limit = unfold(check.limit);

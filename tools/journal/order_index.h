@@ -130,7 +130,12 @@ TBUS_STATIC_ASSERT(offsetof(order_index_symbol_t, locate) == 0);
 TBUS_STATIC_ASSERT(offsetof(order_index_symbol_t, name) == 4);
 
 enum { ORDER_INDEX_LIFE_VERDICT = 1, ORDER_INDEX_LIFE_TOUCH = 2 };
-enum { ORDER_INDEX_CHECK_KNOWN = 8, ORDER_INDEX_CHECK_PASSED = 16, ORDER_INDEX_CHECK_REACHED = 32 };
+enum {
+    ORDER_INDEX_CHECK_KNOWN = 8,
+    ORDER_INDEX_CHECK_PASSED = 16,
+    ORDER_INDEX_CHECK_REACHED = 32,
+    ORDER_INDEX_CHECK_OF_STRATEGY = 64
+};
 
 typedef struct order_index_life {
     why_place_t sent;          /*  0 */

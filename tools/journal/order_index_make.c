@@ -78,7 +78,8 @@ static unsigned char *put_check(unsigned char *at, const gate_check_t *check)
     *at++ = check->reason;
     *at++ = (unsigned char)(check->form | (check->known ? ORDER_INDEX_CHECK_KNOWN : 0) |
                             (check->passed ? ORDER_INDEX_CHECK_PASSED : 0) |
-                            (check->reached ? ORDER_INDEX_CHECK_REACHED : 0));
+                            (check->reached ? ORDER_INDEX_CHECK_REACHED : 0) |
+                            (check->of_strategy ? ORDER_INDEX_CHECK_OF_STRATEGY : 0));
     at = put_number(at, is_signed ? folded(check->value) : check->value);
     return put_number(at, is_signed ? folded(check->limit) : check->limit);
 }

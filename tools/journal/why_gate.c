@@ -34,7 +34,7 @@ typedef struct walk {
     market_t *market;
     gate_t *gate;
     recorded_t *recorded;
-    risk_limits_t limits; /* in force */
+    risk_limit_set_t limits; /* in force */
     uint32_t limits_taken;
     uint32_t acts_taken;
     /* the next tick; bytes 0: there is none */
@@ -125,8 +125,12 @@ static void take_limits(walk_t *w, uint32_t number)
     const recorded_t *r = w->recorded;
     for (; w->limits_taken < r->limits_count && r->limits[w->limits_taken].number <= number;
          w->limits_taken++)
-        risk_limits_repeat(&w->limits, r->limits[w->limits_taken].text);
-    (void)gate_set_limits(w->gate, &w->limits);
+        risk_limit_set_repeat(&w->limits, r->limits[w->limits_taken].text);
+    if (!gate_set_limits(w->gate, &w->limits.bus))
+        return;
+    for (uint32_t i = 0; i < w->limits.strategies_count; i++)
+        (void)gate_set_strategy_limits(w->gate, w->limits.strategies[i].number,
+                                       &w->limits.strategies[i].limits);
 }
 
 /* What came from outside before the next input. */
@@ -329,8 +333,11 @@ static int prepare(walk_t *w, const char *directory, const why_setup_t *setup, t
     int code = ask_all(w, err);
     if (code == 0)
         code = market_create(&setup->books, &w->market, err);
+    gate_rules_t rules = setup->rules;
+    rules.strategies_count = w->limits.strategies_count;
+    rules.strategies = w->limits.strategies;
     if (code == 0)
-        code = gate_create(&w->limits, &setup->rules, w->market, &w->gate, err);
+        code = gate_create(&w->limits.bus, &rules, w->market, &w->gate, err);
     if (code == 0)
         code = recorded_open(directory, &w->recorded, err);
     if (code == 0)

@@ -10,6 +10,23 @@
 #include "tools/config/config.h"
 #include "tools/show/recorded.h"
 
+/* Their limits, numbered as the run had numbered them. */
+static void take_strategies(const config_t *config, risk_limit_set_t *set)
+{
+    config_stage_t stages[TBUS_INSTANCES_MAX];
+    uint32_t count = config_stages(config, stages);
+    for (uint32_t i = 0; i < count; i++) {
+        const config_instance_t *instance = stages[i].instance;
+        if (!(instance->kind->traits & TBUS_KIND_TRADES))
+            continue;
+        risk_strategy_t *strategy = &set->strategies[set->strategies_count++];
+        strategy->number = stages[i].number;
+        strategy->limits =
+            strategy_limits_of(instance->kind->params, config_instance_values(instance));
+        config_instance_section(instance, strategy->section);
+    }
+}
+
 /* What matters here of the recorded configuration. */
 static int take(const config_t *config, why_setup_t *out_setup, tbus_error_t *err)
 {
@@ -22,10 +39,11 @@ static int take(const config_t *config, why_setup_t *out_setup, tbus_error_t *er
             risk = &config->instances[i];
     if (!risk || !books || !venue || !marks)
         return tbus_fail(err, -TBUS_ENOTFOUND, "the recorded configuration has no risk");
-    *out_setup = (why_setup_t){.limits = *(const risk_limits_t *)config_instance_values(risk),
+    *out_setup = (why_setup_t){.limits.bus = *(const risk_limits_t *)config_instance_values(risk),
                                .rules = {.marks = *marks, .self_match = venue->self_match},
                                .books = *books,
                                .by_market = venue->clock == SESSION_CLOCK_MARKET};
+    take_strategies(config, &out_setup->limits);
     return 0;
 }
 

@@ -11,8 +11,8 @@
 #include "risk/gate.h"
 
 typedef struct why_setup {
-    risk_limits_t limits; /* at the start */
-    gate_rules_t rules;
+    risk_limit_set_t limits; /* at the start */
+    gate_rules_t rules;      /* strategies: whoever uses it points them to those of its limits */
     market_limits_t books;
     bool by_market; /* venue.clock */
 } why_setup_t;

@@ -80,16 +80,23 @@ static json_t *touch_json(const why_verdict_t *verdict)
                      (json_int_t)t->ask_qty);
 }
 
+/* Of a check that is a yes or a no: is what it is named after so? */
+static bool is_so(const gate_check_t *check)
+{
+    return (check->form == GATE_FLAG_CLEAR) == (check->value != 0);
+}
+
 static json_t *check_json(const gate_check_t *check)
 {
-    json_t *value = is_flag(check) ? json_boolean(!check->passed) : number(check->value);
+    json_t *value = is_flag(check) ? json_boolean(is_so(check)) : number(check->value);
     json_t *limit = is_flag(check) ? json_false() : number(check->limit);
     if (!check->known) {
         json_decref(value);
         value = json_null();
     }
-    return json_pack("{s:s,s:o,s:o,s:b,s:b}", "name", report_reason_name(check->reason), "value",
-                     value, "limit", limit, "passed", check->passed, "reached", check->reached);
+    return json_pack("{s:s,s:o,s:o,s:b,s:b,s:b}", "name", report_reason_name(check->reason),
+                     "value", value, "limit", limit, "passed", check->passed, "reached",
+                     check->reached, "of_strategy", check->of_strategy);
 }
 
 static json_t *checks_json(const why_verdict_t *verdict)
@@ -192,32 +199,58 @@ static void print_touch(FILE *out, const why_verdict_t *verdict)
             t->ask_px_e4 / 10000, t->ask_px_e4 % 10000);
 }
 
-static void print_figure(FILE *out, const gate_check_t *check, uint64_t figure, bool flag)
+static void print_figure(FILE *out, const gate_check_t *check, uint64_t figure)
 {
     if (!check->known)
         fprintf(out, " %20s", "-");
-    else if (is_flag(check))
-        fprintf(out, " %20s", flag ? "yes" : "no");
     else if (check->form == GATE_SIGNED)
         fprintf(out, " %20" PRId64, (int64_t)figure);
     else
         fprintf(out, " %20" PRIu64, figure);
 }
 
+/* Would it have failed, had the order not been one that only closes? */
+static bool passes_as_it_closes(const gate_check_t *c)
+{
+    bool beyond =
+        c->form == GATE_FLAG_CLEAR ? c->value != 0 : c->form == GATE_AT_MOST && c->value > c->limit;
+    return c->known && c->passed && beyond;
+}
+
+#define LIMIT_COLUMNS 29 /* of "at most" and a limit */
+
+/* What is a yes or a no has no limit: "halted  no". */
+static void print_check(FILE *out, const gate_check_t *c)
+{
+    static const char *const relations[] = {[GATE_AT_MOST] = "at most",
+                                            [GATE_BELOW] = "below",
+                                            [GATE_ABOVE] = "above",
+                                            [GATE_SIGNED] = "up to"};
+    const char *own = c->of_strategy ? " (own)" : "";
+    const char *verdict = !c->passed && c->reached ? " REJECTS"
+                          : !c->passed             ? " fails"
+                          : passes_as_it_closes(c) ? " closes"
+                                                   : "";
+    fprintf(out, "%-21s", report_reason_name(c->reason));
+    if (is_flag(c)) {
+        fprintf(out, " %20s%*s",
+                !c->known  ? "-"
+                : is_so(c) ? "yes"
+                           : "no",
+                *verdict ? LIMIT_COLUMNS : 0, "");
+    } else {
+        print_figure(out, c, c->value);
+        fprintf(out, " %-7s", relations[c->form]);
+        print_figure(out, c, c->limit);
+    }
+    fprintf(out, "%s%s\n", own, verdict);
+}
+
 static void print_checks(FILE *out, const why_verdict_t *verdict)
 {
-    static const char *const relations[] = {
-        [GATE_FLAG_SET] = "must be", [GATE_FLAG_CLEAR] = "must be", [GATE_AT_MOST] = "at most",
-        [GATE_BELOW] = "below",      [GATE_ABOVE] = "above",        [GATE_SIGNED] = "up to"};
     fprintf(out, "\n%-21s %20s         %20s\n", "risk: check", "value", "limit");
-    for (unsigned i = 0; i < verdict->checks_count; i++) {
-        const gate_check_t *c = &verdict->checks[i];
-        fprintf(out, "%-21s", report_reason_name(c->reason));
-        print_figure(out, c, c->value, !c->passed);
-        fprintf(out, " %-7s", relations[c->form]);
-        print_figure(out, c, c->limit, false);
-        fprintf(out, "%s\n", !c->passed && c->reached ? " REJECTS" : !c->passed ? " fails" : "");
-    }
+    for (unsigned i = 0; i < verdict->checks_count; i++)
+        print_check(out, &verdict->checks[i]);
     if (verdict->differ)
         fprintf(out,
                 "%" PRIu64 " of %" PRIu64

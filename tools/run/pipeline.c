@@ -371,12 +371,35 @@ static uint32_t messages_max(const pipeline_t *p)
     return sum < UINT32_MAX ? (uint32_t)sum : UINT32_MAX;
 }
 
+/* Those whose orders risk judges. `sections`: room for where each is configured. */
+static uint32_t find_traders(const pipeline_t *p, tbus_trader_t out_traders[TBUS_INSTANCES_MAX],
+                             char sections[TBUS_INSTANCES_MAX][CONFIG_PATH_MAX])
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < p->stages_count; i++) {
+        const config_instance_t *instance = p->stages[i].instance;
+        if (!(instance->kind->traits & TBUS_KIND_TRADES))
+            continue;
+        config_instance_section(instance, sections[count]);
+        out_traders[count] = (tbus_trader_t){.name = instance->name,
+                                             .section = sections[count],
+                                             .number = p->stages[i].number,
+                                             .table = instance->kind->params,
+                                             .params = config_instance_values(instance),
+                                             .control = p->stages[i].control};
+        count++;
+    }
+    return count;
+}
+
 /* A stage that cannot be made fails its whole process; the reason is kept where the supervisor
  * looks. */
 static int make_stage(running_t *r, const pipeline_stage_t *stage)
 {
     const config_instance_t *instance = stage->instance;
     const tbus_resource_t *const *resources = instance->kind->resources;
+    tbus_trader_t traders[TBUS_INSTANCES_MAX];
+    char sections[TBUS_INSTANCES_MAX][CONFIG_PATH_MAX];
     tbus_stage_request_t request = {.bus = &r->pipeline->bus,
                                     .owner = stage->owner,
                                     .name = instance->name,
@@ -389,7 +412,9 @@ static int make_stage(running_t *r, const pipeline_stage_t *stage)
                                     .messages_max = messages_max(r->pipeline),
                                     .for_ns = r->pipeline->for_ns,
                                     .journal = config_journal(r->pipeline->config),
-                                    .crew = &r->crew};
+                                    .crew = &r->crew,
+                                    .traders_count = find_traders(r->pipeline, traders, sections),
+                                    .traders = traders};
     tbus_participant_t *block = tbus_participant(&r->pipeline->bus, stage->owner);
     /* The life lock first: a place on a ring that is held without it counts as a dead one's. It is
      * never closed. */

@@ -189,8 +189,9 @@ static void add_halt(json_t *object, const tbus_bus_t *bus)
 
 static json_t *risk(const tbus_bus_t *bus)
 {
-    static const char *const names[] = {"orders",         "cancels", "passed", "report_mismatches",
-                                        "limits_changes", NULL};
+    static const char *const names[] = {
+        "orders", "cancels", "passed", "report_mismatches", "limits_changes", "strategies_reducing",
+        NULL};
     json_t *object = counters(bus, "risk", names);
     static const char *const states[] = {"active", "reducing", "halted"};
     uint64_t state = counted_value(bus, COUNTED_EVERYBODY, RISK_STATE_COUNTER);

@@ -23,6 +23,7 @@
  *                tickbus/market/market.h. Volume is executed_shares - non_printable_shares +
  *                trade_shares + cross_shares
  *    risk        orders cancels passed rejects.{REASON: count} report_mismatches limits_changes
+ *                strategies_reducing (how many have reached loss limits of their own)
  *                state: "active"; "reducing": the loss limit was reached, or an operator has said
  *                so: closing orders and cancels pass alone until `busctl resume`; "halted"
  *                (risk/gate.h)

@@ -86,10 +86,12 @@ static void answer_reduce(supervisor_t *s, const json_t *params, control_reply_t
 /* Is there anything that `resume` would change? */
 static bool is_held(const supervisor_t *s, bool reduced)
 {
-    bool halted = kill_switch_thrown(s->pipeline.kill_switch);
-    return halted ||
-           (!reduced && (kill_switch_reduces(s->pipeline.kill_switch) ||
-                         tbus_counter_value(&s->pipeline.bus, RISK_STATE_COUNTER) != GATE_ACTIVE));
+    const tbus_bus_t *bus = &s->pipeline.bus;
+    if (kill_switch_thrown(s->pipeline.kill_switch))
+        return true;
+    return !reduced && (kill_switch_reduces(s->pipeline.kill_switch) ||
+                        tbus_counter_value(bus, RISK_STATE_COUNTER) != GATE_ACTIVE ||
+                        tbus_counter_value(bus, RISK_STRATEGIES_COUNTER) != 0);
 }
 
 /* Not once it has begun to end: what halted it then was no operator. */

@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* All limits, each with two numbers of 19 digits: who repeats the session takes them from this
- * text. */
-#define CHANGES_MAX 2048
+/* All limits, those of each strategy too, each with two numbers of 19 digits: who repeats the
+ * session takes them from this text. */
+#define CHANGES_MAX 16384
 
 void supervisor_know_terminals(supervisor_t *s)
 {

@@ -95,7 +95,18 @@ typedef struct tbus_variant {
     const tbus_params_t *params;
 } tbus_variant_t;
 
-/* What `create` is given. Nothing in it is needed afterwards but bus and control. */
+/* A stage of the pipeline that trades (TBUS_KIND_TRADES), for whoever stands behind its orders. */
+typedef struct tbus_trader {
+    const char *name;           /* of the instance */
+    const char *section;        /* of the configuration, where its parameters stand */
+    uint32_t number;            /* within its kind, from 1 */
+    const tbus_params_t *table; /* of the kind's parameters; NULL: none */
+    const void *params;         /* the kind's struct of values */
+    void *control;              /* the block that it shares with the supervisor; or NULL */
+} tbus_trader_t;
+
+/* What `create` is given. Nothing in it is needed afterwards but bus and control,
+ * and the controls of traders. */
 typedef struct tbus_stage_request {
     tbus_bus_t *bus;
     uint32_t owner;             /* participant number, whose life lock this process holds */
@@ -114,6 +125,8 @@ typedef struct tbus_stage_request {
      * on. */
     const char *journal;
     tbus_crew_t *crew;
+    uint32_t traders_count; /* all stages of the pipeline that trade, in its order */
+    const tbus_trader_t *traders;
 } tbus_stage_request_t;
 
 enum tbus_kind_traits {
