@@ -14,6 +14,18 @@
  * Between two new orders of a side at least requote_ns_min of event time pass, and twice as much (1
  * ms at least) with every further rejection in a row. So a quote follows the touch at that pace;
  * one that is not wanted at all is cancelled at once.
+ *
+ * A rejection as loss_limit, reducing or kill_switch speaks of the state that risk is in, not of
+ * the order: any other would be rejected as well, on every side of every symbol. Then quote rests:
+ *
+ *    AWAKE --rejected so--> RESTING --pause over: one order, the probe--> PROBING
+ *      ^                      ^                                             |
+ *      |                      +----- rejected, or cancelled: twice the pause
+ *      +------------------------------------- accepted ---------------------+
+ *
+ * The pause begins with 1 ms (or requote_ns_min) and ends at REST_NS_MAX, so quote never rests much
+ * longer than it was held up. Where positions may be closed (loss_limit, reducing) it goes on
+ * quoting the side that closes one, for no more shares than are held.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -29,6 +41,7 @@
 #define REQUOTE_NS_MAX  INT64_C(1000000000000)
 #define PAUSE_NS_MAX    UINT64_C(86400000000000) /* a day */
 #define REJECTED_NS_MIN UINT64_C(1000000)        /* after a rejection, even with requote_ns_min 0 */
+#define REST_NS_MAX     UINT64_C(60000000000)    /* between two probes */
 
 enum quote_state { QUOTE_NONE = 0, QUOTE_OPEN, QUOTE_LEAVING };
 
@@ -38,6 +51,8 @@ typedef struct quote_side {
     bool sent_before;
     uint32_t px_e4;    /* of the order */
     uint32_t rejected; /* in a row */
+    bool closes;       /* it was sent while only such orders pass */
+    bool is_held;      /* even an order that closes was refused, while risk is in that state */
     uint64_t order_id;
     uint64_t sent_ns; /* event time of the last new order */
 } quote_side_t;
@@ -47,10 +62,17 @@ typedef struct quote_symbol {
     quote_side_t sides[2];
 } quote_symbol_t;
 
+/* What risk lets pass, as far as it has told. */
+enum quote_held { QUOTE_AWAKE = 0, QUOTE_MAY_CLOSE, QUOTE_HALTED };
+
 typedef struct quote {
     quote_params_t params;
     bool winding_down;
-    uint64_t timer_ns; /* asked for, 0: none */
+    uint8_t held;       /* enum quote_held */
+    uint64_t rest_ns;   /* the last pause */
+    uint64_t rested_ns; /* event time since which it rests */
+    uint64_t probe_id;  /* the order that is to find out; 0: none is under way */
+    uint64_t timer_ns;  /* asked for, 0: none */
     uint32_t symbols_count;
     quote_symbol_t symbols[QUOTE_SYMBOLS_MAX];
     uint8_t place[MARKET_LOCATES]; /* 1 + index in symbols, 0: not quoted */
@@ -89,6 +111,11 @@ static uint32_t wanted_px(const quote_t *q, const strat_context_t *ctx, uint16_t
 
 /* ---- at what pace */
 
+static uint64_t pause_ns_min(const quote_t *q)
+{
+    return q->params.requote_ns_min > REJECTED_NS_MIN ? q->params.requote_ns_min : REJECTED_NS_MIN;
+}
+
 /* Event time from which the side may send again. When the clock went back (a new day), at once. */
 static uint64_t due_ns(const quote_t *q, const quote_side_t *s, uint64_t now_ns)
 {
@@ -96,9 +123,8 @@ static uint64_t due_ns(const quote_t *q, const quote_side_t *s, uint64_t now_ns)
         return now_ns;
     if (s->rejected == 0)
         return s->sent_ns + q->params.requote_ns_min;
-    uint64_t pause_ns =
-        q->params.requote_ns_min > REJECTED_NS_MIN ? q->params.requote_ns_min : REJECTED_NS_MIN;
-    return s->sent_ns + (pause_ns << (s->rejected < BACKOFF_MAX ? s->rejected : BACKOFF_MAX));
+    return s->sent_ns +
+           (pause_ns_min(q) << (s->rejected < BACKOFF_MAX ? s->rejected : BACKOFF_MAX));
 }
 
 static void wake_at(quote_t *q, strat_context_t *ctx, uint64_t due)
@@ -107,6 +133,66 @@ static void wake_at(quote_t *q, strat_context_t *ctx, uint64_t due)
         return;
     q->timer_ns = due;
     strat_timer_at(ctx, due);
+}
+
+/* ---- resting */
+
+static bool is_of_state(uint8_t reason)
+{
+    return reason == REASON_LOSS_LIMIT || reason == REASON_REDUCING || reason == REASON_KILL_SWITCH;
+}
+
+/* Shares that an order of this side would close. */
+static uint64_t closable(const strat_context_t *ctx, uint16_t locate, uint8_t side)
+{
+    int64_t qty = strat_position(ctx, locate)->qty;
+    return side == 'B' ? (qty < 0 ? -(uint64_t)qty : 0) : (qty > 0 ? (uint64_t)qty : 0);
+}
+
+/* How many shares an order of this side may have now; 0: none, and the timer is set for the next
+ * probe. */
+static uint32_t allowed_qty(quote_t *q, strat_context_t *ctx, uint16_t locate,
+                            const quote_side_t *s)
+{
+    uint64_t closes = closable(ctx, locate, s->side);
+    uint64_t now_ns = strat_event_ns(ctx), due = q->rested_ns + q->rest_ns;
+    if (q->held == QUOTE_AWAKE)
+        return q->params.order_qty;
+    if (q->held == QUOTE_MAY_CLOSE && closes != 0 && !s->is_held)
+        return closes < q->params.order_qty ? (uint32_t)closes : q->params.order_qty;
+    if (q->probe_id != 0)
+        return 0;
+    if (now_ns >= due || now_ns < q->rested_ns) /* a new day: the clock went back */
+        return q->params.order_qty;
+    wake_at(q, ctx, due);
+    return 0;
+}
+
+/* Rejected for the state of risk: of several orders that were under way the first counts. Or the
+ * probe was rejected for whatever reason: nothing is known. */
+static void rest(quote_t *q, const strat_context_t *ctx, uint8_t reason, bool probed)
+{
+    bool first = q->held == QUOTE_AWAKE;
+    if (is_of_state(reason))
+        q->held = reason == REASON_KILL_SWITCH ? QUOTE_HALTED : QUOTE_MAY_CLOSE;
+    if (!first && !probed)
+        return;
+    q->probe_id = 0;
+    q->rest_ns = first ? pause_ns_min(q) : 2 * q->rest_ns;
+    if (q->rest_ns > REST_NS_MAX)
+        q->rest_ns = REST_NS_MAX;
+    q->rested_ns = strat_event_ns(ctx);
+}
+
+static void awake(quote_t *q)
+{
+    q->held = QUOTE_AWAKE;
+    q->probe_id = 0;
+    for (uint32_t i = 0; i < q->symbols_count; i++)
+        for (unsigned k = 0; k < 2; k++) {
+            q->symbols[i].sides[k].is_held = false;
+            q->symbols[i].sides[k].rejected = 0;
+        }
 }
 
 /* ---- doing it */
@@ -135,17 +221,24 @@ static void quote(quote_t *q, strat_context_t *ctx, uint16_t locate, quote_side_
             s->state = QUOTE_LEAVING;
         return;
     }
+    uint32_t qty = allowed_qty(q, ctx, locate, s);
+    if (qty == 0)
+        return;
+    bool closes = q->held == QUOTE_MAY_CLOSE && !s->is_held && closable(ctx, locate, s->side) != 0;
     strat_order_t wanted = {.locate = locate,
                             .side = s->side,
                             .tif = ORDER_TIF_DAY,
                             .flags = flags_of(q),
-                            .qty = q->params.order_qty,
+                            .qty = qty,
                             .px_e4 = px};
     uint64_t id = strat_send_order(ctx, &wanted);
     if (id == 0)
         return; /* no credit; the next change of the touch tries again */
+    if (q->held != QUOTE_AWAKE && !closes)
+        q->probe_id = id;
     s->state = QUOTE_OPEN;
     s->order_id = id;
+    s->closes = closes;
     s->px_e4 = px;
     s->sent_ns = now_ns;
     s->sent_before = true;
@@ -155,6 +248,12 @@ static void quote_both(quote_t *q, strat_context_t *ctx, quote_symbol_t *symbol)
 {
     quote(q, ctx, symbol->locate, &symbol->sides[0]);
     quote(q, ctx, symbol->locate, &symbol->sides[1]);
+}
+
+static void quote_all(quote_t *q, strat_context_t *ctx)
+{
+    for (uint32_t i = 0; i < q->symbols_count; i++)
+        quote_both(q, ctx, &q->symbols[i]);
 }
 
 /* ---- which symbols */
@@ -249,8 +348,7 @@ static void quote_on_tick(void *self, strat_context_t *ctx, const tick_t *tick, 
     (void)md_seq;
     quote_t *q = self;
     if (tick->type == ITCH_SYSTEM_EVENT)
-        for (uint32_t i = 0; i < q->symbols_count; i++)
-            quote_both(q, ctx, &q->symbols[i]);
+        quote_all(q, ctx);
     if (tick->type != ITCH_STOCK_TRADING_ACTION && tick->type != ITCH_OPERATIONAL_HALT)
         return;
     uint8_t place = q->place[market_number(strat_market(ctx), tick_locate(tick))];
@@ -277,14 +375,23 @@ static void quote_on_report(void *self, strat_context_t *ctx, const report_t *re
     quote_side_t *s = &symbol->sides[report->side == 'S'];
     if (s->state == QUOTE_NONE || s->order_id != report->order_id)
         return;
+    bool probed = q->held != QUOTE_AWAKE && report->order_id == q->probe_id;
     switch (report->kind) {
     case REPORT_ACCEPTED:
         s->rejected = 0;
         s->px_e4 = report->px_e4; /* it may have been placed elsewhere */
+        if (probed) {
+            awake(q);
+            quote_all(q, ctx);
+        }
         break;
     case REPORT_REJECTED:
         s->rejected++;
         s->state = QUOTE_NONE;
+        if (is_of_state(report->reason) || probed) {
+            s->is_held |= s->closes;
+            rest(q, ctx, report->reason, probed);
+        }
         break;
     case REPORT_FILLED:
     case REPORT_CANCELLED:
@@ -305,8 +412,7 @@ static void quote_on_timer(void *self, strat_context_t *ctx, uint64_t event_ns)
     (void)event_ns;
     quote_t *q = self;
     q->timer_ns = 0;
-    for (uint32_t i = 0; i < q->symbols_count; i++)
-        quote_both(q, ctx, &q->symbols[i]);
+    quote_all(q, ctx);
 }
 
 static bool is_quoted(const quote_t *q, const strat_context_t *ctx, const char *symbol)
@@ -346,8 +452,7 @@ static void quote_on_wind_down(void *self, strat_context_t *ctx)
     quote_t *q = self;
     q->winding_down = true;
     tell_never_quoted(q, ctx);
-    for (uint32_t i = 0; i < q->symbols_count; i++)
-        quote_both(q, ctx, &q->symbols[i]);
+    quote_all(q, ctx);
 }
 
 static void quote_destroy(void *self)

@@ -268,7 +268,7 @@ static void rejections_are_met_with_ever_longer_pauses(void **state)
     bench_answer(&b, &q.sell, REPORT_ACCEPTED, REASON_NONE);
     order_t buy = q.buy;
     for (uint64_t pause = 2 * MS; pause <= 1024 * MS; pause *= 2) {
-        bench_answer(&b, &buy, REPORT_REJECTED, REASON_KILL_SWITCH);
+        bench_answer(&b, &buy, REPORT_REJECTED, REASON_PRICE_COLLAR);
         bench_expect_no_order(&b);
         wait_ns(&b, pause - 1);
         bench_expect_no_order(&b);
@@ -276,13 +276,90 @@ static void rejections_are_met_with_ever_longer_pauses(void **state)
         buy = bench_expect_order(&b, ORDER_NEW);
         assert_int_equal(buy.side, 'B');
     }
-    bench_answer(&b, &buy, REPORT_REJECTED, REASON_KILL_SWITCH);
+    bench_answer(&b, &buy, REPORT_REJECTED, REASON_PRICE_COLLAR);
     wait_ns(&b, 1024 * MS); /* and not longer than that */
     buy = bench_expect_order(&b, ORDER_NEW);
     bench_answer(&b, &buy, REPORT_ACCEPTED, REASON_NONE); /* an accepted one ends it */
     bench_answer(&b, &buy, REPORT_CANCELLED, REASON_USER_CANCEL);
     bench_expect_order(&b, ORDER_NEW);
     bench_close(&b);
+}
+
+/* 100 bought at 5000; the other side is open. */
+static quotes_t hold_100(strategy_bench_t *b)
+{
+    quotes_t q = make_quotes(b);
+    bench_execute(b, &q.buy, 100, 5000, 0);
+    wait_ns(b, MS);
+    q.buy = bench_expect_order(b, ORDER_NEW);
+    bench_expect_no_order(b);
+    return q;
+}
+
+static void while_positions_may_only_be_closed_it_closes_and_rests_with_the_rest(void **state)
+{
+    strategy_bench_t *b = *state;
+    quotes_t q = hold_100(b);
+    bench_answer(b, &q.buy, REPORT_REJECTED, REASON_LOSS_LIMIT);
+    bench_expect_no_order(b);
+    /* The probes: after 1 ms, and twice as long each time, at most one under way. */
+    unsigned probes = 0;
+    for (unsigned ms = 0; ms < 1000; ms++) {
+        order_t probe;
+        wait_ns(b, MS);
+        if (!bench_order(b, &probe))
+            continue;
+        assert_int_equal(probe.side, 'B');
+        wait_ns(b, 10 * MS);
+        bench_expect_no_order(b);
+        bench_answer(b, &probe, REPORT_REJECTED, probes % 2 ? REASON_REDUCING : REASON_LOSS_LIMIT);
+        probes++;
+    }
+    assert_in_range(probes, 5, 10);
+    /* The side that closes goes on, for what is held. */
+    bench_execute(b, &q.sell, 40, 5100, 60);
+    bench_execute(b, &q.sell, 60, 5100, 0); /* flat: nothing to close */
+    wait_ns(b, MS);
+    bench_expect_no_order(b);
+}
+
+static void a_side_that_closes_asks_for_no_more_than_is_held(void **state)
+{
+    strategy_bench_t *b = *state;
+    quotes_t q = hold_100(b);
+    bench_answer(b, &q.sell, REPORT_CANCELLED, REASON_USER_CANCEL);
+    order_t sell = bench_expect_order(b, ORDER_NEW);
+    bench_answer(b, &q.buy, REPORT_REJECTED, REASON_REDUCING);
+    bench_execute(b, &sell, 70, 5100, 30);
+    bench_answer(b, &sell, REPORT_CANCELLED, REASON_USER_CANCEL);
+    for (unsigned ms = 0; ms < 8; ms++) {
+        order_t order;
+        wait_ns(b, MS);
+        if (!bench_order(b, &order))
+            continue;
+        if (order.side == 'S') {
+            assert_int_equal(order.qty, 30);
+            return;
+        }
+        bench_answer(b, &order, REPORT_REJECTED, REASON_REDUCING);
+    }
+    fail_msg("it did not close");
+}
+
+static void once_a_probe_passes_all_sides_are_quoted_again(void **state)
+{
+    strategy_bench_t *b = *state;
+    make_touch(b);
+    quotes_t q = expect_quotes(b, 5000, 5100);
+    bench_answer(b, &q.buy, REPORT_REJECTED, REASON_KILL_SWITCH);
+    bench_answer(b, &q.sell, REPORT_REJECTED, REASON_KILL_SWITCH);
+    bench_expect_no_order(b);
+    wait_ns(b, 4 * MS);
+    order_t probe = bench_expect_order(b, ORDER_NEW);
+    bench_expect_no_order(b); /* of both sides one */
+    bench_answer(b, &probe, REPORT_ACCEPTED, REASON_NONE);
+    wait_ns(b, 4 * MS);
+    assert_int_not_equal(bench_expect_order(b, ORDER_NEW).side, probe.side);
 }
 
 static void a_cancel_that_is_refused_is_not_asked_again_at_once(void **state)
@@ -501,6 +578,9 @@ int main(void)
         cmocka_unit_test(the_position_limit_silences_the_side_that_would_break_it),
         cmocka_unit_test(a_short_position_is_limited_likewise),
         cmocka_unit_test(a_limit_below_the_size_of_a_quote_means_no_quotes),
+        ON_BENCH(while_positions_may_only_be_closed_it_closes_and_rests_with_the_rest),
+        ON_BENCH(a_side_that_closes_asks_for_no_more_than_is_held),
+        ON_BENCH(once_a_probe_passes_all_sides_are_quoted_again),
         cmocka_unit_test(rejections_are_met_with_ever_longer_pauses),
         ON_BENCH(a_cancel_that_is_refused_is_not_asked_again_at_once),
         cmocka_unit_test(without_credit_a_quote_waits_for_the_next_change),
