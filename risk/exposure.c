@@ -90,18 +90,12 @@ static unsigned side_index(uint8_t side)
     return side == 'B' ? 0 : 1;
 }
 
-bool exposure_meets(const exposure_t *e, const order_t *o, bool of_others)
+bool exposure_meets(const exposure_t *e, const order_t *o)
 {
     uint8_t against = o->side == 'B' ? 'S' : 'B';
-    uint32_t place = e->symbols[order_locate(o)].best[side_index(against)];
-    for (; place != 0; place = e->open[place].worse) {
-        const exposure_order_t *open = &e->open[place];
-        if (o->side == 'B' ? o->px_e4 < open->px_e4 : o->px_e4 > open->px_e4)
-            return false;
-        if (!of_others || open->order_id >> 48 != order_strategy(o))
-            return true;
-    }
-    return false;
+    uint32_t best = e->symbols[order_locate(o)].best[side_index(against)];
+    const exposure_order_t *open = &e->open[best];
+    return best != 0 && (o->side == 'B' ? o->px_e4 >= open->px_e4 : o->px_e4 <= open->px_e4);
 }
 
 static bool is_better(uint8_t side, uint32_t px_e4, uint32_t than_px_e4)

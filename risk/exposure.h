@@ -95,9 +95,8 @@ static inline bool exposure_full(const exposure_t *e)
     return e->open_free == 0;
 }
 
-/* Is there an open order of ours of the other side and the same symbol that `order` reaches?
- * `of_others`: one of another strategy. Cost: those that it reaches. */
-bool exposure_meets(const exposure_t *e, const order_t *order, bool of_others);
+/* Does `order` reach an open order of ours of the other side and the same symbol? Hot. */
+bool exposure_meets(const exposure_t *e, const order_t *order);
 
 /* A new order, or a replace, was let through: it is open from now on. Requires room, and that its
  * id is not open. Cost: own open orders of that side and symbol that are better. */

@@ -33,9 +33,9 @@
  *                       SHO): a sell at or below the best bid of more than the position less all
  *                       open sells, of all strategies together. Our own feed's best bid stands for
  *                       the national one; without a bid there is no such price
- *    17 SELF_MATCH      an open order of ours of the other side and the same symbol at the limit
- *                       price or better. Unless gate_rules_t.self_match is CANCEL_NEWEST, one of
- *                       another strategy: those of its own the venue cancels (risk/venue/venue.h)
+ *    17 SELF_MATCH      an open order of ours, of whatever strategy, of the other side and the same
+ *                       symbol at the limit price or better. Not if gate_rules_t.self_match is
+ *                       another than CANCEL_NEWEST: those the venue cancels (risk/venue/venue.h)
  *    18 OVERFLOW        19 or 20 cannot be computed in 64 bits; and every order after an execution
  *                       that could not be booked
  *    19 POSITION_LIMIT  position + all open orders of its side + this one beyond position_max

@@ -209,11 +209,11 @@ static inline finding_t check_short_sale(inquiry_t *q)
                 false);
 }
 
-/* Orders of its own strategy the venue may cancel instead. */
+/* The venue may cancel those that rest instead. */
 static inline finding_t check_self_match(inquiry_t *q)
 {
-    bool of_others = q->gate->self_match != SELF_MATCH_CANCEL_NEWEST;
-    return flag(exposure_meets(&q->gate->all.exposure, q->order, of_others), false);
+    bool left_to_venue = q->gate->self_match != SELF_MATCH_CANCEL_NEWEST;
+    return flag(!left_to_venue && exposure_meets(&q->gate->all.exposure, q->order), false);
 }
 
 static inline finding_t check_overflow(inquiry_t *q)

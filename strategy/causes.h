@@ -14,7 +14,10 @@
  *    is
  *                 closed when the executor has gone past it
  *
- * Both are queues of times that grow. No causes are positions, marks, or the orders of others.
+ * Both are queues of times that grow. No causes are positions or marks. Orders of other strategies
+ * are none unless they may cancel ours (session_self_match); then a strategy with an open order
+ * waits for all that the executor has not passed (strategy/stage.c), since it knows nothing of
+ * them.
  */
 #ifndef TICKBUS_STRATEGY_CAUSES_H
 #define TICKBUS_STRATEGY_CAUSES_H

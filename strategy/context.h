@@ -95,6 +95,9 @@ struct strat_context {
 
     inbox_t inbox; /* reports of its own that are not due */
 
+    /* orders of others may cancel its open ones (session_self_match): then whatever the venue has
+     * not passed is a cause */
+    bool others_cancel;
     uint32_t venue_owner;      /* participant number of the executor, 0: none that has a horizon */
     tbus_horizon_view_t venue; /* of the executor */
     causes_t causes;           /* while the executor is in another process */

@@ -266,6 +266,8 @@ static uint64_t reports_from_ns(strat_context_t *ctx, uint64_t venue_ns)
     if (ctx->venue_owner == 0 || inbox_first(&ctx->inbox))
         return MARKET_NEVER;
     uint64_t first_ns = causes_first(&ctx->causes, venue_ns);
+    if (TBUS_UNLIKELY(ctx->others_cancel) && ctx->own.open != 0 && first_ns > venue_ns)
+        first_ns = venue_ns;
     if (first_ns == UINT64_MAX || venue_ns == TBUS_HORIZON_END)
         return MARKET_NEVER;
     if (first_ns < venue_ns)
@@ -506,6 +508,9 @@ int context_start(tbus_stage_t *stage)
     int code = market_stage_start(stage);
     if (code < 0 || !market_stage_waits(&ctx->base))
         return code;
+    uint32_t first = tbus_stage_next_with_horizon(stage, "orders", 0);
+    ctx->others_cancel = ctx->base.session->self_match != SELF_MATCH_CANCEL_NEWEST && first != 0 &&
+                         tbus_stage_next_with_horizon(stage, "orders", first) != 0;
     ctx->venue_owner = tbus_stage_next_with_horizon(stage, "reports", 0);
     return ctx->venue_owner ? tbus_stage_watch_horizon(stage, ctx->venue_owner, &ctx->venue) : 0;
 }

@@ -161,9 +161,9 @@ static const tbus_param_t table[] = {
      .help = "reports that are on their way at a time; more end the run with an error"},
     {"self_match", TBUS_PARAM_CHOICE, TBUS_PARAM_FIELD(session_values_t, self_match),
      .choices = "cancel_newest|cancel_oldest|cancel_both", .fallback = "cancel_newest",
-     .help = "when an order would meet one of its own strategy: risk rejects it; or the venue "
-             "cancels those that rest, and it goes on; or cancels those and rejects it. One of "
-             "another strategy: risk rejects it"},
+     .help = "when an order would meet another of ours, of whatever strategy: risk rejects it; or "
+             "the venue cancels those that rest, and it goes on; or cancels those and rejects it. "
+             "Strategies in several processes then wait for one another more"},
     {"fees.added_e6_per_share", TBUS_PARAM_NUMBER,
      TBUS_PARAM_FIELD(session_values_t, fees.added_e6_per_share), .min = -1000000, .max = 1000000,
      .unit = "millionths of the currency", .fallback = "0",

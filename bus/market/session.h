@@ -22,10 +22,11 @@
 /* In the order of the configuration's choices. */
 enum session_clock { SESSION_CLOCK_MARKET, SESSION_CLOCK_HOST };
 
-/* What is done when two orders of one strategy would meet; in the order of the configuration's
- * choices. Of two strategies' orders the one that comes is always rejected by risk: a cancel that
- * another strategy's order caused would be a report for which nobody could know that he had to
- * wait, and results would depend on the layout. */
+/* What is done when two own orders would meet, of one strategy or of two of a bus; in the order of
+ * the configuration's choices. Where the venue cancels those that rest, an order of one strategy
+ * causes a report to another, which cannot know of it: so with more than one strategy, each waits,
+ * while it has an open order, for all that the venue may still do. Results are the same in every
+ * layout; in several processes they take longer. */
 enum session_self_match {
     SELF_MATCH_CANCEL_NEWEST, /* risk rejects the one that comes (risk/gate.h) */
     SELF_MATCH_CANCEL_OLDEST, /* the venue cancels those that rest (risk/venue/venue.h) */

@@ -50,7 +50,8 @@ typedef struct strategy_limits {
 
 #define STRATEGY_LIMITS_PARAMS(type, member)                                                       \
     STRATEGY_LIMITS_(type, member, max_order_qty, STRATEGY_LIMITS_QTY, "shares",                   \
-                     "of one order of this strategy; like all limits below beside that of risk"),  \
+                     "of one order of this strategy. Its limits hold beside those of risk; the "   \
+                     "largest value is none"),                                                     \
         STRATEGY_LIMITS_(type, member, max_order_notional_e4, STRATEGY_LIMITS_MONEY,               \
                          "1/10000ths of the currency", "quantity times limit price of one order"), \
         STRATEGY_LIMITS_(type, member, position_max, STRATEGY_LIMITS_MONEY, "shares",              \

@@ -95,15 +95,18 @@ static void publish(executor_stage_t *e, report_t *report, uint64_t intended)
     e->base.stirred = true;
 }
 
-/* The report that is held goes out, as one that others of the event follow, or as the last. */
+/* The report that is held goes out, as one that others of the event follow, or as the last. One
+ * that tells another strategy of a cancel by the message that arrives (self-match) answers
+ * nothing. */
 static void release(executor_stage_t *e, uint8_t flags)
 {
     if (!e->holds)
         return;
+    bool of_others = e->answers && e->held.order_id >> 48 != e->arriving_id >> 48;
     e->holds = false;
-    e->held.flags = flags;
-    publish(e, &e->held, e->first_answer ? e->held_intended : 0);
-    e->first_answer = false;
+    e->held.flags = of_others ? 0 : flags;
+    publish(e, &e->held, e->first_answer && !of_others ? e->held_intended : 0);
+    e->first_answer &= of_others;
 }
 
 static void on_report(void *context, const report_t *from_venue, uint64_t intended)

@@ -309,7 +309,7 @@ void venue_set_fees(venue_t *v, const session_fees_t *fees)
     v->fees = *fees;
 }
 
-/* Resting orders of its own strategy that it reaches are taken off. Is the order refused, too? */
+/* Resting orders of ours that it reaches are taken off. Is the order refused, too? */
 static uint8_t prevent_self_match(venue_t *v, const order_t *o, uint8_t against)
 {
     uint8_t reason = REASON_NONE;
@@ -321,8 +321,6 @@ static uint8_t prevent_self_match(venue_t *v, const order_t *o, uint8_t against)
         next = own->worse;
         if (!reaches(o, own->px_e4))
             break;
-        if (own->order_id >> 48 != order_strategy(o))
-            continue;
         venue_cancel_resting(v, place, REASON_SELF_MATCH, o->intended);
         reason = v->self_match == SELF_MATCH_CANCEL_BOTH ? REASON_SELF_MATCH : REASON_NONE;
     }

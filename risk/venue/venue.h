@@ -61,9 +61,9 @@
  * Each of these fills at most the shares that the event shows, best price first, then by time of
  * arrival. Shares of a displayed opposite order that fill us count as taken of it; while the table
  * of taken orders is full, they do not fill us. Own orders never trade with each other. With
- * venue_set_self_match an order that reaches resting orders of its own strategy takes these off
+ * venue_set_self_match an order that reaches resting orders of ours takes these off
  * (CANCELLED, SELF_MATCH), best price first, before it is accepted, or is then itself REJECTED
- * (SELF_MATCH). Risk sees to it that none of another strategy is reached.
+ * (SELF_MATCH), whatever strategies they are of.
  *
  * Crosses. What belongs to a cross never fills by the rules above: C with printable N, and any E or
  * C while the symbol is halted. Such shares bring an order forward, and are counted for Q. Q, of S

@@ -56,6 +56,7 @@ typedef struct nervous {
     uint32_t crossed, broken, expired; /* reports of these kinds */
 } nervous_t;
 
+static unsigned cancelled_by_self_match; /* orders, ever */
 static nervous_t nervous[STRATEGIES];
 static unsigned made;
 
@@ -127,6 +128,8 @@ static void on_report(void *self, strat_context_t *ctx, const report_t *report)
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         take_in(self, words[i]);
     take_in(self, strat_event_ns(ctx));
+    cancelled_by_self_match +=
+        report->kind == REPORT_CANCELLED && report->reason == REASON_SELF_MATCH;
     act(self, ctx);
 }
 
@@ -818,6 +821,23 @@ static void cancels_that_overtake_orders_or_are_overtaken_give_the_same(void **s
     }
 }
 
+static void orders_that_cancel_those_of_another_strategy_give_the_same(void **state)
+{
+    (void)state;
+    cancelled_by_self_match = 0;
+    for (unsigned i = 1; i <= worlds(); i++) {
+        world_t world = {.seed = i * 7919,
+                         .ticks = 400,
+                         .strategies = 2,
+                         .eagerness = 1 + i % 3,
+                         .gap_ns = 10000,
+                         .session = session_of(20000, 80000, i)};
+        world.session.self_match = i % 2 ? SELF_MATCH_CANCEL_OLDEST : SELF_MATCH_CANCEL_BOTH;
+        check(&world, 4);
+    }
+    assert_true(cancelled_by_self_match > 0);
+}
+
 /* Results depend on when the host halts; what stages have said of market time stands. */
 static void halts_at_any_time_break_no_promise_and_let_all_come_to_an_end(void **state)
 {
@@ -1206,6 +1226,7 @@ int main(void)
         cmocka_unit_test(latencies_of_a_nanosecond_give_the_same),
         cmocka_unit_test(latencies_much_longer_than_a_ring_holds_give_the_same),
         cmocka_unit_test(cancels_that_overtake_orders_or_are_overtaken_give_the_same),
+        cmocka_unit_test(orders_that_cancel_those_of_another_strategy_give_the_same),
         cmocka_unit_test(halts_at_any_time_break_no_promise_and_let_all_come_to_an_end),
         cmocka_unit_test(ticks_of_one_time_give_the_same),
         cmocka_unit_test(

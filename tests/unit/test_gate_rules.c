@@ -195,7 +195,7 @@ static void an_order_does_not_meet_one_of_our_own(void **state)
     close_gate(&f);
 }
 
-static void the_venue_is_left_to_cancel_orders_of_the_same_strategy_alone(void **state)
+static void the_venue_is_left_to_cancel_orders_that_rest_if_it_is_told_to(void **state)
 {
     (void)state;
     fixture_t f = {.market = risk_market_create()};
@@ -207,8 +207,8 @@ static void the_venue_is_left_to_cancel_orders_of_the_same_strategy_alone(void *
     assert_int_equal(judge(&f, of_strategy(&f, 1, 'S', ASK)), REASON_NONE);
     assert_int_equal(judge(&f, of_strategy(&f, 2, 'S', ASK + 100)), REASON_NONE);
     assert_int_equal(judge(&f, of_strategy(&f, 1, 'B', ASK)), REASON_NONE);
-    assert_int_equal(judge(&f, of_strategy(&f, 1, 'B', ASK + 100)), REASON_SELF_MATCH);
-    assert_int_equal(judge(&f, of_strategy(&f, 2, 'B', ASK)), REASON_SELF_MATCH);
+    assert_int_equal(judge(&f, of_strategy(&f, 1, 'B', ASK + 100)), REASON_NONE);
+    assert_int_equal(judge(&f, of_strategy(&f, 2, 'B', ASK)), REASON_NONE);
     close_gate(&f);
 }
 
@@ -374,7 +374,7 @@ int main(void)
         cmocka_unit_test(a_test_issue_is_not_traded_unless_asked_for),
         cmocka_unit_test(a_short_sale_at_the_bid_is_rejected_while_rule_201_is_in_force),
         cmocka_unit_test(an_order_does_not_meet_one_of_our_own),
-        cmocka_unit_test(the_venue_is_left_to_cancel_orders_of_the_same_strategy_alone),
+        cmocka_unit_test(the_venue_is_left_to_cancel_orders_that_rest_if_it_is_told_to),
         cmocka_unit_test(own_orders_are_found_by_price_over_a_random_run),
         cmocka_unit_test(cancels_count_against_the_rate_of_messages_and_always_pass),
         cmocka_unit_test(a_loss_beyond_its_limit_leaves_closing_orders_alone_until_rearmed),
