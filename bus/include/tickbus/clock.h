@@ -6,6 +6,8 @@
 
 #include <stdint.h>
 
+#include <tickbus/inline.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -19,7 +21,7 @@ uint64_t tbus_clock_ns(void);
 /* The CPU's own counter, in ticks of its own: 8 to 20 ns, never a system call. Its rate is to be
  * measured, and only where the kernel trusts it do CPUs agree on it. On aarch64 the isb keeps
  * the read from being made before what stands in front of it. */
-static inline uint64_t tbus_clock_ticks(void)
+TBUS_INLINE uint64_t tbus_clock_ticks(void)
 {
 #if defined(__x86_64__)
     return __builtin_ia32_rdtsc();
