@@ -2,8 +2,7 @@
 /* peer_tickbus.c - ours: a ring for each direction, in the memory of the trial.
  *
  * One to one: an SPSC ring; competing: MPMC; broadcast: one publisher, every taker a gating
- * subscriber. The messages are copied in with tbus_publish_try, in bursts written in place, and
- * read in place.
+ * subscriber. The messages are copied in, one by one or as bursts, and read in place.
  */
 #include <tickbus/publisher.h>
 #include <tickbus/subscriber.h>
@@ -15,13 +14,14 @@
 /* Between two of them: the subscriber catches up, and does not fall asleep. */
 #define REST_NS 2500u
 
+#define BURST_BYTES 56u /* of a message that is sent in bursts */
+
 typedef struct tick_side {
     tbus_publisher_t publisher;
     tbus_subscriber_t subscriber;
     tbus_waiter_t waiter;
-    void *places[CONTEST_BURST];
-    uint32_t lengths[CONTEST_BURST];
-    uint32_t claimed, filled;
+    uint64_t burst[CONTEST_BURST * BURST_BYTES / 8];
+    uint32_t filled, at;
 } tick_side_t;
 
 static bool can(const contest_trial_t *t)
@@ -124,19 +124,31 @@ CONTEST_INLINE void done(void *side)
     tbus_advance(&((tick_side_t *)side)->subscriber);
 }
 
+/* Publish what is left of a burst. True: all of it. */
+CONTEST_INLINE bool flush_burst(tick_side_t *side, size_t bytes)
+{
+    side->at += tbus_publish_batch(&side->publisher, side->burst + side->at * bytes / 8, bytes,
+                                   side->filled - side->at);
+    if (side->at < side->filled)
+        return false;
+    side->at = side->filled = 0;
+    return true;
+}
 CONTEST_INLINE bool put_burst(void *context, const void *message, size_t bytes)
 {
     tick_side_t *side = context;
-    if (!side->claimed &&
-        !(side->claimed = tbus_claim_batch(&side->publisher, CONTEST_BURST, side->places)))
+    if (side->filled == CONTEST_BURST && !flush_burst(side, bytes))
         return false;
-    tbus_words_store(side->places[side->filled], message, bytes);
-    side->lengths[side->filled++] = (uint32_t)bytes;
-    if (side->filled == side->claimed) {
-        tbus_commit_batch(&side->publisher, side->lengths);
-        side->claimed = side->filled = 0;
-    }
+    tbus_words_store(side->burst + side->filled++ * bytes / 8, message, bytes);
+    if (side->filled == CONTEST_BURST)
+        flush_burst(side, bytes);
     return true;
+}
+static void burst_loops(contest_trial_t *t, unsigned index, tick_side_t *side)
+{
+    contest_loops_sized(t, index, side, BURST_BYTES, put_burst, get, done);
+    while (index < t->senders && side->filled && !flush_burst(side, BURST_BYTES))
+        tbus_pause();
 }
 
 static void spin_side(contest_trial_t *t, void *shared, unsigned index);
@@ -151,7 +163,7 @@ static void spin_side(contest_trial_t *t, void *shared, unsigned index)
     if (t->task == CONTEST_PUBLISH)
         publish_cost(t, &side, index, TBUS_WAIT_SPIN);
     else if (t->burst > 1)
-        contest_loops(t, index, &side, put_burst, get, done);
+        burst_loops(t, index, &side);
     else
         contest_loops(t, index, &side, put, get, done);
     tbus_subscriber_leave(&side.subscriber);

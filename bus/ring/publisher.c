@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <tickbus/publisher.h>
 
+#include "bus/ring/cpu.h"
 #include "bus/ring/end.h"
 #include "bus/ring/place.h"
 #include "bus/ring/ticket.h"
@@ -81,7 +82,10 @@ int tbus_publisher_join(const tbus_ring_t *ring, uint32_t owner, tbus_publisher_
         return tbus_fail(err, -EINVAL,
                          "topic '" TBUS_NAME_TEXT "': participant number %u is not in 1..%u",
                          ring->shared->name, owner, TBUS_OWNERS_MAX);
-    tbus_publisher_t p = {.ring = *ring, .owner = owner, .fence = !tbus_membarrier_register()};
+    tbus_publisher_t p = {.ring = *ring,
+                          .owner = owner,
+                          .fence = !tbus_membarrier_register(),
+                          .whole_pairs = tbus_cpu_stores_pairs()};
     if (ring->several_publishers) {
         p.plain_bytes_end = p.one_slot_bytes_end = 0;
         p.room_seq = p.claimed_at = tbus_ring_claimed(ring);
@@ -153,7 +157,7 @@ static enum tbus_publish publish_long(tbus_publisher_t *p, const void *message, 
     const unsigned char *from = (const unsigned char *)message;
     uint64_t position = tbus_publisher_position(p);
     tbus_atomic_u64_t *first = tbus_ring_slot(&p->ring, position);
-    tbus_store_relaxed_u64(first + 1, bytes);
+    uint64_t length = bytes;
     size_t here = bytes < payload - 8 ? bytes : payload - 8;
     tbus_words_store(first + 2, from, here);
     for (uint64_t i = 1; i < slots; i++) {
@@ -167,7 +171,8 @@ static enum tbus_publish publish_long(tbus_publisher_t *p, const void *message, 
     }
     /* R1 pairs R2 (tbus_peek): the first word is stored last. Else a subscriber reads slots of the
      * message that are not there yet. */
-    tbus_store_release_u64(first, tbus_slot_word(p->seq, 0, 0, TBUS_SLOT_LONG));
+    tbus_store_release_pair_u64(first, tbus_slot_word(p->seq, 0, 0, TBUS_SLOT_LONG), length,
+                                p->whole_pairs);
     p->seq++;
     if (slots > 1) {
         p->skew += slots - 1;

@@ -271,6 +271,21 @@ static void broadcast_full(void)
     world->reader[1] = world_subscribe("one", TBUS_SUBSCRIBER, ONE);
     world_fill(SLOTS);
 }
+static void broadcast_last_slot(void)
+{
+    subscribed_empty(TBUS_BROADCAST);
+    world_fill(SLOTS - 1);
+}
+static void publish_batch_of_three(void)
+{
+    static const note_t notes[BATCH] = {
+        {100, ~UINT64_C(100)}, {101, ~UINT64_C(101)}, {102, ~UINT64_C(102)}};
+    uint32_t got = tbus_publish_batch(&world->publisher[0], notes, sizeof *notes, BATCH);
+    for (uint32_t i = 0; i < BATCH; i++) {
+        world->published[i] = i < got;
+        world->refused[i] = i >= got;
+    }
+}
 static const char *broadcast_verdict(unsigned dead, bool stuck)
 {
     (void)stuck;
@@ -405,6 +420,14 @@ static void sleeper_mpmc(void)
 {
     sleeper(TBUS_MPMC);
 }
+static void sleep_until_three_are_read(void)
+{
+    for (unsigned taken = 0; taken < BATCH;)
+        if (world_receive(&world->reader[1]))
+            taken++;
+        else
+            tbus_waiter_park(&world->waiter[1], 0, UINT64_MAX);
+}
 static void sleep_until_read(void)
 {
     while (!world_receive(&world->reader[1]))
@@ -424,6 +447,28 @@ static void sleeper_for_room(void)
     world_fill(SLOTS);
     tbus_waiter_init(&world->waiter[0], TBUS_WAIT_PARK);
     tbus_waiter_watch_publisher(&world->waiter[0], &world->publisher[0]);
+}
+/* Room for one of three. The batch that found no more waits for whoever sleeps on its first. */
+static void sleeper_and_little_room(void)
+{
+    sleeper(TBUS_BROADCAST);
+    world_fill(SLOTS - 1);
+    for (unsigned i = 0; i < SLOTS - 1; i++)
+        must(tbus_peek(&world->reader[1], &(size_t){0}) != NULL), tbus_advance(&world->reader[1]);
+    world->filled = 0;
+    tbus_waiter_init(&world->waiter[0], TBUS_WAIT_PARK);
+    tbus_waiter_watch_publisher(&world->waiter[0], &world->publisher[0]);
+}
+static void publish_batch_until_three_are_out(void)
+{
+    for (uint32_t done = 0; done < BATCH;) {
+        note_t notes[BATCH];
+        for (uint64_t i = 0; i < BATCH; i++)
+            notes[i] = (note_t){100 + i, ~(100 + i)};
+        done += tbus_publish_batch(&world->publisher[0], notes + done, sizeof *notes, BATCH - done);
+        if (done < BATCH)
+            tbus_waiter_park(&world->waiter[0], 0, UINT64_MAX);
+    }
 }
 static void sleep_until_published(void)
 {
@@ -458,6 +503,20 @@ static void weave(weave_case_t c)
 }
 
 #define BOTH 3u
+
+/* Rings with one publisher: as on a CPU that stores pairs of words whole, and as on one that does
+ * not. */
+static void weave_both_ways(weave_case_t c)
+{
+    char name[96];
+    for (world_pairs = WORLD_WHOLE; world_pairs != WORLD_AS_CPU; world_pairs--) {
+        weave_case_t this = c;
+        snprintf(name, sizeof name, "%s, %s", c.name,
+                 world_pairs == WORLD_WHOLE ? "whole pairs" : "word by word");
+        this.name = name;
+        weave(this);
+    }
+}
 
 static void two_publishers_never_lose_or_double_a_message(void **state)
 {
@@ -636,21 +695,26 @@ static void broadcast_publishers_respect_the_gate(void **state)
                          .actor = {publish_zero, read_one_and_flush},
                          .verdict = broadcast_verdict,
                          .may_crash = BOTH});
-    weave((weave_case_t){.name = "broadcast, publisher and subscriber, full ring",
-                         .prepare = broadcast_full,
-                         .actor = {publish_zero, read_one_and_flush},
-                         .verdict = broadcast_verdict,
-                         .may_crash = BOTH});
+    weave_both_ways((weave_case_t){.name = "broadcast, publisher and subscriber, full ring",
+                                   .prepare = broadcast_full,
+                                   .actor = {publish_zero, read_one_and_flush},
+                                   .verdict = broadcast_verdict,
+                                   .may_crash = BOTH});
+    weave_both_ways((weave_case_t){.name = "broadcast, a batch of three and a subscriber",
+                                   .prepare = broadcast_last_slot,
+                                   .actor = {publish_batch_of_three, read_one_and_flush},
+                                   .verdict = published_verdict,
+                                   .may_crash = 1});
 }
 
 static void who_is_evicted_while_it_reads_is_told_or_has_a_whole_message(void **state)
 {
     (void)state;
-    weave((weave_case_t){.name = "a publisher that evicts, broadcast",
-                         .prepare = evicting_broadcast,
-                         .actor = {publish_by_policy, read_or_be_told},
-                         .verdict = evicting_verdict,
-                         .may_crash = BOTH});
+    weave_both_ways((weave_case_t){.name = "a publisher that evicts, broadcast",
+                                   .prepare = evicting_broadcast,
+                                   .actor = {publish_by_policy, read_or_be_told},
+                                   .verdict = evicting_verdict,
+                                   .may_crash = BOTH});
     weave((weave_case_t){.name = "a publisher that evicts, broadcast-mp",
                          .prepare = evicting_broadcast_mp,
                          .actor = {publish_by_policy, read_or_be_told},
@@ -663,11 +727,11 @@ static void who_is_evicted_while_it_reads_is_told_or_has_a_whole_message(void **
 static void an_observer_is_never_shown_a_torn_message(void **state)
 {
     (void)state;
-    weave((weave_case_t){.name = "broadcast, publisher laps an observer",
-                         .prepare = observed_broadcast,
-                         .actor = {publish_zero, observe},
-                         .verdict = observed_verdict,
-                         .may_crash = 1});
+    weave_both_ways((weave_case_t){.name = "broadcast, publisher laps an observer",
+                                   .prepare = observed_broadcast,
+                                   .actor = {publish_zero, observe},
+                                   .verdict = observed_verdict,
+                                   .may_crash = 1});
     weave((weave_case_t){.name = "broadcast-mp, publisher laps an observer",
                          .prepare = observed_broadcast_mp,
                          .actor = {publish_zero, observe},
@@ -688,12 +752,23 @@ static void an_observer_is_never_shown_a_torn_message(void **state)
 static void no_wake_up_is_lost(void **state)
 {
     (void)state;
-    weave((weave_case_t){.name = "broadcast, publisher and sleeper",
+    weave_both_ways((weave_case_t){.name = "broadcast, publisher and sleeper",
+                                   .prepare = sleeper_broadcast,
+                                   .actor = {publish_zero, sleep_until_read},
+                                   .verdict = awake_verdict,
+                                   .interesting = interesting_sleep,
+                                   .may_crash = 1});
+    weave((weave_case_t){.name = "broadcast, a batch of three and a sleeper",
                          .prepare = sleeper_broadcast,
-                         .actor = {publish_zero, sleep_until_read},
+                         .actor = {publish_batch_of_three, sleep_until_three_are_read},
                          .verdict = awake_verdict,
                          .interesting = interesting_sleep,
                          .may_crash = 1});
+    weave((weave_case_t){.name = "broadcast, a batch meets a full ring and a sleeper",
+                         .prepare = sleeper_and_little_room,
+                         .actor = {publish_batch_until_three_are_out, sleep_until_three_are_read},
+                         .verdict = awake_verdict,
+                         .interesting = interesting_sleep});
     weave((weave_case_t){.name = "mpmc, publisher and sleeper",
                          .prepare = sleeper_mpmc,
                          .actor = {publish_zero, sleep_until_read},

@@ -21,7 +21,9 @@
  *
  * Parameters: SLOTS, STEP (slot_count / 16), MESSAGES (over all publishers), LONG (1: any message
  * may be a long one), CRASHES, SUBSCRIBER (0, 1), LATE (it joins while the publisher is at work),
- * OBSERVER (0, 1). TSO: the publisher's stores go through a FIFO buffer of TSO entries.
+ * OBSERVER (0, 1). PAIR: the CPU stores a slot's word and the first word of its payload at once
+ * (tbus_store_release_pair_u64); otherwise one after the other. TSO: the publisher's stores go
+ * through a FIFO buffer of TSO entries; a pair is one entry.
  */
 #ifndef SLOTS
 #define SLOTS 4
@@ -84,20 +86,30 @@ bool guessed; /* the observer went to a tail whose two halves may not belong tog
 #define DIES atomic { crashes < CRASHES -> crashes++; goto dies }
 
 #ifdef TSO
-chan buffer = [TSO] of { byte, byte };
-#define STORE(at, value) buffer ! at, value
+chan buffer = [TSO] of { byte, byte, byte };
+#define STORE(at, value) buffer ! at, value, 0
+#define STORE_PAIR(position, word, first) buffer ! SLOT_AT(position), word, first
 #define DRAINED empty(buffer)
 
 active proctype store_buffer()
 {
-	byte at, value;
+	byte at, value, first;
 end_quiet:
 	do
-	:: atomic { buffer ? at, value -> memory[at] = value; at = 0; value = 0 }
+	:: atomic {
+		buffer ? at, value, first ->
+		memory[at] = value;
+		if
+		:: first -> memory[PAYLOAD_AT(at, 0)] = first
+		:: else
+		fi;
+		at = 0; value = 0; first = 0 }
 	od
 }
 #else
 #define STORE(at, value) memory[at] = value
+#define STORE_PAIR(position, word, first) \
+	memory[PAYLOAD_AT(position, 0)] = first; memory[SLOT_AT(position)] = word
 #define DRAINED true
 #endif
 
@@ -253,12 +265,10 @@ write:
 	:: else
 	fi;
 
-tbus_publish_try_words_store_0:
-	if
-	:: STORE(PAYLOAD_AT(position, 0), VALUE(seq))
-	:: DIES
-	fi;
-tbus_publish_try_words_store_1:
+#ifdef MUTATE_PAIR_FIRST /* the pair before the rest of the payload */
+	STORE_PAIR(position, SLOT_WORD(seq, SLOT_READY), VALUE(seq));
+#endif
+tbus_publish_plain_words_store:
 	if
 	:: STORE(PAYLOAD_AT(position, 1), VALUE(seq))
 	:: DIES
@@ -269,10 +279,25 @@ tbus_publish_try_words_store_1:
 	:: atomic { room_end > announce -> STORE(ANNOUNCE, room_end); announce = room_end }
 	fi;
 #endif
-tbus_publish_try: /* R1 tbus_store_release_u64(slot, READY) */
+#ifdef MUTATE_PAIR_TORN /* the CPU stores the halves of a pair one by one, and the word first */
+	STORE(SLOT_AT(position), SLOT_WORD(seq, SLOT_READY));
+#endif
+#if !defined(PAIR) || defined(MUTATE_PAIR_TORN)
+tbus_store_release_pair_second: /* tbus_store_relaxed_u64(to + 1, second) */
+	if
+	:: STORE(PAYLOAD_AT(position, 0), VALUE(seq))
+	:: DIES
+	fi;
+#endif
+tbus_publish_plain: /* R1 tbus_store_release_pair_u64(slot, READY, first word of the payload) */
 	if
 	:: atomic {
+#if defined(MUTATE_PAIR_FIRST) || defined(MUTATE_PAIR_TORN)
+#elif defined(PAIR)
+		STORE_PAIR(position, SLOT_WORD(seq, SLOT_READY), VALUE(seq));
+#else
 		STORE(SLOT_AT(position), SLOT_WORD(seq, SLOT_READY));
+#endif
 		assert(!written[seq]);
 		written[seq] = VALUE(seq);
 		position++; seq++; slots = 0; goto next_message }
@@ -284,10 +309,6 @@ publish_long: /* tbus_publish_long(): the first word last, and with it all slots
 	atomic { STORE(SLOT_AT(position), SLOT_WORD(seq, SLOT_LONG)); assert(!written[seq]);
 		written[seq] = VALUE(seq); is_long[seq] = true };
 #endif
-	if
-	:: STORE(PAYLOAD_AT(position, 0), VALUE(seq)) /* its length */
-	:: DIES
-	fi;
 long_words_store_0:
 	if
 	:: STORE(PAYLOAD_AT(position, 1), VALUE(seq))
@@ -314,11 +335,22 @@ store_cont:
 	:: atomic { room_end > announce -> STORE(ANNOUNCE, room_end); announce = room_end }
 	fi;
 #endif
-store_long: /* R1 tbus_store_release_u64(first, LONG); then publish_tail() */
+#ifndef PAIR
+store_long_length: /* tbus_store_relaxed_u64(to + 1, second) */
+	if
+	:: STORE(PAYLOAD_AT(position, 0), VALUE(seq))
+	:: DIES
+	fi;
+#endif
+store_long: /* R1 tbus_store_release_pair_u64(first, LONG, its length); then publish_tail() */
 	if
 	:: atomic {
 #ifndef MUTATE_LONG_FIRST
+#ifdef PAIR
+		STORE_PAIR(position, SLOT_WORD(seq, SLOT_LONG), VALUE(seq));
+#else
 		STORE(SLOT_AT(position), SLOT_WORD(seq, SLOT_LONG));
+#endif
 		assert(!written[seq]);
 		written[seq] = VALUE(seq); is_long[seq] = true;
 #endif

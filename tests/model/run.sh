@@ -173,12 +173,17 @@ instance holds large broadcast_mp SLOTS=3 MESSAGES=2 SUBSCRIBERS=1 LATE REPAIR_C
 
 # --- broadcast with one publisher: announcements, long messages, observers, a successor ---
 instance holds small broadcast OBSERVER=0 CRASHES=2 TSO=3
+instance holds small broadcast OBSERVER=0 CRASHES=2 TSO=3 PAIR
 instance holds small broadcast OBSERVER=0 LATE MESSAGES=8
 instance holds small broadcast OBSERVER=0 LONG=1 SLOTS=8 MESSAGES=4 CRASHES=1
+instance holds small broadcast OBSERVER=0 LONG=1 SLOTS=8 MESSAGES=4 CRASHES=1 PAIR
 instance holds medium broadcast SUBSCRIBER=0 CRASHES=1
+instance holds medium broadcast SUBSCRIBER=0 CRASHES=1 PAIR
 instance holds extra broadcast SUBSCRIBER=0 TSO=2
 instance ends extra broadcast SUBSCRIBER=0 MESSAGES=5
 instance holds large broadcast MESSAGES=5 CRASHES=1
+instance holds large broadcast MESSAGES=5 CRASHES=1 PAIR
+instance holds large broadcast MESSAGES=4 CRASHES=1 TSO=3 PAIR
 instance holds large broadcast MESSAGES=4 CRASHES=1 TSO=3
 instance holds large broadcast SUBSCRIBER=0 LONG=1 SLOTS=8 MESSAGES=6 CRASHES=1
 instance holds large broadcast SUBSCRIBER=0 MESSAGES=8 CRASHES=2 TSO=3
@@ -245,6 +250,8 @@ instance caught small broadcast_mp MESSAGES=2 MESSAGES_2=1 SUBSCRIBERS=1 EVICT C
 instance caught small broadcast_mp MESSAGES=2 SUBSCRIBERS=2 EVICT CRASHES=0 MUTATE_EVICT_ANYBODY
 instance loops small broadcast_mp MESSAGES=2 SUBSCRIBERS=1 CRASHES=0 MUTATE_POLL
 instance caught small broadcast MUTATE_IGNORE_GATE
+instance caught small broadcast PAIR MUTATE_PAIR_FIRST
+instance caught small broadcast PAIR MUTATE_PAIR_TORN
 instance caught small broadcast MUTATE_PROGRESS_EARLY
 instance caught small broadcast CRASHES=1 MUTATE_JOIN_AT_TAIL
 instance caught extra broadcast OBSERVER=0 LATE MUTATE_JOIN_ONE_LOOK

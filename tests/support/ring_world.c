@@ -8,6 +8,7 @@
 ring_world_t *world;
 uint32_t world_msg_bytes_max;
 enum tbus_policy world_policy;
+enum world_pairs world_pairs;
 
 void world_create(void)
 {
@@ -40,8 +41,11 @@ void world_build(enum tbus_ring_kind kind, uint64_t first_seq)
     for (unsigned i = 0; i < READERS; i++)
         world->reader[i] = (tbus_subscriber_t){0};
     world->ring = test_ring_create_at(world->memory, sizeof world->memory, spec);
-    for (unsigned i = 0; i < publishers(); i++)
+    for (unsigned i = 0; i < publishers(); i++) {
         world->publisher[i] = test_publisher(&world->ring, ZERO + i);
+        if (world_pairs != WORLD_AS_CPU)
+            world->publisher[i].whole_pairs = world_pairs == WORLD_WHOLE;
+    }
 }
 
 tbus_subscriber_t world_subscribe(const char *name, enum tbus_sub_role role, uint32_t owner)

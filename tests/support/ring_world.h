@@ -57,6 +57,10 @@ void world_create(void);
 /* Of the rings that are built from now on: */
 extern uint32_t world_msg_bytes_max; /* 0: one slot */
 extern enum tbus_policy world_policy;
+/* How a publisher stores a slot's word and the first word of its payload. WORLD_WHOLE is what the
+ * weaver may choose on any host, since one of its steps is no instruction. */
+enum world_pairs { WORLD_AS_CPU, WORLD_SPLIT, WORLD_WHOLE };
+extern enum world_pairs world_pairs;
 
 /* A fresh ring of that kind whose first sequence is `first_seq`, and its publishers; no readers.
  * world_fill publishes `count` messages, by all publishers in turn. */

@@ -25,6 +25,9 @@
 #define TBUS_STATIC_ASSERT(c) _Static_assert(c, #c)
 #endif
 
+#define TBUS_LIKELY(x)   __builtin_expect(!!(x), 1)
+#define TBUS_UNLIKELY(x) __builtin_expect(!!(x), 0)
+
 typedef struct tbus_atomic_u32 {
     uint32_t tbus_value;
 } tbus_atomic_u32_t;
@@ -130,6 +133,12 @@ __attribute__((no_sanitize("thread"))) TBUS_INLINE void tbus_touch_u64(tbus_atom
  * other, as two relaxed stores do. */
 #if !TBUS_TSAN && !defined(TBUS_HOOKS) && (defined(__x86_64__) || defined(__aarch64__))
 #define TBUS_WORD_PAIRS 1
+/* What the rest of the program is compiled to: mixing the two costs on some CPUs. */
+#ifdef __AVX__
+#define TBUS_MOVDQA "vmovdqa"
+#else
+#define TBUS_MOVDQA "movdqa"
+#endif
 typedef uint64_t tbus_word_pair_t __attribute__((vector_size(16), may_alias));
 TBUS_HOT void tbus_store_relaxed_pair(tbus_atomic_u64_t *to, tbus_word_pair_t pair)
 {
@@ -138,6 +147,60 @@ TBUS_HOT void tbus_store_relaxed_pair(tbus_atomic_u64_t *to, tbus_word_pair_t pa
 #else
 #define TBUS_WORD_PAIRS 0
 #endif
+
+/* Two neighbouring words, of which readers look at the first one with acquire: whoever sees it sees
+ * the second one as well, and all that was stored before. `to` is 16-byte aligned.
+ *
+ * `whole` (tbus_cpu_stores_pairs, bus/ring/cpu.h): this CPU makes an aligned store of 16 bytes
+ * visible at once. Then one store does it. C11 has no such store: its atomics of 16 bytes may be a
+ * lock, or a compare-and-swap that also writes where it only reads. So it is spelt in assembly:
+ *
+ *    x86-64   stores become visible in program order, so any store is a release. MOVDQA of an
+ *             aligned address is one access on every CPU of Intel and AMD that has AVX (Intel SDM
+ *             volume 3A, 9.1.1 "Guaranteed Atomic Operations"; AMD APM volume 2, 7.3.2 "Access
+ *             Atomicity").
+ *    aarch64  STP of two 64-bit registers to an aligned address is one access with FEAT_LSE2 (Arm
+ *             ARM, B2.2.1 "Requirements for single-copy atomicity"). It is no release, so a barrier
+ *             stands before it.
+ *
+ * A reader needs no load of 16 bytes. The two words are one write, which is visible to it in whole
+ * or not at all. Its load of the second word comes after that of the first one, which is an
+ * acquire, so it cannot find what was there before the write whose first word it has seen.
+ *
+ * Otherwise, and under ThreadSanitizer, which sees no assembly: the second word, and then the first
+ * one as a release. */
+TBUS_HOT void tbus_store_release_pair_u64(tbus_atomic_u64_t *to, uint64_t first, uint64_t second,
+                                          bool whole)
+{
+#if TBUS_WORD_PAIRS
+    if (TBUS_LIKELY(whole)) {
+#if defined(__x86_64__)
+        tbus_word_pair_t pair = {first, second};
+        __asm__ __volatile__(TBUS_MOVDQA " %1, %0"
+                             : "=m"(*(tbus_word_pair_t *)(void *)to)
+                             : "x"(pair)
+                             : "memory");
+#else
+        __asm__ __volatile__("dmb ish\n\tstp %1, %2, %0"
+                             : "=Q"(*(tbus_word_pair_t *)(void *)to)
+                             : "r"(first), "r"(second)
+                             : "memory");
+#endif
+        return;
+    }
+#elif defined(TBUS_HOOKS)
+    if (whole) { /* one step of an actor: nobody comes between the two */
+        TBUS_HOOK(TBUS_ACCESS_STORE, to);
+        __atomic_store_n(&to[1].tbus_value, second, __ATOMIC_RELAXED);
+        __atomic_store_n(&to->tbus_value, first, __ATOMIC_RELEASE);
+        return;
+    }
+#else
+    (void)whole;
+#endif
+    tbus_store_relaxed_u64(to + 1, second);
+    tbus_store_release_u64(to, first);
+}
 
 TBUS_INLINE void tbus_fence_release(void)
 {
@@ -185,8 +248,5 @@ TBUS_INLINE void tbus_prefetch_for_write(const void *line)
     __builtin_prefetch(line, 1, 3);
 #endif
 }
-
-#define TBUS_LIKELY(x)   __builtin_expect(!!(x), 1)
-#define TBUS_UNLIKELY(x) __builtin_expect(!!(x), 0)
 
 #endif
