@@ -50,6 +50,7 @@ static const tbus_layout_entry_t table[] = {
     FIELD(tbus_ring_shared_t, sleepers),
     FIELD(tbus_ring_shared_t, pubs_waiting),
     FIELD(tbus_ring_shared_t, room_bell),
+    FIELD(tbus_ring_shared_t, fences_wanted),
     FIELD(tbus_ring_shared_t, pad3),
     FIELD(tbus_ring_shared_t, tombs),
     FIELD(tbus_ring_shared_t, in_doubt),
@@ -129,6 +130,7 @@ static const tbus_layout_entry_t table[] = {
     FIELD(tbus_horizon_t, pad0),
     FIELD(tbus_horizon_t, waiting),
     FIELD(tbus_horizon_t, bell),
+    FIELD(tbus_horizon_t, fence_wanted),
     FIELD(tbus_horizon_t, pad1),
 
     WHOLE(tbus_topic_t),

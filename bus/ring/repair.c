@@ -39,9 +39,8 @@ void tbus_call_again(tbus_ring_t *ring)
          * message, and does not look again. */
         tbus_fence_release();
         tbus_fetch_add_relaxed_u64(&ring->shared->again, 1);
-        /* W1 pairs W2 (tbus_waiter_park): a sleeper whose bit we do not see sees that `again` has
-         * grown at its last look. */
-        tbus_fence_full();
+        /* Its fence (W1): a sleeper whose bit it does not see sees that `again` has grown at its
+         * last look. */
         tbus_ring_nudge(ring);
         return;
     }
@@ -62,9 +61,8 @@ int tbus_ring_repair(tbus_ring_t *ring, uint32_t dead_owner)
     for (unsigned i = 0; i < TBUS_RING_SUBS_MAX; i++)
         repaired += tbus_place_repair(&ring->shared->subs[i], dead_owner);
     if (repaired) {
-        /* W1 pairs W2 (tbus_waiter_park): a sleeper whose bit we do not see sees the repaired slots
-         * at its last look. */
-        tbus_fence_full();
+        /* Its fence (W1): a sleeper whose bit it does not see sees the repaired slots at its last
+         * look. */
         tbus_ring_nudge(ring);
     }
     tbus_call_again(ring);

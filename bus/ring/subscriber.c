@@ -38,6 +38,17 @@ static int make_scratch(const tbus_ring_t *ring, enum tbus_sub_role role,
                            ring->shared->name, ring->msg_bytes_max);
 }
 
+/* Clear our place's bit in `fences_wanted`, which we or a dead holder of the place have set. */
+static void clear_fence_bit(const tbus_ring_t *ring, uint32_t index)
+{
+    tbus_atomic_u32_t *wanted = &ring->shared->fences_wanted;
+    uint32_t mine = UINT32_C(1) << index;
+    /* hint: a publisher that sees it too long executes some fences more. We do not sleep before we
+     * have set it again, and called membarrier(2). */
+    if (tbus_load_relaxed_u32(wanted) & mine)
+        tbus_fetch_and_u32(wanted, ~mine);
+}
+
 /* `role`: the one that the buffer was made for. A peer that writes garbage may have changed the
  * role in the place since. */
 static void make_handle(const tbus_ring_t *ring, int place, enum tbus_sub_role role, uint32_t owner,
@@ -50,6 +61,7 @@ static void make_handle(const tbus_ring_t *ring, int place, enum tbus_sub_role r
     bool competing = role == TBUS_CONSUMER;
     bool evictable = ring->policy == TBUS_EVICT_SLOWEST && !competing;
     uint64_t long_settled = competing ? tbus_ring_taken(ring) - 3 : 0;
+    clear_fence_bit(ring, (uint32_t)place);
     *out_subscriber = (tbus_subscriber_t){
         .ring = *ring,
         .seq = seq,
@@ -475,6 +487,15 @@ static void leave_behind(tbus_subscriber_t *s)
     tbus_call_again(&s->ring);
 }
 
+void tbus_subscriber_need_no_fences(tbus_subscriber_t *s)
+{
+    if (!s->fence_wanted)
+        return;
+    s->fence_wanted = false;
+    if (is_ours(s))
+        clear_fence_bit(&s->ring, s->index);
+}
+
 void tbus_subscriber_leave(tbus_subscriber_t *s)
 {
     if (!s || !s->ring.shared)
@@ -482,6 +503,7 @@ void tbus_subscriber_leave(tbus_subscriber_t *s)
     if (s->taken_word)
         leave_behind(s);
     tbus_subscriber_flush(s);
+    tbus_subscriber_need_no_fences(s);
     tbus_place_leave(&s->ring.shared->subs[s->index], s->holder);
     tbus_ring_wake_publishers(s->ring.shared);
     free(s->scratch);

@@ -313,15 +313,39 @@ static bool was_not_rung(tbus_subscriber_t *s, uint32_t bell_before)
     }
 }
 
+/* From now on publishers of this ring execute a fence before they look whether we sleep. True: they
+ * may not know yet, and the caller calls membarrier(2). */
+static bool want_fences(tbus_waiter_t *w, tbus_subscriber_t *s)
+{
+    w->fences_wanted = true;
+    s->awake_takes = 0;
+    if (s->fence_wanted)
+        return false;
+    /* W2, as in tbus_waiter_park. */
+    tbus_fetch_or_u32(&s->ring.shared->fences_wanted, UINT32_C(1) << s->index);
+    s->fence_wanted = true;
+    return true;
+}
+
+void tbus_waiter_stay_awake(tbus_waiter_t *w)
+{
+    for (uint32_t i = 0; i < w->subscribers_count; i++)
+        tbus_subscriber_need_no_fences(w->subscribers[i]);
+    w->fences_wanted = false;
+}
+
 void tbus_waiter_park(tbus_waiter_t *w, uint64_t now_ns, uint64_t deadline_ns)
 {
     struct wait_entry entries[2 * TBUS_WAITER_RINGS_MAX + TBUS_WAITER_HORIZONS_MAX];
     uint32_t count = 0;
+    bool barrier = false;
+    w->awake_looks = 0;
     for (uint32_t i = 0; i < w->subscribers_count; i++) { /* step 1 */
         tbus_subscriber_t *s = w->subscribers[i];
         count = add_entry(entries, count, &s->ring.shared->subs[s->index].bell);
         if (s->held_back)
             continue; /* nobody need ring */
+        barrier |= want_fences(w, s);
         /* W5 pairs W6 (tbus_ring_wake): we read the bell before our bit is set. Else we may read it
          * after it was rung for us, and sleep on. */
         tbus_fetch_or_u32(&s->ring.shared->sleepers, UINT32_C(1) << s->index);
@@ -330,7 +354,7 @@ void tbus_waiter_park(tbus_waiter_t *w, uint64_t now_ns, uint64_t deadline_ns)
     for (uint32_t i = 0; i < w->publishers_count; i++)
         if (w->publishers[i]->blocked) {
             tbus_ring_shared_t *shared = w->publishers[i]->ring.shared;
-            waits_for_room = true;
+            waits_for_room = barrier = true;
             count = add_entry(entries, count, &shared->room_bell);
             /* W5 pairs W6 (tbus_ring_wake_publishers): the same. */
             tbus_fetch_or_u32(&shared->pubs_waiting, 1);
@@ -339,15 +363,23 @@ void tbus_waiter_park(tbus_waiter_t *w, uint64_t now_ns, uint64_t deadline_ns)
         if (w->horizons[i]->awaited) {
             tbus_horizon_t *horizon = w->horizons[i]->shared;
             count = add_entry(entries, count, &horizon->bell);
+            if (!w->horizons[i]->fence_wanted) {
+                /* A4, as below. */
+                tbus_fetch_or_u32(&horizon->fence_wanted, 1);
+                w->horizons[i]->fence_wanted = barrier = true;
+            }
             /* W5 pairs W6 (tbus_horizon_wake): the same. */
             tbus_fetch_or_u32(&horizon->waiting, 1);
         }
     /* Step 2. A4 pairs A3 (tbus_horizon_raise), and W2 pairs W1 (tbus_publisher_wake), W4 pairs W3
      * (wake_publishers): our bits are set before our last look. Else the publisher misses our bit,
-     * we miss its message, and we sleep on. The fence is for hosts without membarrier(2), where the
-     * other side executes one as well. */
-    syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0);
+     * we miss its message, and we sleep on. The fence is for publishers that execute one as well:
+     * those that know that we want it, and all of them on a host without membarrier(2). */
+    if (barrier)
+        syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0);
     tbus_fence_full(); /* W2, W4, A4 */
+
+    w->barriers += barrier;
 
     bool found = message_there(w) || horizon_rose(w); /* step 3 */
     for (uint32_t i = 0; i < w->publishers_count && !found; i++)
@@ -376,8 +408,11 @@ void tbus_waiter_park(tbus_waiter_t *w, uint64_t now_ns, uint64_t deadline_ns)
         heal_in_time(w, short_sleep, in_vain);
     for (uint32_t i = 0; i < w->subscribers_count; i++) { /* step 5 */
         tbus_subscriber_t *s = w->subscribers[i];
-        /* hint: a bit that is seen too long costs one ring of our bell. */
-        tbus_fetch_and_u32(&s->ring.shared->sleepers, ~(UINT32_C(1) << s->index));
+        uint32_t mine = UINT32_C(1) << s->index;
+        /* hint: a bit that is seen too long costs one ring of our bell. Whoever woke us has cleared
+         * it. */
+        if (tbus_load_relaxed_u32(&s->ring.shared->sleepers) & mine)
+            tbus_fetch_and_u32(&s->ring.shared->sleepers, ~mine);
     }
 }
 

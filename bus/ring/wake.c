@@ -36,6 +36,17 @@ void tbus_ring_wake(tbus_ring_shared_t *shared, uint32_t sleepers)
     }
 }
 
+void tbus_ring_look_again(tbus_ring_shared_t *shared)
+{
+    /* W1 pairs W2 (tbus_waiter_park): our store of the slot comes before this look at `sleepers`.
+     * Subscribers that want our fence call no membarrier(2) before they sleep. Else we miss its
+     * bit, it misses the message, and it sleeps on. */
+    tbus_fence_full();
+    uint32_t sleepers = tbus_load_relaxed_u32(&shared->sleepers);
+    if (sleepers)
+        tbus_ring_wake(shared, sleepers);
+}
+
 void tbus_ring_wake_publishers(tbus_ring_shared_t *shared)
 {
     /* W6 pairs W5 (tbus_waiter_park): as above. */
@@ -47,6 +58,6 @@ void tbus_ring_wake_publishers(tbus_ring_shared_t *shared)
 
 void tbus_ring_nudge(tbus_ring_t *ring)
 {
-    tbus_ring_wake(ring->shared, tbus_load_relaxed_u32(&ring->shared->sleepers));
+    tbus_ring_look_again(ring->shared);
     tbus_ring_wake_publishers(ring->shared);
 }

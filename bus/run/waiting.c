@@ -83,15 +83,12 @@ static unsigned rest_a_little(pause_t *p, uint64_t until_ns)
         nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL);
         return 1;
     }
-    uint64_t parks = p->waiter.parks;
-    if (p->bus->shares_cpu && p->waiter.mode == TBUS_WAIT_PARK) { /* no spinning first */
+    uint64_t calls = p->waiter.barriers + p->waiter.parks;
+    if (p->bus->shares_cpu && p->waiter.mode == TBUS_WAIT_PARK) /* no spinning first */
         tbus_waiter_park(&p->waiter, tbus_clock_ns(), until_ns);
-        return 1 + (p->waiter.parks != parks);
-    }
-    bool spun = p->waiter.idle_since_ns != 0;
-    tbus_waiter_idle(&p->waiter, until_ns);
-    bool tried = spun && p->waiter.idle_since_ns == 0; /* membarrier(2), and then perhaps a sleep */
-    return tried + (p->waiter.parks != parks);
+    else
+        tbus_waiter_idle(&p->waiter, until_ns);
+    return (unsigned)(p->waiter.barriers + p->waiter.parks - calls);
 }
 
 /* Between two looks that found nothing. */
@@ -235,6 +232,8 @@ int tbus_take_wait(tbus_bus_t *bus, tbus_subscriber_t *s, const void **out_messa
     int code = TBUS_TAKEN;
     if (TBUS_UNLIKELY(!message))
         code = take_slow(bus, s, &message, &bytes, timeout_ns);
+    else
+        tbus_subscriber_awake(s);
     s->given = code == TBUS_TAKEN;
     s->given_seq = s->seq;
     *out_message = message;

@@ -200,8 +200,11 @@ instance holds large place EVICT CRASHES=2 REPAIRER=0
 # --- going to sleep, and being woken ---
 instance holds small sleep RINGS=2
 instance holds small sleep EARLY=1
+instance holds small sleep RINGS=2 AWAKE=1
+instance holds small sleep PUBLISHERS=1 MESSAGES=3 AWAKE=2
 instance holds extra sleep PUBLISHERS=1 SUBSCRIBERS=2 EARLY=1 MESSAGES=1
 instance holds small sleep WEAK
+instance holds small sleep WEAK AWAKE=1
 instance holds extra sleep FENCE RINGS=2 MESSAGES=1
 instance holds small sleep PUBLISHERS=1 CAPACITY=1 MESSAGES=3 EARLY=1
 instance holds small sleep CRASHES=1 TIMEOUT
@@ -210,6 +213,7 @@ instance holds large sleep SUBSCRIBERS=2 MESSAGES=1 EARLY=1
 instance holds large sleep RINGS=2 CAPACITY=1 EARLY=1
 instance holds large sleep RINGS=2 CAPACITY=1 MESSAGES=3 WEAK
 instance holds large sleep RINGS=2 EARLY=2 MESSAGES=3
+instance holds large sleep RINGS=2 EARLY=1 AWAKE=2 MESSAGES=3 WEAK
 instance holds large sleep CAPACITY=1 CRASHES=1 TIMEOUT EARLY=1
 # What the timeout of every sleep is there for: a waker killed between clearing the bit and ringing the bell, and room on a ring with several
 # publishers, who do not look once more before they sleep.
@@ -269,6 +273,10 @@ instance caught small place JOINS=1 REPAIRER=0 MUTATE_NO_DISPLACE
 instance caught small sleep RINGS=2 MUTATE_NO_MEMBARRIER
 instance caught extra sleep PUBLISHERS=1 CAPACITY=1 MUTATE_NO_MEMBARRIER
 instance caught small sleep RINGS=2 MUTATE_NO_SECOND_LOOK
+instance caught small sleep PUBLISHERS=1 MESSAGES=3 MUTATE_NO_FENCE
+instance caught small sleep WEAK MUTATE_NO_FENCE
+instance caught small sleep PUBLISHERS=1 MESSAGES=3 AWAKE=1 MUTATE_FORGETS_THAT_IT_CLEARED
+instance caught small sleep RINGS=2 MUTATE_FENCES_WANTED_LATE
 instance caught small sleep MUTATE_BELL_READ_LATE
 instance caught small sleep MUTATE_NO_BELL
 instance caught small sleep MUTATE_CLEAR_LATE

@@ -26,7 +26,8 @@
  * Parameters: PUBLISHERS (1, 2), RINGS (1: all publish on it; 2: one each), SUBSCRIBERS (1, 2),
  * MESSAGES (per publisher), CAPACITY (0: there is always room; else slots in a ring), CRASHES (of
  * publishers), EARLY, TIMEOUT, WEAK, FENCE (no membarrier on this host: publishers and subscribers
- * pay a fence).
+ * pay a fence), AWAKE (how often a subscriber may clear its bit in `fences_wanted`: it has taken
+ * messages for a while, and its next sleep is like its first).
  */
 #ifndef PUBLISHERS
 #define PUBLISHERS 2
@@ -49,6 +50,9 @@
 #ifndef EARLY
 #define EARLY 0
 #endif
+#ifndef AWAKE
+#define AWAKE 0
+#endif
 
 #define PER_RING (PUBLISHERS * MESSAGES / RINGS)
 #define RING_OF(publisher) ((publisher) % RINGS)
@@ -60,6 +64,7 @@
 bool ready[RINGS * PER_RING]; /* the slot words */
 byte tail[RINGS];             /* claims, in the slots */
 byte sleepers[RINGS];         /* bit i: subscriber i sleeps, or is about to */
+byte fences_wanted[RINGS];    /* bit i: subscriber i sleeps often */
 byte bell[RINGS * SUBSCRIBERS];
 #if CAPACITY
 byte progress[RINGS * SUBSCRIBERS];
@@ -157,6 +162,7 @@ proctype publisher(byte me)
 	byte ring = RING_OF(me);
 	byte left = MESSAGES;
 	byte wake, position, i;
+	bool often;
 #if CAPACITY
 	byte room_value;
 #endif
@@ -182,8 +188,9 @@ claim:
 #endif
 	:: DIES
 	fi;
-#ifdef MUTATE_NO_COMPILER_BARRIER /* `sleepers` is looked at before the slot is stored */
+#ifdef MUTATE_NO_COMPILER_BARRIER /* the two words are looked at before the slot is stored */
 	wake = sleepers[ring];
+	often = fences_wanted[ring] != 0;
 #endif
 tbus_publish: /* R1 tbus_store_release_u64(slot, READY), or tbus_cas_u64(slot, CLAIMED -> READY) */
 	if
@@ -196,14 +203,60 @@ tbus_publish: /* R1 tbus_store_release_u64(slot, READY), or tbus_cas_u64(slot, C
 	:: DIES
 	fi;
 	left--;
-tbus_publisher_wake: /* tbus_load_relaxed_u32(&sleepers) */
+	/* tbus_publisher_wake(): two loads, which a CPU may execute in either order */
+	if
+	:: goto load_sleepers
+#ifdef WEAK
+	:: goto load_fences_wanted_first
+#endif
+	fi;
+#ifdef WEAK
+load_fences_wanted_first:
+	if
+	:: atomic { FENCE_PUBLISHER(me) -> often = fences_wanted[ring] != 0; goto load_sleepers_last }
+	:: DIES
+	fi;
+#endif
+load_sleepers: /* tbus_load_relaxed_u32(&shared->sleepers) */
 	if
 	:: atomic {
 		FENCE_PUBLISHER(me) ->
 #ifndef MUTATE_NO_COMPILER_BARRIER
 		wake = sleepers[ring];
 #endif
-		position = 0;
+		skip }
+	:: DIES
+	fi;
+load_fences_wanted: /* tbus_load_relaxed_u32(&shared->fences_wanted) */
+	if
+	:: atomic { FENCE_PUBLISHER(me) ->
+#ifndef MUTATE_NO_COMPILER_BARRIER
+		often = fences_wanted[ring] != 0;
+#endif
+		goto looked }
+	:: DIES
+	fi;
+#ifdef WEAK
+load_sleepers_last:
+	if
+	:: atomic { FENCE_PUBLISHER(me) -> wake = sleepers[ring] }
+	:: DIES
+	fi;
+#endif
+looked:
+	atomic {
+	position = 0;
+	if
+	:: wake == 0 && !often -> goto next_message
+	:: else -> often = false; wake = 0
+	fi };
+tbus_ring_look_again: /* tbus_fence_full(), tbus_load_relaxed_u32(&shared->sleepers) */
+	if
+	:: atomic {
+#ifndef MUTATE_NO_FENCE
+		PUBLISHER_DRAINED(me) ->
+#endif
+		wake = sleepers[ring];
 		if
 		:: wake == 0 -> goto next_message
 		:: else
@@ -285,7 +338,7 @@ awake:
 #endif
 
 dies:
-	atomic { PUBLISHER_DRAINED(me) -> left = 0; wake = 0; position = 0; i = 0 };
+	atomic { PUBLISHER_DRAINED(me) -> left = 0; wake = 0; often = false; position = 0; i = 0 };
 done:
 	skip
 }
@@ -293,8 +346,10 @@ done:
 proctype subscriber(byte me)
 {
 	byte value[RINGS];
-	byte ring, consumed;
+	byte ring, consumed, awake;
 	bool found;
+	bool fence_wanted[RINGS]; /* of the handle */
+	bool barrier;
 
 look: /* tbus_peek on every ring; what is there is taken */
 	if
@@ -336,13 +391,43 @@ futex_wake_all: /* futex(2) FUTEX_WAKE, everybody */
 	};
 taken:
 #endif
+#if AWAKE
+	if
+	:: awake < AWAKE && fence_wanted[ring] -> goto tbus_waiter_stay_awake
+	:: skip -> goto stayed
+	fi;
+tbus_waiter_stay_awake: /* tbus_fetch_and_u32(&fences_wanted, ~ our bit) */
+	atomic {
+	SUBSCRIBER_DRAINED(me) ->
+	awake++;
+	fences_wanted[ring] = fences_wanted[ring] & ~(1 << me);
+#ifndef MUTATE_FORGETS_THAT_IT_CLEARED
+	fence_wanted[ring] = false
+#endif
+	};
+stayed:
+#endif
 	if
 	:: consumed == RINGS * PER_RING -> goto done
 	:: else -> ring = 0; goto look
 	fi;
 
 	/* tbus_waiter_park */
-W1_bell: /* tbus_load_relaxed_u32(bell) */
+W1_bell:
+#if !defined(MUTATE_FENCES_WANTED_LATE)
+	if
+	:: fence_wanted[ring]
+	:: else -> goto want_fences
+	fi;
+	goto load_bell;
+want_fences: /* tbus_fetch_or_u32(&fences_wanted, our bit) */
+	atomic {
+	SUBSCRIBER_DRAINED(me) ->
+	fences_wanted[ring] = fences_wanted[ring] | (1 << me);
+	fence_wanted[ring] = true;
+	barrier = true };
+#endif
+load_bell: /* tbus_load_relaxed_u32(bell) */
 #ifndef MUTATE_BELL_READ_LATE
 	value[ring] = bell[PLACE(ring, me)];
 #endif
@@ -355,8 +440,24 @@ STEP_1: /* tbus_fetch_or_u32(&sleepers, our bit) */
 	:: ring < RINGS -> goto W1_bell
 	:: else -> ring = 0
 	fi };
-STEP_2: /* membarrier(2) */
+STEP_2: /* membarrier(2), if our bit in `fences_wanted` is new somewhere */
+	if
+	:: barrier
+#ifdef MUTATE_FENCES_WANTED_LATE
+	:: !fence_wanted[0]
+#endif
+	:: else -> goto STEP_3
+	fi;
 	membarrier();
+	barrier = false;
+#ifdef MUTATE_FENCES_WANTED_LATE /* the bit is set behind the membarrier */
+	atomic {
+	fence_wanted[0] = true; fences_wanted[0] = fences_wanted[0] | (1 << me);
+#if RINGS > 1
+	fence_wanted[1] = true; fences_wanted[1] = fences_wanted[1] | (1 << me);
+#endif
+	};
+#endif
 STEP_3: /* message_there(): every ring once more */
 #ifndef MUTATE_NO_SECOND_LOOK
 	atomic {

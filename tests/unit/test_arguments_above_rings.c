@@ -37,15 +37,18 @@
  * unchecked: tbus_publisher_refresh
  * unchecked: tbus_ring_claimer
  * unchecked: tbus_ring_end
+ * unchecked: tbus_ring_look_again
  * unchecked: tbus_ring_nudge
  * unchecked: tbus_ring_published
  * unchecked: tbus_ring_wake
  * unchecked: tbus_ring_wake_publishers
  * unchecked: tbus_subscriber_catch_up
+ * unchecked: tbus_subscriber_need_no_fences
  * unchecked: tbus_waiter_heal
  * unchecked: tbus_waiter_idle
  * unchecked: tbus_waiter_init
  * unchecked: tbus_waiter_park
+ * unchecked: tbus_waiter_stay_awake
  *
  * Every argument is right, or there is none:
  * unchecked: tbus_clock_ns

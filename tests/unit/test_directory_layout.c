@@ -83,6 +83,7 @@ static void the_tables_of_the_directory_lie_where_they_always_did(void **state)
         FIELD(tbus_horizon_t, at, 0, 8),
         FIELD(tbus_horizon_t, waiting, 64, 4),
         FIELD(tbus_horizon_t, bell, 68, 4),
+        FIELD(tbus_horizon_t, fence_wanted, 72, 4),
         FIELD(tbus_participant_t, reason, 384, 480),
         FIELD(tbus_topic_t, name, 0, 24),
         FIELD(tbus_topic_t, type, 24, 24),

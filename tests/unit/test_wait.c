@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <linux/membarrier.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,6 +38,8 @@ static struct played_sleep {
     uint64_t first_ns;         /* how long the first sleep was to be */
 } played;
 
+static unsigned membarriers; /* called by sleepers of this process */
+
 long __real_syscall(long number, ...);
 long __wrap_syscall(long number, ...);
 long __wrap_syscall(long number, ...)
@@ -47,6 +50,7 @@ long __wrap_syscall(long number, ...)
     for (unsigned i = 0; i < 6; i++)
         a[i] = va_arg(list, long);
     va_end(list);
+    membarriers += number == SYS_membarrier && a[0] == MEMBARRIER_CMD_GLOBAL_EXPEDITED;
     if (number != SYS_futex || !played.ring)
         return __real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
     const struct timespec *timeout = (const struct timespec *)a[3];
@@ -367,6 +371,84 @@ static void sleepers_of_a_ring_take_turns_at_looking_and_one_alone_takes_them_al
     }
 }
 
+static void sleep_a_little(tbus_waiter_t *w)
+{
+    uint64_t now_ns = tbus_clock_ns();
+    tbus_waiter_park(w, now_ns, now_ns + 1000);
+}
+
+static void who_sleeps_often_interrupts_publishers_once_and_has_them_execute_fences(void **state)
+{
+    (void)state;
+    tbus_ring_t ring = test_ring_create((tbus_ring_spec_t){.kind = TBUS_BROADCAST});
+    const tbus_ring_shared_t *shared = ring.shared;
+    tbus_subscriber_t s = test_subscriber(&ring, "s", TBUS_SUBSCRIBER, 1);
+    tbus_subscriber_t other = test_subscriber(&ring, "other", TBUS_SUBSCRIBER, 2);
+    tbus_publisher_t p = test_publisher(&ring, 3);
+    tbus_waiter_t w;
+    tbus_waiter_init(&w, TBUS_WAIT_PARK);
+    tbus_waiter_watch_subscriber(&w, &s);
+    membarriers = 0;
+    for (unsigned round = 1; round <= 3; round++) {
+        for (unsigned i = 0; i < 3; i++) {
+            sleep_a_little(&w);
+            assert_int_equal(membarriers, round);
+            assert_int_equal(tbus_load_relaxed_u32(&shared->fences_wanted), 1u << s.index);
+            assert_int_equal(tbus_load_relaxed_u32(&shared->sleepers), 0);
+        }
+        /* It is awake: nobody rings. */
+        uint32_t bell = tbus_load_relaxed_u32(&shared->subs[s.index].bell);
+        for (unsigned i = 0; i < TBUS_AWAKE_LOOKS; i++) {
+            size_t bytes;
+            assert_int_equal(tbus_load_relaxed_u32(&shared->fences_wanted), 1u << s.index);
+            assert_int_equal(tbus_publish_try(&p, &i, sizeof i), TBUS_PUBLISHED);
+            assert_non_null(tbus_peek(&s, &bytes));
+            tbus_advance(&s);
+            tbus_waiter_found(&w);
+            assert_non_null(tbus_peek(&other, &bytes));
+            tbus_advance(&other);
+        }
+        assert_int_equal(tbus_load_relaxed_u32(&shared->subs[s.index].bell), bell);
+        assert_int_equal(tbus_load_relaxed_u32(&shared->fences_wanted), 0);
+    }
+    /* Who waits for room interrupts subscribers each time. */
+    tbus_waiter_t for_room;
+    tbus_waiter_init(&for_room, TBUS_WAIT_PARK);
+    tbus_waiter_watch_publisher(&for_room, &p);
+    while (tbus_publish_try(&p, &membarriers, sizeof membarriers) != TBUS_FULL)
+        ;
+    for (unsigned i = 4; i < 7; i++) {
+        sleep_a_little(&for_room);
+        assert_int_equal(membarriers, i);
+    }
+    tbus_subscriber_leave(&s);
+    tbus_subscriber_leave(&other);
+    tbus_publisher_leave(&p);
+    test_ring_destroy(&ring);
+}
+
+static void who_leaves_or_takes_a_place_wants_no_fences_and_leaves_those_of_others(void **state)
+{
+    (void)state;
+    tbus_ring_t ring = test_ring_create((tbus_ring_spec_t){.kind = TBUS_BROADCAST});
+    tbus_ring_shared_t *shared = ring.shared;
+    for (unsigned late = 0; late < 2; late++) {
+        tbus_store_relaxed_u32(&shared->fences_wanted, UINT32_MAX); /* what the dead left */
+        tbus_subscriber_t s = late ? test_late_comer(&ring, "s", TBUS_SUBSCRIBER, 1)
+                                   : test_subscriber(&ring, "s", TBUS_SUBSCRIBER, 1);
+        uint32_t others = ~(UINT32_C(1) << s.index);
+        assert_int_equal(tbus_load_relaxed_u32(&shared->fences_wanted), others);
+        tbus_waiter_t w;
+        tbus_waiter_init(&w, TBUS_WAIT_PARK);
+        tbus_waiter_watch_subscriber(&w, &s);
+        sleep_a_little(&w);
+        assert_int_equal(tbus_load_relaxed_u32(&shared->fences_wanted), UINT32_MAX);
+        tbus_subscriber_leave(&s);
+        assert_int_equal(tbus_load_relaxed_u32(&shared->fences_wanted), others);
+    }
+    test_ring_destroy(&ring);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -379,6 +461,8 @@ int main(void)
         cmocka_unit_test(a_claim_that_is_found_at_a_look_is_asked_about_at_once),
         cmocka_unit_test(sleepers_of_a_ring_take_turns_at_looking_and_one_alone_takes_them_all),
         cmocka_unit_test(who_has_drained_its_rings_pauses_longer_once_where_it_is_told_to),
+        cmocka_unit_test(who_sleeps_often_interrupts_publishers_once_and_has_them_execute_fences),
+        cmocka_unit_test(who_leaves_or_takes_a_place_wants_no_fences_and_leaves_those_of_others),
         cmocka_unit_test(auto_spins_only_when_every_process_has_a_cpu),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,7 +35,10 @@ typedef struct tbus_horizon {
     uint8_t pad0[48];
     tbus_atomic_u32_t waiting; /*  64 1: somebody sleeps until `at` rises */
     tbus_atomic_u32_t bell;    /*  68 what they sleep on */
-    uint8_t pad1[56];
+    /*  72 1: somebody has slept until it rose, and its owner executes a fence from then on, so that
+     * no sleeper need call membarrier(2) again (wait.h). Stays */
+    tbus_atomic_u32_t fence_wanted;
+    uint8_t pad1[52];
 } tbus_horizon_t;
 
 TBUS_STATIC_ASSERT(sizeof(tbus_horizon_t) == 128);
@@ -44,7 +47,8 @@ TBUS_STATIC_ASSERT(offsetof(tbus_horizon_t, last) == 8);
 TBUS_STATIC_ASSERT(offsetof(tbus_horizon_t, pad0) == 16);
 TBUS_STATIC_ASSERT(offsetof(tbus_horizon_t, waiting) == 64);
 TBUS_STATIC_ASSERT(offsetof(tbus_horizon_t, bell) == 68);
-TBUS_STATIC_ASSERT(offsetof(tbus_horizon_t, pad1) == 72);
+TBUS_STATIC_ASSERT(offsetof(tbus_horizon_t, fence_wanted) == 72);
+TBUS_STATIC_ASSERT(offsetof(tbus_horizon_t, pad1) == 76);
 
 /* A horizon as one of its readers sees it. Belongs to one thread. */
 typedef struct tbus_horizon_view {
@@ -52,10 +56,11 @@ typedef struct tbus_horizon_view {
     uint64_t seen;          /* as last looked at */
     /* the reader has nothing to do before it rises: its waiter may sleep until then */
     bool awaited;
-    bool ours; /* it is raised by the reader's own process: there is nothing to wake for */
+    bool fence_wanted; /* our waiter has seen to it that its owner executes a fence */
+    bool ours;         /* it is raised by the reader's own process: there is nothing to wake for */
 } tbus_horizon_view_t;
 
-/* Not for callers: wake those that sleep on it. */
+/* Not for callers: execute a fence, and wake those that sleep on it. */
 void tbus_horizon_wake(tbus_horizon_t *horizon);
 
 /* The owner: raise it to `at`, after all messages with an earlier time were published, and wake
@@ -74,13 +79,14 @@ TBUS_INLINE void tbus_horizon_raise_quietly(tbus_horizon_t *horizon, uint64_t at
  * call only when somebody sleeps. */
 TBUS_INLINE void tbus_horizon_ring(tbus_horizon_t *horizon, bool fence)
 {
-    /* A3 pairs A4 (tbus_waiter_park): our store comes before our look at `waiting`; the sleeper's
-     * membarrier(2) takes the place of a fence. Else the sleeper misses the store, we miss its
-     * bit, and it sleeps on. */
+    /* A3 pairs A4 (tbus_waiter_park): our store comes before our look at the two words; the
+     * sleeper's membarrier(2) takes the place of a fence, until we see that it wants one of us.
+     * Else the sleeper misses the store, we miss its bits, and it sleeps on. */
     if (TBUS_UNLIKELY(fence))
         tbus_fence_full();   /* A3, on a host without membarrier(2) */
     tbus_compiler_barrier(); /* A3 */
-    if (TBUS_UNLIKELY(tbus_load_relaxed_u32(&horizon->waiting) != 0))
+    if (TBUS_UNLIKELY(tbus_load_relaxed_u32(&horizon->waiting) |
+                      tbus_load_relaxed_u32(&horizon->fence_wanted)))
         tbus_horizon_wake(horizon);
 }
 

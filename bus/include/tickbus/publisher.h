@@ -133,15 +133,18 @@ TBUS_INLINE uint64_t tbus_publisher_position(const tbus_publisher_t *p)
 
 TBUS_HOT void tbus_publisher_wake(tbus_publisher_t *p)
 {
-    /* W1 pairs W2 (tbus_waiter_park): our store of the slot comes before our look at `sleepers`.
-     * The sleeper's membarrier(2) takes the place of a fence here. Without it the sleeper misses
-     * the message, we miss its bit, and it sleeps on although a message is there. */
+    /* W1 pairs W2 (tbus_waiter_park): our store of the slot comes before our look at the two words.
+     * The sleeper's membarrier(2) takes the place of a fence here, until we see that it wants one
+     * of us. Without it the sleeper misses the message, we miss its bits, and it sleeps on although
+     * a message is there. */
     if (TBUS_UNLIKELY(p->fence))
         tbus_fence_full();   /* W1, on a host without membarrier(2) */
     tbus_compiler_barrier(); /* W1 */
-    uint32_t sleepers = tbus_load_relaxed_u32(&p->ring.shared->sleepers);
-    if (TBUS_UNLIKELY(sleepers))
-        tbus_ring_wake(p->ring.shared, sleepers);
+    tbus_ring_shared_t *shared = p->ring.shared;
+    uint32_t asleep = tbus_load_relaxed_u32(&shared->sleepers);
+    uint32_t often = tbus_load_relaxed_u32(&shared->fences_wanted);
+    if (TBUS_UNLIKELY(asleep | often))
+        tbus_ring_look_again(shared);
 }
 
 /* The compiler knows that the length does not fit in the slot word. */
@@ -176,9 +179,12 @@ TBUS_HOT enum tbus_publish tbus_publish_plain(tbus_publisher_t *p, const void *m
     } else {
         if (bytes > 64 - TBUS_SLOT_WORD_BYTES)
             tbus_prefetch_for_write(soon + 64);
-        memcpy(&first, message, bytes < 8 ? bytes : 8);
-        if (bytes > 8)
+        if (TBUS_LIKELY(bytes >= 8)) {
+            memcpy(&first, message, 8);
             tbus_words_store(slot + 2, (const unsigned char *)message + 8, bytes - 8);
+        } else {
+            memcpy(&first, message, bytes);
+        }
         word = tbus_slot_word(seq, 0, (uint32_t)bytes, TBUS_SLOT_READY);
     }
     /* R1 pairs R2 (tbus_peek): else a subscriber sees the word before the payload. */

@@ -53,7 +53,7 @@ enum tbus_ring_kind {
 
 /* "$TBRING1" in memory order on a little-endian host */
 #define TBUS_RING_MAGIC    UINT64_C(0x31474e4952425424)
-#define TBUS_RING_ABI      4u
+#define TBUS_RING_ABI      5u
 #define TBUS_RING_SUBS_MAX 32u
 #define TBUS_NAME_MAX      24u /* names of rings and participants, with the terminating zero */
 /* Prints a name that lies in shared memory, where a peer may have overwritten its zero. */
@@ -171,7 +171,10 @@ typedef struct tbus_ring_shared {
     tbus_atomic_u32_t sleepers;     /* 384 bit i: subscriber i sleeps, or is about to */
     tbus_atomic_u32_t pubs_waiting; /* 388 not 0: a publisher waits for room */
     tbus_atomic_u32_t room_bell;    /* 392 futex word: publishers that wait for room sleep on it */
-    uint8_t pad3[116];              /* 396 */
+    /* 396 bit i: subscriber i sleeps often. While any is set, publishers execute a fence between
+     * the slot and their look at `sleepers` (wait.h). Set and cleared by that subscriber */
+    tbus_atomic_u32_t fences_wanted;
+    uint8_t pad3[112]; /* 400 */
 
     /* written by: repairers, and publishers that abort */
     tbus_atomic_u64_t tombs; /* 512 claims whose owner died or aborted */
@@ -230,7 +233,8 @@ TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, pad2) == 280);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, sleepers) == 384);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, pubs_waiting) == 388);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, room_bell) == 392);
-TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, pad3) == 396);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, fences_wanted) == 396);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, pad3) == 400);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, tombs) == 512);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, in_doubt) == 520);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, dropped) == 528);

@@ -26,6 +26,9 @@
 extern "C" {
 #endif
 
+#define TBUS_AWAKE_LOOKS                                                                           \
+    256u /* without a sleep, until publishers need execute no fences (wait.h) */
+
 typedef struct tbus_subscriber {
     tbus_ring_t ring;
     /* A message changes `seq` only. Its neighbours change when progress is stored, and with a
@@ -60,6 +63,8 @@ typedef struct tbus_subscriber {
     /* set by whoever holds the handle: the next message is there and cannot be taken before
      * something else has happened; a waiter does not wake because of this ring */
     bool held_back;
+    bool fence_wanted;    /* a waiter has asked publishers for fences in our name (wait.h) */
+    uint32_t awake_takes; /* messages since its last sleep, as tbus_subscriber_awake counts them */
     /* where a message of several slots is put together; NULL when the ring has none. Owned */
     unsigned char *scratch;
     /* tbus_take_wait (open.h): it gave out the message `given_seq`, which the next one advances
@@ -107,6 +112,15 @@ void tbus_subscriber_flush(tbus_subscriber_t *s);
  * which has one publisher, neither of them competing nor evictable (asserted), and not behind this
  * one. For handlers that are shown what `other` has peeked. */
 void tbus_subscriber_catch_up(tbus_subscriber_t *s, const tbus_subscriber_t *other);
+
+/* Publishers need not execute fences in our name any more. For waiters (wait.h). */
+void tbus_subscriber_need_no_fences(tbus_subscriber_t *s);
+/* A message was there without a sleep. For those who make a waiter for each wait. */
+TBUS_INLINE void tbus_subscriber_awake(tbus_subscriber_t *s)
+{
+    if (TBUS_UNLIKELY(s->fence_wanted) && ++s->awake_takes >= TBUS_AWAKE_LOOKS)
+        tbus_subscriber_need_no_fences(s);
+}
 
 /* Call `handle` for up to `limit` messages, and advance after each. Stops when `handle` returns
  * false, without advancing. Returns the number of messages advanced over. */

@@ -13,16 +13,27 @@
  * One waiter watches all rings of a process: its subscribers for messages, and its publishers that
  * got TBUS_FULL for room. To park:
  *
- *    step 1   read our bell on every ring, then set our bit in its `sleepers`
- *    step 2   membarrier(2)
+ *    step 1   in every ring, the first time: set our bit in `fences_wanted`. Read our bell on every
+ *             ring, then set our bit in its `sleepers`
+ *    step 2   membarrier(2), if a bit was set in `fences_wanted` just now, or if we wait for room
  *    step 3   look at every ring once more; if there is a message, do not sleep
  *    step 4   futex_waitv(2) on all bells, always with a timeout; every 3 ms one of the sleepers
  *             of a ring looks whether a dead participant left something in the way
- *    step 5   clear our bits
+ *    step 5   clear our bits in `sleepers`
  *
- * A publisher stores the slot and then looks at `sleepers`. Step 2 has the effect of a fence
+ * A publisher stores the slot and then looks at both words. Step 2 has the effect of a fence
  * between these two, in every publisher that runs. So either step 3 sees the message or the
- * publisher sees our bit (W1/W2 in bus/README.md). While all are awake publishers pay nothing.
+ * publisher sees a bit of ours (W1/W2 in bus/README.md). While all are awake publishers pay
+ * nothing.
+ *
+ * A publisher that sees a bit in `fences_wanted` executes a fence and looks at `sleepers` again. So
+ * as long as our bit stands there step 2 is not needed: it interrupts another CPU, which can take
+ * longer than the sleep (80 us in a virtual machine, where a wake-up takes 17). Who finds messages
+ * for TBUS_AWAKE_LOOKS looks without a sleep in between clears its bit there, so that publishers
+ * pay for fences only while their messages wake somebody. Whoever takes a place next clears what a
+ * dead holder left; until then publishers execute fences for nobody. A horizon has such a word as
+ * well, which stays set: it is raised more rarely than messages are published.
+ *
  * Where the kernel lacks futex_waitv the sleeper waits on the first bell, for a short time, again
  * and again.
  */
@@ -53,9 +64,12 @@ typedef struct tbus_waiter {
     uint32_t horizons_count;
     tbus_horizon_view_t *horizons[TBUS_WAITER_HORIZONS_MAX]; /* not owned */
     uint64_t idle_since_ns;                                  /* 0: the last look found something */
-    uint64_t looks; /* looks since then that found nothing */
-    uint32_t turns; /* all looks so far */
-    uint64_t parks; /* times slept */
+    uint64_t looks;       /* looks since then that found nothing */
+    uint32_t turns;       /* all looks so far */
+    uint64_t parks;       /* times slept */
+    uint64_t barriers;    /* times that it called membarrier(2) */
+    bool fences_wanted;   /* of publishers on some ring: we have slept lately */
+    uint32_t awake_looks; /* looks since then that found something */
     /* sleeps that timed out although a message was there for which nobody rang, nor does so within
      * 2 ms: lost wake-ups, must stay 0. (A publisher that is killed between the two loses one.) */
     uint64_t late;
@@ -87,6 +101,9 @@ int tbus_waiter_watch_horizon(tbus_waiter_t *w, tbus_horizon_view_t *view);
 /* Call `heal` if something that a dead participant may have left blocks one of our rings. */
 void tbus_waiter_heal(tbus_waiter_t *w);
 
+/* Publishers need not execute fences for us: we have not slept for a while. */
+void tbus_waiter_stay_awake(tbus_waiter_t *w);
+
 /* Call one after a look that found something, the other after a look that did not. `deadline_ns`:
  * CLOCK_MONOTONIC time at which there is work to do even if nothing arrives; UINT64_MAX: none. */
 TBUS_INLINE void tbus_waiter_found(tbus_waiter_t *w)
@@ -95,6 +112,8 @@ TBUS_INLINE void tbus_waiter_found(tbus_waiter_t *w)
     w->looks = 0;
     if (TBUS_UNLIKELY(++w->turns % TBUS_HEAL_TURNS == 0))
         tbus_waiter_heal(w);
+    if (TBUS_UNLIKELY(w->fences_wanted) && ++w->awake_looks >= TBUS_AWAKE_LOOKS)
+        tbus_waiter_stay_awake(w);
 }
 void tbus_waiter_idle(tbus_waiter_t *w, uint64_t deadline_ns);
 
