@@ -250,6 +250,15 @@ static void note_publish(const feed_stage_t *f, uint64_t due_ns)
     tbus_stamps_message(stamps, TBUS_STAMP_PUBLISHED, seq, tbus_stamps_now(stamps));
 }
 
+/* Nearly all ticks have this size. Where the compiler knows it, the copy is four stores and no
+ * loop. */
+static enum tbus_outlet_result send_tick(feed_stage_t *f)
+{
+    if (TBUS_LIKELY(f->bytes == sizeof *f->tick))
+        return tbus_outlet_send(&f->md, f->tick, sizeof *f->tick);
+    return tbus_outlet_send(&f->md, f->tick, f->bytes);
+}
+
 /* Publish the tick in hand as intended for `due_ns`. False: `md` is full; the outlet keeps it. */
 static bool publish(feed_stage_t *f, uint64_t due_ns)
 {
@@ -258,7 +267,7 @@ static bool publish(feed_stage_t *f, uint64_t due_ns)
         note_publish(f, due_ns);
     if (TBUS_LIKELY(f->window != FEED_BEFORE))
         f->clock = market_clock_at(f->clock, f->tick, f->bytes);
-    bool sent = tbus_outlet_send(&f->md, f->tick, f->bytes) == TBUS_OUTLET_SENT;
+    bool sent = send_tick(f) == TBUS_OUTLET_SENT;
     f->base.pending = !sent;
     f->bytes = 0;
     if (sent)
