@@ -27,7 +27,7 @@ static const char help[] =
     "  --arrival HOW    constant (default), poisson[:SEED], burst:N (N at once), or\n"
     "                   recorded:FILE, as far apart as the messages of an ITCH file\n"
     "                   (or of journal:DIR), again and again\n"
-    "  --speed Nx       instead of a rate: N times as fast as recorded, by the arrivals\n"
+    "  --speed Nx       instead of a rate: N times as fast as recorded, by the gaps\n"
     "                   of a file (1x), or by the times of the feed's own messages\n"
     "  --for DURATION   10s (default), 500ms, 2m ...\n"
     "  --strict         exit with 1 when the pipeline could not keep up\n"
