@@ -12,8 +12,13 @@
 #ifndef TBUS_INLINE
 #define TBUS_INLINE static inline
 /* The few functions that every message passes through. Out of line, the copy of a message of known
- * size would become a loop. */
+ * size would become a loop. A build that does not optimise keeps the branches that such a size
+ * excludes, and gcc would warn of what they copy: there they are ordinary functions. */
+#ifdef __OPTIMIZE__
 #define TBUS_HOT static inline __attribute__((always_inline))
+#else
+#define TBUS_HOT static inline
+#endif
 #endif
 
 #endif
