@@ -100,7 +100,7 @@ uint64_t session_draw(const venue_session_t *session, const session_latency_t *l
 #define DOLLAR_E4 10000u
 
 /* In 64 bits below a dollar: 1e4 x 2^32 x 1e5 < 2^63. */
-_Static_assert((double)DOLLAR_E4 *UINT32_MAX *SESSION_FEE_PPM_MAX < (double)INT64_MAX,
+_Static_assert(INT64_MAX / DOLLAR_E4 / SESSION_FEE_PPM_MAX > UINT32_MAX,
                "the dearest execution below a dollar");
 
 /* Rounded up, towards plus infinity. */
