@@ -166,7 +166,7 @@ static counts_t counts_of(bool books, const char *path, double messages)
                                NULL};
     command_text(arguments, NULL, SIDES_ANYWHERE, text, sizeof text);
     const char *line = strstr(text, "Collected :");
-    unsigned long long ir, bc, bcm, bi, bim;
+    unsigned long long ir = 0, bc = 0, bcm = 0, bi = 0, bim = 0;
     if (!line ||
         sscanf(line, "Collected : %llu %llu %llu %llu %llu", &ir, &bc, &bcm, &bi, &bim) != 5)
         bench_must(-1, VALGRIND, "it did not print what it collected");
