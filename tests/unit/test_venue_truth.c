@@ -158,12 +158,10 @@ static void follow_others(truth_t *truth, uint32_t i)
     if (life->of != LIVES_NONE && at_our_level(truth, &truth->lives->at[life->of])) {
         if (life->of < truth->order)
             truth->ahead -= life->off;
-        for (uint32_t k = 0; k < truth->behind_count; k++)
-            if (truth->behind[k].order == life->of)
-                truth->behind[k].left -=
-                    life->off < truth->behind[k].left && life->off != life->left
-                        ? life->off
-                        : truth->behind[k].left;
+        bool gone = life->off == life->left;
+        for (behind_t *b = truth->behind; b < truth->behind + truth->behind_count; b++)
+            if (b->order == life->of)
+                b->left = gone || life->off >= b->left ? 0 : b->left - life->off;
     }
     if (life->qty != 0 && at_our_level(truth, life)) {
         assert_true(truth->behind_count < BEHIND_MAX);

@@ -182,7 +182,7 @@ TBUS_HOT enum tbus_publish tbus_publish_plain(tbus_publisher_t *p, const void *m
         if (TBUS_LIKELY(bytes >= 8)) {
             memcpy(&first, message, 8);
             tbus_words_store(slot + 2, (const unsigned char *)message + 8, bytes - 8);
-        } else {
+        } else if (bytes != 0) { /* an empty message may be NULL */
             memcpy(&first, message, bytes);
         }
         word = tbus_slot_word(seq, 0, (uint32_t)bytes, TBUS_SLOT_READY);
