@@ -7,30 +7,23 @@
  */
 #include "tests/e2e/running_bus.h"
 
-#include "feedsim/itch/binaryfile_writer.h"
-#include "feedsim/itch/itch.h"
-#include "tests/support/ticks.h"
+#include "tests/support/itch_file.h"
 
-#define OPEN_NS   UINT64_C(34200000000000)
-#define MS        UINT64_C(1000000)
-#define TICKS_MAX 64u
-#define WHY_MAX   4u
+#define OPEN_NS UINT64_C(34200000000000)
+#define MS      UINT64_C(1000000)
+#define WHY_MAX 4u
 
 /* ---- a market by hand: a message each millisecond */
 
 typedef struct hand {
-    tick_t ticks[TICKS_MAX];
-    uint32_t count;
+    itch_file_t file;
     uint16_t locate; /* of ACME */
 } hand_t;
 
 static void put(hand_t *h, tick_t t)
 {
-    assert_true(h->count < TICKS_MAX);
-    bool system = t.type == 'S';
-    t.intended = tick_pack(0, system ? 0 : h->locate);
-    t.event = tick_pack(OPEN_NS + h->count * MS, 0);
-    h->ticks[h->count++] = t;
+    t.intended = tick_pack(0, t.type == 'S' ? 0 : h->locate);
+    itch_file_put(&h->file, OPEN_NS + h->file.count * MS, t);
 }
 
 static void put_system(hand_t *h, const char *codes)
@@ -84,20 +77,6 @@ static void begin_day(hand_t *h, const char *codes, uint32_t bid_e4, uint32_t as
     put_system(h, codes);
     put(h, tick_add(TICKS_ACME, 1, 'B', 300, bid_e4));
     put(h, tick_add(TICKS_ACME, 2, 'S', 300, ask_e4));
-}
-
-static void write_market(const hand_t *h, const char *path)
-{
-    binaryfile_writer_t *w;
-    tbus_error_t err = {0};
-    uint8_t message[ITCH_MESSAGE_MAX];
-    size_t bytes;
-    assert_int_equal(binaryfile_writer_open(path, &w, &err), 0);
-    for (uint32_t i = 0; i < h->count; i++) {
-        assert_int_equal(itch_encode(&h->ticks[i], sizeof h->ticks[i], message, &bytes), 0);
-        assert_int_equal(binaryfile_writer_append(w, message, bytes, &err), 0);
-    }
-    assert_int_equal(binaryfile_writer_close(w, &err), 0);
 }
 
 /* ---- what is expected */
@@ -197,10 +176,10 @@ static void ask_the_journal(fixture_t *f, const event_case_t *c, const char *jou
 static json_t *try_case(fixture_t *f, const event_case_t *c)
 {
     char path[SCRATCH_PATH_MAX + 16], fused[SCRATCH_PATH_MAX + 16], split[SCRATCH_PATH_MAX + 16];
-    hand_t h = {.locate = TICKS_ACME};
-    c->market(&h);
     snprintf(path, sizeof path, "%s/market.itch", f->runtime);
-    write_market(&h, path);
+    hand_t h = {.file = itch_file_open(path), .locate = TICKS_ACME};
+    c->market(&h);
+    itch_file_close(&h.file);
     snprintf(path, sizeof path, "%s/script", f->runtime);
     assert_true(file_write(path, c->script, strlen(c->script)));
     snprintf(fused, sizeof fused, "%s/fused", f->runtime);

@@ -4,48 +4,33 @@
 #include "tests/e2e/running_bus.h"
 
 #include "tests/support/golden.h"
+#include "tests/support/itch_file.h"
 
 #define OPEN_NS UINT64_C(34200000000000)
 #define MS      UINT64_C(1000000)
 
-/* ---- a market of one stock, TEST, by hand (ITCH 5.0 section 1) */
+/* ---- a market of one stock, TEST, by hand */
 
-typedef struct itch {
-    uint8_t bytes[1024];
-    size_t count;
-} itch_t;
+#define TEST_LOCATE 1u
 
-static void put(itch_t *file, uint64_t value, unsigned bytes)
+static itch_file_t open_market(const fixture_t *f)
 {
-    for (unsigned i = bytes; i-- > 0;)
-        file->bytes[file->count++] = (uint8_t)(value >> (8 * i));
+    char path[SCRATCH_PATH_MAX + 16];
+    snprintf(path, sizeof path, "%s/market.itch", f->runtime);
+    return itch_file_open(path);
 }
 
-static void put_header(itch_t *file, unsigned bytes, char type, uint64_t after_ms)
-{
-    put(file, bytes, 2);
-    put(file, (uint8_t)type, 1);
-    put(file, 1, 2); /* stock locate */
-    put(file, 0, 2); /* tracking number */
-    put(file, OPEN_NS + after_ms * MS, 6);
-}
-
-static void put_add(itch_t *file, uint64_t after_ms, uint64_t ref, char side, uint32_t qty,
+static void put_add(itch_file_t *file, uint64_t after_ms, uint64_t ref, uint8_t side, uint32_t qty,
                     uint32_t px_e4)
 {
-    put_header(file, 36, 'A', after_ms);
-    put(file, ref, 8);
-    put(file, (uint8_t)side, 1);
-    put(file, qty, 4);
-    memcpy(file->bytes + file->count, "TEST    ", 8);
-    file->count += 8;
-    put(file, px_e4, 4);
+    tick_t t = tick_add(TEST_LOCATE, ref, side, qty, px_e4);
+    memcpy(t.symbol, "TEST    ", 8);
+    itch_file_put(file, OPEN_NS + after_ms * MS, t);
 }
 
-static void put_delete(itch_t *file, uint64_t after_ms, uint64_t ref)
+static void put_delete(itch_file_t *file, uint64_t after_ms, uint64_t ref)
 {
-    put_header(file, 19, 'D', after_ms);
-    put(file, ref, 8);
+    itch_file_put(file, OPEN_NS + after_ms * MS, tick_delete(TEST_LOCATE, ref));
 }
 
 static const char script[] =
@@ -64,18 +49,16 @@ static const char script[] =
     "09:30:00.65    B 100 9.98 day TEST left        # rests until the end\n"
     "99             B 100 9.98 day TEST never\n";
 
-static void write_inputs(const fixture_t *f, const itch_t *market, const char *orders)
+static void write_script(const fixture_t *f, const char *orders)
 {
     char path[SCRATCH_PATH_MAX + 16];
-    snprintf(path, sizeof path, "%s/market.itch", f->runtime);
-    assert_true(file_write(path, market->bytes, market->count));
     snprintf(path, sizeof path, "%s/script", f->runtime);
     assert_true(file_write(path, orders, strlen(orders)));
 }
 
 static void write_all_fates(const fixture_t *f)
 {
-    itch_t market = {0};
+    itch_file_t market = open_market(f);
     put_add(&market, 0, 1, 'B', 300, 100000);
     put_add(&market, 1, 2, 'S', 300, 100200);
     put_add(&market, 100, 3, 'B', 100, 99900);
@@ -83,7 +66,8 @@ static void write_all_fates(const fixture_t *f)
     put_add(&market, 300, 5, 'S', 500, 100100); /* and the rest */
     put_delete(&market, 600, 3);
     put_delete(&market, 700, 1);
-    write_inputs(f, &market, script);
+    itch_file_close(&market);
+    write_script(f, script);
 }
 
 /* `reports`: where to, "": stderr. `setting`: one more. */
@@ -170,12 +154,13 @@ static void reports_that_cannot_be_written_are_missed_aloud(void **state)
 static void an_order_beyond_those_that_may_be_open_is_not_sent(void **state)
 {
     fixture_t *f = *state;
-    itch_t market = {0};
+    itch_file_t market = open_market(f);
     size_t bytes;
     put_add(&market, 0, 1, 'B', 300, 100000);
     put_add(&market, 1, 2, 'S', 300, 100200);
     put_delete(&market, 2, 1);
-    write_inputs(f, &market, "2 B 100 10.00 day TEST a\nB 100 10.00 day TEST b\n");
+    itch_file_close(&market);
+    write_script(f, "2 B 100 10.00 day TEST a\nB 100 10.00 day TEST b\n");
     char *text = run_script(f, "fused", "strategy.open_orders_max=1", &bytes);
     assert_text_holds(text, "\"line\":1,\"order\":\"a\",\"kind\":\"accepted\"");
     assert_text_holds(text, "\"line\":2,\"order\":\"b\",\"kind\":\"not_sent\","
@@ -188,7 +173,7 @@ static void an_order_beyond_those_that_may_be_open_is_not_sent(void **state)
 static void a_time_is_waited_for_again_when_the_stamps_go_back(void **state)
 {
     fixture_t *f = *state;
-    itch_t market = {0};
+    itch_file_t market = open_market(f);
     size_t bytes;
     put_add(&market, 0, 1, 'B', 300, 100000);
     put_add(&market, 1, 2, 'S', 300, 100200);
@@ -196,7 +181,8 @@ static void a_time_is_waited_for_again_when_the_stamps_go_back(void **state)
     put_add(&market, 5000, 4, 'B', 100, 99800);
     put_delete(&market, 7000, 4);
     put_delete(&market, 40000, 3);
-    write_inputs(f, &market, "09:30:21 B 100 10.00 day TEST a\n");
+    itch_file_close(&market);
+    write_script(f, "09:30:21 B 100 10.00 day TEST a\n");
     char *text = run_script(f, "split", "venue.clock=market", &bytes);
     assert_text_holds(text, "{\"ts_event_ns\":34221000100000,\"md_seq\":5,\"line\":1,"
                             "\"order\":\"a\",\"kind\":\"accepted\"");

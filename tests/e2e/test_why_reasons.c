@@ -4,9 +4,7 @@
  * read. */
 #include "tests/e2e/running_bus.h"
 
-#include "feedsim/itch/binaryfile_writer.h"
-#include "feedsim/itch/itch.h"
-#include "tests/support/ticks.h"
+#include "tests/support/itch_file.h"
 
 #include <sys/stat.h>
 
@@ -17,27 +15,17 @@
 
 enum { PLAIN = 1, TEST_ISSUE = 2, RESTRICTED = 3, LIED_ABOUT = 4 }; /* locates: S1 .. S4 */
 
-typedef struct market_file {
-    binaryfile_writer_t *writer;
-    uint64_t ticks;
-} market_file_t;
-
-static void put(market_file_t *m, tick_t tick)
+static void put(itch_file_t *m, tick_t tick)
 {
-    uint8_t message[TICK_LEN_MAX];
-    size_t bytes;
-    tick.event = tick_pack(NINE_NS + ++m->ticks * MS, 0);
-    assert_int_equal(itch_encode(&tick, sizeof tick, message, &bytes), 0);
-    assert_int_equal(binaryfile_writer_append(m->writer, message, bytes, NULL), 0);
+    itch_file_put(m, NINE_NS + (m->count + 1) * MS, tick);
 }
 
 /* The message numbers stand in the scripts below. */
 static void write_market(const fixture_t *f)
 {
     char path[SCRATCH_PATH_MAX + 16];
-    market_file_t m = {0};
     snprintf(path, sizeof path, "%s/market.itch", f->runtime);
-    assert_int_equal(binaryfile_writer_open(path, &m.writer, NULL), 0);
+    itch_file_t m = itch_file_open(path);
     put(&m, tick_system('O')); /* 1 */
     for (uint16_t s = PLAIN; s <= LIED_ABOUT; s++) {
         tick_t directory = tick_directory(s);
@@ -61,7 +49,7 @@ static void write_market(const fixture_t *f)
     put(&m, restriction);                      /* 21 */
     for (uint64_t ref = 100; ref < 160; ref++) /* time passes */
         put(&m, tick_add(PLAIN, ref, 'B', 1, BID - 50000));
-    assert_int_equal(binaryfile_writer_close(m.writer, NULL), 0);
+    itch_file_close(&m);
 }
 
 /* Recorded in `journal`. To be json_decref'ed: the summary. */
