@@ -29,9 +29,8 @@ enum cause {
 };
 
 typedef struct twin {
-    uint64_t ref; /* of the original */
+    uint32_t order; /* the original */
     uint32_t px_e4;
-    uint32_t left; /* of the original */
     uint32_t original_filled;
     uint8_t side;
     bool early[CAUSES]; /* it was filled by that while nothing of the original had been */
@@ -57,10 +56,10 @@ typedef struct run {
 } run_t;
 
 /* The place in `open` of the twin of an order; open_count: it has none. */
-static uint32_t find_open(const run_t *run, uint64_t ref)
+static uint32_t find_open(const run_t *run, uint32_t order)
 {
     uint32_t i = 0;
-    while (i < run->open_count && run->twins[run->open[i]].ref != ref)
+    while (i < run->open_count && run->twins[run->open[i]].order != order)
         i++;
     return i;
 }
@@ -88,19 +87,18 @@ static enum cause cause_of(const run_t *run, const twin_t *twin, uint32_t i)
     return print ? BY_PRINT : BY_THROUGH;
 }
 
-static void follow_original(run_t *run, const tick_t *t)
+static void follow_original(run_t *run, uint32_t i)
 {
-    uint32_t at = strchr("ECXDU", t->type) ? find_open(run, t->order_ref) : run->open_count;
+    const tick_t *t = &run->lives.stream->ticks[i];
+    const life_t *life = &run->lives.at[i];
+    uint32_t at = life->of != LIVES_NONE ? find_open(run, life->of) : run->open_count;
     if (at == run->open_count)
         return;
     uint64_t count = run->open[at];
-    twin_t *twin = &run->twins[count];
     bool executed = t->type == 'E' || t->type == 'C';
-    uint32_t off = t->type == 'D' || t->type == 'U' || t->qty > twin->left ? twin->left : t->qty;
     if (executed)
-        twin->original_filled += off;
-    twin->left -= off;
-    if (twin->left != 0)
+        run->twins[count].original_filled += life->off;
+    if (life->off != life->left)
         return;
     if (!executed)
         world_cancel(run->w, count, tick_locate(t)); /* else it is the next, and stays */
@@ -122,11 +120,11 @@ static void take(run_t *run, uint32_t at)
     }
 }
 
-static void add_twin(run_t *run, const tick_t *t)
+static void add_twin(run_t *run, uint32_t order)
 {
+    const tick_t *t = &run->lives.stream->ticks[order];
     world_send(run->w, tick_locate(t), t->side, t->qty, t->px_e4);
-    run->twins[run->w->count] =
-        (twin_t){.ref = t->order_ref, .px_e4 = t->px_e4, .left = t->qty, .side = t->side};
+    run->twins[run->w->count] = (twin_t){.order = order, .px_e4 = t->px_e4, .side = t->side};
     if (run->w->owns[run->w->count].open)
         run->open[run->open_count++] = run->w->count;
 }
@@ -157,11 +155,10 @@ static void check_stream(const stream_t *s)
                  .open = calloc(most + 1, sizeof(uint64_t))};
     assert_true(run.twins && run.open);
     for (uint32_t i = 0; i < s->count; i++) {
-        const tick_t *t = &s->ticks[i];
         take(&run, i);
-        follow_original(&run, t);
-        if (stream_is_add(t) && ++adds % every == 0)
-            add_twin(&run, t);
+        follow_original(&run, i);
+        if (stream_is_add(&s->ticks[i]) && ++adds % every == 0)
+            add_twin(&run, i);
     }
     sum_up(&run, &sum);
     print_message("| %-45s | %-5s | %5u | %6llu | %9llu | %9llu | %4llu | %4llu | %4llu | %4llu | "
