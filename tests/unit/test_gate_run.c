@@ -34,11 +34,6 @@ typedef struct live {
     uint32_t filled; /* executed, what was taken back later included */
 } live_t;
 
-/* An execution of ours, by its number. */
-typedef struct done {
-    report_t report; /* exec_id 0: none, or taken back */
-} done_t;
-
 typedef struct run {
     uint64_t seed;
     uint64_t now_ns;
@@ -57,7 +52,8 @@ typedef struct run {
     int64_t position[SYMBOLS + 1];
     int64_t own_position[SYMBOLS + 1];
     live_t live[LIVE_MAX];
-    done_t done[RING];
+    /* Executions of ours, by number, a ring; exec_id 0: none, or taken back. */
+    report_t done[RING];
     uint64_t match;                              /* of the last trade of the market */
     uint16_t traded[RING];                       /* symbols of the last trades, a ring */
     uint8_t state[SYMBOLS + 1];                  /* of the last H; 0: none came on this day */
@@ -65,7 +61,7 @@ typedef struct run {
     bool closed;                                 /* the system's hours are over */
     uint32_t cross_px_e4;                        /* of the Q at hand, 0: it is none */
     uint64_t by_liquidity[128], broken;          /* executions */
-    uint64_t passed_ns[4096], messages_ns[4096]; /* of the last ones, rings */
+    uint64_t passed_ns[RING], messages_ns[RING]; /* of the last ones, rings */
     uint64_t passed, messages, executions;
     uint64_t bids[SYMBOLS + 1][DEPTH],
         asks[SYMBOLS + 1][DEPTH]; /* references on the book, 0: none */
@@ -142,13 +138,13 @@ static void on_execution(run_t *r, live_t *live, const report_t *report)
     assert_int_equal(live->leaves, report->leaves);
     assert_int_equal(report->exec_id, ++r->executions);
     r->by_liquidity[report->liquidity]++;
-    r->done[report->exec_id % RING].report = *report;
+    r->done[report->exec_id % RING] = *report;
     book(r, report, 1);
 }
 
 static void on_broken(run_t *r, const report_t *report)
 {
-    report_t *done = &r->done[report->exec_id % RING].report;
+    report_t *done = &r->done[report->exec_id % RING];
     const live_t *live = find(r, report->order_id);
     assert_true(report->exec_id != 0 && done->exec_id == report->exec_id);
     assert_true(done->order_id == report->order_id && done->px_e4 == report->px_e4 &&
@@ -195,7 +191,7 @@ static void on_report(void *context, const report_t *report, uint64_t intended)
 static uint64_t within_a_second(const uint64_t *ring, uint64_t count, uint64_t now_ns)
 {
     uint64_t found = 0;
-    while (found < count && found < 4096 && ring[(count - 1 - found) % 4096] + SECOND_NS > now_ns)
+    while (found < count && found < RING && ring[(count - 1 - found) % RING] + SECOND_NS > now_ns)
         found++;
     return found;
 }
@@ -510,7 +506,7 @@ static void cancel_one(run_t *r)
     order_t cancel = live->order;
     cancel.kind = ORDER_CANCEL;
     assert_int_equal(gate_judge(r->gate, &cancel, r->now_ns), REASON_NONE);
-    r->messages_ns[r->messages++ % 4096] = r->now_ns;
+    r->messages_ns[r->messages++ % RING] = r->now_ns;
     venue_order(r->venue, &cancel);
     settle(r);
 }
@@ -532,8 +528,8 @@ static void order_one(run_t *r)
         return;
     assert_within_limits(r, &o);
     assert_within_own_limits(r, &o);
-    r->passed_ns[r->passed++ % 4096] = r->now_ns;
-    r->messages_ns[r->messages++ % 4096] = r->now_ns;
+    r->passed_ns[r->passed++ % RING] = r->now_ns;
+    r->messages_ns[r->messages++ % RING] = r->now_ns;
     live_t *place = r->live;
     while (place->leaves != 0)
         place++;
