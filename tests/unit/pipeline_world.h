@@ -73,7 +73,7 @@ static inline int end_world(void **state)
     return 0;
 }
 
-/* A gap of `ms` that begins `at_ms` after the start; what came to it is filled in by the test. */
+/* A gap of `us` that begins `at_us` after the start; what came to it is filled in by the test. */
 static inline tbus_gap_t *plant(world_t *w, uint32_t process, uint64_t at_us, uint64_t us)
 {
     tbus_gaps_table_t *table = &w->gaps.tables[process];
