@@ -8,7 +8,6 @@
  * all take turns, repetition after repetition, and figures are medians.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +26,7 @@
 #define PATH_BYTES      512u
 #define SEGMENTS_MAX    1024u
 
-static const char usage[] = "usage: bench_backfill [--quick] [--repetitions N] [--messages N]";
+static const char usage[] = "usage: bench_backfill [--quick] [--repetitions N] [--messages N]\n";
 
 typedef struct options {
     unsigned repetitions;
@@ -131,28 +130,17 @@ static double serve(const options_t *o, unsigned clients, uint64_t *out_seeks)
 
 static void parse(int argc, char **argv, options_t *o)
 {
-    static const struct option longs[] = {{"quick", no_argument, NULL, 'q'},
-                                          {"repetitions", required_argument, NULL, 'r'},
-                                          {"messages", required_argument, NULL, 'm'},
-                                          {0}};
+    const bench_option_t options[] = {
+        {"repetitions", .count = &o->repetitions, .highest = REPETITIONS_MAX},
+        {"messages", .number = &o->messages, .highest = UINT64_C(1) << 30},
+        {.name = "quick"},
+        {0}};
     const char *temporary = getenv("TMPDIR");
-    int option;
     *o = (options_t){.repetitions = 5, .messages = 4 << 20};
-    while ((option = getopt_long(argc, argv, "", longs, NULL)) != -1)
-        switch (option) {
-        case 'q':
-            o->repetitions = 1;
-            o->messages = 1 << 16;
-            break;
-        case 'r':
-            o->repetitions = (unsigned)bench_number(optarg, REPETITIONS_MAX, usage);
-            break;
-        case 'm':
-            o->messages = bench_number(optarg, UINT64_C(1) << 30, usage);
-            break;
-        default:
-            bench_bad_usage(usage);
-        }
+    while (bench_option(argc, argv, options, 0, usage)) {
+        o->repetitions = 1;
+        o->messages = 1 << 16;
+    }
     snprintf(o->journal, sizeof o->journal, "%s/bench-backfill.%d", temporary ? temporary : "/tmp",
              (int)getpid());
 }

@@ -14,7 +14,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +34,7 @@
 #define GIVE_UP_NS      (10 * SECOND_NS)
 
 static const char usage[] = "usage: bench_bad_sessions [--quick] [--repetitions N] [--good N] "
-                            "[--bad N] [--messages N]";
+                            "[--bad N] [--messages N]\n";
 
 typedef struct options {
     unsigned repetitions, good, bad, messages;
@@ -191,32 +190,16 @@ static void measure(const options_t *o, unsigned bad, uint32_t *ns, double out_n
 
 static void parse(int argc, char **argv, options_t *o)
 {
-    static const struct option longs[] = {
-        {"quick", no_argument, NULL, 'q'},          {"repetitions", required_argument, NULL, 'r'},
-        {"good", required_argument, NULL, 'g'},     {"bad", required_argument, NULL, 'b'},
-        {"messages", required_argument, NULL, 'm'}, {0}};
-    int option;
+    const bench_option_t options[] = {
+        {"repetitions", .count = &o->repetitions, .highest = REPETITIONS_MAX / 2},
+        {"good", .count = &o->good, .highest = CLIENTS_MAX},
+        {"bad", .count = &o->bad, .highest = CLIENTS_MAX},
+        {"messages", .count = &o->messages, .highest = 100000},
+        {.name = "quick"},
+        {0}};
     *o = (options_t){.repetitions = 4, .good = 800, .bad = 300, .messages = 500};
-    while ((option = getopt_long(argc, argv, "", longs, NULL)) != -1)
-        switch (option) {
-        case 'q':
-            *o = (options_t){.repetitions = 1, .good = 20, .bad = 9, .messages = 50};
-            break;
-        case 'r':
-            o->repetitions = (unsigned)bench_number(optarg, REPETITIONS_MAX / 2, usage);
-            break;
-        case 'g':
-            o->good = (unsigned)bench_number(optarg, CLIENTS_MAX, usage);
-            break;
-        case 'b':
-            o->bad = (unsigned)bench_number(optarg, CLIENTS_MAX, usage);
-            break;
-        case 'm':
-            o->messages = (unsigned)bench_number(optarg, 100000, usage);
-            break;
-        default:
-            bench_bad_usage(usage);
-        }
+    while (bench_option(argc, argv, options, 0, usage))
+        *o = (options_t){.repetitions = 1, .good = 20, .bad = 9, .messages = 50};
 }
 
 int main(int argc, char **argv)

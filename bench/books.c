@@ -11,7 +11,6 @@
  * The other builder is any program that reads BinaryFILE from its stdin and prints "N packets in M
  * nanos", as `itch-order-book` of GitHub does.
  */
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +37,7 @@ typedef struct options {
     const char *rival; /* NULL: none */
     unsigned repetitions;
     uint64_t messages; /* at least, of any input */
-    bool counts;
+    bool no_counts;
     bool scale;
     bool quick;
     bool json;
@@ -69,44 +68,20 @@ static const char usage[] =
 
 static options_t parse(int argc, char **argv)
 {
-    options_t options = {.repetitions = 5, .messages = 3000000, .counts = true};
-    static const struct option long_options[] = {{"file", required_argument, NULL, 'f'},
-                                                 {"rival", required_argument, NULL, 'o'},
-                                                 {"repetitions", required_argument, NULL, 'r'},
-                                                 {"messages", required_argument, NULL, 'm'},
-                                                 {"no-counts", no_argument, NULL, 'c'},
-                                                 {"scale", no_argument, NULL, 's'},
-                                                 {"quick", no_argument, NULL, 'q'},
-                                                 {"json", no_argument, NULL, 'j'},
-                                                 {"help", no_argument, NULL, 'h'},
-                                                 {0}};
-    for (int option; (option = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
-        if (option == 'h') {
-            fputs(usage, stdout);
-            exit(0);
-        }
-        if (option == 'f')
-            options.file = optarg;
-        else if (option == 'o')
-            options.rival = optarg;
-        else if (option == 'r')
-            options.repetitions = (unsigned)bench_number(optarg, REPETITIONS_MAX, usage);
-        else if (option == 'm')
-            options.messages = bench_number(optarg, 1000000000, usage);
-        else if (option == 'c')
-            options.counts = false;
-        else if (option == 's')
-            options.scale = true;
-        else if (option == 'q')
-            options.repetitions = 1, options.messages = 100000, options.quick = true;
-        else if (option == 'j')
-            options.json = true;
-        else
-            bench_bad_usage(usage);
-    }
-    if (optind != argc)
-        bench_bad_usage(usage);
-    return options;
+    options_t o = {.repetitions = 5, .messages = 3000000};
+    const bench_option_t options[] = {
+        {"file", .text = &o.file},
+        {"rival", .text = &o.rival},
+        {"repetitions", .count = &o.repetitions, .highest = REPETITIONS_MAX},
+        {"messages", .number = &o.messages, .highest = 1000000000},
+        {"no-counts", .flag = &o.no_counts},
+        {"scale", .flag = &o.scale},
+        {"json", .flag = &o.json},
+        {.name = "quick"},
+        {0}};
+    while (bench_option(argc, argv, options, 0, usage))
+        o.repetitions = 1, o.messages = 100000, o.quick = true;
+    return o;
 }
 
 /* ---- time */
@@ -192,7 +167,7 @@ static void add_rows(const char *what, const char *path, void *context)
     const options_t *options = results->options;
     double ns[CONTENDERS][REPETITIONS_MAX], ratios[CONTENDERS][REPETITIONS_MAX];
     unsigned contenders = options->rival ? CONTENDERS : RIVAL, count = options->repetitions;
-    bool counts = options->counts && access(VALGRIND, X_OK) == 0;
+    bool counts = !options->no_counts && access(VALGRIND, X_OK) == 0;
     ns_of_ours(false, path, results->cpu); /* the file is in the page cache from now on */
     for (unsigned i = 0; i < count; i++) {
         for (unsigned c = 0; c < contenders; c++)
@@ -254,7 +229,7 @@ int main(int argc, char **argv)
     host_pick_cpus(cpus, &why);
     results_t results = {
         .options = &options, .rows = options.scale ? NULL : json_array(), .cpu = cpus[0]};
-    if (options.counts && !options.scale && access(VALGRIND, X_OK) != 0)
+    if (!options.no_counts && !options.scale && access(VALGRIND, X_OK) != 0)
         fprintf(stderr, "bench: no instructions are counted: there is no %s\n", VALGRIND);
     if (options.scale)
         results.rows = books_scale(options.repetitions, options.quick);

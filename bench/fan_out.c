@@ -16,7 +16,6 @@
  */
 #include <errno.h>
 #include <arpa/inet.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,7 +40,7 @@
 #define MESSAGES_LEAST  2048u
 #define GIVE_UP_NS      UINT64_C(60000000000)
 
-static const char usage[] = "usage: bench_fan_out [--quick] [--repetitions N] [--messages N]";
+static const char usage[] = "usage: bench_fan_out [--quick] [--repetitions N] [--messages N]\n";
 
 typedef struct options {
     unsigned repetitions;
@@ -382,26 +381,14 @@ static void report(const options_t *o, unsigned clients)
 
 static void parse(int argc, char **argv, options_t *o)
 {
-    static const struct option longs[] = {{"quick", no_argument, NULL, 'q'},
-                                          {"repetitions", required_argument, NULL, 'r'},
-                                          {"messages", required_argument, NULL, 'm'},
-                                          {0}};
-    int option;
+    const bench_option_t options[] = {
+        {"repetitions", .count = &o->repetitions, .highest = REPETITIONS_MAX},
+        {"messages", .number = &o->messages, .highest = UINT64_C(1) << 24},
+        {.name = "quick"},
+        {0}};
     *o = (options_t){.repetitions = 5, .messages = 1 << 20};
-    while ((option = getopt_long(argc, argv, "", longs, NULL)) != -1)
-        switch (option) {
-        case 'q':
-            *o = (options_t){.repetitions = 1, .messages = 1 << 14};
-            break;
-        case 'r':
-            o->repetitions = (unsigned)bench_number(optarg, REPETITIONS_MAX, usage);
-            break;
-        case 'm':
-            o->messages = bench_number(optarg, UINT64_C(1) << 24, usage);
-            break;
-        default:
-            bench_bad_usage(usage);
-        }
+    while (bench_option(argc, argv, options, 0, usage))
+        *o = (options_t){.repetitions = 1, .messages = 1 << 14};
 }
 
 int main(int argc, char **argv)

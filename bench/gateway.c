@@ -16,7 +16,6 @@
  * the wire.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -41,7 +40,7 @@
 #define CHUNK_BYTES     65536u
 #define SAMPLES_MAX     20000u
 
-static const char usage[] = "usage: bench_gateway [--quick] [--repetitions N] [--messages N]";
+static const char usage[] = "usage: bench_gateway [--quick] [--repetitions N] [--messages N]\n";
 
 typedef struct options {
     unsigned repetitions;
@@ -333,26 +332,14 @@ static void report_latency(const options_t *o)
 
 static void parse(int argc, char **argv, options_t *o)
 {
-    static const struct option longs[] = {{"quick", no_argument, NULL, 'q'},
-                                          {"repetitions", required_argument, NULL, 'r'},
-                                          {"messages", required_argument, NULL, 'm'},
-                                          {0}};
-    int option;
+    const bench_option_t options[] = {
+        {"repetitions", .count = &o->repetitions, .highest = REPETITIONS_MAX},
+        {"messages", .number = &o->messages, .highest = UINT64_C(1) << 30},
+        {.name = "quick"},
+        {0}};
     *o = (options_t){.repetitions = 7, .messages = 1 << 20, .samples = SAMPLES_MAX};
-    while ((option = getopt_long(argc, argv, "", longs, NULL)) != -1)
-        switch (option) {
-        case 'q':
-            *o = (options_t){.repetitions = 1, .messages = 1 << 16, .samples = 500};
-            break;
-        case 'r':
-            o->repetitions = (unsigned)bench_number(optarg, REPETITIONS_MAX, usage);
-            break;
-        case 'm':
-            o->messages = bench_number(optarg, UINT64_C(1) << 30, usage);
-            break;
-        default:
-            bench_bad_usage(usage);
-        }
+    while (bench_option(argc, argv, options, 0, usage))
+        *o = (options_t){.repetitions = 1, .messages = 1 << 16, .samples = 500};
 }
 
 int main(int argc, char **argv)

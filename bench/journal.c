@@ -16,7 +16,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -110,36 +109,18 @@ static const char usage[] =
 static options_t parse(int argc, char **argv)
 {
     const char *temporary = getenv("TMPDIR");
-    options_t options = {
+    options_t o = {
         .directory = temporary ? temporary : "/tmp", .repetitions = 5, .messages = 3000000};
-    static const struct option long_options[] = {{"directory", required_argument, NULL, 'd'},
-                                                 {"repetitions", required_argument, NULL, 'r'},
-                                                 {"messages", required_argument, NULL, 'm'},
-                                                 {"quick", no_argument, NULL, 'q'},
-                                                 {"json", no_argument, NULL, 'j'},
-                                                 {"help", no_argument, NULL, 'h'},
-                                                 {0}};
-    for (int option; (option = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
-        if (option == 'h') {
-            fputs(usage, stdout);
-            exit(0);
-        }
-        if (option == 'd')
-            options.directory = optarg;
-        else if (option == 'r')
-            options.repetitions = (unsigned)bench_number(optarg, REPETITIONS_MAX, usage);
-        else if (option == 'm')
-            options.messages = bench_number(optarg, UINT64_C(100000000), usage);
-        else if (option == 'q')
-            options.repetitions = 1, options.messages = 50000;
-        else if (option == 'j')
-            options.json = true;
-        else
-            bench_bad_usage(usage);
-    }
-    if (argc != optind)
-        bench_bad_usage(usage);
-    return options;
+    const bench_option_t options[] = {
+        {"directory", .text = &o.directory},
+        {"repetitions", .count = &o.repetitions, .highest = REPETITIONS_MAX},
+        {"messages", .number = &o.messages, .highest = 100000000},
+        {"json", .flag = &o.json},
+        {.name = "quick"},
+        {0}};
+    while (bench_option(argc, argv, options, 0, usage))
+        o.repetitions = 1, o.messages = 50000;
+    return o;
 }
 
 static double megabytes_a_second(uint64_t messages, uint64_t begin_ns)

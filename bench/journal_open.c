@@ -11,7 +11,6 @@
  * Times are by the clock, and by the CPU of the thread: on a machine that others use as well, the
  * worst by the clock is theirs. Nothing here waits for a disk.
  */
-#include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -80,41 +79,23 @@ static const char usage[] =
 static options_t parse(int argc, char **argv)
 {
     const char *temporary = getenv("TMPDIR");
-    options_t options = {.directory = temporary ? temporary : "/tmp",
-                         .bytes = UINT64_C(1) << 30,
-                         .segment_bytes = TBUS_JOURNAL_SEGMENT_BYTES,
-                         .seeks = 1000};
-    static const struct option long_options[] = {{"directory", required_argument, NULL, 'd'},
-                                                 {"bytes", required_argument, NULL, 'b'},
-                                                 {"segment-bytes", required_argument, NULL, 'g'},
-                                                 {"seeks", required_argument, NULL, 's'},
-                                                 {"quick", no_argument, NULL, 'q'},
-                                                 {"json", no_argument, NULL, 'j'},
-                                                 {"help", no_argument, NULL, 'h'},
-                                                 {0}};
-    for (int option; (option = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
-        if (option == 'h') {
-            fputs(usage, stdout);
-            exit(0);
-        }
-        if (option == 'd')
-            options.directory = optarg;
-        else if (option == 'b')
-            options.bytes = bench_number(optarg, UINT64_C(1) << 40, usage);
-        else if (option == 'g')
-            options.segment_bytes = bench_number(optarg, TBUS_JOURNAL_SEGMENT_BYTES_MAX, usage);
-        else if (option == 's')
-            options.seeks = (unsigned)bench_number(optarg, SEEKS_MAX, usage);
-        else if (option == 'q')
-            options.bytes = UINT64_C(16) << 20, options.seeks = 20;
-        else if (option == 'j')
-            options.json = true;
-        else
-            bench_bad_usage(usage);
-    }
-    if (argc != optind || options.bytes < UINT64_C(16) << 20)
+    options_t o = {.directory = temporary ? temporary : "/tmp",
+                   .bytes = UINT64_C(1) << 30,
+                   .segment_bytes = TBUS_JOURNAL_SEGMENT_BYTES,
+                   .seeks = 1000};
+    const bench_option_t options[] = {
+        {"directory", .text = &o.directory},
+        {"bytes", .number = &o.bytes, .highest = UINT64_C(1) << 40},
+        {"segment-bytes", .number = &o.segment_bytes, .highest = TBUS_JOURNAL_SEGMENT_BYTES_MAX},
+        {"seeks", .count = &o.seeks, .highest = SEEKS_MAX},
+        {"json", .flag = &o.json},
+        {.name = "quick"},
+        {0}};
+    while (bench_option(argc, argv, options, 0, usage))
+        o.bytes = UINT64_C(16) << 20, o.seeks = 20;
+    if (o.bytes < UINT64_C(16) << 20)
         bench_bad_usage(usage);
-    return options;
+    return o;
 }
 
 static uint64_t own_cpu_ns(void)

@@ -10,7 +10,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -186,28 +185,16 @@ static void print(const options_t *options)
 int main(int argc, char **argv)
 {
     options_t options = {.rolls = 120, .segment_bytes = UINT64_C(4) << 20, .rate = 40};
-    static const struct option table[] = {
-        {"rolls", required_argument, NULL, 'r'}, {"segment-bytes", required_argument, NULL, 's'},
-        {"rate", required_argument, NULL, 'm'},  {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0}};
-    int option;
-    while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
-        if (option == 'r')
-            options.rolls = bench_number(optarg, 10000, usage);
-        else if (option == 's')
-            options.segment_bytes = bench_number(optarg, TBUS_JOURNAL_SEGMENT_BYTES_MAX, usage);
-        else if (option == 'm')
-            options.rate = bench_number(optarg, 10000, usage);
-        else if (option == 'j')
-            options.json = true;
-        else if (option == 'h')
-            return fputs(usage, stdout) < 0;
-        else
-            bench_bad_usage(usage);
-    }
-    if (optind + 1 != argc || options.rolls < ROUNDS)
+    const bench_option_t table[] = {{"rolls", .number = &options.rolls, .highest = 10000},
+                                    {"segment-bytes", .number = &options.segment_bytes,
+                                     .highest = TBUS_JOURNAL_SEGMENT_BYTES_MAX},
+                                    {"rate", .number = &options.rate, .highest = 10000},
+                                    {"json", .flag = &options.json},
+                                    {0}};
+    (void)bench_option(argc, argv, table, 1, usage); /* all of them go somewhere */
+    if (options.rolls < ROUNDS)
         bench_bad_usage(usage);
-    options.directory = argv[optind];
+    options.directory = argv[argc - 1];
     for (enum kind kind = 0; kind < KINDS; kind++)
         if (!(windows.ns[kind] = malloc(WINDOWS_MAX * sizeof(uint32_t))))
             bench_must(-1, "begin", "no memory");

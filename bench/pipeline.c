@@ -10,7 +10,6 @@
  * is too short is repeated (inputs.h).
  */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,42 +51,17 @@ static const char usage[] =
 
 static options_t parse(int argc, char **argv)
 {
-    options_t options = {.repetitions = 5, .messages = 3000000};
-    static const struct option long_options[] = {{"file", required_argument, NULL, 'f'},
-                                                 {"repetitions", required_argument, NULL, 'r'},
-                                                 {"messages", required_argument, NULL, 'm'},
-                                                 {"quick", no_argument, NULL, 'q'},
-                                                 {"json", no_argument, NULL, 'j'},
-                                                 {"help", no_argument, NULL, 'h'},
-                                                 {0}};
-    int option;
-    while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
-        switch (option) {
-        case 'f':
-            options.file = optarg;
-            break;
-        case 'r':
-            options.repetitions = (unsigned)bench_number(optarg, REPETITIONS_MAX, usage);
-            break;
-        case 'm':
-            options.messages = bench_number(optarg, 1000000000, usage);
-            break;
-        case 'q':
-            options.repetitions = 1, options.messages = 100000;
-            break;
-        case 'j':
-            options.json = true;
-            break;
-        case 'h':
-            fputs(usage, stdout);
-            exit(0);
-        default:
-            bench_bad_usage(usage);
-        }
-    }
-    if (optind != argc)
-        bench_bad_usage(usage);
-    return options;
+    options_t o = {.repetitions = 5, .messages = 3000000};
+    const bench_option_t options[] = {
+        {"file", .text = &o.file},
+        {"repetitions", .count = &o.repetitions, .highest = REPETITIONS_MAX},
+        {"messages", .number = &o.messages, .highest = 1000000000},
+        {"json", .flag = &o.json},
+        {.name = "quick"},
+        {0}};
+    while (bench_option(argc, argv, options, 0, usage))
+        o.repetitions = 1, o.messages = 100000;
+    return o;
 }
 
 /* ---- one repetition of one contender */

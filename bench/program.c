@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/program.h"
 
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -29,6 +30,45 @@ uint64_t bench_number(const char *text, uint64_t highest, const char *usage)
     if (*end || value == 0 || value > highest)
         bench_bad_usage(usage);
     return value;
+}
+
+static void take_value(const bench_option_t *option, const char *usage)
+{
+    if (option->number)
+        *option->number = bench_number(optarg, option->highest, usage);
+    else if (option->count)
+        *option->count = (unsigned)bench_number(optarg, option->highest, usage);
+    else if (option->text)
+        *option->text = optarg;
+    else
+        *option->flag = true;
+}
+
+bool bench_option(int argc, char **argv, const bench_option_t *options, int operands,
+                  const char *usage)
+{
+    struct option longs[17] = {{"help", no_argument, NULL, 'h'}};
+    for (int i = 0; options[i].name; i++)
+        longs[i + 1] = (struct option){options[i].name,
+                                       options[i].number || options[i].count || options[i].text
+                                           ? required_argument
+                                           : no_argument,
+                                       NULL, 0};
+    for (int at, letter; (letter = getopt_long(argc, argv, "h", longs, &at)) != -1;) {
+        if (letter == 'h') {
+            fputs(usage, stdout);
+            exit(0);
+        }
+        if (letter != 0)
+            bench_bad_usage(usage);
+        const bench_option_t *option = &options[at - 1];
+        if (!option->number && !option->count && !option->text && !option->flag)
+            return true;
+        take_value(option, usage);
+    }
+    if (argc - optind != operands)
+        bench_bad_usage(usage);
+    return false;
 }
 
 json_t *bench_host(void)

@@ -9,6 +9,7 @@
 #ifndef TICKBUS_BENCH_PROGRAM_H
 #define TICKBUS_BENCH_PROGRAM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <jansson.h>
@@ -19,6 +20,23 @@ int bench_must(int status, const char *what, const char *why);
 /* The value of an option, 1..highest. Exits with the usage when it is no such number. */
 uint64_t bench_number(const char *text, uint64_t highest, const char *usage);
 void bench_bad_usage(const char *usage) __attribute__((noreturn));
+
+/* A long option, and where its value goes: one of the pointers. Without any it takes no value, and
+ * bench_option returns at it. A list ends with one that has no name; --help is in every list. */
+typedef struct bench_option {
+    const char *name;
+    uint64_t *number;  /* 1..highest */
+    unsigned *count;   /* likewise */
+    const char **text; /* borrowed from argv */
+    bool *flag;        /* set; takes no value */
+    uint64_t highest;
+} bench_option_t;
+
+/* Goes on with the options, in their order: true at one that goes nowhere (such as --quick), false
+ * when all are done. Exits with the usage where one is wrong, or where not `operands` arguments
+ * follow the options (they begin at argv[argc - operands]). At most 15 options. */
+bool bench_option(int argc, char **argv, const bench_option_t *options, int operands,
+                  const char *usage);
 
 /* {cpu, cpus, kernel, machine}; a new reference. */
 json_t *bench_host(void);

@@ -7,7 +7,6 @@
  * themselves. The runs take turns; figures are medians over them, and a ratio is one of two runs
  * that follow each other.
  */
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -55,41 +54,21 @@ static const char usage[] =
 static options_t parse(int argc, char **argv)
 {
     const char *temporary = getenv("TMPDIR");
-    options_t options = {.directory = temporary ? temporary : "/tmp",
-                         .pace = "250k/s",
-                         .repetitions = 9,
-                         .seconds = 4};
-    static const struct option long_options[] = {{"directory", required_argument, NULL, 'd'},
-                                                 {"pace", required_argument, NULL, 'p'},
-                                                 {"seconds", required_argument, NULL, 's'},
-                                                 {"repetitions", required_argument, NULL, 'r'},
-                                                 {"quick", no_argument, NULL, 'q'},
-                                                 {"json", no_argument, NULL, 'j'},
-                                                 {"help", no_argument, NULL, 'h'},
-                                                 {0}};
-    for (int option; (option = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
-        if (option == 'h') {
-            fputs(usage, stdout);
-            exit(0);
-        }
-        if (option == 'd')
-            options.directory = optarg;
-        else if (option == 'p')
-            options.pace = optarg;
-        else if (option == 's')
-            options.seconds = bench_number(optarg, SECONDS_MAX, usage);
-        else if (option == 'r')
-            options.repetitions = (unsigned)bench_number(optarg, REPETITIONS_MAX, usage);
-        else if (option == 'q')
-            options.repetitions = 1, options.seconds = 1;
-        else if (option == 'j')
-            options.json = true;
-        else
-            bench_bad_usage(usage);
-    }
-    if (optind != argc)
-        bench_bad_usage(usage);
-    return options;
+    options_t o = {.directory = temporary ? temporary : "/tmp",
+                   .pace = "250k/s",
+                   .repetitions = 9,
+                   .seconds = 4};
+    const bench_option_t options[] = {
+        {"directory", .text = &o.directory},
+        {"pace", .text = &o.pace},
+        {"seconds", .number = &o.seconds, .highest = SECONDS_MAX},
+        {"repetitions", .count = &o.repetitions, .highest = REPETITIONS_MAX},
+        {"json", .flag = &o.json},
+        {.name = "quick"},
+        {0}};
+    while (bench_option(argc, argv, options, 0, usage))
+        o.repetitions = 1, o.seconds = 1;
+    return o;
 }
 
 static void remove_journal(const char *path)

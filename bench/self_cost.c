@@ -8,7 +8,6 @@
  * The two take turns, A B B A from round to round, so that a host which becomes slower is no
  * advantage for either; a ratio is one of the same round, and the figure is their median.
  */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,42 +47,18 @@ static const char usage[] =
 
 static bench_t parse(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"rounds", required_argument, NULL, 'n'},  {"rate", required_argument, NULL, 'r'},
-        {"seconds", required_argument, NULL, 's'}, {"layout", required_argument, NULL, 'l'},
-        {"quick", no_argument, NULL, 'q'},         {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},          {0}};
     bench_t b = {.rounds = 10, .rate = 100000, .seconds = 5, .layout = "fused"};
-    for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
-        switch (option) {
-        case 'n':
-            b.rounds = (unsigned)bench_number(optarg, ROUNDS_MAX, usage);
-            break;
-        case 'r':
-            b.rate = bench_number(optarg, 10000000, usage);
-            break;
-        case 's':
-            b.seconds = bench_number(optarg, 3600, usage);
-            break;
-        case 'l':
-            b.layout = optarg;
-            break;
-        case 'q':
-            b.rounds = 1;
-            b.seconds = 1;
-            break;
-        case 'j':
-            b.json = true;
-            break;
-        case 'h':
-            fputs(usage, stdout);
-            exit(0);
-        default:
-            bench_bad_usage(usage);
-        }
+    const bench_option_t options[] = {{"rounds", .count = &b.rounds, .highest = ROUNDS_MAX},
+                                      {"rate", .number = &b.rate, .highest = 10000000},
+                                      {"seconds", .number = &b.seconds, .highest = 3600},
+                                      {"layout", .text = &b.layout},
+                                      {"json", .flag = &b.json},
+                                      {.name = "quick"},
+                                      {0}};
+    while (bench_option(argc, argv, options, 0, usage)) {
+        b.rounds = 1;
+        b.seconds = 1;
     }
-    if (optind != argc)
-        bench_bad_usage(usage);
     return b;
 }
 

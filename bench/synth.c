@@ -3,7 +3,6 @@
  * for how many symbols? One thread; the two take turns, medians over the rounds. Creating them does
  * not count.
  */
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,30 +84,18 @@ static void print_json(const row_t rows[ROWS], uint64_t messages, uint64_t round
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"messages", required_argument, NULL, 'm'}, {"rounds", required_argument, NULL, 'r'},
-        {"quick", no_argument, NULL, 'q'},          {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},           {0}};
     uint64_t messages = 1000000, rounds = 7;
     bool json = false;
-    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (option == 'm') {
-            messages = bench_number(optarg, 1000000000, usage);
-        } else if (option == 'r') {
-            rounds = bench_number(optarg, ROUNDS_MAX, usage);
-        } else if (option == 'q') {
-            messages = 20000;
-            rounds = 1;
-        } else if (option == 'j') {
-            json = true;
-        } else if (option == 'h') {
-            fputs(usage, stdout);
-            return 0;
-        } else {
-            bench_bad_usage(usage);
-        }
+    const bench_option_t options[] = {{"messages", .number = &messages, .highest = 1000000000},
+                                      {"rounds", .number = &rounds, .highest = ROUNDS_MAX},
+                                      {"json", .flag = &json},
+                                      {.name = "quick"},
+                                      {0}};
+    while (bench_option(argc, argv, options, 0, usage)) {
+        messages = 20000;
+        rounds = 1;
     }
-    if (optind != argc || messages < 20000)
+    if (messages < 20000)
         bench_bad_usage(usage);
     row_t rows[ROWS];
     for (size_t i = 0; i < ROWS; i++)

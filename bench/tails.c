@@ -9,7 +9,6 @@
  * What made messages slow is added up over the rounds.
  */
 #include <ftw.h>
-#include <getopt.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,58 +82,22 @@ static const char usage[] =
 
 static bench_t parse(int argc, char **argv)
 {
-    static const struct option options[] = {{"recorded", required_argument, NULL, 'f'},
-                                            {"rate", required_argument, NULL, 'r'},
-                                            {"knee", required_argument, NULL, 'k'},
-                                            {"seconds", required_argument, NULL, 's'},
-                                            {"floor", required_argument, NULL, 'o'},
-                                            {"rounds", required_argument, NULL, 'n'},
-                                            {"layout", required_argument, NULL, 'l'},
-                                            {"quick", no_argument, NULL, 'q'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {0}};
     bench_t b = {.rounds = 3, .rate = 250000, .seconds = 5, .floor = 3, .layout = "fused"};
-    for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
-        switch (option) {
-        case 'f':
-            b.file = optarg;
-            break;
-        case 'r':
-            b.rate = bench_number(optarg, 50000000, usage);
-            break;
-        case 'k':
-            b.knee = bench_number(optarg, 100000000, usage);
-            break;
-        case 's':
-            b.seconds = bench_number(optarg, 3600, usage);
-            break;
-        case 'o':
-            b.floor = bench_number(optarg, 3600, usage);
-            break;
-        case 'n':
-            b.rounds = (unsigned)bench_number(optarg, ROUNDS_MAX, usage);
-            break;
-        case 'l':
-            b.layout = optarg;
-            break;
-        case 'q':
-            b.rounds = b.seconds = b.floor = 1;
-            b.rate = 20000;
-            b.knee = 80000;
-            break;
-        case 'j':
-            b.json = true;
-            break;
-        case 'h':
-            fputs(usage, stdout);
-            exit(0);
-        default:
-            bench_bad_usage(usage);
-        }
+    const bench_option_t options[] = {{"recorded", .text = &b.file},
+                                      {"rate", .number = &b.rate, .highest = 50000000},
+                                      {"knee", .number = &b.knee, .highest = 100000000},
+                                      {"seconds", .number = &b.seconds, .highest = 3600},
+                                      {"floor", .number = &b.floor, .highest = 3600},
+                                      {"rounds", .count = &b.rounds, .highest = ROUNDS_MAX},
+                                      {"layout", .text = &b.layout},
+                                      {"json", .flag = &b.json},
+                                      {.name = "quick"},
+                                      {0}};
+    while (bench_option(argc, argv, options, 0, usage)) {
+        b.rounds = b.seconds = b.floor = 1;
+        b.rate = 20000;
+        b.knee = 80000;
     }
-    if (optind != argc)
-        bench_bad_usage(usage);
     return b;
 }
 

@@ -5,7 +5,6 @@
  * Orders are drawn from the session in the directory that the user names, so that one can ask it of
  * any session; the three take turns. The index of its orders is made first, if it is missing.
  */
-#include <getopt.h>
 #include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -157,29 +156,14 @@ static void print_words(const bench_t *b)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"orders", required_argument, NULL, 'o'},
-                                            {"seed", required_argument, NULL, 's'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {0}};
     bench_t b = {.orders = 50, .seed = 1};
+    const bench_option_t options[] = {{"orders", .number = &b.orders, .highest = ORDERS_MAX},
+                                      {"seed", .number = &b.seed, .highest = UINT64_MAX},
+                                      {"json", .flag = &b.json},
+                                      {0}};
     why_session_t session;
-    for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
-        if (option == 'h') {
-            fputs(usage, stdout);
-            return 0;
-        }
-        if (option == '?')
-            bench_bad_usage(usage);
-        if (option == 'o')
-            b.orders = bench_number(optarg, ORDERS_MAX, usage);
-        if (option == 's')
-            b.seed = bench_number(optarg, UINT64_MAX, usage);
-        b.json |= option == 'j';
-    }
-    if (argc - optind != 1)
-        bench_bad_usage(usage);
-    b.directory = argv[optind];
+    (void)bench_option(argc, argv, options, 1, usage); /* all of them go somewhere */
+    b.directory = argv[argc - 1];
     prepare(&b, &session);
     measure(&b, &session);
     (b.json ? print_json : print_words)(&b);
