@@ -7,7 +7,6 @@
  * PART_MIN messages. Bytes sent by a second of the gateway's CPU, over the same of the one client;
  * all take turns, repetition after repetition, and figures are medians.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +23,6 @@
 #define REPETITIONS_MAX 51u
 #define PART_MIN        8192u
 #define PATH_BYTES      512u
-#define SEGMENTS_MAX    1024u
 
 static const char usage[] = "usage: bench_backfill [--quick] [--repetitions N] [--messages N]\n";
 
@@ -56,22 +54,6 @@ static void record(const options_t *o)
     bench_must(recorder->ops->finish(recorder), "finish the recording", recorder->error.text);
     recorder->ops->destroy(recorder);
     tbus_bus_close(&s.bus);
-}
-
-static void remove_journal(const options_t *o)
-{
-    char path[PATH_BYTES + 32];
-    for (unsigned i = 1; i <= SEGMENTS_MAX; i++) {
-        static const char *const kinds[] = {"tbj", "tbi", "tbb"};
-        for (unsigned k = 0; k < 3; k++) {
-            snprintf(path, sizeof path, "%s/%08u.%s", o->journal, i, kinds[k]);
-            unlink(path);
-        }
-    }
-    snprintf(path, sizeof path, "%s/writer.lock", o->journal);
-    unlink(path);
-    if (rmdir(o->journal) < 0)
-        fprintf(stderr, "bench_backfill: %s is left: %s\n", o->journal, strerror(errno));
 }
 
 /* --- served */
@@ -166,6 +148,6 @@ int main(int argc, char **argv)
                "%llu seeks\n",
                clients[k], rank_median(by_cpu[k], o.repetitions),
                rank_median(ratio[k], o.repetitions), (unsigned long long)seeks[k]);
-    remove_journal(&o);
+    bench_remove_directory(o.journal);
     return 0;
 }

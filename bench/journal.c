@@ -14,7 +14,6 @@
  * its CPU. At full speed the recording thread waits for the helper, which writes zeros, faults
  * pages in and hashes what is full: that figure is how fast all of it can go.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
@@ -309,18 +308,6 @@ static double verify(const options_t *options, const char *path, unsigned thread
     return result;
 }
 
-static void remove_journal(const char *path)
-{
-    char name[PATH_BYTES + 32];
-    for (unsigned n = 1, gone = 0; !gone; n++) {
-        snprintf(name, sizeof name, "%s/%08u.tbj", path, n);
-        gone = unlink(name) < 0;
-    }
-    snprintf(name, sizeof name, "%s/writer.lock", path);
-    unlink(name);
-    rmdir(path);
-}
-
 static void run_once(const options_t *options, results_t *results, unsigned i)
 {
     char path[PATH_BYTES];
@@ -335,7 +322,7 @@ static void run_once(const options_t *options, results_t *results, unsigned i)
     results->mb_s[VERIFYING][i] = verify(options, path, 1);
     results->mb_s[READING_BOTH_ALL][i] = read_files_on_all(options, path);
     results->mb_s[VERIFYING_ALL][i] = verify(options, path, cpus());
-    remove_journal(path);
+    bench_remove_directory(path);
 }
 
 /* ---- what it came to */

@@ -157,21 +157,6 @@ static void record_and_die(const options_t *options, const char *path, uint64_t 
                "the recorder ended by itself");
 }
 
-static void remove_journal(const char *path)
-{
-    static const char *const ends[] = {"tbj", "tbi"};
-    char name[PATH_BYTES + 32];
-    for (unsigned n = 1, gone = 0; !gone; n++)
-        for (unsigned i = 0; i < 2; i++) {
-            snprintf(name, sizeof name, "%s/%08u.%s", path, n, ends[i]);
-            int code = unlink(name);
-            gone = i == 0 ? code < 0 : gone;
-        }
-    snprintf(name, sizeof name, "%s/writer.lock", path);
-    unlink(name);
-    rmdir(path);
-}
-
 /* ---- opening */
 
 static tbus_journal_reader_t *open_journal(const char *path)
@@ -230,7 +215,7 @@ static void open_crashed(const options_t *options, const char *path, uint64_t me
     out_opened->took[FRONT] = time_front(path);
     out_opened->took[END] = time_end(path, messages);
     out_opened->took[END_AGAIN] = time_end(path, messages);
-    remove_journal(path);
+    bench_remove_directory(path);
 }
 
 /* ---- seeking */
@@ -282,7 +267,7 @@ static void seek_all(const options_t *options, const char *path, uint64_t messag
         tbus_journal_reader_close(fresh);
     }
     tbus_journal_reader_close(kept);
-    remove_journal(path);
+    bench_remove_directory(path);
 }
 
 /* ---- what it came to */

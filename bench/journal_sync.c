@@ -8,7 +8,6 @@
  * never written. What is measured is every msync(2) and fdatasync(2) of the journal's helper thread
  * from the first record to the last: worst over median says how much longer the longest was.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,18 +101,6 @@ ssize_t pwrite(int fd, const void *data, size_t bytes, off_t at)
                                               : syscall(SYS_pwrite64, fd, data, bytes, at);
 }
 
-static void remove_journal(const char *path, uint64_t segments)
-{
-    char name[PATH_BYTES + 32];
-    for (uint64_t n = 1; n <= segments + 2; n++) {
-        snprintf(name, sizeof name, "%s/%08lu.tbj", path, (unsigned long)n);
-        unlink(name);
-    }
-    snprintf(name, sizeof name, "%s/writer.lock", path);
-    unlink(name);
-    rmdir(path);
-}
-
 /* `segments` segments at the rate of the options. */
 static void record(const options_t *options, enum kind kind, uint64_t segments)
 {
@@ -142,7 +129,7 @@ static void record(const options_t *options, enum kind kind, uint64_t segments)
     }
     windows.on = false;
     bench_must(tbus_journal_writer_close(w, &err), "close the journal", err.text);
-    remove_journal(path, segments);
+    bench_remove_directory(path);
 }
 
 static void print_kind(const options_t *options, enum kind kind, json_t *rows)

@@ -9,9 +9,7 @@
  * its own summary tells it: in steps of 1 ms, so that the flow must last much longer. A file that
  * is too short is repeated (inputs.h).
  */
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/program.h"
 
+#include <errno.h>
+#include <ftw.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "tools/measure/host.h"
@@ -69,6 +72,18 @@ bool bench_option(int argc, char **argv, const bench_option_t *options, int oper
     if (argc - optind != operands)
         bench_bad_usage(usage);
     return false;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *walk)
+{
+    (void)st, (void)type, (void)walk;
+    return remove(path);
+}
+
+void bench_remove_directory(const char *path)
+{
+    if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0 && errno != ENOENT)
+        fprintf(stderr, "bench: %s is left: %s\n", path, strerror(errno));
 }
 
 json_t *bench_host(void)

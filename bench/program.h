@@ -38,6 +38,10 @@ typedef struct bench_option {
 bool bench_option(int argc, char **argv, const bench_option_t *options, int operands,
                   const char *usage);
 
+/* A directory that the bench made, with all that is in it. One that cannot be removed is named on
+ * stderr; one that is not there is none. */
+void bench_remove_directory(const char *path);
+
 /* {cpu, cpus, kernel, machine}; a new reference. */
 json_t *bench_host(void);
 

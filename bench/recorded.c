@@ -71,18 +71,6 @@ static options_t parse(int argc, char **argv)
     return o;
 }
 
-static void remove_journal(const char *path)
-{
-    char name[PATH_BYTES + 32];
-    for (unsigned n = 1, gone = 0; !gone; n++) {
-        snprintf(name, sizeof name, "%s/%08u.tbj", path, n);
-        gone = unlink(name) < 0;
-    }
-    snprintf(name, sizeof name, "%s/writer.lock", path);
-    unlink(name);
-    rmdir(path);
-}
-
 static void run(const options_t *options, const char *layout, enum kind kind, double ns[FIGURES])
 {
     char name[32], seconds[32], path[PATH_BYTES];
@@ -105,7 +93,7 @@ static void run(const options_t *options, const char *layout, enum kind kind, do
                "no order was sent");
     json_decref(result);
     if (kind == RECORDED)
-        remove_journal(path);
+        bench_remove_directory(path);
 }
 
 /* Who is first changes from one repetition to the next. */

@@ -9,7 +9,6 @@
  * advantage for either; a ratio is one of the same round, and the figure is their median.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "bench/command.h"

@@ -8,7 +8,6 @@
  * advantage for any of them. A ratio is one of the same run; a figure is the median of the rounds.
  * What made messages slow is added up over the rounds.
  */
-#include <ftw.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,12 +101,6 @@ static bench_t parse(int argc, char **argv)
 }
 
 /* ---- runs */
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *walk)
-{
-    (void)st, (void)type, (void)walk;
-    return remove(path);
-}
 
 static double find_knee(const bench_t *b)
 {
@@ -208,7 +201,7 @@ static void measure(const bench_t *b, cell_t *c, unsigned round)
     keep(c, round, report);
     json_decref(report);
     if (c->recorded)
-        nftw(b->journal, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        bench_remove_directory(b->journal);
 }
 
 /* ---- what is said */
@@ -308,8 +301,9 @@ static void print_words(const bench_t *b)
                c->recorded ? "yes" : "no");
         for (int f = 0; f < FIGURES; f++) {
             char text[2 * FIGURE_MAX + 8];
-            snprintf(text, sizeof text, "%s %sx", figure_ns(median(c->ns[f], b->rounds)).text,
-                     figure_ratio(median(c->ratio[f], b->rounds)).text);
+            double ratio = median(c->ratio[f], b->rounds);
+            snprintf(text, sizeof text, "%s %s%s", figure_ns(median(c->ns[f], b->rounds)).text,
+                     figure_ratio(ratio).text, isnan(ratio) ? "" : "x");
             printf(" %16s", text);
         }
         fputs("  ", stdout);
@@ -333,7 +327,7 @@ int main(int argc, char **argv)
         for (unsigned i = 0; i < b.cells_count; i++)
             measure(&b, &b.cells[round % 2 ? b.cells_count - 1 - i : i], round);
     sides_restore_signals(&before);
-    nftw(b.journal, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    bench_remove_directory(b.journal);
     (b.json ? print_json : print_words)(&b);
     return 0;
 }
