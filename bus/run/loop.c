@@ -66,12 +66,23 @@ static bool may_leave(const tbus_loop_t *loop)
     return !loop->may_leave || loop->may_leave(loop->leave_context);
 }
 
+/* Its source has ended: whoever watches may know. */
+static void end_source(const tbus_loop_t *loop, uint32_t i)
+{
+    const tbus_stage_t *stage = loop->stages[i];
+    tbus_participant_t *p = block(loop, i);
+    if (tbus_load_relaxed_u32(&p->state) == TBUS_RUN) {
+        if (stage->error.code)
+            keep_reason(p, &stage->error);
+        set_state(loop, i, TBUS_DONE);
+    }
+}
+
 /* An orphan tells the others that it takes nothing from outside any more. */
-static void tell_wound_down(const tbus_loop_t *loop)
+static void end_sources(const tbus_loop_t *loop)
 {
     for (uint32_t i = 0; i < loop->stages_count; i++)
-        if (tbus_load_relaxed_u32(&block(loop, i)->state) == TBUS_RUN)
-            set_state(loop, i, TBUS_DONE);
+        end_source(loop, i);
 }
 
 /* Each stage has had a turn since it was to wind down. The supervisor may die between the turn and
@@ -109,18 +120,6 @@ static void obey(tbus_loop_t *loop, uint32_t i, enum tbus_command *obeyed)
     if (command >= TBUS_CMD_WIND_DOWN && *obeyed < TBUS_CMD_WIND_DOWN && stage->ops->wind_down)
         stage->ops->wind_down(stage);
     *obeyed = command;
-}
-
-/* Its source has ended: whoever watches may know. */
-static void end_source(const tbus_loop_t *loop, uint32_t i)
-{
-    const tbus_stage_t *stage = loop->stages[i];
-    tbus_participant_t *p = block(loop, i);
-    if (tbus_load_relaxed_u32(&p->state) == TBUS_RUN) {
-        if (stage->error.code)
-            keep_reason(p, &stage->error);
-        set_state(loop, i, TBUS_DONE);
-    }
 }
 
 /* How many stages from `first` on are polled together. */
@@ -334,7 +333,7 @@ int tbus_loop_run(tbus_loop_t *loop)
         watch(loop, TBUS_TURN_IDLE, 0);
         bool ends = orphaned(loop) && wound_down(loop, obeyed);
         if (ends)
-            tell_wound_down(loop);
+            end_sources(loop);
         if (all_told(loop, TBUS_CMD_STOP) || (ends && may_leave(loop)))
             break;
         /* No input comes any more, and the run may be held like this for hours: what is still in
