@@ -162,7 +162,7 @@ int tbus_observe(tbus_observer_t *o, void *into, size_t *out_bytes, uint64_t *ou
     unsigned laps = 0;
     for (uint32_t turns = 0; turns <= ring->slot_count && laps < LAPS_MAX; turns++) {
         tbus_atomic_u64_t *slot = tbus_ring_slot(ring, o->position);
-        /* R2 pairs R1 (tbus_publish_try): else we copy what was there before this message. */
+        /* R2 pairs R1 (tbus_publish_plain): else we copy what was there before this message. */
         uint64_t word = tbus_load_acquire_u64(slot);
         int64_t ahead;
         enum tbus_slot_state state = seen_state(ring, word, o->seq, &ahead);

@@ -308,7 +308,7 @@ const void *tbus_peek_slow(tbus_subscriber_t *s, uint64_t word, size_t *out_byte
         } else {
             return corrupt(s);
         }
-        /* R2 pairs R1 (tbus_publish_try), as in tbus_peek. */
+        /* R2 pairs R1 (tbus_publish_plain), as in tbus_peek. */
         word = tbus_load_acquire_u64(tbus_ring_slot(&s->ring, tbus_subscriber_position(s)));
     }
     return corrupt(s);
@@ -331,7 +331,7 @@ static const void *peek_copy(tbus_subscriber_t *s, size_t *out_bytes)
 {
     const void *message = NULL;
     if (!s->error && !evicted(s)) {
-        /* R2 pairs R1 (tbus_publish_try), as in tbus_peek. */
+        /* R2 pairs R1 (tbus_publish_plain), as in tbus_peek. */
         uint64_t word =
             tbus_load_acquire_u64(tbus_ring_slot(&s->ring, tbus_subscriber_position(s)));
         message = tbus_peek_slow(s, word, out_bytes);

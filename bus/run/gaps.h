@@ -118,7 +118,7 @@ typedef struct tbus_gap_watch {
     uint64_t looked_ticks;    /* and at the last look at the kernel */
     uint64_t last_ns;         /* when the last turn ended; 0: none has. By the counter: old, unless
                                  this one is looked at closely */
-    uint64_t looked_ns;       /* and at the kernel */
+    uint64_t looked_ns;       /* the last look at the kernel */
     uint64_t slept_ns;        /* since then, because the waiter wanted it */
     uint64_t full_since_ns;   /* 0: no ring is full */
     int schedstat_fd;

@@ -26,8 +26,8 @@
 extern "C" {
 #endif
 
-#define TBUS_AWAKE_LOOKS                                                                           \
-    256u /* without a sleep, until publishers need execute no fences (wait.h) */
+/* Without a sleep, until publishers need execute no fences (wait.h). */
+#define TBUS_AWAKE_LOOKS 256u
 
 typedef struct tbus_subscriber {
     tbus_ring_t ring;
@@ -151,7 +151,7 @@ TBUS_HOT const void *tbus_peek(tbus_subscriber_t *s, size_t *out_bytes)
         return tbus_peek_other(s, out_bytes);
     uint64_t seq = s->seq;
     tbus_atomic_u64_t *slot = tbus_ring_slot(&s->ring, seq + s->skew);
-    /* R2 pairs R1 (tbus_publish_try): else we read what the payload held before this message. */
+    /* R2 pairs R1 (tbus_publish_plain): else we read what the payload held before this message. */
     uint64_t word = tbus_load_acquire_u64(slot);
     uint32_t bytes = tbus_slot_length(word);
     if (TBUS_UNLIKELY(word != tbus_slot_word(seq, 0, bytes, TBUS_SLOT_READY) ||
