@@ -95,10 +95,7 @@ static void batch_zero(void)
     for (uint64_t i = 0; i < got; i++)
         tbus_words_store(places[i], &(note_t){100 + i, ~(100 + i)}, sizeof(note_t));
     tbus_commit_batch(&world->publisher[0], bytes);
-    for (uint32_t i = 0; i < BATCH; i++) {
-        world->published[i] = i < got;
-        world->refused[i] = i >= got;
-    }
+    world_note_batch(got, BATCH);
 }
 static void read_zero(void)
 {
@@ -278,13 +275,7 @@ static void broadcast_last_slot(void)
 }
 static void publish_batch_of_three(void)
 {
-    static const note_t notes[BATCH] = {
-        {100, ~UINT64_C(100)}, {101, ~UINT64_C(101)}, {102, ~UINT64_C(102)}};
-    uint32_t got = tbus_publish_batch(&world->publisher[0], notes, sizeof *notes, BATCH);
-    for (uint32_t i = 0; i < BATCH; i++) {
-        world->published[i] = i < got;
-        world->refused[i] = i >= got;
-    }
+    world_publish_batch(BATCH);
 }
 static const char *broadcast_verdict(unsigned dead, bool stuck)
 {

@@ -52,21 +52,11 @@ static void publish_batch(void)
     for (uint64_t i = 0; i < got; i++)
         *(note_t *)places[i] = (note_t){100 + i, ~(100 + i)};
     tbus_commit_batch(&world->publisher[0], bytes);
-    for (uint32_t i = 0; i < BATCH; i++) {
-        world->published[i] = i < got;
-        world->refused[i] = i >= got;
-    }
+    world_note_batch(got, BATCH);
 }
 static void publish_in_a_row(void)
 {
-    note_t notes[BATCH];
-    for (uint64_t i = 0; i < BATCH; i++)
-        notes[i] = (note_t){100 + i, ~(100 + i)};
-    uint32_t got = tbus_publish_batch(&world->publisher[0], notes, sizeof *notes, BATCH);
-    for (uint32_t i = 0; i < BATCH; i++) {
-        world->published[i] = i < got;
-        world->refused[i] = i >= got;
-    }
+    world_publish_batch(BATCH);
 }
 static void claim_and_commit(void)
 {

@@ -121,6 +121,23 @@ void world_publish_some(unsigned who, unsigned count)
         world_publish_by(who, which);
 }
 
+void world_publish_batch(unsigned count)
+{
+    note_t notes[WORLD_BATCH_MAX];
+    must(count <= WORLD_BATCH_MAX);
+    for (uint64_t i = 0; i < count; i++)
+        notes[i] = (note_t){100 + i, ~(100 + i)};
+    world_note_batch(tbus_publish_batch(&world->publisher[0], notes, sizeof *notes, count), count);
+}
+
+void world_note_batch(unsigned got, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        world->published[i] = i < got;
+        world->refused[i] = i >= got;
+    }
+}
+
 static void publish_later(unsigned dead, unsigned count)
 {
     for (unsigned turn = 0; count && turn < 5 * publishers(); turn++) {

@@ -74,6 +74,11 @@ bool world_receive(tbus_subscriber_t *s);
 /* Its message 100 + 10 * who + which; notes what became of it. */
 void world_publish_by(unsigned who, unsigned which);
 void world_publish_some(unsigned who, unsigned count);
+/* Publisher 0's messages 100, 101, ... by one call, at most WORLD_BATCH_MAX; notes the same. */
+#define WORLD_BATCH_MAX 4u
+void world_publish_batch(unsigned count);
+/* Of publisher 0's first `count` messages the first `got` were published, the others refused. */
+void world_note_batch(unsigned got, unsigned count);
 
 /* Before anything is repaired the living go on (`dead`: bit i: owner ZERO + i is dead): in turn
  * they publish `count` messages and take as many, as far as there is room and there are messages.
