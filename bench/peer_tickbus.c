@@ -26,7 +26,8 @@ typedef struct tick_side {
 
 static bool can(const contest_trial_t *t)
 {
-    if (t->bytes > 254 && t->kind == CONTEST_COMPETING)
+    if ((t->bytes > 254 && t->kind == CONTEST_COMPETING) ||
+        (t->burst > 1 && t->bytes != BURST_BYTES))
         return false;
     return t->poll != CONTEST_SLEEPING;
 }
@@ -125,10 +126,10 @@ CONTEST_INLINE void done(void *side)
 }
 
 /* Publish what is left of a burst. True: all of it. */
-CONTEST_INLINE bool flush_burst(tick_side_t *side, size_t bytes)
+CONTEST_INLINE bool flush_burst(tick_side_t *side)
 {
-    side->at += tbus_publish_batch(&side->publisher, side->burst + side->at * bytes / 8, bytes,
-                                   side->filled - side->at);
+    side->at += tbus_publish_batch(&side->publisher, side->burst + side->at * BURST_BYTES / 8,
+                                   BURST_BYTES, side->filled - side->at);
     if (side->at < side->filled)
         return false;
     side->at = side->filled = 0;
@@ -137,17 +138,17 @@ CONTEST_INLINE bool flush_burst(tick_side_t *side, size_t bytes)
 CONTEST_INLINE bool put_burst(void *context, const void *message, size_t bytes)
 {
     tick_side_t *side = context;
-    if (side->filled == CONTEST_BURST && !flush_burst(side, bytes))
+    if (side->filled == CONTEST_BURST && !flush_burst(side))
         return false;
     tbus_words_store(side->burst + side->filled++ * bytes / 8, message, bytes);
     if (side->filled == CONTEST_BURST)
-        flush_burst(side, bytes);
+        flush_burst(side);
     return true;
 }
 static void burst_loops(contest_trial_t *t, unsigned index, tick_side_t *side)
 {
     contest_loops_sized(t, index, side, BURST_BYTES, put_burst, get, done);
-    while (index < t->senders && side->filled && !flush_burst(side, BURST_BYTES))
+    while (index < t->senders && side->filled && !flush_burst(side))
         tbus_pause();
 }
 
