@@ -75,7 +75,7 @@
  * States, all of them latched: ACTIVE; REDUCING, closing orders and cancels pass (9, 10); HALTED,
  * cancels alone pass (3). They change by gate_kill, gate_reduce and the loss alone, and end by
  * gate_rearm and by these. Who runs the gate keeps them over its end (risk/kill_switch.h,
- * tools/run/standing_halt.h).
+ * tools/run/standing.h).
  *
  * When limits become smaller, those of a strategy alone as well, orders that rest stay: they have
  * passed, and count in full in each check from then on, so new ones are rejected until what is open
