@@ -31,6 +31,14 @@ typedef struct finding {
     bool known; /* value and limit mean something */
 } finding_t;
 
+/* The same order, of the symbol by its number. */
+static inline order_t order_of_symbol(const gate_t *g, const order_t *sent)
+{
+    order_t order = *sent;
+    order.locate = market_number(g->market, order_locate(sent));
+    return order;
+}
+
 static inline finding_t flag(bool is, bool wanted)
 {
     return (finding_t){.value = is, .limit = wanted, .passed = is == wanted, .known = true};
@@ -182,8 +190,7 @@ static inline finding_t check_collar(inquiry_t *q)
 
 uint32_t gate_market_px(const gate_t *g, const order_t *sent)
 {
-    order_t o = *sent; /* of the symbol by its number */
-    o.locate = market_number(g->market, order_locate(sent));
+    order_t o = order_of_symbol(g, sent);
     inquiry_t q = {.gate = g, .order = &o, .explains = false};
     bool buys = o.side == 'B', closes = exposure_worst(&g->all.exposure, &o).only_closes;
     uint64_t reference = reference_px(&q, buys == closes ? 'S' : 'B');
@@ -395,14 +402,6 @@ static uint8_t judge_cancel(gate_t *g, inquiry_t *q)
 #define FAIL_AT(failure, shape, check)                                                             \
     if (!check(&q).passed)                                                                         \
         return REASON_##failure;
-
-/* The same order, of the symbol by its number. */
-static inline order_t order_of_symbol(const gate_t *g, const order_t *sent)
-{
-    order_t order = *sent;
-    order.locate = market_number(g->market, order_locate(sent));
-    return order;
-}
 
 /* By the limits of its strategy alone. */
 static uint8_t judge_own(inquiry_t q)
