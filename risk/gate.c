@@ -234,11 +234,11 @@ static inline bool is_concerned(const gate_t *g, uint16_t locate)
 /* One may be long of what another is short. */
 static void know_held(gate_t *g, uint16_t locate)
 {
-    uint64_t bit = UINT64_C(1) << (locate % 64), any = g->all.exposure.held[locate / 64];
+    uint64_t bit = UINT64_C(1) << (locate % 64);
+    bool any = exposure_is_held(&g->all.exposure, locate);
     for (uint32_t i = 0; i < g->own_count; i++)
-        any |= g->own[i].scope.exposure.held[locate / 64];
-    g->held[locate / 64] = any & bit ? g->held[locate / 64] | bit : g->held[locate / 64] & ~bit;
-    g->held[0] |= 1;
+        any |= exposure_is_held(&g->own[i].scope.exposure, locate);
+    g->held[locate / 64] = any ? g->held[locate / 64] | bit : g->held[locate / 64] & ~bit;
 }
 
 static void on_own_report(gate_t *g, const report_t *report)
