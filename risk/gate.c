@@ -121,6 +121,15 @@ bool gate_set_strategy_limits(gate_t *g, uint32_t strategy, const strategy_limit
     return own != NULL;
 }
 
+bool gate_set_all_limits(gate_t *g, const risk_limit_set_t *set)
+{
+    if (!gate_set_limits(g, &set->bus))
+        return false;
+    for (uint32_t i = 0; i < set->strategies_count; i++)
+        (void)gate_set_strategy_limits(g, set->strategies[i].number, &set->strategies[i].limits);
+    return true;
+}
+
 void gate_kill(gate_t *g, bool killed)
 {
     g->killed = killed;

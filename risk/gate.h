@@ -151,6 +151,9 @@ bool gate_set_limits(gate_t *g, const risk_limits_t *limits);
 
 /* The same of a strategy alone. False: it had none at the start, and gets none. Hot. */
 bool gate_set_strategy_limits(gate_t *g, uint32_t strategy, const strategy_limits_t *limits);
+/* All of them, of the bus and of each strategy. False: gate_set_limits refuses those of the bus,
+ * and all stay as they were. */
+bool gate_set_all_limits(gate_t *g, const risk_limit_set_t *set);
 
 /* Kill switch on or off. */
 void gate_kill(gate_t *g, bool killed);

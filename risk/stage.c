@@ -237,15 +237,12 @@ static acts_place_t place(const risk_stage_t *r)
                           .market_ns = r->base.now_ns};
 }
 
-/* All of them, or none. */
-static void set_limits(risk_stage_t *r, const risk_limit_set_t *set)
+/* False: the gate refuses them. */
+static bool set_limits(risk_stage_t *r, const risk_limit_set_t *set)
 {
-    if (!gate_set_limits(r->gate, &set->bus))
-        return;
-    for (uint32_t i = 0; i < set->strategies_count; i++)
-        (void)gate_set_strategy_limits(r->gate, set->strategies[i].number,
-                                       &set->strategies[i].limits);
-    tbus_add_own_u64(r->limits_changes, 1);
+    bool taken = gate_set_all_limits(r->gate, set);
+    tbus_add_own_u64(r->limits_changes, taken);
+    return taken;
 }
 
 /* The set of limits that the change `number` put in force. */
@@ -254,7 +251,7 @@ static void repeat_limits(risk_stage_t *r, uint32_t number)
     const recorded_t *recorded = r->base.session->recorded;
     for (uint32_t i = recorded->limits_count; i > 0; i--)
         if (recorded->limits[i - 1].number <= number) {
-            set_limits(r, &r->repeated_limits[i - 1]);
+            (void)set_limits(r, &r->repeated_limits[i - 1]);
             return;
         }
 }
@@ -293,11 +290,10 @@ static void take_limits(risk_stage_t *r)
         !read_strategies(r, seen, &set))
         return;
     r->limits_seen = seen;
-    uint64_t changes = tbus_load_relaxed_u64(r->limits_changes);
-    set_limits(r, &set);
+    if (!set_limits(r, &set))
+        return;
     acts_place_t here = place(r);
-    if (tbus_load_relaxed_u64(r->limits_changes) != changes)
-        acts_tell_limits(&r->acts, word_box_number(r->limits_seen), &here);
+    acts_tell_limits(&r->acts, word_box_number(r->limits_seen), &here);
 }
 
 static void take_acts(risk_stage_t *r)

@@ -126,11 +126,7 @@ static void take_limits(walk_t *w, uint32_t number)
     for (; w->limits_taken < r->limits_count && r->limits[w->limits_taken].number <= number;
          w->limits_taken++)
         risk_limit_set_repeat(&w->limits, r->limits[w->limits_taken].text);
-    if (!gate_set_limits(w->gate, &w->limits.bus))
-        return;
-    for (uint32_t i = 0; i < w->limits.strategies_count; i++)
-        (void)gate_set_strategy_limits(w->gate, w->limits.strategies[i].number,
-                                       &w->limits.strategies[i].limits);
+    (void)gate_set_all_limits(w->gate, &w->limits);
 }
 
 /* What came from outside before the next input. */
