@@ -15,13 +15,14 @@
 #include <stdint.h>
 
 #include <tickbus/error.h>
+#include <tickbus/kind.h>
 #include <tickbus/param.h>
 
 #include "bus/market/strategy_limits.h"
 
 #define RISK_OPEN_ORDERS_LIMIT 1048576u /* largest open_orders_max */
 #define RISK_RATE_LIMIT        1000000u /* largest orders_per_second, messages_per_second */
-#define RISK_STRATEGIES_MAX    16u      /* TBUS_INSTANCES_MAX */
+#define RISK_STRATEGIES_MAX    TBUS_INSTANCES_MAX
 #define RISK_SECTION_MAX       96u
 #define RISK_COLLAR_BPS_LIMIT  10000u /* largest collar_bps: all of the price */
 

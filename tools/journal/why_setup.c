@@ -10,6 +10,9 @@
 #include "tools/config/config.h"
 #include "tools/show/recorded.h"
 
+/* Else the name of a section is written beyond the room for it. */
+TBUS_STATIC_ASSERT(CONFIG_PATH_MAX <= RISK_SECTION_MAX);
+
 /* Their limits, numbered as the run had numbered them. */
 static void take_strategies(const config_t *config, risk_limit_set_t *set)
 {
