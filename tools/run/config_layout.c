@@ -25,7 +25,6 @@ void config_layout(const config_t *config, tbus_cgroup_cpu_t *out_quota, layout_
         .quota_file = out_quota->limit,
         .wanted_count = config->layout.cpus_count,
         .wanted = config->layout.cpus,
-        .unpaced = config_unpaced(config),
     };
     layout_plan(&request, out_layout);
 }

@@ -152,7 +152,7 @@ static void warn_of_spinning(layout_t *layout)
 void layout_plan(const layout_request_t *request, layout_t *out_layout)
 {
     uint32_t cpus[CPUS_MAX];
-    layout_t layout = {.mode = request->mode, .unpaced = request->unpaced};
+    layout_t layout = {.mode = request->mode};
     layout.cpus_count = choose_cpus(request, cpus, &layout);
     if (request->quota_milli && request->quota_milli < 1000 * layout.cpus_count) {
         layout.quota_milli = request->quota_milli;

@@ -52,7 +52,6 @@ typedef struct layout {
     layout_stage_t stages[TBUS_INSTANCES_MAX]; /* in the order of the data path */
     uint32_t processes_count;
     layout_process_t processes[TBUS_INSTANCES_MAX];
-    bool unpaced; /* the feed is as fast as it can be, and its readers are to let it get ahead */
     char warning[320]; /* "" or what was asked for and cannot be had */
 } layout_t;
 
@@ -68,7 +67,6 @@ typedef struct layout_request {
     const char *quota_file; /* which says so; must outlive the layout */
     uint32_t wanted_count;  /* 0: all of those */
     const uint32_t *wanted;
-    bool unpaced; /* as in layout_t */
 } layout_request_t;
 
 void layout_plan(const layout_request_t *request, layout_t *out_layout);

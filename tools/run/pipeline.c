@@ -495,7 +495,7 @@ int pipeline_run_process(pipeline_t *pipeline, uint32_t index, const tbus_atomic
                             .beat_context = pipeline,
                             .allocated_bytes = allocation_meter()};
         tbus_waiter_init(&loop.waiter, plan->wait);
-        loop.waiter.drained_pauses = pipeline->layout->unpaced ? DRAINED_PAUSES : 0;
+        loop.waiter.drained_pauses = config_unpaced(pipeline->config) ? DRAINED_PAUSES : 0;
         code = run_loop(pipeline, index, &loop);
     }
     while (running.stages_count--) {
