@@ -58,27 +58,31 @@ static kill_switch_actor_t asker(const control_reply_t *reply)
     return (kill_switch_actor_t){.uid = (uint32_t)reply->peer_uid, .pid = (uint32_t)reply->peer};
 }
 
-/* Halts whatever the reason looks like. */
-static void answer_halt(supervisor_t *s, const json_t *params, control_reply_t *reply)
+/* Nothing is held up for what the reason looks like. */
+static const char *any_reason(const json_t *params)
 {
     const char *reason = json_string_value(json_object_get(params, "reason"));
+    return reason && *reason ? reason : KILL_SWITCH_NO_REASON;
+}
+
+static void answer_halt(supervisor_t *s, const json_t *params, control_reply_t *reply)
+{
     if (!supervisor_stages(s)) {
         fail_reply(reply, CONTROL_FAILED, "this bus has no stages, and so no orders to halt");
         return;
     }
-    supervisor_halt(s, asker(reply), reason && *reason ? reason : KILL_SWITCH_NO_REASON);
+    supervisor_halt(s, asker(reply), any_reason(params));
     reply->result = json_pack("{s:b}", "halted", 1);
 }
 
 /* Never loosens a halt. */
 static void answer_reduce(supervisor_t *s, const json_t *params, control_reply_t *reply)
 {
-    const char *reason = json_string_value(json_object_get(params, "reason"));
     if (!supervisor_stages(s)) {
         fail_reply(reply, CONTROL_FAILED, "this bus has no stages, and so no orders");
         return;
     }
-    supervisor_reduce(s, asker(reply), reason && *reason ? reason : KILL_SWITCH_NO_REASON);
+    supervisor_reduce(s, asker(reply), any_reason(params));
     reply->result = json_pack("{s:b, s:b}", "reducing", 1, "halted",
                               kill_switch_thrown(s->pipeline.kill_switch));
 }
