@@ -211,6 +211,15 @@ static int choose_test_issues(config_t *config, tbus_error_t *err)
     return config_set(config, "books.test_issues", plain ? "live" : "apart", err);
 }
 
+/* What the command line sets, over all the rest; then what follows from the whole. */
+static int apply_settings(const start_options_t *given, config_t *config, tbus_error_t *err)
+{
+    int code = 0;
+    for (unsigned i = 0; code == 0 && i < given->settings_count; i++)
+        code = config_set(config, given->settings[i].key, given->settings[i].value, err);
+    return code < 0 ? code : choose_test_issues(config, err);
+}
+
 int start_options_base(start_options_t *given, const char *name, const char *text, size_t bytes,
                        tbus_error_t *err)
 {
@@ -218,9 +227,7 @@ int start_options_base(start_options_t *given, const char *name, const char *tex
     int code = config_read_text(&given->config, name, text, bytes, err);
     if (code == 0 && given->file)
         code = config_read_file(&given->config, given->file, &given->file_keys, err);
-    for (unsigned i = 0; code == 0 && i < given->settings_count; i++)
-        code = config_set(&given->config, given->settings[i].key, given->settings[i].value, err);
-    return code < 0 ? code : choose_test_issues(&given->config, err);
+    return code < 0 ? code : apply_settings(given, &given->config, err);
 }
 
 int start_options_reload(const start_options_t *given, config_file_keys_t *keys,
@@ -230,10 +237,8 @@ int start_options_reload(const start_options_t *given, config_file_keys_t *keys,
     config_file_keys_t now = *keys;
     config_defaults(&config);
     int code = given->file ? config_reread_file(&config, given->file, &now, err) : 0;
-    for (unsigned i = 0; code == 0 && i < given->settings_count; i++)
-        code = config_set(&config, given->settings[i].key, given->settings[i].value, err);
     if (code == 0)
-        code = choose_test_issues(&config, err);
+        code = apply_settings(given, &config, err);
     if (code < 0)
         return code;
     *out_config = config;
@@ -252,11 +257,7 @@ int start_options_parse(int argc, char **argv, bool feed_flag, start_options_t *
     if (out_options->file && config_read_file(&out_options->config, out_options->file,
                                               &out_options->file_keys, &why) < 0)
         return outcome_refused(argv[0], out_options->json, why.text);
-    for (unsigned i = 0; i < out_options->settings_count; i++)
-        if (config_set(&out_options->config, out_options->settings[i].key,
-                       out_options->settings[i].value, &why) < 0)
-            return outcome_usage(argv[0], "%s", why.text);
-    if (choose_test_issues(&out_options->config, &why) < 0)
+    if (apply_settings(out_options, &out_options->config, &why) < 0)
         return outcome_usage(argv[0], "%s", why.text);
     return OUTCOME_OK;
 }
