@@ -269,7 +269,7 @@ static bool walk_listed(walk_t *w)
         char section[CONFIG_PATH_MAX];
         if (!instance->listed)
             continue;
-        snprintf(section, sizeof section, "stages.%s", instance->name);
+        config_instance_section(instance, section);
         if (is_wanted(w, &config_kind_param,
                       (size_t)((const char *)instance - (const char *)w->config), (int32_t)i,
                       "%s.kind", section) ||
