@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "tests/unit/pipeline_world.h"
-#include "tools/latency/standstill.h"
+#include "tools/latency/machine_stall.h"
 #include "tools/latency/touched.h"
 
 #define CPU_OF_FEED 0

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/latency/standstill.h"
+#include "tools/latency/machine_stall.h"
 
 #define SLOW_PER_MILLE 999u /* beyond it a message is slow */
 
@@ -30,7 +30,7 @@ int cause_source_create(const tbus_gaps_t *gaps, const char *const stage_of[HOP_
             cause_source_clear(out_source);
             return -ENOMEM;
         }
-    standstill_find(gaps, out_source->stalls);
+    machine_stalls_find(gaps, out_source->stalls);
     for (uint32_t hop = 0; hop < HOP_PATH; hop++)
         out_source->process_of[hop] = cause_process_with(gaps, stage_of[hop]);
     return 0;

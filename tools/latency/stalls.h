@@ -14,7 +14,7 @@
  *                   and its stages worked                work, STALL_WORK_NS a message; what is
  *                                                        beyond that is a long_turn
  *                   and they did not                     interrupted: by what no switch tells of
- *    two CPUs stood still at one time, and nobody switched (standstill.h): host, whatever the
+ *    two CPUs stood still at one time, and nobody switched (machine_stall.h): host, whatever the
  *                   process had in hand
  *    a sleep that the waiter wanted                      woken_from_sleep; from the wake-up on
  *                                                        preempted

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tools/latency/standstill.h"
+#include "tools/latency/machine_stall.h"
 
 /* It had its CPU, or nobody else did. */
 static bool may_be_host(const stall_t *stall)
@@ -18,7 +18,7 @@ static bool may_be_host(const stall_t *stall)
 static bool near(uint64_t a_ns, uint64_t b_ns, uint64_t length_ns)
 {
     uint64_t apart_ns = a_ns > b_ns ? a_ns - b_ns : b_ns - a_ns;
-    return apart_ns <= length_ns / STANDSTILL_PART;
+    return apart_ns <= length_ns / MACHINE_STALL_PART;
 }
 
 static void book(stall_t *stall)
@@ -43,7 +43,7 @@ static stall_t *find_partner(const stall_t *stall, const stalls_t *others)
     return NULL;
 }
 
-void standstill_find(const tbus_gaps_t *gaps, stalls_t *stalls)
+void machine_stalls_find(const tbus_gaps_t *gaps, stalls_t *stalls)
 {
     for (uint32_t p = 0; p < gaps->processes; p++)
         for (uint64_t i = 0; i < stalls[p].count; i++) {
