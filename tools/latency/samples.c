@@ -80,7 +80,7 @@ uint32_t samples_longest(const sample_column_t *column, uint32_t max, uint64_t *
 uint64_t *samples_untouched(const samples_t *s, enum sample_hop hop, uint64_t *out_count)
 {
     const sample_column_t *column = &s->hops[hop];
-    if (!s->touched || hop > HOP_WAIT_HORIZON)
+    if (!s->touched || !samples_is_on_way(hop))
         return NULL;
     uint64_t *ns = calloc(column->count ? column->count : 1, sizeof *ns), count = 0;
     for (uint64_t i = 0; ns && i < column->count; i++)

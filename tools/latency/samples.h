@@ -45,7 +45,7 @@ enum sample_hop {
     HOP_TICK_TO_SEEN = HOP_PATH,
     HOP_TICK_TO_REPORT,
     HOP_WAIT_HORIZON,
-    HOP_RECORD,
+    HOP_RECORD, /* this one and those below are beside the way: samples_is_on_way */
     HOP_GATEWAY,
     HOP_COUNT
 };
@@ -96,8 +96,14 @@ uint64_t samples_index(const samples_t *s, enum sample_hop hop, uint64_t row);
 /* The indices of the longest of a hop, at most `max` (above 0), the longest first. Returns how
  * many. */
 uint32_t samples_longest(const sample_column_t *column, uint32_t max, uint64_t *out_longest);
+/* Is the hop of the way from the feed to the answer, or a part of it? Then it is known which of its
+ * messages the host has touched, if `touched` is. */
+static inline bool samples_is_on_way(enum sample_hop hop)
+{
+    return hop < HOP_RECORD;
+}
 /* A new array of those of a hop that the host did not touch, in their order; the caller frees it.
- * NULL: no memory, or not known, as of HOP_RECORD and HOP_GATEWAY, which are beside the way. */
+ * NULL: no memory, or not known (above). */
 uint64_t *samples_untouched(const samples_t *s, enum sample_hop hop, uint64_t *out_count);
 /* Mean of a hop, 0: none took it. */
 double samples_mean_ns(const samples_t *s, enum sample_hop hop);

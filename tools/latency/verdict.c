@@ -67,7 +67,7 @@ static int column_make(const samples_t *s, int kind, int hop, column_t *out)
     *out = (column_t){0};
     if (kind == VERDICT_UNTOUCHED) {
         count = 0;
-        if (!s->touched || hop > HOP_WAIT_HORIZON)
+        if (!s->touched || !samples_is_on_way((enum sample_hop)hop))
             return 0;
         ns = out->own = samples_untouched(s, (enum sample_hop)hop, &count);
         if (!ns)
@@ -218,7 +218,7 @@ json_t *verdict_between(const samples_t *a, const samples_t *b)
     for (int hop = 0; hop < HOP_COUNT; hop++) {
         t.parts[VERDICT_ALL].has[hop] = a->hops[hop].count && b->hops[hop].count;
         t.parts[VERDICT_UNTOUCHED].has[hop] =
-            t.parts[VERDICT_ALL].has[hop] && hop <= HOP_WAIT_HORIZON;
+            t.parts[VERDICT_ALL].has[hop] && samples_is_on_way((enum sample_hop)hop);
     }
     count_family(&t);
     for (int kind = 0; kind < VERDICT_KINDS; kind++)
@@ -268,7 +268,8 @@ json_t *verdict_paired(const verdict_rounds_t *a, const verdict_rounds_t *b)
     for (int hop = 0; hop < HOP_COUNT; hop++) {
         known_rounds(&all_a[hop][0], &all_b[hop][0], &x, &y);
         t.parts[VERDICT_ALL].has[hop] = x.count > 0;
-        t.parts[VERDICT_UNTOUCHED].has[hop] = x.count > 0 && hop <= HOP_WAIT_HORIZON;
+        t.parts[VERDICT_UNTOUCHED].has[hop] =
+            x.count > 0 && samples_is_on_way((enum sample_hop)hop);
     }
     count_family(&t);
     for (int kind = 0; kind < VERDICT_KINDS; kind++)
