@@ -59,7 +59,7 @@ typedef struct column {
     uint64_t *own;
 } column_t;
 
-/* -ENOMEM; `out` is empty, when nothing is known. */
+/* -ENOMEM. Then `out` is empty, and when nothing is known. */
 static int column_make(const samples_t *s, int kind, int hop, column_t *out)
 {
     const uint64_t *ns = s->hops[hop].ns;
@@ -74,8 +74,10 @@ static int column_make(const samples_t *s, int kind, int hop, column_t *out)
             return -ENOMEM;
     }
     int rc = quantile_set_make(ns, count, &out->set);
-    if (rc < 0)
+    if (rc < 0) {
         free(out->own);
+        out->own = NULL; /* else column_free, which takes one that is empty, frees it again */
+    }
     return rc;
 }
 
