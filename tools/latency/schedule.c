@@ -31,13 +31,13 @@ static bool reads_twice(const feed_values_t *feed)
     return strncmp(feed->source, "synth", 5) == 0 || strncmp(feed->source, "journal:", 8) == 0;
 }
 
-/* Whose times the messages are sent by, for a timed pace: the file of arrivals, or the feed. "": it
- * cannot be told. */
-static int name_times(const feed_values_t *feed, char *out_spec, size_t bytes, tbus_error_t *err)
+/* Whose times the messages are sent by, for a timed pace: the file of arrivals, in laps, or the
+ * feed. "": it cannot be told. */
+static int name_times(const feed_values_t *feed, char *out_spec, size_t bytes, bool *out_laps,
+                      tbus_error_t *err)
 {
-    bool recorded;
-    int code = feed_arrivals_named(feed->arrivals, out_spec, bytes, &recorded, err);
-    if (code == 0 && !recorded)
+    int code = feed_arrivals_named(feed->arrivals, out_spec, bytes, out_laps, err);
+    if (code == 0 && !*out_laps)
         snprintf(out_spec, bytes, "%s", reads_twice(feed) ? feed->source : "");
     return code;
 }
@@ -76,12 +76,12 @@ int schedule_make(const config_t *config, uint64_t span_ns, uint64_t count_max,
     feed_arrivals_t times = {0};
     feed_pace_t pace;
     uint64_t gap_ns = FEED_TIME_NONE;
-    bool laps = strncmp(feed->arrivals, "recorded:", 9) == 0;
+    bool laps = false;
     int code = feed_pace_parse(config_pace(config), &pace, err);
     if (code == 0 && pace.kind == FEED_PACE_RATE)
         code = feed_pace_set_arrivals(&pace, feed->arrivals, err);
     if (code == 0 && pace.kind == FEED_PACE_TIMED)
-        code = name_times(feed, spec, sizeof spec, err);
+        code = name_times(feed, spec, sizeof spec, &laps, err);
     if (code == 0 && *feed->skip_gaps)
         code = feed_duration_parse(feed->skip_gaps, &gap_ns, err);
     if (code == 0 && *spec)
