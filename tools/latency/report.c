@@ -90,7 +90,7 @@ json_t *report_build(const run_spec_t *spec, const run_result_t *result)
         object, "rate",
         json_pack("{s:f, s:f}", "target", result->rate_target, "achieved", result->rate_achieved));
     json_object_set_new(object, "seconds", json_real(result->seconds));
-    json_object_set_new(object, "seconds_asked", json_real(result->seconds_asked));
+    json_object_set_new(object, "seconds_asked", json_real((double)spec->for_ns / 1e9));
     json_object_set_new(object, "feed_ended", json_boolean(result->feed_ended));
     json_object_set_new(object, "arrival", json_string(spec->arrival));
     json_object_set_new(object, "hops", hops_report(&result->samples, result->seconds));

@@ -369,7 +369,6 @@ static int collect(const char *verb, const run_spec_t *spec, const tbus_stamps_t
         run_note(r, "nobody was connected to the gateway: its hop is not measured%s",
                  spec->no_subscriber ? "" : " (it asks for users, whose passwords are not known)");
     find_touched(r);
-    r->seconds_asked = (double)spec->for_ns / NS_PER_S;
     r->feed_ended = json_is_true(json_object_get(json_object_get(r->summary, "feed"), "ended"));
     run_judge(r);
     note_unsent(spec, r);

@@ -54,7 +54,6 @@ typedef struct run_result {
     bool kept_up;
     uint64_t began_ms;      /* ms after 1970: when the first message was wanted */
     double seconds;         /* of the schedule, as far as it came */
-    double seconds_asked;   /* --for */
     bool feed_ended;        /* before that, because it had no more messages */
     uint64_t messages_lost; /* that the tables had no room for: they are in no sample */
     uint64_t answers_lost;
