@@ -7,6 +7,7 @@
 
 #include "tools/latency/hops.h"
 #include "tools/latency/plots.h"
+#include "tools/latency/verdict.h"
 #include "tools/measure/format.h"
 #include "tools/measure/html.h"
 #include "tools/measure/svg_chart.h"
@@ -422,7 +423,7 @@ static void verdict_row(FILE *out, const char *hop, const hop_percentile_t *p, c
         snprintf(change, sizeof change, "%+.1f %%", 100 * number(cell, "detectable"));
     html_element(out, "td", "n", change);
     snprintf(change, sizeof change, "n %s", word);
-    html_element(out, "td", change, strcmp(word, "cannot_tell") == 0 ? "cannot tell" : word);
+    html_element(out, "td", change, verdict_words(word));
     fputs("</tr>\n", out);
 }
 
@@ -471,11 +472,10 @@ int page_of_verdict(FILE *out, const json_t *verdict, const samples_t *a, const 
     snprintf(what, sizeof what, "p99 of %s, at 99 %%: the verdict that counts",
              string(judged, "hop"));
     snprintf(subtitle, sizeof subtitle, "A: %s; B: %s", name_a, name_b);
-    card(out, what, strcmp(word, "cannot_tell") == 0 ? "cannot tell" : word, subtitle);
+    card(out, what, verdict_words(word), subtitle);
     word = string(json_object_get(verdict, "untouched"), "verdict");
     if (word && *word)
-        card(out, "of messages that the host did not touch",
-             strcmp(word, "cannot_tell") == 0 ? "cannot tell" : word, subtitle);
+        card(out, "of messages that the host did not touch", verdict_words(word), subtitle);
     fputs("</div>\n", out);
     int rc = 0;
     if (!a || !b)

@@ -312,10 +312,14 @@ static const json_t *judged_cell(const json_t *verdict, int kind)
     return NULL;
 }
 
+const char *verdict_words(const char *verdict)
+{
+    return strcmp(verdict, "cannot_tell") == 0 ? "cannot tell" : verdict;
+}
+
 static const char *words_of(const json_t *object)
 {
-    const char *word = string(object, "verdict");
-    return strcmp(word, "cannot_tell") == 0 ? "cannot tell" : word;
+    return verdict_words(string(object, "verdict"));
 }
 
 /* "+6.6 % (+2.1 .. +11.3)"; returns its length. */

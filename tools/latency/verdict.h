@@ -53,6 +53,9 @@ int verdict_add_round(verdict_rounds_t *rounds, const samples_t *s);
 json_t *verdict_between(const samples_t *a, const samples_t *b);
 json_t *verdict_paired(const verdict_rounds_t *a, const verdict_rounds_t *b);
 
+/* "cannot_tell" for who reads it; the others are said as they are. */
+const char *verdict_words(const char *verdict);
+
 /* As a table; the first line is the verdict that counts. `name_a`: "DIR", or "A". */
 void verdict_print(const json_t *verdict, const char *name_a, const char *name_b, FILE *out);
 
