@@ -13,14 +13,6 @@
 #define TURN_NS      UINT64_C(500000000)
 #define MESSAGES_MAX UINT64_C(20000000) /* of one slice */
 
-static const struct {
-    const char *key;
-    double share;
-} percentiles[] = {
-    {"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p99_9", 0.999}, {"p99_99", 0.9999},
-};
-#define PERCENTILES (sizeof percentiles / sizeof *percentiles)
-
 enum what { PACED_LINE, HICCUP, PING_PONG, WHATS };
 
 struct floor_slices {
@@ -190,8 +182,9 @@ bool floor_slices_empty(const floor_slices_t *f)
 static json_t *figures_of(const hdr_t *h)
 {
     json_t *object = json_pack("{s:I}", "count", (json_int_t)h->count);
-    for (size_t i = 0; i < PERCENTILES; i++)
-        json_object_set_new(object, percentiles[i].key, figure_of(h, percentiles[i].share));
+    for (size_t i = 0; i < FLOOR_PERCENTILES; i++)
+        json_object_set_new(object, hop_percentiles[i].key,
+                            figure_of(h, hop_percentiles[i].per_million / 1e6));
     json_object_set_new(object, "max", json_integer((json_int_t)h->max_ns));
     return object;
 }

@@ -24,10 +24,12 @@
 
 #include <jansson.h>
 
+#include "tools/latency/hops.h"
 #include "tools/latency/run.h"
 
-#define FLOOR_SLICES_MAX 64u
-#define FLOOR_BEYOND_MIN 10u
+#define FLOOR_SLICES_MAX  64u
+#define FLOOR_BEYOND_MIN  10u
+#define FLOOR_PERCENTILES 5u /* the first of hop_percentiles: to p99.99 */
 
 typedef struct floor_slices floor_slices_t;
 

@@ -7,14 +7,6 @@
 
 #define FIGURE_WIDTH 9
 
-static const struct {
-    const char *key;
-    const char *name;
-} columns[] = {
-    {"p50", "p50"}, {"p90", "p90"}, {"p99", "p99"}, {"p99_9", "p99.9"}, {"p99_99", "p99.99"},
-};
-#define COLUMNS (sizeof columns / sizeof *columns)
-
 static double number(const json_t *object, const char *key)
 {
     const json_t *value = json_object_get(object, key);
@@ -44,8 +36,8 @@ void report_add_floor(json_t *report, const floor_slices_t *f)
 static void print_row(const char *name, const json_t *row, figure_t (*figure)(double), FILE *out)
 {
     fprintf(out, "%-15s", name);
-    for (size_t i = 0; i < COLUMNS; i++) {
-        double value = number(row, columns[i].key);
+    for (size_t i = 0; i < FLOOR_PERCENTILES; i++) {
+        double value = number(row, hop_percentiles[i].key);
         fprintf(out, " %*s", FIGURE_WIDTH, figure(value).text);
     }
     if (json_object_get(row, "max"))
@@ -78,8 +70,8 @@ void report_print_floor(const json_t *report, FILE *out)
     if (!json_is_object(floor))
         return;
     fprintf(out, "\n%-15s", "floor");
-    for (size_t i = 0; i < COLUMNS; i++)
-        fprintf(out, " %*s", FIGURE_WIDTH, columns[i].name);
+    for (size_t i = 0; i < FLOOR_PERCENTILES; i++)
+        fprintf(out, " %*s", FIGURE_WIDTH, hop_percentiles[i].name);
     fprintf(out, " %*s   of %.1f s of the run's schedule, on its CPUs\n", FIGURE_WIDTH, "max",
             number(floor, "seconds"));
     print_row(number(floor, "processes") < 2 ? "one process" : "paced line",
