@@ -123,20 +123,8 @@ static int report(const char *verb, const latency_options_t *o, const run_spec_t
     return until ? until_outcome(verb, until) : OUTCOME_OK;
 }
 
-/* A report without it is a report, with a note. */
-static void measure_floor_after(floor_slices_t *floor, const latency_options_t *o,
-                                const run_spec_t *spec, run_result_t *result, tbus_error_t *why)
-{
-    uint64_t for_ns = floor_slices_empty(floor) ? o->floor_ns : o->floor_ns / 2;
-    round_progress("the floor, after the run");
-    if (why->code == 0)
-        (void)floor_slices_again(floor, spec, &result->samples, for_ns, "after", why);
-    round_progress_end();
-    if (why->code)
-        run_note(result, "the floor was not measured to its end: %.180s", why->text);
-}
-
-/* One run, or as many as --until-ci takes, of which the last is reported. */
+/* One run, or as many as --until-ci takes, of which the last is reported. A report without the
+ * floor is a report, with a note. */
 static int measure(int argc, char **argv, const latency_options_t *o, run_spec_t *spec)
 {
     run_result_t result = {0};
@@ -151,8 +139,11 @@ static int measure(int argc, char **argv, const latency_options_t *o, run_spec_t
     int code = o->mode == LATENCY_UNTIL
                    ? until_measure(argc, argv, o->until_share, o->max_ns, spec, &result, &until)
                    : run_measure(argv[0], spec, &result);
-    if (code == OUTCOME_OK && floor)
-        measure_floor_after(floor, o, spec, &result, &why);
+    if (code == OUTCOME_OK && floor) {
+        round_progress("the floor, after the run");
+        floor_slices_after(floor, spec, &result, o->floor_ns, &why);
+        round_progress_end();
+    }
     if (code == OUTCOME_OK)
         code = report(argv[0], o, spec, &result, until, floor);
     json_decref(until);

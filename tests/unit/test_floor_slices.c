@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -85,6 +86,24 @@ static void a_schedule_that_is_not_known_before_is_measured_after_alone(void **s
     floor_slices_destroy(NULL);
 }
 
+static void after_an_error_nothing_more_is_measured_and_the_run_has_a_note(void **state)
+{
+    (void)state;
+    static run_result_t result; /* large */
+    uint64_t intended_ns[] = {0};
+    tbus_error_t err = {.code = -EINTR, .text = "a signal came"};
+    result = (run_result_t){.samples = {.rows = 1, .intended_ns = intended_ns}};
+    parse("20k", NULL);
+    floor_slices_t *f = floor_slices_create();
+    assert_int_equal(floor_slices_before(f, &spec, SLICE, &err), -EINTR);
+    assert_int_equal(floor_slices_again(f, &spec, &result.samples, SLICE, "after", &err), -EINTR);
+    floor_slices_after(f, &spec, &result, SLICE, &err);
+    assert_true(floor_slices_empty(f));
+    assert_int_equal(result.notes_count, 1);
+    assert_non_null(strstr(result.notes[0], "a signal came"));
+    floor_slices_destroy(f);
+}
+
 static void assert_ratio(const json_t *ratios, const char *key, double expected)
 {
     assert_true(json_real_value(json_object_get(ratios, key)) == expected);
@@ -112,6 +131,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(slices_before_and_after_are_of_the_runs_schedule_and_add_up),
         cmocka_unit_test(a_schedule_that_is_not_known_before_is_measured_after_alone),
+        cmocka_unit_test(after_an_error_nothing_more_is_measured_and_the_run_has_a_note),
         cmocka_unit_test(ratios_are_over_the_paced_line_and_far_out_over_the_hiccup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -157,6 +157,8 @@ int floor_slices_before(floor_slices_t *f, const run_spec_t *spec, uint64_t for_
                         tbus_error_t *err)
 {
     uint64_t *due_ns, count;
+    if (err->code < 0)
+        return err->code;
     uint64_t span_ns = for_ns < spec->for_ns ? for_ns : spec->for_ns;
     int code = schedule_make(&spec->start.config, span_ns, MESSAGES_MAX, &due_ns, &count, err);
     if (code < 0)
@@ -169,7 +171,17 @@ int floor_slices_before(floor_slices_t *f, const run_spec_t *spec, uint64_t for_
 int floor_slices_again(floor_slices_t *f, const run_spec_t *spec, const samples_t *samples,
                        uint64_t for_ns, const char *when, tbus_error_t *err)
 {
+    if (err->code < 0)
+        return err->code;
     return measure(f, spec, samples->intended_ns, samples->rows, for_ns, when, err);
+}
+
+void floor_slices_after(floor_slices_t *f, const run_spec_t *spec, run_result_t *result,
+                        uint64_t floor_ns, tbus_error_t *err)
+{
+    uint64_t for_ns = floor_slices_empty(f) ? floor_ns : floor_ns / 2;
+    if (floor_slices_again(f, spec, &result->samples, for_ns, "after", err) < 0)
+        run_note(result, "the floor was not measured to its end: %.180s", err->text);
 }
 
 bool floor_slices_empty(const floor_slices_t *f)

@@ -4,8 +4,8 @@
  *
  *    floor_slices_before   half of it, before the run: its schedule is known (schedule.h)
  *        the run
- *    floor_slices_again    the rest, after it, on the schedule as it was. Of several runs after
- *                          each, which is before the next
+ *    floor_slices_after    the rest, after it, on the schedule as it was
+ *    floor_slices_again    of several runs: a slice after each, which is before the next
  *
  * Within a slice paced line and hiccup take turns, half a second each. As JSON:
  *
@@ -40,11 +40,17 @@ void floor_slices_destroy(floor_slices_t *f);
 
 /* Measure one, on the CPUs of the run and `for_ns` of its schedule at most; takes twice as long.
  * The errors of floor_measure, and those of reading the times of a file. Where the schedule cannot
- * be told before, or there is none, nothing is measured. */
+ * be told before, or there is none, nothing is measured. Nor is anything after an error: *err,
+ * which is no error at first, is returned again. */
 int floor_slices_before(floor_slices_t *f, const run_spec_t *spec, uint64_t for_ns,
                         tbus_error_t *err);
 int floor_slices_again(floor_slices_t *f, const run_spec_t *spec, const samples_t *samples,
                        uint64_t for_ns, const char *when, tbus_error_t *err);
+
+/* After the only run: as much as is missing to `floor_ns`, of which half was measured before it, or
+ * nothing. An error, also of the slice before, becomes a note of the result. */
+void floor_slices_after(floor_slices_t *f, const run_spec_t *spec, run_result_t *result,
+                        uint64_t floor_ns, tbus_error_t *err);
 
 /* Was nothing measured so far? */
 bool floor_slices_empty(const floor_slices_t *f);

@@ -72,8 +72,7 @@ static void add_rung(ladder_t *l, double rate, const run_result_t *result, const
 static json_t *floor_of_rung(ladder_t *l, const run_result_t *result)
 {
     uint64_t for_ns = l->floor_ns / FLOOR_PART;
-    floor_slices_t *f =
-        for_ns && result->kept_up && l->no_floor.code == 0 ? floor_slices_create() : NULL;
+    floor_slices_t *f = for_ns && result->kept_up ? floor_slices_create() : NULL;
     if (f)
         (void)floor_slices_again(f, &l->spec, &result->samples, for_ns, "after", &l->no_floor);
     json_t *object = floor_slices_json(f);
@@ -250,16 +249,13 @@ static int finish(ladder_t *l, const output_t *o)
     set_rate(l, l->search.kept / 2);
     int code = round_parse(&l->line, &l->spec);
     round_progress("ladder: half of the knee");
-    if (code == OUTCOME_OK && floor && l->no_floor.code == 0)
+    if (code == OUTCOME_OK && floor)
         (void)floor_slices_before(floor, &l->spec, l->floor_ns / 2, &l->no_floor);
     if (code == OUTCOME_OK)
         code = round_measure(&l->line, &l->spec, &half, &l->stopped);
     if (code == OUTCOME_OK) {
-        if (floor && l->no_floor.code == 0)
-            (void)floor_slices_again(floor, &l->spec, &half.samples, l->floor_ns / 2, "after",
-                                     &l->no_floor);
-        if (l->no_floor.code)
-            run_note(&half, "the floor was not measured to its end: %.180s", l->no_floor.text);
+        if (floor)
+            floor_slices_after(floor, &l->spec, &half, l->floor_ns, &l->no_floor);
         round_progress_end();
         code = report(l, &half, floor, o);
         run_result_clear(&half);

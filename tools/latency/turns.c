@@ -63,7 +63,7 @@ static int run_side(turns_t *t, side_t *s, bool *out_stopped)
         code = outcome_failed(t->verb, "no memory for %llu messages",
                               (unsigned long long)result.samples.rows);
     s->behind += !result.kept_up;
-    if (code == OUTCOME_OK && s->floor && !*out_stopped && t->no_floor.code == 0)
+    if (code == OUTCOME_OK && s->floor && !*out_stopped)
         (void)floor_slices_again(s->floor, &t->spec, &result.samples, t->floor_ns, "between",
                                  &t->no_floor);
     run_result_clear(&result);
