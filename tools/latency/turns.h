@@ -9,6 +9,15 @@
  * differ less from turn to turn, and be told apart for the wrong reason: where memory lies differs
  * from start to start (a line that two CPUs hand over takes 330 to 490 ns, by its address), and a
  * comparison that starts each once finds that difference in a thing and itself.
+ *
+ * What it adds to the verdict:
+ *
+ *    a, b            the words of each side, as given
+ *    not_kept_up     {a, b}: so many runs of each did not keep up with the schedule
+ *    judged_rounds   {a[], b[]}: p99 that is judged, round by round, in ns; null: withheld. Also in
+ *                    `untouched`
+ *    floor           {a, b}: the floor of each side, of which a part is measured after each of its
+ *                    runs, with ratios (report_floor.h); null: not measured
  */
 #ifndef TICKBUS_TOOLS_LATENCY_TURNS_H
 #define TICKBUS_TOOLS_LATENCY_TURNS_H
@@ -20,9 +29,8 @@
 
 /* argv: what both have in common. A and B (o->a, o->b): what each has beside, words between blanks.
  * A run takes two seconds where --for says nothing else. Prints the verdict, and beside it the
- * floor of each side, of which a part is measured after each of its runs: `floor` {a, b}, as in
- * report_floor.h. Ended early by a signal, it judges the rounds that are whole. OUTCOME_OK whatever
- * the verdict. */
+ * floor of each side. Ended early by a signal, it judges the rounds that are whole. OUTCOME_OK
+ * whatever the verdict. */
 int turns_measure(int argc, char **argv, const latency_options_t *o);
 
 #endif
