@@ -78,11 +78,11 @@ typedef struct level_pool {
 } level_pool_t;
 
 typedef struct book_side {
-    uint32_t best;       /* level; 0: the side is empty */
-    uint32_t root : 28;  /* node */
-    uint32_t floors : 4; /* 0: the side is empty; 1: the root is a leaf */
-    uint32_t first;      /* the leaf of the best level */
-    int32_t first_least; /* the least key that may be in it */
+    uint32_t best;                  /* level; 0: the side is empty */
+    uint32_t root : BOOK_ROOT_BITS; /* node */
+    uint32_t floors : 4;            /* 0: the side is empty; 1: the root is a leaf */
+    uint32_t first;                 /* the leaf of the best level */
+    int32_t first_least;            /* the least key that may be in it */
 } book_side_t;
 
 static inline uint32_t book_key(unsigned side, uint32_t px_e4)

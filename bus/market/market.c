@@ -142,12 +142,11 @@ static __attribute__((noinline)) int apply_add(market_t *m, const tick_t *tick)
 
 /* An order is that of the symbol that added it. A message under the locate of another is wrong
  * about one of the two. */
-static bool refuse_foreign(market_t *m, uint16_t of_order)
+static void refuse_foreign(market_t *m, uint16_t of_order)
 {
     m->stats.foreign_locates++;
     symbols_contradict(m, m->event.wire_locate, 0);
     symbols_mark_stale(m, of_order);
-    return false;
 }
 
 static inline price_level_t *level_of(const market_t *m, order_spot_t spot)

@@ -36,8 +36,7 @@ _Static_assert(sizeof(queue_order_t) == 32, "two orders share a cache line");
 typedef struct queue_pool {
     queue_order_t *orders; /* [0] stands for none and is never written; not owned */
     uint64_t *events;      /* of the tick that added it: exchange time, tracking number (tick_t) */
-    uint32_t free;         /* first free place; above orders_max: none left */
-    uint32_t orders_max;
+    uint32_t free;         /* first free place */
 } queue_pool_t;
 
 /* Bytes for `orders_max` orders. */
@@ -52,7 +51,6 @@ static inline void queue_init(queue_pool_t *pool, void *memory, uint32_t orders_
     pool->orders = (queue_order_t *)memory;
     pool->events = (uint64_t *)(void *)(pool->orders + orders_max + 1);
     pool->free = 1;
-    pool->orders_max = orders_max;
 }
 
 /* A free place, to be filled and to join a queue. Requires one. */
