@@ -349,8 +349,8 @@ static void judge(risk_stage_t *r, const order_t *order, bool whole)
         take_limits(r);
     if (TBUS_UNLIKELY(acts_changed(&r->acts)))
         take_acts(r);
-    if (TBUS_UNLIKELY(r->restarts != r->base.times->restarts)) {
-        r->restarts = r->base.times->restarts;
+    if (TBUS_UNLIKELY(r->restarts != r->base.leader->clock.restarts)) {
+        r->restarts = r->base.leader->clock.restarts;
         gate_restart_rate(r->gate);
     }
     bool valid = whole && order->md_seq <= market_seq(r->base.market);

@@ -251,7 +251,7 @@ void strat_timer_at(strat_context_t *ctx, uint64_t event_ns)
 {
     uint64_t now_ns = strat_event_ns(ctx);
     ctx->timer_event_ns = event_ns;
-    ctx->timer_unplaced = ctx->base.times->now_ns == 0;
+    ctx->timer_unplaced = ctx->base.leader->clock.now_ns == 0;
     ctx->timer_at_ns =
         event_ns == 0 ? 0 : ctx->base.now_ns + (event_ns > now_ns ? event_ns - now_ns : 1);
     context_await_tick(ctx);
@@ -261,7 +261,7 @@ void strat_timer_at(strat_context_t *ctx, uint64_t event_ns)
 
 uint64_t strat_event_ns(const strat_context_t *ctx)
 {
-    const market_clock_t *clock = ctx->base.times;
+    const market_clock_t *clock = &ctx->base.leader->clock;
     return clock->stamp_ns +
            (ctx->base.now_ns > clock->now_ns ? ctx->base.now_ns - clock->now_ns : 0);
 }

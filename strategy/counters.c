@@ -41,7 +41,7 @@ void context_show_counters(strat_context_t *ctx)
     if (ctx->number != 1)
         return;
     tbus_store_relaxed_u64(ctx->bbo_digest_shown, ctx->bbo_digest);
-    tbus_store_relaxed_u64(ctx->clock_restarts, ctx->base.times->restarts);
+    tbus_store_relaxed_u64(ctx->clock_restarts, ctx->base.leader->clock.restarts);
     const char *stats = (const char *)market_stats(ctx->base.market);
     for (size_t i = 0; i < BOOK_COUNTERS; i++) {
         uint64_t value;

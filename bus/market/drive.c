@@ -53,7 +53,6 @@ int market_stage_join(market_stage_t *s, market_t *market, const venue_session_t
     s->session = session ? session : &session_host;
     s->next_ns = s->bound_ns = MARKET_NEVER;
     s->leader = s;
-    s->times = &s->clock;
     s->types = no_types;
     return tbus_stage_join_subscriber(&s->stage, "md", s->stage.name, &s->md, err);
 }
@@ -131,7 +130,6 @@ static void form(const group_t *g)
     for (uint32_t i = 0; i < g->count; i++) {
         market_stage_t *s = member(g, i);
         s->leader = g->leader;
-        s->times = &g->leader->clock;
         s->feed.ours = i > 0; /* the first stage looks at it for all */
         for (uint32_t k = 0; k < g->count; k++)
             s->neighbours |= UINT32_C(1) << (g->stages[k]->owner - 1);

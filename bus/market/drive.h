@@ -145,8 +145,7 @@ struct market_stage {
     bool trails;
     inputs_t inputs;              /* by the clock of the host */
     uint32_t neighbours;          /* bit i: participant i + 1 is polled together with it */
-    const market_stage_t *leader; /* the first stage of its process, which keeps for all: */
-    const market_clock_t *times;  /* its clock */
+    const market_stage_t *leader; /* the first stage of its process, which keeps for all: clock */
     /* of the first stage of a process: */
     market_clock_t clock; /* as of the last tick that was taken */
     tbus_horizon_view_t feed;
