@@ -149,16 +149,24 @@ static uint64_t closable(const strat_context_t *ctx, uint16_t locate, uint8_t si
     return side == 'B' ? (qty < 0 ? -(uint64_t)qty : 0) : (qty > 0 ? (uint64_t)qty : 0);
 }
 
+/* Shares that such an order may have though others are held up; 0: it is no better off. */
+static uint64_t may_close(const quote_t *q, const strat_context_t *ctx, uint16_t locate,
+                          const quote_side_t *s)
+{
+    bool held_up = q->held != QUOTE_MAY_CLOSE || s->is_held;
+    return held_up ? 0 : closable(ctx, locate, s->side);
+}
+
 /* How many shares an order of this side may have now; 0: none, and the timer is set for the next
  * probe. */
 static uint32_t allowed_qty(quote_t *q, strat_context_t *ctx, uint16_t locate,
                             const quote_side_t *s)
 {
-    uint64_t closes = closable(ctx, locate, s->side);
+    uint64_t closes = may_close(q, ctx, locate, s);
     uint64_t now_ns = strat_event_ns(ctx), due = q->rested_ns + q->rest_ns;
     if (q->held == QUOTE_AWAKE)
         return q->params.order_qty;
-    if (q->held == QUOTE_MAY_CLOSE && closes != 0 && !s->is_held)
+    if (closes != 0)
         return closes < q->params.order_qty ? (uint32_t)closes : q->params.order_qty;
     if (q->probe_id != 0)
         return 0;
@@ -224,7 +232,7 @@ static void quote(quote_t *q, strat_context_t *ctx, uint16_t locate, quote_side_
     uint32_t qty = allowed_qty(q, ctx, locate, s);
     if (qty == 0)
         return;
-    bool closes = q->held == QUOTE_MAY_CLOSE && !s->is_held && closable(ctx, locate, s->side) != 0;
+    bool closes = may_close(q, ctx, locate, s) != 0;
     strat_order_t wanted = {.locate = locate,
                             .side = s->side,
                             .tif = ORDER_TIF_DAY,
