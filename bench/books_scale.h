@@ -11,8 +11,8 @@
 
 #include <jansson.h>
 
-/* Rows {what, symbols, orders, levels, bytes, huge_bytes, bytes_an_order, create_s, fill_ns, ns,
- * lowest, highest, ratio_to_small}; a new reference. `quick`: a thousandth of the orders. */
+/* Rows {what, symbols, orders, levels, bytes, huge_bytes, create_s, fill_ns, ns, lowest,
+ * highest, ratio_to_small}; a new reference. `quick`: a thousandth of the orders. */
 json_t *books_scale(unsigned repetitions, int quick);
 void books_scale_print(const json_t *rows);
 
