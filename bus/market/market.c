@@ -347,19 +347,18 @@ static bool refers_to_an_order(const tick_t *tick, size_t bytes)
             tick->type == ITCH_ORDER_EXECUTED_WITH_PRICE);
 }
 
-static inline const order_bucket_t *bucket_of(const market_t *m, uint64_t ref)
+static inline const order_bucket_t *bucket_of(const market_t *m, uint64_t hash)
 {
-    const order_table_t *t = &m->orders;
-    return &t->now.buckets[orders_home(&t->now, seeded_hash(&t->seed, ref))];
+    return &m->orders.now.buckets[orders_home(&m->orders.now, hash)];
 }
 
 void market_fetch_far(const market_t *m, const tick_t *tick, size_t bytes)
 {
     if (bytes < sizeof *tick)
         return;
-    __builtin_prefetch(bucket_of(m, tick->order_ref), 1, 3);
+    __builtin_prefetch(bucket_of(m, orders_hash(&m->orders, tick->order_ref)), 1, 3);
     if (tick->type == ITCH_ORDER_REPLACE)
-        __builtin_prefetch(bucket_of(m, tick->new_ref), 1, 3);
+        __builtin_prefetch(bucket_of(m, orders_hash(&m->orders, tick->new_ref)), 1, 3);
     __builtin_prefetch(&m->books[m->numbers[tick_locate(tick)]], 1, 3);
 }
 
@@ -367,9 +366,9 @@ void market_fetch_near(const market_t *m, const tick_t *tick, size_t bytes)
 {
     if (!refers_to_an_order(tick, bytes))
         return;
-    uint64_t tag = orders_tag(seeded_hash(&m->orders.seed, tick->order_ref));
-    const order_bucket_t *bucket = bucket_of(m, tick->order_ref);
-    uint64_t match = orders_match(bucket->tags, tag);
+    uint64_t hash = orders_hash(&m->orders, tick->order_ref);
+    const order_bucket_t *bucket = bucket_of(m, hash);
+    uint64_t match = orders_match(bucket->tags, orders_tag(hash));
     if (match != 0)
         __builtin_prefetch(&m->queues.orders[bucket->places[(unsigned)__builtin_ctzll(match) >> 3]],
                            1, 3);

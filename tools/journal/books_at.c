@@ -18,8 +18,8 @@
 #include "tools/show/span.h"
 
 #define SPACE_RATIO 8u /* bytes recorded for one of a checkpoint */
-/* What a tick touches is seldom in the cache: it is fetched so many ticks before, the order's level
- * half as many. */
+/* What a tick touches is seldom in the cache: it is fetched so many ticks before, the order half as
+ * many. */
 #define AHEAD 16u /* a power of two */
 
 /* What is applied so far, and where that is. */

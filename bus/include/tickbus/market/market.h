@@ -232,7 +232,7 @@ const char *market_limit_text(const market_t *m);
 void market_end_warm_up(market_t *m);
 
 /* Fetch what a tick that is still to come will touch: far ahead the order's entry, near ahead, when
- * that is there, its level. Changes nothing and may be left out; a guess that turns out wrong costs
+ * that is there, the order. Changes nothing and may be left out; a guess that turns out wrong costs
  * a line. Hot. */
 void market_fetch_far(const market_t *m, const tick_t *tick, size_t bytes);
 void market_fetch_near(const market_t *m, const tick_t *tick, size_t bytes);
@@ -253,7 +253,6 @@ uint16_t market_wire_locate(const market_t *m, uint16_t locate);
 
 /* Of a symbol by its number: */
 market_touch_t market_touch(const market_t *m, uint16_t locate);
-/* Good until the next tick: numbers that nobody was named by so far share one. */
 const market_symbol_t *market_symbol(const market_t *m, uint16_t locate);
 const market_stats_t *market_stats(const market_t *m);
 
