@@ -24,9 +24,8 @@
 #include "tools/measure/rank.h"
 #include "tools/measure/sides.h"
 
-#define REPETITIONS_MAX 101u
-#define VALGRIND        "/usr/bin/valgrind"
-#define TEXT_BYTES      65536u
+#define VALGRIND   "/usr/bin/valgrind"
+#define TEXT_BYTES 65536u
 
 enum contender { DECODE, BOOKS, RIVAL, CONTENDERS };
 static const char *const names[CONTENDERS] = {"decode", "decode_and_books", "rival"};
@@ -71,7 +70,7 @@ static options_t parse(int argc, char **argv)
     const bench_option_t options[] = {
         {"file", .text = &o.file},
         {"rival", .text = &o.rival},
-        {"repetitions", .count = &o.repetitions, .highest = REPETITIONS_MAX},
+        {"repetitions", .count = &o.repetitions, .highest = BOOKS_REPETITIONS_MAX},
         {"messages", .number = &o.messages, .highest = 1000000000},
         {"no-counts", .flag = &o.no_counts},
         {"scale", .flag = &o.scale},
@@ -161,7 +160,7 @@ static void add_rows(const char *what, const char *path, void *context)
 {
     results_t *results = context;
     const options_t *options = results->options;
-    double ns[CONTENDERS][REPETITIONS_MAX], ratios[CONTENDERS][REPETITIONS_MAX];
+    double ns[CONTENDERS][BOOKS_REPETITIONS_MAX], ratios[CONTENDERS][BOOKS_REPETITIONS_MAX];
     unsigned contenders = options->rival ? CONTENDERS : RIVAL, count = options->repetitions;
     bool counts = !options->no_counts && access(VALGRIND, X_OK) == 0;
     ns_of_ours(false, path, results->cpu); /* the file is in the page cache from now on */

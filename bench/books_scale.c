@@ -13,11 +13,10 @@
 #include "bench/program.h"
 #include "tools/measure/rank.h"
 
-#define BATCH           65536u
-#define REPETITIONS_MAX 101u
-#define STEP_E4         100u
-#define MIDDLE_E4       1000000u
-#define NEAR            32u
+#define BATCH     65536u
+#define STEP_E4   100u
+#define MIDDLE_E4 1000000u
+#define NEAR      32u
 
 typedef struct size {
     const char *name;
@@ -44,7 +43,7 @@ typedef struct flow {
     tick_t *ticks; /* BATCH */
     double create_s, fill_ns;
     uint64_t bytes, huge_bytes;
-    double ns[REPETITIONS_MAX];
+    double ns[BOOKS_REPETITIONS_MAX];
 } flow_t;
 
 static const size_params_t sizes[] = {

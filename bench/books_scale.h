@@ -11,8 +11,11 @@
 
 #include <jansson.h>
 
+#define BOOKS_REPETITIONS_MAX 101u
+
 /* Rows {what, symbols, orders, levels, bytes, huge_bytes, create_s, fill_ns, ns, lowest,
- * highest, ratio_to_small}; a new reference. `quick`: a thousandth of the orders. */
+ * highest, ratio_to_small}; a new reference. `repetitions`: 1..BOOKS_REPETITIONS_MAX; `quick`: a
+ * thousandth of the orders. */
 json_t *books_scale(unsigned repetitions, int quick);
 void books_scale_print(const json_t *rows);
 
