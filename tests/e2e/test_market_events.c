@@ -32,39 +32,24 @@ static void put_system(hand_t *h, const char *codes)
         put(h, tick_system((uint8_t)*codes));
 }
 
-/* C in a cross, P, Q, B: of ACME. */
-static tick_t trade(uint8_t type, uint64_t match, uint64_t qty, uint32_t px_e4)
+static tick_t hidden(uint64_t match, uint32_t qty, uint32_t px_e4)
 {
-    tick_t t = tick_of(type, TICKS_ACME);
-    t.match = match;
-    if (type == 'B')
-        return t;
-    tick_name(TICKS_ACME, t.symbol);
-    t.px_e4 = px_e4;
-    t.side = type == 'P' ? 'B' : 0;
-    t.aux = type == 'Q' ? 'O' : 0;
-    if (type == 'Q')
-        t.qty64 = qty;
-    else
-        t.qty = (uint32_t)qty;
-    return t;
+    return tick_with_match(tick_trade(TICKS_ACME, qty, px_e4), match);
+}
+
+static tick_t cross(uint64_t match, uint64_t qty, uint32_t px_e4)
+{
+    return tick_with_match(tick_cross(TICKS_ACME, qty, px_e4, 'O'), match);
 }
 
 static tick_t crossed(uint64_t ref, uint32_t qty, uint32_t px_e4)
 {
-    tick_t t = tick_execute(TICKS_ACME, ref, qty);
-    t.type = 'C';
-    t.printable = 'N';
-    t.px_e4 = px_e4;
-    t.match = 900 + ref;
-    return t;
+    return tick_with_match(tick_execute_at(TICKS_ACME, ref, qty, px_e4, 'N'), 900 + ref);
 }
 
 static tick_t executed(uint64_t ref, uint32_t qty, uint64_t match)
 {
-    tick_t t = tick_execute(TICKS_ACME, ref, qty);
-    t.match = match;
-    return t;
+    return tick_with_match(tick_execute(TICKS_ACME, ref, qty), match);
 }
 
 /* The first messages of a day: 6 with the codes "S", 7 with "SQ". 300 to buy at `bid_e4` are
@@ -196,9 +181,9 @@ static json_t *try_case(fixture_t *f, const event_case_t *c)
 static void market_with_a_break(hand_t *h)
 {
     begin_day(h, "SQ", 100000, 100200);
-    put(h, trade('P', 5, 60, 99900));
-    put(h, trade('B', 5, 0, 0));
-    put(h, trade('B', 5, 0, 0));
+    put(h, hidden(5, 60, 99900));
+    put(h, tick_break(TICKS_ACME, 5));
+    put(h, tick_break(TICKS_ACME, 5));
     put(h, tick_delete(TICKS_ACME, 2));
     put_system(h, "MEC");
 }
@@ -225,12 +210,12 @@ static void market_with_crosses(hand_t *h)
 {
     begin_day(h, "S", 100000, 100200);
     put(h, crossed(1, 300, 100000));
-    put(h, trade('Q', 10, 400, 100000));
+    put(h, cross(10, 400, 100000));
     put_system(h, "Q");
     put(h, tick_add(TICKS_ACME, 3, 'B', 300, 99900));
     put(h, tick_add(TICKS_ACME, 4, 'B', 10, 99800));
     put_system(h, "M");
-    put(h, trade('Q', 11, 250, 100100));
+    put(h, cross(11, 250, 100100));
     put_system(h, "EC");
 }
 
@@ -260,7 +245,7 @@ static void market_with_a_halt(hand_t *h)
     put(h, tick_trading(TICKS_ACME, 'Q'));
     put(h, crossed(3, 100, 99500));
     put(h, crossed(1, 100, 99500));
-    put(h, trade('Q', 12, 200, 99500));
+    put(h, cross(12, 200, 99500));
     put(h, tick_trading(TICKS_ACME, 'T'));
     put(h, tick_add(TICKS_ACME, 4, 'S', 30, 100100));
     put_system(h, "EC");
@@ -379,7 +364,7 @@ static void an_order_that_must_not_take_is_rejected_or_slides(void **state)
 static void market_below_a_dollar(hand_t *h)
 {
     begin_day(h, "SQ", 5000, 5010);
-    put(h, trade('P', 30, 40, 4990));
+    put(h, hidden(30, 40, 4990));
     put_system(h, "EC");
 }
 

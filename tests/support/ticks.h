@@ -22,6 +22,11 @@ static inline void tick_name(uint16_t locate, void *out_name)
     memset(out_name, ' ', 8);
     memcpy(out_name, name, (size_t)length);
 }
+static inline tick_t tick_with_match(tick_t t, uint64_t match)
+{
+    t.match = match;
+    return t;
+}
 static inline tick_t tick_add(uint16_t locate, uint64_t ref, uint8_t side, uint32_t qty,
                               uint32_t px_e4)
 {
@@ -39,6 +44,41 @@ static inline tick_t tick_execute(uint16_t locate, uint64_t ref, uint32_t qty)
     t.order_ref = ref;
     t.qty = qty;
     return t;
+}
+/* C: an execution at a price of its own; `printable` 'N': in a cross. */
+static inline tick_t tick_execute_at(uint16_t locate, uint64_t ref, uint32_t qty, uint32_t px_e4,
+                                     uint8_t printable)
+{
+    tick_t t = tick_execute(locate, ref, qty);
+    t.type = 'C';
+    t.px_e4 = px_e4;
+    t.printable = printable;
+    return t;
+}
+/* P: an execution of an order that is not displayed. */
+static inline tick_t tick_trade(uint16_t locate, uint32_t qty, uint32_t px_e4)
+{
+    tick_t t = tick_of('P', locate);
+    tick_name(locate, t.symbol);
+    t.side = 'B';
+    t.qty = qty;
+    t.px_e4 = px_e4;
+    return t;
+}
+/* Q; `cross_type` 'O': of the opening, 'H': after a halt, ... */
+static inline tick_t tick_cross(uint16_t locate, uint64_t qty, uint32_t px_e4, uint8_t cross_type)
+{
+    tick_t t = tick_of('Q', locate);
+    tick_name(locate, t.symbol);
+    t.qty64 = qty;
+    t.px_e4 = px_e4;
+    t.aux = cross_type;
+    return t;
+}
+/* B: the trade `match` is broken. */
+static inline tick_t tick_break(uint16_t locate, uint64_t match)
+{
+    return tick_with_match(tick_of('B', locate), match);
 }
 /* A partial cancel. */
 static inline tick_t tick_reduce(uint16_t locate, uint64_t ref, uint32_t qty)

@@ -59,18 +59,10 @@ static inline uint32_t day_px(day_feed_t *f)
     return 999600 + day_below(f, 10) * 100;
 }
 
-static inline tick_t day_trade(day_feed_t *f, uint8_t type, uint16_t stock, uint32_t px_e4)
+/* A trade, with a number of its own. */
+static inline void day_put_trade(day_feed_t *f, uint16_t stock, tick_t t)
 {
-    tick_t t = tick_of(type, 0);
-    tick_name(stock, t.symbol);
-    t.match = ++f->match;
-    t.px_e4 = px_e4;
-    if (type == 'Q')
-        t.qty64 = day_below(f, 4) == 0 ? 0 : 50 + day_below(f, 600);
-    else
-        t.qty = 1 + day_below(f, 250);
-    t.side = type == 'P' ? 'B' : 0;
-    return t;
+    day_put(f, stock, tick_with_match(t, ++f->match));
 }
 
 /* Shares go off order `which`. */
@@ -90,16 +82,12 @@ static inline void day_cross(day_feed_t *f, uint16_t stock)
         const day_order_t *o = &f->live[i];
         if (o->stock != stock || day_below(f, 2))
             continue;
-        tick_t t = tick_execute(0, o->ref, o->qty);
-        t.type = 'C';
-        t.printable = 'N';
-        t.px_e4 = px_e4;
-        t.match = ++f->match;
-        day_put(f, stock, t);
+        day_put_trade(f, stock, tick_execute_at(0, o->ref, o->qty, px_e4, 'N'));
         day_take_off(f, i, o->qty);
         left--;
     }
-    day_put(f, stock, day_trade(f, 'Q', stock, px_e4));
+    uint32_t qty = day_below(f, 4) == 0 ? 0 : 50 + day_below(f, 600);
+    day_put_trade(f, stock, tick_cross(stock, qty, px_e4, 0));
 }
 
 static inline void day_begin(day_feed_t *f)
@@ -150,9 +138,7 @@ static inline void day_touch(day_feed_t *f)
 
 static inline void day_break(day_feed_t *f, uint16_t stock)
 {
-    tick_t t = tick_of('B', 0);
-    t.match = f->match - day_below(f, 12);
-    day_put(f, stock, t);
+    day_put(f, stock, tick_break(0, f->match - day_below(f, 12)));
 }
 
 static inline void day_turn(day_feed_t *f)
@@ -170,7 +156,8 @@ static inline void day_turn(day_feed_t *f)
     } else if (day_below(f, 10) == 0) {
         day_break(f, stock);
     } else if (day_below(f, 12) == 0) {
-        day_put(f, stock, day_trade(f, 'P', stock, day_px(f)));
+        uint32_t px_e4 = day_px(f), qty = 1 + day_below(f, 250);
+        day_put_trade(f, stock, tick_trade(stock, qty, px_e4));
     } else if (f->live_count < 10 || (f->live_count < DAY_LIVE && day_below(f, 2))) {
         day_add(f, stock);
     } else {

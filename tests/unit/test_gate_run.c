@@ -291,14 +291,6 @@ static tick_t numbered(run_t *r, tick_t t)
     return t;
 }
 
-static tick_t named(uint8_t type, uint16_t symbol, uint32_t px_e4)
-{
-    tick_t t = tick_of(type, symbol);
-    tick_name(symbol, t.symbol);
-    t.px_e4 = px_e4;
-    return t;
-}
-
 static void move_book(run_t *r)
 {
     uint16_t s = (uint16_t)(1 + draw(r, SYMBOLS));
@@ -318,19 +310,16 @@ static void move_book(run_t *r)
 /* A trade that the book does not show. */
 static void print(run_t *r, uint16_t symbol)
 {
-    tick_t t = numbered(r, named('P', symbol, MID - 1000 + 100 * (uint32_t)draw(r, 21)));
-    t.side = 'B';
-    t.qty = 1 + (uint32_t)draw(r, 300);
-    tick(r, t);
+    uint32_t px_e4 = MID - 1000 + 100 * (uint32_t)draw(r, 21);
+    tick(r, numbered(r, tick_trade(symbol, 1 + (uint32_t)draw(r, 300), px_e4)));
 }
 
 /* One of the last trades of the market is broken, or one that never was. */
 static void break_one(run_t *r)
 {
     uint64_t back = draw(r, r->match < 100 ? r->match + 1 : 100);
-    tick_t t = tick_of('B', r->traded[(r->match - back) % RING]);
-    t.match = r->match - back;
-    tick(r, t);
+    uint64_t match = r->match - back;
+    tick(r, tick_break(r->traded[match % RING], match));
 }
 
 static void set_state(run_t *r, uint16_t symbol, uint8_t state)
@@ -345,19 +334,12 @@ static void cross(run_t *r, uint16_t symbol)
     uint32_t px_e4 = MID - 500 + 100 * (uint32_t)draw(r, 11);
     for (unsigned i = 0; i < DEPTH && draw(r, 3) != 0; i++) {
         uint64_t *ref = draw(r, 2) ? &r->bids[symbol][i] : &r->asks[symbol][i];
-        tick_t t = tick_execute(symbol, *ref, 1000);
-        t.type = 'C';
-        t.px_e4 = px_e4;
-        t.printable = 'N';
         if (*ref != 0)
-            tick(r, t);
+            tick(r, tick_execute_at(symbol, *ref, 1000, px_e4, 'N'));
         *ref = 0;
     }
-    tick_t t = numbered(r, named('Q', symbol, px_e4));
-    t.qty64 = draw(r, 2) * 500;
-    t.aux = 'H';
     r->cross_px_e4 = px_e4;
-    tick(r, t);
+    tick(r, numbered(r, tick_cross(symbol, draw(r, 2) * 500, px_e4, 'H')));
     r->cross_px_e4 = 0;
 }
 
