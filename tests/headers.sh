@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # headers.sh CC CXX - every header compiles alone.
 #
-# The public headers compile as a user's program has them: strict C17, the C after it, and C++17, by gcc and by clang,
-# with every usual warning an error and no macro defined. The internal headers compile as gnu17 with _GNU_SOURCE, as the
+# The public headers compile as a user's program has them, with every usual warning an error and no macro defined: strict
+# C17 by the first compiler, the C after it by the others, and C++17 by all of gcc and clang that are here. The internal headers compile as gnu17 with _GNU_SOURCE, as the
 # tree itself is built. (-Wshadow is for C only: in C++ a function hides a struct of its name, as stat(2) does.)
 #
 # What the public headers define inline also compiles to code without a warning, optimised or not. It is marked
@@ -45,15 +45,14 @@ different()
 compilers=$(different "$cc" gcc clang)
 compilers_cxx=$(different "$cxx" g++ clang++)
 for header in "${public[@]}"; do
+    standard=c17
     for compiler in $compilers; do
-        alone "$compiler" c c17 "$header" "${strict[@]}"
-        alone "$compiler" c c2x "$header" "${strict[@]}"
+        alone "$compiler" c $standard "$header" "${strict[@]}" -Wshadow -Wundef
+        standard=c2x
     done
     for compiler in $compilers_cxx; do
         alone "$compiler" c++ c++17 "$header" "${strict[@]}"
     done
-    # As the tree has it.
-    alone "$cc" c gnu17 "$header" -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wundef -Werror
 done
 while IFS= read -r header; do
     alone "$cc" c gnu17 "$header" -I . -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wundef -Werror

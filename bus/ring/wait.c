@@ -375,10 +375,9 @@ void tbus_waiter_park(tbus_waiter_t *w, uint64_t now_ns, uint64_t deadline_ns)
      * (wake_publishers): our bits are set before our last look. Else the publisher misses our bit,
      * we miss its message, and we sleep on. The fence is for publishers that execute one as well:
      * those that know that we want it, and all of them on a host without membarrier(2). */
-    if (barrier) {
+    if (barrier)
         syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0);
-        w->barriers++;
-    }
+    w->barriers += barrier;
     tbus_fence_full(); /* W2, W4, A4 */
 
     bool found = message_there(w) || horizon_rose(w); /* step 3 */

@@ -52,7 +52,7 @@ int floor_slices_again(floor_slices_t *f, const run_spec_t *spec, const samples_
 void floor_slices_after(floor_slices_t *f, const run_spec_t *spec, run_result_t *result,
                         uint64_t floor_ns, tbus_error_t *err);
 
-/* Was nothing measured so far? */
+/* Was nothing measured so far? (Outside its file, for tests.) */
 bool floor_slices_empty(const floor_slices_t *f);
 
 /* A new reference: the object above; null: nothing was measured. */
