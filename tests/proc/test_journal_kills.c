@@ -39,7 +39,7 @@
 #define SEGMENT      TBUS_JOURNAL_SEGMENT_BYTES_MIN
 #define RECORDS      3200u /* about five segments */
 #define KEPT         3u    /* segments, where the recorder removes old ones */
-#define KILLS_QUICK  50u
+#define KILLS_QUICK  20u
 #define SYSCALLS_MAX 512u
 
 enum { MD, ORDERS };
