@@ -4,7 +4,7 @@
  * in hand. After each kill somebody who is left must receive everything that the victim had not
  * noted, nothing twice but what it held, and the ring must go on.
  *
- * Every day one in thirty-two of the kill points, from an offset that changes with TICKBUS_SEED;
+ * Every day one in sixty-four of the kill points, from an offset that changes with TICKBUS_SEED;
  * TICKBUS_KILL_POINTS=all takes all. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -36,7 +36,7 @@ static struct world {
     unsigned seen[MESSAGES];           /* by the survivor */
 } * world;
 
-static uint64_t stride = 32;
+static uint64_t stride = 64;
 static uint64_t offset;
 
 static bool the_dead_are(void *context, uint32_t owner)

@@ -710,7 +710,7 @@ static void check(const world_t *world, unsigned schedules)
 static unsigned worlds(void)
 {
     const char *text = getenv("DRIVE_WORLDS");
-    return text ? (unsigned)atoi(text) : 4;
+    return text ? (unsigned)atoi(text) : 3;
 }
 
 static venue_session_t session_of(uint64_t least_ns, uint64_t most_ns, uint64_t seed)
@@ -732,7 +732,7 @@ static void check_worlds(uint32_t strategies, uint64_t least_ns, uint64_t most_n
                          .eagerness = 1 + i % 5,
                          .gap_ns = gap_ns,
                          .session = session_of(least_ns, most_ns, i)};
-        check(&world, 4);
+        check(&world, 3);
     }
 }
 
@@ -760,7 +760,7 @@ static void days_halts_crosses_and_broken_trades_give_the_same(void **state)
                          .eagerness = 1 + i % 3,
                          .gap_ns = 10000,
                          .session = session_of(20000, 80000, i)};
-        check(&world, 4);
+        check(&world, 3);
         for (uint32_t k = 0; k < world.strategies; k++) {
             crossed += nervous[k].crossed;
             broken += nervous[k].broken;
@@ -788,7 +788,7 @@ static void ticks_that_a_strategy_does_not_name_make_no_difference(void **state)
         world.strategy = &naming_strategy;
         outcome_t named = play(&world, 0);
         compare(&world, 0, &named, &sifted);
-        check(&world, 4);
+        check(&world, 3);
     }
 }
 
@@ -833,7 +833,7 @@ static void orders_that_cancel_those_of_another_strategy_give_the_same(void **st
                          .gap_ns = 10000,
                          .session = session_of(20000, 80000, i)};
         world.session.self_match = i % 2 ? SELF_MATCH_CANCEL_OLDEST : SELF_MATCH_CANCEL_BOTH;
-        check(&world, 4);
+        check(&world, 3);
     }
     assert_true(cancelled_by_self_match > 0);
 }
