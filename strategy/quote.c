@@ -23,9 +23,11 @@
  *      |                      +----- rejected, or cancelled: twice the pause
  *      +------------------------------------- accepted ---------------------+
  *
- * The pause begins with 1 ms (or requote_ns_min) and ends at REST_NS_MAX, so quote never rests much
- * longer than it was held up. Where positions may be closed (loss_limit, reducing) it goes on
- * quoting the side that closes one, for no more shares than are held.
+ * The pause begins with 1 ms (or requote_ns_min) and doubles up to REST_NS_MAX. Nobody tells quote
+ * when risk is resumed: it finds out within a second of market time, or within as long as it was
+ * held up if that was less. In return it sends one order a second that is rejected. Where positions
+ * may be closed (loss_limit, reducing) it goes on quoting the side that closes one, for no more
+ * shares than are held.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -41,7 +43,7 @@
 #define REQUOTE_NS_MAX  INT64_C(1000000000000)
 #define PAUSE_NS_MAX    UINT64_C(86400000000000) /* a day */
 #define REJECTED_NS_MIN UINT64_C(1000000)        /* after a rejection, even with requote_ns_min 0 */
-#define REST_NS_MAX     UINT64_C(60000000000)    /* between two probes */
+#define REST_NS_MAX     UINT64_C(1000000000)     /* between two probes */
 
 enum quote_state { QUOTE_NONE = 0, QUOTE_OPEN, QUOTE_LEAVING };
 

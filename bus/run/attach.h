@@ -8,8 +8,8 @@
 
 #include <tickbus/bus.h>
 
-/* As tbus_bus_attach; `as_given`: what came as a descriptor for reading and writing is mapped
- * so. */
+/* As tbus_bus_attach; `as_given`: what came as a descriptor for reading and writing is mapped so,
+ * and a topic of which there is none (-1) is left out: its ring has no `shared`. */
 int tbus_bus_attach_as(bool as_given, const int *fds, size_t fds_count, tbus_bus_t *out_bus,
                        tbus_error_t *err);
 

@@ -170,6 +170,10 @@ int tbus_bus_attach_as(bool as_given, const int *fds, size_t fds_count, tbus_bus
         goto fail;
     }
     for (size_t i = 0; mapped < fds_count; i++) {
+        if (as_given && fds[mapped] < 0) {
+            bus.topic_segments[i].fd = fds[mapped++];
+            continue;
+        }
         writable = as_given && is_writable(fds[mapped]);
         code = tbus_segment_map(fds[mapped++], writable, &bus.topic_segments[i], err);
         if (code == 0)
@@ -184,7 +188,8 @@ int tbus_bus_attach_as(bool as_given, const int *fds, size_t fds_count, tbus_bus
     return 0;
 fail:
     for (; mapped < fds_count; mapped++)
-        close(fds[mapped]);
+        if (fds[mapped] >= 0)
+            close(fds[mapped]);
     tbus_bus_close(&bus);
     return code;
 }

@@ -275,11 +275,13 @@ static void tap_begins_in_the_recording_and_goes_on_with_what_comes(void **state
     assert_ended_with(f, 0);
 }
 
+/* The ring has a second of this feed: a tap that waits for a CPU is not lapped. */
 static void tap_of_what_is_not_recorded_has_what_the_ring_still_has(void **state)
 {
     fixture_t *f = *state;
     uint64_t first = 0;
-    json_decref(begin(f, 8000, ENDLESS_FEED, "--set", "topics.md.slots=1024", NULL));
+    json_decref(
+        begin(f, 2000, ENDLESS_FEED, "--pace", "1000/s", "--set", "topics.md.slots=1024", NULL));
     const char *const argv[] = {TICKBUS_BUSCTL, "tap", "md", "--from", "-5m", NULL};
     const char *const lost[] = {TICKBUS_BUSCTL, "tap",     "md", "--from",
                                 "seq:1",        "--count", "10", NULL};
@@ -292,7 +294,7 @@ static void tap_of_what_is_not_recorded_has_what_the_ring_still_has(void **state
     assert_text_holds(tap.err, "messages before");
     program_clear(&tap);
     assert_int_equal(tap_in_a_row("oldest", "seq:999999999", "100", &first), 100);
-    assert_true(first > 1000);
+    assert_true(first > 900);
     kill(f->start.pid, SIGINT);
     assert_ended_with(f, 0);
 }

@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -102,6 +103,36 @@ static void an_executor_that_is_stopped_leaves_it_unconfirmed(void **state)
     assert_halted_because(f, "it is");
     kill(f->start.pid, SIGINT);
     assert_ended_with(f, 0);
+}
+
+/* The feed's process has not the memory of all topics, and is the last of them. (One that is
+ * stopped by a signal would go on when its supervisor dies: its process group is orphaned then.) */
+static void it_halts_when_only_the_feed_is_left_of_a_dead_supervisor(void **state)
+{
+    fixture_t *f = *state;
+    json_t *summary = begin(f, 1000, ENDLESS_FEED, "--layout", "split", NULL);
+    pid_t feed = process_of(summary, "feed"), executor = process_of(summary, "executor");
+    json_decref(summary);
+    if (ptrace(PTRACE_SEIZE, feed, 0, 0) < 0)
+        skip(); /* this host does not let us */
+    assert_int_equal(ptrace(PTRACE_INTERRUPT, feed, 0, 0), 0);
+    assert_int_equal(waitpid(feed, NULL, __WALL), feed);
+    kill(f->start.pid, SIGKILL);
+    program_wait(&f->start);
+    while (kill(executor, 0) == 0)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    program_t p;
+    if (halt(f, "is anybody there", &p) != 0)
+        fail_msg("%s", p.err);
+    assert_text_holds(p.out, ", unconfirmed 0");
+    assert_text_holds(p.err, "its supervisor has died");
+    program_clear(&p);
+    kill(feed, SIGKILL);
+    waitpid(feed, NULL, __WALL);
+    while (processes_of(f->bus))
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    assert_int_equal(run(f, "start", SHORT_FEED, NULL), 0);
+    assert_text_holds(f->start.err, "risk halted, as it was before: is anybody there");
 }
 
 static void stages_halt_by_themselves_when_nothing_is_heard_of_their_supervisor(void **state)
@@ -259,6 +290,18 @@ static void wait_until_halted(fixture_t *f)
     }
 }
 
+/* A file is there before it says why. */
+static void wait_until_the_reason_is(fixture_t *f, const char *reason)
+{
+    for (bool is = false; !is;) {
+        json_t *summary = ask(f, "status", NULL);
+        const char *now =
+            json_string_value(json_object_get(json_object_get(summary, "risk"), "halt_reason"));
+        is = now && strcmp(now, reason) == 0;
+        json_decref(summary);
+    }
+}
+
 static void assert_halted_from_the_start(fixture_t *f, const char *reason)
 {
     json_decref(begin(f, 1000, ENDLESS_FEED, NULL));
@@ -307,7 +350,10 @@ static void a_file_and_a_signal_halt_as_the_command_does(void **state)
     char file[SCRATCH_PATH_MAX + 48];
     snprintf(file, sizeof file, "%s/tickbus/%s.halt", f->runtime, f->bus);
     json_decref(begin(f, 1000, ENDLESS_FEED, NULL));
+    assert_true(file_write(file, "", 0));
+    wait_until_halted(f);
     assert_true(file_write(file, "by hand\n", 8));
+    wait_until_the_reason_is(f, "by hand");
     wait_until_halted(f);
     assert_halted_because(f, "by hand");
     resume_because(f, "mended");
@@ -395,6 +441,7 @@ int main(void)
         TEST(it_halts_before_it_looks_at_the_reason),
         TEST(it_halts_while_the_supervisor_is_stopped),
         TEST(an_executor_that_is_stopped_leaves_it_unconfirmed),
+        TEST(it_halts_when_only_the_feed_is_left_of_a_dead_supervisor),
         TEST(stages_halt_by_themselves_when_nothing_is_heard_of_their_supervisor),
         TEST(what_a_dead_supervisor_left_is_halted_and_not_trodden_on),
         TEST(ctrl_z_does_not_suspend_it),

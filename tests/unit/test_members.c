@@ -8,9 +8,12 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/support/program.h"
@@ -93,6 +96,66 @@ static void a_process_that_has_not_this_bus_is_no_member(void **state)
     tbus_bus_close(&bus);
 }
 
+/* A process that has the directory and one of two topics, as a stage has. Ended by killing it. */
+static pid_t stage_without(const tbus_bus_t *bus, unsigned topic)
+{
+    int told[2];
+    char byte;
+    assert_int_equal(pipe(told), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        close(bus->topic_segments[topic].fd);
+        if (write(told[1], "x", 1) != 1)
+            _exit(1);
+        for (;;)
+            pause();
+    }
+    close(told[1]);
+    assert_int_equal(read(told[0], &byte, 1), 1);
+    close(told[0]);
+    return child;
+}
+
+static void end(pid_t child)
+{
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+}
+
+static void a_bus_is_mapped_through_stages_that_have_a_part_of_it_each(void **state)
+{
+    (void)state;
+    tbus_bus_t bus, seen;
+    tbus_error_t err = {0};
+    tbus_ring_spec_t spec = {
+        .name = "one", .kind = TBUS_BROADCAST, .slot_count = 64, .slot_bytes = 64};
+    assert_int_equal(tbus_bus_create("mem", &bus, &err), 0);
+    assert_int_equal(tbus_bus_add_topic(&bus, &spec, "tick", TBUS_PAGES_SMALL, -1, &err), 0);
+    snprintf(spec.name, sizeof spec.name, "two");
+    assert_int_equal(tbus_bus_add_topic(&bus, &spec, "tick", TBUS_PAGES_SMALL, -1, &err), 1);
+    pid_t first = stage_without(&bus, 1), second = stage_without(&bus, 0);
+    members_t members = {
+        .count = 2,
+        .list = {{.pid = first, .name = "feed"}, {.pid = second, .name = "risk"}},
+        .fds_count = 3,
+        .fds = {bus.directory_segment.fd, bus.topic_segments[0].fd, bus.topic_segments[1].fd}};
+    assert_int_equal(members_attach(&members, "mem", &seen, &err), 0);
+    assert_non_null(seen.rings[0].shared);
+    assert_non_null(seen.rings[1].shared);
+    tbus_bus_close(&seen);
+
+    end(second); /* nobody has the second topic any more */
+    assert_int_equal(members_attach(&members, "mem", &seen, &err), 0);
+    assert_non_null(seen.rings[0].shared);
+    assert_null(seen.rings[1].shared);
+    tbus_bus_close(&seen);
+
+    end(first);
+    assert_int_equal(members_attach(&members, "mem", &seen, &err), -TBUS_ENOTFOUND);
+    tbus_bus_close(&bus);
+}
+
 static void put(const char *text, size_t bytes)
 {
     unlinkat(dir.fd, "bad.members", 0);
@@ -141,6 +204,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_bus_is_mapped_through_a_process_that_has_it,
                                         open_directory, close_directory),
         cmocka_unit_test_setup_teardown(a_process_that_has_not_this_bus_is_no_member,
+                                        open_directory, close_directory),
+        cmocka_unit_test_setup_teardown(a_bus_is_mapped_through_stages_that_have_a_part_of_it_each,
                                         open_directory, close_directory),
         cmocka_unit_test_setup_teardown(a_file_that_no_supervisor_writes_is_refused, open_directory,
                                         close_directory),

@@ -114,39 +114,41 @@ int members_read(const tbus_rundir_t *dir, const char *name, members_t *out_memb
     return 0;
 }
 
-/* What descriptor `fd` of a process is: "/memfd:tickbus:NAME (deleted)". */
-static bool has_directory(pid_t pid, int fd, const char *name)
+/* What descriptor `fd` of a process is: memory of this bus, whose name ends in the link with
+ * `behind`: "/memfd:tickbus:NAME (deleted)", "/memfd:tickbus:NAME/TOPIC (deleted)". */
+static bool has_memory(pid_t pid, int fd, const char *name, char behind)
 {
     char path[64], target[128], wanted[64];
     snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)pid, fd);
     ssize_t bytes = readlink(path, target, sizeof target - 1);
     target[bytes > 0 ? bytes : 0] = 0;
-    snprintf(wanted, sizeof wanted, "/memfd:tickbus:" TBUS_NAME_TEXT " ", name);
+    snprintf(wanted, sizeof wanted, "/memfd:tickbus:" TBUS_NAME_TEXT "%c", name, behind);
     return strncmp(target, wanted, strlen(wanted)) == 0;
 }
 
 bool member_lives(const member_t *member, const members_t *members, const char *name)
 {
-    return has_directory(member->pid, members->fds[0], name);
+    return has_memory(member->pid, members->fds[0], name, ' ');
 }
 
-static int attach_through(const members_t *members, pid_t pid, tbus_bus_t *out_bus,
-                          tbus_error_t *err)
+/* Descriptor `index` of the bus, opened through whichever of them has it. A stage has closed those
+ * of topics that it has no port on, and the number may stand for something else there. -errno: of
+ * the last that could not be opened; -ENOENT: none has it. */
+static int open_through(const members_t *members, uint32_t index, const char *name)
 {
-    int fds[1 + TBUS_TOPICS_MAX];
-    for (uint32_t i = 0; i < members->fds_count; i++) {
+    int code = -ENOENT;
+    for (uint32_t i = 0; i < members->count; i++) {
         char path[64];
-        snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)pid, members->fds[i]);
-        fds[i] = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-        if (fds[i] < 0) {
-            int code = -errno;
-            while (i-- > 0)
-                close(fds[i]);
-            return tbus_fail(err, code, "memory of process %d cannot be opened: %s", (int)pid,
-                             tbus_strerror(code));
-        }
+        pid_t pid = members->list[i].pid;
+        if (!has_memory(pid, members->fds[index], name, index == 0 ? ' ' : '/'))
+            continue;
+        snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)pid, members->fds[index]);
+        int fd = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        if (fd >= 0)
+            return fd;
+        code = -errno;
     }
-    return tbus_bus_attach_as(true, fds, members->fds_count, out_bus, err);
+    return code;
 }
 
 bool members_any_lives(const members_t *members, const char *name)
@@ -198,13 +200,17 @@ int members_only(const tbus_rundir_t *dir, char out_name[TBUS_NAME_MAX], tbus_er
 int members_attach(const members_t *members, const char *name, tbus_bus_t *out_bus,
                    tbus_error_t *err)
 {
-    int code = tbus_fail(err, -TBUS_ENOTFOUND, "no process of the bus '%s' lives any more", name);
-    for (uint32_t i = 0; i < members->count; i++) {
-        if (!member_lives(&members->list[i], members, name))
-            continue;
-        code = attach_through(members, members->list[i].pid, out_bus, err);
-        if (code == 0)
-            break;
+    int fds[1 + TBUS_TOPICS_MAX];
+    fds[0] = open_through(members, 0, name);
+    if (fds[0] == -ENOENT)
+        return tbus_fail(err, -TBUS_ENOTFOUND, "no process of the bus '%s' lives any more", name);
+    if (fds[0] < 0)
+        return tbus_fail(err, fds[0], "memory of the bus '%s' cannot be opened: %s", name,
+                         tbus_strerror(fds[0]));
+    for (uint32_t i = 1; i < members->fds_count; i++) {
+        fds[i] = open_through(members, i, name);
+        if (fds[i] < 0)
+            fds[i] = -1; /* those who had it have ended */
     }
-    return code;
+    return tbus_bus_attach_as(true, fds, members->fds_count, out_bus, err);
 }

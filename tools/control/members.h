@@ -4,8 +4,9 @@
  *
  * The supervisor writes NAME.members into the run directory: its process id and those of its
  * stages, and the numbers of the descriptors under which all of them, being forked from it, have
- * the memory of the bus. Whoever may read another process's descriptors (the same user, or root:
- * proc(5)) opens that memory through /proc/PID/fd of any of them that lives.
+ * the memory of the bus, or as much of it as a stage needs. Whoever may read another process's
+ * descriptors (the same user, or root: proc(5)) opens that memory through /proc/PID/fd of those
+ * that live.
  */
 #ifndef TICKBUS_TOOLS_CONTROL_MEMBERS_H
 #define TICKBUS_TOOLS_CONTROL_MEMBERS_H
@@ -51,8 +52,9 @@ bool member_lives(const member_t *member, const members_t *members, const char *
 /* Does any of them? */
 bool members_any_lives(const members_t *members, const char *name);
 
-/* Map the bus, for reading and writing, through any member that lives. -TBUS_ENOTFOUND: none
- * does. */
+/* Map the bus, for reading and writing, through the members that live: each of them has the
+ * directory, and the topics that it has ports on. A topic that none of them has is left out: its
+ * ring has no `shared`. -TBUS_ENOTFOUND: none lives. */
 int members_attach(const members_t *members, const char *name, tbus_bus_t *out_bus,
                    tbus_error_t *err);
 

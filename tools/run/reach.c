@@ -71,7 +71,8 @@ void reach_close(reach_t *reach)
 static void nudge(reach_t *reach)
 {
     for (uint32_t i = 0; i < reach->bus.topics_count; i++)
-        tbus_ring_nudge(&reach->bus.rings[i]);
+        if (reach->bus.rings[i].shared) /* else nobody is left who sleeps there */
+            tbus_ring_nudge(&reach->bus.rings[i]);
 }
 
 pid_t reach_pid(reach_t *reach, uint32_t owner)

@@ -83,15 +83,17 @@ bool standing_look(const tbus_rundir_t *dir, const char *name, enum standing_lat
     if (!there && errno == ENOENT)
         return false;
     /* Where it cannot be told, it holds as well. */
+    bool regular = there && S_ISREG(st.st_mode);
     standing_t standing = {.actor.uid = there ? (uint32_t)st.st_uid : (uint32_t)geteuid(),
                            .by = KILL_BY_OPERATOR};
-    int fd = there && S_ISREG(st.st_mode)
+    int fd = regular
                  ? openat(dir->fd, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
                  : -1;
     ssize_t bytes = fd >= 0 ? read(fd, text, sizeof text - 1) : 0;
     if (fd >= 0)
         close(fd);
     text[bytes > 0 ? bytes : 0] = 0;
+    standing.unsaid = regular && bytes == 0;
     char line[FILE_BYTES_MAX];
     snprintf(line, sizeof line, "%s", read_first_line(text, &standing));
     line[strcspn(line, "\n")] = 0;

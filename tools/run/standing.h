@@ -6,7 +6,8 @@
  *
  * It is the file that counts. What it says is for people, and may be missing: so a file that was
  * made by hand (touch NAME.halt) holds as well, and one that was half written, or is no regular
- * file.
+ * file. Who looks in the moment between its making and its writing finds it empty, and looks again
+ * for what it says.
  *
  *    TIME_NS UID PID BY       of the throw (CLOCK_REALTIME), who threw it, and in whose name (the
  *    REASON                     names of tickbus/msg/event.h; left out: an operator's)
@@ -25,6 +26,7 @@ typedef struct standing {
     uint64_t time_ns; /* 0: not known */
     kill_switch_actor_t actor;
     enum kill_switch_by by;
+    bool unsaid; /* the file is empty, and may be written yet: the reason is ours */
     char reason[KILL_SWITCH_REASON_MAX];
 } standing_t;
 

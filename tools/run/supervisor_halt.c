@@ -22,12 +22,16 @@ static void let_it_stand(supervisor_t *s, enum standing_latch latch,
         supervisor_complain(s, "%s: it will not outlive this run", why.text);
 }
 
-/* True: a file stands, and nothing is thrown that would do what it says. */
-static bool is_to_be_thrown(supervisor_t *s, enum standing_latch latch, bool thrown,
+/* True: a file stands, and nothing is thrown that would do what it says; or it was empty when that
+ * was thrown, and says by now why. */
+static bool is_to_be_thrown(supervisor_t *s, enum standing_latch latch, bool thrown, bool *unsaid,
                             standing_t *out_standing)
 {
-    return !thrown &&
-           standing_look(&s->dir, s->request->options->config.bus.name, latch, out_standing);
+    if (thrown && !*unsaid)
+        return false;
+    bool stands = standing_look(&s->dir, s->request->options->config.bus.name, latch, out_standing);
+    *unsaid = stands && out_standing->unsaid;
+    return stands && (!thrown || !*unsaid);
 }
 
 void supervisor_obey_standing(supervisor_t *s)
@@ -36,12 +40,14 @@ void supervisor_obey_standing(supervisor_t *s)
     standing_t standing;
     if (!supervisor_stages(s))
         return;
-    if (is_to_be_thrown(s, STANDING_HALT, kill_switch_thrown(kill_switch), &standing)) {
+    if (is_to_be_thrown(s, STANDING_HALT, kill_switch_thrown(kill_switch), &s->halt_unsaid,
+                        &standing)) {
         kill_switch_throw_as(kill_switch, KILL_BY_OPERATOR, standing.actor, standing.reason);
         s->halt_stands = true;
         supervisor_nudge(s);
     }
-    if (is_to_be_thrown(s, STANDING_REDUCTION, kill_switch_reduces(kill_switch), &standing)) {
+    if (is_to_be_thrown(s, STANDING_REDUCTION, kill_switch_reduces(kill_switch),
+                        &s->reduction_unsaid, &standing)) {
         kill_switch_reduce_as(kill_switch, standing.by, standing.actor, standing.reason);
         s->reduction_stands = true;
         supervisor_nudge(s);

@@ -95,6 +95,8 @@ typedef struct supervisor {
     lateness_t disk;      /* and what is synced, where the recorder does so as records come */
     bool halt_stands;     /* the next one to be told is that of a file */
     bool reduction_stands;
+    bool halt_unsaid; /* that of a file which does not say why yet (standing.h) */
+    bool reduction_unsaid;
     progress_t progress;
     talk_t talk;
     noise_mark_t noise_began; /* when the stages were told to run */
