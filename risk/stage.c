@@ -342,9 +342,13 @@ static void note_passed(const tbus_stamps_t *stamps, const order_t *order)
     tbus_stamps_put(stamps, TBUS_STAMP_PASSED, order_row(stamps, order), tbus_stamps_now(stamps));
 }
 
-static void judge(risk_stage_t *r, const order_t *order, bool whole)
+/* 0 or a negative error. */
+static int judge(risk_stage_t *r, const order_t *order, bool whole)
 {
     order_t judged = *order;
+    int code = market_stage_need_book(&r->base, order_locate(order));
+    if (TBUS_UNLIKELY(code < 0))
+        return code;
     if (r->limits_box && !r->acts.recorded)
         take_limits(r);
     if (TBUS_UNLIKELY(acts_changed(&r->acts)))
@@ -373,12 +377,14 @@ static void judge(risk_stage_t *r, const order_t *order, bool whole)
         tbus_outlet_send(&r->approved, &judged, sizeof judged);
     }
     r->base.blocked = (r->judged.kept | r->approved.kept) != 0;
+    return 0;
 }
 
 static int take(market_stage_t *base)
 {
     risk_stage_t *r = (risk_stage_t *)(void *)base;
     uint64_t order_ns;
+    int code = 0;
     in_hand_stream_t *stream = first_order(r, &order_ns);
     /* By the clock of the host all reports come first, as strategies take them. */
     bool report_first =
@@ -392,10 +398,10 @@ static int take(market_stage_t *base)
             take_reports_before(r, &first.order);
         in_hand_drop(&r->in_hand, stream);
         market_stage_tell_input(base, EVENT_INPUT_ORDER, order_strategy(&first.order));
-        judge(r, &first.order, first.whole);
+        code = judge(r, &first.order, first.whole);
     }
     look_ahead(r);
-    return 0;
+    return code;
 }
 
 static int collect(market_stage_t *base)
@@ -436,16 +442,17 @@ static bool has(const market_stage_t *base, const recorded_input_t *input)
 static int repeat(market_stage_t *base, const recorded_input_t *input)
 {
     risk_stage_t *r = (risk_stage_t *)(void *)base;
+    int code = 0;
     if (input->what == EVENT_INPUT_REPORT) {
         take_report(r);
     } else {
         uint32_t place = in_hand_of(&r->in_hand, &r->others, (uint32_t)input->which);
         in_hand_order_t taken = r->in_hand.orders[place];
         in_hand_remove(&r->in_hand, &r->others, place);
-        judge(r, &taken.order, taken.whole);
+        code = judge(r, &taken.order, taken.whole);
     }
     look_ahead(r);
-    return 0;
+    return code;
 }
 
 /* Said only when the market data alone do not tell it. */
@@ -592,6 +599,7 @@ static int join(risk_stage_t *r, market_t *market, const venue_session_t *sessio
     int code = tbus_outlet_create(&r->judged, 1, sizeof(order_t), err);
     if (code == 0)
         code = tbus_outlet_create(&r->approved, 1, sizeof(order_t), err);
+    r->base.books_on_demand = true;
     if (code == 0)
         code = market_stage_join(&r->base, market, session, err);
     if (code == 0)

@@ -10,6 +10,8 @@
  * again. */
 #define MERGED_MAX 12u
 
+/* The root has 2 entries at least: with so many floors a tree has 2 x 4^14 levels. */
+_Static_assert(BOOK_PILED == FLOORS_MAX && LEVELS_LIMIT < 2u << 28, "no tree is taken for a pile");
 _Static_assert(LEVELS_LIMIT / 3 + BOOK_SIDES < 1u << BOOK_ROOT_BITS, "a node fits into its bits");
 
 static uint32_t nodes_for(uint32_t levels_max)
@@ -188,7 +190,7 @@ void book_insert_slowly(level_pool_t *pool, book_side_t *side, int32_t key, uint
         put_entry(pool, root, 0, INT32_MIN, side->root);
         side->root = root;
         side->floors++;
-        assert(side->floors <= FLOORS_MAX);
+        assert(side->floors < BOOK_PILED);
         split(pool, root, 0, side->floors == 2);
     }
     uint32_t at = side->root;

@@ -21,6 +21,9 @@
  * Memory: 32 bytes a level and up to 44 for its place in a tree (9 in full nodes), and 132 a side
  * that is not empty.
  *
+ * A side of a symbol that nobody looks at (demand.h) has no tree. Its orders are in one *pile*, in
+ * the order of their time, whatever their prices; the pile is a level of the same pool.
+ *
  * Both sides use one code: a *key* orders prices so that better is greater, px for bids and ~px for
  * asks. In nodes it stands with its highest bit turned, since vectors compare signed numbers. Level
  * 0 and node 0 mean "none".
@@ -40,6 +43,8 @@
 #define NODE_LEAST     4u            /* entries of a node that is not the root */
 #define BOOK_SIDES     (2u * 65536u) /* of all symbols together */
 #define BOOK_ROOT_BITS 28u
+#define BOOK_PILED     15u /* in the place of floors: the side is a pile; no tree has so many */
+#define LEVEL_IS_PILE  UINT32_MAX /* in the place of leaf */
 
 enum { BOOK_BID = 0, BOOK_ASK = 1 };
 
@@ -78,11 +83,11 @@ typedef struct level_pool {
 } level_pool_t;
 
 typedef struct book_side {
-    uint32_t best;                  /* level; 0: the side is empty */
+    uint32_t best;                  /* level, or the pile; 0: the side is empty */
     uint32_t root : BOOK_ROOT_BITS; /* node */
-    uint32_t floors : 4;            /* 0: the side is empty; 1: the root is a leaf */
-    uint32_t first;                 /* the leaf of the best level */
-    int32_t first_least;            /* the least key that may be in it */
+    uint32_t floors : 4; /* 0: the side is empty; 1: the root is a leaf; BOOK_PILED: no tree */
+    uint32_t first;      /* the leaf of the best level */
+    int32_t first_least; /* the least key that may be in it */
 } book_side_t;
 
 static inline uint32_t book_key(unsigned side, uint32_t px_e4)
@@ -205,19 +210,11 @@ static inline uint32_t book_leaf(const level_pool_t *pool, const book_side_t *si
     return at;
 }
 
-/* The level of a price, made (empty) if there is none. 0: it would have to be made and the pool is
- * used up. */
-static inline uint32_t book_level(level_pool_t *pool, book_side_t *side, uint16_t locate,
-                                  unsigned which, uint32_t px_e4)
+/* An empty level that is in no tree. Requires one. */
+static inline uint32_t level_take(level_pool_t *pool, uint16_t locate, unsigned which,
+                                  uint32_t px_e4)
 {
-    int32_t key = book_node_key(book_key(which, px_e4));
-    uint32_t at = book_leaf(pool, side, key); /* node 0, which is full, of an empty side */
-    uint32_t found = book_below(&pool->nodes[at], key);
-    if (found != 0)
-        return found;
     uint32_t made = pool->free;
-    if (TBUS_UNLIKELY(made > pool->levels_max))
-        return 0;
     price_level_t *level = &pool->levels[made];
     pool->free = made + 1 + level->leaf;
     pool->live++;
@@ -228,6 +225,30 @@ static inline uint32_t book_level(level_pool_t *pool, book_side_t *side, uint16_
     level->last = 0;
     level->locate = locate;
     level->side = (uint8_t)which;
+    return made;
+}
+
+/* Back into the pool. */
+static inline void level_give(level_pool_t *pool, uint32_t index)
+{
+    pool->levels[index].leaf = pool->free - (index + 1);
+    pool->free = index;
+    pool->live--;
+}
+
+/* The level of a price, made (empty) if there is none. 0: it would have to be made and the pool is
+ * used up. */
+static inline __attribute__((always_inline)) uint32_t
+book_level(level_pool_t *pool, book_side_t *side, uint16_t locate, unsigned which, uint32_t px_e4)
+{
+    int32_t key = book_node_key(book_key(which, px_e4));
+    uint32_t at = book_leaf(pool, side, key); /* node 0, which is full, of an empty side */
+    uint32_t found = book_below(&pool->nodes[at], key);
+    if (found != 0)
+        return found;
+    if (TBUS_UNLIKELY(pool->free > pool->levels_max))
+        return 0;
+    uint32_t made = level_take(pool, locate, which, px_e4);
     if (TBUS_UNLIKELY((pool->fill[at] & 0xffffu) == 0)) {
         book_insert_slowly(pool, side, key, made);
         return made;
@@ -251,9 +272,36 @@ static inline void book_drop(level_pool_t *pool, book_side_t *side, uint32_t ind
         book_mend(pool, side, book_node_key(book_key(level->side, level->px_e4)));
     else if (side->best == index)
         side->best = book_best(&pool->nodes[side->first]);
-    level->leaf = pool->free - (index + 1);
-    pool->free = index;
-    pool->live--;
+    level_give(pool, index);
+}
+
+/* ---- piles */
+
+static inline bool book_is_piled(const book_side_t *side)
+{
+    return side->floors == BOOK_PILED;
+}
+
+/* The pile of a side that has no tree, made (empty) if there is none. 0: it would have to be made
+ * and the pool is used up. */
+static inline uint32_t book_pile(level_pool_t *pool, book_side_t *side, uint16_t locate,
+                                 unsigned which)
+{
+    if (TBUS_LIKELY(side->best != 0))
+        return side->best;
+    if (TBUS_UNLIKELY(pool->free > pool->levels_max))
+        return 0;
+    uint32_t made = level_take(pool, locate, which, 0);
+    pool->levels[made].leaf = LEVEL_IS_PILE;
+    side->best = made;
+    return made;
+}
+
+/* Take a pile that has no orders left, or none that matter, from its side. */
+static inline void book_drop_pile(level_pool_t *pool, book_side_t *side)
+{
+    level_give(pool, side->best);
+    side->best = 0;
 }
 
 #endif

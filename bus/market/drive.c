@@ -54,6 +54,10 @@ int market_stage_join(market_stage_t *s, market_t *market, const venue_session_t
     s->next_ns = s->bound_ns = MARKET_NEVER;
     s->leader = s;
     s->types = no_types;
+    if (s->books_on_demand)
+        market_build_on_demand(market);
+    else
+        market_build_all(market);
     return tbus_stage_join_subscriber(&s->stage, "md", s->stage.name, &s->md, err);
 }
 
@@ -317,6 +321,19 @@ static void ask_feed(group_t *g, const tick_t **out_tick, size_t *out_bytes)
         g->at_ns = end_told_ns(leader);
 }
 
+static int fail_books(market_stage_t *s, int code)
+{
+    return tbus_fail(&s->stage.error, code, "stage '%s' stopped at message %llu of md: %s",
+                     s->stage.name, (unsigned long long)s->leader->md.seq,
+                     market_limit_text(s->market));
+}
+
+int market_stage_need_book(market_stage_t *s, uint16_t wire_locate)
+{
+    int code = market_build(s->market, market_number(s->market, wire_locate));
+    return TBUS_LIKELY(code == 0) ? 0 : fail_books(s, code);
+}
+
 /* Into the books. 0 or a negative error. */
 static inline int apply(group_t *g, const tick_t *tick, size_t bytes,
                         const market_event_t **out_event)
@@ -325,10 +342,7 @@ static inline int apply(group_t *g, const tick_t *tick, size_t bytes,
     int code = market_apply(leader->market, leader->md.seq, tick, bytes, out_event);
     if (TBUS_LIKELY(code == 0))
         return 0;
-    tbus_fail(&leader->stage.error, code, "stage '%s' stopped at message %llu of md: %s",
-              leader->stage.name, (unsigned long long)leader->md.seq,
-              market_limit_text(leader->market));
-    return fail(g, 0, code);
+    return fail(g, 0, fail_books(leader, code));
 }
 
 /* A tick for the books alone. */

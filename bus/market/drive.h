@@ -122,6 +122,10 @@ struct market_stage {
     const uint64_t *concerns;
     const uint8_t *types;
     bool touches;
+    /* Said before it joins: it needs of an event no touch, and of books those that it asks for
+     * (market_stage_need_book). If that is so of all who share the view, the others are not
+     * built. */
+    bool books_on_demand;
     tbus_horizon_t *horizon; /* its own; NULL: it has none */
     uint64_t now_ns;         /* market time of what it takes, or has taken */
     /* host time, since the bus epoch: when the tick was wanted that shows that the time of the
@@ -177,6 +181,10 @@ int market_stage_join(market_stage_t *s, market_t *market, const venue_session_t
 int market_stage_keep_inputs(market_stage_t *s, uint8_t from, uint32_t number, tbus_error_t *err);
 /* For its destructor. */
 void market_stage_leave(market_stage_t *s);
+
+/* See to it that the book of a wire locate's symbol is there, before a decision that looks at it.
+ * 0; else the stage has failed. Hot. */
+int market_stage_need_book(market_stage_t *s, uint16_t wire_locate);
 
 /* It takes something else than a tick, now. Hot. */
 static inline void market_stage_tell_input(market_stage_t *s, uint32_t what, uint64_t which)

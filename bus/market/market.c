@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The market view: applies ticks to the order table (orders.h) and the books (book.h); whose a
- * locate is, days, phases and states stand in symbols.h and states.h. */
+ * locate is, days, phases and states stand in symbols.h and states.h, books that nobody has asked
+ * for in demand.h. */
 #include <assert.h>
 #include <string.h>
 
 #include <tickbus/msg/itch_types.h>
+#include "bus/market/demand.h"
 #include "bus/market/states.h"
 #include "bus/market/symbols.h"
 #include "bus/market/view.h"
@@ -18,22 +20,17 @@ static int fail_with(market_t *m, const char *text)
     return -TBUS_ELIMIT;
 }
 
-/* ---- the touch: best bid and best ask */
+/* ---- the touch */
 
-static inline market_touch_t touch_of(const market_t *m, const symbol_book_t *book)
-{
-    const price_level_t *bid = &m->levels.levels[book->sides[BOOK_BID].best];
-    const price_level_t *ask = &m->levels.levels[book->sides[BOOK_ASK].best];
-    return (market_touch_t){bid->px_e4, ask->px_e4, bid->qty, ask->qty}; /* level 0 is all zeros */
-}
-
-/* Of the tick's symbol, whatever the tick did to its book. Returns 0. */
+/* Of the tick's symbol, whatever the tick did to its book; a pile has none. Returns 0. */
 static inline int look_at_book(market_t *m)
 {
     m->stats.live_orders = m->orders.live;
     m->stats.live_levels = m->levels.live;
     symbol_book_t *book = &m->books[m->event.locate];
-    market_touch_t now = touch_of(m, book);
+    if (demand_is_piled(book))
+        return 0;
+    market_touch_t now = view_touch(m, book);
     uint64_t differ = (uint64_t)((now.bid_px_e4 ^ book->kept.bid_px_e4) |
                                  (now.ask_px_e4 ^ book->kept.ask_px_e4)) |
                       (now.bid_qty ^ book->kept.bid_qty) | (now.ask_qty ^ book->kept.ask_qty);
@@ -55,7 +52,10 @@ static inline int add_order(market_t *m, uint64_t ref, uint64_t hash, unsigned w
     uint16_t locate = m->event.locate;
     uint32_t px_e4 = tick->px_e4;
     uint32_t qty = tick->qty;
-    uint32_t index = book_level(&m->levels, &m->books[locate].sides[which], locate, which, px_e4);
+    book_side_t *side = &m->books[locate].sides[which];
+    bool piled = book_is_piled(side);
+    uint32_t index = piled ? book_pile(&m->levels, side, locate, which)
+                           : book_level(&m->levels, side, locate, which, px_e4);
     if (TBUS_UNLIKELY(index == 0))
         return fail_with(m, m->levels_text);
     price_level_t *level = &m->levels.levels[index];
@@ -67,7 +67,7 @@ static inline int add_order(market_t *m, uint64_t ref, uint64_t hash, unsigned w
     order->added_seq = m->event.md_seq;
     order->qty = qty;
     order->level = index;
-    m->queues.events[place] = tick->event;
+    m->queues.events[place] = piled ? px_e4 : tick->event;
     queue_join(&m->queues, level, place);
     orders_add(&m->orders, hash, place);
     if (m->orders.live > m->stats.live_orders_max)
@@ -89,8 +89,9 @@ static inline __attribute__((always_inline)) void take_shares(market_t *m, order
         m->stats.over_reductions++;
         qty = order->qty;
     }
+    bool piled = level->leaf == LEVEL_IS_PILE;
     m->event.side = level->side == BOOK_BID ? 'B' : 'S';
-    m->event.removed_px_e4 = level->px_e4;
+    m->event.removed_px_e4 = piled ? (uint32_t)m->queues.events[spot.place] : level->px_e4;
     m->event.removed_qty = qty;
     m->event.removed_added_seq = order->added_seq;
     m->event.removed_left = order->qty - qty;
@@ -101,8 +102,13 @@ static inline __attribute__((always_inline)) void take_shares(market_t *m, order
     }
     orders_remove(&m->orders, spot);
     queue_leave(&m->queues, level, spot.place);
-    if (--level->orders == 0)
-        book_drop(&m->levels, &m->books[level->locate].sides[level->side], index);
+    if (--level->orders != 0)
+        return;
+    book_side_t *side = &m->books[level->locate].sides[level->side];
+    if (piled)
+        book_drop_pile(&m->levels, side);
+    else
+        book_drop(&m->levels, side, index);
 }
 
 /* An add under a locate that has no name yet, or another. True: the locate is its stock's. */
@@ -185,10 +191,12 @@ static __attribute__((noinline)) int apply_reduction(market_t *m, const tick_t *
     return look_at_book(m);
 }
 
-/* When no level is free, a replace is still possible if it frees a level itself, or joins one. */
+/* When no level is free, a replace is still possible if it frees a level itself, or joins one; in a
+ * pile it does. */
 static bool replace_has_a_level(const market_t *m, const price_level_t *from, uint32_t px_e4)
 {
     return m->levels.free <= m->levels.levels_max || from->orders == 1 ||
+           from->leaf == LEVEL_IS_PILE ||
            book_find(&m->levels, &m->books[from->locate].sides[from->side],
                      book_key(from->side, px_e4)) != 0;
 }
@@ -332,9 +340,31 @@ void market_end_warm_up(market_t *m)
     m->day.number = m->day.number != 0;
     for (uint32_t i = 0; i < m->named_count; i++) {
         symbol_book_t *book = &m->books[m->named[i]];
-        book->kept = touch_of(m, book);
+        if (!demand_is_piled(book))
+            book->kept = view_touch(m, book);
         m->symbols[m->named[i]].last_px_e4 = 0;
     }
+}
+
+/* ---- books that are built when they are asked for */
+
+void market_build_on_demand(market_t *m)
+{
+    if (!m->builds_all && !m->on_demand && m->event.md_seq == 0)
+        demand_begin(m);
+}
+
+void market_build_all(market_t *m)
+{
+    m->builds_all = true;
+    if (m->on_demand)
+        demand_end(m);
+}
+
+int market_build(market_t *m, uint16_t locate)
+{
+    (void)demand_book(m, locate);
+    return m->failed ? -TBUS_ELIMIT : 0;
 }
 
 /* ---- prefetching: an order is seldom still in the cache when a message refers to it */
@@ -410,7 +440,7 @@ uint16_t market_wire_locate(const market_t *m, uint16_t locate)
 
 market_touch_t market_touch(const market_t *m, uint16_t locate)
 {
-    return touch_of(m, &m->books[locate]);
+    return view_touch(m, demand_book(m, locate));
 }
 
 const market_symbol_t *market_symbol(const market_t *m, uint16_t locate)
@@ -433,7 +463,8 @@ bool market_level(const market_t *m, uint16_t locate, uint8_t side, uint32_t dep
 {
     if (side != 'B' && side != 'S')
         return false;
-    uint32_t at = book_at_depth(&m->levels, &m->books[locate].sides[which_side(side)], depth);
+    uint32_t at =
+        book_at_depth(&m->levels, &demand_book(m, locate)->sides[which_side(side)], depth);
     if (at == 0)
         return false;
     const price_level_t *level = &m->levels.levels[at];
@@ -444,22 +475,25 @@ bool market_level(const market_t *m, uint16_t locate, uint8_t side, uint32_t dep
     return true;
 }
 
+static uint32_t level_at(const market_t *m, uint16_t locate, uint8_t side, uint32_t px_e4)
+{
+    unsigned which = which_side(side);
+    const symbol_book_t *book = demand_book(m, locate);
+    return book_find(&m->levels, &book->sides[which], book_key(which, px_e4));
+}
+
 uint64_t market_qty_at(const market_t *m, uint16_t locate, uint8_t side, uint32_t px_e4)
 {
     if (side != 'B' && side != 'S')
         return 0;
-    unsigned which = which_side(side);
-    uint32_t at = book_find(&m->levels, &m->books[locate].sides[which], book_key(which, px_e4));
-    return m->levels.levels[at].qty;
+    return m->levels.levels[level_at(m, locate, side, px_e4)].qty;
 }
 
 uint32_t market_first_order(const market_t *m, uint16_t locate, uint8_t side, uint32_t px_e4)
 {
     if (side != 'B' && side != 'S')
         return 0;
-    unsigned which = which_side(side);
-    uint32_t at = book_find(&m->levels, &m->books[locate].sides[which], book_key(which, px_e4));
-    return at == 0 ? 0 : m->levels.levels[at].first;
+    return m->levels.levels[level_at(m, locate, side, px_e4)].first; /* level 0 is all zeros */
 }
 
 uint32_t market_order_behind(const market_t *m, uint32_t order, market_order_t *out_order)

@@ -29,8 +29,13 @@ static void empty_side(market_t *m, book_side_t *side)
     while (side->best != 0) {
         const price_level_t *level = &m->levels.levels[side->best];
         queue_free_all(&m->queues, level);
-        book_drop(&m->levels, side, side->best);
+        if (book_is_piled(side))
+            book_drop_pile(&m->levels, side);
+        else
+            book_drop(&m->levels, side, side->best);
     }
+    if (m->on_demand)
+        side->floors = BOOK_PILED;
 }
 
 static void begin_day(market_t *m)

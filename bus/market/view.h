@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* view.h - what a market view is made of: shared by market.c, which applies ticks to it, symbols.c,
- * states.c and create.c. Private to bus/market. */
+ * states.c, demand.c and create.c. Private to bus/market. */
 #ifndef TICKBUS_MARKET_VIEW_H
 #define TICKBUS_MARKET_VIEW_H
 
@@ -32,6 +32,8 @@ struct market {
     uint8_t market_code;  /* of h, our own */
     bool one_day;
     bool tests_live; /* test issues are taken for live ones */
+    bool on_demand;  /* books are built when somebody asks for them */
+    bool builds_all; /* somebody has said that they must not be */
     market_day_t day;
     market_symbol_t *symbols;
     uint16_t *by_name; /* numbers by the hash of their names; 0: the place is free */
@@ -48,5 +50,13 @@ struct market {
     char orders_text[160];
     char levels_text[160];
 };
+
+/* Best bid and best ask of a book that is built. */
+static inline market_touch_t view_touch(const market_t *m, const symbol_book_t *book)
+{
+    const price_level_t *bid = &m->levels.levels[book->sides[BOOK_BID].best];
+    const price_level_t *ask = &m->levels.levels[book->sides[BOOK_ASK].best];
+    return (market_touch_t){bid->px_e4, ask->px_e4, bid->qty, ask->qty}; /* level 0 is all zeros */
+}
 
 #endif

@@ -330,8 +330,12 @@ static int collect(market_stage_t *base)
     return 0;
 }
 
-static void execute(executor_stage_t *e, const order_t *sent, bool whole)
+/* 0 or a negative error. */
+static int execute(executor_stage_t *e, const order_t *sent, bool whole)
 {
+    int code = market_stage_need_book(&e->base, order_locate(sent));
+    if (TBUS_UNLIKELY(code < 0))
+        return code;
     order_t order = *sent; /* of the symbol by its number */
     e->arriving_id = sent->order_id;
     e->arriving_locate = order_locate(sent);
@@ -346,6 +350,7 @@ static void execute(executor_stage_t *e, const order_t *sent, bool whole)
         venue_refuse(e->venue, &order, REASON_CLOSED);
     else
         venue_order(e->venue, &order);
+    return 0;
 }
 
 static int take(market_stage_t *base)
@@ -359,11 +364,11 @@ static int take(market_stage_t *base)
     market_stage_tell_input(base, EVENT_INPUT_ORDER, order_strategy(&arrived.order));
     e->arrived++;
     e->answers = e->first_answer = true;
-    execute(e, &arrived.order, arrived.whole);
+    int code = execute(e, &arrived.order, arrived.whole);
     release(e, REPORT_ANSWER);
     show(e);
     look_ahead(e);
-    return 0;
+    return code;
 }
 
 /* ---- ticks */
@@ -516,6 +521,7 @@ static int build(executor_stage_t *e, market_t *market, const executor_params_t 
                          reports_max, messages_max);
     tbus_stage_t *stage = &e->base.stage;
     code = acts_join(&e->acts, stage, EVENT_FROM_EXECUTOR, err);
+    e->base.books_on_demand = true;
     if (code == 0)
         code = market_stage_join(&e->base, market, params->session, err);
     if (code == 0)

@@ -30,6 +30,7 @@ typedef struct order_path {
     tbus_publisher_t orders;
     tbus_subscriber_t reports; /* "test" */
     tbus_subscriber_t events;  /* "test" */
+    uint32_t levels_max;       /* of the markets of stages that are added from now on */
     market_t *risk_market;
     market_t *executor_market;
     tbus_stage_t *risk;
@@ -47,6 +48,7 @@ typedef struct order_path {
 static inline order_path_t *path_open(uint32_t md_slots)
 {
     order_path_t *p = calloc(1, sizeof(*p));
+    p->levels_max = 4096;
     test_bus_create(&p->bus, "test");
     PATH_OK(kill_switch_add(&p->bus, &p->kill_switch, &p->err));
     tbus_ring_t *md = test_topic(
@@ -88,7 +90,7 @@ static inline void path_add_risk_of(order_path_t *p, const risk_params_t *params
 {
     test_reserve(&p->bus, "md", "risk", TBUS_SUBSCRIBER);
     test_reserve(&p->bus, "reports", "risk", TBUS_SUBSCRIBER);
-    p->risk_market = risk_market_create();
+    p->risk_market = risk_market_of(p->levels_max);
     PATH_OK(risk_stage_create(&p->bus, PATH_RISK, p->risk_market, params, &p->risk, &p->err));
 }
 
@@ -102,7 +104,7 @@ static inline void path_add_executor(order_path_t *p, const executor_params_t *p
 {
     test_reserve(&p->bus, "md", "executor", TBUS_SUBSCRIBER);
     test_reserve(&p->bus, "judged", "executor", TBUS_SUBSCRIBER);
-    p->executor_market = risk_market_create();
+    p->executor_market = risk_market_of(p->levels_max);
     PATH_OK(executor_stage_create(&p->bus, PATH_EXECUTOR, p->executor_market, params, &p->executor,
                                   &p->err));
 }

@@ -23,14 +23,19 @@
 #define STRATEGY  3u
 #define SECOND_NS UINT64_C(1000000000)
 
-static inline market_t *risk_market_create(void)
+static inline market_t *risk_market_of(uint32_t levels_max)
 {
     market_t *m = NULL;
     tbus_error_t err = {0};
-    market_limits_t limits = {.orders_max = 4096, .levels_max = 4096};
+    market_limits_t limits = {.orders_max = 4096, .levels_max = levels_max};
     if (market_create(&limits, &m, &err) != 0)
         fail_msg("%s", err.text);
     return m;
+}
+
+static inline market_t *risk_market_create(void)
+{
+    return risk_market_of(4096);
 }
 
 /* Apply the next tick. */

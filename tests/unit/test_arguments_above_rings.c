@@ -5,6 +5,9 @@
  *
  * Hot calls, which check nothing, as their headers say:
  * unchecked: market_apply
+ * unchecked: market_build
+ * unchecked: market_build_all
+ * unchecked: market_build_on_demand
  * unchecked: market_clock_step
  * unchecked: market_end_warm_up
  * unchecked: market_fetch_far

@@ -11,12 +11,18 @@ typedef struct fixture {
     tbus_publisher_t approved;
 } fixture_t;
 
+static void join_approved(fixture_t *f)
+{
+    order_path_t *p = f->path;
+    PATH_OK(
+        tbus_publisher_join(tbus_bus_ring(&p->bus, "judged"), PATH_RISK, &f->approved, &p->err));
+}
+
 static fixture_t open_executor_of(const executor_params_t *params)
 {
     fixture_t f = {.path = path_open(1024)};
-    order_path_t *p = f.path;
-    PATH_OK(tbus_publisher_join(tbus_bus_ring(&p->bus, "judged"), PATH_RISK, &f.approved, &p->err));
-    path_add_executor(p, params);
+    join_approved(&f);
+    path_add_executor(f.path, params);
     return f;
 }
 
@@ -41,6 +47,52 @@ static order_t caused_by(order_t order, uint64_t md_seq)
 {
     order.md_seq = md_seq;
     return order;
+}
+
+static void
+the_executor_builds_the_book_of_a_symbol_that_an_order_goes_to_and_no_other(void **state)
+{
+    (void)state;
+    fixture_t f = open_executor();
+    order_path_t *p = f.path;
+    for (uint32_t i = 0; i < 3; i++) {
+        path_tick(p, tick_add(LOCATE, 1 + i, 'S', 100, PX + 100 * i));
+        path_tick(p, tick_add(1, 11 + i, 'S', 100, PX + 100 * i));
+    }
+    assert_int_equal(path_poll(p->executor, 8), 6);
+    assert_int_equal(market_stats(p->executor_market)->live_levels, 2); /* a pile each symbol */
+    approve(&f, caused_by(order_new(1, 'B', 250, PX + 200, ORDER_TIF_IOC), 6));
+    path_poll(p->executor, 8);
+    path_expect_report(p, REPORT_ACCEPTED, 1, REASON_NONE);
+    for (uint32_t i = 0; i < 3; i++) {
+        report_t r;
+        assert_true(path_take(&p->reports, &r, sizeof r));
+        assert_int_equal(r.px_e4, PX + 100 * i);
+        assert_int_equal(r.qty, i < 2 ? 100 : 50);
+    }
+    assert_int_equal(market_stats(p->executor_market)->live_levels, 4);
+    close_executor(&f);
+}
+
+/* As a tick that finds no level does where all books are built. */
+static void an_order_to_a_book_for_which_there_are_no_levels_stops_the_executor(void **state)
+{
+    (void)state;
+    executor_params_t params = {0};
+    tbus_params_defaults(&venue_limits_params, &params.venue);
+    fixture_t f = {.path = path_open(64)};
+    order_path_t *p = f.path;
+    p->levels_max = 2;
+    join_approved(&f);
+    path_add_executor(p, &params);
+    for (uint32_t i = 0; i < 3; i++)
+        path_tick(p, tick_add(LOCATE, 1 + i, 'S', 100, PX + 100 * i));
+    assert_int_equal(path_poll(p->executor, 8), 3);
+    approve(&f, caused_by(order_new(1, 'B', 250, PX + 200, ORDER_TIF_IOC), 3));
+    assert_int_equal(path_poll(p->executor, 8), -TBUS_ELIMIT);
+    assert_non_null(strstr(p->executor->error.text, "books.levels_max"));
+    path_expect_no_report(p);
+    close_executor(&f);
 }
 
 static void executor_reports_what_becomes_of_an_order(void **state)
@@ -516,6 +568,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(executor_reports_what_becomes_of_an_order),
+        cmocka_unit_test(
+            the_executor_builds_the_book_of_a_symbol_that_an_order_goes_to_and_no_other),
+        cmocka_unit_test(an_order_to_a_book_for_which_there_are_no_levels_stops_the_executor),
         cmocka_unit_test(executor_executes_an_order_only_after_the_tick_that_caused_it),
         cmocka_unit_test(executor_executes_an_order_before_it_takes_a_later_tick),
         cmocka_unit_test(executor_refuses_orders_that_lie_about_their_cause_or_are_none),

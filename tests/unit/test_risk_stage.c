@@ -25,15 +25,20 @@ static risk_limits_t small_limits(void)
     return limits;
 }
 
+static void join_judged(fixture_t *f)
+{
+    order_path_t *p = f->path;
+    test_reserve(&p->bus, "judged", "test", TBUS_SUBSCRIBER);
+    PATH_OK(tbus_subscriber_join(tbus_bus_ring(&p->bus, "judged"), "test", PATH_EXECUTOR,
+                                 &f->judged, &p->err));
+}
+
 /* Risk alone on the bus, the test in the place of the executor. */
 static fixture_t open_risk_of(const risk_params_t *params)
 {
     fixture_t f = {.path = path_open(64)};
-    order_path_t *p = f.path;
-    test_reserve(&p->bus, "judged", "test", TBUS_SUBSCRIBER);
-    PATH_OK(tbus_subscriber_join(tbus_bus_ring(&p->bus, "judged"), "test", PATH_EXECUTOR, &f.judged,
-                                 &p->err));
-    path_add_risk_of(p, params);
+    join_judged(&f);
+    path_add_risk_of(f.path, params);
     return f;
 }
 
@@ -111,6 +116,45 @@ static void risk_passes_orders_byte_for_byte_and_says_nothing_about_them(void **
     path_expect_no_report(f.path);
     assert_int_equal(path_poll(f.path->risk, 1), 0);
     assert_false(f.path->risk->pending);
+    close_risk(&f);
+}
+
+static void risk_builds_the_book_of_a_symbol_that_an_order_goes_to_and_no_other(void **state)
+{
+    (void)state;
+    fixture_t f = open_risk_alone();
+    const market_t *market = f.path->risk_market;
+    for (uint32_t i = 0; i < 3; i++) {
+        path_tick(f.path, tick_add(LOCATE, 1 + i, 'B', 500, BID - 100 * i));
+        path_tick(f.path, tick_add(LOCATE, 11 + i, 'S', 500, ASK + 100 * i));
+        path_tick(f.path, tick_add(1, 21 + i, 'B', 500, BID - 100 * i));
+    }
+    assert_int_equal(path_poll(f.path->risk, 10), 9);
+    assert_int_equal(market_stats(market)->live_levels, 3); /* a pile each side */
+    order_t order = buy(1, 100);
+    path_order(f.path, order);
+    assert_int_equal(path_poll(f.path->risk, 1), 1);
+    expect_passed(&f, &order);
+    assert_int_equal(market_stats(market)->live_levels, 7);
+    close_risk(&f);
+}
+
+/* As a tick that finds no level does where all books are built. */
+static void an_order_to_a_book_for_which_there_are_no_levels_stops_risk(void **state)
+{
+    (void)state;
+    fixture_t f = {.path = path_open(64)};
+    risk_params_t params = {.limits = small_limits()};
+    f.path->levels_max = 2;
+    join_judged(&f);
+    path_add_risk_of(f.path, &params);
+    for (uint32_t i = 0; i < 3; i++)
+        path_tick(f.path, tick_add(LOCATE, 1 + i, 'B', 500, BID - 100 * i));
+    assert_int_equal(path_poll(f.path->risk, 10), 3);
+    path_order(f.path, buy(1, 100));
+    assert_int_equal(path_poll(f.path->risk, 1), -TBUS_ELIMIT);
+    assert_non_null(strstr(f.path->risk->error.text, "books.levels_max"));
+    expect_none_judged(&f);
     close_risk(&f);
 }
 
@@ -955,6 +999,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(risk_passes_orders_byte_for_byte_and_says_nothing_about_them),
+        cmocka_unit_test(risk_builds_the_book_of_a_symbol_that_an_order_goes_to_and_no_other),
+        cmocka_unit_test(an_order_to_a_book_for_which_there_are_no_levels_stops_risk),
         cmocka_unit_test(risk_sends_what_it_rejects_to_the_executor_with_the_reason),
         cmocka_unit_test(what_passes_is_on_approved_as_well_and_nothing_else),
         cmocka_unit_test(risk_judges_an_order_only_after_the_tick_that_caused_it),

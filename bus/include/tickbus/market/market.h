@@ -172,7 +172,8 @@ typedef struct market_event {
     uint64_t md_seq;
     uint16_t locate;      /* the symbol's number; 0: of no symbol */
     uint16_t wire_locate; /* of the tick */
-    bool bbo_checked;     /* type A F E C X D U: the touch was looked at */
+    /* the touch was looked at: type A F E C X D U, and the book is built (market_build) */
+    bool bbo_checked;
     /* ... and differs from the last one kept for the symbol (all zeros when a day begins) */
     bool bbo_changed;
     bool executed;  /* the removal was an execution (E, C), not a cancel */
@@ -230,6 +231,20 @@ const char *market_limit_text(const market_t *m);
  * compared with what they are now, counters but those of what is there start at 0, and there was no
  * trade. So the next outcomes and the counters do not depend on how the books were made. Cold. */
 void market_end_warm_up(market_t *m);
+
+/* A view builds all books, unless all who share it have asked, before the first tick, that it build
+ * them on demand: the book of a symbol when somebody asks for it (market_build or a query), once a
+ * day, at the cost of a walk through its orders. The ticks of other symbols cost less then. What
+ * such a view answers is what one that builds all books answers. Of a symbol whose book is not
+ * built its events say nothing about the touch (bbo_checked and bbo_changed are false), and stats
+ * know neither its levels nor changes of its best. No snapshot can be taken of it. market_build_all
+ * is the word of whoever cannot do with that: it holds, whatever is said before or after. Cold. */
+void market_build_on_demand(market_t *m);
+void market_build_all(market_t *m);
+/* See to it that the book of a symbol is built: 0, or -TBUS_ELIMIT when the table of levels is
+ * full, as a tick would have found it before in a view that builds all books; then queries see less
+ * than there is. */
+int market_build(market_t *m, uint16_t locate);
 
 /* Fetch what a tick that is still to come will touch: far ahead the order's entry, near ahead, when
  * that is there, the order. Changes nothing and may be left out; a guess that turns out wrong costs
