@@ -10,7 +10,8 @@ use warnings;
 # Where the hot path begins; FOLDER/FILE:NAME for a static function. The inline part of the rings (tbus_publish_try, tbus_peek, tbus_advance)
 # is in its callers.
 my @roots = qw(
-    tbus_publish_other tbus_publisher_refresh tbus_claim_try tbus_commit tbus_abort
+    tbus_publish_other tbus_publisher_refresh tbus_claim_try tbus_claim_bytes_try tbus_commit
+    tbus_abort
     tbus_peek_slow tbus_peek_other tbus_advance_other tbus_subscriber_flush tbus_observe
     itch_decode itch_encode market_apply position_apply tbus_journal_writer_append
     feedsim/feed.c:feed_poll feedsim/feed.c:feed_deadline_ns

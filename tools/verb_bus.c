@@ -21,15 +21,15 @@ static const char help[] =
     "                   mpsc or mpmc: how many publish, and whether a message is for\n"
     "                   every subscriber or for one; SLOTS is a power of two,\n"
     "                   default 8192; SLOT_BYTES a multiple of 64, default 64, of\n"
-    "                   which 8 are taken. Where one publishes, longer messages take\n"
-    "                   several slots.\n"
+    "                   which 8 are taken. Where one publishes, longer messages, up\n"
+    "                   to 64 KiB, lie behind the slots.\n"
     "  --pages KIND     hugetlb, thp, small, auto (default: the best there is)\n"
     "  --json           print the summary as a JSON object\n"
     "\n"
     "example: busctl bus demo --topic hello --topic jobs:mpmc,1024\n";
 
 #define SLOTS_DEFAULT  8192u
-#define MESSAGE_MAX    65536u /* bytes, of topics whose messages may take several slots */
+#define MESSAGE_MAX    65536u /* bytes, of topics with one publisher */
 #define TOPIC_TEXT_MAX 80u
 
 typedef struct bus_request {
@@ -58,15 +58,6 @@ static bool parse_number(const char *text, uint32_t *out_number)
     return true;
 }
 
-/* As long as the ring can hold, where one publishes; else a slot. */
-static void set_longest_message(tbus_ring_spec_t *spec)
-{
-    bool one = spec->kind == TBUS_SPSC || spec->kind == TBUS_BROADCAST;
-    uint64_t quarter = (uint64_t)(spec->slot_bytes - TBUS_SLOT_WORD_BYTES) * (spec->slot_count / 4);
-    if (one && quarter > 2 * (uint64_t)spec->slot_bytes)
-        spec->msg_bytes_max = quarter - 8 < MESSAGE_MAX ? (uint32_t)quarter - 8 : MESSAGE_MAX;
-}
-
 /* TOPIC[:KIND[,SLOTS[,SLOT_BYTES]]]. NULL, or what is wrong with it. */
 static const char *parse_topic(const char *text, tbus_ring_spec_t *out_spec)
 {
@@ -91,7 +82,9 @@ static const char *parse_topic(const char *text, tbus_ring_spec_t *out_spec)
         return "the number of slots is a power of two from 16 to 16777216";
     if (rest && !parse_number(rest, &spec.slot_bytes))
         return "the bytes of a slot are a multiple of 64, up to 8192";
-    set_longest_message(&spec);
+    /* Several publishers would need room for a long message at every slot. */
+    if (spec.kind == TBUS_SPSC || spec.kind == TBUS_BROADCAST)
+        spec.msg_bytes_max = MESSAGE_MAX;
     *out_spec = spec;
     return NULL;
 }

@@ -15,19 +15,14 @@ bool tbus_ring_find_end(const tbus_ring_t *ring, uint64_t *out_position, uint64_
          * last. */
         uint64_t at = tail - ring->slot_count / 2 + i;
         tbus_atomic_u64_t *slot = tbus_ring_slot(ring, at);
-        /* R2 pairs R1 (publish_long): else the length that we read next is of an older message. */
-        uint64_t word = tbus_load_acquire_u64(slot);
-        enum tbus_slot_state state = tbus_slot_state(word);
+        /* hint: nothing but the word is read. */
+        uint64_t word = tbus_load_relaxed_u64(slot);
         int64_t ahead = tbus_slot_ahead(word, reference);
-        if ((state != TBUS_SLOT_READY && state != TBUS_SLOT_LONG) || ahead < newest ||
+        if (tbus_slot_state(word) != TBUS_SLOT_READY || ahead < newest ||
             ahead > (int64_t)ring->slot_count)
             continue;
-        uint64_t bytes = state == TBUS_SLOT_LONG ? tbus_load_relaxed_u64(slot + 1) : 0;
-        uint64_t span = 1;
-        if (state == TBUS_SLOT_LONG && bytes <= ring->msg_bytes_max)
-            span = (bytes + 8 + ring->payload_bytes - 1) / ring->payload_bytes;
         newest = ahead;
-        position = at + span;
+        position = at + 1;
         seq = reference + (uint64_t)ahead + 1;
         found = true;
     }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "bus/ring/area.h"
 #include "bus/ring/end.h"
 
 #define LAPS_MAX 4u /* in one call; each costs a look at every slot */
@@ -52,9 +53,8 @@ static void resynchronise(tbus_observer_t *o, uint64_t from_seq)
         uint64_t word = tbus_load_relaxed_u64(tbus_ring_slot(&o->ring, position));
         enum tbus_slot_state state = seen_state(&o->ring, word, tail_seq, &ahead);
         uint64_t seq = tail_seq + (uint64_t)ahead;
-        bool starts =
-            state == TBUS_SLOT_READY || state == TBUS_SLOT_LONG || state == TBUS_SLOT_TOMB;
-        if (starts && ahead < 0 && ahead >= -(int64_t)slots && (int64_t)(seq - from_seq) >= 0) {
+        if ((state == TBUS_SLOT_READY || state == TBUS_SLOT_TOMB) && ahead < 0 &&
+            ahead >= -(int64_t)slots && (int64_t)(seq - from_seq) >= 0) {
             o->position = position;
             o->seq = seq;
             return;
@@ -120,37 +120,13 @@ static void lapped(tbus_observer_t *o, uint64_t *out_lost)
     o->lost += o->seq - expected;
 }
 
-/* Copy the message at our position. *out_span: the number of its slots. -1: its length is
- * impossible, because we were lapped or the ring is corrupt. */
-static int copy_message(const tbus_observer_t *o, uint64_t word, void *into, size_t *out_bytes,
-                        uint64_t *out_span)
+/* One publisher: the bytes at `offset` may have been overwritten. The slot of the message may stand
+ * for longer than they do. */
+static bool area_lapped(const tbus_ring_t *ring, uint64_t offset)
 {
-    const tbus_ring_t *ring = &o->ring;
-    tbus_atomic_u64_t *slot = tbus_ring_slot(ring, o->position);
-    uint64_t payload = ring->payload_bytes;
-    if (tbus_slot_state(word) != TBUS_SLOT_LONG) {
-        size_t bytes = tbus_slot_length(word);
-        if (bytes > ring->slot_msg_bytes_max)
-            return -1;
-        tbus_words_load(into, slot + 1, bytes);
-        *out_bytes = bytes;
-        *out_span = 1;
-        return 1;
-    }
-    uint64_t bytes = tbus_load_relaxed_u64(slot + 1);
-    if (bytes > ring->msg_bytes_max)
-        return -1;
-    size_t here = bytes < payload - 8 ? bytes : payload - 8;
-    tbus_words_load(into, slot + 2, here);
-    uint64_t span = 1;
-    for (size_t done = here; done < bytes; done += here, span++) {
-        slot = tbus_ring_slot(ring, o->position + span);
-        here = bytes - done < payload ? bytes - done : payload;
-        tbus_words_load((unsigned char *)into + done, slot + 1, here);
-    }
-    *out_bytes = bytes;
-    *out_span = span;
-    return 1;
+    /* hint: the caller's fence (N2) stands before this load. */
+    uint64_t announced = tbus_load_relaxed_u64(&ring->shared->area_announce);
+    return (int64_t)(offset - (announced - ring->area_bytes)) < 0;
 }
 
 int tbus_observe(tbus_observer_t *o, void *into, size_t *out_bytes, uint64_t *out_seq,
@@ -171,8 +147,7 @@ int tbus_observe(tbus_observer_t *o, void *into, size_t *out_bytes, uint64_t *ou
             laps++;
             continue;
         }
-        if (ahead < 0 || state == TBUS_SLOT_FREE || state == TBUS_SLOT_CLAIMED ||
-            state == TBUS_SLOT_CONT)
+        if (ahead < 0 || state == TBUS_SLOT_FREE || state == TBUS_SLOT_CLAIMED)
             return 0;
         if (state == TBUS_SLOT_TOMB) {
             o->position++;
@@ -180,9 +155,11 @@ int tbus_observe(tbus_observer_t *o, void *into, size_t *out_bytes, uint64_t *ou
             o->tombs++;
             continue;
         }
-        uint64_t span = 0;
+        uint64_t offset;
         size_t bytes = 0;
-        int copied = copy_message(o, word, into, &bytes, &span);
+        const void *message = tbus_message(ring, o->position, word, &bytes, &offset);
+        if (message)
+            tbus_words_load(into, message, bytes);
         /* N2 pairs N1 (tbus_publisher_refresh), C2 pairs C1 (claim): if any word of the copy was
          * written for a newer message, we see here that it was announced, or claimed. Else a torn
          * copy passes for a message. */
@@ -193,12 +170,17 @@ int tbus_observe(tbus_observer_t *o, void *into, size_t *out_bytes, uint64_t *ou
             laps++;
             continue;
         }
-        if (copied < 0)
+        if (!message)
             return -TBUS_ECORRUPT;
-        *out_bytes = bytes;
-        *out_seq = o->seq;
-        o->position += span;
+        o->position++;
         o->seq++;
+        if (offset != TBUS_NO_OFFSET && area_lapped(ring, offset)) {
+            o->lost++;
+            (*out_lost)++;
+            continue;
+        }
+        *out_bytes = bytes;
+        *out_seq = o->seq - 1;
         return 1;
     }
     return 0;

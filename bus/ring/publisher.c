@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <tickbus/publisher.h>
 
+#include "bus/ring/area.h"
 #include "bus/ring/cpu.h"
 #include "bus/ring/end.h"
 #include "bus/ring/place.h"
@@ -102,6 +103,7 @@ int tbus_publisher_join(const tbus_ring_t *ring, uint32_t owner, tbus_publisher_
             p.one_slot_bytes_end = (uint64_t)ring->msg_bytes_max + 1;
         p.room_seq = p.seq;
         p.gate = position;
+        tbus_area_begin(&p);
         store_tail(&p);
     }
     *out_publisher = p;
@@ -125,7 +127,7 @@ bool tbus_publisher_refresh(tbus_publisher_t *p, uint64_t slots)
     uint64_t end = (int64_t)(p->gate - want) > 0 ? want : p->gate;
     if ((int64_t)(end - (position + slots)) < 0) {
         p->blocked = true;
-        p->slots_wanted = (uint32_t)slots;
+        p->passed_wanted = position + slots - p->ring.slot_count;
         return false;
     }
     p->blocked = false;
@@ -139,46 +141,99 @@ bool tbus_publisher_refresh(tbus_publisher_t *p, uint64_t slots)
     return true;
 }
 
-/* How many slots a message takes. */
-static uint64_t slots_of(const tbus_ring_t *ring, size_t bytes)
+/* One publisher: have all subscribers got that far? Those that lie before the gate that we know
+ * have. */
+static bool all_have_passed(tbus_publisher_t *p, uint64_t wanted)
 {
-    uint64_t payload = ring->payload_bytes;
-    return bytes <= ring->slot_msg_bytes_max ? 1 : (bytes + 8 + payload - 1) / payload;
+    uint64_t slots = p->ring.slot_count;
+    if ((int64_t)(p->gate - slots - wanted) < 0) {
+        publish_tail(p);
+        p->gate = look_at_gate(p, tbus_publisher_position(p));
+    }
+    p->blocked = (int64_t)(p->gate - slots - wanted) < 0;
+    p->passed_wanted = wanted;
+    return !p->blocked;
+}
+
+bool tbus_publisher_room_again(tbus_publisher_t *p)
+{
+    return all_have_passed(p, p->passed_wanted);
+}
+
+/* Where a message of up to `bytes` goes whose slot is ours. */
+static void *take_in_hand(tbus_publisher_t *p, tbus_atomic_u64_t *slot, uint64_t position,
+                          size_t bytes)
+{
+    p->hand_bytes_max = (uint32_t)bytes;
+    if (bytes <= p->ring.slot_msg_bytes_max) {
+        p->hand = TBUS_HAND_WORD;
+        return slot + 1;
+    }
+    if (bytes <= p->ring.payload_bytes - 8) {
+        p->hand = TBUS_HAND_SLOT;
+        return slot + 2;
+    }
+    p->hand = TBUS_HAND_AREA;
+    return tbus_area_at(&p->ring, position, p->hand_offset);
+}
+
+/* The first payload word of the long message in hand. */
+static uint64_t long_length(const tbus_publisher_t *p, size_t bytes)
+{
+    return bytes | (p->hand == TBUS_HAND_AREA ? TBUS_IN_AREA : 0);
+}
+
+/* One publisher. */
+static void *claim_one(tbus_publisher_t *p, size_t bytes)
+{
+    if (p->seq == p->room_seq && !tbus_publisher_refresh(p, 1))
+        return NULL;
+    if (bytes > tbus_in_slot_bytes_max((uint32_t)p->ring.slot_bytes)) {
+        uint64_t passed;
+        p->hand_offset = tbus_area_next(p, bytes, &passed);
+        if (!all_have_passed(p, passed))
+            return NULL;
+        tbus_area_announce(p, p->hand_offset, bytes);
+    }
+    uint64_t position = tbus_publisher_position(p);
+    return take_in_hand(p, tbus_ring_slot(&p->ring, position), position, bytes);
+}
+
+static void commit_one(tbus_publisher_t *p, size_t bytes)
+{
+    tbus_atomic_u64_t *slot = tbus_ring_slot(&p->ring, tbus_publisher_position(p));
+    if (p->hand == TBUS_HAND_WORD) {
+        /* R1 pairs R2 (tbus_peek), as in tbus_publish_plain. */
+        tbus_store_release_u64(slot, tbus_slot_word(p->seq, 0, (uint32_t)bytes, TBUS_SLOT_READY));
+    } else {
+        if (p->hand == TBUS_HAND_AREA) {
+            tbus_store_relaxed_u64(slot + 2, p->hand_offset);
+            tbus_area_use(p, p->hand_offset, bytes);
+        }
+        /* R1 pairs R2 (tbus_peek), as in tbus_publish_plain. */
+        tbus_store_release_pair_u64(slot,
+                                    tbus_slot_word(p->seq, 0, TBUS_LENGTH_LONG, TBUS_SLOT_READY),
+                                    long_length(p, bytes), p->whole_pairs);
+    }
+    p->seq++;
+}
+
+static void store_in_hand(const tbus_publisher_t *p, void *to, const void *message, size_t bytes)
+{
+    if (p->hand == TBUS_HAND_AREA)
+        tbus_area_store(to, message, bytes);
+    else
+        tbus_words_store(to, message, bytes);
 }
 
 static enum tbus_publish publish_long(tbus_publisher_t *p, const void *message, size_t bytes)
 {
     assert(bytes <= p->ring.msg_bytes_max);
-    uint64_t payload = p->ring.payload_bytes;
-    uint64_t slots = slots_of(&p->ring, bytes);
-    if ((int64_t)(p->room_seq - (p->seq + slots)) < 0 && !tbus_publisher_refresh(p, slots))
+    void *to = claim_one(p, bytes);
+    if (!to)
         return TBUS_FULL;
-
-    const unsigned char *from = (const unsigned char *)message;
-    uint64_t position = tbus_publisher_position(p);
-    tbus_atomic_u64_t *first = tbus_ring_slot(&p->ring, position);
-    uint64_t length = bytes;
-    size_t here = bytes < payload - 8 ? bytes : payload - 8;
-    tbus_words_store(first + 2, from, here);
-    for (uint64_t i = 1; i < slots; i++) {
-        from += here;
-        bytes -= here;
-        here = bytes < payload ? bytes : payload;
-        tbus_atomic_u64_t *slot = tbus_ring_slot(&p->ring, position + i);
-        tbus_words_store(slot + 1, from, here);
-        /* hint: R1 below orders it; nobody reads a CONT slot before the LONG word. */
-        tbus_store_release_u64(slot, tbus_slot_word(p->seq, 0, 0, TBUS_SLOT_CONT));
-    }
-    /* R1 pairs R2 (tbus_peek): the first word is stored last. Else a subscriber reads slots of the
-     * message that are not there yet. */
-    tbus_store_release_pair_u64(first, tbus_slot_word(p->seq, 0, 0, TBUS_SLOT_LONG), length,
-                                p->whole_pairs);
-    p->seq++;
-    if (slots > 1) {
-        p->skew += slots - 1;
-        p->room_seq -= slots - 1;
-        publish_tail(p); /* a late joiner must not use the old difference of the two */
-    }
+    store_in_hand(p, to, message, bytes);
+    commit_one(p, bytes);
     tbus_publisher_wake(p);
     return TBUS_PUBLISHED;
 }
@@ -245,13 +300,25 @@ static bool commit_claim(tbus_publisher_t *p, uint32_t length, enum tbus_slot_st
     return false;
 }
 
+/* The message in hand, which is written, becomes READY. */
+static bool commit_hand(tbus_publisher_t *p, size_t bytes)
+{
+    uint32_t length = (uint32_t)bytes;
+    if (p->hand != TBUS_HAND_WORD) {
+        tbus_store_relaxed_u64(tbus_ring_slot(&p->ring, p->claimed_at) + 1, long_length(p, bytes));
+        length = TBUS_LENGTH_LONG;
+    }
+    return commit_claim(p, length, TBUS_SLOT_READY);
+}
+
 static enum tbus_publish publish_claimed(tbus_publisher_t *p, const void *message, size_t bytes)
 {
     assert(bytes <= p->ring.msg_bytes_max);
     if (!claim(p))
         return p->error ? TBUS_STALE : TBUS_FULL;
-    tbus_words_store(tbus_ring_slot(&p->ring, p->claimed_at) + 1, message, bytes);
-    if (!commit_claim(p, (uint32_t)bytes, TBUS_SLOT_READY))
+    tbus_atomic_u64_t *slot = tbus_ring_slot(&p->ring, p->claimed_at);
+    store_in_hand(p, take_in_hand(p, slot, p->claimed_at, bytes), message, bytes);
+    if (!commit_hand(p, bytes))
         return TBUS_STALE;
     tbus_publisher_wake(p);
     return TBUS_PUBLISHED;
@@ -263,17 +330,18 @@ enum tbus_publish tbus_publish_other(tbus_publisher_t *p, const void *message, s
                                       : publish_long(p, message, bytes);
 }
 
-/* Evict the gating subscriber that is furthest behind, of those that leave no room for `slots`
- * more. A subscriber that has made room meanwhile, or is ahead of the tail that we saw, is not in
- * the way; nor is any follower when it is a consumer that has not released its slot. */
-static bool evict_slowest(tbus_publisher_t *p, uint64_t slots)
+/* Evict the gating subscriber that is furthest behind, of those that leave no room for the next
+ * message. A subscriber that has made room meanwhile, or is ahead of the tail that we saw, is not
+ * in the way; nor is any follower when it is a consumer that has not released its slot. */
+static bool evict_slowest(tbus_publisher_t *p)
 {
     tbus_ring_shared_t *s = p->ring.shared;
-    int64_t behind_max = (int64_t)(p->ring.slot_count - slots);
     uint64_t slowest_word = 0;
     tbus_ring_sub_t *slowest = NULL;
     uint64_t tail =
         p->ring.several_publishers ? tbus_ring_claimed(&p->ring) : tbus_publisher_position(p);
+    uint64_t wanted = p->ring.several_publishers ? tail + 1 - p->ring.slot_count : p->passed_wanted;
+    int64_t behind_max = (int64_t)(tail - wanted);
     for (unsigned i = 0; i < TBUS_RING_SUBS_MAX; i++) {
         tbus_ring_sub_t *sub = &s->subs[i];
         uint64_t word = tbus_place_load(sub);
@@ -312,7 +380,7 @@ enum tbus_publish tbus_publish(tbus_publisher_t *p, const void *message, size_t 
         }
         if (p->ring.policy != TBUS_EVICT_SLOWEST)
             break;
-        bool evicted = evict_slowest(p, slots_of(&p->ring, bytes));
+        bool evicted = evict_slowest(p);
         if (!evicted && !again)
             break;
         again = evicted;
@@ -320,31 +388,33 @@ enum tbus_publish tbus_publish(tbus_publisher_t *p, const void *message, size_t 
     return TBUS_FULL;
 }
 
+void *tbus_claim_bytes_try(tbus_publisher_t *p, size_t bytes)
+{
+    assert(!p->in_hand && !p->batch_count && bytes <= p->ring.msg_bytes_max);
+    if (!p->ring.several_publishers) {
+        void *to = claim_one(p, bytes);
+        p->in_hand = to != NULL;
+        return to;
+    }
+    p->in_hand = claim(p);
+    return p->in_hand
+               ? take_in_hand(p, tbus_ring_slot(&p->ring, p->claimed_at), p->claimed_at, bytes)
+               : NULL;
+}
+
 void *tbus_claim_try(tbus_publisher_t *p)
 {
-    assert(!p->in_hand && !p->batch_count);
-    if (p->ring.several_publishers) {
-        p->in_hand = claim(p);
-        return p->in_hand ? tbus_ring_slot(&p->ring, p->claimed_at) + 1 : NULL;
-    }
-    if (p->seq == p->room_seq && !tbus_publisher_refresh(p, 1))
-        return NULL;
-    p->in_hand = true;
-    return tbus_ring_slot(&p->ring, tbus_publisher_position(p)) + 1;
+    return tbus_claim_bytes_try(p, p->ring.slot_msg_bytes_max);
 }
 
 void tbus_commit(tbus_publisher_t *p, size_t bytes)
 {
-    assert(bytes <= p->ring.slot_msg_bytes_max && p->in_hand);
-    if (p->ring.several_publishers) {
-        commit_claim(p, (uint32_t)bytes, TBUS_SLOT_READY);
-    } else {
-        p->in_hand = false;
-        /* R1 pairs R2 (tbus_peek), as in tbus_publish_try. */
-        tbus_store_release_u64(tbus_ring_slot(&p->ring, tbus_publisher_position(p)),
-                               tbus_slot_word(p->seq, 0, (uint32_t)bytes, TBUS_SLOT_READY));
-        p->seq++;
-    }
+    assert(p->in_hand && bytes <= p->hand_bytes_max);
+    p->in_hand = false;
+    if (p->ring.several_publishers)
+        commit_hand(p, bytes);
+    else
+        commit_one(p, bytes);
     tbus_publisher_wake(p);
 }
 
@@ -386,7 +456,6 @@ uint32_t tbus_claim_batch(tbus_publisher_t *p, uint32_t want, void **out_places)
         } else {
             if (p->seq + count == p->room_seq && !tbus_publisher_refresh(p, count + 1)) {
                 p->blocked = count == 0;
-                p->slots_wanted = 1;
                 break;
             }
             p->batch_at[count] = tbus_publisher_position(p) + count;

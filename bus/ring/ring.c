@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <tickbus/ring.h>
 
+#include "bus/ring/area.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -40,7 +42,7 @@ const char *tbus_ring_kind_name(enum tbus_ring_kind kind)
 /* Checks a geometry, whether it comes from a caller's spec or from a header in shared memory. NULL:
  * it is right. */
 static const char *geometry_fault(uint32_t kind, uint32_t policy, uint32_t promise,
-                                  uint32_t slot_bytes, uint32_t slot_count, uint32_t msg_bytes_max)
+                                  uint32_t slot_bytes, uint32_t slot_count)
 {
     if (kind < TBUS_SPSC || kind > TBUS_MPSC)
         return "unknown kind of ring";
@@ -55,14 +57,6 @@ static const char *geometry_fault(uint32_t kind, uint32_t policy, uint32_t promi
     if (!power_of_two(slot_count) || slot_count < TBUS_SLOT_COUNT_MIN ||
         slot_count > TBUS_SLOT_COUNT_MAX)
         return "slot_count must be a power of two from 16 to 16777216";
-    uint32_t payload = slot_bytes - TBUS_SLOT_WORD_BYTES;
-    uint32_t one_slot = payload < TBUS_SLOT_LENGTH_MAX ? payload : TBUS_SLOT_LENGTH_MAX;
-    if (several_publishers((enum tbus_ring_kind)kind)) {
-        if (msg_bytes_max > one_slot)
-            return "with several publishers a message must fit one slot (and 254 bytes)";
-    } else if (msg_bytes_max > (uint64_t)payload * (slot_count / 4) - 8) {
-        return "msg_bytes_max is more than a quarter of the ring";
-    }
     return NULL;
 }
 
@@ -75,36 +69,63 @@ static uint32_t slot_msg_bytes_max(uint32_t slot_bytes, uint32_t msg_bytes_max)
     return msg_bytes_max && msg_bytes_max < longest ? msg_bytes_max : longest;
 }
 
-static const char *spec_fault(const tbus_ring_spec_t *spec)
+/* Where things lie in a ring. */
+typedef struct shape {
+    uint64_t area_at; /* 0: there is no area */
+    uint64_t area_bytes;
+    uint64_t cell_bytes;
+    uint64_t total_bytes;
+} shape_t;
+
+/* NULL, or what is wrong. `msg_bytes_max` is not 0; `area_bytes` may be. */
+static const char *find_shape(bool several, uint32_t slot_bytes, uint32_t slot_count,
+                              uint32_t msg_bytes_max, uint64_t area_bytes, shape_t *out_shape)
+{
+    *out_shape = (shape_t){0};
+    const char *fault =
+        tbus_area_geometry(several, slot_bytes, slot_count, msg_bytes_max, area_bytes,
+                           &out_shape->area_bytes, &out_shape->cell_bytes);
+    uint64_t slots_end = TBUS_RING_SLOTS_AT + (uint64_t)slot_bytes * slot_count;
+    if (out_shape->area_bytes) /* on a page of its own */
+        out_shape->area_at = (slots_end + 4095) & ~UINT64_C(4095);
+    out_shape->total_bytes =
+        out_shape->area_bytes ? out_shape->area_at + out_shape->area_bytes : slots_end;
+    return fault;
+}
+
+static const char *spec_fault(const tbus_ring_spec_t *spec, shape_t *out_shape)
 {
     if (!tbus_name_fits(spec->name))
         return "its name must have 1 to 23 bytes and a terminating zero";
-    return geometry_fault(spec->kind, spec->policy, spec->promise, spec->slot_bytes,
-                          spec->slot_count, spec->msg_bytes_max);
+    const char *fault =
+        geometry_fault(spec->kind, spec->policy, spec->promise, spec->slot_bytes, spec->slot_count);
+    if (fault)
+        return fault;
+    return find_shape(several_publishers(spec->kind), spec->slot_bytes, spec->slot_count,
+                      spec->msg_bytes_max ? spec->msg_bytes_max : 1, spec->area_bytes, out_shape);
 }
 
 size_t tbus_ring_footprint(const tbus_ring_spec_t *spec)
 {
-    if (!spec || spec_fault(spec))
-        return 0;
-    return TBUS_RING_SLOTS_AT + (size_t)spec->slot_bytes * spec->slot_count;
+    shape_t shape;
+    return !spec || spec_fault(spec, &shape) ? 0 : shape.total_bytes;
 }
 
 int tbus_ring_format(void *memory, size_t bytes, const tbus_ring_spec_t *spec, tbus_error_t *err)
 {
     if (!spec)
         return tbus_fail(err, -EINVAL, "ring: there is no spec");
-    const char *fault = spec_fault(spec);
+    shape_t shape;
+    const char *fault = spec_fault(spec, &shape);
     if (fault)
         return tbus_fail(err, -TBUS_EGEOMETRY, "ring '" TBUS_NAME_TEXT "': %s", spec->name, fault);
-    size_t footprint = tbus_ring_footprint(spec);
-    if (!memory || bytes < footprint || (uintptr_t)memory % 64)
+    if (!memory || bytes < shape.total_bytes || (uintptr_t)memory % 64)
         return tbus_fail(err, -TBUS_EGEOMETRY,
-                         "ring '%s' needs %zu bytes at a 64-byte boundary, got %zu", spec->name,
-                         footprint, bytes);
+                         "ring '%s' needs %llu bytes at a 64-byte boundary, got %zu", spec->name,
+                         (unsigned long long)shape.total_bytes, bytes);
 
     tbus_ring_shared_t *s = (tbus_ring_shared_t *)memory;
-    memset(memory, 0, footprint);
+    memset(memory, 0, shape.total_bytes);
     s->abi = TBUS_RING_ABI;
     s->kind = spec->kind;
     s->slot_bytes = spec->slot_bytes;
@@ -113,7 +134,9 @@ int tbus_ring_format(void *memory, size_t bytes, const tbus_ring_spec_t *spec, t
         spec->msg_bytes_max ? spec->msg_bytes_max : slot_msg_bytes_max(spec->slot_bytes, 0);
     s->subs_max = TBUS_RING_SUBS_MAX;
     s->slots_at = TBUS_RING_SLOTS_AT;
-    s->total_bytes = footprint;
+    s->total_bytes = shape.total_bytes;
+    s->area_at = shape.area_at;
+    s->area_bytes = shape.area_bytes;
     s->first_seq = spec->first_seq;
     s->policy = spec->policy;
     s->promise = spec->promise;
@@ -124,16 +147,14 @@ int tbus_ring_format(void *memory, size_t bytes, const tbus_ring_spec_t *spec, t
     tbus_store_relaxed_u64(&s->head, spec->first_seq);
     tbus_store_relaxed_u64(&s->claims, tbus_ticket(spec->first_seq, 0, 0));
     tbus_store_relaxed_u64(&s->takes, tbus_ticket(spec->first_seq, 0, 0));
-    /* Positions start at first_seq, so that position and sequence are equal until the first LONG
-     * message. */
+    /* Positions start at first_seq, so that position and sequence are equal. */
     for (uint64_t i = 0; i < spec->slot_count; i++) {
         uint64_t position = spec->first_seq + i;
         tbus_atomic_u64_t *slot =
             (tbus_atomic_u64_t *)(void *)((unsigned char *)memory + TBUS_RING_SLOTS_AT +
                                           (position & (spec->slot_count - 1)) * spec->slot_bytes);
         /* Several publishers claim a slot for its position. One publisher does not look at the slot
-         * word; with LONG messages its sequences are behind the positions, so its slots start with
-         * a sequence older than any. */
+         * word: its slots start with a sequence older than any. */
         uint64_t seq = several_publishers(spec->kind) ? position : spec->first_seq - 1;
         tbus_store_relaxed_u64(slot, tbus_slot_word(seq, 0, 0, TBUS_SLOT_FREE));
     }
@@ -168,18 +189,23 @@ int tbus_ring_join(void *memory, size_t bytes, bool writable, tbus_ring_t *out_r
     uint32_t slot_bytes = s->slot_bytes;
     uint32_t slot_count = s->slot_count;
     uint32_t msg_bytes_max = s->msg_bytes_max;
-    const char *fault =
-        geometry_fault(kind, policy, promise, slot_bytes, slot_count, msg_bytes_max);
+    uint64_t area_bytes = s->area_bytes;
+    bool several = several_publishers((enum tbus_ring_kind)kind);
+    shape_t shape;
+    const char *fault = geometry_fault(kind, policy, promise, slot_bytes, slot_count);
     if (!fault && !msg_bytes_max)
         fault = "msg_bytes_max is 0";
+    if (!fault)
+        fault = find_shape(several, slot_bytes, slot_count, msg_bytes_max, area_bytes, &shape);
     if (fault)
         return tbus_fail(err, -TBUS_EGEOMETRY, "ring: %s", fault);
-    uint64_t footprint = TBUS_RING_SLOTS_AT + (uint64_t)slot_bytes * slot_count;
     if (s->subs_max != TBUS_RING_SUBS_MAX || s->slots_at != TBUS_RING_SLOTS_AT ||
-        s->total_bytes != footprint || footprint > bytes)
+        shape.area_bytes != area_bytes || s->area_at != shape.area_at ||
+        s->total_bytes != shape.total_bytes || shape.total_bytes > bytes)
         return tbus_fail(err, -TBUS_EGEOMETRY,
-                         "ring: %u slots of %u bytes do not fit the header or the %zu bytes mapped",
-                         slot_count, slot_bytes, bytes);
+                         "ring: %u slots of %u bytes and %llu bytes for long messages do not fit "
+                         "the header or the %zu bytes mapped",
+                         slot_count, slot_bytes, (unsigned long long)area_bytes, bytes);
     *out_ring = (tbus_ring_t){
         .shared = s,
         .slots = (unsigned char *)memory + TBUS_RING_SLOTS_AT,
@@ -192,7 +218,10 @@ int tbus_ring_join(void *memory, size_t bytes, bool writable, tbus_ring_t *out_r
         .kind = (enum tbus_ring_kind)kind,
         .policy = (enum tbus_policy)policy,
         .slot_msg_bytes_max = slot_msg_bytes_max(slot_bytes, msg_bytes_max),
-        .several_publishers = several_publishers((enum tbus_ring_kind)kind),
+        .area = shape.area_bytes ? (unsigned char *)memory + shape.area_at : NULL,
+        .area_bytes = shape.area_bytes,
+        .cell_bytes = shape.cell_bytes,
+        .several_publishers = several,
         .competing = kind == TBUS_MPMC,
         .redelivers = promise == TBUS_AT_LEAST_ONCE,
         .writable = writable,

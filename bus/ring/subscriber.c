@@ -2,6 +2,7 @@
 #include <tickbus/subscriber.h>
 
 #include "bus/ring/again.h"
+#include "bus/ring/area.h"
 #include "bus/ring/place.h"
 #include "bus/ring/ticket.h"
 
@@ -19,15 +20,13 @@ static int find_place(const tbus_ring_t *ring, const char *name)
     return -1;
 }
 
-/* The buffer of a handle that cannot read every message in place; NULL for one that can. */
+/* The buffer of a handle that cannot read messages in place; NULL for one that can. */
 static int make_scratch(const tbus_ring_t *ring, enum tbus_sub_role role,
                         unsigned char **out_scratch, tbus_error_t *err)
 {
     bool evictable = ring->policy == TBUS_EVICT_SLOWEST && role != TBUS_CONSUMER;
     *out_scratch = NULL;
-    if ((ring->msg_bytes_max <= ring->slot_msg_bytes_max ||
-         (uint64_t)ring->msg_bytes_max + 8 <= ring->payload_bytes) &&
-        !evictable)
+    if (!evictable)
         return 0;
     *out_scratch =
         (unsigned char *)aligned_alloc(64, ((size_t)ring->msg_bytes_max + 63) & ~(size_t)63);
@@ -67,7 +66,7 @@ static void make_handle(const tbus_ring_t *ring, int place, enum tbus_sub_role r
         .seq = seq,
         .skew = position - seq,
         .flush_at = seq + interval,
-        .span = competing ? 0 : 1,
+        .weight = competing ? 0 : 1,
         .plain = !competing && !evictable,
         .competing = competing,
         .evictable = evictable,
@@ -227,12 +226,12 @@ void tbus_subscriber_catch_up(tbus_subscriber_t *s, const tbus_subscriber_t *oth
     assert(s->ring.shared == other->ring.shared && !s->ring.several_publishers);
     if (s->seq == other->seq || !s->plain || !other->plain)
         return;
-    uint64_t positions = tbus_subscriber_position(other) - tbus_subscriber_position(s);
-    /* As tbus_advance_other does: progress is stored after so many positions. */
-    s->flush_at -= positions - (other->seq - s->seq);
     s->seq = other->seq;
-    s->skew = other->skew;
-    s->span = 1;
+    if (s->heavy != other->heavy) { /* among them was one in the area */
+        s->heavy = other->heavy;
+        s->flush_at = s->seq;
+    }
+    s->weight = 1;
     if ((int64_t)(s->seq - s->flush_at) >= 0)
         tbus_subscriber_flush(s);
 }
@@ -252,32 +251,19 @@ static void skip_tomb(tbus_subscriber_t *s)
     s->uncounted++;
 }
 
-/* The caller has loaded the first word with acquire (R2): all slots of the message are there. */
-static const void *peek_long(tbus_subscriber_t *s, size_t *out_bytes)
+/* The caller has loaded the word with acquire (R2), and publishers wait for us. */
+static const void *peek_message(tbus_subscriber_t *s, uint64_t word, size_t *out_bytes)
 {
     const tbus_ring_t *ring = &s->ring;
-    uint64_t payload = ring->payload_bytes;
-    uint64_t position = tbus_subscriber_position(s);
-    tbus_atomic_u64_t *slot = tbus_ring_slot(ring, position);
-    uint64_t bytes = tbus_load_relaxed_u64(slot + 1);
-    if (bytes > ring->msg_bytes_max)
+    uint64_t offset;
+    const void *message = tbus_message(ring, tbus_subscriber_position(s), word, out_bytes, &offset);
+    if (!message)
         return corrupt(s);
-    *out_bytes = bytes;
-    s->span = 1;
-    if (bytes <= payload - 8)
-        return slot + 2; /* one slot: only the length did not fit in the word */
-    if (!s->scratch)
-        return corrupt(s);
-    size_t here = payload - 8;
-    tbus_words_load(s->scratch, slot + 2, here);
-    uint32_t span = 1;
-    for (size_t done = here; done < bytes; done += here, span++) {
-        slot = tbus_ring_slot(ring, position + span);
-        here = bytes - done < payload ? bytes - done : payload;
-        tbus_words_load(s->scratch + done, slot + 1, here);
-    }
-    s->span = span;
-    return s->scratch;
+    s->weight = 1;
+    /* Progress is due when a sixteenth of the slots is behind us, or of the area. */
+    if (offset != TBUS_NO_OFFSET)
+        s->weight += tbus_area_span(*out_bytes) * ring->slot_count / ring->area_bytes;
+    return message;
 }
 
 const void *tbus_peek_slow(tbus_subscriber_t *s, uint64_t word, size_t *out_bytes)
@@ -292,7 +278,7 @@ const void *tbus_peek_slow(tbus_subscriber_t *s, uint64_t word, size_t *out_byte
             /* A follower may be behind the consumers: the slot is free again, but nobody claims it
              * before our progress has passed it. */
             if (tbus_slot_length(word) != TBUS_LENGTH_TOMB)
-                goto one_slot;
+                return peek_message(s, word, out_bytes);
             skip_tomb(s);
         } else if (ahead > 0) {
             return corrupt(s); /* publishers wait for us: no newer message can be here */
@@ -300,9 +286,7 @@ const void *tbus_peek_slow(tbus_subscriber_t *s, uint64_t word, size_t *out_byte
             return NULL;
         } else if (state == TBUS_SLOT_READY ||
                    (s->ring.competing && (state == TBUS_SLOT_TAKEN || state == TBUS_SLOT_AGAIN))) {
-            goto one_slot;
-        } else if (state == TBUS_SLOT_LONG) {
-            return peek_long(s, out_bytes);
+            return peek_message(s, word, out_bytes);
         } else if (state == TBUS_SLOT_TOMB) {
             skip_tomb(s);
         } else {
@@ -312,11 +296,6 @@ const void *tbus_peek_slow(tbus_subscriber_t *s, uint64_t word, size_t *out_byte
         word = tbus_load_acquire_u64(tbus_ring_slot(&s->ring, tbus_subscriber_position(s)));
     }
     return corrupt(s);
-one_slot:
-    if (tbus_slot_length(word) > s->ring.slot_msg_bytes_max)
-        return corrupt(s);
-    *out_bytes = tbus_slot_length(word);
-    return tbus_ring_slot(&s->ring, tbus_subscriber_position(s)) + 1;
 }
 
 static bool evicted(const tbus_subscriber_t *s)
@@ -335,7 +314,7 @@ static const void *peek_copy(tbus_subscriber_t *s, size_t *out_bytes)
         uint64_t word =
             tbus_load_acquire_u64(tbus_ring_slot(&s->ring, tbus_subscriber_position(s)));
         message = tbus_peek_slow(s, word, out_bytes);
-        if (message && message != s->scratch)
+        if (message)
             tbus_words_load(s->scratch, message, *out_bytes);
     }
     /* E2 pairs E1 (evict_slowest): if any word of the copy is newer, we see here that we are
@@ -365,14 +344,20 @@ static bool move_takes(tbus_subscriber_t *s, uint64_t ticket, uint64_t position,
     return true;
 }
 
-/* Take note of the message that is ours until we release it. */
+/* The message that is ours until we release it. Only now may what the slot says of it be read:
+ * before, another consumer may have taken and released it. */
+TBUS_HOT const void *held_message(tbus_subscriber_t *s, size_t *out_bytes)
+{
+    uint64_t offset;
+    const void *message = tbus_message(&s->ring, s->seq, s->taken_word, out_bytes, &offset);
+    return TBUS_LIKELY(message != NULL) ? message : corrupt(s);
+}
 TBUS_HOT const void *hold(tbus_subscriber_t *s, uint64_t position, uint64_t word, size_t *out_bytes)
 {
     s->taken_word = word;
     s->uncounted += position - s->seq;
     s->seq = position;
-    *out_bytes = tbus_slot_length(word);
-    return tbus_ring_slot(&s->ring, position) + 1;
+    return held_message(s, out_bytes);
 }
 
 /* Messages wait to be taken again: take the oldest that no other consumer is faster to take; NULL:
@@ -392,10 +377,7 @@ static __attribute__((noinline)) const void *take_again(tbus_subscriber_t *s, si
         uint64_t word = tbus_load_acquire_u64(slot);
         if (tbus_slot_state(word) != TBUS_SLOT_AGAIN || tbus_slot_ahead(word, position) != 0)
             continue;
-        uint32_t length = tbus_slot_length(word);
-        if (length > ring->slot_msg_bytes_max)
-            return corrupt(s);
-        uint64_t mine = tbus_slot_word(position, s->owner, length, TBUS_SLOT_TAKEN);
+        uint64_t mine = tbus_slot_word(position, s->owner, tbus_slot_length(word), TBUS_SLOT_TAKEN);
         /* hint: it only decides who takes the message. */
         if (tbus_cas_u64(slot, &word, mine))
             return hold(s, position, mine, out_bytes);
@@ -408,10 +390,8 @@ static __attribute__((noinline)) const void *take_again(tbus_subscriber_t *s, si
 static const void *take(tbus_subscriber_t *s, size_t *out_bytes)
 {
     tbus_ring_t *ring = &s->ring;
-    if (s->taken_word) { /* not advanced over yet */
-        *out_bytes = tbus_slot_length(s->taken_word);
-        return tbus_ring_slot(ring, s->seq) + 1;
-    }
+    if (s->taken_word) /* not advanced over yet */
+        return held_message(s, out_bytes);
     if (ring->redelivers &&
         TBUS_UNLIKELY(tbus_load_relaxed_u64(&ring->shared->again) != s->again_seen)) {
         const void *message = take_again(s, out_bytes);
@@ -433,8 +413,6 @@ static const void *take(tbus_subscriber_t *s, size_t *out_bytes)
         if (ahead < 0 || (ahead == 0 && (state == TBUS_SLOT_FREE || state == TBUS_SLOT_CLAIMED)))
             return NULL;
         if (ahead == 0 && state == TBUS_SLOT_READY) {
-            if (tbus_slot_length(word) > ring->slot_msg_bytes_max)
-                return corrupt(s);
             if (!move_takes(s, ticket, position, s->owner))
                 continue;
             return hold(s, position, word, out_bytes);
@@ -524,9 +502,9 @@ void tbus_advance_other(tbus_subscriber_t *s)
         return;
     }
     s->seq++;
-    s->skew += s->span - 1;
-    s->flush_at -= s->span - 1;
-    s->span = 1;
+    s->heavy += s->weight - 1;
+    s->flush_at -= s->weight - 1;
+    s->weight = 1;
     if ((int64_t)(s->seq - s->flush_at) >= 0)
         tbus_subscriber_flush(s);
 }

@@ -148,7 +148,7 @@ static bool room_again(tbus_publisher_t *p)
 {
     if (p->ring.several_publishers)
         return false; /* a claim only to look would leave a tomb; the short sleep ends by itself */
-    return tbus_publisher_refresh(p, p->slots_wanted);
+    return tbus_publisher_room_again(p);
 }
 
 static bool message_there(tbus_waiter_t *w)

@@ -242,9 +242,10 @@ static void claim_or_settle(unsigned who)
     if (!h.writes[who])
         return;
     if (!h.claimed[who]) {
-        unsigned char *place = tbus_claim_try(p);
+        size_t most = how % 3 == 0 ? h.ring.msg_bytes_max : how % (h.ring.msg_bytes_max + 1);
+        unsigned char *place = tbus_claim_bytes_try(p, most);
         if (place)
-            tbus_words_store(place, &(uint64_t[2]){how, how}, one_slot() < 16 ? one_slot() : 16);
+            tbus_words_store(place, &(uint64_t[2]){how, how}, most < 16 ? most : 16);
         h.claimed[who] = place != NULL;
         return;
     }
@@ -252,7 +253,7 @@ static void claim_or_settle(unsigned who)
     if (how & 1)
         tbus_abort(p);
     else
-        tbus_commit(p, how % (one_slot() + 1));
+        tbus_commit(p, how % (p->hand_bytes_max + 1));
     count_refusal(p->error != 0);
 }
 
@@ -474,8 +475,6 @@ static bool make_ring(void)
         spec.promise = TBUS_AT_LEAST_ONCE;
     static const uint32_t longest[] = {0, 16, 1, 200};
     spec.msg_bytes_max = longest[sizes / 16 % 4];
-    if (spec.msg_bytes_max == 200 && spec.kind >= TBUS_BROADCAST_MP && spec.slot_bytes == 64)
-        spec.msg_bytes_max = 0;
     footprint = tbus_ring_footprint(&spec);
     slot_bytes = spec.slot_bytes;
     memset(room, CANARY, ROOM);

@@ -38,10 +38,10 @@ static uint64_t number_from(const char *variable, uint64_t otherwise)
 /* ---- the header, when it is joined ---- */
 
 /* Fields that may hold another value and still make sense: kind, msg_bytes_max, first_seq, name,
- * policy and the padding behind. */
+ * policy and the padding behind; not where the area lies. */
 static bool may_change(size_t at)
 {
-    return (at >= 12 && at < 16) || (at >= 24 && at < 28) || at >= 48;
+    return (at >= 12 && at < 16) || (at >= 24 && at < 28) || (at >= 48 && at < 88) || at >= 104;
 }
 
 static int refusal(size_t at)

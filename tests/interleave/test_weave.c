@@ -16,6 +16,7 @@
 
 #include <tickbus/repair.h>
 
+#include "bus/ring/area.h"
 #include "tests/interleave/weave.h"
 #include "tests/support/ring_world.h"
 
@@ -393,6 +394,155 @@ static const char *observed_verdict(unsigned dead, bool stuck)
     return world->fault;
 }
 
+/* ---- long messages: the next one overwrites message 1 in the area; its slot still stands ---- */
+
+typedef struct big {
+    note_t note;
+    uint64_t rest[6]; /* number + 1, number + 2, ... */
+} big_t;
+
+static bool is_whole(const big_t *message, uint64_t number)
+{
+    big_t copy;
+    tbus_words_load(&copy, message, sizeof copy);
+    bool whole = copy.note.number == number && copy.note.check == ~number;
+    for (uint64_t i = 0; i < 6; i++)
+        whole = whole && copy.rest[i] == number + 1 + i;
+    return whole;
+}
+static void publish_big(uint64_t number)
+{
+    big_t m = {.note = {number, ~number}};
+    for (uint64_t i = 0; i < 6; i++)
+        m.rest[i] = number + 1 + i;
+    enum tbus_publish told = tbus_publish(&world->publisher[0], &m, sizeof m);
+    world->published[0] = told == TBUS_PUBLISHED;
+    world->refused[0] = !world->published[0];
+}
+static void publish_big_zero(void)
+{
+    publish_big(100);
+}
+/* Of what lies in the area, the first and the last word of message 1. */
+static bool interesting_big(const void *address)
+{
+    const unsigned char *at = address;
+    const tbus_ring_t *ring = &world->ring;
+    const unsigned char *message = tbus_area_at(ring, 1, 0);
+    return interesting(address) &&
+           (at < ring->area || at == message || at == message + sizeof(big_t) - 8);
+}
+/* Message 1 is a long one; its reader has passed it, or not. */
+static void big_ones(enum tbus_ring_kind kind, enum tbus_policy policy, bool passed)
+{
+    free(world->reader[1].scratch);
+    world_msg_bytes_max = sizeof(big_t);
+    world_policy = policy;
+    world_build(kind, 1);
+    world_policy = TBUS_BLOCK;
+    world_msg_bytes_max = 0;
+    world->reader[1] = world_subscribe("one", test_taker(kind), ONE);
+    publish_big(0);
+    must(world->published[0]);
+    size_t bytes;
+    if (passed) {
+        must(is_whole(tbus_peek(&world->reader[1], &bytes), 0));
+        tbus_advance(&world->reader[1]);
+        tbus_subscriber_flush(&world->reader[1]);
+    }
+    if (!world->ring.several_publishers) { /* the next one starts at the beginning again */
+        tbus_area_t *area = &world->publisher[0].area;
+        area->head = area->clear = world->ring.area_bytes;
+        tbus_store_relaxed_u64(&world->ring.shared->area_announce, area->head);
+    } else { /* and the slot is the same */
+        for (uint64_t i = 1; i < SLOTS; i++) {
+            must(world_publish(0, 0));
+            must(!passed || tbus_peek(&world->reader[1], &bytes));
+            if (passed)
+                tbus_advance(&world->reader[1]);
+        }
+        tbus_subscriber_flush(&world->reader[1]);
+    }
+    world->published[0] = world->refused[0] = false;
+    must(tbus_observer_join(&world->ring, TBUS_FROM_NOW, &world->observer, NULL) == 0);
+    world->observer.position = world->observer.seq = 1;
+}
+static void big_observed(void)
+{
+    big_ones(TBUS_BROADCAST, TBUS_BLOCK, true);
+}
+static void big_observed_mp(void)
+{
+    big_ones(TBUS_BROADCAST_MP, TBUS_BLOCK, true);
+}
+static void big_observed_mpmc(void)
+{
+    big_ones(TBUS_MPMC, TBUS_BLOCK, true);
+}
+static void big_held(void)
+{
+    big_ones(TBUS_SPSC, TBUS_BLOCK, false);
+}
+static void big_held_mp(void)
+{
+    big_ones(TBUS_MPSC, TBUS_BLOCK, false);
+}
+static void big_held_mpmc(void)
+{
+    big_ones(TBUS_MPMC, TBUS_BLOCK, false);
+}
+static void big_evicting(void)
+{
+    big_ones(TBUS_BROADCAST, TBUS_EVICT_SLOWEST, false);
+}
+static void observe_big(void)
+{
+    big_t m;
+    size_t bytes;
+    uint64_t seq, lost;
+    uint64_t later = world->ring.several_publishers ? SLOTS + 1 : 2; /* sequence of the next */
+    int got = tbus_observe(&world->observer, &m, &bytes, &seq, &lost);
+    if (got < 0)
+        world->fault = "an observer found the ring corrupt";
+    if (got <= 0 || bytes != sizeof m)
+        return;
+    if (seq != 1 + lost)
+        world->fault = "an observer miscounted what it lost";
+    if (!is_whole(&m, seq == later ? 100 : 0))
+        world->fault = "an observer took a torn message for a whole one";
+}
+static void read_big(void)
+{
+    tbus_subscriber_t *s = &world->reader[1];
+    size_t bytes;
+    const big_t *m = tbus_peek(s, &bytes);
+    if (!m && s->ring.policy == TBUS_EVICT_SLOWEST && s->error == -TBUS_EEVICTED)
+        return;
+    if (!m || bytes != sizeof *m || !is_whole(m, 0)) {
+        world->fault = "a subscriber was handed what it was not sent, or nothing";
+        return;
+    }
+    tbus_advance(s);
+    tbus_subscriber_flush(s);
+}
+static const char *big_verdict(unsigned dead, bool stuck)
+{
+    (void)stuck;
+    bool evicts = world->ring.policy == TBUS_EVICT_SLOWEST;
+    if (!dead && evicts && !world->published[0])
+        return "a topic that evicts was full";
+    if (dead || evicts || world->fault || world->ring.competing)
+        return world->fault;
+    /* What was refused for lack of room has room now. */
+    if (!world->published[0])
+        publish_big(100);
+    size_t bytes;
+    const big_t *m;
+    while ((m = tbus_peek(&world->reader[1], &bytes)) && bytes != sizeof *m)
+        tbus_advance(&world->reader[1]);
+    return world->published[0] && m && is_whole(m, 100) ? NULL : "the next message did not come";
+}
+
 /* ---- sleeping and waking ---- */
 
 static void sleeper(enum tbus_ring_kind kind)
@@ -740,6 +890,34 @@ static void an_observer_is_never_shown_a_torn_message(void **state)
                          .may_crash = 1});
 }
 
+static void a_long_message_is_read_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        void (*prepare)(void);
+        void (*reader)(void);
+    } cases[] = {
+        {"broadcast, the area laps an observer", big_observed, observe_big},
+        {"broadcast-mp, a long message laps an observer", big_observed_mp, observe_big},
+        {"mpmc, a long message laps an observer", big_observed_mpmc, observe_big},
+        {"spsc, a subscriber holds the area up", big_held, read_big},
+        {"mpsc, a subscriber holds its cell up", big_held_mp, read_big},
+        {"mpmc, a consumer holds its cell up", big_held_mpmc, read_big},
+        {"broadcast, a subscriber in the way is evicted", big_evicting, read_big},
+    };
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++)
+        weave((weave_case_t){.name = cases[i].name,
+                             .prepare = cases[i].prepare,
+                             .actor = {publish_big_zero, cases[i].reader},
+                             .verdict = big_verdict,
+                             .interesting = interesting_big,
+                             .may_crash = BOTH,
+                             .preemptions_max = cases[i].prepare == big_evicting ? 2 : 3});
+    free(world->reader[1].scratch);
+    world->reader[1].scratch = NULL;
+}
+
 static void no_wake_up_is_lost(void **state)
 {
     (void)state;
@@ -804,6 +982,7 @@ int main(void)
         cmocka_unit_test(broadcast_publishers_respect_the_gate),
         cmocka_unit_test(who_is_evicted_while_it_reads_is_told_or_has_a_whole_message),
         cmocka_unit_test(an_observer_is_never_shown_a_torn_message),
+        cmocka_unit_test(a_long_message_is_read_whole_or_not_at_all),
         cmocka_unit_test(no_wake_up_is_lost),
         cmocka_unit_test(three_actors_in_random_orders),
     };

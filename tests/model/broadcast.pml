@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* broadcast.pml - a ring with one publisher (TBUS_BROADCAST, TBUS_SPSC): room in steps, each
- * announced before it is used; long messages over two slots; a gating subscriber; an observer that
- * validates its copy; the publisher killed anywhere, and another one that goes on where it stopped.
+ * announced before it is used; long messages, which lie in the area; a gating subscriber; an
+ * observer that validates its copy; the publisher killed anywhere, and another one that goes on
+ * where it stopped.
  *
  * Every Promela label is a step: at most one access to shared memory. It has the name of the C
  * function that makes the access (bus/ring/publisher.c, subscriber.c, observer.c,
@@ -20,10 +21,11 @@
  *    - no execution is infinite (pan -l without progress labels)
  *
  * Parameters: SLOTS, STEP (slot_count / 16), MESSAGES (over all publishers), LONG (1: any message
- * may be a long one), CRASHES, SUBSCRIBER (0, 1), LATE (it joins while the publisher is at work),
- * OBSERVER (0, 1). PAIR: the CPU stores a slot's word and the first word of its payload at once
- * (tbus_store_release_pair_u64); otherwise one after the other. TSO: the publisher's stores go
- * through a FIFO buffer of TSO entries; a pair is one entry.
+ * may be a long one; the area holds AREA of them, each in a part of its own), CRASHES, SUBSCRIBER
+ * (0, 1), LATE (it joins while the publisher is at work), OBSERVER (0, 1). PAIR: the CPU stores a
+ * slot's word and the first word of its payload at once (tbus_store_release_pair_u64); otherwise
+ * one after the other. TSO: the publisher's stores go through a FIFO buffer of TSO entries; a pair
+ * is one entry.
  */
 #ifndef SLOTS
 #define SLOTS 4
@@ -36,6 +38,9 @@
 #endif
 #ifndef LONG
 #define LONG 0
+#endif
+#ifndef AREA
+#define AREA 2
 #endif
 #ifndef CRASHES
 #define CRASHES 0
@@ -51,7 +56,6 @@
 #define SLOT_FREE 0
 #define SLOT_READY 1
 #define SLOT_LONG 2
-#define SLOT_CONT 3
 #define SLOT_WORD(seq, state) (((seq) << 2) | (state))
 #define SLOT_SEQ(word) ((word) >> 2)
 #define SLOT_STATE(word) ((word) & 3)
@@ -64,7 +68,13 @@
 #define TAIL (3 * SLOTS + 1)
 #define TAIL_SEQ (3 * SLOTS + 2)
 #define ANNOUNCE (3 * SLOTS + 3)
+#if LONG
+#define AREA_ANNOUNCE (3 * SLOTS + 4)
+#define AREA_AT(offset, half) (3 * SLOTS + 5 + 2 * ((offset) % AREA) + (half))
+byte memory[3 * SLOTS + 5 + 2 * AREA];
+#else
 byte memory[3 * SLOTS + 4];
+#endif
 byte progress = FIRST; /* the subscriber writes here */
 bool vacant;           /* its place: nobody waits for it */
 
@@ -121,7 +131,7 @@ end_quiet:
 #endif
 
 /* How far tbus_publisher_refresh() would like to go; and its look at the gate. */
-#define WANT (position + (slots > STEP -> slots : STEP))
+#define WANT (position + STEP)
 #define LOOK_AT_GATE \
 	if \
 	:: gate < WANT -> gate = GATE_END(position) \
@@ -131,10 +141,15 @@ end_quiet:
 /* --- bus/ring/publisher.c, and tbus_publish_try of publisher.h --- */
 proctype publisher()
 {
-	byte position, seq, room_end, gate, slots;
+	byte position, seq, room_end, gate;
 	byte tail, version, announce; /* what is in memory of these: nobody else writes them */
 	byte i, newest;
 	bool blocked;
+#if LONG
+	bool long_one, looking;
+	byte head, need, area_announce; /* tbus_area_t */
+	byte passed[AREA];
+#endif
 
 tbus_publisher_join: /* find_end(): one step, since nothing moves while no publisher is there */
 	atomic {
@@ -152,7 +167,7 @@ tbus_publisher_join: /* find_end(): one step, since nothing moves while no publi
 		    SLOT_STATE(memory[SLOT_AT(i)]) == SLOT_LONG) &&
 		   SLOT_SEQ(memory[SLOT_AT(i)]) >= newest ->
 			newest = SLOT_SEQ(memory[SLOT_AT(i)]);
-			position = i + (SLOT_STATE(memory[SLOT_AT(i)]) == SLOT_LONG -> 2 : 1);
+			position = i + 1;
 			seq = newest + 1
 		:: else
 		fi;
@@ -162,6 +177,21 @@ tbus_publisher_join: /* find_end(): one step, since nothing moves while no publi
 #endif
 	newest = 0; i = 0;
 	room_end = position; gate = position;
+#if LONG /* tbus_area_begin(): all parts are in use by what was published so far */
+	area_announce = memory[AREA_ANNOUNCE];
+	head = area_announce;
+	do
+	:: i < AREA ->
+#ifdef MUTATE_SUCCESSOR_TAKES_AREA
+		passed[i] = FIRST;
+#else
+		passed[i] = position;
+#endif
+		i++
+	:: else -> break
+	od;
+	i = 0;
+#endif
 	version = memory[TAIL_VERSION] | 1
 	};
 join_store_tail_version: /* store_tail() */
@@ -191,14 +221,14 @@ next_message:
 	:: seq == FIRST + MESSAGES -> goto tbus_publisher_flush
 	:: else
 	fi;
-	if
-	:: slots = 1
 #if LONG
-	:: slots = 2
-#endif
-	fi;
 	if
-	:: room_end >= position + slots -> goto write
+	:: long_one = false
+	:: long_one = true
+	fi;
+#endif
+	if
+	:: room_end > position -> goto write
 	:: else
 	fi };
 	/* tbus_publisher_refresh(): the tail first, then the gate, and that only when what it was known to
@@ -234,7 +264,9 @@ store_tail_version_even:
 tail_published:
 	if
 	:: seq == FIRST + MESSAGES -> goto done
-	:: seq != FIRST + MESSAGES && slots == 0 -> goto next_message /* after a long message */
+#if LONG
+	:: seq != FIRST + MESSAGES && looking -> goto look_at_gate_for_area
+#endif
 	:: else
 	fi;
 tbus_publisher_refresh: /* G4 tbus_load_acquire_u64(&sub->progress) */
@@ -244,7 +276,7 @@ tbus_publisher_refresh: /* G4 tbus_load_acquire_u64(&sub->progress) */
 		LOOK_AT_GATE;
 #endif
 		room_end = (gate > WANT -> WANT : gate);
-		blocked = room_end < position + slots }
+		blocked = room_end < position + 1 }
 	:: DIES
 	fi;
 	if
@@ -260,10 +292,12 @@ store_announce: /* N1 tbus_store_relaxed_u64(&s->announce), never back */
 	fi;
 #endif
 write:
+#if LONG
 	if
-	:: slots == 2 -> goto publish_long
+	:: long_one -> goto publish_long
 	:: else
 	fi;
+#endif
 
 #ifdef MUTATE_PAIR_FIRST /* the pair before the rest of the payload */
 	STORE_PAIR(position, SLOT_WORD(seq, SLOT_READY), VALUE(seq));
@@ -300,49 +334,68 @@ tbus_publish_plain: /* R1 tbus_store_release_pair_u64(slot, READY, first word of
 #endif
 		assert(!written[seq]);
 		written[seq] = VALUE(seq);
-		position++; seq++; slots = 0; goto next_message }
+		position++; seq++; goto next_message }
 	:: DIES
 	fi;
 
-publish_long: /* tbus_publish_long(): the first word last, and with it all slots are there */
+#if LONG
+publish_long: /* claim_one(): tbus_area_next(), all_have_passed() */
+	atomic {
+	need = passed[head % AREA];
+	if
+#ifdef MUTATE_AREA_UNGATED
+	:: true -> goto tbus_area_announce
+#else
+	:: gate >= need + SLOTS -> goto tbus_area_announce
+	:: else -> looking = true; goto tbus_publisher_flush
+#endif
+	fi };
+look_at_gate_for_area: /* G4 */
+	if
+	:: atomic { looking = false; gate = GATE_END(position); blocked = gate < need + SLOTS }
+	:: DIES
+	fi;
+	if
+	:: blocked -> goto full_area
+	:: else
+	fi;
+tbus_area_announce: /* N1 tbus_store_relaxed_u64(&shared->area_announce) */
+#ifndef MUTATE_AREA_ANNOUNCE_LATE
+	if
+	:: atomic { STORE(AREA_ANNOUNCE, head + 1); area_announce = head + 1 }
+	:: DIES
+	fi;
+#endif
 #ifdef MUTATE_LONG_FIRST
 	atomic { STORE(SLOT_AT(position), SLOT_WORD(seq, SLOT_LONG)); assert(!written[seq]);
 		written[seq] = VALUE(seq); is_long[seq] = true };
 #endif
-long_words_store_0:
+tbus_area_store_0:
 	if
-	:: STORE(PAYLOAD_AT(position, 1), VALUE(seq))
+	:: STORE(AREA_AT(head, 0), VALUE(seq))
 	:: DIES
 	fi;
-long_words_store_1:
+tbus_area_store_1:
 	if
-	:: STORE(PAYLOAD_AT(position + 1, 0), VALUE(seq))
+	:: STORE(AREA_AT(head, 1), VALUE(seq))
 	:: DIES
 	fi;
-long_words_store_2:
-	if
-	:: STORE(PAYLOAD_AT(position + 1, 1), VALUE(seq))
-	:: DIES
-	fi;
-store_cont:
-	if
-	:: STORE(SLOT_AT(position + 1), SLOT_WORD(seq, SLOT_CONT))
-	:: DIES
-	fi;
-#ifdef MUTATE_ANNOUNCE_LATE
-	if
-	:: room_end <= announce
-	:: atomic { room_end > announce -> STORE(ANNOUNCE, room_end); announce = room_end }
-	fi;
+#ifdef MUTATE_AREA_ANNOUNCE_LATE
+	STORE(AREA_ANNOUNCE, head + 1);
 #endif
+store_offset: /* tbus_store_relaxed_u64(slot + 2): where it lies */
+	if
+	:: STORE(PAYLOAD_AT(position, 1), head)
+	:: DIES
+	fi;
 #ifndef PAIR
-store_long_length: /* tbus_store_relaxed_u64(to + 1, second) */
+store_length: /* tbus_store_relaxed_u64(to + 1, second) */
 	if
 	:: STORE(PAYLOAD_AT(position, 0), VALUE(seq))
 	:: DIES
 	fi;
 #endif
-store_long: /* R1 tbus_store_release_pair_u64(first, LONG, its length); then publish_tail() */
+commit_one: /* R1 tbus_store_release_pair_u64(slot, LENGTH_LONG, its length) */
 	if
 	:: atomic {
 #ifndef MUTATE_LONG_FIRST
@@ -354,19 +407,27 @@ store_long: /* R1 tbus_store_release_pair_u64(first, LONG, its length); then pub
 		assert(!written[seq]);
 		written[seq] = VALUE(seq); is_long[seq] = true;
 #endif
-		position = position + 2; seq++; slots = 0; goto tbus_publisher_flush }
+		passed[head % AREA] = position + 1; head++; need = 0;
+		position++; seq++; goto next_message }
 	:: DIES
 	fi;
+full_area: /* TBUS_FULL */
+	atomic { GATE_END(position) >= need + SLOTS -> blocked = false; need = 0;
+		goto next_message }
+#endif
 
 full_gate: /* TBUS_FULL */
-	atomic { GATE_END(position) >= position + slots -> blocked = false; slots = 0;
+	atomic { GATE_END(position) > position -> blocked = false;
 		room_end = position; goto next_message }
 
 dies: /* Death is proven after everything that was stored is in memory; another publisher joins. */
 	atomic {
 	DRAINED ->
-	position = 0; seq = 0; room_end = 0; gate = 0; slots = 0; tail = 0; version = 0; announce = 0;
-	blocked = false;
+	position = 0; seq = 0; room_end = 0; gate = 0; tail = 0; version = 0;
+	announce = 0; blocked = false;
+#if LONG
+	long_one = false; looking = false; head = 0; need = 0;
+#endif
 	gone = true };
 	atomic { gone = false; goto tbus_publisher_join }
 done:
@@ -378,6 +439,9 @@ done:
 proctype subscriber()
 {
 	byte position = FIRST, seq = FIRST, word;
+#if LONG
+	byte offset;
+#endif
 
 #ifdef LATE /* bus/ring/place.c, open_gate(): the end of the ring, twice */
 	byte version;
@@ -425,27 +489,32 @@ tbus_peek: /* R2 tbus_load_acquire_u64(slot) */
 	assert(written[seq] && is_long[seq] == (SLOT_STATE(word) == SLOT_LONG))
 	};
 #ifdef MUTATE_PROGRESS_EARLY /* progress before the payload was read */
-	progress = position + (is_long[seq] -> 2 : 1);
+	progress = position + 1;
 #endif
-message_0: /* the caller reads in place, or assemble() copies */
+message_0: /* the caller reads in place; of a long message this is its length */
 	assert(memory[PAYLOAD_AT(position, 0)] == written[seq]);
+#if LONG
+	if
+	:: is_long[seq] -> goto tbus_long_message
+	:: else
+	fi;
+#endif
 message_1:
 	assert(memory[PAYLOAD_AT(position, 1)] == written[seq]);
 #if LONG
-	if
-	:: !is_long[seq] -> goto tbus_subscriber_flush
-	:: else
-	fi;
-assemble_2:
-	assert(memory[PAYLOAD_AT(position + 1, 0)] == written[seq]);
-assemble_3:
-	assert(memory[PAYLOAD_AT(position + 1, 1)] == written[seq]);
+	goto tbus_subscriber_flush;
+tbus_long_message:
+	offset = memory[PAYLOAD_AT(position, 1)];
+long_message_0: /* in place as well */
+	assert(memory[AREA_AT(offset, 0)] == written[seq]);
+long_message_1:
+	atomic { assert(memory[AREA_AT(offset, 1)] == written[seq]); offset = 0 };
 #endif
 tbus_subscriber_flush: /* G3 tbus_store_release_u64(&sub->progress) */
 	atomic {
 	assert(!(received & BIT(seq)));
 	received = received | BIT(seq);
-	position = position + (is_long[seq] -> 2 : 1);
+	position++;
 	seq++; word = 0;
 	progress = position;
 	goto tbus_peek };
@@ -463,6 +532,9 @@ proctype observer()
 	short position = FIRST;
 	byte seq = FIRST, word, expected, copy, tail, tail_seq, version;
 	bool torn, join, given_up;
+#if LONG
+	byte offset;
+#endif
 
 	/* tbus_observer_join: from the first message on as long as nothing of it is overwritten, from the
 	 * oldest that is safe (resynchronise), or from now on. When it joins is when it first moves. */
@@ -481,40 +553,69 @@ tbus_observe: /* R2 tbus_load_acquire_u64(slot) */
 	:: SLOT_SEQ(word) == seq && (SLOT_STATE(word) == SLOT_READY || SLOT_STATE(word) == SLOT_LONG)
 	:: else -> goto end_tbus_observe_none
 	fi };
-	/* copy_message(): what is copied is compared at once, and judged at the end. */
-copy_message_0:
+	/* What is copied is compared at once, and judged at the end. */
+words_load_0:
 	atomic { copy = memory[PAYLOAD_AT(position, 0)]; torn = copy != written[seq]; copy = 0 };
-copy_message_1:
-	atomic { copy = memory[PAYLOAD_AT(position, 1)]; torn = torn || copy != written[seq]; copy = 0 };
 #if LONG
 	if
-	:: SLOT_STATE(word) != SLOT_LONG -> goto observe_safe_from
+	:: SLOT_STATE(word) == SLOT_LONG -> goto tbus_long_message
 	:: else
 	fi;
-copy_message_2:
-	atomic { copy = memory[PAYLOAD_AT(position + 1, 0)]; torn = torn || copy != written[seq];
-		copy = 0 };
-copy_message_3:
-	atomic { copy = memory[PAYLOAD_AT(position + 1, 1)]; torn = torn || copy != written[seq];
-		copy = 0 };
-observe_safe_from:
 #endif
-	/* N2 tbus_load_acquire_u64(&s->announce) */
+words_load_1:
+	atomic { copy = memory[PAYLOAD_AT(position, 1)]; torn = torn || copy != written[seq]; copy = 0 };
+#if LONG
+	goto observe_safe_from;
+tbus_long_message:
+	offset = memory[PAYLOAD_AT(position, 1)];
+tbus_area_load_0:
+	atomic { copy = memory[AREA_AT(offset, 0)]; torn = torn || copy != written[seq]; copy = 0 };
+tbus_area_load_1:
+	atomic { copy = memory[AREA_AT(offset, 1)]; torn = torn || copy != written[seq]; copy = 0 };
+#endif
+observe_safe_from: /* N2 tbus_load_acquire_u64(&s->announce) */
 	atomic {
 	if
 #ifdef MUTATE_NO_SECOND_LOOK /* the copy is believed as it is */
-	:: true ->
+	:: true
 #else
-	:: position >= memory[ANNOUNCE] - SLOTS ->
+	:: position >= memory[ANNOUNCE] - SLOTS
 #endif
-		assert(!torn && written[seq] && is_long[seq] == (SLOT_STATE(word) == SLOT_LONG));
-		assert(!(observed & BIT(seq)));
-		observed = observed | BIT(seq);
-		position = position + (SLOT_STATE(word) == SLOT_LONG -> 2 : 1);
-		seq++; observer_seq = seq; word = 0; torn = false;
-		goto tbus_observe
+#if LONG
+		-> if
+		:: SLOT_STATE(word) == SLOT_LONG -> goto area_lapped
+		:: else
+		fi
+#endif
 	:: else -> torn = false; goto lapped
-	fi };
+	fi;
+	goto accept };
+#if LONG
+area_lapped: /* N2 tbus_load_relaxed_u64(&s->area_announce) */
+	atomic {
+	if
+#ifdef MUTATE_AREA_NO_SECOND_LOOK
+	:: true
+#else
+	:: offset >= memory[AREA_ANNOUNCE] - AREA
+	:: else -> /* this one is lost */
+		position++; seq++; observer_seq = seq; word = 0; torn = false; offset = 0;
+		goto tbus_observe
+#endif
+	fi;
+	goto accept };
+#endif
+accept:
+	atomic {
+	assert(!torn && written[seq] && is_long[seq] == (SLOT_STATE(word) == SLOT_LONG));
+	assert(!(observed & BIT(seq)));
+	observed = observed | BIT(seq);
+	position++;
+	seq++; observer_seq = seq; word = 0; torn = false;
+#if LONG
+	offset = 0;
+#endif
+	goto tbus_observe };
 
 lapped:
 	atomic { expected = seq; seq = 0; word = 0 };

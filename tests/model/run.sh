@@ -183,8 +183,12 @@ instance holds extra broadcast OBSERVER=0 CRASHES=2 TSO=3
 instance holds small broadcast OBSERVER=0 CRASHES=1 TSO=3 PAIR
 instance holds extra broadcast OBSERVER=0 CRASHES=2 TSO=3 PAIR
 instance holds small broadcast OBSERVER=0 LATE MESSAGES=8
-instance holds extra broadcast OBSERVER=0 LONG=1 SLOTS=8 MESSAGES=4 CRASHES=1
-instance holds small broadcast OBSERVER=0 LONG=1 SLOTS=8 MESSAGES=4 CRASHES=1 PAIR
+instance holds extra broadcast OBSERVER=0 LONG=1 MESSAGES=4 CRASHES=1
+instance holds medium broadcast OBSERVER=0 LONG=1 MESSAGES=4 CRASHES=1 PAIR
+instance holds medium broadcast SUBSCRIBER=0 LONG=1 SLOTS=8 MESSAGES=3 CRASHES=1
+instance holds large broadcast OBSERVER=0 LONG=1 MESSAGES=5 CRASHES=1
+instance holds large broadcast SUBSCRIBER=0 LONG=1 SLOTS=8 MESSAGES=4 CRASHES=1
+instance holds extra broadcast OBSERVER=0 LONG=1 SLOTS=8 MESSAGES=4 TSO=2
 instance holds extra broadcast SUBSCRIBER=0 CRASHES=1
 instance holds medium broadcast SUBSCRIBER=0 CRASHES=1 PAIR
 instance holds extra broadcast SUBSCRIBER=0 TSO=2
@@ -275,7 +279,11 @@ instance caught small broadcast SUBSCRIBER=0 MUTATE_ANNOUNCE_LATE
 instance caught extra broadcast SUBSCRIBER=0 MUTATE_NO_SECOND_LOOK
 instance caught extra broadcast SUBSCRIBER=0 MUTATE_NO_TAIL_VERSION
 instance caught extra broadcast SUBSCRIBER=0 MUTATE_RESYNC_UNCHECKED
-instance caught small broadcast LONG=1 SLOTS=8 MUTATE_LONG_FIRST
+instance caught extra broadcast LONG=1 MUTATE_LONG_FIRST
+instance caught extra broadcast OBSERVER=0 LONG=1 SLOTS=8 MUTATE_AREA_UNGATED
+instance caught small broadcast OBSERVER=0 LONG=1 SLOTS=8 MESSAGES=4 CRASHES=1 MUTATE_SUCCESSOR_TAKES_AREA
+instance caught small broadcast SUBSCRIBER=0 LONG=1 SLOTS=8 MESSAGES=4 MUTATE_AREA_ANNOUNCE_LATE
+instance caught extra broadcast SUBSCRIBER=0 LONG=1 SLOTS=8 MESSAGES=4 MUTATE_AREA_NO_SECOND_LOOK
 instance caught small place JOINERS=1 CRASHES=0 EVICT MUTATE_NO_TENURE
 instance caught extra place CRASHES=0 MUTATE_OPEN_STORE
 instance caught small place CRASHES=0 MUTATE_LOOK_FIRST

@@ -42,6 +42,23 @@ static void publish_long(void)
     world->published[0] = world_publish_long(0, 100);
     world->refused[0] = !world->published[0];
 }
+static void claim_long_and_commit(void)
+{
+    long_note_t *place = tbus_claim_bytes_try(&world->publisher[0], sizeof *place);
+    if (!place) {
+        world->refused[0] = true;
+        return;
+    }
+    *place = world_long_note(100);
+    tbus_commit(&world->publisher[0], sizeof *place);
+    world->published[0] = true;
+}
+static void claim_long_and_abort(void)
+{
+    if (tbus_claim_bytes_try(&world->publisher[0], sizeof(long_note_t)))
+        tbus_abort(&world->publisher[0]);
+    world->refused[0] = true;
+}
 #define BATCH 4u /* more than the ticket has names */
 static void publish_batch(void)
 {
@@ -165,6 +182,19 @@ static void prepare(enum tbus_ring_kind kind, const state_t *state)
     world_fill(state->filled);
 }
 
+/* The next long message does not fit before the end of the area. */
+static void area_ends(void)
+{
+    const tbus_ring_t *ring = &world->ring;
+    tbus_area_t *area = &world->publisher[0].area;
+    area->head = area->clear = ring->area_bytes - 64;
+    tbus_store_relaxed_u64(&ring->shared->area_announce, area->head);
+}
+static void one_long(void)
+{
+    must(world_publish_long(1, 0));
+    world->filled = 1;
+}
 /* In hand since a while: others came and went, and the slot had to be told whose it is. */
 static void claimed_and_settled(void)
 {
@@ -369,6 +399,15 @@ static void a_publisher_killed_at_any_instruction_leaves_whole_messages_or_none(
     world_pairs = WORLD_SPLIT;
     kill_everywhere("publish long, word by word", TBUS_SPSC, &states[1], NULL, publish_long);
     world_pairs = WORLD_AS_CPU;
+    kill_everywhere("publish long, at the end", TBUS_SPSC, &states[1], area_ends, publish_long);
+    kill_everywhere("claim long, commit", TBUS_BROADCAST, &states[4], NULL, claim_long_and_commit);
+    kill_everywhere("claim long, abort", TBUS_SPSC, &states[1], NULL, claim_long_and_abort);
+    for (unsigned i = 0; i < SEVERAL; i++) {
+        kill_everywhere("publish long", several[i], &states[1], NULL, publish_long);
+        kill_everywhere("publish long", several[i], &states[4], NULL, publish_long);
+        kill_everywhere("claim long, commit", several[i], &states[2], NULL, claim_long_and_commit);
+    }
+    kill_everywhere("take long, release", TBUS_MPMC, &states[0], one_long, take_and_release);
     world_msg_bytes_max = 0;
 }
 

@@ -33,7 +33,7 @@
 typedef struct world {
     enum tbus_ring_kind kind;
     uint32_t slots;
-    uint32_t words; /* of the longest message; more than 7: of several slots */
+    uint32_t words; /* of the longest message; more than 7: in the area */
     unsigned publishers;
 } world_t;
 

@@ -59,11 +59,17 @@ bool world_publish(unsigned who, uint64_t number)
     return tbus_publish_try(&world->publisher[who], &n, sizeof n) == TBUS_PUBLISHED;
 }
 
-bool world_publish_long(unsigned who, uint64_t number)
+long_note_t world_long_note(uint64_t number)
 {
     long_note_t n = {.note = {number, ~number}};
     for (uint64_t i = 0; i < sizeof n.rest / 8; i++)
         n.rest[i] = number + 1 + i;
+    return n;
+}
+
+bool world_publish_long(unsigned who, uint64_t number)
+{
+    long_note_t n = world_long_note(number);
     return tbus_publish_try(&world->publisher[who], &n, sizeof n) == TBUS_PUBLISHED;
 }
 

@@ -26,14 +26,14 @@ typedef struct note {
     uint64_t check; /* ~number: a torn one does not add up */
 } note_t;
 
-/* A message of four slots, on rings of a single publisher that take them. */
+/* A message that lies in the area, on rings that take such messages. */
 typedef struct long_note {
     note_t note;
     uint64_t rest[20]; /* number + 1, number + 2, ... */
 } long_note_t;
 
 typedef struct ring_world {
-    _Alignas(4096) unsigned char memory[TBUS_RING_SLOTS_AT + 64 * SLOTS];
+    _Alignas(4096) unsigned char memory[TBUS_RING_SLOTS_AT + 4096 + TBUS_AREA_BYTES_MIN];
     tbus_ring_t ring;
     /* owners ZERO, ONE, TWO; all but the first only on kinds that have several */
     tbus_publisher_t publisher[PUBLISHERS];
@@ -70,6 +70,7 @@ tbus_subscriber_t world_subscribe(const char *name, enum tbus_sub_role role, uin
 
 bool world_publish(unsigned who, uint64_t number);
 bool world_publish_long(unsigned who, uint64_t number);
+long_note_t world_long_note(uint64_t number);
 bool world_receive(tbus_subscriber_t *s);
 /* Its message 100 + 10 * who + which; notes what became of it. */
 void world_publish_by(unsigned who, unsigned which);

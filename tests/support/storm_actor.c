@@ -112,8 +112,8 @@ static bool publish_one(actor_t *a, unsigned topic, bool in_place)
     size_t bytes = storm_compose(&m, long_ones(topic), a->life_number, n);
     enum tbus_publish told = TBUS_PUBLISHED;
     count(&life->out[topic].begun, n + 1);
-    if (in_place && bytes <= p->ring.payload_bytes) {
-        void *place = tbus_claim_try(p);
+    if (in_place) {
+        void *place = tbus_claim_bytes_try(p, bytes);
         if (place) {
             tbus_words_store(place, &m, bytes);
             dawdle(a);

@@ -101,6 +101,11 @@ static void call_commit(scene_t *w, size_t bytes)
     if (tbus_claim_try(&w->p))
         tbus_commit(&w->p, bytes);
 }
+static void call_claim_bytes(scene_t *w, size_t bytes)
+{
+    if (tbus_claim_bytes_try(&w->p, bytes))
+        tbus_commit(&w->p, bytes);
+}
 static void call_commit_batch(scene_t *w, size_t bytes)
 {
     void *place;
@@ -151,7 +156,8 @@ static void asserts(enum tbus_ring_kind kind, enum tbus_policy policy, call_t ca
 static void a_message_longer_than_the_ring_takes_is_asserted_and_harms_nothing(void **state)
 {
     (void)state;
-    static const call_t calls[] = {call_publish_try, call_publish, call_commit, call_commit_batch};
+    static const call_t calls[] = {call_publish_try, call_publish, call_commit, call_claim_bytes,
+                                   call_commit_batch};
     for (unsigned k = 0; k < TEST_KINDS; k++)
         for (unsigned c = 0; c < COUNT(calls); c++)
             for (unsigned i = 0; i < COUNT(lengths); i++)

@@ -38,6 +38,7 @@
  * unchecked: tbus_publish_other
  * unchecked: tbus_publisher_flush
  * unchecked: tbus_publisher_refresh
+ * unchecked: tbus_publisher_room_again
  * unchecked: tbus_ring_claimer
  * unchecked: tbus_ring_end
  * unchecked: tbus_ring_look_again

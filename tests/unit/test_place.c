@@ -66,7 +66,7 @@ static tbus_ring_t make_ring(enum tbus_ring_kind kind, enum tbus_policy policy, 
                                                .policy = policy});
 }
 
-/* Message `number`, every third over several slots where the ring has such. */
+/* Message `number`, every third a long one where the ring has such. */
 static enum tbus_publish publish(tbus_publisher_t *p, uint64_t number)
 {
     unsigned char text[300] = {0};

@@ -164,16 +164,17 @@ static void a_subscriber_ahead_of_the_tail_that_a_publisher_saw_is_not_the_slowe
     test_ring_destroy(&ring);
 }
 
-static void whoever_has_room_for_one_slot_but_not_for_a_long_message_holds_it_up(void **state)
+static void whoever_leaves_a_slot_but_no_room_in_the_area_holds_a_long_message_up(void **state)
 {
     (void)state;
     tbus_ring_spec_t spec = {.name = "policy",
                              .kind = TBUS_BROADCAST,
                              .slot_bytes = 64,
                              .slot_count = 16,
-                             .msg_bytes_max = 200,
+                             .msg_bytes_max = 1000,
                              .first_seq = 1,
-                             .policy = TBUS_EVICT_SLOWEST};
+                             .policy = TBUS_EVICT_SLOWEST,
+                             .area_bytes = 4096};
     size_t footprint = tbus_ring_footprint(&spec);
     void *memory = aligned_alloc(4096, (footprint + 4095) & ~(size_t)4095);
     tbus_ring_t ring;
@@ -183,11 +184,13 @@ static void whoever_has_room_for_one_slot_but_not_for_a_long_message_holds_it_up
     tbus_subscriber_t slow = test_subscriber(&ring, "slow", TBUS_SUBSCRIBER, 3);
     tbus_publisher_t p;
     assert_int_equal(tbus_publisher_join(&ring, 1, &p, NULL), 0);
-    for (uint64_t i = 0; i < 14; i++)
-        assert_int_equal(tbus_publish(&p, &i, 8), TBUS_PUBLISHED);
-    char message[200] = "takes four slots";
-    assert_int_equal(tbus_publish(&p, message, sizeof message), TBUS_PUBLISHED);
+    char message[1000] = "a quarter of the area";
     size_t bytes;
+    for (uint64_t i = 0; i < 4; i++)
+        assert_int_equal(tbus_publish(&p, message, sizeof message), TBUS_PUBLISHED);
+    assert_non_null(tbus_peek(&slow, &bytes));
+    assert_memory_equal(slow.scratch, message, sizeof message);
+    assert_int_equal(tbus_publish(&p, message, sizeof message), TBUS_PUBLISHED);
     assert_null(tbus_peek(&slow, &bytes));
     assert_int_equal(slow.error, -TBUS_EEVICTED);
     tbus_subscriber_leave(&slow);
@@ -441,7 +444,7 @@ int main(void)
         cmocka_unit_test(an_evicting_topic_goes_on_without_the_slowest_and_tells_it_why),
         cmocka_unit_test(nobody_is_evicted_who_does_not_hold_the_ring_up),
         cmocka_unit_test(a_subscriber_ahead_of_the_tail_that_a_publisher_saw_is_not_the_slowest),
-        cmocka_unit_test(whoever_has_room_for_one_slot_but_not_for_a_long_message_holds_it_up),
+        cmocka_unit_test(whoever_leaves_a_slot_but_no_room_in_the_area_holds_a_long_message_up),
         cmocka_unit_test(a_batch_is_claimed_filled_in_place_and_seen_in_order),
         cmocka_unit_test(whoever_waits_behind_a_dead_publishers_claim_buries_it),
         cmocka_unit_test(whoever_waits_for_a_slot_that_a_dead_consumer_took_frees_it),

@@ -60,13 +60,16 @@ static void a_rings_header_lies_as_it_always_did(void **state)
         FIELD(tbus_ring_shared_t, name, 56, 24),
         FIELD(tbus_ring_shared_t, policy, 80, 4),
         FIELD(tbus_ring_shared_t, promise, 84, 4),
-        FIELD(tbus_ring_shared_t, pad0, 88, 40),
+        FIELD(tbus_ring_shared_t, area_at, 88, 8),
+        FIELD(tbus_ring_shared_t, area_bytes, 96, 8),
+        FIELD(tbus_ring_shared_t, pad0, 104, 24),
         FIELD(tbus_ring_shared_t, tail, 128, 8),
         FIELD(tbus_ring_shared_t, tail_seq, 136, 8),
         FIELD(tbus_ring_shared_t, tail_version, 144, 8),
         FIELD(tbus_ring_shared_t, announce, 152, 8),
         FIELD(tbus_ring_shared_t, claims, 160, 8),
-        FIELD(tbus_ring_shared_t, pad1, 168, 88),
+        FIELD(tbus_ring_shared_t, area_announce, 168, 8),
+        FIELD(tbus_ring_shared_t, pad1, 176, 80),
         FIELD(tbus_ring_shared_t, head, 256, 8),
         FIELD(tbus_ring_shared_t, takes, 264, 8),
         FIELD(tbus_ring_shared_t, again, 272, 8),
@@ -99,12 +102,15 @@ static void a_slot_word_has_its_fields_where_it_always_did(void **state)
         enum tbus_slot_state state;
         unsigned value;
     } states[] = {
-        {TBUS_SLOT_FREE, 0}, {TBUS_SLOT_CLAIMED, 1}, {TBUS_SLOT_READY, 2}, {TBUS_SLOT_TAKEN, 3},
-        {TBUS_SLOT_TOMB, 4}, {TBUS_SLOT_LONG, 5},    {TBUS_SLOT_CONT, 6},  {TBUS_SLOT_AGAIN, 7},
+        {TBUS_SLOT_FREE, 0},  {TBUS_SLOT_CLAIMED, 1}, {TBUS_SLOT_READY, 2},
+        {TBUS_SLOT_TAKEN, 3}, {TBUS_SLOT_TOMB, 4},    {TBUS_SLOT_AGAIN, 7},
     };
     for (size_t i = 0; i < sizeof states / sizeof *states; i++)
         assert_int_equal(tbus_slot_word(0, 0, 0, states[i].state), states[i].value);
     assert_int_equal(TBUS_LENGTH_TOMB, 255);
+    assert_int_equal(TBUS_LENGTH_LONG, 254);
+    assert_int_equal(TBUS_SLOT_LENGTH_MAX, 253);
+    assert_int_equal(TBUS_IN_AREA, UINT64_C(1) << 63);
     assert_int_equal(tbus_ticket(3, 2, 1), (UINT64_C(3) << 19) + (2 << 11) + (1 << 3));
 }
 

@@ -153,16 +153,13 @@ static const ipc_row_t *leader(const ipc_measurement_t *m, enum ipc_placement pl
     return winner;
 }
 
-/* Why the rival is ahead: what it leaves out, or what tickbus does with messages that are longer
- * than a slot. */
+/* Why the rival is ahead: what it leaves out, or what tickbus does beside moving bytes. */
 static const char *reason(const ipc_row_t *rival, uint32_t figure)
 {
     if (rival->mechanism->why_ahead)
         return rival->mechanism->why_ahead;
-    return figure > 1 ? "a ring's slots are written and read in words, so that observers may look "
-                        "on, and a "
-                        "message that spans slots is put "
-                        "together once more for its reader"
+    return figure > 1 ? "a ring's slots are written in words, so that observers may look on, and a "
+                        "publisher says what it is about to overwrite"
                       : "no reason is known: worth a look";
 }
 

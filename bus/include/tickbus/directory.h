@@ -38,7 +38,7 @@ extern "C" {
 
 /* To be raised when a word in shared memory changes its meaning though no offset changes: a bit of
  * the slot word, a state, who may write what, the unit of a field of a message. */
-#define TBUS_PROTOCOL 2u
+#define TBUS_PROTOCOL 3u
 
 #define TBUS_PARTICIPANTS_MAX 32u
 #define TBUS_TOPICS_MAX       16u

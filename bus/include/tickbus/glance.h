@@ -33,8 +33,8 @@ TBUS_INLINE bool tbus_glance(const tbus_subscriber_t *s)
     return ahead > 0 || (ahead == 0 && tbus_slot_state(word) > TBUS_SLOT_CLAIMED);
 }
 
-/* The message `distance` messages after the next one, if it is there already and it and all before
- * it take one slot each; else NULL. Valid until the handle has advanced over it. Always NULL for
+/* The message `distance` messages after the next one, if it is there already and not a long one;
+ * else NULL. Valid until the handle has advanced over it. Always NULL for
  * consumers and for subscribers that can be evicted. */
 TBUS_INLINE const void *tbus_peek_ahead(const tbus_subscriber_t *s, uint32_t distance,
                                         size_t *out_bytes)

@@ -3,8 +3,10 @@
  *
  * An observer copies a message and then checks that it was not overwritten meanwhile. When
  * publishers have lapped it, it goes on at the oldest message that is still safe and tells exactly
- * how many it lost. Sequences without a message (tombs) are counted apart. It writes nothing to
- * shared memory, owns nothing and needs no leave.
+ * how many it lost. Of a ring with an area (ring.h) the bytes of a long message may be gone while
+ * its slot still stands: that message is lost, and the observer goes on behind it. Sequences
+ * without a message (tombs) are counted apart. It writes nothing to shared memory, owns nothing and
+ * needs no leave.
  */
 #ifndef TICKBUS_OBSERVER_H
 #define TICKBUS_OBSERVER_H

@@ -36,7 +36,23 @@ enum tbus_publish {
     TBUS_STALE = 3,
 };
 
-#define TBUS_BATCH_MAX 64u /* messages claimed at once */
+#define TBUS_BATCH_MAX  64u /* messages claimed at once */
+#define TBUS_AREA_PARTS 64u
+
+/* One publisher: what it knows of the ring's area (bus/ring/area.h). */
+typedef struct tbus_area {
+    uint64_t head;  /* offset of the next message */
+    uint64_t clear; /* offsets below this need no look for room */
+    /* each part may be written again when every subscriber has passed this position */
+    uint64_t passed[TBUS_AREA_PARTS];
+} tbus_area_t;
+
+/* Where a claim lies. */
+enum tbus_hand {
+    TBUS_HAND_WORD = 0, /* in the slot, its length in the word */
+    TBUS_HAND_SLOT = 1, /* in the slot, behind its length */
+    TBUS_HAND_AREA = 2, /* in the area */
+};
 
 typedef struct tbus_publisher {
     tbus_ring_t ring;
@@ -59,11 +75,15 @@ typedef struct tbus_publisher {
     uint32_t owner;        /* any: participant number, 1..255 */
     bool blocked;          /* any: the last try returned FULL, and the waiter may sleep for room */
     bool dropped; /* any: a message was dropped since the waiter last looked for the dead */
-    uint32_t slots_wanted; /* blocked: room for how many slots */
-    bool fence;            /* any: the host has no membarrier(2), each publish executes a fence */
+    bool fence;   /* any: the host has no membarrier(2), each publish executes a fence */
     /* the CPU stores 16 aligned bytes at once (tbus_store_release_pair_u64) */
     bool whole_pairs;
-    bool in_hand; /* any: a claim waits for tbus_commit or tbus_abort */
+    bool in_hand;            /* any: a claim waits for tbus_commit or tbus_abort */
+    uint64_t passed_wanted;  /* blocked: how far every subscriber must have got */
+    enum tbus_hand hand;     /* any: where the claim lies */
+    uint32_t hand_bytes_max; /* any: what it has room for */
+    uint64_t hand_offset;    /* in the area */
+    tbus_area_t area;
     /* several: 0, or -TBUS_ESTALE once a claim of this handle was found to be a tomb: join again,
      * under another number */
     int error;
@@ -108,12 +128,16 @@ TBUS_HOT uint32_t tbus_publish_batch(tbus_publisher_t *p, const void *messages, 
 uint32_t tbus_claim_batch(tbus_publisher_t *p, uint32_t want, void **out_places);
 void tbus_commit_batch(tbus_publisher_t *p, const uint32_t *bytes);
 
-/* Where to write the payload of a message that fits in one slot; NULL: no room, or p->error. The
- * handle may make no other claim before commit or abort. commit takes the true length, at most
- * slot_msg_bytes_max of the ring. Commit or abort without a claim, and a longer message: asserted.
- * If this participant was declared dead meanwhile, the claim is a
- * tomb, and commit publishes nothing and sets p->error. */
+/* Where to write the payload of a message of up to slot_msg_bytes_max of the ring; NULL: no room,
+ * or p->error. The handle may make no other claim before commit or abort. commit takes the true
+ * length, at most what was claimed. Commit or abort without a claim, and a longer message:
+ * asserted. If this participant was declared dead meanwhile, the claim is a tomb, and commit
+ * publishes nothing and sets p->error. */
 void *tbus_claim_try(tbus_publisher_t *p);
+/* The same for a message of up to `bytes`, at most msg_bytes_max of the ring (asserted): in the
+ * slot where it fits, else in the area, at a 64-byte boundary. So a long message is written where
+ * its readers find it. */
+void *tbus_claim_bytes_try(tbus_publisher_t *p, size_t bytes);
 void tbus_commit(tbus_publisher_t *p, size_t bytes);
 /* One publisher: as if it had never claimed. Several: the sequence becomes a tomb. */
 void tbus_abort(tbus_publisher_t *p);
@@ -124,6 +148,8 @@ void tbus_publisher_flush(tbus_publisher_t *p);
 /* --- inline hot path; the rest is in bus/ring/publisher.c --- */
 
 bool tbus_publisher_refresh(tbus_publisher_t *p, uint64_t slots);
+/* One publisher, blocked: is there room now for what it wanted? */
+bool tbus_publisher_room_again(tbus_publisher_t *p);
 enum tbus_publish tbus_publish_other(tbus_publisher_t *p, const void *message, size_t bytes);
 /* One publisher: where the next message goes. */
 TBUS_INLINE uint64_t tbus_publisher_position(const tbus_publisher_t *p)
@@ -174,7 +200,7 @@ TBUS_HOT enum tbus_publish tbus_publish_plain(tbus_publisher_t *p, const void *m
     uint64_t word, first = 0;
     if (TBUS_LENGTHY(bytes)) {
         tbus_words_store(slot + 2, message, bytes);
-        word = tbus_slot_word(seq, 0, 0, TBUS_SLOT_LONG);
+        word = tbus_slot_word(seq, 0, TBUS_LENGTH_LONG, TBUS_SLOT_READY);
         first = bytes;
     } else {
         if (bytes > 64 - TBUS_SLOT_WORD_BYTES)

@@ -25,6 +25,23 @@
  *    512     counts: repairers, and publishers whose policy drops or evicts       |
  *    4096    subscribers' places, 32 x 128 bytes: each by its own subscriber     /
  *    8192    slots: publishers; on competing rings consumers as well
+ *    area_at area: publishers; only where messages may be longer than a slot
+ *
+ * The *area* holds the messages that do not fit in their slot, each in one piece, so that they are
+ * written and read in place. The slot of such a message says where it lies.
+ *
+ *    One publisher: the area is a ring of bytes. Messages lie one behind the other, from 64-byte
+ *    boundary to 64-byte boundary; one that would cross the end starts at the beginning instead. An
+ *    *offset* in the area counts bytes since the ring was made, and does not wrap. Who frees it:
+ *    the publisher takes bytes again when every subscriber has passed the messages that lay there,
+ *    as it does with slots. So a slow subscriber holds the area up like the slots, and the ring is
+ *    full when either of them is.
+ *
+ *    Several publishers: every slot has a cell of its own there, for the longest message. Whoever
+ *    has claimed the slot writes the cell, and both become free at the same time. Nothing else
+ *    need be claimed, buried or given back when somebody dies.
+ *
+ * Observers check after the copy that neither the slot nor the bytes were written meanwhile.
  *
  * On the data path: slot.h -> ring.h -> publisher.h, subscriber.h, observer.h -> wait.h. A ring
  * does not know what its messages mean. bus/README.md explains the words used here.
@@ -53,7 +70,7 @@ enum tbus_ring_kind {
 
 /* "$TBRING1" in memory order on a little-endian host */
 #define TBUS_RING_MAGIC    UINT64_C(0x31474e4952425424)
-#define TBUS_RING_ABI      5u
+#define TBUS_RING_ABI      6u
 #define TBUS_RING_SUBS_MAX 32u
 #define TBUS_NAME_MAX      24u /* names of rings and participants, with the terminating zero */
 /* Prints a name that lies in shared memory, where a peer may have overwritten its zero. */
@@ -63,6 +80,9 @@ enum tbus_ring_kind {
 #define TBUS_SLOT_COUNT_MIN 16u
 #define TBUS_SLOT_COUNT_MAX (1u << 24)
 #define TBUS_RING_SLOTS_AT  8192u
+#define TBUS_MSG_BYTES_MAX  (1u << 30)
+#define TBUS_AREA_BYTES_MIN 4096u
+#define TBUS_AREA_BYTES_MAX (UINT64_C(1) << 40)
 
 /* What tbus_publish does when a subscriber leaves no room. Example: bus/examples/slow_reader.c. */
 enum tbus_policy {
@@ -86,12 +106,15 @@ typedef struct tbus_ring_spec {
     /* whole cache lines: a multiple of 64, 64..8192, including the 8 bytes of the slot word */
     uint32_t slot_bytes;
     uint32_t slot_count; /* a power of two, 16..2^24 */
-    /* Longest message; 0: what fits in one slot. More than one slot, up to a quarter of the ring,
-     * only for kinds with one publisher. */
+    /* Longest message, up to 2^30; 0: what fits in one slot. Longer ones lie in the area. */
     uint32_t msg_bytes_max;
     uint64_t first_seq; /* sequence of the first message, usually 1 */
     enum tbus_policy policy;
     enum tbus_promise promise;
+    /* One publisher: of the area, a power of two of 4096 or more, and at least twice the longest
+     * message. 0: four of the longest messages, and a quarter of what the slots take. Several
+     * publishers: 0, it is a cell for each slot. */
+    uint64_t area_bytes;
 } tbus_ring_spec_t;
 
 enum tbus_sub_state {
@@ -146,7 +169,9 @@ typedef struct tbus_ring_shared {
     char name[TBUS_NAME_MAX]; /*  56 */
     uint32_t policy;          /*  80 enum tbus_policy */
     uint32_t promise;         /*  84 enum tbus_promise */
-    uint8_t pad0[40];         /*  88 */
+    uint64_t area_at;         /*  88 offset of the area; 0: there is none */
+    uint64_t area_bytes;      /*  96 */
+    uint8_t pad0[24];         /* 104 */
 
     /* written by: publishers */
     /* 128 one publisher: end of what is published, as last flushed. Several: near `claims` */
@@ -158,7 +183,9 @@ typedef struct tbus_ring_shared {
     /* 160 several publishers: a ticket, the next position to be claimed. Nobody has written to any
      * slot at or above it */
     tbus_atomic_u64_t claims;
-    uint8_t pad1[88]; /* 168 */
+    /* 168 one publisher: it has not written to the area at or above this offset */
+    tbus_atomic_u64_t area_announce;
+    uint8_t pad1[80]; /* 176 */
 
     /* written by: consumers */
     tbus_atomic_u64_t head;  /* 256 near `takes` */
@@ -219,13 +246,16 @@ TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, first_seq) == 48);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, name) == 56);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, policy) == 80);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, promise) == 84);
-TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, pad0) == 88);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, area_at) == 88);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, area_bytes) == 96);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, pad0) == 104);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, tail) == 128);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, tail_seq) == 136);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, tail_version) == 144);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, announce) == 152);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, claims) == 160);
-TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, pad1) == 168);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, area_announce) == 168);
+TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, pad1) == 176);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, head) == 256);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, takes) == 264);
 TBUS_STATIC_ASSERT(offsetof(tbus_ring_shared_t, again) == 272);
@@ -256,7 +286,10 @@ typedef struct tbus_ring {
     uint64_t first_seq;
     enum tbus_ring_kind kind;
     enum tbus_policy policy;
-    uint32_t slot_msg_bytes_max; /* longest message that goes into one slot */
+    uint32_t slot_msg_bytes_max; /* longest message whose length fits in the slot word */
+    unsigned char *area;         /* NULL: every message fits in its slot */
+    uint64_t area_bytes;
+    uint64_t cell_bytes; /* several publishers: of the area, for each slot */
     bool several_publishers;
     bool competing;
     bool redelivers; /* TBUS_AT_LEAST_ONCE */

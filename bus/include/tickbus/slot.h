@@ -12,7 +12,7 @@
  *
  * The states of a slot, with N slots in the ring (s: sequence):
  *
- *    one publisher:         anything older -> READY(s), or LONG(s) and CONT(s)...
+ *    one publisher:         anything older -> READY(s)
  *    several, broadcast:    FREE(s), READY(s - N) or TOMB(s - N)
  *                               [-> CLAIMED(s, owner)] -> READY(s)
  *    several, competing:    FREE(s) [-> CLAIMED(s, owner)]
@@ -29,9 +29,15 @@
  * Sequences are compared by signed difference modulo 2^45, so the wrap does no harm. (At 100
  * million messages a second it comes after four days.) `length` is the payload length in bytes.
  * TAKEN, AGAIN and FREE keep it, so that a follower can still read a message that its consumer has
- * released. LENGTH_TOMB marks a slot without a message. A message longer than a slot, or than 254
- * bytes, has its length in the first 8 payload bytes of a LONG slot and goes on in CONT slots; all
- * of them carry the sequence of the message. Only rings with one publisher have such messages.
+ * released. LENGTH_TOMB marks a slot without a message.
+ *
+ * LENGTH_LONG marks a *long* message: its length does not fit in the word, or it does not fit in
+ * the slot. The first payload word has the length, and a bit that says whether the message lies
+ * behind it or in the ring's area (ring.h). Where in the area is said by the second payload word;
+ * with several publishers each slot has a cell there, and the second word is not used:
+ *
+ *    in the slot:   word | length              | message ...
+ *    in the area:   word | length, TBUS_IN_AREA | offset in the area | ...
  */
 #ifndef TICKBUS_SLOT_H
 #define TICKBUS_SLOT_H
@@ -48,8 +54,6 @@ enum tbus_slot_state {
     TBUS_SLOT_READY = 2,   /* payload complete */
     TBUS_SLOT_TAKEN = 3,   /* competing rings: owner is reading the payload */
     TBUS_SLOT_TOMB = 4,    /* its claimer died or aborted: no message has this sequence */
-    TBUS_SLOT_LONG = 5,    /* ready: first slot of a message whose length is in the payload */
-    TBUS_SLOT_CONT = 6,    /* a further slot of a LONG message */
     /* competing rings: its consumer died, another one may take it (enum tbus_promise in ring.h) */
     TBUS_SLOT_AGAIN = 7,
 };
@@ -57,9 +61,12 @@ enum tbus_slot_state {
 #define TBUS_SEQ_SHIFT       19
 #define TBUS_SEQ_BITS        45
 #define TBUS_SEQ_MASK        ((UINT64_C(1) << TBUS_SEQ_BITS) - 1)
-#define TBUS_SLOT_LENGTH_MAX 254u
+#define TBUS_SLOT_LENGTH_MAX 253u
+#define TBUS_LENGTH_LONG     254u
 #define TBUS_LENGTH_TOMB     255u
-#define TBUS_OWNERS_MAX      255u
+/* in the first payload word of a long message, beside its length */
+#define TBUS_IN_AREA    (UINT64_C(1) << 63)
+#define TBUS_OWNERS_MAX 255u
 
 #define TBUS_SLOT_WORD_BYTES 8u
 

@@ -36,9 +36,12 @@ typedef struct tbus_subscriber {
     uint64_t seq;      /* sequence of the next message; between peek and advance: of this one */
     uint64_t skew;     /* its position minus its sequence; 0 where there are no long messages */
     uint64_t flush_at; /* sequence at which progress is stored next */
-    uint32_t span;     /* slots of the message that peek returned; consumer: 0 */
-    bool plain;        /* neither competing nor evictable: messages are read in place */
-    bool competing;    /* a consumer */
+    /* of the message that peek returned: how many messages of one slot it counts for, in slots or
+     * in bytes of the area; consumer: 0 */
+    uint64_t weight;
+    uint64_t heavy; /* what the messages so far have weighed beyond one each */
+    bool plain;     /* neither competing nor evictable: messages are read in place */
+    bool competing; /* a consumer */
     /* TBUS_EVICT_SLOWEST: publishers may stop waiting for us, so messages are copied out and then
      * the place is checked */
     bool evictable;
@@ -65,7 +68,7 @@ typedef struct tbus_subscriber {
     bool held_back;
     bool fence_wanted;    /* a waiter has asked publishers for fences in our name (wait.h) */
     uint32_t awake_takes; /* messages since its last sleep, as tbus_subscriber_awake counts them */
-    /* where a message of several slots is put together; NULL when the ring has none. Owned */
+    /* where messages are copied to that may be overwritten; NULL if none may. Owned */
     unsigned char *scratch;
     /* tbus_take_wait (open.h): it gave out the message `given_seq`, which the next one advances
      * over */
@@ -163,7 +166,7 @@ TBUS_HOT const void *tbus_peek(tbus_subscriber_t *s, size_t *out_bytes)
 
 TBUS_HOT void tbus_advance(tbus_subscriber_t *s)
 {
-    if (TBUS_UNLIKELY(s->span != 1)) {
+    if (TBUS_UNLIKELY(s->weight != 1)) {
         tbus_advance_other(s);
         return;
     }

@@ -14,6 +14,7 @@
 #include "tools/ipc/mechanism.h"
 
 #define RING_BYTES  (2u << 20) /* of rings for long messages */
+#define IN_SLOT_MAX 2048u      /* beyond that a message lies in the area */
 #define SLOTS_SHORT 8192u
 
 typedef struct rings {
@@ -25,8 +26,8 @@ typedef struct rings {
 static const char *const role_names[2] = {"client", "server"};
 static const char *const topic_names[2] = {"to_client", "to_server"};
 
-/* One slot for a short message, so that slot word and message travel together; long ones span slots
- * of 8 KiB. */
+/* Slot word and message travel together where a slot can hold the message; longer ones lie in the
+ * area of the ring, which then has room for as many as there are slots. */
 static tbus_ring_spec_t spec_for(enum tbus_ring_kind kind, size_t message_bytes, int reader)
 {
     tbus_ring_spec_t spec = {
@@ -34,11 +35,19 @@ static tbus_ring_spec_t spec_for(enum tbus_ring_kind kind, size_t message_bytes,
     snprintf(spec.name, sizeof spec.name, "%s", topic_names[reader]);
     size_t one_slot =
         message_bytes + TBUS_SLOT_WORD_BYTES + (message_bytes > TBUS_SLOT_LENGTH_MAX ? 8 : 0);
-    while (spec.slot_bytes < one_slot && spec.slot_bytes < TBUS_SLOT_BYTES_MAX)
-        spec.slot_bytes *= 2;
+    size_t each = one_slot;
+    if (one_slot <= IN_SLOT_MAX)
+        while (spec.slot_bytes < one_slot)
+            spec.slot_bytes += TBUS_SLOT_BYTES_MIN;
+    else
+        each = (message_bytes + 63) & ~(size_t)63;
     spec.slot_count = SLOTS_SHORT;
-    while (spec.slot_count * spec.slot_bytes > RING_BYTES)
+    while (spec.slot_count > TBUS_SLOT_COUNT_MIN && spec.slot_count * each > RING_BYTES)
         spec.slot_count /= 2;
+    bool one = kind == TBUS_SPSC || kind == TBUS_BROADCAST;
+    if (one && one_slot > IN_SLOT_MAX)
+        for (spec.area_bytes = TBUS_AREA_BYTES_MIN; spec.area_bytes < spec.slot_count * each;)
+            spec.area_bytes *= 2;
     return spec;
 }
 
@@ -156,11 +165,6 @@ static void rings_limits(char *text, size_t text_bytes)
     .synchronises = true, .open = rings_open, .send = rings_send, .receive = rings_receive,        \
     .cleanup = rings_cleanup, .limits = rings_limits
 
-#define ONE_SLOT                                                                                   \
-    .message_bytes_max = TBUS_SLOT_LENGTH_MAX - TBUS_SLOT_LENGTH_MAX % 8,                          \
-    .message_bytes_why = "with several publishers a message lies in one slot, whose length field " \
-                         "ends at 254 B"
-
 const ipc_mechanism_t ipc_tickbus_spsc_spin = {
     .name = "tickbus_spsc_spin",
     .what = "tickbus ring, one publisher and one subscriber, spinning",
@@ -187,7 +191,6 @@ const ipc_mechanism_t ipc_tickbus_mpsc = {
     .what = "tickbus ring, several publishers (one here) and one subscriber, spinning",
     .typical_use = "results of several workers to one collector",
     .in_tickbus = "topics of one's own; the example work_queue",
-    ONE_SLOT,
     .setup = mpsc_setup,
     RINGS_COMMON,
 };
@@ -207,7 +210,6 @@ const ipc_mechanism_t ipc_tickbus_broadcast_mp = {
             "spinning",
     .typical_use = "what several stages have to tell every consumer",
     .in_tickbus = "the `reports` topic: from risk and executor",
-    ONE_SLOT,
     .setup = broadcast_mp_setup,
     RINGS_COMMON,
 };
@@ -217,7 +219,6 @@ const ipc_mechanism_t ipc_tickbus_mpmc = {
     .what = "tickbus ring, several publishers and competing consumers (one of each here), spinning",
     .typical_use = "orders from several strategies",
     .in_tickbus = "the `orders` topic",
-    ONE_SLOT,
     .setup = mpmc_setup,
     RINGS_COMMON,
 };
