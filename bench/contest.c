@@ -11,6 +11,8 @@
 #include "tools/measure/host.h"
 #include "tools/measure/sides.h"
 
+uint64_t contest_large[CONTEST_LARGE_MAX / 8];
+
 #define SECOND_NS UINT64_C(1000000000)
 
 typedef struct contest {

@@ -35,6 +35,8 @@ extern "C" {
 
 #define CONTEST_SIDES_MAX    4u
 #define CONTEST_BYTES_MAX    4096u
+#define CONTEST_LARGE_BYTES  65536u /* messages from here on: for who says that it can */
+#define CONTEST_LARGE_MAX    1048576u
 #define CONTEST_MEMORY_BYTES (size_t)(8u << 20)
 #define CONTEST_SAMPLES_MAX  200000u
 #define CONTEST_PARTS        16u
@@ -54,7 +56,7 @@ typedef struct contest_trial {
     enum contest_task task;
     enum contest_kind kind;
     enum contest_poll poll;
-    uint32_t bytes; /* of a message: 32, 56, 64, 256, 1024 or 4096 */
+    uint32_t bytes; /* of a message: 32, 56, 64, 256, 1024, 4096, 65536 or 1048576 */
     uint32_t slots; /* room for so many messages; a power of two */
     uint32_t burst; /* messages at a time, 1 or CONTEST_BURST */
     uint32_t senders, takers;
@@ -87,6 +89,7 @@ typedef struct contest_peer {
     void *(*open)(contest_trial_t *trial);
     void (*side)(contest_trial_t *trial, void *shared, unsigned side);
     void (*close)(contest_trial_t *trial, void *shared); /* may be NULL */
+    bool large; /* moves messages of CONTEST_LARGE_BYTES and more */
 } contest_peer_t;
 
 /* Each in its own file. */
@@ -106,6 +109,10 @@ extern const contest_peer_t peer_raw_futex, peer_pipe, peer_unix_socket, peer_po
  * or took longer than `seconds`, which stands on stderr by now, and *out_why says how in short. */
 int contest_run(const contest_peer_t *peer, contest_trial_t *trial, unsigned seconds,
                 const char **out_why);
+
+/* A message that is too large for the stack: one side's, of a process that has no other. Only its
+ * first words are fresh; contest_message_t is its beginning. */
+extern uint64_t contest_large[CONTEST_LARGE_MAX / 8];
 
 /* All sides meet here before the first message; a contestant whose messages would vanish with their
  * sender has its sides meet once more after the last. */
@@ -145,10 +152,10 @@ CONTEST_INLINE void contest_fill(contest_message_t *message, size_t bytes, uint6
     for (size_t i = 0; i < contest_fresh(bytes); i++)
         message->words[i] = n + i;
 }
-static inline void contest_prefill(contest_message_t *message)
+static inline void contest_prefill(void *message, size_t bytes)
 {
-    for (size_t i = 0; i < CONTEST_BYTES_MAX / 8; i++)
-        message->words[i] = i;
+    for (size_t i = 0; i < bytes / 8; i++)
+        ((uint64_t *)message)[i] = i;
 }
 CONTEST_INLINE uint64_t contest_sum_of(size_t bytes, uint64_t n)
 {
@@ -267,21 +274,27 @@ CONTEST_INLINE void contest_take(contest_trial_t *t, unsigned index, void *side,
     t->sides[index].sum = sum;
 }
 
+CONTEST_INLINE void contest_loops_with(contest_trial_t *t, unsigned index, void *side,
+                                       contest_message_t *message, size_t bytes, contest_put_t put,
+                                       contest_get_t get, contest_done_t done)
+{
+    contest_meet(t);
+    if (t->task == CONTEST_ROUND_TRIP && index == 0)
+        contest_ping(t, side, message, bytes, put, get, done);
+    else if (t->task == CONTEST_ROUND_TRIP)
+        contest_pong(t, side, message, bytes, put, get, done);
+    else if (index < t->senders)
+        contest_send(t, side, message, bytes, put);
+    else
+        contest_take(t, index, side, bytes, get, done);
+}
 CONTEST_INLINE void contest_loops_sized(contest_trial_t *t, unsigned index, void *side,
                                         size_t bytes, contest_put_t put, contest_get_t get,
                                         contest_done_t done)
 {
     contest_message_t message;
-    contest_prefill(&message);
-    contest_meet(t);
-    if (t->task == CONTEST_ROUND_TRIP && index == 0)
-        contest_ping(t, side, &message, bytes, put, get, done);
-    else if (t->task == CONTEST_ROUND_TRIP)
-        contest_pong(t, side, &message, bytes, put, get, done);
-    else if (index < t->senders)
-        contest_send(t, side, &message, bytes, put);
-    else
-        contest_take(t, index, side, bytes, get, done);
+    contest_prefill(&message, sizeof message);
+    contest_loops_with(t, index, side, &message, bytes, put, get, done);
 }
 
 /* What a contestant's side calls once it is connected. The size of a message is a constant to the
@@ -307,6 +320,12 @@ CONTEST_INLINE void contest_loops(contest_trial_t *t, unsigned index, void *side
         break;
     case 4096:
         contest_loops_sized(t, index, side, 4096, put, get, done);
+        break;
+    case 65536:
+    case CONTEST_LARGE_MAX:
+        contest_prefill(contest_large, t->bytes);
+        contest_loops_with(t, index, side, (contest_message_t *)(void *)contest_large, t->bytes,
+                           put, get, done);
         break;
     default:
         contest_fail("trial", "no such size of message");

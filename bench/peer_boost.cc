@@ -223,13 +223,14 @@ void queue_run(contest_trial_t *t, void *shared, unsigned index)
 
 } // namespace
 
-const contest_peer_t peer_boost_spsc = {"boost spsc_queue", "libboost-dev", true,     false,  2,
-                                        spsc_can,           spsc_open,      spsc_run, nullptr};
-const contest_peer_t peer_boost_queue = {"boost queue", "libboost-dev", true,      false,  4,
-                                         queue_can,     queue_open,     queue_run, nullptr};
+const contest_peer_t peer_boost_spsc = {
+    "boost spsc_queue", "libboost-dev", true,     false,   2,
+    spsc_can,           spsc_open,      spsc_run, nullptr, false};
+const contest_peer_t peer_boost_queue = {"boost queue", "libboost-dev", true,      false,   4,
+                                         queue_can,     queue_open,     queue_run, nullptr, false};
 #else
 const contest_peer_t peer_boost_spsc = {
-    "boost spsc_queue", "libboost-dev", true, false, 1, nullptr, nullptr, nullptr, nullptr};
-const contest_peer_t peer_boost_queue = {"boost queue", "libboost-dev", true,    false,  1,
-                                         nullptr,       nullptr,        nullptr, nullptr};
+    "boost spsc_queue", "libboost-dev", true, false, 1, nullptr, nullptr, nullptr, nullptr, false};
+const contest_peer_t peer_boost_queue = {"boost queue", "libboost-dev", true,    false,   1,
+                                         nullptr,       nullptr,        nullptr, nullptr, false};
 #endif

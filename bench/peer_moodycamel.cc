@@ -56,8 +56,9 @@ void run(contest_trial_t *t, void *shared, unsigned index)
 } // namespace
 
 const contest_peer_t peer_moodycamel = {
-    "moodycamel", "libconcurrentqueue-dev", true, false, 4, can, open, run, nullptr};
+    "moodycamel", "libconcurrentqueue-dev", true, false, 4, can, open, run, nullptr, false};
 #else
 const contest_peer_t peer_moodycamel = {
-    "moodycamel", "libconcurrentqueue-dev", true, false, 1, nullptr, nullptr, nullptr, nullptr};
+    "moodycamel", "libconcurrentqueue-dev", true, false, 1, nullptr, nullptr, nullptr, nullptr,
+    false};
 #endif

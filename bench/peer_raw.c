@@ -24,7 +24,7 @@ static void *raw_open(contest_trial_t *t)
 {
     memset(t->memory, 0,
            t->task == CONTEST_STREAM ? ipc_stamp_ring_bytes(t->bytes, t->slots, t->takers)
-                                     : 1u << 20);
+                                     : (1u << 20) + 2 * ipc_stamp_ring_slot_bytes(t->bytes));
     return t->memory;
 }
 
@@ -124,5 +124,9 @@ static void raw_side(contest_trial_t *t, void *shared, unsigned index)
     raw_plain(t, shared, index);
 }
 
-const contest_peer_t peer_raw = {
-    .name = "raw lines", .slowness = 1, .can = raw_can, .open = raw_open, .side = raw_side};
+const contest_peer_t peer_raw = {.name = "raw lines",
+                                 .large = true,
+                                 .slowness = 1,
+                                 .can = raw_can,
+                                 .open = raw_open,
+                                 .side = raw_side};

@@ -26,8 +26,7 @@ typedef struct tick_side {
 
 static bool can(const contest_trial_t *t)
 {
-    if ((t->bytes > 254 && t->kind == CONTEST_COMPETING) ||
-        (t->burst > 1 && t->bytes != BURST_BYTES))
+    if (t->burst > 1 && t->bytes != BURST_BYTES)
         return false;
     return t->poll != CONTEST_SLEEPING;
 }
@@ -57,10 +56,17 @@ static void *open_rings(contest_trial_t *t)
                              .slot_bytes = 64,
                              .slot_count = t->slots,
                              .first_seq = 1};
-    /* A slot has its word, and where the length does not fit that, the length. */
-    spec.slot_bytes = (t->bytes + (t->bytes > TBUS_SLOT_LENGTH_MAX ? 16 : 8) + 63) / 64 * 64;
+    /* A slot has its word, and where the length does not fit that, the length. Large messages lie
+     * in the area. */
+    uint32_t slot_bytes = (t->bytes + (t->bytes > TBUS_SLOT_LENGTH_MAX ? 16 : 8) + 63) / 64 * 64;
+    if (slot_bytes <= TBUS_SLOT_BYTES_MAX)
+        spec.slot_bytes = slot_bytes;
     if (t->bytes > TBUS_SLOT_LENGTH_MAX)
         spec.msg_bytes_max = t->bytes;
+    if (t->bytes >= CONTEST_LARGE_BYTES) {
+        spec.slot_count = t->slots > TBUS_SLOT_COUNT_MIN ? t->slots : TBUS_SLOT_COUNT_MIN;
+        spec.area_bytes = (uint64_t)t->bytes * (t->task == CONTEST_ROUND_TRIP ? 2 : t->slots);
+    }
     bool both_ways = t->task == CONTEST_ROUND_TRIP;
     for (unsigned direction = 0; direction <= both_ways; direction++) {
         tbus_ring_t ring;
@@ -80,8 +86,8 @@ static tbus_ring_t join(contest_trial_t *t, unsigned direction)
 {
     tbus_error_t err;
     tbus_ring_t ring;
-    contest_must(tbus_ring_join(ring_at(t, direction), CONTEST_MEMORY_BYTES / 2, true, &ring, &err),
-                 "join", err.text);
+    size_t bytes = t->task == CONTEST_ROUND_TRIP ? CONTEST_MEMORY_BYTES / 2 : CONTEST_MEMORY_BYTES;
+    contest_must(tbus_ring_join(ring_at(t, direction), bytes, true, &ring, &err), "join", err.text);
     return ring;
 }
 static void connect_publisher(contest_trial_t *t, tick_side_t *side, unsigned direction,
@@ -205,7 +211,7 @@ static void publish_cost(contest_trial_t *t, tick_side_t *side, unsigned index,
 {
     uint64_t total = (uint64_t)t->warm_up + t->count;
     contest_message_t message;
-    contest_prefill(&message);
+    contest_prefill(&message, sizeof message);
     contest_meet(t);
     if (index > 0) {
         tbus_waiter_init(&side->waiter, mode);
@@ -232,8 +238,12 @@ static void publish_cost(contest_trial_t *t, tick_side_t *side, unsigned index,
     }
 }
 
-const contest_peer_t peer_tickbus = {
-    .name = "tickbus", .slowness = 1, .can = can, .open = open_rings, .side = spin_side};
+const contest_peer_t peer_tickbus = {.name = "tickbus",
+                                     .large = true,
+                                     .slowness = 1,
+                                     .can = can,
+                                     .open = open_rings,
+                                     .side = spin_side};
 const contest_peer_t peer_tickbus_park = {.name = "tickbus, parked",
                                           .kernel = true,
                                           .slowness = 10,

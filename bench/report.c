@@ -37,7 +37,8 @@
 #define TRIAL_SECONDS  8u
 #define ONE_LINE_SLOTS 8192u
 /* Longer messages: fewer slots, so that caches play the same part. */
-#define RING_BYTES (1u << 20)
+#define RING_BYTES   (1u << 20)
+#define FEWEST_SLOTS 4u
 
 typedef struct options {
     report_t report;
@@ -181,11 +182,13 @@ static void prepare(contest_trial_t *trial, const experiment_t *e, const contest
     trial->takers = e->takers;
     trial->repetition = repetition;
     trial->slots = ONE_LINE_SLOTS;
-    while (e->bytes > 64 && trial->slots > RING_BYTES / e->bytes)
+    while (e->bytes > 64 && trial->slots > RING_BYTES / e->bytes && trial->slots > FEWEST_SLOTS)
         trial->slots /= 2;
     uint32_t count = (stream ? options->messages : options->round_trips) / peer->slowness;
     if (stream && e->bytes > 64)
         count /= e->bytes / 64 < 8 ? e->bytes / 64 : 8;
+    if (e->bytes >= CONTEST_LARGE_BYTES)
+        count /= e->bytes / (stream ? 4096 : 16384);
     if (e->task == CONTEST_PUBLISH)
         count = options->round_trips / 8;
     /* Whole bursts, also of what comes before. */
@@ -244,7 +247,7 @@ static bool run(const experiment_t *e, result_t *result, contest_trial_t *trial,
                       : way       ? CONTEST_NAKED
                                   : CONTEST_PAUSED;
         const char *why;
-        if (!peer->can(trial))
+        if (!peer->can(trial) || (trial->bytes >= CONTEST_LARGE_BYTES && !peer->large))
             return true;
         int code = contest_run(peer, trial, TRIAL_SECONDS, &why);
         if (code == -EINTR)

@@ -13,11 +13,12 @@ const contest_peer_t *const peers[] = {
     &peer_ck,  &peer_rte, &peer_boost_spsc, &peer_boost_queue, &peer_moodycamel,  &peer_iceoryx,
     &peer_zmq, &peer_nng, &peer_pipe,       &peer_unix_socket, &peer_posix_queue, NULL};
 
-#define ROUND_TRIP(n, k)                                                                           \
+#define ROUND_TRIP_OF(n, k, b)                                                                     \
     {                                                                                              \
-        .name = n, .task = CONTEST_ROUND_TRIP, .kind = k, .bytes = 56, .burst = 1, .senders = 1,   \
+        .name = n, .task = CONTEST_ROUND_TRIP, .kind = k, .bytes = b, .burst = 1, .senders = 1,    \
         .takers = 1, .ours = &peer_tickbus, .raw = &peer_raw, .raw_kind = CONTEST_PAIR             \
     }
+#define ROUND_TRIP(n, k) ROUND_TRIP_OF(n, k, 56)
 #define STREAM(n, k, b, at_once, from, to, bound)                                                  \
     {                                                                                              \
         .name = n, .task = CONTEST_STREAM, .kind = k, .bytes = b, .burst = at_once,                \
@@ -41,6 +42,11 @@ const experiment_t experiments[EXPERIMENTS_COUNT] = {
     [STREAM_256] = STREAM("stream-256", CONTEST_PAIR, 256, 1, 1, 1, &peer_raw),
     [STREAM_1024] = STREAM("stream-1024", CONTEST_PAIR, 1024, 1, 1, 1, &peer_raw),
     [STREAM_4096] = STREAM("stream-4096", CONTEST_PAIR, 4096, 1, 1, 1, &peer_raw),
+    [STREAM_64K] = STREAM("large-64k", CONTEST_PAIR, 65536, 1, 1, 1, &peer_raw),
+    [STREAM_1M] = STREAM("large-1m", CONTEST_PAIR, 1048576, 1, 1, 1, &peer_raw),
+    [ROUND_TRIP_4096] = ROUND_TRIP_OF("large-ping-4096", CONTEST_PAIR, 4096),
+    [ROUND_TRIP_64K] = ROUND_TRIP_OF("large-ping-64k", CONTEST_PAIR, 65536),
+    [ROUND_TRIP_1M] = ROUND_TRIP_OF("large-ping-1m", CONTEST_PAIR, 1048576),
     [STREAM_BURSTS] = STREAM("stream-bursts", CONTEST_PAIR, 56, CONTEST_BURST, 1, 1, NULL),
     [MPMC_1P1C] = STREAM("mpmc-1p1c", CONTEST_COMPETING, 56, 1, 1, 1, &peer_raw),
     [MPMC_2P2C] = STREAM("mpmc-2p2c", CONTEST_COMPETING, 56, 1, 2, 2, NULL),
@@ -81,6 +87,11 @@ static row_t rows[] = {
     {"spsc_throughput_256B", RATE_UNIT, STREAM_256, RATE, .goal_raw = 0.9, .goal_peer = 1},
     {"spsc_throughput_1024B", RATE_UNIT, STREAM_1024, RATE, .goal_raw = 0.9, .goal_peer = 1},
     {"spsc_throughput_4096B", RATE_UNIT, STREAM_4096, RATE, .goal_raw = 0.9, .goal_peer = 1},
+    {"spsc_throughput_64KiB", RATE_UNIT, STREAM_64K, RATE, .goal_raw = 0.9},
+    {"spsc_throughput_1MiB", RATE_UNIT, STREAM_1M, RATE, .goal_raw = 0.9},
+    {"spsc_round_trip_p50_4096B", NS, ROUND_TRIP_4096, P50, .goal_raw = 1.1},
+    {"spsc_round_trip_p50_64KiB", NS, ROUND_TRIP_64K, P50, .goal_raw = 1.1},
+    {"spsc_round_trip_p50_1MiB", NS, ROUND_TRIP_1M, P50, .goal_raw = 1.1},
     {"spsc_throughput_56B_bursts_of_32", RATE_UNIT, STREAM_BURSTS, RATE, .goal_peer = 1},
     {"mpmc_1p1c_throughput", RATE_UNIT, MPMC_1P1C, RATE, .goal_peer = AHEAD},
     {"mpmc_2p2c_throughput", RATE_UNIT, MPMC_2P2C, RATE, .goal_peer = AHEAD},
@@ -200,7 +211,7 @@ static void print_number(double value, int width, int decimals)
 
 static int decimals_of(double value)
 {
-    return value < 10 ? 2 : value < 1000 ? 1 : 0;
+    return value < 0.1 ? 4 : value < 10 ? 2 : value < 1000 ? 1 : 0;
 }
 
 static void print_peers(const row_t *row, const report_t *report)

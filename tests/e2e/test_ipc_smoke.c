@@ -256,7 +256,7 @@ static void a_wrong_command_line_is_refused(void **state)
 {
     (void)state;
     static const char *const lines[][3] = {
-        {"--size", "7", "8 to 65536"},           {"--size", "64x", "8 to 65536"},
+        {"--size", "7", "8 to 1048576"},         {"--size", "64x", "8 to 1048576"},
         {"--cpus", "0,0", "two different CPUs"}, {"--cpus", "0,", "two different"},
         {"--cpus", "99999", "may use"},          {"--for", "soon", "not a time"},
         {"--only", "pipe,pigeon", "pigeon"},     {"--only", "pipe,pipe", "twice"},

@@ -17,7 +17,7 @@ static const char help[] =
     "io_uring, and the rings of tickbus. Two processes, on two CPUs and on one; every\n"
     "byte is compared; what a killed peer looks like is tried out. Ends with what to\n"
     "take.\n\n"
-    "  --size BYTES      of a message in the round trips, 8..65536 (default 64)\n"
+    "  --size BYTES      of a message in the round trips, 8..1048576 (default 64)\n"
     "  --cpus A,B        the two CPUs; A alone: one CPU only (default: two cores of\n"
     "                    those that may be used)\n"
     "  --for TIME        how long to measure, roughly: 2s, 500ms, 1m (default 10s)\n"

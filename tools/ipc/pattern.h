@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define IPC_MESSAGE_BYTES_MAX 65536u
+#define IPC_MESSAGE_BYTES_MAX 1048576u
 #define IPC_PATTERN_PERIOD    509u /* 4 KiB of windows: stays in the first-level cache */
 #define IPC_PATTERN_BYTES     (IPC_MESSAGE_BYTES_MAX + IPC_PATTERN_PERIOD * 8u)
 

@@ -9,6 +9,8 @@
 #include "tools/ipc/byte_stream.h"
 #include "tools/measure/proc_value.h"
 
+#define PACKET_MAX 65536u
+
 static int unix_setup(ipc_session_t *s, int type, tbus_error_t *err)
 {
     ipc_stream_ends_t *e = ipc_stream_ends_new();
@@ -111,6 +113,8 @@ const ipc_mechanism_t ipc_unix_dgram = {
     .transfers_data = true,
     .sleeps = true,
     .synchronises = true,
+    .message_bytes_max = PACKET_MAX,
+    .message_bytes_why = "a packet must fit in the socket's send buffer",
     .setup = dgram_setup,
     .open = ipc_stream_ends_open,
     .release = ipc_stream_ends_close,
@@ -132,6 +136,8 @@ const ipc_mechanism_t ipc_unix_seqpacket = {
     .transfers_data = true,
     .sleeps = true,
     .synchronises = true,
+    .message_bytes_max = PACKET_MAX,
+    .message_bytes_why = "a packet must fit in the socket's send buffer",
     .setup = seqpacket_setup,
     .open = ipc_stream_ends_open,
     .release = ipc_stream_ends_close,
