@@ -48,7 +48,8 @@ static void record(const options_t *o)
                err.text);
     while (s.published < o->messages) {
         stand_publish(&s, 1024);
-        while (bench_must(recorder->ops->poll(recorder, 1024), "record", recorder->error.text))
+        while (bench_must(recorder->ops->poll(recorder, 1024), "record", recorder->error.text) ||
+               recorder->stalled)
             ;
     }
     bench_must(recorder->ops->finish(recorder), "finish the recording", recorder->error.text);

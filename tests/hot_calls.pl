@@ -13,7 +13,7 @@ my @roots = qw(
     tbus_publish_other tbus_publisher_refresh tbus_claim_try tbus_claim_bytes_try tbus_commit
     tbus_abort
     tbus_peek_slow tbus_peek_other tbus_advance_other tbus_subscriber_flush tbus_observe
-    itch_decode itch_encode market_apply position_apply tbus_journal_writer_append
+    itch_decode itch_encode market_apply position_apply tbus_journal_writer_append tbus_journal_writer_append_try
     feedsim/feed.c:feed_poll feedsim/feed.c:feed_deadline_ns
     feedsim/source_itch.c:next feedsim/source_synth.c:next feedsim/source_journal.c:next
     feedsim/source_soup.c:next
@@ -55,7 +55,7 @@ my %ends = (
     tbus_journal_reader_next  => 'the input of a replay',
     tbus_soup_next            => 'the input of a remote feed: one recv(2) for a quarter of a megabyte',
     map { ("bus/append.c:append_with_care>pthread_$_" => 'once a segment of the journal: the next one is handed over') }
-        qw(mutex_lock mutex_unlock cond_wait cond_signal)
+        qw(mutex_lock mutex_trylock mutex_unlock cond_wait cond_signal)
 );
 
 my ($build, $objdump, $compiler) = @ARGV;

@@ -11,7 +11,11 @@
 
 /* What make_room may return beside 0 and errors. */
 #define NO_ROOM    1 /* the message is left out */
-#define ROOM_AGAIN 2 /* and the hole is to be named first */
+#define NOT_YET    TBUS_JOURNAL_NOT_YET
+#define ROOM_AGAIN 3 /* and the hole is to be named first */
+
+/* What to do when the helper has to do something first. */
+enum manner { WAIT, COME_BACK };
 
 #define DAY_NS               (UINT64_C(86400) * 1000000000)
 #define LINE_BYTES           56u /* of the messages that are one cache line on a ring */
@@ -55,6 +59,7 @@ void tbus_journal_writer_begin_segment(tbus_journal_writer_t *w)
     w->next_wanted = false;
     w->roll_waits = false;
     w->spent = false;
+    w->day_over = false;
 }
 
 /* The current segment is full: hand it to the helper and take the next, which is ready. Requires
@@ -96,18 +101,18 @@ static void fail_if_lost(tbus_journal_writer_t *w)
         tbus_journal_writer_fail(w, &err);
 }
 
-/* Is this the first record of another day, of a segment that holds records of the last one? When
- * the clock goes back, days do not: none begins twice. */
-static bool is_next_day(tbus_journal_writer_t *w, uint64_t time_ns)
+/* When this is the first record of another day, and the segment holds records of the last one, the
+ * day of the segment is over. When the clock goes back, days do not: none begins twice. */
+static void look_at_day(tbus_journal_writer_t *w, uint64_t time_ns)
 {
     uint64_t started_ns = w->header.started_realtime_ns;
     if (time_ns < w->day_ends_ns || w->day_ends_ns == UINT64_MAX)
-        return false;
+        return;
     if (started_ns > UINT64_MAX - DAY_NS || time_ns > UINT64_MAX - started_ns - DAY_NS)
         w->day_ends_ns = UINT64_MAX; /* no clock says so: it is the last day */
     else
         w->day_ends_ns = (started_ns + time_ns) / DAY_NS * DAY_NS + DAY_NS - started_ns;
-    return w->position > TBUS_JOURNAL_HEADER_BYTES;
+    w->day_over = w->position > TBUS_JOURNAL_HEADER_BYTES;
 }
 
 /* Nothing is recorded from here on, until the next segment is there. Requires the lock. */
@@ -118,18 +123,47 @@ static void leave_out(tbus_journal_writer_t *w)
     tbus_store_relaxed_u64(&w->limit, 0); /* every append comes here and looks */
 }
 
+/* The helper has to do something first, and knows what: is it done? Waits for that, or says that it
+ * is not. Requires the lock. */
+static bool is_done_now(tbus_journal_writer_t *w, enum manner manner)
+{
+    w->waits += !w->told;
+    w->told = true;
+    pthread_cond_signal(&w->work);
+    if (manner == WAIT) {
+        pthread_cond_wait(&w->ready, &w->lock);
+        return true;
+    }
+    w->seen = tbus_load_relaxed_u32(&w->done);
+    tbus_store_relaxed_u64(&w->limit, 0); /* every append comes here and looks */
+    return false;
+}
+
+/* Take the lock. False: the helper has it, or has done nothing since it was told what is needed. It
+ * holds it for some instructions, but may have lost its CPU to us in the middle of them. */
+static bool take_lock(tbus_journal_writer_t *w, enum manner manner)
+{
+    if (manner == WAIT)
+        return pthread_mutex_lock(&w->lock) == 0;
+    /* hint: what was done is looked at with the lock. */
+    if (w->told && tbus_load_relaxed_u32(&w->done) == w->seen)
+        return false;
+    return pthread_mutex_trylock(&w->lock) == 0;
+}
+
 /* Make sure that `need` bytes at the position are there to be stored to; every few MiB, at the end
  * of a segment, and for every message while there is no room. 0, an error, or one of the above. */
-static int make_room(tbus_journal_writer_t *w, uint64_t need, uint64_t time_ns)
+static int make_room(tbus_journal_writer_t *w, uint64_t need, uint64_t time_ns, enum manner manner)
 {
-    bool next_day = is_next_day(w, time_ns);
-    pthread_mutex_lock(&w->lock);
+    if (!take_lock(w, manner))
+        return NOT_YET;
+    look_at_day(w, time_ns);
     for (;;) {
         fail_if_lost(w);
         if (w->failure.code)
             break;
         bool holds = !w->hole.open && !w->spent && w->position + need <= w->usable_bytes;
-        bool fits = holds && !next_day;
+        bool fits = holds && !w->day_over;
         if (fits && advance_limit(w, w->position + need))
             break;
         if (!fits) {
@@ -137,25 +171,27 @@ static int make_room(tbus_journal_writer_t *w, uint64_t need, uint64_t time_ns)
             w->roll_waits = true;
             if (w->prepared > w->current) {
                 roll(w, time_ns);
-                next_day = false;
                 if (w->hole.open)
                     break;
                 continue;
             }
             if (w->no_room && holds) {
-                next_day = false; /* stay: the day's first segment can wait for room */
+                w->day_over = false; /* stay: the day's first segment can wait for room */
                 continue;
             }
             if (w->no_room) {
                 leave_out(w);
+                w->told = false;
                 pthread_mutex_unlock(&w->lock);
                 return NO_ROOM;
             }
         }
-        w->waits++;
-        pthread_cond_signal(&w->work);
-        pthread_cond_wait(&w->ready, &w->lock);
+        if (!is_done_now(w, manner)) {
+            pthread_mutex_unlock(&w->lock);
+            return NOT_YET;
+        }
     }
+    w->told = false;
     pthread_cond_signal(&w->work);
     w->error = w->failure;
     pthread_mutex_unlock(&w->lock);
@@ -311,8 +347,8 @@ static inline void store_record(tbus_journal_writer_t *w, uint16_t topic, uint64
 
 /* --- appending --- */
 
-/* There is room again, in a segment of its own: what is missing comes first in it. Or there is none
- * already, and the hole goes on. */
+/* There is room again, in a segment of its own: what is missing comes first in it, on pages that
+ * are there (tbus_journal_writer_first_pages). Or there is none already, and the hole goes on. */
 static int name_hole(tbus_journal_writer_t *w, uint64_t time_ns)
 {
     char text[TBUS_JOURNAL_HOLE_BYTES];
@@ -327,32 +363,45 @@ static int name_hole(tbus_journal_writer_t *w, uint64_t time_ns)
 /* There is no room, or it is another day, or no segment can hold the record: all but the usual. */
 static __attribute__((noinline)) int append_with_care(tbus_journal_writer_t *w, uint16_t topic,
                                                       uint64_t seq, uint64_t time_ns,
-                                                      const void *payload, size_t bytes)
+                                                      const void *payload, size_t bytes,
+                                                      enum manner manner)
 {
     if (bytes > w->payload_max)
         return refuse_too_big(w, topic, seq, bytes);
     uint32_t length = TBUS_JOURNAL_RECORD_HEADER + (uint32_t)bytes;
     int code;
     do
-        code = make_room(w, tbus_journal_padded(length), time_ns);
+        code = make_room(w, tbus_journal_padded(length), time_ns, manner);
     while (code == ROOM_AGAIN && (code = name_hole(w, time_ns)) == 0);
-    if (code > 0)
+    if (code == NO_ROOM)
         tbus_journal_hole_note(&w->hole, topic, seq, time_ns);
     if (code == 0)
         store_record(w, topic, seq, time_ns, payload, length);
     return code;
 }
 
-int tbus_journal_writer_append(tbus_journal_writer_t *w, uint16_t topic, uint64_t seq,
-                               uint64_t time_ns, const void *payload, size_t bytes)
+static inline int append(tbus_journal_writer_t *w, uint16_t topic, uint64_t seq, uint64_t time_ns,
+                         const void *payload, size_t bytes, enum manner manner)
 {
     assert(topic < w->header.topics_count || topic == TBUS_JOURNAL_SESSION_TOPIC);
     uint64_t end = w->position + TBUS_JOURNAL_RECORD_HEADER + tbus_journal_padded(bytes);
     if (TBUS_UNLIKELY(bytes > w->payload_max || end > tbus_load_relaxed_u64(&w->limit) ||
                       time_ns >= w->day_ends_ns))
-        return append_with_care(w, topic, seq, time_ns, payload, bytes);
+        return append_with_care(w, topic, seq, time_ns, payload, bytes, manner);
     store_record(w, topic, seq, time_ns, payload, TBUS_JOURNAL_RECORD_HEADER + (uint32_t)bytes);
     return 0;
+}
+
+int tbus_journal_writer_append(tbus_journal_writer_t *w, uint16_t topic, uint64_t seq,
+                               uint64_t time_ns, const void *payload, size_t bytes)
+{
+    return append(w, topic, seq, time_ns, payload, bytes, WAIT);
+}
+
+int tbus_journal_writer_append_try(tbus_journal_writer_t *w, uint16_t topic, uint64_t seq,
+                                   uint64_t time_ns, const void *payload, size_t bytes)
+{
+    return append(w, topic, seq, time_ns, payload, bytes, COME_BACK);
 }
 
 int tbus_journal_writer_append_session(tbus_journal_writer_t *w,

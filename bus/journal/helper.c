@@ -17,12 +17,18 @@
 #define TRY_AGAIN_NS  100000000u /* to make a segment that there was no room for */
 #define SECOND_NS     UINT64_C(1000000000)
 
+void tbus_journal_writer_announce(tbus_journal_writer_t *w)
+{
+    tbus_store_relaxed_u32(&w->done, tbus_load_relaxed_u32(&w->done) + 1);
+    pthread_cond_broadcast(&w->ready);
+}
+
 void tbus_journal_writer_fail(tbus_journal_writer_t *w, const tbus_error_t *failure)
 {
     if (!w->failure.code)
         w->failure = *failure;
     tbus_store_relaxed_u64(&w->limit, 0);
-    pthread_cond_broadcast(&w->ready);
+    tbus_journal_writer_announce(w);
 }
 
 static bool is_no_room(int code)
@@ -56,7 +62,7 @@ static void fail_or_leave_out(tbus_journal_writer_t *w, uint32_t number, const t
         w->spent = true;
         tbus_store_relaxed_u64(&w->limit, 0);
     }
-    pthread_cond_broadcast(&w->ready);
+    tbus_journal_writer_announce(w);
 }
 
 /* A sync failed, of this segment or (0) of the directory, or of a segment that is closed by now:
@@ -88,7 +94,14 @@ static void populate_ahead(tbus_journal_writer_t *w)
     file->populated = copy.populated;
     if (code < 0)
         fail_or_leave_out(w, number, &err);
-    pthread_cond_broadcast(&w->ready);
+    tbus_journal_writer_announce(w);
+}
+
+uint64_t tbus_journal_writer_first_pages(const tbus_journal_writer_t *w)
+{
+    uint64_t kept = w->segment_bytes - w->usable_bytes;
+    uint64_t hole = w->goes_on ? TBUS_JOURNAL_HEADER_BYTES + TBUS_JOURNAL_HOLE_BYTES : 0;
+    return (w->piece_bytes > hole ? w->piece_bytes : hole) + kept;
 }
 
 /* The next segment, its name on the disk and its first pages there. */
@@ -103,8 +116,7 @@ static int make_next(tbus_journal_writer_t *w, uint32_t number, tbus_journal_fil
         return code;
     code = tbus_journal_directory_sync(&w->directory, err);
     if (code == 0)
-        code = tbus_journal_file_populate(&file,
-                                          w->piece_bytes + w->segment_bytes - w->usable_bytes, err);
+        code = tbus_journal_file_populate(&file, tbus_journal_writer_first_pages(w), err);
     if (code < 0) {
         tbus_journal_file_destroy(&file);
         return code;
@@ -150,7 +162,7 @@ static void prepare_next(tbus_journal_writer_t *w)
     *tbus_journal_writer_file(w, number) = file;
     w->prepared = number;
     w->no_room = 0;
-    pthread_cond_broadcast(&w->ready);
+    tbus_journal_writer_announce(w);
 }
 
 int tbus_journal_writer_finish(tbus_journal_writer_t *w, tbus_journal_file_t *file, uint64_t used,
@@ -184,7 +196,7 @@ static void finish_oldest(tbus_journal_writer_t *w)
     w->finished = number;
     if (code < 0 && !told)
         fail_sync(w, 0, &err);
-    pthread_cond_broadcast(&w->ready);
+    tbus_journal_writer_announce(w);
 }
 
 static void sync_names(tbus_journal_writer_t *w)

@@ -9,10 +9,15 @@
 #include "bus/run/stamps.h"
 
 #define BATCH_MIN 64u /* messages of one topic in one poll */
+/* How soon a process with nothing else to do looks again whether the journal has room: by then its
+ * helper has made room for thousands of messages, at full speed. */
+#define LOOK_AGAIN_NS UINT64_C(200000)
 
 typedef struct recorder {
     tbus_stage_t stage;
     tbus_journal_writer_t *journal;
+    uint64_t look_ns; /* while it is stalled: when to look again */
+    bool finishes;    /* nothing comes any more: wait for room */
     uint32_t topics_count;
     /* in the order of the bus, which is the journal's */
     tbus_subscriber_t subscribers[TBUS_TOPICS_MAX];
@@ -38,8 +43,19 @@ static int fail_subscriber(recorder_t *r, uint32_t topic)
                      r->stage.bus->directory->topics[topic].name, tbus_strerror(code));
 }
 
+static int append(const recorder_t *r, uint32_t topic, uint64_t now_ns, const void *message,
+                  size_t bytes)
+{
+    uint64_t seq = r->subscribers[topic].seq;
+    return r->finishes ? tbus_journal_writer_append(r->journal, (uint16_t)topic, seq, now_ns,
+                                                    message, bytes)
+                       : tbus_journal_writer_append_try(r->journal, (uint16_t)topic, seq, now_ns,
+                                                        message, bytes);
+}
+
 /* Up to `limit` messages of one topic. How many, or the negative error. `*now_ns` is 0 until the
- * first message of a poll. */
+ * first message of a poll. Ends early when the journal has no room yet: then the stage is stalled,
+ * and the next message stays where it is. */
 static int record_topic(recorder_t *r, uint32_t topic, uint32_t limit, uint64_t *now_ns)
 {
     tbus_subscriber_t *s = &r->subscribers[topic];
@@ -49,9 +65,13 @@ static int record_topic(recorder_t *r, uint32_t topic, uint32_t limit, uint64_t 
     while (taken < limit && (message = tbus_peek(s, &bytes)) != NULL) {
         if (*now_ns == 0)
             *now_ns = tbus_bus_now_ns(r->stage.bus);
-        if (TBUS_UNLIKELY(tbus_journal_writer_append(r->journal, (uint16_t)topic, s->seq, *now_ns,
-                                                     message, bytes) < 0))
+        int code = append(r, topic, *now_ns, message, bytes);
+        if (TBUS_UNLIKELY(code < 0))
             return fail_append(r);
+        if (TBUS_UNLIKELY(code == TBUS_JOURNAL_NOT_YET)) {
+            r->stage.stalled = true;
+            break;
+        }
         if (TBUS_UNLIKELY(r->stamps && topic == r->stamped_topic))
             tbus_stamps_message(r->stamps, TBUS_STAMP_RECORDED, s->seq, tbus_stamps_now(r->stamps));
         tbus_advance(s);
@@ -60,20 +80,31 @@ static int record_topic(recorder_t *r, uint32_t topic, uint32_t limit, uint64_t 
     return TBUS_UNLIKELY(s->error) ? fail_subscriber(r, topic) : (int)taken;
 }
 
-static int recorder_poll(tbus_stage_t *stage, uint32_t budget)
+/* No ring need wake us for what we cannot take; and nobody is at rest who has left something. */
+static void hold_back(recorder_t *r, bool stalled, uint64_t now_ns)
 {
-    recorder_t *r = (recorder_t *)stage;
-    uint32_t limit = budget > BATCH_MIN ? budget : BATCH_MIN;
+    for (uint32_t topic = 0; topic < r->topics_count; topic++)
+        r->subscribers[topic].held_back = stalled;
+    r->stage.pending = stalled;
+    r->look_ns = now_ns + LOOK_AGAIN_NS;
+}
+
+/* Up to `limit` messages of each topic, as long as the journal has room. */
+static int record_all(recorder_t *r, uint32_t limit)
+{
+    bool was_stalled = r->stage.stalled;
     uint64_t now_ns = 0;
     int taken = 0;
-    for (uint32_t topic = 0; topic < r->topics_count; topic++) {
+    r->stage.stalled = false;
+    for (uint32_t topic = 0; topic < r->topics_count && !r->stage.stalled; topic++) {
         int count = record_topic(r, topic, limit, &now_ns);
         if (TBUS_UNLIKELY(count < 0))
             return count;
         taken += count;
     }
+    if (TBUS_UNLIKELY(r->stage.stalled || was_stalled))
+        hold_back(r, r->stage.stalled, tbus_clock_ns());
     if (taken) {
-        r->stage.waits = tbus_journal_writer_waits(r->journal);
         tbus_store_relaxed_u64(r->records, tbus_journal_writer_records(r->journal));
         tbus_store_relaxed_u64(r->bytes, tbus_journal_writer_bytes(r->journal));
         tbus_store_relaxed_u64(r->missed, tbus_journal_writer_missed(r->journal));
@@ -82,12 +113,35 @@ static int recorder_poll(tbus_stage_t *stage, uint32_t budget)
     return taken;
 }
 
+static int recorder_poll(tbus_stage_t *stage, uint32_t budget)
+{
+    return record_all((recorder_t *)stage, budget > BATCH_MIN ? budget : BATCH_MIN);
+}
+
+static uint64_t recorder_deadline_ns(const tbus_stage_t *stage)
+{
+    return stage->stalled ? ((const recorder_t *)stage)->look_ns : TBUS_STAGE_NO_DEADLINE;
+}
+
+/* Whoever publishes has ended, or is not waited for: no more than the rings hold is recorded. */
+static int record_the_rest(recorder_t *r)
+{
+    uint32_t slots = 0;
+    for (uint32_t topic = 0; topic < r->topics_count; topic++)
+        if (r->subscribers[topic].ring.slot_count > slots)
+            slots = r->subscribers[topic].ring.slot_count;
+    r->finishes = true;
+    int code = record_all(r, slots);
+    return code < 0 ? code : 0;
+}
+
 static int recorder_finish(tbus_stage_t *stage)
 {
     recorder_t *r = (recorder_t *)stage;
-    int code = tbus_journal_writer_close(r->journal, &stage->error);
+    int code = record_the_rest(r);
+    int closed = tbus_journal_writer_close(r->journal, code < 0 ? NULL : &stage->error);
     r->journal = NULL;
-    return code;
+    return code < 0 ? code : closed;
 }
 
 static void recorder_destroy(tbus_stage_t *stage)
@@ -100,6 +154,7 @@ static void recorder_destroy(tbus_stage_t *stage)
 
 static const tbus_stage_ops_t recorder_ops = {
     .poll = recorder_poll,
+    .deadline_ns = recorder_deadline_ns,
     .finish = recorder_finish,
     .destroy = recorder_destroy,
 };

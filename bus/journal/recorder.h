@@ -11,8 +11,13 @@
  * recorder took them. The stage publishes nothing and drives nothing, so its batches may be larger
  * than the budget of a fused process.
  *
- * A journal that cannot be written fails the stage, and with it the run. finish syncs and closes
- * the journal; so does destroy when the run ended otherwise.
+ * When the journal has no room ready (pages, the next segment: made by its helper thread), a poll
+ * does not wait: the messages stay on their rings, the stage is stalled (tickbus/stage.h), and a
+ * later poll goes on with the same message. A ring that fills up meanwhile holds up the feed.
+ *
+ * A journal that cannot be written fails the stage, and with it the run. finish records what is
+ * still on the rings, waiting for room, and syncs and closes the journal; destroy closes it when
+ * the run ended otherwise.
  *
  * Counters: journal.records, journal.bytes (in the segments, headers of records included);
  * journal.syncs, 1 while it syncs by itself; journal.durable.TOPIC, the last sequence of each topic

@@ -15,9 +15,10 @@
  * header are the last ones. Before each job it syncs what was appended, if records are to be made
  * durable as they come and their time is up. With nothing to do it sleeps on `work`. The recording
  * thread takes `lock` only when it reaches `limit`, every few MiB: then it says how far ahead it
- * wants pages, takes what is ready, or waits on `ready`. At most TBUS_JOURNAL_FILES segments are
- * open at a time: when the disk is too slow to finish them, the recording thread waits, and with
- * it, through the rings, the feed.
+ * wants pages and takes what is ready. When that is not enough it waits on `ready`, or comes back
+ * (tbus_journal_writer_append_try) and looks again when `done` has moved. At most
+ * TBUS_JOURNAL_FILES segments are open at a time: when the disk is too slow to finish them, nothing
+ * is recorded for a while, the rings fill, and then the feed waits.
  */
 #ifndef TICKBUS_JOURNAL_WRITER_H
 #define TICKBUS_JOURNAL_WRITER_H
@@ -41,7 +42,10 @@ struct tbus_journal_writer {
     uint64_t records;
     uint64_t session_records; /* among them */
     uint64_t bytes;
-    uint64_t waits; /* times that append waited for the helper */
+    uint64_t waits; /* times that append waited for the helper, or came back */
+    bool told;      /* it waits now, and the helper knows for what */
+    uint32_t seen;  /* of `done`, when it was told */
+    bool day_over;  /* the next record belongs into another segment: it is of another day */
     /* of the records' times: the next day; 0: not known yet; UINT64_MAX: days do not count */
     uint64_t day_ends_ns;
     tbus_journal_hole_t hole;
@@ -51,6 +55,10 @@ struct tbus_journal_writer {
      * the helper sets it to 0 when it has failed. Read without the lock: a reader of an old value
      * stores to pages that are still mapped, and learns of the failure a few records later. */
     tbus_atomic_u64_t limit;
+
+    /* What the helper has done or failed to do for the recording thread so far. Stored under
+     * `lock`, with `ready`; read without it by a recording thread that does not wait. */
+    tbus_atomic_u32_t done;
 
     /* set by tbus_journal_writer_open */
     tbus_journal_directory_t directory;
@@ -114,10 +122,17 @@ void tbus_journal_writer_name_last_hole(tbus_journal_writer_t *w);
  * one that is written and the next. */
 size_t tbus_journal_memory_bytes(const char *directory, uint64_t segment_bytes);
 
+/* Bytes of the next segment whose pages are there when it is taken: for its header, the record of a
+ * hole that is then not waited for, and what goes on. */
+uint64_t tbus_journal_writer_first_pages(const tbus_journal_writer_t *w);
+
 /* Sync, seal and cut a full segment, and say that it is durable. Does not close it. Of whoever
  * finishes segments. */
 int tbus_journal_writer_finish(tbus_journal_writer_t *w, tbus_journal_file_t *file, uint64_t used,
                                tbus_error_t *err);
+
+/* Have a recording thread that waits, or comes back, look again. Requires the lock. */
+void tbus_journal_writer_announce(tbus_journal_writer_t *w);
 
 /* Keep the first failure and have the recording thread notice. Requires the lock. */
 void tbus_journal_writer_fail(tbus_journal_writer_t *w, const tbus_error_t *failure);

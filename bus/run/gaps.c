@@ -62,14 +62,6 @@ static uint64_t run_delay_ns(int fd)
     return space ? strtoull(space, NULL, 10) : 0;
 }
 
-static uint32_t waits_of(const tbus_loop_t *loop)
-{
-    uint64_t sum = 0;
-    for (uint32_t i = 0; i < loop->stages_count; i++)
-        sum += loop->stages[i]->waits;
-    return (uint32_t)sum;
-}
-
 static void look_at_usage(tbus_gap_sums_t *sums)
 {
     struct rusage usage = {0};
@@ -80,7 +72,7 @@ static void look_at_usage(tbus_gap_sums_t *sums)
     sums->faults_major = (uint32_t)usage.ru_majflt;
 }
 
-static tbus_gap_sums_t look(const tbus_gap_watch_t *w, const tbus_loop_t *loop)
+static tbus_gap_sums_t look(const tbus_gap_watch_t *w)
 {
     struct timespec cpu = {0};
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
@@ -88,7 +80,6 @@ static tbus_gap_sums_t look(const tbus_gap_watch_t *w, const tbus_loop_t *loop)
         .cpu_ns = (uint64_t)cpu.tv_sec * UINT64_C(1000000000) + (uint64_t)cpu.tv_nsec,
         .run_delay_ns = run_delay_ns(w->schedstat_fd),
         .continued = tbus_load_relaxed_u32(&continued),
-        .waits = waits_of(loop),
     };
     look_at_usage(&sums);
     return sums;
@@ -139,9 +130,9 @@ static bool look_was_late(uint64_t now_ns)
     return tbus_clock_ns() - now_ns >= TBUS_GAP_NS_MIN;
 }
 
-static void note_turn(tbus_gap_watch_t *w, const tbus_loop_t *loop, uint64_t now_ns, int work)
+static void note_turn(tbus_gap_watch_t *w, uint64_t now_ns, int work)
 {
-    tbus_gap_sums_t sums = look(w, loop);
+    tbus_gap_sums_t sums = look(w);
     tbus_gap_t gap = {.begin_ns = w->last_ns,
                       .end_ns = now_ns,
                       .came = tbus_gap_sums_between(&w->sums, &sums),
@@ -178,9 +169,9 @@ static void note_sleep(tbus_gap_watch_t *w, uint64_t now_ns)
 }
 
 /* There is nothing to do: so this holds nobody up. */
-static void look_at_leisure(tbus_gap_watch_t *w, const tbus_loop_t *loop, uint64_t now_ns)
+static void look_at_leisure(tbus_gap_watch_t *w, uint64_t now_ns)
 {
-    tbus_gap_sums_t sums = look(w, loop);
+    tbus_gap_sums_t sums = look(w);
     if (look_was_late(now_ns))
         return;
     close_sleep(w, sums.run_delay_ns - w->sums.run_delay_ns);
@@ -229,6 +220,22 @@ static void see_full(tbus_gap_watch_t *w, const tbus_loop_t *loop, uint64_t now_
     }
 }
 
+/* --- a stage that cannot take what is there */
+
+static void see_stalled(tbus_gap_watch_t *w, const tbus_loop_t *loop, uint64_t now_ns)
+{
+    bool stalled = tbus_loop_is_stalled(loop);
+    if (stalled && !w->stalled_since_ns) {
+        w->stalled_since_ns = w->last_ns;
+    } else if (!stalled && w->stalled_since_ns) {
+        tbus_gap_t gap = {
+            .begin_ns = w->stalled_since_ns, .end_ns = now_ns, .kind = TBUS_GAP_STALLED};
+        w->stalled_since_ns = 0;
+        if (now_ns - gap.begin_ns >= TBUS_GAP_NS_MIN)
+            note(w->table, &gap);
+    }
+}
+
 /* --- the loop */
 
 void tbus_gap_watch_begin(tbus_gap_watch_t *w, const tbus_gaps_t *gaps, uint32_t process,
@@ -264,9 +271,9 @@ void tbus_gap_watch_end(tbus_gap_watch_t *w)
 }
 
 /* The end of the first turn: what came before it was waiting for the others. */
-static void set_out(tbus_gap_watch_t *w, const tbus_loop_t *loop)
+static void set_out(tbus_gap_watch_t *w)
 {
-    tbus_gap_sums_t sums = look(w, loop);
+    tbus_gap_sums_t sums = look(w);
     w->last_ns = tbus_clock_ns();
     w->last_ticks = tbus_clock_ticks();
     take(w, &sums, w->last_ns);
@@ -278,10 +285,11 @@ static void set_out(tbus_gap_watch_t *w, const tbus_loop_t *loop)
 static inline bool is_over(tbus_gap_watch_t *w, const tbus_loop_t *loop, enum tbus_turn turn,
                            uint64_t ticks)
 {
-    if (ticks - w->last_ticks >= w->gap_ticks || turn == TBUS_TURN_SLEPT || w->full_since_ns)
+    if (ticks - w->last_ticks >= w->gap_ticks || turn == TBUS_TURN_SLEPT || w->full_since_ns ||
+        w->stalled_since_ns)
         return false;
-    return turn != TBUS_TURN_IDLE ||
-           !(w->sleep_open || ticks - w->looked_ticks >= w->look_ticks || blocked(loop));
+    return turn != TBUS_TURN_IDLE || !(w->sleep_open || ticks - w->looked_ticks >= w->look_ticks ||
+                                       blocked(loop) || tbus_loop_is_stalled(loop));
 }
 
 /* Now, with last_ns brought up to date where turns are told by the counter. */
@@ -302,7 +310,7 @@ void tbus_gap_watch_turn(tbus_gap_watch_t *w, const tbus_loop_t *loop, enum tbus
                          int work)
 {
     if (TBUS_UNLIKELY(w->last_ns == 0)) {
-        set_out(w, loop);
+        set_out(w);
         return;
     }
     uint64_t ticks = w->ns_per_tick_q32 ? tbus_clock_ticks() : 0;
@@ -314,16 +322,18 @@ void tbus_gap_watch_turn(tbus_gap_watch_t *w, const tbus_loop_t *loop, enum tbus
     bool late = now_ns - w->last_ns >= TBUS_GAP_NS_MIN;
     if (turn == TBUS_TURN_IDLE || w->full_since_ns)
         see_full(w, loop, now_ns);
+    if (turn == TBUS_TURN_IDLE || w->stalled_since_ns)
+        see_stalled(w, loop, now_ns);
     if (TBUS_UNLIKELY(late)) {
         if (turn == TBUS_TURN_SLEPT && tbus_load_relaxed_u32(&continued) == w->sums.continued)
             note_sleep(w, now_ns); /* else it was stopped in its sleep */
         else
-            note_turn(w, loop, now_ns, work);
+            note_turn(w, now_ns, work);
     } else if (turn == TBUS_TURN_SLEPT) {
         w->slept_ns += now_ns - w->last_ns;
     } else if (turn == TBUS_TURN_IDLE && (w->sleep_open || now_ns - w->looked_ns >= LOOK_NS) &&
                !w->full_since_ns) {
-        look_at_leisure(w, loop, now_ns);
+        look_at_leisure(w, now_ns);
     }
     w->last_ns = now_ns;
 }

@@ -40,7 +40,10 @@
 
 enum tbus_gap_kind {
     TBUS_GAP_TURN = 1, /* a turn that took long */
-    TBUS_GAP_FULL = 2  /* the process could not publish: a ring was full. Its turns may be short */
+    TBUS_GAP_FULL = 2, /* the process could not publish: a ring was full. Its turns may be short */
+    TBUS_GAP_STALLED =
+        3 /* one of its stages could not take its next message (tbus_stage_t.stalled):
+                            no delay by itself, but why a ring was full that this stage reads */
 };
 
 /* What the kernel says of a thread: sums since it began, and in a gap what came to them. */
@@ -52,15 +55,13 @@ typedef struct tbus_gap_sums {
     uint32_t faults_minor;
     uint32_t faults_major; /* pages that were read from a disk */
     uint32_t continued;    /* times that SIGCONT came */
-    uint32_t waits;        /* times that a stage waited for something that is no ring
-                              (tbus_stage_t.waits) */
 } tbus_gap_sums_t;
 
 typedef struct tbus_gap {
     uint64_t begin_ns; /* CLOCK_MONOTONIC */
     uint64_t end_ns;
     uint64_t off_ns;      /* of that, without a CPU */
-    tbus_gap_sums_t came; /* of a TURN; of FULL all zeros */
+    tbus_gap_sums_t came; /* of a TURN; of the others all zeros */
     uint32_t kind;        /* enum tbus_gap_kind */
     uint32_t worked;      /* of a TURN: messages that its stages found in it, or more; 0: none */
     int32_t cpu_before;   /* where it ran when last looked at, and at the end */
@@ -108,19 +109,29 @@ void tbus_gaps_destroy(tbus_gaps_t *gaps);
 
 /* --- in the process */
 
+/* Is any of its stages? */
+static inline bool tbus_loop_is_stalled(const tbus_loop_t *loop)
+{
+    for (uint32_t i = 0; i < loop->stages_count; i++)
+        if (loop->stages[i]->stalled)
+            return true;
+    return false;
+}
+
 /* What its loop keeps; local memory. */
 typedef struct tbus_gap_watch {
-    tbus_gaps_table_t *table; /* NULL: nothing is noted */
-    uint64_t ns_per_tick_q32; /* 0: by the clock */
-    uint64_t gap_ticks;       /* TBUS_GAP_NS_MIN, */
-    uint64_t look_ticks;      /* and the time between two looks at the kernel */
-    uint64_t last_ticks;      /* when the last turn ended, */
-    uint64_t looked_ticks;    /* and at the last look at the kernel */
-    uint64_t last_ns;         /* when the last turn ended; 0: none has. By the counter: old, unless
+    tbus_gaps_table_t *table;  /* NULL: nothing is noted */
+    uint64_t ns_per_tick_q32;  /* 0: by the clock */
+    uint64_t gap_ticks;        /* TBUS_GAP_NS_MIN, */
+    uint64_t look_ticks;       /* and the time between two looks at the kernel */
+    uint64_t last_ticks;       /* when the last turn ended, */
+    uint64_t looked_ticks;     /* and at the last look at the kernel */
+    uint64_t last_ns;          /* when the last turn ended; 0: none has. By the counter: old, unless
                                  this one is looked at closely */
-    uint64_t looked_ns;       /* the last look at the kernel */
-    uint64_t slept_ns;        /* since then, because the waiter wanted it */
-    uint64_t full_since_ns;   /* 0: no ring is full */
+    uint64_t looked_ns;        /* the last look at the kernel */
+    uint64_t slept_ns;         /* since then, because the waiter wanted it */
+    uint64_t full_since_ns;    /* 0: no ring is full */
+    uint64_t stalled_since_ns; /* 0: no stage is */
     int schedstat_fd;
     int32_t cpu;     /* when last looked at */
     bool sleep_open; /* of the last sleep the run delay is not known yet */
@@ -155,8 +166,7 @@ static inline tbus_gap_sums_t tbus_gap_sums_between(const tbus_gap_sums_t *then,
                              now->involuntary - then->involuntary,
                              now->faults_minor - then->faults_minor,
                              now->faults_major - then->faults_major,
-                             now->continued - then->continued,
-                             now->waits - then->waits};
+                             now->continued - then->continued};
 }
 
 #endif

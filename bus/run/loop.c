@@ -9,6 +9,9 @@
 
 /* Turns between two heartbeats of a busy loop; an idle one beats whenever it has slept. */
 #define HEARTBEAT_TURNS 1024u
+/* A stalled process does not sleep when its next deadline is nearer than this: a sleep takes some
+ * tens of microseconds longer than it should. */
+#define STALLED_NS_MIN UINT64_C(100000)
 
 static tbus_participant_t *block(const tbus_loop_t *loop, uint32_t i)
 {
@@ -296,7 +299,15 @@ static void idle(tbus_loop_t *loop)
         stage->ops->sleep(stage, next_deadline_ns(loop));
         return;
     }
-    tbus_waiter_idle(&loop->waiter, next_deadline_ns(loop));
+    uint64_t deadline_ns = next_deadline_ns(loop);
+    if (TBUS_UNLIKELY(tbus_loop_is_stalled(loop))) {
+        uint64_t now_ns = tbus_clock_ns();
+        if (deadline_ns > now_ns + STALLED_NS_MIN) {
+            tbus_waiter_park(&loop->waiter, now_ns, deadline_ns);
+            return;
+        }
+    }
+    tbus_waiter_idle(&loop->waiter, deadline_ns);
 }
 
 int tbus_loop_run(tbus_loop_t *loop)

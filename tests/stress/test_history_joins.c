@@ -280,7 +280,7 @@ static void whoever_joins_late_gets_exactly_the_rest(void **state)
     uint64_t laps = 0;
     for (unsigned i = 0; i < JOINERS; i++)
         pthread_join(joiners[i].thread, NULL);
-    for (int more = 1; more > 0;) {
+    for (int more = 1; more > 0 || w.recorder->stalled;) {
         more = w.recorder->ops->poll(w.recorder, 64);
         assert_true(more >= 0);
     }

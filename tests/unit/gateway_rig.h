@@ -87,8 +87,11 @@ static inline size_t rig_message(const rig_t *r, uint64_t seq, uint8_t out[1024]
 
 static inline void rig_record(rig_t *r)
 {
-    if (r->recorder)
+    if (!r->recorder)
+        return;
+    do
         must(r->recorder->ops->poll(r->recorder, 1024) >= 0);
+    while (r->recorder->stalled);
 }
 
 static inline void rig_publish(rig_t *r, uint64_t count)

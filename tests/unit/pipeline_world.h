@@ -107,11 +107,17 @@ static inline void plant_full(world_t *w, uint64_t at_us, uint64_t us, const cha
     snprintf(gap->holder, sizeof gap->holder, "%s", holder);
 }
 
+static inline void plant_stalled(world_t *w, uint32_t process, uint64_t at_us, uint64_t us)
+{
+    plant(w, process, at_us, us)->kind = TBUS_GAP_STALLED;
+}
+
 /* When work of `ns` is done that begins at `at` at the earliest, by a process with these gaps. */
 static inline uint64_t done_ns(const tbus_gaps_table_t *table, uint64_t at, uint64_t ns)
 {
     for (uint64_t i = 0; i < table->count; i++)
-        if (table->gaps[i].begin_ns < at + ns && table->gaps[i].end_ns > at) {
+        if (table->gaps[i].kind != TBUS_GAP_STALLED && table->gaps[i].begin_ns < at + ns &&
+            table->gaps[i].end_ns > at) {
             if (table->gaps[i].begin_ns > at)
                 ns -= table->gaps[i].begin_ns - at;
             at = table->gaps[i].end_ns;

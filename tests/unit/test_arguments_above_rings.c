@@ -26,6 +26,7 @@
  * unchecked: tbus_history_counts
  * unchecked: tbus_horizon_wake
  * unchecked: tbus_journal_writer_append
+ * unchecked: tbus_journal_writer_append_try
  * unchecked: tbus_journal_writer_append_session
  * unchecked: tbus_loop_run
  * unchecked: tbus_observe

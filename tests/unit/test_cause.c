@@ -101,13 +101,38 @@ static void
 a_segment_that_was_not_ready_is_the_cause_where_the_recorder_shares_the_feed(void **state)
 {
     world_t *w = *state;
-    tbus_gap_t *gap = plant(w, FEED, 500000, 40000);
-    gap->worked = 1;
-    gap->off_ns = 39 * MS;
-    gap->came = (tbus_gap_sums_t){.voluntary = 1, .waits = 2, .cpu_ns = MS};
+    strcpy(w->gaps.tables[RECORDER].stages[0], "nobody");
+    add_stage(&w->gaps.tables[FEED], "recorder");
+    plant_stalled(w, FEED, 400000, 40000); /* the ring took it all */
+    plant_stalled(w, FEED, 450000, 90000);
+    plant_full(w, 500000, 40000, "recorder");
     book(w, HOP_TICK_TO_SEEN);
     assert_true(share(w, CAUSE_SEGMENT_ROLL) > 0.99);
-    assert_string_equal(w->causes.who[CAUSE_SEGMENT_ROLL], "feed");
+    assert_string_equal(w->causes.who[CAUSE_SEGMENT_ROLL], "recorder on md");
+    assert_int_equal(w->causes.ns[CAUSE_RING_FULL], 0);
+}
+
+static void a_full_ring_is_booked_to_a_segment_for_as_long_as_its_reader_had_none(void **state)
+{
+    world_t *w = *state;
+    plant_stalled(w, RECORDER, 480000, 50000);
+    plant_full(w, 500000, 40000, "recorder");
+    plant_full(w, 700000, 1000, "strategy"); /* of no reader that had none */
+    book(w, HOP_TICK_TO_SEEN);
+    assert_in_range((uint64_t)(share(w, CAUSE_SEGMENT_ROLL) * 100), 70, 78);
+    assert_true(share(w, CAUSE_SEGMENT_ROLL) + share(w, CAUSE_RING_FULL) > 0.99);
+}
+
+static void
+a_stage_that_cannot_take_its_next_message_delays_nobody_while_the_ring_has_room(void **state)
+{
+    world_t *w = *state;
+    plant_stalled(w, FEED, 400000, 50000);
+    plant_stalled(w, RECORDER, 500000, 50000);
+    simulate(w);
+    assert_true(longest_ns(&w->samples) < 10 * US);
+    book(w, HOP_TICK_TO_SEEN);
+    assert_int_equal(w->causes.ns[CAUSE_SEGMENT_ROLL], 0);
 }
 
 static void a_full_ring_is_the_cause_when_its_reader_is_off_the_way(void **state)
@@ -259,6 +284,8 @@ int main(void)
         IN_A_WORLD(page_faults_are_the_cause_when_there_are_enough_of_them),
         IN_A_WORLD(messages_that_are_worked_off_after_a_stall_are_no_cause_of_their_own),
         IN_A_WORLD(a_segment_that_was_not_ready_is_the_cause_where_the_recorder_shares_the_feed),
+        IN_A_WORLD(a_full_ring_is_booked_to_a_segment_for_as_long_as_its_reader_had_none),
+        IN_A_WORLD(a_stage_that_cannot_take_its_next_message_delays_nobody_while_the_ring_has_room),
         IN_A_WORLD(a_full_ring_is_the_cause_when_its_reader_is_off_the_way),
         IN_A_WORLD(a_full_ring_of_a_reader_on_the_way_is_booked_to_what_held_the_reader_up),
         IN_A_WORLD(a_sleep_counts_from_the_message_and_its_end_is_whoever_had_the_cpu),

@@ -167,14 +167,25 @@ static void pages_that_came_in_a_turn_are_counted(void **state)
     assert_true(faults >= PAGES);
 }
 
-static void what_a_stage_waited_for_beside_the_rings_is_counted(void **state)
+static void a_stage_that_is_stalled_is_one_gap_from_the_first_to_the_last_turn(void **state)
 {
     world_t *w = *state;
     begin(w);
-    w->stage.waits = 3;
-    be_busy(TBUS_GAP_NS_MIN);
+    w->stage.stalled = true;
+    for (unsigned i = 0; i < 100; i++) { /* as turns do where another stage goes on */
+        be_busy(TBUS_GAP_NS_MIN / 10);
+        turn(w, i % 10 ? TBUS_TURN_WORKED : TBUS_TURN_IDLE);
+    }
+    w->stage.stalled = false;
     turn(w, TBUS_TURN_WORKED);
-    assert_int_equal(longest(w, TBUS_GAP_TURN)->came.waits, 3);
+    turn(w, TBUS_TURN_IDLE);
+    const tbus_gap_t *gap = longest(w, TBUS_GAP_STALLED);
+    assert_non_null(gap);
+    assert_true(gap->end_ns - gap->begin_ns >= 10 * TBUS_GAP_NS_MIN);
+    uint64_t stalled = 0;
+    for (uint64_t i = 0; i < w->gaps.tables[1].count; i++)
+        stalled += w->gaps.tables[1].gaps[i].kind == TBUS_GAP_STALLED;
+    assert_int_equal(stalled, 1);
 }
 
 static void a_sleep_is_kept_apart_and_no_gap(void **state)
@@ -322,7 +333,7 @@ int main(void)
         IN_A_WORLD(a_turn_that_waits_in_the_kernel_was_off_its_cpu_by_its_own_will),
         IN_A_WORLD(a_busy_turn_had_its_cpu),
         IN_A_WORLD(pages_that_came_in_a_turn_are_counted),
-        IN_A_WORLD(what_a_stage_waited_for_beside_the_rings_is_counted),
+        IN_A_WORLD(a_stage_that_is_stalled_is_one_gap_from_the_first_to_the_last_turn),
         IN_A_WORLD(a_sleep_is_kept_apart_and_no_gap),
         IN_A_WORLD(
             a_full_ring_is_one_gap_from_the_first_to_the_last_try_and_names_who_leaves_no_room),

@@ -86,7 +86,9 @@ static void start_recorder(fixture_t *f)
 
 static void record(fixture_t *f)
 {
-    assert_true(f->recorder->ops->poll(f->recorder, 64) >= 0);
+    do
+        assert_true(f->recorder->ops->poll(f->recorder, 64) >= 0);
+    while (f->recorder->stalled);
 }
 
 static void stop_recorder(fixture_t *f)

@@ -16,6 +16,7 @@
 
 #include "bus/journal/recorder.h"
 #include "tests/support/program.h"
+#include "tests/unit/journal_gate.h"
 
 enum { MD, ORDERS, APPROVED, REPORTS, LONG, TOPICS };
 
@@ -93,6 +94,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     fixture_t *f = *state;
+    gate_open(0);
     if (f->stage)
         f->stage->ops->destroy(f->stage);
     tbus_subscriber_leave(&f->consumer);
@@ -133,7 +135,7 @@ static int poll_all(fixture_t *f, uint32_t budget)
 {
     int total = 0;
     int count;
-    while ((count = f->stage->ops->poll(f->stage, budget)) > 0)
+    while ((count = f->stage->ops->poll(f->stage, budget)) > 0 || f->stage->stalled)
         total += count;
     assert_int_equal(count, 0);
     return total;
@@ -229,6 +231,114 @@ static void publishers_wait_for_the_recorder(void **state)
     assert_int_equal(tbus_publish_try(&f->out[MD], &message, 8), TBUS_PUBLISHED);
     assert_int_equal(poll_all(f, 1), 1);
     finish(f);
+}
+
+/* Publish and record until the journal can take no more, because its helper is held back, and until
+ * md is full. Returns the messages on md. */
+static uint64_t fill_behind_the_gate(fixture_t *f)
+{
+    uint64_t n = 0;
+    int count = 0;
+    bool held;
+    gate_shut();
+    do {
+        held = gate_holds();
+        for (unsigned k = 0; k < 64 && !f->stage->stalled; k++)
+            publish(f, MD, n++);
+        count = f->stage->ops->poll(f->stage, 64);
+        assert_in_range(count, 0, 64);
+        for (unsigned k = 0; k < f->stage->subscribers_count; k++)
+            tbus_subscriber_flush(f->stage->subscribers[k]);
+    } while (!held || !f->stage->stalled);
+    uint64_t message = content(MD, n);
+    while (tbus_publish_try(&f->out[MD], &message, sizeof message) == TBUS_PUBLISHED)
+        message = content(MD, ++n);
+    return n;
+}
+
+static void expect_md(fixture_t *f, uint64_t messages)
+{
+    tbus_journal_reader_t *r;
+    tbus_journal_record_t record;
+    assert_int_equal(tbus_journal_reader_open(f->journal, &r, NULL), 0);
+    for (uint64_t n = 0; n < messages; n++) {
+        uint64_t expected = content(MD, n);
+        assert_int_equal(tbus_journal_reader_next(r, &record, NULL), 1);
+        assert_int_equal(record.seq, n + 1);
+        assert_memory_equal(record.payload, &expected, 8);
+    }
+    assert_int_equal(tbus_journal_reader_next(r, &record, NULL), 0);
+    assert_int_equal(tbus_journal_reader_end(r), TBUS_JOURNAL_CLOSED);
+    tbus_journal_reader_close(r);
+}
+
+static void
+a_poll_does_not_wait_for_the_journals_helper_and_what_it_left_is_recorded_later(void **state)
+{
+    fixture_t *f = *state;
+    start(f, 64u << 10);
+    assert_int_equal(f->stage->ops->deadline_ns(f->stage), TBUS_STAGE_NO_DEADLINE);
+    uint64_t n = fill_behind_the_gate(f);
+    uint64_t recorded = tbus_counter_value(&f->bus, "journal.records");
+    assert_int_equal(n - recorded, MD_SLOTS);
+    for (unsigned i = 0; i < 1000; i++) /* the helper waits for us meanwhile */
+        assert_int_equal(f->stage->ops->poll(f->stage, 64), 0);
+    assert_true(f->stage->stalled);
+    assert_true(f->stage->pending); /* nobody takes it for one that is at rest */
+    for (unsigned k = 0; k < f->stage->subscribers_count; k++)
+        assert_true(f->stage->subscribers[k]->held_back); /* nobody wakes for them */
+    uint64_t look_ns = f->stage->ops->deadline_ns(f->stage);
+    assert_true(look_ns != TBUS_STAGE_NO_DEADLINE && look_ns > 0);
+    assert_int_equal(tbus_counter_value(&f->bus, "journal.records"), recorded);
+    gate_open(0);
+    assert_int_equal(poll_all(f, 64), MD_SLOTS);
+    assert_false(f->stage->stalled);
+    assert_false(f->stage->pending);
+    assert_int_equal(f->stage->ops->deadline_ns(f->stage), TBUS_STAGE_NO_DEADLINE);
+    for (unsigned k = 0; k < f->stage->subscribers_count; k++)
+        tbus_subscriber_flush(f->stage->subscribers[k]);
+    publish(f, MD, n++);
+    assert_int_equal(poll_all(f, 64), 1);
+    finish(f);
+    expect_md(f, n);
+}
+
+static void at_its_end_what_was_left_on_the_rings_is_recorded(void **state)
+{
+    fixture_t *f = *state;
+    start(f, 64u << 10);
+    uint64_t n = fill_behind_the_gate(f);
+    gate_open(0);
+    finish(f);
+    expect_md(f, n);
+}
+
+/* A tick that is left on its ring comes before what was published later on another: whoever reads
+ * the journal sees causes first. */
+static void while_a_message_is_left_no_other_topic_is_recorded(void **state)
+{
+    fixture_t *f = *state;
+    start(f, 64u << 10);
+    uint64_t n = fill_behind_the_gate(f);
+    uint64_t recorded = tbus_counter_value(&f->bus, "journal.records");
+    publish(f, REPORTS, 0);
+    assert_int_equal(f->stage->ops->poll(f->stage, 64), 0);
+    assert_int_equal(tbus_counter_value(&f->bus, "journal.records"), recorded);
+    gate_open(0);
+    assert_int_equal(poll_all(f, MD_SLOTS), MD_SLOTS + 1);
+    finish(f);
+    tbus_journal_reader_t *r;
+    tbus_journal_record_t record;
+    assert_int_equal(tbus_journal_reader_open(f->journal, &r, NULL), 0);
+    for (uint64_t i = 0; i < n; i++) {
+        assert_int_equal(tbus_journal_reader_next(r, &record, NULL), 1);
+        if (record.topic != MD) { /* not before what was on md when it came */
+            assert_true(i > recorded);
+            assert_int_equal(tbus_journal_reader_next(r, &record, NULL), 1);
+        }
+        assert_int_equal(record.seq, i + 1);
+    }
+    tbus_journal_reader_close(r);
 }
 
 static void a_tomb_leaves_a_gap_in_the_sequence_and_no_record(void **state)
@@ -341,6 +451,9 @@ int main(void)
         TEST(everything_on_every_topic_is_recorded_in_its_order),
         TEST(a_poll_takes_a_batch_whatever_the_budget),
         TEST(publishers_wait_for_the_recorder),
+        TEST(a_poll_does_not_wait_for_the_journals_helper_and_what_it_left_is_recorded_later),
+        TEST(at_its_end_what_was_left_on_the_rings_is_recorded),
+        TEST(while_a_message_is_left_no_other_topic_is_recorded),
         TEST(a_tomb_leaves_a_gap_in_the_sequence_and_no_record),
         TEST(a_message_of_many_slots_is_recorded_whole),
         TEST(a_directory_that_is_in_use_is_refused_with_its_name),

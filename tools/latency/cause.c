@@ -26,7 +26,9 @@ int cause_source_create(const tbus_gaps_t *gaps, const char *const stage_of[HOP_
 {
     *out_source = (cause_source_t){.gaps = gaps};
     for (uint32_t p = 0; p < gaps->processes; p++)
-        if (gaps->tables[p].pid && stalls_create(&gaps->tables[p], &out_source->stalls[p]) < 0) {
+        if (gaps->tables[p].pid &&
+            (stalls_create(&gaps->tables[p], &out_source->stalls[p]) < 0 ||
+             stalls_create_of_stages(&gaps->tables[p], &out_source->of_stages[p]) < 0)) {
             cause_source_clear(out_source);
             return -ENOMEM;
         }
@@ -38,8 +40,10 @@ int cause_source_create(const tbus_gaps_t *gaps, const char *const stage_of[HOP_
 
 void cause_source_clear(cause_source_t *source)
 {
-    for (uint32_t p = 0; p < TBUS_GAPS_PROCESSES; p++)
+    for (uint32_t p = 0; p < TBUS_GAPS_PROCESSES; p++) {
         stalls_clear(&source->stalls[p]);
+        stalls_clear(&source->of_stages[p]);
+    }
     *source = (cause_source_t){0};
 }
 
@@ -236,6 +240,24 @@ bool cause_is_full(const stall_t *stall)
     return stall->gap && stall->gap->kind == TBUS_GAP_FULL;
 }
 
+/* For how long of that time the slowest reader of a full ring could not take what was there. */
+static uint64_t add_reader_stalled(const cause_source_t *source, uint32_t reader,
+                                   const stall_t *full, uint64_t from_ns, uint64_t to_ns,
+                                   uint64_t parts[CAUSE_COUNT], who_t *who)
+{
+    const stalls_t *stalls = reader == CAUSE_NOBODY ? NULL : &source->of_stages[reader];
+    uint64_t ns = 0;
+    for (uint64_t i = stalls ? stalls_find(stalls, from_ns) : 0;
+         stalls && i < stalls->count && stalls->list[i].begin_ns < to_ns; i++)
+        ns += stall_overlap(&stalls->list[i], from_ns, to_ns, parts);
+    if (ns && who) {
+        char name[CAUSE_WHO_MAX];
+        snprintf(name, sizeof name, "%s on %s", full->gap->holder, full->gap->topic);
+        who_add(who, CAUSE_SEGMENT_ROLL, name, ns);
+    }
+    return ns;
+}
+
 /* Add up by cause; returns the ns that are covered. `through`: look through full rings at what held
  * up a reader on the way. */
 static uint64_t add_overlap(const cause_source_t *source, uint32_t process, uint64_t from_ns,
@@ -258,6 +280,9 @@ static uint64_t add_overlap(const cause_source_t *source, uint32_t process, uint
             if (through && reader != process && is_on_the_way(source, reader))
                 these[CAUSE_RING_FULL] -=
                     add_overlap(source, reader, begin, begin + ns, false, parts, who);
+            else
+                these[CAUSE_RING_FULL] -=
+                    add_reader_stalled(source, reader, stall, begin, begin + ns, parts, who);
         }
         add_who(source, process, stall, these, who);
         for (uint32_t cause = 0; cause < CAUSE_COUNT; cause++)

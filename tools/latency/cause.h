@@ -12,8 +12,9 @@
  *    3  unexplained All else.
  *
  * A ring that was full counts as such when its slowest reader is off the way of the message, as the
- * recorder is. When that reader is on the way, what held it up is the cause: with a longer ring the
- * message would have waited there.
+ * recorder is; for as long as that reader could not take what was there, because the journal had no
+ * room ready, it counts as segment_roll. When the reader is on the way, what held it up is the
+ * cause: with a longer ring the message would have waited there.
  *
  * Pure but for memory: samples, tables and switches in, figures out.
  */
@@ -43,8 +44,9 @@ typedef struct cause_witness {
 typedef struct cause_source {
     const tbus_gaps_t *gaps; /* not owned */
     stalls_t stalls[TBUS_GAPS_PROCESSES];
-    uint32_t process_of[HOP_PATH]; /* which does the hop; or CAUSE_NOBODY */
-    cause_witness_t witness;       /* NULL in it: nobody knows */
+    stalls_t of_stages[TBUS_GAPS_PROCESSES]; /* stalls_create_of_stages */
+    uint32_t process_of[HOP_PATH];           /* which does the hop; or CAUSE_NOBODY */
+    cause_witness_t witness;                 /* NULL in it: nobody knows */
 } cause_source_t;
 
 /* `stage_of`: the name of the stage that does each hop, "" for none. -ENOMEM. `gaps` must outlive

@@ -86,14 +86,13 @@ static json_t *gap_object(const evidence_t *evidence, uint32_t process, const tb
         return json_pack("{s:s, s:I, s:s, s:s}", "process", name, "ns",
                          (json_int_t)(gap->end_ns - gap->begin_ns), "topic", gap->topic, "holder",
                          gap->holder);
-    return json_pack("{s:s, s:I, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "process",
-                     name, "ns", (json_int_t)(gap->end_ns - gap->begin_ns), "cpu", (int)gap->cpu,
+    return json_pack("{s:s, s:I, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "process", name,
+                     "ns", (json_int_t)(gap->end_ns - gap->begin_ns), "cpu", (int)gap->cpu,
                      "cpu_before", (int)gap->cpu_before, "off_ns", (json_int_t)gap->off_ns,
                      "run_delay_ns", (json_int_t)came->run_delay_ns, "voluntary",
                      (json_int_t)came->voluntary, "involuntary", (json_int_t)came->involuntary,
                      "faults_minor", (json_int_t)came->faults_minor, "faults_major",
-                     (json_int_t)came->faults_major, "continued", (json_int_t)came->continued,
-                     "waits", (json_int_t)came->waits);
+                     (json_int_t)came->faults_major, "continued", (json_int_t)came->continued);
 }
 
 static json_t *parts_object(const uint64_t ns[CAUSE_COUNT])

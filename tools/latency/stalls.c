@@ -35,7 +35,6 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 static enum cause why_off(const tbus_gap_sums_t *came)
 {
     return came->continued      ? CAUSE_STOPPED
-           : came->waits        ? CAUSE_SEGMENT_ROLL
            : came->faults_major ? CAUSE_PAGE_FAULTS
            : came->voluntary    ? CAUSE_BLOCKED
                                 : CAUSE_STEAL;
@@ -43,7 +42,7 @@ static enum cause why_off(const tbus_gap_sums_t *came)
 
 static enum cause why_on(const tbus_gap_t *gap)
 {
-    return gap->came.waits ? CAUSE_SEGMENT_ROLL : gap->worked ? CAUSE_LONG_TURN : CAUSE_INTERRUPTED;
+    return gap->worked ? CAUSE_LONG_TURN : CAUSE_INTERRUPTED;
 }
 
 /* What a gap that is no full ring consists of. */
@@ -61,7 +60,7 @@ static void classify(const tbus_gap_t *gap, stall_t *out_stall)
     uint64_t faults = (uint64_t)gap->came.faults_minor + gap->came.faults_major;
     uint64_t faults_ns = faults * STALL_FAULT_NS;
     uint64_t work_ns = smaller(gap->worked * STALL_WORK_NS, on_ns);
-    bool faulted = !gap->came.waits && faults && faults_ns >= (on_ns - work_ns) / 2;
+    bool faulted = faults && faults_ns >= (on_ns - work_ns) / 2;
     stall.part_cause[2] = CAUSE_WORK;
     stall.part_ns[2] = work_ns;
     /* Of the rest of the time on the CPU the greater kind stands for all. */
@@ -117,12 +116,12 @@ static int by_begin(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static stall_t of_full(const tbus_gap_t *gap)
+static stall_t of_one_cause(const tbus_gap_t *gap, enum cause cause)
 {
     return (stall_t){.begin_ns = gap->begin_ns,
                      .end_ns = gap->end_ns,
                      .part_ns = {gap->end_ns - gap->begin_ns},
-                     .part_cause = {CAUSE_RING_FULL},
+                     .part_cause = {cause},
                      .gap = gap};
 }
 
@@ -165,17 +164,30 @@ static uint64_t append_uncovered(stall_t *to, const stall_t *stall, const stalls
     return count;
 }
 
-static uint64_t count_fulls(const tbus_gaps_table_t *table)
+static uint64_t count_gaps(const tbus_gaps_table_t *table, enum tbus_gap_kind kind)
 {
     uint64_t count = 0;
     for (uint64_t i = 0; i < table->count; i++)
-        count += table->gaps[i].kind == TBUS_GAP_FULL;
+        count += table->gaps[i].kind == kind;
     return count;
+}
+
+int stalls_create_of_stages(const tbus_gaps_table_t *table, stalls_t *out_stalls)
+{
+    uint64_t max = count_gaps(table, TBUS_GAP_STALLED);
+    stalls_t stalls = {.list = calloc(max + 1, sizeof(stall_t))};
+    if (!stalls.list)
+        return -ENOMEM;
+    for (uint64_t i = 0; i < table->count; i++) /* they end one after another */
+        if (table->gaps[i].kind == TBUS_GAP_STALLED)
+            stalls.list[stalls.count++] = of_one_cause(&table->gaps[i], CAUSE_SEGMENT_ROLL);
+    *out_stalls = stalls;
+    return 0;
 }
 
 int stalls_create(const tbus_gaps_table_t *table, stalls_t *out_stalls)
 {
-    uint64_t fulls_count = count_fulls(table);
+    uint64_t fulls_count = count_gaps(table, TBUS_GAP_FULL);
     /* each full ring cuts one other stall in two at most */
     uint64_t max = table->count + table->sleeps_count + fulls_count + 1;
     stalls_t fulls = {.list = calloc(fulls_count + 1, sizeof(stall_t))};
@@ -187,10 +199,11 @@ int stalls_create(const tbus_gaps_table_t *table, stalls_t *out_stalls)
     }
     for (uint64_t i = 0; i < table->count; i++)
         if (table->gaps[i].kind == TBUS_GAP_FULL)
-            fulls.list[fulls.count++] = all.list[all.count++] = of_full(&table->gaps[i]);
+            fulls.list[fulls.count++] = all.list[all.count++] =
+                of_one_cause(&table->gaps[i], CAUSE_RING_FULL);
     for (uint64_t i = 0; i < table->count; i++) {
         stall_t stall;
-        if (table->gaps[i].kind == TBUS_GAP_FULL)
+        if (table->gaps[i].kind != TBUS_GAP_TURN)
             continue;
         classify(&table->gaps[i], &stall);
         all.count += append_uncovered(&all.list[all.count], &stall, &fulls);

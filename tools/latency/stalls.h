@@ -5,12 +5,10 @@
  *    what the kernel says came to a late turn            is booked as
  *    ready, and no CPU for it (run delay)                preempted
  *    without a CPU, and SIGCONT came                     stopped
- *                   and its stage waited (journal)       segment_roll
  *                   and pages were read from a disk      page_faults
  *                   and it gave its CPU up               blocked: in some system call
  *                   and nobody switched it               steal: the hypervisor, or interrupts
- *    on its CPU     and its stage waited                 segment_roll
- *                   and pages came                       page_faults, up to STALL_FAULT_NS each
+ *    on its CPU     and pages came                       page_faults, up to STALL_FAULT_NS each
  *                   and its stages worked                work, STALL_WORK_NS a message; what is
  *                                                        beyond that is a long_turn
  *                   and they did not                     interrupted: by what no switch tells of
@@ -19,6 +17,10 @@
  *    a sleep that the waiter wanted                      woken_from_sleep; from the wake-up on
  *                                                        preempted
  *    a ring was full                                     ring_full, whatever it did meanwhile
+ *
+ * That a stage could not take its next message, as the recorder without a segment or its pages, is
+ * no stall of its process, whose other stages go on. It is why a ring was full that this stage
+ * reads: that is booked as segment_roll (cause.h).
  */
 #ifndef TICKBUS_TOOLS_LATENCY_STALLS_H
 #define TICKBUS_TOOLS_LATENCY_STALLS_H
@@ -73,6 +75,8 @@ typedef struct stalls {
 
 /* -ENOMEM. The table must outlive what is made of it. */
 int stalls_create(const tbus_gaps_table_t *table, stalls_t *out_stalls);
+/* When a stage of the process could not take what was there for it. -ENOMEM. */
+int stalls_create_of_stages(const tbus_gaps_table_t *table, stalls_t *out_stalls);
 /* Accepts one that is all zeros. */
 void stalls_clear(stalls_t *stalls);
 

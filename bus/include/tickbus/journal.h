@@ -191,6 +191,14 @@ int tbus_journal_writer_open(const tbus_journal_spec_t *spec, tbus_journal_write
 int tbus_journal_writer_append(tbus_journal_writer_t *w, uint16_t topic, uint64_t seq,
                                uint64_t time_ns, const void *payload, size_t bytes);
 
+#define TBUS_JOURNAL_NOT_YET 2
+
+/* The same, and never waits: TBUS_JOURNAL_NOT_YET, and nothing was recorded, when the helper thread
+ * has to do something first and knows what. Append the same message again later, before any other.
+ * It may then be given another time. */
+int tbus_journal_writer_append_try(tbus_journal_writer_t *w, uint16_t topic, uint64_t seq,
+                                   uint64_t time_ns, const void *payload, size_t bytes);
+
 /* To be called by the process's handler of SIGBUS with its si_addr. True: the address lies in a
  * segment that is being written, and the store can be repeated now. Return from the handler; the
  * next append fails with an error that names the segment (-TBUS_ECORRUPT: somebody else has cut it;
@@ -217,8 +225,9 @@ uint64_t tbus_journal_writer_bytes(const tbus_journal_writer_t *w);
 uint64_t tbus_journal_writer_missed(const tbus_journal_writer_t *w);
 bool tbus_journal_writer_has_room(const tbus_journal_writer_t *w);
 
-/* How often append waited so far for the helper thread, because the next segment or more pages were
- * not ready. Same thread. */
+/* How often append waited so far for the helper thread, or append_try could not go on without it,
+ * because the next segment or more pages were not ready; each time counts once, however often the
+ * message was brought again. Same thread. */
 uint64_t tbus_journal_writer_waits(const tbus_journal_writer_t *w);
 
 /* The last sequence of that topic that is on the disk, with all before it and all that were

@@ -79,9 +79,11 @@ typedef struct tbus_stage {
     tbus_horizon_view_t *horizons[TBUS_STAGE_HORIZONS_MAX];
     bool source_done; /* a source: no more input will come */
     bool pending;     /* output kept because a ring was FULL */
-    /* times that its poll waited for something that is no ring, as the recorder does for pages or a
-     * segment that are not ready; most stages never do */
-    uint64_t waits;
+    /* its next input is there, and it cannot take it before something is ready that is no ring and
+     * rings no bell, as the recorder cannot without pages or a segment. It then brings a deadline,
+     * to look again. A process with nothing else to do sleeps until then, also where it spins: what
+     * the stage needs may be made on this CPU. Most stages never are. */
+    bool stalled;
     /* why it failed; a text with code 0 is a note: said when the run has ended, and no failure */
     tbus_error_t error;
 } tbus_stage_t;
