@@ -34,7 +34,7 @@
 #include <tickbus/stage.h>
 
 #define TBUS_GAP_NS_MIN     UINT64_C(20000) /* shorter ones are not noted */
-#define TBUS_GAPS_MAX       65536u          /* of a process; later ones are counted only */
+#define TBUS_GAPS_MAX       (1u << 18)      /* of a process; later ones are counted only */
 #define TBUS_SLEEPS_MAX     (1u << 19)      /* likewise */
 #define TBUS_GAPS_PROCESSES TBUS_INSTANCES_MAX
 
@@ -89,8 +89,9 @@ typedef struct tbus_gaps_table {
     uint64_t sleeps_count;
     uint64_t sleeps_lost;
     tbus_gap_sums_t sums; /* at the last look */
+    /* pages are touched as far as there is something in them */
     tbus_gap_t gaps[TBUS_GAPS_MAX];
-    tbus_sleep_t sleeps[TBUS_SLEEPS_MAX]; /* only where the process sleeps are pages touched */
+    tbus_sleep_t sleeps[TBUS_SLEEPS_MAX];
 } tbus_gaps_table_t;
 
 /* Local handle; copies in children are good, since the mapping is inherited. */

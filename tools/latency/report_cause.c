@@ -2,6 +2,7 @@
 #include "tools/latency/report_cause.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -223,6 +224,24 @@ static json_t *stalls_array(const evidence_t *evidence, const cause_source_t *so
     return array;
 }
 
+/* What came after a table was full is nobody's: a reader must not take it for a riddle. */
+static void note_lost(json_t *notes, const evidence_t *evidence)
+{
+    for (uint32_t p = 0; p < evidence->gaps.processes; p++) {
+        const tbus_gaps_table_t *table = &evidence->gaps.tables[p];
+        char name[CAUSE_WHO_MAX];
+        if (!table->pid || !table->lost)
+            continue;
+        const tbus_gap_t *last = &table->gaps[table->count - 1];
+        json_array_append_new(
+            notes,
+            json_sprintf("%s: only the first %" PRIu64 " stalls were noted, those of %s; what "
+                         "%" PRIu64 " later ones delayed is unexplained",
+                         process_name(evidence, p, name, sizeof name), table->count,
+                         figure_ns((double)(last->end_ns - table->begin_ns)).text, table->lost));
+    }
+}
+
 int report_add_causes(json_t *report, const evidence_t *evidence, const samples_t *samples)
 {
     cause_source_t source;
@@ -233,6 +252,7 @@ int report_add_causes(json_t *report, const evidence_t *evidence, const samples_
         add_worst(report, evidence, &source, samples);
         json_object_set_new(report, "stalls", stalls_array(evidence, &source));
     }
+    note_lost(json_object_get(report, "notes"), evidence);
     if (evidence->unnamed.code)
         json_array_append_new(json_object_get(report, "notes"),
                               json_string(evidence->unnamed.text));
