@@ -408,15 +408,22 @@ static int settle_tick(group_t *g)
     return code < 0 ? code : blocked(g);
 }
 
+/* Nobody measures, nothing is repeated and no book is being made: ticks are just taken. */
+static inline bool is_plain(const group_t *g)
+{
+    return !g->leader->stamps && !g->leader->warms_up && !repeats(g);
+}
+
 /* The tick at the clock of the leader, for the books and those whom it concerns. What settle_tick
- * returns. */
-static inline int give_tick(group_t *g, const tick_t *tick, size_t bytes)
+ * returns. `plain`: is_plain, as far as the caller knows. */
+static inline __attribute__((always_inline)) int give(group_t *g, const tick_t *tick, size_t bytes,
+                                                      bool plain)
 {
     market_stage_t *leader = g->leader;
     const market_event_t *event;
-    if (TBUS_UNLIKELY(leader->stamps != NULL))
+    if (!plain && TBUS_UNLIKELY(leader->stamps != NULL))
         note_taken(leader);
-    if (TBUS_UNLIKELY(leader->warms_up))
+    if (!plain && TBUS_UNLIKELY(leader->warms_up))
         end_warm_up(leader);
     int code = apply(g, tick, bytes, &event);
     if (TBUS_UNLIKELY(code < 0))
@@ -425,7 +432,7 @@ static inline int give_tick(group_t *g, const tick_t *tick, size_t bytes)
                                .bit = event->locate % 64u,
                                .type = tick->type,
                                .touch = event->bbo_changed};
-    bool settles = repeats(g);
+    bool settles = !plain && repeats(g);
     for (uint32_t i = 0; i < g->count; i++) {
         market_stage_t *s = member(g, i);
         if (!concerns(s, &subject))
@@ -440,6 +447,12 @@ static inline int give_tick(group_t *g, const tick_t *tick, size_t bytes)
     g->ticked = true;
     g->work++;
     return TBUS_UNLIKELY(settles) ? settle_tick(g) : 0;
+}
+
+/* Whatever is going on. */
+static __attribute__((noinline)) int give_tick(group_t *g, const tick_t *tick, size_t bytes)
+{
+    return give(g, tick, bytes, false);
 }
 
 /* The tick without a message behind the last. */
@@ -460,6 +473,26 @@ static int give_end(group_t *g)
     return code < 0 ? code : blocked(g);
 }
 
+/* The clock goes on to the next tick, unless something may come before that. False: it does not. */
+static inline bool reach(market_stage_t *leader, const tick_t *tick, size_t bytes)
+{
+    market_clock_t *clock = &leader->clock;
+    uint64_t now_ns;
+    if (TBUS_LIKELY(market_clock_told(clock, tick, bytes, &now_ns))) {
+        if (now_ns > leader->clear_ns)
+            return false;
+        clock->now_ns = now_ns;
+        clock->stamp_ns = tick_event_ns(tick);
+        return true;
+    }
+    market_clock_t then = *clock;
+    market_clock_step(&then, tick, bytes);
+    if (then.now_ns > leader->clear_ns)
+        return false;
+    *clock = then;
+    return true;
+}
+
 /* Those ticks that come before all that is in hand, and whatever others may still send. Returns how
  * many were taken; *out_code: 0, 1: the turn is over, since something found no room, or a negative
  * error. */
@@ -468,16 +501,18 @@ static uint32_t take_clear(group_t *g, uint32_t ticks_max, int *out_code)
     market_stage_t *leader = g->leader;
     uint32_t ticks = 0;
     int code = 0;
+    bool plain = is_plain(g);
     while (ticks < ticks_max && code == 0) {
         size_t bytes;
         const tick_t *tick = (const tick_t *)tbus_peek(&leader->md, &bytes);
-        if (!tick || TBUS_UNLIKELY(tick_is_warm_up(tick)))
+        if (!tick || TBUS_UNLIKELY(tick_is_warm_up(tick)) || !reach(leader, tick, bytes))
             break;
-        market_clock_t then = market_clock_at(leader->clock, tick, bytes);
-        if (then.now_ns > leader->clear_ns)
-            break;
-        leader->clock = then;
-        code = give_tick(g, tick, bytes);
+        if (TBUS_LIKELY(plain)) {
+            code = give(g, tick, bytes, true);
+        } else {
+            code = give_tick(g, tick, bytes);
+            plain = is_plain(g);
+        }
         ticks++;
     }
     *out_code = code;

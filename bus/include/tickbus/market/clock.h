@@ -63,22 +63,32 @@ void market_clock_step(market_clock_t *clock, const tick_t *tick, size_t bytes);
      (UINT64_C(1) << ('Q' - 64)) | (UINT64_C(1) << ('B' - 64)) | (UINT64_C(1) << ('I' - 64)) |     \
      (UINT64_C(1) << ('N' - 64)) | (UINT64_C(1) << ('O' - 64)))
 
+/* Does the next tick's stamp tell its time? Then *out_now_ns is that; else market_clock_step knows
+ * it. Hot. */
+TBUS_HOT int market_clock_told(const market_clock_t *clock, const tick_t *tick, size_t bytes,
+                               uint64_t *out_now_ns)
+{
+    uint64_t stamp_ns = tick_event_ns(tick);
+    uint64_t step_ns = stamp_ns - clock->stamp_ns; /* a step back is a very large number */
+    unsigned type = (unsigned)tick->type - 64u;
+    *out_now_ns = clock->now_ns + step_ns + (step_ns == 0);
+    return __builtin_expect(bytes >= TICK_BODY_OFFSET && type <= 63 &&
+                                (MARKET_CLOCK_TYPES_ >> type & 1) != 0 &&
+                                step_ns <= MARKET_CLOCK_STEP_MAX && clock->stamped != 0 &&
+                                stamp_ns < MARKET_CLOCK_STAMPS,
+                            1);
+}
+
 /* The clock as it is at the next tick, whose time is then clock.now_ns. Hot. */
 TBUS_INLINE market_clock_t market_clock_at(market_clock_t clock, const tick_t *tick, size_t bytes)
 {
-    uint64_t stamp_ns = tick_event_ns(tick);
-    uint64_t step_ns = stamp_ns - clock.stamp_ns; /* a step back is a very large number */
-    unsigned type = (unsigned)tick->type - 64u;
-    if (__builtin_expect(bytes < TICK_BODY_OFFSET || type > 63 ||
-                             (MARKET_CLOCK_TYPES_ >> type & 1) == 0 ||
-                             step_ns - 1 >= MARKET_CLOCK_STEP_MAX || clock.stamped == 0 ||
-                             stamp_ns >= MARKET_CLOCK_STAMPS,
-                         0)) {
+    uint64_t now_ns;
+    if (market_clock_told(&clock, tick, bytes, &now_ns)) {
+        clock.now_ns = now_ns;
+        clock.stamp_ns = tick_event_ns(tick);
+    } else {
         market_clock_step(&clock, tick, bytes);
-        return clock;
     }
-    clock.now_ns += step_ns;
-    clock.stamp_ns = stamp_ns;
     return clock;
 }
 
