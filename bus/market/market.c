@@ -11,25 +11,21 @@
 #include "bus/market/symbols.h"
 #include "bus/market/view.h"
 
-/* ---- limits: a market that could not keep an order is wrong from then on, and fails for good */
-
-static int fail_with(market_t *m, const char *text)
-{
-    m->failed = true;
-    m->limit_text = text;
-    return -TBUS_ELIMIT;
-}
+/* What a message does to orders is written once and compiled twice: for books that are built, and
+ * for piles (demand.h), of whose orders nobody is told and where no price is looked for. */
+#define FOR_BOTH static inline __attribute__((always_inline))
 
 /* ---- the touch */
 
-/* Of the tick's symbol, whatever the tick did to its book; a pile has none. Returns 0. */
-static inline int look_at_book(market_t *m)
+/* Of the tick's symbol, whatever the tick did to its book; where that is not built there is none.
+ * Returns 0. */
+FOR_BOTH int look_at_book(market_t *m, bool piled)
 {
     m->stats.live_orders = m->orders.live;
     m->stats.live_levels = m->levels.live;
-    symbol_book_t *book = &m->books[m->event.locate];
-    if (demand_is_piled(book))
+    if (piled)
         return 0;
+    symbol_book_t *book = &m->books[m->event.locate];
     market_touch_t now = view_touch(m, book);
     uint64_t differ = (uint64_t)((now.bid_px_e4 ^ book->kept.bid_px_e4) |
                                  (now.ask_px_e4 ^ book->kept.ask_px_e4)) |
@@ -46,18 +42,17 @@ static inline int look_at_book(market_t *m)
 
 /* Put an order on the book of the tick's symbol, behind the others of its level. Requires a
  * reference that is not in use, and its hash. */
-static inline int add_order(market_t *m, uint64_t ref, uint64_t hash, unsigned which,
-                            const tick_t *tick)
+FOR_BOTH int add_order(market_t *m, uint64_t ref, uint64_t hash, unsigned which, const tick_t *tick,
+                       bool piled)
 {
     uint16_t locate = m->event.locate;
     uint32_t px_e4 = tick->px_e4;
     uint32_t qty = tick->qty;
     book_side_t *side = &m->books[locate].sides[which];
-    bool piled = book_is_piled(side);
     uint32_t index = piled ? book_pile(&m->levels, side, locate, which)
                            : book_level(&m->levels, side, locate, which, px_e4);
     if (TBUS_UNLIKELY(index == 0))
-        return fail_with(m, m->levels_text);
+        return view_fail(m, m->levels_text);
     price_level_t *level = &m->levels.levels[index];
     level->qty += qty;
     level->orders++;
@@ -72,15 +67,26 @@ static inline int add_order(market_t *m, uint64_t ref, uint64_t hash, unsigned w
     orders_add(&m->orders, hash, place);
     if (m->orders.live > m->stats.live_orders_max)
         m->stats.live_orders_max = m->orders.live;
+    if (piled)
+        return 0;
     m->event.added_px_e4 = px_e4;
     m->event.added_qty = qty;
     return 0;
 }
 
+FOR_BOTH void tell_removal(market_t *m, const price_level_t *level, const queue_order_t *order,
+                           uint32_t qty)
+{
+    m->event.side = level->side == BOOK_BID ? 'B' : 'S';
+    m->event.removed_px_e4 = level->px_e4;
+    m->event.removed_qty = qty;
+    m->event.removed_added_seq = order->added_seq;
+    m->event.removed_left = order->qty - qty;
+}
+
 /* Take up to `qty` shares off an order. An order without shares is removed, and so is its level
  * when that has no other order. */
-static inline __attribute__((always_inline)) void take_shares(market_t *m, order_spot_t spot,
-                                                              uint32_t qty)
+FOR_BOTH void take_shares(market_t *m, order_spot_t spot, uint32_t qty, bool piled)
 {
     queue_order_t *order = &m->queues.orders[spot.place];
     uint32_t index = order->level;
@@ -89,12 +95,8 @@ static inline __attribute__((always_inline)) void take_shares(market_t *m, order
         m->stats.over_reductions++;
         qty = order->qty;
     }
-    bool piled = level->leaf == LEVEL_IS_PILE;
-    m->event.side = level->side == BOOK_BID ? 'B' : 'S';
-    m->event.removed_px_e4 = piled ? (uint32_t)m->queues.events[spot.place] : level->px_e4;
-    m->event.removed_qty = qty;
-    m->event.removed_added_seq = order->added_seq;
-    m->event.removed_left = order->qty - qty;
+    if (!piled)
+        tell_removal(m, level, order, qty);
     level->qty -= qty;
     if (order->qty != qty) {
         order->qty -= qty;
@@ -123,27 +125,51 @@ static bool claim_locate(market_t *m, const tick_t *tick)
     return false;
 }
 
-static __attribute__((noinline)) int apply_add(market_t *m, const tick_t *tick)
+/* Of a symbol by the number that it has. */
+FOR_BOTH int add_named(market_t *m, const tick_t *tick, bool piled)
 {
-    m->orders_seen = true;
-    if (TBUS_UNLIKELY(m->books[m->event.locate].name != symbols_name(tick->symbol)) &&
-        !claim_locate(m, tick))
-        return look_at_book(m);
     unsigned ask = tick->side == 'S', known = ask | (tick->side == 'B');
     if (TBUS_UNLIKELY((known & (tick->qty != 0)) == 0)) {
         m->stats.malformed++;
-        return look_at_book(m);
+        return look_at_book(m, piled);
     }
     uint64_t hash = orders_hash(&m->orders, tick->order_ref);
     if (TBUS_UNLIKELY(orders_has(&m->orders, tick->order_ref, hash))) {
         m->stats.duplicate_adds++;
-        return look_at_book(m);
+        return look_at_book(m, piled);
     }
     if (TBUS_UNLIKELY(m->orders.live == m->orders.orders_max))
-        return fail_with(m, m->orders_text);
-    m->event.side = tick->side;
-    int rc = add_order(m, tick->order_ref, hash, ask != 0 ? BOOK_ASK : BOOK_BID, tick);
-    return TBUS_UNLIKELY(rc != 0) ? rc : look_at_book(m);
+        return view_fail(m, m->orders_text);
+    if (!piled)
+        m->event.side = tick->side;
+    int rc = add_order(m, tick->order_ref, hash, ask != 0 ? BOOK_ASK : BOOK_BID, tick, piled);
+    return TBUS_UNLIKELY(rc != 0) ? rc : look_at_book(m, piled);
+}
+
+static __attribute__((noinline)) int add_to_book(market_t *m, const tick_t *tick)
+{
+    return add_named(m, tick, false);
+}
+static __attribute__((noinline)) int add_to_pile(market_t *m, const tick_t *tick)
+{
+    return add_named(m, tick, true);
+}
+
+/* The first message that names the symbol of its locate, or one that names another. */
+static __attribute__((noinline)) int apply_first_add(market_t *m, const tick_t *tick, bool piled)
+{
+    if (!claim_locate(m, tick))
+        return look_at_book(m, piled);
+    bool is_pile = demand_is_piled(&m->books[m->event.locate]);
+    return is_pile ? add_to_pile(m, tick) : add_to_book(m, tick);
+}
+
+FOR_BOTH int apply_add(market_t *m, const tick_t *tick, bool piled)
+{
+    m->orders_seen = true;
+    if (TBUS_UNLIKELY(m->books[m->event.locate].name != symbols_name(tick->symbol)))
+        return apply_first_add(m, tick, piled);
+    return piled ? add_to_pile(m, tick) : add_to_book(m, tick);
 }
 
 /* An order is that of the symbol that added it. A message under the locate of another is wrong
@@ -178,39 +204,46 @@ static inline __attribute__((always_inline)) order_spot_t referenced(market_t *m
     return spot;
 }
 
-static inline __attribute__((always_inline)) void reduce(market_t *m, const tick_t *tick, bool all)
+FOR_BOTH void reduce(market_t *m, const tick_t *tick, bool all, bool piled)
 {
     order_spot_t spot = referenced(m, tick);
     if (TBUS_LIKELY(spot.place != 0))
-        take_shares(m, spot, all ? m->queues.orders[spot.place].qty : tick->qty);
+        take_shares(m, spot, all ? m->queues.orders[spot.place].qty : tick->qty, piled);
 }
 
-static __attribute__((noinline)) int apply_reduction(market_t *m, const tick_t *tick)
+FOR_BOTH int apply_reduction(market_t *m, const tick_t *tick, bool piled)
 {
-    reduce(m, tick, tick->type == ITCH_ORDER_DELETE);
-    return look_at_book(m);
+    reduce(m, tick, tick->type == ITCH_ORDER_DELETE, piled);
+    return look_at_book(m, piled);
 }
 
-/* When no level is free, a replace is still possible if it frees a level itself, or joins one; in a
- * pile it does. */
+static __attribute__((noinline)) int reduce_in_book(market_t *m, const tick_t *tick)
+{
+    return apply_reduction(m, tick, false);
+}
+static __attribute__((noinline)) int reduce_in_pile(market_t *m, const tick_t *tick)
+{
+    return apply_reduction(m, tick, true);
+}
+
+/* When no level is free, a replace is still possible if it frees a level itself, or joins one. */
 static bool replace_has_a_level(const market_t *m, const price_level_t *from, uint32_t px_e4)
 {
     return m->levels.free <= m->levels.levels_max || from->orders == 1 ||
-           from->leaf == LEVEL_IS_PILE ||
            book_find(&m->levels, &m->books[from->locate].sides[from->side],
                      book_key(from->side, px_e4)) != 0;
 }
 
-static __attribute__((noinline)) int apply_replace(market_t *m, const tick_t *tick)
+FOR_BOTH int apply_replace(market_t *m, const tick_t *tick, bool piled)
 {
     order_spot_t spot = referenced(m, tick);
     if (spot.place == 0)
-        return look_at_book(m);
+        return look_at_book(m, piled);
     const price_level_t *from = level_of(m, spot);
     unsigned which = from->side;
-    if (TBUS_UNLIKELY(!replace_has_a_level(m, from, tick->px_e4)))
-        return fail_with(m, m->levels_text);
-    take_shares(m, spot, m->queues.orders[spot.place].qty);
+    if (!piled && TBUS_UNLIKELY(!replace_has_a_level(m, from, tick->px_e4)))
+        return view_fail(m, m->levels_text);
+    take_shares(m, spot, m->queues.orders[spot.place].qty, piled);
     uint64_t hash = orders_hash(&m->orders, tick->new_ref);
     int rc = 0;
     if (TBUS_UNLIKELY(tick->qty == 0))
@@ -218,28 +251,52 @@ static __attribute__((noinline)) int apply_replace(market_t *m, const tick_t *ti
     else if (TBUS_UNLIKELY(orders_has(&m->orders, tick->new_ref, hash)))
         m->stats.duplicate_adds++;
     else
-        rc = add_order(m, tick->new_ref, hash, which, tick);
-    return TBUS_UNLIKELY(rc != 0) ? rc : look_at_book(m);
+        rc = add_order(m, tick->new_ref, hash, which, tick, piled);
+    return TBUS_UNLIKELY(rc != 0) ? rc : look_at_book(m, piled);
+}
+
+static __attribute__((noinline)) int replace_in_book(market_t *m, const tick_t *tick)
+{
+    return apply_replace(m, tick, false);
+}
+static __attribute__((noinline)) int replace_in_pile(market_t *m, const tick_t *tick)
+{
+    return apply_replace(m, tick, true);
 }
 
 /* ---- trades */
 
 /* A displayed order was executed, at its own price or, by C, at that of the message. */
-static __attribute__((noinline)) int apply_execution(market_t *m, const tick_t *tick)
+FOR_BOTH int apply_execution(market_t *m, const tick_t *tick, bool piled)
 {
     bool own_price = tick->type == ITCH_ORDER_EXECUTED;
     bool printable = own_price || tick->printable != 'N';
     m->stats.executed_shares += tick->qty;
     m->stats.non_printable_shares += printable ? 0 : tick->qty;
-    reduce(m, tick, false);
     market_symbol_t *symbol = &m->symbols[m->event.locate];
-    m->event.executed = m->event.removed_qty != 0;
-    m->event.in_cross = m->event.executed && (!printable || symbol->trading == MARKET_HALTED);
-    if (own_price && m->event.executed)
-        symbol->last_px_e4 = m->event.removed_px_e4;
+    order_spot_t spot = referenced(m, tick);
+    bool executed = spot.place != 0 && tick->qty != 0;
+    if (own_price && executed)
+        symbol->last_px_e4 =
+            piled ? (uint32_t)m->queues.events[spot.place] : level_of(m, spot)->px_e4;
     else if (!own_price && printable && !m->event.foreign && symbol->known)
         symbol->last_px_e4 = tick->px_e4;
-    return look_at_book(m);
+    if (TBUS_LIKELY(spot.place != 0))
+        take_shares(m, spot, tick->qty, piled);
+    if (piled)
+        return look_at_book(m, piled);
+    m->event.executed = executed;
+    m->event.in_cross = executed && (!printable || symbol->trading == MARKET_HALTED);
+    return look_at_book(m, piled);
+}
+
+static __attribute__((noinline)) int execute_in_book(market_t *m, const tick_t *tick)
+{
+    return apply_execution(m, tick, false);
+}
+static __attribute__((noinline)) int execute_in_pile(market_t *m, const tick_t *tick)
+{
+    return apply_execution(m, tick, true);
 }
 
 /* P and Q change no book, and are believed about their stock by nobody if it is another's. A cross
@@ -259,18 +316,19 @@ static void apply_trade(market_t *m, const tick_t *tick)
 
 static inline int apply_tick(market_t *m, const tick_t *tick)
 {
+    bool piled = demand_is_piled(&m->books[m->event.locate]);
     switch (tick->type) {
     case ITCH_ADD_ORDER:
     case ITCH_ADD_ORDER_MPID:
-        return apply_add(m, tick);
+        return apply_add(m, tick, piled);
     case ITCH_ORDER_EXECUTED:
     case ITCH_ORDER_EXECUTED_WITH_PRICE:
-        return apply_execution(m, tick);
+        return piled ? execute_in_pile(m, tick) : execute_in_book(m, tick);
     case ITCH_ORDER_CANCEL:
     case ITCH_ORDER_DELETE:
-        return apply_reduction(m, tick);
+        return piled ? reduce_in_pile(m, tick) : reduce_in_book(m, tick);
     case ITCH_ORDER_REPLACE:
-        return apply_replace(m, tick);
+        return piled ? replace_in_pile(m, tick) : replace_in_book(m, tick);
     case ITCH_TRADE:
     case ITCH_CROSS_TRADE:
         apply_trade(m, tick);
@@ -308,17 +366,11 @@ __attribute__((noinline)) static int apply_next(market_t *m, uint64_t md_seq, co
     if (TBUS_UNLIKELY(m->failed))
         return -TBUS_ELIMIT;
     assert(md_seq > m->event.md_seq);
-    uint64_t before = m->event.md_seq;
-    bool whole = bytes >= sizeof *tick;
     uint16_t locate = bytes >= TICK_BODY_OFFSET ? tick_locate(tick) : 0;
+    m->seq_before = m->event.md_seq;
     m->event =
         (market_event_t){.md_seq = md_seq, .locate = m->numbers[locate], .wire_locate = locate};
-    int rc = TBUS_LIKELY(whole) ? apply_tick(m, tick) : skip_short(m, tick, bytes);
-    if (TBUS_UNLIKELY(rc != 0)) {
-        m->event = (market_event_t){.md_seq = before};
-        return rc;
-    }
-    return 0;
+    return TBUS_LIKELY(bytes >= sizeof *tick) ? apply_tick(m, tick) : skip_short(m, tick, bytes);
 }
 
 int market_apply(market_t *m, uint64_t md_seq, const tick_t *tick, size_t bytes,

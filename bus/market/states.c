@@ -77,12 +77,10 @@ static int apply_system_event(market_t *m, const tick_t *tick)
     uint8_t phase = phase_of(code), before = m->day.phase;
     m->event.locate = 0;
     if (code == 'O') {
-        if (m->one_day && (m->day.number != 0 || m->stats.symbols != 0)) {
-            m->failed = true;
-            m->limit_text = "another day begins here (S with code O), and there may be one only; "
-                            "feed one day, or set books.days to many";
-            return -TBUS_ELIMIT;
-        }
+        if (m->one_day && (m->day.number != 0 || m->stats.symbols != 0))
+            return view_fail(m,
+                             "another day begins here (S with code O), and there may be one only; "
+                             "feed one day, or set books.days to many");
         begin_day(m);
         phase = MARKET_PHASE_START;
     }

@@ -21,6 +21,7 @@ _Static_assert(sizeof(symbol_book_t) == 64, "one cache line a symbol");
 
 struct market {
     market_event_t event; /* of the last tick */
+    uint64_t seq_before;  /* of the one before */
     order_table_t orders;
     level_pool_t levels;
     queue_pool_t queues;
@@ -50,6 +51,16 @@ struct market {
     char orders_text[160];
     char levels_text[160];
 };
+
+/* The tick in hand has no effect, and none after it may be applied: a market that could not keep an
+ * order is wrong from then on. */
+static inline int view_fail(market_t *m, const char *text)
+{
+    m->event = (market_event_t){.md_seq = m->seq_before};
+    m->failed = true;
+    m->limit_text = text;
+    return -TBUS_ELIMIT;
+}
 
 /* Best bid and best ask of a book that is built. */
 static inline market_touch_t view_touch(const market_t *m, const symbol_book_t *book)

@@ -236,8 +236,8 @@ void market_end_warm_up(market_t *m);
  * them on demand: the book of a symbol when somebody asks for it (market_build or a query), once a
  * day, at the cost of a walk through its orders. The ticks of other symbols cost less then. What
  * such a view answers is what one that builds all books answers. Of a symbol whose book is not
- * built its events say nothing about the touch (bbo_checked and bbo_changed are false), and stats
- * know neither its levels nor changes of its best. No snapshot can be taken of it. market_build_all
+ * built its events tell of no order and no touch (side is 0, nothing was removed or added,
+ * bbo_checked is false), and stats know neither its levels nor changes of its best. No snapshot can be taken of it. market_build_all
  * is the word of whoever cannot do with that: it holds, whatever is said before or after. Cold. */
 void market_build_on_demand(market_t *m);
 void market_build_all(market_t *m);
