@@ -5,7 +5,7 @@
  * that orders are sent to. Their views (market_build_on_demand) keep of all other symbols no more
  * than what a book is made from: each order in the table of references, and in the pile of its side
  * (book.h), where the orders stand in the order of their time. Such a tick costs no search for a
- * price and no look at the touch.
+ * price and no look at the touch, and nobody is told of it.
  *
  *    tick of a symbol nobody asked for     order table -> pile
  *    somebody asks for its book            pile -> levels, oldest order first; once a day
@@ -20,6 +20,10 @@
  * A side has a pile only while it has orders, and would have a level then; so a view on demand
  * never has more levels than one that builds all books, and its table is full only if that one's
  * was.
+ *
+ * What it spares, and what the alternatives would: bench/README.md. The first order of a day to a
+ * symbol pays for it, with a walk through all orders of that symbol, once in risk and once in the
+ * executor.
  */
 #ifndef TICKBUS_MARKET_DEMAND_H
 #define TICKBUS_MARKET_DEMAND_H
