@@ -3,7 +3,7 @@
 
 void demand_begin(market_t *m)
 {
-    m->on_demand = true;
+    m->on_demand = m->lacks_events = true;
     for (uint32_t locate = 0; locate < MARKET_LOCATES; locate++)
         for (unsigned which = 0; which < 2; which++)
             m->books[locate].sides[which].floors = BOOK_PILED;
@@ -57,6 +57,7 @@ void demand_build(market_t *m, uint16_t locate)
 void demand_end(market_t *m)
 {
     m->on_demand = false;
+    m->lacks_events = m->event.md_seq != 0;
     for (uint32_t locate = 0; locate < MARKET_LOCATES; locate++)
         (void)demand_book(m, (uint16_t)locate);
 }

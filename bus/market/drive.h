@@ -122,8 +122,8 @@ struct market_stage {
     const uint64_t *concerns;
     const uint8_t *types;
     bool touches;
-    /* Said before it joins: it needs those books alone that it asks for (market_stage_need_book), and
-     * events of their symbols. If that is so of all who share the view, no others are built. */
+    /* Said before it joins: it needs those books alone that it asks for (market_stage_need_book),
+     * and events of their symbols. If that is so of all who share the view, no others are built. */
     bool books_on_demand;
     tbus_horizon_t *horizon; /* its own; NULL: it has none */
     uint64_t now_ns;         /* market time of what it takes, or has taken */

@@ -248,7 +248,7 @@ static void collect_admin(snapshot_t *s, const market_t *m, const standing_t *st
 
 int snapshot_take(snapshot_t *s, const market_t *m, const standing_t *standing)
 {
-    assert(!m->on_demand); /* it does not keep what a snapshot tells of an order */
+    assert(!m->lacks_events);
     s->admin_count = s->orders_count = 0;
     if (m->failed || m->orders.live > s->orders_max)
         return -TBUS_ELIMIT;

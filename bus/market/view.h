@@ -32,9 +32,10 @@ struct market {
     bool orders_seen;     /* an A or F came on this day */
     uint8_t market_code;  /* of h, our own */
     bool one_day;
-    bool tests_live; /* test issues are taken for live ones */
-    bool on_demand;  /* books are built when somebody asks for them */
-    bool builds_all; /* somebody has said that they must not be */
+    bool tests_live;   /* test issues are taken for live ones */
+    bool on_demand;    /* books are built when somebody asks for them */
+    bool builds_all;   /* somebody has said that they must not be */
+    bool lacks_events; /* orders came while they were: queues.events does not tell of these */
     market_day_t day;
     market_symbol_t *symbols;
     uint16_t *by_name; /* numbers by the hash of their names; 0: the place is free */

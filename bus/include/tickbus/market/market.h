@@ -237,8 +237,9 @@ void market_end_warm_up(market_t *m);
  * day, at the cost of a walk through its orders. The ticks of other symbols cost less then. What
  * such a view answers is what one that builds all books answers. Of a symbol whose book is not
  * built its events tell of no order and no touch (side is 0, nothing was removed or added,
- * bbo_checked is false), and stats know neither its levels nor changes of its best. No snapshot can be taken of it. market_build_all
- * is the word of whoever cannot do with that: it holds, whatever is said before or after. Cold. */
+ * bbo_checked is false), and stats know neither its levels nor changes of its best. No snapshot can
+ * be taken of it. market_build_all is the word of whoever cannot do with that: it holds, whatever
+ * is said before or after. Cold. */
 void market_build_on_demand(market_t *m);
 void market_build_all(market_t *m);
 /* See to it that the book of a symbol is built: 0, or -TBUS_ELIMIT when the table of levels is
