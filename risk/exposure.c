@@ -46,13 +46,12 @@ static exposure_money_t value_of(const exposure_symbol_t *s)
     return (exposure_money_t)magnitude(s->holding.position.qty) * s->holding.mark.px_e4;
 }
 
-/* What the position is valued at now. */
-static void mark(exposure_t *e, uint16_t locate, exposure_symbol_t *s)
+/* What the position is to be valued at now. */
+static mark_t mark_now(const exposure_t *e, uint16_t locate, const exposure_symbol_t *s)
 {
     market_touch_t touch = market_touch(e->market, locate);
     uint32_t last_px_e4 = market_symbol(e->market, locate)->last_px_e4;
-    profit_mark(&e->profit, &s->holding,
-                mark_of(&e->marks, &s->holding.position, &touch, last_px_e4));
+    return mark_of(&e->marks, &s->holding.position, &touch, last_px_e4);
 }
 
 void exposure_on_market(exposure_t *e, const market_event_t *event)
@@ -61,8 +60,11 @@ void exposure_on_market(exposure_t *e, const market_event_t *event)
     if (!exposure_is_held(e, locate))
         return;
     exposure_symbol_t *s = &e->symbols[locate];
+    mark_t now = mark_now(e, locate, s);
+    if (mark_same(now, s->holding.mark)) /* most ticks move no best price */
+        return;
     e->positions_value -= value_of(s);
-    mark(e, locate, s);
+    profit_mark(&e->profit, &s->holding, now);
     e->positions_value += value_of(s);
 }
 
@@ -75,7 +77,7 @@ static void book_execution(exposure_t *e, const report_t *r)
         e->unsound = true;
         return;
     }
-    mark(e, locate, s);
+    profit_mark(&e->profit, &s->holding, mark_now(e, locate, s));
     int64_t qty = s->holding.position.qty;
     e->positions_value = e->positions_value - value_before + value_of(s);
     uint64_t bit = UINT64_C(1) << (locate % 64);

@@ -136,9 +136,12 @@ static inline finding_t check_notional(inquiry_t *q)
  * looked at, the last of these. 0: the side is empty. */
 static uint32_t reference_px(const inquiry_t *q, uint8_t side)
 {
-    uint64_t sum = 0, qty;
-    uint32_t px_e4 = 0, level_px_e4;
-    for (uint32_t depth = 0; depth < GATE_REFERENCE_LEVELS && sum < q->gate->limits.reference_qty &&
+    const market_touch_t *t = &q->touch;
+    uint64_t sum = side == 'B' ? t->bid_qty : t->ask_qty, qty;
+    uint32_t px_e4 = side == 'B' ? t->bid_px_e4 : t->ask_px_e4, level_px_e4;
+    if (sum == 0)
+        return 0;
+    for (uint32_t depth = 1; depth < GATE_REFERENCE_LEVELS && sum < q->gate->limits.reference_qty &&
                              market_level(q->gate->market, order_locate(q->order), side, depth,
                                           &level_px_e4, &qty, NULL);
          depth++) {
@@ -191,7 +194,10 @@ static inline finding_t check_collar(inquiry_t *q)
 uint32_t gate_market_px(const gate_t *g, const order_t *sent)
 {
     order_t o = order_of_symbol(g, sent);
-    inquiry_t q = {.gate = g, .order = &o, .explains = false};
+    inquiry_t q = {.gate = g,
+                   .order = &o,
+                   .explains = false,
+                   .touch = market_touch(g->market, order_locate(&o))};
     bool buys = o.side == 'B', closes = exposure_worst(&g->all.exposure, &o).only_closes;
     uint64_t reference = reference_px(&q, buys == closes ? 'S' : 'B');
     uint64_t away = reference * g->limits.collar_bps / 10000;

@@ -157,17 +157,19 @@ static ledger_entry_t *entry_of(ledger_t *ledger, uint16_t locate, const char na
 
 /* ---- executions and marks */
 
-static void mark(ledger_t *ledger, const market_t *market, ledger_entry_t *entry)
+static mark_t mark_now(const ledger_t *ledger, const market_t *market, const ledger_entry_t *entry)
 {
     market_touch_t touch = market_touch(market, entry->locate);
     uint32_t last_px_e4 = market_symbol(market, entry->locate)->last_px_e4;
-    profit_mark(&ledger->profit, &entry->holding,
-                mark_of(&ledger->marks, &entry->holding.position, &touch, last_px_e4));
+    return mark_of(&ledger->marks, &entry->holding.position, &touch, last_px_e4);
 }
 
 void ledger_mark(ledger_t *ledger, const market_t *market, uint16_t locate)
 {
-    mark(ledger, market, &ledger->entries[ledger->place[locate]]);
+    ledger_entry_t *entry = &ledger->entries[ledger->place[locate]];
+    mark_t now = mark_now(ledger, market, entry);
+    if (!mark_same(now, entry->holding.mark)) /* most ticks move no best price */
+        profit_mark(&ledger->profit, &entry->holding, now);
 }
 
 int ledger_execute(ledger_t *ledger, const market_t *market, uint16_t locate,
@@ -189,7 +191,7 @@ int ledger_execute(ledger_t *ledger, const market_t *market, uint16_t locate,
     uint64_t bit = UINT64_C(1) << (locate % 64);
     uint64_t *held = &ledger->held[locate / 64];
     *held = qty != 0 ? *held | bit : *held & ~bit;
-    mark(ledger, market, entry);
+    profit_mark(&ledger->profit, &entry->holding, mark_now(ledger, market, entry));
     tbus_store_relaxed_u64(entry->shares, (uint64_t)qty);
     return 0;
 }

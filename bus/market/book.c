@@ -263,6 +263,24 @@ uint32_t book_find(const level_pool_t *pool, const book_side_t *side, uint32_t k
     return book_below(&pool->nodes[book_leaf(pool, side, wanted)], wanted);
 }
 
+/* The entry of a leaf that has so many better ones. A few passes: a copy that is sorted costs more
+ * for the first few, which are what is asked for. */
+static uint32_t ranked(const book_node_t *leaf, unsigned better)
+{
+    int64_t under = INT64_MAX;
+    uint32_t found = 0;
+    for (unsigned pass = 0; pass <= better; pass++) {
+        int64_t best = INT64_MIN;
+        for (unsigned i = 0; i < NODE_KEYS; i++) {
+            bool nearer = leaf->below[i] != 0 && leaf->keys[i] < under && leaf->keys[i] > best;
+            best = nearer ? leaf->keys[i] : best;
+            found = nearer ? leaf->below[i] : found;
+        }
+        under = best;
+    }
+    return found;
+}
+
 uint32_t book_at_depth(const level_pool_t *pool, const book_side_t *side, uint32_t depth)
 {
     if (depth == 0 || side->floors == 0)
@@ -274,11 +292,8 @@ uint32_t book_at_depth(const level_pool_t *pool, const book_side_t *side, uint32
         const book_node_t *node = &pool->nodes[path[deep]];
         unsigned count = entries(pool, path[deep]);
         bool leaf = deep + 1 == side->floors;
-        if (leaf && depth < count) {
-            book_node_t sorted = *node;
-            sort(&sorted);
-            return sorted.below[depth];
-        }
+        if (leaf && depth < count)
+            return ranked(node, depth);
         if (!leaf && ranks[deep] < count) {
             path[deep + 1] = node->below[ranks[deep]++];
             ranks[++deep] = 0;

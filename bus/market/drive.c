@@ -154,11 +154,16 @@ static int fail(group_t *g, uint32_t i, int code)
     return code;
 }
 
+static inline bool is_blocked(const market_stage_t *s)
+{
+    return s->blocked | (s->inputs.out.kept != 0);
+}
+
 static bool blocked(const group_t *g)
 {
     bool any = false;
     for (uint32_t i = 0; i < g->count; i++)
-        any |= member(g, i)->blocked || member(g, i)->inputs.out.kept != 0;
+        any |= is_blocked(member(g, i));
     return any;
 }
 
@@ -205,16 +210,6 @@ static inline bool repeats(const group_t *g)
     return TBUS_UNLIKELY(g->leader->session->recorded != NULL);
 }
 
-/* The stage whose thing is the earliest; of equal times the first on the data path. */
-static uint32_t earliest(const group_t *g)
-{
-    uint32_t found = 0;
-    for (uint32_t i = 1; i < g->count; i++)
-        if (member(g, i)->next_ns < member(g, found)->next_ns)
-            found = i;
-    return found;
-}
-
 static uint64_t bound(const group_t *g)
 {
     uint64_t bound_ns = MARKET_NEVER;
@@ -226,17 +221,44 @@ static uint64_t bound(const group_t *g)
 /* How far ticks may be taken before the things in hand, and without knowing more of others. */
 static void clear(const group_t *g)
 {
-    g->leader->clear_ns = least(member(g, earliest(g))->next_ns, bound(g));
+    uint64_t clear_ns = MARKET_NEVER;
+    for (uint32_t i = 0; i < g->count; i++)
+        clear_ns = least(clear_ns, least(member(g, i)->next_ns, member(g, i)->bound_ns));
+    g->leader->clear_ns = clear_ns;
+}
+
+/* What is to be known before each thing. */
+typedef struct outlook {
+    uint32_t first;    /* the stage whose thing is the earliest; of equal times the first on the
+                        * data path */
+    uint64_t next_ns;  /* that of its thing */
+    uint64_t bound_ns; /* as bound() */
+    bool blocked;
+} outlook_t;
+
+static inline outlook_t look_over(const group_t *g)
+{
+    outlook_t o = {.next_ns = member(g, 0)->next_ns, .bound_ns = MARKET_NEVER};
+    for (uint32_t i = 0; i < g->count; i++) {
+        const market_stage_t *s = member(g, i);
+        if (s->next_ns < o.next_ns) {
+            o.next_ns = s->next_ns;
+            o.first = i;
+        }
+        o.bound_ns = least(o.bound_ns, s->bound_ns);
+        o.blocked |= is_blocked(s);
+    }
+    return o;
 }
 
 /* Take what comes before the tick, as far as it is certain that it is the next. 0 or a negative
  * error. */
 static int take_things(group_t *g)
 {
-    while (!blocked(g) && g->things_left > 0) {
-        uint32_t i = earliest(g);
-        market_stage_t *s = member(g, i);
-        if (s->next_ns >= g->at_ns || s->next_ns >= bound(g))
+    while (g->things_left > 0) {
+        outlook_t o = look_over(g);
+        market_stage_t *s = member(g, o.first);
+        if (o.blocked || o.next_ns >= g->at_ns || o.next_ns >= o.bound_ns)
             break;
         /* By the clock of the host: its tick was not there yet when we looked for it. */
         if (TBUS_UNLIKELY(s->next_ns == MARKET_UNKNOWN) && tbus_glance(&g->leader->md))
@@ -248,7 +270,7 @@ static int take_things(group_t *g)
         s->due_ns = g->due_ns;
         int code = s->ops->take(s);
         if (TBUS_UNLIKELY(code < 0))
-            return fail(g, i, code);
+            return fail(g, o.first, code);
         g->work++;
         g->things_left--;
         code = s->stirred ? collect_all(g) : 0;

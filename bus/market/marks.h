@@ -19,6 +19,7 @@
 #ifndef TICKBUS_BUS_MARKET_MARKS_H
 #define TICKBUS_BUS_MARKET_MARKS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <tickbus/kind.h>
@@ -36,6 +37,12 @@ typedef struct mark {
     uint32_t px_e4; /* 0: there is no position */
     uint32_t by;    /* enum mark_by */
 } mark_t;
+
+/* Of a position that has not changed: then nothing else has, either. */
+static inline bool mark_same(mark_t a, mark_t b)
+{
+    return a.px_e4 == b.px_e4 && a.by == b.by;
+}
 
 /* "marks": its parameters are a marks_t, and so is what it makes. */
 extern const tbus_resource_t marks_resource;
