@@ -37,12 +37,13 @@ my %does = (
     tbus_fetch_and        => 'wr',
     tbus_fence_acquire    => 'r',
     tbus_fence_release    => 'w',
+    tbus_fence_stores     => 'w',
     tbus_fence_full       => 's',
     tbus_compiler_barrier => 's',
     SYS_membarrier        => 's',
 );
 my $access = qr/\b(tbus_(?:load_acquire|store_release|cas|fetch_or|fetch_and)(?=_u(?:32|64)\s*\()|
-                  tbus_fence_(?:acquire|release|full)(?=\s*\()|tbus_compiler_barrier(?=\s*\()|
+                  tbus_fence_(?:acquire|release|stores|full)(?=\s*\()|tbus_compiler_barrier(?=\s*\()|
                   SYS_membarrier(?=,\s*MEMBARRIER_CMD_GLOBAL_EXPEDITED))/x;
 # Functions that are such an access: their callers may name a label as well.
 my %wraps = (tbus_place_load => 'r', tbus_place_cas => 'wr', tbus_slot_finish => 'wr');

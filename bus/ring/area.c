@@ -92,8 +92,8 @@ void tbus_area_announce(tbus_publisher_t *p, uint64_t offset, size_t bytes)
     if ((int64_t)(end - tbus_load_relaxed_u64(&p->ring.shared->area_announce)) > 0)
         tbus_store_relaxed_u64(&p->ring.shared->area_announce, end);
     /* N1 pairs N2 (tbus_observe): else an observer takes a message for whole that is being
-     * overwritten. */
-    tbus_fence_release();
+     * overwritten. By memcpy, ours or that of a caller who writes in place. */
+    tbus_fence_stores();
 }
 
 void tbus_area_use(tbus_publisher_t *p, uint64_t offset, size_t bytes)
@@ -106,22 +106,20 @@ void tbus_area_use(tbus_publisher_t *p, uint64_t offset, size_t bytes)
 }
 
 #if TBUS_TSAN || defined(TBUS_HOOKS)
-void tbus_area_store(void *to, const void *from, size_t bytes)
+void tbus_long_store(void *to, const void *from, size_t bytes)
 {
     tbus_words_store(to, from, bytes);
 }
-void tbus_area_load(void *into, const void *from, size_t bytes)
+void tbus_long_load(void *into, const void *from, size_t bytes)
 {
     tbus_words_load(into, from, bytes);
 }
 #else
-void tbus_area_store(void *to, const void *from, size_t bytes)
+void tbus_long_store(void *to, const void *from, size_t bytes)
 {
-    /* N1: memcpy may use stores that pass earlier ones; the announcement must come before them. */
-    tbus_fence_full();
     memcpy(to, from, bytes);
 }
-void tbus_area_load(void *into, const void *from, size_t bytes)
+void tbus_long_load(void *into, const void *from, size_t bytes)
 {
     memcpy(into, from, bytes);
 }

@@ -65,14 +65,24 @@ static inline unsigned char *tbus_area_at(const tbus_ring_t *ring, uint64_t posi
                                                   : offset & (ring->area_bytes - 1));
 }
 
-/* Copy a message into the area, or out of it. Publishers may write it while an observer or a
+/* Copy a long message into its place, or out of it. Publishers may write it while an observer or a
  * subscriber that can be evicted reads it, and these find out afterwards (N2, C2, E2). By the book
  * of C11 that is a race unless each word is an atomic access, as in builds for ThreadSanitizer; but
  * word by word 64 KiB take three times as long. So memcpy does it: a function of the library, which
  * the compiler does not look into, and every byte that it brings is thrown away unless nobody wrote
  * it meanwhile. */
-void tbus_area_store(void *to, const void *from, size_t bytes);
-void tbus_area_load(void *into, const void *from, size_t bytes);
+void tbus_long_store(void *to, const void *from, size_t bytes);
+void tbus_long_load(void *into, const void *from, size_t bytes);
+
+/* Copy a message that may be overwritten meanwhile. */
+static inline void tbus_message_load(const tbus_ring_t *ring, void *into, const void *message,
+                                     size_t bytes)
+{
+    if (TBUS_LIKELY(bytes <= ring->slot_msg_bytes_max))
+        tbus_words_load(into, message, bytes);
+    else
+        tbus_long_load(into, message, bytes);
+}
 
 /* The long message (LENGTH_LONG) whose slot is at `position`; NULL: the slot holds what no correct
  * publisher writes. *out_offset: where in the area it lies, of a ring with one publisher, or

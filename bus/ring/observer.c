@@ -159,7 +159,7 @@ int tbus_observe(tbus_observer_t *o, void *into, size_t *out_bytes, uint64_t *ou
         size_t bytes = 0;
         const void *message = tbus_message(ring, o->position, word, &bytes, &offset);
         if (message)
-            tbus_words_load(into, message, bytes);
+            tbus_message_load(ring, into, message, bytes);
         /* N2 pairs N1 (tbus_publisher_refresh), C2 pairs C1 (claim): if any word of the copy was
          * written for a newer message, we see here that it was announced, or claimed. Else a torn
          * copy passes for a message. */

@@ -56,16 +56,16 @@ static void store_tail(tbus_publisher_t *p)
     tbus_store_relaxed_u64(&s->tail_version, changing);
     /* T1 pairs T2 (tbus_ring_end): the odd version comes before either of the two. Else a reader
      * pairs a new position with an old sequence. */
-    tbus_fence_release();                                         /* T1 */
-    tbus_store_release_u64(&s->tail, tbus_publisher_position(p)); /* T1 */
-    tbus_store_release_u64(&s->tail_seq, p->seq);                 /* T1 */
+    tbus_fence_release();                         /* T1 */
+    tbus_store_release_u64(&s->tail, p->seq);     /* T1 */
+    tbus_store_release_u64(&s->tail_seq, p->seq); /* T1 */
     /* T3 pairs T4 (tbus_ring_end): both are stored before the even version. */
     tbus_store_release_u64(&s->tail_version, changing + 1);
 }
 
 static void publish_tail(tbus_publisher_t *p)
 {
-    if (tbus_load_relaxed_u64(&p->ring.shared->tail) != tbus_publisher_position(p))
+    if (tbus_load_relaxed_u64(&p->ring.shared->tail) != p->seq)
         store_tail(p);
 }
 
@@ -96,13 +96,12 @@ int tbus_publisher_join(const tbus_ring_t *ring, uint32_t owner, tbus_publisher_
          * killed between any two stores. So the slots decide where we go on. */
         uint64_t position;
         tbus_ring_find_end(ring, &position, &p.seq);
-        p.skew = position - p.seq;
         p.plain_bytes_end = (uint64_t)ring->slot_msg_bytes_max + 1;
         p.one_slot_bytes_end = (uint64_t)ring->payload_bytes - 8 + 1;
         if (p.one_slot_bytes_end > ring->msg_bytes_max)
             p.one_slot_bytes_end = (uint64_t)ring->msg_bytes_max + 1;
         p.room_seq = p.seq;
-        p.gate = position;
+        p.gate = p.seq;
         tbus_area_begin(&p);
         store_tail(&p);
     }
@@ -118,7 +117,7 @@ bool tbus_publisher_refresh(tbus_publisher_t *p, uint64_t slots)
 {
     tbus_ring_shared_t *s = p->ring.shared;
     uint64_t step = p->ring.slot_count / 16;
-    uint64_t position = tbus_publisher_position(p);
+    uint64_t position = p->seq;
     uint64_t want = position + (slots > step ? slots : step);
     publish_tail(p);
     if ((int64_t)(p->gate - want) < 0) {
@@ -131,13 +130,13 @@ bool tbus_publisher_refresh(tbus_publisher_t *p, uint64_t slots)
         return false;
     }
     p->blocked = false;
-    p->room_seq = end - p->skew;
+    p->room_seq = end;
     /* `announce` never goes back: a predecessor may have died while it wrote to these slots. */
     if ((int64_t)(end - tbus_load_relaxed_u64(&s->announce)) > 0)
         tbus_store_relaxed_u64(&s->announce, end);
     /* N1 pairs N2 (tbus_observe): else an observer takes a message for whole that is being
      * overwritten. */
-    tbus_fence_release();
+    tbus_fence_stores();
     return true;
 }
 
@@ -148,7 +147,7 @@ static bool all_have_passed(tbus_publisher_t *p, uint64_t wanted)
     uint64_t slots = p->ring.slot_count;
     if ((int64_t)(p->gate - slots - wanted) < 0) {
         publish_tail(p);
-        p->gate = look_at_gate(p, tbus_publisher_position(p));
+        p->gate = look_at_gate(p, p->seq);
     }
     p->blocked = (int64_t)(p->gate - slots - wanted) < 0;
     p->passed_wanted = wanted;
@@ -195,13 +194,12 @@ static void *claim_one(tbus_publisher_t *p, size_t bytes)
             return NULL;
         tbus_area_announce(p, p->hand_offset, bytes);
     }
-    uint64_t position = tbus_publisher_position(p);
-    return take_in_hand(p, tbus_ring_slot(&p->ring, position), position, bytes);
+    return take_in_hand(p, tbus_ring_slot(&p->ring, p->seq), p->seq, bytes);
 }
 
 static void commit_one(tbus_publisher_t *p, size_t bytes)
 {
-    tbus_atomic_u64_t *slot = tbus_ring_slot(&p->ring, tbus_publisher_position(p));
+    tbus_atomic_u64_t *slot = tbus_ring_slot(&p->ring, p->seq);
     if (p->hand == TBUS_HAND_WORD) {
         /* R1 pairs R2 (tbus_peek), as in tbus_publish_plain. */
         tbus_store_release_u64(slot, tbus_slot_word(p->seq, 0, (uint32_t)bytes, TBUS_SLOT_READY));
@@ -220,10 +218,10 @@ static void commit_one(tbus_publisher_t *p, size_t bytes)
 
 static void store_in_hand(const tbus_publisher_t *p, void *to, const void *message, size_t bytes)
 {
-    if (p->hand == TBUS_HAND_AREA)
-        tbus_area_store(to, message, bytes);
-    else
+    if (p->hand == TBUS_HAND_WORD)
         tbus_words_store(to, message, bytes);
+    else
+        tbus_long_store(to, message, bytes);
 }
 
 static enum tbus_publish publish_long(tbus_publisher_t *p, const void *message, size_t bytes)
@@ -338,8 +336,7 @@ static bool evict_slowest(tbus_publisher_t *p)
     tbus_ring_shared_t *s = p->ring.shared;
     uint64_t slowest_word = 0;
     tbus_ring_sub_t *slowest = NULL;
-    uint64_t tail =
-        p->ring.several_publishers ? tbus_ring_claimed(&p->ring) : tbus_publisher_position(p);
+    uint64_t tail = p->ring.several_publishers ? tbus_ring_claimed(&p->ring) : p->seq;
     uint64_t wanted = p->ring.several_publishers ? tail + 1 - p->ring.slot_count : p->passed_wanted;
     int64_t behind_max = (int64_t)(tail - wanted);
     for (unsigned i = 0; i < TBUS_RING_SUBS_MAX; i++) {
@@ -458,7 +455,7 @@ uint32_t tbus_claim_batch(tbus_publisher_t *p, uint32_t want, void **out_places)
                 p->blocked = count == 0;
                 break;
             }
-            p->batch_at[count] = tbus_publisher_position(p) + count;
+            p->batch_at[count] = p->seq + count;
         }
         tbus_atomic_u64_t *slot = tbus_ring_slot(&p->ring, p->batch_at[count]);
         tbus_prefetch_for_write(slot);
@@ -484,7 +481,7 @@ void tbus_commit_batch(tbus_publisher_t *p, const uint32_t *bytes)
             commit_claim(p, bytes[i], TBUS_SLOT_READY);
         } else {
             /* R1 pairs R2 (tbus_peek), as in tbus_publish_try. */
-            tbus_store_release_u64(tbus_ring_slot(&p->ring, tbus_publisher_position(p)),
+            tbus_store_release_u64(tbus_ring_slot(&p->ring, p->seq),
                                    tbus_slot_word(p->seq, 0, bytes[i], TBUS_SLOT_READY));
             p->seq++;
         }

@@ -64,7 +64,6 @@ static void make_handle(const tbus_ring_t *ring, int place, enum tbus_sub_role r
     *out_subscriber = (tbus_subscriber_t){
         .ring = *ring,
         .seq = seq,
-        .skew = position - seq,
         .flush_at = seq + interval,
         .weight = competing ? 0 : 1,
         .plain = !competing && !evictable,
@@ -186,9 +185,9 @@ static bool is_ours(tbus_subscriber_t *s)
 /* tbus_advance without a message from tbus_peek: the slot before our position does not hold the
  * message that we say we are done with, nor a newer one that was written because we were
  * evicted. */
-static bool went_too_far(tbus_subscriber_t *s, uint64_t position)
+static bool went_too_far(tbus_subscriber_t *s)
 {
-    uint64_t word = tbus_load_relaxed_u64(tbus_ring_slot(&s->ring, position - 1));
+    uint64_t word = tbus_load_relaxed_u64(tbus_ring_slot(&s->ring, s->seq - 1));
     int64_t ahead = tbus_slot_ahead(word, s->seq - 1);
     enum tbus_slot_state state = tbus_slot_state(word);
     if (ahead > 0 || (ahead == 0 && state != TBUS_SLOT_FREE && state != TBUS_SLOT_CLAIMED))
@@ -204,20 +203,18 @@ void tbus_subscriber_flush(tbus_subscriber_t *s)
     tbus_ring_sub_t *sub = &s->ring.shared->subs[s->index];
     if (TBUS_UNLIKELY(!is_ours(s)))
         return;
-    if (TBUS_UNLIKELY(!s->competing && s->published != tbus_subscriber_position(s) &&
-                      went_too_far(s, tbus_subscriber_position(s))))
+    if (TBUS_UNLIKELY(!s->competing && s->published != s->seq && went_too_far(s)))
         return;
     uint64_t consumed = tbus_subscriber_consumed(s);
     if (tbus_load_relaxed_u64(&sub->consumed) != consumed)
         tbus_store_relaxed_u64(&sub->consumed, consumed);
-    uint64_t position = tbus_subscriber_position(s);
     s->flush_at = s->seq + s->interval;
-    if (s->published == position || s->competing)
+    if (s->published == s->seq || s->competing)
         return;
-    s->published = position;
+    s->published = s->seq;
     /* G3 pairs G4 (gate_end): our reads of the payload end before the publisher sees the progress.
      * Else it overwrites what we still read. */
-    tbus_store_release_u64(&sub->progress, position);
+    tbus_store_release_u64(&sub->progress, s->seq);
     wake_publishers(s);
 }
 
@@ -256,7 +253,7 @@ static const void *peek_message(tbus_subscriber_t *s, uint64_t word, size_t *out
 {
     const tbus_ring_t *ring = &s->ring;
     uint64_t offset;
-    const void *message = tbus_message(ring, tbus_subscriber_position(s), word, out_bytes, &offset);
+    const void *message = tbus_message(ring, s->seq, word, out_bytes, &offset);
     if (!message)
         return corrupt(s);
     s->weight = 1;
@@ -293,7 +290,7 @@ const void *tbus_peek_slow(tbus_subscriber_t *s, uint64_t word, size_t *out_byte
             return corrupt(s);
         }
         /* R2 pairs R1 (tbus_publish_plain), as in tbus_peek. */
-        word = tbus_load_acquire_u64(tbus_ring_slot(&s->ring, tbus_subscriber_position(s)));
+        word = tbus_load_acquire_u64(tbus_ring_slot(&s->ring, s->seq));
     }
     return corrupt(s);
 }
@@ -311,11 +308,10 @@ static const void *peek_copy(tbus_subscriber_t *s, size_t *out_bytes)
     const void *message = NULL;
     if (!s->error && !evicted(s)) {
         /* R2 pairs R1 (tbus_publish_plain), as in tbus_peek. */
-        uint64_t word =
-            tbus_load_acquire_u64(tbus_ring_slot(&s->ring, tbus_subscriber_position(s)));
+        uint64_t word = tbus_load_acquire_u64(tbus_ring_slot(&s->ring, s->seq));
         message = tbus_peek_slow(s, word, out_bytes);
         if (message)
-            tbus_words_load(s->scratch, message, *out_bytes);
+            tbus_message_load(&s->ring, s->scratch, message, *out_bytes);
     }
     /* E2 pairs E1 (evict_slowest): if any word of the copy is newer, we see here that we are
      * evicted.

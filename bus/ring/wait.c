@@ -193,7 +193,7 @@ static bool in_the_way(const tbus_waiter_t *w)
         tbus_subscriber_t *s = w->subscribers[i];
         if (!s->ring.several_publishers)
             continue;
-        uint64_t at = s->competing ? tbus_ring_taken(&s->ring) : tbus_subscriber_position(s);
+        uint64_t at = s->competing ? tbus_ring_taken(&s->ring) : s->seq;
         if ((int64_t)(tbus_ring_claimed(&s->ring) - at) > 0) /* claimed, but not ready yet */
             return true;
         if (s->competing && s->ring.redelivers && something_is_out(s))

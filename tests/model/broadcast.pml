@@ -370,12 +370,12 @@ tbus_area_announce: /* N1 tbus_store_relaxed_u64(&shared->area_announce) */
 	atomic { STORE(SLOT_AT(position), SLOT_WORD(seq, SLOT_LONG)); assert(!written[seq]);
 		written[seq] = VALUE(seq); is_long[seq] = true };
 #endif
-tbus_area_store_0:
+tbus_long_store_0:
 	if
 	:: STORE(AREA_AT(head, 0), VALUE(seq))
 	:: DIES
 	fi;
-tbus_area_store_1:
+tbus_long_store_1:
 	if
 	:: STORE(AREA_AT(head, 1), VALUE(seq))
 	:: DIES
@@ -568,9 +568,9 @@ words_load_1:
 	goto observe_safe_from;
 tbus_long_message:
 	offset = memory[PAYLOAD_AT(position, 1)];
-tbus_area_load_0:
+tbus_long_load_0:
 	atomic { copy = memory[AREA_AT(offset, 0)]; torn = torn || copy != written[seq]; copy = 0 };
-tbus_area_load_1:
+tbus_long_load_1:
 	atomic { copy = memory[AREA_AT(offset, 1)]; torn = torn || copy != written[seq]; copy = 0 };
 #endif
 observe_safe_from: /* N2 tbus_load_acquire_u64(&s->announce) */

@@ -47,7 +47,7 @@ static void an_observer_never_goes_back_behind_where_it_was(void **state)
             /* Killed between the two halves: the position is new, the sequence still old. */
             tbus_store_relaxed_u64(&ring.shared->tail_version,
                                    tbus_load_relaxed_u64(&ring.shared->tail_version) | 1);
-            tbus_store_relaxed_u64(&ring.shared->tail, tbus_publisher_position(&p));
+            tbus_store_relaxed_u64(&ring.shared->tail, p.seq);
             tbus_store_relaxed_u64(&ring.shared->tail_seq, seq_before);
 
             tbus_observer_t o;
@@ -73,7 +73,7 @@ static void
 who_joins_now_while_the_end_is_half_stored_gets_the_next_message_and_lost_none(void **state)
 {
     (void)state;
-    static const size_t bytes_of[] = {8, 300}; /* one slot, and several: positions run ahead */
+    static const size_t bytes_of[] = {8, 300}; /* in the slot, and in the area */
     for (unsigned long_one = 0; long_one < 2; long_one++)
         for (unsigned published = 0; published < 2 * SLOTS; published++)
             for (unsigned unflushed = 0; unflushed < SLOTS / 16; unflushed++)
@@ -92,7 +92,7 @@ who_joins_now_while_the_end_is_half_stored_gets_the_next_message_and_lost_none(v
                     tbus_store_relaxed_u64(&ring.shared->tail_version,
                                            tbus_load_relaxed_u64(&ring.shared->tail_version) | 1);
                     if (halves) {
-                        tbus_store_relaxed_u64(&ring.shared->tail, tbus_publisher_position(&p));
+                        tbus_store_relaxed_u64(&ring.shared->tail, p.seq);
                         tbus_store_relaxed_u64(&ring.shared->tail_seq, seq_before);
                     }
                     tbus_observer_t o;

@@ -220,6 +220,17 @@ TBUS_INLINE void tbus_fence_full(void)
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 #endif
 }
+/* What was stored before comes before all that is stored later, also by a memcpy that uses stores
+ * which pass the cache: on x86-64 these are weakly ordered, and a release fence is no instruction.
+ * SFENCE waits for nothing. */
+TBUS_INLINE void tbus_fence_stores(void)
+{
+#if defined(__x86_64__) && !TBUS_TSAN
+    __asm__ __volatile__("sfence" ::: "memory");
+#else
+    tbus_fence_release();
+#endif
+}
 /* Stops the compiler from moving accesses across this point. The CPU is stopped by the
  * membarrier(2) of the process on the other side. */
 TBUS_INLINE void tbus_compiler_barrier(void)

@@ -59,9 +59,7 @@ typedef struct tbus_publisher {
     /* Fields without a remark are for rings with one publisher; "several": for the other rings;
      * "any": for both. A message changes `seq` only. Its neighbours change when the known room is
      * used up, and with a long message. */
-    uint64_t seq; /* sequence of the next message */
-    /* position of the next message minus its sequence; a long message takes several positions */
-    uint64_t skew;
+    uint64_t seq;      /* sequence of the next message */
     uint64_t room_seq; /* any: sequences below this may be written without looking for room */
     /* messages shorter than this have their length in the slot word; several: 0 */
     uint64_t plain_bytes_end;
@@ -115,16 +113,16 @@ enum tbus_publish tbus_publish(tbus_publisher_t *p, const void *message, size_t 
 
 /* Publish `count` messages of `bytes` bytes each, which stand one behind the other at `messages`.
  * Each is there for subscribers as soon as it is written. There is one look for sleepers, at the
- * end; with several publishers, and for messages of several slots, one after each message. Returns
+ * end; with several publishers, and for long messages (slot.h), one after each message. Returns
  * how many were published: fewer than `count` when the ring is full (TBUS_FULL) or p->error says
  * why. */
 TBUS_HOT uint32_t tbus_publish_batch(tbus_publisher_t *p, const void *messages, size_t bytes,
                                      uint32_t count);
 
-/* Claim up to `want` messages of one slot each (at most TBUS_BATCH_MAX, and with one publisher half
- * a ring). Returns how many, and where to write each of them. Two batches at a time: asserted. They
- * are committed together: those of a ring with one publisher become visible from first to last,
- * with one look for sleepers. */
+/* Claim up to `want` messages of slot_msg_bytes_max or less (at most TBUS_BATCH_MAX, and with one
+ * publisher half a ring). Returns how many, and where to write each of them. Two batches at a time:
+ * asserted. They are committed together: those of a ring with one publisher become visible from
+ * first to last, with one look for sleepers. */
 uint32_t tbus_claim_batch(tbus_publisher_t *p, uint32_t want, void **out_places);
 void tbus_commit_batch(tbus_publisher_t *p, const uint32_t *bytes);
 
@@ -151,11 +149,6 @@ bool tbus_publisher_refresh(tbus_publisher_t *p, uint64_t slots);
 /* One publisher, blocked: is there room now for what it wanted? */
 bool tbus_publisher_room_again(tbus_publisher_t *p);
 enum tbus_publish tbus_publish_other(tbus_publisher_t *p, const void *message, size_t bytes);
-/* One publisher: where the next message goes. */
-TBUS_INLINE uint64_t tbus_publisher_position(const tbus_publisher_t *p)
-{
-    return p->seq + p->skew;
-}
 
 TBUS_HOT void tbus_publisher_wake(tbus_publisher_t *p)
 {
@@ -191,11 +184,10 @@ TBUS_HOT enum tbus_publish tbus_publish_plain(tbus_publisher_t *p, const void *m
     uint64_t seq = p->seq;
     if (TBUS_UNLIKELY(seq == p->room_seq) && !tbus_publisher_refresh(p, 1))
         return TBUS_FULL;
-    uint64_t position = seq + p->skew;
-    tbus_atomic_u64_t *slot = tbus_ring_slot(&p->ring, position);
+    tbus_atomic_u64_t *slot = tbus_ring_slot(&p->ring, seq);
     /* The lines that we write some messages from now are still in the cache of a subscriber: fetch
      * them for writing ahead of time. */
-    const char *soon = (const char *)tbus_ring_slot(&p->ring, position + TBUS_PREFETCH_SLOTS);
+    const char *soon = (const char *)tbus_ring_slot(&p->ring, seq + TBUS_PREFETCH_SLOTS);
     tbus_prefetch_for_write(soon);
     uint64_t word, first = 0;
     if (TBUS_LENGTHY(bytes)) {

@@ -32,9 +32,8 @@ extern "C" {
 typedef struct tbus_subscriber {
     tbus_ring_t ring;
     /* A message changes `seq` only. Its neighbours change when progress is stored, and with a
-     * message of more than one slot. */
+     * message in the area. */
     uint64_t seq;      /* sequence of the next message; between peek and advance: of this one */
-    uint64_t skew;     /* its position minus its sequence; 0 where there are no long messages */
     uint64_t flush_at; /* sequence at which progress is stored next */
     /* of the message that peek returned: how many messages of one slot it counts for, in slots or
      * in bytes of the area; consumer: 0 */
@@ -137,11 +136,6 @@ const void *tbus_peek_slow(tbus_subscriber_t *s, uint64_t word, size_t *out_byte
 const void *tbus_peek_other(tbus_subscriber_t *s, size_t *out_bytes);
 void tbus_advance_other(tbus_subscriber_t *s);
 
-/* Position of the next message. */
-TBUS_INLINE uint64_t tbus_subscriber_position(const tbus_subscriber_t *s)
-{
-    return s->seq + s->skew;
-}
 /* Messages taken so far; those before a late joiner count as taken. */
 TBUS_INLINE uint64_t tbus_subscriber_consumed(const tbus_subscriber_t *s)
 {
@@ -153,7 +147,7 @@ TBUS_HOT const void *tbus_peek(tbus_subscriber_t *s, size_t *out_bytes)
     if (TBUS_UNLIKELY(!s->plain))
         return tbus_peek_other(s, out_bytes);
     uint64_t seq = s->seq;
-    tbus_atomic_u64_t *slot = tbus_ring_slot(&s->ring, seq + s->skew);
+    tbus_atomic_u64_t *slot = tbus_ring_slot(&s->ring, seq);
     /* R2 pairs R1 (tbus_publish_plain): else we read what the payload held before this message. */
     uint64_t word = tbus_load_acquire_u64(slot);
     uint32_t bytes = tbus_slot_length(word);
