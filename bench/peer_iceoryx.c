@@ -13,7 +13,7 @@
 #include <iceoryx_binding_c/subscriber.h>
 #include <iceoryx_binding_c/types.h>
 
-#define QUEUE_CHUNKS 256 /* the most that iceoryx knows */
+#define QUEUE_CHUNKS 256u /* the most that iceoryx knows */
 
 typedef struct ice_side {
     iox_pub_storage_t publisher_storage;
@@ -25,7 +25,7 @@ typedef struct ice_side {
 
 static bool can(const contest_trial_t *t)
 {
-    return t->kind != CONTEST_COMPETING && t->burst == 1 && t->bytes == 56 &&
+    return t->kind != CONTEST_COMPETING && t->burst == 1 && (t->bytes == 56 || t->bytes >= 4096) &&
            t->task != CONTEST_PUBLISH && t->poll != CONTEST_SLEEPING;
 }
 
@@ -73,7 +73,8 @@ static void run_side(contest_trial_t *t, void *shared, unsigned index)
     if (both_ways || index >= t->senders) {
         iox_sub_options_t options;
         iox_sub_options_init(&options);
-        options.queueCapacity = QUEUE_CHUNKS;
+        /* Of the largest chunks its daemon has no more than 30. */
+        options.queueCapacity = t->slots < QUEUE_CHUNKS ? t->slots : QUEUE_CHUNKS;
         options.queueFullPolicy = QueueFullPolicy_BLOCK_PRODUCER;
         side.subscriber = iox_sub_init(&side.subscriber_storage, "bench", instance,
                                        both_ways && index == 0 ? "back" : "there", &options);
@@ -93,7 +94,8 @@ const contest_peer_t peer_iceoryx = {.name = "iceoryx",
                                      .package = "libiceoryx-binding-c-dev, iceoryx",
                                      .slowness = 20,
                                      .can = can,
-                                     .side = run_side};
+                                     .side = run_side,
+                                     .large = true};
 #else
 const contest_peer_t peer_iceoryx = {.name = "iceoryx",
                                      .package = "libiceoryx-binding-c-dev, iceoryx"};

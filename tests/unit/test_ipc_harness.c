@@ -146,6 +146,8 @@ static void make_row(ipc_row_t *row, const ipc_mechanism_t *m, enum ipc_placemen
     row->cpus_count = placement == IPC_TWO_CPUS ? 2 : 1;
     row->cpus[1] = placement == IPC_TWO_CPUS;
     row->available = m != &made[ABSENT];
+    memcpy(row->stream_bytes, (const size_t[IPC_SIZES_COUNT]){64, 1024, 65536},
+           sizeof row->stream_bytes);
     if (!row->available) {
         snprintf(row->why_not, sizeof row->why_not, "this host has none");
         return;

@@ -169,7 +169,7 @@ static void write_note(ipc_note_t *note, const ipc_row_t *rival, const ipc_row_t
     char what[64] = "round trips";
     if (figure > 0)
         snprintf(what, sizeof what, "one way with %s",
-                 figure_bytes(ipc_stream_sizes[figure - 1]).text);
+                 figure_bytes(ours->stream_bytes[figure - 1]).text);
     snprintf(note->text, sizeof note->text, "%s, %s: %s is %.2f times as fast as %s: %s", what,
              rival->placement == IPC_TWO_CPUS ? "two CPUs" : "one CPU", rival->mechanism->name,
              ratio, ours->mechanism->name, reason(rival, figure));

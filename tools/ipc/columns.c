@@ -53,9 +53,9 @@ static figure_t rate_1k(const ipc_row_t *row)
 {
     return figure_rate(series_median(&row->rates[1]));
 }
-static figure_t rate_64k(const ipc_row_t *row)
+static figure_t rate_large(const ipc_row_t *row)
 {
-    return figure_rate(series_median(&row->rates[2]));
+    return figure_rate(series_median(&row->rates[IPC_SIZE_LARGE]));
 }
 
 static figure_t two_decimals(double value)
@@ -91,7 +91,7 @@ const ipc_column_t ipc_columns[IPC_COLUMNS_COUNT] = {
     {"trips", "round trips that were timed", 7, trips},
     {"64 B", "messages a second; *: signals, no data", 9, rate_64},
     {"1 KiB", "messages a second", 8, rate_1k},
-    {"64 KiB", "messages a second", 8, rate_64k},
+    {NULL, "messages a second", 8, rate_large},
     {"CPU", "time of both processes", 9, cpu},
     {"switches", "context switches of both processes", 9, switches},
     {"syscalls", "system calls of both processes", 9, syscalls},
@@ -99,3 +99,12 @@ const ipc_column_t ipc_columns[IPC_COLUMNS_COUNT] = {
 
 const ipc_column_group_t ipc_column_groups[IPC_COLUMN_GROUPS_COUNT] = {
     {"round trip", 7}, {"one way, messages/s", 3}, {"a message costs", 3}};
+
+figure_t ipc_column_heading(uint32_t column, const ipc_row_t *row)
+{
+    figure_t f = {""};
+    if (!ipc_columns[column].heading)
+        return figure_bytes(row->stream_bytes[IPC_SIZE_LARGE]);
+    snprintf(f.text, sizeof f.text, "%s", ipc_columns[column].heading);
+    return f;
+}

@@ -7,7 +7,7 @@
 #include "tools/ipc/measure.h"
 
 typedef struct ipc_column {
-    const char *heading;
+    const char *heading; /* NULL: the size of a large message */
     const char *meaning; /* what stands in it, in a sentence */
     int width;           /* in characters */
     figure_t (*cell)(const ipc_row_t *row);
@@ -18,6 +18,8 @@ typedef struct ipc_column {
 
 #define IPC_COLUMNS_COUNT 13u
 extern const ipc_column_t ipc_columns[IPC_COLUMNS_COUNT];
+/* `row`: any, all have the same sizes. */
+figure_t ipc_column_heading(uint32_t column, const ipc_row_t *row);
 
 /* Neighbouring columns that belong together. */
 typedef struct ipc_column_group {

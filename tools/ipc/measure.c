@@ -12,8 +12,6 @@
 #include "tools/ipc/death.h"
 #include "tools/measure/percentile.h"
 
-const size_t ipc_stream_sizes[IPC_SIZES_COUNT] = {64, 1024, 65536};
-
 /* Round trips get twice the time of a stream: their tail needs many. */
 #define ROUNDTRIP_WEIGHT 2u
 #define STREAM_WEIGHT    1u
@@ -52,6 +50,11 @@ double ipc_per_message(const ipc_usage_t *usage, uint64_t what)
     return usage->messages ? (double)what / (double)usage->messages : NAN;
 }
 
+double ipc_bytes_per_s(const ipc_row_t *row)
+{
+    return series_median(&row->rates[IPC_SIZE_LARGE]) * (double)row->stream_bytes[IPC_SIZE_LARGE];
+}
+
 static bool too_long(const ipc_mechanism_t *m, size_t bytes)
 {
     return m->transfers_data && m->message_bytes_max && bytes > m->message_bytes_max;
@@ -62,7 +65,7 @@ static bool has_stream(const ipc_row_t *row, uint32_t size)
 {
     if (row->mechanism == &ipc_raw_line)
         return false;
-    return row->mechanism->transfers_data ? !too_long(row->mechanism, ipc_stream_sizes[size])
+    return row->mechanism->transfers_data ? !too_long(row->mechanism, row->stream_bytes[size])
                                           : size == 0;
 }
 
@@ -164,7 +167,7 @@ static int stream(run_t *run, ipc_row_t *row, uint32_t size)
     run->trials_done++;
     if (!row->available)
         return 0;
-    int code = one_trial(run, row, IPC_STREAM, ipc_stream_sizes[size], STREAM_WEIGHT, &result);
+    int code = one_trial(run, row, IPC_STREAM, row->stream_bytes[size], STREAM_WEIGHT, &result);
     if (code < 0 || !row->available)
         return code;
     double rate = (double)result.messages * 1e9 / (double)result.elapsed_ns;
@@ -243,11 +246,15 @@ static void row_init(ipc_row_t *row, const ipc_plan_t *plan, const ipc_mechanism
         row->available = false;
         snprintf(row->why_not, sizeof row->why_not, "%s", plan->one_cpu_why);
     }
-    for (uint32_t size = 0; size < IPC_SIZES_COUNT; size++)
+    const size_t sizes[IPC_SIZES_COUNT] = {64, 1024, 65536};
+    for (uint32_t size = 0; size < IPC_SIZES_COUNT; size++) {
+        bool asked = size == IPC_SIZE_LARGE && plan->message_bytes > sizes[size - 1];
+        row->stream_bytes[size] = asked ? plan->message_bytes : sizes[size];
         if (!m->transfers_data)
             row->rates_why_not[size] = "transfers no data";
-        else if (too_long(m, ipc_stream_sizes[size]))
+        else if (too_long(m, row->stream_bytes[size]))
             row->rates_why_not[size] = m->message_bytes_why;
+    }
     if (m->limits)
         m->limits(row->limits, sizeof row->limits);
 }

@@ -3,7 +3,8 @@
  * disturbs every row alike.
  *
  *    round 1:  two CPUs: raw, pipe, fifo, ...   one CPU: raw, pipe, fifo, ...
- *              (each: round trips, then streams of three sizes)
+ *              (each: round trips, then streams of 64, 1024 and 65536 bytes; where round trips are
+ *              of more than 1024, that size is streamed in place of 65536)
  *    round 2:  the same, starting with another mechanism
  *    ...
  *    at the end, once: what each mechanism's survivor sees when its peer is killed
@@ -19,7 +20,7 @@
 #include "tools/ipc/trial.h"
 
 #define IPC_SIZES_COUNT 3u
-extern const size_t ipc_stream_sizes[IPC_SIZES_COUNT]; /* 64, 1024, 65536 */
+#define IPC_SIZE_LARGE  2u /* the largest of them */
 
 enum ipc_placement { IPC_TWO_CPUS = 0, IPC_ONE_CPU = 1, IPC_PLACEMENTS = 2 };
 
@@ -60,6 +61,7 @@ typedef struct ipc_row {
     /* p50 as a multiple of the raw ping-pong between the two CPUs, in the same round */
     series_t ratio;
     uint64_t roundtrips_count;
+    size_t stream_bytes[IPC_SIZES_COUNT];       /* of a message, one way */
     series_t rates[IPC_SIZES_COUNT];            /* messages a second, one way */
     const char *rates_why_not[IPC_SIZES_COUNT]; /* NULL: it was measured */
     series_t synchronisations;                  /* a second; of mechanisms that transfer no data */
@@ -79,6 +81,9 @@ typedef struct ipc_measurement {
     ipc_row_t *rows; /* owned; per mechanism one for two CPUs, one for one */
     ipc_row_t raw[IPC_PLACEMENTS];
 } ipc_measurement_t;
+
+/* Of its largest messages, one way; NaN: not measured. */
+double ipc_bytes_per_s(const ipc_row_t *row);
 
 /* `done` of `total` trials are behind; the next is this one. */
 typedef void (*ipc_progress_t)(uint32_t done, uint32_t total, const char *mechanism);

@@ -20,10 +20,11 @@ void ipc_report_classic(FILE *out, const ipc_measurement_t *m)
 {
     fprintf(out,
             "\nTHE CLASSIC COMPARISON, MEASURED HERE\n"
-            "(round trip two CPUs / one CPU; one way at 64 B and 64 KiB)\n"
+            "(round trip two CPUs / one CPU; one way at 64 B and %s)\n"
             "%-*s %-4s %-10s %-21s %-9s %s\n%*s scope; typical use\n",
-            IPC_NAME_COLUMNS, "mechanism", "data", "synchron.", "round trip", "messages", "bytes",
-            IPC_NAME_COLUMNS, "");
+            figure_bytes(m->raw[0].stream_bytes[IPC_SIZE_LARGE]).text, IPC_NAME_COLUMNS,
+            "mechanism", "data", "synchron.", "round trip", "messages", "bytes", IPC_NAME_COLUMNS,
+            "");
     for (uint32_t i = 0; i < m->rows_count; i += IPC_PLACEMENTS) {
         const ipc_row_t *pair = &m->rows[i];
         const ipc_row_t *row = first_measured(pair);
@@ -36,12 +37,10 @@ void ipc_report_classic(FILE *out, const ipc_measurement_t *m)
         snprintf(roundtrip, sizeof roundtrip, "%s / %s",
                  figure_ns(series_median(&pair[0].p50_ns)).text,
                  figure_ns(series_median(&pair[1].p50_ns)).text);
-        double large = series_median(&row->rates[IPC_SIZES_COUNT - 1]);
-        double bytes_per_s = large * (double)ipc_stream_sizes[IPC_SIZES_COUNT - 1];
         fprintf(out, "%-*s %-4s %-10s %-21s %-9s %s\n", IPC_NAME_COLUMNS, mechanism->name,
                 mechanism->transfers_data ? "yes" : "no", synchronisation(mechanism), roundtrip,
                 figure_rate(ipc_sort_value(row, IPC_SORT_THROUGHPUT)).text,
-                figure_byte_rate(bytes_per_s).text);
+                figure_byte_rate(ipc_bytes_per_s(row)).text);
         snprintf(use, sizeof use, "%s; %s", mechanism->scope, mechanism->typical_use);
         fold(out, "", IPC_NAME_COLUMNS + 1, use);
     }

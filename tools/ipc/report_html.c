@@ -74,7 +74,7 @@ static void figures_table(FILE *out, const ipc_measurement_t *m, enum ipc_placem
         fputs("<th class=\"n\" title=\"", out);
         svg_text(out, ipc_columns[i].meaning);
         fputs("\">", out);
-        svg_text(out, ipc_columns[i].heading);
+        svg_text(out, ipc_column_heading(i, raw).text);
         fputs("</th>", out);
     }
     fputs("</tr></thead><tbody>\n", out);
@@ -113,13 +113,11 @@ static void death_cells(FILE *out, const ipc_row_t *row)
 static void nature_cells(FILE *out, const ipc_row_t *row)
 {
     const ipc_mechanism_t *m = row->mechanism;
-    double large = series_median(&row->rates[IPC_SIZES_COUNT - 1]);
-    double bytes_per_s = large * (double)ipc_stream_sizes[IPC_SIZES_COUNT - 1];
     html_element(out, "td", NULL, m->transfers_data ? "yes" : "no");
     html_element(out, "td", NULL, !m->synchronises ? "no: poll" : m->sleeps ? "yes" : "yes, spins");
     html_element(out, "td", "n", figure_ns(ipc_sort_value(row, IPC_SORT_LATENCY)).text);
     html_element(out, "td", "n", figure_rate(ipc_sort_value(row, IPC_SORT_THROUGHPUT)).text);
-    html_element(out, "td", "n", figure_byte_rate(bytes_per_s).text);
+    html_element(out, "td", "n", figure_byte_rate(ipc_bytes_per_s(row)).text);
     html_element(out, "td", NULL, m->scope);
     html_element(out, "td", NULL, m->bound ? m->bound : "not bounded");
     html_element(out, "td", NULL, m->persistence);

@@ -46,7 +46,7 @@ static void set_rates(json_t *entry, const ipc_row_t *row)
     json_t *why = json_object();
     for (uint32_t size = 0; size < IPC_SIZES_COUNT; size++) {
         char key[24];
-        snprintf(key, sizeof key, "%zu", ipc_stream_sizes[size]);
+        snprintf(key, sizeof key, "%zu", row->stream_bytes[size]);
         json_object_set_new(rates, key, number(series_median(&row->rates[size])));
         json_object_set_new(noise, key, number(series_noise(&row->rates[size])));
         if (row->rates_why_not[size])

@@ -14,8 +14,7 @@ static double value_of(const ipc_row_t *row, enum ipc_chart which)
     case IPC_CHART_MESSAGES:
         return series_median(&row->rates[0]);
     case IPC_CHART_BYTES:
-        return series_median(&row->rates[IPC_SIZES_COUNT - 1]) *
-               (double)ipc_stream_sizes[IPC_SIZES_COUNT - 1];
+        return ipc_bytes_per_s(row);
     case IPC_CHART_CPU:
         return ipc_sort_value(row, IPC_SORT_CPU);
     case IPC_CHART_LATENCY:
@@ -65,7 +64,7 @@ static void add_row(ipc_chart_data_t *d, const ipc_row_t *two, const ipc_row_t *
     if (!one->available)
         row->missing = one->why_not;
     else if (which == IPC_CHART_MESSAGES || which == IPC_CHART_BYTES)
-        row->missing = one->rates_why_not[which == IPC_CHART_BYTES ? IPC_SIZES_COUNT - 1 : 0];
+        row->missing = one->rates_why_not[which == IPC_CHART_BYTES ? IPC_SIZE_LARGE : 0];
 }
 
 void ipc_chart_prepare(const ipc_measurement_t *m, enum ipc_chart which, ipc_chart_data_t *out_data)
@@ -74,7 +73,7 @@ void ipc_chart_prepare(const ipc_measurement_t *m, enum ipc_chart which, ipc_cha
                                                    "Bytes a second, one way", "CPU time a message"};
     static const char *const subtitles[IPC_CHARTS] = {
         "median, and on to the 99th percentile; shorter is better",
-        "64-byte messages; longer is better", "64 KiB messages; longer is better",
+        "64-byte messages; longer is better", "the largest messages; longer is better",
         "both processes together, in round trips; shorter is better"};
     bool both = m->plan.cpus_count > 1;
     *out_data = (ipc_chart_data_t){

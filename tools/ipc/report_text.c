@@ -76,7 +76,7 @@ static void print_table(FILE *out, const ipc_measurement_t *m, enum ipc_placemen
         print_groups(out, &part);
         fprintf(out, "%-*s", IPC_NAME_COLUMNS, "mechanism");
         for (uint32_t i = part.column_first; i < part.column_end; i++)
-            fprintf(out, " %*s", ipc_columns[i].width, ipc_columns[i].heading);
+            fprintf(out, " %*s", ipc_columns[i].width, ipc_column_heading(i, raw).text);
         fputc('\n', out);
         print_row(out, raw, &part);
         for (uint32_t i = 0; i < count; i++)

@@ -12,10 +12,9 @@
 #include <tickbus/open.h>
 
 #include "tools/ipc/mechanism.h"
+#include "tools/ipc/stamp_ring.h"
 
-#define RING_BYTES  (2u << 20) /* of rings for long messages */
-#define IN_SLOT_MAX 2048u      /* beyond that a message lies in the area */
-#define SLOTS_SHORT 8192u
+#define PROBE_BYTES (2u << 20)
 
 typedef struct rings {
     tbus_bus_t bus;
@@ -27,7 +26,8 @@ static const char *const role_names[2] = {"client", "server"};
 static const char *const topic_names[2] = {"to_client", "to_server"};
 
 /* Slot word and message travel together where a slot can hold the message; longer ones lie in the
- * area of the ring, which then has room for as many as there are slots. */
+ * area of the ring, which then has room for as many as there are slots. There are as many as in the
+ * bare rings of shm_spin, so that caches play the same part. */
 static tbus_ring_spec_t spec_for(enum tbus_ring_kind kind, size_t message_bytes, int reader)
 {
     tbus_ring_spec_t spec = {
@@ -35,19 +35,15 @@ static tbus_ring_spec_t spec_for(enum tbus_ring_kind kind, size_t message_bytes,
     snprintf(spec.name, sizeof spec.name, "%s", topic_names[reader]);
     size_t one_slot =
         message_bytes + TBUS_SLOT_WORD_BYTES + (message_bytes > TBUS_SLOT_LENGTH_MAX ? 8 : 0);
-    size_t each = one_slot;
-    if (one_slot <= IN_SLOT_MAX)
+    spec.slot_count = (uint32_t)ipc_stamp_ring_slots(message_bytes);
+    if (one_slot <= TBUS_SLOT_BYTES_MAX) {
         while (spec.slot_bytes < one_slot)
             spec.slot_bytes += TBUS_SLOT_BYTES_MIN;
-    else
-        each = (message_bytes + 63) & ~(size_t)63;
-    spec.slot_count = SLOTS_SHORT;
-    while (spec.slot_count > TBUS_SLOT_COUNT_MIN && spec.slot_count * each > RING_BYTES)
-        spec.slot_count /= 2;
-    bool one = kind == TBUS_SPSC || kind == TBUS_BROADCAST;
-    if (one && one_slot > IN_SLOT_MAX)
-        for (spec.area_bytes = TBUS_AREA_BYTES_MIN; spec.area_bytes < spec.slot_count * each;)
+    } else if (kind == TBUS_SPSC || kind == TBUS_BROADCAST) {
+        uint64_t all = ((message_bytes + 63) & ~UINT64_C(63)) * spec.slot_count;
+        for (spec.area_bytes = TBUS_AREA_BYTES_MIN; spec.area_bytes < all;)
             spec.area_bytes *= 2;
+    }
     return spec;
 }
 
@@ -149,7 +145,7 @@ static void rings_limits(char *text, size_t text_bytes)
 {
     tbus_segment_t segment;
     tbus_error_t err;
-    if (tbus_segment_create("ipc-probe", RING_BYTES, TBUS_PAGES_AUTO, -1, &segment, &err) < 0) {
+    if (tbus_segment_create("ipc-probe", PROBE_BYTES, TBUS_PAGES_AUTO, -1, &segment, &err) < 0) {
         snprintf(text, text_bytes, "%s", err.text);
         return;
     }
