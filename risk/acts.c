@@ -2,6 +2,7 @@
 #include "risk/acts.h"
 
 #include <time.h>
+#include <unistd.h>
 
 /* Messages that are kept while the topic has no room. One more is left out, which the numbers of
  * those that follow tell. */
@@ -125,6 +126,19 @@ void acts_repeat(acts_t *acts, uint8_t kind)
     acts->halted = kind == EVENT_HALT || (acts->halted && !resumes);
     acts->reducing = kind == EVENT_REDUCE || (acts->reducing && !resumes);
     acts->resumes += resumes;
+}
+
+void acts_tell_strategy(acts_t *acts, uint32_t number, const char *text, const acts_place_t *place)
+{
+    event_t event = event_at(acts, EVENT_STRATEGY_REDUCE, place);
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    event.time_ns = (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+    event.uid = (uint32_t)geteuid();
+    event.pid = (uint32_t)getpid();
+    event.number = number;
+    event.by = EVENT_BY_LOSS;
+    tell(acts, &event, text);
 }
 
 void acts_tell_limits(acts_t *acts, uint32_t number, const acts_place_t *place)

@@ -171,10 +171,27 @@ bool gate_loss_latched(const gate_t *g)
 
 uint32_t gate_strategies_latched(const gate_t *g)
 {
-    uint32_t count = 0;
+    uint32_t latched = 0;
     for (uint32_t i = 0; i < g->own_count; i++)
-        count += g->own[i].scope.loss_latched;
-    return count;
+        if (g->own[i].scope.loss_latched && g->own[i].number < 32)
+            latched |= UINT32_C(1) << g->own[i].number;
+    return latched;
+}
+
+bool gate_latch_strategy(gate_t *g, uint32_t strategy)
+{
+    own_t *own = own_of(g, strategy);
+    if (own)
+        own->scope.loss_latched = true;
+    return own != NULL;
+}
+
+void gate_strategy_loss_e4(const gate_t *g, uint32_t strategy, int64_t *out_loss_e4,
+                           uint64_t *out_limit_e4)
+{
+    const own_t *own = own_of(g, strategy);
+    *out_loss_e4 = profit_e4(own->scope.loss_worst);
+    *out_limit_e4 = own->limits.loss_max_e4;
 }
 
 int64_t gate_loss_e4(const gate_t *g)

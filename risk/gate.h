@@ -8,7 +8,12 @@
  * A cancel passes if it is well formed (order_form.h), whatever else holds. A new order is checked
  * in this order, and the first check that it fails gives the reason. "Closes" is said of an order
  * that can only close a position: the position and all open orders of its side and the order itself
- * come to no position of the other direction, at most to none.
+ * come to no position of the other direction, at most to none. The position is that of the bus, of
+ * all strategies together, and so are the open orders: in 9, 10, 14, 15, 16 and 20, whoever sends
+ * the order. So while the bus is REDUCING a strategy that is long of what another is short of may
+ * not sell more than the bus has, though it would close its own; and it may sell what the bus has
+ * and it has not. Limits of a strategy alone (24, 28) go by its own position and its own open
+ * orders instead, and its order must pass both.
  *
  *     1 MALFORMED       not an order (order_form.h)
  *     2 DUPLICATE_ID    not above every id that its strategy has used, in rejected orders as well
@@ -48,8 +53,9 @@
  * 24 LOSS_LIMIT, 25 MAX_QTY, 26 MAX_NOTIONAL, 27 POSITION_LIMIT, 28 GROSS_NOTIONAL, 29 RATE,
  * 30 MESSAGE_RATE, 31 OPEN_ORDERS: the same once more of the strategy alone, if it has limits of
  * its own (bus/market/strategy_limits.h): its own positions, open orders, messages and net profit.
- * "Closes" is then said of its own position. Once it has lost more than it may, its own closing
- * orders and cancels alone pass until gate_rearm; others are not concerned.
+ * "Closes" is then said of its own position, whatever that of the bus. Once it has lost more than
+ * it may, its own closing orders and cancels alone pass until gate_rearm, in later sessions as well
+ * (gate_latch_strategy); others are not concerned.
  *
  * The duplicate check stands before all that depend on the state of the world: so a REJECTED for
  * any other reason than MALFORMED and DUPLICATE_ID is about the one order that ever had the id, and
@@ -170,8 +176,15 @@ void gate_act(gate_t *g, uint8_t kind);
 enum gate_state gate_state(const gate_t *g);
 /* Was the loss limit reached since the start, or the last gate_rearm? Hot. */
 bool gate_loss_latched(const gate_t *g);
-/* How many strategies have reached loss limits of their own since. */
+/* Which strategies have reached loss limits of their own since, or were latched: bit N for number
+ * N, of those below 32. */
 uint32_t gate_strategies_latched(const gate_t *g);
+/* It has lost what it may in a session before, and nobody has resumed. False: it has no limits of
+ * its own, and nothing changes. */
+bool gate_latch_strategy(gate_t *g, uint32_t strategy);
+/* Its largest loss, and what it may lose; requires that it has limits of its own. */
+void gate_strategy_loss_e4(const gate_t *g, uint32_t strategy, int64_t *out_loss_e4,
+                           uint64_t *out_limit_e4);
 /* The largest loss since then. */
 int64_t gate_loss_e4(const gate_t *g);
 /* The limits in force. */

@@ -182,6 +182,28 @@ void kill_switch_look_reduction(const kill_switch_t *kill_switch, kill_switch_st
     *out_state = look_at(&kill_switch->reduction);
 }
 
+void kill_switch_begin_latched(kill_switch_t *kill_switch, uint32_t strategies)
+{
+    tbus_store_relaxed_u64(&kill_switch->strategies_before, strategies);
+}
+
+uint32_t kill_switch_latched_before(const kill_switch_t *kill_switch)
+{
+    return (uint32_t)tbus_load_relaxed_u64(&kill_switch->strategies_before);
+}
+
+void kill_switch_tell_latched(kill_switch_t *kill_switch, uint32_t strategies, uint32_t release)
+{
+    tbus_store_relaxed_u64(&kill_switch->strategies, (uint64_t)release << 32 | strategies);
+}
+
+uint32_t kill_switch_latched(const kill_switch_t *kill_switch)
+{
+    uint64_t word = tbus_load_relaxed_u64(&kill_switch->strategies);
+    bool ended = (uint32_t)(word >> 32) != tbus_load_relaxed_u32(&kill_switch->releases);
+    return ended ? 0 : (uint32_t)word;
+}
+
 const char *kill_switch_by_text(enum kill_switch_by by)
 {
     switch (by) {

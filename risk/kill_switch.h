@@ -22,9 +22,13 @@
  *    answered by    the executor, a halt: nothing rests any more, or so many cancels are to come
  *    released by    the supervisor only (`busctl resume`)
  *
+ * Beside them, for the loss latches that strategies have of their own (risk/gate.h): which of them
+ * a run begins with, and which there are.
+ *
  *    block "risk.kill_switch"     0  the halt                  384  the reduction
  *                               768  the last release         1152  the supervisor's heartbeat
- *                              1280  the executor's answer
+ *                              1280  the executor's answer    1408  strategies that begin latched
+ *                              1536  those that are latched
  */
 #ifndef TICKBUS_RISK_KILL_SWITCH_H
 #define TICKBUS_RISK_KILL_SWITCH_H
@@ -37,6 +41,8 @@
 
 #define KILL_SWITCH_BLOCK      "risk.kill_switch"
 #define KILL_SWITCH_REASON_MAX 256u /* bytes, the terminating zero included */
+
+#define KILL_SWITCH_STRATEGIES_MAX 32u
 
 #define KILL_SWITCH_NO_REASON "no reason was given"
 
@@ -92,9 +98,16 @@ typedef struct kill_switch {
     tbus_atomic_u64_t cancelled;   /* 1288 orders that this halt has cancelled */
     tbus_atomic_u64_t answered_ns; /* 1296 CLOCK_REALTIME */
     uint8_t pad3[104];
+    /* written by: the supervisor, before there are stages */
+    tbus_atomic_u64_t strategies_before; /* 1408 bit N: strategy number N begins latched */
+    uint8_t pad4[120];
+    /* written by: risk */
+    /* 1536 bits 0-31, bit N: strategy number N is latched; 32-63: the release taken last by then */
+    tbus_atomic_u64_t strategies;
+    uint8_t pad5[120];
 } kill_switch_t;
 
-TBUS_STATIC_ASSERT(sizeof(kill_switch_t) == 1408);
+TBUS_STATIC_ASSERT(sizeof(kill_switch_t) == 1664);
 TBUS_STATIC_ASSERT(offsetof(kill_switch_t, halt) == 0);
 TBUS_STATIC_ASSERT(offsetof(kill_switch_t, reduction) == 384);
 TBUS_STATIC_ASSERT(offsetof(kill_switch_t, releases) == 768);
@@ -107,6 +120,8 @@ TBUS_STATIC_ASSERT(offsetof(kill_switch_t, answered) == 1280);
 TBUS_STATIC_ASSERT(offsetof(kill_switch_t, unconfirmed) == 1284);
 TBUS_STATIC_ASSERT(offsetof(kill_switch_t, cancelled) == 1288);
 TBUS_STATIC_ASSERT(offsetof(kill_switch_t, answered_ns) == 1296);
+TBUS_STATIC_ASSERT(offsetof(kill_switch_t, strategies_before) == 1408);
+TBUS_STATIC_ASSERT(offsetof(kill_switch_t, strategies) == 1536);
 
 /* Add the block, not thrown. For whoever makes the bus. Errors: tbus_bus_add_block. Cold. */
 int kill_switch_add(tbus_bus_t *bus, kill_switch_t **out_kill_switch, tbus_error_t *err);
@@ -189,6 +204,16 @@ typedef struct kill_switch_release {
     char reason[KILL_SWITCH_REASON_MAX];
 } kill_switch_release_t;
 void kill_switch_look_release(const kill_switch_t *kill_switch, kill_switch_release_t *out_release);
+
+/* Sets of strategies, bit N for number N, which is below KILL_SWITCH_STRATEGIES_MAX: those that
+ * begin with their own loss latched, which the supervisor says before there are stages, and risk
+ * asks for at its start; and those that are latched, which risk says whenever that changes, with
+ * the number of the release that it has taken last. One that was latched before a release which
+ * risk has not taken yet is not among them: that release ends it. */
+void kill_switch_begin_latched(kill_switch_t *kill_switch, uint32_t strategies);
+uint32_t kill_switch_latched_before(const kill_switch_t *kill_switch);
+void kill_switch_tell_latched(kill_switch_t *kill_switch, uint32_t strategies, uint32_t release);
+uint32_t kill_switch_latched(const kill_switch_t *kill_switch);
 
 /* "an operator", "the supervisor", ...: who threw it. */
 const char *kill_switch_by_text(enum kill_switch_by by);

@@ -17,6 +17,7 @@
 #include "risk/acts.h"
 #include "risk/gate.h"
 #include "risk/in_hand.h"
+#include "risk/losses.h"
 #include "risk/order_form.h"
 #include "risk/table.h"
 
@@ -45,7 +46,7 @@ typedef struct risk_stage {
     risk_limit_set_t *repeated_limits; /* owned; after each change that is recorded */
     uint64_t restarts;                 /* of the clock, as last seen */
     uint32_t resumes;                  /* of the acts, as last seen */
-    bool loss_told;         /* the loss limit was reached, and the switch thrown for it */
+    losses_t losses;
     uint64_t judged_ns;     /* time of the order that was judged last */
     uint64_t orders_judged; /* how many, ever */
     in_hand_t in_hand;
@@ -208,7 +209,10 @@ static void show_state(const risk_stage_t *r)
 {
     tbus_store_relaxed_u64(r->drawdown, (uint64_t)profit_e4(gate_profit(r->gate)->drawdown));
     tbus_store_relaxed_u64(r->state, gate_state(r->gate));
-    tbus_store_relaxed_u64(r->strategies_reducing, gate_strategies_latched(r->gate));
+    uint64_t latched = 0;
+    for (uint32_t left = gate_strategies_latched(r->gate); left != 0; left &= left - 1)
+        latched++;
+    tbus_store_relaxed_u64(r->strategies_reducing, latched);
 }
 
 static void take_report(risk_stage_t *r)
@@ -263,6 +267,8 @@ static void repeat_acts(risk_stage_t *r, const acts_place_t *here)
         r->acts.repeated++;
         if (act->kind == EVENT_LIMITS)
             repeat_limits(r, act->number);
+        else if (act->kind == EVENT_STRATEGY_REDUCE)
+            (void)gate_latch_strategy(r->gate, act->number);
         else
             acts_repeat(&r->acts, act->kind);
     }
@@ -311,29 +317,12 @@ static void take_acts(risk_stage_t *r)
     show_state(r);
 }
 
-/* What risk has found out by itself stands like what somebody has ordered: for everybody to see, on
- * record, and over the end of the run. */
-__attribute__((noinline)) static void throw_for_loss(risk_stage_t *r)
-{
-    char reason[KILL_SWITCH_REASON_MAX];
-    uint64_t loss_e4 = (uint64_t)gate_loss_e4(r->gate);
-    uint64_t limit_e4 = gate_limits(r->gate)->loss_max_e4;
-    snprintf(reason, sizeof reason,
-             "the net loss, %" PRIu64 ".%04" PRIu64 ", is more than risk.loss_max_e4 allows, "
-             "%" PRIu64 ".%04" PRIu64,
-             loss_e4 / 10000, loss_e4 % 10000, limit_e4 / 10000, limit_e4 % 10000);
-    kill_switch_reduce(r->acts.kill_switch, KILL_BY_LOSS, reason);
-}
-
-/* Once for each time that the limit was reached. */
 static void look_at_loss(risk_stage_t *r)
 {
-    bool latched = gate_loss_latched(r->gate);
-    if (TBUS_LIKELY(latched == r->loss_told))
+    if (TBUS_LIKELY(!losses_changed(&r->losses)) || r->acts.recorded)
         return;
-    r->loss_told = latched;
-    if (latched && !r->acts.recorded)
-        throw_for_loss(r);
+    acts_place_t here = place(r);
+    losses_tell(&r->losses, &here);
 }
 
 /* For whoever measures. */
@@ -522,6 +511,11 @@ static int risk_start(tbus_stage_t *stage)
 {
     risk_stage_t *r = (risk_stage_t *)(void *)stage;
     int code = market_stage_start(stage);
+    if (!r->acts.recorded) {
+        acts_place_t here = place(r);
+        losses_begin(&r->losses, &here);
+        show_state(r);
+    }
     if (!market_stage_waits(&r->base))
         return code;
     uint32_t owner = 0;
@@ -676,6 +670,10 @@ int risk_stage_create(tbus_bus_t *bus, uint32_t owner, market_t *market,
     rules.strategies_count = params->strategies_count;
     rules.strategies = params->strategies;
     int code = gate_create(&params->limits, &rules, market, &r->gate, err);
+    r->losses = (losses_t){.gate = r->gate,
+                           .acts = &r->acts,
+                           .strategies_count = r->strategies_count,
+                           .strategies = r->strategies};
     if (code == 0)
         code = acts_join(&r->acts, &r->base.stage, EVENT_FROM_RISK, err);
     if (code == 0)

@@ -155,7 +155,7 @@ static int ask(const wanted_t *w, const char *method, const char *reason)
 
 /* What the supervisor does as well, if there is one and it is not stuck. */
 static void let_it_stand(const wanted_t *w, const tbus_rundir_t *dir, const char *name,
-                         enum standing_latch latch, const char *reason)
+                         const char *latch, const char *reason)
 {
     struct timespec now;
     tbus_error_t why = {0};
@@ -170,7 +170,7 @@ static void let_it_stand(const wanted_t *w, const tbus_rundir_t *dir, const char
 }
 
 /* All stages have ended, and have halted before: what is thrown is for the next run. */
-static int throw_for_the_next(const wanted_t *w, enum standing_latch latch, const char *reason)
+static int throw_for_the_next(const wanted_t *w, const char *latch, const char *reason)
 {
     tbus_rundir_t dir;
     tbus_error_t why = {0};
@@ -271,8 +271,9 @@ static int reduce(const wanted_t *w, reach_t *reach, const char *reason)
     return tell_reducing(w, &state);
 }
 
-static int throw_latch(const wanted_t *w, enum standing_latch latch)
+static int throw_latch(const wanted_t *w, bool halts)
 {
+    const char *latch = halts ? STANDING_HALT : STANDING_REDUCTION;
     tbus_error_t why = {0};
     reach_t reach;
     char text[KILL_SWITCH_REASON_MAX];
@@ -280,10 +281,9 @@ static int throw_latch(const wanted_t *w, enum standing_latch latch)
     if (!*text)
         snprintf(text, sizeof text, "%s", KILL_SWITCH_NO_REASON);
     if (reach_open(w->name, &reach, &why) < 0)
-        return reach_is_left_over(w->name)
-                   ? throw_for_the_next(w, latch, text)
-                   : ask(w, latch == STANDING_HALT ? "risk.halt" : "risk.reduce", text);
-    int code = latch == STANDING_HALT ? halt(w, &reach, text) : reduce(w, &reach, text);
+        return reach_is_left_over(w->name) ? throw_for_the_next(w, latch, text)
+                                           : ask(w, halts ? "risk.halt" : "risk.reduce", text);
+    int code = halts ? halt(w, &reach, text) : reduce(w, &reach, text);
     if (changed || !*w->reason)
         outcome_note(w->verb, "the reason is kept as '%s'", text);
     tell_of_supervisor(w, &reach);
@@ -293,12 +293,12 @@ static int throw_latch(const wanted_t *w, enum standing_latch latch)
 
 static int throw_halt(const wanted_t *w)
 {
-    return throw_latch(w, STANDING_HALT);
+    return throw_latch(w, true);
 }
 
 static int throw_reduction(const wanted_t *w)
 {
-    return throw_latch(w, STANDING_REDUCTION);
+    return throw_latch(w, false);
 }
 
 /* --- resuming: the supervisor does it */

@@ -20,7 +20,11 @@ static const char help[] =
     "                   (default)\n"
     "  --pace PACE      max, realtime, Nx (N times real time), RATE/s (messages a\n"
     "                   second); default: 250k/s for synth, else max\n" PACE_OPTIONS_HELP
-        START_OPTIONS_HELP "\n"
+        START_OPTIONS_HELP
+    "  --continue DIR   begin halted, or with closing orders only, if the session in\n"
+    "                   DIR ended so; none: if no session did. Default: as the last\n"
+    "                   session of this bus beside that of --journal\n"
+    "\n"
     "example: busctl start --feed itch:01302020.NASDAQ_ITCH50.gz \\\n"
     "         --journal /tmp/session --pace 10x\n";
 

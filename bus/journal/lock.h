@@ -9,7 +9,7 @@
  *                               as the segment is there
  *    any segment       byte 1   read lock of a reader that reads it: it is not removed meanwhile
  *
- * Private to bus/journal.
+ * Private to bus/journal, but for who asks whether a writer lives.
  */
 #ifndef TICKBUS_JOURNAL_LOCK_H
 #define TICKBUS_JOURNAL_LOCK_H

@@ -96,6 +96,12 @@ static bool add_input(recorded_t *r, const event_t *event)
     return true;
 }
 
+/* One that risk has found out by itself is found again by who repeats it. */
+static bool is_of_before(const event_t *event)
+{
+    return event->kind == EVENT_STRATEGY_REDUCE && event->position == 0 && event->md_seq == 0;
+}
+
 static bool add(recorded_t *r, const event_t *event, const char *text, size_t bytes)
 {
     bool acts = event->kind == EVENT_HALT || event->kind == EVENT_RESUME;
@@ -105,7 +111,7 @@ static bool add(recorded_t *r, const event_t *event, const char *text, size_t by
     case EVENT_FROM_RISK:
         if (event->kind == EVENT_END)
             r->end_ns = event->market_ns;
-        acts |= event->kind == EVENT_REDUCE || event->kind == EVENT_LIMITS;
+        acts |= event->kind == EVENT_REDUCE || event->kind == EVENT_LIMITS || is_of_before(event);
         return !acts || add_act(&r->risk, event);
     case EVENT_FROM_EXECUTOR:
         return !acts || add_act(&r->executor, event);

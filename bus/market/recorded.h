@@ -32,7 +32,9 @@ typedef struct recorded_act {
     uint64_t md_seq;   /* and the last tick */
     uint64_t now_ns;   /* market time of the place */
     uint32_t number;   /* of the act, among those of its kind */
-    uint8_t kind;      /* EVENT_HALT, EVENT_REDUCE, EVENT_RESUME, EVENT_LIMITS */
+    /* EVENT_HALT, EVENT_REDUCE, EVENT_RESUME, EVENT_LIMITS; EVENT_STRATEGY_REDUCE: of a session
+     * before */
+    uint8_t kind;
     uint8_t pad[3];
 } recorded_act_t;
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Limits of one strategy alone, beside those of the bus: they hold its own orders up, and nobody
  * else's. */
+#include <tickbus/msg/event.h>
+
 #include "tests/unit/gate_fixture.h"
 
 enum { LIMITED = 3, FREE = 4 };
@@ -132,7 +134,7 @@ static void a_strategy_that_has_lost_too_much_closes_alone_until_rearmed(void **
     gate_on_market(f.gate, market_next(f.market, tick_replace(LOCATE, 1, 3, 500, BID - 500)));
     assert_int_equal(gate_strategies_latched(f.gate), 0); /* 5.00, as much as is allowed */
     gate_on_market(f.gate, market_next(f.market, tick_replace(LOCATE, 3, 4, 500, BID - 600)));
-    assert_int_equal(gate_strategies_latched(f.gate), 1);
+    assert_int_equal(gate_strategies_latched(f.gate), UINT32_C(1) << LIMITED);
     assert_int_equal(gate_state(f.gate), GATE_ACTIVE); /* of the others */
     gate_on_market(f.gate, market_next(f.market, tick_replace(LOCATE, 4, 5, 500, BID)));
     expect(&f, LIMITED, 'B', 1, REASON_LOSS_LIMIT);
@@ -142,6 +144,50 @@ static void a_strategy_that_has_lost_too_much_closes_alone_until_rearmed(void **
     gate_rearm(f.gate);
     assert_int_equal(gate_strategies_latched(f.gate), 0);
     expect(&f, LIMITED, 'S', 1, REASON_NONE);
+    close_gate(&f);
+}
+
+static void a_strategy_that_is_latched_from_before_closes_alone_until_rearmed(void **state)
+{
+    (void)state;
+    strategy_limits_t own = none_set();
+    own.loss_max_e4 = 50000;
+    fixture_t f = gate_of(wide(), own);
+    assert_false(gate_latch_strategy(f.gate, FREE)); /* nobody counts what it loses */
+    assert_true(gate_latch_strategy(f.gate, LIMITED));
+    assert_int_equal(gate_strategies_latched(f.gate), UINT32_C(1) << LIMITED);
+    assert_int_equal(gate_state(f.gate), GATE_ACTIVE);
+    expect(&f, LIMITED, 'B', 1, REASON_LOSS_LIMIT);
+    execute(&f, LIMITED, 'B', 10, BID);
+    expect(&f, LIMITED, 'S', 10, REASON_NONE);
+    expect(&f, FREE, 'B', 1, REASON_NONE);
+    gate_act(f.gate, EVENT_RESUME);
+    assert_int_equal(gate_strategies_latched(f.gate), 0);
+    expect(&f, LIMITED, 'B', 1, REASON_NONE);
+    close_gate(&f);
+}
+
+/* gate.h: the one is held to the net position of the bus, the other to its own. */
+static void closing_goes_by_the_bus_for_its_limits_and_by_the_strategy_for_its_own(void **state)
+{
+    (void)state;
+    strategy_limits_t own = none_set();
+    own.loss_max_e4 = 50000;
+    fixture_t f = gate_of(wide(), own);
+    execute(&f, LIMITED, 'B', 100, BID);
+    execute(&f, FREE, 'S', 60, BID); /* the bus is long of 40 */
+    gate_reduce(f.gate, true);
+    expect(&f, LIMITED, 'S', 41, REASON_REDUCING);
+    expect(&f, FREE, 'S', 41, REASON_REDUCING);
+    expect(&f, FREE, 'B', 1, REASON_REDUCING); /* though it would close its own */
+    expect(&f, FREE, 'S', 15, REASON_NONE);    /* though it would open its own */
+    expect(&f, LIMITED, 'S', 26, REASON_REDUCING);
+    expect(&f, LIMITED, 'S', 25, REASON_NONE);
+    gate_reduce(f.gate, false);
+    assert_true(gate_latch_strategy(f.gate, LIMITED));
+    expect(&f, LIMITED, 'B', 1, REASON_LOSS_LIMIT);
+    expect(&f, LIMITED, 'S', 76, REASON_LOSS_LIMIT);
+    expect(&f, LIMITED, 'S', 75, REASON_NONE); /* the bus has 0 by then, and may open */
     close_gate(&f);
 }
 
@@ -220,6 +266,8 @@ int main(void)
         cmocka_unit_test(each_limit_of_a_strategy_holds_its_own_orders_up_and_no_others),
         cmocka_unit_test(what_a_strategy_has_resting_stays_when_its_limits_become_smaller),
         cmocka_unit_test(a_strategy_that_has_lost_too_much_closes_alone_until_rearmed),
+        cmocka_unit_test(a_strategy_that_is_latched_from_before_closes_alone_until_rearmed),
+        cmocka_unit_test(closing_goes_by_the_bus_for_its_limits_and_by_the_strategy_for_its_own),
         cmocka_unit_test(limits_of_a_strategy_are_explained_behind_those_of_the_bus),
         cmocka_unit_test(a_change_is_repeated_from_what_was_recorded_of_it),
         cmocka_unit_test(a_strategy_gets_its_first_limit_at_the_start_alone),

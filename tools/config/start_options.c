@@ -33,7 +33,8 @@ enum {
     OPT_HOLD,
     OPT_JSON,
     OPT_VERIFY,
-    OPT_AGAINST
+    OPT_AGAINST,
+    OPT_CONTINUE
 };
 
 static const struct option options[] = {
@@ -60,6 +61,7 @@ static const struct option options[] = {
     {"json", no_argument, NULL, OPT_JSON},
     {"verify", no_argument, NULL, OPT_VERIFY},
     {"against", required_argument, NULL, OPT_AGAINST},
+    {"continue", required_argument, NULL, OPT_CONTINUE},
     {"help", no_argument, NULL, 'h'},
     {0},
 };
@@ -159,6 +161,9 @@ static int read_line(int argc, char **argv, bool feed_flag, start_options_t *out
         if ((option == OPT_VERIFY || option == OPT_AGAINST) && feed_flag)
             return outcome_usage(verb, "a recording is verified and compared by `%s replay`",
                                  outcome_program());
+        if (option == OPT_CONTINUE && !feed_flag)
+            return outcome_usage(verb, "what was halted is continued by `%s start`",
+                                 outcome_program());
         if (option == OPT_HOLD) {
             key = "bus.hold";
             value = "true";
@@ -176,6 +181,8 @@ static int read_line(int argc, char **argv, bool feed_flag, start_options_t *out
         out->verify |= option == OPT_VERIFY;
         if (option == OPT_AGAINST)
             out->against = optarg;
+        if (option == OPT_CONTINUE)
+            out->continues = optarg;
         if (option == 'c')
             out->file = optarg;
         if (key && !feed_flag && take_place(option, value, out))

@@ -64,9 +64,10 @@ typedef struct start_options {
     } settings[START_FLAGS_MAX + 4]; /* in their order; four are left for the verb */
     uint64_t for_ns;                 /* 0: not given */
     bool json;
-    bool verify;         /* replay: are the decisions those that were recorded? */
-    const char *against; /* replay: another recording to be compared with; NULL: none */
-    span_point_t from;   /* of a replay, when it is no time of day, which is a key */
+    bool verify;           /* replay: are the decisions those that were recorded? */
+    const char *continues; /* start: the session whose latches hold, "none"; NULL: the last one */
+    const char *against;   /* replay: another recording to be compared with; NULL: none */
+    span_point_t from;     /* of a replay, when it is no time of day, which is a key */
     span_point_t to;
     bool help;        /* --help: nothing else counts */
     const char *rest; /* the argument that is no option, or NULL */

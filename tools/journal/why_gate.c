@@ -139,6 +139,8 @@ static void take_acts(walk_t *w)
             return;
         if (act->kind == EVENT_LIMITS)
             take_limits(w, act->number);
+        else if (act->kind == EVENT_STRATEGY_REDUCE)
+            (void)gate_latch_strategy(w->gate, act->number);
         else
             gate_act(w->gate, act->kind);
     }

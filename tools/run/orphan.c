@@ -117,17 +117,23 @@ bool orphan_may_leave(void *context)
     return !records(o); /* its own message is still to be recorded */
 }
 
-/* What risk has thrown for a loss, and no supervisor has seen. */
+/* What risk has latched for a loss, and no supervisor has seen. */
 static void let_loss_stand(const pipeline_t *pipeline)
 {
     kill_switch_state_t state;
     tbus_rundir_t dir;
-    kill_switch_look_reduction(pipeline->kill_switch, &state);
-    if (!state.thrown || state.by != KILL_BY_LOSS || !pipeline->losses_stand ||
-        tbus_rundir_open(false, &dir, NULL) < 0)
+    if (!pipeline->stands || tbus_rundir_open(false, &dir, NULL) < 0)
         return;
+    kill_switch_look_reduction(pipeline->kill_switch, &state);
     standing_t standing = standing_of(&state);
-    (void)standing_set(&dir, pipeline->bus.directory->name, STANDING_REDUCTION, &standing, NULL);
+    if (state.thrown && state.by == KILL_BY_LOSS)
+        (void)standing_set(&dir, pipeline->bus.directory->name, STANDING_REDUCTION, &standing,
+                           NULL);
+    for (uint32_t left = kill_switch_latched(pipeline->kill_switch); left != 0; left &= left - 1) {
+        char section[CONFIG_PATH_MAX];
+        if (pipeline_strategy(pipeline, (uint32_t)__builtin_ctz(left), section))
+            (void)standing_set_strategy(&dir, pipeline->bus.directory->name, section, NULL);
+    }
     tbus_rundir_close(&dir);
 }
 

@@ -46,8 +46,8 @@ typedef struct pipeline {
     uint32_t stages_count; /* those of the layout, in its order */
     pipeline_stage_t stages[TBUS_INSTANCES_MAX];
     kill_switch_t *kill_switch; /* in the directory of the bus */
-    bool losses_stand;          /* a reduction for a loss outlives the run (standing.h) */
-    uint32_t supervisor_owner;  /* participant number, to publish events; 0: no such topic */
+    bool stands; /* what is thrown outlives the run, and holds from runs before (standing.h) */
+    uint32_t supervisor_owner; /* participant number, to publish events; 0: no such topic */
     /* where its processes note their late turns, while somebody measures (bus/run/gaps.h); not
      * owned. NULL: nobody does */
     const struct tbus_gaps *gaps;
@@ -74,6 +74,10 @@ void pipeline_close(pipeline_t *pipeline);
 
 /* For so long a supervisor may not be heard of before its stages let no order pass any more. */
 #define PIPELINE_SILENCE_NS UINT64_C(1000000000)
+
+/* The section of the strategy of this number. False: there is none. */
+bool pipeline_strategy(const pipeline_t *pipeline, uint32_t number,
+                       char out_section[CONFIG_PATH_MAX]);
 
 /* In a process of its own: make the stages of process `index` of the layout, run them until all are
  * told to stop, free them. 0 or a negative error, which the participant's state and reason tell the

@@ -7,18 +7,24 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <tickbus/msg/event.h>
 
 #define BY_BYTES       16
 #define FILE_BYTES_MAX (KILL_SWITCH_REASON_MAX + 96)
-#define FILE_NAME_MAX  (TBUS_NAME_MAX + 8)
+#define FILE_NAME_MAX  (TBUS_NAME_MAX + 1 + STANDING_LATCH_MAX)
 
-static void file_name(const char *name, enum standing_latch latch, char out_file[FILE_NAME_MAX])
+static void file_name(const char *name, const char *latch, char out_file[FILE_NAME_MAX])
 {
-    snprintf(out_file, FILE_NAME_MAX, TBUS_NAME_TEXT ".%s", name,
-             latch == STANDING_HALT ? "halt" : "reduce");
+    snprintf(out_file, FILE_NAME_MAX, TBUS_NAME_TEXT ".%s", name, latch);
+}
+
+const char *standing_of_strategy(const char *section, char out_latch[STANDING_LATCH_MAX])
+{
+    snprintf(out_latch, STANDING_LATCH_MAX, STANDING_REDUCTION ".%s", section);
+    return out_latch;
 }
 
 standing_t standing_of(const kill_switch_state_t *state)
@@ -29,7 +35,7 @@ standing_t standing_of(const kill_switch_state_t *state)
     return standing;
 }
 
-int standing_set(const tbus_rundir_t *dir, const char *name, enum standing_latch latch,
+int standing_set(const tbus_rundir_t *dir, const char *name, const char *latch,
                  const standing_t *standing, tbus_error_t *err)
 {
     char file[FILE_NAME_MAX], text[FILE_BYTES_MAX];
@@ -50,6 +56,20 @@ int standing_set(const tbus_rundir_t *dir, const char *name, enum standing_latch
     }
     close(fd);
     return 0;
+}
+
+int standing_set_strategy(const tbus_rundir_t *dir, const char *name, const char *section,
+                          tbus_error_t *err)
+{
+    char latch[STANDING_LATCH_MAX];
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    standing_t standing = {.time_ns =
+                               (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec,
+                           .actor = {(uint32_t)geteuid(), (uint32_t)getpid()},
+                           .by = KILL_BY_LOSS};
+    snprintf(standing.reason, sizeof standing.reason, "%s has lost what it may", section);
+    return standing_set(dir, name, standing_of_strategy(section, latch), &standing, err);
 }
 
 /* Behind the first line, if it is one of ours; else the beginning: all of it is the reason. */
@@ -73,7 +93,7 @@ static const char *read_first_line(const char *text, standing_t *out_standing)
     return end + 1;
 }
 
-bool standing_look(const tbus_rundir_t *dir, const char *name, enum standing_latch latch,
+bool standing_look(const tbus_rundir_t *dir, const char *name, const char *latch,
                    standing_t *out_standing)
 {
     char file[FILE_NAME_MAX], text[FILE_BYTES_MAX] = "";
@@ -104,8 +124,7 @@ bool standing_look(const tbus_rundir_t *dir, const char *name, enum standing_lat
     return true;
 }
 
-int standing_clear(const tbus_rundir_t *dir, const char *name, enum standing_latch latch,
-                   tbus_error_t *err)
+int standing_clear(const tbus_rundir_t *dir, const char *name, const char *latch, tbus_error_t *err)
 {
     char file[FILE_NAME_MAX];
     file_name(name, latch, file);

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* standing.h - what an operator has thrown outlives the run, and so does a reduction that risk has
- * thrown for a loss: the files NAME.halt and NAME.reduce in the run directory (rundir.h). While
+ * thrown for a loss, and the loss latch of a strategy alone: the files NAME.halt, NAME.reduce and
+ * NAME.reduce.SECTION in the run directory (rundir.h), where SECTION is that of the strategy in the
+ * configuration. A run directory does not outlive a reboot, but a journal does: at the start of a
+ * bus that is recorded the files are made again from its last session (last_session.h).
+ * While
  * NAME.halt is there no order of a bus of that name passes, while NAME.reduce is there only closing
  * ones (risk/kill_switch.h), also of one that is started later, until `busctl resume` removes it.
  *
@@ -20,7 +24,12 @@
 #include "risk/kill_switch.h"
 #include "tools/control/rundir.h"
 
-enum standing_latch { STANDING_HALT, STANDING_REDUCTION };
+/* Which of them: the end of the file's name. */
+#define STANDING_HALT      "halt"
+#define STANDING_REDUCTION "reduce"
+#define STANDING_LATCH_MAX 112u
+/* That of a strategy alone. Returns out_latch. */
+const char *standing_of_strategy(const char *section, char out_latch[STANDING_LATCH_MAX]);
 
 typedef struct standing {
     uint64_t time_ns; /* 0: not known */
@@ -34,15 +43,19 @@ typedef struct standing {
 standing_t standing_of(const kill_switch_state_t *state);
 
 /* Make the file; any process, at any time. Negative: -errno. */
-int standing_set(const tbus_rundir_t *dir, const char *name, enum standing_latch latch,
+int standing_set(const tbus_rundir_t *dir, const char *name, const char *latch,
                  const standing_t *standing, tbus_error_t *err);
 
+/* The same for the loss latch of a strategy alone. */
+int standing_set_strategy(const tbus_rundir_t *dir, const char *name, const char *section,
+                          tbus_error_t *err);
+
 /* Is there one? A system call if not. Never waits. */
-bool standing_look(const tbus_rundir_t *dir, const char *name, enum standing_latch latch,
+bool standing_look(const tbus_rundir_t *dir, const char *name, const char *latch,
                    standing_t *out_standing);
 
 /* Remove it; none is no error. */
-int standing_clear(const tbus_rundir_t *dir, const char *name, enum standing_latch latch,
+int standing_clear(const tbus_rundir_t *dir, const char *name, const char *latch,
                    tbus_error_t *err);
 
 #endif

@@ -517,6 +517,10 @@ static void run_pipeline(supervisor_t *s)
     bool fine = supervisor_open_record(s, &why) == 0;
     if (!fine)
         supervisor_complain(s, "%s", why.text);
+    if (fine && supervisor_take_over(s, &why) < 0) {
+        supervisor_complain(s, "%s", why.text);
+        fine = false;
+    }
     supervisor_obey_standing(s);
     fine = fine && start_processes(s);
     if (fine) {
@@ -610,7 +614,7 @@ static int supervise(supervisor_t *s, tbus_error_t *why)
         goto no_pipeline;
     s->pipeline.bus.stamps = request->stamps;
     s->pipeline.gaps = request->gaps;
-    s->pipeline.losses_stand = !request->rehearses;
+    s->pipeline.stands = !request->rehearses;
     if (memory_check(&s->pipeline, why) < 0)
         goto no_guests;
     s->kills = memory_kills("/proc");

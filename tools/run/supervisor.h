@@ -44,8 +44,10 @@ typedef struct supervisor_request {
     uint32_t topics_count;
     const pipeline_topic_t *topics;
     uint64_t md_first_seq; /* with which the ring md begins; 0: 1 */
-    bool rehearses;        /* what was recorded: what is lost stops no run that is started later */
-    bool no_summary;       /* whoever asked has something else to print, unless the run fails */
+    /* what was recorded, or to be measured: nothing that was thrown in another run holds in it, and
+     * nothing that is thrown in it holds in another (standing.h) */
+    bool rehearses;
+    bool no_summary; /* whoever asked has something else to print, unless the run fails */
     /* where stages note when each message took each step; not owned. NULL: nobody measures */
     const struct tbus_stamps *stamps;
     /* Called in each step of the supervisor while the stages run, every 50 ms at least; never in

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/run/supervisor_parts.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "tools/control/members.h"
 #include "tools/control/orphans.h"
+#include "tools/run/last_session.h"
 #include "tools/run/standing.h"
 #include "tools/show/outcome.h"
 
@@ -13,8 +17,7 @@
 #define LEFT_OVER_NS UINT64_C(2000000000)
 
 /* What an operator has thrown stands until it is resumed, whatever becomes of this run. */
-static void let_it_stand(supervisor_t *s, enum standing_latch latch,
-                         const kill_switch_state_t *state)
+static void let_it_stand(supervisor_t *s, const char *latch, const kill_switch_state_t *state)
 {
     standing_t standing = standing_of(state);
     tbus_error_t why = {0};
@@ -24,7 +27,7 @@ static void let_it_stand(supervisor_t *s, enum standing_latch latch,
 
 /* True: a file stands, and nothing is thrown that would do what it says; or it was empty when that
  * was thrown, and says by now why. */
-static bool is_to_be_thrown(supervisor_t *s, enum standing_latch latch, bool thrown, bool *unsaid,
+static bool is_to_be_thrown(supervisor_t *s, const char *latch, bool thrown, bool *unsaid,
                             standing_t *out_standing)
 {
     if (thrown && !*unsaid)
@@ -38,7 +41,7 @@ void supervisor_obey_standing(supervisor_t *s)
 {
     kill_switch_t *kill_switch = s->pipeline.kill_switch;
     standing_t standing;
-    if (!supervisor_stages(s))
+    if (!supervisor_stages(s) || !s->pipeline.stands)
         return;
     if (is_to_be_thrown(s, STANDING_HALT, kill_switch_thrown(kill_switch), &s->halt_unsaid,
                         &standing)) {
@@ -69,7 +72,7 @@ static void watch_halt(supervisor_t *s)
                         state.reason, outcome_program());
     else
         supervisor_note(s, "risk halted: %s", state.reason);
-    if (state.by == KILL_BY_OPERATOR && !s->halt_stands)
+    if (state.by == KILL_BY_OPERATOR && s->pipeline.stands && !s->halt_stands)
         let_it_stand(s, STANDING_HALT, &state);
     s->halt_stands = false;
 }
@@ -85,10 +88,141 @@ static void watch_reduction(supervisor_t *s)
     supervisor_note(s, "risk lets only closing orders pass%s: %s; `%s resume` when that is mended",
                     s->reduction_stands ? ", as it was before" : "", state.reason,
                     outcome_program());
-    bool stands = state.by == KILL_BY_OPERATOR || s->pipeline.losses_stand;
-    if (stands && !s->reduction_stands)
+    if (s->pipeline.stands && !s->reduction_stands)
         let_it_stand(s, STANDING_REDUCTION, &state);
     s->reduction_stands = false;
+}
+
+/* ---- strategies that have lost what they may by themselves */
+
+static void watch_strategies(supervisor_t *s)
+{
+    uint32_t latched = kill_switch_latched(s->pipeline.kill_switch);
+    uint32_t before = kill_switch_latched_before(s->pipeline.kill_switch);
+    for (uint32_t left = latched & ~s->latched; left != 0; left &= left - 1) {
+        uint32_t number = (uint32_t)__builtin_ctz(left);
+        char section[CONFIG_PATH_MAX];
+        tbus_error_t why = {0};
+        bool as_before = before >> number & 1;
+        if (!pipeline_strategy(&s->pipeline, number, section))
+            continue;
+        supervisor_note(s,
+                        "%s lets only its own closing orders pass%s; `%s resume` when that is "
+                        "mended",
+                        section, as_before ? ", as it was before" : ": it has lost what it may",
+                        outcome_program());
+        if (s->pipeline.stands && !as_before)
+            (void)standing_set_strategy(&s->dir, s->pipeline.bus.directory->name, section, &why);
+        if (why.code)
+            supervisor_complain(s, "%s: it will not outlive this run", why.text);
+    }
+    s->latched = latched;
+}
+
+/* Which strategies begin latched, before there are stages. One that has no limits of its own any
+ * more cannot be held to them: then the bus is. */
+static void begin_strategies(supervisor_t *s)
+{
+    const char *name = s->request->options->config.bus.name;
+    uint32_t latched = 0;
+    for (uint32_t i = 0; i < s->pipeline.stages_count; i++) {
+        const pipeline_stage_t *stage = &s->pipeline.stages[i];
+        char section[CONFIG_PATH_MAX], latch[STANDING_LATCH_MAX], reason[KILL_SWITCH_REASON_MAX];
+        standing_t standing;
+        config_instance_section(stage->instance, section);
+        if (!(stage->instance->kind->traits & TBUS_KIND_TRADES) ||
+            !standing_look(&s->dir, name, standing_of_strategy(section, latch), &standing))
+            continue;
+        strategy_limits_t limits = strategy_limits_of(stage->instance->kind->params,
+                                                      config_instance_values(stage->instance));
+        if (strategy_limits_any(&limits)) {
+            latched |= UINT32_C(1) << stage->number;
+            continue;
+        }
+        snprintf(reason, sizeof reason, "%.180s; and it has no limits of its own now",
+                 standing.reason);
+        kill_switch_reduce_as(s->pipeline.kill_switch, KILL_BY_LOSS, standing.actor, reason);
+    }
+    kill_switch_begin_latched(s->pipeline.kill_switch, latched);
+}
+
+static int clear_strategies(supervisor_t *s, tbus_error_t *err)
+{
+    int code = 0;
+    for (uint32_t i = 0; code == 0 && i < s->pipeline.stages_count; i++) {
+        const pipeline_stage_t *stage = &s->pipeline.stages[i];
+        char section[CONFIG_PATH_MAX], latch[STANDING_LATCH_MAX];
+        config_instance_section(stage->instance, section);
+        if (stage->instance->kind->traits & TBUS_KIND_TRADES)
+            code = standing_clear(&s->dir, s->request->options->config.bus.name,
+                                  standing_of_strategy(section, latch), err);
+    }
+    return code;
+}
+
+/* ---- what was recorded */
+
+static void say_taken(supervisor_t *s, const last_session_t *last, const char *what)
+{
+    supervisor_note(s, "the last session of this bus, recorded in %s, ended %s", last->directory,
+                    what);
+}
+
+/* A file that is there already says it as it was thrown. */
+static void take(supervisor_t *s, const last_session_t *last, const char *latch,
+                 const last_latch_t *of, const char *what)
+{
+    const char *name = s->request->options->config.bus.name;
+    tbus_error_t why = {0};
+    standing_t standing;
+    if (!of->thrown || standing_look(&s->dir, name, latch, &standing))
+        return;
+    standing = of->how;
+    last_session_reason(last, &standing);
+    say_taken(s, last, what);
+    if (standing_set(&s->dir, name, latch, &standing, &why) < 0)
+        supervisor_complain(s, "%s: it will not outlive this run", why.text);
+}
+
+/* 1: *out_last is how the session ended that this run continues; 0: it continues none. */
+static int look_for_last(const supervisor_t *s, last_session_t *out_last, tbus_error_t *err)
+{
+    const start_options_t *options = s->request->options;
+    const char *journal = config_journal(&options->config), *from = options->continues;
+    const char *name = options->config.bus.name;
+    if (from && strcmp(from, "none") == 0)
+        return 0;
+    if (from)
+        return last_session_read(from, name, out_last, err);
+    return *journal ? last_session_find(journal, name, out_last, err) : 0;
+}
+
+static int take_last(supervisor_t *s, tbus_error_t *err)
+{
+    char latch[STANDING_LATCH_MAX];
+    last_session_t *last = calloc(1, sizeof *last);
+    if (!last)
+        return tbus_fail(err, -ENOMEM, "no memory for how the last session ended");
+    int code = look_for_last(s, last, err);
+    if (code > 0) {
+        take(s, last, STANDING_HALT, &last->halt,
+             last->uncertain ? "nobody knows how, and so counts as halted" : "halted");
+        take(s, last, STANDING_REDUCTION, &last->reduction, "with closing orders only");
+        for (uint32_t i = 0; i < last->strategies_count; i++)
+            take(s, last, standing_of_strategy(last->strategies[i].section, latch),
+                 &last->strategies[i].latch, "with a strategy that had lost what it may");
+    }
+    free(last);
+    return code < 0 ? code : 0;
+}
+
+int supervisor_take_over(supervisor_t *s, tbus_error_t *err)
+{
+    if (!s->pipeline.stands || !supervisor_stages(s))
+        return 0;
+    int code = take_last(s, err);
+    begin_strategies(s);
+    return code;
 }
 
 void supervisor_watch_halt(supervisor_t *s)
@@ -97,6 +231,7 @@ void supervisor_watch_halt(supervisor_t *s)
     supervisor_obey_standing(s);
     watch_halt(s);
     watch_reduction(s);
+    watch_strategies(s);
 }
 
 void supervisor_halt(supervisor_t *s, kill_switch_actor_t actor, const char *reason)
@@ -123,9 +258,12 @@ int supervisor_resume(supervisor_t *s, bool reduced, kill_switch_actor_t actor, 
     /* First: no order that opens a position is to pass in between. */
     if (reduced)
         supervisor_reduce(s, actor, reason);
-    int code = standing_clear(&s->dir, name, STANDING_HALT, err);
-    if (code == 0 && !reduced)
+    /* What stands for other runs than this rehearsal is not its business. */
+    int code = s->pipeline.stands ? standing_clear(&s->dir, name, STANDING_HALT, err) : 0;
+    if (code == 0 && !reduced && s->pipeline.stands)
         code = standing_clear(&s->dir, name, STANDING_REDUCTION, err);
+    if (code == 0 && s->pipeline.stands)
+        code = clear_strategies(s, err);
     if (code < 0)
         return code;
     if (reduced)

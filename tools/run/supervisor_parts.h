@@ -95,6 +95,7 @@ typedef struct supervisor {
     lateness_t disk;      /* and what is synced, where the recorder does so as records come */
     bool halt_stands;     /* the next one to be told is that of a file */
     bool reduction_stands;
+    uint32_t latched; /* strategies, as they were told last (kill_switch_latched) */
     bool halt_unsaid; /* that of a file which does not say why yet (standing.h) */
     bool reduction_unsaid;
     progress_t progress;
@@ -162,6 +163,11 @@ int supervisor_resume(supervisor_t *s, bool reduced, kill_switch_actor_t actor, 
 /* Halt, or reduce, if what was thrown in a run before still stands (standing.h), or was made to by
  * hand. Before the first process, too: no order is to pass in between. */
 void supervisor_obey_standing(supervisor_t *s);
+
+/* Make the files that stand (standing.h) from how the last recorded session of this bus ended, as
+ * far as they are not there, and let strategies begin as theirs say. Before
+ * supervisor_obey_standing. Negative: a session that was asked for by name cannot be had. */
+int supervisor_take_over(supervisor_t *s, tbus_error_t *err);
 
 /* Write down who has the memory of the bus (members.h). It is said when that fails. */
 void supervisor_write_members(supervisor_t *s);

@@ -10,9 +10,9 @@
 
 #define BYTES_MAX ((size_t)4 << 20)
 
-/* Pieces of the configuration, up to the last. The recorder writes all of them before it records a
- * message. False: they are not all there. */
-static bool gather(tbus_journal_reader_t *reader, FILE *out)
+/* Pieces of that object of the session, up to the last. The recorder writes all of them before it
+ * records a message. False: they are not all there. */
+static bool gather(tbus_journal_reader_t *reader, uint32_t kind, FILE *out)
 {
     tbus_journal_record_t record;
     tbus_journal_piece_t piece;
@@ -21,7 +21,7 @@ static bool gather(tbus_journal_reader_t *reader, FILE *out)
     while (tbus_journal_reader_next(reader, &record, NULL) > 0) {
         if (record.topic != TBUS_JOURNAL_SESSION_TOPIC)
             return false;
-        if (!tbus_journal_record_piece(&record, &piece) || piece.kind != TBUS_JOURNAL_CONFIGURATION)
+        if (!tbus_journal_record_piece(&record, &piece) || piece.kind != kind)
             continue;
         bytes += piece.bytes;
         if (bytes > BYTES_MAX || fwrite(piece.data, 1, piece.bytes, out) != piece.bytes)
@@ -32,7 +32,7 @@ static bool gather(tbus_journal_reader_t *reader, FILE *out)
     return false;
 }
 
-json_t *recorded_configuration(const char *directory)
+static json_t *read_object(const char *directory, uint32_t kind)
 {
     tbus_journal_reader_t *reader;
     char *text = NULL;
@@ -40,11 +40,21 @@ json_t *recorded_configuration(const char *directory)
     if (tbus_journal_reader_open(directory, &reader, NULL) < 0)
         return NULL;
     FILE *out = open_memstream(&text, &bytes);
-    bool whole = out && gather(reader, out);
+    bool whole = out && gather(reader, kind, out);
     if (out && fclose(out) != 0)
         whole = false;
-    json_t *configuration = whole ? json_loadb(text, bytes, 0, NULL) : NULL;
+    json_t *object = whole ? json_loadb(text, bytes, 0, NULL) : NULL;
     free(text);
     tbus_journal_reader_close(reader);
-    return configuration;
+    return object;
+}
+
+json_t *recorded_configuration(const char *directory)
+{
+    return read_object(directory, TBUS_JOURNAL_CONFIGURATION);
+}
+
+json_t *recorded_provenance(const char *directory)
+{
+    return read_object(directory, TBUS_JOURNAL_PROVENANCE);
 }

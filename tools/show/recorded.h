@@ -10,4 +10,7 @@
  * is no JSON. */
 json_t *recorded_configuration(const char *directory);
 
+/* Likewise what was run: version, command, source, stages (tools/run/supervisor_events.c). */
+json_t *recorded_provenance(const char *directory);
+
 #endif

@@ -10,6 +10,8 @@
  *    HALT      risk, executor   whoever threw the switch; why      orders that it had taken before,
  *    RESUME    risk, executor   whoever released it; why             its last tick, and the time
  *    REDUCE    risk             whoever threw it; why              likewise
+ *    STRATEGY_ risk             risk itself; "SECTION: WHY" (or    likewise
+ *    REDUCE                     "SECTION"); number: the strategy's
  *    LIMITS    supervisor       who asked; "KEY from A to B, ..."    of that
  *              risk             -                                  likewise
  *    STOP      supervisor       who asked; how                     -
@@ -36,7 +38,10 @@
  *
  * RESUME ends a halt and a reduction both; where it ended the halt alone, a REDUCE of the same
  * place follows it. A REDUCE by LOSS tells of what risk has found out by itself: who repeats the
- * session finds it as well.
+ * session finds it as well. STRATEGY_REDUCE is the same of one strategy, which has lost what it may
+ * by itself (SECTION: where its limits stand); RESUME ends it, too. One at the beginning, before
+ * the first tick and order, tells that it was so in a session before: who repeats the session takes
+ * it from there.
  *
  * So a halt is on record whoever threw it and whether or not the supervisor lives: the stages that
  * obey it publish it. `number` joins messages about one act: the generation of the kill switch, the
@@ -78,7 +83,8 @@
     X(LATE, 7, "late")                                                                             \
     X(END, 8, "end")                                                                               \
     X(TAKEN, 9, "taken")                                                                           \
-    X(REDUCE, 10, "reduce")
+    X(REDUCE, 10, "reduce")                                                                        \
+    X(STRATEGY_REDUCE, 11, "strategy_reduce")
 
 /* Who publishes it. */
 #define EVENT_SOURCES(X)                                                                           \
