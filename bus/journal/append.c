@@ -56,6 +56,8 @@ void tbus_journal_writer_begin_segment(tbus_journal_writer_t *w)
     w->position = TBUS_JOURNAL_HEADER_BYTES;
     w->seed = tbus_journal_seed(w->header.session_id, file->number);
     w->pages_wanted = 0;
+    w->reached = 0;
+    w->written_back = 0;
     w->next_wanted = false;
     w->roll_waits = false;
     w->spent = false;
@@ -82,7 +84,9 @@ static bool advance_limit(tbus_journal_writer_t *w, uint64_t end)
      * has enough of them to go on while the helper waits for the disk. */
     uint64_t ahead = smaller(w->bytes + w->piece_bytes, TBUS_JOURNAL_PIECES_AHEAD * w->piece_bytes);
     w->pages_wanted = smaller(file->bytes, piece_end + ahead);
-    w->next_wanted |= w->position >= file->bytes / 4;
+    w->reached = w->position;
+    /* Nor does a short recording pay for a second segment. */
+    w->next_wanted |= w->current > 1 || w->position >= file->bytes / 4;
     /* Also for the record of a hole there are pages, or the disk may have none for it. */
     uint64_t kept = w->segment_bytes - w->usable_bytes;
     if (file->populated < end + kept)

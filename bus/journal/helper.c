@@ -16,6 +16,10 @@
 #define LOOK_AGAIN_NS 500000u
 #define TRY_AGAIN_NS  100000000u /* to make a segment that there was no room for */
 #define SECOND_NS     UINT64_C(1000000000)
+/* Pieces of work. Of the small ones each takes some 10 us. */
+#define SMALL_BYTES (UINT64_C(32) << 10)
+#define LARGE_BYTES (UINT64_C(1) << 20)
+#define WRITE_BYTES (UINT64_C(128) << 10)
 
 void tbus_journal_writer_announce(tbus_journal_writer_t *w)
 {
@@ -29,6 +33,11 @@ void tbus_journal_writer_fail(tbus_journal_writer_t *w, const tbus_error_t *fail
         w->failure = *failure;
     tbus_store_relaxed_u64(&w->limit, 0);
     tbus_journal_writer_announce(w);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
 }
 
 static bool is_no_room(int code)
@@ -79,12 +88,16 @@ static void fail_sync(tbus_journal_writer_t *w, uint32_t number, const tbus_erro
 
 /* The jobs: each is called with the lock held, works without it and takes it again. */
 
-static void populate_ahead(tbus_journal_writer_t *w)
+/* One piece of the current segment: a large one when the recording thread is near, since each wakes
+ * it if it waits. */
+static void populate(tbus_journal_writer_t *w, uint64_t end)
 {
     uint32_t number = w->current;
     tbus_journal_file_t *file = tbus_journal_writer_file(w, number);
     tbus_journal_file_t copy = *file;
-    uint64_t to = w->pages_wanted;
+    uint64_t piece_end =
+        file->populated + (tbus_journal_writer_hurries(w) ? LARGE_BYTES : SMALL_BYTES);
+    uint64_t to = earlier(end, piece_end);
     tbus_error_t err = {0};
     pthread_mutex_unlock(&w->lock);
     int code = tbus_journal_file_populate(&copy, to, &err);
@@ -101,7 +114,8 @@ uint64_t tbus_journal_writer_first_pages(const tbus_journal_writer_t *w)
 {
     uint64_t kept = w->segment_bytes - w->usable_bytes;
     uint64_t hole = w->goes_on ? TBUS_JOURNAL_HEADER_BYTES + TBUS_JOURNAL_HOLE_BYTES : 0;
-    return (w->piece_bytes > hole ? w->piece_bytes : hole) + kept;
+    uint64_t few = earlier(w->piece_bytes, SMALL_BYTES);
+    return (few > hole ? few : hole) + kept;
 }
 
 /* The next segment, its name on the disk and its first pages there. */
@@ -161,6 +175,7 @@ static void prepare_next(tbus_journal_writer_t *w)
     }
     *tbus_journal_writer_file(w, number) = file;
     w->prepared = number;
+    w->front = 0;
     w->no_room = 0;
     tbus_journal_writer_announce(w);
 }
@@ -212,8 +227,7 @@ static void sync_names(tbus_journal_writer_t *w)
 }
 
 /* Zeros to one piece of the next segment, and from there towards the disk: a piece at a time, so
- * that the syncs of the current one do not queue behind all of it. Writing takes pages away from
- * whoever is to store to them, so those at the front are faulted in again at the end. */
+ * that the syncs of the current one do not queue behind all of it. */
 static void zero_next(tbus_journal_writer_t *w)
 {
     uint32_t number = w->prepared;
@@ -223,18 +237,61 @@ static void zero_next(tbus_journal_writer_t *w)
     tbus_error_t err = {0};
     pthread_mutex_unlock(&w->lock);
     int code = tbus_journal_file_zero(&copy, from + TBUS_JOURNAL_ZERO_BYTES, &err);
-    if (code == 0)
-        tbus_journal_file_write_back(&copy, from, copy.zeroed);
-    if (code == 0 && copy.zeroed == copy.bytes) {
-        tbus_journal_file_t front = copy;
-        tbus_journal_file_write_back(&front, 0, front.populated);
-        front.populated = 0;
-        code = tbus_journal_file_populate(&front, copy.populated, &err);
-    }
     pthread_mutex_lock(&w->lock);
     file->zeroed = copy.zeroed;
+    if (code < 0) {
+        fail_or_leave_out(w, number, &err);
+        return;
+    }
+    tbus_journal_writer_breathe(w);
+    pthread_mutex_unlock(&w->lock);
+    tbus_journal_file_write_back(&copy, from, copy.zeroed);
+    pthread_mutex_lock(&w->lock);
+}
+
+/* As much of the next segment as is wanted ahead of the recording thread: when it begins there, the
+ * helper may have to wait for the disk first, for the header and for what is full. */
+static uint64_t front_wanted(const tbus_journal_writer_t *w)
+{
+    uint64_t kept = w->segment_bytes - w->usable_bytes;
+    return earlier(w->segment_bytes, TBUS_JOURNAL_PIECES_AHEAD * w->piece_bytes + kept);
+}
+
+/* Fault in one piece of it, also where that was done: zeros that are written to the disk take pages
+ * away from whoever is to store to them. So that comes first. */
+static void populate_front(tbus_journal_writer_t *w)
+{
+    uint32_t number = w->prepared;
+    tbus_journal_file_t *file = tbus_journal_writer_file(w, number);
+    tbus_journal_file_t copy = *file;
+    uint64_t to = earlier(front_wanted(w), w->front + SMALL_BYTES);
+    tbus_error_t err = {0};
+    copy.populated = w->front;
+    pthread_mutex_unlock(&w->lock);
+    tbus_journal_file_write_back(&copy, copy.populated, to);
+    pthread_mutex_lock(&w->lock);
+    tbus_journal_writer_breathe(w);
+    pthread_mutex_unlock(&w->lock);
+    int code = tbus_journal_file_populate(&copy, to, &err);
+    pthread_mutex_lock(&w->lock);
+    /* it may be the current one by now: nobody but us takes pages of it */
+    w->front = to;
+    if (file->populated < copy.populated)
+        file->populated = copy.populated;
     if (code < 0)
         fail_or_leave_out(w, number, &err);
+}
+
+/* Have a piece of what was recorded written to the disk, which the segment's last sync waits for
+ * then, instead of doing it all at once. */
+static void write_back(tbus_journal_writer_t *w)
+{
+    tbus_journal_file_t copy = *tbus_journal_writer_file(w, w->current);
+    uint64_t from = w->written_back;
+    w->written_back += WRITE_BYTES;
+    pthread_mutex_unlock(&w->lock);
+    tbus_journal_file_write_back(&copy, from, from + WRITE_BYTES);
+    pthread_mutex_lock(&w->lock);
 }
 
 /* Remove what the limits do not keep. A segment that cannot be removed fails the recording: the
@@ -301,11 +358,6 @@ static bool goes_forward(const tbus_journal_writer_t *w)
     return !w->failure.code && !w->stop;
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Nothing to do: sleep until somebody rings, or until it is time for the next sync, or to try again
  * to make a segment. Requires the lock. */
 static void rest(tbus_journal_writer_t *w)
@@ -348,6 +400,26 @@ static bool zeros_missing(tbus_journal_writer_t *w)
     return w->prepared > w->current && next->zeroed < next->bytes;
 }
 
+/* A full segment waits to be synced, which takes as long as the disk likes, a second was seen, and
+ * nothing is faulted in meanwhile. So all of the current segment is before, if there is time. */
+static bool rest_missing(tbus_journal_writer_t *w)
+{
+    const tbus_journal_file_t *file = tbus_journal_writer_file(w, w->current);
+    return w->finished + 1 < w->current && !w->spent && file->populated < file->bytes &&
+           !tbus_journal_writer_hurries(w);
+}
+
+static bool front_missing(const tbus_journal_writer_t *w)
+{
+    return w->prepared > w->current && w->front < front_wanted(w);
+}
+
+static bool write_back_due(tbus_journal_writer_t *w)
+{
+    return w->written_back + WRITE_BYTES <= w->reached && !w->spent &&
+           !tbus_journal_writer_hurries(w);
+}
+
 static bool prune_due(const tbus_journal_writer_t *w)
 {
     return !w->failure.code && w->finished > w->pruned_at && tbus_journal_limits_any(&w->limits);
@@ -358,20 +430,36 @@ static bool do_one_job(tbus_journal_writer_t *w)
 {
     bool forward = goes_forward(w);
     if (forward && pages_missing(w))
-        populate_ahead(w);
+        populate(w, w->pages_wanted);
     else if (forward && w->headers_synced < w->current)
         sync_header(w);
     else if (forward && next_missing(w))
         prepare_next(w);
     else if (prune_due(w))
         prune(w);
+    else if (forward && rest_missing(w))
+        populate(w, w->segment_bytes);
     else if (w->finished + 1 < w->current)
         finish_oldest(w);
     else if (forward && zeros_missing(w))
         zero_next(w);
+    else if (forward && front_missing(w))
+        populate_front(w);
+    else if (forward && write_back_due(w))
+        write_back(w);
     else
         return false;
     return true;
+}
+
+void tbus_journal_helper_give_way(void *context)
+{
+    tbus_journal_writer_t *w = context;
+    pthread_mutex_lock(&w->lock);
+    while (goes_forward(w) && pages_missing(w))
+        populate(w, w->pages_wanted);
+    tbus_journal_writer_breathe(w);
+    pthread_mutex_unlock(&w->lock);
 }
 
 static void *help(void *context)
@@ -384,6 +472,8 @@ static void *help(void *context)
         bool worked = do_one_job(w);
         if (!synced && !worked && w->stop)
             break;
+        if (worked)
+            tbus_journal_writer_breathe(w);
         if (!synced && !worked)
             rest(w);
     }

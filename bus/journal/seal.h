@@ -17,9 +17,11 @@ EVP_MD_CTX *tbus_journal_seal_begin(const tbus_journal_header_t *header,
 /* Frees the digest. False: it cannot be had. */
 bool tbus_journal_seal_end(EVP_MD_CTX *digest, uint8_t out_digest[32]);
 
-/* The digest of a segment of `used` bytes as it lies in memory. False: the library has no memory or
- * no SHA-256, and nothing is stored. */
+/* The digest of a segment of `used` bytes as it lies in memory. `between`: called with `context`
+ * after some tens of microseconds of it, again and again; NULL: nobody. False: the library has no
+ * memory or no SHA-256, and nothing is stored. */
 bool tbus_journal_seal_memory(const unsigned char *base, uint64_t used, const uint8_t previous[32],
+                              void (*between)(void *context), void *context,
                               uint8_t out_digest[32]);
 
 /* The same of its file. 0, -errno from reading, -ENOTSUP: as above; -TBUS_ETRUNCATED: the file is

@@ -261,7 +261,8 @@ static int seal(tbus_journal_file_t *file, uint64_t used, uint32_t seed,
 {
     tbus_journal_seal_t seal = {.kind = TBUS_JOURNAL_SEAL_SHA256};
     memcpy(seal.previous, chain->digest, sizeof seal.previous);
-    if (chain->ended || !tbus_journal_seal_memory(file->base, used, chain->digest, seal.digest)) {
+    if (chain->ended || !tbus_journal_seal_memory(file->base, used, chain->digest, chain->between,
+                                                  chain->context, seal.digest)) {
         chain->ended = true;
         return 0;
     }

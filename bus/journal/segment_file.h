@@ -81,6 +81,9 @@ int tbus_journal_file_sync(const tbus_journal_file_t *file, uint64_t from, uint6
 typedef struct tbus_journal_chain {
     bool ended;         /* a segment has no seal: neither have those after it */
     uint8_t digest[32]; /* of the last one; zeros before the first */
+    /* called now and then while one is made, which takes long; NULL: nobody */
+    void (*between)(void *context);
+    void *context;
 } tbus_journal_chain_t;
 
 /* Sync what it holds, seal it, say so in its header, cut it to `used` bytes. Segments are finished

@@ -176,8 +176,8 @@ size_t tbus_journal_memory_bytes(const char *directory, uint64_t segment_bytes)
 {
     if (tbus_journal_path_is_memory(directory))
         return 2 * segment_bytes;
-    return smaller(segment_bytes, (TBUS_JOURNAL_PIECES_AHEAD + 1) * piece_of(segment_bytes)) +
-           piece_of(segment_bytes);
+    return segment_bytes +
+           smaller(segment_bytes, TBUS_JOURNAL_PIECES_AHEAD * piece_of(segment_bytes));
 }
 
 static tbus_journal_writer_t *new_writer(const tbus_journal_spec_t *spec, uint64_t segment_bytes)
@@ -197,6 +197,8 @@ static tbus_journal_writer_t *new_writer(const tbus_journal_spec_t *spec, uint64
     w->first = 1;
     w->durability = spec->durability;
     w->sync_every_ns = spec->sync_every_ms * UINT64_C(1000000);
+    w->chain.between = tbus_journal_helper_give_way;
+    w->chain.context = w;
     tbus_journal_durable_init(&w->durable, spec->topics_count, spec->durable);
     pthread_mutex_init(&w->lock, NULL);
     pthread_condattr_init(&attributes);

@@ -9,14 +9,18 @@
  *    current+1 == prepared      allocated, its first pages faulted in    helper
  *
  * The helper does one job at a time, the first of these that there is: fault in pages ahead of the
- * recording thread, sync the header of a segment that was begun, create the next segment,
- * remove old ones, finish a full one, write zeros to a piece of the next. So one is made only when
- * the names and headers of all before it are on the disk: after a loss of power those that lack a
- * header are the last ones. Before each job it syncs what was appended, if records are to be made
- * durable as they come and their time is up. With nothing to do it sleeps on `work`. The recording
- * thread takes `lock` only when it reaches `limit`, every few MiB: then it says how far ahead it
- * wants pages and takes what is ready. When that is not enough it waits on `ready`, or comes back
- * (tbus_journal_writer_append_try) and looks again when `done` has moved. At most
+ * recording thread, sync the header of a segment that was begun, create the next segment, remove
+ * old ones, fault in the rest of the current one before a full one is finished, finish that, write
+ * zeros to a piece of the next, fault in a piece of its front, have a piece of what was recorded
+ * written to the disk. So one is made only when the names and headers of all before it are on the
+ * disk: after a loss of power those that lack a header are the last ones. Before each job it syncs
+ * what was appended, if records are to be made durable as they come and their time is up. With
+ * nothing to do it sleeps on `work`; between two pieces of work that nobody waits for it pauses
+ * (pace.c), since other threads may spin on its CPU.
+ *
+ * The recording thread takes `lock` only when it reaches `limit`, every few MiB: then it says how
+ * far ahead it wants pages and takes what is ready. When that is not enough it waits on `ready`, or
+ * comes back (tbus_journal_writer_append_try) and looks again when `done` has moved. At most
  * TBUS_JOURNAL_FILES segments are open at a time: when the disk is too slow to finish them, nothing
  * is recorded for a while, the rings fill, and then the feed waits.
  */
@@ -32,6 +36,12 @@
 
 #define TBUS_JOURNAL_FILES        4u
 #define TBUS_JOURNAL_PIECES_AHEAD 4u /* of pages, at most */
+
+typedef struct tbus_journal_pace {
+    uint64_t cpu_ns;     /* of the helper, at its last pause; 0: it has hurried since */
+    uint64_t waits;      /* of the recording thread, when last looked at */
+    uint64_t hurried_ns; /* when that was last found to have grown; monotonic clock */
+} tbus_journal_pace_t;
 
 struct tbus_journal_writer {
     /* written by: the recording thread */
@@ -75,8 +85,9 @@ struct tbus_journal_writer {
     tbus_journal_chain_t chain;
     tbus_journal_durable_t durable;
     enum tbus_journal_durability durability;
-    uint64_t sync_every_ns; /* PERIODIC */
-    uint64_t next_sync_ns;  /* of the monotonic clock */
+    uint64_t sync_every_ns;   /* PERIODIC */
+    uint64_t next_sync_ns;    /* of the monotonic clock */
+    tbus_journal_pace_t pace; /* the helper's */
     tbus_journal_limits_t limits;
     uint32_t first; /* segment that is there; those before it were removed. The helper's */
 
@@ -92,6 +103,9 @@ struct tbus_journal_writer {
     uint32_t current;
     uint32_t prepared;
     uint64_t pages_wanted; /* of the current segment, bytes from its start */
+    uint64_t reached;      /* likewise: where the recording thread was when it last looked */
+    uint64_t written_back; /* likewise: up to here it is on its way to the disk */
+    uint64_t front; /* of the next segment: faulted in again since zeros were written to it */
     bool next_wanted;
     bool roll_waits; /* the recording thread cannot go on without the next segment */
     int no_room;     /* why the next segment could not be made when it was needed; 0: it can */
@@ -137,8 +151,19 @@ void tbus_journal_writer_announce(tbus_journal_writer_t *w);
 /* Keep the first failure and have the recording thread notice. Requires the lock. */
 void tbus_journal_writer_fail(tbus_journal_writer_t *w, const tbus_error_t *failure);
 
+/* Is the recording thread waiting, or about to come to the end of what is ready? Then the helper
+ * does not pause. Also when it is to end. Requires the lock. (pace.c) */
+bool tbus_journal_writer_hurries(tbus_journal_writer_t *w);
+/* Between two pieces of work: sleep for some times as long as the work since the last pause took,
+ * if that was long enough; less when the recording thread asks for something. Requires the lock,
+ * which is given up meanwhile. Of the helper. (pace.c) */
+void tbus_journal_writer_breathe(tbus_journal_writer_t *w);
+
 /* Start the helper, with all signals blocked but SIGBUS. 0 or -errno. */
 int tbus_journal_helper_start(tbus_journal_writer_t *w);
+/* Between two pieces of a long job: the more urgent one, pages, and a pause. `context`: the writer;
+ * without the lock. */
+void tbus_journal_helper_give_way(void *context);
 /* Have it finish what is full, and wait for its end. */
 void tbus_journal_helper_stop(tbus_journal_writer_t *w);
 

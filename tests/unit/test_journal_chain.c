@@ -101,7 +101,8 @@ static void seal_again(image_t *image, const uint8_t previous[32])
     memcpy(image->data, &header, sizeof header);
     make_crcs_right(image); /* the digest is over them */
     header = header_of(image);
-    assert_true(tbus_journal_seal_memory(image->data, image->bytes, previous, header.seal.digest));
+    assert_true(tbus_journal_seal_memory(image->data, image->bytes, previous, NULL, NULL,
+                                         header.seal.digest));
     memcpy(image->data, &header, sizeof header);
     make_crcs_right(image);
 }

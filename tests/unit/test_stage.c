@@ -396,6 +396,55 @@ static void a_process_that_lost_its_supervisor_says_so_before_it_winds_down(void
     tbus_bus_close(&bus);
 }
 
+typedef struct stalled {
+    tbus_stage_t stage;
+    const tbus_loop_t *loop;
+    uint64_t look_ns;
+    unsigned polls;
+    uint64_t parks; /* of the process, when the stage was stalled no more */
+} stalled_t;
+
+static int stalled_poll(tbus_stage_t *stage, uint32_t budget)
+{
+    stalled_t *s = (stalled_t *)(void *)stage;
+    (void)budget;
+    stage->stalled = ++s->polls < 5;
+    s->look_ns = tbus_clock_ns() + 10000000;
+    if (!stage->stalled) {
+        s->parks = s->loop->waiter.parks;
+        tbus_store_release_u32(&tbus_participant(stage->bus, 1)->command, TBUS_CMD_STOP);
+    }
+    return 0;
+}
+
+static uint64_t stalled_deadline_ns(const tbus_stage_t *stage)
+{
+    return stage->stalled ? ((const stalled_t *)(const void *)stage)->look_ns
+                          : TBUS_STAGE_NO_DEADLINE;
+}
+
+/* What it needs may be made by another thread on its CPU. */
+static void
+a_process_whose_stage_is_stalled_sleeps_until_it_looks_again_also_where_it_spins(void **state)
+{
+    (void)state;
+    static const tbus_stage_ops_t ops = {.poll = stalled_poll, .deadline_ns = stalled_deadline_ns};
+    tbus_bus_t bus;
+    tbus_error_t err = {0};
+    assert_int_equal(tbus_bus_create("stalled", &bus, &err), 0);
+    assert_int_equal(tbus_participant_add(&bus, "s", &err), 1);
+    stalled_t s = {.stage = {.ops = &ops, .name = "s", .owner = 1, .bus = &bus}};
+    tbus_stage_t *list[] = {&s.stage};
+    tbus_loop_t loop = {.bus = &bus, .stages = list, .stages_count = 1, .budget = 1};
+    s.loop = &loop;
+    tbus_waiter_init(&loop.waiter, TBUS_WAIT_SPIN);
+    tbus_store_release_u32(&tbus_participant(&bus, 1)->command, TBUS_CMD_RUN);
+    assert_int_equal(tbus_loop_run(&loop), 0);
+    assert_int_equal(s.polls, 5);
+    assert_in_range(s.parks, 1, 4);
+    tbus_bus_close(&bus);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -406,6 +455,8 @@ int main(void)
         cmocka_unit_test(a_stage_that_leaves_tells_its_end_gives_up_its_claims_and_its_places),
         cmocka_unit_test(a_process_with_more_rings_than_it_can_wait_for_does_not_start),
         cmocka_unit_test(a_process_that_lost_its_supervisor_says_so_before_it_winds_down),
+        cmocka_unit_test(
+            a_process_whose_stage_is_stalled_sleeps_until_it_looks_again_also_where_it_spins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -50,7 +50,7 @@ static const tbus_param_t seldom_slots_param = {
     .min = 64,
     .max = 1 << 24,
     .power_of_two = true,
-    .fallback = "1024",
+    .fallback = "4096", /* by the clock of the host `inputs` has one for each report and order */
     .help = "messages that fit before the publisher waits for the slowest reader; 256 bytes each"};
 
 #define ADMISSION_CHOICES "nobody|everybody"
