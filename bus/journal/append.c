@@ -352,7 +352,7 @@ static inline void store_record(tbus_journal_writer_t *w, uint16_t topic, uint64
 /* --- appending --- */
 
 /* There is room again, in a segment of its own: what is missing comes first in it, on pages that
- * are there (tbus_journal_writer_first_pages). Or there is none already, and the hole goes on. */
+ * are there (first_pages of helper.c). Or there is none already, and the hole goes on. */
 static int name_hole(tbus_journal_writer_t *w, uint64_t time_ns)
 {
     char text[TBUS_JOURNAL_HOLE_BYTES];

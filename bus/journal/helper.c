@@ -21,7 +21,8 @@
 #define LARGE_BYTES (UINT64_C(1) << 20)
 #define WRITE_BYTES (UINT64_C(128) << 10)
 
-void tbus_journal_writer_announce(tbus_journal_writer_t *w)
+/* Have a recording thread that waits, or comes back, look again. Requires the lock. */
+static void announce(tbus_journal_writer_t *w)
 {
     tbus_store_relaxed_u32(&w->done, tbus_load_relaxed_u32(&w->done) + 1);
     pthread_cond_broadcast(&w->ready);
@@ -32,7 +33,7 @@ void tbus_journal_writer_fail(tbus_journal_writer_t *w, const tbus_error_t *fail
     if (!w->failure.code)
         w->failure = *failure;
     tbus_store_relaxed_u64(&w->limit, 0);
-    tbus_journal_writer_announce(w);
+    announce(w);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -71,7 +72,7 @@ static void fail_or_leave_out(tbus_journal_writer_t *w, uint32_t number, const t
         w->spent = true;
         tbus_store_relaxed_u64(&w->limit, 0);
     }
-    tbus_journal_writer_announce(w);
+    announce(w);
 }
 
 /* A sync failed, of this segment or (0) of the directory, or of a segment that is closed by now:
@@ -107,10 +108,12 @@ static void populate(tbus_journal_writer_t *w, uint64_t end)
     file->populated = copy.populated;
     if (code < 0)
         fail_or_leave_out(w, number, &err);
-    tbus_journal_writer_announce(w);
+    announce(w);
 }
 
-uint64_t tbus_journal_writer_first_pages(const tbus_journal_writer_t *w)
+/* Bytes of the next segment whose pages are there when it is taken: for its header, the record of a
+ * hole that is then not waited for, and what goes on. */
+static uint64_t first_pages(const tbus_journal_writer_t *w)
 {
     uint64_t kept = w->segment_bytes - w->usable_bytes;
     uint64_t hole = w->goes_on ? TBUS_JOURNAL_HEADER_BYTES + TBUS_JOURNAL_HOLE_BYTES : 0;
@@ -130,7 +133,7 @@ static int make_next(tbus_journal_writer_t *w, uint32_t number, tbus_journal_fil
         return code;
     code = tbus_journal_directory_sync(&w->directory, err);
     if (code == 0)
-        code = tbus_journal_file_populate(&file, tbus_journal_writer_first_pages(w), err);
+        code = tbus_journal_file_populate(&file, first_pages(w), err);
     if (code < 0) {
         tbus_journal_file_destroy(&file);
         return code;
@@ -177,7 +180,7 @@ static void prepare_next(tbus_journal_writer_t *w)
     w->prepared = number;
     w->front = 0;
     w->no_room = 0;
-    tbus_journal_writer_announce(w);
+    announce(w);
 }
 
 int tbus_journal_writer_finish(tbus_journal_writer_t *w, tbus_journal_file_t *file, uint64_t used,
@@ -211,7 +214,7 @@ static void finish_oldest(tbus_journal_writer_t *w)
     w->finished = number;
     if (code < 0 && !told)
         fail_sync(w, 0, &err);
-    tbus_journal_writer_announce(w);
+    announce(w);
 }
 
 static void sync_names(tbus_journal_writer_t *w)

@@ -136,17 +136,10 @@ void tbus_journal_writer_name_last_hole(tbus_journal_writer_t *w);
  * one that is written and the next. */
 size_t tbus_journal_memory_bytes(const char *directory, uint64_t segment_bytes);
 
-/* Bytes of the next segment whose pages are there when it is taken: for its header, the record of a
- * hole that is then not waited for, and what goes on. */
-uint64_t tbus_journal_writer_first_pages(const tbus_journal_writer_t *w);
-
 /* Sync, seal and cut a full segment, and say that it is durable. Does not close it. Of whoever
  * finishes segments. */
 int tbus_journal_writer_finish(tbus_journal_writer_t *w, tbus_journal_file_t *file, uint64_t used,
                                tbus_error_t *err);
-
-/* Have a recording thread that waits, or comes back, look again. Requires the lock. */
-void tbus_journal_writer_announce(tbus_journal_writer_t *w);
 
 /* Keep the first failure and have the recording thread notice. Requires the lock. */
 void tbus_journal_writer_fail(tbus_journal_writer_t *w, const tbus_error_t *failure);

@@ -346,15 +346,8 @@ static void verify_and_prune_are_not_confused_and_what_is_left_is_answered_as_be
 {
     fixture_t *f = *state;
     char journal[PATH_BYTES], path[FILE_BYTES];
-    path_in(f, "journal", journal);
+    record_segments(f, journal);
     file_in(journal, ORDER_INDEX_NAME, path);
-    /* Not faster than the recorder takes it: else the last segment has what was behind on `md`, and
-     * no order. */
-    assert_int_equal(run(f, "start", "--feed", FEED, "--pace", "10k/s", "--wait", "park", "--set",
-                         "journal.segment_bytes=524288", "--set", "risk.test_symbols=allow",
-                         "--set", TRADES, "--journal", journal, "--json", NULL),
-                     0);
-    make_index(journal);
     assert_int_equal(journal_verb(f, "verify", journal, NULL, NULL), 0);
     assert_int_equal(journal_verb(f, "repair", journal, NULL, NULL), 0);
     assert_non_null(strstr(f->start.err, "is whole; nothing was written"));
