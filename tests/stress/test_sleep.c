@@ -3,7 +3,8 @@
  * publisher sends the next message some moments after it heard that the last one was taken, so that
  * it falls before, between and behind every step of the sleeper's (1 to 4 of wait.h), and sends no
  * other that could make up for a bell that was not rung. A sleep that ends with its timeout
- * although a message was there is a lost wake-up; none is allowed.
+ * although a message was there, and its publisher through with ringing before the shortest of
+ * sleeps could end, is a lost wake-up; none is allowed.
  *
  * Every other sleep is one of a subscriber that was awake before, which calls membarrier(2); the
  * others rely on the caller's fence.
@@ -37,21 +38,19 @@
 #define SLEEPS        15000u
 #define WORLDS        10u /* every kind, on one bell and on several */
 #define DITHER_SCALES 14u
-#define TOPICS        2u /* the second is one on which nothing ever comes */
+#define TOPICS        2u                /* the second is one on which nothing ever comes */
+#define SLEEP_NS_MIN  UINT64_C(1000000) /* no sleep that nobody ends is shorter (wait.c: TURN_NS) */
 
 enum { SLEEPER = 1, CALLER = 2 };
 
 typedef struct shared {
-    tbus_atomic_u64_t taken; /* messages; written by the sleeper */
+    tbus_atomic_u64_t taken;   /* messages; written by the sleeper */
+    tbus_atomic_u64_t sent;    /* messages whose sending is over; written by the caller */
+    tbus_atomic_u64_t sent_ns; /* when the last one's was */
     tbus_atomic_u32_t over;
 } shared_t;
 
 static shared_t *shared;
-
-typedef struct message {
-    uint64_t number;
-    uint64_t sent_ns;
-} message_t;
 
 static tbus_bus_t make_bus(enum tbus_ring_kind kind)
 {
@@ -112,9 +111,10 @@ static _Noreturn void call(tbus_bus_t *bus, uint64_t seed)
                 sched_yield();
         }
         dither(&seed);
-        message_t message = {number, tbus_clock_ns()};
-        if (tbus_publish_try(&p, &message, sizeof message) != TBUS_PUBLISHED)
+        if (tbus_publish_try(&p, &number, sizeof number) != TBUS_PUBLISHED)
             _exit(3);
+        tbus_store_relaxed_u64(&shared->sent_ns, tbus_clock_ns());
+        tbus_store_release_u64(&shared->sent, number + 1);
     }
 }
 
@@ -137,24 +137,34 @@ static uint64_t sleeps_for_each(void)
     return (text ? strtoull(text, NULL, 0) : SLEEPS) / WORLDS;
 }
 
-/* The next message, slept for. True: the sleep ran into its timeout although the message had been
- * there before. (One that comes when the time is up and the sleeper on its way is nobody's
- * fault.) */
-static bool receive(tbus_subscriber_t *s, tbus_waiter_t *waiter, message_t *out_message)
+/* When the sending of message `number` was over. */
+static uint64_t when_sent_ns(uint64_t number)
+{
+    for (unsigned turns = 1; tbus_load_acquire_u64(&shared->sent) <= number; turns++) {
+        tbus_pause();
+        if (turns % 1024 == 0)
+            sched_yield();
+    }
+    return tbus_load_relaxed_u64(&shared->sent_ns);
+}
+
+/* The next message, slept for. True: its wake-up was lost. (A sender that the host stops between
+ * the message and the bell until the time is up is nobody's fault.) */
+static bool receive(tbus_subscriber_t *s, tbus_waiter_t *waiter, uint64_t *out_number)
 {
     size_t bytes;
     const void *message;
-    uint64_t late = waiter->late, until_ns = UINT64_MAX;
+    uint64_t late = waiter->late, ends_ns = UINT64_MAX;
     while (!(message = tbus_peek(s, &bytes))) {
         uint64_t now_ns = tbus_clock_ns();
-        until_ns = now_ns + TBUS_PARK_NS_MAX;
+        ends_ns = now_ns + SLEEP_NS_MIN;
         tbus_waiter_park(waiter, now_ns, UINT64_MAX);
     }
-    assert_int_equal(bytes, sizeof *out_message);
-    memcpy(out_message, message, sizeof *out_message);
+    assert_int_equal(bytes, sizeof *out_number);
+    memcpy(out_number, message, sizeof *out_number);
     tbus_advance(s);
     tbus_subscriber_flush(s);
-    return waiter->late != late && out_message->sent_ns < until_ns;
+    return waiter->late != late && when_sent_ns(*out_number) < ends_ns;
 }
 
 /* With several bells it sleeps in futex_waitv(2), with one in futex(2). */
@@ -180,9 +190,9 @@ static void sleep_and_be_called(enum tbus_ring_kind kind, unsigned bells)
 
     uint64_t began_ns = tbus_clock_ns();
     while (waiter.parks < sleeps) {
-        message_t message;
-        lost += receive(&sleeper[0], &waiter, &message);
-        assert_int_equal(message.number, number++);
+        uint64_t received;
+        lost += receive(&sleeper[0], &waiter, &received);
+        assert_int_equal(received, number++);
         if (number % 2) /* the next sleep is a first one, with membarrier(2); else with a fence */
             tbus_waiter_stay_awake(&waiter);
         tbus_store_release_u64(&shared->taken, number);

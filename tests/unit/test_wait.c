@@ -24,6 +24,9 @@
 #include "tests/support/bus_fixture.h"
 
 #define ROUNDS 3000u
+/* Sleeps that time out although a message is there: the host may stop a publisher between the
+ * message and the bell. That none is lost otherwise is for tests/stress/test_sleep.c. */
+#define LATE_MAX (ROUNDS / 100)
 
 static const char *const topics[] = {"ping", "pong", "never"};
 
@@ -133,7 +136,7 @@ static void toss(enum tbus_ring_kind kind, enum tbus_wait_mode mode, bool no_wai
             while (tbus_publish_try(&p.out, &number, 8) == TBUS_FULL)
                 tbus_waiter_idle(&p.waiter, UINT64_MAX);
         }
-        _exit(p.waiter.late ? 3 : 0);
+        _exit(p.waiter.late > LATE_MAX ? 3 : 0);
     }
     player_t p;
     assert_int_equal(join(&bus, &p, true, mode, no_waitv), 0);
@@ -147,7 +150,7 @@ static void toss(enum tbus_ring_kind kind, enum tbus_wait_mode mode, bool no_wai
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 0);
-    assert_int_equal(p.waiter.late, 0);
+    assert_true(p.waiter.late <= LATE_MAX);
     if (mode == TBUS_WAIT_PARK)
         assert_true(p.waiter.parks > 0);
     assert_int_equal(tbus_load_relaxed_u32(&bus.rings[2].shared->sleepers), 0);
