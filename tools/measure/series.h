@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#define SERIES_ROUNDS_MAX 99u
+#define SERIES_ROUNDS_MAX 399u
 
 typedef struct series {
     uint32_t count;
