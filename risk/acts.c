@@ -2,7 +2,6 @@
 #include "risk/acts.h"
 
 #include <time.h>
-#include <unistd.h>
 
 /* Messages that are kept while the topic has no room. One more is left out, which the numbers of
  * those that follow tell. */
@@ -131,11 +130,10 @@ void acts_repeat(acts_t *acts, uint8_t kind)
 void acts_tell_strategy(acts_t *acts, uint32_t number, const char *text, const acts_place_t *place)
 {
     event_t event = event_at(acts, EVENT_STRATEGY_REDUCE, place);
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    event.time_ns = (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-    event.uid = (uint32_t)geteuid();
-    event.pid = (uint32_t)getpid();
+    kill_switch_actor_t self = kill_switch_self();
+    event.time_ns = tbus_clock_realtime_ns();
+    event.uid = self.uid;
+    event.pid = self.pid;
     event.number = number;
     event.by = EVENT_BY_LOSS;
     tell(acts, &event, text);

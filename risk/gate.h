@@ -152,12 +152,12 @@ int gate_create(const risk_limits_t *limits, const gate_rules_t *rules, const ma
 void gate_destroy(gate_t *g);
 
 /* Other limits from the next order on; orders that have passed count against them too. False:
- * risk_limits_check_change refuses them, and the limits stay as they were. Hot. Alone
- * for tests; elsewhere within gate_set_all_limits. */
+ * risk_limits_check_change refuses them, and the limits stay as they were. Hot.
+ * Alone for tests; elsewhere within gate_set_all_limits. */
 bool gate_set_limits(gate_t *g, const risk_limits_t *limits);
 
-/* The same of a strategy alone. False: it had none at the start, and gets none. Hot. Alone
- * for tests, as above. */
+/* The same of a strategy alone. False: it had none at the start, and gets none. Hot.
+ * Alone for tests, as above. */
 bool gate_set_strategy_limits(gate_t *g, uint32_t strategy, const strategy_limits_t *limits);
 
 /* All of them, of the bus and of each strategy. False: gate_set_limits refuses those of the bus,

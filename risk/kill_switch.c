@@ -2,7 +2,6 @@
 #include "risk/kill_switch.h"
 
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 int kill_switch_add(tbus_bus_t *bus, kill_switch_t **out_kill_switch, tbus_error_t *err)
@@ -23,13 +22,6 @@ int kill_switch_find(const tbus_bus_t *bus, kill_switch_t **out_kill_switch, tbu
     return code;
 }
 
-static uint64_t realtime_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-}
-
 uint32_t kill_switch_generation(const kill_switch_t *kill_switch)
 {
     /* B6 pairs B5 (throw_latch): else we answer the generation before, and whoever threw it waits
@@ -41,7 +33,7 @@ uint32_t kill_switch_generation(const kill_switch_t *kill_switch)
 
 /* ---- throwing */
 
-static kill_switch_actor_t ourselves(void)
+kill_switch_actor_t kill_switch_self(void)
 {
     return (kill_switch_actor_t){.uid = (uint32_t)geteuid(), .pid = (uint32_t)getpid()};
 }
@@ -51,7 +43,7 @@ static uint32_t throw_latch(kill_switch_latch_t *latch, enum kill_switch_by by,
 {
     char text[KILL_SWITCH_REASON_MAX] = {0};
     (void)kill_switch_reason(reason, text, sizeof text);
-    uint64_t now_ns = realtime_ns();
+    uint64_t now_ns = tbus_clock_realtime_ns();
     if (!tbus_load_relaxed_u32(&latch->thrown))
         tbus_store_relaxed_u64(&latch->since_ns, now_ns);
     tbus_store_relaxed_u64(&latch->thrown_ns, now_ns);
@@ -74,7 +66,7 @@ uint32_t kill_switch_throw_as(kill_switch_t *kill_switch, enum kill_switch_by by
 
 uint32_t kill_switch_throw(kill_switch_t *kill_switch, enum kill_switch_by by, const char *reason)
 {
-    return throw_latch(&kill_switch->halt, by, ourselves(), reason);
+    return throw_latch(&kill_switch->halt, by, kill_switch_self(), reason);
 }
 
 void kill_switch_throw_once(kill_switch_t *kill_switch, enum kill_switch_by by, const char *reason)
@@ -91,7 +83,7 @@ void kill_switch_reduce_as(kill_switch_t *kill_switch, enum kill_switch_by by,
 
 void kill_switch_reduce(kill_switch_t *kill_switch, enum kill_switch_by by, const char *reason)
 {
-    (void)throw_latch(&kill_switch->reduction, by, ourselves(), reason);
+    (void)throw_latch(&kill_switch->reduction, by, kill_switch_self(), reason);
 }
 
 /* ---- releasing */
@@ -102,7 +94,7 @@ static void release(kill_switch_t *kill_switch, kill_switch_actor_t actor, const
     char text[KILL_SWITCH_REASON_MAX] = {0};
     (void)kill_switch_reason(reason, text, sizeof text);
     uint32_t number = tbus_load_relaxed_u32(&kill_switch->releases) + 1;
-    tbus_store_relaxed_u64(&kill_switch->released_ns, realtime_ns());
+    tbus_store_relaxed_u64(&kill_switch->released_ns, tbus_clock_realtime_ns());
     tbus_store_relaxed_u32(&kill_switch->released_uid, actor.uid);
     tbus_store_relaxed_u32(&kill_switch->released_pid, actor.pid);
     tbus_words_store(kill_switch->released_reason, text, sizeof text);
@@ -145,7 +137,7 @@ void kill_switch_answer(kill_switch_t *kill_switch, uint32_t generation, uint64_
 {
     tbus_store_relaxed_u64(&kill_switch->cancelled, cancelled);
     tbus_store_relaxed_u32(&kill_switch->unconfirmed, unconfirmed);
-    tbus_store_relaxed_u64(&kill_switch->answered_ns, realtime_ns());
+    tbus_store_relaxed_u64(&kill_switch->answered_ns, tbus_clock_realtime_ns());
     /* B7 pairs B8 (kill_switch_look): whoever sees the answer sees what it says. */
     tbus_store_release_u32(&kill_switch->answered, generation);
 }

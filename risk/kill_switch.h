@@ -152,6 +152,9 @@ typedef struct kill_switch_actor {
     uint32_t pid;
 } kill_switch_actor_t;
 
+/* This process. */
+kill_switch_actor_t kill_switch_self(void);
+
 /* Throw the halt, in the name of this process. Any process, any number of times: the last reason
  * counts. `reason` is cut and made fit to be printed. Returns the generation that the executor is
  * to answer. */

@@ -4,15 +4,22 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+/* "`whose` net loss, 1.0000, is more than `key` allows, 0.5000". */
+static void say_loss(char *text, size_t bytes, const char *whose, int64_t loss_e4, const char *key,
+                     uint64_t limit_e4)
+{
+    uint64_t loss = (uint64_t)loss_e4;
+    snprintf(text, bytes,
+             "%s net loss, %" PRIu64 ".%04" PRIu64 ", is more than %s allows, "
+             "%" PRIu64 ".%04" PRIu64,
+             whose, loss / 10000, loss % 10000, key, limit_e4 / 10000, limit_e4 % 10000);
+}
+
 static void throw_for_loss(losses_t *l)
 {
     char reason[KILL_SWITCH_REASON_MAX];
-    uint64_t loss_e4 = (uint64_t)gate_loss_e4(l->gate);
-    uint64_t limit_e4 = gate_limits(l->gate)->loss_max_e4;
-    snprintf(reason, sizeof reason,
-             "the net loss, %" PRIu64 ".%04" PRIu64 ", is more than risk.loss_max_e4 allows, "
-             "%" PRIu64 ".%04" PRIu64,
-             loss_e4 / 10000, loss_e4 % 10000, limit_e4 / 10000, limit_e4 % 10000);
+    say_loss(reason, sizeof reason, "the", gate_loss_e4(l->gate), "risk.loss_max_e4",
+             gate_limits(l->gate)->loss_max_e4);
     kill_switch_reduce(l->acts->kill_switch, KILL_BY_LOSS, reason);
 }
 
@@ -27,15 +34,12 @@ static const char *section_of(const losses_t *l, uint32_t number)
 
 static void tell_strategy(losses_t *l, uint32_t number, const acts_place_t *place)
 {
-    char text[EVENT_TEXT_MAX];
+    char text[EVENT_TEXT_MAX], whose[RISK_SECTION_MAX + 8];
     int64_t loss_e4;
     uint64_t limit_e4;
     gate_strategy_loss_e4(l->gate, number, &loss_e4, &limit_e4);
-    snprintf(text, sizeof text,
-             "%s: its net loss, %" PRIu64 ".%04" PRIu64 ", is more than loss_max_e4 allows, "
-             "%" PRIu64 ".%04" PRIu64,
-             section_of(l, number), (uint64_t)loss_e4 / 10000, (uint64_t)loss_e4 % 10000,
-             limit_e4 / 10000, limit_e4 % 10000);
+    snprintf(whose, sizeof whose, "%s: its", section_of(l, number));
+    say_loss(text, sizeof text, whose, loss_e4, "loss_max_e4", limit_e4);
     acts_tell_strategy(l->acts, number, text, place);
 }
 

@@ -157,13 +157,9 @@ static int ask(const wanted_t *w, const char *method, const char *reason)
 static void let_it_stand(const wanted_t *w, const tbus_rundir_t *dir, const char *name,
                          const char *latch, const char *reason)
 {
-    struct timespec now;
     tbus_error_t why = {0};
-    clock_gettime(CLOCK_REALTIME, &now);
-    standing_t standing = {.time_ns =
-                               (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec,
-                           .actor = {.uid = (uint32_t)geteuid(), .pid = (uint32_t)getpid()},
-                           .by = KILL_BY_OPERATOR};
+    standing_t standing = {
+        .time_ns = tbus_clock_realtime_ns(), .actor = kill_switch_self(), .by = KILL_BY_OPERATOR};
     snprintf(standing.reason, sizeof standing.reason, "%s", reason);
     if (standing_set(dir, name, latch, &standing, &why) < 0)
         outcome_note(w->verb, "%s: it does not hold for a bus that is started anew", why.text);

@@ -6,7 +6,8 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <time.h>
+
+#include <tickbus/clock.h>
 
 #include "bus/journal/retention.h"
 
@@ -15,7 +16,6 @@
  * record: that would be a system call of the recording thread. */
 #define LOOK_AGAIN_NS 500000u
 #define TRY_AGAIN_NS  100000000u /* to make a segment that there was no room for */
-#define SECOND_NS     UINT64_C(1000000000)
 /* Pieces of work. Of the small ones each takes some 10 us. */
 #define SMALL_BYTES (UINT64_C(32) << 10)
 #define LARGE_BYTES (UINT64_C(1) << 20)
@@ -317,20 +317,13 @@ static void prune(tbus_journal_writer_t *w)
 
 /* --- what was appended, onto the disk as it comes --- */
 
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
-}
-
 /* Sync one stretch of records, if there is one and its time is up. True: it did, or went on to the
  * next segment. */
 static bool sync_appended(tbus_journal_writer_t *w)
 {
     tbus_journal_durable_t *d = &w->durable;
     if (w->durability == TBUS_JOURNAL_ASYNC || d->frozen ||
-        (w->durability == TBUS_JOURNAL_PERIODIC && now_ns() < w->next_sync_ns))
+        (w->durability == TBUS_JOURNAL_PERIODIC && tbus_clock_ns() < w->next_sync_ns))
         return false;
     uint32_t number = d->segment;
     bool full = number < w->current;
@@ -352,7 +345,7 @@ static bool sync_appended(tbus_journal_writer_t *w)
     if (passed)
         tbus_journal_durable_pass(d, number);
     else
-        w->next_sync_ns = now_ns() + w->sync_every_ns;
+        w->next_sync_ns = tbus_clock_ns() + w->sync_every_ns;
     return more || passed;
 }
 
@@ -370,17 +363,15 @@ static void rest(tbus_journal_writer_t *w)
     if (syncs && w->durability == TBUS_JOURNAL_PERIODIC)
         until = w->next_sync_ns;
     else if (syncs && w->durability == TBUS_JOURNAL_SYNC_BATCH)
-        until = now_ns() + LOOK_AGAIN_NS;
-    uint64_t again = goes_forward(w) && w->no_room ? now_ns() + TRY_AGAIN_NS : UINT64_MAX;
+        until = tbus_clock_ns() + LOOK_AGAIN_NS;
+    uint64_t again = goes_forward(w) && w->no_room ? tbus_clock_ns() + TRY_AGAIN_NS : UINT64_MAX;
     until = earlier(until, again);
     if (until == UINT64_MAX) {
         pthread_cond_wait(&w->work, &w->lock);
         return;
     }
-    struct timespec at = {.tv_sec = (time_t)(until / SECOND_NS),
-                          .tv_nsec = (long)(until % SECOND_NS)};
-    pthread_cond_timedwait(&w->work, &w->lock, &at);
-    if (w->no_room && now_ns() >= again)
+    tbus_journal_writer_sleep(w, until);
+    if (w->no_room && tbus_clock_ns() >= again)
         w->next_wanted = true;
 }
 

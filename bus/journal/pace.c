@@ -11,6 +11,8 @@
 
 #include <time.h>
 
+#include <tickbus/clock.h>
+
 #define SECOND_NS   UINT64_C(1000000000)
 #define WORK_NS     UINT64_C(15000)     /* of its CPU, between two pauses */
 #define REST_TIMES  6u                  /* a pause takes as many times as long */
@@ -18,11 +20,18 @@
 #define HURRIED_NS  UINT64_C(250000000) /* after the recording thread has waited */
 #define BEGUN_MAX   2u /* segments that are not finished: the current, and one at work */
 
-static uint64_t clock_ns(clockid_t clock)
+static uint64_t own_cpu_ns(void)
 {
     struct timespec now;
-    clock_gettime(clock, &now);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
     return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
+}
+
+void tbus_journal_writer_sleep(tbus_journal_writer_t *w, uint64_t until_ns)
+{
+    struct timespec until = {.tv_sec = (time_t)(until_ns / SECOND_NS),
+                             .tv_nsec = (long)(until_ns % SECOND_NS)};
+    pthread_cond_timedwait(&w->work, &w->lock, &until);
 }
 
 /* Less is left of the pages than half of what is wanted ahead. */
@@ -41,7 +50,7 @@ bool tbus_journal_writer_hurries(tbus_journal_writer_t *w)
                 (w->prepared == w->current && w->reached > w->segment_bytes / 2);
     if (ends || late || w->told)
         return true;
-    uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+    uint64_t now_ns = tbus_clock_ns();
     if (w->waits != w->pace.waits) {
         w->pace.waits = w->waits;
         w->pace.hurried_ns = now_ns;
@@ -57,7 +66,7 @@ void tbus_journal_writer_breathe(tbus_journal_writer_t *w)
         pace->cpu_ns = 0; /* what is done in a hurry is not paused for later */
         return;
     }
-    uint64_t cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    uint64_t cpu_ns = own_cpu_ns();
     uint64_t worked_ns = pace->cpu_ns ? cpu_ns - pace->cpu_ns : 0;
     if (pace->cpu_ns && worked_ns < WORK_NS)
         return;
@@ -65,8 +74,5 @@ void tbus_journal_writer_breathe(tbus_journal_writer_t *w)
     if (worked_ns == 0)
         return;
     uint64_t rest_ns = REST_TIMES * worked_ns;
-    uint64_t until_ns = clock_ns(CLOCK_MONOTONIC) + (rest_ns < REST_NS_MAX ? rest_ns : REST_NS_MAX);
-    struct timespec until = {.tv_sec = (time_t)(until_ns / SECOND_NS),
-                             .tv_nsec = (long)(until_ns % SECOND_NS)};
-    pthread_cond_timedwait(&w->work, &w->lock, &until);
+    tbus_journal_writer_sleep(w, tbus_clock_ns() + (rest_ns < REST_NS_MAX ? rest_ns : REST_NS_MAX));
 }

@@ -147,6 +147,9 @@ void tbus_journal_writer_fail(tbus_journal_writer_t *w, const tbus_error_t *fail
 /* Is the recording thread waiting, or about to come to the end of what is ready? Then the helper
  * does not pause. Also when it is to end. Requires the lock. (pace.c) */
 bool tbus_journal_writer_hurries(tbus_journal_writer_t *w);
+/* Until then (tbus_clock_ns), or until the recording thread asks for something. Requires the lock,
+ * which is given up meanwhile. Of the helper. (pace.c) */
+void tbus_journal_writer_sleep(tbus_journal_writer_t *w, uint64_t until_ns);
 /* Between two pieces of work: sleep for some times as long as the work since the last pause took,
  * if that was long enough; less when the recording thread asks for something. Requires the lock,
  * which is given up meanwhile. Of the helper. (pace.c) */

@@ -348,6 +348,8 @@ TBUS_HOT const void *held_message(tbus_subscriber_t *s, size_t *out_bytes)
     const void *message = tbus_message(&s->ring, s->seq, s->taken_word, out_bytes, &offset);
     return TBUS_LIKELY(message != NULL) ? message : corrupt(s);
 }
+
+/* The same of one that was just taken. */
 TBUS_HOT const void *hold(tbus_subscriber_t *s, uint64_t position, uint64_t word, size_t *out_bytes)
 {
     s->taken_word = word;

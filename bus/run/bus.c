@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
 int tbus_draw_session_name(char out_name[16], tbus_error_t *err)
@@ -50,13 +49,11 @@ int tbus_bus_create(const char *name, tbus_bus_t *out_bus, tbus_error_t *err)
     if (code < 0)
         return code;
     tbus_directory_t *d = (tbus_directory_t *)bus.directory_segment.base;
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
     d->protocol = TBUS_PROTOCOL;
     d->bytes = sizeof *d;
     d->layout = tbus_layout();
     d->epoch_ns = tbus_clock_ns();
-    d->started_realtime_ns = (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+    d->started_realtime_ns = tbus_clock_realtime_ns();
     memcpy(d->name, name, strlen(name));
     memcpy(d->session_name, session_name, sizeof d->session_name);
     d->supervisor_pid = (uint32_t)getpid();

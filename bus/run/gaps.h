@@ -41,9 +41,9 @@
 enum tbus_gap_kind {
     TBUS_GAP_TURN = 1, /* a turn that took long */
     TBUS_GAP_FULL = 2, /* the process could not publish: a ring was full. Its turns may be short */
-    TBUS_GAP_STALLED =
-        3 /* one of its stages could not take its next message (tbus_stage_t.stalled):
-                            no delay by itself, but why a ring was full that this stage reads */
+    /* one of its stages could not take its next message (tbus_stage_t.stalled): no delay by itself,
+     * but why a ring was full that this stage reads */
+    TBUS_GAP_STALLED = 3
 };
 
 /* What the kernel says of a thread: sums since it began, and in a gap what came to them. */

@@ -57,6 +57,7 @@
  *
  * Every argument is right, or there is none:
  * unchecked: tbus_clock_ns
+ * unchecked: tbus_clock_realtime_ns
  * unchecked: tbus_fail
  * unchecked: tbus_journal_writer_on_sigbus
  * unchecked: tbus_layout

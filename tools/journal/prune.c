@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <jansson.h>
 
@@ -130,9 +129,7 @@ static int prune(const char *verb, const char *directory, const tbus_journal_lim
     tbus_error_t why = {0};
     tbus_journal_info_t before;
     pruned_t p = {.dry = dry};
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    uint64_t now_ns = (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+    uint64_t now_ns = tbus_clock_realtime_ns();
     if (!measure(directory, &before, &why) ||
         (dry ? tbus_journal_prune_plan : tbus_journal_prune)(directory, limits, now_ns, &p.removed,
                                                              &why) < 0 ||

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "bus/market/session.h"
 #include "bus/run/stamps.h"
@@ -270,10 +269,7 @@ static uint32_t strategies_of(const run_spec_t *spec)
 /* CLOCK_MONOTONIC as ms after 1970. */
 static uint64_t wall_ms(uint64_t ns)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    uint64_t now_ns = (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-    return (now_ns - (tbus_clock_ns() - ns)) / 1000000;
+    return (tbus_clock_realtime_ns() - (tbus_clock_ns() - ns)) / 1000000;
 }
 
 static bool serves(const config_t *config)

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -93,9 +92,8 @@ static void take_record(last_session_t *last, const tbus_journal_record_t *recor
 static void know_nothing(last_session_t *last, const char *why)
 {
     last->uncertain = true;
-    last->halt = (last_latch_t){.thrown = true, .how = {.by = KILL_BY_OPERATOR}};
-    last->halt.how.actor =
-        (kill_switch_actor_t){.uid = (uint32_t)geteuid(), .pid = (uint32_t)getpid()};
+    last->halt = (last_latch_t){.thrown = true,
+                                .how = {.actor = kill_switch_self(), .by = KILL_BY_OPERATOR}};
     char text[TBUS_ERROR_TEXT_MAX + 64];
     snprintf(text, sizeof text, "how the last session ended cannot be read: %s", why);
     (void)kill_switch_reason(text, last->halt.how.reason, sizeof last->halt.how.reason);
@@ -126,30 +124,23 @@ int last_session_read(const char *directory, const char *bus_name, last_session_
 {
     tbus_journal_reader_t *reader;
     tbus_error_t why = {0};
-    last_session_t *last = calloc(1, sizeof *last);
-    if (!last)
-        return tbus_fail(err, -ENOMEM, "no memory for how a session ended");
-    snprintf(last->directory, sizeof last->directory, "%s", directory);
+    memset(out_last, 0, sizeof *out_last);
+    snprintf(out_last->directory, sizeof out_last->directory, "%s", directory);
     int code = tbus_journal_reader_open(directory, &reader, &why);
-    if (code == -ENOENT || code == -ENOTDIR || code == -TBUS_ENOTFOUND) {
-        free(last);
+    if (code == -ENOENT || code == -ENOTDIR || code == -TBUS_ENOTFOUND)
         return tbus_fail(err, code, "%s", why.text);
-    }
     if (code < 0) {
-        know_nothing(last, why.text);
-    } else if (strcmp(tbus_journal_reader_info(reader)->bus_name, bus_name) != 0) {
+        know_nothing(out_last, why.text);
+        return 1;
+    }
+    code = 1;
+    if (strcmp(tbus_journal_reader_info(reader)->bus_name, bus_name) == 0)
+        read_events(reader, out_last);
+    else
         code = tbus_fail(err, -EINVAL, "the session in %s is of the bus '%.23s', not of '%s'",
                          directory, tbus_journal_reader_info(reader)->bus_name, bus_name);
-        tbus_journal_reader_close(reader);
-        free(last);
-        return code;
-    } else {
-        read_events(reader, last);
-        tbus_journal_reader_close(reader);
-    }
-    *out_last = *last;
-    free(last);
-    return 1;
+    tbus_journal_reader_close(reader);
+    return code;
 }
 
 /* `busctl replay`, `busctl latency`: what was done there was done to no market. */
@@ -216,9 +207,8 @@ static void visit(search_t *s, const char *path)
     if (lstat(path, &st) < 0 || !S_ISDIR(st.st_mode))
         return;
     int code = segments_list(path, &segments, NULL);
-    if (code == 0 && segments.count > 0)
-        look_at(s, path);
-    else if (code == -EACCES && st.st_uid == geteuid())
+    bool closed_to_us = code == -EACCES && st.st_uid == geteuid();
+    if (closed_to_us || (code == 0 && segments.count > 0))
         look_at(s, path);
     if (code == 0)
         segments_clear(&segments);
@@ -241,37 +231,27 @@ static void parent_of(const char *path, char out_parent[PATH_MAX])
 int last_session_find(const char *journal, const char *bus_name, last_session_t *out_last,
                       tbus_error_t *err)
 {
-    char root[PATH_MAX], path[PATH_MAX];
+    char root[PATH_MAX], path[PATH_MAX], why[PATH_MAX + 96];
+    search_t s = {.bus_name = bus_name};
     parent_of(journal, root);
-    search_t *s = calloc(1, sizeof *s);
-    if (!s)
-        return tbus_fail(err, -ENOMEM, "no memory to look for the last session in %s", root);
-    s->bus_name = bus_name;
     DIR *list = opendir(root);
     bool closed = !list && errno == EACCES;
     for (struct dirent *entry; list && (entry = readdir(list)) != NULL;)
         if (entry->d_name[0] != '.' &&
             snprintf(path, sizeof path, "%s/%s", root, entry->d_name) < PATH_MAX)
-            visit(s, path);
+            visit(&s, path);
     if (list)
         closedir(list);
-    int code = 0;
-    bool unknown = closed || (*s->unknown && (!*s->newest || s->unknown_ns > s->started_ns));
-    if (unknown) {
-        char why[PATH_MAX + 96];
-        *out_last = (last_session_t){0};
-        snprintf(out_last->directory, sizeof out_last->directory, "%s", closed ? root : s->unknown);
-        snprintf(why, sizeof why,
-                 closed ? "no permission to look into %s"
-                        : "%s does not even say of which bus it is",
-                 out_last->directory);
-        know_nothing(out_last, why);
-        code = 1;
-    } else if (*s->newest) {
-        code = last_session_read(s->newest, bus_name, out_last, err);
-    }
-    free(s);
-    return code;
+    bool unknown = closed || (*s.unknown && (!*s.newest || s.unknown_ns > s.started_ns));
+    if (!unknown)
+        return *s.newest ? last_session_read(s.newest, bus_name, out_last, err) : 0;
+    memset(out_last, 0, sizeof *out_last);
+    snprintf(out_last->directory, sizeof out_last->directory, "%s", closed ? root : s.unknown);
+    snprintf(why, sizeof why,
+             closed ? "no permission to look into %s" : "%s does not even say of which bus it is",
+             out_last->directory);
+    know_nothing(out_last, why);
+    return 1;
 }
 
 void last_session_reason(const last_session_t *last, standing_t *standing)

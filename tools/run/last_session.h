@@ -46,7 +46,7 @@ int last_session_read(const char *directory, const char *bus_name, last_session_
                       tbus_error_t *err);
 
 /* Of the last one beside `journal`, the directory of the session that is to begin. 0: there is
- * none. 1 as above. -ENOMEM. */
+ * none. Else as above. */
 int last_session_find(const char *journal, const char *bus_name, last_session_t *out_last,
                       tbus_error_t *err);
 

@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <tickbus/msg/event.h>
@@ -43,19 +42,16 @@ static void tell(const orphan_t *o)
         &o->pipeline->stages[o->pipeline->layout->processes[o->process].stages[0]];
     tbus_ring_t *ring = tbus_bus_ring(&o->pipeline->bus, EVENT_TOPIC);
     tbus_publisher_t publisher;
-    struct timespec now;
     char text[EVENT_TEXT_MAX];
     if (!ring || tbus_publisher_join(ring, stage->owner, &publisher, NULL) < 0)
         return;
-    clock_gettime(CLOCK_REALTIME, &now);
-    event_message_t message = {
-        .event = {.time_ns = (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec,
-                  .sent_ns = tbus_bus_now_ns(&o->pipeline->bus),
-                  .uid = (uint32_t)geteuid(),
-                  .pid = (uint32_t)getpid(),
-                  .number = o->drained ? EVENT_ORPHAN_DRAINED : 0,
-                  .kind = EVENT_ORPHAN,
-                  .from = EVENT_FROM_STAGE}};
+    event_message_t message = {.event = {.time_ns = tbus_clock_realtime_ns(),
+                                         .sent_ns = tbus_bus_now_ns(&o->pipeline->bus),
+                                         .uid = (uint32_t)geteuid(),
+                                         .pid = (uint32_t)getpid(),
+                                         .number = o->drained ? EVENT_ORPHAN_DRAINED : 0,
+                                         .kind = EVENT_ORPHAN,
+                                         .from = EVENT_FROM_STAGE}};
     layout_process_name(o->pipeline->layout, o->process, text, sizeof text);
     const char *left = somebody_else(o);
     if (records(o) && left) {
@@ -130,9 +126,12 @@ static void let_loss_stand(const pipeline_t *pipeline)
         (void)standing_set(&dir, pipeline->bus.directory->name, STANDING_REDUCTION, &standing,
                            NULL);
     for (uint32_t left = kill_switch_latched(pipeline->kill_switch); left != 0; left &= left - 1) {
-        char section[CONFIG_PATH_MAX];
-        if (pipeline_strategy(pipeline, (uint32_t)__builtin_ctz(left), section))
-            (void)standing_set_strategy(&dir, pipeline->bus.directory->name, section, NULL);
+        char section[CONFIG_PATH_MAX], latch[STANDING_LATCH_MAX];
+        if (!pipeline_strategy(pipeline, (uint32_t)__builtin_ctz(left), section))
+            continue;
+        standing = standing_of_loss(section);
+        (void)standing_set(&dir, pipeline->bus.directory->name,
+                           standing_of_strategy(section, latch), &standing, NULL);
     }
     tbus_rundir_close(&dir);
 }

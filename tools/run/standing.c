@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <tickbus/msg/event.h>
@@ -58,18 +57,12 @@ int standing_set(const tbus_rundir_t *dir, const char *name, const char *latch,
     return 0;
 }
 
-int standing_set_strategy(const tbus_rundir_t *dir, const char *name, const char *section,
-                          tbus_error_t *err)
+standing_t standing_of_loss(const char *section)
 {
-    char latch[STANDING_LATCH_MAX];
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    standing_t standing = {.time_ns =
-                               (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec,
-                           .actor = {(uint32_t)geteuid(), (uint32_t)getpid()},
-                           .by = KILL_BY_LOSS};
+    standing_t standing = {
+        .time_ns = tbus_clock_realtime_ns(), .actor = kill_switch_self(), .by = KILL_BY_LOSS};
     snprintf(standing.reason, sizeof standing.reason, "%s has lost what it may", section);
-    return standing_set(dir, name, standing_of_strategy(section, latch), &standing, err);
+    return standing;
 }
 
 /* Behind the first line, if it is one of ours; else the beginning: all of it is the reason. */

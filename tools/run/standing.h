@@ -4,9 +4,10 @@
  * NAME.reduce.SECTION in the run directory (rundir.h), where SECTION is that of the strategy in the
  * configuration. A run directory does not outlive a reboot, but a journal does: at the start of a
  * bus that is recorded the files are made again from its last session (last_session.h).
- * While
- * NAME.halt is there no order of a bus of that name passes, while NAME.reduce is there only closing
- * ones (risk/kill_switch.h), also of one that is started later, until `busctl resume` removes it.
+ *
+ * While NAME.halt is there no order of a bus of that name passes, while NAME.reduce is there only
+ * closing ones (risk/kill_switch.h), also of one that is started later, until `busctl resume`
+ * removes it.
  *
  * It is the file that counts. What it says is for people, and may be missing: so a file that was
  * made by hand (touch NAME.halt) holds as well, and one that was half written, or is no regular
@@ -41,14 +42,12 @@ typedef struct standing {
 
 /* What stands of a latch as it was thrown. */
 standing_t standing_of(const kill_switch_state_t *state);
+/* What is to be kept of the loss latch of a strategy alone, which is found now. */
+standing_t standing_of_loss(const char *section);
 
 /* Make the file; any process, at any time. Negative: -errno. */
 int standing_set(const tbus_rundir_t *dir, const char *name, const char *latch,
                  const standing_t *standing, tbus_error_t *err);
-
-/* The same for the loss latch of a strategy alone. */
-int standing_set_strategy(const tbus_rundir_t *dir, const char *name, const char *section,
-                          tbus_error_t *err);
 
 /* Is there one? A system call if not. Never waits. */
 bool standing_look(const tbus_rundir_t *dir, const char *name, const char *latch,

@@ -527,7 +527,7 @@ static void run_pipeline(supervisor_t *s)
         let_run(s);
         run_until_done(s);
         if (!s->broken && !s->stop_asked)
-            supervisor_tell(s, EVENT_STOP, 0, supervisor_itself(),
+            supervisor_tell(s, EVENT_STOP, 0, kill_switch_self(),
                             s->run.for_ns ? "the source has no more, or its time is over"
                                           : "the source has no more");
         fine = !s->broken && wind_down(s);

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "tools/measure/provenance.h"
@@ -99,26 +98,18 @@ void supervisor_close_record(supervisor_t *s)
     s->provenance = s->configuration = NULL;
 }
 
-kill_switch_actor_t supervisor_itself(void)
-{
-    return (kill_switch_actor_t){.uid = (uint32_t)geteuid(), .pid = (uint32_t)getpid()};
-}
-
 void supervisor_tell(supervisor_t *s, uint8_t kind, uint32_t number, kill_switch_actor_t actor,
                      const char *text)
 {
-    struct timespec now;
     if (!s->publishing.publishers_count)
         return;
-    clock_gettime(CLOCK_REALTIME, &now);
-    event_message_t message = {
-        .event = {.time_ns = (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec,
-                  .sent_ns = tbus_bus_now_ns(&s->pipeline.bus),
-                  .uid = actor.uid,
-                  .pid = actor.pid,
-                  .number = number,
-                  .kind = kind,
-                  .from = EVENT_FROM_SUPERVISOR}};
+    event_message_t message = {.event = {.time_ns = tbus_clock_realtime_ns(),
+                                         .sent_ns = tbus_bus_now_ns(&s->pipeline.bus),
+                                         .uid = actor.uid,
+                                         .pid = actor.pid,
+                                         .number = number,
+                                         .kind = kind,
+                                         .from = EVENT_FROM_SUPERVISOR}};
     do {
         uint32_t bytes = event_put_text(&message, &text);
         tbus_outlet_send(&s->events, &message, bytes);

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/run/supervisor_parts.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -17,11 +15,10 @@
 #define LEFT_OVER_NS UINT64_C(2000000000)
 
 /* What an operator has thrown stands until it is resumed, whatever becomes of this run. */
-static void let_it_stand(supervisor_t *s, const char *latch, const kill_switch_state_t *state)
+static void let_it_stand(supervisor_t *s, const char *latch, const standing_t *standing)
 {
-    standing_t standing = standing_of(state);
     tbus_error_t why = {0};
-    if (standing_set(&s->dir, s->request->options->config.bus.name, latch, &standing, &why) < 0)
+    if (standing_set(&s->dir, s->request->options->config.bus.name, latch, standing, &why) < 0)
         supervisor_complain(s, "%s: it will not outlive this run", why.text);
 }
 
@@ -72,8 +69,9 @@ static void watch_halt(supervisor_t *s)
                         state.reason, outcome_program());
     else
         supervisor_note(s, "risk halted: %s", state.reason);
+    standing_t standing = standing_of(&state);
     if (state.by == KILL_BY_OPERATOR && s->pipeline.stands && !s->halt_stands)
-        let_it_stand(s, STANDING_HALT, &state);
+        let_it_stand(s, STANDING_HALT, &standing);
     s->halt_stands = false;
 }
 
@@ -88,8 +86,9 @@ static void watch_reduction(supervisor_t *s)
     supervisor_note(s, "risk lets only closing orders pass%s: %s; `%s resume` when that is mended",
                     s->reduction_stands ? ", as it was before" : "", state.reason,
                     outcome_program());
+    standing_t standing = standing_of(&state);
     if (s->pipeline.stands && !s->reduction_stands)
-        let_it_stand(s, STANDING_REDUCTION, &state);
+        let_it_stand(s, STANDING_REDUCTION, &standing);
     s->reduction_stands = false;
 }
 
@@ -101,8 +100,7 @@ static void watch_strategies(supervisor_t *s)
     uint32_t before = kill_switch_latched_before(s->pipeline.kill_switch);
     for (uint32_t left = latched & ~s->latched; left != 0; left &= left - 1) {
         uint32_t number = (uint32_t)__builtin_ctz(left);
-        char section[CONFIG_PATH_MAX];
-        tbus_error_t why = {0};
+        char section[CONFIG_PATH_MAX], latch[STANDING_LATCH_MAX];
         bool as_before = before >> number & 1;
         if (!pipeline_strategy(&s->pipeline, number, section))
             continue;
@@ -111,10 +109,9 @@ static void watch_strategies(supervisor_t *s)
                         "mended",
                         section, as_before ? ", as it was before" : ": it has lost what it may",
                         outcome_program());
+        standing_t standing = standing_of_loss(section);
         if (s->pipeline.stands && !as_before)
-            (void)standing_set_strategy(&s->dir, s->pipeline.bus.directory->name, section, &why);
-        if (why.code)
-            supervisor_complain(s, "%s: it will not outlive this run", why.text);
+            let_it_stand(s, standing_of_strategy(section, latch), &standing);
     }
     s->latched = latched;
 }
@@ -162,26 +159,19 @@ static int clear_strategies(supervisor_t *s, tbus_error_t *err)
 
 /* ---- what was recorded */
 
-static void say_taken(supervisor_t *s, const last_session_t *last, const char *what)
-{
-    supervisor_note(s, "the last session of this bus, recorded in %s, ended %s", last->directory,
-                    what);
-}
-
 /* A file that is there already says it as it was thrown. */
 static void take(supervisor_t *s, const last_session_t *last, const char *latch,
                  const last_latch_t *of, const char *what)
 {
-    const char *name = s->request->options->config.bus.name;
-    tbus_error_t why = {0};
     standing_t standing;
-    if (!of->thrown || standing_look(&s->dir, name, latch, &standing))
+    if (!of->thrown ||
+        standing_look(&s->dir, s->request->options->config.bus.name, latch, &standing))
         return;
     standing = of->how;
     last_session_reason(last, &standing);
-    say_taken(s, last, what);
-    if (standing_set(&s->dir, name, latch, &standing, &why) < 0)
-        supervisor_complain(s, "%s: it will not outlive this run", why.text);
+    supervisor_note(s, "the last session of this bus, recorded in %s, ended %s", last->directory,
+                    what);
+    let_it_stand(s, latch, &standing);
 }
 
 /* 1: *out_last is how the session ended that this run continues; 0: it continues none. */
@@ -200,20 +190,17 @@ static int look_for_last(const supervisor_t *s, last_session_t *out_last, tbus_e
 static int take_last(supervisor_t *s, tbus_error_t *err)
 {
     char latch[STANDING_LATCH_MAX];
-    last_session_t *last = calloc(1, sizeof *last);
-    if (!last)
-        return tbus_fail(err, -ENOMEM, "no memory for how the last session ended");
-    int code = look_for_last(s, last, err);
-    if (code > 0) {
-        take(s, last, STANDING_HALT, &last->halt,
-             last->uncertain ? "nobody knows how, and so counts as halted" : "halted");
-        take(s, last, STANDING_REDUCTION, &last->reduction, "with closing orders only");
-        for (uint32_t i = 0; i < last->strategies_count; i++)
-            take(s, last, standing_of_strategy(last->strategies[i].section, latch),
-                 &last->strategies[i].latch, "with a strategy that had lost what it may");
-    }
-    free(last);
-    return code < 0 ? code : 0;
+    last_session_t last;
+    int code = look_for_last(s, &last, err);
+    if (code <= 0)
+        return code;
+    take(s, &last, STANDING_HALT, &last.halt,
+         last.uncertain ? "nobody knows how, and so counts as halted" : "halted");
+    take(s, &last, STANDING_REDUCTION, &last.reduction, "with closing orders only");
+    for (uint32_t i = 0; i < last.strategies_count; i++)
+        take(s, &last, standing_of_strategy(last.strategies[i].section, latch),
+             &last.strategies[i].latch, "with a strategy that had lost what it may");
+    return 0;
 }
 
 int supervisor_take_over(supervisor_t *s, tbus_error_t *err)

@@ -147,7 +147,6 @@ void supervisor_close_record(supervisor_t *s);
 /* Publish an event in the name of `actor`. What finds no room is kept until the next step. */
 void supervisor_tell(supervisor_t *s, uint8_t kind, uint32_t number, kill_switch_actor_t actor,
                      const char *text);
-kill_switch_actor_t supervisor_itself(void);
 
 /* Let the stages know that we are here, and tell of a halt or a reduction that is new, whoever
  * ordered it. */

@@ -18,6 +18,10 @@ extern "C" {
  * about 1 ns. */
 uint64_t tbus_clock_ns(void);
 
+/* Nanoseconds since 1970 (CLOCK_REALTIME), for what people read: it may be set, and go back. Any
+ * thread. */
+uint64_t tbus_clock_realtime_ns(void);
+
 /* The CPU's own counter, in ticks of its own: 8 to 20 ns, never a system call. Its rate is to be
  * measured, and only where the kernel trusts it do CPUs agree on it. On aarch64 the isb keeps
  * the read from being made before what stands in front of it. */
