@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "risk/acts.h"
 
+#include <stdio.h>
 #include <time.h>
 
 /* Messages that are kept while the topic has no room. One more is left out, which the numbers of
@@ -127,15 +128,19 @@ void acts_repeat(acts_t *acts, uint8_t kind)
     acts->resumes += resumes;
 }
 
-void acts_tell_strategy(acts_t *acts, uint32_t number, const char *text, const acts_place_t *place)
+void acts_tell_strategy(acts_t *acts, uint32_t number, const acts_place_t *place)
 {
+    kill_switch_state_t why;
+    char section[KILL_SWITCH_SECTION_MAX];
+    char text[KILL_SWITCH_SECTION_MAX + 2 + KILL_SWITCH_REASON_MAX];
     event_t event = event_at(acts, EVENT_STRATEGY_REDUCE, place);
-    kill_switch_actor_t self = kill_switch_self();
-    event.time_ns = tbus_clock_realtime_ns();
-    event.uid = self.uid;
-    event.pid = self.pid;
+    kill_switch_look_why(acts->kill_switch, number, section, &why);
+    event.time_ns = why.since_ns;
+    event.uid = why.uid;
+    event.pid = why.pid;
     event.number = number;
     event.by = EVENT_BY_LOSS;
+    snprintf(text, sizeof text, "%s: %s", section, why.reason);
     tell(acts, &event, text);
 }
 

@@ -84,8 +84,9 @@ void acts_take(acts_t *acts, const acts_place_t *place);
 /* Repeat a recorded act: HALT, REDUCE or RESUME. */
 void acts_repeat(acts_t *acts, uint8_t kind);
 
-/* Say that strategy `number` has its own loss latched from here on, and why. */
-void acts_tell_strategy(acts_t *acts, uint32_t number, const char *text, const acts_place_t *place);
+/* Say that strategy `number` has its own loss latched from here on, and what the kill switch says
+ * of that (kill_switch_look_why). */
+void acts_tell_strategy(acts_t *acts, uint32_t number, const acts_place_t *place);
 
 /* Say that the limits put in as set `number` hold from here on. */
 void acts_tell_limits(acts_t *acts, uint32_t number, const acts_place_t *place);

@@ -21,8 +21,9 @@
  *     4 UNKNOWN_SYMBOL  neither directory entry nor order seen for its locate
  *     5 TEST_SYMBOL     the directory calls it a test issue (R, authenticity T), and test_symbols
  *                       is RISK_TEST_SYMBOLS_REFUSE
- *     6 CLOSED          the system takes no orders: before the phase SYSTEM of a day that was seen
- *                       to begin, and after its end (tickbus/market/market.h)
+ *     6 CLOSED          the system takes no orders (market_is_open): on a day that was seen to
+ *                       begin before the phase SYSTEM and the first displayed order, whichever
+ *                       comes first, and from its end on (tickbus/market/market.h)
  *     7 HALTED          the symbol does not trade
  *     8 STALE_BOOK      nobody knows what its book lacks: the directory has lied about it
  *     9 LOSS_LIMIT      the loss has been more than loss_max_e4, unless the order closes

@@ -43,7 +43,7 @@ static uint32_t throw_latch(kill_switch_latch_t *latch, enum kill_switch_by by,
 {
     char text[KILL_SWITCH_REASON_MAX] = {0};
     (void)kill_switch_reason(reason, text, sizeof text);
-    uint64_t now_ns = tbus_clock_realtime_ns();
+    uint64_t now_ns = actor.time_ns ? actor.time_ns : tbus_clock_realtime_ns();
     if (!tbus_load_relaxed_u32(&latch->thrown))
         tbus_store_relaxed_u64(&latch->since_ns, now_ns);
     tbus_store_relaxed_u64(&latch->thrown_ns, now_ns);
@@ -186,14 +186,37 @@ uint32_t kill_switch_latched_before(const kill_switch_t *kill_switch)
 
 void kill_switch_tell_latched(kill_switch_t *kill_switch, uint32_t strategies, uint32_t release)
 {
-    tbus_store_relaxed_u64(&kill_switch->strategies, (uint64_t)release << 32 | strategies);
+    /* B11 pairs B12 (kill_switch_latched): whoever sees that one is latched sees why. */
+    tbus_store_release_u64(&kill_switch->strategies, (uint64_t)release << 32 | strategies);
 }
 
 uint32_t kill_switch_latched(const kill_switch_t *kill_switch)
 {
-    uint64_t word = tbus_load_relaxed_u64(&kill_switch->strategies);
+    /* B12 pairs B11 (kill_switch_tell_latched): else kill_switch_look_why finds what is not written
+     * yet. */
+    uint64_t word = tbus_load_acquire_u64(&kill_switch->strategies);
     bool ended = (uint32_t)(word >> 32) != tbus_load_relaxed_u32(&kill_switch->releases);
     return ended ? 0 : (uint32_t)word;
+}
+
+void kill_switch_tell_why(kill_switch_t *kill_switch, uint32_t number, const char *section,
+                          kill_switch_actor_t actor, const char *reason)
+{
+    char text[KILL_SWITCH_SECTION_MAX] = {0};
+    kill_switch_strategy_t *why = &kill_switch->strategies_why[number];
+    (void)kill_switch_reason(section, text, sizeof text);
+    tbus_words_store(why->section, text, sizeof text);
+    tbus_store_relaxed_u32(&why->latch.thrown, 0); /* so this throw is its beginning */
+    (void)throw_latch(&why->latch, KILL_BY_LOSS, actor, reason);
+}
+
+void kill_switch_look_why(const kill_switch_t *kill_switch, uint32_t number,
+                          char out_section[KILL_SWITCH_SECTION_MAX], kill_switch_state_t *out_state)
+{
+    const kill_switch_strategy_t *why = &kill_switch->strategies_why[number];
+    *out_state = look_at(&why->latch);
+    tbus_words_load(out_section, why->section, KILL_SWITCH_SECTION_MAX);
+    out_section[KILL_SWITCH_SECTION_MAX - 1] = 0;
 }
 
 const char *kill_switch_by_text(enum kill_switch_by by)

@@ -22,13 +22,13 @@
  *    answered by    the executor, a halt: nothing rests any more, or so many cancels are to come
  *    released by    the supervisor only (`busctl resume`)
  *
- * Beside them, for the loss latches that strategies have of their own (risk/gate.h): which of them
- * a run begins with, and which there are.
+ * Beside them the loss latches that strategies have of their own (risk/gate.h): which of them a run
+ * begins with, which there are, and what is known of each.
  *
  *    block "risk.kill_switch"     0  the halt                  384  the reduction
  *                               768  the last release         1152  the supervisor's heartbeat
  *                              1280  the executor's answer    1408  strategies that begin latched
- *                              1536  those that are latched
+ *                              1536  those that are latched    1664  why: one of 512 for each
  */
 #ifndef TICKBUS_RISK_KILL_SWITCH_H
 #define TICKBUS_RISK_KILL_SWITCH_H
@@ -43,6 +43,7 @@
 #define KILL_SWITCH_REASON_MAX 256u /* bytes, the terminating zero included */
 
 #define KILL_SWITCH_STRATEGIES_MAX 32u
+#define KILL_SWITCH_SECTION_MAX    96u
 
 #define KILL_SWITCH_NO_REASON "no reason was given"
 
@@ -78,6 +79,18 @@ TBUS_STATIC_ASSERT(offsetof(kill_switch_latch_t, pid) == 24);
 TBUS_STATIC_ASSERT(offsetof(kill_switch_latch_t, thrown_ns) == 32);
 TBUS_STATIC_ASSERT(offsetof(kill_switch_latch_t, reason) == 128);
 
+/* What is known of the loss latch of a strategy alone. */
+typedef struct kill_switch_strategy {
+    kill_switch_latch_t latch; /*   0 `thrown` says nothing: the bits do (kill_switch_latched) */
+    /* 384 of the configuration, where its limits stand */
+    char section[KILL_SWITCH_SECTION_MAX];
+    uint8_t pad[32];
+} kill_switch_strategy_t;
+
+TBUS_STATIC_ASSERT(sizeof(kill_switch_strategy_t) == 512);
+TBUS_STATIC_ASSERT(offsetof(kill_switch_strategy_t, latch) == 0);
+TBUS_STATIC_ASSERT(offsetof(kill_switch_strategy_t, section) == 384);
+
 typedef struct kill_switch {
     /* written by: whoever throws or releases it */
     kill_switch_latch_t halt;      /*    0 */
@@ -105,9 +118,12 @@ typedef struct kill_switch {
     /* 1536 bits 0-31, bit N: strategy number N is latched; 32-63: the release taken last by then */
     tbus_atomic_u64_t strategies;
     uint8_t pad5[120];
+    /* written by: the supervisor, of those that begin latched, before there are stages; then risk,
+     * before it says that one is latched */
+    kill_switch_strategy_t strategies_why[KILL_SWITCH_STRATEGIES_MAX]; /* 1664 */
 } kill_switch_t;
 
-TBUS_STATIC_ASSERT(sizeof(kill_switch_t) == 1664);
+TBUS_STATIC_ASSERT(sizeof(kill_switch_t) == 18048);
 TBUS_STATIC_ASSERT(offsetof(kill_switch_t, halt) == 0);
 TBUS_STATIC_ASSERT(offsetof(kill_switch_t, reduction) == 384);
 TBUS_STATIC_ASSERT(offsetof(kill_switch_t, releases) == 768);
@@ -122,6 +138,7 @@ TBUS_STATIC_ASSERT(offsetof(kill_switch_t, cancelled) == 1288);
 TBUS_STATIC_ASSERT(offsetof(kill_switch_t, answered_ns) == 1296);
 TBUS_STATIC_ASSERT(offsetof(kill_switch_t, strategies_before) == 1408);
 TBUS_STATIC_ASSERT(offsetof(kill_switch_t, strategies) == 1536);
+TBUS_STATIC_ASSERT(offsetof(kill_switch_t, strategies_why) == 1664);
 
 /* Add the block, not thrown. For whoever makes the bus. Errors: tbus_bus_add_block. Cold. */
 int kill_switch_add(tbus_bus_t *bus, kill_switch_t **out_kill_switch, tbus_error_t *err);
@@ -150,6 +167,7 @@ uint32_t kill_switch_generation(const kill_switch_t *kill_switch);
 typedef struct kill_switch_actor {
     uint32_t uid;
     uint32_t pid;
+    uint64_t time_ns; /* CLOCK_REALTIME, of what is thrown again in a later run; 0: now */
 } kill_switch_actor_t;
 
 /* This process. */
@@ -197,6 +215,11 @@ typedef struct kill_switch_state {
 void kill_switch_look(const kill_switch_t *kill_switch, kill_switch_state_t *out_state);
 void kill_switch_look_reduction(const kill_switch_t *kill_switch, kill_switch_state_t *out_state);
 
+/* What was said of a strategy that is latched, or begins latched. */
+void kill_switch_look_why(const kill_switch_t *kill_switch, uint32_t number,
+                          char out_section[KILL_SWITCH_SECTION_MAX],
+                          kill_switch_state_t *out_state);
+
 /* The last release, copied. Whoever looks at it before the latches finds them as that release has
  * left them, or thrown again. */
 typedef struct kill_switch_release {
@@ -217,6 +240,11 @@ void kill_switch_begin_latched(kill_switch_t *kill_switch, uint32_t strategies);
 uint32_t kill_switch_latched_before(const kill_switch_t *kill_switch);
 void kill_switch_tell_latched(kill_switch_t *kill_switch, uint32_t strategies, uint32_t release);
 uint32_t kill_switch_latched(const kill_switch_t *kill_switch);
+
+/* Say of strategy `number` why it is latched, in the name of `actor`; before the set that it is in
+ * is told. Copied: `section`, of the configuration, where its limits stand. */
+void kill_switch_tell_why(kill_switch_t *kill_switch, uint32_t number, const char *section,
+                          kill_switch_actor_t actor, const char *reason);
 
 /* "an operator", "the supervisor", ...: who threw it. */
 const char *kill_switch_by_text(enum kill_switch_by by);

@@ -34,13 +34,14 @@ static const char *section_of(const losses_t *l, uint32_t number)
 
 static void tell_strategy(losses_t *l, uint32_t number, const acts_place_t *place)
 {
-    char text[EVENT_TEXT_MAX], whose[RISK_SECTION_MAX + 8];
+    char why[KILL_SWITCH_REASON_MAX];
     int64_t loss_e4;
     uint64_t limit_e4;
     gate_strategy_loss_e4(l->gate, number, &loss_e4, &limit_e4);
-    snprintf(whose, sizeof whose, "%s: its", section_of(l, number));
-    say_loss(text, sizeof text, whose, loss_e4, "loss_max_e4", limit_e4);
-    acts_tell_strategy(l->acts, number, text, place);
+    say_loss(why, sizeof why, "its", loss_e4, "loss_max_e4", limit_e4);
+    kill_switch_tell_why(l->acts->kill_switch, number, section_of(l, number), kill_switch_self(),
+                         why);
+    acts_tell_strategy(l->acts, number, place);
 }
 
 static void show_latched(losses_t *l, uint32_t latched)
@@ -55,12 +56,12 @@ void losses_begin(losses_t *l, const acts_place_t *place)
     for (uint32_t left = kill_switch_latched_before(l->acts->kill_switch); left != 0;
          left &= left - 1) {
         uint32_t number = (uint32_t)__builtin_ctz(left);
-        if (!gate_latch_strategy(l->gate, number))
-            continue;
-        acts_tell_strategy(l->acts, number, section_of(l, number), place);
-        begun |= UINT32_C(1) << number;
+        if (gate_latch_strategy(l->gate, number))
+            begun |= UINT32_C(1) << number;
     }
     show_latched(l, begun);
+    for (uint32_t left = begun; left != 0; left &= left - 1)
+        acts_tell_strategy(l->acts, (uint32_t)__builtin_ctz(left), place);
 }
 
 void losses_tell(losses_t *l, const acts_place_t *place)

@@ -30,8 +30,10 @@ static const char help_halt[] =
     "like that until `busctl resume`, also when the bus is started again meanwhile:\n"
     "the file NAME.halt in the run directory says so. The switch lies in the\n"
     "memory of the bus and is thrown there, also while the supervisor is stopped,\n"
-    "stuck or dead. Exit code 1: the switch is thrown, and the executor has not\n"
-    "confirmed that no order rests; or there is no such bus.\n"
+    "stuck or dead. A `replay` or `latency` of that name is no session: what is\n"
+    "thrown in it ends with it, and what stands for a session does not hold in it.\n"
+    "Exit code 1: the switch is thrown, and the executor has not confirmed that no\n"
+    "order rests; or there is no such bus.\n"
     "\n"
     "  --reason TEXT    why, for the log and the summary; cut and made to fit on one\n"
     "                   line where it does not\n" COMMON_HELP "\n"
@@ -44,8 +46,9 @@ static const char help_reduce[] =
     "stay. It stays like that until `busctl resume`, also when the bus is started\n"
     "again meanwhile: the file NAME.reduce in the run directory says so. A bus that\n"
     "is halted stays halted: `busctl resume --reduced` lets closing orders pass.\n"
-    "Like `busctl halt` it needs no supervisor. Exit code 1: risk has not confirmed\n"
-    "it; or there is no such bus.\n"
+    "Like `busctl halt` it needs no supervisor, and in a `replay` or `latency` it\n"
+    "ends with the run. Exit code 1: risk has not confirmed it; or there is no such\n"
+    "bus.\n"
     "\n"
     "  --reason TEXT    why, for the log and the summary; cut and made to fit on one\n"
     "                   line where it does not\n" COMMON_HELP "\n"
@@ -54,8 +57,9 @@ static const char help_reduce[] =
 static const char help_resume[] =
     "usage: busctl resume --reason TEXT [--reduced] [--name NAME] [--json]\n"
     "\n"
-    "Take back `busctl halt`, `busctl reduce`, and what the loss limit has latched:\n"
-    "orders pass risk again, by its limits, and losses count anew.\n"
+    "Take back `busctl halt`, `busctl reduce`, and what the loss limits have latched,\n"
+    "that of the bus and those of strategies: orders pass risk again, by its limits,\n"
+    "and losses count anew. `busctl status` shows what holds, and why.\n"
     "\n"
     "  --reason TEXT    why that is safe, for the log and the summary: 1 to 200\n"
     "                   bytes on one line\n"
@@ -183,6 +187,17 @@ static int throw_for_the_next(const wanted_t *w, const char *latch, const char *
     return outcome_printed(w->verb);
 }
 
+/* Nobody trades in a rehearsal. */
+static void let_it_stand_after(const wanted_t *w, const reach_t *reach, const char *latch,
+                               const char *reason)
+{
+    if (reach->members.rehearses)
+        outcome_note(w->verb, "'%s' is a replay or a measurement: it holds for this run alone",
+                     reach->name);
+    else
+        let_it_stand(w, &reach->dir, reach->name, latch, reason);
+}
+
 typedef struct awaited_halt {
     uint32_t generation;
     kill_switch_state_t state;
@@ -228,7 +243,7 @@ static int halt(const wanted_t *w, reach_t *reach, const char *reason)
     kill_switch_state_t before;
     kill_switch_look(reach->kill_switch, &before);
     halt.generation = kill_switch_throw(reach->kill_switch, KILL_BY_OPERATOR, reason);
-    let_it_stand(w, &reach->dir, reach->name, STANDING_HALT, reason);
+    let_it_stand_after(w, reach, STANDING_HALT, reason);
     reach_await(reach, reach->executor, halt_is_answered, &halt);
     if (!is_confirmed(&halt.state) && is_confirmed(&before) &&
         reach_has_ended(reach, reach->executor))
@@ -247,7 +262,7 @@ static int reduce(const wanted_t *w, reach_t *reach, const char *reason)
 {
     kill_switch_state_t state;
     kill_switch_reduce(reach->kill_switch, KILL_BY_OPERATOR, reason);
-    let_it_stand(w, &reach->dir, reach->name, STANDING_REDUCTION, reason);
+    let_it_stand_after(w, reach, STANDING_REDUCTION, reason);
     reach_await(reach, reach->risk, risk_reduces, NULL);
     pid_t risk = reach_pid(reach, reach->risk);
     if (!risk_reduces(reach, NULL))

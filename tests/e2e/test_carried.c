@@ -133,6 +133,54 @@ static void a_replay_takes_nothing_over_and_leaves_nothing(void **state)
     stop(f);
 }
 
+/* busctl VERB: what it said on stderr must hold `says`. */
+static void expect(const fixture_t *f, const char *verb, int code, const char *says)
+{
+    const char *const argv[] = {TICKBUS_BUSCTL, verb, "--name", f->bus, "--reason", "a try", NULL};
+    program_t p = {.argv = argv};
+    assert_int_equal(program_run(&p), code);
+    assert_text_holds(p.err, says);
+    program_clear(&p);
+}
+
+static void what_is_thrown_in_a_replay_holds_in_it_alone(void **state)
+{
+    fixture_t *f = *state;
+    static const char says[] = "it holds for this run alone";
+    char first[SCRATCH_PATH_MAX + 32];
+    snprintf(first, sizeof first, "%s", session(f, 1));
+    json_decref(begin(f, 4000, ENDLESS_FEED, "--journal", first, NULL));
+    stop(f);
+    json_decref(begin_replay(f, 100, first, "--pace", "1000/s", "--wait", "park", NULL));
+    unsigned files = files_in_run_directory(f); /* of the running bus */
+    expect(f, "reduce", 0, says);
+    await_state(f, "reducing");
+    expect(f, "halt", 0, says);
+    await_state(f, "halted");
+    kill(f->start.pid, SIGSTOP); /* without its supervisor as well */
+    expect(f, "halt", 0, says);
+    kill(f->start.pid, SIGCONT);
+    await_state(f, "halted");
+    assert_int_equal(files_in_run_directory(f), files);
+    do_it(f, "resume", "go on");
+    await_state(f, "active");
+    expect(f, "halt", 0, says);
+    stop(f);
+    assert_int_equal(files_in_run_directory(f), 0);
+
+    /* Its supervisor dies, and all of it: nobody is there to be halted, now or later. */
+    json_decref(begin_replay(f, 100, first, "--pace", "1000/s", "--wait", "park", NULL));
+    kill(f->start.pid, SIGKILL);
+    assert_ended_with(f, 128 + SIGKILL);
+    while (processes_of(f->bus))
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    files = files_in_run_directory(f);
+    expect(f, "halt", 1, "no bus");
+    assert_int_equal(files_in_run_directory(f), files);
+    assert_int_equal(run(f, "start", SHORT_FEED, NULL), 0);
+    assert_null(strstr(f->start.out, "HALTED"));
+}
+
 #define LOSES "--set", "strategy.limits.loss_max_e4=1"
 
 static uint64_t latched(fixture_t *f)
@@ -143,32 +191,60 @@ static uint64_t latched(fixture_t *f)
     return count;
 }
 
+/* The only latch of a strategy, as `status` has it: since when, and why. */
+static uint64_t latched_since(fixture_t *f, const char *why)
+{
+    json_t *summary = ask(f, "status", NULL);
+    const json_t *latches = json_object_get(json_object_get(summary, "risk"), "strategies_latched");
+    const json_t *latch = json_object_get(latches, "strategy");
+    assert_int_equal(json_object_size(latches), 1);
+    assert_text_holds(text(latch, "reason"), why);
+    assert_string_equal(text(latch, "by"), "risk, as the loss limit was reached");
+    assert_true(json_integer_value(json_object_get(latch, "pid")) > 0);
+    uint64_t since_ns = (uint64_t)json_integer_value(json_object_get(latch, "since_ns"));
+    json_decref(summary);
+    return since_ns;
+}
+
 static void what_a_strategy_has_lost_alone_holds_like_the_rest(void **state)
 {
     fixture_t *f = *state;
+    static const char why[] = "its net loss, ",
+                      allowed[] = " is more than loss_max_e4 allows, 0.0001";
     char second[SCRATCH_PATH_MAX + 32];
     snprintf(second, sizeof second, "%s", session(f, 2));
     json_decref(begin(f, 1000, ENDLESS_FEED, LOSES, "--journal", session(f, 1), NULL));
     while (latched(f) == 0)
         nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+    uint64_t since_ns = latched_since(f, allowed);
     stop(f);
     assert_text_holds(f->start.err, "strategy lets only its own closing orders pass");
     assert_int_equal(files_in_run_directory(f), 1);
 
     json_decref(begin(f, 1000, ENDLESS_FEED, LOSES, "--journal", second, NULL));
     assert_int_equal(latched(f), 1); /* from the file */
+    assert_true(latched_since(f, allowed) == since_ns);
     stop(f);
+    assert_text_holds(f->start.out, "of strategy only its own closing orders pass risk: its");
+    assert_text_holds(f->start.out, "`busctl resume` ends it");
+    assert_text_holds(f->start.err, "orders pass, as it was before: its net loss");
     assert_int_equal(run(f, "replay", "--verify", second, NULL), 0); /* it begins latched as well */
     reboot(f);
     json_decref(begin(f, 1000, ENDLESS_FEED, "--set", "strategy.limits.loss_max_e4=999999999999",
                       "--journal", session(f, 3), NULL));
     assert_int_equal(latched(f), 1); /* from the journal */
+    assert_true(latched_since(f, why) == since_ns);
     json_t *summary = ask(f, "status", NULL);
     assert_int_equal(number(summary, "risk", "passed"), 0);
     json_decref(summary);
     do_it(f, "resume", "it was a test");
     while (latched(f) != 0)
         nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+    summary = ask(f, "status", NULL);
+    assert_int_equal(
+        json_object_size(json_object_get(json_object_get(summary, "risk"), "strategies_latched")),
+        0);
+    json_decref(summary);
     stop(f);
     assert_int_equal(files_in_run_directory(f), 0);
 }
@@ -181,6 +257,7 @@ int main(void)
         TEST(a_halt_is_taken_over_from_the_journal_until_it_is_resumed),
         TEST(another_session_can_be_named_or_none),
         TEST(a_replay_takes_nothing_over_and_leaves_nothing),
+        TEST(what_is_thrown_in_a_replay_holds_in_it_alone),
         TEST(what_a_strategy_has_lost_alone_holds_like_the_rest),
     };
     return cmocka_run_group_tests_name("carried", tests, NULL, NULL);

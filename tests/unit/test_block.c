@@ -163,7 +163,9 @@ static void the_blocks_of_risk_lie_where_their_headers_say(void **state)
     assert_int_equal(offsetof(kill_switch_latch_t, thrown), 0);
     assert_int_equal(offsetof(kill_switch_latch_t, thrown_ns), 32);
     assert_int_equal(offsetof(kill_switch_latch_t, reason), 128);
-    assert_int_equal(sizeof(kill_switch_t), 1664);
+    assert_int_equal(sizeof(kill_switch_strategy_t), 512);
+    assert_int_equal(offsetof(kill_switch_strategy_t, section), 384);
+    assert_int_equal(sizeof(kill_switch_t), 18048);
     assert_int_equal(offsetof(kill_switch_t, halt), 0);
     assert_int_equal(offsetof(kill_switch_t, reduction), 384);
     assert_int_equal(offsetof(kill_switch_t, releases), 768);
@@ -174,6 +176,7 @@ static void the_blocks_of_risk_lie_where_their_headers_say(void **state)
     assert_int_equal(offsetof(kill_switch_t, answered_ns), 1296);
     assert_int_equal(offsetof(kill_switch_t, strategies_before), 1408);
     assert_int_equal(offsetof(kill_switch_t, strategies), 1536);
+    assert_int_equal(offsetof(kill_switch_t, strategies_why), 1664);
     assert_int_equal(sizeof(limits_box_t), 104);
     assert_int_equal(offsetof(limits_box_t, version), 0);
     assert_int_equal(offsetof(limits_box_t, words), 8);

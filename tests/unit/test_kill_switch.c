@@ -118,6 +118,40 @@ static void a_reduction_is_a_latch_of_its_own_beside_the_halt(void **state)
     assert_string_equal(release.reason, "mended");
 }
 
+static void what_is_known_of_a_strategy_that_is_latched_is_that_of_the_last_time(void **state)
+{
+    (void)state;
+    kill_switch_t k = fresh();
+    kill_switch_state_t seen;
+    char section[KILL_SWITCH_SECTION_MAX];
+    /* As it begins: of another process, at another time. */
+    kill_switch_tell_why(&k, 31, "stages.a", (kill_switch_actor_t){5, 6, 700}, "lost 1");
+    assert_int_equal(kill_switch_latched(&k), 0);
+    kill_switch_tell_latched(&k, UINT32_C(1) << 31, 0);
+    assert_int_equal(kill_switch_latched(&k), UINT32_C(1) << 31);
+    kill_switch_look_why(&k, 31, section, &seen);
+    assert_string_equal(section, "stages.a");
+    assert_string_equal(seen.reason, "lost 1");
+    assert_int_equal(seen.by, KILL_BY_LOSS);
+    assert_int_equal(seen.uid, 5);
+    assert_int_equal(seen.pid, 6);
+    assert_int_equal(seen.since_ns, 700);
+    /* It is released, and loses again: since now. */
+    kill_switch_release(&k, kill_switch_self(), "mended");
+    assert_int_equal(kill_switch_latched(&k), 0);
+    kill_switch_tell_why(&k, 31, "stages.a", kill_switch_self(), "lost 2");
+    kill_switch_tell_latched(&k, UINT32_C(1) << 31, 1);
+    kill_switch_look_why(&k, 31, section, &seen);
+    assert_string_equal(seen.reason, "lost 2");
+    assert_int_equal(seen.pid, getpid());
+    assert_true(seen.since_ns > 700);
+    /* The bus itself, thrown again as it was in a run before. */
+    kill_switch_throw_as(&k, KILL_BY_OPERATOR, (kill_switch_actor_t){5, 6, 700}, "as before");
+    kill_switch_look(&k, &seen);
+    assert_int_equal(seen.since_ns, 700);
+    assert_int_equal(seen.thrown_ns, 700);
+}
+
 static void silence_begins_with_the_first_heartbeat(void **state)
 {
     (void)state;
@@ -182,6 +216,7 @@ int main(void)
         cmocka_unit_test(what_was_thrown_tells_who_and_why_and_since_when),
         cmocka_unit_test(an_answer_counts_for_the_throw_that_it_answers_only),
         cmocka_unit_test(a_reduction_is_a_latch_of_its_own_beside_the_halt),
+        cmocka_unit_test(what_is_known_of_a_strategy_that_is_latched_is_that_of_the_last_time),
         cmocka_unit_test(silence_begins_with_the_first_heartbeat),
         cmocka_unit_test(everybody_who_can_throw_it_has_a_name_of_its_own),
         cmocka_unit_test(any_text_becomes_a_reason_on_one_line),

@@ -134,6 +134,8 @@ static void what_was_halted_reduced_and_lost_and_not_resumed_stands(void **state
     assert_int_equal(f->last.reduction.how.by, KILL_BY_LOSS);
     assert_int_equal(f->last.strategies_count, 1);
     assert_string_equal(f->last.strategies[0].section, "stages.a");
+    assert_string_equal(f->last.strategies[0].latch.how.reason, "its net loss is too much");
+    assert_int_equal(f->last.strategies[0].latch.how.time_ns, 5);
     last_session_reason(&f->last, &f->last.halt.how);
     char once[KILL_SWITCH_REASON_MAX];
     snprintf(once, sizeof once, "stop again (of the session in %s/a)", f->root);

@@ -63,7 +63,13 @@ static void a_bus_is_mapped_through_a_process_that_has_it(void **state)
     assert_int_equal(read.count, 1);
     assert_int_equal(read.list[0].pid, getpid());
     assert_string_equal(read.list[0].name, "feed+recorder");
+    assert_false(read.rehearses);
     assert_int_equal(read.fds_count, 1);
+    assert_int_equal(read.fds[0], bus.directory_segment.fd);
+    written.rehearses = true;
+    assert_int_equal(members_write(&dir, "mem", &written, &err), 0);
+    assert_int_equal(members_read(&dir, "mem", &read, &err), 0);
+    assert_true(read.rehearses);
     assert_int_equal(read.fds[0], bus.directory_segment.fd);
     char name[TBUS_NAME_MAX];
     assert_int_equal(members_only(&dir, name, &err), 0);

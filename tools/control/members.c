@@ -13,6 +13,8 @@
 #include "bus/run/attach.h"
 
 #define FILE_BYTES_MAX 8192
+#define FDS            "fds"
+#define FDS_REHEARSES  "rehearses fds"
 
 static void file_name(const char *name, const char *suffix, char out_path[64])
 {
@@ -30,7 +32,7 @@ int members_write(const tbus_rundir_t *dir, const char *name, const members_t *m
     FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
     if (!file)
         return tbus_fail(err, -errno, "%s/%s: %s", dir->path, fresh, tbus_strerror(-errno));
-    fputs("fds", file);
+    fputs(members->rehearses ? FDS_REHEARSES : FDS, file);
     for (uint32_t i = 0; i < members->fds_count; i++)
         fprintf(file, " %d", members->fds[i]);
     fputc('\n', file);
@@ -52,13 +54,15 @@ void members_remove(const tbus_rundir_t *dir, const char *name)
     unlinkat(dir->fd, path, 0);
 }
 
-/* "fds 7 8 9" */
+/* "fds 7 8 9", "rehearses fds 7 8 9" */
 static bool read_fds(const char *line, members_t *members)
 {
-    if (strncmp(line, "fds", 3) != 0)
+    members->rehearses = strncmp(line, FDS_REHEARSES, strlen(FDS_REHEARSES)) == 0;
+    const char *begins = members->rehearses ? FDS_REHEARSES : FDS;
+    if (strncmp(line, begins, strlen(begins)) != 0)
         return false;
     char *end;
-    for (const char *at = line + 3; *at == ' '; at = end) {
+    for (const char *at = line + strlen(begins); *at == ' '; at = end) {
         long fd = strtol(at, &end, 10);
         if (end == at || fd < 0 || fd > 1 << 20 || members->fds_count == 1 + TBUS_TOPICS_MAX)
             return false;

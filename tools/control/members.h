@@ -3,10 +3,11 @@
  * stopped, stuck or dead.
  *
  * The supervisor writes NAME.members into the run directory: its process id and those of its
- * stages, and the numbers of the descriptors under which all of them, being forked from it, have
- * the memory of the bus, or as much of it as a stage needs. Whoever may read another process's
- * descriptors (the same user, or root: proc(5)) opens that memory through /proc/PID/fd of those
- * that live.
+ * stages, the numbers of the descriptors under which all of them, being forked from it, have the
+ * memory of the bus, or as much of it as a stage needs, and whether the run is a rehearsal, in
+ * which nothing is thrown that holds in a later one (tools/run/standing.h). Whoever may read
+ * another process's descriptors (the same user, or root: proc(5)) opens that memory through
+ * /proc/PID/fd of those that live.
  */
 #ifndef TICKBUS_TOOLS_CONTROL_MEMBERS_H
 #define TICKBUS_TOOLS_CONTROL_MEMBERS_H
@@ -31,6 +32,7 @@ typedef struct members {
     member_t list[MEMBERS_MAX];
     uint32_t fds_count; /* the directory, then the topics */
     int fds[1 + TBUS_TOPICS_MAX];
+    bool rehearses;
 } members_t;
 
 /* Write the file anew, whole or not at all. Requires the name's lock. */

@@ -26,13 +26,13 @@
 static standing_t how_of(const event_t *event, const char *text)
 {
     standing_t how = {.time_ns = event->time_ns,
-                      .actor = {event->uid, event->pid},
+                      .actor = {event->uid, event->pid, 0},
                       .by = event->by == EVENT_BY_LOSS ? KILL_BY_LOSS : KILL_BY_OPERATOR};
     (void)kill_switch_reason(text, how.reason, sizeof how.reason);
     return how;
 }
 
-/* "SECTION: WHY", or "SECTION" alone of one that was like that from the beginning. */
+/* "SECTION: WHY"; in older journals "SECTION" alone of one that was latched from the beginning. */
 static void take_strategy(last_session_t *last, const event_t *event, const char *text)
 {
     char section[RISK_SECTION_MAX];
@@ -45,7 +45,9 @@ static void take_strategy(last_session_t *last, const event_t *event, const char
         return;
     if (at == last->strategies_count)
         memcpy(last->strategies[last->strategies_count++].section, section, sizeof section);
-    last->strategies[at].latch = (last_latch_t){.thrown = true, .how = how_of(event, text)};
+    const char *why = strstr(text, ": ");
+    why = why ? why + 2 : "it had lost what it may in a session before";
+    last->strategies[at].latch = (last_latch_t){.thrown = true, .how = how_of(event, why)};
 }
 
 /* Halts of stages and of the supervisor end with the run; those of people stay. */

@@ -126,10 +126,9 @@ static void let_loss_stand(const pipeline_t *pipeline)
         (void)standing_set(&dir, pipeline->bus.directory->name, STANDING_REDUCTION, &standing,
                            NULL);
     for (uint32_t left = kill_switch_latched(pipeline->kill_switch); left != 0; left &= left - 1) {
-        char section[CONFIG_PATH_MAX], latch[STANDING_LATCH_MAX];
-        if (!pipeline_strategy(pipeline, (uint32_t)__builtin_ctz(left), section))
-            continue;
-        standing = standing_of_loss(section);
+        char section[KILL_SWITCH_SECTION_MAX], latch[STANDING_LATCH_MAX];
+        kill_switch_look_why(pipeline->kill_switch, (uint32_t)__builtin_ctz(left), section, &state);
+        standing = standing_of(&state);
         (void)standing_set(&dir, pipeline->bus.directory->name,
                            standing_of_strategy(section, latch), &standing, NULL);
     }

@@ -127,7 +127,8 @@ bool reach_is_left_over(const char *name)
         tbus_rundir_open(false, &dir, NULL) < 0)
         return false;
     bool left = !rundir_is_live(&dir, name, NULL) &&
-                members_read(&dir, name, &members, NULL) == 0 && !members_any_lives(&members, name);
+                members_read(&dir, name, &members, NULL) == 0 && !members.rehearses &&
+                !members_any_lives(&members, name);
     tbus_rundir_close(&dir);
     return left;
 }

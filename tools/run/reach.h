@@ -40,7 +40,7 @@ void reach_await(reach_t *reach, uint32_t owner, bool (*is_done)(reach_t *reach,
 const char *reach_process_text(pid_t pid);
 
 /* Did a supervisor of this name die, and all of its stages end? Then what is thrown is for the next
- * one. `name`: NULL, or any text. */
+ * one. Not of a rehearsal. `name`: NULL, or any text. */
 bool reach_is_left_over(const char *name);
 
 #endif

@@ -29,7 +29,7 @@ const char *standing_of_strategy(const char *section, char out_latch[STANDING_LA
 standing_t standing_of(const kill_switch_state_t *state)
 {
     standing_t standing = {
-        .time_ns = state->thrown_ns, .actor = {state->uid, state->pid}, .by = state->by};
+        .time_ns = state->thrown_ns, .actor = {state->uid, state->pid, 0}, .by = state->by};
     snprintf(standing.reason, sizeof standing.reason, "%s", state->reason);
     return standing;
 }
@@ -57,12 +57,11 @@ int standing_set(const tbus_rundir_t *dir, const char *name, const char *latch,
     return 0;
 }
 
-standing_t standing_of_loss(const char *section)
+kill_switch_actor_t standing_actor(const standing_t *standing)
 {
-    standing_t standing = {
-        .time_ns = tbus_clock_realtime_ns(), .actor = kill_switch_self(), .by = KILL_BY_LOSS};
-    snprintf(standing.reason, sizeof standing.reason, "%s has lost what it may", section);
-    return standing;
+    kill_switch_actor_t actor = standing->actor;
+    actor.time_ns = standing->time_ns;
+    return actor;
 }
 
 /* Behind the first line, if it is one of ours; else the beginning: all of it is the reason. */

@@ -7,7 +7,8 @@
  *
  * While NAME.halt is there no order of a bus of that name passes, while NAME.reduce is there only
  * closing ones (risk/kill_switch.h), also of one that is started later, until `busctl resume`
- * removes it.
+ * removes it. A run that nobody trades in (`busctl replay`, `busctl latency`) writes, obeys and
+ * removes none of them, whatever is thrown in it, and by whom.
  *
  * It is the file that counts. What it says is for people, and may be missing: so a file that was
  * made by hand (touch NAME.halt) holds as well, and one that was half written, or is no regular
@@ -42,8 +43,8 @@ typedef struct standing {
 
 /* What stands of a latch as it was thrown. */
 standing_t standing_of(const kill_switch_state_t *state);
-/* What is to be kept of the loss latch of a strategy alone, which is found now. */
-standing_t standing_of_loss(const char *section);
+/* In whose name it is thrown again in a later run. */
+kill_switch_actor_t standing_actor(const standing_t *standing);
 
 /* Make the file; any process, at any time. Negative: -errno. */
 int standing_set(const tbus_rundir_t *dir, const char *name, const char *latch,

@@ -6,11 +6,11 @@
 
 #include "bus/msg/digest.h"
 #include "risk/gate.h"
-#include "risk/kill_switch.h"
 #include "risk/stage.h"
 #include "tools/measure/provenance.h"
 #include "tools/run/backlog.h"
 #include "tools/run/counted.h"
+#include "tools/run/latches_shown.h"
 #include "tools/run/outlook.h"
 #include "tools/run/pipeline.h"
 #include "tools/run/profit_shown.h"
@@ -151,42 +151,6 @@ static json_t *orders(const tbus_bus_t *bus, uint32_t owner)
     return counters_of(bus, owner, "orders", names);
 }
 
-/* When a latch was thrown, and by whom. */
-static json_t *thrown(const kill_switch_state_t *state)
-{
-    return json_pack("{s:I, s:s, s:I, s:I}", "since_ns", (json_int_t)state->since_ns, "by",
-                     kill_switch_by_text(state->by), "uid", (json_int_t)state->uid, "pid",
-                     (json_int_t)state->pid);
-}
-
-static json_t *reason_of(const kill_switch_state_t *state)
-{
-    return state->thrown ? json_text(state->reason, sizeof state->reason) : json_null();
-}
-
-/* Into `object`: what is thrown of the kill switch, and what is known of that. */
-static void add_halt(json_t *object, const tbus_bus_t *bus)
-{
-    kill_switch_t *kill_switch;
-    kill_switch_state_t halt = {0}, reduction = {0};
-    if (kill_switch_find(bus, &kill_switch, NULL) == 0) {
-        kill_switch_look(kill_switch, &halt);
-        kill_switch_look_reduction(kill_switch, &reduction);
-    }
-    json_t *details = halt.thrown ? thrown(&halt) : json_null();
-    if (halt.thrown) {
-        json_object_set_new(details, "answered", json_boolean(halt.answered));
-        json_object_set_new(details, "cancelled", count(halt.answered ? halt.cancelled : 0));
-        json_object_set_new(details, "unconfirmed", count(halt.unconfirmed));
-    }
-    json_object_set_new(object, "halted", json_boolean(halt.thrown));
-    json_object_set_new(object, "halt_reason", reason_of(&halt));
-    json_object_set_new(object, "halt", details);
-    json_object_set_new(object, "reducing", json_boolean(reduction.thrown));
-    json_object_set_new(object, "reduce_reason", reason_of(&reduction));
-    json_object_set_new(object, "reduce", reduction.thrown ? thrown(&reduction) : json_null());
-}
-
 static json_t *risk(const tbus_bus_t *bus)
 {
     static const char *const names[] = {
@@ -197,7 +161,7 @@ static json_t *risk(const tbus_bus_t *bus)
     uint64_t state = counted_value(bus, COUNTED_EVERYBODY, RISK_STATE_COUNTER);
     json_object_set_new(object, "state", json_string(states[state < 3 ? state : 0]));
     json_object_set_new(object, "rejects", counted_below(bus, COUNTED_EVERYBODY, "risk.rejects."));
-    add_halt(object, bus);
+    latches_shown_add(object, bus);
     return object;
 }
 

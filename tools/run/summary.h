@@ -32,6 +32,9 @@
  *                executor?) cancelled unconfirmed (orders that may still rest)}
  *                reducing, reduce_reason, reduce {since_ns by uid pid}: of the reduction, likewise;
  *                it may be thrown under a halt
+ *                strategies_latched.SECTION.{since_ns by uid pid reason}: strategies that have
+ *                reached loss limits of their own, by where those stand in the configuration. What
+ *                was thrown in an earlier run and still holds has the time and the process of then
  *    executor    orders executions executed_shares open_orders broken (executions of these that
  *                were taken back)
  *    journal     directory records bytes (null when nothing is recorded)

@@ -7,6 +7,7 @@
 #include "tools/show/fold.h"
 #include "tools/show/grouped.h"
 #include "tools/run/backlog.h"
+#include "tools/run/latches_shown.h"
 #include "tools/run/outlook.h"
 #include "tools/run/profit_shown.h"
 #include "tools/run/summary.h"
@@ -211,28 +212,7 @@ static void print_books(FILE *out, const json_t *summary)
 
 static void print_risk(FILE *out, const json_t *risk)
 {
-    if (json_is_true(json_object_get(risk, "halted"))) {
-        const char *reason = text_of(risk, "halt_reason");
-        const json_t *halt = json_object_get(risk, "halt");
-        char cancelled[NUMBER_MAX], unconfirmed[NUMBER_MAX];
-        bool answered = json_is_true(json_object_get(halt, "answered"));
-        bool confirmed = answered && integer(halt, "unconfirmed") == 0;
-        paragraph(out, "HALTED", "%sno order passes risk%s%s",
-                  confirmed ? "" : "UNCONFIRMED: ", *reason ? ": " : "", reason);
-        label(out, "");
-        if (answered)
-            fprintf(out, "by %s; %s orders cancelled, %s unconfirmed\n", text_of(halt, "by"),
-                    grouped(integer(halt, "cancelled"), cancelled),
-                    grouped(integer(halt, "unconfirmed"), unconfirmed));
-        else
-            fprintf(out, "by %s; the executor has not answered\n", text_of(halt, "by"));
-    }
-    if (json_is_true(json_object_get(risk, "reducing"))) {
-        paragraph(out, "REDUCING", "only closing orders pass risk: %s",
-                  text_of(risk, "reduce_reason"));
-        label(out, "");
-        fprintf(out, "by %s\n", text_of(json_object_get(risk, "reduce"), "by"));
-    }
+    latches_shown_print(out, risk, LABEL_WIDTH);
     print_pairs(out, json_object_get(risk, "rejects"), "rejects");
     if (integer(risk, "report_mismatches")) {
         char number[NUMBER_MAX];

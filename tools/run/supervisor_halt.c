@@ -42,13 +42,14 @@ void supervisor_obey_standing(supervisor_t *s)
         return;
     if (is_to_be_thrown(s, STANDING_HALT, kill_switch_thrown(kill_switch), &s->halt_unsaid,
                         &standing)) {
-        kill_switch_throw_as(kill_switch, KILL_BY_OPERATOR, standing.actor, standing.reason);
+        kill_switch_throw_as(kill_switch, KILL_BY_OPERATOR, standing_actor(&standing),
+                             standing.reason);
         s->halt_stands = true;
         supervisor_nudge(s);
     }
     if (is_to_be_thrown(s, STANDING_REDUCTION, kill_switch_reduces(kill_switch),
                         &s->reduction_unsaid, &standing)) {
-        kill_switch_reduce_as(kill_switch, standing.by, standing.actor, standing.reason);
+        kill_switch_reduce_as(kill_switch, standing.by, standing_actor(&standing), standing.reason);
         s->reduction_stands = true;
         supervisor_nudge(s);
     }
@@ -100,16 +101,16 @@ static void watch_strategies(supervisor_t *s)
     uint32_t before = kill_switch_latched_before(s->pipeline.kill_switch);
     for (uint32_t left = latched & ~s->latched; left != 0; left &= left - 1) {
         uint32_t number = (uint32_t)__builtin_ctz(left);
-        char section[CONFIG_PATH_MAX], latch[STANDING_LATCH_MAX];
+        char section[KILL_SWITCH_SECTION_MAX], latch[STANDING_LATCH_MAX];
         bool as_before = before >> number & 1;
-        if (!pipeline_strategy(&s->pipeline, number, section))
-            continue;
+        kill_switch_state_t why;
+        kill_switch_look_why(s->pipeline.kill_switch, number, section, &why);
         supervisor_note(s,
-                        "%s lets only its own closing orders pass%s; `%s resume` when that is "
+                        "%s lets only its own closing orders pass%s: %s; `%s resume` when that is "
                         "mended",
-                        section, as_before ? ", as it was before" : ": it has lost what it may",
+                        section, as_before ? ", as it was before" : "", why.reason,
                         outcome_program());
-        standing_t standing = standing_of_loss(section);
+        standing_t standing = standing_of(&why);
         if (s->pipeline.stands && !as_before)
             let_it_stand(s, standing_of_strategy(section, latch), &standing);
     }
@@ -134,11 +135,14 @@ static void begin_strategies(supervisor_t *s)
                                                       config_instance_values(stage->instance));
         if (strategy_limits_any(&limits)) {
             latched |= UINT32_C(1) << stage->number;
+            kill_switch_tell_why(s->pipeline.kill_switch, stage->number, section,
+                                 standing_actor(&standing), standing.reason);
             continue;
         }
-        snprintf(reason, sizeof reason, "%.180s; and it has no limits of its own now",
+        snprintf(reason, sizeof reason, "%s: %.120s; and it has no limits of its own now", section,
                  standing.reason);
-        kill_switch_reduce_as(s->pipeline.kill_switch, KILL_BY_LOSS, standing.actor, reason);
+        kill_switch_reduce_as(s->pipeline.kill_switch, KILL_BY_LOSS, standing_actor(&standing),
+                              reason);
     }
     kill_switch_begin_latched(s->pipeline.kill_switch, latched);
 }
@@ -268,7 +272,9 @@ void supervisor_write_members(supervisor_t *s)
     const tbus_bus_t *bus = &s->pipeline.bus;
     const char *name = s->request->options->config.bus.name;
     tbus_error_t why = {0};
-    members_t members = {.count = 1, .list[0] = {.pid = getpid(), .name = "supervisor"}};
+    members_t members = {.rehearses = s->request->rehearses,
+                         .count = 1,
+                         .list[0] = {.pid = getpid(), .name = "supervisor"}};
     for (uint32_t i = 0; i < s->layout.processes_count && members.count < MEMBERS_MAX; i++) {
         if (!s->processes[i].pid)
             continue;

@@ -224,7 +224,7 @@ static void take_signal(supervisor_t *s)
         return;
     }
     if (info.ssi_signo == SIGUSR2) {
-        supervisor_halt(s, (kill_switch_actor_t){info.ssi_uid, info.ssi_pid}, "SIGUSR2");
+        supervisor_halt(s, (kill_switch_actor_t){info.ssi_uid, info.ssi_pid, 0}, "SIGUSR2");
         return;
     }
     if (info.ssi_signo == SIGTSTP) { /* Ctrl-Z: the run would be halted, and its market go on */

@@ -40,8 +40,8 @@
  * place follows it. A REDUCE by LOSS tells of what risk has found out by itself: who repeats the
  * session finds it as well. STRATEGY_REDUCE is the same of one strategy, which has lost what it may
  * by itself (SECTION: where its limits stand); RESUME ends it, too. One at the beginning, before
- * the first tick and order, tells that it was so in a session before: who repeats the session takes
- * it from there.
+ * the first tick and order, tells that it was so in a session before, with the time, the process
+ * and the reason of then: who repeats the session takes it from there.
  *
  * So a halt is on record whoever threw it and whether or not the supervisor lives: the stages that
  * obey it publish it. `number` joins messages about one act: the generation of the kill switch, the
