@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include <tickbus/param.h>
 
 #include "feedsim/source/source.h"
 #include "feedsim/timeline.h"
@@ -45,26 +48,42 @@ static bool add(feed_arrivals_t *a, uint64_t *room, uint64_t time_ns)
     return true;
 }
 
-/* Times that go back keep the place of the latest, as in pace.h. */
-static int read_times(feed_source_t *source, uint64_t span_ns, uint64_t gap_ns_max,
-                      feed_arrivals_t *a, tbus_error_t *err)
+/* "itch:FILE@09:30": the place is cut off. A file whose own name ends so is that file. */
+static void split_from(char *spec, uint64_t *out_from_ns)
+{
+    char *at = strrchr(spec, '@'), *path = strchr(spec, ':');
+    *out_from_ns = FEED_TIME_NONE;
+    if (at && path && access(path + 1, F_OK) != 0 &&
+        feed_time_parse(at + 1, out_from_ns, NULL) == 0)
+        *at = 0;
+}
+
+/* Times that go back keep the place of the latest, as in pace.h. `*out_beyond_ns`: the first time
+ * that was found behind the span; 0: none was. */
+static int read_times(feed_source_t *source, uint64_t from_ns, uint64_t span_ns,
+                      uint64_t gap_ns_max, feed_arrivals_t *a, uint64_t *out_beyond_ns,
+                      tbus_error_t *err)
 {
     feed_timeline_t line;
     uint64_t first_ns = 0, latest_ns = 0, room = 0, time_ns;
     size_t bytes;
     int rc = FEED_SOURCE_END;
     tick_t *tick = aligned_alloc(64, (TICK_LEN_MAX + 63) / 64 * 64);
-    feed_timeline_init(&line, source->daily, FEED_TIME_NONE, FEED_TIME_NONE, gap_ns_max);
+    *out_beyond_ns = 0;
+    feed_timeline_init(&line, source->daily, from_ns, FEED_TIME_NONE, gap_ns_max);
     while (tick && a->count < FEED_ARRIVALS_MAX &&
            (rc = feed_source_next(source, tick, &bytes)) == FEED_SOURCE_TICK) {
         if (source->warm_up || source->time_ns == FEED_TIME_NONE)
             continue;
-        (void)feed_timeline_next(&line, source->time_ns, &time_ns);
+        if (feed_timeline_next(&line, source->time_ns, &time_ns) == FEED_BEFORE)
+            continue;
         if (a->count == 0)
             first_ns = latest_ns = time_ns;
         latest_ns = time_ns > latest_ns ? time_ns : latest_ns;
-        if (latest_ns - first_ns > span_ns)
+        if (latest_ns - first_ns > span_ns) {
+            *out_beyond_ns = latest_ns - first_ns;
             break;
+        }
         if (!add(a, &room, latest_ns - first_ns)) {
             free(tick);
             return tbus_fail(err, -ENOMEM, "no memory for the times of %llu messages",
@@ -93,18 +112,25 @@ int feed_arrivals_read(const char *spec, uint64_t span_ns, uint64_t gap_ns_max,
 {
     feed_source_t *source;
     feed_arrivals_t a = {0};
-    int rc = feed_source_open(spec, FEED_CLOCK_MARKET, &source, err);
+    uint64_t from_ns, beyond_ns;
+    char path[TBUS_PARAM_TEXT_MAX + 8];
+    if ((size_t)snprintf(path, sizeof path, "%s", spec) >= sizeof path)
+        return tbus_fail(err, -TBUS_ECONFIG, "%.80s... is too long a name for a file", spec);
+    split_from(path, &from_ns);
+    int rc = feed_source_open(path, FEED_CLOCK_MARKET, &source, err);
     if (rc != 0)
         return rc;
-    rc = read_times(source, span_ns, gap_ns_max, &a, err);
+    rc = read_times(source, from_ns, span_ns, gap_ns_max, &a, &beyond_ns, err);
     feed_source_close(source);
     if (rc == 0 && a.count == 0)
-        rc = tbus_fail(err, -TBUS_ECONFIG, "%.80s has no message with a time: no arrivals", spec);
+        rc = tbus_fail(err, -TBUS_ECONFIG, "%.80s has no message with a time%s%s: no arrivals",
+                       path, from_ns == FEED_TIME_NONE ? "" : " at or after ",
+                       from_ns == FEED_TIME_NONE ? "" : path + strlen(path) + 1);
     if (rc != 0) {
         feed_arrivals_clear(&a);
         return rc;
     }
-    a.lap_ns = lap_ns(&a);
+    a.lap_ns = beyond_ns ? beyond_ns : lap_ns(&a); /* not before the file's own next time */
     *out_arrivals = a;
     return 0;
 }

@@ -32,15 +32,16 @@ typedef struct feed_arrivals {
     uint64_t laps;   /* that are over */
 } feed_arrivals_t;
 
-/* Does the text name a file of arrivals, "recorded:FILE"? NULL, or what feed_source_open takes:
- * FILE is an ITCH file, or itch:FILE, or journal:DIR. `out_spec`: `bytes` of room. -TBUS_ECONFIG:
- * no file is named. */
+/* Does the text name a file of arrivals, "recorded:FILE" or "recorded:FILE@09:30"? `out_spec`,
+ * `bytes` of room: what feed_arrivals_read takes. FILE is an ITCH file, or itch:FILE, or
+ * journal:DIR. -TBUS_ECONFIG: no file is named. */
 int feed_arrivals_named(const char *text, char *out_spec, uint64_t bytes, bool *out_named,
                         tbus_error_t *err);
 
-/* All times of that source, up to `span_ns` after the first, and FEED_ARRIVALS_MAX of them; gaps
- * above `gap_ns_max` are shortened to it (FEED_TIME_NONE: none is). Errors of the source;
- * -TBUS_ECONFIG: it has no times; -ENOMEM. Cold. */
+/* All times of that source: what feed_source_open takes, or that with "@" and a time from which on
+ * they count, since a day of trading begins hours after its file. Up to `span_ns` after the first,
+ * and FEED_ARRIVALS_MAX of them; gaps above `gap_ns_max` are shortened to it (FEED_TIME_NONE: none
+ * is). Errors of the source; -TBUS_ECONFIG: it has no times; -ENOMEM. Cold. */
 int feed_arrivals_read(const char *spec, uint64_t span_ns, uint64_t gap_ns_max,
                        feed_arrivals_t *out_arrivals, tbus_error_t *err);
 

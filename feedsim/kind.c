@@ -106,7 +106,7 @@ static const tbus_param_t table[] = {
      .check = check_arrivals, .fallback = "constant",
      .help = "how messages are spread: constant; with a rate as the pace also poisson[:SEED] or "
              "burst:N (N at once); with realtime or Nx also recorded:FILE, as far apart as those "
-             "of an ITCH file, or of journal:DIR"},
+             "of an ITCH file, or of journal:DIR, and recorded:FILE@HH:MM, from there on"},
     {"prepare", TBUS_PARAM_NUMBER, TBUS_PARAM_FIELD(feed_values_t, prepare), .min = 0,
      .max = PREPARE_MAX, .unit = "messages", .fallback = "0",
      .help = "so many are read and decoded before the first goes out, so that decoding delays "

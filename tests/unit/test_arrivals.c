@@ -132,6 +132,46 @@ static void no_more_is_read_than_the_span_and_gaps_are_shortened(void **state)
     feed_arrivals_clear(&a);
 }
 
+/* A day of a market begins with a message at 03:00 and the next some minutes later: the first
+ * message again and again would be a schedule that nobody recorded. */
+static void behind_what_was_read_nothing_is_due_before_the_files_own_next_time(void **state)
+{
+    static const uint64_t times_ns[] = {1000, 2000, 3600000000000};
+    fixture_t *f = *state;
+    write_times(f, times_ns, 3);
+    feed_arrivals_t a = read_times(f, 1000000000, FEED_TIME_NONE);
+    assert_int_equal(a.count, 2);
+    (void)feed_arrivals_next(&a);
+    (void)feed_arrivals_next(&a);
+    assert_int_equal(feed_arrivals_next(&a), 3600000000000 - 1000);
+    feed_arrivals_clear(&a);
+}
+
+static void arrivals_begin_at_the_place_that_is_named(void **state)
+{
+    static const uint64_t times_ns[] = {1000, 60000000000, 60000000500, 60000000700};
+    fixture_t *f = *state;
+    char spec[SCRATCH_PATH_MAX + 64], own[SCRATCH_PATH_MAX + 32];
+    feed_arrivals_t a;
+    tbus_error_t err = {0};
+    write_times(f, times_ns, 4);
+    snprintf(spec, sizeof spec, "itch:%s@00:01", f->path);
+    assert_int_equal(feed_arrivals_read(spec, UINT64_MAX, FEED_TIME_NONE, &a, &err), 0);
+    assert_int_equal(a.count, 3);
+    assert_int_equal(feed_arrivals_next(&a), 0);
+    assert_int_equal(feed_arrivals_next(&a), 500);
+    feed_arrivals_clear(&a);
+    snprintf(spec, sizeof spec, "itch:%s@00:02", f->path);
+    assert_int_equal(feed_arrivals_read(spec, UINT64_MAX, FEED_TIME_NONE, &a, &err), -TBUS_ECONFIG);
+    assert_non_null(strstr(err.text, "at or after 00:02"));
+    snprintf(own, sizeof own, "%s@00:01", f->path); /* its own name ends so */
+    assert_int_equal(rename(f->path, own), 0);
+    snprintf(spec, sizeof spec, "itch:%s", own);
+    assert_int_equal(feed_arrivals_read(spec, UINT64_MAX, FEED_TIME_NONE, &a, &err), 0);
+    assert_int_equal(a.count, 4);
+    feed_arrivals_clear(&a);
+}
+
 static void a_file_without_times_or_none_at_all_is_refused(void **state)
 {
     fixture_t *f = *state;
@@ -223,6 +263,8 @@ int main(void)
         TEST(times_begin_at_zero_and_never_fall),
         TEST(behind_the_last_time_they_begin_anew),
         TEST(no_more_is_read_than_the_span_and_gaps_are_shortened),
+        TEST(behind_what_was_read_nothing_is_due_before_the_files_own_next_time),
+        TEST(arrivals_begin_at_the_place_that_is_named),
         TEST(a_file_without_times_or_none_at_all_is_refused),
         TEST(a_prepared_source_gives_what_the_source_would_have),
         TEST(an_error_of_the_source_comes_after_what_was_prepared),
