@@ -34,6 +34,10 @@
 #define LEAD_NS    UINT64_C(1000000)
 #define PASSED_MAX 4096u /* ticks of other symbols that are passed over in one turn */
 #define NEVER_NS   UINT64_MAX
+/* After the end of its time a feed that is behind may send what was due before, for so long at
+ * most: what a stall at the end held up is part of the run. One that cannot keep up ends then. */
+#define CATCH_UP_NS_MIN UINT64_C(200000000)
+#define CATCH_UP_PART   16u /* of the time that was given */
 
 typedef struct feed_stage {
     tbus_stage_t base;
@@ -50,7 +54,8 @@ typedef struct feed_stage {
     uint64_t from_seq, to_seq; /* as the timeline's from and to, by the numbers of ticks */
     enum feed_window window;   /* of the tick in hand */
     uint64_t for_ns;           /* 0: no limit */
-    uint64_t end_ns;           /* NEVER_NS: no limit */
+    uint64_t end_ns;           /* what is due then or later is not sent; NEVER_NS: no limit */
+    uint64_t given_up_ns;      /* nor, from then on, what was due before */
     uint64_t epoch_ns;
     bool started;
     market_clock_t clock;    /* as of the last tick that was sent, or is kept */
@@ -74,7 +79,7 @@ typedef struct feed_stage {
     tbus_atomic_u64_t *by_type[256]; /* NULL: not seen yet */
 } feed_stage_t;
 
-/* No more input. What is in hand is not due yet and does not go out; what the outlet keeps does. */
+/* No more input. What is in hand does not go out; what the outlet keeps does. */
 static void stop_reading(feed_stage_t *f)
 {
     f->base.source_done = true;
@@ -296,6 +301,18 @@ static void start(feed_stage_t *f, uint64_t now_ns)
 {
     f->started = true;
     f->end_ns = f->for_ns ? now_ns + f->for_ns : NEVER_NS;
+    uint64_t catch_up_ns = f->for_ns / CATCH_UP_PART;
+    catch_up_ns = catch_up_ns > CATCH_UP_NS_MIN ? catch_up_ns : CATCH_UP_NS_MIN;
+    f->given_up_ns = f->for_ns ? f->end_ns + catch_up_ns : NEVER_NS;
+}
+
+/* The time is over. Is there, or may there be, a message that was due before? What is due at once
+ * is due now. */
+static bool is_behind(const feed_stage_t *f, uint64_t now_ns)
+{
+    if (now_ns >= f->given_up_ns || f->pace.kind == FEED_PACE_MAX || f->window == FEED_BEFORE)
+        return false;
+    return f->bytes ? f->due_ns < f->end_ns : f->later_ns == 0;
 }
 
 /* For who watches. */
@@ -346,15 +363,18 @@ static int feed_poll(tbus_stage_t *stage, uint32_t budget)
         say_how_far(f, 0, 0);
         return 0;
     }
-    uint64_t now_ns = 0;
+    uint64_t now_ns = 0, due_ns_max = 0;
     uint32_t done;
     for (done = 0; done < budget; done++) {
         if (done % CLOCK_BURST == 0) {
-            now_ns = tbus_clock_ns();
+            now_ns = due_ns_max = tbus_clock_ns();
             if (!f->started)
                 start(f, now_ns);
-            if (now_ns >= f->end_ns)
-                stop_reading(f);
+            if (TBUS_UNLIKELY(now_ns >= f->end_ns)) {
+                due_ns_max = f->end_ns - 1;
+                if (!is_behind(f, now_ns))
+                    stop_reading(f);
+            }
         }
         if (TBUS_UNLIKELY(stage->pending)) {
             if (!flush(f, now_ns))
@@ -364,7 +384,7 @@ static int feed_poll(tbus_stage_t *stage, uint32_t budget)
         if (f->bytes == 0 && !take(f, now_ns))
             break;
         uint64_t due_ns = f->at_once ? now_ns : f->due_ns;
-        if (due_ns > now_ns || !publish(f, due_ns))
+        if (due_ns > due_ns_max || !publish(f, due_ns))
             break;
     }
     if (done > 0)

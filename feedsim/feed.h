@@ -87,7 +87,8 @@ typedef struct feed_params {
     uint64_t prepare; /* so many ticks are read and decoded before the first goes out */
     const char (*symbols)[FEED_SYMBOL_BYTES]; /* only these; selection.h */
     uint32_t symbols_count;                   /* 0: all */
-    uint64_t for_ns; /* end this long after the first poll; 0: when the source ends */
+    /* end this long after the first poll, with what was due until then; 0: when the source ends */
+    uint64_t for_ns;
 } feed_params_t;
 
 /* Open the source, parse the pace, join `md` as its publisher. Nothing in `params` is needed

@@ -305,6 +305,32 @@ static void the_time_limit_ends_the_feed_and_drops_what_was_not_due(void **state
     assert_true(r->feed->ops->deadline_ns(r->feed) == TBUS_STAGE_NO_DEADLINE);
 }
 
+/* Else what a stall at the end held up would be in no figure. If this process is held up for as
+ * long as a feed may catch up, the try says nothing. */
+static void what_was_due_before_the_time_was_over_goes_out_after_it(void **state)
+{
+    rig_t *r = *state;
+    uint64_t end_ns, sent;
+    make_bus(r, 256, 0);
+    do {
+        tick_t tick;
+        make_feed(r, "synth:messages=0", "1000/s", 20000000);
+        end_ns = tbus_clock_ns() + 20000000;
+        sent = (uint64_t)poll_feed(r, 1);
+        while (tbus_clock_ns() < end_ns + 1000000)
+            ;
+        while (!r->feed->source_done || r->feed->pending)
+            sent += (uint64_t)poll_feed(r, 7);
+        while (take(r, &tick) > 0)
+            ;
+        tbus_subscriber_flush(&r->md);
+        if (tbus_clock_ns() < end_ns + 100000000)
+            break;
+        r->feed->ops->destroy(r->feed);
+    } while (true);
+    assert_int_equal(sent, 20); /* at 0, 1, ... 19 ms */
+}
+
 static void winding_down_takes_no_more_but_publishes_what_was_due(void **state)
 {
     rig_t *r = *state;
@@ -701,6 +727,7 @@ int main(void)
         CASE(what_is_known_of_the_pause_after_a_tick_is_told_with_the_tick),
         CASE(market_time_is_told_a_millisecond_ahead_of_the_pace_and_no_more),
         CASE(the_time_limit_ends_the_feed_and_drops_what_was_not_due),
+        CASE(what_was_due_before_the_time_was_over_goes_out_after_it),
         CASE(winding_down_takes_no_more_but_publishes_what_was_due),
         CASE(bad_input_ends_the_feed_after_what_came_before_and_is_no_failure_of_the_stage),
         CASE(unknown_types_short_and_long_and_the_end_mark_go_through),
