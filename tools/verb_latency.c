@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* verb_latency.c - busctl latency: runs a pipeline under a schedule, and says how long it took. */
+#include <errno.h>
+
 #include "tools/latency/compare.h"
 #include "tools/latency/hdr_file.h"
 #include "tools/latency/ladder.h"
@@ -26,7 +28,8 @@ static const char help[] =
     "  --rate N         messages a second, as 100000, 250k or 1.5M (default: 100k)\n"
     "  --arrival HOW    constant (default), poisson[:SEED], burst:N (N at once), or\n"
     "                   recorded:FILE, as far apart as the messages of an ITCH file\n"
-    "                   (or of journal:DIR), again and again\n"
+    "                   (or of journal:DIR), again and again; recorded:FILE@09:30\n"
+    "                   begins there: hours lie before it in a file of a day\n"
     "  --speed Nx       instead of a rate: N times as fast as recorded, by the gaps\n"
     "                   of a file (1x), or by the times of the feed's own messages\n"
     "  --for DURATION   10s (default), 500ms, 2m ...\n"
@@ -87,13 +90,10 @@ static int write_out(const char *verb, const output_t *o, const run_result_t *re
     const drawn_t drawn = {report, &result->samples};
     if (!o->directory)
         return OUTCOME_OK;
-    int code = output_directory(verb, o);
-    if (code != OUTCOME_OK)
-        return code;
     if (samples_write(&result->samples, o->directory, &why) < 0 ||
         hdr_write_samples(&result->samples, result->began_ms, o->directory, &why) < 0)
         return outcome_failed(verb, "%s", why.text);
-    code = output_file(verb, o, "percentiles.svg", draw_hops, &result->samples);
+    int code = output_file(verb, o, "percentiles.svg", draw_hops, &result->samples);
     return code == OUTCOME_OK ? output_files(verb, o, report, draw, &drawn) : code;
 }
 
@@ -130,16 +130,24 @@ static int measure(int argc, char **argv, const latency_options_t *o, run_spec_t
     run_result_t result = {0};
     json_t *until = NULL;
     tbus_error_t why = {0};
+    int code = output_directory(argv[0], &o->output);
+    if (code != OUTCOME_OK)
+        return code;
     floor_slices_t *floor = o->floor_ns ? floor_slices_create() : NULL;
     if (floor) {
         round_progress("the floor, before the run");
         (void)floor_slices_before(floor, spec, o->floor_ns / 2, &why);
         round_progress_end();
     }
-    int code = o->mode == LATENCY_UNTIL
+    if (why.code == -EINTR)
+        code = outcome_failed(argv[0], "interrupted before the run began: nothing was measured");
+    else
+        code = o->mode == LATENCY_UNTIL
                    ? until_measure(argc, argv, o->until_share, o->max_ns, spec, &result, &until)
                    : run_measure(argv[0], spec, &result);
-    if (code == OUTCOME_OK && floor) {
+    if (code == OUTCOME_OK && floor && result.stopped) {
+        run_note(&result, "the floor was not measured after the run, which was stopped");
+    } else if (code == OUTCOME_OK && floor) {
         round_progress("the floor, after the run");
         floor_slices_after(floor, spec, &result, o->floor_ns, &why);
         round_progress_end();

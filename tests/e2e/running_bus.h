@@ -184,6 +184,16 @@ static inline void launch(fixture_t *f, ...)
     assert_true(program_start(&f->start));
 }
 
+/* The same, of a verb that runs a bus of its own. */
+static inline void launch_verb(fixture_t *f, const char *verb, ...)
+{
+    va_list arguments;
+    va_start(arguments, verb);
+    prepare(f, verb, arguments);
+    va_end(arguments);
+    assert_true(program_start(&f->start));
+}
+
 /* Start in the background and wait until `messages` have gone through. */
 static inline json_t *begin(fixture_t *f, unsigned messages, ...)
 {

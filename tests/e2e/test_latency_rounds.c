@@ -93,6 +93,55 @@ static void what_is_wrong_on_one_side_is_said_and_ends_it(void **state)
     assert_non_null(strstr(f->start.err, "--no-such-thing"));
 }
 
+/* Else whoever stops a ladder waits for all its rates. A feed of 30 s is at work when the signal
+ * comes. */
+static void a_signal_ends_the_run_and_all_that_were_to_follow(void **state)
+{
+    static const char *const modes[][2] = {{"--ladder", NULL}, {"--until-ci", "0.1%"}};
+    fixture_t *f = *state;
+    for (size_t i = 0; i < 2; i++) {
+        launch_verb(f, "latency", "--rate", "1k", "--for", "30s", "--wait", "park", "--floor",
+                    "none", "--json", modes[i][0], modes[i][1], NULL);
+        json_decref(wait_for(f, 1));
+        assert_int_equal(kill(f->start.pid, SIGINT), 0);
+        program_wait(&f->start);
+        json_t *report = result_of(f);
+        if (i == 0) {
+            assert_int_equal(f->start.exit_code, 0);
+            const json_t *ladder = json_object_get(report, "ladder");
+            assert_int_equal(json_array_size(json_object_get(ladder, "rungs")), 0);
+        } else {
+            assert_int_equal(f->start.exit_code, 1);
+            assert_non_null(strstr(f->start.err, "stopped after"));
+            assert_true(json_is_true(json_object_get(report, "stopped")));
+        }
+        json_decref(report);
+    }
+}
+
+static void rounds_that_are_stopped_end_with_those_that_were_made(void **state)
+{
+    fixture_t *f = *state;
+    launch_verb(f, "latency", "--rate", "1k", "--for", "30s", "--wait", "park", "--floor", "none",
+                "--json", "--rounds", "2", "--ab", "", "", NULL);
+    json_decref(wait_for(f, 1));
+    assert_int_equal(kill(f->start.pid, SIGINT), 0);
+    program_wait(&f->start);
+    json_t *verdict = result_of(f);
+    assert_int_equal(json_integer_value(json_object_get(verdict, "rounds")), 0);
+    assert_string_equal(string(verdict, "verdict"), "cannot_tell");
+    json_decref(verdict);
+}
+
+/* Before the first message: what cannot be kept is not measured for minutes. */
+static void a_directory_that_cannot_be_written_is_refused_before_anything_is_measured(void **state)
+{
+    fixture_t *f = *state;
+    assert_int_equal(run(f, "latency", LOAD, "--out", "/dev/null", NULL), 1);
+    assert_non_null(strstr(f->start.err, "/dev/null: Not a directory"));
+    assert_string_equal(f->start.out, "");
+}
+
 /* To within all of it: one run or two, and known, or told that it is not. */
 static void a_run_until_p99_is_known_says_how_well_it_is(void **state)
 {
@@ -149,6 +198,9 @@ int main(void)
         TEST(rounds_in_turns_are_compared_and_too_few_tell_nothing),
         TEST(a_run_leaves_nothing_open_in_the_process_that_makes_many),
         TEST(what_is_wrong_on_one_side_is_said_and_ends_it),
+        TEST(a_signal_ends_the_run_and_all_that_were_to_follow),
+        TEST(rounds_that_are_stopped_end_with_those_that_were_made),
+        TEST(a_directory_that_cannot_be_written_is_refused_before_anything_is_measured),
         TEST(a_run_until_p99_is_known_says_how_well_it_is),
         TEST(a_thing_and_itself_are_hardly_ever_told_apart),
         TEST(a_ladder_finds_a_knee_and_reports_half_of_it),

@@ -58,9 +58,42 @@ static void a_run_without_messages_says_so_and_has_not_kept_up(void **state)
     run_judge(&r);
     assert_false(r.kept_up);
     assert_int_equal(r.notes_count, 1);
-    assert_non_null(strstr(r.notes[0], "no more than one message"));
+    assert_non_null(strstr(r.notes[0], "no message was sent"));
     run_result_clear(&r);
     run_result_clear(&r); /* accepts one that is empty */
+}
+
+/* As recorded times may have it. */
+static void one_message_or_many_at_once_have_no_rate_and_keep_up(void **state)
+{
+    static const uint64_t counts[] = {1, MESSAGES};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        run_result_t r = made(70000, 90000);
+        memset(r.samples.intended_ns, 0, MESSAGES * sizeof *r.samples.intended_ns);
+        r.samples.rows = r.samples.hops[HOP_TICK_TO_SEEN].count = counts[i];
+        run_judge(&r);
+        assert_true(r.kept_up);
+        assert_false(r.had_a_rate);
+        assert_non_null(strstr(r.notes[0], "no rate can be told"));
+        run_result_clear(&r);
+    }
+}
+
+static void of_few_messages_the_last_may_be_late_until_one_more_is_due(void **state)
+{
+    static const uint64_t late_ns[] = {9999999, 10000001};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        run_result_t r = made(0, 0);
+        r.samples.rows = r.samples.hops[HOP_TICK_TO_SEEN].count = 3;
+        for (uint64_t k = 0; k < 3; k++)
+            r.samples.intended_ns[k] = k * 10000000;
+        r.samples.hops[HOP_TICK_TO_SEEN].ns[2] = late_ns[i];
+        run_judge(&r);
+        assert_int_equal(r.kept_up, i == 0);
+        run_result_clear(&r);
+    }
 }
 
 int main(void)
@@ -68,6 +101,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_pipeline_that_is_slow_but_in_time_has_kept_up),
         cmocka_unit_test(one_that_falls_behind_more_than_a_hundredth_has_not),
+        cmocka_unit_test(one_message_or_many_at_once_have_no_rate_and_keep_up),
+        cmocka_unit_test(of_few_messages_the_last_may_be_late_until_one_more_is_due),
         cmocka_unit_test(a_run_without_messages_says_so_and_has_not_kept_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

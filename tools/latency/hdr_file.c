@@ -183,15 +183,22 @@ bool hdr_log_add(const char *tag, double from_s, double length_s, const hdr_t *h
 
 /* ---- of samples */
 
+static int path_of(const char *directory, const char *name, const char *ending,
+                   char out_path[PATH_BYTES], tbus_error_t *err)
+{
+    int bytes = snprintf(out_path, PATH_BYTES, "%s/%s%s", directory, name, ending);
+    if (bytes > 0 && bytes < PATH_BYTES)
+        return 0;
+    return tbus_fail(err, -ENAMETOOLONG, "the name of the directory %.80s... is too long",
+                     directory);
+}
+
 static int open_in(const char *directory, const char *name, const char *ending,
                    output_file_t *out_file, tbus_error_t *err)
 {
     char path[PATH_BYTES];
-    int bytes = snprintf(path, sizeof path, "%s/%s%s", directory, name, ending);
-    if (bytes <= 0 || (size_t)bytes >= sizeof path)
-        return tbus_fail(err, -ENAMETOOLONG, "the name of the directory %.80s... is too long",
-                         directory);
-    return output_file_open(path, out_file, err);
+    int code = path_of(directory, name, ending, path, err);
+    return code < 0 ? code : output_file_open(path, out_file, err);
 }
 
 static int write_hop(const samples_t *s, enum sample_hop hop, hdr_t *h, const char *directory,
@@ -206,6 +213,19 @@ static int write_hop(const samples_t *s, enum sample_hop hop, hdr_t *h, const ch
         hdr_record(h, s->hops[hop].ns[i]);
     write_percentiles(h, file.stream);
     return output_file_commit(&file, err);
+}
+
+/* That of an earlier run in the same directory would be taken for this one's. */
+static int remove_hop(enum sample_hop hop, const char *directory, tbus_error_t *err)
+{
+    char path[PATH_BYTES];
+    int code = path_of(directory, samples_hop_name(hop), ".hgrm", path, err);
+    if (code == 0 && unlink(path) < 0 && errno != ENOENT) {
+        code = -errno;
+        tbus_fail(err, code, "%s is of an earlier run, and cannot be removed: %s", path,
+                  tbus_strerror(code));
+    }
+    return code;
 }
 
 /* The messages of a hop that were intended in interval `number`; *at moves behind them. */
@@ -251,8 +271,8 @@ int hdr_write_samples(const samples_t *s, uint64_t start_ms, const char *directo
     hdr_t *h = malloc(sizeof *h);
     int code = h ? 0 : tbus_fail(err, -ENOMEM, "no memory for a histogram");
     for (int hop = 0; code == 0 && hop < HOP_COUNT; hop++)
-        if (s->hops[hop].count)
-            code = write_hop(s, (enum sample_hop)hop, h, directory, err);
+        code = s->hops[hop].count ? write_hop(s, (enum sample_hop)hop, h, directory, err)
+                                  : remove_hop((enum sample_hop)hop, directory, err);
     if (code == 0)
         code = write_log(s, start_ms, h, directory, err);
     free(h);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/latency/ladder.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,7 +75,8 @@ static json_t *floor_of_rung(ladder_t *l, const run_result_t *result)
     uint64_t for_ns = l->floor_ns / FLOOR_PART;
     floor_slices_t *f = for_ns && result->kept_up ? floor_slices_create() : NULL;
     if (f)
-        (void)floor_slices_again(f, &l->spec, &result->samples, for_ns, "after", &l->no_floor);
+        l->stopped = floor_slices_again(f, &l->spec, &result->samples, for_ns, "after",
+                                        &l->no_floor) == -EINTR;
     json_t *object = floor_slices_json(f);
     floor_slices_destroy(f);
     return object;
@@ -250,7 +252,12 @@ static int finish(ladder_t *l, const output_t *o)
     int code = round_parse(&l->line, &l->spec);
     round_progress("ladder: half of the knee");
     if (code == OUTCOME_OK && floor)
-        (void)floor_slices_before(floor, &l->spec, l->floor_ns / 2, &l->no_floor);
+        l->stopped = floor_slices_before(floor, &l->spec, l->floor_ns / 2, &l->no_floor) == -EINTR;
+    if (code == OUTCOME_OK && l->stopped) {
+        round_progress_end();
+        floor_slices_destroy(floor);
+        return report(l, NULL, NULL, o);
+    }
     if (code == OUTCOME_OK)
         code = round_measure(&l->line, &l->spec, &half, &l->stopped);
     if (code == OUTCOME_OK) {

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <tickbus/error.h>
 
@@ -13,11 +14,24 @@
 #define JSON_FLAGS (JSON_INDENT(2) | JSON_REAL_PRECISION(12))
 #define PATH_BYTES 4096
 
+/* After mkdir failed. `*out_why`: errno for who is told of it. */
+static bool is_directory(const char *path, int *out_why)
+{
+    struct stat st;
+    *out_why = errno == EEXIST ? ENOTDIR : errno;
+    return errno == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 int output_directory(const char *verb, const output_t *o)
 {
-    if (o->directory && mkdir(o->directory, 0777) < 0 && errno != EEXIST)
+    int why = 0;
+    if (o->directory && mkdir(o->directory, 0777) < 0 && !is_directory(o->directory, &why))
         return outcome_failed(verb, "cannot make the directory %s: %s", o->directory,
-                              strerror(errno));
+                              strerror(why));
+    /* Told before a measurement of minutes, and not by its last step. */
+    if (o->directory && access(o->directory, W_OK | X_OK) < 0)
+        return outcome_failed(verb, "cannot write into %s: %s; name another directory with --out",
+                              o->directory, strerror(errno));
     return OUTCOME_OK;
 }
 

@@ -16,8 +16,9 @@ typedef struct output {
 /* Draw a page or a picture: 0, or -errno. */
 typedef int (*output_page_t)(FILE *page, const void *context);
 
-/* Make the directory; nothing where there is none. These return OUTCOME_OK or, when stderr has been
- * told why, OUTCOME_FAILED. */
+/* Make the directory, if it is missing, and see that files can be made in it: to be called before
+ * anything is measured. Nothing where there is none. These return OUTCOME_OK or, when stderr has
+ * been told why, OUTCOME_FAILED. */
 int output_directory(const char *verb, const output_t *o);
 
 /* DIR/report.json and DIR/report.html. Nothing where there is no directory. */

@@ -93,12 +93,16 @@ static void rate_card(FILE *out, const json_t *report)
     char take[64], why[192], target[GROUPED_MAX], achieved[GROUPED_MAX];
     if (!rate)
         return;
+    const char *end = json_is_true(json_object_get(report, "feed_ended"))
+                          ? ", when the feed had no more"
+                      : json_is_true(json_object_get(report, "stopped")) ? ", when it was stopped"
+                                                                         : "";
+    bool had_a_rate = json_is_number(json_object_get(rate, "target"));
     snprintf(take, sizeof take, "%s messages/s",
-             grouped((int64_t)number(rate, "achieved"), achieved));
-    bool ended = json_is_true(json_object_get(report, "feed_ended"));
+             had_a_rate ? grouped(llround(number(rate, "achieved")), achieved) : "no");
     snprintf(why, sizeof why, "of %s, %s arrivals, %.1f s%s",
-             grouped((int64_t)number(rate, "target"), target), string(report, "arrival"),
-             number(report, "seconds"), ended ? ", when the feed had no more" : "");
+             had_a_rate ? grouped(llround(number(rate, "target")), target) : "none",
+             string(report, "arrival"), number(report, "seconds"), end);
     card(out, json_is_true(json_object_get(report, "kept_up")) ? "kept up" : "did not keep up",
          take, why);
 }

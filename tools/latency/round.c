@@ -85,8 +85,7 @@ int round_measure(const round_line_t *line, run_spec_t *spec, run_result_t *out_
     let_go(&held, code != OUTCOME_OK);
     if (code != OUTCOME_OK)
         return code;
-    const char *state = json_string_value(json_object_get(out_result->summary, "state"));
-    *out_stopped = !state || strcmp(state, "ended") != 0;
+    *out_stopped = out_result->stopped;
     return OUTCOME_OK;
 }
 

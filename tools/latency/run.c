@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/latency/run.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,6 +102,11 @@ static int split(int argc, char **argv, char **out_rest, int *out_count, load_op
     return OUTCOME_OK;
 }
 
+static bool names_file(const char *arrivals)
+{
+    return strncmp(arrivals, "recorded:", 9) == 0;
+}
+
 static int set(const char *verb, run_spec_t *spec, const char *key, const char *value)
 {
     tbus_error_t why = {0};
@@ -152,11 +158,21 @@ static double rate_of(const run_spec_t *spec)
     return strstr(pace, "/s") ? rate : 0;
 }
 
+/* So many messages are due at once. */
+static double burst_of(const run_spec_t *spec)
+{
+    static const char scheme[] = "burst:";
+    const char *arrivals = config_feed(&spec->start.config)->arrivals;
+    return strncmp(arrivals, scheme, sizeof scheme - 1) == 0 ? atof(arrivals + sizeof scheme - 1)
+                                                             : 1;
+}
+
 /* How many messages the schedule has at most; where there is no rate, its times are read. */
 static int expect_messages(const char *verb, run_spec_t *spec)
 {
     tbus_error_t why = {0};
-    double messages = rate_of(spec) * (double)spec->for_ns / NS_PER_S;
+    double messages = rate_of(spec) * (double)spec->for_ns / NS_PER_S, burst = burst_of(spec);
+    messages = ceil(messages / burst) * burst; /* the last of them comes whole */
     uint64_t *due_ns = NULL, count = messages < (double)ROWS_MAX ? (uint64_t)messages : ROWS_MAX;
     if (messages <= 0 &&
         schedule_make(&spec->start.config, spec->for_ns, ROWS_MAX, &due_ns, &count, &why) < 0)
@@ -180,7 +196,7 @@ static int set_lasting(const char *verb, run_spec_t *spec, uint64_t messages)
 static int set_lasting_day(const char *verb, run_spec_t *spec)
 {
     feed_pace_t pace;
-    bool own_times = strncmp(config_feed(&spec->start.config)->arrivals, "recorded:", 9) != 0;
+    bool own_times = !names_file(config_feed(&spec->start.config)->arrivals);
     if (feed_pace_parse(config_pace(&spec->start.config), &pace, NULL) < 0 ||
         pace.kind != FEED_PACE_TIMED || !own_times)
         return OUTCOME_OK;
@@ -197,10 +213,22 @@ static int set_prepared(const char *verb, run_spec_t *spec)
     return set(verb, spec, "feed.prepare", spec->prepare);
 }
 
+/* Wherever it was said: by an option of ours, by --set, or in the file of -c. */
+static const char *arrival_of(const run_spec_t *spec)
+{
+    const char *arrivals = config_feed(&spec->start.config)->arrivals;
+    feed_pace_t pace;
+    if (names_file(arrivals) || feed_pace_parse(config_pace(&spec->start.config), &pace, NULL) < 0)
+        return arrivals;
+    return pace.kind == FEED_PACE_RATE    ? arrivals
+           : pace.kind == FEED_PACE_TIMED ? "the feed's own"
+                                          : "unscheduled";
+}
+
 /* Over the configuration as it was given: the schedule, and messages that are ready for it. */
 static int set_load(const char *verb, const load_options_t *load, run_spec_t *spec)
 {
-    bool recorded = load->arrival && strncmp(load->arrival, "recorded:", 9) == 0;
+    bool recorded = load->arrival && names_file(load->arrival);
     int code;
     if (load->rate && !parse_rate(load->rate, &spec->rate))
         return outcome_usage(
@@ -209,6 +237,11 @@ static int set_load(const char *verb, const load_options_t *load, run_spec_t *sp
         return outcome_usage(verb,
                              "--rate and --speed exclude each other: messages come at a rate, "
                              "or so many times as fast as they were recorded");
+    if (load->speed && load->arrival && !recorded)
+        return outcome_usage(verb,
+                             "--arrival %s and --speed exclude each other: it is spread over a "
+                             "--rate, and --speed is of recorded times",
+                             load->arrival);
     if (load->rate)
         code = recorded ? set_recorded_rate(verb, spec, load->arrival) : set_rate(verb, spec);
     else
@@ -225,7 +258,7 @@ static int set_load(const char *verb, const load_options_t *load, run_spec_t *sp
         code = set_lasting(verb, spec, spec->messages);
     if (code == OUTCOME_OK)
         code = set_prepared(verb, spec);
-    spec->arrival = load->arrival ? load->arrival : load->speed ? "of the feed" : "constant";
+    spec->arrival = arrival_of(spec);
     return code;
 }
 
@@ -334,6 +367,21 @@ static void note_unsent(const run_spec_t *spec, run_result_t *r)
              rate * (double)(spec->for_ns - last_ns) / NS_PER_S);
 }
 
+/* A reader who finds few answers is told why. */
+static void note_halt(run_result_t *r)
+{
+    const json_t *risk = json_object_get(r->summary, "risk"),
+                 *rejects = json_object_get(json_object_get(risk, "rejects"), "kill_switch");
+    const char *reason = json_string_value(json_object_get(risk, "halt_reason"));
+    long long rejected = json_integer_value(rejects);
+    if (reason)
+        run_note(r,
+                 "orders were halted when the run ended (%.120s): from then on none was answered",
+                 reason);
+    else if (rejected > 0)
+        run_note(r, "orders were halted for a time: %lld were rejected", rejected);
+}
+
 static void find_touched(run_result_t *r)
 {
     cause_source_t source = {0};
@@ -368,6 +416,7 @@ static int collect(const char *verb, const run_spec_t *spec, const tbus_stamps_t
     r->feed_ended = json_is_true(json_object_get(json_object_get(r->summary, "feed"), "ended"));
     run_judge(r);
     note_unsent(spec, r);
+    note_halt(r);
     return OUTCOME_OK;
 }
 
@@ -405,7 +454,8 @@ int run_measure(const char *verb, run_spec_t *spec, run_result_t *out_result)
                                     .gaps = &out_result->evidence.gaps,
                                     .watch = watch,
                                     .watch_context = &watched,
-                                    .summary = &out_result->summary};
+                                    .summary = &out_result->summary,
+                                    .stopped = &out_result->stopped};
     int code = supervisor_run(&request);
     subscriber_end(&watched.subscriber);
     stamp_clock_read(&clock, true);

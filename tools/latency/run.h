@@ -24,7 +24,7 @@ typedef struct run_spec {
     start_options_t start; /* feed, strategy, layout and all else that start takes */
     bool no_subscriber;    /* --no-subscriber: nobody is connected to its gateway by us */
     double rate;           /* --rate, messages a second on average; 0: not given */
-    /* as given, "constant", "poisson" ..., or "of the feed"; points into the command line */
+    /* as given, "constant", "poisson" ..., or "the feed's own"; points into `start` */
     const char *arrival;
     uint64_t for_ns;
     uint64_t messages; /* that the schedule has at most */
@@ -52,9 +52,11 @@ typedef struct run_result {
     double rate_target;   /* of the schedule as it was: messages over the time from first to last */
     double rate_achieved; /* messages over the time until the last was seen */
     bool kept_up;
+    bool had_a_rate;        /* messages were due at different times; else both rates are 0 */
     uint64_t began_ms;      /* ms after 1970: when the first message was wanted */
     double seconds;         /* of the schedule, as far as it came */
     bool feed_ended;        /* before that, because it had no more messages */
+    bool stopped;           /* before that, by a signal or `busctl stop` */
     uint64_t messages_lost; /* that the tables had no room for: they are in no sample */
     uint64_t answers_lost;
     run_clock_t clock;
@@ -73,7 +75,8 @@ int run_spec_parse(int argc, char **argv, run_spec_t *out_spec);
 int run_measure(const char *verb, run_spec_t *spec, run_result_t *out_result);
 
 /* From the samples: the rates, as intended and as they were, and whether the pipeline kept up: it
- * had seen the messages in at most 1/0.99 of the time that the schedule gave them. */
+ * had seen the messages in at most 1/0.99 of the time that the schedule gave them, or the last of
+ * them before one more would have been due. Messages that were all due at once have no rate. */
 void run_judge(run_result_t *result);
 
 /* Accepts one that is all zeros. */

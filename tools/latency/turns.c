@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/latency/turns.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,8 +65,8 @@ static int run_side(turns_t *t, side_t *s, bool *out_stopped)
                               (unsigned long long)result.samples.rows);
     s->behind += !result.kept_up;
     if (code == OUTCOME_OK && s->floor && !*out_stopped)
-        (void)floor_slices_again(s->floor, &t->spec, &result.samples, t->floor_ns, "between",
-                                 &t->no_floor);
+        *out_stopped = floor_slices_again(s->floor, &t->spec, &result.samples, t->floor_ns,
+                                          "between", &t->no_floor) == -EINTR;
     run_result_clear(&result);
     return code;
 }

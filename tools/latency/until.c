@@ -82,11 +82,11 @@ static json_t *told(const run_result_t *r, const reached_t *all, double share, d
     double reached = all->share;
     bool known = reached <= share;
     return json_pack(
-        "{s:s, s:s, s:f, s:o, s:o, s:o, s:b, s:f, s:o}", "hop",
+        "{s:s, s:s, s:f, s:o, s:o, s:o, s:b, s:b, s:f, s:o}", "hop",
         samples_hop_name(hops_whole(&r->samples)), "percentile", hop_percentiles[HOP_P99].key,
         "target", share, "reached", number_or_null(reached), "reached_untouched",
         number_or_null(all->untouched), "beyond_by_host", number_or_null(all->by_host), "known",
-        known, "seconds", r->seconds, "needs_s",
+        known, "stopped", r->stopped, "seconds", r->seconds, "needs_s",
         isnan(reached) || known ? json_null() : json_real(until_next_s(seconds, reached, share)));
 }
 
@@ -155,6 +155,9 @@ int until_outcome(const char *verb, const json_t *object)
     char host[160];
     if (json_is_true(json_object_get(object, "known")))
         return OUTCOME_OK;
+    if (json_is_true(json_object_get(object, "stopped")))
+        return outcome_failed(verb, "stopped after %.1f s, before p99 of %s was known", seconds,
+                              hop);
     of_the_host(object, host, sizeof host);
     if (!json_is_number(reached))
         return outcome_failed(verb,

@@ -553,6 +553,8 @@ static void run_pipeline(supervisor_t *s)
     supervisor_nudge(s); /* participants from outside that sleep */
     supervisor_close_record(s);
     s->run.state = "ended";
+    if (s->request->stopped && s->stop_asked)
+        *s->request->stopped = true;
     if (s->request->repetition)
         *s->request->repetition =
             (supervisor_repetition_t){.stopped = s->stop_asked,

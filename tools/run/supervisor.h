@@ -58,6 +58,8 @@ typedef struct supervisor_request {
     const struct tbus_gaps *gaps;
     /* with no_summary: the object (summary.h), a new reference, or NULL. NULL: nobody asks */
     json_t **summary;
+    /* made true when a signal or `busctl stop` ended it. NULL: nobody asks */
+    bool *stopped;
     /* of a run that repeats what was recorded; NULL: nobody asks. Written before the end. */
     supervisor_repetition_t *repetition;
 } supervisor_request_t;
