@@ -356,9 +356,16 @@ static void say_how_far(const feed_stage_t *f, uint64_t now_ns, uint32_t done)
         tbus_horizon_ring(f->horizon, f->md.publisher.fence);
 }
 
+/* Is the tick in hand due so soon that nothing else should be begun before it? */
+static inline bool is_imminent(const feed_stage_t *f, uint64_t now_ns)
+{
+    return f->bytes != 0 && !f->base.pending && f->due_ns - now_ns <= TBUS_STAGE_SOON_NS;
+}
+
 static int feed_poll(tbus_stage_t *stage, uint32_t budget)
 {
     feed_stage_t *f = (feed_stage_t *)stage;
+    stage->imminent = false;
     if (stage->source_done && !stage->pending) {
         say_how_far(f, 0, 0);
         return 0;
@@ -389,6 +396,8 @@ static int feed_poll(tbus_stage_t *stage, uint32_t budget)
     }
     if (done > 0)
         tell_progress(f);
+    else
+        stage->imminent = is_imminent(f, now_ns);
     if (done < budget)
         say_how_far(f, now_ns, done);
     return (int)done;

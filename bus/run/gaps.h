@@ -148,7 +148,7 @@ void tbus_gap_watch_begin(tbus_gap_watch_t *w, const tbus_gaps_t *gaps, uint32_t
 void tbus_gap_watch_end(tbus_gap_watch_t *w);
 
 enum tbus_turn {
-    TBUS_TURN_WORKED, /* its stages found work */
+    TBUS_TURN_WORKED, /* its stages found work, or what comes next is imminent */
     TBUS_TURN_IDLE,   /* they did not; before the loop waits */
     TBUS_TURN_SLEPT   /* after the waiter slept */
 };

@@ -146,15 +146,38 @@ static int poll_group(tbus_loop_t *loop, uint32_t first, uint32_t count, uint32_
                : stages[0]->ops->poll(stages[0], loop->budget);
 }
 
-/* Every stage's turn once. Work done, 0, or the negative error of the stage that failed. */
-static int pass(tbus_loop_t *loop, enum tbus_command *obeyed)
+/* May all of these wait? */
+static bool may_wait(const tbus_loop_t *loop, uint32_t first, uint32_t count)
+{
+    for (uint32_t i = first; i < first + count; i++)
+        if (!loop->stages[i]->yields)
+            return false;
+    return true;
+}
+
+/* Does one of these wait for a moment that is near? Who gives the CPU to others between two looks
+ * (TBUS_WAIT_YIELD) does so then, too: else they would have none where each message is near. */
+static bool imminent(const tbus_loop_t *loop, uint32_t first, uint32_t count)
+{
+    bool any = false;
+    for (uint32_t i = first; i < first + count; i++)
+        any |= loop->stages[i]->imminent;
+    return any && loop->waiter.mode != TBUS_WAIT_YIELD;
+}
+
+/* Every stage's turn once, but for those that yield to one before them (*out_soon). Work done, 0,
+ * or the negative error of the stage that failed. */
+static int pass(tbus_loop_t *loop, enum tbus_command *obeyed, bool *out_soon)
 {
     int work = 0;
+    bool soon = false;
     for (uint32_t first = 0, count; first < loop->stages_count; first += count) {
         uint32_t failed;
         count = together(loop, first);
         for (uint32_t i = first; i < first + count; i++)
             obey(loop, i, &obeyed[i]);
+        if (soon && may_wait(loop, first, count))
+            continue;
         int done = poll_group(loop, first, count, &failed);
         if (TBUS_UNLIKELY(done < 0))
             return fail_stage(loop, first + failed, done);
@@ -162,7 +185,9 @@ static int pass(tbus_loop_t *loop, enum tbus_command *obeyed)
             if (TBUS_UNLIKELY(loop->stages[i]->source_done))
                 end_source(loop, i);
         work |= done;
+        soon |= imminent(loop, first, count);
     }
+    *out_soon = soon;
     return work;
 }
 
@@ -325,12 +350,13 @@ int tbus_loop_run(tbus_loop_t *loop)
         return code;
     uint64_t allocated_before = loop->allocated_bytes ? loop->allocated_bytes() : 0;
     for (uint32_t turns = 0;; turns++) {
-        int work = pass(loop, obeyed);
+        bool soon = false;
+        int work = pass(loop, obeyed, &soon);
         if (work < 0)
             return work;
         if (turns % HEARTBEAT_TURNS == 0)
             beat(loop);
-        if (turns % HEARTBEAT_TURNS == 0 || !work) {
+        if (turns % HEARTBEAT_TURNS == 0 || !(work || soon)) {
             int stale = find_stale(loop);
             if (stale < 0)
                 return stale;
@@ -338,6 +364,11 @@ int tbus_loop_run(tbus_loop_t *loop)
         if (work) {
             tbus_waiter_found(&loop->waiter);
             watch(loop, TBUS_TURN_WORKED, work);
+            continue;
+        }
+        if (soon) {
+            tbus_pause();
+            watch(loop, TBUS_TURN_WORKED, 0);
             continue;
         }
         rest(loop);

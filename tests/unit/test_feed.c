@@ -274,6 +274,35 @@ static void what_is_known_of_the_pause_after_a_tick_is_told_with_the_tick(void *
     assert_int_equal(told_ns(r), market_ns(source, 2));
 }
 
+/* So that its process does nothing else then (tbus_stage_t.imminent). */
+static void a_paced_feed_says_whether_its_next_tick_is_imminent(void **state)
+{
+    rig_t *r = *state;
+    make_bus(r, 16, 0);
+    make_feed(r, "synth:messages=100", "1000000/s", 0);
+    tick_t tick;
+    uint32_t kept = 0;
+    while (!r->feed->source_done) { /* it has a microsecond between two ticks */
+        int sent = poll_feed(r, 1);
+        bool waits = sent == 0 && !r->feed->pending && !r->feed->source_done;
+        assert_int_equal(r->feed->imminent, waits);
+        kept += r->feed->pending;
+        while (r->taken < 50 + kept && take(r, &tick) != 0)
+            ; /* once it finds no room */
+    }
+    assert_true(kept > 0);
+    assert_false(r->feed->imminent);
+    poll_feed(r, 1);
+    assert_false(r->feed->imminent); /* nothing comes any more */
+    r->feed->ops->destroy(r->feed);
+    make_feed(r, "synth:messages=100", "1/s", 0);
+    while (take(r, &tick) != 0)
+        ;
+    assert_int_equal(poll_feed(r, 8), 1);
+    assert_int_equal(poll_feed(r, 8), 0);
+    assert_false(r->feed->imminent);
+}
+
 static void market_time_is_told_a_millisecond_ahead_of_the_pace_and_no_more(void **state)
 {
     rig_t *r = *state;
@@ -725,6 +754,7 @@ int main(void)
         CASE(messages_that_are_late_keep_the_time_that_they_were_meant_for),
         CASE(realtime_schedules_by_event_time),
         CASE(what_is_known_of_the_pause_after_a_tick_is_told_with_the_tick),
+        CASE(a_paced_feed_says_whether_its_next_tick_is_imminent),
         CASE(market_time_is_told_a_millisecond_ahead_of_the_pace_and_no_more),
         CASE(the_time_limit_ends_the_feed_and_drops_what_was_not_due),
         CASE(what_was_due_before_the_time_was_over_goes_out_after_it),

@@ -445,6 +445,76 @@ a_process_whose_stage_is_stalled_sleeps_until_it_looks_again_also_where_it_spins
     tbus_bus_close(&bus);
 }
 
+/* A stage that knows when it has something to do, of every ten turns in the last, and is near it in
+ * the three before; and one that can wait. */
+enum { CYCLE = 10, NEAR = 6, CYCLES = 50, TURNS = CYCLES * CYCLE };
+
+typedef struct timed {
+    tbus_stage_t stage;
+    const tbus_stage_t *other;
+    uint32_t turns;
+    uint32_t turns_near; /* of those, while the other was near its time */
+} timed_t;
+
+static int timed_poll(tbus_stage_t *stage, uint32_t budget)
+{
+    timed_t *t = (timed_t *)stage;
+    uint32_t at = t->turns++ % CYCLE;
+    (void)budget;
+    if (t->turns == TURNS)
+        for (uint32_t owner = 1; owner <= 2; owner++)
+            tbus_store_release_u32(&tbus_participant(stage->bus, owner)->command, TBUS_CMD_STOP);
+    stage->imminent = at >= NEAR && at < CYCLE - 1;
+    return at == CYCLE - 1;
+}
+
+static int waiting_poll(tbus_stage_t *stage, uint32_t budget)
+{
+    timed_t *t = (timed_t *)stage;
+    (void)budget;
+    t->turns++;
+    t->turns_near += t->other->imminent;
+    return 0;
+}
+
+static void run_timed(enum tbus_wait_mode mode, bool yields, timed_t *source, timed_t *other)
+{
+    static const tbus_stage_ops_t timed_ops = {.poll = timed_poll},
+                                  waiting_ops = {.poll = waiting_poll};
+    tbus_bus_t bus = make_bus();
+    *source = (timed_t){.stage = {.ops = &timed_ops, .name = "source", .owner = 1, .bus = &bus}};
+    *other = (timed_t){
+        .stage = {.ops = &waiting_ops, .name = "other", .owner = 2, .bus = &bus, .yields = yields},
+        .other = &source->stage};
+    tbus_stage_t *stages[] = {&source->stage, &other->stage};
+    tbus_loop_t loop = {.bus = &bus, .stages = stages, .stages_count = 2, .budget = 1};
+    tbus_waiter_init(&loop.waiter, mode);
+    command(&bus, TBUS_CMD_RUN);
+    assert_int_equal(tbus_loop_run(&loop), 0);
+    /* Only a turn of all of them says that there is nothing to do. */
+    uint64_t quiet = tbus_load_relaxed_u64(&tbus_participant(&bus, 2)->quiet);
+    uint32_t idle = other->turns - source->turns / CYCLE + 1; /* and once when it finishes */
+    assert_int_equal(quiet, mode == TBUS_WAIT_YIELD ? idle : idle - other->turns_near);
+    tbus_bus_close(&bus);
+}
+
+static void
+a_stage_that_yields_has_no_turn_while_something_is_imminent_and_one_when_it_came(void **state)
+{
+    (void)state;
+    timed_t source, other;
+    for (unsigned mode = TBUS_WAIT_SPIN; mode <= TBUS_WAIT_PARK; mode++) {
+        bool gives = mode == TBUS_WAIT_YIELD; /* the CPU to others, between any two looks */
+        run_timed((enum tbus_wait_mode)mode, true, &source, &other);
+        /* the turn in which it is told to stop was one of work; the loop ends with an idle one */
+        assert_int_equal(source.turns, TURNS + 1);
+        assert_int_equal(other.turns_near, gives ? CYCLES * (CYCLE - 1 - NEAR) : 0);
+        assert_int_equal(other.turns, source.turns - (gives ? 0 : CYCLES * (CYCLE - 1 - NEAR)));
+        run_timed((enum tbus_wait_mode)mode, false, &source, &other);
+        assert_int_equal(other.turns, source.turns);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -453,6 +523,8 @@ int main(void)
         cmocka_unit_test(processes_that_spin_sleep_once_they_have_wound_down),
         cmocka_unit_test(a_stage_that_fails_says_why_and_a_bus_with_messages_left_is_not_quiescent),
         cmocka_unit_test(a_stage_that_leaves_tells_its_end_gives_up_its_claims_and_its_places),
+        cmocka_unit_test(
+            a_stage_that_yields_has_no_turn_while_something_is_imminent_and_one_when_it_came),
         cmocka_unit_test(a_process_with_more_rings_than_it_can_wait_for_does_not_start),
         cmocka_unit_test(a_process_that_lost_its_supervisor_says_so_before_it_winds_down),
         cmocka_unit_test(

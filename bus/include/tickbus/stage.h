@@ -29,6 +29,7 @@ extern "C" {
 #define TBUS_STAGE_RINGS_MAX    16
 #define TBUS_STAGE_HORIZONS_MAX 18 /* of 15 strategies, a feed, and what comes */
 #define TBUS_STAGE_NO_DEADLINE  UINT64_MAX
+#define TBUS_STAGE_SOON_NS      UINT64_C(1000) /* as a rule a turn of who yields is shorter */
 
 struct tbus_stage;
 
@@ -84,6 +85,12 @@ typedef struct tbus_stage {
      * to look again. A process with nothing else to do sleeps until then, also where it spins: what
      * the stage needs may be made on this CPU. Most stages never are. */
     bool stalled;
+    /* Set by its poll, which has found nothing to do: it will have within TBUS_STAGE_SOON_NS, by
+     * the clock. Until then its process does nothing that can wait: it looks again at once, and
+     * stages that yield have no turn; they have one as soon as this stage did something. Else what
+     * is due would wait for them. */
+    bool imminent;
+    bool yields; /* its turns can wait so long. Set by its constructor */
     /* why it failed; a text with code 0 is a note: said when the run has ended, and no failure */
     tbus_error_t error;
 } tbus_stage_t;
