@@ -134,6 +134,40 @@ static void what_fits_in_a_slot_needs_no_area(void **state)
     }
 }
 
+/* Long ones are stored by another instruction than short ones: around where that begins, and up to
+ * the last byte of a slot, with the slot behind it untouched. */
+static void what_fills_a_large_slot_arrives_whole_and_goes_no_further(void **state)
+{
+    (void)state;
+    static const size_t lengths[] = {57,   248,  2039, 2040, 2041, 2047, 2048,
+                                     2049, 2055, 2056, 2063, 4096, 4101, 8176};
+    static unsigned char message[8176];
+    for (size_t i = 0; i < sizeof message; i++)
+        message[i] = (unsigned char)(i * 7 + i / 251);
+    for (unsigned k = 0; k < TEST_KINDS; k++) {
+        tbus_ring_t ring = test_ring_create((tbus_ring_spec_t){.kind = test_kinds[k],
+                                                               .slot_bytes = TBUS_SLOT_BYTES_MAX,
+                                                               .slot_count = 16,
+                                                               .msg_bytes_max = 8176});
+        tbus_subscriber_t s = test_subscriber(&ring, "s", test_taker(test_kinds[k]), 2);
+        tbus_publisher_t p = test_publisher(&ring, 1);
+        for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+            const unsigned char *behind = (const unsigned char *)tbus_ring_slot(&ring, i + 2);
+            unsigned char before[64];
+            size_t bytes;
+            memcpy(before, behind, sizeof before);
+            assert_int_equal(tbus_publish_try(&p, message, lengths[i]), TBUS_PUBLISHED);
+            const void *there = tbus_peek(&s, &bytes);
+            assert_int_equal(bytes, lengths[i]);
+            assert_memory_equal(there, message, bytes);
+            assert_memory_equal(behind, before, sizeof before);
+            tbus_advance(&s);
+        }
+        tbus_subscriber_leave(&s);
+        test_ring_destroy(&ring);
+    }
+}
+
 static void a_slow_subscriber_holds_the_area_up_as_it_does_the_slots(void **state)
 {
     (void)state;
@@ -422,6 +456,7 @@ int main(void)
         cmocka_unit_test(every_kind_has_long_messages_read_where_they_were_written),
         cmocka_unit_test(a_message_may_turn_out_shorter_than_its_claim),
         cmocka_unit_test(what_fits_in_a_slot_needs_no_area),
+        cmocka_unit_test(what_fills_a_large_slot_arrives_whole_and_goes_no_further),
         cmocka_unit_test(a_slow_subscriber_holds_the_area_up_as_it_does_the_slots),
         cmocka_unit_test(a_message_that_would_cross_the_end_starts_at_the_beginning),
         cmocka_unit_test(progress_is_stored_after_a_sixteenth_of_the_area),

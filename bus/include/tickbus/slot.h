@@ -132,6 +132,8 @@ TBUS_INLINE uint64_t tbus_ticket_position(uint64_t ticket, uint64_t near)
  * first 64 bytes of the source are read one word at a time, through registers: they have often just
  * been written, and a wide load of bytes that are still in the store buffer as several small stores
  * waits until those are done.
+ *
+ * From 2 KiB on they are stored by one string instruction, where there is one.
  */
 #if TBUS_WORD_PAIRS
 TBUS_HOT void tbus_word_pair_store(tbus_atomic_u64_t *to, const unsigned char *from)
@@ -163,6 +165,12 @@ TBUS_HOT void tbus_words_store(void *shared, const void *from, size_t bytes)
     tbus_atomic_u64_t *to = (tbus_atomic_u64_t *)shared;
     const unsigned char *src = (const unsigned char *)from;
     size_t words = bytes / 8;
+#ifdef TBUS_STRING_WORDS_MIN
+    if (words >= TBUS_STRING_WORDS_MIN) {
+        tbus_store_relaxed_string(to, src, words);
+        to += words, src += 8 * words, words = 0;
+    }
+#endif
 #if TBUS_WORD_PAIRS
     if (((uintptr_t)to & 8) && words) {
         tbus_word_store(to, src, 8);
