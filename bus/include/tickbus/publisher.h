@@ -179,23 +179,25 @@ TBUS_HOT bool tbus_publish_is_other(const tbus_publisher_t *p, size_t bytes)
  * first word of the payload as well: a line of 64 bytes takes four stores. With a fifth one of 8
  * bytes the rate of a publisher at full speed halves on some hosts. */
 TBUS_HOT enum tbus_publish tbus_publish_plain(tbus_publisher_t *p, const void *message,
-                                              size_t bytes)
+                                              size_t bytes, bool fetch_ahead)
 {
     uint64_t seq = p->seq;
     if (TBUS_UNLIKELY(seq == p->room_seq) && !tbus_publisher_refresh(p, 1))
         return TBUS_FULL;
     tbus_atomic_u64_t *slot = tbus_ring_slot(&p->ring, seq);
     /* The lines that we write some messages from now are still in the cache of a subscriber: fetch
-     * them for writing ahead of time. */
+     * them for writing ahead of time. Not within a batch: its stores follow each other so closely
+     * that the CPU has as many lines on their way as it can (27..33 -> 36..45 M messages/s). */
     const char *soon = (const char *)tbus_ring_slot(&p->ring, seq + TBUS_PREFETCH_SLOTS);
-    tbus_prefetch_for_write(soon);
+    if (fetch_ahead)
+        tbus_prefetch_for_write(soon);
     uint64_t word, first = 0;
     if (TBUS_LENGTHY(bytes)) {
         tbus_words_store(slot + 2, message, bytes);
         word = tbus_slot_word(seq, 0, TBUS_LENGTH_LONG, TBUS_SLOT_READY);
         first = bytes;
     } else {
-        if (bytes > 64 - TBUS_SLOT_WORD_BYTES)
+        if (fetch_ahead && bytes > 64 - TBUS_SLOT_WORD_BYTES)
             tbus_prefetch_for_write(soon + 64);
         if (TBUS_LIKELY(bytes >= 8)) {
             memcpy(&first, message, 8);
@@ -215,7 +217,7 @@ TBUS_HOT enum tbus_publish tbus_publish_try(tbus_publisher_t *p, const void *mes
 {
     if (TBUS_UNLIKELY(tbus_publish_is_other(p, bytes)))
         return tbus_publish_other(p, message, bytes);
-    enum tbus_publish told = tbus_publish_plain(p, message, bytes);
+    enum tbus_publish told = tbus_publish_plain(p, message, bytes, true);
     if (TBUS_LIKELY(told == TBUS_PUBLISHED))
         tbus_publisher_wake(p);
     return told;
@@ -228,8 +230,8 @@ TBUS_HOT uint32_t tbus_publish_batch(tbus_publisher_t *p, const void *messages, 
     bool other = tbus_publish_is_other(p, bytes);
     uint32_t done = 0;
     for (; done < count; done++, from += bytes)
-        if ((other ? tbus_publish_other(p, from, bytes) : tbus_publish_plain(p, from, bytes)) !=
-            TBUS_PUBLISHED)
+        if ((other ? tbus_publish_other(p, from, bytes)
+                   : tbus_publish_plain(p, from, bytes, false)) != TBUS_PUBLISHED)
             break;
     /* Also when there was no room: who would make some may sleep. */
     if (done && !other)
