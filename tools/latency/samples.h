@@ -111,12 +111,14 @@ double samples_mean_ns(const samples_t *s, enum sample_hop hop);
 /* DIR/samples.bin, little-endian:
  *
  *    0   "tbsample"                                                 8 bytes
- *    8   version 2, number of hops                                  u32, u32
+ *    8   version 3, number of hops                                  u32, u32
  *    16  first_seq, start_ns, rows                                  u64 each
  *    40  intended_ns                                                u64 each row
  *    ... of each hop: count, sparse (0, 1), then row (u32 each, if sparse, padded to 8 bytes), ns
  *        (u64 each)                                                 u64, u64, ...
  *    ... touched: count, 0 or rows; of each row 0 or 1 (u8), padded to 8 bytes. Not in version 1
+ *    ... CRC-32C of all before (u64): else a wrong figure is compared as if it were right. Since
+ *        version 3
  *
  * -errno. */
 int samples_write(const samples_t *s, const char *directory, tbus_error_t *err);

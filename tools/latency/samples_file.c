@@ -6,12 +6,15 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include <tickbus/journal.h>
+
 #include "tools/latency/samples.h"
 #include "tools/show/output_file.h"
 
 #define FILE_NAME       "samples.bin"
-#define FILE_VERSION    2u
-#define WITHOUT_TOUCHED 1u /* the version before */
+#define FILE_VERSION    3u
+#define WITHOUT_TOUCHED 1u /* the versions before */
+#define WITHOUT_CRC     2u
 #define PATH_BYTES      4096
 
 static const char magic[8] = {'t', 'b', 's', 'a', 'm', 'p', 'l', 'e'};
@@ -46,20 +49,31 @@ static uint64_t padded(uint64_t bytes)
     return (bytes + 7) / 8 * 8;
 }
 
-static bool write_padded(const void *data, uint64_t bytes, FILE *out)
+typedef struct writing {
+    FILE *out; /* whether all of it was written, its commit finds */
+    uint32_t crc;
+} writing_t;
+
+static void put(writing_t *w, const void *data, uint64_t bytes)
 {
-    static const char zeros[8];
-    uint64_t padding = padded(bytes) - bytes;
-    return fwrite(data, 1, bytes, out) == bytes && fwrite(zeros, 1, padding, out) == padding;
+    w->crc = tbus_crc32c(w->crc, data, bytes);
+    (void)fwrite(data, 1, bytes, w->out);
 }
 
-static bool write_column(const sample_column_t *column, FILE *out)
+static void put_padded(writing_t *w, const void *data, uint64_t bytes)
+{
+    static const char zeros[8];
+    put(w, data, bytes);
+    put(w, zeros, padded(bytes) - bytes);
+}
+
+static void put_column(writing_t *w, const sample_column_t *column)
 {
     column_header_t header = {column->count, column->row != NULL};
-    bool good = fwrite(&header, sizeof header, 1, out) == 1;
+    put(w, &header, sizeof header);
     if (column->row)
-        good = good && write_padded(column->row, column->count * sizeof *column->row, out);
-    return good && fwrite(column->ns, sizeof *column->ns, column->count, out) == column->count;
+        put_padded(w, column->row, column->count * sizeof *column->row);
+    put(w, column->ns, column->count * sizeof *column->ns);
 }
 
 int samples_write(const samples_t *s, const char *directory, tbus_error_t *err)
@@ -77,14 +91,17 @@ int samples_write(const samples_t *s, const char *directory, tbus_error_t *err)
                             .start_ns = s->start_ns,
                             .rows = s->rows};
     memcpy(header.magic, magic, sizeof magic);
-    (void)fwrite(&header, sizeof header, 1, file.stream); /* commit finds what went wrong */
-    (void)fwrite(s->intended_ns, sizeof *s->intended_ns, s->rows, file.stream);
+    writing_t w = {.out = file.stream};
+    put(&w, &header, sizeof header);
+    put(&w, s->intended_ns, s->rows * sizeof *s->intended_ns);
     for (int i = 0; i < HOP_COUNT; i++)
-        (void)write_column(&s->hops[i], file.stream);
+        put_column(&w, &s->hops[i]);
     uint64_t touched = s->touched ? s->rows : 0;
-    (void)fwrite(&touched, sizeof touched, 1, file.stream);
+    put(&w, &touched, sizeof touched);
     if (touched)
-        (void)write_padded(s->touched, touched, file.stream);
+        put_padded(&w, s->touched, touched);
+    uint64_t crc = w.crc;
+    put(&w, &crc, sizeof crc);
     return output_file_commit(&file, err);
 }
 
@@ -93,6 +110,7 @@ int samples_write(const samples_t *s, const char *directory, tbus_error_t *err)
 typedef struct reading {
     FILE *in;
     uint64_t left; /* bytes of the file: no count in it can ask for more memory than that */
+    uint32_t crc;  /* of what was read */
 } reading_t;
 
 static bool take(reading_t *r, void *out, uint64_t size, uint64_t count)
@@ -101,7 +119,10 @@ static bool take(reading_t *r, void *out, uint64_t size, uint64_t count)
     if (__builtin_mul_overflow(size, count, &bytes) || bytes > r->left)
         return false;
     r->left -= bytes;
-    return fread(out, size, count, r->in) == count;
+    if (fread(out, size, count, r->in) != count)
+        return false;
+    r->crc = tbus_crc32c(r->crc, out, bytes);
+    return true;
 }
 
 static bool rises(const uint32_t *row, uint64_t count, uint64_t rows)
@@ -175,7 +196,10 @@ static bool take_all(reading_t *r, samples_t *s)
             return false;
     if (header.version != WITHOUT_TOUCHED && !take_touched(r, s))
         return false;
-    return r->left == 0;
+    uint64_t expected = r->crc, crc = expected;
+    if (header.version > WITHOUT_CRC && !take(r, &crc, sizeof crc, 1))
+        return false;
+    return r->left == 0 && crc == expected;
 }
 
 int samples_read(const char *directory, samples_t *out_samples, tbus_error_t *err)
