@@ -256,6 +256,40 @@ static void what_out_left_is_compared_and_drawn(void **state)
     assert_int_equal(compare(f, "A", "B", "--strict"), 2);
 }
 
+/* Else a rate is taken for a change of the code. */
+static void what_two_runs_differ_in_beside_latency_is_told_when_they_are_compared(void **state)
+{
+    fixture_t *f = *state;
+    char a[SCRATCH_PATH_MAX], b[SCRATCH_PATH_MAX];
+    scratch_create(a);
+    scratch_create(b);
+    int code = run(f, "latency", LATENCY, "--floor", "none", "--out", a, NULL);
+    if (code == 0)
+        code = run(f, "latency", LATENCY, "--floor", "none", "--out", b, "--rate", "30k",
+                   "--arrival", "poisson", NULL);
+    if (code == 0)
+        code = compare(f, a, a, "--json");
+    json_t *same = code == 0 ? result_of(f) : NULL;
+    if (code == 0)
+        code = compare(f, a, b, "--json");
+    json_t *differ = code == 0 ? result_of(f) : NULL;
+    if (code == 0)
+        code = compare(f, a, b, NULL);
+    scratch_remove(a);
+    scratch_remove(b);
+    assert_int_equal(code, 0);
+    assert_true(json_is_array(json_object_get(same, "differ_in")));
+    assert_int_equal(json_array_size(json_object_get(same, "differ_in")), 0);
+    static const char *const expected[] = {"rate", "arrivals"};
+    for (size_t i = 0; i < 2; i++)
+        assert_string_equal(json_string_value(json_object_get(
+                                json_array_get(json_object_get(differ, "differ_in"), i), "what")),
+                            expected[i]);
+    assert_non_null(strstr(f->start.out, "differ in more than their latency: rate (20000 and 3"));
+    json_decref(same);
+    json_decref(differ);
+}
+
 static void wrong_options_are_usage(void **state)
 {
     fixture_t *f = *state;
@@ -263,6 +297,8 @@ static void wrong_options_are_usage(void **state)
     assert_non_null(strstr(f->start.err, "--rate"));
     assert_int_equal(run(f, "latency", "--rat", "5", NULL), 2);
     assert_int_equal(run(f, "latency", "extra", NULL), 2);
+    assert_int_equal(run(f, "latency", "--arrival", "poisson", "--speed", "2x", NULL), 2);
+    assert_non_null(strstr(f->start.err, "--arrival poisson and --speed exclude each other"));
 }
 
 /* `status` finds it by its name; a signal ends it, and what came until then is told. */
@@ -299,6 +335,7 @@ int main(void)
         TEST(what_is_beside_the_path_is_measured_where_it_is_on),
         TEST(out_leaves_samples_and_the_report),
         TEST(what_out_left_is_compared_and_drawn),
+        TEST(what_two_runs_differ_in_beside_latency_is_told_when_they_are_compared),
         TEST(wrong_options_are_usage),
         TEST(the_bus_is_reached_while_it_runs),
     };

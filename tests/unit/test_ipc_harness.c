@@ -94,6 +94,8 @@ static void figures_have_three_digits_and_a_unit(void **state)
     assert_string_equal(figure_rate(84.12e6).text, "84.1 M");
     assert_string_equal(figure_rate(612345).text, "612 k");
     assert_string_equal(figure_ratio(0.974).text, "0.97");
+    assert_string_equal(figure_ratio(0.0049).text, "<0.01");
+    assert_string_equal(figure_ratio(0).text, "0.00");
     assert_string_equal(figure_ratio(2210).text, "2,210");
     assert_string_equal(figure_bytes(64).text, "64 B");
     assert_string_equal(figure_bytes(65536).text, "64 KiB");

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/latency/compare.h"
 
+#include <math.h>
+#include <stdlib.h>
+
 #include "tools/latency/page.h"
 #include "tools/latency/verdict.h"
 #include "tools/measure/provenance.h"
@@ -13,6 +16,86 @@ typedef struct pair {
     const char *name_a, *name_b;
     json_t *verdict;
 } pair_t;
+
+/* What of a report (report.h) says what was run, and where. */
+static const struct {
+    const char *name;
+    const char *path[3];
+} settings[] = {
+    {"arrivals", {"arrival"}},
+    {"feed", {"summary", "source"}},
+    {"clock of the venue", {"summary", "venue", "clock"}},
+    {"layout", {"host", "layout"}},
+    {"CPUs and waiting of the processes", {"host", "processes"}},
+    {"pages", {"host", "pages"}},
+    {"version", {"version"}},
+    {"CPU", {"host", "cpu"}},
+    {"number of CPUs", {"host", "cpus"}},
+    {"kernel", {"host", "kernel"}},
+    {"governor", {"host", "governor"}},
+};
+
+#define RATES_APART 0.01 /* of arrivals at random, one run has some more than another */
+
+static json_t *report_of(const char *directory)
+{
+    char path[4096];
+    int bytes = snprintf(path, sizeof path, "%s/report.json", directory);
+    return bytes > 0 && (size_t)bytes < sizeof path ? json_load_file(path, 0, NULL) : NULL;
+}
+
+static const json_t *setting_of(const json_t *report, const char *const path[3])
+{
+    for (int i = 0; i < 3 && path[i]; i++)
+        report = json_object_get(report, path[i]);
+    return report;
+}
+
+static void add_difference(json_t *list, const char *name, json_t *a, json_t *b)
+{
+    json_array_append_new(list, json_pack("{s:s, s:o, s:o}", "what", name, "a", a, "b", b));
+}
+
+static void add_rates(json_t *list, const json_t *a, const json_t *b)
+{
+    const char *const path[3] = {"rate", "target"};
+    json_t *rate_a = json_deep_copy(setting_of(a, path)),
+           *rate_b = json_deep_copy(setting_of(b, path));
+    double apart = fabs(json_number_value(rate_a) - json_number_value(rate_b));
+    if (rate_a && rate_b && apart > RATES_APART * json_number_value(rate_a)) {
+        add_difference(list, "rate", rate_a, rate_b);
+    } else {
+        json_decref(rate_a);
+        json_decref(rate_b);
+    }
+}
+
+static bool is_recorded(const json_t *report)
+{
+    return json_is_object(json_object_get(json_object_get(report, "summary"), "journal"));
+}
+
+/* In what the two runs differ beside what came of them: else a rate is taken for a change of the
+ * code. null: one of them does not say. */
+static json_t *differences(const char *directory_a, const char *directory_b)
+{
+    json_t *a = report_of(directory_a), *b = report_of(directory_b);
+    json_t *list = a && b ? json_array() : json_null();
+    if (a && b)
+        add_rates(list, a, b);
+    if (a && b && is_recorded(a) != is_recorded(b))
+        add_difference(list, "recording", json_boolean(is_recorded(a)),
+                       json_boolean(is_recorded(b)));
+    for (size_t i = 0; a && b && i < sizeof settings / sizeof *settings; i++) {
+        const json_t *of_a = setting_of(a, settings[i].path),
+                     *of_b = setting_of(b, settings[i].path);
+        if (of_a && of_b && !json_equal(of_a, of_b))
+            add_difference(list, settings[i].name, json_deep_copy(of_a), json_deep_copy(of_b));
+    }
+    json_decref(a);
+    json_decref(b);
+    return list;
+}
 
 static int draw(FILE *page, const void *context)
 {
@@ -28,6 +111,7 @@ static int report(const char *verb, pair_t *p, const output_t *o)
     provenance_add(p->verdict, SCHEMA);
     json_object_set_new(p->verdict, "a", json_string(p->name_a));
     json_object_set_new(p->verdict, "b", json_string(p->name_b));
+    json_object_set_new(p->verdict, "differ_in", differences(p->name_a, p->name_b));
     int code = output_directory(verb, o);
     if (code == OUTCOME_OK)
         code = output_files(verb, o, p->verdict, draw, p);

@@ -481,6 +481,10 @@ int page_of_verdict(FILE *out, const json_t *verdict, const samples_t *a, const 
     if (word && *word)
         card(out, "of messages that the host did not touch", verdict_words(word), subtitle);
     fputs("</div>\n", out);
+    char *differences = verdict_differences(verdict);
+    if (differences)
+        html_element(out, "p", "bad", differences);
+    free(differences);
     int rc = 0;
     if (!a || !b)
         plot_rounds(out, verdict);

@@ -354,6 +354,39 @@ static void print_judged(const json_t *verdict, const json_t *cell, FILE *out)
     fputc('\n', out);
 }
 
+char *verdict_differences(const json_t *verdict)
+{
+    const json_t *list = json_object_get(verdict, "differ_in"), *one;
+    size_t i, bytes;
+    char *text = NULL;
+    FILE *out = json_array_size(list) ? open_memstream(&text, &bytes) : NULL;
+    if (!out)
+        return NULL;
+    fputs("A and B differ in more than their latency:", out);
+    json_array_foreach(list, i, one)
+    {
+        const json_t *a = json_object_get(one, "a"), *b = json_object_get(one, "b");
+        fprintf(out, "%s %s", i ? "," : "", string(one, "what"));
+        if (json_is_number(a) && json_is_number(b))
+            fprintf(out, " (%.0f and %.0f)", json_number_value(a), json_number_value(b));
+        else if (json_is_string(a) && json_is_string(b))
+            fprintf(out, " (%s and %s)", json_string_value(a), json_string_value(b));
+        else if (json_is_boolean(a))
+            fprintf(out, " (%s and %s)", json_is_true(a) ? "on" : "off",
+                    json_is_true(b) ? "on" : "off");
+    }
+    fclose(out);
+    return text;
+}
+
+static void print_differences(const json_t *verdict, FILE *out)
+{
+    char *text = verdict_differences(verdict);
+    if (text)
+        fprintf(out, "%s\n", text);
+    free(text);
+}
+
 static void print_head(const json_t *verdict, const char *name_a, const char *name_b, FILE *out)
 {
     const json_t *untouched = json_object_get(verdict, "untouched");
@@ -369,6 +402,7 @@ static void print_head(const json_t *verdict, const char *name_a, const char *na
     double rounds = number(verdict, "rounds"), least = number(verdict, "rounds_min");
     if (rounds < least)
         fprintf(out, "%.0f rounds can tell nothing at 99 %%: it takes %.0f\n", rounds, least);
+    print_differences(verdict, out);
     if (!json_is_true(json_object_get(verdict, "paired")))
         fputs("Two runs that are over: what the host did differently meanwhile is in the "
               "difference, and not in its interval. --ab has them take turns.\n",

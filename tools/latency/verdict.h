@@ -21,6 +21,8 @@
  *                  others, find nothing, however large the difference
  *    untouched     {verdict share_a share_b}: of the messages that the host did not touch, and how
  *                  many of all these are, in tick_to_seen; null: not known
+ *    differ_in[]   of --compare: {what a b}: rate, arrivals, layout, version, host ...; null: not
+ *                  known. A verdict says nothing of the one where there is another
  *    hops[]        {name, p50 p90 ...: {a, b, change, ci: [low, high], verdict, detectable},
  *                  untouched: the same percentiles, or null}
  *                  a, b: ns (of rounds: the median); change: b / a - 1; ci: its interval;
@@ -52,6 +54,10 @@ int verdict_add_round(verdict_rounds_t *rounds, const samples_t *s);
 /* The object above. New references; NULL: no memory. */
 json_t *verdict_between(const samples_t *a, const samples_t *b);
 json_t *verdict_paired(const verdict_rounds_t *a, const verdict_rounds_t *b);
+
+/* One sentence of what else the two runs differ in; owned by the caller (free). NULL: in nothing
+ * that is known, or no memory. */
+char *verdict_differences(const json_t *verdict);
 
 /* "cannot_tell" for who reads it; the others are said as they are. */
 const char *verdict_words(const char *verdict);

@@ -47,6 +47,10 @@ figure_t figure_ratio(double ratio)
     figure_t f = none;
     if (isnan(ratio))
         return f;
+    if (ratio > 0 && ratio < 0.005) {
+        snprintf(f.text, sizeof f.text, "<0.01"); /* 0.00 would be nothing at all */
+        return f;
+    }
     if (ratio < 999.5)
         return with_unit(ratio, "");
     snprintf(f.text, sizeof f.text, "%.0f,%03.0f", floor(round(ratio) / 1000),
