@@ -37,18 +37,45 @@ static void a_pipeline_that_is_slow_but_in_time_has_kept_up(void **state)
     run_result_clear(&r);
 }
 
+/* As one whose rate is `share` of that of the schedule. */
+static run_result_t made_slower(double share)
+{
+    run_result_t r = made(0, 0);
+    for (uint64_t i = 0; i < MESSAGES; i++)
+        r.samples.hops[HOP_TICK_TO_SEEN].ns[i] = (uint64_t)((double)i * 10000 * (1 / share - 1));
+    return r;
+}
+
 static void one_that_falls_behind_more_than_a_hundredth_has_not(void **state)
 {
-    run_result_t r = made(0, 102000); /* 1.02 % of 10 ms */
+    run_result_t r = made_slower(0.985);
     (void)state;
     run_judge(&r);
     assert_false(r.kept_up);
     assert_true(r.rate_achieved < 99000);
     run_result_clear(&r);
-    r = made(0, 100000); /* 1.00 % */
+    r = made_slower(0.991);
     run_judge(&r);
     assert_true(r.kept_up);
+    assert_int_equal(r.notes_count, 0);
     run_result_clear(&r);
+}
+
+/* In the last twentieth; whoever is behind since before the last tenth cannot be told from one that
+ * is too slow. */
+static void a_stall_at_the_end_is_no_lack_of_speed_and_is_noted(void **state)
+{
+    static const uint64_t from[] = {MESSAGES - 50, MESSAGES - 150};
+    (void)state;
+    for (size_t k = 0; k < 2; k++) {
+        run_result_t r = made(500, 0);
+        for (uint64_t i = from[k]; i < MESSAGES; i++)
+            r.samples.hops[HOP_TICK_TO_SEEN].ns[i] = (MESSAGES + 100 - i) * 10000;
+        run_judge(&r);
+        assert_int_equal(r.kept_up, k == 0);
+        assert_int_equal(r.notes_count, k == 0);
+        run_result_clear(&r);
+    }
 }
 
 static void a_run_without_messages_says_so_and_has_not_kept_up(void **state)
@@ -101,6 +128,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_pipeline_that_is_slow_but_in_time_has_kept_up),
         cmocka_unit_test(one_that_falls_behind_more_than_a_hundredth_has_not),
+        cmocka_unit_test(a_stall_at_the_end_is_no_lack_of_speed_and_is_noted),
         cmocka_unit_test(one_message_or_many_at_once_have_no_rate_and_keep_up),
         cmocka_unit_test(of_few_messages_the_last_may_be_late_until_one_more_is_due),
         cmocka_unit_test(a_run_without_messages_says_so_and_has_not_kept_up),

@@ -76,7 +76,8 @@ int run_measure(const char *verb, run_spec_t *spec, run_result_t *out_result);
 
 /* From the samples: the rates, as intended and as they were, and whether the pipeline kept up: it
  * had seen the messages in at most 1/0.99 of the time that the schedule gave them, or the last of
- * them before one more would have been due. Messages that were all due at once have no rate. */
+ * them before one more would have been due; or it had done so once in the last tenth, and a stall
+ * came behind that, which is noted. Messages that were all due at once have no rate. */
 void run_judge(run_result_t *result);
 
 /* Accepts one that is all zeros. */
