@@ -46,12 +46,12 @@ static exposure_money_t value_of(const exposure_symbol_t *s)
     return (exposure_money_t)magnitude(s->holding.position.qty) * s->holding.mark.px_e4;
 }
 
-/* What the position is to be valued at now. */
-static mark_t mark_now(const exposure_t *e, uint16_t locate, const exposure_symbol_t *s)
+/* What is of no symbol comes under 0, which is always held. */
+static void begin_day(exposure_t *e)
 {
-    market_touch_t touch = market_touch(e->market, locate);
-    uint32_t last_px_e4 = market_symbol(e->market, locate)->last_px_e4;
-    return mark_of(&e->marks, &s->holding.position, &touch, last_px_e4);
+    for (uint32_t locate = 1; locate < MARKET_LOCATES; locate++)
+        if (exposure_is_held(e, (uint16_t)locate))
+            profit_carry(&e->symbols[locate].holding);
 }
 
 void exposure_on_market(exposure_t *e, const market_event_t *event)
@@ -59,8 +59,10 @@ void exposure_on_market(exposure_t *e, const market_event_t *event)
     uint16_t locate = event->locate;
     if (!exposure_is_held(e, locate))
         return;
+    if (TBUS_UNLIKELY(event->new_day))
+        begin_day(e);
     exposure_symbol_t *s = &e->symbols[locate];
-    mark_t now = mark_now(e, locate, s);
+    mark_t now = profit_mark_now(&e->marks, &s->holding, e->market, locate);
     if (mark_same(now, s->holding.mark)) /* most ticks move no best price */
         return;
     e->positions_value -= value_of(s);
@@ -77,7 +79,8 @@ static void book_execution(exposure_t *e, const report_t *r)
         e->unsound = true;
         return;
     }
-    profit_mark(&e->profit, &s->holding, mark_now(e, locate, s));
+    profit_mark(&e->profit, &s->holding,
+                profit_mark_now(&e->marks, &s->holding, e->market, locate));
     int64_t qty = s->holding.position.qty;
     e->positions_value = e->positions_value - value_before + value_of(s);
     uint64_t bit = UINT64_C(1) << (locate % 64);

@@ -157,17 +157,16 @@ static ledger_entry_t *entry_of(ledger_t *ledger, uint16_t locate, const char na
 
 /* ---- executions and marks */
 
-static mark_t mark_now(const ledger_t *ledger, const market_t *market, const ledger_entry_t *entry)
+void ledger_begin_day(ledger_t *ledger)
 {
-    market_touch_t touch = market_touch(market, entry->locate);
-    uint32_t last_px_e4 = market_symbol(market, entry->locate)->last_px_e4;
-    return mark_of(&ledger->marks, &entry->holding.position, &touch, last_px_e4);
+    for (uint32_t i = 1; i <= ledger->entries_count; i++)
+        profit_carry(&ledger->entries[i].holding);
 }
 
 void ledger_mark(ledger_t *ledger, const market_t *market, uint16_t locate)
 {
     ledger_entry_t *entry = &ledger->entries[ledger->place[locate]];
-    mark_t now = mark_now(ledger, market, entry);
+    mark_t now = profit_mark_now(&ledger->marks, &entry->holding, market, locate);
     if (!mark_same(now, entry->holding.mark)) /* most ticks move no best price */
         profit_mark(&ledger->profit, &entry->holding, now);
 }
@@ -191,7 +190,8 @@ int ledger_execute(ledger_t *ledger, const market_t *market, uint16_t locate,
     uint64_t bit = UINT64_C(1) << (locate % 64);
     uint64_t *held = &ledger->held[locate / 64];
     *held = qty != 0 ? *held | bit : *held & ~bit;
-    profit_mark(&ledger->profit, &entry->holding, mark_now(ledger, market, entry));
+    profit_mark(&ledger->profit, &entry->holding,
+                profit_mark_now(&ledger->marks, &entry->holding, market, locate));
     tbus_store_relaxed_u64(entry->shares, (uint64_t)qty);
     return 0;
 }

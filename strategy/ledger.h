@@ -98,6 +98,8 @@ static inline bool ledger_holds(const ledger_t *ledger, uint16_t locate)
 }
 /* A tick of a symbol in which there is a position: mark it anew. Hot. */
 void ledger_mark(ledger_t *ledger, const market_t *market, uint16_t locate);
+/* A day begins: positions keep their marks for now (bus/market/marks.h). */
+void ledger_begin_day(ledger_t *ledger);
 
 /* Never NULL: an empty position where there was no execution. */
 static inline const position_t *ledger_position(const ledger_t *ledger, uint16_t locate)

@@ -388,6 +388,8 @@ static int on_tick(market_stage_t *base, const tick_t *tick, size_t bytes,
             tick_pack(ctx->cause.intended_ns, (uint16_t)event->md_seq);
     if (TBUS_UNLIKELY(ctx->timer_unplaced))
         strat_timer_at(ctx, ctx->timer_event_ns);
+    if (TBUS_UNLIKELY(event->new_day))
+        ledger_begin_day(&ctx->ledger);
     if (TBUS_UNLIKELY(ledger_holds(&ctx->ledger, event->locate)))
         ledger_mark(&ctx->ledger, base->market, event->locate);
     if (TBUS_UNLIKELY(exposes(ctx, tick, event)) && market_stage_waits(base)) {

@@ -267,6 +267,12 @@ static __attribute__((noinline)) int replace_in_pile(market_t *m, const tick_t *
 /* ---- trades */
 
 /* A displayed order was executed, at its own price or, by C, at that of the message. */
+static inline void note_trade(market_symbol_t *symbol, uint32_t px_e4)
+{
+    symbol->last_px_e4 = px_e4;
+    symbol->traded = true;
+}
+
 FOR_BOTH int apply_execution(market_t *m, const tick_t *tick, bool piled)
 {
     bool own_price = tick->type == ITCH_ORDER_EXECUTED;
@@ -277,10 +283,10 @@ FOR_BOTH int apply_execution(market_t *m, const tick_t *tick, bool piled)
     order_spot_t spot = referenced(m, tick);
     bool executed = spot.place != 0 && tick->qty != 0;
     if (own_price && executed)
-        symbol->last_px_e4 =
-            piled ? (uint32_t)m->queues.events[spot.place] : level_of(m, spot)->px_e4;
+        note_trade(symbol,
+                   piled ? (uint32_t)m->queues.events[spot.place] : level_of(m, spot)->px_e4);
     else if (!own_price && printable && !m->event.foreign && symbol->known)
-        symbol->last_px_e4 = tick->px_e4;
+        note_trade(symbol, tick->px_e4);
     if (TBUS_LIKELY(spot.place != 0))
         take_shares(m, spot, tick->qty, piled);
     if (piled)
@@ -310,7 +316,7 @@ static void apply_trade(market_t *m, const tick_t *tick)
         m->stats.foreign_locates++;
         symbols_contradict(m, m->event.wire_locate, name);
     } else if (m->symbols[m->event.locate].known && (tick->type == ITCH_TRADE || shares != 0)) {
-        m->symbols[m->event.locate].last_px_e4 = tick->px_e4;
+        note_trade(&m->symbols[m->event.locate], tick->px_e4);
     }
 }
 
@@ -395,5 +401,6 @@ void market_end_warm_up(market_t *m)
         if (!demand_is_piled(book))
             book->kept = view_touch(m, book);
         m->symbols[m->named[i]].last_px_e4 = 0;
+        m->symbols[m->named[i]].traded = false;
     }
 }

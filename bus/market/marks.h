@@ -14,6 +14,10 @@
  *
  * `by` tells which of them it was.
  *
+ * A position that is open when a day begins (S with code O) keeps the mark that it had, until the
+ * day shows an order or a trade of its symbol, or the position changes: that the books of yesterday
+ * are gone makes it worth neither more nor less (profit.h).
+ *
  * Pure. Beside tickbus/market/position.h; used by strategy/ledger.h and risk/exposure.h.
  */
 #ifndef TICKBUS_BUS_MARKET_MARKS_H

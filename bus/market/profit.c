@@ -13,6 +13,7 @@ bool profit_execute(profit_t *total, holding_t *h, const report_t *r)
     if (__builtin_add_overflow(h->fees_e4, r->fee_e4, &fees) || !book(&h->position, r))
         return false;
     h->fees_e4 = fees;
+    h->carried = false;
     total->fees += r->fee_e4;
     total->realised += (profit_money_t)h->position.realised_e4 - realised_before;
     return true;
@@ -25,6 +26,16 @@ static void look_at_drawdown(profit_t *total)
         total->peak = net;
     if (total->peak - net > total->drawdown)
         total->drawdown = total->peak - net;
+}
+
+mark_t profit_mark_now(const marks_t *marks, holding_t *h, const market_t *market, uint16_t locate)
+{
+    const market_symbol_t *symbol = market_symbol(market, locate);
+    market_touch_t touch = market_touch(market, locate);
+    if (h->carried && touch.bid_qty == 0 && touch.ask_qty == 0 && !symbol->traded)
+        return h->mark;
+    h->carried = false;
+    return mark_of(marks, &h->position, &touch, symbol->last_px_e4);
 }
 
 void profit_mark(profit_t *total, holding_t *h, mark_t mark)

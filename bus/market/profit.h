@@ -34,6 +34,7 @@ typedef struct holding {
     mark_t mark; /* as last set */
     int64_t unrealised_e4;
     int64_t fees_e4; /* paid; negative: received */
+    bool carried;    /* from the day before: it keeps its mark for now (marks.h) */
 } holding_t;
 
 /* Of all positions that were booked with it. */
@@ -49,6 +50,16 @@ typedef struct profit {
  * anew afterwards, which also looks at the drawdown. False: position_apply refuses it, or the fees
  * do not fit 64 bits; then nothing has changed. Hot. */
 bool profit_execute(profit_t *total, holding_t *holding, const report_t *report);
+
+/* What the position, which is in the symbol of that number, is to be valued at now. Hot. */
+mark_t profit_mark_now(const marks_t *marks, holding_t *holding, const market_t *market,
+                       uint16_t locate);
+
+/* A day begins. */
+static inline void profit_carry(holding_t *holding)
+{
+    holding->carried = holding->position.qty != 0;
+}
 
 /* The position is worth `mark` now. Hot. */
 void profit_mark(profit_t *total, holding_t *holding, mark_t mark);

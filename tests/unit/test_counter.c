@@ -332,6 +332,41 @@ static void a_position_that_no_counter_could_show_is_an_error(void **state)
     tbus_bus_close(&bus);
 }
 
+static const market_event_t *show(market_t *m, tick_t tick)
+{
+    const market_event_t *event = NULL;
+    assert_int_equal(market_apply(m, market_seq(m) + 1, &tick, sizeof tick, &event), 0);
+    return event;
+}
+
+static void a_ledger_keeps_a_mark_until_the_new_day_shows_a_price(void **state)
+{
+    (void)state;
+    tbus_bus_t bus = make_bus();
+    tbus_error_t err = {0};
+    ledger_t ledger;
+    market_t *market = named_market(1);
+    show(market, tick_add(1, 9, 'B', 5, 9000));
+    show(market, tick_delete(1, 1));
+    assert_int_equal(ledger_create(&ledger, &bus, 1, &marks_default, &err), 0);
+    assert_int_equal(execute(&ledger, market, 1, 'B', 100), 0);
+    show(market, tick_system('O'));
+    ledger_begin_day(&ledger);
+    tick_t trading = tick_trading(1, 'T'); /* names no price */
+    memcpy(trading.body, "S1      ", 8);
+    assert_int_equal(show(market, trading)->locate, 1);
+    ledger_mark(&ledger, market, 1);
+    ledger_publish(&ledger);
+    assert_int_equal(tbus_counter_value(&bus, "pnl.unrealised_e4"), (uint64_t)-100000);
+    show(market, tick_add(1, 9, 'B', 5, 9100));
+    ledger_mark(&ledger, market, 1);
+    ledger_publish(&ledger);
+    assert_int_equal(tbus_counter_value(&bus, "pnl.unrealised_e4"), (uint64_t)-90000);
+    ledger_destroy(&ledger);
+    market_destroy(market);
+    tbus_bus_close(&bus);
+}
+
 /* --- histograms */
 
 static void percentiles_are_those_of_the_nearest_rank_within_a_bucket(void **state)
@@ -373,6 +408,7 @@ int main(void)
         cmocka_unit_test(names_with_the_same_hash_have_counters_of_their_own),
         cmocka_unit_test(positions_in_2048_symbols_of_two_strategies_all_have_a_counter),
         cmocka_unit_test(a_position_that_no_counter_could_show_is_an_error),
+        cmocka_unit_test(a_ledger_keeps_a_mark_until_the_new_day_shows_a_price),
         cmocka_unit_test(percentiles_are_those_of_the_nearest_rank_within_a_bucket),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

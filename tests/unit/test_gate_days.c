@@ -117,6 +117,53 @@ static void positions_and_limits_follow_a_symbol_through_its_locates(void **stat
     close_gate(&f);
 }
 
+static void expect_mark(const fixture_t *f, uint32_t px_e4, uint32_t by)
+{
+    mark_t mark = gate_exposure(f->gate, LOCATE).mark;
+    assert_int_equal(mark.px_e4, px_e4);
+    assert_int_equal(mark.by, by);
+}
+
+/* What names a stock and its state says nothing of what a share is worth. */
+static void a_position_keeps_its_mark_until_the_new_day_shows_a_price(void **state)
+{
+    (void)state;
+    static const tick_t none = {0};
+    const struct {
+        tick_t shown[2];
+        uint32_t px_e4, by;
+    } days[] = {
+        {{tick_add(LOCATE, 1, 'B', 5, BID - 700)}, BID - 700, MARK_BID},
+        {{tick_add(LOCATE, 1, 'S', 5, ASK + 700)}, ASK, MARK_ENTRY},
+        {{tick_trade(LOCATE, 5, BID + 300)}, BID + 300, MARK_TRADE},
+        /* and behind the price it is as on any day */
+        {{tick_add(LOCATE, 1, 'B', 5, BID - 700), tick_delete(LOCATE, 1)}, ASK, MARK_ENTRY}};
+    for (size_t i = 0; i < sizeof days / sizeof *days; i++) {
+        fixture_t f = quoted_gate(wide());
+        hold(&f, 'B', 100, ASK);
+        expect_mark(&f, BID, MARK_BID);
+        for (int day = 0; day < 3; day++) { /* two without a price between them */
+            tell_phases(&f, "O");
+            tell(&f, tick_directory(LOCATE));
+            tell(&f, tick_trading(LOCATE, 'T'));
+            tell_phases(&f, "SQ");
+            expect_mark(&f, BID, MARK_BID);
+        }
+        for (int k = 0; k < 2 && memcmp(&days[i].shown[k], &none, sizeof none) != 0; k++)
+            tell(&f, days[i].shown[k]);
+        expect_mark(&f, days[i].px_e4, days[i].by);
+        close_gate(&f);
+    }
+    /* Who buys more before there is a price has a position of today. */
+    fixture_t f = quoted_gate(wide());
+    hold(&f, 'B', 100, ASK);
+    tell_phases(&f, "O");
+    tell(&f, tick_directory(LOCATE));
+    hold(&f, 'B', 100, ASK + 200);
+    expect_mark(&f, ASK + 100, MARK_ENTRY);
+    close_gate(&f);
+}
+
 static void the_window_of_the_rate_begins_anew_with_a_day(void **state)
 {
     (void)state;
@@ -139,6 +186,7 @@ int main(void)
         cmocka_unit_test(a_symbol_of_yesterday_alone_is_unknown),
         cmocka_unit_test(a_stale_book_and_a_stock_outside_the_spin_are_rejected),
         cmocka_unit_test(positions_and_limits_follow_a_symbol_through_its_locates),
+        cmocka_unit_test(a_position_keeps_its_mark_until_the_new_day_shows_a_price),
         cmocka_unit_test(the_window_of_the_rate_begins_anew_with_a_day),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -156,7 +156,7 @@ typedef struct market_symbol {
     uint8_t reg_sho;  /* of the last Y: '0', '1', '2' (1.2.3); 0: none came */
     bool stale;       /* its book may lack something: see above */
     bool test;        /* R of its first locate: authenticity T, a test issue (1.2.1) */
-    uint8_t pad;      /* 0 */
+    bool traded;      /* last_px_e4 is of this day */
     /* the first under which it was named, on this day or, while not known, on an earlier one; 0:
      * never */
     uint16_t wire_locate;
