@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bus/run/cgroup.h"
 #include "tests/support/program.h"
@@ -272,6 +273,22 @@ static void a_kill_for_want_of_memory_is_called_by_its_name(void **state)
     assert_non_null(strstr(text, "books.orders_max"));
 }
 
+static void what_a_process_has_touched_is_its_own_resident_memory(void **state)
+{
+    (void)state;
+    char proc[PATH_MAX];
+    snprintf(proc, sizeof proc, "%s/proc", root);
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    put("proc/42/statm", "9000 700 200 5 0 800 0\n"); /* all, resident, of that shared */
+    assert_int_equal(memory_touched(proc, 42), 500 * page);
+    put("proc/42/statm", "9000 200 200 5 0 800 0\n");
+    assert_int_equal(memory_touched(proc, 42), 0);
+    put("proc/42/statm", "nonsense\n");
+    assert_int_equal(memory_touched(proc, 42), 0);
+    assert_int_equal(memory_touched(proc, 43), 0); /* it has ended */
+    assert_in_range(memory_touched("/proc", getpid()), 1, UINT64_C(1) << 40);
+}
+
 int main(void)
 {
 #define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, make_root, remove_root)
@@ -286,6 +303,7 @@ int main(void)
         IN_SCRATCH(the_smallest_quota_of_cpu_time_on_the_way_up_counts),
         IN_SCRATCH(a_quota_of_the_first_version_stands_in_two_files),
         IN_SCRATCH(kills_for_want_of_memory_are_counted_in_our_own_group),
+        IN_SCRATCH(what_a_process_has_touched_is_its_own_resident_memory),
         IN_SCRATCH(a_kill_for_want_of_memory_is_called_by_its_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -715,6 +715,29 @@ static void a_replace_with_all_levels_used_goes_well_when_it_needs_none(void **s
     market_destroy(b.market);
 }
 
+static uint64_t footprint(uint32_t orders_max, uint32_t levels_max)
+{
+    return market_footprint(&(market_limits_t){.orders_max = orders_max, .levels_max = levels_max});
+}
+
+/* Of market.h; README and bench/README.md say the same. */
+static void the_memory_of_orders_and_levels_is_what_the_header_says(void **state)
+{
+    (void)state;
+    const uint64_t page = 2u << 20, base = footprint(1, 1), sides = 131072;
+    assert_in_range(base, 7400000, 7400000 + page);
+    for (uint32_t orders = 1000000; orders <= 80000000; orders += 777777) {
+        uint64_t bytes = footprint(orders, 1) - base;
+        assert_in_range(bytes, UINT64_C(61) * orders - page, UINT64_C(83) * orders + page);
+    }
+    for (uint32_t levels = 200000; levels <= 20000000; levels += 777777) {
+        uint64_t bytes = footprint(1, levels) - base, said = UINT64_C(76) * levels + 132 * sides;
+        assert_in_range(bytes, said - page, said + page);
+    }
+    /* 11,000 symbols with 10 million orders */
+    assert_int_equal(footprint(10000000, 1500000) >> 20, 770);
+}
+
 static void impossible_limits_are_refused(void **state)
 {
     (void)state;
@@ -854,6 +877,7 @@ int main(void)
         cmocka_unit_test(a_full_order_table_is_an_error_that_names_itself),
         cmocka_unit_test(a_full_level_table_is_an_error_that_names_itself),
         cmocka_unit_test(a_replace_with_all_levels_used_goes_well_when_it_needs_none),
+        cmocka_unit_test(the_memory_of_orders_and_levels_is_what_the_header_says),
         cmocka_unit_test(impossible_limits_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

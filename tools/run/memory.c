@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <tickbus/segment.h>
 
@@ -101,15 +102,45 @@ static int tell(const needs_t *needs, const char *why, tbus_error_t *err)
                      keys ? keys : "what it is made for");
 }
 
-int memory_check(const pipeline_t *pipeline, tbus_error_t *err)
+static needs_t needs_of(const pipeline_t *pipeline)
 {
     needs_t needs = {0};
-    char why[256];
     for (uint32_t i = 0; i < pipeline->layout->processes_count; i++)
         add_process(&needs, pipeline, &pipeline->layout->processes[i]);
+    return needs;
+}
+
+int memory_check(const pipeline_t *pipeline, tbus_error_t *err)
+{
+    needs_t needs = needs_of(pipeline);
+    char why[256];
     if (needs.bytes == 0 || tbus_memory_is_there(needs.bytes, why, sizeof why))
         return 0;
     return tell(&needs, why, err);
+}
+
+/* --- progress --- */
+
+uint64_t memory_touched(const char *proc, pid_t pid)
+{
+    char path[PATH_MAX];
+    uint64_t all, resident, shared, touched = 0;
+    snprintf(path, sizeof path, "%s/%d/statm", proc, (int)pid);
+    FILE *f = fopen(path, "re");
+    if (f && fscanf(f, "%" SCNu64 " %" SCNu64 " %" SCNu64, &all, &resident, &shared) == 3 &&
+        resident > shared)
+        touched = (resident - shared) * (uint64_t)sysconf(_SC_PAGESIZE);
+    if (f)
+        fclose(f);
+    return touched;
+}
+
+void memory_progress_text(const pipeline_t *pipeline, uint64_t touched, char *out_text,
+                          size_t bytes)
+{
+    uint64_t needed = needs_of(pipeline).bytes;
+    snprintf(out_text, bytes, "%" PRIu64 " of %" PRIu64 " MiB touched",
+             in_mib(touched < needed ? touched : needed), in_mib(needed));
 }
 
 /* --- kills --- */

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "bus/run/cgroup.h"
 #include "tools/run/pipeline.h"
@@ -20,6 +21,13 @@
  * what takes how much, which limit is in the way, and which keys make it less. The rings are there
  * already. */
 int memory_check(const pipeline_t *pipeline, tbus_error_t *err);
+
+/* How much memory of its own a process has touched so far, bytes; 0: it is not known. `proc`: as
+ * below. */
+uint64_t memory_touched(const char *proc, pid_t pid);
+/* "1234 of 5678 MiB touched": of what the processes of the pipeline are about to take. */
+void memory_progress_text(const pipeline_t *pipeline, uint64_t touched, char *out_text,
+                          size_t bytes);
 
 /* How many processes the kernel has killed for want of memory. */
 typedef struct memory_kills {

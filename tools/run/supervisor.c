@@ -19,7 +19,9 @@
 #define SECOND_NS UINT64_C(1000000000)
 #define READY_NS                                                                                   \
     (60 * SECOND_NS) /* to make all stages: memory for large books takes a while to touch */
-#define END_NS (60 * SECOND_NS) /* to end when told: the recorder syncs its journal to the disk */
+#define SAY_READY_NS SECOND_NS /* between two words on how far they are */
+/* to end when told: the recorder syncs its journal to the disk */
+#define END_NS (60 * SECOND_NS)
 #define SALVAGE_NS                                                                                 \
     (2 * SECOND_NS) /* for the recorder to save what there is when another stage has died */
 #define STEP_MS 1
@@ -53,15 +55,33 @@ static bool all_ready(supervisor_t *s, char *out_missing, size_t bytes)
     return used == 0;
 }
 
+/* Books are touched when they are made: gigabytes of them take seconds. */
+static void say_how_far(supervisor_t *s, const char *missing)
+{
+    char text[100];
+    uint64_t touched = 0;
+    for (uint32_t i = 0; i < s->layout.processes_count; i++)
+        if (s->processes[i].pid)
+            touched += memory_touched("/proc", s->processes[i].pid);
+    memory_progress_text(&s->pipeline, touched, text, sizeof text);
+    supervisor_say(s, "not ready yet: %s; memory: %s", missing, text);
+}
+
 static bool wait_ready(supervisor_t *s)
 {
     char missing[100];
-    uint64_t deadline_ns = tbus_clock_ns() + READY_NS;
+    uint64_t now_ns = tbus_clock_ns(), deadline_ns = now_ns + READY_NS;
+    uint64_t say_ns = now_ns + SAY_READY_NS;
     while (!all_ready(s, missing, sizeof missing)) {
         supervisor_step(s, STEP_MS);
         if (s->broken || s->stop_asked)
             return false;
-        if (tbus_clock_ns() > deadline_ns) {
+        now_ns = tbus_clock_ns();
+        if (now_ns > say_ns) {
+            say_how_far(s, missing);
+            say_ns = now_ns + SAY_READY_NS;
+        }
+        if (now_ns > deadline_ns) {
             supervisor_complain(s, "%s: not ready after %u s; smaller books.orders_max?", missing,
                                 (unsigned)(READY_NS / SECOND_NS));
             return false;

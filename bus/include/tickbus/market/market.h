@@ -94,9 +94,10 @@ extern "C" {
 
 typedef struct market market_t;
 
-/* Memory: 62 to 83 bytes an order of orders_max (40 for the order, the rest for the table that
+/* Memory: 61 to 83 bytes an order of orders_max (40 for the order, the rest for the table that
  * finds it), 76 a level of levels_max, and 132 for each side of a symbol, of which there are as
- * many as levels, 131,072 at most; 6 MB besides. In huge pages where the kernel gives them. */
+ * many as levels, 131,072 at most; 7.4 MB besides; the sum is rounded up to 2 MiB. In huge pages
+ * where the kernel gives them. */
 typedef struct market_limits {
     uint32_t orders_max; /* live orders at a time, all symbols together */
     uint32_t levels_max; /* price levels at a time, all symbols and sides together */
