@@ -115,7 +115,7 @@ static void learn_symbols(tapping_t *t)
     uint64_t seq, lost;
     for (uint32_t i = 0; i < t->tellers_count; i++)
         while (tbus_observe(&t->tellers[i], t->other, &bytes, &seq, &lost) > 0)
-            symbols_learn(t->symbols, t->teller_types[i], t->other, bytes);
+            symbols_learn(t->symbols, t->teller_types[i], seq, t->other, bytes);
 }
 
 static void print_message(tapping_t *t, uint64_t seq, size_t bytes)

@@ -37,7 +37,7 @@ static char *index_says(const char *journal, uint64_t id, symbols_t *symbols)
     tbus_journal_reader_t *reader;
     FILE *out = open_memstream(&text, &bytes);
     for (uint16_t i = 0; i < LOCATES; i++)
-        symbols_put(symbols, i, "not told");
+        symbols_put(symbols, 0, i, "not told");
     assert_int_equal(tbus_journal_reader_open(journal, &reader, NULL), 0);
     if (order_index_open(reader, &index) != TBUS_JOURNAL_FOUND) {
         fprintf(out, "of no use");
@@ -48,7 +48,7 @@ static char *index_says(const char *journal, uint64_t id, symbols_t *symbols)
         if (!fine)
             fprintf(out, "of no use");
         for (uint16_t i = 0; fine && i < LOCATES; i++)
-            fprintf(out, "%u %.8s\n", i, symbols_of(symbols, i));
+            fprintf(out, "%u %.8s\n", i, symbols_of(symbols, i, UINT64_MAX));
         if (fine && look == TBUS_JOURNAL_FOUND) {
             fwrite(&found.places, offsetof(why_places_t, reports), 1, out);
             fwrite(found.places.reports, sizeof(why_place_t), found.places.reports_count, out);

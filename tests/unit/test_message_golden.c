@@ -36,7 +36,7 @@ static int know_one_symbol(void **state)
     bbo_t bbo = {.intended = tick_pack(0, 13), .symbol = {'A', '"', ',', '\\', 'x', 1, ' ', ' '}};
     symbols = symbols_create();
     if (symbols)
-        symbols_learn(symbols, "bbo", &bbo, sizeof bbo);
+        symbols_learn(symbols, "bbo", 1, &bbo, sizeof bbo);
     return symbols ? 0 : -1;
 }
 

@@ -269,6 +269,53 @@ static const char *symbol_of_order(uint16_t locate, json_t **out_object)
     return json_string_value(json_object_get(*out_object, "symbol"));
 }
 
+/* "SYMBOL" of a report of that locate, made at that tick. */
+static void expect_symbol(uint16_t locate, uint64_t md_seq, const char *symbol)
+{
+    report_t report = {.locate = locate, .md_seq = md_seq, .kind = REPORT_ACCEPTED, .side = 'B'};
+    char *text = printed(message_text_words, "report", 1, &report, sizeof report);
+    if (!strstr(text, symbol))
+        fail_msg("no %s in %s", symbol, text);
+    free(text);
+}
+
+static void learn_name(uint64_t seq, uint8_t type, const char *name)
+{
+    tick_t tick = {.type = type, .intended = tick_pack(0, 3)};
+    memcpy(type == 'A' || type == 'P' ? tick.symbol : (char *)tick.body, name, 8);
+    symbols_learn(symbols, "tick", seq, &tick, sizeof tick);
+}
+
+/* Locates are assigned anew each day, and a report may be read long after the day that it is of. */
+static void a_locate_stands_for_what_it_was_on_the_day_of_the_message(void **state)
+{
+    (void)state;
+    tick_t begins = {.type = 'S', .body = {'O'}};
+    symbols = symbols_create();
+    assert_non_null(symbols);
+    symbols_learn(symbols, "tick", 1, &begins, sizeof begins);
+    learn_name(2, 'P', "OTHER   "); /* says nothing of the directory */
+    learn_name(3, 'R', "AAA     ");
+    learn_name(5, 'A', "OTHER   "); /* contradicts it */
+    symbols_learn(symbols, "tick", 10, &begins, sizeof begins);
+    learn_name(12, 'R', "BBB     ");
+    symbols_learn(symbols, "tick", 20, &begins, sizeof begins);
+    learn_name(22, 'R', "BBB     ");
+    symbols_learn(symbols, "tick", 30, &begins, sizeof begins);
+    learn_name(33, 'R', "AAA     ");
+    bbo_t late = {.intended = tick_pack(0, 3), .md_seq = 24, .symbol = "BBB    "};
+    symbols_learn(symbols, "bbo", 9, &late, sizeof late);
+    expect_symbol(3, 1, "AAA");
+    expect_symbol(3, 7, "AAA");
+    expect_symbol(3, 10, "AAA"); /* what the day before left open ends with this tick */
+    expect_symbol(3, 12, "BBB");
+    expect_symbol(3, 32, "BBB");
+    expect_symbol(3, 33, "AAA");
+    expect_symbol(4, 33, "locate 4");
+    symbols_destroy(symbols);
+    symbols = NULL;
+}
+
 static void orders_and_reports_show_the_symbol_that_other_messages_gave_their_locate(void **state)
 {
     (void)state;
@@ -281,10 +328,10 @@ static void orders_and_reports_show_the_symbol_that_other_messages_gave_their_lo
     assert_non_null(symbols);
     assert_null(symbol_of_order(tick_locate(&add), &object)); /* null, as nothing said it */
     json_decref(object);
-    symbols_learn(symbols, "tick", &add, sizeof add);
-    symbols_learn(symbols, "tick", &deleted, sizeof deleted); /* says no symbol */
-    symbols_learn(symbols, "tick", &add, 3);                  /* is no tick */
-    symbols_learn(symbols, "bbo", &bbo, sizeof bbo);
+    symbols_learn(symbols, "tick", 1, &add, sizeof add);
+    symbols_learn(symbols, "tick", 1, &deleted, sizeof deleted); /* says no symbol */
+    symbols_learn(symbols, "tick", 1, &add, 3);                  /* is no tick */
+    symbols_learn(symbols, "bbo", 1, &bbo, sizeof bbo);
     assert_string_equal(symbol_of_order(tick_locate(&add), &object), "AAPL");
     json_decref(object);
     assert_string_equal(symbol_of_order(65535, &object), "MSFT");
@@ -418,6 +465,7 @@ int main(void)
         cmocka_unit_test(an_end_mark_is_called_end),
         cmocka_unit_test(bbo_order_and_report_print_their_fields),
         cmocka_unit_test(orders_and_reports_show_the_symbol_that_other_messages_gave_their_locate),
+        cmocka_unit_test(a_locate_stands_for_what_it_was_on_the_day_of_the_message),
         cmocka_unit_test(a_message_of_unknown_type_or_wrong_length_shows_as_hex),
         cmocka_unit_test(names_from_outside_cannot_break_a_line),
         cmocka_unit_test(a_csv_field_is_quoted_only_where_it_must_be),

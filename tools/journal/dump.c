@@ -145,8 +145,8 @@ static int print_all(dump_t *d)
         if (span_place_reached(&d->span.to, &record))
             return 0;
         if (record.topic != TBUS_JOURNAL_SESSION_TOPIC)
-            symbols_learn(d->symbols, d->info->topics[record.topic].type, record.payload,
-                          record.bytes);
+            symbols_learn(d->symbols, d->info->topics[record.topic].type, record.seq,
+                          record.payload, record.bytes);
         if (is_shown(d, &record))
             print_record(d, &record);
         if (ferror(stdout))

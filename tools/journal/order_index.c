@@ -130,7 +130,7 @@ int order_index_symbols(const order_index_t *index, symbols_t *symbols)
     bool fine = tbus_journal_cache_read(index->fd, all, bytes, h->symbols_offset) &&
                 tbus_crc32c(0, all, bytes) == h->symbols_crc32c;
     for (uint32_t i = 0; fine && i < h->symbols_count; i++)
-        symbols_put(symbols, (uint16_t)all[i].locate, all[i].name);
+        symbols_put(symbols, all[i].md_seq, (uint16_t)all[i].locate, all[i].name);
     free(all);
     return fine ? TBUS_JOURNAL_FOUND : TBUS_JOURNAL_BAD;
 }

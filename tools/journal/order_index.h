@@ -6,7 +6,7 @@
  *                        rest is; its CRC
  *                  1280  lives, one for each order, one after another: where its records stand,
  *                        and what risk found
- *                     .  symbols: locate and name
+ *                     .  symbols: locate and name, from which tick on
  *                     .  entries, one for each order, by id: where its life is; the CRCs of both
  *
  *    life             0  places (why_session.h) of order, judged, cancel, its judged, tick: u64
@@ -43,7 +43,7 @@
 
 #define ORDER_INDEX_NAME    "orders.tbw"
 #define ORDER_INDEX_MAGIC   UINT64_C(0x0000315944524f54) /* "TORDY1\0\0" in memory order */
-#define ORDER_INDEX_VERSION 1u
+#define ORDER_INDEX_VERSION 2u
 
 /* Which journal an index is about: what stays the same once its recording has come to its end. */
 typedef struct order_index_about {
@@ -121,13 +121,17 @@ TBUS_STATIC_ASSERT(offsetof(order_index_entry_t, pad) == 24);
 TBUS_STATIC_ASSERT(offsetof(order_index_entry_t, crc32c) == 28);
 
 typedef struct order_index_symbol {
-    uint32_t locate; /* 0 */
-    char name[8];    /* 4 */
+    uint64_t md_seq; /*  0 from which on */
+    char name[8];    /*  8 */
+    uint32_t locate; /* 16 */
+    uint32_t pad;    /* 20 zero */
 } order_index_symbol_t;
 
-TBUS_STATIC_ASSERT(sizeof(order_index_symbol_t) == 12);
-TBUS_STATIC_ASSERT(offsetof(order_index_symbol_t, locate) == 0);
-TBUS_STATIC_ASSERT(offsetof(order_index_symbol_t, name) == 4);
+TBUS_STATIC_ASSERT(sizeof(order_index_symbol_t) == 24);
+TBUS_STATIC_ASSERT(offsetof(order_index_symbol_t, md_seq) == 0);
+TBUS_STATIC_ASSERT(offsetof(order_index_symbol_t, name) == 8);
+TBUS_STATIC_ASSERT(offsetof(order_index_symbol_t, locate) == 16);
+TBUS_STATIC_ASSERT(offsetof(order_index_symbol_t, pad) == 20);
 
 enum { ORDER_INDEX_LIFE_VERDICT = 1, ORDER_INDEX_LIFE_TOUCH = 2 };
 enum {

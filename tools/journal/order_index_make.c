@@ -171,19 +171,20 @@ static int put_judged(making_t *m, const char *directory, tbus_error_t *err)
     return m->code == 0 && code < 0 ? tbus_fail(err, code, "%s", why.text) : m->code;
 }
 
+static void put_symbol(void *context, uint64_t md_seq, uint16_t locate, const char name[8])
+{
+    making_t *m = context;
+    order_index_symbol_t symbol = {.md_seq = md_seq, .locate = locate};
+    memcpy(symbol.name, name, sizeof symbol.name);
+    put(m, &symbol, sizeof symbol);
+    m->header.symbols_crc32c = tbus_crc32c(m->header.symbols_crc32c, &symbol, sizeof symbol);
+    m->header.symbols_count++;
+}
+
 static void put_symbols(making_t *m)
 {
     m->header.symbols_offset = offset(m);
-    for (uint32_t locate = 0; locate <= UINT16_MAX; locate++) {
-        order_index_symbol_t symbol = {.locate = locate};
-        const char *name = symbols_of(m->session->symbols, (uint16_t)locate);
-        if (!name)
-            continue;
-        memcpy(symbol.name, name, sizeof symbol.name);
-        put(m, &symbol, sizeof symbol);
-        m->header.symbols_crc32c = tbus_crc32c(m->header.symbols_crc32c, &symbol, sizeof symbol);
-        m->header.symbols_count++;
-    }
+    symbols_each(m->session->symbols, m, put_symbol);
 }
 
 static void put_entries(making_t *m)

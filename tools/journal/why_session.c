@@ -112,7 +112,8 @@ static bool take(reading_t *r, const tbus_journal_topic_t *table,
                  const tbus_journal_record_t *record)
 {
     why_session_t *s = r->session;
-    symbols_learn(s->symbols, table[record->topic].type, record->payload, record->bytes);
+    symbols_learn(s->symbols, table[record->topic].type, record->seq, record->payload,
+                  record->bytes);
     if (record->topic == r->orders)
         return take_order(r, record);
     if (record->topic == r->judged)

@@ -207,7 +207,8 @@ static void learn_symbols(exporter_t *x, const tbus_journal_record_t *record)
 {
     const tbus_journal_topic_t *topics = tbus_journal_reader_info(x->reader)->topics;
     if (x->symbols && record->topic != TBUS_JOURNAL_SESSION_TOPIC)
-        symbols_learn(x->symbols, topics[record->topic].type, record->payload, record->bytes);
+        symbols_learn(x->symbols, topics[record->topic].type, record->seq, record->payload,
+                      record->bytes);
 }
 
 /* Symbols are told at the beginning of a day: where they are lacked, all is read up to `from`. */

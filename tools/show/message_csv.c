@@ -105,9 +105,9 @@ static void row_tick(line_t *line, uint64_t seq, const tick_t *tick, bool stamps
 }
 
 /* The last column, whatever else there is: it came after the others. */
-static void field_symbol(line_t *line, uint16_t locate, const symbols_t *symbols)
+static void field_symbol(line_t *line, uint16_t locate, uint64_t md_seq, const symbols_t *symbols)
 {
-    const char *symbol = symbols_of(symbols, locate);
+    const char *symbol = symbols_of(symbols, locate, md_seq);
     if (symbol)
         field_chars(line, symbol, 8);
     else
@@ -133,7 +133,7 @@ static void row_order(line_t *line, uint64_t seq, const order_t *order, bool sta
         field_u64(line, order->intended);
         field_u64(line, order->sent);
     }
-    field_symbol(line, order_locate(order), symbols);
+    field_symbol(line, order_locate(order), order->md_seq, symbols);
     field_u64(line, order->at);
     field_u64(line, order->kind == ORDER_REPLACE ? order_replaces(order) : 0);
     field_u64(line, order->flags);
@@ -162,7 +162,7 @@ static void row_report(line_t *line, uint64_t seq, const report_t *report, bool 
         line_char(line, ','); /* intended_ns: of the order, a report does not repeat it */
         field_u64(line, report->sent);
     }
-    field_symbol(line, report_locate(report), symbols);
+    field_symbol(line, report_locate(report), report->md_seq, symbols);
     field_u64(line, report->seen);
     field_u64(line, report->flags);
     field_i64(line, report->fee_e4);

@@ -69,9 +69,9 @@ static void json_symbol(line_t *line, const char *symbol)
 }
 
 /* Of a message that carries the locate alone: null when nothing said which symbol that is. */
-static void json_locate(line_t *line, uint16_t locate, const symbols_t *symbols)
+static void json_locate(line_t *line, uint16_t locate, uint64_t md_seq, const symbols_t *symbols)
 {
-    const char *symbol = symbols_of(symbols, locate);
+    const char *symbol = symbols_of(symbols, locate, md_seq);
     json_u64(line, "locate", locate);
     if (symbol)
         json_symbol(line, symbol);
@@ -149,7 +149,7 @@ static void json_order(line_t *line, const order_t *order, const symbols_t *symb
     json_u64(line, "order_id", order->order_id);
     json_u64(line, "strategy", order_strategy(order));
     json_text(line, "kind", message_text_order_kind(order->kind));
-    json_locate(line, order_locate(order), symbols);
+    json_locate(line, order_locate(order), order->md_seq, symbols);
     json_char(line, "side", order->side);
     json_u64(line, "qty", order->qty);
     json_u64(line, "px_e4", order->px_e4);
@@ -172,7 +172,7 @@ static void json_report(line_t *line, const report_t *report, const symbols_t *s
     json_u64(line, "strategy", report_strategy(report));
     json_text(line, "kind", report_kind_name(report->kind));
     json_text(line, "reason", report_reason_name(report->reason));
-    json_locate(line, report_locate(report), symbols);
+    json_locate(line, report_locate(report), report->md_seq, symbols);
     json_char(line, "side", report->side);
     json_u64(line, "qty", report->qty);
     json_u64(line, "px_e4", report->px_e4);
@@ -329,9 +329,10 @@ static void words_bbo(line_t *line, const bbo_t *bbo)
 }
 
 /* The id as JSON and CSV have it, so that an order is found in any of them; and its symbol. */
-static void word_order(line_t *line, uint64_t order_id, uint16_t locate, const symbols_t *symbols)
+static void word_order(line_t *line, uint64_t order_id, uint16_t locate, uint64_t md_seq,
+                       const symbols_t *symbols)
 {
-    const char *symbol = symbols_of(symbols, locate);
+    const char *symbol = symbols_of(symbols, locate, md_seq);
     word_u64(line, "order", order_id);
     if (symbol)
         word_chars(line, symbol, 8);
@@ -343,7 +344,7 @@ static void words_order(line_t *line, const order_t *order, const symbols_t *sym
 {
     line_char(line, ' ');
     line_text(line, message_text_order_kind(order->kind));
-    word_order(line, order->order_id, order_locate(order), symbols);
+    word_order(line, order->order_id, order_locate(order), order->md_seq, symbols);
     if (order->kind != ORDER_CANCEL) {
         word_side(line, order->side);
         word_qty_px(line, order->qty, order->px_e4);
@@ -364,7 +365,7 @@ static void words_report(line_t *line, const report_t *report, const symbols_t *
 {
     line_char(line, ' ');
     line_text(line, report_kind_name(report->kind));
-    word_order(line, report->order_id, report_locate(report), symbols);
+    word_order(line, report->order_id, report_locate(report), report->md_seq, symbols);
     word_side(line, report->side);
     word_qty_px(line, report->qty, report->px_e4);
     word_u64(line, "leaves", report->leaves);
