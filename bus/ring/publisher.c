@@ -267,8 +267,10 @@ static bool claim(tbus_publisher_t *p)
         /* K1 pairs K2 (above, tbus_settle_all, tbus_ring_heal): the settled slot comes before the
          * ticket that no longer names its owner. Else nobody finds the claim of a dead owner. */
         if (!tbus_cas_u64(&shared->claims, &ticket,
-                          tbus_ticket(position + 1, p->owner, tbus_ticket_last(ticket))))
+                          tbus_ticket(position + 1, p->owner, tbus_ticket_last(ticket)))) {
+            tbus_ticket_lost(&p->lost_at);
             continue;
+        }
         tbus_store_relaxed_u64(&shared->tail, position + 1);
         p->claimed_word = word;
         p->claimed_at = position;

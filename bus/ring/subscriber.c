@@ -334,8 +334,10 @@ static bool move_takes(tbus_subscriber_t *s, uint64_t ticket, uint64_t position,
      * that no longer names its owner. Else nobody finds the message that a dead consumer had taken.
      */
     if (!tbus_cas_u64(&shared->takes, &ticket,
-                      tbus_ticket(position + 1, owner, tbus_ticket_last(ticket))))
+                      tbus_ticket(position + 1, owner, tbus_ticket_last(ticket)))) {
+        tbus_ticket_lost(&s->lost_at);
         return false;
+    }
     tbus_store_relaxed_u64(&shared->head, position + 1);
     return true;
 }

@@ -64,6 +64,14 @@ uint32_t tbus_ring_taker(const tbus_ring_t *ring, uint64_t position)
     return behind == 1 ? tbus_ticket_last(ticket) : behind == 2 ? tbus_ticket_before(ticket) : 0;
 }
 
+void tbus_ticket_lost(uint64_t *lost_at)
+{
+    if (!tbus_lost_again(lost_at, tbus_clock_ticks()))
+        return;
+    for (unsigned i = 0; i < TBUS_LOST_PAUSES; i++)
+        tbus_pause();
+}
+
 void tbus_settle_all(const tbus_ring_t *ring)
 {
     const tbus_ring_shared_t *s = ring->shared;

@@ -17,6 +17,7 @@
 #include <tickbus/repair.h>
 #include <tickbus/subscriber.h>
 
+#include "bus/ring/ticket.h"
 #include "tests/support/ring_fixture.h"
 
 enum { SLOTS = 16, PUBLISHERS = 3, READER = 9 };
@@ -347,6 +348,20 @@ static void a_batch_that_got_some_room_does_not_wait_for_more(void **state)
     finish(&w);
 }
 
+static void only_who_lost_the_ticket_a_short_time_ago_too_backs_off(void **state)
+{
+    (void)state;
+    uint64_t lost_at = 0, now = 2 * TBUS_LOST_AGAIN_TICKS;
+    assert_false(tbus_lost_again(&lost_at, now)); /* the first one of a handle */
+    assert_true(tbus_lost_again(&lost_at, now += TBUS_LOST_AGAIN_TICKS - 1));
+    assert_true(tbus_lost_again(&lost_at, now += TBUS_LOST_AGAIN_TICKS - 1)); /* since the last */
+    assert_false(tbus_lost_again(&lost_at, now += TBUS_LOST_AGAIN_TICKS));
+    assert_false(tbus_lost_again(&lost_at, now - 1)); /* on a CPU whose counter is behind */
+    lost_at = UINT64_MAX;
+    assert_true(tbus_lost_again(&lost_at, 5)); /* the counter wraps */
+    assert_int_equal(lost_at, 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -360,6 +375,7 @@ int main(void)
         cmocka_unit_test(who_died_with_a_message_in_hand_is_buried_whoever_came_after_it),
         cmocka_unit_test(a_tomb_that_is_free_again_is_passed),
         cmocka_unit_test(an_observer_takes_nothing_from_a_slot_that_is_being_overwritten),
+        cmocka_unit_test(only_who_lost_the_ticket_a_short_time_ago_too_backs_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -70,6 +70,7 @@ typedef struct tbus_publisher {
     uint64_t claimed_at;   /* several: position of the last claim */
     uint64_t claimed_word; /* several: the word that its slot held */
     uint64_t settled[2];   /* several: positions that need no settling (bus/ring/ticket.h) */
+    uint64_t lost_at;      /* several: tbus_clock_ticks() of the last claim that another won */
     uint32_t owner;        /* any: participant number, 1..255 */
     bool blocked;          /* any: the last try returned FULL, and the waiter may sleep for room */
     bool dropped; /* any: a message was dropped since the waiter last looked for the dead */

@@ -56,6 +56,7 @@ typedef struct tbus_subscriber {
     uint64_t uncounted;
     uint64_t taken_word; /* consumer: word of the taken message as it was found; 0: none */
     uint64_t settled[2]; /* consumer: positions that need no settling (bus/ring/ticket.h) */
+    uint64_t lost_at;    /* consumer: tbus_clock_ticks() of the last take that another won */
     /* consumer: the ring's `again` at our last look that found no message to be taken again */
     uint64_t again_seen;
     uint64_t returned; /* consumer: a waiter has seen that all slots below this were released */
