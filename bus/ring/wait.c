@@ -224,6 +224,7 @@ static void heal(tbus_waiter_t *w)
 
 void tbus_waiter_heal(tbus_waiter_t *w)
 {
+    w->turns = 0;
     if (w->heal && (in_the_way(w) || has_dropped(w)))
         heal(w);
 }
@@ -452,14 +453,16 @@ static void look_again(tbus_waiter_t *w, bool waits)
     pause_for(w->subscribers_count == 0 && !waits ? 1 : LOOK_PAUSES);
     if (!waits || w->subscribers_count == 0 || w->mode != TBUS_WAIT_SPIN)
         return;
-    for (unsigned i = 1; i < LOOKS_PER_IDLE && !glance(w); i++)
+    for (unsigned i = 1; i < LOOKS_PER_IDLE && !glance(w); i++) {
+        w->turns++;
         pause_for(LOOK_PAUSES);
+    }
 }
 
 void tbus_waiter_idle(tbus_waiter_t *w, uint64_t deadline_ns)
 {
     w->looks++;
-    if (++w->turns % TBUS_HEAL_TURNS == 0)
+    if (++w->turns >= TBUS_HEAL_TURNS)
         tbus_waiter_heal(w);
     if (w->mode == TBUS_WAIT_YIELD && w->looks > YIELD_LOOKS) {
         sched_yield();

@@ -306,6 +306,34 @@ static void who_has_drained_its_rings_pauses_longer_once_where_it_is_told_to(voi
     test_ring_destroy(&ring);
 }
 
+static void count_searches(void *context)
+{
+    ++*(unsigned *)context;
+}
+
+/* One call looks many times, so that searches are not as many times rarer. */
+static void a_waiter_that_spins_searches_for_the_dead_by_the_number_of_its_looks(void **state)
+{
+    (void)state;
+    tbus_ring_t ring = test_ring_create((tbus_ring_spec_t){.kind = TBUS_MPMC});
+    tbus_subscriber_t s = test_subscriber(&ring, "s", TBUS_CONSUMER, 2);
+    tbus_publisher_t p = test_publisher(&ring, 1);
+    tbus_waiter_t waiter;
+    unsigned searches = 0, calls = 0;
+    tbus_waiter_init(&waiter, TBUS_WAIT_SPIN);
+    waiter.heal = count_searches;
+    waiter.heal_context = &searches;
+    tbus_waiter_watch_subscriber(&waiter, &s);
+    assert_non_null(tbus_claim_try(&p));
+    for (; searches < 2 && calls < TBUS_HEAL_TURNS; calls++)
+        tbus_waiter_idle(&waiter, UINT64_MAX);
+    assert_int_equal(searches, 2);
+    assert_true(calls < TBUS_HEAL_TURNS / 4);
+    tbus_abort(&p);
+    tbus_subscriber_leave(&s);
+    test_ring_destroy(&ring);
+}
+
 static void a_lost_wake_up_is_counted_and_a_bell_that_is_just_being_rung_is_not(void **state)
 {
     (void)state;
@@ -472,6 +500,7 @@ int main(void)
         cmocka_unit_test(a_claim_that_is_found_at_a_look_is_asked_about_at_once),
         cmocka_unit_test(sleepers_of_a_ring_take_turns_at_looking_and_one_alone_takes_them_all),
         cmocka_unit_test(who_has_drained_its_rings_pauses_longer_once_where_it_is_told_to),
+        cmocka_unit_test(a_waiter_that_spins_searches_for_the_dead_by_the_number_of_its_looks),
         cmocka_unit_test(who_sleeps_often_interrupts_publishers_once_and_has_them_execute_fences),
         cmocka_unit_test(who_leaves_or_takes_a_place_wants_no_fences_and_leaves_those_of_others),
         cmocka_unit_test(auto_spins_only_when_every_process_has_a_cpu),

@@ -65,7 +65,7 @@ typedef struct tbus_waiter {
     tbus_horizon_view_t *horizons[TBUS_WAITER_HORIZONS_MAX]; /* not owned */
     uint64_t idle_since_ns;                                  /* 0: the last look found something */
     uint64_t looks;       /* looks since then that found nothing */
-    uint32_t turns;       /* all looks so far */
+    uint32_t turns;       /* all looks since the last search for the dead */
     uint64_t parks;       /* times slept */
     uint64_t barriers;    /* times that it called membarrier(2) */
     bool fences_wanted;   /* of publishers on some ring: we have slept lately */
@@ -110,7 +110,7 @@ TBUS_INLINE void tbus_waiter_found(tbus_waiter_t *w)
 {
     w->idle_since_ns = 0;
     w->looks = 0;
-    if (TBUS_UNLIKELY(++w->turns % TBUS_HEAL_TURNS == 0))
+    if (TBUS_UNLIKELY(++w->turns >= TBUS_HEAL_TURNS))
         tbus_waiter_heal(w);
     if (TBUS_UNLIKELY(w->fences_wanted) && ++w->awake_looks >= TBUS_AWAKE_LOOKS)
         tbus_waiter_stay_awake(w);
