@@ -57,9 +57,9 @@ static const char help_reduce[] =
 static const char help_resume[] =
     "usage: busctl resume --reason TEXT [--reduced] [--name NAME] [--json]\n"
     "\n"
-    "Take back `busctl halt`, `busctl reduce`, and what the loss limits have latched,\n"
-    "that of the bus and those of strategies: orders pass risk again, by its limits,\n"
-    "and losses count anew. `busctl status` shows what holds, and why.\n"
+    "Take back `busctl halt`, `busctl reduce`, and what the loss limits have\n"
+    "latched, that of the bus and those of strategies: orders pass risk again, by\n"
+    "its limits, and losses count anew. `busctl status` shows what holds, and why.\n"
     "\n"
     "  --reason TEXT    why that is safe, for the log and the summary: 1 to 200\n"
     "                   bytes on one line\n"

@@ -392,18 +392,6 @@ static uint32_t find_traders(const pipeline_t *p, tbus_trader_t out_traders[TBUS
     return count;
 }
 
-bool pipeline_strategy(const pipeline_t *p, uint32_t number, char out_section[CONFIG_PATH_MAX])
-{
-    for (uint32_t i = 0; i < p->stages_count; i++) {
-        const config_instance_t *instance = p->stages[i].instance;
-        if (p->stages[i].number != number || !(instance->kind->traits & TBUS_KIND_TRADES))
-            continue;
-        config_instance_section(instance, out_section);
-        return true;
-    }
-    return false;
-}
-
 /* A stage that cannot be made fails its whole process; the reason is kept where the supervisor
  * looks. */
 static int make_stage(running_t *r, const pipeline_stage_t *stage)

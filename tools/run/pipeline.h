@@ -75,10 +75,6 @@ void pipeline_close(pipeline_t *pipeline);
 /* For so long a supervisor may not be heard of before its stages let no order pass any more. */
 #define PIPELINE_SILENCE_NS UINT64_C(1000000000)
 
-/* The section of the strategy of this number. False: there is none. */
-bool pipeline_strategy(const pipeline_t *pipeline, uint32_t number,
-                       char out_section[CONFIG_PATH_MAX]);
-
 /* In a process of its own: make the stages of process `index` of the layout, run them until all are
  * told to stop, free them. 0 or a negative error, which the participant's state and reason tell the
  * supervisor as well. `orphaned`: see tbus_loop_t. */
