@@ -46,12 +46,12 @@ static exposure_money_t value_of(const exposure_symbol_t *s)
     return (exposure_money_t)magnitude(s->holding.position.qty) * s->holding.mark.px_e4;
 }
 
-/* What is of no symbol comes under 0, which is always held. */
+/* What is of no symbol comes under 0, which is always held, and has no position. */
 static void begin_day(exposure_t *e)
 {
-    for (uint32_t locate = 1; locate < MARKET_LOCATES; locate++)
-        if (exposure_is_held(e, (uint16_t)locate))
-            profit_carry(&e->symbols[locate].holding);
+    for (uint32_t word = 0; word < MARKET_LOCATES / 64; word++)
+        for (uint64_t left = e->held[word]; left != 0; left &= left - 1)
+            profit_carry(&e->symbols[64 * word + (uint32_t)__builtin_ctzll(left)].holding);
 }
 
 void exposure_on_market(exposure_t *e, const market_event_t *event)

@@ -266,13 +266,13 @@ static __attribute__((noinline)) int replace_in_pile(market_t *m, const tick_t *
 
 /* ---- trades */
 
-/* A displayed order was executed, at its own price or, by C, at that of the message. */
 static inline void note_trade(market_symbol_t *symbol, uint32_t px_e4)
 {
     symbol->last_px_e4 = px_e4;
     symbol->traded = true;
 }
 
+/* A displayed order was executed, at its own price or, by C, at that of the message. */
 FOR_BOTH int apply_execution(market_t *m, const tick_t *tick, bool piled)
 {
     bool own_price = tick->type == ITCH_ORDER_EXECUTED;

@@ -205,17 +205,6 @@ static inline json_t *begin(fixture_t *f, unsigned messages, ...)
     return wait_for(f, messages);
 }
 
-/* The same of `busctl replay`. */
-static inline json_t *begin_replay(fixture_t *f, unsigned messages, ...)
-{
-    va_list arguments;
-    va_start(arguments, messages);
-    prepare(f, "replay", arguments);
-    va_end(arguments);
-    assert_true(program_start(&f->start));
-    return wait_for(f, messages);
-}
-
 /* SIGHUP, with `text` in the file; then wait for the sentence that stderr ends with, which must
  * hold `says`. */
 static inline void hang_up(fixture_t *f, const char *path, const char *text, const char *says)

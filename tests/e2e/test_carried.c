@@ -151,7 +151,8 @@ static void what_is_thrown_in_a_replay_holds_in_it_alone(void **state)
     snprintf(first, sizeof first, "%s", session(f, 1));
     json_decref(begin(f, 4000, ENDLESS_FEED, "--journal", first, NULL));
     stop(f);
-    json_decref(begin_replay(f, 100, first, "--pace", "1000/s", "--wait", "park", NULL));
+    launch_verb(f, "replay", first, "--pace", "1000/s", "--wait", "park", NULL);
+    json_decref(wait_for(f, 100));
     unsigned files = files_in_run_directory(f); /* of the running bus */
     expect(f, "reduce", 0, says);
     await_state(f, "reducing");
@@ -169,7 +170,8 @@ static void what_is_thrown_in_a_replay_holds_in_it_alone(void **state)
     assert_int_equal(files_in_run_directory(f), 0);
 
     /* Its supervisor dies, and all of it: nobody is there to be halted, now or later. */
-    json_decref(begin_replay(f, 100, first, "--pace", "1000/s", "--wait", "park", NULL));
+    launch_verb(f, "replay", first, "--pace", "1000/s", "--wait", "park", NULL);
+    json_decref(wait_for(f, 100));
     kill(f->start.pid, SIGKILL);
     assert_ended_with(f, 128 + SIGKILL);
     while (processes_of(f->bus))

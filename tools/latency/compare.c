@@ -75,23 +75,28 @@ static bool is_recorded(const json_t *report)
     return json_is_object(json_object_get(json_object_get(report, "summary"), "journal"));
 }
 
-/* In what the two runs differ beside what came of them: else a rate is taken for a change of the
- * code. null: one of them does not say. */
-static json_t *differences(const char *directory_a, const char *directory_b)
+static json_t *differences_of(const json_t *a, const json_t *b)
 {
-    json_t *a = report_of(directory_a), *b = report_of(directory_b);
-    json_t *list = a && b ? json_array() : json_null();
-    if (a && b)
-        add_rates(list, a, b);
-    if (a && b && is_recorded(a) != is_recorded(b))
+    json_t *list = json_array();
+    add_rates(list, a, b);
+    if (is_recorded(a) != is_recorded(b))
         add_difference(list, "recording", json_boolean(is_recorded(a)),
                        json_boolean(is_recorded(b)));
-    for (size_t i = 0; a && b && i < sizeof settings / sizeof *settings; i++) {
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
         const json_t *of_a = setting_of(a, settings[i].path),
                      *of_b = setting_of(b, settings[i].path);
         if (of_a && of_b && !json_equal(of_a, of_b))
             add_difference(list, settings[i].name, json_deep_copy(of_a), json_deep_copy(of_b));
     }
+    return list;
+}
+
+/* In what the two runs differ beside what came of them: else a rate is taken for a change of the
+ * code. null: one of them does not say. */
+static json_t *differences(const char *directory_a, const char *directory_b)
+{
+    json_t *a = report_of(directory_a), *b = report_of(directory_b);
+    json_t *list = a && b ? differences_of(a, b) : json_null();
     json_decref(a);
     json_decref(b);
     return list;
