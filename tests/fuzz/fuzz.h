@@ -9,6 +9,7 @@
  *    fuzz_control      what a client sends to the control socket
  *    fuzz_soup         what a client and what a server sends over SoupBinTCP
  *    fuzz_mold         a datagram of MoldUDP64
+ *    fuzz_mold_lines   what two lines and a re-request server of MoldUDP64 send, and when
  *
  * and is built twice: as test_fuzz_X, a plain program (bounded.c) that feeds it its seeds and
  * mutations of them from a fixed random seed, every day, under every compiler and sanitizer; and
