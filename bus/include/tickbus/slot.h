@@ -176,11 +176,18 @@ TBUS_HOT void tbus_words_store(void *shared, const void *from, size_t bytes)
         tbus_word_store(to, src, 8);
         words--, to++, src += 8;
     }
-#ifdef __OPTIMIZE__ /* else gcc warns that it does not unroll */
-#pragma GCC unroll 4
-#endif
-    for (unsigned i = 0; i < 4 && words >= 2; i++, words -= 2, to += 2, src += 16)
+    /* One after the other, not in a loop: gcc does not unroll one when it optimises at link time,
+     * and a message of 56 bytes would take twice the instructions. */
+    if (words >= 2)
         tbus_word_pair_store(to, src);
+    if (words >= 4)
+        tbus_word_pair_store(to + 2, src + 16);
+    if (words >= 6)
+        tbus_word_pair_store(to + 4, src + 32);
+    if (words >= 8)
+        tbus_word_pair_store(to + 6, src + 48);
+    size_t stored = words < 8 ? words & ~(size_t)1 : 8;
+    words -= stored, to += stored, src += 8 * stored;
 #pragma GCC unroll 8
     for (; words >= 2; words -= 2, to += 2, src += 16)
         tbus_word_pair_copy(to, src);
