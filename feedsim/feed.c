@@ -21,7 +21,11 @@
 #include "feedsim/source/source.h"
 #include "feedsim/timeline.h"
 
-#define CLOCK_BURST 16u /* messages for one look at the clock */
+#define CLOCK_BURST 16u /* messages for one look at the clock, */
+#define WHOLE_BURST 64u /*    where they do not wait for it */
+/* Ticks that are decoded, then published: as many as the lines that a publisher fetches ahead of
+ * time, so that those of the next batch come while it is decoded. */
+#define BATCH_MAX TBUS_PREFETCH_SLOTS
 /* Between two looks at a pipe or a connection that has nothing: what comes close upon something is
  * found at once, and one that is silent costs little. */
 #define LATER_NS_MIN UINT64_C(20000)
@@ -51,6 +55,7 @@ typedef struct feed_stage {
     bool at_once;  /* the tick in hand, or that the outlet keeps: it is due when there is room */
     bool windowed; /* times matter at `max`, too */
     bool whole;    /* all of the source goes out, each tick as soon as there is room */
+    bool batches;  /* the same, and nobody looks at each of them: several at a time */
     uint64_t from_seq, to_seq; /* as the timeline's from and to, by the numbers of ticks */
     enum feed_window window;   /* of the tick in hand */
     uint64_t for_ns;           /* 0: no limit */
@@ -58,14 +63,15 @@ typedef struct feed_stage {
     uint64_t given_up_ns;      /* nor, from then on, what was due before */
     uint64_t epoch_ns;
     bool started;
-    market_clock_t clock;    /* as of the last tick that was sent, or is kept */
+    market_clock_t clock;    /* as of the last tick that was sent, or is kept; not at `max` */
     tbus_horizon_t *horizon; /* our own */
     uint64_t later_ns;       /* the source has nothing before this; 0: it has */
     uint64_t later_step_ns;  /* from the last look in vain to that; 0: there was none */
     uint64_t due_ns;         /* of the tick in hand */
     size_t bytes;            /* of the tick in hand; 0: there is none */
     tick_t *tick;            /* TICK_LEN_MAX bytes */
-    uint64_t sent;           /* messages, and their bytes, so far; shown after each turn */
+    tick_t batch[BATCH_MAX];
+    uint64_t sent; /* messages, and their bytes, so far; shown after each turn */
     uint64_t sent_bytes;
     tbus_atomic_u64_t *messages;
     tbus_atomic_u64_t *message_bytes;
@@ -110,13 +116,18 @@ static tbus_atomic_u64_t *add_type_counter(feed_stage_t *f, uint8_t type)
     return f->by_type[type];
 }
 
+static inline void count_type(feed_stage_t *f, uint8_t type)
+{
+    tbus_atomic_u64_t *by_type = f->by_type[type];
+    tbus_add_own_u64(TBUS_LIKELY(by_type != NULL) ? by_type : add_type_counter(f, type), 1);
+}
+
 static inline void count(feed_stage_t *f)
 {
     const feed_source_t *source = f->source;
     if (source->tick_message_bytes == 0) /* a mark */
         return;
-    tbus_atomic_u64_t *by_type = f->by_type[source->tick_type];
-    tbus_add_own_u64(by_type ? by_type : add_type_counter(f, source->tick_type), 1);
+    count_type(f, source->tick_type);
     f->sent++;
     f->sent_bytes += source->tick_message_bytes;
 }
@@ -232,14 +243,18 @@ static bool take(feed_stage_t *f, uint64_t now_ns)
     return false;
 }
 
-/* What comes before the place that was asked for is wanted at no time. */
-static void intend(const feed_stage_t *f, tick_t *tick, uint64_t due_ns)
+/* As `intended` holds it. */
+static inline uint64_t intended_ns(const feed_stage_t *f, uint64_t due_ns)
 {
-    tick->intended = tick_pack(due_ns - f->epoch_ns, tick_locate(tick));
-    if (TBUS_UNLIKELY(f->window == FEED_BEFORE))
-        tick->intended = tick_pack(TICK_WARM_UP, tick_locate(tick));
-    else if (TBUS_UNLIKELY(tick_is_warm_up(tick))) /* one nanosecond in 78 hours */
-        tick->intended = tick_pack(TICK_WARM_UP - 1, tick_locate(tick));
+    uint64_t ns = (due_ns - f->epoch_ns) & TICK_NS_MASK;
+    return ns - TBUS_UNLIKELY(ns == TICK_WARM_UP); /* one nanosecond in 78 hours */
+}
+
+/* What comes before the place that was asked for is wanted at no time. */
+static inline void intend(const feed_stage_t *f, tick_t *tick, uint64_t due_ns)
+{
+    uint64_t ns = TBUS_LIKELY(f->window != FEED_BEFORE) ? intended_ns(f, due_ns) : TICK_WARM_UP;
+    tick->intended = tick_pack(ns, tick_locate(tick));
 }
 
 /* The tick that is about to be put on `md` was wanted at `due_ns`. */
@@ -270,7 +285,7 @@ static bool publish(feed_stage_t *f, uint64_t due_ns)
     intend(f, f->tick, due_ns);
     if (TBUS_UNLIKELY(f->base.bus->stamps != NULL))
         note_publish(f, due_ns);
-    if (TBUS_LIKELY(f->window != FEED_BEFORE))
+    if (f->window != FEED_BEFORE && f->pace.kind != FEED_PACE_MAX)
         f->clock = market_clock_at(f->clock, f->tick, f->bytes);
     bool sent = send_tick(f) == TBUS_OUTLET_SENT;
     f->base.pending = !sent;
@@ -278,6 +293,32 @@ static bool publish(feed_stage_t *f, uint64_t due_ns)
     if (sent)
         count(f);
     return sent;
+}
+
+/* Take ticks that are due at once and publish them, as many of `want` as the source has at hand and
+ * as there is room for on `md`, which is known beforehand: so none is left in hand. 0: neither may
+ * be so, and `take` and `publish` find out. */
+static uint32_t send_batch(feed_stage_t *f, uint64_t now_ns, uint32_t want)
+{
+    tbus_publisher_t *p = &f->md.publisher;
+    uint64_t room = p->room_seq - p->seq, message_bytes;
+    if (!f->batches || f->bytes != 0 || f->base.source_done || f->base.bus->stamps || room == 0)
+        return 0;
+    want = want < BATCH_MAX ? want : BATCH_MAX;
+    want = want < room ? want : (uint32_t)room;
+    uint32_t count = feed_source_next_batch(f->source, f->batch, want, &message_bytes);
+    if (TBUS_UNLIKELY(count == 0))
+        return 0;
+    uint64_t intended = intended_ns(f, now_ns);
+    for (uint32_t i = 0; i < count; i++) {
+        f->batch[i].intended |= intended;
+        (void)tbus_publish_plain(p, &f->batch[i], sizeof f->batch[i], true);
+        count_type(f, f->batch[i].type);
+    }
+    tbus_publisher_wake(p);
+    f->sent += count;
+    f->sent_bytes += message_bytes;
+    return count;
 }
 
 /* Publish the tick that is kept. No other was read since (count). A tick that is due at once is
@@ -337,8 +378,8 @@ static void tell_progress(feed_stage_t *f)
 }
 
 /* Until the next tick, which is in hand, nothing comes: what waits for a market time need not wait
- * for that tick. `done` ticks went out in this turn: they have woken whoever waits for us, and told
- * as much, but for the pause that follows. */
+ * for that tick. (At `max` none stays in hand.) `done` ticks went out in this turn: they have woken
+ * whoever waits for us, and told as much, but for the pause that follows. */
 static void say_how_far(const feed_stage_t *f, uint64_t now_ns, uint32_t done)
 {
     if (f->base.source_done) {
@@ -371,9 +412,10 @@ static int feed_poll(tbus_stage_t *stage, uint32_t budget)
         return 0;
     }
     uint64_t now_ns = 0, due_ns_max = 0;
-    uint32_t done;
-    for (done = 0; done < budget; done++) {
-        if (done % CLOCK_BURST == 0) {
+    uint32_t done = 0, look_at = 0, sent;
+    for (; done < budget; done += sent) {
+        if (done >= look_at) {
+            look_at = done + (f->batches ? WHOLE_BURST : CLOCK_BURST);
             now_ns = due_ns_max = tbus_clock_ns();
             if (!f->started)
                 start(f, now_ns);
@@ -383,9 +425,15 @@ static int feed_poll(tbus_stage_t *stage, uint32_t budget)
                     stop_reading(f);
             }
         }
+        sent = 1;
         if (TBUS_UNLIKELY(stage->pending)) {
             if (!flush(f, now_ns))
                 break;
+            continue;
+        }
+        uint32_t at_once = send_batch(f, now_ns, (budget < look_at ? budget : look_at) - done);
+        if (at_once != 0) {
+            sent = at_once;
             continue;
         }
         if (f->bytes == 0 && !take(f, now_ns))
@@ -528,6 +576,7 @@ static int open_source(feed_stage_t *f, const feed_params_t *params, tbus_error_
     f->windowed = from_ns != FEED_TIME_NONE || to_ns != FEED_TIME_NONE;
     f->whole = f->pace.kind == FEED_PACE_MAX && f->window == FEED_WITHIN && !f->windowed &&
                f->to_seq == UINT64_MAX;
+    f->batches = f->whole && f->selection.count == 0 && f->source->ops->next_batch != NULL;
     return 0;
 }
 
@@ -546,6 +595,7 @@ static int build(feed_stage_t *f, const feed_params_t *params, tbus_error_t *err
         rc = tbus_stage_join_publisher(&f->base, "md", &f->md.publisher, err);
     if (rc != 0)
         return rc;
+    f->batches = f->batches && !tbus_publish_is_other(&f->md.publisher, sizeof(tick_t));
     f->horizon = tbus_stage_keep_horizon(&f->base, "md", 0);
     f->epoch_ns = bus->directory->epoch_ns;
     f->messages = tbus_counter(bus, f->base.owner, "feed.messages", "messages");

@@ -61,6 +61,36 @@ typedef struct binaryfile_head {
 int binaryfile_next_slowly(binaryfile_t *f, const uint8_t **out_message, size_t *out_bytes,
                            tbus_error_t *err);
 
+/* For who takes many messages in a loop: the head to go through them with, in registers, by
+ * binaryfile_peek and binaryfile_pass, and to be given back at the end. No other call meanwhile. */
+static inline binaryfile_head_t binaryfile_head(const binaryfile_t *f)
+{
+    return *(const binaryfile_head_t *)(const void *)f;
+}
+static inline void binaryfile_set_head(binaryfile_t *f, const binaryfile_head_t *head)
+{
+    *(binaryfile_head_t *)(void *)f = *head;
+}
+
+/* The message that binaryfile_next would return, if that is in the buffer: its length, and it is
+ * still the next one. 0: binaryfile_next knows. */
+static inline size_t binaryfile_peek(const binaryfile_head_t *head, const uint8_t **out_message)
+{
+    size_t left = (size_t)(head->end - head->at);
+    size_t bytes = left > 2 ? (size_t)head->at[0] << 8 | head->at[1] : 0;
+    if (__builtin_expect(!head->looked || bytes == 0 || left - 2 < bytes, 0))
+        return 0;
+    *out_message = head->at + 2;
+    return bytes;
+}
+
+/* Step over the message that binaryfile_peek has returned. */
+static inline void binaryfile_pass(binaryfile_head_t *head, size_t bytes)
+{
+    head->at += 2 + bytes;
+    head->messages++;
+}
+
 /* The next message, in place, valid until the next call. BINARYFILE_MESSAGE; BINARYFILE_END;
  * BINARYFILE_LATER (a pipe: nothing now); -TBUS_ETRUNCATED: the file or its gzip data ends within a
  * message; -TBUS_EFORMAT: zero length before the end, damaged gzip data, not this format; -errno.
@@ -69,14 +99,10 @@ static inline int binaryfile_next(binaryfile_t *f, const uint8_t **out_message, 
                                   tbus_error_t *err)
 {
     binaryfile_head_t *head = (binaryfile_head_t *)(void *)f;
-    const uint8_t *at = head->at;
-    size_t left = (size_t)(head->end - at);
-    size_t bytes = left > 2 ? (size_t)at[0] << 8 | at[1] : 0;
-    if (__builtin_expect(!head->looked || bytes == 0 || left - 2 < bytes, 0))
+    size_t bytes = binaryfile_peek(head, out_message);
+    if (__builtin_expect(bytes == 0, 0))
         return binaryfile_next_slowly(f, out_message, out_bytes, err);
-    head->at = at + 2 + bytes;
-    head->messages++;
-    *out_message = at + 2;
+    binaryfile_pass(head, bytes);
     *out_bytes = bytes;
     return BINARYFILE_MESSAGE;
 }

@@ -121,59 +121,66 @@ static int decode_unknown(const uint8_t *m, size_t bytes, tick_t *out, size_t *o
     return 0;
 }
 
-int itch_decode(const uint8_t *m, size_t bytes, tick_t *out, size_t *out_bytes)
+bool itch_decode_known(const uint8_t *m, size_t bytes, tick_t *out)
 {
     if (__builtin_expect(bytes == 0 || bytes != lengths[m[0]], 0))
-        return decode_unknown(m, bytes, out, out_bytes);
+        return false;
     put_header(out, m);
-    *out_bytes = sizeof(tick_t);
     switch (m[0]) {
     case ITCH_ADD_ORDER:
         put_fields(out, word2(ITCH_ADD_ORDER, m[19], 0, 0, load_be32(m + 20)), load_be64(m + 11),
                    load_be32(m + 32), load_text8(m + 24), 0);
-        return 0;
+        return true;
     case ITCH_ORDER_DELETE:
         put_fields(out, ITCH_ORDER_DELETE, load_be64(m + 11), 0, 0, 0);
-        return 0;
+        return true;
     case ITCH_ORDER_REPLACE:
         put_fields(out, word2(ITCH_ORDER_REPLACE, 0, 0, 0, load_be32(m + 27)), load_be64(m + 11),
                    load_be32(m + 31), load_be64(m + 19), 0);
-        return 0;
+        return true;
     case ITCH_ORDER_EXECUTED:
         put_fields(out, word2(ITCH_ORDER_EXECUTED, 0, 0, 0, load_be32(m + 19)), load_be64(m + 11),
                    0, 0, load_be64(m + 23));
-        return 0;
+        return true;
     case ITCH_ORDER_CANCEL:
         put_fields(out, word2(ITCH_ORDER_CANCEL, 0, 0, 0, load_be32(m + 19)), load_be64(m + 11), 0,
                    0, 0);
-        return 0;
+        return true;
     case ITCH_ADD_ORDER_MPID: {
         uint32_t mpid;
         memcpy(&mpid, m + 36, sizeof mpid);
         put_fields(out, word2(ITCH_ADD_ORDER_MPID, m[19], 0, 0, load_be32(m + 20)),
                    load_be64(m + 11), (uint64_t)mpid << 32 | load_be32(m + 32), load_text8(m + 24),
                    0);
-        return 0;
+        return true;
     }
     case ITCH_TRADE:
         put_fields(out, word2(ITCH_TRADE, m[19], 0, 0, load_be32(m + 20)), load_be64(m + 11),
                    load_be32(m + 32), load_text8(m + 24), load_be64(m + 36));
-        return 0;
+        return true;
     case ITCH_ORDER_EXECUTED_WITH_PRICE:
         put_fields(out, word2(ITCH_ORDER_EXECUTED_WITH_PRICE, 0, m[31], 0, load_be32(m + 19)),
                    load_be64(m + 11), load_be32(m + 32), 0, load_be64(m + 23));
-        return 0;
+        return true;
     case ITCH_CROSS_TRADE:
         put_fields(out, word2(ITCH_CROSS_TRADE, 0, 0, m[39], 0), load_be64(m + 11),
                    load_be32(m + 27), load_text8(m + 19), load_be64(m + 31));
-        return 0;
+        return true;
     case ITCH_BROKEN_TRADE:
         put_fields(out, ITCH_BROKEN_TRADE, 0, 0, 0, load_be64(m + 11));
-        return 0;
+        return true;
     default:
         put_body(out, m[0], m + TICK_ITCH_HEADER, bytes - TICK_ITCH_HEADER);
-        return 0;
+        return true;
     }
+}
+
+int itch_decode(const uint8_t *m, size_t bytes, tick_t *out, size_t *out_bytes)
+{
+    if (__builtin_expect(!itch_decode_known(m, bytes, out), 0))
+        return decode_unknown(m, bytes, out, out_bytes);
+    *out_bytes = sizeof *out;
+    return 0;
 }
 
 /* The fields of the types that decode takes apart; false: a type that it carries verbatim. */

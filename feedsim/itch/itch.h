@@ -42,6 +42,10 @@ extern "C" {
  * -TBUS_ETOOBIG: longer than ITCH_MESSAGE_MAX. Nothing is written then. Hot. */
 int itch_decode(const uint8_t *message, size_t bytes, tick_t *out, size_t *out_bytes);
 
+/* The same of a message of one of the 23 types, with its length: the tick has sizeof(tick_t) bytes.
+ * False: it is none; nothing was written. Hot. */
+bool itch_decode_known(const uint8_t *message, size_t bytes, tick_t *out);
+
 /* The exact inverse. `bytes`: of the tick. `out_message`: ITCH_MESSAGE_MAX bytes. An end mark gives
  * 0 bytes, which in BinaryFILE framing is the end marker that it came from. Returns 0, or
  * -TBUS_EFORMAT: no such tick comes from decode (length does not fit its type). */

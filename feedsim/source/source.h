@@ -29,6 +29,7 @@
 
 #include <tickbus/error.h>
 
+#include <tickbus/msg/itch_types.h>
 #include <tickbus/msg/tick.h>
 #include "feedsim/pace.h"
 
@@ -49,6 +50,13 @@ typedef struct feed_source_ops {
      * negative: self->error says what is wrong. The end and errors are final. Enters the kernel
      * only to read on, if at all. */
     int (*next)(feed_source_t *self, tick_t *buffer, size_t *out_bytes);
+    /* Up to `count` (at least 1) of the next ticks one behind the other into `ticks`, as `next`
+     * would hand them out. It stops before what is no message of a known type (so each is of
+     * sizeof(tick_t)), is for warming up, or takes the kernel. Returns how many; 0: ask `next`.
+     * *out_message_bytes: of all their messages; what is told of the last tick is told of the last
+     * of these. NULL: they come one by one alone. */
+    uint32_t (*next_batch)(feed_source_t *self, tick_t *ticks, uint32_t count,
+                           uint64_t *out_message_bytes);
     /* Take the ticks of that topic. NULL: it has no topics. */
     int (*choose)(feed_source_t *self, const char *topic, tbus_error_t *err);
     /* Begin with the first tick from `seq` on. NULL: it cannot. */
@@ -105,6 +113,12 @@ static inline int feed_source_next(feed_source_t *source, tick_t *buffer, size_t
     return source->ops->next(source, buffer, out_bytes);
 }
 
+static inline uint32_t feed_source_next_batch(feed_source_t *source, tick_t *ticks, uint32_t count,
+                                              uint64_t *out_message_bytes)
+{
+    return source->ops->next_batch(source, ticks, count, out_message_bytes);
+}
+
 /* How much of its input is behind it; *out_total 0: not known (a pipe, a journal that is being
  * written). Cold enough: no system call. */
 void feed_source_progress(const feed_source_t *source, uint64_t *out_done, uint64_t *out_total);
@@ -123,6 +137,16 @@ static inline void feed_source_count(feed_source_t *source, uint8_t type, size_t
     source->tick_message_bytes = (uint32_t)message_bytes;
     source->messages += message_bytes != 0;
     source->seq++;
+}
+
+/* The same for the `count` ticks of a batch, of which `last` is the last. */
+static inline void feed_source_count_batch(feed_source_t *source, const tick_t *last,
+                                           uint32_t count)
+{
+    source->messages += count - 1;
+    source->seq += count - 1;
+    feed_source_count(source, last->type, itch_length(last->type));
+    source->time_ns = tick_event_ns(last);
 }
 
 #ifdef __cplusplus

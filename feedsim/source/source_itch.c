@@ -52,6 +52,30 @@ static int next(feed_source_t *self, tick_t *buffer, size_t *out_bytes)
     return FEED_SOURCE_TICK;
 }
 
+static uint32_t next_batch(feed_source_t *self, tick_t *ticks, uint32_t count,
+                           uint64_t *out_message_bytes)
+{
+    source_itch_t *s = (source_itch_t *)self;
+    binaryfile_head_t head = binaryfile_head(s->file);
+    const uint8_t *message;
+    uint64_t message_bytes = 0;
+    uint32_t done;
+    for (done = 0; done < count; done++) {
+        size_t bytes = binaryfile_peek(&head, &message);
+        if (__builtin_expect(bytes == 0 || !itch_decode_known(message, bytes, &ticks[done]), 0))
+            break;
+        binaryfile_pass(&head, bytes);
+        message_bytes += bytes;
+    }
+    if (done == 0)
+        return 0;
+    binaryfile_set_head(s->file, &head);
+    feed_source_count_batch(self, &ticks[done - 1], done);
+    s->last_event_ns = self->time_ns;
+    *out_message_bytes = message_bytes;
+    return done;
+}
+
 static void close_itch(feed_source_t *self)
 {
     source_itch_t *s = (source_itch_t *)self;
@@ -64,7 +88,8 @@ static void progress(const feed_source_t *self, uint64_t *out_done, uint64_t *ou
     binaryfile_progress(((const source_itch_t *)self)->file, out_done, out_total);
 }
 
-static const feed_source_ops_t ops = {.next = next, .progress = progress, .close = close_itch};
+static const feed_source_ops_t ops = {
+    .next = next, .next_batch = next_batch, .progress = progress, .close = close_itch};
 
 int feed_source_open_itch(const char *path, feed_source_t **out_source, tbus_error_t *err)
 {

@@ -27,6 +27,21 @@ static int next(feed_source_t *self, tick_t *buffer, size_t *out_bytes)
     return FEED_SOURCE_TICK;
 }
 
+static uint32_t next_batch(feed_source_t *self, tick_t *ticks, uint32_t count,
+                           uint64_t *out_message_bytes)
+{
+    source_synth_t *s = (source_synth_t *)self;
+    uint64_t message_bytes = 0;
+    uint32_t done;
+    for (done = 0; done < count && synth_next(s->synth, &ticks[done]) != 0; done++)
+        message_bytes += itch_length(ticks[done].type);
+    if (done == 0)
+        return 0;
+    feed_source_count_batch(self, &ticks[done - 1], done);
+    *out_message_bytes = message_bytes;
+    return done;
+}
+
 static void close_synth(feed_source_t *self)
 {
     source_synth_t *s = (source_synth_t *)self;
@@ -40,7 +55,8 @@ static void progress(const feed_source_t *self, uint64_t *out_done, uint64_t *ou
     *out_total = ((const source_synth_t *)self)->messages_total;
 }
 
-static const feed_source_ops_t ops = {.next = next, .progress = progress, .close = close_synth};
+static const feed_source_ops_t ops = {
+    .next = next, .next_batch = next_batch, .progress = progress, .close = close_synth};
 
 static bool is(const char *word, const char *text, size_t length)
 {
