@@ -83,6 +83,10 @@ typedef struct feed_stage {
     tbus_atomic_u64_t *due_time;
     tbus_atomic_u64_t *unprepared;
     tbus_atomic_u64_t *by_type[256]; /* NULL: not seen yet */
+    uint8_t gap_policy;
+    uint64_t gaps_seen;
+    tbus_atomic_u64_t *gaps; /* once there was one */
+    tbus_atomic_u64_t *lost;
 } feed_stage_t;
 
 /* No more input. What is in hand does not go out; what the outlet keeps does. */
@@ -104,6 +108,39 @@ static void fail_source(feed_stage_t *f)
 {
     tbus_add_own_u64(f->errors, 1);
     stop_reading(f);
+}
+
+/* For who watches. Gaps of a source that says nonsense, or all too many, only count. Cold. */
+static void show_gap(feed_stage_t *f, size_t bytes)
+{
+    tick_gap_t gap;
+    uint64_t number = f->gaps_seen++;
+    if (number == 0) {
+        f->gaps = tbus_counter(f->base.bus, f->base.owner, "feed.gaps", "gaps");
+        f->lost = tbus_counter(f->base.bus, f->base.owner, "feed.lost", "messages");
+    }
+    tbus_add_own_u64(f->gaps, 1);
+    if (!tick_gap_get(f->tick, bytes, &gap) || gap.to < gap.from)
+        return;
+    tbus_add_own_u64(f->lost, gap.to - gap.from + 1);
+    if (number >= FEED_GAPS_SHOWN)
+        return;
+    const uint64_t ends[] = {gap.from, gap.to};
+    static const char *const names[] = {"from", "to"};
+    for (unsigned i = 0; i < 2; i++) {
+        char name[sizeof "feed.gap.18446744073709551615.from"];
+        snprintf(name, sizeof name, "feed.gap.%" PRIu64 ".%s", number, names[i]);
+        tbus_store_relaxed_u64(tbus_counter(f->base.bus, f->base.owner, name, "sequence"), ends[i]);
+    }
+}
+
+/* A mark of messages that are lost: what orders come to is for this feed to say. One that was cut
+ * stays as it is. */
+static void take_gap(feed_stage_t *f)
+{
+    if (f->bytes >= TICK_GAP_BYTES)
+        f->tick->body[TICK_GAP_BODY - 1] = f->gap_policy;
+    show_gap(f, f->bytes);
 }
 
 /* Cold: once per type. */
@@ -230,6 +267,8 @@ static bool take(feed_stage_t *f, uint64_t now_ns)
     }
     if (TBUS_LIKELY(rc == FEED_SOURCE_TICK)) {
         f->later_ns = f->later_step_ns = 0;
+        if (TBUS_UNLIKELY(f->tick->type == TICK_GAP))
+            take_gap(f);
         return schedule(f, now_ns) && fits_md(f);
     }
     if (rc == FEED_SOURCE_LATER) {
@@ -588,6 +627,7 @@ static int build(feed_stage_t *f, const feed_params_t *params, tbus_error_t *err
         return tbus_fail(err, -ENOMEM, "no memory for the feed");
     memset(f->tick, 0, TICK_LEN_MAX); /* take its page faults now */
     f->for_ns = params->for_ns;
+    f->gap_policy = params->gap_policy == FEED_GAPS_WARN ? TICK_GAP_WARN : TICK_GAP_BLOCK;
     int rc = open_source(f, params, err);
     if (rc == 0)
         rc = tbus_outlet_create(&f->md, 1, TICK_LEN_MAX, err);

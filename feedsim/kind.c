@@ -111,6 +111,10 @@ static const tbus_param_t table[] = {
      .max = PREPARE_MAX, .unit = "messages", .fallback = "0",
      .help = "so many are read and decoded before the first goes out, so that decoding delays "
              "none; 88 bytes each"},
+    {"gap_policy", TBUS_PARAM_CHOICE, TBUS_PARAM_FIELD(feed_values_t, gap_policy),
+     .choices = "block|warn", .fallback = "block",
+     .help = "what new orders come to after messages were lost for good, until the day ends: "
+             "rejected as stale_book, or judged as always"},
 };
 static const tbus_params_t params_of_kind = TBUS_PARAMS(feed_values_t, table);
 
@@ -220,6 +224,7 @@ static int create(const tbus_stage_request_t *request, tbus_stage_t **out_stage,
                             .opening = values->opening,
                             .arrivals = values->arrivals,
                             .prepare = values->prepare,
+                            .gap_policy = values->gap_policy,
                             .symbols = values->symbols,
                             .symbols_count = values->symbols_count,
                             .for_ns = request->for_ns};

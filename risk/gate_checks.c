@@ -89,7 +89,8 @@ static inline finding_t check_closed(inquiry_t *q)
 
 static inline finding_t check_stale(inquiry_t *q)
 {
-    return flag(q->symbol->stale, false);
+    bool gap = market_day(q->gate->market)->gap == MARKET_GAP_BLOCK;
+    return flag(q->symbol->stale | gap, false);
 }
 
 static inline finding_t loss_check(const inquiry_t *q, const scope_t *scope, uint64_t limit,

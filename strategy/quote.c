@@ -103,8 +103,9 @@ static uint32_t wanted_px(const quote_t *q, const strat_context_t *ctx, uint16_t
         touch.bid_px_e4 >= touch.ask_px_e4)
         return 0;
     const market_symbol_t *symbol = market_symbol(market, locate);
-    if (symbol->trading == MARKET_HALTED || symbol->stale ||
-        market_day(market)->phase == MARKET_PHASE_CLOSED)
+    const market_day_t *day = market_day(market);
+    if (symbol->trading == MARKET_HALTED || symbol->stale || day->gap == MARKET_GAP_BLOCK ||
+        day->phase == MARKET_PHASE_CLOSED)
         return 0;
     if (s->state == QUOTE_NONE && !within_limit(q, strat_position(ctx, locate), s->side))
         return 0;

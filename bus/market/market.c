@@ -320,6 +320,21 @@ static void apply_trade(market_t *m, const tick_t *tick)
     }
 }
 
+/* Messages are lost for good: whatever they were about. What is not understood is taken for the
+ * worst. */
+static __attribute__((noinline)) int apply_gap(market_t *m, const tick_t *tick, size_t bytes)
+{
+    tick_gap_t gap;
+    if (!tick_gap_get(tick, bytes, &gap)) {
+        m->stats.malformed++;
+        gap.policy = TICK_GAP_UNSAID;
+    }
+    uint8_t said = gap.policy == TICK_GAP_WARN ? MARKET_GAP_WARN : MARKET_GAP_BLOCK;
+    if (said > m->day.gap)
+        m->day.gap = said;
+    return 0;
+}
+
 static inline int apply_tick(market_t *m, const tick_t *tick)
 {
     bool piled = demand_is_piled(&m->books[m->event.locate]);
@@ -345,6 +360,8 @@ static inline int apply_tick(market_t *m, const tick_t *tick)
     case ITCH_OPERATIONAL_HALT:
     case ITCH_REG_SHO_RESTRICTION:
         return states_apply(m, tick, m->event.wire_locate);
+    case TICK_GAP:
+        return apply_gap(m, tick, sizeof *tick);
     default:
         return 0;
     }
@@ -358,9 +375,11 @@ static bool concerns_us(uint8_t letter)
 }
 
 /* A tick shorter than the fixed 56 bytes has a type that ITCH 5.0 does not know, and changes
- * nothing; or it was cut, and is counted as malformed. */
+ * nothing, but for a gap; or it was cut, and is counted as malformed. */
 static int skip_short(market_t *m, const tick_t *tick, size_t bytes)
 {
+    if (bytes >= TICK_BODY_OFFSET && tick->type == TICK_GAP)
+        return apply_gap(m, tick, bytes);
     m->stats.malformed += bytes < TICK_BODY_OFFSET || concerns_us(tick->type);
     return 0;
 }

@@ -35,7 +35,7 @@ _Static_assert(sizeof(kept_order_t) == 32, "two orders a cache line");
 
 /* The messages that hold; of each locate one A that names its symbol; of each symbol one that says
  * it is stale; and one about the day. */
-#define ADMIN_MAX (STANDING_MAX + 2 * MARKET_LOCATES + 1)
+#define ADMIN_MAX (STANDING_MAX + 2 * MARKET_LOCATES + 2)
 
 struct snapshot {
     uint64_t md_seq;
@@ -228,6 +228,8 @@ static void collect_locates(snapshot_t *s, const market_t *m, const standing_t *
 
 static void collect_stale(snapshot_t *s, const market_t *m)
 {
+    if (m->day.gap != MARKET_GAP_NONE)
+        tick_gap_put(&s->admin[s->admin_count++], 0, &(tick_gap_t){.policy = m->day.gap});
     for (uint32_t i = 1; i < MARKET_LOCATES; i++)
         if (m->symbols[i].stale)
             add_for_books(s, 0, m->symbols[i].name, 1);

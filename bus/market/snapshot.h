@@ -17,7 +17,8 @@
  * What follows from messages that are gone is told by As that add nothing, between those of the
  * first group (snapshot_is_for_books): one of no shares names a symbol that orders alone have named
  * or has a second locate; one under locate 0 that names a stock says that this is stale; and one
- * under locate 0 without a name, behind the O of a day, says that it is no full day. So a market
+ * under locate 0 without a name, behind the O of a day, says that it is no full day. A TICK_GAP
+ * without numbers says that messages were lost. So a market
  * view that applied
  *
  *    the ticks of a snapshot at N, under any rising sequences up to N, then those from N + 1 on
@@ -76,10 +77,11 @@ uint64_t snapshot_md_seq(const snapshot_t *s);
  * 0, to be applied or encoded as ITCH. Constant time. */
 void snapshot_tick(const snapshot_t *s, uint32_t index, tick_t *out_tick);
 
-/* Is it an A that adds nothing, for market views alone? Others leave it out. */
+/* Is it an A that adds nothing, or a gap, for market views alone? Others leave it out. */
 static inline bool snapshot_is_for_books(const tick_t *tick)
 {
-    return tick->type == 'A' && (tick->qty == 0 || tick_locate(tick) == 0);
+    return tick->type == TICK_GAP ||
+           (tick->type == 'A' && (tick->qty == 0 || tick_locate(tick) == 0));
 }
 
 #ifdef __cplusplus

@@ -149,6 +149,17 @@ static inline void feed_source_count_batch(feed_source_t *source, const tick_t *
     source->time_ns = tick_event_ns(last);
 }
 
+/* For the kinds of source: in the place of the next tick, messages that are lost for good. What
+ * `next` returns. */
+static inline int feed_source_put_gap(feed_source_t *source, tick_t *buffer, size_t *out_bytes,
+                                      uint64_t event_ns, uint64_t from, uint64_t to)
+{
+    tick_gap_put(buffer, event_ns, &(tick_gap_t){.from = from, .to = to});
+    *out_bytes = TICK_GAP_BYTES;
+    feed_source_count(source, TICK_GAP, TICK_ITCH_HEADER + TICK_GAP_BODY);
+    return FEED_SOURCE_TICK;
+}
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the market does to orders beside trading with them, through the whole of busctl: a trade
  * that is broken, crosses, a halt that ends in one, replaces, a day that ends and another that
- * begins, orders that must not take, prices below a dollar. Each is a file of a few messages and a
- * script of orders, run in few processes and in one for each stage: what was reported of each order
- * is what stands here, the journal is whole, the session repeats itself, and `busctl why` tells it.
- */
+ * begins, orders that must not take, prices below a dollar, messages that are lost. Each is a file
+ * of a few messages and a script of orders, run in few processes and in one for each stage: what
+ * was reported of each order is what stands here, the journal is whole, the session repeats itself,
+ * and `busctl why` tells it. */
 #include "tests/e2e/running_bus.h"
 
 #include "tests/support/itch_file.h"
@@ -387,6 +387,73 @@ static void below_a_dollar_fees_are_a_part_of_what_is_traded(void **state)
     json_decref(summary);
 }
 
+static tick_t lost(uint64_t from, uint64_t to)
+{
+    tick_t t;
+    tick_gap_put(&t, 0, &(tick_gap_t){.from = from, .to = to});
+    return t;
+}
+
+static void market_with_a_gap(hand_t *h)
+{
+    begin_day(h, "SQ", 100000, 100200);
+    put(h, tick_add(TICKS_ACME, 3, 'B', 100, 99000));
+    put(h, lost(8, 9));
+    put(h, tick_add(TICKS_ACME, 4, 'B', 100, 99000));
+    put(h, lost(12, 1011));
+    put(h, tick_delete(TICKS_ACME, 3));
+    h->locate = 3;
+    begin_day(h, "SQ", 110000, 110200);
+    put(h, tick_add(TICKS_ACME, 3, 'B', 40, 100000));
+    put_system(h, "EC");
+}
+
+static void expect_gaps(const json_t *summary)
+{
+    json_t *expected = json_loads("[{\"from\":8,\"to\":9},{\"from\":12,\"to\":1011}]", 0, NULL);
+    json_t *feed = json_object_get(summary, "feed");
+    assert_true(json_equal(json_object_get(feed, "gaps"), expected));
+    assert_int_equal(json_integer_value(json_object_get(feed, "lost")), 1002);
+    json_decref(expected);
+}
+
+/* The next day's books lack nothing. */
+static void after_a_gap_new_orders_are_rejected_until_the_day_ends(void **state)
+{
+    static const event_case_t c = {
+        .market = market_with_a_gap,
+        .script = "8 B 10 10.00 day ACME before\n"
+                  "9 B 10 10.00 day ACME behind\n"
+                  "10 cancel before\n"
+                  "19 B 10 11.00 day ACME tomorrow\n",
+        .reports = "before accepted none B 10 100000 10 - 0\n"
+                   "behind rejected stale_book B 10 100000 0 - 0\n"
+                   "before cancelled user_cancel B 10 100000 0 - 0\n"
+                   "tomorrow accepted none B 10 110000 10 - 0\n"
+                   "tomorrow cancelled closed B 10 110000 0 - 0\n",
+        .why = {{"1/2", "stale_book"}},
+    };
+    json_t *summary = try_case(*state, &c);
+    expect_gaps(summary);
+    json_decref(summary);
+}
+
+static void where_gaps_are_warned_of_alone_orders_are_judged_as_always(void **state)
+{
+    static const event_case_t c = {
+        .market = market_with_a_gap,
+        .script = "9 B 10 10.00 day ACME behind\n"
+                  "11 cancel behind\n",
+        .reports = "behind accepted none B 10 100000 10 - 0\n"
+                   "behind cancelled user_cancel B 10 100000 0 - 0\n",
+        .why = {{"1/1", "accepted"}},
+        .settings = {"feed.gap_policy=warn"},
+    };
+    json_t *summary = try_case(*state, &c);
+    expect_gaps(summary);
+    json_decref(summary);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -398,6 +465,8 @@ int main(void)
         TEST(what_rests_expires_with_the_day_and_the_next_one_trades_anew),
         TEST(an_order_that_must_not_take_is_rejected_or_slides),
         TEST(below_a_dollar_fees_are_a_part_of_what_is_traded),
+        TEST(after_a_gap_new_orders_are_rejected_until_the_day_ends),
+        TEST(where_gaps_are_warned_of_alone_orders_are_judged_as_always),
     };
 #undef TEST
     return cmocka_run_group_tests_name("market_events", tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* odd_flow.h - market data that no exchange would send, drawn at random: days, phases, states,
- * crosses, and a directory that lies, over a few names, locates and references, so that all of them
- * meet. For tests. */
+ * crosses, gaps, and a directory that lies, over a few names, locates and references, so that all
+ * of them meet. For tests. */
 #ifndef TICKBUS_TESTS_ODD_FLOW_H
 #define TICKBUS_TESTS_ODD_FLOW_H
 
@@ -96,6 +96,9 @@ static inline tick_t odd_next(odd_flow_t *f)
     tick_t t;
     if (odd_below(f, 120) == 0) {
         t = odd_system_event(f);
+        locate = 0;
+    } else if (odd_below(f, 500) == 0) {
+        tick_gap_put(&t, 0, &(tick_gap_t){.policy = (uint8_t)odd_below(f, 3)});
         locate = 0;
     } else if (type == 'R' || type == 'H' || type == 'h' || type == 'Y') {
         t = odd_state(f, type, name);

@@ -42,6 +42,7 @@ static inline void same_books(const market_t *a, const market_t *b)
 {
     assert_int_equal(market_day(a)->phase, market_day(b)->phase);
     assert_int_equal(market_day(a)->full, market_day(b)->full);
+    assert_int_equal(market_day(a)->gap, market_day(b)->gap);
     for (uint32_t i = 0; i < MARKET_LOCATES; i++) {
         uint16_t wire_locate = (uint16_t)i;
         uint16_t in_a = market_number(a, wire_locate), in_b = market_number(b, wire_locate);

@@ -87,6 +87,36 @@ static void a_stale_book_and_a_stock_outside_the_spin_are_rejected(void **state)
     close_gate(&f);
 }
 
+static tick_t lost(uint8_t policy)
+{
+    tick_t t;
+    tick_gap_put(&t, 0, &(tick_gap_t){.from = 5, .to = 6, .policy = policy});
+    return t;
+}
+
+/* Also those that are named later; cancels pass. */
+static void where_messages_are_lost_the_policy_of_the_feed_decides(void **state)
+{
+    (void)state;
+    fixture_t f = open_gate(wide());
+    tell_phases(&f, "OS");
+    quote_stock(&f, LOCATE, "ACME    ");
+    tell(&f, lost(TICK_GAP_WARN));
+    assert_int_equal(judge_new(&f, 'B', 1, BID), REASON_NONE);
+    tell(&f, lost(TICK_GAP_BLOCK));
+    tell(&f, lost(TICK_GAP_WARN)); /* the strictest counts */
+    assert_int_equal(judge_new(&f, 'B', 1, BID), REASON_STALE_BOOK);
+    quote_stock(&f, 9, "LATER   ");
+    assert_int_equal(judge_at(&f, 9, 'B', 1), REASON_STALE_BOOK);
+    assert_int_equal(judge(&f, order_cancel(1)), REASON_NONE);
+    tell_phases(&f, "OS");
+    quote_stock(&f, LOCATE, "ACME    ");
+    assert_int_equal(judge_new(&f, 'B', 1, BID), REASON_NONE);
+    tell(&f, lost(TICK_GAP_UNSAID));
+    assert_int_equal(judge_new(&f, 'B', 1, BID), REASON_STALE_BOOK);
+    close_gate(&f);
+}
+
 static void positions_and_limits_follow_a_symbol_through_its_locates(void **state)
 {
     (void)state;
@@ -185,6 +215,7 @@ int main(void)
         cmocka_unit_test(gate_passes_orders_in_system_hours_alone),
         cmocka_unit_test(a_symbol_of_yesterday_alone_is_unknown),
         cmocka_unit_test(a_stale_book_and_a_stock_outside_the_spin_are_rejected),
+        cmocka_unit_test(where_messages_are_lost_the_policy_of_the_feed_decides),
         cmocka_unit_test(positions_and_limits_follow_a_symbol_through_its_locates),
         cmocka_unit_test(a_position_keeps_its_mark_until_the_new_day_shows_a_price),
         cmocka_unit_test(the_window_of_the_rate_begins_anew_with_a_day),

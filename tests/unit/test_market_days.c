@@ -363,6 +363,7 @@ typedef struct model {
     bool seen_o, seen_add, full;
     uint64_t foreign_adds, foreign_locates, unknown, duplicates, malformed, over;
     bool foreign, bbo_changed;
+    uint8_t gap;
 } model_t;
 
 static uint8_t index_of(const char *name)
@@ -405,6 +406,7 @@ static void model_day(model_t *m)
     memset(m->of_locate, NOBODY, sizeof m->of_locate);
     memset(m->orders, 0, sizeof m->orders);
     m->phase = MARKET_PHASE_UNKNOWN;
+    m->gap = MARKET_GAP_NONE;
     m->seen_o = true;
     m->seen_add = m->full = false;
 }
@@ -538,6 +540,10 @@ static void model_apply(model_t *m, const tick_t *t)
     case 'Q':
         model_trade(m, t, locate);
         return;
+    case TICK_GAP:
+        if (m->gap != MARKET_GAP_BLOCK)
+            m->gap = t->body[16] == TICK_GAP_WARN ? MARKET_GAP_WARN : MARKET_GAP_BLOCK;
+        return;
     case 'A':
         model_add(m, t, locate);
         break;
@@ -564,6 +570,7 @@ static void same_as_model(const bench_t *b, const model_t *m)
     assert_int_equal(b->event.foreign, m->foreign);
     assert_int_equal(b->event.bbo_changed, m->bbo_changed);
     assert_int_equal(market_day(b->market)->phase, m->phase);
+    assert_int_equal(market_day(b->market)->gap, m->gap);
     for (uint16_t locate = 1; locate < ODD_LOCATES; locate++) {
         const market_symbol_t *symbol = at(b, locate);
         uint8_t name = m->of_locate[locate];

@@ -216,6 +216,23 @@ static void an_end_mark_is_called_end(void **state)
     free(text);
 }
 
+static void a_gap_says_what_is_lost(void **state)
+{
+    (void)state;
+    tick_t tick;
+    tick_gap_put(&tick, UINT64_C(57600000000000),
+                 &(tick_gap_t){.from = 8, .to = 1011, .policy = TICK_GAP_WARN});
+    json_t *object = parsed("tick", 9, &tick, TICK_GAP_BYTES);
+    assert_string_equal(string(object, "type"), "gap");
+    assert_int_equal(json_integer_value(json_object_get(object, "from")), 8);
+    assert_int_equal(json_integer_value(json_object_get(object, "to")), 1011);
+    assert_string_equal(string(object, "policy"), "warn");
+    json_decref(object);
+    char *text = printed(message_text_words, "tick", 9, &tick, TICK_GAP_BYTES);
+    assert_string_equal(text, "9 16:00:00.000000000 gap LOST from 8 to 1011\n");
+    free(text);
+}
+
 static void bbo_order_and_report_print_their_fields(void **state)
 {
     (void)state;
@@ -463,6 +480,7 @@ int main(void)
         cmocka_unit_test(an_unknown_message_longer_than_a_tick_shows_all_its_bytes),
         cmocka_unit_test(every_itch_type_prints_as_valid_json),
         cmocka_unit_test(an_end_mark_is_called_end),
+        cmocka_unit_test(a_gap_says_what_is_lost),
         cmocka_unit_test(bbo_order_and_report_print_their_fields),
         cmocka_unit_test(orders_and_reports_show_the_symbol_that_other_messages_gave_their_locate),
         cmocka_unit_test(a_locate_stands_for_what_it_was_on_the_day_of_the_message),

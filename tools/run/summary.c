@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bus/msg/digest.h"
+#include "feedsim/feed.h"
 #include "risk/gate.h"
 #include "risk/stage.h"
 #include "tools/measure/provenance.h"
@@ -484,6 +485,28 @@ static void add_gateways(json_t *summary, const tbus_bus_t *bus)
     }
 }
 
+/* Messages that the feed has lost for good. */
+static void add_gaps(json_t *feed, const tbus_bus_t *bus)
+{
+    uint64_t seen = counted_value(bus, COUNTED_EVERYBODY, "feed.gaps");
+    json_t *gaps = json_array();
+    for (unsigned i = 0; i < seen && i < FEED_GAPS_SHOWN; i++) {
+        char from[TBUS_COUNTER_NAME_MAX], to[TBUS_COUNTER_NAME_MAX];
+        snprintf(from, sizeof from, "feed.gap.%u.from", i);
+        snprintf(to, sizeof to, "feed.gap.%u.to", i);
+        uint64_t last = counted_value(bus, COUNTED_EVERYBODY, to);
+        if (last == 0)
+            continue; /* a mark that says nothing of where */
+        json_t *gap = json_object();
+        json_object_set_new(gap, "from", count(counted_value(bus, COUNTED_EVERYBODY, from)));
+        json_object_set_new(gap, "to", count(last));
+        json_array_append_new(gaps, gap);
+    }
+    json_object_set_new(feed, "gaps_count", count(seen));
+    json_object_set_new(feed, "lost", count(counted_value(bus, COUNTED_EVERYBODY, "feed.lost")));
+    json_object_set_new(feed, "gaps", gaps);
+}
+
 /* What the stages did. */
 static void add_pipeline(json_t *summary, const tbus_bus_t *bus, const summary_run_t *run)
 {
@@ -492,6 +515,7 @@ static void add_pipeline(json_t *summary, const tbus_bus_t *bus, const summary_r
     json_object_set_new(feed, "ended",
                         json_boolean(counted_value(bus, COUNTED_EVERYBODY, "feed.ended") != 0));
     json_object_set_new(feed, "by_type", counted_below(bus, COUNTED_EVERYBODY, "feed.by_type."));
+    add_gaps(feed, bus);
     add_outlook(feed, bus, run);
 
     json_object_set_new(summary, "source", json_text(run->source, SUMMARY_ERROR_MAX));

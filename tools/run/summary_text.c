@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "feedsim/feed.h"
 #include "tools/show/fold.h"
 #include "tools/show/grouped.h"
 #include "tools/run/backlog.h"
@@ -18,6 +19,7 @@
 #define LABEL_WIDTH   13
 #define WIDTH_MAX     79 /* of a line; what is longer goes on below */
 #define PARAGRAPH_MAX 1200
+#define GAPS_PRINTED  8u
 
 static int64_t integer(const json_t *object, const char *key)
 {
@@ -175,6 +177,31 @@ static void print_outlook(FILE *out, const json_t *feed)
     }
 }
 
+static void print_gaps(FILE *out, const json_t *feed)
+{
+    int64_t count = integer(feed, "gaps_count");
+    char number[NUMBER_MAX];
+    if (count == 0)
+        return;
+    paragraph(out, "",
+              "%s messages LOST in %" PRId64 " gap%s: the books lack them (feed.gap_policy)",
+              grouped(integer(feed, "lost"), number), count, count == 1 ? "" : "s");
+    size_t i;
+    json_t *gap;
+    json_array_foreach(json_object_get(feed, "gaps"), i, gap)
+    {
+        if (i == GAPS_PRINTED)
+            break;
+        label(out, "");
+        fprintf(out, "  %" PRId64 " to %" PRId64 "\n", integer(gap, "from"), integer(gap, "to"));
+    }
+    if (count > (int64_t)i) {
+        label(out, "");
+        fprintf(out, "  and %" PRId64 " more (--json has the first %u)\n", count - (int64_t)i,
+                FEED_GAPS_SHOWN);
+    }
+}
+
 static void print_feed(FILE *out, const json_t *summary)
 {
     const json_t *feed = json_object_get(summary, "feed");
@@ -189,6 +216,7 @@ static void print_feed(FILE *out, const json_t *summary)
     fputc('\n', out);
     paragraph(out, "", "from %s at %s", text_of(summary, "source"), text_of(summary, "pace"));
     print_pairs(out, json_object_get(feed, "by_type"), "");
+    print_gaps(out, feed);
     print_outlook(out, feed);
 }
 

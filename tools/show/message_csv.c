@@ -77,6 +77,8 @@ static void field_tick_type(line_t *line, const tick_t *tick)
         field_text(line, "end");
     else if (tick->type == TICK_RUNT)
         field_text(line, "runt");
+    else if (tick->type == TICK_GAP)
+        field_text(line, "gap");
     else
         field_chars(line, &type, 1);
 }

@@ -101,6 +101,13 @@ static void json_tick_body(line_t *line, const tick_t *tick, const unsigned char
 {
     unsigned count;
     const itch_field_t *field = itch_fields(tick->type, &count);
+    tick_gap_t gap;
+    if (tick_gap_get(tick, TICK_BODY_OFFSET + body_bytes, &gap)) {
+        json_u64(line, "from", gap.from);
+        json_u64(line, "to", gap.to);
+        json_text(line, "policy", gap.policy == TICK_GAP_WARN ? "warn" : "block");
+        return;
+    }
     if (!field)
         json_hex(line, "body", body, body_bytes);
     for (; count; field++, count--) {
@@ -118,6 +125,8 @@ static void json_tick(line_t *line, const tick_t *tick, const unsigned char *bod
         json_text(line, "type", "end");
     else if (tick->type == TICK_RUNT)
         json_text(line, "type", "runt");
+    else if (tick->type == TICK_GAP)
+        json_text(line, "type", "gap");
     else
         json_char(line, "type", tick->type);
     json_u64(line, "locate", tick_locate(tick));
@@ -295,6 +304,13 @@ static void words_tick_body(line_t *line, const tick_t *tick, const unsigned cha
     for (; count; field++, count--)
         if (field != symbol)
             word_field(line, field, tick);
+    tick_gap_t gap;
+    if (tick_gap_get(tick, TICK_BODY_OFFSET + body_bytes, &gap)) {
+        line_text(line, " LOST");
+        word_u64(line, "from", gap.from);
+        word_u64(line, "to", gap.to);
+        return;
+    }
     if (!field && body_bytes) {
         line_char(line, ' ');
         line_hex(line, body, body_bytes);
@@ -312,6 +328,8 @@ static void words_tick(line_t *line, const tick_t *tick, const unsigned char *bo
     }
     if (tick->type == TICK_RUNT)
         line_text(line, " runt");
+    else if (tick->type == TICK_GAP)
+        line_text(line, " gap");
     else
         word_chars(line, (const char *)&tick->type, 1);
     words_tick_body(line, tick, body, body_bytes);

@@ -69,6 +69,10 @@
  * message that names no stock contradicts nothing. The first message that names a stock under a
  * locate says whose it is, a P or Q never.
  *
+ * Gaps. A mark of the feed (TICK_GAP) says that messages are lost there. Nobody knows of which
+ * symbols they were, so market_day_t.gap speaks of all books until the day ends; of several marks
+ * the strictest counts.
+ *
  * Volume = E + C with printable Y + P + Q, in shares, whatever the books make of it:
  * executed_shares - non_printable_shares + trade_shares + cross_shares. B takes nothing off.
  *
@@ -139,12 +143,16 @@ enum market_phase {
     MARKET_PHASE_CLOSED = 5   /* E or C: system hours are over; deletes and breaks may follow */
 };
 
+/* As tick_gap_policy, what orders on books with a gap come to. */
+enum market_gap { MARKET_GAP_NONE = 0, MARKET_GAP_WARN = 1, MARKET_GAP_BLOCK = 2 };
+
 typedef struct market_day {
     uint64_t md_seq; /* of the S/O that began it; 0: it began in the middle */
     /* days begun by an S/O; 0: none. After a warm-up that had some: 1 */
     uint32_t number;
     uint8_t phase; /* enum market_phase */
     bool full;     /* begun by S/O, with an R before its first order */
+    uint8_t gap;   /* enum market_gap: books lack messages that were lost on this day */
 } market_day_t;
 
 /* All but the name and the last trade holds for the day. */

@@ -58,6 +58,17 @@ extern "C" {
 #define TICK_END_MARK 0x01u
 #define TICK_RUNT     0x02u
 
+/* And one that goes on to other hosts like a message, as ITCH of that type: GAP, messages of the
+ * source are lost here for good (tick_gap_put). */
+#define TICK_GAP 0x03u
+
+/* What orders on books that lack messages come to: feed.gap_policy of whoever fed them. */
+enum tick_gap_policy {
+    TICK_GAP_UNSAID = 0, /* of a mark that came from elsewhere: as BLOCK */
+    TICK_GAP_WARN = 1,   /* they are told of, and may be traded on */
+    TICK_GAP_BLOCK = 2   /* risk lets no new order through */
+};
+
 /* In the place of the time in `intended`: the tick was not wanted at any time. It is on `md` for
  * the books alone, which need what came before the place where a feed was told to begin: whoever
  * keeps books applies it, and nobody acts on it. Such ticks come before all others. */
@@ -131,6 +142,45 @@ TBUS_INLINE uint64_t tick_pack(uint64_t ns, uint16_t high)
 {
     return (ns & TICK_NS_MASK) | ((uint64_t)high << 48);
 }
+
+/* The body of a GAP, as of a message: 8 bytes the first lost sequence of the source, 8 the last
+ * one, big endian, 1 the policy. A mark has no time of its own: `event` tells that of the message
+ * before it, for people. */
+#define TICK_GAP_BODY  17u
+#define TICK_GAP_BYTES (TICK_BODY_OFFSET + TICK_GAP_BODY)
+
+typedef struct tick_gap {
+    uint64_t from, to;
+    uint8_t policy; /* enum tick_gap_policy; from elsewhere: any */
+} tick_gap_t;
+
+/* Writes all of the tick, and it is TICK_GAP_BYTES long. */
+TBUS_INLINE void tick_gap_put(tick_t *t, uint64_t event_ns, const tick_gap_t *gap)
+{
+    memset(t, 0, sizeof *t);
+    t->event = tick_pack(event_ns, 0);
+    t->type = TICK_GAP;
+    for (unsigned i = 0; i < 8; i++) {
+        t->body[i] = (uint8_t)(gap->from >> (56 - 8 * i));
+        t->body[8 + i] = (uint8_t)(gap->to >> (56 - 8 * i));
+    }
+    t->body[16] = gap->policy;
+}
+
+/* 0: it is no GAP, or one that was cut. */
+TBUS_INLINE int tick_gap_get(const tick_t *t, size_t bytes, tick_gap_t *out_gap)
+{
+    if (bytes < TICK_GAP_BYTES || t->type != TICK_GAP)
+        return 0;
+    out_gap->from = out_gap->to = 0;
+    for (unsigned i = 0; i < 8; i++) {
+        out_gap->from = out_gap->from << 8 | t->body[i];
+        out_gap->to = out_gap->to << 8 | t->body[8 + i];
+    }
+    out_gap->policy = t->body[16];
+    return 1;
+}
+
 /* Stamps are 48 bits wide (78 hours): a difference is taken modulo 2^48, so that any uptime
  * works. */
 TBUS_INLINE uint64_t tick_ns_since(uint64_t later_ns, uint64_t earlier_ns)
