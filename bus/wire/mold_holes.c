@@ -44,6 +44,22 @@ static void renew(mold_hole_t *hole, uint64_t now_ns, uint64_t due_ns)
     *hole = new_hole(hole->from, hole->to, now_ns, due_ns);
 }
 
+void mold_holes_extend(mold_holes_t *h, uint64_t from, uint64_t to, uint64_t now_ns,
+                       uint64_t due_ns)
+{
+    if (h->count && h->at[h->count - 1].to == from)
+        h->at[h->count - 1].to = to;
+    else
+        mold_holes_add(h, from, to, now_ns, due_ns);
+}
+
+void mold_holes_renew(mold_holes_t *h, uint64_t from, uint64_t to, uint64_t now_ns, uint64_t due_ns)
+{
+    for (uint32_t i = 0; i < h->count && h->at[i].from < to; i++)
+        if (h->at[i].to > from)
+            renew(&h->at[i], now_ns, due_ns);
+}
+
 void mold_holes_fill(mold_holes_t *h, uint64_t from, uint64_t to, uint64_t now_ns, uint64_t due_ns)
 {
     for (uint32_t i = 0; i < h->count && h->at[i].from < to;) {

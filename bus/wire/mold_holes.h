@@ -40,6 +40,15 @@ void mold_holes_add(mold_holes_t *h, uint64_t from, uint64_t to, uint64_t now_ns
 void mold_holes_add_front(mold_holes_t *h, uint64_t from, uint64_t to, uint64_t now_ns,
                           uint64_t due_ns);
 
+/* from..to-1 is missing, behind all others; where it adjoins the last one that becomes longer, and
+ * waits for nothing anew. */
+void mold_holes_extend(mold_holes_t *h, uint64_t from, uint64_t to, uint64_t now_ns,
+                       uint64_t due_ns);
+
+/* Holes with some of from..to-1 in them begin to wait anew. */
+void mold_holes_renew(mold_holes_t *h, uint64_t from, uint64_t to, uint64_t now_ns,
+                      uint64_t due_ns);
+
 /* from..to-1 has come. What is left of a hole begins to wait anew. */
 void mold_holes_fill(mold_holes_t *h, uint64_t from, uint64_t to, uint64_t now_ns, uint64_t due_ns);
 

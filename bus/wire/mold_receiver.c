@@ -122,6 +122,12 @@ static uint64_t ask_ns(const mold_receiver_t *r)
     return later(r->now_ns, r->config.ask_ns);
 }
 
+/* When to ask for what is left of a hole into which `line` has brought something. */
+static uint64_t ask_on_ns(const mold_receiver_t *r, uint32_t line)
+{
+    return line == MOLD_REPLIES ? later(r->now_ns, r->config.ask_on_ns) : ask_ns(r);
+}
+
 static void set_now(mold_receiver_t *r, uint64_t now_ns)
 {
     r->now_ns = now_ns > r->now_ns ? now_ns : r->now_ns;
@@ -225,7 +231,53 @@ static void take_in_hand(mold_receiver_t *r, uint32_t line, const mold_packet_t 
     learn(r, sequence);
     r->top = end > r->top ? end : r->top;
     if (r->holes.count)
-        mold_holes_fill(&r->holes, sequence, end, r->now_ns, ask_ns(r));
+        mold_holes_fill(&r->holes, sequence, end, r->now_ns, ask_on_ns(r, line));
+}
+
+/* Is there room in the window for sequence..end-1? */
+static bool fits_window(const mold_receiver_t *r, uint64_t sequence, uint64_t end)
+{
+    if (end - r->expected > r->store.window_mask + 1)
+        return false;
+    for (uint64_t s = sequence; s < end; s++) {
+        uint64_t there = mold_store_slot(&r->store, s)->sequence;
+        if (there && there != s)
+            return false;
+    }
+    return true;
+}
+
+/* Bytes of `count` messages with their lengths, from `at` on. */
+static size_t blocks_bytes(const uint8_t *at, uint64_t count)
+{
+    const uint8_t *end = at, *message;
+    size_t bytes;
+    while (count--)
+        end = mold_next(end, &message, &bytes);
+    return (size_t)(end - at);
+}
+
+/* Can it be told at once, or kept? */
+static bool has_room(mold_receiver_t *r, const mold_packet_t *packet)
+{
+    if (packet->sequence <= r->expected)
+        return true;
+    return fits_window(r, packet->sequence, packet->sequence + packet->count) &&
+           mold_store_reserve(&r->store, blocks_bytes(packet->blocks, packet->count), r->now_ns, 0);
+}
+
+/* It finds no room behind what is missing, and what is missing is being asked for: so it is left
+ * out, and asked for when there is room. It shows what was sent. */
+static void leave_out(mold_receiver_t *r, const mold_packet_t *packet)
+{
+    uint64_t end = packet->sequence + packet->count;
+    r->counts.left_out++;
+    learn(r, packet->sequence);
+    mold_holes_renew(&r->holes, packet->sequence, end, r->now_ns, ask_ns(r));
+    if (end > r->top) {
+        mold_holes_extend(&r->holes, r->top, end, r->now_ns, ask_ns(r));
+        r->top = end;
+    }
 }
 
 /* Of the session at hand. */
@@ -242,10 +294,12 @@ static enum mold_fault take_packet(mold_receiver_t *r, uint32_t line, const mold
         r->ended = true;
         r->final = end;
     }
-    if (packet->kind == MOLD_DATA)
+    if (packet->kind != MOLD_DATA)
+        learn(r, packet->sequence);
+    else if (r->config.tries == 0 || r->waiting || has_room(r, packet))
         take_in_hand(r, line, packet);
     else
-        learn(r, packet->sequence);
+        leave_out(r, packet);
     if (r->holes.count && line != MOLD_REPLIES)
         mold_holes_pass(&r->holes, line, packet->sequence);
     return MOLD_GOOD;
@@ -320,31 +374,15 @@ static void hand_skip(mold_receiver_t *r)
     }
 }
 
-/* Is there room in the window for what is left of it? */
-static bool fits_window(const mold_receiver_t *r)
-{
-    const hand_t *hand = &r->hand;
-    if (hand->end - r->expected > r->store.window_mask + 1)
-        return false;
-    for (uint64_t s = hand->sequence; s < hand->end; s++) {
-        uint64_t there = mold_store_slot(&r->store, s)->sequence;
-        if (there && there != s)
-            return false;
-    }
-    return true;
-}
-
 /* Keep what is left of it. False: there is no room, and nothing has changed. */
 static bool hand_keep(mold_receiver_t *r)
 {
     hand_t *hand = &r->hand;
-    const uint8_t *end = hand->at, *message;
+    const uint8_t *message;
     size_t bytes;
-    if (!fits_window(r))
+    if (!fits_window(r, hand->sequence, hand->end))
         return false;
-    for (uint64_t s = hand->sequence; s < hand->end; s++)
-        end = mold_next(end, &message, &bytes);
-    size_t left = (size_t)(end - hand->at);
+    size_t left = blocks_bytes(hand->at, hand->end - hand->sequence);
     mold_record_t *record = mold_store_reserve(&r->store, left, r->now_ns, hand->line);
     if (!record)
         return false;
@@ -570,9 +608,15 @@ void mold_receiver_tick(mold_receiver_t *r, uint64_t now_ns)
 
 /* ---- requests ---- */
 
+/* May it be asked for? What there could be no room for need not come yet. */
+static bool is_askable(const mold_receiver_t *r, const mold_hole_t *hole)
+{
+    return hole->tries < r->config.tries && hole->from - r->expected <= r->store.window_mask;
+}
+
 static bool is_due(const mold_receiver_t *r, const mold_hole_t *hole)
 {
-    return hole->tries < r->config.tries &&
+    return is_askable(r, hole) &&
            (r->now_ns >= hole->due_ns || (hole->tries == 0 && is_passed(r, hole)));
 }
 
@@ -612,7 +656,7 @@ uint64_t mold_receiver_deadline(const mold_receiver_t *r)
         return MOLD_NEVER;
     for (uint32_t i = 0; r->config.tries && i < r->holes.count; i++) {
         const mold_hole_t *hole = &r->holes.at[i];
-        if (hole->tries < r->config.tries && hole->due_ns < deadline_ns)
+        if (is_askable(r, hole) && hole->due_ns < deadline_ns)
             deadline_ns = hole->due_ns;
     }
     uint64_t expires = expires_ns(r, &r->holes.at[0]);

@@ -17,7 +17,10 @@
  *      - no requests are made: `reorder_packets` packets from beyond it have come on each line, so
  *        that no line can be expected to bring it; or it is `hold_ns` old;
  *      - requests are made: all `tries` of them went without an answer;
- *      - there is no room to keep what comes behind it; or mold_receiver_flush was called.
+ *      - none are, and there is no room to keep what comes behind it; or mold_receiver_flush was
+ *        called.
+ *    Where requests are made, packets without room are left out, and asked for when there is: so a
+ *    receiver that begins far behind catches up as fast as answers come, whatever the lines bring.
  *    A message that comes after it was given up counts as a duplicate: nothing is told twice.
  *
  *    for each datagram:
@@ -78,6 +81,8 @@ typedef struct mold_receiver_config {
     /* requests; tries 0: none are made */
     uint32_t tries;
     uint64_t ask_ns;       /* from the moment when a hole is seen to the first request */
+    uint64_t ask_on_ns;    /* from an answer that was not all to the request for the rest: a server
+                              may answer with several packets */
     uint64_t retry_ns;     /* from the first to the second; each further wait is twice as long */
     uint64_t retry_ns_max; /* but not longer than this */
 } mold_receiver_config_t;
@@ -91,8 +96,8 @@ typedef struct mold_receiver_config {
     {                                                                                              \
         .lines = 1, .first = 1, .window_messages = 1u << 17, .store_bytes = (size_t)16 << 20,      \
         .reorder_packets = 16, .hold_ns = UINT64_C(50000000), .silent_ns = UINT64_C(5000000000),   \
-        .tries = 0, .ask_ns = UINT64_C(1000000), .retry_ns = UINT64_C(10000000),                   \
-        .retry_ns_max = UINT64_C(1000000000)                                                       \
+        .tries = 0, .ask_ns = UINT64_C(1000000), .ask_on_ns = UINT64_C(50000),                     \
+        .retry_ns = UINT64_C(10000000), .retry_ns_max = UINT64_C(1000000000)                       \
     }
 
 enum mold_event_kind {
@@ -135,6 +140,7 @@ typedef struct mold_counts {
     uint64_t duplicates;                          /* messages that were known, on any line */
     uint64_t cut;                                 /* packets that were known in part */
     uint64_t reordered;                           /* messages that came behind a later one */
+    uint64_t left_out;                            /* packets without room, to be asked for */
     uint64_t kept_max;                            /* most messages in the store at a time */
     uint64_t gaps;
     uint64_t lost; /* messages in them */

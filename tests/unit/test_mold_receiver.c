@@ -595,6 +595,61 @@ static void without_room_to_keep_more_the_oldest_hole_is_given_up(void **state)
     assert_true(counts()->kept_max > 10000);
 }
 
+static void what_finds_no_room_is_left_out_where_it_can_be_asked_for(void **state)
+{
+    (void)state;
+    mold_receiver_config_t config = usual(1);
+    config.window_messages = 8;
+    config.tries = 3;
+    make(&config);
+    assert_string_equal(came(0, 101, 2), "S1"); /* begun too late: 1..100 are missing */
+    assert_int_equal(counts()->left_out, 1);
+    assert_string_equal(came(0, 103, 2), "");
+    assert_int_equal(counts()->left_out, 2);
+    assert_string_equal(asked(), ""); /* another line may bring it */
+    now_ns += MS;
+    assert_string_equal(asked(), "1+104"); /* what was left out, too */
+    assert_string_equal(asked(), "");
+    for (uint64_t at = 1; at < 93; at += 4) {
+        assert_string_equal(came(0, 1001 + at, 1), ""); /* the line goes on */
+        assert_int_equal(take(MOLD_REPLIES, "DAY1", at, 4), MOLD_GOOD);
+        assert_string_not_equal(told(), "");
+        assert_int_equal(mold_receiver_expected(receiver), at + 4);
+        assert_string_equal(asked(), ""); /* the same answer may go on */
+        now_ns += config.ask_on_ns;
+        assert_string_not_equal(asked(), "");
+    }
+    assert_int_equal(counts()->gaps, 0);
+    assert_int_equal(take(MOLD_REPLIES, "DAY1", 98, 2), MOLD_GOOD); /* 93..100 have room */
+    assert_string_equal(told(), "");
+    assert_int_equal(take(MOLD_REPLIES, "DAY1", 93, 5), MOLD_GOOD);
+    assert_string_equal(told(), "93 94 95 96 97 98 99");
+    assert_int_equal(counts()->lost, 0);
+}
+
+static void an_answer_that_finds_no_room_is_no_attempt_in_vain(void **state)
+{
+    (void)state;
+    mold_receiver_config_t config = usual(1);
+    config.window_messages = 8;
+    config.tries = 2;
+    make(&config);
+    assert_string_equal(came(0, 3, 1), "S1");
+    assert_string_equal(came(0, 5, 0), ""); /* 1, 2 and 4 are missing */
+    for (int i = 0; i < 2; i++) {
+        now_ns += 1000 * MS;
+        assert_string_equal(asked(), i < 2 ? "1+2" : "");
+        assert_string_equal(asked(), i ? "4+6" : "4+1");
+        assert_int_equal(take(MOLD_REPLIES, "DAY1", 4, 6), MOLD_GOOD); /* 9 has no room */
+        assert_string_equal(told(), "");
+    }
+    assert_int_equal(counts()->left_out, 2);
+    now_ns += 20 * MS;
+    mold_receiver_tick(receiver, now_ns);
+    assert_string_equal(told(), "1-2 3"); /* 4 can be had all the same */
+    assert_string_equal(asked(), "4+6");
+}
+
 static void what_is_wrong_is_refused_and_counted_by_its_name(void **state)
 {
     (void)state;
@@ -679,6 +734,8 @@ int main(void)
         cmocka_unit_test_teardown(a_large_hole_is_asked_for_in_as_much_as_a_request_can_say, done),
         cmocka_unit_test_teardown(more_holes_than_there_is_room_for_are_told_exactly, done),
         cmocka_unit_test_teardown(without_room_to_keep_more_the_oldest_hole_is_given_up, done),
+        cmocka_unit_test_teardown(what_finds_no_room_is_left_out_where_it_can_be_asked_for, done),
+        cmocka_unit_test_teardown(an_answer_that_finds_no_room_is_no_attempt_in_vain, done),
         cmocka_unit_test_teardown(what_is_wrong_is_refused_and_counted_by_its_name, done),
         cmocka_unit_test_teardown(a_false_heartbeat_holds_nothing_up_while_messages_come, done),
         cmocka_unit_test_teardown(bad_configurations_have_no_footprint, done),
