@@ -96,10 +96,16 @@ static uint32_t take_block(gateway_backfill_t *b, const gateway_past_t *past, ui
 
 /* --- jobs --- */
 
+static void follow(reader_t *r, const gateway_block_t *block)
+{
+    if (r->past->proof)
+        gateway_digest_follow(&r->digest, r->past->proof, block);
+}
+
 static void end_job(gateway_backfill_t *b, reader_t *r)
 {
     place_t *p = &b->places[r->block];
-    gateway_digest_follow(&r->digest, r->past->proof, &b->blocks[r->block]);
+    follow(r, &b->blocks[r->block]);
     p->filling = false;
     if (p->next_seq == p->first_seq)
         *p = (place_t){.past = NULL};
@@ -228,7 +234,7 @@ static bool read_enough(const gateway_backfill_t *b, const reader_t *r)
     uint64_t next = b->places[r->block].next_seq;
     if (r->to != UNTIL_FULL)
         return next >= r->to;
-    return next > r->from && next >= gateway_window_oldest_seq(r->past->live);
+    return r->past->live && next > r->from && next >= gateway_window_oldest_seq(r->past->live);
 }
 
 /* The block is full. Only a proof goes on, in the same block: nobody waits for that. */
@@ -247,7 +253,7 @@ static void turn_block(gateway_backfill_t *b, reader_t *r, uint64_t now_ns)
         }
         return;
     }
-    gateway_digest_follow(&r->digest, r->past->proof, block);
+    follow(r, block);
     gateway_block_begin(block, p->next_seq, now_ns);
     p->first_seq = p->next_seq;
 }

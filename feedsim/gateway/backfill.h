@@ -37,8 +37,8 @@ extern "C" {
 /* One topic, as its readers see it. */
 typedef struct gateway_past {
     const gateway_source_t *source;
-    gateway_proof_t *proof;
-    const gateway_window_t *live; /* readers stop where it begins */
+    gateway_proof_t *proof;       /* NULL: no digests are made */
+    const gateway_window_t *live; /* readers stop where it begins; NULL: at the end of what is */
 } gateway_past_t;
 
 typedef struct gateway_backfill gateway_backfill_t;

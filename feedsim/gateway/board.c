@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "feedsim/gateway/board.h"
 
+#include <stdio.h>
+
 void gateway_board_put(tbus_atomic_u64_t *version, tbus_atomic_u64_t *words, const uint64_t *from,
                        uint32_t count)
 {
@@ -14,4 +16,28 @@ void gateway_board_put(tbus_atomic_u64_t *version, tbus_atomic_u64_t *words, con
     /* Z3 pairs Z4 (gateway_board_get): else a reader sees them complete, and has some still to
      * come. */
     tbus_store_release_u64(version, before + 2);
+}
+
+void gateway_board_put_text(tbus_atomic_u64_t *words, uint32_t count, const char *text)
+{
+    char padded[8 * GATEWAY_NOTE_WORDS] = {0};
+    snprintf(padded, 8 * (size_t)count, "%s", text);
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t word;
+        memcpy(&word, padded + 8 * i, 8);
+        tbus_store_relaxed_u64(&words[i], word);
+    }
+}
+
+void gateway_board_put_note(tbus_atomic_u64_t *version, tbus_atomic_u64_t *words,
+                            const char *format, va_list arguments)
+{
+    char text[8 * GATEWAY_NOTE_WORDS] = {0};
+    uint64_t values[GATEWAY_NOTE_WORDS];
+    vsnprintf(text, sizeof text, format, arguments);
+    for (char *c = text; *c; c++)
+        if (*c < ' ' || *c > '~')
+            *c = '?';
+    memcpy(values, text, sizeof values);
+    gateway_board_put(version, words, values, GATEWAY_NOTE_WORDS);
 }

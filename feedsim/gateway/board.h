@@ -15,6 +15,7 @@
 #ifndef TICKBUS_FEEDSIM_GATEWAY_BOARD_H
 #define TICKBUS_FEEDSIM_GATEWAY_BOARD_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -162,6 +163,14 @@ TBUS_STATIC_ASSERT(sizeof(gateway_board_t) == 213888);
 void gateway_board_put(tbus_atomic_u64_t *version, tbus_atomic_u64_t *words, const uint64_t *from,
                        uint32_t count);
 
+/* Put a text into `count` words, cut if need be; a reader may find it torn while it is put. */
+void gateway_board_put_text(tbus_atomic_u64_t *words, uint32_t count, const char *text);
+
+/* Put a note of GATEWAY_NOTE_WORDS under its version: what happened last. Bytes that are not
+ * printable ASCII, since names come from outside, become '?'. */
+void gateway_board_put_note(tbus_atomic_u64_t *version, tbus_atomic_u64_t *words,
+                            const char *format, va_list arguments);
+
 /* --- reading: anybody who has it mapped --- */
 
 /* False: they were being written, or nobody ever wrote them; look again later. */
@@ -196,35 +205,45 @@ static inline bool gateway_board_row(const gateway_board_t *board, uint32_t inde
     return false;
 }
 
-/* What happened last; "": nothing. Terminated. */
-static inline void gateway_board_note(const gateway_board_t *board,
-                                      char out_text[8 * GATEWAY_NOTE_WORDS])
+/* What happened last, by the version and the words of a note; "": nothing. Terminated. */
+static inline void gateway_board_get_note(const tbus_atomic_u64_t *version,
+                                          const tbus_atomic_u64_t *note,
+                                          char out_text[8 * GATEWAY_NOTE_WORDS])
 {
     uint64_t words[GATEWAY_NOTE_WORDS];
     out_text[0] = 0;
-    if (gateway_board_get(&board->note_version, board->note, words, GATEWAY_NOTE_WORDS)) {
+    if (gateway_board_get(version, note, words, GATEWAY_NOTE_WORDS)) {
         memcpy(out_text, words, sizeof words);
         out_text[8 * GATEWAY_NOTE_WORDS - 1] = 0;
     }
 }
 
-/* The name of a channel's topic, and of the session; terminated. */
+static inline void gateway_board_note(const gateway_board_t *board,
+                                      char out_text[8 * GATEWAY_NOTE_WORDS])
+{
+    gateway_board_get_note(&board->note_version, board->note, out_text);
+}
+
+/* A text of `count` words: of 8 * count bytes, terminated. */
+static inline void gateway_board_text(const tbus_atomic_u64_t *words, uint32_t count,
+                                      char *out_text)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t word = tbus_load_relaxed_u64(&words[i]);
+        memcpy(out_text + 8 * (size_t)i, &word, 8);
+    }
+    out_text[8 * (size_t)count - 1] = 0;
+}
+
+/* The name of a channel's topic, and of the session. */
 static inline void gateway_board_topic(const gateway_board_t *board, uint32_t channel,
                                        char out_text[8 * GATEWAY_TEXT_WORDS])
 {
-    for (uint32_t i = 0; i < GATEWAY_TEXT_WORDS; i++) {
-        uint64_t word = tbus_load_relaxed_u64(&board->channels[channel].topic[i]);
-        memcpy(out_text + 8 * i, &word, 8);
-    }
-    out_text[8 * GATEWAY_TEXT_WORDS - 1] = 0;
+    gateway_board_text(board->channels[channel].topic, GATEWAY_TEXT_WORDS, out_text);
 }
 static inline void gateway_board_session_name(const gateway_board_t *board, char out_text[16])
 {
-    for (uint32_t i = 0; i < 2; i++) {
-        uint64_t word = tbus_load_relaxed_u64(&board->session_name[i]);
-        memcpy(out_text + 8 * i, &word, 8);
-    }
-    out_text[15] = 0;
+    gateway_board_text(board->session_name, 2, out_text);
 }
 
 /* For people and machines: "live". Never NULL. */

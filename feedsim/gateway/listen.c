@@ -52,6 +52,19 @@ int gateway_address_check(const char *text, tbus_error_t *err)
                            "is any that is free");
 }
 
+int gateway_address_find(const char *text, int type, struct addrinfo **out_info, tbus_error_t *err)
+{
+    char host[HOST_MAX], port[8];
+    const struct addrinfo hints = {
+        .ai_family = AF_UNSPEC, .ai_socktype = type, .ai_flags = AI_NUMERICSERV};
+    if (!split(text, host, port))
+        return tbus_fail(err, -TBUS_ECONFIG, "'%s' is no address and port: 127.0.0.1:9000", text);
+    int found = getaddrinfo(host, port, &hints, out_info);
+    return found == 0 ? 0
+                      : tbus_fail(err, -TBUS_ECONFIG, "'%s' is no address here: %s", host,
+                                  gai_strerror(found));
+}
+
 void gateway_peer_address(const struct sockaddr_storage *peer, uint8_t out_address[16],
                           uint16_t *out_port)
 {
@@ -77,7 +90,13 @@ static bool is_loopback(const struct sockaddr *address)
            IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)address)->sin6_addr);
 }
 
-static void set_port(struct sockaddr *address, uint16_t port)
+uint16_t gateway_address_port(const struct sockaddr *address)
+{
+    /* the field is at the same place in both */
+    return ntohs(((const struct sockaddr_in *)address)->sin_port);
+}
+
+void gateway_address_set_port(struct sockaddr *address, uint16_t port)
 {
     if (address->sa_family == AF_INET)
         ((struct sockaddr_in *)address)->sin_port = htons(port);
@@ -111,7 +130,7 @@ static int open_socket(const struct addrinfo *info, const gateway_listen_t *list
     return fd;
 }
 
-static uint16_t bound_port(int fd)
+uint16_t gateway_bound_port(int fd)
 {
     struct sockaddr_storage address = {0};
     socklen_t bytes = sizeof address;
@@ -125,17 +144,12 @@ static uint16_t bound_port(int fd)
 int gateway_listen_open(const gateway_listen_t *listen_on, int *out_fd, uint16_t *out_port,
                         tbus_error_t *err)
 {
-    char host[HOST_MAX], port[8];
     struct addrinfo *info = NULL;
-    const struct addrinfo hints = {
-        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
+    tbus_error_t why = {0};
     const char *text = listen_on->address;
-    if (!split(text, host, port))
-        return tbus_fail(err, -TBUS_ECONFIG, "'%s' is no address and port: 127.0.0.1:9000", text);
-    int found = getaddrinfo(host, port, &hints, &info);
-    if (found != 0)
-        return tbus_fail(err, -TBUS_ECONFIG, "cannot listen on %s: '%s' is no address here: %s",
-                         text, host, gai_strerror(found));
+    int code = gateway_address_find(text, SOCK_STREAM, &info, &why);
+    if (code < 0)
+        return tbus_fail(err, code, "cannot listen on %s: %s", text, why.text);
     if (listen_on->loopback_only && !is_loopback(info->ai_addr)) {
         freeaddrinfo(info);
         return tbus_fail(err, -TBUS_ECONFIG,
@@ -144,10 +158,10 @@ int gateway_listen_open(const gateway_listen_t *listen_on, int *out_fd, uint16_t
                          text);
     }
     int fd = -EADDRINUSE;
-    if (strcmp(port, "0") == 0 && listen_on->port_before) {
-        set_port(info->ai_addr, listen_on->port_before);
+    if (gateway_address_port(info->ai_addr) == 0 && listen_on->port_before) {
+        gateway_address_set_port(info->ai_addr, listen_on->port_before);
         fd = open_socket(info, listen_on);
-        set_port(info->ai_addr, 0);
+        gateway_address_set_port(info->ai_addr, 0);
     }
     if (fd < 0)
         fd = open_socket(info, listen_on);
@@ -155,6 +169,6 @@ int gateway_listen_open(const gateway_listen_t *listen_on, int *out_fd, uint16_t
     if (fd < 0)
         return tbus_fail(err, fd, "cannot listen on %s: %s", text, tbus_strerror(fd));
     *out_fd = fd;
-    *out_port = bound_port(fd);
+    *out_port = gateway_bound_port(fd);
     return 0;
 }

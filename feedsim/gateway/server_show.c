@@ -6,32 +6,14 @@
 
 #include "feedsim/gateway/server_parts.h"
 
-static void put_text(tbus_atomic_u64_t *words, uint32_t count, const char *text)
-{
-    char padded[8 * GATEWAY_NOTE_WORDS] = {0};
-    snprintf(padded, 8 * (size_t)count, "%s", text);
-    for (uint32_t i = 0; i < count; i++) {
-        uint64_t word;
-        memcpy(&word, padded + 8 * i, 8);
-        tbus_store_relaxed_u64(&words[i], word);
-    }
-}
-
 void server_note(gateway_server_t *s, const char *format, ...)
 {
-    char text[8 * GATEWAY_NOTE_WORDS] = {0};
-    uint64_t words[GATEWAY_NOTE_WORDS];
     va_list arguments;
     if (!s->board)
         return;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    gateway_board_put_note(&s->board->note_version, s->board->note, format, arguments);
     va_end(arguments);
-    for (char *c = text; *c; c++) /* names come from outside */
-        if (*c < ' ' || *c > '~')
-            *c = '?';
-    memcpy(words, text, sizeof words);
-    gateway_board_put(&s->board->note_version, s->board->note, words, GATEWAY_NOTE_WORDS);
 }
 
 void server_show_start(gateway_server_t *s)
@@ -57,10 +39,11 @@ void server_show_start(gateway_server_t *s)
     for (uint32_t i = 0; i < tbus_load_relaxed_u32(&b->rows_count); i++)
         gateway_board_put(&b->rows[i].version, b->rows[i].words, none, GATEWAY_ROW_WORDS);
     for (uint32_t i = 0; i < s->options.channels_count; i++) {
-        put_text(b->channels[i].topic, GATEWAY_TEXT_WORDS, s->options.channels[i].topic);
+        gateway_board_put_text(b->channels[i].topic, GATEWAY_TEXT_WORDS,
+                               s->options.channels[i].topic);
         tbus_store_relaxed_u64(&b->channels[i].port, s->ports[i]);
     }
-    put_text(b->session_name, 2, s->session_name);
+    gateway_board_put_text(b->session_name, 2, s->session_name);
     tbus_store_relaxed_u32(&b->uring, strcmp(gateway_net_name(s->net), "io_uring") == 0);
     tbus_store_relaxed_u32(&b->channels_count, s->options.channels_count);
     tbus_store_relaxed_u32(&b->pid, (uint32_t)getpid());
