@@ -27,6 +27,7 @@ enum {
     OPT_TOPIC,
     OPT_GATEWAY,
     OPT_GLIMPSE,
+    OPT_MOLD,
     OPT_NAME,
     OPT_FOR,
     OPT_SET,
@@ -53,6 +54,7 @@ static const struct option options[] = {
     {"topic", required_argument, NULL, OPT_TOPIC},
     {"gateway", required_argument, NULL, OPT_GATEWAY},
     {"glimpse", required_argument, NULL, OPT_GLIMPSE},
+    {"mold", required_argument, NULL, OPT_MOLD},
     {"name", required_argument, NULL, OPT_NAME},
     {"for", required_argument, NULL, OPT_FOR},
     {"set", required_argument, NULL, OPT_SET},
@@ -85,6 +87,7 @@ static const char *key_of(int option)
         [OPT_TOPIC - OPT_FEED] = "feed.topic",
         [OPT_GATEWAY - OPT_FEED] = "gateway.listen",
         [OPT_GLIMPSE - OPT_FEED] = "glimpse.listen",
+        [OPT_MOLD - OPT_FEED] = "mold.to",
         [OPT_NAME - OPT_FEED] = "bus.name",
     };
     return option >= OPT_FEED && option <= OPT_NAME ? keys[option - OPT_FEED] : NULL;

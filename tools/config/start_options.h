@@ -28,6 +28,8 @@
     "                   serve md as ITCH 5.0 over SoupBinTCP; port 0: any free one\n"              \
     "  --glimpse ADDRESS:PORT\n"                                                                   \
     "                   serve the books as they are to those who join late\n"                      \
+    "  --mold GROUP:PORT|ADDRESS:PORT\n"                                                           \
+    "                   send md as ITCH 5.0 by MoldUDP64, to a group or to one\n"                  \
     "  --name NAME      of the bus, default tickbus; buses of different names run\n"               \
     "                   side by side\n"                                                            \
     "  --hold           when the source has ended, go on serving clients until\n"                  \

@@ -17,6 +17,7 @@
 #include "tools/run/profit_shown.h"
 #include "tools/show/gateway.h"
 #include "tools/show/json_text.h"
+#include "tools/show/mold.h"
 
 /* A duration to the microsecond, over any run there is; what a double has beyond that is noise. */
 #define REAL_DIGITS    12
@@ -474,8 +475,8 @@ static void add_outlook(json_t *feed, const tbus_bus_t *bus, const summary_run_t
     json_object_set_new(feed, "next_at", o.next_at[0] ? json_string(o.next_at) : json_null());
 }
 
-/* Of each stage that serves clients, as `busctl gateway` shows it, without the clients; null: there
- * is none. */
+/* Of each stage that serves who is outside; of those with clients, as `busctl gateway` shows it,
+ * without the clients; null: there is none. */
 static void add_gateways(json_t *summary, const tbus_bus_t *bus)
 {
     const char *stage;
@@ -483,6 +484,8 @@ static void add_gateways(json_t *summary, const tbus_bus_t *bus)
         json_t *object = gateway_json(bus, stage);
         json_object_set_new(summary, stage, object ? object : json_null());
     }
+    json_t *mold = mold_json(bus);
+    json_object_set_new(summary, MOLD_STAGE, mold ? mold : json_null());
 }
 
 /* Messages that the feed has lost for good. */

@@ -408,6 +408,28 @@ static void print_gateway(FILE *out, const json_t *summary, const char *stage)
               grouped(integer(totals, "bytes"), numbers[5]));
 }
 
+static void print_mold(FILE *out, const json_t *summary)
+{
+    const json_t *mold = json_object_get(summary, "mold");
+    const json_t *totals = json_object_get(mold, "totals");
+    char a[NUMBER_MAX], b[NUMBER_MAX], c[NUMBER_MAX], d[NUMBER_MAX], e[NUMBER_MAX], f[NUMBER_MAX];
+    if (!json_is_object(totals))
+        return;
+    int64_t faults = integer(totals, "fault_length") + integer(totals, "fault_session") +
+                     integer(totals, "fault_sequence") + integer(totals, "fault_count");
+    paragraph(out, "mold", "%s messages in %s packets to %s, %s packets unsent, %s messages lost",
+              grouped(integer(totals, "messages"), a), grouped(integer(totals, "packets"), b),
+              text_of(mold, "to"), grouped(integer(totals, "unsent"), c),
+              grouped(integer(totals, "lost"), d));
+    if (integer(mold, "requests_port"))
+        paragraph(out, "", "%s requests: %s answered with %s messages, %s limited, %s faulty",
+                  grouped(integer(totals, "requests"), a), grouped(integer(totals, "answers"), b),
+                  grouped(integer(totals, "answer_messages"), c),
+                  grouped(integer(totals, "limited"), e), grouped(faults, f));
+    if (*text_of(mold, "note"))
+        paragraph(out, "", "last: %s", text_of(mold, "note"));
+}
+
 static void print_journal(FILE *out, const json_t *summary)
 {
     const json_t *journal = json_object_get(summary, "journal");
@@ -592,6 +614,7 @@ void summary_print(const json_t *summary, FILE *out)
     print_journal(out, summary);
     print_gateway(out, summary, "gateway");
     print_gateway(out, summary, "glimpse");
+    print_mold(out, summary);
     print_participants(out, summary);
     if (pipeline)
         print_processes(out, summary);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "tools/show/gateway.h"
+#include "tools/show/mold.h"
 
 /* From one start to the next, at least; doubled each time that it ended within a second, up to the
  * second figure, and to the third while it cannot even be made. */
@@ -107,7 +108,8 @@ static void tell_ports(supervisor_t *s, uint32_t index)
     const char *stage = s->layout.stages[s->layout.processes[index].stages[0]].name;
     char text[200];
     if (s->services[index].ports_told ||
-        !gateway_ports_text(&s->pipeline.bus, stage, text, sizeof text))
+        (!gateway_ports_text(&s->pipeline.bus, stage, text, sizeof text) &&
+         !mold_ports_text(&s->pipeline.bus, stage, text, sizeof text)))
         return;
     s->services[index].ports_told = true;
     supervisor_say(s, "%s: %s", stage, text);

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kind of stage that sends a topic by MoldUDP64. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "feedsim/gateway/door.h"
+#include "feedsim/mold/stage.h"
+
+#define FIELD(member) TBUS_PARAM_FIELD(moldout_values_t, member)
+
+static int check_to(const char *text, tbus_error_t *err)
+{
+    const char *colon = strrchr(text, ':');
+    int code = gateway_door_check_address(text, err);
+    if (code == 0 && colon && strtoul(colon + 1, NULL, 10) == 0)
+        code = tbus_fail(err, -TBUS_ECONFIG, "packets cannot be sent to port 0");
+    return code;
+}
+
+static const tbus_param_t table[] = {
+    {"to", TBUS_PARAM_TEXT, FIELD(to), .check = check_to, .may_be_empty = true, .fallback = "",
+     .help = "GROUP:PORT or ADDRESS:PORT that gets the topic as ITCH 5.0 over MoldUDP64; empty: "
+             "it is not sent"},
+    {"topic", TBUS_PARAM_TEXT, FIELD(topic), .fallback = "md", .help = "that is sent"},
+    {"interface", TBUS_PARAM_TEXT, FIELD(interface), .may_be_empty = true, .fallback = "",
+     .help = "name of the network interface that a group's packets leave by; empty: as routes say"},
+    {"ttl", TBUS_PARAM_NUMBER, FIELD(ttl), .min = 0, .max = 255, .unit = "hops", .fallback = "1",
+     .help = "how far a group's packets go; 1: not beyond this network, 0: not beyond this host"},
+    {"loopback", TBUS_PARAM_BOOL, FIELD(loopback), .fallback = "true",
+     .help = "may this host receive what it sends to a group"},
+    {"payload_max", TBUS_PARAM_NUMBER, FIELD(payload_max), .min = 128, .max = MOLD_DATAGRAM_MAX,
+     .unit = "bytes", .fallback = "1400",
+     .help = "of a UDP datagram, MoldUDP64's header included; a message that is longer goes alone"},
+    {"window_bytes", TBUS_PARAM_NUMBER, FIELD(window_bytes), .min = 262144, .max = INT64_C(1) << 32,
+     .unit = "bytes", .fallback = "4194304",
+     .help = "the last packets, kept for receivers that ask for them again; older ones come from "
+             "the journal"},
+    {"send_buffer_bytes", TBUS_PARAM_NUMBER, FIELD(send_buffer_bytes), .min = 4096,
+     .max = 1073741824, .unit = "bytes", .fallback = "1048576",
+     .help = "what the kernel keeps of packets that wait for the network (SO_SNDBUF)"},
+    {"end_ms", TBUS_PARAM_NUMBER, FIELD(end_ms), .min = 0, .max = 30000, .unit = "ms",
+     .fallback = "3000",
+     .help = "at the end of the run: for so long the end of the session is repeated"},
+};
+static const tbus_params_t params_of_kind = TBUS_PARAMS(moldout_values_t, table);
+
+static bool wanted(const void *params)
+{
+    return ((const moldout_values_t *)params)->to[0] != 0;
+}
+
+static void describe(const void *params, char *out_text, size_t bytes)
+{
+    const moldout_values_t *values = params;
+    snprintf(out_text, bytes, "%s by MoldUDP64 to %s", values->topic, values->to);
+}
+
+static size_t memory_bytes(const void *params)
+{
+    return ((const moldout_values_t *)params)->window_bytes;
+}
+
+static int create(const tbus_stage_request_t *request, tbus_stage_t **out_stage, tbus_error_t *err)
+{
+    moldout_values_t *values = malloc(sizeof *values);
+    if (values)
+        *values = *(const moldout_values_t *)request->params;
+    return moldout_stage_create(request, values, out_stage, err);
+}
+
+const tbus_kind_t moldout_kind = {
+    .api = TBUS_KIND_API,
+    .struct_bytes = sizeof(tbus_kind_t),
+    .name = "mold",
+    .help = "Receivers of multicast: a topic by MoldUDP64.",
+    .section = "mold",
+    .traits = TBUS_KIND_SERVES,
+    .rank = 82,
+    .instances_max = 1,
+    .params = &params_of_kind,
+    .control = MOLDOUT_BOARD_BLOCK,
+    .control_bytes = sizeof(moldout_board_t),
+    .wanted = wanted,
+    .describe = describe,
+    .memory_bytes = memory_bytes,
+    .memory_keys = "mold.window_bytes",
+    .create = create,
+};
