@@ -151,7 +151,7 @@ void context_choose_ticks(strat_context_t *ctx);
 /* A timer waits for the first tick, whatever that is; or no longer. */
 static inline void context_await_tick(strat_context_t *ctx)
 {
-    ctx->base.concerns = ctx->chooses && !ctx->timer_unplaced ? ctx->watched : NULL;
+    ctx->base.concerns = ctx->chooses && !ctx->timer_unplaced ? ctx->watched : market_every_symbol;
 }
 /* A position or an open order in `locate` has come or gone: which ticks concern it now? */
 void context_watch(strat_context_t *ctx, uint16_t locate);

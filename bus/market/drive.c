@@ -45,6 +45,8 @@ static inline uint64_t least(uint64_t a, uint64_t b)
 /* ---- making one */
 
 static const uint8_t no_types[256];
+const uint64_t market_every_symbol[MARKET_LOCATES / 64] = {[0 ... MARKET_LOCATES / 64 - 1] =
+                                                               UINT64_MAX};
 
 int market_stage_join(market_stage_t *s, market_t *market, const venue_session_t *session,
                       tbus_error_t *err)
@@ -53,6 +55,7 @@ int market_stage_join(market_stage_t *s, market_t *market, const venue_session_t
     s->session = session ? session : &session_host;
     s->next_ns = s->bound_ns = MARKET_NEVER;
     s->leader = s;
+    s->concerns = market_every_symbol;
     s->types = no_types;
     if (s->books_on_demand)
         market_build_on_demand(market);
@@ -394,23 +397,21 @@ static void note_taken(market_stage_t *leader)
                             leader->tick_taken_at);
 }
 
-/* What decides about a tick whom it concerns. */
-typedef struct subject {
-    uint32_t word; /* of a bitmap by number, and the bit in it */
-    uint32_t bit;
-    uint32_t type;
-    bool touch; /* the best of a book has changed */
-} subject_t;
+_Static_assert(TBUS_PARTICIPANTS_MAX <= 32, "the stages of a group are the bits of a word");
 
-/* Without a branch for each of the three: two of them seldom hold, and the third is a toss. */
-static inline bool concerns(const market_stage_t *s, const subject_t *subject)
+/* Bit i: the tick concerns stage i of the group. Without a branch for what may make it so: two of
+ * the three seldom hold, and the third is a toss. */
+static inline uint32_t concerned(const group_t *g, const tick_t *tick, const market_event_t *event)
 {
-    const uint64_t *symbols = s->concerns;
-    if (!symbols)
-        return true;
-    return ((symbols[subject->word] >> subject->bit) | s->types[subject->type] |
-            (s->touches & subject->touch)) &
-           1;
+    const unsigned word = event->locate / 64u, bit = event->locate % 64u, type = tick->type;
+    const uint32_t touch = event->bbo_changed, count = g->count;
+    uint32_t all = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const market_stage_t *s = member(g, i);
+        uint32_t one = (uint32_t)(s->concerns[word] >> bit) | s->types[type] | (s->touches & touch);
+        all |= (one & 1) << i;
+    }
+    return all;
 }
 
 /* A stage has sent something because of the tick, or what it may take next has changed. 0, 1:
@@ -433,34 +434,22 @@ static int settle_tick(group_t *g)
 /* Nobody measures, nothing is repeated and no book is being made: ticks are just taken. */
 static inline bool is_plain(const group_t *g)
 {
-    return !g->leader->stamps && !g->leader->warms_up && !repeats(g);
+    const market_stage_t *leader = g->leader;
+    return !leader->stamps && !leader->warms_up && !repeats(g) &&
+           leader->md.ring.slot_msg_bytes_max >= sizeof(tick_t);
 }
 
-/* The tick at the clock of the leader, for the books and those whom it concerns. What settle_tick
- * returns. `plain`: is_plain, as far as the caller knows. */
-static inline __attribute__((always_inline)) int give(group_t *g, const tick_t *tick, size_t bytes,
-                                                      bool plain)
+/* Those whom it concerns are told of the tick in hand, and it is done. `settles`: whatever they do.
+ * What settle_tick returns. */
+static inline __attribute__((always_inline)) int
+tell_tick(group_t *g, const tick_t *tick, size_t bytes, const market_event_t *event, bool settles)
 {
     market_stage_t *leader = g->leader;
-    const market_event_t *event;
-    if (!plain && TBUS_UNLIKELY(leader->stamps != NULL))
-        note_taken(leader);
-    if (!plain && TBUS_UNLIKELY(leader->warms_up))
-        end_warm_up(leader);
-    int code = apply(g, tick, bytes, &event);
-    if (TBUS_UNLIKELY(code < 0))
-        return code;
-    const subject_t subject = {.word = event->locate / 64u,
-                               .bit = event->locate % 64u,
-                               .type = tick->type,
-                               .touch = event->bbo_changed};
-    bool settles = !plain && repeats(g);
-    for (uint32_t i = 0; i < g->count; i++) {
+    for (uint32_t whom = concerned(g, tick, event); whom != 0; whom &= whom - 1) {
+        uint32_t i = (uint32_t)__builtin_ctz(whom);
         market_stage_t *s = member(g, i);
-        if (!concerns(s, &subject))
-            continue;
         s->now_ns = leader->clock.now_ns;
-        code = s->ops->on_tick(s, tick, bytes, event);
+        int code = s->ops->on_tick(s, tick, bytes, event);
         if (TBUS_UNLIKELY(code < 0))
             return fail(g, i, code);
         settles |= s->stirred | s->changed | s->blocked;
@@ -471,10 +460,18 @@ static inline __attribute__((always_inline)) int give(group_t *g, const tick_t *
     return TBUS_UNLIKELY(settles) ? settle_tick(g) : 0;
 }
 
-/* Whatever is going on. */
-static __attribute__((noinline)) int give_tick(group_t *g, const tick_t *tick, size_t bytes)
+/* The tick at the clock of the leader, for the books and those whom it concerns, whatever is going
+ * on. What settle_tick returns. */
+static int give_tick(group_t *g, const tick_t *tick, size_t bytes)
 {
-    return give(g, tick, bytes, false);
+    market_stage_t *leader = g->leader;
+    const market_event_t *event;
+    if (TBUS_UNLIKELY(leader->stamps != NULL))
+        note_taken(leader);
+    if (TBUS_UNLIKELY(leader->warms_up))
+        end_warm_up(leader);
+    int code = apply(g, tick, bytes, &event);
+    return TBUS_UNLIKELY(code < 0) ? code : tell_tick(g, tick, bytes, event, repeats(g));
 }
 
 /* The tick without a message behind the last. */
@@ -496,23 +493,40 @@ static int give_end(group_t *g)
 }
 
 /* The clock goes on to the next tick, unless something may come before that. False: it does not. */
-static inline bool reach(market_stage_t *leader, const tick_t *tick, size_t bytes)
+static bool reach(market_stage_t *leader, const tick_t *tick, size_t bytes)
 {
-    market_clock_t *clock = &leader->clock;
-    uint64_t now_ns;
-    if (TBUS_LIKELY(market_clock_told(clock, tick, bytes, &now_ns))) {
-        if (now_ns > leader->clear_ns)
-            return false;
-        clock->now_ns = now_ns;
-        clock->stamp_ns = tick_event_ns(tick);
-        return true;
-    }
-    market_clock_t then = *clock;
-    market_clock_step(&then, tick, bytes);
+    market_clock_t then = market_clock_at(leader->clock, tick, bytes);
     if (then.now_ns > leader->clear_ns)
         return false;
-    *clock = then;
+    leader->clock = then;
     return true;
+}
+
+/* As take_clear, of what nearly all ticks are: of the fixed size, with a stamp that tells their
+ * time, while nothing else is going on (is_plain). Each of the others ends it. Not inlined: what it
+ * works with has registers of its own. */
+static __attribute__((noinline)) uint32_t take_run(group_t *g, uint32_t ticks_max, int *out_code)
+{
+    market_stage_t *leader = g->leader;
+    uint32_t ticks = 0;
+    int code = 0;
+    while (ticks < ticks_max && code == 0) {
+        const tick_t *tick = (const tick_t *)tbus_peek_of(&leader->md, sizeof *tick);
+        const market_event_t *event;
+        uint64_t now_ns;
+        if (!tick || TBUS_UNLIKELY(tick_is_warm_up(tick)) ||
+            TBUS_UNLIKELY(!market_clock_told(&leader->clock, tick, sizeof *tick, &now_ns)) ||
+            now_ns > leader->clear_ns)
+            break;
+        leader->clock.now_ns = now_ns;
+        leader->clock.stamp_ns = tick_event_ns(tick);
+        code = apply(g, tick, sizeof *tick, &event);
+        if (TBUS_LIKELY(code == 0))
+            code = tell_tick(g, tick, sizeof *tick, event, false);
+        ticks++;
+    }
+    *out_code = code;
+    return ticks;
 }
 
 /* Those ticks that come before all that is in hand, and whatever others may still send. Returns how
@@ -522,22 +536,19 @@ static uint32_t take_clear(group_t *g, uint32_t ticks_max, int *out_code)
 {
     market_stage_t *leader = g->leader;
     uint32_t ticks = 0;
-    int code = 0;
-    bool plain = is_plain(g);
-    while (ticks < ticks_max && code == 0) {
+    *out_code = 0;
+    while (ticks < ticks_max && *out_code == 0) {
         size_t bytes;
+        if (is_plain(g))
+            ticks += take_run(g, ticks_max - ticks, out_code);
+        if (ticks == ticks_max || *out_code != 0)
+            break;
         const tick_t *tick = (const tick_t *)tbus_peek(&leader->md, &bytes);
         if (!tick || TBUS_UNLIKELY(tick_is_warm_up(tick)) || !reach(leader, tick, bytes))
             break;
-        if (TBUS_LIKELY(plain)) {
-            code = give(g, tick, bytes, true);
-        } else {
-            code = give_tick(g, tick, bytes);
-            plain = is_plain(g);
-        }
+        *out_code = give_tick(g, tick, bytes);
         ticks++;
     }
-    *out_code = code;
     return ticks;
 }
 

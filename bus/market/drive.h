@@ -74,6 +74,8 @@
  * any tick in hand it is taken all the same: there is no such tick. */
 #define MARKET_UNKNOWN (MARKET_NEVER - 1)
 
+extern const uint64_t market_every_symbol[MARKET_LOCATES / 64];
+
 typedef struct market_stage market_stage_t;
 
 typedef struct market_stage_ops {
@@ -115,10 +117,10 @@ struct market_stage {
     const venue_session_t *session; /* not owned */
     market_t *market;               /* not owned; shared by the stages of a process */
     tbus_subscriber_t md;
-    /* Which ticks it is given. Bit by number: those of that symbol; NULL: all there are. Beside
-     * them, by message type (256 bytes, 0 or 1), those of that type, whatever the symbol; at first
-     * none. And those that change the best of a book. The stage may change all of it in its own
-     * calls. */
+    /* Which ticks it is given. Bit by number: those of that symbol; at first all there are
+     * (market_every_symbol). Beside them, by message type (256 bytes, 0 or 1), those of that type,
+     * whatever the symbol; at first none. And those that change the best of a book. The stage may
+     * change all of it in its own calls. */
     const uint64_t *concerns;
     const uint8_t *types;
     bool touches;

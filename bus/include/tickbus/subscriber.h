@@ -102,6 +102,10 @@ void tbus_subscriber_leave(tbus_subscriber_t *s);
  * peek returns the same one. `s->seq` is its sequence. Never waits, never enters the kernel. */
 TBUS_HOT const void *tbus_peek(tbus_subscriber_t *s, size_t *out_bytes);
 
+/* The same for who expects a message of just `bytes`, which the compiler knows and a slot of the
+ * ring holds (slot_msg_bytes_max). NULL: tbus_peek knows what there is. */
+TBUS_HOT const void *tbus_peek_of(const tbus_subscriber_t *s, uint32_t bytes);
+
 /* Done with the message that peek returned. A consumer without one: asserted. Any other subscriber
  * that advances beyond what was published gets s->error when its progress is stored next, and that
  * progress is not stored. */
@@ -157,6 +161,15 @@ TBUS_HOT const void *tbus_peek(tbus_subscriber_t *s, size_t *out_bytes)
         return tbus_peek_slow(s, word, out_bytes);
     *out_bytes = bytes;
     return slot + 1;
+}
+
+TBUS_HOT const void *tbus_peek_of(const tbus_subscriber_t *s, uint32_t bytes)
+{
+    uint64_t seq = s->seq;
+    tbus_atomic_u64_t *slot = tbus_ring_slot(&s->ring, seq);
+    /* R2 pairs R1 (tbus_publish_plain), as in tbus_peek. */
+    uint64_t word = tbus_load_acquire_u64(slot);
+    return s->plain && word == tbus_slot_word(seq, 0, bytes, TBUS_SLOT_READY) ? slot + 1 : NULL;
 }
 
 TBUS_HOT void tbus_advance(tbus_subscriber_t *s)
