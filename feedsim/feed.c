@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <tickbus/outlet.h>
 
@@ -17,6 +18,7 @@
 #include "feedsim/itch/itch.h"
 #include "feedsim/opening.h"
 #include "feedsim/pace.h"
+#include "feedsim/shown.h"
 #include "feedsim/source/prepared.h"
 #include "feedsim/source/source.h"
 #include "feedsim/timeline.h"
@@ -26,9 +28,11 @@
 /* Ticks that are decoded, then published: as many as the lines that a publisher fetches ahead of
  * time, so that those of the next batch come while it is decoded. */
 #define BATCH_MAX TBUS_PREFETCH_SLOTS
-/* Between two looks at a pipe or a connection that has nothing: what comes close upon something is
- * found at once, and one that is silent costs little. */
-#define LATER_NS_MIN UINT64_C(20000)
+/* Between two looks at a pipe or a connection that has nothing: a part of the time since something
+ * came. So what comes at a steady rate waits for a small part of the time between two messages,
+ * whatever that is, and one that is silent costs little. */
+#define LATER_PART   32u
+#define LATER_NS_MIN UINT64_C(1000)
 #define LATER_NS_MAX UINT64_C(1000000)
 #define TOLD_NS      UINT64_C(200000) /* between two words on how far market time is */
 /* Market time is told so much before it has come, on the host's clock: else, whenever a tick comes
@@ -66,7 +70,7 @@ typedef struct feed_stage {
     market_clock_t clock;    /* as of the last tick that was sent, or is kept; not at `max` */
     tbus_horizon_t *horizon; /* our own */
     uint64_t later_ns;       /* the source has nothing before this; 0: it has */
-    uint64_t later_step_ns;  /* from the last look in vain to that; 0: there was none */
+    uint64_t since_ns;       /* the first look in vain since it had something; 0: there was none */
     uint64_t due_ns;         /* of the tick in hand */
     size_t bytes;            /* of the tick in hand; 0: there is none */
     tick_t *tick;            /* TICK_LEN_MAX bytes */
@@ -84,6 +88,7 @@ typedef struct feed_stage {
     tbus_atomic_u64_t *unprepared;
     tbus_atomic_u64_t *by_type[256]; /* NULL: not seen yet */
     uint8_t gap_policy;
+    feed_shown_t shown; /* what the source counts */
     uint64_t gaps_seen;
     tbus_atomic_u64_t *gaps; /* once there was one */
     tbus_atomic_u64_t *lost;
@@ -94,6 +99,7 @@ static void stop_reading(feed_stage_t *f)
 {
     f->base.source_done = true;
     f->bytes = 0;
+    feed_shown_copy(&f->shown, 0);
     tbus_store_relaxed_u64(f->due, 0);
 }
 
@@ -244,9 +250,10 @@ static void end_reading(feed_stage_t *f)
 /* The source has nothing now. */
 static void look_later(feed_stage_t *f, uint64_t now_ns)
 {
-    uint64_t step_ns = f->later_step_ns ? 2 * f->later_step_ns : LATER_NS_MIN;
-    f->later_step_ns = step_ns < LATER_NS_MAX ? step_ns : LATER_NS_MAX;
-    f->later_ns = now_ns + f->later_step_ns;
+    f->since_ns = f->since_ns ? f->since_ns : now_ns;
+    uint64_t step_ns = (now_ns - f->since_ns) / LATER_PART;
+    step_ns = step_ns > LATER_NS_MIN ? step_ns : LATER_NS_MIN;
+    f->later_ns = now_ns + (step_ns < LATER_NS_MAX ? step_ns : LATER_NS_MAX);
 }
 
 /* Take the next tick in hand and put it on the schedule. False: there is none now. */
@@ -266,7 +273,7 @@ static bool take(feed_stage_t *f, uint64_t now_ns)
         rc = feed_source_next(f->source, f->tick, &f->bytes);
     }
     if (TBUS_LIKELY(rc == FEED_SOURCE_TICK)) {
-        f->later_ns = f->later_step_ns = 0;
+        f->later_ns = f->since_ns = 0;
         if (TBUS_UNLIKELY(f->tick->type == TICK_GAP))
             take_gap(f);
         return schedule(f, now_ns) && fits_md(f);
@@ -481,6 +488,8 @@ static int feed_poll(tbus_stage_t *stage, uint32_t budget)
         if (due_ns > due_ns_max || !publish(f, due_ns))
             break;
     }
+    if (now_ns != 0)
+        feed_shown_turn(&f->shown, now_ns);
     if (done > 0)
         tell_progress(f);
     else
@@ -505,6 +514,20 @@ static uint64_t feed_deadline_ns(const tbus_stage_t *stage)
     return at < f->end_ns || !f->started ? at : f->end_ns;
 }
 
+/* Of a source that wakes us. A tick in hand is waited with until it is due. */
+static void feed_sleep(tbus_stage_t *stage, uint64_t until_ns)
+{
+    feed_stage_t *f = (feed_stage_t *)stage;
+    uint64_t now_ns = tbus_clock_ns();
+    until_ns = until_ns < now_ns + LATER_NS_MAX ? until_ns : now_ns + LATER_NS_MAX;
+    if (f->bytes == 0) {
+        feed_source_wait(f->source, until_ns);
+        f->later_ns = 0;
+    } else if (until_ns > now_ns) {
+        (void)nanosleep(&(struct timespec){.tv_nsec = (long)(until_ns - now_ns)}, NULL);
+    }
+}
+
 static void feed_wind_down(tbus_stage_t *stage)
 {
     stop_reading((feed_stage_t *)stage);
@@ -514,6 +537,7 @@ static void feed_destroy(tbus_stage_t *stage)
 {
     feed_stage_t *f = (feed_stage_t *)stage;
     tbus_stage_leave(stage);
+    feed_shown_close(&f->shown);
     feed_source_close(f->source);
     feed_opening_clear(&f->opening);
     feed_arrivals_clear(&f->arrivals);
@@ -527,6 +551,12 @@ static const tbus_stage_ops_t ops = {.poll = feed_poll,
                                      .wind_down = feed_wind_down,
                                      .finish = NULL,
                                      .destroy = feed_destroy};
+static const tbus_stage_ops_t ops_that_sleep = {.poll = feed_poll,
+                                                .deadline_ns = feed_deadline_ns,
+                                                .sleep = feed_sleep,
+                                                .wind_down = feed_wind_down,
+                                                .finish = NULL,
+                                                .destroy = feed_destroy};
 
 static int parse_place(const char *text, uint64_t *out_ns, uint64_t *out_seq, tbus_error_t *err)
 {
@@ -636,6 +666,11 @@ static int build(feed_stage_t *f, const feed_params_t *params, tbus_error_t *err
     if (rc != 0)
         return rc;
     f->batches = f->batches && !tbus_publish_is_other(&f->md.publisher, sizeof(tick_t));
+    rc = feed_shown_open(&f->shown, f->source, bus, f->base.owner, err);
+    if (rc != 0)
+        return rc;
+    if (feed_source_wakes(f->source))
+        f->base.ops = &ops_that_sleep;
     f->horizon = tbus_stage_keep_horizon(&f->base, "md", 0);
     f->epoch_ns = bus->directory->epoch_ns;
     f->messages = tbus_counter(bus, f->base.owner, "feed.messages", "messages");

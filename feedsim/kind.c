@@ -30,6 +30,8 @@ static int check_source(const char *text, tbus_error_t *err)
         return 0;
     if (strncmp(text, "soup:", 5) == 0)
         return feed_source_check_soup(text + 5, err);
+    if (strncmp(text, "mold:", 5) == 0)
+        return feed_source_check_mold(text + 5, err);
     int code = feed_source_open(text, FEED_CLOCK_MARKET, &source, err);
     if (code == 0)
         feed_source_close(source);
@@ -74,7 +76,8 @@ static const tbus_param_t table[] = {
      .fallback = "synth",
      .help = "itch:FILE (ITCH 5.0, plain or .gz; - is stdin), synth[:seed=N,...] (invented), "
              "journal:DIR (recorded), soup:HOST:PORT[?user=U&password_file=F&session=S&from=SEQ] "
-             "(received from another host)"},
+             "and mold:GROUP:PORT[,GROUP:PORT][?requests=ADDR:PORT&...] (received from another "
+             "host, over SoupBinTCP or MoldUDP64)"},
     {"pace", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(feed_values_t, pace), .check = check_pace,
      .fallback = "auto",
      .help = "max, realtime, Nx (times real time), RATE/s (messages a second); auto: 250k/s for "
@@ -144,7 +147,7 @@ bool feed_values_unpaced(const feed_values_t *values)
         return false;
     if (strncmp(source, "itch:", 5) == 0)
         return stat(source + 5, &about) == 0 && S_ISREG(about.st_mode);
-    return strncmp(source, "soup:", 5) != 0;
+    return !feed_source_is_received(source);
 }
 
 /* Gaps are between the times that messages carry, which `max` and a rate do not look at. */

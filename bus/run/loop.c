@@ -319,7 +319,8 @@ static inline void watch(tbus_loop_t *loop, enum tbus_turn turn, int work)
 static void idle(tbus_loop_t *loop)
 {
     tbus_stage_t *stage = loop->stages[0];
-    if (loop->stages_count == 1 && stage->ops->sleep && loop->waiter.mode == TBUS_WAIT_PARK) {
+    if (loop->stages_count == 1 && stage->ops->sleep && loop->waiter.mode == TBUS_WAIT_PARK &&
+        !stage->pending && !stage->source_done) {
         loop->waiter.parks++;
         stage->ops->sleep(stage, next_deadline_ns(loop));
         return;

@@ -92,7 +92,19 @@ static void close_prepared(feed_source_t *self)
     free(p);
 }
 
-static const feed_source_ops_t ops = {.next = next, .progress = progress, .close = close_prepared};
+static void wait_for_more(feed_source_t *self, uint64_t until_ns)
+{
+    feed_source_wait(((prepared_t *)self)->inner, until_ns);
+}
+
+static const feed_source_counter_t *counters(const feed_source_t *self, uint32_t *out_count)
+{
+    return feed_source_counters(((const prepared_t *)self)->inner, out_count);
+}
+
+#define OPS .next = next, .progress = progress, .counters = counters, .close = close_prepared
+static const feed_source_ops_t ops = {OPS};
+static const feed_source_ops_t ops_that_wake = {OPS, .wait = wait_for_more};
 
 /* False: no memory. */
 static bool make_room(prepared_t *p, uint64_t bytes)
@@ -154,7 +166,7 @@ int feed_source_prepare(feed_source_t *source, uint64_t count, feed_source_t **o
         return tbus_fail(err, -ENOMEM, "no memory for a source");
     }
     p->inner = source;
-    p->base.ops = &ops;
+    p->base.ops = feed_source_wakes(source) ? &ops_that_wake : &ops;
     p->base.daily = source->daily;
     int rc = read_ahead(p, count, err);
     if (rc != 0) {
@@ -167,5 +179,7 @@ int feed_source_prepare(feed_source_t *source, uint64_t count, feed_source_t **o
 
 uint64_t feed_source_unprepared(const feed_source_t *source)
 {
-    return source->ops == &ops ? ((const prepared_t *)source)->unprepared : 0;
+    return source->ops == &ops || source->ops == &ops_that_wake
+               ? ((const prepared_t *)source)->unprepared
+               : 0;
 }

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "feedsim/source/source.h"
 
+#include <inttypes.h>
 #include <string.h>
+
+#include "feedsim/itch/itch.h"
+#include "feedsim/timeline.h"
 
 /* What follows "NAME:" in a spec, "" when the spec is just the name; NULL: another name. */
 static const char *after_scheme(const char *spec, const char *name)
@@ -34,10 +38,39 @@ int feed_source_open(const char *spec, enum feed_clock clock, feed_source_t **ou
     }
     if ((rest = after_scheme(spec, "soup")) != NULL)
         return feed_source_open_soup(rest, out_source, err);
+    if ((rest = after_scheme(spec, "mold")) != NULL)
+        return feed_source_open_mold(rest, out_source, err);
     return tbus_fail(err, -TBUS_ECONFIG,
                      "the feed \"%s\" is of no known kind: write itch:FILE, synth[:key=value,...], "
-                     "journal:DIR or soup:HOST:PORT",
+                     "journal:DIR, soup:HOST:PORT or mold:GROUP:PORT",
                      spec);
+}
+
+bool feed_source_is_received(const char *spec)
+{
+    return after_scheme(spec, "soup") || after_scheme(spec, "mold");
+}
+
+int feed_source_put_message(feed_source_t *source, const char *server, uint64_t *last_event_ns,
+                            uint64_t sequence, const uint8_t *data, size_t bytes, tick_t *buffer,
+                            size_t *out_bytes)
+{
+    source->time_ns = FEED_TIME_NONE;
+    if (bytes == 0) {
+        itch_end_mark(*last_event_ns, buffer, out_bytes);
+        feed_source_count(source, TICK_END_MARK, 0);
+    } else if (itch_decode(data, bytes, buffer, out_bytes) < 0) {
+        return tbus_fail(&source->error, -TBUS_EFORMAT,
+                         "message %" PRIu64 " from %s is no ITCH 5.0: type '%c' with %zu bytes; "
+                         "what came before it was delivered",
+                         sequence, server, data[0], bytes);
+    } else {
+        feed_source_count(source, data[0], bytes);
+        if (__builtin_expect(buffer->type != TICK_RUNT, 1))
+            source->time_ns = *last_event_ns = tick_event_ns(buffer);
+    }
+    source->seq = sequence;
+    return FEED_SOURCE_TICK;
 }
 
 bool feed_source_tests_alone(const char *spec)

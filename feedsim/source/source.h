@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* source.h - where a feed's ticks come from: one interface, four kinds.
+/* source.h - where a feed's ticks come from: one interface, five kinds.
  *
  *    itch:FILE              a BinaryFILE of ITCH 5.0 messages, plain or gzip; also a FIFO
  *                           (source_itch.c)
@@ -12,6 +12,18 @@
  *                           session, from (a sequence; 1), lost (how long the connection may be
  *                           away, 30s). The end of the session is the end; messages that the
  *                           server does not have any more are an error (source_soup.c)
+ *
+ *    mold:GROUP:PORT[,GROUP:PORT][?KEY=VALUE[&...]]  what comes over one or two lines of MoldUDP64,
+ *                           ITCH 5.0; groups to join or addresses of this host. Keys:
+ *                           requests=ADDR:PORT (of the server that is asked for what is missing),
+ *                           session, from (a sequence; 1), glimpse=HOST:PORT (a snapshot, for a
+ *                           late start), user, password_file (there), interface, source=ADDR[,ADDR]
+ *                           (senders), receive_bytes (8 MiB, the kernel's buffer), keep_bytes
+ *                           (64 MiB, for what comes behind what is missing); when to give up:
+ *                           reorder (packets, 16) and hold (50ms) without requests, give_up (2s)
+ *                           with them; when a line is silent (5s), and the feed lost (30s). The
+ *                           end of the session is the end. What is missing for good is a mark
+ *                           (source_mold.c)
  *
  * A source hands out ticks one by one, in order, each with the time that paces it. All ticks that
  * it could read before an error are handed out before the error is. A handle belongs to one
@@ -44,6 +56,13 @@ enum { FEED_SOURCE_END = 0, FEED_SOURCE_TICK = 1, FEED_SOURCE_LATER = 2 };
 
 typedef struct feed_source feed_source_t;
 
+/* What a kind of source counts for itself: shown as feed.NAME. */
+typedef struct feed_source_counter {
+    const char *name; /* static, as the next */
+    const char *unit;
+    const uint64_t *value;
+} feed_source_counter_t;
+
 typedef struct feed_source_ops {
     /* The next tick into `buffer` (TICK_LEN_MAX bytes), with `intended` holding the locate and time
      * 0. FEED_SOURCE_TICK; FEED_SOURCE_END; FEED_SOURCE_LATER (a pipe, a connection: nothing now);
@@ -63,6 +82,11 @@ typedef struct feed_source_ops {
     int (*begin_at)(feed_source_t *self, uint64_t seq, tbus_error_t *err);
     /* How far it has come, and how far it goes, in units of its own. NULL: nobody knows. */
     void (*progress)(const feed_source_t *self, uint64_t *out_done, uint64_t *out_total);
+    /* Sleep until there may be more, or until that time of CLOCK_MONOTONIC. NULL: nothing wakes
+     * who waits for it. */
+    void (*wait)(feed_source_t *self, uint64_t until_ns);
+    /* Valid as long as the source. NULL: it has none. */
+    const feed_source_counter_t *(*counters)(const feed_source_t *self, uint32_t *out_count);
     void (*close)(feed_source_t *self);
 } feed_source_ops_t;
 
@@ -94,8 +118,13 @@ int feed_source_open(const char *spec, enum feed_clock clock, feed_source_t **ou
 /* Are all its symbols test issues (R, authenticity T), as those of synth:flow=plain are? */
 bool feed_source_tests_alone(const char *spec);
 
-/* What can be said of what follows "soup:" without connecting. -TBUS_ECONFIG. */
+/* Is it received from another host? Then it cannot be opened a second time, and when there is more
+ * of it is not for us to say. */
+bool feed_source_is_received(const char *spec);
+
+/* What can be said of what follows "soup:" or "mold:" without connecting. -TBUS_ECONFIG. */
 int feed_source_check_soup(const char *spec, tbus_error_t *err);
+int feed_source_check_mold(const char *spec, tbus_error_t *err);
 
 /* Before the first tick, of a journal: its topic of ticks that is wanted; "": `md`, or the only
  * one. -TBUS_ENOTFOUND: it has no such topic, or is no journal. Cold. */
@@ -123,10 +152,31 @@ static inline uint32_t feed_source_next_batch(feed_source_t *source, tick_t *tic
  * written). Cold enough: no system call. */
 void feed_source_progress(const feed_source_t *source, uint64_t *out_done, uint64_t *out_total);
 
+/* Does something wake who waits for more of it? */
+static inline bool feed_source_wakes(const feed_source_t *source)
+{
+    return source->ops->wait != NULL;
+}
+
+/* Requires feed_source_wakes. Returns also for no reason. A system call. */
+static inline void feed_source_wait(feed_source_t *source, uint64_t until_ns)
+{
+    source->ops->wait(source, until_ns);
+}
+
+/* What it counts for itself; valid as long as it is open. */
+static inline const feed_source_counter_t *feed_source_counters(const feed_source_t *source,
+                                                                uint32_t *out_count)
+{
+    *out_count = 0;
+    return source->ops->counters ? source->ops->counters(source, out_count) : NULL;
+}
+
 /* For the kinds of source. */
 int feed_source_open_itch(const char *path, feed_source_t **out_source, tbus_error_t *err);
 int feed_source_open_synth(const char *options, feed_source_t **out_source, tbus_error_t *err);
 int feed_source_open_soup(const char *spec, feed_source_t **out_source, tbus_error_t *err);
+int feed_source_open_mold(const char *spec, feed_source_t **out_source, tbus_error_t *err);
 int feed_source_open_journal(const char *directory, enum feed_clock clock,
                              feed_source_t **out_source, tbus_error_t *err);
 
@@ -148,6 +198,13 @@ static inline void feed_source_count_batch(feed_source_t *source, const tick_t *
     feed_source_count(source, last->type, itch_length(last->type));
     source->time_ns = tick_event_ns(last);
 }
+
+/* For the kinds of source that receive: message `sequence`, which `server` has sent, as the next
+ * tick; without bytes it is the end mark of the file that is fed over there. `last_event_ns`: of
+ * the messages before it. What `next` returns. */
+int feed_source_put_message(feed_source_t *source, const char *server, uint64_t *last_event_ns,
+                            uint64_t sequence, const uint8_t *data, size_t bytes, tick_t *buffer,
+                            size_t *out_bytes);
 
 /* For the kinds of source: in the place of the next tick, messages that are lost for good. What
  * `next` returns. */

@@ -3,26 +3,22 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdbool.h>
-#include <stdio.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <tickbus/soup.h>
 
-#include "feedsim/itch/itch.h"
-#include "feedsim/timeline.h"
+#include "feedsim/source/source_keys.h"
 
-#define KEYS       "user, password_file, session, from, lost"
 #define SERVER_MAX 300u
-#define TEXT_MAX   256u
 
 /* What a spec says. */
 typedef struct soup_spec {
     char server[SERVER_MAX];
-    char user[TEXT_MAX];
-    char password_file[TEXT_MAX];
-    char session[TEXT_MAX];
+    char user[SOURCE_TEXT_MAX];
+    char password_file[SOURCE_TEXT_MAX];
+    char session[SOURCE_TEXT_MAX];
     uint64_t from;
     uint64_t lost_ns;
 } soup_spec_t;
@@ -36,57 +32,16 @@ typedef struct source_soup {
 
 /* ---- the spec ---- */
 
-static int take_text(char out_text[TEXT_MAX], const char *key, const char *value, size_t bytes,
-                     tbus_error_t *err)
-{
-    if (bytes >= TEXT_MAX)
-        return tbus_fail(err, -TBUS_ECONFIG, "the value of %s in the feed is too long", key);
-    memcpy(out_text, value, bytes);
-    out_text[bytes] = 0;
-    return 0;
-}
+#define FIELD(field) offsetof(soup_spec_t, field)
 
-static int take_from(soup_spec_t *spec, const char *value, size_t bytes, tbus_error_t *err)
-{
-    char *end;
-    errno = 0;
-    unsigned long long from = strtoull(value, &end, 10);
-    if (errno || *value < '0' || *value > '9' || end != value + bytes)
-        return tbus_fail(
-            err, -TBUS_ECONFIG,
-            "from=%.*s in the feed: a sequence was expected, 1 for the session's first "
-            "message, 0 for what comes from now on",
-            (int)bytes, value);
-    spec->from = from;
-    return 0;
-}
-
-static int take_lost(soup_spec_t *spec, const char *value, size_t bytes, tbus_error_t *err)
-{
-    char text[TEXT_MAX];
-    int code = take_text(text, "lost", value, bytes, err);
-    return code ? code : feed_duration_parse(text, &spec->lost_ns, err);
-}
-
-static int take_key(soup_spec_t *spec, const char *key, size_t bytes, tbus_error_t *err)
-{
-    const char *equals = memchr(key, '=', bytes);
-    size_t name = equals ? (size_t)(equals - key) : bytes;
-    const char *value = equals ? equals + 1 : key + bytes;
-    size_t value_bytes = (size_t)(key + bytes - value);
-    if (name == 4 && memcmp(key, "user", 4) == 0)
-        return take_text(spec->user, "user", value, value_bytes, err);
-    if (name == 13 && memcmp(key, "password_file", 13) == 0)
-        return take_text(spec->password_file, "password_file", value, value_bytes, err);
-    if (name == 7 && memcmp(key, "session", 7) == 0)
-        return take_text(spec->session, "session", value, value_bytes, err);
-    if (name == 4 && memcmp(key, "from", 4) == 0)
-        return take_from(spec, value, value_bytes, err);
-    if (name == 4 && memcmp(key, "lost", 4) == 0)
-        return take_lost(spec, value, value_bytes, err);
-    return tbus_fail(err, -TBUS_ECONFIG, "the feed soup: has no key '%.*s'; there are: " KEYS,
-                     (int)name, key);
-}
+static const source_key_t keys[] = {
+    {"user", SOURCE_KEY_TEXT, FIELD(user), 0, 0, NULL},
+    {"password_file", SOURCE_KEY_TEXT, FIELD(password_file), 0, 0, NULL},
+    {"session", SOURCE_KEY_TEXT, FIELD(session), 0, 0, NULL},
+    {"from", SOURCE_KEY_NUMBER, FIELD(from), 0, UINT64_MAX,
+     "a sequence was expected, 1 for the session's first message, 0 for what comes from now on"},
+    {"lost", SOURCE_KEY_DURATION, FIELD(lost_ns), 0, 0, NULL},
+};
 
 static int parse(const char *text, soup_spec_t *out_spec, tbus_error_t *err)
 {
@@ -95,17 +50,13 @@ static int parse(const char *text, soup_spec_t *out_spec, tbus_error_t *err)
     if (server == 0 || server >= sizeof spec.server)
         return tbus_fail(err, -TBUS_ECONFIG,
                          "the feed \"soup:%s\" names no server: write soup:HOST:PORT[?KEY=VALUE"
-                         "[&KEY=VALUE...]]; keys: " KEYS,
+                         "[&KEY=VALUE...]]",
                          text);
     memcpy(spec.server, text, server);
-    for (const char *at = text + server; *at;) {
-        at++; /* the ? or & */
-        size_t bytes = strcspn(at, "&");
-        int code = take_key(&spec, at, bytes, err);
-        if (code < 0)
-            return code;
-        at += bytes;
-    }
+    int code =
+        source_keys_parse("soup", text + server, keys, sizeof keys / sizeof keys[0], &spec, err);
+    if (code < 0)
+        return code;
     *out_spec = spec;
     return 0;
 }
@@ -126,28 +77,6 @@ static int fail(source_soup_t *s, int code, const char *what, uint64_t from, uin
                      s->server, what, from, to);
 }
 
-static int on_message(source_soup_t *s, const tbus_soup_event_t *event, tick_t *buffer,
-                      size_t *out_bytes)
-{
-    feed_source_t *self = &s->base;
-    self->time_ns = FEED_TIME_NONE;
-    if (event->bytes == 0) { /* the end mark of the file that is fed over there */
-        itch_end_mark(s->last_event_ns, buffer, out_bytes);
-        feed_source_count(self, TICK_END_MARK, 0);
-    } else if (itch_decode(event->data, event->bytes, buffer, out_bytes) < 0) {
-        return tbus_fail(&self->error, -TBUS_EFORMAT,
-                         "message %" PRIu64 " from %s is no ITCH 5.0: type '%c' with %zu bytes; "
-                         "what came before it was delivered",
-                         event->sequence, s->server, event->data[0], event->bytes);
-    } else {
-        feed_source_count(self, event->data[0], event->bytes);
-        if (__builtin_expect(buffer->type != TICK_RUNT, 1))
-            self->time_ns = s->last_event_ns = tick_event_ns(buffer);
-    }
-    self->seq = event->sequence;
-    return FEED_SOURCE_TICK;
-}
-
 static int next(feed_source_t *self, tick_t *buffer, size_t *out_bytes)
 {
     source_soup_t *s = (source_soup_t *)self;
@@ -157,7 +86,8 @@ static int next(feed_source_t *self, tick_t *buffer, size_t *out_bytes)
     for (;;) {
         switch (tbus_soup_next(s->soup, 0, &event, &self->error)) {
         case TBUS_SOUP_MESSAGE:
-            return on_message(s, &event, buffer, out_bytes);
+            return feed_source_put_message(self, s->server, &s->last_event_ns, event.sequence,
+                                           event.data, event.bytes, buffer, out_bytes);
         case TBUS_SOUP_NOTHING:
             return FEED_SOURCE_LATER;
         case TBUS_SOUP_ENDED:
@@ -189,27 +119,13 @@ static void close_soup(feed_source_t *self)
 
 static const feed_source_ops_t ops = {.next = next, .close = close_soup};
 
-/* The first line of a file, without its end. */
-static int read_password(const char *path, char out_password[TEXT_MAX], tbus_error_t *err)
-{
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return tbus_fail(err, -errno, "the feed's password file %s: %s", path, strerror(errno));
-    bool there = fgets(out_password, TEXT_MAX, file) != NULL;
-    fclose(file);
-    if (!there)
-        return tbus_fail(err, -TBUS_ECONFIG, "the feed's password file %s is empty", path);
-    out_password[strcspn(out_password, "\r\n")] = 0;
-    return 0;
-}
-
 int feed_source_open_soup(const char *text, feed_source_t **out_source, tbus_error_t *err)
 {
     soup_spec_t spec;
-    char password[TEXT_MAX] = "";
+    char password[SOURCE_TEXT_MAX] = "";
     int code = parse(text, &spec, err);
     if (code == 0 && spec.password_file[0])
-        code = read_password(spec.password_file, password, err);
+        code = source_password_read(spec.password_file, password, err);
     if (code < 0)
         return code;
     source_soup_t *s = calloc(1, sizeof *s);

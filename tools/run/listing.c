@@ -95,7 +95,7 @@ static bool read_directory(feed_source_t *source, wanted_t *wanted, uint32_t cou
 static bool is_read_again(const char *source)
 {
     struct stat st;
-    if (strncmp(source, "soup:", 5) == 0) /* the server may have a limit, and it all takes long */
+    if (feed_source_is_received(source)) /* the server may have a limit, and it all takes long */
         return false;
     return strncmp(source, "itch:", 5) != 0 || (stat(source + 5, &st) == 0 && S_ISREG(st.st_mode));
 }

@@ -50,7 +50,8 @@ typedef struct tbus_stage_ops {
     uint64_t (*deadline_ns)(const struct tbus_stage *stage);
     /* Sleep until something that is no ring has come, such as a packet, or until `until_ns` of
      * CLOCK_MONOTONIC. Called in the place of a sleep on the rings, where the process has no other
-     * stage and parks. It follows rings as an observer, for which nobody rings, so it bounds the
+     * stage and parks, unless the stage has output that waits for a ring, or its source is done. It
+     * follows rings as an observer, for which nobody rings, or publishes alone: so it bounds the
      * sleep itself. NULL: it waits for rings alone. */
     void (*sleep)(struct tbus_stage *stage, uint64_t until_ns);
     /* WIND_DOWN: stop taking from outside (feed), cancel what is open (strategy). Called once. A
