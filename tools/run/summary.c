@@ -12,6 +12,7 @@
 #include "tools/run/backlog.h"
 #include "tools/run/counted.h"
 #include "tools/run/latches_shown.h"
+#include "tools/run/lines_shown.h"
 #include "tools/run/outlook.h"
 #include "tools/run/pipeline.h"
 #include "tools/run/profit_shown.h"
@@ -519,6 +520,7 @@ static void add_pipeline(json_t *summary, const tbus_bus_t *bus, const summary_r
                         json_boolean(counted_value(bus, COUNTED_EVERYBODY, "feed.ended") != 0));
     json_object_set_new(feed, "by_type", counted_below(bus, COUNTED_EVERYBODY, "feed.by_type."));
     add_gaps(feed, bus);
+    lines_shown_add(feed, bus);
     add_outlook(feed, bus, run);
 
     json_object_set_new(summary, "source", json_text(run->source, SUMMARY_ERROR_MAX));

@@ -11,6 +11,7 @@
  *    feed        messages bytes errors by_type.{A,...}; `bytes` are the messages' own: the two
  *                bytes of length that BinaryFILE puts before each are not among them; ended: it had
  *                no more, and is not over because --for was
+ *                lines[] requests received faults: of MoldUDP64, tools/run/lines_shown.h
  *                while it runs, else null: progress (0 to 1, of the input or of --for), left_s, and
  *                in a gap of a paced feed next_in_s and next_at, when the next message is due
  *    topics      NAME.{type,kind,slots,published,tombs,in_doubt,redelivered}

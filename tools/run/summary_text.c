@@ -9,6 +9,7 @@
 #include "tools/show/grouped.h"
 #include "tools/run/backlog.h"
 #include "tools/run/latches_shown.h"
+#include "tools/run/lines_shown.h"
 #include "tools/run/outlook.h"
 #include "tools/run/profit_shown.h"
 #include "tools/run/summary.h"
@@ -216,6 +217,7 @@ static void print_feed(FILE *out, const json_t *summary)
     fputc('\n', out);
     paragraph(out, "", "from %s at %s", text_of(summary, "source"), text_of(summary, "pace"));
     print_pairs(out, json_object_get(feed, "by_type"), "");
+    lines_shown_print(out, feed, LABEL_WIDTH);
     print_gaps(out, feed);
     print_outlook(out, feed);
 }

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Two runs: the first sends its md by MoldUDP64, the second is fed by it, and between them is a
+ * proxy that loses, doubles and reorders. What the second has recorded is what the first has, byte
+ * for byte, or has a mark for each message that is missing. */
+#include "tests/e2e/running_bus.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <tickbus/msg/tick.h>
+
+#include "tests/support/datagram_proxy.h"
+
+#define MESSAGES 6000u
+#define FEED     "synth:seed=3,messages=6000"
+#define GROUP    "239.255.84.67"
+
+typedef struct world {
+    fixture_t *one; /* sends */
+    fixture_t two;  /* receives */
+    char root[SCRATCH_PATH_MAX];
+    char journal_one[96], journal_two[96], out[96];
+    datagram_proxy_t *proxies[2];
+    json_t *status; /* of the receiver, at its end */
+} world_t;
+
+static int begin_world(void **state)
+{
+    static unsigned count;
+    world_t *w = calloc(1, sizeof *w);
+    if (!w || set_up((void **)&w->one) < 0)
+        return -1;
+    scratch_create(w->root);
+    w->two = *w->one;
+    snprintf(w->two.bus, sizeof w->two.bus, "in-%d-%u", (int)getpid(), count++);
+    snprintf(w->journal_one, sizeof w->journal_one, "%s/one", w->root);
+    snprintf(w->journal_two, sizeof w->journal_two, "%s/two", w->root);
+    snprintf(w->out, sizeof w->out, "%s/out", w->root);
+    *state = w;
+    return 0;
+}
+
+static int end_world(void **state)
+{
+    world_t *w = *state;
+    json_decref(w->status);
+    program_clear(&w->two.start);
+    int code = processes_of(w->two.bus) ? -1 : 0;
+    if (tear_down((void **)&w->one) < 0)
+        code = -1;
+    for (unsigned i = 0; i < 2; i++)
+        datagram_proxy_stop(w->proxies[i]);
+    scratch_remove(w->root);
+    free(w);
+    return code;
+}
+
+/* A port of loopback that nobody has: as good as sure, until somebody takes it. */
+static uint16_t free_port(void)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t bytes = sizeof at;
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &bytes), 0);
+    close(fd);
+    return ntohs(at.sin_port);
+}
+
+/* The receiver, listening; `lines` and keys as in its spec. */
+static void begin_receiver(world_t *w, const char *lines, const char *keys)
+{
+    char feed[256];
+    snprintf(feed, sizeof feed, "mold:%s?keep_bytes=4194304%s", lines, keys);
+    json_decref(begin(&w->two, 0, "--feed", feed, "--wait", "park", "--journal", w->journal_two,
+                      "--json", NULL));
+}
+
+/* The sender, until both are at their ends. Its packets are small, so that there are many; the end
+ * of the session is repeated so often that one of them comes. */
+static void send_all(world_t *w, const char *to, bool loses_much)
+{
+    const char *end_ms = loses_much ? "mold.end_ms=1500" : "mold.end_ms=600";
+    launch(w->one, "--feed", FEED, "--pace", "50000/s", "--wait", "park", "--journal",
+           w->journal_one, "--mold", to, "--set", "mold.interface=lo", "--set", end_ms, "--set",
+           "mold.payload_max=128", "--json", NULL);
+    assert_ended_with(w->one, 0);
+    assert_ended_with(&w->two, 0);
+    w->status = final_object(&w->two);
+}
+
+/* One line, through a proxy. */
+static void run_through(world_t *w, const datagram_plan_t *plan, const char *keys)
+{
+    char line[32], to[32];
+    uint16_t in = free_port(), port;
+    snprintf(line, sizeof line, "127.0.0.1:%u", in);
+    begin_receiver(w, line, keys);
+    w->proxies[0] = datagram_proxy_start(plan, NULL, in, &port);
+    assert_non_null(w->proxies[0]);
+    snprintf(to, sizeof to, "127.0.0.1:%u", port);
+    send_all(w, to, plan->lose_ppm >= 100000);
+}
+
+/* What a journal has of md, as a BinaryFILE. To be freed. */
+static uint8_t *export_md(world_t *w, const char *journal, size_t *out_bytes)
+{
+    const char *const argv[] = {TICKBUS_BUSCTL, "journal", "export", journal, "--topic", "md",
+                                "--format",     "itch",    "-o",     w->out,  NULL};
+    program_t export = {.argv = argv};
+    if (program_run(&export) != 0)
+        fail_msg("%s", export.err);
+    program_clear(&export);
+    char *out = file_read(w->out, out_bytes);
+    assert_non_null(out);
+    unlink(w->out);
+    return (uint8_t *)out;
+}
+
+static const json_t *line_of(const world_t *w, size_t i)
+{
+    return json_array_get(json_object_get(json_object_get(w->status, "feed"), "lines"), i);
+}
+
+static uint64_t counted(const json_t *object, const char *key)
+{
+    assert_true(json_is_integer(json_object_get(object, key)));
+    return (uint64_t)json_integer_value(json_object_get(object, key));
+}
+
+static void assert_both_have_the_same(world_t *w)
+{
+    size_t sent_bytes, got_bytes;
+    uint8_t *sent = export_md(w, w->journal_one, &sent_bytes);
+    uint8_t *got = export_md(w, w->journal_two, &got_bytes);
+    assert_int_equal(got_bytes, sent_bytes);
+    assert_memory_equal(got, sent, sent_bytes);
+    assert_int_equal(number(w->status, "feed", "messages"), MESSAGES);
+    assert_int_equal(number(w->status, "feed", "lost"), 0);
+    assert_int_equal(json_array_size(json_object_get(json_object_get(w->status, "feed"), "gaps")),
+                     0);
+    free(sent);
+    free(got);
+}
+
+static uint64_t big_endian(const uint8_t *at)
+{
+    uint64_t number = 0;
+    for (unsigned i = 0; i < 8; i++)
+        number = number << 8 | at[i];
+    return number;
+}
+
+static size_t block_bytes(const uint8_t *at)
+{
+    return 2 + ((size_t)at[0] << 8 | at[1]);
+}
+
+/* Every message is there in its place, or lies within a mark. Returns how many lie within one. */
+static uint64_t assert_each_is_there_or_told(world_t *w)
+{
+    size_t sent_bytes, got_bytes, s = 0, g = 0;
+    uint64_t seq = 1, lost = 0, gaps = 0;
+    uint8_t *sent = export_md(w, w->journal_one, &sent_bytes);
+    uint8_t *got = export_md(w, w->journal_two, &got_bytes);
+    const json_t *told = json_object_get(json_object_get(w->status, "feed"), "gaps");
+    for (; g < got_bytes; g += block_bytes(got + g)) {
+        const uint8_t *message = got + g + 2;
+        if (message[0] != TICK_GAP) {
+            assert_true(s < sent_bytes);
+            assert_memory_equal(got + g, sent + s, block_bytes(sent + s));
+            s += block_bytes(sent + s);
+            seq++;
+            continue;
+        }
+        uint64_t from = big_endian(message + TICK_ITCH_HEADER);
+        uint64_t to = big_endian(message + TICK_ITCH_HEADER + 8);
+        assert_int_equal(from, seq);
+        assert_true(to >= from);
+        const json_t *gap = json_array_get(told, gaps++);
+        if (gap) { /* it has room for some */
+            assert_int_equal(counted(gap, "from"), from);
+            assert_int_equal(counted(gap, "to"), to);
+        }
+        for (; seq <= to; seq++, lost++) {
+            assert_true(s < sent_bytes);
+            s += block_bytes(sent + s);
+        }
+    }
+    assert_int_equal(s, sent_bytes);
+    assert_int_equal(seq, MESSAGES + 1);
+    assert_int_equal(number(w->status, "feed", "lost"), lost);
+    assert_int_equal(number(w->status, "feed", "gaps_count"), gaps);
+    free(sent);
+    free(got);
+    return lost;
+}
+
+/* With requests switched off, after a plan that loses. */
+static void lose_and_tell(world_t *w, const datagram_plan_t *plan)
+{
+    run_through(w, plan, "");
+    uint64_t lost = assert_each_is_there_or_told(w);
+    datagram_counts_t counts = datagram_proxy_counts(w->proxies[0]);
+    const json_t *line = line_of(w, 0);
+    assert_true(counts.lost > 0);
+    assert_true(lost > 0);
+    if (plan->reorder_ppm == 0) /* what comes after it was given up is no loss of the line */
+        assert_int_equal(counted(line, "lost"), lost);
+    assert_true(counted(line, "packets") + counted(line, "heartbeats") <= counts.passed);
+    assert_int_equal(counted(line, "refused"), 0);
+}
+
+static void at_1_percent_of_loss_every_message_that_is_missing_is_told(void **state)
+{
+    lose_and_tell(*state, &(datagram_plan_t){.seed = 1, .lose_ppm = 10000});
+}
+
+static void at_10_percent_of_loss_every_message_that_is_missing_is_told(void **state)
+{
+    lose_and_tell(*state, &(datagram_plan_t){.seed = 2, .lose_ppm = 100000});
+}
+
+static void a_burst_of_1000_packets_that_are_lost_is_told(void **state)
+{
+    lose_and_tell(*state, &(datagram_plan_t){.seed = 3, .burst_at = 100, .burst_count = 1000});
+}
+
+static void what_is_lost_doubled_and_reordered_is_told_in_its_place(void **state)
+{
+    lose_and_tell(*state, &(datagram_plan_t){.seed = 4,
+                                             .lose_ppm = 20000,
+                                             .double_ppm = 50000,
+                                             .reorder_ppm = 50000,
+                                             .reorder_by = 5});
+}
+
+static void what_is_doubled_and_reordered_arrives_byte_for_byte(void **state)
+{
+    world_t *w = *state;
+    run_through(
+        w,
+        &(datagram_plan_t){.seed = 5, .double_ppm = 100000, .reorder_ppm = 100000, .reorder_by = 9},
+        "&reorder=1000&hold=1h");
+    datagram_counts_t counts = datagram_proxy_counts(w->proxies[0]);
+    assert_true(counts.doubled > 0 && counts.reordered > 0 && counts.lost == 0);
+    assert_both_have_the_same(w);
+    assert_true(counted(line_of(w, 0), "duplicates") > 0);
+}
+
+static void two_lines_that_lose_different_packets_bring_all_of_them(void **state)
+{
+    world_t *w = *state;
+    /* Bursts that never overlap, and nothing else: what one loses the other has. */
+    const datagram_plan_t plans[] = {{.burst_at = 0, .burst_count = 10, .burst_every = 30},
+                                     {.burst_at = 15, .burst_count = 10, .burst_every = 30}};
+    char lines[64], to[40];
+    uint16_t ports[2] = {free_port(), free_port()}, port = free_port();
+    snprintf(lines, sizeof lines, "127.0.0.1:%u,127.0.0.1:%u", ports[0], ports[1]);
+    begin_receiver(w, lines, "&reorder=1000&hold=1h");
+    for (unsigned i = 0; i < 2; i++) {
+        w->proxies[i] = datagram_proxy_start(&plans[i], GROUP, ports[i], &port);
+        if (!w->proxies[i]) {
+            print_message("this host joins no group on its loopback interface\n");
+            kill(w->two.start.pid, SIGTERM);
+            assert_ended_with(&w->two, 0);
+            skip();
+        }
+    }
+    snprintf(to, sizeof to, GROUP ":%u", port);
+    send_all(w, to, false);
+    assert_both_have_the_same(w);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_true(datagram_proxy_counts(w->proxies[i]).lost > 0);
+        assert_true(counted(line_of(w, i), "lost") > 0);
+        assert_true(counted(line_of(w, i), "first") > 0);
+    }
+}
+
+static void what_cannot_be_received_is_refused_by_name(void **state)
+{
+    world_t *w = *state;
+    assert_int_equal(run(w->one, "start", "--feed", "mold:127.0.0.1", NULL), 2);
+    assert_text_holds(w->one->start.err, "no address and port");
+    assert_int_equal(run(w->one, "start", "--feed", "mold:192.0.2.1:26477", NULL), 1);
+    assert_text_holds(w->one->start.err, "no address of this host");
+}
+
+#define CASE(test) cmocka_unit_test_setup_teardown(test, begin_world, end_world)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(at_1_percent_of_loss_every_message_that_is_missing_is_told),
+        CASE(at_10_percent_of_loss_every_message_that_is_missing_is_told),
+        CASE(a_burst_of_1000_packets_that_are_lost_is_told),
+        CASE(what_is_lost_doubled_and_reordered_is_told_in_its_place),
+        CASE(what_is_doubled_and_reordered_arrives_byte_for_byte),
+        CASE(two_lines_that_lose_different_packets_bring_all_of_them),
+        CASE(what_cannot_be_received_is_refused_by_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
