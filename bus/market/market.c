@@ -307,7 +307,7 @@ static __attribute__((noinline)) int execute_in_pile(market_t *m, const tick_t *
 
 /* P and Q change no book, and are believed about their stock by nobody if it is another's. A cross
  * in which nothing met has a price of its own, at which nobody traded. */
-static void apply_trade(market_t *m, const tick_t *tick)
+static __attribute__((noinline)) int apply_trade(market_t *m, const tick_t *tick)
 {
     uint64_t name = symbols_name(tick->symbol);
     uint64_t shares = tick->type == ITCH_TRADE ? tick->qty : tick->qty64;
@@ -318,6 +318,7 @@ static void apply_trade(market_t *m, const tick_t *tick)
     } else if (m->symbols[m->event.locate].known && (tick->type == ITCH_TRADE || shares != 0)) {
         note_trade(&m->symbols[m->event.locate], tick->px_e4);
     }
+    return 0;
 }
 
 /* Messages are lost for good: whatever they were about. What is not understood is taken for the
@@ -352,8 +353,7 @@ static inline int apply_tick(market_t *m, const tick_t *tick)
         return piled ? replace_in_pile(m, tick) : replace_in_book(m, tick);
     case ITCH_TRADE:
     case ITCH_CROSS_TRADE:
-        apply_trade(m, tick);
-        return 0;
+        return apply_trade(m, tick);
     case ITCH_SYSTEM_EVENT:
     case ITCH_STOCK_DIRECTORY:
     case ITCH_STOCK_TRADING_ACTION:
@@ -376,7 +376,7 @@ static bool concerns_us(uint8_t letter)
 
 /* A tick shorter than the fixed 56 bytes has a type that ITCH 5.0 does not know, and changes
  * nothing, but for a gap; or it was cut, and is counted as malformed. */
-static int skip_short(market_t *m, const tick_t *tick, size_t bytes)
+static __attribute__((noinline)) int skip_short(market_t *m, const tick_t *tick, size_t bytes)
 {
     if (bytes >= TICK_BODY_OFFSET && tick->type == TICK_GAP)
         return apply_gap(m, tick, bytes);
@@ -384,7 +384,8 @@ static int skip_short(market_t *m, const tick_t *tick, size_t bytes)
     return 0;
 }
 
-/* Not inlined: two out of three calls of market_apply return at once, and stay small this way. */
+/* Not inlined: who asks twice for a tick gets by without a call. It ends with calls of functions
+ * that are not inlined either, and so needs no frame. */
 __attribute__((noinline)) static int apply_next(market_t *m, uint64_t md_seq, const tick_t *tick,
                                                 size_t bytes)
 {

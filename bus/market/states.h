@@ -8,7 +8,7 @@
 
 /* S, R, H, h, Y and what else names a stock: a whole tick of such a type. 0; -TBUS_ELIMIT: another
  * day, where there may be one only, and market_limit_text says so. */
-int states_apply(market_t *m, const tick_t *tick, uint16_t wire_locate);
+__attribute__((noinline)) int states_apply(market_t *m, const tick_t *tick, uint16_t wire_locate);
 
 /* Whether the symbol trades now. */
 void states_judge(market_t *m, uint16_t locate);
