@@ -25,9 +25,9 @@
  *                           end of the session is the end. What is missing for good is a mark
  *                           (source_mold.c)
  *
- * A source hands out ticks one by one, in order, each with the time that paces it. All ticks that
- * it could read before an error are handed out before the error is. A handle belongs to one
- * thread.
+ * A source hands out ticks one by one, in order, each with the time that paces it; some also hand
+ * out several at a time, to who does not need that. All ticks that it could read before an error
+ * are handed out before the error is. A handle belongs to one thread.
  *
  * On the data path: feedsim/itch/binaryfile.h -> feedsim/itch/itch.h -> here ->
  * feedsim/timeline.h -> feedsim/pace.h -> feedsim/feed.h.
