@@ -4,7 +4,8 @@
  * Order references, order ids and prices are chosen by others. With a hash that they know they
  * could choose thousands with one value, and every search would walk over all of them. So each
  * table has a seed of its own. What a table is asked for does not depend on the seed: nothing goes
- * over the entries of a table in the order of their hashes. Private to bus/market and risk.
+ * over the entries of a table in the order of their hashes. Private to bus/market, risk and
+ * feedsim/mold.
  */
 #ifndef TICKBUS_MARKET_SEEDED_HASH_H
 #define TICKBUS_MARKET_SEEDED_HASH_H

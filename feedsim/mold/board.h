@@ -24,7 +24,8 @@ extern "C" {
 #define MOLDOUT_BOARD_BLOCK GATEWAY_BOARD_BLOCK /* of the kind; in the directory "mold.board" */
 #define MOLDOUT_TEXT_WORDS  16u                 /* of an address */
 
-/* Counts since the sender was started first, those of senders that died among them. */
+/* Counts since the sender was started first, those of senders that died among them but for what
+ * they had not written yet. */
 #define MOLDOUT_TOTALS(X)                                                                          \
     X(packets, "packets sent, heartbeats and ends not among them")                                 \
     X(messages, "messages in them")                                                                \

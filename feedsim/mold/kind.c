@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "feedsim/gateway/door.h"
+#include "feedsim/mold/limiter.h"
 #include "feedsim/mold/stage.h"
 
 #define FIELD(member) TBUS_PARAM_FIELD(moldout_values_t, member)
@@ -42,12 +43,39 @@ static const tbus_param_t table[] = {
     {"end_ms", TBUS_PARAM_NUMBER, FIELD(end_ms), .min = 0, .max = 30000, .unit = "ms",
      .fallback = "3000",
      .help = "at the end of the run: for so long the end of the session is repeated"},
+    {"requests", TBUS_PARAM_TEXT, FIELD(requests), .check = gateway_door_check_address,
+     .may_be_empty = true, .fallback = "",
+     .help = "ADDRESS:PORT (UDP) at which receivers ask for packets that they have lost, each "
+             "request answered with one packet; port 0: any that is free; empty: none"},
+    {"requests_rate", TBUS_PARAM_NUMBER, FIELD(requests_rate), .min = 0, .max = MOLDOUT_RATE_MAX,
+     .unit = "requests/s", .fallback = "10000",
+     .help = "of one address; those beyond are not answered; 0: no limit"},
+    {"requests_burst", TBUS_PARAM_NUMBER, FIELD(requests_burst), .min = 1, .max = MOLDOUT_BURST_MAX,
+     .unit = "requests", .fallback = "1000",
+     .help = "of one address at once, before the rate holds"},
+    {"backfill_bytes", TBUS_PARAM_NUMBER, FIELD(backfill_bytes), .min = 1048576,
+     .max = INT64_C(1) << 36, .unit = "bytes", .fallback = "8388608",
+     .help = "messages of the past that were read again for requests, shared by those who ask"},
+    {"backfill_readers", TBUS_PARAM_NUMBER, FIELD(backfill_readers), .min = 1,
+     .max = GATEWAY_READERS_MAX, .fallback = "4",
+     .help = "places of the past that are read at a time"},
 };
 static const tbus_params_t params_of_kind = TBUS_PARAMS(moldout_values_t, table);
 
 static bool wanted(const void *params)
 {
-    return ((const moldout_values_t *)params)->to[0] != 0;
+    const moldout_values_t *values = params;
+    return values->to[0] || values->requests[0]; /* the latter alone is refused by `check` */
+}
+
+static int check(const void *params, tbus_error_t *err)
+{
+    const moldout_values_t *values = params;
+    if (values->requests[0] && !values->to[0])
+        return tbus_fail(err, -TBUS_ECONFIG,
+                         "mold.requests answers for packets that were sent: set mold.to, too "
+                         "(--mold GROUP:PORT)");
+    return 0;
 }
 
 static void describe(const void *params, char *out_text, size_t bytes)
@@ -58,7 +86,8 @@ static void describe(const void *params, char *out_text, size_t bytes)
 
 static size_t memory_bytes(const void *params)
 {
-    return ((const moldout_values_t *)params)->window_bytes;
+    const moldout_values_t *values = params;
+    return values->window_bytes + (values->requests[0] ? values->backfill_bytes : 0);
 }
 
 static int create(const tbus_stage_request_t *request, tbus_stage_t **out_stage, tbus_error_t *err)
@@ -82,8 +111,9 @@ const tbus_kind_t moldout_kind = {
     .control = MOLDOUT_BOARD_BLOCK,
     .control_bytes = sizeof(moldout_board_t),
     .wanted = wanted,
+    .check = check,
     .describe = describe,
     .memory_bytes = memory_bytes,
-    .memory_keys = "mold.window_bytes",
+    .memory_keys = "mold.window_bytes, mold.backfill_bytes",
     .create = create,
 };

@@ -37,6 +37,7 @@ struct moldout_server {
     gateway_stream_t *stream;
     moldout_packets_t packets;
     moldout_sender_t sender;
+    moldout_requests_t *requests; /* NULL: nobody may ask */
     uint8_t session[MOLD_SESSION_BYTES];
     char topic[TBUS_NAME_MAX];
     bool started;
@@ -64,6 +65,11 @@ static void note(moldout_server_t *s, const char *format, ...)
     va_start(arguments, format);
     gateway_board_put_note(&s->board->note_version, s->board->note, format, arguments);
     va_end(arguments);
+}
+
+uint16_t moldout_server_requests_port(const moldout_server_t *s)
+{
+    return s->requests ? moldout_requests_port(s->requests) : 0;
 }
 
 static void show(moldout_server_t *s)
@@ -99,6 +105,7 @@ static void show_start(moldout_server_t *s, const char *session_name)
     gateway_board_put_text(b->session_name, 2, session_name);
     gateway_board_put_text(b->topic, GATEWAY_TEXT_WORDS, s->options.topic);
     gateway_board_put_text(b->to, MOLDOUT_TEXT_WORDS, s->options.way.to);
+    tbus_store_relaxed_u32(&b->requests_port, moldout_server_requests_port(s));
     tbus_store_relaxed_u32(&b->pid, (uint32_t)getpid());
 }
 
@@ -129,7 +136,11 @@ int moldout_server_create(tbus_bus_t *bus, const char *journal, const moldout_op
     s->board = board;
     s->sender.fd = -1;
     snprintf(s->topic, sizeof s->topic, "%s", options->topic);
+    moldout_requests_options_t asked = options->requests;
+    asked.port_before = board ? (uint16_t)tbus_load_relaxed_u32(&board->requests_port) : 0;
     int code = moldout_sender_create(&options->way, s->totals, &s->sender, err);
+    if (code == 0 && asked.listen)
+        code = moldout_requests_create(&asked, s->totals, &s->requests, err);
     if (code < 0) {
         moldout_server_destroy(s);
         return code;
@@ -142,6 +153,7 @@ void moldout_server_destroy(moldout_server_t *s)
 {
     if (!s)
         return;
+    moldout_requests_destroy(s->requests);
     gateway_stream_close(s->stream);
     moldout_packets_destroy(&s->packets);
     moldout_sender_destroy(&s->sender);
@@ -274,6 +286,8 @@ int moldout_server_start(moldout_server_t *s, const char *session_name, tbus_err
         code = gateway_stream_open(&s->source, next ? next : 1, &s->stream, err);
     if (code < 0)
         return code;
+    if (s->requests)
+        moldout_requests_start(s->requests, &s->packets, &s->source);
     s->started = true;
     s->now_ns = tbus_clock_ns();
     show_start(s, name);
@@ -321,9 +335,10 @@ int moldout_server_turn(moldout_server_t *s, uint32_t messages, tbus_error_t *er
         return done;
     if (s->now_ns - s->sent_ns >= HEARTBEAT_NS)
         put_header(s, 0, MOLDOUT_TOTAL_heartbeats);
+    bool asked = s->requests && moldout_requests_turn(s->requests, next_seq(s), s->now_ns);
     if (s->now_ns - s->shown_ns >= SHOW_NS)
         show(s);
-    return done > 0;
+    return done > 0 || asked;
 }
 
 void moldout_server_sleep(moldout_server_t *s, uint64_t until_ns)
@@ -333,9 +348,10 @@ void moldout_server_sleep(moldout_server_t *s, uint64_t until_ns)
     if (until_ns < now_ns + wait_ns)
         wait_ns = until_ns > now_ns ? until_ns - now_ns : 0;
     struct timespec wait = {.tv_nsec = (long)wait_ns};
-    struct pollfd room = {.fd = s->sender.fd,
-                          .events = moldout_packets_waiting(&s->packets) ? POLLOUT : 0};
-    (void)ppoll(&room, 1, &wait, NULL);
+    struct pollfd fds[2] = {
+        {.fd = s->sender.fd, .events = moldout_packets_waiting(&s->packets) ? POLLOUT : 0},
+        {.fd = s->requests ? moldout_requests_fd(s->requests) : -1, .events = POLLIN}};
+    (void)ppoll(fds, 2, &wait, NULL);
 }
 
 /* --- ended --- */

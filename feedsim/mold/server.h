@@ -2,6 +2,7 @@
 /* server.h - a topic of the bus as a MoldUDP64 session, in one thread.
  *
  *    ring, journal -- stream --> packets (packets.h) --> sender (sender.h) --> the network
+ *                                    requests (requests.h) <--> receivers that have lost some
  *
  * Sequences are those of the gateway (feedsim/gateway/stream.h): 1 is the first message that the
  * topic ever had. A message goes out at once when nothing else waits, and with others in a packet
@@ -31,6 +32,7 @@
 #include <tickbus/bus.h>
 
 #include "feedsim/mold/board.h"
+#include "feedsim/mold/requests.h"
 #include "feedsim/mold/sender.h"
 
 #ifdef __cplusplus
@@ -40,9 +42,11 @@ extern "C" {
 typedef struct moldout_options {
     moldout_way_t way;
     const char *topic;
-    uint32_t datagram_max; /* bytes of a packet, header included */
-    uint64_t window_bytes; /* packets that are kept for requests */
-    uint64_t end_ns;       /* for so long the end of the session is repeated */
+    uint32_t datagram_max;               /* bytes of a packet, header included */
+    uint64_t window_bytes;               /* packets that are kept for requests */
+    uint64_t end_ns;                     /* for so long the end of the session is repeated */
+    moldout_requests_options_t requests; /* listen NULL: nobody may ask; port_before is not looked
+                                            at */
 } moldout_options_t;
 
 typedef struct moldout_server moldout_server_t;
@@ -55,6 +59,9 @@ int moldout_server_create(tbus_bus_t *bus, const char *journal, const moldout_op
 
 /* Find the topic, and send a heartbeat. `session_name`: up to 10 characters. Cold. */
 int moldout_server_start(moldout_server_t *s, const char *session_name, tbus_error_t *err);
+
+/* Where requests go; 0: there are none. For tests. */
+uint16_t moldout_server_requests_port(const moldout_server_t *s);
 
 /* One turn, up to `messages` of the topic. Something was done (> 0), nothing to do (0), or the
  * server cannot go on (< 0). */

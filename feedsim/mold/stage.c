@@ -69,6 +69,11 @@ static moldout_options_t options_of(const moldout_values_t *values)
         .datagram_max = values->payload_max,
         .window_bytes = values->window_bytes,
         .end_ns = values->end_ms * MS_NS,
+        .requests = {.listen = values->requests[0] ? values->requests : NULL,
+                     .rate = values->requests_rate,
+                     .burst = values->requests_burst,
+                     .backfill_readers = values->backfill_readers,
+                     .backfill_bytes = values->backfill_bytes},
     };
 }
 

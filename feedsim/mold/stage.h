@@ -30,6 +30,11 @@ typedef struct moldout_values {
     uint64_t window_bytes;
     uint32_t send_buffer_bytes;
     uint32_t end_ms;
+    char requests[MOLDOUT_ADDRESS_MAX]; /* "": nobody may ask */
+    uint32_t requests_rate;
+    uint32_t requests_burst;
+    uint64_t backfill_bytes;
+    uint32_t backfill_readers;
 } moldout_values_t;
 
 extern const tbus_kind_t moldout_kind; /* kind.c */

@@ -4,6 +4,7 @@
 #include "tests/e2e/running_bus.h"
 
 #include "tests/market_data.h"
+#include "tests/support/datagram_proxy.h"
 #include "tests/support/mold_listener.h"
 
 #define GROUP "239.255.84.66"
@@ -158,6 +159,63 @@ static void a_sender_that_is_killed_goes_on_where_it_was(void **state)
     end(&s);
 }
 
+/* The status once the feed has ended and all was sent. To be json_decref'ed. */
+static json_t *wait_sent(fixture_t *f, sent_t *s, uint64_t messages)
+{
+    for (;;) {
+        mold_listener_take(&s->listener);
+        json_t *status = ask(f, "status", NULL);
+        const char *state = json_string_value(json_object_get(status, "state"));
+        if (state && strcmp(state, "holding") == 0 &&
+            number(status, "mold", "next_sequence") == messages + 1)
+            return status;
+        json_decref(status);
+        if (program_ended(&f->start))
+            fail_msg("it ended early: %s", f->start.err);
+        nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+    }
+}
+
+static void
+what_is_lost_on_the_way_is_had_by_requests_also_after_the_ring_has_gone_round(void **state)
+{
+    fixture_t *f = *state;
+    static const datagram_plan_t plan = {
+        .seed = 9, .lose_ppm = 100000, .double_ppm = 20000, .burst_at = 100, .burst_count = 500};
+    sent_t s;
+    uint16_t port;
+    prepare_listener(f, &s);
+    datagram_proxy_t *proxy = datagram_proxy_start(&plan, NULL, s.listener.port, &port);
+    assert_non_null(proxy);
+    snprintf(s.to, sizeof s.to, "127.0.0.1:%d", port);
+    launch(f, "--feed", "synth:seed=7,messages=30000", "--pace", "60000/s", "--wait", "park",
+           "--journal", s.journal, "--mold", s.to, "--mold-requests", "127.0.0.1:0", "--set",
+           "mold.end_ms=0", "--set", "mold.window_bytes=262144", "--set", "topics.md.slots=4096",
+           "--hold", "--json", NULL);
+    json_t *status = wait_sent(f, &s, 30000);
+    uint16_t requests = (uint16_t)number(status, "mold", "requests_port");
+    json_decref(status);
+    while (s.listener.next < 30001) /* a heartbeat says so at the latest */
+        mold_listener_take(&s.listener);
+    for (uint64_t seq = 1; (seq = mold_listener_missing(&s.listener, seq)) != 0;) {
+        uint64_t before = s.listener.messages;
+        mold_listener_ask(&s.listener, requests, seq, 65535);
+        while (s.listener.messages == before)
+            mold_listener_take(&s.listener);
+    }
+    json_decref(ask(f, "stop", NULL));
+    assert_ended_with(f, 0);
+    assert_true(datagram_proxy_counts(proxy).lost > 500);
+    datagram_proxy_stop(proxy);
+    assert_is_the_feed(f, &s);
+    json_t *summary = final_object(f);
+    assert_int_equal(json_array_size(json_object_get(summary, "errors")), 0);
+    assert_true(total(summary, "backfill_messages") > 0);
+    assert_int_equal(total(summary, "answers"), total(summary, "requests"));
+    json_decref(summary);
+    end(&s);
+}
+
 static void nobody_there_holds_nobody_up_and_is_told(void **state)
 {
     fixture_t *f = *state;
@@ -182,6 +240,8 @@ static void what_cannot_be_sent_to_is_refused_by_name(void **state)
     assert_text_holds(f->start.err, "mold.to");
     assert_int_equal(run(f, "start", "--mold", "127.0.0.1:0", NULL), 2);
     assert_text_holds(f->start.err, "packets cannot be sent to port 0");
+    assert_int_equal(run(f, "start", SHORT_FEED, "--mold-requests", "127.0.0.1:0", NULL), 1);
+    assert_text_holds(f->start.err, "set mold.to, too");
     assert_int_equal(
         run(f, "start", SHORT_FEED, "--mold", GROUP ":9000", "--set", "mold.interface=none0", NULL),
         1);
@@ -197,6 +257,7 @@ int main(void)
         CASE(a_recorded_feed_arrives_byte_for_byte),
         CASE(a_group_gets_it_as_well),
         CASE(a_sender_that_is_killed_goes_on_where_it_was),
+        CASE(what_is_lost_on_the_way_is_had_by_requests_also_after_the_ring_has_gone_round),
         CASE(nobody_there_holds_nobody_up_and_is_told),
         CASE(what_cannot_be_sent_to_is_refused_by_name),
     };

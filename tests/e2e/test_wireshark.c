@@ -14,6 +14,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <tickbus/msg/itch_types.h>
 
 #include "bus/wire/soup.h"
@@ -24,6 +28,7 @@
 #define LUA       TICKBUS_SOURCE_DIR "/tools/wireshark/itch50.lua"
 #define SOUP_PORT 9001u
 #define OUR_PORT  40000u
+#define MOLD_PORT 26477u
 
 typedef struct fixture {
     char root[SCRATCH_PATH_MAX], runtime[SCRATCH_PATH_MAX];
@@ -278,12 +283,17 @@ static void put_segment(capture_t *c, int from, uint8_t flags, const void *data,
     c->seq[from] += (uint32_t)bytes + (flags & 2 ? 1 : 0);
 }
 
-static void begin_capture(fixture_t *f, capture_t *c)
+static void begin_file(fixture_t *f, capture_t *c)
 {
     const uint32_t header[6] = {0xa1b2c3d4, 2 | 4 << 16, 0, 0, 65535, 101};
     *c = (capture_t){.file = fopen(f->capture, "we"), .seq = {1000, 2000}};
     assert_non_null(c->file);
     fwrite(header, sizeof header, 1, c->file);
+}
+
+static void begin_capture(fixture_t *f, capture_t *c)
+{
+    begin_file(f, c);
     put_segment(c, 0, 0x02, "", 0); /* SYN */
     put_segment(c, 1, 0x12, "", 0);
     put_segment(c, 0, 0x10, "", 0);
@@ -359,6 +369,83 @@ static void our_soupbintcp_decodes_to_the_messages_that_were_fed(void **state)
     assert_int_equal(all, 0); /* no other type */
 }
 
+/* An IPv4 packet with a UDP datagram (RFC 768) and no checksums, likewise. */
+static void put_datagram(capture_t *c, const void *data, size_t bytes)
+{
+    uint8_t packet[28] = {0x45, [8] = 64, [9] = 17, [12] = 127, [15] = 1, [16] = 127, [19] = 1};
+    uint32_t total = (uint32_t)(sizeof packet + bytes);
+    uint32_t record[4] = {1, c->records++, total, total};
+    put16(packet + 2, total);
+    put16(packet + 20, OUR_PORT);
+    put16(packet + 22, MOLD_PORT);
+    put16(packet + 24, total - 20);
+    fwrite(record, sizeof record, 1, c->file);
+    fwrite(packet, sizeof packet, 1, c->file);
+    fwrite(data, 1, bytes, c->file);
+}
+
+/* `busctl start --mold` of that file, and every datagram that it sends into the capture. */
+static void capture_mold(fixture_t *f, const char *feed)
+{
+    capture_t c;
+    char to[32];
+    static uint8_t datagram[65536];
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t length = sizeof at;
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &length), 0);
+    snprintf(to, sizeof to, "127.0.0.1:%d", ntohs(at.sin_port));
+    const char *argv[] = {TICKBUS_BUSCTL,
+                          "start",
+                          "--feed",
+                          feed,
+                          "--pace",
+                          "20000/s",
+                          "--wait",
+                          "park",
+                          "--mold",
+                          to,
+                          "--set",
+                          "mold.end_ms=600",
+                          "--set",
+                          "mold.payload_max=512",
+                          NULL};
+    program_t start = {.argv = argv};
+    bool ended;
+    begin_file(f, &c);
+    assert_true(program_start(&start));
+    do {
+        ended = program_ended(&start);
+        ssize_t bytes;
+        while ((bytes = recv(fd, datagram, sizeof datagram, MSG_DONTWAIT)) >= 0)
+            put_datagram(&c, datagram, (size_t)bytes);
+        usleep(1000);
+    } while (!ended);
+    if (start.exit_code != 0)
+        fail_msg("%s", start.err);
+    program_clear(&start);
+    close(fd);
+    assert_int_equal(fclose(c.file), 0);
+}
+
+static void our_moldudp64_decodes_to_the_messages_that_were_fed(void **state)
+{
+    fixture_t *f = *state;
+    char feed[MARKET_DATA_PATH_MAX + 8] = "itch:";
+    need_tshark(f);
+    if (!market_data_path("itch_aapl_20200130_5k/aapl_5k.itch", feed + 5))
+        skip();
+    capture_mold(f, feed);
+    assert_decodes(f, "udp.port==26477,moldudp64", "itch_aapl_20200130_5k/aapl_5k.itch.key.json");
+    fields_of(f, "udp.port==26477,moldudp64", "moldudp64.count == 0", "moldudp64.sequence");
+    assert_true(count_value(f->run.out, "1") >= 1); /* the heartbeat at the start */
+    fields_of(f, "udp.port==26477,moldudp64", "moldudp64.count == 65535", "moldudp64.sequence");
+    assert_true(f->run.out_bytes > 0);
+    fields_of(f, "udp.port==26477,moldudp64", "!moldudp64", "frame.number");
+    assert_string_equal(f->run.out, "");
+}
+
 static void a_message_of_a_wrong_length_is_shown_as_malformed(void **state)
 {
     fixture_t *f = *state;
@@ -383,6 +470,7 @@ int main(void)
         cmocka_unit_test(the_dissector_has_the_table_of_the_codec),
         TEST(an_export_decodes_to_the_messages_that_were_fed),
         TEST(our_soupbintcp_decodes_to_the_messages_that_were_fed),
+        TEST(our_moldudp64_decodes_to_the_messages_that_were_fed),
         TEST(a_message_of_a_wrong_length_is_shown_as_malformed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

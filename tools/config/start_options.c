@@ -28,6 +28,7 @@ enum {
     OPT_GATEWAY,
     OPT_GLIMPSE,
     OPT_MOLD,
+    OPT_MOLD_REQUESTS,
     OPT_NAME,
     OPT_FOR,
     OPT_SET,
@@ -55,6 +56,7 @@ static const struct option options[] = {
     {"gateway", required_argument, NULL, OPT_GATEWAY},
     {"glimpse", required_argument, NULL, OPT_GLIMPSE},
     {"mold", required_argument, NULL, OPT_MOLD},
+    {"mold-requests", required_argument, NULL, OPT_MOLD_REQUESTS},
     {"name", required_argument, NULL, OPT_NAME},
     {"for", required_argument, NULL, OPT_FOR},
     {"set", required_argument, NULL, OPT_SET},
@@ -88,6 +90,7 @@ static const char *key_of(int option)
         [OPT_GATEWAY - OPT_FEED] = "gateway.listen",
         [OPT_GLIMPSE - OPT_FEED] = "glimpse.listen",
         [OPT_MOLD - OPT_FEED] = "mold.to",
+        [OPT_MOLD_REQUESTS - OPT_FEED] = "mold.requests",
         [OPT_NAME - OPT_FEED] = "bus.name",
     };
     return option >= OPT_FEED && option <= OPT_NAME ? keys[option - OPT_FEED] : NULL;

@@ -30,6 +30,8 @@
     "                   serve the books as they are to those who join late\n"                      \
     "  --mold GROUP:PORT|ADDRESS:PORT\n"                                                           \
     "                   send md as ITCH 5.0 by MoldUDP64, to a group or to one\n"                  \
+    "  --mold-requests ADDRESS:PORT\n"                                                             \
+    "                   answer those who have lost packets and ask for them\n"                     \
     "  --name NAME      of the bus, default tickbus; buses of different names run\n"               \
     "                   side by side\n"                                                            \
     "  --hold           when the source has ended, go on serving clients until\n"                  \
