@@ -37,6 +37,8 @@ echo
 echo
 "$bin/bench_synth" "${quick[@]}"
 echo
+"$bin/bench_mold_in" "${quick[@]}"
+echo
 "$bin/bench_gateway" "${quick[@]}"
 echo
 "$bin/bench_backfill" "${quick[@]}"

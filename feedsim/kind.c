@@ -236,7 +236,8 @@ static int create(const tbus_stage_request_t *request, tbus_stage_t **out_stage,
 
 static size_t memory_bytes(const void *params)
 {
-    return ((const feed_values_t *)params)->prepare * FEED_PREPARED_BYTES;
+    const feed_values_t *values = params;
+    return values->prepare * FEED_PREPARED_BYTES + feed_source_memory_bytes(values->source);
 }
 
 const tbus_kind_t feed_kind = {
@@ -254,7 +255,7 @@ const tbus_kind_t feed_kind = {
     .errors_counter = "feed.errors",
     .check = check,
     .memory_bytes = memory_bytes,
-    .memory_keys = "feed.prepare",
+    .memory_keys = "feed.prepare, and keep_bytes= in feed.source",
     .inherited_fd = inherited_fd,
     .describe = describe,
     .create = create,

@@ -585,6 +585,32 @@ bool mold_receiver_next(mold_receiver_t *r, mold_event_t *out_event)
     }
 }
 
+bool mold_receiver_peek(const mold_receiver_t *r, mold_run_t *out_run)
+{
+    const hand_t *hand = &r->hand;
+    if (!hand->full || hand->begins || hand->sequence != r->expected || r->store.kept ||
+        r->waiting || r->session_untold || r->release || r->give_up_to > r->expected)
+        return false;
+    *out_run = (mold_run_t){hand->at, hand->sequence, hand->end - hand->sequence};
+    return true;
+}
+
+void mold_receiver_took(mold_receiver_t *r, uint64_t count, const uint8_t *at)
+{
+    hand_t *hand = &r->hand;
+    uint64_t known = hand->top > hand->sequence ? hand->top - hand->sequence : 0;
+    assert(count && count <= hand->end - hand->sequence);
+    r->counts.lines[hand->line].first += count;
+    r->counts.reordered += known < count ? known : count;
+    r->counts.messages += count;
+    hand->any_new = true;
+    hand->sequence += count;
+    hand->at = at;
+    advance(r, hand->sequence);
+    if (hand->sequence == hand->end)
+        put_down(r);
+}
+
 void mold_receiver_begin(mold_receiver_t *r, uint64_t sequence, uint64_t now_ns)
 {
     assert(r->waiting && !r->hand.full && sequence);

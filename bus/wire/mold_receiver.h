@@ -168,6 +168,22 @@ void mold_receiver_begin(mold_receiver_t *r, uint64_t sequence, uint64_t now_ns)
 /* What is to be told next. False: nothing now. Hot. */
 bool mold_receiver_next(mold_receiver_t *r, mold_event_t *out_event);
 
+/* Messages that are told next, one behind the other in the datagram at hand, so that the usual ones
+ * need no event each. */
+typedef struct mold_run {
+    const uint8_t *blocks; /* to be gone through with mold_next */
+    uint64_t sequence;     /* of the first */
+    uint64_t count;
+} mold_run_t;
+
+/* False: what is told next is no such message, if there is anything; ask mold_receiver_next.
+ * Nothing has changed. Hot. */
+bool mold_receiver_peek(const mold_receiver_t *r, mold_run_t *out_run);
+
+/* The first `count` of that run, at least 1, have been looked at; `at`: where the next one's blocks
+ * would be. As if mold_receiver_next had told them. Hot. */
+void mold_receiver_took(mold_receiver_t *r, uint64_t count, const uint8_t *at);
+
 /* So late it is. Hot. */
 void mold_receiver_tick(mold_receiver_t *r, uint64_t now_ns);
 

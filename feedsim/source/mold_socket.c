@@ -25,6 +25,7 @@
 #define SECOND_NS     UINT64_C(1000000000)
 
 _Static_assert(STRIDE > MOLD_DATAGRAM_MAX, "no datagram is cut");
+_Static_assert(STRIDE *MOLD_SOCKET_BATCH + 16384 <= MOLD_SOCKET_BYTES, "as said");
 _Static_assert(CMSG_SPACE(sizeof(uint32_t)) <= CONTROL_BYTES, "room for SO_RXQ_OVFL");
 
 typedef union control {

@@ -40,6 +40,7 @@ extern "C" {
 #endif
 
 #define MOLD_SOCKET_BATCH 32u
+#define MOLD_SOCKET_BYTES ((size_t)(MOLD_SOCKET_BATCH * 66u) << 10) /* that one takes, at most */
 
 typedef struct mold_socket mold_socket_t;
 

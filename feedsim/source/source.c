@@ -51,6 +51,12 @@ bool feed_source_is_received(const char *spec)
     return after_scheme(spec, "soup") || after_scheme(spec, "mold");
 }
 
+size_t feed_source_memory_bytes(const char *spec)
+{
+    const char *rest = after_scheme(spec, "mold");
+    return rest ? feed_source_memory_bytes_mold(rest) : 0;
+}
+
 int feed_source_put_message(feed_source_t *source, const char *server, uint64_t *last_event_ns,
                             uint64_t sequence, const uint8_t *data, size_t bytes, tick_t *buffer,
                             size_t *out_bytes)

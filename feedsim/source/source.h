@@ -122,6 +122,9 @@ bool feed_source_tests_alone(const char *spec);
  * of it is not for us to say. */
 bool feed_source_is_received(const char *spec);
 
+/* Memory that it takes and touches when it is opened, where that is worth to be known. */
+size_t feed_source_memory_bytes(const char *spec);
+
 /* What can be said of what follows "soup:" or "mold:" without connecting. -TBUS_ECONFIG. */
 int feed_source_check_soup(const char *spec, tbus_error_t *err);
 int feed_source_check_mold(const char *spec, tbus_error_t *err);
@@ -176,6 +179,7 @@ static inline const feed_source_counter_t *feed_source_counters(const feed_sourc
 int feed_source_open_itch(const char *path, feed_source_t **out_source, tbus_error_t *err);
 int feed_source_open_synth(const char *options, feed_source_t **out_source, tbus_error_t *err);
 int feed_source_open_soup(const char *spec, feed_source_t **out_source, tbus_error_t *err);
+size_t feed_source_memory_bytes_mold(const char *spec);
 int feed_source_open_mold(const char *spec, feed_source_t **out_source, tbus_error_t *err);
 int feed_source_open_journal(const char *directory, enum feed_clock clock,
                              feed_source_t **out_source, tbus_error_t *err);

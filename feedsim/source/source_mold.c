@@ -282,35 +282,58 @@ static int next(feed_source_t *self, tick_t *buffer, size_t *out_bytes)
     return s->lost ? fail_lost(s) : FEED_SOURCE_LATER;
 }
 
+/* Up to `count` messages of the datagram at hand. 0: what comes next is none of a known type, or
+ * does not lie there. */
+static uint32_t take_run(source_mold_t *s, tick_t *ticks, uint32_t count, uint64_t *bytes)
+{
+    mold_run_t run;
+    uint32_t made = 0;
+    if (s->event_held || !mold_receiver_peek(s->receiver, &run))
+        return 0;
+    count = run.count < count ? (uint32_t)run.count : count;
+    const uint8_t *at = run.blocks, *message;
+    for (size_t message_bytes; made < count; made++) {
+        const uint8_t *behind = mold_next(at, &message, &message_bytes);
+        if (__builtin_expect(!itch_decode_known(message, message_bytes, &ticks[made]), 0))
+            break;
+        *bytes += message_bytes;
+        at = behind;
+    }
+    if (made)
+        mold_receiver_took(s->receiver, made, at);
+    return made;
+}
+
+/* The next event, if it is a message of a known type; else it is held. */
+static uint32_t take_event(source_mold_t *s, tick_t *tick, uint64_t *bytes)
+{
+    s->event_held = s->event.kind != MOLD_EVENT_MESSAGE ||
+                    !itch_decode_known(s->event.data, s->event.bytes, tick);
+    *bytes += s->event_held ? 0 : s->event.bytes;
+    return !s->event_held;
+}
+
 static uint32_t next_batch(feed_source_t *self, tick_t *ticks, uint32_t count,
                            uint64_t *out_message_bytes)
 {
     source_mold_t *s = (source_mold_t *)self;
     uint32_t made = 0;
-    uint64_t bytes = 0, sequence = 0;
+    uint64_t bytes = 0;
     if (__builtin_expect(s->snapshot_comes || s->ended || self->error.code != 0, 0))
         return 0;
-    while (made < count) {
-        if (!next_event(s)) {
-            if (!take_datagram(s))
-                break;
-            continue;
-        }
-        if (__builtin_expect(s->event.kind != MOLD_EVENT_MESSAGE ||
-                                 !itch_decode_known(s->event.data, s->event.bytes, &ticks[made]),
-                             0)) {
-            s->event_held = true;
+    while (made < count && !s->event_held) {
+        uint32_t more = take_run(s, &ticks[made], count - made, &bytes);
+        if (more == 0 && next_event(s))
+            more = take_event(s, &ticks[made], &bytes);
+        else if (more == 0 && !take_datagram(s))
             break;
-        }
-        bytes += s->event.bytes;
-        sequence = s->event.sequence;
-        made++;
+        made += more;
     }
     if (made == 0)
         return 0;
     *out_message_bytes = bytes;
     feed_source_count_batch(self, &ticks[made - 1], made);
-    self->seq = sequence;
+    self->seq = s->event_held ? s->event.sequence - 1 : mold_receiver_expected(s->receiver) - 1;
     s->last_event_ns = self->time_ns;
     return made;
 }
@@ -362,9 +385,8 @@ static uint32_t tries_within(const mold_receiver_config_t *config, uint64_t give
     return tries;
 }
 
-static int make_receiver(source_mold_t *s, tbus_error_t *err)
+static mold_receiver_config_t configure(const mold_spec_t *spec)
 {
-    const mold_spec_t *spec = &s->spec;
     mold_receiver_config_t config = MOLD_RECEIVER_USUAL;
     config.lines = spec->lines;
     config.session_given = spec->session[0] != 0;
@@ -381,6 +403,21 @@ static int make_receiver(source_mold_t *s, tbus_error_t *err)
     config.hold_ns = spec->hold_ns == UINT64_MAX ? MOLD_NEVER : spec->hold_ns;
     config.silent_ns = MOLD_NEVER; /* one session is one feed: another never takes its place */
     config.tries = spec->requests[0] ? tries_within(&config, spec->give_up_ns) : 0;
+    return config;
+}
+
+size_t feed_source_memory_bytes_mold(const char *text)
+{
+    mold_spec_t spec;
+    if (mold_spec_parse(text, &spec, NULL) < 0)
+        return 0;
+    const mold_receiver_config_t config = configure(&spec);
+    return mold_receiver_footprint(&config) + (spec.lines + 1) * MOLD_SOCKET_BYTES;
+}
+
+static int make_receiver(source_mold_t *s, tbus_error_t *err)
+{
+    const mold_receiver_config_t config = configure(&s->spec);
     size_t bytes = mold_receiver_footprint(&config);
     void *memory = bytes ? aligned_alloc(64, bytes) : NULL;
     s->receiver = memory ? mold_receiver_format(memory, &config) : NULL;

@@ -595,6 +595,47 @@ static void without_room_to_keep_more_the_oldest_hole_is_given_up(void **state)
     assert_true(counts()->kept_max > 10000);
 }
 
+static void a_run_of_messages_can_be_taken_as_one(void **state)
+{
+    (void)state;
+    mold_receiver_config_t config = usual(1);
+    mold_run_t run;
+    mold_event_t event;
+    const uint8_t *message;
+    size_t bytes;
+    make(&config);
+    assert_false(mold_receiver_peek(receiver, &run));
+    assert_int_equal(take(0, "DAY1", 1, 3), MOLD_GOOD);
+    assert_false(mold_receiver_peek(receiver, &run)); /* that a session begins is told first */
+    assert_true(mold_receiver_next(receiver, &event));
+    assert_true(mold_receiver_peek(receiver, &run));
+    assert_int_equal(run.sequence, 1);
+    assert_int_equal(run.count, 3);
+    const uint8_t *at = mold_next(run.blocks, &message, &bytes);
+    assert_memory_equal(message, "m1", 2);
+    mold_receiver_took(receiver, 1, at);
+    assert_string_equal(told(), "2 3");
+    assert_false(mold_receiver_peek(receiver, &run));
+    assert_int_equal(take(0, "DAY1", 3, 2), MOLD_GOOD); /* 3 is known */
+    assert_false(mold_receiver_peek(receiver, &run));
+    assert_string_equal(told(), "4");
+    assert_string_equal(came(0, 7, 2), ""); /* behind a hole */
+    assert_int_equal(take(0, "DAY1", 5, 2), MOLD_GOOD);
+    assert_false(mold_receiver_peek(receiver, &run)); /* with something kept, one by one */
+    assert_string_equal(told(), "5 6 7 8");
+    assert_string_equal(came(0, 11, 0), ""); /* 9 and 10 were sent */
+    assert_int_equal(take(0, "DAY1", 9, 3), MOLD_GOOD);
+    assert_true(mold_receiver_peek(receiver, &run));
+    assert_int_equal(run.count, 3);
+    mold_receiver_took(receiver, 3, run.blocks);
+    assert_string_equal(told(), "");
+    assert_int_equal(mold_receiver_expected(receiver), 12);
+    assert_int_equal(counts()->messages, 11);
+    assert_int_equal(counts()->reordered, 4); /* 5 and 6; 9 and 10 */
+    assert_int_equal(counts()->lines[0].first, 11);
+    assert_int_equal(counts()->cut, 1);
+}
+
 static void what_finds_no_room_is_left_out_where_it_can_be_asked_for(void **state)
 {
     (void)state;
@@ -734,6 +775,7 @@ int main(void)
         cmocka_unit_test_teardown(a_large_hole_is_asked_for_in_as_much_as_a_request_can_say, done),
         cmocka_unit_test_teardown(more_holes_than_there_is_room_for_are_told_exactly, done),
         cmocka_unit_test_teardown(without_room_to_keep_more_the_oldest_hole_is_given_up, done),
+        cmocka_unit_test_teardown(a_run_of_messages_can_be_taken_as_one, done),
         cmocka_unit_test_teardown(what_finds_no_room_is_left_out_where_it_can_be_asked_for, done),
         cmocka_unit_test_teardown(an_answer_that_finds_no_room_is_no_attempt_in_vain, done),
         cmocka_unit_test_teardown(what_is_wrong_is_refused_and_counted_by_its_name, done),
