@@ -4,7 +4,11 @@
  * and builds the same books with no bus at all (baseline.c), and to one that builds them as it was
  * done when the pipeline began to be made faster (yardstick.c).
  *
- * The four take turns, repetition after repetition; figures are medians, and a ratio is one of the
+ * How much two CPUs do at all is shown by a pair of such threads, one on each CPU, that know
+ * nothing of each other: on CPUs that are the two threads of one core, not much more than one. No
+ * pipeline gets more work out of the two.
+ *
+ * All take turns, repetition after repetition; figures are medians, and a ratio is one of the
  * same repetition. The pipeline's time runs from the first message until everything is drained, as
  * its own summary tells it: in steps of 1 ms, so that the flow must last much longer. A file that
  * is too short is repeated (inputs.h).
@@ -25,8 +29,8 @@
 #define REPETITIONS_MAX 101u
 #define PATH_BYTES      1024u
 
-enum contender { YARDSTICK, BASELINE, FUSED, SPLIT, CONTENDERS };
-static const char *const names[CONTENDERS] = {"yardstick", "baseline", "fused", "split"};
+enum contender { YARDSTICK, BASELINE, PAIR, FUSED, SPLIT, CONTENDERS };
+static const char *const names[CONTENDERS] = {"yardstick", "baseline", "pair", "fused", "split"};
 
 typedef struct options {
     const char *file; /* NULL: the built-in inputs */
@@ -64,14 +68,34 @@ static options_t parse(int argc, char **argv)
 
 /* ---- one repetition of one contender */
 
-/* Messages a second. */
-static double run(enum contender contender, const char *path, int cpu)
+static double rate_of(const json_t *result)
 {
+    return json_number_value(json_object_get(result, "messages")) * 1e9 /
+           json_number_value(json_object_get(result, "ns"));
+}
+
+/* Of two that run at once, both together. */
+static double run_pair(const char *path, const int cpus[2])
+{
+    json_t *results[2];
+    double sum = 0;
+    command_json_at_once((const char *[]){TICKBUS_BASELINE, path, NULL}, cpus, 2, results);
+    for (unsigned i = 0; i < 2; i++) {
+        sum += rate_of(results[i]);
+        json_decref(results[i]);
+    }
+    return sum;
+}
+
+/* Messages a second. */
+static double run(enum contender contender, const char *path, const int cpus[2])
+{
+    if (contender == PAIR)
+        return run_pair(path, cpus);
     if (contender == BASELINE || contender == YARDSTICK) {
         const char *program = contender == BASELINE ? TICKBUS_BASELINE : TICKBUS_YARDSTICK;
-        json_t *result = command_json((const char *[]){program, path, NULL}, cpu);
-        double rate = json_number_value(json_object_get(result, "messages")) * 1e9 /
-                      json_number_value(json_object_get(result, "ns"));
+        json_t *result = command_json((const char *[]){program, path, NULL}, cpus[0]);
+        double rate = rate_of(result);
         json_decref(result);
         return rate;
     }
@@ -95,10 +119,10 @@ static json_t *measure(const char *what, const char *path, const options_t *opti
     host_pick_cpus(cpus, &why);
     double rates[CONTENDERS][REPETITIONS_MAX], ratios[CONTENDERS][REPETITIONS_MAX];
     double to_yardstick[CONTENDERS][REPETITIONS_MAX];
-    run(BASELINE, path, cpus[0]); /* the file is in the page cache from now on */
+    run(BASELINE, path, cpus); /* the file is in the page cache from now on */
     for (unsigned i = 0; i < options->repetitions; i++) {
         for (unsigned c = 0; c < CONTENDERS; c++)
-            rates[c][i] = run((enum contender)c, path, cpus[0]);
+            rates[c][i] = run((enum contender)c, path, cpus);
         for (unsigned c = 0; c < CONTENDERS; c++) {
             ratios[c][i] = rates[c][i] / rates[BASELINE][i];
             to_yardstick[c][i] = rates[c][i] / rates[YARDSTICK][i];
