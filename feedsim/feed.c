@@ -56,10 +56,11 @@ typedef struct feed_stage {
     feed_timeline_t timeline;
     feed_pace_t pace;
     feed_arrivals_t arrivals; /* instead of the messages' own times, where there are any */
-    bool at_once;  /* the tick in hand, or that the outlet keeps: it is due when there is room */
-    bool windowed; /* times matter at `max`, too */
-    bool whole;    /* all of the source goes out, each tick as soon as there is room */
-    bool batches;  /* the same, and nobody looks at each of them: several at a time */
+    bool at_once;   /* the tick in hand, or that the outlet keeps: it is due when there is room */
+    bool windowed;  /* times matter at `max`, too */
+    bool whole;     /* all of the source goes out, each tick as soon as there is room */
+    bool batches;   /* the same, and nobody looks at each of them: several at a time */
+    bool restoring; /* from a RESTORE that begins to the one that ends it */
     uint64_t from_seq, to_seq; /* as the timeline's from and to, by the numbers of ticks */
     enum feed_window window;   /* of the tick in hand */
     uint64_t for_ns;           /* 0: no limit */
@@ -141,12 +142,23 @@ static void show_gap(feed_stage_t *f, size_t bytes)
 }
 
 /* A mark of messages that are lost: what orders come to is for this feed to say. One that was cut
- * stays as it is. */
-static void take_gap(feed_stage_t *f)
+ * stays as it is. And one of books that are made anew: what it tells of the tick in hand. */
+static void take_mark(feed_stage_t *f)
 {
+    if (f->tick->type == TICK_RESTORE) {
+        f->restoring = f->bytes >= TICK_RESTORE_BYTES;
+        return;
+    }
     if (f->bytes >= TICK_GAP_BYTES)
         f->tick->body[TICK_GAP_BODY - 1] = f->gap_policy;
     show_gap(f, f->bytes);
+}
+
+/* The mark that ends a snapshot is the last tick of it. */
+static void leave_restore(feed_stage_t *f)
+{
+    if (f->tick->type == TICK_RESTORE)
+        f->restoring = f->bytes >= TICK_RESTORE_BYTES && f->tick->body[0] == TICK_RESTORE_BEGINS;
 }
 
 /* Cold: once per type. */
@@ -194,15 +206,16 @@ static bool schedule(feed_stage_t *f, uint64_t now_ns)
     uint64_t time_ns = FEED_TIME_NONE;
     enum feed_window window = FEED_WITHIN;
     f->due_ns = now_ns;
-    if (TBUS_LIKELY(f->whole) && TBUS_LIKELY(!f->source->warm_up)) {
+    bool for_books = f->source->warm_up | f->restoring;
+    if (TBUS_LIKELY(f->whole) && TBUS_LIKELY(!for_books)) {
         f->window = FEED_WITHIN;
         f->at_once = true;
         return true;
     }
     /* What was for warming up when it was recorded is so again; its times are in no order. */
-    if ((f->windowed || f->pace.kind == FEED_PACE_TIMED) && !f->source->warm_up)
+    if ((f->windowed || f->pace.kind == FEED_PACE_TIMED) && !for_books)
         window = feed_timeline_next(&f->timeline, f->source->time_ns, &time_ns);
-    if (window == FEED_WITHIN && (f->source->seq < f->from_seq || f->source->warm_up))
+    if (window == FEED_WITHIN && (f->source->seq < f->from_seq || for_books))
         window = FEED_BEFORE;
     if (f->source->seq >= f->to_seq)
         window = FEED_BEHIND;
@@ -241,7 +254,7 @@ static bool take_opening(feed_stage_t *f, uint64_t now_ns)
 static void end_reading(feed_stage_t *f)
 {
     f->base.error = f->source->note;
-    if (f->window == FEED_BEFORE && f->base.error.text[0] == 0)
+    if (f->window == FEED_BEFORE && f->tick->type != TICK_RESTORE && f->base.error.text[0] == 0)
         snprintf(f->base.error.text, sizeof(f->base.error.text),
                  "the feed ended before the place that --from names: nothing of it was paced");
     had_no_more(f);
@@ -274,9 +287,13 @@ static bool take(feed_stage_t *f, uint64_t now_ns)
     }
     if (TBUS_LIKELY(rc == FEED_SOURCE_TICK)) {
         f->later_ns = f->since_ns = 0;
-        if (TBUS_UNLIKELY(f->tick->type == TICK_GAP))
-            take_gap(f);
-        return schedule(f, now_ns) && fits_md(f);
+        bool mark = f->tick->type == TICK_GAP || f->tick->type == TICK_RESTORE;
+        if (TBUS_UNLIKELY(mark))
+            take_mark(f);
+        bool scheduled = schedule(f, now_ns);
+        if (TBUS_UNLIKELY(mark))
+            leave_restore(f);
+        return scheduled && fits_md(f);
     }
     if (rc == FEED_SOURCE_LATER) {
         look_later(f, now_ns);
@@ -348,7 +365,8 @@ static uint32_t send_batch(feed_stage_t *f, uint64_t now_ns, uint32_t want)
 {
     tbus_publisher_t *p = &f->md.publisher;
     uint64_t room = p->room_seq - p->seq, message_bytes;
-    if (!f->batches || f->bytes != 0 || f->base.source_done || f->base.bus->stamps || room == 0)
+    if (!f->batches || f->restoring || f->bytes != 0 || f->base.source_done ||
+        f->base.bus->stamps || room == 0)
         return 0;
     want = want < BATCH_MAX ? want : BATCH_MAX;
     want = want < room ? want : (uint32_t)room;

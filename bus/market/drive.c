@@ -374,7 +374,7 @@ static inline int apply(group_t *g, const tick_t *tick, size_t bytes,
 static int warm_up(group_t *g, const tick_t *tick, size_t bytes)
 {
     const market_event_t *event;
-    g->leader->warms_up = true;
+    g->leader->warms_up |= g->leader->clock.now_ns == 0;
     int code = apply(g, tick, bytes, &event);
     if (code == 0) {
         tbus_advance(&g->leader->md);
@@ -571,7 +571,8 @@ static int take_all(group_t *g, uint32_t budget)
         const tick_t *tick = leader->ended ? NULL : (const tick_t *)tbus_peek(&leader->md, &bytes);
         if (!tick)
             ask_feed(g, &tick, &bytes);
-        if (TBUS_UNLIKELY(tick && tick_is_warm_up(tick))) {
+        bool for_books = tick && tick_is_warm_up(tick);
+        if (TBUS_UNLIKELY(for_books && then.now_ns == 0)) {
             /* Market time has not begun: whatever was thought before this tick was found, nothing
              * is promised. */
             g->at_ns = leader->clock.now_ns;
@@ -581,7 +582,12 @@ static int take_all(group_t *g, uint32_t budget)
                 return code;
             continue;
         }
-        if (TBUS_LIKELY(tick != NULL)) {
+        if (TBUS_UNLIKELY(for_books)) {
+            /* Behind all that belongs to the last tick, and before the next one. */
+            g->at_ns = then.now_ns + 1;
+            g->due_ns = 0;
+            g->has_tick = true;
+        } else if (TBUS_LIKELY(tick != NULL)) {
             then = market_clock_at(leader->clock, tick, bytes);
             g->at_ns = then.now_ns;
             g->due_ns = tick_intended_ns(tick);
@@ -595,7 +601,9 @@ static int take_all(group_t *g, uint32_t budget)
                 return ready < 0 ? ready : 0;
         }
         leader->clock = then;
-        int code = tick ? give_tick(g, tick, bytes) : give_end(g);
+        int code = !tick       ? give_end(g)
+                   : for_books ? warm_up(g, tick, bytes)
+                               : give_tick(g, tick, bytes);
         if (TBUS_UNLIKELY(code != 0))
             return code < 0 ? code : 0;
     }

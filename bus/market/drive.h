@@ -30,9 +30,10 @@
  * message, 1 ns after the last, or as far as the feed had said that nothing comes: strategies wind
  * down there, what is under way arrives, and each horizon ends in its turn.
  *
- * Ticks for warming up (TICK_WARM_UP, tickbus/msg/tick.h) come before all others. They are applied
- * to the books and given to no stage, and market time begins behind them: so it makes no difference
- * to what is decided how the books were made.
+ * Ticks for warming up (TICK_WARM_UP, tickbus/msg/tick.h) are applied to the books and given to no
+ * stage. Those before all others come before market time begins: so it makes no difference to what
+ * is decided how the books were made. Later ones, a snapshot after a gap, are taken behind all that
+ * has the time of the last tick and before anything later, and the clock does not move.
  *
  * What comes from outside, a halt or new limits, has no market time: a stage takes it at its own
  * present, and says where (risk/acts.h). A session that repeats what was recorded

@@ -331,8 +331,28 @@ static __attribute__((noinline)) int apply_gap(market_t *m, const tick_t *tick, 
         gap.policy = TICK_GAP_UNSAID;
     }
     uint8_t said = gap.policy == TICK_GAP_WARN ? MARKET_GAP_WARN : MARKET_GAP_BLOCK;
-    if (said > m->day.gap)
-        m->day.gap = said;
+    uint8_t *kept = m->restoring ? &m->gap_after : &m->day.gap;
+    if (said > *kept)
+        *kept = said;
+    return 0;
+}
+
+/* A snapshot begins or ends. Whoever joined within it saw no beginning. */
+static __attribute__((noinline)) int apply_restore(market_t *m, const tick_t *tick, size_t bytes)
+{
+    uint8_t what = bytes >= TICK_RESTORE_BYTES ? tick->body[0] : 0;
+    if (what == TICK_RESTORE_BEGINS) {
+        states_empty_books(m);
+        m->restoring = true;
+        m->gap_after = MARKET_GAP_NONE;
+        m->day.gap = MARKET_GAP_BLOCK;
+    } else if (what == TICK_RESTORE_ENDS) {
+        m->restoring = false;
+        m->day.gap = m->gap_after;
+        m->day.restored_seq = m->event.md_seq;
+    } else {
+        m->stats.malformed++;
+    }
     return 0;
 }
 
@@ -362,6 +382,8 @@ static inline int apply_tick(market_t *m, const tick_t *tick)
         return states_apply(m, tick, m->event.wire_locate);
     case TICK_GAP:
         return apply_gap(m, tick, sizeof *tick);
+    case TICK_RESTORE:
+        return apply_restore(m, tick, sizeof *tick);
     default:
         return 0;
     }
@@ -375,11 +397,13 @@ static bool concerns_us(uint8_t letter)
 }
 
 /* A tick shorter than the fixed 56 bytes has a type that ITCH 5.0 does not know, and changes
- * nothing, but for a gap; or it was cut, and is counted as malformed. */
+ * nothing, but for the feed's own; or it was cut, and is counted as malformed. */
 static __attribute__((noinline)) int skip_short(market_t *m, const tick_t *tick, size_t bytes)
 {
     if (bytes >= TICK_BODY_OFFSET && tick->type == TICK_GAP)
         return apply_gap(m, tick, bytes);
+    if (bytes >= TICK_BODY_OFFSET && tick->type == TICK_RESTORE)
+        return apply_restore(m, tick, bytes);
     m->stats.malformed += bytes < TICK_BODY_OFFSET || concerns_us(tick->type);
     return 0;
 }

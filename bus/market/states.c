@@ -34,21 +34,29 @@ static void empty_side(market_t *m, book_side_t *side)
         else
             book_drop(&m->levels, side, side->best);
     }
-    if (m->on_demand)
-        side->floors = BOOK_PILED;
 }
 
-static void begin_day(market_t *m)
+void states_empty_books(market_t *m)
 {
     for (uint32_t i = 0; i < m->named_count; i++) {
         symbol_book_t *book = &m->books[m->named[i]];
         empty_side(m, &book->sides[BOOK_BID]);
         empty_side(m, &book->sides[BOOK_ASK]);
-        book->kept = (market_touch_t){0};
     }
     orders_clear(&m->orders);
-    symbols_begin_day(m);
     m->stats.live_orders = m->stats.live_levels = 0;
+}
+
+static void begin_day(market_t *m)
+{
+    states_empty_books(m);
+    for (uint32_t i = 0; i < m->named_count; i++) {
+        symbol_book_t *book = &m->books[m->named[i]];
+        if (m->on_demand) /* nobody has asked for it today */
+            book->sides[BOOK_BID].floors = book->sides[BOOK_ASK].floors = BOOK_PILED;
+        book->kept = (market_touch_t){0};
+    }
+    symbols_begin_day(m);
     m->orders_seen = false;
     m->day = (market_day_t){.md_seq = m->event.md_seq, .number = m->day.number + 1};
     m->event.new_day = true;
@@ -76,6 +84,8 @@ static int apply_system_event(market_t *m, const tick_t *tick)
     uint8_t code = tick->body[ITCH_BODY_AT(SYSTEM_EVENT, event_code)];
     uint8_t phase = phase_of(code), before = m->day.phase;
     m->event.locate = 0;
+    if (m->restoring && code == 'O' && m->day.md_seq != 0)
+        return 0; /* a snapshot begins with the O of the day that it is of */
     if (code == 'O') {
         if (m->one_day && (m->day.number != 0 || m->stats.symbols != 0))
             return view_fail(m,

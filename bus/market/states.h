@@ -10,6 +10,9 @@
  * day, where there may be one only, and market_limit_text says so. */
 __attribute__((noinline)) int states_apply(market_t *m, const tick_t *tick, uint16_t wire_locate);
 
+/* All orders are gone. Names and states stay, and so does what touches are compared with. */
+void states_empty_books(market_t *m);
+
 /* Whether the symbol trades now. */
 void states_judge(market_t *m, uint16_t locate);
 

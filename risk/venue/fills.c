@@ -272,9 +272,29 @@ static void on_phase(venue_t *v, const market_event_t *e)
     }
 }
 
+/* Orders have other places in time than before, and nobody knows which of them ours had passed. */
+void venue_restored(venue_t *v, const market_event_t *e)
+{
+    uint32_t left = v->resting.count;
+    v->restored_seq = market_day(v->market)->restored_seq;
+    taken_forget_all(&v->taken);
+    for (uint32_t place = 1; left > 0; place++) {
+        resting_order_t *o = &v->resting.orders[place];
+        if (o->order_id == 0)
+            continue;
+        bool removed = e && e->locate == o->locate && e->removed_px_e4 == o->px_e4;
+        o->ahead =
+            market_qty_at(v->market, o->locate, o->side, o->px_e4) + (removed ? e->removed_qty : 0);
+        o->arrival_seq = v->restored_seq;
+        o->crossed = 0;
+        left--;
+    }
+}
+
 void venue_on_market(venue_t *v, const market_event_t *e, const tick_t *tick)
 {
     uint16_t locate = e->locate;
+    venue_look_for_restore(v, e);
     uint64_t bit = UINT64_C(1) << (locate % 64);
     if (TBUS_LIKELY((v->active[locate / 64] & bit) == 0)) {
         if (tick && tick->type == ITCH_BROKEN_TRADE && !e->foreign &&

@@ -360,6 +360,7 @@ static void replace(venue_t *v, uint32_t place, order_t *o, uint8_t against)
 
 void venue_order(venue_t *v, const order_t *sent)
 {
+    venue_look_for_restore(v, NULL);
     if (sent->kind == ORDER_CANCEL) {
         cancel(v, sent);
         return;

@@ -41,6 +41,9 @@
  * order is gone. So what is there for us grows only by orders that are new, and by those that a
  * replace enlarges.
  *
+ * Where the books are made anew by a snapshot (market.h), all that it shows is ahead of our orders,
+ * which rest on, and shares that we took are there again.
+ *
  * A resting order joins the back of its level: everything displayed there at its arrival is ahead
  * of it, and removals of what was there, executed or not, are what brings it forward. While its
  * symbol trades (market.h: not halted) it fills at its own limit (liquidity A) when the market

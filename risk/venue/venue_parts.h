@@ -23,7 +23,8 @@ struct venue {
     session_fees_t fees;
     /* bit set: there may be own orders or taken shares */
     uint64_t active[MARKET_LOCATES / 64];
-    uint64_t *last_count; /* by strategy: highest order_count seen */
+    uint64_t *last_count;  /* by strategy: highest order_count seen */
+    uint64_t restored_seq; /* of the market's books, as last seen */
     resting_t resting;
     taken_t taken;
     breaks_t breaks;
@@ -41,6 +42,16 @@ void venue_emit_execution(venue_t *v, const resting_order_t *o, const execution_
 void venue_emit_cancelled(venue_t *v, const resting_order_t *o, uint8_t reason, uint64_t intended);
 /* `intended`: of what took it off; 0: no tick did, or nobody counts from it. */
 void venue_cancel_resting(venue_t *v, uint32_t place, uint8_t reason, uint64_t intended);
+
+/* The books were made anew since we looked last: what stands there now is ahead of ours. `e`: what
+ * the market did meanwhile, which is still to be told of; NULL: nothing. */
+void venue_restored(venue_t *v, const market_event_t *e);
+
+static inline void venue_look_for_restore(venue_t *v, const market_event_t *e)
+{
+    if (TBUS_UNLIKELY(market_day(v->market)->restored_seq > v->restored_seq))
+        venue_restored(v, e);
+}
 
 static inline void venue_emit(venue_t *v, const report_t *report, uint64_t intended)
 {

@@ -454,6 +454,50 @@ static void where_gaps_are_warned_of_alone_orders_are_judged_as_always(void **st
     json_decref(summary);
 }
 
+static tick_t restore(uint8_t what)
+{
+    tick_t t;
+    tick_restore_put(&t, 0, what);
+    return t;
+}
+
+static void market_with_a_snapshot(hand_t *h)
+{
+    begin_day(h, "SQ", 100000, 100200);
+    put(h, tick_add(TICKS_ACME, 3, 'B', 100, 99000));
+    put(h, lost(9, 50));
+    put(h, restore(TICK_RESTORE_BEGINS));
+    put(h, tick_add(TICKS_ACME, 10, 'B', 40, 98000));
+    put(h, tick_add(TICKS_ACME, 11, 'B', 100, 100000));
+    put(h, tick_add(TICKS_ACME, 12, 'S', 300, 100200));
+    put(h, restore(TICK_RESTORE_ENDS));
+    put(h, executed(11, 100, 30));
+    put(h, tick_add(TICKS_ACME, 13, 'B', 50, 100000));
+    put(h, executed(13, 50, 31));
+    put_system(h, "EC");
+}
+
+/* Ours stands behind what the snapshot shows, and before what comes then. */
+static void a_snapshot_heals_the_books_and_ours_rest_behind_it(void **state)
+{
+    static const event_case_t c = {
+        .market = market_with_a_snapshot,
+        .script = "8 B 10 10.00 day ACME rests\n"
+                  "9 B 10 10.00 day ACME behind\n"
+                  "15 B 5 9.90 day ACME fresh\n",
+        .reports = "rests accepted none B 10 100000 10 - 0\n"
+                   "behind rejected stale_book B 10 100000 0 - 0\n"
+                   "fresh accepted none B 5 99000 5 - 0\n"
+                   "rests filled none B 10 100000 0 A 0\n"
+                   "fresh cancelled closed B 5 99000 0 - 0\n",
+        .why = {{"1/1", "filled"}, {"1/2", "stale_book"}, {"1/3", "accepted"}},
+    };
+    json_t *summary = try_case(*state, &c);
+    assert_int_equal(number(summary, "books", "live_orders"), 2);
+    assert_int_equal(number(summary, "books", "unknown_order_refs"), 0);
+    json_decref(summary);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -467,6 +511,7 @@ int main(void)
         TEST(below_a_dollar_fees_are_a_part_of_what_is_traded),
         TEST(after_a_gap_new_orders_are_rejected_until_the_day_ends),
         TEST(where_gaps_are_warned_of_alone_orders_are_judged_as_always),
+        TEST(a_snapshot_heals_the_books_and_ours_rest_behind_it),
     };
 #undef TEST
     return cmocka_run_group_tests_name("market_events", tests, NULL, NULL);

@@ -452,6 +452,43 @@ static void of_random_odd_flows_snapshot_and_rest_are_the_whole(void **state)
     }
 }
 
+/* One view lacks messages; then the books of the other are given to it between two marks. */
+static void after_a_gap_a_snapshot_makes_the_books_whole(void **state)
+{
+    hand_t *h = *state;
+    odd_flow_t flow = {.random = 41, .lies = 5};
+    view_t part = view_of(ORDERS_MAX);
+    tick_t mark;
+    for (uint32_t round = 0; round < 60; round++) {
+        for (uint32_t i = 0; i < 200; i++) {
+            tick_t tick = odd_next_for(&h->view, &flow);
+            bool lost = i >= 150 && tick.type != 'S';
+            give(&h->view, tick);
+            if (!lost)
+                give(&part, tick);
+        }
+        tick_gap_put(&mark, 0, &(tick_gap_t){.from = 150, .to = 199});
+        give(&part, mark);
+        assert_int_equal(market_day(part.market)->gap, MARKET_GAP_BLOCK);
+        take(h);
+        tick_restore_put(&mark, 0, TICK_RESTORE_BEGINS);
+        give(&part, mark);
+        assert_int_equal(market_stats(part.market)->live_orders, 0);
+        for (uint32_t i = 0; i < snapshot_count(h->snapshot); i++) {
+            tick_t tick;
+            snapshot_tick(h->snapshot, i, &tick);
+            give(&part, tick);
+        }
+        tick_restore_put(&mark, 0, TICK_RESTORE_ENDS);
+        give(&part, mark);
+        assert_int_equal(market_day(part.market)->restored_seq, part.seq);
+        market_end_warm_up(part.market);
+        market_end_warm_up(h->view.market);
+        same_books(h->view.market, part.market);
+    }
+    view_free(&part);
+}
+
 static void what_was_taken_stays_while_the_market_goes_on(void **state)
 {
     hand_t *h = *state;
@@ -519,6 +556,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(orders_come_by_age_in_whatever_places_of_the_table_they_are,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(of_random_odd_flows_snapshot_and_rest_are_the_whole, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(after_a_gap_a_snapshot_makes_the_books_whole, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(what_was_taken_stays_while_the_market_goes_on, setup,
                                         teardown),

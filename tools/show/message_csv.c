@@ -79,6 +79,8 @@ static void field_tick_type(line_t *line, const tick_t *tick)
         field_text(line, "runt");
     else if (tick->type == TICK_GAP)
         field_text(line, "gap");
+    else if (tick->type == TICK_RESTORE)
+        field_text(line, "restore");
     else
         field_chars(line, &type, 1);
 }

@@ -127,6 +127,8 @@ static void json_tick(line_t *line, const tick_t *tick, const unsigned char *bod
         json_text(line, "type", "runt");
     else if (tick->type == TICK_GAP)
         json_text(line, "type", "gap");
+    else if (tick->type == TICK_RESTORE)
+        json_text(line, "type", "restore");
     else
         json_char(line, "type", tick->type);
     json_u64(line, "locate", tick_locate(tick));
@@ -330,6 +332,8 @@ static void words_tick(line_t *line, const tick_t *tick, const unsigned char *bo
         line_text(line, " runt");
     else if (tick->type == TICK_GAP)
         line_text(line, " gap");
+    else if (tick->type == TICK_RESTORE)
+        line_text(line, " restore");
     else
         word_chars(line, (const char *)&tick->type, 1);
     words_tick_body(line, tick, body, body_bytes);

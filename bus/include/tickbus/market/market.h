@@ -71,7 +71,9 @@
  *
  * Gaps. A mark of the feed (TICK_GAP) says that messages are lost there. Nobody knows of which
  * symbols they were, so market_day_t.gap speaks of all books until the day ends; of several marks
- * the strictest counts.
+ * the strictest counts. Before that a snapshot may make the books anew (TICK_RESTORE): all orders
+ * are gone at its beginning, names and states stay, and at its end there is no gap. Nobody is told
+ * of what it changes; the next message about a symbol compares with the touch of before.
  *
  * Volume = E + C with printable Y + P + Q, in shares, whatever the books make of it:
  * executed_shares - non_printable_shares + trade_shares + cross_shares. B takes nothing off.
@@ -150,9 +152,10 @@ typedef struct market_day {
     uint64_t md_seq; /* of the S/O that began it; 0: it began in the middle */
     /* days begun by an S/O; 0: none. After a warm-up that had some: 1 */
     uint32_t number;
-    uint8_t phase; /* enum market_phase */
-    bool full;     /* begun by S/O, with an R before its first order */
-    uint8_t gap;   /* enum market_gap: books lack messages that were lost on this day */
+    uint8_t phase;         /* enum market_phase */
+    bool full;             /* begun by S/O, with an R before its first order */
+    uint8_t gap;           /* enum market_gap: books lack messages that were lost on this day */
+    uint64_t restored_seq; /* of the last tick with which they were whole again; 0: none */
 } market_day_t;
 
 /* All but the name and the last trade holds for the day. */

@@ -58,9 +58,13 @@ extern "C" {
 #define TICK_END_MARK 0x01u
 #define TICK_RUNT     0x02u
 
-/* And one that goes on to other hosts like a message, as ITCH of that type: GAP, messages of the
- * source are lost here for good (tick_gap_put). */
-#define TICK_GAP 0x03u
+/* And two that go on to other hosts like messages, as ITCH of that type:
+ * GAP: messages of the source are lost here for good (tick_gap_put).
+ * RESTORE: the books are made anew. Between one that begins and one that ends it stand the messages
+ * of a snapshot: all orders that there are, and no others. They and the marks are for the books
+ * alone, as for warming up. At the end the books lack nothing (tick_restore_put). */
+#define TICK_GAP     0x03u
+#define TICK_RESTORE 0x04u
 
 /* What orders on books that lack messages come to: feed.gap_policy of whoever fed them. */
 enum tick_gap_policy {
@@ -70,8 +74,9 @@ enum tick_gap_policy {
 };
 
 /* In the place of the time in `intended`: the tick was not wanted at any time. It is on `md` for
- * the books alone, which need what came before the place where a feed was told to begin: whoever
- * keeps books applies it, and nobody acts on it. Such ticks come before all others. */
+ * the books alone, which need what came before the place where a feed was told to begin, or a
+ * snapshot after a gap: whoever keeps books applies it, and nobody acts on it. Market time does not
+ * go on with it. */
 #define TICK_WARM_UP TICK_NS_MASK
 
 /* __extension__: anonymous structs are an extension of C++, in gcc and clang alike. */
@@ -165,6 +170,20 @@ TBUS_INLINE void tick_gap_put(tick_t *t, uint64_t event_ns, const tick_gap_t *ga
         t->body[8 + i] = (uint8_t)(gap->to >> (56 - 8 * i));
     }
     t->body[16] = gap->policy;
+}
+
+/* The body of a RESTORE: one byte. */
+enum { TICK_RESTORE_BEGINS = 1, TICK_RESTORE_ENDS = 2 };
+#define TICK_RESTORE_BODY  1u
+#define TICK_RESTORE_BYTES (TICK_BODY_OFFSET + TICK_RESTORE_BODY)
+
+/* Writes all of the tick, and it is TICK_RESTORE_BYTES long. */
+TBUS_INLINE void tick_restore_put(tick_t *t, uint64_t event_ns, uint8_t what)
+{
+    memset(t, 0, sizeof *t);
+    t->event = tick_pack(event_ns, 0);
+    t->type = TICK_RESTORE;
+    t->body[0] = what;
 }
 
 /* 0: it is no GAP, or one that was cut. */
