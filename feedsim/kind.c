@@ -32,6 +32,8 @@ static int check_source(const char *text, tbus_error_t *err)
         return feed_source_check_soup(text + 5, err);
     if (strncmp(text, "mold:", 5) == 0)
         return feed_source_check_mold(text + 5, err);
+    if (strncmp(text, "pcap:", 5) == 0)
+        return feed_source_check_pcap(text + 5, err);
     int code = feed_source_open(text, FEED_CLOCK_MARKET, &source, err);
     if (code == 0)
         feed_source_close(source);
@@ -74,18 +76,20 @@ static int check_duration(const char *text, tbus_error_t *err)
 static const tbus_param_t table[] = {
     {"source", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(feed_values_t, source), .check = check_source,
      .fallback = "synth",
-     .help = "itch:FILE (ITCH 5.0, plain or .gz; - is stdin), synth[:seed=N,...] (invented), "
-             "journal:DIR (recorded), soup:HOST:PORT[?user=U&password_file=F&session=S&from=SEQ] "
-             "and mold:GROUP:PORT[,GROUP:PORT][?requests=ADDR:PORT&...] (received from another "
-             "host, over SoupBinTCP or MoldUDP64)"},
+     .help =
+         "itch:FILE (ITCH 5.0, plain or .gz; - is stdin), synth[:seed=N,...] (invented), "
+         "journal:DIR (recorded), soup:HOST:PORT[?user=U&password_file=F&session=S&from=SEQ] "
+         "and mold:GROUP:PORT[,GROUP:PORT][?requests=ADDR:PORT&...] (received from another "
+         "host, over SoupBinTCP or MoldUDP64), pcap:FILE[,FILE][?session=S&group=ADDR:PORT&from=SEQ]"
+         " (MoldUDP64 in captures; two files: lines A and B)"},
     {"pace", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(feed_values_t, pace), .check = check_pace,
      .fallback = "auto",
      .help = "max, realtime, Nx (times real time), RATE/s (messages a second); auto: 250k/s for "
              "synth, else max"},
     {"clock", TBUS_PARAM_CHOICE, TBUS_PARAM_FIELD(feed_values_t, clock),
-     .choices = "market|recorded", .fallback = "market",
-     .help = "what a journal is paced by: market, the times that its messages carry, or recorded, "
-             "when they were recorded (UTC)"},
+     .choices = "market|recorded|capture", .fallback = "market",
+     .help = "what a journal or a capture is paced by: market, the times that its messages carry, "
+             "or recorded or capture, when they were recorded or captured (UTC)"},
     {"from", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(feed_values_t, from), .check = check_place,
      .may_be_empty = true, .fallback = "",
      .help = "HH:MM[:SS[.FRACTION]] on that clock, or seq:N, a message by its number: the feed "
@@ -204,7 +208,7 @@ static int check(const void *params, tbus_error_t *err)
         return 0;
     if (file && stat(source + 5, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
         return 0;
-    if (!file && strncmp(source, "journal:", 8) != 0)
+    if (!file && strncmp(source, "journal:", 8) != 0 && strncmp(source, "pcap:", 5) != 0)
         return 0;
     int code = feed_source_open(source, (enum feed_clock)values->clock, &opened, err);
     if (code != 0)

@@ -55,6 +55,7 @@ allowed()
     bus/remote/*) prefixes="tickbus/clock.h tickbus/error.h tickbus/soup.h $wire bus/remote/" ;;
     bus/market/*) prefixes="$bus_headers $messages $market $stamps" ;;
     feedsim/itch/*) prefixes="$bus_headers $messages feedsim/itch/" ;;
+    feedsim/capture/*) prefixes="$bus_headers $wire feedsim/capture/" ;;
     feedsim/synth/*) prefixes="$bus_headers $messages feedsim/synth/" ;;
     feedsim/*) prefixes="$bus_headers $messages $wire $market $stamps feedsim/" ;;
     strategy/*) prefixes="$bus_headers $messages $market strategy/ tickbus/strategy.h" ;;

@@ -13,7 +13,7 @@
 
 # To configure and build everything: the pipeline, the tests, the benches.
 PACKAGES=(gcc g++ cmake ninja-build pkg-config
-    libnuma-dev libjemalloc-dev libyaml-dev libjansson-dev zlib1g-dev liburing-dev libssl-dev libcrypt-dev
+    libnuma-dev libjemalloc-dev libyaml-dev libjansson-dev zlib1g-dev liburing-dev libssl-dev libcrypt-dev libpcap-dev
     libcmocka-dev libbenchmark-dev)
 # Tools that single tests use; a test that misses its tool says so and is skipped.
 PACKAGES_TESTS=(unzip strace spin clang-format dpkg-dev file)

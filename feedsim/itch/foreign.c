@@ -12,12 +12,14 @@ typedef struct magic {
 
 #define MAGIC(text) text, sizeof(text) - 1
 
+#define AS_FEED "; what it holds of MoldUDP64 is fed as pcap:FILE"
+
 static const magic_t magics[] = {
-    {MAGIC("\xd4\xc3\xb2\xa1"), "a pcap capture"},
-    {MAGIC("\xa1\xb2\xc3\xd4"), "a pcap capture"},
-    {MAGIC("\x4d\x3c\xb2\xa1"), "a pcap capture (nanosecond)"},
-    {MAGIC("\xa1\xb2\x3c\x4d"), "a pcap capture (nanosecond)"},
-    {MAGIC("\x0a\x0d\x0d\x0a"), "a pcapng capture"},
+    {MAGIC("\xd4\xc3\xb2\xa1"), "a pcap capture" AS_FEED},
+    {MAGIC("\xa1\xb2\xc3\xd4"), "a pcap capture" AS_FEED},
+    {MAGIC("\x4d\x3c\xb2\xa1"), "a pcap capture (nanosecond)" AS_FEED},
+    {MAGIC("\xa1\xb2\x3c\x4d"), "a pcap capture (nanosecond)" AS_FEED},
+    {MAGIC("\x0a\x0d\x0d\x0a"), "a pcapng capture" AS_FEED},
     {MAGIC("\x1f\x8b"), "gzip data inside gzip data; unpack it once"},
     {MAGIC("\x28\xb5\x2f\xfd"), "Zstandard data, perhaps Databento's .dbn.zst"},
     {MAGIC("DBN"), "a Databento DBN file"},

@@ -34,15 +34,20 @@ int feed_source_open(const char *spec, enum feed_clock clock, feed_source_t **ou
         if (*rest == '\0')
             return tbus_fail(err, -TBUS_ECONFIG,
                              "the feed \"%s\" names no directory: write journal:DIR", spec);
+        if (clock == FEED_CLOCK_CAPTURE)
+            return tbus_fail(err, -TBUS_ECONFIG,
+                             "a journal has no times of capture; write --clock recorded");
         return feed_source_open_journal(rest, clock, out_source, err);
     }
     if ((rest = after_scheme(spec, "soup")) != NULL)
         return feed_source_open_soup(rest, out_source, err);
     if ((rest = after_scheme(spec, "mold")) != NULL)
         return feed_source_open_mold(rest, out_source, err);
+    if ((rest = after_scheme(spec, "pcap")) != NULL)
+        return feed_source_open_pcap(rest, clock, out_source, err);
     return tbus_fail(err, -TBUS_ECONFIG,
                      "the feed \"%s\" is of no known kind: write itch:FILE, synth[:key=value,...], "
-                     "journal:DIR, soup:HOST:PORT or mold:GROUP:PORT",
+                     "journal:DIR, soup:HOST:PORT, mold:GROUP:PORT or pcap:FILE[,FILE]",
                      spec);
 }
 

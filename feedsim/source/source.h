@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* source.h - where a feed's ticks come from: one interface, five kinds.
+/* source.h - where a feed's ticks come from: one interface, six kinds.
  *
  *    itch:FILE              a BinaryFILE of ITCH 5.0 messages, plain or gzip; also a FIFO
  *                           (source_itch.c)
@@ -24,6 +24,10 @@
  *                           with them; when a line is silent (5s), and the feed lost (30s). The
  *                           end of the session is the end. What is missing for good is a mark
  *                           (source_mold.c)
+ *    pcap:FILE[,FILE][?KEY=VALUE[&...]]  MoldUDP64 with ITCH 5.0 in one or two captures, pcap or
+ *                           pcapng, plain or gzip: one line or the lines A and B; keys
+ *                           (pcap_spec.h): session, group, from. What is missing on all lines is a
+ *                           gap (source_pcap.c)
  *
  * A source hands out ticks one by one, in order, each with the time that paces it; some also hand
  * out several at a time, to who does not need that. All ticks that it could read before an error
@@ -49,8 +53,9 @@
 extern "C" {
 #endif
 
-/* Whose clock paces what was recorded: that of the market, or of the host that recorded it. */
-enum feed_clock { FEED_CLOCK_MARKET = 0, FEED_CLOCK_RECORDED = 1 };
+/* Whose clock paces what was recorded: that of the market, or of the host that recorded it; of a
+ * capture that is the time of capture, and the two names say the same. */
+enum feed_clock { FEED_CLOCK_MARKET = 0, FEED_CLOCK_RECORDED = 1, FEED_CLOCK_CAPTURE = 2 };
 
 enum { FEED_SOURCE_END = 0, FEED_SOURCE_TICK = 1, FEED_SOURCE_LATER = 2 };
 
@@ -109,7 +114,7 @@ struct feed_source {
     tbus_error_t note;
 };
 
-/* Open what `spec` names; `clock` is for journals, all else knows the market's alone.
+/* Open what `spec` names; `clock` is for journals and captures, all else knows the market's alone.
  * -TBUS_ECONFIG: unknown kind or key, bad number; else errors of opening the thing. Cold; of soup:
  * it waits for the server. */
 int feed_source_open(const char *spec, enum feed_clock clock, feed_source_t **out_source,
@@ -128,6 +133,8 @@ size_t feed_source_memory_bytes(const char *spec);
 /* What can be said of what follows "soup:" or "mold:" without connecting. -TBUS_ECONFIG. */
 int feed_source_check_soup(const char *spec, tbus_error_t *err);
 int feed_source_check_mold(const char *spec, tbus_error_t *err);
+/* The same of what follows "pcap:", without opening the files. */
+int feed_source_check_pcap(const char *spec, tbus_error_t *err);
 
 /* Before the first tick, of a journal: its topic of ticks that is wanted; "": `md`, or the only
  * one. -TBUS_ENOTFOUND: it has no such topic, or is no journal. Cold. */
@@ -181,6 +188,8 @@ int feed_source_open_synth(const char *options, feed_source_t **out_source, tbus
 int feed_source_open_soup(const char *spec, feed_source_t **out_source, tbus_error_t *err);
 size_t feed_source_memory_bytes_mold(const char *spec);
 int feed_source_open_mold(const char *spec, feed_source_t **out_source, tbus_error_t *err);
+int feed_source_open_pcap(const char *spec, enum feed_clock clock, feed_source_t **out_source,
+                          tbus_error_t *err);
 int feed_source_open_journal(const char *directory, enum feed_clock clock,
                              feed_source_t **out_source, tbus_error_t *err);
 

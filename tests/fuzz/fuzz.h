@@ -8,6 +8,7 @@
  *    fuzz_config       a configuration in YAML
  *    fuzz_control      what a client sends to the control socket
  *    fuzz_soup         what a client and what a server sends over SoupBinTCP
+ *    fuzz_capture      a captured frame, and a capture file as a feed
  *    fuzz_mold         a datagram of MoldUDP64
  *    fuzz_mold_lines   what two lines and a re-request server of MoldUDP64 send, and when
  *

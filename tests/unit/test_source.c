@@ -152,7 +152,7 @@ static void specs_that_name_nothing_are_refused_with_what_to_write(void **state)
     (void)state;
     assert_refused("", -TBUS_ECONFIG, "itch:FILE");
     assert_refused("file.itch", -TBUS_ECONFIG, "itch:FILE");
-    assert_refused("pcap:x", -TBUS_ECONFIG, "\"pcap:x\"");
+    assert_refused("cap:x", -TBUS_ECONFIG, "\"cap:x\"");
     assert_refused("itch", -TBUS_ECONFIG, "names no file");
     assert_refused("itch:", -TBUS_ECONFIG, "names no file");
     assert_refused("itchy:x", -TBUS_ECONFIG, "no known kind");
