@@ -89,9 +89,9 @@ typedef struct feed_stage {
     tbus_atomic_u64_t *unprepared;
     tbus_atomic_u64_t *by_type[256]; /* NULL: not seen yet */
     uint8_t gap_policy;
-    feed_shown_t shown; /* what the source counts */
-    uint64_t gaps_seen;
-    tbus_atomic_u64_t *gaps; /* once there was one */
+    feed_shown_t shown;          /* what the source counts */
+    feed_gap_board_t *gap_board; /* NULL: nobody looks */
+    tbus_atomic_u64_t *gaps;     /* once there was one */
     tbus_atomic_u64_t *lost;
 } feed_stage_t;
 
@@ -117,12 +117,11 @@ static void fail_source(feed_stage_t *f)
     stop_reading(f);
 }
 
-/* For who watches. Gaps of a source that says nonsense, or all too many, only count. Cold. */
+/* For who watches. A mark that says nonsense of where is only counted. Cold. */
 static void show_gap(feed_stage_t *f, size_t bytes)
 {
     tick_gap_t gap;
-    uint64_t number = f->gaps_seen++;
-    if (number == 0) {
+    if (!f->gaps) {
         f->gaps = tbus_counter(f->base.bus, f->base.owner, "feed.gaps", "gaps");
         f->lost = tbus_counter(f->base.bus, f->base.owner, "feed.lost", "messages");
     }
@@ -130,15 +129,8 @@ static void show_gap(feed_stage_t *f, size_t bytes)
     if (!tick_gap_get(f->tick, bytes, &gap) || gap.to < gap.from)
         return;
     tbus_add_own_u64(f->lost, gap.to - gap.from + 1);
-    if (number >= FEED_GAPS_SHOWN)
-        return;
-    const uint64_t ends[] = {gap.from, gap.to};
-    static const char *const names[] = {"from", "to"};
-    for (unsigned i = 0; i < 2; i++) {
-        char name[sizeof "feed.gap.18446744073709551615.from"];
-        snprintf(name, sizeof name, "feed.gap.%" PRIu64 ".%s", number, names[i]);
-        tbus_store_relaxed_u64(tbus_counter(f->base.bus, f->base.owner, name, "sequence"), ends[i]);
-    }
+    if (f->gap_board)
+        feed_gap_board_add(f->gap_board, gap.from, gap.to);
 }
 
 /* A mark of messages that are lost: what orders come to is for this feed to say. One that was cut
@@ -180,7 +172,7 @@ static inline void count_type(feed_stage_t *f, uint8_t type)
 static inline void count(feed_stage_t *f)
 {
     const feed_source_t *source = f->source;
-    if (source->tick_message_bytes == 0) /* a mark */
+    if (source->tick_message_bytes == 0 || source->tick_type == TICK_GAP) /* a mark */
         return;
     count_type(f, source->tick_type);
     f->sent++;
@@ -675,6 +667,7 @@ static int build(feed_stage_t *f, const feed_params_t *params, tbus_error_t *err
         return tbus_fail(err, -ENOMEM, "no memory for the feed");
     memset(f->tick, 0, TICK_LEN_MAX); /* take its page faults now */
     f->for_ns = params->for_ns;
+    f->gap_board = params->gaps;
     f->gap_policy = params->gap_policy == FEED_GAPS_WARN ? TICK_GAP_WARN : TICK_GAP_BLOCK;
     int rc = open_source(f, params, err);
     if (rc == 0)

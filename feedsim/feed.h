@@ -23,17 +23,17 @@
  * something to know about it (a journal that was torn).
  *
  * Messages that the source has lost for good are a mark on `md` (TICK_GAP) where they are missing,
- * with this feed's policy. A recorded one goes out again like a message.
+ * with this feed's policy; their range goes onto the gap board (gap_board.h). A recorded mark goes
+ * out again like a message.
  *
- * Counters: feed.gaps and feed.lost, how many such marks, and how many messages they speak of;
- * feed.gap.N.from and .to, of the first FEED_GAPS_SHOWN. feed.messages and feed.bytes (of messages,
- * without framing), feed.by_type.X for each type X seen, by its ITCH letter or as 0xNN,
- * feed.errors, feed.ended (1: there was no more of what was asked for; 0 when the time that was
- * given ended first), feed.unprepared (of `prepare`: messages that were decoded only when they were
- * to go out). For who watches: feed.done and
- * feed.total, how far the input is read, in units of the source (total 0: not known); feed.due_ns,
- * when the message that the feed waits with is due (CLOCK_MONOTONIC; in the past: it does not
- * wait), and feed.due_time_ns, the time that this message carries.
+ * Counters: feed.messages and feed.bytes (of messages, without framing and marks), feed.by_type.X
+ * for each type X seen, by its ITCH letter or as 0xNN, feed.gaps and feed.lost (once there is a
+ * gap: how many, and how many messages they speak of), feed.errors, feed.ended (1: there was no
+ * more of what was asked for; 0 when the time that was given ended first), feed.unprepared (of
+ * `prepare`: messages that were decoded only when they were to go out). For who watches: feed.done
+ * and feed.total, how far the input is read, in units of the source (total 0: not known);
+ * feed.due_ns, when the message that the feed waits with is due (CLOCK_MONOTONIC; in the past: it
+ * does not wait), and feed.due_time_ns, the time that this message carries.
  *
  * Previous on the data path: feedsim/source/source.h, feedsim/timeline.h, feedsim/pace.h. Next: the
  * ring `md`, then strategy/stage.c.
@@ -45,6 +45,7 @@
 
 #include <tickbus/kind.h>
 
+#include "feedsim/gap_board.h"
 #include "feedsim/selection.h"
 
 #ifdef __cplusplus
@@ -71,8 +72,6 @@ typedef struct feed_values {
     char symbols[FEED_SYMBOLS_MAX][FEED_SYMBOL_BYTES];
 } feed_values_t;
 
-#define FEED_GAPS_SHOWN 64u
-
 extern const tbus_kind_t feed_kind;
 
 /* Its pace with `auto` resolved: what is invented comes at a rate that leaves the pipeline time, so
@@ -95,8 +94,9 @@ typedef struct feed_params {
     const char *opening;   /* as feed_opening_read takes it; `from` is a number; NULL or "": none */
     /* as feed_pace_set_arrivals and feed_arrivals_named take them; NULL or "": constant */
     const char *arrivals;
-    uint64_t prepare;    /* so many ticks are read and decoded before the first goes out */
-    uint32_t gap_policy; /* enum feed_gaps */
+    uint64_t prepare;       /* so many ticks are read and decoded before the first goes out */
+    uint32_t gap_policy;    /* enum feed_gaps */
+    feed_gap_board_t *gaps; /* where each is told; NULL: nowhere */
     const char (*symbols)[FEED_SYMBOL_BYTES]; /* only these; selection.h */
     uint32_t symbols_count;                   /* 0: all */
     /* end this long after the first poll, with what was due until then; 0: when the source ends */

@@ -76,12 +76,11 @@ static int check_duration(const char *text, tbus_error_t *err)
 static const tbus_param_t table[] = {
     {"source", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(feed_values_t, source), .check = check_source,
      .fallback = "synth",
-     .help =
-         "itch:FILE (ITCH 5.0, plain or .gz; - is stdin), synth[:seed=N,...] (invented), "
-         "journal:DIR (recorded), soup:HOST:PORT[?user=U&password_file=F&session=S&from=SEQ] "
-         "and mold:GROUP:PORT[,GROUP:PORT][?requests=ADDR:PORT&...] (received from another "
-         "host, over SoupBinTCP or MoldUDP64), pcap:FILE[,FILE][?session=S&group=ADDR:PORT&from=SEQ]"
-         " (MoldUDP64 in captures; two files: lines A and B)"},
+     .help = "itch:FILE (ITCH 5.0, plain or .gz; - is stdin), synth[:seed=N,...] (invented), "
+             "journal:DIR (recorded), soup:HOST:PORT[?user=U&password_file=F&session=S&from=SEQ] "
+             "and mold:GROUP:PORT[,GROUP:PORT][?requests=ADDR:PORT&...] (received from another "
+             "host, over SoupBinTCP or MoldUDP64), pcap:FILE[,FILE][?session=S&group=ADDR:PORT&"
+             "from=SEQ] (MoldUDP64 in captures; two files: lines A and B)"},
     {"pace", TBUS_PARAM_TEXT, TBUS_PARAM_FIELD(feed_values_t, pace), .check = check_pace,
      .fallback = "auto",
      .help = "max, realtime, Nx (times real time), RATE/s (messages a second); auto: 250k/s for "
@@ -232,6 +231,7 @@ static int create(const tbus_stage_request_t *request, tbus_stage_t **out_stage,
                             .arrivals = values->arrivals,
                             .prepare = values->prepare,
                             .gap_policy = values->gap_policy,
+                            .gaps = request->control,
                             .symbols = values->symbols,
                             .symbols_count = values->symbols_count,
                             .for_ns = request->for_ns};
@@ -256,6 +256,8 @@ const tbus_kind_t feed_kind = {
     .ports_count = sizeof ports / sizeof ports[0],
     .ports = ports,
     .params = &params_of_kind,
+    .control = FEED_GAP_BLOCK,
+    .control_bytes = sizeof(feed_gap_board_t),
     .errors_counter = "feed.errors",
     .check = check,
     .memory_bytes = memory_bytes,

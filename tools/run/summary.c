@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "bus/msg/digest.h"
-#include "feedsim/feed.h"
 #include "risk/gate.h"
 #include "risk/stage.h"
 #include "tools/measure/provenance.h"
@@ -16,6 +15,7 @@
 #include "tools/run/outlook.h"
 #include "tools/run/pipeline.h"
 #include "tools/run/profit_shown.h"
+#include "tools/show/feed_gaps.h"
 #include "tools/show/gateway.h"
 #include "tools/show/json_text.h"
 #include "tools/show/mold.h"
@@ -492,23 +492,10 @@ static void add_gateways(json_t *summary, const tbus_bus_t *bus)
 /* Messages that the feed has lost for good. */
 static void add_gaps(json_t *feed, const tbus_bus_t *bus)
 {
-    uint64_t seen = counted_value(bus, COUNTED_EVERYBODY, "feed.gaps");
-    json_t *gaps = json_array();
-    for (unsigned i = 0; i < seen && i < FEED_GAPS_SHOWN; i++) {
-        char from[TBUS_COUNTER_NAME_MAX], to[TBUS_COUNTER_NAME_MAX];
-        snprintf(from, sizeof from, "feed.gap.%u.from", i);
-        snprintf(to, sizeof to, "feed.gap.%u.to", i);
-        uint64_t last = counted_value(bus, COUNTED_EVERYBODY, to);
-        if (last == 0)
-            continue; /* a mark that says nothing of where */
-        json_t *gap = json_object();
-        json_object_set_new(gap, "from", count(counted_value(bus, COUNTED_EVERYBODY, from)));
-        json_object_set_new(gap, "to", count(last));
-        json_array_append_new(gaps, gap);
-    }
-    json_object_set_new(feed, "gaps_count", count(seen));
+    json_object_set_new(feed, "gaps_count",
+                        count(counted_value(bus, COUNTED_EVERYBODY, "feed.gaps")));
     json_object_set_new(feed, "lost", count(counted_value(bus, COUNTED_EVERYBODY, "feed.lost")));
-    json_object_set_new(feed, "gaps", gaps);
+    json_object_set_new(feed, "gaps", feed_gaps_json(bus));
 }
 
 /* What the stages did. */

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "feedsim/feed.h"
+#include "feedsim/gap_board.h"
 #include "tools/show/fold.h"
 #include "tools/show/grouped.h"
 #include "tools/run/backlog.h"
@@ -199,7 +199,7 @@ static void print_gaps(FILE *out, const json_t *feed)
     if (count > (int64_t)i) {
         label(out, "");
         fprintf(out, "  and %" PRId64 " more (--json has the first %u)\n", count - (int64_t)i,
-                FEED_GAPS_SHOWN);
+                FEED_GAPS_MAX);
     }
 }
 
