@@ -22,7 +22,8 @@ typedef struct world {
     char root[SCRATCH_PATH_MAX];
     char journal_one[96], journal_two[96], out[96];
     datagram_proxy_t *proxies[2];
-    json_t *status; /* of the receiver, at its end */
+    char requests[32]; /* where the sender answers; "": nowhere */
+    json_t *status;    /* of the receiver, at its end */
 } world_t;
 
 static int begin_world(void **state)
@@ -84,7 +85,8 @@ static void send_all(world_t *w, const char *to, bool loses_much)
     const char *end_ms = loses_much ? "mold.end_ms=1500" : "mold.end_ms=600";
     launch(w->one, "--feed", FEED, "--pace", "50000/s", "--wait", "park", "--journal",
            w->journal_one, "--mold", to, "--set", "mold.interface=lo", "--set", end_ms, "--set",
-           "mold.payload_max=128", "--json", NULL);
+           "mold.payload_max=128", "--json", *w->requests ? "--mold-requests" : NULL, w->requests,
+           NULL);
     assert_ended_with(w->one, 0);
     assert_ended_with(&w->two, 0);
     w->status = final_object(&w->two);
@@ -212,6 +214,39 @@ static void lose_and_tell(world_t *w, const datagram_plan_t *plan)
     assert_int_equal(counted(line, "refused"), 0);
 }
 
+/* With requests, of which each packet that was lost needs one at least. */
+static void lose_and_ask(world_t *w, const datagram_plan_t *plan)
+{
+    char keys[64];
+    snprintf(w->requests, sizeof w->requests, "127.0.0.1:%u", free_port());
+    snprintf(keys, sizeof keys, "&give_up=10s&requests=%s", w->requests);
+    run_through(w, plan, keys);
+    assert_true(datagram_proxy_counts(w->proxies[0]).lost > 0);
+    assert_both_have_the_same(w);
+    const json_t *requests = json_object_get(json_object_get(w->status, "feed"), "requests");
+    assert_true(counted(requests, "answers") > 0);
+    assert_true(counted(requests, "messages") >= counted(line_of(w, 0), "lost"));
+}
+
+static void at_1_percent_of_loss_what_is_asked_for_again_arrives_byte_for_byte(void **state)
+{
+    lose_and_ask(*state, &(datagram_plan_t){.seed = 6, .lose_ppm = 10000});
+}
+
+static void at_10_percent_of_loss_what_is_asked_for_again_arrives_byte_for_byte(void **state)
+{
+    lose_and_ask(*state, &(datagram_plan_t){.seed = 7,
+                                            .lose_ppm = 100000,
+                                            .double_ppm = 50000,
+                                            .reorder_ppm = 50000,
+                                            .reorder_by = 5});
+}
+
+static void a_burst_of_1000_packets_that_is_asked_for_again_arrives_byte_for_byte(void **state)
+{
+    lose_and_ask(*state, &(datagram_plan_t){.seed = 8, .burst_at = 100, .burst_count = 1000});
+}
+
 static void at_1_percent_of_loss_every_message_that_is_missing_is_told(void **state)
 {
     lose_and_tell(*state, &(datagram_plan_t){.seed = 1, .lose_ppm = 10000});
@@ -292,6 +327,9 @@ static void what_cannot_be_received_is_refused_by_name(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        CASE(at_1_percent_of_loss_what_is_asked_for_again_arrives_byte_for_byte),
+        CASE(at_10_percent_of_loss_what_is_asked_for_again_arrives_byte_for_byte),
+        CASE(a_burst_of_1000_packets_that_is_asked_for_again_arrives_byte_for_byte),
         CASE(at_1_percent_of_loss_every_message_that_is_missing_is_told),
         CASE(at_10_percent_of_loss_every_message_that_is_missing_is_told),
         CASE(a_burst_of_1000_packets_that_are_lost_is_told),
