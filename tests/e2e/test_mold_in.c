@@ -22,8 +22,9 @@ typedef struct world {
     char root[SCRATCH_PATH_MAX];
     char journal_one[96], journal_two[96], out[96];
     datagram_proxy_t *proxies[2];
-    char requests[32]; /* where the sender answers; "": nowhere */
-    json_t *status;    /* of the receiver, at its end */
+    char requests[32];      /* where the sender answers; "": nowhere */
+    json_t *status;         /* of the receiver, at its end */
+    char namespaces[2][16]; /* "": none */
 } world_t;
 
 static int begin_world(void **state)
@@ -42,6 +43,16 @@ static int begin_world(void **state)
     return 0;
 }
 
+static int ip(const char *const *argv)
+{
+    program_t program = {.argv = argv};
+    int code = program_run(&program);
+    program_clear(&program);
+    return code;
+}
+
+#define IP(...) ip((const char *const[]){"ip", __VA_ARGS__, NULL})
+
 static int end_world(void **state)
 {
     world_t *w = *state;
@@ -52,6 +63,9 @@ static int end_world(void **state)
         code = -1;
     for (unsigned i = 0; i < 2; i++)
         datagram_proxy_stop(w->proxies[i]);
+    for (unsigned i = 0; i < 2; i++)
+        if (w->namespaces[i][0])
+            IP("netns", "del", w->namespaces[i]);
     scratch_remove(w->root);
     free(w);
     return code;
@@ -313,6 +327,98 @@ static void two_lines_that_lose_different_packets_bring_all_of_them(void **state
     }
 }
 
+/* ---- between two network namespaces, which need root and ip(8) */
+
+/* A link between two of them; `names` has "N1" and "N2" for both namespaces and both ends. */
+static bool link_namespaces(char names[2][16])
+{
+    bool linked = IP("netns", "add", names[0]) == 0 && IP("netns", "add", names[1]) == 0 &&
+                  IP("link", "add", names[0], "netns", names[0], "type", "veth", "peer", "name",
+                     names[1], "netns", names[1]) == 0;
+    for (unsigned i = 0; linked && i < 2; i++)
+        linked = IP("-n", names[i], "addr", "add", i == 0 ? "10.213.7.1/24" : "10.213.7.2/24",
+                    "dev", names[i]) == 0 &&
+                 IP("-n", names[i], "link", "set", names[i], "up") == 0 &&
+                 IP("-n", names[i], "link", "set", "lo", "up") == 0;
+    return linked;
+}
+
+/* True once the receiver runs; false after ten seconds. */
+static bool is_running(const world_t *w, const char *namespace)
+{
+    for (unsigned i = 0; i < 1000; i++, usleep(10000)) {
+        const char *const argv[] = {"ip",     "netns",  "exec",     namespace, TICKBUS_BUSCTL,
+                                    "status", "--name", w->two.bus, "--json",  NULL};
+        program_t status = {.argv = argv};
+        bool runs = program_run(&status) == 0 && strstr(status.out, "\"state\": \"running\"");
+        program_clear(&status);
+        if (runs)
+            return true;
+    }
+    return false;
+}
+
+static void a_group_between_two_network_namespaces_brings_all_byte_for_byte(void **state)
+{
+    world_t *w = *state;
+    char(*names)[16] = w->namespaces, feed[128], interface[48];
+    for (unsigned i = 0; i < 2; i++)
+        snprintf(names[i], sizeof *names, "tb%d-%u", (int)(getpid() % 1000000), i + 1);
+    if (geteuid() != 0 || !link_namespaces(names)) {
+        print_message("no network namespaces here: they need root and ip(8)\n");
+        skip();
+    }
+    snprintf(feed, sizeof feed,
+             "mold:" GROUP ":27020?interface=%s&requests=10.213.7.1:27021&keep_bytes=4194304",
+             names[1]);
+    snprintf(interface, sizeof interface, "mold.interface=%s", names[0]);
+    const char *const far[] = {"ip",           "netns",      "exec",     names[1], TICKBUS_BUSCTL,
+                               "start",        "--name",     w->two.bus, "--feed", feed,
+                               "--wait",       "park",       "--pages",  "small",  "--journal",
+                               w->journal_two, "--strategy", "null",     "--json", NULL};
+    const char *const near[] = {"ip",
+                                "netns",
+                                "exec",
+                                names[0],
+                                TICKBUS_BUSCTL,
+                                "start",
+                                "--name",
+                                w->one->bus,
+                                "--feed",
+                                FEED,
+                                "--pace",
+                                "50000/s",
+                                "--wait",
+                                "park",
+                                "--pages",
+                                "small",
+                                "--journal",
+                                w->journal_one,
+                                "--mold",
+                                GROUP ":27020",
+                                "--mold-requests",
+                                "10.213.7.1:27021",
+                                "--set",
+                                interface,
+                                "--set",
+                                "mold.end_ms=600",
+                                "--strategy",
+                                "null",
+                                "--json",
+                                NULL};
+    program_t receiver = {.argv = far}, sender = {.argv = near};
+    assert_true(program_start(&receiver));
+    assert_true(is_running(w, names[1]));
+    int sent = program_run(&sender);
+    program_wait(&receiver);
+    if (sent != 0 || receiver.exit_code != 0)
+        fail_msg("%s%s", sender.err, receiver.err);
+    w->status = json_loads(receiver.out, 0, NULL);
+    program_clear(&receiver);
+    program_clear(&sender);
+    assert_both_have_the_same(w);
+}
+
 static void what_cannot_be_received_is_refused_by_name(void **state)
 {
     world_t *w = *state;
@@ -336,6 +442,7 @@ int main(void)
         CASE(what_is_lost_doubled_and_reordered_is_told_in_its_place),
         CASE(what_is_doubled_and_reordered_arrives_byte_for_byte),
         CASE(two_lines_that_lose_different_packets_bring_all_of_them),
+        CASE(a_group_between_two_network_namespaces_brings_all_byte_for_byte),
         CASE(what_cannot_be_received_is_refused_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
