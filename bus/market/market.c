@@ -328,8 +328,10 @@ static __attribute__((noinline)) int apply_gap(market_t *m, const tick_t *tick, 
     tick_gap_t gap;
     if (!tick_gap_get(tick, bytes, &gap)) {
         m->stats.malformed++;
-        gap.policy = TICK_GAP_UNSAID;
+        gap = (tick_gap_t){.policy = TICK_GAP_UNSAID};
     }
+    if (m->restoring && gap.from != 0)
+        return 0; /* the snapshot stands for them */
     uint8_t said = gap.policy == TICK_GAP_WARN ? MARKET_GAP_WARN : MARKET_GAP_BLOCK;
     uint8_t *kept = m->restoring ? &m->gap_after : &m->day.gap;
     if (said > *kept)
@@ -350,6 +352,8 @@ static __attribute__((noinline)) int apply_restore(market_t *m, const tick_t *ti
         m->restoring = false;
         m->day.gap = m->gap_after;
         m->day.restored_seq = m->event.md_seq;
+    } else if (what == TICK_RESTORE_FAILED) {
+        m->restoring = false;
     } else {
         m->stats.malformed++;
     }

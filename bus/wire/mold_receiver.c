@@ -611,6 +611,11 @@ void mold_receiver_took(mold_receiver_t *r, uint64_t count, const uint8_t *at)
         put_down(r);
 }
 
+void mold_receiver_wait(mold_receiver_t *r)
+{
+    r->waiting = true;
+}
+
 void mold_receiver_begin(mold_receiver_t *r, uint64_t sequence, uint64_t now_ns)
 {
     assert(r->waiting && !r->hand.full && sequence);

@@ -161,6 +161,10 @@ mold_receiver_t *mold_receiver_format(void *memory, const mold_receiver_config_t
 enum mold_fault mold_receiver_take(mold_receiver_t *r, uint32_t line, const uint8_t *datagram,
                                    size_t bytes, uint64_t now_ns);
 
+/* Wait again, as at first: what comes is kept, the oldest of it dropped when there is no room. What
+ * is at hand is kept by the next call of mold_receiver_next. Cold. */
+void mold_receiver_wait(mold_receiver_t *r);
+
 /* Of a receiver that waits: begin with message `sequence`, which follows the snapshot. What was
  * kept from before it is dropped; what is missing from there on is a hole. Cold. */
 void mold_receiver_begin(mold_receiver_t *r, uint64_t sequence, uint64_t now_ns);

@@ -59,6 +59,8 @@ static void add_received(mold_shown_t *shown)
     add(shown, "received.gaps", "gaps", &counts->gaps);
     add(shown, "received.lost", "messages", &counts->lost);
     add(shown, "received.ends", "packets", &counts->ends);
+    add(shown, "received.snapshots", "snapshots", &shown->snapshots);
+    add(shown, "received.snapshots_failed", "snapshots", &shown->snapshots_failed);
 }
 
 static void add_faults(mold_shown_t *shown)

@@ -8,7 +8,8 @@
  *    requests.        sent, unsent, answers, messages (in them), refused, errors: of a feed that
  *                     makes some
  *    received.        what became of the packets: foreign, before, duplicates, cut, reordered,
- *                     left_out, kept_max, gaps, lost, ends
+ *                     left_out, kept_max, gaps, lost, ends; and of snapshots after gaps: snapshots
+ *                     (whole), snapshots_failed
  *    fault.           refused packets of all lines, by why
  */
 #ifndef TICKBUS_FEEDSIM_SOURCE_MOLD_COUNTERS_H
@@ -34,6 +35,7 @@ typedef struct mold_shown {
         uint64_t silences;
     } lines[MOLD_LINES_MAX];
     uint64_t requests_unsent;
+    uint64_t snapshots, snapshots_failed; /* after gaps */
 
     uint32_t lines_count;
     const mold_counts_t *counts;

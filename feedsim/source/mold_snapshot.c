@@ -18,7 +18,8 @@ struct mold_snapshot {
     char server[SOURCE_TEXT_MAX];
 };
 
-int mold_snapshot_open(const mold_spec_t *spec, mold_snapshot_t **out_snapshot, tbus_error_t *err)
+int mold_snapshot_open(const mold_spec_t *spec, uint64_t connect_ns, mold_snapshot_t **out_snapshot,
+                       tbus_error_t *err)
 {
     char password[SOURCE_TEXT_MAX] = "";
     int code =
@@ -28,7 +29,8 @@ int mold_snapshot_open(const mold_spec_t *spec, mold_snapshot_t **out_snapshot, 
     mold_snapshot_t *s = calloc(1, sizeof *s);
     if (!s)
         return tbus_fail(err, -ENOMEM, "no memory for a snapshot");
-    tbus_soup_options_t options = {.user = spec->user, .password = password, .from = 1};
+    tbus_soup_options_t options = {
+        .user = spec->user, .password = password, .from = 1, .connect_ns = connect_ns};
     memcpy(s->server, spec->glimpse, sizeof s->server);
     code = tbus_soup_open(spec->glimpse, &options, &s->soup, err);
     explicit_bzero(password, sizeof password);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mold_snapshot.h - the books as they are now, from a GLIMPSE server, for a MoldUDP64 feed that is
- * begun in mid-day: what comes before the line's messages goes out from here.
+ * begun in mid-day: what comes before the line's messages goes out from here. Or for one whose
+ * books lack messages that were lost.
  *
  *    SoupBinTCP: R, H, ..., A, A, A ..., G + sequence --> messages --> that sequence
  *
@@ -27,8 +28,9 @@ extern "C" {
 
 typedef struct mold_snapshot mold_snapshot_t;
 
-/* Log in. Errors of tbus_soup_open. Cold: waits for the server. */
-int mold_snapshot_open(const mold_spec_t *spec, mold_snapshot_t **out_snapshot, tbus_error_t *err);
+/* Log in, for so long at most; 0: as tbus_soup_open does. Its errors. Cold: waits for the server. */
+int mold_snapshot_open(const mold_spec_t *spec, uint64_t connect_ns, mold_snapshot_t **out_snapshot,
+                       tbus_error_t *err);
 
 enum mold_snapshot_outcome {
     MOLD_SNAPSHOT_NOTHING = 0, /* nothing now */

@@ -219,6 +219,16 @@ int feed_source_put_message(feed_source_t *source, const char *server, uint64_t 
                             uint64_t sequence, const uint8_t *data, size_t bytes, tick_t *buffer,
                             size_t *out_bytes);
 
+/* For the kinds of source: a snapshot begins, ends or fails. What `next` returns. */
+static inline int feed_source_put_restore(feed_source_t *source, tick_t *buffer, size_t *out_bytes,
+                                          uint64_t event_ns, uint8_t what)
+{
+    tick_restore_put(buffer, event_ns, what);
+    *out_bytes = TICK_RESTORE_BYTES;
+    feed_source_count(source, TICK_RESTORE, 0);
+    return FEED_SOURCE_TICK;
+}
+
 /* For the kinds of source: in the place of the next tick, messages that are lost for good. What
  * `next` returns. */
 static inline int feed_source_put_gap(feed_source_t *source, tick_t *buffer, size_t *out_bytes,

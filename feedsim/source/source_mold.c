@@ -3,7 +3,7 @@
  *
  *    line A, line B --mold_socket.h--> mold_receiver.h --messages, gaps--> ticks
  *    requests <----------------------------+   ^
- *    GLIMPSE, for a late start --mold_snapshot.h
+ *    GLIMPSE, for a late start, or after a gap --mold_snapshot.h
  *
  * A turn goes on with the datagrams at hand; when there are none it does what is due by time, looks
  * at each socket once, and says LATER where nothing has come. */
@@ -33,7 +33,20 @@
 #define FIRST_NS (3000 * MS)
 /* Messages of a snapshot between two looks at the lines, which must not overflow meanwhile. */
 #define SNAPSHOT_TURN 64u
-#define SOCKETS_MAX   (MOLD_LINES_MAX + 1)
+/* After a gap, while the feed stands still: how long to try to get a snapshot, and when again; from
+ * then on twice as late each time. */
+#define HEAL_CONNECT_NS   (1000 * MS)
+#define HEAL_AGAIN_NS     (1000 * MS)
+#define HEAL_AGAIN_NS_MAX (64000 * MS)
+#define SOCKETS_MAX       (MOLD_LINES_MAX + 1)
+
+/* What is to be done about books that lack messages, where there is a server of snapshots. */
+enum heal {
+    HEAL_NOTHING = 0,
+    HEAL_WANTED, /* at heal_at_ns */
+    HEAL_RUNS,   /* the snapshot comes; the lines are kept */
+    HEAL_ENDS    /* all of it was told but its end */
+};
 
 typedef struct source_mold {
     feed_source_t base;
@@ -48,6 +61,10 @@ typedef struct source_mold {
     mold_snapshot_t *snapshot; /* NULL: none is wanted */
     bool snapshot_comes;       /* it is not complete */
     uint32_t snapshot_turn;
+    enum heal heal;
+    uint64_t heal_at_ns;
+    uint64_t heal_again_ns; /* from one that failed to the next */
+    uint64_t heal_from;     /* the first message that was not told before it */
     uint64_t last_event_ns;
     bool event_held; /* a batch stopped before it */
     mold_event_t event;
@@ -162,14 +179,30 @@ static bool step(source_mold_t *s)
 
 /* ---- ticks ---- */
 
-static int put_gap(source_mold_t *s, tick_t *buffer, size_t *out_bytes)
+static int put_gap(source_mold_t *s, tick_t *buffer, size_t *out_bytes, uint64_t from, uint64_t to)
 {
     feed_source_t *self = &s->base;
-    int code = feed_source_put_gap(self, buffer, out_bytes, s->last_event_ns, s->event.sequence,
-                                   s->event.last);
+    int code = feed_source_put_gap(self, buffer, out_bytes, s->last_event_ns, from, to);
     self->time_ns = FEED_TIME_NONE;
-    self->seq = s->event.sequence;
+    self->seq = from;
     return code;
+}
+
+static int put_restore(source_mold_t *s, tick_t *buffer, size_t *out_bytes, uint8_t what)
+{
+    int code = feed_source_put_restore(&s->base, buffer, out_bytes, s->last_event_ns, what);
+    s->base.time_ns = FEED_TIME_NONE;
+    return code;
+}
+
+/* The books lack something. */
+static void want_snapshot(source_mold_t *s)
+{
+    if (!s->spec.glimpse[0] || s->heal != HEAL_NOTHING)
+        return;
+    s->heal = HEAL_WANTED;
+    s->heal_at_ns = 0;
+    s->heal_again_ns = HEAL_AGAIN_NS;
 }
 
 /* What there is to know about a session that has ended in order. */
@@ -219,7 +252,8 @@ static int tell(source_mold_t *s, tick_t *buffer, size_t *out_bytes)
                                        event->sequence, event->data, event->bytes, buffer,
                                        out_bytes);
     case MOLD_EVENT_GAP:
-        return put_gap(s, buffer, out_bytes);
+        want_snapshot(s);
+        return put_gap(s, buffer, out_bytes, event->sequence, event->last);
     case MOLD_EVENT_END:
         return end(s);
     case MOLD_EVENT_SESSION:
@@ -228,7 +262,62 @@ static int tell(source_mold_t *s, tick_t *buffer, size_t *out_bytes)
     }
 }
 
-/* ---- a late start ---- */
+/* ---- snapshots: a late start, and after a gap ---- */
+
+static bool heals_now(const source_mold_t *s)
+{
+    return s->heal == HEAL_ENDS ||
+           (s->heal == HEAL_WANTED && s->now_ns >= s->heal_at_ns && !s->event_held && !s->lost);
+}
+
+/* Ask for a snapshot, and keep the lines until it is there. FEED_SOURCE_LATER: there is none now;
+ * messages go on, and it is asked for again. */
+static int begin_heal(source_mold_t *s, tick_t *buffer, size_t *out_bytes)
+{
+    tbus_error_t why;
+    mold_snapshot_close(s->snapshot);
+    s->snapshot = NULL;
+    int code = mold_snapshot_open(&s->spec, HEAL_CONNECT_NS, &s->snapshot, &why);
+    s->now_ns = tbus_clock_ns();
+    s->heal_at_ns = s->now_ns + s->heal_again_ns;
+    s->heal_again_ns =
+        2 * s->heal_again_ns < HEAL_AGAIN_NS_MAX ? 2 * s->heal_again_ns : HEAL_AGAIN_NS_MAX;
+    if (code < 0) {
+        s->shown.snapshots_failed++;
+        return FEED_SOURCE_LATER;
+    }
+    s->heal = HEAL_RUNS;
+    s->heal_from = mold_receiver_expected(s->receiver);
+    s->snapshot_comes = true;
+    s->snapshot_turn = 0;
+    mold_receiver_wait(s->receiver);
+    while (next_event(s))
+        continue; /* a session has begun: nothing else is told now */
+    return put_restore(s, buffer, out_bytes, TICK_RESTORE_BEGINS);
+}
+
+/* It was cut off, or is of no use: messages go on where they were. */
+static int fail_heal(source_mold_t *s, tick_t *buffer, size_t *out_bytes)
+{
+    s->snapshot_comes = s->base.warm_up = false;
+    s->heal = HEAL_WANTED;
+    s->shown.snapshots_failed++;
+    mold_receiver_begin(s->receiver, s->heal_from, s->now_ns);
+    if (s->lost)
+        mold_receiver_flush(s->receiver);
+    return put_restore(s, buffer, out_bytes, TICK_RESTORE_FAILED);
+}
+
+/* The snapshot is complete, and the lines go on with message `sequence`. */
+static int end_heal(source_mold_t *s, uint64_t sequence, tick_t *buffer, size_t *out_bytes)
+{
+    s->heal = HEAL_ENDS;
+    s->shown.snapshots++;
+    if (sequence > s->heal_from)
+        return put_gap(s, buffer, out_bytes, s->heal_from, sequence - 1);
+    s->heal = HEAL_NOTHING;
+    return put_restore(s, buffer, out_bytes, TICK_RESTORE_ENDS);
+}
 
 /* Go on with the lines, which are kept, and take the next message of the snapshot.
  * FEED_SOURCE_LATER: nothing now, or it is complete. */
@@ -241,9 +330,15 @@ static int next_of_snapshot(source_mold_t *s, tick_t *buffer, size_t *out_bytes)
         while (step(s))
             while (next_event(s))
                 continue; /* a session has begun: nothing else is told now */
-    int outcome = mold_snapshot_next(s->snapshot, &message, &bytes, &sequence, &s->base.error);
-    if (outcome < 0)
+    tbus_error_t why = {0};
+    int outcome = mold_snapshot_next(s->snapshot, &message, &bytes, &sequence, &why);
+    bool heals = s->heal == HEAL_RUNS;
+    if (heals && (outcome < 0 || (outcome == MOLD_SNAPSHOT_COMPLETE && sequence < s->heal_from)))
+        return fail_heal(s, buffer, out_bytes);
+    if (outcome < 0) {
+        s->base.error = why;
         return outcome;
+    }
     if (outcome == MOLD_SNAPSHOT_NOTHING)
         s->snapshot_turn = 0;
     if (outcome == MOLD_SNAPSHOT_COMPLETE) {
@@ -251,6 +346,8 @@ static int next_of_snapshot(source_mold_t *s, tick_t *buffer, size_t *out_bytes)
         mold_receiver_begin(s->receiver, sequence, s->now_ns);
         if (s->lost)
             mold_receiver_flush(s->receiver);
+        if (heals)
+            return end_heal(s, sequence, buffer, out_bytes);
     }
     if (outcome != MOLD_SNAPSHOT_MESSAGE)
         return FEED_SOURCE_LATER;
@@ -269,6 +366,14 @@ static int next(feed_source_t *self, tick_t *buffer, size_t *out_bytes)
         return self->error.code;
     if (__builtin_expect(s->ended, 0))
         return FEED_SOURCE_END;
+    if (__builtin_expect(s->heal != HEAL_NOTHING, 0) && heals_now(s)) {
+        bool ends = s->heal == HEAL_ENDS;
+        s->heal = ends ? HEAL_NOTHING : s->heal;
+        code = ends ? put_restore(s, buffer, out_bytes, TICK_RESTORE_ENDS)
+                    : begin_heal(s, buffer, out_bytes);
+        if (code != FEED_SOURCE_LATER)
+            return code;
+    }
     if (__builtin_expect(s->snapshot_comes, 0)) {
         code = next_of_snapshot(s, buffer, out_bytes);
         if (code != FEED_SOURCE_LATER || s->snapshot_comes)
@@ -321,6 +426,8 @@ static uint32_t next_batch(feed_source_t *self, tick_t *ticks, uint32_t count,
     uint64_t bytes = 0;
     if (__builtin_expect(s->snapshot_comes || s->ended || self->error.code != 0, 0))
         return 0;
+    if (__builtin_expect(s->heal != HEAL_NOTHING, 0) && heals_now(s))
+        return 0;
     while (made < count && !s->event_held) {
         uint32_t more = take_run(s, &ticks[made], count - made, &bytes);
         if (more == 0 && next_event(s))
@@ -342,6 +449,11 @@ static void wait_for_more(feed_source_t *self, uint64_t until_ns)
 {
     source_mold_t *s = (source_mold_t *)self;
     uint64_t now_ns = tbus_clock_ns(), due_ns = mold_receiver_deadline(s->receiver);
+    until_ns = due_ns < until_ns ? due_ns : until_ns;
+    if (s->snapshot_comes) /* by a connection that is not looked at here */
+        due_ns = now_ns + MS;
+    else if (s->heal == HEAL_WANTED)
+        due_ns = s->heal_at_ns;
     until_ns = due_ns < until_ns ? due_ns : until_ns;
     if (until_ns > now_ns)
         mold_socket_wait(s->sockets, s->sockets_count, until_ns - now_ns);
@@ -456,7 +568,7 @@ static int open_snapshot(source_mold_t *s, tbus_error_t *err)
         return 0;
     mold_socket_wait(s->sockets, s->spec.lines, FIRST_NS);
     s->snapshot_comes = true;
-    return mold_snapshot_open(&s->spec, &s->snapshot, err);
+    return mold_snapshot_open(&s->spec, 0, &s->snapshot, err);
 }
 
 int feed_source_open_mold(const char *text, feed_source_t **out_source, tbus_error_t *err)

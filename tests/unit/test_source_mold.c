@@ -37,6 +37,7 @@ typedef struct fixture {
     int server;   /* of requests */
     uint16_t server_port;
     soup_fake_t *glimpse;
+    uint16_t glimpse_port;
     feed_source_t *source;
     tbus_error_t err;
     uint64_t wanted; /* the next sequence that expect() expects */
@@ -617,18 +618,24 @@ static size_t snapshot(uint64_t sequence, void *context, uint8_t *to)
     return 21;
 }
 
-static void open_glimpse(fixture_t *f, const char *last, bool ends, uint64_t messages)
+/* From now on, at the same port. */
+static void serve_snapshot(fixture_t *f, const char *last, uint64_t messages)
 {
-    char keys[100];
-    uint16_t port;
     soup_fake_script_t script = {.session = "SNAPSHOT",
                                  .messages = messages,
-                                 .ends = ends,
+                                 .ends = true,
                                  .message = snapshot,
                                  .context = (void *)(uintptr_t)last};
-    f->glimpse = soup_fake_start(&script, 0, &port);
+    soup_fake_stop(f->glimpse);
+    f->glimpse = soup_fake_start(&script, f->glimpse_port, &f->glimpse_port);
     assert_non_null(f->glimpse);
-    snprintf(keys, sizeof keys, "&glimpse=127.0.0.1:%u", port);
+}
+
+static void open_glimpse_with(fixture_t *f, const char *last, uint64_t messages, const char *more)
+{
+    char keys[100];
+    serve_snapshot(f, last, messages);
+    snprintf(keys, sizeof keys, "&glimpse=127.0.0.1:%u%s", f->glimpse_port, more);
     close(f->sender);
     f->sender = bound("127.0.0.1", NULL);
     int early = bound("127.0.0.1", NULL); /* something comes before the snapshot is asked for */
@@ -648,6 +655,11 @@ static void open_glimpse(fixture_t *f, const char *last, bool ends, uint64_t mes
     close(early);
 }
 
+static void open_glimpse(fixture_t *f, const char *last, uint64_t messages)
+{
+    open_glimpse_with(f, last, messages, "");
+}
+
 static void expect_snapshot(fixture_t *f)
 {
     size_t bytes;
@@ -661,7 +673,7 @@ static void expect_snapshot(fixture_t *f)
 static void a_late_start_begins_with_a_snapshot_and_goes_on_behind_it(void **state)
 {
     fixture_t *f = *state;
-    open_glimpse(f, "G                 106", true, 6);
+    open_glimpse(f, "G                 106", 6);
     put(f, 0, 101, 10); /* 101..105 are in it */
     put(f, 0, 111, 10);
     expect_snapshot(f);
@@ -676,7 +688,7 @@ static void a_late_start_begins_with_a_snapshot_and_goes_on_behind_it(void **sta
 static void what_lies_between_a_snapshot_and_the_line_is_requested(void **state)
 {
     fixture_t *f = *state;
-    open_glimpse(f, "G81                  ", true, 6);
+    open_glimpse(f, "G81                  ", 6);
     put(f, 0, 101, 10);
     expect_snapshot(f);
     expect_nothing(f);
@@ -691,7 +703,7 @@ static void a_snapshot_that_is_cut_off_is_an_error(void **state)
 {
     fixture_t *f = *state;
     size_t bytes;
-    open_glimpse(f, "G                   1", true, 5);
+    open_glimpse(f, "G                   1", 5);
     expect_snapshot(f);
     assert_int_equal(next(f, &bytes), -TBUS_ETRUNCATED);
     assert_non_null(strstr(f->source->error.text, "cut off after 5 messages"));
@@ -701,10 +713,92 @@ static void a_snapshot_that_ends_in_nonsense_is_an_error(void **state)
 {
     fixture_t *f = *state;
     size_t bytes;
-    open_glimpse(f, "G                 1x6", true, 6);
+    open_glimpse(f, "G                 1x6", 6);
     expect_snapshot(f);
     assert_int_equal(next(f, &bytes), -TBUS_EFORMAT);
     assert_non_null(strstr(f->source->error.text, "names no sequence"));
+}
+
+static void expect_restore(fixture_t *f, uint8_t what)
+{
+    const tick_t *tick = (const tick_t *)(const void *)f->tick;
+    size_t bytes;
+    assert_int_equal(next(f, &bytes), FEED_SOURCE_TICK);
+    assert_int_equal(tick->type, TICK_RESTORE);
+    assert_int_equal(tick->body[0], what);
+}
+
+/* 111..120 are lost for good, and 121..130 are there. */
+static void lose_ten(fixture_t *f)
+{
+    open_glimpse_with(f, "G                 106", 6, "&give_up=20ms");
+    put(f, 0, 101, 10);
+    expect_snapshot(f);
+    f->wanted = 106;
+    expect(f, 110);
+    put(f, 0, 121, 10);
+}
+
+static void after_a_gap_a_snapshot_comes_and_the_line_goes_on_behind_it(void **state)
+{
+    fixture_t *f = *state;
+    lose_ten(f);
+    serve_snapshot(f, "G                 126", 6);
+    expect_gap(f, 120);
+    expect_restore(f, TICK_RESTORE_BEGINS);
+    expect_snapshot(f);
+    expect_gap(f, 125); /* which are in it */
+    expect_restore(f, TICK_RESTORE_ENDS);
+    put(f, 0, 131, 10);
+    expect(f, 140);
+    assert_int_equal(counted(f, "received.snapshots"), 1);
+    assert_int_equal(counted(f, "received.snapshots_failed"), 0);
+    end_session(f, 0, 141);
+    expect_end(f);
+}
+
+static void
+after_a_gap_a_snapshot_that_begins_where_the_line_goes_on_leaves_nothing_out(void **state)
+{
+    fixture_t *f = *state;
+    lose_ten(f);
+    serve_snapshot(f, "G                 121", 6);
+    expect_gap(f, 120);
+    expect_restore(f, TICK_RESTORE_BEGINS);
+    expect_snapshot(f);
+    expect_restore(f, TICK_RESTORE_ENDS);
+    expect(f, 130);
+}
+
+static void after_a_gap_a_snapshot_that_is_older_or_cut_off_has_failed(void **state)
+{
+    fixture_t *f = *state;
+    lose_ten(f);
+    serve_snapshot(f, "G                 111", 6);
+    expect_gap(f, 120);
+    expect_restore(f, TICK_RESTORE_BEGINS);
+    expect_snapshot(f);
+    expect_restore(f, TICK_RESTORE_FAILED);
+    expect(f, 130);
+    serve_snapshot(f, "", 5);
+    expect_restore(f, TICK_RESTORE_BEGINS); /* it is tried again */
+    expect_snapshot(f);
+    expect_restore(f, TICK_RESTORE_FAILED);
+    put(f, 0, 131, 10);
+    expect(f, 140);
+    assert_int_equal(counted(f, "received.snapshots_failed"), 2);
+    assert_int_equal(counted(f, "received.lost"), 10);
+}
+
+static void after_a_gap_without_a_server_of_snapshots_messages_go_on(void **state)
+{
+    fixture_t *f = *state;
+    lose_ten(f);
+    soup_fake_stop(f->glimpse);
+    f->glimpse = NULL;
+    expect_gap(f, 120);
+    expect(f, 130);
+    assert_int_equal(counted(f, "received.snapshots_failed"), 1);
 }
 
 static void a_group_is_joined_on_the_interface_that_is_named(void **state)
@@ -822,6 +916,10 @@ int main(void)
         TEST(what_lies_between_a_snapshot_and_the_line_is_requested),
         TEST(a_snapshot_that_is_cut_off_is_an_error),
         TEST(a_snapshot_that_ends_in_nonsense_is_an_error),
+        TEST(after_a_gap_a_snapshot_comes_and_the_line_goes_on_behind_it),
+        TEST(after_a_gap_a_snapshot_that_begins_where_the_line_goes_on_leaves_nothing_out),
+        TEST(after_a_gap_a_snapshot_that_is_older_or_cut_off_has_failed),
+        TEST(after_a_gap_without_a_server_of_snapshots_messages_go_on),
         TEST(a_group_is_joined_on_the_interface_that_is_named),
         TEST(a_spec_that_cannot_be_is_refused_in_words_without_opening),
         TEST(what_cannot_be_opened_says_why),

@@ -62,7 +62,8 @@ extern "C" {
  * GAP: messages of the source are lost here for good (tick_gap_put).
  * RESTORE: the books are made anew. Between one that begins and one that ends it stand the messages
  * of a snapshot: all orders that there are, and no others. They and the marks are for the books
- * alone, as for warming up. At the end the books lack nothing (tick_restore_put). */
+ * alone, as for warming up. At the end the books lack nothing (tick_restore_put); a GAP with
+ * sequences in between tells of messages that the snapshot stands for. */
 #define TICK_GAP     0x03u
 #define TICK_RESTORE 0x04u
 
@@ -172,8 +173,9 @@ TBUS_INLINE void tick_gap_put(tick_t *t, uint64_t event_ns, const tick_gap_t *ga
     t->body[16] = gap->policy;
 }
 
-/* The body of a RESTORE: one byte. */
-enum { TICK_RESTORE_BEGINS = 1, TICK_RESTORE_ENDS = 2 };
+/* The body of a RESTORE: one byte. FAILED: the snapshot was cut off, or older than what is lost; the
+ * books are not whole. */
+enum { TICK_RESTORE_BEGINS = 1, TICK_RESTORE_ENDS = 2, TICK_RESTORE_FAILED = 3 };
 #define TICK_RESTORE_BODY  1u
 #define TICK_RESTORE_BYTES (TICK_BODY_OFFSET + TICK_RESTORE_BODY)
 
