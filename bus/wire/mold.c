@@ -38,6 +38,7 @@ const char *mold_fault_text(enum mold_fault fault)
         [MOLD_SEQUENCE_OVERFLOW] = "its messages would go beyond the last sequence",
         [MOLD_SEQUENCE_ZERO] = "its sequence is 0, and sequences begin with 1",
         [MOLD_NOTHING_ASKED] = "it asks for no message",
+        [MOLD_FAR] = "its sequence is far ahead of all others",
         [MOLD_AFTER_END] = "it contradicts the end of the session",
     };
     return fault < MOLD_FAULTS ? texts[fault] : "it is wrong";

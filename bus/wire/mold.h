@@ -64,6 +64,7 @@ enum mold_fault {
     MOLD_SEQUENCE_OVERFLOW, /* its last message would be beyond the last sequence */
     MOLD_SEQUENCE_ZERO,     /* sequences begin with 1 */
     MOLD_NOTHING_ASKED,     /* a request for 0 messages */
+    MOLD_FAR,               /* far ahead of all that was seen, and no other packet says so */
     MOLD_AFTER_END,         /* a message that the session ended before; an end before a message */
     MOLD_FAULTS
 };

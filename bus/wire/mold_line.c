@@ -38,6 +38,19 @@ void mold_line_begin(mold_line_t *line, uint64_t sequence)
     line->brought = 0;
 }
 
+void mold_line_skip(mold_line_t *line, uint64_t sequence, mold_line_counts_t *counts)
+{
+    if (sequence <= line->begin)
+        return;
+    line->begin = sequence;
+    line->next = line->next > sequence ? line->next : sequence;
+    line->brought = line->next - sequence;
+    uint64_t from = line->next - sequence > line->mask + 1 ? line->next - line->mask - 1 : sequence;
+    for (; from < line->next; from++) /* of what is longer ago nobody knows */
+        line->brought -= !(*word_of(line, from) & bit_of(from));
+    count_lost(line, counts);
+}
+
 void mold_line_shown(mold_line_t *line, uint64_t next, mold_line_counts_t *counts)
 {
     if (next <= line->next)

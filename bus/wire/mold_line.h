@@ -30,6 +30,9 @@ static inline size_t mold_line_words(uint64_t window_messages)
 /* A session begins with that message. */
 void mold_line_begin(mold_line_t *line, uint64_t sequence);
 
+/* What comes before that message is not counted after all. */
+void mold_line_skip(mold_line_t *line, uint64_t sequence, mold_line_counts_t *counts);
+
 /* It has brought from..to-1; counted. */
 void mold_line_brought(mold_line_t *line, uint64_t from, uint64_t to, mold_line_counts_t *counts);
 

@@ -45,6 +45,8 @@ struct mold_receiver {
     uint64_t begin;    /* of this session, the first that is wanted */
     uint64_t final;    /* ended: one more than its last */
     uint64_t heard_ns; /* of this session */
+    bool fresh;        /* no packet of it was looked at */
+    uint64_t far;      /* the sequence of the last packet that was far ahead; 0: none was */
     mold_line_t lines[MOLD_LINES_MAX];
     mold_counts_t counts;
 };
@@ -171,6 +173,8 @@ static void begin_session(mold_receiver_t *r, const mold_packet_t *packet, uint6
     r->ended = r->end_told = false;
     r->session_untold = true;
     r->heard_ns = r->now_ns;
+    r->fresh = true;
+    r->far = 0;
     for (uint32_t i = 0; i < r->config.lines; i++)
         mold_line_begin(&r->lines[i], r->begin);
 }
@@ -182,7 +186,8 @@ static bool may_begin(const mold_receiver_t *r, const mold_packet_t *packet, uin
         return false;
     if (r->has_previous && memcmp(packet->session, r->previous, sizeof r->previous) == 0)
         return false;
-    return r->ended || r->now_ns >= later(r->heard_ns, r->config.silent_ns);
+    bool over = r->ended && (r->config.tries == 0 || r->expected >= r->final);
+    return over || r->now_ns >= later(r->heard_ns, r->config.silent_ns);
 }
 
 /* ---- what comes in ---- */
@@ -280,12 +285,26 @@ static void leave_out(mold_receiver_t *r, const mold_packet_t *packet)
     }
 }
 
+/* Is it ahead of all others by more than a line can be, and alone in saying so? */
+static bool is_far(mold_receiver_t *r, uint64_t sequence)
+{
+    bool fresh = r->fresh;
+    r->fresh = false;
+    if (fresh || sequence <= r->top || sequence - r->top <= MOLD_FAR_MESSAGES)
+        return false;
+    uint64_t before = r->far;
+    r->far = sequence;
+    return before == 0 || sequence < before || sequence - before > MOLD_FAR_MESSAGES;
+}
+
 /* Of the session at hand. */
 static enum mold_fault take_packet(mold_receiver_t *r, uint32_t line, const mold_packet_t *packet)
 {
     uint64_t end = packet->sequence + packet->count;
     bool is_end = packet->kind == MOLD_END;
     r->counts.ends += is_end;
+    if (__builtin_expect(is_far(r, packet->sequence), 0))
+        return refuse(r, line, MOLD_FAR);
     if (r->ended ? end > r->final || (is_end && end < r->final) : is_end && end < r->top)
         return refuse(r, line, MOLD_AFTER_END);
     r->heard_ns = r->now_ns;
@@ -621,6 +640,8 @@ void mold_receiver_begin(mold_receiver_t *r, uint64_t sequence, uint64_t now_ns)
     assert(r->waiting && !r->hand.full && sequence);
     set_now(r, now_ns);
     r->waiting = false;
+    for (uint32_t i = 0; i < r->config.lines && r->counts.messages == 0; i++)
+        mold_line_skip(&r->lines[i], sequence, &r->counts.lines[i]);
     if (r->expected == 0) { /* nothing has come yet */
         r->config.first = sequence;
         return;

@@ -39,6 +39,10 @@
  * `silent_ns`; before that its packets are foreign, and so are those of the session before (a line
  * that is behind). When it begins, what is left of the old one is told first, holes as gaps.
  *
+ * A packet that is more than MOLD_FAR_MESSAGES ahead of all others is taken when a second one from
+ * about there confirms it, and refused before: else one that is false would end the feed with a gap
+ * up to there. The first packet of a session is believed.
+ *
  * Progress: mold_receiver_take and _next do a bounded amount of work: for each message of the
  * packet and each sequence told, plus MOLD_HOLES_MAX. Hot: no system call, no allocation.
  *
@@ -61,7 +65,9 @@ extern "C" {
 #define MOLD_LINES_MAX 2u
 #define MOLD_REPLIES   2u /* in the place of a line: answers to requests */
 #define MOLD_HOLES_MAX 64u
-#define MOLD_NEVER     UINT64_MAX
+#define MOLD_FAR_MESSAGES                                                                          \
+    (UINT64_C(1) << 26) /* an edited capture of an exchange leaves out 4 million */
+#define MOLD_NEVER UINT64_MAX
 
 typedef struct mold_receiver mold_receiver_t;
 

@@ -73,6 +73,7 @@ static void add_faults(mold_shown_t *shown)
         [MOLD_TRAILING] = "fault.trailing",
         [MOLD_SEQUENCE_OVERFLOW] = "fault.sequence_overflow",
         [MOLD_SEQUENCE_ZERO] = "fault.sequence_zero",
+        [MOLD_FAR] = "fault.far",
         [MOLD_AFTER_END] = "fault.after_end",
     };
     for (uint32_t i = 0; i < MOLD_FAULTS; i++)

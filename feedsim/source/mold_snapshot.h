@@ -28,7 +28,8 @@ extern "C" {
 
 typedef struct mold_snapshot mold_snapshot_t;
 
-/* Log in, for so long at most; 0: as tbus_soup_open does. Its errors. Cold: waits for the server. */
+/* Log in, for so long at most; 0: as tbus_soup_open does, whose errors it has. Cold: waits for the
+ * server. */
 int mold_snapshot_open(const mold_spec_t *spec, uint64_t connect_ns, mold_snapshot_t **out_snapshot,
                        tbus_error_t *err);
 

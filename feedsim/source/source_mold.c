@@ -227,10 +227,13 @@ static int fail_lost(source_mold_t *s)
     return tbus_fail(&s->base.error, s->lost,
                      "nothing was heard of the feed %s%s%s for %" PRIu64
                      " s (lost=), not even a heartbeat: it ended without an end of session before "
-                     "message %" PRIu64 "; what came before it was delivered",
+                     "message %" PRIu64 "%s; what came before it was delivered",
                      s->spec.line[0], s->spec.lines > 1 ? " and " : "",
                      s->spec.lines > 1 ? s->spec.line[1] : "", s->spec.lost_ns / (1000 * MS),
-                     mold_receiver_expected(s->receiver));
+                     mold_receiver_expected(s->receiver),
+                     s->counts->foreign ? ", and packets of another session came, which a sender "
+                                          "that was started anew has: start again"
+                                        : "");
 }
 
 static bool next_event(source_mold_t *s)
@@ -455,8 +458,10 @@ static void wait_for_more(feed_source_t *self, uint64_t until_ns)
     else if (s->heal == HEAL_WANTED)
         due_ns = s->heal_at_ns;
     until_ns = due_ns < until_ns ? due_ns : until_ns;
+    /* Answers are looked at while something is missing; one that comes later must not wake us. */
+    uint32_t count = mold_receiver_behind(s->receiver) ? s->sockets_count : s->spec.lines;
     if (until_ns > now_ns)
-        mold_socket_wait(s->sockets, s->sockets_count, until_ns - now_ns);
+        mold_socket_wait(s->sockets, count, until_ns - now_ns);
 }
 
 static const feed_source_counter_t *counters(const feed_source_t *self, uint32_t *out_count)

@@ -710,7 +710,43 @@ static void what_is_wrong_is_refused_and_counted_by_its_name(void **state)
     assert_int_equal(counts()->faults[MOLD_SEQUENCE_OVERFLOW], 1);
     assert_int_equal(counts()->lines[0].refused, 2);
     assert_int_equal(counts()->lines[1].refused, 2);
+    assert_int_equal(take(0, "DAY1", UINT64_MAX - 1, 1), MOLD_FAR); /* until another says so */
+    assert_string_equal(told(), "");
+    assert_int_equal(counts()->faults[MOLD_FAR], 1);
     assert_string_equal(came(0, UINT64_MAX - 1, 1), "3-18446744073709551613 18446744073709551614");
+}
+
+/* Neither a message nor an end; what is near enough is believed at once. */
+static void one_packet_that_is_far_ahead_changes_nothing(void **state)
+{
+    (void)state;
+    mold_receiver_config_t config = usual(1);
+    make(&config);
+    assert_string_equal(came(0, 1, 1), "S1 1");
+    assert_int_equal(take(0, "DAY1", UINT64_C(1) << 40, 1), MOLD_FAR);
+    assert_int_equal(take(0, "DAY1", UINT64_C(1) << 50, MOLD_END_OF_SESSION), MOLD_FAR);
+    assert_int_equal(take(0, "DAY1", UINT64_C(1) << 45, 0), MOLD_FAR);
+    assert_string_equal(came(0, 2, 1), "2");
+    assert_string_equal(came(0, 3 + MOLD_FAR_MESSAGES, 0), "");
+    assert_string_equal(came(0, 3, 1), "3");
+    assert_int_equal(counts()->gaps, 0);
+}
+
+/* An answer that is under way would be refused as foreign. */
+static void a_session_whose_holes_are_asked_for_is_not_over_at_its_end(void **state)
+{
+    (void)state;
+    mold_receiver_config_t config = usual(1);
+    config.tries = 3;
+    make(&config);
+    assert_string_equal(came(0, 1, 1), "S1 1");
+    assert_string_equal(came(0, 4, 1), "");
+    assert_string_equal(came(0, 5, MOLD_END_OF_SESSION), "");
+    assert_int_equal(take(0, "DAY2", 1, 1), MOLD_GOOD);
+    assert_string_equal(told(), "");
+    assert_string_equal(came(MOLD_REPLIES, 2, 2), "2 3 4 E5");
+    assert_int_equal(take(0, "DAY2", 1, 1), MOLD_GOOD);
+    assert_string_equal(told(), "S1 1");
 }
 
 static void a_false_heartbeat_holds_nothing_up_while_messages_come(void **state)
@@ -719,7 +755,7 @@ static void a_false_heartbeat_holds_nothing_up_while_messages_come(void **state)
     mold_receiver_config_t config = usual(1);
     make(&config);
     assert_string_equal(came(0, 1, 1), "S1 1");
-    assert_string_equal(came(0, UINT64_MAX, 0), ""); /* so much was sent, it says */
+    assert_string_equal(came(0, MOLD_FAR_MESSAGES, 0), ""); /* so much was sent, it says */
     for (unsigned i = 0; i < 30; i++) {
         char sequence[8];
         now_ns += 20 * MS;
@@ -779,6 +815,8 @@ int main(void)
         cmocka_unit_test_teardown(what_finds_no_room_is_left_out_where_it_can_be_asked_for, done),
         cmocka_unit_test_teardown(an_answer_that_finds_no_room_is_no_attempt_in_vain, done),
         cmocka_unit_test_teardown(what_is_wrong_is_refused_and_counted_by_its_name, done),
+        cmocka_unit_test_teardown(one_packet_that_is_far_ahead_changes_nothing, done),
+        cmocka_unit_test_teardown(a_session_whose_holes_are_asked_for_is_not_over_at_its_end, done),
         cmocka_unit_test_teardown(a_false_heartbeat_holds_nothing_up_while_messages_come, done),
         cmocka_unit_test_teardown(bad_configurations_have_no_footprint, done),
     };

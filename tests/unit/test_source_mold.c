@@ -682,6 +682,7 @@ static void a_late_start_begins_with_a_snapshot_and_goes_on_behind_it(void **sta
     end_session(f, 0, 121);
     expect_end(f);
     assert_true(counted(f, "received.before") >= 15);
+    assert_int_equal(counted(f, "line.0.lost"), 0);
     assert_int_equal(counted(f, "received.gaps"), 0);
 }
 

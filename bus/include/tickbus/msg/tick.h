@@ -173,8 +173,8 @@ TBUS_INLINE void tick_gap_put(tick_t *t, uint64_t event_ns, const tick_gap_t *ga
     t->body[16] = gap->policy;
 }
 
-/* The body of a RESTORE: one byte. FAILED: the snapshot was cut off, or older than what is lost; the
- * books are not whole. */
+/* The body of a RESTORE: one byte. FAILED: the snapshot was cut off, or older than what is lost;
+ * the books are not whole. */
 enum { TICK_RESTORE_BEGINS = 1, TICK_RESTORE_ENDS = 2, TICK_RESTORE_FAILED = 3 };
 #define TICK_RESTORE_BODY  1u
 #define TICK_RESTORE_BYTES (TICK_BODY_OFFSET + TICK_RESTORE_BODY)
