@@ -13,11 +13,14 @@ static const char help[] =
     "users of a gateway again and puts limits in force; SIGUSR1 prints the summary so\n"
     "far; SIGUSR2 halts as `busctl halt` does.\n"
     "\n"
-    "  --feed SOURCE    itch:FILE (ITCH 5.0, plain or .gz; a FIFO or - for stdin\n"
-    "                   too), journal:DIR, synth[:seed=N,symbols=N,messages=N,days=N,\n"
-    "                   flow=market|plain],\n"
+    "  --feed SOURCE    synth[:seed=N,symbols=N,messages=N,days=N,flow=market|plain]\n"
+    "                   (default), itch:FILE (ITCH 5.0, plain or .gz; a FIFO or -\n"
+    "                   for stdin too), journal:DIR, pcap:FILE[,FILE] (captures of\n"
+    "                   MoldUDP64; two are lines A and B),\n"
+    "                   mold:GROUP:PORT[,GROUP:PORT][?KEY=VALUE&...] (received by\n"
+    "                   MoldUDP64, over one line or two),\n"
     "                   soup:HOST:PORT[?user=U&password_file=F&session=S&from=SEQ]\n"
-    "                   (default)\n"
+    "                   (received by SoupBinTCP)\n"
     "  --pace PACE      max, realtime, Nx (N times real time), RATE/s (messages a\n"
     "                   second); default: 250k/s for synth, else max\n" PACE_OPTIONS_HELP
         START_OPTIONS_HELP
