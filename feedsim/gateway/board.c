@@ -29,6 +29,17 @@ void gateway_board_put_text(tbus_atomic_u64_t *words, uint32_t count, const char
     }
 }
 
+void gateway_board_put_totals(tbus_atomic_u64_t *const *counters, tbus_atomic_u64_t *shown,
+                              const uint64_t *base, const uint64_t *totals, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (counters[i])
+            tbus_store_relaxed_u64(counters[i], base[i] + totals[i]);
+        if (shown)
+            tbus_store_relaxed_u64(&shown[i], base[i] + totals[i]);
+    }
+}
+
 void gateway_board_put_note(tbus_atomic_u64_t *version, tbus_atomic_u64_t *words,
                             const char *format, va_list arguments)
 {

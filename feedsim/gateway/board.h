@@ -171,6 +171,11 @@ void gateway_board_put_text(tbus_atomic_u64_t *words, uint32_t count, const char
 void gateway_board_put_note(tbus_atomic_u64_t *version, tbus_atomic_u64_t *words,
                             const char *format, va_list arguments);
 
+/* Put `count` totals, those of predecessors (`base`) added, into counters (NULL: there is none) and
+ * the board's own (NULL: there is no board). */
+void gateway_board_put_totals(tbus_atomic_u64_t *const *counters, tbus_atomic_u64_t *shown,
+                              const uint64_t *base, const uint64_t *totals, uint32_t count);
+
 /* --- reading: anybody who has it mapped --- */
 
 /* False: they were being written, or nobody ever wrote them; look again later. */

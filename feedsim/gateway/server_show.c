@@ -106,12 +106,8 @@ void server_show(gateway_server_t *s)
     s->totals[GATEWAY_TOTAL_messages] = 0;
     for (uint32_t i = 0; i < s->channels_count; i++)
         s->totals[GATEWAY_TOTAL_messages] += s->channels[i].messages;
-    for (uint32_t i = 0; i < GATEWAY_TOTALS_COUNT; i++) {
-        if (s->counters[i])
-            tbus_store_relaxed_u64(s->counters[i], s->base[i] + s->totals[i]);
-        if (b)
-            tbus_store_relaxed_u64(&b->totals[i], s->base[i] + s->totals[i]);
-    }
+    gateway_board_put_totals(s->counters, b ? b->totals : NULL, s->base, s->totals,
+                             GATEWAY_TOTALS_COUNT);
     if (s->sessions_counter)
         tbus_store_relaxed_u64(s->sessions_counter, s->sessions);
     if (!b)

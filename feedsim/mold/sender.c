@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 
 #include "feedsim/gateway/listen.h"
+#include "feedsim/multicast.h"
 
 #define GIVE_UP_NS   UINT64_C(20000000)
 #define RECONNECT_NS UINT64_C(100000000)
@@ -17,14 +18,6 @@
 #define REFUSED_MAX 8u
 
 /* --- made --- */
-
-static bool is_multicast(const struct sockaddr_storage *to)
-{
-    if (to->ss_family == AF_INET)
-        return IN_MULTICAST(ntohl(((const struct sockaddr_in *)to)->sin_addr.s_addr));
-    return to->ss_family == AF_INET6 &&
-           IN6_IS_ADDR_MULTICAST(&((const struct sockaddr_in6 *)to)->sin6_addr);
-}
 
 static int set_option(int fd, int level, int option, int value, const char *name, tbus_error_t *err)
 {
@@ -89,7 +82,7 @@ static int set_up(moldout_sender_t *s, const moldout_way_t *way, tbus_error_t *e
     /* Beyond net.core.wmem_max only who may administer the network gets it; a smaller one does. */
     if (bytes && setsockopt(s->fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes) < 0)
         code = set_option(s->fd, SOL_SOCKET, SO_SNDBUF, bytes, "SO_SNDBUF", err);
-    if (code == 0 && is_multicast(&s->to))
+    if (code == 0 && multicast_is_group((const struct sockaddr *)&s->to))
         code = set_multicast(s, way, err);
     if (code == 0 && !connect_now(s) && !may_pass(errno)) {
         code = -errno;

@@ -75,13 +75,8 @@ uint16_t moldout_server_requests_port(const moldout_server_t *s)
 static void show(moldout_server_t *s)
 {
     s->shown_ns = s->now_ns;
-    for (uint32_t i = 0; i < MOLDOUT_TOTALS_COUNT; i++) {
-        uint64_t total = s->base[i] + s->totals[i];
-        if (s->counters[i])
-            tbus_store_relaxed_u64(s->counters[i], total);
-        if (s->board)
-            tbus_store_relaxed_u64(&s->board->totals[i], total);
-    }
+    gateway_board_put_totals(s->counters, s->board ? s->board->totals : NULL, s->base, s->totals,
+                             MOLDOUT_TOTALS_COUNT);
     if (s->board)
         tbus_store_relaxed_u64(&s->board->updated_ns, s->now_ns);
 }

@@ -15,6 +15,7 @@
 #include <linux/sock_diag.h>
 
 #include "bus/wire/mold.h"
+#include "feedsim/multicast.h"
 #include "feedsim/source/mold_spec.h"
 
 /* So far apart are datagrams in memory: room for the largest, and not a multiple of a large power
@@ -63,13 +64,6 @@ static int find(const char *host, const char *port, int flags, struct addrinfo *
     return found == 0 ? 0
                       : tbus_fail(err, -TBUS_ECONFIG, "'%s' in the feed is no address here: %s",
                                   host, gai_strerror(found));
-}
-
-static bool is_group(const struct sockaddr *address)
-{
-    if (address->sa_family == AF_INET)
-        return IN_MULTICAST(ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr));
-    return IN6_IS_ADDR_MULTICAST(&((const struct sockaddr_in6 *)address)->sin6_addr);
 }
 
 /* Whatever the port: a sender that is started again has another one. */
@@ -156,7 +150,7 @@ static int join(mold_socket_t *s, const mold_socket_way_t *way, const struct add
 static int attach(mold_socket_t *s, const mold_socket_way_t *way, const struct addrinfo *info,
                   tbus_error_t *err)
 {
-    bool group = is_group(info->ai_addr);
+    bool group = multicast_is_group(info->ai_addr);
     s->fd = socket(info->ai_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (s->fd < 0)
         return fail(way, "no socket", err);

@@ -62,19 +62,15 @@ size_t feed_source_memory_bytes(const char *spec)
     return rest ? feed_source_memory_bytes_mold(rest) : 0;
 }
 
-int feed_source_put_message(feed_source_t *source, const char *server, uint64_t *last_event_ns,
-                            uint64_t sequence, const uint8_t *data, size_t bytes, tick_t *buffer,
-                            size_t *out_bytes)
+int feed_source_make_tick(feed_source_t *source, uint64_t *last_event_ns, uint64_t sequence,
+                          const uint8_t *data, size_t bytes, tick_t *buffer, size_t *out_bytes)
 {
     source->time_ns = FEED_TIME_NONE;
     if (bytes == 0) {
         itch_end_mark(*last_event_ns, buffer, out_bytes);
         feed_source_count(source, TICK_END_MARK, 0);
     } else if (itch_decode(data, bytes, buffer, out_bytes) < 0) {
-        return tbus_fail(&source->error, -TBUS_EFORMAT,
-                         "message %" PRIu64 " from %s is no ITCH 5.0: type '%c' with %zu bytes; "
-                         "what came before it was delivered",
-                         sequence, server, data[0], bytes);
+        return -TBUS_EFORMAT;
     } else {
         feed_source_count(source, data[0], bytes);
         if (__builtin_expect(buffer->type != TICK_RUNT, 1))
@@ -82,6 +78,20 @@ int feed_source_put_message(feed_source_t *source, const char *server, uint64_t 
     }
     source->seq = sequence;
     return FEED_SOURCE_TICK;
+}
+
+int feed_source_put_message(feed_source_t *source, const char *server, uint64_t *last_event_ns,
+                            uint64_t sequence, const uint8_t *data, size_t bytes, tick_t *buffer,
+                            size_t *out_bytes)
+{
+    int code =
+        feed_source_make_tick(source, last_event_ns, sequence, data, bytes, buffer, out_bytes);
+    if (__builtin_expect(code < 0, 0))
+        return tbus_fail(&source->error, code,
+                         "message %" PRIu64 " from %s is no ITCH 5.0: type '%c' with %zu bytes; "
+                         "what came before it was delivered",
+                         sequence, server, data[0], bytes);
+    return code;
 }
 
 bool feed_source_tests_alone(const char *spec)

@@ -212,9 +212,12 @@ static inline void feed_source_count_batch(feed_source_t *source, const tick_t *
     source->time_ns = tick_event_ns(last);
 }
 
-/* For the kinds of source that receive: message `sequence`, which `server` has sent, as the next
- * tick; without bytes it is the end mark of the file that is fed over there. `last_event_ns`: of
- * the messages before it. What `next` returns. */
+/* For the kinds of source that have numbered messages: message `sequence` as the next tick; without
+ * bytes it is the end mark of the file that is fed over there. `last_event_ns`: of the messages
+ * before it. FEED_SOURCE_TICK; -TBUS_EFORMAT: it is no ITCH 5.0, which the caller puts in words. */
+int feed_source_make_tick(feed_source_t *source, uint64_t *last_event_ns, uint64_t sequence,
+                          const uint8_t *data, size_t bytes, tick_t *buffer, size_t *out_bytes);
+/* Of those that receive, with the words: `server` has sent it. What `next` returns. */
 int feed_source_put_message(feed_source_t *source, const char *server, uint64_t *last_event_ns,
                             uint64_t sequence, const uint8_t *data, size_t bytes, tick_t *buffer,
                             size_t *out_bytes);

@@ -311,15 +311,20 @@ static int fail_heal(source_mold_t *s, tick_t *buffer, size_t *out_bytes)
     return put_restore(s, buffer, out_bytes, TICK_RESTORE_FAILED);
 }
 
+static int finish_heal(source_mold_t *s, tick_t *buffer, size_t *out_bytes)
+{
+    s->heal = HEAL_NOTHING;
+    return put_restore(s, buffer, out_bytes, TICK_RESTORE_ENDS);
+}
+
 /* The snapshot is complete, and the lines go on with message `sequence`. */
 static int end_heal(source_mold_t *s, uint64_t sequence, tick_t *buffer, size_t *out_bytes)
 {
-    s->heal = HEAL_ENDS;
     s->shown.snapshots++;
-    if (sequence > s->heal_from)
-        return put_gap(s, buffer, out_bytes, s->heal_from, sequence - 1);
-    s->heal = HEAL_NOTHING;
-    return put_restore(s, buffer, out_bytes, TICK_RESTORE_ENDS);
+    if (sequence <= s->heal_from)
+        return finish_heal(s, buffer, out_bytes);
+    s->heal = HEAL_ENDS;
+    return put_gap(s, buffer, out_bytes, s->heal_from, sequence - 1);
 }
 
 /* Go on with the lines, which are kept, and take the next message of the snapshot.
@@ -369,11 +374,9 @@ static int next(feed_source_t *self, tick_t *buffer, size_t *out_bytes)
         return self->error.code;
     if (__builtin_expect(s->ended, 0))
         return FEED_SOURCE_END;
-    if (__builtin_expect(s->heal != HEAL_NOTHING, 0) && heals_now(s)) {
-        bool ends = s->heal == HEAL_ENDS;
-        s->heal = ends ? HEAL_NOTHING : s->heal;
-        code = ends ? put_restore(s, buffer, out_bytes, TICK_RESTORE_ENDS)
-                    : begin_heal(s, buffer, out_bytes);
+    if (__builtin_expect(heals_now(s), 0)) {
+        code = s->heal == HEAL_ENDS ? finish_heal(s, buffer, out_bytes)
+                                    : begin_heal(s, buffer, out_bytes);
         if (code != FEED_SOURCE_LATER)
             return code;
     }
@@ -427,9 +430,7 @@ static uint32_t next_batch(feed_source_t *self, tick_t *ticks, uint32_t count,
     source_mold_t *s = (source_mold_t *)self;
     uint32_t made = 0;
     uint64_t bytes = 0;
-    if (__builtin_expect(s->snapshot_comes || s->ended || self->error.code != 0, 0))
-        return 0;
-    if (__builtin_expect(s->heal != HEAL_NOTHING, 0) && heals_now(s))
+    if (__builtin_expect(s->snapshot_comes || s->ended || self->error.code != 0 || heals_now(s), 0))
         return 0;
     while (made < count && !s->event_held) {
         uint32_t more = take_run(s, &ticks[made], count - made, &bytes);

@@ -94,12 +94,11 @@ static pcap_file_t *first_file(source_pcap_t *s)
 
 /* ---- the source ---- */
 
-static void set_time(source_pcap_t *s, uint64_t captured_ns, uint64_t event_ns)
+/* By the clock of the capture, if that is asked for. */
+static void set_time(source_pcap_t *s, uint64_t captured_ns)
 {
-    if (!s->by_capture) {
-        s->base.time_ns = event_ns;
+    if (!s->by_capture)
         return;
-    }
     if (s->midnight_ns == 0)
         s->midnight_ns = captured_ns - captured_ns % FEED_DAY_NS;
     if (captured_ns > s->latest_ns)
@@ -110,24 +109,15 @@ static void set_time(source_pcap_t *s, uint64_t captured_ns, uint64_t event_ns)
 static int on_message(source_pcap_t *s, uint64_t sequence, const uint8_t *data, size_t bytes,
                       uint64_t captured_ns, tick_t *buffer, size_t *out_bytes)
 {
-    feed_source_t *self = &s->base;
-    uint64_t event_ns = FEED_TIME_NONE;
-    if (bytes == 0) { /* the mark at the end of a file that is fed over there */
-        itch_end_mark(s->last_event_ns, buffer, out_bytes);
-        feed_source_count(self, TICK_END_MARK, 0);
-    } else if (itch_decode(data, bytes, buffer, out_bytes) < 0) {
-        return tbus_fail(&self->error, -TBUS_EFORMAT,
+    int code = feed_source_make_tick(&s->base, &s->last_event_ns, sequence, data, bytes, buffer,
+                                     out_bytes);
+    if (__builtin_expect(code < 0, 0))
+        return tbus_fail(&s->base.error, code,
                          "message %" PRIu64 " of the capture %s is no ITCH 5.0: type 0x%02x with "
                          "%zu bytes; what came before it was delivered",
                          sequence, capture_path(s->files[0].capture), data[0], bytes);
-    } else {
-        feed_source_count(self, data[0], bytes);
-        if (__builtin_expect(buffer->type != TICK_RUNT, 1))
-            event_ns = s->last_event_ns = tick_event_ns(buffer);
-    }
-    set_time(s, captured_ns, event_ns);
-    self->seq = sequence;
-    return FEED_SOURCE_TICK;
+    set_time(s, captured_ns);
+    return code;
 }
 
 /* Told by the time of what comes before it. */

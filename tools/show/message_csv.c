@@ -73,14 +73,9 @@ static void field_of_tick(line_t *line, const itch_field_t *field, const tick_t 
 static void field_tick_type(line_t *line, const tick_t *tick)
 {
     char type = (char)tick->type;
-    if (tick->type == TICK_END_MARK)
-        field_text(line, "end");
-    else if (tick->type == TICK_RUNT)
-        field_text(line, "runt");
-    else if (tick->type == TICK_GAP)
-        field_text(line, "gap");
-    else if (tick->type == TICK_RESTORE)
-        field_text(line, "restore");
+    const char *mark = message_text_mark(tick->type);
+    if (mark)
+        field_text(line, mark);
     else
         field_chars(line, &type, 1);
 }

@@ -118,17 +118,28 @@ static void json_tick_body(line_t *line, const tick_t *tick, const unsigned char
     }
 }
 
+const char *message_text_mark(uint8_t type)
+{
+    switch (type) {
+    case TICK_END_MARK:
+        return "end";
+    case TICK_RUNT:
+        return "runt";
+    case TICK_GAP:
+        return "gap";
+    case TICK_RESTORE:
+        return "restore";
+    default:
+        return NULL;
+    }
+}
+
 static void json_tick(line_t *line, const tick_t *tick, const unsigned char *body,
                       size_t body_bytes)
 {
-    if (tick->type == TICK_END_MARK)
-        json_text(line, "type", "end");
-    else if (tick->type == TICK_RUNT)
-        json_text(line, "type", "runt");
-    else if (tick->type == TICK_GAP)
-        json_text(line, "type", "gap");
-    else if (tick->type == TICK_RESTORE)
-        json_text(line, "type", "restore");
+    const char *mark = message_text_mark(tick->type);
+    if (mark)
+        json_text(line, "type", mark);
     else
         json_char(line, "type", tick->type);
     json_u64(line, "locate", tick_locate(tick));
@@ -328,12 +339,9 @@ static void words_tick(line_t *line, const tick_t *tick, const unsigned char *bo
         line_text(line, " end of session");
         return;
     }
-    if (tick->type == TICK_RUNT)
-        line_text(line, " runt");
-    else if (tick->type == TICK_GAP)
-        line_text(line, " gap");
-    else if (tick->type == TICK_RESTORE)
-        line_text(line, " restore");
+    const char *mark = message_text_mark(tick->type);
+    if (mark)
+        word_chars(line, mark, strlen(mark));
     else
         word_chars(line, (const char *)&tick->type, 1);
     words_tick_body(line, tick, body, body_bytes);

@@ -35,6 +35,8 @@ void message_text_json(FILE *out, const char *type, uint64_t seq, const void *me
 void message_text_words(FILE *out, const char *type, uint64_t seq, const void *message,
                         size_t bytes, const symbols_t *symbols);
 
+/* "end", "runt", "gap", "restore"; NULL: it is no mark of the feed's own (tickbus/msg/tick.h). */
+const char *message_text_mark(uint8_t type);
 /* "new", "cancel"; "day", "ioc"; "?" for a number that is none. */
 const char *message_text_order_kind(unsigned kind);
 const char *message_text_tif(unsigned tif);
