@@ -162,7 +162,7 @@ static int serve(serve_t *s)
     if (done < 0)
         code = outcome_failed(s->verb, "%s", why.text);
     else
-        gateway_server_finish(server, 0);
+        gateway_server_finish(server);
     gateway_server_destroy(server);
     return code;
 }
@@ -231,6 +231,7 @@ static int parse(serve_t *s, int argc, char **argv)
     if (!gateway_kind.wanted(&s->values))
         return outcome_usage(s->verb, "--gateway ADDRESS:PORT is missing");
     gateway_values_options(&s->values, s->topics, &s->gateway);
+    s->gateway.linger_ns = 0; /* whoever reads a journal can come again */
     return OUTCOME_OK;
 }
 

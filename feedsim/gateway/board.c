@@ -29,6 +29,19 @@ void gateway_board_put_text(tbus_atomic_u64_t *words, uint32_t count, const char
     }
 }
 
+void gateway_board_take_totals(tbus_bus_t *bus, const char *const *names,
+                               const tbus_atomic_u64_t *shown, tbus_atomic_u64_t **out_counters,
+                               uint64_t *out_base, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (bus)
+            out_counters[i] =
+                tbus_counter(bus, 0, names[i], strstr(names[i], "bytes") ? "bytes" : "times");
+        if (shown)
+            out_base[i] = tbus_load_relaxed_u64(&shown[i]);
+    }
+}
+
 void gateway_board_put_totals(tbus_atomic_u64_t *const *counters, tbus_atomic_u64_t *shown,
                               const uint64_t *base, const uint64_t *totals, uint32_t count)
 {

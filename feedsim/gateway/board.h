@@ -21,7 +21,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include <tickbus/atomic.h>
+#include <tickbus/bus.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -170,6 +170,14 @@ void gateway_board_put_text(tbus_atomic_u64_t *words, uint32_t count, const char
  * printable ASCII, since names come from outside, become '?'. */
 void gateway_board_put_note(tbus_atomic_u64_t *version, tbus_atomic_u64_t *words,
                             const char *format, va_list arguments);
+
+/* Before the first time that totals are put: counters of the bus of these names (NULL: there is no
+ * bus, and out_counters stays as it is), and what those before us had on the board, if we were
+ * started again (NULL: there is no board). A total whose name has "bytes" in it is one of bytes.
+ * Cold. */
+void gateway_board_take_totals(tbus_bus_t *bus, const char *const *names,
+                               const tbus_atomic_u64_t *shown, tbus_atomic_u64_t **out_counters,
+                               uint64_t *out_base, uint32_t count);
 
 /* Put `count` totals, those of predecessors (`base`) added, into counters (NULL: there is none) and
  * the board's own (NULL: there is no board). */

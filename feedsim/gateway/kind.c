@@ -142,15 +142,22 @@ typedef struct gateway_texts {
     char topics[GATEWAY_PORTS_MAX][TBUS_NAME_MAX];
 } gateway_texts_t;
 
+static int create_server(const tbus_stage_request_t *request, const char *journal, void *values,
+                         void **out_server, tbus_error_t *err)
+{
+    gateway_texts_t *texts = values;
+    gateway_options_t options;
+    gateway_values_options(&texts->values, texts->topics, &options);
+    return gateway_serving_create(request, journal, &options, out_server, err);
+}
+
 static int create(const tbus_stage_request_t *request, tbus_stage_t **out_stage, tbus_error_t *err)
 {
-    gateway_options_t options = {0};
-    gateway_texts_t *texts = malloc(sizeof *texts);
-    if (texts) {
-        texts->values = *(const gateway_values_t *)request->params;
-        gateway_values_options(&texts->values, texts->topics, &options);
-    }
-    return gateway_stage_create(request, &options, texts, out_stage, err);
+    static const serving_kind_t serving = {.ops = &gateway_serving,
+                                           .create = create_server,
+                                           .params_bytes = sizeof(gateway_values_t),
+                                           .values_bytes = sizeof(gateway_texts_t)};
+    return serving_stage_create(&serving, request, out_stage, err);
 }
 
 /* The file of users is the one that it was made with. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kind of stage that hands out the books to those who join late. */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "bus/market/resource.h"
 #include "feedsim/gateway/stage.h"
@@ -67,20 +66,26 @@ static const market_limits_t *limits_of(const tbus_crew_t *crew)
     return NULL;
 }
 
+static int create_server(const tbus_stage_request_t *request, const char *journal, void *values,
+                         void **out_server, tbus_error_t *err)
+{
+    const glimpse_values_t *v = values;
+    gateway_options_t o = gateway_door_options(&v->door);
+    o.channels_count = 1;
+    o.channels[0].topic = TOPIC;
+    o.channels[0].address = v->listen;
+    o.books = limits_of(request->crew);
+    o.backfill_readers = 1;
+    return gateway_serving_create(request, journal, &o, out_server, err);
+}
+
 static int create(const tbus_stage_request_t *request, tbus_stage_t **out_stage, tbus_error_t *err)
 {
-    glimpse_values_t *values = malloc(sizeof *values);
-    gateway_options_t o = {0};
-    if (values) {
-        *values = *(const glimpse_values_t *)request->params;
-        o = gateway_door_options(&values->door);
-        o.channels_count = 1;
-        o.channels[0].topic = TOPIC;
-        o.channels[0].address = values->listen;
-        o.books = limits_of(request->crew);
-        o.backfill_readers = 1;
-    }
-    return gateway_stage_create(request, &o, values, out_stage, err);
+    static const serving_kind_t serving = {.ops = &gateway_serving,
+                                           .create = create_server,
+                                           .params_bytes = sizeof(glimpse_values_t),
+                                           .values_bytes = sizeof(glimpse_values_t)};
+    return serving_stage_create(&serving, request, out_stage, err);
 }
 
 /* The file of users is the one that it was made with. */

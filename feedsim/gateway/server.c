@@ -25,9 +25,6 @@
 #define NAP_NS       UINT64_C(100000)
 #define NAP_NS_QUIET UINT64_C(1000000)
 #define QUIET_NS     UINT64_C(1000000000)
-/* A topic that cannot be read is tried again; for so long, then the server fails. */
-#define RETRY_NS   UINT64_C(100000000)
-#define GIVE_UP_NS UINT64_C(10000000000)
 /* At the end, for clients that are told that they have not got everything. */
 #define LAST_WORDS_NS UINT64_C(1000000000)
 /* Descriptors beside those of sessions: segments and indexes of readers, rings, and so on. */
@@ -194,28 +191,24 @@ uint16_t gateway_server_port(const gateway_server_t *s, uint32_t channel)
 
 /* --- turned --- */
 
-/* A channel could not be read. What is corrupt stays so; all else may pass. */
+/* A channel could not be read. */
 static int bear_error(gateway_server_t *s, const char *topic, int code, const tbus_error_t *why,
                       tbus_error_t *err)
 {
-    if (!s->failed_ns)
-        s->failed_ns = s->now_ns;
-    s->retry_ns = s->now_ns + RETRY_NS;
     if (code == -EMFILE || code == -ENFILE)
         server_lack_descriptors(s);
     server_note(s, "topic %s cannot be read for now: %s", topic, why->text);
-    if (code != -TBUS_ECORRUPT && s->now_ns - s->failed_ns < GIVE_UP_NS)
-        return 0;
-    return tbus_fail(err, code, "the gateway cannot read topic '%s': %s", topic, why->text);
+    return serving_bears(&s->patience, code, s->now_ns)
+               ? 0
+               : tbus_fail(err, code, "the gateway cannot read topic '%s': %s", topic, why->text);
 }
 
 /* What has come on the topics. */
 static int turn_channels(gateway_server_t *s, uint32_t messages, tbus_error_t *err)
 {
     int done = 0;
-    if (s->retry_ns > s->now_ns)
+    if (serving_waits(&s->patience, s->now_ns))
         return 0;
-    s->retry_ns = 0;
     for (uint32_t i = 0; i < s->channels_count; i++) {
         tbus_error_t why = {0};
         gateway_channel_t *channel = &s->channels[i];
@@ -231,7 +224,7 @@ static int turn_channels(gateway_server_t *s, uint32_t messages, tbus_error_t *e
         }
         done |= code;
     }
-    s->failed_ns = 0;
+    serving_goes_on(&s->patience);
     return done;
 }
 
@@ -239,13 +232,12 @@ static int turn_channels(gateway_server_t *s, uint32_t messages, tbus_error_t *e
 static int turn_books(gateway_server_t *s, uint32_t messages, tbus_error_t *err)
 {
     tbus_error_t why = {0};
-    if (s->retry_ns > s->now_ns)
+    if (serving_waits(&s->patience, s->now_ns))
         return 0;
-    s->retry_ns = 0;
     int code = glimpse_turn(s->glimpse, messages, &why);
     if (code < 0)
         return bear_error(s, s->options.channels[0].topic, code, &why, err);
-    s->failed_ns = 0;
+    serving_goes_on(&s->patience);
     if (!s->warmed && !glimpse_is_behind(s->glimpse)) {
         s->warmed = true;
         gateway_net_pause(s->net, false);
@@ -318,12 +310,12 @@ static void turn_until(gateway_server_t *s, uint64_t deadline_ns)
     } while (s->sessions && tbus_clock_ns() < deadline_ns);
 }
 
-void gateway_server_finish(gateway_server_t *s, uint64_t linger_ns)
+void gateway_server_finish(gateway_server_t *s)
 {
     if (!s->started)
         return;
     s->finishing = true;
-    turn_until(s, tbus_clock_ns() + linger_ns);
+    turn_until(s, tbus_clock_ns() + s->options.linger_ns);
     gateway_net_close_listeners(s->net);
     for (uint32_t slot = 0; slot < s->slots_used; slot++) {
         const client_t *c = client_of(s, slot);

@@ -93,8 +93,8 @@ gateway_limits_t gateway_options_limits(const gateway_options_t *options);
 int gateway_server_reload(gateway_server_t *s, const gateway_limits_t *limits, tbus_error_t *err);
 
 /* Nothing is published any more. Serve until every session that is there has everything and has
- * closed, or `linger_ns` is over; those that have not got everything are told so. */
-void gateway_server_finish(gateway_server_t *s, uint64_t linger_ns);
+ * closed, or linger_ns of the options is over; those that have not got everything are told so. */
+void gateway_server_finish(gateway_server_t *s);
 
 /* What whoever started it should know, though it works: io_uring cannot be had. "": nothing. */
 const char *gateway_server_remark(const gateway_server_t *s);

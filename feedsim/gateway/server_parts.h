@@ -25,6 +25,7 @@
 #include "feedsim/gateway/server.h"
 #include "feedsim/gateway/session.h"
 #include "feedsim/gateway/users.h"
+#include "feedsim/serving.h"
 
 #define NO_SLOT UINT32_MAX
 
@@ -110,11 +111,10 @@ struct gateway_server {
     bool paused;  /* accepting is, */
     uint64_t resumes_ns; /* not before; 0: when somebody has logged in */
     uint64_t now_ns;
-    uint64_t polled_ns;  /* the sockets were looked at */
-    uint64_t watched_ns; /* server_watch.c was here */
-    uint64_t shown_ns;   /* server_show.c */
-    uint64_t retry_ns;   /* of a topic that could not be read */
-    uint64_t failed_ns;  /* since when it could not */
+    uint64_t polled_ns;          /* the sockets were looked at */
+    uint64_t watched_ns;         /* server_watch.c was here */
+    uint64_t shown_ns;           /* server_show.c */
+    serving_patience_t patience; /* with topics */
     uint64_t totals[GATEWAY_TOTALS_COUNT];
     uint64_t base[GATEWAY_TOTALS_COUNT]; /* of those before us */
     tbus_atomic_u64_t *counters[GATEWAY_TOTALS_COUNT];

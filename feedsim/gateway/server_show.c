@@ -25,16 +25,13 @@ void server_show_start(gateway_server_t *s)
     };
     gateway_board_t *b = s->board;
     s->totals[GATEWAY_TOTAL_starts] = 1;
-    for (uint32_t i = 0; s->bus && i < GATEWAY_TOTALS_COUNT; i++)
-        s->counters[i] =
-            tbus_counter(s->bus, 0, names[i], i == GATEWAY_TOTAL_bytes ? "bytes" : "times");
+    gateway_board_take_totals(s->bus, names, b ? b->totals : NULL, s->counters, s->base,
+                              GATEWAY_TOTALS_COUNT);
     if (s->bus)
         s->sessions_counter = tbus_counter(s->bus, 0, "gateway.sessions", "sessions");
     if (!b)
         return;
-    /* Those before us, if we were started again, counted too; and their sessions are gone. */
-    for (uint32_t i = 0; i < GATEWAY_TOTALS_COUNT; i++)
-        s->base[i] = tbus_load_relaxed_u64(&b->totals[i]);
+    /* The sessions of those before us are gone. */
     uint64_t none[GATEWAY_ROW_WORDS] = {0};
     for (uint32_t i = 0; i < tbus_load_relaxed_u32(&b->rows_count); i++)
         gateway_board_put(&b->rows[i].version, b->rows[i].words, none, GATEWAY_ROW_WORDS);

@@ -16,6 +16,7 @@
 #include <tickbus/kind.h>
 
 #include "feedsim/gateway/door.h"
+#include "feedsim/serving.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -50,11 +51,12 @@ void gateway_values_options(const gateway_values_t *values,
                             char out_topics[GATEWAY_PORTS_MAX][TBUS_NAME_MAX],
                             gateway_options_t *out_options);
 
-/* Make a stage that turns a server with these options. `owned`: what the texts in them lie in,
- * freed with the stage, or when this fails. The request's `control`: a gateway_board_t, or NULL.
- * Binds the addresses; errors as of gateway_server_create. Cold. */
-int gateway_stage_create(const tbus_stage_request_t *request, const gateway_options_t *options,
-                         void *owned, tbus_stage_t **out_stage, tbus_error_t *err);
+/* For both kinds: a server with these options, whose texts lie in the stage's values. The request's
+ * `control`: a gateway_board_t, or NULL. Binds the addresses; errors as of gateway_server_create.
+ * Cold. */
+extern const serving_ops_t gateway_serving;
+int gateway_serving_create(const tbus_stage_request_t *request, const char *journal,
+                           const gateway_options_t *options, void **out_server, tbus_error_t *err);
 
 extern const tbus_kind_t gateway_kind; /* kind.c */
 extern const tbus_kind_t glimpse_kind; /* kind_glimpse.c */

@@ -7,6 +7,9 @@
 #include "feedsim/gateway/door.h"
 #include "feedsim/mold/limiter.h"
 #include "feedsim/mold/stage.h"
+#include "feedsim/serving.h"
+
+#define MS_NS UINT64_C(1000000)
 
 #define FIELD(member) TBUS_PARAM_FIELD(moldout_values_t, member)
 
@@ -90,12 +93,76 @@ static size_t memory_bytes(const void *params)
     return values->window_bytes + (values->requests[0] ? values->backfill_bytes : 0);
 }
 
+/* --- the stage --- */
+
+static int start(void *server, const char *session_name, tbus_error_t *err)
+{
+    return moldout_server_start(server, session_name, err);
+}
+
+static int turn(void *server, uint32_t messages, tbus_error_t *err)
+{
+    return moldout_server_turn(server, messages, err);
+}
+
+static void sleep_until(void *server, uint64_t until_ns)
+{
+    moldout_server_sleep(server, until_ns);
+}
+
+static int finish(void *server, tbus_error_t *err)
+{
+    (void)err;
+    moldout_server_finish(server);
+    return 0;
+}
+
+static void destroy(void *server)
+{
+    moldout_server_destroy(server);
+}
+
+static moldout_options_t options_of(const moldout_values_t *values)
+{
+    return (moldout_options_t){
+        .way = {.to = values->to,
+                .interface = values->interface,
+                .ttl = values->ttl,
+                .loopback = values->loopback,
+                .send_buffer_bytes = values->send_buffer_bytes},
+        .topic = values->topic,
+        .datagram_max = values->payload_max,
+        .window_bytes = values->window_bytes,
+        .end_ns = values->end_ms * MS_NS,
+        .requests = {.listen = values->requests[0] ? values->requests : NULL,
+                     .rate = values->requests_rate,
+                     .burst = values->requests_burst,
+                     .backfill_readers = values->backfill_readers,
+                     .backfill_bytes = values->backfill_bytes},
+    };
+}
+
+static int create_server(const tbus_stage_request_t *request, const char *journal, void *values,
+                         void **out_server, tbus_error_t *err)
+{
+    moldout_options_t options = options_of(values);
+    moldout_server_t *server;
+    int code =
+        moldout_server_create(request->bus, journal, &options, request->control, &server, err);
+    if (code == 0)
+        *out_server = server;
+    return code;
+}
+
 static int create(const tbus_stage_request_t *request, tbus_stage_t **out_stage, tbus_error_t *err)
 {
-    moldout_values_t *values = malloc(sizeof *values);
-    if (values)
-        *values = *(const moldout_values_t *)request->params;
-    return moldout_stage_create(request, values, out_stage, err);
+    static const serving_ops_t ops = {
+        .start = start, .turn = turn, .sleep = sleep_until, .finish = finish, .destroy = destroy};
+    static const serving_kind_t serving = {.ops = &ops,
+                                           .create = create_server,
+                                           .params_bytes = sizeof(moldout_values_t),
+                                           .values_bytes = sizeof(moldout_values_t)};
+    return serving_stage_create(&serving, request, out_stage, err);
 }
 
 const tbus_kind_t moldout_kind = {

@@ -13,6 +13,7 @@
 #include <tickbus/clock.h>
 
 #include "feedsim/gateway/stream.h"
+#include "feedsim/serving.h"
 
 #define SECOND_NS    UINT64_C(1000000000)
 #define HEARTBEAT_NS SECOND_NS
@@ -22,10 +23,8 @@
  * come for a second. */
 #define NAP_NS       UINT64_C(100000)
 #define NAP_NS_QUIET UINT64_C(1000000)
-/* A topic that cannot be read is tried again; for so long, then the server fails. */
-#define RETRY_NS     (SECOND_NS / 10)
-#define GIVE_UP_NS   (10 * SECOND_NS)
-#define MESSAGES_MIN 256u /* at a turn */
+#define GIVE_UP_NS   (10 * SECOND_NS) /* at the end, of what is left to be sent */
+#define MESSAGES_MIN 256u             /* at a turn */
 #define LARGE_MAX    (MOLD_DATAGRAM_MAX - MOLD_HEADER_BYTES - MOLD_LENGTH_BYTES)
 
 struct moldout_server {
@@ -47,8 +46,7 @@ struct moldout_server {
     uint64_t sent_ns; /* when the last packet went out, of any kind */
     uint64_t live_ns; /* when there was a message last */
     uint64_t shown_ns;
-    uint64_t retry_ns;  /* of a topic that could not be read */
-    uint64_t failed_ns; /* since when it could not */
+    serving_patience_t patience; /* with the topic */
     uint64_t totals[MOLDOUT_TOTALS_COUNT];
     uint64_t base[MOLDOUT_TOTALS_COUNT]; /* of those before us */
     tbus_atomic_u64_t *counters[MOLDOUT_TOTALS_COUNT];
@@ -90,13 +88,10 @@ static void show_start(moldout_server_t *s, const char *session_name)
     };
     moldout_board_t *b = s->board;
     s->totals[MOLDOUT_TOTAL_starts] = 1;
-    for (uint32_t i = 0; i < MOLDOUT_TOTALS_COUNT; i++)
-        s->counters[i] =
-            tbus_counter(s->bus, 0, names[i], strstr(names[i], "bytes") ? "bytes" : "times");
+    gateway_board_take_totals(s->bus, names, b ? b->totals : NULL, s->counters, s->base,
+                              MOLDOUT_TOTALS_COUNT);
     if (!b)
         return;
-    for (uint32_t i = 0; i < MOLDOUT_TOTALS_COUNT; i++)
-        s->base[i] = tbus_load_relaxed_u64(&b->totals[i]);
     gateway_board_put_text(b->session_name, 2, session_name);
     gateway_board_put_text(b->topic, GATEWAY_TEXT_WORDS, s->options.topic);
     gateway_board_put_text(b->to, MOLDOUT_TEXT_WORDS, s->options.way.to);
@@ -293,32 +288,27 @@ int moldout_server_start(moldout_server_t *s, const char *session_name, tbus_err
 
 /* --- turned --- */
 
-/* The topic could not be read. What is corrupt stays so; all else may pass. */
 static int bear_error(moldout_server_t *s, int code, const tbus_error_t *why, tbus_error_t *err)
 {
-    if (!s->failed_ns)
-        s->failed_ns = s->now_ns;
-    s->retry_ns = s->now_ns + RETRY_NS;
     note(s, "topic %s cannot be read for now: %s", s->topic, why->text);
-    if (code != -TBUS_ECORRUPT && s->now_ns - s->failed_ns < GIVE_UP_NS)
-        return 0;
-    return tbus_fail(err, code, "MoldUDP64 cannot read topic '%s': %s", s->topic, why->text);
+    return serving_bears(&s->patience, code, s->now_ns)
+               ? 0
+               : tbus_fail(err, code, "MoldUDP64 cannot read topic '%s': %s", s->topic, why->text);
 }
 
 static int turn_topic(moldout_server_t *s, uint32_t messages, tbus_error_t *err)
 {
     bool more = false;
     tbus_error_t why = {0};
-    if (s->retry_ns > s->now_ns)
+    if (serving_waits(&s->patience, s->now_ns))
         return 0;
-    s->retry_ns = 0;
     int done = fill(s, messages, &more, &why);
     if (!more)
         moldout_packets_seal(&s->packets);
     flush(s);
     if (done < 0)
         return bear_error(s, done, &why, err);
-    s->failed_ns = 0;
+    serving_goes_on(&s->patience);
     return done;
 }
 

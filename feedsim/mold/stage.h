@@ -39,10 +39,6 @@ typedef struct moldout_values {
 
 extern const tbus_kind_t moldout_kind; /* kind.c */
 
-/* The stage of `values`, which are freed with it, or when this fails. Opens the sockets. Cold. */
-int moldout_stage_create(const tbus_stage_request_t *request, moldout_values_t *values,
-                         tbus_stage_t **out_stage, tbus_error_t *err);
-
 #ifdef __cplusplus
 }
 #endif
