@@ -17,6 +17,7 @@ if [ "${1:-}" = --quick ]; then
 fi
 
 setup_packages "${PACKAGES[@]}"
+setup_packages_if_there "${PACKAGES_OPTIONAL[@]}"
 setup_build release benches
 setup_huge_pages
 

@@ -80,6 +80,7 @@ foreign()
     libraries=
     case $1 in
     bus/run/*) libraries="numa.h numaif.h" ;;
+    feedsim/nats/jetstream/*) libraries="nats/nats.h" ;;
     feedsim/*) libraries="zlib.h liburing.h crypt.h" ;;
     tools/*) libraries="yaml.h jansson.h jemalloc/jemalloc.h liburing.h zlib.h numa.h" ;;
     esac
@@ -111,7 +112,7 @@ while IFS=: read -r file line text; do
         ;;
     *)
         case $name in
-        numa.h | numaif.h | zlib.h | yaml.h | jansson.h | jemalloc/* | liburing.h | crypt.h)
+        numa.h | numaif.h | zlib.h | yaml.h | jansson.h | jemalloc/* | liburing.h | crypt.h | nats/*)
             [[ $file == tests/* || $file == bench/* || " $libraries " == *" $name "* ]] ||
                 complain "$file" "$line" "<$name> has no business here"
             ;;

@@ -26,6 +26,7 @@ if [ "${1:-}" = --preset ]; then
 fi
 
 setup_packages "${PACKAGES[@]}" "${PACKAGES_TESTS[@]}" || setup_packages "${PACKAGES[@]}"
+setup_packages_if_there "${PACKAGES_OPTIONAL[@]}" "${PACKAGES_TESTS_OPTIONAL[@]}"
 setup_build "$preset"
 setup_huge_pages
 

@@ -12,6 +12,7 @@ top=$PWD
 . tools/setup.sh
 
 setup_packages "${PACKAGES[@]}"
+setup_packages_if_there "${PACKAGES_OPTIONAL[@]}"
 setup_build release busctl
 setup_huge_pages
 cd "$caller" # relative paths are the caller's

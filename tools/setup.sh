@@ -5,6 +5,7 @@
 # Each step looks first and acts only on what is missing, so that calling it again costs a fraction of a second:
 #
 #    setup_packages LIST...   Debian packages, with apt-get, as root or through sudo
+#    setup_packages_if_there LIST...   the same, but what cannot be had is said and done without
 #    setup_huge_pages         2 MiB pages for the rings; where they may not be had, says so and goes on
 #    setup_build PRESET [TARGET...]
 #
@@ -15,8 +16,11 @@
 PACKAGES=(gcc g++ cmake ninja-build pkg-config
     libnuma-dev libjemalloc-dev libyaml-dev libjansson-dev zlib1g-dev liburing-dev libssl-dev libcrypt-dev libpcap-dev
     libcmocka-dev libbenchmark-dev)
+# What is done without where it cannot be had: `busctl start --bridge` and `--feed nats:` then say what is missing.
+PACKAGES_OPTIONAL=(libnats-dev)
 # Tools that single tests use; a test that misses its tool says so and is skipped.
 PACKAGES_TESTS=(unzip strace spin clang-format dpkg-dev file)
+PACKAGES_TESTS_OPTIONAL=(nats-server)
 # What .ci/run needs on top.
 PACKAGES_CI=(clang)
 
@@ -82,6 +86,23 @@ setup_packages()
     fi
     setup_say "could not install them; as root: apt-get install -y --no-install-recommends ${missing[*]}"
     return 1
+}
+
+setup_packages_if_there()
+{
+    local package there=()
+    command -v apt-cache >/dev/null || return 0
+    for package in "$@"; do
+        if [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ]; then
+            continue
+        elif apt-cache show "$package" >/dev/null 2>&1; then
+            there+=("$package")
+        else
+            setup_say "no package $package here: done without"
+        fi
+    done
+    [ ${#there[@]} -eq 0 ] || setup_packages "${there[@]}" || setup_say "done without ${there[*]}"
+    return 0
 }
 
 setup_huge_pages()
