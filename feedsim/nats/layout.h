@@ -6,9 +6,9 @@
  *               what bridge.stream says. One stream holds one session, and is written by one bridge
  *               at a time. Its description says so:
  *                   "tickbus layout=1 session=SESSION bus=BUS"
- *    subject    tickbus.NAME.TOPIC, or tickbus.NAME.TOPIC.SYMBOL where bridge.symbols is set and the
- *               symbol is known. NAME is that of the stream. In all three, bytes outside A-Z a-z
- *               0-9 _ - are written %XX, in capital digits: "BRK.B" is "BRK%2EB".
+ *    subject    tickbus.NAME.TOPIC, or tickbus.NAME.TOPIC.SYMBOL where bridge.symbols is set and
+ *               the symbol is known. NAME is that of the stream. In all three, bytes outside A-Z
+ *               a-z 0-9 _ - are written %XX, in capital digits: "BRK.B" is "BRK%2EB".
  *    payload    one message, as a gateway sends it (feedsim/gateway/topic_wire.h): ITCH 5.0, the
  *               very bytes that were fed, for topics of ticks; the layouts of topic_wire.h for the
  *               others. Empty: the end mark of an ITCH file, which has no bytes.
