@@ -172,7 +172,7 @@ static inline void count_type(feed_stage_t *f, uint8_t type)
 static inline void count(feed_stage_t *f)
 {
     const feed_source_t *source = f->source;
-    if (source->tick_message_bytes == 0 || source->tick_type == TICK_GAP) /* a mark */
+    if (source->tick_is_mark)
         return;
     count_type(f, source->tick_type);
     f->sent++;
@@ -237,6 +237,7 @@ static bool take_opening(feed_stage_t *f, uint64_t now_ns)
     f->window = FEED_BEFORE;
     f->at_once = true;
     f->due_ns = now_ns;
+    f->source->tick_is_mark = tick_is_mark(f->tick);
     f->source->tick_type = itch_tick_type(f->tick, f->bytes);
     f->source->tick_message_bytes = (uint32_t)itch_tick_message_bytes(f->tick, f->bytes);
     return fits_md(f);

@@ -45,6 +45,7 @@ my %ends = (
     tbus_journal_hole_end     => 'once after the disk was full',
     tbus_counter_add          => 'a counter appears: once for each type of message, once for each symbol traded',
     'feedsim/feed.c:feed_poll>snprintf' => 'its name',
+    feed_source_tell_malformed => 'once, when the input has ended',
     itch_type_label           => 'its name',
     'ledger_execute>snprintf' => 'its name',
     losses_tell               => 'once each time that a loss limit was reached, and behind each release',

@@ -6,11 +6,15 @@
 #include <stdio.h>
 #include <string.h>
 
-static void add(mold_shown_t *shown, const char *name, const char *unit, const uint64_t *value)
+void mold_shown_add(mold_shown_t *shown, feed_source_counter_t row)
 {
     assert(shown->count < MOLD_SHOWN_MAX);
-    shown->rows[shown->count++] =
-        (feed_source_counter_t){.name = name, .unit = unit, .value = value};
+    shown->rows[shown->count++] = row;
+}
+
+static void add(mold_shown_t *shown, const char *name, const char *unit, const uint64_t *value)
+{
+    mold_shown_add(shown, (feed_source_counter_t){.name = name, .unit = unit, .value = value});
 }
 
 #define LINE(i, name, unit, value) add(shown, (i) ? "line.1." name : "line.0." name, unit, value)
@@ -18,7 +22,6 @@ static void add(mold_shown_t *shown, const char *name, const char *unit, const u
 static void add_line(mold_shown_t *shown, uint32_t i)
 {
     const mold_line_counts_t *line = &shown->counts->lines[i];
-    const mold_socket_counts_t *socket = shown->sockets[i];
     LINE(i, "packets", "packets", &line->packets);
     LINE(i, "heartbeats", "packets", &line->heartbeats);
     LINE(i, "messages", "messages", &line->messages);
@@ -26,6 +29,11 @@ static void add_line(mold_shown_t *shown, uint32_t i)
     LINE(i, "duplicates", "messages", &line->duplicates);
     LINE(i, "lost", "messages", &line->lost);
     LINE(i, "refused", "packets", &line->refused);
+}
+
+static void add_socket(mold_shown_t *shown, uint32_t i)
+{
+    const mold_socket_counts_t *socket = shown->sockets[i];
     LINE(i, "kernel_drops", "packets", &socket->kernel_drops);
     LINE(i, "other_senders", "packets", &socket->other_senders);
     LINE(i, "cut", "packets", &socket->cut);
@@ -59,8 +67,6 @@ static void add_received(mold_shown_t *shown)
     add(shown, "received.gaps", "gaps", &counts->gaps);
     add(shown, "received.lost", "messages", &counts->lost);
     add(shown, "received.ends", "packets", &counts->ends);
-    add(shown, "received.snapshots", "snapshots", &shown->snapshots);
-    add(shown, "received.snapshots_failed", "snapshots", &shown->snapshots_failed);
 }
 
 static void add_faults(mold_shown_t *shown)
@@ -81,20 +87,28 @@ static void add_faults(mold_shown_t *shown)
             add(shown, names[i], "packets", &shown->counts->faults[i]);
 }
 
-void mold_shown_make(mold_shown_t *shown, uint32_t lines, const mold_counts_t *counts,
-                     mold_socket_t *const *sockets, uint32_t sockets_count, uint64_t receive_bytes)
+void mold_shown_make(mold_shown_t *shown, uint32_t lines, const mold_counts_t *counts)
 {
     shown->lines_count = lines;
     shown->counts = counts;
-    shown->receive_bytes = receive_bytes;
-    for (uint32_t i = 0; i < lines; i++) {
-        shown->sockets[i] = mold_socket_counts(sockets[i]);
+    for (uint32_t i = 0; i < lines; i++)
         add_line(shown, i);
-    }
-    if (sockets_count > lines)
-        add_requests(shown, mold_socket_counts(sockets[lines]));
     add_received(shown);
     add_faults(shown);
+}
+
+void mold_shown_sockets(mold_shown_t *shown, mold_socket_t *const *sockets, uint32_t sockets_count,
+                        uint64_t receive_bytes)
+{
+    shown->receive_bytes = receive_bytes;
+    for (uint32_t i = 0; i < shown->lines_count; i++) {
+        shown->sockets[i] = mold_socket_counts(sockets[i]);
+        add_socket(shown, i);
+    }
+    if (sockets_count > shown->lines_count)
+        add_requests(shown, mold_socket_counts(sockets[shown->lines_count]));
+    add(shown, "received.snapshots", "snapshots", &shown->snapshots);
+    add(shown, "received.snapshots_failed", "snapshots", &shown->snapshots_failed);
 }
 
 /* ---- in words ---- */

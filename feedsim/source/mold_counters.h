@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mold_counters.h - what a MoldUDP64 feed counts, by the names under which it is shown
- * (`feed.` goes before them), and what of it is said when it has ended.
+/* mold_counters.h - what a MoldUDP64 feed counts, live or from a capture, by the names under which
+ * it is shown (`feed.` goes before them), and what of it is said when it has ended.
  *
  *    line.N.          of line N, from 0: packets, heartbeats, messages, first (that no other line
- *                     had brought before), duplicates, lost, refused, kernel_drops, other_senders,
- *                     cut, errors, receive_bytes, silent (1: now), silences
+ *                     had brought before), duplicates, lost, refused; live also kernel_drops,
+ *                     other_senders, cut, errors, receive_bytes, silent (1: now), silences
  *    requests.        sent, unsent, answers, messages (in them), refused, errors: of a feed that
  *                     makes some
  *    received.        what became of the packets: foreign, before, duplicates, cut, reordered,
- *                     left_out, kept_max, gaps, lost, ends; and of snapshots after gaps: snapshots
- *                     (whole), snapshots_failed
- *    fault.           refused packets of all lines, by why
+ *                     left_out, kept_max, gaps, lost, ends; live also of snapshots after gaps:
+ *                     snapshots (whole), snapshots_failed
+ *    fault.           refused packets of all lines, by why; and itch_length, messages that are no
+ *                     ITCH 5.0 (source.h)
  */
 #ifndef TICKBUS_FEEDSIM_SOURCE_MOLD_COUNTERS_H
 #define TICKBUS_FEEDSIM_SOURCE_MOLD_COUNTERS_H
@@ -45,9 +46,16 @@ typedef struct mold_shown {
     feed_source_counter_t rows[MOLD_SHOWN_MAX];
 } mold_shown_t;
 
-/* `counts` and `sockets`, of which one more than `lines` makes requests, must live as long. */
-void mold_shown_make(mold_shown_t *shown, uint32_t lines, const mold_counts_t *counts,
-                     mold_socket_t *const *sockets, uint32_t sockets_count, uint64_t receive_bytes);
+/* `counts` must live as long. */
+void mold_shown_make(mold_shown_t *shown, uint32_t lines, const mold_counts_t *counts);
+
+/* Behind that, of a live feed. `sockets`, of which one more than `lines` makes requests, must live
+ * as long. */
+void mold_shown_sockets(mold_shown_t *shown, mold_socket_t *const *sockets, uint32_t sockets_count,
+                        uint64_t receive_bytes);
+
+/* One more. */
+void mold_shown_add(mold_shown_t *shown, feed_source_counter_t row);
 
 /* What was lost or refused, for who runs it: half a line, or "". */
 void mold_shown_note(const mold_shown_t *shown, char *out_text, size_t bytes);

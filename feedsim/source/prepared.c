@@ -17,7 +17,8 @@ typedef struct record {
     uint32_t message_bytes;
     uint8_t type;
     uint8_t warm_up;
-    uint8_t pad[6];
+    uint8_t is_mark;
+    uint8_t pad[5];
 } record_t;
 
 _Static_assert(sizeof(record_t) + sizeof(tick_t) == FEED_PREPARED_BYTES, "as said");
@@ -51,7 +52,8 @@ static int next_stored(prepared_t *p, tick_t *buffer, size_t *out_bytes)
     p->base.warm_up = record.warm_up;
     p->base.tick_type = record.type;
     p->base.tick_message_bytes = record.message_bytes;
-    p->base.messages += record.message_bytes != 0;
+    p->base.tick_is_mark = record.is_mark;
+    p->base.messages += !record.is_mark;
     return FEED_SOURCE_TICK;
 }
 
@@ -130,6 +132,7 @@ static bool store(prepared_t *p, const tick_t *tick, size_t bytes)
                        .bytes = (uint32_t)bytes,
                        .message_bytes = p->inner->tick_message_bytes,
                        .type = p->inner->tick_type,
+                       .is_mark = p->inner->tick_is_mark,
                        .warm_up = p->inner->warm_up};
     if (!make_room(p, record_bytes(bytes)))
         return false;

@@ -2,6 +2,7 @@
 #include "feedsim/source/source.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "feedsim/itch/itch.h"
@@ -68,7 +69,7 @@ int feed_source_make_tick(feed_source_t *source, uint64_t *last_event_ns, uint64
     source->time_ns = FEED_TIME_NONE;
     if (bytes == 0) {
         itch_end_mark(*last_event_ns, buffer, out_bytes);
-        feed_source_count(source, TICK_END_MARK, 0);
+        feed_source_count_mark(source, TICK_END_MARK);
     } else if (itch_decode(data, bytes, buffer, out_bytes) < 0) {
         return -TBUS_EFORMAT;
     } else {
@@ -80,18 +81,48 @@ int feed_source_make_tick(feed_source_t *source, uint64_t *last_event_ns, uint64
     return FEED_SOURCE_TICK;
 }
 
-int feed_source_put_message(feed_source_t *source, const char *server, uint64_t *last_event_ns,
+int feed_source_put_malformed(feed_source_t *source, const char *from, uint64_t last_event_ns,
+                              uint64_t sequence, const uint8_t *data, size_t bytes, tick_t *buffer,
+                              size_t *out_bytes)
+{
+    feed_source_malformed_t *m = &source->malformed;
+    if (m->count++ == 0)
+        *m = (feed_source_malformed_t){
+            .count = 1, .first = sequence, .bytes = bytes, .type = data[0]};
+    if (m->count >= FEED_MALFORMED_MAX && m->count >= source->messages)
+        return tbus_fail(&source->error, -TBUS_EFORMAT,
+                         "what %s brings is no ITCH 5.0: %" PRIu64 " messages are malformed, and "
+                         "%" PRIu64 " are not; the first, %" PRIu64
+                         ", has type 0x%02x and %zu bytes",
+                         from, m->count, source->messages, m->first, m->type, m->bytes);
+    int code = feed_source_put_gap(source, buffer, out_bytes, last_event_ns, sequence, sequence);
+    source->time_ns = FEED_TIME_NONE;
+    source->seq = sequence;
+    return code;
+}
+
+int feed_source_put_message(feed_source_t *source, const char *from, uint64_t *last_event_ns,
                             uint64_t sequence, const uint8_t *data, size_t bytes, tick_t *buffer,
                             size_t *out_bytes)
 {
     int code =
         feed_source_make_tick(source, last_event_ns, sequence, data, bytes, buffer, out_bytes);
-    if (__builtin_expect(code < 0, 0))
-        return tbus_fail(&source->error, code,
-                         "message %" PRIu64 " from %s is no ITCH 5.0: type '%c' with %zu bytes; "
-                         "what came before it was delivered",
-                         sequence, server, data[0], bytes);
-    return code;
+    if (__builtin_expect(code >= 0, 1))
+        return code;
+    return feed_source_put_malformed(source, from, *last_event_ns, sequence, data, bytes, buffer,
+                                     out_bytes);
+}
+
+void feed_source_tell_malformed(const feed_source_t *source, char *out_text, size_t bytes)
+{
+    const feed_source_malformed_t *m = &source->malformed;
+    out_text[0] = 0;
+    if (m->count)
+        snprintf(out_text, bytes,
+                 "%" PRIu64 " message%s no ITCH 5.0 and %s: %s%" PRIu64
+                 ", of type 0x%02x with %zu bytes",
+                 m->count, m->count == 1 ? " is" : "s are", m->count == 1 ? "a gap" : "gaps",
+                 m->count == 1 ? "" : "the first is ", m->first, m->type, m->bytes);
 }
 
 bool feed_source_tests_alone(const char *spec)

@@ -95,6 +95,16 @@ typedef struct feed_source_ops {
     void (*close)(feed_source_t *self);
 } feed_source_ops_t;
 
+/* Messages that cannot be ITCH 5.0, a known type of another length, in a framing that does not
+ * depend on what a message holds (SoupBinTCP, MoldUDP64): each is a gap of its own sequence, and
+ * what follows it is read as ever. */
+typedef struct feed_source_malformed {
+    uint64_t count;
+    uint64_t first; /* the sequence of the first, */
+    size_t bytes;   /*    how long it was, */
+    uint8_t type;   /*    and its type */
+} feed_source_malformed_t;
+
 /* The first member of every source's own struct. */
 struct feed_source {
     const feed_source_ops_t *ops;
@@ -102,13 +112,14 @@ struct feed_source {
     /* Of the last tick handed out: */
     /* ns since a midnight, on the market's clock or the recording host's (UTC); FEED_TIME_NONE */
     uint64_t time_ns;
-    /* of the message that it carries, without framing; 0: a mark, no message */
-    uint32_t tick_message_bytes;
-    uint8_t tick_type; /* the first byte of that message */
-    bool warm_up;      /* recorded as TICK_WARM_UP: it was there for the books alone */
-    uint64_t messages; /* handed out so far; an end mark is not one */
+    bool tick_is_mark;           /* of a feed, and no message (tick_is_mark) */
+    uint32_t tick_message_bytes; /* of the message that it carries, without framing; a mark: 0 */
+    uint8_t tick_type;           /* the first byte of that message, or the mark's */
+    bool warm_up;                /* recorded as TICK_WARM_UP: it was there for the books alone */
+    uint64_t messages;           /* handed out so far; a mark is not one */
     /* of the last tick: as it was recorded in a journal, as the server numbers it, or from 1 */
     uint64_t seq;
+    feed_source_malformed_t malformed;
     tbus_error_t error;
     /* with FEED_SOURCE_END: code 0, or why there is no more than that, which is no error */
     tbus_error_t note;
@@ -193,12 +204,21 @@ int feed_source_open_pcap(const char *spec, enum feed_clock clock, feed_source_t
 int feed_source_open_journal(const char *directory, enum feed_clock clock,
                              feed_source_t **out_source, tbus_error_t *err);
 
-/* For the kinds of source: keep and count what the tick just made carries; 0 bytes: a mark. */
+/* For the kinds of source: keep and count what the tick just made carries: a message, or a mark. */
 static inline void feed_source_count(feed_source_t *source, uint8_t type, size_t message_bytes)
 {
     source->tick_type = type;
     source->tick_message_bytes = (uint32_t)message_bytes;
-    source->messages += message_bytes != 0;
+    source->tick_is_mark = false;
+    source->messages++;
+    source->seq++;
+}
+
+static inline void feed_source_count_mark(feed_source_t *source, uint8_t type)
+{
+    source->tick_type = type;
+    source->tick_message_bytes = 0;
+    source->tick_is_mark = true;
     source->seq++;
 }
 
@@ -214,13 +234,33 @@ static inline void feed_source_count_batch(feed_source_t *source, const tick_t *
 
 /* For the kinds of source that have numbered messages: message `sequence` as the next tick; without
  * bytes it is the end mark of the file that is fed over there. `last_event_ns`: of the messages
- * before it. FEED_SOURCE_TICK; -TBUS_EFORMAT: it is no ITCH 5.0, which the caller puts in words. */
+ * before it. FEED_SOURCE_TICK; -TBUS_EFORMAT: it is no ITCH 5.0, and nothing has changed. */
 int feed_source_make_tick(feed_source_t *source, uint64_t *last_event_ns, uint64_t sequence,
                           const uint8_t *data, size_t bytes, tick_t *buffer, size_t *out_bytes);
-/* Of those that receive, with the words: `server` has sent it. What `next` returns. */
-int feed_source_put_message(feed_source_t *source, const char *server, uint64_t *last_event_ns,
+
+/* For the same, of a message that feed_source_make_tick has refused: it is counted, and a gap of
+ * its sequence is the next tick. What `next` returns: -TBUS_EFORMAT when at least
+ * FEED_MALFORMED_MAX, and no fewer than those that were good, are malformed: then it is another
+ * protocol, and self->error says so of what comes from `from`. */
+#define FEED_MALFORMED_MAX 100u
+int feed_source_put_malformed(feed_source_t *source, const char *from, uint64_t last_event_ns,
+                              uint64_t sequence, const uint8_t *data, size_t bytes, tick_t *buffer,
+                              size_t *out_bytes);
+
+/* One or the other. */
+int feed_source_put_message(feed_source_t *source, const char *from, uint64_t *last_event_ns,
                             uint64_t sequence, const uint8_t *data, size_t bytes, tick_t *buffer,
                             size_t *out_bytes);
+
+/* How many, as it is shown. */
+static inline feed_source_counter_t feed_source_malformed_counter(const feed_source_t *source)
+{
+    return (feed_source_counter_t){
+        .name = "fault.itch_length", .unit = "messages", .value = &source->malformed.count};
+}
+
+/* For the same, at the end: what was malformed, for people, in half a sentence; "": nothing was. */
+void feed_source_tell_malformed(const feed_source_t *source, char *out_text, size_t bytes);
 
 /* For the kinds of source: a snapshot begins, ends or fails. What `next` returns. */
 static inline int feed_source_put_restore(feed_source_t *source, tick_t *buffer, size_t *out_bytes,
@@ -228,7 +268,7 @@ static inline int feed_source_put_restore(feed_source_t *source, tick_t *buffer,
 {
     tick_restore_put(buffer, event_ns, what);
     *out_bytes = TICK_RESTORE_BYTES;
-    feed_source_count(source, TICK_RESTORE, 0);
+    feed_source_count_mark(source, TICK_RESTORE);
     return FEED_SOURCE_TICK;
 }
 
@@ -239,7 +279,7 @@ static inline int feed_source_put_gap(feed_source_t *source, tick_t *buffer, siz
 {
     tick_gap_put(buffer, event_ns, &(tick_gap_t){.from = from, .to = to});
     *out_bytes = TICK_GAP_BYTES;
-    feed_source_count(source, TICK_GAP, TICK_ITCH_HEADER + TICK_GAP_BODY);
+    feed_source_count_mark(source, TICK_GAP);
     return FEED_SOURCE_TICK;
 }
 

@@ -22,7 +22,7 @@ static int end(source_itch_t *s, tick_t *buffer, size_t *out_bytes)
         return FEED_SOURCE_END;
     s->mark_told = true;
     s->base.time_ns = FEED_TIME_NONE;
-    feed_source_count(&s->base, TICK_END_MARK, 0);
+    feed_source_count_mark(&s->base, TICK_END_MARK);
     itch_end_mark(s->last_event_ns, buffer, out_bytes);
     return FEED_SOURCE_TICK;
 }

@@ -54,8 +54,11 @@ static int take(source_journal_t *s, const tbus_journal_record_t *record, tick_t
     s->base.time_ns = time_of(s, record, buffer);
     const tbus_journal_info_t *info = tbus_journal_reader_info(s->reader);
     s->bytes_done = (record->segment - info->first_segment) * info->segment_bytes + record->offset;
-    feed_source_count(&s->base, itch_tick_type(buffer, record->bytes),
-                      itch_tick_message_bytes(buffer, record->bytes));
+    if (tick_is_mark(buffer))
+        feed_source_count_mark(&s->base, buffer->type);
+    else
+        feed_source_count(&s->base, itch_tick_type(buffer, record->bytes),
+                          itch_tick_message_bytes(buffer, record->bytes));
     s->base.seq = record->seq;
     return FEED_SOURCE_TICK;
 }

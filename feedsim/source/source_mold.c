@@ -210,7 +210,15 @@ static void note_end(source_mold_t *s)
 {
     for (uint32_t i = 0; i < s->sockets_count; i++)
         mold_socket_look_at_drops(s->sockets[i]);
-    mold_shown_note(&s->shown, s->base.note.text, sizeof s->base.note.text);
+    char *text = s->base.note.text;
+    size_t room = sizeof s->base.note.text;
+    mold_shown_note(&s->shown, text, room);
+    size_t used = strlen(text) + (*text ? 2 : 0);
+    if (s->base.malformed.count == 0 || used >= room)
+        return;
+    if (*text)
+        strcpy(text + used - 2, "; ");
+    feed_source_tell_malformed(&s->base, text + used, room - used);
 }
 
 static int end(source_mold_t *s)
@@ -245,15 +253,26 @@ static bool next_event(source_mold_t *s)
     return mold_receiver_next(s->receiver, &s->event);
 }
 
+/* A message that is no ITCH is one that the books lack. */
+static int put_message(source_mold_t *s, tick_t *buffer, size_t *out_bytes)
+{
+    const mold_event_t *event = &s->event;
+    int code = feed_source_make_tick(&s->base, &s->last_event_ns, event->sequence, event->data,
+                                     event->bytes, buffer, out_bytes);
+    if (__builtin_expect(code >= 0, 1))
+        return code;
+    want_snapshot(s);
+    return feed_source_put_malformed(&s->base, s->spec.line[0], s->last_event_ns, event->sequence,
+                                     event->data, event->bytes, buffer, out_bytes);
+}
+
 /* The event at hand as a tick; FEED_SOURCE_LATER: it is none. */
 static int tell(source_mold_t *s, tick_t *buffer, size_t *out_bytes)
 {
     const mold_event_t *event = &s->event;
     switch (event->kind) {
     case MOLD_EVENT_MESSAGE:
-        return feed_source_put_message(&s->base, s->spec.line[0], &s->last_event_ns,
-                                       event->sequence, event->data, event->bytes, buffer,
-                                       out_bytes);
+        return put_message(s, buffer, out_bytes);
     case MOLD_EVENT_GAP:
         want_snapshot(s);
         return put_gap(s, buffer, out_bytes, event->sequence, event->last);
@@ -359,9 +378,16 @@ static int next_of_snapshot(source_mold_t *s, tick_t *buffer, size_t *out_bytes)
     }
     if (outcome != MOLD_SNAPSHOT_MESSAGE)
         return FEED_SOURCE_LATER;
+    int code =
+        feed_source_make_tick(&s->base, &s->last_event_ns, 0, message, bytes, buffer, out_bytes);
+    if (code < 0)
+        return heals ? fail_heal(s, buffer, out_bytes)
+                     : tbus_fail(&s->base.error, code,
+                                 "the snapshot from %s (glimpse=) has a message that is no ITCH "
+                                 "5.0: type 0x%02x with %zu bytes; start again",
+                                 s->spec.glimpse, message[0], bytes);
     s->base.warm_up = true;
-    return feed_source_put_message(&s->base, s->spec.glimpse, &s->last_event_ns, 0, message, bytes,
-                                   buffer, out_bytes);
+    return code;
 }
 
 /* ---- the source ---- */
@@ -598,8 +624,9 @@ int feed_source_open_mold(const char *text, feed_source_t **out_source, tbus_err
     s->now_ns = tbus_clock_ns();
     for (uint32_t i = 0; i < s->spec.lines; i++)
         s->shown.lines[i].heard_ns = s->now_ns;
-    mold_shown_make(&s->shown, s->spec.lines, s->counts, s->sockets, s->sockets_count,
-                    s->spec.receive_bytes);
+    mold_shown_make(&s->shown, s->spec.lines, s->counts);
+    mold_shown_sockets(&s->shown, s->sockets, s->sockets_count, s->spec.receive_bytes);
+    mold_shown_add(&s->shown, feed_source_malformed_counter(&s->base));
     *out_source = &s->base;
     return 0;
 }

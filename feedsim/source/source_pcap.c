@@ -12,6 +12,7 @@
 #include "feedsim/capture/capture.h"
 #include "feedsim/capture/streams.h"
 #include "feedsim/itch/itch.h"
+#include "feedsim/source/mold_counters.h"
 #include "feedsim/source/pcap_spec.h"
 #include "feedsim/timeline.h"
 
@@ -43,7 +44,7 @@ typedef struct source_pcap {
     tbus_error_t damage;  /* of a file that could not be read to its end */
     mold_packet_t packet; /* without a receiver: the one in hand, and what is left of it */
     const uint8_t *at;
-
+    mold_shown_t shown;
 } source_pcap_t;
 
 /* ---- datagrams, in the order of capture ---- */
@@ -109,13 +110,8 @@ static void set_time(source_pcap_t *s, uint64_t captured_ns)
 static int on_message(source_pcap_t *s, uint64_t sequence, const uint8_t *data, size_t bytes,
                       uint64_t captured_ns, tick_t *buffer, size_t *out_bytes)
 {
-    int code = feed_source_make_tick(&s->base, &s->last_event_ns, sequence, data, bytes, buffer,
-                                     out_bytes);
-    if (__builtin_expect(code < 0, 0))
-        return tbus_fail(&s->base.error, code,
-                         "message %" PRIu64 " of the capture %s is no ITCH 5.0: type 0x%02x with "
-                         "%zu bytes; what came before it was delivered",
-                         sequence, capture_path(s->files[0].capture), data[0], bytes);
+    int code = feed_source_put_message(&s->base, capture_path(s->files[0].capture),
+                                       &s->last_event_ns, sequence, data, bytes, buffer, out_bytes);
     set_time(s, captured_ns);
     return code;
 }
@@ -171,6 +167,10 @@ static void note_packets(tbus_error_t *note, const mold_counts_t *counts)
 static void note_end(source_pcap_t *s)
 {
     tbus_error_t *note = &s->base.note;
+    char malformed[sizeof note->text];
+    feed_source_tell_malformed(&s->base, malformed, sizeof malformed);
+    if (*malformed)
+        add_note(note, "%s", malformed);
     note_frames(note, s->files[0].capture);
     note_frames(note, s->files[1].capture);
     if (!s->receiver) {
@@ -275,9 +275,16 @@ static void progress(const feed_source_t *self, uint64_t *out_done, uint64_t *ou
     }
 }
 
-static const feed_source_ops_t ops = {.next = next, .progress = progress, .close = close_pcap};
-static const feed_source_ops_t ops_unnumbered = {
-    .next = next_unnumbered, .progress = progress, .close = close_pcap};
+static const feed_source_counter_t *counters(const feed_source_t *self, uint32_t *out_count)
+{
+    const source_pcap_t *s = (const source_pcap_t *)self;
+    *out_count = s->shown.count;
+    return s->shown.rows;
+}
+
+#define OPS .progress = progress, .counters = counters, .close = close_pcap
+static const feed_source_ops_t ops = {.next = next, OPS};
+static const feed_source_ops_t ops_unnumbered = {.next = next_unnumbered, OPS};
 
 /* Nobody waits for a capture: what comes too early is kept as long as there is room, so that what
  * is told as a gap is nowhere in it within so many messages. */
@@ -297,6 +304,7 @@ static int make_receiver(source_pcap_t *s, tbus_error_t *err)
     if (!memory)
         return tbus_fail(err, -ENOMEM, "no memory to put a capture in order");
     s->receiver = mold_receiver_format(memory, &config);
+    mold_shown_make(&s->shown, s->lines_count, mold_receiver_counts(s->receiver));
     return 0;
 }
 
@@ -374,6 +382,7 @@ int feed_source_open_pcap(const char *text, enum feed_clock clock, feed_source_t
         close_pcap(&s->base);
         return code;
     }
+    mold_shown_add(&s->shown, feed_source_malformed_counter(&s->base));
     *out_source = &s->base;
     return 0;
 }

@@ -27,6 +27,7 @@ typedef struct source_soup {
     feed_source_t base;
     tbus_soup_t *soup;
     uint64_t last_event_ns;
+    feed_source_counter_t malformed; /* as it is shown */
     char server[SERVER_MAX];
 } source_soup_t;
 
@@ -91,6 +92,7 @@ static int next(feed_source_t *self, tick_t *buffer, size_t *out_bytes)
         case TBUS_SOUP_NOTHING:
             return FEED_SOURCE_LATER;
         case TBUS_SOUP_ENDED:
+            feed_source_tell_malformed(self, self->note.text, sizeof self->note.text);
             return FEED_SOURCE_END;
         case TBUS_SOUP_GAP: /* books without them would be wrong */
             return fail(s, -TBUS_ETRUNCATED, "does not have all of the session any more",
@@ -110,6 +112,12 @@ static int next(feed_source_t *self, tick_t *buffer, size_t *out_bytes)
     }
 }
 
+static const feed_source_counter_t *counters(const feed_source_t *self, uint32_t *out_count)
+{
+    *out_count = 1;
+    return &((const source_soup_t *)self)->malformed;
+}
+
 static void close_soup(feed_source_t *self)
 {
     source_soup_t *s = (source_soup_t *)self;
@@ -117,7 +125,7 @@ static void close_soup(feed_source_t *self)
     free(s);
 }
 
-static const feed_source_ops_t ops = {.next = next, .close = close_soup};
+static const feed_source_ops_t ops = {.next = next, .counters = counters, .close = close_soup};
 
 int feed_source_open_soup(const char *text, feed_source_t **out_source, tbus_error_t *err)
 {
@@ -138,6 +146,7 @@ int feed_source_open_soup(const char *text, feed_source_t **out_source, tbus_err
                                    .lost_ns = spec.lost_ns};
     s->base.ops = &ops;
     s->base.daily = true;
+    s->malformed = feed_source_malformed_counter(&s->base);
     strcpy(s->server, spec.server);
     code = tbus_soup_open(spec.server, &options, &s->soup, err);
     explicit_bzero(password, sizeof password);

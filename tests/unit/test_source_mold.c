@@ -322,7 +322,7 @@ static void in_batches_the_same_ticks_come(void **state)
         f->wanted++;
     }
     assert_true(batched > 150);
-    assert_int_equal(f->source->messages, 221); /* with that of the mark */
+    assert_int_equal(f->source->messages, 220); /* a mark is none */
     assert_int_equal(feed_source_next_batch(f->source, ticks, 64, &message_bytes), 0);
     expect_end(f);
     assert_int_equal(feed_source_next_batch(f->source, ticks, 64, &message_bytes), 0);
@@ -529,6 +529,61 @@ static void hostile_packets_are_counted_by_their_fault_and_not_taken(void **stat
     assert_int_equal(counted(f, "fault.sequence_overflow"), 1);
     assert_int_equal(counted(f, "line.0.refused"), 7);
     assert_non_null(strstr(f->source->note.text, "7 packets were no good MoldUDP64"));
+}
+
+/* Message `sequence`, an Order Delete that lacks its last byte. */
+static void put_malformed(fixture_t *f, uint64_t sequence)
+{
+    uint8_t datagram[MOLD_DATAGRAM_USUAL], name[MOLD_SESSION_BYTES], bytes[MESSAGE_MAX];
+    mold_writer_t w;
+    mold_session_put(name, "DAY1");
+    mold_begin(&w, datagram, sizeof datagram, name, sequence);
+    memset(bytes, 0, sizeof bytes);
+    bytes[0] = 'D';
+    assert_true(mold_add(&w, bytes, 18));
+    send_bytes(f, f->sender, 0, datagram, w.bytes);
+}
+
+static void a_message_that_is_no_itch_is_a_gap_of_its_own_and_the_feed_goes_on(void **state)
+{
+    fixture_t *f = *state;
+    tick_t ticks[64];
+    uint64_t message_bytes;
+    open_lines(f, 1, "");
+    put(f, 0, 1, 3);
+    put_malformed(f, 4);
+    put(f, 0, 5, 10);
+    put_malformed(f, 15);
+    put(f, 0, 16, 5);
+    end_session(f, 0, 21);
+    expect(f, 3);
+    assert_int_equal(feed_source_next_batch(f->source, ticks, 64, &message_bytes), 0);
+    expect_gap(f, 4);
+    assert_int_equal(f->source->seq, 4);
+    expect(f, 14);
+    expect_gap(f, 15);
+    expect(f, 20);
+    expect_end(f);
+    assert_int_equal(counted(f, "fault.itch_length"), 2);
+    assert_int_equal(counted(f, "received.lost"), 0); /* it came */
+    assert_string_equal(f->source->note.text, "2 messages are no ITCH 5.0 and gaps: the first is "
+                                              "4, of type 0x44 with 18 bytes");
+}
+
+static void another_protocol_within_the_packets_is_an_error(void **state)
+{
+    fixture_t *f = *state;
+    size_t bytes;
+    open_lines(f, 1, "");
+    put(f, 0, 1, 2);
+    for (uint64_t at = 3; at < 110; at++)
+        put_malformed(f, at);
+    expect(f, 2);
+    for (; f->wanted < 2 + FEED_MALFORMED_MAX;)
+        expect_gap(f, f->wanted);
+    assert_int_equal(next(f, &bytes), -TBUS_EFORMAT);
+    assert_non_null(strstr(f->source->error.text, "no ITCH 5.0: 100 messages are malformed"));
+    assert_int_equal(next(f, &bytes), -TBUS_EFORMAT);
 }
 
 static void who_is_not_the_sender_of_a_line_is_not_listened_to(void **state)
@@ -791,6 +846,43 @@ static void after_a_gap_a_snapshot_that_is_older_or_cut_off_has_failed(void **st
     assert_int_equal(counted(f, "received.lost"), 10);
 }
 
+static void a_message_that_is_no_itch_brings_a_snapshot_like_any_gap(void **state)
+{
+    fixture_t *f = *state;
+    open_glimpse(f, "G                 106", 6);
+    put(f, 0, 101, 10);
+    expect_snapshot(f);
+    f->wanted = 106;
+    expect(f, 110);
+    serve_snapshot(f, "G                 113", 6);
+    put_malformed(f, 111);
+    expect_gap(f, 111);
+    expect_restore(f, TICK_RESTORE_BEGINS);
+    put(f, 0, 112, 9);
+    expect_snapshot(f);
+    expect_gap(f, 112); /* which is in it */
+    expect_restore(f, TICK_RESTORE_ENDS);
+    expect(f, 120);
+}
+
+static void a_snapshot_with_a_message_that_is_no_itch_has_failed(void **state)
+{
+    fixture_t *f = *state;
+    size_t bytes;
+    lose_ten(f);
+    serve_snapshot(f, "D                   1", 6); /* as long as G, and too long for a D */
+    expect_gap(f, 120);
+    expect_restore(f, TICK_RESTORE_BEGINS);
+    expect_snapshot(f);
+    expect_restore(f, TICK_RESTORE_FAILED);
+    expect(f, 130);
+    feed_source_close(f->source);
+    open_glimpse(f, "D                   1", 6); /* at a late start there is nothing without it */
+    expect_snapshot(f);
+    assert_int_equal(next(f, &bytes), -TBUS_EFORMAT);
+    assert_non_null(strstr(f->source->error.text, "type 0x44 with 21 bytes"));
+}
+
 static void after_a_gap_without_a_server_of_snapshots_messages_go_on(void **state)
 {
     fixture_t *f = *state;
@@ -908,6 +1000,8 @@ int main(void)
         TEST(from_0_begins_with_the_first_that_comes),
         TEST(another_session_on_the_line_is_counted_and_not_taken),
         TEST(hostile_packets_are_counted_by_their_fault_and_not_taken),
+        TEST(a_message_that_is_no_itch_is_a_gap_of_its_own_and_the_feed_goes_on),
+        TEST(another_protocol_within_the_packets_is_an_error),
         TEST(who_is_not_the_sender_of_a_line_is_not_listened_to),
         TEST(another_sender_takes_the_place_of_one_that_is_silent),
         TEST(senders_that_are_named_are_taken_alone),
@@ -920,6 +1014,8 @@ int main(void)
         TEST(after_a_gap_a_snapshot_comes_and_the_line_goes_on_behind_it),
         TEST(after_a_gap_a_snapshot_that_begins_where_the_line_goes_on_leaves_nothing_out),
         TEST(after_a_gap_a_snapshot_that_is_older_or_cut_off_has_failed),
+        TEST(a_message_that_is_no_itch_brings_a_snapshot_like_any_gap),
+        TEST(a_snapshot_with_a_message_that_is_no_itch_has_failed),
         TEST(after_a_gap_without_a_server_of_snapshots_messages_go_on),
         TEST(a_group_is_joined_on_the_interface_that_is_named),
         TEST(a_spec_that_cannot_be_is_refused_in_words_without_opening),

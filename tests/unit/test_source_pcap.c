@@ -402,11 +402,12 @@ static void what_is_no_capture_of_it_is_refused_by_name(void **state)
     assert_non_null(strstr(told(f, "pcap:%s", f->a, ""), "link type"));
 }
 
-static void what_is_no_itch_ends_it_with_the_number(void **state)
+static void what_is_no_itch_is_a_gap_of_its_own_and_named_at_the_end(void **state)
 {
     fixture_t *f = *state;
     uint8_t packet[100], padded[MOLD_SESSION_BYTES], frame[CAPTURE_FRAME_MAX];
     mold_writer_t w;
+    uint32_t count;
     capture_begin(&f->file, CAPTURE_PCAP_NS, false);
     add(f, 0, "DAY1", 1, 1);
     mold_session_put(padded, "DAY1");
@@ -414,10 +415,16 @@ static void what_is_no_itch_ends_it_with_the_number(void **state)
     assert_true(mold_add(&w, "Sxx", 3));
     size_t bytes = capture_make_frame(frame, &f->frame, packet, w.bytes);
     capture_add_frame(&f->file, T0 + 1000, frame, bytes, bytes);
+    add(f, 2, "DAY1", 3, 2);
     save(f, f->a);
-    assert_non_null(strstr(told(f, "pcap:%s", f->a, ""), "message 2 of the capture"));
-    assert_string_equal(f->told, "1");
-    assert_int_equal(f->source->error.code, -TBUS_EFORMAT);
+    assert_string_equal(told(f, "pcap:%s", f->a, ""), "1 2-2 3 4");
+    assert_non_null(strstr(f->source->note.text,
+                           "1 message is no ITCH 5.0 and a gap: 2, of type 0x53 with 3 bytes"));
+    const feed_source_counter_t *rows = feed_source_counters(f->source, &count);
+    assert_string_equal(rows[0].name, "line.0.packets");
+    assert_int_equal(*rows[0].value, 3);
+    assert_string_equal(rows[count - 1].name, "fault.itch_length");
+    assert_int_equal(*rows[count - 1].value, 1);
 }
 
 /* ---- recorded captures ---- */
@@ -557,7 +564,7 @@ int main(void)
         TEST(fragments_and_cut_frames_are_named),
         TEST(a_file_that_is_cut_gives_what_comes_before_and_says_so),
         TEST(what_is_no_capture_of_it_is_refused_by_name),
-        TEST(what_is_no_itch_ends_it_with_the_number),
+        TEST(what_is_no_itch_is_a_gap_of_its_own_and_named_at_the_end),
         TEST(the_keys_of_recorded_messages_hold),
         TEST(an_exchanges_own_captures_hold_what_their_key_says),
         TEST(captures_of_other_protocols_are_refused),

@@ -150,19 +150,50 @@ static void it_begins_where_it_is_told_to(void **state)
     assert_int_equal(next(f, &bytes), FEED_SOURCE_END);
 }
 
-static void what_is_no_itch_ends_it_after_what_came_before(void **state)
+static void what_is_no_itch_is_a_gap_of_its_own_and_the_feed_goes_on(void **state)
 {
     fixture_t *f = *state;
     soup_fake_script_t script = usual;
     size_t bytes;
+    tick_gap_t gap;
+    uint32_t count;
     script.message = wrong_message;
     start(f, &script);
     assert_int_equal(open_source(f, ""), 0);
     expect(f, 1, 2);
+    assert_int_equal(next(f, &bytes), FEED_SOURCE_TICK);
+    assert_int_equal(tick_gap_get((tick_t *)(void *)f->tick, bytes, &gap), 1);
+    assert_int_equal(gap.from, 3);
+    assert_int_equal(gap.to, 3);
+    assert_int_equal(f->source->seq, 3);
+    expect(f, 4, 1000);
+    assert_int_equal(next(f, &bytes), FEED_SOURCE_END);
+    const feed_source_counter_t *rows = feed_source_counters(f->source, &count);
+    assert_int_equal(count, 1);
+    assert_string_equal(rows[0].name, "fault.itch_length");
+    assert_int_equal(*rows[0].value, 1);
+    assert_string_equal(f->source->note.text,
+                        "1 message is no ITCH 5.0 and a gap: 3, of type 0x44 with 18 bytes");
+}
+
+static size_t other_protocol(uint64_t sequence, void *context, uint8_t *to)
+{
+    return message(sequence, context, to) - 1;
+}
+
+static void a_server_of_another_protocol_is_an_error(void **state)
+{
+    fixture_t *f = *state;
+    soup_fake_script_t script = usual;
+    size_t bytes;
+    script.message = other_protocol;
+    start(f, &script);
+    assert_int_equal(open_source(f, "&from=20"), 0);
+    for (uint64_t i = 1; i < FEED_MALFORMED_MAX; i++)
+        assert_int_equal(next(f, &bytes), FEED_SOURCE_TICK);
     for (int again = 0; again < 2; again++) {
         assert_int_equal(next(f, &bytes), -TBUS_EFORMAT);
-        assert_non_null(strstr(f->source->error.text, "message 3 "));
-        assert_non_null(strstr(f->source->error.text, "type 'D' with 18 bytes"));
+        assert_non_null(strstr(f->source->error.text, "100 messages are malformed, and 0 are not"));
     }
 }
 
@@ -261,7 +292,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_session_is_handed_out_tick_by_tick_over_broken_connections),
         TEST(it_begins_where_it_is_told_to),
-        TEST(what_is_no_itch_ends_it_after_what_came_before),
+        TEST(what_is_no_itch_is_a_gap_of_its_own_and_the_feed_goes_on),
+        TEST(a_server_of_another_protocol_is_an_error),
         TEST(messages_that_are_gone_are_an_error),
         TEST(a_server_that_stays_away_is_an_error_after_a_while),
         TEST(a_server_with_another_session_is_an_error),

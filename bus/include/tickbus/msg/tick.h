@@ -149,6 +149,12 @@ TBUS_INLINE uint64_t tick_pack(uint64_t ns, uint16_t high)
     return (ns & TICK_NS_MASK) | ((uint64_t)high << 48);
 }
 
+/* Is it the feed's word, and no message of its source? */
+TBUS_INLINE int tick_is_mark(const tick_t *t)
+{
+    return t->type == TICK_END_MARK || t->type == TICK_GAP || t->type == TICK_RESTORE;
+}
+
 /* The body of a GAP, as of a message: 8 bytes the first lost sequence of the source, 8 the last
  * one, big endian, 1 the policy. A mark has no time of its own: `event` tells that of the message
  * before it, for people. */
