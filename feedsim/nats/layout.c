@@ -85,11 +85,24 @@ static bool put(const char *text, char *out, size_t room, size_t *used)
     return true;
 }
 
+bool nats_stream_name(const char *bus, const char *session, char out[NATS_STREAM_MAX])
+{
+    size_t used = 0;
+    return *bus && nats_escape(bus, strlen(bus), out, NATS_STREAM_MAX, &used) &&
+           (!session || (put("-", out, NATS_STREAM_MAX, &used) &&
+                         nats_escape(session, strlen(session), out, NATS_STREAM_MAX, &used)));
+}
+
+bool nats_stream_check(const char *stream)
+{
+    char name[NATS_STREAM_MAX];
+    return *stream && nats_unescape(stream, strlen(stream), name, sizeof name);
+}
+
 static bool begin(const char *stream, char out[NATS_SUBJECT_MAX], size_t *used)
 {
-    return *stream && put(ROOT, out, NATS_SUBJECT_MAX, used) &&
-           nats_escape(stream, strlen(stream), out, NATS_SUBJECT_MAX, used) &&
-           put(".", out, NATS_SUBJECT_MAX, used);
+    return nats_stream_check(stream) && put(ROOT, out, NATS_SUBJECT_MAX, used) &&
+           put(stream, out, NATS_SUBJECT_MAX, used) && put(".", out, NATS_SUBJECT_MAX, used);
 }
 
 static bool begin_topic(const char *stream, const char *topic, char out[NATS_SUBJECT_MAX],

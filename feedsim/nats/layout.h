@@ -2,13 +2,13 @@
 /* layout.h - what the bus looks like on NATS JetStream. This is a public layout: whoever has a NATS
  * client library reads the stream by it, tickbus or not. Layout 1.
  *
- *    stream     NAME, the name of the bus, or NAME-SESSION for a later session of that name, or
- *               what bridge.stream says. One stream holds one session, and is written by one bridge
- *               at a time. Its description says so:
+ *    stream     NAME, the name of the bus, escaped as in subjects, or NAME-SESSION for a later
+ *               session of that name, or what bridge.stream says. One stream holds one session, and
+ *               is written by one bridge at a time. Its description says so:
  *                   "tickbus layout=1 session=SESSION bus=BUS"
  *    subject    tickbus.NAME.TOPIC, or tickbus.NAME.TOPIC.SYMBOL where bridge.symbols is set and
- *               the symbol is known. NAME is that of the stream. In all three, bytes outside A-Z
- *               a-z 0-9 _ - are written %XX, in capital digits: "BRK.B" is "BRK%2EB".
+ *               the symbol is known. NAME is that of the stream, as it is. In the others, bytes
+ *               outside A-Z a-z 0-9 _ - are written %XX, in capital digits: "BRK.B" is "BRK%2EB".
  *    payload    one message, as a gateway sends it (feedsim/gateway/topic_wire.h): ITCH 5.0, the
  *               very bytes that were fed, for topics of ticks; the layouts of topic_wire.h for the
  *               others. Empty: the end mark of an ITCH file, which has no bytes.
@@ -83,8 +83,13 @@ bool nats_escape(const char *text, size_t bytes, char *out, size_t room, size_t 
 /* Back again. False: what is not escaped is no token, or it does not fit. */
 bool nats_unescape(const char *token, size_t bytes, char *out, size_t room);
 
+/* The stream of a bus; `session` NULL: of its first session. False: it does not fit. */
+bool nats_stream_name(const char *bus, const char *session, char out[NATS_STREAM_MAX]);
+/* Is it a token, and can so be the name of a stream? */
+bool nats_stream_check(const char *stream);
+
 /* The subject of a topic, and of a symbol of it: up to 8 bytes, padded with spaces; NULL: none.
- * False: it does not fit. */
+ * False: it does not fit, or there can be no such stream. */
 bool nats_subject(const char *stream, const char *topic, const char *symbol,
                   char out[NATS_SUBJECT_MAX]);
 /* All topics of a stream: "tickbus.NAME.>". */

@@ -22,13 +22,13 @@ subjects_have_every_byte_that_is_no_letter_digit_dash_or_underscore_escaped(void
     (void)state;
     assert_true(nats_subject("lab_1-x", "md", NULL, subject));
     assert_string_equal(subject, "tickbus.lab_1-x.md");
-    assert_true(nats_subject("my.bus", "md", "BRK.B   ", subject));
+    assert_true(nats_subject("my%2Ebus", "md", "BRK.B   ", subject));
     assert_string_equal(subject, "tickbus.my%2Ebus.md.BRK%2EB");
     assert_true(nats_subject("lab", "a b", "\xff*>%    ", subject));
     assert_string_equal(subject, "tickbus.lab.a%20b.%FF%2A%3E%25");
     assert_true(nats_subject("lab", "md", "        ", subject));
     assert_string_equal(subject, "tickbus.lab.md");
-    assert_true(nats_subject_all("my.bus", subject));
+    assert_true(nats_subject_all("my%2Ebus", subject));
     assert_string_equal(subject, "tickbus.my%2Ebus.>");
     assert_true(nats_subject_symbols("lab", "md", subject));
     assert_string_equal(subject, "tickbus.lab.md.>");
@@ -66,7 +66,7 @@ static void a_subject_tells_its_topic_and_its_symbol_and_foreign_ones_are_refuse
 {
     char topic[NATS_TOPIC_MAX], symbol[NATS_TOPIC_MAX];
     (void)state;
-    assert_true(nats_subject_read("my.bus", "tickbus.my%2Ebus.md.BRK%2EB", topic, symbol));
+    assert_true(nats_subject_read("my%2Ebus", "tickbus.my%2Ebus.md.BRK%2EB", topic, symbol));
     assert_string_equal(topic, "md");
     assert_string_equal(symbol, "BRK.B");
     assert_true(nats_subject_read("lab", "tickbus.lab.a%20b", topic, symbol));
@@ -86,16 +86,34 @@ static void a_subject_tells_its_topic_and_its_symbol_and_foreign_ones_are_refuse
 
 static void what_is_too_long_is_refused_and_never_cut(void **state)
 {
-    char name[2 * NATS_SUBJECT_MAX], subject[NATS_SUBJECT_MAX], id[NATS_ID_MAX];
+    char name[2 * NATS_SUBJECT_MAX], subject[NATS_SUBJECT_MAX], stream[NATS_STREAM_MAX];
+    char id[NATS_ID_MAX];
     (void)state;
     for (size_t bytes = 1; bytes < sizeof name; bytes++) {
         memset(name, '.', bytes);
         name[bytes] = 0;
-        bool fits = 8 + 3 * bytes + 1 + 2 < NATS_SUBJECT_MAX;
-        assert_int_equal(nats_subject(name, "md", NULL, subject), fits);
+        bool fits = 8 + 3 + 1 + 3 * bytes < NATS_SUBJECT_MAX;
+        assert_int_equal(nats_subject("lab", name, NULL, subject), fits);
         if (fits)
-            assert_int_equal(strlen(subject), 8 + 3 * bytes + 1 + 2);
+            assert_int_equal(strlen(subject), 8 + 3 + 1 + 3 * bytes);
+        assert_int_equal(nats_stream_name(name, NULL, stream), 3 * bytes < NATS_STREAM_MAX);
         assert_int_equal(nats_id("S", name, 7, false, id), 2 + 3 * bytes + 2 < NATS_ID_MAX);
+    }
+}
+
+static void a_stream_is_named_like_its_bus_and_a_later_one_has_its_session_too(void **state)
+{
+    char name[NATS_STREAM_MAX], subject[NATS_SUBJECT_MAX];
+    (void)state;
+    assert_true(nats_stream_name("my.bus", NULL, name));
+    assert_string_equal(name, "my%2Ebus");
+    assert_true(nats_stream_check(name));
+    assert_true(nats_stream_name("lab", "ABCDEF0123", name));
+    assert_string_equal(name, "lab-ABCDEF0123");
+    static const char *const wrong[] = {"", "a.b", "a b", "a*", ">", "a%", "a%2e", "a/b"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_false(nats_stream_check(wrong[i]));
+        assert_false(nats_subject(wrong[i], "md", NULL, subject));
     }
 }
 
@@ -245,6 +263,7 @@ int main(void)
         cmocka_unit_test(tokens_that_nobody_escaped_so_are_refused),
         cmocka_unit_test(a_subject_tells_its_topic_and_its_symbol_and_foreign_ones_are_refused),
         cmocka_unit_test(what_is_too_long_is_refused_and_never_cut),
+        cmocka_unit_test(a_stream_is_named_like_its_bus_and_a_later_one_has_its_session_too),
         cmocka_unit_test(ids_name_session_topic_and_sequence_and_come_back),
         cmocka_unit_test(a_stream_says_whose_it_is_in_its_description),
         cmocka_unit_test(servers_are_named_with_a_host_and_without_a_password),

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "feedsim/nats/answer.h"
+
+#include <string.h>
+
+/* What stands behind "key": and spaces; NULL: there is none. A key inside of a text is taken for
+ * one as well: texts of the server quote numbers and no JSON. */
+static const char *value(const char *json, const char *end, const char *key)
+{
+    size_t bytes = strlen(key);
+    const char *at = memmem(json, (size_t)(end - json), key, bytes);
+    if (!at)
+        return NULL;
+    for (at += bytes; at < end && (*at == ' ' || *at == ':'); at++)
+        ;
+    return at < end ? at : NULL;
+}
+
+static bool number(const char *json, const char *end, const char *key, uint64_t *out_number)
+{
+    const char *at = value(json, end, key);
+    uint64_t sum = 0;
+    if (!at || *at < '0' || *at > '9')
+        return false;
+    for (; at < end && *at >= '0' && *at <= '9'; at++) {
+        uint64_t digit = (uint64_t)(*at - '0');
+        if (sum > (UINT64_MAX - digit) / 10)
+            return false;
+        sum = sum * 10 + digit;
+    }
+    *out_number = sum;
+    return true;
+}
+
+static void text(const char *json, const char *end, const char *key, char *out, size_t room)
+{
+    const char *at = value(json, end, key);
+    size_t used = 0;
+    if (at && *at == '"')
+        for (at++; at < end && *at != '"' && used + 1 < room; at++)
+            out[used++] = *at >= ' ' && *at <= '~' ? *at : '?';
+    out[used] = 0;
+}
+
+bool nats_answer_read(const char *json, size_t bytes, nats_answer_t *out_answer)
+{
+    nats_answer_t a = {0};
+    const char *end = json + bytes;
+    uint64_t code = 0;
+    if (bytes < 2 || json[0] != '{')
+        return false;
+    if (value(json, end, "\"error\"")) {
+        if (!number(json, end, "\"err_code\"", &code) || code == 0 || code > UINT32_MAX)
+            return false;
+        a.error_code = (uint32_t)code;
+        text(json, end, "\"description\"", a.text, sizeof a.text);
+    } else {
+        if (!number(json, end, "\"seq\"", &a.sequence) || a.sequence == 0)
+            return false;
+        const char *duplicate = value(json, end, "\"duplicate\"");
+        a.duplicate = duplicate && end - duplicate >= 4 && memcmp(duplicate, "true", 4) == 0;
+        a.stored = true;
+    }
+    *out_answer = a;
+    return true;
+}

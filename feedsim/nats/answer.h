@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* answer.h - what JetStream answers to a message that was published, a PubAck in JSON:
+ *
+ *    {"stream":"lab","seq":12}            stored; with "duplicate":true it was there before
+ *    {"error":{"code":400,"err_code":10071,"description":"wrong last sequence: 11"}, ...}
+ *
+ * and an empty message with the header "Status: 503" when nobody keeps that stream now, which the
+ * library tells. Pure; the bytes are those of a server, checked. */
+#ifndef TICKBUS_FEEDSIM_NATS_ANSWER_H
+#define TICKBUS_FEEDSIM_NATS_ANSWER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* err_code, of nats-server's errors.json */
+enum nats_error_code {
+    NATS_ERROR_RESOURCES = 10023,     /* insufficient resources */
+    NATS_ERROR_MEMORY = 10028,        /* memory of the account, or the server */
+    NATS_ERROR_STORAGE = 10047,       /* storage of the account, or the server */
+    NATS_ERROR_NOT_FOUND = 10059,     /* no such stream */
+    NATS_ERROR_OTHER_STREAM = 10060,  /* Nats-Expected-Stream is another */
+    NATS_ERROR_NAME_IN_USE = 10058,   /* by a stream of another configuration */
+    NATS_ERROR_LAST_SEQUENCE = 10071, /* Nats-Expected-Last-Sequence is another */
+    NATS_ERROR_STORE = 10077          /* could not be stored: limits of the stream, the disk */
+};
+
+typedef struct nats_answer {
+    bool stored;
+    bool duplicate;      /* it was there before: `sequence` says where */
+    uint32_t error_code; /* enum nats_error_code, or another; 0: stored */
+    uint64_t sequence;   /* in the stream */
+    char text[96];       /* the server's words; "": none */
+} nats_answer_t;
+
+/* False: it is no such answer. */
+bool nats_answer_read(const char *json, size_t bytes, nats_answer_t *out_answer);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
