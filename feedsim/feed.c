@@ -25,9 +25,8 @@
 
 #define CLOCK_BURST 16u /* messages for one look at the clock, */
 #define WHOLE_BURST 64u /*    where they do not wait for it */
-/* Ticks that are decoded, then published: as many as the lines that a publisher fetches ahead of
- * time, so that those of the next batch come while it is decoded. */
-#define BATCH_MAX TBUS_PREFETCH_SLOTS
+/* Ticks that are decoded, then published. */
+#define BATCH_MAX 16u
 /* Between two looks at a pipe or a connection that has nothing: a part of the time since something
  * came. So what comes at a steady rate waits for a small part of the time between two messages,
  * whatever that is, and one that is silent costs little. */

@@ -156,7 +156,7 @@ TBUS_HOT void tbus_store_relaxed_pair(tbus_atomic_u64_t *to, tbus_word_pair_t pa
  * Write-Back (WB) Memory"), so that the store which says that they are there is a plain one. Its
  * start costs as much as some 100 stores. */
 #if TBUS_WORD_PAIRS && defined(__x86_64__)
-#define TBUS_STRING_WORDS_MIN 256u
+#define TBUS_STRING_WORDS_MIN 128u
 TBUS_HOT void tbus_store_relaxed_string(tbus_atomic_u64_t *to, const void *from, size_t words)
 {
     __asm__ __volatile__("rep movsq" : "+D"(to), "+S"(from), "+c"(words) : : "memory");

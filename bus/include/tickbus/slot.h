@@ -127,13 +127,19 @@ TBUS_INLINE uint64_t tbus_ticket_position(uint64_t ticket, uint64_t near)
  * it notices that afterwards and throws the copy away. With atomic words this is no data race. The
  * shared side is 8-byte aligned and is accessed in whole words; `bytes` may be any number.
  *
- * Where the build allows it, words are stored in pairs. A line then takes four stores instead of
- * seven, so that more lines are on their way at a time (one to one, 105 -> 150 M messages/s). The
- * first 64 bytes of the source are read one word at a time, through registers: they have often just
- * been written, and a wide load of bytes that are still in the store buffer as several small stores
- * waits until those are done.
+ * The first 64 bytes go word by word, each of which is a store of its own; a publisher that stores
+ * one message behind another at full speed (tbus_words_store_close) joins two words to one store.
+ * How many stores a line takes is how far the CPU runs ahead of a subscriber that is at its heels:
+ * with four a line it fetches so many lines for writing that the subscriber, which looks for the
+ * next message all the time, takes them away again before they are written (one to one, 56 bytes:
+ * 24..31 M messages/s, and 50 with eight). Within a burst the next line follows at once, and four
+ * are better (54 and 46). In a loop gcc would not unroll them when it optimises at link time, and a
+ * message of 56 bytes would take twice the instructions.
  *
- * From 2 KiB on they are stored by one string instruction, where there is one.
+ * They go through registers: they have often just been written, and a wide load of bytes that are
+ * still in the store buffer as several small stores waits until those are done. What follows is
+ * stored in pairs, where the build allows it, and from 1 KiB on by one string instruction, where
+ * there is one.
  */
 #if TBUS_WORD_PAIRS
 TBUS_HOT void tbus_word_pair_store(tbus_atomic_u64_t *to, const unsigned char *from)
@@ -160,42 +166,78 @@ TBUS_HOT void tbus_word_store(tbus_atomic_u64_t *to, const unsigned char *from, 
     memcpy(&word, from, bytes);
     tbus_store_relaxed_u64(to, word);
 }
-TBUS_HOT void tbus_words_store(void *shared, const void *from, size_t bytes)
+/* What is left behind the first eight words. */
+TBUS_HOT void tbus_words_store_rest(tbus_atomic_u64_t *to, const unsigned char *src, size_t words,
+                                    size_t odd_bytes)
 {
-    tbus_atomic_u64_t *to = (tbus_atomic_u64_t *)shared;
-    const unsigned char *src = (const unsigned char *)from;
-    size_t words = bytes / 8;
-#ifdef TBUS_STRING_WORDS_MIN
-    if (words >= TBUS_STRING_WORDS_MIN) {
-        tbus_store_relaxed_string(to, src, words);
-        to += words, src += 8 * words, words = 0;
-    }
-#endif
 #if TBUS_WORD_PAIRS
     if (((uintptr_t)to & 8) && words) {
         tbus_word_store(to, src, 8);
         words--, to++, src += 8;
     }
-    /* One after the other, not in a loop: gcc does not unroll one when it optimises at link time,
-     * and a message of 56 bytes would take twice the instructions. */
-    if (words >= 2)
-        tbus_word_pair_store(to, src);
-    if (words >= 4)
-        tbus_word_pair_store(to + 2, src + 16);
-    if (words >= 6)
-        tbus_word_pair_store(to + 4, src + 32);
-    if (words >= 8)
-        tbus_word_pair_store(to + 6, src + 48);
-    size_t stored = words < 8 ? words & ~(size_t)1 : 8;
-    words -= stored, to += stored, src += 8 * stored;
 #pragma GCC unroll 8
     for (; words >= 2; words -= 2, to += 2, src += 16)
         tbus_word_pair_copy(to, src);
 #endif
     for (; words; words--, to++, src += 8)
         tbus_word_store(to, src, 8);
-    if (bytes % 8)
-        tbus_word_store(to, src, bytes % 8);
+    if (odd_bytes)
+        tbus_word_store(to, src, odd_bytes);
+}
+TBUS_HOT void tbus_words_store(void *shared, const void *from, size_t bytes)
+{
+    tbus_atomic_u64_t *to = (tbus_atomic_u64_t *)shared;
+    const unsigned char *src = (const unsigned char *)from;
+    size_t words = bytes / 8;
+    size_t first = words < 8 ? words : 8;
+#ifdef TBUS_STRING_WORDS_MIN
+    if (words >= TBUS_STRING_WORDS_MIN) {
+        tbus_store_relaxed_string(to, src, words);
+        first = words;
+    } else
+#endif
+    {
+        if (words >= 1)
+            tbus_word_store(to, src, 8);
+        if (words >= 2)
+            tbus_word_store(to + 1, src + 8, 8);
+        if (words >= 3)
+            tbus_word_store(to + 2, src + 16, 8);
+        if (words >= 4)
+            tbus_word_store(to + 3, src + 24, 8);
+        if (words >= 5)
+            tbus_word_store(to + 4, src + 32, 8);
+        if (words >= 6)
+            tbus_word_store(to + 5, src + 40, 8);
+        if (words >= 7)
+            tbus_word_store(to + 6, src + 48, 8);
+        if (words >= 8)
+            tbus_word_store(to + 7, src + 56, 8);
+    }
+    tbus_words_store_rest(to + first, src + 8 * first, words - first, bytes % 8);
+}
+/* For messages one behind the other: up to 64 bytes, 16-byte aligned where they go. */
+TBUS_HOT void tbus_words_store_close(void *shared, const void *from, size_t bytes)
+{
+#if TBUS_WORD_PAIRS
+    tbus_atomic_u64_t *to = (tbus_atomic_u64_t *)shared;
+    const unsigned char *src = (const unsigned char *)from;
+    if (bytes <= 64) {
+        size_t words = bytes / 8;
+        if (words >= 2)
+            tbus_word_pair_store(to, src);
+        if (words >= 4)
+            tbus_word_pair_store(to + 2, src + 16);
+        if (words >= 6)
+            tbus_word_pair_store(to + 4, src + 32);
+        if (words >= 8)
+            tbus_word_pair_store(to + 6, src + 48);
+        size_t stored = words & ~(size_t)1;
+        tbus_words_store_rest(to + stored, src + 8 * stored, words - stored, bytes % 8);
+        return;
+    }
+#endif
+    tbus_words_store(shared, from, bytes);
 }
 TBUS_INLINE void tbus_words_load(void *into, const void *shared, size_t bytes)
 {
